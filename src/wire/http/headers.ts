@@ -1,0 +1,90 @@
+// A header block that both codecs share: names compared in lower case, kept as sent, values as
+// bytes in latin1. Duplicates stay apart, in order: a policy must see each value (pains §4.2).
+
+export class HeaderBlock {
+  /** Triples: lower-case name, name as sent, value. Read it in hot loops; change it through the methods. */
+  readonly flat: string[] = [];
+
+  get count(): number {
+    return this.flat.length / 3;
+  }
+
+  /** The first value, or undefined. `name` must be lower case. */
+  get(name: string): string | undefined {
+    const flat = this.flat;
+    for (let i = 0; i < flat.length; i += 3) if (flat[i] === name) return flat[i + 2];
+    return undefined;
+  }
+
+  getAll(name: string): string[] {
+    const values: string[] = [];
+    const flat = this.flat;
+    for (let i = 0; i < flat.length; i += 3) if (flat[i] === name) values.push(flat[i + 2] as string);
+    return values;
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  /** Appends a value; `name` may be of any case and is sent as given. */
+  add(name: string, value: string): void {
+    this.flat.push(name.toLowerCase(), name, value);
+  }
+
+  /** Appends with the lower-case form already at hand: what codecs call. */
+  push(lower: string, name: string, value: string): void {
+    this.flat.push(lower, name, value);
+  }
+
+  /** Replaces all values by one; keeps the place of the first. */
+  set(name: string, value: string): void {
+    const lower = name.toLowerCase();
+    const flat = this.flat;
+    for (let i = 0; i < flat.length; i += 3) {
+      if (flat[i] !== lower) continue;
+      flat[i + 2] = value;
+      this.#removeFrom(lower, i + 3);
+      return;
+    }
+    flat.push(lower, name, value);
+  }
+
+  remove(name: string): boolean {
+    return this.#removeFrom(name, 0);
+  }
+
+  clone(): HeaderBlock {
+    const copy = new HeaderBlock();
+    for (const s of this.flat) copy.flat.push(s);
+    return copy;
+  }
+
+  *entries(): IterableIterator<readonly [name: string, value: string]> {
+    for (let i = 0; i < this.flat.length; i += 3) yield [this.flat[i] as string, this.flat[i + 2] as string];
+  }
+
+  /** Size as Envoy counts it: names and values, no separators. */
+  get byteSize(): number {
+    let n = 0;
+    for (let i = 0; i < this.flat.length; i += 3) n += (this.flat[i] as string).length + (this.flat[i + 2] as string).length;
+    return n;
+  }
+
+  #removeFrom(lower: string, start: number): boolean {
+    const flat = this.flat;
+    let write = start;
+    for (let read = start; read < flat.length; read += 3) {
+      if (flat[read] === lower) continue;
+      if (write !== read) {
+        flat[write] = flat[read] as string;
+        flat[write + 1] = flat[read + 1] as string;
+        flat[write + 2] = flat[read + 2] as string;
+      }
+      write += 3;
+    }
+    const removed = write !== flat.length;
+    flat.length = write;
+    return removed;
+  }
+}
