@@ -1,0 +1,46 @@
+// Where certificates and trust bundles come from, as the proxy sees it; who fetched them is not its business.
+
+/** A certificate chain with its key. Every new value has a new `version`. */
+export interface CertificateSecret {
+  readonly kind: 'certificate';
+  /** Leaf first, then intermediates; no root. */
+  readonly certChainPem: string;
+  readonly privateKeyPem: string;
+  readonly version: string;
+  readonly notAfterMs: number;
+  /** '' when the leaf carries no SPIFFE id (a gateway's public certificate). */
+  readonly spiffeId: string;
+}
+
+/** What peers are checked against. */
+export interface TrustSecret {
+  readonly kind: 'trust';
+  /** One or more roots, concatenated. */
+  readonly rootsPem: string;
+  /** '' = no revocation list. */
+  readonly crlPem: string;
+  readonly version: string;
+}
+
+/** There is no usable secret under this name: listeners do not accept with it and clusters do not connect. */
+export interface SecretError {
+  readonly kind: 'error';
+  /** A code of the identity area's `errors.ts`. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export type SecretValue = CertificateSecret | TrustSecret | SecretError;
+
+export interface SecretSource {
+  /**
+   * Calls `changed` with the present value before it returns, where one is known, and with every later
+   * one. Nothing is known yet: `changed` is called when the first value or error arrives. An error after
+   * a value withdraws that value. The result ends the subscription; it may be called twice.
+   */
+  subscribe(name: string, changed: (value: SecretValue) => void): () => void;
+}
+
+/** Names that agents serve by themselves. */
+export const WORKLOAD_CERTIFICATE = 'default';
+export const MESH_ROOTS = 'ROOTCA';
