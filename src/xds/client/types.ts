@@ -1,0 +1,44 @@
+// What an xDS client hands to the proxy or agent that owns it, and what it wants back.
+
+export interface ReceivedResource {
+  readonly name: string;
+  readonly version: string;
+  /** The encoded message (not the Any around it). */
+  readonly bytes: Uint8Array;
+}
+
+export interface XdsBatch {
+  readonly typeUrl: string;
+  readonly added: readonly ReceivedResource[];
+  readonly removed: readonly string[];
+  /** The server's system version; for status pages only. */
+  readonly version: string;
+}
+
+export interface Reject {
+  readonly name: string;
+  readonly detail: string;
+}
+
+/** Applies what is good of a batch and names the rest: rejected resources are NACKed by name and not recorded as held. */
+export type ApplyBatch = (batch: XdsBatch) => readonly Reject[];
+
+export interface XdsClientStatus {
+  readonly connected: boolean;
+  readonly everConnected: boolean;
+  readonly lastError: string;
+  readonly types: ReadonlyMap<string, { readonly wildcard: boolean; readonly names: number; readonly held: number; readonly version: string; readonly rejects: readonly Reject[] }>;
+}
+
+export interface XdsClient {
+  start(): void;
+  /** Asks for everything of a type. */
+  subscribeAll(typeUrl: string): void;
+  /** Asks for these names, and no others, of a type; what is no longer asked for is dropped without a `removed`. */
+  subscribe(typeUrl: string, names: ReadonlySet<string>): void;
+  unsubscribeType(typeUrl: string): void;
+  /** Sends one request of a type that has no answer (Istio's HealthInformation). */
+  report(typeUrl: string, message: Uint8Array): void;
+  readonly status: XdsClientStatus;
+  close(): void;
+}

@@ -1,0 +1,2 @@
+export * from './server/backend.ts';
+export * from './client/types.ts';
