@@ -1,1 +1,2 @@
 export * from './stream-record.ts';
+export * from './stats/index.ts';

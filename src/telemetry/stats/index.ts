@@ -1,0 +1,4 @@
+export * from './block-schemas.ts';
+export { DEFAULT_BOUNDS, quantile } from './histogram-buckets.ts';
+export { type BlockSchema, defineBlock, StatBlock, type StatEntry, type StatKind, type StatTag } from './stat-block.ts';
+export { type ComputedStat, Counter, type ExpositionSource, Gauge, Histogram, type StatNaming, StatStore } from './stat-store.ts';
