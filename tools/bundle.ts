@@ -1,0 +1,35 @@
+// Bundles each process into dist/: one entry per process, shared code in chunks, so that a process
+// loads only what it runs. Images, packages and the demo run these files; a clone runs the sources.
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { root } from './steps.ts';
+
+const dist = join(root, 'dist');
+rmSync(dist, { recursive: true, force: true });
+const result = await build({
+  absWorkingDir: root,
+  entryPoints: { topsail: 'src/main/cli.ts' },
+  outdir: dist,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  // Native code is loaded from its package; everything else is in the bundle.
+  external: ['koffi'],
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: 'none',
+  sourcemap: 'linked',
+  chunkNames: 'chunks/[name]-[hash]',
+  entryNames: '[name]',
+  // Packages in CommonJS call require() for Node's own modules.
+  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  logLevel: 'warning',
+  metafile: true,
+});
+const bytes = Object.entries(result.metafile.outputs)
+  .filter(([name]) => name.endsWith('.js'))
+  .reduce((sum, [, o]) => sum + o.bytes, 0);
+console.log(`bundle: ${Object.keys(result.metafile.outputs).length} files, ${(bytes / 1024).toFixed(0)} kB of JavaScript`);
