@@ -1,0 +1,20 @@
+// Bytes of TLS: the peek at a ClientHello, and DER as certificates use it. No keys and no sockets here.
+export { parseCertificate } from './certificate.ts';
+export type { Certificate, PublicKeyInfo } from './certificate.ts';
+export { parseCertificateRequest } from './certificate-request.ts';
+export type { CertificateRequest } from './certificate-request.ts';
+export { peekClientHello } from './client-hello.ts';
+export type { ClientHello, ClientHelloPeek } from './client-hello.ts';
+export { sequence, oid, tlv } from './der-writer.ts';
+export { TlsBytesError } from './errors.ts';
+export type { TlsBytesErrorCode } from './errors.ts';
+export type { KeyUsage } from './extensions.ts';
+export type { SubjectAltNames } from './general-names.ts';
+export * from './limits.ts';
+export { OID } from './oids.ts';
+export { formatPem, parsePem, pemBlocks } from './pem.ts';
+export type { PemBlock } from './pem.ts';
+export { parseRevocationList } from './revocation-list.ts';
+export type { RevocationList } from './revocation-list.ts';
+export { writeCertificate, writeCertificateRequest, writeName, writeRevocationList } from './write-certificate.ts';
+export type { CertificateFields, RequestFields, RevocationFields, Signer } from './write-certificate.ts';
