@@ -1,0 +1,145 @@
+// Renders the store as Prometheus text (exposition format 0.0.4) with Envoy's names and labels, in
+// pieces: whoever pulls them yields to the loop in between, so no scrape holds up traffic.
+
+import { DEFAULT_BOUNDS, readHistogram } from './histogram-buckets.ts';
+import { RENDER_PIECE_CHARS } from './limits.ts';
+import { type BlockSchema, isUsed, type StatBlock, type StatEntry, type StatKind, type StatTag } from './stat-block.ts';
+import type { NamedStat, StatStore } from './stat-store.ts';
+
+export interface RenderOptions {
+  readonly usedOnly?: boolean;
+  /** Judges the stat's full Envoy name. */
+  readonly accept?: (name: string) => boolean;
+}
+
+/** Stats looked at between two pieces even when none is printed. */
+const VISITS_PER_PIECE = 4_000;
+
+export function* renderPrometheus(store: StatStore, options: RenderOptions = {}): Generator<string> {
+  const out = new PieceWriter();
+  for (const [schema, blocks] of store.blocks()) yield* renderSchema(schema, [...blocks], options, out);
+  yield* renderNamed(store, options, out);
+  for (const stat of store.computedStats()) {
+    if (options.accept?.(stat.name) === false) continue;
+    const family = prometheusName(stat.name);
+    out.text += `# TYPE ${family} ${stat.kind}\n${family}{} ${formatValue(stat.read())}\n`;
+  }
+  if (out.text !== '') yield out.take();
+  for (const source of store.sources()) if (options.accept === undefined) yield* source.renderPrometheus(options.usedOnly === true);
+}
+
+/** Collects lines and says when a piece is full. */
+class PieceWriter {
+  text = '';
+  visits = 0;
+
+  get full(): boolean {
+    return this.text.length >= RENDER_PIECE_CHARS || ++this.visits >= VISITS_PER_PIECE;
+  }
+
+  take(): string {
+    const piece = this.text;
+    this.text = '';
+    this.visits = 0;
+    return piece;
+  }
+}
+
+function* renderSchema(
+  schema: BlockSchema, blocks: readonly StatBlock[], options: RenderOptions, out: PieceWriter,
+): Generator<string> {
+  const base = schema.prefix.replaceAll('.$', '');
+  const labels = blocks.map((b) => schema.labels.map((l, i): StatTag => [l, b.tagValues[i] ?? '']).reverse());
+  let opened = '';
+  for (const entry of schema.entries) {
+    const family = prometheusName(`${base}.${entry.family}`);
+    for (let i = 0; i < blocks.length; i++) {
+      const block = blocks[i] as StatBlock;
+      if (out.full) yield out.take();
+      if (!isShown(block, entry, options)) continue;
+      if (opened !== family) out.text += `# TYPE ${family} ${entry.kind}\n`;
+      opened = family;
+      const text = renderLabels([...entry.tags, ...(labels[i] as StatTag[])]);
+      out.text += renderStat(family, text, entry.kind, block.values, entry.slot);
+    }
+  }
+  if (schema.codes === '') return;
+  const family = prometheusName(`${base}.${schema.codes}`);
+  for (let i = 0; i < blocks.length; i++) {
+    const block = blocks[i] as StatBlock;
+    for (const [code, count] of codesOf(block)) {
+      if (options.accept?.(`${block.prefix}.${schema.codes}_${code}`) === false) continue;
+      if (opened !== family) out.text += `# TYPE ${family} counter\n`;
+      opened = family;
+      out.text += `${family}{${renderLabels([['envoy_response_code', String(code)], ...(labels[i] as StatTag[])])}} ${count}\n`;
+    }
+    if (out.full) yield out.take();
+  }
+}
+
+function* renderNamed(store: StatStore, options: RenderOptions, out: PieceWriter): Generator<string> {
+  const families = new Map<string, NamedStat[]>();
+  for (const stat of store.named()) {
+    if (options.accept?.(stat.name) === false || (options.usedOnly === true && !wasWritten(stat.kind, stat.values, 0))) continue;
+    const members = families.get(stat.family);
+    if (members === undefined) families.set(stat.family, [stat]);
+    else members.push(stat);
+  }
+  for (const [family, members] of families) {
+    const name = prometheusName(family);
+    out.text += `# TYPE ${name} ${(members[0] as NamedStat).kind}\n`;
+    for (const stat of members) {
+      out.text += renderStat(name, renderLabels(stat.tags), stat.kind, stat.values, 0);
+      if (out.full) yield out.take();
+    }
+  }
+}
+
+/** Whether a block's entry is part of the page that was asked for. */
+export function isShown(block: StatBlock, entry: StatEntry, options: RenderOptions): boolean {
+  if ((entry.lazy || options.usedOnly === true) && !wasWritten(entry.kind, block.values, entry.slot)) return false;
+  return options.accept?.(`${block.prefix}.${entry.name}`) !== false;
+}
+
+/** Status codes that a block counted, ascending. */
+export function* codesOf(block: StatBlock): Generator<readonly [code: number, count: number]> {
+  const counts = block.codeCounts;
+  if (counts === undefined) return;
+  for (let i = 0; i < counts.length; i++) if ((counts[i] as number) > 0) yield [i + 100, counts[i] as number];
+}
+
+export function wasWritten(kind: StatKind, values: Float64Array, slot: number): boolean {
+  return kind === 'histogram' ? readHistogram(values, slot).count > 0 : isUsed(values, slot);
+}
+
+export function renderStat(family: string, labels: string, kind: StatKind, values: Float64Array, slot: number): string {
+  if (kind !== 'histogram') return `${family}{${labels}} ${formatValue((values[slot] as number) + 0)}\n`;
+  return renderHistogram(family, labels, values, slot);
+}
+
+export function renderHistogram(family: string, labels: string, values: Float64Array, slot: number): string {
+  const reading = readHistogram(values, slot);
+  const lead = `${family}_bucket{${labels}${labels === '' ? '' : ','}le="`;
+  let text = '';
+  for (let i = 0; i < DEFAULT_BOUNDS.length; i++) text += `${lead}${DEFAULT_BOUNDS[i]}"} ${reading.cumulative[i]}\n`;
+  text += `${lead}+Inf"} ${reading.count}\n`;
+  return `${text}${family}_sum{${labels}} ${formatValue(reading.sum)}\n${family}_count{${labels}} ${reading.count}\n`;
+}
+
+export function renderLabels(tags: readonly StatTag[]): string {
+  let text = '';
+  for (const [label, value] of tags) text += `${text === '' ? '' : ','}${label.replace(/[^A-Za-z0-9_]/g, '_')}="${escapeLabel(value)}"`;
+  return text;
+}
+
+export function escapeLabel(value: string): string {
+  return /[\\"\n]/.test(value) ? value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n') : value;
+}
+
+function prometheusName(name: string): string {
+  return `envoy_${name.replace(/[^A-Za-z0-9_]/g, '_')}`;
+}
+
+function formatValue(value: number): string {
+  return Number.isInteger(value) ? value.toString() : String(Math.round(value * 1e6) / 1e6);
+}
