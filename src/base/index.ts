@@ -7,3 +7,4 @@ export * from './resource.ts';
 export * from './result.ts';
 export * from './fs.ts';
 export * from './proxy-node.ts';
+export * from './http-route.ts';

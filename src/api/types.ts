@@ -1,0 +1,150 @@
+// The JSON that the control plane's API speaks: what the command line and the page read. Plain data only.
+
+export interface ObjectId {
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** A finding in a form that prints: `file:line:column: message (field) [code]`. */
+export interface FindingJson {
+  readonly severity: 'error' | 'warning' | 'info';
+  readonly code: string;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly object: string;
+  readonly path: string;
+  readonly message: string;
+  readonly remedy: string;
+}
+
+export interface AppliedJson extends ObjectId {
+  /** '' for the core group. */
+  readonly group: string;
+  readonly action: 'created' | 'configured' | 'unchanged' | 'refused';
+  readonly findings: readonly FindingJson[];
+}
+
+export interface ApplyAsk {
+  /** Each text with the name to use in messages. */
+  readonly texts: readonly { readonly file: string; readonly text: string }[];
+  /** Namespace of documents that name none. */
+  readonly namespace: string;
+}
+
+export interface ApplyAnswer {
+  readonly applied: readonly AppliedJson[];
+  readonly findings: readonly FindingJson[];
+  /** The configuration's generation after this: what `wait` waits for. */
+  readonly generation: number;
+}
+
+export interface DeletedJson extends ObjectId {
+  readonly group: string;
+  readonly found: boolean;
+  readonly error?: string;
+}
+
+export interface ObjectJson extends ObjectId {
+  readonly group: string;
+  readonly apiVersion: string;
+  readonly generation: number;
+  readonly createdMs: number;
+  readonly state: 'accepted' | 'lastGood' | 'refused';
+  readonly file: string;
+  readonly line: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly spec: unknown;
+  /** The document as its owner wrote it, where it is known. */
+  readonly text?: string;
+  readonly findings: readonly FindingJson[];
+  readonly programmed: ProgrammedJson;
+}
+
+export interface ProgrammedJson {
+  readonly acknowledged: number;
+  readonly concerned: number;
+  /** Connected proxies that have not acknowledged, with how long they have had. */
+  readonly lagging: readonly { readonly proxy: string; readonly reason: string }[];
+  readonly rejected: readonly { readonly proxy: string; readonly reason: string }[];
+}
+
+export interface ProxyJson {
+  readonly id: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly type: string;
+  readonly version: string;
+  readonly dataPlane: string;
+  readonly capture: string;
+  readonly connectedMs: number;
+  readonly principal: string;
+  /** By short type name (CDS, LDS, …). */
+  readonly types: Readonly<Record<string, 'SYNCED' | 'STALE' | 'NOT SENT' | 'REJECTED'>>;
+  readonly watermark: number;
+  readonly lastError: string;
+}
+
+export interface WorkloadJson {
+  readonly name: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly address: string;
+  readonly ports: readonly { readonly port: number; readonly boundPort: number; readonly appPort: number }[];
+  readonly health: 'healthy' | 'unhealthy' | 'unknown';
+  readonly capture: string;
+  readonly connected: boolean;
+}
+
+export interface EdgeJson {
+  readonly source: string;
+  readonly sourceNamespace: string;
+  readonly destination: string;
+  readonly destinationNamespace: string;
+  readonly service: string;
+  readonly protocol: string;
+  readonly requestsPerSecond: number;
+  readonly errorsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  /** Share of requests or connections that were mutually authenticated, 0 to 1. */
+  readonly mtls: number;
+  readonly sourcePrincipal: string;
+  readonly destinationPrincipal: string;
+}
+
+export interface StatusJson {
+  readonly version: string;
+  readonly istioLevel: string;
+  readonly startedMs: number;
+  readonly pid: number;
+  readonly generation: number;
+  readonly snapshot: number;
+  readonly home: string;
+  readonly services: number;
+  readonly objects: number;
+  readonly proxies: readonly ProxyJson[];
+  readonly workloads: readonly WorkloadJson[];
+  readonly findings: readonly FindingJson[];
+  readonly rootNotAfterMs: number;
+  readonly addresses: Readonly<Record<string, string>>;
+}
+
+/** `run.json` under the mesh's home. */
+export interface RunJson {
+  readonly pid: number;
+  readonly version: string;
+  /** http://127.0.0.1:20001 */
+  readonly address: string;
+  readonly token: string;
+  readonly xds: { readonly host: string; readonly port: number };
+  readonly monitoringPort: number;
+  /** Unix socket on which workloads get their tokens. */
+  readonly tokenSocket: string;
+  /** Where each gateway or demo page answers, for the ready screen and `status`. */
+  readonly startedMs: number;
+}

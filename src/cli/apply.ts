@@ -1,0 +1,49 @@
+// topsail apply: hands manifests to the control plane, prints kubectl's words, and waits for the proxies if asked.
+import type { ApplyAnswer, ProgrammedJson } from '#api';
+import { type CliContext, CliError } from './context.ts';
+import { findingText, programmedText } from './finding-text.ts';
+import { objectName } from './kinds.ts';
+import { openMesh } from './mesh-client.ts';
+import { readManifests } from './read-manifests.ts';
+
+export interface ApplyOptions {
+  readonly filename: readonly string[];
+  readonly namespace: string;
+  readonly home?: string;
+  readonly wait?: boolean;
+  readonly timeout: string;
+  readonly output?: string;
+}
+
+export async function apply(context: CliContext, options: ApplyOptions): Promise<number> {
+  const texts = await readManifests(context, options.filename);
+  const mesh = await openMesh(context, options.home);
+  const answer = await mesh.post<ApplyAnswer>('/api/v1/apply', { texts, namespace: options.namespace });
+  let failed = false;
+  for (const one of answer.applied) {
+    if (one.action !== 'refused') context.out(`${objectName(one)} ${one.action}\n`);
+    else {
+      failed = true;
+      context.err(`${objectName(one)} refused\n`);
+    }
+    for (const finding of one.findings) context.err(findingText(finding));
+  }
+  for (const finding of answer.findings) {
+    context.err(findingText(finding));
+    failed ||= finding.severity === 'error';
+  }
+  if (options.wait !== true || answer.applied.every((one) => one.action === 'refused')) return failed ? 1 : 0;
+  const ids = answer.applied.filter((one) => one.action !== 'refused').map((one) => `${one.kind}/${one.namespace}/${one.name}`);
+  const timeoutMs = parseSeconds(options.timeout) * 1000;
+  const query = new URLSearchParams({ objects: ids.join(','), generation: String(answer.generation), timeoutMs: String(timeoutMs) });
+  const programmed = await mesh.get<ProgrammedJson>(`/api/v1/wait?${query}`, timeoutMs + 5000);
+  context.out(programmedText(programmed));
+  return failed || programmed.acknowledged < programmed.concerned ? 1 : 0;
+}
+
+function parseSeconds(text: string): number {
+  const found = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text);
+  if (found === null) throw new CliError(`--timeout "${text}" is no duration: write 30s, 500ms or 2m.`);
+  const unit = found[2] ?? 's';
+  return Number(found[1]) * (unit === 'm' ? 60 : unit === 'ms' ? 0.001 : 1);
+}

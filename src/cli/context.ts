@@ -1,0 +1,29 @@
+// What a command is given: where to read, where to print, whom to call. No command touches the process itself.
+import type { Clock, Fs, HttpCaller } from '#base';
+
+export interface CliContext {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly fs: Fs;
+  readonly clock: Clock;
+  readonly call: HttpCaller;
+  readonly out: (text: string) => void;
+  readonly err: (text: string) => void;
+  readonly readStdin: () => Promise<string>;
+  /** False where output is piped or NO_COLOR is set. */
+  readonly colour: boolean;
+  /** Resolves when the user interrupts a command that follows something. */
+  readonly interrupted: Promise<void>;
+  readonly sleep: (ms: number) => Promise<void>;
+  readonly resolvePath: (...parts: readonly string[]) => string;
+}
+
+/** A failure that the user can act on: printed as one sentence, without a stack. */
+export class CliError extends Error {
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

@@ -1,0 +1,52 @@
+// topsail describe: one object in words: where it stands, what is wrong with it, who has it.
+import type { ObjectJson } from '#api';
+import type { CliContext } from './context.ts';
+import { namedObjects } from './delete.ts';
+import { findingText, programmedText } from './finding-text.ts';
+import { openMesh } from './mesh-client.ts';
+import { age } from './table.ts';
+
+export interface DescribeOptions {
+  readonly namespace: string;
+  readonly home?: string;
+}
+
+export async function describe(context: CliContext, words: readonly string[], options: DescribeOptions): Promise<number> {
+  const ids = namedObjects(words, options.namespace);
+  const mesh = await openMesh(context, options.home);
+  const { stringify } = await import('yaml');
+  let missing = 0;
+  for (const id of ids) {
+    const query = new URLSearchParams({ kind: id.kind, namespace: id.namespace, name: id.name });
+    const objects = await mesh.get<readonly ObjectJson[]>(`/api/v1/objects?${query}`);
+    if (objects.length === 0) {
+      missing += 1;
+      context.err(`Error (NotFound): ${id.kind} "${id.name}" not found in namespace ${id.namespace}\n`);
+    }
+    for (const one of objects) context.out(text(one, stringify(one.spec ?? {}, { lineWidth: 0 }), context.clock.wallTime()));
+  }
+  return missing > 0 ? 1 : 0;
+}
+
+function text(one: ObjectJson, spec: string, nowMs: number): string {
+  const rows: [string, string][] = [
+    ['Name', one.name],
+    ['Namespace', one.namespace],
+    ['Kind', `${one.kind} (${one.apiVersion})`],
+    ['Source', `${one.file}${one.line > 0 ? `:${one.line}` : ''}`],
+    ['Generation', String(one.generation)],
+    ['Age', one.createdMs === 0 ? 'unknown' : age(nowMs - one.createdMs)],
+    ['State', STATE[one.state]],
+  ];
+  const labels = Object.entries(one.labels).map(([k, v]) => `${k}=${v}`);
+  if (labels.length > 0) rows.push(['Labels', labels.join(', ')]);
+  const head = rows.map(([name, value]) => `${`${name}:`.padEnd(14)}${value}\n`).join('');
+  const findings = one.findings.length === 0 ? '' : `Findings:\n${one.findings.map((f) => `  ${findingText(f)}`).join('')}`;
+  return `${head}${programmedText(one.programmed)}${findings}Spec:\n${spec.replace(/^(?=.)/gm, '  ')}\n`;
+}
+
+const STATE: Readonly<Record<ObjectJson['state'], string>> = {
+  accepted: 'accepted: the text in force is the text written',
+  lastGood: 'the present text is bad; its last good version stays in force',
+  refused: 'refused: it is not in force',
+};

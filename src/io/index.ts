@@ -1,0 +1,8 @@
+// The only area that opens sockets, files and timers.
+export * from './clock.ts';
+export * from './fs.ts';
+export * from './log.ts';
+export * from './net.ts';
+export * from './random.ts';
+export * from './http-api.ts';
+export * from './http-api-call.ts';
