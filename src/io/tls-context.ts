@@ -1,0 +1,73 @@
+// Secure contexts and client sessions, cached so that a handshake pays for neither (design 12).
+//
+// A context belongs to one TlsContext.version and role; a new version means new ticket keys (OpenSSL
+// draws them per context), so no session outlives the trust it was made under. Both caches are bounded.
+import { createHash } from 'node:crypto';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import type { TlsContext } from '#base';
+
+const CONTEXTS_MAX = 512;
+const SESSIONS_MAX = 2048;
+
+type Role = 'server' | 'client';
+
+const contexts = new Map<string, SecureContext>();
+const sessions = new Map<string, Buffer>();
+const byIdentity = new WeakMap<TlsContext, { server?: SecureContext; client?: SecureContext }>();
+
+export function secureContext(context: TlsContext, role: Role): SecureContext {
+  let held = byIdentity.get(context);
+  if (held === undefined) byIdentity.set(context, (held = {}));
+  const known = held[role];
+  if (known !== undefined) return known;
+  const made = contextByVersion(context, role);
+  held[role] = made;
+  return made;
+}
+
+function contextByVersion(context: TlsContext, role: Role): SecureContext {
+  // Two objects may share a version and differ in ciphers or protocol: those are part of the key.
+  const key = [role, context.version, context.minVersion, context.maxVersion, context.ciphers ?? '', context.curves ?? ''].join('\0');
+  const known = contexts.get(key);
+  if (known !== undefined) return known;
+  const made = createSecureContext({
+    minVersion: context.minVersion,
+    maxVersion: context.maxVersion,
+    // A root bundle may hold intermediates only, as Envoy's trusted_ca may.
+    allowPartialTrustChain: true,
+    ...(context.certChainPem === undefined ? {} : { cert: context.certChainPem }),
+    ...(context.privateKeyPem === undefined ? {} : { key: context.privateKeyPem }),
+    ...(context.rootsPem === undefined ? {} : { ca: context.rootsPem }),
+    ...(context.crlPem === undefined || context.crlPem === '' ? {} : { crl: context.crlPem }),
+    ...(context.ciphers === undefined ? {} : { ciphers: context.ciphers }),
+    ...(context.curves === undefined ? {} : { ecdhCurve: context.curves }),
+    ...(role === 'server' ? { sessionIdContext: createHash('sha256').update(key).digest('hex').slice(0, 32) } : {}),
+  });
+  remember(contexts, key, made, CONTEXTS_MAX);
+  return made;
+}
+
+export function sessionKey(context: TlsContext, sni: string, checkKey: string): string {
+  return `${context.version}\0${sni}\0${checkKey}`;
+}
+
+export function knownSession(key: string): Buffer | undefined {
+  return sessions.get(key);
+}
+
+export function rememberSession(key: string, session: Buffer): void {
+  remember(sessions, key, session, SESSIONS_MAX);
+}
+
+export function forgetSession(key: string): void {
+  sessions.delete(key);
+}
+
+function remember<V>(map: Map<string, V>, key: string, value: V, max: number): void {
+  map.delete(key);
+  if (map.size >= max) {
+    const oldest = map.keys().next();
+    if (oldest.done !== true) map.delete(oldest.value);
+  }
+  map.set(key, value);
+}
