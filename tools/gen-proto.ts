@@ -87,3 +87,4 @@ rmSync(out, { recursive: true, force: true });
 cpSync(fresh, out, { recursive: true });
 rmSync(fresh, { recursive: true, force: true });
 console.log(`gen-proto: ${seen.size} files`);
+await import('./gen-light.ts');
