@@ -1,0 +1,3 @@
+// Configuration: from text to validated, frozen objects.
+
+export * from './model/index.ts';
