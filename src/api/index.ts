@@ -1,0 +1,2 @@
+// What the command line and the page read: JSON types, the routes that answer them, the page itself.
+export * from './types.ts';

@@ -1,0 +1,155 @@
+// The command tree: names, flags and help. Loading it loads no command; each action imports its own file.
+import { Argument, Command, Option } from 'commander';
+import type { CliContext } from './context.ts';
+
+/** Commands that become a process; `main` supplies them. Each resolves with the exit status. */
+export interface Starters {
+  readonly demo: (options: Readonly<Record<string, unknown>>) => Promise<number>;
+  readonly discovery: (options: Readonly<Record<string, unknown>>) => Promise<number>;
+  readonly run: (command: readonly string[], options: Readonly<Record<string, unknown>>) => Promise<number>;
+  readonly gateway: (options: Readonly<Record<string, unknown>>) => Promise<number>;
+  readonly proxy: (options: Readonly<Record<string, unknown>>) => Promise<number>;
+}
+
+export interface ProgramParts {
+  readonly version: string;
+  /** Made at the first need: it loads sockets and files. */
+  readonly context: () => Promise<CliContext>;
+  readonly starters: Starters;
+  readonly exit: (status: number) => void;
+}
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+export function buildProgram(parts: ProgramParts): Command {
+  const program = new Command('topsail');
+  program
+    .description('A service mesh in TypeScript: Istio\'s API, one command to a live mesh.')
+    .version(parts.version, '-v, --version')
+    .showHelpAfterError('(add --help to see what is possible)')
+    .showSuggestionAfterError(true)
+    .enablePositionalOptions();
+  addConfigCommands(program, parts);
+  addViewCommands(program, parts);
+  addProcessCommands(program, parts);
+  return program;
+}
+
+function add(program: Command, name: string, description: string): Command {
+  return program.command(name).description(description).option('--home <dir>', 'folder of the mesh (default: $TOPSAIL_HOME, then the nearest .topsail/ upwards)');
+}
+
+const namespaceFlag = (): Option => new Option('-n, --namespace <name>', 'namespace of what names none').default('default');
+const fileFlag = (): Option => new Option('-f, --filename <path>', 'file, folder or - for standard input; may be repeated').argParser(collect).default([] as string[], 'none');
+
+function addConfigCommands(program: Command, { context, exit }: ProgramParts): void {
+  add(program, 'apply', 'create or change what manifests describe')
+    .addOption(fileFlag())
+    .addOption(namespaceFlag())
+    .option('--wait', 'return when every proxy concerned has acknowledged')
+    .option('--timeout <duration>', 'how long --wait waits', '30s')
+    .action(async (options) => exit(await (await import('./apply.ts')).apply(await context(), options)));
+  add(program, 'delete', 'remove objects')
+    .argument('[words...]', 'KIND NAME... or KIND/NAME...')
+    .addOption(fileFlag())
+    .addOption(namespaceFlag())
+    .option('--ignore-not-found', 'what is not there is no failure')
+    .action(async (words, options) => exit(await (await import('./delete.ts')).deleteObjects(await context(), words, options)));
+  add(program, 'get', 'list objects and what the mesh makes of them')
+    .argument('[words...]', 'KIND[,KIND] [NAME...], KIND/NAME..., or all')
+    .addOption(namespaceFlag())
+    .option('-A, --all-namespaces', 'of every namespace')
+    .option('-o, --output <format>', 'yaml, json, wide or name')
+    .action(async (words, options) => exit(await (await import('./get.ts')).get(await context(), words, options)));
+  add(program, 'describe', 'one object in words: state, findings, which proxies have it')
+    .argument('<words...>', 'KIND NAME... or KIND/NAME...')
+    .addOption(namespaceFlag())
+    .action(async (words, options) => exit(await (await import('./describe.ts')).describe(await context(), words, options)));
+  program
+    .command('validate')
+    .description('say what is wrong with manifests, without a mesh')
+    .addOption(fileFlag())
+    .addOption(namespaceFlag())
+    .action(async (options) => exit(await (await import('./validate.ts')).validate(await context(), options)));
+}
+
+function addViewCommands(program: Command, { context, exit, version }: ProgramParts): void {
+  const output = (): Option => new Option('-o, --output <format>', 'json');
+  add(program, 'version', 'versions of client, control plane and proxies')
+    .option('--no-remote', 'only this client')
+    .action(async (options) => exit(await (await import('./status.ts')).version(await context(), version, options)));
+  add(program, 'status', 'what runs').addOption(output())
+    .action(async (options) => exit(await (await import('./status.ts')).status(await context(), options)));
+  add(program, 'check', 'what is wrong and what to do next; fails when something is').alias('analyze')
+    .action(async (options) => exit(await (await import('./status.ts')).check(await context(), options)));
+  add(program, 'proxy-status', 'whether each proxy has what it should have').alias('ps').argument('[proxy]', 'NAME or NAME.NAMESPACE').addOption(output())
+    .action(async (name, options) => exit(await (await import('./proxy-status.ts')).proxyStatus(await context(), name, options)));
+  add(program, 'proxy-config', 'what a proxy was given').alias('pc')
+    .addArgument(new Argument('<part>', 'which part').choices(['all', 'listeners', 'routes', 'clusters', 'endpoints', 'secrets', 'listener', 'route', 'cluster', 'endpoint', 'secret']))
+    .argument('<proxy>', 'NAME or NAME.NAMESPACE')
+    .addOption(new Option('-o, --output <format>', 'short or json').default('short'))
+    .action(async (part: string, name, options) => {
+      const { CONFIG_PARTS, proxyConfig } = await import('./proxy-config.ts');
+      const plural = CONFIG_PARTS.find((one) => one === part || one === `${part}s`) ?? 'all';
+      exit(await proxyConfig(await context(), plural, name, options));
+    });
+  add(program, 'edges', 'who calls whom: requests, errors, latency, mTLS').addOption(output()).option('-w, --watch', 'again each second')
+    .action(async (options) => exit(await (await import('./edges.ts')).edges(await context(), options)));
+  add(program, 'logs', 'what a process of the mesh wrote').argument('<workload>').option('-f, --follow', 'go on').option('--tail <lines>', 'how many lines, or all', '200')
+    .action(async (name, options) => exit(await (await import('./logs.ts')).logs(await context(), name, options)));
+  add(program, 'bug-report', 'collect what a maintainer needs, without keys and tokens').option('--file <path>', 'where to', 'topsail-bug-report.txt')
+    .action(async (options) => exit(await (await import('./bug-report.ts')).bugReport(await context(), options)));
+  program
+    .command('completion')
+    .description('completion script of a shell: source <(topsail completion bash)')
+    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell) => {
+      const { completion } = await import('./completion.ts');
+      (await context()).out(completion(program, shell));
+      exit(0);
+    });
+}
+
+function addProcessCommands(program: Command, { starters, exit }: ProgramParts): void {
+  add(program, 'demo', 'a mesh on this machine: control plane, gateway, bookshop, light load')
+    .option('--no-load', 'without the built-in load')
+    .option('--port-base <port>', 'five ports from here on: http, https, xDS, monitoring, page')
+    .addOption(new Option('--capture <tier>', 'how traffic is caught').choices(['auto', 'userns', 'netns', 'none']).default('auto'))
+    .addOption(new Option('--data-plane <which>', 'which proxy').choices(['topsail', 'envoy']).default('topsail'))
+    .action(async (options) => exit(await starters.demo(options)));
+  add(program, 'discovery', 'the control plane')
+    .option('--config <dir>', 'folder of YAML to watch (default: HOME/config)')
+    .option('--xds-port <port>', 'xDS and certificates, TLS', '15012')
+    .option('--monitoring-port <port>', 'metrics and debug pages', '15014')
+    .option('--port <port>', 'API and live page', '20001')
+    .option('--log-level <level>', 'debug, info, warn or error', 'info')
+    .action(async (options) => exit(await starters.discovery(options)));
+  workloadFlags(add(program, 'run', 'put a process into the mesh: topsail run --name a --port 9080 -- COMMAND...'))
+    .option('--port <[name:]port>', 'a port that the service declares; the process is told its own in $PORT', collect, [] as string[])
+    .option('--app-port <port>', 'port on which the process really listens (default: chosen, handed over as $PORT)')
+    .argument('<command...>', 'the process')
+    .passThroughOptions()
+    .action(async (command, options) => exit(await starters.run(command, options)));
+  workloadFlags(add(program, 'gateway', 'an ingress gateway'))
+    .option('--bind <port=port>', 'container port = port to bind here, e.g. 8080=8080', collect, [] as string[])
+    .action(async (options) => exit(await starters.gateway(options)));
+  program
+    .command('proxy')
+    .description('the proxy alone, with an Envoy bootstrap')
+    .requiredOption('-c, --config-path <file>', 'bootstrap, JSON or YAML')
+    .option('--service-node <id>', 'node id')
+    .option('--service-cluster <name>', 'node cluster')
+    .option('--concurrency <n>', 'workers')
+    .option('-l, --log-level <level>', 'debug, info, warn or error', 'info')
+    .allowUnknownOption()
+    .action(async (options) => exit(await starters.proxy(options)));
+}
+
+function workloadFlags(command: Command): Command {
+  return command
+    .requiredOption('--name <name>', 'name of the workload')
+    .addOption(namespaceFlag())
+    .option('--service-account <name>', 'service account (default: default)', 'default')
+    .option('--labels <k=v,...>', 'labels that Services select by', '')
+    .option('--log-level <level>', 'debug, info, warn or error', 'info');
+}

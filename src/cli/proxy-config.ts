@@ -1,0 +1,130 @@
+// topsail proxy-config: what one proxy was given, by type, as istioctl's short tables or as JSON.
+import { type CliContext, CliError } from './context.ts';
+import { openMesh } from './mesh-client.ts';
+import { table } from './table.ts';
+
+export const CONFIG_PARTS = ['all', 'listeners', 'routes', 'clusters', 'endpoints', 'secrets'] as const;
+export type ConfigPart = (typeof CONFIG_PARTS)[number];
+
+type Json = { readonly [key: string]: unknown };
+type Dump = Readonly<Record<Exclude<ConfigPart, 'all'>, readonly Json[]>>;
+
+export async function proxyConfig(
+  context: CliContext,
+  part: ConfigPart,
+  name: string,
+  options: { readonly home?: string; readonly output: string },
+): Promise<number> {
+  const mesh = await openMesh(context, options.home);
+  const dump = await mesh.get<Dump>(`/api/v1/proxies/${encodeURIComponent(name)}/config`);
+  const parts = part === 'all' ? (['listeners', 'routes', 'clusters', 'endpoints', 'secrets'] as const) : [part];
+  if (options.output === 'json') {
+    context.out(`${JSON.stringify(part === 'all' ? dump : dump[part], undefined, 2)}\n`);
+    return 0;
+  }
+  if (options.output !== 'short') throw new CliError(`-o ${options.output} is not known: use short or json.`);
+  for (const [i, one] of parts.entries()) {
+    if (i > 0) context.out('\n');
+    if (parts.length > 1) context.out(`${one.toUpperCase()}\n`);
+    context.out(table(HEADS[one], (dump[one] ?? []).flatMap(ROWS[one])));
+  }
+  return 0;
+}
+
+type Part = Exclude<ConfigPart, 'all'>;
+const HEADS: Readonly<Record<Part, readonly string[]>> = {
+  listeners: ['NAME', 'ADDRESS', 'PORT', 'MATCH', 'DESTINATION'],
+  routes: ['NAME', 'VHOST NAME', 'DOMAINS', 'MATCH', 'DESTINATION'],
+  clusters: ['SERVICE FQDN', 'PORT', 'SUBSET', 'DIRECTION', 'TYPE'],
+  endpoints: ['ENDPOINT', 'STATUS', 'WEIGHT', 'CLUSTER'],
+  secrets: ['RESOURCE NAME', 'TYPE'],
+};
+
+const ROWS: Readonly<Record<Part, (resource: Json) => string[][]>> = {
+  listeners: listenerRows,
+  routes: routeRows,
+  clusters: (c) => {
+    const [direction, port, subset, host] = String(c['name']).split('|');
+    if (host === undefined) return [[String(c['name']), '-', '-', '-', String(c['type'] ?? 'STATIC')]];
+    return [[host === '' ? '-' : host, port ?? '', subset === '' ? '-' : (subset ?? ''), direction ?? '', String(c['type'] ?? 'STATIC')]];
+  },
+  endpoints: (assignment) =>
+    list(assignment['endpoints']).flatMap((locality) =>
+      list(locality['lbEndpoints']).map((e) => {
+        const address = at(e, 'endpoint', 'address', 'socketAddress');
+        return [`${address?.['address'] ?? '?'}:${address?.['portValue'] ?? '?'}`, String(e['healthStatus'] ?? 'HEALTHY'), String(e['loadBalancingWeight'] ?? 1), String(assignment['clusterName'])];
+      }),
+    ),
+  secrets: (s) => [[String(s['name']), s['tlsCertificate'] !== undefined ? 'Cert Chain' : 'CA']],
+};
+
+function listenerRows(listener: Json): string[][] {
+  const address = at(listener, 'address', 'socketAddress');
+  const head = [String(listener['name']), String(address?.['address'] ?? ''), String(address?.['portValue'] ?? '')];
+  const chains = [...list(listener['filterChains']), ...(listener['defaultFilterChain'] === undefined ? [] : [listener['defaultFilterChain'] as Json])];
+  return chains.map((chain) => [...head, matchText(chain['filterChainMatch'] as Json | undefined), destinationText(chain)]);
+}
+
+function matchText(match: Json | undefined): string {
+  if (match === undefined) return 'ALL';
+  const parts: string[] = [];
+  if (match['transportProtocol'] !== undefined) parts.push(`Trans: ${String(match['transportProtocol'])}`);
+  if (match['applicationProtocols'] !== undefined) parts.push(`App: ${(match['applicationProtocols'] as string[]).join(',')}`);
+  if (match['serverNames'] !== undefined) parts.push(`SNI: ${(match['serverNames'] as string[]).join(',')}`);
+  if (match['destinationPort'] !== undefined) parts.push(`Port: ${String(match['destinationPort'])}`);
+  return parts.join('; ') || 'ALL';
+}
+
+function destinationText(chain: Json): string {
+  for (const filter of list(chain['filters'])) {
+    const config = filter['typedConfig'] as Json | undefined;
+    const rds = at(config, 'rds');
+    if (rds !== undefined) return `Route: ${String(rds['routeConfigName'])}`;
+    const inline = at(config, 'routeConfig');
+    if (inline !== undefined) return `Inline Route: ${String(inline['name'] ?? '')}`;
+    if (config?.['cluster'] !== undefined) return `Cluster: ${String(config['cluster'])}`;
+  }
+  return '-';
+}
+
+function routeRows(config: Json): string[][] {
+  return list(config['virtualHosts']).flatMap((host) =>
+    list(host['routes']).map((route) => [
+      String(config['name']),
+      String(host['name']),
+      shorten((host['domains'] as string[] | undefined) ?? []),
+      routeMatchText(route['match'] as Json | undefined),
+      routeTargetText(route),
+    ]),
+  );
+}
+
+function routeMatchText(match: Json | undefined): string {
+  if (match === undefined) return '/*';
+  const path = match['prefix'] !== undefined ? `${String(match['prefix'])}*` : String(match['path'] ?? match['pathSeparatedPrefix'] ?? at(match, 'safeRegex')?.['regex'] ?? '/*');
+  const headers = list(match['headers']).map((h) => String(h['name']));
+  return headers.length === 0 ? path : `${path} [${headers.join(',')}]`;
+}
+
+function routeTargetText(route: Json): string {
+  const action = route['route'] as Json | undefined;
+  if (action === undefined) return route['redirect'] !== undefined ? 'redirect' : route['directResponse'] !== undefined ? `direct ${String(at(route, 'directResponse')?.['status'])}` : '-';
+  if (action['cluster'] !== undefined) return String(action['cluster']);
+  return list(at(action, 'weightedClusters')?.['clusters'])
+    .map((c) => `${String(c['name'])} ${String(c['weight'] ?? 0)}`)
+    .join(', ');
+}
+
+function shorten(domains: readonly string[]): string {
+  return domains.length <= 2 ? domains.join(', ') : `${domains.slice(0, 2).join(', ')} + ${domains.length - 2} more...`;
+}
+
+function list(value: unknown): readonly Json[] {
+  return Array.isArray(value) ? (value as Json[]) : [];
+}
+
+function at(value: unknown, ...path: readonly string[]): Json | undefined {
+  let here = value as Json | undefined;
+  for (const name of path) here = here?.[name] as Json | undefined;
+  return here;
+}

@@ -1,0 +1,33 @@
+// Wires the commands to the real process: files, clock, terminal, HTTP.
+import { resolve } from 'node:path';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { CliContext } from '#cli';
+import { callHttp, SystemClock, SystemFs } from '#io';
+
+export function createCliContext(): CliContext {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // `topsail … | head` closes the pipe: not an error of ours.
+    if (error.code === 'EPIPE') process.exit(0);
+    throw error;
+  });
+  return {
+    cwd: process.env['TOPSAIL_CWD'] ?? process.cwd(),
+    env: process.env,
+    fs: new SystemFs(),
+    clock: new SystemClock(),
+    call: callHttp,
+    out: (text) => void process.stdout.write(text),
+    err: (text) => void process.stderr.write(text),
+    readStdin: async () => {
+      let text = '';
+      process.stdin.setEncoding('utf8');
+      for await (const chunk of process.stdin as AsyncIterable<string>) text += chunk;
+      return text;
+    },
+    colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
+    interrupted: new Promise((done) => process.once('SIGINT', () => done())),
+    sleep: async (ms) => void (await sleep(ms)),
+    resolvePath: (...parts) => resolve(...parts),
+  };
+}

@@ -1,0 +1,41 @@
+// `topsail …`: checks the floor, builds the command tree, and loads a command only when it is called.
+import { enableCompileCache } from 'node:module';
+import process from 'node:process';
+
+const FLOOR = [24, 21] as const;
+export const VERSION = '0.1.0';
+
+async function main(): Promise<void> {
+  const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
+  if (major < FLOOR[0] || (major === FLOOR[0] && minor < FLOOR[1])) {
+    process.stderr.write(`Topsail needs Node ${FLOOR.join('.')} or later; this is ${process.versions.node}. Start it with ./topsail, which brings its own.\n`);
+    process.exitCode = 1;
+    return;
+  }
+  enableCompileCache();
+  const { buildProgram } = await import('#cli');
+  const program = buildProgram({
+    version: VERSION,
+    context: async () => (await import('./cli-context.ts')).createCliContext(),
+    starters: {
+      demo: async (options) => (await import('./demo.ts')).demo(options),
+      discovery: async (options) => (await import('./discovery.ts')).discovery(options),
+      run: async (command, options) => (await import('./agent.ts')).runWorkload(command, options),
+      gateway: async (options) => (await import('./agent.ts')).runGateway(options),
+      proxy: async (options) => (await import('./proxy.ts')).proxyCommand(options),
+    },
+    exit: (status) => {
+      process.exitCode = status;
+    },
+  });
+  try {
+    await program.parseAsync();
+  } catch (error) {
+    const known = error instanceof Error && 'exitCode' in error ? (error as Error & { exitCode: number }) : undefined;
+    if (known === undefined) throw error;
+    process.stderr.write(`error: ${known.message}\n`);
+    process.exitCode = known.exitCode;
+  }
+}
+
+await main();
