@@ -1,2 +1,3 @@
 export * from './stream-record.ts';
 export * from './stats/index.ts';
+export * from './istio/index.ts';

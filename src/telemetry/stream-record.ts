@@ -76,6 +76,8 @@ export class StreamRecord {
   downstreamPrincipal = '';
   downstreamLocalPrincipal = '';
   upstreamPrincipal = '';
+  /** Our own id on the upstream connection: Istio's source_principal where the source reports. */
+  upstreamLocalPrincipal = '';
   upstreamMtls = false;
   downstreamMtls = false;
   tlsVersion = '';

@@ -1,0 +1,2 @@
+export { Edge, EdgeIndex, type EdgeProtocol, type Reporter } from './edge.ts';
+export { IstioMetrics, type IstioMetricsOptions, TcpReport } from './istio-metrics.ts';
