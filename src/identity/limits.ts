@@ -1,0 +1,38 @@
+// Bounds of the identity area, each with its unit and its argument.
+
+/** Certificates a peer may show. Istio's chains have 2 or 3; OpenSSL's own depth limit is 100. */
+export const PEER_CHAIN_MAX = 10;
+/** Intermediates between a leaf and its root. */
+export const PATH_INTERMEDIATES_MAX = 6;
+/** Signatures checked for one peer: bounds what a crafted chain of look-alike issuers costs (0.1 ms each for P-256). */
+export const PATH_SIGNATURES_MAX = 24;
+/** Verified paths kept per check, by hash of the leaf; a proxy talks to fewer distinct peers than this at a time. */
+export const VERIFIED_PATHS_MAX = 1024;
+/** Intermediates remembered for resumed sessions, which carry only the leaf. */
+export const INTERMEDIATES_MAX = 64;
+/** Bits. RSA below is weak (NIST SP 800-57), above costs the verifier too much. */
+export const RSA_BITS_MIN = 2048;
+export const RSA_BITS_MAX = 8192;
+/** Milliseconds that two machines' clocks may differ; leaves are backdated by more than this. */
+export const CLOCK_SKEW_MS = 10_000;
+/** Milliseconds a leaf's notBefore lies in the past. Istio's value. */
+export const BACKDATE_MS = 120_000;
+/** Milliseconds; Istio's defaults. */
+export const LEAF_TTL_DEFAULT_MS = 24 * 3_600_000;
+export const LEAF_TTL_MAX_MS = 90 * 24 * 3_600_000;
+export const ROOT_TTL_MS = 3650 * 24 * 3_600_000;
+/** Milliseconds. Below, half life rotation would outrun the mesh. */
+export const LEAF_TTL_MIN_MS = 10_000;
+/** Characters. A CSR of a 4096-bit RSA key is under 2 kB. */
+export const CSR_CHARACTERS_MAX = 16 * 1024;
+/** Callers whose signing rate is remembered; the least recently seen is forgotten. */
+export const RATE_LIMIT_CALLERS_MAX = 10_000;
+/** Certificates one caller may ask for at once, and then per second: restarts come in bursts, renewals do not. */
+export const SIGN_BURST = 20;
+export const SIGN_PER_SECOND = 1;
+/** Characters of a SPIFFE id (SPIFFE ID §2.3). */
+export const SPIFFE_ID_CHARACTERS_MAX = 2048;
+/** Milliseconds. */
+export const TOKEN_TTL_MS = 3_600_000;
+/** Characters. */
+export const TOKEN_CHARACTERS_MAX = 8 * 1024;
