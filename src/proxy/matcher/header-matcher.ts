@@ -1,0 +1,111 @@
+// Compiles envoy.config.route.v3.HeaderMatcher. Routes see repeated headers joined, as Envoy does;
+// policies see each value, because a joined text lets a second header hide the first (pains §4.2).
+
+import type { HeaderMatcher } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import type { HeaderBlock, RequestHead } from '#wire/http';
+import { ConfigError } from '../errors.ts';
+import type { StringPredicate } from './match-input.ts';
+import { compileRegex } from './regex.ts';
+import { readEach, readMerged } from './request-header.ts';
+import { compileStringMatcher } from './string-matcher.ts';
+
+/** `merged`: one comma-joined value. `any` / `all`: of the separate values, some or every one must match. */
+export type DuplicateRule = 'merged' | 'any' | 'all';
+
+export type HeadPredicate = (head: RequestHead) => boolean;
+
+interface HeaderRule {
+  readonly name: string;
+  /** Undefined: only presence is asked for, and `present` says which. */
+  readonly value: StringPredicate | undefined;
+  readonly present: boolean;
+  readonly invert: boolean;
+  readonly missingIsEmpty: boolean;
+}
+
+export function compileHeaderMatcher(matcher: HeaderMatcher, field: string, duplicates: DuplicateRule = 'merged'): HeadPredicate {
+  const rule = readRule(matcher, field);
+  const { name, value, present, invert } = rule;
+  if (value === undefined) return (head) => ((readMerged(head, name) !== undefined) === present) !== invert;
+  const missing = rule.missingIsEmpty ? value('') !== invert : false;
+  if (duplicates === 'merged') {
+    return (head) => {
+      const text = readMerged(head, name);
+      return text === undefined ? missing : value(text) !== invert;
+    };
+  }
+  const wantAll = duplicates === 'all';
+  return (head) => {
+    const texts = readEach(head, name);
+    if (texts.length === 0) return missing;
+    for (const text of texts) if ((value(text) !== invert) !== wantAll) return !wantAll;
+    return wantAll;
+  };
+}
+
+/** For header blocks without a request line (responses, trailers); `:status` is the caller's to answer. */
+export function compileBlockMatcher(matcher: HeaderMatcher, field: string): (headers: HeaderBlock) => boolean {
+  const { name, value, present, invert, missingIsEmpty } = readRule(matcher, field);
+  if (value === undefined) return (headers) => (headers.has(name) === present) !== invert;
+  const missing = missingIsEmpty ? value('') !== invert : false;
+  return (headers) => {
+    const values = headers.getAll(name);
+    return values.length === 0 ? missing : value(values.join(',')) !== invert;
+  };
+}
+
+export function compileHeaderMatchers(matchers: readonly HeaderMatcher[], field: string, duplicates: DuplicateRule = 'merged'): HeadPredicate | undefined {
+  if (matchers.length === 0) return undefined;
+  const all = matchers.map((matcher, i) => compileHeaderMatcher(matcher, `${field}[${i}]`, duplicates));
+  if (all.length === 1) return all[0];
+  return (head) => {
+    for (const one of all) if (!one(head)) return false;
+    return true;
+  };
+}
+
+function readRule(matcher: HeaderMatcher, field: string): HeaderRule {
+  if (matcher.name === '') throw new ConfigError('proxy.field-required', `${field}.name`);
+  const name = matcher.name.toLowerCase();
+  const base = { name, present: true, invert: matcher.invertMatch, missingIsEmpty: matcher.treatMissingHeaderAsEmpty };
+  const specifier = matcher.headerMatchSpecifier;
+  if (specifier.case === undefined) return { ...base, value: undefined };
+  if (specifier.case === 'presentMatch') return { ...base, value: undefined, present: specifier.value };
+  return { ...base, value: compileValue(specifier, field) };
+}
+
+function compileValue(specifier: Exclude<HeaderMatcher['headerMatchSpecifier'], { case: undefined } | { case: 'presentMatch' }>, field: string): StringPredicate {
+  switch (specifier.case) {
+    case 'exactMatch': {
+      const want = specifier.value;
+      return (value) => value === want;
+    }
+    case 'prefixMatch': {
+      const want = specifier.value;
+      return (value) => value.startsWith(want);
+    }
+    case 'suffixMatch': {
+      const want = specifier.value;
+      return (value) => value.endsWith(want);
+    }
+    case 'containsMatch': {
+      const want = specifier.value;
+      return (value) => value.includes(want);
+    }
+    case 'safeRegexMatch': {
+      const regex = compileRegex(specifier.value.regex, `${field}.safe_regex_match`);
+      return (value) => regex.matches(value);
+    }
+    case 'rangeMatch': {
+      const { start, end } = specifier.value;
+      if (start >= end) throw new ConfigError('proxy.field-invalid', `${field}.range_match`, 'start must be below end');
+      return (value) => {
+        if (!/^[+-]?[0-9]{1,19}$/.test(value)) return false;
+        const number = BigInt(value.startsWith('+') ? value.slice(1) : value);
+        return number >= start && number < end;
+      };
+    }
+    case 'stringMatch':
+      return compileStringMatcher(specifier.value, `${field}.string_match`);
+  }
+}

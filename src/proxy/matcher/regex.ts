@@ -1,0 +1,179 @@
+// Runs patterns from configuration only where linear time is certain (design 11): re2js decides what
+// is legal, V8 runs what its own linear engine accepts, re2js runs the rest.
+
+import { setFlagsFromString } from 'node:v8';
+import type { RE2JS } from 're2js';
+import { ConfigError } from '../errors.ts';
+import { MAX_REGEX_PROGRAM_SIZE } from './limits.ts';
+import { translateRe2 } from './translate-re2.ts';
+
+export interface CompiledRegex {
+  readonly source: string;
+  readonly engine: 'v8' | 're2js';
+  /** Does the pattern match the whole value? */
+  matches(value: string): boolean;
+  /** Replaces every match; `substitution` is RE2's: \0 is the match, \1 … \9 its groups. */
+  replaceAll(value: string, substitution: string): string;
+}
+
+/** Literals, dots and the commonest classes under one quantifier: legal in RE2 by construction, so that re2js need not be loaded. */
+const PLAIN = /^(?:(?:[A-Za-z0-9/_\-=,:;@%&~#'"!<> ]|\\[.\-/+*?]|\.|\[\^\/\]|\[0-9\]|\[a-z\]|\[0-9a-z\]|\[a-z0-9\]|\[A-Za-z0-9\]|\\d|\\w)[*+?]?)*$/;
+
+let re2: typeof RE2JS | undefined;
+let linearOracle: boolean | undefined;
+
+/** Loads re2js. Await it once, before configuration with patterns is built. */
+export async function loadRegexEngine(): Promise<void> {
+  re2 ??= (await import('re2js')).RE2JS;
+}
+
+/** Throws a ConfigError for what RE2 refuses, or when the engine that must judge it is not loaded. */
+export function compileRegex(pattern: string, field: string): CompiledRegex {
+  if (PLAIN.test(pattern)) {
+    const translated = translateRe2(pattern);
+    if (translated !== undefined && isLinear(translated.source)) return new V8Regex(pattern, translated.source, undefined);
+  }
+  if (re2 === undefined) throw new ConfigError('proxy.regex-engine-missing', field);
+  const judged = judge(re2, pattern, field);
+  const translated = translateRe2(pattern);
+  if (translated === undefined || !isLinear(translated.source)) return new Re2Regex(pattern, judged);
+  // What a repeated group captures may differ: re2js replaces then.
+  const replacer = translated.quantifiedGroup ? judged : undefined;
+  return new V8Regex(pattern, translated.source, replacer);
+}
+
+function judge(engine: typeof RE2JS, pattern: string, field: string): RE2JS {
+  let compiled: RE2JS;
+  try {
+    compiled = engine.compile(pattern);
+  } catch (error) {
+    throw new ConfigError('proxy.regex-illegal', field, (error as Error).message);
+  }
+  if (compiled.programSize() > MAX_REGEX_PROGRAM_SIZE) {
+    throw new ConfigError('proxy.regex-illegal', field, `its program has ${compiled.programSize()} instructions, the limit is ${MAX_REGEX_PROGRAM_SIZE}`);
+  }
+  return compiled;
+}
+
+/** The flag 'l' compiles only what V8's linear engine can run; the ordinary engine then falls back to it after 50,000 backtracks. */
+function isLinear(source: string): boolean {
+  if (linearOracle === undefined) {
+    setFlagsFromString('--enable-experimental-regexp-engine');
+    setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
+    linearOracle = compilesLinear('(?:a+)+') && !compilesLinear('(?:a{1,100}){1,100}');
+  }
+  return linearOracle && compilesLinear(`^(?:${source})$`) && compilesLinear(source);
+}
+
+function compilesLinear(source: string): boolean {
+  try {
+    new RegExp(source, 'l');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+class V8Regex implements CompiledRegex {
+  readonly source: string;
+  readonly engine = 'v8';
+  readonly #whole: RegExp;
+  readonly #part: RegExp;
+  readonly #replacer: RE2JS | undefined;
+
+  constructor(source: string, translated: string, replacer: RE2JS | undefined) {
+    this.source = source;
+    this.#whole = new RegExp(`^(?:${translated})$`);
+    this.#part = new RegExp(translated, 'g');
+    this.#replacer = replacer;
+  }
+
+  matches(value: string): boolean {
+    return this.#whole.test(value);
+  }
+
+  replaceAll(value: string, substitution: string): string {
+    if (this.#replacer !== undefined) return replaceWithRe2(this.#replacer, value, substitution);
+    let last = 0;
+    return value.replace(this.#part, (...parts: unknown[]) => {
+      const match = parts[0] as string;
+      // The offset is the first number: groups are texts or undefined.
+      const offset = parts.find((part) => typeof part === 'number') as number;
+      // RE2 takes no empty match that touches the end of the one before.
+      if (match === '' && offset === last && last > 0) return '';
+      last = offset + match.length;
+      return expand(substitution, (n) => (parts[n] as string | undefined) ?? '');
+    });
+  }
+}
+
+class Re2Regex implements CompiledRegex {
+  readonly source: string;
+  readonly engine = 're2js';
+  readonly #regex: RE2JS;
+  readonly #beyondAscii: boolean;
+
+  constructor(source: string, regex: RE2JS) {
+    this.source = source;
+    this.#regex = regex;
+    this.#beyondAscii = /[^\0-\x7f]|\\[pPxC]/.test(source);
+  }
+
+  matches(value: string): boolean {
+    return this.#regex.testExact(this.#beyondAscii ? decodeUtf8(value) : value);
+  }
+
+  replaceAll(value: string, substitution: string): string {
+    return replaceWithRe2(this.#regex, value, substitution);
+  }
+}
+
+/** Header values are bytes in latin1; a pattern that names other characters means them in UTF-8. */
+function decodeUtf8(value: string): string {
+  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0x7f) return Buffer.from(value, 'latin1').toString('utf8');
+  return value;
+}
+
+function replaceWithRe2(regex: RE2JS, value: string, substitution: string): string {
+  const matcher = regex.matcher(value);
+  let out = '';
+  let last = 0;
+  while (matcher.find()) {
+    // RE2 takes no empty match that touches the end of the one before.
+    if (matcher.end() === matcher.start() && matcher.start() === last && last > 0) continue;
+    out += value.slice(last, matcher.start()) + expand(substitution, (n) => matcher.group(n) ?? '');
+    last = matcher.end();
+  }
+  return out + value.slice(last);
+}
+
+function expand(substitution: string, group: (n: number) => string): string {
+  let out = '';
+  for (let i = 0; i < substitution.length; i++) {
+    const c = substitution[i] as string;
+    const next = substitution[i + 1];
+    if (c !== '\\' || next === undefined) {
+      out += c;
+      continue;
+    }
+    out += next >= '0' && next <= '9' ? group(Number(next)) : next;
+    i++;
+  }
+  return out;
+}
+
+/** Checks that every group a substitution names exists, as RE2::CheckRewriteString does. */
+export function checkSubstitution(pattern: string, substitution: string, field: string): void {
+  const groups = countGroups(pattern);
+  for (const match of substitution.matchAll(/\\(.?)/gs)) {
+    const c = match[1] ?? '';
+    if (c === '\\') continue;
+    if (!/^[0-9]$/.test(c)) throw new ConfigError('proxy.field-invalid', `${field}.substitution`, 'a backslash must be followed by a digit or a backslash');
+    if (Number(c) > groups) throw new ConfigError('proxy.field-invalid', `${field}.substitution`, `group ${c} is not in the pattern, which has ${groups}`);
+  }
+}
+
+function countGroups(pattern: string): number {
+  const bare = pattern.replace(/\\./gs, '').replace(/\[\^?\]?[^\]]*\]/g, '');
+  return [...bare.matchAll(/\((?!\?(?!P?<))/g)].length;
+}
