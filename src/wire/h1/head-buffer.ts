@@ -1,0 +1,53 @@
+// Finds the end of a head; keeps bytes only while a head is incomplete (RFC 9112 §2.1).
+
+import { latin1 } from './latin1.ts';
+import { LEADING_EMPTY_LINES_MAX } from './limits.ts';
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+export class HeadBuffer {
+  /** Where the head's text ended in the buffer that `take` was given or joined. */
+  bodyAt = 0;
+  /** What `bodyAt` counts in: the incoming bytes, joined with what was kept. */
+  joined: Buffer | undefined = undefined;
+  #kept: Buffer | undefined = undefined;
+
+  get empty(): boolean {
+    return this.#kept === undefined;
+  }
+
+  /** The head's text, '' while incomplete, or undefined when longer than `bytesMax`. */
+  take(data: Buffer, at: number, bytesMax: number): string | undefined {
+    let from = at;
+    let searchFrom = at;
+    const kept = this.#kept;
+    if (kept !== undefined) {
+      searchFrom = Math.max(0, kept.length - 3);
+      data = Buffer.concat([kept, at === 0 ? data : data.subarray(at)]);
+      from = 0;
+      this.#kept = undefined;
+    }
+    from = skipEmptyLines(data, from);
+    const end = data.indexOf('\r\n\r\n', Math.max(from, searchFrom), 'latin1');
+    if (end < 0) {
+      if (data.length - from > bytesMax) return undefined;
+      if (data.length > from) this.#kept = data.subarray(from);
+      return '';
+    }
+    if (end - from > bytesMax) return undefined;
+    this.joined = data;
+    this.bodyAt = end + 4;
+    return latin1(data, from, end);
+  }
+
+  clear(): void {
+    this.#kept = undefined;
+    this.joined = undefined;
+  }
+}
+
+function skipEmptyLines(data: Buffer, at: number): number {
+  for (let i = 0; i < LEADING_EMPTY_LINES_MAX && data[at] === CR && data[at + 1] === LF; i++) at += 2;
+  return at;
+}
