@@ -1,0 +1,44 @@
+// Gives hosts stable virtual addresses in 240.240.0.0/16: a hash of the name, moved on while taken (inventory §3.11).
+
+const SIZE = 65_536;
+/** .0.0 and .255.255 look like network and broadcast addresses; .0.1 is kept for the resolver. */
+const RESERVED = new Set([0, 1, SIZE - 1]);
+
+/**
+ * Addresses for `hosts`, independent of the order in which they are named. `former` keeps what was
+ * given before, so that a newcomer never takes an address that a client may have cached.
+ */
+export function allocateAddresses(
+  hosts: Iterable<string>,
+  former: ReadonlyMap<string, string> = new Map(),
+): ReadonlyMap<string, string> {
+  const wanted = [...new Set(hosts)].sort();
+  const given = new Map<string, string>();
+  const taken = new Set<number>(RESERVED);
+  for (const host of wanted) {
+    const address = former.get(host);
+    if (address === undefined) continue;
+    given.set(host, address);
+    taken.add(offsetOf(address));
+  }
+  for (const host of wanted) {
+    if (given.has(host) || taken.size >= SIZE) continue;
+    let offset = hash(host) % SIZE;
+    while (taken.has(offset)) offset = (offset + 1) % SIZE;
+    taken.add(offset);
+    given.set(host, `240.240.${offset >>> 8}.${offset & 255}`);
+  }
+  return given;
+}
+
+function offsetOf(address: string): number {
+  const [, , third, fourth] = address.split('.');
+  return Number(third) * 256 + Number(fourth);
+}
+
+/** FNV-1a, 32 bits. */
+function hash(text: string): number {
+  let value = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) value = Math.imul(value ^ text.charCodeAt(i), 0x01000193) >>> 0;
+  return (value ^ (value >>> 16)) >>> 0;
+}

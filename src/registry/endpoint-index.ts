@@ -1,0 +1,176 @@
+// Builds the endpoints of one service from workloads, Endpoints and EndpointSlices, and keeps what did not change.
+
+import type { CoreEndpoints, CoreEndpointSlice } from './kinds.ts';
+import { type Endpoint, NO_LOCALITY, type Service, type ServiceEndpoints, type ServicePort, type Workload } from './model.ts';
+import { labelsMatch } from './visibility.ts';
+
+export const NO_ENDPOINTS: ServiceEndpoints = Object.freeze({ byPort: new Map() });
+
+export interface EndpointSources {
+  /** Workloads of the service's namespace. */
+  readonly workloads: Iterable<Workload>;
+  /** Listed in the ServiceEntry itself. */
+  readonly inline: readonly Workload[];
+  readonly endpoints: CoreEndpoints | undefined;
+  readonly slices: readonly CoreEndpointSlice[];
+  readonly workloadAt: (address: string) => Workload | undefined;
+}
+
+/** `former` itself when nothing differs, so that everything cached for it stays valid. */
+export function buildEndpoints(service: Service, sources: EndpointSources, former: ServiceEndpoints | undefined): ServiceEndpoints {
+  const byPort = new Map<number, readonly Endpoint[]>();
+  const seen = new Map<string, Endpoint>();
+  for (const list of former?.byPort.values() ?? []) for (const e of list) seen.set(identity(e), e);
+  for (const port of service.ports) {
+    if (port.protocol === 'UDP') continue;
+    const found = endpointsOfPort(service, port, sources);
+    if (found.length === 0) continue;
+    found.sort(byAddress);
+    const kept = found.map((e) => keep(seen.get(identity(e)), e));
+    const before = former?.byPort.get(port.number);
+    byPort.set(port.number, before !== undefined && sameList(before, kept) ? before : kept);
+  }
+  if (former !== undefined && sameMap(former.byPort, byPort)) return former;
+  return byPort.size === 0 ? NO_ENDPOINTS : Object.freeze({ byPort });
+}
+
+function endpointsOfPort(service: Service, port: ServicePort, sources: EndpointSources): Endpoint[] {
+  const found: Endpoint[] = [];
+  if (service.selector !== undefined) {
+    for (const workload of sources.workloads) {
+      if (workload.address !== '' && labelsMatch(service.selector, workload.labels)) {
+        const endpoint = endpointOf(workload, service, port);
+        if (endpoint !== undefined) found.push(endpoint);
+      }
+    }
+  }
+  for (const workload of sources.inline) {
+    const endpoint = endpointOf(workload, service, port);
+    if (endpoint !== undefined) found.push(endpoint);
+  }
+  const covered = new Set(found.map((e) => e.address));
+  const listed = sources.slices.length > 0 ? fromSlices(service, port, sources) : fromEndpoints(service, port, sources);
+  for (const endpoint of listed) if (!covered.has(endpoint.address)) found.push(endpoint);
+  return found;
+}
+
+/** The bound port in interception mode NONE, else WorkloadEntry.ports by the port's name, else the target port. */
+function endpointOf(workload: Workload, service: Service, port: ServicePort): Endpoint | undefined {
+  if (workload.address.startsWith('unix://')) return make(workload.address, 0, port.number, workload);
+  const declared = declaredPort(workload, port, service.registry);
+  if (declared === undefined) return undefined;
+  return make(workload.address, workload.boundPorts.get(declared) ?? declared, declared, workload);
+}
+
+function declaredPort(workload: Workload, port: ServicePort, registry: Service['registry']): number | undefined {
+  const named = workload.ports[port.name] ?? (typeof port.targetPort === 'string' ? workload.ports[port.targetPort] : undefined);
+  if (named !== undefined) return named;
+  if (typeof port.targetPort === 'number') return port.targetPort;
+  return registry === 'External' ? port.number : undefined;
+}
+
+function make(address: string, port: number, declared: number, workload: Workload): Endpoint {
+  return {
+    address,
+    port,
+    declaredPort: declared,
+    labels: workload.labels,
+    namespace: workload.namespace,
+    serviceAccount: workload.serviceAccount,
+    network: workload.network,
+    locality: workload.locality,
+    weight: workload.weight,
+    tlsMode: workload.tlsMode,
+    health: workload.healthy ? 'healthy' : 'unhealthy',
+    workloadName: workload.name,
+    cluster: workload.cluster,
+  };
+}
+
+function bare(service: Service, address: string, port: number, health: Endpoint['health'], workloadName: string): Endpoint {
+  return {
+    address,
+    port,
+    declaredPort: port,
+    labels: {},
+    namespace: service.namespace,
+    serviceAccount: '',
+    network: '',
+    locality: NO_LOCALITY,
+    weight: 0,
+    tlsMode: 'disabled',
+    health,
+    workloadName,
+    cluster: '',
+  };
+}
+
+function fromEndpoints(service: Service, port: ServicePort, sources: EndpointSources): Endpoint[] {
+  const found: Endpoint[] = [];
+  for (const subset of sources.endpoints?.spec.subsets ?? []) {
+    const target = (subset.ports ?? []).find((p) => (p.name ?? '') === port.name || (subset.ports ?? []).length === 1);
+    if (target === undefined) continue;
+    for (const [list, health] of [[subset.addresses ?? [], 'healthy'], [subset.notReadyAddresses ?? [], 'unhealthy']] as const) {
+      for (const { ip } of list) found.push(known(service, sources.workloadAt(ip), ip, target.port, health));
+    }
+  }
+  return found;
+}
+
+function fromSlices(service: Service, port: ServicePort, sources: EndpointSources): Endpoint[] {
+  const found: Endpoint[] = [];
+  for (const { spec } of sources.slices) {
+    const target = (spec.ports ?? []).find((p) => (p.name ?? '') === port.name || (spec.ports ?? []).length === 1);
+    if (target?.port === undefined) continue;
+    for (const endpoint of spec.endpoints ?? []) {
+      const conditions = endpoint.conditions ?? {};
+      const health = conditions.terminating === true ? 'draining' : conditions.ready === false ? 'unhealthy' : 'healthy';
+      for (const ip of endpoint.addresses ?? []) {
+        found.push(known(service, sources.workloadAt(ip), ip, target.port, health));
+      }
+    }
+  }
+  return found;
+}
+
+function known(service: Service, workload: Workload | undefined, ip: string, port: number, health: Endpoint['health']): Endpoint {
+  if (workload === undefined) return bare(service, ip, port, health, ip);
+  const endpoint = make(ip, port, port, workload);
+  return health === 'healthy' ? endpoint : { ...endpoint, health };
+}
+
+function identity(e: Endpoint): string {
+  return `${e.address}:${e.port}`;
+}
+
+function byAddress(a: Endpoint, b: Endpoint): number {
+  if (a.address !== b.address) return a.address < b.address ? -1 : 1;
+  return a.port - b.port;
+}
+
+function keep(former: Endpoint | undefined, next: Endpoint): Endpoint {
+  if (former === undefined) return Object.freeze(next);
+  for (const key in next) {
+    const name = key as keyof Endpoint;
+    if (former[name] !== next[name] && !equalRecord(former[name], next[name])) return Object.freeze(next);
+  }
+  return former;
+}
+
+function equalRecord(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  const left = a as Readonly<Record<string, unknown>>;
+  const right = b as Readonly<Record<string, unknown>>;
+  const names = Object.keys(left);
+  return names.length === Object.keys(right).length && names.every((name) => left[name] === right[name]);
+}
+
+function sameList(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((value, index) => value === b[index]);
+}
+
+function sameMap(a: ReadonlyMap<number, unknown>, b: ReadonlyMap<number, unknown>): boolean {
+  if (a.size !== b.size) return false;
+  for (const [key, value] of a) if (b.get(key) !== value) return false;
+  return true;
+}

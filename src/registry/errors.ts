@@ -1,0 +1,68 @@
+// What the registry and the push have to say about objects that are valid alone but not together: one table of codes.
+
+import type { ConfigObject, Complaint } from '#config';
+
+const TABLE = {
+  'TS-REG-001': {
+    severity: 'error',
+    message: 'delegates to VirtualService {delegate}, which does not exist or has hosts of its own',
+    remedy: 'Create it without `hosts`, or correct the name. Until then the route matches nothing.',
+  },
+  'TS-REG-002': {
+    severity: 'error',
+    message: 'sends to subset {subset} of {host}, which no DestinationRule defines any more: it keeps its former endpoints ({labels})',
+    remedy: 'Define the subset again in a DestinationRule of the host, or take it out of the route.',
+  },
+  'TS-REG-003': {
+    severity: 'error',
+    message: 'sends to subset {subset} of {host}, which no DestinationRule defines: {effect}',
+    remedy: 'Define the subset in a DestinationRule of the host; the route then comes into force by itself.',
+  },
+  'TS-REG-004': {
+    severity: 'warning',
+    message: 'host {host} already has the older VirtualService {winner}: in the mesh only that one is in force for it',
+    remedy: 'Put both rules into one VirtualService, or let one delegate to the other.',
+  },
+  'TS-REG-005': {
+    severity: 'warning',
+    message: 'subset {subset} is already defined by DestinationRule {winner}: this definition is not in force',
+    remedy: 'Give the subset another name or remove one of the two.',
+  },
+  'TS-REG-006': {
+    severity: 'warning',
+    message: 'host {host} names no service: requests to it find no cluster',
+    remedy: 'Check the name and the namespace, or declare the host in a ServiceEntry.',
+  },
+  'TS-REG-007': {
+    severity: 'warning',
+    message: 'Secret {secret} was not found: the server on port {port} accepts no connection',
+    remedy: 'Create the Secret in the namespace of the gateway, with tls.crt and tls.key.',
+  },
+  'TS-REG-008': {
+    severity: 'warning',
+    message: '{field} is not in force yet{effect}',
+    remedy: 'See docs/compatibility.md for the fields in force.',
+  },
+} as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
+
+export type ConditionCode = keyof typeof TABLE;
+
+/** A complaint about one object, found when it is seen together with others. */
+export type Condition = Complaint;
+
+export function condition(code: ConditionCode, object: ConfigObject, details: { readonly path: string } & Readonly<Record<string, string>>): Condition {
+  const { severity, message, remedy } = TABLE[code];
+  const text = message.replace(/\{(\w+)\}/g, (_, name: string) => details[name] ?? '');
+  return Object.freeze<Condition>({
+    code,
+    severity,
+    file: object.source.file,
+    line: object.source.line,
+    column: 0,
+    object: `${object.kind} ${object.metadata.namespace}/${object.metadata.name}`,
+    path: details.path,
+    message: text,
+    remedy,
+    page: `errors.md#${code.toLowerCase()}`,
+  });
+}
