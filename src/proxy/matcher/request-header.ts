@@ -15,6 +15,12 @@ export function readMerged(head: RequestHead, name: string): string | undefined 
   return value;
 }
 
+/** The first value, or undefined. */
+export function readFirst(head: RequestHead, name: string): string | undefined {
+  const pseudo = readPseudo(head, name);
+  return pseudo === NOT_PSEUDO ? head.headers.get(name) : pseudo;
+}
+
 /** Each value apart. */
 export function readEach(head: RequestHead, name: string): readonly string[] {
   const pseudo = readPseudo(head, name);

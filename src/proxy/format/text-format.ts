@@ -1,0 +1,66 @@
+// Compiles a format string ("%REQ(:METHOD)% %RESPONSE_CODE%") once; formatting joins literals and values.
+
+import { ConfigError } from '../errors.ts';
+import type { FormatContext } from './format-context.ts';
+import { compileOperator, type Operator, type OperatorValue } from './operators.ts';
+
+export type Segment = string | Operator;
+
+export interface TextFormat {
+  /** The text itself when it has no operator. */
+  readonly literal: string | undefined;
+  format(context: FormatContext): string;
+}
+
+const COMMAND = /%([A-Z0-9_]+)(?:\(([^)]*)\))?(?::([0-9]+))?%/y;
+
+/** Throws a ConfigError that quotes what it could not read. */
+export function parseSegments(format: string, field: string): Segment[] {
+  const segments: Segment[] = [];
+  let literal = '';
+  let at = 0;
+  while (at < format.length) {
+    if (format[at] !== '%') {
+      const next = format.indexOf('%', at);
+      literal += format.slice(at, next < 0 ? format.length : next);
+      at = next < 0 ? format.length : next;
+      continue;
+    }
+    if (format[at + 1] === '%') {
+      literal += '%';
+      at += 2;
+      continue;
+    }
+    COMMAND.lastIndex = at;
+    const command = COMMAND.exec(format);
+    if (command === null) throw new ConfigError('proxy.format-illegal', field, `no command operator can be read at "${format.slice(at, at + 30)}"`);
+    if (literal !== '') segments.push(literal);
+    literal = '';
+    segments.push(compileOperator(command[1] as string, command[2], command[3] === undefined ? undefined : Number(command[3]), field));
+    at = COMMAND.lastIndex;
+  }
+  if (literal !== '') segments.push(literal);
+  return segments;
+}
+
+/** `missing` stands for operators without a value: "-" in logs, "" in headers and with omit_empty_values. */
+export function compileTextFormat(format: string, field: string, missing: '-' | '' = '-'): TextFormat {
+  const segments = parseSegments(format, field);
+  if (segments.length === 0) return { literal: '', format: () => '' };
+  const only = segments[0];
+  if (segments.length === 1 && typeof only === 'string') return { literal: only, format: () => only };
+  return {
+    literal: undefined,
+    format: (context) => {
+      let out = '';
+      for (const segment of segments) out += typeof segment === 'string' ? segment : textOf(segment(context), missing);
+      return out;
+    },
+  };
+}
+
+export function textOf(value: OperatorValue, missing: string): string {
+  if (value === undefined) return missing;
+  if (typeof value === 'string') return value;
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
