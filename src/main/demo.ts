@@ -1,0 +1,104 @@
+// `topsail demo`: a whole mesh on this machine under one supervisor: control plane, gateway, bookshop, light load.
+import { join } from 'node:path';
+import process from 'node:process';
+import { type DemoPorts, demoPorts, freeBase, takenPorts } from './demo-ports.ts';
+import { readyScreen } from './demo-screen.ts';
+import { startDemoLoad } from './demo-load.ts';
+import { bookshopSpecs, discoverySpec, gatewaySpec } from './demo-processes.ts';
+import { type Home, homeForStart, makeHome, rootFolder } from './home.ts';
+import { seedConfig } from './seed-config.ts';
+import { removeRecords, removeStale, runningSupervisor, writeRecords } from './stale-records.ts';
+import { onShutdown } from './supervised.ts';
+import { type ReadyFacts, Supervisor } from './supervisor.ts';
+import { watchLauncher } from './watch-launcher.ts';
+
+const READY_WITHIN_MS = 60_000;
+
+export async function demo(options: Readonly<Record<string, unknown>>): Promise<number> {
+  const problem = unsupported(options);
+  if (problem !== undefined) return fail(problem);
+  const base = options['portBase'] === undefined ? undefined : Number(options['portBase']);
+  if (base !== undefined && !(Number.isInteger(base) && base >= 1024 && base <= 65_000)) return fail(`--port-base ${String(options['portBase'])} is no port: give a number from 1024 to 65000.`);
+  const home = homeForStart(options['home']);
+  makeHome(home);
+  const other = runningSupervisor(home.run);
+  if (other !== undefined) return fail(`A mesh already runs in ${home.folder} (process ${other}). Stop that one, or give another folder with --home.`);
+  const stale = removeStale(home.run);
+  if (stale > 0) say(`Ended ${stale} ${stale === 1 ? 'process' : 'processes'} that an earlier run left behind.`);
+  const ports = demoPorts(base);
+  const taken = await takenPorts(ports);
+  if (taken.length > 0) return fail(await takenText(taken));
+  return await run(home, ports, { load: options['load'] !== false, capture: String(options['capture'] ?? 'auto') });
+}
+
+async function run(home: Home, ports: DemoPorts, options: { readonly load: boolean; readonly capture: string }): Promise<number> {
+  const root = rootFolder();
+  if (seedConfig(home.config, join(root, 'examples/bookshop'), Date.now())) say(`Wrote the bookshop's configuration to ${home.config}`);
+  const supervisor = new Supervisor({
+    logFolder: home.logs,
+    node: process.execPath,
+    entry: [process.argv[1] as string],
+    say,
+    changed: (running) => writeRecords(home.run, running),
+  });
+  let load: { stop(): void } | undefined;
+  const stopped = new Promise<number>((resolve) => {
+    const stop = (reason: string): void => {
+      say(`Stopping: ${reason}`);
+      load?.stop();
+      void supervisor.stop().then(() => {
+        removeRecords(home.run);
+        resolve(0);
+      });
+    };
+    onShutdown(stop);
+    watchLauncher((who) => {
+      // Sent through the signal, so that both ways meet in one place.
+      say(who);
+      process.kill(process.pid, 'SIGTERM');
+    });
+  });
+  try {
+    const started = performance.now();
+    const capture = await startAll(supervisor, home, ports, { root, capture: options.capture });
+    if (options.load) load = startDemoLoad(ports.http);
+    process.stdout.write(readyScreen({ ports, home: home.folder, capture, load: options.load, seconds: (performance.now() - started) / 1000 }));
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    await supervisor.stop();
+    removeRecords(home.run);
+    return 1;
+  }
+  const status = await stopped;
+  // The interval of a late timer must not hold us: everything that was ours is over.
+  process.exit(status);
+}
+
+async function startAll(supervisor: Supervisor, home: Home, ports: DemoPorts, options: { readonly root: string; readonly capture: string }): Promise<string> {
+  const parts = { home, ports, root: options.root, capture: options.capture };
+  await supervisor.start(discoverySpec(parts), READY_WITHIN_MS);
+  const facts: ReadyFacts[] = await Promise.all([gatewaySpec(parts), ...bookshopSpecs(parts)].map((spec) => supervisor.start(spec, READY_WITHIN_MS)));
+  return String(facts.at(-1)?.['capture'] ?? 'none');
+}
+
+function unsupported(options: Readonly<Record<string, unknown>>): string | undefined {
+  if (options['dataPlane'] === 'envoy') return '--data-plane envoy is not in force yet: leave it out to use Topsail\'s own proxy.';
+  const capture = options['capture'];
+  if (capture === 'userns' || capture === 'netns') return `--capture ${capture} is not in force yet: leave it out, or say none.`;
+  return undefined;
+}
+
+async function takenText(taken: readonly number[]): Promise<string> {
+  const which = taken.length === 1 ? `Port ${taken[0]} is` : `Ports ${taken.join(', ')} are`;
+  const base = await freeBase();
+  return `${which} taken by another process. ${base === undefined ? 'Choose others with --port-base.' : `Choose free ones: --port-base ${base}`}`;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function fail(message: string): number {
+  process.stderr.write(`error: ${message}\n`);
+  return 1;
+}

@@ -1,0 +1,26 @@
+// The child's side of supervision: says when it is ready, and ends when its supervisor is gone.
+import process from 'node:process';
+
+/** Calls `ended` within milliseconds of the supervisor's death: the channel between the two closes. */
+export function watchSupervisor(ended: () => void): void {
+  if (process.channel === undefined || process.channel === null) return;
+  process.on('disconnect', ended);
+}
+
+export function reportReady(facts: Readonly<Record<string, string | number>>): void {
+  if (process.connected) process.send?.({ ready: facts });
+}
+
+/** Runs `stop` once, on the first signal or the supervisor's death. A second signal ends at once. */
+export function onShutdown(stop: (reason: string) => void): void {
+  let begun = false;
+  const once = (reason: string): void => {
+    if (begun) process.exit(1);
+    begun = true;
+    stop(reason);
+  };
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => once(signal));
+  watchSupervisor(() => {
+    if (!begun) once('the supervisor is gone');
+  });
+}

@@ -1,0 +1,156 @@
+// Keeps a set of processes running: starts them, waits for their word, restarts what dies, ends all of them.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+
+/** A process that lives this long has started well: its restarts begin again without delay. */
+const HEALTHY_MS = 10_000;
+const FIRST_DELAY_MS = 100;
+const LONGEST_DELAY_MS = 5000;
+/** Time between asking and killing; together with the answer it stays below 5 s. */
+const PATIENCE_MS = 3000;
+const TAIL_LINES = 12;
+
+export interface ProcessSpec {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  /** Flags of Node itself. */
+  readonly nodeArgs: readonly string[];
+  /** Ended after those with a lower number. */
+  readonly endsAfter: number;
+}
+
+export type ReadyFacts = Readonly<Record<string, string | number>>;
+
+interface Running {
+  readonly spec: ProcessSpec;
+  child: ChildProcess | undefined;
+  startedMs: number;
+  delayMs: number;
+  facts: ReadyFacts | undefined;
+  restart: NodeJS.Timeout | undefined;
+}
+
+export interface SupervisorOptions {
+  readonly logFolder: string;
+  readonly node: string;
+  readonly entry: readonly string[];
+  readonly say: (line: string) => void;
+  /** After every start and end: what runs now. */
+  readonly changed: (running: readonly { readonly name: string; readonly pid: number }[]) => void;
+}
+
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #running = new Map<string, Running>();
+  #stopping = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves with what the process says when it is ready; rejects when its first start fails. */
+  start(spec: ProcessSpec, readyWithinMs: number): Promise<ReadyFacts> {
+    const one: Running = { spec, child: undefined, startedMs: 0, delayMs: FIRST_DELAY_MS, facts: undefined, restart: undefined };
+    this.#running.set(spec.name, one);
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        reject(new Error(`${spec.name} was not ready within ${readyWithinMs / 1000} s.\n${this.#tail(spec.name)}`));
+      }, readyWithinMs);
+      this.#spawn(one, 'w', (facts) => {
+        clearTimeout(late);
+        if (facts !== undefined) return resolve(facts);
+        reject(new Error(`${spec.name} ended before it was ready.\n${this.#tail(spec.name)}`));
+      });
+    });
+  }
+
+  pids(): number[] {
+    return [...this.#running.values()].flatMap((one) => (one.child?.pid === undefined ? [] : [one.child.pid]));
+  }
+
+  /** Ends everything within PATIENCE_MS and a little. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    for (const one of this.#running.values()) clearTimeout(one.restart);
+    const orders = [...new Set([...this.#running.values()].map((one) => one.spec.endsAfter))].sort((a, b) => a - b);
+    const deadline = Date.now() + PATIENCE_MS;
+    for (const order of orders) {
+      const group = [...this.#running.values()].filter((one) => one.spec.endsAfter === order);
+      await Promise.all(group.map((one) => end(one, Math.max(200, deadline - Date.now()))));
+    }
+  }
+
+  #spawn(one: Running, mode: 'w' | 'a', first: (facts: ReadyFacts | undefined) => void): void {
+    const { spec } = one;
+    const log = openSync(join(this.#options.logFolder, `${spec.name}.log`), mode);
+    const child = spawn(this.#options.node, [...spec.nodeArgs, ...this.#options.entry, ...spec.args], {
+      stdio: ['ignore', log, log, 'ipc'],
+      env: { ...spec.env },
+      // An own process group: Ctrl-C reaches only us, and a group can be ended as a whole.
+      detached: true,
+    });
+    closeSync(log);
+    one.child = child;
+    one.startedMs = Date.now();
+    child.on('message', (message: { ready?: ReadyFacts }) => {
+      if (message.ready === undefined) return;
+      if (one.facts !== undefined) this.#options.say(`${spec.name} is back`);
+      one.facts = message.ready;
+      first(message.ready);
+    });
+    child.on('error', () => {});
+    child.on('exit', (code, signal) => {
+      if (child.pid !== undefined) killGroup(child.pid);
+      one.child = undefined;
+      this.#report();
+      if (one.facts === undefined) first(undefined);
+      if (!this.#stopping && one.facts !== undefined) this.#restart(one, signal ?? `status ${code}`);
+    });
+    this.#report();
+  }
+
+  #restart(one: Running, how: string): void {
+    if (Date.now() - one.startedMs > HEALTHY_MS) one.delayMs = FIRST_DELAY_MS;
+    this.#options.say(`${one.spec.name} ended (${how}): starting it again`);
+    one.restart = setTimeout(() => this.#spawn(one, 'a', () => {}), one.delayMs);
+    one.delayMs = Math.min(one.delayMs * 2, LONGEST_DELAY_MS);
+  }
+
+  #report(): void {
+    this.#options.changed(
+      [...this.#running.values()].flatMap((one) => (one.child?.pid === undefined ? [] : [{ name: one.spec.name, pid: one.child.pid }])),
+    );
+  }
+
+  #tail(name: string): string {
+    const path = join(this.#options.logFolder, `${name}.log`);
+    const text = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES).join('\n  ');
+    return `The end of ${path}:\n  ${text}`;
+  }
+}
+
+function end(one: Running, patienceMs: number): Promise<void> {
+  const child = one.child;
+  if (child === undefined || child.pid === undefined) return Promise.resolve();
+  const pid = child.pid;
+  return new Promise((resolve) => {
+    const force = setTimeout(() => killGroup(pid), patienceMs);
+    child.once('exit', () => {
+      clearTimeout(force);
+      resolve();
+    });
+    child.kill('SIGTERM');
+  });
+}
+
+/** What a killed agent leaves behind (its application) is in its group. */
+export function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody is left: what was wanted.
+  }
+}
