@@ -8,3 +8,4 @@ export * from './result.ts';
 export * from './fs.ts';
 export * from './proxy-node.ts';
 export * from './http-route.ts';
+export * from './timer-wheel.ts';
