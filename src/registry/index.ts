@@ -15,3 +15,4 @@ export * from './virtual-services.ts';
 export * from './peer-authentication.ts';
 export * from './policies.ts';
 export * from './errors.ts';
+export * from './mesh-settings.ts';

@@ -1,0 +1,87 @@
+// Builds a snapshot from a configuration and the registry's view; indexes whose objects did not change keep their identity.
+
+import type { ConfigView } from '#config';
+import {
+  buildDestinationRules,
+  buildPeerAuthentications,
+  buildVirtualServices,
+  type Condition,
+  condition,
+  meshSettings,
+  type MeshSettings,
+  type RegistryView,
+  type VirtualServiceIndex,
+} from '#registry';
+import { retainReferences } from './retain-references.ts';
+import type { Retained, Snapshot } from './snapshot.ts';
+
+export interface SnapshotInput {
+  readonly config: ConfigView;
+  readonly registry: RegistryView;
+  readonly domain: string;
+  readonly former: Snapshot | undefined;
+  /** Last good references from before a restart; `former` wins. */
+  readonly retained?: Retained;
+}
+
+export function buildSnapshot(input: SnapshotInput): Snapshot {
+  const { config, registry, domain, former } = input;
+  const mesh = sameMesh(former, config) ?? meshSettings(config);
+  const exists = (host: string): boolean => registry.services.byHost.has(host);
+  const destinationRules = buildDestinationRules(config, { domain, exists, former: former?.destinationRules });
+  const written = buildVirtualServices(config, { domain, exists, former: former?.virtualServices });
+  const retained = retainReferences({
+    virtualServices: written,
+    destinationRules,
+    services: registry.services,
+    mesh,
+    former: former ?? (input.retained === undefined ? undefined : { retained: input.retained, destinationRules, virtualServices: written }),
+  });
+  const number = (former?.number ?? 0) + 1;
+  return Object.freeze<Snapshot>({
+    number,
+    configNumber: number,
+    config,
+    mesh,
+    domain,
+    services: registry.services,
+    endpoints: registry.endpoints,
+    destinationRules,
+    virtualServices: retained.virtualServices,
+    peerAuthentications: buildPeerAuthentications(config, mesh.rootNamespace),
+    retained: retained.retained,
+    conditions: [
+      ...written.conditions,
+      ...retained.conditions,
+      ...conflicts(retained.virtualServices),
+      ...destinationRules.duplicateSubsets.map(({ object, subset, keptIn }) =>
+        condition('TS-REG-005', object, { path: 'spec.subsets', subset, winner: `${keptIn.namespace}/${keptIn.name}` }),
+      ),
+    ],
+  });
+}
+
+/** The successor when only endpoints changed: everything else is shared. */
+export function withEndpoints(former: Snapshot, registry: RegistryView): Snapshot {
+  return Object.freeze<Snapshot>({ ...former, number: former.number + 1, endpoints: registry.endpoints });
+}
+
+function sameMesh(former: Snapshot | undefined, config: ConfigView): MeshSettings | undefined {
+  return former !== undefined && former.mesh.origin === config.list('MeshConfig')[0] ? former.mesh : undefined;
+}
+
+/** In the mesh the oldest VirtualService of a host wins; the others say so (user-pains 28). */
+function conflicts(index: VirtualServiceIndex): readonly Condition[] {
+  const winners = new Map<string, string>();
+  const found: Condition[] = [];
+  for (const vs of index.all) {
+    if (!vs.gateways.includes('mesh')) continue;
+    for (const [i, host] of vs.hosts.entries()) {
+      const key = `${host}|${[...vs.exportTo].sort().join(',')}`;
+      const winner = winners.get(key);
+      if (winner === undefined) winners.set(key, `${vs.namespace}/${vs.name}`);
+      else found.push(condition('TS-REG-004', vs.object, { path: `spec.hosts[${i}]`, host, winner }));
+    }
+  }
+  return found;
+}

@@ -1,0 +1,7 @@
+// From changes to numbered, consistent snapshots.
+export * from './snapshot.ts';
+export * from './build-snapshot.ts';
+export * from './retain-references.ts';
+export * from './diff.ts';
+export * from './debounce.ts';
+export * from './pusher.ts';

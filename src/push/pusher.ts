@@ -1,0 +1,120 @@
+// Turns configuration changes and health reports into numbered snapshots: endpoints at once, all else after a short quiet.
+
+import type { Clock } from '#base';
+import type { ConfigDiff, ConfigView } from '#config';
+import { type EndpointChange, Registry, type ServiceEndpoints } from '#registry';
+import { buildSnapshot, withEndpoints } from './build-snapshot.ts';
+import { Debounce, type DebounceLimits, STANDALONE_DEBOUNCE } from './debounce.ts';
+import { changedKeys, isEndpointOnly, type SnapshotDiff } from './diff.ts';
+import type { Retained, Snapshot } from './snapshot.ts';
+
+export type SnapshotSubscriber = (snapshot: Snapshot, diff: SnapshotDiff) => void;
+
+export interface PusherOptions {
+  readonly clock: Clock;
+  /** DNS suffix of services, "cluster.local". */
+  readonly domain: string;
+  readonly cluster: string;
+  readonly debounce?: DebounceLimits;
+  /** Last good references from before a restart. */
+  readonly retained?: Retained;
+}
+
+export class Pusher {
+  readonly #options: PusherOptions;
+  readonly #registry: Registry;
+  readonly #debounce: Debounce;
+  readonly #subscribers = new Set<SnapshotSubscriber>();
+  #waiting: { config: ConfigView; keys: Set<string> } | undefined;
+  #snapshot: Snapshot | undefined;
+
+  constructor(options: PusherOptions) {
+    this.#options = options;
+    this.#registry = new Registry({ domain: options.domain, cluster: options.cluster });
+    this.#debounce = new Debounce(options.clock, options.debounce ?? STANDALONE_DEBOUNCE, () => this.#build());
+  }
+
+  get registry(): Registry {
+    return this.#registry;
+  }
+
+  /** Undefined until the first configuration was taken in. */
+  get snapshot(): Snapshot | undefined {
+    return this.#snapshot;
+  }
+
+  subscribe(subscriber: SnapshotSubscriber): { close(): void } {
+    this.#subscribers.add(subscriber);
+    return { close: () => void this.#subscribers.delete(subscriber) };
+  }
+
+  /** The first call builds at once; later ones after the quiet, unless only endpoints changed. */
+  configChanged(config: ConfigView, diff: ConfigDiff): void {
+    const keys = changedKeys(diff);
+    if (this.#snapshot === undefined) {
+      this.#waiting = { config, keys: new Set(keys) };
+      this.#build();
+      return;
+    }
+    if (this.#waiting === undefined && isEndpointOnly(keys)) {
+      this.#publishEndpoints(this.#registry.updateEndpoints(config, keys), keys, config);
+      return;
+    }
+    if (this.#waiting === undefined) this.#waiting = { config, keys: new Set(keys) };
+    else {
+      this.#waiting.config = config;
+      for (const key of keys) this.#waiting.keys.add(key);
+    }
+    this.#debounce.touch();
+  }
+
+  /** An agent's HealthInformation about a WorkloadEntry (`objectKey`). */
+  healthChanged(workloadKey: string, healthy: boolean): void {
+    const change = this.#registry.setHealth(workloadKey, healthy);
+    if (change !== undefined && this.#snapshot !== undefined) this.#publishEndpoints(change, new Set(), undefined);
+  }
+
+  /** Builds what waits, at once. */
+  flush(): void {
+    this.#debounce.flush();
+  }
+
+  close(): void {
+    this.#debounce.cancel();
+    this.#subscribers.clear();
+  }
+
+  #build(): void {
+    const waiting = this.#waiting;
+    if (waiting === undefined) return;
+    this.#waiting = undefined;
+    const change = this.#registry.rebuild(waiting.config);
+    const { domain, retained } = this.#options;
+    this.#publish(
+      buildSnapshot({ config: waiting.config, registry: change.view, domain, former: this.#snapshot, ...(retained === undefined ? {} : { retained }) }),
+      { objects: waiting.keys, endpoints: change.changed, configuration: true },
+    );
+  }
+
+  /** A new identity among a service's endpoints changes what its clients verify: that reaches clusters too. */
+  #publishEndpoints(change: EndpointChange, keys: ReadonlySet<string>, config: ConfigView | undefined): void {
+    const former = this.#snapshot as Snapshot;
+    if (change.changed.size === 0 && config === undefined) return;
+    const identities = [...change.changed].some((key) => identitiesOf(former.endpoints.get(key)) !== identitiesOf(change.view.endpoints.get(key)));
+    const next = withEndpoints(former, change.view);
+    const snapshot = Object.freeze<Snapshot>({ ...next, config: config ?? former.config, configNumber: identities ? next.number : former.configNumber });
+    if (change.changed.size === 0) this.#snapshot = Object.freeze({ ...snapshot, number: former.number });
+    else this.#publish(snapshot, { objects: keys, endpoints: change.changed, configuration: identities });
+  }
+
+  #publish(snapshot: Snapshot, diff: SnapshotDiff): void {
+    this.#snapshot = snapshot;
+    for (const subscriber of [...this.#subscribers]) subscriber(snapshot, diff);
+  }
+}
+
+function identitiesOf(endpoints: ServiceEndpoints | undefined): string {
+  const found = new Set<string>();
+  for (const list of endpoints?.byPort.values() ?? []) for (const e of list) found.add(`${e.namespace}/${e.serviceAccount}/${e.tlsMode}`);
+  return [...found].sort().join(' ');
+}

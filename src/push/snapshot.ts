@@ -1,0 +1,55 @@
+// One consistent, immutable, numbered picture of the mesh: all that translation may read.
+
+import type { ConfigView } from '#config';
+import type {
+  Condition,
+  DestinationRuleIndex,
+  EndpointIndex,
+  MeshSettings,
+  PeerAuthenticationIndex,
+  ResolvedVirtualService,
+  ServiceIndex,
+  Subset,
+  TrafficPolicy,
+  VirtualServiceIndex,
+} from '#registry';
+import type { ObjectRef } from '#base';
+
+/** A subset that no rule defines any more while a route still refers to it: it keeps its former meaning. */
+export interface RetainedSubset {
+  readonly host: string;
+  readonly subset: Subset;
+  readonly trafficPolicy: TrafficPolicy | undefined;
+  readonly origins: readonly ObjectRef[];
+}
+
+/** Last good references, by `subsetKey` and by VirtualService key. Input of the next build: keep it to survive a restart. */
+export interface Retained {
+  readonly subsets: ReadonlyMap<string, RetainedSubset>;
+  /** What a VirtualService said before it referred to a subset that never existed. */
+  readonly virtualServices: ReadonlyMap<string, ResolvedVirtualService>;
+}
+
+export interface Snapshot {
+  /** Grows by one with every change that proxies may see. */
+  readonly number: number;
+  /** Number of the latest snapshot whose configuration differed: endpoint-only successors share it. */
+  readonly configNumber: number;
+  readonly config: ConfigView;
+  readonly mesh: MeshSettings;
+  readonly domain: string;
+  readonly services: ServiceIndex;
+  readonly endpoints: EndpointIndex;
+  readonly destinationRules: DestinationRuleIndex;
+  readonly virtualServices: VirtualServiceIndex;
+  readonly peerAuthentications: PeerAuthenticationIndex;
+  readonly retained: Retained;
+  /** Findings across objects; each names its object. */
+  readonly conditions: readonly Condition[];
+}
+
+export const NOTHING_RETAINED: Retained = { subsets: new Map(), virtualServices: new Map() };
+
+export function subsetKey(host: string, subset: string): string {
+  return `${host}|${subset}`;
+}
