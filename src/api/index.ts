@@ -1,2 +1,4 @@
 // What the command line and the page read: JSON types, the routes that answer them, the page itself.
+export * from './mesh.ts';
+export { apiRoutes } from './routes.ts';
 export * from './types.ts';

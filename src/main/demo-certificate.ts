@@ -19,7 +19,7 @@ export function demoCertificateSecret(name: string, namespace: string, dns: read
       serial, subject, issuer: subject, notBeforeMs: nowMs - DAY_MS, notAfterMs: nowMs + LIFE_MS, spki, subjectKeyId: keyId, authorityKeyId: keyId,
       ca: undefined, extendedKeyUsage: [OID.serverAuth], uris: [], dns, keyEncipherment: false,
     },
-    { algorithm: sequence(oid(OID.ecdsaWithSha256)), sign: (bytes) => sign('sha256', bytes, privateKey) },
+    { algorithm: sequence(oid(OID.ecdsaSha256)), sign: (bytes) => sign('sha256', bytes, privateKey) },
   );
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
   return [
