@@ -1,12 +1,28 @@
 // Who is who: certificates, trust, tokens and the mesh's certificate authority.
+export { CertificateManager, makeCsr, mergeRoots } from './agent/certificate-manager.ts';
+export type { CertificateManagerOptions, SignCsr } from './agent/certificate-manager.ts';
+export { SecretSlots } from './agent/secret-slots.ts';
+export { CertificateAuthority } from './ca/certificate-authority.ts';
+export type { CertificateAuthorityOptions, IssuedCertificate, MeshTrust } from './ca/certificate-authority.ts';
+export { CREATE_CERTIFICATE_PATH, makeCertificateService } from './ca/certificate-service.ts';
+export type { CertificateServiceOptions, CreateCertificate, SigningRequest, SigningResponse } from './ca/certificate-service.ts';
+export { issueLeaf, makeIntermediate, makeRoot } from './ca/signing-authority.ts';
+export type { Leaf, LeafRequest, SigningAuthority } from './ca/signing-authority.ts';
 export * from './errors.ts';
 export { Intermediates } from './intermediates.ts';
+export { generateKeyPair, privateKeyPem, readKeyPair } from './key-pair.ts';
+export type { KeyKind, KeyPair } from './key-pair.ts';
 export * from './limits.ts';
 export { makePeerCheck, refusalCode } from './peer-check.ts';
 export type { PeerCheckOptions } from './peer-check.ts';
+export { readCertificateSecret, readTrustSecret } from './read-certificate-secret.ts';
 export { matchesDnsName, matchesSan, sanMatchersKey } from './san-matcher.ts';
 export type { SanMatcher } from './san-matcher.ts';
 export * from './secret-source.ts';
 export * from './spiffe-id.ts';
+export { authenticateCaller } from './token/caller.ts';
+export type { Caller, CallerCredentials } from './token/caller.ts';
+export { TOKEN_AUDIENCE, WorkloadTokens } from './token/workload-token.ts';
+export type { TokenVerifier, WorkloadClaims, WorkloadTokensOptions } from './token/workload-token.ts';
 export { parseTrustBundle } from './trust-bundle.ts';
 export type { TrustBundle } from './trust-bundle.ts';
