@@ -1,3 +1,5 @@
 export * from './stream-record.ts';
 export * from './stats/index.ts';
 export * from './istio/index.ts';
+export * from './peer/index.ts';
+export * from './graph/index.ts';

@@ -1,0 +1,10 @@
+// Bounds of the way back, with their unit and argument.
+
+/** Edges in one agent's summary of a second; the rest is counted as dropped. About 300 bytes each. */
+export const MAX_EDGES_PER_SUMMARY = 500;
+
+/** Different status codes or flag sets per edge and summary. */
+export const MAX_CODES_PER_EDGE = 16;
+
+/** Edges that the control plane keeps; 25 kB each with traffic from both reporters: 50 MB at worst. */
+export const MAX_GRAPH_EDGES = 2_000;

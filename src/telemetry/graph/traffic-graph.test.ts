@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type Summary, SummarySchema } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
+import { type PeerInfo, StreamRecord, UNKNOWN_PEER } from '../stream-record.ts';
+import { EdgeAggregator } from './edge-aggregator.ts';
+import { TrafficGraph } from './traffic-graph.ts';
+
+const peer = (name: string): PeerInfo => ({ ...UNKNOWN_PEER, workload: `${name}-v1`, namespace: 'default', canonicalService: name, version: 'v1' });
+const page = peer('productpage');
+const reviews = peer('reviews');
+const health = { cpuSeconds: 1, rssBytes: 5e7, activeConnections: 1, activeRequests: 0 };
+const T0 = 1_750_000_000_000;
+
+function record(change: Partial<StreamRecord> = {}): StreamRecord {
+  return Object.assign(new StreamRecord(), {
+    source: page, destination: reviews, responseCode: 200, endMs: 7, bytesSent: 100,
+    destinationService: 'reviews.default.svc.cluster.local', ...change,
+  });
+}
+
+function summary(reporter: 'source' | 'destination', records: readonly StreamRecord[]): Summary {
+  const aggregator = new EdgeAggregator();
+  for (const r of records) aggregator.add(r, reporter);
+  return fromBinary(SummarySchema, toBinary(SummarySchema, create(SummarySchema, aggregator.flush(T0, health))));
+}
+
+test('records of a second become one sample per edge, with deltas', () => {
+  const aggregator = new EdgeAggregator();
+  for (let i = 0; i < 10; i++) aggregator.add(record(), 'source');
+  aggregator.add(record({ responseCode: 503, flags: ['UO'] }), 'source');
+  const first = aggregator.flush(T0, health);
+  assert.equal(first.edges?.length, 1);
+  const [edge] = first.edges ?? [];
+  assert.equal(edge?.requests, 11n);
+  assert.equal(edge?.failures, 1n);
+  assert.deepEqual(edge?.codes, { '200': 10n, '503': 1n });
+  assert.deepEqual(edge?.flags, { UO: 1n });
+  assert.equal(aggregator.flush(T0 + 1000, health).edges?.length, 0);
+});
+
+test('10,000 different hosts in a second end in a bounded summary, and nothing is lost from the total', () => {
+  const aggregator = new EdgeAggregator();
+  for (let i = 0; i < 10_000; i++) aggregator.add(record({ destinationService: `h${i}` }), 'source');
+  const s = aggregator.flush(T0, health);
+  assert.ok((s.edges?.length ?? 0) <= 500);
+  const counted = (s.edges ?? []).reduce((n, e) => n + Number(e.requests), 0);
+  assert.equal(counted + Number(s.droppedEdges), 10_000);
+});
+
+test('rates are per second of the window, or of the edge\'s life when it is younger', () => {
+  const graph = new TrafficGraph();
+  for (let s = 0; s < 10; s++) graph.merge(summary('source', [record(), record()]), T0 + s * 1000);
+  const [young] = graph.edges(T0 + 9_000);
+  assert.equal(young?.requestsPerSecond, 2);
+  const [old] = graph.edges(T0 + 59_000);
+  assert.equal(Math.round((old?.requestsPerSecond ?? 0) * 60), 20);
+  assert.equal(graph.edges(T0 + 120_000).length, 0);
+  assert.equal(graph.edges(T0 + 120_000, 3_600).length, 1);
+});
+
+test('the caller tells of failures, the callee of mTLS', () => {
+  const graph = new TrafficGraph();
+  graph.merge(summary('source', [record({ upstreamMtls: false }), record({ responseCode: 0, flags: ['UF'] })]), T0);
+  graph.merge(summary('destination', [record({ downstreamMtls: true })]), T0);
+  const edges = graph.edges(T0);
+  assert.equal(edges.length, 1);
+  assert.equal(edges[0]?.requests, 2);
+  assert.equal(edges[0]?.successRate, 0.5);
+  assert.equal(edges[0]?.mtls, 'yes');
+  assert.deepEqual(edges[0]?.reporters, ['source', 'destination']);
+});
+
+test('a client that went away is no failure of the service', () => {
+  const graph = new TrafficGraph();
+  graph.merge(summary('source', [record({ responseCode: 0, flags: ['DC'] })]), T0);
+  assert.equal(graph.edges(T0)[0]?.successRate, 1);
+});
+
+test('latencies come from the merged buckets', () => {
+  const graph = new TrafficGraph();
+  graph.merge(summary('source', Array.from({ length: 99 }, () => record({ endMs: 7 }))), T0);
+  graph.merge(summary('source', [record({ endMs: 700 })]), T0);
+  const [edge] = graph.edges(T0);
+  assert.ok((edge?.p50Ms ?? 0) > 5 && (edge?.p50Ms ?? 0) <= 10);
+  assert.ok((edge?.p99Ms ?? 0) <= 10);
+  assert.equal(Math.round(edge?.meanMs ?? 0), 14);
+});
+
+test('the golden table shows the worst workload first', () => {
+  const graph = new TrafficGraph();
+  graph.merge(summary('source', [record(), record({ destination: peer('ratings'), responseCode: 500 })]), T0);
+  assert.deepEqual(graph.workloads(T0).map((w) => [w.workload, w.successRate]), [['ratings-v1', 0], ['reviews-v1', 1]]);
+});
+
+test('open connections keep an edge visible; closed ones do not', () => {
+  const graph = new TrafficGraph();
+  const aggregator = new EdgeAggregator();
+  const tcp = record({ protocol: 'TCP', responseCode: 0 });
+  aggregator.addTcp(tcp, 'source', { opened: true });
+  graph.merge(create(SummarySchema, aggregator.flush(T0, health)), T0);
+  assert.equal(graph.edges(T0 + 300_000)[0]?.openConnections, 1);
+  aggregator.addTcp(tcp, 'source', { closed: true });
+  graph.merge(create(SummarySchema, aggregator.flush(T0, health)), T0 + 300_000);
+  assert.equal(graph.edges(T0 + 600_000).length, 0);
+});
+
+test('the graph is bounded and says what it dropped', () => {
+  const graph = new TrafficGraph(3);
+  graph.merge(summary('source', Array.from({ length: 5 }, (_, i) => record({ destinationService: `s${i}` }))), T0);
+  assert.equal(graph.size, 3);
+  assert.equal(graph.dropped, 2);
+  graph.expire(T0 + 4_000_000);
+  assert.equal(graph.size, 0);
+});

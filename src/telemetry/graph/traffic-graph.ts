@@ -1,0 +1,309 @@
+// The live graph: summaries of all agents merged into edges with rates, failures, latency and mTLS over
+// the last minute or hour. The read model behind `topsail edges`, `topsail stat` and the dashboard.
+
+import type { EdgeSample, Peer, Summary } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
+import { quantile } from '../stats/histogram-buckets.ts';
+import { LATENCY_BOUNDS } from './edge-aggregator.ts';
+import { MAX_CODES_PER_EDGE, MAX_GRAPH_EDGES } from './limits.ts';
+import { WindowRing } from './window-ring.ts';
+
+export interface GraphPeer {
+  /** 'unknown' when nobody said. */
+  readonly workload: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly version: string;
+  readonly principal: string;
+  readonly cluster: string;
+}
+
+/** What the numbers of a window say; rates per second, latencies in ms (NaN without requests). */
+export interface TrafficView {
+  readonly requestsPerSecond: number;
+  readonly failuresPerSecond: number;
+  /** 1 when nothing failed, also when nothing was asked. */
+  readonly successRate: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  readonly meanMs: number;
+  readonly bytesSentPerSecond: number;
+  readonly bytesReceivedPerSecond: number;
+  readonly connectionsOpened: number;
+  readonly requests: number;
+  readonly failures: number;
+}
+
+export interface EdgeView extends TrafficView {
+  readonly source: GraphPeer;
+  readonly destination: GraphPeer;
+  /** FQDN that was asked for; '' when unknown. */
+  readonly destinationService: string;
+  readonly protocol: string;
+  readonly mtls: 'yes' | 'no' | 'mixed' | 'unknown';
+  /** Who told: the callee's proxy, the caller's, or both. */
+  readonly reporters: readonly ('source' | 'destination')[];
+  /** Since the edge was first seen. */
+  readonly codes: Readonly<Record<string, number>>;
+  readonly flags: Readonly<Record<string, number>>;
+  readonly openConnections: number;
+  /** Wall ms. */
+  readonly lastSeenMs: number;
+}
+
+export interface WorkloadView extends TrafficView {
+  readonly workload: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly version: string;
+  /** Share of inbound traffic over mTLS, 0..1; NaN without traffic. */
+  readonly mtlsShare: number;
+}
+
+/** Columns of a row. */
+const REQUESTS = 0;
+const FAILURES = 1;
+const LATENCY_SUM = 2;
+const SENT = 3;
+const RECEIVED = 4;
+const OPENED = 5;
+const MTLS = 6;
+/** Requests and connections that `MTLS` is a share of. */
+const JUDGED = 7;
+const LATENCY = 8;
+const WIDTH = LATENCY + LATENCY_BOUNDS.length + 1;
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 3_600_000;
+
+/** One reporter's account of an edge. */
+class Account {
+  readonly seconds = new WindowRing({ slotMs: 1_000, slots: 62, width: WIDTH });
+  readonly minutes = new WindowRing({ slotMs: MINUTE_MS, slots: 61, width: WIDTH });
+  readonly codes = new Map<string, number>();
+  readonly flags = new Map<string, number>();
+  open = 0;
+  lastMs = 0;
+
+  sum(nowMs: number, windowMs: number): Float64Array {
+    const row = new Float64Array(WIDTH);
+    (windowMs <= MINUTE_MS ? this.seconds : this.minutes).sum(nowMs, windowMs, row);
+    return row;
+  }
+}
+
+interface GraphEdge {
+  readonly key: string;
+  source: GraphPeer;
+  destination: GraphPeer;
+  readonly destinationService: string;
+  readonly protocol: string;
+  readonly firstMs: number;
+  bySource: Account | undefined;
+  byDestination: Account | undefined;
+}
+
+export class TrafficGraph {
+  readonly #edges = new Map<string, GraphEdge>();
+  readonly #max: number;
+  /** Samples without room here, and records that agents had no room for. */
+  dropped = 0;
+
+  constructor(maxEdges: number = MAX_GRAPH_EDGES) {
+    this.#max = maxEdges;
+  }
+
+  /** Adds one agent's second. `nowMs` is our wall clock: agents' clocks are not compared. */
+  merge(summary: Summary, nowMs: number): void {
+    this.dropped += Number(summary.droppedEdges);
+    const row = new Float64Array(WIDTH);
+    for (const sample of summary.edges) {
+      const edge = this.#edgeOf(sample, nowMs);
+      if (edge === undefined) {
+        this.dropped++;
+        continue;
+      }
+      const fromSource = sample.reporter === 'source';
+      const account = fromSource ? (edge.bySource ??= new Account()) : (edge.byDestination ??= new Account());
+      fillRow(row, sample);
+      account.seconds.add(nowMs, row);
+      account.minutes.add(nowMs, row);
+      account.lastMs = nowMs;
+      account.open = Math.max(0, account.open + Number(sample.connectionsOpened) - Number(sample.connectionsClosed));
+      addCounts(account.codes, sample.codes);
+      addCounts(account.flags, sample.flags);
+    }
+  }
+
+  /** Edges with traffic in the window, busiest first. `windowSeconds` up to 3,600; default 60. */
+  edges(nowMs: number, windowSeconds = 60): EdgeView[] {
+    const windowMs = Math.min(HOUR_MS, Math.max(1_000, windowSeconds * 1000));
+    const views: EdgeView[] = [];
+    for (const edge of this.#edges.values()) {
+      const view = viewOf(edge, nowMs, windowMs);
+      if (view !== undefined) views.push(view);
+    }
+    return views.sort((a, b) => b.requestsPerSecond - a.requestsPerSecond || compare(a.destinationService, b.destinationService));
+  }
+
+  /** Inbound traffic per workload, worst success rate first, then slowest. */
+  workloads(nowMs: number, windowSeconds = 60): WorkloadView[] {
+    const windowMs = Math.min(HOUR_MS, Math.max(1_000, windowSeconds * 1000));
+    const rows = new Map<string, { peer: GraphPeer; row: Float64Array; firstMs: number }>();
+    for (const edge of this.#edges.values()) {
+      const row = mergedRow(edge, nowMs, windowMs);
+      if (!hasTraffic(row)) continue;
+      const key = `${edge.destination.namespace}/${edge.destination.workload}`;
+      const known = rows.get(key);
+      if (known === undefined) rows.set(key, { peer: edge.destination, row, firstMs: edge.firstMs });
+      else {
+        for (let i = 0; i < WIDTH; i++) (known.row[i] as number) += row[i] as number;
+        known.firstMs = Math.min(known.firstMs, edge.firstMs);
+      }
+    }
+    const views = Array.from(rows.values(), ({ peer, row, firstMs }): WorkloadView => ({
+      workload: peer.workload, namespace: peer.namespace, service: peer.service, version: peer.version,
+      mtlsShare: (row[MTLS] as number) / (row[JUDGED] as number),
+      ...trafficView(row, span(firstMs, nowMs, windowMs)),
+    }));
+    return views.sort((a, b) => a.successRate - b.successRate || (b.p99Ms || 0) - (a.p99Ms || 0) || compare(a.workload, b.workload));
+  }
+
+  /** Forgets edges that nobody reported for an hour and that hold no connection. */
+  expire(nowMs: number): void {
+    for (const [key, edge] of this.#edges) {
+      if (lastMs(edge) < nowMs - HOUR_MS && openOf(edge) === 0) this.#edges.delete(key);
+    }
+  }
+
+  get size(): number {
+    return this.#edges.size;
+  }
+
+  #edgeOf(sample: EdgeSample, nowMs: number): GraphEdge | undefined {
+    const source = toPeer(sample.source);
+    const destination = toPeer(sample.destination);
+    const key = [source.namespace, source.workload, destination.namespace, destination.workload, sample.destinationService, sample.protocol].join('|');
+    let edge = this.#edges.get(key);
+    if (edge === undefined) {
+      if (this.#edges.size >= this.#max) this.expire(nowMs);
+      if (this.#edges.size >= this.#max) return undefined;
+      edge = { key, source, destination, destinationService: sample.destinationService, protocol: sample.protocol, firstMs: nowMs, bySource: undefined, byDestination: undefined };
+      this.#edges.set(key, edge);
+    }
+    // Each side knows its own name best; the other's principal is what it verified.
+    edge.source = mergePeer(edge.source, source);
+    edge.destination = mergePeer(edge.destination, destination);
+    return edge;
+  }
+}
+
+function toPeer(peer: Peer | undefined): GraphPeer {
+  return {
+    workload: peer?.workload || 'unknown', namespace: peer?.namespace || 'unknown', service: peer?.canonicalService ?? '',
+    version: peer?.version || peer?.canonicalRevision || '', principal: peer?.principal ?? '', cluster: peer?.cluster ?? '',
+  };
+}
+
+function mergePeer(known: GraphPeer, said: GraphPeer): GraphPeer {
+  if (known.principal === said.principal && known.service === said.service && known.version === said.version) return known;
+  return {
+    ...known, service: said.service || known.service, version: said.version || known.version,
+    principal: said.principal || known.principal, cluster: said.cluster || known.cluster,
+  };
+}
+
+function fillRow(row: Float64Array, s: EdgeSample): void {
+  const judged = Number(s.requests) + Number(s.connectionsOpened);
+  row.fill(0);
+  row[REQUESTS] = Number(s.requests);
+  row[FAILURES] = Number(s.failures);
+  row[LATENCY_SUM] = s.latencySumMs;
+  row[SENT] = Number(s.bytesSent);
+  row[RECEIVED] = Number(s.bytesReceived);
+  row[OPENED] = Number(s.connectionsOpened);
+  row[JUDGED] = judged;
+  row[MTLS] = s.mtls ? judged : 0;
+  const buckets = Math.min(s.latencyCounts.length, LATENCY_BOUNDS.length + 1);
+  for (let i = 0; i < buckets; i++) row[LATENCY + i] = Number(s.latencyCounts[i]);
+}
+
+/**
+ * The caller's account where there is one, since only it sees what never arrived; the callee's else.
+ * Whether it was mTLS is the callee's to say.
+ */
+function mergedRow(edge: GraphEdge, nowMs: number, windowMs: number): Float64Array {
+  const bySource = edge.bySource?.sum(nowMs, windowMs);
+  const byDestination = edge.byDestination?.sum(nowMs, windowMs);
+  const row = bySource !== undefined && hasTraffic(bySource) ? bySource : (byDestination ?? bySource ?? new Float64Array(WIDTH));
+  if (byDestination !== undefined && (byDestination[JUDGED] as number) > 0) {
+    row[MTLS] = byDestination[MTLS] as number;
+    row[JUDGED] = byDestination[JUDGED] as number;
+  }
+  return row;
+}
+
+function hasTraffic(row: Float64Array): boolean {
+  return row[REQUESTS] !== 0 || row[OPENED] !== 0 || row[SENT] !== 0 || row[RECEIVED] !== 0;
+}
+
+function viewOf(edge: GraphEdge, nowMs: number, windowMs: number): EdgeView | undefined {
+  const row = mergedRow(edge, nowMs, windowMs);
+  const open = openOf(edge);
+  if (!hasTraffic(row) && open === 0) return undefined;
+  const judged = row[JUDGED] as number;
+  const share = (row[MTLS] as number) / judged;
+  const teller = edge.bySource ?? edge.byDestination;
+  return {
+    source: edge.source, destination: edge.destination, destinationService: edge.destinationService, protocol: edge.protocol,
+    mtls: judged === 0 ? 'unknown' : share === 1 ? 'yes' : share === 0 ? 'no' : 'mixed',
+    reporters: [...(edge.bySource === undefined ? [] : ['source' as const]), ...(edge.byDestination === undefined ? [] : ['destination' as const])],
+    codes: Object.fromEntries(teller?.codes ?? []), flags: Object.fromEntries(teller?.flags ?? []),
+    openConnections: open, lastSeenMs: lastMs(edge),
+    ...trafficView(row, span(edge.firstMs, nowMs, windowMs)),
+  };
+}
+
+/** Seconds that the window's sums stand for: a young edge was not there for all of it. */
+function span(firstMs: number, nowMs: number, windowMs: number): number {
+  return Math.min(windowMs, Math.max(1_000, nowMs - firstMs + 1_000)) / 1000;
+}
+
+function trafficView(row: Float64Array, seconds: number): TrafficView {
+  const requests = row[REQUESTS] as number;
+  const failures = row[FAILURES] as number;
+  const asked = requests + (row[OPENED] as number);
+  const latency = row.subarray(LATENCY, WIDTH);
+  return {
+    requests, failures,
+    requestsPerSecond: requests / seconds,
+    failuresPerSecond: failures / seconds,
+    successRate: asked === 0 ? 1 : Math.max(0, 1 - failures / asked),
+    p50Ms: quantile(latency, LATENCY_BOUNDS, 0.5),
+    p95Ms: quantile(latency, LATENCY_BOUNDS, 0.95),
+    p99Ms: quantile(latency, LATENCY_BOUNDS, 0.99),
+    meanMs: requests === 0 ? Number.NaN : (row[LATENCY_SUM] as number) / requests,
+    bytesSentPerSecond: (row[SENT] as number) / seconds,
+    bytesReceivedPerSecond: (row[RECEIVED] as number) / seconds,
+    connectionsOpened: row[OPENED] as number,
+  };
+}
+
+function addCounts(into: Map<string, number>, counts: Readonly<Record<string, bigint>>): void {
+  for (const [key, n] of Object.entries(counts)) {
+    const name = into.has(key) || into.size < MAX_CODES_PER_EDGE ? key : 'other';
+    into.set(name, (into.get(name) ?? 0) + Number(n));
+  }
+}
+
+function lastMs(edge: GraphEdge): number {
+  return Math.max(edge.bySource?.lastMs ?? 0, edge.byDestination?.lastMs ?? 0);
+}
+
+function openOf(edge: GraphEdge): number {
+  return Math.max(edge.bySource?.open ?? 0, edge.byDestination?.open ?? 0);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
