@@ -1,0 +1,107 @@
+// One node:http2 stream in the shape that gRPC needs, for both roles.
+import { constants, type Http2Stream, type ServerHttp2Stream } from 'node:http2';
+import type { Metadata, TransportError, TransportHandler, TransportStream } from '#wire/grpc';
+
+const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
+
+export class Http2GrpcStream implements TransportStream {
+  handler: TransportHandler;
+  readonly #stream: Http2Stream;
+  #trailers: Metadata | undefined;
+  #ended = false;
+  #error = '';
+
+  constructor(stream: Http2Stream, handler: TransportHandler) {
+    this.#stream = stream;
+    this.handler = handler;
+    stream.on('data', (data: Buffer) => this.handler.onData(data));
+    stream.on('end', () => this.handler.onEnd());
+    stream.on('drain', () => this.handler.onDrain());
+    stream.on('error', (error: Error) => {
+      this.#error = error.message;
+    });
+    stream.on('wantTrailers', () => {
+      (stream as ServerHttp2Stream).sendTrailers(outgoing(this.#trailers ?? {}));
+    });
+    stream.on('finish', () => this.#finished());
+    stream.on('close', () => this.handler.onClose(this.#closeReason()));
+  }
+
+  get queuedBytes(): number {
+    return this.#stream.writableLength;
+  }
+
+  sendHeaders(headers: Metadata): void {
+    const stream = this.#stream as ServerHttp2Stream;
+    if (!stream.destroyed && !stream.headersSent) stream.respond(outgoing(headers), { waitForTrailers: true });
+  }
+
+  write(chunks: readonly Uint8Array[]): boolean {
+    const stream = this.#stream;
+    if (stream.destroyed || this.#ended) return false;
+    stream.cork();
+    let more = true;
+    for (const chunk of chunks) more = stream.write(chunk);
+    stream.uncork();
+    return more;
+  }
+
+  end(trailers?: Metadata): void {
+    const stream = this.#stream;
+    if (stream.destroyed || this.#ended) return;
+    this.#ended = true;
+    if (trailers === undefined) {
+      stream.end();
+    } else if ((stream as ServerHttp2Stream).headersSent) {
+      this.#trailers = trailers;
+      stream.end();
+    } else {
+      (stream as ServerHttp2Stream).respond(outgoing(trailers), { endStream: true });
+      this.#finished();
+    }
+  }
+
+  reset(http2Code: number): void {
+    const stream = this.#stream;
+    if (stream.destroyed) return;
+    // A response that has been ended goes out whole before the stream is closed.
+    if (this.#ended && http2Code === NGHTTP2_NO_ERROR) return;
+    stream.close(http2Code);
+  }
+
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
+  /** A server that has said all tells a client that still sends to stop (RFC 9113 §8.1). */
+  #finished(): void {
+    const stream = this.#stream;
+    if (stream.session?.type !== constants.NGHTTP2_SESSION_SERVER) return;
+    setImmediate(() => {
+      if (!stream.destroyed && !stream.readableEnded) stream.close(NGHTTP2_NO_ERROR);
+    });
+  }
+
+  #closeReason(): TransportError | undefined {
+    const code = this.#stream.rstCode ?? NGHTTP2_CANCEL;
+    const session = this.#stream.session;
+    if (code === NGHTTP2_NO_ERROR && this.#error === '') return undefined;
+    const message = this.#error === '' ? `the stream was reset with HTTP/2 code ${code}` : this.#error;
+    if (code === NGHTTP2_REFUSED_STREAM) return { kind: 'refused', http2Code: code, message };
+    if (session === undefined || session.destroyed) return { kind: 'closed', http2Code: code, message: `the connection was closed: ${message}` };
+    return { kind: 'reset', http2Code: code, message };
+  }
+}
+
+/** Node's header type has neither undefined values nor read-only lists. */
+export function outgoing(headers: Metadata): Record<string, string | string[]> {
+  const out: Record<string, string | string[]> = {};
+  for (const [name, value] of Object.entries(headers)) {
+    if (value !== undefined) out[name] = typeof value === 'string' ? value : [...value];
+  }
+  return out;
+}
