@@ -1,0 +1,1 @@
+export { type LogSink, LogWriter, type LogWriterOptions } from './log-writer.ts';

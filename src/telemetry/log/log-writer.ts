@@ -1,0 +1,129 @@
+// Writes access log lines in blocks of 32 kB: joins, flushes by size and by time, drops and counts
+// when the file or pipe is slower than the traffic. The traffic never waits for its log.
+
+import type { Clock, Timer } from '#base';
+import { BLOCK_CHARS, DEFAULT_FLUSH_MS, MAX_QUEUED_CHARS } from './limits.ts';
+
+/** Where blocks go: one open file, or stdout. `io` implements it. */
+export interface LogSink {
+  /** Calls `done` when the block was taken or failed; one write at a time. */
+  write(block: string, done: (error: Error | undefined) => void): void;
+  /** Opens the same path anew (after a rotation moved the file away). Nothing for stdout. */
+  reopen(done: (error: Error | undefined) => void): void;
+  close(): void;
+}
+
+export interface LogWriterOptions {
+  readonly flushMs?: number;
+  readonly blockChars?: number;
+  readonly maxQueuedChars?: number;
+}
+
+export class LogWriter {
+  readonly #sink: LogSink;
+  readonly #clock: Clock;
+  readonly #flushMs: number;
+  readonly #blockChars: number;
+  readonly #maxQueued: number;
+  #pending = '';
+  #queued: string[] = [];
+  #queuedChars = 0;
+  #busy = false;
+  #timer: Timer | undefined = undefined;
+  #afterWrite: (() => void)[] = [];
+  #reopenWanted = false;
+  /** Lines that found no room, and blocks that the sink refused, in lines. */
+  droppedLines = 0;
+  writtenLines = 0;
+  failedWrites = 0;
+
+  constructor(sink: LogSink, clock: Clock, options: LogWriterOptions = {}) {
+    this.#sink = sink;
+    this.#clock = clock;
+    this.#flushMs = options.flushMs ?? DEFAULT_FLUSH_MS;
+    this.#blockChars = options.blockChars ?? BLOCK_CHARS;
+    this.#maxQueued = options.maxQueuedChars ?? MAX_QUEUED_CHARS;
+  }
+
+  /** `line` ends with its newline (the format's own). */
+  write(line: string): void {
+    if (this.#queuedChars + this.#pending.length + line.length > this.#maxQueued) {
+      this.droppedLines++;
+      return;
+    }
+    this.writtenLines++;
+    this.#pending += line;
+    if (this.#pending.length >= this.#blockChars) this.#seal();
+    else this.#timer ??= this.#clock.setTimer(this.#flushMs, () => this.#onTimer(), { unref: true });
+  }
+
+  /** Sends what is waiting; `done` is called once all of it is written or has failed. */
+  flush(done?: () => void): void {
+    this.#seal();
+    if (done === undefined) return;
+    if (this.#busy) this.#afterWrite.push(done);
+    else done();
+  }
+
+  /** Opens the path anew after what is queued went to the old file: SIGUSR1, `/reopen_logs`. */
+  reopen(): void {
+    this.#reopenWanted = true;
+    this.#seal();
+    if (!this.#busy) this.#next();
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.flush(() => this.#sink.close());
+  }
+
+  get queuedChars(): number {
+    return this.#queuedChars + this.#pending.length;
+  }
+
+  #onTimer(): void {
+    this.#timer = undefined;
+    this.#seal();
+  }
+
+  #seal(): void {
+    if (this.#pending === '') return;
+    this.#queued.push(this.#pending);
+    this.#queuedChars += this.#pending.length;
+    this.#pending = '';
+    if (!this.#busy) this.#next();
+  }
+
+  #next(): void {
+    if (this.#queued.length === 0) {
+      if (this.#reopenWanted) {
+        this.#reopenWanted = false;
+        this.#busy = true;
+        this.#sink.reopen((error) => this.#onDone(error, 0));
+        return;
+      }
+      const waiting = this.#afterWrite;
+      this.#afterWrite = [];
+      for (const done of waiting) done();
+      return;
+    }
+    // All that waits goes out in one write.
+    const block = this.#queued.length === 1 ? (this.#queued[0] as string) : this.#queued.join('');
+    this.#queued = [];
+    this.#busy = true;
+    this.#sink.write(block, (error) => this.#onDone(error, block.length, block));
+  }
+
+  #onDone(error: Error | undefined, chars: number, block = ''): void {
+    this.#busy = false;
+    this.#queuedChars -= chars;
+    if (error !== undefined) {
+      this.failedWrites++;
+      const lost = block.split('\n').length - 1;
+      this.droppedLines += lost;
+      this.writtenLines -= lost;
+    }
+    this.#next();
+  }
+}
