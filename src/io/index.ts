@@ -6,3 +6,4 @@ export * from './net.ts';
 export * from './random.ts';
 export * from './http-api.ts';
 export * from './http-api-call.ts';
+export * from './grpc-http2.ts';
