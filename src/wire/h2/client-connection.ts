@@ -1,0 +1,136 @@
+// The client role of HTTP/2: opens streams, hands responses to their handlers, and says when it can take no more (RFC 9113 §8).
+import type { Conn, ConnError } from '#base';
+import type { ClientStream, ClientStreamHandler } from '../http/stream.ts';
+import { H2Connection, type H2Options } from './connection.ts';
+import { H2_ERROR } from './errors.ts';
+import { CLIENT_PREFACE, SETTING, WINDOW_MAX } from './frame.ts';
+import { H2Stream } from './h2-stream.ts';
+import { contentLength, responseFromFields, trailersFromFields } from './head.ts';
+
+export interface H2ClientObserver {
+  /** `canOpen`, the number of open streams or the peer's settings changed. */
+  onCapacity(): void;
+  /** No new stream will be taken; those under way go on. */
+  onGoaway(code: number, debug: string): void;
+  onConnectionClosed(error: ConnError | undefined): void;
+}
+
+export class H2ClientConnection extends H2Connection {
+  readonly #observer: H2ClientObserver;
+  #nextId = 1;
+  readonly #concurrentMax: number;
+
+  /** `concurrentMax`: our own bound on streams under way; the peer's applies too. */
+  constructor(conn: Conn, observer: H2ClientObserver, options: H2Options & { readonly concurrentMax: number }) {
+    super(conn, options);
+    this.#observer = observer;
+    this.#concurrentMax = options.concurrentMax;
+    this.sendOpening(CLIENT_PREFACE, [[SETTING.ENABLE_PUSH, 0]]);
+  }
+
+  get activeStreams(): number {
+    return this.streams.size;
+  }
+
+  get canOpen(): boolean {
+    return !this.closing && !this.goawayReceived && !this.goawaySent && this.#nextId < WINDOW_MAX - 2 && this.streams.size < Math.min(this.#concurrentMax, this.peerConcurrentStreamsMax);
+  }
+
+  /** Undefined when `canOpen` is false. */
+  open(handler: ClientStreamHandler): ClientStream | undefined {
+    if (!this.canOpen) return undefined;
+    const id = this.#nextId;
+    this.#nextId += 2;
+    this.lastStreamId = id;
+    const stream = new H2Stream(this, id, handler);
+    this.streams.set(id, stream);
+    return stream;
+  }
+
+  sendPing(payload: Uint8Array): void {
+    if (!this.closing) this.writer.ping(payload, false);
+  }
+
+  /** Set by whoever sends keep-alive pings. */
+  pong: ((payload: Buffer) => void) | undefined = undefined;
+
+  protected override onPong(payload: Buffer): void {
+    this.pong?.(payload);
+  }
+
+  protected override peerSettingsChanged(): void {
+    this.#observer.onCapacity();
+  }
+
+  protected onHeaders(streamId: number, fields: readonly string[], end: boolean, tooLarge: boolean): void {
+    const stream = this.streams.get(streamId);
+    if (stream === undefined || stream.remoteEnded) {
+      if (stream !== undefined) this.streamError(stream, H2_ERROR.STREAM_CLOSED, 'HEADERS after the end of the stream (RFC 9113 §5.1)');
+      else this.lateFrame(streamId, 'HEADERS');
+      return;
+    }
+    if (tooLarge) {
+      this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'the header list of the response is too large');
+      return;
+    }
+    if (stream.headSeen) this.#onTrailers(stream, fields, end);
+    else this.#onHead(stream, fields, end);
+  }
+
+  #onHead(stream: H2Stream, fields: readonly string[], end: boolean): void {
+    const handler = stream.handler as ClientStreamHandler;
+    const head = responseFromFields(fields);
+    if (!head.ok) {
+      this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, head.detail);
+      return;
+    }
+    const { status, headers } = head.value;
+    if (status < 200) {
+      if (end || status === 101) this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, `an informational ${status} may not stand here (RFC 9113 §8.1, §8.6)`);
+      else handler.onInformational(status, headers);
+      return;
+    }
+    const length = contentLength(headers);
+    if (status === 204 || status === 304) stream.bodyless = true;
+    if (length === undefined || (end && length > 0 && !stream.bodyless)) {
+      this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'content-length is malformed or does not match (RFC 9113 §8.1.1)');
+      return;
+    }
+    stream.expectedBytes = length;
+    stream.headSeen = true;
+    if (end) stream.remoteEnded = true;
+    handler.onHead(head.value, end);
+    if (end) this.settle(stream);
+  }
+
+  #onTrailers(stream: H2Stream, fields: readonly string[], end: boolean): void {
+    const trailers = trailersFromFields(fields);
+    if (!end || !trailers.ok) {
+      this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, trailers.ok ? 'a second HEADERS without END_STREAM (RFC 9113 §8.1)' : trailers.detail);
+      return;
+    }
+    stream.remoteEnded = true;
+    stream.handler.onTrailers(trailers.value);
+    this.settle(stream);
+  }
+
+  protected streamEnded(): void {
+    if (this.goawayReceived && this.streams.size === 0) this.conn.end();
+    this.#observer.onCapacity();
+  }
+
+  protected onPeerGoaway(lastStreamId: number, code: number, debug: string): void {
+    // What is above its id was not and will not be looked at (RFC 9113 §6.8): safe to repeat elsewhere.
+    for (const stream of [...this.streams.values()]) {
+      if (stream.id <= lastStreamId) continue;
+      this.forget(stream);
+      this.resetHandler(stream, 'refused-stream', `the peer went away (GOAWAY ${code})`, false);
+    }
+    this.#observer.onGoaway(code, debug);
+    if (this.streams.size === 0) this.conn.end();
+  }
+
+  protected connectionClosed(error: ConnError | undefined): void {
+    this.#observer.onConnectionClosed(error);
+  }
+}

@@ -1,0 +1,536 @@
+// The part of an HTTP/2 connection that both roles share (RFC 9113): preface, settings, windows, frame order, floods, GOAWAY.
+import type { Conn, ConnError, ConnHandler } from '#base';
+import { ConnectionError, H2_ERROR, resetForCode } from './errors.ts';
+import { DEFAULT_WINDOW, FLAG, FRAME, FRAME_BYTES_DEFAULT, FRAME_BYTES_LARGEST, SETTING, WINDOW_MAX } from './frame.ts';
+import type { ResetReason } from '../http/stream.ts';
+import type { H2Stream } from './h2-stream.ts';
+import { HpackDecoder } from './hpack-decode.ts';
+import type { H2Limits } from './limits.ts';
+import { FrameReader, type FrameSink } from './parse.ts';
+import { FrameWriter } from './serialize.ts';
+
+/** Output above this in the socket's queue counts as congestion: senders wait. */
+const CONGESTED_BYTES = 256 * 1024;
+/** Streams that we reset lately, by id. */
+const GRAVES_MAX = 128;
+const DRAIN_PING = Buffer.from('drainpng', 'latin1');
+
+export interface H2Options {
+  readonly limits: H2Limits;
+  /** Runs its argument at the end of the current turn. */
+  readonly defer: (flush: () => void) => void;
+  /** Announce RFC 8441 (servers). */
+  readonly connectProtocol?: boolean;
+}
+
+export abstract class H2Connection implements ConnHandler, FrameSink {
+  readonly limits: H2Limits;
+  readonly conn: Conn;
+  readonly writer: FrameWriter;
+  readonly streams = new Map<number, H2Stream>();
+  sendWindow = DEFAULT_WINDOW;
+  peerInitialWindow = DEFAULT_WINDOW;
+  peerFrameBytesMax = FRAME_BYTES_DEFAULT;
+  peerConcurrentStreamsMax = 0xffff_ffff;
+  peerConnectProtocol = false;
+  /** Highest stream id that the peer opened (server role) or that we opened (client role). */
+  lastStreamId = 0;
+  goawaySent = false;
+  goawayReceived = false;
+  closed = false;
+  closing = false;
+  readonly #reader: FrameReader;
+  readonly #decoder = new HpackDecoder();
+  #recvCredit = 0;
+  #settingsSeen = false;
+  #block: { streamId: number; flags: number; parts: Buffer[]; bytes: number; frames: number } | undefined = undefined;
+  readonly #windowWaiters = new Set<H2Stream>();
+  readonly #drainWaiters = new Set<H2Stream>();
+  readonly #graves: number[] = [];
+  #idleControl = 0;
+  #emptyData = 0;
+  #resetCredit: number;
+  /** Frames refused or answered, for statistics: 'h2 flood', … */
+  violation = '';
+
+  constructor(conn: Conn, options: H2Options) {
+    this.conn = conn;
+    this.limits = options.limits;
+    this.writer = new FrameWriter(conn, options.defer);
+    this.#reader = new FrameReader(options.limits.frameBytesMax);
+    this.#resetCredit = options.limits.resetCreditMax;
+  }
+
+  /** HEADERS of a stream that is not open, and of one that is (response, trailers). */
+  protected abstract onHeaders(streamId: number, fields: readonly string[], end: boolean, tooLarge: boolean): void;
+  protected abstract streamEnded(stream: H2Stream): void;
+  protected abstract onPeerGoaway(lastStreamId: number, code: number, debug: string): void;
+  protected abstract connectionClosed(error: ConnError | undefined): void;
+
+  get congested(): boolean {
+    return this.writer.queuedBytes > CONGESTED_BYTES;
+  }
+
+  protected sendOpening(preface: Uint8Array, extra: readonly (readonly [number, number])[]): void {
+    const limits = this.limits;
+    if (preface.length > 0) this.writer.raw(preface);
+    this.writer.settings([
+      [SETTING.INITIAL_WINDOW_SIZE, limits.streamWindowBytes],
+      [SETTING.MAX_FRAME_SIZE, limits.frameBytesMax],
+      [SETTING.MAX_HEADER_LIST_SIZE, limits.headerListBytesMax],
+      ...extra,
+    ]);
+    const grow = limits.connectionWindowBytes - DEFAULT_WINDOW;
+    if (grow > 0) this.writer.windowUpdate(0, grow);
+    this.writer.flush();
+  }
+
+  onData(data: Buffer): void {
+    if (this.closing) return;
+    try {
+      this.consume(data);
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      this.fail(error.code, error.message);
+    }
+  }
+
+  protected consume(data: Buffer): void {
+    this.#reader.read(data, this);
+  }
+
+  onEnd(): void {
+    this.conn.end();
+  }
+
+  onDrain(): void {
+    for (const stream of [...this.#drainWaiters]) if (stream.drained()) this.#drainWaiters.delete(stream);
+  }
+
+  onClose(error: ConnError | undefined): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.closing = true;
+    const open = [...this.streams.values()];
+    this.streams.clear();
+    for (const stream of open) {
+      stream.closed = true;
+      this.resetHandler(stream, 'connection-termination', error?.message ?? 'the peer closed the connection', true);
+    }
+    this.connectionClosed(error);
+  }
+
+  /** Ends the connection for a breach by the peer: GOAWAY with the reason, then close. */
+  fail(code: number, detail: string): void {
+    if (this.closing) return;
+    this.closing = true;
+    this.violation = detail;
+    this.writer.goaway(this.lastStreamId, code, detail.slice(0, 200));
+    this.writer.flush();
+    const open = [...this.streams.values()];
+    this.streams.clear();
+    for (const stream of open) {
+      stream.closed = true;
+      this.resetHandler(stream, 'protocol-error', detail, true);
+    }
+    this.conn.end();
+    this.conn.destroy();
+  }
+
+  /** Announces the end: streams under way finish, new ones go elsewhere; closes when the last is done. */
+  drain(): void {
+    if (this.goawaySent || this.closing) return;
+    this.goawaySent = true;
+    // Two steps (RFC 9113 §6.8): nothing that the peer sent meanwhile is lost.
+    this.writer.goaway(WINDOW_MAX, H2_ERROR.NO_ERROR, '');
+    this.writer.ping(DRAIN_PING, false);
+    this.writer.flush();
+  }
+
+  onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
+    if (this.closing) return;
+    if (!this.#settingsSeen) {
+      if (type !== FRAME.SETTINGS || (flags & FLAG.ACK) !== 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'the first frame is not SETTINGS (RFC 9113 §3.4)');
+      this.#settingsSeen = true;
+    }
+    if (this.#block !== undefined && (type !== FRAME.CONTINUATION || streamId !== this.#block.streamId)) {
+      throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'a header block is interrupted (RFC 9113 §6.2)');
+    }
+    switch (type) {
+      case FRAME.DATA:
+        this.#onDataFrame(flags, streamId, payload);
+        break;
+      case FRAME.HEADERS:
+        this.#onHeadersFrame(flags, streamId, payload);
+        break;
+      case FRAME.CONTINUATION:
+        this.#onContinuation(flags, payload);
+        break;
+      case FRAME.RST_STREAM:
+        this.#onReset(streamId, payload);
+        break;
+      case FRAME.WINDOW_UPDATE:
+        this.#onWindowUpdate(streamId, payload);
+        break;
+      case FRAME.SETTINGS:
+        this.#onSettings(flags, streamId, payload);
+        break;
+      case FRAME.PING:
+        this.#onPing(flags, streamId, payload);
+        break;
+      case FRAME.GOAWAY:
+        if (streamId !== 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'GOAWAY on a stream (RFC 9113 §6.8)');
+        if (payload.length < 8) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'GOAWAY is too short (RFC 9113 §6.8)');
+        this.goawayReceived = true;
+        this.onPeerGoaway(payload.readUInt32BE(0) & WINDOW_MAX, payload.readUInt32BE(4), payload.latin1Slice(8, Math.min(payload.length, 208)));
+        break;
+      case FRAME.PRIORITY:
+        this.#onPriority(streamId, payload);
+        break;
+      case FRAME.PUSH_PROMISE:
+        throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'PUSH_PROMISE was not allowed (RFC 9113 §8.4)');
+      default:
+        this.#countIdle();
+    }
+  }
+
+  /** Both sides ended: the stream is over. */
+  settle(stream: H2Stream): void {
+    if (stream.localEnded && stream.remoteEnded) this.#close(stream, true);
+  }
+
+  /** Over by our reset: frames that are under way to it are nobody's fault. */
+  forget(stream: H2Stream): void {
+    if (stream.closed) return;
+    this.#graves.push(stream.id);
+    if (this.#graves.length > GRAVES_MAX) this.#graves.shift();
+    this.#close(stream, false);
+  }
+
+  /** Body went out: window updates are the peer's due, not a flood. */
+  noteProgress(): void {
+    this.#idleControl = 0;
+  }
+
+  waitForWindow(stream: H2Stream): void {
+    this.#windowWaiters.add(stream);
+  }
+
+  waitForDrain(stream: H2Stream): void {
+    this.#drainWaiters.add(stream);
+  }
+
+  giveStreamCredit(stream: H2Stream, bytes: number): void {
+    stream.recvWindow += bytes;
+    this.writer.windowUpdate(stream.id, bytes);
+  }
+
+  protected streamError(stream: H2Stream, code: number, detail: string): void {
+    this.writer.reset(stream.id, code);
+    this.forget(stream);
+    this.resetHandler(stream, 'protocol-error', detail, true);
+  }
+
+  protected resetHandler(stream: H2Stream, reason: ResetReason, detail: string, processed: boolean): void {
+    stream.handler.onReset(reason, detail, processed);
+  }
+
+  #close(stream: H2Stream, complete: boolean): void {
+    if (stream.closed) return;
+    stream.closed = true;
+    this.streams.delete(stream.id);
+    this.#windowWaiters.delete(stream);
+    this.#drainWaiters.delete(stream);
+    if (complete) this.#resetCredit = Math.min(this.limits.resetCreditMax, this.#resetCredit + 1);
+    this.streamEnded(stream);
+    if (this.streams.size === 0 && this.goawaySent) this.#endWhenIdle();
+  }
+
+  #endWhenIdle(): void {
+    if (this.closing || !this.finalGoaway) return;
+    this.closing = true;
+    this.writer.flush();
+    this.conn.end();
+  }
+
+  /** The second GOAWAY of a drain is out: nothing new can come. */
+  protected finalGoaway = false;
+
+  #onDataFrame(flags: number, streamId: number, payload: Buffer): void {
+    if (streamId === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'DATA on stream 0 (RFC 9113 §6.1)');
+    const size = payload.length;
+    this.#giveConnectionCredit(size);
+    const stream = this.streams.get(streamId);
+    if (stream === undefined || stream.remoteEnded) {
+      this.#onLateFrame(streamId, stream, 'DATA');
+      return;
+    }
+    stream.recvWindow -= size;
+    if (stream.recvWindow < 0) {
+      this.streamError(stream, H2_ERROR.FLOW_CONTROL_ERROR, 'the peer sent over its window (RFC 9113 §6.9)');
+      return;
+    }
+    const data = unpad(flags, payload, 0);
+    const end = (flags & FLAG.END_STREAM) !== 0;
+    if (data.length === 0 && !end) {
+      this.#emptyData += 1;
+      if (this.#emptyData > this.limits.emptyDataFramesMax) throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'too many empty DATA frames');
+    } else this.#emptyData = 0;
+    this.#idleControl = 0;
+    if (!stream.headSeen) {
+      this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'DATA before HEADERS (RFC 9113 §8.1)');
+      return;
+    }
+    stream.receivedBytes += data.length;
+    if (this.#lengthIsWrong(stream, end)) {
+      this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'the body does not match content-length (RFC 9113 §8.1.1)');
+      return;
+    }
+    if (end) stream.remoteEnded = true;
+    if (size > 0 && !end) {
+      if (stream.paused) stream.withheldCredit += size;
+      else this.#creditLater(stream, size);
+    }
+    const { handler } = stream;
+    if (data.length > 0 || end) handler.onData(data, end);
+    if (end) this.settle(stream);
+  }
+
+  /** A window is given back in steps of a half, not frame by frame. */
+  #creditLater(stream: H2Stream, bytes: number): void {
+    stream.withheldCredit += bytes;
+    if (stream.withheldCredit < this.limits.streamWindowBytes / 2) return;
+    const credit = stream.withheldCredit;
+    stream.withheldCredit = 0;
+    this.giveStreamCredit(stream, credit);
+  }
+
+  #giveConnectionCredit(bytes: number): void {
+    this.#recvCredit += bytes;
+    if (this.#recvCredit < this.limits.connectionWindowBytes / 4) return;
+    this.writer.windowUpdate(0, this.#recvCredit);
+    this.#recvCredit = 0;
+  }
+
+  #lengthIsWrong(stream: H2Stream, end: boolean): boolean {
+    if (stream.expectedBytes < 0) return false;
+    return stream.receivedBytes > stream.expectedBytes || (end && !stream.bodyless && stream.receivedBytes !== stream.expectedBytes);
+  }
+
+  #onHeadersFrame(flags: number, streamId: number, payload: Buffer): void {
+    if (streamId === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'HEADERS on stream 0 (RFC 9113 §6.2)');
+    let fragment = unpad(flags, payload, (flags & FLAG.PRIORITY) !== 0 ? 5 : 0);
+    if ((flags & FLAG.PRIORITY) !== 0) {
+      if (fragment.length < 5) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'HEADERS is too short (RFC 9113 §6.2)');
+      if ((fragment.readUInt32BE(0) & WINDOW_MAX) === streamId) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'a stream depends on itself (RFC 9113 §5.3.1)');
+      fragment = fragment.subarray(5);
+    }
+    this.#idleControl = 0;
+    if ((flags & FLAG.END_HEADERS) !== 0) {
+      this.#finishBlock(streamId, flags, fragment);
+      return;
+    }
+    this.#block = { streamId, flags, parts: [Buffer.from(fragment)], bytes: fragment.length, frames: 0 };
+    this.#checkBlock();
+  }
+
+  #onContinuation(flags: number, payload: Buffer): void {
+    const block = this.#block;
+    if (block === undefined) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'CONTINUATION without HEADERS (RFC 9113 §6.10)');
+    block.parts.push(Buffer.from(payload));
+    block.bytes += payload.length;
+    block.frames += 1;
+    this.#checkBlock();
+    if ((flags & FLAG.END_HEADERS) === 0) return;
+    this.#block = undefined;
+    this.#finishBlock(block.streamId, block.flags, Buffer.concat(block.parts));
+  }
+
+  #checkBlock(): void {
+    const block = this.#block;
+    if (block === undefined) return;
+    if (block.bytes > this.limits.headerBlockBytesMax || block.frames > this.limits.continuationsMax) {
+      throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'a header block is too large');
+    }
+  }
+
+  #finishBlock(streamId: number, flags: number, block: Buffer): void {
+    const fields: string[] = [];
+    const verdict = this.#decoder.decode(block, fields, { bytesMax: this.limits.headerListBytesMax, countMax: this.limits.headersMax });
+    this.onHeaders(streamId, fields, (flags & FLAG.END_STREAM) !== 0, verdict === 'too-large');
+  }
+
+  /** A frame for a stream that is not open any more, or never was. */
+  #onLateFrame(streamId: number, stream: H2Stream | undefined, what: string): void {
+    if (stream !== undefined) {
+      this.streamError(stream, H2_ERROR.STREAM_CLOSED, `${what} after the end of the stream (RFC 9113 §5.1)`);
+      return;
+    }
+    this.lateFrame(streamId, what);
+  }
+
+  protected lateFrame(streamId: number, what: string): void {
+    if (streamId > this.lastStreamId) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, `${what} on a stream that was never opened (RFC 9113 §5.1)`);
+    if (this.#graves.includes(streamId)) return;
+    throw new ConnectionError(H2_ERROR.STREAM_CLOSED, `${what} on a closed stream (RFC 9113 §5.1)`);
+  }
+
+  #onReset(streamId: number, payload: Buffer): void {
+    if (payload.length !== 4) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'RST_STREAM is not four bytes (RFC 9113 §6.4)');
+    if (streamId === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'RST_STREAM on stream 0 (RFC 9113 §6.4)');
+    const stream = this.streams.get(streamId);
+    this.#resetCredit -= 1;
+    if (this.#resetCredit < 0) throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'too many resets');
+    if (stream === undefined) {
+      if (streamId > this.lastStreamId) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'RST_STREAM on an idle stream (RFC 9113 §6.4)');
+      return;
+    }
+    const code = payload.readUInt32BE(0);
+    this.#close(stream, false);
+    this.resetHandler(stream, resetForCode(code), `the peer reset the stream with code ${code}`, code !== H2_ERROR.REFUSED_STREAM);
+  }
+
+  #onWindowUpdate(streamId: number, payload: Buffer): void {
+    if (payload.length !== 4) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'WINDOW_UPDATE is not four bytes (RFC 9113 §6.9)');
+    const increment = payload.readUInt32BE(0) & WINDOW_MAX;
+    this.#countIdle();
+    if (streamId === 0) {
+      if (increment === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'WINDOW_UPDATE of zero (RFC 9113 §6.9)');
+      this.sendWindow += increment;
+      if (this.sendWindow > WINDOW_MAX) throw new ConnectionError(H2_ERROR.FLOW_CONTROL_ERROR, 'the window is over 2^31-1 (RFC 9113 §6.9.1)');
+      this.#flushWaiters();
+      return;
+    }
+    const stream = this.streams.get(streamId);
+    if (stream === undefined) {
+      if (streamId > this.lastStreamId) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'WINDOW_UPDATE on an idle stream (RFC 9113 §5.1)');
+      return;
+    }
+    if (increment === 0) {
+      this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'WINDOW_UPDATE of zero (RFC 9113 §6.9)');
+      return;
+    }
+    stream.sendWindow += increment;
+    if (stream.sendWindow > WINDOW_MAX) {
+      this.streamError(stream, H2_ERROR.FLOW_CONTROL_ERROR, 'the window is over 2^31-1 (RFC 9113 §6.9.1)');
+      return;
+    }
+    this.#windowWaiters.delete(stream);
+    stream.flushQueue();
+    if (stream.drained()) this.#drainWaiters.delete(stream);
+  }
+
+  /** Streams take turns: each sends what it can, in the order in which they began to wait. */
+  #flushWaiters(): void {
+    const waiting = [...this.#windowWaiters];
+    this.#windowWaiters.clear();
+    for (const stream of waiting) {
+      stream.flushQueue();
+      if (stream.drained()) this.#drainWaiters.delete(stream);
+    }
+  }
+
+  #onSettings(flags: number, streamId: number, payload: Buffer): void {
+    if (streamId !== 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'SETTINGS on a stream (RFC 9113 §6.5)');
+    if ((flags & FLAG.ACK) !== 0) {
+      if (payload.length !== 0) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'an acknowledgement of SETTINGS with a payload (RFC 9113 §6.5)');
+      return;
+    }
+    if (payload.length % 6 !== 0) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'SETTINGS is not a multiple of six bytes (RFC 9113 §6.5)');
+    this.#countIdle();
+    for (let at = 0; at < payload.length; at += 6) this.#applySetting(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
+    // The acknowledgement goes first: what follows already obeys the new values.
+    this.writer.settingsAck();
+    this.#flushWaiters();
+    this.#checkUnread();
+    this.peerSettingsChanged();
+  }
+
+  protected peerSettingsChanged(): void {}
+
+  #applySetting(id: number, value: number): void {
+    switch (id) {
+      case SETTING.HEADER_TABLE_SIZE:
+        this.writer.encoder.setCapacity(value);
+        break;
+      case SETTING.ENABLE_PUSH:
+        if (value > 1) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'ENABLE_PUSH is neither 0 nor 1 (RFC 9113 §6.5.2)');
+        break;
+      case SETTING.MAX_CONCURRENT_STREAMS:
+        this.peerConcurrentStreamsMax = value;
+        break;
+      case SETTING.INITIAL_WINDOW_SIZE: {
+        if (value > WINDOW_MAX) throw new ConnectionError(H2_ERROR.FLOW_CONTROL_ERROR, 'INITIAL_WINDOW_SIZE is over 2^31-1 (RFC 9113 §6.5.2)');
+        const delta = value - this.peerInitialWindow;
+        this.peerInitialWindow = value;
+        for (const stream of this.streams.values()) {
+          stream.sendWindow += delta;
+          if (stream.sendWindow > WINDOW_MAX) throw new ConnectionError(H2_ERROR.FLOW_CONTROL_ERROR, 'a window is over 2^31-1 (RFC 9113 §6.9.2)');
+        }
+        break;
+      }
+      case SETTING.MAX_FRAME_SIZE:
+        if (value < FRAME_BYTES_DEFAULT || value > FRAME_BYTES_LARGEST) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'MAX_FRAME_SIZE is out of range (RFC 9113 §6.5.2)');
+        this.peerFrameBytesMax = Math.min(value, 65_536);
+        break;
+      case SETTING.ENABLE_CONNECT_PROTOCOL:
+        if (value > 1) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'ENABLE_CONNECT_PROTOCOL is neither 0 nor 1 (RFC 8441 §3)');
+        this.peerConnectProtocol = value === 1;
+        break;
+      default:
+    }
+  }
+
+  #onPing(flags: number, streamId: number, payload: Buffer): void {
+    if (streamId !== 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'PING on a stream (RFC 9113 §6.7)');
+    if (payload.length !== 8) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'PING is not eight bytes (RFC 9113 §6.7)');
+    if ((flags & FLAG.ACK) !== 0) {
+      if (this.goawaySent && !this.finalGoaway && payload.equals(DRAIN_PING)) {
+        this.finalGoaway = true;
+        this.writer.goaway(this.lastStreamId, H2_ERROR.NO_ERROR, '');
+        if (this.streams.size === 0) this.#endWhenIdle();
+      } else this.onPong(payload);
+      return;
+    }
+    this.#countIdle();
+    this.writer.ping(payload, true);
+    this.#checkUnread();
+  }
+
+  /** An answer to a keep-alive PING. */
+  protected onPong(_payload: Buffer): void {}
+
+  #onPriority(streamId: number, payload: Buffer): void {
+    if (streamId === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'PRIORITY on stream 0 (RFC 9113 §6.3)');
+    if (payload.length !== 5) {
+      const stream = this.streams.get(streamId);
+      if (stream !== undefined) this.streamError(stream, H2_ERROR.FRAME_SIZE_ERROR, 'PRIORITY is not five bytes (RFC 9113 §6.3)');
+      else throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'PRIORITY is not five bytes (RFC 9113 §6.3)');
+      return;
+    }
+    if ((payload.readUInt32BE(0) & WINDOW_MAX) === streamId) {
+      const stream = this.streams.get(streamId);
+      if (stream !== undefined) this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'a stream depends on itself (RFC 9113 §5.3.1)');
+      else this.writer.reset(streamId, H2_ERROR.PROTOCOL_ERROR);
+    }
+    this.#countIdle();
+  }
+
+  #countIdle(): void {
+    this.#idleControl += 1;
+    if (this.#idleControl > this.limits.idleControlFramesMax) throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'too many control frames without a request');
+  }
+
+  #checkUnread(): void {
+    if (this.streams.size === 0 && this.writer.queuedBytes > this.limits.unreadControlBytesMax) {
+      throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'answers to control frames are not read');
+    }
+  }
+}
+
+function unpad(flags: number, payload: Buffer, reserved: number): Buffer {
+  if ((flags & FLAG.PADDED) === 0) return payload;
+  const padding = payload[0];
+  if (padding === undefined || padding + 1 + reserved > payload.length) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'padding is longer than its frame (RFC 9113 §6.1)');
+  return payload.subarray(1, payload.length - padding);
+}

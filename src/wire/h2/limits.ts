@@ -1,0 +1,42 @@
+// Every limit of an HTTP/2 connection, with its unit and argument.
+
+export interface H2Limits {
+  /** SETTINGS_MAX_CONCURRENT_STREAMS that we announce. Envoy's default for the edge. */
+  readonly concurrentStreamsMax: number;
+  /** Decoded header list, counted as RFC 9113 §6.5.2 (name + value + 32 each); over it: 431, or a reset of the stream. */
+  readonly headerListBytesMax: number;
+  readonly headersMax: number;
+  /** Compressed header block over HEADERS and CONTINUATION together: a flood ends here, before decoding (CVE-2024-27316). */
+  readonly headerBlockBytesMax: number;
+  /** CONTINUATION frames after one HEADERS; each costs a parse even when empty. */
+  readonly continuationsMax: number;
+  /** Flow-control window of one stream in bytes: the most that one slow stream can make us hold. */
+  readonly streamWindowBytes: number;
+  /** Window of the whole connection; above the sum that a few busy streams need, so that one paused stream never stops the others. */
+  readonly connectionWindowBytes: number;
+  /** SETTINGS_MAX_FRAME_SIZE that we announce (bytes). */
+  readonly frameBytesMax: number;
+  /** PING, SETTINGS, PRIORITY, WINDOW_UPDATE without traffic between them: each needs work or an answer, none moves a request. */
+  readonly idleControlFramesMax: number;
+  /** Resets beyond what finished streams earn (rapid reset, CVE-2023-44487). */
+  readonly resetCreditMax: number;
+  /** DATA frames without bytes and without END_STREAM in a row. */
+  readonly emptyDataFramesMax: number;
+  /** Bytes of unread answers to control frames, and of any output, that a peer may leave in our queue before it is cut. */
+  readonly unreadControlBytesMax: number;
+}
+
+export const DEFAULT_LIMITS: H2Limits = {
+  concurrentStreamsMax: 1024,
+  headerListBytesMax: 96 * 1024,
+  headersMax: 200,
+  headerBlockBytesMax: 96 * 1024,
+  continuationsMax: 32,
+  streamWindowBytes: 256 * 1024,
+  connectionWindowBytes: 16 * 1024 * 1024,
+  frameBytesMax: 16_384,
+  idleControlFramesMax: 1_000,
+  resetCreditMax: 200,
+  emptyDataFramesMax: 32,
+  unreadControlBytesMax: 1024 * 1024,
+};

@@ -1,0 +1,162 @@
+// Writes HTTP/2 frames (RFC 9113 §4, §6) of one connection into a slab that is flushed once per turn.
+//
+// A region of the slab is never written twice: what was flushed belongs to the socket until it is sent.
+import type { Conn } from '#base';
+import { FLAG, FRAME, FRAME_HEADER_BYTES } from './frame.ts';
+import { HpackEncoder } from './hpack-encode.ts';
+
+const SLAB_BYTES = 64 * 1024;
+/** From this size on, a body chunk goes out by itself instead of being copied. */
+const COPY_BYTES_MAX = 4096;
+
+export class FrameWriter {
+  readonly encoder: HpackEncoder = new HpackEncoder();
+  readonly #conn: Conn;
+  readonly #defer: (flush: () => void) => void;
+  #slab: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  #start = 0;
+  #at = 0;
+  #scheduled = false;
+  readonly #flushLater: () => void;
+
+  /** `defer` runs its argument when the current turn's work is done (a microtask). */
+  constructor(conn: Conn, defer: (flush: () => void) => void) {
+    this.#conn = conn;
+    this.#defer = defer;
+    this.#flushLater = () => {
+      this.#scheduled = false;
+      this.flush();
+    };
+  }
+
+  /** Bytes that the kernel has not taken yet, with those in the slab. */
+  get queuedBytes(): number {
+    return this.#conn.queuedBytes + this.#at - this.#start;
+  }
+
+  flush(): void {
+    if (this.#at === this.#start || this.#conn.destroyed) return;
+    const part = this.#slab.subarray(this.#start, this.#at);
+    this.#start = this.#at;
+    this.#conn.write(part);
+  }
+
+  /** The caller has checked the windows. */
+  data(streamId: number, bytes: Uint8Array, end: boolean): void {
+    const copy = bytes.length <= COPY_BYTES_MAX;
+    this.#reserve(FRAME_HEADER_BYTES + (copy ? bytes.length : 0));
+    this.#header(bytes.length, FRAME.DATA, end ? FLAG.END_STREAM : 0, streamId);
+    if (copy) {
+      this.#slab.set(bytes, this.#at);
+      this.#at += bytes.length;
+      return;
+    }
+    this.#conn.cork();
+    this.flush();
+    this.#conn.write(bytes);
+    this.#conn.uncork();
+  }
+
+  /** `fields` are name, value pairs, names in lower case. Split over CONTINUATION where the peer's frames are smaller. */
+  headers(streamId: number, fields: readonly string[], end: boolean, frameBytesMax: number): void {
+    let bound = FRAME_HEADER_BYTES + 16;
+    for (let i = 0; i < fields.length; i += 2) bound += HpackEncoder.bound(fields[i] as string, fields[i + 1] as string);
+    // Room for the headers of CONTINUATION frames as well.
+    this.#reserve(bound + Math.ceil(bound / frameBytesMax) * FRAME_HEADER_BYTES);
+    const head = this.#at;
+    const block = head + FRAME_HEADER_BYTES;
+    let at = this.encoder.begin(this.#slab, block);
+    for (let i = 0; i < fields.length; i += 2) at = this.encoder.field(this.#slab, at, fields[i] as string, fields[i + 1] as string);
+    const length = at - block;
+    const endFlag = end ? FLAG.END_STREAM : 0;
+    if (length <= frameBytesMax) {
+      this.#header(length, FRAME.HEADERS, FLAG.END_HEADERS | endFlag, streamId);
+      this.#at = at;
+      return;
+    }
+    const copy = Buffer.from(this.#slab.subarray(block, at));
+    for (let from = 0; from < length; from += frameBytesMax) {
+      const to = Math.min(length, from + frameBytesMax);
+      const last = to === length ? FLAG.END_HEADERS : 0;
+      this.#header(to - from, from === 0 ? FRAME.HEADERS : FRAME.CONTINUATION, last | (from === 0 ? endFlag : 0), streamId);
+      this.#slab.set(copy.subarray(from, to), this.#at);
+      this.#at += to - from;
+    }
+  }
+
+  settings(pairs: readonly (readonly [id: number, value: number])[]): void {
+    this.#reserve(FRAME_HEADER_BYTES + pairs.length * 6);
+    this.#header(pairs.length * 6, FRAME.SETTINGS, 0, 0);
+    for (const [id, value] of pairs) {
+      this.#slab.writeUInt16BE(id, this.#at);
+      this.#slab.writeUInt32BE(value, this.#at + 2);
+      this.#at += 6;
+    }
+  }
+
+  settingsAck(): void {
+    this.#reserve(FRAME_HEADER_BYTES);
+    this.#header(0, FRAME.SETTINGS, FLAG.ACK, 0);
+  }
+
+  ping(payload: Uint8Array, ack: boolean): void {
+    this.#reserve(FRAME_HEADER_BYTES + 8);
+    this.#header(8, FRAME.PING, ack ? FLAG.ACK : 0, 0);
+    this.#slab.set(payload, this.#at);
+    this.#at += 8;
+  }
+
+  goaway(lastStreamId: number, code: number, debug: string): void {
+    this.#reserve(FRAME_HEADER_BYTES + 8 + debug.length);
+    this.#header(8 + debug.length, FRAME.GOAWAY, 0, 0);
+    this.#slab.writeUInt32BE(lastStreamId, this.#at);
+    this.#slab.writeUInt32BE(code, this.#at + 4);
+    this.#slab.latin1Write(debug, this.#at + 8);
+    this.#at += 8 + debug.length;
+  }
+
+  reset(streamId: number, code: number): void {
+    this.#reserve(FRAME_HEADER_BYTES + 4);
+    this.#header(4, FRAME.RST_STREAM, 0, streamId);
+    this.#at = this.#slab.writeUInt32BE(code, this.#at);
+  }
+
+  windowUpdate(streamId: number, increment: number): void {
+    this.#reserve(FRAME_HEADER_BYTES + 4);
+    this.#header(4, FRAME.WINDOW_UPDATE, 0, streamId);
+    this.#at = this.#slab.writeUInt32BE(increment, this.#at);
+  }
+
+  raw(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    this.#slab.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+
+  #header(length: number, type: number, flags: number, streamId: number): void {
+    const slab = this.#slab;
+    let at = this.#at;
+    slab[at++] = length >>> 16;
+    slab[at++] = length >>> 8;
+    slab[at++] = length;
+    slab[at++] = type;
+    slab[at++] = flags;
+    slab[at++] = streamId >>> 24;
+    slab[at++] = streamId >>> 16;
+    slab[at++] = streamId >>> 8;
+    slab[at++] = streamId;
+    this.#at = at;
+  }
+
+  #reserve(bytes: number): void {
+    if (!this.#scheduled) {
+      this.#scheduled = true;
+      this.#defer(this.#flushLater);
+    }
+    if (this.#slab.length - this.#at >= bytes) return;
+    this.flush();
+    this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
+    this.#start = 0;
+    this.#at = 0;
+  }
+}

@@ -1,0 +1,131 @@
+// The server role of HTTP/2: turns streams that the client opens into requests (RFC 9113 §8).
+import type { Conn, ConnError } from '#base';
+import { HeaderBlock } from '../http/headers.ts';
+import type { RequestAcceptor, ServerStreamHandler } from '../http/stream.ts';
+import { H2Connection, type H2Options } from './connection.ts';
+import { ConnectionError, H2_ERROR } from './errors.ts';
+import { CLIENT_PREFACE, SETTING } from './frame.ts';
+import { H2Stream } from './h2-stream.ts';
+import { contentLength, requestFromFields, trailersFromFields } from './head.ts';
+
+/** Stands in until the acceptor has made the real handler. */
+const NOBODY: ServerStreamHandler = { onData: () => {}, onTrailers: () => {}, onDrain: () => {}, onReset: () => {} };
+
+export interface H2ServerObserver {
+  /** A stream is over; how many are left. */
+  onStreamClosed(open: number): void;
+  onConnectionClosed(error: ConnError | undefined, violation: string): void;
+}
+
+export class H2ServerConnection extends H2Connection {
+  readonly #acceptor: RequestAcceptor;
+  readonly #observer: H2ServerObserver | undefined;
+  #prefaceLeft: number = CLIENT_PREFACE.length;
+
+  constructor(conn: Conn, acceptor: RequestAcceptor, options: H2Options, observer?: H2ServerObserver) {
+    super(conn, options);
+    this.#acceptor = acceptor;
+    this.#observer = observer;
+    const extra: (readonly [number, number])[] = [[SETTING.MAX_CONCURRENT_STREAMS, options.limits.concurrentStreamsMax]];
+    if (options.connectProtocol === true) extra.push([SETTING.ENABLE_CONNECT_PROTOCOL, 1]);
+    this.sendOpening(new Uint8Array(0), extra);
+  }
+
+  protected override consume(data: Buffer): void {
+    let rest = data;
+    if (this.#prefaceLeft > 0) {
+      const n = Math.min(this.#prefaceLeft, data.length);
+      const from = CLIENT_PREFACE.length - this.#prefaceLeft;
+      if (!data.subarray(0, n).equals(CLIENT_PREFACE.subarray(from, from + n))) {
+        throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'the connection preface is wrong (RFC 9113 §3.4)');
+      }
+      this.#prefaceLeft -= n;
+      rest = data.subarray(n);
+    }
+    if (rest.length > 0) super.consume(rest);
+  }
+
+  protected onHeaders(streamId: number, fields: readonly string[], end: boolean, tooLarge: boolean): void {
+    const open = this.streams.get(streamId);
+    if (open !== undefined) {
+      this.#onTrailers(open, fields, end, tooLarge);
+      return;
+    }
+    if (streamId % 2 === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'a client opened an even stream (RFC 9113 §5.1.1)');
+    if (streamId <= this.lastStreamId) {
+      this.lateFrame(streamId, 'HEADERS');
+      return;
+    }
+    this.lastStreamId = streamId;
+    if (this.finalGoaway) return;
+    if (this.streams.size >= this.limits.concurrentStreamsMax) {
+      this.writer.reset(streamId, H2_ERROR.REFUSED_STREAM);
+      return;
+    }
+    const stream = new H2Stream(this, streamId, NOBODY);
+    stream.headSeen = true;
+    this.streams.set(streamId, stream);
+    if (tooLarge) {
+      stream.remoteEnded = end;
+      this.#acceptor.onProtocolError(431, 'the header list is too large');
+      stream.sendHead({ status: 431, headers: new HeaderBlock() }, true);
+      if (!stream.closed) stream.reset('local-reset');
+      return;
+    }
+    this.#open(stream, fields, end);
+  }
+
+  #open(stream: H2Stream, fields: readonly string[], end: boolean): void {
+    const head = requestFromFields(fields);
+    const length = head.ok ? contentLength(head.value.headers) : -1;
+    if (!head.ok || length === undefined || (end && length > 0)) {
+      const detail = head.ok ? 'content-length is malformed or does not match (RFC 9113 §8.1.1)' : head.detail;
+      this.#acceptor.onProtocolError(400, detail);
+      this.writer.reset(stream.id, H2_ERROR.PROTOCOL_ERROR);
+      this.forget(stream);
+      return;
+    }
+    stream.expectedBytes = length;
+    stream.remoteEnded = end;
+    stream.tunnel = head.value.method === 'CONNECT';
+    stream.handler = this.#acceptor.onRequest(stream, head.value, end);
+    if (end) this.settle(stream);
+  }
+
+  #onTrailers(stream: H2Stream, fields: readonly string[], end: boolean, tooLarge: boolean): void {
+    if (stream.remoteEnded) {
+      this.streamError(stream, H2_ERROR.STREAM_CLOSED, 'HEADERS after the end of the stream (RFC 9113 §5.1)');
+      return;
+    }
+    const trailers = trailersFromFields(fields);
+    const shortBody = stream.expectedBytes >= 0 && stream.receivedBytes !== stream.expectedBytes;
+    if (!end || tooLarge || !trailers.ok || shortBody) {
+      const detail = !trailers.ok ? trailers.detail : !end ? 'a second HEADERS without END_STREAM (RFC 9113 §8.1)' : 'trailers are too large or the body is short';
+      this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, detail);
+      return;
+    }
+    stream.remoteEnded = true;
+    stream.handler.onTrailers(trailers.value);
+    this.settle(stream);
+  }
+
+  /** The response is whole: what is left of the request is of no use (RFC 9113 §8.1), but a tunnel may be half closed. */
+  override settle(stream: H2Stream): void {
+    if (stream.localEnded && !stream.remoteEnded && !stream.tunnel) {
+      this.writer.reset(stream.id, H2_ERROR.NO_ERROR);
+      this.forget(stream);
+    } else super.settle(stream);
+  }
+
+  protected streamEnded(): void {
+    this.#observer?.onStreamClosed(this.streams.size);
+  }
+
+  protected onPeerGoaway(): void {
+    if (this.streams.size === 0) this.conn.end();
+  }
+
+  protected connectionClosed(error: ConnError | undefined): void {
+    this.#observer?.onConnectionClosed(error, this.violation);
+  }
+}
