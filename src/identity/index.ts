@@ -5,7 +5,7 @@ export { SecretSlots } from './agent/secret-slots.ts';
 export { CertificateAuthority } from './ca/certificate-authority.ts';
 export type { CertificateAuthorityOptions, IssuedCertificate, MeshTrust } from './ca/certificate-authority.ts';
 export { CREATE_CERTIFICATE_PATH, makeCertificateService } from './ca/certificate-service.ts';
-export type { CertificateServiceOptions, CreateCertificate, SigningRequest, SigningResponse } from './ca/certificate-service.ts';
+export type { CertificateServiceOptions, CreateCertificate } from './ca/certificate-service.ts';
 export { issueLeaf, makeIntermediate, makeRoot } from './ca/signing-authority.ts';
 export type { Leaf, LeafRequest, SigningAuthority } from './ca/signing-authority.ts';
 export * from './errors.ts';

@@ -16,7 +16,7 @@ import { matchesSan } from './san-matcher.ts';
 import { isWeakKey } from './signature.ts';
 import { parseSpiffeId } from './spiffe-id.ts';
 import type { TrustBundle } from './trust-bundle.ts';
-import { parseTrustBundle } from './trust-bundle.ts';
+import { parseTrustBundle, sameBytes } from './trust-bundle.ts';
 
 export interface PeerCheckOptions {
   /** PEM bundle. Undefined = the chain is not checked: then no certificate proves anything and every peer is anonymous. */
@@ -111,12 +111,14 @@ class PeerJudge {
     if (nowMs > leaf.notAfterMs + CLOCK_SKEW_MS) return 'peer_expired';
     if (leaf.unknownCritical.length > 0) return 'peer_critical_extension';
     if (isWeakKey(leaf.publicKey)) return 'peer_weak_key';
+    // A self-signed server that somebody pinned often is its own authority; a mesh identity never is (X.509-SVID §4.1).
+    const pinned = (): boolean => this.#trust.roots.some((root) => sameBytes(root.der, leaf.der));
+    if (leaf.isCa && (this.#options.trustDomains !== undefined || !pinned())) return 'peer_is_ca';
     const use = this.#options.peerIs === 'client' ? OID.clientAuth : OID.serverAuth;
     const uses = leaf.extendedKeyUsage;
     if (uses !== undefined && !uses.includes(use) && !uses.includes(OID.anyExtendedKeyUsage)) return 'peer_wrong_usage';
-    if (leaf.keyUsage !== undefined && !leaf.keyUsage.digitalSignature && !leaf.keyUsage.keyEncipherment) return 'peer_wrong_usage';
-    const pinned = (): boolean => this.#trust.roots.some((root) => Buffer.compare(root.der, leaf.der) === 0);
-    return leaf.isCa && (this.#options.trustDomains !== undefined || !pinned()) ? 'peer_is_ca' : undefined;
+    if (!leaf.isCa && leaf.keyUsage !== undefined && !leaf.keyUsage.digitalSignature && !leaf.keyUsage.keyEncipherment) return 'peer_wrong_usage';
+    return undefined;
   }
 
   #revoked(path: CertificationPath, nowMs: number): IdentityErrorCode | undefined {

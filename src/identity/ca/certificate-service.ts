@@ -2,6 +2,7 @@
 
 import type { Clock, Logger, Result } from '#base';
 import { err, ok } from '#base';
+import type { IstioCertificateRequest, IstioCertificateResponse } from '#proto/istio/v1/auth/ca_pb.ts';
 import type { CertificateRequest } from '#wire/tls';
 import { OID, parseCertificateRequest, pemBlocks } from '#wire/tls';
 import { IdentityError } from '../errors.ts';
@@ -20,20 +21,8 @@ export interface CertificateServiceOptions {
   readonly mayImpersonate?: (caller: Caller, spiffeId: string) => boolean;
 }
 
-/** Fields of istio.v1.auth.IstioCertificateRequest; a decoded message fits. Structural, so that proxies load no protobuf runtime for it. */
-export interface SigningRequest {
-  readonly csr: string;
-  /** Seconds; 0 = the default. */
-  readonly validityDuration: bigint;
-  readonly metadata?: Readonly<Record<string, unknown>> | undefined;
-}
-
-/** Fields of istio.v1.auth.IstioCertificateResponse. */
-export interface SigningResponse {
-  readonly certChain: string[];
-}
-
-export type CreateCertificate = (request: SigningRequest, caller: Caller) => Promise<Result<SigningResponse, IdentityError>>;
+// Types only: proxies hold this area too and load no protobuf runtime for it.
+export type CreateCertificate = (request: IstioCertificateRequest, caller: Caller) => Promise<Result<IstioCertificateResponse, IdentityError>>;
 
 export const CREATE_CERTIFICATE_PATH = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
 
@@ -41,7 +30,7 @@ export function makeCertificateService(options: CertificateServiceOptions): Crea
   const rate = new SigningRate(options.clock);
   const log = options.log.scope('ca');
   return async (request, caller) => {
-    const refused = (error: IdentityError): Result<SigningResponse, IdentityError> => {
+    const refused = (error: IdentityError): Result<IstioCertificateResponse, IdentityError> => {
       log.warn('certificate refused', { caller: caller.spiffeId, code: error.code, reason: error.message });
       return err(error);
     };
@@ -57,7 +46,7 @@ export function makeCertificateService(options: CertificateServiceOptions): Crea
       { spki: publicKey.spki, uris: [identity.value], ttlMs, keyEncipherment: publicKey.algorithm === OID.rsaEncryption },
       caller.spiffeId,
     );
-    return ok({ certChain: [...issued.chain] });
+    return ok({ $typeName: 'istio.v1.auth.IstioCertificateResponse', certChain: [...issued.chain] });
   };
 }
 
@@ -74,7 +63,7 @@ export function readSigningRequest(csrPem: string): Result<CertificateRequest, I
   return verifySignature(signed, csr.publicKey) ? ok(csr) : err(new IdentityError('csr_no_possession'));
 }
 
-function identityToSign(request: SigningRequest, caller: Caller, options: CertificateServiceOptions): Result<string, IdentityError> {
+function identityToSign(request: IstioCertificateRequest, caller: Caller, options: CertificateServiceOptions): Result<string, IdentityError> {
   const wanted = request.metadata?.['ImpersonatedIdentity'];
   if (wanted === undefined || wanted === null || wanted === '') return ok(caller.spiffeId);
   if (typeof wanted !== 'string') return err(new IdentityError('csr_impersonation', 'ImpersonatedIdentity is no text'));

@@ -102,7 +102,7 @@ export function makeIntermediate(parent: SigningAuthority, options: { readonly o
     uris: [],
     dns: [],
     keyEncipherment: false,
-  }, key);
+  }, parent.key);
   const certificate = parseCertificate(der);
   if (!certificate.ok) throw certificate.error;
   return { certificate: certificate.value, key, intermediatesPem: formatPem('CERTIFICATE', der) + parent.intermediatesPem, rootsPem: parent.rootsPem };

@@ -116,9 +116,9 @@ export function readSerial(element: Der): string {
   const bytes = integerBytes(element, 'serial');
   const first = bytes[0] as number;
   const negative = first >= 0x80;
-  const zero = bytes.length === 1 && first === 0;
-  if (negative || zero || bytes.length > 20 + (first === 0 ? 1 : 0)) throw new TlsBytesError('certificate_bad_serial');
-  return Buffer.from(bytes).toString('hex').replace(/^0+/, '');
+  // Zero is not allowed either, yet public roots that are in every bundle have it.
+  if (negative || bytes.length > 20 + (first === 0 ? 1 : 0)) throw new TlsBytesError('certificate_bad_serial');
+  return Buffer.from(bytes).toString('hex').replace(/^0+(?=.)/, '');
 }
 
 export function readPublicKey(element: Der): PublicKeyInfo {

@@ -11,7 +11,7 @@ const TABLE = {
   certificate_version: ['only X.509 version 3 carries a subject alternative name', 'issue a version 3 certificate'],
   certificate_duplicate_extension: ['an extension occurs twice (RFC 5280 §4.2)', 'issue the certificate with each extension once'],
   certificate_algorithm_mismatch: ['the inner and outer signature algorithms differ (RFC 5280 §4.1.1.2)', 'issue the certificate again'],
-  certificate_bad_serial: ['the serial number is not a positive integer of at most 20 bytes (RFC 5280 §4.1.2.2)', 'issue the certificate with a proper serial'],
+  certificate_bad_serial: ['the serial number is not a non-negative integer of at most 20 bytes (RFC 5280 §4.1.2.2)', 'issue the certificate with a proper serial'],
   san_bad_character: ['a subject alternative name contains NUL or another character outside visible ASCII', 'issue the certificate with proper names'],
   san_bad_address: ['an IP subject alternative name is neither 4 nor 16 bytes', 'issue the certificate with proper addresses'],
   pem_malformed: ['the PEM text has a block without end, or bytes that are not base64', 'check the file for missing or merged lines'],

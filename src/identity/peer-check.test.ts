@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { PeerVerdict } from '#base';
+import { FakeClock } from '#base';
+import type { CertificateFields } from '#wire/tls';
+import { OID, writeName, writeRevocationList, formatPem, parseCertificate } from '#wire/tls';
+import { makeIntermediate, makeRoot } from './ca/signing-authority.ts';
+import type { SigningAuthority } from './ca/signing-authority.ts';
+import { Intermediates } from './intermediates.ts';
+import type { PeerCheckOptions } from './peer-check.ts';
+import { makePeerCheck, refusalCode } from './peer-check.ts';
+import { makePeer, TEST_IDENTITY, weakSpki } from './testing/make-peer.ts';
+
+const NOW = 1_750_000_000_000;
+const root = makeRoot({ organization: 'cluster.local', nowMs: NOW });
+
+function check(chain: readonly Uint8Array[], options: Partial<PeerCheckOptions> = {}, resumed = false): string | PeerVerdict {
+  const judge = makePeerCheck({
+    roots: root.rootsPem, crl: '', sanMatchers: [], trustDomains: ['cluster.local'], required: true, peerIs: 'client',
+    clock: new FakeClock(NOW), ...options,
+  });
+  const result = judge({ chain, resumed, sni: '' });
+  return result.ok ? result.verdict : refusalCode(result.reason);
+}
+
+function peerWith(changes: Partial<CertificateFields>, authority: SigningAuthority = root): Uint8Array[] {
+  return [makePeer(authority, NOW, changes).der];
+}
+
+function crl(authority: SigningAuthority, revoked: readonly string[], nextUpdateMs = NOW + 3_600_000): string {
+  return formatPem('X509 CRL', writeRevocationList({
+    issuer: authority.certificate.subject, authorityKeyId: authority.key.keyId, thisUpdateMs: NOW - 1000, nextUpdateMs, number: 1,
+    revoked: revoked.map((serial) => ({ serial, atMs: NOW - 1000 })),
+  }, authority.key));
+}
+
+function serialOf(der: Uint8Array): string {
+  const parsed = parseCertificate(der);
+  assert.ok(parsed.ok);
+  return parsed.value.serial;
+}
+
+test('a peer of the mesh is verified with its SPIFFE id', () => {
+  const verdict = check(peerWith({}));
+  assert.ok(typeof verdict === 'object' && verdict.kind === 'verified');
+  assert.equal(verdict.spiffeId, TEST_IDENTITY);
+  assert.deepEqual(verdict.uriSans, [TEST_IDENTITY]);
+  assert.equal(verdict.notAfterMs, NOW + 3_600_000);
+});
+
+test('a peer without certificate is anonymous where none is required, refused elsewhere', () => {
+  assert.deepEqual(check([], { required: false }), { kind: 'anonymous' });
+  assert.equal(check([]), 'peer_no_certificate');
+  assert.equal(check([], { required: false, peerIs: 'server' }), 'peer_no_certificate');
+});
+
+const unknownRoot = makeRoot({ organization: 'cluster.local', nowMs: NOW });
+const refusals: readonly (readonly [string, () => Uint8Array[], string])[] = [
+  ['a NUL in its URI name', () => peerWith({ uris: [`${TEST_IDENTITY}\0.evil.example`] }), 'peer_san_malformed'],
+  ['a NUL in its DNS name', () => peerWith({ dns: ['good.example\0.evil.example'] }), 'peer_san_malformed'],
+  ['a line break in its URI name', () => peerWith({ uris: [`${TEST_IDENTITY}\nURI:spiffe://x`] }), 'peer_san_malformed'],
+  ['two SPIFFE ids', () => peerWith({ uris: [TEST_IDENTITY, 'spiffe://cluster.local/ns/default/sa/admin'] }), 'peer_several_identities'],
+  ['a SPIFFE id and another URI', () => peerWith({ uris: ['https://example.com', TEST_IDENTITY] }), 'peer_several_identities'],
+  ['no SPIFFE id', () => peerWith({ uris: [], dns: ['reviews.default.svc'] }), 'peer_no_identity'],
+  ['a SPIFFE id with an empty segment', () => peerWith({ uris: ['spiffe://cluster.local/ns//sa/x'] }), 'peer_bad_identity'],
+  ['a SPIFFE id with a query', () => peerWith({ uris: ['spiffe://cluster.local/ns/a/sa/b?x'] }), 'peer_bad_identity'],
+  ['another trust domain', () => peerWith({ uris: ['spiffe://other.example/ns/default/sa/reviews'] }), 'peer_wrong_trust_domain'],
+  ['an extended key usage for servers only', () => peerWith({ extendedKeyUsage: [OID.serverAuth] }), 'peer_wrong_usage'],
+  ['a date in the past', () => peerWith({ notBeforeMs: NOW - 100_000, notAfterMs: NOW - 11_000 }), 'peer_expired'],
+  ['a date in the future', () => peerWith({ notBeforeMs: NOW + 11_000 }), 'peer_not_yet_valid'],
+  ['an unknown root of the same name', () => peerWith({}, unknownRoot), 'peer_unknown_root'],
+  ['the key id of the root but another signature', () => peerWith({ authorityKeyId: root.key.keyId }, unknownRoot), 'peer_bad_signature'],
+  ['a weak key', () => peerWith({ spki: weakSpki() }), 'peer_weak_key'],
+  ['a leaf that is a certificate authority', () => peerWith({ ca: { pathLength: undefined }, extendedKeyUsage: [] }), 'peer_is_ca'],
+  ['too many certificates', () => Array.from({ length: 11 }, () => makePeer(root, NOW).der), 'peer_chain_too_long'],
+  ['bytes that are no certificate', () => [Buffer.from('3003020101', 'hex')], 'peer_malformed'],
+  ['a certificate followed by more bytes', () => [Buffer.concat([makePeer(root, NOW).der, Uint8Array.of(0)])], 'peer_malformed'],
+];
+for (const [what, chain, code] of refusals) {
+  test(`a peer with ${what} is refused with ${code}`, () => assert.equal(check(chain()), code));
+}
+
+test('clocks may differ by ten seconds', () => {
+  assert.equal(typeof check(peerWith({ notBeforeMs: NOW - 100_000, notAfterMs: NOW - 9_000 })), 'object');
+  assert.equal(typeof check(peerWith({ notBeforeMs: NOW + 9_000 })), 'object');
+});
+
+test('an alias of the trust domain is accepted', () => {
+  const chain = peerWith({ uris: ['spiffe://old.example/ns/default/sa/reviews'] });
+  assert.equal(typeof check(chain, { trustDomains: ['cluster.local', 'old.example'] }), 'object');
+});
+
+test('a name that no matcher expects is refused, one that some matcher expects is taken', () => {
+  const matcher = (value: string) => ({ san: 'uri', how: { kind: 'exact', value } }) as const;
+  assert.equal(check(peerWith({}), { sanMatchers: [matcher('spiffe://cluster.local/ns/default/sa/other')] }), 'peer_san_mismatch');
+  assert.equal(typeof check(peerWith({}), { sanMatchers: [matcher('x'), matcher(TEST_IDENTITY)] }), 'object');
+});
+
+test('a public server is matched by DNS name, with one wildcard label', () => {
+  const options = (value: string) => ({ trustDomains: undefined, peerIs: 'server', sanMatchers: [{ san: 'dns', how: { kind: 'exact', value } }] }) as const;
+  const chain = peerWith({ uris: [], dns: ['*.example.com'], extendedKeyUsage: [OID.serverAuth] });
+  assert.equal(typeof check(chain, options('api.example.com')), 'object');
+  assert.equal(check(chain, options('a.b.example.com')), 'peer_san_mismatch');
+  assert.equal(check(chain, options('example.com')), 'peer_san_mismatch');
+});
+
+test('without roots nobody is verified, and no matcher is ever satisfied', () => {
+  assert.deepEqual(check(peerWith({}), { roots: undefined, trustDomains: undefined }), { kind: 'anonymous' });
+  assert.equal(check(peerWith({}), { roots: undefined, trustDomains: undefined, sanMatchers: [{ san: 'any', how: { kind: 'prefix', value: '' } }] }), 'trust_bundle_empty');
+  assert.equal(check(peerWith({}), { roots: '' }), 'trust_bundle_empty');
+});
+
+test('a path over intermediates is found in any order, and not without them', () => {
+  const first = makeIntermediate(root, { organization: 'first', nowMs: NOW });
+  const second = makeIntermediate(first, { organization: 'second', nowMs: NOW });
+  const leaf = makePeer(second, NOW).der;
+  assert.equal(typeof check([leaf, first.certificate.der, second.certificate.der]), 'object');
+  assert.equal(check([leaf, first.certificate.der]), 'peer_unknown_root');
+});
+
+test('a resumed session, which carries only the leaf, is judged over the intermediates of the first handshake', () => {
+  const between = makeIntermediate(root, { organization: 'between', nowMs: NOW });
+  const leaf = makePeer(between, NOW).der;
+  const intermediates = new Intermediates();
+  assert.equal(check([leaf], { intermediates }, true), 'peer_unknown_root');
+  assert.equal(typeof check([leaf, between.certificate.der], { intermediates }), 'object');
+  assert.equal(typeof check([leaf], { intermediates }, true), 'object');
+});
+
+test('an intermediate that is too deep, expired or no authority does not lead to the root', () => {
+  const shallow = makeIntermediate(root, { organization: 'shallow', nowMs: NOW, pathLength: 0 });
+  const below = makeIntermediate(shallow, { organization: 'below', nowMs: NOW });
+  assert.equal(check([makePeer(below, NOW).der, below.certificate.der, shallow.certificate.der]), 'peer_chain_too_long');
+  const expired = makeIntermediate(root, { organization: 'expired', nowMs: NOW - 100_000, ttlMs: 50_000 });
+  assert.equal(check([makePeer(expired, NOW).der, expired.certificate.der]), 'peer_issuer_expired');
+  const leafKey = makeIntermediate(root, { organization: 'leaf', nowMs: NOW });
+  const leafDer = makePeer(root, NOW, { subject: writeName('leaf', 'Intermediate CA'), spki: leafKey.key.spki }).der;
+  assert.equal(check([makePeer(leafKey, NOW).der, leafDer]), 'peer_issuer_not_ca');
+});
+
+test('a session that is resumed is refused once its peer expired, was revoked, lost its root or its name', () => {
+  const clock = new FakeClock(NOW);
+  const leaf = makePeer(root, NOW);
+  const options = { roots: root.rootsPem, crl: '', sanMatchers: [], trustDomains: ['cluster.local'], required: true, peerIs: 'client', clock } as const;
+  const resumed = { chain: [leaf.der], resumed: true, sni: '' };
+  const judge = makePeerCheck(options);
+  assert.ok(judge(resumed).ok);
+  assert.ok(!makePeerCheck({ ...options, crl: crl(root, [serialOf(leaf.der)]) })(resumed).ok);
+  assert.ok(!makePeerCheck({ ...options, roots: unknownRoot.rootsPem })(resumed).ok);
+  assert.ok(!makePeerCheck({ ...options, sanMatchers: [{ san: 'uri', how: { kind: 'exact', value: 'spiffe://cluster.local/ns/a/sa/b' } }] })(resumed).ok);
+  clock.advance(3_600_000 + 10_001);
+  const late = judge(resumed);
+  assert.equal(late.ok ? '' : refusalCode(late.reason), 'peer_expired');
+});
+
+test('revocation: revoked, covered, not covered, stale, forged, unreadable', () => {
+  const peer = makePeer(root, NOW).der;
+  assert.equal(check([peer], { crl: crl(root, [serialOf(peer)]) }), 'peer_revoked');
+  assert.equal(typeof check([peer], { crl: crl(root, ['abcdef']) }), 'object');
+  const between = makeIntermediate(root, { organization: 'between', nowMs: NOW });
+  const below = [makePeer(between, NOW).der, between.certificate.der];
+  assert.equal(check(below, { crl: crl(between, []) }), 'peer_revocation_unknown');
+  assert.equal(typeof check(below, { crl: crl(between, []), revocationOfLeafOnly: true }), 'object');
+  assert.equal(typeof check(below, { crl: crl(between, []) + crl(root, []) }), 'object');
+  assert.equal(check(below, { crl: crl(between, []) + crl(root, [between.certificate.serial]) }), 'peer_revoked');
+  assert.equal(check([peer], { crl: crl(root, [], NOW - 11_000) }), 'peer_revocation_stale');
+  assert.equal(check([peer], { crl: crl(unknownRoot, []) }), 'peer_revocation_unknown');
+  assert.equal(check([peer], { crl: 'nonsense' }), 'revocation_list_unusable');
+});
+
+test('one bad certificate in a bundle only narrows trust', () => {
+  const broken = formatPem('CERTIFICATE', Uint8Array.of(0x30, 0));
+  assert.equal(typeof check(peerWith({}), { roots: broken + root.rootsPem }), 'object');
+  assert.equal(check(peerWith({}), { roots: broken }), 'trust_bundle_empty');
+});
