@@ -3,7 +3,7 @@
 
 import type { Conn } from '#base';
 import type { HeaderBlock } from '../http/index.ts';
-import { latin1Of } from './latin1.ts';
+import { latin1Of } from '../http/latin1.ts';
 import { SMALL_BODY_BYTES } from './limits.ts';
 import { chunkHead, fieldsText } from './serialize.ts';
 

@@ -3,7 +3,7 @@
 import { HeaderBlock } from '../http/index.ts';
 import type { H1ErrorCode } from './errors.ts';
 import { HeadFacts } from './head-facts.ts';
-import { latin1 } from './latin1.ts';
+import { latin1 } from '../http/latin1.ts';
 import type { H1Limits } from './limits.ts';
 import { hasForbidden, parseFields } from './parse-fields.ts';
 

@@ -1,6 +1,6 @@
 // Finds the end of a head; keeps bytes only while a head is incomplete (RFC 9112 §2.1).
 
-import { latin1 } from './latin1.ts';
+import { latin1 } from '../http/latin1.ts';
 import { LEADING_EMPTY_LINES_MAX } from './limits.ts';
 
 const CR = 0x0d;

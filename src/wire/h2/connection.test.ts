@@ -29,7 +29,7 @@ function collector(): { seen: Seen; handler: ClientStreamHandler } {
       seen.ended = end;
     },
     onData(data, end) {
-      seen.body += data.latin1Slice(0, data.length);
+      seen.body += data.toString('latin1');
       seen.ended = end;
     },
     onTrailers(t) {

@@ -2,6 +2,7 @@
 import type { Conn, ConnError, ConnHandler } from '#base';
 import { ConnectionError, H2_ERROR, resetForCode } from './errors.ts';
 import { DEFAULT_WINDOW, FLAG, FRAME, FRAME_BYTES_DEFAULT, FRAME_BYTES_LARGEST, SETTING, WINDOW_MAX } from './frame.ts';
+import { latin1 } from '../http/latin1.ts';
 import type { ResetReason } from '../http/stream.ts';
 import type { H2Stream } from './h2-stream.ts';
 import { HpackDecoder } from './hpack-decode.ts';
@@ -182,7 +183,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
         if (streamId !== 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'GOAWAY on a stream (RFC 9113 §6.8)');
         if (payload.length < 8) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'GOAWAY is too short (RFC 9113 §6.8)');
         this.goawayReceived = true;
-        this.onPeerGoaway(payload.readUInt32BE(0) & WINDOW_MAX, payload.readUInt32BE(4), payload.latin1Slice(8, Math.min(payload.length, 208)));
+        this.onPeerGoaway(payload.readUInt32BE(0) & WINDOW_MAX, payload.readUInt32BE(4), latin1(payload, 8, Math.min(payload.length, 208)));
         break;
       case FRAME.PRIORITY:
         this.#onPriority(streamId, payload);

@@ -1,4 +1,5 @@
 // HPACK decoder (RFC 7541): bytes of one header block in, names and values out, with the limits checked as it goes.
+import { latin1 } from '../http/latin1.ts';
 import { ConnectionError, H2_ERROR } from './errors.ts';
 import { decodeHuffman } from './huffman.ts';
 import { STATIC_COUNT, STATIC_NAMES, STATIC_VALUES } from './static-table.ts';
@@ -25,7 +26,7 @@ export class HpackDecoder {
    * Pushes name, value pairs to `out`. The whole block is always decoded, because the dynamic table
    * must stay in step; what is over the limits is decoded but not kept, and `too-large` says so.
    */
-  decode(block: Uint8Array, out: string[], limits: { readonly bytesMax: number; readonly countMax: number }): DecodeVerdict {
+  decode(block: Buffer, out: string[], limits: { readonly bytesMax: number; readonly countMax: number }): DecodeVerdict {
     const reader = { bytes: block, at: 0 };
     let size = 0;
     let count = 0;
@@ -103,7 +104,7 @@ export class HpackDecoder {
 }
 
 interface Reader {
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   at: number;
 }
 
@@ -135,10 +136,6 @@ function readString(reader: Reader, bytesMax: number): string {
   const text = decodeHuffman(reader.bytes, start, end);
   if (text === undefined) throw compression('a Huffman code is malformed');
   return text;
-}
-
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return (bytes as Buffer).latin1Slice(start, end);
 }
 
 function compression(detail: string): ConnectionError {

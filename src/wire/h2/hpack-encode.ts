@@ -1,5 +1,6 @@
 // HPACK encoder (RFC 7541) into a caller's buffer: static table first, then a dynamic table kept in a
 // Map; values that rarely repeat are never put into it. Strings go out as literals: Huffman costs more to make than it saves on a mesh's links.
+import { writeLatin1 } from '../http/latin1.ts';
 import { STATIC_COUNT, STATIC_NAME_INDEX, STATIC_PAIRS } from './static-table.ts';
 
 const ENTRY_OVERHEAD = 32;
@@ -109,6 +110,6 @@ function writeLiteral(out: Buffer, at: number, flags: number, prefixBits: number
 
 function writeText(out: Buffer, at: number, text: string): number {
   const start = writeInteger(out, at, 0, 7, text.length);
-  out.latin1Write(text, start, text.length);
+  writeLatin1(out, text, start);
   return start + text.length;
 }

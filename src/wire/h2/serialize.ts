@@ -2,6 +2,7 @@
 //
 // A region of the slab is never written twice: what was flushed belongs to the socket until it is sent.
 import type { Conn } from '#base';
+import { writeLatin1 } from '../http/latin1.ts';
 import { FLAG, FRAME, FRAME_HEADER_BYTES } from './frame.ts';
 import { HpackEncoder } from './hpack-encode.ts';
 
@@ -111,7 +112,7 @@ export class FrameWriter {
     this.#header(8 + debug.length, FRAME.GOAWAY, 0, 0);
     this.#slab.writeUInt32BE(lastStreamId, this.#at);
     this.#slab.writeUInt32BE(code, this.#at + 4);
-    this.#slab.latin1Write(debug, this.#at + 8);
+    writeLatin1(this.#slab, debug, this.#at + 8);
     this.#at += 8 + debug.length;
   }
 
