@@ -1,0 +1,90 @@
+// Writes topsail.telemetry.v1.AgentReport (proto/own/topsail/telemetry/v1/telemetry.proto) without a protobuf runtime.
+import { ProtoWriter } from '#proto/light.ts';
+import type { EdgeSampleInit, SummaryInit } from '#telemetry';
+
+export interface HelloFacts {
+  readonly nodeId: string;
+  readonly workload: string;
+  readonly namespace: string;
+  readonly canonicalService: string;
+  readonly version: string;
+  readonly proxyVersion: string;
+  readonly capture: string;
+}
+
+export function encodeHello(hello: HelloFacts): Uint8Array {
+  const texts = [hello.nodeId, hello.workload, hello.namespace, hello.canonicalService, hello.version, hello.proxyVersion, hello.capture];
+  return new ProtoWriter()
+    .message(1, (w) => {
+      for (const [i, text] of texts.entries()) w.stringField(i + 1, text);
+    })
+    .finish();
+}
+
+export function encodeSummary(summary: SummaryInit): Uint8Array {
+  return new ProtoWriter(1024)
+    .message(2, (w) => {
+      const { at, health } = summary;
+      if (at !== undefined) {
+        w.message(1, (t) => {
+          integer(t, 1, at.seconds ?? 0n);
+          integer(t, 2, BigInt(at.nanos ?? 0));
+        });
+      }
+      for (const edge of summary.edges ?? []) w.message(2, (e) => writeEdge(e, edge as EdgeSampleInit));
+      integer(w, 3, summary.droppedEdges ?? 0n);
+      if (health === undefined) return;
+      w.message(4, (h) => {
+        double(h, 1, health.cpuSeconds ?? 0);
+        integer(h, 2, health.rssBytes ?? 0n);
+        integer(h, 3, health.activeConnections ?? 0n);
+        integer(h, 4, health.activeRequests ?? 0n);
+      });
+    })
+    .finish();
+}
+
+function writeEdge(w: ProtoWriter, edge: EdgeSampleInit): void {
+  w.stringField(1, edge.reporter ?? '');
+  writePeer(w, 2, edge.source);
+  writePeer(w, 3, edge.destination);
+  w.stringField(4, edge.destinationService ?? '').stringField(5, edge.protocol ?? '');
+  integer(w, 6, edge.mtls === true ? 1n : 0n);
+  const counts = [edge.requests, edge.failures, edge.bytesSent, edge.bytesReceived, edge.connectionsOpened, edge.connectionsClosed];
+  for (const [i, n] of counts.entries()) integer(w, i + 7, n ?? 0n);
+  const latency = edge.latencyCounts ?? [];
+  if (latency.length > 0) {
+    w.message(13, (packed) => {
+      for (const n of latency) packed.varint64(n);
+    });
+  }
+  double(w, 14, edge.latencySumMs ?? 0);
+  writeCounts(w, 15, edge.codes ?? {});
+  writeCounts(w, 16, edge.flags ?? {});
+}
+
+function writePeer(w: ProtoWriter, field: number, peer: EdgeSampleInit['source']): void {
+  if (peer === undefined) return;
+  const texts = [peer.workload, peer.namespace, peer.canonicalService, peer.canonicalRevision, peer.principal, peer.app, peer.version, peer.cluster];
+  w.message(field, (inner) => {
+    for (const [i, text] of texts.entries()) inner.stringField(i + 1, text ?? '');
+  });
+}
+
+function writeCounts(w: ProtoWriter, field: number, counts: Readonly<Record<string, bigint>>): void {
+  for (const [key, n] of Object.entries(counts)) {
+    w.message(field, (entry) => {
+      entry.stringField(1, key);
+      integer(entry, 2, n);
+    });
+  }
+}
+
+/** Zero is left out, as proto3 does. */
+function integer(w: ProtoWriter, field: number, value: bigint): void {
+  if (value !== 0n) w.tag(field, 0).varint64(value);
+}
+
+function double(w: ProtoWriter, field: number, value: number): void {
+  if (value !== 0) w.tag(field, 1).double(value);
+}

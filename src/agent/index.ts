@@ -1,0 +1,8 @@
+// Beside the application: identity, environment, health, and what goes back to the control plane.
+export { childEnv, type ChildEnvFacts, type ServiceAddress, serviceOfCluster } from './child-env.ts';
+export { encodeHello, encodeSummary, type HelloFacts } from './encode-report.ts';
+export { HealthProbe } from './health-probe.ts';
+export { loopbackBlock, type NodeFacts, nodeMetadata } from './node-metadata.ts';
+export { makeSignCsr } from './sign-csr.ts';
+export { TelemetryReporter } from './telemetry-reporter.ts';
+export { type DeclaredPort, readWorkloadSpec, type WorkloadSpec } from './workload-spec.ts';

@@ -1,0 +1,139 @@
+// The control plane's identity side: the authority, tokens over a Unix socket, its own serving certificate, CSRs.
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { join } from 'node:path';
+import { type Clock, type Fs, type HttpRoute, jsonAnswer, type Logger, type PeerCheck, type TlsContext } from '#base';
+import {
+  authenticateCaller, type Caller, CertificateAuthority, CREATE_CERTIFICATE_PATH, generateKeyPair, IdentityError, makeCertificateService,
+  makePeerCheck, privateKeyPem, WorkloadTokens,
+} from '#identity';
+import { IstioCertificateRequestSchema, IstioCertificateResponseSchema } from '#proto/istio/v1/auth/ca_pb.ts';
+import { GRPC_STATUS, GrpcError, type GrpcPeer, type GrpcServer, type Metadata, metadataValue, unaryMethod } from '#wire/grpc';
+
+export const TRUST_DOMAIN = 'cluster.local';
+const NAMESPACE = 'istio-system';
+/** Names under which agents expect the control plane. */
+export const DISCOVERY_NAMES = ['istiod.istio-system.svc', 'istiod.istio-system.svc.cluster.local', 'istiod', 'localhost'];
+const SERVING_TTL_MS = 24 * 3_600_000;
+
+export interface DiscoveryIdentity {
+  readonly authority: CertificateAuthority;
+  /** A fresh serving context with its check; made anew by `onServing`. */
+  serving(): { readonly context: TlsContext; readonly check: PeerCheck };
+  /** Calls `changed` whenever the serving certificate was renewed. */
+  onServing(changed: (context: TlsContext) => void): void;
+  caller(peer: GrpcPeer, metadata: Metadata): ReturnType<typeof authenticateCaller>;
+  registerMethods(server: GrpcServer): void;
+  /** Routes of the Unix socket: whoever can open it operates this mesh. */
+  readonly tokenRoutes: readonly HttpRoute[];
+}
+
+export interface DiscoveryIdentityOptions {
+  readonly clock: Clock;
+  readonly fs: Fs;
+  readonly log: Logger;
+  readonly stateFolder: string;
+}
+
+export async function startDiscoveryIdentity(options: DiscoveryIdentityOptions): Promise<DiscoveryIdentity> {
+  const { clock, fs, log, stateFolder } = options;
+  const started = await CertificateAuthority.start({ fs, clock, log, folder: join(stateFolder, 'ca'), trustDomain: TRUST_DOMAIN });
+  if (!started.ok) throw started.error;
+  const authority = started.value;
+  const tokensStarted = await WorkloadTokens.start({ fs, clock, folder: join(stateFolder, 'ca') });
+  if (!tokensStarted.ok) throw tokensStarted.error;
+  const tokens = tokensStarted.value;
+  const service = makeCertificateService({ authority, clock, log });
+  const caller = (peer: GrpcPeer, metadata: Metadata) =>
+    authenticateCaller({ authorization: metadataValue(metadata, 'authorization'), peer: peer.verdict }, tokens, TRUST_DOMAIN);
+
+  let version = 0;
+  const serving = () => ({ context: servingContext(authority, ++version), check: servingCheck(authority, clock) });
+  const watchers: ((context: TlsContext) => void)[] = [];
+  const renew = (): void => {
+    const context = servingContext(authority, ++version);
+    for (const changed of watchers) changed(context);
+    clock.setTimer(SERVING_TTL_MS / 2, renew, { unref: true });
+  };
+  clock.setTimer(SERVING_TTL_MS / 2, renew, { unref: true });
+  authority.onTrustChange(renew);
+
+  return {
+    authority,
+    serving,
+    caller,
+    onServing: (changed) => void watchers.push(changed),
+    registerMethods: (server) => {
+      server.register(CREATE_CERTIFICATE_PATH, (call) =>
+        unaryMethod(async (bytes) => {
+          const who = await caller(call.peer, call.metadata);
+          if (!who.ok) throw new GrpcError(GRPC_STATUS.unauthenticated, who.error.message);
+          const answer = await service(fromBinary(IstioCertificateRequestSchema, bytes), who.value);
+          if (!answer.ok) throw new GrpcError(GRPC_STATUS.permissionDenied, answer.error.message);
+          return toBinary(IstioCertificateResponseSchema, create(IstioCertificateResponseSchema, answer.value));
+        })(call),
+      );
+    },
+    tokenRoutes: [tokenRoute(tokens, authority)],
+  };
+}
+
+/** What an agent asks for when it starts, and each time before its token runs out. */
+export interface TokenAsk {
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly workload: string;
+}
+
+export interface TokenAnswer {
+  readonly token: string;
+  readonly rootsPem: string;
+  readonly trustDomain: string;
+}
+
+function tokenRoute(tokens: WorkloadTokens, authority: CertificateAuthority): HttpRoute {
+  return {
+    method: 'POST',
+    path: '/token',
+    answer: async ({ body }) => {
+      const ask = JSON.parse(body) as Partial<TokenAsk>;
+      const issued = await tokens.issue({ namespace: ask.namespace ?? '', serviceAccount: ask.serviceAccount ?? '', workload: ask.workload ?? '' });
+      if (!issued.ok) return jsonAnswer({ error: issued.error.message }, 400);
+      return jsonAnswer({ token: issued.value, rootsPem: authority.trust.rootsPem, trustDomain: TRUST_DOMAIN } satisfies TokenAnswer);
+    },
+  };
+}
+
+function servingContext(authority: CertificateAuthority, version: number): TlsContext {
+  const key = generateKeyPair();
+  const uris = [`spiffe://${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/istiod`];
+  const issued = authority.issue({ spki: key.spki, uris, dns: DISCOVERY_NAMES, ttlMs: SERVING_TTL_MS, keyEncipherment: false }, 'istiod');
+  return {
+    certChainPem: issued.chain.slice(0, -1).join(''),
+    privateKeyPem: privateKeyPem(key),
+    rootsPem: authority.trust.rootsPem,
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+    version: `serving-${version}`,
+  };
+}
+
+/** No certificate means anonymous (and a token is asked for); one that fails closes the connection. Roots are read at each check's making. */
+function servingCheck(authority: CertificateAuthority, clock: Clock): PeerCheck {
+  let roots = '';
+  let check: PeerCheck | undefined;
+  return (peer) => {
+    const now = authority.trust.rootsPem;
+    if (check === undefined || now !== roots) {
+      roots = now;
+      check = makePeerCheck({ roots, crl: authority.trust.crlPem, sanMatchers: [], trustDomains: [TRUST_DOMAIN], required: false, peerIs: 'client', clock });
+    }
+    return check(peer);
+  };
+}
+
+/** A node may only be what its certificate and token say. */
+export function nodeFits(caller: Caller, node: { readonly namespace: string; readonly workload: string }): IdentityError | undefined {
+  if (caller.namespace !== node.namespace) return new IdentityError('caller_unauthenticated', `${caller.spiffeId} says it is in namespace ${node.namespace}`);
+  if (caller.workload !== undefined && caller.workload !== node.workload) return new IdentityError('caller_unauthenticated', `the token is for workload ${caller.workload}, the node says ${node.workload}`);
+  return undefined;
+}
