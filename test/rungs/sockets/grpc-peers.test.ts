@@ -38,7 +38,7 @@ function ourServer(): GrpcServer {
 
 async function listen(options: { host: string; tls?: boolean }): Promise<GrpcListener> {
   const server = ourServer();
-  const tls = options.tls === true ? { tls: { context: await selfSigned('server'), check: () => ({ ok: true, verdict: { kind: 'anonymous' } }) as const } } : {};
+  const tls = options.tls === true ? { tls: { context: selfSigned('server'), check: () => ({ ok: true, verdict: { kind: 'anonymous' } }) as const } } : {};
   const listener = await listenGrpc({ host: options.host, port: 0, log: silentLogger, ...tls }, (stream) => server.accept(stream));
   closers.push(() => listener.close());
   return listener;
@@ -87,7 +87,7 @@ test('grpc-js sees our status, message and trailers', async () => {
 
 test('grpc-js streams 200 messages both ways over TLS', async () => {
   const { port } = await listen({ host: '127.0.0.1', tls: true });
-  const context = await selfSigned('server');
+  const context = selfSigned('server');
   const client = theirClient(`127.0.0.1:${port}`, grpcJs.credentials.createSsl(Buffer.from(context.certChainPem as string)), { 'grpc.ssl_target_name_override': 'localhost' });
   const stream = client['Bidi']?.() as grpcJs.ClientDuplexStream<Buffer, Buffer>;
   const got: number[] = [];
@@ -159,8 +159,8 @@ test('over TLS each side judges the other, and a refused client is cut', async (
   const seen: number[] = [];
   let accept = true;
   const server = ourServer();
-  const context = await selfSigned('server');
-  const own = await selfSigned('client');
+  const context = selfSigned('server');
+  const own = selfSigned('client');
   const listener = await listenGrpc(
     {
       host: '127.0.0.1',
@@ -187,7 +187,7 @@ test('over TLS each side judges the other, and a refused client is cut', async (
   const good = await ourClient({ host: '127.0.0.1', port: listener.port, tls: () => tls() }).callUnary('/t.Echo/Unary', new Uint8Array([1]));
   assert.ok(good.ok);
   assert.deepEqual(seen, [1]);
-  const stranger = await selfSigned('stranger');
+  const stranger = selfSigned('stranger');
   const bad = await ourClient({ host: '127.0.0.1', port: listener.port, tls: () => tls(stranger) }).callUnary('/t.Echo/Unary', new Uint8Array([1]));
   assert.equal(bad.ok ? 0 : bad.status.code, GRPC_STATUS.unavailable);
   assert.deepEqual(seen, [1], 'a chain that does not verify never reaches the check');
@@ -198,11 +198,11 @@ test('over TLS each side judges the other, and a refused client is cut', async (
 
 test('a rotated server certificate is used by the next connection', async () => {
   const server = ourServer();
-  const first = await selfSigned('server');
+  const first = selfSigned('server');
   const check = () => ({ ok: true, verdict: { kind: 'anonymous' } }) as const;
   const listener = await listenGrpc({ host: '127.0.0.1', port: 0, log: silentLogger, tls: { context: first, check } }, (stream) => server.accept(stream));
   closers.push(() => listener.close());
-  const second = await selfSigned('server', 'v2');
+  const second = selfSigned('server', 'v2');
   const dial = (roots: string) => ourClient({ host: '127.0.0.1', port: listener.port, tls: () => ({ context: { rootsPem: roots, minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', version: roots }, alpn: ['h2'], sni: '', checkKey: '', check }) });
   assert.ok((await dial(first.certChainPem as string).callUnary('/t.Echo/Unary', new Uint8Array())).ok);
   listener.setTls(second);
