@@ -2,10 +2,10 @@
 // only looks things up (semantics: Envoy's route v3, route_components.proto).
 
 import type { JsonObject } from '@bufbuild/protobuf';
-import type { StreamRecord } from '#telemetry';
-import type { RequestHead, ResponseHead } from '#wire/http';
+import type { RateLimit } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import type { HeaderBlock, RequestHead, ResponseHead } from '#wire/http';
 import type { RouteView } from '../http/filter.ts';
-import type { MatchInput, RequestPredicate } from '../matcher/match-input.ts';
+import type { MatchInput } from '../matcher/match-input.ts';
 
 export type FilterMetadata = Readonly<Record<string, JsonObject>>;
 
@@ -26,7 +26,6 @@ export interface RouteChoice extends RouteView {
 export interface CompiledRoute {
   readonly name: string;
   readonly virtualHost: string;
-  readonly matches: RequestPredicate;
   readonly path: PathRule;
   readonly action: RouteTarget;
   readonly decorator: { readonly operation: string; readonly propagate: boolean } | undefined;
@@ -35,8 +34,9 @@ export interface CompiledRoute {
   /** Undefined = the connection manager's. */
   readonly bufferLimit: number | undefined;
   readonly tracing: TracingOverride | undefined;
-  readonly rateLimits: readonly unknown[];
-  readonly virtualHostRateLimits: readonly unknown[];
+  readonly rateLimits: readonly RateLimit[];
+  /** Empty when the route's own replace its virtual host's. */
+  readonly virtualHostRateLimits: readonly RateLimit[];
   /** x-envoy-attempt-count to the upstream, to the client. */
   readonly attemptCountInRequest: boolean;
   readonly attemptCountInResponse: boolean;
@@ -111,7 +111,6 @@ export interface MirrorPolicy {
   readonly appendShadowSuffix: boolean;
 }
 
-/** Gives a 32-bit hash, or undefined when this policy has nothing to hash. */
 export interface HashPolicy {
   readonly terminal: boolean;
   readonly kind: 'header' | 'cookie' | 'source-ip' | 'query' | 'filter-state';
@@ -138,8 +137,6 @@ export interface CompiledRetryPolicy {
   /** Retries only when one of these is on the request; empty = always. */
   readonly requestHeaders: readonly HeaderCondition[];
   readonly avoidPreviousHosts: boolean;
-  /** Hosts whose metadata match this are not used for a retry. */
-  readonly omitHostMetadata: FilterMetadata | undefined;
   readonly hostSelectionAttempts: number;
   /** Change the priority after this many attempts; 0 = never. */
   readonly previousPrioritiesFrequency: number;
@@ -148,12 +145,12 @@ export interface CompiledRetryPolicy {
   readonly rateLimitedReset: { readonly headers: readonly { readonly name: string; readonly format: 'seconds' | 'unix' }[]; readonly maxIntervalMs: number } | undefined;
 }
 
-export type HeaderCondition = (headers: import('#wire/http').HeaderBlock) => boolean;
+export type HeaderCondition = (headers: HeaderBlock) => boolean;
 
 export interface RedirectTarget {
   readonly kind: 'redirect';
   readonly status: number;
-  /** The whole Location. `port` is the listener's, kept only when the request named one. */
+  /** The whole Location, made before any rewrite of the head. */
   location(head: RequestHead): string;
 }
 
@@ -162,11 +159,3 @@ export interface DirectResponseTarget {
   readonly status: number;
   readonly body: string;
 }
-
-export interface RouteLookup {
-  readonly choice: RouteChoice | undefined;
-  /** A redirect to https that the virtual host's require_tls demands. */
-  readonly tlsRedirect: string;
-}
-
-export type { StreamRecord };

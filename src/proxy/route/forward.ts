@@ -1,0 +1,102 @@
+// Compiles a RouteAction: every default of the forwarding settings filled in (route_components.proto).
+
+import type { RouteAction, RouteAction_RequestMirrorPolicy, VirtualHost } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import { ConfigError } from '../errors.ts';
+import { millisOf, runtimeFractionOf } from '../matcher/fraction.ts';
+import type { ForwardTarget, HostRewrite, MirrorPolicy, UpgradeRule } from './compiled.ts';
+import { compileHashPolicy } from './hash-policy.ts';
+import type { RouteOptions } from './options.ts';
+import type { CompiledPath } from './path-match.ts';
+import { compilePathRewrite, compileSubstitute } from './path-rewrite.ts';
+import { compileRetryPolicy } from './retry-policy.ts';
+
+const DEFAULT_TIMEOUT_MS = 15_000;
+/** By the numbers of ClusterNotFoundResponseCode. */
+const NOT_FOUND_CODES = [503, 404, 500];
+
+export interface ForwardDefaults {
+  readonly virtualHost: VirtualHost;
+  readonly virtualHostField: string;
+  readonly tableMirrors: readonly RouteAction_RequestMirrorPolicy[];
+}
+
+export function compileForward(action: RouteAction, path: CompiledPath, defaults: ForwardDefaults, field: string, options: RouteOptions): ForwardTarget {
+  const { virtualHost } = defaults;
+  const duration = action.maxStreamDuration;
+  const grpcMax = millisOf(duration?.grpcTimeoutHeaderMax) ?? millisOf(action.maxGrpcTimeout);
+  const retry = action.retryPolicy ?? virtualHost.retryPolicy;
+  const mirrors = firstNonEmpty(action.requestMirrorPolicies, virtualHost.requestMirrorPolicies, defaults.tableMirrors);
+  if (action.cors !== undefined) options.warn(`${field}.cors`, 'has no effect: give the policy as typed_per_filter_config of envoy.filters.http.cors');
+  if (action.hedgePolicy !== undefined && !action.hedgePolicy.hedgeOnPerTryTimeout) options.warn(`${field}.hedge_policy`, 'only hedge_on_per_try_timeout has an effect');
+  return {
+    kind: 'forward',
+    clusterNotFoundCode: NOT_FOUND_CODES[action.clusterNotFoundResponseCode] ?? 503,
+    timeoutMs: millisOf(action.timeout) ?? DEFAULT_TIMEOUT_MS,
+    idleTimeoutMs: millisOf(action.idleTimeout),
+    maxStreamDurationMs: millisOf(duration?.maxStreamDuration),
+    grpcTimeoutMaxMs: grpcMax,
+    grpcTimeoutOffsetMs: millisOf(duration?.grpcTimeoutHeaderOffset) ?? millisOf(action.grpcTimeoutOffset) ?? 0,
+    retry: retry === undefined ? undefined : compileRetryPolicy(retry, action.retryPolicy === undefined ? `${defaults.virtualHostField}.retry_policy` : `${field}.retry_policy`, options),
+    rewritePath: compilePathRewrite(action, path, field),
+    hostRewrite: compileHostRewrite(action, field),
+    appendXForwardedHost: action.appendXForwardedHost,
+    hashPolicies: action.hashPolicy.map((policy, i) => compileHashPolicy(policy, `${field}.hash_policy[${i}]`)),
+    mirrors: mirrors.map((policy, i) => compileMirror(policy, `${field}.request_mirror_policies[${i}]`)),
+    upgrades: compileUpgrades(action, field),
+    priority: action.priority === 1 ? 'high' : 'default',
+    internalRedirect: compileInternalRedirect(action),
+    hedgeOnPerTryTimeout: action.hedgePolicy?.hedgeOnPerTryTimeout ?? false,
+  };
+}
+
+function firstNonEmpty<T>(...lists: readonly (readonly T[])[]): readonly T[] {
+  return lists.find((list) => list.length > 0) ?? [];
+}
+
+function compileHostRewrite(action: RouteAction, field: string): HostRewrite | undefined {
+  const specifier = action.hostRewriteSpecifier;
+  switch (specifier.case) {
+    case 'hostRewriteLiteral':
+      return { kind: 'literal', value: specifier.value };
+    case 'autoHostRewrite':
+      return specifier.value ? { kind: 'auto' } : undefined;
+    case 'hostRewriteHeader':
+      return { kind: 'header', name: specifier.value.toLowerCase() };
+    case 'hostRewritePathRegex':
+      return { kind: 'path', rewrite: compileSubstitute(specifier.value, `${field}.host_rewrite_path_regex`) };
+    case undefined:
+      return undefined;
+  }
+}
+
+export function compileMirror(policy: RouteAction_RequestMirrorPolicy, field: string): MirrorPolicy {
+  if (policy.cluster === '' && policy.clusterHeader === '') throw new ConfigError('proxy.field-required', `${field}.cluster`);
+  return {
+    cluster: policy.cluster,
+    clusterHeader: policy.clusterHeader.toLowerCase(),
+    fraction: runtimeFractionOf(policy.runtimeFraction, 1),
+    traceSampled: policy.traceSampled,
+    appendShadowSuffix: !policy.disableShadowHostSuffixAppend,
+  };
+}
+
+function compileUpgrades(action: RouteAction, field: string): ReadonlyMap<string, UpgradeRule> {
+  const upgrades = new Map<string, UpgradeRule>();
+  action.upgradeConfigs.forEach((config, i) => {
+    const type = config.upgradeType.toLowerCase();
+    if (upgrades.has(type)) throw new ConfigError('proxy.field-invalid', `${field}.upgrade_configs[${i}]`, `"${type}" is listed twice`);
+    if (config.connectConfig !== undefined && type !== 'connect') throw new ConfigError('proxy.field-invalid', `${field}.upgrade_configs[${i}].connect_config`, 'belongs to upgrade type CONNECT only');
+    upgrades.set(type, { enabled: config.enabled ?? true, terminateConnect: config.connectConfig !== undefined, allowPost: config.connectConfig?.allowPost ?? false });
+  });
+  return upgrades;
+}
+
+function compileInternalRedirect(action: RouteAction): ForwardTarget['internalRedirect'] {
+  const policy = action.internalRedirectPolicy;
+  if (policy === undefined) return action.internalRedirectAction === 1 ? { maxRedirects: action.maxInternalRedirects ?? 1, codes: [302], allowCrossScheme: false } : undefined;
+  return {
+    maxRedirects: policy.maxInternalRedirects ?? 1,
+    codes: policy.redirectResponseCodes.length === 0 ? [302] : policy.redirectResponseCodes,
+    allowCrossScheme: policy.allowCrossSchemeRedirect,
+  };
+}
