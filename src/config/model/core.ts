@@ -17,10 +17,6 @@ const ServicePortSchema = message(
 );
 export type ServicePort = Spec<typeof ServicePortSchema>;
 
-const LoadBalancerStatusSchema = message('What a load balancer reported.', {
-  ingress: list('Its addresses.', message('One address.', { ip: text('IP.'), hostname: text('Name.') })),
-});
-
 export const ServiceSchema = message('A named service of workloads chosen by labels.', {
   ports: list('Ports.', ServicePortSchema),
   selector: textDict('Labels of its workloads.'),
@@ -35,12 +31,15 @@ export const ServiceSchema = message('A named service of workloads chosen by lab
   trafficDistribution: text('PreferClose, PreferSameZone or PreferSameNode.'),
   publishNotReadyAddresses: flag('Endpoints count before they are ready.', { default: false }),
   sessionAffinity: text('None or ClientIP.'),
+  sessionAffinityConfig: anyObject('Time of session affinity.'),
+  allocateLoadBalancerNodePorts: flag('Node ports for load balancers.'),
+  healthCheckNodePort: integer('Port of health checks.'),
+  loadBalancerClass: text('Class of load balancer.'),
+  loadBalancerSourceRanges: textList('Addresses that may connect.'),
   ipFamilies: textList('IPv4, IPv6.'),
   ipFamilyPolicy: text('SingleStack, PreferDualStack or RequireDualStack.'),
 });
-/** The manifest's `spec`, with `status.loadBalancer` beside it. */
 export type ServiceSpec = Spec<typeof ServiceSchema>;
-export const ServiceStatusSchema = message('Status.', { loadBalancer: LoadBalancerStatusSchema });
 
 const ObjectReferenceSchema = message('The object behind an endpoint.', {
   kind: text('Kind.'),

@@ -15,6 +15,8 @@ export interface Notes {
   readonly defaultText?: string;
   /** What to write instead. The field is read, with a warning. */
   readonly deprecated?: string;
+  /** A second name that CRDs list because the API server knows no snake case otherwise. */
+  readonly alias?: string;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly minLength?: number;

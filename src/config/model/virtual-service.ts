@@ -156,7 +156,7 @@ export const HttpRouteSchema = message(
     fault: HttpFaultSchema,
     mirror: described('Copies requests to this target.', DestinationSchema),
     mirrors: list('Copies requests to these targets.', HttpMirrorSchema),
-    mirror_percent: count('Share of copied requests.', { deprecated: 'use mirrorPercentage' }),
+    mirrorPercent: count('Share of copied requests.', { deprecated: 'use mirrorPercentage', alias: 'mirror_percent' }),
     mirrorPercentage: described('Share of copied requests.', PercentSchema, { defaultText: '100%' }),
     corsPolicy: CorsPolicySchema,
     headers: described('Header changes for every target.', HeadersSchema),

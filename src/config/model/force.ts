@@ -1,0 +1,186 @@
+// Which kinds and fields are in force: flip an entry when translation honours the field. docs/compatibility.md is generated from here.
+
+import { KINDS, type KindName, SCHEMAS } from './kinds.ts';
+import { type Shape, shapeOf } from './shape.ts';
+
+/** refused: the object is refused (design 8: leaving the field out would widen access, or change what is meant). */
+export type Force = 'inForce' | 'acceptedWithWarning' | 'refused';
+
+/** For fields that the table below does not name. `refused` refuses every object of the kind. */
+export const KIND_FORCE: Readonly<Record<KindName, Force>> = {
+  VirtualService: 'inForce',
+  DestinationRule: 'inForce',
+  Gateway: 'inForce',
+  ServiceEntry: 'inForce',
+  WorkloadEntry: 'inForce',
+  WorkloadGroup: 'inForce',
+  Sidecar: 'inForce',
+  EnvoyFilter: 'refused',
+  ProxyConfig: 'refused',
+  AuthorizationPolicy: 'inForce',
+  PeerAuthentication: 'inForce',
+  RequestAuthentication: 'refused',
+  Telemetry: 'refused',
+  WasmPlugin: 'refused',
+  TrafficExtension: 'refused',
+  Service: 'inForce',
+  Endpoints: 'inForce',
+  EndpointSlice: 'inForce',
+  Namespace: 'inForce',
+  Secret: 'inForce',
+  ConfigMap: 'inForce',
+  ServiceAccount: 'inForce',
+  MeshConfig: 'acceptedWithWarning',
+  MeshNetworks: 'acceptedWithWarning',
+};
+
+/**
+ * Paths as `fieldsOf` writes them; an entry holds for what is below it too. `**.` at the beginning matches at any
+ * depth; `=VALUE` at the end is one value of an enum.
+ */
+export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<string, Force>>>>> = {
+  VirtualService: {
+    'http[].delegate': 'acceptedWithWarning',
+    'http[].match[].statPrefix': 'acceptedWithWarning',
+    'http[].retries.retryRemoteLocalities': 'acceptedWithWarning',
+    'tcp[].match[].sourceSubnet': 'acceptedWithWarning',
+  },
+  DestinationRule: {
+    workloadSelector: 'acceptedWithWarning',
+    '**.loadBalancer.backendUtilization': 'acceptedWithWarning',
+    '**.loadBalancer.localityLbSetting': 'acceptedWithWarning',
+    '**.loadBalancer.zoneAwareLbSetting': 'acceptedWithWarning',
+    '**.loadBalancer.warmup': 'acceptedWithWarning',
+    '**.loadBalancer.warmupDurationSecs': 'acceptedWithWarning',
+    '**.loadBalancer.simple=PASSTHROUGH': 'acceptedWithWarning',
+    '**.outlierDetection.outlierDetectionHttpErrorCodes': 'acceptedWithWarning',
+    '**.trafficPolicy.tunnel': 'acceptedWithWarning',
+    '**.trafficPolicy.proxyProtocol': 'acceptedWithWarning',
+    '**.trafficPolicy.retryBudget': 'acceptedWithWarning',
+    '**.tls.caCrl': 'refused',
+  },
+  Gateway: {
+    'servers[].port.targetPort': 'acceptedWithWarning',
+    'servers[].defaultEndpoint': 'acceptedWithWarning',
+    'servers[].tls.caCrl': 'refused',
+    'servers[].tls.verifyCertificateSpki': 'refused',
+    'servers[].tls.verifyCertificateHash': 'refused',
+    'servers[].tls.ecdhCurves': 'refused',
+  },
+  ServiceEntry: {
+    'resolution=DYNAMIC_DNS': 'acceptedWithWarning',
+  },
+  WorkloadGroup: {
+    probe: 'acceptedWithWarning',
+  },
+  Sidecar: {
+    'ingress[].tls': 'refused',
+    'ingress[].connectionPool': 'acceptedWithWarning',
+    inboundConnectionPool: 'acceptedWithWarning',
+    'outboundTrafficPolicy.egressProxy': 'acceptedWithWarning',
+  },
+  AuthorizationPolicy: {
+    targetRef: 'refused',
+    targetRefs: 'refused',
+    'action=CUSTOM': 'refused',
+    'action=AUDIT': 'acceptedWithWarning',
+    provider: 'refused',
+    'rules[].from[].source.requestPrincipals': 'refused',
+    'rules[].from[].source.notRequestPrincipals': 'refused',
+  },
+  MeshConfig: {
+    proxyListenPort: 'inForce',
+    proxyInboundListenPort: 'inForce',
+    proxyHttpPort: 'inForce',
+    connectTimeout: 'inForce',
+    protocolDetectionTimeout: 'inForce',
+    accessLogFile: 'inForce',
+    accessLogFormat: 'inForce',
+    accessLogEncoding: 'inForce',
+    'outboundTrafficPolicy.mode': 'inForce',
+    'outboundTrafficPolicy.tls': 'refused',
+    enableAutoMtls: 'inForce',
+    trustDomain: 'inForce',
+    defaultServiceExportTo: 'inForce',
+    defaultVirtualServiceExportTo: 'inForce',
+    defaultDestinationRuleExportTo: 'inForce',
+    rootNamespace: 'inForce',
+    defaultHttpRetryPolicy: 'inForce',
+    meshMTLS: 'refused',
+    tlsDefaults: 'refused',
+    trustDomainAliases: 'refused',
+    'pathNormalization.normalization': 'refused',
+    'pathNormalization.normalization=DEFAULT': 'inForce',
+    'pathNormalization.normalization=BASE': 'inForce',
+    'ca.tlsSettings': 'refused',
+    'configSources[].tlsSettings': 'refused',
+  },
+};
+
+/** Fields of security objects that cannot widen access, so that a warning is enough. */
+export const HARMLESS: readonly string[] = ['AuthorizationPolicy action=AUDIT'];
+
+/** The table, laid over a schema. */
+export interface ForceNode {
+  readonly force: Force;
+  readonly values?: ReadonlyMap<string, Force>;
+  readonly properties: ReadonlyMap<string, ForceNode>;
+  /** Something below, or a value, has another force: it is judged there. */
+  readonly mixed: boolean;
+  /** Of list items and dictionary values. */
+  readonly item?: ForceNode;
+}
+
+type Table = Readonly<Record<string, Force>>;
+
+function lookUp(table: Table, path: string): Force | undefined {
+  const exact = table[path];
+  if (exact !== undefined) return exact;
+  for (const [pattern, force] of Object.entries(table)) {
+    if (!pattern.startsWith('**.')) continue;
+    const tail = pattern.slice(3);
+    if (path === tail || path.endsWith(`.${tail}`)) return force;
+  }
+  return undefined;
+}
+
+function lay(table: Table, shape: Shape, path: string, inherited: Force): ForceNode {
+  const force = (path === '' ? undefined : lookUp(table, path)) ?? inherited;
+  const properties = new Map<string, ForceNode>();
+  for (const [name, child] of Object.entries(shape.properties ?? {})) {
+    properties.set(name, lay(table, child, path === '' ? name : `${path}.${name}`, force));
+  }
+  const values = new Map<string, Force>();
+  for (const value of shape.enum ?? []) {
+    const own = lookUp(table, `${path}=${value}`);
+    if (own !== undefined) values.set(value, own);
+  }
+  const item =
+    shape.items !== undefined
+      ? lay(table, shape.items, `${path}[]`, force)
+      : shape.additionalProperties !== undefined
+        ? lay(table, shape.additionalProperties, `${path}.*`, force)
+        : undefined;
+  const below = item === undefined ? [...properties.values()] : [item];
+  const mixed = values.size > 0 || below.some((node) => node.mixed || node.force !== force);
+  return { force, properties, mixed, ...(values.size === 0 ? {} : { values }), ...(item === undefined ? {} : { item }) };
+}
+
+const trees = Object.fromEntries(
+  (Object.keys(KINDS) as KindName[]).map((kind) => [kind, lay(FIELD_FORCE[kind] ?? {}, shapeOf(SCHEMAS[kind]), '', KIND_FORCE[kind])]),
+) as Readonly<Record<KindName, ForceNode>>;
+
+export function forceOf(kind: KindName): ForceNode {
+  return trees[kind];
+}
+
+/** The status of one path as `fieldsOf` writes it. */
+export function forceAt(kind: KindName, path: string): Force {
+  let node: ForceNode | undefined = trees[kind];
+  for (const step of path.split('.')) {
+    const [name = '', ...lists] = step.split('[]');
+    node = name === '*' ? node?.item : node?.properties.get(name);
+    for (let i = 0; i < lists.length; i++) node = node?.item;
+  }
+  return node?.force ?? KIND_FORCE[kind];
+}

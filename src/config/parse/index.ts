@@ -1,0 +1,7 @@
+// From text, or plain data, to objects and complaints.
+
+export * from './nearest.ts';
+export { type ParsedDocument, type ParseOptions, parseText } from './parse-text.ts';
+export * from './parse-manifest.ts';
+export * from './regex.ts';
+export * from './split-documents.ts';

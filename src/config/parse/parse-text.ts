@@ -1,0 +1,134 @@
+// The text of a file becomes objects and complaints: documents are read one by one with js-yaml; only a bad one is read again, with positions.
+
+import { CORE_SCHEMA, load, mergeTag, YAMLException } from 'js-yaml';
+import type { Complaint } from '../model/complaint.ts';
+import type { KindName } from '../model/kinds.ts';
+import { type ConfigObject, objectKey } from '../model/object.ts';
+import { MAX_DEPTH, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_PROBLEMS } from '../limits.ts';
+import { type Problem, Problems, toComplaint } from '../problem.ts';
+import { locate } from './locate.ts';
+import { meshOf } from './mesh-config-map.ts';
+import { isMapping } from './read-by-schema.ts';
+import { itemsOf, readManifest, type ReadManifest } from './read-manifest.ts';
+import { splitDocuments, type TextDocument } from './split-documents.ts';
+
+export interface ParseOptions {
+  readonly defaultNamespace?: string;
+  /** Age of objects without a creationTimestamp, milliseconds since the epoch. */
+  readonly createdMs?: number;
+}
+
+export interface ParsedDocument {
+  /** Of the file, from 0; items of a List share it. */
+  readonly document: number;
+  readonly line: number;
+  /** The document's text, comments included. */
+  readonly text: string;
+  /** Set where kind and name could be read, good or bad. */
+  readonly kind?: KindName;
+  readonly namespace?: string;
+  readonly name?: string;
+  readonly key?: string;
+  /** Set when nothing is wrong beyond warnings. */
+  readonly object?: ConfigObject;
+  readonly complaints: readonly Complaint[];
+  /** The plain value, as far as YAML could be read: for what stands in for a bad security policy. */
+  readonly value?: unknown;
+}
+
+const YAML_SCHEMA = CORE_SCHEMA.withTags(mergeTag);
+
+export function parseText(file: string, text: string, options: ParseOptions = {}): ParsedDocument[] {
+  const size = Buffer.byteLength(text);
+  if (size > MAX_FILE_BYTES) return [whole(file, 'TS-CFG-0002', { size, limit: MAX_FILE_BYTES })];
+  const documents = splitDocuments(text);
+  if (documents.length > MAX_DOCUMENTS) return [whole(file, 'TS-CFG-0010', { limit: MAX_DOCUMENTS })];
+  return documents.flatMap((document) => parseDocument(file, document, options));
+}
+
+function whole(file: string, code: Problem['code'], args: Problem['args']): ParsedDocument {
+  const complaint = toComplaint({ code, path: [], args }, { file, line: 1, column: 1, object: '' });
+  return { document: 0, line: 1, text: '', complaints: [complaint] };
+}
+
+function parseDocument(file: string, document: TextDocument, options: ParseOptions): ParsedDocument[] {
+  const size = Buffer.byteLength(document.text);
+  const frame = { file, document, options };
+  if (size > MAX_DOCUMENT_BYTES) return [refuse(frame, { code: 'TS-CFG-0002', path: [], args: { size, limit: MAX_DOCUMENT_BYTES } }, 1, 1)];
+  const loaded = loadYaml(document.text);
+  if (!loaded.ok) return [refuse(frame, loaded.problem, loaded.line, loaded.column)];
+  const items = itemsOf(loaded.value);
+  if (items === undefined) return parseValue(frame, loaded.value, []);
+  return items.flatMap((item, i) => parseValue(frame, item, ['items', i]));
+}
+
+interface Frame {
+  readonly file: string;
+  readonly document: TextDocument;
+  readonly options: ParseOptions;
+}
+
+function refuse(frame: Frame, problem: Problem, line: number, column: number): ParsedDocument {
+  const { document, file } = frame;
+  const complaint = toComplaint(problem, { file, line: document.line + line - 1, column, object: '' });
+  return { document: document.index, line: document.line, text: document.text, complaints: [complaint] };
+}
+
+type Loaded =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly problem: Problem; readonly line: number; readonly column: number };
+
+function loadYaml(text: string): Loaded {
+  try {
+    return { ok: true, value: load(text, { schema: YAML_SCHEMA }) };
+  } catch (thrown) {
+    const mark = thrown instanceof YAMLException ? thrown.mark : undefined;
+    const place = { line: (mark?.line ?? 0) + 1, column: (mark?.column ?? 0) + 1 };
+    // Anything else is a nesting that exhausts the stack.
+    if (!(thrown instanceof YAMLException)) return { ok: false, problem: { code: 'TS-CFG-0003', path: [], args: { depth: MAX_DEPTH } }, ...place };
+    return { ok: false, problem: { code: 'TS-CFG-0001', path: [], args: { reason: thrown.reason } }, ...place };
+  }
+}
+
+function parseValue(frame: Frame, value: unknown, prefix: readonly (string | number)[]): ParsedDocument[] {
+  const { file, document, options } = frame;
+  const problems = new Problems(MAX_PROBLEMS);
+  const source = Object.freeze({ file, line: document.line, document: document.index });
+  let read: ReadManifest = {};
+  if (isMapping(value)) {
+    read = readManifest(value, source, problems, { defaultNamespace: options.defaultNamespace ?? 'default', createdMs: options.createdMs ?? 0 });
+  } else {
+    const found = Array.isArray(value) ? 'a list' : value === null ? 'empty' : 'a single value';
+    problems.say('TS-CFG-0004', [], { found });
+  }
+  const mesh = read.object === undefined ? [] : meshOf(read.object, problems);
+  const { kind, namespace, name } = read;
+  const identity = kind === undefined || namespace === undefined || name === undefined ? {} : { kind, namespace, name, key: objectKey(kind, namespace, name) };
+  const parsed = {
+    document: document.index,
+    line: document.line,
+    text: document.text,
+    ...identity,
+    complaints: place(frame, problems, prefix, read),
+    value,
+    ...(read.object === undefined || problems.failed ? {} : { object: read.object }),
+  };
+  return [
+    parsed,
+    ...mesh.map((object) => ({ ...parsed, complaints: [], kind: object.kind as KindName, namespace: object.metadata.namespace, name: object.metadata.name, key: object.key, object })),
+  ];
+}
+
+function place(frame: Frame, problems: Problems, prefix: readonly (string | number)[], read: ReadManifest): Complaint[] {
+  if (problems.list.length === 0) return [];
+  const { document, file } = frame;
+  const spots = locate(
+    document.text,
+    problems.list.map((p) => ({ ...p, path: [...prefix, ...p.path] })),
+  );
+  const object = read.kind === undefined ? '' : `${read.kind} ${read.namespace === undefined || read.namespace === '' ? '' : `${read.namespace}/`}${read.name ?? ''}`.trim();
+  return problems.list.map((problem, i) => {
+    const spot = spots[i] ?? { line: 1, column: 1 };
+    return toComplaint(problem, { file, line: document.line + spot.line - 1, column: spot.column, object });
+  });
+}

@@ -1,0 +1,13 @@
+// Decides whether a pattern is legal: RE2's syntax, by re2js (design 11).
+
+import { RE2JS } from 're2js';
+
+/** Why `pattern` is no RE2 pattern; undefined when it is one. */
+export function re2Problem(pattern: string): string | undefined {
+  try {
+    RE2JS.compile(pattern);
+    return undefined;
+  } catch (thrown) {
+    return thrown instanceof Error ? thrown.message : String(thrown);
+  }
+}
