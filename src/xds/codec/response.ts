@@ -1,0 +1,121 @@
+// Writes discovery responses from cached resource bytes, and reads them on the client's side.
+//
+// A resource is encoded once for all streams; a response is a small head and a body of concatenated
+// entries, and streams that get the same list share the same body (field order is free in protobuf).
+import type { XdsResource } from '#base';
+import { ProtoReader, ProtoWriter } from '#proto/light.ts';
+import type { DiscoveryResponse } from './messages.ts';
+
+export type XdsVariant = 'sotw' | 'delta';
+
+/** Bodies kept for streams that follow with the same list. */
+const BODIES_MAX = 16;
+
+export class ResponseEncoder {
+  readonly #entries = { sotw: new WeakMap<XdsResource, Uint8Array>(), delta: new WeakMap<XdsResource, Uint8Array>() };
+  #bodies: { readonly variant: XdsVariant; readonly list: readonly XdsResource[]; readonly bytes: Uint8Array }[] = [];
+
+  /** The parts of one message, to be sent one after the other. */
+  encode(variant: XdsVariant, head: { typeUrl: string; version: string; nonce: string }, list: readonly XdsResource[], removed: readonly string[]): readonly Uint8Array[] {
+    const writer = new ProtoWriter(128);
+    writer.stringField(1, head.version).stringField(4, head.typeUrl).stringField(5, head.nonce);
+    if (variant === 'delta') for (const name of removed) writer.tag(6, 2).string(name);
+    return list.length === 0 ? [writer.finish()] : [writer.finish(), this.#body(variant, list)];
+  }
+
+  #body(variant: XdsVariant, list: readonly XdsResource[]): Uint8Array {
+    for (const body of this.#bodies) if (body.variant === variant && sameList(body.list, list)) return body.bytes;
+    const entries = list.map((resource) => this.#entry(variant, resource));
+    const bytes = new Uint8Array(entries.reduce((sum, e) => sum + e.length, 0));
+    let at = 0;
+    for (const entry of entries) {
+      bytes.set(entry, at);
+      at += entry.length;
+    }
+    this.#bodies = [{ variant, list, bytes }, ...this.#bodies.slice(0, BODIES_MAX - 1)];
+    return bytes;
+  }
+
+  #entry(variant: XdsVariant, resource: XdsResource): Uint8Array {
+    const known = this.#entries[variant].get(resource);
+    if (known !== undefined) return known;
+    const any = (w: ProtoWriter): void => void w.stringField(1, resource.typeUrl).bytesField(2, resource.bytes);
+    const writer = new ProtoWriter(resource.bytes.length + 160);
+    if (variant === 'sotw') writer.message(2, any);
+    else writer.message(2, (w) => w.stringField(1, resource.version).message(2, any).stringField(3, resource.name));
+    const bytes = writer.finish();
+    this.#entries[variant].set(resource, bytes);
+    return bytes;
+  }
+}
+
+function sameList(a: readonly XdsResource[], b: readonly XdsResource[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
+type Resource = DiscoveryResponse['resources'][number];
+const WRAPPER = 'type.googleapis.com/envoy.service.discovery.v3.Resource';
+
+export function decodeResponse(variant: XdsVariant, bytes: Uint8Array): DiscoveryResponse {
+  const reader = new ProtoReader(bytes);
+  const resources: Resource[] = [];
+  const removed: string[] = [];
+  let versionInfo = '';
+  let typeUrl = '';
+  let nonce = '';
+  while (reader.next()) {
+    if (reader.field === 1) versionInfo = reader.string();
+    else if (reader.field === 2) resources.push(variant === 'delta' ? decodeResource(reader.sub()) : decodeAnyResource(reader.sub()));
+    else if (reader.field === 4) typeUrl = reader.string();
+    else if (reader.field === 5) nonce = reader.string();
+    else if (reader.field === 6 && variant === 'delta') removed.push(reader.string());
+    else if (reader.field === 8 && variant === 'delta') removed.push(firstString(reader.bytes()));
+    else reader.skip();
+  }
+  // State of the world gives one version for all.
+  const versioned = variant === 'delta' ? resources : resources.map((r) => (r.version === '' ? { ...r, version: versionInfo } : r));
+  return { versionInfo, typeUrl, nonce, resources: versioned, removed };
+}
+
+function decodeResource(reader: ProtoReader): Resource {
+  let name = '';
+  let version = '';
+  let any: { typeUrl: string; bytes: Uint8Array } = { typeUrl: '', bytes: new Uint8Array() };
+  while (reader.next()) {
+    if (reader.field === 1) version = reader.string();
+    else if (reader.field === 2) any = decodeAny(reader.sub());
+    else if (reader.field === 3) name = reader.string();
+    else if (reader.field === 8 && name === '') name = firstString(reader.bytes());
+    else reader.skip();
+  }
+  return { name, version, ...any };
+}
+
+/** Every xDS resource has its name in field 1; one may also come wrapped with name and version. */
+function decodeAnyResource(reader: ProtoReader): Resource {
+  const any = decodeAny(reader);
+  if (any.typeUrl === WRAPPER) return decodeResource(new ProtoReader(any.bytes));
+  return { name: firstString(any.bytes), version: '', ...any };
+}
+
+function decodeAny(reader: ProtoReader): { typeUrl: string; bytes: Uint8Array } {
+  let typeUrl = '';
+  let bytes: Uint8Array = new Uint8Array();
+  while (reader.next()) {
+    if (reader.field === 1) typeUrl = reader.string();
+    else if (reader.field === 2) bytes = reader.bytes();
+    else reader.skip();
+  }
+  return { typeUrl, bytes };
+}
+
+function firstString(bytes: Uint8Array): string {
+  const reader = new ProtoReader(bytes);
+  while (reader.next()) {
+    if (reader.field === 1) return reader.string();
+    reader.skip();
+  }
+  return '';
+}
