@@ -25,12 +25,16 @@ export const KINDS: readonly KindNames[] = [
   { kind: 'RequestAuthentication', group: SECURITY, plural: 'requestauthentications', short: ['ra'] },
   { kind: 'Telemetry', group: 'telemetry.istio.io', plural: 'telemetries', short: ['telemetry'] },
   { kind: 'WasmPlugin', group: 'extensions.istio.io', plural: 'wasmplugins', short: [] },
+  { kind: 'TrafficExtension', group: 'extensions.istio.io', plural: 'trafficextensions', short: [] },
   { kind: 'Service', group: '', plural: 'services', short: ['svc'] },
   { kind: 'Endpoints', group: '', plural: 'endpoints', short: ['ep'] },
   { kind: 'EndpointSlice', group: 'discovery.k8s.io', plural: 'endpointslices', short: [] },
   { kind: 'Namespace', group: '', plural: 'namespaces', short: ['ns'] },
   { kind: 'Secret', group: '', plural: 'secrets', short: [] },
   { kind: 'ConfigMap', group: '', plural: 'configmaps', short: ['cm'] },
+  { kind: 'ServiceAccount', group: '', plural: 'serviceaccounts', short: ['sa'] },
+  { kind: 'MeshConfig', group: 'mesh.istio.io', plural: 'meshconfigs', short: [] },
+  { kind: 'MeshNetworks', group: 'mesh.istio.io', plural: 'meshnetworks', short: [] },
 ];
 
 /** Undefined when the word names no kind. `vs`, `virtualservice`, `virtualservices.networking.istio.io` all do. */

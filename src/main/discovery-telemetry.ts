@@ -1,0 +1,77 @@
+// Takes the agents' summaries from 15012 into the live graph, and shows the graph as the API's edges.
+import { fromBinary } from '@bufbuild/protobuf';
+import type { EdgeJson } from '#api';
+import type { Clock, Logger } from '#base';
+import { AgentReportSchema } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
+import { type EdgeView, TrafficGraph } from '#telemetry';
+import { GRPC_STATUS, type GrpcServer, type ServerCall } from '#wire/grpc';
+import type { DiscoveryIdentity } from './discovery-identity.ts';
+
+const PATH = '/topsail.telemetry.v1.TelemetryService/Report';
+/** Short enough to see a change at once, long enough for a few requests a second. */
+const WINDOW_SECONDS = 10;
+
+export class DiscoveryTelemetry {
+  readonly #graph = new TrafficGraph();
+  readonly #clock: Clock;
+  readonly #log: Logger;
+
+  constructor(options: { readonly clock: Clock; readonly log: Logger }) {
+    this.#clock = options.clock;
+    this.#log = options.log.scope('telemetry');
+  }
+
+  register(server: GrpcServer, identity: DiscoveryIdentity): void {
+    server.register(PATH, (call) => {
+      // Messages wait for the verdict on who sends them.
+      let namespace: string | undefined;
+      const waiting: Uint8Array[] = [];
+      const take = (bytes: Uint8Array): void => this.#take(call, bytes, namespace as string);
+      void identity.caller(call.peer, call.metadata).then((caller) => {
+        if (!caller.ok) return call.end({ code: GRPC_STATUS.unauthenticated, message: caller.error.message });
+        namespace = caller.value.namespace;
+        for (const bytes of waiting.splice(0)) take(bytes);
+      });
+      return {
+        onMessage: (bytes) => {
+          if (namespace !== undefined) take(bytes);
+          else if (waiting.length < 16) waiting.push(bytes);
+        },
+        onHalfClose: () => call.end(),
+      };
+    });
+  }
+
+  edges(): readonly EdgeJson[] {
+    return this.#graph.edges(this.#clock.wallTime(), WINDOW_SECONDS).map(toJson);
+  }
+
+  #take(call: ServerCall, bytes: Uint8Array, namespace: string): void {
+    const { report } = fromBinary(AgentReportSchema, bytes);
+    if (report.case === 'hello') {
+      if (report.value.namespace === namespace) return;
+      this.#log.warn('a report was refused', { workload: report.value.workload, reason: `its certificate is of namespace ${namespace}` });
+      call.end({ code: GRPC_STATUS.permissionDenied, message: `the certificate is of namespace ${namespace}, not ${report.value.namespace}` });
+    } else if (report.case === 'summary') this.#graph.merge(report.value, this.#clock.wallTime());
+  }
+}
+
+function toJson(edge: EdgeView): EdgeJson {
+  const finite = (n: number): number => (Number.isFinite(n) ? n : 0);
+  return {
+    source: edge.source.workload,
+    sourceNamespace: edge.source.namespace,
+    destination: edge.destination.workload,
+    destinationNamespace: edge.destination.namespace,
+    service: edge.destinationService,
+    protocol: edge.protocol,
+    requestsPerSecond: edge.requestsPerSecond,
+    errorsPerSecond: edge.failuresPerSecond,
+    p50Ms: finite(edge.p50Ms),
+    p95Ms: finite(edge.p95Ms),
+    p99Ms: finite(edge.p99Ms),
+    mtls: edge.mtls === 'yes' ? 1 : edge.mtls === 'mixed' ? 0.5 : 0,
+    sourcePrincipal: edge.source.principal,
+    destinationPrincipal: edge.destination.principal,
+  };
+}
