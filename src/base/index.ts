@@ -9,3 +9,4 @@ export * from './fs.ts';
 export * from './proxy-node.ts';
 export * from './http-route.ts';
 export * from './timer-wheel.ts';
+export * from './streamed-answer.ts';
