@@ -1,6 +1,9 @@
 // Who is who: certificates, trust, tokens and the mesh's certificate authority.
+export { AgentSecrets } from './agent/agent-secrets.ts';
+export type { AgentSecretsOptions } from './agent/agent-secrets.ts';
 export { CertificateManager, makeCsr, mergeRoots } from './agent/certificate-manager.ts';
 export type { CertificateManagerOptions, SignCsr } from './agent/certificate-manager.ts';
+export { fileCertificateName, fileRootsName, FileSecrets } from './agent/file-secrets.ts';
 export { SecretSlots } from './agent/secret-slots.ts';
 export { CertificateAuthority } from './ca/certificate-authority.ts';
 export type { CertificateAuthorityOptions, IssuedCertificate, MeshTrust } from './ca/certificate-authority.ts';
@@ -9,6 +12,8 @@ export type { CertificateServiceOptions, CreateCertificate } from './ca/certific
 export { issueLeaf, makeIntermediate, makeRoot } from './ca/signing-authority.ts';
 export type { Leaf, LeafRequest, SigningAuthority } from './ca/signing-authority.ts';
 export * from './errors.ts';
+export { isGatewaySecretName, resolveGatewaySecret } from './gateway-secret.ts';
+export type { GatewaySecret, GatewaySecretRequest, SecretObject } from './gateway-secret.ts';
 export { Intermediates } from './intermediates.ts';
 export { generateKeyPair, privateKeyPem, readKeyPair } from './key-pair.ts';
 export type { KeyKind, KeyPair } from './key-pair.ts';
@@ -18,6 +23,7 @@ export type { PeerCheckOptions } from './peer-check.ts';
 export { readCertificateSecret, readTrustSecret } from './read-certificate-secret.ts';
 export { matchesDnsName, matchesSan, sanMatchersKey } from './san-matcher.ts';
 export type { SanMatcher } from './san-matcher.ts';
+export { decodeSecret, encodeSecret } from './secret-message.ts';
 export * from './secret-source.ts';
 export * from './spiffe-id.ts';
 export { authenticateCaller } from './token/caller.ts';

@@ -1,0 +1,95 @@
+// Serves certificates and roots that lie in files, under Istio's names `file-cert:CHAIN~KEY` and `file-root:ROOTS[~CRL]`; reads them again when they change.
+
+import type { Fs, Logger, Result } from '#base';
+import { err } from '#base';
+import { IdentityError } from '../errors.ts';
+import { readCertificateSecret, readTrustSecret } from '../read-certificate-secret.ts';
+import type { SecretSource, SecretValue } from '../secret-source.ts';
+
+interface Entry {
+  readonly subscribers: Set<(value: SecretValue) => void>;
+  readonly watches: readonly { close(): void }[];
+  value: SecretValue | undefined;
+}
+
+export function fileCertificateName(chainPath: string, keyPath: string): string {
+  return `file-cert:${chainPath}~${keyPath}`;
+}
+
+export function fileRootsName(rootsPath: string, crlPath = ''): string {
+  return crlPath === '' ? `file-root:${rootsPath}` : `file-root:${rootsPath}~${crlPath}`;
+}
+
+/** Names come from configuration; an entry lives as long as somebody subscribes to it. */
+export class FileSecrets implements SecretSource {
+  readonly #fs: Fs;
+  readonly #log: Logger;
+  readonly #entries = new Map<string, Entry>();
+
+  constructor(options: { readonly fs: Fs; readonly log: Logger }) {
+    this.#fs = options.fs;
+    this.#log = options.log.scope('identity');
+  }
+
+  subscribe(name: string, changed: (value: SecretValue) => void): () => void {
+    const entry = this.#entries.get(name) ?? this.#open(name);
+    const subscriber = (value: SecretValue): void => changed(value);
+    entry.subscribers.add(subscriber);
+    if (entry.value !== undefined) subscriber(entry.value);
+    return () => {
+      entry.subscribers.delete(subscriber);
+      if (entry.subscribers.size > 0 || this.#entries.get(name) !== entry) return;
+      this.#entries.delete(name);
+      for (const watch of entry.watches) watch.close();
+    };
+  }
+
+  #open(name: string): Entry {
+    const folders = new Set(pathsOf(name).map((path) => path.slice(0, Math.max(0, path.lastIndexOf('/'))) || '.'));
+    let turn = Promise.resolve();
+    const reload = (): void => {
+      // One after the other: an older read must not overwrite a newer one.
+      turn = turn.then(() => this.#reload(name, entry)).catch((error: unknown) => this.#log.error('secret file not read', { name, error: String(error) }));
+    };
+    const entry: Entry = { subscribers: new Set(), watches: [...folders].map((folder) => this.#fs.watch(folder, reload)), value: undefined };
+    this.#entries.set(name, entry);
+    reload();
+    return entry;
+  }
+
+  async #reload(name: string, entry: Entry): Promise<void> {
+    const read = await readFiles(this.#fs, name);
+    if (this.#entries.get(name) !== entry) return;
+    if (!read.ok) {
+      this.#log.warn('secret file not usable', { name, problem: read.error.message });
+      // Chain and key are replaced one after the other: what was good stays until they fit again.
+      if (entry.value !== undefined && entry.value.kind !== 'error') return;
+    }
+    const value: SecretValue = read.ok ? read.value : { kind: 'error', code: read.error.code, message: read.error.message };
+    if (entry.value !== undefined && versionOf(entry.value) === versionOf(value)) return;
+    entry.value = value;
+    for (const changed of [...entry.subscribers]) changed(value);
+  }
+}
+
+async function readFiles(fs: Fs, name: string): Promise<Result<SecretValue, IdentityError>> {
+  const paths = pathsOf(name);
+  const texts: string[] = [];
+  for (const path of paths) {
+    const text = await fs.readText(path);
+    if (text === undefined) return err(new IdentityError('secret_not_found', path));
+    texts.push(text);
+  }
+  const [first, second] = texts;
+  if (name.startsWith('file-cert:') && first !== undefined && second !== undefined) return readCertificateSecret(first, second);
+  if (name.startsWith('file-root:') && first !== undefined) return readTrustSecret(first, second ?? '');
+  return err(new IdentityError('secret_not_found', `${name} is neither file-cert:CHAIN~KEY nor file-root:ROOTS`));
+}
+
+function pathsOf(name: string): readonly string[] {
+  return name.slice(name.indexOf(':') + 1).split('~').filter((path) => path !== '');
+}
+
+function versionOf(value: SecretValue): string {
+  return value.kind === 'error' ? `error ${value.message}` : value.version;
+}
