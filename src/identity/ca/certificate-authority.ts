@@ -50,6 +50,7 @@ export class CertificateAuthority {
   readonly #watchers = new Set<(trust: MeshTrust) => void>();
   #stopWatching: (() => void) | undefined;
   #closed = false;
+  #rotating: Promise<void> = Promise.resolve();
 
   static async start(options: CertificateAuthorityOptions): Promise<Result<CertificateAuthority, IdentityError>> {
     const nowMs = options.clock.wallTime();
@@ -115,8 +116,13 @@ export class CertificateAuthority {
     return { ...leaf, chain: [leaf.pem, ...intermediates, this.#trust.rootsPem] };
   }
 
-  /** Takes one step of the root's rotation if one is due; called hourly by itself. */
-  async rotateIfDue(): Promise<void> {
+  /** Takes one step of the root's rotation if one is due; called hourly by itself. Never two steps at once. */
+  rotateIfDue(): Promise<void> {
+    this.#rotating = this.#rotating.then(() => this.#rotate(), () => this.#rotate());
+    return this.#rotating;
+  }
+
+  async #rotate(): Promise<void> {
     const state = this.#selfSigned;
     if (state === undefined) return;
     const nowMs = this.#options.clock.wallTime();
