@@ -7,3 +7,5 @@ export * from './random.ts';
 export * from './http-api.ts';
 export * from './http-api-call.ts';
 export * from './grpc-http2.ts';
+export * from './admin-http.ts';
+export * from './log-sink.ts';

@@ -26,12 +26,12 @@ export class LogWriter {
   readonly #blockChars: number;
   readonly #maxQueued: number;
   #pending = '';
-  #queued: string[] = [];
+  /** Blocks in order; undefined stands where the path is to be opened anew. */
+  #queued: (string | undefined)[] = [];
   #queuedChars = 0;
   #busy = false;
   #timer: Timer | undefined = undefined;
   #afterWrite: (() => void)[] = [];
-  #reopenWanted = false;
   /** Lines that found no room, and blocks that the sink refused, in lines. */
   droppedLines = 0;
   writtenLines = 0;
@@ -67,8 +67,8 @@ export class LogWriter {
 
   /** Opens the path anew after what is queued went to the old file: SIGUSR1, `/reopen_logs`. */
   reopen(): void {
-    this.#reopenWanted = true;
     this.#seal();
+    if (!this.#queued.includes(undefined)) this.#queued.push(undefined);
     if (!this.#busy) this.#next();
   }
 
@@ -97,27 +97,27 @@ export class LogWriter {
 
   #next(): void {
     if (this.#queued.length === 0) {
-      if (this.#reopenWanted) {
-        this.#reopenWanted = false;
-        this.#busy = true;
-        this.#sink.reopen((error) => this.#onDone(error, 0));
-        return;
-      }
       const waiting = this.#afterWrite;
       this.#afterWrite = [];
       for (const done of waiting) done();
       return;
     }
-    // All that waits goes out in one write.
-    const block = this.#queued.length === 1 ? (this.#queued[0] as string) : this.#queued.join('');
-    this.#queued = [];
     this.#busy = true;
-    this.#sink.write(block, (error) => this.#onDone(error, block.length, block));
+    const mark = this.#queued.indexOf(undefined);
+    if (mark === 0) {
+      this.#queued.shift();
+      this.#sink.reopen((error) => this.#onDone(error, ''));
+      return;
+    }
+    // All that waits for the same file goes out in one write.
+    const blocks = this.#queued.splice(0, mark < 0 ? this.#queued.length : mark);
+    const block = blocks.join('');
+    this.#sink.write(block, (error) => this.#onDone(error, block));
   }
 
-  #onDone(error: Error | undefined, chars: number, block = ''): void {
+  #onDone(error: Error | undefined, block: string): void {
     this.#busy = false;
-    this.#queuedChars -= chars;
+    this.#queuedChars -= block.length;
     if (error !== undefined) {
       this.failedWrites++;
       const lost = block.split('\n').length - 1;
