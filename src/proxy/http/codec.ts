@@ -1,0 +1,91 @@
+// Chooses the codec of a downstream connection: by configuration, by ALPN, or by the HTTP/2 preface (RFC 9113 §3.4).
+
+import type { ConnError, ConnHandler } from '#base';
+import { H1ServerConnection } from '#wire/h1';
+import type { HttpVersion, RequestAcceptor } from '#wire/http';
+import type { DownstreamConnection } from '../network/filter.ts';
+import type { ManagerConfig } from './manager-config.ts';
+
+export interface ServerCodec {
+  /** No further requests; closes when the present ones are answered. */
+  drain(): void;
+}
+
+export interface CodecEvents {
+  onCodec(codec: ServerCodec, version: HttpVersion): void;
+  /** Our side has ended or is about to. */
+  onClosing(): void;
+  onClosed(error: ConnError | undefined): void;
+}
+
+const PREFACE = 'PRI * HTTP/2.0';
+
+export function attachCodec(downstream: DownstreamConnection, config: ManagerConfig, acceptor: RequestAcceptor, events: CodecEvents): void {
+  const alpn = downstream.conn.tls?.alpn ?? '';
+  if (config.codec === 'h1' || alpn.includes('http/1.1') || alpn === 'http/1.0') return startH1(downstream, config, acceptor, events);
+  if (config.codec === 'h2' || alpn === 'h2' || alpn === 'istio-h2') return startH2(downstream, config, acceptor, events);
+  downstream.conn.handler = new PrefaceSniffer(downstream, config, acceptor, events);
+}
+
+function startH1(downstream: DownstreamConnection, config: ManagerConfig, acceptor: RequestAcceptor, events: CodecEvents): void {
+  const codec = new H1ServerConnection(downstream.conn, acceptor, {
+    limits: config.limits,
+    secure: downstream.conn.tls !== undefined,
+    acceptHttp10: config.acceptHttp10,
+    onClosing: () => events.onClosing(),
+    onClosed: (error) => events.onClosed(error),
+  });
+  downstream.conn.handler = codec;
+  events.onCodec(codec, '1.1');
+}
+
+/** Set by the part that knows the HTTP/2 codec; without it HTTP/2 connections are refused. */
+export type StartH2 = (downstream: DownstreamConnection, config: ManagerConfig, acceptor: RequestAcceptor, events: CodecEvents) => void;
+let h2: StartH2 | undefined;
+
+export function useHttp2Server(start: StartH2): void {
+  h2 = start;
+}
+
+function startH2(downstream: DownstreamConnection, config: ManagerConfig, acceptor: RequestAcceptor, events: CodecEvents): void {
+  if (h2 !== undefined) return h2(downstream, config, acceptor, events);
+  downstream.conn.handler = { onData() {}, onEnd() {}, onDrain() {}, onClose: (error) => events.onClosed(error) };
+  downstream.conn.destroy();
+}
+
+class PrefaceSniffer implements ConnHandler {
+  readonly #downstream: DownstreamConnection;
+  readonly #config: ManagerConfig;
+  readonly #acceptor: RequestAcceptor;
+  readonly #events: CodecEvents;
+  #held: Buffer | undefined = undefined;
+
+  constructor(downstream: DownstreamConnection, config: ManagerConfig, acceptor: RequestAcceptor, events: CodecEvents) {
+    this.#downstream = downstream;
+    this.#config = config;
+    this.#acceptor = acceptor;
+    this.#events = events;
+  }
+
+  onData(data: Buffer): void {
+    const bytes = this.#held === undefined ? data : Buffer.concat([this.#held, data]);
+    const length = Math.min(bytes.length, PREFACE.length);
+    const looksLikeH2 = bytes.toString('latin1', 0, length) === PREFACE.slice(0, length);
+    if (looksLikeH2 && length < PREFACE.length) {
+      this.#held = bytes;
+      return;
+    }
+    const { conn } = this.#downstream;
+    if (looksLikeH2) startH2(this.#downstream, this.#config, this.#acceptor, this.#events);
+    else startH1(this.#downstream, this.#config, this.#acceptor, this.#events);
+    conn.handler.onData(bytes);
+  }
+
+  onEnd(): void {
+    this.#downstream.conn.end();
+  }
+  onDrain(): void {}
+  onClose(error: ConnError | undefined): void {
+    this.#events.onClosed(error);
+  }
+}

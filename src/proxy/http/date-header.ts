@@ -1,0 +1,13 @@
+// The Date field (RFC 9110 §5.6.7), made once a second.
+
+let second = -1;
+let text = '';
+
+export function httpDate(wallMs: number): string {
+  const now = Math.floor(wallMs / 1000);
+  if (now !== second) {
+    second = now;
+    text = new Date(now * 1000).toUTCString();
+  }
+  return text;
+}

@@ -1,0 +1,279 @@
+// A downstream connection that speaks HTTP: one codec, the manager whose configuration the next request gets,
+// and what is the same for all its requests.
+
+import { type ConnError, Deadline } from '#base';
+import { HTTP, type StatBlock, StreamRecord } from '#telemetry';
+import type { RequestAcceptor, RequestHead, ResponseHead, ServerStream, ServerStreamHandler } from '#wire/http';
+import type { DownstreamConnection, TerminalConnection } from '../network/filter.ts';
+import { Router } from '../router/router.ts';
+import type { RouteChoice } from '../route/index.ts';
+import type { ProxyServices } from '../services.ts';
+import { applyXfcc, clientCertElement } from './client-cert-header.ts';
+import { attachCodec, type ServerCodec } from './codec.ts';
+import { ConnectionFacts } from './connection-facts.ts';
+import { httpDate } from './date-header.ts';
+import { prepareRequest } from './forwarding-headers.ts';
+import type { HttpManager } from './http-manager.ts';
+import { HttpStream } from './http-stream.ts';
+import { normalizePath } from './normalize-path.ts';
+
+export class HttpConnection implements RequestAcceptor, TerminalConnection {
+  readonly downstream: DownstreamConnection;
+  readonly services: ProxyServices;
+  #manager: HttpManager;
+  #codec: ServerCodec | undefined = undefined;
+  readonly #facts: ConnectionFacts;
+  #certElement: string | undefined = undefined;
+  readonly #streams = new Set<HttpStream>();
+  #requests = 0;
+  #draining = false;
+  #closed = false;
+  readonly #idle = new Deadline(() => this.#onIdle());
+  readonly #life: Deadline | undefined;
+  #stats: StatBlock;
+  #headerDeadline: Deadline | undefined = undefined;
+
+  constructor(downstream: DownstreamConnection, manager: HttpManager) {
+    this.downstream = downstream;
+    this.#manager = manager;
+    this.services = manager.services;
+    this.#facts = new ConnectionFacts(downstream);
+    this.#stats = manager.stats;
+    this.#stats.inc(HTTP.downstream_cx_total);
+    this.#stats.inc(HTTP.downstream_cx_active);
+    if (downstream.conn.tls !== undefined) this.#stats.inc(HTTP.downstream_cx_ssl_total);
+    const { idleMs, headersTimeoutMs, maxConnectionMs } = manager.config;
+    const now = downstream.startMs;
+    if (idleMs > 0) this.services.wheel.arm(this.#idle, idleMs, now);
+    if (headersTimeoutMs > 0) {
+      this.#headerDeadline = new Deadline(() => this.#onHeadersLate());
+      this.services.wheel.arm(this.#headerDeadline, headersTimeoutMs, now);
+    }
+    if (maxConnectionMs > 0) {
+      this.#life = new Deadline(() => this.#onLifeOver());
+      this.services.wheel.arm(this.#life, maxConnectionMs, now);
+    }
+    attachCodec(downstream, manager.config, this, {
+      onCodec: (codec, version) => {
+        this.#codec = codec;
+        this.#stats.inc(version === '2' ? HTTP.downstream_cx_http2_total : HTTP.downstream_cx_http1_total);
+        if (this.#draining) codec.drain();
+      },
+      onClosing: () => this.#onClosing(),
+      onClosed: (error) => this.#onClosed(error),
+    });
+  }
+
+  onRequest(codec: ServerStream, head: RequestHead, end: boolean): ServerStreamHandler {
+    const manager = this.#currentManager();
+    const config = manager.config;
+    const services = this.services;
+    const nowMs = services.clock.now();
+    this.#requests++;
+    if (this.#idle.armed) services.wheel.cancel(this.#idle);
+    if (this.#headerDeadline?.armed === true) services.wheel.cancel(this.#headerDeadline);
+    const stats = this.#stats;
+    stats.inc(HTTP.downstream_rq_total);
+    stats.inc(HTTP.downstream_rq_active);
+    stats.inc(head.version === '2' ? HTTP.downstream_rq_http2_total : HTTP.downstream_rq_http1_total);
+    const record = new StreamRecord();
+    record.startMs = nowMs;
+    record.startWallMs = services.clock.wallTime();
+    if (end) record.requestEndMs = nowMs;
+    const prepared = prepareRequest(head, this.#facts, config, services.random);
+    const facts = prepared.trustedAddress === this.#facts.trustedRemoteAddress ? this.#facts : this.#facts.trusting(prepared.trustedAddress);
+    this.#fillRecord(record, head, prepared.requestId, facts);
+    const stream = new HttpStream(this, config, codec, head, end, record, facts);
+    this.#streams.add(stream);
+    stream.timers.start(nowMs);
+    if (prepared.problem !== undefined) stream.reply({ status: 400, body: '', details: 'http1.unexpected_underscore' });
+    else this.#admit(stream, config.xfccMode);
+    return stream;
+  }
+
+  onProtocolError(status: number, detail: string): void {
+    this.#stats.inc(HTTP.downstream_cx_protocol_error);
+    const now = this.services.clock.now();
+    const record = new StreamRecord();
+    record.startMs = now;
+    record.endMs = now;
+    record.startWallMs = this.services.clock.wallTime();
+    record.responseCode = status;
+    record.responseCodeDetails = detail.split(':', 1)[0] as string;
+    record.addFlag('DPE');
+    this.#facts.fill(record);
+    for (const sink of this.#manager.config.sinks) sink.onStreamEnd(record);
+  }
+
+  chooseRoute(stream: HttpStream): RouteChoice | undefined {
+    const table = stream.config.routes.current;
+    if (table === undefined) return undefined;
+    const choice = table.choose({ head: stream.head, connection: stream.facts, record: stream.record }, this.services.random.float());
+    const record = stream.record;
+    record.routeName = choice?.name ?? '';
+    record.virtualHost = choice?.virtualHost ?? '';
+    record.upstreamCluster = choice?.cluster ?? '';
+    if (choice?.route.bufferLimit !== undefined) stream.bufferLimit = choice.route.bufferLimit;
+    return choice;
+  }
+
+  startRouter(stream: HttpStream, end: boolean): void {
+    const router = new Router(stream, this.services);
+    stream.router = router;
+    router.requestHead(stream.head, end);
+  }
+
+  /** The last touches before a response head leaves. */
+  finishResponseHead(stream: HttpStream, head: ResponseHead): void {
+    const config = stream.config;
+    const headers = head.headers;
+    let server = false;
+    let date = false;
+    const flat = headers.flat;
+    for (let i = 0; i < flat.length; i += 3) {
+      const lower = flat[i];
+      if (lower === 'server') server = true;
+      else if (lower === 'date') date = true;
+    }
+    if (config.serverHeader === 'overwrite') {
+      if (server) headers.set('server', config.serverName);
+      else headers.push('server', 'server', config.serverName);
+    } else if (config.serverHeader === 'append-if-absent' && !server) headers.push('server', 'server', config.serverName);
+    if (!date) headers.push('date', 'date', httpDate(stream.record.startWallMs));
+    if (config.alwaysSetRequestIdInResponse && stream.record.requestId !== '') headers.set('x-request-id', stream.record.requestId);
+    if (config.via !== '') headers.add('via', config.via);
+    const { maxRequestsPerConnection } = config;
+    if (this.#draining || this.services.draining() || (maxRequestsPerConnection > 0 && this.#requests >= maxRequestsPerConnection)) {
+      if (stream.head.version === '2') this.#codec?.drain();
+      else headers.set('connection', 'close');
+    }
+  }
+
+  onStreamEnd(stream: HttpStream): void {
+    if (!this.#streams.delete(stream)) return;
+    const record = stream.record;
+    const now = this.services.clock.now();
+    record.endMs = now;
+    const stats = this.#stats;
+    stats.dec(HTTP.downstream_rq_active);
+    stats.inc(HTTP.downstream_rq_completed);
+    const code = record.responseCode;
+    if (code >= 100 && code < 600) stats.inc(CLASS_SLOTS[(code / 100) | 0] as number);
+    stats.observe(HTTP.downstream_rq_time, now - record.startMs);
+    for (const sink of stream.config.sinks) sink.onStreamEnd(record);
+    const idleMs = stream.config.idleMs;
+    if (this.#streams.size === 0 && !this.#closed && idleMs > 0) this.services.wheel.arm(this.#idle, idleMs, now);
+  }
+
+  drain(): void {
+    this.#draining = true;
+    this.#codec?.drain();
+  }
+
+  #admit(stream: HttpStream, xfcc: HttpManager['config']['xfccMode']): void {
+    const { head, config } = stream;
+    if (head.headers.has('x-forwarded-client-cert') || this.#facts.mtls) {
+      this.#certElement ??= clientCertElement(this.downstream.conn.tls, this.#facts.localPrincipal, config.xfccParts);
+      applyXfcc(head.headers, xfcc, this.#facts.mtls, this.#certElement);
+    }
+    if (head.authority === '') return stream.rescue('host-missing');
+    const normal = normalizePath(head.path, config.path);
+    if (normal.kind === 'reject') {
+      this.#stats.inc(HTTP.downstream_rq_failed_path_normalization);
+      return stream.rescue('path-invalid');
+    }
+    if (normal.kind === 'redirect') {
+      return stream.reply({ status: 307, body: '', details: 'path_normalization_failed', headers: [['location', `${head.scheme}://${head.authority}${normal.path}`]] });
+    }
+    if (normal.path !== head.path) {
+      stream.record.originalPath = head.path;
+      stream.record.path = head.path = normal.path;
+    }
+    if (!config.proxy100Continue && head.headers.get('expect')?.toLowerCase() === '100-continue') {
+      head.headers.remove('expect');
+      stream.expectsContinue();
+    }
+    stream.choice = this.chooseRoute(stream);
+    stream.begin();
+  }
+
+  #currentManager(): HttpManager {
+    const terminal = this.downstream.terminal();
+    if (terminal === undefined) this.#draining = true;
+    else if (terminal !== this.#manager && terminal.kind === 'http') {
+      this.#manager = terminal as HttpManager;
+      if (this.#manager.stats !== this.#stats) this.#moveStats(this.#manager.stats);
+    }
+    return this.#manager;
+  }
+
+  #moveStats(next: StatBlock): void {
+    this.#stats.dec(HTTP.downstream_cx_active);
+    for (const _ of this.#streams) {
+      this.#stats.dec(HTTP.downstream_rq_active);
+      next.inc(HTTP.downstream_rq_active);
+    }
+    next.inc(HTTP.downstream_cx_active);
+    this.#stats = next;
+  }
+
+  #fillRecord(record: StreamRecord, head: RequestHead, requestId: string, facts: ConnectionFacts): void {
+    record.protocol = head.version === '2' ? 'HTTP/2' : head.version === '1.1' ? 'HTTP/1.1' : 'HTTP/1.0';
+    record.method = head.method;
+    record.path = head.path;
+    record.authority = head.authority;
+    record.scheme = head.scheme;
+    record.requestId = requestId;
+    record.requestHeaders = head.headers;
+    facts.fill(record);
+  }
+
+  #onIdle(): void {
+    this.#stats.inc(HTTP.downstream_cx_idle_timeout);
+    this.drain();
+    this.#closeLater();
+  }
+
+  #onHeadersLate(): void {
+    this.#stats.inc(HTTP.downstream_rq_header_timeout);
+    this.downstream.conn.destroy();
+  }
+
+  #onLifeOver(): void {
+    this.#stats.inc(HTTP.downstream_cx_max_duration_reached);
+    this.drain();
+  }
+
+  #onClosing(): void {
+    this.#closeLater();
+  }
+
+  /** Our FIN is out: the client gets a while to close, then the socket goes. */
+  #closeLater(): void {
+    const ms = this.#manager.config.delayedCloseMs;
+    const late = new Deadline(() => {
+      if (!this.#closed && this.#streams.size === 0) {
+        this.#stats.inc(HTTP.downstream_cx_delayed_close_timeout);
+        this.downstream.conn.destroy();
+      }
+    });
+    this.services.wheel.arm(late, ms, this.services.clock.now());
+  }
+
+  #onClosed(_error: ConnError | undefined): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const wheel = this.services.wheel;
+    wheel.cancel(this.#idle);
+    if (this.#life !== undefined) wheel.cancel(this.#life);
+    if (this.#headerDeadline !== undefined) wheel.cancel(this.#headerDeadline);
+    this.#stats.dec(HTTP.downstream_cx_active);
+    this.#stats.inc(HTTP.downstream_cx_destroy);
+    this.#stats.observe(HTTP.downstream_cx_length_ms, this.services.clock.now() - this.downstream.startMs);
+    this.downstream.close('');
+  }
+}
+
+const CLASS_SLOTS: readonly number[] = [
+  0, HTTP.downstream_rq_1xx, HTTP.downstream_rq_2xx, HTTP.downstream_rq_3xx, HTTP.downstream_rq_4xx, HTTP.downstream_rq_5xx,
+];

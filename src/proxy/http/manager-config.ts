@@ -1,0 +1,68 @@
+// What an HttpConnectionManager message becomes: frozen values with Envoy's defaults filled in.
+
+import type { StreamRecord } from '#telemetry';
+import type { H1Limits } from '#wire/h1';
+import type { RouteTable } from '../route/index.ts';
+import type { HttpFilterFactory } from './filter.ts';
+import type { PathRules } from './normalize-path.ts';
+import type { XfccMode, XfccParts } from './client-cert-header.ts';
+
+/** Follows an inline or named RouteConfiguration; `current` is undefined until the first one arrived. */
+export interface RouteSource {
+  readonly name: string;
+  current: RouteTable | undefined;
+}
+
+/** Reads a finished stream's record: access log, metrics, trace, tap. */
+export interface StreamSink {
+  onStreamEnd(record: StreamRecord): void;
+  dispose?(): void;
+}
+
+export interface ManagerConfig {
+  readonly statPrefix: string;
+  readonly codec: 'auto' | 'h1' | 'h2';
+  readonly routes: RouteSource;
+  /** In order of configuration; the router is not among them. */
+  readonly filters: readonly HttpFilterFactory[];
+  readonly sinks: readonly StreamSink[];
+
+  readonly serverName: string;
+  readonly serverHeader: 'overwrite' | 'append-if-absent' | 'pass-through';
+  readonly via: string;
+  readonly limits: H1Limits;
+  readonly acceptHttp10: boolean;
+  readonly defaultHostForHttp10: string;
+  readonly path: PathRules;
+  readonly underscores: 'allow' | 'reject' | 'drop';
+  readonly stripPort: 'none' | 'matching' | 'any';
+  readonly stripTrailingDot: boolean;
+
+  readonly useRemoteAddress: boolean;
+  readonly trustedHops: number;
+  readonly skipXffAppend: boolean;
+  readonly internalAddress: (address: string) => boolean;
+  readonly appendForwardedPort: boolean;
+  readonly schemeOverwrite: '' | 'http' | 'https';
+  readonly generateRequestId: boolean;
+  readonly preserveExternalRequestId: boolean;
+  readonly alwaysSetRequestIdInResponse: boolean;
+  readonly xfccMode: XfccMode;
+  readonly xfccParts: XfccParts;
+  readonly proxy100Continue: boolean;
+  /** Upgrade types in lower case that routes may use, unless they say otherwise. */
+  readonly upgrades: ReadonlyMap<string, boolean>;
+
+  /** All milliseconds; 0 = no limit. */
+  readonly streamIdleMs: number;
+  readonly requestTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  readonly idleMs: number;
+  readonly maxConnectionMs: number;
+  readonly maxStreamMs: number;
+  readonly delayedCloseMs: number;
+  readonly drainMs: number;
+  readonly maxRequestsPerConnection: number;
+  readonly bufferLimit: number;
+  readonly addUserAgent: string;
+}

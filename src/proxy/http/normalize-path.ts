@@ -1,0 +1,61 @@
+// One canonical path: what policies match is what the upstream gets (Envoy: normalize_path, merge_slashes, escaped slashes).
+
+export type EscapedSlashes = 'keep' | 'reject' | 'redirect' | 'forward';
+
+export interface PathRules {
+  readonly normalize: boolean;
+  readonly mergeSlashes: boolean;
+  readonly escapedSlashes: EscapedSlashes;
+}
+
+export type NormalizedPath =
+  | { readonly kind: 'path'; readonly path: string }
+  | { readonly kind: 'redirect'; readonly path: string }
+  | { readonly kind: 'reject' };
+
+/** Needs work only when one of these occurs: "//", "/.", "\", "%". */
+const SUSPECT = /\/\/|\/\.|\\|%/;
+
+export function normalizePath(target: string, rules: PathRules): NormalizedPath {
+  if (!target.startsWith('/') || !SUSPECT.test(target)) return { kind: 'path', path: target };
+  const query = target.indexOf('?');
+  let path = query < 0 ? target : target.slice(0, query);
+  const rest = query < 0 ? '' : target.slice(query);
+  let redirect = false;
+  if (rules.escapedSlashes !== 'keep' && /%2f|%5c/i.test(path)) {
+    if (rules.escapedSlashes === 'reject') return { kind: 'reject' };
+    path = path.replace(/%2f/gi, '/').replace(/%5c/gi, '\\');
+    redirect = rules.escapedSlashes === 'redirect';
+  }
+  if (rules.normalize) {
+    const clean = canonical(path);
+    if (clean === undefined) return { kind: 'reject' };
+    path = clean;
+  }
+  if (rules.mergeSlashes) path = path.replace(/\/{2,}/g, '/');
+  return { kind: redirect ? 'redirect' : 'path', path: path + rest };
+}
+
+/** Decodes unreserved characters, '\' to '/', and removes dot segments (RFC 3986 §5.2.4, §6.2.2). Undefined = malformed. */
+function canonical(path: string): string | undefined {
+  if (/%(?![0-9A-Fa-f]{2})/.test(path) || /%00/.test(path)) return undefined;
+  const decoded = path.replace(/\\/g, '/').replace(/%[0-9A-Fa-f]{2}/g, (escape) => {
+    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+    return /[A-Za-z0-9\-._~]/.test(character) ? character : escape.toUpperCase();
+  });
+  const out: string[] = [];
+  const segments = decoded.split('/');
+  for (let i = 1; i < segments.length; i++) {
+    const segment = segments[i] as string;
+    const last = i === segments.length - 1;
+    if (segment === '..') {
+      // Above the root there is nothing to name.
+      if (out.length === 0) return undefined;
+      out.pop();
+      if (last) out.push('');
+    } else if (segment === '.') {
+      if (last) out.push('');
+    } else out.push(segment);
+  }
+  return `/${out.join('/')}`;
+}

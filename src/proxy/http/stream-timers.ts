@@ -1,0 +1,62 @@
+// The deadlines of one stream: idle, whole request, longest life. None is made that is not configured.
+
+import { Deadline, type TimerWheel } from '#base';
+import type { HttpStream } from './http-stream.ts';
+
+export class StreamTimers {
+  readonly #stream: HttpStream;
+  readonly #wheel: TimerWheel;
+  #idle: Deadline | undefined = undefined;
+  #request: Deadline | undefined = undefined;
+  #life: Deadline | undefined = undefined;
+  #idleMs = 0;
+
+  constructor(stream: HttpStream, wheel: TimerWheel) {
+    this.#stream = stream;
+    this.#wheel = wheel;
+  }
+
+  start(nowMs: number): void {
+    const { streamIdleMs, requestTimeoutMs, maxStreamMs } = this.#stream.config;
+    this.setIdle(streamIdleMs, nowMs);
+    if (requestTimeoutMs > 0 && !this.#stream.requestComplete) {
+      this.#request = new Deadline(() => this.#stream.rescue('request-timeout'));
+      this.#wheel.arm(this.#request, requestTimeoutMs, nowMs);
+    }
+    if (maxStreamMs > 0) this.#setLife(maxStreamMs, nowMs);
+  }
+
+  /** 0 = no limit. A route may say otherwise than the manager. */
+  setIdle(ms: number, nowMs: number): void {
+    this.#idleMs = ms;
+    if (ms > 0) {
+      this.#idle ??= new Deadline(() => this.#onIdle());
+      this.#wheel.arm(this.#idle, ms, nowMs);
+    } else if (this.#idle !== undefined) this.#wheel.cancel(this.#idle);
+  }
+
+  /** Something moved; gives the present time. */
+  touch(): number {
+    const now = this.#stream.connection.services.clock.now();
+    if (this.#idle !== undefined && this.#idleMs > 0) this.#wheel.arm(this.#idle, this.#idleMs, now);
+    if (this.#request !== undefined && this.#stream.requestComplete) this.#wheel.cancel(this.#request);
+    return now;
+  }
+
+  cancel(): void {
+    if (this.#idle !== undefined) this.#wheel.cancel(this.#idle);
+    if (this.#request !== undefined) this.#wheel.cancel(this.#request);
+    if (this.#life !== undefined) this.#wheel.cancel(this.#life);
+  }
+
+  #setLife(ms: number, nowMs: number): void {
+    this.#life = new Deadline(() => this.#stream.rescue('downstream-max-duration'));
+    this.#wheel.arm(this.#life, ms, nowMs);
+  }
+
+  #onIdle(): void {
+    const stream = this.#stream;
+    stream.record.addFlag('SI');
+    stream.rescue('stream-idle');
+  }
+}

@@ -1,0 +1,88 @@
+// What a network filter is: it sees a connection before (and, if it wants, while) the terminal filter owns it.
+
+import type { Clock, Conn, Logger, Random } from '#base';
+import type { StreamRecord } from '#telemetry';
+
+/** Facts of one downstream connection that outlive any configuration (design 4). */
+export interface DownstreamConnection {
+  readonly conn: Conn;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Where the client meant to go: the original destination after redirection, else the socket's own address. */
+  readonly localAddress: string;
+  readonly localPort: number;
+  /** True when `localAddress` was restored from the kernel or a proxy header. */
+  readonly restoredDestination: boolean;
+  readonly sni: string;
+  /** Application protocols of the ClientHello; empty without TLS inspection. */
+  readonly offeredAlpn: readonly string[];
+  /** Listener name, as access logs print it. */
+  readonly listener: string;
+  readonly filterChain: string;
+  /** SPIFFE id that our own certificate carries on this connection; '' without TLS. */
+  readonly localPrincipal: string;
+  readonly startMs: number;
+  /** Filter state of the connection by name; shared with its streams. Made by `setFilterState`. */
+  filterState: Map<string, FilterStateEntry> | undefined;
+  /** Dynamic metadata that network filters wrote; streams begin with it. */
+  metadata: Map<string, Record<string, unknown>> | undefined;
+  /** The terminal filter of the newest configuration that still means this connection; undefined = drain. Cheap when nothing changed. */
+  terminal(): TerminalFilter | undefined;
+  /** Closes the connection: with `details` for the access log. */
+  close(details: string): void;
+}
+
+export interface FilterStateEntry {
+  readonly value: string;
+  /** Passed to upstream connections made for this one (set_filter_state's shared_with_upstream). */
+  readonly shared: boolean;
+}
+
+/**
+ * `continue`: the next filter sees the connection. `stop`: nothing goes further until `proceed` is
+ * called; bytes that arrive meanwhile stay unread.
+ */
+export type NetworkStatus = 'continue' | 'stop';
+
+export interface NetworkFilter {
+  onConnection?(proceed: () => void): NetworkStatus;
+  /** Every piece that the client sends before the terminal filter sees it; return 'stop' after `close`. */
+  onData?(data: Buffer): NetworkStatus;
+  onClose?(): void;
+}
+
+export interface NetworkFilterContext {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly listener: string;
+  readonly filterChain: string;
+}
+
+export interface NetworkFilterFactory {
+  readonly name: string;
+  create(connection: DownstreamConnection, record: StreamRecord): NetworkFilter;
+  dispose?(): void;
+}
+
+/** One per extension type URL. `build` throws a ConfigError for configuration that Envoy would refuse too. */
+export interface NetworkFilterExtension {
+  readonly typeUrl: string;
+  readonly name: string;
+  build(config: Uint8Array, context: NetworkFilterContext, filterName: string): NetworkFilterFactory;
+}
+
+/** The last filter of a chain: owns the connection's bytes. Shared by all connections of its chain. */
+export interface TerminalFilter {
+  readonly kind: 'http' | 'tcp';
+  /** Takes the connection; sets `conn.handler`. */
+  start(connection: DownstreamConnection): TerminalConnection;
+  /** Called when the chain is thrown away. */
+  dispose?(): void;
+}
+
+/** What a listener may still ask of a connection that a terminal filter owns. */
+export interface TerminalConnection {
+  /** Finish what is in progress, then close. */
+  drain(): void;
+}

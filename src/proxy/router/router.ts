@@ -1,0 +1,372 @@
+// The last filter: carries a request to an endpoint of its route's cluster, tries again where the policy
+// allows, and brings the response back (Envoy's router filter).
+
+import { Deadline } from '#base';
+import { CLUSTER } from '#telemetry';
+import type { HeaderBlock, RequestHead, ResetReason, ResponseHead } from '#wire/http';
+import type { Host } from '../cluster/host.ts';
+import type { LocalReply } from '../http/filter.ts';
+import type { HttpStream, StreamRouter } from '../http/http-stream.ts';
+import { RESCUES, rescue, rescueReset, resetDetails, resetFlag } from '../http/rescue.ts';
+import type { ForwardTarget, RouteChoice } from '../route/index.ts';
+import type { ProxyServices } from '../services.ts';
+import type { Cluster } from '../upstream/cluster.ts';
+import { pickContext } from './pick-input.ts';
+import { prepareUpstreamHead, upgradeAllowed } from './prepare-request.ts';
+import { RequestBuffer } from './request-buffer.ts';
+import { backoffMs, isIdempotent, retriesOnReset, retriesOnResponse } from './retry.ts';
+import { routeTimeouts, type RouteTimeouts } from './timeouts.ts';
+import { startMirrors, type Mirror } from './mirror.ts';
+import { UpstreamAttempt } from './upstream-attempt.ts';
+
+export class Router implements StreamRouter {
+  readonly stream: HttpStream;
+  readonly services: ProxyServices;
+  #cluster: Cluster | undefined = undefined;
+  #choice: RouteChoice | undefined = undefined;
+  #target: ForwardTarget | undefined = undefined;
+  #attempt: UpstreamAttempt | undefined = undefined;
+  #attempts = 0;
+  #retriesLeft = 0;
+  #replayed = false;
+  #responseStarted = false;
+  #requestEnded = false;
+  #done = false;
+  #body: RequestBuffer | undefined = undefined;
+  #avoid: Set<Host> | undefined = undefined;
+  #timeouts: RouteTimeouts = { totalMs: 0, perTryMs: 0, perTryIdleMs: 0 };
+  #total: Deadline | undefined = undefined;
+  #backoff: Deadline | undefined = undefined;
+  #retrying = false;
+  #mirrors: readonly Mirror[] | undefined = undefined;
+
+  constructor(stream: HttpStream, services: ProxyServices) {
+    this.stream = stream;
+    this.services = services;
+  }
+
+  get cluster(): Cluster {
+    return this.#cluster as Cluster;
+  }
+  get head(): RequestHead {
+    return this.stream.head;
+  }
+  get requestEnded(): boolean {
+    return this.#requestEnded;
+  }
+  get perTryMs(): number {
+    return this.#timeouts.perTryMs;
+  }
+
+  requestHead(head: RequestHead, end: boolean): void {
+    const stream = this.stream;
+    this.#requestEnded = end;
+    const choice = stream.choice;
+    if (choice === undefined) return stream.rescue('no-route');
+    const target = choice.route.action;
+    if (target.kind === 'redirect') return stream.reply({ status: target.status, body: '', details: 'direct_response', headers: [['location', target.location(head)]] });
+    if (target.kind === 'direct') return this.#direct(choice, target.status, target.body);
+    if (target.kind === 'none') return stream.rescue('no-route');
+    this.#choice = choice;
+    this.#target = target;
+    const cluster = this.services.clusters.get(choice.cluster);
+    if (cluster === undefined) return stream.reply({ ...rescue('no-cluster'), status: target.clusterNotFoundCode });
+    this.#cluster = cluster;
+    if ((head.protocol !== '' || head.method === 'CONNECT') && !upgradeAllowed(head, target, stream.config)) return stream.rescue('upgrade-refused');
+    if (!cluster.mayRequest()) {
+      cluster.stats.inc(CLUSTER.upstream_rq_pending_overflow);
+      return stream.reply(rescueReset('overflow', '', false));
+    }
+    this.#prepare(head, choice, target, end);
+    cluster.requests++;
+    cluster.stats.inc(CLUSTER.upstream_rq_active);
+    this.#try(false);
+  }
+
+  requestData(data: Uint8Array, end: boolean): void {
+    if (end) this.#endRequest();
+    this.#keep(data, end);
+    const attempt = this.#attempt;
+    if (attempt === undefined) return;
+    if (attempt.ready) {
+      if (!attempt.sendData(data, end)) this.stream.pauseRequest();
+    } else if (this.#body !== undefined && this.#body.bytes > this.stream.bufferLimit / 2) this.stream.pauseRequest();
+  }
+
+  requestTrailers(trailers: HeaderBlock): void {
+    this.#endRequest();
+    if (this.#body !== undefined) this.#body.trailers = trailers;
+    if (this.#attempt?.ready === true) this.#attempt.sendTrailers(trailers);
+    for (const mirror of this.#mirrors ?? []) mirror.trailers(trailers);
+  }
+
+  pauseResponse(): void {
+    this.#attempt?.pause();
+  }
+
+  resumeResponse(): void {
+    this.#attempt?.resume();
+  }
+
+  destroy(): void {
+    if (this.#done) return;
+    this.#done = true;
+    const wheel = this.services.wheel;
+    if (this.#total !== undefined) wheel.cancel(this.#total);
+    if (this.#backoff !== undefined) wheel.cancel(this.#backoff);
+    this.#attempt?.abandon();
+    this.#attempt = undefined;
+    this.#body = undefined;
+    const cluster = this.#cluster;
+    if (cluster === undefined || this.#target === undefined || this.#attempts === 0) return;
+    cluster.requests--;
+    if (this.#retrying) cluster.retries--;
+    cluster.stats.dec(CLUSTER.upstream_rq_active);
+  }
+
+  // From the attempt.
+
+  onReady(attempt: UpstreamAttempt): void {
+    const record = this.stream.record;
+    record.upstreamHost = attempt.host.key;
+    record.upstreamLocalAddress = '';
+    const body = this.#body;
+    const head = this.stream.head;
+    if (body === undefined || (body.empty && body.trailers === undefined)) {
+      attempt.sendHead(head, this.#requestEnded);
+      return;
+    }
+    attempt.sendHead(head, false);
+    const last = body.pieces.length - 1;
+    const ended = this.#requestEnded && body.trailers === undefined;
+    body.pieces.forEach((piece, i) => attempt.sendData(piece, ended && i === last));
+    if (last < 0 && ended) attempt.sendData(EMPTY, true);
+    if (body.trailers !== undefined) attempt.sendTrailers(body.trailers);
+    this.#releaseBody();
+    if (!attempt.congested) this.stream.resumeRequest();
+  }
+
+  onInformational(status: number, headers: HeaderBlock): void {
+    this.stream.sendInformational(status, headers);
+  }
+
+  onHead(attempt: UpstreamAttempt, head: ResponseHead, end: boolean): void {
+    const stream = this.stream;
+    const cluster = this.cluster;
+    const now = this.services.clock.now();
+    cluster.onResponse(attempt.host, head.status);
+    countStatus(cluster, head.status);
+    const policy = this.#target?.retry;
+    if (policy !== undefined && head.status !== 101 && retriesOnResponse(policy, this.head, head) && this.#mayRetry(attempt)) {
+      attempt.abandon();
+      this.#retry(head);
+      return;
+    }
+    if (this.#retrying && head.status < 500) cluster.stats.inc(CLUSTER.upstream_rq_retry_success);
+    this.#responseStarted = true;
+    this.#body = undefined;
+    const record = stream.record;
+    record.upstreamFirstByteMs = now;
+    record.attempts = this.#attempts;
+    record.responseCodeDetails = 'via_upstream';
+    const headers = head.headers;
+    headers.set('x-envoy-upstream-service-time', String(Math.max(0, Math.round(now - attempt.startMs))));
+    const choice = this.#choice as RouteChoice;
+    if (choice.route.attemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
+    choice.mutateResponseHeaders(head, { head: this.head, connection: stream.facts, record });
+    if (this.#setCookies !== undefined) for (const cookie of this.#setCookies) headers.push('set-cookie', 'set-cookie', cookie);
+    if (end) this.#complete(attempt);
+    stream.responseHead(head, end);
+  }
+
+  onData(attempt: UpstreamAttempt, data: Buffer, end: boolean): void {
+    if (end) this.#complete(attempt);
+    this.stream.responseData(data, end);
+  }
+
+  onTrailers(attempt: UpstreamAttempt, trailers: HeaderBlock): void {
+    const status = trailers.get('grpc-status');
+    if (status !== undefined && /^[0-9]{1,2}$/.test(status)) this.stream.record.grpcStatus = Number(status);
+    this.#complete(attempt);
+    this.stream.responseTrailers(trailers);
+  }
+
+  onDrain(): void {
+    this.stream.resumeRequest();
+  }
+
+  /** `transport`: why there was no connection; '' = the stream itself broke. */
+  onReset(attempt: UpstreamAttempt, reason: ResetReason, transport: string, processed: boolean): void {
+    const stream = this.stream;
+    if (this.#responseStarted) {
+      stream.record.addFlag(resetFlag(reason));
+      stream.record.responseCodeDetails = resetDetails(reason);
+      this.#attempt = undefined;
+      stream.reset(resetDetails(reason));
+      return;
+    }
+    stream.record.upstreamTransportFailure = transport;
+    if (attempt.connected) this.cluster.onResponse(attempt.host, 0);
+    this.#attempt = undefined;
+    if (attempt.connected && attempt.reused && !this.#replayed && this.#bodyKept && (!processed || isIdempotent(this.head.method))) {
+      // A kept connection that the endpoint had already closed: what we sent never reached it, as far as can be told.
+      this.#replayed = true;
+      this.#attempts--;
+      this.#try(true);
+      return;
+    }
+    const policy = this.#target?.retry;
+    if (policy !== undefined && retriesOnReset(policy, this.head, reason, attempt.connected, processed) && this.#mayRetry(attempt)) return this.#retry(undefined);
+    stream.record.attempts = this.#attempts;
+    stream.reply(rescueReset(reason, transport, this.#attempts > 1));
+  }
+
+  onPerTryTimeout(attempt: UpstreamAttempt): void {
+    this.cluster.stats.inc(CLUSTER.upstream_rq_per_try_timeout);
+    this.cluster.onResponse(attempt.host, 504);
+    attempt.abandon();
+    this.#attempt = undefined;
+    const policy = this.#target?.retry;
+    if (!this.#responseStarted && policy !== undefined && (policy.on.has('5xx') || policy.on.has('gateway-error') || policy.on.has('reset')) && this.#mayRetry(attempt)) return this.#retry(undefined);
+    this.#timeOut(rescue('per-try-timeout'));
+  }
+
+  #setCookies: string[] | undefined = undefined;
+
+  #prepare(head: RequestHead, choice: RouteChoice, target: ForwardTarget, end: boolean): void {
+    const stream = this.stream;
+    const record = stream.record;
+    this.#timeouts = routeTimeouts(head, target);
+    prepareUpstreamHead(head, choice, target, { head, connection: stream.facts, record }, this.#timeouts.totalMs);
+    this.#retriesLeft = target.retry?.retries ?? 0;
+    record.upstreamCluster = choice.cluster;
+    if (target.idleTimeoutMs !== undefined) stream.timers.setIdle(target.idleTimeoutMs, record.startMs);
+    if (target.mirrors.length > 0) this.#mirrors = startMirrors(this.services, head, target.mirrors, end);
+    if (!end) this.#body = new RequestBuffer();
+    if (end && this.#timeouts.totalMs > 0) this.#armTotal(record.startMs);
+  }
+
+  #direct(choice: RouteChoice, status: number, body: string): void {
+    const stream = this.stream;
+    const reply: LocalReply = { status, body, details: 'direct_response' };
+    stream.mutateReply = (head) => choice.mutateResponseHeaders(head, { head: stream.head, connection: stream.facts, record: stream.record });
+    stream.reply(reply);
+  }
+
+  #try(fresh: boolean): void {
+    const cluster = this.cluster;
+    this.#attempts++;
+    const target = this.#target as ForwardTarget;
+    const choice = this.#choice as RouteChoice;
+    if (choice.route.attemptCountInRequest) this.head.headers.set('x-envoy-attempt-count', String(this.#attempts));
+    const context = pickContext(this.stream, choice, target, this.#avoid, (cookie) => (this.#setCookies ??= []).push(cookie));
+    const host = cluster.pick(context);
+    if (host === undefined) {
+      cluster.stats.inc(CLUSTER.upstream_cx_none_healthy);
+      this.stream.rescue('no-healthy-upstream');
+      return;
+    }
+    if (target.hostRewrite?.kind === 'auto' && host.spec.hostname !== '') this.head.authority = host.spec.hostname;
+    cluster.stats.inc(CLUSTER.upstream_rq_total);
+    const attempt = new UpstreamAttempt(this, host, this.services.clock.now());
+    this.#attempt = attempt;
+    cluster.pool(host).request(attempt, fresh);
+  }
+
+  #mayRetry(attempt: UpstreamAttempt): boolean {
+    const cluster = this.cluster;
+    if (this.#retriesLeft <= 0) {
+      cluster.stats.inc(CLUSTER.upstream_rq_retry_limit_exceeded);
+      this.stream.record.addFlag('URX');
+      return false;
+    }
+    if (!this.#bodyKept) return false;
+    if (!this.#retrying && !cluster.mayRetry()) {
+      cluster.stats.inc(CLUSTER.upstream_rq_retry_overflow);
+      return false;
+    }
+    if (this.#target?.retry?.avoidPreviousHosts === true) (this.#avoid ??= new Set()).add(attempt.host);
+    return true;
+  }
+
+  #retry(response: ResponseHead | undefined): void {
+    const cluster = this.cluster;
+    const policy = (this.#target as ForwardTarget).retry as NonNullable<ForwardTarget['retry']>;
+    this.#retriesLeft--;
+    if (!this.#retrying) {
+      this.#retrying = true;
+      cluster.retries++;
+    }
+    cluster.stats.inc(CLUSTER.upstream_rq_retry);
+    cluster.stats.inc(CLUSTER.upstream_rq_retry_backoff_exponential);
+    const delay = backoffMs(policy, this.#attempts, response, this.services.random, this.services.clock);
+    this.#attempt = undefined;
+    this.#backoff = new Deadline(() => {
+      if (!this.#done) this.#try(false);
+    });
+    this.services.wheel.arm(this.#backoff, delay, this.services.clock.now());
+  }
+
+  #endRequest(): void {
+    this.#requestEnded = true;
+    if (this.#timeouts.totalMs > 0 && this.#total === undefined) this.#armTotal(this.services.clock.now());
+  }
+
+  #armTotal(nowMs: number): void {
+    this.#total = new Deadline(() => {
+      this.cluster.stats.inc(CLUSTER.upstream_rq_timeout);
+      if (this.#attempt !== undefined) this.cluster.onResponse(this.#attempt.host, 504);
+      this.#timeOut(rescue('response-timeout'));
+    });
+    this.services.wheel.arm(this.#total, this.#timeouts.totalMs, nowMs);
+  }
+
+  #timeOut(reply: LocalReply): void {
+    const stream = this.stream;
+    stream.record.attempts = this.#attempts;
+    if (stream.responseHeadSent) {
+      stream.record.addFlag('UT');
+      stream.record.responseCodeDetails = RESCUES['response-timeout'].details;
+      stream.reset('response_timeout');
+    } else stream.reply(reply);
+  }
+
+  #keep(data: Uint8Array, end: boolean): void {
+    for (const mirror of this.#mirrors ?? []) mirror.data(data, end);
+    const body = this.#body;
+    if (body === undefined) return;
+    body.add(data);
+    // What was sent and is too long to keep can't be sent again.
+    if (body.bytes > this.stream.bufferLimit && this.#attempt?.ready === true) {
+      this.#body = undefined;
+      this.#bodyKept = false;
+      this.cluster.stats.inc(CLUSTER.retry_or_shadow_abandoned);
+    }
+  }
+
+  #bodyKept = true;
+
+  /** Without a retry policy the body is kept only until it was sent once. */
+  #releaseBody(): void {
+    const retries = this.#target?.retry !== undefined && this.#retriesLeft > 0;
+    if (retries && (this.#body?.bytes ?? 0) <= this.stream.bufferLimit) return;
+    if ((this.#body?.bytes ?? 0) > 0) this.#bodyKept = false;
+    this.#body = undefined;
+  }
+
+  #complete(attempt: UpstreamAttempt): void {
+    attempt.complete();
+    this.cluster.stats.inc(CLUSTER.upstream_rq_completed);
+    this.cluster.stats.observe(CLUSTER.upstream_rq_time, this.services.clock.now() - attempt.startMs);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+const CLASSES: readonly number[] = [0, CLUSTER.upstream_rq_1xx, CLUSTER.upstream_rq_2xx, CLUSTER.upstream_rq_3xx, CLUSTER.upstream_rq_4xx, CLUSTER.upstream_rq_5xx];
+
+function countStatus(cluster: Cluster, status: number): void {
+  if (status < 100 || status > 599) return;
+  cluster.stats.inc(CLASSES[(status / 100) | 0] as number);
+  cluster.stats.countCode(status);
+}

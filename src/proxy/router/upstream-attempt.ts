@@ -1,0 +1,139 @@
+// One attempt at one endpoint: waits for a connection, sends, and tells the router what comes back.
+
+import { Deadline } from '#base';
+import { CLUSTER } from '#telemetry';
+import type { ClientStream, ClientStreamHandler, HeaderBlock, RequestHead, ResetReason, ResponseHead } from '#wire/http';
+import type { Host } from '../cluster/host.ts';
+import type { PooledConnection, PoolWaiter } from '../upstream/http-pool.ts';
+import type { Router } from './router.ts';
+
+export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
+  readonly host: Host;
+  readonly startMs: number;
+  /** A connection was there. */
+  connected = false;
+  /** It had carried requests before. */
+  reused = false;
+  congested = false;
+  readonly #router: Router;
+  #stream: ClientStream | undefined = undefined;
+  #over = false;
+  #perTry: Deadline | undefined = undefined;
+
+  constructor(router: Router, host: Host, startMs: number) {
+    this.#router = router;
+    this.host = host;
+    this.startMs = startMs;
+    host.activeRequests++;
+    host.totalRequests++;
+    const ms = router.perTryMs;
+    if (ms > 0) {
+      this.#perTry = new Deadline(() => router.onPerTryTimeout(this));
+      router.services.wheel.arm(this.#perTry, ms, startMs);
+    }
+  }
+
+  get ready(): boolean {
+    return this.#stream !== undefined;
+  }
+
+  // Towards the endpoint.
+
+  sendHead(head: RequestHead, end: boolean): void {
+    this.#stream?.sendHead(head, end);
+  }
+
+  sendData(data: Uint8Array, end: boolean): boolean {
+    const room = this.#stream?.sendData(data, end) ?? true;
+    this.congested = !room;
+    return room;
+  }
+
+  sendTrailers(trailers: HeaderBlock): void {
+    this.#stream?.sendTrailers(trailers);
+  }
+
+  pause(): void {
+    this.#stream?.pause();
+  }
+
+  resume(): void {
+    this.#stream?.resume();
+  }
+
+  /** Nobody waits for the answer any more. */
+  abandon(): void {
+    if (this.#over) return;
+    this.complete();
+    const stream = this.#stream;
+    if (stream === undefined) {
+      this.#router.cluster.pool(this.host).cancel(this);
+      return;
+    }
+    this.#router.cluster.stats.inc(CLUSTER.upstream_rq_tx_reset);
+    stream.reset('local-reset');
+  }
+
+  /** The answer is whole. */
+  complete(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.host.activeRequests--;
+    if (this.#perTry !== undefined) this.#router.services.wheel.cancel(this.#perTry);
+  }
+
+  // From the pool.
+
+  onReady(connection: PooledConnection): void {
+    if (this.#over) return;
+    this.connected = true;
+    this.reused = connection.requests > 0;
+    const record = this.#router.stream.record;
+    const tls = connection.conn.tls;
+    if (tls !== undefined && tls.peer.kind === 'verified') {
+      record.upstreamPrincipal = tls.peer.spiffeId;
+      record.upstreamMtls = true;
+    }
+    if (record.upstreamStartMs < 0) record.upstreamStartMs = this.startMs;
+    this.#stream = connection.start(this);
+    this.#router.onReady(this);
+  }
+
+  onFailure(reason: ResetReason, transport: string): void {
+    if (this.#over) return;
+    this.complete();
+    this.#router.onReset(this, reason, transport, false);
+  }
+
+  // From the stream.
+
+  onInformational(status: number, headers: HeaderBlock): void {
+    if (!this.#over) this.#router.onInformational(status, headers);
+  }
+
+  onHead(head: ResponseHead, end: boolean): void {
+    if (this.#over) return;
+    if (this.#perTry !== undefined) this.#router.services.wheel.cancel(this.#perTry);
+    this.#router.onHead(this, head, end);
+  }
+
+  onData(data: Buffer, end: boolean): void {
+    if (!this.#over) this.#router.onData(this, data, end);
+  }
+
+  onTrailers(trailers: HeaderBlock): void {
+    if (!this.#over) this.#router.onTrailers(this, trailers);
+  }
+
+  onDrain(): void {
+    this.congested = false;
+    if (!this.#over) this.#router.onDrain();
+  }
+
+  onReset(reason: ResetReason, _detail: string, processed: boolean): void {
+    if (this.#over) return;
+    this.complete();
+    this.#router.cluster.stats.inc(CLUSTER.upstream_rq_rx_reset);
+    this.#router.onReset(this, reason, '', processed);
+  }
+}

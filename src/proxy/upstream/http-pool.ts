@@ -1,0 +1,250 @@
+// Connections to one endpoint that carry HTTP/1.1: idle ones in a stack (last in, first out keeps them warm),
+// requests that wait for one in a bounded queue.
+
+import { type Conn, type ConnError, type ConnHandler, Deadline } from '#base';
+import { CLUSTER } from '#telemetry';
+import { H1ClientConnection } from '#wire/h1';
+import type { ClientStream, ClientStreamHandler, ResetReason } from '#wire/http';
+import type { Cluster } from './cluster.ts';
+import type { Host } from '../cluster/host.ts';
+import type { Transport } from './transport.ts';
+
+/** What a request gets: a connection that begins exactly one stream for it. */
+export interface PooledConnection {
+  readonly conn: Conn;
+  /** Requests begun before this one. */
+  readonly requests: number;
+  start(handler: ClientStreamHandler): ClientStream;
+}
+
+export interface PoolWaiter {
+  onReady(connection: PooledConnection): void;
+  /** `transport` = why no connection came about, in Envoy's words; '' = limits. */
+  onFailure(reason: ResetReason, transport: string): void;
+}
+
+export interface HttpPool {
+  /** Answers at once or later; `fresh` = not a connection that was used before. */
+  request(waiter: PoolWaiter, fresh: boolean): void;
+  cancel(waiter: PoolWaiter): void;
+  /** The endpoint or its settings are gone: idle connections close, busy ones when they are done. */
+  drain(): void;
+  readonly activeConnections: number;
+}
+
+export interface PoolSettings {
+  readonly connectTimeoutMs: number;
+  /** 0 = none. */
+  readonly idleMs: number;
+  /** 0 = none. */
+  readonly maxRequestsPerConnection: number;
+  readonly localAddress: string | undefined;
+  readonly keepAliveMs: number | undefined;
+}
+
+export class H1Pool implements HttpPool {
+  readonly #cluster: Cluster;
+  readonly #host: Host;
+  readonly #transport: Transport;
+  readonly #idle: PooledH1[] = [];
+  readonly #waiting: PoolWaiter[] = [];
+  readonly #connecting = new Set<PooledH1>();
+  readonly #all = new Set<PooledH1>();
+  readonly #sweep = new Deadline(() => this.#sweepIdle());
+  #draining = false;
+
+  constructor(cluster: Cluster, host: Host, transport: Transport) {
+    this.#cluster = cluster;
+    this.#host = host;
+    this.#transport = transport;
+  }
+
+  get activeConnections(): number {
+    return this.#all.size;
+  }
+
+  request(waiter: PoolWaiter, fresh: boolean): void {
+    if (!fresh) {
+      for (let c = this.#idle.pop(); c !== undefined; c = this.#idle.pop()) {
+        if (c.h1.usable) return waiter.onReady(c.h1);
+      }
+    }
+    const cluster = this.#cluster;
+    if (!cluster.mayWait(this.#waiting.length)) {
+      cluster.stats.inc(CLUSTER.upstream_rq_pending_overflow);
+      return waiter.onFailure('overflow', '');
+    }
+    const mayConnect = cluster.mayConnect();
+    if (!mayConnect && this.#all.size === 0) {
+      cluster.stats.inc(CLUSTER.upstream_cx_overflow);
+      return waiter.onFailure('overflow', '');
+    }
+    if (!this.#transport.ready) return waiter.onFailure('connection-failure', 'TLS_error:_Secret_is_not_supplied_by_SDS');
+    this.#waiting.push(waiter);
+    cluster.stats.inc(CLUSTER.upstream_rq_pending_total);
+    cluster.stats.inc(CLUSTER.upstream_rq_pending_active);
+    cluster.pending++;
+    if (mayConnect && this.#connecting.size < this.#waiting.length) this.#connect();
+  }
+
+  cancel(waiter: PoolWaiter): void {
+    const at = this.#waiting.indexOf(waiter);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    this.#unwait();
+    this.#cluster.stats.inc(CLUSTER.upstream_rq_cancelled);
+  }
+
+  drain(): void {
+    this.#draining = true;
+    for (const c of this.#idle.splice(0)) c.h1.conn.destroy();
+    this.#cluster.services.wheel.cancel(this.#sweep);
+  }
+
+  // From connections.
+
+  connected(c: PooledH1): void {
+    this.#connecting.delete(c);
+    this.#give(c);
+  }
+
+  reusable(c: PooledH1): void {
+    const max = this.#cluster.poolSettings.maxRequestsPerConnection;
+    if (this.#draining || (max > 0 && c.h1.requests >= max)) {
+      if (max > 0) this.#cluster.stats.inc(CLUSTER.upstream_cx_max_requests);
+      c.h1.conn.end();
+      c.h1.conn.destroy();
+      return;
+    }
+    this.#give(c);
+  }
+
+  gone(c: PooledH1, error: ConnError | undefined, connected: boolean): void {
+    const wasConnecting = this.#connecting.delete(c);
+    this.#all.delete(c);
+    const at = this.#idle.lastIndexOf(c);
+    if (at >= 0) this.#idle.splice(at, 1);
+    const cluster = this.#cluster;
+    cluster.connections--;
+    this.#host.activeConnections--;
+    const stats = cluster.stats;
+    stats.dec(CLUSTER.upstream_cx_active);
+    stats.inc(CLUSTER.upstream_cx_destroy);
+    if (wasConnecting && !connected) {
+      stats.inc(CLUSTER.upstream_cx_connect_fail);
+      if (error?.kind === 'timeout') stats.inc(CLUSTER.upstream_cx_connect_timeout);
+      this.#host.connectFailures++;
+      cluster.onConnectResult(this.#host, false);
+      this.#failWaiting(error);
+    } else if (this.#waiting.length > this.#connecting.size && !this.#draining && cluster.mayConnect()) this.#connect();
+  }
+
+  #give(c: PooledH1): void {
+    const waiter = this.#waiting.shift();
+    if (waiter !== undefined) {
+      this.#unwait();
+      waiter.onReady(c.h1);
+      return;
+    }
+    if (this.#draining) {
+      c.h1.conn.destroy();
+      return;
+    }
+    c.idleSweeps = 0;
+    this.#idle.push(c);
+    const { idleMs } = this.#cluster.poolSettings;
+    if (idleMs > 0 && !this.#sweep.armed) this.#cluster.services.wheel.arm(this.#sweep, idleMs / 4, this.#cluster.services.clock.now());
+  }
+
+  #connect(): void {
+    const cluster = this.#cluster;
+    const c = new PooledH1(this);
+    const conn = this.#transport.connect(this.#host, c);
+    c.open(conn);
+    this.#connecting.add(c);
+    this.#all.add(c);
+    cluster.connections++;
+    this.#host.activeConnections++;
+    cluster.stats.inc(CLUSTER.upstream_cx_total);
+    cluster.stats.inc(CLUSTER.upstream_cx_http1_total);
+    cluster.stats.inc(CLUSTER.upstream_cx_active);
+  }
+
+  /** All that wait fail with the connection they waited for: others would only wait for the same refusal. */
+  #failWaiting(error: ConnError | undefined): void {
+    const waiting = this.#waiting.splice(0);
+    const reason: ResetReason = error?.kind === 'timeout' ? 'connection-timeout' : error?.kind === 'tls' ? 'tls-failure' : 'connection-failure';
+    for (const waiter of waiting) {
+      this.#unwait();
+      waiter.onFailure(reason, transportWords(error));
+    }
+  }
+
+  #unwait(): void {
+    this.#cluster.pending--;
+    this.#cluster.stats.dec(CLUSTER.upstream_rq_pending_active);
+  }
+
+  #sweepIdle(): void {
+    // Oldest at the bottom of the stack; four sweeps without use are the idle time.
+    const stay: PooledH1[] = [];
+    for (const c of this.#idle.splice(0)) {
+      if (++c.idleSweeps <= 4) stay.push(c);
+      else {
+        this.#cluster.stats.inc(CLUSTER.upstream_cx_idle_timeout);
+        c.h1.conn.destroy();
+      }
+    }
+    this.#idle.push(...stay);
+    const { clock, wheel } = this.#cluster.services;
+    if (stay.length > 0) wheel.arm(this.#sweep, this.#cluster.poolSettings.idleMs / 4, clock.now());
+  }
+}
+
+/** The handler of a connection until it is up, and the pool's note about it afterwards. */
+class PooledH1 implements ConnHandler {
+  h1!: H1ClientConnection;
+  idleSweeps = 0;
+  #up = false;
+  readonly #pool: H1Pool;
+
+  constructor(pool: H1Pool) {
+    this.#pool = pool;
+  }
+
+  open(conn: Conn): void {
+    this.h1 = new H1ClientConnection(conn, {
+      onReusable: () => this.#pool.reusable(this),
+      onGone: (_connection, error) => this.#pool.gone(this, error, this.#up),
+    });
+  }
+
+  onConnected(): void {
+    this.#up = true;
+    this.h1.conn.handler = this.h1;
+    this.#pool.connected(this);
+  }
+
+  onData(): void {}
+  onEnd(): void {}
+  onDrain(): void {}
+  onClose(error: ConnError | undefined): void {
+    this.#pool.gone(this, error, this.#up);
+  }
+}
+
+/** Envoy's transport failure reasons. */
+export function transportWords(error: ConnError | undefined): string {
+  switch (error?.kind) {
+    case 'refused':
+      return 'delayed connect error: Connection refused';
+    case 'unreachable':
+      return 'delayed connect error: No route to host';
+    case 'reset':
+      return 'delayed connect error: Connection reset by peer';
+    case 'tls':
+      return `TLS_error: ${error.message}`;
+    default:
+      return '';
+  }
+}

@@ -1,0 +1,46 @@
+// How connections to a cluster's endpoints are made: plain TCP, or TLS with what the cluster's transport sockets say.
+
+import type { Conn, ConnHandler, Net, TlsClientOptions } from '#base';
+import type { Host } from '../cluster/host.ts';
+import type { PoolSettings } from './http-pool.ts';
+
+export interface Transport {
+  /** Names the settings: pools are kept as long as it stays. */
+  readonly key: string;
+  /** False while a secret is missing: connecting would have to be in plaintext, so it fails (design 8). */
+  readonly ready: boolean;
+  readonly tls: boolean;
+  /** SPIFFE id of the certificate that we show; ''. */
+  readonly localPrincipal: string;
+  connect(host: Host, handler: ConnHandler): Conn;
+}
+
+export class PlainTransport implements Transport {
+  readonly key = 'plain';
+  readonly ready = true;
+  readonly tls = false;
+  readonly localPrincipal = '';
+  readonly #net: Net;
+  readonly #settings: () => PoolSettings;
+
+  constructor(net: Net, settings: () => PoolSettings) {
+    this.#net = net;
+    this.#settings = settings;
+  }
+
+  connect(host: Host, handler: ConnHandler): Conn {
+    return this.#net.connect(connectOptions(host, this.#settings()), handler);
+  }
+}
+
+/** Options of one connection attempt. */
+export function connectOptions(host: Host, settings: PoolSettings, tls?: TlsClientOptions): Parameters<Net['connect']>[0] {
+  return {
+    host: host.spec.address,
+    port: host.spec.port,
+    timeoutMs: settings.connectTimeoutMs,
+    ...(tls === undefined ? {} : { tls }),
+    ...(settings.localAddress === undefined ? {} : { localAddress: settings.localAddress }),
+    ...(settings.keepAliveMs === undefined ? {} : { keepAliveMs: settings.keepAliveMs }),
+  };
+}
