@@ -1,0 +1,128 @@
+// Glue between snapshots, translation and the xDS server: who may connect, what each proxy gets, when it changed.
+import { type Clock, type Logger, type ProxyNode, type ResourceSet, TYPE_URL, type XdsResource } from '#base';
+import { objectKey } from '#config';
+import { concerns, type Pusher, type Snapshot, type SnapshotDiff } from '#push';
+import { authorizeIdentity, type Authorization, type ProxyResources, type Rejection, type SnapshotChange, type Wanted, type XdsBackend } from '#xds';
+import type { GrpcPeer, Metadata } from '#wire/grpc';
+import { type DiscoveryIdentity, nodeFits } from './discovery-identity.ts';
+import type { JoinedConfig } from './joined-config.ts';
+
+export type Translate = (snapshot: Snapshot, node: ProxyNode, wanted: ReadonlyMap<string, Wanted>) => ResourceSet;
+
+export interface DiscoveryBackendOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly identity: DiscoveryIdentity;
+  readonly pusher: Pusher;
+  readonly joined: JoinedConfig;
+  readonly translate: Translate;
+  /** Names of the endpoint resources that the endpoints of these services are in. */
+  readonly endpointNames: (snapshot: Snapshot, services: ReadonlySet<string>) => ReadonlySet<string>;
+  readonly rejected: (rejection: Rejection) => void;
+}
+
+/** A workload's address as its peers on this machine see it. */
+const LOOPBACK = '127.0.0.1';
+
+export class DiscoveryBackend implements XdsBackend {
+  readonly #options: DiscoveryBackendOptions;
+  readonly #watchers = new Set<(change: SnapshotChange) => void>();
+  #lastDiff: { readonly snapshot: number; readonly diff: SnapshotDiff } | undefined;
+
+  constructor(options: DiscoveryBackendOptions) {
+    this.#options = options;
+    options.pusher.subscribe((snapshot, diff) => this.#published(snapshot, diff));
+  }
+
+  async authorize(node: ProxyNode, peer: GrpcPeer, metadata: Metadata): Promise<Authorization> {
+    const caller = await this.#options.identity.caller(peer, metadata);
+    if (!caller.ok) return { ok: false, reason: caller.error.message };
+    const misfit = nodeFits(caller.value, { namespace: node.metadata.NAMESPACE ?? '', workload: node.parsed?.workload ?? '' });
+    if (misfit !== undefined) return { ok: false, reason: misfit.message };
+    return authorizeIdentity(node, caller.value.spiffeId, true);
+  }
+
+  connected(node: ProxyNode): void {
+    const { parsed, metadata } = node;
+    if (parsed === undefined || metadata.INTERCEPTION_MODE !== 'NONE') return;
+    const boundPorts = metadata.TOPSAIL_BOUND_PORTS ?? [];
+    this.#options.log.info('a workload joined', { workload: parsed.workload, namespace: parsed.namespace, principal: node.principal });
+    const known = this.#options.joined.has(parsed.namespace, parsed.workload);
+    this.#options.joined.connected({
+      name: parsed.workload,
+      namespace: parsed.namespace,
+      serviceAccount: metadata.SERVICE_ACCOUNT ?? 'default',
+      labels: metadata.LABELS ?? {},
+      address: parsed.ip === '' ? LOOPBACK : parsed.ip,
+      ports: {},
+      boundPorts: parsed.type === 'router' ? gatewayPorts(metadata.TOPSAIL_GATEWAY_PORTS ?? {}) : boundPorts,
+      joinedMs: this.#options.clock.wallTime(),
+    });
+    // A sidecar is up before its application: until that answers, nobody is sent there.
+    if (!known && boundPorts.length > 0) this.#setHealth(node, false);
+  }
+
+  disconnected(node: ProxyNode): void {
+    if (node.parsed === undefined || node.metadata.INTERCEPTION_MODE !== 'NONE') return;
+    const { namespace, workload } = node.parsed;
+    this.#options.log.info('a workload left', { workload, namespace });
+    this.#options.joined.disconnected(namespace, workload, false);
+  }
+
+  health(node: ProxyNode, error: string | undefined): void {
+    this.#setHealth(node, error === undefined || error === '');
+  }
+
+  snapshot(): number {
+    return this.#options.pusher.snapshot?.number ?? 0;
+  }
+
+  resources(node: ProxyNode, wanted: ReadonlyMap<string, Wanted>): ProxyResources {
+    const snapshot = this.#options.pusher.snapshot;
+    if (snapshot === undefined) return { snapshot: 0, resources: new Map() };
+    return { snapshot: snapshot.number, resources: this.#options.translate(snapshot, node, wanted) };
+  }
+
+  endpoints(node: ProxyNode, names: ReadonlySet<string>): ReadonlyMap<string, XdsResource> {
+    const all = this.resources(node, new Map([[TYPE_URL.endpoint, { wildcard: false, names }]])).resources.get(TYPE_URL.endpoint);
+    const found = new Map<string, XdsResource>();
+    for (const name of names) {
+      const resource = all?.get(name);
+      if (resource !== undefined) found.set(name, resource);
+    }
+    return found;
+  }
+
+  subscribe(changed: (change: SnapshotChange) => void): () => void {
+    this.#watchers.add(changed);
+    return () => void this.#watchers.delete(changed);
+  }
+
+  concerns(node: ProxyNode, snapshot: number): boolean {
+    const last = this.#lastDiff;
+    if (last === undefined || last.snapshot !== snapshot) return true;
+    return concerns(last.diff, node, this.#options.pusher.snapshot?.mesh.rootNamespace ?? 'istio-system');
+  }
+
+  rejected(rejection: Rejection): void {
+    this.#options.log.warn('a proxy rejected configuration', { proxy: rejection.node.id, type: rejection.typeUrl, detail: rejection.detail });
+    this.#options.rejected(rejection);
+  }
+
+  #setHealth(node: ProxyNode, healthy: boolean): void {
+    if (node.parsed === undefined) return;
+    this.#options.pusher.healthChanged(objectKey('WorkloadEntry', node.parsed.namespace, node.parsed.workload), healthy);
+  }
+
+  #published(snapshot: Snapshot, diff: SnapshotDiff): void {
+    this.#lastDiff = { snapshot: snapshot.number, diff };
+    const change: SnapshotChange = diff.configuration
+      ? { kind: 'full', snapshot: snapshot.number }
+      : { kind: 'endpoints', snapshot: snapshot.number, names: this.#options.endpointNames(snapshot, diff.endpoints) };
+    for (const watcher of [...this.#watchers]) watcher(change);
+  }
+}
+
+function gatewayPorts(ports: Readonly<Record<string, number>>) {
+  return Object.entries(ports).map(([port, boundPort]) => ({ port: Number(port), appPort: boundPort, boundPort }));
+}
