@@ -56,6 +56,6 @@ export interface XdsBackend {
   /** Whether a full snapshot can change anything for this proxy; absent = always. */
   concerns?(node: ProxyNode, snapshot: number): boolean;
   rejected?(rejection: Rejection): void;
-  /** Istio's HealthInformation from an agent, undecoded. */
-  health?(node: ProxyNode, bytes: Uint8Array, errorDetail: string): void;
+  /** Istio's HealthInformation from an agent: undefined means healthy, else what is wrong. */
+  health?(node: ProxyNode, problem: string | undefined): void;
 }

@@ -1,0 +1,22 @@
+// Bounds of the xDS server and client, each with its unit and the argument for its size.
+
+export const XDS_LIMITS = {
+  /** Types one stream may ask for. Envoy and the agents ask for about ten. */
+  typesMax: 32,
+  /** Names subscribed to on one stream, over all types: ten thousand services with three types each. */
+  namesMax: 50_000,
+  /** Characters of one resource name. */
+  nameLengthMax: 2048,
+  /** Bytes of one request: ten thousand names with versions are about 1 MB. */
+  requestBytesMax: 16 * 1024 * 1024,
+  /** Bytes of one response that a client takes: a whole mesh's clusters. */
+  responseBytesMax: 128 * 1024 * 1024,
+  /** Responses of one type waiting for their answer; more are not sent before one is answered. */
+  outstandingMax: 32,
+  /** ms that one step of a push may wait for acknowledgements (design 5). */
+  stepMs: 5000,
+  /** ms that one turn of the loop may spend on pushes before it lets others run. */
+  turnMs: 5,
+  /** Characters kept of a client's rejection. */
+  detailMax: 4096,
+} as const;

@@ -1,0 +1,171 @@
+// The xDS server: all streams, their turns, and the gRPC services they come in by.
+import { type Clock, type Logger, type ObjectRef, type ProxyNode, silentLogger, type Timer, TYPE_URL, type XdsResource } from '#base';
+import type { GrpcServer, MethodHandler } from '#wire/grpc';
+import { ResponseEncoder, type XdsVariant } from '../codec/response.ts';
+import { XDS_LIMITS } from '../limits.ts';
+import type { SnapshotChange, XdsBackend } from './backend.ts';
+import { ObjectIndex } from './object-index.ts';
+import type { Programmed, ProxySync } from './status.ts';
+import { sameObject } from './status.ts';
+import { type StreamHost, XdsStream } from './stream.ts';
+
+export interface XdsServerOptions {
+  readonly backend: XdsBackend;
+  readonly clock: Clock;
+  readonly log?: Logger;
+}
+
+const SERVICES: readonly { readonly path: string; readonly variant: XdsVariant; readonly type?: string }[] = [
+  { path: 'discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources', variant: 'sotw' },
+  { path: 'discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources', variant: 'delta' },
+  { path: 'cluster.v3.ClusterDiscoveryService/StreamClusters', variant: 'sotw', type: TYPE_URL.cluster },
+  { path: 'cluster.v3.ClusterDiscoveryService/DeltaClusters', variant: 'delta', type: TYPE_URL.cluster },
+  { path: 'endpoint.v3.EndpointDiscoveryService/StreamEndpoints', variant: 'sotw', type: TYPE_URL.endpoint },
+  { path: 'endpoint.v3.EndpointDiscoveryService/DeltaEndpoints', variant: 'delta', type: TYPE_URL.endpoint },
+  { path: 'listener.v3.ListenerDiscoveryService/StreamListeners', variant: 'sotw', type: TYPE_URL.listener },
+  { path: 'listener.v3.ListenerDiscoveryService/DeltaListeners', variant: 'delta', type: TYPE_URL.listener },
+  { path: 'route.v3.RouteDiscoveryService/StreamRoutes', variant: 'sotw', type: TYPE_URL.route },
+  { path: 'route.v3.RouteDiscoveryService/DeltaRoutes', variant: 'delta', type: TYPE_URL.route },
+  { path: 'route.v3.VirtualHostDiscoveryService/DeltaVirtualHosts', variant: 'delta', type: TYPE_URL.virtualHost },
+  { path: 'secret.v3.SecretDiscoveryService/StreamSecrets', variant: 'sotw', type: TYPE_URL.secret },
+  { path: 'secret.v3.SecretDiscoveryService/DeltaSecrets', variant: 'delta', type: TYPE_URL.secret },
+  { path: 'extension.v3.ExtensionConfigDiscoveryService/StreamExtensionConfigs', variant: 'sotw', type: TYPE_URL.extensionConfig },
+  { path: 'extension.v3.ExtensionConfigDiscoveryService/DeltaExtensionConfigs', variant: 'delta', type: TYPE_URL.extensionConfig },
+];
+
+export interface DumpedResource {
+  readonly resource: XdsResource;
+  readonly status: 'acked' | 'sent' | 'rejected';
+  readonly detail: string;
+}
+
+export class XdsServer implements StreamHost {
+  readonly backend: XdsBackend;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly encoder = new ResponseEncoder();
+  readonly #streams = new Set<XdsStream>();
+  readonly #turns = new Set<XdsStream>();
+  readonly #watchers = new Set<() => void>();
+  readonly #index = new ObjectIndex();
+  readonly #unsubscribe: () => void;
+  #turn: Timer | undefined;
+
+  constructor(options: XdsServerOptions) {
+    this.backend = options.backend;
+    this.clock = options.clock;
+    this.log = options.log ?? silentLogger;
+    this.#unsubscribe = this.backend.subscribe((change) => this.#changed(change));
+  }
+
+  /** Adds the discovery services to a gRPC server; several may share this one (TLS and loopback). */
+  register(server: GrpcServer): void {
+    for (const { path, variant, type } of SERVICES) server.register(`/envoy.service.${path}`, this.method(variant, type));
+  }
+
+  /** One stream method; `type` absent is the aggregated service. */
+  method(variant: XdsVariant, type?: string): MethodHandler {
+    return (call) => new XdsStream(call, variant, type, this);
+  }
+
+  /** Every connected proxy, in order of their ids. */
+  status(): readonly ProxySync[] {
+    const all = [...this.#streams].map((stream) => stream.status()).filter((status) => status !== undefined);
+    return all.sort((a, b) => (a.node.id < b.node.id ? -1 : 1));
+  }
+
+  proxies(): readonly ProxyNode[] {
+    return [...this.#streams].map((stream) => stream.node).filter((node) => node !== undefined);
+  }
+
+  /**
+   * How many of the proxies that have something of this object are at its snapshot (design 6).
+   * Without an object, or for one that was deleted (nothing comes from it), all proxies count.
+   */
+  programmed(object: ObjectRef | undefined, snapshot: number): Programmed {
+    const concerned = object === undefined ? [] : [...this.#streams].filter((s) => s.resources !== undefined && this.#index.has(s.resources, object));
+    const scope = concerned.length > 0 ? concerned : [...this.#streams];
+    const laggards: { node: string; reason: string }[] = [];
+    const rejects: { node: string; typeUrl: string; name: string; detail: string }[] = [];
+    let acked = 0;
+    for (const stream of scope) {
+      const sync = stream.status();
+      if (sync === undefined) continue;
+      const blamed = sync.rejects.filter((r) => object === undefined || r.origins.some((o) => sameObject(o, object)));
+      for (const { typeUrl, name, detail } of blamed) rejects.push({ node: sync.node.id, typeUrl, name, detail });
+      if (blamed.length > 0) continue;
+      if (sync.watermark >= snapshot) acked++;
+      else laggards.push({ node: sync.node.id, reason: sync.lagging === '' ? 'not acknowledged yet' : `no acknowledgement of its ${sync.lagging} within ${XDS_LIMITS.stepMs} ms` });
+    }
+    return { total: scope.length, acked, laggards, rejects };
+  }
+
+  /** What a proxy was sent, for config_dump and CSDS; undefined when it is not connected here. */
+  dump(nodeId: string): ReadonlyMap<string, readonly DumpedResource[]> | undefined {
+    const streams = [...this.#streams].filter((stream) => stream.node?.id === nodeId);
+    if (streams.length === 0) return undefined;
+    const dump = new Map<string, DumpedResource[]>();
+    for (const stream of streams) {
+      for (const type of stream.types.values()) {
+        const waiting = new Set(type.outstanding.flatMap((o) => o.resources));
+        const list = dump.get(type.typeUrl) ?? [];
+        dump.set(type.typeUrl, list);
+        for (const [name, held] of type.held) {
+          if (!('bytes' in held)) continue;
+          const rejected = type.rejected.get(name);
+          list.push({ resource: held, status: rejected !== undefined ? 'rejected' : waiting.has(held) ? 'sent' : 'acked', detail: rejected?.detail ?? '' });
+        }
+      }
+    }
+    return dump;
+  }
+
+  /** Calls `progressed` whenever a watermark, a lag or a rejection changed or a proxy came or went. */
+  onProgress(progressed: () => void): () => void {
+    this.#watchers.add(progressed);
+    return () => this.#watchers.delete(progressed);
+  }
+
+  close(): void {
+    this.#unsubscribe();
+    this.#turn?.cancel();
+  }
+
+  // What the streams ask for.
+
+  joined(stream: XdsStream): void {
+    this.#streams.add(stream);
+    this.progressed();
+  }
+
+  left(stream: XdsStream): void {
+    this.#streams.delete(stream);
+    this.#turns.delete(stream);
+    this.progressed();
+  }
+
+  schedule(stream: XdsStream): void {
+    this.#turns.add(stream);
+    this.#turn ??= this.clock.setTimer(0, () => this.#takeTurns());
+  }
+
+  progressed(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  #changed(change: SnapshotChange): void {
+    for (const stream of this.#streams) stream.changed(change);
+  }
+
+  /** Serves streams until the turn is over; the rest waits for the next, so that the loop stays the traffic's. */
+  #takeTurns(): void {
+    this.#turn = undefined;
+    const end = this.clock.now() + XDS_LIMITS.turnMs;
+    for (const stream of this.#turns) {
+      this.#turns.delete(stream);
+      stream.pump();
+      if (this.clock.now() >= end) break;
+    }
+    if (this.#turns.size > 0) this.#turn ??= this.clock.setTimer(0, () => this.#takeTurns());
+  }
+}

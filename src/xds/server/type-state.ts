@@ -1,0 +1,167 @@
+// One type on one stream: what is subscribed, what the client holds to our knowledge, what waits for its answer.
+import type { ObjectRef, XdsResource } from '#base';
+import { XDS_LIMITS } from '../limits.ts';
+import { NOTHING, type Subscription, wants } from './subscription.ts';
+
+/** A resource that the client holds; after a reconnect only its version is known. */
+export type Held = XdsResource | { readonly version: string };
+
+export interface Outstanding {
+  readonly nonce: string;
+  readonly snapshot: number;
+  readonly resources: readonly XdsResource[];
+}
+
+export interface RejectedResource {
+  readonly version: string;
+  readonly origins: readonly ObjectRef[];
+  readonly detail: string;
+}
+
+export type Answer = 'stale' | 'acked' | { readonly rejected: readonly XdsResource[]; readonly snapshot: number };
+
+const NONE: ReadonlyMap<string, XdsResource> = new Map();
+
+export class TypeState {
+  readonly typeUrl: string;
+  subscription: Subscription = NOTHING;
+  /** Responses sent and not answered, oldest first. */
+  readonly outstanding: Outstanding[] = [];
+  readonly rejected = new Map<string, RejectedResource>();
+  /** Names waiting until the stream can take more. */
+  readonly owed = new Set<string>();
+  versionSent = '';
+  versionAcked = '';
+  lastNonce = '';
+  error = '';
+  errorAtMs = 0;
+  sentCount = 0;
+  #held: Map<string, Held> = new Map();
+  /** `#held` is the control plane's own map: copy before changing it. */
+  #shared = false;
+  #inSyncWith: ReadonlyMap<string, XdsResource> | undefined;
+
+  constructor(typeUrl: string) {
+    this.typeUrl = typeUrl;
+  }
+
+  get held(): ReadonlyMap<string, Held> {
+    return this.#held;
+  }
+
+  get canSend(): boolean {
+    return this.outstanding.length < XDS_LIMITS.outstandingMax;
+  }
+
+  setHeld(name: string, held: Held): void {
+    if (this.#held.get(name) === held) return;
+    this.#own().set(name, held);
+    this.#inSyncWith = undefined;
+  }
+
+  forget(name: string): void {
+    if (!this.#held.has(name)) return;
+    this.#own().delete(name);
+    this.rejected.delete(name);
+    this.#inSyncWith = undefined;
+  }
+
+  /** Resources that the client wants and does not hold in this version. */
+  changed(all: ReadonlyMap<string, XdsResource> = NONE): XdsResource[] {
+    if (this.#inSyncWith === all) return [];
+    const out: XdsResource[] = [];
+    const visit = (resource: XdsResource): void => {
+      const held = this.#held.get(resource.name);
+      if (held !== resource && held?.version !== resource.version) out.push(resource);
+    };
+    if (this.subscription.wildcard) {
+      for (const resource of all.values()) visit(resource);
+    } else {
+      for (const name of this.subscription.names) {
+        const resource = all.get(name);
+        if (resource !== undefined) visit(resource);
+      }
+    }
+    return out;
+  }
+
+  /** Names that the client holds and that are no more. */
+  gone(all: ReadonlyMap<string, XdsResource> = NONE): string[] {
+    if (this.#inSyncWith === all) return [];
+    const out: string[] = [];
+    for (const name of this.#held.keys()) if (!all.has(name)) out.push(name);
+    return out;
+  }
+
+  /** Notes that the client has all of `all` that it wants; shares the map where it holds all of it. */
+  settled(all: ReadonlyMap<string, XdsResource> = NONE): void {
+    if (this.#inSyncWith === all) return;
+    if (this.changed(all).length > 0 || this.gone(all).length > 0) return;
+    if (this.#held.size === all.size && all.size > 0) {
+      this.#held = all as Map<string, Held>;
+      this.#shared = true;
+    }
+    this.#inSyncWith = all;
+  }
+
+  subscribe(next: Subscription, all: ReadonlyMap<string, XdsResource> = NONE): void {
+    if (next === this.subscription) return;
+    this.#inSyncWith = undefined;
+    if (next.names === this.subscription.names || next.names.size === 0) {
+      this.subscription = next;
+      return;
+    }
+    // The control plane's own strings take the place of the decoded ones: thousands of streams share them.
+    const names = new Set<string>();
+    for (const name of next.names) names.add(all.get(name)?.name ?? name);
+    this.subscription = { ...next, names };
+  }
+
+  sent(entry: Outstanding, version: string): void {
+    this.outstanding.push(entry);
+    this.versionSent = version;
+    this.lastNonce = entry.nonce;
+    this.sentCount++;
+    for (const resource of entry.resources) this.setHeld(resource.name, resource);
+  }
+
+  /** An answer to one response also settles those sent before it. */
+  answer(nonce: string, detail: string | undefined, nowMs: number): Answer {
+    const at = this.outstanding.findIndex((o) => o.nonce === nonce);
+    if (at < 0) return 'stale';
+    const answered = this.outstanding.splice(0, at + 1);
+    const last = answered.at(-1) as Outstanding;
+    const earlier = detail === undefined ? answered : answered.slice(0, -1);
+    for (const entry of earlier) for (const resource of entry.resources) this.#accepted(resource);
+    if (detail === undefined) {
+      this.versionAcked = String(last.snapshot);
+      this.error = this.rejected.size === 0 ? '' : this.error;
+      return 'acked';
+    }
+    const text = detail.slice(0, XDS_LIMITS.detailMax);
+    const named = last.resources.filter((r) => r.name !== '' && text.includes(r.name));
+    const culprits = named.length > 0 ? named : last.resources;
+    for (const resource of last.resources) {
+      if (culprits.includes(resource)) this.rejected.set(resource.name, { version: resource.version, origins: resource.origins, detail: text });
+    }
+    this.error = text;
+    this.errorAtMs = nowMs;
+    return { rejected: culprits, snapshot: last.snapshot };
+  }
+
+  #accepted(resource: XdsResource): void {
+    this.rejected.delete(resource.name);
+  }
+
+  #own(): Map<string, Held> {
+    if (this.#shared) {
+      this.#held = new Map(this.#held);
+      this.#shared = false;
+    }
+    return this.#held;
+  }
+
+  wants(name: string): boolean {
+    return wants(this.subscription, name);
+  }
+}
