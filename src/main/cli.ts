@@ -1,9 +1,9 @@
 // `topsail …`: checks the floor, builds the command tree, and loads a command only when it is called.
 import { enableCompileCache } from 'node:module';
 import process from 'node:process';
+import { VERSION } from './version.ts';
 
 const FLOOR = [24, 21] as const;
-export const VERSION = '0.1.0';
 
 async function main(): Promise<void> {
   const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];

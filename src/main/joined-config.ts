@@ -47,6 +47,7 @@ export class JoinedConfig {
   #base: ConfigView | undefined;
   #view: ConfigView | undefined;
   #generation = 0;
+  #closed = false;
 
   constructor(options: JoinedConfigOptions) {
     this.#options = options;
@@ -95,11 +96,17 @@ export class JoinedConfig {
 
   disconnected(namespace: string, name: string, atOnce: boolean): void {
     const entry = this.#entries.get(objectKey('WorkloadEntry', namespace, name));
-    if (entry === undefined || entry.connections === 0) return;
+    if (entry === undefined || entry.connections === 0 || this.#closed) return;
     entry.connections -= 1;
     if (entry.connections > 0) return;
     if (atOnce) this.#leave(entry.joined);
     else entry.leaving = this.#options.clock.setTimer(GRACE_MS, () => this.#leave(entry.joined), { unref: true });
+  }
+
+  /** Nothing leaves any more: what is kept is what the next start finds. */
+  close(): void {
+    for (const entry of this.#entries.values()) entry.leaving?.cancel();
+    this.#closed = true;
   }
 
   all(): readonly Joined[] {

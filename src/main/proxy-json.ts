@@ -1,0 +1,59 @@
+// Shows a connected proxy's sync state, and what it was sent, as the API's JSON.
+import { fromBinary, toJson } from '@bufbuild/protobuf';
+import type { ProxyJson } from '#api';
+import { type Clock, TYPE_URL } from '#base';
+import { loadTypes } from '#proto';
+import type { DumpedResource, ProxySync, TypeSync } from '#xds';
+
+const SHORT: Readonly<Record<string, string>> = {
+  [TYPE_URL.cluster]: 'CDS', [TYPE_URL.listener]: 'LDS', [TYPE_URL.endpoint]: 'EDS', [TYPE_URL.route]: 'RDS',
+  [TYPE_URL.secret]: 'SDS', [TYPE_URL.extensionConfig]: 'ECDS', [TYPE_URL.virtualHost]: 'VHDS', [TYPE_URL.nameTable]: 'NDS',
+};
+const PARTS: Readonly<Record<string, string>> = {
+  [TYPE_URL.listener]: 'listeners', [TYPE_URL.route]: 'routes', [TYPE_URL.cluster]: 'clusters', [TYPE_URL.endpoint]: 'endpoints', [TYPE_URL.secret]: 'secrets',
+};
+
+export function proxyJson(sync: ProxySync, clock: Clock): ProxyJson {
+  const { node } = sync;
+  const { metadata } = node;
+  const types: Record<string, ProxyJson['types'][string]> = {};
+  for (const type of sync.types) types[SHORT[type.typeUrl] ?? type.typeUrl] = stateOf(type);
+  return {
+    id: node.id,
+    name: node.parsed?.workload ?? node.id,
+    namespace: node.parsed?.namespace ?? metadata.NAMESPACE ?? '',
+    type: node.parsed?.type ?? 'grpc',
+    version: node.userAgent.split('/')[1] ?? metadata.ISTIO_VERSION ?? '',
+    dataPlane: metadata.TOPSAIL_DATA_PLANE ?? node.userAgent.split('/')[0] ?? 'unknown',
+    capture: metadata.TOPSAIL_CAPTURE ?? '',
+    connectedMs: clock.now() - sync.connectedAtMs,
+    principal: node.principal,
+    types,
+    watermark: sync.watermark,
+    lastError: sync.rejects.map((one) => `${one.name}: ${one.detail}`).join('; '),
+  };
+}
+
+function stateOf(type: TypeSync): ProxyJson['types'][string] {
+  if (type.error !== '') return 'REJECTED';
+  if (type.versionSent === '') return 'NOT SENT';
+  return type.outstanding > 0 ? 'STALE' : 'SYNCED';
+}
+
+/** By part; private keys are left out. */
+export async function dumpProxy(dump: ReadonlyMap<string, readonly DumpedResource[]>): Promise<Readonly<Record<string, readonly unknown[]>>> {
+  const registry = await loadTypes();
+  const parts: Record<string, unknown[]> = { listeners: [], routes: [], clusters: [], endpoints: [], secrets: [] };
+  for (const [typeUrl, resources] of dump) {
+    const part = parts[PARTS[typeUrl] ?? ''];
+    const schema = registry.getMessage(typeUrl.slice(typeUrl.lastIndexOf('/') + 1));
+    if (part === undefined || schema === undefined) continue;
+    for (const { resource } of resources) part.push(withoutKeys(toJson(schema, fromBinary(schema, resource.bytes), { registry })));
+  }
+  return parts;
+}
+
+function withoutKeys(json: unknown): unknown {
+  if (typeof json !== 'object' || json === null || !('tlsCertificate' in json)) return json;
+  return { ...json, tlsCertificate: { ...(json.tlsCertificate as object), privateKey: '[redacted]' } };
+}
