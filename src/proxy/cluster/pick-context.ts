@@ -11,7 +11,7 @@ export interface PickContext {
   readonly attempts: number;
   /** Priorities that a retry has already used (previous_priorities); undefined = none. */
   readonly usedPriorities: ReadonlySet<number> | undefined;
-  /** Only hosts whose metadata hold all of these (`envoy.lb`); undefined = any. */
+  /** The route's metadata_match; counts only in clusters with subsets. */
   readonly metadataMatch: Readonly<Record<string, JsonObject>> | undefined;
   /** Where the client wanted to go (original_dst clusters), "address:port". */
   readonly originalDestination: { readonly address: string; readonly port: number } | undefined;

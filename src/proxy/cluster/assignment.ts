@@ -1,0 +1,83 @@
+// Reads a ClusterLoadAssignment into host specs; weights, priorities and localities as Envoy takes them.
+
+import type { Address } from '#proto/envoy/config/core/v3/address_pb.ts';
+import type { Metadata } from '#proto/envoy/config/core/v3/base_pb.ts';
+import type { LbEndpoint, LocalityLbEndpoints } from '#proto/envoy/config/endpoint/v3/endpoint_components_pb.ts';
+import type { ClusterLoadAssignment } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
+import { ConfigError } from '../errors.ts';
+import type { HostSpec, Locality } from './host.ts';
+import { MAX_PRIORITY } from './limits.ts';
+
+export interface Assignment {
+  readonly specs: readonly HostSpec[];
+  /** 1.4 unless the assignment says otherwise. */
+  readonly overprovisioning: number;
+  /** Health of a priority is counted by weights instead of hosts. */
+  readonly weightedHealth: boolean;
+}
+
+const NO_METADATA = {};
+/** By the numbers of HealthStatus: unknown, healthy, unhealthy, draining, timeout, degraded. */
+const STATUSES: readonly HostSpec['status'][] = ['healthy', 'healthy', 'unhealthy', 'draining', 'unhealthy', 'degraded'];
+
+/** Of endpoints with one address the first counts, as in Envoy. */
+export function readAssignment(assignment: ClusterLoadAssignment): Assignment {
+  const specs = new Map<string, HostSpec>();
+  assignment.endpoints.forEach((group, i) => {
+    const field = `cluster load assignment "${assignment.clusterName}".endpoints[${i}]`;
+    if (group.priority > MAX_PRIORITY) throw new ConfigError('proxy.field-invalid', `${field}.priority`, `must be at most ${MAX_PRIORITY}`);
+    const locality: Locality = { region: group.locality?.region ?? '', zone: group.locality?.zone ?? '', subZone: group.locality?.subZone ?? '' };
+    group.lbEndpoints.forEach((endpoint, k) => {
+      const spec = readEndpoint(endpoint, group, locality, `${field}.lb_endpoints[${k}]`);
+      if (!specs.has(spec.key)) specs.set(spec.key, spec);
+    });
+  });
+  return {
+    specs: [...specs.values()],
+    overprovisioning: (assignment.policy?.overprovisioningFactor ?? 140) / 100,
+    weightedHealth: assignment.policy?.weightedPriorityHealth ?? false,
+  };
+}
+
+function readEndpoint(endpoint: LbEndpoint, group: LocalityLbEndpoints, locality: Locality, field: string): HostSpec {
+  if (endpoint.hostIdentifier.case !== 'endpoint') throw new ConfigError('proxy.unsupported', field, 'endpoints by name are not read');
+  const { address, hostname, healthCheckConfig } = endpoint.hostIdentifier.value;
+  if (address === undefined) throw new ConfigError('proxy.field-required', `${field}.endpoint.address`);
+  return {
+    ...readAddress(address, field),
+    hostname,
+    priority: group.priority,
+    locality,
+    weight: Math.max(1, endpoint.loadBalancingWeight ?? 1),
+    localityWeight: group.loadBalancingWeight ?? 0,
+    status: STATUSES[endpoint.healthStatus] ?? 'healthy',
+    metadata: readMetadata(endpoint.metadata),
+    healthCheckPort: healthCheckConfig?.portValue ?? 0,
+    healthCheckDisabled: healthCheckConfig?.disableActiveHealthCheck ?? false,
+  };
+}
+
+function readMetadata(metadata: Metadata | undefined): HostSpec['metadata'] {
+  return metadata?.filterMetadata ?? NO_METADATA;
+}
+
+function readAddress(address: Address, field: string): Pick<HostSpec, 'key' | 'address' | 'port' | 'internalListener' | 'internalEndpointId'> {
+  const plain = { internalListener: '', internalEndpointId: '' };
+  switch (address.address.case) {
+    case 'socketAddress': {
+      const { address: host, portSpecifier } = address.address.value;
+      if (portSpecifier.case === 'namedPort') throw new ConfigError('proxy.unsupported', `${field}.named_port`, 'give port_value');
+      const port = portSpecifier.value ?? 0;
+      return { ...plain, key: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`, address: host, port };
+    }
+    case 'pipe':
+      return { ...plain, key: address.address.value.path, address: address.address.value.path, port: 0 };
+    case 'envoyInternalAddress': {
+      const { addressNameSpecifier, endpointId } = address.address.value;
+      const listener = addressNameSpecifier.value ?? '';
+      return { key: `internal:${listener}/${endpointId}`, address: '', port: 0, internalListener: listener, internalEndpointId: endpointId };
+    }
+    case undefined:
+      throw new ConfigError('proxy.field-required', `${field}.endpoint.address`);
+  }
+}

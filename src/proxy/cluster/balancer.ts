@@ -1,0 +1,214 @@
+// Chooses a host: priority by health, then locality by weight, then the policy among its hosts. Reads the live hosts at every pick.
+
+import type { Clock, Random } from '#base';
+import type { ClusterHosts } from './cluster-hosts.ts';
+import type { Host } from './host.ts';
+import { boundedLoad } from './lb/bounded-load.ts';
+import { EdfScheduler } from './lb/edf.ts';
+import { leastRequest } from './lb/least-request.ts';
+import { maglev } from './lb/maglev.ts';
+import { peakEwma } from './lb/peak-ewma.ts';
+import type { Picker, PickerContext } from './lb/picker.ts';
+import { randomPick } from './lb/random.ts';
+import { ringHash } from './lb/ring-hash.ts';
+import { roundRobin } from './lb/round-robin.ts';
+import { subsetOf } from './lb/subset.ts';
+import { slowStartFactor } from './lb/slow-start.ts';
+import type { LbSettings } from './lb-settings.ts';
+import type { PickContext } from './pick-context.ts';
+import { type LocalitySet, type PriorityLoads, type PrioritySet, spreadLoad } from './priority.ts';
+import { groupHosts } from './host-groups.ts';
+
+type Source = 'healthy' | 'degraded' | 'all';
+
+export class Balancer {
+  readonly #settings: LbSettings;
+  readonly #hosts: ClusterHosts;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  #version = -1;
+  #sets: readonly PrioritySet[] = [];
+  #loads: PriorityLoads = { healthy: [], degraded: [], panic: [] };
+  /** Made on first use, thrown away when hosts or health change. */
+  #pickers = new Map<string, Picker>();
+  /** Until then some host is in slow start, and equal weights are not equal. */
+  #slowUntilMs = 0;
+
+  constructor(settings: LbSettings, hosts: ClusterHosts, clock: Clock, random: Random) {
+    this.#settings = settings;
+    this.#hosts = hosts;
+    this.#clock = clock;
+    this.#random = random;
+  }
+
+  /** Undefined: no host may take it (flag UH). */
+  pick(context: PickContext): Host | undefined {
+    this.#refresh();
+    if (this.#settings.subsetFallback !== undefined) {
+      const inSubset = subsetOf(context.metadataMatch);
+      const chosen = inSubset === undefined ? undefined : this.#pickInSubset(inSubset);
+      if (chosen !== undefined || this.#settings.subsetFallback === 'none') return chosen;
+    }
+    let host: Host | undefined;
+    for (let attempt = 0; attempt < Math.max(1, context.attempts); attempt++) {
+      const hash = context.hash ?? this.#random.uint32();
+      host = this.#pickOnce(hash, attempt, context.usedPriorities);
+      if (host === undefined || context.avoid === undefined || !context.avoid(host)) return host;
+    }
+    return host;
+  }
+
+  /** At random: a policy's tables are not kept per subset. */
+  #pickInSubset(inSubset: (host: Host) => boolean): Host | undefined {
+    for (const set of this.#sets) {
+      const hosts = set.healthy.filter(inSubset);
+      if (hosts.length > 0) return hosts[this.#random.uint32() % hosts.length];
+    }
+    return undefined;
+  }
+
+  /** Loads and panic of the priorities as they are now, for the admin pages. */
+  get loads(): PriorityLoads {
+    this.#refresh();
+    return this.#loads;
+  }
+
+  #refresh(): void {
+    const slowEnded = this.#slowUntilMs !== 0 && this.#clock.now() >= this.#slowUntilMs;
+    if (this.#version === this.#hosts.version && !slowEnded) return;
+    this.#version = this.#hosts.version;
+    this.#sets = groupHosts(this.#hosts.all());
+    this.#loads = this.#spread(undefined);
+    this.#pickers = new Map();
+    this.#slowUntilMs = this.#lastSlowStart();
+  }
+
+  #spread(excluded: ReadonlySet<number> | undefined): PriorityLoads {
+    const { overprovisioning, weightedHealth } = this.#hosts;
+    return spreadLoad(this.#sets, { overprovisioning, weightedHealth, panicThreshold: this.#settings.panicThreshold, excluded });
+  }
+
+  #lastSlowStart(): number {
+    const slow = this.#settings.slowStart;
+    if (slow === undefined) return 0;
+    let last = 0;
+    const now = this.#clock.now();
+    for (const host of this.#hosts.all()) if (host.warmSinceMs + slow.windowMs > now) last = Math.max(last, host.warmSinceMs + slow.windowMs);
+    return last;
+  }
+
+  #pickOnce(hash: number, attempt: number, used: ReadonlySet<number> | undefined): Host | undefined {
+    const loads = used === undefined || used.size === 0 ? this.#loads : this.#loadsWithout(used);
+    // Hash policies must find the same priority again for the same request.
+    const point = (hash % 100) + 1;
+    const chosen = choosePriority(loads, point);
+    if (chosen === undefined) return undefined;
+    const set = this.#sets[chosen.priority] as PrioritySet;
+    let source: Source = chosen.source;
+    if (loads.panic[chosen.priority] === true) {
+      if (this.#settings.failOnPanic) return undefined;
+      source = 'all';
+    }
+    if (this.#settings.localityWeighted && source !== 'all' && !this.#isHashing()) return this.#pickInLocality(set, chosen.priority, source, hash, attempt);
+    return this.#picker(`${chosen.priority}/${source}`, set[source], set, source).pick(hash, attempt);
+  }
+
+  /** All priorities again when none but the used ones can take anything. */
+  #loadsWithout(used: ReadonlySet<number>): PriorityLoads {
+    const loads = this.#spread(used);
+    return loads.panic.some(Boolean) || loads.healthy.every((load) => load === 0) ? this.#loads : loads;
+  }
+
+  #isHashing(): boolean {
+    return this.#settings.policy.kind === 'ring-hash' || this.#settings.policy.kind === 'maglev';
+  }
+
+  #pickInLocality(set: PrioritySet, priority: number, source: 'healthy' | 'degraded', hash: number, attempt: number): Host | undefined {
+    const key = `${priority}/${source}/localities`;
+    let chooser = this.#pickers.get(key);
+    if (chooser === undefined) {
+      const usable = set.localities.filter((locality) => this.#localityShare(locality, source) > 0);
+      if (usable.length === 0) return this.#picker(`${priority}/${source}`, set[source], set, source).pick(hash, attempt);
+      const scheduler = new EdfScheduler(usable, (locality) => this.#localityShare(locality, source), () => this.#random.float());
+      const inner = new Map(usable.map((locality, i) => [locality, `${key}/${i}`]));
+      chooser = {
+        pick: (h, n) => {
+          const locality = scheduler.next() as LocalitySet;
+          return this.#picker(inner.get(locality) as string, locality[source], set, source).pick(h, n);
+        },
+      };
+      this.#pickers.set(key, chooser);
+    }
+    return chooser.pick(hash, attempt);
+  }
+
+  /** A locality's weight, less what its sick hosts can no longer take. */
+  #localityShare(locality: LocalitySet, source: Source): number {
+    if (locality.all.length === 0) return 0;
+    return locality.weight * Math.min(1, (this.#hosts.overprovisioning * locality[source].length) / locality.all.length);
+  }
+
+  #picker(key: string, hosts: readonly Host[], set: PrioritySet, source: Source): Picker {
+    const known = this.#pickers.get(key);
+    if (known !== undefined) return known;
+    const made = this.#make(hosts, set, source);
+    this.#pickers.set(key, made);
+    return made;
+  }
+
+  #make(hosts: readonly Host[], set: PrioritySet, source: Source): Picker {
+    const { policy, slowStart, hashBalanceFactor } = this.#settings;
+    if (hosts.length === 0) return { pick: () => undefined };
+    const weightOf = slowStart === undefined || this.#slowUntilMs === 0
+      ? this.#isHashing() && this.#settings.localityWeighted ? this.#mixedWeights(set, source) : (host: Host): number => host.spec.weight
+      : (host: Host): number => host.spec.weight * slowStartFactor(host, this.#clock.now(), slowStart);
+    const first = hosts[0] as Host;
+    const context: PickerContext = {
+      random: this.#random, clock: this.#clock, weightOf,
+      equalWeights: this.#slowUntilMs === 0 && hosts.every((host) => host.spec.weight === first.spec.weight),
+    };
+    switch (policy.kind) {
+      case 'round-robin':
+      case 'original-dst':
+        return roundRobin(hosts, context);
+      case 'least-request':
+        return leastRequest(hosts, context, policy);
+      case 'random':
+        return randomPick(hosts, context);
+      case 'peak-ewma':
+        return peakEwma(hosts, context);
+      case 'ring-hash':
+        return bound(hosts, ringHash(hosts, context, policy), hashBalanceFactor);
+      case 'maglev':
+        return bound(hosts, maglev(hosts, context, policy), hashBalanceFactor);
+    }
+  }
+
+  /** One table holds all localities: a host weighs its part of its locality's share. */
+  #mixedWeights(set: PrioritySet, source: Source): (host: Host) => number {
+    const weights = new Map<Host, number>();
+    for (const locality of set.localities) {
+      const share = source === 'all' ? locality.weight : this.#localityShare(locality, source);
+      const total = locality[source].reduce((sum, host) => sum + host.spec.weight, 0);
+      for (const host of locality[source]) weights.set(host, (share * host.spec.weight) / total);
+    }
+    return (host) => weights.get(host) || 1e-9;
+  }
+}
+
+function bound(hosts: readonly Host[], picker: Picker, factor: number): Picker {
+  return factor === 0 ? picker : boundedLoad(hosts, picker, factor);
+}
+
+function choosePriority(loads: PriorityLoads, point: number): { readonly priority: number; readonly source: 'healthy' | 'degraded' } | undefined {
+  let reached = 0;
+  for (let i = 0; i < loads.healthy.length; i++) {
+    reached += loads.healthy[i] as number;
+    if (point <= reached) return { priority: i, source: 'healthy' };
+  }
+  for (let i = 0; i < loads.degraded.length; i++) {
+    reached += loads.degraded[i] as number;
+    if (point <= reached) return { priority: i, source: 'degraded' };
+  }
+  return undefined;
+}
