@@ -41,7 +41,7 @@ export const ERRORS = {
   'TS-CFG-0109': error('One of {fields} must be set.', 'Set exactly one of them.'),
   'TS-CFG-0110': error('`{field}` holds an empty item.', 'Remove the item, or write `{}` where nothing is to be said.'),
   'TS-CFG-0111': error('`{field}` is not base64.', 'Encode the value, or use stringData in a Secret.'),
-  'TS-CFG-0112': warning('`{field}` is deprecated.', 'Use what is named instead; Topsail still reads it.'),
+  'TS-CFG-0112': warning('`{field}` is deprecated: {instead}.', 'Write the modern field; the old one is still read.'),
   'TS-CFG-0113': warning('`{field}` is read as `{name}`.', 'Write the name in camel case.'),
   'TS-CFG-0114': warning('Field `{field}` is not known here and has no effect.', 'Correct the name or remove the field.'),
   'TS-CFG-0115': error('`{field}` does not fit the pattern {pattern}.', 'Write a value that fits.'),

@@ -1,3 +1,8 @@
 // Configuration: from text to validated, frozen objects.
 
 export * from './model/index.ts';
+export * from './errors.ts';
+export * from './parse/index.ts';
+export * from './source/index.ts';
+export * from './store/index.ts';
+export * from './validate/index.ts';

@@ -2,12 +2,12 @@
 
 import { CORE_SCHEMA, load, mergeTag, YAMLException } from 'js-yaml';
 import type { Complaint } from '../model/complaint.ts';
-import type { KindName } from '../model/kinds.ts';
+import { isKind, KINDS, type KindName } from '../model/kinds.ts';
 import { type ConfigObject, objectKey } from '../model/object.ts';
 import { MAX_DEPTH, MAX_DOCUMENT_BYTES, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_PROBLEMS } from '../limits.ts';
 import { type Problem, Problems, toComplaint } from '../problem.ts';
 import { locate } from './locate.ts';
-import { meshOf } from './mesh-config-map.ts';
+import { MESH_CONFIG_MAP, meshOf } from './mesh-config-map.ts';
 import { isMapping } from './read-by-schema.ts';
 import { itemsOf, readManifest, type ReadManifest } from './read-manifest.ts';
 import { splitDocuments, type TextDocument } from './split-documents.ts';
@@ -21,6 +21,8 @@ export interface ParseOptions {
 export interface ParsedDocument {
   /** Of the file, from 0; items of a List share it. */
   readonly document: number;
+  /** One of several objects of its document: it cannot be replaced by itself. */
+  readonly inList?: true;
   readonly line: number;
   /** The document's text, comments included. */
   readonly text: string;
@@ -56,7 +58,7 @@ function parseDocument(file: string, document: TextDocument, options: ParseOptio
   const frame = { file, document, options };
   if (size > MAX_DOCUMENT_BYTES) return [refuse(frame, { code: 'TS-CFG-0002', path: [], args: { size, limit: MAX_DOCUMENT_BYTES } }, 1, 1)];
   const loaded = loadYaml(document.text);
-  if (!loaded.ok) return [refuse(frame, loaded.problem, loaded.line, loaded.column)];
+  if (!loaded.ok) return [{ ...refuse(frame, loaded.problem, loaded.line, loaded.column), ...sniff(document.text, options.defaultNamespace ?? 'default') }];
   const items = itemsOf(loaded.value);
   if (items === undefined) return parseValue(frame, loaded.value, []);
   return items.flatMap((item, i) => parseValue(frame, item, ['items', i]));
@@ -72,6 +74,17 @@ function refuse(frame: Frame, problem: Problem, line: number, column: number): P
   const { document, file } = frame;
   const complaint = toComplaint(problem, { file, line: document.line + line - 1, column, object: '' });
   return { document: document.index, line: document.line, text: document.text, complaints: [complaint] };
+}
+
+/** The identity that a broken text most likely has, by its lines: so that what it governed is not lost with it. */
+function sniff(text: string, defaultNamespace: string): Pick<ParsedDocument, 'kind' | 'namespace' | 'name' | 'key'> {
+  const kind = /^kind:\s*["']?(\w+)/m.exec(text)?.[1];
+  const metadata = /^metadata:(.*(?:\n(?:[ \t]+.*|[ \t]*))*)/m.exec(text)?.[1] ?? '';
+  const name = /(?:^|[\s{,])name:\s*["']?([a-z0-9][-a-z0-9.]*)/m.exec(metadata)?.[1];
+  const namespace = /(?:^|[\s{,])namespace:\s*["']?([a-z0-9][-a-z0-9]*)/m.exec(metadata)?.[1] ?? defaultNamespace;
+  if (kind === undefined || !isKind(kind) || name === undefined) return {};
+  const place = KINDS[kind].namespaced ? namespace : '';
+  return { kind, namespace: place, name, key: objectKey(kind, place, name) };
 }
 
 type Loaded =
@@ -104,19 +117,30 @@ function parseValue(frame: Frame, value: unknown, prefix: readonly (string | num
   const mesh = read.object === undefined ? [] : meshOf(read.object, problems);
   const { kind, namespace, name } = read;
   const identity = kind === undefined || namespace === undefined || name === undefined ? {} : { kind, namespace, name, key: objectKey(kind, namespace, name) };
-  const parsed = {
+  const parsed: ParsedDocument = {
     document: document.index,
     line: document.line,
     text: document.text,
+    ...(prefix.length === 0 ? {} : { inList: true as const }),
     ...identity,
     complaints: place(frame, problems, prefix, read),
     value,
     ...(read.object === undefined || problems.failed ? {} : { object: read.object }),
   };
-  return [
-    parsed,
-    ...mesh.map((object) => ({ ...parsed, complaints: [], kind: object.kind as KindName, namespace: object.metadata.namespace, name: object.metadata.name, key: object.key, object })),
-  ];
+  if (read.kind === 'ConfigMap') return [parsed, ...meshDocuments(parsed, mesh, problems.failed)];
+  return [parsed];
+}
+
+/** The mesh's configuration in a ConfigMap is an object of its own: it has a last good version of its own. */
+function meshDocuments(parsed: ParsedDocument, mesh: readonly ConfigObject[], failed: boolean): ParsedDocument[] {
+  if (parsed.name !== MESH_CONFIG_MAP || parsed.namespace === undefined) return [];
+  const { namespace, name } = parsed;
+  const { object: _, ...rest } = parsed;
+  const kinds: readonly KindName[] = failed ? ['MeshConfig', 'MeshNetworks'] : mesh.map((object) => object.kind as KindName);
+  return kinds.map((kind) => {
+    const object = mesh.find((candidate) => candidate.kind === kind);
+    return { ...rest, complaints: [], kind, key: objectKey(kind, namespace, name), ...(object === undefined ? {} : { object }) };
+  });
 }
 
 function place(frame: Frame, problems: Problems, prefix: readonly (string | number)[], read: ReadManifest): Complaint[] {

@@ -82,7 +82,7 @@ class Reader {
       const childForce = force?.properties.get(name);
       this.path.push(written);
       if (childShape.deprecated !== undefined) {
-        this.problems.say('TS-CFG-0112', this.path, { field: written }, { expected: childShape.deprecated, atKey: true });
+        this.problems.say('TS-CFG-0112', this.path, { field: written, instead: childShape.deprecated }, { atKey: true });
       }
       const said = this.#said;
       this.#said = this.#checkForce(written, childForce, said);

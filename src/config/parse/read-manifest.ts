@@ -1,7 +1,7 @@
 // One manifest, already plain data, becomes a ConfigObject or problems: identity, metadata, spec, Istio's rules.
 
 import { forceOf, KIND_FORCE } from '../model/force.ts';
-import { type KindInfo, type KindName, SCHEMAS } from '../model/kinds.ts';
+import { isKind, type KindInfo, KINDS, type KindName, SCHEMAS } from '../model/kinds.ts';
 import { MetadataSchema } from '../model/metadata.ts';
 import { type ConfigObject, objectKey, type ObjectMeta, type ObjectSource } from '../model/object.ts';
 import type { Spec } from '../model/schema.ts';
@@ -30,10 +30,10 @@ const metadataShape = shapeOf(MetadataSchema);
 
 export function readManifest(manifest: Readonly<Record<string, unknown>>, source: ObjectSource, problems: Problems, options: ManifestOptions): ReadManifest {
   const identity = identify(manifest, problems);
-  if (!identity.known) return {};
+  if (!identity.known) return looseIdentity(manifest, options.defaultNamespace);
   const { kind, info } = identity;
   const metadata = readMetadata(manifest['metadata'], info, problems, options);
-  if (metadata === undefined) return { kind };
+  if (metadata === undefined) return looseIdentity(manifest, options.defaultNamespace);
   const found = { kind, namespace: metadata.namespace, name: metadata.name };
   if (KIND_FORCE[kind] === 'refused') problems.say('TS-CFG-0203', ['kind'], { kind: info.manifest });
   const spec = readSpec(manifest, kind, info, problems);
@@ -48,6 +48,17 @@ export function readManifest(manifest: Readonly<Record<string, unknown>>, source
   });
   validateObject(object, problems, info.body === 'spec' ? ['spec'] : []);
   return problems.failed ? found : { ...found, object };
+}
+
+/** Who a bad manifest claims to be: so that its last good version, or a denial, can stand in for it. */
+function looseIdentity(manifest: Readonly<Record<string, unknown>>, defaultNamespace: string): ReadManifest {
+  const kind = manifest['kind'];
+  const metadata = manifest['metadata'];
+  if (typeof kind !== 'string' || !isKind(kind) || !isMapping(metadata)) return {};
+  const { name, namespace } = metadata as { name?: unknown; namespace?: unknown };
+  if (typeof name !== 'string' || !DNS_SUBDOMAIN.test(name)) return { kind };
+  const place = typeof namespace === 'string' && DNS_LABEL.test(namespace) ? namespace : defaultNamespace;
+  return { kind, name, namespace: KINDS[kind].namespaced ? place : '' };
 }
 
 function readMetadata(value: unknown, info: KindInfo, problems: Problems, options: ManifestOptions): ObjectMeta | undefined {

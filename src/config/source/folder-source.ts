@@ -1,0 +1,187 @@
+// A watched folder of YAML and JSON, laid out as its owner likes, as the source of configuration; `apply` and `delete` write into it.
+
+import type { Clock, Fs, Logger, Timer } from '#base';
+import { dump } from 'js-yaml';
+import { MAX_FILES } from '../limits.ts';
+import { manifestOf } from '../model/manifest.ts';
+import type { Complaint } from '../model/complaint.ts';
+import { type ParsedDocument, parseText } from '../parse/parse-text.ts';
+import { toComplaint } from '../problem.ts';
+import type { ConfigStore } from '../store/config-store.ts';
+import { removeDocument, replaceDocument, withNamespace } from './edit-text.ts';
+
+export interface FolderSourceOptions {
+  readonly fs: Fs;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly folder: string;
+  readonly store: ConfigStore;
+  readonly defaultNamespace?: string;
+  /** A change is read when nothing changed for this long. */
+  readonly quietMs?: number;
+  /** … or when this long has passed since the first change. */
+  readonly longestWaitMs?: number;
+}
+
+export type WriteOutcome = { readonly outcome: 'created' | 'configured' | 'unchanged'; readonly file: string } | { readonly outcome: 'refused'; readonly reason: string };
+
+interface KnownFile {
+  readonly size: number;
+  readonly modifiedMs: number;
+  /** Read so soon after its last change that the next one may have the same time. */
+  readonly doubtful: boolean;
+}
+
+/** File times are as coarse as this on some file systems. */
+const TIME_GRAIN_MS = 2000;
+
+export class FolderSource {
+  readonly #options: FolderSourceOptions;
+  readonly #known = new Map<string, KnownFile>();
+  #watch: { close(): void } | undefined;
+  #timer: Timer | undefined;
+  #firstChange: number | undefined;
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(options: FolderSourceOptions) {
+    this.#options = options;
+  }
+
+  /** Loads the folder, then follows it. */
+  async start(): Promise<void> {
+    const { fs, folder, store } = this.#options;
+    await fs.makeFolder(folder);
+    this.#watch = fs.watch(folder, () => this.#changed());
+    await this.refresh();
+    store.sweep();
+  }
+
+  stop(): void {
+    this.#watch?.close();
+    this.#watch = undefined;
+    this.#timer?.cancel();
+  }
+
+  /** Reads what changed now, and commits it. */
+  refresh(): Promise<void> {
+    this.#work = this.#work.then(() => this.#scan()).catch((reason: unknown) => this.#options.log.error('the configuration folder was not read', { reason: String(reason) }));
+    return this.#work;
+  }
+
+  #changed(): void {
+    const { clock, quietMs = 10, longestWaitMs = 100 } = this.#options;
+    this.#firstChange ??= clock.now();
+    this.#timer?.cancel();
+    const wait = Math.min(quietMs, Math.max(0, this.#firstChange + longestWaitMs - clock.now()));
+    this.#timer = clock.setTimer(wait, () => {
+      this.#firstChange = undefined;
+      void this.refresh();
+    });
+  }
+
+  async #scan(): Promise<void> {
+    const { fs, folder, store, log } = this.#options;
+    const paths = (await fs.walk(folder)).filter(isConfigFile);
+    if (paths.length > MAX_FILES) log.error('the configuration folder holds too many files; the rest is not read', { files: paths.length, limit: MAX_FILES });
+    const present = new Set(paths.slice(0, MAX_FILES));
+    const changed: { path: string; size: number; modifiedMs: number }[] = [];
+    for (const path of present) {
+      const stat = await fs.stat(`${folder}/${path}`);
+      if (stat === undefined || stat.isDirectory) {
+        present.delete(path);
+        continue;
+      }
+      const known = this.#known.get(path);
+      if (known === undefined || known.doubtful || known.size !== stat.size || known.modifiedMs !== stat.modifiedMs) changed.push({ path, size: stat.size, modifiedMs: stat.modifiedMs });
+    }
+    // Older files first: of two documents for one object the older stays in force.
+    changed.sort((a, b) => a.modifiedMs - b.modifiedMs || (a.path < b.path ? -1 : 1));
+    for (const file of changed) await this.#read(file.path, file.size, file.modifiedMs);
+    for (const path of this.#known.keys()) {
+      if (present.has(path)) continue;
+      this.#known.delete(path);
+      store.removeFile(path);
+    }
+    store.commit();
+  }
+
+  async #read(path: string, size: number, modifiedMs: number): Promise<void> {
+    const { fs, folder, store, clock, defaultNamespace } = this.#options;
+    const former = this.#known.get(path);
+    try {
+      const text = await fs.readText(`${folder}/${path}`);
+      if (text === undefined) return;
+      this.#known.set(path, { size, modifiedMs, doubtful: clock.wallTime() - modifiedMs < TIME_GRAIN_MS });
+      store.setFile(path, parseText(path, text, { createdMs: Math.floor(modifiedMs), ...(defaultNamespace === undefined ? {} : { defaultNamespace }) }));
+    } catch (reason) {
+      if (former === undefined) this.#known.set(path, { size, modifiedMs, doubtful: true });
+      store.setFile(path, [{ document: 0, line: 1, text: '', complaints: [unreadable(path, reason)] }]);
+    }
+  }
+
+  /** Stores a document: in the place where its object already is, else in NAMESPACE/KIND.NAME.yaml. */
+  async write(document: ParsedDocument): Promise<WriteOutcome> {
+    const { object, key } = document;
+    if (object === undefined || key === undefined) return { outcome: 'refused', reason: 'the document is not valid' };
+    const text = this.#textOf(document);
+    const [present] = this.#options.store.documentsOf(key);
+    if (present === undefined) {
+      const file = `${object.metadata.namespace === '' ? 'cluster' : object.metadata.namespace}/${object.kind}.${object.metadata.name}.yaml`;
+      return this.#save(file, text, 'created');
+    }
+    const fileText = (await this.#options.fs.readText(`${this.#options.folder}/${present.file}`)) ?? '';
+    if (present.document === undefined) return { outcome: 'refused', reason: `${present.file}, which holds the object, is not readable as YAML; correct it first` };
+    if (present.document.inList === true) return { outcome: 'refused', reason: `the object is an item of a List in ${present.file}; edit it there` };
+    const next = replaceDocument(fileText, present.document.document, text);
+    return next === fileText ? { outcome: 'unchanged', file: present.file } : this.#save(present.file, next, 'configured');
+  }
+
+  /** Removes an object's document; the file with the last one. */
+  async remove(key: string): Promise<{ readonly outcome: 'deleted' | 'notFound' } | { readonly outcome: 'refused'; readonly reason: string }> {
+    const { fs, folder, store } = this.#options;
+    const claims = store.documentsOf(key);
+    if (claims.length === 0) return { outcome: 'notFound' };
+    for (const { file, document } of [...claims]) {
+      if (document === undefined) return { outcome: 'refused', reason: `${file}, which holds the object, is not readable as YAML; correct it first` };
+      if (document.inList === true) return { outcome: 'refused', reason: `the object is an item of a List in ${file}; edit it there` };
+      const rest = removeDocument((await fs.readText(`${folder}/${file}`)) ?? '', document.document);
+      if (rest === undefined) await fs.remove(`${folder}/${file}`);
+      else await fs.writeText(`${folder}/${file}`, rest);
+    }
+    await this.refresh();
+    return { outcome: 'deleted' };
+  }
+
+  #textOf(document: ParsedDocument): string {
+    const { object } = document;
+    if (object === undefined) return document.text;
+    if (document.inList === true) return dump(withoutDefaults(manifestOf(object)));
+    const { namespace } = object.metadata;
+    const named = namespace === '' || namespace === (this.#options.defaultNamespace ?? 'default') ? document.text : withNamespace(document.text, namespace);
+    return `${named.replace(/^[ \t]*\n/, '').trimEnd()}\n`;
+  }
+
+  async #save(file: string, text: string, outcome: 'created' | 'configured'): Promise<WriteOutcome> {
+    const { fs, folder } = this.#options;
+    const path = `${folder}/${file}`;
+    await fs.makeFolder(path.slice(0, path.lastIndexOf('/')));
+    await fs.writeText(path, text);
+    await this.refresh();
+    return { outcome, file };
+  }
+}
+
+function isConfigFile(path: string): boolean {
+  const hidden = path.split('/').some((part) => part.startsWith('.') || part.startsWith('#'));
+  return !hidden && /\.(ya?ml|json)$/.test(path);
+}
+
+function unreadable(file: string, reason: unknown): Complaint {
+  return toComplaint({ code: 'TS-CFG-0013', path: [], args: { reason: reason instanceof Error ? reason.message : String(reason) } }, { file, line: 1, column: 1, object: '' });
+}
+
+/** What the control plane adds to metadata is not written into a file. */
+function withoutDefaults(manifest: Record<string, unknown>): Record<string, unknown> {
+  const { creationTimestamp: _c, generation: _g, resourceVersion: _r, ...metadata } = manifest['metadata'] as Record<string, unknown>;
+  return { ...manifest, metadata };
+}

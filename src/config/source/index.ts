@@ -1,0 +1,4 @@
+// Where configuration comes from.
+
+export * from './edit-text.ts';
+export * from './folder-source.ts';
