@@ -2,7 +2,7 @@
 
 import type { Clock } from '#base';
 import type { ConfigDiff, ConfigView } from '#config';
-import { type EndpointChange, Registry, type ServiceEndpoints } from '#registry';
+import { type EndpointChange, Registry, type Service, type ServiceEndpoints } from '#registry';
 import { buildSnapshot, withEndpoints } from './build-snapshot.ts';
 import { Debounce, type DebounceLimits, STANDALONE_DEBOUNCE } from './debounce.ts';
 import { changedKeys, isEndpointOnly, type SnapshotDiff } from './diff.ts';
@@ -100,7 +100,7 @@ export class Pusher {
   #publishEndpoints(change: EndpointChange, keys: ReadonlySet<string>, config: ConfigView | undefined): void {
     const former = this.#snapshot as Snapshot;
     if (change.changed.size === 0 && config === undefined) return;
-    const identities = [...change.changed].some((key) => identitiesOf(former.endpoints.get(key)) !== identitiesOf(change.view.endpoints.get(key)));
+    const identities = [...change.changed].some((key) => carriesEndpoints(change.view.services.all.get(key)) || identitiesOf(former.endpoints.get(key)) !== identitiesOf(change.view.endpoints.get(key)));
     const next = withEndpoints(former, change.view);
     const snapshot = Object.freeze<Snapshot>({ ...next, config: config ?? former.config, configNumber: identities ? next.number : former.configNumber });
     if (change.changed.size === 0) this.#snapshot = Object.freeze({ ...snapshot, number: former.number });
@@ -111,6 +111,11 @@ export class Pusher {
     this.#snapshot = snapshot;
     for (const subscriber of [...this.#subscribers]) subscriber(snapshot, diff);
   }
+}
+
+/** Clusters that resolve names carry their endpoints themselves. */
+function carriesEndpoints(service: Service | undefined): boolean {
+  return service?.resolution === 'dns' || service?.resolution === 'dns-round-robin';
 }
 
 function identitiesOf(endpoints: ServiceEndpoints | undefined): string {

@@ -13,8 +13,8 @@ export interface PeerAuthenticationIndex {
   /** Of a namespace, for clients that must judge a service before they know its endpoints. */
   modeOfNamespace(namespace: string): MtlsMode;
   originsOf(workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> }): readonly ObjectRef[];
-  /** Everything that decides about a namespace, as text: equal texts mean equal answers. */
-  fingerprint(namespace: string): string;
+  /** The objects that decide about a namespace: equal lists mean equal answers. */
+  inputsOf(namespace: string): readonly object[];
 }
 
 export function buildPeerAuthentications(view: ConfigView, rootNamespace: string): PeerAuthenticationIndex {
@@ -51,10 +51,8 @@ export function buildPeerAuthentications(view: ConfigView, rootNamespace: string
     },
     originsOf: ({ namespace, labels }) =>
       [mesh, byNamespace.get(namespace)?.whole, ...selectingOf(namespace, labels)].filter((p) => p !== undefined).map((p) => refOf(p)),
-    fingerprint: (namespace) =>
-      [mesh, byNamespace.get(namespace)?.whole, ...(byNamespace.get(namespace)?.selecting ?? [])]
-        .map((p) => (p === undefined ? '' : `${p.key}@${p.metadata.generation}.${p.metadata.resourceVersion}`))
-        .join(' '),
+    inputsOf: (namespace) =>
+      [mesh, byNamespace.get(namespace)?.whole, ...(byNamespace.get(namespace)?.selecting ?? [])].filter((p) => p !== undefined),
   };
 }
 

@@ -1,0 +1,85 @@
+// Single conditions of an AuthorizationPolicy as RBAC permissions and principals; names never become patterns (inventory §7).
+
+import type { HeaderMatcherSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import type { PermissionSchema, PrincipalSchema } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
+import type { StringMatcherSchema } from '#proto/envoy/type/matcher/v3/string_pb.ts';
+import { UriTemplateMatchConfigSchema } from '#proto/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts';
+import { any, type Init } from '../encode.ts';
+
+export type Permission = Init<typeof PermissionSchema>;
+export type Principal = Init<typeof PrincipalSchema>;
+type Text = Init<typeof StringMatcherSchema>;
+
+export const ANY_PERMISSION: Permission = { rule: { case: 'any', value: true } };
+export const ANY_PRINCIPAL: Principal = { identifier: { case: 'any', value: true } };
+export const NO_PRINCIPAL: Principal = { identifier: { case: 'notId', value: ANY_PRINCIPAL } };
+export const NO_PERMISSION: Permission = { rule: { case: 'notRule', value: ANY_PERMISSION } };
+
+/** `*` alone is told apart by the callers: it asks for presence. */
+function text(value: string, options: { readonly before?: string; readonly ignoreCase?: boolean } = {}): Text {
+  const before = options.before ?? '';
+  const extra = options.ignoreCase === true ? { ignoreCase: true } : {};
+  if (value.startsWith('*')) return { matchPattern: { case: 'suffix', value: value.slice(1) }, ...extra };
+  if (value.endsWith('*')) return { matchPattern: { case: 'prefix', value: before + value.slice(0, -1) }, ...extra };
+  return { matchPattern: { case: 'exact', value: before + value }, ...extra };
+}
+
+function header(name: string, value: string, ignoreCase = false): Init<typeof HeaderMatcherSchema> {
+  if (value === '*') return { name, headerMatchSpecifier: { case: 'presentMatch', value: true } };
+  return { name, headerMatchSpecifier: { case: 'stringMatch', value: text(value, { ignoreCase }) } };
+}
+
+function cidr(block: string): { addressPrefix: string; prefixLen: number } {
+  const [addressPrefix = '', length] = block.split('/');
+  return { addressPrefix, prefixLen: length === undefined ? (addressPrefix.includes(':') ? 128 : 32) : Number(length) };
+}
+
+export const permission = {
+  host: (value: string): Permission => ({ rule: { case: 'header', value: header(':authority', value, true) } }),
+  method: (value: string): Permission => (value === '*' ? ANY_PERMISSION : { rule: { case: 'header', value: header(':method', value) } }),
+  path: (value: string): Permission => {
+    if (value === '*') return ANY_PERMISSION;
+    if (value.includes('{*}') || value.includes('{**}')) {
+      const pathTemplate = value.replaceAll('{**}', '**').replaceAll('{*}', '*');
+      return { rule: { case: 'uriTemplate', value: { name: 'uri-template', typedConfig: any(UriTemplateMatchConfigSchema, { pathTemplate }) } } };
+    }
+    return { rule: { case: 'urlPath', value: { rule: { case: 'path', value: text(value) } } } };
+  },
+  port: (port: number): Permission => ({ rule: { case: 'destinationPort', value: port } }),
+  address: (block: string): Permission => ({ rule: { case: 'destinationIp', value: cidr(block) } }),
+  sni: (value: string): Permission => (value === '*' ? ANY_PERMISSION : { rule: { case: 'requestedServerName', value: text(value) } }),
+};
+
+function authenticated(matcher: Text): Principal {
+  return { identifier: { case: 'authenticated', value: { principalName: matcher } } };
+}
+
+const SPIFFE = 'spiffe://';
+
+export const principal = {
+  header: (name: string, value: string): Principal => ({ identifier: { case: 'header', value: header(name, value) } }),
+  sourceIp: (block: string): Principal => ({ identifier: { case: 'directRemoteIp', value: cidr(block) } }),
+  remoteIp: (block: string): Principal => ({ identifier: { case: 'remoteIp', value: cidr(block) } }),
+  /** An identity without its scheme, with a star at either end. */
+  identity: (value: string): Principal => authenticated(value === '*' ? { matchPattern: { case: 'prefix', value: SPIFFE } } : text(value, { before: SPIFFE })),
+  trustDomain: (value: string): Principal => authenticated({ matchPattern: { case: 'prefix', value: value === '*' ? SPIFFE : `${SPIFFE}${value}/` } }),
+  serviceAccount: (namespace: string, account: string): Principal => authenticated({ matchPattern: { case: 'suffix', value: `/ns/${namespace}/sa/${account}` } }),
+  namespace: (value: string, trustDomains: readonly string[]): Principal => namespace(value, trustDomains),
+};
+
+/** `spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT` has its namespace between `/ns/` and `/sa/`, and neither part can hold a slash. */
+function namespace(value: string, trustDomains: readonly string[]): Principal {
+  if (value === '*') return principal.identity('*');
+  if (value.startsWith('*')) {
+    const tail = value.slice(1);
+    const ends = authenticated({ matchPattern: { case: 'contains', value: `${tail}/sa/` } });
+    // Of namespace `sa`, `/ns/sa/` would count as an end: it is told apart.
+    const named = authenticated({ matchPattern: { case: 'contains', value: '/ns/sa/sa/' } });
+    return 'sa'.endsWith(tail) ? ends : { identifier: { case: 'andIds', value: { ids: [ends, { identifier: { case: 'notId', value: named } }] } } };
+  }
+  if (value.endsWith('*')) {
+    const starts = trustDomains.map((domain) => authenticated({ matchPattern: { case: 'prefix', value: `${SPIFFE}${domain}/ns/${value.slice(0, -1)}` } }));
+    return { identifier: { case: 'orIds', value: { ids: starts } } };
+  }
+  return authenticated({ matchPattern: { case: 'contains', value: `/ns/${value}/sa/` } });
+}

@@ -1,0 +1,63 @@
+// Remembers what a generator made of its inputs, so that proxies whose inputs are equal share one encoded resource (design 9).
+
+import type { XdsResource } from '#base';
+import { TRANSLATION_LIMITS } from './limits.ts';
+
+/** Objects are compared by identity: whatever goes in must be frozen and keep its identity while it is the same. */
+export type KeyPart = string | number | boolean | undefined | object | readonly KeyPart[];
+
+export class TranslationCache {
+  readonly #ids = new WeakMap<object, number>();
+  readonly #resources = new Map<string, XdsResource>();
+  readonly #values = new Map<string, unknown>();
+  #nextId = 1;
+  hits = 0;
+  misses = 0;
+
+  /** Runs `make` once for equal keys. The key must hold everything that `make` reads. */
+  resource(key: readonly KeyPart[], make: () => XdsResource): XdsResource {
+    return this.#remember(this.#resources, TRANSLATION_LIMITS.cachedResources, this.keyOf(key), make);
+  }
+
+  value<T>(key: readonly KeyPart[], make: () => T): T {
+    return this.#remember(this.#values as Map<string, T>, TRANSLATION_LIMITS.cachedValues, this.keyOf(key), make);
+  }
+
+  keyOf(parts: readonly KeyPart[]): string {
+    let text = '';
+    for (const part of parts) text += `${this.#partOf(part)}\u0001`;
+    return text;
+  }
+
+  #partOf(part: KeyPart): string {
+    if (typeof part === 'object') {
+      if (Array.isArray(part)) return `[${this.keyOf(part as readonly KeyPart[])}]`;
+      let id = this.#ids.get(part);
+      if (id === undefined) {
+        id = this.#nextId++;
+        this.#ids.set(part, id);
+      }
+      return `#${id}`;
+    }
+    return typeof part === 'string' ? part : `=${String(part)}`;
+  }
+
+  /** Least recently used goes first. */
+  #remember<T>(entries: Map<string, T>, limit: number, key: string, make: () => T): T {
+    const known = entries.get(key);
+    if (known !== undefined) {
+      this.hits++;
+      entries.delete(key);
+      entries.set(key, known);
+      return known;
+    }
+    this.misses++;
+    const made = make();
+    entries.set(key, made);
+    if (entries.size > limit) for (const oldest of entries.keys()) {
+      entries.delete(oldest);
+      break;
+    }
+    return made;
+  }
+}

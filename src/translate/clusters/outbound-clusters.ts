@@ -1,0 +1,137 @@
+// All outbound clusters and load assignments of a scope: one per service port, and one per subset, defined or retained.
+
+import type { ObjectRef, XdsResource } from '#base';
+import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
+import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
+import { type RetainedSubset, type Snapshot, subsetKey } from '#push';
+import { type MergedRule, type MtlsMode, type Service, type ServiceEndpoints, type ServicePort, serviceKey, type Subset, type TrafficPolicy } from '#registry';
+import type { TranslationCache } from '../cache.ts';
+import { resource } from '../encode.ts';
+import { loadAssignment } from '../endpoints/load-assignment.ts';
+import { endpointIdentities, endpointsOfPort, namespacePrefixes } from '../identities.ts';
+import type { ProxyView } from '../proxy-view.ts';
+import type { Scope } from '../scope.ts';
+import { clusterOrigins, type OutboundClusterInput, outboundClusterName, outboundClusterOf } from './outbound-cluster.ts';
+import { effectivePolicy } from './traffic-policy.ts';
+
+/** A cluster before it is generated: which part of which service. */
+export interface ClusterPart {
+  readonly service: Service;
+  readonly port: ServicePort;
+  readonly subset: Subset | undefined;
+  readonly hostPolicy: TrafficPolicy | undefined;
+  readonly ruleOrigins: readonly ObjectRef[];
+}
+
+const NO_ORIGINS: readonly ObjectRef[] = [];
+
+export function clusterParts(scope: Scope): readonly ClusterPart[] {
+  const retained = retainedByHost(scope.snapshot);
+  const parts: ClusterPart[] = [];
+  for (const service of scope.services) {
+    const rule = scope.rule(service);
+    for (const port of service.ports) {
+      if (port.protocol === 'UDP' || !scope.allowsPort(service.hostname, port.number)) continue;
+      const common = { service, port, hostPolicy: rule?.trafficPolicy, ruleOrigins: rule?.origins ?? NO_ORIGINS };
+      parts.push({ ...common, subset: undefined });
+      for (const subset of rule?.subsets ?? []) parts.push({ ...common, subset });
+      for (const kept of retained.get(service.hostname) ?? []) parts.push(...retainedPart(kept, rule, service, port));
+    }
+  }
+  return parts;
+}
+
+function retainedPart(kept: RetainedSubset, rule: MergedRule | undefined, service: Service, port: ServicePort): readonly ClusterPart[] {
+  if (rule?.subsets.some((subset) => subset.name === kept.subset.name)) return [];
+  return [{ service, port, subset: kept.subset, hostPolicy: rule?.trafficPolicy ?? kept.trafficPolicy, ruleOrigins: rule?.origins ?? kept.origins }];
+}
+
+function retainedByHost(snapshot: Snapshot): ReadonlyMap<string, readonly RetainedSubset[]> {
+  const found = new Map<string, RetainedSubset[]>();
+  for (const kept of snapshot.retained.subsets.values()) found.set(kept.host, [...(found.get(kept.host) ?? []), kept]);
+  return found;
+}
+
+/** The subset's definition as clients of this scope get it. */
+export function findSubset(scope: Scope, service: Service, name: string): Subset | undefined {
+  return scope.rule(service)?.subsets.find((subset) => subset.name === name) ?? scope.snapshot.retained.subsets.get(subsetKey(service.hostname, name))?.subset;
+}
+
+export function outboundClusters(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): ReadonlyMap<string, XdsResource> {
+  const found = new Map<string, XdsResource>();
+  for (const part of clusterParts(scope)) {
+    const input = clusterInput(part, proxy, snapshot, cache);
+    const name = outboundClusterName(input);
+    const { service, port, subset, hostPolicy, ruleOrigins, mesh, mode, identities, identityPrefixes, gateway, captured, inline } = input;
+    const key = ['cds', service, port, subset, hostPolicy, ruleOrigins, mesh, mode, identities.join(' '), identityPrefixes.join(' '), gateway, captured, inline];
+    found.set(
+      name,
+      cache.resource(key, () => resource(ClusterSchema, name, outboundClusterOf(input), clusterOrigins(input))),
+    );
+  }
+  return found;
+}
+
+function clusterInput(part: ClusterPart, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): OutboundClusterInput {
+  const { service, port } = part;
+  const endpoints = snapshot.endpoints.get(serviceKey(service));
+  const dns = service.resolution === 'dns' || service.resolution === 'dns-round-robin';
+  const verified = !service.meshExternal && !dns;
+  return {
+    ...part,
+    mesh: snapshot.mesh,
+    mode: serviceMode(snapshot, service, port, endpoints),
+    identities: verified ? identitiesOf(snapshot, service, port, endpoints, cache) : service.subjectAltNames,
+    identityPrefixes: verified ? namespacePrefixes(snapshot.mesh, service.namespace) : [],
+    gateway: proxy.kind === 'router',
+    captured: proxy.captured,
+    inline: dns ? endpointsOfPort(endpoints, port.number) : [],
+  };
+}
+
+function identitiesOf(snapshot: Snapshot, service: Service, port: ServicePort, endpoints: ServiceEndpoints | undefined, cache: TranslationCache): readonly string[] {
+  const list = endpoints?.byPort.get(port.number);
+  if (list === undefined) return service.subjectAltNames;
+  return cache.value(['identities', list, snapshot.mesh, service], () => endpointIdentities(snapshot.mesh, service, list));
+}
+
+/** STRICT only when every endpoint is: then the client may rule out plaintext as a whole. DISABLE likewise. */
+function serviceMode(snapshot: Snapshot, service: Service, port: ServicePort, endpoints: ServiceEndpoints | undefined): MtlsMode {
+  const whole = snapshot.peerAuthentications.modeOfNamespace(service.namespace);
+  const list = endpointsOfPort(endpoints, port.number);
+  if (list.length === 0) return whole;
+  const first = list[0] as (typeof list)[number];
+  const mode = snapshot.peerAuthentications.modeOf(first, first.declaredPort);
+  return list.every((e) => snapshot.peerAuthentications.modeOf(e, e.declaredPort) === mode) ? mode : 'PERMISSIVE';
+}
+
+/** Load assignments of the clusters that ask for them. */
+export function loadAssignments(scope: Scope, proxy: ProxyView, snapshot: Snapshot, clusters: ReadonlyMap<string, XdsResource>, cache: TranslationCache): ReadonlyMap<string, XdsResource> {
+  const found = new Map<string, XdsResource>();
+  for (const part of clusterParts(scope)) {
+    const { service, port, subset } = part;
+    const name = outboundClusterName({ service, port, subset } as OutboundClusterInput);
+    if (service.resolution === 'dns' || service.resolution === 'dns-round-robin' || !clusters.has(name)) continue;
+    if (service.resolution === 'none' && !(service.headless && (proxy.kind === 'router' || !proxy.captured))) continue;
+    const policy = effectivePolicy(part.hostPolicy, subset?.trafficPolicy, port.number);
+    const spread = policy.loadBalancer?.localityLbSetting?.enabled ?? snapshot.mesh.spec.localityLbSetting?.enabled ?? true;
+    const near = spread && policy.outlierDetection !== undefined && proxy.locality.region !== '' ? proxy.locality : undefined;
+    const endpoints = endpointsOfPort(snapshot.endpoints.get(serviceKey(service)), port.number);
+    const key = [
+      'eds', name, endpoints.length === 0 ? 'none' : endpoints, subset?.labels, snapshot.peerAuthentications.inputsOf(service.namespace), service.meshExternal,
+      near === undefined ? '' : `${near.region}/${near.zone}/${near.subZone}`,
+    ];
+    found.set(
+      name,
+      cache.resource(key, () =>
+        resource(
+          ClusterLoadAssignmentSchema,
+          name,
+          loadAssignment({ cluster: name, endpoints, subsetLabels: subset?.labels, peerAuthentications: snapshot.peerAuthentications, meshExternal: service.meshExternal, near }),
+          [service.origin],
+        ),
+      ),
+    );
+  }
+  return found;
+}

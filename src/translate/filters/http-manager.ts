@@ -1,0 +1,80 @@
+// The HTTP connection manager with its filters in Istio's order (inventory §3.4).
+
+import type { FilterSchema as NetworkFilterSchema } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
+import type { RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.ts';
+import {
+  HttpConnectionManagerSchema,
+  HttpConnectionManager_ForwardClientCertDetails as Forward,
+  HttpConnectionManager_PathWithEscapedSlashesAction as Escaped,
+  type HttpFilterSchema,
+} from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { CorsSchema } from '#proto/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
+import { HTTPFaultSchema } from '#proto/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import { FilterConfigSchema as GrpcStatsSchema } from '#proto/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts';
+import { GrpcWebSchema } from '#proto/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts';
+import { RouterSchema } from '#proto/envoy/extensions/filters/http/router/v3/router_pb.ts';
+import { UuidRequestIdConfigSchema } from '#proto/envoy/extensions/request_id/uuid/v3/uuid_pb.ts';
+import type { MeshSettings } from '#registry';
+import { ADS, any, duration, type Init, typed } from '../encode.ts';
+import { accessLogs } from './access-log.ts';
+import { CORS_FILTER, FAULT_FILTER } from '../routes/route-filters.ts';
+
+type HttpFilter = Init<typeof HttpFilterSchema>;
+
+export interface HttpManagerInput {
+  readonly mesh: MeshSettings;
+  readonly statPrefix: string;
+  readonly direction: 'inbound' | 'outbound' | 'gateway';
+  readonly routes: { readonly name: string } | { readonly inline: Init<typeof RouteConfigurationSchema> };
+  /** Authorization, in order: AUDIT, DENY, ALLOW. */
+  readonly authorization: readonly HttpFilter[];
+  readonly grpcWeb?: boolean;
+  /** Right before the router. */
+  readonly last?: readonly HttpFilter[];
+  readonly trustedHops?: number;
+  /** CONNECT is taken as a request. */
+  readonly connect?: boolean;
+}
+
+export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterSchema> {
+  const { mesh, direction, routes } = input;
+  const gateway = direction === 'gateway';
+  return typed('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
+    statPrefix: input.statPrefix,
+    routeSpecifier: 'name' in routes ? { case: 'rds', value: { configSource: ADS, routeConfigName: routes.name } } : { case: 'routeConfig', value: routes.inline },
+    httpFilters: [...httpFilters(input)],
+    accessLog: accessLogs(mesh),
+    useRemoteAddress: gateway,
+    ...(gateway && (input.trustedHops ?? 0) > 0 ? { xffNumTrustedHops: input.trustedHops ?? 0 } : {}),
+    ...(direction === 'outbound' ? {} : { forwardClientCertDetails: gateway ? Forward.SANITIZE_SET : Forward.APPEND_FORWARD, setCurrentClientCertDetails: { subject: true, dns: true, uri: true } }),
+    upgradeConfigs: [{ upgradeType: 'websocket' }, ...(input.connect === true ? [{ upgradeType: 'CONNECT' }] : [])],
+    streamIdleTimeout: duration(0),
+    serverName: 'istio-envoy',
+    proxy100Continue: true,
+    ...normalization(mesh),
+    requestIdExtension: { typedConfig: any(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: true }) },
+  });
+}
+
+function httpFilters(input: HttpManagerInput): readonly HttpFilter[] {
+  return [
+    ...input.authorization,
+    ...(input.grpcWeb === true ? [typed('envoy.filters.http.grpc_web', GrpcWebSchema, {})] : []),
+    typed('envoy.filters.http.grpc_stats', GrpcStatsSchema, { emitFilterState: true, perMethodStatSpecifier: { case: 'statsForAllMethods', value: { value: false } } }),
+    typed(FAULT_FILTER, HTTPFaultSchema, {}),
+    typed(CORS_FILTER, CorsSchema, {}),
+    ...(input.last ?? []),
+    typed('envoy.filters.http.router', RouterSchema, {}),
+  ];
+}
+
+/** BASE is Istio's default: policies and routes see one spelling of a path. */
+function normalization(mesh: MeshSettings) {
+  const mode = mesh.spec.pathNormalization?.normalization ?? 'DEFAULT';
+  if (mode === 'NONE') return {};
+  return {
+    normalizePath: true,
+    ...(mode === 'MERGE_SLASHES' || mode === 'DECODE_AND_MERGE_SLASHES' ? { mergeSlashes: true } : {}),
+    pathWithEscapedSlashesAction: mode === 'DECODE_AND_MERGE_SLASHES' ? Escaped.UNESCAPE_AND_FORWARD : Escaped.KEEP_UNCHANGED,
+  };
+}

@@ -1,0 +1,152 @@
+// A sidecar's inbound side: virtualInbound where connections are captured, one listener per declared port in mode NONE.
+
+import type { ObjectRef, XdsResource } from '#base';
+import { refOf } from '#config';
+import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
+import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
+import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
+import type { Snapshot } from '#push';
+import { authorizationPoliciesOf, isSniffed, type MtlsMode } from '#registry';
+import type { AuthorizationInput } from '../authz/authorization-filters.ts';
+import type { KeyPart, TranslationCache } from '../cache.ts';
+import { inboundClusterOf } from '../clusters/fixed-clusters.ts';
+import { address, duration, resource } from '../encode.ts';
+import { listenerAccessLogs } from '../filters/access-log.ts';
+import { tcpProxy } from '../filters/tcp-proxy.ts';
+import { BLACK_HOLE, INBOUND_PASSTHROUGH, inboundCluster } from '../names.ts';
+import type { ProxyView } from '../proxy-view.ts';
+import type { Scope } from '../scope.ts';
+import { inboundChains } from './inbound-chains.ts';
+import { type InboundPort, inboundPorts } from './inbound-ports.ts';
+import { type Chain, httpInspector, type Listener, listenerName, originalDestination, originalSource, tlsInspector } from './listener-parts.ts';
+
+export interface Inbound {
+  readonly listeners: ReadonlyMap<string, XdsResource>;
+  readonly clusters: ReadonlyMap<string, XdsResource>;
+}
+
+/** A port with the mode in force for it. */
+interface PortInForce extends InboundPort {
+  readonly mode: MtlsMode;
+}
+
+export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): Inbound {
+  const { mesh, peerAuthentications } = snapshot;
+  const ports: PortInForce[] = inboundPorts(snapshot, proxy, scope).map((port) => ({ ...port, mode: peerAuthentications.modeOf(proxy, port.declared) }));
+  const policies = authorizationPoliciesOf(snapshot.config, proxy, mesh.rootNamespace);
+  const bound = new Map(ports.map(({ declared, listen }) => [declared, listen]));
+  const authorization: AuthorizationInput = { policies, mesh, boundPort: (declared) => bound.get(declared) ?? declared };
+  const origins = [...policies.map((policy) => refOf(policy)), ...peerAuthentications.originsOf(proxy)];
+
+  const clusters = new Map<string, XdsResource>();
+  for (const port of ports) if (!port.refused) clusters.set(inboundCluster(port.declared), cluster(port, snapshot, cache));
+
+  const listeners = new Map<string, XdsResource>();
+  const common: KeyPart[] = ['inbound', mesh, policies, ports.map(({ declared, listen }) => `${declared}:${listen}`).join(' ')];
+  if (proxy.captured) {
+    const rest = peerAuthentications.modeOf(proxy);
+    const key = [...common, 'virtual', rest, proxy.tproxy, ports.map(portKey)];
+    listeners.set('virtualInbound', cache.resource(key, () => resource(ListenerSchema, 'virtualInbound', virtualInbound(ports, rest, proxy.tproxy, authorization), [...origins, ...ports.flatMap((p) => p.origins)])));
+  } else {
+    for (const port of ports) {
+      const name = listenerName('127.0.0.1', port.listen);
+      listeners.set(name, cache.resource([...common, 'bound', portKey(port)], () => resource(ListenerSchema, name, boundListener(name, port, authorization), [...origins, ...port.origins])));
+    }
+  }
+  return { listeners, clusters };
+}
+
+function portKey(port: PortInForce): KeyPart {
+  return [port.declared, port.listen, port.protocol, port.service?.hostname, port.servicePort, port.mode, port.refused];
+}
+
+function cluster(port: InboundPort, snapshot: Snapshot, cache: TranslationCache): XdsResource {
+  const name = inboundCluster(port.declared);
+  const { service, target, pool, protocol } = port;
+  const key = ['inbound-cluster', port.declared, protocol, target?.host, target?.port, pool, snapshot.mesh, service];
+  return cache.resource(key, () =>
+    resource(
+      ClusterSchema,
+      name,
+      inboundClusterOf({
+        port: port.declared,
+        protocol,
+        target,
+        pool,
+        mesh: snapshot.mesh,
+        services: service === undefined ? [] : [{ host: service.hostname, name: service.name, namespace: service.namespace }],
+      }),
+      port.origins,
+    ),
+  );
+}
+
+function chainsOf(port: PortInForce, authorization: AuthorizationInput, where: { readonly destinationPort?: number }): readonly Chain[] {
+  const { mesh } = authorization;
+  if (port.refused) return [{ name: `refused_${port.declared}`, filterChainMatch: where, filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] }];
+  return inboundChains({
+    mesh,
+    mode: port.mode,
+    protocol: port.protocol === 'Unsupported' && !isSniffed({ number: port.declared, name: '', protocol: port.protocol, targetPort: port.declared }) ? 'TCP' : port.protocol,
+    chainName: listenerName('0.0.0.0', port.declared),
+    cluster: inboundCluster(port.declared),
+    port: port.declared,
+    servicePort: port.servicePort,
+    host: port.service?.hostname ?? '*',
+    where,
+    authorization,
+  });
+}
+
+function virtualInbound(ports: readonly PortInForce[], rest: MtlsMode, tproxy: boolean, authorization: AuthorizationInput): Listener {
+  const { mesh } = authorization;
+  const declared = ports.filter((port) => port.protocol !== 'Unsupported').map((port) => port.declared);
+  const catchAll = inboundChains({
+    mesh,
+    mode: rest,
+    protocol: 'Unsupported',
+    chainName: 'virtualInbound',
+    httpChainName: 'virtualInbound-catchall-http',
+    cluster: INBOUND_PASSTHROUGH,
+    port: 0,
+    servicePort: 0,
+    host: INBOUND_PASSTHROUGH,
+    where: {},
+    authorization,
+  });
+  return {
+    name: 'virtualInbound',
+    address: address('0.0.0.0', mesh.inboundPort),
+    trafficDirection: TrafficDirection.INBOUND,
+    useOriginalDst: true,
+    listenerFilters: [originalDestination(), ...(tproxy ? [originalSource()] : []), tlsInspector(), httpInspector(declared)],
+    ...detection(mesh.protocolDetectionTimeoutMs),
+    accessLog: listenerAccessLogs(mesh),
+    ...(tproxy ? { transparent: true } : {}),
+    filterChains: [
+      { name: 'virtualInbound-blackhole', filterChainMatch: { destinationPort: mesh.inboundPort }, filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] },
+      ...catchAll,
+      ...ports.flatMap((port) => chainsOf(port, authorization, { destinationPort: port.declared })),
+    ],
+  };
+}
+
+function boundListener(name: string, port: PortInForce, authorization: AuthorizationInput): Listener {
+  const sniffed = port.protocol === 'Unsupported';
+  return {
+    name,
+    address: address('127.0.0.1', port.listen),
+    trafficDirection: TrafficDirection.INBOUND,
+    listenerFilters: [tlsInspector(), ...(sniffed ? [httpInspector()] : [])],
+    ...detection(authorization.mesh.protocolDetectionTimeoutMs),
+    accessLog: listenerAccessLogs(authorization.mesh),
+    filterChains: [...chainsOf(port, authorization, {})],
+    metadata: { filterMetadata: { istio: { declaredPort: port.declared } } },
+  };
+}
+
+/** 0 waits for the client's first bytes as long as it takes. */
+function detection(timeoutMs: number): Listener {
+  return { listenerFiltersTimeout: duration(timeoutMs), continueOnListenerFiltersTimeout: true };
+}
+

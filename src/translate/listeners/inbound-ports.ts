@@ -1,0 +1,97 @@
+// The ports that a workload serves: from the services that select it, its Sidecar's ingress, or what mode NONE declares.
+
+import type { ObjectRef } from '#base';
+import { refOf } from '#config';
+import type { Snapshot } from '#push';
+import { labelsMatch, type PortProtocol, protocolFromName, type Service, type ServicePort } from '#registry';
+import type { ConnectionPool } from '../clusters/traffic-policy.ts';
+import { policyOf } from '../clusters/traffic-policy.ts';
+import type { ProxyView } from '../proxy-view.ts';
+import type { Scope } from '../scope.ts';
+
+export interface InboundPort {
+  /** The workload's declared port: in names, in policies, in PeerAuthentication. */
+  readonly declared: number;
+  /** Where the proxy takes its connections: the same, or the bound port of mode NONE. */
+  readonly listen: number;
+  readonly protocol: PortProtocol;
+  /** Where the application is; undefined = the original destination. */
+  readonly target: { readonly host: string; readonly port: number } | undefined;
+  /** The service it is served for; undefined when no service names the port. */
+  readonly service: Service | undefined;
+  readonly servicePort: number;
+  readonly pool: ConnectionPool | undefined;
+  /** An ingress block that cannot be honoured yet: nothing is accepted (design 8). */
+  readonly refused: boolean;
+  readonly origins: readonly ObjectRef[];
+}
+
+export function inboundPorts(snapshot: Snapshot, proxy: ProxyView, scope: Scope): readonly InboundPort[] {
+  const served = servedPorts(snapshot, proxy, scope);
+  if (proxy.captured) return ingressPorts(snapshot, proxy, scope, served) ?? [...served.values()];
+  return proxy.boundPorts.map(({ port, appPort, boundPort }) => {
+    const known = served.get(port);
+    const base: InboundPort = known ?? { declared: port, listen: port, protocol: 'Unsupported', target: undefined, service: undefined, servicePort: port, pool: undefined, refused: false, origins: [] };
+    return { ...base, listen: boundPort, target: { host: '127.0.0.1', port: appPort } };
+  });
+}
+
+/** By declared port; of several services for one port the first (oldest) decides the protocol. */
+function servedPorts(snapshot: Snapshot, proxy: ProxyView, scope: Scope): ReadonlyMap<number, InboundPort> {
+  const found = new Map<number, InboundPort>();
+  for (const service of snapshot.services.inNamespace.get(proxy.namespace) ?? []) {
+    if (service.selector === undefined || !labelsMatch(service.selector, proxy.labels)) continue;
+    for (const port of service.ports) {
+      const declared = declaredPort(port, proxy);
+      if (declared === undefined || port.protocol === 'UDP' || found.has(declared)) continue;
+      const rule = scope.rule(service);
+      found.set(declared, {
+        declared,
+        listen: declared,
+        protocol: port.protocol,
+        target: snapshot.mesh.inboundLocalhost ? { host: '127.0.0.1', port: declared } : undefined,
+        service,
+        servicePort: port.number,
+        pool: scope.sidecar?.spec.inboundConnectionPool ?? policyOf(rule, undefined, port.number).connectionPool,
+        refused: false,
+        origins: [service.origin],
+      });
+    }
+  }
+  return found;
+}
+
+function declaredPort(port: ServicePort, proxy: ProxyView): number | undefined {
+  return typeof port.targetPort === 'number' ? port.targetPort : proxy.namedPorts.get(port.targetPort);
+}
+
+/** A Sidecar with ingress listeners replaces what the services say. */
+function ingressPorts(snapshot: Snapshot, proxy: ProxyView, scope: Scope, served: ReadonlyMap<number, InboundPort>): readonly InboundPort[] | undefined {
+  const ingress = scope.sidecar?.spec.ingress;
+  if (scope.sidecar === undefined || ingress === undefined || ingress.length === 0) return undefined;
+  const sidecar = scope.sidecar;
+  return ingress.map((listener) => {
+    const declared = listener.port?.number ?? 0;
+    const known = served.get(declared);
+    return {
+      declared,
+      listen: declared,
+      protocol: protocolFromName(listener.port?.protocol ?? '') ?? known?.protocol ?? 'Unsupported',
+      target: endpointOf(listener.defaultEndpoint, proxy.ip) ?? (snapshot.mesh.inboundLocalhost ? { host: '127.0.0.1', port: declared } : undefined),
+      service: known?.service,
+      servicePort: known?.servicePort ?? declared,
+      pool: listener.connectionPool ?? sidecar.spec.inboundConnectionPool ?? known?.pool,
+      refused: listener.tls !== undefined,
+      origins: [refOf(sidecar), ...(known?.origins ?? [])],
+    };
+  });
+}
+
+/** `127.0.0.1:8080`, `[::1]:8080`, `0.0.0.0:8080` (the workload's own address), `unix:///path`. */
+function endpointOf(text: string | undefined, ip: string): { readonly host: string; readonly port: number } | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (text.startsWith('unix://')) return { host: text, port: 0 };
+  const colon = text.lastIndexOf(':');
+  const host = text.slice(0, colon).replace(/^\[|\]$/g, '');
+  return { host: host === '0.0.0.0' || host === '::' ? ip : host, port: Number(text.slice(colon + 1)) };
+}

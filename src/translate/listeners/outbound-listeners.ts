@@ -1,0 +1,107 @@
+// All outbound listeners of a sidecar, with the route tables that they name: captured (REDIRECT) or bound to loopback (mode NONE).
+
+import { type ObjectRef, serviceLoopback, type XdsResource } from '#base';
+import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
+import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
+import { isHttp, isSniffed, type Service, type ServicePort } from '#registry';
+import type { KeyPart, TranslationCache } from '../cache.ts';
+import { address, resource } from '../encode.ts';
+import { dynamicForwardProxy } from '../filters/dynamic-forward-proxy.ts';
+import { httpManager } from '../filters/http-manager.ts';
+import { listenerAccessLogs } from '../filters/access-log.ts';
+import type { ProxyView } from '../proxy-view.ts';
+import { HTTP_PROXY_TABLE, serviceTable, type TableName } from '../routes/outbound-routes.ts';
+import type { Scope } from '../scope.ts';
+import { type Listener, listenerName } from './listener-parts.ts';
+import { serviceListener, sharedHttpListener, virtualOutbound } from './outbound-listener.ts';
+
+export interface OutboundListeners {
+  readonly listeners: ReadonlyMap<string, XdsResource>;
+  readonly tables: readonly TableName[];
+}
+
+const RESERVED_PORTS = new Set([15_001, 15_006, 15_021, 15_090]);
+
+export function capturedListeners(scope: Scope, cache: TranslationCache): OutboundListeners {
+  const listeners = new Map<string, XdsResource>();
+  const tables = new Map<string, TableName>();
+  const add = (key: readonly KeyPart[], name: string, origins: readonly ObjectRef[], make: () => Listener): void => {
+    if (!listeners.has(name)) listeners.set(name, cache.resource(['lds', scope.snapshot.mesh, scope.allowAny, ...key], () => resource(ListenerSchema, name, make(), origins)));
+  };
+  for (const [service, port] of ports(scope)) {
+    const shared = isHttp(port.protocol) || (isSniffed(port) && service.addresses.length === 0);
+    if (shared) {
+      const table = String(port.number);
+      tables.set(table, { name: table, port: port.number, service: undefined });
+      const place = { address: '0.0.0.0', port: port.number, bound: false };
+      add(['shared', port.number], listenerName(place.address, place.port), [], () => sharedHttpListener(place, scope, table));
+      continue;
+    }
+    const table = serviceTable(service, port.number);
+    if (isSniffed(port)) tables.set(table, { name: table, port: port.number, service });
+    const addresses = service.addresses.length > 0 ? service.addresses.filter((a) => !a.includes('/')) : ['0.0.0.0'];
+    for (const host of addresses) {
+      const place = { address: host, port: port.number, bound: false };
+      add(serviceKeyParts(service, port, host, scope), listenerName(host, port.number), [service.origin], () => serviceListener(place, service, port, scope, table));
+    }
+  }
+  add(['virtualOutbound'], 'virtualOutbound', [], () => virtualOutbound(scope));
+  return { listeners, tables: [...tables.values()] };
+}
+
+/** Interception mode NONE: a loopback address per service and the forward proxy (design §3c.3). */
+export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: TranslationCache): OutboundListeners {
+  const listeners = new Map<string, XdsResource>();
+  const tables: TableName[] = [];
+  const block = proxy.loopbackBlock;
+  const mesh = scope.snapshot.mesh;
+  if (block !== undefined) {
+    for (const [service, port] of ports(scope)) {
+      if (service.hostname.startsWith('*')) continue;
+      const host = serviceLoopback(block, service.hostname);
+      const name = listenerName(host, port.number);
+      if (listeners.has(name)) continue;
+      const table = serviceTable(service, port.number);
+      if (isHttp(port.protocol) || isSniffed(port)) tables.push({ name: table, port: port.number, service });
+      const place = { address: host, port: port.number, bound: true };
+      const key: KeyPart[] = ['lds', mesh, scope.allowAny, ...serviceKeyParts(service, port, host, scope), 'bound'];
+      listeners.set(name, cache.resource(key, () => resource(ListenerSchema, name, serviceListener(place, service, port, scope, table), [service.origin])));
+    }
+  }
+  if (proxy.httpProxyPort !== undefined) {
+    const at = proxy.httpProxyPort;
+    const name = listenerName('127.0.0.1', at);
+    listeners.set(name, cache.resource(['lds', 'http_proxy', mesh, scope.allowAny, at], () => resource(ListenerSchema, name, forwardProxy(scope, name, at), [])));
+  }
+  return { listeners, tables };
+}
+
+function forwardProxy(scope: Scope, name: string, port: number): Listener {
+  const { mesh } = scope.snapshot;
+  const manager = httpManager({
+    mesh,
+    statPrefix: 'outbound_http_proxy',
+    direction: 'outbound',
+    routes: { name: HTTP_PROXY_TABLE },
+    authorization: [],
+    connect: true,
+    ...(scope.allowAny ? { last: [dynamicForwardProxy()] } : {}),
+  });
+  return { name, address: address('127.0.0.1', port), trafficDirection: TrafficDirection.OUTBOUND, accessLog: listenerAccessLogs(mesh), filterChains: [{ filters: [manager] }] };
+}
+
+function* ports(scope: Scope): Iterable<readonly [Service, ServicePort]> {
+  for (const service of scope.services) {
+    for (const port of service.ports) {
+      if (port.protocol === 'UDP' || RESERVED_PORTS.has(port.number) || !scope.allowsPort(service.hostname, port.number)) continue;
+      yield [service, port];
+    }
+  }
+}
+
+/** TCP and TLS chains read the service's VirtualService and whatever that refers to; the scope stands for the latter. */
+function serviceKeyParts(service: Service, port: ServicePort, host: string, scope: Scope): readonly KeyPart[] {
+  const vs = scope.virtualService(service.hostname);
+  const routed = !isHttp(port.protocol) && vs !== undefined && ((vs.object.spec.tcp ?? []).length > 0 || (vs.object.spec.tls ?? []).length > 0);
+  return ['service', service, port, host, isHttp(port.protocol) ? undefined : scope.rule(service), routed ? vs : undefined, routed ? scope : undefined];
+}

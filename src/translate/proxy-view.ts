@@ -1,0 +1,72 @@
+// A connected proxy as translation sees it: defaults filled in, metadata read once.
+
+import { type BoundPort, parseNodeId, type ProxyNode } from '#base';
+import type { Locality } from '#registry';
+
+export interface ProxyView {
+  readonly kind: 'sidecar' | 'router';
+  readonly namespace: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string;
+  readonly workload: string;
+  readonly ip: string;
+  /** NONE: nothing is captured, every listener binds its own port. */
+  readonly captured: boolean;
+  readonly tproxy: boolean;
+  /** Stock Envoy: only its own extensions may be sent. */
+  readonly envoy: boolean;
+  readonly boundPorts: readonly BoundPort[];
+  readonly loopbackBlock: string | undefined;
+  readonly httpProxyPort: number | undefined;
+  readonly gatewayPorts: Readonly<Record<string, number>>;
+  readonly network: string;
+  readonly locality: Locality;
+  /** Port name -> number, from POD_PORTS. */
+  readonly namedPorts: ReadonlyMap<string, number>;
+  /** Namespace of the verified identity; '' when there is none. */
+  readonly verifiedNamespace: string;
+  readonly dnsCapture: boolean;
+}
+
+export function proxyView(node: ProxyNode): ProxyView {
+  const meta = node.metadata;
+  const id = node.parsed ?? parseNodeId(node.id);
+  const mode = meta.INTERCEPTION_MODE ?? 'REDIRECT';
+  return {
+    kind: id?.type === 'router' ? 'router' : 'sidecar',
+    namespace: meta.NAMESPACE ?? id?.namespace ?? 'default',
+    labels: meta.LABELS ?? {},
+    serviceAccount: meta.SERVICE_ACCOUNT ?? 'default',
+    workload: meta.WORKLOAD_NAME ?? id?.workload ?? '',
+    ip: (meta.INSTANCE_IPS ?? '').split(',')[0] || (id?.ip ?? '127.0.0.1'),
+    captured: mode !== 'NONE',
+    tproxy: mode === 'TPROXY',
+    envoy: meta.TOPSAIL_DATA_PLANE !== 'topsail',
+    boundPorts: meta.TOPSAIL_BOUND_PORTS ?? [],
+    loopbackBlock: meta.TOPSAIL_LOOPBACK_BLOCK,
+    httpProxyPort: meta.TOPSAIL_HTTP_PROXY_PORT,
+    gatewayPorts: meta.TOPSAIL_GATEWAY_PORTS ?? {},
+    network: meta.NETWORK ?? '',
+    locality: node.locality,
+    namedPorts: namedPorts(meta.POD_PORTS),
+    verifiedNamespace: /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/[^/]+$/.exec(node.principal)?.[1] ?? '',
+    dnsCapture: meta.DNS_CAPTURE === 'true' || meta.DNS_CAPTURE === '1',
+  };
+}
+
+/** `[{"name":"http","containerPort":8080}]`, as Istio's injector writes it. */
+function namedPorts(text: string | undefined): ReadonlyMap<string, number> {
+  const found = new Map<string, number>();
+  if (text === undefined || text === '') return found;
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch {
+    return found;
+  }
+  for (const entry of Array.isArray(list) ? list : []) {
+    const { name, containerPort } = entry as { name?: unknown; containerPort?: unknown };
+    if (typeof name === 'string' && typeof containerPort === 'number') found.set(name, containerPort);
+  }
+  return found;
+}

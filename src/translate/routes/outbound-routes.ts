@@ -1,0 +1,138 @@
+// A sidecar's outbound route tables: one per HTTP port, one per sniffed service, and `http_proxy` (inventory §3.2, §3.6).
+
+import { create } from '@bufbuild/protobuf';
+import type { XdsResource } from '#base';
+import { VirtualHostSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import { isHttp, isSniffed, type ResolvedVirtualService, type Service } from '#registry';
+import type { TranslationCache } from '../cache.ts';
+import { duration } from '../encode.ts';
+import { connectCluster, DYNAMIC_DNS, outboundCluster, PASSTHROUGH } from '../names.ts';
+import type { ProxyView } from '../proxy-view.ts';
+import type { Scope } from '../scope.ts';
+import { serviceDomains } from './domains.ts';
+import { encoded, type EncodedHost, type HostOptions, routeTable, virtualHost } from './virtual-host.ts';
+
+export interface TableName {
+  readonly name: string;
+  readonly port: number;
+  /** The one service of a table of its own; undefined = all HTTP services of the port. */
+  readonly service: Service | undefined;
+}
+
+export const HTTP_PROXY_TABLE = 'http_proxy';
+
+/** Hosts that only a VirtualService names are reached on this port alone. */
+const PORT_OF_UNKNOWN_HOSTS = 80;
+
+export function serviceTable(service: Service, port: number): string {
+  return `${service.hostname}:${port}`;
+}
+
+export function outboundTable(table: TableName, scope: Scope, proxy: ProxyView, cache: TranslationCache): XdsResource {
+  const options: HostOptions = { scope, envoy: proxy.envoy, cache };
+  if (table.service !== undefined) return ownTable(table.name, table.service, table.port, options);
+  const hosts: EncodedHost[] = [];
+  const fresh = unrepeated();
+  for (const service of scope.services) {
+    const port = service.ports.find((p) => p.number === table.port);
+    if (port === undefined || !scope.allowsPort(service.hostname, port.number)) continue;
+    if (!isHttp(port.protocol) && !(isSniffed(port) && service.addresses.length === 0)) continue;
+    const domains = fresh(serviceDomains(service, scope.namespace, scope.snapshot.domain));
+    if (domains.length > 0) hosts.push(hostOf(service, port.number, domains, options));
+  }
+  if (table.port === PORT_OF_UNKNOWN_HOSTS) for (const [host, vs] of scope.unknownHosts) if (fresh([host]).length > 0) hosts.push(unknownHost(host, vs, options));
+  hosts.push(fallback(scope.allowAny ? PASSTHROUGH : undefined));
+  return cache.resource(['rds', table.name, ...hosts], () => routeTable({ name: table.name, validateClusters: false, ignorePortInHostMatching: true }, hosts));
+}
+
+function ownTable(name: string, service: Service, port: number, options: HostOptions): XdsResource {
+  const host = hostOf(service, port, ['*'], options);
+  return options.cache.resource(['rds', name, host], () => routeTable({ name, validateClusters: false, ignorePortInHostMatching: true }, [host]));
+}
+
+function hostOf(service: Service, port: number, domains: readonly string[], options: HostOptions): EncodedHost {
+  return virtualHost({ name: `${service.hostname}:${port}`, domains, service, port, virtualService: options.scope.virtualService(service.hostname) }, options);
+}
+
+function unknownHost(host: string, vs: ResolvedVirtualService, options: HostOptions): EncodedHost {
+  return virtualHost({ name: `${host}:${PORT_OF_UNKNOWN_HOSTS}`, domains: [host], service: undefined, port: PORT_OF_UNKNOWN_HOSTS, virtualService: vs }, options);
+}
+
+const fallbacks = {
+  allow: (cluster: string, name: string): EncodedHost =>
+    encoded(
+      create(VirtualHostSchema, {
+        name,
+        domains: ['*'],
+        routes: [{ name, match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: cluster }, timeout: duration(0), maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) } } } }],
+        includeRequestAttemptCount: true,
+      }),
+      [],
+    ),
+  block: (): EncodedHost =>
+    encoded(
+      create(VirtualHostSchema, {
+        name: 'block_all',
+        domains: ['*'],
+        routes: [{ name: 'block_all', match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'directResponse', value: { status: 502 } } }],
+        includeRequestAttemptCount: true,
+      }),
+      [],
+    ),
+};
+
+function fallback(cluster: string | undefined): EncodedHost {
+  return cluster === undefined ? BLOCK_ALL : cluster === PASSTHROUGH ? ALLOW_ANY : ALLOW_ANY_DNS;
+}
+const BLOCK_ALL = fallbacks.block();
+const ALLOW_ANY = fallbacks.allow(PASSTHROUGH, 'allow_any');
+const ALLOW_ANY_DNS = fallbacks.allow(DYNAMIC_DNS, 'allow_any_dynamic_dns');
+
+/** Envoy refuses a table in which a domain stands twice: the first host keeps it. */
+function unrepeated(): (domains: readonly string[]) => readonly string[] {
+  const seen = new Set<string>();
+  return (domains) => domains.filter((domain) => !seen.has(domain) && seen.add(domain));
+}
+
+/**
+ * The forward proxy of interception mode NONE: absolute-form requests by host and port, and CONNECT,
+ * whose bytes enter the loopback listener of that service port, so that its routes apply to them.
+ */
+export function httpProxyTable(scope: Scope, proxy: ProxyView, cache: TranslationCache): XdsResource {
+  const options: HostOptions = { scope, envoy: proxy.envoy, cache };
+  const hosts: EncodedHost[] = [];
+  const fresh = unrepeated();
+  for (const service of scope.services) {
+    for (const port of service.ports) {
+      if (port.protocol === 'UDP' || !scope.allowsPort(service.hostname, port.number)) continue;
+      const names = serviceDomains(service, scope.namespace, scope.snapshot.domain);
+      const domains = fresh(names.flatMap((name) => (port.number === 80 ? [name, `${name}:80`] : [`${name}:${port.number}`])));
+      if (domains.length > 0) hosts.push(proxiedHost(service, port.number, { http: isHttp(port.protocol) || isSniffed(port), domains, block: proxy.loopbackBlock }, options));
+    }
+  }
+  hosts.push(fallback(scope.allowAny ? DYNAMIC_DNS : undefined));
+  return cache.resource(['rds', HTTP_PROXY_TABLE, ...hosts], () => routeTable({ name: HTTP_PROXY_TABLE, validateClusters: false }, hosts));
+}
+
+function proxiedHost(service: Service, port: number, how: { readonly http: boolean; readonly domains: readonly string[]; readonly block: string | undefined }, options: HostOptions): EncodedHost {
+  const plain = how.http ? hostOf(service, port, how.domains, options) : undefined;
+  const name = `${service.hostname}:${port}`;
+  const cluster = how.block === undefined ? outboundCluster(port, '', service.hostname) : connectCluster(port, service.hostname);
+  return options.cache.value(['proxied-host', plain, name, how.domains.join(' '), cluster], () => {
+    const connect = create(VirtualHostSchema, {
+      name,
+      domains: plain === undefined ? [...how.domains] : [],
+      routes: [
+        {
+          name: 'connect',
+          match: { pathSpecifier: { case: 'connectMatcher', value: {} } },
+          action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: cluster }, timeout: duration(0), upgradeConfigs: [{ upgradeType: 'CONNECT', connectConfig: {} }] } },
+        },
+      ],
+    });
+    if (plain === undefined) return encoded(connect, [service.origin]);
+    // Merging by concatenation: routes of the first part come first, scalar fields of the last win (protobuf encoding).
+    const { bytes } = encoded(create(VirtualHostSchema, { routes: connect.routes }), []);
+    return { name, bytes: new Uint8Array(Buffer.concat([bytes, plain.bytes])), origins: plain.origins };
+  });
+}

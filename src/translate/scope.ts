@@ -1,0 +1,147 @@
+// What one class of proxies may see: services, VirtualServices and DestinationRules, cut by exportTo and by its Sidecar (inventory §1.5).
+
+import type { ConfigObject } from '#config';
+import type { Snapshot } from '#push';
+import {
+  bySpecificity,
+  findDestinationRule,
+  findService,
+  hostCovers,
+  hostsOverlap,
+  isVisible,
+  isWildcard,
+  type MergedRule,
+  resolveHost,
+  type ResolvedVirtualService,
+  type Service,
+  type Sidecar,
+  sidecarOf,
+} from '#registry';
+import type { TranslationCache } from './cache.ts';
+import type { ProxyView } from './proxy-view.ts';
+
+export interface Scope {
+  readonly snapshot: Snapshot;
+  readonly namespace: string;
+  /** Empty unless some rule asks for clients' labels. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** One service per host, as the namespace sees it, sorted by host. */
+  readonly services: readonly Service[];
+  readonly sidecar: Sidecar | undefined;
+  readonly allowAny: boolean;
+  service(host: string): Service | undefined;
+  rule(service: Service): MergedRule | undefined;
+  /** The one in force for a host in the mesh. */
+  virtualService(host: string): ResolvedVirtualService | undefined;
+  /** Hosts of mesh VirtualServices, with their owner, that name no service. */
+  readonly unknownHosts: ReadonlyMap<string, ResolvedVirtualService>;
+  /** All visible VirtualServices, for gateways. */
+  readonly virtualServices: readonly ResolvedVirtualService[];
+  resolve(host: string, namespace: string): string;
+  /** May the client use this port of the service (an egress listener with a port limits it). */
+  allowsPort(host: string, port: number): boolean;
+}
+
+/** Scopes are equal, and shared, for proxies of one namespace and Sidecar; labels count only where some rule asks for them. */
+export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: TranslationCache): Scope {
+  const sidecar = proxy.kind === 'router' ? undefined : sidecarOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
+  const labels = usesLabels(snapshot) ? proxy.labels : {};
+  const labelText = JSON.stringify(Object.entries(labels).sort());
+  const key = ['scope', snapshot.config, snapshot.configNumber, proxy.namespace, sidecar as ConfigObject | undefined, labelText] as const;
+  return cache.value(key, () => buildScope(snapshot, proxy.namespace, sidecar, labels));
+}
+
+function usesLabels(snapshot: Snapshot): boolean {
+  return snapshot.destinationRules.usesLabels || snapshot.virtualServices.all.some((vs) => vs.usesLabels);
+}
+
+function buildScope(snapshot: Snapshot, namespace: string, sidecar: Sidecar | undefined, labels: Readonly<Record<string, string>>): Scope {
+  const { mesh, services: index } = snapshot;
+  const egress = egressHosts(sidecar);
+  const visible = (service: Service): boolean =>
+    isVisible(service.exportTo, { own: service.namespace, from: namespace, meshDefault: mesh.spec.defaultServiceExportTo }) &&
+    imported(egress, service.namespace, service.hostname, namespace);
+  const byHost = new Map<string, Service>();
+  for (const [host, candidates] of index.byHost) {
+    const found = findService(candidates, namespace, visible);
+    if (found !== undefined) byHost.set(host, found);
+  }
+  const services = [...byHost.values()].sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
+  const virtualServices = snapshot.virtualServices.all.filter((vs) =>
+    isVisible(vs.exportTo, { own: vs.namespace, from: namespace, meshDefault: mesh.spec.defaultVirtualServiceExportTo }),
+  );
+  const inMesh = meshHosts(virtualServices, egress, namespace);
+  const rules = new Map<Service, MergedRule | undefined>();
+  const chosen = new Map<string, ResolvedVirtualService | undefined>();
+  const client = { namespace, labels, rootNamespace: mesh.rootNamespace, meshDefault: mesh.spec.defaultDestinationRuleExportTo };
+  const exists = (host: string): boolean => index.byHost.has(host);
+
+  return {
+    snapshot,
+    namespace,
+    labels,
+    services,
+    sidecar,
+    allowAny: (sidecar?.spec.outboundTrafficPolicy?.mode ?? (mesh.allowAnyOutbound ? 'ALLOW_ANY' : 'REGISTRY_ONLY')) !== 'REGISTRY_ONLY',
+    service: (host) => byHost.get(host),
+    rule: (service) => {
+      if (!rules.has(service)) rules.set(service, findDestinationRule(snapshot.destinationRules, service, client));
+      return rules.get(service);
+    },
+    virtualService: (host) => {
+      if (!chosen.has(host)) chosen.set(host, inMesh.exact.get(host) ?? inMesh.wildcard.find(([pattern]) => hostCovers(pattern, host))?.[1]);
+      return chosen.get(host);
+    },
+    unknownHosts: new Map([...inMesh.exact, ...inMesh.wildcard].filter(([host]) => !byHost.has(host))),
+    virtualServices,
+    resolve: (host, ns) => resolveHost(host, ns, { domain: snapshot.domain, exists }),
+    allowsPort: (host, port) => portAllowed(egress, byHost.get(host), port, namespace),
+  };
+}
+
+function meshHosts(all: readonly ResolvedVirtualService[], egress: readonly EgressHost[] | undefined, namespace: string) {
+  const exact = new Map<string, ResolvedVirtualService>();
+  const wildcard = new Map<string, ResolvedVirtualService>();
+  for (const vs of all) {
+    if (!vs.gateways.includes('mesh')) continue;
+    for (const host of vs.hosts) {
+      const overlaps = egress === undefined || egress.some((entry) => placeMatches(entry.namespace, vs.namespace, namespace) && hostsOverlap(entry.host, host));
+      const table = isWildcard(host) ? wildcard : exact;
+      if (overlaps && !table.has(host)) table.set(host, vs);
+    }
+  }
+  return { exact, wildcard: [...wildcard].sort(([a], [b]) => bySpecificity(a, b)) };
+}
+
+interface EgressHost {
+  readonly namespace: string;
+  readonly host: string;
+  readonly port: number | undefined;
+}
+
+/** Undefined = everything. */
+function egressHosts(sidecar: Sidecar | undefined): readonly EgressHost[] | undefined {
+  const listeners = sidecar?.spec.egress;
+  if (listeners === undefined || listeners.length === 0) return undefined;
+  return listeners.flatMap((listener) =>
+    (listener.hosts ?? []).map((text) => {
+      const slash = text.indexOf('/');
+      return { namespace: slash < 0 ? '*' : text.slice(0, slash), host: text.slice(slash + 1), port: listener.port?.number };
+    }),
+  );
+}
+
+function imported(egress: readonly EgressHost[] | undefined, place: string, host: string, own: string): boolean {
+  return egress === undefined || egress.some((entry) => placeMatches(entry.namespace, place, own) && hostCovers(entry.host, host));
+}
+
+function portAllowed(egress: readonly EgressHost[] | undefined, service: Service | undefined, port: number, own: string): boolean {
+  if (egress === undefined || service === undefined) return true;
+  return egress.some(
+    (entry) => (entry.port === undefined || entry.port === port) && placeMatches(entry.namespace, service.namespace, own) && hostCovers(entry.host, service.hostname),
+  );
+}
+
+function placeMatches(pattern: string, place: string, own: string): boolean {
+  return pattern === '*' || pattern === place || (pattern === '.' && place === own);
+}

@@ -1,0 +1,139 @@
+// TLS contexts of both sides: the mesh's own certificates, files, and gateways' Secrets (design §3e; Envoy transport_sockets/tls/v3).
+
+import type { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { DownstreamTlsContextSchema as Downstream, UpstreamTlsContextSchema as Upstream } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { RawBufferSchema } from '#proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
+import type { SdsSecretConfigSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import { SubjectAltNameMatcher_SanType, type SubjectAltNameMatcherSchema, TlsParameters_TlsProtocol } from '#proto/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+import type { TransportSocketSchema } from '#proto/envoy/config/core/v3/base_pb.ts';
+import type { StringMatcherSchema } from '#proto/envoy/type/matcher/v3/string_pb.ts';
+import type { MeshSettings } from '#registry';
+import { ADS, AGENT_SDS, type Init, typed } from './encode.ts';
+import type { ClientTls } from './clusters/traffic-policy.ts';
+
+type Socket = Init<typeof TransportSocketSchema>;
+type Sds = Init<typeof SdsSecretConfigSchema>;
+type SanMatcher = Init<typeof SubjectAltNameMatcherSchema>;
+type TextMatcher = Init<typeof StringMatcherSchema>;
+
+const PARAMETERS = { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2, tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3 };
+const OWN_CERTIFICATE: Sds = { name: 'default', sdsConfig: AGENT_SDS };
+const MESH_ROOTS: Sds = { name: 'ROOTCA', sdsConfig: AGENT_SDS };
+
+/** Names that a mesh proxy offers to a mesh proxy: `istio-…` says which side of the chains is meant, the rest is the real protocol. */
+export const CLIENT_ALPN = {
+  http1: ['istio-http/1.1', 'istio', 'http/1.1'],
+  http2: ['istio-h2', 'istio', 'h2'],
+  tcp: ['istio'],
+} as const;
+export const SERVER_ALPN = { http: ['h2', 'http/1.1', 'http/1.0'], tcp: ['istio'] } as const;
+
+export function rawBuffer(): Socket {
+  return typed('envoy.transport_sockets.raw_buffer', RawBufferSchema, {});
+}
+
+export function upstreamSocket(context: Init<typeof UpstreamTlsContextSchema>): Socket {
+  return typed('envoy.transport_sockets.tls', Upstream, context);
+}
+
+export function downstreamSocket(context: Init<typeof DownstreamTlsContextSchema>): Socket {
+  return typed('envoy.transport_sockets.tls', Downstream, context);
+}
+
+function uri(matcher: TextMatcher): SanMatcher {
+  return { sanType: SubjectAltNameMatcher_SanType.URI, matcher };
+}
+
+function exactSans(names: readonly string[]): SanMatcher[] {
+  return names.map((name) => ({
+    sanType: name.includes('://') ? SubjectAltNameMatcher_SanType.URI : SubjectAltNameMatcher_SanType.DNS,
+    matcher: { matchPattern: { case: 'exact' as const, value: name } },
+  }));
+}
+
+/** The mesh's mutual TLS towards a service. With no identity known yet, only its namespace's are believed. */
+export function meshClientTls(options: { readonly sni: string; readonly alpn: readonly string[]; readonly identities: readonly string[]; readonly identityPrefixes: readonly string[] }): Socket {
+  const sans =
+    options.identities.length > 0
+      ? exactSans(options.identities)
+      : options.identityPrefixes.map((prefix) => uri({ matchPattern: { case: 'prefix', value: prefix } }));
+  return upstreamSocket({
+    sni: options.sni,
+    commonTlsContext: {
+      tlsParams: PARAMETERS,
+      alpnProtocols: [...options.alpn],
+      tlsCertificateSdsSecretConfigs: [OWN_CERTIFICATE],
+      validationContextType: {
+        case: 'combinedValidationContext',
+        value: { defaultValidationContext: { matchTypedSubjectAltNames: sans }, validationContextSdsSecretConfig: MESH_ROOTS },
+      },
+    },
+  });
+}
+
+/** The mesh's mutual TLS from clients: any identity of our trust domains; what it may do is RBAC's business. */
+export function meshServerTls(mesh: MeshSettings, alpn: readonly string[]): Socket {
+  const domains = [...new Set([mesh.trustDomain, ...mesh.trustDomainAliases])];
+  return downstreamSocket({
+    requireClientCertificate: true,
+    commonTlsContext: {
+      tlsParams: PARAMETERS,
+      alpnProtocols: [...alpn],
+      tlsCertificateSdsSecretConfigs: [OWN_CERTIFICATE],
+      validationContextType: {
+        case: 'combinedValidationContext',
+        value: {
+          defaultValidationContext: { matchTypedSubjectAltNames: domains.map((domain) => uri({ matchPattern: { case: 'prefix', value: `spiffe://${domain}/` } })) },
+          validationContextSdsSecretConfig: MESH_ROOTS,
+        },
+      },
+    },
+  });
+}
+
+/** DestinationRule `tls` SIMPLE and MUTUAL. */
+export function ruleClientTls(tls: ClientTls, options: { readonly host: string; readonly sans: readonly string[]; readonly http2: boolean; readonly gateway: boolean }): Socket {
+  const names = (tls.subjectAltNames ?? []).length > 0 ? (tls.subjectAltNames ?? []) : options.sans;
+  const known = options.host.startsWith('*') ? [] : [options.host];
+  const sni = tls.sni ?? known[0] ?? '';
+  const credential = tls.credentialName;
+  const sds = options.gateway && credential !== undefined && credential !== '';
+  const source = (name: string): Sds => ({ name, sdsConfig: sds ? ADS : AGENT_SDS });
+  const certificate =
+    tls.mode !== 'MUTUAL'
+      ? []
+      : [source(sds ? `kubernetes://${credential}` : `file-cert:${tls.clientCertificate ?? ''}~${tls.privateKey ?? ''}`)];
+  const roots = sds ? `kubernetes://${credential}-cacert` : `file-root:${tls.caCertificates ?? 'system'}`;
+  return upstreamSocket({
+    sni,
+    commonTlsContext: {
+      tlsParams: PARAMETERS,
+      alpnProtocols: options.http2 ? ['h2'] : [],
+      tlsCertificateSdsSecretConfigs: certificate,
+      ...(tls.insecureSkipVerify === true
+        ? {}
+        : {
+            validationContextType: {
+              case: 'combinedValidationContext' as const,
+              value: {
+                defaultValidationContext: { matchTypedSubjectAltNames: exactSans(names.length > 0 ? names : known) },
+                validationContextSdsSecretConfig: source(roots),
+              },
+            },
+          }),
+    },
+  });
+}
+
+const CIPHER_VERSIONS: Readonly<Record<string, TlsParameters_TlsProtocol>> = {
+  TLSV1_0: TlsParameters_TlsProtocol.TLSv1_0,
+  TLSV1_1: TlsParameters_TlsProtocol.TLSv1_1,
+  TLSV1_2: TlsParameters_TlsProtocol.TLSv1_2,
+  TLSV1_3: TlsParameters_TlsProtocol.TLSv1_3,
+};
+
+export function tlsVersion(name: string | undefined, fallback: TlsParameters_TlsProtocol): TlsParameters_TlsProtocol {
+  return name === undefined ? fallback : (CIPHER_VERSIONS[name] ?? fallback);
+}
+
+export { ADS as GATEWAY_SDS, AGENT_SDS, exactSans, MESH_ROOTS, OWN_CERTIFICATE, TlsParameters_TlsProtocol };
