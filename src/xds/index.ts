@@ -1,6 +1,8 @@
 // xDS v3: the server that the control plane feeds, and the client of the proxy and agent.
 export * from './client/types.ts';
+export * from './client/xds-client.ts';
 export * from './codec/messages.ts';
+export type { XdsVariant } from './codec/response.ts';
 export * from './errors.ts';
 export * from './limits.ts';
 export * from './server/backend.ts';
@@ -8,4 +10,4 @@ export { MapBackend } from './server/map-backend.ts';
 export { authorizeIdentity, authorizeNode, type NodeIdentityOptions } from './server/node-identity.ts';
 export * from './server/server.ts';
 export * from './server/status.ts';
-export { HEALTH_TYPE } from './server/stream.ts';
+export * from './services.ts';

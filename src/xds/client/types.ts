@@ -37,8 +37,8 @@ export interface XdsClient {
   /** Asks for these names, and no others, of a type; what is no longer asked for is dropped without a `removed`. */
   subscribe(typeUrl: string, names: ReadonlySet<string>): void;
   unsubscribeType(typeUrl: string): void;
-  /** Sends one request of a type that has no answer (Istio's HealthInformation). */
-  report(typeUrl: string, message: Uint8Array): void;
+  /** States the workload's health to the control plane (Istio's HealthInformation), now and after every reconnect; undefined = healthy. */
+  reportHealth(problem: string | undefined): void;
   readonly status: XdsClientStatus;
   close(): void;
 }

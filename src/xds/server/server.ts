@@ -1,8 +1,9 @@
 // The xDS server: all streams, their turns, and the gRPC services they come in by.
-import { type Clock, type Logger, type ObjectRef, type ProxyNode, silentLogger, type Timer, TYPE_URL, type XdsResource } from '#base';
+import { type Clock, type Logger, type ObjectRef, type ProxyNode, silentLogger, type Timer, type XdsResource } from '#base';
 import type { GrpcServer, MethodHandler } from '#wire/grpc';
 import { ResponseEncoder, type XdsVariant } from '../codec/response.ts';
 import { XDS_LIMITS } from '../limits.ts';
+import { XDS_SERVICES } from '../services.ts';
 import type { SnapshotChange, XdsBackend } from './backend.ts';
 import { ObjectIndex } from './object-index.ts';
 import type { Programmed, ProxySync } from './status.ts';
@@ -14,24 +15,6 @@ export interface XdsServerOptions {
   readonly clock: Clock;
   readonly log?: Logger;
 }
-
-const SERVICES: readonly { readonly path: string; readonly variant: XdsVariant; readonly type?: string }[] = [
-  { path: 'discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources', variant: 'sotw' },
-  { path: 'discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources', variant: 'delta' },
-  { path: 'cluster.v3.ClusterDiscoveryService/StreamClusters', variant: 'sotw', type: TYPE_URL.cluster },
-  { path: 'cluster.v3.ClusterDiscoveryService/DeltaClusters', variant: 'delta', type: TYPE_URL.cluster },
-  { path: 'endpoint.v3.EndpointDiscoveryService/StreamEndpoints', variant: 'sotw', type: TYPE_URL.endpoint },
-  { path: 'endpoint.v3.EndpointDiscoveryService/DeltaEndpoints', variant: 'delta', type: TYPE_URL.endpoint },
-  { path: 'listener.v3.ListenerDiscoveryService/StreamListeners', variant: 'sotw', type: TYPE_URL.listener },
-  { path: 'listener.v3.ListenerDiscoveryService/DeltaListeners', variant: 'delta', type: TYPE_URL.listener },
-  { path: 'route.v3.RouteDiscoveryService/StreamRoutes', variant: 'sotw', type: TYPE_URL.route },
-  { path: 'route.v3.RouteDiscoveryService/DeltaRoutes', variant: 'delta', type: TYPE_URL.route },
-  { path: 'route.v3.VirtualHostDiscoveryService/DeltaVirtualHosts', variant: 'delta', type: TYPE_URL.virtualHost },
-  { path: 'secret.v3.SecretDiscoveryService/StreamSecrets', variant: 'sotw', type: TYPE_URL.secret },
-  { path: 'secret.v3.SecretDiscoveryService/DeltaSecrets', variant: 'delta', type: TYPE_URL.secret },
-  { path: 'extension.v3.ExtensionConfigDiscoveryService/StreamExtensionConfigs', variant: 'sotw', type: TYPE_URL.extensionConfig },
-  { path: 'extension.v3.ExtensionConfigDiscoveryService/DeltaExtensionConfigs', variant: 'delta', type: TYPE_URL.extensionConfig },
-];
 
 export interface DumpedResource {
   readonly resource: XdsResource;
@@ -60,7 +43,7 @@ export class XdsServer implements StreamHost {
 
   /** Adds the discovery services to a gRPC server; several may share this one (TLS and loopback). */
   register(server: GrpcServer): void {
-    for (const { path, variant, type } of SERVICES) server.register(`/envoy.service.${path}`, this.method(variant, type));
+    for (const { path, variant, type } of XDS_SERVICES) server.register(path, this.method(variant, type));
   }
 
   /** One stream method; `type` absent is the aggregated service. */

@@ -6,15 +6,13 @@ import type { ErrorDetail, XdsNode } from '../codec/messages.ts';
 import { decodeDeltaRequest, decodeDiscoveryRequest } from '../codec/request.ts';
 import type { ResponseEncoder, XdsVariant } from '../codec/response.ts';
 import { XDS_ERRORS, xdsError } from '../errors.ts';
+import { HEALTH_TYPE } from '../health-type.ts';
 import { XDS_LIMITS } from '../limits.ts';
 import type { Authorization, ProxyResources, SnapshotChange, Wanted, XdsBackend } from './backend.ts';
 import { PushSequence } from './push-sequence.ts';
 import type { ProxySync } from './status.ts';
 import { foldDelta, foldSotw, isFullStateType, type Subscription, type SubscriptionChange } from './subscription.ts';
 import { TypeState } from './type-state.ts';
-
-/** Reports of Istio's agents; they have no answer. */
-export const HEALTH_TYPE = 'type.googleapis.com/istio.v1.HealthInformation';
 
 const NO_RESOURCES: ReadonlyMap<string, XdsResource> = new Map();
 

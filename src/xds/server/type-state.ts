@@ -139,7 +139,7 @@ export class TypeState {
       return 'acked';
     }
     const text = detail.slice(0, XDS_LIMITS.detailMax);
-    const named = last.resources.filter((r) => r.name !== '' && text.includes(r.name));
+    const named = last.resources.filter((r) => mentions(text, r.name));
     const culprits = named.length > 0 ? named : last.resources;
     for (const resource of last.resources) {
       if (culprits.includes(resource)) this.rejected.set(resource.name, { version: resource.version, origins: resource.origins, detail: text });
@@ -164,4 +164,15 @@ export class TypeState {
   wants(name: string): boolean {
     return wants(this.subscription, name);
   }
+}
+
+/** Whether the text holds the name as a whole: 'outbound|80||a' is not in 'outbound|80||a.default'. */
+function mentions(text: string, name: string): boolean {
+  if (name === '') return false;
+  for (let at = text.indexOf(name); at >= 0; at = text.indexOf(name, at + 1)) {
+    const before = text[at - 1] ?? ' ';
+    const after = text.slice(at + name.length, at + name.length + 2);
+    if (!/[\w|.-]/.test(before) && !/^([\w|-]|\.\w)/.test(after)) return true;
+  }
+  return false;
 }
