@@ -5,6 +5,7 @@ import { concerns, type Pusher, type Snapshot, type SnapshotDiff } from '#push';
 import { authorizeIdentity, type Authorization, type ProxyResources, type Rejection, type SnapshotChange, type Wanted, type XdsBackend } from '#xds';
 import type { GrpcPeer, Metadata } from '#wire/grpc';
 import { type DiscoveryIdentity, nodeFits } from './discovery-identity.ts';
+import { DiscoverySecrets } from './discovery-secrets.ts';
 import type { JoinedConfig } from './joined-config.ts';
 
 export type Translate = (snapshot: Snapshot, node: ProxyNode, wanted: ReadonlyMap<string, Wanted>) => ResourceSet;
@@ -26,11 +27,13 @@ const LOOPBACK = '127.0.0.1';
 
 export class DiscoveryBackend implements XdsBackend {
   readonly #options: DiscoveryBackendOptions;
+  readonly #secrets: DiscoverySecrets;
   readonly #watchers = new Set<(change: SnapshotChange) => void>();
   #lastDiff: { readonly snapshot: number; readonly diff: SnapshotDiff } | undefined;
 
   constructor(options: DiscoveryBackendOptions) {
     this.#options = options;
+    this.#secrets = new DiscoverySecrets(options);
     options.pusher.subscribe((snapshot, diff) => this.#published(snapshot, diff));
   }
 
@@ -80,7 +83,9 @@ export class DiscoveryBackend implements XdsBackend {
   resources(node: ProxyNode, wanted: ReadonlyMap<string, Wanted>): ProxyResources {
     const snapshot = this.#options.pusher.snapshot;
     if (snapshot === undefined) return { snapshot: 0, resources: new Map() };
-    return { snapshot: snapshot.number, resources: this.#options.translate(snapshot, node, wanted) };
+    const resources = new Map(this.#options.translate(snapshot, node, wanted));
+    if (wanted.has(TYPE_URL.secret)) resources.set(TYPE_URL.secret, this.#secrets.of(snapshot, node, wanted.get(TYPE_URL.secret)));
+    return { snapshot: snapshot.number, resources };
   }
 
   endpoints(node: ProxyNode, names: ReadonlySet<string>): ReadonlyMap<string, XdsResource> {

@@ -1,0 +1,118 @@
+// Configuration of a standalone mesh: a watched folder into the store, with writes that keep their owners' text.
+import { join } from 'node:path';
+import type { AppliedJson, ApplyAnswer, ApplyAsk, DeletedJson, FindingJson, ObjectId } from '#api';
+import type { Clock, Fs, Logger } from '#base';
+import {
+  type Complaint, type ConfigSubscriber, ConfigStore, FolderSource, KINDS, type KindName, LastGoodFolder, objectKey, type ParsedDocument, parseText,
+} from '#config';
+import type { ConfigWriter } from './config-writer.ts';
+
+export interface OpenConfigOptions {
+  readonly folder: string;
+  readonly stateFolder: string;
+  readonly fs: Fs;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+export interface OpenedConfig {
+  readonly writer: ConfigWriter;
+  /** Calls with the present view at once, then with each new one. */
+  subscribe(subscriber: ConfigSubscriber): void;
+  generation(): number;
+  close(): void;
+}
+
+export async function openConfig(options: OpenConfigOptions): Promise<OpenedConfig> {
+  const { fs, clock, log } = options;
+  const sink = new LastGoodFolder(fs, join(options.stateFolder, 'last-good'), log.scope('config'));
+  const store = new ConfigStore({ lastGood: await sink.load(), sink });
+  const source = new FolderSource({ fs, clock, log: log.scope('config'), folder: options.folder, store });
+  await source.start();
+  return {
+    writer: new FolderWriter(store, source),
+    subscribe: (subscriber) => {
+      const keys = new Set([...store.view.all()].map((one) => one.key));
+      subscriber(store.view, { from: 0, to: store.view.generation, added: keys, changed: new Set(), removed: new Set() });
+      store.subscribe(subscriber);
+    },
+    generation: () => store.view.generation,
+    close: () => source.stop(),
+  };
+}
+
+class FolderWriter implements ConfigWriter {
+  readonly #store: ConfigStore;
+  readonly #source: FolderSource;
+  /** Writes follow one another: two of them may concern one file. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(store: ConfigStore, source: FolderSource) {
+    this.#store = store;
+    this.#source = source;
+  }
+
+  apply(ask: ApplyAsk): Promise<ApplyAnswer> {
+    return this.#inTurn(async () => {
+      const applied: AppliedJson[] = [];
+      const findings: FindingJson[] = [];
+      for (const document of parse(ask)) {
+        const id = idOf(document);
+        if (id === undefined) findings.push(...document.complaints);
+        else applied.push(await this.#applyOne(document, id));
+      }
+      return { applied, findings, generation: this.#store.view.generation };
+    });
+  }
+
+  remove(ids: readonly ObjectId[]): Promise<readonly DeletedJson[]> {
+    return this.#inTurn(async () => {
+      const deleted: DeletedJson[] = [];
+      for (const given of ids) {
+        const id = KINDS[given.kind as KindName]?.namespaced === false ? { ...given, namespace: '' } : given;
+        const result = await this.#source.remove(objectKey(id.kind, id.namespace, id.name));
+        const found = result.outcome !== 'notFound';
+        deleted.push({ ...id, group: groupOf(id.kind), found, ...(result.outcome === 'refused' ? { error: result.reason } : {}) });
+      }
+      return deleted;
+    });
+  }
+
+  identify(ask: ApplyAsk): readonly ObjectId[] {
+    return parse(ask).flatMap((document) => idOf(document) ?? []);
+  }
+
+  async #applyOne(document: ParsedDocument, id: ObjectId): Promise<AppliedJson> {
+    const head = { ...id, group: groupOf(id.kind) };
+    if (document.object === undefined) return { ...head, action: 'refused', findings: document.complaints };
+    const result = await this.#source.write(document);
+    if (result.outcome !== 'refused') return { ...head, action: result.outcome, findings: document.complaints };
+    return { ...head, action: 'refused', findings: [...document.complaints, refusal(document, id, result.reason)] };
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(work);
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+}
+
+function parse(ask: ApplyAsk): ParsedDocument[] {
+  return ask.texts.flatMap(({ file, text }) => parseText(file, text, { defaultNamespace: ask.namespace }));
+}
+
+function idOf(document: ParsedDocument): ObjectId | undefined {
+  const { kind, namespace, name } = document;
+  return kind === undefined || namespace === undefined || name === undefined ? undefined : { kind, namespace, name };
+}
+
+function groupOf(kind: string): string {
+  return KINDS[kind as KindName]?.group ?? '';
+}
+
+function refusal(document: ParsedDocument, id: ObjectId, reason: string): Complaint {
+  return {
+    code: 'TS-CFG-0014', severity: 'error', file: '', line: document.line, column: 1, object: `${id.kind} ${id.namespace}/${id.name}`, path: '',
+    message: `It was not written: ${reason}.`, remedy: '', page: '',
+  };
+}
