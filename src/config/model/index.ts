@@ -3,12 +3,14 @@
 export * from './authorization-policy.ts';
 export * from './complaint.ts';
 export * from './core.ts';
+export { crdOf } from './crd.ts';
 export * from './destination-rule.ts';
 export * from './duration.ts';
 export * from './extension-provider.ts';
 export * from './extensions.ts';
 export * from './force.ts';
 export * from './gateway.ts';
+export * from './json-schema.ts';
 export * from './kinds.ts';
 export * from './manifest.ts';
 export * from './mesh-config.ts';
