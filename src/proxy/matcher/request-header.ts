@@ -34,7 +34,7 @@ function readPseudo(head: RequestHead, name: string): string | undefined | typeo
   if (name.charCodeAt(0) !== 0x3a && name !== 'host') return NOT_PSEUDO;
   switch (name) {
     case ':method':
-      return head.method;
+      return head.method === '' ? undefined : head.method;
     case ':path':
       return head.path === '' ? undefined : head.path;
     case ':authority':

@@ -1,0 +1,75 @@
+// HTTP filter envoy.filters.http.rbac: refuses with 403 what the rules do not allow; shadow rules only note what they would have done.
+
+import type { RBAC, RBACPerRoute } from '#proto/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
+import type { RequestHead } from '#wire/http';
+import { decodeMessage } from '../../apply/decode.ts';
+import { ConfigError } from '../../errors.ts';
+import type { FilterCallbacks, FilterStatus, HttpFilter } from '../../http/filter.ts';
+import type { PolicyFilterExtension } from '../extension.ts';
+import { deniedDetails, RbacEngine } from '../rbac/engine.ts';
+import { noteDecision, noteLog } from '../rbac/note-decision.ts';
+
+const TYPE = 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC';
+const ROUTE_TYPE = `${TYPE}PerRoute`;
+const METADATA = 'envoy.filters.http.rbac';
+
+interface Rules {
+  readonly enforced: RbacEngine | undefined;
+  readonly enforcedPrefix: string;
+  readonly shadow: RbacEngine | undefined;
+  readonly shadowPrefix: string;
+}
+
+const NO_RULES: Rules = { enforced: undefined, enforcedPrefix: '', shadow: undefined, shadowPrefix: '' };
+
+function compileRules(config: RBAC, field: string): Rules {
+  if (config.matcher !== undefined || config.shadowMatcher !== undefined) throw new ConfigError('proxy.unsupported', `${field}.matcher`, 'give the policies as rules');
+  return {
+    enforced: config.rules === undefined ? undefined : new RbacEngine(config.rules, `${field}.rules`),
+    enforcedPrefix: config.rulesStatPrefix,
+    shadow: config.shadowRules === undefined ? undefined : new RbacEngine(config.shadowRules, `${field}.shadow_rules`),
+    shadowPrefix: config.shadowRulesStatPrefix,
+  };
+}
+
+class RbacFilter implements HttpFilter {
+  readonly #rules: Rules;
+  readonly #name: string;
+  readonly #callbacks: FilterCallbacks;
+
+  constructor(rules: Rules, name: string, callbacks: FilterCallbacks) {
+    this.#rules = rules;
+    this.#name = name;
+    this.#callbacks = callbacks;
+  }
+
+  requestHead(head: RequestHead): FilterStatus {
+    const callbacks = this.#callbacks;
+    const { record, connection } = callbacks;
+    const rules = (callbacks.route?.perFilterConfig(this.#name) as Rules | undefined) ?? this.#rules;
+    const input = { head, connection, record };
+    if (rules.shadow !== undefined) noteDecision(record, METADATA, 'shadow', rules.shadowPrefix, rules.shadow.decide(input));
+    if (rules.enforced === undefined) return 'continue';
+    const decision = rules.enforced.decide(input);
+    if (rules.enforced.action === 'log') noteLog(record, decision.policy !== '');
+    else noteDecision(record, METADATA, 'enforced', rules.enforcedPrefix, decision);
+    if (decision.allowed) return 'continue';
+    callbacks.reply({ status: 403, body: 'RBAC: access denied', details: deniedDetails(decision.policy) });
+    return 'stop';
+  }
+}
+
+export const rbacExtension: PolicyFilterExtension = {
+  name: 'envoy.filters.http.rbac',
+  typeUrl: TYPE,
+  routeTypeUrl: ROUTE_TYPE,
+  build: (config, _, filterName) => {
+    const rules = compileRules(decodeMessage<RBAC>(TYPE, config, filterName), filterName);
+    return { name: filterName, create: (callbacks) => new RbacFilter(rules, filterName, callbacks) };
+  },
+  routeConfig: (config) => {
+    const { rbac } = decodeMessage<RBACPerRoute>(ROUTE_TYPE, config, 'typed_per_filter_config');
+    // Without rules the route turns the filter off.
+    return rbac === undefined ? NO_RULES : compileRules(rbac, 'typed_per_filter_config.rbac');
+  },
+};
