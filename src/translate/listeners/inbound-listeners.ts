@@ -1,6 +1,6 @@
 // A sidecar's inbound side: virtualInbound where connections are captured, one listener per declared port in mode NONE.
 
-import type { ObjectRef, XdsResource } from '#base';
+import type { XdsResource } from '#base';
 import { refOf } from '#config';
 import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';

@@ -1,0 +1,164 @@
+// Listeners of a gateway proxy: one per bound port, chains by server name where TLS is spoken (inventory §3.8).
+
+import type { XdsResource } from '#base';
+import { refOf } from '#config';
+import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
+import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
+import { authorizationPoliciesOf } from '#registry';
+import type { Snapshot } from '#push';
+import { type AuthorizationInput, httpAuthorization, tcpAuthorization } from '../authz/authorization-filters.ts';
+import type { KeyPart, TranslationCache } from '../cache.ts';
+import { address, duration, resource } from '../encode.ts';
+import { listenerAccessLogs } from '../filters/access-log.ts';
+import { httpManager } from '../filters/http-manager.ts';
+import { tcpProxy, type TcpTarget } from '../filters/tcp-proxy.ts';
+import { type Chain, type Listener, listenerName, tlsInspector } from '../listeners/listener-parts.ts';
+import { BLACK_HOLE } from '../names.ts';
+import type { ProxyView } from '../proxy-view.ts';
+import { targetOf } from '../routes/virtual-host.ts';
+import type { Scope } from '../scope.ts';
+import { gatewayTable, httpsTableName, httpTableName } from './gateway-routes.ts';
+import { boundHosts, serverCovers, type ServerGroup, serverGroups, type ServerInForce } from './gateway-servers.ts';
+import { secretNames, serverTls } from './server-tls.ts';
+
+export interface GatewayResources {
+  readonly listeners: ReadonlyMap<string, XdsResource>;
+  readonly routes: ReadonlyMap<string, XdsResource>;
+  /** SDS names that the listeners refer to. */
+  readonly secrets: ReadonlySet<string>;
+}
+
+const HANDSHAKE_TIMEOUT_MS = 15_000;
+
+export function gatewayResources(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): GatewayResources {
+  const listeners = new Map<string, XdsResource>();
+  const routes = new Map<string, XdsResource>();
+  const secrets = new Set<string>();
+  const policies = authorizationPoliciesOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
+  const authorization: AuthorizationInput = { policies, mesh: snapshot.mesh, boundPort: (declared) => proxy.gatewayPorts[String(declared)] ?? declared };
+  for (const group of serverGroups(snapshot, proxy)) {
+    const name = listenerName(group.bind, group.port);
+    const plain = group.servers.filter(({ kind }) => kind === 'http');
+    if (plain.length > 0) {
+      const table = httpTableName(group.port, group.bind);
+      routes.set(table, gatewayTable(table, plain, scope, proxy, cache));
+    }
+    for (const server of group.servers) {
+      for (const secret of secretNames(server.server.tls)) secrets.add(secret);
+      if (server.kind !== 'https') continue;
+      const table = httpsTableName(server, group.bind);
+      routes.set(table, gatewayTable(table, [server], scope, proxy, cache));
+    }
+    const tcp = group.servers.some(({ kind }) => kind !== 'http' && kind !== 'https');
+    const key: KeyPart[] = ['gateway-lds', name, group.listen, snapshot.mesh, policies, JSON.stringify(proxy.gatewayPorts), tcp ? scope : undefined, ...group.servers.flatMap((s) => [s.gateway, s.server])];
+    const origins = [...group.servers.map((server) => refOf(server.gateway)), ...policies.map((policy) => refOf(policy))];
+    listeners.set(name, cache.resource(key, () => resource(ListenerSchema, name, listener(name, group, scope, authorization), origins)));
+  }
+  return { listeners, routes, secrets };
+}
+
+function listener(name: string, group: ServerGroup, scope: Scope, authorization: AuthorizationInput): Listener {
+  const { mesh } = scope.snapshot;
+  const plain = group.servers.filter(({ kind }) => kind === 'http');
+  const chains = plain.length > 0 ? [{ filters: [manager(httpTableName(group.port, group.bind), name, authorization, plain.some(({ protocol }) => protocol === 'GRPC-Web'))] }] : withoutRepeats(group.servers.flatMap((server) => chainsOf(server, group, name, scope, authorization)));
+  const tls = group.servers.some(({ kind }) => kind === 'https' || kind === 'passthrough' || kind === 'tls-terminated');
+  return {
+    name,
+    address: address(group.bind, group.listen),
+    trafficDirection: TrafficDirection.OUTBOUND,
+    accessLog: listenerAccessLogs(mesh),
+    ...(tls ? { listenerFilters: [tlsInspector()], listenerFiltersTimeout: duration(HANDSHAKE_TIMEOUT_MS) } : {}),
+    filterChains: [...chains],
+  };
+}
+
+function manager(table: string, name: string, authorization: AuthorizationInput, grpcWeb: boolean) {
+  const { mesh } = authorization;
+  return httpManager({
+    mesh,
+    statPrefix: `outbound_${name}`,
+    direction: 'gateway',
+    routes: { name: table },
+    authorization: httpAuthorization(authorization),
+    grpcWeb,
+    trustedHops: mesh.spec.defaultConfig?.gatewayTopology?.numTrustedProxies ?? 0,
+  });
+}
+
+function chainsOf(server: ServerInForce, group: ServerGroup, name: string, scope: Scope, authorization: AuthorizationInput): readonly Chain[] {
+  const { mesh } = authorization;
+  const tls = server.server.tls;
+  const names = serverNames(server.hosts.map(({ host }) => host));
+  const where = names.length === 0 ? {} : { filterChainMatch: { serverNames: [...names] } };
+  const rbac = tcpAuthorization(authorization);
+  switch (server.kind) {
+    case 'https':
+      return tls === undefined ? [] : [{ ...where, filters: [manager(httpsTableName(server, group.bind), name, authorization, false)], transportSocket: serverTls(tls, mesh, 'http'), transportSocketConnectTimeout: duration(HANDSHAKE_TIMEOUT_MS) }];
+    case 'tls-terminated':
+      return tls === undefined ? [] : [{ ...where, filters: [...rbac, tcpProxy(mesh, name, tcpTargets(server, scope))], transportSocket: serverTls(tls, mesh, 'tcp'), transportSocketConnectTimeout: duration(HANDSHAKE_TIMEOUT_MS) }];
+    case 'tcp':
+      return [{ filters: [...rbac, tcpProxy(mesh, name, tcpTargets(server, scope))] }];
+    case 'passthrough':
+      return passthroughChains(server, scope).map((chain) => ({ ...chain, filters: [...rbac, ...(chain.filters ?? [])] }));
+    default:
+      return [{ ...where, filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] }];
+  }
+}
+
+function tcpTargets(server: ServerInForce, scope: Scope): readonly TcpTarget[] {
+  const port = server.server.port.number;
+  for (const { virtualService } of boundHosts(server, scope)) {
+    for (const rule of virtualService.object.spec.tcp ?? []) {
+      const matches = rule.match ?? [];
+      if (matches.length > 0 && !matches.some((match) => match.port === undefined || match.port === port)) continue;
+      return targets(rule.route, virtualService.namespace, port, scope);
+    }
+  }
+  return [{ cluster: BLACK_HOLE, weight: 1 }];
+}
+
+function passthroughChains(server: ServerInForce, scope: Scope): readonly Chain[] {
+  const port = server.server.port.number;
+  const chains: Chain[] = [];
+  for (const virtualService of new Set(boundHosts(server, scope).map((bound) => bound.virtualService))) {
+    for (const rule of virtualService.object.spec.tls ?? []) {
+      for (const match of rule.match ?? []) {
+        if (match.port !== undefined && match.port !== port) continue;
+        const names = serverNames((match.sniHosts ?? []).filter((host) => serverCovers(server, host)));
+        if ((match.sniHosts ?? []).length > 0 && names.length === 0 && !(match.sniHosts ?? []).includes('*')) continue;
+        const list = targets(rule.route, virtualService.namespace, port, scope);
+        chains.push({ ...(names.length === 0 ? {} : { filterChainMatch: { serverNames: [...names] } }), filters: [tcpProxy(scope.snapshot.mesh, list[0]?.cluster ?? BLACK_HOLE, list)] });
+      }
+    }
+  }
+  return chains.length > 0 ? chains : [{ filters: [tcpProxy(scope.snapshot.mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] }];
+}
+
+type Routes = readonly { readonly destination: { readonly host: string; readonly subset?: string; readonly port?: { readonly number?: number } }; readonly weight?: number }[] | undefined;
+
+function targets(route: Routes, namespace: string, port: number, scope: Scope): readonly TcpTarget[] {
+  const list = (route ?? [])
+    .filter((target, _, all) => all.length === 1 || (target.weight ?? 0) > 0)
+    .map((target) => ({ cluster: targetOf(target.destination, namespace, port, scope).cluster, weight: target.weight ?? 1 }));
+  return list.length === 0 ? [{ cluster: BLACK_HOLE, weight: 1 }] : list;
+}
+
+/** `*` is every name: no condition. */
+function serverNames(hosts: readonly string[]): readonly string[] {
+  return hosts.includes('*') ? [] : [...new Set(hosts)];
+}
+
+/** Envoy refuses two chains with one match: the older server's stays. */
+function withoutRepeats(chains: readonly Chain[]): readonly Chain[] {
+  const taken = new Set<string>();
+  const kept: Chain[] = [];
+  for (const chain of chains) {
+    const names = chain.filterChainMatch?.serverNames ?? [];
+    const fresh = names.filter((name) => !taken.has(name));
+    if (names.length > 0 && fresh.length === 0) continue;
+    if (names.length === 0 && taken.has('')) continue;
+    for (const name of names.length === 0 ? [''] : fresh) taken.add(name);
+    kept.push(names.length === 0 ? chain : { ...chain, filterChainMatch: { ...chain.filterChainMatch, serverNames: fresh } });
+  }
+  return kept;
+}

@@ -1,0 +1,5 @@
+// From snapshots to xDS resources.
+export { translate, translateEndpoints } from './translate.ts';
+export { TranslationCache } from './cache.ts';
+export { spiffeId } from './identities.ts';
+export { connectCluster, inboundCluster, outboundCluster, outboundSni } from './names.ts';

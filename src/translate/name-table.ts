@@ -1,0 +1,32 @@
+// The names that an agent's DNS answers for its workload, with their virtual addresses (inventory §3.11).
+
+import type { XdsResource } from '#base';
+import { NameTableSchema } from '#proto/istio/networking/nds/v1/nds_pb.ts';
+import type { Endpoint, ServiceEndpoints } from '#registry';
+import { isIpAddress, serviceKey } from '#registry';
+import type { Snapshot } from '#push';
+import { type Init, resource } from './encode.ts';
+import type { Scope } from './scope.ts';
+
+type Table = NonNullable<Init<typeof NameTableSchema>['table']>;
+
+export const NAME_TABLE = 'nametable';
+
+/** Headless services answer with their endpoints' addresses. */
+export function nameTable(scope: Scope, snapshot: Snapshot): XdsResource {
+  const table: Table = {};
+  for (const service of scope.services) {
+    if (service.hostname.startsWith('*') && service.resolution !== 'dynamic-dns') continue;
+    const ips = service.headless ? addressesOf(snapshot.endpoints.get(serviceKey(service))) : service.addresses.filter((address) => !address.includes('/'));
+    if (ips.length === 0) continue;
+    const kubernetes = service.registry === 'Kubernetes';
+    table[service.hostname] = { ips: [...ips], registry: service.registry, ...(kubernetes ? { shortname: service.name, namespace: service.namespace } : {}) };
+  }
+  return resource(NameTableSchema, NAME_TABLE, { table }, []);
+}
+
+function addressesOf(endpoints: ServiceEndpoints | undefined): readonly string[] {
+  const all = new Set<string>();
+  for (const list of endpoints?.byPort.values() ?? []) for (const e of list as readonly Endpoint[]) if (e.health === 'healthy' && isIpAddress(e.address)) all.add(e.address);
+  return [...all].sort();
+}

@@ -1,0 +1,98 @@
+// From a snapshot and a proxy to everything that the proxy may ask for: a pure function, sharing what other proxies got (design 9).
+
+import { type ProxyNode, type ResourceSet, serviceLoopback, TYPE_URL, type XdsResource } from '#base';
+import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
+import type { Snapshot } from '#push';
+import { TranslationCache } from './cache.ts';
+import { blackHole, connectClusterOf, dynamicDns, inboundPassthrough, passthrough } from './clusters/fixed-clusters.ts';
+import { loadAssignments, outboundClusters } from './clusters/outbound-clusters.ts';
+import { type Init, resource } from './encode.ts';
+import { gatewayResources } from './gateways/gateway-listeners.ts';
+import { inbound } from './listeners/inbound-listeners.ts';
+import { capturedListeners, loopbackListeners } from './listeners/outbound-listeners.ts';
+import { nameTable } from './name-table.ts';
+import { type ProxyView, proxyView } from './proxy-view.ts';
+import { HTTP_PROXY_TABLE, httpProxyTable, outboundTable } from './routes/outbound-routes.ts';
+import { type Scope, scopeOf } from './scope.ts';
+import { gatewaySecrets } from './secrets/gateway-secrets.ts';
+
+type Resources = ReadonlyMap<string, XdsResource>;
+
+/** The cache may be shared by all calls of one process; without one, the result is the same. */
+export function translate(snapshot: Snapshot, node: ProxyNode, cache: TranslationCache = new TranslationCache()): ResourceSet {
+  const proxy = proxyView(node);
+  const scope = scopeOf(snapshot, proxy, cache);
+  return proxy.kind === 'router' ? routerSet(snapshot, proxy, scope, cache) : sidecarSet(snapshot, proxy, scope, cache);
+}
+
+/** Only endpoints: enough when a snapshot differs in nothing else (`SnapshotDiff.configuration` is false). */
+export function translateEndpoints(snapshot: Snapshot, node: ProxyNode, cache: TranslationCache = new TranslationCache()): Resources {
+  const proxy = proxyView(node);
+  const scope = scopeOf(snapshot, proxy, cache);
+  return endpointsOf(scope, proxy, snapshot, outboundOf(scope, proxy, snapshot, cache), cache);
+}
+
+function sidecarSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): ResourceSet {
+  const outbound = outboundOf(scope, proxy, snapshot, cache);
+  const own = inbound(snapshot, proxy, scope, cache);
+  const out = proxy.captured
+    ? cache.value(['captured', scope], () => capturedListeners(scope, cache))
+    : loopbackListeners(scope, proxy, cache);
+  const routes = cache.value(['tables', scope, proxy.envoy, out.tables.map(({ name }) => name).join(' ')], () => new Map(out.tables.map((table) => [table.name, outboundTable(table, scope, proxy, cache)])));
+  const proxied: readonly (readonly [string, XdsResource])[] = proxy.captured || proxy.httpProxyPort === undefined ? [] : [[HTTP_PROXY_TABLE, httpProxyTable(scope, proxy, cache)]];
+  const table = cache.value(['nds', scope, snapshot.endpoints], () => nameTable(scope, snapshot));
+  return new Map<string, Resources>([
+    [TYPE_URL.cluster, new Map([...outbound, ...fixedClusters(scope, proxy, cache), ...own.clusters])],
+    [TYPE_URL.endpoint, endpointsOf(scope, proxy, snapshot, outbound, cache)],
+    [TYPE_URL.listener, new Map([...out.listeners, ...own.listeners])],
+    [TYPE_URL.route, new Map([...routes, ...proxied])],
+    [TYPE_URL.secret, new Map()],
+    [TYPE_URL.extensionConfig, new Map()],
+    [TYPE_URL.nameTable, new Map([[table.name, table]])],
+  ]);
+}
+
+function routerSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): ResourceSet {
+  const outbound = outboundOf(scope, proxy, snapshot, cache);
+  const gateway = gatewayResources(snapshot, proxy, scope, cache);
+  return new Map<string, Resources>([
+    [TYPE_URL.cluster, new Map([...outbound, ...fixedClusters(scope, proxy, cache)])],
+    [TYPE_URL.endpoint, endpointsOf(scope, proxy, snapshot, outbound, cache)],
+    [TYPE_URL.listener, gateway.listeners],
+    [TYPE_URL.route, gateway.routes],
+    [TYPE_URL.secret, gatewaySecrets(gateway.secrets, snapshot, proxy, cache)],
+    [TYPE_URL.extensionConfig, new Map()],
+    [TYPE_URL.nameTable, new Map()],
+  ]);
+}
+
+/** One map for all proxies of a scope. */
+function outboundOf(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): Resources {
+  return cache.value(['outbound', scope, snapshot.configNumber, proxy.kind, proxy.captured], () => outboundClusters(scope, proxy, snapshot, cache));
+}
+
+function endpointsOf(scope: Scope, proxy: ProxyView, snapshot: Snapshot, clusters: Resources, cache: TranslationCache): Resources {
+  const { region, zone, subZone } = proxy.locality;
+  return cache.value(['assignments', scope, snapshot.endpoints, clusters, proxy.kind, proxy.captured, `${region}/${zone}/${subZone}`], () => loadAssignments(scope, proxy, snapshot, clusters, cache));
+}
+
+function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache): Resources {
+  const { mesh } = scope.snapshot;
+  const inits: Init<typeof ClusterSchema>[] = [blackHole(mesh)];
+  if (proxy.kind === 'sidecar' && proxy.captured) inits.push(passthrough(mesh), inboundPassthrough(mesh));
+  const forward = proxy.kind === 'sidecar' && !proxy.captured && proxy.httpProxyPort !== undefined;
+  if (forward && scope.allowAny) inits.push(dynamicDns(mesh));
+  const block = proxy.loopbackBlock;
+  const key = ['fixed', mesh, proxy.kind, proxy.captured, forward, scope.allowAny, block, forward ? scope : undefined];
+  return cache.value(key, () => {
+    if (forward && block !== undefined) {
+      for (const service of scope.services) {
+        if (service.hostname.startsWith('*')) continue;
+        for (const port of service.ports) {
+          if (port.protocol !== 'UDP' && scope.allowsPort(service.hostname, port.number)) inits.push(connectClusterOf(mesh, port.number, service.hostname, serviceLoopback(block, service.hostname)));
+        }
+      }
+    }
+    return new Map(inits.map((init) => [init.name ?? '', resource(ClusterSchema, init.name ?? '', init, [])]));
+  });
+}
