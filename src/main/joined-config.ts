@@ -8,7 +8,7 @@ import { BOUND_PORTS_ANNOTATION } from '#registry';
 /** Istio's WORKLOAD_ENTRY_CLEANUP_GRACE_PERIOD. */
 const GRACE_MS = 10_000;
 /** After a restart: longer than the agents' longest pause between two attempts. */
-const RESTORED_GRACE_MS = 45_000;
+const RESTORED_GRACE_MS = 60_000;
 const MOST_WORKLOADS = 10_000;
 const NO_FILE = { file: '', line: 0, document: 0 };
 

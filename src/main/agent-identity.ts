@@ -1,0 +1,135 @@
+// An agent's way to the control plane: a token over the Unix socket, one mTLS channel, certificates that renew themselves.
+import { type Clock, type Logger, type Random, type TlsClientOptions, type TlsContext } from '#base';
+import { makeSignCsr, type WorkloadSpec } from '#agent';
+import { CertificateManager, makePeerCheck, MESH_ROOTS, type SecretSource, type TrustSecret, WORKLOAD_CERTIFICATE } from '#identity';
+import { callHttp, grpcDialer, gunzip } from '#io';
+import { GrpcChannel, type Metadata } from '#wire/grpc';
+import type { TokenAnswer } from './discovery-identity.ts';
+
+/** A token lives an hour. */
+const TOKEN_RENEW_MS = 45 * 60_000;
+const TOKEN_RETRY_MS = 5000;
+const FIRST_RETRY_MS = 500;
+const TOKEN_TIMEOUT_MS = 5000;
+const DISCOVERY_NAME = 'istiod.istio-system.svc';
+
+export interface AgentIdentityOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly spec: WorkloadSpec;
+  readonly tokenSocket: string;
+  readonly xds: { readonly host: string; readonly port: number };
+  readonly version: string;
+}
+
+export interface AgentIdentity {
+  readonly channel: GrpcChannel;
+  readonly secrets: SecretSource;
+  readonly trustDomain: string;
+  /** For every stream to the control plane: proves the workload's name, which no certificate holds. */
+  metadata(): Metadata;
+  close(): void;
+}
+
+/** Resolves when the first certificate is in force. */
+export async function startAgentIdentity(options: AgentIdentityOptions): Promise<AgentIdentity> {
+  const { clock, log, random, spec } = options;
+  const tokens = new TokenHolder(options);
+  await tokens.start();
+  const trustDomain = tokens.answer.trustDomain;
+  let trust: TrustSecret | undefined;
+  const manager: CertificateManager = new CertificateManager({
+    clock,
+    random,
+    log,
+    spiffeId: `spiffe://${trustDomain}/ns/${spec.namespace}/sa/${spec.serviceAccount}`,
+    signCsr: (csr, ttlMs, current) => makeSignCsr(channel, async () => tokens.answer.token)(csr, ttlMs, current),
+  });
+  const channel = new GrpcChannel({
+    clock,
+    random,
+    gunzip,
+    userAgent: `topsail/${options.version}`,
+    dialer: grpcDialer({ ...options.xds, authority: DISCOVERY_NAME, tls: () => clientTls(manager, trust?.rootsPem ?? tokens.answer.rootsPem, clock) }),
+  });
+  manager.subscribe(MESH_ROOTS, (value) => {
+    if (value.kind === 'trust') trust = value;
+  });
+  await new Promise<void>((resolve) => {
+    const stop = manager.subscribe(WORKLOAD_CERTIFICATE, (value) => {
+      if (value.kind !== 'certificate') return;
+      queueMicrotask(() => stop());
+      resolve();
+    });
+    manager.start();
+  });
+  // The connection so far was anonymous.
+  channel.reconnect();
+  return {
+    channel,
+    secrets: manager,
+    trustDomain,
+    metadata: () => ({ authorization: `Bearer ${tokens.answer.token}` }),
+    close: () => {
+      tokens.close();
+      manager.close();
+      channel.close();
+    },
+  };
+}
+
+function clientTls(manager: CertificateManager, rootsPem: string, clock: Clock): TlsClientOptions {
+  const current = manager.current;
+  const context: TlsContext = {
+    rootsPem,
+    minVersion: 'TLSv1.3',
+    maxVersion: 'TLSv1.3',
+    version: current?.version ?? 'anonymous',
+    ...(current === undefined ? {} : { certChainPem: current.certChainPem, privateKeyPem: current.privateKeyPem }),
+  };
+  const check = makePeerCheck({
+    roots: rootsPem, crl: '', sanMatchers: [{ san: 'dns', how: { kind: 'exact', value: DISCOVERY_NAME } }], trustDomains: undefined, required: true, peerIs: 'server', clock,
+  });
+  return { context, alpn: ['h2'], sni: DISCOVERY_NAME, check, checkKey: DISCOVERY_NAME };
+}
+
+/** Has a valid token at every moment, as far as the control plane answers. */
+class TokenHolder {
+  readonly #options: AgentIdentityOptions;
+  #answer: TokenAnswer | undefined;
+  #timer: { cancel(): void } | undefined;
+
+  constructor(options: AgentIdentityOptions) {
+    this.#options = options;
+  }
+
+  get answer(): TokenAnswer {
+    if (this.#answer === undefined) throw new Error('asked for a token before the first one came');
+    return this.#answer;
+  }
+
+  async start(): Promise<void> {
+    while (!(await this.#fetch())) await new Promise<void>((resolve) => void this.#options.clock.setTimer(FIRST_RETRY_MS, resolve));
+    this.#later(TOKEN_RENEW_MS);
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+  }
+
+  async #fetch(): Promise<boolean> {
+    const { spec, tokenSocket, log } = this.#options;
+    const body = JSON.stringify({ namespace: spec.namespace, serviceAccount: spec.serviceAccount, workload: spec.name });
+    const answer = await callHttp({ target: { socket: tokenSocket }, method: 'POST', path: '/token', body, timeoutMs: TOKEN_TIMEOUT_MS });
+    const good = answer?.status === 200;
+    if (good) this.#answer = JSON.parse(answer.body) as TokenAnswer;
+    else log.warn('no token from the control plane', { socket: tokenSocket, answer: answer?.body.trim() ?? 'no answer' });
+    return good;
+  }
+
+  #later(ms: number): void {
+    const turn = async (): Promise<void> => this.#later((await this.#fetch()) ? TOKEN_RENEW_MS : TOKEN_RETRY_MS);
+    this.#timer = this.#options.clock.setTimer(ms, () => void turn(), { unref: true });
+  }
+}
