@@ -8,6 +8,7 @@ export * from './limits.ts';
 export * from './server/backend.ts';
 export { MapBackend } from './server/map-backend.ts';
 export { authorizeIdentity, authorizeNode, type NodeIdentityOptions } from './server/node-identity.ts';
+export { registerClientStatus } from './server/client-status.ts';
 export * from './server/server.ts';
 export * from './server/status.ts';
 export * from './services.ts';

@@ -15,7 +15,7 @@ import { SecretSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/s
 import { DownstreamTlsContextSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { NameTableSchema } from '#proto/istio/networking/nds/v1/nds_pb.ts';
 import { decodeLight, LIGHT_TABLE, MalformedProtobuf } from '#proto/light.ts';
-import { randomMessage, seedsArbitrary } from './random-message.ts';
+import { randomMessage, seedsArbitrary } from './testing/random-message.ts';
 
 const schemas: readonly DescMessage[] = [
   ClusterSchema, TypedExtensionConfigSchema, ClusterLoadAssignmentSchema, ListenerSchema, RBACSchema, VirtualHostSchema,

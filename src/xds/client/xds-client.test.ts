@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { FakeClock, SeededRandom, TYPE_URL } from '#base';
 import { GrpcChannel, GrpcServer, type MemoryLink, memoryLink } from '#wire/grpc';
 import type { XdsVariant } from '../codec/response.ts';
-import { resource, SHORT } from '../server/fake-client.ts';
+import { resource, SHORT } from '../testing/fake-client.ts';
 import { MapBackend } from '../server/map-backend.ts';
 import { XdsServer } from '../server/server.ts';
 import type { Reject, XdsBatch } from './types.ts';

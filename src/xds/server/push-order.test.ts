@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock } from '#base';
 import type { XdsVariant } from '../codec/response.ts';
-import { FakeXdsClient, resource, SHORT } from './fake-client.ts';
+import { FakeXdsClient, resource, SHORT } from '../testing/fake-client.ts';
 import { MapBackend } from './map-backend.ts';
 import { XdsServer } from './server.ts';
 

@@ -1,17 +1,15 @@
 // One xDS stream: its requests, the answers to them, and the pushes that follow new snapshots.
 import { type Clock, type Logger, parseNodeId, type ProxyNode, type ResourceSet, TYPE_URL, type XdsResource } from '#base';
-import { MalformedProtobuf } from '#proto/light.ts';
 import { GrpcError, type ServerCall, type ServerCallHandler } from '#wire/grpc';
-import type { ErrorDetail, XdsNode } from '../codec/messages.ts';
-import { decodeDeltaRequest, decodeDiscoveryRequest } from '../codec/request.ts';
 import type { ResponseEncoder, XdsVariant } from '../codec/response.ts';
 import { XDS_ERRORS, xdsError } from '../errors.ts';
 import { HEALTH_TYPE } from '../health-type.ts';
 import { XDS_LIMITS } from '../limits.ts';
 import type { Authorization, ProxyResources, SnapshotChange, Wanted, XdsBackend } from './backend.ts';
 import { PushSequence } from './push-sequence.ts';
-import type { ProxySync } from './status.ts';
-import { foldDelta, foldSotw, isFullStateType, type Subscription, type SubscriptionChange } from './subscription.ts';
+import { originsOf, type ProxySync, proxySync } from './status.ts';
+import { readStreamRequest, type StreamRequest } from './stream-request.ts';
+import { isFullStateType, type SubscriptionChange } from './subscription.ts';
 import { TypeState } from './type-state.ts';
 
 const NO_RESOURCES: ReadonlyMap<string, XdsResource> = new Map();
@@ -29,15 +27,6 @@ export interface StreamHost {
   progressed(stream: XdsStream): void;
 }
 
-interface Request {
-  readonly node: XdsNode | undefined;
-  readonly typeUrl: string;
-  readonly nonce: string;
-  readonly error: ErrorDetail | undefined;
-  readonly initialVersions: ReadonlyMap<string, string> | undefined;
-  readonly fold: (typeUrl: string, before: Subscription | undefined) => SubscriptionChange;
-}
-
 export class XdsStream implements ServerCallHandler {
   readonly clock: Clock;
   readonly types = new Map<string, TypeState>();
@@ -49,7 +38,7 @@ export class XdsStream implements ServerCallHandler {
   readonly #connectedAtMs: number;
   #node: ProxyNode | undefined;
   #authorizing = false;
-  #early: Request[] = [];
+  #early: StreamRequest[] = [];
   #target: ProxyResources | undefined;
   #endpointsStale = false;
   #dirty = false;
@@ -91,7 +80,7 @@ export class XdsStream implements ServerCallHandler {
   }
 
   onMessage(bytes: Uint8Array): void {
-    const request = this.#decode(bytes);
+    const request = readStreamRequest(this.#variant, bytes);
     if (this.#node !== undefined) this.#handle(request, this.#node);
     else if (this.#authorizing) this.#keepEarly(request);
     else this.#identify(request);
@@ -146,27 +135,12 @@ export class XdsStream implements ServerCallHandler {
 
   status(): ProxySync | undefined {
     if (this.#node === undefined) return undefined;
-    const types = [...this.types.values()];
-    return {
-      node: this.#node,
+    return proxySync(this.#node, this.types.values(), {
       variant: this.#variant,
       connectedAtMs: this.#connectedAtMs,
       watermark: this.#watermark,
       lagging: this.#laggingStep,
-      types: types.map((type) => ({
-        typeUrl: type.typeUrl,
-        wildcard: type.subscription.wildcard,
-        subscribed: type.subscription.names.size,
-        held: type.held.size,
-        versionSent: type.versionSent,
-        versionAcked: type.versionAcked,
-        nonce: type.lastNonce,
-        outstanding: type.outstanding.length,
-        error: type.rejected.size > 0 ? type.error : '',
-        errorAtMs: type.errorAtMs,
-      })),
-      rejects: types.flatMap((type) => [...type.rejected].map(([name, r]) => ({ typeUrl: type.typeUrl, name, origins: r.origins, detail: r.detail }))),
-    };
+    });
   }
 
   // What the push sequence asks for.
@@ -183,7 +157,7 @@ export class XdsStream implements ServerCallHandler {
   }
 
   send(type: TypeState, changed: readonly XdsResource[], removed: readonly string[], keepGone: boolean): void {
-    if (this.#variant === 'sotw' && isFullStateType(type.typeUrl)) this.#transmit(type, this.#fullState(type, keepGone), removed);
+    if (this.#variant === 'sotw' && isFullStateType(type.typeUrl)) this.#transmit(type, type.fullState(this.all(type.typeUrl), keepGone), removed);
     else if (this.#variant === 'delta' || changed.length > 0) this.#transmit(type, changed, removed);
     for (const name of removed) type.forget(name);
   }
@@ -202,23 +176,7 @@ export class XdsStream implements ServerCallHandler {
     if (this.#dirty) this.#host.schedule(this);
   }
 
-  #decode(bytes: Uint8Array): Request {
-    try {
-      if (this.#variant === 'delta') {
-        const r = decodeDeltaRequest(bytes);
-        const fold = (typeUrl: string, before: Subscription | undefined) => foldDelta(typeUrl, before, r.subscribe, r.unsubscribe);
-        return { node: r.node, typeUrl: r.typeUrl, nonce: r.responseNonce, error: r.errorDetail, initialVersions: r.initialVersions, fold };
-      }
-      const r = decodeDiscoveryRequest(bytes);
-      const fold = (typeUrl: string, before: Subscription | undefined) => foldSotw(typeUrl, before, r.resourceNames);
-      return { node: r.node, typeUrl: r.typeUrl, nonce: r.responseNonce, error: r.errorDetail, initialVersions: undefined, fold };
-    } catch (error) {
-      if (error instanceof MalformedProtobuf) throw xdsError(XDS_ERRORS.malformed, error.message);
-      throw error;
-    }
-  }
-
-  #identify(request: Request): void {
+  #identify(request: StreamRequest): void {
     const { node } = request;
     if (node === undefined || node.id === '') throw xdsError(XDS_ERRORS.noNode);
     this.#authorizing = true;
@@ -238,7 +196,7 @@ export class XdsStream implements ServerCallHandler {
     else decide(answer);
   }
 
-  #keepEarly(request: Request): void {
+  #keepEarly(request: StreamRequest): void {
     if (this.#early.length >= XDS_LIMITS.typesMax) throw xdsError(XDS_ERRORS.tooManyTypes);
     this.#early.push(request);
   }
@@ -258,7 +216,7 @@ export class XdsStream implements ServerCallHandler {
     }
   }
 
-  #handle(request: Request, node: ProxyNode): void {
+  #handle(request: StreamRequest, node: ProxyNode): void {
     const typeUrl = request.typeUrl === '' ? (this.#onlyType ?? '') : request.typeUrl;
     if (typeUrl === '') throw xdsError(XDS_ERRORS.noType);
     if (this.#onlyType !== undefined && typeUrl !== this.#onlyType) throw xdsError(XDS_ERRORS.wrongType, typeUrl);
@@ -282,7 +240,7 @@ export class XdsStream implements ServerCallHandler {
     this.#continue();
   }
 
-  #open(typeUrl: string, request: Request): TypeState {
+  #open(typeUrl: string, request: StreamRequest): TypeState {
     if (this.types.size >= XDS_LIMITS.typesMax) throw xdsError(XDS_ERRORS.tooManyTypes);
     const type = new TypeState(typeUrl);
     this.types.set(typeUrl, type);
@@ -290,7 +248,7 @@ export class XdsStream implements ServerCallHandler {
     return type;
   }
 
-  #subscribe(type: TypeState, request: Request, first: boolean): void {
+  #subscribe(type: TypeState, request: StreamRequest, first: boolean): void {
     const change = request.fold(type.typeUrl, first ? undefined : type.subscription);
     const restart = !first && this.#variant === 'sotw' && request.nonce === '';
     this.#checkNames(type, change);
@@ -332,7 +290,7 @@ export class XdsStream implements ServerCallHandler {
       for (const name of removed) type.forget(name);
       if (list.length > 0 || removed.length > 0 || (everything && type.subscription.wildcard)) this.#transmit(type, list, removed);
     } else if (isFullStateType(type.typeUrl)) {
-      this.#transmit(type, this.#fullState(type, true), []);
+      this.#transmit(type, type.fullState(all, true), []);
     } else if (list.length > 0 || type.subscription.wildcard) {
       this.#transmit(type, list, []);
     }
@@ -358,15 +316,6 @@ export class XdsStream implements ServerCallHandler {
     return merged;
   }
 
-  #fullState(type: TypeState, keepGone: boolean): XdsResource[] {
-    const all = this.all(type.typeUrl);
-    const list: XdsResource[] = [];
-    if (type.subscription.wildcard) list.push(...all.values());
-    else for (const name of type.subscription.names) if (all.has(name)) list.push(all.get(name) as XdsResource);
-    if (keepGone) for (const [name, held] of type.held) if (!all.has(name) && 'bytes' in held && type.wants(name)) list.push(held);
-    return list;
-  }
-
   #transmit(type: TypeState, list: readonly XdsResource[], removed: readonly string[]): void {
     const snapshot = this.#target?.snapshot ?? this.#host.backend.snapshot();
     const nonce = (++this.#nonce).toString(36);
@@ -375,11 +324,11 @@ export class XdsStream implements ServerCallHandler {
     this.#call.send(...this.#host.encoder.encode(this.#variant, { typeUrl: type.typeUrl, version, nonce }, list, removed));
   }
 
-  #answer(type: TypeState, request: Request, node: ProxyNode): void {
+  #answer(type: TypeState, request: StreamRequest, node: ProxyNode): void {
     const answer = type.answer(request.nonce, request.error?.message, this.clock.wallTime());
     if (answer === 'stale' || answer === 'acked') return;
     this.#rejected = true;
-    const origins = [...new Map(answer.rejected.flatMap((r) => r.origins).map((o) => [`${o.kind}/${o.namespace}/${o.name}`, o])).values()];
+    const origins = originsOf(answer.rejected);
     const detail = (request.error?.message ?? '').slice(0, XDS_LIMITS.detailMax);
     this.#host.log.warn('a proxy rejected configuration', { node: node.id, type: type.typeUrl, detail });
     this.#host.backend.rejected?.({ node, typeUrl: type.typeUrl, snapshot: answer.snapshot, names: answer.rejected.map((r) => r.name), origins, detail });

@@ -93,6 +93,15 @@ export class TypeState {
     return out;
   }
 
+  /** Everything that is wanted; with `keepGone`, also what the client holds and is no more. */
+  fullState(all: ReadonlyMap<string, XdsResource>, keepGone: boolean): XdsResource[] {
+    const list: XdsResource[] = [];
+    if (this.subscription.wildcard) list.push(...all.values());
+    else for (const name of this.subscription.names) if (all.has(name)) list.push(all.get(name) as XdsResource);
+    if (keepGone) for (const [name, held] of this.#held) if (!all.has(name) && 'bytes' in held && this.wants(name)) list.push(held);
+    return list;
+  }
+
   /** Notes that the client has all of `all` that it wants; shares the map where it holds all of it. */
   settled(all: ReadonlyMap<string, XdsResource> = NONE): void {
     if (this.#inSyncWith === all) return;

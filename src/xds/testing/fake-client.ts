@@ -4,7 +4,7 @@ import { type ClientCall, GrpcChannel, GrpcServer, type GrpcStatus, type MemoryL
 import type { DiscoveryResponse, XdsNode } from '../codec/messages.ts';
 import { encodeDeltaRequest, encodeDiscoveryRequest } from '../codec/request.ts';
 import { decodeResponse, type XdsVariant } from '../codec/response.ts';
-import type { XdsServer } from './server.ts';
+import type { XdsServer } from '../server/server.ts';
 
 export const SHORT = { CDS: TYPE_URL.cluster, EDS: TYPE_URL.endpoint, LDS: TYPE_URL.listener, RDS: TYPE_URL.route, SDS: TYPE_URL.secret } as const;
 export type Short = keyof typeof SHORT;
