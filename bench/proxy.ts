@@ -5,14 +5,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
-import { arch, cpus, release, tmpdir } from 'node:os';
+import { arch, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeCertificates } from './lib/certificates.ts';
-import { type Contestant, findContestants, outputOf } from './lib/contestants.ts';
+import { type Contestant, findContestants, hasH2load, outputOf } from './lib/contestants.ts';
 import { cpuMicroseconds, memoryOf, processTree } from './lib/process-cost.ts';
 import { markdown, type Round, type RowResult } from './lib/report.ts';
 import { type Row, ROWS } from './lib/rows.ts';
+import { runH2load } from './lib/h2load.ts';
 import type { LoadResult } from './loadgen/run-load.ts';
 
 const HERE = import.meta.dirname;
@@ -49,7 +50,9 @@ writeCertificates(certs);
 const { found, missing } = findContestants();
 for (const line of missing) console.error(`not measured: ${line}`);
 const contestants = found.filter((c) => values.only === undefined || values.only.split(',').includes(c.name));
-const rows = ROWS.filter((r) => values.rows === undefined || values.rows.split(',').includes(r.name));
+const canH2 = hasH2load();
+if (!canH2) console.error('not measured: the HTTP/2 rows: h2load is not on PATH');
+const rows = ROWS.filter((r) => (values.rows === undefined || values.rows.split(',').includes(r.name)) && (r.load === 'own' || canH2));
 
 const results: RowResult[] = [];
 for (const row of rows) results.push(await measureRow(row));
@@ -58,13 +61,13 @@ const table = markdown(results);
 console.log(table);
 const out = values.json ?? join(HERE, 'results', 'proxy.json');
 mkdirSync(join(out, '..'), { recursive: true });
-const machine = { cpus: cpus().length, model: cpus()[0]?.model ?? '', kernel: release(), arch: arch(), node: process.version };
+const machine = { cpus: cpus().length, arch: arch(), node: process.version };
 writeFileSync(out, `${JSON.stringify({ machine, rounds, seconds, versions: Object.fromEntries(contestants.map((c) => [c.name, c.version])), results }, null, 1)}\n`);
 console.error(`written: ${out}`);
 process.exit(0);
 
 async function measureRow(row: Row): Promise<RowResult> {
-  const backend = spawn(process.execPath, [join(HERE, 'lib', 'backend.ts'), '0', ...(row.backendTls ? [certs] : [])], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const backend = spawn(process.execPath, [join(HERE, 'lib', 'backend.ts'), row.backend, certs], { stdio: ['ignore', 'pipe', 'inherit'] });
   started.push(backend);
   const backendPort = (JSON.parse(await firstLine(backend)) as { port: number }).port;
   const running: Running[] = [];
@@ -113,6 +116,7 @@ async function measureRound(r: Running, row: Row): Promise<Round> {
 }
 
 async function load(r: Running, row: Row, duration: number): Promise<LoadResult> {
+  if (row.load === 'h2load') return await runH2load(r.port, row, duration);
   const args = [
     join(HERE, 'loadgen', 'main.ts'), '--url', `${row.clientTls ? 'https' : 'http'}://127.0.0.1:${r.port}/bench?x=1`,
     '--connections', String(row.connections), '--duration', String(duration), '--header', 'user-agent: topsail-bench', '--header', 'accept: */*',

@@ -91,6 +91,7 @@ function haproxy(): Contestant | undefined {
     name: 'haproxy',
     version: /version (\S+)/.exec(output(path, ['-v']))?.[1] ?? 'unknown',
     start: (work, variables, folder) => {
+      if (work === 'h2') return undefined;
       const tags = [work === 'tcp' ? 'tcp' : 'http', work === 'mtls-in' ? 'mtls-in' : 'plain', work === 'mtls-out' ? 'mtls-out' : 'clear'];
       const choose = (text: string): string =>
         text.split('\n').flatMap((line) => {
@@ -114,4 +115,9 @@ function output(program: string, args: readonly string[]): string {
   } catch {
     return '';
   }
+}
+
+/** Whether `h2load` (nghttp2) is here: the HTTP/2 rows need it. */
+export function hasH2load(): boolean {
+  return output('h2load', ['--version']) !== '';
 }

@@ -39,10 +39,14 @@ export function markdown(results: readonly RowResult[]): string {
       const mb = (read: (m: MemoryCost) => number): string => (of((r) => read(r.memory)) / 1024).toFixed(0);
       lines.push(
         `| ${result.title} | ${name} | ${cpu.toFixed(1)} (${Math.min(...spread).toFixed(1)}–${Math.max(...spread).toFixed(1)}) | ${Number.isNaN(base) ? '' : (cpu / base).toFixed(2)} | ` +
-          `${of((r) => r.requestsPerSecond).toFixed(0)} | ${of((r) => r.p50Ms).toFixed(2)} | ${of((r) => r.p99Ms).toFixed(2)} | ` +
+          `${of((r) => r.requestsPerSecond).toFixed(0)} | ${ms(of((r) => r.p50Ms))} | ${ms(of((r) => r.p99Ms))} | ` +
           `${mb((m) => m.pssKb)} | ${mb((m) => m.rssKb)} | ${mb((m) => m.rssAnonKb)} | ${rounds.reduce((n, r) => n + r.failed, 0)} |`,
       );
     }
   }
   return `${lines.join('\n')}\n`;
+}
+
+function ms(value: number): string {
+  return Number.isNaN(value) ? '' : value.toFixed(2);
 }

@@ -5,20 +5,28 @@ export interface Row {
   readonly title: string;
   /** File of bench/work without its ending. */
   readonly work: string;
-  readonly backendTls: boolean;
+  /** What the service behind speaks. */
+  readonly backend: 'h1' | 'tls' | 'h2';
+  /** `h2load` where only it speaks the protocol; such a row needs it on PATH. */
+  readonly load: 'own' | 'h2load';
   readonly clientTls: boolean;
   readonly connections: number;
   /** Requests per second; absent = saturated. */
   readonly rate?: number;
+  /** Concurrent streams per connection (HTTP/2). */
+  readonly streams?: number;
 }
 
-const plain = { backendTls: false, clientTls: false } as const;
+const plain = { backend: 'h1', load: 'own', clientTls: false } as const;
+const h2 = { work: 'h2', backend: 'h2', load: 'h2load', clientTls: false } as const;
 
 export const ROWS: readonly Row[] = [
   { name: 'h1-saturated', title: 'HTTP/1.1, 32 connections, saturated', work: 'h1', ...plain, connections: 32 },
   { name: 'h1-paced', title: 'HTTP/1.1, 1,000 requests/s, 16 connections', work: 'h1', ...plain, connections: 16, rate: 1_000 },
   { name: 'h1-two', title: 'HTTP/1.1, 2 connections, saturated', work: 'h1', ...plain, connections: 2 },
-  { name: 'mtls-in', title: 'mTLS in, 32 connections, saturated', work: 'mtls-in', backendTls: false, clientTls: true, connections: 32 },
-  { name: 'mtls-out', title: 'mTLS out, 32 connections, saturated', work: 'mtls-out', backendTls: true, clientTls: false, connections: 32 },
+  { name: 'mtls-in', title: 'mTLS in, 32 connections, saturated', work: 'mtls-in', ...plain, clientTls: true, connections: 32 },
+  { name: 'mtls-out', title: 'mTLS out, 32 connections, saturated', work: 'mtls-out', ...plain, backend: 'tls', connections: 32 },
+  { name: 'h2-4x16', title: 'HTTP/2 to HTTP/2, 4 connections × 16 streams', ...h2, connections: 4, streams: 16 },
+  { name: 'h2-32x1', title: 'HTTP/2 to HTTP/2, 32 connections × 1 stream', ...h2, connections: 32, streams: 1 },
   { name: 'tcp', title: 'TCP, 32 connections, saturated', work: 'tcp', ...plain, connections: 32 },
 ];

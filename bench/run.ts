@@ -1,0 +1,21 @@
+// `npm run bench -- NAME`: runs one benchmark of this folder; without a name it lists them.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly about: string }>> = {
+  proxy: { file: 'proxy.ts', about: 'CPU per request, latency and memory beside Envoy and HAProxy (--rounds, --seconds, --rows, --only)' },
+  propagation: { file: 'propagation.ts', about: 'from a file event to the last ACK of the last proxy' },
+  telemetry: { file: 'micro/telemetry.ts', about: 'cost of counters, histograms, Istio metrics, summaries and log lines' },
+  load: { file: 'loadgen/main.ts', about: 'the load generator by itself (--url, --connections, --rate, --duration)' },
+};
+
+const name = process.argv[2] ?? '';
+const benchmark = BENCHMARKS[name];
+const path = benchmark === undefined ? '' : join(import.meta.dirname, benchmark.file);
+if (benchmark === undefined || !existsSync(path)) {
+  console.error(`usage: npm run bench -- NAME [options]\n${Object.entries(BENCHMARKS).map(([n, b]) => `  ${n.padEnd(12)} ${b.about}`).join('\n')}`);
+  process.exit(2);
+}
+process.argv.splice(2, 1);
+await import(path);
