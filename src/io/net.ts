@@ -58,7 +58,7 @@ export class SystemNet implements Net {
 
 function connectTls(options: ConnectOptions, tls: TlsClientOptions, handler: ConnHandler): Conn {
   const key = sessionKey(tls.context, tls.sni, tls.checkKey);
-  const session = knownSession(key);
+  const known = knownSession(key);
   let socket: TLSSocket;
   try {
     socket = tlsConnect({
@@ -69,29 +69,29 @@ function connectTls(options: ConnectOptions, tls: TlsClientOptions, handler: Con
       // The verdict is judgePeer's, also on resumed sessions (design 12).
       rejectUnauthorized: false,
       checkServerIdentity: () => undefined,
-      ...(session === undefined ? {} : { session }),
+      ...(known === undefined ? {} : { session: known.session }),
     });
   } catch (error) {
     return failedConn(handler, { kind: 'tls', code: (error as NodeJS.ErrnoException).code ?? '', message: (error as Error).message });
   }
   const conn = new SocketConn(socket, handler);
   let fresh: Buffer | undefined;
-  let trusted = false;
+  let chain: readonly Uint8Array[] | undefined;
   socket.on('session', (ticket: Buffer) => {
     // TLS 1.3 tickets may arrive before the verdict: they are kept only for peers that passed.
-    if (trusted) rememberSession(key, ticket);
+    if (chain !== undefined) rememberSession(key, { session: ticket, chain });
     else fresh = ticket;
   });
   watchConnect(socket, conn, options, 'secureConnect', () => {
-    const judged = judgePeer(socket, tls.context, tls.check, tls.sni);
+    const judged = judgePeer(socket, tls.context, tls.check, tls.sni, known?.chain);
     if (!judged.ok) {
       forgetSession(key);
       conn.blame(judged.error);
       socket.destroy();
       return;
     }
-    trusted = true;
-    if (fresh !== undefined) rememberSession(key, fresh);
+    chain = judged.chain;
+    if (fresh !== undefined) rememberSession(key, { session: fresh, chain });
     conn.tls = judged.facts;
     conn.handler.onConnected?.();
     if (!socket.destroyed) conn.open();

@@ -11,8 +11,14 @@ const SESSIONS_MAX = 2048;
 
 type Role = 'server' | 'client';
 
+/** A session with the chain of the server that it was made with: on resumption Node shows a client no certificate at all. */
+export interface ClientSession {
+  readonly session: Buffer;
+  readonly chain: readonly Uint8Array[];
+}
+
 const contexts = new Map<string, SecureContext>();
-const sessions = new Map<string, Buffer>();
+const sessions = new Map<string, ClientSession>();
 const byIdentity = new WeakMap<TlsContext, { server?: SecureContext; client?: SecureContext }>();
 
 export function secureContext(context: TlsContext, role: Role): SecureContext {
@@ -51,11 +57,11 @@ export function sessionKey(context: TlsContext, sni: string, checkKey: string): 
   return `${context.version}\0${sni}\0${checkKey}`;
 }
 
-export function knownSession(key: string): Buffer | undefined {
+export function knownSession(key: string): ClientSession | undefined {
   return sessions.get(key);
 }
 
-export function rememberSession(key: string, session: Buffer): void {
+export function rememberSession(key: string, session: ClientSession): void {
   remember(sessions, key, session, SESSIONS_MAX);
 }
 

@@ -6,11 +6,13 @@ import type { ConnError, PeerCheck, TlsContext, TlsFacts } from '#base';
 /** A chain longer than this is cut: the check then fails on a missing issuer. */
 const CHAIN_MAX = 10;
 
-export type PeerOutcome = { readonly ok: true; readonly facts: TlsFacts } | { readonly ok: false; readonly error: ConnError };
+export type PeerOutcome = { readonly ok: true; readonly facts: TlsFacts; readonly chain: readonly Uint8Array[] } | { readonly ok: false; readonly error: ConnError };
 
-export function judgePeer(socket: TLSSocket, context: TlsContext, check: PeerCheck, sni: string): PeerOutcome {
-  const chain = peerChain(socket);
+/** `remembered`: the chain that came with the session which a client offered. */
+export function judgePeer(socket: TLSSocket, context: TlsContext, check: PeerCheck, sni: string, remembered: readonly Uint8Array[] = []): PeerOutcome {
   const resumed = socket.isSessionReused();
+  const shown = peerChain(socket);
+  const chain = resumed && shown.length === 0 ? remembered : shown;
   if (chain.length > 0 && context.rootsPem !== undefined) {
     const failure = verifyError(socket);
     if (failure !== undefined) return refuse(failure, `the peer's certificate is not trusted: ${failure}`);
@@ -26,7 +28,7 @@ export function judgePeer(socket: TLSSocket, context: TlsContext, check: PeerChe
     peerCertificate: chain[0],
     peer: verdict.verdict,
   };
-  return { ok: true, facts };
+  return { ok: true, facts, chain };
 }
 
 function peerChain(socket: TLSSocket): Uint8Array[] {

@@ -53,7 +53,7 @@ function startManager(serviceAccount: string): { manager: CertificateManager; ve
   };
 }
 
-test('certificates rotate under load without a failed handshake or a closed connection', { timeout: 60_000 }, async () => {
+test('certificates rotate under load without a failed handshake or a closed connection', { timeout: 30_000 }, async (t) => {
   const [client, server] = [startManager('client'), startManager('server')];
   await new Promise((resolve) => setTimeout(resolve, 50));
   const side = await startEcho(server.tls('client'));
@@ -66,6 +66,12 @@ test('certificates rotate under load without a failed handshake or a closed conn
     onEnd: () => {},
     onDrain: () => {},
     onClose: () => void (closed = true),
+  });
+  t.after(() => {
+    long.destroy();
+    side.close();
+    client.manager.close();
+    server.manager.close();
   });
   const failures: unknown[] = [];
   let done = 0;
@@ -84,8 +90,4 @@ test('certificates rotate under load without a failed handshake or a closed conn
   assert.ok(done > 20 && resumed > 0, `${done} connections, ${resumed} resumed`);
   assert.equal(closed, false);
   assert.ok(echoes > 10);
-  long.destroy();
-  side.close();
-  client.manager.close();
-  server.manager.close();
 });
