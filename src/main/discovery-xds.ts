@@ -1,14 +1,12 @@
 // Glue between snapshots, translation and the xDS server: who may connect, what each proxy gets, when it changed.
-import { type Clock, type Logger, type ProxyNode, type ResourceSet, TYPE_URL, type XdsResource } from '#base';
+import type { Clock, Logger, ProxyNode, XdsResource } from '#base';
 import { objectKey } from '#config';
 import { concerns, type Pusher, type Snapshot, type SnapshotDiff } from '#push';
-import { authorizeIdentity, type Authorization, type ProxyResources, type Rejection, type SnapshotChange, type Wanted, type XdsBackend } from '#xds';
+import { authorizeIdentity, type Authorization, type ProxyResources, type Rejection, type SnapshotChange, type XdsBackend } from '#xds';
 import type { GrpcPeer, Metadata } from '#wire/grpc';
 import { type DiscoveryIdentity, nodeFits } from './discovery-identity.ts';
-import { DiscoverySecrets } from './discovery-secrets.ts';
+import type { Translation } from './discovery-translate.ts';
 import type { JoinedConfig } from './joined-config.ts';
-
-export type Translate = (snapshot: Snapshot, node: ProxyNode, wanted: ReadonlyMap<string, Wanted>) => ResourceSet;
 
 export interface DiscoveryBackendOptions {
   readonly clock: Clock;
@@ -16,9 +14,7 @@ export interface DiscoveryBackendOptions {
   readonly identity: DiscoveryIdentity;
   readonly pusher: Pusher;
   readonly joined: JoinedConfig;
-  readonly translate: Translate;
-  /** Names of the endpoint resources that the endpoints of these services are in. */
-  readonly endpointNames: (snapshot: Snapshot, services: ReadonlySet<string>) => ReadonlySet<string>;
+  readonly translation: Translation;
   readonly rejected: (rejection: Rejection) => void;
 }
 
@@ -27,13 +23,11 @@ const LOOPBACK = '127.0.0.1';
 
 export class DiscoveryBackend implements XdsBackend {
   readonly #options: DiscoveryBackendOptions;
-  readonly #secrets: DiscoverySecrets;
   readonly #watchers = new Set<(change: SnapshotChange) => void>();
   #lastDiff: { readonly snapshot: number; readonly diff: SnapshotDiff } | undefined;
 
   constructor(options: DiscoveryBackendOptions) {
     this.#options = options;
-    this.#secrets = new DiscoverySecrets(options);
     options.pusher.subscribe((snapshot, diff) => this.#published(snapshot, diff));
   }
 
@@ -80,16 +74,15 @@ export class DiscoveryBackend implements XdsBackend {
     return this.#options.pusher.snapshot?.number ?? 0;
   }
 
-  resources(node: ProxyNode, wanted: ReadonlyMap<string, Wanted>): ProxyResources {
+  resources(node: ProxyNode): ProxyResources {
     const snapshot = this.#options.pusher.snapshot;
     if (snapshot === undefined) return { snapshot: 0, resources: new Map() };
-    const resources = new Map(this.#options.translate(snapshot, node, wanted));
-    if (wanted.has(TYPE_URL.secret)) resources.set(TYPE_URL.secret, this.#secrets.of(snapshot, node, wanted.get(TYPE_URL.secret)));
-    return { snapshot: snapshot.number, resources };
+    return { snapshot: snapshot.number, resources: this.#options.translation.translate(snapshot, node) };
   }
 
   endpoints(node: ProxyNode, names: ReadonlySet<string>): ReadonlyMap<string, XdsResource> {
-    const all = this.resources(node, new Map([[TYPE_URL.endpoint, { wildcard: false, names }]])).resources.get(TYPE_URL.endpoint);
+    const snapshot = this.#options.pusher.snapshot;
+    const all = snapshot === undefined ? undefined : this.#options.translation.translateEndpoints(snapshot, node);
     const found = new Map<string, XdsResource>();
     for (const name of names) {
       const resource = all?.get(name);
@@ -123,7 +116,7 @@ export class DiscoveryBackend implements XdsBackend {
     this.#lastDiff = { snapshot: snapshot.number, diff };
     const change: SnapshotChange = diff.configuration
       ? { kind: 'full', snapshot: snapshot.number }
-      : { kind: 'endpoints', snapshot: snapshot.number, names: this.#options.endpointNames(snapshot, diff.endpoints) };
+      : { kind: 'endpoints', snapshot: snapshot.number, names: this.#options.translation.endpointNames(snapshot, diff.endpoints) };
     for (const watcher of [...this.#watchers]) watcher(change);
   }
 }

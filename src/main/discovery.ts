@@ -14,7 +14,7 @@ import { startDiscoveryIdentity, TRUST_DOMAIN } from './discovery-identity.ts';
 import { openConfig } from './discovery-config.ts';
 import { discoveryMetrics } from './discovery-metrics.ts';
 import { DiscoveryTelemetry } from './discovery-telemetry.ts';
-import { makeTranslate } from './discovery-translate.ts';
+import { makeTranslation } from './discovery-translate.ts';
 import { DiscoveryBackend } from './discovery-xds.ts';
 import { type Home, homeForStart, makeHome } from './home.ts';
 import { type Joined, JoinedConfig } from './joined-config.ts';
@@ -49,8 +49,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     restored: restoreWorkloads(home),
   });
   const tracker: ProgramTracker = new ProgramTracker({ clock, streams: () => xds.status() });
-  const translation = makeTranslate();
-  const backend = new DiscoveryBackend({ clock, log: log.scope('xds'), identity, pusher, joined, ...translation, rejected: (one) => tracker.rejected(one) });
+  const backend = new DiscoveryBackend({ clock, log: log.scope('xds'), identity, pusher, joined, translation: makeTranslation(), rejected: (one) => tracker.rejected(one) });
   pusher.subscribe((snapshot, diff) => tracker.snapshotMade(snapshot, diff));
   const xds = new XdsServer({ backend, clock, log: log.scope('xds') });
   xds.onProgress(() => tracker.progressed());
