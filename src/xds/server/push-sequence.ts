@@ -146,3 +146,9 @@ export class PushSequence {
 function isFullStateOfListeners(type: TypeState): boolean {
   return isFullStateType(type.typeUrl) && type.typeUrl === TYPE_URL.listener;
 }
+
+/** A client that took its clusters but has not asked for its listeners yet has nothing in force. */
+export function stillStarting(types: ReadonlyMap<string, TypeState>, resources: ResourceSet | undefined): boolean {
+  if (types.get(TYPE_URL.cluster)?.subscription.wildcard !== true || types.has(TYPE_URL.listener)) return false;
+  return (resources?.get(TYPE_URL.listener)?.size ?? 0) > 0;
+}

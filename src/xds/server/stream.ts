@@ -6,7 +6,7 @@ import { XDS_ERRORS, xdsError } from '../errors.ts';
 import { HEALTH_TYPE } from '../health-type.ts';
 import { XDS_LIMITS } from '../limits.ts';
 import type { Authorization, ProxyResources, SnapshotChange, Wanted, XdsBackend } from './backend.ts';
-import { PushSequence } from './push-sequence.ts';
+import { PushSequence, stillStarting } from './push-sequence.ts';
 import { originsOf, type ProxySync, proxySync } from './status.ts';
 import { readStreamRequest, type StreamRequest } from './stream-request.ts';
 import { isFullStateType, type SubscriptionChange } from './subscription.ts';
@@ -352,14 +352,7 @@ export class XdsStream implements ServerCallHandler {
     if (this.#pendingEndpoints.size === 0 || type === undefined || type.outstanding.length > 0) return;
     const names = this.#pendingEndpoints;
     this.#pendingEndpoints = new Set();
-    const current = this.#host.backend.endpoints(node, names);
-    const list: XdsResource[] = [];
-    const removed: string[] = [];
-    for (const name of names) {
-      const resource = current.get(name);
-      if (resource !== undefined && type.held.get(name)?.version !== resource.version) list.push(resource);
-      else if (resource === undefined && type.held.has(name)) removed.push(name);
-    }
+    const { list, removed } = type.differences(names, this.#host.backend.endpoints(node, names));
     if (list.length > 0 || (removed.length > 0 && this.#variant === 'delta')) this.#transmit(type, list, removed);
     for (const name of removed) type.forget(name);
     if (!this.#sequence.running && !this.#dirty) this.#reach(this.#host.backend.snapshot());
@@ -380,19 +373,12 @@ export class XdsStream implements ServerCallHandler {
   #settle(): void {
     if (this.#sequence.running || this.#rejected || this.#pendingEndpoints.size > 0 || this.types.size === 0) return;
     for (const type of this.types.values()) if (type.outstanding.length > 0 || type.owed.size > 0) return;
-    if (this.#stillStarting()) return;
+    if (stillStarting(this.types, this.#target?.resources)) return;
     for (const type of this.types.values()) type.settled(this.#target?.resources.get(type.typeUrl));
     if (this.#watermark >= this.#synced && this.#laggingStep === '') return;
     this.#watermark = Math.max(this.#watermark, this.#synced);
     this.#laggingStep = '';
     this.#host.progressed(this);
-  }
-
-  /** A client that took its clusters but has not asked for its listeners yet has nothing in force. */
-  #stillStarting(): boolean {
-    const clusters = this.types.get(TYPE_URL.cluster);
-    if (clusters?.subscription.wildcard !== true || this.types.has(TYPE_URL.listener)) return false;
-    return (this.#target?.resources.get(TYPE_URL.listener)?.size ?? 0) > 0;
   }
 
   #fetch(node: ProxyNode): void {

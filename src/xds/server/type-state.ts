@@ -93,6 +93,18 @@ export class TypeState {
     return out;
   }
 
+  /** What has to be sent and removed among these names, when `current` is how they are now. */
+  differences(names: ReadonlySet<string>, current: ReadonlyMap<string, XdsResource>): { readonly list: XdsResource[]; readonly removed: string[] } {
+    const list: XdsResource[] = [];
+    const removed: string[] = [];
+    for (const name of names) {
+      const resource = current.get(name);
+      if (resource !== undefined && this.#held.get(name)?.version !== resource.version) list.push(resource);
+      else if (resource === undefined && this.#held.has(name)) removed.push(name);
+    }
+    return { list, removed };
+  }
+
   /** Everything that is wanted; with `keepGone`, also what the client holds and is no more. */
   fullState(all: ReadonlyMap<string, XdsResource>, keepGone: boolean): XdsResource[] {
     const list: XdsResource[] = [];
