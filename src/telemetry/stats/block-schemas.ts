@@ -58,7 +58,7 @@ export const CLUSTER_BLOCK = defineBlock({
   histograms: ['upstream_cx_connect_ms', 'upstream_cx_length_ms', 'upstream_rq_time'],
   lazy: [
     'upstream_rq_1xx', 'upstream_rq_2xx', 'upstream_rq_3xx', 'upstream_rq_4xx', 'upstream_rq_5xx',
-    'health_check.', 'outlier_detection.', 'ssl.', 'lb_subsets_fallback',
+    'upstream_rq_time', 'health_check.', 'outlier_detection.', 'ssl.', 'lb_subsets_fallback',
     'circuit_breakers.default.remaining_cx', 'circuit_breakers.default.remaining_pending',
     'circuit_breakers.default.remaining_rq', 'circuit_breakers.default.remaining_retries',
   ],

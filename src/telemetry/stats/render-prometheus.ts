@@ -49,18 +49,17 @@ function* renderSchema(
   schema: BlockSchema, blocks: readonly StatBlock[], options: RenderOptions, out: PieceWriter,
 ): Generator<string> {
   const base = schema.prefix.replaceAll('.$', '');
-  const labels = blocks.map((b) => schema.labels.map((l, i): StatTag => [l, b.tagValues[i] ?? '']).reverse());
   let opened = '';
   for (const entry of schema.entries) {
     const family = prometheusName(`${base}.${entry.family}`);
+    const own = entry.tags.length === 0 ? '' : renderLabels(entry.tags);
     for (let i = 0; i < blocks.length; i++) {
       const block = blocks[i] as StatBlock;
       if (out.full) yield out.take();
       if (!isShown(block, entry, options)) continue;
       if (opened !== family) out.text += `# TYPE ${family} ${entry.kind}\n`;
       opened = family;
-      const text = renderLabels([...entry.tags, ...(labels[i] as StatTag[])]);
-      out.text += renderStat(family, text, entry.kind, block.values, entry.slot);
+      out.text += renderStat(family, joinLabels(own, labelsOf(block)), entry.kind, block.values, entry.slot);
     }
   }
   if (schema.codes === '') return;
@@ -71,7 +70,7 @@ function* renderSchema(
       if (options.accept?.(`${block.prefix}.${schema.codes}_${code}`) === false) continue;
       if (opened !== family) out.text += `# TYPE ${family} counter\n`;
       opened = family;
-      out.text += `${family}{${renderLabels([['envoy_response_code', String(code)], ...(labels[i] as StatTag[])])}} ${count}\n`;
+      out.text += `${family}{${joinLabels(`envoy_response_code="${code}"`, labelsOf(block))}} ${count}\n`;
     }
     if (out.full) yield out.take();
   }
@@ -93,6 +92,16 @@ function* renderNamed(store: StatStore, options: RenderOptions, out: PieceWriter
       if (out.full) yield out.take();
     }
   }
+}
+
+/** A block's labels as text, the innermost first as Envoy has them; made once per block. */
+function labelsOf(block: StatBlock): string {
+  block.labelText ??= renderLabels(block.schema.labels.map((label, i): StatTag => [label, block.tagValues[i] ?? '']).reverse());
+  return block.labelText;
+}
+
+function joinLabels(first: string, second: string): string {
+  return first === '' || second === '' ? first + second : `${first},${second}`;
 }
 
 /** Whether a block's entry is part of the page that was asked for. */

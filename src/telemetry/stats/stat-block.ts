@@ -85,6 +85,8 @@ export class StatBlock {
   readonly values: Float64Array;
   /** Count per status code 100..599, made on the first one. */
   codeCounts: Float64Array | undefined = undefined;
+  /** The labels as Prometheus prints them; made by the first scrape. */
+  labelText: string | undefined = undefined;
   /** How many owners hold this block; the store drops it at 0. */
   references = 1;
 
