@@ -63,7 +63,7 @@ function envoy(): Contestant | undefined {
   if (path === undefined) return undefined;
   return {
     name: 'envoy',
-    version: /\/(\d+\.\d+\.\d+)/.exec(output(path, ['--version']))?.[1] ?? 'unknown',
+    version: /version: \w+\/(\d+\.\d+\.\d+)/.exec(output(path, ['--version']))?.[1] ?? 'unknown',
     start: (work, variables, folder) =>
       launch(path, ['-c', render(`${work}.yaml`, variables, folder, 'envoy'), '--concurrency', '1', '-l', 'error', '--disable-hot-restart'], variables),
   };
