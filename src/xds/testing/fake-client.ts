@@ -28,6 +28,9 @@ export class FakeXdsClient {
   readonly #unanswered: { readonly short: Short; readonly response: DiscoveryResponse }[] = [];
   readonly #names = new Map<Short, readonly string[]>();
   readonly #held = new Map<Short, Set<string>>();
+  readonly #versions = new Map<Short, string[]>();
+  readonly #rejected = new Set<Short>();
+  readonly #nonces = new Map<Short, string>();
   #first = true;
 
   constructor(server: XdsServer, clock: FakeClock, options: { readonly variant: XdsVariant; readonly id?: string; readonly metadata?: Record<string, unknown> }) {
@@ -49,6 +52,35 @@ export class FakeXdsClient {
 
   held(short: Short): string[] {
     return [...(this.#held.get(short) ?? [])].sort();
+  }
+
+  /** Versions of a type's resources in order of arrival: the text after the name in their bytes. */
+  versions(short: Short): string[] {
+    return this.#versions.get(short) ?? [];
+  }
+
+  /** Whether the newest response of a type was rejected. */
+  rejectedLast(short: Short): boolean {
+    return this.#rejected.has(short);
+  }
+
+  waiting(): Short[] {
+    return this.#unanswered.map((u) => u.short);
+  }
+
+  /** Asks for exactly these names, as a client does after its clusters changed. */
+  follow(short: Short, names: readonly string[]): void {
+    const before = this.#names.get(short) ?? [];
+    const added = names.filter((n) => !before.includes(n));
+    const gone = before.filter((n) => !names.includes(n));
+    if (added.length === 0 && gone.length === 0) return;
+    for (const name of gone) this.#held.get(short)?.delete(name);
+    this.#names.set(short, names);
+    this.#request(short, { names: this.#variant === 'delta' ? added : names, unsubscribe: gone, initial: {}, nonce: this.#variant === 'delta' ? '' : (this.#nonces.get(short) ?? '') });
+  }
+
+  sendRaw(bytes: Uint8Array): void {
+    this.#call.send(bytes);
   }
 
   /** Forgets the log and returns it. */
@@ -75,6 +107,7 @@ export class FakeXdsClient {
     const at = this.#unanswered.findIndex((u) => u.short === short);
     if (at < 0) throw new Error(`nothing of ${short} to answer`);
     const [entry] = this.#unanswered.splice(at, 1);
+    if (error !== undefined) this.#rejected.add(short);
     this.#request(short, { names: this.#variant === 'delta' ? [] : (this.#names.get(short) ?? []), unsubscribe: [], initial: {}, nonce: entry?.response.nonce ?? '', error });
   }
 
@@ -95,6 +128,9 @@ export class FakeXdsClient {
     for (const name of names) held.add(name);
     for (const name of response.removed) held.delete(name);
     this.#held.set(short, held);
+    this.#nonces.set(short, response.nonce);
+    this.#rejected.delete(short);
+    for (const r of response.resources) this.#versions.set(short, [...(this.#versions.get(short) ?? []), new TextDecoder().decode(r.bytes).slice(r.name.length + 4)]);
     this.#unanswered.push({ short, response });
     if (this.autoAck) this.answerAll();
   }
