@@ -1,5 +1,6 @@
 // Which extensions this proxy has, by type URL; what is not here is refused in Envoy's words.
 
+import type { AccessLog } from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
 import type { HttpFilterExtension } from '../http/filter.ts';
 import type { StreamSink } from '../http/manager-config.ts';
 import type { NetworkFilterExtension } from '../network/filter.ts';
@@ -45,7 +46,8 @@ export class ExtensionRegistry {
 export interface StreamSinkExtension {
   readonly typeUrl: string;
   readonly name: string;
-  build(config: Uint8Array, services: ProxyServices): StreamSink;
+  /** `log` is the whole AccessLog message, whose filter the sink applies. */
+  build(config: Uint8Array, services: ProxyServices, log: AccessLog): StreamSink;
 }
 
 /** Envoy's NACK for a filter that it does not have. */

@@ -99,5 +99,5 @@ export interface HttpFilterExtension {
   readonly name: string;
   build(config: Uint8Array, context: FilterContext, filterName: string): HttpFilterFactory;
   /** Decodes typed_per_filter_config. */
-  routeConfig?(config: Uint8Array): unknown;
+  routeConfig?(config: Uint8Array, typeUrl: string): unknown;
 }

@@ -46,8 +46,8 @@ export type NetworkStatus = 'continue' | 'stop';
 
 export interface NetworkFilter {
   onConnection?(proceed: () => void): NetworkStatus;
-  /** Every piece that the client sends before the terminal filter sees it; return 'stop' after `close`. */
-  onData?(data: Buffer): NetworkStatus;
+  /** The first bytes, before the terminal filter sees them; return 'stop' after `close`. */
+  onFirstData?(data: Buffer): NetworkStatus;
   onClose?(): void;
 }
 

@@ -16,7 +16,7 @@ export function startMirrors(services: ProxyServices, head: RequestHead, policie
     const name = policy.clusterHeader === '' ? policy.cluster : (head.headers.get(policy.clusterHeader) ?? '');
     const cluster = services.clusters.get(name);
     const host = cluster?.pick(PLAIN_PICK);
-    if (cluster === undefined || host === undefined || !cluster.mayRequest()) continue;
+    if (cluster === undefined || host === undefined) continue;
     const mirror = new Mirror(shadowHead(head, policy.appendShadowSuffix), end);
     mirrors.push(mirror);
     cluster.pool(host).request(mirror, false);

@@ -4,7 +4,7 @@
 import { Deadline } from '#base';
 import { CLUSTER } from '#telemetry';
 import type { HeaderBlock, RequestHead, ResetReason, ResponseHead } from '#wire/http';
-import type { Host } from '../cluster/host.ts';
+import { type Breaker, type Host, observeResponseTime } from '../cluster/index.ts';
 import type { LocalReply } from '../http/filter.ts';
 import type { HttpStream, StreamRouter } from '../http/http-stream.ts';
 import { RESCUES, rescue, rescueReset, resetDetails, resetFlag } from '../http/rescue.ts';
@@ -23,6 +23,8 @@ export class Router implements StreamRouter {
   readonly stream: HttpStream;
   readonly services: ProxyServices;
   #cluster: Cluster | undefined = undefined;
+  #breaker: Breaker | undefined = undefined;
+  #active = false;
   #choice: RouteChoice | undefined = undefined;
   #target: ForwardTarget | undefined = undefined;
   #attempt: UpstreamAttempt | undefined = undefined;
@@ -73,12 +75,13 @@ export class Router implements StreamRouter {
     if (cluster === undefined) return stream.reply({ ...rescue('no-cluster'), status: target.clusterNotFoundCode });
     this.#cluster = cluster;
     if ((head.protocol !== '' || head.method === 'CONNECT') && !upgradeAllowed(head, target, stream.config)) return stream.rescue('upgrade-refused');
-    if (!cluster.mayRequest()) {
+    this.#breaker = cluster.breaker(target.priority);
+    if (!this.#breaker.tryRequest()) {
       cluster.stats.inc(CLUSTER.upstream_rq_pending_overflow);
       return stream.reply(rescueReset('overflow', '', false));
     }
+    this.#active = true;
     this.#prepare(head, choice, target, end);
-    cluster.requests++;
     cluster.stats.inc(CLUSTER.upstream_rq_active);
     this.#try(false);
   }
@@ -118,9 +121,10 @@ export class Router implements StreamRouter {
     this.#attempt = undefined;
     this.#body = undefined;
     const cluster = this.#cluster;
-    if (cluster === undefined || this.#target === undefined || this.#attempts === 0) return;
-    cluster.requests--;
-    if (this.#retrying) cluster.retries--;
+    if (cluster === undefined || !this.#active) return;
+    this.#active = false;
+    this.#breaker?.releaseRequest();
+    if (this.#retrying) this.#breaker?.releaseRetry();
     cluster.stats.dec(CLUSTER.upstream_rq_active);
   }
 
@@ -154,7 +158,8 @@ export class Router implements StreamRouter {
     const stream = this.stream;
     const cluster = this.cluster;
     const now = this.services.clock.now();
-    cluster.onResponse(attempt.host, head.status);
+    cluster.report(attempt.host, { kind: 'answer', status: head.status });
+    observeResponseTime(attempt.host, now - attempt.startMs, now);
     countStatus(cluster, head.status);
     const policy = this.#target?.retry;
     if (policy !== undefined && head.status !== 101 && retriesOnResponse(policy, this.head, head) && this.#mayRetry(attempt)) {
@@ -206,7 +211,7 @@ export class Router implements StreamRouter {
       return;
     }
     stream.record.upstreamTransportFailure = transport;
-    if (attempt.connected) this.cluster.onResponse(attempt.host, 0);
+    if (attempt.connected) this.cluster.report(attempt.host, { kind: 'request-failed' });
     this.#attempt = undefined;
     if (attempt.connected && attempt.reused && !this.#replayed && this.#bodyKept && (!processed || isIdempotent(this.head.method))) {
       // A kept connection that the endpoint had already closed: what we sent never reached it, as far as can be told.
@@ -223,7 +228,7 @@ export class Router implements StreamRouter {
 
   onPerTryTimeout(attempt: UpstreamAttempt): void {
     this.cluster.stats.inc(CLUSTER.upstream_rq_per_try_timeout);
-    this.cluster.onResponse(attempt.host, 504);
+    this.cluster.report(attempt.host, { kind: 'timeout' });
     attempt.abandon();
     this.#attempt = undefined;
     const policy = this.#target?.retry;
@@ -270,7 +275,11 @@ export class Router implements StreamRouter {
     cluster.stats.inc(CLUSTER.upstream_rq_total);
     const attempt = new UpstreamAttempt(this, host, this.services.clock.now());
     this.#attempt = attempt;
-    cluster.pool(host).request(attempt, fresh);
+    cluster.pool(host, target.priority).request(attempt, fresh);
+  }
+
+  cancelWaiting(attempt: UpstreamAttempt): void {
+    this.cluster.pool(attempt.host, this.#target?.priority).cancel(attempt);
   }
 
   #mayRetry(attempt: UpstreamAttempt): boolean {
@@ -281,10 +290,11 @@ export class Router implements StreamRouter {
       return false;
     }
     if (!this.#bodyKept) return false;
-    if (!this.#retrying && !cluster.mayRetry()) {
+    if (!this.#retrying && this.#breaker?.tryRetry() !== true) {
       cluster.stats.inc(CLUSTER.upstream_rq_retry_overflow);
       return false;
     }
+    this.#retrying = true;
     if (this.#target?.retry?.avoidPreviousHosts === true) (this.#avoid ??= new Set()).add(attempt.host);
     return true;
   }
@@ -293,10 +303,6 @@ export class Router implements StreamRouter {
     const cluster = this.cluster;
     const policy = (this.#target as ForwardTarget).retry as NonNullable<ForwardTarget['retry']>;
     this.#retriesLeft--;
-    if (!this.#retrying) {
-      this.#retrying = true;
-      cluster.retries++;
-    }
     cluster.stats.inc(CLUSTER.upstream_rq_retry);
     cluster.stats.inc(CLUSTER.upstream_rq_retry_backoff_exponential);
     const delay = backoffMs(policy, this.#attempts, response, this.services.random, this.services.clock);
@@ -315,7 +321,7 @@ export class Router implements StreamRouter {
   #armTotal(nowMs: number): void {
     this.#total = new Deadline(() => {
       this.cluster.stats.inc(CLUSTER.upstream_rq_timeout);
-      if (this.#attempt !== undefined) this.cluster.onResponse(this.#attempt.host, 504);
+      if (this.#attempt !== undefined) this.cluster.report(this.#attempt.host, { kind: 'timeout' });
       this.#timeOut(rescue('response-timeout'));
     });
     this.services.wheel.arm(this.#total, this.#timeouts.totalMs, nowMs);

@@ -67,7 +67,7 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     this.complete();
     const stream = this.#stream;
     if (stream === undefined) {
-      this.#router.cluster.pool(this.host).cancel(this);
+      this.#router.cancelWaiting(this);
       return;
     }
     this.#router.cluster.stats.inc(CLUSTER.upstream_rq_tx_reset);

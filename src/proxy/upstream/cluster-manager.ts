@@ -4,6 +4,7 @@ import type { Cluster as ClusterMessage } from '#proto/envoy/config/cluster/v3/c
 import type { ClusterLoadAssignment } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { ProxyServices } from '../services.ts';
 import { Cluster } from './cluster.ts';
+import { TransportFactory } from './transport-factory.ts';
 
 export class ClusterManager {
   readonly #clusters = new Map<string, Cluster>();
@@ -28,15 +29,19 @@ export class ClusterManager {
       known.update(message);
       return known;
     }
-    const made = new Cluster(message, this.#services as ProxyServices);
+    const services = this.#services as ProxyServices;
+    const made = new Cluster(message, services, (cluster, previous) => {
+      const next = new TransportFactory(cluster, services);
+      previous?.dispose();
+      return next;
+    });
     this.#clusters.set(message.name, made);
     return made;
   }
 
   setAssignment(clusterName: string, assignment: ClusterLoadAssignment): void {
     for (const cluster of this.#clusters.values()) {
-      const service = cluster.message.edsClusterConfig?.serviceName ?? '';
-      if ((service === '' ? cluster.name : service) === clusterName) cluster.setAssignment(assignment);
+      if (cluster.settings.edsName === clusterName) cluster.setAssignment(assignment);
     }
   }
 

@@ -1,168 +1,137 @@
-// A live cluster: its settings are replaced by updates; its hosts, their health and pools live on as long
-// as an assignment names them (design 4). Everything is read at pick time, on every retry.
+// A live cluster: its settings are replaced by updates; its hosts, their health, counters and pools live on
+// as long as an assignment names them (design 4). Everything is read at pick time, on every retry.
 
 import type { Cluster as ClusterMessage } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import type { ClusterLoadAssignment } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
-import type { HttpProtocolOptions } from '#proto/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { CLUSTER, type StatBlock } from '#telemetry';
-import { unpack } from '../apply/decode.ts';
-import { Host, type HostSpec } from '../cluster/host.ts';
-import type { PickContext } from '../cluster/pick-context.ts';
-import { millisOf } from '../matcher/fraction.ts';
+import {
+  Balancer, type Breaker, ClusterBreakers, ClusterHosts, type Host, type HostOutcome, type HostSpec, OriginalDestinationHosts, OutlierDetector, type PickContext,
+  readAssignment, readOutlierSettings,
+} from '../cluster/index.ts';
 import type { ProxyServices } from '../services.ts';
-import { readAssignment } from './endpoints.ts';
+import { type ClusterSettings, DISCOVERY, readClusterSettings } from './cluster-settings.ts';
 import { H1Pool, type HttpPool, type PoolSettings } from './http-pool.ts';
-import { PlainTransport, type Transport } from './transport.ts';
+import type { TransportFactory } from './transport-factory.ts';
+import type { Transport } from './transport.ts';
 
-/** Numbers of Cluster.DiscoveryType. */
-export const DISCOVERY = { STATIC: 0, STRICT_DNS: 1, LOGICAL_DNS: 2, EDS: 3, ORIGINAL_DST: 4 } as const;
-
-const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
-const IDLE_DEFAULT_MS = 3_600_000;
-/** Envoy's circuit breaker defaults. */
-const LIMIT_DEFAULT = 1024;
-const RETRIES_DEFAULT = 3;
-
-export interface Breaker {
-  readonly maxConnections: number;
-  readonly maxPending: number;
-  readonly maxRequests: number;
-  readonly maxRetries: number;
-  /** Retries may be this part of active requests; undefined = maxRetries holds. */
-  readonly retryBudget: { readonly percent: number; readonly min: number } | undefined;
+/** What hangs on a host: its pools, by routing priority. */
+interface HostPools {
+  transportKey: string;
+  default: HttpPool | undefined;
+  high: HttpPool | undefined;
 }
 
 export class Cluster {
   readonly name: string;
   readonly services: ProxyServices;
   readonly stats: StatBlock;
-  message!: ClusterMessage;
-  poolSettings!: PoolSettings;
-  breaker!: Breaker;
-  upstreamProtocol: 'h1' | 'h2' | 'downstream' = 'h1';
-  readonly hosts = new Map<string, Host>();
-  /** Endpoints are known (or need not be asked for). */
+  settings!: ClusterSettings;
+  readonly hosts: ClusterHosts;
+  readonly breakers = new ClusterBreakers();
+  /** Endpoints are known, or need not be asked for. */
   warm = false;
-  connections = 0;
-  pending = 0;
-  requests = 0;
-  retries = 0;
-  #list: Host[] = [];
-  #next = 0;
-  #transport!: Transport;
+  #balancer!: Balancer;
+  #originals: OriginalDestinationHosts | undefined = undefined;
+  #outlier: OutlierDetector | undefined = undefined;
+  #transports!: TransportFactory;
+  readonly #makeTransports: (cluster: Cluster, previous: TransportFactory | undefined) => TransportFactory;
 
-  constructor(message: ClusterMessage, services: ProxyServices) {
+  constructor(message: ClusterMessage, services: ProxyServices, transports: (cluster: Cluster, previous: TransportFactory | undefined) => TransportFactory) {
     this.name = message.name;
     this.services = services;
+    this.#makeTransports = transports;
     this.stats = services.stats.cluster(message.altStatName === '' ? message.name : message.altStatName);
+    this.hosts = new ClusterHosts(services.clock);
     this.update(message);
   }
 
-  get discovery(): number {
-    return this.message.clusterDiscoveryType.case === 'type' ? this.message.clusterDiscoveryType.value : -1;
+  get poolSettings(): PoolSettings {
+    return this.settings.pool;
   }
 
-  /** Takes new settings; hosts stay until an assignment says otherwise. */
+  /** Takes new settings; hosts stay until an assignment says otherwise. Throws a ConfigError and changes nothing. */
   update(message: ClusterMessage): void {
-    this.message = message;
-    const field = `cluster "${message.name}"`;
-    const http = unpack<HttpProtocolOptions>(message.typedExtensionProtocolOptions[HTTP_OPTIONS], HTTP_OPTIONS, `${field}.typed_extension_protocol_options`);
-    const common = http?.commonHttpProtocolOptions ?? message.commonHttpProtocolOptions;
-    this.upstreamProtocol = protocolOf(message, http);
-    this.poolSettings = {
-      connectTimeoutMs: millisOf(message.connectTimeout) ?? 5000,
-      idleMs: millisOf(common?.idleTimeout) ?? IDLE_DEFAULT_MS,
-      maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
-      localAddress: message.upstreamBindConfig?.sourceAddress?.address,
-      keepAliveMs: message.upstreamConnectionOptions?.tcpKeepalive === undefined ? undefined : (message.upstreamConnectionOptions.tcpKeepalive.keepaliveTime ?? 7200) * 1000,
-    };
-    this.breaker = readBreaker(message);
-    this.#transport = new PlainTransport(this.services.net, () => this.poolSettings);
-    if (message.loadAssignment !== undefined && this.discovery === DISCOVERY.STATIC) this.setAssignment(message.loadAssignment);
-    if (this.discovery === DISCOVERY.ORIGINAL_DST) this.warm = true;
+    const { clock, random, log } = this.services;
+    const settings = readClusterSettings(message, (field, reason) => log.warn('cluster setting has no effect', { field, reason }));
+    this.settings = settings;
+    this.breakers.update(message.circuitBreakers);
+    this.#balancer = new Balancer(settings.lb, this.hosts, clock, random);
+    this.#transports = this.#makeTransports(this, this.#transports);
+    if (message.outlierDetection === undefined) {
+      this.#outlier?.close();
+      this.#outlier = undefined;
+    } else if (this.#outlier !== undefined) this.#outlier.update(readOutlierSettings(message.outlierDetection));
+    else this.#outlier = new OutlierDetector(readOutlierSettings(message.outlierDetection), this.hosts, clock, random);
+    if (settings.discovery === DISCOVERY.ORIGINAL_DST) {
+      this.#originals ??= new OriginalDestinationHosts(clock, settings.originalDstPort, (host) => this.#closePools(host));
+      this.warm = true;
+    }
+    if (message.loadAssignment !== undefined && settings.discovery === DISCOVERY.STATIC) this.setAssignment(message.loadAssignment);
   }
 
   setAssignment(assignment: ClusterLoadAssignment): void {
-    this.setHosts(readAssignment(assignment));
+    const { specs, ...policy } = readAssignment(assignment);
+    this.setHosts(specs, policy);
   }
 
-  setHosts(specs: readonly HostSpec[]): void {
-    const gone = new Set(this.hosts.keys());
-    const now = this.services.clock.now();
-    for (const spec of specs) {
-      gone.delete(spec.key);
-      const known = this.hosts.get(spec.key);
-      if (known === undefined) this.hosts.set(spec.key, new Host(spec, now));
-      else known.spec = spec;
-    }
-    for (const key of gone) {
-      const host = this.hosts.get(key) as Host;
-      host.removed = true;
-      (host.pools as HttpPool | undefined)?.drain();
-      this.hosts.delete(key);
-    }
-    this.#list = [...this.hosts.values()];
+  setHosts(specs: readonly HostSpec[], policy?: { readonly overprovisioning: number; readonly weightedHealth: boolean }): void {
+    const changes = policy === undefined ? this.hosts.apply(specs) : this.hosts.apply(specs, policy);
+    for (const host of changes.removed) this.#closePools(host);
     this.warm = true;
-    this.stats.set(CLUSTER.membership_total, this.#list.length);
-    this.stats.set(CLUSTER.membership_healthy, this.#list.length);
+    let healthy = 0;
+    for (const host of this.hosts.all()) if (host.healthy) healthy++;
+    this.stats.set(CLUSTER.membership_total, this.hosts.size);
+    this.stats.set(CLUSTER.membership_healthy, healthy);
+    if (changes.added.length > 0 || changes.removed.length > 0) this.stats.inc(CLUSTER.membership_change);
     this.stats.inc(CLUSTER.update_success);
   }
 
-  pick(_context: PickContext): Host | undefined {
-    const list = this.#list;
-    if (list.length === 0) return undefined;
-    this.#next = (this.#next + 1) % list.length;
-    return list[this.#next];
+  pick(context: PickContext): Host | undefined {
+    if (this.#originals !== undefined) return this.#originals.pick(context.originalDestination);
+    return this.#balancer.pick(context);
   }
 
-  /** The connections of one endpoint. */
-  pool(host: Host): HttpPool {
-    return ((host.pools as HttpPool | undefined) ?? (host.pools = new H1Pool(this, host, this.#transport))) as HttpPool;
+  *allHosts(): IterableIterator<Host> {
+    yield* this.hosts.all();
+    if (this.#originals !== undefined) yield* this.#originals.all();
   }
 
-  mayConnect(): boolean {
-    return this.connections < this.breaker.maxConnections;
+  transportOf(host: Host): Transport {
+    return this.#transports.forHost(host);
   }
 
-  mayWait(_inPool: number): boolean {
-    return this.pending < this.breaker.maxPending;
+  /** The connections of one endpoint for one routing priority. */
+  pool(host: Host, priority: 'default' | 'high' = 'default'): HttpPool {
+    let pools = host.pools as HostPools | undefined;
+    const transport = this.#transports.forHost(host);
+    if (pools === undefined || pools.transportKey !== transport.key) {
+      // Other security: what is open finishes what it carries, and takes nothing new.
+      if (pools !== undefined) this.#closePools(host);
+      host.pools = pools = { transportKey: transport.key, default: undefined, high: undefined };
+    }
+    return (pools[priority] ??= new H1Pool(this, host, transport, this.breakers.of(priority)));
   }
 
-  mayRequest(): boolean {
-    return this.requests < this.breaker.maxRequests;
+  breaker(priority: 'default' | 'high' = 'default'): Breaker {
+    return this.breakers.of(priority);
   }
 
-  mayRetry(): boolean {
-    const { retryBudget, maxRetries } = this.breaker;
-    if (retryBudget === undefined) return this.retries < maxRetries;
-    return this.retries < Math.max(retryBudget.min, (retryBudget.percent / 100) * this.requests);
+  /** What came of an attempt, for outlier detection and counts. */
+  report(host: Host, outcome: HostOutcome): void {
+    this.#outlier?.report(host, outcome);
   }
-
-  onConnectResult(_host: Host, _ok: boolean): void {}
-  onResponse(_host: Host, _status: number): void {}
 
   dispose(): void {
-    for (const host of this.hosts.values()) (host.pools as HttpPool | undefined)?.drain();
+    this.#outlier?.close();
+    this.#transports.dispose();
+    for (const host of this.allHosts()) this.#closePools(host);
     this.services.stats.release(this.stats);
   }
-}
 
-function protocolOf(message: ClusterMessage, http: HttpProtocolOptions | undefined): 'h1' | 'h2' | 'downstream' {
-  const options = http?.upstreamProtocolOptions;
-  if (options?.case === 'explicitHttpConfig') return options.value.protocolConfig.case === 'http2ProtocolOptions' ? 'h2' : 'h1';
-  if (options?.case === 'useDownstreamProtocolConfig') return 'downstream';
-  if (message.protocolSelection === 1) return 'downstream';
-  return message.http2ProtocolOptions === undefined ? 'h1' : 'h2';
-}
-
-function readBreaker(message: ClusterMessage): Breaker {
-  const thresholds = message.circuitBreakers?.thresholds.find((t) => t.priority === 0);
-  const budget = thresholds?.retryBudget;
-  return {
-    maxConnections: thresholds?.maxConnections ?? LIMIT_DEFAULT,
-    maxPending: thresholds?.maxPendingRequests ?? LIMIT_DEFAULT,
-    maxRequests: thresholds?.maxRequests ?? LIMIT_DEFAULT,
-    maxRetries: thresholds?.maxRetries ?? RETRIES_DEFAULT,
-    retryBudget: budget === undefined ? undefined : { percent: budget.budgetPercent?.value ?? 20, min: budget.minRetryConcurrency ?? 3 },
-  };
+  #closePools(host: Host): void {
+    const pools = host.pools as HostPools | undefined;
+    pools?.default?.drain();
+    pools?.high?.drain();
+    host.pools = undefined;
+  }
 }

@@ -6,7 +6,7 @@ import { CLUSTER } from '#telemetry';
 import { H1ClientConnection } from '#wire/h1';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '#wire/http';
 import type { Cluster } from './cluster.ts';
-import type { Host } from '../cluster/host.ts';
+import type { Breaker, Host } from '../cluster/index.ts';
 import type { Transport } from './transport.ts';
 
 /** What a request gets: a connection that begins exactly one stream for it. */
@@ -53,7 +53,10 @@ export class H1Pool implements HttpPool {
   readonly #sweep = new Deadline(() => this.#sweepIdle());
   #draining = false;
 
-  constructor(cluster: Cluster, host: Host, transport: Transport) {
+  readonly #breaker: Breaker;
+
+  constructor(cluster: Cluster, host: Host, transport: Transport, breaker: Breaker) {
+    this.#breaker = breaker;
     this.#cluster = cluster;
     this.#host = host;
     this.#transport = transport;
@@ -70,21 +73,19 @@ export class H1Pool implements HttpPool {
       }
     }
     const cluster = this.#cluster;
-    if (!cluster.mayWait(this.#waiting.length)) {
+    if (!this.#transport.ready) return waiter.onFailure('connection-failure', 'TLS_error:_Secret_is_not_supplied_by_SDS');
+    if (!this.#breaker.tryPending()) {
       cluster.stats.inc(CLUSTER.upstream_rq_pending_overflow);
       return waiter.onFailure('overflow', '');
     }
-    const mayConnect = cluster.mayConnect();
-    if (!mayConnect && this.#all.size === 0) {
-      cluster.stats.inc(CLUSTER.upstream_cx_overflow);
-      return waiter.onFailure('overflow', '');
-    }
-    if (!this.#transport.ready) return waiter.onFailure('connection-failure', 'TLS_error:_Secret_is_not_supplied_by_SDS');
     this.#waiting.push(waiter);
     cluster.stats.inc(CLUSTER.upstream_rq_pending_total);
     cluster.stats.inc(CLUSTER.upstream_rq_pending_active);
-    cluster.pending++;
-    if (mayConnect && this.#connecting.size < this.#waiting.length) this.#connect();
+    if (this.#connecting.size >= this.#waiting.length || this.#connect() || this.#all.size > 0) return;
+    // No connection, and none may be made: waiting would never end.
+    this.#waiting.pop();
+    this.#unwait();
+    waiter.onFailure('overflow', '');
   }
 
   cancel(waiter: PoolWaiter): void {
@@ -105,6 +106,7 @@ export class H1Pool implements HttpPool {
 
   connected(c: PooledH1): void {
     this.#connecting.delete(c);
+    this.#cluster.report(this.#host, { kind: 'connected' });
     this.#give(c);
   }
 
@@ -125,7 +127,7 @@ export class H1Pool implements HttpPool {
     const at = this.#idle.lastIndexOf(c);
     if (at >= 0) this.#idle.splice(at, 1);
     const cluster = this.#cluster;
-    cluster.connections--;
+    this.#breaker.releaseConnection();
     this.#host.activeConnections--;
     const stats = cluster.stats;
     stats.dec(CLUSTER.upstream_cx_active);
@@ -134,9 +136,9 @@ export class H1Pool implements HttpPool {
       stats.inc(CLUSTER.upstream_cx_connect_fail);
       if (error?.kind === 'timeout') stats.inc(CLUSTER.upstream_cx_connect_timeout);
       this.#host.connectFailures++;
-      cluster.onConnectResult(this.#host, false);
+      cluster.report(this.#host, { kind: error?.kind === 'timeout' ? 'timeout' : 'connect-failed' });
       this.#failWaiting(error);
-    } else if (this.#waiting.length > this.#connecting.size && !this.#draining && cluster.mayConnect()) this.#connect();
+    } else if (this.#waiting.length > this.#connecting.size && !this.#draining) this.#connect();
   }
 
   #give(c: PooledH1): void {
@@ -156,18 +158,22 @@ export class H1Pool implements HttpPool {
     if (idleMs > 0 && !this.#sweep.armed) this.#cluster.services.wheel.arm(this.#sweep, idleMs / 4, this.#cluster.services.clock.now());
   }
 
-  #connect(): void {
+  #connect(): boolean {
     const cluster = this.#cluster;
+    if (this.#host.activeConnections >= cluster.breakers.maxConnectionsPerHost || !this.#breaker.tryConnection()) {
+      cluster.stats.inc(CLUSTER.upstream_cx_overflow);
+      return false;
+    }
     const c = new PooledH1(this);
     const conn = this.#transport.connect(this.#host, c);
     c.open(conn);
     this.#connecting.add(c);
     this.#all.add(c);
-    cluster.connections++;
     this.#host.activeConnections++;
     cluster.stats.inc(CLUSTER.upstream_cx_total);
     cluster.stats.inc(CLUSTER.upstream_cx_http1_total);
     cluster.stats.inc(CLUSTER.upstream_cx_active);
+    return true;
   }
 
   /** All that wait fail with the connection they waited for: others would only wait for the same refusal. */
@@ -181,7 +187,7 @@ export class H1Pool implements HttpPool {
   }
 
   #unwait(): void {
-    this.#cluster.pending--;
+    this.#breaker.releasePending();
     this.#cluster.stats.dec(CLUSTER.upstream_rq_pending_active);
   }
 

@@ -31,6 +31,8 @@ export class PlainTransport implements Transport {
   connect(host: Host, handler: ConnHandler): Conn {
     return this.#net.connect(connectOptions(host, this.#settings()), handler);
   }
+
+  dispose(): void {}
 }
 
 /** Options of one connection attempt. */

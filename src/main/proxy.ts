@@ -1,0 +1,122 @@
+// `topsail proxy`: the data plane alone, started as Envoy is, from a bootstrap file; and startProxy for the agent's process.
+
+import process from 'node:process';
+import type { Clock, Logger, LogLevel, Net, Random } from '#base';
+import { TYPE_URL } from '#base';
+import { FileSecrets, type SecretSource } from '#identity';
+import { createLogger, SystemClock, SystemFs, SystemNet, SystemRandom } from '#io';
+import { ExtensionRegistry, Proxy, readStaticResources } from '#proxy';
+import type { StatStore } from '#telemetry';
+import { readBootstrap } from './read-bootstrap.ts';
+
+export interface StartProxyOptions {
+  /** Envoy v3 bootstrap, as bytes of envoy.config.bootstrap.v3.Bootstrap; undefined = nothing static. */
+  readonly bootstrap?: Uint8Array;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly net: Net;
+  readonly log: Logger;
+  readonly secrets: SecretSource;
+  readonly stats?: StatStore;
+  /** Filters and sinks; default: all that this build has. */
+  readonly extensions?: ExtensionRegistry;
+  /** Brings resources: called once, when static ones are applied. */
+  readonly feed?: (proxy: Proxy) => void;
+}
+
+export interface ProxyHandle {
+  readonly proxy: Proxy;
+  readonly dynamic: boolean;
+  readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
+  /** Listener name -> bound addresses. */
+  addresses(): ReadonlyMap<string, readonly { readonly address: string; readonly port: number }[]>;
+  drain(limitMs: number): Promise<void>;
+  close(): void;
+}
+
+/** Throws an Error that names the resource when a static one is refused or can't be bound. */
+export async function startProxy(options: StartProxyOptions): Promise<ProxyHandle> {
+  const extensions = options.extensions ?? (await import('./proxy-extensions.ts')).allExtensions();
+  const proxy = await Proxy.create({ ...options, extensions });
+  let dynamic = false;
+  let adminAddress: ProxyHandle['adminAddress'];
+  if (options.bootstrap !== undefined) {
+    const [{ encodeBootstrapParts }] = [await import('./read-bootstrap.ts')];
+    const parts = await encodeBootstrapParts(options.bootstrap);
+    const read = readStaticResources(parts.message);
+    dynamic = read.dynamic;
+    adminAddress = read.adminAddress;
+    for (const [typeUrl, resources] of [[TYPE_URL.cluster, parts.clusters], [TYPE_URL.listener, parts.listeners]] as const) {
+      const rejects = proxy.applyResources(typeUrl, resources, []);
+      if (rejects.length > 0) throw new Error(rejects.map((r) => `${r.name}: ${r.detail}`).join('\n'));
+    }
+    const unbound = await proxy.config.settled();
+    if (unbound.size > 0) throw new Error([...unbound].map(([name, reason]) => `listener ${name}: ${reason}`).join('\n'));
+  }
+  options.feed?.(proxy);
+  return {
+    proxy,
+    dynamic,
+    adminAddress,
+    addresses: () => new Map([...proxy.listeners.all()].map((l) => [l.snapshot.name, l.addresses])),
+    drain: (limitMs) => proxy.drain(limitMs),
+    close: () => proxy.close(),
+  };
+}
+
+const DRAIN_MS = 10_000;
+
+export async function proxyCommand(options: Readonly<Record<string, unknown>>): Promise<number> {
+  const text = (name: string, fallback: string): string => (typeof options[name] === 'string' ? options[name] : fallback);
+  const path = text('configPath', text('config', ''));
+  const inline = text('configYaml', '');
+  const log = createLogger({ level: levelOf(text('logLevel', 'info')) });
+  const fs = new SystemFs();
+  const content = inline !== '' ? inline : await fs.readText(path);
+  if (content === undefined || (path === '' && inline === '')) {
+    process.stderr.write(`error: ${path === '' ? 'no configuration: give -c FILE' : `${path}: no such file`}\n`);
+    return 1;
+  }
+  let handle: ProxyHandle;
+  try {
+    handle = await startProxy({
+      bootstrap: await readBootstrap(content),
+      clock: new SystemClock(), random: new SystemRandom(), net: new SystemNet(), log,
+      secrets: new FileSecrets({ fs, log }),
+    });
+  } catch (error) {
+    process.stderr.write(`error: ${(error as Error).message}\n`);
+    return 1;
+  }
+  if (text('mode', '') === 'validate') {
+    process.stdout.write(`configuration '${path}' OK\n`);
+    handle.close();
+    return 0;
+  }
+  for (const [name, bound] of handle.addresses()) for (const { address, port } of bound) log.info('listening', { listener: name, address: `${address}:${port}` });
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', resolve);
+    process.once('SIGINT', resolve);
+  });
+  log.info('draining');
+  await handle.drain(DRAIN_MS);
+  handle.close();
+  return 0;
+}
+
+function levelOf(name: string): LogLevel {
+  switch (name) {
+    case 'trace':
+    case 'debug':
+      return 'debug';
+    case 'warning':
+    case 'warn':
+      return 'warn';
+    case 'error':
+    case 'critical':
+    case 'off':
+      return 'error';
+    default:
+      return 'info';
+  }
+}

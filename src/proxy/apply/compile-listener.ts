@@ -1,0 +1,180 @@
+// Reads a Listener message into a snapshot: addresses, listener filters, filter chains.
+
+import type { Filter, FilterChain as ChainMessage, ListenerFilter, ListenerFilterChainMatchPredicate } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
+import type { Listener } from '#proto/envoy/config/listener/v3/listener_pb.ts';
+import type { Address } from '#proto/envoy/config/core/v3/address_pb.ts';
+import type { HttpConnectionManager } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import type { TcpProxy as TcpProxyMessage } from '#proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
+import type { DownstreamTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { ConfigError } from '../errors.ts';
+import { HttpManager } from '../http/http-manager.ts';
+import { ChainTls } from '../listener/downstream-tls.ts';
+import { FilterChainMatcher } from '../listener/filter-chain-match.ts';
+import type { FilterChain, ListenerFilters, ListenerSnapshot } from '../listener/listener-snapshot.ts';
+import { millisOf } from '../matcher/fraction.ts';
+import type { NetworkFilterFactory, TerminalFilter } from '../network/filter.ts';
+import { TcpProxy } from '../network/tcp-proxy.ts';
+import { type CompileContext, compileManager, compileSinks } from './compile-manager.ts';
+import { decodeMessage, typeNameOf } from './decode.ts';
+import { unknownExtension } from './extensions.ts';
+
+const HCM = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
+const TCP_PROXY = 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
+const TLS = 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext';
+const RAW = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
+const LISTENER_FILTERS_DEFAULT_MS = 15_000;
+const DIRECTIONS = ['unspecified', 'inbound', 'outbound'] as const;
+
+export function compileListener(listener: Listener, context: CompileContext): ListenerSnapshot {
+  const field = `listener "${listener.name}"`;
+  if (listener.udpListenerConfig !== undefined) throw new ConfigError('proxy.unsupported', `${field}.udp_listener_config`, 'UDP listeners are not part of it');
+  const { host, port } = socketOf(listener.address, `${field}.address`);
+  const chains = listener.filterChains.map((chain, i) => compileChain(chain, listener, context, `${field}.filter_chains[${i}]`));
+  const matcher = new FilterChainMatcher(listener.filterChains.map((message, i) => ({ match: message.filterChainMatch, value: chains[i] as FilterChain })));
+  return {
+    name: listener.name,
+    statPrefix: listener.statPrefix,
+    host,
+    port,
+    additional: listener.additionalAddresses.map((a, i) => socketOf(a.address, `${field}.additional_addresses[${i}]`)),
+    bindToPort: listener.bindToPort ?? listener.deprecatedV1?.bindToPort ?? true,
+    useOriginalDst: listener.useOriginalDst ?? false,
+    filters: listenerFilters(listener, field, context),
+    matcher,
+    chains,
+    defaultChain: listener.defaultFilterChain === undefined ? undefined : compileChain(listener.defaultFilterChain, listener, context, `${field}.default_filter_chain`),
+    reusePort: listener.enableReusePort ?? listener.reusePort,
+    backlog: listener.tcpBacklogSize,
+    direction: DIRECTIONS[listener.trafficDirection] ?? 'unspecified',
+    message: listener,
+  };
+}
+
+function socketOf(address: Address | undefined, field: string): { readonly host: string; readonly port: number } {
+  const at = address?.address;
+  if (at?.case === 'socketAddress') return { host: at.value.address, port: at.value.portSpecifier.case === 'portValue' ? at.value.portSpecifier.value : 0 };
+  if (at?.case === 'pipe') return { host: at.value.path, port: 0 };
+  throw new ConfigError('proxy.unsupported', field, 'give socket_address or pipe');
+}
+
+function compileChain(chain: ChainMessage, listener: Listener, context: CompileContext, field: string): FilterChain {
+  const tls = compileTls(chain, context, `${field}.transport_socket`);
+  const network: NetworkFilterFactory[] = [];
+  let terminal: TerminalFilter | undefined;
+  chain.filters.forEach((filter, i) => {
+    const at = `${field}.filters[${i}] "${filter.name}"`;
+    if (terminal !== undefined) throw new ConfigError('proxy.field-invalid', at, 'stands behind the terminal filter');
+    terminal = compileTerminal(filter, listener, context, at);
+    if (terminal === undefined) network.push(compileNetworkFilter(filter, listener.name, chain.name, context, at));
+  });
+  if (terminal === undefined) throw new ConfigError('proxy.field-invalid', `${field}.filters`, 'must end with http_connection_manager or tcp_proxy');
+  const last = terminal;
+  return {
+    name: chain.name,
+    filters: network,
+    terminal: last,
+    tls,
+    securityClass: `${tls?.securityClass ?? 'plain'} ${last.kind}`,
+    dispose: () => {
+      tls?.dispose();
+      last.dispose?.();
+      for (const filter of network) filter.dispose?.();
+    },
+  };
+}
+
+function compileTls(chain: ChainMessage, context: CompileContext, field: string): ChainTls | undefined {
+  const socket = chain.transportSocket;
+  const config = socket?.configType.case === 'typedConfig' ? socket.configType.value : undefined;
+  if (socket === undefined) return undefined;
+  switch (config === undefined ? '' : typeNameOf(config.typeUrl)) {
+    case RAW:
+      return undefined;
+    case TLS:
+      return new ChainTls(decodeMessage<DownstreamTlsContext>(TLS, (config as { value: Uint8Array }).value, field), millisOf(chain.transportSocketConnectTimeout) ?? 0, context.services, field);
+    default:
+      throw new ConfigError('proxy.field-invalid', field, unknownExtension(socket.name, config?.typeUrl ?? ''));
+  }
+}
+
+function compileTerminal(filter: Filter, listener: Listener, context: CompileContext, field: string): TerminalFilter | undefined {
+  const config = filter.configType.case === 'typedConfig' ? filter.configType.value : undefined;
+  if (config === undefined) throw new ConfigError('proxy.unsupported', field, 'give typed_config: filters by config_discovery are not read');
+  switch (typeNameOf(config.typeUrl)) {
+    case HCM: {
+      const manager = compileManager(decodeMessage<HttpConnectionManager>(HCM, config.value, field), context, listener.perConnectionBufferLimitBytes, field);
+      return new HttpManager(manager, context.services);
+    }
+    case TCP_PROXY:
+      return compileTcpProxy(decodeMessage<TcpProxyMessage>(TCP_PROXY, config.value, field), context, field);
+    default:
+      return undefined;
+  }
+}
+
+function compileTcpProxy(tcp: TcpProxyMessage, context: CompileContext, field: string): TcpProxy {
+  const specifier = tcp.clusterSpecifier;
+  if (tcp.tunnelingConfig !== undefined) throw new ConfigError('proxy.unsupported', `${field}.tunneling_config`, 'TCP over HTTP CONNECT is not part of it');
+  const clusters = specifier.case === 'cluster' ? [{ name: specifier.value, weight: 1 }] : specifier.case === 'weightedClusters' ? specifier.value.clusters.map((c) => ({ name: c.name, weight: c.weight })) : [];
+  const totalWeight = clusters.reduce((sum, c) => sum + c.weight, 0);
+  if (totalWeight < 1) throw new ConfigError('proxy.field-required', `${field}.cluster`);
+  return new TcpProxy(
+    { statPrefix: tcp.statPrefix, clusters, totalWeight, idleMs: millisOf(tcp.idleTimeout) ?? 3_600_000, connectAttempts: tcp.maxConnectAttempts ?? 1, sinks: compileSinks(tcp.accessLog, context) },
+    context.services,
+  );
+}
+
+function compileNetworkFilter(filter: Filter, listener: string, chain: string, context: CompileContext, field: string): NetworkFilterFactory {
+  const config = filter.configType.value as { typeUrl: string; value: Uint8Array };
+  const extension = context.extensions.networkFilter(config.typeUrl);
+  if (extension === undefined) throw new ConfigError('proxy.field-invalid', field, unknownExtension(filter.name, config.typeUrl));
+  const { clock, random, log } = context.services;
+  return extension.build(config.value, { clock, random, log, listener, filterChain: chain }, filter.name);
+}
+
+function listenerFilters(listener: Listener, field: string, context: CompileContext): ListenerFilters {
+  let originalDst = false;
+  let tls: ListenerFilter | undefined;
+  let http: ListenerFilter | undefined;
+  listener.listenerFilters.forEach((filter, i) => {
+    const type = filter.configType.case === 'typedConfig' ? typeNameOf(filter.configType.value.typeUrl) : filter.name;
+    if (type.includes('original_dst') || type.includes('OriginalDst')) originalDst = true;
+    else if (type.includes('tls_inspector')) tls = filter;
+    else if (type.includes('http_inspector')) http = filter;
+    else if (type.includes('original_src')) context.warn(`${field}.listener_filters[${i}]`, 'the source address is not kept');
+    else throw new ConfigError('proxy.field-invalid', `${field}.listener_filters[${i}]`, unknownExtension(filter.name, type));
+  });
+  // Chains that match on TLS need the look, whether or not the filter is written down (Envoy adds it as well).
+  const needsTls = listener.filterChains.some((c) => c.filterChainMatch !== undefined && (c.filterChainMatch.transportProtocol !== '' || c.filterChainMatch.serverNames.length > 0));
+  return {
+    originalDst,
+    tlsInspector: tls !== undefined ? unlessDisabled(tls.filterDisabled) : () => needsTls,
+    httpInspector: http !== undefined ? unlessDisabled(http.filterDisabled) : () => false,
+    proxyProtocol: false,
+    timeoutMs: millisOf(listener.listenerFiltersTimeout) ?? LISTENER_FILTERS_DEFAULT_MS,
+    continueOnTimeout: listener.continueOnListenerFiltersTimeout,
+  };
+}
+
+function unlessDisabled(predicate: ListenerFilterChainMatchPredicate | undefined): (port: number) => boolean {
+  if (predicate === undefined) return () => true;
+  return (port) => !holds(predicate, port);
+}
+
+function holds(predicate: ListenerFilterChainMatchPredicate, port: number): boolean {
+  const rule = predicate.rule;
+  switch (rule.case) {
+    case 'orMatch':
+      return rule.value.rules.some((inner) => holds(inner, port));
+    case 'andMatch':
+      return rule.value.rules.every((inner) => holds(inner, port));
+    case 'notMatch':
+      return !holds(rule.value, port);
+    case 'anyMatch':
+      return rule.value;
+    case 'destinationPortRange':
+      return port >= rule.value.start && port < rule.value.end;
+    default:
+      return false;
+  }
+}

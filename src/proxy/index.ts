@@ -1,0 +1,15 @@
+// The data plane: listeners, filters, routes, clusters; configured by xDS resources.
+export type { NamedResource, ResourceReject } from './apply/config-store.ts';
+export { ExtensionRegistry, type StreamSinkExtension } from './apply/extensions.ts';
+export { readStaticResources, type StaticResources } from './bootstrap/static-resources.ts';
+export type { Host } from './cluster/index.ts';
+export { ConfigError } from './errors.ts';
+export { useHttp2Server } from './http/codec.ts';
+export type * from './http/filter.ts';
+export type { StreamSink } from './http/manager-config.ts';
+export type { LiveListener } from './listener/live-listener.ts';
+export type * from './network/filter.ts';
+export { Proxy, type ProxyOptions } from './proxy.ts';
+export type { ProxyServices } from './services.ts';
+export type { Cluster } from './upstream/cluster.ts';
+export type { ClusterManager } from './upstream/cluster-manager.ts';

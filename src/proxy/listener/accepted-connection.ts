@@ -1,0 +1,275 @@
+// One accepted connection from its first byte to its terminal filter: original destination, peeking,
+// filter chain, TLS, network filters. Afterwards it keeps the facts that a later configuration is matched against.
+
+import { type Conn, type ConnHandler, Deadline } from '#base';
+import { LISTENER, StreamRecord } from '#telemetry';
+import type { DownstreamConnection, FilterStateEntry, NetworkFilter, TerminalConnection, TerminalFilter } from '../network/filter.ts';
+import type { ChainInput } from './filter-chain-match.ts';
+import type { FilterChain } from './listener-snapshot.ts';
+import type { LiveListener } from './live-listener.ts';
+import { type Peeked, peekProtocol } from './peek-protocol.ts';
+
+/** A client that sends this much without becoming recognisable is let through as plain bytes. */
+const PEEK_BYTES_MAX = 64 * 1024;
+
+const NOTHING_SEEN: Peeked = { transportProtocol: 'raw_buffer', serverName: '', applicationProtocols: [] };
+
+export class AcceptedConnection implements DownstreamConnection, ConnHandler {
+  conn: Conn;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  localAddress: string;
+  localPort: number;
+  restoredDestination = false;
+  sni = '';
+  offeredAlpn: readonly string[] = [];
+  filterChain = '';
+  localPrincipal = '';
+  readonly startMs: number;
+  filterState: Map<string, FilterStateEntry> | undefined = undefined;
+  metadata: Map<string, Record<string, unknown>> | undefined = undefined;
+  #listener: LiveListener;
+  #chain: FilterChain | undefined = undefined;
+  #generation = -1;
+  #peeked: Buffer | undefined = undefined;
+  #seen: Peeked = NOTHING_SEEN;
+  #deadline: Deadline | undefined = undefined;
+  #terminal: TerminalConnection | undefined = undefined;
+  #filters: NetworkFilter[] = [];
+  #closed = false;
+  #held = false;
+
+  constructor(conn: Conn, listener: LiveListener, nowMs: number) {
+    this.conn = conn;
+    this.#listener = listener;
+    this.startMs = nowMs;
+    this.remoteAddress = conn.remoteAddress;
+    this.remotePort = conn.remotePort;
+    this.localAddress = conn.localAddress;
+    this.localPort = conn.localPort;
+    conn.handler = this;
+  }
+
+  get listener(): string {
+    return this.#listener.snapshot.name;
+  }
+
+  /** Runs the listener filters; the last step hands the connection to its chain. */
+  begin(): void {
+    const { filters, useOriginalDst } = this.#listener.snapshot;
+    if (filters.originalDst) this.#restoreDestination();
+    if (useOriginalDst && this.restoredDestination) {
+      const other = this.#listener.siblingFor(this.localAddress, this.localPort);
+      if (other !== undefined && other !== this.#listener) {
+        this.#listener.leave(this);
+        this.#listener = other;
+        other.adopt(this);
+      }
+    }
+    this.#startPeeking();
+  }
+
+  terminal(): TerminalFilter | undefined {
+    const listener = this.#listener;
+    if (this.#generation === listener.generation) return this.#chain?.terminal;
+    const chain = listener.removed ? undefined : this.#match();
+    if (chain === undefined || chain.securityClass !== this.#chain?.securityClass) return undefined;
+    this.#generation = listener.generation;
+    this.#chain = chain;
+    this.filterChain = chain.name;
+    return chain.terminal;
+  }
+
+  /** Called after every change: a chain that asks something else of its clients lets this one finish only. */
+  recheck(): void {
+    if (this.#chain !== undefined && this.terminal() === undefined) this.drain();
+  }
+
+  drain(): void {
+    if (this.#terminal !== undefined) this.#terminal.drain();
+    else this.close('');
+  }
+
+  close(details: string): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    if (this.#deadline !== undefined) this.#listener.services.wheel.cancel(this.#deadline);
+    if (details !== '') this.#listener.services.log.debug('connection closed', { listener: this.listener, peer: this.remoteAddress, details });
+    for (const filter of this.#filters) filter.onClose?.();
+    this.#listener.leave(this);
+    if (!this.conn.destroyed) this.conn.destroy();
+  }
+
+  // While the connection has no terminal filter.
+
+  onData(data: Buffer): void {
+    if (this.#held) {
+      this.conn.pause();
+      this.conn.unread(data);
+      return;
+    }
+    const bytes = this.#peeked === undefined ? data : Buffer.concat([this.#peeked, data]);
+    this.#peeked = bytes;
+    const port = this.localPort;
+    const { filters } = this.#listener.snapshot;
+    const seen = bytes.length > PEEK_BYTES_MAX ? NOTHING_SEEN : peekProtocol(bytes, { tls: filters.tlsInspector(port), http: filters.httpInspector(port) });
+    if (seen === undefined) return;
+    if (seen === 'malformed') {
+      this.#listener.stats.inc(LISTENER.downstream_listener_filter_error);
+      this.close('listener_filter_error');
+      return;
+    }
+    this.#seen = seen;
+    this.sni = seen.serverName;
+    this.offeredAlpn = seen.applicationProtocols;
+    this.#peeked = undefined;
+    this.conn.pause();
+    this.conn.unread(bytes);
+    this.#chooseChain();
+  }
+
+  onEnd(): void {
+    if (this.#chain === undefined) this.#listener.stats.inc(LISTENER.downstream_listener_filter_remote_close);
+    this.close('');
+  }
+  onDrain(): void {}
+  onClose(): void {
+    this.close('');
+  }
+
+  #startPeeking(): void {
+    const { filters } = this.#listener.snapshot;
+    if (!filters.tlsInspector(this.localPort) && !filters.httpInspector(this.localPort)) {
+      this.conn.pause();
+      this.#chooseChain();
+      return;
+    }
+    if (filters.timeoutMs > 0) {
+      this.#deadline = new Deadline(() => this.#onPeekTimeout());
+      this.#listener.services.wheel.arm(this.#deadline, filters.timeoutMs, this.startMs);
+    }
+  }
+
+  #onPeekTimeout(): void {
+    if (!this.#listener.snapshot.filters.continueOnTimeout) {
+      this.#listener.stats.inc(LISTENER.downstream_pre_cx_timeout);
+      this.close('listener_filter_timeout');
+      return;
+    }
+    this.conn.pause();
+    if (this.#peeked !== undefined) this.conn.unread(this.#peeked);
+    this.#peeked = undefined;
+    this.#chooseChain();
+  }
+
+  #restoreDestination(): void {
+    const original = this.conn.originalDestination();
+    if (original === undefined) return;
+    if (original.address === this.localAddress && original.port === this.localPort) return;
+    this.localAddress = original.address;
+    this.localPort = original.port;
+    this.restoredDestination = true;
+  }
+
+  #match(): FilterChain | undefined {
+    const { matcher, defaultChain } = this.#listener.snapshot;
+    const input: ChainInput = {
+      destinationAddress: this.localAddress,
+      destinationPort: this.localPort,
+      serverName: this.sni,
+      transportProtocol: this.#seen.transportProtocol,
+      applicationProtocols: this.offeredAlpn,
+      directSourceAddress: this.remoteAddress,
+      sourceAddress: this.remoteAddress,
+      sourcePort: this.remotePort,
+    };
+    return matcher.match(input) ?? defaultChain;
+  }
+
+  #chooseChain(): void {
+    const listener = this.#listener;
+    if (this.#deadline !== undefined) listener.services.wheel.cancel(this.#deadline);
+    const chain = this.#match();
+    if (chain === undefined) {
+      listener.stats.inc(LISTENER.no_filter_chain_match);
+      this.close('filter_chain_not_found');
+      return;
+    }
+    this.#chain = chain;
+    this.#generation = listener.generation;
+    this.filterChain = chain.name;
+    if (chain.tls === undefined) return this.#startFilters();
+    if (!chain.tls.ready) {
+      listener.stats.inc(LISTENER['ssl.connection_error']);
+      this.close('no certificate yet');
+      return;
+    }
+    chain.tls.start(this.conn, (result) => {
+      if (!result.ok) {
+        listener.stats.inc(LISTENER['ssl.connection_error']);
+        this.close(`transport_failure_reason: ${result.message}`);
+        return;
+      }
+      this.conn = result.conn;
+      this.conn.handler = this;
+      listener.stats.inc(LISTENER['ssl.handshake']);
+      const facts = result.conn.tls;
+      if (facts?.resumed === true) listener.stats.inc(LISTENER['ssl.session_reused']);
+      this.sni = facts?.sni ?? this.sni;
+      this.localPrincipal = chain.tls?.localPrincipal ?? '';
+      this.conn.pause();
+      this.#startFilters();
+    });
+  }
+
+  #startFilters(): void {
+    const chain = this.#chain as FilterChain;
+    this.#held = true;
+    if (chain.filters.length === 0) return this.#startTerminal();
+    const record = new StreamRecord();
+    record.protocol = 'TCP';
+    this.#filters = chain.filters.map((factory) => factory.create(this, record));
+    this.#runFilters(0);
+  }
+
+  #runFilters(from: number): void {
+    for (let i = from; i < this.#filters.length; i++) {
+      let proceeded = false;
+      let inside = true;
+      const status = this.#filters[i]?.onConnection?.(() => {
+        proceeded = true;
+        if (!inside && !this.#closed) this.#runFilters(i + 1);
+      });
+      inside = false;
+      if (this.#closed) return;
+      if (status === 'stop' && !proceeded) return;
+    }
+    if (this.#filters.some((filter) => filter.onFirstData !== undefined)) this.#awaitFirstData();
+    else this.#startTerminal();
+  }
+
+  /** Filters that judge the first bytes see them before the terminal filter does. */
+  #awaitFirstData(): void {
+    const { conn } = this;
+    conn.handler = {
+      onData: (data) => {
+        conn.pause();
+        for (const filter of this.#filters) if (filter.onFirstData?.(data) === 'stop' || this.#closed) return;
+        conn.unread(data);
+        conn.handler = this;
+        this.#startTerminal();
+      },
+      onEnd: () => this.close(''),
+      onDrain: () => {},
+      onClose: () => this.close(''),
+    };
+    conn.resume();
+  }
+
+  #startTerminal(): void {
+    this.#held = false;
+    const chain = this.#chain as FilterChain;
+    this.#terminal = chain.terminal.start(this);
+    this.conn.resume();
+  }
+}

@@ -1,0 +1,47 @@
+// The server side of TLS for a filter chain (DownstreamTlsContext).
+
+import type { Conn } from '#base';
+import type { DownstreamTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { TlsMaterial } from '../tls/tls-material.ts';
+import type { ProxyServices } from '../services.ts';
+import type { DownstreamTls } from './listener-snapshot.ts';
+
+const HANDSHAKE_DEFAULT_MS = 15_000;
+
+export class ChainTls implements DownstreamTls {
+  readonly #material: TlsMaterial;
+  readonly #requireSni: boolean;
+  readonly #handshakeMs: number;
+
+  constructor(config: DownstreamTlsContext, connectTimeoutMs: number, services: ProxyServices, field: string) {
+    this.#material = new TlsMaterial(config.commonTlsContext, 'client', config.requireClientCertificate === true, services, field);
+    this.#requireSni = config.requireSni === true;
+    this.#handshakeMs = connectTimeoutMs > 0 ? connectTimeoutMs : HANDSHAKE_DEFAULT_MS;
+  }
+
+  get ready(): boolean {
+    return this.#material.ready;
+  }
+  get localPrincipal(): string {
+    return this.#material.localPrincipal;
+  }
+  get securityClass(): string {
+    return this.#material.securityClass;
+  }
+
+  start(conn: Conn, done: Parameters<DownstreamTls['start']>[1]): void {
+    const { context, check, alpn, asksForCertificate } = this.#material;
+    conn.startTlsServer({ context, requestClientCertificate: asksForCertificate, alpn, check, handshakeTimeoutMs: this.#handshakeMs }, (result) => {
+      if (!result.ok) return done({ ok: false, message: result.error.message });
+      if (this.#requireSni && result.conn.tls?.sni === '') {
+        result.conn.destroy();
+        return done({ ok: false, message: 'the client named no server (require_sni)' });
+      }
+      done(result);
+    });
+  }
+
+  dispose(): void {
+    this.#material.dispose();
+  }
+}

@@ -1,0 +1,86 @@
+// All listeners by name, and which of them serves an original destination.
+
+import { LISTENER_MANAGER, LISTENER_MANAGER_BLOCK, type StatBlock } from '#telemetry';
+import type { ProxyServices } from '../services.ts';
+import type { ListenerSnapshot } from './listener-snapshot.ts';
+import { LiveListener } from './live-listener.ts';
+
+export class ListenerManager {
+  readonly #services: ProxyServices;
+  readonly #listeners = new Map<string, LiveListener>();
+  readonly #byAddress = new Map<string, LiveListener>();
+  readonly #stats: StatBlock;
+
+  constructor(services: ProxyServices) {
+    this.#services = services;
+    this.#stats = services.stats.block(LISTENER_MANAGER_BLOCK);
+  }
+
+  all(): Iterable<LiveListener> {
+    return this.#listeners.values();
+  }
+
+  get(name: string): LiveListener | undefined {
+    return this.#listeners.get(name);
+  }
+
+  /** Adds a listener or gives one a new version. Fails when its address can't be bound; the old version then stays. */
+  async set(snapshot: ListenerSnapshot): Promise<void> {
+    const known = this.#listeners.get(snapshot.name);
+    if (known !== undefined && sameSocket(known.snapshot, snapshot)) {
+      known.replace(snapshot);
+      this.#stats.inc(LISTENER_MANAGER.listener_modified);
+      return;
+    }
+    const made = new LiveListener(snapshot, this.#services, (address, port) => this.#find(address, port));
+    try {
+      await made.bind();
+    } catch (error) {
+      this.#stats.inc(LISTENER_MANAGER.listener_create_failure);
+      made.destroy();
+      throw error;
+    }
+    if (known !== undefined) this.remove(snapshot.name);
+    this.#listeners.set(snapshot.name, made);
+    this.#byAddress.set(`${snapshot.host}|${snapshot.port}`, made);
+    this.#stats.inc(LISTENER_MANAGER.listener_added);
+    this.#stats.inc(LISTENER_MANAGER.listener_create_success);
+    this.#stats.set(LISTENER_MANAGER.total_listeners_active, this.#listeners.size);
+  }
+
+  remove(name: string): void {
+    const listener = this.#listeners.get(name);
+    if (listener === undefined) return;
+    this.#listeners.delete(name);
+    const key = `${listener.snapshot.host}|${listener.snapshot.port}`;
+    if (this.#byAddress.get(key) === listener) this.#byAddress.delete(key);
+    listener.remove();
+    this.#stats.inc(LISTENER_MANAGER.listener_removed);
+    this.#stats.set(LISTENER_MANAGER.total_listeners_active, this.#listeners.size);
+  }
+
+  drainAll(): void {
+    for (const listener of this.#listeners.values()) listener.drain();
+  }
+
+  destroyAll(): void {
+    for (const listener of this.#listeners.values()) listener.destroy();
+    this.#listeners.clear();
+    this.#byAddress.clear();
+  }
+
+  get connectionCount(): number {
+    let count = 0;
+    for (const listener of this.#listeners.values()) count += listener.connectionCount;
+    return count;
+  }
+
+  /** The exact address first, then the wildcard of its port (Envoy's order). */
+  #find(address: string, port: number): LiveListener | undefined {
+    return this.#byAddress.get(`${address}|${port}`) ?? this.#byAddress.get(`${address.includes(':') ? '::' : '0.0.0.0'}|${port}`);
+  }
+}
+
+function sameSocket(a: ListenerSnapshot, b: ListenerSnapshot): boolean {
+  return a.host === b.host && a.port === b.port && a.bindToPort === b.bindToPort && JSON.stringify(a.additional) === JSON.stringify(b.additional);
+}

@@ -1,0 +1,54 @@
+// One version of a listener: its address, what it looks at before it chooses a chain, and its chains.
+
+import type { Conn } from '#base';
+import type { NetworkFilterFactory, TerminalFilter } from '../network/filter.ts';
+import type { FilterChainMatcher } from './filter-chain-match.ts';
+
+export interface ListenerSnapshot {
+  readonly name: string;
+  readonly statPrefix: string;
+  readonly host: string;
+  readonly port: number;
+  /** Further addresses with the same chains. */
+  readonly additional: readonly { readonly host: string; readonly port: number }[];
+  readonly bindToPort: boolean;
+  /** Connections are handed to the listener that has their original destination as its address. */
+  readonly useOriginalDst: boolean;
+  readonly filters: ListenerFilters;
+  readonly matcher: FilterChainMatcher<FilterChain>;
+  readonly chains: readonly FilterChain[];
+  readonly defaultChain: FilterChain | undefined;
+  readonly reusePort: boolean;
+  readonly backlog: number | undefined;
+  readonly direction: 'inbound' | 'outbound' | 'unspecified';
+  readonly message: unknown;
+}
+
+export interface ListenerFilters {
+  readonly originalDst: boolean;
+  readonly tlsInspector: (port: number) => boolean;
+  readonly httpInspector: (port: number) => boolean;
+  readonly proxyProtocol: boolean;
+  /** 0 = no limit. */
+  readonly timeoutMs: number;
+  readonly continueOnTimeout: boolean;
+}
+
+export interface FilterChain {
+  readonly name: string;
+  readonly filters: readonly NetworkFilterFactory[];
+  readonly terminal: TerminalFilter;
+  readonly tls: DownstreamTls | undefined;
+  /** Two chains of one class ask the same of their clients: a connection may move between them. */
+  readonly securityClass: string;
+  dispose(): void;
+}
+
+/** The server side of TLS for one chain. */
+export interface DownstreamTls {
+  /** False while a secret is missing: connections are refused (design 8). */
+  readonly ready: boolean;
+  readonly localPrincipal: string;
+  start(conn: Conn, done: (result: { readonly ok: true; readonly conn: Conn } | { readonly ok: false; readonly message: string }) => void): void;
+  dispose(): void;
+}

@@ -1,0 +1,100 @@
+// A listening socket and its connections. The socket owns no configuration: the snapshot is replaced under it (design 4).
+
+import type { BoundListener, Conn } from '#base';
+import { LISTENER, type StatBlock } from '#telemetry';
+import type { ProxyServices } from '../services.ts';
+import { AcceptedConnection } from './accepted-connection.ts';
+import type { ListenerSnapshot } from './listener-snapshot.ts';
+
+export class LiveListener {
+  readonly services: ProxyServices;
+  readonly stats: StatBlock;
+  snapshot: ListenerSnapshot;
+  /** Grows with every snapshot: connections compare it to know whether to match again. */
+  generation = 0;
+  removed = false;
+  readonly #bound: BoundListener[] = [];
+  readonly #connections = new Set<AcceptedConnection>();
+  readonly #siblings: (address: string, port: number) => LiveListener | undefined;
+
+  constructor(snapshot: ListenerSnapshot, services: ProxyServices, siblings: (address: string, port: number) => LiveListener | undefined) {
+    this.snapshot = snapshot;
+    this.services = services;
+    this.#siblings = siblings;
+    this.stats = services.stats.listener(snapshot.statPrefix === '' ? `${snapshot.host}_${snapshot.port}` : snapshot.statPrefix);
+  }
+
+  get addresses(): readonly { readonly address: string; readonly port: number }[] {
+    return this.#bound;
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  async bind(): Promise<void> {
+    const { host, port, additional, bindToPort, reusePort, backlog } = this.snapshot;
+    if (!bindToPort) return;
+    for (const at of [{ host, port }, ...additional]) {
+      this.#bound.push(
+        await this.services.net.listen({ ...at, reusePort, ...(backlog === undefined ? {} : { backlog }) }, (conn) => this.#accept(conn)),
+      );
+    }
+  }
+
+  /** The same address, new contents. */
+  replace(snapshot: ListenerSnapshot): void {
+    const old = this.snapshot;
+    this.snapshot = snapshot;
+    this.generation++;
+    for (const connection of [...this.#connections]) connection.recheck();
+    for (const chain of chainsOf(old)) chain.dispose();
+  }
+
+  /** No new connections; the present ones finish what they do. */
+  drain(): void {
+    for (const bound of this.#bound.splice(0)) bound.close();
+    for (const connection of [...this.#connections]) connection.drain();
+  }
+
+  remove(): void {
+    this.removed = true;
+    this.generation++;
+    this.drain();
+  }
+
+  /** Cuts what is left. */
+  destroy(): void {
+    this.drain();
+    for (const connection of [...this.#connections]) connection.close('');
+    for (const chain of chainsOf(this.snapshot)) chain.dispose();
+    this.services.stats.release(this.stats);
+  }
+
+  siblingFor(address: string, port: number): LiveListener | undefined {
+    return this.#siblings(address, port);
+  }
+
+  adopt(connection: AcceptedConnection): void {
+    this.#connections.add(connection);
+    this.stats.inc(LISTENER.downstream_cx_total);
+    this.stats.inc(LISTENER.downstream_cx_active);
+  }
+
+  leave(connection: AcceptedConnection): void {
+    if (!this.#connections.delete(connection)) return;
+    this.stats.dec(LISTENER.downstream_cx_active);
+    this.stats.inc(LISTENER.downstream_cx_destroy);
+    this.stats.observe(LISTENER.downstream_cx_length_ms, this.services.clock.now() - connection.startMs);
+  }
+
+  #accept(conn: Conn): void {
+    const connection = new AcceptedConnection(conn, this, this.services.clock.now());
+    this.adopt(connection);
+    connection.begin();
+  }
+}
+
+function chainsOf(snapshot: ListenerSnapshot): ListenerSnapshot['chains'] {
+  return snapshot.defaultChain === undefined ? snapshot.chains : [...snapshot.chains, snapshot.defaultChain];
+}

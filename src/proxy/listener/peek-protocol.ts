@@ -1,0 +1,40 @@
+// Looks at the first bytes of a connection without using them up: ClientHello or HTTP (Envoy's tls_inspector, http_inspector).
+
+import { peekClientHello } from '#wire/tls';
+
+export interface Peeked {
+  readonly transportProtocol: 'tls' | 'raw_buffer';
+  readonly serverName: string;
+  readonly applicationProtocols: readonly string[];
+}
+
+/** Undefined: more bytes are needed. */
+export function peekProtocol(bytes: Buffer, wants: { readonly tls: boolean; readonly http: boolean }): Peeked | 'malformed' | undefined {
+  if (wants.tls) {
+    const peeked = peekClientHello(bytes);
+    if (peeked.kind === 'incomplete') return undefined;
+    if (peeked.kind === 'hello') return { transportProtocol: 'tls', serverName: peeked.sni, applicationProtocols: peeked.alpn };
+    if (peeked.kind === 'malformed') return 'malformed';
+  }
+  if (!wants.http) return RAW;
+  return peekHttp(bytes);
+}
+
+const RAW: Peeked = { transportProtocol: 'raw_buffer', serverName: '', applicationProtocols: [] };
+const H2: Peeked = { ...RAW, applicationProtocols: ['h2c'] };
+const H11: Peeked = { ...RAW, applicationProtocols: ['http/1.1'] };
+const H10: Peeked = { ...RAW, applicationProtocols: ['http/1.0'] };
+const PREFACE = 'PRI * HTTP/2.0';
+const LINE_MAX = 8192;
+
+function peekHttp(bytes: Buffer): Peeked | undefined {
+  const start = bytes.toString('latin1', 0, Math.min(bytes.length, PREFACE.length));
+  if (PREFACE.startsWith(start)) return start.length === PREFACE.length ? H2 : undefined;
+  const eol = bytes.indexOf('\r\n', 0, 'latin1');
+  const line = bytes.toString('latin1', 0, eol < 0 ? Math.min(bytes.length, LINE_MAX) : eol);
+  const method = /^[A-Za-z!#$%&'*+.^_`|~-]{1,32}( |$)/.exec(line);
+  if (method === null) return RAW;
+  if (eol < 0) return bytes.length < LINE_MAX ? undefined : RAW;
+  if (/ HTTP\/1\.1$/.test(line)) return H11;
+  return / HTTP\/1\.0$/.test(line) ? H10 : RAW;
+}

@@ -1,0 +1,278 @@
+// TCP proxying as a terminal filter: one upstream connection per client connection (envoy.filters.network.tcp_proxy).
+
+import { type Conn, type ConnError, type ConnHandler, Deadline } from '#base';
+import { CLUSTER, StreamRecord, type StatBlock, TCP } from '#telemetry';
+import { PLAIN_PICK } from '../cluster/pick-context.ts';
+import { ConnectionFacts } from '../http/connection-facts.ts';
+import type { StreamSink } from '../http/manager-config.ts';
+import type { ProxyServices } from '../services.ts';
+import type { DownstreamConnection, TerminalConnection, TerminalFilter } from './filter.ts';
+import type { Host } from '../cluster/host.ts';
+import type { Cluster } from '../upstream/cluster.ts';
+import { transportWords } from '../upstream/http-pool.ts';
+
+export interface TcpProxyConfig {
+  readonly statPrefix: string;
+  readonly clusters: readonly { readonly name: string; readonly weight: number }[];
+  readonly totalWeight: number;
+  /** 0 = none. */
+  readonly idleMs: number;
+  readonly connectAttempts: number;
+  readonly sinks: readonly StreamSink[];
+}
+
+export class TcpProxy implements TerminalFilter {
+  readonly kind = 'tcp';
+  readonly config: TcpProxyConfig;
+  readonly services: ProxyServices;
+  readonly stats: StatBlock;
+
+  constructor(config: TcpProxyConfig, services: ProxyServices) {
+    this.config = config;
+    this.services = services;
+    this.stats = services.stats.tcp(config.statPrefix);
+  }
+
+  start(connection: DownstreamConnection): TerminalConnection {
+    return new TcpSession(connection, this);
+  }
+
+  dispose(): void {
+    for (const sink of this.config.sinks) sink.dispose?.();
+    this.services.stats.release(this.stats);
+  }
+
+  chooseCluster(): string {
+    const { clusters, totalWeight } = this.config;
+    let point = clusters.length === 1 ? 0 : this.services.random.float() * totalWeight;
+    for (const { name, weight } of clusters) {
+      if (point < weight) return name;
+      point -= weight;
+    }
+    return clusters.at(-1)?.name ?? '';
+  }
+}
+
+class TcpSession implements TerminalConnection, ConnHandler {
+  readonly #down: DownstreamConnection;
+  readonly #proxy: TcpProxy;
+  readonly #record = new StreamRecord();
+  #cluster: Cluster | undefined = undefined;
+  #host: Host | undefined = undefined;
+  #up: Conn | undefined = undefined;
+  #connected = false;
+  #attempts = 0;
+  #downEnded = false;
+  #upEnded = false;
+  #over = false;
+  readonly #idle: Deadline | undefined;
+
+  constructor(down: DownstreamConnection, proxy: TcpProxy) {
+    this.#down = down;
+    this.#proxy = proxy;
+    const record = this.#record;
+    record.protocol = 'TCP';
+    record.startMs = down.startMs;
+    record.startWallMs = proxy.services.clock.wallTime();
+    new ConnectionFacts(down).fill(record);
+    proxy.stats.inc(TCP.downstream_cx_total);
+    down.conn.handler = this;
+    this.#idle = proxy.config.idleMs > 0 ? new Deadline(() => this.#onIdle()) : undefined;
+    this.#touch();
+    this.#connect();
+  }
+
+  drain(): void {
+    // Bytes of unknown meaning can't be asked to stop: the connection lives until its ends close it.
+  }
+
+  // The client's side.
+
+  onData(data: Buffer): void {
+    this.#record.bytesReceived += data.length;
+    this.#proxy.stats.add(TCP.downstream_cx_rx_bytes_total, data.length);
+    this.#touch();
+    if (this.#up?.write(data) === false) this.#down.conn.pause();
+  }
+
+  onEnd(): void {
+    this.#downEnded = true;
+    if (this.#connected) this.#up?.end();
+    if (this.#upEnded) this.#finish('');
+  }
+
+  onDrain(): void {
+    this.#up?.resume();
+  }
+
+  onClose(): void {
+    this.#finish('');
+  }
+
+  // The endpoint's side.
+
+  upstreamConnected(): void {
+    this.#connected = true;
+    this.#record.upstreamFirstByteMs = this.#proxy.services.clock.now();
+    const tls = this.#up?.tls;
+    if (tls?.peer.kind === 'verified') {
+      this.#record.upstreamPrincipal = tls.peer.spiffeId;
+      this.#record.upstreamMtls = true;
+    }
+    if (this.#downEnded) this.#up?.end();
+    this.#down.conn.resume();
+  }
+
+  upstreamData(data: Buffer): void {
+    this.#record.bytesSent += data.length;
+    this.#proxy.stats.add(TCP.downstream_cx_tx_bytes_total, data.length);
+    this.#touch();
+    if (!this.#down.conn.write(data)) this.#up?.pause();
+  }
+
+  upstreamEnd(): void {
+    this.#upEnded = true;
+    this.#down.conn.end();
+    if (this.#downEnded) this.#finish('');
+  }
+
+  upstreamDrain(): void {
+    this.#down.conn.resume();
+  }
+
+  upstreamClosed(error: ConnError | undefined): void {
+    if (this.#over) return;
+    this.#release();
+    if (this.#connected) return this.#finish('');
+    this.#record.upstreamTransportFailure = transportWords(error);
+    this.#cluster?.stats.inc(CLUSTER.upstream_cx_connect_fail);
+    if (this.#host !== undefined) this.#cluster?.report(this.#host, { kind: 'connect-failed' });
+    if (this.#attempts < this.#proxy.config.connectAttempts) return this.#connect();
+    this.#record.addFlag('UF');
+    this.#record.addFlag('URX');
+    this.#finish('upstream_connection_failure');
+  }
+
+  #connect(): void {
+    const { services } = this.#proxy;
+    const name = this.#proxy.chooseCluster();
+    this.#record.upstreamCluster = name;
+    this.#attempts++;
+    this.#down.conn.pause();
+    const cluster = services.clusters.get(name);
+    if (cluster === undefined) {
+      this.#proxy.stats.inc(TCP.downstream_cx_no_route);
+      this.#record.addFlag('NC');
+      return this.#finish('cluster_not_found');
+    }
+    this.#cluster = cluster;
+    const down = this.#down;
+    const host = cluster.pick({ ...PLAIN_PICK, originalDestination: down.restoredDestination ? { address: down.localAddress, port: down.localPort } : undefined });
+    if (host === undefined) {
+      this.#record.addFlag('UH');
+      return this.#finish('no_healthy_upstream');
+    }
+    const transport = cluster.transportOf(host);
+    if (!transport.ready) {
+      this.#record.addFlag('UF');
+      return this.#finish('TLS_error:_Secret_is_not_supplied_by_SDS');
+    }
+    if (!cluster.breaker().tryConnection()) {
+      cluster.stats.inc(CLUSTER.upstream_cx_overflow);
+      this.#record.addFlag('UO');
+      return this.#finish('upstream_overflow');
+    }
+    this.#host = host;
+    this.#record.upstreamHost = host.key;
+    this.#record.upstreamStartMs = services.clock.now();
+    host.activeConnections++;
+    cluster.stats.inc(CLUSTER.upstream_cx_total);
+    cluster.stats.inc(CLUSTER.upstream_cx_active);
+    this.#up = transport.connect(host, new UpstreamSide(this));
+  }
+
+  #release(): void {
+    const host = this.#host;
+    this.#host = undefined;
+    this.#up = undefined;
+    if (host === undefined) return;
+    host.activeConnections--;
+    this.#cluster?.breaker().releaseConnection();
+    this.#cluster?.stats.dec(CLUSTER.upstream_cx_active);
+  }
+
+  #touch(): void {
+    if (this.#idle === undefined) return;
+    const { wheel, clock } = this.#proxy.services;
+    wheel.arm(this.#idle, this.#proxy.config.idleMs, clock.now());
+  }
+
+  #onIdle(): void {
+    this.#proxy.stats.inc(TCP.idle_timeout);
+    this.#record.addFlag('SI');
+    this.#finish('idle_timeout');
+  }
+
+  #finish(details: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    const { wheel, clock } = this.#proxy.services;
+    if (this.#idle !== undefined) wheel.cancel(this.#idle);
+    const up = this.#up;
+    this.#release();
+    if (up !== undefined && !up.destroyed) {
+      // What is queued still goes out; the kernel keeps the rest.
+      if (this.#connected) up.end();
+      if (!this.#downEnded || !this.#connected) up.destroy();
+    }
+    const record = this.#record;
+    record.endMs = clock.now();
+    record.connectionTerminationDetails = details;
+    for (const sink of this.#proxy.config.sinks) sink.onStreamEnd(record);
+    if (this.#upEnded && details === '') {
+      this.#down.conn.end();
+      if (this.#downEnded) this.#down.close('');
+      else this.#down.conn.handler = new LastWords(this.#down);
+      return;
+    }
+    this.#down.close(details);
+  }
+}
+
+/** Waits for the client to close after the endpoint did. */
+class LastWords implements ConnHandler {
+  readonly #down: DownstreamConnection;
+  constructor(down: DownstreamConnection) {
+    this.#down = down;
+  }
+  onData(): void {}
+  onEnd(): void {
+    this.#down.close('');
+  }
+  onDrain(): void {}
+  onClose(): void {
+    this.#down.close('');
+  }
+}
+
+class UpstreamSide implements ConnHandler {
+  readonly #session: TcpSession;
+  constructor(session: TcpSession) {
+    this.#session = session;
+  }
+  onConnected(): void {
+    this.#session.upstreamConnected();
+  }
+  onData(data: Buffer): void {
+    this.#session.upstreamData(data);
+  }
+  onEnd(): void {
+    this.#session.upstreamEnd();
+  }
+  onDrain(): void {
+    this.#session.upstreamDrain();
+  }
+  onClose(error: ConnError | undefined): void {
+    this.#session.upstreamClosed(error);
+  }
+}

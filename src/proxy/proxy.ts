@@ -1,0 +1,81 @@
+// The data plane of one process, put together: services, stores, managers; fed by resources, whoever brings them.
+
+import { type Clock, type Logger, type Net, type Random, TimerWheel } from '#base';
+import type { SecretSource } from '#identity';
+import { StatStore } from '#telemetry';
+import { ConfigStore, type NamedResource, type ResourceReject } from './apply/config-store.ts';
+import { ExtensionRegistry } from './apply/extensions.ts';
+import { RouteStore } from './apply/route-store.ts';
+import { ListenerManager } from './listener/listener-manager.ts';
+import { loadRegexEngine } from './matcher/regex.ts';
+import type { ProxyServices } from './services.ts';
+import { ClusterDiscovery } from './upstream/cluster-discovery.ts';
+import { ClusterManager } from './upstream/cluster-manager.ts';
+
+export interface ProxyOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly net: Net;
+  readonly log: Logger;
+  readonly secrets: SecretSource;
+  readonly stats?: StatStore;
+  readonly extensions?: ExtensionRegistry;
+}
+
+export class Proxy {
+  readonly services: ProxyServices;
+  readonly extensions: ExtensionRegistry;
+  readonly clusters: ClusterManager;
+  readonly listeners: ListenerManager;
+  readonly config: ConfigStore;
+  readonly #discovery: ClusterDiscovery;
+  #draining = false;
+
+  private constructor(options: ProxyOptions) {
+    this.extensions = options.extensions ?? new ExtensionRegistry();
+    this.clusters = new ClusterManager();
+    const { clock, random, net, log, secrets } = options;
+    const services: ProxyServices = {
+      clock, random, net, log, secrets,
+      wheel: new TimerWheel(clock),
+      stats: options.stats ?? new StatStore(),
+      clusters: this.clusters,
+      draining: () => this.#draining,
+    };
+    this.services = services;
+    this.clusters.use(services);
+    this.listeners = new ListenerManager(services);
+    this.#discovery = new ClusterDiscovery(services);
+    const routes = new RouteStore(this.extensions, log);
+    const warn = (field: string, reason: string): void => log.warn('listener setting has no effect', { field, reason });
+    this.config = new ConfigStore({ services, extensions: this.extensions, routes, warn }, this.listeners, this.#discovery);
+  }
+
+  /** Loads what judges patterns, then makes the proxy: configuration is applied in one turn of the loop. */
+  static async create(options: ProxyOptions): Promise<Proxy> {
+    await loadRegexEngine();
+    return new Proxy(options);
+  }
+
+  applyResources(typeUrl: string, added: readonly NamedResource[], removed: readonly string[]): ResourceReject[] {
+    return this.config.apply(typeUrl, added, removed);
+  }
+
+  /** Stops accepting, answers "connection: close", and waits until nothing is open or the time is up. */
+  async drain(limitMs: number): Promise<void> {
+    this.#draining = true;
+    this.listeners.drainAll();
+    const { clock } = this.services;
+    const end = clock.now() + limitMs;
+    while (this.listeners.connectionCount > 0 && clock.now() < end) {
+      await new Promise<void>((resolve) => clock.setTimer(50, resolve));
+    }
+  }
+
+  close(): void {
+    this.#discovery.close();
+    this.listeners.destroyAll();
+    for (const cluster of [...this.clusters.all()]) this.clusters.remove(cluster.name);
+    this.services.wheel.close();
+  }
+}

@@ -1,0 +1,164 @@
+// What one CommonTlsContext needs of keys and trust: certificate and roots by secret name, from files or
+// inline, put together anew whenever one of them changes. Fails closed while one is missing (design 8).
+
+import type { PeerCheck, TlsContext } from '#base';
+import { type CertificateSecret, fileCertificateName, fileRootsName, makePeerCheck, readCertificateSecret, readTrustSecret, type SanMatcher, sanMatchersKey, type SecretValue, type TrustSecret } from '#identity';
+import type { DataSource } from '#proto/envoy/config/core/v3/base_pb.ts';
+import type { CertificateValidationContext, TlsCertificate } from '#proto/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+import type { SdsSecretConfig } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import type { CommonTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { ConfigError } from '../errors.ts';
+import type { ProxyServices } from '../services.ts';
+import { cipherList, protocolVersion } from './tls-parameters.ts';
+import { readSanMatchers } from './san-matchers.ts';
+
+const UNTRUSTING: TrustSecret = { kind: 'trust', rootsPem: '', crlPem: '', version: '' };
+
+export class TlsMaterial {
+  readonly alpn: readonly string[];
+  context!: TlsContext;
+  check!: PeerCheck;
+  checkKey = '';
+  version = '';
+  ready = false;
+  readonly #common: CommonTlsContext;
+  readonly #peerIs: 'client' | 'server';
+  readonly #required: boolean;
+  readonly #services: ProxyServices;
+  readonly #subscriptions: (() => void)[] = [];
+  readonly #sans: readonly SanMatcher[];
+  readonly #leafCrlOnly: boolean;
+  readonly #needsCertificate: boolean;
+  readonly #needsTrust: boolean;
+  #certificate: CertificateSecret | undefined = undefined;
+  #trust: TrustSecret | undefined = undefined;
+
+  /** `required`: a peer without certificate is refused (clients always refuse such servers). */
+  constructor(common: CommonTlsContext | undefined, peerIs: 'client' | 'server', required: boolean, services: ProxyServices, field: string) {
+    if (common === undefined) throw new ConfigError('proxy.field-required', `${field}.common_tls_context`);
+    this.#common = common;
+    this.#peerIs = peerIs;
+    this.#required = required;
+    this.#services = services;
+    this.alpn = common.alpnProtocols;
+    const validation = validationOf(common);
+    this.#sans = readSanMatchers(validation.inline, field);
+    this.#leafCrlOnly = validation.inline?.onlyVerifyLeafCertCrl ?? false;
+    const certificate = common.tlsCertificateSdsSecretConfigs[0];
+    this.#needsCertificate = certificate !== undefined || common.tlsCertificates.length > 0;
+    this.#needsTrust = validation.sds !== undefined || validation.inline?.trustedCa !== undefined;
+    if (certificate !== undefined) this.#follow(certificate.name);
+    else if (common.tlsCertificates[0] !== undefined) this.#takeCertificate(common.tlsCertificates[0], field);
+    if (peerIs === 'client' && !this.#needsCertificate) throw new ConfigError('proxy.field-required', `${field}.common_tls_context.tls_certificates`);
+    if (validation.sds !== undefined) this.#follow(validation.sds.name);
+    else if (validation.inline?.trustedCa !== undefined) this.#takeTrust(validation.inline, field);
+    this.#build();
+  }
+
+  get localPrincipal(): string {
+    return this.#certificate?.spiffeId ?? '';
+  }
+  /** Servers ask for a certificate when there is something to judge it by, or when they insist. */
+  get asksForCertificate(): boolean {
+    return this.#required || this.#needsTrust;
+  }
+
+  /** Equal texts ask the same of the peer. */
+  get securityClass(): string {
+    const common = this.#common;
+    const names = common.tlsCertificateSdsSecretConfigs.map((c) => c.name).join();
+    return `tls required=${this.#required} cert=${names} trust=${validationOf(common).sds?.name ?? ''} sans=${sanMatchersKey(this.#sans)} alpn=${this.alpn.join()}`;
+  }
+
+  dispose(): void {
+    for (const end of this.#subscriptions.splice(0)) end();
+  }
+
+  #follow(name: string): void {
+    this.#subscriptions.push(
+      this.#services.secrets.subscribe(name, (value) => {
+        this.#take(value);
+        this.#build();
+      }),
+    );
+  }
+
+  #take(value: SecretValue): void {
+    if (value.kind === 'certificate') this.#certificate = value;
+    else if (value.kind === 'trust') this.#trust = value;
+    else {
+      this.#services.log.warn('a secret is not usable', { code: value.code, reason: value.message });
+      this.#certificate = undefined;
+      this.#trust = undefined;
+    }
+  }
+
+  #takeCertificate(certificate: TlsCertificate, field: string): void {
+    const chain = certificate.certificateChain?.specifier;
+    const key = certificate.privateKey?.specifier;
+    if (chain?.case === 'filename' && key?.case === 'filename') return this.#follow(fileCertificateName(chain.value, key.value));
+    const read = readCertificateSecret(inlineText(certificate.certificateChain, `${field}.certificate_chain`), inlineText(certificate.privateKey, `${field}.private_key`));
+    if (!read.ok) throw new ConfigError('proxy.field-invalid', `${field}.tls_certificates`, read.error.message);
+    this.#certificate = read.value;
+  }
+
+  #takeTrust(validation: CertificateValidationContext, field: string): void {
+    const roots = validation.trustedCa?.specifier;
+    if (roots?.case === 'filename') return this.#follow(fileRootsName(roots.value));
+    const crl = validation.crl === undefined ? '' : inlineText(validation.crl, `${field}.crl`);
+    const read = readTrustSecret(inlineText(validation.trustedCa, `${field}.trusted_ca`), crl);
+    if (!read.ok) throw new ConfigError('proxy.field-invalid', `${field}.trusted_ca`, read.error.message);
+    this.#trust = read.value;
+  }
+
+  #build(): void {
+    const certificate = this.#certificate;
+    const trust = this.#trust;
+    this.ready = (!this.#needsCertificate || certificate !== undefined) && (!this.#needsTrust || trust !== undefined);
+    if (!this.ready) return;
+    const { rootsPem, crlPem } = trust ?? UNTRUSTING;
+    const parameters = this.#common.tlsParams;
+    this.version = `${certificate?.version ?? ''}/${trust?.version ?? ''}`;
+    this.context = {
+      version: this.version,
+      minVersion: protocolVersion(parameters?.tlsMinimumProtocolVersion, 'TLSv1.2'),
+      maxVersion: protocolVersion(parameters?.tlsMaximumProtocolVersion, this.#peerIs === 'server' ? 'TLSv1.3' : 'TLSv1.3'),
+      ...(certificate === undefined ? {} : { certChainPem: certificate.certChainPem, privateKeyPem: certificate.privateKeyPem }),
+      ...(rootsPem === '' ? {} : { rootsPem }),
+      ...(crlPem === '' ? {} : { crlPem }),
+      ...cipherList(parameters),
+    };
+    this.checkKey = `${sanMatchersKey(this.#sans)} ${this.#peerIs}`;
+    this.check = makePeerCheck({
+      roots: rootsPem === '' ? undefined : rootsPem,
+      crl: crlPem,
+      revocationOfLeafOnly: this.#leafCrlOnly,
+      sanMatchers: this.#sans,
+      trustDomains: undefined,
+      required: this.#required,
+      peerIs: this.#peerIs,
+      clock: this.#services.clock,
+    });
+  }
+}
+
+function validationOf(common: CommonTlsContext): { readonly inline: CertificateValidationContext | undefined; readonly sds: SdsSecretConfig | undefined } {
+  const type = common.validationContextType;
+  switch (type.case) {
+    case 'validationContext':
+      return { inline: type.value, sds: undefined };
+    case 'validationContextSdsSecretConfig':
+      return { inline: undefined, sds: type.value };
+    case 'combinedValidationContext':
+      return { inline: type.value.defaultValidationContext, sds: type.value.validationContextSdsSecretConfig };
+    default:
+      return { inline: undefined, sds: undefined };
+  }
+}
+
+function inlineText(source: DataSource | undefined, field: string): string {
+  const value = source?.specifier;
+  if (value?.case === 'inlineString') return value.value;
+  if (value?.case === 'inlineBytes') return Buffer.from(value.value).toString('utf8');
+  throw new ConfigError('proxy.field-invalid', field, 'give inline_string, inline_bytes, or filename for certificate and key alike');
+}

@@ -1,0 +1,90 @@
+// What a Cluster message becomes: settings with Envoy's defaults, without endpoints, health or pools (design 4).
+
+import type { Cluster as ClusterMessage } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
+import type { HttpProtocolOptions } from '#proto/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import { decodeMessage, typeNameOf, unpack } from '../apply/decode.ts';
+import { type LbSettings, readLbSettings } from '../cluster/index.ts';
+import { ConfigError } from '../errors.ts';
+import { millisOf } from '../matcher/fraction.ts';
+import type { PoolSettings } from './http-pool.ts';
+
+/** Numbers of Cluster.DiscoveryType. */
+export const DISCOVERY = { STATIC: 0, STRICT_DNS: 1, LOGICAL_DNS: 2, EDS: 3, ORIGINAL_DST: 4 } as const;
+
+const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+const CONNECT_DEFAULT_MS = 5000;
+const IDLE_DEFAULT_MS = 3_600_000;
+const DNS_REFRESH_DEFAULT_MS = 5000;
+
+export type UpstreamProtocol = 'h1' | 'h2' | 'downstream' | 'alpn';
+
+export interface ClusterSettings {
+  readonly message: ClusterMessage;
+  readonly discovery: number;
+  readonly edsName: string;
+  readonly lb: LbSettings;
+  readonly pool: PoolSettings;
+  readonly protocol: UpstreamProtocol;
+  readonly autoSni: boolean;
+  readonly maxStreamsPerConnection: number;
+  readonly originalDstPort: number;
+  readonly dnsRefreshMs: number;
+  readonly dnsFamily: number;
+}
+
+export function readClusterSettings(message: ClusterMessage, warn: (field: string, reason: string) => void): ClusterSettings {
+  const field = `cluster "${message.name}"`;
+  if (message.name === '') throw new ConfigError('proxy.field-required', 'cluster.name');
+  const type = message.clusterDiscoveryType;
+  if (type.case === 'clusterType') throw new ConfigError('proxy.unsupported', `${field}.cluster_type`, `"${type.value.name}" is not part of it`);
+  const http = unpack<HttpProtocolOptions>(message.typedExtensionProtocolOptions[HTTP_OPTIONS], HTTP_OPTIONS, `${field}.typed_extension_protocol_options`);
+  const common = http?.commonHttpProtocolOptions ?? message.commonHttpProtocolOptions;
+  const keepalive = message.upstreamConnectionOptions?.tcpKeepalive;
+  const bind = message.upstreamBindConfig?.sourceAddress?.address;
+  const service = message.edsClusterConfig?.serviceName ?? '';
+  return {
+    message,
+    discovery: type.value ?? DISCOVERY.STATIC,
+    edsName: service === '' ? message.name : service,
+    lb: readLbSettings(message, { decode: (any) => tryDecode(any.typeUrl, any.value), warn }),
+    pool: {
+      connectTimeoutMs: millisOf(message.connectTimeout) ?? CONNECT_DEFAULT_MS,
+      idleMs: millisOf(common?.idleTimeout) ?? IDLE_DEFAULT_MS,
+      maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
+      localAddress: bind === undefined || bind === '' || bind === '0.0.0.0' ? undefined : bind,
+      keepAliveMs: keepalive === undefined ? undefined : (keepalive.keepaliveTime ?? 7200) * 1000,
+    },
+    protocol: protocolOf(message, http),
+    autoSni: http?.upstreamHttpProtocolOptions?.autoSni ?? message.upstreamHttpProtocolOptions?.autoSni ?? false,
+    maxStreamsPerConnection: h2Options(message, http)?.maxConcurrentStreams ?? 1024,
+    originalDstPort: message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,
+    dnsRefreshMs: millisOf(message.dnsRefreshRate) ?? DNS_REFRESH_DEFAULT_MS,
+    dnsFamily: message.dnsLookupFamily,
+  };
+}
+
+function h2Options(message: ClusterMessage, http: HttpProtocolOptions | undefined): ClusterMessage['http2ProtocolOptions'] {
+  const options = http?.upstreamProtocolOptions;
+  if (options?.case === 'explicitHttpConfig') return options.value.protocolConfig.case === 'http2ProtocolOptions' ? options.value.protocolConfig.value : undefined;
+  return options?.value?.http2ProtocolOptions ?? message.http2ProtocolOptions;
+}
+
+function protocolOf(message: ClusterMessage, http: HttpProtocolOptions | undefined): UpstreamProtocol {
+  const options = http?.upstreamProtocolOptions;
+  switch (options?.case) {
+    case 'explicitHttpConfig':
+      return options.value.protocolConfig.case === 'http2ProtocolOptions' ? 'h2' : 'h1';
+    case 'useDownstreamProtocolConfig':
+      return 'downstream';
+    case 'autoConfig':
+      return 'alpn';
+    default:
+      if (message.protocolSelection === 1) return 'downstream';
+      return message.http2ProtocolOptions === undefined ? 'h1' : 'h2';
+  }
+}
+
+function tryDecode(typeUrl: string, bytes: Uint8Array): unknown {
+  if (!typeNameOf(typeUrl).startsWith('envoy.extensions.load_balancing_policies.')) return undefined;
+  return decodeMessage(typeUrl, bytes, 'load_balancing_policy');
+}

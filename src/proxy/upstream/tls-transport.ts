@@ -1,0 +1,45 @@
+// TLS towards endpoints: secrets by name from the SecretSource, peer check, ALPN and server name (UpstreamTlsContext).
+
+import type { Conn, ConnHandler } from '#base';
+import type { UpstreamTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import type { Host } from '../cluster/host.ts';
+import { TlsMaterial } from '../tls/tls-material.ts';
+import type { ProxyServices } from '../services.ts';
+import type { Cluster } from './cluster.ts';
+import { connectOptions } from './transport.ts';
+
+export class TlsTransport {
+  readonly tls = true;
+  readonly #config: UpstreamTlsContext;
+  readonly #cluster: Cluster;
+  readonly #services: ProxyServices;
+  readonly #material: TlsMaterial;
+
+  constructor(config: UpstreamTlsContext, cluster: Cluster, services: ProxyServices, field: string) {
+    this.#config = config;
+    this.#cluster = cluster;
+    this.#services = services;
+    this.#material = new TlsMaterial(config.commonTlsContext, 'server', true, services, field);
+  }
+
+  /** Changes with every secret version: connections made with the old one take nothing new. */
+  get key(): string {
+    return `tls ${this.#material.version} ${this.#config.sni}`;
+  }
+  get ready(): boolean {
+    return this.#material.ready;
+  }
+  get localPrincipal(): string {
+    return this.#material.localPrincipal;
+  }
+
+  connect(host: Host, handler: ConnHandler): Conn {
+    const { context, check, checkKey, alpn } = this.#material;
+    const { sni } = this.#config;
+    return this.#services.net.connect(connectOptions(host, this.#cluster.poolSettings, { context, alpn, sni, check, checkKey }), handler);
+  }
+
+  dispose(): void {
+    this.#material.dispose();
+  }
+}
