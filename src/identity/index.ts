@@ -4,6 +4,7 @@ export type { AgentSecretsOptions } from './agent/agent-secrets.ts';
 export { CertificateManager, makeCsr, mergeRoots } from './agent/certificate-manager.ts';
 export type { CertificateManagerOptions, SignCsr } from './agent/certificate-manager.ts';
 export { fileCertificateName, fileRootsName, FileSecrets } from './agent/file-secrets.ts';
+export { makeSdsMethods } from './agent/sds-service.ts';
 export { SecretSlots } from './agent/secret-slots.ts';
 export { CertificateAuthority } from './ca/certificate-authority.ts';
 export type { CertificateAuthorityOptions, IssuedCertificate, MeshTrust } from './ca/certificate-authority.ts';

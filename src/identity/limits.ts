@@ -36,3 +36,5 @@ export const SPIFFE_ID_CHARACTERS_MAX = 2048;
 export const TOKEN_TTL_MS = 3_600_000;
 /** Characters. */
 export const TOKEN_CHARACTERS_MAX = 8 * 1024;
+/** Secrets one stream of an Envoy may subscribe to; a gateway has one per host. */
+export const SDS_NAMES_MAX = 4096;
