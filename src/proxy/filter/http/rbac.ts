@@ -4,8 +4,7 @@ import type { RBAC, RBACPerRoute } from '#proto/envoy/extensions/filters/http/rb
 import type { RequestHead } from '#wire/http';
 import { decodeMessage } from '../../apply/decode.ts';
 import { ConfigError } from '../../errors.ts';
-import type { FilterCallbacks, FilterStatus, HttpFilter } from '../../http/filter.ts';
-import type { PolicyFilterExtension } from '../extension.ts';
+import type { FilterCallbacks, FilterStatus, HttpFilter, HttpFilterExtension } from '../../http/filter.ts';
 import { deniedDetails, RbacEngine } from '../rbac/engine.ts';
 import { noteDecision, noteLog } from '../rbac/note-decision.ts';
 
@@ -59,10 +58,9 @@ class RbacFilter implements HttpFilter {
   }
 }
 
-export const rbacExtension: PolicyFilterExtension = {
+export const rbacExtension: HttpFilterExtension = {
   name: 'envoy.filters.http.rbac',
   typeUrl: TYPE,
-  routeTypeUrl: ROUTE_TYPE,
   build: (config, _, filterName) => {
     const rules = compileRules(decodeMessage<RBAC>(TYPE, config, filterName), filterName);
     return { name: filterName, create: (callbacks) => new RbacFilter(rules, filterName, callbacks) };

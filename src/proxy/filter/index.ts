@@ -1,0 +1,27 @@
+// Every policy filter of this proxy, for the extension registry.
+
+import type { HttpFilterExtension } from '../http/filter.ts';
+import type { NetworkFilterExtension } from '../network/filter.ts';
+import { bufferExtension } from './http/buffer.ts';
+import { corsExtension } from './http/cors.ts';
+import { faultExtension } from './http/fault.ts';
+import { grpcStatsExtension } from './http/grpc-stats.ts';
+import { headerMutationExtension } from './http/header-mutation.ts';
+import { healthCheckExtension } from './http/health-check.ts';
+import { istioExtensions } from './http/istio.ts';
+import { localRateLimitExtension } from './http/local-ratelimit.ts';
+import { rbacExtension } from './http/rbac.ts';
+import { setFilterStateExtension } from './http/set-filter-state.ts';
+import { istioNetworkExtensions } from './network/istio.ts';
+import { connectionLimitExtension, networkLocalRateLimitExtension } from './network/limits.ts';
+import { networkRbacExtension } from './network/rbac.ts';
+import { networkSetFilterStateExtension } from './network/set-filter-state.ts';
+
+export const HTTP_FILTERS: readonly HttpFilterExtension[] = [
+  rbacExtension, faultExtension, corsExtension, grpcStatsExtension, setFilterStateExtension, localRateLimitExtension,
+  headerMutationExtension, bufferExtension, healthCheckExtension, ...istioExtensions,
+];
+
+export const NETWORK_FILTERS: readonly NetworkFilterExtension[] = [
+  networkRbacExtension, networkSetFilterStateExtension, networkLocalRateLimitExtension, connectionLimitExtension, ...istioNetworkExtensions,
+];
