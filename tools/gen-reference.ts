@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { dump } from 'js-yaml';
 import { crdOf, editorSchema, KIND_NAMES, KINDS } from '../src/config/model/index.ts';
-import { compatibilityPage, errorsPage, kindPage, referenceIndex } from '../src/config/model/reference.ts';
+import { compatibilityPage, errorsPage, kindPage, referenceIndex } from '../src/config/reference.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const FOLDERS = ['docs/reference', 'deploy/crds'];

@@ -109,7 +109,6 @@ export const ERRORS = {
   // The store
   'TS-CFG-0501': warning('The document is not in force; its last good version still is.', 'Correct the errors reported with it.'),
   'TS-CFG-0502': warning('The document is not in force and has no good version: until it is corrected, {effect}.', 'Correct the errors reported with it.'),
-  'TS-CFG-0503': error('The stored last good version cannot be read: {reason}.', 'Correct the document, or remove the stored file.'),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

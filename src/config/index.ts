@@ -1,6 +1,7 @@
 // Configuration: from text to validated, frozen objects.
 
 export * from './model/index.ts';
+export * from './analyze/index.ts';
 export * from './errors.ts';
 export * from './parse/index.ts';
 export * from './source/index.ts';

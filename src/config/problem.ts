@@ -60,6 +60,8 @@ export function pathText(path: Path): string {
 
 /** A value as it is shown in a message: quoted, and not longer than a line. */
 export function shown(value: unknown): string {
+  // A mapping from a document may have a toString of its own: it is named, never converted.
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'a list' : 'a mapping';
   const text = typeof value === 'string' ? JSON.stringify(value) : String(value);
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }

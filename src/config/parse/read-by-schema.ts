@@ -43,8 +43,7 @@ class Reader {
 
   #wrong(shape: Shape, value: unknown, hint = ''): undefined {
     const expected = typeText(shape) + hint;
-    const found = Array.isArray(value) ? 'a list' : value !== null && typeof value === 'object' ? 'a mapping' : shown(value);
-    this.problems.say('TS-CFG-0102', this.path, { field: this.#field, expected, found }, { expected });
+    this.problems.say('TS-CFG-0102', this.path, { field: this.#field, expected, found: shown(value) }, { expected });
     return undefined;
   }
 
@@ -222,7 +221,7 @@ class Reader {
     const name = typeof value === 'number' ? values[shape.numbers === undefined ? value : shape.numbers.indexOf(value)] : value;
     if (typeof name !== 'string' || !values.includes(name)) {
       const expected = values.join(', ');
-      this.problems.say('TS-CFG-0104', this.path, { value: shown(value), field: this.#field }, { expected, nearest: nearest(String(value), values) });
+      this.problems.say('TS-CFG-0104', this.path, { value: shown(value), field: this.#field }, { expected, nearest: typeof value === 'string' ? nearest(value, values) : undefined });
       return undefined;
     }
     const own = force?.values === undefined ? undefined : (force.values.get(name) ?? force.force);

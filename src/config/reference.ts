@@ -1,9 +1,10 @@
 // The reference pages of configuration, as Markdown: one per kind, the table of what is in force, and the list of complaints.
 
-import { type ErrorEntry, ERRORS } from '../errors.ts';
-import { type Force, type ForceNode, forceAt, forceOf, KIND_FORCE } from './force.ts';
-import { KIND_NAMES, KINDS, type KindInfo, type KindName, SCHEMAS } from './kinds.ts';
-import { type Field, fieldsOf, type Shape, shapeOf, typeText } from './shape.ts';
+import { FINDINGS } from './analyze/findings.ts';
+import { type ErrorEntry, ERRORS } from './errors.ts';
+import { type Force, type ForceNode, forceAt, forceOf, KIND_FORCE } from './model/force.ts';
+import { KIND_NAMES, KINDS, type KindInfo, type KindName, SCHEMAS } from './model/kinds.ts';
+import { type Field, fieldsOf, type Shape, shapeOf, typeText } from './model/shape.ts';
 
 const WORDS: Readonly<Record<Force, string>> = { inForce: 'in force', acceptedWithWarning: 'accepted with a warning', refused: 'refused' };
 
@@ -108,5 +109,7 @@ export function compatibilityPage(): string {
 export function errorsPage(): string {
   const entries = Object.entries(ERRORS) as [string, ErrorEntry][];
   const sections = entries.map(([code, entry]) => `### ${code}\n\n${entry.severity === 'error' ? 'Error' : 'Warning'}: ${entry.message}\n\n${entry.remedy}\n`);
-  return `# Errors\n\nWhat can be wrong with configuration. \`{…}\` stands for what the message names.\n\n${sections.join('\n')}`;
+  const findings = Object.entries(FINDINGS).map(([code, entry]) => `### ${code}\n\n${entry.name}, ${entry.severity}: ${entry.message}\n\n${entry.remedy}\n`);
+  const intro = '# Errors\n\nWhat can be wrong with configuration. `{…}` stands for what the message names.';
+  return `${intro}\n\n## One document\n\n${sections.join('\n')}\n## Between documents\n\nThe codes are Istio’s.\n\n${findings.join('\n')}`;
 }

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { describe, it } from 'node:test';
+import { ERRORS } from '../errors.ts';
+import { FIELD_FORCE, forceAt, HARMLESS } from './force.ts';
+import { KIND_NAMES, KINDS, type KindName, SCHEMAS } from './kinds.ts';
+import { fieldsOf, shapeOf } from './shape.ts';
+import { stale } from '../../../tools/gen-reference.ts';
+
+const AREA = new URL('../', import.meta.url);
+const sources = readdirSync(AREA, { recursive: true, encoding: 'utf8' })
+  .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts') && name !== 'errors.ts')
+  .map((name) => readFileSync(new URL(name, AREA), 'utf8'))
+  .join('\n');
+
+describe('what is generated from the schemas', () => {
+  it('is current', () => assert.deepEqual(stale(), [], 'run tools/gen-reference.ts'));
+});
+
+describe('the table of complaints', () => {
+  it('has every code that is used', () => {
+    const used = new Set(sources.match(/TS-CFG-\d{4}/g));
+    assert.deepEqual([...used].filter((code) => !Object.hasOwn(ERRORS, code)), []);
+  });
+  it('has no code that nothing uses', () => {
+    assert.deepEqual(Object.keys(ERRORS).filter((code) => !sources.includes(code)), []);
+  });
+});
+
+describe('the table of what is in force', () => {
+  it('names only fields and values that exist', () => {
+    const unknown: string[] = [];
+    for (const [kind, table] of Object.entries(FIELD_FORCE)) {
+      const fields = fieldsOf(shapeOf(SCHEMAS[kind as KindName]));
+      for (const entry of Object.keys(table)) {
+        const [pattern = '', value] = entry.split('=');
+        const path = pattern.replace(/^\*\*\./, '');
+        const match = fields.find((field) => field.path === path || (pattern !== path && field.path.endsWith(`.${path}`)));
+        if (match === undefined || (value !== undefined && match.shape.enum?.includes(value) !== true)) unknown.push(`${kind} ${entry}`);
+      }
+    }
+    assert.deepEqual(unknown, []);
+  });
+  it('never lets a field of a security object or of a tls block do nothing (design 8)', () => {
+    const soft: string[] = [];
+    for (const kind of KIND_NAMES) {
+      for (const { path } of fieldsOf(shapeOf(SCHEMAS[kind]))) {
+        const guarded = KINDS[kind].security || (KINDS[kind].origin === 'crd' && /(^|\.)tls(\.|$)/.test(path) && !path.startsWith('tls[]'));
+        if (guarded && forceAt(kind, path) === 'acceptedWithWarning') soft.push(`${kind} ${path}`);
+      }
+      for (const [entry, force] of Object.entries(FIELD_FORCE[kind] ?? {})) {
+        if (KINDS[kind].security && force === 'acceptedWithWarning' && !HARMLESS.includes(`${kind} ${entry}`)) soft.push(`${kind} ${entry}`);
+      }
+    }
+    assert.deepEqual(soft, []);
+  });
+});
