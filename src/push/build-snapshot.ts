@@ -12,6 +12,7 @@ import {
   type RegistryView,
   type VirtualServiceIndex,
 } from '#registry';
+import { checkReferences } from './check-references.ts';
 import { retainReferences } from './retain-references.ts';
 import type { Retained, Snapshot } from './snapshot.ts';
 
@@ -37,6 +38,8 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
     mesh,
     former: former ?? (input.retained === undefined ? undefined : { retained: input.retained, destinationRules, virtualServices: written }),
   });
+  const modesChanged = former === undefined || former.mesh.rootNamespace !== mesh.rootNamespace || !samePolicies(former.config, config);
+  const peerAuthentications = modesChanged ? buildPeerAuthentications(config, mesh.rootNamespace) : former.peerAuthentications;
   const number = (former?.number ?? 0) + 1;
   return Object.freeze<Snapshot>({
     number,
@@ -48,12 +51,14 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
     endpoints: registry.endpoints,
     destinationRules,
     virtualServices: retained.virtualServices,
-    peerAuthentications: buildPeerAuthentications(config, mesh.rootNamespace),
+    peerAuthentications,
+    formerPeerAuthentications: modesChanged ? (former?.formerPeerAuthentications ?? former?.peerAuthentications) : former.formerPeerAuthentications,
     retained: retained.retained,
     conditions: [
       ...written.conditions,
       ...retained.conditions,
       ...conflicts(retained.virtualServices),
+      ...checkReferences(config, registry.services, retained.virtualServices),
       ...destinationRules.duplicateSubsets.map(({ object, subset, keptIn }) =>
         condition('TS-REG-005', object, { path: 'spec.subsets', subset, winner: `${keptIn.namespace}/${keptIn.name}` }),
       ),
@@ -64,6 +69,18 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
 /** The successor when only endpoints changed: everything else is shared. */
 export function withEndpoints(former: Snapshot, registry: RegistryView): Snapshot {
   return Object.freeze<Snapshot>({ ...former, number: former.number + 1, endpoints: registry.endpoints });
+}
+
+/** The successor once every sender acts on the present modes: receivers stop accepting the former ones. */
+export function withSettledModes(former: Snapshot): Snapshot {
+  const number = former.number + 1;
+  return Object.freeze<Snapshot>({ ...former, number, configNumber: number, formerPeerAuthentications: undefined });
+}
+
+function samePolicies(a: ConfigView, b: ConfigView): boolean {
+  const before = a.list('PeerAuthentication');
+  const after = b.list('PeerAuthentication');
+  return before.length === after.length && before.every((policy, i) => policy === after[i]);
 }
 
 function sameMesh(former: Snapshot | undefined, config: ConfigView): MeshSettings | undefined {

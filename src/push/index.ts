@@ -1,6 +1,8 @@
 // From changes to numbered, consistent snapshots.
 export * from './snapshot.ts';
 export * from './build-snapshot.ts';
+export * from './check-references.ts';
+export * from './receiving-mode.ts';
 export * from './retain-references.ts';
 export * from './diff.ts';
 export * from './debounce.ts';

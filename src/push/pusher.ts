@@ -1,9 +1,9 @@
 // Turns configuration changes and health reports into numbered snapshots: endpoints at once, all else after a short quiet.
 
-import type { Clock } from '#base';
+import type { Clock, Timer } from '#base';
 import type { ConfigDiff, ConfigView } from '#config';
 import { type EndpointChange, Registry, type Service, type ServiceEndpoints } from '#registry';
-import { buildSnapshot, withEndpoints } from './build-snapshot.ts';
+import { buildSnapshot, withEndpoints, withSettledModes } from './build-snapshot.ts';
 import { Debounce, type DebounceLimits, STANDALONE_DEBOUNCE } from './debounce.ts';
 import { changedKeys, isEndpointOnly, type SnapshotDiff } from './diff.ts';
 import type { Retained, Snapshot } from './snapshot.ts';
@@ -20,6 +20,9 @@ export interface PusherOptions {
   readonly retained?: Retained;
 }
 
+/** How long receivers accept both plaintext and TLS for senders that do not acknowledge (design 5). */
+const SENDERS_SWITCH_MS = 30_000;
+
 export class Pusher {
   readonly #options: PusherOptions;
   readonly #registry: Registry;
@@ -27,6 +30,8 @@ export class Pusher {
   readonly #subscribers = new Set<SnapshotSubscriber>();
   #waiting: { config: ConfigView; keys: Set<string> } | undefined;
   #snapshot: Snapshot | undefined;
+  /** The snapshot in which receivers began to accept former modes too, and when they stop at the latest. */
+  #settling: { readonly since: number; readonly timer: Timer } | undefined;
 
   constructor(options: PusherOptions) {
     this.#options = options;
@@ -56,8 +61,10 @@ export class Pusher {
       this.#build();
       return;
     }
-    if (this.#waiting === undefined && isEndpointOnly(keys)) {
-      this.#publishEndpoints(this.#registry.updateEndpoints(config, keys), keys, config);
+    if (isEndpointOnly(keys)) {
+      const waiting = this.#waiting;
+      this.#publishEndpoints(this.#registry.updateEndpoints(config, keys), keys, waiting === undefined ? config : undefined);
+      if (waiting !== undefined) waiting.config = config;
       return;
     }
     if (this.#waiting === undefined) this.#waiting = { config, keys: new Set(keys) };
@@ -74,6 +81,11 @@ export class Pusher {
     if (change !== undefined && this.#snapshot !== undefined) this.#publishEndpoints(change, new Set(), undefined);
   }
 
+  /** Every connected sender acknowledged snapshot `number`: receivers need no longer accept former mTLS modes. */
+  sendersAcknowledged(number: number): void {
+    if (this.#settling !== undefined && number >= this.#settling.since) this.#settle();
+  }
+
   /** Builds what waits, at once. */
   flush(): void {
     this.#debounce.flush();
@@ -81,6 +93,7 @@ export class Pusher {
 
   close(): void {
     this.#debounce.cancel();
+    this.#settling?.timer.cancel();
     this.#subscribers.clear();
   }
 
@@ -90,10 +103,10 @@ export class Pusher {
     this.#waiting = undefined;
     const change = this.#registry.rebuild(waiting.config);
     const { domain, retained } = this.#options;
-    this.#publish(
-      buildSnapshot({ config: waiting.config, registry: change.view, domain, former: this.#snapshot, ...(retained === undefined ? {} : { retained }) }),
-      { objects: waiting.keys, endpoints: change.changed, configuration: true },
-    );
+    const former = this.#snapshot;
+    const next = buildSnapshot({ config: waiting.config, registry: change.view, domain, former, ...(retained === undefined ? {} : { retained }) });
+    this.#awaitSenders(former, next);
+    this.#publish(next, { objects: waiting.keys, endpoints: change.changed, configuration: true });
   }
 
   /** A new identity among a service's endpoints changes what its clients verify: that reaches clusters too. */
@@ -105,6 +118,22 @@ export class Pusher {
     const snapshot = Object.freeze<Snapshot>({ ...next, config: config ?? former.config, configNumber: identities ? next.number : former.configNumber });
     if (change.changed.size === 0) this.#snapshot = Object.freeze({ ...snapshot, number: former.number });
     else this.#publish(snapshot, { objects: keys, endpoints: change.changed, configuration: identities });
+  }
+
+  #settle(): void {
+    this.#settling?.timer.cancel();
+    this.#settling = undefined;
+    const former = this.#snapshot;
+    if (former?.formerPeerAuthentications === undefined) return;
+    const keys = former.config.list('PeerAuthentication').map((policy) => policy.key);
+    this.#publish(withSettledModes(former), { objects: new Set(keys), endpoints: new Set(), configuration: true });
+  }
+
+  #awaitSenders(former: Snapshot | undefined, next: Snapshot): void {
+    if (next.formerPeerAuthentications === undefined || former?.peerAuthentications === next.peerAuthentications) return;
+    this.#settling?.timer.cancel();
+    const timer = this.#options.clock.setTimer(SENDERS_SWITCH_MS, () => this.#settle(), { unref: true });
+    this.#settling = { since: next.number, timer };
   }
 
   #publish(snapshot: Snapshot, diff: SnapshotDiff): void {

@@ -43,6 +43,8 @@ export interface Snapshot {
   readonly destinationRules: DestinationRuleIndex;
   readonly virtualServices: VirtualServiceIndex;
   readonly peerAuthentications: PeerAuthenticationIndex;
+  /** Set while senders may still act on the former modes: receivers then accept both (`receivingMode`). */
+  readonly formerPeerAuthentications: PeerAuthenticationIndex | undefined;
   readonly retained: Retained;
   /** Findings across objects; each names its object. */
   readonly conditions: readonly Condition[];

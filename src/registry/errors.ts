@@ -38,11 +38,6 @@ const TABLE = {
     message: 'Secret {secret} was not found: the server on port {port} accepts no connection',
     remedy: 'Create the Secret in the namespace of the gateway, with tls.crt and tls.key.',
   },
-  'TS-REG-008': {
-    severity: 'warning',
-    message: '{field} is not in force yet{effect}',
-    remedy: 'See docs/compatibility.md for the fields in force.',
-  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof TABLE;

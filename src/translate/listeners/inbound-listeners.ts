@@ -5,7 +5,7 @@ import { refOf } from '#config';
 import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
-import type { Snapshot } from '#push';
+import { receivingMode, type Snapshot } from '#push';
 import { authorizationPoliciesOf, isSniffed, type MtlsMode } from '#registry';
 import type { AuthorizationInput } from '../authz/authorization-filters.ts';
 import type { KeyPart, TranslationCache } from '../cache.ts';
@@ -31,8 +31,8 @@ interface PortInForce extends InboundPort {
 }
 
 export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): Inbound {
-  const { mesh, peerAuthentications } = snapshot;
-  const ports: PortInForce[] = inboundPorts(snapshot, proxy, scope).map((port) => ({ ...port, mode: peerAuthentications.modeOf(proxy, port.declared) }));
+  const { mesh, peerAuthentications, formerPeerAuthentications } = snapshot;
+  const ports: PortInForce[] = inboundPorts(snapshot, proxy, scope).map((port) => ({ ...port, mode: receivingMode(peerAuthentications, formerPeerAuthentications, proxy, port.declared) }));
   const policies = authorizationPoliciesOf(snapshot.config, proxy, mesh.rootNamespace);
   const bound = new Map(ports.map(({ declared, listen }) => [declared, listen]));
   const authorization: AuthorizationInput = { policies, mesh, boundPort: (declared) => bound.get(declared) ?? declared };
@@ -44,7 +44,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
   const listeners = new Map<string, XdsResource>();
   const common: KeyPart[] = ['inbound', mesh, policies, ports.map(({ declared, listen }) => `${declared}:${listen}`).join(' ')];
   if (proxy.captured) {
-    const rest = peerAuthentications.modeOf(proxy);
+    const rest = receivingMode(peerAuthentications, formerPeerAuthentications, proxy);
     const key = [...common, 'virtual', rest, proxy.tproxy, ports.map(portKey)];
     listeners.set('virtualInbound', cache.resource(key, () => resource(ListenerSchema, 'virtualInbound', virtualInbound(ports, rest, proxy.tproxy, authorization), [...origins, ...ports.flatMap((p) => p.origins)])));
   } else {
