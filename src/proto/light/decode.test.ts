@@ -13,16 +13,31 @@ import { RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.
 import { HttpConnectionManagerSchema } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { SecretSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { DownstreamTlsContextSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { StreamAccessLogsMessageSchema } from '#proto/envoy/service/accesslog/v3/als_pb.ts';
+import { CheckRequestSchema } from '#proto/envoy/service/auth/v3/external_auth_pb.ts';
+import { RateLimitRequestSchema } from '#proto/envoy/service/ratelimit/v3/rls_pb.ts';
 import { NameTableSchema } from '#proto/istio/networking/nds/v1/nds_pb.ts';
-import { decodeLight, LIGHT_TABLE, MalformedProtobuf } from '#proto/light.ts';
+import { decodeLight, encodeLight, LIGHT_TABLE, MalformedProtobuf } from '#proto/light.ts';
 import { randomMessage, seedsArbitrary } from './testing/random-message.ts';
 
 const schemas: readonly DescMessage[] = [
   ClusterSchema, TypedExtensionConfigSchema, ClusterLoadAssignmentSchema, ListenerSchema, RBACSchema, VirtualHostSchema,
   RouteConfigurationSchema, HttpConnectionManagerSchema, SecretSchema, DownstreamTlsContextSchema, NameTableSchema,
+  StreamAccessLogsMessageSchema, CheckRequestSchema, RateLimitRequestSchema,
 ];
 
 for (const schema of schemas) {
+  test(`${schema.typeName} is encoded so that protobuf-es reads the same message`, () => {
+    fc.assert(
+      fc.property(seedsArbitrary, (seeds) => {
+        const message = randomMessage(schema, seeds);
+        const expected = fromBinary(schema, toBinary(schema, message));
+        assert.deepStrictEqual(fromBinary(schema, encodeLight(schema.typeName, message)), expected);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
   test(`${schema.typeName} decodes to what protobuf-es makes of the same bytes`, () => {
     fc.assert(
       fc.property(seedsArbitrary, (seeds) => {

@@ -4,7 +4,7 @@
 // Differences: unknown fields are dropped, and a field of the wrong wire type is an error.
 import { MalformedProtobuf, ProtoReader, WIRE_TYPE } from './reader.ts';
 import { readStruct, setOwn } from './struct.ts';
-import { type LightField, type LightMessage, type LightTable, type ScalarName, zeroOf } from './table.ts';
+import { type LightField, type LightMessage, type LightTable, type ScalarName, wireOf, zeroOf } from './table.ts';
 
 const DEPTH_MAX = 100;
 
@@ -114,24 +114,6 @@ function readMapEntry(table: LightTable, field: LightField, entry: ProtoReader, 
 function expectWire(reader: ProtoReader, scalar: ScalarName): void {
   const wire = wireOf(scalar);
   if (reader.wire !== wire) throw new MalformedProtobuf(`field ${reader.field} has wire type ${reader.wire}, not ${wire}`);
-}
-
-function wireOf(scalar: ScalarName): number {
-  switch (scalar) {
-    case 'string':
-    case 'bytes':
-      return WIRE_TYPE.bytes;
-    case 'double':
-    case 'fixed64':
-    case 'sfixed64':
-      return WIRE_TYPE.fixed64;
-    case 'float':
-    case 'fixed32':
-    case 'sfixed32':
-      return WIRE_TYPE.fixed32;
-    default:
-      return WIRE_TYPE.varint;
-  }
 }
 
 function readScalar(reader: ProtoReader, scalar: ScalarName): unknown {

@@ -4,6 +4,7 @@
 // scalar's name, 'enum', '@Message', 'wrap:SCALAR' (google.protobuf wrappers become plain values),
 // 'json' (a Struct becomes a plain object), with '*' in front for lists, '?' for explicit presence,
 // and 'map:KEY:KIND' for maps. Message names are indexes into the table's list of names.
+import { WIRE_TYPE } from './reader.ts';
 
 export type ScalarName =
   | 'string' | 'bool' | 'double' | 'float' | 'bytes' | 'int32' | 'int64' | 'uint32' | 'uint64'
@@ -73,6 +74,25 @@ export function zeroOf(scalar: ScalarName): unknown {
   if (scalar === 'bool') return false;
   if (scalar === 'bytes') return new Uint8Array(0);
   return SIXTY_FOUR.has(scalar) ? 0n : 0;
+}
+
+/** The wire type of a scalar outside packed lists. */
+export function wireOf(scalar: ScalarName): number {
+  switch (scalar) {
+    case 'string':
+    case 'bytes':
+      return WIRE_TYPE.bytes;
+    case 'double':
+    case 'fixed64':
+    case 'sfixed64':
+      return WIRE_TYPE.fixed64;
+    case 'float':
+    case 'fixed32':
+    case 'sfixed32':
+      return WIRE_TYPE.fixed32;
+    default:
+      return WIRE_TYPE.varint;
+  }
 }
 
 function expand(typeName: string, line: string): LightMessage {

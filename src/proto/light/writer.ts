@@ -56,6 +56,27 @@ export class ProtoWriter {
     return this;
   }
 
+  float(value: number): this {
+    this.#room(4);
+    this.#view.setFloat32(this.#pos, value, true);
+    this.#pos += 4;
+    return this;
+  }
+
+  fixed32(value: number): this {
+    this.#room(4);
+    this.#view.setUint32(this.#pos, value >>> 0, true);
+    this.#pos += 4;
+    return this;
+  }
+
+  fixed64(value: bigint): this {
+    this.#room(8);
+    this.#view.setBigUint64(this.#pos, BigInt.asUintN(64, value), true);
+    this.#pos += 8;
+    return this;
+  }
+
   raw(bytes: Uint8Array): this {
     this.#room(bytes.length);
     this.#buf.set(bytes, this.#pos);
