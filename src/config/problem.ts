@@ -75,7 +75,8 @@ export interface Place {
 
 export function toComplaint(problem: Problem, place: Place): Complaint {
   const entry = ERRORS[problem.code];
-  const message = fill(entry.message, problem.args) + (problem.nearest === undefined ? '' : ` Did you mean \`${problem.nearest}\`?`);
+  const message =
+    fill(entry.message, problem.args) + (problem.nearest === undefined ? '' : ` Did you mean \`${problem.nearest}\`?`);
   return {
     code: problem.code,
     severity: entry.severity,

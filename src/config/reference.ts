@@ -6,7 +6,11 @@ import { type Force, type ForceNode, forceAt, forceOf, KIND_FORCE } from './mode
 import { KIND_NAMES, KINDS, type KindInfo, type KindName, SCHEMAS } from './model/kinds.ts';
 import { type Field, fieldsOf, type Shape, shapeOf, typeText } from './model/shape.ts';
 
-const WORDS: Readonly<Record<Force, string>> = { inForce: 'in force', acceptedWithWarning: 'accepted with a warning', refused: 'refused' };
+const WORDS: Readonly<Record<Force, string>> = {
+  inForce: 'in force',
+  acceptedWithWarning: 'accepted with a warning',
+  refused: 'refused',
+};
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string =>
@@ -34,7 +38,9 @@ function limits(shape: Shape): string {
 function meaning(field: Field): string {
   const { shape } = field;
   const deprecated = shape.deprecated === undefined ? '' : ` **Deprecated**: ${shape.deprecated}.`;
-  const choices = (shape.choices ?? []).map((choice) => ` ${choice.required === true ? 'Exactly' : 'At most'} one of ${choice.fields.join(', ')}.`).join('');
+  const choices = (shape.choices ?? [])
+    .map((choice) => ` ${choice.required === true ? 'Exactly' : 'At most'} one of ${choice.fields.join(', ')}.`)
+    .join('');
   return `${shape.description ?? ''}${limits(shape)}${deprecated}${choices}`;
 }
 
@@ -59,12 +65,18 @@ export function kindPage(kind: KindName): string {
     `- The fields stand ${info.body === 'spec' ? 'under `spec`' : 'at the top of the document'}`,
     KIND_FORCE[kind] === 'refused' ? '- Not in force yet: objects of this kind are refused' : undefined,
   ].filter((line) => line !== undefined);
-  const choices = (shape.choices ?? []).map((choice) => `${choice.required === true ? 'Exactly' : 'At most'} one of ${choice.fields.join(', ')} may be set.`);
+  const choices = (shape.choices ?? []).map(
+    (choice) => `${choice.required === true ? 'Exactly' : 'At most'} one of ${choice.fields.join(', ')} may be set.`,
+  );
   return `# ${kind}\n\n${shape.description ?? ''}\n\n${facts.join('\n')}\n${choices.length === 0 ? '' : `\n${choices.join('\n')}\n`}\nA star marks required fields; \`[]\` stands for each item of a list, \`*\` for each key of a mapping.\n\n${table(['Field', 'Type', 'Default', 'Meaning', 'Status'], rows)}\n`;
 }
 
 export function referenceIndex(): string {
-  const rows = KIND_NAMES.map((kind) => [`[${kind}](${kind}.md)`, apiVersions(KINDS[kind]), shapeOf(SCHEMAS[kind]).description ?? '']);
+  const rows = KIND_NAMES.map((kind) => [
+    `[${kind}](${kind}.md)`,
+    apiVersions(KINDS[kind]),
+    shapeOf(SCHEMAS[kind]).description ?? '',
+  ]);
   return `# Reference\n\nEvery kind of configuration with its fields. [compatibility.md](../compatibility.md) sums up what is in force; [errors.md](../errors.md) lists what can be wrong; \`topsail.schema.json\` gives editors completion.\n\n${table(['Kind', 'API versions', 'What it is'], rows)}\n`;
 }
 
@@ -77,7 +89,8 @@ function valueRows(node: ForceNode, shape: Shape, path: string): string[][] {
     if (childShape !== undefined) rows.push(...valueRows(child, childShape, path === '' ? name : `${path}.${name}`));
   }
   const inner = shape.items ?? shape.additionalProperties;
-  if (node.item !== undefined && inner !== undefined) rows.push(...valueRows(node.item, inner, shape.items === undefined ? `${path}.*` : `${path}[]`));
+  if (node.item !== undefined && inner !== undefined)
+    rows.push(...valueRows(node.item, inner, shape.items === undefined ? `${path}.*` : `${path}[]`));
   return rows;
 }
 
@@ -91,9 +104,13 @@ function summary(kind: KindName): readonly string[] {
 export function compatibilityPage(): string {
   const sections = KIND_NAMES.map((kind) => {
     const head = `## ${kind}\n\n${apiVersions(KINDS[kind])}\n\n`;
-    if (KIND_FORCE[kind] === 'refused') return `${head}Known, and refused for now: its fields are in [reference/${kind}.md](reference/${kind}.md).\n`;
+    if (KIND_FORCE[kind] === 'refused')
+      return `${head}Known, and refused for now: its fields are in [reference/${kind}.md](reference/${kind}.md).\n`;
     const shape = shapeOf(SCHEMAS[kind]);
-    const rows = [...fieldsOf(shape).map((field) => [`\`${field.path}\``, WORDS[forceAt(kind, field.path)]]), ...valueRows(forceOf(kind), shape, '')];
+    const rows = [
+      ...fieldsOf(shape).map((field) => [`\`${field.path}\``, WORDS[forceAt(kind, field.path)]]),
+      ...valueRows(forceOf(kind), shape, ''),
+    ];
     return head + (rows.length === 0 ? 'No fields.\n' : `${table(['Field', 'Status'], rows)}\n`);
   });
   const intro = [
@@ -108,8 +125,13 @@ export function compatibilityPage(): string {
 
 export function errorsPage(): string {
   const entries = Object.entries(ERRORS) as [string, ErrorEntry][];
-  const sections = entries.map(([code, entry]) => `### ${code}\n\n${entry.severity === 'error' ? 'Error' : 'Warning'}: ${entry.message}\n\n${entry.remedy}\n`);
-  const findings = Object.entries(FINDINGS).map(([code, entry]) => `### ${code}\n\n${entry.name}, ${entry.severity}: ${entry.message}\n\n${entry.remedy}\n`);
+  const sections = entries.map(
+    ([code, entry]) =>
+      `### ${code}\n\n${entry.severity === 'error' ? 'Error' : 'Warning'}: ${entry.message}\n\n${entry.remedy}\n`,
+  );
+  const findings = Object.entries(FINDINGS).map(
+    ([code, entry]) => `### ${code}\n\n${entry.name}, ${entry.severity}: ${entry.message}\n\n${entry.remedy}\n`,
+  );
   const intro = '# Errors\n\nWhat can be wrong with configuration. `{…}` stands for what the message names.';
   return `${intro}\n\n## One document\n\n${sections.join('\n')}\n## Between documents\n\nThe codes are Istio’s.\n\n${findings.join('\n')}`;
 }

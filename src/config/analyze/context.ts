@@ -46,7 +46,12 @@ export class AnalysisContext {
       const ports = (entry.spec.ports ?? []).map((p) => p.number);
       for (const host of entry.spec.hosts) {
         const selector = entry.spec.workloadSelector?.labels;
-        this.#hosts.set(host, { host, namespace: entry.metadata.namespace, ports, ...(selector === undefined ? {} : { selector }) });
+        this.#hosts.set(host, {
+          host,
+          namespace: entry.metadata.namespace,
+          ports,
+          ...(selector === undefined ? {} : { selector }),
+        });
       }
     }
   }
@@ -61,12 +66,21 @@ export class AnalysisContext {
 
   /** The host that `name` means in `namespace`; wildcards stand for the first host they cover or are covered by. */
   hostOf(name: string, namespace: string): KnownHost | undefined {
-    for (const candidate of [name, `${name}.${namespace}.svc.${this.#domain}`, `${name}.svc.${this.#domain}`, `${name}.${this.#domain}`]) {
+    for (const candidate of [
+      name,
+      `${name}.${namespace}.svc.${this.#domain}`,
+      `${name}.svc.${this.#domain}`,
+      `${name}.${this.#domain}`,
+    ]) {
       const known = this.#hosts.get(candidate);
       if (known !== undefined) return known;
     }
     for (const known of this.#hosts.values()) {
-      if ((known.host.startsWith('*') && covers(known.host, name)) || (name.startsWith('*') && covers(name, known.host))) return known;
+      if (
+        (known.host.startsWith('*') && covers(known.host, name)) ||
+        (name.startsWith('*') && covers(name, known.host))
+      )
+        return known;
     }
     return undefined;
   }
@@ -81,6 +95,10 @@ export class AnalysisContext {
 
   /** Undefined when workloads are not known. */
   anyWorkload(namespace: string | undefined, labels: Readonly<Record<string, string>>): boolean | undefined {
-    return this.workloads?.some((w) => (namespace === undefined || w.namespace === namespace) && Object.entries(labels).every(([key, value]) => w.labels[key] === value));
+    return this.workloads?.some(
+      (w) =>
+        (namespace === undefined || w.namespace === namespace) &&
+        Object.entries(labels).every(([key, value]) => w.labels[key] === value),
+    );
   }
 }

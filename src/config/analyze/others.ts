@@ -17,13 +17,25 @@ export function analyzeDestinationRules(context: AnalysisContext): Complaint[] {
     for (const [i, subset] of (spec.subsets ?? []).entries()) {
       if (host?.selector === undefined) continue;
       const chosen = context.anyWorkload(host.namespace, { ...host.selector, ...subset.labels });
-      if (chosen === false) found.push(finding('IST0173', object, ['spec', 'subsets', i], { subset: subset.name, host: host.host }));
+      if (chosen === false)
+        found.push(finding('IST0173', object, ['spec', 'subsets', i], { subset: subset.name, host: host.host }));
     }
-    const policies = [[spec.trafficPolicy, ['spec', 'trafficPolicy']], ...(spec.subsets ?? []).map((s, i) => [s.trafficPolicy, ['spec', 'subsets', i, 'trafficPolicy']] as const)] as const;
+    const policies = [
+      [spec.trafficPolicy, ['spec', 'trafficPolicy']],
+      ...(spec.subsets ?? []).map((s, i) => [s.trafficPolicy, ['spec', 'subsets', i, 'trafficPolicy']] as const),
+    ] as const;
     for (const [policy, path] of policies) {
-      if (unverified(policy?.tls)) found.push(finding('IST0128', object, [...path, 'tls'], { mode: policy?.tls?.mode ?? '', host: spec.host }));
+      if (unverified(policy?.tls))
+        found.push(finding('IST0128', object, [...path, 'tls'], { mode: policy?.tls?.mode ?? '', host: spec.host }));
       for (const [i, settings] of (policy?.portLevelSettings ?? []).entries()) {
-        if (unverified(settings.tls)) found.push(finding('IST0129', object, [...path, 'portLevelSettings', i, 'tls'], { mode: settings.tls?.mode ?? '', host: spec.host, port: settings.port?.number ?? 0 }));
+        if (unverified(settings.tls))
+          found.push(
+            finding('IST0129', object, [...path, 'portLevelSettings', i, 'tls'], {
+              mode: settings.tls?.mode ?? '',
+              host: spec.host,
+              port: settings.port?.number ?? 0,
+            }),
+          );
       }
     }
     return found;
@@ -37,47 +49,86 @@ function unverified(tls: ClientTls | undefined): boolean {
 
 export function analyzeGateways(context: AnalysisContext): Complaint[] {
   const gateways = context.view.list('Gateway');
-  const servers = gateways.flatMap((object) => object.spec.servers.map((server, i) => ({ object, server, path: ['spec', 'servers', i] as Path })));
+  const servers = gateways.flatMap((object) =>
+    object.spec.servers.map((server, i) => ({ object, server, path: ['spec', 'servers', i] as Path })),
+  );
   const found: Complaint[] = [];
-  const selectorOf = (object: (typeof gateways)[number]): string => JSON.stringify(Object.entries(object.spec.selector ?? {}).sort());
-  const others = (same: readonly { object: ConfigObject }[], object: ConfigObject): string => [...new Set(same.map((s) => s.object))].filter((o) => o !== object).map(nameOf).join(', ');
+  const selectorOf = (object: (typeof gateways)[number]): string =>
+    JSON.stringify(Object.entries(object.spec.selector ?? {}).sort());
+  const others = (same: readonly { object: ConfigObject }[], object: ConfigObject): string =>
+    [...new Set(same.map((s) => s.object))]
+      .filter((o) => o !== object)
+      .map(nameOf)
+      .join(', ');
 
-  for (const { object, server, path } of servers) found.push(...credentials(context, object, [server.tls?.credentialName, ...(server.tls?.credentialNames ?? [])], path));
+  for (const { object, server, path } of servers)
+    found.push(
+      ...credentials(context, object, [server.tls?.credentialName, ...(server.tls?.credentialNames ?? [])], path),
+    );
   const certificates = servers.filter(({ server }) => (server.tls?.credentialName ?? '') !== '');
-  for (const [, same] of Map.groupBy(certificates, ({ object, server }) => `${selectorOf(object)} ${server.tls?.credentialName}`)) {
+  for (const [, same] of Map.groupBy(
+    certificates,
+    ({ object, server }) => `${selectorOf(object)} ${server.tls?.credentialName}`,
+  )) {
     if (new Set(same.map((s) => s.object)).size < 2) continue;
-    for (const { object, server, path } of same) found.push(finding('IST0138', object, [...path, 'tls'], { value: server.tls?.credentialName ?? '', objects: others(same, object) }));
+    for (const { object, server, path } of same)
+      found.push(
+        finding('IST0138', object, [...path, 'tls'], {
+          value: server.tls?.credentialName ?? '',
+          objects: others(same, object),
+        }),
+      );
   }
   const byPortAndHost = servers.flatMap((entry) => entry.server.hosts.map((host) => ({ ...entry, host })));
-  const conflicts = Map.groupBy(byPortAndHost, ({ object, server, host }) => `${selectorOf(object)} ${server.bind ?? ''} ${server.port.number} ${host}`);
+  const conflicts = Map.groupBy(
+    byPortAndHost,
+    ({ object, server, host }) => `${selectorOf(object)} ${server.bind ?? ''} ${server.port.number} ${host}`,
+  );
   for (const same of conflicts.values()) {
     if (new Set(same.map((s) => s.object)).size < 2) continue;
-    for (const { object, server, path, host } of same) found.push(finding('IST0145', object, path, { port: server.port.number, hosts: host, objects: others(same, object) }));
+    for (const { object, server, path, host } of same)
+      found.push(
+        finding('IST0145', object, path, { port: server.port.number, hosts: host, objects: others(same, object) }),
+      );
   }
   for (const object of gateways) found.push(...gatewayWorkloads(context, object));
   return found;
 }
 
-function credentials(context: AnalysisContext, object: ConfigObject, names: readonly (string | undefined)[], path: Path): Complaint[] {
-  const plain = names.filter((name): name is string => name !== undefined && name !== '' && !name.includes('://') && !name.startsWith('builtin'));
+function credentials(
+  context: AnalysisContext,
+  object: ConfigObject,
+  names: readonly (string | undefined)[],
+  path: Path,
+): Complaint[] {
+  const plain = names.filter(
+    (name): name is string => name !== undefined && name !== '' && !name.includes('://') && !name.startsWith('builtin'),
+  );
   // The secret is looked for where the gateway's workloads are; where that is not known, anywhere.
   const exists = (name: string): boolean => context.view.list('Secret').some((secret) => secret.metadata.name === name);
-  return plain.filter((name) => !exists(name)).map((name) => finding('IST0101', object, [...path, 'tls'], { what: 'secret', value: name }));
+  return plain
+    .filter((name) => !exists(name))
+    .map((name) => finding('IST0101', object, [...path, 'tls'], { what: 'secret', value: name }));
 }
 
 function gatewayWorkloads(context: AnalysisContext, object: ConfigObject<GatewaySpec>): Complaint[] {
   const selector = object.spec.selector ?? {};
   if (Object.keys(selector).length === 0 || context.anyWorkload(undefined, selector) !== false) return [];
-  const labels = Object.entries(selector).map(([k, v]) => `${k}=${v}`).join(',');
+  const labels = Object.entries(selector)
+    .map(([k, v]) => `${k}=${v}`)
+    .join(',');
   return [finding('IST0101', object, ['spec', 'selector'], { what: 'selector', value: labels })];
 }
 
 export function analyzeSidecars(context: AnalysisContext): Complaint[] {
-  const whole = context.view.list('Sidecar').filter(({ spec }) => Object.keys(spec.workloadSelector?.labels ?? {}).length === 0);
+  const whole = context.view
+    .list('Sidecar')
+    .filter(({ spec }) => Object.keys(spec.workloadSelector?.labels ?? {}).length === 0);
   const found: Complaint[] = [];
   for (const [namespace, same] of Map.groupBy(whole, (object) => object.metadata.namespace)) {
     if (same.length < 2) continue;
-    for (const object of same) found.push(finding('IST0111', object, ['spec'], { objects: same.map(nameOf).join(', '), namespace }));
+    for (const object of same)
+      found.push(finding('IST0111', object, ['spec'], { objects: same.map(nameOf).join(', '), namespace }));
   }
   return found;
 }
@@ -92,8 +143,10 @@ export function analyzeServices(context: AnalysisContext): Complaint[] {
       const said = port.appProtocol !== undefined || PROTOCOL_NAME.test(name);
       const path = ['spec', 'ports', i];
       if (object.spec.type === 'ExternalName') {
-        if (!said || /^tcp(-|$)/.test(name)) found.push(finding('IST0150', object, path, { name: name === '' ? port.port : name }));
-      } else if (!said && (port.protocol ?? 'TCP') === 'TCP') found.push(finding('IST0118', object, path, { name: name === '' ? 'web' : name, port: port.port }));
+        if (!said || /^tcp(-|$)/.test(name))
+          found.push(finding('IST0150', object, path, { name: name === '' ? port.port : name }));
+      } else if (!said && (port.protocol ?? 'TCP') === 'TCP')
+        found.push(finding('IST0118', object, path, { name: name === '' ? 'web' : name, port: port.port }));
     }
     return found;
   });
@@ -105,12 +158,21 @@ export function analyzeSelectors(context: AnalysisContext): Complaint[] {
     if (labels === undefined || Object.keys(labels).length === 0) return;
     const everywhere = object.metadata.namespace === context.rootNamespace;
     if (context.anyWorkload(everywhere ? undefined : object.metadata.namespace, labels) !== false) return;
-    found.push(finding('IST0127', object, path, { labels: Object.entries(labels).map(([k, v]) => `${k}=${v}`).join(',') }));
+    found.push(
+      finding('IST0127', object, path, {
+        labels: Object.entries(labels)
+          .map(([k, v]) => `${k}=${v}`)
+          .join(','),
+      }),
+    );
   };
   for (const kind of ['AuthorizationPolicy', 'PeerAuthentication', 'RequestAuthentication', 'Telemetry'] as const) {
-    for (const object of context.view.list(kind)) check(object, object.spec.selector?.matchLabels, ['spec', 'selector']);
+    for (const object of context.view.list(kind))
+      check(object, object.spec.selector?.matchLabels, ['spec', 'selector']);
   }
-  for (const object of context.view.list('Sidecar')) check(object, object.spec.workloadSelector?.labels, ['spec', 'workloadSelector']);
-  for (const object of context.view.list('DestinationRule')) check(object, object.spec.workloadSelector?.matchLabels, ['spec', 'workloadSelector']);
+  for (const object of context.view.list('Sidecar'))
+    check(object, object.spec.workloadSelector?.labels, ['spec', 'workloadSelector']);
+  for (const object of context.view.list('DestinationRule'))
+    check(object, object.spec.workloadSelector?.matchLabels, ['spec', 'workloadSelector']);
   return found;
 }

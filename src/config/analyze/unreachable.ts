@@ -13,10 +13,16 @@ interface Rule {
 const ruleName = (rule: Rule, i: number): string => rule.name ?? `#${i}`;
 
 export function unreachableRules(object: ConfigObject<VirtualServiceSpec>): Complaint[] {
-  return (['http', 'tls', 'tcp'] as const).flatMap((kind) => unreachable(object, kind, (object.spec[kind] ?? []) as readonly Rule[]));
+  return (['http', 'tls', 'tcp'] as const).flatMap((kind) =>
+    unreachable(object, kind, (object.spec[kind] ?? []) as readonly Rule[]),
+  );
 }
 
-function unreachable(object: ConfigObject<VirtualServiceSpec>, kind: 'http' | 'tls' | 'tcp', rules: readonly Rule[]): Complaint[] {
+function unreachable(
+  object: ConfigObject<VirtualServiceSpec>,
+  kind: 'http' | 'tls' | 'tcp',
+  rules: readonly Rule[],
+): Complaint[] {
   const found: Complaint[] = [];
   const seen = new Map<string, number>();
   const prefixes: { readonly prefix: string; readonly rest: string; readonly rule: number }[] = [];
@@ -25,7 +31,13 @@ function unreachable(object: ConfigObject<VirtualServiceSpec>, kind: 'http' | 't
     const path = ['spec', kind, i];
     const name = ruleName(rule, i);
     const matches = rule.match ?? [];
-    if (everything !== undefined) found.push(finding('IST0130', object, path, { rule: name, reason: `rule ${ruleName(rules[everything] as Rule, everything)} before it matches everything` }));
+    if (everything !== undefined)
+      found.push(
+        finding('IST0130', object, path, {
+          rule: name,
+          reason: `rule ${ruleName(rules[everything] as Rule, everything)} before it matches everything`,
+        }),
+      );
     if (matches.length === 0) {
       everything ??= i;
       continue;
@@ -36,12 +48,19 @@ function unreachable(object: ConfigObject<VirtualServiceSpec>, kind: 'http' | 't
       const other = seen.get(key) ?? coveringPrefix(match, prefixes);
       if (other !== undefined && other !== i) {
         repeated++;
-        found.push(finding('IST0131', object, [...path, 'match', j], { rule: name, match: (match as { name?: string }).name ?? `#${j}`, other: ruleName(rules[other] as Rule, other) }));
+        found.push(
+          finding('IST0131', object, [...path, 'match', j], {
+            rule: name,
+            match: (match as { name?: string }).name ?? `#${j}`,
+            other: ruleName(rules[other] as Rule, other),
+          }),
+        );
       }
       seen.set(key, seen.get(key) ?? i);
       remember(match, i, prefixes);
     }
-    if (repeated === matches.length && everything === undefined) found.push(finding('IST0130', object, path, { rule: name, reason: 'earlier rules match all that it matches' }));
+    if (repeated === matches.length && everything === undefined)
+      found.push(finding('IST0130', object, path, { rule: name, reason: 'earlier rules match all that it matches' }));
   }
   return found;
 }
@@ -68,7 +87,10 @@ function remember(match: object, rule: number, prefixes: { prefix: string; rest:
 }
 
 /** An earlier rule whose prefix is a beginning of this one's path, all else equal. */
-function coveringPrefix(match: object, prefixes: readonly { readonly prefix: string; readonly rest: string; readonly rule: number }[]): number | undefined {
+function coveringPrefix(
+  match: object,
+  prefixes: readonly { readonly prefix: string; readonly rest: string; readonly rule: number }[],
+): number | undefined {
   const { uri, ...others } = match as HttpMatch;
   const path = uri?.prefix ?? uri?.exact;
   if (path === undefined) return undefined;

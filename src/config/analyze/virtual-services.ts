@@ -13,18 +13,28 @@ type VirtualService = ConfigObject<VirtualServiceSpec>;
 
 export function analyzeVirtualServices(context: AnalysisContext): Complaint[] {
   const all = context.view.list('VirtualService');
-  return [...all.flatMap((object) => [...destinations(context, object), ...gateways(context, object), ...unreachableRules(object)]), ...sameHosts(context, all)];
+  return [
+    ...all.flatMap((object) => [
+      ...destinations(context, object),
+      ...gateways(context, object),
+      ...unreachableRules(object),
+    ]),
+    ...sameHosts(context, all),
+  ];
 }
 
 function* allDestinations(spec: VirtualServiceSpec): Iterable<readonly [Destination, Path]> {
   for (const [i, route] of (spec.http ?? []).entries()) {
-    for (const [j, target] of (route.route ?? []).entries()) yield [target.destination, ['spec', 'http', i, 'route', j, 'destination']];
+    for (const [j, target] of (route.route ?? []).entries())
+      yield [target.destination, ['spec', 'http', i, 'route', j, 'destination']];
     if (route.mirror !== undefined) yield [route.mirror, ['spec', 'http', i, 'mirror']];
-    for (const [j, mirror] of (route.mirrors ?? []).entries()) yield [mirror.destination, ['spec', 'http', i, 'mirrors', j, 'destination']];
+    for (const [j, mirror] of (route.mirrors ?? []).entries())
+      yield [mirror.destination, ['spec', 'http', i, 'mirrors', j, 'destination']];
   }
   for (const kind of ['tls', 'tcp'] as const) {
     for (const [i, route] of (spec[kind] ?? []).entries()) {
-      for (const [j, target] of (route.route ?? []).entries()) yield [target.destination, ['spec', kind, i, 'route', j, 'destination']];
+      for (const [j, target] of (route.route ?? []).entries())
+        yield [target.destination, ['spec', kind, i, 'route', j, 'destination']];
     }
   }
 }
@@ -39,7 +49,9 @@ function destinations(context: AnalysisContext, object: VirtualService): Complai
     }
     const subset = destination.subset ?? '';
     if (subset !== '' && !context.hasSubset(host, subset)) {
-      found.push(finding('IST0101', object, [...path, 'subset'], { what: 'subset', value: `${subset} of ${host.host}` }));
+      found.push(
+        finding('IST0101', object, [...path, 'subset'], { what: 'subset', value: `${subset} of ${host.host}` }),
+      );
     }
     if (destination.port === undefined && host.ports.length > 1) {
       found.push(finding('IST0112', object, path, { host: host.host, ports: host.ports.join(', ') }));
@@ -60,7 +72,9 @@ function gateways(context: AnalysisContext, object: VirtualService): Complaint[]
       continue;
     }
     for (const [j, host] of (object.spec.hosts ?? []).entries()) {
-      const served = gateway.spec.servers.some((server) => server.hosts.some((candidate) => servesHost(candidate, namespace, host, object.metadata.namespace)));
+      const served = gateway.spec.servers.some((server) =>
+        server.hosts.some((candidate) => servesHost(candidate, namespace, host, object.metadata.namespace)),
+      );
       if (!served) found.push(finding('IST0132', object, ['spec', 'hosts', j], { host, gateway: nameOf(gateway) }));
     }
   }
@@ -79,11 +93,19 @@ function servesHost(written: string, gatewayNamespace: string, host: string, nam
 function sameHosts(context: AnalysisContext, all: readonly VirtualService[]): Complaint[] {
   const inMesh = all.filter(({ spec }) => (spec.gateways ?? ['mesh']).includes('mesh') || spec.gateways?.length === 0);
   const entries = inMesh.flatMap((object) =>
-    (object.spec.hosts ?? []).map((host) => ({ object, host: context.hostOf(host, object.metadata.namespace)?.host ?? (host.includes('.') ? host : `${object.metadata.namespace}/${host}`) })),
+    (object.spec.hosts ?? []).map((host) => ({
+      object,
+      host:
+        context.hostOf(host, object.metadata.namespace)?.host ??
+        (host.includes('.') ? host : `${object.metadata.namespace}/${host}`),
+    })),
   );
   const found: Complaint[] = [];
   for (const [host, same] of Map.groupBy(entries, (e) => e.host)) {
-    const visible = same.filter(({ object }) => !isPrivate(object) || same.every((other) => other.object.metadata.namespace === object.metadata.namespace));
+    const visible = same.filter(
+      ({ object }) =>
+        !isPrivate(object) || same.every((other) => other.object.metadata.namespace === object.metadata.namespace),
+    );
     const objects = [...new Set(visible.map((e) => e.object))];
     if (objects.length < 2) continue;
     const named = objects.map(nameOf).join(', ');

@@ -35,16 +35,26 @@ export type AuthorizationOperation = Spec<typeof OperationSchema>;
 
 const ConditionSchema = message(
   'A further condition.',
-  { key: text('An attribute.', { minLength: 1 }), values: textList('Values, one of which must hold.'), notValues: textList('None of these values.') },
+  {
+    key: text('An attribute.', { minLength: 1 }),
+    values: textList('Values, one of which must hold.'),
+    notValues: textList('None of these values.'),
+  },
   { required: ['key'] },
 );
 export type AuthorizationCondition = Spec<typeof ConditionSchema>;
 
-const RuleSchema = message('Matches when one source, one operation and every condition match; an empty rule matches everything.', {
-  from: list('Sources; none: any.', message('One source.', { source: SourceSchema }), { minItems: 1, maxItems: 512 }),
-  to: list('Operations; none: any.', message('One operation.', { operation: OperationSchema }), { minItems: 1, maxItems: 512 }),
-  when: list('Conditions, all of which must hold.', ConditionSchema),
-});
+const RuleSchema = message(
+  'Matches when one source, one operation and every condition match; an empty rule matches everything.',
+  {
+    from: list('Sources; none: any.', message('One source.', { source: SourceSchema }), { minItems: 1, maxItems: 512 }),
+    to: list('Operations; none: any.', message('One operation.', { operation: OperationSchema }), {
+      minItems: 1,
+      maxItems: 512,
+    }),
+    when: list('Conditions, all of which must hold.', ConditionSchema),
+  },
+);
 export type AuthorizationRule = Spec<typeof RuleSchema>;
 
 export const AuthorizationPolicySchema = message(

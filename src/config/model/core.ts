@@ -1,7 +1,22 @@
 // The core kinds of Kubernetes that a mesh reads: Service, Endpoints, EndpointSlice, Namespace, Secret, ConfigMap. Only fields that mean something here are named; others pass unread, as Kubernetes has them.
 
 import { Type } from 'typebox';
-import { anyObject, bytes, dict, flag, integer, intOrText, list, message, port, type Spec, text, textDict, textList, words } from './schema.ts';
+import {
+  anyObject,
+  bytes,
+  dict,
+  flag,
+  integer,
+  intOrText,
+  list,
+  message,
+  port,
+  type Spec,
+  text,
+  textDict,
+  textList,
+  words,
+} from './schema.ts';
 
 const ServicePortSchema = message(
   'A port of the service.',
@@ -22,7 +37,9 @@ export const ServiceSchema = message('A named service of workloads chosen by lab
   selector: textDict('Labels of its workloads.'),
   clusterIP: text('Virtual IP; None: headless.'),
   clusterIPs: textList('Virtual IPs.'),
-  type: words('How it is reached.', ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'] as const, { default: 'ClusterIP' }),
+  type: words('How it is reached.', ['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName'] as const, {
+    default: 'ClusterIP',
+  }),
   externalName: text('For ExternalName: the DNS name.'),
   externalIPs: textList('Further addresses.'),
   loadBalancerIP: text('Address asked for.'),
@@ -52,7 +69,11 @@ const EndpointSchema = message(
   'One endpoint.',
   {
     addresses: textList('Its addresses.'),
-    conditions: message('State.', { ready: flag('Takes traffic.'), serving: flag('Answers.'), terminating: flag('Is going away.') }),
+    conditions: message('State.', {
+      ready: flag('Takes traffic.'),
+      serving: flag('Answers.'),
+      terminating: flag('Is going away.'),
+    }),
     hostname: text('Name within a headless service.'),
     targetRef: ObjectReferenceSchema,
     nodeName: text('Node.'),
@@ -72,7 +93,12 @@ export const EndpointSliceSchema = message(
     endpoints: list('Endpoints.', EndpointSchema),
     ports: list(
       'Ports that every endpoint has.',
-      message('One port.', { name: text('Name of the service’s port.'), protocol: text('Transport.'), port: integer('Number.'), appProtocol: text('Application protocol.') }),
+      message('One port.', {
+        name: text('Name of the service’s port.'),
+        protocol: text('Transport.'),
+        port: integer('Number.'),
+        appProtocol: text('Application protocol.'),
+      }),
     ),
   },
   { required: ['addressType'] },
@@ -90,7 +116,19 @@ export const EndpointsSchema = message('A service’s endpoints, in the old form
     message('One group.', {
       addresses: list('Ready.', EndpointAddressSchema),
       notReadyAddresses: list('Not ready.', EndpointAddressSchema),
-      ports: list('Ports.', message('One port.', { name: text('Name.'), port: integer('Number.'), protocol: text('Transport.'), appProtocol: text('Application protocol.') }, { required: ['port'] })),
+      ports: list(
+        'Ports.',
+        message(
+          'One port.',
+          {
+            name: text('Name.'),
+            port: integer('Number.'),
+            protocol: text('Transport.'),
+            appProtocol: text('Application protocol.'),
+          },
+          { required: ['port'] },
+        ),
+      ),
     }),
   ),
 });
@@ -123,4 +161,3 @@ export const ServiceAccountSchema = message('An identity that workloads run unde
   automountServiceAccountToken: flag('Mount a token.'),
 });
 export type ServiceAccountSpec = Spec<typeof ServiceAccountSchema>;
-

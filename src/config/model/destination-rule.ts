@@ -1,6 +1,22 @@
 // DestinationRule (networking.istio.io): how connections to a host are made, pooled, balanced and watched (networking/v1alpha3/destination_rule.proto).
 
-import { count, decimal, described, duration, flag, integer, list, message, names, port, type Spec, text, textDict, textList, dict } from './schema.ts';
+import {
+  count,
+  decimal,
+  described,
+  duration,
+  flag,
+  integer,
+  list,
+  message,
+  names,
+  port,
+  type Spec,
+  text,
+  textDict,
+  textList,
+  dict,
+} from './schema.ts';
 import { exportToSchema, PolicySelectorSchema, PortSelectorSchema, TcpKeepaliveSchema } from './shared.ts';
 
 const CookieSchema = message(
@@ -9,7 +25,10 @@ const CookieSchema = message(
     name: text('The cookie.'),
     path: text('Its path.'),
     ttl: duration('Its life; 0s: a session cookie.', { minimumMs: 0 }),
-    attributes: list('Further attributes of a set cookie.', message('One attribute.', { name: text('Name.'), value: text('Value.') }, { required: ['name'] })),
+    attributes: list(
+      'Further attributes of a set cookie.',
+      message('One attribute.', { name: text('Name.'), value: text('Value.') }, { required: ['name'] }),
+    ),
   },
   { required: ['name'] },
 );
@@ -36,17 +55,28 @@ const ConsistentHashSchema = message(
 export const LocalityLbSchema = message('Keeps traffic near, and says where it goes otherwise.', {
   distribute: list(
     'Shares by origin.',
-    message('From one locality.', { from: text('`region/zone/subzone`, `*` at the end.'), to: dict('Destination localities and their shares; they add up to 100.', count('Share.')) }),
+    message('From one locality.', {
+      from: text('`region/zone/subzone`, `*` at the end.'),
+      to: dict('Destination localities and their shares; they add up to 100.', count('Share.')),
+    }),
   ),
-  failover: list('Region to go to when one has no healthy endpoint.', message('One pair.', { from: text('Region.'), to: text('Region.') })),
-  failoverPriority: textList('Labels (or label=value), in order, that an endpoint shares with the client to be preferred.'),
+  failover: list(
+    'Region to go to when one has no healthy endpoint.',
+    message('One pair.', { from: text('Region.'), to: text('Region.') }),
+  ),
+  failoverPriority: textList(
+    'Labels (or label=value), in order, that an endpoint shares with the client to be preferred.',
+  ),
   enabled: flag('On or off for this host.', { defaultText: 'mesh setting' }),
 });
 export type LocalityLb = Spec<typeof LocalityLbSchema>;
 
 export const ZoneAwareLbSchema = message('Zone-aware balancing by the number of clients in each zone.', {
   enabled: flag('On or off.', { defaultText: 'off' }),
-  failover: list('Region to go to when one has no healthy endpoint.', message('One pair.', { from: text('Region.'), to: text('Region.') })),
+  failover: list(
+    'Region to go to when one has no healthy endpoint.',
+    message('One pair.', { from: text('Region.'), to: text('Region.') }),
+  ),
   failoverPriority: textList('Labels, in order, that an endpoint shares with the client to be preferred.'),
   minClusterSize: count('Fewer endpoints: no zone awareness.', { default: 6 }),
 });
@@ -54,7 +84,11 @@ export const ZoneAwareLbSchema = message('Zone-aware balancing by the number of 
 const LoadBalancerSchema = message(
   'How an endpoint is chosen.',
   {
-    simple: names('The algorithm.', ['UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST'] as const, { defaultText: 'LEAST_REQUEST' }),
+    simple: names(
+      'The algorithm.',
+      ['UNSPECIFIED', 'LEAST_CONN', 'RANDOM', 'PASSTHROUGH', 'ROUND_ROBIN', 'LEAST_REQUEST'] as const,
+      { defaultText: 'LEAST_REQUEST' },
+    ),
     consistentHash: ConsistentHashSchema,
     backendUtilization: message('Weights by load that endpoints report (ORCA).', {
       weightStabilizationPeriod: duration('Time a weight must settle.', { default: '10s' }),
@@ -76,12 +110,19 @@ const LoadBalancerSchema = message(
       { required: ['duration'] },
     ),
   },
-  { choices: [{ fields: ['simple', 'consistentHash', 'backendUtilization'] }, { fields: ['localityLbSetting', 'zoneAwareLbSetting'] }] },
+  {
+    choices: [
+      { fields: ['simple', 'consistentHash', 'backendUtilization'] },
+      { fields: ['localityLbSetting', 'zoneAwareLbSetting'] },
+    ],
+  },
 );
 export type LoadBalancer = Spec<typeof LoadBalancerSchema>;
 
-const int32 = (description: string, fallback: number) => integer(description, { default: fallback, minimum: 0, maximum: 2_147_483_647 });
-const noLimit = (description: string) => integer(description, { defaultText: '2^32-1', minimum: 0, maximum: 2_147_483_647 });
+const int32 = (description: string, fallback: number) =>
+  integer(description, { default: fallback, minimum: 0, maximum: 2_147_483_647 });
+const noLimit = (description: string) =>
+  integer(description, { defaultText: '2^32-1', minimum: 0, maximum: 2_147_483_647 });
 
 export const ConnectionPoolSchema = message('Limits of connections and requests, for each client proxy.', {
   tcp: message('All connections.', {
@@ -97,7 +138,11 @@ export const ConnectionPoolSchema = message('Limits of connections and requests,
     maxRequestsPerConnection: int32('Requests until a connection is closed; 0: no limit.', 0),
     maxRetries: noLimit('Retries under way.'),
     idleTimeout: duration('Upstream connections without requests are closed.', { default: '1h', minimumMs: 0 }),
-    h2UpgradePolicy: names('Whether HTTP/1.1 requests are sent as HTTP/2.', ['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE'] as const, { default: 'DEFAULT' }),
+    h2UpgradePolicy: names(
+      'Whether HTTP/1.1 requests are sent as HTTP/2.',
+      ['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE'] as const,
+      { default: 'DEFAULT' },
+    ),
     useClientProtocol: flag('Sends the protocol that the client spoke.', { default: false }),
     maxConcurrentStreams: int32('Streams of one HTTP/2 connection.', 2_147_483_647),
     http2KeepAlive: message(
@@ -109,22 +154,40 @@ export const ConnectionPoolSchema = message('Limits of connections and requests,
 });
 export type ConnectionPool = Spec<typeof ConnectionPoolSchema>;
 
-export const OutlierDetectionSchema = message('Takes endpoints that fail out of balancing for a while; off unless the block is set.', {
-  consecutiveErrors: integer('Failures in a row (gateway errors only).', { minimum: 0, maximum: 2_147_483_647, deprecated: 'use consecutiveGatewayErrors or consecutive5xxErrors' }),
-  splitExternalLocalOriginErrors: flag('Counts failures to connect apart.', { default: false }),
-  consecutiveLocalOriginFailures: count('Failures to connect in a row.', { default: 5 }),
-  consecutiveGatewayErrors: count('502, 503, 504 in a row; 0: off.', { default: 0 }),
-  consecutive5xxErrors: count('5xx in a row; 0: off.', { default: 5 }),
-  interval: duration('Time between sweeps.', { default: '10s' }),
-  baseEjectionTime: duration('Ejection time, multiplied by how often it happened.', { default: '30s' }),
-  maxEjectionPercent: integer('Share of endpoints that may be out.', { default: 10, minimum: 0, maximum: 100 }),
-  minHealthPercent: integer('Below this share of healthy endpoints all are used.', { default: 0, minimum: 0, maximum: 100 }),
-  outlierDetectionHttpErrorCodes: list('Status codes that count as errors.', integer('Status.', { minimum: 100, maximum: 599 })),
-});
+export const OutlierDetectionSchema = message(
+  'Takes endpoints that fail out of balancing for a while; off unless the block is set.',
+  {
+    consecutiveErrors: integer('Failures in a row (gateway errors only).', {
+      minimum: 0,
+      maximum: 2_147_483_647,
+      deprecated: 'use consecutiveGatewayErrors or consecutive5xxErrors',
+    }),
+    splitExternalLocalOriginErrors: flag('Counts failures to connect apart.', { default: false }),
+    consecutiveLocalOriginFailures: count('Failures to connect in a row.', { default: 5 }),
+    consecutiveGatewayErrors: count('502, 503, 504 in a row; 0: off.', { default: 0 }),
+    consecutive5xxErrors: count('5xx in a row; 0: off.', { default: 5 }),
+    interval: duration('Time between sweeps.', { default: '10s' }),
+    baseEjectionTime: duration('Ejection time, multiplied by how often it happened.', { default: '30s' }),
+    maxEjectionPercent: integer('Share of endpoints that may be out.', { default: 10, minimum: 0, maximum: 100 }),
+    minHealthPercent: integer('Below this share of healthy endpoints all are used.', {
+      default: 0,
+      minimum: 0,
+      maximum: 100,
+    }),
+    outlierDetectionHttpErrorCodes: list(
+      'Status codes that count as errors.',
+      integer('Status.', { minimum: 100, maximum: 599 }),
+    ),
+  },
+);
 export type OutlierDetection = Spec<typeof OutlierDetectionSchema>;
 
 export const ClientTlsSchema = message('TLS towards the host.', {
-  mode: names('DISABLE, SIMPLE, MUTUAL (own certificates) or ISTIO_MUTUAL (the mesh’s).', ['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'] as const, { default: 'DISABLE' }),
+  mode: names(
+    'DISABLE, SIMPLE, MUTUAL (own certificates) or ISTIO_MUTUAL (the mesh’s).',
+    ['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'] as const,
+    { default: 'DISABLE' },
+  ),
   clientCertificate: text('File with the certificate chain.'),
   privateKey: text('File with the private key.'),
   caCertificates: text('File with the CAs to trust.'),
@@ -143,7 +206,10 @@ const perPort = {
   tls: ClientTlsSchema,
 };
 
-export const PortTrafficPolicySchema = message('Settings of one port; they replace the host’s, they are not merged.', { port: PortSelectorSchema, ...perPort });
+export const PortTrafficPolicySchema = message('Settings of one port; they replace the host’s, they are not merged.', {
+  port: PortSelectorSchema,
+  ...perPort,
+});
 export type PortTrafficPolicy = Spec<typeof PortTrafficPolicySchema>;
 
 export const TrafficPolicySchema = message('How connections are made.', {
@@ -158,7 +224,9 @@ export const TrafficPolicySchema = message('How connections are made.', {
     },
     { required: ['targetHost', 'targetPort'] },
   ),
-  proxyProtocol: message('Sends a PROXY header first.', { version: names('Its version.', ['V1', 'V2'] as const, { default: 'V1' }) }),
+  proxyProtocol: message('Sends a PROXY header first.', {
+    version: names('Its version.', ['V1', 'V2'] as const, { default: 'V1' }),
+  }),
   retryBudget: message('Limits retries to a share of requests.', {
     percent: decimal('Share of requests under way.', { default: 20, minimum: 0, maximum: 100 }),
     minRetryConcurrency: count('Retries that are always allowed.', { default: 3 }),
@@ -181,11 +249,16 @@ export type Subset = Spec<typeof SubsetSchema>;
 export const DestinationRuleSchema = message(
   'Says how clients connect to a host: balancing, pools, ejection, TLS, and the host’s subsets.',
   {
-    host: text('Service name: short (resolved in the rule’s namespace), fully qualified, or a wildcard.', { minLength: 1 }),
+    host: text('Service name: short (resolved in the rule’s namespace), fully qualified, or a wildcard.', {
+      minLength: 1,
+    }),
     trafficPolicy: TrafficPolicySchema,
     subsets: list('Named parts of the endpoints.', SubsetSchema),
     exportTo: exportToSchema('DestinationRule'),
-    workloadSelector: described('Only for client workloads with these labels, in the rule’s namespace.', PolicySelectorSchema),
+    workloadSelector: described(
+      'Only for client workloads with these labels, in the rule’s namespace.',
+      PolicySelectorSchema,
+    ),
   },
   { required: ['host'] },
 );

@@ -1,6 +1,20 @@
 // Extension providers of MeshConfig: external authorization, tracers, metrics and log sinks (mesh/v1alpha1/config.proto ExtensionProvider).
 
-import { anyObject, count, described, duration, flag, list, message, names, port, type Spec, text, textDict, textList } from './schema.ts';
+import {
+  anyObject,
+  count,
+  described,
+  duration,
+  flag,
+  list,
+  message,
+  names,
+  port,
+  type Spec,
+  text,
+  textDict,
+  textList,
+} from './schema.ts';
 
 const service = text('Host of the service, `namespace/host` or host.');
 const servicePort = port('Its port.');
@@ -10,8 +24,15 @@ const HeaderSchema = message(
   { name: text('Name.'), value: text('Value.'), envName: text('Environment variable with the value.') },
   { required: ['name'], choices: [{ fields: ['value', 'envName'] }] },
 );
-const HttpSchema = message('OTLP over HTTP.', { path: text('Path.'), timeout: duration('Limit.'), headers: list('Headers to send.', HeaderSchema) });
-const GrpcSchema = message('OTLP over gRPC.', { timeout: duration('Limit.'), initialMetadata: list('Metadata to send.', HeaderSchema) });
+const HttpSchema = message('OTLP over HTTP.', {
+  path: text('Path.'),
+  timeout: duration('Limit.'),
+  headers: list('Headers to send.', HeaderSchema),
+});
+const GrpcSchema = message('OTLP over gRPC.', {
+  timeout: duration('Limit.'),
+  initialMetadata: list('Metadata to send.', HeaderSchema),
+});
 const BodySchema = message('Sends the request’s body along.', {
   maxRequestBytes: count('Largest body.'),
   allowPartialMessage: flag('Sends the beginning of a larger one.'),
@@ -43,7 +64,11 @@ const HttpAuthzSchema = message(
 );
 const GrpcAuthzSchema = message('External authorization over gRPC.', authzFields, { required: ['service', 'port'] });
 
-const LogFormatSchema = message('Format.', { text: text('Text.'), labels: anyObject('JSON fields.') }, { choices: [{ fields: ['text', 'labels'] }] });
+const LogFormatSchema = message(
+  'Format.',
+  { text: text('Text.'), labels: anyObject('JSON fields.') },
+  { choices: [{ fields: ['text', 'labels'] }] },
+);
 const alsFields = {
   service,
   port: servicePort,
@@ -67,7 +92,10 @@ export const ExtensionProviderSchema = message(
         path: text('Path.', { default: '/api/v2/spans' }),
         timeout: duration('Limit.', { default: '5s' }),
         headers: list('Headers to send.', HeaderSchema),
-        traceContextOption: names('Headers that carry the context.', ['USE_B3', 'USE_B3_WITH_W3C_PROPAGATION'] as const),
+        traceContextOption: names('Headers that carry the context.', [
+          'USE_B3',
+          'USE_B3_WITH_W3C_PROPAGATION',
+        ] as const),
       },
       { required: ['service', 'port'] },
     ),
@@ -81,8 +109,17 @@ export const ExtensionProviderSchema = message(
       maxTagLength,
       logging: message('Logging.', { labels: textDict('Labels.') }),
     }),
-    opencensus: message('OpenCensus.', { service, port: servicePort, context: textList('Trace contexts.'), maxTagLength }),
-    skywalking: message('SkyWalking.', { service, port: servicePort, accessToken: text('Token.') }, { required: ['service', 'port'] }),
+    opencensus: message('OpenCensus.', {
+      service,
+      port: servicePort,
+      context: textList('Trace contexts.'),
+      maxTagLength,
+    }),
+    skywalking: message(
+      'SkyWalking.',
+      { service, port: servicePort, accessToken: text('Token.') },
+      { required: ['service', 'port'] },
+    ),
     opentelemetry: message(
       'OpenTelemetry traces.',
       {
@@ -91,22 +128,45 @@ export const ExtensionProviderSchema = message(
         maxTagLength,
         http: HttpSchema,
         grpc: GrpcSchema,
-        resourceDetectors: message('Attributes of the resource.', { environment: message('From the environment.', {}), dynatrace: message('From Dynatrace.', {}) }),
+        resourceDetectors: message('Attributes of the resource.', {
+          environment: message('From the environment.', {}),
+          dynatrace: message('From Dynatrace.', {}),
+        }),
         dynatraceSampler: anyObject('Dynatrace’s sampler.'),
-        serviceAttributeEnrichment: names('How service attributes are found.', ['UNSPECIFIED', 'OTEL_SEMANTIC_CONVENTIONS'] as const),
+        serviceAttributeEnrichment: names('How service attributes are found.', [
+          'UNSPECIFIED',
+          'OTEL_SEMANTIC_CONVENTIONS',
+        ] as const),
       },
       { required: ['service', 'port'], choices: [{ fields: ['http', 'grpc'] }] },
     ),
     prometheus: message('Prometheus.', {}),
-    envoyFileAccessLog: message('A log file.', { path: text('Path.', { default: '/dev/stdout' }), logFormat: LogFormatSchema, omitEmptyValues: flag('Leaves missing values out.') }),
-    envoyHttpAls: message('Access log service for HTTP.', {
-      ...alsFields,
-      additionalRequestHeadersToLog: textList('Request headers to send.'),
-      additionalResponseHeadersToLog: textList('Response headers to send.'),
-      additionalResponseTrailersToLog: textList('Response trailers to send.'),
-    }, { required: ['service', 'port'] }),
+    envoyFileAccessLog: message('A log file.', {
+      path: text('Path.', { default: '/dev/stdout' }),
+      logFormat: LogFormatSchema,
+      omitEmptyValues: flag('Leaves missing values out.'),
+    }),
+    envoyHttpAls: message(
+      'Access log service for HTTP.',
+      {
+        ...alsFields,
+        additionalRequestHeadersToLog: textList('Request headers to send.'),
+        additionalResponseHeadersToLog: textList('Response headers to send.'),
+        additionalResponseTrailersToLog: textList('Response trailers to send.'),
+      },
+      { required: ['service', 'port'] },
+    ),
     envoyTcpAls: message('Access log service for TCP.', alsFields, { required: ['service', 'port'] }),
-    envoyOtelAls: message('OpenTelemetry logs.', { service, port: servicePort, logName: text('Name of the log.'), logFormat: described('Format.', LogFormatSchema) }, { required: ['service', 'port'] }),
+    envoyOtelAls: message(
+      'OpenTelemetry logs.',
+      {
+        service,
+        port: servicePort,
+        logName: text('Name of the log.'),
+        logFormat: described('Format.', LogFormatSchema),
+      },
+      { required: ['service', 'port'] },
+    ),
     sds: message('A service of secrets.', { name: text('Name.'), service, port: servicePort }),
   },
   {
@@ -114,8 +174,21 @@ export const ExtensionProviderSchema = message(
     choices: [
       {
         fields: [
-          'envoyExtAuthzHttp', 'envoyExtAuthzGrpc', 'zipkin', 'lightstep', 'datadog', 'stackdriver', 'opencensus', 'skywalking', 'opentelemetry', 'prometheus',
-          'envoyFileAccessLog', 'envoyHttpAls', 'envoyTcpAls', 'envoyOtelAls', 'sds',
+          'envoyExtAuthzHttp',
+          'envoyExtAuthzGrpc',
+          'zipkin',
+          'lightstep',
+          'datadog',
+          'stackdriver',
+          'opencensus',
+          'skywalking',
+          'opentelemetry',
+          'prometheus',
+          'envoyFileAccessLog',
+          'envoyHttpAls',
+          'envoyTcpAls',
+          'envoyOtelAls',
+          'sds',
         ],
         required: true,
       },

@@ -1,6 +1,19 @@
 // EnvoyFilter, WasmPlugin, TrafficExtension and the ProxyConfig resource: known kinds that are refused for now, with Istio's schemas.
 
-import { anyObject, count, described, dict, integer, list, message, names, port, type Spec, text, textDict } from './schema.ts';
+import {
+  anyObject,
+  count,
+  described,
+  dict,
+  integer,
+  list,
+  message,
+  names,
+  port,
+  type Spec,
+  text,
+  textDict,
+} from './schema.ts';
 import { PolicySelectorSchema, targetChoice, targetFields, TargetRefSchema, WorkloadSelectorSchema } from './shared.ts';
 
 const named = (description: string) => text(description);
@@ -9,8 +22,15 @@ const SubFilterSchema = message('A filter within it.', { name: named('Its name.'
 const EnvoyFilterMatchSchema = message(
   'Where the patch goes.',
   {
-    context: names('Which configuration.', ['ANY', 'SIDECAR_INBOUND', 'SIDECAR_OUTBOUND', 'GATEWAY', 'WAYPOINT'] as const, { default: 'ANY' }),
-    proxy: message('Which proxies.', { proxyVersion: text('RE2 pattern of the version.'), metadata: textDict('Node metadata.') }),
+    context: names(
+      'Which configuration.',
+      ['ANY', 'SIDECAR_INBOUND', 'SIDECAR_OUTBOUND', 'GATEWAY', 'WAYPOINT'] as const,
+      { default: 'ANY' },
+    ),
+    proxy: message('Which proxies.', {
+      proxyVersion: text('RE2 pattern of the version.'),
+      metadata: textDict('Node metadata.'),
+    }),
     listener: message('Which listener.', {
       portNumber: count('Port.'),
       portName: text('Port name.', { deprecated: 'use portNumber' }),
@@ -33,11 +53,19 @@ const EnvoyFilterMatchSchema = message(
       vhost: message('Which virtual host.', {
         name: named('Its name.'),
         domainName: text('A domain of it.'),
-        route: message('Which route.', { name: named('Its name.'), action: names('Its action.', ['ANY', 'ROUTE', 'REDIRECT', 'DIRECT_RESPONSE'] as const) }),
+        route: message('Which route.', {
+          name: named('Its name.'),
+          action: names('Its action.', ['ANY', 'ROUTE', 'REDIRECT', 'DIRECT_RESPONSE'] as const),
+        }),
       }),
       name: named('The configuration’s name.'),
     }),
-    cluster: message('Which cluster.', { portNumber: count('Port.'), service: text('Host.'), subset: text('Subset.'), name: named('Its name.') }),
+    cluster: message('Which cluster.', {
+      portNumber: count('Port.'),
+      service: text('Host.'),
+      subset: text('Subset.'),
+      name: named('Its name.'),
+    }),
     waypoint: message('Which part of a waypoint.', {
       portNumber: count('Port.'),
       route: message('Which route.', { name: named('Its name.') }),
@@ -55,16 +83,33 @@ export const EnvoyFilterSchema = message(
     configPatches: list(
       'Patches.',
       message('One patch.', {
-        applyTo: names(
-          'What is patched.',
-          [
-            'INVALID', 'LISTENER', 'FILTER_CHAIN', 'NETWORK_FILTER', 'HTTP_FILTER', 'ROUTE_CONFIGURATION', 'VIRTUAL_HOST', 'HTTP_ROUTE', 'CLUSTER',
-            'EXTENSION_CONFIG', 'BOOTSTRAP', 'LISTENER_FILTER',
-          ] as const,
-        ),
+        applyTo: names('What is patched.', [
+          'INVALID',
+          'LISTENER',
+          'FILTER_CHAIN',
+          'NETWORK_FILTER',
+          'HTTP_FILTER',
+          'ROUTE_CONFIGURATION',
+          'VIRTUAL_HOST',
+          'HTTP_ROUTE',
+          'CLUSTER',
+          'EXTENSION_CONFIG',
+          'BOOTSTRAP',
+          'LISTENER_FILTER',
+        ] as const),
         match: EnvoyFilterMatchSchema,
         patch: message('The change.', {
-          operation: names('How.', ['INVALID', 'MERGE', 'ADD', 'REMOVE', 'INSERT_BEFORE', 'INSERT_AFTER', 'INSERT_FIRST', 'REPLACE', 'MERGE_AND_REPLACE_LIST'] as const),
+          operation: names('How.', [
+            'INVALID',
+            'MERGE',
+            'ADD',
+            'REMOVE',
+            'INSERT_BEFORE',
+            'INSERT_AFTER',
+            'INSERT_FIRST',
+            'REPLACE',
+            'MERGE_AND_REPLACE_LIST',
+          ] as const),
           value: anyObject('Envoy configuration.'),
           filterClass: names('Where among Istio’s filters.', ['UNSPECIFIED', 'AUTHN', 'AUTHZ', 'STATS'] as const),
         }),
@@ -76,32 +121,44 @@ export const EnvoyFilterSchema = message(
 );
 export type EnvoyFilterSpec = Spec<typeof EnvoyFilterSchema>;
 
-const phase = names('Where in the filter chain.', ['UNSPECIFIED_PHASE', 'AUTHN', 'AUTHZ', 'STATS'] as const, { default: 'UNSPECIFIED_PHASE' });
+const phase = names('Where in the filter chain.', ['UNSPECIFIED_PHASE', 'AUTHN', 'AUTHZ', 'STATS'] as const, {
+  default: 'UNSPECIFIED_PHASE',
+});
 const priority = integer('Higher goes first.', { default: 0, minimum: -2_147_483_648, maximum: 2_147_483_647 });
 const trafficMatch = list(
   'Only this traffic; none: all.',
   message('One choice.', {
-    mode: names('Direction.', ['UNDEFINED', 'CLIENT', 'SERVER', 'CLIENT_AND_SERVER'] as const, { default: 'CLIENT_AND_SERVER' }),
+    mode: names('Direction.', ['UNDEFINED', 'CLIENT', 'SERVER', 'CLIENT_AND_SERVER'] as const, {
+      default: 'CLIENT_AND_SERVER',
+    }),
     ports: list('Ports.', message('One port.', { number: port('Number.') }, { required: ['number'] })),
   }),
 );
 const wasmFields = {
   url: text('oci (default), http, https or file.', { minLength: 1 }),
   sha256: text('Checksum.', { pattern: '(^$|^[a-f0-9]{64}$)' }),
-  imagePullPolicy: names('When to pull.', ['UNSPECIFIED_POLICY', 'IfNotPresent', 'Always'] as const, { defaultText: 'IfNotPresent; Always for latest' }),
+  imagePullPolicy: names('When to pull.', ['UNSPECIFIED_POLICY', 'IfNotPresent', 'Always'] as const, {
+    defaultText: 'IfNotPresent; Always for latest',
+  }),
   imagePullSecret: text('Secret for the registry.', { minLength: 1, maxLength: 253 }),
   verificationKey: text('Key that signed it.'),
   pluginConfig: anyObject('Passed to the plugin.'),
   pluginName: text('Its name.', { minLength: 1, maxLength: 256 }),
-  failStrategy: names('What becomes of requests when it fails.', ['FAIL_CLOSE', 'FAIL_OPEN', 'FAIL_RELOAD'] as const, { default: 'FAIL_CLOSE' }),
+  failStrategy: names('What becomes of requests when it fails.', ['FAIL_CLOSE', 'FAIL_OPEN', 'FAIL_RELOAD'] as const, {
+    default: 'FAIL_CLOSE',
+  }),
   vmConfig: message('Its machine.', {
     env: list(
       'Environment.',
-      message('One variable.', {
-        name: text('Name.', { minLength: 1, maxLength: 256 }),
-        valueFrom: names('Where it comes from.', ['INLINE', 'HOST'] as const, { default: 'INLINE' }),
-        value: text('For INLINE.', { maxLength: 2048 }),
-      }, { required: ['name'] }),
+      message(
+        'One variable.',
+        {
+          name: text('Name.', { minLength: 1, maxLength: 256 }),
+          valueFrom: names('Where it comes from.', ['INLINE', 'HOST'] as const, { default: 'INLINE' }),
+          value: text('For INLINE.', { maxLength: 2048 }),
+        },
+        { required: ['name'] },
+      ),
       { maxItems: 256 },
     ),
   }),
@@ -123,7 +180,11 @@ export const TrafficExtensionSchema = message(
     priority,
     match: trafficMatch,
     wasm: message('WebAssembly.', wasmFields, { required: ['url'] }),
-    lua: message('Lua.', { inlineCode: text('Program.', { minLength: 1, maxLength: 65_536 }) }, { required: ['inlineCode'] }),
+    lua: message(
+      'Lua.',
+      { inlineCode: text('Program.', { minLength: 1, maxLength: 65_536 }) },
+      { required: ['inlineCode'] },
+    ),
   },
   { choices: [targetChoice, { fields: ['wasm', 'lua'], required: true }] },
 );
@@ -131,7 +192,11 @@ export type TrafficExtensionSpec = Spec<typeof TrafficExtensionSchema>;
 
 export const ProxyConfigResourceSchema = message('Settings of some proxies, read when they start.', {
   selector: described('Which workloads.', PolicySelectorSchema),
-  concurrency: integer('Worker threads; 0: one for each core.', { minimum: 0, maximum: 2_147_483_647, defaultText: 'from the CPU limit' }),
+  concurrency: integer('Worker threads; 0: one for each core.', {
+    minimum: 0,
+    maximum: 2_147_483_647,
+    defaultText: 'from the CPU limit',
+  }),
   environmentVariables: dict('Environment of the proxy.', text('Value.', { maxLength: 2048 })),
   image: message('The image.', { imageType: text('default, debug or distroless.') }),
 });

@@ -163,11 +163,20 @@ function lay(table: Table, shape: Shape, path: string, inherited: Force): ForceN
         : undefined;
   const below = item === undefined ? [...properties.values()] : [item];
   const mixed = values.size > 0 || below.some((node) => node.mixed || node.force !== force);
-  return { force, properties, mixed, ...(values.size === 0 ? {} : { values }), ...(item === undefined ? {} : { item }) };
+  return {
+    force,
+    properties,
+    mixed,
+    ...(values.size === 0 ? {} : { values }),
+    ...(item === undefined ? {} : { item }),
+  };
 }
 
 const trees = Object.fromEntries(
-  (Object.keys(KINDS) as KindName[]).map((kind) => [kind, lay(FIELD_FORCE[kind] ?? {}, shapeOf(SCHEMAS[kind]), '', KIND_FORCE[kind])]),
+  (Object.keys(KINDS) as KindName[]).map((kind) => [
+    kind,
+    lay(FIELD_FORCE[kind] ?? {}, shapeOf(SCHEMAS[kind]), '', KIND_FORCE[kind]),
+  ]),
 ) as Readonly<Record<KindName, ForceNode>>;
 
 export function forceOf(kind: KindName): ForceNode {

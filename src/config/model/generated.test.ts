@@ -20,10 +20,16 @@ describe('what is generated from the schemas', () => {
 describe('the table of complaints', () => {
   it('has every code that is used', () => {
     const used = new Set(sources.match(/TS-CFG-\d{4}/g));
-    assert.deepEqual([...used].filter((code) => !Object.hasOwn(ERRORS, code)), []);
+    assert.deepEqual(
+      [...used].filter((code) => !Object.hasOwn(ERRORS, code)),
+      [],
+    );
   });
   it('has no code that nothing uses', () => {
-    assert.deepEqual(Object.keys(ERRORS).filter((code) => !sources.includes(code)), []);
+    assert.deepEqual(
+      Object.keys(ERRORS).filter((code) => !sources.includes(code)),
+      [],
+    );
   });
 });
 
@@ -35,8 +41,11 @@ describe('the table of what is in force', () => {
       for (const entry of Object.keys(table)) {
         const [pattern = '', value] = entry.split('=');
         const path = pattern.replace(/^\*\*\./, '');
-        const match = fields.find((field) => field.path === path || (pattern !== path && field.path.endsWith(`.${path}`)));
-        if (match === undefined || (value !== undefined && match.shape.enum?.includes(value) !== true)) unknown.push(`${kind} ${entry}`);
+        const match = fields.find(
+          (field) => field.path === path || (pattern !== path && field.path.endsWith(`.${path}`)),
+        );
+        if (match === undefined || (value !== undefined && match.shape.enum?.includes(value) !== true))
+          unknown.push(`${kind} ${entry}`);
       }
     }
     assert.deepEqual(unknown, []);
@@ -45,11 +54,14 @@ describe('the table of what is in force', () => {
     const soft: string[] = [];
     for (const kind of KIND_NAMES) {
       for (const { path } of fieldsOf(shapeOf(SCHEMAS[kind]))) {
-        const guarded = KINDS[kind].security || (KINDS[kind].origin === 'crd' && /(^|\.)tls(\.|$)/.test(path) && !path.startsWith('tls[]'));
+        const guarded =
+          KINDS[kind].security ||
+          (KINDS[kind].origin === 'crd' && /(^|\.)tls(\.|$)/.test(path) && !path.startsWith('tls[]'));
         if (guarded && forceAt(kind, path) === 'acceptedWithWarning') soft.push(`${kind} ${path}`);
       }
       for (const [entry, force] of Object.entries(FIELD_FORCE[kind] ?? {})) {
-        if (KINDS[kind].security && force === 'acceptedWithWarning' && !HARMLESS.includes(`${kind} ${entry}`)) soft.push(`${kind} ${entry}`);
+        if (KINDS[kind].security && force === 'acceptedWithWarning' && !HARMLESS.includes(`${kind} ${entry}`))
+          soft.push(`${kind} ${entry}`);
       }
     }
     assert.deepEqual(soft, []);

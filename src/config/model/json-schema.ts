@@ -6,7 +6,20 @@ import { type Shape, shapeOf } from './shape.ts';
 
 export type Json = { readonly [key: string]: unknown };
 
-const COPIED = ['type', 'minimum', 'maximum', 'minLength', 'maxLength', 'pattern', 'minItems', 'maxItems', 'minProperties', 'maxProperties', 'enum', 'required'] as const;
+const COPIED = [
+  'type',
+  'minimum',
+  'maximum',
+  'minLength',
+  'maxLength',
+  'pattern',
+  'minItems',
+  'maxItems',
+  'minProperties',
+  'maxProperties',
+  'enum',
+  'required',
+] as const;
 
 /** `structural`: only what a CRD may say. */
 export function plainSchema(shape: Shape, structural: boolean): Json {
@@ -14,11 +27,14 @@ export function plainSchema(shape: Shape, structural: boolean): Json {
   if (shape.description !== undefined) schema['description'] = described(shape);
   for (const key of COPIED) if (shape[key] !== undefined) schema[key] = shape[key];
   if (shape.enum !== undefined && shape.type === 'string') schema['enum'] = shape.enum;
-  if (shape['x-kubernetes-int-or-string'] === true) Object.assign(schema, structural ? { 'x-kubernetes-int-or-string': true } : { type: ['integer', 'string'] });
-  if (shape['x-kubernetes-preserve-unknown-fields'] === true && structural) schema['x-kubernetes-preserve-unknown-fields'] = true;
+  if (shape['x-kubernetes-int-or-string'] === true)
+    Object.assign(schema, structural ? { 'x-kubernetes-int-or-string': true } : { type: ['integer', 'string'] });
+  if (shape['x-kubernetes-preserve-unknown-fields'] === true && structural)
+    schema['x-kubernetes-preserve-unknown-fields'] = true;
   if (shape.format === 'duration' && structural) schema['x-kubernetes-validations'] = [durationRule(shape)];
   if (shape.items !== undefined) schema['items'] = plainSchema(shape.items, structural);
-  if (shape.additionalProperties !== undefined) schema['additionalProperties'] = plainSchema(shape.additionalProperties, structural);
+  if (shape.additionalProperties !== undefined)
+    schema['additionalProperties'] = plainSchema(shape.additionalProperties, structural);
   if (shape.properties !== undefined) {
     schema['properties'] = properties(shape.properties, structural);
     if (!structural) schema['additionalProperties'] = false;
@@ -31,7 +47,11 @@ export function plainSchema(shape: Shape, structural: boolean): Json {
 
 function described(shape: Shape): string {
   const fallback = shape.default !== undefined ? JSON.stringify(shape.default) : shape.defaultText;
-  const parts = [shape.description, shape.deprecated === undefined ? undefined : `Deprecated: ${shape.deprecated}.`, fallback === undefined ? undefined : `Default: ${fallback}.`];
+  const parts = [
+    shape.description,
+    shape.deprecated === undefined ? undefined : `Deprecated: ${shape.deprecated}.`,
+    fallback === undefined ? undefined : `Default: ${fallback}.`,
+  ];
   return parts.filter((part) => part !== undefined).join(' ');
 }
 

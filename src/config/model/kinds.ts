@@ -2,9 +2,22 @@
 
 import type { TSchema } from 'typebox';
 import { AuthorizationPolicySchema } from './authorization-policy.ts';
-import { ConfigMapSchema, EndpointsSchema, EndpointSliceSchema, NamespaceSchema, SecretSchema, ServiceAccountSchema, ServiceSchema } from './core.ts';
+import {
+  ConfigMapSchema,
+  EndpointsSchema,
+  EndpointSliceSchema,
+  NamespaceSchema,
+  SecretSchema,
+  ServiceAccountSchema,
+  ServiceSchema,
+} from './core.ts';
 import { DestinationRuleSchema } from './destination-rule.ts';
-import { EnvoyFilterSchema, ProxyConfigResourceSchema, TrafficExtensionSchema, WasmPluginSchema } from './extensions.ts';
+import {
+  EnvoyFilterSchema,
+  ProxyConfigResourceSchema,
+  TrafficExtensionSchema,
+  WasmPluginSchema,
+} from './extensions.ts';
 import { GatewaySchema } from './gateway.ts';
 import { MeshConfigSchema, MeshNetworksSchema } from './mesh-config.ts';
 import { PeerAuthenticationSchema } from './peer-authentication.ts';
@@ -46,12 +59,53 @@ export interface KindInfo {
 const AGE: PrinterColumn = { name: 'Age', path: '.metadata.creationTimestamp', type: 'date' };
 const column = (name: string, path: string): PrinterColumn => ({ name, path, type: 'string' });
 
-function crd(manifest: string, group: string, versions: readonly string[], plural: string, short: readonly string[], columns: readonly PrinterColumn[], extra: Partial<KindInfo> = {}): KindInfo {
-  return { manifest, group, versions, plural, short, namespaced: true, body: 'spec', origin: 'crd', specRequired: false, security: false, columns, ...extra };
+function crd(
+  manifest: string,
+  group: string,
+  versions: readonly string[],
+  plural: string,
+  short: readonly string[],
+  columns: readonly PrinterColumn[],
+  extra: Partial<KindInfo> = {},
+): KindInfo {
+  return {
+    manifest,
+    group,
+    versions,
+    plural,
+    short,
+    namespaced: true,
+    body: 'spec',
+    origin: 'crd',
+    specRequired: false,
+    security: false,
+    columns,
+    ...extra,
+  };
 }
 
-function core(manifest: string, group: string, versions: readonly string[], plural: string, short: readonly string[], extra: Partial<KindInfo> = {}): KindInfo {
-  return { manifest, group, versions, plural, short, namespaced: true, body: 'top', origin: 'core', specRequired: false, security: false, columns: [AGE], ...extra };
+function core(
+  manifest: string,
+  group: string,
+  versions: readonly string[],
+  plural: string,
+  short: readonly string[],
+  extra: Partial<KindInfo> = {},
+): KindInfo {
+  return {
+    manifest,
+    group,
+    versions,
+    plural,
+    short,
+    namespaced: true,
+    body: 'top',
+    origin: 'core',
+    specRequired: false,
+    security: false,
+    columns: [AGE],
+    ...extra,
+  };
 }
 
 const NETWORKING = 'networking.istio.io';
@@ -60,21 +114,78 @@ const ALL_NETWORKING = ['v1', 'v1beta1', 'v1alpha3'] as const;
 const ALL_SECURITY = ['v1', 'v1beta1'] as const;
 
 export const KINDS = {
-  VirtualService: crd('VirtualService', NETWORKING, ALL_NETWORKING, 'virtualservices', ['vs'], [column('Gateways', '.spec.gateways'), column('Hosts', '.spec.hosts'), AGE]),
-  DestinationRule: crd('DestinationRule', NETWORKING, ALL_NETWORKING, 'destinationrules', ['dr'], [column('Host', '.spec.host'), AGE]),
+  VirtualService: crd(
+    'VirtualService',
+    NETWORKING,
+    ALL_NETWORKING,
+    'virtualservices',
+    ['vs'],
+    [column('Gateways', '.spec.gateways'), column('Hosts', '.spec.hosts'), AGE],
+  ),
+  DestinationRule: crd(
+    'DestinationRule',
+    NETWORKING,
+    ALL_NETWORKING,
+    'destinationrules',
+    ['dr'],
+    [column('Host', '.spec.host'), AGE],
+  ),
   Gateway: crd('Gateway', NETWORKING, ALL_NETWORKING, 'gateways', ['gw'], []),
-  ServiceEntry: crd('ServiceEntry', NETWORKING, ALL_NETWORKING, 'serviceentries', ['se'], [column('Hosts', '.spec.hosts'), column('Location', '.spec.location'), column('Resolution', '.spec.resolution'), AGE], { specRequired: true }),
-  WorkloadEntry: crd('WorkloadEntry', NETWORKING, ALL_NETWORKING, 'workloadentries', ['we'], [AGE, column('Address', '.spec.address')], { specRequired: true }),
-  WorkloadGroup: crd('WorkloadGroup', NETWORKING, ALL_NETWORKING, 'workloadgroups', ['wg'], [AGE], { specRequired: true }),
+  ServiceEntry: crd(
+    'ServiceEntry',
+    NETWORKING,
+    ALL_NETWORKING,
+    'serviceentries',
+    ['se'],
+    [
+      column('Hosts', '.spec.hosts'),
+      column('Location', '.spec.location'),
+      column('Resolution', '.spec.resolution'),
+      AGE,
+    ],
+    { specRequired: true },
+  ),
+  WorkloadEntry: crd(
+    'WorkloadEntry',
+    NETWORKING,
+    ALL_NETWORKING,
+    'workloadentries',
+    ['we'],
+    [AGE, column('Address', '.spec.address')],
+    { specRequired: true },
+  ),
+  WorkloadGroup: crd('WorkloadGroup', NETWORKING, ALL_NETWORKING, 'workloadgroups', ['wg'], [AGE], {
+    specRequired: true,
+  }),
   Sidecar: crd('Sidecar', NETWORKING, ALL_NETWORKING, 'sidecars', [], []),
   EnvoyFilter: crd('EnvoyFilter', NETWORKING, ['v1alpha3'], 'envoyfilters', [], []),
   ProxyConfig: crd('ProxyConfig', NETWORKING, ['v1beta1'], 'proxyconfigs', [], []),
-  AuthorizationPolicy: crd('AuthorizationPolicy', SECURITY, ALL_SECURITY, 'authorizationpolicies', ['ap'], [column('Action', '.spec.action'), AGE], { security: true }),
-  PeerAuthentication: crd('PeerAuthentication', SECURITY, ALL_SECURITY, 'peerauthentications', ['pa'], [column('Mode', '.spec.mtls.mode'), AGE], { security: true }),
-  RequestAuthentication: crd('RequestAuthentication', SECURITY, ALL_SECURITY, 'requestauthentications', ['ra'], [], { security: true }),
+  AuthorizationPolicy: crd(
+    'AuthorizationPolicy',
+    SECURITY,
+    ALL_SECURITY,
+    'authorizationpolicies',
+    ['ap'],
+    [column('Action', '.spec.action'), AGE],
+    { security: true },
+  ),
+  PeerAuthentication: crd(
+    'PeerAuthentication',
+    SECURITY,
+    ALL_SECURITY,
+    'peerauthentications',
+    ['pa'],
+    [column('Mode', '.spec.mtls.mode'), AGE],
+    { security: true },
+  ),
+  RequestAuthentication: crd('RequestAuthentication', SECURITY, ALL_SECURITY, 'requestauthentications', ['ra'], [], {
+    security: true,
+  }),
   Telemetry: crd('Telemetry', 'telemetry.istio.io', ['v1alpha1', 'v1'], 'telemetries', ['telemetry'], []),
   WasmPlugin: crd('WasmPlugin', 'extensions.istio.io', ['v1alpha1'], 'wasmplugins', [], [AGE], { specRequired: true }),
-  TrafficExtension: crd('TrafficExtension', 'extensions.istio.io', ['v1alpha1'], 'trafficextensions', [], [], { specRequired: true }),
+  TrafficExtension: crd('TrafficExtension', 'extensions.istio.io', ['v1alpha1'], 'trafficextensions', [], [], {
+    specRequired: true,
+  }),
   Service: core('Service', '', ['v1'], 'services', ['svc'], { body: 'spec' }),
   Endpoints: core('Endpoints', '', ['v1'], 'endpoints', ['ep']),
   EndpointSlice: core('EndpointSlice', 'discovery.k8s.io', ['v1'], 'endpointslices', []),
@@ -83,7 +194,10 @@ export const KINDS = {
   ConfigMap: core('ConfigMap', '', ['v1'], 'configmaps', ['cm']),
   ServiceAccount: core('ServiceAccount', '', ['v1'], 'serviceaccounts', ['sa']),
   MeshConfig: core('MeshConfig', 'mesh.istio.io', ['v1alpha1'], 'meshconfigs', [], { origin: 'file', columns: [] }),
-  MeshNetworks: core('MeshNetworks', 'mesh.istio.io', ['v1alpha1'], 'meshnetworks', [], { origin: 'file', columns: [] }),
+  MeshNetworks: core('MeshNetworks', 'mesh.istio.io', ['v1alpha1'], 'meshnetworks', [], {
+    origin: 'file',
+    columns: [],
+  }),
 } as const satisfies Record<string, KindInfo>;
 
 export type KindName = keyof typeof KINDS;

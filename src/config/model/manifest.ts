@@ -15,7 +15,9 @@ export function manifestOf(object: ConfigObject): Record<string, unknown> {
       ...(metadata.namespace === '' ? {} : { namespace: metadata.namespace }),
       ...(filled(metadata.labels) ? { labels: metadata.labels } : {}),
       ...(filled(metadata.annotations) ? { annotations: metadata.annotations } : {}),
-      ...(metadata.creationTimestampMs === 0 ? {} : { creationTimestamp: new Date(metadata.creationTimestampMs).toISOString() }),
+      ...(metadata.creationTimestampMs === 0
+        ? {}
+        : { creationTimestamp: new Date(metadata.creationTimestampMs).toISOString() }),
       ...(metadata.generation === 0 ? {} : { generation: metadata.generation }),
       ...(metadata.resourceVersion === '' ? {} : { resourceVersion: metadata.resourceVersion }),
       ...(metadata.uid === undefined ? {} : { uid: metadata.uid }),

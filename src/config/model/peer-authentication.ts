@@ -4,13 +4,20 @@ import { described, dict, message, names, type Spec } from './schema.ts';
 import { PolicySelectorSchema } from './shared.ts';
 
 const MutualTlsSchema = message('Mutual TLS.', {
-  mode: names('UNSET inherits; PERMISSIVE takes both; STRICT refuses plaintext.', ['UNSET', 'DISABLE', 'PERMISSIVE', 'STRICT'] as const, {
-    defaultText: 'inherited (PERMISSIVE)',
-  }),
+  mode: names(
+    'UNSET inherits; PERMISSIVE takes both; STRICT refuses plaintext.',
+    ['UNSET', 'DISABLE', 'PERMISSIVE', 'STRICT'] as const,
+    {
+      defaultText: 'inherited (PERMISSIVE)',
+    },
+  ),
 });
 
 export const PeerAuthenticationSchema = message('Says whether workloads take plaintext.', {
-  selector: described('The workloads; unset: all of the namespace (of the mesh in the root namespace).', PolicySelectorSchema),
+  selector: described(
+    'The workloads; unset: all of the namespace (of the mesh in the root namespace).',
+    PolicySelectorSchema,
+  ),
   mtls: MutualTlsSchema,
   portLevelMtls: dict('By the workload’s port; needs a selector.', MutualTlsSchema, { minProperties: 1 }),
 });

@@ -1,7 +1,20 @@
 // Messages that several kinds use: string matches, selectors, target references, percentages (istio.io/api type/v1beta1 and networking/v1alpha3).
 
 import { Type } from 'typebox';
-import { count, decimal, type Spec, described, list, message, names, port, regex, text, textDict, textList } from './schema.ts';
+import {
+  count,
+  decimal,
+  type Spec,
+  described,
+  list,
+  message,
+  names,
+  port,
+  regex,
+  text,
+  textDict,
+  textList,
+} from './schema.ts';
 
 export const StringMatchSchema = message(
   'Compares text in one of three ways.',
@@ -44,7 +57,10 @@ export const TargetRefSchema = message(
 export type TargetRef = Spec<typeof TargetRefSchema>;
 
 export const targetFields = {
-  selector: described('Workloads that the object applies to; unset: all of its namespace (of the mesh in the root namespace).', PolicySelectorSchema),
+  selector: described(
+    'Workloads that the object applies to; unset: all of its namespace (of the mesh in the root namespace).',
+    PolicySelectorSchema,
+  ),
   targetRef: described('The object that this is attached to.', TargetRefSchema, { deprecated: 'use targetRefs' }),
   targetRefs: list('The objects that this is attached to.', TargetRefSchema, { maxItems: 16 }),
 };
@@ -77,7 +93,17 @@ export type LabelSelector = Spec<typeof LabelSelectorSchema>;
 
 export const TcpKeepaliveSchema = message('SO_KEEPALIVE of the socket.', {
   probes: count('Unanswered probes until the connection is dead.', { defaultText: 'the system’s (9)' }),
-  time: Type.String({ description: 'Idle time until the first probe.', format: 'duration', minimumMs: 1, defaultText: 'the system’s (2h)' }),
-  interval: Type.String({ description: 'Time between probes.', format: 'duration', minimumMs: 1, defaultText: 'the system’s (75s)' }),
+  time: Type.String({
+    description: 'Idle time until the first probe.',
+    format: 'duration',
+    minimumMs: 1,
+    defaultText: 'the system’s (2h)',
+  }),
+  interval: Type.String({
+    description: 'Time between probes.',
+    format: 'duration',
+    minimumMs: 1,
+    defaultText: 'the system’s (75s)',
+  }),
 });
 export type TcpKeepalive = Spec<typeof TcpKeepaliveSchema>;

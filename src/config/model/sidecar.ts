@@ -13,7 +13,9 @@ const SidecarPortSchema = message('A port.', {
   targetPort: count('Never in force.', { deprecated: 'leave it out' }),
 });
 
-const captureMode = names('How traffic gets to the listener.', ['DEFAULT', 'IPTABLES', 'NONE'] as const, { default: 'DEFAULT' });
+const captureMode = names('How traffic gets to the listener.', ['DEFAULT', 'IPTABLES', 'NONE'] as const, {
+  default: 'DEFAULT',
+});
 
 const IngressSchema = message(
   'A listener for traffic to the workload.',
@@ -21,7 +23,9 @@ const IngressSchema = message(
     port: SidecarPortSchema,
     bind: text('Address to listen on.', { defaultText: 'the workload’s' }),
     captureMode,
-    defaultEndpoint: text('Where the workload listens: `127.0.0.1:PORT`, `[::1]:PORT`, `0.0.0.0:PORT`, `[::]:PORT` or `unix:///PATH`.'),
+    defaultEndpoint: text(
+      'Where the workload listens: `127.0.0.1:PORT`, `[::1]:PORT`, `0.0.0.0:PORT`, `[::]:PORT` or `unix:///PATH`.',
+    ),
     tls: described('TLS that ends at the sidecar: SIMPLE or MUTUAL.', ServerTlsSchema),
     connectionPool: ConnectionPoolSchema,
   },
@@ -45,9 +49,14 @@ export const SidecarSchema = message('Limits what the proxies of some workloads 
   workloadSelector: described('The workloads; unset: all of the namespace.', WorkloadSelectorSchema),
   ingress: list('Listeners for traffic to the workload.', IngressSchema, { defaultText: 'from the services' }),
   egress: list('Listeners for traffic from the workload.', EgressSchema, { defaultText: '*/*' }),
-  inboundConnectionPool: described('Limits of connections to the workload; each ingress may override them.', ConnectionPoolSchema),
+  inboundConnectionPool: described(
+    'Limits of connections to the workload; each ingress may override them.',
+    ConnectionPoolSchema,
+  ),
   outboundTrafficPolicy: message('What becomes of traffic to unknown destinations.', {
-    mode: names('Refuse it, or let it pass.', ['REGISTRY_ONLY', 'ALLOW_ANY'] as const, { defaultText: 'mesh setting (ALLOW_ANY)' }),
+    mode: names('Refuse it, or let it pass.', ['REGISTRY_ONLY', 'ALLOW_ANY'] as const, {
+      defaultText: 'mesh setting (ALLOW_ANY)',
+    }),
     egressProxy: described('Where it is sent.', DestinationSchema),
   }),
 });

@@ -3,8 +3,13 @@
 import { decimal, described, dict, duration, flag, list, message, names, type Spec, text } from './schema.ts';
 import { targetChoice, targetFields } from './shared.ts';
 
-const mode = names('Which side reports.', ['CLIENT_AND_SERVER', 'CLIENT', 'SERVER'] as const, { default: 'CLIENT_AND_SERVER' });
-const providers = list('Extension providers of MeshConfig; none: inherited.', message('One provider.', { name: text('Its name.', { minLength: 1 }) }, { required: ['name'] }));
+const mode = names('Which side reports.', ['CLIENT_AND_SERVER', 'CLIENT', 'SERVER'] as const, {
+  default: 'CLIENT_AND_SERVER',
+});
+const providers = list(
+  'Extension providers of MeshConfig; none: inherited.',
+  message('One provider.', { name: text('Its name.', { minLength: 1 }) }, { required: ['name'] }),
+);
 
 const MetricsSchema = message('Metrics.', {
   providers,
@@ -15,8 +20,17 @@ const MetricsSchema = message('Metrics.', {
         'What it is for.',
         {
           metric: names('A standard metric.', [
-            'ALL_METRICS', 'REQUEST_COUNT', 'REQUEST_DURATION', 'REQUEST_SIZE', 'RESPONSE_SIZE', 'TCP_OPENED_CONNECTIONS', 'TCP_CLOSED_CONNECTIONS',
-            'TCP_SENT_BYTES', 'TCP_RECEIVED_BYTES', 'GRPC_REQUEST_MESSAGES', 'GRPC_RESPONSE_MESSAGES',
+            'ALL_METRICS',
+            'REQUEST_COUNT',
+            'REQUEST_DURATION',
+            'REQUEST_SIZE',
+            'RESPONSE_SIZE',
+            'TCP_OPENED_CONNECTIONS',
+            'TCP_CLOSED_CONNECTIONS',
+            'TCP_SENT_BYTES',
+            'TCP_RECEIVED_BYTES',
+            'GRPC_REQUEST_MESSAGES',
+            'GRPC_RESPONSE_MESSAGES',
           ] as const),
           customMetric: text('Another metric, by name.', { minLength: 1 }),
           mode,
@@ -39,7 +53,11 @@ const MetricsSchema = message('Metrics.', {
 const TracingSchema = message('Traces.', {
   match: message('What it is for.', { mode }),
   providers,
-  randomSamplingPercentage: decimal('Share of requests that are traced.', { minimum: 0, maximum: 100, defaultText: 'mesh setting' }),
+  randomSamplingPercentage: decimal('Share of requests that are traced.', {
+    minimum: 0,
+    maximum: 100,
+    defaultText: 'mesh setting',
+  }),
   disableSpanReporting: flag('Passes trace headers on but reports nothing.', { defaultText: 'inherited' }),
   customTags: dict(
     'Further tags of spans.',
@@ -47,9 +65,21 @@ const TracingSchema = message('Traces.', {
       'One tag.',
       {
         literal: message('A fixed value.', { value: text('Value.', { minLength: 1 }) }, { required: ['value'] }),
-        environment: message('An environment variable of the proxy.', { name: text('Variable.', { minLength: 1 }), defaultValue: text('Where it is not set.') }, { required: ['name'] }),
-        header: message('A request header.', { name: text('Header.', { minLength: 1 }), defaultValue: text('Where it is missing.') }, { required: ['name'] }),
-        formatter: message('A format string of the access log.', { value: text('Format.', { minLength: 1 }) }, { required: ['value'] }),
+        environment: message(
+          'An environment variable of the proxy.',
+          { name: text('Variable.', { minLength: 1 }), defaultValue: text('Where it is not set.') },
+          { required: ['name'] },
+        ),
+        header: message(
+          'A request header.',
+          { name: text('Header.', { minLength: 1 }), defaultValue: text('Where it is missing.') },
+          { required: ['name'] },
+        ),
+        formatter: message(
+          'A format string of the access log.',
+          { value: text('Format.', { minLength: 1 }) },
+          { required: ['value'] },
+        ),
       },
       { choices: [{ fields: ['literal', 'environment', 'header', 'formatter'], required: true }] },
     ),

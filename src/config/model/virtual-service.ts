@@ -1,6 +1,21 @@
 // VirtualService (networking.istio.io): how requests for a host are routed (istio.io/api networking/v1alpha3/virtual_service.proto).
 
-import { bytes, count, described, dict, duration, flag, integer, list, message, names, type Spec, text, textDict, textList } from './schema.ts';
+import {
+  bytes,
+  count,
+  described,
+  dict,
+  duration,
+  flag,
+  integer,
+  list,
+  message,
+  names,
+  type Spec,
+  text,
+  textDict,
+  textList,
+} from './schema.ts';
 import { exportToSchema, PercentSchema, PortSelectorSchema, StringMatchSchema } from './shared.ts';
 
 export const DestinationSchema = message(
@@ -49,7 +64,11 @@ const HttpRouteDestinationSchema = message(
   'One weighted target.',
   {
     destination: DestinationSchema,
-    weight: integer('Share of requests, relative to the sum.', { minimum: 0, maximum: 2_147_483_647, defaultText: 'all, where there is one target; else 0' }),
+    weight: integer('Share of requests, relative to the sum.', {
+      minimum: 0,
+      maximum: 2_147_483_647,
+      defaultText: 'all, where there is one target; else 0',
+    }),
     headers: described('Header changes for this target, after the route’s.', HeadersSchema),
   },
   { required: ['destination'] },
@@ -62,7 +81,10 @@ const HttpRedirectSchema = message(
     uri: text('Replaces the whole path.'),
     authority: text('Replaces the host.'),
     port: count('Puts this port into the answer.', { maximum: 65_535 }),
-    derivePort: names('Puts a port into the answer: the scheme’s own, or the request’s.', ['FROM_PROTOCOL_DEFAULT', 'FROM_REQUEST_PORT'] as const),
+    derivePort: names('Puts a port into the answer: the scheme’s own, or the request’s.', [
+      'FROM_PROTOCOL_DEFAULT',
+      'FROM_REQUEST_PORT',
+    ] as const),
     scheme: text('Replaces the scheme: http or https.'),
     redirectCode: count('301, 302, 303, 307 or 308.', { default: 301 }),
     prefixRewrite: text('Replaces the matched prefix.'),
@@ -74,7 +96,11 @@ const HttpDirectResponseSchema = message(
   'Answers at once, without a service.',
   {
     status: count('HTTP status.', { minimum: 100, maximum: 599 }),
-    body: message('What to send.', { string: text('As text.'), bytes: bytes('As base64.') }, { choices: [{ fields: ['string', 'bytes'] }] }),
+    body: message(
+      'What to send.',
+      { string: text('As text.'), bytes: bytes('As base64.') },
+      { choices: [{ fields: ['string', 'bytes'] }] },
+    ),
   },
   { required: ['status'] },
 );
@@ -89,7 +115,11 @@ const HttpRewriteSchema = message('Rewrites before forwarding.', {
 });
 
 const HttpRetrySchema = message('When a failed request is tried again.', {
-  attempts: integer('Tries after the first; 0 turns retries off.', { minimum: 0, maximum: 2_147_483_647, defaultText: '2 where the block is set at all' }),
+  attempts: integer('Tries after the first; 0 turns retries off.', {
+    minimum: 0,
+    maximum: 2_147_483_647,
+    defaultText: '2 where the block is set at all',
+  }),
   perTryTimeout: duration('Limit of each try.', { minimumMs: 0, defaultText: 'the route’s timeout' }),
   retryOn: text('Comma-separated conditions and status codes.', { defaultText: 'the mesh’s safe default' }),
   retryRemoteLocalities: flag('May a retry leave the locality.', { default: false }),
@@ -102,7 +132,11 @@ const HttpFaultSchema = message('Failures on purpose.', {
   delay: message(
     'Waits before forwarding.',
     {
-      percent: integer('Share of requests, whole percents.', { minimum: 0, maximum: 100, deprecated: 'use percentage.value' }),
+      percent: integer('Share of requests, whole percents.', {
+        minimum: 0,
+        maximum: 100,
+        deprecated: 'use percentage.value',
+      }),
       fixedDelay: duration('How long.'),
       exponentialDelay: duration('Never in force in Istio.', { deprecated: 'use fixedDelay' }),
       percentage: described('Share of requests that wait.', PercentSchema, { defaultText: 'none' }),
@@ -112,7 +146,11 @@ const HttpFaultSchema = message('Failures on purpose.', {
   abort: message(
     'Answers with an error instead of forwarding.',
     {
-      percent: integer('Share of requests, whole percents.', { minimum: 0, maximum: 100, deprecated: 'use percentage.value' }),
+      percent: integer('Share of requests, whole percents.', {
+        minimum: 0,
+        maximum: 100,
+        deprecated: 'use percentage.value',
+      }),
       httpStatus: integer('HTTP status, 200 to 599.'),
       grpcStatus: text('gRPC status, by name or number.'),
       http2Error: text('Never in force in Istio.', { deprecated: 'use httpStatus or grpcStatus' }),
@@ -131,42 +169,52 @@ const CorsPolicySchema = message('Cross-origin resource sharing.', {
   exposeHeaders: textList('Access-Control-Expose-Headers.'),
   maxAge: duration('Access-Control-Max-Age, whole seconds.'),
   allowCredentials: flag('Access-Control-Allow-Credentials.'),
-  unmatchedPreflights: names('What becomes of preflight requests from other origins.', ['UNSPECIFIED', 'FORWARD', 'IGNORE'] as const, { defaultText: 'FORWARD' }),
+  unmatchedPreflights: names(
+    'What becomes of preflight requests from other origins.',
+    ['UNSPECIFIED', 'FORWARD', 'IGNORE'] as const,
+    { defaultText: 'FORWARD' },
+  ),
 });
 export type CorsPolicy = Spec<typeof CorsPolicySchema>;
 
 const HttpMirrorSchema = message(
   'A copy of requests, whose answers are dropped.',
-  { destination: DestinationSchema, percentage: described('Share of requests.', PercentSchema, { defaultText: '100%' }) },
+  {
+    destination: DestinationSchema,
+    percentage: described('Share of requests.', PercentSchema, { defaultText: '100%' }),
+  },
   { required: ['destination'] },
 );
 
-export const HttpRouteSchema = message(
-  'One HTTP rule; the first that matches wins.',
-  {
-    name: text('Shown in access logs.'),
-    match: list('Alternatives, one of which must hold; none: every request.', HttpMatchSchema),
-    route: list('Weighted targets.', HttpRouteDestinationSchema),
-    redirect: HttpRedirectSchema,
-    directResponse: HttpDirectResponseSchema,
-    delegate: message('Routes are in another VirtualService.', { name: text('Its name.'), namespace: text('Its namespace.', { defaultText: 'its own' }) }),
-    rewrite: HttpRewriteSchema,
-    timeout: duration('Limit of the whole request.', { minimumMs: 0, defaultText: 'none' }),
-    retries: HttpRetrySchema,
-    fault: HttpFaultSchema,
-    mirror: described('Copies requests to this target.', DestinationSchema),
-    mirrors: list('Copies requests to these targets.', HttpMirrorSchema),
-    mirrorPercent: count('Share of copied requests.', { deprecated: 'use mirrorPercentage', alias: 'mirror_percent' }),
-    mirrorPercentage: described('Share of copied requests.', PercentSchema, { defaultText: '100%' }),
-    corsPolicy: CorsPolicySchema,
-    headers: described('Header changes for every target.', HeadersSchema),
-  },
-);
+export const HttpRouteSchema = message('One HTTP rule; the first that matches wins.', {
+  name: text('Shown in access logs.'),
+  match: list('Alternatives, one of which must hold; none: every request.', HttpMatchSchema),
+  route: list('Weighted targets.', HttpRouteDestinationSchema),
+  redirect: HttpRedirectSchema,
+  directResponse: HttpDirectResponseSchema,
+  delegate: message('Routes are in another VirtualService.', {
+    name: text('Its name.'),
+    namespace: text('Its namespace.', { defaultText: 'its own' }),
+  }),
+  rewrite: HttpRewriteSchema,
+  timeout: duration('Limit of the whole request.', { minimumMs: 0, defaultText: 'none' }),
+  retries: HttpRetrySchema,
+  fault: HttpFaultSchema,
+  mirror: described('Copies requests to this target.', DestinationSchema),
+  mirrors: list('Copies requests to these targets.', HttpMirrorSchema),
+  mirrorPercent: count('Share of copied requests.', { deprecated: 'use mirrorPercentage', alias: 'mirror_percent' }),
+  mirrorPercentage: described('Share of copied requests.', PercentSchema, { defaultText: '100%' }),
+  corsPolicy: CorsPolicySchema,
+  headers: described('Header changes for every target.', HeadersSchema),
+});
 export type HttpRoute = Spec<typeof HttpRouteSchema>;
 
 const RouteDestinationSchema = message(
   'One weighted target.',
-  { destination: DestinationSchema, weight: integer('Share of connections, relative to the sum.', { minimum: 0, maximum: 2_147_483_647 }) },
+  {
+    destination: DestinationSchema,
+    weight: integer('Share of connections, relative to the sum.', { minimum: 0, maximum: 2_147_483_647 }),
+  },
   { required: ['destination'] },
 );
 export type RouteDestination = Spec<typeof RouteDestinationSchema>;
@@ -212,12 +260,17 @@ const TcpRouteSchema = message('One rule for TCP connections.', {
 });
 export type TcpRoute = Spec<typeof TcpRouteSchema>;
 
-export const VirtualServiceSchema = message('Routes requests for one or more hosts: by content, by weight, with retries, time limits, faults and copies.', {
-  hosts: textList('Hosts that the rules are for; empty: this is a delegate.'),
-  gateways: textList('Gateways (`namespace/name`) where the rules hold; `mesh` means every sidecar.', { defaultText: '[mesh]' }),
-  http: list('HTTP rules, in order.', HttpRouteSchema),
-  tls: list('Rules for TLS passed through, in order.', TlsRouteSchema),
-  tcp: list('Rules for TCP, in order.', TcpRouteSchema),
-  exportTo: exportToSchema('VirtualService'),
-});
+export const VirtualServiceSchema = message(
+  'Routes requests for one or more hosts: by content, by weight, with retries, time limits, faults and copies.',
+  {
+    hosts: textList('Hosts that the rules are for; empty: this is a delegate.'),
+    gateways: textList('Gateways (`namespace/name`) where the rules hold; `mesh` means every sidecar.', {
+      defaultText: '[mesh]',
+    }),
+    http: list('HTTP rules, in order.', HttpRouteSchema),
+    tls: list('Rules for TLS passed through, in order.', TlsRouteSchema),
+    tcp: list('Rules for TCP, in order.', TcpRouteSchema),
+    exportTo: exportToSchema('VirtualService'),
+  },
+);
 export type VirtualServiceSpec = Spec<typeof VirtualServiceSchema>;

@@ -10,12 +10,16 @@ const HttpProbeSchema = message(
     port: port('Port.'),
     host: text('Host to connect to.', { defaultText: 'the workload' }),
     scheme: text('HTTP or HTTPS.', { default: 'HTTP' }),
-    httpHeaders: list('Headers to send.', message('One header.', { name: text('Name.', { minLength: 1 }), value: text('Value.') })),
+    httpHeaders: list(
+      'Headers to send.',
+      message('One header.', { name: text('Name.', { minLength: 1 }), value: text('Value.') }),
+    ),
   },
   { required: ['port'] },
 );
 
-const seconds = (description: string, fallback: number) => integer(description, { default: fallback, minimum: 0, maximum: 2_147_483_647 });
+const seconds = (description: string, fallback: number) =>
+  integer(description, { default: fallback, minimum: 0, maximum: 2_147_483_647 });
 
 export const ReadinessProbeSchema = message(
   'Finds out whether the workload takes traffic.',
@@ -26,9 +30,21 @@ export const ReadinessProbeSchema = message(
     successThreshold: seconds('Successes in a row until ready.', 1),
     failureThreshold: seconds('Failures in a row until not ready.', 3),
     httpGet: HttpProbeSchema,
-    tcpSocket: message('Connects.', { host: text('Host.', { default: 'localhost' }), port: port('Port.') }, { required: ['port'] }),
-    exec: message('Runs a command.', { command: textList('Program and arguments.', { minItems: 1 }) }, { required: ['command'] }),
-    grpc: message('Asks gRPC’s health service.', { port: port('Port.'), service: text('Service asked for.') }, { required: ['port'] }),
+    tcpSocket: message(
+      'Connects.',
+      { host: text('Host.', { default: 'localhost' }), port: port('Port.') },
+      { required: ['port'] },
+    ),
+    exec: message(
+      'Runs a command.',
+      { command: textList('Program and arguments.', { minItems: 1 }) },
+      { required: ['command'] },
+    ),
+    grpc: message(
+      'Asks gRPC’s health service.',
+      { port: port('Port.'), service: text('Service asked for.') },
+      { required: ['port'] },
+    ),
   },
   { choices: [{ fields: ['httpGet', 'tcpSocket', 'exec', 'grpc'], required: true }] },
 );
@@ -37,7 +53,10 @@ export type ReadinessProbe = Spec<typeof ReadinessProbeSchema>;
 export const WorkloadGroupSchema = message(
   'Template of the WorkloadEntries that joining workloads get.',
   {
-    metadata: message('Given to each WorkloadEntry.', { labels: textDict('Labels.', { maxProperties: 256 }), annotations: textDict('Annotations.', { maxProperties: 256 }) }),
+    metadata: message('Given to each WorkloadEntry.', {
+      labels: textDict('Labels.', { maxProperties: 256 }),
+      annotations: textDict('Annotations.', { maxProperties: 256 }),
+    }),
     template: described('What is equal for all workloads.', WorkloadEntrySchema),
     probe: ReadinessProbeSchema,
   },

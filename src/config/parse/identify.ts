@@ -7,13 +7,41 @@ import { nearest } from './nearest.ts';
 
 /** Kubernetes' own kinds that a folder of manifests may hold although the mesh does not read them. */
 const NOT_READ = new Set([
-  'Deployment', 'StatefulSet', 'DaemonSet', 'ReplicaSet', 'Pod', 'Job', 'CronJob', 'HorizontalPodAutoscaler', 'PodDisruptionBudget', 'NetworkPolicy',
-  'PersistentVolume', 'PersistentVolumeClaim', 'StorageClass', 'Role', 'RoleBinding', 'ClusterRole', 'ClusterRoleBinding', 'CustomResourceDefinition',
-  'MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration', 'LimitRange', 'ResourceQuota', 'PriorityClass',
+  'Deployment',
+  'StatefulSet',
+  'DaemonSet',
+  'ReplicaSet',
+  'Pod',
+  'Job',
+  'CronJob',
+  'HorizontalPodAutoscaler',
+  'PodDisruptionBudget',
+  'NetworkPolicy',
+  'PersistentVolume',
+  'PersistentVolumeClaim',
+  'StorageClass',
+  'Role',
+  'RoleBinding',
+  'ClusterRole',
+  'ClusterRoleBinding',
+  'CustomResourceDefinition',
+  'MutatingWebhookConfiguration',
+  'ValidatingWebhookConfiguration',
+  'LimitRange',
+  'ResourceQuota',
+  'PriorityClass',
 ]);
-const LATER_GROUPS = new Set(['gateway.networking.k8s.io', 'gateway.networking.x-k8s.io', 'inference.networking.k8s.io', 'networking.k8s.io', 'multicluster.x-k8s.io']);
+const LATER_GROUPS = new Set([
+  'gateway.networking.k8s.io',
+  'gateway.networking.x-k8s.io',
+  'inference.networking.k8s.io',
+  'networking.k8s.io',
+  'multicluster.x-k8s.io',
+]);
 
-const byManifest = new Map<string, KindName>(KIND_NAMES.map((name) => [`${KINDS[name].group}/${KINDS[name].manifest}`, name]));
+const byManifest = new Map<string, KindName>(
+  KIND_NAMES.map((name) => [`${KINDS[name].group}/${KINDS[name].manifest}`, name]),
+);
 
 export type Identity =
   | { readonly known: true; readonly kind: KindName; readonly info: KindInfo }
@@ -21,9 +49,13 @@ export type Identity =
 
 export function identify(manifest: Readonly<Record<string, unknown>>, problems: Problems): Identity {
   const { apiVersion, kind } = manifest as { apiVersion?: unknown; kind?: unknown };
-  for (const [field, value] of [['apiVersion', apiVersion], ['kind', kind]] as const) {
+  for (const [field, value] of [
+    ['apiVersion', apiVersion],
+    ['kind', kind],
+  ] as const) {
     if (value === undefined || value === null) problems.say('TS-CFG-0005', [], { field });
-    else if (typeof value !== 'string') problems.say('TS-CFG-0102', [field], { field, expected: 'text', found: shown(value) });
+    else if (typeof value !== 'string')
+      problems.say('TS-CFG-0102', [field], { field, expected: 'text', found: shown(value) });
   }
   if (typeof apiVersion !== 'string' || typeof kind !== 'string') return { known: false };
   const slash = apiVersion.indexOf('/');
@@ -48,7 +80,9 @@ function unknown(group: string, apiVersion: string, kind: string, problems: Prob
   if (LATER_GROUPS.has(group)) return problems.say('TS-CFG-0203', ['kind'], { kind });
   if (NOT_READ.has(kind) && !group.endsWith('istio.io')) return problems.say('TS-CFG-0015', ['kind'], { kind });
   const kinds = KIND_NAMES.filter((name) => KINDS[name].manifest === kind);
-  const expected = kinds.map((name) => `${KINDS[name].group === '' ? '' : `${KINDS[name].group}/`}${KINDS[name].versions[0]}`).join(', ');
+  const expected = kinds
+    .map((name) => `${KINDS[name].group === '' ? '' : `${KINDS[name].group}/`}${KINDS[name].versions[0]}`)
+    .join(', ');
   const near = kinds.length > 0 ? expected : nearest(kind, KIND_NAMES);
   problems.say('TS-CFG-0006', [kinds.length > 0 ? 'apiVersion' : 'kind'], { kind, apiVersion }, { nearest: near });
 }

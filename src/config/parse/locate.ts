@@ -40,7 +40,8 @@ function offsetOf(root: Node, path: Path, wantKey: boolean): number {
       if (pair === undefined) break;
       const keyOffset = (pair.key as Node).range?.[0];
       const value = pair.value as Node | null;
-      offset = (value === null || (wantKey && i === path.length - 1) ? keyOffset : value.range?.[0]) ?? keyOffset ?? offset;
+      offset =
+        (value === null || (wantKey && i === path.length - 1) ? keyOffset : value.range?.[0]) ?? keyOffset ?? offset;
       node = value;
     } else if (isSeq(node)) {
       const item = node.items[Number(step)] as Node | undefined;

@@ -24,9 +24,21 @@ export function meshOf(object: ConfigObject, problems: Problems): ConfigObject[]
     if (text === undefined) continue;
     const value = loadText(text, key, problems);
     if (value === undefined) continue;
-    const spec = readBySchema(shapeOf(SCHEMAS[kind]), value, problems, { unknown: 'TS-CFG-0114', force: forceOf(kind) }, ['data', key]);
+    const spec = readBySchema(
+      shapeOf(SCHEMAS[kind]),
+      value,
+      problems,
+      { unknown: 'TS-CFG-0114', force: forceOf(kind) },
+      ['data', key],
+    );
     const { namespace, name } = object.metadata;
-    const inner: ConfigObject = Object.freeze({ ...object, apiVersion: 'mesh.istio.io/v1alpha1', kind, spec, key: objectKey(kind, namespace, name) });
+    const inner: ConfigObject = Object.freeze({
+      ...object,
+      apiVersion: 'mesh.istio.io/v1alpha1',
+      kind,
+      spec,
+      key: objectKey(kind, namespace, name),
+    });
     if (!problems.failed) validateObject(inner, problems, ['data', key]);
     found.push(inner);
   }
@@ -38,9 +50,15 @@ function loadText(text: string, key: string, problems: Problems): Record<string,
   try {
     const value = load(text, { schema: CORE_SCHEMA.withTags(mergeTag) });
     if (isMapping(value)) return value;
-    problems.say('TS-CFG-0102', ['data', key], { field: key, expected: 'a mapping as YAML text', found: 'something else' });
+    problems.say('TS-CFG-0102', ['data', key], {
+      field: key,
+      expected: 'a mapping as YAML text',
+      found: 'something else',
+    });
   } catch (thrown) {
-    problems.say('TS-CFG-0001', ['data', key], { reason: thrown instanceof Error ? (thrown.message.split('\n')[0] ?? '') : String(thrown) });
+    problems.say('TS-CFG-0001', ['data', key], {
+      reason: thrown instanceof Error ? (thrown.message.split('\n')[0] ?? '') : String(thrown),
+    });
   }
   return undefined;
 }

@@ -12,13 +12,22 @@ export interface ParsedManifest {
   readonly complaints: readonly Complaint[];
 }
 
-export function parseManifest(manifest: unknown, options: { readonly source?: ObjectSource; readonly defaultNamespace?: string; readonly createdMs?: number } = {}): ParsedManifest {
+export function parseManifest(
+  manifest: unknown,
+  options: { readonly source?: ObjectSource; readonly defaultNamespace?: string; readonly createdMs?: number } = {},
+): ParsedManifest {
   const problems = new Problems(MAX_PROBLEMS);
   const source = options.source ?? { file: '', line: 0, document: 0 };
   let read: ReadManifest = {};
-  if (isMapping(manifest)) read = readManifest(manifest, source, problems, { defaultNamespace: options.defaultNamespace ?? 'default', createdMs: options.createdMs ?? 0 });
+  if (isMapping(manifest))
+    read = readManifest(manifest, source, problems, {
+      defaultNamespace: options.defaultNamespace ?? 'default',
+      createdMs: options.createdMs ?? 0,
+    });
   else problems.say('TS-CFG-0004', [], { found: 'something else' });
   const object = `${read.kind ?? ''} ${read.namespace ?? ''}/${read.name ?? ''}`;
-  const complaints = problems.list.map((problem) => toComplaint(problem, { file: source.file, line: source.line, column: 0, object }));
+  const complaints = problems.list.map((problem) =>
+    toComplaint(problem, { file: source.file, line: source.line, column: 0, object }),
+  );
   return { complaints, ...(read.object === undefined ? {} : { object: read.object }) };
 }

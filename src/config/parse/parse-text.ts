@@ -56,9 +56,16 @@ function whole(file: string, code: Problem['code'], args: Problem['args']): Pars
 function parseDocument(file: string, document: TextDocument, options: ParseOptions): ParsedDocument[] {
   const size = Buffer.byteLength(document.text);
   const frame = { file, document, options };
-  if (size > MAX_DOCUMENT_BYTES) return [refuse(frame, { code: 'TS-CFG-0002', path: [], args: { size, limit: MAX_DOCUMENT_BYTES } }, 1, 1)];
+  if (size > MAX_DOCUMENT_BYTES)
+    return [refuse(frame, { code: 'TS-CFG-0002', path: [], args: { size, limit: MAX_DOCUMENT_BYTES } }, 1, 1)];
   const loaded = loadYaml(document.text);
-  if (!loaded.ok) return [{ ...refuse(frame, loaded.problem, loaded.line, loaded.column), ...sniff(document.text, options.defaultNamespace ?? 'default') }];
+  if (!loaded.ok)
+    return [
+      {
+        ...refuse(frame, loaded.problem, loaded.line, loaded.column),
+        ...sniff(document.text, options.defaultNamespace ?? 'default'),
+      },
+    ];
   const items = itemsOf(loaded.value);
   if (items === undefined) return parseValue(frame, loaded.value, []);
   return items.flatMap((item, i) => parseValue(frame, item, ['items', i]));
@@ -98,7 +105,8 @@ function loadYaml(text: string): Loaded {
     const mark = thrown instanceof YAMLException ? thrown.mark : undefined;
     const place = { line: (mark?.line ?? 0) + 1, column: (mark?.column ?? 0) + 1 };
     // Anything else is a nesting that exhausts the stack.
-    if (!(thrown instanceof YAMLException)) return { ok: false, problem: { code: 'TS-CFG-0003', path: [], args: { depth: MAX_DEPTH } }, ...place };
+    if (!(thrown instanceof YAMLException))
+      return { ok: false, problem: { code: 'TS-CFG-0003', path: [], args: { depth: MAX_DEPTH } }, ...place };
     return { ok: false, problem: { code: 'TS-CFG-0001', path: [], args: { reason: thrown.reason } }, ...place };
   }
 }
@@ -109,14 +117,20 @@ function parseValue(frame: Frame, value: unknown, prefix: readonly (string | num
   const source = Object.freeze({ file, line: document.line, document: document.index });
   let read: ReadManifest = {};
   if (isMapping(value)) {
-    read = readManifest(value, source, problems, { defaultNamespace: options.defaultNamespace ?? 'default', createdMs: options.createdMs ?? 0 });
+    read = readManifest(value, source, problems, {
+      defaultNamespace: options.defaultNamespace ?? 'default',
+      createdMs: options.createdMs ?? 0,
+    });
   } else {
     const found = Array.isArray(value) ? 'a list' : value === null ? 'empty' : 'a single value';
     problems.say('TS-CFG-0004', [], { found });
   }
   const mesh = read.object === undefined ? [] : meshOf(read.object, problems);
   const { kind, namespace, name } = read;
-  const identity = kind === undefined || namespace === undefined || name === undefined ? {} : { kind, namespace, name, key: objectKey(kind, namespace, name) };
+  const identity =
+    kind === undefined || namespace === undefined || name === undefined
+      ? {}
+      : { kind, namespace, name, key: objectKey(kind, namespace, name) };
   const parsed: ParsedDocument = {
     document: document.index,
     line: document.line,
@@ -136,21 +150,37 @@ function meshDocuments(parsed: ParsedDocument, mesh: readonly ConfigObject[], fa
   if (parsed.name !== MESH_CONFIG_MAP || parsed.namespace === undefined) return [];
   const { namespace, name } = parsed;
   const { object: _, ...rest } = parsed;
-  const kinds: readonly KindName[] = failed ? ['MeshConfig', 'MeshNetworks'] : mesh.map((object) => object.kind as KindName);
+  const kinds: readonly KindName[] = failed
+    ? ['MeshConfig', 'MeshNetworks']
+    : mesh.map((object) => object.kind as KindName);
   return kinds.map((kind) => {
     const object = mesh.find((candidate) => candidate.kind === kind);
-    return { ...rest, complaints: [], kind, key: objectKey(kind, namespace, name), ...(object === undefined ? {} : { object }) };
+    return {
+      ...rest,
+      complaints: [],
+      kind,
+      key: objectKey(kind, namespace, name),
+      ...(object === undefined ? {} : { object }),
+    };
   });
 }
 
-function place(frame: Frame, problems: Problems, prefix: readonly (string | number)[], read: ReadManifest): Complaint[] {
+function place(
+  frame: Frame,
+  problems: Problems,
+  prefix: readonly (string | number)[],
+  read: ReadManifest,
+): Complaint[] {
   if (problems.list.length === 0) return [];
   const { document, file } = frame;
   const spots = locate(
     document.text,
     problems.list.map((p) => ({ ...p, path: [...prefix, ...p.path] })),
   );
-  const object = read.kind === undefined ? '' : `${read.kind} ${read.namespace === undefined || read.namespace === '' ? '' : `${read.namespace}/`}${read.name ?? ''}`.trim();
+  const object =
+    read.kind === undefined
+      ? ''
+      : `${read.kind} ${read.namespace === undefined || read.namespace === '' ? '' : `${read.namespace}/`}${read.name ?? ''}`.trim();
   return problems.list.map((problem, i) => {
     const spot = spots[i] ?? { line: 1, column: 1 };
     return toComplaint(problem, { file, line: document.line + spot.line - 1, column: spot.column, object });

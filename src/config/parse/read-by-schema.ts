@@ -55,7 +55,9 @@ class Reader {
     if (shape['x-kubernetes-preserve-unknown-fields'] === true) return this.#any(shape, value, depth);
     switch (shape.type) {
       case 'object':
-        return shape.additionalProperties === undefined ? this.#message(shape, value, force, depth) : this.#dict(shape, value, force, depth);
+        return shape.additionalProperties === undefined
+          ? this.#message(shape, value, force, depth)
+          : this.#dict(shape, value, force, depth);
       case 'array':
         return this.#list(shape, value, force, depth);
       case 'string':
@@ -81,7 +83,12 @@ class Reader {
       const childForce = force?.properties.get(name);
       this.path.push(written);
       if (childShape.deprecated !== undefined) {
-        this.problems.say('TS-CFG-0112', this.path, { field: written, instead: childShape.deprecated }, { atKey: true });
+        this.problems.say(
+          'TS-CFG-0112',
+          this.path,
+          { field: written, instead: childShape.deprecated },
+          { atKey: true },
+        );
       }
       const said = this.#said;
       this.#said = this.#checkForce(written, childForce, said);
@@ -98,10 +105,20 @@ class Reader {
     if (Object.hasOwn(properties, written)) return written;
     const camel = written.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
     if (Object.hasOwn(properties, camel)) {
-      this.problems.say('TS-CFG-0113', [...this.path, written], { field: written, name: camel }, { expected: camel, atKey: true });
+      this.problems.say(
+        'TS-CFG-0113',
+        [...this.path, written],
+        { field: written, name: camel },
+        { expected: camel, atKey: true },
+      );
       return camel;
     }
-    this.problems.say(this.options.unknown, [...this.path, written], { field: written }, { nearest: nearest(written, Object.keys(properties)), atKey: true });
+    this.problems.say(
+      this.options.unknown,
+      [...this.path, written],
+      { field: written },
+      { nearest: nearest(written, Object.keys(properties)), atKey: true },
+    );
     return undefined;
   }
 
@@ -113,16 +130,33 @@ class Reader {
     return own.force;
   }
 
-  #checkPresence(shape: Shape, value: Readonly<Record<string, unknown>>, result: Readonly<Record<string, unknown>>): void {
+  #checkPresence(
+    shape: Shape,
+    value: Readonly<Record<string, unknown>>,
+    result: Readonly<Record<string, unknown>>,
+  ): void {
     for (const name of shape.required ?? []) {
       const written = value[name] ?? value[snake(name)];
-      if (written === null || written === undefined) this.problems.say('TS-CFG-0103', [...this.path, name], { field: name }, { expected: typeText(shape.properties?.[name] ?? {}) });
+      if (written === null || written === undefined)
+        this.problems.say(
+          'TS-CFG-0103',
+          [...this.path, name],
+          { field: name },
+          { expected: typeText(shape.properties?.[name] ?? {}) },
+        );
     }
     for (const choice of shape.choices ?? []) {
       const set = choice.fields.filter((name) => Object.hasOwn(result, name));
       const fields = choice.fields.join(', ');
-      if (set.length > 1) this.problems.say('TS-CFG-0108', [...this.path, set[1] as string], { fields, found: set.join(' and ') }, { atKey: true });
-      else if (set.length === 0 && choice.required === true) this.problems.say('TS-CFG-0109', this.path, { fields }, { expected: fields });
+      if (set.length > 1)
+        this.problems.say(
+          'TS-CFG-0108',
+          [...this.path, set[1] as string],
+          { fields, found: set.join(' and ') },
+          { atKey: true },
+        );
+      else if (set.length === 0 && choice.required === true)
+        this.problems.say('TS-CFG-0109', this.path, { fields }, { expected: fields });
     }
   }
 
@@ -150,7 +184,8 @@ class Reader {
     const result: unknown[] = [];
     for (let i = 0; i < value.length && !this.problems.full && !this.#tooLarge; i++) {
       this.path.push(i);
-      if (value[i] === null || value[i] === undefined) this.problems.say('TS-CFG-0110', this.path, { field: this.#field });
+      if (value[i] === null || value[i] === undefined)
+        this.problems.say('TS-CFG-0110', this.path, { field: this.#field });
       else {
         const read = this.read(shape.items as Shape, value[i], force?.item, depth + 1);
         if (read !== undefined) result.push(read);
@@ -175,14 +210,17 @@ class Reader {
       return shape.format === 'duration' ? this.#notADuration(value) : this.#wrong(shape, value, hint);
     }
     const length = value.length;
-    if (shape.minLength !== undefined && length < shape.minLength) this.#outside(`${length} characters long`, `at least ${shape.minLength}`);
-    if (shape.maxLength !== undefined && length > shape.maxLength) this.#outside(`${length} characters long`, `at most ${shape.maxLength}`);
+    if (shape.minLength !== undefined && length < shape.minLength)
+      this.#outside(`${length} characters long`, `at least ${shape.minLength}`);
+    if (shape.maxLength !== undefined && length > shape.maxLength)
+      this.#outside(`${length} characters long`, `at most ${shape.maxLength}`);
     else if (shape.format === 're2') this.#pattern(value);
     if (shape.pattern !== undefined && !new RegExp(shape.pattern).test(value)) {
       this.problems.say('TS-CFG-0115', this.path, { field: this.#field, pattern: shape.pattern });
     }
     if (shape.format === 'duration') this.#duration(shape, value);
-    if (shape.format === 'byte' && !isBase64(value)) this.problems.say('TS-CFG-0111', this.path, { field: this.#field });
+    if (shape.format === 'byte' && !isBase64(value))
+      this.problems.say('TS-CFG-0111', this.path, { field: this.#field });
     return value;
   }
 
@@ -211,22 +249,32 @@ class Reader {
     if (shape.type === 'integer' && !Number.isSafeInteger(number)) return this.#wrong(shape, value);
     const { minimum, maximum } = shape;
     if ((minimum !== undefined && number < minimum) || (maximum !== undefined && number > maximum)) {
-      this.#outside(String(number), maximum === undefined ? `at least ${minimum}` : `${minimum ?? 'at most'} to ${maximum}`);
+      this.#outside(
+        String(number),
+        maximum === undefined ? `at least ${minimum}` : `${minimum ?? 'at most'} to ${maximum}`,
+      );
     }
     return number;
   }
 
   #name(shape: Shape, value: unknown, force: ForceNode | undefined): unknown {
     const values = shape.enum as readonly string[];
-    const name = typeof value === 'number' ? values[shape.numbers === undefined ? value : shape.numbers.indexOf(value)] : value;
+    const name =
+      typeof value === 'number' ? values[shape.numbers === undefined ? value : shape.numbers.indexOf(value)] : value;
     if (typeof name !== 'string' || !values.includes(name)) {
       const expected = values.join(', ');
-      this.problems.say('TS-CFG-0104', this.path, { value: shown(value), field: this.#field }, { expected, nearest: typeof value === 'string' ? nearest(value, values) : undefined });
+      this.problems.say(
+        'TS-CFG-0104',
+        this.path,
+        { value: shown(value), field: this.#field },
+        { expected, nearest: typeof value === 'string' ? nearest(value, values) : undefined },
+      );
       return undefined;
     }
     const own = force?.values === undefined ? undefined : (force.values.get(name) ?? force.force);
     if (own === 'refused') this.problems.say('TS-CFG-0202', this.path, { field: `${this.#field}: ${name}` });
-    if (own === 'acceptedWithWarning') this.problems.say('TS-CFG-0201', this.path, { field: `${this.#field}: ${name}` });
+    if (own === 'acceptedWithWarning')
+      this.problems.say('TS-CFG-0201', this.path, { field: `${this.#field}: ${name}` });
     return name;
   }
 
@@ -240,7 +288,8 @@ class Reader {
     if (Array.isArray(value)) return Object.freeze(value.map((item) => this.#copy(item, depth + 1)));
     if (!isMapping(value)) return value;
     const result: Record<string, unknown> = {};
-    for (const [key, child] of Object.entries(value)) if (key !== '__proto__') result[key] = this.#copy(child, depth + 1);
+    for (const [key, child] of Object.entries(value))
+      if (key !== '__proto__') result[key] = this.#copy(child, depth + 1);
     return Object.freeze(result);
   }
 }
@@ -259,6 +308,12 @@ function isBase64(value: string): boolean {
 }
 
 /** The frozen value; what is wrong goes to `problems`, and then the value is not to be used. */
-export function readBySchema(shape: Shape, value: unknown, problems: Problems, options: ReadOptions, path: Path = []): unknown {
+export function readBySchema(
+  shape: Shape,
+  value: unknown,
+  problems: Problems,
+  options: ReadOptions,
+  path: Path = [],
+): unknown {
   return new Reader(problems, options, path).read(shape, value, options.force, 0);
 }

@@ -28,7 +28,12 @@ export interface ReadManifest {
 const NOT_THE_BODY = new Set(['apiVersion', 'kind', 'metadata', 'status']);
 const metadataShape = shapeOf(MetadataSchema);
 
-export function readManifest(manifest: Readonly<Record<string, unknown>>, source: ObjectSource, problems: Problems, options: ManifestOptions): ReadManifest {
+export function readManifest(
+  manifest: Readonly<Record<string, unknown>>,
+  source: ObjectSource,
+  problems: Problems,
+  options: ManifestOptions,
+): ReadManifest {
   const identity = identify(manifest, problems);
   if (!identity.known) return looseIdentity(manifest, options.defaultNamespace);
   const { kind, info } = identity;
@@ -61,15 +66,24 @@ function looseIdentity(manifest: Readonly<Record<string, unknown>>, defaultNames
   return { kind, name, namespace: KINDS[kind].namespaced ? place : '' };
 }
 
-function readMetadata(value: unknown, info: KindInfo, problems: Problems, options: ManifestOptions): ObjectMeta | undefined {
+function readMetadata(
+  value: unknown,
+  info: KindInfo,
+  problems: Problems,
+  options: ManifestOptions,
+): ObjectMeta | undefined {
   const before = problems.list.length;
-  const read = readBySchema(metadataShape, value ?? {}, problems, { unknown: 'TS-CFG-0114' }, ['metadata']) as Spec<typeof MetadataSchema> | undefined;
+  const read = readBySchema(metadataShape, value ?? {}, problems, { unknown: 'TS-CFG-0114' }, ['metadata']) as
+    | Spec<typeof MetadataSchema>
+    | undefined;
   if (read === undefined || problems.list.slice(before).some((p) => p.code !== 'TS-CFG-0114')) return undefined;
   const name = read.name ?? '';
   if (name === '') problems.say('TS-CFG-0103', ['metadata', 'name'], { field: 'name' }, { expected: 'text' });
   else if (!DNS_SUBDOMAIN.test(name)) problems.say('TS-CFG-0008', ['metadata', 'name'], { name, rule: 'DNS name' });
   if (!info.namespaced && read.namespace !== undefined) {
-    problems.say('TS-CFG-0009', ['metadata', 'namespace'], { reason: `${info.manifest} objects belong to no namespace` });
+    problems.say('TS-CFG-0009', ['metadata', 'namespace'], {
+      reason: `${info.manifest} objects belong to no namespace`,
+    });
   }
   const namespace = info.namespaced ? (read.namespace ?? options.defaultNamespace) : '';
   if (info.namespaced && !DNS_LABEL.test(namespace)) {
@@ -93,14 +107,23 @@ const EMPTY: Readonly<Record<string, string>> = Object.freeze({});
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
-function readSpec(manifest: Readonly<Record<string, unknown>>, kind: KindName, info: KindInfo, problems: Problems): unknown {
+function readSpec(
+  manifest: Readonly<Record<string, unknown>>,
+  kind: KindName,
+  info: KindInfo,
+  problems: Problems,
+): unknown {
   const shape = shapeOf(SCHEMAS[kind]);
   const lenient = info.origin !== 'crd';
   const force = KIND_FORCE[kind] === 'refused' ? undefined : forceOf(kind);
-  const options = { unknown: lenient ? 'TS-CFG-0114' : 'TS-CFG-0101', ...(force === undefined ? {} : { force }) } as const;
+  const options = {
+    unknown: lenient ? 'TS-CFG-0114' : 'TS-CFG-0101',
+    ...(force === undefined ? {} : { force }),
+  } as const;
   if (info.body === 'top') return readBySchema(shape, bodyOf(manifest), problems, options);
   for (const field of Object.keys(manifest)) {
-    if (!NOT_THE_BODY.has(field) && field !== 'spec') problems.say(options.unknown, [field], { field }, { nearest: 'spec', atKey: true });
+    if (!NOT_THE_BODY.has(field) && field !== 'spec')
+      problems.say(options.unknown, [field], { field }, { nearest: 'spec', atKey: true });
   }
   const body = manifest['spec'];
   if (body === undefined && info.specRequired) {
@@ -118,13 +141,16 @@ function bodyOf(manifest: Readonly<Record<string, unknown>>): Record<string, unk
 function mergeStringData(spec: Spec<(typeof SCHEMAS)['Secret']>): Spec<(typeof SCHEMAS)['Secret']> {
   const { stringData, ...rest } = spec;
   if (stringData === undefined) return spec;
-  const encoded = Object.entries(stringData).map(([key, value]) => [key, Buffer.from(value, 'utf8').toString('base64')] as const);
+  const encoded = Object.entries(stringData).map(
+    ([key, value]) => [key, Buffer.from(value, 'utf8').toString('base64')] as const,
+  );
   return Object.freeze({ ...rest, data: Object.freeze({ ...rest.data, ...Object.fromEntries(encoded) }) });
 }
 
 /** The items of a `kind: List`, or undefined when it is none. */
 export function itemsOf(manifest: unknown): readonly unknown[] | undefined {
-  if (!isMapping(manifest) || typeof manifest['kind'] !== 'string' || !manifest['kind'].endsWith('List')) return undefined;
+  if (!isMapping(manifest) || typeof manifest['kind'] !== 'string' || !manifest['kind'].endsWith('List'))
+    return undefined;
   const items = manifest['items'];
   return Array.isArray(items) ? items : undefined;
 }

@@ -16,7 +16,8 @@ async function started(files: Readonly<Record<string, string>> = {}) {
   const store = new ConfigStore();
   const source = new FolderSource({ fs, clock, log: silentLogger, folder: 'config', store });
   await source.start();
-  const subset = (namespace = 'default'): string | undefined => store.view.get('VirtualService', namespace, 'a')?.spec.http?.[0]?.route?.[0]?.destination.subset;
+  const subset = (namespace = 'default'): string | undefined =>
+    store.view.get('VirtualService', namespace, 'a')?.spec.http?.[0]?.route?.[0]?.destination.subset;
   const written = (text: string, defaultNamespace = 'default') => {
     const [document] = parseText('-', text, { defaultNamespace });
     assert.ok(document);
@@ -27,7 +28,12 @@ async function started(files: Readonly<Record<string, string>> = {}) {
 
 describe('a watched folder', () => {
   it('is read at the start, in any layout', async () => {
-    const { store } = await started({ 'x/y/z.yml': route('v1'), 'b.json': JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'n' } }), '.hidden.yaml': 'x', 'notes.txt': 'x' });
+    const { store } = await started({
+      'x/y/z.yml': route('v1'),
+      'b.json': JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'n' } }),
+      '.hidden.yaml': 'x',
+      'notes.txt': 'x',
+    });
     assert.deepEqual([...store.view.all()].map((o) => o.key).sort(), ['Namespace//n', 'VirtualService/default/a']);
     assert.deepEqual(store.view.complaints, []);
   });
@@ -64,13 +70,21 @@ describe('applying a document', () => {
   it('writes down the namespace that the command named', async () => {
     const { fs, written, subset } = await started();
     await written(route('v1'), 'shop');
-    assert.match(fs.files.get('config/shop/VirtualService.a.yaml')?.text ?? '', /metadata:\n {2}namespace: shop\n {2}name: a\nspec:\n {2}hosts: \[a\] # short/);
+    assert.match(
+      fs.files.get('config/shop/VirtualService.a.yaml')?.text ?? '',
+      /metadata:\n {2}namespace: shop\n {2}name: a\nspec:\n {2}hosts: \[a\] # short/,
+    );
     assert.equal(subset('shop'), 'v1');
   });
   it('replaces the document where its owner put it, and leaves the rest of the file', async () => {
-    const { fs, written, subset } = await started({ 'all.yaml': `${route('v1', 'b')}---\n${route('v1')}---\n# last\n${route('v1', 'c')}` });
+    const { fs, written, subset } = await started({
+      'all.yaml': `${route('v1', 'b')}---\n${route('v1')}---\n# last\n${route('v1', 'c')}`,
+    });
     assert.deepEqual(await written(route('v2')), { outcome: 'configured', file: 'all.yaml' });
-    assert.equal(fs.files.get('config/all.yaml')?.text, `${route('v1', 'b')}---\n${route('v2')}---\n# last\n${route('v1', 'c')}`);
+    assert.equal(
+      fs.files.get('config/all.yaml')?.text,
+      `${route('v1', 'b')}---\n${route('v2')}---\n# last\n${route('v1', 'c')}`,
+    );
     assert.equal(subset(), 'v2');
   });
 });

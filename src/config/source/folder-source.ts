@@ -23,7 +23,9 @@ export interface FolderSourceOptions {
   readonly longestWaitMs?: number;
 }
 
-export type WriteOutcome = { readonly outcome: 'created' | 'configured' | 'unchanged'; readonly file: string } | { readonly outcome: 'refused'; readonly reason: string };
+export type WriteOutcome =
+  | { readonly outcome: 'created' | 'configured' | 'unchanged'; readonly file: string }
+  | { readonly outcome: 'refused'; readonly reason: string };
 
 interface KnownFile {
   readonly size: number;
@@ -64,7 +66,11 @@ export class FolderSource {
 
   /** Reads what changed now, and commits it. */
   refresh(): Promise<void> {
-    this.#work = this.#work.then(() => this.#scan()).catch((reason: unknown) => this.#options.log.error('the configuration folder was not read', { reason: String(reason) }));
+    this.#work = this.#work
+      .then(() => this.#scan())
+      .catch((reason: unknown) =>
+        this.#options.log.error('the configuration folder was not read', { reason: String(reason) }),
+      );
     return this.#work;
   }
 
@@ -82,7 +88,11 @@ export class FolderSource {
   async #scan(): Promise<void> {
     const { fs, folder, store, log } = this.#options;
     const paths = (await fs.walk(folder)).filter(isConfigFile);
-    if (paths.length > MAX_FILES) log.error('the configuration folder holds too many files; the rest is not read', { files: paths.length, limit: MAX_FILES });
+    if (paths.length > MAX_FILES)
+      log.error('the configuration folder holds too many files; the rest is not read', {
+        files: paths.length,
+        limit: MAX_FILES,
+      });
     const present = new Set(paths.slice(0, MAX_FILES));
     const changed: { path: string; size: number; modifiedMs: number }[] = [];
     for (const path of present) {
@@ -92,7 +102,8 @@ export class FolderSource {
         continue;
       }
       const known = this.#known.get(path);
-      if (known === undefined || known.doubtful || known.size !== stat.size || known.modifiedMs !== stat.modifiedMs) changed.push({ path, size: stat.size, modifiedMs: stat.modifiedMs });
+      if (known === undefined || known.doubtful || known.size !== stat.size || known.modifiedMs !== stat.modifiedMs)
+        changed.push({ path, size: stat.size, modifiedMs: stat.modifiedMs });
     }
     // Older files first: of two documents for one object the older stays in force.
     changed.sort((a, b) => a.modifiedMs - b.modifiedMs || (a.path < b.path ? -1 : 1));
@@ -112,7 +123,13 @@ export class FolderSource {
       const text = await fs.readText(`${folder}/${path}`);
       if (text === undefined) return;
       this.#known.set(path, { size, modifiedMs, doubtful: clock.wallTime() - modifiedMs < TIME_GRAIN_MS });
-      store.setFile(path, parseText(path, text, { createdMs: Math.floor(modifiedMs), ...(defaultNamespace === undefined ? {} : { defaultNamespace }) }));
+      store.setFile(
+        path,
+        parseText(path, text, {
+          createdMs: Math.floor(modifiedMs),
+          ...(defaultNamespace === undefined ? {} : { defaultNamespace }),
+        }),
+      );
     } catch (reason) {
       if (former === undefined) this.#known.set(path, { size, modifiedMs, doubtful: true });
       store.setFile(path, [{ document: 0, line: 1, text: '', complaints: [unreadable(path, reason)] }]);
@@ -130,20 +147,34 @@ export class FolderSource {
       return this.#save(file, text, 'created');
     }
     const fileText = (await this.#options.fs.readText(`${this.#options.folder}/${present.file}`)) ?? '';
-    if (present.document === undefined) return { outcome: 'refused', reason: `${present.file}, which holds the object, is not readable as YAML; correct it first` };
-    if (present.document.inList === true) return { outcome: 'refused', reason: `the object is an item of a List in ${present.file}; edit it there` };
+    if (present.document === undefined)
+      return {
+        outcome: 'refused',
+        reason: `${present.file}, which holds the object, is not readable as YAML; correct it first`,
+      };
+    if (present.document.inList === true)
+      return { outcome: 'refused', reason: `the object is an item of a List in ${present.file}; edit it there` };
     const next = replaceDocument(fileText, present.document.document, text);
-    return next === fileText ? { outcome: 'unchanged', file: present.file } : this.#save(present.file, next, 'configured');
+    return next === fileText
+      ? { outcome: 'unchanged', file: present.file }
+      : this.#save(present.file, next, 'configured');
   }
 
   /** Removes an object's document; the file with the last one. */
-  async remove(key: string): Promise<{ readonly outcome: 'deleted' | 'notFound' } | { readonly outcome: 'refused'; readonly reason: string }> {
+  async remove(
+    key: string,
+  ): Promise<{ readonly outcome: 'deleted' | 'notFound' } | { readonly outcome: 'refused'; readonly reason: string }> {
     const { fs, folder, store } = this.#options;
     const claims = store.documentsOf(key);
     if (claims.length === 0) return { outcome: 'notFound' };
     for (const { file, document } of [...claims]) {
-      if (document === undefined) return { outcome: 'refused', reason: `${file}, which holds the object, is not readable as YAML; correct it first` };
-      if (document.inList === true) return { outcome: 'refused', reason: `the object is an item of a List in ${file}; edit it there` };
+      if (document === undefined)
+        return {
+          outcome: 'refused',
+          reason: `${file}, which holds the object, is not readable as YAML; correct it first`,
+        };
+      if (document.inList === true)
+        return { outcome: 'refused', reason: `the object is an item of a List in ${file}; edit it there` };
       const rest = removeDocument((await fs.readText(`${folder}/${file}`)) ?? '', document.document);
       if (rest === undefined) await fs.remove(`${folder}/${file}`);
       else await fs.writeText(`${folder}/${file}`, rest);
@@ -157,7 +188,10 @@ export class FolderSource {
     if (object === undefined) return document.text;
     if (document.inList === true) return dump(withoutDefaults(manifestOf(object)));
     const { namespace } = object.metadata;
-    const named = namespace === '' || namespace === (this.#options.defaultNamespace ?? 'default') ? document.text : withNamespace(document.text, namespace);
+    const named =
+      namespace === '' || namespace === (this.#options.defaultNamespace ?? 'default')
+        ? document.text
+        : withNamespace(document.text, namespace);
     return `${named.replace(/^[ \t]*\n/, '').trimEnd()}\n`;
   }
 
@@ -177,11 +211,19 @@ function isConfigFile(path: string): boolean {
 }
 
 function unreadable(file: string, reason: unknown): Complaint {
-  return toComplaint({ code: 'TS-CFG-0013', path: [], args: { reason: reason instanceof Error ? reason.message : String(reason) } }, { file, line: 1, column: 1, object: '' });
+  return toComplaint(
+    { code: 'TS-CFG-0013', path: [], args: { reason: reason instanceof Error ? reason.message : String(reason) } },
+    { file, line: 1, column: 1, object: '' },
+  );
 }
 
 /** What the control plane adds to metadata is not written into a file. */
 function withoutDefaults(manifest: Record<string, unknown>): Record<string, unknown> {
-  const { creationTimestamp: _c, generation: _g, resourceVersion: _r, ...metadata } = manifest['metadata'] as Record<string, unknown>;
+  const {
+    creationTimestamp: _c,
+    generation: _g,
+    resourceVersion: _r,
+    ...metadata
+  } = manifest['metadata'] as Record<string, unknown>;
   return { ...manifest, metadata };
 }

@@ -40,14 +40,18 @@ export class MemoryFs implements Fs {
 
   async stat(path: string): Promise<FileStat | undefined> {
     const file = this.files.get(path);
-    if (file !== undefined) return { isDirectory: false, size: file.text.length, modifiedMs: file.modifiedMs, mode: file.mode };
+    if (file !== undefined)
+      return { isDirectory: false, size: file.text.length, modifiedMs: file.modifiedMs, mode: file.mode };
     const isFolder = this.#folders.has(path) || [...this.files.keys()].some((other) => other.startsWith(`${path}/`));
     return isFolder ? { isDirectory: true, size: 0, modifiedMs: 0, mode: 0o755 } : undefined;
   }
 
   async walk(folder: string): Promise<readonly string[]> {
     const prefix = `${folder}/`;
-    return [...this.files.keys()].filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length)).sort();
+    return [...this.files.keys()]
+      .filter((path) => path.startsWith(prefix))
+      .map((path) => path.slice(prefix.length))
+      .sort();
   }
 
   watch(folder: string, changed: () => void): { close(): void } {

@@ -10,7 +10,8 @@ import { LastGoodFolder } from './last-good.ts';
 const route = (subset: string, name = 'a', extra = ''): string =>
   `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata:\n  name: ${name}\nspec:\n  hosts: [a]\n  http:\n  - route:\n    - destination: {host: a, subset: ${subset}}\n${extra}`;
 const BAD = route('v1', 'a', '    timeut: 1s\n');
-const policy = (body: string): string => `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p, namespace: shop}\nspec:\n${body}`;
+const policy = (body: string): string =>
+  `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p, namespace: shop}\nspec:\n${body}`;
 const GOOD_POLICY = policy('  selector: {matchLabels: {app: pay}}\n  rules: [{to: [{operation: {methods: [GET]}}]}]\n');
 
 function filled(...files: readonly (readonly [string, string])[]): ConfigStore {
@@ -23,7 +24,8 @@ const set = (store: ConfigStore, file: string, text: string): ConfigDiff | undef
   store.setFile(file, parseText(file, text));
   return store.commit();
 };
-const subsetOf = (store: ConfigStore): string | undefined => store.view.get('VirtualService', 'default', 'a')?.spec.http?.[0]?.route?.[0]?.destination.subset;
+const subsetOf = (store: ConfigStore): string | undefined =>
+  store.view.get('VirtualService', 'default', 'a')?.spec.http?.[0]?.route?.[0]?.destination.subset;
 const codesOf = (store: ConfigStore): string[] => store.view.complaints.map((c) => c.code);
 
 describe('the store', () => {
@@ -119,7 +121,10 @@ describe('a bad security policy without a good version', () => {
     }
   });
   it('is STRICT for a PeerAuthentication', () => {
-    const store = filled(['p.yaml', 'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: p, namespace: shop}\nspec: {mtls: {mode: STRIKT}}\n']);
+    const store = filled([
+      'p.yaml',
+      'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: p, namespace: shop}\nspec: {mtls: {mode: STRIKT}}\n',
+    ]);
     assert.deepEqual(store.view.get('PeerAuthentication', 'shop', 'p')?.spec, { mtls: { mode: 'STRICT' } });
   });
   it('with an unknown version of the API still denies', () => {

@@ -127,7 +127,12 @@ export class ConfigStore {
       this.#dirty.add(key);
     }
     for (const claim of claims.values()) {
-      const entry = this.#entries.get(claim.key) ?? { claims: [], inForce: undefined, complaints: [], status: undefined };
+      const entry = this.#entries.get(claim.key) ?? {
+        claims: [],
+        inForce: undefined,
+        complaints: [],
+        status: undefined,
+      };
       entry.claims = [...entry.claims, claim].sort((a, b) => a.order - b.order);
       this.#entries.set(claim.key, entry);
       this.#dirty.add(claim.key);
@@ -175,18 +180,28 @@ export class ConfigStore {
       entry.inForce = lastGood === undefined ? stand?.object : standing(entry.inForce, lastGood.object);
       state = lastGood === undefined ? 'refused' : 'lastGood';
       if (lastGood !== undefined) complaints.push(toComplaint({ code: 'TS-CFG-0501', path: [], args: {} }, place));
-      else if (stand !== undefined) complaints.push(toComplaint({ code: 'TS-CFG-0502', path: [], args: { effect: stand.effect } }, place));
+      else if (stand !== undefined)
+        complaints.push(toComplaint({ code: 'TS-CFG-0502', path: [], args: { effect: stand.effect } }, place));
     }
     entry.complaints = complaints;
-    entry.status = Object.freeze({ key, generation: entry.inForce?.metadata.generation ?? 0, state, complaints: Object.freeze(complaints) });
+    entry.status = Object.freeze({
+      key,
+      generation: entry.inForce?.metadata.generation ?? 0,
+      state,
+      complaints: Object.freeze(complaints),
+    });
   }
 
   /** Keeps age and generation over edits; an edit that changes nothing keeps the object itself. */
   #accept(entry: Entry, object: ConfigObject): ConfigObject {
     const known = this.#lastGood.get(object.key)?.object;
     if (known !== undefined && sameMeaning(known, object)) {
-      const kept = known.source.file === object.source.file ? known : Object.freeze({ ...known, source: object.source });
-      const inForce = entry.inForce?.standIn === undefined && entry.inForce !== undefined && sameMeaning(entry.inForce, object) ? entry.inForce : kept;
+      const kept =
+        known.source.file === object.source.file ? known : Object.freeze({ ...known, source: object.source });
+      const inForce =
+        entry.inForce?.standIn === undefined && entry.inForce !== undefined && sameMeaning(entry.inForce, object)
+          ? entry.inForce
+          : kept;
       if (kept !== known) this.#remember(kept);
       return inForce;
     }
@@ -211,12 +226,16 @@ export class ConfigStore {
   }
 
   #losers(entry: Entry, winner: Claim): Complaint[] {
-    return entry.claims.filter((claim) => claim !== winner).map((claim) => duplicate(claim.document, claim.file, winner.file, winner.document?.line, claim.key));
+    return entry.claims
+      .filter((claim) => claim !== winner)
+      .map((claim) => duplicate(claim.document, claim.file, winner.file, winner.document?.line, claim.key));
   }
 
   #tables(diff: ConfigDiff): ReadonlyMap<string, KindTable> {
     const tables = new Map(this.#view.tables);
-    const kinds = new Set([...diff.added, ...diff.changed, ...diff.removed].map((key) => key.slice(0, key.indexOf('/'))));
+    const kinds = new Set(
+      [...diff.added, ...diff.changed, ...diff.removed].map((key) => key.slice(0, key.indexOf('/'))),
+    );
     for (const kind of kinds) {
       const objects = new Map(this.#view.tables.get(kind)?.objects);
       for (const set of [diff.added, diff.changed, diff.removed]) {
@@ -245,10 +264,23 @@ export class ConfigStore {
   }
 }
 
-function duplicate(document: ParsedDocument | undefined, file: string, other: string, otherLine = 0, key = document?.key ?? ''): Complaint {
+function duplicate(
+  document: ParsedDocument | undefined,
+  file: string,
+  other: string,
+  otherLine = 0,
+  key = document?.key ?? '',
+): Complaint {
   const object = key.replace('/', ' ');
   const place = { file, line: document?.line ?? 0, column: 1, object };
-  return toComplaint({ code: 'TS-CFG-0011', path: [], args: { object: `${object} (${file})`, other: otherLine === 0 ? other : `${other}:${otherLine}` } }, place);
+  return toComplaint(
+    {
+      code: 'TS-CFG-0011',
+      path: [],
+      args: { object: `${object} (${file})`, other: otherLine === 0 ? other : `${other}:${otherLine}` },
+    },
+    place,
+  );
 }
 
 /** The last good version as it stands in for the present text; the same object as long as it does. */

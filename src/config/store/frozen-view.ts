@@ -33,7 +33,12 @@ export class FrozenView implements ConfigView {
   readonly statusInputs: ReadonlyMap<string, StatusInput>;
   readonly tables: ReadonlyMap<string, KindTable>;
 
-  constructor(generation: number, tables: ReadonlyMap<string, KindTable>, statusInputs: ReadonlyMap<string, StatusInput>, complaints: readonly Complaint[]) {
+  constructor(
+    generation: number,
+    tables: ReadonlyMap<string, KindTable>,
+    statusInputs: ReadonlyMap<string, StatusInput>,
+    complaints: readonly Complaint[],
+  ) {
     this.generation = generation;
     this.tables = tables;
     this.statusInputs = statusInputs;
@@ -58,6 +63,8 @@ export const EMPTY_VIEW: FrozenView = new FrozenView(0, new Map(), new Map(), NO
 /** A view of plain objects, for tests and for tools that need no store. */
 export function viewOf(objects: Iterable<ConfigObject>, generation = 1): ConfigView {
   const byKind = Map.groupBy(objects, (object) => object.kind);
-  const tables = new Map([...byKind].map(([kind, list]) => [kind, new KindTable(new Map(list.map((object) => [object.key, object])))]));
+  const tables = new Map(
+    [...byKind].map(([kind, list]) => [kind, new KindTable(new Map(list.map((object) => [object.key, object])))]),
+  );
   return new FrozenView(generation, tables, new Map(), NONE);
 }

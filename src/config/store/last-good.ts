@@ -35,7 +35,8 @@ export class LastGoodFolder implements LastGoodSink {
     for (const path of await this.#fs.walk(this.#folder)) {
       if (!path.endsWith('.json')) continue;
       const lastGood = readStored((await this.#fs.readText(`${this.#folder}/${path}`)) ?? '');
-      if (lastGood === undefined) this.#log.warn('a stored last good version is not readable and is left out', { path });
+      if (lastGood === undefined)
+        this.#log.warn('a stored last good version is not readable and is left out', { path });
       else found.push(lastGood);
     }
     return found;
@@ -62,7 +63,9 @@ export class LastGoodFolder implements LastGoodSink {
   }
 
   #enqueue(work: () => Promise<void>): void {
-    this.#queue = this.#queue.then(work).catch((reason: unknown) => this.#log.error('a last good version was not stored', { reason: String(reason) }));
+    this.#queue = this.#queue
+      .then(work)
+      .catch((reason: unknown) => this.#log.error('a last good version was not stored', { reason: String(reason) }));
   }
 
   #path(key: string): string {

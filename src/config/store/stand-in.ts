@@ -23,18 +23,33 @@ export function standInFor(document: ParsedDocument, file: string, createdMs: nu
   if (apiVersion === undefined) return undefined;
   const selector = readableSelector(document.value);
   const strict = kind === 'PeerAuthentication';
-  const rule = strict ? { mtls: Object.freeze({ mode: 'STRICT' }) } : { action: 'DENY', rules: Object.freeze([Object.freeze({})]) };
+  const rule = strict
+    ? { mtls: Object.freeze({ mode: 'STRICT' }) }
+    : { action: 'DENY', rules: Object.freeze([Object.freeze({})]) };
   const spec = Object.freeze({ ...(selector === undefined ? {} : { selector }), ...rule });
   const object: ConfigObject = Object.freeze({
     apiVersion,
     kind,
-    metadata: Object.freeze({ name, namespace, labels: EMPTY, annotations: EMPTY, creationTimestampMs: createdMs, generation: 0, resourceVersion: '' }),
+    metadata: Object.freeze({
+      name,
+      namespace,
+      labels: EMPTY,
+      annotations: EMPTY,
+      creationTimestampMs: createdMs,
+      generation: 0,
+      resourceVersion: '',
+    }),
     spec,
     source: Object.freeze({ file, line: document.line, document: document.document }),
     key: objectKey(kind, namespace, name),
     standIn: 'deny' as const,
   });
-  const scope = selector === undefined ? `all of namespace ${namespace}` : `workloads with ${Object.entries(selector.matchLabels).map(([k, v]) => `${k}=${v}`).join(', ')} in namespace ${namespace}`;
+  const scope =
+    selector === undefined
+      ? `all of namespace ${namespace}`
+      : `workloads with ${Object.entries(selector.matchLabels)
+          .map(([k, v]) => `${k}=${v}`)
+          .join(', ')} in namespace ${namespace}`;
   return { object, effect: strict ? `${scope} takes mutual TLS only` : `every request to ${scope} is denied` };
 }
 
@@ -46,6 +61,12 @@ function readableSelector(manifest: unknown): { readonly matchLabels: Readonly<R
   const labels = isMapping(selector) ? selector['matchLabels'] : undefined;
   if (!isMapping(labels)) return undefined;
   const entries = Object.entries(labels);
-  const plain = entries.length > 0 && entries.every(([key, value]) => key !== '' && key !== '__proto__' && typeof value === 'string' && !/\*/.test(key + value));
-  return plain ? Object.freeze({ matchLabels: Object.freeze(Object.fromEntries(entries) as Record<string, string>) }) : undefined;
+  const plain =
+    entries.length > 0 &&
+    entries.every(
+      ([key, value]) => key !== '' && key !== '__proto__' && typeof value === 'string' && !/\*/.test(key + value),
+    );
+  return plain
+    ? Object.freeze({ matchLabels: Object.freeze(Object.fromEntries(entries) as Record<string, string>) })
+    : undefined;
 }

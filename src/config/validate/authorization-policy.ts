@@ -1,16 +1,24 @@
 // Rules of AuthorizationPolicy (istio pkg/config/validation/validation.go, pkg/config/security).
 
-import type { AuthorizationCondition, AuthorizationOperation, AuthorizationPolicySpec, AuthorizationRule, AuthorizationSource } from '../model/authorization-policy.ts';
+import type {
+  AuthorizationCondition,
+  AuthorizationOperation,
+  AuthorizationPolicySpec,
+  AuthorizationRule,
+  AuthorizationSource,
+} from '../model/authorization-policy.ts';
 import { type Path, shown } from '../problem.ts';
 import { checkAddress, checkTargets, type Context, isIpOrCidr } from './rules.ts';
 
 const ONLY_L7 = new Set(['requestPrincipals', 'notRequestPrincipals']);
 
 export function validateAuthorizationPolicy(context: Context, spec: AuthorizationPolicySpec, path: Path): void {
-  const say = (reason: string, ...at: string[]): void => context.problems.say('TS-CFG-0328', [...path, ...at], { reason });
+  const say = (reason: string, ...at: string[]): void =>
+    context.problems.say('TS-CFG-0328', [...path, ...at], { reason });
   checkTargets(context, spec, path);
   const action = spec.action ?? 'ALLOW';
-  if (spec.rules === undefined && (action === 'DENY' || action === 'CUSTOM')) say(`${action} without rules never matches`);
+  if (spec.rules === undefined && (action === 'DENY' || action === 'CUSTOM'))
+    say(`${action} without rules never matches`);
   if (action === 'CUSTOM' && (spec.provider?.name ?? '') === '') say('CUSTOM needs provider.name');
   if (action !== 'CUSTOM' && spec.provider !== undefined) say('provider is only for CUSTOM', 'provider');
   if (action === 'ALLOW' && (spec.rules ?? []).length === 0) context.problems.say('TS-CFG-0403', path);
@@ -31,9 +39,11 @@ function checkRule(context: Context, rule: AuthorizationRule, path: Path): void 
 /** Lists of a source or operation: at least one, none empty, no empty value. */
 function checkLists(context: Context, part: Readonly<Record<string, readonly string[] | undefined>>, path: Path): void {
   const lists = Object.entries(part);
-  if (lists.every(([, values]) => (values ?? []).length === 0)) context.problems.say('TS-CFG-0328', path, { reason: `${String(path.at(-1))} must not be empty` });
+  if (lists.every(([, values]) => (values ?? []).length === 0))
+    context.problems.say('TS-CFG-0328', path, { reason: `${String(path.at(-1))} must not be empty` });
   for (const [field, values] of lists) {
-    for (const [i, value] of (values ?? []).entries()) if (value === '') context.problems.say('TS-CFG-0328', [...path, field, i], { reason: 'the value is empty' });
+    for (const [i, value] of (values ?? []).entries())
+      if (value === '') context.problems.say('TS-CFG-0328', [...path, field, i], { reason: 'the value is empty' });
   }
 }
 
@@ -42,25 +52,36 @@ function checkSource(context: Context, source: AuthorizationSource | undefined, 
   const at = [...path, 'source'];
   checkLists(context, source as Readonly<Record<string, readonly string[] | undefined>>, at);
   for (const field of ['ipBlocks', 'notIpBlocks', 'remoteIpBlocks', 'notRemoteIpBlocks'] as const) {
-    for (const [i, block] of (source[field] ?? []).entries()) checkAddress(context, block, [...at, field, i], 'IP address or CIDR');
+    for (const [i, block] of (source[field] ?? []).entries())
+      checkAddress(context, block, [...at, field, i], 'IP address or CIDR');
   }
   for (const field of ['serviceAccounts', 'notServiceAccounts'] as const) {
     for (const [i, account] of (source[field] ?? []).entries()) {
-      if (account.includes('*') || account.split('/').length > 2) context.problems.say('TS-CFG-0328', [...at, field, i], { reason: `${shown(account)} is no \`namespace/account\` or \`account\`; wildcards are not allowed` });
+      if (account.includes('*') || account.split('/').length > 2)
+        context.problems.say('TS-CFG-0328', [...at, field, i], {
+          reason: `${shown(account)} is no \`namespace/account\` or \`account\`; wildcards are not allowed`,
+        });
     }
   }
   const named = source.serviceAccounts !== undefined || source.notServiceAccounts !== undefined;
-  const others = (['principals', 'notPrincipals', 'namespaces', 'notNamespaces'] as const).filter((field) => source[field] !== undefined);
-  if (named && others.length > 0) context.problems.say('TS-CFG-0328', [...at, others[0] as string], { reason: `serviceAccounts and ${others[0]} exclude each other` });
+  const others = (['principals', 'notPrincipals', 'namespaces', 'notNamespaces'] as const).filter(
+    (field) => source[field] !== undefined,
+  );
+  if (named && others.length > 0)
+    context.problems.say('TS-CFG-0328', [...at, others[0] as string], {
+      reason: `serviceAccounts and ${others[0]} exclude each other`,
+    });
 }
 
 function checkOperation(context: Context, operation: AuthorizationOperation | undefined, path: Path): void {
-  if (operation === undefined) return context.problems.say('TS-CFG-0103', [...path, 'operation'], { field: 'operation' });
+  if (operation === undefined)
+    return context.problems.say('TS-CFG-0103', [...path, 'operation'], { field: 'operation' });
   const at = [...path, 'operation'];
   checkLists(context, operation as Readonly<Record<string, readonly string[] | undefined>>, at);
   for (const field of ['ports', 'notPorts'] as const) {
     for (const [i, port] of (operation[field] ?? []).entries()) {
-      if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535) context.problems.say('TS-CFG-0305', [...at, field, i], { value: shown(port) });
+      if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535)
+        context.problems.say('TS-CFG-0305', [...at, field, i], { value: shown(port) });
     }
   }
   for (const field of ['paths', 'notPaths'] as const) {
@@ -83,8 +104,18 @@ function checkPath(context: Context, value: string, path: Path): void {
 }
 
 const KEYS = new Set([
-  'source.ip', 'remote.ip', 'source.namespace', 'source.serviceAccount', 'source.trustDomain', 'source.principal', 'request.auth.principal', 'request.auth.audiences',
-  'request.auth.presenter', 'destination.ip', 'destination.port', 'connection.sni',
+  'source.ip',
+  'remote.ip',
+  'source.namespace',
+  'source.serviceAccount',
+  'source.trustDomain',
+  'source.principal',
+  'request.auth.principal',
+  'request.auth.audiences',
+  'request.auth.presenter',
+  'destination.ip',
+  'destination.port',
+  'connection.sni',
 ]);
 const HEADER_KEY = /^request\.headers\[[^\]]+\]$/;
 const CLAIM_KEY = /^request\.auth\.claims(\[[^\]]+\])+$/;
@@ -92,26 +123,36 @@ const FILTER_KEY = /^experimental\.envoy\.filters\.[^[]+\[[^\]]+\]$/;
 
 function checkCondition(context: Context, condition: AuthorizationCondition, path: Path): void {
   const { key } = condition;
-  const say = (reason: string, ...at: (string | number)[]): void => context.problems.say('TS-CFG-0329', [...path, ...at], { value: shown(key), reason });
+  const say = (reason: string, ...at: (string | number)[]): void =>
+    context.problems.say('TS-CFG-0329', [...path, ...at], { value: shown(key), reason });
   const values = [...(condition.values ?? []), ...(condition.notValues ?? [])];
   if (values.length === 0) say('values or notValues is required');
-  if (![HEADER_KEY, CLAIM_KEY, FILTER_KEY].some((form) => form.test(key)) && !KEYS.has(key)) return say('it is no attribute', 'key');
+  if (![HEADER_KEY, CLAIM_KEY, FILTER_KEY].some((form) => form.test(key)) && !KEYS.has(key))
+    return say('it is no attribute', 'key');
   // Tokens are checked by RequestAuthentication, which is not in force yet (design 8).
   if (key.startsWith('request.auth.')) say('attributes of tokens are not in force yet', 'key');
   if (key.startsWith('experimental.')) say('filter metadata is not in force yet', 'key');
   for (const value of values) {
     if (value === '') say('a value is empty');
     else if (key.endsWith('.ip') && !isIpOrCidr(value)) say(`${shown(value)} is no IP address or CIDR`);
-    else if (key === 'destination.port' && (!/^\d{1,5}$/.test(value) || Number(value) < 1 || Number(value) > 65_535)) say(`${shown(value)} is no port`);
+    else if (key === 'destination.port' && (!/^\d{1,5}$/.test(value) || Number(value) < 1 || Number(value) > 65_535))
+      say(`${shown(value)} is no port`);
   }
 }
 
-const NOT_CUSTOM_KEYS = new Set(['source.namespace', 'source.serviceAccount', 'source.trustDomain', 'source.principal']);
+const NOT_CUSTOM_KEYS = new Set([
+  'source.namespace',
+  'source.serviceAccount',
+  'source.trustDomain',
+  'source.principal',
+]);
 
 function checkCustom(context: Context, rule: AuthorizationRule, path: Path): void {
-  const say = (what: string, at: Path): void => context.problems.say('TS-CFG-0328', at, { reason: `${what} cannot be used with CUSTOM` });
+  const say = (what: string, at: Path): void =>
+    context.problems.say('TS-CFG-0328', at, { reason: `${what} cannot be used with CUSTOM` });
   for (const [i, { source }] of (rule.from ?? []).entries()) {
-    for (const field of Object.keys(source ?? {})) if (!/IpBlocks$|^ipBlocks$/i.test(field)) say(field, [...path, 'from', i, 'source', field]);
+    for (const field of Object.keys(source ?? {}))
+      if (!/IpBlocks$|^ipBlocks$/i.test(field)) say(field, [...path, 'from', i, 'source', field]);
   }
   for (const [i, { key }] of (rule.when ?? []).entries()) {
     if (NOT_CUSTOM_KEYS.has(key) || key.startsWith('request.auth.')) say(key, [...path, 'when', i, 'key']);
@@ -121,7 +162,9 @@ function checkCustom(context: Context, rule: AuthorizationRule, path: Path): voi
 function onlyHttp(rule: AuthorizationRule): boolean {
   const from = rule.from?.length ?? 0;
   const to = rule.to?.length ?? 0;
-  const tcpFrom = rule.from?.some(({ source }) => Object.keys(source ?? {}).some((field) => !ONLY_L7.has(field))) ?? false;
-  const tcpTo = rule.to?.some(({ operation }) => operation?.ports !== undefined || operation?.notPorts !== undefined) ?? false;
+  const tcpFrom =
+    rule.from?.some(({ source }) => Object.keys(source ?? {}).some((field) => !ONLY_L7.has(field))) ?? false;
+  const tcpTo =
+    rule.to?.some(({ operation }) => operation?.ports !== undefined || operation?.notPorts !== undefined) ?? false;
   return (from > 0 && to === 0 && !tcpFrom) || (to > 0 && !tcpTo);
 }

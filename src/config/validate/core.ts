@@ -6,16 +6,30 @@ import type { TelemetrySpec } from '../model/telemetry.ts';
 import { type Path, shown } from '../problem.ts';
 import { checkConnectionPool, checkLocality, checkOutlierDetection } from './destination-rule.ts';
 import { checkRetries } from './http-route.ts';
-import { checkAddress, checkDuplicates, checkExportTo, checkTargets, type Context, isDnsLabel, isFqdn } from './rules.ts';
+import {
+  checkAddress,
+  checkDuplicates,
+  checkExportTo,
+  checkTargets,
+  type Context,
+  isDnsLabel,
+  isFqdn,
+} from './rules.ts';
 
 export function validateService(context: Context, spec: ServiceSpec, path: Path): void {
-  const say = (reason: string, ...at: (string | number)[]): void => context.problems.say('TS-CFG-0340', [...path, ...at], { reason });
+  const say = (reason: string, ...at: (string | number)[]): void =>
+    context.problems.say('TS-CFG-0340', [...path, ...at], { reason });
   const ports = spec.ports ?? [];
   const keys = ports.map((p) => `${p.port}/${p.protocol ?? 'TCP'}`);
   for (const [i, key] of keys.entries()) if (keys.indexOf(key) !== i) say(`port ${key} appears twice`, 'ports', i);
   if (ports.length > 1) {
-    for (const [i, port] of ports.entries()) if ((port.name ?? '') === '') say('each of several ports needs a name', 'ports', i);
-    checkDuplicates(context, ports.map((p, i) => p.name ?? `#${i}`), [...path, 'ports']);
+    for (const [i, port] of ports.entries())
+      if ((port.name ?? '') === '') say('each of several ports needs a name', 'ports', i);
+    checkDuplicates(
+      context,
+      ports.map((p, i) => p.name ?? `#${i}`),
+      [...path, 'ports'],
+    );
   }
   if (spec.type === 'ExternalName') {
     if (!isFqdn(spec.externalName ?? '')) say('ExternalName needs externalName, a DNS name', 'externalName');
@@ -27,7 +41,8 @@ export function validateService(context: Context, spec: ServiceSpec, path: Path)
 export function validateEndpointSlice(context: Context, spec: EndpointSliceSpec, path: Path): void {
   if (spec.addressType === 'FQDN') return;
   for (const [i, endpoint] of (spec.endpoints ?? []).entries()) {
-    for (const [j, address] of endpoint.addresses.entries()) checkAddress(context, address, [...path, 'endpoints', i, 'addresses', j], 'IP address');
+    for (const [j, address] of endpoint.addresses.entries())
+      checkAddress(context, address, [...path, 'endpoints', i, 'addresses', j], 'IP address');
   }
 }
 
@@ -38,27 +53,48 @@ export function validateTelemetry(context: Context, spec: TelemetrySpec, path: P
       for (const [tag, override] of Object.entries(change.tagOverrides ?? {})) {
         const at = [...path, 'metrics', i, 'overrides', j, 'tagOverrides', tag];
         const upsert = (override.operation ?? 'UPSERT') === 'UPSERT';
-        if (upsert && (override.value ?? '') === '') context.problems.say('TS-CFG-0103', [...at, 'value'], { field: 'value' });
-        if (!upsert && (override.value ?? '') !== '') context.problems.say('TS-CFG-0411', [...at, 'value'], { field: 'value', reason: 'REMOVE has no value' });
+        if (upsert && (override.value ?? '') === '')
+          context.problems.say('TS-CFG-0103', [...at, 'value'], { field: 'value' });
+        if (!upsert && (override.value ?? '') !== '')
+          context.problems.say('TS-CFG-0411', [...at, 'value'], { field: 'value', reason: 'REMOVE has no value' });
       }
     }
   }
 }
 
 export function validateMeshConfig(context: Context, spec: MeshConfigSpec, path: Path): void {
-  const say = (reason: string, ...at: string[]): void => context.problems.say('TS-CFG-0342', [...path, ...at], { reason });
+  const say = (reason: string, ...at: string[]): void =>
+    context.problems.say('TS-CFG-0342', [...path, ...at], { reason });
   const { rootNamespace, trustDomain } = spec;
-  if (rootNamespace !== undefined && !isDnsLabel(rootNamespace)) say(`${shown(rootNamespace)} is no namespace`, 'rootNamespace');
+  if (rootNamespace !== undefined && !isDnsLabel(rootNamespace))
+    say(`${shown(rootNamespace)} is no namespace`, 'rootNamespace');
   if (trustDomain !== undefined && !isFqdn(trustDomain)) say(`${shown(trustDomain)} is no trust domain`, 'trustDomain');
   const ports = [spec.proxyListenPort ?? 15_001, spec.proxyInboundListenPort ?? 15_006, spec.proxyHttpPort ?? 0];
-  if (new Set(ports).size !== ports.length) say('proxyListenPort, proxyInboundListenPort and proxyHttpPort must differ', 'proxyListenPort');
-  for (const field of ['defaultServiceExportTo', 'defaultVirtualServiceExportTo', 'defaultDestinationRuleExportTo'] as const) {
+  if (new Set(ports).size !== ports.length)
+    say('proxyListenPort, proxyInboundListenPort and proxyHttpPort must differ', 'proxyListenPort');
+  for (const field of [
+    'defaultServiceExportTo',
+    'defaultVirtualServiceExportTo',
+    'defaultDestinationRuleExportTo',
+  ] as const) {
     checkExportTo(context, spec[field], [...path, field], true);
   }
   checkRetries(context, spec.defaultHttpRetryPolicy, [...path, 'defaultHttpRetryPolicy']);
-  checkConnectionPool(context, spec.defaultTrafficPolicy?.connectionPool, [...path, 'defaultTrafficPolicy', 'connectionPool']);
-  checkOutlierDetection(context, spec.defaultTrafficPolicy?.outlierDetection, [...path, 'defaultTrafficPolicy', 'outlierDetection']);
+  checkConnectionPool(context, spec.defaultTrafficPolicy?.connectionPool, [
+    ...path,
+    'defaultTrafficPolicy',
+    'connectionPool',
+  ]);
+  checkOutlierDetection(context, spec.defaultTrafficPolicy?.outlierDetection, [
+    ...path,
+    'defaultTrafficPolicy',
+    'outlierDetection',
+  ]);
   checkLocality(context, spec.localityLbSetting, true, [...path, 'localityLbSetting']);
   const providers = spec.extensionProviders ?? [];
-  checkDuplicates(context, providers.map((p) => p.name), [...path, 'extensionProviders']);
+  checkDuplicates(
+    context,
+    providers.map((p) => p.name),
+    [...path, 'extensionProviders'],
+  );
 }

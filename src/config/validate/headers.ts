@@ -18,11 +18,13 @@ export function isAuthority(name: string): boolean {
 }
 
 export function checkHeaderName(context: Context, name: string, path: Path): void {
-  if (!HEADER_NAME.test(name)) context.problems.say('TS-CFG-0307', path, { value: shown(name), reason: 'it is no header name' }, { atKey: true });
+  if (!HEADER_NAME.test(name))
+    context.problems.say('TS-CFG-0307', path, { value: shown(name), reason: 'it is no header name' }, { atKey: true });
 }
 
 function checkChangedName(context: Context, name: string, path: Path, authorityAllowed: boolean): void {
-  const say = (reason: string): void => context.problems.say('TS-CFG-0307', path, { value: shown(name), reason }, { atKey: true });
+  const say = (reason: string): void =>
+    context.problems.say('TS-CFG-0307', path, { value: shown(name), reason }, { atKey: true });
   if (name === '') return say('its name is empty');
   if (authorityAllowed && isAuthority(name)) return;
   if (name.startsWith(':')) return say('a name with `:` cannot be changed');
@@ -47,13 +49,25 @@ export function checkHeaders(context: Context, headers: Headers | undefined, pat
         checkValue(context, name, value, at);
       }
     }
-    for (const [i, name] of (operations?.remove ?? []).entries()) checkChangedName(context, name, [...path, side, 'remove', i], false);
+    for (const [i, name] of (operations?.remove ?? []).entries())
+      checkChangedName(context, name, [...path, side, 'remove', i], false);
   }
 }
 
 /** The authority may be set once: by rewrite.authority or by one header. */
-export function checkAuthorityOnce(context: Context, rewritten: string | undefined, headers: Headers | undefined, path: Path): void {
-  const names = [...Object.keys(headers?.request?.set ?? {}), ...Object.keys(headers?.request?.add ?? {})].filter(isAuthority);
+export function checkAuthorityOnce(
+  context: Context,
+  rewritten: string | undefined,
+  headers: Headers | undefined,
+  path: Path,
+): void {
+  const names = [...Object.keys(headers?.request?.set ?? {}), ...Object.keys(headers?.request?.add ?? {})].filter(
+    isAuthority,
+  );
   const total = names.length + ((rewritten ?? '') === '' ? 0 : 1);
-  if (total > 1) context.problems.say('TS-CFG-0307', path, { value: shown(names[0] ?? 'host'), reason: 'the authority is set more than once' });
+  if (total > 1)
+    context.problems.say('TS-CFG-0307', path, {
+      value: shown(names[0] ?? 'host'),
+      reason: 'the authority is set more than once',
+    });
 }

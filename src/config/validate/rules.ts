@@ -60,7 +60,12 @@ export function covers(pattern: string, host: string): boolean {
   return host.startsWith('*') ? host.slice(1).endsWith(tail) : host.length > tail.length && host.endsWith(tail);
 }
 
-export function checkHost(context: Context, host: string, path: Path, options: { readonly wildcard?: boolean; readonly star?: boolean } = {}): void {
+export function checkHost(
+  context: Context,
+  host: string,
+  path: Path,
+  options: { readonly wildcard?: boolean; readonly star?: boolean } = {},
+): void {
   if (host === '*' && options.star === false) return context.problems.say('TS-CFG-0303', path);
   const legal = options.wildcard === false ? isFqdn(host) : isWildcardHost(host);
   if (!legal) context.problems.say('TS-CFG-0301', path, { value: shown(host), what: 'host name' });
@@ -70,25 +75,50 @@ export function checkPort(context: Context, port: number, path: Path): void {
   if (port < 1 || port > 65_535) context.problems.say('TS-CFG-0305', path, { value: port });
 }
 
-export function checkAddress(context: Context, value: string, path: Path, what: 'IP address' | 'IP address or CIDR'): void {
+export function checkAddress(
+  context: Context,
+  value: string,
+  path: Path,
+  what: 'IP address' | 'IP address or CIDR',
+): void {
   const legal = what === 'IP address' ? isIp(value) : isIpOrCidr(value);
   if (!legal) context.problems.say('TS-CFG-0325', path, { value: shown(value), what });
 }
 
 export function checkUnixPath(context: Context, value: string, path: Path): void {
   const legal = value.startsWith('@') || (value.startsWith('/') && !value.endsWith('/'));
-  if (!legal) context.problems.say('TS-CFG-0325', path, { value: shown(`unix://${value}`), what: 'absolute path of a Unix socket' });
+  if (!legal)
+    context.problems.say('TS-CFG-0325', path, {
+      value: shown(`unix://${value}`),
+      what: 'absolute path of a Unix socket',
+    });
 }
 
 export function checkDuplicates(context: Context, values: readonly string[], path: Path): void {
   const seen = new Set<string>();
   for (const [i, value] of values.entries()) {
-    if (seen.has(value)) context.problems.say('TS-CFG-0302', [...path, i], { value: shown(value), field: String(path.at(-1)) });
+    if (seen.has(value))
+      context.problems.say('TS-CFG-0302', [...path, i], { value: shown(value), field: String(path.at(-1)) });
     seen.add(value);
   }
 }
 
-const PROTOCOLS = new Set(['HTTP', 'HTTPS', 'GRPC', 'GRPC-WEB', 'HTTP2', 'MONGO', 'REDIS', 'MYSQL', 'TCP', 'TLS', 'UDP', 'HTTP_PROXY', 'HBONE', 'DOUBLE_HBONE']);
+const PROTOCOLS = new Set([
+  'HTTP',
+  'HTTPS',
+  'GRPC',
+  'GRPC-WEB',
+  'HTTP2',
+  'MONGO',
+  'REDIS',
+  'MYSQL',
+  'TCP',
+  'TLS',
+  'UDP',
+  'HTTP_PROXY',
+  'HBONE',
+  'DOUBLE_HBONE',
+]);
 const HTTP_PROTOCOLS = new Set(['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB', 'HTTP_PROXY']);
 
 export function isHttpProtocol(protocol: string): boolean {
@@ -111,29 +141,51 @@ const LABEL_NAME = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
 export function checkLabels(context: Context, labels: Readonly<Record<string, string>> | undefined, path: Path): void {
   for (const [key, value] of Object.entries(labels ?? {})) {
     const at = [...path, key];
-    const [prefix, name] = key.includes('/') ? [key.slice(0, key.indexOf('/')), key.slice(key.indexOf('/') + 1)] : [undefined, key];
+    const [prefix, name] = key.includes('/')
+      ? [key.slice(0, key.indexOf('/')), key.slice(key.indexOf('/') + 1)]
+      : [undefined, key];
     if ((prefix !== undefined && !isFqdn(prefix)) || name.length > 63 || !LABEL_NAME.test(name)) {
-      context.problems.say('TS-CFG-0319', at, { value: shown(key), reason: 'its name has other characters than letters, digits, `-`, `_` and `.`' });
+      context.problems.say('TS-CFG-0319', at, {
+        value: shown(key),
+        reason: 'its name has other characters than letters, digits, `-`, `_` and `.`',
+      });
     }
     if (value.length > 63 || (value !== '' && !LABEL_NAME.test(value))) {
-      context.problems.say('TS-CFG-0319', at, { value: shown(`${key}=${value}`), reason: 'its value has other characters than letters, digits, `-`, `_` and `.`, or more than 63' });
+      context.problems.say('TS-CFG-0319', at, {
+        value: shown(`${key}=${value}`),
+        reason: 'its value has other characters than letters, digits, `-`, `_` and `.`, or more than 63',
+      });
     }
   }
 }
 
 /** Labels of a selector: no wildcards; an empty selector is said to choose everything. */
-export function checkSelectorLabels(context: Context, labels: Readonly<Record<string, string>> | undefined, path: Path): void {
+export function checkSelectorLabels(
+  context: Context,
+  labels: Readonly<Record<string, string>> | undefined,
+  path: Path,
+): void {
   const entries = Object.entries(labels ?? {});
   for (const [key, value] of entries) {
     const at = [...path, key];
     if (key === '') context.problems.say('TS-CFG-0319', at, { value: '""', reason: 'its name is empty' });
-    else if (key.includes('*') || value.includes('*')) context.problems.say('TS-CFG-0319', at, { value: shown(`${key}=${value}`), reason: 'a selector has no wildcards' });
-    else if (value.length > 63) context.problems.say('TS-CFG-0319', at, { value: shown(key), reason: 'its value has more than 63 characters' });
+    else if (key.includes('*') || value.includes('*'))
+      context.problems.say('TS-CFG-0319', at, {
+        value: shown(`${key}=${value}`),
+        reason: 'a selector has no wildcards',
+      });
+    else if (value.length > 63)
+      context.problems.say('TS-CFG-0319', at, { value: shown(key), reason: 'its value has more than 63 characters' });
   }
   if (entries.length === 0) context.problems.say('TS-CFG-0401', path);
 }
 
-export function checkExportTo(context: Context, exportTo: readonly string[] | undefined, path: Path, allowNone: boolean): void {
+export function checkExportTo(
+  context: Context,
+  exportTo: readonly string[] | undefined,
+  path: Path,
+  allowNone: boolean,
+): void {
   if (exportTo === undefined) return;
   const seen = new Set<string>();
   for (const [i, entry] of exportTo.entries()) {
@@ -149,7 +201,13 @@ export function checkExportTo(context: Context, exportTo: readonly string[] | un
   if (seen.has('~')) context.problems.say('TS-CFG-0318', path, { reason: '`~` stands alone' });
 }
 
-const TARGET_KINDS = new Set(['gateway.networking.k8s.io/Gateway', 'gateway.networking.k8s.io/GatewayClass', 'core/Service', '/Service', 'networking.istio.io/ServiceEntry']);
+const TARGET_KINDS = new Set([
+  'gateway.networking.k8s.io/Gateway',
+  'gateway.networking.k8s.io/GatewayClass',
+  'core/Service',
+  '/Service',
+  'networking.istio.io/ServiceEntry',
+]);
 
 interface Targeted {
   readonly selector?: PolicySelector;
@@ -158,15 +216,19 @@ interface Targeted {
 }
 
 export function checkTargets(context: Context, spec: Targeted, path: Path): void {
-  if (spec.selector !== undefined) checkSelectorLabels(context, spec.selector.matchLabels, [...path, 'selector', 'matchLabels']);
+  if (spec.selector !== undefined)
+    checkSelectorLabels(context, spec.selector.matchLabels, [...path, 'selector', 'matchLabels']);
   if (spec.targetRef !== undefined) checkTarget(context, spec.targetRef, [...path, 'targetRef']);
   for (const [i, ref] of (spec.targetRefs ?? []).entries()) checkTarget(context, ref, [...path, 'targetRefs', i]);
 }
 
 function checkTarget(context: Context, ref: TargetRef, path: Path): void {
-  if ((ref.namespace ?? '') !== '') context.problems.say('TS-CFG-0320', [...path, 'namespace'], { reason: 'the namespace must be left out' });
+  if ((ref.namespace ?? '') !== '')
+    context.problems.say('TS-CFG-0320', [...path, 'namespace'], { reason: 'the namespace must be left out' });
   if (!TARGET_KINDS.has(`${ref.group ?? ''}/${ref.kind}`)) {
-    context.problems.say('TS-CFG-0320', [...path, 'kind'], { reason: `${shown(`${ref.group ?? ''}/${ref.kind}`)} cannot be a target` });
+    context.problems.say('TS-CFG-0320', [...path, 'kind'], {
+      reason: `${shown(`${ref.group ?? ''}/${ref.kind}`)} cannot be a target`,
+    });
   }
 }
 

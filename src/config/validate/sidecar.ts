@@ -5,14 +5,28 @@ import { type Path, shown } from '../problem.ts';
 import { checkConnectionPool } from './destination-rule.ts';
 import { checkServerTls } from './gateway.ts';
 import { checkDestination } from './http-route.ts';
-import { checkAddress, checkPort, checkProtocol, checkSelectorLabels, checkUnixPath, type Context, isDnsLabel, isFqdn, isHttpProtocol, isWildcardHost } from './rules.ts';
+import {
+  checkAddress,
+  checkPort,
+  checkProtocol,
+  checkSelectorLabels,
+  checkUnixPath,
+  type Context,
+  isDnsLabel,
+  isFqdn,
+  isHttpProtocol,
+  isWildcardHost,
+} from './rules.ts';
 
 export function validateSidecar(context: Context, spec: SidecarSpec, path: Path): void {
-  if (spec.workloadSelector !== undefined) checkSelectorLabels(context, spec.workloadSelector.labels, [...path, 'workloadSelector', 'labels']);
+  if (spec.workloadSelector !== undefined)
+    checkSelectorLabels(context, spec.workloadSelector.labels, [...path, 'workloadSelector', 'labels']);
   const parts = [spec.egress?.length, spec.ingress?.length, spec.outboundTrafficPolicy, spec.inboundConnectionPool];
-  if (parts.every((part) => part === undefined || part === 0)) context.problems.say('TS-CFG-0336', path, { reason: 'the Sidecar is empty' });
+  if (parts.every((part) => part === undefined || part === 0))
+    context.problems.say('TS-CFG-0336', path, { reason: 'the Sidecar is empty' });
   const ports = new Set<number>();
-  for (const [i, ingress] of (spec.ingress ?? []).entries()) checkIngress(context, ingress, ports, [...path, 'ingress', i]);
+  for (const [i, ingress] of (spec.ingress ?? []).entries())
+    checkIngress(context, ingress, ports, [...path, 'ingress', i]);
   checkConnectionPool(context, spec.inboundConnectionPool, [...path, 'inboundConnectionPool']);
   checkEgressList(context, spec.egress ?? [], [...path, 'egress']);
   const policy = spec.outboundTrafficPolicy;
@@ -26,7 +40,8 @@ export function validateSidecar(context: Context, spec: SidecarSpec, path: Path)
 }
 
 function checkIngress(context: Context, ingress: SidecarIngress, ports: Set<number>, path: Path): void {
-  const say = (reason: string, ...at: string[]): void => context.problems.say('TS-CFG-0327', [...path, ...at], { reason });
+  const say = (reason: string, ...at: string[]): void =>
+    context.problems.say('TS-CFG-0327', [...path, ...at], { reason });
   const { port, tls } = ingress;
   const number = port.number ?? 0;
   checkPort(context, number, [...path, 'port', 'number']);
@@ -37,11 +52,15 @@ function checkIngress(context: Context, ingress: SidecarIngress, ports: Set<numb
   checkDefaultEndpoint(context, ingress.defaultEndpoint ?? '', [...path, 'defaultEndpoint']);
   checkConnectionPool(context, ingress.connectionPool, [...path, 'connectionPool']);
   if (ingress.connectionPool?.http !== undefined && !isHttpProtocol(port.protocol ?? '')) {
-    context.problems.say('TS-CFG-0411', [...path, 'connectionPool', 'http'], { field: 'http', reason: 'the port’s protocol is not HTTP' });
+    context.problems.say('TS-CFG-0411', [...path, 'connectionPool', 'http'], {
+      field: 'http',
+      reason: 'the port’s protocol is not HTTP',
+    });
   }
   if (tls === undefined) return;
   if (!['SIMPLE', 'MUTUAL'].includes(tls.mode ?? 'PASSTHROUGH')) say('tls is SIMPLE or MUTUAL here', 'tls', 'mode');
-  for (const field of ['httpsRedirect', 'credentialName', 'subjectAltNames'] as const) if (tls[field] !== undefined) say(`${field} cannot be set here`, 'tls', field);
+  for (const field of ['httpsRedirect', 'credentialName', 'subjectAltNames'] as const)
+    if (tls[field] !== undefined) say(`${field} cannot be set here`, 'tls', field);
   checkServerTls(context, tls, [...path, 'tls']);
 }
 
@@ -52,7 +71,12 @@ function checkDefaultEndpoint(context: Context, endpoint: string, path: Path): v
   if (endpoint.startsWith('unix://')) return checkUnixPath(context, endpoint.slice('unix://'.length), path);
   const match = LOCAL_ENDPOINT.exec(endpoint);
   if (match === null) {
-    context.problems.say('TS-CFG-0327', path, { reason: `${shown(endpoint)} is no local endpoint` }, { expected: '127.0.0.1:PORT, 0.0.0.0:PORT, [::1]:PORT, [::]:PORT or unix:///PATH' });
+    context.problems.say(
+      'TS-CFG-0327',
+      path,
+      { reason: `${shown(endpoint)} is no local endpoint` },
+      { expected: '127.0.0.1:PORT, 0.0.0.0:PORT, [::1]:PORT, [::]:PORT or unix:///PATH' },
+    );
   } else checkPort(context, Number(match[2]), path);
 }
 
@@ -60,7 +84,8 @@ function checkEgressList(context: Context, list: readonly SidecarEgress[], path:
   const listeners = new Set<string>();
   for (const [i, egress] of list.entries()) {
     const at = [...path, i];
-    const say = (reason: string, ...field: string[]): void => context.problems.say('TS-CFG-0327', [...at, ...field], { reason });
+    const say = (reason: string, ...field: string[]): void =>
+      context.problems.say('TS-CFG-0327', [...at, ...field], { reason });
     if (egress.port === undefined) {
       if (i !== list.length - 1) say('the listener without a port must be the last, and there is one only');
     } else {
@@ -74,7 +99,8 @@ function checkEgressList(context: Context, list: readonly SidecarEgress[], path:
 }
 
 function checkEgressPort(context: Context, egress: SidecarEgress, path: Path): void {
-  const say = (reason: string, ...field: string[]): void => context.problems.say('TS-CFG-0327', [...path, ...field], { reason });
+  const say = (reason: string, ...field: string[]): void =>
+    context.problems.say('TS-CFG-0327', [...path, ...field], { reason });
   const bind = egress.bind ?? '';
   checkProtocol(context, egress.port?.protocol, [...path, 'port', 'protocol']);
   if ((egress.port?.number ?? 0) !== 0) {
@@ -99,5 +125,6 @@ function checkEgressHosts(context: Context, hosts: readonly string[], path: Path
     if (seen.has(key)) context.problems.say('TS-CFG-0407', [...path, i], { value: shown(entry) });
     seen.add(key);
   }
-  if (seen.has('*/*') && seen.size > 1) context.problems.say('TS-CFG-0412', path, { reason: '`*/*` covers all other hosts' });
+  if (seen.has('*/*') && seen.size > 1)
+    context.problems.say('TS-CFG-0412', path, { reason: '`*/*` covers all other hosts' });
 }

@@ -52,14 +52,16 @@ const NEVER = new Map([
 const DRY_RUN = 'istio.io/dry-run';
 
 function checkAnnotations(object: ConfigObject, problems: Problems): void {
-  const say = (value: string, reason: string): void => problems.say('TS-CFG-0333', ['metadata', 'annotations', value], { value: shown(value), reason }, { atKey: true });
+  const say = (value: string, reason: string): void =>
+    problems.say('TS-CFG-0333', ['metadata', 'annotations', value], { value: shown(value), reason }, { atKey: true });
   for (const [name, reason] of NEVER) if (object.metadata.annotations[name] !== undefined) say(name, reason);
   const dryRun = object.metadata.annotations[DRY_RUN];
   if (dryRun === undefined) return;
   const action = (object.spec as { action?: string }).action ?? 'ALLOW';
   if (object.kind !== 'AuthorizationPolicy') say(DRY_RUN, 'only an AuthorizationPolicy can be tried out');
   else if (action !== 'ALLOW' && action !== 'DENY') say(DRY_RUN, `it is for ALLOW and DENY, not ${action}`);
-  else if (!['true', 'false', '1', '0', 't', 'f', 'TRUE', 'FALSE'].includes(dryRun)) say(DRY_RUN, `${shown(dryRun)} is neither true nor false`);
+  else if (!['true', 'false', '1', '0', 't', 'f', 'TRUE', 'FALSE'].includes(dryRun))
+    say(DRY_RUN, `${shown(dryRun)} is neither true nor false`);
   // A policy that is only tried out would be enforced, or an ALLOW policy's default denial lost (design 8).
   else if (/^(true|1|t)$/i.test(dryRun)) say(DRY_RUN, 'dry runs are not in force yet');
 }
