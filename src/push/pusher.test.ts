@@ -1,0 +1,177 @@
+// Pushes are debounced but for endpoints, and a route to a vanished subset keeps what it had.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { FakeClock } from '#base';
+import { type ConfigObject, parseText, viewOf } from '#config';
+import type { SnapshotDiff } from './diff.ts';
+import { Pusher } from './pusher.ts';
+import type { Snapshot } from './snapshot.ts';
+
+const parse = (text: string): ConfigObject[] => parseText('test.yaml', text, { defaultNamespace: 'default', createdMs: 1 }).flatMap(({ object }) => (object === undefined ? [] : [object]));
+
+const SERVICE = parse(`apiVersion: v1
+kind: Service
+metadata: { name: reviews }
+spec: { selector: { app: reviews }, ports: [{ name: http, port: 80 }] }
+`);
+const workload = (name: string, account = 'reviews') =>
+  parse(`apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: ${name} }
+spec: { address: 10.0.0.1, serviceAccount: ${account}, labels: { app: reviews } }
+`);
+const RULE = parse(`apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: reviews }
+spec: { host: reviews, subsets: [{ name: v1, labels: { version: v1 } }] }
+`);
+const route = (subset: string) =>
+  parse(`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec: { hosts: [reviews], http: [{ route: [{ destination: { host: reviews, subset: ${subset} } }] }] }
+`);
+const mtls = (mode: string) =>
+  parse(`apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: istio-system }
+spec: { mtls: { mode: ${mode} } }
+`);
+
+class Bench {
+  readonly clock = new FakeClock();
+  readonly pusher = new Pusher({ clock: this.clock, domain: 'cluster.local', cluster: 'c1' });
+  readonly pushes: { snapshot: Snapshot; diff: SnapshotDiff }[] = [];
+  #objects = new Map<string, ConfigObject>();
+  #generation = 0;
+
+  constructor(...initial: readonly ConfigObject[][]) {
+    this.pusher.subscribe((snapshot, diff) => void this.pushes.push({ snapshot, diff }));
+    this.set(...initial);
+  }
+
+  /** Adds or replaces objects; those in `without` go. */
+  set(...lists: readonly ConfigObject[][]): void {
+    this.#change(lists.flat(), []);
+  }
+
+  remove(...lists: readonly ConfigObject[][]): void {
+    this.#change([], lists.flat());
+  }
+
+  get last(): Snapshot {
+    return this.pusher.snapshot as Snapshot;
+  }
+
+  codes(): string[] {
+    return this.last.conditions.map((c) => c.code);
+  }
+
+  #change(put: readonly ConfigObject[], gone: readonly ConfigObject[]): void {
+    const changed = new Set(put.map((o) => o.key));
+    const removed = new Set(gone.map((o) => o.key));
+    for (const object of put) this.#objects.set(object.key, object);
+    for (const key of removed) this.#objects.delete(key);
+    const from = this.#generation++;
+    this.pusher.configChanged(viewOf(this.#objects.values(), this.#generation), { from, to: this.#generation, added: new Set(), changed, removed });
+  }
+}
+
+describe('the pusher', () => {
+  it('builds the first snapshot at once', () => assert.equal(new Bench(SERVICE).last.number, 1));
+
+  it('waits for 10 ms of quiet', () => {
+    const bench = new Bench(SERVICE);
+    bench.set(RULE);
+    bench.clock.advance(9);
+    assert.equal(bench.pushes.length, 1);
+    bench.clock.advance(1);
+    assert.equal(bench.pushes.length, 2);
+  });
+
+  it('waits no longer than 100 ms however busy it is', () => {
+    const bench = new Bench(SERVICE);
+    for (let i = 0; i < 12; i++) {
+      bench.set(route(`v${i}`));
+      bench.clock.advance(9);
+    }
+    assert.equal(bench.pushes.length, 2);
+  });
+
+  it('pushes endpoints at once, without touching the rest', () => {
+    const bench = new Bench(SERVICE, workload('a'));
+    const before = bench.last;
+    bench.pusher.healthChanged('WorkloadEntry/default/a', false);
+    assert.equal(bench.last.number, before.number + 1);
+    assert.equal(bench.last.configNumber, before.configNumber);
+    assert.equal(bench.last.services, before.services);
+    assert.equal(bench.pushes.at(-1)?.diff.configuration, false);
+  });
+
+  it('says that configuration changed when an endpoint brings a new identity', () => {
+    const bench = new Bench(SERVICE, workload('a'));
+    bench.set(workload('b', 'somebody-else'));
+    assert.equal(bench.pushes.at(-1)?.diff.configuration, true);
+  });
+});
+
+describe('a route to a subset', () => {
+  it('that was removed keeps its former endpoints, and the object says so', () => {
+    const bench = new Bench(SERVICE, RULE, route('v1'));
+    bench.remove(RULE);
+    bench.pusher.flush();
+    assert.deepEqual(bench.last.retained.subsets.get('reviews.default.svc.cluster.local|v1')?.subset.labels, { version: 'v1' });
+    assert.deepEqual(bench.codes(), ['TS-REG-002']);
+  });
+
+  it('keeps them however many pushes follow, and gives them up with the route', () => {
+    const bench = new Bench(SERVICE, RULE, route('v1'));
+    bench.remove(RULE);
+    bench.pusher.flush();
+    bench.set(mtls('STRICT'));
+    bench.pusher.flush();
+    assert.equal(bench.last.retained.subsets.size, 1);
+    bench.remove(route('v1'));
+    bench.pusher.flush();
+    assert.equal(bench.last.retained.subsets.size, 0);
+    assert.deepEqual(bench.codes(), []);
+  });
+
+  it('that never existed leaves the former routes in force', () => {
+    const bench = new Bench(SERVICE, RULE, route('v1'));
+    bench.set(route('v9'));
+    bench.pusher.flush();
+    assert.equal(bench.last.virtualServices.all[0]?.object.spec.http?.[0]?.route?.[0]?.destination.subset, 'v1');
+    assert.deepEqual(bench.codes(), ['TS-REG-003']);
+  });
+
+  it('waits for the subset when there were no routes, in whatever order they are applied', () => {
+    const bench = new Bench(SERVICE, route('v1'));
+    assert.equal(bench.last.virtualServices.all.length, 0);
+    bench.set(RULE);
+    bench.pusher.flush();
+    assert.equal(bench.last.virtualServices.all.length, 1);
+    assert.deepEqual(bench.codes(), []);
+  });
+});
+
+describe('a change of mTLS mode', () => {
+  it('from DISABLE lets receivers accept both until senders acknowledged', () => {
+    const bench = new Bench(SERVICE, mtls('DISABLE'));
+    bench.set(mtls('STRICT'));
+    bench.pusher.flush();
+    assert.ok(bench.last.formerPeerAuthentications !== undefined);
+    bench.pusher.sendersAcknowledged(bench.last.number - 1);
+    assert.ok(bench.last.formerPeerAuthentications !== undefined);
+    bench.pusher.sendersAcknowledged(bench.last.number);
+    assert.equal(bench.last.formerPeerAuthentications, undefined);
+  });
+
+  it('is over after 30 s in any case', () => {
+    const bench = new Bench(SERVICE, mtls('DISABLE'));
+    bench.set(mtls('STRICT'));
+    bench.clock.advance(30_011);
+    assert.equal(bench.last.formerPeerAuthentications, undefined);
+  });
+});
