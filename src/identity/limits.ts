@@ -38,3 +38,6 @@ export const TOKEN_TTL_MS = 3_600_000;
 export const TOKEN_CHARACTERS_MAX = 8 * 1024;
 /** Secrets one stream of an Envoy may subscribe to; a gateway has one per host. */
 export const SDS_NAMES_MAX = 4096;
+/** Characters and keys of one issuer's key set; the largest public ones have about 20 keys. */
+export const JWKS_CHARACTERS_MAX = 256 * 1024;
+export const JWKS_KEYS_MAX = 100;
