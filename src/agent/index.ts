@@ -3,6 +3,7 @@ export { childEnv, type ChildEnvFacts, type ServiceAddress, serviceOfCluster } f
 export { encodeHello, encodeSummary, type HelloFacts } from './encode-report.ts';
 export { HealthProbe } from './health-probe.ts';
 export { loopbackBlock, type NodeFacts, nodeMetadata } from './node-metadata.ts';
+export { RemoteSecrets } from './remote-secrets.ts';
 export { makeSignCsr } from './sign-csr.ts';
 export { TelemetryReporter } from './telemetry-reporter.ts';
 export { type DeclaredPort, readWorkloadSpec, type WorkloadSpec } from './workload-spec.ts';

@@ -1,10 +1,13 @@
 // The proxy inside the agent's process: fed by ADS over the agent's channel, with the agent's certificates.
-import type { Clock, Logger, Net, NodeMetadata, Random } from '#base';
-import { TYPE_URL } from '#base';
-import { type ServiceAddress, serviceOfCluster } from '#agent';
-import { EdgeAggregator, type ProxyHealthReading } from '#telemetry';
-import { DiscoveryClient } from '#xds';
+import process from 'node:process';
+import { RemoteSecrets, type ServiceAddress, serviceOfCluster } from '#agent';
+import { type Clock, type Logger, type Net, type NodeMetadata, type Random, TYPE_URL } from '#base';
+import { AgentSecrets, FileSecrets } from '#identity';
+import { SystemFs } from '#io';
+import { EdgeAggregator, type ProxyHealthReading, renderPrometheus, StatStore } from '#telemetry';
+import { DiscoveryClient, type Reject, type XdsBatch } from '#xds';
 import type { AgentIdentity } from './agent-identity.ts';
+import { startProxy } from './proxy.ts';
 import { VERSION } from './version.ts';
 
 export interface AgentProxyOptions {
@@ -20,43 +23,79 @@ export interface AgentProxyOptions {
 }
 
 export interface AgentProxy {
-  /** First whole configuration, certificate and bound listeners. */
+  /** First whole configuration and bound listeners. */
   readonly ready: Promise<void>;
   readonly aggregator: EdgeAggregator;
   isReady(): boolean;
   services(): readonly ServiceAddress[];
   health(): ProxyHealthReading;
+  /** Undefined: the application is well. */
   reportHealth(problem: string | undefined): void;
   prometheus(): string;
   drain(patienceMs: number): Promise<void>;
 }
 
+const LOOK_MS = 20;
+
 export async function startAgentProxy(options: AgentProxyOptions): Promise<AgentProxy> {
-  const { clock, random, log, identity } = options;
-  const clusters = new Set<string>();
-  let done = (): void => {};
-  let seen = 0;
-  const ready = new Promise<void>((resolve) => (done = resolve));
+  const { clock, random, net, log, identity, metadata } = options;
+  const remote = new RemoteSecrets();
+  const stats = new StatStore();
+  const aggregator = new EdgeAggregator();
+  const secrets = new AgentSecrets({ workload: identity.secrets, files: new FileSecrets({ fs: new SystemFs(), log }), remote });
+  const handle = await startProxy({ clock, random, net, log, secrets, stats });
+  const { proxy } = handle;
+  const seen = new Set<string>();
+  const apply = (batch: XdsBatch): readonly Reject[] => {
+    seen.add(batch.typeUrl);
+    return batch.typeUrl === TYPE_URL.secret ? remote.apply(batch) : proxy.applyResources(batch.typeUrl, batch.added, batch.removed);
+  };
   const client = new DiscoveryClient({
-    channel: identity.channel, clock, random, log: log.scope('xds'),
-    node: () => ({ id: options.nodeId, cluster: options.cluster, metadata: { ...options.metadata }, locality: { region: '', zone: '', subZone: '' }, userAgent: `topsail/${VERSION}` }),
+    channel: identity.channel,
+    clock,
+    random,
+    log: log.scope('xds'),
     metadata: () => identity.metadata(),
-    apply: (batch) => {
-      if (batch.typeUrl === TYPE_URL.cluster) for (const one of batch.added) clusters.add(one.name);
-      seen += 1;
-      if (seen >= 2) done();
-      return [];
-    },
+    node: () => ({ id: options.nodeId, cluster: options.cluster, metadata: { ...metadata }, locality: { region: '', zone: '', subZone: '' }, userAgent: `topsail/${VERSION}` }),
+    apply,
   });
+  proxy.config.onWants = () => {
+    const { endpoints, routes } = proxy.config.wants();
+    client.subscribe(TYPE_URL.endpoint, endpoints);
+    client.subscribe(TYPE_URL.route, routes);
+  };
+  remote.onWants = (names) => client.subscribe(TYPE_URL.secret, names);
   client.subscribeAll(TYPE_URL.cluster);
   client.subscribeAll(TYPE_URL.listener);
   client.start();
+
+  const hasAll = (): boolean => {
+    if (!seen.has(TYPE_URL.cluster) || !seen.has(TYPE_URL.listener) || proxy.config.warmingListeners.length > 0) return false;
+    const { endpoints, routes } = proxy.config.wants();
+    return (endpoints.size === 0 || seen.has(TYPE_URL.endpoint)) && (routes.size === 0 || seen.has(TYPE_URL.route));
+  };
+  let isReady = false;
+  const ready = (async () => {
+    while (!hasAll()) await new Promise<void>((resolve) => void clock.setTimer(LOOK_MS, resolve));
+    const unbound = await proxy.config.settled();
+    for (const [listener, reason] of unbound) log.error('a listener could not be bound', { listener, reason });
+    isReady = true;
+  })();
   return {
-    ready, aggregator: new EdgeAggregator(), isReady: () => seen >= 2,
-    services: () => [...clusters].map(serviceOfCluster).filter((one) => one !== undefined),
-    health: () => ({ cpuSeconds: process.cpuUsage().user / 1e6, rssBytes: process.memoryUsage.rss(), activeConnections: 0, activeRequests: 0 }),
+    ready,
+    aggregator,
+    isReady: () => isReady,
+    services: () => [...proxy.clusters.all()].map((cluster) => serviceOfCluster(cluster.name)).filter((one) => one !== undefined),
+    health: () => {
+      const { user, system } = process.cpuUsage();
+      return { cpuSeconds: (user + system) / 1e6, rssBytes: process.memoryUsage.rss(), activeConnections: proxy.listeners.connectionCount, activeRequests: 0 };
+    },
     reportHealth: (problem) => client.reportHealth(problem),
-    prometheus: () => '',
-    drain: async () => client.close(),
+    prometheus: () => [...renderPrometheus(stats)].join(''),
+    drain: async (patienceMs) => {
+      await handle.drain(patienceMs);
+      client.close();
+      handle.close();
+    },
   };
 }

@@ -16,6 +16,7 @@ import { identify } from './process-identity.ts';
 import { waitForRun } from './read-run.ts';
 import { WORKLOAD_FOLDER } from './stale-records.ts';
 import { onShutdown, reportReady } from './supervised.ts';
+import { trimHeap } from './trim-heap.ts';
 import { VERSION } from './version.ts';
 
 const HOST = '127.0.0.1';
@@ -139,6 +140,7 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
     });
   }
   log.info('the workload is in the mesh', { identity: `spiffe://${identity.trustDomain}/ns/${spec.namespace}/sa/${spec.serviceAccount}`, capture: 'none' });
+  trimHeap();
   reportReady({ capture: 'none', admin: plan.adminPort, status: plan.statusPort });
   return await new Promise<never>(() => {});
 }

@@ -30,7 +30,7 @@ const SMALL_HEAP = ['--max-semi-space-size=1'];
 
 export function discoverySpec({ home, ports }: Parts): ProcessSpec {
   const args = ['--xds-port', String(ports.xds), '--monitoring-port', String(ports.monitoring), '--port', String(ports.page)];
-  return { name: 'istiod', args: ['discovery', '--home', home.folder, ...args], env: baseEnv(), nodeArgs: [], endsAfter: 1 };
+  return { name: 'istiod', args: ['discovery', '--home', home.folder, ...args], env: baseEnv(), nodeArgs: SMALL_HEAP, endsAfter: 1 };
 }
 
 export function gatewaySpec({ home, ports }: Parts): ProcessSpec {

@@ -6,7 +6,6 @@ import { readyScreen } from './demo-screen.ts';
 import { startDemoLoad } from './demo-load.ts';
 import { bookshopSpecs, discoverySpec, gatewaySpec } from './demo-processes.ts';
 import { type Home, homeForStart, makeHome, rootFolder } from './home.ts';
-import { seedConfig } from './seed-config.ts';
 import { removeRecords, removeStale, runningSupervisor, writeRecords } from './stale-records.ts';
 import { onShutdown } from './supervised.ts';
 import { type ReadyFacts, Supervisor } from './supervisor.ts';
@@ -33,6 +32,8 @@ export async function demo(options: Readonly<Record<string, unknown>>): Promise<
 
 async function run(home: Home, ports: DemoPorts, options: { readonly load: boolean; readonly capture: string }): Promise<number> {
   const root = rootFolder();
+  // Keys and certificates are only needed on the first start.
+  const { seedConfig } = await import('./seed-config.ts');
   if (seedConfig(home.config, join(root, 'examples/bookshop'), Date.now())) say(`Wrote the bookshop's configuration to ${home.config}`);
   const supervisor = new Supervisor({
     logFolder: home.logs,

@@ -22,6 +22,7 @@ import { makeMesh } from './mesh-model.ts';
 import { ProgramTracker } from './program-tracker.ts';
 import { dumpProxy, proxyJson } from './proxy-json.ts';
 import { onShutdown, reportReady } from './supervised.ts';
+import { trimHeap } from './trim-heap.ts';
 import { VERSION } from './version.ts';
 
 const HOST = '127.0.0.1';
@@ -96,6 +97,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   Object.assign(addresses, { 'live graph': run.address, xDS: `${HOST}:${xdsListener.port}`, monitoring: `http://${HOST}:${monitoring.port}` });
   await fs.writeText(home.runJson, `${JSON.stringify(run, undefined, 2)}\n`, { mode: 0o600 });
   log.info('the control plane is ready', { api: run.address, xds: `${HOST}:${xdsListener.port}`, config: home.config });
+  trimHeap();
   reportReady({ api: api.port, xds: xdsListener.port });
 
   return await new Promise((resolve) => {
