@@ -16,6 +16,7 @@ export const XDS_ERRORS = {
   tooManyNames: { code: 'TSP-XDS-005', status: GRPC_STATUS.resourceExhausted, message: 'the stream subscribes to more names than are allowed', remedy: 'use a wildcard subscription' },
   refused: { code: 'TSP-XDS-006', status: GRPC_STATUS.permissionDenied, message: 'the node may not connect', remedy: 'let the node state the namespace and service account of its certificate' },
   malformed: { code: 'TSP-XDS-007', status: GRPC_STATUS.invalidArgument, message: 'the request cannot be decoded', remedy: 'send xDS v3 discovery requests' },
+  silent: { code: 'TSP-XDS-008', status: GRPC_STATUS.deadlineExceeded, message: 'the stream sent no request that could be accepted in time', remedy: 'send the first request at once' },
 } as const satisfies Record<string, XdsErrorEntry>;
 
 export function xdsError(entry: XdsErrorEntry, detail = ''): GrpcError {

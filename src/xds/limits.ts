@@ -13,6 +13,8 @@ export const XDS_LIMITS = {
   responseBytesMax: 128 * 1024 * 1024,
   /** Responses of one type waiting for their answer; more are not sent before one is answered. */
   outstandingMax: 32,
+  /** ms until a stream has to have sent its node and passed the check. */
+  firstRequestMs: 15_000,
   /** ms that one step of a push may wait for acknowledgements (design 5). */
   stepMs: 5000,
   /** ms that one turn of the loop may spend on pushes before it lets others run. */

@@ -177,3 +177,21 @@ test('a name that is no longer wanted is dropped without a word of the server', 
   assert.deepEqual(log(), []);
   assert.equal(client.status.types.get(SDS)?.held, 0);
 });
+
+test('of virtual hosts that are taken by themselves only the changed one is sent again', () => {
+  const { clock, client, backend, log, batches } = setting('delta');
+  const host = (name: string, version: string) => ({ ...resource('RDS', name, version), typeUrl: TYPE_URL.virtualHost });
+  backend.set({ [TYPE_URL.virtualHost]: [host('80/a', '1'), host('80/b', '1')] });
+  client.subscribeAll(TYPE_URL.virtualHost);
+  client.start();
+  clock.advance(0);
+  assert.deepEqual(batches[0]?.added.map((r) => r.name), ['80/a', '80/b']);
+  log();
+  backend.set({ [TYPE_URL.virtualHost]: [host('80/a', '1'), host('80/b', '2')] });
+  clock.advance(0);
+  assert.deepEqual(batches[0]?.added.map((r) => r.name), ['80/b']);
+  log();
+  backend.set({ [TYPE_URL.virtualHost]: [host('80/b', '2')] });
+  clock.advance(0);
+  assert.deepEqual(batches[0]?.removed, ['80/a']);
+});

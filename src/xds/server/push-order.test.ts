@@ -202,3 +202,10 @@ test('a stream without a node, and a node that is refused, are ended with a reas
   assert.match(client.status?.message ?? '', /TSP-XDS-006.*wrong namespace/);
   assert.equal(server.status().length, 0);
 });
+
+test('a stream that never says who it is is ended', () => {
+  const clock = new FakeClock();
+  const client = new FakeXdsClient(new XdsServer({ backend: new MapBackend(), clock }), clock, { variant: 'sotw' });
+  clock.advance(20_000);
+  assert.match(client.status?.message ?? '', /TSP-XDS-008/);
+});

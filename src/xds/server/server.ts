@@ -2,6 +2,7 @@
 import { type Clock, type Logger, type ObjectRef, type ProxyNode, silentLogger, type Timer, type XdsResource } from '#base';
 import type { GrpcServer, MethodHandler } from '#wire/grpc';
 import { ResponseEncoder, type XdsVariant } from '../codec/response.ts';
+import { XDS_ERRORS, xdsError } from '../errors.ts';
 import { XDS_LIMITS } from '../limits.ts';
 import { XDS_SERVICES } from '../services.ts';
 import type { SnapshotChange, XdsBackend } from './backend.ts';
@@ -48,7 +49,15 @@ export class XdsServer implements StreamHost {
 
   /** One stream method; `type` absent is the aggregated service. */
   method(variant: XdsVariant, type?: string): MethodHandler {
-    return (call) => new XdsStream(call, variant, type, this);
+    return (call) => {
+      const stream = new XdsStream(call, variant, type, this);
+      // Whoever has not said who it is holds nothing open.
+      const patience = (): void => {
+        if (stream.node === undefined) call.end(xdsError(XDS_ERRORS.silent).status);
+      };
+      this.clock.setTimer(XDS_LIMITS.firstRequestMs, patience, { unref: true });
+      return stream;
+    };
   }
 
   /** Every connected proxy, in order of their ids. */
