@@ -40,23 +40,20 @@ export const KIND_FORCE: Readonly<Record<KindName, Force>> = {
  */
 export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<string, Force>>>>> = {
   VirtualService: {
-    'http[].delegate': 'acceptedWithWarning',
-    'http[].match[].statPrefix': 'acceptedWithWarning',
+    // Our proxy has no retry priorities yet.
     'http[].retries.retryRemoteLocalities': 'acceptedWithWarning',
     'tcp[].match[].sourceSubnet': 'acceptedWithWarning',
   },
   DestinationRule: {
-    workloadSelector: 'acceptedWithWarning',
     '**.loadBalancer.backendUtilization': 'acceptedWithWarning',
-    '**.loadBalancer.localityLbSetting': 'acceptedWithWarning',
+    '**.loadBalancer.localityLbSetting.distribute': 'acceptedWithWarning',
+    '**.loadBalancer.localityLbSetting.failover': 'acceptedWithWarning',
+    '**.loadBalancer.localityLbSetting.failoverPriority': 'acceptedWithWarning',
     '**.loadBalancer.zoneAwareLbSetting': 'acceptedWithWarning',
-    '**.loadBalancer.warmup': 'acceptedWithWarning',
-    '**.loadBalancer.warmupDurationSecs': 'acceptedWithWarning',
-    '**.loadBalancer.simple=PASSTHROUGH': 'acceptedWithWarning',
     '**.outlierDetection.outlierDetectionHttpErrorCodes': 'acceptedWithWarning',
     '**.trafficPolicy.tunnel': 'acceptedWithWarning',
     '**.trafficPolicy.proxyProtocol': 'acceptedWithWarning',
-    '**.trafficPolicy.retryBudget': 'acceptedWithWarning',
+    '**.trafficPolicy.retryBudget.budgetInterval': 'acceptedWithWarning',
     '**.tls.caCrl': 'refused',
   },
   Gateway: {
@@ -65,18 +62,15 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     'servers[].tls.caCrl': 'refused',
     'servers[].tls.verifyCertificateSpki': 'refused',
     'servers[].tls.verifyCertificateHash': 'refused',
-    'servers[].tls.ecdhCurves': 'refused',
-  },
-  ServiceEntry: {
-    'resolution=DYNAMIC_DNS': 'acceptedWithWarning',
+    'servers[].tls.insecureSkipVerify': 'refused',
   },
   WorkloadGroup: {
     probe: 'acceptedWithWarning',
   },
   Sidecar: {
     'ingress[].tls': 'refused',
-    'ingress[].connectionPool': 'acceptedWithWarning',
-    inboundConnectionPool: 'acceptedWithWarning',
+    'ingress[].captureMode': 'acceptedWithWarning',
+    'egress[].captureMode': 'acceptedWithWarning',
     'outboundTrafficPolicy.egressProxy': 'acceptedWithWarning',
   },
   AuthorizationPolicy: {
@@ -91,7 +85,13 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
   MeshConfig: {
     proxyListenPort: 'inForce',
     proxyInboundListenPort: 'inForce',
-    proxyHttpPort: 'inForce',
+    dnsRefreshRate: 'inForce',
+    h2UpgradePolicy: 'inForce',
+    'inboundTrafficPolicy.mode': 'inForce',
+    disableEnvoyListenerLog: 'inForce',
+    'defaultConfig.gatewayTopology.numTrustedProxies': 'inForce',
+    'localityLbSetting.enabled': 'inForce',
+    trustDomainAliases: 'inForce',
     connectTimeout: 'inForce',
     protocolDetectionTimeout: 'inForce',
     accessLogFile: 'inForce',
@@ -108,10 +108,7 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     defaultHttpRetryPolicy: 'inForce',
     meshMTLS: 'refused',
     tlsDefaults: 'refused',
-    trustDomainAliases: 'refused',
-    'pathNormalization.normalization': 'refused',
-    'pathNormalization.normalization=DEFAULT': 'inForce',
-    'pathNormalization.normalization=BASE': 'inForce',
+    pathNormalization: 'inForce',
     'ca.tlsSettings': 'refused',
     'configSources[].tlsSettings': 'refused',
   },

@@ -167,10 +167,10 @@ describe('what is not in force', () => {
     assert.equal(document.object, undefined);
     assert.deepEqual(codes(document), ['TS-CFG-0202 spec.rules[0].from[0].source.requestPrincipals']);
   });
-  it('refuses conditions on tokens and dry runs', () => {
+  it('refuses conditions on tokens', () => {
     assert.deepEqual(policy('  rules:\n  - when: [{key: "request.auth.claims[a]", values: [b]}]\n').object, undefined);
     const dry =
-      'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a, annotations: {istio.io/dry-run: "true"}}\nspec: {rules: [{}]}\n';
+      'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a, annotations: {istio.io/dry-run: "yes"}}\nspec: {rules: [{}]}\n';
     assert.deepEqual(codes(one(dry)), ['TS-CFG-0333 metadata.annotations["istio.io/dry-run"]']);
   });
   it('warns elsewhere', () => {

@@ -60,8 +60,6 @@ function checkAnnotations(object: ConfigObject, problems: Problems): void {
   const action = (object.spec as { action?: string }).action ?? 'ALLOW';
   if (object.kind !== 'AuthorizationPolicy') say(DRY_RUN, 'only an AuthorizationPolicy can be tried out');
   else if (action !== 'ALLOW' && action !== 'DENY') say(DRY_RUN, `it is for ALLOW and DENY, not ${action}`);
-  else if (!['true', 'false', '1', '0', 't', 'f', 'TRUE', 'FALSE'].includes(dryRun))
-    say(DRY_RUN, `${shown(dryRun)} is neither true nor false`);
-  // A policy that is only tried out would be enforced, or an ALLOW policy's default denial lost (design 8).
-  else if (/^(true|1|t)$/i.test(dryRun)) say(DRY_RUN, 'dry runs are not in force yet');
+  // Other spellings of Go's booleans would be enforced instead of tried out.
+  else if (dryRun !== 'true' && dryRun !== 'false') say(DRY_RUN, `${shown(dryRun)} is neither true nor false`);
 }
