@@ -4,7 +4,7 @@ export { ExtensionRegistry, type StreamSinkExtension } from './apply/extensions.
 export { readStaticResources, type StaticResources } from './bootstrap/static-resources.ts';
 export type { Host } from './cluster/index.ts';
 export { ConfigError } from './errors.ts';
-export { useHttp2Server } from './http/codec.ts';
+export { HTTP_FILTERS, NETWORK_FILTERS } from './filter/index.ts';
 export type * from './http/filter.ts';
 export type { StreamSink } from './http/manager-config.ts';
 export type { LiveListener } from './listener/live-listener.ts';

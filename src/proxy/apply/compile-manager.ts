@@ -1,6 +1,7 @@
 // Reads an HttpConnectionManager message into its configuration; refuses what Envoy would refuse.
 
 import type { AccessLog } from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
+import type { Http2ProtocolOptions } from '#proto/envoy/config/core/v3/protocol_pb.ts';
 import type { HttpConnectionManager, HttpFilter as FilterMessage } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { DEFAULT_H1_LIMITS } from '#wire/h1';
 import { ConfigError } from '../errors.ts';
@@ -50,6 +51,8 @@ export function compileManager(hcm: HttpConnectionManager, context: CompileConte
       headBytesMax: (hcm.maxRequestHeadersKb ?? DEFAULT_H1_LIMITS.headBytesMax / 1024) * 1024,
       fieldsMax: common?.maxHeadersCount ?? DEFAULT_H1_LIMITS.fieldsMax,
     },
+    h2: readH2(hcm.http2ProtocolOptions),
+    h2ConnectProtocol: hcm.http2ProtocolOptions?.allowConnect ?? false,
     acceptHttp10: http1?.acceptHttp10 ?? false,
     defaultHostForHttp10: http1?.defaultHostForHttp10 ?? '',
     path: { normalize: hcm.normalizePath ?? false, mergeSlashes: hcm.mergeSlashes, escapedSlashes: SLASHES[hcm.pathWithEscapedSlashesAction] ?? 'keep' },
@@ -114,6 +117,14 @@ function compileFilters(filters: readonly FilterMessage[], context: CompileConte
   });
   if (filters.length === 0) throw new ConfigError('proxy.field-invalid', field, 'must end with the router');
   return factories;
+}
+
+function readH2(options: Http2ProtocolOptions | undefined): ManagerConfig['h2'] {
+  return {
+    ...(options?.maxConcurrentStreams === undefined ? {} : { concurrentStreamsMax: options.maxConcurrentStreams }),
+    ...(options?.initialStreamWindowSize === undefined ? {} : { streamWindowBytes: options.initialStreamWindowSize }),
+    ...(options?.initialConnectionWindowSize === undefined ? {} : { connectionWindowBytes: options.initialConnectionWindowSize }),
+  };
 }
 
 function routeSource(hcm: HttpConnectionManager, context: CompileContext, field: string): RouteSource {

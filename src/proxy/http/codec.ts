@@ -2,8 +2,10 @@
 
 import type { ConnError, ConnHandler } from '#base';
 import { H1ServerConnection } from '#wire/h1';
+import { DEFAULT_H2_LIMITS, H2ServerConnection } from '#wire/h2';
 import type { HttpVersion, RequestAcceptor } from '#wire/http';
 import type { DownstreamConnection } from '../network/filter.ts';
+import { atTurnEnd } from '../turn-end.ts';
 import type { ManagerConfig } from './manager-config.ts';
 
 export interface ServerCodec {
@@ -39,18 +41,16 @@ function startH1(downstream: DownstreamConnection, config: ManagerConfig, accept
   events.onCodec(codec, '1.1');
 }
 
-/** Set by the part that knows the HTTP/2 codec; without it HTTP/2 connections are refused. */
-export type StartH2 = (downstream: DownstreamConnection, config: ManagerConfig, acceptor: RequestAcceptor, events: CodecEvents) => void;
-let h2: StartH2 | undefined;
-
-export function useHttp2Server(start: StartH2): void {
-  h2 = start;
-}
-
 function startH2(downstream: DownstreamConnection, config: ManagerConfig, acceptor: RequestAcceptor, events: CodecEvents): void {
-  if (h2 !== undefined) return h2(downstream, config, acceptor, events);
-  downstream.conn.handler = { onData() {}, onEnd() {}, onDrain() {}, onClose: (error) => events.onClosed(error) };
-  downstream.conn.destroy();
+  const limits = { ...DEFAULT_H2_LIMITS, headerListBytesMax: config.limits.headBytesMax, headersMax: config.limits.fieldsMax, ...config.h2 };
+  const codec = new H2ServerConnection(
+    downstream.conn,
+    acceptor,
+    { limits, defer: atTurnEnd, connectProtocol: config.h2ConnectProtocol },
+    { onStreamClosed: () => {}, onConnectionClosed: (error) => events.onClosed(error) },
+  );
+  downstream.conn.handler = codec;
+  events.onCodec(codec, '2');
 }
 
 class PrefaceSniffer implements ConnHandler {

@@ -5,6 +5,7 @@ import type { StreamRecord } from '#telemetry';
 import { HeaderBlock, type RequestHead, type ResetReason, type ResponseHead, type ServerStream, type ServerStreamHandler } from '#wire/http';
 import type { RouteChoice } from '../route/index.ts';
 import type { DownstreamFacts, HttpFilter, LocalReply } from './filter.ts';
+import { FILTER_DISABLED } from './filter-disabled.ts';
 import { FilterSlot } from './filter-slot.ts';
 import { HalfState } from './half-state.ts';
 import type { HttpConnection } from './http-connection.ts';
@@ -65,7 +66,10 @@ export class HttpStream implements ServerStreamHandler {
   /** Runs the head through the chain. The route was chosen before. */
   begin(): void {
     const factories = this.config.filters;
-    for (let i = 0; i < factories.length; i++) this.#filters.push((factories[i] as (typeof factories)[number]).create(new FilterSlot(this, i)));
+    for (let i = 0; i < factories.length; i++) {
+      const factory = factories[i] as (typeof factories)[number];
+      this.#filters.push(this.choice?.perFilterConfig(factory.name) === FILTER_DISABLED ? ABSENT : factory.create(new FilterSlot(this, i)));
+    }
     this.#runRequestHead(0);
   }
 
@@ -460,6 +464,8 @@ export class HttpStream implements ServerStreamHandler {
 }
 
 const EMPTY = Buffer.alloc(0);
+/** Stands in for a filter that the route turns off. */
+const ABSENT: HttpFilter = {};
 
 function asBuffer(data: Uint8Array): Buffer {
   return Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);

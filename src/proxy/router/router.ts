@@ -174,6 +174,11 @@ export class Router implements StreamRouter {
     record.upstreamFirstByteMs = now;
     record.attempts = this.#attempts;
     record.responseCodeDetails = 'via_upstream';
+    // RFC 8441 §5: what HTTP/1.1 answers with 101, extended CONNECT answers with 200.
+    if (this.head.protocol !== '') {
+      if (head.status === 101 && this.head.version === '2') head.status = 200;
+      else if (head.status === 200 && attempt.version === '2' && this.head.version === '1.1') head.status = 101;
+    }
     const headers = head.headers;
     headers.set('x-envoy-upstream-service-time', String(Math.max(0, Math.round(now - attempt.startMs))));
     const choice = this.#choice as RouteChoice;
@@ -275,11 +280,11 @@ export class Router implements StreamRouter {
     cluster.stats.inc(CLUSTER.upstream_rq_total);
     const attempt = new UpstreamAttempt(this, host, this.services.clock.now());
     this.#attempt = attempt;
-    cluster.pool(host, target.priority).request(attempt, fresh);
+    cluster.pool(host, target.priority, this.head.version === '2').request(attempt, fresh);
   }
 
   cancelWaiting(attempt: UpstreamAttempt): void {
-    this.cluster.pool(attempt.host, this.#target?.priority).cancel(attempt);
+    this.cluster.pool(attempt.host, this.#target?.priority, this.head.version === '2').cancel(attempt);
   }
 
   #mayRetry(attempt: UpstreamAttempt): boolean {

@@ -33,6 +33,10 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     }
   }
 
+  get version(): string {
+    return this.#stream?.version ?? '';
+  }
+
   get ready(): boolean {
     return this.#stream !== undefined;
   }

@@ -10,6 +10,7 @@ import {
 } from '../cluster/index.ts';
 import type { ProxyServices } from '../services.ts';
 import { type ClusterSettings, DISCOVERY, readClusterSettings } from './cluster-settings.ts';
+import { H2Pool } from './h2-pool.ts';
 import { H1Pool, type HttpPool, type PoolSettings } from './http-pool.ts';
 import type { TransportFactory } from './transport-factory.ts';
 import type { Transport } from './transport.ts';
@@ -19,6 +20,8 @@ interface HostPools {
   transportKey: string;
   default: HttpPool | undefined;
   high: HttpPool | undefined;
+  /** HTTP/2 because the client speaks it (use_downstream_protocol). */
+  asDownstream: HttpPool | undefined;
 }
 
 export class Cluster {
@@ -101,15 +104,22 @@ export class Cluster {
   }
 
   /** The connections of one endpoint for one routing priority. */
-  pool(host: Host, priority: 'default' | 'high' = 'default'): HttpPool {
+  pool(host: Host, priority: 'default' | 'high' = 'default', downstreamH2 = false): HttpPool {
     let pools = host.pools as HostPools | undefined;
     const transport = this.#transports.forHost(host);
     if (pools === undefined || pools.transportKey !== transport.key) {
       // Other security: what is open finishes what it carries, and takes nothing new.
       if (pools !== undefined) this.#closePools(host);
-      host.pools = pools = { transportKey: transport.key, default: undefined, high: undefined };
+      host.pools = pools = { transportKey: transport.key, default: undefined, high: undefined, asDownstream: undefined };
     }
-    return (pools[priority] ??= new H1Pool(this, host, transport, this.breakers.of(priority)));
+    if (downstreamH2 && this.settings.protocol === 'downstream') return (pools.asDownstream ??= new H2Pool(this, host, transport, this.breakers.of(priority)));
+    return (pools[priority] ??= this.#makePool(host, transport, priority));
+  }
+
+  #makePool(host: Host, transport: Transport, priority: 'default' | 'high'): HttpPool {
+    const { protocol } = this.settings;
+    const h2 = protocol === 'h2' || (protocol === 'alpn' && transport.tls);
+    return h2 ? new H2Pool(this, host, transport, this.breakers.of(priority)) : new H1Pool(this, host, transport, this.breakers.of(priority));
   }
 
   breaker(priority: 'default' | 'high' = 'default'): Breaker {
@@ -132,6 +142,7 @@ export class Cluster {
     const pools = host.pools as HostPools | undefined;
     pools?.default?.drain();
     pools?.high?.drain();
+    pools?.asDownstream?.drain();
     host.pools = undefined;
   }
 }

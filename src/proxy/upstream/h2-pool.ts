@@ -1,0 +1,169 @@
+// Connections to one endpoint that carry HTTP/2: few, each with many streams; another one only when all are full.
+
+import type { Conn, ConnError, ConnHandler } from '#base';
+import { CLUSTER } from '#telemetry';
+import { DEFAULT_H2_LIMITS, H2ClientConnection } from '#wire/h2';
+import type { ClientStream, ClientStreamHandler, ResetReason } from '#wire/http';
+import type { Breaker, Host } from '../cluster/index.ts';
+import { atTurnEnd } from '../turn-end.ts';
+import type { Cluster } from './cluster.ts';
+import { type HttpPool, type PooledConnection, type PoolWaiter, transportWords } from './http-pool.ts';
+import type { Transport } from './transport.ts';
+
+export class H2Pool implements HttpPool {
+  readonly #cluster: Cluster;
+  readonly #host: Host;
+  readonly #transport: Transport;
+  readonly #breaker: Breaker;
+  readonly #open: PooledH2[] = [];
+  readonly #waiting: PoolWaiter[] = [];
+  #connecting = 0;
+  #draining = false;
+
+  constructor(cluster: Cluster, host: Host, transport: Transport, breaker: Breaker) {
+    this.#cluster = cluster;
+    this.#host = host;
+    this.#transport = transport;
+    this.#breaker = breaker;
+  }
+
+  get activeConnections(): number {
+    return this.#open.length + this.#connecting;
+  }
+
+  request(waiter: PoolWaiter): void {
+    for (const c of this.#open) {
+      if (c.h2.canOpen) return waiter.onReady(c);
+    }
+    if (!this.#transport.ready) return waiter.onFailure('connection-failure', 'TLS_error:_Secret_is_not_supplied_by_SDS');
+    if (!this.#breaker.tryPending()) {
+      this.#cluster.stats.inc(CLUSTER.upstream_rq_pending_overflow);
+      return waiter.onFailure('overflow', '');
+    }
+    this.#waiting.push(waiter);
+    this.#cluster.stats.inc(CLUSTER.upstream_rq_pending_total);
+    this.#cluster.stats.inc(CLUSTER.upstream_rq_pending_active);
+    // One that comes up takes many of those who wait.
+    if (this.#connecting > 0 || this.#connect() || this.#open.length > 0) return;
+    this.#waiting.pop();
+    this.#unwait();
+    waiter.onFailure('overflow', '');
+  }
+
+  cancel(waiter: PoolWaiter): void {
+    const at = this.#waiting.indexOf(waiter);
+    if (at < 0) return;
+    this.#waiting.splice(at, 1);
+    this.#unwait();
+  }
+
+  drain(): void {
+    this.#draining = true;
+    for (const c of [...this.#open]) c.h2.drain();
+  }
+
+  // From connections.
+
+  connected(c: PooledH2): void {
+    this.#connecting--;
+    this.#open.push(c);
+    this.#cluster.report(this.#host, { kind: 'connected' });
+    this.capacity();
+    if (this.#draining) c.h2.drain();
+  }
+
+  capacity(): void {
+    while (this.#waiting.length > 0) {
+      const c = this.#open.find((one) => one.h2.canOpen);
+      if (c === undefined) break;
+      const waiter = this.#waiting.shift() as PoolWaiter;
+      this.#unwait();
+      waiter.onReady(c);
+    }
+    if (this.#waiting.length > 0 && this.#connecting === 0 && !this.#draining) this.#connect();
+  }
+
+  gone(c: PooledH2, error: ConnError | undefined): void {
+    const cluster = this.#cluster;
+    this.#breaker.releaseConnection();
+    this.#host.activeConnections--;
+    cluster.stats.dec(CLUSTER.upstream_cx_active);
+    cluster.stats.inc(CLUSTER.upstream_cx_destroy);
+    const at = this.#open.indexOf(c);
+    if (at >= 0) {
+      this.#open.splice(at, 1);
+      this.capacity();
+      return;
+    }
+    this.#connecting--;
+    cluster.stats.inc(CLUSTER.upstream_cx_connect_fail);
+    this.#host.connectFailures++;
+    cluster.report(this.#host, { kind: error?.kind === 'timeout' ? 'timeout' : 'connect-failed' });
+    const reason: ResetReason = error?.kind === 'timeout' ? 'connection-timeout' : error?.kind === 'tls' ? 'tls-failure' : 'connection-failure';
+    for (const waiter of this.#waiting.splice(0)) {
+      this.#unwait();
+      waiter.onFailure(reason, transportWords(error));
+    }
+  }
+
+  #connect(): boolean {
+    const cluster = this.#cluster;
+    if (this.#host.activeConnections >= cluster.breakers.maxConnectionsPerHost || !this.#breaker.tryConnection()) {
+      cluster.stats.inc(CLUSTER.upstream_cx_overflow);
+      return false;
+    }
+    const c = new PooledH2(this, cluster.settings.maxStreamsPerConnection);
+    this.#connecting++;
+    this.#host.activeConnections++;
+    cluster.stats.inc(CLUSTER.upstream_cx_total);
+    cluster.stats.inc(CLUSTER.upstream_cx_http2_total);
+    cluster.stats.inc(CLUSTER.upstream_cx_active);
+    c.conn = this.#transport.connect(this.#host, c);
+    return true;
+  }
+
+  #unwait(): void {
+    this.#breaker.releasePending();
+    this.#cluster.stats.dec(CLUSTER.upstream_rq_pending_active);
+  }
+}
+
+class PooledH2 implements ConnHandler, PooledConnection {
+  conn!: Conn;
+  h2!: H2ClientConnection;
+  requests = 0;
+  readonly #pool: H2Pool;
+  readonly #streamsMax: number;
+
+  constructor(pool: H2Pool, streamsMax: number) {
+    this.#pool = pool;
+    this.#streamsMax = streamsMax;
+  }
+
+  start(handler: ClientStreamHandler): ClientStream {
+    const stream = this.h2.open(handler);
+    if (stream === undefined) throw new Error('an HTTP/2 connection was given to a request although it takes no stream');
+    return stream;
+  }
+
+  onConnected(): void {
+    this.h2 = new H2ClientConnection(
+      this.conn,
+      {
+        onCapacity: () => this.#pool.capacity(),
+        onGoaway: () => {},
+        onConnectionClosed: (error) => this.#pool.gone(this, error),
+      },
+      { limits: DEFAULT_H2_LIMITS, defer: atTurnEnd, concurrentMax: this.#streamsMax },
+    );
+    this.conn.handler = this.h2;
+    this.#pool.connected(this);
+  }
+
+  onData(): void {}
+  onEnd(): void {}
+  onDrain(): void {}
+  onClose(error: ConnError | undefined): void {
+    this.#pool.gone(this, error);
+  }
+}
