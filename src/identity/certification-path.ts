@@ -14,7 +14,12 @@ export type PathResult =
   | { readonly ok: true; readonly path: CertificationPath }
   | { readonly ok: false; readonly code: IdentityErrorCode; readonly at: string };
 
-export function findPath(leaf: Certificate, intermediates: readonly Certificate[], trust: TrustBundle, nowMs: number): PathResult {
+export function findPath(
+  leaf: Certificate,
+  intermediates: readonly Certificate[],
+  trust: TrustBundle,
+  nowMs: number,
+): PathResult {
   // A leaf that is itself trusted needs no issuer: the self-signed server that somebody pinned.
   if (trust.roots.some((root) => sameBytes(root.der, leaf.der))) return { ok: true, path: [leaf] };
   const search = new Search(intermediates, trust, nowMs);
@@ -62,7 +67,12 @@ class Search {
   /** `below`: intermediates between the issuer and the leaf. */
   #issued(issuer: Certificate, child: Certificate, below: number): boolean {
     // The same name with another key is another authority (a rotated root), not a forgery.
-    if (child.authorityKeyId !== undefined && issuer.subjectKeyId !== undefined && !sameBytes(child.authorityKeyId, issuer.subjectKeyId)) return false;
+    if (
+      child.authorityKeyId !== undefined &&
+      issuer.subjectKeyId !== undefined &&
+      !sameBytes(child.authorityKeyId, issuer.subjectKeyId)
+    )
+      return false;
     const code = this.#fault(issuer, child, below);
     if (code !== undefined) this.#note(code, issuer);
     return code === undefined;

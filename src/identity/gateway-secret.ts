@@ -42,32 +42,58 @@ export function isGatewaySecretName(name: string): boolean {
 export function resolveGatewaySecret(request: GatewaySecretRequest): Result<GatewaySecret, IdentityError> {
   const match = SCHEME.exec(request.name);
   const wanted = match?.[3];
-  if (wanted === undefined) return err(new IdentityError('secret_not_found', `${request.name} is not kubernetes://NAME`));
+  if (wanted === undefined)
+    return err(new IdentityError('secret_not_found', `${request.name} is not kubernetes://NAME`));
   const namespace = match?.[2] ?? request.proxyNamespace;
   const identity = parseWorkloadIdentity(request.principal);
   const own = identity.ok && identity.value.namespace === request.proxyNamespace;
-  if (!own) return err(new IdentityError('secret_not_entitled', `${request.name}: the identity of the proxy is not verified for namespace ${request.proxyNamespace}`));
+  if (!own)
+    return err(
+      new IdentityError(
+        'secret_not_entitled',
+        `${request.name}: the identity of the proxy is not verified for namespace ${request.proxyNamespace}`,
+      ),
+    );
   if (namespace !== request.proxyNamespace && request.granted?.(namespace, wanted, request.proxyNamespace) !== true) {
-    return err(new IdentityError('secret_not_entitled', `${namespace}/${wanted} for a proxy of namespace ${request.proxyNamespace}`));
+    return err(
+      new IdentityError(
+        'secret_not_entitled',
+        `${namespace}/${wanted} for a proxy of namespace ${request.proxyNamespace}`,
+      ),
+    );
   }
-  return wanted.endsWith(CA_SUFFIX) ? readRoots(request, namespace, wanted) : readCertificate(request, namespace, wanted);
+  return wanted.endsWith(CA_SUFFIX)
+    ? readRoots(request, namespace, wanted)
+    : readCertificate(request, namespace, wanted);
 }
 
-function readCertificate(request: GatewaySecretRequest, namespace: string, name: string): Result<GatewaySecret, IdentityError> {
+function readCertificate(
+  request: GatewaySecretRequest,
+  namespace: string,
+  name: string,
+): Result<GatewaySecret, IdentityError> {
   const object = request.lookup(namespace, name);
   if (object === undefined) return err(new IdentityError('secret_not_found', `${namespace}/${name}`));
   const chain = field(object, 'tls.crt') ?? field(object, 'cert');
   const key = field(object, 'tls.key') ?? field(object, 'key');
-  if (chain === undefined || key === undefined) return err(new IdentityError('secret_incomplete', `${namespace}/${name}`));
+  if (chain === undefined || key === undefined)
+    return err(new IdentityError('secret_incomplete', `${namespace}/${name}`));
   const read = readCertificateSecret(chain, key);
   if (!read.ok) return err(new IdentityError(read.error.code, `Secret ${namespace}/${name}: ${read.error.message}`));
   const { notAfterMs } = read.value;
-  const warnings = notAfterMs < request.nowMs ? [`Secret ${namespace}/${name}: its certificate expired at ${new Date(notAfterMs).toISOString()}; renew it`] : [];
+  const warnings =
+    notAfterMs < request.nowMs
+      ? [`Secret ${namespace}/${name}: its certificate expired at ${new Date(notAfterMs).toISOString()}; renew it`]
+      : [];
   return ok({ value: read.value, origin: { kind: 'Secret', namespace, name }, warnings });
 }
 
 /** The bundle may be in a Secret of its own, `NAME-cacert`, or beside the certificate (Istio's order). */
-function readRoots(request: GatewaySecretRequest, namespace: string, wanted: string): Result<GatewaySecret, IdentityError> {
+function readRoots(
+  request: GatewaySecretRequest,
+  namespace: string,
+  wanted: string,
+): Result<GatewaySecret, IdentityError> {
   for (const name of [wanted, wanted.slice(0, -CA_SUFFIX.length)]) {
     const object = request.lookup(namespace, name);
     if (object === undefined) continue;
@@ -77,7 +103,12 @@ function readRoots(request: GatewaySecretRequest, namespace: string, wanted: str
     if (!read.ok) return err(new IdentityError(read.error.code, `Secret ${namespace}/${name}: ${read.error.message}`));
     return ok({ value: read.value, origin: { kind: 'Secret', namespace, name }, warnings: [] });
   }
-  return err(new IdentityError('secret_not_found', `${namespace}/${wanted}, or ca.crt in ${namespace}/${wanted.slice(0, -CA_SUFFIX.length)}`));
+  return err(
+    new IdentityError(
+      'secret_not_found',
+      `${namespace}/${wanted}, or ca.crt in ${namespace}/${wanted.slice(0, -CA_SUFFIX.length)}`,
+    ),
+  );
 }
 
 function field(object: SecretObject, key: string): string | undefined {

@@ -40,7 +40,10 @@ export function readKeyPair(privateKeyPem: string): Result<KeyPair, IdentityErro
   const { asymmetricKeyType: type, asymmetricKeyDetails: details } = key;
   const strongRsa = type === 'rsa' && (details?.modulusLength ?? 0) >= RSA_BITS_MIN;
   const knownCurve = type === 'ec' && (details?.namedCurve === 'prime256v1' || details?.namedCurve === 'secp384r1');
-  if (!strongRsa && !knownCurve) return err(new IdentityError('key_unusable', `${type ?? 'unknown'} ${details?.namedCurve ?? details?.modulusLength ?? ''}`));
+  if (!strongRsa && !knownCurve)
+    return err(
+      new IdentityError('key_unusable', `${type ?? 'unknown'} ${details?.namedCurve ?? details?.modulusLength ?? ''}`),
+    );
   return ok(keyPairOf(key));
 }
 

@@ -14,10 +14,20 @@ import { makePeer, TEST_IDENTITY, weakSpki } from './testing/make-peer.ts';
 const NOW = 1_750_000_000_000;
 const root = makeRoot({ organization: 'cluster.local', nowMs: NOW });
 
-function check(chain: readonly Uint8Array[], options: Partial<PeerCheckOptions> = {}, resumed = false): string | PeerVerdict {
+function check(
+  chain: readonly Uint8Array[],
+  options: Partial<PeerCheckOptions> = {},
+  resumed = false,
+): string | PeerVerdict {
   const judge = makePeerCheck({
-    roots: root.rootsPem, crl: '', sanMatchers: [], trustDomains: ['cluster.local'], required: true, peerIs: 'client',
-    clock: new FakeClock(NOW), ...options,
+    roots: root.rootsPem,
+    crl: '',
+    sanMatchers: [],
+    trustDomains: ['cluster.local'],
+    required: true,
+    peerIs: 'client',
+    clock: new FakeClock(NOW),
+    ...options,
   });
   const result = judge({ chain, resumed, sni: '' });
   return result.ok ? result.verdict : refusalCode(result.reason);
@@ -28,10 +38,20 @@ function peerWith(changes: Partial<CertificateFields>, authority: SigningAuthori
 }
 
 function crl(authority: SigningAuthority, revoked: readonly string[], nextUpdateMs = NOW + 3_600_000): string {
-  return formatPem('X509 CRL', writeRevocationList({
-    issuer: authority.certificate.subject, authorityKeyId: authority.key.keyId, thisUpdateMs: NOW - 1000, nextUpdateMs, number: 1,
-    revoked: revoked.map((serial) => ({ serial, atMs: NOW - 1000 })),
-  }, authority.key));
+  return formatPem(
+    'X509 CRL',
+    writeRevocationList(
+      {
+        issuer: authority.certificate.subject,
+        authorityKeyId: authority.key.keyId,
+        thisUpdateMs: NOW - 1000,
+        nextUpdateMs,
+        number: 1,
+        revoked: revoked.map((serial) => ({ serial, atMs: NOW - 1000 })),
+      },
+      authority.key,
+    ),
+  );
 }
 
 function serialOf(der: Uint8Array): string {
@@ -58,23 +78,59 @@ const unknownRoot = makeRoot({ organization: 'cluster.local', nowMs: NOW });
 const refusals: readonly (readonly [string, () => Uint8Array[], string])[] = [
   ['a NUL in its URI name', () => peerWith({ uris: [`${TEST_IDENTITY}\0.evil.example`] }), 'peer_san_malformed'],
   ['a NUL in its DNS name', () => peerWith({ dns: ['good.example\0.evil.example'] }), 'peer_san_malformed'],
-  ['a line break in its URI name', () => peerWith({ uris: [`${TEST_IDENTITY}\nURI:spiffe://x`] }), 'peer_san_malformed'],
-  ['two SPIFFE ids', () => peerWith({ uris: [TEST_IDENTITY, 'spiffe://cluster.local/ns/default/sa/admin'] }), 'peer_several_identities'],
-  ['a SPIFFE id and another URI', () => peerWith({ uris: ['https://example.com', TEST_IDENTITY] }), 'peer_several_identities'],
+  [
+    'a line break in its URI name',
+    () => peerWith({ uris: [`${TEST_IDENTITY}\nURI:spiffe://x`] }),
+    'peer_san_malformed',
+  ],
+  [
+    'two SPIFFE ids',
+    () => peerWith({ uris: [TEST_IDENTITY, 'spiffe://cluster.local/ns/default/sa/admin'] }),
+    'peer_several_identities',
+  ],
+  [
+    'a SPIFFE id and another URI',
+    () => peerWith({ uris: ['https://example.com', TEST_IDENTITY] }),
+    'peer_several_identities',
+  ],
   ['no SPIFFE id', () => peerWith({ uris: [], dns: ['reviews.default.svc'] }), 'peer_no_identity'],
-  ['a SPIFFE id with an empty segment', () => peerWith({ uris: ['spiffe://cluster.local/ns//sa/x'] }), 'peer_bad_identity'],
+  [
+    'a SPIFFE id with an empty segment',
+    () => peerWith({ uris: ['spiffe://cluster.local/ns//sa/x'] }),
+    'peer_bad_identity',
+  ],
   ['a SPIFFE id with a query', () => peerWith({ uris: ['spiffe://cluster.local/ns/a/sa/b?x'] }), 'peer_bad_identity'],
-  ['another trust domain', () => peerWith({ uris: ['spiffe://other.example/ns/default/sa/reviews'] }), 'peer_wrong_trust_domain'],
-  ['an extended key usage for servers only', () => peerWith({ extendedKeyUsage: [OID.serverAuth] }), 'peer_wrong_usage'],
+  [
+    'another trust domain',
+    () => peerWith({ uris: ['spiffe://other.example/ns/default/sa/reviews'] }),
+    'peer_wrong_trust_domain',
+  ],
+  [
+    'an extended key usage for servers only',
+    () => peerWith({ extendedKeyUsage: [OID.serverAuth] }),
+    'peer_wrong_usage',
+  ],
   ['a date in the past', () => peerWith({ notBeforeMs: NOW - 100_000, notAfterMs: NOW - 11_000 }), 'peer_expired'],
   ['a date in the future', () => peerWith({ notBeforeMs: NOW + 11_000 }), 'peer_not_yet_valid'],
   ['an unknown root of the same name', () => peerWith({}, unknownRoot), 'peer_unknown_root'],
-  ['the key id of the root but another signature', () => peerWith({ authorityKeyId: root.key.keyId }, unknownRoot), 'peer_bad_signature'],
+  [
+    'the key id of the root but another signature',
+    () => peerWith({ authorityKeyId: root.key.keyId }, unknownRoot),
+    'peer_bad_signature',
+  ],
   ['a weak key', () => peerWith({ spki: weakSpki() }), 'peer_weak_key'],
-  ['a leaf that is a certificate authority', () => peerWith({ ca: { pathLength: undefined }, extendedKeyUsage: [] }), 'peer_is_ca'],
+  [
+    'a leaf that is a certificate authority',
+    () => peerWith({ ca: { pathLength: undefined }, extendedKeyUsage: [] }),
+    'peer_is_ca',
+  ],
   ['too many certificates', () => Array.from({ length: 11 }, () => makePeer(root, NOW).der), 'peer_chain_too_long'],
   ['bytes that are no certificate', () => [Buffer.from('3003020101', 'hex')], 'peer_malformed'],
-  ['a certificate followed by more bytes', () => [Buffer.concat([makePeer(root, NOW).der, Uint8Array.of(0)])], 'peer_malformed'],
+  [
+    'a certificate followed by more bytes',
+    () => [Buffer.concat([makePeer(root, NOW).der, Uint8Array.of(0)])],
+    'peer_malformed',
+  ],
 ];
 for (const [what, chain, code] of refusals) {
   test(`a peer with ${what} is refused with ${code}`, () => assert.equal(check(chain()), code));
@@ -92,12 +148,20 @@ test('an alias of the trust domain is accepted', () => {
 
 test('a name that no matcher expects is refused, one that some matcher expects is taken', () => {
   const matcher = (value: string) => ({ san: 'uri', how: { kind: 'exact', value } }) as const;
-  assert.equal(check(peerWith({}), { sanMatchers: [matcher('spiffe://cluster.local/ns/default/sa/other')] }), 'peer_san_mismatch');
+  assert.equal(
+    check(peerWith({}), { sanMatchers: [matcher('spiffe://cluster.local/ns/default/sa/other')] }),
+    'peer_san_mismatch',
+  );
   assert.equal(typeof check(peerWith({}), { sanMatchers: [matcher('x'), matcher(TEST_IDENTITY)] }), 'object');
 });
 
 test('a public server is matched by DNS name, with one wildcard label', () => {
-  const options = (value: string) => ({ trustDomains: undefined, peerIs: 'server', sanMatchers: [{ san: 'dns', how: { kind: 'exact', value } }] }) as const;
+  const options = (value: string) =>
+    ({
+      trustDomains: undefined,
+      peerIs: 'server',
+      sanMatchers: [{ san: 'dns', how: { kind: 'exact', value } }],
+    }) as const;
   const chain = peerWith({ uris: [], dns: ['*.example.com'], extendedKeyUsage: [OID.serverAuth] });
   assert.equal(typeof check(chain, options('api.example.com')), 'object');
   assert.equal(check(chain, options('a.b.example.com')), 'peer_san_mismatch');
@@ -106,7 +170,14 @@ test('a public server is matched by DNS name, with one wildcard label', () => {
 
 test('without roots nobody is verified, and no matcher is ever satisfied', () => {
   assert.deepEqual(check(peerWith({}), { roots: undefined, trustDomains: undefined }), { kind: 'anonymous' });
-  assert.equal(check(peerWith({}), { roots: undefined, trustDomains: undefined, sanMatchers: [{ san: 'any', how: { kind: 'prefix', value: '' } }] }), 'trust_bundle_empty');
+  assert.equal(
+    check(peerWith({}), {
+      roots: undefined,
+      trustDomains: undefined,
+      sanMatchers: [{ san: 'any', how: { kind: 'prefix', value: '' } }],
+    }),
+    'trust_bundle_empty',
+  );
   assert.equal(check(peerWith({}), { roots: '' }), 'trust_bundle_empty');
 });
 
@@ -130,7 +201,10 @@ test('a resumed session, which carries only the leaf, is judged over the interme
 test('an intermediate that is too deep, expired or no authority does not lead to the root', () => {
   const shallow = makeIntermediate(root, { organization: 'shallow', nowMs: NOW, pathLength: 0 });
   const below = makeIntermediate(shallow, { organization: 'below', nowMs: NOW });
-  assert.equal(check([makePeer(below, NOW).der, below.certificate.der, shallow.certificate.der]), 'peer_chain_too_long');
+  assert.equal(
+    check([makePeer(below, NOW).der, below.certificate.der, shallow.certificate.der]),
+    'peer_chain_too_long',
+  );
   const expired = makeIntermediate(root, { organization: 'expired', nowMs: NOW - 100_000, ttlMs: 50_000 });
   assert.equal(check([makePeer(expired, NOW).der, expired.certificate.der]), 'peer_issuer_expired');
   const leafKey = makeIntermediate(root, { organization: 'leaf', nowMs: NOW });
@@ -141,13 +215,26 @@ test('an intermediate that is too deep, expired or no authority does not lead to
 test('a session that is resumed is refused once its peer expired, was revoked, lost its root or its name', () => {
   const clock = new FakeClock(NOW);
   const leaf = makePeer(root, NOW);
-  const options = { roots: root.rootsPem, crl: '', sanMatchers: [], trustDomains: ['cluster.local'], required: true, peerIs: 'client', clock } as const;
+  const options = {
+    roots: root.rootsPem,
+    crl: '',
+    sanMatchers: [],
+    trustDomains: ['cluster.local'],
+    required: true,
+    peerIs: 'client',
+    clock,
+  } as const;
   const resumed = { chain: [leaf.der], resumed: true, sni: '' };
   const judge = makePeerCheck(options);
   assert.ok(judge(resumed).ok);
   assert.ok(!makePeerCheck({ ...options, crl: crl(root, [serialOf(leaf.der)]) })(resumed).ok);
   assert.ok(!makePeerCheck({ ...options, roots: unknownRoot.rootsPem })(resumed).ok);
-  assert.ok(!makePeerCheck({ ...options, sanMatchers: [{ san: 'uri', how: { kind: 'exact', value: 'spiffe://cluster.local/ns/a/sa/b' } }] })(resumed).ok);
+  assert.ok(
+    !makePeerCheck({
+      ...options,
+      sanMatchers: [{ san: 'uri', how: { kind: 'exact', value: 'spiffe://cluster.local/ns/a/sa/b' } }],
+    })(resumed).ok,
+  );
   clock.advance(3_600_000 + 10_001);
   const late = judge(resumed);
   assert.equal(late.ok ? '' : refusalCode(late.reason), 'peer_expired');

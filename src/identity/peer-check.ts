@@ -44,10 +44,13 @@ const ANONYMOUS: { readonly ok: true; readonly verdict: PeerVerdict } = { ok: tr
 export function makePeerCheck(options: PeerCheckOptions): PeerCheck {
   const judge = options.roots === undefined ? undefined : new PeerJudge(options, parseTrustBundle(options.roots));
   return ({ chain }) => {
-    if (chain.length === 0) return options.required || options.peerIs === 'server' ? refuse('peer_no_certificate') : ANONYMOUS;
+    if (chain.length === 0)
+      return options.required || options.peerIs === 'server' ? refuse('peer_no_certificate') : ANONYMOUS;
     if (judge !== undefined) return judge.check(chain);
     // Names that nobody vouches for must not satisfy a matcher.
-    return options.sanMatchers.length > 0 || options.trustDomains !== undefined ? refuse('trust_bundle_empty') : ANONYMOUS;
+    return options.sanMatchers.length > 0 || options.trustDomains !== undefined
+      ? refuse('trust_bundle_empty')
+      : ANONYMOUS;
   };
 }
 
@@ -90,7 +93,12 @@ class PeerJudge {
     return this.#identityOf(certificate, this.#revoked(found, nowMs));
   }
 
-  #findPath(leaf: Certificate, shown: readonly Uint8Array[], nowMs: number, id: string): CertificationPath | { readonly code: IdentityErrorCode; readonly at: string } {
+  #findPath(
+    leaf: Certificate,
+    shown: readonly Uint8Array[],
+    nowMs: number,
+    id: string,
+  ): CertificationPath | { readonly code: IdentityErrorCode; readonly at: string } {
     this.#paths.delete(id);
     const intermediates: Certificate[] = [];
     for (const der of shown) {
@@ -117,7 +125,8 @@ class PeerJudge {
     const use = this.#options.peerIs === 'client' ? OID.clientAuth : OID.serverAuth;
     const uses = leaf.extendedKeyUsage;
     if (uses !== undefined && !uses.includes(use) && !uses.includes(OID.anyExtendedKeyUsage)) return 'peer_wrong_usage';
-    if (!leaf.isCa && leaf.keyUsage !== undefined && !leaf.keyUsage.digitalSignature && !leaf.keyUsage.keyEncipherment) return 'peer_wrong_usage';
+    if (!leaf.isCa && leaf.keyUsage !== undefined && !leaf.keyUsage.digitalSignature && !leaf.keyUsage.keyEncipherment)
+      return 'peer_wrong_usage';
     return undefined;
   }
 
@@ -132,21 +141,28 @@ class PeerJudge {
   }
 
   #identityOf(leaf: Certificate, revoked: IdentityErrorCode | undefined): ReturnType<PeerCheck> {
-    if (revoked !== undefined) return refuse(revoked, `${describe(leaf)}${this.#lists?.problem === undefined ? '' : `, ${this.#lists.problem}`}`);
+    if (revoked !== undefined)
+      return refuse(
+        revoked,
+        `${describe(leaf)}${this.#lists?.problem === undefined ? '' : `, ${this.#lists.problem}`}`,
+      );
     const { names } = leaf;
     const spiffe = names.uris.filter((uri) => uri.startsWith('spiffe:'));
     // An X.509-SVID has exactly one URI name (X.509-SVID §2); a second one is how an identity is smuggled in.
-    if (names.uris.length > 1 && (spiffe.length > 0 || this.#options.trustDomains !== undefined)) return refuse('peer_several_identities', names.uris.join(', '));
+    if (names.uris.length > 1 && (spiffe.length > 0 || this.#options.trustDomains !== undefined))
+      return refuse('peer_several_identities', names.uris.join(', '));
     const domains = this.#options.trustDomains;
     if (domains !== undefined && spiffe.length === 0) return refuse('peer_no_identity', describe(leaf));
     const text = spiffe[0] ?? '';
     if (text !== '') {
       const id = parseSpiffeId(text);
       if (!id.ok) return refuse('peer_bad_identity', id.error.message);
-      if (domains !== undefined && !domains.includes(id.value.trustDomain)) return refuse('peer_wrong_trust_domain', text);
+      if (domains !== undefined && !domains.includes(id.value.trustDomain))
+        return refuse('peer_wrong_trust_domain', text);
     }
     const { sanMatchers } = this.#options;
-    if (sanMatchers.length > 0 && !sanMatchers.some((matcher) => matchesSan(matcher, names))) return refuse('peer_san_mismatch', describe(leaf));
+    if (sanMatchers.length > 0 && !sanMatchers.some((matcher) => matchesSan(matcher, names)))
+      return refuse('peer_san_mismatch', describe(leaf));
     return {
       ok: true,
       verdict: {

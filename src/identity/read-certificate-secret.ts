@@ -11,14 +11,18 @@ import { RevocationLists } from './revocation.ts';
 import { parseTrustBundle, sameBytes } from './trust-bundle.ts';
 
 /** Expired certificates are taken: whoever asks decides what that means. */
-export function readCertificateSecret(certChainPem: string, privateKeyPem: string): Result<CertificateSecret, IdentityError> {
+export function readCertificateSecret(
+  certChainPem: string,
+  privateKeyPem: string,
+): Result<CertificateSecret, IdentityError> {
   const blocks = pemBlocks(certChainPem, 'CERTIFICATE');
   if (!blocks.ok) return err(new IdentityError('certificate_unusable', blocks.error.message));
   const leaf = parseCertificate(blocks.value[0] as Uint8Array);
   if (!leaf.ok) return err(new IdentityError('certificate_unusable', leaf.error.message));
   const key = readKeyPair(privateKeyPem);
   if (!key.ok) return key;
-  if (!sameBytes(key.value.spki, leaf.value.publicKey.spki)) return err(new IdentityError('key_mismatch', leaf.value.subjectText));
+  if (!sameBytes(key.value.spki, leaf.value.publicKey.spki))
+    return err(new IdentityError('key_mismatch', leaf.value.subjectText));
   const spiffe = leaf.value.names.uris.filter((uri) => uri.startsWith('spiffe://'));
   return ok({
     kind: 'certificate',

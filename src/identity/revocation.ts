@@ -40,7 +40,9 @@ export class RevocationLists {
       if (!this.#signedBy(list, issuer)) continue;
       // A stale list still names what was revoked.
       if (list.revoked.has(certificate.serial)) return 'peer_revoked';
-      const current = nowMs >= list.thisUpdateMs - CLOCK_SKEW_MS && (list.nextUpdateMs === undefined || nowMs <= list.nextUpdateMs + CLOCK_SKEW_MS);
+      const current =
+        nowMs >= list.thisUpdateMs - CLOCK_SKEW_MS &&
+        (list.nextUpdateMs === undefined || nowMs <= list.nextUpdateMs + CLOCK_SKEW_MS);
       if (current) covered = true;
       else stale = true;
     }

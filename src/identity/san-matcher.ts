@@ -5,7 +5,11 @@ import type { SubjectAltNames } from '#wire/tls';
 export interface SanMatcher {
   readonly san: 'uri' | 'dns' | 'email' | 'ip' | 'any';
   readonly how:
-    | { readonly kind: 'exact' | 'prefix' | 'suffix' | 'contains'; readonly value: string; readonly ignoreCase?: boolean }
+    | {
+        readonly kind: 'exact' | 'prefix' | 'suffix' | 'contains';
+        readonly value: string;
+        readonly ignoreCase?: boolean;
+      }
     /** A pattern that was already found to run in linear time; `text` names it in logs and session cache keys. */
     | { readonly kind: 'pattern'; readonly text: string; readonly test: (name: string) => boolean };
 }
@@ -13,11 +17,16 @@ export interface SanMatcher {
 /** Names in the certificate that the matcher looks at. */
 function candidates(names: SubjectAltNames, san: SanMatcher['san']): readonly string[] {
   switch (san) {
-    case 'uri': return names.uris;
-    case 'dns': return names.dns;
-    case 'email': return names.emails;
-    case 'ip': return names.ips;
-    case 'any': return [...names.uris, ...names.dns, ...names.emails, ...names.ips];
+    case 'uri':
+      return names.uris;
+    case 'dns':
+      return names.dns;
+    case 'email':
+      return names.emails;
+    case 'ip':
+      return names.ips;
+    case 'any':
+      return [...names.uris, ...names.dns, ...names.emails, ...names.ips];
   }
 }
 
@@ -36,10 +45,14 @@ function matches(matcher: SanMatcher, name: string): boolean {
   const actual = fold ? name.toLowerCase() : name;
   const expected = fold ? how.value.toLowerCase() : how.value;
   switch (how.kind) {
-    case 'exact': return actual === expected;
-    case 'prefix': return actual.startsWith(expected);
-    case 'suffix': return actual.endsWith(expected);
-    case 'contains': return actual.includes(expected);
+    case 'exact':
+      return actual === expected;
+    case 'prefix':
+      return actual.startsWith(expected);
+    case 'suffix':
+      return actual.endsWith(expected);
+    case 'contains':
+      return actual.includes(expected);
   }
 }
 
@@ -56,6 +69,9 @@ export function matchesDnsName(pattern: string, host: string): boolean {
 
 /** A text that differs whenever the matchers differ: part of the client session cache's key (design 12). */
 export function sanMatchersKey(matchers: readonly SanMatcher[]): string {
-  return JSON.stringify(matchers.map(({ san, how }) =>
-    how.kind === 'pattern' ? [san, how.kind, how.text] : [san, how.kind, how.value, how.ignoreCase === true]));
+  return JSON.stringify(
+    matchers.map(({ san, how }) =>
+      how.kind === 'pattern' ? [san, how.kind, how.text] : [san, how.kind, how.value, how.ignoreCase === true],
+    ),
+  );
 }

@@ -31,7 +31,14 @@ test('a message without content, or with a key that does not fit, is an error', 
   const other = makePeer(root, NOW);
   const empty = decodeSecret(fromBinary(SecretSchema, new Uint8Array()));
   assert.equal(empty.kind === 'error' && empty.code, 'secret_incomplete');
-  const wrong = encodeSecret('x', { kind: 'certificate', certChainPem: pair.pem, privateKeyPem: other.keyPem, version: '', notAfterMs: 0, spiffeId: '' });
+  const wrong = encodeSecret('x', {
+    kind: 'certificate',
+    certChainPem: pair.pem,
+    privateKeyPem: other.keyPem,
+    version: '',
+    notAfterMs: 0,
+    spiffeId: '',
+  });
   const decoded = decodeSecret(fromBinary(SecretSchema, wrong));
   assert.equal(decoded.kind === 'error' && decoded.code, 'key_mismatch');
 });

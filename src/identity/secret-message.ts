@@ -33,7 +33,8 @@ export function decodeSecret(secret: Secret): SecretValue {
   if (type.case === 'tlsCertificate') {
     const chain = textOf(type.value.certificateChain);
     const key = textOf(type.value.privateKey);
-    if (chain === undefined || key === undefined) return failed(secret.name, 'it has no inline certificate chain and private key');
+    if (chain === undefined || key === undefined)
+      return failed(secret.name, 'it has no inline certificate chain and private key');
     const read = readCertificateSecret(chain, key);
     return read.ok ? read.value : problem(read.error);
   }

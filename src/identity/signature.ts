@@ -28,7 +28,10 @@ export function isWeakSignature(algorithm: string): boolean {
 }
 
 /** False also when key and algorithm do not fit each other or the key cannot be read. */
-export function verifySignature(signed: { readonly bytes: Uint8Array; readonly signature: Uint8Array; readonly algorithm: string }, key: PublicKeyInfo): boolean {
+export function verifySignature(
+  signed: { readonly bytes: Uint8Array; readonly signature: Uint8Array; readonly algorithm: string },
+  key: PublicKeyInfo,
+): boolean {
   const algorithm = ALGORITHMS[signed.algorithm];
   if (algorithm === undefined || algorithm.key !== key.algorithm || isWeakKey(key)) return false;
   let publicKey: KeyObject;

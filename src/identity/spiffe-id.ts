@@ -22,13 +22,15 @@ const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 const SEGMENT = /^[A-Za-z0-9._-]+$/;
 
 export function parseSpiffeId(text: string): Result<SpiffeId, IdentityError> {
-  const malformed = (why: string): Result<SpiffeId, IdentityError> => err(new IdentityError('spiffe_malformed', `${JSON.stringify(text.slice(0, 200))} ${why}`));
+  const malformed = (why: string): Result<SpiffeId, IdentityError> =>
+    err(new IdentityError('spiffe_malformed', `${JSON.stringify(text.slice(0, 200))} ${why}`));
   if (text.length > SPIFFE_ID_CHARACTERS_MAX) return malformed('is too long');
   if (!text.startsWith('spiffe://')) return malformed('does not begin with spiffe://');
   const [trustDomain, ...path] = text.slice('spiffe://'.length).split('/');
   if (trustDomain === undefined || !TRUST_DOMAIN.test(trustDomain)) return malformed('has no valid trust domain');
   for (const segment of path) {
-    if (!SEGMENT.test(segment) || segment === '.' || segment === '..') return malformed('has a path segment that is empty or not allowed');
+    if (!SEGMENT.test(segment) || segment === '.' || segment === '..')
+      return malformed('has a path segment that is empty or not allowed');
   }
   return ok({ trustDomain, path });
 }
@@ -49,7 +51,11 @@ export function formatWorkloadIdentity(identity: WorkloadIdentity): string {
 }
 
 /** The same workload under every name of the mesh's trust domain: what policies and peer checks accept. */
-export function withAliases(identity: WorkloadIdentity, trustDomain: string, aliases: readonly string[]): readonly string[] {
+export function withAliases(
+  identity: WorkloadIdentity,
+  trustDomain: string,
+  aliases: readonly string[],
+): readonly string[] {
   const domains = [trustDomain, ...aliases];
   if (!domains.includes(identity.trustDomain)) return [formatWorkloadIdentity(identity)];
   return [...new Set(domains)].map((domain) => formatWorkloadIdentity({ ...identity, trustDomain: domain }));

@@ -33,7 +33,14 @@ export function secureContext(context: TlsContext, role: Role): SecureContext {
 
 function contextByVersion(context: TlsContext, role: Role): SecureContext {
   // Two objects may share a version and differ in ciphers or protocol: those are part of the key.
-  const key = [role, context.version, context.minVersion, context.maxVersion, context.ciphers ?? '', context.curves ?? ''].join('\0');
+  const key = [
+    role,
+    context.version,
+    context.minVersion,
+    context.maxVersion,
+    context.ciphers ?? '',
+    context.curves ?? '',
+  ].join('\0');
   const known = contexts.get(key);
   if (known !== undefined) return known;
   const made = createSecureContext({

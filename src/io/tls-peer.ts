@@ -6,10 +6,18 @@ import type { ConnError, PeerCheck, TlsContext, TlsFacts } from '#base';
 /** A chain longer than this is cut: the check then fails on a missing issuer. */
 const CHAIN_MAX = 10;
 
-export type PeerOutcome = { readonly ok: true; readonly facts: TlsFacts; readonly chain: readonly Uint8Array[] } | { readonly ok: false; readonly error: ConnError };
+export type PeerOutcome =
+  | { readonly ok: true; readonly facts: TlsFacts; readonly chain: readonly Uint8Array[] }
+  | { readonly ok: false; readonly error: ConnError };
 
 /** `remembered`: the chain that came with the session which a client offered. */
-export function judgePeer(socket: TLSSocket, context: TlsContext, check: PeerCheck, sni: string, remembered: readonly Uint8Array[] = []): PeerOutcome {
+export function judgePeer(
+  socket: TLSSocket,
+  context: TlsContext,
+  check: PeerCheck,
+  sni: string,
+  remembered: readonly Uint8Array[] = [],
+): PeerOutcome {
   const resumed = socket.isSessionReused();
   const shown = peerChain(socket);
   const chain = resumed && shown.length === 0 ? remembered : shown;
@@ -43,8 +51,10 @@ function peerChain(socket: TLSSocket): Uint8Array[] {
 
 /** OpenSSL's own verdict on the chain. Node offers it to servers only through the private handle. */
 function verifyError(socket: TLSSocket): string | undefined {
-  const handle = (socket as unknown as { _handle?: { verifyError?: () => (Error & { code?: string }) | null } })._handle;
-  if (typeof handle?.verifyError !== 'function') return 'this Node does not tell the verification result (_handle.verifyError); use the pinned Node';
+  const handle = (socket as unknown as { _handle?: { verifyError?: () => (Error & { code?: string }) | null } })
+    ._handle;
+  if (typeof handle?.verifyError !== 'function')
+    return 'this Node does not tell the verification result (_handle.verifyError); use the pinned Node';
   const error = handle.verifyError();
   return error === null || error === undefined ? undefined : (error.code ?? error.message);
 }

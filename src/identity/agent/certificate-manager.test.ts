@@ -13,17 +13,33 @@ const settle = (): Promise<void> => new Promise(setImmediate);
 
 function setUp(more: Partial<CertificateManagerOptions> = {}) {
   const clock = new FakeClock(NOW);
-  const mesh = { root: makeRoot({ organization: 'cluster.local', nowMs: NOW }), down: false, identity: TEST_IDENTITY, calls: [] as { atMs: number; hadCertificate: boolean }[] };
+  const mesh = {
+    root: makeRoot({ organization: 'cluster.local', nowMs: NOW }),
+    down: false,
+    identity: TEST_IDENTITY,
+    calls: [] as { atMs: number; hadCertificate: boolean }[],
+  };
   const signCsr: SignCsr = async (csrPem, ttlMs, current) => {
     mesh.calls.push({ atMs: clock.wallTime() - NOW, hadCertificate: current !== undefined });
     if (mesh.down) return err({ message: 'connection refused' });
     const blocks = pemBlocks(csrPem, 'CERTIFICATE REQUEST');
     const csr = blocks.ok ? parseCertificateRequest(blocks.value[0] as Uint8Array) : blocks;
     if (!csr.ok) throw csr.error;
-    const leaf = issueLeaf(mesh.root, { spki: csr.value.publicKey.spki, uris: [mesh.identity], ttlMs, keyEncipherment: false }, clock.wallTime());
+    const leaf = issueLeaf(
+      mesh.root,
+      { spki: csr.value.publicKey.spki, uris: [mesh.identity], ttlMs, keyEncipherment: false },
+      clock.wallTime(),
+    );
     return ok([leaf.pem, mesh.root.rootsPem]);
   };
-  const manager = new CertificateManager({ clock, random: new SeededRandom(1), log: silentLogger, spiffeId: TEST_IDENTITY, signCsr, ...more });
+  const manager = new CertificateManager({
+    clock,
+    random: new SeededRandom(1),
+    log: silentLogger,
+    spiffeId: TEST_IDENTITY,
+    signCsr,
+    ...more,
+  });
   const seen: Record<string, SecretValue[]> = { default: [], ROOTCA: [] };
   for (const name of ['default', 'ROOTCA']) manager.subscribe(name, (value) => seen[name]?.push(value));
   return { clock, mesh, manager, certificates: seen['default'] ?? [], roots: seen['ROOTCA'] ?? [] };
@@ -52,7 +68,10 @@ test('it renews at half life, give or take a hundredth, with a new key and the c
   assert.equal(mesh.calls.length, 1);
   clock.advance(86_400_000 * 0.04);
   await settle();
-  assert.deepEqual(mesh.calls.map((call) => call.hadCertificate), [false, true]);
+  assert.deepEqual(
+    mesh.calls.map((call) => call.hadCertificate),
+    [false, true],
+  );
   const keys = new Set(certificates.map((value) => value.kind === 'certificate' && value.privateKeyPem));
   assert.equal(keys.size, 2);
 });
@@ -92,7 +111,10 @@ test('with nothing ever issued, subscribers get an error, and the certificate on
   mesh.down = true;
   manager.start();
   await settle();
-  assert.deepEqual(certificates.map((value) => value.kind === 'error' && value.code), ['certificate_not_issued']);
+  assert.deepEqual(
+    certificates.map((value) => value.kind === 'error' && value.code),
+    ['certificate_not_issued'],
+  );
   mesh.down = false;
   clock.advance(2_000);
   await settle();
@@ -132,7 +154,14 @@ test('a key touches the disk only when asked, readable by its owner alone', asyn
   manager.start();
   await settle();
   await settle();
-  assert.deepEqual([...fs.files].map(([path, file]) => [path, file.mode.toString(8)]), [['out/key.pem', '600'], ['out/cert-chain.pem', '644'], ['out/root-cert.pem', '644']]);
+  assert.deepEqual(
+    [...fs.files].map(([path, file]) => [path, file.mode.toString(8)]),
+    [
+      ['out/key.pem', '600'],
+      ['out/cert-chain.pem', '644'],
+      ['out/root-cert.pem', '644'],
+    ],
+  );
 });
 
 test('after close nothing is fetched any more', async () => {

@@ -12,7 +12,11 @@ import { MESH_ROOTS, WORKLOAD_CERTIFICATE } from '../secret-source.ts';
 import { SecretSlots } from './secret-slots.ts';
 
 /** Has a request signed. `current`, where there is one, is what the connection may show instead of a token. */
-export type SignCsr = (csrPem: string, ttlMs: number, current: CertificateSecret | undefined) => Promise<Result<readonly string[], { readonly message: string }>>;
+export type SignCsr = (
+  csrPem: string,
+  ttlMs: number,
+  current: CertificateSecret | undefined,
+) => Promise<Result<readonly string[], { readonly message: string }>>;
 
 export interface CertificateManagerOptions {
   readonly clock: Clock;
@@ -118,7 +122,8 @@ export class CertificateManager implements SecretSource {
     const roots = signed.value[signed.value.length - 1] ?? '';
     const secret = readCertificateSecret(chain, privateKeyPem(key));
     if (!secret.ok) return secret.error.message;
-    if (secret.value.spiffeId !== spiffeId) return `the authority issued ${secret.value.spiffeId || 'no identity'} instead of ${spiffeId}`;
+    if (secret.value.spiffeId !== spiffeId)
+      return `the authority issued ${secret.value.spiffeId || 'no identity'} instead of ${spiffeId}`;
     const trust = readTrustSecret(roots);
     if (!trust.ok) return trust.error.message;
     await this.#writeOut(secret.value, roots);
@@ -135,27 +140,42 @@ export class CertificateManager implements SecretSource {
     const ratio = (this.#options.graceRatio ?? 0.5) + (this.#options.graceJitter ?? 0.01) * (random.float() * 2 - 1);
     const left = notAfterMs - clock.wallTime();
     const delay = Math.max(RENEW_AFTER_MIN_MS, left * (1 - Math.min(1, Math.max(0, ratio))));
-    this.#log.info('certificate in force', { identity: this.#options.spiffeId, notAfter: new Date(notAfterMs).toISOString() });
+    this.#log.info('certificate in force', {
+      identity: this.#options.spiffeId,
+      notAfter: new Date(notAfterMs).toISOString(),
+    });
     this.#timer = clock.setTimer(delay, () => void this.#fetch(), { unref: true });
   }
 
   #retryLater(problem: string): void {
     const { clock, random } = this.#options;
     const error = new IdentityError('certificate_not_issued', problem);
-    this.#log.warn('certificate not renewed', { identity: this.#options.spiffeId, problem, failures: this.#failures + 1 });
+    this.#log.warn('certificate not renewed', {
+      identity: this.#options.spiffeId,
+      problem,
+      failures: this.#failures + 1,
+    });
     // What we have stays in force: peers judge its dates by themselves.
-    if (this.current === undefined) this.#slots.set(WORKLOAD_CERTIFICATE, { kind: 'error', code: error.code, message: error.message });
+    if (this.current === undefined)
+      this.#slots.set(WORKLOAD_CERTIFICATE, { kind: 'error', code: error.code, message: error.message });
     const backOff = Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(this.#failures++, 10));
     // A short-lived certificate must not expire while we back off.
-    const left = this.current === undefined ? Infinity : Math.max(RETRY_FIRST_MS, (this.current.notAfterMs - clock.wallTime()) / 4);
-    this.#timer = clock.setTimer(Math.min(left, backOff) * (0.75 + random.float() * 0.5), () => void this.#fetch(), { unref: true });
+    const left =
+      this.current === undefined
+        ? Infinity
+        : Math.max(RETRY_FIRST_MS, (this.current.notAfterMs - clock.wallTime()) / 4);
+    this.#timer = clock.setTimer(Math.min(left, backOff) * (0.75 + random.float() * 0.5), () => void this.#fetch(), {
+      unref: true,
+    });
   }
 
   #publishTrust(): void {
     // Until our own issuer's root is known, the extra ones alone would be half a bundle.
     if (this.#issuedRoots === '') return;
     const trust = readTrustSecret(mergeRoots([this.#issuedRoots, ...this.#extraRoots]), this.#crlPem);
-    const value: SecretValue = trust.ok ? trust.value : { kind: 'error', code: trust.error.code, message: trust.error.message };
+    const value: SecretValue = trust.ok
+      ? trust.value
+      : { kind: 'error', code: trust.error.code, message: trust.error.message };
     const known = this.#slots.get(MESH_ROOTS);
     if (known?.kind === 'trust' && value.kind === 'trust' && known.version === value.version) return;
     this.#slots.set(MESH_ROOTS, value);

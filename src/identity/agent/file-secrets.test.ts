@@ -34,7 +34,10 @@ test('files are read, and read again when they change; half a change is waited o
   fs.poke('/etc/certs');
   fs.poke('/etc/certs');
   await settle();
-  assert.deepEqual(seen.map((value) => value.kind === 'certificate' && value.certChainPem), [first.pem, second.pem]);
+  assert.deepEqual(
+    seen.map((value) => value.kind === 'certificate' && value.certChainPem),
+    [first.pem, second.pem],
+  );
   stop();
   stop();
   fs.poke('/etc/certs');
@@ -49,13 +52,18 @@ test('files that are not there are an error until they come', async () => {
   put('root.pem', root.rootsPem);
   fs.poke('/etc/certs');
   await settle();
-  assert.deepEqual(seen.map((value) => value.kind), ['error', 'trust']);
+  assert.deepEqual(
+    seen.map((value) => value.kind),
+    ['error', 'trust'],
+  );
 });
 
 test('each name goes to its source', () => {
   const slots = new Map(['default', 'file-root:/x', 'kubernetes://c'].map((name) => [name, new SecretSlots([name])]));
   const agent = new AgentSecrets({
-    workload: slots.get('default') as SecretSlots, files: slots.get('file-root:/x') as SecretSlots, remote: slots.get('kubernetes://c') as SecretSlots,
+    workload: slots.get('default') as SecretSlots,
+    files: slots.get('file-root:/x') as SecretSlots,
+    remote: slots.get('kubernetes://c') as SecretSlots,
   });
   for (const [name, source] of slots) {
     let got: SecretValue | undefined;

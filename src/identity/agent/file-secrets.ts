@@ -49,9 +49,15 @@ export class FileSecrets implements SecretSource {
     let turn = Promise.resolve();
     const reload = (): void => {
       // One after the other: an older read must not overwrite a newer one.
-      turn = turn.then(() => this.#reload(name, entry)).catch((error: unknown) => this.#log.error('secret file not read', { name, error: String(error) }));
+      turn = turn
+        .then(() => this.#reload(name, entry))
+        .catch((error: unknown) => this.#log.error('secret file not read', { name, error: String(error) }));
     };
-    const entry: Entry = { subscribers: new Set(), watches: [...folders].map((folder) => this.#fs.watch(folder, reload)), value: undefined };
+    const entry: Entry = {
+      subscribers: new Set(),
+      watches: [...folders].map((folder) => this.#fs.watch(folder, reload)),
+      value: undefined,
+    };
     this.#entries.set(name, entry);
     reload();
     return entry;
@@ -65,7 +71,9 @@ export class FileSecrets implements SecretSource {
       // Chain and key are replaced one after the other: what was good stays until they fit again.
       if (entry.value !== undefined && entry.value.kind !== 'error') return;
     }
-    const value: SecretValue = read.ok ? read.value : { kind: 'error', code: read.error.code, message: read.error.message };
+    const value: SecretValue = read.ok
+      ? read.value
+      : { kind: 'error', code: read.error.code, message: read.error.message };
     if (entry.value !== undefined && versionOf(entry.value) === versionOf(value)) return;
     entry.value = value;
     for (const changed of [...entry.subscribers]) changed(value);
@@ -81,13 +89,17 @@ async function readFiles(fs: Fs, name: string): Promise<Result<SecretValue, Iden
     texts.push(text);
   }
   const [first, second] = texts;
-  if (name.startsWith('file-cert:') && first !== undefined && second !== undefined) return readCertificateSecret(first, second);
+  if (name.startsWith('file-cert:') && first !== undefined && second !== undefined)
+    return readCertificateSecret(first, second);
   if (name.startsWith('file-root:') && first !== undefined) return readTrustSecret(first, second ?? '');
   return err(new IdentityError('secret_not_found', `${name} is neither file-cert:CHAIN~KEY nor file-root:ROOTS`));
 }
 
 function pathsOf(name: string): readonly string[] {
-  return name.slice(name.indexOf(':') + 1).split('~').filter((path) => path !== '');
+  return name
+    .slice(name.indexOf(':') + 1)
+    .split('~')
+    .filter((path) => path !== '');
 }
 
 function versionOf(value: SecretValue): string {

@@ -3,7 +3,10 @@ import { test } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { silentLogger, TYPE_URL } from '#base';
 import {
-  DeltaDiscoveryRequestSchema, DeltaDiscoveryResponseSchema, DiscoveryRequestSchema, DiscoveryResponseSchema,
+  DeltaDiscoveryRequestSchema,
+  DeltaDiscoveryResponseSchema,
+  DiscoveryRequestSchema,
+  DiscoveryResponseSchema,
 } from '#proto/envoy/service/discovery/v3/discovery_pb.ts';
 import { SecretSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { MethodHandler, ServerCall } from '#wire/grpc';
@@ -28,11 +31,23 @@ async function open(method: string, slots: SecretSlots) {
   const sent: Uint8Array[] = [];
   const line = { writable: true };
   const call = {
-    path: '', metadata: {}, peer: { kind: 'unix', address: '', verdict: { kind: 'anonymous' } }, deadline: undefined, open: true,
-    get writable() { return line.writable; },
-    sendHeaders: () => {}, send: (...parts: Uint8Array[]) => (sent.push(Buffer.concat(parts)), line.writable), end: () => {}, pause: () => {}, resume: () => {},
+    path: '',
+    metadata: {},
+    peer: { kind: 'unix', address: '', verdict: { kind: 'anonymous' } },
+    deadline: undefined,
+    open: true,
+    get writable() {
+      return line.writable;
+    },
+    sendHeaders: () => {},
+    send: (...parts: Uint8Array[]) => (sent.push(Buffer.concat(parts)), line.writable),
+    end: () => {},
+    pause: () => {},
+    resume: () => {},
   } as unknown as ServerCall;
-  const handler = (await makeSdsMethods(slots, silentLogger)).get(`/envoy.service.secret.v3.SecretDiscoveryService/${method}`) as MethodHandler;
+  const handler = (await makeSdsMethods(slots, silentLogger)).get(
+    `/envoy.service.secret.v3.SecretDiscoveryService/${method}`,
+  ) as MethodHandler;
   return { sent, line, stream: handler(call) };
 }
 
@@ -44,7 +59,17 @@ test('state of the world: what is known comes at once, renewals by themselves, a
   const slots = new SecretSlots(['default', 'ROOTCA']);
   slots.set('default', certificate());
   const { sent, stream } = await open('StreamSecrets', slots);
-  const ask = (responseNonce: string): void => stream.onMessage(toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { typeUrl: TYPE_URL.secret, resourceNames: ['default', 'ROOTCA'], responseNonce })));
+  const ask = (responseNonce: string): void =>
+    stream.onMessage(
+      toBinary(
+        DiscoveryRequestSchema,
+        create(DiscoveryRequestSchema, {
+          typeUrl: TYPE_URL.secret,
+          resourceNames: ['default', 'ROOTCA'],
+          responseNonce,
+        }),
+      ),
+    );
   ask('');
   ask('1');
   assert.equal(sent.length, 1);
@@ -53,8 +78,14 @@ test('state of the world: what is known comes at once, renewals by themselves, a
   slots.set('ROOTCA', trust.value);
   slots.set('default', certificate());
   const responses = sent.map((bytes) => fromBinary(DiscoveryResponseSchema, bytes));
-  assert.deepEqual(responses.map((response) => names(response.resources)), [['default'], ['default', 'ROOTCA'], ['default', 'ROOTCA']]);
-  assert.deepEqual(responses.map((response) => response.nonce), ['1', '2', '3']);
+  assert.deepEqual(
+    responses.map((response) => names(response.resources)),
+    [['default'], ['default', 'ROOTCA'], ['default', 'ROOTCA']],
+  );
+  assert.deepEqual(
+    responses.map((response) => response.nonce),
+    ['1', '2', '3'],
+  );
   stream.onClosed?.({ code: 0, message: '' });
   slots.set('default', certificate());
   assert.equal(sent.length, 3);
@@ -64,7 +95,12 @@ test('delta: only what changed is sent, a withdrawn secret is removed, a slow re
   const slots = new SecretSlots(['default']);
   slots.set('default', certificate());
   const { sent, line, stream } = await open('DeltaSecrets', slots);
-  stream.onMessage(toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, { typeUrl: TYPE_URL.secret, resourceNamesSubscribe: ['default', 'nobody'] })));
+  stream.onMessage(
+    toBinary(
+      DeltaDiscoveryRequestSchema,
+      create(DeltaDiscoveryRequestSchema, { typeUrl: TYPE_URL.secret, resourceNamesSubscribe: ['default', 'nobody'] }),
+    ),
+  );
   line.writable = false;
   const newest = certificate();
   slots.set('default', certificate());
@@ -73,11 +109,22 @@ test('delta: only what changed is sent, a withdrawn secret is removed, a slow re
   stream.onDrain?.();
   slots.set('default', { kind: 'error', code: 'x', message: '' });
   const responses = sent.map((bytes) => fromBinary(DeltaDiscoveryResponseSchema, bytes));
-  assert.deepEqual(responses.map((response) => [response.resources.map((r) => r.name), response.removedResources]), [[['default'], ['nobody']], [['default'], []], [[], ['default']]]);
+  assert.deepEqual(
+    responses.map((response) => [response.resources.map((r) => r.name), response.removedResources]),
+    [
+      [['default'], ['nobody']],
+      [['default'], []],
+      [[], ['default']],
+    ],
+  );
   assert.equal(responses[1]?.resources[0]?.version, newest.kind === 'certificate' && newest.version);
 });
 
 test('another type is refused', async () => {
   const { stream } = await open('StreamSecrets', new SecretSlots([]));
-  assert.throws(() => stream.onMessage(toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { typeUrl: TYPE_URL.cluster }))), /secrets only/);
+  assert.throws(
+    () =>
+      stream.onMessage(toBinary(DiscoveryRequestSchema, create(DiscoveryRequestSchema, { typeUrl: TYPE_URL.cluster }))),
+    /secrets only/,
+  );
 });

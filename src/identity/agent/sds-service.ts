@@ -21,15 +21,28 @@ export async function makeSdsMethods(source: SecretSource, log: Logger): Promise
     const stream = new SdsStream(source, call, (changed, values) => {
       if (changed.every((name) => values.get(name)?.kind === 'error')) return;
       // State of the world: a response holds all that is subscribed to and known.
-      const known = [...values].flatMap(([name, value]) => (value.kind === 'error' ? [] : [{ typeUrl: TYPE_URL.secret, value: encodeSecret(name, value) }]));
+      const known = [...values].flatMap(([name, value]) =>
+        value.kind === 'error' ? [] : [{ typeUrl: TYPE_URL.secret, value: encodeSecret(name, value) }],
+      );
       const versionInfo = String(++nonce);
-      call.send(toBinary(proto.DiscoveryResponseSchema, create(proto.DiscoveryResponseSchema, { versionInfo, nonce: versionInfo, typeUrl: TYPE_URL.secret, resources: known })));
+      call.send(
+        toBinary(
+          proto.DiscoveryResponseSchema,
+          create(proto.DiscoveryResponseSchema, {
+            versionInfo,
+            nonce: versionInfo,
+            typeUrl: TYPE_URL.secret,
+            resources: known,
+          }),
+        ),
+      );
     });
     return {
       onMessage: (bytes) => {
         const request = fromBinary(proto.DiscoveryRequestSchema, bytes);
         expectSecrets(request.typeUrl);
-        if (request.errorDetail !== undefined) scoped.warn('secret rejected', { node: request.node?.id, reason: request.errorDetail.message });
+        if (request.errorDetail !== undefined)
+          scoped.warn('secret rejected', { node: request.node?.id, reason: request.errorDetail.message });
         // An answer to anything but the newest response is out of date; its names are too.
         if (request.responseNonce !== '' && request.responseNonce !== String(nonce)) return;
         stream.setNames(new Set(request.resourceNames));
@@ -46,16 +59,35 @@ export async function makeSdsMethods(source: SecretSource, log: Logger): Promise
     const stream = new SdsStream(source, call, (changed, values) => {
       const resources = changed.flatMap((name) => {
         const value = values.get(name);
-        return value === undefined || value.kind === 'error' ? [] : [{ name, version: value.version, resource: { typeUrl: TYPE_URL.secret, value: encodeSecret(name, value) } }];
+        return value === undefined || value.kind === 'error'
+          ? []
+          : [
+              {
+                name,
+                version: value.version,
+                resource: { typeUrl: TYPE_URL.secret, value: encodeSecret(name, value) },
+              },
+            ];
       });
       const removedResources = changed.filter((name) => values.get(name)?.kind === 'error');
-      call.send(toBinary(proto.DeltaDiscoveryResponseSchema, create(proto.DeltaDiscoveryResponseSchema, { nonce: String(++nonce), typeUrl: TYPE_URL.secret, resources, removedResources })));
+      call.send(
+        toBinary(
+          proto.DeltaDiscoveryResponseSchema,
+          create(proto.DeltaDiscoveryResponseSchema, {
+            nonce: String(++nonce),
+            typeUrl: TYPE_URL.secret,
+            resources,
+            removedResources,
+          }),
+        ),
+      );
     });
     return {
       onMessage: (bytes) => {
         const request = fromBinary(proto.DeltaDiscoveryRequestSchema, bytes);
         expectSecrets(request.typeUrl);
-        if (request.errorDetail !== undefined) scoped.warn('secret rejected', { node: request.node?.id, reason: request.errorDetail.message });
+        if (request.errorDetail !== undefined)
+          scoped.warn('secret rejected', { node: request.node?.id, reason: request.errorDetail.message });
         for (const name of request.resourceNamesUnsubscribe) names.delete(name);
         for (const name of request.resourceNamesSubscribe) names.add(name);
         stream.setNames(names);
@@ -66,7 +98,10 @@ export async function makeSdsMethods(source: SecretSource, log: Logger): Promise
     };
   };
 
-  return new Map([[`${SERVICE}/StreamSecrets`, state], [`${SERVICE}/DeltaSecrets`, delta]]);
+  return new Map([
+    [`${SERVICE}/StreamSecrets`, state],
+    [`${SERVICE}/DeltaSecrets`, delta],
+  ]);
 }
 
 function expectSecrets(typeUrl: string): void {
@@ -93,7 +128,8 @@ class SdsStream {
   }
 
   setNames(names: ReadonlySet<string>): void {
-    if (names.size > SDS_NAMES_MAX) throw new GrpcError(GRPC_STATUS.resourceExhausted, `more than ${SDS_NAMES_MAX} secrets on one stream`);
+    if (names.size > SDS_NAMES_MAX)
+      throw new GrpcError(GRPC_STATUS.resourceExhausted, `more than ${SDS_NAMES_MAX} secrets on one stream`);
     for (const [name, stop] of this.#stops) {
       if (names.has(name)) continue;
       stop();
@@ -103,7 +139,12 @@ class SdsStream {
     }
     // What is known already leaves in one response.
     this.#subscribing = true;
-    for (const name of names) if (!this.#stops.has(name)) this.#stops.set(name, this.#source.subscribe(name, (value) => this.#take(name, value)));
+    for (const name of names)
+      if (!this.#stops.has(name))
+        this.#stops.set(
+          name,
+          this.#source.subscribe(name, (value) => this.#take(name, value)),
+        );
     this.#subscribing = false;
     this.flush();
   }

@@ -30,7 +30,11 @@ interface StoredRoot {
 }
 
 /** Undefined when there is no such file yet: only then may a new root be made. */
-export async function loadAuthority(fs: Fs, folder: string, nowMs: number): Promise<Result<AuthorityState | undefined, IdentityError>> {
+export async function loadAuthority(
+  fs: Fs,
+  folder: string,
+  nowMs: number,
+): Promise<Result<AuthorityState | undefined, IdentityError>> {
   const path = `${folder}/${AUTHORITY_FILE}`;
   const text = await fs.readText(path);
   if (text === undefined) return ok(undefined);
@@ -43,7 +47,11 @@ export async function loadAuthority(fs: Fs, folder: string, nowMs: number): Prom
   if (stored.other === undefined) return ok({ current: current.value, other: undefined, rotation: stored.rotation });
   const other = readRoot(stored.other, nowMs);
   // A former root that has expired meanwhile is of no use to anybody.
-  return ok({ current: current.value, other: other.ok ? other.value : undefined, rotation: other.ok ? stored.rotation : { phase: 'steady' } });
+  return ok({
+    current: current.value,
+    other: other.ok ? other.value : undefined,
+    rotation: other.ok ? stored.rotation : { phase: 'steady' },
+  });
 }
 
 export async function saveAuthority(fs: Fs, folder: string, state: AuthorityState): Promise<void> {
@@ -77,6 +85,7 @@ function parse(text: string): Stored | undefined {
     return typeof cert === 'string' && typeof key === 'string';
   };
   const phase = stored?.rotation?.phase;
-  if (stored === null || !isRoot(stored.current) || (stored.other !== undefined && !isRoot(stored.other))) return undefined;
+  if (stored === null || !isRoot(stored.current) || (stored.other !== undefined && !isRoot(stored.other)))
+    return undefined;
   return phase === 'steady' || phase === 'announced' || phase === 'draining' ? (stored as Stored) : undefined;
 }

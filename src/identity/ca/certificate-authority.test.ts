@@ -15,14 +15,28 @@ const NOW = 1_750_000_000_000;
 const DAY = 86_400_000;
 const HOUR = 3_600_000;
 
-async function start(fs: MemoryFs, clock: FakeClock, more: Partial<CertificateAuthorityOptions> = {}): Promise<CertificateAuthority> {
-  const started = await CertificateAuthority.start({ fs, clock, log: silentLogger, folder: 'state/ca', trustDomain: 'cluster.local', ...more });
+async function start(
+  fs: MemoryFs,
+  clock: FakeClock,
+  more: Partial<CertificateAuthorityOptions> = {},
+): Promise<CertificateAuthority> {
+  const started = await CertificateAuthority.start({
+    fs,
+    clock,
+    log: silentLogger,
+    folder: 'state/ca',
+    trustDomain: 'cluster.local',
+    ...more,
+  });
   if (!started.ok) throw started.error;
   return started.value;
 }
 
 function issue(authority: CertificateAuthority, ttlMs = 0): IssuedCertificate {
-  return authority.issue({ spki: generateKeyPair().spki, uris: [TEST_IDENTITY], ttlMs, keyEncipherment: false }, 'test');
+  return authority.issue(
+    { spki: generateKeyPair().spki, uris: [TEST_IDENTITY], ttlMs, keyEncipherment: false },
+    'test',
+  );
 }
 
 function leafOf(issued: IssuedCertificate): Certificate {
@@ -34,7 +48,15 @@ function leafOf(issued: IssuedCertificate): Certificate {
 }
 
 function trusts(rootsPem: string, issued: IssuedCertificate, clock: FakeClock): boolean {
-  const check = makePeerCheck({ roots: rootsPem, crl: '', sanMatchers: [], trustDomains: ['cluster.local'], required: true, peerIs: 'client', clock });
+  const check = makePeerCheck({
+    roots: rootsPem,
+    crl: '',
+    sanMatchers: [],
+    trustDomains: ['cluster.local'],
+    required: true,
+    peerIs: 'client',
+    clock,
+  });
   const chain = issued.chain.slice(0, -1).flatMap((pem) => {
     const blocks = pemBlocks(pem, 'CERTIFICATE');
     return blocks.ok ? [...blocks.value] : [];
@@ -58,14 +80,23 @@ test('a key that others may read, or a damaged file, stops the start instead of 
   await start(fs, clock);
   const file = fs.files.get('state/ca/authority.json');
   assert.ok(file);
-  for (const [change, code] of [[{ ...file, mode: 0o644 }, 'authority_files_open'], [{ ...file, text: file.text.slice(0, 50) }, 'authority_unusable']] as const) {
+  for (const [change, code] of [
+    [{ ...file, mode: 0o644 }, 'authority_files_open'],
+    [{ ...file, text: file.text.slice(0, 50) }, 'authority_unusable'],
+  ] as const) {
     fs.files.set('state/ca/authority.json', change);
-    const started = await CertificateAuthority.start({ fs, clock, log: silentLogger, folder: 'state/ca', trustDomain: 'cluster.local' });
+    const started = await CertificateAuthority.start({
+      fs,
+      clock,
+      log: silentLogger,
+      folder: 'state/ca',
+      trustDomain: 'cluster.local',
+    });
     assert.equal(started.ok ? '' : started.error.code, code);
   }
 });
 
-test('a leaf looks as Istio\'s: 24 hours, backdated two minutes, no subject, one SPIFFE id, both usages', async () => {
+test("a leaf looks as Istio's: 24 hours, backdated two minutes, no subject, one SPIFFE id, both usages", async () => {
   const issued = issue(await start(new MemoryFs(), new FakeClock(NOW)));
   const leaf = leafOf(issued);
   assert.deepEqual([leaf.notBeforeMs, leaf.notAfterMs], [NOW - 120_000, NOW + DAY]);
@@ -83,7 +114,11 @@ test('the life of a leaf is bounded on both sides', async () => {
 
 test('no two serials are equal, and every certificate leaves a line in the log', async () => {
   const lines: LogFields[] = [];
-  const log: Logger = { ...silentLogger, info: (message, fields) => void (message === 'certificate issued' && lines.push(fields ?? {})), scope: () => log };
+  const log: Logger = {
+    ...silentLogger,
+    info: (message, fields) => void (message === 'certificate issued' && lines.push(fields ?? {})),
+    scope: () => log,
+  };
   const authority = await start(new MemoryFs(), new FakeClock(NOW), { log });
   const serials = new Set(Array.from({ length: 50 }, () => issue(authority).serial));
   assert.equal(serials.size, 50);
@@ -151,15 +186,32 @@ test('cacerts that are incomplete, mismatched or lead nowhere stop the start', a
   const root = makeRoot({ organization: 'corporate', nowMs: NOW });
   const cases: readonly (readonly [string, (fs: MemoryFs) => void])[] = [
     ['authority_files_incomplete', (fs) => void fs.files.delete('cacerts/ca-key.pem')],
-    ['key_mismatch', (fs) => void fs.files.set('cacerts/ca-key.pem', { text: privateKeyPem(generateKeyPair()), mode: 0o600 })],
-    ['authority_unusable', (fs) => void fs.files.set('cacerts/root-cert.pem', { text: makeRoot({ organization: 'x', nowMs: NOW }).rootsPem, mode: 0o600 })],
+    [
+      'key_mismatch',
+      (fs) => void fs.files.set('cacerts/ca-key.pem', { text: privateKeyPem(generateKeyPair()), mode: 0o600 }),
+    ],
+    [
+      'authority_unusable',
+      (fs) =>
+        void fs.files.set('cacerts/root-cert.pem', {
+          text: makeRoot({ organization: 'x', nowMs: NOW }).rootsPem,
+          mode: 0o600,
+        }),
+    ],
     ['key_unusable', (fs) => void fs.files.set('cacerts/ca-key.pem', { text: 'no key', mode: 0o600 })],
   ];
   for (const [code, breakIt] of cases) {
     const fs = new MemoryFs();
     cacerts(fs, makeIntermediate(root, { organization: 'mesh', nowMs: NOW }));
     breakIt(fs);
-    const started = await CertificateAuthority.start({ fs, clock: new FakeClock(NOW), log: silentLogger, folder: 'state/ca', trustDomain: 'cluster.local', cacertsFolder: 'cacerts' });
+    const started = await CertificateAuthority.start({
+      fs,
+      clock: new FakeClock(NOW),
+      log: silentLogger,
+      folder: 'state/ca',
+      trustDomain: 'cluster.local',
+      cacertsFolder: 'cacerts',
+    });
     assert.equal(started.ok ? '' : started.error.code, code);
   }
 });

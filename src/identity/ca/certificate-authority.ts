@@ -67,7 +67,11 @@ export class CertificateAuthority {
     if (!loaded.ok) return err(loaded.error);
     let state = loaded.value;
     if (state === undefined) {
-      state = { current: makeRoot({ organization: options.trustDomain, nowMs }), other: undefined, rotation: { phase: 'steady' } };
+      state = {
+        current: makeRoot({ organization: options.trustDomain, nowMs }),
+        other: undefined,
+        rotation: { phase: 'steady' },
+      };
       await saveAuthority(options.fs, options.folder, state);
       options.log.scope('ca').info('made a self-signed root', { folder: options.folder });
     }
@@ -76,7 +80,12 @@ export class CertificateAuthority {
     return ok(authority);
   }
 
-  private constructor(options: CertificateAuthorityOptions, signer: SigningAuthority, selfSigned: AuthorityState | undefined, crlPem: string) {
+  private constructor(
+    options: CertificateAuthorityOptions,
+    signer: SigningAuthority,
+    selfSigned: AuthorityState | undefined,
+    crlPem: string,
+  ) {
     this.#options = options;
     this.#log = options.log.scope('ca');
     this.#signer = signer;
@@ -118,7 +127,10 @@ export class CertificateAuthority {
 
   /** Takes one step of the root's rotation if one is due; called hourly by itself. Never two steps at once. */
   rotateIfDue(): Promise<void> {
-    this.#rotating = this.#rotating.then(() => this.#rotate(), () => this.#rotate());
+    this.#rotating = this.#rotating.then(
+      () => this.#rotate(),
+      () => this.#rotate(),
+    );
     return this.#rotating;
   }
 
@@ -126,12 +138,19 @@ export class CertificateAuthority {
     const state = this.#selfSigned;
     if (state === undefined) return;
     const nowMs = this.#options.clock.wallTime();
-    const step = nextRotationStep(state.rotation, state.current.certificate, nowMs, this.#options.rotation ?? ROTATION_TIMES);
+    const step = nextRotationStep(
+      state.rotation,
+      state.current.certificate,
+      nowMs,
+      this.#options.rotation ?? ROTATION_TIMES,
+    );
     if (step === 'keep') return;
     const rotation = afterStep(state.rotation, step, nowMs);
     let next: AuthorityState;
-    if (step === 'announce') next = { current: state.current, other: makeRoot({ organization: this.#options.trustDomain, nowMs }), rotation };
-    else if (step === 'switch' && state.other !== undefined) next = { current: state.other, other: state.current, rotation };
+    if (step === 'announce')
+      next = { current: state.current, other: makeRoot({ organization: this.#options.trustDomain, nowMs }), rotation };
+    else if (step === 'switch' && state.other !== undefined)
+      next = { current: state.other, other: state.current, rotation };
     else next = { current: state.current, other: undefined, rotation };
     // On disk first: a restart must not sign with, or announce, a root that is lost.
     await saveAuthority(this.#options.fs, this.#options.folder, next);
@@ -148,13 +167,17 @@ export class CertificateAuthority {
   }
 
   #watchRoot(): void {
-    const timer = this.#options.clock.setTimer(ROTATION_CHECK_MS, () => {
-      this.rotateIfDue()
-        .catch((error: unknown) => this.#log.error('root rotation failed', { error: String(error) }))
-        .finally(() => {
-          if (!this.#closed) this.#watchRoot();
-        });
-    }, { unref: true });
+    const timer = this.#options.clock.setTimer(
+      ROTATION_CHECK_MS,
+      () => {
+        this.rotateIfDue()
+          .catch((error: unknown) => this.#log.error('root rotation failed', { error: String(error) }))
+          .finally(() => {
+            if (!this.#closed) this.#watchRoot();
+          });
+      },
+      { unref: true },
+    );
     this.#stopWatching = () => timer.cancel();
   }
 
@@ -165,7 +188,10 @@ export class CertificateAuthority {
       const read = await readPluggedAuthority(this.#options.fs, folder, this.#options.clock.wallTime());
       if (!read.ok || read.value === undefined) {
         // Files are replaced one after the other: what was in force stays until they fit together.
-        this.#log.warn('plugged-in authority not reloaded', { folder, problem: read.ok ? 'files are gone' : read.error.message });
+        this.#log.warn('plugged-in authority not reloaded', {
+          folder,
+          problem: read.ok ? 'files are gone' : read.error.message,
+        });
         return;
       }
       this.#signer = read.value.authority;

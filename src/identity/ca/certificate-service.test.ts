@@ -14,10 +14,21 @@ import { makeCertificateService } from './certificate-service.ts';
 import type { CertificateServiceOptions } from './certificate-service.ts';
 
 const NOW = 1_750_000_000_000;
-const caller: Caller = { spiffeId: TEST_IDENTITY, namespace: 'default', serviceAccount: 'reviews', workload: 'reviews-v1' };
+const caller: Caller = {
+  spiffeId: TEST_IDENTITY,
+  namespace: 'default',
+  serviceAccount: 'reviews',
+  workload: 'reviews-v1',
+};
 
 async function service(more: Partial<CertificateServiceOptions> = {}, clock = new FakeClock(NOW)) {
-  const started = await CertificateAuthority.start({ fs: new MemoryFs(), clock, log: silentLogger, folder: 'ca', trustDomain: 'cluster.local' });
+  const started = await CertificateAuthority.start({
+    fs: new MemoryFs(),
+    clock,
+    log: silentLogger,
+    folder: 'ca',
+    trustDomain: 'cluster.local',
+  });
   if (!started.ok) throw started.error;
   const sign = makeCertificateService({ authority: started.value, clock, log: silentLogger, ...more });
   return async (csr: string, validityDuration = 0n, metadata: JsonObject = {}, who = caller) => {
@@ -40,7 +51,12 @@ test('the certificate carries the name of the caller, whatever the request asks 
 
 test('the wanted life is granted within bounds', async () => {
   const sign = await service();
-  for (const [seconds, ms] of [[30n, 30_000], [0n, 86_400_000], [-5n, 86_400_000], [2n ** 62n, 90 * 86_400_000]] as const) {
+  for (const [seconds, ms] of [
+    [30n, 30_000],
+    [0n, 86_400_000],
+    [-5n, 86_400_000],
+    [2n ** 62n, 90 * 86_400_000],
+  ] as const) {
     const leaf = await sign(makeCsr(generateKeyPair(), TEST_IDENTITY), seconds);
     assert.equal(typeof leaf === 'object' ? leaf.notAfterMs : leaf, NOW + ms);
   }

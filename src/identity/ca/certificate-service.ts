@@ -22,7 +22,10 @@ export interface CertificateServiceOptions {
 }
 
 // Types only: proxies hold this area too and load no protobuf runtime for it.
-export type CreateCertificate = (request: IstioCertificateRequest, caller: Caller) => Promise<Result<IstioCertificateResponse, IdentityError>>;
+export type CreateCertificate = (
+  request: IstioCertificateRequest,
+  caller: Caller,
+) => Promise<Result<IstioCertificateResponse, IdentityError>>;
 
 export const CREATE_CERTIFICATE_PATH = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
 
@@ -43,7 +46,12 @@ export function makeCertificateService(options: CertificateServiceOptions): Crea
     const ttlMs = request.validityDuration > 0n ? Number(request.validityDuration) * 1000 : 0;
     const { publicKey } = csr.value;
     const issued = options.authority.issue(
-      { spki: publicKey.spki, uris: [identity.value], ttlMs, keyEncipherment: publicKey.algorithm === OID.rsaEncryption },
+      {
+        spki: publicKey.spki,
+        uris: [identity.value],
+        ttlMs,
+        keyEncipherment: publicKey.algorithm === OID.rsaEncryption,
+      },
       caller.spiffeId,
     );
     return ok({ $typeName: 'istio.v1.auth.IstioCertificateResponse', certChain: [...issued.chain] });
@@ -54,16 +62,22 @@ export function makeCertificateService(options: CertificateServiceOptions): Crea
 export function readSigningRequest(csrPem: string): Result<CertificateRequest, IdentityError> {
   if (csrPem.length > CSR_CHARACTERS_MAX) return err(new IdentityError('csr_too_large', `${csrPem.length} characters`));
   const blocks = pemBlocks(csrPem, 'CERTIFICATE REQUEST');
-  if (!blocks.ok || blocks.value.length !== 1) return err(new IdentityError('csr_malformed', blocks.ok ? 'several requests' : blocks.error.message));
+  if (!blocks.ok || blocks.value.length !== 1)
+    return err(new IdentityError('csr_malformed', blocks.ok ? 'several requests' : blocks.error.message));
   const parsed = parseCertificateRequest(blocks.value[0] as Uint8Array);
   if (!parsed.ok) return err(new IdentityError('csr_malformed', parsed.error.message));
   const csr = parsed.value;
-  if (isWeakKey(csr.publicKey)) return err(new IdentityError('csr_weak_key', `${csr.publicKey.algorithm} ${csr.publicKey.bits} bits`));
+  if (isWeakKey(csr.publicKey))
+    return err(new IdentityError('csr_weak_key', `${csr.publicKey.algorithm} ${csr.publicKey.bits} bits`));
   const signed = { bytes: csr.info, signature: csr.signature, algorithm: csr.signatureAlgorithm };
   return verifySignature(signed, csr.publicKey) ? ok(csr) : err(new IdentityError('csr_no_possession'));
 }
 
-function identityToSign(request: IstioCertificateRequest, caller: Caller, options: CertificateServiceOptions): Result<string, IdentityError> {
+function identityToSign(
+  request: IstioCertificateRequest,
+  caller: Caller,
+  options: CertificateServiceOptions,
+): Result<string, IdentityError> {
   const wanted = request.metadata?.['ImpersonatedIdentity'];
   if (wanted === undefined || wanted === null || wanted === '') return ok(caller.spiffeId);
   if (typeof wanted !== 'string') return err(new IdentityError('csr_impersonation', 'ImpersonatedIdentity is no text'));

@@ -15,15 +15,25 @@ const ISTIO = { cert: 'ca-cert.pem', key: 'ca-key.pem', root: 'root-cert.pem', c
 const KUBERNETES_TLS = { cert: 'tls.crt', key: 'tls.key', root: 'ca.crt', chain: 'tls.crt' };
 
 /** Undefined when none of the files is there. */
-export async function readPluggedAuthority(fs: Fs, folder: string, nowMs: number): Promise<Result<PluggedAuthority | undefined, IdentityError>> {
+export async function readPluggedAuthority(
+  fs: Fs,
+  folder: string,
+  nowMs: number,
+): Promise<Result<PluggedAuthority | undefined, IdentityError>> {
   for (const names of [ISTIO, KUBERNETES_TLS]) {
     const read = (name: string): Promise<string | undefined> => fs.readText(`${folder}/${name}`);
     const [certPem, keyPem, rootsPem, chainPem, crlPem] = await Promise.all([
-      read(names.cert), read(names.key), read(names.root), read(names.chain), read('ca-crl.pem'),
+      read(names.cert),
+      read(names.key),
+      read(names.root),
+      read(names.chain),
+      read('ca-crl.pem'),
     ]);
     if (certPem === undefined && keyPem === undefined && rootsPem === undefined) continue;
     if (certPem === undefined || keyPem === undefined || rootsPem === undefined) {
-      return err(new IdentityError('authority_files_incomplete', `${folder} (${names.cert}, ${names.key}, ${names.root})`));
+      return err(
+        new IdentityError('authority_files_incomplete', `${folder} (${names.cert}, ${names.key}, ${names.root})`),
+      );
     }
     const authority = readAuthority({ certPem, keyPem, rootsPem, chainPem: chainPem ?? '' }, nowMs);
     if (!authority.ok) return authority;

@@ -23,7 +23,12 @@ export interface RotationTimes {
 
 export const ROTATION_TIMES: RotationTimes = { spreadMs: 3_600_000, leafMaxMs: 90 * 24 * 3_600_000, lastShare: 0.2 };
 
-export function nextRotationStep(state: RootRotation, root: { readonly notBeforeMs: number; readonly notAfterMs: number }, nowMs: number, times: RotationTimes = ROTATION_TIMES): RotationStep {
+export function nextRotationStep(
+  state: RootRotation,
+  root: { readonly notBeforeMs: number; readonly notAfterMs: number },
+  nowMs: number,
+  times: RotationTimes = ROTATION_TIMES,
+): RotationStep {
   switch (state.phase) {
     case 'steady': {
       const life = root.notAfterMs - root.notBeforeMs;

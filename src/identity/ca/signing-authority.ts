@@ -43,69 +43,96 @@ export function issueLeaf(authority: SigningAuthority, request: LeafRequest, now
   const serial = newSerial();
   const notBeforeMs = nowMs - BACKDATE_MS;
   const notAfterMs = Math.min(nowMs + request.ttlMs, authority.certificate.notAfterMs);
-  const der = writeCertificate({
-    serial,
-    issuer: authority.certificate.subject,
-    subject: writeName(''),
-    notBeforeMs,
-    notAfterMs,
-    spki: request.spki,
-    subjectKeyId: keyIdOf(request.spki),
-    authorityKeyId: authority.certificate.subjectKeyId ?? authority.key.keyId,
-    ca: undefined,
-    extendedKeyUsage: [OID.serverAuth, OID.clientAuth],
-    uris: request.uris,
-    dns: request.dns ?? [],
-    keyEncipherment: request.keyEncipherment,
-  }, authority.key);
+  const der = writeCertificate(
+    {
+      serial,
+      issuer: authority.certificate.subject,
+      subject: writeName(''),
+      notBeforeMs,
+      notAfterMs,
+      spki: request.spki,
+      subjectKeyId: keyIdOf(request.spki),
+      authorityKeyId: authority.certificate.subjectKeyId ?? authority.key.keyId,
+      ca: undefined,
+      extendedKeyUsage: [OID.serverAuth, OID.clientAuth],
+      uris: request.uris,
+      dns: request.dns ?? [],
+      keyEncipherment: request.keyEncipherment,
+    },
+    authority.key,
+  );
   return { pem: formatPem('CERTIFICATE', der), serial: Buffer.from(serial).toString('hex'), notBeforeMs, notAfterMs };
 }
 
 /** A self-signed root. With `key`, the root is renewed: old leaves still lead to it. */
-export function makeRoot(options: { readonly organization: string; readonly nowMs: number; readonly ttlMs?: number; readonly key?: KeyPair }): SigningAuthority {
+export function makeRoot(options: {
+  readonly organization: string;
+  readonly nowMs: number;
+  readonly ttlMs?: number;
+  readonly key?: KeyPair;
+}): SigningAuthority {
   const key = options.key ?? generateKeyPair();
   const name = writeName(options.organization);
-  const der = writeCertificate({
-    serial: newSerial(),
-    issuer: name,
-    subject: name,
-    notBeforeMs: options.nowMs - BACKDATE_MS,
-    notAfterMs: options.nowMs + (options.ttlMs ?? ROOT_TTL_MS),
-    spki: key.spki,
-    subjectKeyId: key.keyId,
-    authorityKeyId: key.keyId,
-    ca: { pathLength: undefined },
-    extendedKeyUsage: [],
-    uris: [],
-    dns: [],
-    keyEncipherment: false,
-  }, key);
+  const der = writeCertificate(
+    {
+      serial: newSerial(),
+      issuer: name,
+      subject: name,
+      notBeforeMs: options.nowMs - BACKDATE_MS,
+      notAfterMs: options.nowMs + (options.ttlMs ?? ROOT_TTL_MS),
+      spki: key.spki,
+      subjectKeyId: key.keyId,
+      authorityKeyId: key.keyId,
+      ca: { pathLength: undefined },
+      extendedKeyUsage: [],
+      uris: [],
+      dns: [],
+      keyEncipherment: false,
+    },
+    key,
+  );
   const certificate = parseCertificate(der);
   if (!certificate.ok) throw certificate.error;
   return { certificate: certificate.value, key, intermediatesPem: '', rootsPem: formatPem('CERTIFICATE', der) };
 }
 
 /** An intermediate below `parent`. */
-export function makeIntermediate(parent: SigningAuthority, options: { readonly organization: string; readonly nowMs: number; readonly ttlMs?: number; readonly pathLength?: number }): SigningAuthority {
+export function makeIntermediate(
+  parent: SigningAuthority,
+  options: {
+    readonly organization: string;
+    readonly nowMs: number;
+    readonly ttlMs?: number;
+    readonly pathLength?: number;
+  },
+): SigningAuthority {
   const key = generateKeyPair();
-  const der = writeCertificate({
-    serial: newSerial(),
-    issuer: parent.certificate.subject,
-    subject: writeName(options.organization, 'Intermediate CA'),
-    notBeforeMs: options.nowMs - BACKDATE_MS,
-    notAfterMs: options.nowMs + (options.ttlMs ?? ROOT_TTL_MS),
-    spki: key.spki,
-    subjectKeyId: key.keyId,
-    authorityKeyId: parent.key.keyId,
-    ca: { pathLength: options.pathLength },
-    extendedKeyUsage: [],
-    uris: [],
-    dns: [],
-    keyEncipherment: false,
-  }, parent.key);
+  const der = writeCertificate(
+    {
+      serial: newSerial(),
+      issuer: parent.certificate.subject,
+      subject: writeName(options.organization, 'Intermediate CA'),
+      notBeforeMs: options.nowMs - BACKDATE_MS,
+      notAfterMs: options.nowMs + (options.ttlMs ?? ROOT_TTL_MS),
+      spki: key.spki,
+      subjectKeyId: key.keyId,
+      authorityKeyId: parent.key.keyId,
+      ca: { pathLength: options.pathLength },
+      extendedKeyUsage: [],
+      uris: [],
+      dns: [],
+      keyEncipherment: false,
+    },
+    parent.key,
+  );
   const certificate = parseCertificate(der);
   if (!certificate.ok) throw certificate.error;
-  return { certificate: certificate.value, key, intermediatesPem: formatPem('CERTIFICATE', der) + parent.intermediatesPem, rootsPem: parent.rootsPem };
+  return {
+    certificate: certificate.value,
+    key,
+    intermediatesPem: formatPem('CERTIFICATE', der) + parent.intermediatesPem,
+    rootsPem: parent.rootsPem,
+  };
 }
 
 export interface AuthorityFiles {
@@ -118,7 +145,8 @@ export interface AuthorityFiles {
 
 /** Checks that the files belong together and lead to a root, so that no leaf is issued which nobody could verify. */
 export function readAuthority(files: AuthorityFiles, nowMs: number): Result<SigningAuthority, IdentityError> {
-  const unusable = (detail: string): Result<SigningAuthority, IdentityError> => err(new IdentityError('authority_unusable', detail));
+  const unusable = (detail: string): Result<SigningAuthority, IdentityError> =>
+    err(new IdentityError('authority_unusable', detail));
   const blocks = pemBlocks(files.certPem, 'CERTIFICATE');
   if (!blocks.ok) return unusable(`ca-cert.pem: ${blocks.error.message}`);
   const parsed = parseCertificate(blocks.value[0] as Uint8Array);
@@ -126,8 +154,10 @@ export function readAuthority(files: AuthorityFiles, nowMs: number): Result<Sign
   const certificate = parsed.value;
   const key = readKeyPair(files.keyPem);
   if (!key.ok) return key;
-  if (!sameBytes(key.value.spki, certificate.publicKey.spki)) return err(new IdentityError('key_mismatch', 'ca-key.pem and ca-cert.pem'));
-  if (!certificate.isCa || certificate.keyUsage?.certSign === false) return unusable(`${certificate.subjectText} is no certificate authority`);
+  if (!sameBytes(key.value.spki, certificate.publicKey.spki))
+    return err(new IdentityError('key_mismatch', 'ca-key.pem and ca-cert.pem'));
+  if (!certificate.isCa || certificate.keyUsage?.certSign === false)
+    return unusable(`${certificate.subjectText} is no certificate authority`);
   if (!isValidAt(certificate, nowMs)) return unusable(`${certificate.subjectText} is not valid now`);
   const trust = parseTrustBundle(files.rootsPem);
   if (trust.roots.length === 0) return unusable(`root-cert.pem: ${trust.complaints.join('; ')}`);
@@ -138,7 +168,8 @@ export function readAuthority(files: AuthorityFiles, nowMs: number): Result<Sign
     shown.push(link.value);
   }
   const path = findPath(certificate, shown, trust, nowMs);
-  if (!path.ok) return unusable(`${certificate.subjectText} does not lead to root-cert.pem (${path.code} at ${path.at})`);
+  if (!path.ok)
+    return unusable(`${certificate.subjectText} does not lead to root-cert.pem (${path.code} at ${path.at})`);
   const isRoot = path.path.length === 1;
   const between = isRoot ? [] : path.path.slice(0, -1);
   return ok({

@@ -14,7 +14,10 @@ export class SigningRate {
   readonly #perSecond: number;
   readonly #buckets = new Map<string, Bucket>();
 
-  constructor(clock: Pick<Clock, 'now'>, limits: { readonly burst: number; readonly perSecond: number } = { burst: SIGN_BURST, perSecond: SIGN_PER_SECOND }) {
+  constructor(
+    clock: Pick<Clock, 'now'>,
+    limits: { readonly burst: number; readonly perSecond: number } = { burst: SIGN_BURST, perSecond: SIGN_PER_SECOND },
+  ) {
     this.#clock = clock;
     this.#burst = limits.burst;
     this.#perSecond = limits.perSecond;

@@ -5,14 +5,28 @@ export type AddressClass = 'public' | 'loopback' | 'private' | 'link-local' | 's
 type Range = readonly [prefix: readonly number[], bits: number, kind: AddressClass];
 
 const V4: readonly Range[] = [
-  [[127], 8, 'loopback'], [[10], 8, 'private'], [[172, 16], 12, 'private'], [[192, 168], 16, 'private'], [[100, 64], 10, 'private'],
+  [[127], 8, 'loopback'],
+  [[10], 8, 'private'],
+  [[172, 16], 12, 'private'],
+  [[192, 168], 16, 'private'],
+  [[100, 64], 10, 'private'],
   // Metadata services of the clouds answer on 169.254.169.254.
-  [[169, 254], 16, 'link-local'], [[0], 8, 'special'], [[192, 0, 0], 24, 'special'], [[192, 0, 2], 24, 'special'], [[198, 18], 15, 'special'],
-  [[198, 51, 100], 24, 'special'], [[203, 0, 113], 24, 'special'], [[224], 3, 'special'],
+  [[169, 254], 16, 'link-local'],
+  [[0], 8, 'special'],
+  [[192, 0, 0], 24, 'special'],
+  [[192, 0, 2], 24, 'special'],
+  [[198, 18], 15, 'special'],
+  [[198, 51, 100], 24, 'special'],
+  [[203, 0, 113], 24, 'special'],
+  [[224], 3, 'special'],
 ];
 const V6: readonly Range[] = [
-  [[0xfc], 7, 'private'], [[0xfe, 0x80], 10, 'link-local'], [[0xfe, 0xc0], 10, 'private'], [[0xff], 8, 'special'],
-  [[0x01, 0x00, 0, 0, 0, 0, 0, 0], 64, 'special'], [[0x20, 0x01, 0x0d, 0xb8], 32, 'special'],
+  [[0xfc], 7, 'private'],
+  [[0xfe, 0x80], 10, 'link-local'],
+  [[0xfe, 0xc0], 10, 'private'],
+  [[0xff], 8, 'special'],
+  [[0x01, 0x00, 0, 0, 0, 0, 0, 0], 64, 'special'],
+  [[0x20, 0x01, 0x0d, 0xb8], 32, 'special'],
 ];
 
 /** Undefined when the text is no IP address. */
@@ -32,7 +46,10 @@ export function classifyAddress(address: string): AddressClass | undefined {
 }
 
 /** Only public addresses, unless the operator allowed this one; link-local ones only by their exact text. */
-export function mayFetchFrom(address: string, allowed: { readonly privateRanges: boolean; readonly exactly: readonly string[] }): boolean {
+export function mayFetchFrom(
+  address: string,
+  allowed: { readonly privateRanges: boolean; readonly exactly: readonly string[] },
+): boolean {
   if (allowed.exactly.includes(address)) return true;
   const kind = classifyAddress(address);
   return kind === 'public' || (allowed.privateRanges && (kind === 'private' || kind === 'loopback'));
@@ -52,7 +69,8 @@ function classIn(ranges: readonly Range[], bytes: readonly number[]): AddressCla
 
 function parseV4(text: string): readonly number[] | undefined {
   const parts = text.split('.');
-  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255)) return undefined;
+  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) <= 255))
+    return undefined;
   return parts.map(Number);
 }
 
@@ -74,7 +92,8 @@ function groups(text: string): readonly number[] | undefined {
   for (const [index, part] of parts.entries()) {
     const v4 = index === parts.length - 1 ? parseV4(part) : undefined;
     if (v4 !== undefined) bytes.push(...v4);
-    else if (/^[0-9a-fA-F]{1,4}$/.test(part)) bytes.push(Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 0xff);
+    else if (/^[0-9a-fA-F]{1,4}$/.test(part))
+      bytes.push(Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 0xff);
     else return undefined;
   }
   return bytes;

@@ -38,19 +38,30 @@ export class KeySets {
   async get(url: string): Promise<Result<JSONWebKeySet, IdentityError>> {
     const nowMs = this.#clock.now();
     this.#evict(nowMs);
-    const entry = this.#entries.get(url) ?? { keys: undefined, problem: undefined, failures: 0, dueMs: nowMs, usedMs: nowMs, fetching: undefined };
+    const entry = this.#entries.get(url) ?? {
+      keys: undefined,
+      problem: undefined,
+      failures: 0,
+      dueMs: nowMs,
+      usedMs: nowMs,
+      fetching: undefined,
+    };
     this.#entries.set(url, entry);
     entry.usedMs = nowMs;
     if (nowMs >= entry.dueMs) entry.fetching ??= this.#refresh(url, entry);
     if (entry.keys === undefined && entry.fetching !== undefined) await entry.fetching;
-    return entry.keys === undefined ? err(entry.problem ?? new IdentityError('jwks_fetch_failed', url)) : ok(entry.keys);
+    return entry.keys === undefined
+      ? err(entry.problem ?? new IdentityError('jwks_fetch_failed', url))
+      : ok(entry.keys);
   }
 
   async #refresh(url: string, entry: Entry): Promise<void> {
     let read: Result<JSONWebKeySet, IdentityError>;
     try {
       const text = await this.#fetch(url);
-      read = text.ok ? parseKeySet(text.value) : err(new IdentityError('jwks_fetch_failed', `${url}: ${text.error.message}`));
+      read = text.ok
+        ? parseKeySet(text.value)
+        : err(new IdentityError('jwks_fetch_failed', `${url}: ${text.error.message}`));
     } catch (error) {
       read = err(new IdentityError('jwks_fetch_failed', `${url}: ${String(error)}`));
     }
@@ -73,7 +84,8 @@ export class KeySets {
 }
 
 export function parseKeySet(text: string): Result<JSONWebKeySet, IdentityError> {
-  if (text.length > JWKS_CHARACTERS_MAX) return err(new IdentityError('jwks_malformed', `more than ${JWKS_CHARACTERS_MAX} characters`));
+  if (text.length > JWKS_CHARACTERS_MAX)
+    return err(new IdentityError('jwks_malformed', `more than ${JWKS_CHARACTERS_MAX} characters`));
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -81,8 +93,13 @@ export function parseKeySet(text: string): Result<JSONWebKeySet, IdentityError> 
     return err(new IdentityError('jwks_malformed', 'no JSON'));
   }
   const keys = (value as { keys?: unknown } | null)?.keys;
-  if (!Array.isArray(keys) || keys.length === 0 || keys.length > JWKS_KEYS_MAX) return err(new IdentityError('jwks_malformed', 'keys'));
+  if (!Array.isArray(keys) || keys.length === 0 || keys.length > JWKS_KEYS_MAX)
+    return err(new IdentityError('jwks_malformed', 'keys'));
   // A symmetric key in a public document would let every reader of it sign.
-  const usable = keys.filter((key: { kty?: unknown } | null) => key?.kty === 'RSA' || key?.kty === 'EC' || key?.kty === 'OKP');
-  return usable.length === 0 ? err(new IdentityError('jwks_malformed', 'no asymmetric key')) : ok({ keys: usable as JSONWebKeySet['keys'] });
+  const usable = keys.filter(
+    (key: { kty?: unknown } | null) => key?.kty === 'RSA' || key?.kty === 'EC' || key?.kty === 'OKP',
+  );
+  return usable.length === 0
+    ? err(new IdentityError('jwks_malformed', 'no asymmetric key'))
+    : ok({ keys: usable as JSONWebKeySet['keys'] });
 }

@@ -15,9 +15,26 @@ export interface JwtRule {
 }
 
 /** No symmetric one and no `none`: a public key must never be taken for a shared secret. */
-const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512', 'EdDSA', 'Ed25519'];
+const ALGORITHMS = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'EdDSA',
+  'Ed25519',
+];
 
-export async function verifyJwt(token: string, rule: JwtRule, keys: JSONWebKeySet, clock: Pick<Clock, 'wallTime'>): Promise<Result<JWTPayload, IdentityError>> {
+export async function verifyJwt(
+  token: string,
+  rule: JwtRule,
+  keys: JSONWebKeySet,
+  clock: Pick<Clock, 'wallTime'>,
+): Promise<Result<JWTPayload, IdentityError>> {
   if (token.length > TOKEN_CHARACTERS_MAX) return err(new IdentityError('jwt_malformed', 'too long'));
   const { createLocalJWKSet, errors, jwtVerify } = await import('jose');
   const options = {
@@ -34,8 +51,11 @@ export async function verifyJwt(token: string, rule: JwtRule, keys: JSONWebKeySe
       if (error.claim === 'iss') return new IdentityError('jwt_issuer');
       return new IdentityError(error.claim === 'nbf' ? 'jwt_expired' : 'jwt_malformed', error.claim);
     }
-    if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof errors.JWKSNoMatchingKey) return new IdentityError('jwt_untrusted');
-    return error instanceof errors.JOSEError ? new IdentityError('jwt_malformed', error.code) : new IdentityError('jwt_untrusted', 'a key of the set cannot be used');
+    if (error instanceof errors.JWSSignatureVerificationFailed || error instanceof errors.JWKSNoMatchingKey)
+      return new IdentityError('jwt_untrusted');
+    return error instanceof errors.JOSEError
+      ? new IdentityError('jwt_malformed', error.code)
+      : new IdentityError('jwt_untrusted', 'a key of the set cannot be used');
   };
   try {
     return ok((await jwtVerify(token, createLocalJWKSet(keys), options)).payload);

@@ -19,22 +19,25 @@ let serial = 0;
 
 export function makePeer(authority: SigningAuthority, nowMs: number, changes: Partial<CertificateFields> = {}): Peer {
   const key = generateKeyPair();
-  const der = writeCertificate({
-    serial: Uint8Array.of(1, (++serial >>> 8) & 0xff, serial & 0xff),
-    issuer: authority.certificate.subject,
-    subject: writeName(''),
-    notBeforeMs: nowMs - 60_000,
-    notAfterMs: nowMs + 3_600_000,
-    spki: key.spki,
-    subjectKeyId: keyIdOf(changes.spki ?? key.spki),
-    authorityKeyId: authority.key.keyId,
-    ca: undefined,
-    extendedKeyUsage: [OID.serverAuth, OID.clientAuth],
-    uris: [TEST_IDENTITY],
-    dns: [],
-    keyEncipherment: false,
-    ...changes,
-  }, authority.key);
+  const der = writeCertificate(
+    {
+      serial: Uint8Array.of(1, (++serial >>> 8) & 0xff, serial & 0xff),
+      issuer: authority.certificate.subject,
+      subject: writeName(''),
+      notBeforeMs: nowMs - 60_000,
+      notAfterMs: nowMs + 3_600_000,
+      spki: key.spki,
+      subjectKeyId: keyIdOf(changes.spki ?? key.spki),
+      authorityKeyId: authority.key.keyId,
+      ca: undefined,
+      extendedKeyUsage: [OID.serverAuth, OID.clientAuth],
+      uris: [TEST_IDENTITY],
+      dns: [],
+      keyEncipherment: false,
+      ...changes,
+    },
+    authority.key,
+  );
   return { der, pem: formatPem('CERTIFICATE', der), keyPem: privateKeyPem(key) };
 }
 
@@ -68,11 +71,16 @@ export class MemoryFs implements Fs {
 
   async stat(path: string): Promise<FileStat | undefined> {
     const file = this.files.get(path);
-    return file === undefined ? undefined : { isDirectory: false, size: file.text.length, modifiedMs: 0, mode: file.mode };
+    return file === undefined
+      ? undefined
+      : { isDirectory: false, size: file.text.length, modifiedMs: 0, mode: file.mode };
   }
 
   async walk(folder: string): Promise<readonly string[]> {
-    return [...this.files.keys()].filter((path) => path.startsWith(`${folder}/`)).map((path) => path.slice(folder.length + 1)).sort();
+    return [...this.files.keys()]
+      .filter((path) => path.startsWith(`${folder}/`))
+      .map((path) => path.slice(folder.length + 1))
+      .sort();
   }
 
   watch(folder: string, changed: () => void): { close(): void } {

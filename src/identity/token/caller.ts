@@ -20,7 +20,11 @@ export interface CallerCredentials {
   readonly peer: PeerVerdict;
 }
 
-export async function authenticateCaller(shown: CallerCredentials, tokens: TokenVerifier, trustDomain: string): Promise<Result<Caller, IdentityError>> {
+export async function authenticateCaller(
+  shown: CallerCredentials,
+  tokens: TokenVerifier,
+  trustDomain: string,
+): Promise<Result<Caller, IdentityError>> {
   const byCertificate = fromCertificate(shown.peer);
   if (byCertificate !== undefined && !byCertificate.ok) return byCertificate;
   if (shown.authorization === undefined) {
@@ -31,7 +35,12 @@ export async function authenticateCaller(shown: CallerCredentials, tokens: Token
   // A certificate renews itself after its first token is long gone.
   if (!byToken.ok) return byToken.error.code === 'token_expired' ? byCertificate : byToken;
   if (byToken.value.spiffeId !== byCertificate.value.spiffeId) {
-    return err(new IdentityError('caller_unauthenticated', `the token says ${byToken.value.spiffeId}, the certificate ${byCertificate.value.spiffeId}`));
+    return err(
+      new IdentityError(
+        'caller_unauthenticated',
+        `the token says ${byToken.value.spiffeId}, the certificate ${byCertificate.value.spiffeId}`,
+      ),
+    );
   }
   return byToken;
 }
@@ -44,7 +53,11 @@ function fromCertificate(peer: PeerVerdict): Result<Caller, IdentityError> | und
   return ok({ spiffeId: peer.spiffeId, namespace, serviceAccount, workload: undefined });
 }
 
-async function fromToken(authorization: string, tokens: TokenVerifier, trustDomain: string): Promise<Result<Caller, IdentityError>> {
+async function fromToken(
+  authorization: string,
+  tokens: TokenVerifier,
+  trustDomain: string,
+): Promise<Result<Caller, IdentityError>> {
   const token = /^Bearer ([^\s]+)$/i.exec(authorization)?.[1];
   if (token === undefined) return err(new IdentityError('token_malformed', 'authorization is not Bearer'));
   const claims = await tokens.verify(token);

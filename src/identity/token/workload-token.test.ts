@@ -60,32 +60,64 @@ test('tokens of another mesh, changed ones and such without signature are refuse
 test('a token of this key for another audience is refused', async () => {
   const { tokens, fs } = await start();
   const key = createPrivateKey(fs.files.get('ca/token-key.pem')?.text ?? '');
-  const token = await new SignJWT({ ...CLAIMS }).setProtectedHeader({ alg: 'ES256' }).setIssuer('topsail').setAudience('other')
-    .setSubject('x').setIssuedAt(NOW / 1000).setExpirationTime(NOW / 1000 + 60).sign(key);
+  const token = await new SignJWT({ ...CLAIMS })
+    .setProtectedHeader({ alg: 'ES256' })
+    .setIssuer('topsail')
+    .setAudience('other')
+    .setSubject('x')
+    .setIssuedAt(NOW / 1000)
+    .setExpirationTime(NOW / 1000 + 60)
+    .sign(key);
   assert.equal(await codeOf(tokens.verify(token)), 'token_audience');
 });
 
 test('names that could change the path of a SPIFFE id are not put into a token', async () => {
   const { tokens } = await start();
-  for (const name of ['a/b', '', '..', 'A', 'a b', 'a%2f']) assert.equal(await codeOf(tokens.issue({ ...CLAIMS, namespace: name })), 'token_malformed', name);
+  for (const name of ['a/b', '', '..', 'A', 'a b', 'a%2f'])
+    assert.equal(await codeOf(tokens.issue({ ...CLAIMS, namespace: name })), 'token_malformed', name);
 });
 
 const ID = 'spiffe://cluster.local/ns/default/sa/reviews';
-const peer = (spiffeId: string): PeerVerdict => ({ kind: 'verified', uriSans: [spiffeId], dnsSans: [], spiffeId, notAfterMs: 0, serial: '1', subject: '' });
+const peer = (spiffeId: string): PeerVerdict => ({
+  kind: 'verified',
+  uriSans: [spiffeId],
+  dnsSans: [],
+  spiffeId,
+  notAfterMs: 0,
+  serial: '1',
+  subject: '',
+});
 
 test('a caller is known by token, by certificate, or by both when they agree', async () => {
   const { tokens, clock } = await start();
   const authorization = `Bearer ${await issued(tokens)}`;
   const ask = (shown: { authorization?: string; peer?: PeerVerdict }) =>
-    authenticateCaller({ authorization: shown.authorization, peer: shown.peer ?? { kind: 'anonymous' } }, tokens, 'cluster.local');
-  assert.deepEqual(await ask({ authorization }), { ok: true, value: { spiffeId: ID, namespace: 'default', serviceAccount: 'reviews', workload: 'reviews-v1' } });
-  assert.deepEqual(await ask({ peer: peer(ID) }), { ok: true, value: { spiffeId: ID, namespace: 'default', serviceAccount: 'reviews', workload: undefined } });
+    authenticateCaller(
+      { authorization: shown.authorization, peer: shown.peer ?? { kind: 'anonymous' } },
+      tokens,
+      'cluster.local',
+    );
+  assert.deepEqual(await ask({ authorization }), {
+    ok: true,
+    value: { spiffeId: ID, namespace: 'default', serviceAccount: 'reviews', workload: 'reviews-v1' },
+  });
+  assert.deepEqual(await ask({ peer: peer(ID) }), {
+    ok: true,
+    value: { spiffeId: ID, namespace: 'default', serviceAccount: 'reviews', workload: undefined },
+  });
   assert.equal(await codeOf(ask({ authorization, peer: peer(ID) })), 'ok');
   assert.equal(await codeOf(ask({})), 'caller_unauthenticated');
-  assert.equal(await codeOf(ask({ authorization, peer: peer('spiffe://cluster.local/ns/a/sa/b') })), 'caller_unauthenticated');
+  assert.equal(
+    await codeOf(ask({ authorization, peer: peer('spiffe://cluster.local/ns/a/sa/b') })),
+    'caller_unauthenticated',
+  );
   assert.equal(await codeOf(ask({ authorization: 'Basic abc' })), 'token_malformed');
   assert.equal(await codeOf(ask({ authorization: `${authorization}x`, peer: peer(ID) })), 'token_signature');
   clock.advance(4_000_000);
   assert.equal(await codeOf(ask({ authorization })), 'token_expired');
-  assert.equal(await codeOf(ask({ authorization, peer: peer(ID) })), 'ok', 'a certificate outlives the token it was got with');
+  assert.equal(
+    await codeOf(ask({ authorization, peer: peer(ID) })),
+    'ok',
+    'a certificate outlives the token it was got with',
+  );
 });

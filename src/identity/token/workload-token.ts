@@ -56,7 +56,8 @@ export class WorkloadTokens implements TokenVerifier {
     } catch {
       return err(new IdentityError('key_unusable', path));
     }
-    if (privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1') return err(new IdentityError('key_unusable', `${path} is not P-256`));
+    if (privateKey.asymmetricKeyDetails?.namedCurve !== 'prime256v1')
+      return err(new IdentityError('key_unusable', `${path} is not P-256`));
     return ok(new WorkloadTokens(options.clock, privateKey));
   }
 
@@ -68,10 +69,15 @@ export class WorkloadTokens implements TokenVerifier {
 
   async issue(claims: WorkloadClaims, ttlMs: number = TOKEN_TTL_MS): Promise<Result<string, IdentityError>> {
     const wrong = [claims.namespace, claims.serviceAccount, claims.workload].find((name) => !NAME.test(name));
-    if (wrong !== undefined) return err(new IdentityError('token_malformed', `${JSON.stringify(wrong)} is no valid name`));
+    if (wrong !== undefined)
+      return err(new IdentityError('token_malformed', `${JSON.stringify(wrong)} is no valid name`));
     const { SignJWT } = await import('jose');
     const now = Math.floor(this.#clock.wallTime() / 1000);
-    const token = await new SignJWT({ 'topsail/workload': claims.workload, 'topsail/namespace': claims.namespace, 'topsail/serviceAccount': claims.serviceAccount })
+    const token = await new SignJWT({
+      'topsail/workload': claims.workload,
+      'topsail/namespace': claims.namespace,
+      'topsail/serviceAccount': claims.serviceAccount,
+    })
       .setProtectedHeader({ alg: 'ES256', typ: 'JWT' })
       .setIssuer(ISSUER)
       .setAudience(TOKEN_AUDIENCE)
@@ -98,7 +104,8 @@ export class WorkloadTokens implements TokenVerifier {
       const namespace = payload['topsail/namespace'];
       const serviceAccount = payload['topsail/serviceAccount'];
       const workload = payload['topsail/workload'];
-      if (!isName(namespace) || !isName(serviceAccount) || !isName(workload)) return err(new IdentityError('token_malformed', 'claims'));
+      if (!isName(namespace) || !isName(serviceAccount) || !isName(workload))
+        return err(new IdentityError('token_malformed', 'claims'));
       return ok({ namespace, serviceAccount, workload });
     } catch (error) {
       return err(tokenError(error, errors));

@@ -38,7 +38,8 @@ function readRequest(der: Uint8Array): CertificateRequest {
   const [info, algorithm, signature] = signedParts(readDer(der));
   const parts = children(info);
   const [version, subject, key, attributes] = parts;
-  if (version === undefined || key === undefined || parts.length > 4) throw new TlsBytesError('der_unexpected_tag', 'certificate request');
+  if (version === undefined || key === undefined || parts.length > 4)
+    throw new TlsBytesError('der_unexpected_tag', 'certificate request');
   if (readSmallInteger(version, 'version') !== 0) throw new TlsBytesError('der_unexpected_tag', 'version');
   return {
     info: rawBytes(info),

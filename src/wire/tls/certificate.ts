@@ -3,7 +3,20 @@
 import type { Result } from '#base';
 import { err, ok } from '#base';
 import type { Der } from './der.ts';
-import { children, contextTag, expectTag, integerBytes, onlyChild, rawBytes, readBitString, readDer, readOid, readSmallInteger, readTime, TAG } from './der.ts';
+import {
+  children,
+  contextTag,
+  expectTag,
+  integerBytes,
+  onlyChild,
+  rawBytes,
+  readBitString,
+  readDer,
+  readOid,
+  readSmallInteger,
+  readTime,
+  TAG,
+} from './der.ts';
 import { TlsBytesError } from './errors.ts';
 import type { Extensions } from './extensions.ts';
 import { NO_EXTENSIONS, readExtensions } from './extensions.ts';
@@ -64,7 +77,8 @@ function readCertificate(der: Uint8Array): Certificate {
   }
   const serial = readSerial(next());
   const innerAlgorithm = next();
-  if (Buffer.compare(rawBytes(innerAlgorithm), rawBytes(outerAlgorithm)) !== 0) throw new TlsBytesError('certificate_algorithm_mismatch');
+  if (Buffer.compare(rawBytes(innerAlgorithm), rawBytes(outerAlgorithm)) !== 0)
+    throw new TlsBytesError('certificate_algorithm_mismatch');
   const issuer = rawBytes(expectTag(next(), TAG.sequence, 'issuer'));
   const validity = children(expectTag(next(), TAG.sequence, 'validity'));
   if (validity.length !== 2) throw new TlsBytesError('der_bad_time', 'validity');
@@ -73,9 +87,11 @@ function readCertificate(der: Uint8Array): Certificate {
   let extensions = NO_EXTENSIONS;
   for (; at < parts.length; at++) {
     const part = parts[at] as Der;
-    if (part.tag === contextTag(3, true) && at === parts.length - 1) extensions = readExtensions(onlyChild(part, 'extensions'));
+    if (part.tag === contextTag(3, true) && at === parts.length - 1)
+      extensions = readExtensions(onlyChild(part, 'extensions'));
     // [1] and [2] are the unique identifiers, which RFC 5280 §4.1.2.8 lets applications pass over.
-    else if (part.tag !== contextTag(1, false) && part.tag !== contextTag(2, false)) throw new TlsBytesError('der_unexpected_tag', 'tbsCertificate');
+    else if (part.tag !== contextTag(1, false) && part.tag !== contextTag(2, false))
+      throw new TlsBytesError('der_unexpected_tag', 'tbsCertificate');
   }
   return {
     ...extensions,
@@ -98,7 +114,11 @@ export function signedParts(outer: Der): [Der, Der, Der] {
   expectTag(outer, TAG.sequence, 'signed structure');
   const parts = children(outer);
   if (parts.length !== 3) throw new TlsBytesError('der_unexpected_tag', 'signed structure');
-  return [expectTag(parts[0], TAG.sequence, 'body'), expectTag(parts[1], TAG.sequence, 'signatureAlgorithm'), parts[2] as Der];
+  return [
+    expectTag(parts[0], TAG.sequence, 'body'),
+    expectTag(parts[1], TAG.sequence, 'signatureAlgorithm'),
+    parts[2] as Der,
+  ];
 }
 
 export function algorithmOid(algorithm: Der): string {
@@ -118,7 +138,9 @@ export function readSerial(element: Der): string {
   const negative = first >= 0x80;
   // Zero is not allowed either, yet public roots that are in every bundle have it.
   if (negative || bytes.length > 20 + (first === 0 ? 1 : 0)) throw new TlsBytesError('certificate_bad_serial');
-  return Buffer.from(bytes).toString('hex').replace(/^0+(?=.)/, '');
+  return Buffer.from(bytes)
+    .toString('hex')
+    .replace(/^0+(?=.)/, '');
 }
 
 export function readPublicKey(element: Der): PublicKeyInfo {

@@ -36,7 +36,8 @@ export function oid(dotted: string): Uint8Array {
   const bytes: number[] = [];
   for (const arc of [(first as number) * 40 + (second as number), ...rest]) {
     const septets = [arc & 0x7f];
-    for (let left = Math.floor(arc / 128); left > 0; left = Math.floor(left / 128)) septets.unshift((left & 0x7f) | 0x80);
+    for (let left = Math.floor(arc / 128); left > 0; left = Math.floor(left / 128))
+      septets.unshift((left & 0x7f) | 0x80);
     bytes.push(...septets);
   }
   return tlv(TAG.oid, Uint8Array.from(bytes));
@@ -62,5 +63,7 @@ export function utf8String(text: string): Uint8Array {
 export function time(ms: number): Uint8Array {
   const text = new Date(Math.floor(ms / 1000) * 1000).toISOString().replace(/[-:T]|\.000/g, '');
   const year = Number(text.slice(0, 4));
-  return year < 2050 && year >= 1950 ? tlv(TAG.utcTime, Buffer.from(text.slice(2))) : tlv(TAG.generalizedTime, Buffer.from(text));
+  return year < 2050 && year >= 1950
+    ? tlv(TAG.utcTime, Buffer.from(text.slice(2)))
+    : tlv(TAG.generalizedTime, Buffer.from(text));
 }

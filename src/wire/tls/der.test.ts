@@ -15,33 +15,58 @@ const refused: readonly (readonly [string, string, string, (hex: string) => unkn
   ['a length of five bytes', '04 85 01 00 00 00 00', 'der_too_large', (hex) => readDer(bytes(hex))],
   ['a tag number over 30', '1f 81 00 00', 'der_not_canonical', (hex) => readDer(bytes(hex))],
   ['bytes after the element', '05 00 00', 'der_trailing', (hex) => readDer(bytes(hex))],
-  ['an integer with a needless zero', '02 02 00 01', 'der_not_canonical', (hex) => integerBytes(readDer(bytes(hex)), '')],
+  [
+    'an integer with a needless zero',
+    '02 02 00 01',
+    'der_not_canonical',
+    (hex) => integerBytes(readDer(bytes(hex)), ''),
+  ],
   ['an integer with needless ones', '02 02 ff 80', 'der_not_canonical', (hex) => integerBytes(readDer(bytes(hex)), '')],
   ['an empty integer', '02 00', 'der_not_canonical', (hex) => integerBytes(readDer(bytes(hex)), '')],
   ['a boolean other than 00 and ff', '01 01 01', 'der_not_canonical', (hex) => readBoolean(readDer(bytes(hex)), '')],
-  ['a bit string with set padding', '03 02 01 01', 'der_not_canonical', (hex) => readBitString(readDer(bytes(hex)), '')],
+  [
+    'a bit string with set padding',
+    '03 02 01 01',
+    'der_not_canonical',
+    (hex) => readBitString(readDer(bytes(hex)), ''),
+  ],
   ['an object identifier with padding', '06 03 2a 80 01', 'der_bad_oid', (hex) => readOid(readDer(bytes(hex)), '')],
   ['an object identifier that does not end', '06 02 2a 81', 'der_bad_oid', (hex) => readOid(readDer(bytes(hex)), '')],
 ];
 for (const [what, hex, code, read] of refused) {
   test(`${what} is refused`, () => {
-    assert.throws(() => read(hex), (error) => error instanceof TlsBytesError && error.code === code);
+    assert.throws(
+      () => read(hex),
+      (error) => error instanceof TlsBytesError && error.code === code,
+    );
   });
 }
 
 test('what is written is read back', () => {
-  fc.assert(fc.property(fc.date({ min: new Date('1950-01-01'), max: new Date('9999-12-31T23:59:58Z'), noInvalidDate: true }), (date) => {
-    assert.equal(readTime(readDer(time(date.getTime())), ''), Math.floor(date.getTime() / 1000) * 1000);
-  }));
+  fc.assert(
+    fc.property(
+      fc.date({ min: new Date('1950-01-01'), max: new Date('9999-12-31T23:59:58Z'), noInvalidDate: true }),
+      (date) => {
+        assert.equal(readTime(readDer(time(date.getTime())), ''), Math.floor(date.getTime() / 1000) * 1000);
+      },
+    ),
+  );
   const arcs = fc.tuple(fc.constantFrom('0', '1', '2'), fc.nat(39), fc.array(fc.nat(2 ** 31 - 1), { maxLength: 8 }));
-  fc.assert(fc.property(arcs, ([first, second, rest]) => {
-    const dotted = [first, second, ...rest].join('.');
-    assert.equal(readOid(readDer(oid(dotted)), ''), dotted);
-  }));
-  fc.assert(fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), (value) => {
-    assert.equal(BigInt(`0x${Buffer.from(integerBytes(readDer(integer(value)), '')).toString('hex')}`), BigInt(`0x${Buffer.from(value).toString('hex')}`));
-    assert.deepEqual(Buffer.from(readBitString(readDer(bitString(value)), '').bits), Buffer.from(value));
-  }));
+  fc.assert(
+    fc.property(arcs, ([first, second, rest]) => {
+      const dotted = [first, second, ...rest].join('.');
+      assert.equal(readOid(readDer(oid(dotted)), ''), dotted);
+    }),
+  );
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), (value) => {
+      assert.equal(
+        BigInt(`0x${Buffer.from(integerBytes(readDer(integer(value)), '')).toString('hex')}`),
+        BigInt(`0x${Buffer.from(value).toString('hex')}`),
+      );
+      assert.deepEqual(Buffer.from(readBitString(readDer(bitString(value)), '').bits), Buffer.from(value));
+    }),
+  );
 });
 
 test('times that do not exist or lack seconds are refused', () => {

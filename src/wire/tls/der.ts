@@ -101,7 +101,8 @@ export function valueBytes(element: Der): Uint8Array {
 export function readBoolean(element: Der, where: string): boolean {
   expectTag(element, TAG.boolean, where);
   const value = element.bytes[element.valueStart];
-  if (element.end - element.valueStart !== 1 || (value !== 0 && value !== 0xff)) throw new TlsBytesError('der_not_canonical', where);
+  if (element.end - element.valueStart !== 1 || (value !== 0 && value !== 0xff))
+    throw new TlsBytesError('der_not_canonical', where);
   return value === 0xff;
 }
 
@@ -131,7 +132,8 @@ export function readBitString(element: Der, where: string): { readonly bits: Uin
   expectTag(element, TAG.bitString, where);
   const value = valueBytes(element);
   const unused = value[0];
-  if (unused === undefined || unused > 7 || (unused > 0 && value.length === 1)) throw new TlsBytesError('der_not_canonical', where);
+  if (unused === undefined || unused > 7 || (unused > 0 && value.length === 1))
+    throw new TlsBytesError('der_not_canonical', where);
   const last = value[value.length - 1] as number;
   if (value.length > 1 && (last & ((1 << unused) - 1)) !== 0) throw new TlsBytesError('der_not_canonical', where);
   return { bits: value.subarray(1), unused };
@@ -141,7 +143,8 @@ export function readBitString(element: Der, where: string): { readonly bits: Uin
 export function readOid(element: Der, where: string): string {
   expectTag(element, TAG.oid, where);
   const value = valueBytes(element);
-  if (value.length === 0 || value.length > 64 || (value[value.length - 1] as number) >= 0x80) throw new TlsBytesError('der_bad_oid', where);
+  if (value.length === 0 || value.length > 64 || (value[value.length - 1] as number) >= 0x80)
+    throw new TlsBytesError('der_bad_oid', where);
   const arcs: number[] = [];
   let arc = 0;
   let fresh = true;
@@ -178,8 +181,11 @@ export function readTime(element: Der, where: string): number {
   date.setUTCFullYear(year, part(0) - 1, part(1));
   date.setUTCHours(part(2), part(3), part(4));
   const exact =
-    date.getUTCMonth() === part(0) - 1 && date.getUTCDate() === part(1) &&
-    date.getUTCHours() === part(2) && date.getUTCMinutes() === part(3) && date.getUTCSeconds() === part(4);
+    date.getUTCMonth() === part(0) - 1 &&
+    date.getUTCDate() === part(1) &&
+    date.getUTCHours() === part(2) &&
+    date.getUTCMinutes() === part(3) &&
+    date.getUTCSeconds() === part(4);
   if (!exact) throw new TlsBytesError('der_bad_time', where);
   return date.getTime();
 }

@@ -1,7 +1,18 @@
 // Reads the X.509 extensions that path validation decides on (RFC 5280 §4.2), and notes critical ones it does not know.
 
 import type { Der } from './der.ts';
-import { children, contextTag, expectTag, onlyChild, readBitString, readBoolean, readOid, readSmallInteger, TAG, valueBytes } from './der.ts';
+import {
+  children,
+  contextTag,
+  expectTag,
+  onlyChild,
+  readBitString,
+  readBoolean,
+  readOid,
+  readSmallInteger,
+  TAG,
+  valueBytes,
+} from './der.ts';
 import { TlsBytesError } from './errors.ts';
 import type { SubjectAltNames } from './general-names.ts';
 import { NO_NAMES, readSubjectAltNames } from './general-names.ts';
@@ -61,7 +72,8 @@ export function readRawExtensions(sequence: Der): RawExtension[] {
     if (seen.has(oid)) throw new TlsBytesError('certificate_duplicate_extension', oid);
     seen.add(oid);
     const critical = parts.length === 3 && readBoolean(parts[1] as Der, 'critical');
-    if (parts.length < 2 || parts.length > 3 || (parts.length === 3 && !critical)) throw new TlsBytesError('der_not_canonical', 'extension');
+    if (parts.length < 2 || parts.length > 3 || (parts.length === 3 && !critical))
+      throw new TlsBytesError('der_not_canonical', 'extension');
     const octets = expectTag(parts[parts.length - 1], TAG.octetString, oid);
     found.push({ oid, critical, value: onlyChild(octets, oid) });
   }

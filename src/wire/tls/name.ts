@@ -4,7 +4,12 @@ import type { Der } from './der.ts';
 import { children, expectTag, readOid, TAG, valueBytes } from './der.ts';
 
 const SHORT: Readonly<Record<string, string>> = {
-  '2.5.4.3': 'CN', '2.5.4.6': 'C', '2.5.4.7': 'L', '2.5.4.8': 'ST', '2.5.4.10': 'O', '2.5.4.11': 'OU',
+  '2.5.4.3': 'CN',
+  '2.5.4.6': 'C',
+  '2.5.4.7': 'L',
+  '2.5.4.8': 'ST',
+  '2.5.4.10': 'O',
+  '2.5.4.11': 'OU',
 };
 
 export function formatName(sequence: Der): string {

@@ -29,7 +29,8 @@ export function parsePem(text: string): Result<readonly PemBlock[], TlsBytesErro
     let base64 = '';
     for (i++; i < lines.length && !(lines[i] as string).startsWith('-----'); i++) base64 += (lines[i] as string).trim();
     const ends = i < lines.length && (lines[i] as string).trimEnd() === `-----END ${label}-----`;
-    if (!ends || base64 === '' || !BASE64.test(base64)) return err(new TlsBytesError('pem_malformed', `${label} at line ${begin}`));
+    if (!ends || base64 === '' || !BASE64.test(base64))
+      return err(new TlsBytesError('pem_malformed', `${label} at line ${begin}`));
     blocks.push({ label, der: Buffer.from(base64, 'base64') });
   }
   return ok(blocks);

@@ -4,7 +4,18 @@ import type { Result } from '#base';
 import { err, ok } from '#base';
 import { algorithmOid, readSerial, signedParts, wholeBytes } from './certificate.ts';
 import type { Der } from './der.ts';
-import { children, contextTag, expectTag, onlyChild, rawBytes, readDer, readSmallInteger, readTime, TAG, valueBytes } from './der.ts';
+import {
+  children,
+  contextTag,
+  expectTag,
+  onlyChild,
+  rawBytes,
+  readDer,
+  readSmallInteger,
+  readTime,
+  TAG,
+  valueBytes,
+} from './der.ts';
 import { TlsBytesError } from './errors.ts';
 import { readRawExtensions } from './extensions.ts';
 import { REVOCATION_LIST_BYTES_MAX, REVOKED_SERIALS_MAX } from './limits.ts';
@@ -39,9 +50,11 @@ function readList(der: Uint8Array): RevocationList {
   const [tbs, algorithm, signature] = signedParts(readDer(der));
   const parts = children(tbs);
   const hasVersion = parts[0]?.tag === TAG.integer;
-  if (hasVersion && readSmallInteger(parts.shift() as Der, 'version') !== 1) throw new TlsBytesError('der_unexpected_tag', 'version');
+  if (hasVersion && readSmallInteger(parts.shift() as Der, 'version') !== 1)
+    throw new TlsBytesError('der_unexpected_tag', 'version');
   const inner = parts.shift();
-  if (inner === undefined || Buffer.compare(rawBytes(inner), rawBytes(algorithm)) !== 0) throw new TlsBytesError('certificate_algorithm_mismatch');
+  if (inner === undefined || Buffer.compare(rawBytes(inner), rawBytes(algorithm)) !== 0)
+    throw new TlsBytesError('certificate_algorithm_mismatch');
   const issuer = rawBytes(expectTag(parts.shift(), TAG.sequence, 'issuer'));
   const thisUpdate = parts.shift();
   if (thisUpdate === undefined) throw new TlsBytesError('der_truncated', 'thisUpdate');

@@ -1,7 +1,18 @@
 // Writes certificates, certificate requests and revocation lists (RFC 5280, RFC 2986); the caller signs the bytes.
 
 import { contextTag, TAG } from './der.ts';
-import { bitString, boolean, integer, octetString, oid, sequence, smallInteger, time, tlv, utf8String } from './der-writer.ts';
+import {
+  bitString,
+  boolean,
+  integer,
+  octetString,
+  oid,
+  sequence,
+  smallInteger,
+  time,
+  tlv,
+  utf8String,
+} from './der-writer.ts';
 import { OID } from './oids.ts';
 
 export interface CertificateFields {
@@ -53,7 +64,8 @@ export interface RequestFields {
 
 export function writeCertificateRequest(fields: RequestFields, signer: Signer): Uint8Array {
   const names = extension(OID.subjectAltName, false, generalNames(fields.uris, []));
-  const attributes = fields.uris.length === 0 ? [] : [sequence(oid(OID.extensionRequest), tlv(TAG.set, sequence(names)))];
+  const attributes =
+    fields.uris.length === 0 ? [] : [sequence(oid(OID.extensionRequest), tlv(TAG.set, sequence(names)))];
   const info = sequence(smallInteger(0), fields.subject, fields.spki, tlv(contextTag(0, true), ...attributes));
   return signed(info, signer);
 }
@@ -77,10 +89,13 @@ export function writeRevocationList(fields: RevocationFields, signer: Signer): U
     time(fields.thisUpdateMs),
     time(fields.nextUpdateMs),
     ...(entries.length === 0 ? [] : [sequence(...entries)]),
-    tlv(contextTag(0, true), sequence(
-      extension(OID.authorityKeyIdentifier, false, sequence(tlv(contextTag(0, false), fields.authorityKeyId))),
-      extension(OID.crlNumber, false, smallInteger(fields.number)),
-    )),
+    tlv(
+      contextTag(0, true),
+      sequence(
+        extension(OID.authorityKeyIdentifier, false, sequence(tlv(contextTag(0, false), fields.authorityKeyId))),
+        extension(OID.crlNumber, false, smallInteger(fields.number)),
+      ),
+    ),
   );
   return signed(tbs, signer);
 }
@@ -96,14 +111,18 @@ export function writeName(organization: string, commonName = ''): Uint8Array {
 
 function certificateExtensions(fields: CertificateFields): Uint8Array[] {
   const { ca } = fields;
-  const constraints = ca === undefined ? sequence() : sequence(boolean(true), ...(ca.pathLength === undefined ? [] : [smallInteger(ca.pathLength)]));
+  const constraints =
+    ca === undefined
+      ? sequence()
+      : sequence(boolean(true), ...(ca.pathLength === undefined ? [] : [smallInteger(ca.pathLength)]));
   const found = [
     extension(OID.keyUsage, true, keyUsage(ca !== undefined, fields.keyEncipherment)),
     extension(OID.basicConstraints, true, constraints),
     extension(OID.subjectKeyIdentifier, false, octetString(fields.subjectKeyId)),
     extension(OID.authorityKeyIdentifier, false, sequence(tlv(contextTag(0, false), fields.authorityKeyId))),
   ];
-  if (fields.extendedKeyUsage.length > 0) found.push(extension(OID.extendedKeyUsage, false, sequence(...fields.extendedKeyUsage.map(oid))));
+  if (fields.extendedKeyUsage.length > 0)
+    found.push(extension(OID.extendedKeyUsage, false, sequence(...fields.extendedKeyUsage.map(oid))));
   if (fields.uris.length + fields.dns.length > 0) {
     // Critical when the subject is empty (RFC 5280 §4.2.1.6), as Istio's leaves are.
     const critical = fields.subject.length === 2;

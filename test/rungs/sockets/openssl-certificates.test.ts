@@ -5,7 +5,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { generateKeyPair, issueLeaf, makeCsr, makeIntermediate, makePeerCheck, makeRoot, readCertificateSecret } from '#identity';
+import {
+  generateKeyPair,
+  issueLeaf,
+  makeCsr,
+  makeIntermediate,
+  makePeerCheck,
+  makeRoot,
+  readCertificateSecret,
+} from '#identity';
 import { formatPem, parseCertificateRequest, pemBlocks, writeRevocationList } from '#wire/tls';
 
 const folder = mkdtempSync(join(tmpdir(), 'topsail-openssl-'));
@@ -14,7 +22,8 @@ const file = (name: string, text: string): string => {
   writeFileSync(join(folder, name), text);
   return join(folder, name);
 };
-const openssl = (...args: string[]): string => execFileSync('openssl', args, { encoding: 'utf8', cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+const openssl = (...args: string[]): string =>
+  execFileSync('openssl', args, { encoding: 'utf8', cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
 const skip = ((): string | false => {
   try {
     openssl('version');
@@ -28,30 +37,81 @@ const skip = ((): string | false => {
 const NOW = Date.now();
 const ID = 'spiffe://cluster.local/ns/default/sa/reviews';
 
-test('openssl verifies our leaf over our intermediate, for both usages, and honours our revocation list', { skip }, () => {
+test('openssl verifies our leaf over our intermediate, for both usages, and honours our revocation list', {
+  skip,
+}, () => {
   const root = makeRoot({ organization: 'cluster.local', nowMs: NOW });
   const between = makeIntermediate(root, { organization: 'mesh', nowMs: NOW, pathLength: 0 });
-  const leaf = issueLeaf(between, { spki: generateKeyPair().spki, uris: [ID], ttlMs: 3_600_000, keyEncipherment: false }, NOW);
-  const [leafFile, rootFile, betweenFile] = [file('leaf.pem', leaf.pem), file('root.pem', root.rootsPem), file('between.pem', between.intermediatesPem)];
+  const leaf = issueLeaf(
+    between,
+    { spki: generateKeyPair().spki, uris: [ID], ttlMs: 3_600_000, keyEncipherment: false },
+    NOW,
+  );
+  const [leafFile, rootFile, betweenFile] = [
+    file('leaf.pem', leaf.pem),
+    file('root.pem', root.rootsPem),
+    file('between.pem', between.intermediatesPem),
+  ];
   for (const purpose of ['sslclient', 'sslserver']) {
-    assert.match(openssl('verify', '-x509_strict', '-purpose', purpose, '-CAfile', rootFile, '-untrusted', betweenFile, leafFile), /leaf.pem: OK/);
+    assert.match(
+      openssl('verify', '-x509_strict', '-purpose', purpose, '-CAfile', rootFile, '-untrusted', betweenFile, leafFile),
+      /leaf.pem: OK/,
+    );
   }
   const text = openssl('x509', '-in', leafFile, '-noout', '-text');
   assert.match(text, /Subject Alternative Name: critical\s+URI:spiffe:\/\/cluster.local\/ns\/default\/sa\/reviews/);
   assert.match(text, /CA:FALSE/);
-  const lists = [root, between].map((authority) => formatPem('X509 CRL', writeRevocationList({
-    issuer: authority.certificate.subject, authorityKeyId: authority.key.keyId, thisUpdateMs: NOW - 1000, nextUpdateMs: NOW + 3_600_000, number: 1,
-    revoked: authority === between ? [{ serial: leaf.serial, atMs: NOW - 1000 }] : [],
-  }, authority.key)));
+  const lists = [root, between].map((authority) =>
+    formatPem(
+      'X509 CRL',
+      writeRevocationList(
+        {
+          issuer: authority.certificate.subject,
+          authorityKeyId: authority.key.keyId,
+          thisUpdateMs: NOW - 1000,
+          nextUpdateMs: NOW + 3_600_000,
+          number: 1,
+          revoked: authority === between ? [{ serial: leaf.serial, atMs: NOW - 1000 }] : [],
+        },
+        authority.key,
+      ),
+    ),
+  );
   const crlFile = file('crl.pem', lists.join(''));
-  assert.throws(() => openssl('verify', '-crl_check_all', '-CRLfile', crlFile, '-CAfile', rootFile, '-untrusted', betweenFile, leafFile), /certificate revoked/);
+  assert.throws(
+    () =>
+      openssl(
+        'verify',
+        '-crl_check_all',
+        '-CRLfile',
+        crlFile,
+        '-CAfile',
+        rootFile,
+        '-untrusted',
+        betweenFile,
+        leafFile,
+      ),
+    /certificate revoked/,
+  );
 });
 
 test('openssl verifies our request, and we take its own, RSA and ECDSA', { skip }, () => {
   const ours = file('ours.csr', makeCsr(generateKeyPair(), ID));
   assert.doesNotThrow(() => openssl('req', '-in', ours, '-noout', '-verify'));
   for (const kind of [['rsa:2048'], ['ec', '-pkeyopt', 'ec_paramgen_curve:P-384']]) {
-    const pem = openssl('req', '-new', '-newkey', ...kind, '-nodes', '-keyout', 'k.pem', '-subj', '/O=x', '-addext', `subjectAltName=URI:${ID}`);
+    const pem = openssl(
+      'req',
+      '-new',
+      '-newkey',
+      ...kind,
+      '-nodes',
+      '-keyout',
+      'k.pem',
+      '-subj',
+      '/O=x',
+      '-addext',
+      `subjectAltName=URI:${ID}`,
+    );
     const blocks = pemBlocks(pem, 'CERTIFICATE REQUEST');
     const parsed = blocks.ok ? parseCertificateRequest(blocks.value[0] as Uint8Array) : blocks;
     assert.ok(parsed.ok, parsed.ok ? '' : parsed.error.message);
@@ -60,11 +120,30 @@ test('openssl verifies our request, and we take its own, RSA and ECDSA', { skip 
 });
 
 test('a self-signed server of openssl is accepted where it is pinned, an RSA pair is a usable secret', { skip }, () => {
-  const pem = openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', 'server.key', '-subj', '/CN=server', '-days', '1', '-addext', 'subjectAltName=DNS:server.example,IP:10.0.0.1');
+  const pem = openssl(
+    'req',
+    '-x509',
+    '-newkey',
+    'rsa:2048',
+    '-nodes',
+    '-keyout',
+    'server.key',
+    '-subj',
+    '/CN=server',
+    '-days',
+    '1',
+    '-addext',
+    'subjectAltName=DNS:server.example,IP:10.0.0.1',
+  );
   const blocks = pemBlocks(pem, 'CERTIFICATE');
   assert.ok(blocks.ok);
   const check = makePeerCheck({
-    roots: pem, crl: '', sanMatchers: [{ san: 'dns', how: { kind: 'exact', value: 'server.example' } }], trustDomains: undefined, required: true, peerIs: 'server',
+    roots: pem,
+    crl: '',
+    sanMatchers: [{ san: 'dns', how: { kind: 'exact', value: 'server.example' } }],
+    trustDomains: undefined,
+    required: true,
+    peerIs: 'server',
     clock: { wallTime: () => NOW + 1000 },
   });
   const verdict = check({ chain: [...blocks.value], resumed: false, sni: '' });

@@ -17,16 +17,24 @@ export async function startEcho(options: { context: TlsContext; check: PeerCheck
   const open = new Set<Conn>();
   const listener = await net.listen({ host: '127.0.0.1', port: 0 }, (raw) => {
     const { context, check } = side.options;
-    raw.startTlsServer({ context, check, requestClientCertificate: true, alpn: ['istio'], handshakeTimeoutMs: 5000 }, (result) => {
-      if (!result.ok) {
-        outcomes.push(result);
-        return;
-      }
-      const { conn } = result;
-      outcomes.push({ ok: true, facts: conn.tls as TlsFacts });
-      open.add(conn);
-      conn.handler = { onData: (data) => void conn.write(Buffer.from(data)), onEnd: () => conn.end(), onDrain: () => {}, onClose: () => void open.delete(conn) };
-    });
+    raw.startTlsServer(
+      { context, check, requestClientCertificate: true, alpn: ['istio'], handshakeTimeoutMs: 5000 },
+      (result) => {
+        if (!result.ok) {
+          outcomes.push(result);
+          return;
+        }
+        const { conn } = result;
+        outcomes.push({ ok: true, facts: conn.tls as TlsFacts });
+        open.add(conn);
+        conn.handler = {
+          onData: (data) => void conn.write(Buffer.from(data)),
+          onEnd: () => conn.end(),
+          onDrain: () => {},
+          onClose: () => void open.delete(conn),
+        };
+      },
+    );
   });
   const side: ServerSide = {
     port: listener.port,
@@ -48,12 +56,26 @@ export interface Dialled {
 }
 
 /** Connects, sends one word, waits for its echo, and lets the tickets of TLS 1.3 arrive. */
-export function dial(port: number, client: { context: TlsContext; check: PeerCheck; checkKey?: string }): Promise<Dialled> {
+export function dial(
+  port: number,
+  client: { context: TlsContext; check: PeerCheck; checkKey?: string },
+): Promise<Dialled> {
   return new Promise((resolve) => {
     let facts: TlsFacts | undefined;
     let echoed = false;
     const conn = net.connect(
-      { host: '127.0.0.1', port, timeoutMs: 5000, tls: { context: client.context, alpn: ['istio'], sni: 'server.mesh', check: client.check, checkKey: client.checkKey ?? 'same' } },
+      {
+        host: '127.0.0.1',
+        port,
+        timeoutMs: 5000,
+        tls: {
+          context: client.context,
+          alpn: ['istio'],
+          sni: 'server.mesh',
+          check: client.check,
+          checkKey: client.checkKey ?? 'same',
+        },
+      },
       {
         onConnected: () => {
           facts = conn.tls;

@@ -26,7 +26,12 @@ function identity(uri: string, authority: SigningAuthority = root, ttlMs = HOUR)
   const key = generateKeyPair();
   const leaf = issueLeaf(authority, { spki: key.spki, uris: [uri], ttlMs, keyEncipherment: false }, NOW);
   const context: TlsContext = {
-    certChainPem: leaf.pem, privateKeyPem: privateKeyPem(key), rootsPem: root.rootsPem, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', version: `test ${++contexts}`,
+    certChainPem: leaf.pem,
+    privateKeyPem: privateKeyPem(key),
+    rootsPem: root.rootsPem,
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+    version: `test ${++contexts}`,
   };
   const blocks = pemBlocks(leaf.pem, 'CERTIFICATE');
   const parsed = blocks.ok ? parseCertificate(blocks.value[0] as Uint8Array) : blocks;
@@ -35,16 +40,37 @@ function identity(uri: string, authority: SigningAuthority = root, ttlMs = HOUR)
 }
 
 function crlOf(serial: string): string {
-  return formatPem('X509 CRL', writeRevocationList({
-    issuer: root.certificate.subject, authorityKeyId: root.key.keyId, thisUpdateMs: NOW - 1000, nextUpdateMs: NOW + 24 * HOUR, number: 1, revoked: [{ serial, atMs: NOW }],
-  }, root.key));
+  return formatPem(
+    'X509 CRL',
+    writeRevocationList(
+      {
+        issuer: root.certificate.subject,
+        authorityKeyId: root.key.keyId,
+        thisUpdateMs: NOW - 1000,
+        nextUpdateMs: NOW + 24 * HOUR,
+        number: 1,
+        revoked: [{ serial, atMs: NOW }],
+      },
+      root.key,
+    ),
+  );
 }
 
 /** A check that also remembers whether it was asked about a resumed session. */
-function spied(peerIs: 'client' | 'server', changes: Partial<PeerCheckOptions> = {}): { check: PeerCheck; resumed: boolean[] } {
+function spied(
+  peerIs: 'client' | 'server',
+  changes: Partial<PeerCheckOptions> = {},
+): { check: PeerCheck; resumed: boolean[] } {
   const resumed: boolean[] = [];
   const inner = makePeerCheck({
-    roots: root.rootsPem, crl: '', sanMatchers: [], trustDomains: ['cluster.local'], required: true, peerIs, clock: { wallTime: () => Date.now() }, ...changes,
+    roots: root.rootsPem,
+    crl: '',
+    sanMatchers: [],
+    trustDomains: ['cluster.local'],
+    required: true,
+    peerIs,
+    clock: { wallTime: () => Date.now() },
+    ...changes,
   });
   return { resumed, check: (peer) => (resumed.push(peer.resumed), inner(peer)) };
 }
@@ -66,7 +92,11 @@ const withdrawals: readonly (readonly [string, string, (peer: Identity) => Parti
   ['expired', 'peer_expired', () => ({ clock: { wallTime: () => NOW + HOUR + 60_000 } })],
   ['was revoked', 'peer_revoked', (peer) => ({ crl: crlOf(peer.serial) })],
   ['lost its root', 'peer_unknown_root', () => ({ roots: otherRoot.rootsPem })],
-  ['no longer has an expected name', 'peer_san_mismatch', () => ({ sanMatchers: [exactly('spiffe://cluster.local/ns/default/sa/somebody-else')] })],
+  [
+    'no longer has an expected name',
+    'peer_san_mismatch',
+    () => ({ sanMatchers: [exactly('spiffe://cluster.local/ns/default/sa/somebody-else')] }),
+  ],
 ];
 
 for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
@@ -78,7 +108,11 @@ for (const version of ['TLSv1.3', 'TLSv1.2'] as const) {
       const judge = spied('server');
       assert.ok((await dial(side.port, { context, check: judge.check })).echoed);
       assert.ok((await dial(side.port, { context, check: judge.check })).echoed);
-      assert.deepEqual(judge.resumed, [false, true], 'the second handshake must have been resumed, or this shows nothing');
+      assert.deepEqual(
+        judge.resumed,
+        [false, true],
+        'the second handshake must have been resumed, or this shows nothing',
+      );
       const strict = spied('client', change(client));
       side.options = { ...side.options, check: strict.check };
       const third = await dial(side.port, { context, check: judge.check });
@@ -112,7 +146,15 @@ test('a session is never resumed under another expected name or another trust ve
   const judge = spied('server');
   assert.ok((await dial(side.port, { context: client.context, check: judge.check, checkKey: 'a' })).echoed);
   assert.ok((await dial(side.port, { context: client.context, check: judge.check, checkKey: 'b' })).echoed);
-  assert.ok((await dial(side.port, { context: { ...client.context, version: `${client.context.version} next` }, check: judge.check, checkKey: 'a' })).echoed);
+  assert.ok(
+    (
+      await dial(side.port, {
+        context: { ...client.context, version: `${client.context.version} next` },
+        check: judge.check,
+        checkKey: 'a',
+      })
+    ).echoed,
+  );
   assert.deepEqual(judge.resumed, [false, false, false]);
 });
 
@@ -130,7 +172,12 @@ test('a server with another secret or trust version does not resume what an olde
 test('a client without certificate is anonymous where none is required, and refused elsewhere', async () => {
   const server = identity(SERVER);
   const side = await echo(server, spied('client', { required: false }).check);
-  const context: TlsContext = { rootsPem: root.rootsPem, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', version: 'anonymous' };
+  const context: TlsContext = {
+    rootsPem: root.rootsPem,
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.3',
+    version: 'anonymous',
+  };
   const { check } = spied('server');
   assert.ok((await dial(side.port, { context, check })).echoed);
   const first = side.outcomes.at(-1);

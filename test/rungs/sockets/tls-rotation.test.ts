@@ -14,15 +14,27 @@ const LOAD_MS = 7_000;
 const clock = new SystemClock();
 const root = makeRoot({ organization: 'cluster.local', nowMs: Date.now() });
 
-function startManager(serviceAccount: string): { manager: CertificateManager; versions: Set<string>; tls(peerIs: 'client' | 'server'): { context: TlsContext; check: PeerCheck } } {
+function startManager(serviceAccount: string): {
+  manager: CertificateManager;
+  versions: Set<string>;
+  tls(peerIs: 'client' | 'server'): { context: TlsContext; check: PeerCheck };
+} {
   const spiffeId = `spiffe://cluster.local/ns/default/sa/${serviceAccount}`;
   const manager = new CertificateManager({
-    clock, random: new SystemRandom(), log: silentLogger, spiffeId, ttlMs: TTL_MS,
+    clock,
+    random: new SystemRandom(),
+    log: silentLogger,
+    spiffeId,
+    ttlMs: TTL_MS,
     signCsr: async (csrPem, ttlMs) => {
       const blocks = pemBlocks(csrPem, 'CERTIFICATE REQUEST');
       const csr = blocks.ok ? parseCertificateRequest(blocks.value[0] as Uint8Array) : blocks;
       if (!csr.ok) throw csr.error;
-      return ok([issueLeaf(root, { spki: csr.value.publicKey.spki, uris: [spiffeId], ttlMs, keyEncipherment: false }, Date.now()).pem, root.rootsPem]);
+      return ok([
+        issueLeaf(root, { spki: csr.value.publicKey.spki, uris: [spiffeId], ttlMs, keyEncipherment: false }, Date.now())
+          .pem,
+        root.rootsPem,
+      ]);
     },
   });
   const versions = new Set<string>();
@@ -44,29 +56,51 @@ function startManager(serviceAccount: string): { manager: CertificateManager; ve
       assert.ok(certificate !== undefined && trust !== undefined);
       return {
         context: {
-          certChainPem: certificate.certChainPem, privateKeyPem: certificate.privateKeyPem, rootsPem: trust.rootsPem,
-          minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', version: `${certificate.version} ${trust.version}`,
+          certChainPem: certificate.certChainPem,
+          privateKeyPem: certificate.privateKeyPem,
+          rootsPem: trust.rootsPem,
+          minVersion: 'TLSv1.3',
+          maxVersion: 'TLSv1.3',
+          version: `${certificate.version} ${trust.version}`,
         },
-        check: makePeerCheck({ roots: trust.rootsPem, crl: '', sanMatchers: [], trustDomains: ['cluster.local'], required: true, peerIs, clock }),
+        check: makePeerCheck({
+          roots: trust.rootsPem,
+          crl: '',
+          sanMatchers: [],
+          trustDomains: ['cluster.local'],
+          required: true,
+          peerIs,
+          clock,
+        }),
       };
     },
   };
 }
 
-test('certificates rotate under load without a failed handshake or a closed connection', { timeout: 30_000 }, async (t) => {
+test('certificates rotate under load without a failed handshake or a closed connection', {
+  timeout: 30_000,
+}, async (t) => {
   const [client, server] = [startManager('client'), startManager('server')];
   await new Promise((resolve) => setTimeout(resolve, 50));
   const side = await startEcho(server.tls('client'));
   server.manager.subscribe(WORKLOAD_CERTIFICATE, () => void (side.options = server.tls('client')));
   let echoes = 0;
   let closed = false;
-  const long = net.connect({ host: '127.0.0.1', port: side.port, timeoutMs: 5000, tls: { ...client.tls('server'), alpn: ['istio'], sni: 'server.mesh', checkKey: 'long' } }, {
-    onConnected: () => void long.writeText('ping'),
-    onData: () => void echoes++,
-    onEnd: () => {},
-    onDrain: () => {},
-    onClose: () => void (closed = true),
-  });
+  const long = net.connect(
+    {
+      host: '127.0.0.1',
+      port: side.port,
+      timeoutMs: 5000,
+      tls: { ...client.tls('server'), alpn: ['istio'], sni: 'server.mesh', checkKey: 'long' },
+    },
+    {
+      onConnected: () => void long.writeText('ping'),
+      onData: () => void echoes++,
+      onEnd: () => {},
+      onDrain: () => {},
+      onClose: () => void (closed = true),
+    },
+  );
   t.after(() => {
     long.destroy();
     side.close();
@@ -86,7 +120,10 @@ test('certificates rotate under load without a failed handshake or a closed conn
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
   assert.deepEqual(failures, []);
-  assert.ok(client.versions.size >= 3 && server.versions.size >= 3, `${client.versions.size} and ${server.versions.size} certificates`);
+  assert.ok(
+    client.versions.size >= 3 && server.versions.size >= 3,
+    `${client.versions.size} and ${server.versions.size} certificates`,
+  );
   assert.ok(done > 20 && resumed > 0, `${done} connections, ${resumed} resumed`);
   assert.equal(closed, false);
   assert.ok(echoes > 10);
