@@ -1,0 +1,2 @@
+export { accessLogSinks } from './access-log-sinks.ts';
+export { LogFiles } from './log-files.ts';
