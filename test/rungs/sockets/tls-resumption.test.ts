@@ -3,7 +3,15 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import type { PeerCheck, TlsContext } from '#base';
 import type { PeerCheckOptions, SanMatcher } from '#identity';
-import { generateKeyPair, issueLeaf, makePeerCheck, makeRoot, privateKeyPem } from '#identity';
+import {
+  generateKeyPair,
+  Intermediates,
+  issueLeaf,
+  makeIntermediate,
+  makePeerCheck,
+  makeRoot,
+  privateKeyPem,
+} from '#identity';
 import type { SigningAuthority } from '#identity';
 import { formatPem, parseCertificate, pemBlocks, writeRevocationList } from '#wire/tls';
 import type { ServerSide } from './tls-pair.ts';
@@ -26,7 +34,7 @@ function identity(uri: string, authority: SigningAuthority = root, ttlMs = HOUR)
   const key = generateKeyPair();
   const leaf = issueLeaf(authority, { spki: key.spki, uris: [uri], ttlMs, keyEncipherment: false }, NOW);
   const context: TlsContext = {
-    certChainPem: leaf.pem,
+    certChainPem: leaf.pem + authority.intermediatesPem,
     privateKeyPem: privateKeyPem(key),
     rootsPem: root.rootsPem,
     minVersion: 'TLSv1.2',
@@ -196,4 +204,20 @@ test('a peer of an unknown root is refused by either side, even where nobody req
   const fake = await echo(identity(SERVER, otherRoot), spied('client').check);
   const dialled = await dial(fake.port, { context: identity(CLIENT).context, check: spied('server').check });
   assert.equal(dialled.facts, undefined);
+});
+
+test('resumed peers of an intermediate authority are verified over what the first handshake showed, in both roles', async () => {
+  const between = makeIntermediate(root, { organization: 'mesh', nowMs: NOW });
+  const [client, server] = [identity(CLIENT, between), identity(SERVER, between)];
+  const intermediates = new Intermediates();
+  const first = spied('client', { intermediates });
+  const side = await echo(server, first.check);
+  const judge = spied('server');
+  assert.ok((await dial(side.port, { context: client.context, check: judge.check })).echoed);
+  // Another listener has a check of its own and shares only what was seen.
+  const second = spied('client', { intermediates });
+  side.options = { ...side.options, check: second.check };
+  const again = await dial(side.port, { context: client.context, check: spied('server').check });
+  assert.deepEqual(second.resumed, [true]);
+  assert.ok(again.echoed, again.error?.message);
 });
