@@ -4,9 +4,9 @@ import process from 'node:process';
 import type { Clock, Logger, LogLevel, Net, Random } from '#base';
 import { TYPE_URL } from '#base';
 import { FileSecrets, type SecretSource } from '#identity';
-import { createLogger, SystemClock, SystemFs, SystemNet, SystemRandom } from '#io';
-import { ExtensionRegistry, Proxy, readStaticResources } from '#proxy';
-import type { StatStore } from '#telemetry';
+import { createLogger, openLogSink, SystemClock, SystemFs, SystemNet, SystemRandom } from '#io';
+import { ExtensionRegistry, LogFiles, Proxy, readStaticResources } from '#proxy';
+import { StatStore } from '#telemetry';
 import { readBootstrap } from './read-bootstrap.ts';
 
 export interface StartProxyOptions {
@@ -30,14 +30,18 @@ export interface ProxyHandle {
   readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
   /** Listener name -> bound addresses. */
   addresses(): ReadonlyMap<string, readonly { readonly address: string; readonly port: number }[]>;
+  /** Access logs: reopened after a rotation. */
+  readonly logs: LogFiles;
   drain(limitMs: number): Promise<void>;
   close(): void;
 }
 
 /** Throws an Error that names the resource when a static one is refused or can't be bound. */
 export async function startProxy(options: StartProxyOptions): Promise<ProxyHandle> {
-  const extensions = options.extensions ?? (await import('./proxy-extensions.ts')).allExtensions();
-  const proxy = await Proxy.create({ ...options, extensions });
+  const stats = options.stats ?? new StatStore();
+  const logs = new LogFiles({ open: openLogSink, clock: options.clock, stats });
+  const extensions = options.extensions ?? (await import('./proxy-extensions.ts')).allExtensions(logs);
+  const proxy = await Proxy.create({ ...options, stats, extensions });
   let dynamic = false;
   let adminAddress: ProxyHandle['adminAddress'];
   if (options.bootstrap !== undefined) {
@@ -59,7 +63,11 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
     dynamic,
     adminAddress,
     addresses: () => new Map([...proxy.listeners.all()].map((l) => [l.snapshot.name, l.addresses])),
-    drain: (limitMs) => proxy.drain(limitMs),
+    logs,
+    drain: async (limitMs) => {
+      await proxy.drain(limitMs);
+      await logs.flushAll();
+    },
     close: () => proxy.close(),
   };
 }
@@ -94,6 +102,7 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
     return 0;
   }
   for (const [name, bound] of handle.addresses()) for (const { address, port } of bound) log.info('listening', { listener: name, address: `${address}:${port}` });
+  process.on('SIGUSR1', () => handle.logs.reopenAll());
   await new Promise<void>((resolve) => {
     process.once('SIGTERM', resolve);
     process.once('SIGINT', resolve);

@@ -1,4 +1,6 @@
 // The data plane: listeners, filters, routes, clusters; configured by xDS resources.
+export { accessLogSinks, LogFiles } from './access-log/index.ts';
+export { type AdminView, createAdminHandler, PROMETHEUS_PATHS } from './admin/index.ts';
 export type { NamedResource, ResourceReject } from './apply/config-store.ts';
 export { ExtensionRegistry, type StreamSinkExtension } from './apply/extensions.ts';
 export { readStaticResources, type StaticResources } from './bootstrap/static-resources.ts';
