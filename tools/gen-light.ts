@@ -11,12 +11,21 @@ import { isWrapperDesc } from '@bufbuild/protobuf/wkt';
 import { ENVOY_ROOTS } from './proto-roots.ts';
 
 const gen = join(import.meta.dirname, '../src/proto/gen');
-const LEFT_OUT = /^envoy\/(admin|service\/(status|health|discovery|listener|cluster|route|endpoint|secret|extension))\//;
-const RESOURCES = ['listener/v3/listener', 'route/v3/route', 'cluster/v3/cluster', 'endpoint/v3/endpoint', 'core/v3/extension'];
+const LEFT_OUT =
+  /^envoy\/(admin|service\/(status|health|discovery|listener|cluster|route|endpoint|secret|extension))\//;
+const RESOURCES = [
+  'listener/v3/listener',
+  'route/v3/route',
+  'cluster/v3/cluster',
+  'endpoint/v3/endpoint',
+  'core/v3/extension',
+];
 const files = [
   ...ENVOY_ROOTS.filter((f) => !LEFT_OUT.test(f)),
   ...RESOURCES.map((f) => `envoy/config/${f}.proto`),
-  ...readdirSync(join(import.meta.dirname, '../proto/own'), { recursive: true, encoding: 'utf8' }).filter((f) => f.endsWith('.proto')),
+  ...readdirSync(join(import.meta.dirname, '../proto/own'), { recursive: true, encoding: 'utf8' }).filter((f) =>
+    f.endsWith('.proto'),
+  ),
 ];
 
 const order: DescMessage[] = [];
@@ -43,13 +52,19 @@ function kindOf(field: DescField): string {
     case 'enum':
       return `${explicit(field)}enum`;
     case 'message':
-      if (!field.oneof && isWrapperDesc(field.message)) return `wrap:${scalarName((field.message.fields[0] as { scalar: ScalarType }).scalar)}`;
+      if (!field.oneof && isWrapperDesc(field.message))
+        return `wrap:${scalarName((field.message.fields[0] as { scalar: ScalarType }).scalar)}`;
       return messageKind(field, field.message);
     case 'list':
       if (field.listKind === 'message') return `*${messageKind(field, field.message)}`;
       return `*${field.listKind === 'enum' ? 'enum' : scalarName(field.scalar)}`;
     default: {
-      const value = field.mapKind === 'message' ? messageKind(field, field.message) : field.mapKind === 'enum' ? 'enum' : scalarName(field.scalar);
+      const value =
+        field.mapKind === 'message'
+          ? messageKind(field, field.message)
+          : field.mapKind === 'enum'
+            ? 'enum'
+            : scalarName(field.scalar);
       return `map:${scalarName(field.mapKey)}:${value}`;
     }
   }
@@ -76,7 +91,8 @@ for (const path of files) {
 const lines: string[] = [];
 for (let i = 0; i < order.length; i++) {
   const message = order[i] as DescMessage;
-  if (message.file.edition !== 999) throw new Error(`gen-light: ${message.typeName} is not proto3; presence rules differ`);
+  if (message.file.edition !== 999)
+    throw new Error(`gen-light: ${message.typeName} is not proto3; presence rules differ`);
   lines.push(
     message.fields
       .map((f) => `${f.number} ${f.localName} ${kindOf(f)}${f.oneof ? ` ${f.oneof.localName}` : ''}`)

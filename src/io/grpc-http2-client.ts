@@ -1,9 +1,22 @@
 // A gRPC client's transport over node:http2, to a TCP address with or without TLS, or to a Unix socket.
-import { type ClientHttp2Session, type ClientHttp2Stream, connect as http2Connect, type IncomingHttpHeaders } from 'node:http2';
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect as http2Connect,
+  type IncomingHttpHeaders,
+} from 'node:http2';
 import { connect as netConnect, isIP, type Socket } from 'node:net';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import type { PeerVerdict, TlsClientOptions } from '#base';
-import type { GrpcConnection, GrpcConnectionHandler, GrpcDialer, GrpcPeer, Metadata, TransportHandler, TransportStream } from '#wire/grpc';
+import type {
+  GrpcConnection,
+  GrpcConnectionHandler,
+  GrpcDialer,
+  GrpcPeer,
+  Metadata,
+  TransportHandler,
+  TransportStream,
+} from '#wire/grpc';
 import { Http2GrpcStream, outgoing } from './grpc-http2-stream.ts';
 import { secureContext } from './tls-context.ts';
 import { judgePeer } from './tls-peer.ts';
@@ -27,7 +40,9 @@ const CONNECTION_WINDOW = 4 * 1024 * 1024;
 
 export function grpcDialer(options: GrpcDialOptions): GrpcDialer {
   const unix = options.host.startsWith('/');
-  const target = unix ? `unix:${options.host}` : `${isIP(options.host) === 6 ? `[${options.host}]` : options.host}:${options.port}`;
+  const target = unix
+    ? `unix:${options.host}`
+    : `${isIP(options.host) === 6 ? `[${options.host}]` : options.host}:${options.port}`;
   return {
     target,
     authority: options.authority ?? (unix ? 'localhost' : target),
@@ -48,7 +63,11 @@ class Http2GrpcConnection implements GrpcConnection {
 
   constructor(options: GrpcDialOptions, handler: GrpcConnectionHandler) {
     this.#handler = handler;
-    this.peer = { kind: options.host.startsWith('/') ? 'unix' : 'plaintext', address: options.host, verdict: { kind: 'anonymous' } };
+    this.peer = {
+      kind: options.host.startsWith('/') ? 'unix' : 'plaintext',
+      address: options.host,
+      verdict: { kind: 'anonymous' },
+    };
     const timeoutMs = options.timeoutMs ?? 20_000;
     this.#deadline = setTimeout(() => this.#fail(`no connection within ${timeoutMs} ms`), timeoutMs);
     this.#socket = this.#open(options);
@@ -89,7 +108,9 @@ class Http2GrpcConnection implements GrpcConnection {
 
   #open(options: GrpcDialOptions): Socket {
     if (options.tls === undefined) {
-      const socket = options.host.startsWith('/') ? netConnect({ path: options.host }) : netConnect({ host: options.host, port: options.port, noDelay: true });
+      const socket = options.host.startsWith('/')
+        ? netConnect({ path: options.host })
+        : netConnect({ host: options.host, port: options.port, noDelay: true });
       socket.once('connect', () => this.#handshake(socket));
       return socket;
     }

@@ -3,7 +3,12 @@
 import { chmod, rm } from 'node:fs/promises';
 import { performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { createServer as createNetServer, type Server as NetServer, type Socket } from 'node:net';
-import { createServer as createTlsServer, type SecureContextOptions, type Server as TlsServer, type TLSSocket } from 'node:tls';
+import {
+  createServer as createTlsServer,
+  type SecureContextOptions,
+  type Server as TlsServer,
+  type TLSSocket,
+} from 'node:tls';
 import type { Logger, PeerCheck, TlsContext } from '#base';
 import type { GrpcPeer, Metadata, ServerTransportStream, TransportHandler } from '#wire/grpc';
 import { Http2GrpcStream } from './grpc-http2-stream.ts';
@@ -42,10 +47,18 @@ const SESSION_OPTIONS = {
   /** MB; pushes of whole configurations wait here. */
   maxSessionMemory: 64,
   maxHeaderListPairs: 64,
-  settings: { maxConcurrentStreams: 128, initialWindowSize: 256 * 1024, maxHeaderListSize: 16 * 1024, enablePush: false },
+  settings: {
+    maxConcurrentStreams: 128,
+    initialWindowSize: 256 * 1024,
+    maxHeaderListSize: 16 * 1024,
+    enablePush: false,
+  },
 };
 
-export async function listenGrpc(options: GrpcListenOptions, accept: (stream: ServerTransportStream) => void): Promise<GrpcListener> {
+export async function listenGrpc(
+  options: GrpcListenOptions,
+  accept: (stream: ServerTransportStream) => void,
+): Promise<GrpcListener> {
   const host = new GrpcHost(options, accept);
   await host.bind();
   return host;
@@ -69,7 +82,8 @@ class GrpcHost implements GrpcListener {
       const kind = isUnix(options.host) ? 'unix' : 'plaintext';
       this.#server = createNetServer({ noDelay: true }, (socket) => {
         this.#admit(socket);
-        if (!socket.destroyed) this.#serve(socket, { kind, address: socket.remoteAddress ?? '', verdict: { kind: 'anonymous' } });
+        if (!socket.destroyed)
+          this.#serve(socket, { kind, address: socket.remoteAddress ?? '', verdict: { kind: 'anonymous' } });
       });
     } else {
       const tls = createTlsServer({
@@ -161,12 +175,16 @@ class GrpcHost implements GrpcListener {
     const session = performServerHandshake(socket, SESSION_OPTIONS);
     this.#sessions.add(session);
     const stopWatching = this.#watch(session);
-    session.on('error', (error: Error) => this.#options.log.debug('a gRPC connection broke', { peer: peer.address, error: error.message }));
+    session.on('error', (error: Error) =>
+      this.#options.log.debug('a gRPC connection broke', { peer: peer.address, error: error.message }),
+    );
     session.on('close', () => {
       this.#sessions.delete(session);
       stopWatching();
     });
-    session.on('stream', (stream: ServerHttp2Stream, headers: Metadata) => this.#accept(new Http2GrpcServerStream(stream, headers, peer)));
+    session.on('stream', (stream: ServerHttp2Stream, headers: Metadata) =>
+      this.#accept(new Http2GrpcServerStream(stream, headers, peer)),
+    );
   }
 
   /** Keepalive and age of one connection; the result ends both. */

@@ -92,7 +92,8 @@ export class Http2GrpcStream implements TransportStream {
     if (code === NGHTTP2_NO_ERROR && this.#error === '') return undefined;
     const message = this.#error === '' ? `the stream was reset with HTTP/2 code ${code}` : this.#error;
     if (code === NGHTTP2_REFUSED_STREAM) return { kind: 'refused', http2Code: code, message };
-    if (session === undefined || session.destroyed) return { kind: 'closed', http2Code: code, message: `the connection was closed: ${message}` };
+    if (session === undefined || session.destroyed)
+      return { kind: 'closed', http2Code: code, message: `the connection was closed: ${message}` };
     return { kind: 'reset', http2Code: code, message };
   }
 }

@@ -1,5 +1,5 @@
 // xDS v3: the server that the control plane feeds, and the client of the proxy and agent.
-export * from './client/types.ts';
+export * from './client/xds-batch.ts';
 export * from './client/xds-client.ts';
 export * from './codec/messages.ts';
 export type { XdsVariant } from './codec/response.ts';

@@ -27,7 +27,11 @@ export const XDS_SERVICES: readonly XdsService[] = [
     { path: `/envoy.service.${service}/Stream${resources}`, variant: 'sotw', type },
     { path: `/envoy.service.${service}/Delta${resources}`, variant: 'delta', type },
   ]),
-  { path: '/envoy.service.route.v3.VirtualHostDiscoveryService/DeltaVirtualHosts', variant: 'delta', type: TYPE_URL.virtualHost },
+  {
+    path: '/envoy.service.route.v3.VirtualHostDiscoveryService/DeltaVirtualHosts',
+    variant: 'delta',
+    type: TYPE_URL.virtualHost,
+  },
 ];
 
 /** The method for one type's own service, or for the aggregated one. */

@@ -18,12 +18,25 @@ import { CheckRequestSchema } from '#proto/envoy/service/auth/v3/external_auth_p
 import { RateLimitRequestSchema } from '#proto/envoy/service/ratelimit/v3/rls_pb.ts';
 import { NameTableSchema } from '#proto/istio/networking/nds/v1/nds_pb.ts';
 import { decodeLight, encodeLight, LIGHT_TABLE, MalformedProtobuf } from '#proto/light.ts';
-import { randomMessage, seedsArbitrary } from './testing/random-message.ts';
+import { randomMessage } from './testing/random-message.ts';
+
+const seedsArbitrary = fc.array(fc.nat(0xffff), { minLength: 40, maxLength: 400 });
 
 const schemas: readonly DescMessage[] = [
-  ClusterSchema, TypedExtensionConfigSchema, ClusterLoadAssignmentSchema, ListenerSchema, RBACSchema, VirtualHostSchema,
-  RouteConfigurationSchema, HttpConnectionManagerSchema, SecretSchema, DownstreamTlsContextSchema, NameTableSchema,
-  StreamAccessLogsMessageSchema, CheckRequestSchema, RateLimitRequestSchema,
+  ClusterSchema,
+  TypedExtensionConfigSchema,
+  ClusterLoadAssignmentSchema,
+  ListenerSchema,
+  RBACSchema,
+  VirtualHostSchema,
+  RouteConfigurationSchema,
+  HttpConnectionManagerSchema,
+  SecretSchema,
+  DownstreamTlsContextSchema,
+  NameTableSchema,
+  StreamAccessLogsMessageSchema,
+  CheckRequestSchema,
+  RateLimitRequestSchema,
 ];
 
 for (const schema of schemas) {
@@ -53,7 +66,10 @@ test('two encodings one after the other merge as protobuf says', () => {
   for (const schema of schemas) {
     fc.assert(
       fc.property(seedsArbitrary, seedsArbitrary, (a, b) => {
-        const bytes = new Uint8Array([...toBinary(schema, randomMessage(schema, a)), ...toBinary(schema, randomMessage(schema, b))]);
+        const bytes = new Uint8Array([
+          ...toBinary(schema, randomMessage(schema, a)),
+          ...toBinary(schema, randomMessage(schema, b)),
+        ]);
         assert.deepStrictEqual(decodeLight(schema.typeName, bytes), fromBinary(schema, bytes));
       }),
       { numRuns: 15 },
@@ -63,8 +79,15 @@ test('two encodings one after the other merge as protobuf says', () => {
 
 test('an Any inside keeps its bytes', () => {
   const any = anyPack(StructSchema, fromBinary(StructSchema, new Uint8Array()));
-  const bytes = toBinary(TypedExtensionConfigSchema, { $typeName: 'envoy.config.core.v3.TypedExtensionConfig', name: 'x', typedConfig: any });
-  assert.deepStrictEqual(decodeLight('type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig', bytes), fromBinary(TypedExtensionConfigSchema, bytes));
+  const bytes = toBinary(TypedExtensionConfigSchema, {
+    $typeName: 'envoy.config.core.v3.TypedExtensionConfig',
+    name: 'x',
+    typedConfig: any,
+  });
+  assert.deepStrictEqual(
+    decodeLight('type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig', bytes),
+    fromBinary(TypedExtensionConfigSchema, bytes),
+  );
 });
 
 test('arbitrary and damaged bytes end in a message or a named error, never in anything else', () => {
@@ -76,7 +99,9 @@ test('arbitrary and damaged bytes end in a message or a named error, never in an
     }
   };
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 200 }), fc.constantFrom(...LIGHT_TABLE.names()), (bytes, type) => attempt(type, bytes)),
+    fc.property(fc.uint8Array({ maxLength: 200 }), fc.constantFrom(...LIGHT_TABLE.names()), (bytes, type) =>
+      attempt(type, bytes),
+    ),
     { numRuns: 500 },
   );
   fc.assert(

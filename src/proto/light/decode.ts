@@ -83,7 +83,13 @@ function readValue(table: LightTable, field: LightField, reader: ProtoReader, be
   }
 }
 
-function readListItem(table: LightTable, field: LightField, reader: ProtoReader, items: unknown[], depth: number): void {
+function readListItem(
+  table: LightTable,
+  field: LightField,
+  reader: ProtoReader,
+  items: unknown[],
+  depth: number,
+): void {
   const kind = field.value;
   if (kind.is === 'scalar' && reader.wire === WIRE_TYPE.bytes && kind.scalar !== 'string' && kind.scalar !== 'bytes') {
     const packed = reader.sub();
@@ -113,7 +119,8 @@ function readMapEntry(table: LightTable, field: LightField, entry: ProtoReader, 
 
 function expectWire(reader: ProtoReader, scalar: ScalarName): void {
   const wire = wireOf(scalar);
-  if (reader.wire !== wire) throw new MalformedProtobuf(`field ${reader.field} has wire type ${reader.wire}, not ${wire}`);
+  if (reader.wire !== wire)
+    throw new MalformedProtobuf(`field ${reader.field} has wire type ${reader.wire}, not ${wire}`);
 }
 
 function readScalar(reader: ProtoReader, scalar: ScalarName): unknown {

@@ -27,7 +27,8 @@ function writeMessage(table: LightTable, type: LightMessage, writer: ProtoWriter
     if (value === undefined) continue;
     if (field.shape === 'list') writeList(table, number, field, writer, value as readonly unknown[]);
     else if (field.shape === 'map') writeMap(table, number, field, writer, value as Plain);
-    else if (field.value.is !== 'scalar' || !field.implicit || !isZero(value)) writeValue(table, number, field, writer, value);
+    else if (field.value.is !== 'scalar' || !field.implicit || !isZero(value))
+      writeValue(table, number, field, writer, value);
   }
 }
 
@@ -53,7 +54,13 @@ function writeValue(table: LightTable, number: number, field: LightField, writer
   }
 }
 
-function writeList(table: LightTable, number: number, field: LightField, writer: ProtoWriter, items: readonly unknown[]): void {
+function writeList(
+  table: LightTable,
+  number: number,
+  field: LightField,
+  writer: ProtoWriter,
+  items: readonly unknown[],
+): void {
   const kind = field.value;
   if (items.length === 0) return;
   if (kind.is === 'scalar' && kind.scalar !== 'string' && kind.scalar !== 'bytes') {

@@ -88,7 +88,8 @@ function writeValue(writer: ProtoWriter, value: unknown): void {
     writer.message(6, (list) => {
       for (const item of value) list.message(1, (inner) => writeValue(inner, item));
     });
-  } else if (typeof value === 'object') writer.message(5, (inner) => writeStruct(inner, value as Record<string, unknown>));
+  } else if (typeof value === 'object')
+    writer.message(5, (inner) => writeStruct(inner, value as Record<string, unknown>));
 }
 
 function isObject(value: JsonValue): value is JsonObject {
@@ -97,6 +98,7 @@ function isObject(value: JsonValue): value is JsonObject {
 
 /** Assigns also where the key is '__proto__'. */
 export function setOwn(object: object, key: string, value: unknown): void {
-  if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key === '__proto__')
+    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
   else (object as Record<string, unknown>)[key] = value;
 }

@@ -7,8 +7,21 @@
 import { WIRE_TYPE } from './reader.ts';
 
 export type ScalarName =
-  | 'string' | 'bool' | 'double' | 'float' | 'bytes' | 'int32' | 'int64' | 'uint32' | 'uint64'
-  | 'sint32' | 'sint64' | 'fixed32' | 'fixed64' | 'sfixed32' | 'sfixed64';
+  | 'string'
+  | 'bool'
+  | 'double'
+  | 'float'
+  | 'bytes'
+  | 'int32'
+  | 'int64'
+  | 'uint32'
+  | 'uint64'
+  | 'sint32'
+  | 'sint64'
+  | 'fixed32'
+  | 'fixed64'
+  | 'sfixed32'
+  | 'sfixed64';
 
 export type ValueKind =
   | { readonly is: 'scalar'; readonly scalar: ScalarName }
@@ -108,7 +121,8 @@ function expand(typeName: string, line: string): LightMessage {
     if (field.shape === 'list') lists.push(name);
     else if (field.shape === 'map') maps.push(name);
     else if (oneof !== '') oneofs.add(oneof);
-    else if (field.implicit && field.value.is === 'scalar') zeroes.push([name, zeroOf(field.value.scalar), field.value.scalar === 'bytes']);
+    else if (field.implicit && field.value.is === 'scalar')
+      zeroes.push([name, zeroOf(field.value.scalar), field.value.scalar === 'bytes']);
   }
   return { typeName, fields, lists, maps, oneofs: [...oneofs], zeroes };
 }
@@ -121,7 +135,14 @@ function expandField(name: string, kind: string, oneof: string): LightField {
   }
   const mark = kind[0];
   const bare = mark === '*' || mark === '?' ? kind.slice(1) : kind;
-  return { name, shape: mark === '*' ? 'list' : 'single', key: 'string', value: valueKind(bare), oneof, implicit: mark !== '?' };
+  return {
+    name,
+    shape: mark === '*' ? 'list' : 'single',
+    key: 'string',
+    value: valueKind(bare),
+    oneof,
+    implicit: mark !== '?',
+  };
 }
 
 function valueKind(kind: string): ValueKind {

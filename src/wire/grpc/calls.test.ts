@@ -10,7 +10,12 @@ import { GRPC_STATUS, type GrpcStatus } from './status.ts';
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 const bytes = (value: string): Uint8Array => new TextEncoder().encode(value);
 
-function pair(methods: Record<string, MethodHandler>): { clock: FakeClock; server: GrpcServer; channel: GrpcChannel; link: MemoryLink } {
+function pair(methods: Record<string, MethodHandler>): {
+  clock: FakeClock;
+  server: GrpcServer;
+  channel: GrpcChannel;
+  link: MemoryLink;
+} {
   const clock = new FakeClock();
   const server = new GrpcServer({ clock });
   for (const [path, handler] of Object.entries(methods)) server.register(path, handler);
@@ -36,7 +41,10 @@ test('the error of a method is the status of the call, with its message', async 
   const answer = channel.callUnary('/s/No', bytes(''));
   clock.advance(0);
   const result = await answer;
-  assert.deepEqual(result.ok ? undefined : result.status, { code: GRPC_STATUS.permissionDenied, message: 'nur für Mitglieder' });
+  assert.deepEqual(result.ok ? undefined : result.status, {
+    code: GRPC_STATUS.permissionDenied,
+    message: 'nur für Mitglieder',
+  });
 });
 
 test('an unknown method is unimplemented', async () => {
@@ -49,7 +57,9 @@ test('an unknown method is unimplemented', async () => {
 
 test('both sides of a call learn that its deadline passed', async () => {
   const ended: GrpcStatus[] = [];
-  const { clock, channel, server } = pair({ '/s/Slow': () => ({ onMessage() {}, onHalfClose() {}, onClosed: (status) => ended.push(status) }) });
+  const { clock, channel, server } = pair({
+    '/s/Slow': () => ({ onMessage() {}, onHalfClose() {}, onClosed: (status) => ended.push(status) }),
+  });
   const answer = channel.callUnary('/s/Slow', bytes(''), { timeoutMs: 500 });
   clock.advance(0);
   assert.equal(server.openCalls, 1);
@@ -62,7 +72,9 @@ test('both sides of a call learn that its deadline passed', async () => {
 
 test('cancelling reaches the server', () => {
   const ended: GrpcStatus[] = [];
-  const { clock, channel } = pair({ '/s/Stream': () => ({ onMessage() {}, onHalfClose() {}, onClosed: (status) => ended.push(status) }) });
+  const { clock, channel } = pair({
+    '/s/Stream': () => ({ onMessage() {}, onHalfClose() {}, onClosed: (status) => ended.push(status) }),
+  });
   const outcome: GrpcStatus[] = [];
   const call = channel.openStream('/s/Stream', { onMessage() {}, onStatus: (status) => outcome.push(status) });
   call.send(bytes('x'));
@@ -96,7 +108,11 @@ test('a channel reconnects with growing, jittered waits, and only calls that wan
   link.refuse = true;
   const outcomes: (GrpcStatus | undefined)[] = [undefined, undefined];
   channel.openStream('/s/Stream', { onMessage() {}, onStatus: (status) => (outcomes[0] = status) });
-  channel.openStream('/s/Stream', { onMessage() {}, onStatus: (status) => (outcomes[1] = status) }, { waitForReady: true });
+  channel.openStream(
+    '/s/Stream',
+    { onMessage() {}, onStatus: (status) => (outcomes[1] = status) },
+    { waitForReady: true },
+  );
   clock.advance(0);
   assert.equal(outcomes[0]?.code, GRPC_STATUS.unavailable);
   assert.equal(channel.state, 'backoff');

@@ -94,7 +94,8 @@ export class GrpcChannel {
           },
           onStatus: (status, trailers) => {
             if (status.code !== GRPC_STATUS.ok) resolve({ ok: false, status, trailers });
-            else if (message === undefined || count !== 1) resolve({ ok: false, status: GRPC_ERRORS.unaryCount(count), trailers });
+            else if (message === undefined || count !== 1)
+              resolve({ ok: false, status: GRPC_ERRORS.unaryCount(count), trailers });
             else resolve({ ok: true, message, metadata, trailers });
           },
         },
@@ -212,7 +213,11 @@ export class GrpcChannel {
     this.#pingTimer = undefined;
     const connection = this.#connection;
     if (connection === undefined || this.#state !== 'ready' || this.#calls.size === 0) return;
-    this.#pongTimer = this.#options.clock.setTimer(this.#options.keepaliveTimeoutMs ?? 10_000, () => connection.destroy(), { unref: true });
+    this.#pongTimer = this.#options.clock.setTimer(
+      this.#options.keepaliveTimeoutMs ?? 10_000,
+      () => connection.destroy(),
+      { unref: true },
+    );
     connection.ping(() => {
       if (this.#connection !== connection) return;
       this.#pongTimer?.cancel();

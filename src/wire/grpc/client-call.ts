@@ -6,7 +6,14 @@ import { GRPC_LIMITS } from './limits.ts';
 import { applicationMetadata, messageEncoding, statusOf, statusOfHead } from './metadata.ts';
 import { GRPC_STATUS, type GrpcStatus, statusFromReset } from './status.ts';
 import { formatTimeout } from './timeout.ts';
-import { type GrpcConnection, type GrpcDialer, HTTP2_CODE, type Metadata, type TransportError, type TransportStream } from './transport.ts';
+import {
+  type GrpcConnection,
+  type GrpcDialer,
+  HTTP2_CODE,
+  type Metadata,
+  type TransportError,
+  type TransportStream,
+} from './transport.ts';
 
 export interface ClientCallHandler {
   onHeaders?(metadata: Metadata): void;
@@ -204,7 +211,8 @@ export class StreamClientCall implements ClientCall {
   #onClose(error: TransportError | undefined): void {
     if (!this.#open) return;
     if (error === undefined) this.#finish(GRPC_ERRORS.noStatus, {});
-    else if (error.kind === 'reset') this.#finish({ code: statusFromReset(error.http2Code), message: error.message }, {});
+    else if (error.kind === 'reset')
+      this.#finish({ code: statusFromReset(error.http2Code), message: error.message }, {});
     else this.#finish({ code: GRPC_STATUS.unavailable, message: error.message }, {});
   }
 

@@ -12,18 +12,28 @@ function bytesOf(chunks: readonly Uint8Array[]): Uint8Array {
 
 test('messages come out as they went in, however the bytes are cut', () => {
   fc.assert(
-    fc.property(fc.array(fc.uint8Array({ maxLength: 60 })), fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1 }), (messages, cuts) => {
-      const wire = bytesOf(messages.flatMap((m) => frame([m])));
-      const decoder = new FrameDecoder(100, undefined);
-      const got: number[][] = [];
-      for (let at = 0, i = 0; at < wire.length; i++) {
-        const size = cuts[i % cuts.length] as number;
-        assert.equal(decoder.push(wire.subarray(at, at + size), (m) => got.push([...m])), undefined);
-        at += size;
-      }
-      assert.deepEqual(got, messages.map((m) => [...m]));
-      assert.ok(decoder.empty);
-    }),
+    fc.property(
+      fc.array(fc.uint8Array({ maxLength: 60 })),
+      fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1 }),
+      (messages, cuts) => {
+        const wire = bytesOf(messages.flatMap((m) => frame([m])));
+        const decoder = new FrameDecoder(100, undefined);
+        const got: number[][] = [];
+        for (let at = 0, i = 0; at < wire.length; i++) {
+          const size = cuts[i % cuts.length] as number;
+          assert.equal(
+            decoder.push(wire.subarray(at, at + size), (m) => got.push([...m])),
+            undefined,
+          );
+          at += size;
+        }
+        assert.deepEqual(
+          got,
+          messages.map((m) => [...m]),
+        );
+        assert.ok(decoder.empty);
+      },
+    ),
   );
 });
 
@@ -49,7 +59,11 @@ test('a compressed message without grpc-encoding is refused', () => {
 test('status messages survive the percent-encoding', () => {
   assert.equal(encodeStatusMessage('50% of ☂\n'), '50%25 of %E2%98%82%0A');
   assert.equal(decodeStatusMessage('a%zz%2'), 'a%zz%2');
-  fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (text) => assert.equal(decodeStatusMessage(encodeStatusMessage(text)), text.toWellFormed())));
+  fc.assert(
+    fc.property(fc.string({ unit: 'grapheme' }), (text) =>
+      assert.equal(decodeStatusMessage(encodeStatusMessage(text)), text.toWellFormed()),
+    ),
+  );
 });
 
 test('timeouts are read in every unit and never come out shorter', () => {
@@ -57,5 +71,9 @@ test('timeouts are read in every unit and never come out shorter', () => {
   assert.equal(parseTimeout('5u'), 0.005);
   assert.equal(parseTimeout('123456789S'), undefined);
   assert.equal(parseTimeout('1x'), undefined);
-  fc.assert(fc.property(fc.double({ min: 0, max: 1e9, noNaN: true }), (ms) => assert.ok((parseTimeout(formatTimeout(ms)) as number) >= ms * 0.999999)));
+  fc.assert(
+    fc.property(fc.double({ min: 0, max: 1e9, noNaN: true }), (ms) =>
+      assert.ok((parseTimeout(formatTimeout(ms)) as number) >= ms * 0.999999),
+    ),
+  );
 });

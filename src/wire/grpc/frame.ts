@@ -8,7 +8,13 @@ export type Gunzip = (bytes: Uint8Array, bytesMax: number) => Uint8Array | undef
 export const FRAME_HEADER_BYTES = 5;
 
 export function frameHeader(messageBytes: number): Uint8Array {
-  return new Uint8Array([0, messageBytes >>> 24, (messageBytes >>> 16) & 0xff, (messageBytes >>> 8) & 0xff, messageBytes & 0xff]);
+  return new Uint8Array([
+    0,
+    messageBytes >>> 24,
+    (messageBytes >>> 16) & 0xff,
+    (messageBytes >>> 8) & 0xff,
+    messageBytes & 0xff,
+  ]);
 }
 
 /** The chunks of one frame around a message that is given in parts; the parts are not copied. */
@@ -94,5 +100,11 @@ export class FrameDecoder {
 }
 
 function lengthOf(bytes: Uint8Array): number {
-  return (((bytes[1] as number) << 24) | ((bytes[2] as number) << 16) | ((bytes[3] as number) << 8) | (bytes[4] as number)) >>> 0;
+  return (
+    (((bytes[1] as number) << 24) |
+      ((bytes[2] as number) << 16) |
+      ((bytes[3] as number) << 8) |
+      (bytes[4] as number)) >>>
+    0
+  );
 }

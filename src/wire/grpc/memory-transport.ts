@@ -1,6 +1,16 @@
 // A transport without sockets, for tests and the simulator: every step is a timer of the given clock.
 import type { Clock, PeerVerdict } from '#base';
-import type { GrpcConnection, GrpcConnectionHandler, GrpcDialer, GrpcPeer, Metadata, ServerTransportStream, TransportError, TransportHandler, TransportStream } from './transport.ts';
+import type {
+  GrpcConnection,
+  GrpcConnectionHandler,
+  GrpcDialer,
+  GrpcPeer,
+  Metadata,
+  ServerTransportStream,
+  TransportError,
+  TransportHandler,
+  TransportStream,
+} from './transport.ts';
 
 export interface MemoryLink {
   readonly dialer: GrpcDialer;
@@ -70,7 +80,15 @@ class MemoryConnection implements GrpcConnection {
     if (!this.#open) return undefined;
     const delay = this.#options.delayMs ?? 0;
     const client = new MemorySide(this.#options.clock, this.#link, delay, false, handler, {}, this.peer);
-    const server = new MemorySide(this.#options.clock, this.#link, delay, true, ignore, headers, this.#options.peer ?? this.peer);
+    const server = new MemorySide(
+      this.#options.clock,
+      this.#link,
+      delay,
+      true,
+      ignore,
+      headers,
+      this.#options.peer ?? this.peer,
+    );
     client.other = server;
     server.other = client;
     this.#streams.add(client);
@@ -123,7 +141,15 @@ class MemorySide implements ServerTransportStream {
   #outbox: (() => void)[] = [];
   #scheduled = false;
 
-  constructor(clock: Clock, link: MemoryLink, delay: number, server: boolean, handler: TransportHandler, headers: Metadata, peer: GrpcPeer) {
+  constructor(
+    clock: Clock,
+    link: MemoryLink,
+    delay: number,
+    server: boolean,
+    handler: TransportHandler,
+    headers: Metadata,
+    peer: GrpcPeer,
+  ) {
     this.#clock = clock;
     this.#link = link;
     this.#delay = delay;

@@ -11,7 +11,16 @@ export function metadataValue(metadata: Metadata, name: string): string | undefi
   return typeof value === 'object' ? value[0] : value;
 }
 
-const PROTOCOL = new Set(['te', 'content-type', 'grpc-encoding', 'grpc-accept-encoding', 'grpc-timeout', 'grpc-status', 'grpc-message', 'user-agent']);
+const PROTOCOL = new Set([
+  'te',
+  'content-type',
+  'grpc-encoding',
+  'grpc-accept-encoding',
+  'grpc-timeout',
+  'grpc-status',
+  'grpc-message',
+  'user-agent',
+]);
 
 /** What the application sent: no pseudo-headers, nothing of the protocol itself. */
 export function applicationMetadata(headers: Metadata): Metadata {
@@ -23,12 +32,19 @@ export function applicationMetadata(headers: Metadata): Metadata {
 }
 
 export function isGrpcContentType(value: string | undefined): boolean {
-  return value !== undefined && (value === 'application/grpc' || value.startsWith('application/grpc+') || value.startsWith('application/grpc;'));
+  return (
+    value !== undefined &&
+    (value === 'application/grpc' || value.startsWith('application/grpc+') || value.startsWith('application/grpc;'))
+  );
 }
 
 export function statusTrailers(status: GrpcStatus, extra: Metadata = {}): Metadata {
-  const trailers: Record<string, string | readonly string[] | undefined> = { ...extra, 'grpc-status': String(status.code) };
-  if (status.message !== '') trailers['grpc-message'] = encodeStatusMessage(status.message.slice(0, GRPC_LIMITS.statusMessageMax));
+  const trailers: Record<string, string | readonly string[] | undefined> = {
+    ...extra,
+    'grpc-status': String(status.code),
+  };
+  if (status.message !== '')
+    trailers['grpc-message'] = encodeStatusMessage(status.message.slice(0, GRPC_LIMITS.statusMessageMax));
   return trailers;
 }
 
@@ -38,7 +54,8 @@ export function statusOf(trailers: Metadata): GrpcStatus | undefined {
   if (text === undefined) return undefined;
   const code = Number(text);
   const message = decodeStatusMessage(metadataValue(trailers, 'grpc-message') ?? '');
-  if (!/^\d+$/.test(text) || !isGrpcStatusCode(code)) return { code: GRPC_STATUS.unknown, message: message || `grpc-status "${text}" is no status` };
+  if (!/^\d+$/.test(text) || !isGrpcStatusCode(code))
+    return { code: GRPC_STATUS.unknown, message: message || `grpc-status "${text}" is no status` };
   return { code, message };
 }
 
@@ -50,10 +67,15 @@ export function statusOfHead(headers: Metadata): GrpcStatus | undefined {
   }
   const type = metadataValue(headers, 'content-type');
   if (isGrpcContentType(type)) return undefined;
-  return { code: GRPC_STATUS.unknown, message: `the server answered with content-type "${type ?? ''}", expected application/grpc` };
+  return {
+    code: GRPC_STATUS.unknown,
+    message: `the server answered with content-type "${type ?? ''}", expected application/grpc`,
+  };
 }
 
-export type MessageEncoding = { readonly ok: true; readonly gzip: boolean } | { readonly ok: false; readonly status: GrpcStatus };
+export type MessageEncoding =
+  | { readonly ok: true; readonly gzip: boolean }
+  | { readonly ok: false; readonly status: GrpcStatus };
 
 export function messageEncoding(headers: Metadata, canGunzip: boolean): MessageEncoding {
   const name = metadataValue(headers, 'grpc-encoding') ?? 'identity';

@@ -4,7 +4,13 @@ import { GRPC_ERRORS } from './errors.ts';
 import { frame, FrameDecoder, type Gunzip } from './frame.ts';
 import { applicationMetadata, statusTrailers } from './metadata.ts';
 import { GRPC_OK, GRPC_STATUS, type GrpcStatus } from './status.ts';
-import { type GrpcPeer, HTTP2_CODE, type Metadata, type ServerTransportStream, type TransportError } from './transport.ts';
+import {
+  type GrpcPeer,
+  HTTP2_CODE,
+  type Metadata,
+  type ServerTransportStream,
+  type TransportError,
+} from './transport.ts';
 
 export interface ServerCallHandler {
   onMessage(bytes: Uint8Array): void;
@@ -94,7 +100,12 @@ export class StreamServerCall implements ServerCall {
   sendHeaders(metadata: Metadata = {}): void {
     if (this.#headersSent || !this.#open) return;
     this.#headersSent = true;
-    this.#stream.sendHeaders({ ':status': '200', 'content-type': 'application/grpc', 'grpc-accept-encoding': 'identity,gzip', ...metadata });
+    this.#stream.sendHeaders({
+      ':status': '200',
+      'content-type': 'application/grpc',
+      'grpc-accept-encoding': 'identity,gzip',
+      ...metadata,
+    });
   }
 
   send(...parts: readonly Uint8Array[]): boolean {

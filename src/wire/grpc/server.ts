@@ -43,7 +43,10 @@ export class GrpcServer {
   /** Takes a new stream from the transport. */
   accept(stream: ServerTransportStream): void {
     const path = metadataValue(stream.headers, ':path') ?? '';
-    if (metadataValue(stream.headers, ':method') !== 'POST' || !isGrpcContentType(metadataValue(stream.headers, 'content-type'))) {
+    if (
+      metadataValue(stream.headers, ':method') !== 'POST' ||
+      !isGrpcContentType(metadataValue(stream.headers, 'content-type'))
+    ) {
       refuse(stream, { ':status': '415' });
       return;
     }
@@ -108,13 +111,18 @@ export class GrpcServer {
 
   #statusOfThrown(path: string, error: unknown): GrpcStatus {
     if (error instanceof GrpcError) return error.status;
-    this.#log.error('a gRPC method failed', { path, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    this.#log.error('a gRPC method failed', {
+      path,
+      error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+    });
     return { code: GRPC_STATUS.internal, message: 'the method failed; its server has logged why' };
   }
 }
 
 /** A method of one request and one response. */
-export function unaryMethod(run: (request: Uint8Array, call: ServerCall) => Promise<Uint8Array> | Uint8Array): MethodHandler {
+export function unaryMethod(
+  run: (request: Uint8Array, call: ServerCall) => Promise<Uint8Array> | Uint8Array,
+): MethodHandler {
   return (call) => {
     let request: Uint8Array | undefined;
     return {
@@ -129,7 +137,12 @@ export function unaryMethod(run: (request: Uint8Array, call: ServerCall) => Prom
         else
           answer.then(
             (bytes) => finish(call, bytes),
-            (error: unknown) => call.end(error instanceof GrpcError ? error.status : { code: GRPC_STATUS.internal, message: 'the method failed' }),
+            (error: unknown) =>
+              call.end(
+                error instanceof GrpcError
+                  ? error.status
+                  : { code: GRPC_STATUS.internal, message: 'the method failed' },
+              ),
           );
       },
     };

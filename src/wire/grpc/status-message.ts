@@ -7,7 +7,10 @@ export function encodeStatusMessage(text: string): string {
   if (/^[ -$&-~]*$/.test(text)) return text;
   let out = '';
   for (const byte of utf8.encode(text)) {
-    out += byte >= 0x20 && byte <= 0x7e && byte !== 0x25 ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+    out +=
+      byte >= 0x20 && byte <= 0x7e && byte !== 0x25
+        ? String.fromCharCode(byte)
+        : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }
   return out;
 }

@@ -12,7 +12,14 @@ export interface GrpcPeer {
   readonly verdict: PeerVerdict;
 }
 
-export const HTTP2_CODE = { noError: 0, protocolError: 1, internalError: 2, refusedStream: 7, cancel: 8, enhanceYourCalm: 11 } as const;
+export const HTTP2_CODE = {
+  noError: 0,
+  protocolError: 1,
+  internalError: 2,
+  refusedStream: 7,
+  cancel: 8,
+  enhanceYourCalm: 11,
+} as const;
 
 export interface TransportError {
   /** `reset`: this stream only, with `http2Code`. `closed`: the connection went away. `refused`: the request was certainly not processed. */

@@ -1,6 +1,6 @@
 // One type on the client's side: what its owner wants, what the server was told, what is held.
 import { XDS_LIMITS } from '../limits.ts';
-import type { Reject } from './types.ts';
+import type { Reject } from './xds-batch.ts';
 
 export class TypeSubscription {
   readonly typeUrl: string;
@@ -54,6 +54,9 @@ export class TypeSubscription {
   }
 
   rejectionText(): string {
-    return this.rejects.map((r) => `${r.name}: ${r.detail}`).join('; ').slice(0, XDS_LIMITS.detailMax);
+    return this.rejects
+      .map((r) => `${r.name}: ${r.detail}`)
+      .join('; ')
+      .slice(0, XDS_LIMITS.detailMax);
   }
 }

@@ -6,7 +6,7 @@ import type { XdsVariant } from '../codec/response.ts';
 import { resource, SHORT } from '../testing/fake-client.ts';
 import { MapBackend } from '../server/map-backend.ts';
 import { XdsServer } from '../server/server.ts';
-import type { Reject, XdsBatch } from './types.ts';
+import type { Reject, XdsBatch } from './xds-batch.ts';
 import { DiscoveryClient } from './xds-client.ts';
 
 const { CDS, EDS, LDS, RDS, SDS } = SHORT;
@@ -26,8 +26,16 @@ interface Setting {
 function setting(variant: XdsVariant, onlyType?: string): Setting {
   const clock = new FakeClock();
   const health: (string | undefined)[] = [];
-  const backend = Object.assign(new MapBackend(), { health: (_: unknown, problem: string | undefined) => void health.push(problem) });
-  backend.set({ [CDS]: [resource('CDS', 'a')], [EDS]: [resource('EDS', 'a')], [LDS]: [resource('LDS', 'l')], [RDS]: [resource('RDS', 'r')], [SDS]: [resource('SDS', 's')] });
+  const backend = Object.assign(new MapBackend(), {
+    health: (_: unknown, problem: string | undefined) => void health.push(problem),
+  });
+  backend.set({
+    [CDS]: [resource('CDS', 'a')],
+    [EDS]: [resource('EDS', 'a')],
+    [LDS]: [resource('LDS', 'l')],
+    [RDS]: [resource('RDS', 'r')],
+    [SDS]: [resource('SDS', 's')],
+  });
   const server = new XdsServer({ backend, clock });
   const grpc = new GrpcServer({ clock });
   server.register(grpc);
@@ -41,16 +49,30 @@ function setting(variant: XdsVariant, onlyType?: string): Setting {
     random,
     variant,
     ...(onlyType === undefined ? {} : { onlyType }),
-    node: () => ({ id: 'sidecar~10.0.0.1~web.default~default.svc.cluster.local', cluster: '', metadata: {}, locality: { region: '', zone: '', subZone: '' }, userAgent: '' }),
+    node: () => ({
+      id: 'sidecar~10.0.0.1~web.default~default.svc.cluster.local',
+      cluster: '',
+      metadata: {},
+      locality: { region: '', zone: '', subZone: '' },
+      userAgent: '',
+    }),
     apply: (batch) => {
       batches.push(batch);
       // As a proxy does: the endpoints of its clusters, the routes of its listeners.
       if (batch.typeUrl === CDS) client.subscribe(EDS, new Set(batch.added.map((r) => r.name)));
       if (batch.typeUrl === LDS) client.subscribe(RDS, new Set(['r']));
-      return batch.added.filter((r) => bad.has(r.name)).map((r): Reject => ({ name: r.name, detail: bad.get(r.name) as string }));
+      return batch.added
+        .filter((r) => bad.has(r.name))
+        .map((r): Reject => ({ name: r.name, detail: bad.get(r.name) as string }));
     },
   });
-  const log = (): string[] => batches.splice(0).map((b) => `${short(b.typeUrl)} ${[...b.added.map((r) => `+${r.name}`), ...b.removed.map((n) => `-${n}`)].join(' ')}`);
+  const log = (): string[] =>
+    batches
+      .splice(0)
+      .map(
+        (b) =>
+          `${short(b.typeUrl)} ${[...b.added.map((r) => `+${r.name}`), ...b.removed.map((n) => `-${n}`)].join(' ')}`,
+      );
   return { clock, backend, server, client, link, batches, bad, health, log };
 }
 
@@ -112,7 +134,8 @@ for (const variant of ['delta', 'sotw'] as const) {
     assert.equal(client.status.connected, true);
     const seen = log();
     assert.ok(seen.includes('CDS +b -a'), seen.join('; '));
-    if (variant === 'delta') assert.ok(!seen.some((l) => l.startsWith('SDS')), 'the unchanged secret does not come again');
+    if (variant === 'delta')
+      assert.ok(!seen.some((l) => l.startsWith('SDS')), 'the unchanged secret does not come again');
   });
 }
 
@@ -130,7 +153,13 @@ test('clients whose server ended their streams come back one by one', () => {
       },
     });
     const node = { id: 'n', cluster: '', metadata: {}, locality: { region: '', zone: '', subZone: '' }, userAgent: '' };
-    const client = new DiscoveryClient({ channel: new GrpcChannel({ dialer: link.dialer, clock, random, keepaliveMs: 0 }), clock, random, node: () => node, apply: () => [] });
+    const client = new DiscoveryClient({
+      channel: new GrpcChannel({ dialer: link.dialer, clock, random, keepaliveMs: 0 }),
+      clock,
+      random,
+      node: () => node,
+      apply: () => [],
+    });
     client.subscribeAll(TYPE_URL.cluster);
     client.start();
     clock.advance(1000);
@@ -180,16 +209,25 @@ test('a name that is no longer wanted is dropped without a word of the server', 
 
 test('of virtual hosts that are taken by themselves only the changed one is sent again', () => {
   const { clock, client, backend, log, batches } = setting('delta');
-  const host = (name: string, version: string) => ({ ...resource('RDS', name, version), typeUrl: TYPE_URL.virtualHost });
+  const host = (name: string, version: string) => ({
+    ...resource('RDS', name, version),
+    typeUrl: TYPE_URL.virtualHost,
+  });
   backend.set({ [TYPE_URL.virtualHost]: [host('80/a', '1'), host('80/b', '1')] });
   client.subscribeAll(TYPE_URL.virtualHost);
   client.start();
   clock.advance(0);
-  assert.deepEqual(batches[0]?.added.map((r) => r.name), ['80/a', '80/b']);
+  assert.deepEqual(
+    batches[0]?.added.map((r) => r.name),
+    ['80/a', '80/b'],
+  );
   log();
   backend.set({ [TYPE_URL.virtualHost]: [host('80/a', '1'), host('80/b', '2')] });
   clock.advance(0);
-  assert.deepEqual(batches[0]?.added.map((r) => r.name), ['80/b']);
+  assert.deepEqual(
+    batches[0]?.added.map((r) => r.name),
+    ['80/b'],
+  );
   log();
   backend.set({ [TYPE_URL.virtualHost]: [host('80/b', '2')] });
   clock.advance(0);

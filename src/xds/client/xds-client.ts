@@ -4,14 +4,21 @@
 // stream go out in Envoy's order: clusters, endpoints, listeners, routes, the rest.
 import { type Clock, type Logger, type Random, silentLogger, type Timer, TYPE_URL } from '#base';
 import { MalformedProtobuf } from '#proto/light.ts';
-import { Backoff, type BackoffOptions, type ClientCall, GRPC_STATUS, type GrpcChannel, type Metadata } from '#wire/grpc';
+import {
+  Backoff,
+  type BackoffOptions,
+  type ClientCall,
+  GRPC_STATUS,
+  type GrpcChannel,
+  type Metadata,
+} from '#wire/grpc';
 import type { DiscoveryResponse, ErrorDetail, XdsNode } from '../codec/messages.ts';
 import { encodeDeltaRequest, encodeDiscoveryRequest } from '../codec/request.ts';
 import { decodeResponse, type XdsVariant } from '../codec/response.ts';
 import { HEALTH_TYPE } from '../health-type.ts';
 import { xdsPath } from '../services.ts';
 import { TypeSubscription } from './type-subscription.ts';
-import type { ApplyBatch, Reject, XdsClient, XdsClientStatus } from './types.ts';
+import type { ApplyBatch, Reject, XdsClient, XdsClientStatus } from './xds-batch.ts';
 
 /** Half a second to half a minute, widely spread: a control plane that comes back meets its proxies one by one. */
 export const XDS_BACKOFF: BackoffOptions = { initialMs: 500, maxMs: 30_000, factor: 1.6, jitter: 0.5 };
@@ -32,7 +39,13 @@ export interface XdsClientOptions {
   readonly backoff?: BackoffOptions;
 }
 
-const ORDER: readonly string[] = [TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.listener, TYPE_URL.route, TYPE_URL.virtualHost];
+const ORDER: readonly string[] = [
+  TYPE_URL.cluster,
+  TYPE_URL.endpoint,
+  TYPE_URL.listener,
+  TYPE_URL.route,
+  TYPE_URL.virtualHost,
+];
 const FULL_STATE = new Set<string>([TYPE_URL.cluster, TYPE_URL.listener]);
 
 export class DiscoveryClient implements XdsClient {
@@ -60,7 +73,12 @@ export class DiscoveryClient implements XdsClient {
   }
 
   get status(): XdsClientStatus {
-    const types = new Map([...this.#types.values()].map((t) => [t.typeUrl, { wildcard: t.wildcard, names: t.names.size, held: t.held.size, version: t.version, rejects: t.rejects }]));
+    const types = new Map(
+      [...this.#types.values()].map((t) => [
+        t.typeUrl,
+        { wildcard: t.wildcard, names: t.names.size, held: t.held.size, version: t.version, rejects: t.rejects },
+      ]),
+    );
     return { connected: this.#connected, everConnected: this.#answeredOnce, lastError: this.#lastError, types };
   }
 
@@ -130,7 +148,8 @@ export class DiscoveryClient implements XdsClient {
           if (this.#call === call) this.#receive(bytes);
         },
         onStatus: (status) => {
-          if (this.#call === call) this.#lost(status.code === GRPC_STATUS.ok ? 'the server ended the stream' : status.message);
+          if (this.#call === call)
+            this.#lost(status.code === GRPC_STATUS.ok ? 'the server ended the stream' : status.message);
         },
       },
       { metadata, waitForReady: true },
@@ -142,7 +161,10 @@ export class DiscoveryClient implements XdsClient {
   #lost(reason: string): void {
     this.#call = undefined;
     this.#lastError = reason;
-    this.#log[this.#connected ? 'warn' : 'debug']('the xDS stream ended', { target: this.#options.channel.target, reason });
+    this.#log[this.#connected ? 'warn' : 'debug']('the xDS stream ended', {
+      target: this.#options.channel.target,
+      reason,
+    });
     this.#connected = false;
     if (this.#closed) return;
     this.#retry = this.#options.clock.setTimer(this.#backoff.next(), () => this.#open(), { unref: true });
@@ -169,14 +191,19 @@ export class DiscoveryClient implements XdsClient {
     type.nonce = response.nonce;
     if (rejects.length === 0) type.version = response.versionInfo;
     type.rejects = rejects;
-    if (rejects.length > 0) this.#log.warn('rejected configuration', { type: type.typeUrl, detail: type.rejectionText() });
-    this.#answer(type, rejects.length === 0 ? undefined : { code: GRPC_STATUS.internal, message: type.rejectionText() });
+    if (rejects.length > 0)
+      this.#log.warn('rejected configuration', { type: type.typeUrl, detail: type.rejectionText() });
+    this.#answer(
+      type,
+      rejects.length === 0 ? undefined : { code: GRPC_STATUS.internal, message: type.rejectionText() },
+    );
     this.#flush();
   }
 
   #apply(type: TypeSubscription, response: DiscoveryResponse): readonly Reject[] {
     const foreign = response.resources.filter((r) => r.typeUrl !== '' && r.typeUrl !== type.typeUrl);
-    if (foreign.length > 0) return foreign.map((r) => ({ name: r.name, detail: `has type ${r.typeUrl}, expected ${type.typeUrl}` }));
+    if (foreign.length > 0)
+      return foreign.map((r) => ({ name: r.name, detail: `has type ${r.typeUrl}, expected ${type.typeUrl}` }));
     const added = response.resources.filter((r) => type.wants(r.name));
     const removed = this.#removedBy(type, response);
     let rejects: readonly Reject[] = [];
@@ -187,13 +214,20 @@ export class DiscoveryClient implements XdsClient {
       }
     } catch (error) {
       // An owner that fails is a bug there; the state before stays in force and the server is told.
-      this.#log.error('applying configuration failed', { type: type.typeUrl, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-      rejects = added.map((r) => ({ name: r.name, detail: `applying it failed: ${error instanceof Error ? error.message : String(error)}` }));
+      this.#log.error('applying configuration failed', {
+        type: type.typeUrl,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+      rejects = added.map((r) => ({
+        name: r.name,
+        detail: `applying it failed: ${error instanceof Error ? error.message : String(error)}`,
+      }));
     } finally {
       this.#applying = false;
     }
     const bad = new Set(rejects.map((r) => r.name));
-    for (const resource of added) if (!bad.has(resource.name) && type.wants(resource.name)) type.held.set(resource.name, resource.version);
+    for (const resource of added)
+      if (!bad.has(resource.name) && type.wants(resource.name)) type.held.set(resource.name, resource.version);
     for (const name of removed) type.held.delete(name);
     return rejects;
   }
@@ -212,7 +246,17 @@ export class DiscoveryClient implements XdsClient {
       type.tell();
       this.#sendSotw(type, errorDetail);
     } else {
-      this.#send(encodeDeltaRequest({ node: this.#node(), typeUrl: type.typeUrl, subscribe: [], unsubscribe: [], initialVersions: new Map(), responseNonce: type.nonce, errorDetail }));
+      this.#send(
+        encodeDeltaRequest({
+          node: this.#node(),
+          typeUrl: type.typeUrl,
+          subscribe: [],
+          unsubscribe: [],
+          initialVersions: new Map(),
+          responseNonce: type.nonce,
+          errorDetail,
+        }),
+      );
     }
   }
 
@@ -227,7 +271,16 @@ export class DiscoveryClient implements XdsClient {
         this.#sendSotw(type, undefined);
       } else {
         const initialVersions = first ? type.held : new Map<string, string>();
-        this.#send(encodeDeltaRequest({ node: this.#node(), typeUrl: type.typeUrl, ...change, initialVersions, responseNonce: '', errorDetail: undefined }));
+        this.#send(
+          encodeDeltaRequest({
+            node: this.#node(),
+            typeUrl: type.typeUrl,
+            ...change,
+            initialVersions,
+            responseNonce: '',
+            errorDetail: undefined,
+          }),
+        );
       }
     }
     if (this.#health !== undefined && !this.#healthSent) this.#sendHealth();
@@ -244,15 +297,43 @@ export class DiscoveryClient implements XdsClient {
     const problem = this.#health?.problem;
     const errorDetail = problem === undefined ? undefined : { code: 500, message: problem };
     if (this.#variant === 'sotw') {
-      this.#send(encodeDiscoveryRequest({ versionInfo: '', node: this.#node(), resourceNames: [], typeUrl: HEALTH_TYPE, responseNonce: '', errorDetail }));
+      this.#send(
+        encodeDiscoveryRequest({
+          versionInfo: '',
+          node: this.#node(),
+          resourceNames: [],
+          typeUrl: HEALTH_TYPE,
+          responseNonce: '',
+          errorDetail,
+        }),
+      );
     } else {
-      this.#send(encodeDeltaRequest({ node: this.#node(), typeUrl: HEALTH_TYPE, subscribe: [], unsubscribe: [], initialVersions: new Map(), responseNonce: '', errorDetail }));
+      this.#send(
+        encodeDeltaRequest({
+          node: this.#node(),
+          typeUrl: HEALTH_TYPE,
+          subscribe: [],
+          unsubscribe: [],
+          initialVersions: new Map(),
+          responseNonce: '',
+          errorDetail,
+        }),
+      );
     }
   }
 
   #sendSotw(type: TypeSubscription, errorDetail: ErrorDetail | undefined): void {
     const resourceNames = type.wildcard && type.names.size > 0 ? ['*', ...type.names] : [...type.names];
-    this.#send(encodeDiscoveryRequest({ versionInfo: type.version, node: this.#node(), resourceNames, typeUrl: type.typeUrl, responseNonce: type.nonce, errorDetail }));
+    this.#send(
+      encodeDiscoveryRequest({
+        versionInfo: type.version,
+        node: this.#node(),
+        resourceNames,
+        typeUrl: type.typeUrl,
+        responseNonce: type.nonce,
+        errorDetail,
+      }),
+    );
   }
 
   #node(): XdsNode | undefined {

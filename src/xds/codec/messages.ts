@@ -37,6 +37,11 @@ export interface DiscoveryResponse {
   readonly versionInfo: string;
   readonly typeUrl: string;
   readonly nonce: string;
-  readonly resources: readonly { readonly name: string; readonly version: string; readonly typeUrl: string; readonly bytes: Uint8Array }[];
+  readonly resources: readonly {
+    readonly name: string;
+    readonly version: string;
+    readonly typeUrl: string;
+    readonly bytes: Uint8Array;
+  }[];
   readonly removed: readonly string[];
 }

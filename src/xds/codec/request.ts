@@ -65,7 +65,8 @@ export function encodeDeltaRequest(request: DeltaDiscoveryRequest): Uint8Array {
   writer.stringField(2, request.typeUrl);
   for (const name of request.subscribe) writer.tag(3, 2).string(name);
   for (const name of request.unsubscribe) writer.tag(4, 2).string(name);
-  for (const [name, version] of request.initialVersions) writer.message(5, (w) => w.stringField(1, name).stringField(2, version));
+  for (const [name, version] of request.initialVersions)
+    writer.message(5, (w) => w.stringField(1, name).stringField(2, version));
   writer.stringField(6, request.responseNonce);
   if (errorDetail !== undefined) writer.message(7, (w) => encodeError(w, errorDetail));
   return writer.finish();
@@ -96,7 +97,9 @@ function encodeNode(writer: ProtoWriter, node: XdsNode): void {
   writer.stringField(1, node.id).stringField(2, node.cluster);
   writer.message(3, (w) => writeStruct(w, node.metadata));
   if (locality.region !== '' || locality.zone !== '' || locality.subZone !== '') {
-    writer.message(4, (w) => w.stringField(1, locality.region).stringField(2, locality.zone).stringField(3, locality.subZone));
+    writer.message(4, (w) =>
+      w.stringField(1, locality.region).stringField(2, locality.zone).stringField(3, locality.subZone),
+    );
   }
   const slash = node.userAgent.indexOf('/');
   writer.stringField(6, slash < 0 ? node.userAgent : node.userAgent.slice(0, slash));

@@ -16,7 +16,12 @@ export class ResponseEncoder {
   #bodies: { readonly variant: XdsVariant; readonly list: readonly XdsResource[]; readonly bytes: Uint8Array }[] = [];
 
   /** The parts of one message, to be sent one after the other. */
-  encode(variant: XdsVariant, head: { typeUrl: string; version: string; nonce: string }, list: readonly XdsResource[], removed: readonly string[]): readonly Uint8Array[] {
+  encode(
+    variant: XdsVariant,
+    head: { typeUrl: string; version: string; nonce: string },
+    list: readonly XdsResource[],
+    removed: readonly string[],
+  ): readonly Uint8Array[] {
     const writer = new ProtoWriter(128);
     writer.stringField(1, head.version).stringField(4, head.typeUrl).stringField(5, head.nonce);
     if (variant === 'delta') for (const name of removed) writer.tag(6, 2).string(name);
@@ -67,7 +72,8 @@ export function decodeResponse(variant: XdsVariant, bytes: Uint8Array): Discover
   let nonce = '';
   while (reader.next()) {
     if (reader.field === 1) versionInfo = reader.string();
-    else if (reader.field === 2) resources.push(variant === 'delta' ? decodeResource(reader.sub()) : decodeAnyResource(reader.sub()));
+    else if (reader.field === 2)
+      resources.push(variant === 'delta' ? decodeResource(reader.sub()) : decodeAnyResource(reader.sub()));
     else if (reader.field === 4) typeUrl = reader.string();
     else if (reader.field === 5) nonce = reader.string();
     else if (reader.field === 6 && variant === 'delta') removed.push(reader.string());
@@ -75,7 +81,8 @@ export function decodeResponse(variant: XdsVariant, bytes: Uint8Array): Discover
     else reader.skip();
   }
   // State of the world gives one version for all.
-  const versioned = variant === 'delta' ? resources : resources.map((r) => (r.version === '' ? { ...r, version: versionInfo } : r));
+  const versioned =
+    variant === 'delta' ? resources : resources.map((r) => (r.version === '' ? { ...r, version: versionInfo } : r));
   return { versionInfo, typeUrl, nonce, resources: versioned, removed };
 }
 

@@ -25,8 +25,13 @@ function fetch(allowed: boolean): Promise<UnaryResult> {
   const grpc = new GrpcServer({ clock });
   registerClientStatus(grpc, xds, () => allowed);
   const { dialer } = memoryLink({ clock, accept: (stream) => grpc.accept(stream) });
-  const request = create(ClientStatusRequestSchema, { nodeMatchers: [{ nodeId: { matchPattern: { case: 'exact', value: xds.proxies()[0]?.id ?? '' } } }] });
-  const answer = new GrpcChannel({ dialer, clock, random: new SeededRandom(1) }).callUnary('/envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus', toBinary(ClientStatusRequestSchema, request));
+  const request = create(ClientStatusRequestSchema, {
+    nodeMatchers: [{ nodeId: { matchPattern: { case: 'exact', value: xds.proxies()[0]?.id ?? '' } } }],
+  });
+  const answer = new GrpcChannel({ dialer, clock, random: new SeededRandom(1) }).callUnary(
+    '/envoy.service.status.v3.ClientStatusDiscoveryService/FetchClientStatus',
+    toBinary(ClientStatusRequestSchema, request),
+  );
   clock.advance(0);
   return answer;
 }
@@ -35,8 +40,17 @@ test('an administrator sees what a proxy holds and what it rejected, but no secr
   const answer = await fetch(true);
   assert.ok(answer.ok);
   const [config] = fromBinary(ClientStatusResponseSchema, answer.message).config;
-  const rows = config?.genericXdsConfigs.map((g) => [g.name, g.configStatus, g.clientStatus, g.errorState?.details ?? '', g.xdsConfig !== undefined]);
-  assert.deepEqual(rows, [['a', 4, 4, 'a: bad', true], ['s', 1, 3, '', false]]);
+  const rows = config?.genericXdsConfigs.map((g) => [
+    g.name,
+    g.configStatus,
+    g.clientStatus,
+    g.errorState?.details ?? '',
+    g.xdsConfig !== undefined,
+  ]);
+  assert.deepEqual(rows, [
+    ['a', 4, 4, 'a: bad', true],
+    ['s', 1, 3, '', false],
+  ]);
 });
 
 test('nobody else does', async () => {

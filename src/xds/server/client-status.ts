@@ -13,11 +13,15 @@ const CLIENT_STATUS = { acked: 3, sent: 1, rejected: 4 } as const;
 
 export function registerClientStatus(grpc: GrpcServer, xds: XdsServer, allowed: (call: ServerCall) => boolean): void {
   const answer = (request: Uint8Array, call: ServerCall): Uint8Array => {
-    if (!allowed(call)) throw new GrpcError(GRPC_STATUS.permissionDenied, 'client status is for administrators of the mesh');
+    if (!allowed(call))
+      throw new GrpcError(GRPC_STATUS.permissionDenied, 'client status is for administrators of the mesh');
     return clientStatus(xds, request);
   };
   grpc.register(`${SERVICE}/FetchClientStatus`, unaryMethod(answer));
-  grpc.register(`${SERVICE}/StreamClientStatus`, (call) => ({ onMessage: (bytes) => void call.send(answer(bytes, call)), onHalfClose: () => call.end() }));
+  grpc.register(`${SERVICE}/StreamClientStatus`, (call) => ({
+    onMessage: (bytes) => void call.send(answer(bytes, call)),
+    onHalfClose: () => call.end(),
+  }));
 }
 
 function clientStatus(xds: XdsServer, request: Uint8Array): Uint8Array {
@@ -29,7 +33,8 @@ function clientStatus(xds: XdsServer, request: Uint8Array): Uint8Array {
     seen.add(id);
     writer.message(1, (config) => {
       config.message(1, (node) => node.stringField(1, id));
-      for (const [typeUrl, list] of xds.dump(id) ?? []) for (const entry of list) config.message(3, (w) => writeGeneric(w, typeUrl, entry, bare));
+      for (const [typeUrl, list] of xds.dump(id) ?? [])
+        for (const entry of list) config.message(3, (w) => writeGeneric(w, typeUrl, entry, bare));
     });
   }
   return writer.finish();
@@ -38,7 +43,8 @@ function clientStatus(xds: XdsServer, request: Uint8Array): Uint8Array {
 function writeGeneric(writer: ProtoWriter, typeUrl: string, entry: DumpedResource, bare: boolean): void {
   const { resource, status, detail } = entry;
   writer.stringField(1, typeUrl).stringField(2, resource.name).stringField(3, resource.version);
-  if (!bare && typeUrl !== TYPE_URL.secret) writer.message(4, (any) => any.stringField(1, typeUrl).bytesField(2, resource.bytes));
+  if (!bare && typeUrl !== TYPE_URL.secret)
+    writer.message(4, (any) => any.stringField(1, typeUrl).bytesField(2, resource.bytes));
   writer.tag(6, 0).varint(CONFIG_STATUS[status]).tag(7, 0).varint(CLIENT_STATUS[status]);
   if (detail !== '') writer.message(8, (w) => w.stringField(3, detail).stringField(4, resource.version));
 }
@@ -59,10 +65,12 @@ function readRequest(bytes: Uint8Array): { readonly ids: ReadonlySet<string>; re
 function exactNodeId(matcher: ProtoReader): string {
   let id = '';
   while (matcher.next()) {
-    if (matcher.field !== 1) throw new GrpcError(GRPC_STATUS.invalidArgument, 'node matchers: only node_id.exact is supported');
+    if (matcher.field !== 1)
+      throw new GrpcError(GRPC_STATUS.invalidArgument, 'node matchers: only node_id.exact is supported');
     const text = matcher.sub();
     while (text.next()) {
-      if (text.field !== 1) throw new GrpcError(GRPC_STATUS.invalidArgument, 'node matchers: only node_id.exact is supported');
+      if (text.field !== 1)
+        throw new GrpcError(GRPC_STATUS.invalidArgument, 'node matchers: only node_id.exact is supported');
       id = text.string();
     }
   }

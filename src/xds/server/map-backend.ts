@@ -11,7 +11,12 @@ export class MapBackend implements XdsBackend {
   #snapshot = 0;
 
   /** Whoever can open the socket may connect, unless told. */
-  constructor(authorize: (node: ProxyNode, peer: GrpcPeer, metadata: Metadata) => Authorization = () => ({ ok: true, principal: '' })) {
+  constructor(
+    authorize: (node: ProxyNode, peer: GrpcPeer, metadata: Metadata) => Authorization = () => ({
+      ok: true,
+      principal: '',
+    }),
+  ) {
     this.#authorize = authorize;
   }
 

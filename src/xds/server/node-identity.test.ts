@@ -7,11 +7,23 @@ import { authorizeNode } from './node-identity.ts';
 const id = 'sidecar~10.0.0.1~web.default~default.svc.cluster.local';
 
 function node(metadata: ProxyNode['metadata'] = { NAMESPACE: 'default', SERVICE_ACCOUNT: 'web' }): ProxyNode {
-  return { id, parsed: parseNodeId(id), cluster: '', metadata, locality: { region: '', zone: '', subZone: '' }, userAgent: '', principal: '' };
+  return {
+    id,
+    parsed: parseNodeId(id),
+    cluster: '',
+    metadata,
+    locality: { region: '', zone: '', subZone: '' },
+    userAgent: '',
+    principal: '',
+  };
 }
 
 function tls(spiffeId: string): GrpcPeer {
-  return { kind: 'tls', address: '', verdict: { kind: 'verified', uriSans: [spiffeId], dnsSans: [], spiffeId, notAfterMs: 0, serial: '', subject: '' } };
+  return {
+    kind: 'tls',
+    address: '',
+    verdict: { kind: 'verified', uriSans: [spiffeId], dnsSans: [], spiffeId, notAfterMs: 0, serial: '', subject: '' },
+  };
 }
 
 const options = { check: true, trustPlaintext: false };
@@ -36,5 +48,11 @@ test('no certificate, no SPIFFE id and no encryption are refused', () => {
 });
 
 test('the plaintext port on loopback accepts what it is told to trust', () => {
-  assert.ok(authorizeNode(node(), { kind: 'plaintext', address: '', verdict: { kind: 'anonymous' } }, { check: true, trustPlaintext: true }).ok);
+  assert.ok(
+    authorizeNode(
+      node(),
+      { kind: 'plaintext', address: '', verdict: { kind: 'anonymous' } },
+      { check: true, trustPlaintext: true },
+    ).ok,
+  );
 });

@@ -13,7 +13,9 @@ export interface NodeIdentityOptions {
 /** Fails closed: no identity, or one that is not exactly the node's, is a refusal. */
 export function authorizeNode(node: ProxyNode, peer: GrpcPeer, options: NodeIdentityOptions): Authorization {
   if (peer.kind !== 'tls') {
-    return options.trustPlaintext ? { ok: true, principal: '' } : { ok: false, reason: 'the connection is not encrypted, expected TLS with a client certificate' };
+    return options.trustPlaintext
+      ? { ok: true, principal: '' }
+      : { ok: false, reason: 'the connection is not encrypted, expected TLS with a client certificate' };
   }
   if (peer.verdict.kind !== 'verified') return { ok: false, reason: 'the client showed no certificate' };
   return authorizeIdentity(node, peer.verdict.spiffeId, options.check);
@@ -22,7 +24,8 @@ export function authorizeNode(node: ProxyNode, peer: GrpcPeer, options: NodeIden
 /** For identities that come from elsewhere, such as a token. */
 export function authorizeIdentity(node: ProxyNode, spiffeId: string, check: boolean): Authorization {
   const match = /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(spiffeId);
-  if (match === null) return { ok: false, reason: `the identity "${spiffeId}" is no spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT` };
+  if (match === null)
+    return { ok: false, reason: `the identity "${spiffeId}" is no spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT` };
   if (!check) return { ok: true, principal: spiffeId };
   const [, namespace, account] = match;
   const claimed = node.metadata.NAMESPACE ?? node.parsed?.namespace ?? '';
@@ -31,7 +34,10 @@ export function authorizeIdentity(node: ProxyNode, spiffeId: string, check: bool
   }
   const claimedAccount = node.metadata.SERVICE_ACCOUNT;
   if (claimedAccount !== undefined && claimedAccount !== account) {
-    return { ok: false, reason: `the node claims service account "${claimedAccount}", its certificate says "${account}"` };
+    return {
+      ok: false,
+      reason: `the node claims service account "${claimedAccount}", its certificate says "${account}"`,
+    };
   }
   return { ok: true, principal: spiffeId };
 }

@@ -8,10 +8,20 @@ import { XdsServer } from './server.ts';
 
 const { CDS, EDS, LDS, RDS } = SHORT;
 
-function mesh(variant: XdsVariant): { clock: FakeClock; backend: MapBackend; server: XdsServer; client: FakeXdsClient } {
+function mesh(variant: XdsVariant): {
+  clock: FakeClock;
+  backend: MapBackend;
+  server: XdsServer;
+  client: FakeXdsClient;
+} {
   const clock = new FakeClock();
   const backend = new MapBackend();
-  backend.set({ [CDS]: [resource('CDS', 'a')], [EDS]: [resource('EDS', 'a')], [LDS]: [resource('LDS', 'l')], [RDS]: [resource('RDS', 'r', '1', 'reviews')] });
+  backend.set({
+    [CDS]: [resource('CDS', 'a')],
+    [EDS]: [resource('EDS', 'a')],
+    [LDS]: [resource('LDS', 'l')],
+    [RDS]: [resource('RDS', 'r', '1', 'reviews')],
+  });
   const server = new XdsServer({ backend, clock });
   const client = new FakeXdsClient(server, clock, { variant });
   return { clock, backend, server, client };
@@ -19,7 +29,11 @@ function mesh(variant: XdsVariant): { clock: FakeClock; backend: MapBackend; ser
 
 /** Cluster a gives way to b, and the route follows. */
 function moveToB(backend: MapBackend): number {
-  return backend.set({ [CDS]: [resource('CDS', 'b')], [EDS]: [resource('EDS', 'b')], [RDS]: [resource('RDS', 'r', '2', 'reviews')] });
+  return backend.set({
+    [CDS]: [resource('CDS', 'b')],
+    [EDS]: [resource('EDS', 'b')],
+    [RDS]: [resource('RDS', 'r', '2', 'reviews')],
+  });
 }
 
 function start(client: FakeXdsClient): void {

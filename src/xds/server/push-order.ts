@@ -17,14 +17,26 @@ const CLUSTERS = new Set<string>([TYPE_URL.cluster]);
 const ENDPOINTS = new Set<string>([TYPE_URL.endpoint, TYPE_URL.secret]);
 const FIRST = new Set<string>([...CLUSTERS, ...ENDPOINTS]);
 /** Others may still refer to these. */
-const REFERRED = new Set<string>([TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.secret, TYPE_URL.route, TYPE_URL.extensionConfig]);
+const REFERRED = new Set<string>([
+  TYPE_URL.cluster,
+  TYPE_URL.endpoint,
+  TYPE_URL.secret,
+  TYPE_URL.route,
+  TYPE_URL.extensionConfig,
+]);
 
 const never = (): boolean => false;
 const unreferred = (typeUrl: string): boolean => !REFERRED.has(typeUrl);
 
 /** Order inside one step; types that are not named come last. */
 const RANK: readonly string[] = [
-  TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.secret, TYPE_URL.extensionConfig, TYPE_URL.listener, TYPE_URL.route, TYPE_URL.virtualHost,
+  TYPE_URL.cluster,
+  TYPE_URL.endpoint,
+  TYPE_URL.secret,
+  TYPE_URL.extensionConfig,
+  TYPE_URL.listener,
+  TYPE_URL.route,
+  TYPE_URL.virtualHost,
 ];
 
 export function pushSteps(wildcardClusters: boolean): readonly PushStep[] {

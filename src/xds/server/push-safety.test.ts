@@ -18,10 +18,16 @@ function snapshot(backend: MapBackend, clusters: readonly string[], version: num
   });
 }
 
-type Action = { readonly do: 'change'; readonly clusters: readonly string[] } | { readonly do: 'answer'; readonly pick: number } | { readonly do: 'reject'; readonly pick: number };
+type Action =
+  | { readonly do: 'change'; readonly clusters: readonly string[] }
+  | { readonly do: 'answer'; readonly pick: number }
+  | { readonly do: 'reject'; readonly pick: number };
 
 const action: fc.Arbitrary<Action> = fc.oneof(
-  { weight: 2, arbitrary: fc.record({ do: fc.constant('change' as const), clusters: fc.subarray(NAMES, { minLength: 1 }) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant('change' as const), clusters: fc.subarray(NAMES, { minLength: 1 }) }),
+  },
   { weight: 5, arbitrary: fc.record({ do: fc.constant('answer' as const), pick: fc.nat(3) }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reject' as const), pick: fc.nat(3) }) },
 );
@@ -82,14 +88,18 @@ for (const variant of ['delta', 'sotw'] as const) {
 
 test('requests made of arbitrary bytes end a stream with a status, and the server lives on', () => {
   fc.assert(
-    fc.property(fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 8 }), fc.constantFrom('delta' as const, 'sotw' as const), (messages, variant) => {
-      const clock = new FakeClock();
-      const server = new XdsServer({ backend: new MapBackend(), clock });
-      const client = new FakeXdsClient(server, clock, { variant });
-      for (const message of messages) client.sendRaw(message);
-      client.take();
-      assert.ok(client.status === undefined || client.status.code !== 13, client.status?.message);
-    }),
+    fc.property(
+      fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 8 }),
+      fc.constantFrom('delta' as const, 'sotw' as const),
+      (messages, variant) => {
+        const clock = new FakeClock();
+        const server = new XdsServer({ backend: new MapBackend(), clock });
+        const client = new FakeXdsClient(server, clock, { variant });
+        for (const message of messages) client.sendRaw(message);
+        client.take();
+        assert.ok(client.status === undefined || client.status.code !== 13, client.status?.message);
+      },
+    ),
     { numRuns: 200 },
   );
 });

@@ -93,7 +93,8 @@ export class PushSequence {
     const removes = step.removes(type.typeUrl);
     const removed = removes ? type.gone(all) : [];
     if (type.typeUrl === TYPE_URL.cluster) for (const resource of changed) this.#changedClusters.add(resource.name);
-    if (type.typeUrl === TYPE_URL.endpoint && step.name === 'endpoints') this.#endpointsOfChangedClusters(type, all, changed);
+    if (type.typeUrl === TYPE_URL.endpoint && step.name === 'endpoints')
+      this.#endpointsOfChangedClusters(type, all, changed);
     if (type.typeUrl === TYPE_URL.listener && changed.length > 0) this.#expectRoutes();
     if (changed.length > 0 || removed.length > 0) this.#host.send(type, changed, removed, !removes);
   }
@@ -120,7 +121,8 @@ export class PushSequence {
     if (routes === undefined || routes.subscription.wildcard || this.#previous === undefined) return;
     const before = this.#previous.get(TYPE_URL.route);
     const names = new Set<string>();
-    for (const name of this.#host.all(TYPE_URL.route).keys()) if (before?.has(name) !== true && !routes.wants(name)) names.add(name);
+    for (const name of this.#host.all(TYPE_URL.route).keys())
+      if (before?.has(name) !== true && !routes.wants(name)) names.add(name);
     if (names.size > 0) this.#expected = { typeUrl: TYPE_URL.route, names };
   }
 
@@ -132,13 +134,20 @@ export class PushSequence {
     }
     for (const type of this.#typesOf(step)) {
       if (type.outstanding.length > 0 || type.owed.size > 0) return false;
-      if (step.name === 'everything' && !isFullStateOfListeners(type) && type.gone(this.#host.all(type.typeUrl)).length > 0) return false;
+      if (
+        step.name === 'everything' &&
+        !isFullStateOfListeners(type) &&
+        type.gone(this.#host.all(type.typeUrl)).length > 0
+      )
+        return false;
     }
     return true;
   }
 
   #typesOf(step: PushStep): TypeState[] {
-    return [...this.#host.types.values()].filter((type) => inStep(step, type.typeUrl)).sort((a, b) => byRank(a.typeUrl, b.typeUrl));
+    return [...this.#host.types.values()]
+      .filter((type) => inStep(step, type.typeUrl))
+      .sort((a, b) => byRank(a.typeUrl, b.typeUrl));
   }
 }
 

@@ -1,5 +1,13 @@
 // The xDS server: all streams, their turns, and the gRPC services they come in by.
-import { type Clock, type Logger, type ObjectRef, type ProxyNode, silentLogger, type Timer, type XdsResource } from '#base';
+import {
+  type Clock,
+  type Logger,
+  type ObjectRef,
+  type ProxyNode,
+  silentLogger,
+  type Timer,
+  type XdsResource,
+} from '#base';
 import type { GrpcServer, MethodHandler } from '#wire/grpc';
 import { ResponseEncoder, type XdsVariant } from '../codec/response.ts';
 import { XDS_ERRORS, xdsError } from '../errors.ts';
@@ -75,7 +83,10 @@ export class XdsServer implements StreamHost {
    * Without an object, or for one that was deleted (nothing comes from it), all proxies count.
    */
   programmed(object: ObjectRef | undefined, snapshot: number): Programmed {
-    const concerned = object === undefined ? [] : [...this.#streams].filter((s) => s.resources !== undefined && this.#index.has(s.resources, object));
+    const concerned =
+      object === undefined
+        ? []
+        : [...this.#streams].filter((s) => s.resources !== undefined && this.#index.has(s.resources, object));
     const scope = concerned.length > 0 ? concerned : [...this.#streams];
     const laggards: { node: string; reason: string }[] = [];
     const rejects: { node: string; typeUrl: string; name: string; detail: string }[] = [];
@@ -87,7 +98,14 @@ export class XdsServer implements StreamHost {
       for (const { typeUrl, name, detail } of blamed) rejects.push({ node: sync.node.id, typeUrl, name, detail });
       if (blamed.length > 0) continue;
       if (sync.watermark >= snapshot) acked++;
-      else laggards.push({ node: sync.node.id, reason: sync.lagging === '' ? 'not acknowledged yet' : `no acknowledgement of its ${sync.lagging} within ${XDS_LIMITS.stepMs} ms` });
+      else
+        laggards.push({
+          node: sync.node.id,
+          reason:
+            sync.lagging === ''
+              ? 'not acknowledged yet'
+              : `no acknowledgement of its ${sync.lagging} within ${XDS_LIMITS.stepMs} ms`,
+        });
     }
     return { total: scope.length, acked, laggards, rejects };
   }
@@ -105,7 +123,11 @@ export class XdsServer implements StreamHost {
         for (const [name, held] of type.held) {
           if (!('bytes' in held)) continue;
           const rejected = type.rejected.get(name);
-          list.push({ resource: held, status: rejected !== undefined ? 'rejected' : waiting.has(held) ? 'sent' : 'acked', detail: rejected?.detail ?? '' });
+          list.push({
+            resource: held,
+            status: rejected !== undefined ? 'rejected' : waiting.has(held) ? 'sent' : 'acked',
+            detail: rejected?.detail ?? '',
+          });
         }
       }
     }

@@ -39,7 +39,12 @@ export interface Programmed {
   readonly total: number;
   readonly acked: number;
   readonly laggards: readonly { readonly node: string; readonly reason: string }[];
-  readonly rejects: readonly { readonly node: string; readonly typeUrl: string; readonly name: string; readonly detail: string }[];
+  readonly rejects: readonly {
+    readonly node: string;
+    readonly typeUrl: string;
+    readonly name: string;
+    readonly detail: string;
+  }[];
 }
 
 export function proxySync(
@@ -62,7 +67,8 @@ export function proxySync(
       error: state.rejected.size > 0 ? state.error : '',
       errorAtMs: state.errorAtMs,
     });
-    for (const [name, { origins, detail }] of state.rejected) rejects.push({ typeUrl: state.typeUrl, name, origins, detail });
+    for (const [name, { origins, detail }] of state.rejected)
+      rejects.push({ typeUrl: state.typeUrl, name, origins, detail });
   }
   return { node, ...stream, types, rejects };
 }
@@ -74,6 +80,7 @@ export function sameObject(a: ObjectRef, b: ObjectRef): boolean {
 /** Each object once. */
 export function originsOf(resources: readonly XdsResource[]): readonly ObjectRef[] {
   const origins: ObjectRef[] = [];
-  for (const resource of resources) for (const origin of resource.origins) if (!origins.some((o) => sameObject(o, origin))) origins.push(origin);
+  for (const resource of resources)
+    for (const origin of resource.origins) if (!origins.some((o) => sameObject(o, origin))) origins.push(origin);
   return origins;
 }

@@ -1,11 +1,12 @@
 // One xDS stream: its requests, the answers to them, and the pushes that follow new snapshots.
-import { type Clock, type Logger, parseNodeId, type ProxyNode, type ResourceSet, TYPE_URL, type XdsResource } from '#base';
+import { type Clock, type Logger, type ProxyNode, type ResourceSet, TYPE_URL, type XdsResource } from '#base';
 import { GrpcError, type ServerCall, type ServerCallHandler } from '#wire/grpc';
 import type { ResponseEncoder, XdsVariant } from '../codec/response.ts';
 import { XDS_ERRORS, xdsError } from '../errors.ts';
 import { HEALTH_TYPE } from '../health-type.ts';
 import { XDS_LIMITS } from '../limits.ts';
-import type { Authorization, ProxyResources, SnapshotChange, Wanted, XdsBackend } from './backend.ts';
+import { requestAdmission } from './admission.ts';
+import type { ProxyResources, SnapshotChange, Wanted, XdsBackend } from './backend.ts';
 import { PushSequence, stillStarting } from './push-sequence.ts';
 import { originsOf, type ProxySync, proxySync } from './status.ts';
 import { readStreamRequest, type StreamRequest } from './stream-request.ts';
@@ -83,7 +84,11 @@ export class XdsStream implements ServerCallHandler {
     const request = readStreamRequest(this.#variant, bytes);
     if (this.#node !== undefined) this.#handle(request, this.#node);
     else if (this.#authorizing) this.#keepEarly(request);
-    else this.#identify(request);
+    else {
+      this.#authorizing = true;
+      this.#keepEarly(request);
+      requestAdmission(request.node, this.#call, this.#host, (node) => this.#admit(node));
+    }
   }
 
   onHalfClose(): void {
@@ -157,7 +162,8 @@ export class XdsStream implements ServerCallHandler {
   }
 
   send(type: TypeState, changed: readonly XdsResource[], removed: readonly string[], keepGone: boolean): void {
-    if (this.#variant === 'sotw' && isFullStateType(type.typeUrl)) this.#transmit(type, type.fullState(this.all(type.typeUrl), keepGone), removed);
+    if (this.#variant === 'sotw' && isFullStateType(type.typeUrl))
+      this.#transmit(type, type.fullState(this.all(type.typeUrl), keepGone), removed);
     else if (this.#variant === 'delta' || changed.length > 0) this.#transmit(type, changed, removed);
     for (const name of removed) type.forget(name);
   }
@@ -174,26 +180,6 @@ export class XdsStream implements ServerCallHandler {
     this.#synced = Math.max(this.#synced, reached);
     this.#settle();
     if (this.#dirty) this.#host.schedule(this);
-  }
-
-  #identify(request: StreamRequest): void {
-    const { node } = request;
-    if (node === undefined || node.id === '') throw xdsError(XDS_ERRORS.noNode);
-    this.#authorizing = true;
-    this.#keepEarly(request);
-    const claimed: ProxyNode = { ...node, metadata: node.metadata as ProxyNode['metadata'], parsed: parseNodeId(node.id), principal: '' };
-    const answer = this.#host.backend.authorize(claimed, this.#call.peer, this.#call.metadata);
-    const decide = (authorization: Authorization): void => {
-      if (!this.#call.open) return;
-      if (!authorization.ok) {
-        this.#host.log.warn('an xDS node was refused', { node: node.id, peer: this.#call.peer.address, reason: authorization.reason });
-        this.#call.end(xdsError(XDS_ERRORS.refused, authorization.reason).status);
-        return;
-      }
-      this.#admit({ ...claimed, principal: authorization.principal });
-    };
-    if (answer instanceof Promise) answer.then(decide, (error: unknown) => decide({ ok: false, reason: `the check failed: ${String(error)}` }));
-    else decide(answer);
   }
 
   #keepEarly(request: StreamRequest): void {
@@ -244,7 +230,8 @@ export class XdsStream implements ServerCallHandler {
     if (this.types.size >= XDS_LIMITS.typesMax) throw xdsError(XDS_ERRORS.tooManyTypes);
     const type = new TypeState(typeUrl);
     this.types.set(typeUrl, type);
-    if (request.initialVersions !== undefined) for (const [name, version] of request.initialVersions) type.setHeld(name, { version });
+    if (request.initialVersions !== undefined)
+      for (const [name, version] of request.initialVersions) type.setHeld(name, { version });
     return type;
   }
 
@@ -260,13 +247,15 @@ export class XdsStream implements ServerCallHandler {
       if (type.wants(name)) asked.push(name);
       else type.forget(name);
     }
-    if (first || restart || change.wildcardBegan || asked.length > 0) this.#reply(type, first || restart || change.wildcardBegan, asked, first);
+    if (first || restart || change.wildcardBegan || asked.length > 0)
+      this.#reply(type, first || restart || change.wildcardBegan, asked, first);
   }
 
   #checkNames(type: TypeState, change: SubscriptionChange): void {
     let names = change.next.names.size - type.subscription.names.size;
     for (const other of this.types.values()) names += other.subscription.names.size;
-    if (names > XDS_LIMITS.namesMax || change.asked.some((n) => n.length > XDS_LIMITS.nameLengthMax)) throw xdsError(XDS_ERRORS.tooManyNames);
+    if (names > XDS_LIMITS.namesMax || change.asked.some((n) => n.length > XDS_LIMITS.nameLengthMax))
+      throw xdsError(XDS_ERRORS.tooManyNames);
   }
 
   /** Answers a subscription from the snapshot that the stream is at. */
@@ -288,7 +277,8 @@ export class XdsStream implements ServerCallHandler {
     if (this.#variant === 'delta') {
       const removed = first ? [...new Set([...missing, ...type.gone(all)])] : missing;
       for (const name of removed) type.forget(name);
-      if (list.length > 0 || removed.length > 0 || (everything && type.subscription.wildcard)) this.#transmit(type, list, removed);
+      if (list.length > 0 || removed.length > 0 || (everything && type.subscription.wildcard))
+        this.#transmit(type, list, removed);
     } else if (isFullStateType(type.typeUrl)) {
       this.#transmit(type, type.fullState(all, true), []);
     } else if (list.length > 0 || type.subscription.wildcard) {
@@ -321,7 +311,9 @@ export class XdsStream implements ServerCallHandler {
     const nonce = (++this.#nonce).toString(36);
     const version = String(snapshot);
     type.sent({ nonce, snapshot, resources: list }, version);
-    this.#call.send(...this.#host.encoder.encode(this.#variant, { typeUrl: type.typeUrl, version, nonce }, list, removed));
+    this.#call.send(
+      ...this.#host.encoder.encode(this.#variant, { typeUrl: type.typeUrl, version, nonce }, list, removed),
+    );
   }
 
   #answer(type: TypeState, request: StreamRequest, node: ProxyNode): void {
@@ -331,7 +323,14 @@ export class XdsStream implements ServerCallHandler {
     const origins = originsOf(answer.rejected);
     const detail = (request.error?.message ?? '').slice(0, XDS_LIMITS.detailMax);
     this.#host.log.warn('a proxy rejected configuration', { node: node.id, type: type.typeUrl, detail });
-    this.#host.backend.rejected?.({ node, typeUrl: type.typeUrl, snapshot: answer.snapshot, names: answer.rejected.map((r) => r.name), origins, detail });
+    this.#host.backend.rejected?.({
+      node,
+      typeUrl: type.typeUrl,
+      snapshot: answer.snapshot,
+      names: answer.rejected.map((r) => r.name),
+      origins,
+      detail,
+    });
     this.#host.progressed(this);
   }
 

@@ -28,10 +28,19 @@ export function isFullStateType(typeUrl: string): boolean {
 export const NOTHING: Subscription = { wildcard: false, legacy: false, names: new Set() };
 
 /** A state-of-the-world request names everything that is wanted from now on. */
-export function foldSotw(typeUrl: string, before: Subscription | undefined, names: readonly string[]): SubscriptionChange {
+export function foldSotw(
+  typeUrl: string,
+  before: Subscription | undefined,
+  names: readonly string[],
+): SubscriptionChange {
   const legacyBefore = before === undefined || before.legacy;
   if (names.length === 0 && legacyBefore && !NAMED_TYPES.has(typeUrl)) {
-    return { next: { wildcard: true, legacy: true, names: new Set() }, asked: [], dropped: [], wildcardBegan: before === undefined };
+    return {
+      next: { wildcard: true, legacy: true, names: new Set() },
+      asked: [],
+      dropped: [],
+      wildcardBegan: before === undefined,
+    };
   }
   const wanted = new Set(names);
   const wildcard = wanted.delete('*');
@@ -39,16 +48,27 @@ export function foldSotw(typeUrl: string, before: Subscription | undefined, name
   const asked = [...wanted].filter((name) => !known.names.has(name));
   const dropped = [...known.names].filter((name) => !wanted.has(name));
   const same = asked.length === 0 && dropped.length === 0;
-  return { next: { wildcard, legacy: false, names: same ? known.names : wanted }, asked, dropped, wildcardBegan: wildcard && !known.wildcard };
+  return {
+    next: { wildcard, legacy: false, names: same ? known.names : wanted },
+    asked,
+    dropped,
+    wildcardBegan: wildcard && !known.wildcard,
+  };
 }
 
 /** A delta request adds and takes away. */
-export function foldDelta(typeUrl: string, before: Subscription | undefined, subscribe: readonly string[], unsubscribe: readonly string[]): SubscriptionChange {
+export function foldDelta(
+  typeUrl: string,
+  before: Subscription | undefined,
+  subscribe: readonly string[],
+  unsubscribe: readonly string[],
+): SubscriptionChange {
   if (before === undefined && subscribe.length === 0 && !NAMED_TYPES.has(typeUrl)) {
     return { next: { wildcard: true, legacy: true, names: new Set() }, asked: [], dropped: [], wildcardBegan: true };
   }
   const known = before ?? NOTHING;
-  if (subscribe.length === 0 && unsubscribe.length === 0) return { next: known, asked: [], dropped: [], wildcardBegan: false };
+  if (subscribe.length === 0 && unsubscribe.length === 0)
+    return { next: known, asked: [], dropped: [], wildcardBegan: false };
   const names = new Set(known.names);
   let wildcard = known.wildcard;
   let legacy = known.legacy;
@@ -67,7 +87,12 @@ export function foldDelta(typeUrl: string, before: Subscription | undefined, sub
       legacy = false;
     } else if (names.delete(name)) dropped.push(name);
   }
-  return { next: { wildcard, legacy: legacy && wildcard, names }, asked, dropped, wildcardBegan: wildcard && !known.wildcard };
+  return {
+    next: { wildcard, legacy: legacy && wildcard, names },
+    asked,
+    dropped,
+    wildcardBegan: wildcard && !known.wildcard,
+  };
 }
 
 export function wants(subscription: Subscription, name: string): boolean {

@@ -94,7 +94,10 @@ export class TypeState {
   }
 
   /** What has to be sent and removed among these names, when `current` is how they are now. */
-  differences(names: ReadonlySet<string>, current: ReadonlyMap<string, XdsResource>): { readonly list: XdsResource[]; readonly removed: string[] } {
+  differences(
+    names: ReadonlySet<string>,
+    current: ReadonlyMap<string, XdsResource>,
+  ): { readonly list: XdsResource[]; readonly removed: string[] } {
     const list: XdsResource[] = [];
     const removed: string[] = [];
     for (const name of names) {
@@ -110,7 +113,8 @@ export class TypeState {
     const list: XdsResource[] = [];
     if (this.subscription.wildcard) list.push(...all.values());
     else for (const name of this.subscription.names) if (all.has(name)) list.push(all.get(name) as XdsResource);
-    if (keepGone) for (const [name, held] of this.#held) if (!all.has(name) && 'bytes' in held && this.wants(name)) list.push(held);
+    if (keepGone)
+      for (const [name, held] of this.#held) if (!all.has(name) && 'bytes' in held && this.wants(name)) list.push(held);
     return list;
   }
 
@@ -163,7 +167,8 @@ export class TypeState {
     const named = last.resources.filter((r) => mentions(text, r.name));
     const culprits = named.length > 0 ? named : last.resources;
     for (const resource of last.resources) {
-      if (culprits.includes(resource)) this.rejected.set(resource.name, { version: resource.version, origins: resource.origins, detail: text });
+      if (culprits.includes(resource))
+        this.rejected.set(resource.name, { version: resource.version, origins: resource.origins, detail: text });
     }
     this.error = text;
     this.errorAtMs = nowMs;

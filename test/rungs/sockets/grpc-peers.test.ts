@@ -6,7 +6,15 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import * as grpcJs from '@grpc/grpc-js';
 import { silentLogger } from '#base';
-import { type GrpcDialOptions, type GrpcListener, grpcDialer, gunzip, listenGrpc, SystemClock, SystemRandom } from '#io';
+import {
+  type GrpcDialOptions,
+  type GrpcListener,
+  grpcDialer,
+  gunzip,
+  listenGrpc,
+  SystemClock,
+  SystemRandom,
+} from '#io';
 import { GRPC_STATUS, GrpcChannel, GrpcServer, unaryMethod } from '#wire/grpc';
 import { selfSigned } from './self-signed.ts';
 
@@ -28,8 +36,14 @@ const definition = {
 
 function ourServer(): GrpcServer {
   return new GrpcServer({ clock, gunzip })
-    .register('/t.Echo/Unary', unaryMethod((request) => request))
-    .register('/t.Echo/Bidi', (call) => ({ onMessage: (bytes) => void call.send(bytes), onHalfClose: () => call.end() }))
+    .register(
+      '/t.Echo/Unary',
+      unaryMethod((request) => request),
+    )
+    .register('/t.Echo/Bidi', (call) => ({
+      onMessage: (bytes) => void call.send(bytes),
+      onHalfClose: () => call.end(),
+    }))
     .register('/t.Echo/Fail', (call) => {
       call.end({ code: GRPC_STATUS.notFound, message: 'kein ☂ da' }, { 'x-why': 'rain' });
       return { onMessage() {}, onHalfClose() {} };
@@ -38,13 +52,22 @@ function ourServer(): GrpcServer {
 
 async function listen(options: { host: string; tls?: boolean }): Promise<GrpcListener> {
   const server = ourServer();
-  const tls = options.tls === true ? { tls: { context: selfSigned('server'), check: () => ({ ok: true, verdict: { kind: 'anonymous' } }) as const } } : {};
-  const listener = await listenGrpc({ host: options.host, port: 0, log: silentLogger, ...tls }, (stream) => server.accept(stream));
+  const tls =
+    options.tls === true
+      ? { tls: { context: selfSigned('server'), check: () => ({ ok: true, verdict: { kind: 'anonymous' } }) as const } }
+      : {};
+  const listener = await listenGrpc({ host: options.host, port: 0, log: silentLogger, ...tls }, (stream) =>
+    server.accept(stream),
+  );
   closers.push(() => listener.close());
   return listener;
 }
 
-function theirClient(target: string, credentials: grpcJs.ChannelCredentials, options: grpcJs.ChannelOptions = {}): grpcJs.Client & Record<string, Function> {
+function theirClient(
+  target: string,
+  credentials: grpcJs.ChannelCredentials,
+  options: grpcJs.ChannelOptions = {},
+): grpcJs.Client & Record<string, Function> {
   const Client = grpcJs.makeGenericClientConstructor(definition, 't.Echo');
   const client = new Client(target, credentials, options);
   closers.push(() => client.close());
@@ -53,11 +76,17 @@ function theirClient(target: string, credentials: grpcJs.ChannelCredentials, opt
 
 function unary(client: Record<string, Function>, method: string, request: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    client[method]?.(request, (error: Error | null, answer: Buffer) => (error === null ? resolve(answer) : reject(error)));
+    client[method]?.(request, (error: Error | null, answer: Buffer) =>
+      error === null ? resolve(answer) : reject(error),
+    );
   });
 }
 
-for (const [name, size] of [['empty', 0], ['small', 100], ['large', 3_000_000]] as const) {
+for (const [name, size] of [
+  ['empty', 0],
+  ['small', 100],
+  ['large', 3_000_000],
+] as const) {
   test(`grpc-js as client has a ${name} message echoed by our server`, async () => {
     const { port } = await listen({ host: '127.0.0.1' });
     const client = theirClient(`127.0.0.1:${port}`, grpcJs.credentials.createInsecure());
@@ -68,7 +97,9 @@ for (const [name, size] of [['empty', 0], ['small', 100], ['large', 3_000_000]] 
 
 test('grpc-js may compress what it sends to us', async () => {
   const { port } = await listen({ host: '127.0.0.1' });
-  const client = theirClient(`127.0.0.1:${port}`, grpcJs.credentials.createInsecure(), { 'grpc.default_compression_algorithm': 2 });
+  const client = theirClient(`127.0.0.1:${port}`, grpcJs.credentials.createInsecure(), {
+    'grpc.default_compression_algorithm': 2,
+  });
   const request = Buffer.alloc(10_000, 7);
   assert.ok((await unary(client, 'Unary', request)).equals(request));
 });
@@ -88,7 +119,11 @@ test('grpc-js sees our status, message and trailers', async () => {
 test('grpc-js streams 200 messages both ways over TLS', async () => {
   const { port } = await listen({ host: '127.0.0.1', tls: true });
   const context = selfSigned('server');
-  const client = theirClient(`127.0.0.1:${port}`, grpcJs.credentials.createSsl(Buffer.from(context.certChainPem as string)), { 'grpc.ssl_target_name_override': 'localhost' });
+  const client = theirClient(
+    `127.0.0.1:${port}`,
+    grpcJs.credentials.createSsl(Buffer.from(context.certChainPem as string)),
+    { 'grpc.ssl_target_name_override': 'localhost' },
+  );
   const stream = client['Bidi']?.() as grpcJs.ClientDuplexStream<Buffer, Buffer>;
   const got: number[] = [];
   await new Promise<void>((resolve, reject) => {
@@ -102,7 +137,10 @@ test('grpc-js streams 200 messages both ways over TLS', async () => {
     }
     stream.end();
   });
-  assert.deepEqual(got, Array.from({ length: 200 }, (_, i) => i));
+  assert.deepEqual(
+    got,
+    Array.from({ length: 200 }, (_, i) => i),
+  );
 });
 
 function ourClient(options: GrpcDialOptions): GrpcChannel {
@@ -114,7 +152,8 @@ function ourClient(options: GrpcDialOptions): GrpcChannel {
 async function theirServer(): Promise<number> {
   const server = new grpcJs.Server();
   server.addService(definition, {
-    Unary: (call: grpcJs.ServerUnaryCall<Buffer, Buffer>, done: grpcJs.sendUnaryData<Buffer>) => done(null, call.request),
+    Unary: (call: grpcJs.ServerUnaryCall<Buffer, Buffer>, done: grpcJs.sendUnaryData<Buffer>) =>
+      done(null, call.request),
     Bidi: (call: grpcJs.ServerDuplexStream<Buffer, Buffer>) => {
       call.on('data', (data: Buffer) => call.write(data));
       call.on('end', () => call.end());
@@ -122,7 +161,9 @@ async function theirServer(): Promise<number> {
     Fail: (_call: unknown, done: grpcJs.sendUnaryData<Buffer>) => done({ code: 5, details: 'kein ☂ da' }),
   } as grpcJs.UntypedServiceImplementation);
   const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', grpcJs.ServerCredentials.createInsecure(), (error, bound) => (error === null ? resolve(bound) : reject(error)));
+    server.bindAsync('127.0.0.1:0', grpcJs.ServerCredentials.createInsecure(), (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
   });
   closers.push(() => server.forceShutdown());
   return port;
@@ -139,7 +180,10 @@ test('our client calls grpc-js: answer, status, and a stream of both directions'
   assert.equal(missing.ok ? 0 : missing.status.code, GRPC_STATUS.unimplemented);
   const got: number[] = [];
   const code = await new Promise((resolve) => {
-    const call = channel.openStream('/t.Echo/Bidi', { onMessage: (m) => got.push(m[0] as number), onStatus: (status) => resolve(status.code) });
+    const call = channel.openStream('/t.Echo/Bidi', {
+      onMessage: (m) => got.push(m[0] as number),
+      onStatus: (status) => resolve(status.code),
+    });
     for (let i = 0; i < 30; i++) call.send(new Uint8Array([i]));
     call.halfClose();
   });
@@ -184,15 +228,24 @@ test('over TLS each side judges the other, and a refused client is cut', async (
     checkKey: '',
     check: () => ({ ok: true, verdict: { kind: 'anonymous' } }) as const,
   });
-  const good = await ourClient({ host: '127.0.0.1', port: listener.port, tls: () => tls() }).callUnary('/t.Echo/Unary', new Uint8Array([1]));
+  const good = await ourClient({ host: '127.0.0.1', port: listener.port, tls: () => tls() }).callUnary(
+    '/t.Echo/Unary',
+    new Uint8Array([1]),
+  );
   assert.ok(good.ok);
   assert.deepEqual(seen, [1]);
   const stranger = selfSigned('stranger');
-  const bad = await ourClient({ host: '127.0.0.1', port: listener.port, tls: () => tls(stranger) }).callUnary('/t.Echo/Unary', new Uint8Array([1]));
+  const bad = await ourClient({ host: '127.0.0.1', port: listener.port, tls: () => tls(stranger) }).callUnary(
+    '/t.Echo/Unary',
+    new Uint8Array([1]),
+  );
   assert.equal(bad.ok ? 0 : bad.status.code, GRPC_STATUS.unavailable);
   assert.deepEqual(seen, [1], 'a chain that does not verify never reaches the check');
   accept = false;
-  const refused = await ourClient({ host: '127.0.0.1', port: listener.port, tls: () => tls() }).callUnary('/t.Echo/Unary', new Uint8Array([1]));
+  const refused = await ourClient({ host: '127.0.0.1', port: listener.port, tls: () => tls() }).callUnary(
+    '/t.Echo/Unary',
+    new Uint8Array([1]),
+  );
   assert.equal(refused.ok ? 0 : refused.status.code, GRPC_STATUS.unavailable);
 });
 
@@ -200,10 +253,24 @@ test('a rotated server certificate is used by the next connection', async () => 
   const server = ourServer();
   const first = selfSigned('server');
   const check = () => ({ ok: true, verdict: { kind: 'anonymous' } }) as const;
-  const listener = await listenGrpc({ host: '127.0.0.1', port: 0, log: silentLogger, tls: { context: first, check } }, (stream) => server.accept(stream));
+  const listener = await listenGrpc(
+    { host: '127.0.0.1', port: 0, log: silentLogger, tls: { context: first, check } },
+    (stream) => server.accept(stream),
+  );
   closers.push(() => listener.close());
   const second = selfSigned('server', 'v2');
-  const dial = (roots: string) => ourClient({ host: '127.0.0.1', port: listener.port, tls: () => ({ context: { rootsPem: roots, minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', version: roots }, alpn: ['h2'], sni: '', checkKey: '', check }) });
+  const dial = (roots: string) =>
+    ourClient({
+      host: '127.0.0.1',
+      port: listener.port,
+      tls: () => ({
+        context: { rootsPem: roots, minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', version: roots },
+        alpn: ['h2'],
+        sni: '',
+        checkKey: '',
+        check,
+      }),
+    });
   assert.ok((await dial(first.certChainPem as string).callUnary('/t.Echo/Unary', new Uint8Array())).ok);
   listener.setTls(second);
   assert.ok((await dial(second.certChainPem as string).callUnary('/t.Echo/Unary', new Uint8Array())).ok);

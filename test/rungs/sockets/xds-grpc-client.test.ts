@@ -30,24 +30,47 @@ const listener = resource(ListenerSchema, TYPE_URL.listener, 'echo', {
     apiListener: {
       '@type': 'type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
       rds: { routeConfigName: 'r', configSource: ads },
-      httpFilters: [{ name: 'router', typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } }],
+      httpFilters: [
+        {
+          name: 'router',
+          typedConfig: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
+        },
+      ],
     },
   },
 });
 
 const route = (to: string): XdsResource =>
-  resource(RouteConfigurationSchema, TYPE_URL.route, 'r', { name: 'r', virtualHosts: [{ name: 'v', domains: ['echo'], routes: [{ match: { prefix: '' }, route: { cluster: to } }] }] });
+  resource(RouteConfigurationSchema, TYPE_URL.route, 'r', {
+    name: 'r',
+    virtualHosts: [{ name: 'v', domains: ['echo'], routes: [{ match: { prefix: '' }, route: { cluster: to } }] }],
+  });
 
-const cluster = (name: string): XdsResource => resource(ClusterSchema, TYPE_URL.cluster, name, { name, type: 'EDS', edsClusterConfig: { edsConfig: ads }, lbPolicy: 'ROUND_ROBIN' });
+const cluster = (name: string): XdsResource =>
+  resource(ClusterSchema, TYPE_URL.cluster, name, {
+    name,
+    type: 'EDS',
+    edsClusterConfig: { edsConfig: ads },
+    lbPolicy: 'ROUND_ROBIN',
+  });
 
 const endpoints = (name: string, port: number): XdsResource =>
   resource(ClusterLoadAssignmentSchema, TYPE_URL.endpoint, name, {
     clusterName: name,
-    endpoints: [{ locality: { region: 'r' }, loadBalancingWeight: 1, lbEndpoints: [{ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: port } } } }] }],
+    endpoints: [
+      {
+        locality: { region: 'r' },
+        loadBalancingWeight: 1,
+        lbEndpoints: [{ endpoint: { address: { socketAddress: { address: '127.0.0.1', portValue: port } } } }],
+      },
+    ],
   });
 
 function app(name: string): Promise<GrpcListener> {
-  const server = new GrpcServer({ clock }).register('/t.Echo/Who', unaryMethod(() => Buffer.from(name)));
+  const server = new GrpcServer({ clock }).register(
+    '/t.Echo/Who',
+    unaryMethod(() => Buffer.from(name)),
+  );
   return listenGrpc({ host: '127.0.0.1', port: 0, log: silentLogger }, (stream) => server.accept(stream));
 }
 
@@ -55,14 +78,21 @@ test('a proxyless client moves to another cluster without a failed call', { time
   const [a, b] = [await app('a'), await app('b')];
   const backend = new MapBackend();
   const show = (name: string, port: number): number =>
-    backend.set({ [TYPE_URL.listener]: [listener], [TYPE_URL.route]: [route(name)], [TYPE_URL.cluster]: [cluster(name)], [TYPE_URL.endpoint]: [endpoints(name, port)] });
+    backend.set({
+      [TYPE_URL.listener]: [listener],
+      [TYPE_URL.route]: [route(name)],
+      [TYPE_URL.cluster]: [cluster(name)],
+      [TYPE_URL.endpoint]: [endpoints(name, port)],
+    });
   show('a', a.port);
   const xds = new XdsServer({ backend, clock });
   const grpc = new GrpcServer({ clock });
   xds.register(grpc);
   const main = await listenGrpc({ host: '127.0.0.1', port: 0, log: silentLogger }, (stream) => grpc.accept(stream));
   process.env['GRPC_XDS_BOOTSTRAP_CONFIG'] = JSON.stringify({
-    xds_servers: [{ server_uri: `127.0.0.1:${main.port}`, channel_creds: [{ type: 'insecure' }], server_features: ['xds_v3'] }],
+    xds_servers: [
+      { server_uri: `127.0.0.1:${main.port}`, channel_creds: [{ type: 'insecure' }], server_features: ['xds_v3'] },
+    ],
     node: { id: 'proxyless', cluster: 'c', locality: {}, metadata: {} },
   });
   const { register } = await import('@grpc/grpc-js-xds');
@@ -71,7 +101,14 @@ test('a proxyless client moves to another cluster without a failed call', { time
   const client = new grpcJs.Client('xds:///echo', grpcJs.credentials.createInsecure());
   const call = (): Promise<string> =>
     new Promise((resolve) => {
-      client.makeUnaryRequest('/t.Echo/Who', same, same, Buffer.alloc(0), { deadline: Date.now() + 10_000 }, (error, answer) => resolve(error === null ? String(answer) : `failed: ${error.message}`));
+      client.makeUnaryRequest(
+        '/t.Echo/Who',
+        same,
+        same,
+        Buffer.alloc(0),
+        { deadline: Date.now() + 10_000 },
+        (error, answer) => resolve(error === null ? String(answer) : `failed: ${error.message}`),
+      );
     });
   try {
     assert.equal(await call(), 'a');

@@ -1,16 +1,12 @@
-// Test helper: random messages of any descriptor, drawn by fast-check, bounded in depth.
+// Test helper: messages of any descriptor, drawn from a list of numbers, bounded in depth.
 import { create, type DescField, type DescMessage, type Message, ScalarType } from '@bufbuild/protobuf';
 import { reflect } from '@bufbuild/protobuf/reflect';
-import fc from 'fast-check';
-
 
 export function randomMessage(desc: DescMessage, seeds: readonly number[]): Message {
   let at = 0;
   const next = (): number => seeds[at++ % seeds.length] as number;
   return build(desc, next, 0);
 }
-
-export const seedsArbitrary: fc.Arbitrary<number[]> = fc.array(fc.nat(0xffff), { minLength: 40, maxLength: 400 });
 
 function build(desc: DescMessage, next: () => number, depth: number): Message {
   const message = create(desc);
@@ -33,7 +29,8 @@ function build(desc: DescMessage, next: () => number, depth: number): Message {
         for (let i = next() % 3; i > 0; i--) r.get(field).add(item(field, next, depth));
         break;
       case 'map':
-        for (let i = next() % 3; i > 0; i--) r.get(field).set(scalar(field.mapKey, next()) as string, item(field, next, depth));
+        for (let i = next() % 3; i > 0; i--)
+          r.get(field).set(scalar(field.mapKey, next()) as string, item(field, next, depth));
         break;
     }
   }
@@ -72,4 +69,3 @@ function scalar(type: ScalarType, seed: number): unknown {
       return [0n, -1n, 0x7fff_ffff_ffff_ffffn, -0x8000_0000_0000_0000n, BigInt(seed)][seed % 5];
   }
 }
-

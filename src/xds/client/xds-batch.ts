@@ -27,7 +27,16 @@ export interface XdsClientStatus {
   readonly connected: boolean;
   readonly everConnected: boolean;
   readonly lastError: string;
-  readonly types: ReadonlyMap<string, { readonly wildcard: boolean; readonly names: number; readonly held: number; readonly version: string; readonly rejects: readonly Reject[] }>;
+  readonly types: ReadonlyMap<
+    string,
+    {
+      readonly wildcard: boolean;
+      readonly names: number;
+      readonly held: number;
+      readonly version: string;
+      readonly rejects: readonly Reject[];
+    }
+  >;
 }
 
 export interface XdsClient {
