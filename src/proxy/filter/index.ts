@@ -25,3 +25,5 @@ export const HTTP_FILTERS: readonly HttpFilterExtension[] = [
 export const NETWORK_FILTERS: readonly NetworkFilterExtension[] = [
   networkRbacExtension, networkSetFilterStateExtension, networkLocalRateLimitExtension, connectionLimitExtension, ...istioNetworkExtensions,
 ];
+
+export { type LocalMetadata, peerMetadataExtension } from './http/peer-metadata.ts';
