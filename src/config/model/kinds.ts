@@ -240,3 +240,13 @@ export function isKind(name: string): name is KindName {
 export function kindInfo(kind: KindName): KindInfo {
   return KINDS[kind];
 }
+
+/** The kind that a command line names: `vs`, `virtualservices`, `VirtualService`, `virtualservice.networking.istio.io`. */
+export function findKind(word: string): KindName | undefined {
+  const wanted = word.toLowerCase();
+  return KIND_NAMES.find((name) => {
+    const info: KindInfo = KINDS[name];
+    const names = [info.manifest.toLowerCase(), info.plural, ...info.short];
+    return names.some((known) => wanted === known || wanted === `${known}.${info.group}`);
+  });
+}

@@ -34,7 +34,7 @@ export interface ParsedDocument {
   /** Set when nothing is wrong beyond warnings. */
   readonly object?: ConfigObject;
   readonly complaints: readonly Complaint[];
-  /** The plain value, as far as YAML could be read: for what stands in for a bad security policy. */
+  /** Of a bad document the plain value, as far as YAML could be read: for what stands in for a security policy. */
   readonly value?: unknown;
 }
 
@@ -138,8 +138,7 @@ function parseValue(frame: Frame, value: unknown, prefix: readonly (string | num
     ...(prefix.length === 0 ? {} : { inList: true as const }),
     ...identity,
     complaints: place(frame, problems, prefix, read),
-    value,
-    ...(read.object === undefined || problems.failed ? {} : { object: read.object }),
+    ...(read.object === undefined || problems.failed ? { value } : { object: read.object }),
   };
   if (read.kind === 'ConfigMap') return [parsed, ...meshDocuments(parsed, mesh, problems.failed)];
   return [parsed];

@@ -164,6 +164,12 @@ describe('after a restart', () => {
     const store = await restart(fs, [['p.yaml', '}{']]);
     assert.equal(store.view.get('AuthorizationPolicy', 'shop', 'p')?.spec.selector?.matchLabels?.['app'], 'pay');
   });
+  it('of two documents for one object the one that was in force still is', async () => {
+    const fs = new MemoryFs(new FakeClock());
+    const files = [['a.yaml', route('v1')] as const, ['b.yaml', route('v2')] as const];
+    await restart(fs, files);
+    assert.equal(subsetOf(await restart(fs, files.toReversed())), 'v1');
+  });
   it('forgets what no file says any more', async () => {
     const fs = new MemoryFs(new FakeClock());
     await restart(fs, [['a.yaml', route('v1')]]);

@@ -115,7 +115,8 @@ export class ConfigStore {
   #storedClaims(file: string): Map<string, Claim> {
     const stored = new Map<string, Claim>();
     for (const { key, file: from } of this.#lastGood.values()) {
-      if (from === file) stored.set(key, { file, key, order: this.#order++, document: undefined });
+      // The file that was in charge still is, whatever its time says.
+      if (from === file) stored.set(key, { file, key, order: -1, document: undefined });
     }
     return stored;
   }
