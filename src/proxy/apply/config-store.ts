@@ -42,6 +42,7 @@ export class ConfigStore {
   readonly #warming = new Map<string, Listener>();
   /** Binding is asynchronous: listener changes run one after another. */
   #binding: Promise<void> = Promise.resolve();
+  #pendingBinds = 0;
   readonly #bindErrors = new Map<string, string>();
   /** Called when the set of names to ask for may have changed. */
   onWants: (() => void) | undefined = undefined;
@@ -91,6 +92,13 @@ export class ConfigStore {
     return this.#held;
   }
 
+  /** Clusters and listeners came, every cluster has its endpoints, every listener its routes and socket. */
+  get ready(): boolean {
+    if (!this.#held.has(TYPE_URL.cluster) || !this.#held.has(TYPE_URL.listener) || this.#warming.size > 0 || this.#pendingBinds > 0) return false;
+    for (const cluster of this.#context.services.clusters.all()) if (!cluster.warm) return false;
+    return true;
+  }
+
   get warmingListeners(): readonly string[] {
     return [...this.#warming.keys()];
   }
@@ -126,7 +134,7 @@ export class ConfigStore {
   #setRoute(config: RouteConfiguration): void {
     const { routes } = this.#context;
     routes.set(config.name, routes.compile(config));
-    for (const [name, listener] of this.#warming) {
+    for (const [name, listener] of [...this.#warming]) {
       this.#warming.delete(name);
       this.#setListener(listener);
     }
@@ -147,6 +155,7 @@ export class ConfigStore {
       return;
     }
     this.#warming.delete(message.name);
+    this.#pendingBinds++;
     this.#binding = this.#binding.then(async () => {
       try {
         await this.#listeners.set(snapshot);
@@ -154,6 +163,8 @@ export class ConfigStore {
       } catch (error) {
         this.#bindErrors.set(snapshot.name, (error as Error).message);
         this.#context.services.log.error('listener can not be bound', { listener: snapshot.name, address: `${snapshot.host}:${snapshot.port}`, reason: (error as Error).message });
+      } finally {
+        this.#pendingBinds--;
       }
     });
   }
