@@ -57,6 +57,12 @@ export const XDS_ERRORS = {
     message: 'the stream sent no request that could be accepted in time',
     remedy: 'send the first request at once',
   },
+  failed: {
+    code: 'TSP-XDS-009',
+    status: GRPC_STATUS.internal,
+    message: 'making this configuration failed',
+    remedy: 'the control plane has logged why; connect again',
+  },
 } as const satisfies Record<string, XdsErrorEntry>;
 
 export function xdsError(entry: XdsErrorEntry, detail = ''): GrpcError {

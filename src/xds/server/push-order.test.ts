@@ -223,3 +223,21 @@ test('a stream that never says who it is is ended', () => {
   clock.advance(20_000);
   assert.match(client.status?.message ?? '', /TSP-XDS-008/);
 });
+
+test('a backend that fails for one push ends that stream and leaves the server standing', () => {
+  const { client, backend, server } = mesh('delta');
+  start(client);
+  const whole = backend.resources.bind(backend);
+  backend.resources = () => {
+    throw new Error('translation failed');
+  };
+  moveToB(backend);
+  client.take();
+  assert.match(client.status?.message ?? '', /TSP-XDS-009/);
+  backend.resources = whole;
+  const clock = new FakeClock();
+  const next = new FakeXdsClient(new XdsServer({ backend, clock }), clock, { variant: 'delta' });
+  next.subscribe('CDS');
+  assert.deepEqual(next.take(), ['CDS +b']);
+  assert.equal(server.status().length, 0);
+});

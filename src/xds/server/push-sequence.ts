@@ -15,6 +15,7 @@ export interface PushHost {
   all(typeUrl: string): ReadonlyMap<string, XdsResource>;
   send(type: TypeState, changed: readonly XdsResource[], removed: readonly string[], keepGone: boolean): void;
   lagging(step: PushStep['name']): void;
+  guard(action: () => void): void;
   finished(): void;
 }
 
@@ -84,7 +85,7 @@ export class PushSequence {
   #deadline(step: PushStep): void {
     this.#overdue = true;
     this.#host.lagging(step.name);
-    this.poke();
+    this.#host.guard(() => this.poke());
   }
 
   #push(step: PushStep, type: TypeState): void {

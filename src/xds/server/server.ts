@@ -177,7 +177,7 @@ export class XdsServer implements StreamHost {
     const end = this.clock.now() + XDS_LIMITS.turnMs;
     for (const stream of this.#turns) {
       this.#turns.delete(stream);
-      stream.pump();
+      stream.guard(() => stream.pump());
       if (this.clock.now() >= end) break;
     }
     if (this.#turns.size > 0) this.#turn ??= this.clock.setTimer(0, () => this.#takeTurns());

@@ -1,12 +1,13 @@
 // One xDS stream: its requests, the answers to them, and the pushes that follow new snapshots.
 import { type Clock, type Logger, type ProxyNode, type ResourceSet, TYPE_URL, type XdsResource } from '#base';
-import { GrpcError, type ServerCall, type ServerCallHandler } from '#wire/grpc';
+import type { ServerCall, ServerCallHandler } from '#wire/grpc';
 import type { ResponseEncoder, XdsVariant } from '../codec/response.ts';
 import { XDS_ERRORS, xdsError } from '../errors.ts';
 import { HEALTH_TYPE } from '../health-type.ts';
 import { XDS_LIMITS } from '../limits.ts';
 import { requestAdmission } from './admission.ts';
 import type { ProxyResources, SnapshotChange, Wanted, XdsBackend } from './backend.ts';
+import { guarded } from './guarded.ts';
 import { PushSequence, stillStarting } from './push-sequence.ts';
 import { originsOf, type ProxySync, proxySync } from './status.ts';
 import { readStreamRequest, type StreamRequest } from './stream-request.ts';
@@ -121,6 +122,11 @@ export class XdsStream implements ServerCallHandler {
     else if (!this.#sequence.running) this.#reach(change.snapshot);
   }
 
+  /** Ends this stream, and nothing else, when something fails outside of a request. */
+  guard(action: () => void): void {
+    guarded(this.#call, this.#host.log, this.#node?.id, action);
+  }
+
   /** Pushes what is due; called by the server when it is this stream's turn. */
   pump(): void {
     const node = this.#node;
@@ -194,12 +200,9 @@ export class XdsStream implements ServerCallHandler {
     this.#host.joined(this);
     const early = this.#early;
     this.#early = [];
-    try {
+    this.guard(() => {
       for (const request of early) this.#handle(request, node);
-    } catch (error) {
-      if (!(error instanceof GrpcError)) throw error;
-      this.#call.end(error.status);
-    }
+    });
   }
 
   #handle(request: StreamRequest, node: ProxyNode): void {
