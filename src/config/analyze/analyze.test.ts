@@ -82,6 +82,15 @@ describe('findings across objects', () => {
     assert.deepEqual(codes([SERVICE, gateway, outside]), ['IST0132 VirtualService default/o spec.hosts[0]']);
   });
 
+  it('leave VirtualServices of one host alone that no namespace sees together', () => {
+    const route = (namespace: string, host: string, exportTo: string): string =>
+      `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v, namespace: ${namespace}}\nspec: {hosts: [${host}], exportTo: ["${exportTo}"], http: [{route: [{destination: {host: a.default}}]}]}\n`;
+    const full = 'r.one.svc.cluster.local';
+    assert.deepEqual(codes([SERVICE, route('one', 'r', '.'), route('two', full, '.')]), []);
+    const both = ['IST0109 VirtualService one/v spec.hosts', 'IST0109 VirtualService two/v spec.hosts'];
+    assert.deepEqual(codes([SERVICE, route('one', 'r', '*'), route('two', full, '.')]), both);
+  });
+
   it('name DestinationRules of unknown hosts, empty subsets and unverified servers', () => {
     assert.deepEqual(codes([net('DestinationRule', 'a', '{host: nope, trafficPolicy: {tls: {mode: SIMPLE}}}')]), [
       'IST0174 DestinationRule default/a spec.host',

@@ -85,6 +85,13 @@ export class AnalysisContext {
     return undefined;
   }
 
+  /** The full name of a host, known or not: that of its service, else what a short name would be called. */
+  fullName(name: string, namespace: string): string {
+    return (
+      this.hostOf(name, namespace)?.host ?? (name.includes('.') ? name : `${name}.${namespace}.svc.${this.#domain}`)
+    );
+  }
+
   /** Does any DestinationRule of the host define the subset? */
   hasSubset(host: KnownHost, subset: string): boolean {
     return this.#rules.some(({ metadata, spec }) => {

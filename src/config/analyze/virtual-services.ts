@@ -93,27 +93,33 @@ function servesHost(written: string, gatewayNamespace: string, host: string, nam
 function sameHosts(context: AnalysisContext, all: readonly VirtualService[]): Complaint[] {
   const inMesh = all.filter(({ spec }) => (spec.gateways ?? ['mesh']).includes('mesh') || spec.gateways?.length === 0);
   const entries = inMesh.flatMap((object) =>
-    (object.spec.hosts ?? []).map((host) => ({
-      object,
-      host:
-        context.hostOf(host, object.metadata.namespace)?.host ??
-        (host.includes('.') ? host : `${object.metadata.namespace}/${host}`),
-    })),
+    (object.spec.hosts ?? []).map((host) => ({ object, host: context.fullName(host, object.metadata.namespace) })),
   );
   const found: Complaint[] = [];
-  for (const [host, same] of Map.groupBy(entries, (e) => e.host)) {
-    const visible = same.filter(
-      ({ object }) =>
-        !isPrivate(object) || same.every((other) => other.object.metadata.namespace === object.metadata.namespace),
-    );
-    const objects = [...new Set(visible.map((e) => e.object))];
-    if (objects.length < 2) continue;
-    const named = objects.map(nameOf).join(', ');
-    for (const object of objects) found.push(finding('IST0109', object, ['spec', 'hosts'], { objects: named, host }));
+  for (const [host, same] of Map.groupBy(entries, (entry) => entry.host)) {
+    const objects = [...new Set(same.map((entry) => entry.object))];
+    for (const object of objects) {
+      const conflicting = objects.filter((other) => other !== object && meet(object, other));
+      if (conflicting.length === 0) continue;
+      found.push(
+        finding('IST0109', object, ['spec', 'hosts'], {
+          objects: [object, ...conflicting].map(nameOf).sort().join(', '),
+          host,
+        }),
+      );
+    }
   }
   return found;
 }
 
-function isPrivate(object: VirtualService): boolean {
-  return object.spec.exportTo?.length === 1 && object.spec.exportTo[0] === '.';
+/** Is there a namespace whose proxies see both? */
+function meet(a: VirtualService, b: VirtualService): boolean {
+  const [left, right] = [seenBy(a), seenBy(b)];
+  return left === 'all' || right === 'all' || !left.isDisjointFrom(right);
+}
+
+function seenBy(object: VirtualService): 'all' | ReadonlySet<string> {
+  const exportTo = object.spec.exportTo ?? [];
+  if (exportTo.length === 0 || exportTo.includes('*')) return 'all';
+  return new Set(exportTo.map((entry) => (entry === '.' ? object.metadata.namespace : entry)));
 }

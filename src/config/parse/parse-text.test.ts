@@ -298,7 +298,7 @@ describe('a hostile text', () => {
             assert.ok(document.object !== undefined || document.complaints.length > 0);
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 150 },
     );
   });
 });

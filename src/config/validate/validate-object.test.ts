@@ -288,7 +288,7 @@ describe('any object of the right form', () => {
           if (object === undefined) return assert.ok(found.some((c) => c.severity === 'error'));
           assert.deepEqual(parseManifest(manifestOf(object)).object, object);
         }),
-        { numRuns: 150 },
+        { numRuns: 60 },
       );
     });
   }
