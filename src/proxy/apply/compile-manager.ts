@@ -87,7 +87,7 @@ export function compileManager(hcm: HttpConnectionManager, context: CompileConte
 }
 
 export function compileSinks(logs: readonly AccessLog[], context: CompileContext): readonly StreamSink[] {
-  const sinks: StreamSink[] = [];
+  const sinks: StreamSink[] = [...context.extensions.commonSinks];
   for (const log of logs) {
     const config = log.configType.value;
     const extension = config === undefined ? undefined : context.extensions.streamSink(config.typeUrl);

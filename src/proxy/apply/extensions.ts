@@ -11,6 +11,8 @@ export class ExtensionRegistry {
   readonly #http = new Map<string, HttpFilterExtension>();
   readonly #network = new Map<string, NetworkFilterExtension>();
   readonly #sinks = new Map<string, StreamSinkExtension>();
+  /** Told of every finished stream and connection, before the access logs and whether or not there are any: metrics. */
+  readonly commonSinks: StreamSink[] = [];
 
   registerHttpFilter(extension: HttpFilterExtension): void {
     this.#http.set(typeNameOf(extension.typeUrl), extension);
