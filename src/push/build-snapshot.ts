@@ -44,6 +44,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
   return Object.freeze<Snapshot>({
     number,
     configNumber: number,
+    epoch: {},
     config,
     mesh,
     domain,
@@ -74,7 +75,7 @@ export function withEndpoints(former: Snapshot, registry: RegistryView): Snapsho
 /** The successor once every sender acts on the present modes: receivers stop accepting the former ones. */
 export function withSettledModes(former: Snapshot): Snapshot {
   const number = former.number + 1;
-  return Object.freeze<Snapshot>({ ...former, number, configNumber: number, formerPeerAuthentications: undefined });
+  return Object.freeze<Snapshot>({ ...former, number, configNumber: number, epoch: {}, formerPeerAuthentications: undefined });
 }
 
 function samePolicies(a: ConfigView, b: ConfigView): boolean {

@@ -16,6 +16,13 @@ export interface SnapshotDiff {
 /** Kinds that concern only proxies of their own namespace, unless they are in the root namespace. */
 const LOCAL_KINDS: ReadonlySet<string> = new Set(['Sidecar', 'AuthorizationPolicy', 'RequestAuthentication', 'Secret']);
 
+const REGISTRY_KINDS: ReadonlySet<string> = new Set(['Service', 'ServiceEntry', 'MeshConfig', ...ENDPOINT_KINDS]);
+
+export function touchesRegistry(keys: Iterable<string>): boolean {
+  for (const key of keys) if (REGISTRY_KINDS.has(key.slice(0, key.indexOf('/')))) return true;
+  return false;
+}
+
 export function isEndpointOnly(keys: Iterable<string>): boolean {
   for (const key of keys) if (!ENDPOINT_KINDS.has(key.slice(0, key.indexOf('/')))) return false;
   return true;

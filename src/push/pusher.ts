@@ -5,7 +5,7 @@ import type { ConfigDiff, ConfigView } from '#config';
 import { type EndpointChange, Registry, type Service, type ServiceEndpoints } from '#registry';
 import { buildSnapshot, withEndpoints, withSettledModes } from './build-snapshot.ts';
 import { Debounce, type DebounceLimits, STANDALONE_DEBOUNCE } from './debounce.ts';
-import { changedKeys, isEndpointOnly, type SnapshotDiff } from './diff.ts';
+import { changedKeys, isEndpointOnly, type SnapshotDiff, touchesRegistry } from './diff.ts';
 import type { Retained, Snapshot } from './snapshot.ts';
 
 export type SnapshotSubscriber = (snapshot: Snapshot, diff: SnapshotDiff) => void;
@@ -101,12 +101,19 @@ export class Pusher {
     const waiting = this.#waiting;
     if (waiting === undefined) return;
     this.#waiting = undefined;
-    const change = this.#registry.rebuild(waiting.config);
+    const change = this.#registryChange(waiting.config, waiting.keys);
     const { domain, retained } = this.#options;
     const former = this.#snapshot;
     const next = buildSnapshot({ config: waiting.config, registry: change.view, domain, former, ...(retained === undefined ? {} : { retained }) });
     this.#awaitSenders(former, next);
     this.#publish(next, { objects: waiting.keys, endpoints: change.changed, configuration: true });
+  }
+
+  /** Services and workloads are read anew only when something of theirs changed. */
+  #registryChange(config: ConfigView, keys: ReadonlySet<string>): EndpointChange {
+    const view = this.#registry.view;
+    if (view === undefined || touchesRegistry(keys)) return this.#registry.rebuild(config);
+    return { view, changed: new Set() };
   }
 
   /** A new identity among a service's endpoints changes what its clients verify: that reaches clusters too. */
@@ -115,7 +122,7 @@ export class Pusher {
     if (change.changed.size === 0 && config === undefined) return;
     const identities = [...change.changed].some((key) => carriesEndpoints(change.view.services.all.get(key)) || identitiesOf(former.endpoints.get(key)) !== identitiesOf(change.view.endpoints.get(key)));
     const next = withEndpoints(former, change.view);
-    const snapshot = Object.freeze<Snapshot>({ ...next, config: config ?? former.config, configNumber: identities ? next.number : former.configNumber });
+    const snapshot = Object.freeze<Snapshot>({ ...next, config: config ?? former.config, ...(identities ? { configNumber: next.number, epoch: {} } : {}) });
     if (change.changed.size === 0) this.#snapshot = Object.freeze({ ...snapshot, number: former.number });
     else this.#publish(snapshot, { objects: keys, endpoints: change.changed, configuration: identities });
   }

@@ -35,6 +35,8 @@ export interface Snapshot {
   readonly number: number;
   /** Number of the latest snapshot whose configuration differed: endpoint-only successors share it. */
   readonly configNumber: number;
+  /** A new object for every `configNumber`: what was derived from it may be kept as long as it lives. */
+  readonly epoch: object;
   readonly config: ConfigView;
   readonly mesh: MeshSettings;
   readonly domain: string;

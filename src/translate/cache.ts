@@ -10,6 +10,7 @@ export class TranslationCache {
   readonly #ids = new WeakMap<object, number>();
   readonly #resources = new Map<string, XdsResource>();
   readonly #values = new Map<string, unknown>();
+  readonly #owned = new WeakMap<object, Map<string, unknown>>();
   #nextId = 1;
   hits = 0;
   misses = 0;
@@ -23,22 +24,39 @@ export class TranslationCache {
     return this.#remember(this.#values as Map<string, T>, TRANSLATION_LIMITS.cachedValues, this.keyOf(key), make);
   }
 
+  /** As `value`, for what is large and of one snapshot: it goes when `owner` does. */
+  owned<T>(owner: object, key: readonly KeyPart[], make: () => T): T {
+    let values = this.#owned.get(owner);
+    if (values === undefined) {
+      values = new Map();
+      this.#owned.set(owner, values);
+    }
+    const text = this.keyOf(key);
+    const known = values.get(text) as T | undefined;
+    if (known !== undefined) return known;
+    const made = make();
+    values.set(text, made);
+    return made;
+  }
+
   keyOf(parts: readonly KeyPart[]): string {
     let text = '';
     for (const part of parts) text += `${this.#partOf(part)}\u0001`;
     return text;
   }
 
-  #partOf(part: KeyPart): string {
-    if (typeof part === 'object') {
-      if (Array.isArray(part)) return `[${this.keyOf(part as readonly KeyPart[])}]`;
-      let id = this.#ids.get(part);
-      if (id === undefined) {
-        id = this.#nextId++;
-        this.#ids.set(part, id);
-      }
-      return `#${id}`;
+  /** The same number for the same object, as long as it lives. */
+  idOf(object: object): number {
+    let id = this.#ids.get(object);
+    if (id === undefined) {
+      id = this.#nextId++;
+      this.#ids.set(object, id);
     }
+    return id;
+  }
+
+  #partOf(part: KeyPart): string {
+    if (typeof part === 'object') return Array.isArray(part) ? `[${this.keyOf(part as readonly KeyPart[])}]` : `#${this.idOf(part)}`;
     return typeof part === 'string' ? part : `=${String(part)}`;
   }
 

@@ -3,7 +3,7 @@
 export const TRANSLATION_LIMITS = {
   /** Encoded resources kept for sharing between proxies; Istio's XDS cache has the same size. */
   cachedResources: 60_000,
-  /** Indexes by class of proxies (scopes, tables of virtual hosts). */
+  /** Encoded virtual hosts and sorted identities kept for sharing. */
   cachedValues: 100_000,
   /** Bytes of a direct response's body, as Istio allows. */
   directResponseBodyBytes: 1_048_576,

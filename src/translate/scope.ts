@@ -21,7 +21,8 @@ import type { TranslationCache } from './cache.ts';
 import type { ProxyView } from './proxy-view.ts';
 
 export interface Scope {
-  readonly snapshot: Snapshot;
+  /** Without what an endpoint change replaces: a scope outlives that. */
+  readonly snapshot: Omit<Snapshot, 'number' | 'configNumber' | 'epoch' | 'config' | 'endpoints'>;
   readonly namespace: string;
   /** Empty unless some rule asks for clients' labels. */
   readonly labels: Readonly<Record<string, string>>;
@@ -47,8 +48,8 @@ export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: Translation
   const sidecar = proxy.kind === 'router' ? undefined : sidecarOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
   const labels = usesLabels(snapshot) ? proxy.labels : {};
   const labelText = JSON.stringify(Object.entries(labels).sort());
-  const key = ['scope', snapshot.config, snapshot.configNumber, proxy.namespace, sidecar as ConfigObject | undefined, labelText] as const;
-  return cache.value(key, () => buildScope(snapshot, proxy.namespace, sidecar, labels));
+  const key = ['scope', proxy.namespace, sidecar as ConfigObject | undefined, labelText];
+  return cache.owned(snapshot.virtualServices, key, () => buildScope(snapshot, proxy.namespace, sidecar, labels));
 }
 
 function usesLabels(snapshot: Snapshot): boolean {

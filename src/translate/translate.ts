@@ -29,21 +29,21 @@ export function translate(snapshot: Snapshot, node: ProxyNode, cache: Translatio
 export function translateEndpoints(snapshot: Snapshot, node: ProxyNode, cache: TranslationCache = new TranslationCache()): Resources {
   const proxy = proxyView(node);
   const scope = scopeOf(snapshot, proxy, cache);
-  return endpointsOf(scope, proxy, snapshot, outboundOf(scope, proxy, snapshot, cache), cache);
+  return endpointsOf(scope, proxy, snapshot, cache);
 }
 
 function sidecarSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): ResourceSet {
   const outbound = outboundOf(scope, proxy, snapshot, cache);
   const own = inbound(snapshot, proxy, scope, cache);
   const out = proxy.captured
-    ? cache.value(['captured', scope], () => capturedListeners(scope, cache))
+    ? cache.owned(scope, ['captured'], () => capturedListeners(scope, cache))
     : loopbackListeners(scope, proxy, cache);
-  const routes = cache.value(['tables', scope, proxy.envoy, out.tables.map(({ name }) => name).join(' ')], () => new Map(out.tables.map((table) => [table.name, outboundTable(table, scope, proxy, cache)])));
+  const routes = cache.owned(scope, ['tables', proxy.envoy, out.tables.map(({ name }) => name).join(' ')], () => new Map(out.tables.map((table) => [table.name, outboundTable(table, scope, proxy, cache)])));
   const proxied: readonly (readonly [string, XdsResource])[] = proxy.captured || proxy.httpProxyPort === undefined ? [] : [[HTTP_PROXY_TABLE, httpProxyTable(scope, proxy, cache)]];
-  const table = cache.value(['nds', scope, snapshot.endpoints], () => nameTable(scope, snapshot));
+  const table = cache.owned(snapshot.endpoints, ['nds', scope], () => nameTable(scope, snapshot));
   return new Map<string, Resources>([
     [TYPE_URL.cluster, new Map([...outbound, ...fixedClusters(scope, proxy, cache), ...own.clusters])],
-    [TYPE_URL.endpoint, endpointsOf(scope, proxy, snapshot, outbound, cache)],
+    [TYPE_URL.endpoint, endpointsOf(scope, proxy, snapshot, cache)],
     [TYPE_URL.listener, new Map([...out.listeners, ...own.listeners])],
     [TYPE_URL.route, new Map([...routes, ...proxied])],
     [TYPE_URL.secret, new Map()],
@@ -57,7 +57,7 @@ function routerSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: Tr
   const gateway = gatewayResources(snapshot, proxy, scope, cache);
   return new Map<string, Resources>([
     [TYPE_URL.cluster, new Map([...outbound, ...fixedClusters(scope, proxy, cache)])],
-    [TYPE_URL.endpoint, endpointsOf(scope, proxy, snapshot, outbound, cache)],
+    [TYPE_URL.endpoint, endpointsOf(scope, proxy, snapshot, cache)],
     [TYPE_URL.listener, gateway.listeners],
     [TYPE_URL.route, gateway.routes],
     [TYPE_URL.secret, gatewaySecrets(gateway.secrets, snapshot, proxy, cache)],
@@ -68,12 +68,12 @@ function routerSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: Tr
 
 /** One map for all proxies of a scope. */
 function outboundOf(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): Resources {
-  return cache.value(['outbound', scope, snapshot.configNumber, proxy.kind, proxy.captured], () => outboundClusters(scope, proxy, snapshot, cache));
+  return cache.owned(snapshot.epoch, ['outbound', scope, proxy.kind, proxy.captured], () => outboundClusters(scope, proxy, snapshot, cache));
 }
 
-function endpointsOf(scope: Scope, proxy: ProxyView, snapshot: Snapshot, clusters: Resources, cache: TranslationCache): Resources {
+function endpointsOf(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): Resources {
   const { region, zone, subZone } = proxy.locality;
-  return cache.value(['assignments', scope, snapshot.endpoints, clusters, proxy.kind, proxy.captured, `${region}/${zone}/${subZone}`], () => loadAssignments(scope, proxy, snapshot, clusters, cache));
+  return cache.owned(snapshot.endpoints, ['assignments', scope, snapshot.peerAuthentications, proxy.kind, proxy.captured, `${region}/${zone}/${subZone}`], () => loadAssignments(scope, proxy, snapshot, cache));
 }
 
 function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache): Resources {
@@ -83,8 +83,8 @@ function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache):
   const forward = proxy.kind === 'sidecar' && !proxy.captured && proxy.httpProxyPort !== undefined;
   if (forward && scope.allowAny) inits.push(dynamicDns(mesh));
   const block = proxy.loopbackBlock;
-  const key = ['fixed', mesh, proxy.kind, proxy.captured, forward, scope.allowAny, block, forward ? scope : undefined];
-  return cache.value(key, () => {
+  const key = ['fixed', proxy.kind, proxy.captured, forward, block];
+  return cache.owned(scope, key, () => {
     if (forward && block !== undefined) {
       for (const service of scope.services) {
         if (service.hostname.startsWith('*')) continue;

@@ -82,7 +82,8 @@ function discovery(input: OutboundClusterInput, name: string, policy: EffectiveP
   };
 }
 
-function discoveryType(input: OutboundClusterInput, policy: EffectivePolicy): Cluster_DiscoveryType {
+/** Where the cluster's endpoints come from. */
+export function discoveryType(input: Pick<OutboundClusterInput, 'service' | 'gateway' | 'captured'>, policy: EffectivePolicy): Cluster_DiscoveryType {
   const { resolution, headless, hostname } = input.service;
   if (resolution === 'dns') return Cluster_DiscoveryType.STRICT_DNS;
   if (resolution === 'dns-round-robin') return Cluster_DiscoveryType.LOGICAL_DNS;

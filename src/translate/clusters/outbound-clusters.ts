@@ -1,17 +1,18 @@
 // All outbound clusters and load assignments of a scope: one per service port, and one per subset, defined or retained.
 
 import type { ObjectRef, XdsResource } from '#base';
-import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
+import { Cluster_DiscoveryType, ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { type RetainedSubset, type Snapshot, subsetKey } from '#push';
 import { type MergedRule, type MtlsMode, type Service, type ServiceEndpoints, type ServicePort, serviceKey, type Subset, type TrafficPolicy } from '#registry';
-import type { TranslationCache } from '../cache.ts';
+import type { KeyPart, TranslationCache } from '../cache.ts';
 import { resource } from '../encode.ts';
 import { loadAssignment } from '../endpoints/load-assignment.ts';
 import { endpointIdentities, endpointsOfPort, namespacePrefixes } from '../identities.ts';
 import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
-import { clusterOrigins, type OutboundClusterInput, outboundClusterName, outboundClusterOf } from './outbound-cluster.ts';
+import { outboundCluster } from '../names.ts';
+import { clusterOrigins, discoveryType, type OutboundClusterInput, outboundClusterName, outboundClusterOf } from './outbound-cluster.ts';
 import { effectivePolicy } from './traffic-policy.ts';
 
 /** A cluster before it is generated: which part of which service. */
@@ -46,7 +47,7 @@ function retainedPart(kept: RetainedSubset, rule: MergedRule | undefined, servic
   return [{ service, port, subset: kept.subset, hostPolicy: rule?.trafficPolicy ?? kept.trafficPolicy, ruleOrigins: rule?.origins ?? kept.origins }];
 }
 
-function retainedByHost(snapshot: Snapshot): ReadonlyMap<string, readonly RetainedSubset[]> {
+function retainedByHost(snapshot: Scope['snapshot']): ReadonlyMap<string, readonly RetainedSubset[]> {
   const found = new Map<string, RetainedSubset[]>();
   for (const kept of snapshot.retained.subsets.values()) found.set(kept.host, [...(found.get(kept.host) ?? []), kept]);
   return found;
@@ -57,19 +58,38 @@ export function findSubset(scope: Scope, service: Service, name: string): Subset
   return scope.rule(service)?.subsets.find((subset) => subset.name === name) ?? scope.snapshot.retained.subsets.get(subsetKey(service.hostname, name))?.subset;
 }
 
+/** What all scopes share within one snapshot: the part decides, so most scopes find their clusters by its few fields. */
+type PartMemo = Map<string, XdsResource>;
+
+function partKey(part: ClusterPart, cache: TranslationCache): string {
+  const { service, port, subset, hostPolicy, ruleOrigins } = part;
+  return `${cache.idOf(service)} ${port.number} ${subset === undefined ? '' : cache.idOf(subset)} ${hostPolicy === undefined ? '' : cache.idOf(hostPolicy)} ${cache.idOf(ruleOrigins)}`;
+}
+
 export function outboundClusters(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): ReadonlyMap<string, XdsResource> {
+  const memo = cache.owned(snapshot.epoch, ['cds-memo', proxy.kind, proxy.captured], (): PartMemo => new Map());
   const found = new Map<string, XdsResource>();
-  for (const part of clusterParts(scope)) {
-    const input = clusterInput(part, proxy, snapshot, cache);
-    const name = outboundClusterName(input);
-    const { service, port, subset, hostPolicy, ruleOrigins, mesh, mode, identities, identityPrefixes, gateway, captured, inline } = input;
-    const key = ['cds', service, port, subset, hostPolicy, ruleOrigins, mesh, mode, identities.join(' '), identityPrefixes.join(' '), gateway, captured, inline];
-    found.set(
-      name,
-      cache.resource(key, () => resource(ClusterSchema, name, outboundClusterOf(input), clusterOrigins(input))),
-    );
+  for (const part of partsOf(scope, cache)) {
+    const key = partKey(part, cache);
+    let made = memo.get(key);
+    if (made === undefined) {
+      made = clusterResource(clusterInput(part, proxy, snapshot, cache), cache);
+      memo.set(key, made);
+    }
+    found.set(made.name, made);
   }
   return found;
+}
+
+function partsOf(scope: Scope, cache: TranslationCache): readonly ClusterPart[] {
+  return cache.owned(scope, ['parts'], () => clusterParts(scope));
+}
+
+function clusterResource(input: OutboundClusterInput, cache: TranslationCache): XdsResource {
+  const name = outboundClusterName(input);
+  const { service, port, subset, hostPolicy, ruleOrigins, mesh, mode, identities, identityPrefixes, gateway, captured, inline } = input;
+  const key = ['cds', service, port, subset, hostPolicy, ruleOrigins, mesh, mode, identities.join(' '), identityPrefixes.join(' '), gateway, captured, inline];
+  return cache.resource(key, () => resource(ClusterSchema, name, outboundClusterOf(input), clusterOrigins(input)));
 }
 
 function clusterInput(part: ClusterPart, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): OutboundClusterInput {
@@ -106,32 +126,39 @@ function serviceMode(snapshot: Snapshot, service: Service, port: ServicePort, en
 }
 
 /** Load assignments of the clusters that ask for them. */
-export function loadAssignments(scope: Scope, proxy: ProxyView, snapshot: Snapshot, clusters: ReadonlyMap<string, XdsResource>, cache: TranslationCache): ReadonlyMap<string, XdsResource> {
+export function loadAssignments(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): ReadonlyMap<string, XdsResource> {
+  const { region, zone, subZone } = proxy.locality;
+  const place = `${region}/${zone}/${subZone}`;
+  const memo = cache.owned(snapshot.endpoints, ['eds-memo', snapshot.peerAuthentications, snapshot.mesh, place], (): PartMemo => new Map());
   const found = new Map<string, XdsResource>();
-  for (const part of clusterParts(scope)) {
-    const { service, port, subset } = part;
-    const name = outboundClusterName({ service, port, subset } as OutboundClusterInput);
-    if (service.resolution === 'dns' || service.resolution === 'dns-round-robin' || !clusters.has(name)) continue;
-    if (service.resolution === 'none' && !(service.headless && (proxy.kind === 'router' || !proxy.captured))) continue;
-    const policy = effectivePolicy(part.hostPolicy, subset?.trafficPolicy, port.number);
-    const spread = policy.loadBalancer?.localityLbSetting?.enabled ?? snapshot.mesh.spec.localityLbSetting?.enabled ?? true;
-    const near = spread && policy.outlierDetection !== undefined && proxy.locality.region !== '' ? proxy.locality : undefined;
-    const endpoints = endpointsOfPort(snapshot.endpoints.get(serviceKey(service)), port.number);
-    const key = [
-      'eds', name, endpoints.length === 0 ? 'none' : endpoints, subset?.labels, snapshot.peerAuthentications.inputsOf(service.namespace), service.meshExternal,
-      near === undefined ? '' : `${near.region}/${near.zone}/${near.subZone}`,
-    ];
-    found.set(
-      name,
-      cache.resource(key, () =>
-        resource(
-          ClusterLoadAssignmentSchema,
-          name,
-          loadAssignment({ cluster: name, endpoints, subsetLabels: subset?.labels, peerAuthentications: snapshot.peerAuthentications, meshExternal: service.meshExternal, near }),
-          [service.origin],
-        ),
-      ),
-    );
+  for (const part of partsOf(scope, cache)) {
+    if (!asksForEndpoints(part, proxy)) continue;
+    const key = partKey(part, cache);
+    let made = memo.get(key);
+    if (made === undefined) {
+      made = assignmentResource(part, proxy, snapshot, cache);
+      memo.set(key, made);
+    }
+    found.set(made.name, made);
   }
   return found;
+}
+
+function asksForEndpoints({ service, port, subset, hostPolicy }: ClusterPart, proxy: ProxyView): boolean {
+  const policy = effectivePolicy(hostPolicy, subset?.trafficPolicy, port.number);
+  return discoveryType({ service, gateway: proxy.kind === 'router', captured: proxy.captured }, policy) === Cluster_DiscoveryType.EDS;
+}
+
+function assignmentResource({ service, port, subset, hostPolicy }: ClusterPart, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): XdsResource {
+  const cluster = outboundCluster(port.number, subset?.name ?? '', service.hostname);
+  const policy = effectivePolicy(hostPolicy, subset?.trafficPolicy, port.number);
+  const spread = policy.loadBalancer?.localityLbSetting?.enabled ?? snapshot.mesh.spec.localityLbSetting?.enabled ?? true;
+  const near = spread && policy.outlierDetection !== undefined && proxy.locality.region !== '' ? proxy.locality : undefined;
+  const endpoints = endpointsOfPort(snapshot.endpoints.get(serviceKey(service)), port.number);
+  const { peerAuthentications } = snapshot;
+  const place = near === undefined ? '' : `${near.region}/${near.zone}/${near.subZone}`;
+  const list: KeyPart = endpoints.length === 0 ? 'none' : cache.idOf(endpoints);
+  const key: KeyPart[] = ['eds', cluster, list, subset?.labels, peerAuthentications.inputsOf(service.namespace), service.meshExternal, place];
+  const init = () => loadAssignment({ cluster, endpoints, subsetLabels: subset?.labels, peerAuthentications, meshExternal: service.meshExternal, near });
+  return cache.resource(key, () => resource(ClusterLoadAssignmentSchema, cluster, init(), [service.origin]));
 }

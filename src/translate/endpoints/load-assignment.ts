@@ -1,6 +1,5 @@
 // Endpoints of one cluster: subset, locality groups and priorities, health, and metadata for TLS and telemetry (inventory §3.7).
 
-import { HealthStatus } from '#proto/envoy/config/core/v3/health_check_pb.ts';
 import type { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { LbEndpointSchema } from '#proto/envoy/config/endpoint/v3/endpoint_components_pb.ts';
 import { type Endpoint, labelsMatch, type Locality, NO_LOCALITY, type PeerAuthenticationIndex } from '#registry';
@@ -32,7 +31,8 @@ export function loadAssignment(input: LoadAssignmentInput): Init<typeof ClusterL
     clusterName: input.cluster,
     endpoints: sorted.map(({ locality, endpoints }, index) => ({
       ...(locality === NO_LOCALITY ? {} : { locality: { ...locality } }),
-      loadBalancingWeight: endpoints.reduce((sum, e) => sum + weightOf(e), 0),
+      // Envoy reads it only where there are several localities.
+      ...(sorted.length > 1 ? { loadBalancingWeight: endpoints.reduce((sum, e) => sum + weightOf(e), 0) } : {}),
       priority: levels[index] ?? 0,
       lbEndpoints: endpoints.map((endpoint) => lbEndpoint(endpoint, input)),
     })),
@@ -43,8 +43,7 @@ function lbEndpoint(endpoint: Endpoint, input: LoadAssignmentInput): Init<typeof
   const tls = speaksMeshTls(endpoint, input);
   return {
     hostIdentifier: { case: 'endpoint', value: { address: address(endpoint.address, endpoint.port) } },
-    healthStatus: HealthStatus.HEALTHY,
-    loadBalancingWeight: weightOf(endpoint),
+    ...(endpoint.weight > 1 ? { loadBalancingWeight: endpoint.weight } : {}),
     metadata: {
       filterMetadata: {
         ...(tls ? { 'envoy.transport_socket_match': { tlsMode: 'istio' } } : {}),
