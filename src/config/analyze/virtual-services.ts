@@ -115,7 +115,7 @@ function sameHosts(context: AnalysisContext, all: readonly VirtualService[]): Co
 /** Is there a namespace whose proxies see both? */
 function meet(a: VirtualService, b: VirtualService): boolean {
   const [left, right] = [seenBy(a), seenBy(b)];
-  return left === 'all' || right === 'all' || !left.isDisjointFrom(right);
+  return left === 'all' || right === 'all' || [...left].some((namespace) => right.has(namespace));
 }
 
 function seenBy(object: VirtualService): 'all' | ReadonlySet<string> {
