@@ -4,10 +4,11 @@ import { RemoteSecrets, type ServiceAddress, serviceOfCluster } from '#agent';
 import { type Clock, type Logger, type Net, type NodeMetadata, type Random, TYPE_URL } from '#base';
 import { AgentSecrets, FileSecrets } from '#identity';
 import { SystemFs } from '#io';
-import { EdgeAggregator, type ProxyHealthReading, renderPrometheus, StatStore } from '#telemetry';
+import { EdgeAggregator, IstioMetrics, type ProxyHealthReading, renderPrometheus, StatStore } from '#telemetry';
 import { DiscoveryClient, type Reject, type XdsBatch } from '#xds';
 import type { AgentIdentity } from './agent-identity.ts';
 import { startProxy } from './proxy.ts';
+import { TelemetrySink } from './telemetry-sink.ts';
 import { VERSION } from './version.ts';
 
 export interface AgentProxyOptions {
@@ -43,8 +44,11 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   const stats = new StatStore();
   const aggregator = new EdgeAggregator();
   const secrets = new AgentSecrets({ workload: identity.secrets, files: new FileSecrets({ fs: new SystemFs(), log }), remote });
+  const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION });
+  stats.addSource(metrics);
   const handle = await startProxy({ clock, random, net, log, secrets, stats });
   const { proxy } = handle;
+  proxy.extensions.commonSinks.push(new TelemetrySink({ metadata, boundPorts: metadata.TOPSAIL_BOUND_PORTS ?? [], clusters: () => proxy.clusters, aggregator, metrics }));
   const seen = new Set<string>();
   const apply = (batch: XdsBatch): readonly Reject[] => {
     seen.add(batch.typeUrl);

@@ -103,7 +103,6 @@ export class DiscoveryBackend implements XdsBackend {
   }
 
   rejected(rejection: Rejection): void {
-    this.#options.log.warn('a proxy rejected configuration', { proxy: rejection.node.id, type: rejection.typeUrl, detail: rejection.detail });
     this.#options.rejected(rejection);
   }
 
