@@ -2,17 +2,34 @@
 
 import { ConfigError } from '../errors.ts';
 
+/** One domain of a virtual host, read once: tables are rebuilt when a single host changes. */
+export interface DomainPattern {
+  readonly kind: 'exact' | 'suffix' | 'prefix' | 'any';
+  /** In lower case, without its wildcard. */
+  readonly text: string;
+}
+
+/** Throws for a wildcard in the middle. */
+export function parseDomain(domain: string, field: string): DomainPattern {
+  const name = domain.toLowerCase();
+  if (name === '*') return { kind: 'any', text: '' };
+  const kind = name.startsWith('*') ? 'suffix' : name.endsWith('*') ? 'prefix' : 'exact';
+  const text = kind === 'suffix' ? name.slice(1) : kind === 'prefix' ? name.slice(0, -1) : name;
+  if (text === '' || text.includes('*')) throw new ConfigError('proxy.field-invalid', field, `"${domain}": a wildcard stands only at the beginning or at the end`);
+  return { kind, text };
+}
+
 export class DomainTable<V> {
   readonly #exact = new Map<string, V>();
   readonly #suffix = new Map<string, V>();
   readonly #prefix = new Map<string, V>();
-  #suffixLengths: readonly number[] = [];
-  #prefixLengths: readonly number[] = [];
+  readonly #suffixLengths: readonly number[];
+  readonly #prefixLengths: readonly number[];
   #any: V | undefined;
 
-  /** Names are compared in lower case. Throws when two hosts claim one domain. */
-  constructor(entries: Iterable<readonly [domain: string, host: V]>, field: string) {
-    for (const [domain, host] of entries) this.#add(domain.toLowerCase(), host, field);
+  /** Throws when two hosts claim one domain. */
+  constructor(entries: Iterable<readonly [patterns: readonly DomainPattern[], host: V]>, field: string) {
+    for (const [patterns, host] of entries) for (const pattern of patterns) this.#add(pattern, host, field);
     const lengths = (map: Map<string, V>): number[] => [...new Set([...map.keys()].map((key) => key.length))].sort((a, b) => b - a);
     this.#suffixLengths = lengths(this.#suffix);
     this.#prefixLengths = lengths(this.#prefix);
@@ -35,16 +52,16 @@ export class DomainTable<V> {
     return this.#any;
   }
 
-  #add(domain: string, host: V, field: string): void {
-    if (domain === '*') {
-      if (this.#any !== undefined) throw duplicate(domain, field);
+  #add({ kind, text }: DomainPattern, host: V, field: string): void {
+    if (kind === 'any') {
+      if (this.#any !== undefined) throw duplicate('*', field);
       this.#any = host;
       return;
     }
-    const [map, key] = domain.startsWith('*') ? [this.#suffix, domain.slice(1)] : domain.endsWith('*') ? [this.#prefix, domain.slice(0, -1)] : [this.#exact, domain];
-    if (key.includes('*')) throw new ConfigError('proxy.field-invalid', field, `"${domain}": a wildcard stands only at the beginning or at the end`);
-    if (map.has(key)) throw duplicate(domain, field);
-    map.set(key, host);
+    const map = kind === 'exact' ? this.#exact : kind === 'suffix' ? this.#suffix : this.#prefix;
+    const size = map.size;
+    map.set(text, host);
+    if (map.size === size) throw duplicate(text, field);
   }
 }
 

@@ -5,9 +5,12 @@ import type { VirtualHost } from '#proto/envoy/config/route/v3/route_components_
 import { ConfigError } from '../errors.ts';
 import type { MatchInput } from '../matcher/match-input.ts';
 import type { RouteChoice } from './compiled.ts';
-import { DomainTable, stripPort } from './domain-table.ts';
+import { type DomainPattern, DomainTable, stripPort } from './domain-table.ts';
 import type { RouteOptions } from './options.ts';
 import { CompiledVirtualHost, type TableSettings } from './virtual-host.ts';
+
+/** About a millisecond's work. */
+const HOSTS_PER_STEP = 25;
 
 export class RouteTable {
   readonly name: string;
@@ -29,11 +32,21 @@ export class RouteTable {
 
   /** Throws a ConfigError for what Envoy would refuse. */
   static compile(config: RouteConfiguration, options: RouteOptions): RouteTable {
+    const steps = RouteTable.compileInSteps(config, options);
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+    }
+  }
+
+  /** As `compile`, pausing between virtual hosts: whoever drives it gives the loop back to the traffic at each pause (design §3b). */
+  static *compileInSteps(config: RouteConfiguration, options: RouteOptions): Generator<undefined, RouteTable> {
     warnUnused(config, options);
     const hosts = new Map<string, CompiledVirtualHost>();
     for (const host of config.virtualHosts) {
       if (hosts.has(host.name)) throw new ConfigError('proxy.field-invalid', `route configuration "${config.name}".virtual_hosts`, `two have the name "${host.name}"`);
       hosts.set(host.name, new CompiledVirtualHost(host, config, options));
+      if (hosts.size % HOSTS_PER_STEP === 0) yield undefined;
     }
     return new RouteTable(config, hosts, options);
   }
@@ -64,8 +77,8 @@ export class RouteTable {
   }
 }
 
-function* domainsOf(hosts: ReadonlyMap<string, CompiledVirtualHost>): IterableIterator<readonly [string, CompiledVirtualHost]> {
-  for (const host of hosts.values()) for (const domain of host.domains) yield [domain, host];
+function* domainsOf(hosts: ReadonlyMap<string, CompiledVirtualHost>): IterableIterator<readonly [readonly DomainPattern[], CompiledVirtualHost]> {
+  for (const host of hosts.values()) yield [host.domains, host];
 }
 
 /** "a.example.:80" and "a.example." lose the dot. */

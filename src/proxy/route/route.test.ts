@@ -225,6 +225,16 @@ test('one virtual host is replaced and the others are shared', () => {
   assert.deepEqual([...second.withVirtualHosts([], ['a']).virtualHostNames], ['b', 'c']);
 });
 
+test('a big table can be compiled in steps', () => {
+  const hosts = Array.from({ length: 60 }, (_, i) => create(VirtualHostSchema, { name: `h${i}`, domains: [`h${i}`], routes: [{ match: prefix('/'), action: to(`c${i}`) }] }));
+  const steps = RouteTable.compileInSteps(create(RouteConfigurationSchema, { virtualHosts: hosts }), options);
+  let pauses = 0;
+  let step = steps.next();
+  for (; step.done !== true; step = steps.next()) pauses++;
+  assert.equal(pauses, 2);
+  assert.equal(cluster(step.value, { authority: 'h59' }), 'c59');
+});
+
 test('hash policies combine, end early and make cookies', () => {
   const target = (...hashPolicy: object[]) =>
     (routes({ match: prefix('/'), action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: 'c' }, hashPolicy } } } as RouteInit).choose(testInput(testHead()), 0)?.route.action as ForwardTarget).hashPolicies;

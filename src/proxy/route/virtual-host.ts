@@ -12,6 +12,7 @@ import type { MatchInput } from '../matcher/match-input.ts';
 import { Choice, type ChoiceParts } from './choice.ts';
 import { type ChooseCluster, compileClusterChoice } from './cluster-choice.ts';
 import type { CompiledRoute, FilterMetadata, RouteChoice, RouteTarget } from './compiled.ts';
+import { type DomainPattern, parseDomain } from './domain-table.ts';
 import { compileForward } from './forward.ts';
 import type { RouteOptions } from './options.ts';
 import { compileRedirect, HTTPS_REDIRECT } from './redirect.ts';
@@ -41,7 +42,7 @@ interface Level {
 
 export class CompiledVirtualHost {
   readonly name: string;
-  readonly domains: readonly string[];
+  readonly domains: readonly DomainPattern[];
   readonly #routes: RouteIndex<Entry>;
   readonly #requireTls: 'none' | 'external' | 'all';
   readonly #tlsRedirect: RouteChoice;
@@ -52,7 +53,7 @@ export class CompiledVirtualHost {
     if (host.matcher !== undefined) throw new ConfigError('proxy.unsupported', `${field}.matcher`, 'give the routes as a list');
     if (host.cors !== undefined) options.warn(`${field}.cors`, 'has no effect: give the policy as typed_per_filter_config of envoy.filters.http.cors');
     this.name = host.name;
-    this.domains = host.domains;
+    this.domains = host.domains.map((domain) => parseDomain(domain, `${field}.domains`));
     this.#requireTls = host.requireTls === 2 ? 'all' : host.requireTls === 1 ? 'external' : 'none';
     this.#routes = new RouteIndex(host.routes.map((route, i) => new RouteCompiler(route, host, table, `${field}.routes[${i}]`, options).compile()));
     this.#tlsRedirect = redirectChoice(host);
