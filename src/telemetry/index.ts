@@ -5,3 +5,4 @@ export * from './peer/index.ts';
 export * from './graph/index.ts';
 export * from './trace/index.ts';
 export * from './log/index.ts';
+export { StreamReporter } from './stream-reporter.ts';

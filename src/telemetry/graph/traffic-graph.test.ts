@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type Summary, SummarySchema } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
 import { type PeerInfo, StreamRecord, UNKNOWN_PEER } from '../stream-record.ts';
+import { IstioMetrics } from '../istio/istio-metrics.ts';
+import { StreamReporter } from '../stream-reporter.ts';
 import { EdgeAggregator } from './edge-aggregator.ts';
 import { TrafficGraph } from './traffic-graph.ts';
 
@@ -112,4 +114,21 @@ test('the graph is bounded and says what it dropped', () => {
   assert.equal(graph.dropped, 2);
   graph.expire(T0 + 4_000_000);
   assert.equal(graph.size, 0);
+});
+
+test('an agent tells of its own namespace only', () => {
+  const graph = new TrafficGraph();
+  graph.merge(summary('source', [record(), record({ source: { ...page, namespace: 'bank' } })]), T0, 'default');
+  assert.equal(graph.edges(T0).length, 1);
+  assert.equal(graph.refused, 1);
+});
+
+test('one sink counts into the metrics and the summary', () => {
+  const metrics = new IstioMetrics({ istioVersion: '1.31.0' });
+  const aggregator = new EdgeAggregator();
+  const reporter = new StreamReporter({ metrics, aggregator });
+  reporter.sink('source').onStreamEnd(record());
+  assert.equal(metrics.size.responses, 1);
+  assert.equal(aggregator.flush(T0, health).edges?.length, 1);
+  assert.equal(reporter.sink('source'), reporter.sink('source'));
 });

@@ -108,16 +108,26 @@ export class TrafficGraph {
   readonly #max: number;
   /** Samples without room here, and records that agents had no room for. */
   dropped = 0;
+  /** Samples that an agent sent about a workload of another namespace. */
+  refused = 0;
 
   constructor(maxEdges: number = MAX_GRAPH_EDGES) {
     this.#max = maxEdges;
   }
 
-  /** Adds one agent's second. `nowMs` is our wall clock: agents' clocks are not compared. */
-  merge(summary: Summary, nowMs: number): void {
+  /**
+   * Adds one agent's second. `nowMs` is our wall clock: agents' clocks are not compared.
+   * With `namespace` (of the agent's verified identity), samples whose own side is of another one are refused.
+   */
+  merge(summary: Summary, nowMs: number, namespace?: string): void {
     this.dropped += Number(summary.droppedEdges);
     const row = new Float64Array(WIDTH);
     for (const sample of summary.edges) {
+      const own = sample.reporter === 'source' ? sample.source : sample.destination;
+      if (namespace !== undefined && own?.namespace !== namespace) {
+        this.refused++;
+        continue;
+      }
       const edge = this.#edgeOf(sample, nowMs);
       if (edge === undefined) {
         this.dropped++;
