@@ -12,7 +12,7 @@ import { inbound } from './listeners/inbound-listeners.ts';
 import { capturedListeners, loopbackListeners } from './listeners/outbound-listeners.ts';
 import { nameTable } from './name-table.ts';
 import { type ProxyView, proxyView } from './proxy-view.ts';
-import { HTTP_PROXY_TABLE, httpProxyTable, outboundTable } from './routes/outbound-routes.ts';
+import { HTTP_PROXY_TABLE, httpProxyTable, outboundTable, resolvesUnknownHosts } from './routes/outbound-routes.ts';
 import { type Scope, scopeOf } from './scope.ts';
 import { gatewaySecrets } from './secrets/gateway-secrets.ts';
 
@@ -81,9 +81,9 @@ function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache):
   const inits: Init<typeof ClusterSchema>[] = [blackHole(mesh)];
   if (proxy.kind === 'sidecar' && proxy.captured) inits.push(passthrough(mesh), inboundPassthrough(mesh));
   const forward = proxy.kind === 'sidecar' && !proxy.captured && proxy.httpProxyPort !== undefined;
-  if (forward && scope.allowAny) inits.push(dynamicDns(mesh));
+  if (forward && resolvesUnknownHosts(scope, proxy)) inits.push(dynamicDns(mesh));
   const block = proxy.loopbackBlock;
-  const key = ['fixed', proxy.kind, proxy.captured, forward, block];
+  const key = ['fixed', proxy.kind, proxy.captured, proxy.envoy, forward, block];
   return cache.owned(scope, key, () => {
     if (forward && block !== undefined) {
       for (const service of scope.services) {

@@ -10,7 +10,7 @@ import { dynamicForwardProxy } from '../filters/dynamic-forward-proxy.ts';
 import { httpManager } from '../filters/http-manager.ts';
 import { listenerAccessLogs } from '../filters/access-log.ts';
 import type { ProxyView } from '../proxy-view.ts';
-import { HTTP_PROXY_TABLE, serviceTable, type TableName } from '../routes/outbound-routes.ts';
+import { HTTP_PROXY_TABLE, resolvesUnknownHosts, serviceTable, type TableName } from '../routes/outbound-routes.ts';
 import type { Scope } from '../scope.ts';
 import { type Listener, listenerName } from './listener-parts.ts';
 import { serviceListener, sharedHttpListener, virtualOutbound } from './outbound-listener.ts';
@@ -71,12 +71,13 @@ export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: Transla
   if (proxy.httpProxyPort !== undefined) {
     const at = proxy.httpProxyPort;
     const name = listenerName('127.0.0.1', at);
-    listeners.set(name, cache.resource(['lds', 'http_proxy', mesh, scope.allowAny, at], () => resource(ListenerSchema, name, forwardProxy(scope, name, at), [])));
+    const resolves = resolvesUnknownHosts(scope, proxy);
+    listeners.set(name, cache.resource(['lds', 'http_proxy', mesh, resolves, at], () => resource(ListenerSchema, name, forwardProxy(scope, name, at, resolves), [])));
   }
   return { listeners, tables };
 }
 
-function forwardProxy(scope: Scope, name: string, port: number): Listener {
+function forwardProxy(scope: Scope, name: string, port: number, resolves: boolean): Listener {
   const { mesh } = scope.snapshot;
   const manager = httpManager({
     mesh,
@@ -85,7 +86,7 @@ function forwardProxy(scope: Scope, name: string, port: number): Listener {
     routes: { name: HTTP_PROXY_TABLE },
     authorization: [],
     connect: true,
-    ...(scope.allowAny ? { last: [dynamicForwardProxy()] } : {}),
+    ...(resolves ? { last: [dynamicForwardProxy()] } : {}),
   });
   return { name, address: address('127.0.0.1', port), trafficDirection: TrafficDirection.OUTBOUND, accessLog: listenerAccessLogs(mesh), filterChains: [{ filters: [manager] }] };
 }

@@ -110,8 +110,13 @@ export function httpProxyTable(scope: Scope, proxy: ProxyView, cache: Translatio
       if (domains.length > 0) hosts.push(proxiedHost(service, port.number, { http: isHttp(port.protocol) || isSniffed(port), domains, block: proxy.loopbackBlock }, options));
     }
   }
-  hosts.push(fallback(scope.allowAny ? DYNAMIC_DNS : undefined));
+  hosts.push(fallback(resolvesUnknownHosts(scope, proxy) ? DYNAMIC_DNS : undefined));
   return cache.resource(['rds', HTTP_PROXY_TABLE, ...hosts], () => routeTable({ name: HTTP_PROXY_TABLE, validateClusters: false }, hosts));
+}
+
+/** Hosts that no service stands for need a cluster that resolves names on demand, which so far only Envoy has. */
+export function resolvesUnknownHosts(scope: Scope, proxy: ProxyView): boolean {
+  return scope.allowAny && proxy.envoy;
 }
 
 function proxiedHost(service: Service, port: number, how: { readonly http: boolean; readonly domains: readonly string[]; readonly block: string | undefined }, options: HostOptions): EncodedHost {
