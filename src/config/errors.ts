@@ -193,6 +193,7 @@ export const ERRORS = {
     'The document is not in force and has no good version: until it is corrected, {effect}.',
     'Correct the errors reported with it.',
   ),
+  'TS-CFG-0504': error('The object was not written: {reason}.', 'Correct the file that is named, then apply again.'),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

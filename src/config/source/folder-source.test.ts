@@ -89,6 +89,30 @@ describe('applying a document', () => {
   });
 });
 
+describe('applying beside an editor', () => {
+  it('sees what was written a moment ago, and never overwrites other objects', async () => {
+    const { fs, written, subset } = await started({ 'all.yaml': route('v1') });
+    fs.put('config/all.yaml', `${route('v1', 'b')}---\n${route('v1')}`);
+    await written(route('v2'));
+    assert.equal(fs.files.get('config/all.yaml')?.text, `${route('v1', 'b')}---\n${route('v2')}`);
+    fs.put('config/default/VirtualService.c.yaml', route('v1', 'other'));
+    await written(route('v1', 'c'));
+    assert.equal(
+      fs.files.get('config/default/VirtualService.c.yaml')?.text,
+      `${route('v1', 'other')}---\n${route('v1', 'c')}`,
+    );
+    assert.equal(subset(), 'v2');
+  });
+  it('is refused with a complaint where the object is part of a List or of an unreadable file', async () => {
+    const list = `apiVersion: v1\nkind: List\nitems:\n- ${route('v1').replace('# why\n', '').trimEnd().replaceAll('\n', '\n  ')}\n`;
+    const { fs, source, written } = await started({ 'list.yaml': list });
+    const outcome = await written(route('v2'));
+    assert.equal(outcome.outcome === 'refused' ? outcome.complaint.code : outcome.outcome, 'TS-CFG-0504');
+    fs.put('config/list.yaml', '}{');
+    assert.equal((await source.remove('VirtualService/default/a')).outcome, 'refused');
+  });
+});
+
 describe('deleting an object', () => {
   it('removes its document, and the file with the last one', async () => {
     const { fs, source, store } = await started({ 'all.yaml': `${route('v1', 'b')}---\n${route('v1')}` });

@@ -5,6 +5,7 @@ import { dump } from 'js-yaml';
 import { MAX_FILES } from '../limits.ts';
 import { manifestOf } from '../model/manifest.ts';
 import type { Complaint } from '../model/complaint.ts';
+import type { ConfigObject } from '../model/object.ts';
 import { type ParsedDocument, parseText } from '../parse/parse-text.ts';
 import { toComplaint } from '../problem.ts';
 import type { ConfigStore } from '../store/config-store.ts';
@@ -23,9 +24,15 @@ export interface FolderSourceOptions {
   readonly longestWaitMs?: number;
 }
 
+export interface Refused {
+  readonly outcome: 'refused';
+  readonly reason: string;
+  readonly complaint: Complaint;
+}
+
 export type WriteOutcome =
   | { readonly outcome: 'created' | 'configured' | 'unchanged'; readonly file: string }
-  | { readonly outcome: 'refused'; readonly reason: string };
+  | Refused;
 
 interface KnownFile {
   readonly size: number;
@@ -139,45 +146,43 @@ export class FolderSource {
   /** Stores a document: in the place where its object already is, else in NAMESPACE/KIND.NAME.yaml. */
   async write(document: ParsedDocument): Promise<WriteOutcome> {
     const { object, key } = document;
-    if (object === undefined || key === undefined) return { outcome: 'refused', reason: 'the document is not valid' };
+    if (object === undefined || key === undefined) return refused(document.key ?? '', 'the document is not valid', '');
+    // What an editor wrote a moment ago must be known before a part of it is replaced.
+    await this.refresh();
+    const { fs, folder, store } = this.#options;
     const text = this.#textOf(document);
-    const [present] = this.#options.store.documentsOf(key);
-    if (present === undefined) {
-      const file = `${object.metadata.namespace === '' ? 'cluster' : object.metadata.namespace}/${object.kind}.${object.metadata.name}.yaml`;
-      return this.#save(file, text, 'created');
-    }
-    const fileText = (await this.#options.fs.readText(`${this.#options.folder}/${present.file}`)) ?? '';
-    if (present.document === undefined)
-      return {
-        outcome: 'refused',
-        reason: `${present.file}, which holds the object, is not readable as YAML; correct it first`,
-      };
-    if (present.document.inList === true)
-      return { outcome: 'refused', reason: `the object is an item of a List in ${present.file}; edit it there` };
-    const next = replaceDocument(fileText, present.document.document, text);
-    return next === fileText
-      ? { outcome: 'unchanged', file: present.file }
-      : this.#save(present.file, next, 'configured');
+    const [present] = store.documentsOf(key);
+    if (present === undefined) return this.#create(object, text);
+    const hindrance = hindranceOf(key, present);
+    if (hindrance.refused !== undefined) return hindrance.refused;
+    const fileText = (await fs.readText(`${folder}/${present.file}`)) ?? '';
+    const next = replaceDocument(fileText, hindrance.document, text);
+    if (next === fileText) return { outcome: 'unchanged', file: present.file };
+    return this.#save(present.file, next, 'configured');
+  }
+
+  /** A file of that name may hold other objects by now: theirs stay. */
+  async #create(object: ConfigObject, text: string): Promise<WriteOutcome> {
+    const { namespace, name } = object.metadata;
+    const file = `${namespace === '' ? 'cluster' : namespace}/${object.kind}.${name}.yaml`;
+    const former = await this.#options.fs.readText(`${this.#options.folder}/${file}`);
+    const kept = former === undefined || former.trim() === '' ? '' : `${former.trimEnd()}\n---\n`;
+    return this.#save(file, kept + text, 'created');
   }
 
   /** Removes an object's document; the file with the last one. */
-  async remove(
-    key: string,
-  ): Promise<{ readonly outcome: 'deleted' | 'notFound' } | { readonly outcome: 'refused'; readonly reason: string }> {
+  async remove(key: string): Promise<{ readonly outcome: 'deleted' | 'notFound' } | Refused> {
     const { fs, folder, store } = this.#options;
-    const claims = store.documentsOf(key);
+    await this.refresh();
+    const claims = [...store.documentsOf(key)];
     if (claims.length === 0) return { outcome: 'notFound' };
-    for (const { file, document } of [...claims]) {
-      if (document === undefined)
-        return {
-          outcome: 'refused',
-          reason: `${file}, which holds the object, is not readable as YAML; correct it first`,
-        };
-      if (document.inList === true)
-        return { outcome: 'refused', reason: `the object is an item of a List in ${file}; edit it there` };
-      const rest = removeDocument((await fs.readText(`${folder}/${file}`)) ?? '', document.document);
-      if (rest === undefined) await fs.remove(`${folder}/${file}`);
-      else await fs.writeText(`${folder}/${file}`, rest);
+    for (const claim of claims) {
+      const hindrance = hindranceOf(key, claim);
+      if (hindrance.refused !== undefined) return hindrance.refused;
+      const path = `${folder}/${claim.file}`;
+      const rest = removeDocument((await fs.readText(path)) ?? '', hindrance.document);
+      if (rest === undefined) await fs.remove(path);
+      else await fs.writeText(path, rest);
     }
     await this.refresh();
     return { outcome: 'deleted' };
@@ -208,6 +213,29 @@ export class FolderSource {
 function isConfigFile(path: string): boolean {
   const hidden = path.split('/').some((part) => part.startsWith('.') || part.startsWith('#'));
   return !hidden && /\.(ya?ml|json)$/.test(path);
+}
+
+/** Why a document cannot be changed by itself, or which of its file's it is. */
+function hindranceOf(
+  key: string,
+  claim: { readonly file: string; readonly document: ParsedDocument | undefined },
+): { readonly refused: Refused } | { readonly refused?: undefined; readonly document: number } {
+  const { file, document } = claim;
+  if (document === undefined) {
+    return { refused: refused(key, `${file}, which holds it, is not readable as YAML; correct it first`, file) };
+  }
+  if (document.inList === true)
+    return { refused: refused(key, `it is an item of a List in ${file}; edit it there`, file) };
+  return { document: document.document };
+}
+
+function refused(key: string, reason: string, file: string): Refused {
+  const place = { file, line: 0, column: 0, object: key.replace('/', ' ') };
+  return {
+    outcome: 'refused',
+    reason,
+    complaint: toComplaint({ code: 'TS-CFG-0504', path: [], args: { reason } }, place),
+  };
 }
 
 function unreadable(file: string, reason: unknown): Complaint {
