@@ -50,7 +50,7 @@ export class Balancer {
       if (chosen !== undefined || this.#settings.subsetFallback === 'none') return chosen;
     }
     let host: Host | undefined;
-    for (let attempt = 0; attempt < Math.max(1, context.attempts); attempt++) {
+    for (let attempt = 0; attempt <= context.attempts; attempt++) {
       const hash = context.hash ?? this.#random.uint32();
       host = this.#pickOnce(hash, attempt, context.usedPriorities);
       if (host === undefined || context.avoid === undefined || !context.avoid(host)) return host;

@@ -6,8 +6,9 @@ import type { Host } from './host.ts';
 export interface PickContext {
   /** Hash of the request by the route's hash policies; undefined = none applied. */
   readonly hash: number | undefined;
-  /** Hosts that a retry avoids; asked up to `attempts` times, then the last choice stands. */
+  /** Hosts that a retry avoids. */
   readonly avoid: ((host: Host) => boolean) | undefined;
+  /** How often a choice that `avoid` refuses is made again (host_selection_retry_max_attempts); the last one stands. */
   readonly attempts: number;
   /** Priorities that a retry has already used (previous_priorities); undefined = none. */
   readonly usedPriorities: ReadonlySet<number> | undefined;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { HeaderValueOptionSchema } from '#proto/envoy/config/core/v3/base_pb.ts';
 import { SubstitutionFormatStringSchema } from '#proto/envoy/config/core/v3/substitution_format_string_pb.ts';
@@ -89,6 +89,14 @@ test('every JSON line can be parsed again, whatever the headers hold', () => {
     r.requestHeaders?.set('User-Agent', agent);
     JSON.parse(json.format(logContext(r, 0)));
   }));
+});
+
+test('UTF-8 bytes of headers are logged as the characters they are', () => {
+  const r = record();
+  r.requestHeaders?.set('User-Agent', Buffer.from('Größe', 'utf8').toString('latin1'));
+  const make = (format: MessageInitShape<typeof SubstitutionFormatStringSchema>['format']) => compileSubstitutionFormat(create(SubstitutionFormatStringSchema, { format } as MessageInitShape<typeof SubstitutionFormatStringSchema>), 'f').format(logContext(r, 0));
+  assert.equal(make({ case: 'textFormat', value: '%REQ(USER-AGENT)%' }), 'Größe');
+  assert.equal(make({ case: 'jsonFormat', value: { a: '%REQ(USER-AGENT)%' } }), '{"a":"Größe"}\n');
 });
 
 function context(head: RequestHead): () => FormatContext {

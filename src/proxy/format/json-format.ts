@@ -2,6 +2,7 @@
 
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 import type { FormatContext } from './format-context.ts';
+import { logText } from './log-text.ts';
 import { parseSegments, type Segment, textOf } from './text-format.ts';
 
 export type JsonFormat = (context: FormatContext) => string;
@@ -81,15 +82,6 @@ function writeOmitting(node: Node, context: FormatContext): string | undefined {
   return node.array ? `[${parts.join(',')}]` : `{${parts.join(',')}}`;
 }
 
-/** Header values are bytes in latin1; a log line is UTF-8 text. */
 function jsonText(value: string): string {
-  for (let i = 0; i < value.length; i++) {
-    if (value.charCodeAt(i) > 0x7f) return JSON.stringify(isLatin1(value) ? Buffer.from(value, 'latin1').toString('utf8') : value);
-  }
-  return JSON.stringify(value);
-}
-
-function isLatin1(value: string): boolean {
-  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0xff) return false;
-  return true;
+  return JSON.stringify(logText(value));
 }

@@ -4,6 +4,7 @@ import type { SubstitutionFormatString } from '#proto/envoy/config/core/v3/subst
 import { ConfigError } from '../errors.ts';
 import type { FormatContext } from './format-context.ts';
 import { compileJsonFormat } from './json-format.ts';
+import { logText } from './log-text.ts';
 import { compileTextFormat } from './text-format.ts';
 
 export interface SubstitutionFormat {
@@ -38,5 +39,5 @@ export function compileSubstitutionFormat(config: SubstitutionFormatString, fiel
 
 function textFormat(text: string, config: SubstitutionFormatString, field: string): SubstitutionFormat {
   const compiled = compileTextFormat(text, field, config.omitEmptyValues ? '' : '-');
-  return { contentType: config.contentType || 'text/plain', format: (context: FormatContext) => compiled.format(context) };
+  return { contentType: config.contentType || 'text/plain', format: (context: FormatContext) => logText(compiled.format(context)) };
 }
