@@ -32,6 +32,7 @@ export class TlsMaterial {
   readonly #needsTrust: boolean;
   #certificate: CertificateSecret | undefined = undefined;
   #trust: TrustSecret | undefined = undefined;
+  #certificateName = '';
 
   /** `required`: a peer without certificate is refused (clients always refuse such servers). */
   constructor(common: CommonTlsContext | undefined, peerIs: 'client' | 'server', required: boolean, services: ProxyServices, field: string) {
@@ -47,7 +48,7 @@ export class TlsMaterial {
     const certificate = common.tlsCertificateSdsSecretConfigs[0];
     this.#needsCertificate = certificate !== undefined || common.tlsCertificates.length > 0;
     this.#needsTrust = validation.sds !== undefined || validation.inline?.trustedCa !== undefined;
-    if (certificate !== undefined) this.#follow(certificate.name);
+    if (certificate !== undefined) this.#followCertificate(certificate.name);
     else if (common.tlsCertificates[0] !== undefined) this.#takeCertificate(common.tlsCertificates[0], field);
     if (peerIs === 'client' && !this.#needsCertificate) throw new ConfigError('proxy.field-required', `${field}.common_tls_context.tls_certificates`);
     if (validation.sds !== undefined) this.#follow(validation.sds.name);
@@ -74,29 +75,34 @@ export class TlsMaterial {
     for (const end of this.#subscriptions.splice(0)) end();
   }
 
+  #followCertificate(name: string): void {
+    this.#certificateName = name;
+    this.#follow(name);
+  }
+
   #follow(name: string): void {
     this.#subscriptions.push(
       this.#services.secrets.subscribe(name, (value) => {
-        this.#take(value);
+        this.#take(value, name);
         this.#build();
       }),
     );
   }
 
-  #take(value: SecretValue): void {
+  #take(value: SecretValue, name: string): void {
     if (value.kind === 'certificate') this.#certificate = value;
     else if (value.kind === 'trust') this.#trust = value;
     else {
-      this.#services.log.warn('a secret is not usable', { code: value.code, reason: value.message });
-      this.#certificate = undefined;
-      this.#trust = undefined;
+      this.#services.log.warn('a secret is not usable', { name, code: value.code, reason: value.message });
+      if (name === this.#certificateName) this.#certificate = undefined;
+      else this.#trust = undefined;
     }
   }
 
   #takeCertificate(certificate: TlsCertificate, field: string): void {
     const chain = certificate.certificateChain?.specifier;
     const key = certificate.privateKey?.specifier;
-    if (chain?.case === 'filename' && key?.case === 'filename') return this.#follow(fileCertificateName(chain.value, key.value));
+    if (chain?.case === 'filename' && key?.case === 'filename') return this.#followCertificate(fileCertificateName(chain.value, key.value));
     const read = readCertificateSecret(inlineText(certificate.certificateChain, `${field}.certificate_chain`), inlineText(certificate.privateKey, `${field}.private_key`));
     if (!read.ok) throw new ConfigError('proxy.field-invalid', `${field}.tls_certificates`, read.error.message);
     this.#certificate = read.value;
@@ -115,14 +121,18 @@ export class TlsMaterial {
     const certificate = this.#certificate;
     const trust = this.#trust;
     this.ready = (!this.#needsCertificate || certificate !== undefined) && (!this.#needsTrust || trust !== undefined);
-    if (!this.ready) return;
+    if (!this.ready) {
+      // A version of its own: connections made before the secret was withdrawn carry nothing new either.
+      this.version = 'missing';
+      return;
+    }
     const { rootsPem, crlPem } = trust ?? UNTRUSTING;
     const parameters = this.#common.tlsParams;
     this.version = `${certificate?.version ?? ''}/${trust?.version ?? ''}`;
     this.context = {
       version: this.version,
       minVersion: protocolVersion(parameters?.tlsMinimumProtocolVersion, 'TLSv1.2'),
-      maxVersion: protocolVersion(parameters?.tlsMaximumProtocolVersion, this.#peerIs === 'server' ? 'TLSv1.3' : 'TLSv1.3'),
+      maxVersion: protocolVersion(parameters?.tlsMaximumProtocolVersion, 'TLSv1.3'),
       ...(certificate === undefined ? {} : { certChainPem: certificate.certChainPem, privateKeyPem: certificate.privateKeyPem }),
       ...(rootsPem === '' ? {} : { rootsPem }),
       ...(crlPem === '' ? {} : { crlPem }),

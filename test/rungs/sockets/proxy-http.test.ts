@@ -85,7 +85,10 @@ test('a kept connection that the application has closed costs no request', async
     let first = true;
     socket.on('error', () => {});
     socket.on('data', () => {
-      if (!first) return socket.destroy();
+      if (!first) {
+        socket.destroy();
+        return;
+      }
       first = false;
       served++;
       socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok');
