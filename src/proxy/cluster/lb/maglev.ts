@@ -20,28 +20,30 @@ function buildTable(hosts: readonly Host[], context: PickerContext, settings: Ma
   const size = settings.tableSize;
   const table = new Int32Array(size).fill(-1);
   const weights = hosts.map(context.weightOf);
-  const heaviest = Math.max(...weights);
+  const heaviest = weights.reduce((most, weight) => Math.max(most, weight));
   const names = hosts.map((host) => (settings.useHostname && host.spec.hostname !== '' ? host.spec.hostname : host.key));
-  const offsets = names.map((name) => hash32(name) % size);
-  const skips = names.map((name) => (hash32(name, 1) % (size - 1)) + 1);
-  const next = new Float64Array(hosts.length);
+  // Where each host's permutation stands; adding the skip and taking away the size keeps divisions out of the loop.
+  const slots = Int32Array.from(names, (name) => hash32(name) % size);
+  const skips = Int32Array.from(names, (name) => (hash32(name, 1) % (size - 1)) + 1);
   const targets = new Float64Array(hosts.length);
   // Each by its name, so that the order of an assignment changes nothing.
-  const order = names.map((_, i) => i).sort((a, b) => ((names[a] as string) < (names[b] as string) ? -1 : 1));
+  const order = Int32Array.from(names.map((_, i) => i).sort((a, b) => ((names[a] as string) < (names[b] as string) ? -1 : 1)));
   let filled = 0;
   for (let turn = 1; filled < size; turn++) {
-    for (const i of order) {
+    for (let n = 0; n < order.length && filled < size; n++) {
+      const i = order[n] as number;
       // A lighter host waits until its share of the turns has come.
       if (turn * (weights[i] as number) < (targets[i] as number)) continue;
       targets[i] = (targets[i] as number) + heaviest;
-      let slot = ((offsets[i] as number) + (next[i] as number) * (skips[i] as number)) % size;
+      const skip = skips[i] as number;
+      let slot = slots[i] as number;
       while (table[slot] !== -1) {
-        next[i] = (next[i] as number) + 1;
-        slot = (slot + (skips[i] as number)) % size;
+        slot += skip;
+        if (slot >= size) slot -= size;
       }
       table[slot] = i;
-      next[i] = (next[i] as number) + 1;
-      if (++filled === size) break;
+      slots[i] = slot;
+      filled++;
     }
   }
   return table;

@@ -32,7 +32,7 @@ export function ringHash(hosts: readonly Host[], context: PickerContext, setting
 function buildRing(hosts: readonly Host[], context: PickerContext, settings: RingHashSettings): { points: Uint32Array; owners: Uint32Array } {
   const weights = hosts.map(context.weightOf);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
-  const smallest = Math.min(...weights) / total;
+  const smallest = weights.reduce((least, weight) => Math.min(least, weight)) / total;
   const maxSize = Math.min(settings.maxSize, MAX_RING_SIZE);
   // Enough points that the lightest host has a whole number of them, within the bounds.
   const scale = Math.min(Math.ceil(smallest * settings.minSize) / smallest, maxSize);
