@@ -6,7 +6,7 @@ import { TYPE_URL } from '#base';
 import { FileSecrets, type SecretSource } from '#identity';
 import { createLogger, openLogSink, SystemClock, SystemFs, SystemNet, SystemRandom } from '#io';
 import { ExtensionRegistry, LogFiles, Proxy, readStaticResources } from '#proxy';
-import { StatStore } from '#telemetry';
+import { StatStore, type StreamReporter } from '#telemetry';
 import { readBootstrap } from './read-bootstrap.ts';
 
 export interface StartProxyOptions {
@@ -18,6 +18,8 @@ export interface StartProxyOptions {
   readonly log: Logger;
   readonly secrets: SecretSource;
   readonly stats?: StatStore;
+  /** Metrics and summaries of finished streams. */
+  readonly reporter?: StreamReporter;
   /** Filters and sinks; default: all that this build has. */
   readonly extensions?: ExtensionRegistry;
   /** Brings resources: called once, when static ones are applied. */

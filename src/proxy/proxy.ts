@@ -2,7 +2,7 @@
 
 import { type Clock, type Logger, type Net, type Random, TimerWheel } from '#base';
 import type { SecretSource } from '#identity';
-import { StatStore } from '#telemetry';
+import { PeerCache, StatStore, type StreamReporter } from '#telemetry';
 import { ConfigStore, type NamedResource, type ResourceReject } from './apply/config-store.ts';
 import { ExtensionRegistry } from './apply/extensions.ts';
 import { RouteStore } from './apply/route-store.ts';
@@ -19,6 +19,7 @@ export interface ProxyOptions {
   readonly log: Logger;
   readonly secrets: SecretSource;
   readonly stats?: StatStore;
+  readonly reporter?: StreamReporter;
   readonly extensions?: ExtensionRegistry;
 }
 
@@ -39,6 +40,8 @@ export class Proxy {
       clock, random, net, log, secrets,
       wheel: new TimerWheel(clock),
       stats: options.stats ?? new StatStore(),
+      reporter: options.reporter,
+      peers: new PeerCache(),
       clusters: this.clusters,
       draining: () => this.#draining,
     };

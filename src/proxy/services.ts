@@ -2,7 +2,7 @@
 
 import type { Clock, Logger, Net, Random, TimerWheel } from '#base';
 import type { SecretSource } from '#identity';
-import type { StatStore } from '#telemetry';
+import type { PeerCache, StatStore, StreamReporter } from '#telemetry';
 import type { ClusterManager } from './upstream/cluster-manager.ts';
 
 export interface ProxyServices {
@@ -12,6 +12,9 @@ export interface ProxyServices {
   readonly log: Logger;
   readonly wheel: TimerWheel;
   readonly stats: StatStore;
+  /** Counts finished streams of inbound and outbound listeners; undefined = nobody asked. */
+  readonly reporter: StreamReporter | undefined;
+  readonly peers: PeerCache;
   readonly clusters: ClusterManager;
   readonly secrets: SecretSource;
   /** The process goes down: answer "connection: close". */

@@ -1,28 +1,45 @@
-// What a finished stream is counted into: Istio's metrics and the summary for the control plane, once per reporter.
+// What a finished stream is counted into: Istio's metrics and the summary for the control plane. Fills
+// in what the record left open and the proxy itself knows: its own workload, and the service that the
+// upstream cluster's name tells ("outbound|9080|v1|reviews.default.svc.cluster.local").
 
 import type { EdgeAggregator } from './graph/edge-aggregator.ts';
 import type { Reporter } from './istio/edge.ts';
 import type { IstioMetrics } from './istio/istio-metrics.ts';
-import type { StreamRecord } from './stream-record.ts';
+import { type PeerInfo, type StreamRecord, UNKNOWN_PEER } from './stream-record.ts';
+
+export interface StreamReporterOptions {
+  /** This proxy's workload (`localPeer(metadata)`). */
+  readonly local: PeerInfo;
+  readonly metrics?: IstioMetrics;
+  readonly aggregator?: EdgeAggregator;
+}
+
+interface Service {
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+}
+
+/** Cluster names remembered; configuration bounds them, and clearing costs nothing but a parse. */
+const MAX_SERVICES = 4_096;
 
 export class StreamReporter {
-  readonly #metrics: IstioMetrics | undefined;
-  readonly #aggregator: EdgeAggregator | undefined;
+  readonly #options: StreamReporterOptions;
+  readonly #services = new Map<string, Service>();
   readonly #sinks = new Map<Reporter, { onStreamEnd(record: StreamRecord): void }>();
 
-  constructor(targets: { readonly metrics?: IstioMetrics; readonly aggregator?: EdgeAggregator }) {
-    this.#metrics = targets.metrics;
-    this.#aggregator = targets.aggregator;
+  constructor(options: StreamReporterOptions) {
+    this.#options = options;
   }
 
   /** `destination` for inbound listeners, `source` for outbound ones and gateways. Call after `endMs` was set. */
   sink(reporter: Reporter): { onStreamEnd(record: StreamRecord): void } {
     let sink = this.#sinks.get(reporter);
     if (sink === undefined) {
-      const metrics = this.#metrics;
-      const aggregator = this.#aggregator;
+      const { metrics, aggregator } = this.#options;
       sink = {
         onStreamEnd: (record) => {
+          this.#complete(record, reporter);
           metrics?.recordIstio(record, reporter);
           aggregator?.add(record, reporter);
         },
@@ -31,4 +48,35 @@ export class StreamReporter {
     }
     return sink;
   }
+
+  #complete(record: StreamRecord, reporter: Reporter): void {
+    const { local } = this.#options;
+    if (reporter === 'source' && record.source === UNKNOWN_PEER) record.source = local;
+    if (reporter !== 'source' && record.destination === UNKNOWN_PEER) record.destination = local;
+    if (record.destinationService !== '') return;
+    const service = this.#serviceOf(record.upstreamCluster);
+    record.destinationService = service.host;
+    record.destinationServiceName = service.name;
+    record.destinationServiceNamespace = service.namespace || (reporter === 'source' ? '' : local.namespace);
+  }
+
+  #serviceOf(cluster: string): Service {
+    let service = this.#services.get(cluster);
+    if (service === undefined) {
+      if (this.#services.size >= MAX_SERVICES) this.#services.clear();
+      service = readCluster(cluster);
+      this.#services.set(cluster, service);
+    }
+    return service;
+  }
+}
+
+function readCluster(cluster: string): Service {
+  const [direction, , , host = ''] = cluster.split('|');
+  if (host !== '' && (direction === 'outbound' || direction === 'inbound')) {
+    const [name = '', namespace = ''] = host.split('.');
+    return { host, name, namespace: host.includes('.svc.') ? namespace : '' };
+  }
+  // Istio's own words for what has no service: BlackHoleCluster, PassthroughCluster, InboundPassthroughCluster.
+  return { host: '', name: /^(BlackHole|(Inbound)?Passthrough)Cluster/.test(cluster) ? cluster : '', namespace: '' };
 }

@@ -8,6 +8,7 @@ import type { TcpProxy as TcpProxyMessage } from '#proto/envoy/extensions/filter
 import type { DownstreamTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { ConfigError } from '../errors.ts';
 import { HttpManager } from '../http/http-manager.ts';
+import type { StreamSink } from '../http/manager-config.ts';
 import { ChainTls } from '../listener/downstream-tls.ts';
 import { FilterChainMatcher } from '../listener/filter-chain-match.ts';
 import type { FilterChain, ListenerFilters, ListenerSnapshot } from '../listener/listener-snapshot.ts';
@@ -103,23 +104,30 @@ function compileTerminal(filter: Filter, listener: Listener, context: CompileCon
   switch (typeNameOf(config.typeUrl)) {
     case HCM: {
       const manager = compileManager(decodeMessage<HttpConnectionManager>(HCM, config.value, field), context, listener.perConnectionBufferLimitBytes, field);
-      return new HttpManager(manager, context.services);
+      return new HttpManager({ ...manager, sinks: [...manager.sinks, ...reporterSinks(listener, context)] }, context.services);
     }
     case TCP_PROXY:
-      return compileTcpProxy(decodeMessage<TcpProxyMessage>(TCP_PROXY, config.value, field), context, field);
+      return compileTcpProxy(decodeMessage<TcpProxyMessage>(TCP_PROXY, config.value, field), listener, context, field);
     default:
       return undefined;
   }
 }
 
-function compileTcpProxy(tcp: TcpProxyMessage, context: CompileContext, field: string): TcpProxy {
+/** Inbound listeners report as the destination; outbound ones and gateways as the source. */
+function reporterSinks(listener: Listener, context: CompileContext): readonly StreamSink[] {
+  const { reporter } = context.services;
+  if (reporter === undefined) return [];
+  return [reporter.sink(DIRECTIONS[listener.trafficDirection] === 'inbound' ? 'destination' : 'source')];
+}
+
+function compileTcpProxy(tcp: TcpProxyMessage, listener: Listener, context: CompileContext, field: string): TcpProxy {
   const specifier = tcp.clusterSpecifier;
   if (tcp.tunnelingConfig !== undefined) throw new ConfigError('proxy.unsupported', `${field}.tunneling_config`, 'TCP over HTTP CONNECT is not part of it');
   const clusters = specifier.case === 'cluster' ? [{ name: specifier.value, weight: 1 }] : specifier.case === 'weightedClusters' ? specifier.value.clusters.map((c) => ({ name: c.name, weight: c.weight })) : [];
   const totalWeight = clusters.reduce((sum, c) => sum + c.weight, 0);
   if (totalWeight < 1) throw new ConfigError('proxy.field-required', `${field}.cluster`);
   return new TcpProxy(
-    { statPrefix: tcp.statPrefix, clusters, totalWeight, idleMs: millisOf(tcp.idleTimeout) ?? 3_600_000, connectAttempts: tcp.maxConnectAttempts ?? 1, sinks: compileSinks(tcp.accessLog, context) },
+    { statPrefix: tcp.statPrefix, clusters, totalWeight, idleMs: millisOf(tcp.idleTimeout) ?? 3_600_000, connectAttempts: tcp.maxConnectAttempts ?? 1, sinks: [...compileSinks(tcp.accessLog, context), ...reporterSinks(listener, context)] },
     context.services,
   );
 }

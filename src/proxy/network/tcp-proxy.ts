@@ -10,6 +10,7 @@ import type { DownstreamConnection, TerminalConnection, TerminalFilter } from '.
 import type { Host } from '../cluster/host.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import { transportWords } from '../upstream/http-pool.ts';
+import { hostPeer } from '../upstream/host-peer.ts';
 
 export interface TcpProxyConfig {
   readonly statPrefix: string;
@@ -184,6 +185,7 @@ class TcpSession implements TerminalConnection, ConnHandler {
     }
     this.#host = host;
     this.#record.upstreamHost = host.key;
+    this.#record.destination = hostPeer(host, this.#proxy.services.peers);
     this.#record.upstreamStartMs = services.clock.now();
     host.activeConnections++;
     cluster.stats.inc(CLUSTER.upstream_cx_total);

@@ -11,6 +11,7 @@ import { RESCUES, rescue, rescueReset, resetDetails, resetFlag } from '../http/r
 import type { ForwardTarget, RouteChoice } from '../route/index.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from '../upstream/cluster.ts';
+import { hostPeer } from '../upstream/host-peer.ts';
 import { pickContext } from './pick-input.ts';
 import { prepareUpstreamHead, upgradeAllowed } from './prepare-request.ts';
 import { RequestBuffer } from './request-buffer.ts';
@@ -133,6 +134,7 @@ export class Router implements StreamRouter {
   onReady(attempt: UpstreamAttempt): void {
     const record = this.stream.record;
     record.upstreamHost = attempt.host.key;
+    record.destination = hostPeer(attempt.host, this.services.peers);
     record.upstreamLocalAddress = '';
     const body = this.#body;
     const head = this.stream.head;

@@ -126,9 +126,12 @@ test('an agent tells of its own namespace only', () => {
 test('one sink counts into the metrics and the summary', () => {
   const metrics = new IstioMetrics({ istioVersion: '1.31.0' });
   const aggregator = new EdgeAggregator();
-  const reporter = new StreamReporter({ metrics, aggregator });
-  reporter.sink('source').onStreamEnd(record());
+  const reporter = new StreamReporter({ local: page, metrics, aggregator });
+  const r = record({ source: UNKNOWN_PEER, destinationService: '', upstreamCluster: 'outbound|9080|v1|reviews.default.svc.cluster.local' });
+  reporter.sink('source').onStreamEnd(r);
   assert.equal(metrics.size.responses, 1);
-  assert.equal(aggregator.flush(T0, health).edges?.length, 1);
+  const [edge] = aggregator.flush(T0, health).edges ?? [];
+  assert.deepEqual([edge?.source?.workload, edge?.destinationService], ['productpage-v1', 'reviews.default.svc.cluster.local']);
+  assert.deepEqual([r.destinationServiceName, r.destinationServiceNamespace], ['reviews', 'default']);
   assert.equal(reporter.sink('source'), reporter.sink('source'));
 });

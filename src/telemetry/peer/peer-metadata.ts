@@ -87,6 +87,7 @@ export function localPeer(metadata: Partial<NodeMetadata>): PeerInfo {
 /** Decoded metadata by its text, so that equal peers are one object (metrics find their series by it). Bounded: the oldest goes. */
 export class PeerCache {
   readonly #byText = new Map<string, PeerInfo>();
+  readonly #byEndpoint = new Map<string, PeerInfo>();
   readonly #max: number;
 
   constructor(max: number = MAX_CACHED_PEERS) {
@@ -101,6 +102,17 @@ export class PeerCache {
     if (peer === undefined) return UNKNOWN_PEER;
     if (this.#byText.size >= this.#max) this.#byText.delete(this.#byText.keys().next().value as string);
     this.#byText.set(text, peer);
+    return peer;
+  }
+
+  /** The same for an endpoint's `istio.workload` text; '' is nobody. */
+  endpoint(text: string): PeerInfo {
+    if (text === '') return UNKNOWN_PEER;
+    const found = this.#byEndpoint.get(text);
+    if (found !== undefined) return found;
+    if (this.#byEndpoint.size >= this.#max) this.#byEndpoint.clear();
+    const peer = decodeEndpointWorkload(text);
+    this.#byEndpoint.set(text, peer);
     return peer;
   }
 
