@@ -1,7 +1,7 @@
 // istiod's debug and monitoring pages, on 15014: what the control plane knows and what it sent.
 import { type HttpAsked, type HttpRoute, jsonAnswer } from '#base';
 import type { Mesh } from './mesh.ts';
-import type { ProxyJson } from './types.ts';
+import type { ProxyJson } from './api-json.ts';
 
 const PAGES: Readonly<Record<string, string>> = {
   syncz: 'Synchronization status of all proxies',

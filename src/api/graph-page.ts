@@ -4,11 +4,11 @@ import { GRAPH_SCRIPT } from './graph-script.ts';
 export function graphPage(): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Topsail: live graph</title><style>${STYLE}</style></head><body>
+<title>Topsail: live graph</title><link rel="icon" href="data:,"><style>${STYLE}</style></head><body>
 <header><h1>${SAIL}Topsail</h1><div id="sum" aria-live="polite"></div><div id="state" class="waiting">connecting</div></header>
 <main><svg id="graph" role="img" aria-label="Who calls whom"></svg><p id="empty" hidden>No traffic seen in the last seconds. Open the bookshop, or start some load.</p></main>
 <section><table><thead><tr><th>Source</th><th>Destination</th><th class="n">Requests/s</th><th class="n">Errors</th><th class="n">p50</th><th class="n">p99</th><th>mTLS</th></tr></thead><tbody id="rows"></tbody></table></section>
-<footer><span><i class="key ok"></i>healthy</span><span><i class="key bad"></i>errors</span><span><i class="key plain"></i>plaintext</span><span>&#128274; both sides authenticated</span><span class="same">The same numbers: <code>./topsail edges</code></span></footer>
+<footer><span><i class="key ok"></i>healthy</span><span><i class="key bad"></i>errors</span><span><i class="key plain"></i>plaintext</span><span><svg viewBox="0 0 10 12" width="10" height="12"><path class="lock" d="M2 5V4a3 3 0 0 1 6 0v1h1v6H1V5zm1.4 0h3.2V4a1.6 1.6 0 0 0-3.2 0z"/></svg> both sides authenticated</span><span class="same">The same numbers: <code>./topsail edges</code></span></footer>
 <script>${GRAPH_SCRIPT}</script></body></html>
 `;
 }
@@ -21,7 +21,7 @@ const STYLE = `
 *{box-sizing:border-box}body{margin:0;background:var(--bg);color:var(--ink);font:14px/1.5 ui-sans-serif,system-ui,sans-serif;display:flex;flex-direction:column;min-height:100vh}
 header{display:flex;align-items:center;gap:20px;padding:12px 22px;background:var(--card);border-bottom:1px solid var(--line)}h1{font-size:18px;margin:0;display:flex;gap:9px;align-items:center;color:var(--brand)}
 #sum{flex:1;color:var(--soft);font-variant-numeric:tabular-nums}#state{font-size:12px;padding:2px 10px;border-radius:99px;border:1px solid var(--line);color:var(--soft)}#state.live{color:var(--ok);border-color:var(--ok)}#state.lost{color:var(--bad);border-color:var(--bad)}
-main{padding:18px 22px 0;flex:1;position:relative}#graph{width:100%;display:block;background:var(--card);border:1px solid var(--line);border-radius:12px}#empty{position:absolute;inset:0;display:grid;place-items:center;color:var(--soft);margin:0}#empty[hidden]{display:none}
+main{padding:18px 22px 0;position:relative}.lock{fill:var(--ok);fill-rule:evenodd}#graph{width:100%;display:block;background:var(--card);border:1px solid var(--line);border-radius:12px}#empty{position:absolute;inset:0;display:grid;place-items:center;color:var(--soft);margin:0}#empty[hidden]{display:none}
 .node rect{fill:var(--node);stroke:var(--line);stroke-width:1.5}.node text{fill:var(--ink);font-weight:600;font-size:13px}.node .sub{fill:var(--soft);font-weight:400;font-size:11px}.node.bad rect{stroke:var(--bad)}
 .edge{fill:none;stroke:var(--ok);stroke-linecap:round}.edge.bad{stroke:var(--bad)}.edge.plain{stroke:var(--plain);stroke-dasharray:7 5}.edge.idle{stroke:var(--line)}
 .flow{fill:none;stroke:var(--card);stroke-width:1.6;stroke-dasharray:2 16;stroke-linecap:round;animation:flow 1.1s linear infinite;opacity:.9}@keyframes flow{to{stroke-dashoffset:-18}}@media (prefers-reduced-motion:reduce){.flow{animation:none}}

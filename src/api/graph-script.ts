@@ -3,8 +3,9 @@
 
 export const GRAPH_SCRIPT = String.raw`
 'use strict';
-const SVG='http://www.w3.org/2000/svg',W=150,H=52,GAPX=150,GAPY=34,PAD=30;
+const SVG='http://www.w3.org/2000/svg',W=176,H=52,GAPX=140,GAPY=34,PAD=30;
 const $=id=>document.getElementById(id),svg=$('graph');
+const LOCK='M2 5V4a3 3 0 0 1 6 0v1h1v6H1V5zm1.4 0h3.2V4a1.6 1.6 0 0 0-3.2 0z';
 let places=new Map(),shape='';
 function el(name,attrs,parent,text){const e=document.createElementNS(SVG,name);for(const k in attrs)e.setAttribute(k,attrs[k]);if(text!==undefined)e.textContent=text;if(parent)parent.appendChild(e);return e}
 const id=(ns,n)=>ns+'/'+n;
@@ -48,10 +49,10 @@ function draw(edges){
     const line=el('path',{d,class:'edge '+kind,'stroke-width':Math.min(7,2+Math.log2(1+e.requestsPerSecond)/1.6)},lines);
     el('title',{},line,e.source+' → '+e.destination+'\n'+(e.sourcePrincipal||'no identity')+'\n'+(e.destinationPrincipal||'no identity'));
     if(e.requestsPerSecond>0)el('path',{d,class:'flow'},lines);
-    const g=el('g',{class:'label'},labels),text=rate(e.requestsPerSecond)+'/s',err=bad?' '+(100*share(e)).toFixed(share(e)<.1?1:0)+'%':'',lock=e.mtls>=1?' 🔒':'';
-    const tw=(text+err).length*6.4+(lock?18:0)+14,lx=back?(a.x+b.x+W)/2:(x1+x2)/2,ly=back?mid+8:(y1+y2)/2;
+    const g=el('g',{class:'label'},labels),text=rate(e.requestsPerSecond)+'/s',err=bad?' '+(100*share(e)).toFixed(share(e)<.1?1:0)+'%':'',lock=e.mtls>=1;
+    const tw=(text+err).length*6.4+(lock?16:0)+14,lx=back?(a.x+b.x+W)/2:(x1+x2)/2,ly=back?mid+8:(y1+y2)/2;
     el('rect',{x:lx-tw/2,y:ly-10,width:tw,height:20,rx:10},g);
-    const t=el('text',{x:lx,y:ly+4,'text-anchor':'middle'},g);el('tspan',{},t,text);if(err)el('tspan',{class:'err'},t,err);if(lock)el('tspan',{},t,lock);
+    const t=el('text',{x:lx-(lock?7:0),y:ly+4,'text-anchor':'middle'},g);el('tspan',{},t,text);if(err)el('tspan',{class:'err'},t,err);if(lock)el('path',{class:'lock',d:LOCK,transform:'translate('+(lx+tw/2-18)+' '+(ly-6)+')'},g);
   }
   for(const n of nodes){
     const p=places.get(n),sum=into.get(n),bad=sum&&sum.rps>0&&sum.err/sum.rps>0.001,[ns,name]=n.split('/');

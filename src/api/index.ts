@@ -2,4 +2,4 @@
 export { debugRoutes, type DebugSource } from './debug-routes.ts';
 export * from './mesh.ts';
 export { apiRoutes } from './routes.ts';
-export * from './types.ts';
+export * from './api-json.ts';

@@ -2,7 +2,7 @@
 import { type Clock, type HttpAsked, type HttpRoute, jsonAnswer } from '#base';
 import { graphPage } from './graph-page.ts';
 import type { Mesh } from './mesh.ts';
-import type { ApplyAsk, ObjectId, ProgrammedJson } from './types.ts';
+import type { ApplyAsk, ObjectId, ProgrammedJson } from './api-json.ts';
 import { waitProgrammed } from './wait-programmed.ts';
 
 /** The live page is sent a new picture this often. */

@@ -1,7 +1,7 @@
 // Waits until every proxy concerned has acknowledged some objects, or a deadline; a rejection ends the wait at once.
 import type { Clock } from '#base';
 import type { Mesh } from './mesh.ts';
-import type { ObjectId, ProgrammedJson } from './types.ts';
+import type { ObjectId, ProgrammedJson } from './api-json.ts';
 
 const NOTHING: ProgrammedJson = { acknowledged: 0, concerned: 0, lagging: [], rejected: [] };
 

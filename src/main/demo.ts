@@ -1,6 +1,7 @@
 // `topsail demo`: a whole mesh on this machine under one supervisor: control plane, gateway, bookshop, light load.
 import { join } from 'node:path';
 import process from 'node:process';
+import { callHttp } from '#io';
 import { type DemoPorts, demoPorts, freeBase, takenPorts } from './demo-ports.ts';
 import { readyScreen } from './demo-screen.ts';
 import { startDemoLoad } from './demo-load.ts';
@@ -12,6 +13,7 @@ import { type ReadyFacts, Supervisor } from './supervisor.ts';
 import { watchLauncher } from './watch-launcher.ts';
 
 const READY_WITHIN_MS = 60_000;
+const PAGE_WITHIN_MS = 15_000;
 
 export async function demo(options: Readonly<Record<string, unknown>>): Promise<number> {
   const problem = unsupported(options);
@@ -62,6 +64,8 @@ async function run(home: Home, ports: DemoPorts, options: { readonly load: boole
   try {
     const started = performance.now();
     const capture = await startAll(supervisor, home, ports, { root, capture: options.capture });
+    const answered = await pageAnswers(ports.http);
+    if (!answered) say(`The page does not answer yet at http://127.0.0.1:${ports.http}/productpage. Look at "./topsail check --home ${home.folder}".`);
     if (options.load) load = startDemoLoad(ports.http);
     process.stdout.write(readyScreen({ ports, home: home.folder, capture, load: options.load, seconds: (performance.now() - started) / 1000 }));
   } catch (error) {
@@ -80,6 +84,17 @@ async function startAll(supervisor: Supervisor, home: Home, ports: DemoPorts, op
   await supervisor.start(discoverySpec(parts), READY_WITHIN_MS);
   const facts: ReadyFacts[] = await Promise.all([gatewaySpec(parts), ...bookshopSpecs(parts)].map((spec) => supervisor.start(spec, READY_WITHIN_MS)));
   return String(facts.at(-1)?.['capture'] ?? 'none');
+}
+
+/** The proof that all parts work together. */
+async function pageAnswers(port: number): Promise<boolean> {
+  const end = Date.now() + PAGE_WITHIN_MS;
+  while (Date.now() < end) {
+    const answer = await callHttp({ target: { host: '127.0.0.1', port }, method: 'GET', path: '/productpage', timeoutMs: 2000 });
+    if (answer?.status === 200) return true;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return false;
 }
 
 function unsupported(options: Readonly<Record<string, unknown>>): string | undefined {

@@ -52,7 +52,7 @@ export class DiscoveryTelemetry {
       if (report.value.namespace === namespace) return;
       this.#log.warn('a report was refused', { workload: report.value.workload, reason: `its certificate is of namespace ${namespace}` });
       call.end({ code: GRPC_STATUS.permissionDenied, message: `the certificate is of namespace ${namespace}, not ${report.value.namespace}` });
-    } else if (report.case === 'summary') this.#graph.merge(report.value, this.#clock.wallTime());
+    } else if (report.case === 'summary') this.#graph.merge(report.value, this.#clock.wallTime(), namespace);
   }
 }
 

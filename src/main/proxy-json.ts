@@ -36,7 +36,8 @@ export function proxyJson(sync: ProxySync, clock: Clock): ProxyJson {
 
 function stateOf(type: TypeSync): ProxyJson['types'][string] {
   if (type.error !== '') return 'REJECTED';
-  if (type.versionSent === '') return 'NOT SENT';
+  // A client that came back with what it held is in sync though nothing was sent.
+  if (type.versionSent === '' && type.held === 0 && type.subscribed > 0) return 'NOT SENT';
   return type.outstanding > 0 ? 'STALE' : 'SYNCED';
 }
 

@@ -36,7 +36,7 @@ export function page(facts: PageFacts): string {
   const { details, reviews } = facts;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>The Bookshop</title><style>${CSS}</style></head><body>
+<title>The Bookshop</title><link rel="icon" href="data:,"><style>${CSS}</style></head><body>
 <header><a class="brand" href="/productpage">${ANCHOR}<span>The Bookshop</span></a>${signIn(facts.user)}</header>
 <main>
 <section class="book">${COVER}<div>${bookText(details)}</div></section>

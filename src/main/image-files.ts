@@ -1,0 +1,76 @@
+// Gathers what goes into Topsail's images from this machine: Node, nft and their libraries, certificates, the bundle.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { appLayer, baseLayer, type ImageArchitecture, makeImage, NFT_PATH, NODE_PATH, type OciImage, parseLdd, TOPSAIL_FOLDER, TOPSAIL_UID } from '#controllers';
+import { rootFolder } from './home.ts';
+import { VERSION } from './version.ts';
+
+/** Loaded by name at run time, so ldd does not see them: the resolver's. */
+const RESOLVER_LIBRARIES = ['libnss_files.so.2', 'libnss_dns.so.2', 'libresolv.so.2'];
+const CERTIFICATE_FILES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/cert.pem'];
+const NFT_FILES = ['/usr/sbin/nft', '/sbin/nft', '/usr/bin/nft'];
+
+export class ImageError extends Error {}
+
+/** Images of this machine's architecture, by short name: `topsail`, and `bookshop` with the example's services. */
+export function buildImages(): ReadonlyMap<string, OciImage> {
+  const root = rootFolder();
+  const architecture: ImageArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  const base = baseFiles();
+  const labels = { 'org.opencontainers.image.title': 'topsail', 'org.opencontainers.image.version': VERSION, 'org.opencontainers.image.licenses': 'Apache-2.0' };
+  const common = { user: `${TOPSAIL_UID}:${TOPSAIL_UID}`, workingDir: '/var/lib/topsail', labels };
+  const env = { PATH: '/usr/local/bin:/usr/sbin:/usr/bin', TOPSAIL_ROOT: TOPSAIL_FOLDER, NODE_ENV: 'production' };
+  const topsail = makeImage(architecture, { ...common, env, entrypoint: [NODE_PATH, `${TOPSAIL_FOLDER}/dist/topsail.js`] }, [base, appLayer(bundleFiles(root))]);
+  const bookshop = makeImage(architecture, { ...common, env: { PATH: env.PATH }, entrypoint: [NODE_PATH] }, [base, appLayer(bookshopFiles(root))]);
+  return new Map([['topsail', topsail], ['bookshop', bookshop]]);
+}
+
+function baseFiles() {
+  const nft = NFT_FILES.find((path) => existsSync(path));
+  if (nft === undefined) throw new ImageError('There is no nft on this machine: the image needs it to redirect traffic. Install the package nftables and run the command again.');
+  const certificates = CERTIFICATE_FILES.find((path) => existsSync(path));
+  if (certificates === undefined) throw new ImageError(`There are no CA certificates (${CERTIFICATE_FILES.join(', ')}). Install the package ca-certificates and run the command again.`);
+  const libraries = new Map<string, Uint8Array>();
+  for (const path of [...librariesOf(process.execPath), ...librariesOf(nft)]) libraries.set(path, readFileSync(realpathSync(path)));
+  const libc = [...libraries.keys()].find((path) => path.endsWith('/libc.so.6'));
+  for (const name of RESOLVER_LIBRARIES) {
+    const path = libc === undefined ? '' : libc.replace('libc.so.6', name);
+    if (existsSync(path)) libraries.set(path, readFileSync(realpathSync(path)));
+  }
+  return baseLayer({ node: readFileSync(process.execPath), nft: readFileSync(nft), certificates: readFileSync(certificates), libraries });
+}
+
+function librariesOf(program: string): readonly string[] {
+  const { paths, missing } = parseLdd(execFileSync('ldd', [program], { encoding: 'utf8' }));
+  if (missing.length > 0) throw new ImageError(`${program} needs ${missing.join(', ')}, which this machine does not have.`);
+  return paths;
+}
+
+function bundleFiles(root: string): ReadonlyMap<string, Uint8Array> {
+  if (!existsSync(join(root, 'dist/topsail.js'))) throw new ImageError('There is no bundle (dist/). Run "npm run bundle" first.');
+  const files = new Map<string, Uint8Array>();
+  addTree(files, root, 'dist', (path) => !path.endsWith('.map'));
+  addTree(files, root, 'deploy', () => true);
+  const native = `node_modules/@koromix/koffi-linux-${process.arch}`;
+  addTree(files, root, native, (path) => !path.includes('/musl'));
+  addTree(files, root, 'node_modules/koffi', (path) => /^node_modules\/koffi\/(package\.json|[a-z]+\.c?js)$/.test(path));
+  files.set('package.json', Buffer.from(JSON.stringify({ name: 'topsail', version: VERSION, type: 'module' })));
+  return files;
+}
+
+function bookshopFiles(root: string): ReadonlyMap<string, Uint8Array> {
+  const files = new Map<string, Uint8Array>([['package.json', Buffer.from('{"type":"module"}')]]);
+  addTree(files, root, 'examples/bookshop/src', (path) => path.endsWith('.ts'));
+  return files;
+}
+
+function addTree(files: Map<string, Uint8Array>, root: string, folder: string, wanted: (path: string) => boolean): void {
+  if (!existsSync(join(root, folder))) return;
+  for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
+    const full = join(entry.parentPath, entry.name);
+    const path = full.slice(root.length + 1);
+    if (entry.isFile() && wanted(path)) files.set(path, readFileSync(full));
+  }
+}
