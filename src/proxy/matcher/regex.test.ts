@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
 import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { ConfigError } from '../errors.ts';
 import { checkSubstitution, compileRegex, loadRegexEngine } from './regex.ts';
 import { translateRe2 } from './translate-re2.ts';
 
-before(loadRegexEngine);
+before(() => loadRegexEngine(setFlagsFromString));
 
 test('matches the whole value, never a part of it', () => {
   const regex = compileRegex('/v[12]/.*', 'f');

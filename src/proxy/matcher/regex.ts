@@ -1,7 +1,6 @@
 // Runs patterns from configuration only where linear time is certain (design 11): re2js decides what
 // is legal, V8 runs what its own linear engine accepts, re2js runs the rest.
 
-import { setFlagsFromString } from 'node:v8';
 import type { RE2JS } from 're2js';
 import { ConfigError } from '../errors.ts';
 import { MAX_REGEX_PROGRAM_SIZE } from './limits.ts';
@@ -19,12 +18,24 @@ export interface CompiledRegex {
 /** Literals, dots and the commonest classes under one quantifier: legal in RE2 by construction, so that re2js need not be loaded. */
 const PLAIN = /^(?:(?:[A-Za-z0-9/_\-=,:;@%&~#'"!<> ]|\\[.\-/+*?]|\.|\[\^\/\]|\[0-9\]|\[a-z\]|\[0-9a-z\]|\[a-z0-9\]|\[A-Za-z0-9\]|\\d|\\w)[*+?]?)*$/;
 
-let re2: typeof RE2JS | undefined;
-let linearOracle: boolean | undefined;
+/** Compiles only what V8's linear engine can run. */
+const LINEAR_FLAG = 'l';
 
-/** Loads re2js. Await it once, before configuration with patterns is built. */
-export async function loadRegexEngine(): Promise<void> {
+let re2: typeof RE2JS | undefined;
+let v8IsSafe = false;
+
+/**
+ * Loads re2js. Await it once, before configuration with patterns is built. `setV8Flag` (node:v8's
+ * setFlagsFromString) lets V8 run patterns too: its ordinary engine then falls back to the linear
+ * one after 50,000 backtracks. Without it re2js runs everything.
+ */
+export async function loadRegexEngine(setV8Flag?: (flag: string) => void): Promise<void> {
   re2 ??= (await import('re2js')).RE2JS;
+  if (setV8Flag === undefined || v8IsSafe) return;
+  setV8Flag('--enable-experimental-regexp-engine');
+  setV8Flag('--enable-experimental-regexp-engine-on-excessive-backtracks');
+  // A later V8 may have other flags: the oracle must say yes to the one and no to the other.
+  v8IsSafe = compilesLinear('(?:a+)+') && !compilesLinear('(?:a{1,100}){1,100}');
 }
 
 /** Throws a ConfigError for what RE2 refuses, or when the engine that must judge it is not loaded. */
@@ -55,19 +66,13 @@ function judge(engine: typeof RE2JS, pattern: string, field: string): RE2JS {
   return compiled;
 }
 
-/** The flag 'l' compiles only what V8's linear engine can run; the ordinary engine then falls back to it after 50,000 backtracks. */
 function isLinear(source: string): boolean {
-  if (linearOracle === undefined) {
-    setFlagsFromString('--enable-experimental-regexp-engine');
-    setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
-    linearOracle = compilesLinear('(?:a+)+') && !compilesLinear('(?:a{1,100}){1,100}');
-  }
-  return linearOracle && compilesLinear(`^(?:${source})$`) && compilesLinear(source);
+  return v8IsSafe && compilesLinear(`^(?:${source})$`) && compilesLinear(source);
 }
 
 function compilesLinear(source: string): boolean {
   try {
-    new RegExp(source, 'l');
+    new RegExp(source, LINEAR_FLAG);
     return true;
   } catch {
     return false;

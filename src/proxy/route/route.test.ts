@@ -11,9 +11,9 @@ import { packAny } from '#proto';
 import { ConfigError } from '../errors.ts';
 import { testConnection, testHead, testInput } from '../match-input.testing.ts';
 import { loadRegexEngine } from '../matcher/regex.ts';
-import { hashRequest, RouteTable, type ForwardTarget, type RedirectTarget, type RouteOptions } from './index.ts';
+import { hashRequest, RouteTable, type ForwardTarget, type RedirectTarget, type RouteOptions, type RouteTarget } from './index.ts';
 
-before(loadRegexEngine);
+before(() => loadRegexEngine());
 
 const warnings: string[] = [];
 const options: RouteOptions = { decodeFilterConfig: (name, config) => `${name}:${config.typeUrl}`, warn: (field) => void warnings.push(field) };
@@ -31,6 +31,12 @@ function routes(...list: RouteInit[]): RouteTable {
 
 function to(cluster: string) {
   return { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: cluster } } } as const;
+}
+
+function target(t: RouteTable, more: Parameters<typeof testHead>[0] = {}): RouteTarget {
+  const choice = t.choose(testInput(testHead(more)), 0);
+  assert.ok(choice !== undefined);
+  return choice.route.action;
 }
 
 const prefix = (value: string) => ({ pathSpecifier: { case: 'prefix', value } }) as const;
@@ -132,11 +138,11 @@ test('a header may name the cluster', () => {
 });
 
 test('defaults of forwarding are Envoy’s', () => {
-  const target = routes({ match: prefix('/'), action: to('c') }).choose(testInput(testHead()), 0)?.route.action as ForwardTarget;
-  assert.equal(target.timeoutMs, 15_000);
-  assert.equal(target.clusterNotFoundCode, 503);
-  assert.equal(target.retry, undefined);
-  assert.equal(target.grpcTimeoutMaxMs, undefined);
+  const forward = target(routes({ match: prefix('/'), action: to('c') })) as ForwardTarget;
+  assert.equal(forward.timeoutMs, 15_000);
+  assert.equal(forward.clusterNotFoundCode, 503);
+  assert.equal(forward.retry, undefined);
+  assert.equal(forward.grpcTimeoutMaxMs, undefined);
 });
 
 test('a virtual host’s retry policy counts where the route has none', () => {
@@ -145,7 +151,7 @@ test('a virtual host’s retry policy counts where the route has none', () => {
       retryHostPredicate: [{ name: 'envoy.retry_host_predicates.previous_hosts' }], hostSelectionRetryMaxAttempts: 5n } } } },
     { match: prefix('/'), action: to('c') },
   ] }]);
-  const retry = (path: string) => (t.choose(testInput(testHead({ path })), 0)?.route.action as ForwardTarget).retry;
+  const retry = (path: string) => (target(t, { path }) as ForwardTarget).retry;
   assert.equal(retry('/')?.retries, 7);
   assert.deepEqual([...(retry('/own')?.on ?? [])], ['connect-failure', 'retriable-status-codes']);
   assert.equal(retry('/own')?.retries, 1);
@@ -157,7 +163,7 @@ test('a virtual host’s retry policy counts where the route has none', () => {
 test('paths are rewritten with their query kept', () => {
   const rewritten = (match: RouteInit['match'], action: object, path: string) => {
     const t = routes({ match, action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: 'c' }, ...action } } } as RouteInit);
-    return (t.choose(testInput(testHead({ path })), 0)?.route.action as ForwardTarget).rewritePath?.(path);
+    return (target(t, { path }) as ForwardTarget).rewritePath?.(path);
   };
   assert.equal(rewritten(prefix('/api'), { prefixRewrite: '/v2' }, '/api/x?q=/api'), '/v2/x?q=/api');
   assert.equal(rewritten({ pathSpecifier: { case: 'path', value: '/a' } }, { prefixRewrite: '/b' }, '/a?x'), '/b?x');
@@ -184,8 +190,7 @@ test('redirects compose scheme, host, port and path', () => {
 
 test('require_tls answers plain requests with a redirect', () => {
   const t = table([{ name: 'h', domains: ['*'], requireTls: 2, routes: [{ match: prefix('/'), action: to('c') }] }]);
-  const choice = t.choose(testInput(testHead({ authority: 'shop:80', path: '/x' })), 0);
-  assert.equal((choice?.route.action as RedirectTarget).location(testHead({ authority: 'shop:80', path: '/x' })), 'https://shop/x');
+  assert.equal((target(t, { path: '/x' }) as RedirectTarget).location(testHead({ authority: 'shop:80', path: '/x' })), 'https://shop/x');
   assert.equal(t.choose(testInput(testHead({ scheme: 'https' })), 0)?.cluster, 'c');
 });
 
@@ -236,15 +241,15 @@ test('a big table can be compiled in steps', () => {
 });
 
 test('hash policies combine, end early and make cookies', () => {
-  const target = (...hashPolicy: object[]) =>
-    (routes({ match: prefix('/'), action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: 'c' }, hashPolicy } } } as RouteInit).choose(testInput(testHead()), 0)?.route.action as ForwardTarget).hashPolicies;
+  const policies = (...hashPolicy: object[]) =>
+    (target(routes({ match: prefix('/'), action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: 'c' }, hashPolicy } } } as RouteInit)) as ForwardTarget).hashPolicies;
   const header = (headerName: string, terminal = false) => ({ policySpecifier: { case: 'header', value: { headerName } }, terminal });
-  const hash = (policies: ReturnType<typeof target>, head: Parameters<typeof testHead>[0], cookies: string[] = []) => hashRequest(policies, testInput(testHead(head)), (c) => cookies.push(c));
-  assert.equal(hash(target(header('u')), {}), undefined);
-  assert.equal(hash(target(header('u')), { headers: [['u', '1']] }), hash(target(header('U', true), header('w')), { headers: [['u', '1'], ['w', '2']] }));
-  assert.notEqual(hash(target(header('u')), { headers: [['u', '1']] }), hash(target(header('u'), header('w')), { headers: [['u', '1'], ['w', '2']] }));
+  const hash = (list: ReturnType<typeof policies>, head: Parameters<typeof testHead>[0], cookies: string[] = []) => hashRequest(list, testInput(testHead(head)), (c) => cookies.push(c));
+  assert.equal(hash(policies(header('u')), {}), undefined);
+  assert.equal(hash(policies(header('u')), { headers: [['u', '1']] }), hash(policies(header('U', true), header('w')), { headers: [['u', '1'], ['w', '2']] }));
+  assert.notEqual(hash(policies(header('u')), { headers: [['u', '1']] }), hash(policies(header('u'), header('w')), { headers: [['u', '1'], ['w', '2']] }));
   const cookies: string[] = [];
-  const sticky = target({ policySpecifier: { case: 'cookie', value: { name: 'user', ttl: { seconds: 60n }, path: '/' } } });
+  const sticky = policies({ policySpecifier: { case: 'cookie', value: { name: 'user', ttl: { seconds: 60n }, path: '/' } } });
   const made = hash(sticky, {}, cookies);
   const value = /user="([0-9a-f]{8})"; Max-Age=60; Path=\/; HttpOnly/.exec(cookies[0] ?? '')?.[1];
   assert.ok(value !== undefined);

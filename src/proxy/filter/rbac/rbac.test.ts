@@ -9,7 +9,7 @@ import type { MatchInput } from '../../matcher/match-input.ts';
 import { loadRegexEngine } from '../../matcher/regex.ts';
 import { deniedDetails, RbacEngine } from './engine.ts';
 
-before(loadRegexEngine);
+before(() => loadRegexEngine());
 
 type PermissionInit = MessageInitShape<typeof PermissionSchema>;
 type PrincipalInit = MessageInitShape<typeof PrincipalSchema>;
