@@ -25,7 +25,8 @@ export interface ProxyView {
   readonly namedPorts: ReadonlyMap<string, number>;
   /** Namespace of the verified identity; '' when there is none. */
   readonly verifiedNamespace: string;
-  readonly dnsCapture: boolean;
+  /** Takes virtual hosts by themselves: a changed route then costs one host, not its table (design §6). */
+  readonly vhds: boolean;
 }
 
 export function proxyView(node: ProxyNode): ProxyView {
@@ -50,7 +51,7 @@ export function proxyView(node: ProxyNode): ProxyView {
     locality: node.locality,
     namedPorts: namedPorts(meta.POD_PORTS),
     verifiedNamespace: /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/[^/]+$/.exec(node.principal)?.[1] ?? '',
-    dnsCapture: meta.DNS_CAPTURE === 'true' || meta.DNS_CAPTURE === '1',
+    vhds: meta.TOPSAIL_VHDS === true,
   };
 }
 

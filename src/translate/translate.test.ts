@@ -100,6 +100,16 @@ describe('translation', () => {
     assert.deepEqual(changed, ['80']);
   });
 
+  it('gives virtual hosts by themselves to a proxy that takes them, and an edit changes one of them', () => {
+    const next = world();
+    const node = sidecar('x', { TOPSAIL_VHDS: true });
+    const before = translate(next(), node);
+    const after = translate(next(parse('apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: [{ timeout: 1s, route: [{ destination: { host: a } }] }] }\n')), node);
+    const changed = versions(after).filter((line) => !versions(before).includes(line));
+    assert.deepEqual(changed.map((line) => line.split(' ')[1]), ['80/a.default.svc.cluster.local:80']);
+    assert.equal(fromBinary(RouteConfigurationSchema, get(after, TYPE_URL.route, '80').bytes).virtualHosts.length, 0);
+  });
+
   it('lays a route table at the door of its VirtualService', () => {
     const vs = parse('apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: [{ route: [{ destination: { host: a } }] }] }\n');
     const table = get(translate(world()(vs), sidecar('x')), TYPE_URL.route, '80');

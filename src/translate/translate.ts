@@ -12,7 +12,7 @@ import { inbound } from './listeners/inbound-listeners.ts';
 import { capturedListeners, loopbackListeners } from './listeners/outbound-listeners.ts';
 import { nameTable } from './name-table.ts';
 import { type ProxyView, proxyView } from './proxy-view.ts';
-import { HTTP_PROXY_TABLE, httpProxyTable, outboundTable, resolvesUnknownHosts } from './routes/outbound-routes.ts';
+import { HTTP_PROXY_TABLE, httpProxyTable, outboundTable, resolvesUnknownHosts, type TableName } from './routes/outbound-routes.ts';
 import { type Scope, scopeOf } from './scope.ts';
 import { gatewaySecrets } from './secrets/gateway-secrets.ts';
 
@@ -38,18 +38,25 @@ function sidecarSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: T
   const out = proxy.captured
     ? cache.owned(scope, ['captured'], () => capturedListeners(scope, cache))
     : loopbackListeners(scope, proxy, cache);
-  const routes = cache.owned(scope, ['tables', proxy.envoy, out.tables.map(({ name }) => name).join(' ')], () => new Map(out.tables.map((table) => [table.name, outboundTable(table, scope, proxy, cache)])));
+  const tables = cache.owned(scope, ['tables', proxy.envoy, proxy.vhds, out.tables.map(({ name }) => name).join(' ')], () => tablesOf(out.tables, scope, proxy, cache));
   const proxied: readonly (readonly [string, XdsResource])[] = proxy.captured || proxy.httpProxyPort === undefined ? [] : [[HTTP_PROXY_TABLE, httpProxyTable(scope, proxy, cache)]];
   const table = cache.owned(snapshot.endpoints, ['nds', scope], () => nameTable(scope, snapshot));
   return new Map<string, Resources>([
     [TYPE_URL.cluster, new Map([...outbound, ...fixedClusters(scope, proxy, cache), ...own.clusters])],
     [TYPE_URL.endpoint, endpointsOf(scope, proxy, snapshot, cache)],
     [TYPE_URL.listener, new Map([...out.listeners, ...own.listeners])],
-    [TYPE_URL.route, new Map([...routes, ...proxied])],
+    [TYPE_URL.route, new Map([...tables.routes, ...proxied])],
+    ...(proxy.vhds ? [[TYPE_URL.virtualHost, tables.hosts] as const] : []),
     [TYPE_URL.secret, new Map()],
     [TYPE_URL.extensionConfig, new Map()],
     [TYPE_URL.nameTable, new Map([[table.name, table]])],
   ]);
+}
+
+function tablesOf(names: readonly TableName[], scope: Scope, proxy: ProxyView, cache: TranslationCache): { readonly routes: Resources; readonly hosts: Resources } {
+  const made = names.map((table) => outboundTable(table, scope, proxy, cache));
+  const byName = (list: readonly XdsResource[]): Resources => new Map(list.map((one) => [one.name, one]));
+  return { routes: byName(made.map(({ table }) => table)), hosts: byName(made.flatMap(({ hosts }) => hosts)) };
 }
 
 function routerSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): ResourceSet {

@@ -1,11 +1,11 @@
 // A sidecar's outbound route tables: one per HTTP port, one per sniffed service, and `http_proxy` (inventory §3.2, §3.6).
 
 import { create } from '@bufbuild/protobuf';
-import type { XdsResource } from '#base';
+import { TYPE_URL, type XdsResource } from '#base';
 import { VirtualHostSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import { isHttp, isSniffed, type ResolvedVirtualService, type Service } from '#registry';
 import type { TranslationCache } from '../cache.ts';
-import { duration } from '../encode.ts';
+import { ADS, duration, resourceFromBytes } from '../encode.ts';
 import { connectCluster, DYNAMIC_DNS, outboundCluster, PASSTHROUGH } from '../names.ts';
 import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
@@ -28,9 +28,25 @@ export function serviceTable(service: Service, port: number): string {
   return `${service.hostname}:${port}`;
 }
 
-export function outboundTable(table: TableName, scope: Scope, proxy: ProxyView, cache: TranslationCache): XdsResource {
+/** A route table, and its virtual hosts where the proxy takes them by themselves. */
+export interface OutboundTable {
+  readonly table: XdsResource;
+  readonly hosts: readonly XdsResource[];
+}
+
+export function outboundTable(table: TableName, scope: Scope, proxy: ProxyView, cache: TranslationCache): OutboundTable {
   const options: HostOptions = { scope, envoy: proxy.envoy, cache };
-  if (table.service !== undefined) return ownTable(table.name, table.service, table.port, options);
+  if (table.service !== undefined) return { table: ownTable(table.name, table.service, table.port, options), hosts: [] };
+  const settings = { name: table.name, validateClusters: false, ignorePortInHostMatching: true };
+  const hosts = sharedHosts(table, scope, options);
+  if (!proxy.vhds) return { table: cache.resource(['rds', table.name, ...hosts], () => routeTable(settings, hosts)), hosts: [] };
+  return {
+    table: cache.resource(['rds-vhds', table.name], () => routeTable({ ...settings, vhds: { configSource: ADS } }, [])),
+    hosts: hosts.map((host) => cache.resource(['vhds', table.name, host], () => resourceFromBytes(TYPE_URL.virtualHost, `${table.name}/${host.name}`, host.bytes, host.origins))),
+  };
+}
+
+function sharedHosts(table: TableName, scope: Scope, options: HostOptions): readonly EncodedHost[] {
   const hosts: EncodedHost[] = [];
   const fresh = unrepeated();
   for (const service of scope.services) {
@@ -42,7 +58,7 @@ export function outboundTable(table: TableName, scope: Scope, proxy: ProxyView, 
   }
   if (table.port === PORT_OF_UNKNOWN_HOSTS) for (const [host, vs] of scope.unknownHosts) if (fresh([host]).length > 0) hosts.push(unknownHost(host, vs, options));
   hosts.push(fallback(scope.allowAny ? PASSTHROUGH : undefined));
-  return cache.resource(['rds', table.name, ...hosts], () => routeTable({ name: table.name, validateClusters: false, ignorePortInHostMatching: true }, hosts));
+  return hosts;
 }
 
 function ownTable(name: string, service: Service, port: number, options: HostOptions): XdsResource {
