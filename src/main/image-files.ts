@@ -55,7 +55,7 @@ function bundleFiles(root: string): ReadonlyMap<string, Uint8Array> {
   addTree(files, root, 'deploy', () => true);
   const native = `node_modules/@koromix/koffi-linux-${process.arch}`;
   addTree(files, root, native, (path) => !path.includes('/musl'));
-  addTree(files, root, 'node_modules/koffi', (path) => /^node_modules\/koffi\/(package\.json|[a-z]+\.c?js)$/.test(path));
+  addTree(files, root, 'node_modules/koffi', (path) => /\.(c?js|json)$/.test(path) && !/\/(doc|vendor)\//.test(path));
   files.set('package.json', Buffer.from(JSON.stringify({ name: 'topsail', version: VERSION, type: 'module' })));
   return files;
 }

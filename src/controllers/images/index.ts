@@ -1,0 +1,4 @@
+// Images without Docker: archives, layers, and what Topsail's own hold.
+export * from './oci-image.ts';
+export * from './rootfs.ts';
+export * from './tar.ts';
