@@ -1,0 +1,94 @@
+// Rules never allow what cannot be judged, always deny it, and never make a pattern of a name.
+
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import { type AuthorizationPolicy, meshSettings } from '#registry';
+import { type ConfigObject, parseText, viewOf } from '#config';
+import { rbacPolicy, type RuleContext } from './rules.ts';
+
+type Rule = NonNullable<AuthorizationPolicy['spec']['rules']>[number];
+
+const mesh = meshSettings(viewOf(parseText('m.yaml', 'apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig\nmetadata: { name: mesh, namespace: istio-system }\ntrustDomain: td1\n').map(({ object }) => object as ConfigObject)));
+const context = (over: Partial<RuleContext> = {}): RuleContext => ({ mesh: { ...mesh, trustDomainAliases: ['td2'] }, namespace: 'default', protocol: 'http', effect: 'allow', boundPort: (port) => port, ...over });
+const text = (rule: Rule, over: Partial<RuleContext> = {}): string => JSON.stringify(rbacPolicy(rule, context(over)));
+
+describe('a rule', () => {
+  it('with HTTP fields never allows a TCP connection', () => {
+    assert.equal(rbacPolicy({ to: [{ operation: { methods: ['GET'] } }] }, context({ protocol: 'tcp' })), undefined);
+  });
+  it('with HTTP fields still denies a TCP connection, without them', () => {
+    assert.match(text({ to: [{ operation: { methods: ['GET'], ports: ['80'] } }] }, { protocol: 'tcp', effect: 'deny' }), /"destinationPort","value":80/);
+  });
+  it('about tokens, which nobody checks yet, never allows, and denies whoever comes', () => {
+    const rule: Rule = { from: [{ source: { requestPrincipals: ['*'] } }] };
+    assert.equal(rbacPolicy(rule, context()), undefined);
+    assert.match(text(rule, { effect: 'deny' }), /"principals":\[\{"identifier":\{"case":"any","value":true\}\}\]/);
+  });
+  it('with an unknown condition never allows', () => {
+    assert.equal(rbacPolicy({ when: [{ key: 'request.auth.claims[group]', notValues: ['x'] }] }, context()), undefined);
+  });
+  it('one of whose sources is unknown keeps the others', () => {
+    assert.match(text({ from: [{ source: { requestPrincipals: ['a'] } }, { source: { namespaces: ['good'] } }] }), /\/ns\/good\/sa\//);
+  });
+  it('means a principal in every alias of the trust domain', () => {
+    const made = text({ from: [{ source: { principals: ['cluster.local/ns/a/sa/b'] } }] });
+    assert.match(made, /spiffe:\/\/td1\/ns\/a\/sa\/b/);
+    assert.match(made, /spiffe:\/\/td2\/ns\/a\/sa\/b/);
+  });
+  it('means the bound port of a declared one', () => {
+    assert.match(text({ to: [{ operation: { ports: ['9080'] } }] }, { boundPort: () => 21_080 }), /21080/);
+  });
+});
+
+const name = fc.string({ minLength: 1, maxLength: 12 }).filter((s) => !s.includes('/') && s !== '*');
+
+describe('names', () => {
+  it('never become patterns', () => {
+    fc.assert(
+      fc.property(name, name, (a, b) => {
+        const made = text({ from: [{ source: { principals: [`${a}/ns/${b}`], namespaces: [b], serviceAccounts: [a] } }], to: [{ operation: { hosts: [a], methods: [b] } }] });
+        assert.ok(!made.includes('"safeRegex"'));
+      }),
+    );
+  });
+});
+
+/** What a StringMatcher on an identity says. */
+function matches(matcher: { readonly case?: string; readonly value?: unknown }, identity: string): boolean {
+  const value = String(matcher.value);
+  if (matcher.case === 'exact') return identity === value;
+  if (matcher.case === 'prefix') return identity.startsWith(value);
+  if (matcher.case === 'suffix') return identity.endsWith(value);
+  return identity.includes(value);
+}
+function holds(id: unknown, identity: string): boolean {
+  const { identifier } = id as { identifier: { case: string; value: unknown } };
+  const value = identifier.value as Record<string, unknown>;
+  switch (identifier.case) {
+    case 'andIds':
+      return (value['ids'] as unknown[]).every((inner) => holds(inner, identity));
+    case 'orIds':
+      return (value['ids'] as unknown[]).some((inner) => holds(inner, identity));
+    case 'notId':
+      return !holds(identifier.value, identity);
+    default:
+      return matches((value['principalName'] as { matchPattern: { case?: string; value?: unknown } }).matchPattern, identity);
+  }
+}
+
+const dns = fc.constantFrom('ns', 'sa', 'a', 'b', 'team-a', 'a-ns', 'x-sa');
+
+describe('a namespace', () => {
+  it('is matched as itself and nothing else, with a star at either end too', () => {
+    fc.assert(
+      fc.property(dns, dns, dns, fc.constantFrom('exact', 'prefix', 'suffix'), (namespace, account, wanted, kind) => {
+        const pattern = kind === 'exact' ? wanted : kind === 'prefix' ? `${wanted}*` : `*${wanted}`;
+        const expected = kind === 'exact' ? namespace === wanted : kind === 'prefix' ? namespace.startsWith(wanted) : namespace.endsWith(wanted);
+        const policy = rbacPolicy({ from: [{ source: { namespaces: [pattern] } }] }, context());
+        assert.equal(holds(policy?.principals?.[0], `spiffe://td1/ns/${namespace}/sa/${account}`), expected, `${pattern} on ${namespace}/${account}`);
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
