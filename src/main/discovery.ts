@@ -49,7 +49,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     save: (all) => void fs.writeText(join(home.state, WORKLOADS_FILE), JSON.stringify(all), { mode: 0o600 }),
     restored: restoreWorkloads(home),
   });
-  const tracker: ProgramTracker = new ProgramTracker({ clock, streams: () => xds.status() });
+  const tracker: ProgramTracker = new ProgramTracker({ clock, streams: () => xds.status(), snapshot: () => pusher.snapshot });
   const backend = new DiscoveryBackend({ clock, log: log.scope('xds'), identity, pusher, joined, translation: makeTranslation(), rejected: (one) => tracker.rejected(one) });
   pusher.subscribe((snapshot, diff) => tracker.snapshotMade(snapshot, diff));
   const xds = new XdsServer({ backend, clock, log: log.scope('xds') });

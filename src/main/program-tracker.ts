@@ -21,18 +21,18 @@ export interface StreamView {
 export class ProgramTracker {
   readonly #clock: Clock;
   readonly #streams: () => Iterable<StreamView>;
+  readonly #current: () => Snapshot | undefined;
   /** Object key -> snapshot that first had its present form, and when that was made. */
   readonly #since = new Map<string, { readonly snapshot: number; readonly atMs: number }>();
   /** Object key -> proxy id -> what it said. */
   readonly #rejections = new Map<string, Map<string, { readonly detail: string; readonly snapshot: number }>>();
   readonly #watchers = new Set<() => void>();
   readonly #generations = new WeakMap<ConfigView, number>();
-  #snapshot: Snapshot | undefined;
-  #generation = 0;
 
-  constructor(options: { readonly clock: Clock; readonly streams: () => Iterable<StreamView> }) {
+  constructor(options: { readonly clock: Clock; readonly streams: () => Iterable<StreamView>; readonly snapshot: () => Snapshot | undefined }) {
     this.#clock = options.clock;
     this.#streams = options.streams;
+    this.#current = options.snapshot;
   }
 
   /** `view` is what the snapshot will be made of, `generation` what the API's callers know it by. */
@@ -41,8 +41,6 @@ export class ProgramTracker {
   }
 
   snapshotMade(snapshot: Snapshot, diff: SnapshotDiff): void {
-    this.#snapshot = snapshot;
-    this.#generation = this.#generations.get(snapshot.config) ?? this.#generation;
     for (const key of diff.objects) {
       this.#since.set(key, { snapshot: snapshot.number, atMs: this.#clock.now() });
       this.#rejections.delete(key);
@@ -75,14 +73,16 @@ export class ProgramTracker {
 
   /** Undefined while the configuration of `generation` is in no snapshot yet. */
   programmed(ids: readonly ObjectId[], generation = 0): ProgrammedJson | undefined {
-    if (this.#snapshot === undefined || this.#generation < generation) return undefined;
+    const snapshot = this.#current();
+    // A view that changes nothing for proxies becomes the snapshot's without a new number.
+    if (snapshot === undefined || (this.#generations.get(snapshot.config) ?? 0) < generation) return undefined;
     const lagging: { proxy: string; reason: string }[] = [];
     const rejected: { proxy: string; reason: string }[] = [];
     let concerned = 0;
     let acknowledged = 0;
     const keys = ids.filter((id) => !NOT_FOR_PROXIES.has(id.kind)).map((id) => objectKey(id.kind, id.namespace, id.name));
     for (const stream of this.#streams()) {
-      const mine = keys.filter((key) => this.#concerns(key, stream.node));
+      const mine = keys.filter((key) => isConcerned(key, stream.node, snapshot.mesh.rootNamespace));
       if (mine.length === 0) continue;
       concerned += 1;
       const refusal = mine.map((key) => this.#rejections.get(key)?.get(stream.node.id)).find((one) => one !== undefined);
@@ -94,16 +94,15 @@ export class ProgramTracker {
     return { acknowledged, concerned, lagging, rejected };
   }
 
-  #concerns(key: string, node: ProxyNode): boolean {
-    const rootNamespace = this.#snapshot?.mesh.rootNamespace ?? 'istio-system';
-    return concerns({ objects: new Set([key]), endpoints: new Set(), configuration: true }, node, rootNamespace);
-  }
-
   #lagReason(keys: readonly string[], watermark: number, wanted: number): string {
     const since = Math.max(...keys.map((key) => this.#since.get(key)?.atMs ?? 0));
     const waited = this.#clock.now() - since;
     return `acknowledged snapshot ${watermark} of ${wanted}, ${(waited / 1000).toFixed(1)} s ${waited > LAG_MS ? 'late' : 'ago'}`;
   }
+}
+
+function isConcerned(key: string, node: ProxyNode, rootNamespace: string): boolean {
+  return concerns({ objects: new Set([key]), endpoints: new Set(), configuration: true }, node, rootNamespace);
 }
 
 export function displayName(node: ProxyNode): string {
