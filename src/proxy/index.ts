@@ -1,11 +1,12 @@
 // The data plane: listeners, filters, routes, clusters; configured by xDS resources.
 export { accessLogSinks, LogFiles } from './access-log/index.ts';
-export { type AdminView, createAdminHandler, PROMETHEUS_PATHS } from './admin/index.ts';
 export type { NamedResource, ResourceReject } from './apply/config-store.ts';
 export { ExtensionRegistry, type StreamSinkExtension } from './apply/extensions.ts';
 export { feedFromXds } from './apply/xds-feed.ts';
 export { readStaticResources, type StaticResources } from './bootstrap/static-resources.ts';
 export type { Host } from './cluster/index.ts';
+export { makeAdminView, type ProcessView } from './admin-view.ts';
+export * from './admin/index.ts';
 export { ConfigError } from './errors.ts';
 export { HTTP_FILTERS, NETWORK_FILTERS } from './filter/index.ts';
 export type * from './http/filter.ts';

@@ -27,9 +27,10 @@ export interface ResourceReject {
   readonly detail: string;
 }
 
-interface Held {
+export interface Held {
   readonly version: string;
   readonly bytes: Uint8Array;
+  readonly updatedWallMs: number;
 }
 
 export class ConfigStore {
@@ -61,7 +62,7 @@ export class ConfigStore {
       if (held.get(resource.name)?.version === resource.version && resource.version !== '') continue;
       try {
         this.#add(typeUrl, resource);
-        held.set(resource.name, { version: resource.version, bytes: resource.bytes });
+        held.set(resource.name, { version: resource.version, bytes: resource.bytes, updatedWallMs: this.#context.services.clock.wallTime() });
       } catch (error) {
         rejects.push({ name: resource.name, detail: (error as Error).message });
       }
