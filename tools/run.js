@@ -151,8 +151,8 @@ function runTask(node, task, args) {
     if (process.ppid !== parent) child.kill('SIGTERM');
   }, 1000);
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
-  // Ctrl-C reaches the child from the terminal itself; here it must only not end us first.
-  process.on('SIGINT', () => {});
+  // Ctrl-C reaches the child from the terminal itself; a SIGINT sent to us alone is passed on a second later.
+  process.on('SIGINT', () => setTimeout(() => child.kill('SIGTERM'), 1000));
   child.on('error', (error) => stop(`cannot start ${script}: ${error.message}`));
   child.on('close', (code, signal) => {
     clearInterval(orphanWatch);
