@@ -206,7 +206,17 @@ export class HttpStream implements ServerStreamHandler {
     const from = half.dataFrom;
     const { data, end } = half.takeData();
     const trailers = half.takeTrailers();
-    if (!half.headDone) this.#runRequestHead(half.headAt + 1);
+    if (!half.headDone) {
+      // The head is the end only when nothing was held behind it.
+      half.pendingBody = data !== undefined || trailers !== undefined;
+      this.#runRequestHead(half.headAt + 1);
+      const alone = !half.pendingBody;
+      half.pendingBody = false;
+      if (alone) {
+        if (!half.stopped) this.resumeRequest();
+        return;
+      }
+    }
     if (this.done || this.#replied) return;
     this.#again(data, end, trailers, from, true);
     if (!half.stopped) this.resumeRequest();
