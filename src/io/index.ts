@@ -9,3 +9,4 @@ export * from './http-api-call.ts';
 export * from './grpc-http2.ts';
 export * from './admin-http.ts';
 export * from './log-sink.ts';
+export * from './kube-http.ts';
