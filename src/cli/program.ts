@@ -80,7 +80,7 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
     .action(async (options) => exit(await (await import('./status.ts')).version(await context(), version, options)));
   add(program, 'status', 'what runs').addOption(output())
     .action(async (options) => exit(await (await import('./status.ts')).status(await context(), options)));
-  add(program, 'check', 'what is wrong and what to do next; fails when something is').alias('analyze')
+  add(program, 'check', 'what is wrong and what to do next; fails on errors').alias('analyze')
     .action(async (options) => exit(await (await import('./status.ts')).check(await context(), options)));
   add(program, 'proxy-status', 'whether each proxy has what it should have').alias('ps').argument('[proxy]', 'NAME or NAME.NAMESPACE').addOption(output())
     .action(async (name, options) => exit(await (await import('./proxy-status.ts')).proxyStatus(await context(), name, options)));

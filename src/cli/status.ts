@@ -39,7 +39,9 @@ export async function check(context: CliContext, options: MeshOptions): Promise<
   const state = await mesh.get<StatusJson>('/api/v1/status');
   const trouble = findTrouble(state);
   for (const line of trouble) context.out(line);
-  if (trouble.length > 0) return 1;
+  // Warnings are advice, as istioctl's analyze has it: what runs, runs.
+  if (trouble.some((line) => line.startsWith('error'))) return 1;
+  if (trouble.length > 0) return 0;
   context.out(`All is well: ${state.proxies.length} proxies connected and in sync, ${state.objects} objects accepted.\n`);
   return 0;
 }
@@ -48,11 +50,11 @@ export function findTrouble(state: StatusJson): string[] {
   const lines = state.findings.filter((finding) => finding.severity !== 'info').map(findingText);
   for (const proxy of state.proxies) {
     if (proxy.lastError !== '') lines.push(`error [proxy] ${proxy.name}.${proxy.namespace} rejected configuration: ${proxy.lastError} Look at "topsail proxy-config all ${proxy.name}".\n`);
-    else if (syncText(proxy) !== 'SYNCED') lines.push(`warning [proxy] ${proxy.name}.${proxy.namespace} is behind (${syncText(proxy)}). If it stays so, look at "topsail logs ${proxy.name}".\n`);
+    else if (syncText(proxy) !== 'SYNCED') lines.push(`error [proxy] ${proxy.name}.${proxy.namespace} is behind (${syncText(proxy)}). If it stays so, look at "topsail logs ${proxy.name}".\n`);
   }
   for (const workload of state.workloads) {
-    if (!workload.connected) lines.push(`warning [workload] ${workload.name}.${workload.namespace} lost its connection. Is its process still running?\n`);
-    else if (workload.health === 'unhealthy') lines.push(`warning [workload] ${workload.name}.${workload.namespace} is unhealthy: its port does not answer. Look at "topsail logs ${workload.name}".\n`);
+    if (!workload.connected) lines.push(`error [workload] ${workload.name}.${workload.namespace} lost its connection. Is its process still running?\n`);
+    else if (workload.health === 'unhealthy') lines.push(`error [workload] ${workload.name}.${workload.namespace} is unhealthy: its port does not answer. Look at "topsail logs ${workload.name}".\n`);
   }
   return lines;
 }

@@ -1,6 +1,6 @@
 // Keeps a set of processes running: starts them, waits for their word, restarts what dies, ends all of them.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, copyFileSync, openSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 
@@ -11,6 +11,9 @@ const LONGEST_DELAY_MS = 5000;
 /** Time between asking and killing; together with the answer it stays below 5 s. */
 const PATIENCE_MS = 3000;
 const TAIL_LINES = 12;
+/** A log that grew over this is kept once as .log.1 and begun anew: a demo that runs for weeks fills no disk. */
+const LOG_LIMIT_BYTES = 16 << 20;
+const LOG_LOOK_MS = 10_000;
 
 export interface ProcessSpec {
   readonly name: string;
@@ -45,10 +48,12 @@ export interface SupervisorOptions {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #running = new Map<string, Running>();
+  readonly #logLook: NodeJS.Timeout;
   #stopping = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#logLook = setInterval(() => this.#trimLogs(), LOG_LOOK_MS).unref();
   }
 
   /** Resolves with what the process says when it is ready; rejects when its first start fails. */
@@ -59,7 +64,8 @@ export class Supervisor {
       const late = setTimeout(() => {
         reject(new Error(`${spec.name} was not ready within ${readyWithinMs / 1000} s.\n${this.#tail(spec.name)}`));
       }, readyWithinMs);
-      this.#spawn(one, 'w', (facts) => {
+      rmSync(this.#logPath(spec.name), { force: true });
+      this.#spawn(one, (facts) => {
         clearTimeout(late);
         if (facts !== undefined) return resolve(facts);
         reject(new Error(`${spec.name} ended before it was ready.\n${this.#tail(spec.name)}`));
@@ -74,6 +80,7 @@ export class Supervisor {
   /** Ends everything within PATIENCE_MS and a little. */
   async stop(): Promise<void> {
     this.#stopping = true;
+    clearInterval(this.#logLook);
     for (const one of this.#running.values()) clearTimeout(one.restart);
     const orders = [...new Set([...this.#running.values()].map((one) => one.spec.endsAfter))].sort((a, b) => a - b);
     const deadline = Date.now() + PATIENCE_MS;
@@ -83,9 +90,10 @@ export class Supervisor {
     }
   }
 
-  #spawn(one: Running, mode: 'w' | 'a', first: (facts: ReadyFacts | undefined) => void): void {
+  #spawn(one: Running, first: (facts: ReadyFacts | undefined) => void): void {
     const { spec } = one;
-    const log = openSync(join(this.#options.logFolder, `${spec.name}.log`), mode);
+    // Appending, so that a truncated log begins at its beginning again.
+    const log = openSync(this.#logPath(spec.name), 'a');
     const child = spawn(this.#options.node, [...spec.nodeArgs, ...this.#options.entry, ...spec.args], {
       stdio: ['ignore', log, log, 'ipc'],
       env: { ...spec.env },
@@ -115,7 +123,7 @@ export class Supervisor {
   #restart(one: Running, how: string): void {
     if (Date.now() - one.startedMs > HEALTHY_MS) one.delayMs = FIRST_DELAY_MS;
     this.#options.say(`${one.spec.name} ended (${how}): starting it again`);
-    one.restart = setTimeout(() => this.#spawn(one, 'a', () => {}), one.delayMs);
+    one.restart = setTimeout(() => this.#spawn(one, () => {}), one.delayMs);
     one.delayMs = Math.min(one.delayMs * 2, LONGEST_DELAY_MS);
   }
 
@@ -125,8 +133,21 @@ export class Supervisor {
     );
   }
 
+  #logPath(name: string): string {
+    return join(this.#options.logFolder, `${name}.log`);
+  }
+
+  #trimLogs(): void {
+    for (const name of this.#running.keys()) {
+      const path = this.#logPath(name);
+      if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < LOG_LIMIT_BYTES) continue;
+      copyFileSync(path, `${path}.1`);
+      truncateSync(path);
+    }
+  }
+
   #tail(name: string): string {
-    const path = join(this.#options.logFolder, `${name}.log`);
+    const path = this.#logPath(name);
     const text = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES).join('\n  ');
     return `The end of ${path}:\n  ${text}`;
   }
