@@ -63,6 +63,8 @@ export class DiscoveryBackend implements XdsBackend {
     if (node.parsed === undefined || node.metadata.INTERCEPTION_MODE !== 'NONE') return;
     const { namespace, workload } = node.parsed;
     this.#options.log.info('a workload left', { workload, namespace });
+    // Its process is most likely gone: callers leave it out at once. One that lost only us says again that it is well.
+    this.#setHealth(node, false);
     this.#options.joined.disconnected(namespace, workload, false);
   }
 
