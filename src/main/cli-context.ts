@@ -12,7 +12,7 @@ export function createCliContext(): CliContext {
     throw error;
   });
   return {
-    cwd: process.env['TOPSAIL_CWD'] ?? process.cwd(),
+    cwd: process.cwd(),
     env: process.env,
     fs: new SystemFs(),
     clock: new SystemClock(),
