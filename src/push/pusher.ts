@@ -2,7 +2,7 @@
 
 import type { Clock, Timer } from '#base';
 import type { ConfigDiff, ConfigView } from '#config';
-import { type EndpointChange, Registry, type Service, type ServiceEndpoints } from '#registry';
+import { type EndpointChange, type PodChange, Registry, type Service, type ServiceEndpoints } from '#registry';
 import { buildSnapshot, withEndpoints, withSettledModes } from './build-snapshot.ts';
 import { Debounce, type DebounceLimits, STANDALONE_DEBOUNCE } from './debounce.ts';
 import { changedKeys, isEndpointOnly, type SnapshotDiff, touchesRegistry } from './diff.ts';
@@ -78,6 +78,12 @@ export class Pusher {
   /** An agent's HealthInformation about a WorkloadEntry (`objectKey`). */
   healthChanged(workloadKey: string, healthy: boolean): void {
     const change = this.#registry.setHealth(workloadKey, healthy);
+    if (change !== undefined && this.#snapshot !== undefined) this.#publishEndpoints(change, new Set(), undefined);
+  }
+
+  /** Pods that came, changed or went, where a cluster says so. */
+  podsChanged(changes: Iterable<PodChange>): void {
+    const change = this.#registry.setPods(changes);
     if (change !== undefined && this.#snapshot !== undefined) this.#publishEndpoints(change, new Set(), undefined);
   }
 

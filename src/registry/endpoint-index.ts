@@ -14,6 +14,8 @@ export interface EndpointSources {
   readonly endpoints: CoreEndpoints | undefined;
   readonly slices: readonly CoreEndpointSlice[];
   readonly workloadAt: (address: string) => Workload | undefined;
+  /** The pod that an EndpointSlice refers to: several may share their node's address. */
+  readonly pod: (namespace: string, name: string) => Workload | undefined;
 }
 
 /** `former` itself when nothing differs, so that everything cached for it stays valid. */
@@ -125,8 +127,10 @@ function fromSlices(service: Service, port: ServicePort, sources: EndpointSource
     for (const endpoint of spec.endpoints ?? []) {
       const conditions = endpoint.conditions ?? {};
       const health = conditions.terminating === true ? 'draining' : conditions.ready === false ? 'unhealthy' : 'healthy';
+      const { targetRef } = endpoint;
+      const pod = targetRef?.kind === 'Pod' ? sources.pod(targetRef.namespace ?? service.namespace, targetRef.name ?? '') : undefined;
       for (const ip of endpoint.addresses ?? []) {
-        found.push(known(service, sources.workloadAt(ip), ip, target.port, health));
+        found.push(known(service, pod ?? sources.workloadAt(ip), ip, target.port, health));
       }
     }
   }

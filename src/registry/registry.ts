@@ -22,6 +22,13 @@ export interface EndpointChange {
   readonly changed: ReadonlySet<string>;
 }
 
+/** `workload` undefined: the pod is gone. */
+export interface PodChange {
+  readonly namespace: string;
+  readonly name: string;
+  readonly workload: Workload | undefined;
+}
+
 /** Kinds whose change never reaches further than endpoints: they take the fast lane. */
 export const ENDPOINT_KINDS: ReadonlySet<string> = new Set(['WorkloadEntry', 'Endpoints', 'EndpointSlice']);
 
@@ -33,6 +40,8 @@ export class Registry {
   #workloads = new Map<string, Workload>();
   #byNamespace = new Map<string, Map<string, Workload>>();
   #byAddress = new Map<string, Workload>();
+  /** By namespace, then name. Readiness comes from EndpointSlices: a Service never selects a pod by itself. */
+  readonly #pods = new Map<string, Map<string, Workload>>();
   #view: RegistryView | undefined;
   #config: ConfigView | undefined;
 
@@ -92,6 +101,32 @@ export class Registry {
     return this.updateEndpoints(this.#config, [key]);
   }
 
+  /** Pods that came, changed or went. Undefined when no endpoint can differ. */
+  setPods(changes: Iterable<PodChange>): EndpointChange | undefined {
+    const touched = new Map<string, Service>();
+    const { services } = this.#view ?? {};
+    for (const { namespace, name, workload } of changes) {
+      const pods = this.#pods.get(namespace) ?? new Map<string, Workload>();
+      const former = pods.get(name);
+      if (former !== undefined && this.#byAddress.get(former.address) === former) this.#byAddress.delete(former.address);
+      if (workload === undefined) pods.delete(name);
+      else {
+        pods.set(name, workload);
+        this.#byAddress.set(workload.address, workload);
+      }
+      if (pods.size === 0) this.#pods.delete(namespace);
+      else this.#pods.set(namespace, pods);
+      if (services === undefined) continue;
+      for (const service of services.inNamespace.get(namespace) ?? []) {
+        const { selector } = service;
+        const fits = (pod: Workload | undefined): boolean => pod !== undefined && labelsMatch(selector, pod.labels);
+        if (fits(former) || fits(workload)) touched.set(serviceKey(service), service);
+      }
+    }
+    const view = this.#view;
+    return view === undefined || touched.size === 0 ? undefined : this.#reindex(view.services, touched.values(), view);
+  }
+
   #put(entry: WorkloadEntry): void {
     const former = this.#workloads.get(entry.key);
     const healthy = !this.#unhealthy.has(entry.key);
@@ -144,14 +179,22 @@ export class Registry {
     return buildEndpoints(
       service,
       {
-        workloads: this.#byNamespace.get(service.namespace)?.values() ?? [],
+        workloads: this.#candidates(service),
         inline: kubernetes ? [] : this.#inline(service),
         endpoints: kubernetes ? config.get('Endpoints', service.namespace, service.name) : undefined,
         slices: kubernetes ? (slices.get(`${service.namespace}/${service.name}`) ?? []) : [],
         workloadAt: (address) => this.#byAddress.get(address),
+        pod: (namespace, name) => this.#pods.get(namespace)?.get(name),
       },
       former,
     );
+  }
+
+  /** A ServiceEntry's workloadSelector chooses WorkloadEntries and pods; a Service's pods come by its slices. */
+  #candidates(service: Service): Iterable<Workload> {
+    const entries = this.#byNamespace.get(service.namespace)?.values() ?? [];
+    if (service.registry === 'Kubernetes' || service.selector === undefined) return entries;
+    return [...entries, ...(this.#pods.get(service.namespace)?.values() ?? [])];
   }
 
   #inline(service: Service): readonly Workload[] {

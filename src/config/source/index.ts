@@ -2,3 +2,4 @@
 
 export * from './edit-text.ts';
 export * from './folder-source.ts';
+export * from './kube-source.ts';
