@@ -41,3 +41,7 @@ export const SDS_NAMES_MAX = 4096;
 /** Characters and keys of one issuer's key set; the largest public ones have about 20 keys. */
 export const JWKS_CHARACTERS_MAX = 256 * 1024;
 export const JWKS_KEYS_MAX = 100;
+/** Characters of a token's key id; the ones in use are hashes and UUIDs. */
+export const KEY_ID_CHARACTERS_MAX = 512;
+/** Keys of a set that one token is tried with when it names none: bounds what a forged token costs (0.1 ms each). */
+export const JWT_KEYS_TRIED_MAX = 20;
