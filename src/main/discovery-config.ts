@@ -98,7 +98,13 @@ class FolderWriter implements ConfigWriter {
 }
 
 function parse(ask: ApplyAsk): ParsedDocument[] {
-  return ask.texts.flatMap(({ file, text }) => parseText(file, text, { defaultNamespace: ask.namespace }));
+  return ask.texts.flatMap(({ file, text }) => parseText(file, text, { defaultNamespace: ask.namespace })).filter((one) => !isDerived(one));
+}
+
+/** The mesh's settings inside the ConfigMap `istio` are read as objects of their own; what is written is the ConfigMap. */
+function isDerived(document: ParsedDocument): boolean {
+  const written = (document.value as { kind?: unknown } | undefined)?.kind;
+  return written === 'ConfigMap' && document.kind !== undefined && document.kind !== 'ConfigMap';
 }
 
 function idOf(document: ParsedDocument): ObjectId | undefined {
