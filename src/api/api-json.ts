@@ -130,7 +130,6 @@ export interface StatusJson {
   readonly proxies: readonly ProxyJson[];
   readonly workloads: readonly WorkloadJson[];
   readonly findings: readonly FindingJson[];
-  readonly rootNotAfterMs: number;
   readonly addresses: Readonly<Record<string, string>>;
 }
 

@@ -6,7 +6,7 @@ import process from 'node:process';
 import { childEnv, HealthProbe, loopbackBlock, nodeMetadata, readWorkloadSpec, TelemetryReporter, type WorkloadSpec } from '#agent';
 import { type BoundPort, formatNodeId, type LogLevel } from '#base';
 import { createLogger, SystemClock, SystemNet, SystemRandom, serveHttpApi } from '#io';
-import { type AgentProxy, startAgentProxy } from './agent-proxy.ts';
+import { startAgentProxy } from './agent-proxy.ts';
 import { startAgentIdentity } from './agent-identity.ts';
 import { agentStatusRoutes } from './agent-status.ts';
 import { AppProcess } from './app-process.ts';
@@ -134,20 +134,22 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
       log.error('the application ended', { how: text });
       void stop(exitStatus);
     });
-    if (first !== undefined) await appReady(app, (healthy) => {
-      probe = new HealthProbe({ clock, net, port: first.appPort, changed: (ok, reason) => { proxy.reportHealth(ok ? undefined : reason); if (ok) healthy(); } });
-      probe.start();
-    });
+    if (first !== undefined) {
+      // Resolves at the application's first answer; its end is told by `ended`.
+      await new Promise<void>((answered) => {
+        const changed = (healthy: boolean, reason: string): void => {
+          proxy.reportHealth(healthy ? undefined : reason);
+          if (healthy) answered();
+        };
+        probe = new HealthProbe({ clock, net, port: first.appPort, changed });
+        probe.start();
+      });
+    }
   }
   log.info('the workload is in the mesh', { identity: `spiffe://${identity.trustDomain}/ns/${spec.namespace}/sa/${spec.serviceAccount}`, capture: 'none' });
   trimHeap();
   reportReady({ capture: 'none', admin: plan.adminPort, status: plan.statusPort });
   return await new Promise<never>(() => {});
-}
-
-/** Resolves when the application answers for the first time; never after it ended. */
-function appReady(_app: AppProcess, start: (healthy: () => void) => void): Promise<void> {
-  return new Promise((resolve) => start(resolve));
 }
 
 function readBinds(texts: readonly string[]): Record<string, number> | undefined {
@@ -188,5 +190,3 @@ function fail(message: string): number {
   process.stderr.write(`error: ${message}\n`);
   return 1;
 }
-
-export type { AgentProxy };

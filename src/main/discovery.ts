@@ -78,7 +78,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     dump: (node) => dumpProxy(xds.dump(node.id) ?? new Map()),
     isHealthy: (namespace, name) => pusher.registry.workloads.get(`WorkloadEntry/${namespace}/${name}`)?.healthy,
     metrics: () => discoveryMetrics({ xds, pusher, uptimeMs: clock.wallTime() - startedMs, version: VERSION }),
-    facts: { version: VERSION, startedMs, pid: process.pid, home: home.folder, addresses, rootNotAfterMs: 0 },
+    facts: { version: VERSION, startedMs, pid: process.pid, home: home.folder, addresses },
   });
   const failed = (error: unknown): void => log.scope('api').error('a request failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   const api = await serveHttpApi({ host: HOST, port: Number(options['port'] ?? 20001), routes: apiRoutes(mesh, clock), token, failed });

@@ -20,7 +20,7 @@ export interface MeshModelParts {
   readonly nodes: () => Iterable<ProxyNode>;
   readonly isHealthy: (namespace: string, name: string) => boolean | undefined;
   readonly metrics: () => string;
-  readonly facts: Pick<StatusJson, 'version' | 'startedMs' | 'pid' | 'home' | 'addresses' | 'rootNotAfterMs'>;
+  readonly facts: Pick<StatusJson, 'version' | 'startedMs' | 'pid' | 'home' | 'addresses'>;
 }
 
 export function makeMesh(parts: MeshModelParts): Mesh & DebugSource {
