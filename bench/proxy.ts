@@ -1,6 +1,6 @@
 // Compares proxies on the same work: CPU per request, latency, memory; interleaved rounds, medians.
 //
-//   node bench/proxy.ts [--rounds 10] [--seconds 2] [--rows h1-saturated,tcp] [--only topsail,envoy] [--json FILE]
+//   node bench/proxy.ts [--rounds 10] [--seconds 2] [--rows h1-saturated,tcp] [--only topsail,envoy] [--build NAME=FOLDER[,FLAG…]]… [--json FILE]
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,6 +24,7 @@ const { values } = parseArgs({
     rows: { type: 'string' },
     only: { type: 'string' },
     json: { type: 'string' },
+    build: { type: 'string', multiple: true },
   },
 });
 const rounds = Number(values.rounds);
@@ -47,7 +48,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => pr
 
 writeCertificates(certs);
 
-const { found, missing } = findContestants();
+const { found, missing } = findContestants(values.build);
 for (const line of missing) console.error(`not measured: ${line}`);
 const contestants = found.filter((c) => values.only === undefined || values.only.split(',').includes(c.name));
 const canH2 = hasH2load();

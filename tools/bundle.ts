@@ -1,11 +1,14 @@
 // Bundles each process into dist/: one entry per process, shared code in chunks, so that a process
 // loads only what it runs. Images, packages and the demo run these files; a clone runs the sources.
+//
+//   node tools/bundle.ts [FOLDER]    default: dist
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
+import process from 'node:process';
 import { build } from 'esbuild';
 import { root } from './steps.ts';
 
-const dist = join(root, 'dist');
+const dist = resolve(root, process.argv[2] ?? 'dist');
 rmSync(dist, { recursive: true, force: true });
 const result = await build({
   absWorkingDir: root,

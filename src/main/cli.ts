@@ -1,6 +1,7 @@
 // `topsail …`: checks the floor, builds the command tree, and loads a command only when it is called.
 import { enableCompileCache } from 'node:module';
 import process from 'node:process';
+import { isMainThread } from 'node:worker_threads';
 import { VERSION } from './version.ts';
 
 const FLOOR = [24, 21] as const;
@@ -13,6 +14,7 @@ async function main(): Promise<void> {
     return;
   }
   enableCompileCache();
+  if (!isMainThread) return (await import('./bootstrap-thread.ts')).answerBootstrap();
   const { buildProgram } = await import('#cli');
   const program = buildProgram({
     version: VERSION,
@@ -23,6 +25,11 @@ async function main(): Promise<void> {
       run: async (command, options) => (await import('./agent.ts')).runWorkload(command, options),
       gateway: async (options) => (await import('./agent.ts')).runGateway(options),
       proxy: async (options) => (await import('./proxy.ts')).proxyCommand(options),
+    },
+    kubeStarters: {
+      agent: async (role, options) => (await import('./agent-pod.ts')).runPodAgent(role, options),
+      captureApply: async (options) => (await import('./capture.ts')).captureApply(options),
+      images: async (action, options) => (await import('./images.ts')).imagesCommand(action, options),
     },
     exit: (status) => {
       process.exitCode = status;

@@ -5,13 +5,14 @@ import type { Clock, Logger, LogLevel, Net, Random } from '#base';
 import { TYPE_URL } from '#base';
 import { FileSecrets, type SecretSource } from '#identity';
 import { createLogger, openLogSink, SystemClock, SystemFs, SystemNet, SystemRandom } from '#io';
-import { ExtensionRegistry, LogFiles, Proxy, readStaticResources } from '#proxy';
+import { ExtensionRegistry, LogFiles, Proxy } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
-import { readBootstrap } from './read-bootstrap.ts';
+import { readBootstrapApart } from './bootstrap-thread.ts';
+import type { BootstrapParts } from './read-bootstrap.ts';
 
 export interface StartProxyOptions {
-  /** Envoy v3 bootstrap, as bytes of envoy.config.bootstrap.v3.Bootstrap; undefined = nothing static. */
-  readonly bootstrap?: Uint8Array;
+  /** What a bootstrap file brings; undefined = nothing static. */
+  readonly bootstrap?: BootstrapParts;
   readonly clock: Clock;
   readonly random: Random;
   readonly net: Net;
@@ -47,11 +48,9 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
   let dynamic = false;
   let adminAddress: ProxyHandle['adminAddress'];
   if (options.bootstrap !== undefined) {
-    const [{ encodeBootstrapParts }] = [await import('./read-bootstrap.ts')];
-    const parts = await encodeBootstrapParts(options.bootstrap);
-    const read = readStaticResources(parts.message);
-    dynamic = read.dynamic;
-    adminAddress = read.adminAddress;
+    const parts = options.bootstrap;
+    dynamic = parts.dynamic;
+    adminAddress = parts.adminAddress;
     for (const [typeUrl, resources] of [[TYPE_URL.cluster, parts.clusters], [TYPE_URL.listener, parts.listeners]] as const) {
       const rejects = proxy.applyResources(typeUrl, resources, []);
       if (rejects.length > 0) throw new Error(rejects.map((r) => `${r.name}: ${r.detail}`).join('\n'));
@@ -90,7 +89,7 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
   let handle: ProxyHandle;
   try {
     handle = await startProxy({
-      bootstrap: await readBootstrap(content),
+      bootstrap: await readBootstrapApart(content),
       clock: new SystemClock(), random: new SystemRandom(), net: new SystemNet(), log,
       secrets: new FileSecrets({ fs, log }),
     });

@@ -1,23 +1,32 @@
-// Envoy bootstrap files, JSON or YAML, as protobuf: protobuf-es and all types are loaded for this and for nothing else.
+// Envoy bootstrap files, JSON or YAML, taken apart into encoded resources. It loads protobuf-es and every type:
+// a proxy has it done by another thread (bootstrap-thread.ts), so that none of it stays.
 
-import { fromBinary, fromJson, toBinary } from '@bufbuild/protobuf';
+import { fromJson, toBinary } from '@bufbuild/protobuf';
+import { parse } from 'yaml';
 import { loadTypes } from '#proto';
-import { type Bootstrap, BootstrapSchema } from '#proto/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import { BootstrapSchema } from '#proto/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import type { NamedResource } from '#proxy';
 
-/** Throws an Error that says where the text is no bootstrap. */
-export async function readBootstrap(text: string): Promise<Uint8Array> {
-  const { parse } = await import('yaml');
-  const json: unknown = parse(text);
-  const registry = await loadTypes();
-  return toBinary(BootstrapSchema, fromJson(BootstrapSchema, json as never, { registry }));
+export interface BootstrapParts {
+  readonly clusters: readonly NamedResource[];
+  readonly listeners: readonly NamedResource[];
+  /** ADS, or any other dynamic source, is configured. */
+  readonly dynamic: boolean;
+  readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
 }
 
-export async function encodeBootstrapParts(bytes: Uint8Array): Promise<{ readonly message: Bootstrap; readonly clusters: NamedResource[]; readonly listeners: NamedResource[] }> {
-  const message = fromBinary(BootstrapSchema, bytes);
-  const clusters = (message.staticResources?.clusters ?? []).map((c) => ({ name: c.name, bytes: toBinary(ClusterSchema, c), version: '' }));
-  const listeners = (message.staticResources?.listeners ?? []).map((l) => ({ name: l.name, bytes: toBinary(ListenerSchema, l), version: '' }));
-  return { message, clusters, listeners };
+/** Throws an Error that says where the text is no bootstrap. */
+export async function readBootstrap(text: string): Promise<BootstrapParts> {
+  const json: unknown = parse(text);
+  const registry = await loadTypes();
+  const { staticResources, dynamicResources, admin } = fromJson(BootstrapSchema, json as never, { registry });
+  const at = admin?.address?.address;
+  return {
+    clusters: (staticResources?.clusters ?? []).map((c) => ({ name: c.name, bytes: toBinary(ClusterSchema, c), version: '' })),
+    listeners: (staticResources?.listeners ?? []).map((l) => ({ name: l.name, bytes: toBinary(ListenerSchema, l), version: '' })),
+    dynamic: dynamicResources !== undefined,
+    adminAddress: at?.case === 'socketAddress' ? { host: at.value.address, port: at.value.portSpecifier.case === 'portValue' ? at.value.portSpecifier.value : 0 } : undefined,
+  };
 }

@@ -3,7 +3,6 @@ export { accessLogSinks, LogFiles } from './access-log/index.ts';
 export type { NamedResource, ResourceReject } from './apply/config-store.ts';
 export { ExtensionRegistry, type StreamSinkExtension } from './apply/extensions.ts';
 export { feedFromXds } from './apply/xds-feed.ts';
-export { readStaticResources, type StaticResources } from './bootstrap/static-resources.ts';
 export type { Host } from './cluster/index.ts';
 export { makeAdminView, type ProcessView } from './admin-view.ts';
 export * from './admin/index.ts';
