@@ -11,7 +11,8 @@ const LONGEST_WAIT_MS = 600_000;
 
 export function apiRoutes(mesh: Mesh, clock: Clock): readonly HttpRoute[] {
   return [
-    { method: 'GET', path: '/', answer: () => ({ type: 'text/html; charset=utf-8', body: graphPage() }) },
+    { method: 'GET', path: '/', answer: plainPage },
+    { method: 'GET', path: '/plain', answer: plainPage },
     { method: 'POST', path: '/api/v1/apply', write: true, answer: async (asked) => jsonAnswer(await mesh.apply(JSON.parse(asked.body) as ApplyAsk)) },
     { method: 'POST', path: '/api/v1/delete', write: true, answer: async (asked) => jsonAnswer(await mesh.remove(deleted(mesh, asked))) },
     { method: 'GET', path: '/api/v1/objects', answer: (asked) => answerObjects(mesh, asked) },
@@ -22,6 +23,11 @@ export function apiRoutes(mesh: Mesh, clock: Clock): readonly HttpRoute[] {
     { method: 'GET', path: '/api/v1/edges', answer: () => jsonAnswer(mesh.edges()) },
     { method: 'GET', path: '/api/v1/edges/events', answer: () => ({ open: (send) => repeat(clock, EVENT_MS, () => send(JSON.stringify(mesh.edges()))) }) },
   ];
+}
+
+/** Without any build: also what answers at `/` where no dashboard was built. */
+function plainPage() {
+  return { type: 'text/html; charset=utf-8', body: graphPage() };
 }
 
 function deleted(mesh: Mesh, asked: HttpAsked): readonly ObjectId[] {

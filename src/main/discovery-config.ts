@@ -1,6 +1,6 @@
 // Configuration of a standalone mesh: a watched folder into the store, with writes that keep their owners' text.
 import { join } from 'node:path';
-import type { AppliedJson, ApplyAnswer, ApplyAsk, DeletedJson, FindingJson, ObjectId } from '#api';
+import type { AppliedJson, ApplyAnswer, ApplyAsk, ConfigTexts, DeletedJson, FindingJson, ObjectId } from '#api';
 import type { Clock, Fs, Logger } from '#base';
 import {
   type Complaint, type ConfigSubscriber, ConfigStore, FolderSource, KINDS, type KindName, LastGoodFolder, objectKey, type ParsedDocument, parseText,
@@ -20,6 +20,7 @@ export interface OpenedConfig {
   /** Calls with the present view at once, then with each new one. */
   subscribe(subscriber: ConfigSubscriber): void;
   generation(): number;
+  readonly texts: ConfigTexts;
   close(): void;
 }
 
@@ -37,8 +38,22 @@ export async function openConfig(options: OpenConfigOptions): Promise<OpenedConf
       store.subscribe(subscriber);
     },
     generation: () => store.view.generation,
+    texts: { textOf: (key) => store.documentsOf(key)[0]?.document?.text, documents: () => documentsByFile(store) },
     close: () => source.stop(),
   };
+}
+
+function documentsByFile(store: ConfigStore): ReadonlyMap<string, readonly ParsedDocument[]> {
+  const byFile = new Map<string, ParsedDocument[]>();
+  for (const { key } of store.view.all()) {
+    for (const { file, document } of store.documentsOf(key).slice(0, 1)) {
+      if (document === undefined) continue;
+      const documents = byFile.get(file);
+      if (documents === undefined) byFile.set(file, [document]);
+      else documents.push(document);
+    }
+  }
+  return byFile;
 }
 
 class FolderWriter implements ConfigWriter {

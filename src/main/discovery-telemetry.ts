@@ -12,7 +12,7 @@ const PATH = '/topsail.telemetry.v1.TelemetryService/Report';
 const WINDOW_SECONDS = 10;
 
 export class DiscoveryTelemetry {
-  readonly #graph = new TrafficGraph();
+  readonly graph = new TrafficGraph();
   readonly #clock: Clock;
   readonly #log: Logger;
 
@@ -43,7 +43,7 @@ export class DiscoveryTelemetry {
   }
 
   edges(): readonly EdgeJson[] {
-    return this.#graph.edges(this.#clock.wallTime(), WINDOW_SECONDS).map(toJson);
+    return this.graph.edges(this.#clock.wallTime(), WINDOW_SECONDS).map(toJson);
   }
 
   #take(call: ServerCall, bytes: Uint8Array, namespace: string): void {
@@ -52,7 +52,7 @@ export class DiscoveryTelemetry {
       if (report.value.namespace === namespace) return;
       this.#log.warn('a report was refused', { workload: report.value.workload, reason: `its certificate is of namespace ${namespace}` });
       call.end({ code: GRPC_STATUS.permissionDenied, message: `the certificate is of namespace ${namespace}, not ${report.value.namespace}` });
-    } else if (report.case === 'summary') this.#graph.merge(report.value, this.#clock.wallTime(), namespace);
+    } else if (report.case === 'summary') this.graph.merge(report.value, this.#clock.wallTime(), namespace);
   }
 }
 

@@ -26,7 +26,7 @@ export function proxyJson(sync: ProxySync, clock: Clock): ProxyJson {
     version: node.userAgent.split('/')[1] ?? metadata.ISTIO_VERSION ?? '',
     dataPlane: metadata.TOPSAIL_DATA_PLANE ?? node.userAgent.split('/')[0] ?? 'unknown',
     capture: metadata.TOPSAIL_CAPTURE ?? '',
-    connectedMs: clock.now() - sync.connectedAtMs,
+    connectedMs: clock.wallTime() - sync.connectedAtMs,
     principal: node.principal,
     types,
     watermark: sync.watermark,

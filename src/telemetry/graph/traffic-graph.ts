@@ -60,6 +60,18 @@ export interface WorkloadView extends TrafficView {
   readonly mtlsShare: number;
 }
 
+/** Which edges a series sums: those whose ends are the named ones ('namespace/workload'). */
+export interface SeriesFilter {
+  readonly source?: string;
+  readonly destination?: string;
+}
+
+/** One step of a series, rates per second. */
+export interface SeriesStep extends TrafficView {
+  /** Wall ms of the step's start. */
+  readonly atMs: number;
+}
+
 /** Columns of a row. */
 const REQUESTS = 0;
 const FAILURES = 1;
@@ -88,6 +100,13 @@ class Account {
   sum(nowMs: number, windowMs: number): Float64Array {
     const row = new Float64Array(WIDTH);
     (windowMs <= MINUTE_MS ? this.seconds : this.minutes).sum(nowMs, windowMs, row);
+    return row;
+  }
+
+  /** What one second, or one minute, holds. */
+  step(atMs: number, stepMs: number): Float64Array {
+    const row = new Float64Array(WIDTH);
+    (stepMs < MINUTE_MS ? this.seconds : this.minutes).addSlot(atMs, row);
     return row;
   }
 }
@@ -179,6 +198,25 @@ export class TrafficGraph {
     return views.sort((a, b) => a.successRate - b.successRate || (b.p99Ms || 0) - (a.p99Ms || 0) || compare(a.workload, b.workload));
   }
 
+  /** The last minute by the second, or up to an hour by the minute; oldest first, the running step left out. */
+  series(filter: SeriesFilter, nowMs: number, spanSeconds: number): readonly SeriesStep[] {
+    const stepMs = spanSeconds <= 60 ? 1_000 : MINUTE_MS;
+    const count = Math.min(60, Math.max(1, Math.ceil((spanSeconds * 1_000) / stepMs)));
+    const edges = [...this.#edges.values()].filter(
+      (edge) => (filter.source ?? nameOf(edge.source)) === nameOf(edge.source) && (filter.destination ?? nameOf(edge.destination)) === nameOf(edge.destination),
+    );
+    const newest = Math.floor(nowMs / stepMs) * stepMs - stepMs;
+    return Array.from({ length: count }, (_, i) => {
+      const atMs = newest - (count - 1 - i) * stepMs;
+      const row = new Float64Array(WIDTH);
+      for (const edge of edges) {
+        const part = mergeAccounts(edge.bySource?.step(atMs, stepMs), edge.byDestination?.step(atMs, stepMs));
+        for (let column = 0; column < WIDTH; column++) (row[column] as number) += part[column] as number;
+      }
+      return { atMs, ...trafficView(row, stepMs / 1_000) };
+    });
+  }
+
   /** Forgets edges that nobody reported for an hour and that hold no connection. */
   expire(nowMs: number): void {
     for (const [key, edge] of this.#edges) {
@@ -243,14 +281,20 @@ function fillRow(row: Float64Array, s: EdgeSample): void {
  * Whether it was mTLS is the callee's to say.
  */
 function mergedRow(edge: GraphEdge, nowMs: number, windowMs: number): Float64Array {
-  const bySource = edge.bySource?.sum(nowMs, windowMs);
-  const byDestination = edge.byDestination?.sum(nowMs, windowMs);
+  return mergeAccounts(edge.bySource?.sum(nowMs, windowMs), edge.byDestination?.sum(nowMs, windowMs));
+}
+
+function mergeAccounts(bySource: Float64Array | undefined, byDestination: Float64Array | undefined): Float64Array {
   const row = bySource !== undefined && hasTraffic(bySource) ? bySource : (byDestination ?? bySource ?? new Float64Array(WIDTH));
   if (byDestination !== undefined && (byDestination[JUDGED] as number) > 0) {
     row[MTLS] = byDestination[MTLS] as number;
     row[JUDGED] = byDestination[JUDGED] as number;
   }
   return row;
+}
+
+function nameOf(peer: GraphPeer): string {
+  return `${peer.namespace}/${peer.workload}`;
 }
 
 function hasTraffic(row: Float64Array): boolean {

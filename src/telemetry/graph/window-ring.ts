@@ -37,4 +37,13 @@ export class WindowRing {
       for (let i = 0; i < this.#width; i++) (into[i] as number) += this.#values[slot * this.#width + i] as number;
     }
   }
+
+  /** Adds to `into` the slot that holds `timeMs`; false when it is not kept (any more). */
+  addSlot(timeMs: number, into: Float64Array): boolean {
+    const time = Math.floor(timeMs / this.#slotMs);
+    const slot = ((time % this.#slots) + this.#slots) % this.#slots;
+    if (this.#times[slot] !== time) return false;
+    for (let i = 0; i < this.#width; i++) (into[i] as number) += this.#values[slot * this.#width + i] as number;
+    return true;
+  }
 }

@@ -1,0 +1,94 @@
+// The JSON that only the dashboard and the commands of its kind read: traffic over time, history, certificates, taps.
+import type { EdgeJson, FindingJson, ObjectId } from './api-json.ts';
+
+/** An edge with what the side panel shows beside the numbers of `EdgeJson`. */
+export interface TrafficEdgeJson extends EdgeJson {
+  readonly sourceService: string;
+  readonly sourceVersion: string;
+  readonly destinationCanonical: string;
+  readonly destinationVersion: string;
+  readonly requests: number;
+  readonly failures: number;
+  readonly bytesSentPerSecond: number;
+  readonly bytesReceivedPerSecond: number;
+  readonly connectionsOpened: number;
+  readonly openConnections: number;
+  /** Since the edge was first seen: status code, or response flag, with its count. */
+  readonly codes: Readonly<Record<string, number>>;
+  readonly flags: Readonly<Record<string, number>>;
+  readonly reporters: readonly string[];
+}
+
+/** Inbound traffic of a workload: one row of the golden table. */
+export interface GoldenJson {
+  readonly workload: string;
+  readonly namespace: string;
+  readonly service: string;
+  readonly version: string;
+  /** 0 to 1. */
+  readonly successRate: number;
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  /** 0 to 1; null without traffic to judge. */
+  readonly mtlsShare: number | null;
+}
+
+export interface TrafficJson {
+  /** The control plane's clock, and the end of the window. */
+  readonly nowMs: number;
+  readonly untilMs: number;
+  readonly windowSeconds: number;
+  readonly edges: readonly TrafficEdgeJson[];
+  readonly workloads: readonly GoldenJson[];
+  /** Samples for which there was no room. */
+  readonly dropped: number;
+}
+
+/** Numbers per step, oldest first; latencies are null where nothing was asked. */
+export interface SeriesJson {
+  readonly stepSeconds: number;
+  /** Wall seconds of each step's start. */
+  readonly times: readonly number[];
+  readonly requests: readonly number[];
+  readonly failures: readonly number[];
+  readonly p50Ms: readonly (number | null)[];
+  readonly p95Ms: readonly (number | null)[];
+  readonly p99Ms: readonly (number | null)[];
+  readonly bytesSent: readonly number[];
+  readonly bytesReceived: readonly number[];
+}
+
+/** One form that an object had. */
+export interface RevisionJson {
+  readonly revision: number;
+  readonly atMs: number;
+  readonly change: 'first seen' | 'added' | 'changed' | 'removed';
+  /** '' when it was removed. */
+  readonly text: string;
+}
+
+export interface HistoryJson extends ObjectId {
+  readonly revisions: readonly RevisionJson[];
+}
+
+export interface ChangeJson extends ObjectId {
+  readonly revision: number;
+  readonly atMs: number;
+  readonly change: RevisionJson['change'];
+}
+
+export interface ValidateAnswer {
+  readonly objects: readonly ObjectId[];
+  readonly findings: readonly FindingJson[];
+}
+
+export interface CertificateJson {
+  readonly subject: string;
+  readonly workload: string;
+  readonly namespace: string;
+  readonly serial: string;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}

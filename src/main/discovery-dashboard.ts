@@ -1,0 +1,40 @@
+// Puts together what the dashboard asks of the control plane: its files, sign-in, traffic, configuration texts, logs.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { ConfigHistory, configRoutes, type ConfigTexts, logRoutes, pageRoutes, signInRoutes, trafficRoutes } from '#api';
+import type { Clock, Fs, HttpRoute } from '#base';
+import { SystemRandom } from '#io';
+import type { TrafficGraph } from '#telemetry';
+import { rootFolder } from './home.ts';
+
+export interface DashboardParts {
+  readonly clock: Clock;
+  readonly fs: Fs;
+  readonly token: string;
+  readonly traffic: TrafficGraph;
+  readonly texts: ConfigTexts;
+  readonly history: ConfigHistory;
+  readonly logFolder: string;
+}
+
+/** They stand before the API's: `/` is the dashboard where it is built. */
+export function dashboardRoutes({ clock, fs, token, traffic, texts, history, logFolder }: DashboardParts): readonly HttpRoute[] {
+  return [
+    ...pageRoutes(builtFiles(join(rootFolder(), 'dist/dashboard'))),
+    ...signInRoutes({ clock, random: new SystemRandom(), token }),
+    ...trafficRoutes(traffic, clock),
+    ...configRoutes(texts, history),
+    ...logRoutes(fs, logFolder),
+  ];
+}
+
+function builtFiles(folder: string): ReadonlyMap<string, string> {
+  const files = new Map<string, string>();
+  if (!existsSync(folder)) return files;
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile() || entry.name.endsWith('.map')) continue;
+    const path = join(entry.parentPath, entry.name);
+    files.set(relative(folder, path), readFileSync(path, 'utf8'));
+  }
+  return files;
+}
