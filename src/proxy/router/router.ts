@@ -12,6 +12,7 @@ import type { ForwardTarget, RouteChoice } from '../route/index.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import { hostPeer } from '../upstream/host-peer.ts';
+import type { HttpPool } from '../upstream/http-pool.ts';
 import { pickContext } from './pick-input.ts';
 import { prepareUpstreamHead, upgradeAllowed } from './prepare-request.ts';
 import { RequestBuffer } from './request-buffer.ts';
@@ -282,11 +283,17 @@ export class Router implements StreamRouter {
     cluster.stats.inc(CLUSTER.upstream_rq_total);
     const attempt = new UpstreamAttempt(this, host, this.services.clock.now());
     this.#attempt = attempt;
-    cluster.pool(host, target.priority, this.head.version === '2').request(attempt, fresh);
+    this.#pool(host).request(attempt, fresh);
   }
 
   cancelWaiting(attempt: UpstreamAttempt): void {
-    this.cluster.pool(attempt.host, this.#target?.priority, this.head.version === '2').cancel(attempt);
+    this.#pool(attempt.host).cancel(attempt);
+  }
+
+  #pool(host: Host): HttpPool {
+    const target = this.#target as ForwardTarget;
+    if (this.head.method === 'CONNECT' && this.head.protocol === '' && target.upgrades.get('connect')?.terminateConnect === true) return this.cluster.tunnels(host, target.priority);
+    return this.cluster.pool(host, target.priority, this.head.version === '2');
   }
 
   #mayRetry(attempt: UpstreamAttempt): boolean {

@@ -14,6 +14,7 @@ import { H2Pool } from './h2-pool.ts';
 import { H1Pool, type HttpPool, type PoolSettings } from './http-pool.ts';
 import type { TransportFactory } from './transport-factory.ts';
 import type { Transport } from './transport.ts';
+import { TunnelPool } from './tunnel-pool.ts';
 
 /** What hangs on a host: its pools, by routing priority. */
 interface HostPools {
@@ -22,6 +23,8 @@ interface HostPools {
   high: HttpPool | undefined;
   /** HTTP/2 because the client speaks it (use_downstream_protocol). */
   asDownstream: HttpPool | undefined;
+  /** For CONNECT that ends here. */
+  tunnels: HttpPool | undefined;
 }
 
 export class Cluster {
@@ -105,15 +108,26 @@ export class Cluster {
 
   /** The connections of one endpoint for one routing priority. */
   pool(host: Host, priority: 'default' | 'high' = 'default', downstreamH2 = false): HttpPool {
-    let pools = host.pools as HostPools | undefined;
     const transport = this.#transports.forHost(host);
-    if (pools === undefined || pools.transportKey !== transport.key) {
-      // Other security: what is open finishes what it carries, and takes nothing new.
-      if (pools !== undefined) this.#closePools(host);
-      host.pools = pools = { transportKey: transport.key, default: undefined, high: undefined, asDownstream: undefined };
-    }
+    const pools = this.#poolsOf(host, transport);
     if (downstreamH2 && this.settings.protocol === 'downstream') return (pools.asDownstream ??= new H2Pool(this, host, transport, this.breakers.of(priority)));
     return (pools[priority] ??= this.#makePool(host, transport, priority));
+  }
+
+  /** Raw connections to one endpoint. */
+  tunnels(host: Host, priority: 'default' | 'high' = 'default'): HttpPool {
+    const transport = this.#transports.forHost(host);
+    return (this.#poolsOf(host, transport).tunnels ??= new TunnelPool(this, host, transport, this.breakers.of(priority)));
+  }
+
+  #poolsOf(host: Host, transport: Transport): HostPools {
+    const pools = host.pools as HostPools | undefined;
+    if (pools !== undefined && pools.transportKey === transport.key) return pools;
+    // Other security: what is open finishes what it carries, and takes nothing new.
+    if (pools !== undefined) this.#closePools(host);
+    const made: HostPools = { transportKey: transport.key, default: undefined, high: undefined, asDownstream: undefined, tunnels: undefined };
+    host.pools = made;
+    return made;
   }
 
   #makePool(host: Host, transport: Transport, priority: 'default' | 'high'): HttpPool {

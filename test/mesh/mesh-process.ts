@@ -1,0 +1,117 @@
+// One process of a mesh under test: says when it is ready, writes its log to a file, and is killed with its group.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import process from 'node:process';
+
+export const READY_WITHIN_MS = 30_000;
+const ENDED_WITHIN_MS = 5000;
+const TAIL_LINES = 30;
+
+export interface MeshProcessOptions {
+  readonly name: string;
+  readonly entry: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly log: string;
+}
+
+export class MeshProcess {
+  readonly name: string;
+  readonly logPath: string;
+  readonly #options: MeshProcessOptions;
+  #child: ChildProcess | undefined;
+
+  constructor(options: MeshProcessOptions) {
+    this.name = options.name;
+    this.logPath = options.log;
+    this.#options = options;
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error(`${this.name} does not run`);
+    return pid;
+  }
+
+  get running(): boolean {
+    return this.#child !== undefined;
+  }
+
+  /** Resolves with what the process says when it is ready. */
+  start(): Promise<Readonly<Record<string, string | number>>> {
+    const log = openSync(this.logPath, 'a');
+    const { entry, args, env } = this.#options;
+    const child = spawn(process.execPath, ['--max-semi-space-size=1', entry, ...args], { stdio: ['ignore', log, log, 'ipc'], env: { ...cleanEnv(), ...env }, detached: true });
+    closeSync(log);
+    this.#child = child;
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => reject(new Error(`${this.name} was not ready within ${READY_WITHIN_MS / 1000} s.\n${this.tail()}`)), READY_WITHIN_MS);
+      child.once('exit', (code, signal) => {
+        clearTimeout(late);
+        if (this.#child === child) this.#child = undefined;
+        reject(new Error(`${this.name} ended (${signal ?? code}) before it was ready.\n${this.tail()}`));
+      });
+      child.on('message', (message: { ready?: Record<string, string | number> }) => {
+        if (message.ready === undefined) return;
+        clearTimeout(late);
+        resolve(message.ready);
+      });
+    });
+  }
+
+  /** SIGTERM, then SIGKILL for the whole group. */
+  async stop(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
+    const child = this.#child;
+    if (child?.pid === undefined) return;
+    const pid = child.pid;
+    const ended = new Promise<void>((resolve) => void child.once('exit', () => resolve()));
+    child.kill(signal);
+    const force = setTimeout(() => killGroup(pid), ENDED_WITHIN_MS);
+    await ended;
+    clearTimeout(force);
+    killGroup(pid);
+  }
+
+  log(): string {
+    try {
+      return readFileSync(this.logPath, 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
+  tail(lines = TAIL_LINES): string {
+    return `--- the end of the log of ${this.name}\n${this.log().trimEnd().split('\n').slice(-lines).join('\n')}`;
+  }
+
+  /** Lines of the access log: JSON objects that have a response code. */
+  accessLog(): Readonly<Record<string, unknown>>[] {
+    const lines: Record<string, unknown>[] = [];
+    for (const line of this.log().split('\n')) {
+      if (!line.startsWith('{') || !line.includes('"response_code"')) continue;
+      lines.push(JSON.parse(line) as Record<string, unknown>);
+    }
+    return lines;
+  }
+
+  forgetLog(): void {
+    rmSync(this.logPath, { force: true });
+  }
+}
+
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody is left in it.
+  }
+}
+
+/** What stands around the tests must not leak into the mesh. */
+export function cleanEnv(): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(process.env)) {
+    if (value !== undefined && !/^npm_|^(https?|all|no)_proxy$|^NODE_(TEST_CONTEXT|USE_ENV_PROXY|CHANNEL_\w+)$/i.test(name)) env[name] = value;
+  }
+  return env;
+}

@@ -1,0 +1,74 @@
+// CONNECT that ends at the proxy (Envoy's connect_config): what follows the head is bytes to and from the endpoint.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer, connect as tcpConnect, type AddressInfo, type Server, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { cluster, listener, managerFilter, runProxy } from './proxy-fixture.ts';
+
+const CONNECT_ROUTE = { match: { connect_matcher: {} }, route: { cluster: 'app', timeout: '0s', upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: {} }] } };
+
+async function startEcho(): Promise<{ readonly server: Server; readonly port: number; readonly sockets: Set<Socket> }> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('data', (data) => socket.write(data.toString().toUpperCase()));
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => {});
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { server, port: (server.address() as AddressInfo).port, sockets };
+}
+
+async function connected(port: number, early = ''): Promise<{ readonly socket: Socket; read(until: RegExp): Promise<string> }> {
+  const socket = tcpConnect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  let text = '';
+  socket.on('data', (data) => (text += data.toString()));
+  socket.write(`CONNECT app.example:80 HTTP/1.1\r\nhost: app.example:80\r\n\r\n${early}`);
+  const read = async (until: RegExp): Promise<string> => {
+    for (const end = Date.now() + 3000; !until.test(text) && Date.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 5));
+    return text;
+  };
+  return { socket, read };
+}
+
+test('CONNECT with a connect_config opens a connection to the endpoint and passes bytes both ways', async (t) => {
+  const echo = await startEcho();
+  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([CONNECT_ROUTE], { upgrade_configs: [{ upgrade_type: 'CONNECT' }] })] }])], [cluster('app', [echo.port])]);
+  t.after(() => (proxy.close(), echo.server.close()));
+  const client = await connected(proxy.port('l'));
+  assert.match(await client.read(/\r\n\r\n/), /^HTTP\/1\.1 200 /);
+  client.socket.write('hello');
+  assert.match(await client.read(/HELLO/), /HELLO$/);
+  client.socket.destroy();
+  for (const end = Date.now() + 2000; echo.sockets.size > 0 && Date.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(echo.sockets.size, 0, 'the endpoint\'s connection goes with the client\'s');
+});
+
+test('bytes sent right behind the head reach the endpoint', async (t) => {
+  const echo = await startEcho();
+  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([CONNECT_ROUTE], { upgrade_configs: [{ upgrade_type: 'CONNECT' }] })] }])], [cluster('app', [echo.port])]);
+  t.after(() => (proxy.close(), echo.server.close()));
+  const client = await connected(proxy.port('l'), 'early');
+  assert.match(await client.read(/EARLY/), /EARLY$/);
+  client.socket.destroy();
+});
+
+test('the endpoint\'s end is the client\'s', async (t) => {
+  const echo = await startEcho();
+  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([CONNECT_ROUTE], { upgrade_configs: [{ upgrade_type: 'CONNECT' }] })] }])], [cluster('app', [echo.port])]);
+  t.after(() => (proxy.close(), echo.server.close()));
+  const client = await connected(proxy.port('l'));
+  await client.read(/\r\n\r\n/);
+  const closed = once(client.socket, 'close');
+  for (const socket of echo.sockets) socket.end();
+  await closed;
+});
+
+test('an endpoint that refuses makes it 503', async (t) => {
+  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([CONNECT_ROUTE], { upgrade_configs: [{ upgrade_type: 'CONNECT' }] })] }])], [cluster('app', [1])]);
+  t.after(() => proxy.close());
+  const client = await connected(proxy.port('l'));
+  assert.match(await client.read(/\r\n\r\n/), /^HTTP\/1\.1 503 /);
+  client.socket.destroy();
+});
