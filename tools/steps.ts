@@ -1,6 +1,7 @@
 // Runs named steps one after another, prints a line for each, and ends with the verdict of all.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { failuresOf } from './test-output.ts';
 
 export const root: string = join(import.meta.dirname, '..');
 
@@ -35,7 +36,7 @@ export function runStep(step: Step): StepResult {
   const ok = run.status === 0;
   const output = step.live ? '' : `${run.stdout ?? ''}${run.stderr ?? ''}${run.error ? run.error.message : ''}`;
   console.log(`${ok ? 'ok    ' : 'FAILED'} ${step.name.padEnd(28)} ${seconds.toFixed(1)} s`);
-  if (!ok && output !== '') console.log(output);
+  if (!ok && output !== '') console.log(failuresOf(output));
   return { name: step.name, ok, seconds, output };
 }
 

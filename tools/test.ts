@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
 import { PURE_TESTS } from './pure-tests.ts';
 import { root } from './steps.ts';
+import { failuresOf } from './test-output.ts';
 
 interface Rung {
   readonly name: string;
@@ -85,7 +86,8 @@ function runRung(rung: Rung): Outcome {
   const passed = count(output, 'pass');
   const failed = count(output, 'fail');
   const ok = run.status === 0 && passed > 0;
-  if (!ok || process.argv.includes('--verbose')) console.log(output);
+  if (process.argv.includes('--verbose')) console.log(output);
+  else if (!ok) console.log(failuresOf(output));
   const note = ok ? '' : run.error !== undefined ? run.error.message : `exit status ${run.status}`;
   return { rung: rung.name, verdict: ok ? 'passed' : 'failed', passed, failed, seconds: (performance.now() - started) / 1000, note };
 }
