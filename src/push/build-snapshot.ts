@@ -23,6 +23,8 @@ export interface SnapshotInput {
   readonly former: Snapshot | undefined;
   /** Last good references from before a restart; `former` wins. */
   readonly retained?: Retained;
+  /** Default: the former snapshot's. */
+  readonly keySets?: ReadonlyMap<string, string>;
 }
 
 export function buildSnapshot(input: SnapshotInput): Snapshot {
@@ -55,6 +57,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
     peerAuthentications,
     formerPeerAuthentications: modesChanged ? (former?.formerPeerAuthentications ?? former?.peerAuthentications) : former.formerPeerAuthentications,
     retained: retained.retained,
+    keySets: input.keySets ?? former?.keySets ?? NO_KEY_SETS,
     conditions: [
       ...written.conditions,
       ...retained.conditions,
@@ -66,6 +69,8 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
     ],
   });
 }
+
+const NO_KEY_SETS: ReadonlyMap<string, string> = new Map();
 
 /** The successor when only endpoints changed: everything else is shared. */
 export function withEndpoints(former: Snapshot, registry: RegistryView): Snapshot {

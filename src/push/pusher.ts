@@ -30,6 +30,7 @@ export class Pusher {
   readonly #subscribers = new Set<SnapshotSubscriber>();
   #waiting: { config: ConfigView; keys: Set<string> } | undefined;
   #snapshot: Snapshot | undefined;
+  #keySets: ReadonlyMap<string, string> = new Map();
   /** The snapshot in which receivers began to accept former modes too, and when they stop at the latest. */
   #settling: { readonly since: number; readonly timer: Timer } | undefined;
 
@@ -87,6 +88,12 @@ export class Pusher {
     if (change !== undefined && this.#snapshot !== undefined) this.#publishEndpoints(change, new Set(), undefined);
   }
 
+  /** Key sets were fetched anew and differ; `keys` are the RequestAuthentications that use them. */
+  keySetsChanged(keySets: ReadonlyMap<string, string>, keys: Iterable<string>): void {
+    this.#keySets = keySets;
+    if (this.#snapshot !== undefined) this.configChanged(this.#waiting?.config ?? this.#snapshot.config, { from: 0, to: 0, added: new Set(), changed: new Set(keys), removed: new Set() });
+  }
+
   /** Every connected sender acknowledged snapshot `number`: receivers need no longer accept former mTLS modes. */
   sendersAcknowledged(number: number): void {
     if (this.#settling !== undefined && number >= this.#settling.since) this.#settle();
@@ -110,7 +117,7 @@ export class Pusher {
     const change = this.#registryChange(waiting.config, waiting.keys);
     const { domain, retained } = this.#options;
     const former = this.#snapshot;
-    const next = buildSnapshot({ config: waiting.config, registry: change.view, domain, former, ...(retained === undefined ? {} : { retained }) });
+    const next = buildSnapshot({ config: waiting.config, registry: change.view, domain, former, keySets: this.#keySets, ...(retained === undefined ? {} : { retained }) });
     this.#awaitSenders(former, next);
     this.#publish(next, { objects: waiting.keys, endpoints: change.changed, configuration: true });
   }

@@ -48,6 +48,8 @@ export interface Snapshot {
   /** Set while senders may still act on the former modes: receivers then accept both (`receivingMode`). */
   readonly formerPeerAuthentications: PeerAuthenticationIndex | undefined;
   readonly retained: Retained;
+  /** Key sets that were fetched for RequestAuthentications, by where they came from; the same object until one differs. */
+  readonly keySets: ReadonlyMap<string, string>;
   /** Findings across objects; each names its object. */
   readonly conditions: readonly Condition[];
 }

@@ -10,6 +10,7 @@ export type WorkloadEntry = ConfigObject<SpecOf<'WorkloadEntry'>>;
 export type WorkloadGroup = ConfigObject<SpecOf<'WorkloadGroup'>>;
 export type Sidecar = ConfigObject<SpecOf<'Sidecar'>>;
 export type PeerAuthentication = ConfigObject<SpecOf<'PeerAuthentication'>>;
+export type RequestAuthentication = ConfigObject<SpecOf<'RequestAuthentication'>>;
 export type AuthorizationPolicy = ConfigObject<SpecOf<'AuthorizationPolicy'>>;
 export type CoreService = ConfigObject<SpecOf<'Service'>>;
 export type CoreEndpoints = ConfigObject<SpecOf<'Endpoints'>>;

@@ -1,7 +1,7 @@
-// The AuthorizationPolicies, Sidecars and Gateways that apply to one proxy, by namespace, root namespace and labels.
+// The AuthorizationPolicies, RequestAuthentications, Sidecars and Gateways that apply to one proxy, by namespace, root namespace and labels.
 
 import type { ConfigView } from '#config';
-import type { AuthorizationPolicy, Gateway, Sidecar } from './kinds.ts';
+import type { AuthorizationPolicy, Gateway, RequestAuthentication, Sidecar } from './kinds.ts';
 import { labelsMatch } from './visibility.ts';
 
 export interface ProxyIdentity {
@@ -11,13 +11,38 @@ export interface ProxyIdentity {
 
 /** Root namespace's first, then the proxy's own, by age. Policies with targetRefs are for waypoints and Kubernetes gateways. */
 export function authorizationPoliciesOf(view: ConfigView, proxy: ProxyIdentity, rootNamespace: string): readonly AuthorizationPolicy[] {
-  const places = proxy.namespace === rootNamespace ? [rootNamespace] : [rootNamespace, proxy.namespace];
-  return places.flatMap((place) =>
-    view
-      .list('AuthorizationPolicy', place)
-      .filter((policy) => policy.spec.targetRef === undefined && (policy.spec.targetRefs ?? []).length === 0)
-      .filter((policy) => labelsMatch(policy.spec.selector?.matchLabels, proxy.labels)),
-  );
+  return placesOf(proxy, rootNamespace).flatMap((place) => view.list('AuthorizationPolicy', place).filter((policy) => appliesTo(policy.spec, policy.metadata.namespace, proxy)));
+}
+
+/** In the same order; the rules of all of them hold together. */
+export function requestAuthenticationsOf(view: ConfigView, proxy: ProxyIdentity, rootNamespace: string): readonly RequestAuthentication[] {
+  return placesOf(proxy, rootNamespace).flatMap((place) => view.list('RequestAuthentication', place).filter((policy) => appliesTo(policy.spec, policy.metadata.namespace, proxy)));
+}
+
+function placesOf(proxy: ProxyIdentity, rootNamespace: string): readonly string[] {
+  return proxy.namespace === rootNamespace ? [rootNamespace] : [rootNamespace, proxy.namespace];
+}
+
+/** Kubernetes' own label on what runs a Gateway of the Gateway API. */
+const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
+const GATEWAY_CLASS = 'gateway.networking.k8s.io/gateway-class-name';
+const GATEWAY_GROUP = 'gateway.networking.k8s.io';
+
+interface Targeted {
+  readonly selector?: AuthorizationPolicy['spec']['selector'];
+  readonly targetRef?: AuthorizationPolicy['spec']['targetRef'];
+  readonly targetRefs?: AuthorizationPolicy['spec']['targetRefs'];
+}
+
+/** A policy with targets is for gateways that run them; those for Services and ServiceEntries are waypoints' business. */
+function appliesTo(spec: Targeted, namespace: string, proxy: ProxyIdentity): boolean {
+  const targets = [...(spec.targetRef === undefined ? [] : [spec.targetRef]), ...(spec.targetRefs ?? [])];
+  if (targets.length === 0) return labelsMatch(spec.selector?.matchLabels, proxy.labels);
+  return targets.some(({ group, kind, name }) => {
+    if (group !== GATEWAY_GROUP) return false;
+    if (kind === 'Gateway') return namespace === proxy.namespace && proxy.labels[GATEWAY_NAME] === name;
+    return kind === 'GatewayClass' && proxy.labels[GATEWAY_CLASS] === name;
+  });
 }
 
 /** The one that selects the workload, else the namespace's, else the root namespace's; the oldest of each. */

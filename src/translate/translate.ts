@@ -88,7 +88,7 @@ function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache):
   const inits: Init<typeof ClusterSchema>[] = [blackHole(mesh)];
   if (proxy.kind === 'sidecar' && proxy.captured) inits.push(passthrough(mesh), inboundPassthrough(mesh));
   const forward = proxy.kind === 'sidecar' && !proxy.captured && proxy.httpProxyPort !== undefined;
-  if (forward && resolvesUnknownHosts(scope, proxy)) inits.push(dynamicDns(mesh));
+  if (forward && resolvesUnknownHosts(scope)) inits.push(dynamicDns(mesh));
   const block = proxy.loopbackBlock;
   const key = ['fixed', proxy.kind, proxy.captured, proxy.envoy, forward, block];
   return cache.owned(scope, key, () => {

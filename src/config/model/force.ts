@@ -19,7 +19,7 @@ export const KIND_FORCE: Readonly<Record<KindName, Force>> = {
   ProxyConfig: 'refused',
   AuthorizationPolicy: 'inForce',
   PeerAuthentication: 'inForce',
-  RequestAuthentication: 'refused',
+  RequestAuthentication: 'inForce',
   Telemetry: 'refused',
   WasmPlugin: 'refused',
   TrafficExtension: 'refused',
@@ -74,13 +74,9 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     'outboundTrafficPolicy.egressProxy': 'acceptedWithWarning',
   },
   AuthorizationPolicy: {
-    targetRef: 'refused',
-    targetRefs: 'refused',
     'action=CUSTOM': 'refused',
     'action=AUDIT': 'acceptedWithWarning',
     provider: 'refused',
-    'rules[].from[].source.requestPrincipals': 'refused',
-    'rules[].from[].source.notRequestPrincipals': 'refused',
   },
   MeshConfig: {
     proxyListenPort: 'inForce',

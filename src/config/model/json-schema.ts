@@ -21,6 +21,9 @@ const COPIED = [
   'required',
 ] as const;
 
+/** Longer than any duration that means something. */
+const DURATION_CHARACTERS = 64;
+
 /** `structural`: only what a CRD may say. */
 export function plainSchema(shape: Shape, structural: boolean): Json {
   const schema: Record<string, unknown> = {};
@@ -31,7 +34,11 @@ export function plainSchema(shape: Shape, structural: boolean): Json {
     Object.assign(schema, structural ? { 'x-kubernetes-int-or-string': true } : { type: ['integer', 'string'] });
   if (shape['x-kubernetes-preserve-unknown-fields'] === true && structural)
     schema['x-kubernetes-preserve-unknown-fields'] = true;
-  if (shape.format === 'duration' && structural) schema['x-kubernetes-validations'] = [durationRule(shape)];
+  if (shape.format === 'duration' && structural) {
+    schema['x-kubernetes-validations'] = [durationRule(shape)];
+    // The API server estimates what a rule costs from the longest text it may see, and refuses the CRD beyond a budget.
+    schema['maxLength'] ??= DURATION_CHARACTERS;
+  }
   if (shape.items !== undefined) schema['items'] = plainSchema(shape.items, structural);
   if (shape.additionalProperties !== undefined)
     schema['additionalProperties'] = plainSchema(shape.additionalProperties, structural);

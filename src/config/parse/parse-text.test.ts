@@ -163,12 +163,16 @@ describe('what is not in force', () => {
   const policy = (rest: string): ParsedDocument =>
     one(`apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a}\nspec:\n${rest}`);
   it('refuses a security object rather than let more through', () => {
-    const document = policy('  rules:\n  - from: [{source: {requestPrincipals: ["a/b"]}}]\n');
+    const document = one(
+      'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a, trafficPolicy: {tls: {mode: SIMPLE, caCrl: x}}}\n',
+    );
     assert.equal(document.object, undefined);
-    assert.deepEqual(codes(document), ['TS-CFG-0202 spec.rules[0].from[0].source.requestPrincipals']);
+    assert.deepEqual(codes(document), ['TS-CFG-0202 spec.trafficPolicy.tls.caCrl']);
   });
-  it('refuses conditions on tokens', () => {
-    assert.deepEqual(policy('  rules:\n  - when: [{key: "request.auth.claims[a]", values: [b]}]\n').object, undefined);
+  it('refuses policies for waypoints', () => {
+    assert.deepEqual(codes(policy('  targetRefs: [{kind: Service, name: a}]\n  rules: [{}]\n')), ['TS-CFG-0320 spec.targetRefs[0].kind']);
+  });
+  it('refuses a dry run that is neither true nor false', () => {
     const dry =
       'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a, annotations: {istio.io/dry-run: "yes"}}\nspec: {rules: [{}]}\n';
     assert.deepEqual(codes(one(dry)), ['TS-CFG-0333 metadata.annotations["istio.io/dry-run"]']);

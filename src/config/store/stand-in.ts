@@ -1,4 +1,4 @@
-// What stands in for a bad security policy that has no good version: it denies, or is STRICT, for what its readable selector covers, else for its namespace (design 7).
+// What stands in for a bad security policy that has no good version: it denies, demands an impossible token, or is STRICT, for what its readable selector covers, else for its namespace (design 7).
 
 import type { KindName } from '../model/kinds.ts';
 import { type ConfigObject, objectKey } from '../model/object.ts';
@@ -14,6 +14,7 @@ export interface StandIn {
 const API: Partial<Record<KindName, string>> = {
   AuthorizationPolicy: 'security.istio.io/v1',
   PeerAuthentication: 'security.istio.io/v1',
+  RequestAuthentication: 'security.istio.io/v1',
 };
 
 export function standInFor(document: ParsedDocument, file: string, createdMs: number): StandIn | undefined {
@@ -25,7 +26,9 @@ export function standInFor(document: ParsedDocument, file: string, createdMs: nu
   const strict = kind === 'PeerAuthentication';
   const rule = strict
     ? { mtls: Object.freeze({ mode: 'STRICT' }) }
-    : { action: 'DENY', rules: Object.freeze([Object.freeze({})]) };
+    : kind === 'RequestAuthentication'
+      ? { jwtRules: Object.freeze([IMPOSSIBLE]) }
+      : { action: 'DENY', rules: Object.freeze([Object.freeze({})]) };
   const spec = Object.freeze({ ...(selector === undefined ? {} : { selector }), ...rule });
   const object: ConfigObject = Object.freeze({
     apiVersion,
@@ -52,6 +55,9 @@ export function standInFor(document: ParsedDocument, file: string, createdMs: nu
           .join(', ')} in namespace ${namespace}`;
   return { object, effect: strict ? `${scope} takes mutual TLS only` : `every request to ${scope} is denied` };
 }
+
+/** Nobody has a key of this issuer: every request is answered with 401. */
+const IMPOSSIBLE = Object.freeze({ issuer: 'urn:topsail:refused', jwks: '{"keys":[]}', presence: 'REQUIRED' as const });
 
 const EMPTY: Readonly<Record<string, string>> = Object.freeze({});
 

@@ -129,9 +129,6 @@ function checkCondition(context: Context, condition: AuthorizationCondition, pat
   if (values.length === 0) say('values or notValues is required');
   if (![HEADER_KEY, CLAIM_KEY, FILTER_KEY].some((form) => form.test(key)) && !KEYS.has(key))
     return say('it is no attribute', 'key');
-  // Tokens are checked by RequestAuthentication, which is not in force yet (design 8).
-  if (key.startsWith('request.auth.')) say('attributes of tokens are not in force yet', 'key');
-  if (key.startsWith('experimental.')) say('filter metadata is not in force yet', 'key');
   for (const value of values) {
     if (value === '') say('a value is empty');
     else if (key.endsWith('.ip') && !isIpOrCidr(value)) say(`${shown(value)} is no IP address or CIDR`);

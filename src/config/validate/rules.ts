@@ -225,11 +225,10 @@ export function checkTargets(context: Context, spec: Targeted, path: Path): void
 function checkTarget(context: Context, ref: TargetRef, path: Path): void {
   if ((ref.namespace ?? '') !== '')
     context.problems.say('TS-CFG-0320', [...path, 'namespace'], { reason: 'the namespace must be left out' });
-  if (!TARGET_KINDS.has(`${ref.group ?? ''}/${ref.kind}`)) {
-    context.problems.say('TS-CFG-0320', [...path, 'kind'], {
-      reason: `${shown(`${ref.group ?? ''}/${ref.kind}`)} cannot be a target`,
-    });
-  }
+  const target = `${ref.group ?? ''}/${ref.kind}`;
+  const say = (reason: string): void => context.problems.say('TS-CFG-0320', [...path, 'kind'], { reason });
+  if (!TARGET_KINDS.has(target)) say(`${shown(target)} cannot be a target`);
+  else if (ref.kind === 'Service' || ref.kind === 'ServiceEntry') say(`policies for ${shown(ref.kind)} need a waypoint; give a selector`);
 }
 
 /** Gateways of a VirtualService or one of its matches. */

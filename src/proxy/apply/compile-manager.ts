@@ -113,7 +113,7 @@ function compileFilters(filters: readonly FilterMessage[], context: CompileConte
       if (filter.isOptional) return context.warn(at, 'is optional and not part of this proxy: left out');
       throw new ConfigError('proxy.field-invalid', at, unknownExtension(filter.name, config.typeUrl));
     }
-    factories.push(extension.build(config.value, { clock: services.clock, random: services.random, log: services.log, statPrefix: `http.${statPrefix}.` }, filter.name));
+    factories.push(extension.build(config.value, { clock: services.clock, random: services.random, log: services.log, stats: services.stats, clusters: services.clusters, statPrefix: `http.${statPrefix}.` }, filter.name));
   });
   if (filters.length === 0) throw new ConfigError('proxy.field-invalid', field, 'must end with the router');
   return factories;

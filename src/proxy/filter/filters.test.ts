@@ -18,13 +18,14 @@ import { ConfigSchema as SetFilterStateSchema } from '#proto/envoy/extensions/fi
 import { ConnectionLimitSchema } from '#proto/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts';
 import { RBACSchema as NetworkRbacSchema } from '#proto/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import { TypedStructSchema } from '#proto/udpa/type/v1/typed_struct_pb.ts';
-import { StreamRecord } from '#telemetry';
+import { StatStore, StreamRecord } from '#telemetry';
 import { HeaderBlock, type RequestHead, type ResponseHead } from '#wire/http';
 import { ConfigError } from '../errors.ts';
 import type { DownstreamFacts, FilterCallbacks, HttpFilter, LocalReply, RouteView } from '../http/filter.ts';
 import { testConnection, testHead, testInput } from '../match-input.testing.ts';
 import type { DownstreamConnection } from '../network/filter.ts';
 import { RouteTable } from '../route/index.ts';
+import { ClusterManager } from '../upstream/cluster-manager.ts';
 import { GrpcMessageCounter } from './http/grpc-stats.ts';
 import { HTTP_FILTERS, NETWORK_FILTERS } from './index.ts';
 import { TokenBucket } from './token-bucket.ts';
@@ -43,7 +44,7 @@ function bench<D extends DescMessage>(name: string, schema: D, config: MessageIn
   const extension = HTTP_FILTERS.find((f) => f.typeUrl.endsWith(schema.typeName));
   assert.ok(extension !== undefined, name);
   const clock = new FakeClock();
-  const factory = extension.build(toBinary(schema, create(schema, config)), { clock, random: new SeededRandom(3), log: silentLogger, statPrefix: '' }, name);
+  const factory = extension.build(toBinary(schema, create(schema, config)), { clock, random: new SeededRandom(3), log: silentLogger, stats: new StatStore(), clusters: new ClusterManager(), statPrefix: '' }, name);
   const made: Bench = {
     clock, replies: [], record: new StreamRecord(), continued: 0, bufferLimit: 0,
     start: (options = {}) => {

@@ -4,11 +4,13 @@ import type { HttpFilterExtension } from '../http/filter.ts';
 import type { NetworkFilterExtension } from '../network/filter.ts';
 import { bufferExtension } from './http/buffer.ts';
 import { corsExtension } from './http/cors.ts';
+import { dynamicForwardProxyExtension } from './http/dynamic-forward-proxy.ts';
 import { faultExtension } from './http/fault.ts';
 import { grpcStatsExtension } from './http/grpc-stats.ts';
 import { headerMutationExtension } from './http/header-mutation.ts';
 import { healthCheckExtension } from './http/health-check.ts';
 import { istioExtensions } from './http/istio.ts';
+import { jwtAuthnExtension } from './http/jwt-authn/index.ts';
 import { localRateLimitExtension } from './http/local-ratelimit.ts';
 import { rbacExtension } from './http/rbac.ts';
 import { setFilterStateExtension } from './http/set-filter-state.ts';
@@ -19,7 +21,7 @@ import { networkSetFilterStateExtension } from './network/set-filter-state.ts';
 
 export const HTTP_FILTERS: readonly HttpFilterExtension[] = [
   rbacExtension, faultExtension, corsExtension, grpcStatsExtension, setFilterStateExtension, localRateLimitExtension,
-  headerMutationExtension, bufferExtension, healthCheckExtension, ...istioExtensions,
+  headerMutationExtension, bufferExtension, healthCheckExtension, jwtAuthnExtension, dynamicForwardProxyExtension, ...istioExtensions,
 ];
 
 export const NETWORK_FILTERS: readonly NetworkFilterExtension[] = [

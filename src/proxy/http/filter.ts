@@ -2,9 +2,10 @@
 // once from configuration; methods that a filter does not need are left out and cost nothing.
 
 import type { Clock, Logger, Random } from '#base';
-import type { StreamRecord } from '#telemetry';
+import type { StatStore, StreamRecord } from '#telemetry';
 import type { HeaderBlock, RequestHead, ResponseHead } from '#wire/http';
 import type { ResponseFlag } from '#telemetry';
+import type { ClusterManager } from '../upstream/cluster-manager.ts';
 
 /**
  * `continue`: the next filter sees it.
@@ -90,6 +91,9 @@ export interface FilterContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly stats: StatStore;
+  /** For filters that ask a service. */
+  readonly clusters: ClusterManager;
   readonly statPrefix: string;
 }
 

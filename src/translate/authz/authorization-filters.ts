@@ -1,16 +1,19 @@
-// The RBAC filters of a workload, HTTP or TCP: AUDIT, then DENY (with CUSTOM, until it is in force), then ALLOW (inventory §3.4, §7).
+// The filters that decide who may do what at a workload, HTTP or TCP: tokens, then AUDIT, then DENY (with CUSTOM, until it is in force), then ALLOW (inventory §3.4, §7).
 
 import type { FilterSchema } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
 import { type PolicySchema, RBAC_Action, type RBACSchema } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
 import type { HttpFilterSchema } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { RBACSchema as HttpRbacSchema } from '#proto/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { RBACSchema as TcpRbacSchema } from '#proto/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
-import type { AuthorizationPolicy, MeshSettings } from '#registry';
+import type { AuthorizationPolicy, MeshSettings, RequestAuthentication } from '#registry';
+import { type FetchedKeySets, httpAuthentication } from '../authn/request-authentication.ts';
 import { type Init, typed } from '../encode.ts';
 import { rbacPolicy } from './rules.ts';
 
 export interface AuthorizationInput {
   readonly policies: readonly AuthorizationPolicy[];
+  readonly requestAuthentications: readonly RequestAuthentication[];
+  readonly keySets: FetchedKeySets;
   readonly mesh: MeshSettings;
   readonly boundPort: (declared: number) => number;
 }
@@ -21,12 +24,15 @@ type Rules = Init<typeof RBACSchema>;
 const RBAC_ACTION = { AUDIT: RBAC_Action.LOG, DENY: RBAC_Action.DENY, ALLOW: RBAC_Action.ALLOW } as const;
 
 export function httpAuthorization(input: AuthorizationInput): readonly Init<typeof HttpFilterSchema>[] {
-  return filters(input, 'http').map(({ rules, shadow, action }) =>
-    typed('envoy.filters.http.rbac', HttpRbacSchema, {
-      ...(rules === undefined ? {} : { rules }),
-      ...(shadow === undefined ? {} : { shadowRules: shadow, shadowRulesStatPrefix: `istio_dry_run_${action.toLowerCase()}_` }),
-    }),
-  );
+  return [
+    ...httpAuthentication(input.requestAuthentications, input.keySets),
+    ...filters(input, 'http').map(({ rules, shadow, action }) =>
+      typed('envoy.filters.http.rbac', HttpRbacSchema, {
+        ...(rules === undefined ? {} : { rules }),
+        ...(shadow === undefined ? {} : { shadowRules: shadow, shadowRulesStatPrefix: `istio_dry_run_${action.toLowerCase()}_` }),
+      }),
+    ),
+  ];
 }
 
 export function tcpAuthorization(input: AuthorizationInput): readonly Init<typeof FilterSchema>[] {

@@ -62,7 +62,7 @@ function sourceOf(source: Source, when: readonly When[], context: RuleContext): 
   ];
   const parts: Judged<Principal>[] = [
     ...field(aliases(source.principals, context.mesh), aliases(source.notPrincipals, context.mesh), principal.identity),
-    ...field(source.requestPrincipals, source.notRequestPrincipals, () => ANY_PRINCIPAL, false),
+    ...field(source.requestPrincipals, source.notRequestPrincipals, principal.request, context.protocol === 'http'),
     ...field(source.namespaces, source.notNamespaces, (value) => principal.namespace(value, domains)),
     ...field(source.serviceAccounts, source.notServiceAccounts, (value) => serviceAccount(value, context.namespace)),
     ...field(source.ipBlocks, source.notIpBlocks, principal.sourceIp),
@@ -79,17 +79,22 @@ function permissionsOf(when: When, context: RuleContext): Judged<Permission>[] {
     'destination.port': (port) => permission.port(context.boundPort(Number(port))),
     'connection.sni': permission.sni,
   };
-  const of = make[when.key];
+  const noted = FILTER_KEY.exec(when.key);
+  const of = noted === null ? make[when.key] : (value: string) => permission.filterMetadata(noted[1] ?? '', noted[2] ?? '', value);
   if (of === undefined) return [];
   return [listed(when.values, true, (list) => orRules(list.map(of))), listed(when.notValues, true, (list) => notRule(orRules(list.map(of))))];
 }
 
+const FILTER_KEY = /^experimental\.(envoy\.filters\.[^[]+)\[([^\]]+)\]$/;
+const HEADER_KEY = /^request\.headers\[(.+)\]$/;
+const CLAIM_KEY = /^request\.auth\.claims((?:\[[^\]]+\])+)$/;
 const PERMISSION_KEYS = new Set(['destination.ip', 'destination.port', 'connection.sni']);
 
 function principalsOf(when: When, context: RuleContext): Judged<Principal>[] {
-  if (PERMISSION_KEYS.has(when.key)) return [];
+  if (PERMISSION_KEYS.has(when.key) || FILTER_KEY.test(when.key)) return [];
   const domains = trustDomains(context.mesh);
-  const headerName = /^request\.headers\[(.+)\]$/.exec(when.key)?.[1];
+  const headerName = HEADER_KEY.exec(when.key)?.[1];
+  const claims = CLAIM_KEY.exec(when.key)?.[1]?.slice(1, -1).split('][');
   const make: Readonly<Record<string, (value: string) => Principal>> = {
     'source.ip': principal.sourceIp,
     'remote.ip': principal.remoteIp,
@@ -97,9 +102,12 @@ function principalsOf(when: When, context: RuleContext): Judged<Principal>[] {
     'source.serviceAccount': (value) => serviceAccount(value, context.namespace),
     'source.trustDomain': principal.trustDomain,
     'source.principal': principal.identity,
+    'request.auth.principal': principal.request,
+    'request.auth.audiences': (value) => principal.claim(['aud'], value),
+    'request.auth.presenter': (value) => principal.claim(['azp'], value),
   };
-  const of = headerName === undefined ? make[when.key] : (value: string) => principal.header(headerName, value);
-  const known = of !== undefined && (headerName === undefined || context.protocol === 'http');
+  const of = headerName !== undefined ? (value: string) => principal.header(headerName, value) : claims !== undefined ? (value: string) => principal.claim(claims, value) : make[when.key];
+  const known = of !== undefined && (context.protocol === 'http' || !when.key.startsWith('request.'));
   const expand = (values: readonly string[] | undefined) => (when.key === 'source.principal' ? aliases(values, context.mesh) : values);
   const build = of ?? (() => ANY_PRINCIPAL);
   return [listed(expand(when.values), known, (list) => orIds(list.map(build))), listed(expand(when.notValues), known, (list) => notId(orIds(list.map(build))))];

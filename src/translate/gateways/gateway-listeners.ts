@@ -4,7 +4,7 @@ import type { XdsResource } from '#base';
 import { refOf } from '#config';
 import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
-import { authorizationPoliciesOf } from '#registry';
+import { authorizationPoliciesOf, requestAuthenticationsOf } from '#registry';
 import type { Snapshot } from '#push';
 import { type AuthorizationInput, httpAuthorization, tcpAuthorization } from '../authz/authorization-filters.ts';
 import type { KeyPart, TranslationCache } from '../cache.ts';
@@ -35,7 +35,8 @@ export function gatewayResources(snapshot: Snapshot, proxy: ProxyView, scope: Sc
   const routes = new Map<string, XdsResource>();
   const secrets = new Set<string>();
   const policies = authorizationPoliciesOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
-  const authorization: AuthorizationInput = { policies, mesh: snapshot.mesh, boundPort: (declared) => proxy.gatewayPorts[String(declared)] ?? declared };
+  const requestAuthentications = requestAuthenticationsOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
+  const authorization: AuthorizationInput = { policies, requestAuthentications, keySets: snapshot.keySets, mesh: snapshot.mesh, boundPort: (declared) => proxy.gatewayPorts[String(declared)] ?? declared };
   for (const group of serverGroups(snapshot, proxy)) {
     const name = listenerName(group.bind, group.port);
     const plain = group.servers.filter(({ kind }) => kind === 'http');
@@ -50,8 +51,8 @@ export function gatewayResources(snapshot: Snapshot, proxy: ProxyView, scope: Sc
       routes.set(table, gatewayTable(table, [server], scope, proxy, cache));
     }
     const tcp = group.servers.some(({ kind }) => kind !== 'http' && kind !== 'https');
-    const key: KeyPart[] = ['gateway-lds', name, group.listen, snapshot.mesh, policies, JSON.stringify(proxy.gatewayPorts), tcp ? scope : undefined, ...group.servers.flatMap((s) => [s.gateway, s.server])];
-    const origins = [...group.servers.map((server) => refOf(server.gateway)), ...policies.map((policy) => refOf(policy))];
+    const key: KeyPart[] = ['gateway-lds', name, group.listen, snapshot.mesh, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, JSON.stringify(proxy.gatewayPorts), tcp ? scope : undefined, ...group.servers.flatMap((s) => [s.gateway, s.server])];
+    const origins = [...group.servers.map((server) => refOf(server.gateway)), ...[...policies, ...requestAuthentications].map((policy) => refOf(policy))];
     listeners.set(name, cache.resource(key, () => resource(ListenerSchema, name, listener(name, group, scope, authorization), origins)));
   }
   return { listeners, routes, secrets };

@@ -6,7 +6,7 @@ import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { receivingMode, type Snapshot } from '#push';
-import { authorizationPoliciesOf, isSniffed, type MtlsMode } from '#registry';
+import { authorizationPoliciesOf, isSniffed, type MtlsMode, requestAuthenticationsOf } from '#registry';
 import type { AuthorizationInput } from '../authz/authorization-filters.ts';
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { inboundClusterOf } from '../clusters/fixed-clusters.ts';
@@ -34,15 +34,16 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
   const { mesh, peerAuthentications, formerPeerAuthentications } = snapshot;
   const ports: PortInForce[] = inboundPorts(snapshot, proxy, scope).map((port) => ({ ...port, mode: receivingMode(peerAuthentications, formerPeerAuthentications, proxy, port.declared) }));
   const policies = authorizationPoliciesOf(snapshot.config, proxy, mesh.rootNamespace);
+  const requestAuthentications = requestAuthenticationsOf(snapshot.config, proxy, mesh.rootNamespace);
   const bound = new Map(ports.map(({ declared, listen }) => [declared, listen]));
-  const authorization: AuthorizationInput = { policies, mesh, boundPort: (declared) => bound.get(declared) ?? declared };
-  const origins = [...policies.map((policy) => refOf(policy)), ...peerAuthentications.originsOf(proxy)];
+  const authorization: AuthorizationInput = { policies, requestAuthentications, keySets: snapshot.keySets, mesh, boundPort: (declared) => bound.get(declared) ?? declared };
+  const origins = [...policies.map((policy) => refOf(policy)), ...requestAuthentications.map((policy) => refOf(policy)), ...peerAuthentications.originsOf(proxy)];
 
   const clusters = new Map<string, XdsResource>();
   for (const port of ports) if (!port.refused) clusters.set(inboundCluster(port.declared), cluster(port, snapshot, cache));
 
   const listeners = new Map<string, XdsResource>();
-  const common: KeyPart[] = ['inbound', mesh, policies, ports.map(({ declared, listen }) => `${declared}:${listen}`).join(' ')];
+  const common: KeyPart[] = ['inbound', mesh, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, ports.map(({ declared, listen }) => `${declared}:${listen}`).join(' ')];
   if (proxy.captured) {
     const rest = receivingMode(peerAuthentications, formerPeerAuthentications, proxy);
     const key = [...common, 'virtual', rest, proxy.tproxy, ports.map(portKey)];

@@ -71,7 +71,7 @@ export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: Transla
   if (proxy.httpProxyPort !== undefined) {
     const at = proxy.httpProxyPort;
     const name = listenerName('127.0.0.1', at);
-    const resolves = resolvesUnknownHosts(scope, proxy);
+    const resolves = resolvesUnknownHosts(scope);
     listeners.set(name, cache.resource(['lds', 'http_proxy', mesh, resolves, at], () => resource(ListenerSchema, name, forwardProxy(scope, name, at, resolves), [])));
   }
   return { listeners, tables };

@@ -80,7 +80,7 @@ const fallbacks = {
       create(VirtualHostSchema, {
         name,
         domains: ['*'],
-        routes: [{ name, match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: cluster }, timeout: duration(0), maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) } } } }],
+        routes: [...(cluster === DYNAMIC_DNS ? [connectRoute(name, cluster)] : []), { name, match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: cluster }, timeout: duration(0), maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) } } } }],
         includeRequestAttemptCount: true,
       }),
       [],
@@ -126,13 +126,22 @@ export function httpProxyTable(scope: Scope, proxy: ProxyView, cache: Translatio
       if (domains.length > 0) hosts.push(proxiedHost(service, port.number, { http: isHttp(port.protocol) || isSniffed(port), domains, block: proxy.loopbackBlock }, options));
     }
   }
-  hosts.push(fallback(resolvesUnknownHosts(scope, proxy) ? DYNAMIC_DNS : undefined));
+  hosts.push(fallback(resolvesUnknownHosts(scope) ? DYNAMIC_DNS : undefined));
   return cache.resource(['rds', HTTP_PROXY_TABLE, ...hosts], () => routeTable({ name: HTTP_PROXY_TABLE, validateClusters: false }, hosts));
 }
 
-/** Hosts that no service stands for need a cluster that resolves names on demand, which so far only Envoy has. */
-export function resolvesUnknownHosts(scope: Scope, proxy: ProxyView): boolean {
-  return scope.allowAny && proxy.envoy;
+/** The forward proxy looks up hosts that no service stands for. */
+export function resolvesUnknownHosts(scope: Scope): boolean {
+  return scope.allowAny;
+}
+
+/** CONNECT whose bytes go to the cluster. */
+function connectRoute(name: string, cluster: string): MessageInitShape<typeof RouteSchema> {
+  return {
+    name,
+    match: { pathSpecifier: { case: 'connectMatcher', value: {} } },
+    action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: cluster }, timeout: duration(0), upgradeConfigs: [{ upgradeType: 'CONNECT', connectConfig: {} }] } },
+  };
 }
 
 function proxiedHost(service: Service, port: number, how: { readonly http: boolean; readonly domains: readonly string[]; readonly block: string | undefined }, options: HostOptions): EncodedHost {
@@ -143,13 +152,7 @@ function proxiedHost(service: Service, port: number, how: { readonly http: boole
     const connect = create(VirtualHostSchema, {
       name,
       domains: plain === undefined ? [...how.domains] : [],
-      routes: [
-        {
-          name: 'connect',
-          match: { pathSpecifier: { case: 'connectMatcher', value: {} } },
-          action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: cluster }, timeout: duration(0), upgradeConfigs: [{ upgradeType: 'CONNECT', connectConfig: {} }] } },
-        },
-      ],
+      routes: [connectRoute('connect', cluster)],
     });
     if (plain === undefined) return encoded(connect, [service.origin]);
     // Merging by concatenation: routes of the first part come first, scalar fields of the last win (protobuf encoding).

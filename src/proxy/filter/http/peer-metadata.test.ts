@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock, SeededRandom, silentLogger } from '#base';
-import { encodePeerMetadata, PEER_METADATA_HEADER, PeerCache, StreamRecord, UNKNOWN_PEER } from '#telemetry';
+import { encodePeerMetadata, PEER_METADATA_HEADER, PeerCache, StatStore, StreamRecord, UNKNOWN_PEER } from '#telemetry';
 import { HeaderBlock } from '#wire/http';
 import type { DownstreamFacts, FilterCallbacks } from '../../http/filter.ts';
 import { testConnection, testHead } from '../../match-input.testing.ts';
+import { ClusterManager } from '../../upstream/cluster-manager.ts';
 import { peerMetadataExtension } from './peer-metadata.ts';
 
 const peer = { ...UNKNOWN_PEER, workload: 'reviews-v1', namespace: 'shop', app: 'reviews', version: 'v1' };
@@ -13,7 +14,7 @@ const text = encodePeerMetadata(peer);
 function filter(fields: readonly number[], connection: DownstreamFacts) {
   const record = new StreamRecord();
   const config = Uint8Array.from(fields.flatMap((field) => [field * 8 + 2, 2, 0x1a, 0]));
-  const factory = peerMetadataExtension({ encoded: 'OURS', nodeId: 'us' }, new PeerCache()).build(config, { clock: new FakeClock(), random: new SeededRandom(1), log: silentLogger, statPrefix: '' }, 'mx');
+  const factory = peerMetadataExtension({ encoded: 'OURS', nodeId: 'us' }, new PeerCache()).build(config, { clock: new FakeClock(), random: new SeededRandom(1), log: silentLogger, statPrefix: '', stats: new StatStore(), clusters: new ClusterManager() }, 'mx');
   return { record, filter: factory.create({ record, connection } as unknown as FilterCallbacks) };
 }
 

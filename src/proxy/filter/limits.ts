@@ -1,0 +1,4 @@
+// Bounds of the policy filters, each with its unit and its argument.
+
+/** Verified tokens that one jwt_authn filter remembers: clients of some minutes, at most 8 kB each. */
+export const VERIFIED_TOKENS_MAX = 1024;
