@@ -1,2 +1,9 @@
 // Kubernetes beside the control plane: what is installed, what is injected, what the images hold. Pure: data in, objects out.
 export * from './images/index.ts';
+export * from './inject/index.ts';
+export * from './install/index.ts';
+export * from './ca-secret-fs.ts';
+export * from './token-review.ts';
+export * from './ca-root-maps.ts';
+export * from './webhook-bundle.ts';
+export * from './webhook-validate.ts';

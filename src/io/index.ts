@@ -10,3 +10,4 @@ export * from './grpc-http2.ts';
 export * from './admin-http.ts';
 export * from './log-sink.ts';
 export * from './kube-http.ts';
+export * from './kube-http-server.ts';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Clock, type Fs, type HttpRoute, jsonAnswer, type Logger, type PeerCheck, type TlsContext } from '#base';
 import {
   authenticateCaller, type Caller, CertificateAuthority, CREATE_CERTIFICATE_PATH, generateKeyPair, IdentityError, makeCertificateService,
-  makePeerCheck, privateKeyPem, WorkloadTokens,
+  makePeerCheck, privateKeyPem, type TokenVerifier, WorkloadTokens,
 } from '#identity';
 import { IstioCertificateRequestSchema, IstioCertificateResponseSchema } from '#proto/istio/v1/auth/ca_pb.ts';
 import { GRPC_STATUS, GrpcError, type GrpcPeer, type GrpcServer, type Metadata, metadataValue, unaryMethod } from '#wire/grpc';
@@ -29,12 +29,16 @@ export interface DiscoveryIdentity {
 
 export interface DiscoveryIdentityOptions {
   readonly clock: Clock;
-  readonly fs: Fs;
   readonly log: Logger;
-  readonly stateFolder: string;
+  readonly authority: CertificateAuthority;
+  readonly tokens: TokenVerifier;
+  /** Names under which agents, and the API server, expect us. */
+  readonly names: readonly string[];
+  readonly tokenRoutes: readonly HttpRoute[];
 }
 
-export async function startDiscoveryIdentity(options: DiscoveryIdentityOptions): Promise<DiscoveryIdentity> {
+/** Standalone: authority and token key in files, tokens over the Unix socket. */
+export async function startFolderIdentity(options: { readonly clock: Clock; readonly fs: Fs; readonly log: Logger; readonly stateFolder: string }): Promise<DiscoveryIdentity> {
   const { clock, fs, log, stateFolder } = options;
   const started = await CertificateAuthority.start({ fs, clock, log, folder: join(stateFolder, 'ca'), trustDomain: TRUST_DOMAIN });
   if (!started.ok) throw started.error;
@@ -42,15 +46,20 @@ export async function startDiscoveryIdentity(options: DiscoveryIdentityOptions):
   const tokensStarted = await WorkloadTokens.start({ fs, clock, folder: join(stateFolder, 'ca') });
   if (!tokensStarted.ok) throw tokensStarted.error;
   const tokens = tokensStarted.value;
+  return makeDiscoveryIdentity({ clock, log, authority, tokens, names: DISCOVERY_NAMES, tokenRoutes: [tokenRoute(tokens, authority)] });
+}
+
+export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): DiscoveryIdentity {
+  const { clock, log, authority, tokens, names } = options;
   const service = makeCertificateService({ authority, clock, log });
   const caller = (peer: GrpcPeer, metadata: Metadata) =>
     authenticateCaller({ authorization: metadataValue(metadata, 'authorization'), peer: peer.verdict }, tokens, TRUST_DOMAIN);
 
   let version = 0;
-  const serving = () => ({ context: servingContext(authority, ++version), check: servingCheck(authority, clock) });
+  const serving = () => ({ context: servingContext(authority, names, ++version), check: servingCheck(authority, clock) });
   const watchers: ((context: TlsContext) => void)[] = [];
   const renew = (): void => {
-    const context = servingContext(authority, ++version);
+    const context = servingContext(authority, names, ++version);
     for (const changed of watchers) changed(context);
     clock.setTimer(SERVING_TTL_MS / 2, renew, { unref: true });
   };
@@ -73,7 +82,7 @@ export async function startDiscoveryIdentity(options: DiscoveryIdentityOptions):
         })(call),
       );
     },
-    tokenRoutes: [tokenRoute(tokens, authority)],
+    tokenRoutes: options.tokenRoutes,
   };
 }
 
@@ -103,10 +112,10 @@ function tokenRoute(tokens: WorkloadTokens, authority: CertificateAuthority): Ht
   };
 }
 
-function servingContext(authority: CertificateAuthority, version: number): TlsContext {
+function servingContext(authority: CertificateAuthority, names: readonly string[], version: number): TlsContext {
   const key = generateKeyPair();
   const uris = [`spiffe://${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/istiod`];
-  const issued = authority.issue({ spki: key.spki, uris, dns: DISCOVERY_NAMES, ttlMs: SERVING_TTL_MS, keyEncipherment: false }, 'istiod');
+  const issued = authority.issue({ spki: key.spki, uris, dns: names, ttlMs: SERVING_TTL_MS, keyEncipherment: false }, 'istiod');
   return {
     certChainPem: issued.chain.slice(0, -1).join(''),
     privateKeyPem: privateKeyPem(key),

@@ -4,14 +4,15 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { apiRoutes, debugRoutes, type RunJson } from '#api';
+import { apiRoutes, ConfigHistory, debugRoutes, type RunJson } from '#api';
 import { createLogger, gunzip, listenGrpc, serveHttpApi, SystemClock, SystemFs } from '#io';
 import type { LogLevel } from '#base';
 import { Pusher } from '#push';
 import { XdsServer } from '#xds';
 import { GrpcServer } from '#wire/grpc';
-import { startDiscoveryIdentity, TRUST_DOMAIN } from './discovery-identity.ts';
-import { openConfig } from './discovery-config.ts';
+import { TRUST_DOMAIN } from './discovery-identity.ts';
+import { dashboardRoutes } from './discovery-dashboard.ts';
+import { openPlatform } from './discovery-platform.ts';
 import { discoveryMetrics } from './discovery-metrics.ts';
 import { DiscoveryTelemetry } from './discovery-telemetry.ts';
 import { makeTranslation } from './discovery-translate.ts';
@@ -36,7 +37,8 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   makeHome(home);
   const startedMs = clock.wallTime();
 
-  const identity = await startDiscoveryIdentity({ clock, fs, log, stateFolder: home.state });
+  const platform = await openPlatform({ clock, fs, log, home, options });
+  const { identity } = platform;
   const telemetry = new DiscoveryTelemetry({ clock, log });
   const pusher = new Pusher({ clock, domain: TRUST_DOMAIN, cluster: CLUSTER });
   const joined = new JoinedConfig({
@@ -54,7 +56,9 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   pusher.subscribe((snapshot, diff) => tracker.snapshotMade(snapshot, diff));
   const xds = new XdsServer({ backend, clock, log: log.scope('xds') });
   xds.onProgress(() => tracker.progressed());
-  const config = await openConfig({ folder: String(options['config'] ?? home.config), stateFolder: home.state, fs, clock, log });
+  const config = await platform.openConfig((changes) => pusher.podsChanged(changes));
+  const history = new ConfigHistory({ clock, textOf: config.texts.textOf });
+  config.subscribe(history.changed);
   config.subscribe((view, diff) => joined.baseChanged(view, diff));
 
   const grpc = new GrpcServer({ clock, log, gunzip });
@@ -62,9 +66,10 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   identity.registerMethods(grpc);
   telemetry.register(grpc, identity);
   const serving = identity.serving();
-  const xdsListener = await listenGrpc({ host: HOST, port: Number(options['xdsPort'] ?? 15012), tls: serving, log: log.scope('xds') }, (stream) => grpc.accept(stream));
+  const xdsListener = await listenGrpc({ host: platform.host, port: Number(options['xdsPort'] ?? 15012), tls: serving, log: log.scope('xds') }, (stream) => grpc.accept(stream));
   identity.onServing((context) => xdsListener.setTls(context));
 
+  const metrics = (): string => discoveryMetrics({ xds, pusher, uptimeMs: clock.wallTime() - startedMs, version: VERSION });
   const token = randomBytes(32).toString('base64url');
   const addresses: Record<string, string> = {};
   const mesh = makeMesh({
@@ -77,11 +82,12 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     nodes: () => xds.proxies(),
     dump: (node) => dumpProxy(xds.dump(node.id) ?? new Map()),
     isHealthy: (namespace, name) => pusher.registry.workloads.get(`WorkloadEntry/${namespace}/${name}`)?.healthy,
-    metrics: () => discoveryMetrics({ xds, pusher, uptimeMs: clock.wallTime() - startedMs, version: VERSION }),
+    metrics,
     facts: { version: VERSION, startedMs, pid: process.pid, home: home.folder, addresses },
   });
   const failed = (error: unknown): void => log.scope('api').error('a request failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  const api = await serveHttpApi({ host: HOST, port: Number(options['port'] ?? 20001), routes: apiRoutes(mesh, clock), token, failed });
+  const pages = dashboardRoutes({ clock, fs, token, traffic: telemetry.graph, texts: config.texts, history, logFolder: home.logs });
+  const api = await serveHttpApi({ host: HOST, port: Number(options['port'] ?? 20001), routes: [...pages, ...apiRoutes(mesh, clock)], token, failed });
   const monitoring = await serveHttpApi({ host: HOST, port: Number(options['monitoringPort'] ?? 15014), routes: debugRoutes(mesh), token, failed });
   const socket = await serveHttpApi({ host: home.tokenSocket, port: 0, routes: identity.tokenRoutes, failed });
   const run: RunJson = {
@@ -97,6 +103,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   Object.assign(addresses, { 'live graph': run.address, xDS: `${HOST}:${xdsListener.port}`, monitoring: `http://${HOST}:${monitoring.port}` });
   await fs.writeText(home.runJson, `${JSON.stringify(run, undefined, 2)}\n`, { mode: 0o600 });
   log.info('the control plane is ready', { api: run.address, xds: `${HOST}:${xdsListener.port}`, config: home.config });
+  await platform.serving({ tracker, config, metrics });
   trimHeap();
   reportReady({ api: api.port, xds: xdsListener.port });
 
@@ -107,7 +114,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
       grpc.endAll('the control plane stops');
       rmSync(home.runJson, { force: true });
       rmSync(home.tokenSocket, { force: true });
-      void xdsListener.close(200).then(() => {
+      void Promise.all([xdsListener.close(200), platform.close()]).then(() => {
         resolve(0);
         process.exit(0);
       });

@@ -21,11 +21,12 @@ const COPIED = [
   'required',
 ] as const;
 
+const DURATION = '^([0-9]+(\\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$';
 /** Longer than any duration that means something. */
 const DURATION_CHARACTERS = 64;
 
-/** `structural`: only what a CRD may say. */
-export function plainSchema(shape: Shape, structural: boolean): Json {
+/** `structural`: only what a CRD may say. `lists`: so many lists stand around it. */
+export function plainSchema(shape: Shape, structural: boolean, lists = 0): Json {
   const schema: Record<string, unknown> = {};
   if (shape.description !== undefined) schema['description'] = described(shape);
   for (const key of COPIED) if (shape[key] !== undefined) schema[key] = shape[key];
@@ -35,15 +36,16 @@ export function plainSchema(shape: Shape, structural: boolean): Json {
   if (shape['x-kubernetes-preserve-unknown-fields'] === true && structural)
     schema['x-kubernetes-preserve-unknown-fields'] = true;
   if (shape.format === 'duration' && structural) {
-    schema['x-kubernetes-validations'] = [durationRule(shape)];
-    // The API server estimates what a rule costs from the longest text it may see, and refuses the CRD beyond a budget.
+    // The API server estimates what a rule costs from the longest lists it may see, and refuses the CRD beyond a budget.
+    if (lists === 0) schema['x-kubernetes-validations'] = [durationRule(shape)];
+    else schema['pattern'] ??= DURATION;
     schema['maxLength'] ??= DURATION_CHARACTERS;
   }
-  if (shape.items !== undefined) schema['items'] = plainSchema(shape.items, structural);
+  if (shape.items !== undefined) schema['items'] = plainSchema(shape.items, structural, lists + 1);
   if (shape.additionalProperties !== undefined)
-    schema['additionalProperties'] = plainSchema(shape.additionalProperties, structural);
+    schema['additionalProperties'] = plainSchema(shape.additionalProperties, structural, lists + 1);
   if (shape.properties !== undefined) {
-    schema['properties'] = properties(shape.properties, structural);
+    schema['properties'] = properties(shape.properties, structural, lists);
     if (!structural) schema['additionalProperties'] = false;
   }
   const choices = (shape.choices ?? []).map(alternatives);
@@ -62,11 +64,11 @@ function described(shape: Shape): string {
   return parts.filter((part) => part !== undefined).join(' ');
 }
 
-function properties(fields: Readonly<Record<string, Shape>>, structural: boolean): Json {
+function properties(fields: Readonly<Record<string, Shape>>, structural: boolean, lists: number): Json {
   const found: Record<string, unknown> = {};
   for (const [name, child] of Object.entries(fields)) {
-    found[name] = plainSchema(child, structural);
-    if (child.alias !== undefined) found[child.alias] = plainSchema(child, structural);
+    found[name] = plainSchema(child, structural, lists);
+    if (child.alias !== undefined) found[child.alias] = plainSchema(child, structural, lists);
   }
   return found;
 }

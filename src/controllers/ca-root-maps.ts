@@ -1,0 +1,87 @@
+// Keeps the ConfigMap `istio-ca-root-cert` in every namespace: pods mount it to trust the control plane. Leader only.
+
+import type { Clock, Logger, Random } from '#base';
+import { Informer, keyOf, type KubeClient, RESOURCES, WorkQueue } from '#kube';
+
+export const ROOT_MAP = 'istio-ca-root-cert';
+const ROOT_KEY = 'root-cert.pem';
+/** Namespaces that no workload of a mesh runs in, as Istio's. */
+const NEVER: ReadonlySet<string> = new Set(['kube-system', 'kube-public', 'kube-node-lease', 'local-path-storage']);
+const RESYNC_MS = 10 * 60_000;
+
+export interface CaRootMapsOptions {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly rootsPem: () => string;
+}
+
+export class CaRootMaps {
+  readonly #options: CaRootMapsOptions;
+  readonly #namespaces: Informer<true>;
+  /** What each namespace's map holds. */
+  readonly #maps: Informer<string>;
+  readonly #queue: WorkQueue;
+  readonly #foreign = new Set<string>();
+  #leading = false;
+
+  constructor(options: CaRootMapsOptions) {
+    this.#options = options;
+    const { client, clock, random, log } = options;
+    const common = { client, clock, random, log: log.scope('ca-root') };
+    this.#namespaces = new Informer<true>({ ...common, types: [RESOURCES.namespaces], resyncMs: RESYNC_MS, prune: (object) => (object.metadata.deletionTimestamp === undefined ? true : undefined) });
+    this.#maps = new Informer<string>({
+      ...common,
+      types: [RESOURCES.configMaps],
+      selectors: { fieldSelector: `metadata.name=${ROOT_MAP}` },
+      prune: (object) => (object['data'] as Readonly<Record<string, string>> | undefined)?.[ROOT_KEY] ?? '',
+      same: (a, b) => a === b,
+    });
+    this.#queue = new WorkQueue({ ...common, name: 'ca-root', perSecond: 50, burst: 200, parallel: 8, work: (namespace) => this.#ensure(namespace) });
+    this.#namespaces.onChange((keys) => this.#enqueue(keys));
+    this.#maps.onChange((keys) => this.#enqueue([...keys].map((key) => key.slice(0, key.indexOf('/')))));
+  }
+
+  async start(): Promise<void> {
+    await Promise.all([this.#namespaces.start(), this.#maps.start()]);
+  }
+
+  setLeading(leading: boolean): void {
+    this.#leading = leading;
+    if (leading) this.rootsChanged();
+  }
+
+  rootsChanged(): void {
+    this.#enqueue(this.#namespaces.objects.keys());
+  }
+
+  stop(): void {
+    this.#namespaces.stop();
+    this.#maps.stop();
+    this.#queue.close();
+  }
+
+  #enqueue(namespaces: Iterable<string>): void {
+    if (!this.#leading) return;
+    for (const namespace of namespaces) if (!NEVER.has(namespace)) this.#queue.add(namespace);
+  }
+
+  async #ensure(namespace: string): Promise<void> {
+    const { client, log, rootsPem } = this.#options;
+    const roots = rootsPem();
+    if (!this.#leading || this.#namespaces.get(namespace) === undefined) return;
+    if (this.#maps.get(keyOf({ namespace, name: ROOT_MAP })) === roots) return;
+    const labels = { 'istio.io/config': 'true', 'app.kubernetes.io/managed-by': 'topsail' };
+    const applied = await client.apply(RESOURCES.configMaps, { metadata: { name: ROOT_MAP, namespace, labels }, data: { [ROOT_KEY]: roots } });
+    if (applied.ok) {
+      this.#foreign.delete(namespace);
+      return;
+    }
+    // Being deleted, or another control plane's: theirs stays as it is.
+    if (applied.error.code === 'kube_not_found' || applied.error.status === 403) return;
+    if (applied.error.code !== 'kube_conflict') throw applied.error;
+    if (!this.#foreign.has(namespace)) log.warn('another control plane keeps this ConfigMap; it is left alone', { namespace, name: ROOT_MAP });
+    this.#foreign.add(namespace);
+  }
+}

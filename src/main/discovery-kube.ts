@@ -1,0 +1,151 @@
+// The control plane in a cluster: state and configuration in the API server, identity by TokenReview, webhooks, writers behind one lease.
+import { networkInterfaces } from 'node:os';
+import process from 'node:process';
+import { type HttpRoute, jsonAnswer, type Logger, type TlsContext } from '#base';
+import { AUTHORITY_SECRET, CaRootMaps, reviewValidation, SecretFs, TokenReviews, WebhookBundle } from '#controllers';
+import { CertificateAuthority } from '#identity';
+import { servePod, SystemRandom } from '#io';
+import { KubeError, LeaderElection } from '#kube';
+import { type KubeConfig, openKubeConfig } from './discovery-kube-config.ts';
+import { type DiscoveryIdentity, makeDiscoveryIdentity, TRUST_DOMAIN } from './discovery-identity.ts';
+import type { Platform, PlatformParts } from './discovery-platform.ts';
+import { findKubeAccess, makeKubeClient } from './kube-access.ts';
+import { VERSION } from './version.ts';
+
+const ALL_ADDRESSES = '0.0.0.0';
+const START_ATTEMPTS = 5;
+/** Names of this pod; the contract of docs/designs/kubernetes.md. */
+export interface PodFacts {
+  readonly namespace: string;
+  readonly revision: string;
+  readonly pod: string;
+  readonly cluster: string;
+  /** `istiod`, or `istiod-REVISION`. */
+  readonly service: string;
+}
+
+export async function openKubePlatform(parts: PlatformParts): Promise<Platform> {
+  const { clock, log, options } = parts;
+  const random = new SystemRandom();
+  const facts = podFacts(process.env);
+  const { client, close } = makeKubeClient(findKubeAccess({ kubeconfig: text(options['kubeconfig']) }), 'topsail-discovery');
+  const fs = new SecretFs({ client, clock, random, log, namespace: facts.namespace });
+  const authority = await startAuthority(fs, parts);
+  const identity = makeDiscoveryIdentity({ clock, log, authority, tokens: new TokenReviews(client), names: servingNames(facts), tokenRoutes: [] });
+  const roots = new CaRootMaps({ client, clock, random, log, rootsPem: () => authority.trust.rootsPem });
+  const service = { name: facts.service, namespace: facts.namespace };
+  const webhooks = new WebhookBundle({ client, clock, random, log, service, rootsPem: () => authority.trust.rootsPem });
+  const writers = [roots];
+  const election = new LeaderElection({
+    client, clock, random, log,
+    namespace: facts.namespace,
+    lease: facts.revision === 'default' ? 'istio-leader' : `istio-leader-${facts.revision}`,
+    identity: `${facts.pod}_${random.uuid()}`,
+    changed: (leading) => {
+      for (const writer of writers) writer.setLeading(leading);
+    },
+  });
+  let config: KubeConfig | undefined;
+  const servers: { close(): void }[] = [];
+  return {
+    identity,
+    host: ALL_ADDRESSES,
+    openConfig: async (podsChanged) => {
+      log.info('reading the cluster', { namespace: facts.namespace, revision: facts.revision });
+      config = await openKubeConfig({ client, clock, random, log, rootNamespace: facts.namespace, revision: facts.revision, cluster: facts.cluster, podsChanged });
+      return config;
+    },
+    serving: async ({ metrics }) => {
+      const port = (name: string, otherwise: number): number => Number(options[name] ?? otherwise);
+      servers.push(...(await serveWebhooks(identity, port('httpsPort', 15017), log)));
+      servers.push(...(await servePlain({ ready: port('readyPort', 8080), monitoring: port('monitoringPort', 15014) }, metrics, log)));
+      await Promise.all([roots.start(), webhooks.start()]);
+      authority.onTrustChange(() => {
+        roots.rootsChanged();
+        webhooks.setServing();
+      });
+      webhooks.setServing();
+      election.start();
+    },
+    close: async () => {
+      for (const server of servers) server.close();
+      roots.stop();
+      webhooks.stop();
+      config?.close();
+      await election.close();
+      close();
+    },
+  };
+}
+
+/** Two replicas may both find no Secret: one of them writes it, the other reads it then. */
+async function startAuthority(fs: SecretFs, { clock, log }: PlatformParts): Promise<CertificateAuthority> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const started = await CertificateAuthority.start({ fs, clock, log, folder: AUTHORITY_SECRET, cacertsFolder: 'cacerts', trustDomain: TRUST_DOMAIN });
+      if (started.ok) return started.value;
+      throw started.error;
+    } catch (error) {
+      if (!(error instanceof KubeError) || attempt === START_ATTEMPTS) throw error;
+      log.warn('the authority could not start; it is tried again', { reason: error.message });
+      await new Promise<void>((resolve) => void clock.setTimer(1000 * attempt, resolve));
+    }
+  }
+}
+
+async function serveWebhooks(identity: DiscoveryIdentity, port: number, log: Logger): Promise<{ close(): void }[]> {
+  const failed = (error: unknown): void => log.scope('webhooks').error('a review failed', { error: String(error) });
+  const validate: HttpRoute = {
+    method: 'POST',
+    path: '/validate',
+    answer: ({ body }) => {
+      const review = reviewValidation(JSON.parse(body));
+      return review === undefined ? jsonAnswer({ error: 'this is no AdmissionReview of admission.k8s.io/v1' }, 400) : jsonAnswer(review);
+    },
+  };
+  const server = await servePod({ host: ALL_ADDRESSES, port, tls: withoutClients(identity.serving().context), routes: [validate], failed });
+  identity.onServing((context) => server.setTls(withoutClients(context)));
+  return [server];
+}
+
+/** The API server shows no certificate of ours. */
+function withoutClients(context: TlsContext): TlsContext {
+  const { rootsPem: _, ...rest } = context;
+  return rest;
+}
+
+/** Debug pages stay on loopback, where `port-forward` reaches them: what all pods may see is here. */
+async function servePlain(ports: { readonly ready: number; readonly monitoring: number }, metrics: () => string, log: Logger): Promise<{ close(): void }[]> {
+  const failed = (error: unknown): void => log.error('a request failed', { error: String(error) });
+  const plain = (path: string, body: () => string): HttpRoute => ({ method: 'GET', path, answer: () => ({ type: 'text/plain; charset=utf-8', body: body() }) });
+  const open = [plain('/metrics', metrics), plain('/version', () => `${VERSION}\n`)];
+  const servers = [await servePod({ host: ALL_ADDRESSES, port: ports.ready, routes: [plain('/ready', () => ''), ...open], failed })];
+  for (const host of podAddresses()) servers.push(await servePod({ host, port: ports.monitoring, routes: open, failed }));
+  return servers;
+}
+
+function podAddresses(): readonly string[] {
+  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).filter((one) => !one.internal && one.scopeid !== undefined === false).map((one) => one.address));
+}
+
+export function podFacts(env: Readonly<Record<string, string | undefined>>): PodFacts {
+  const namespace = env['POD_NAMESPACE'] ?? 'istio-system';
+  const revision = env['REVISION'] === undefined || env['REVISION'] === '' ? 'default' : env['REVISION'];
+  return {
+    namespace,
+    revision,
+    pod: env['POD_NAME'] ?? `istiod-${process.pid}`,
+    cluster: env['CLUSTER_ID'] ?? 'Kubernetes',
+    service: revision === 'default' ? 'istiod' : `istiod-${revision}`,
+  };
+}
+
+/** What agents, webhooks and tools call us; the plain name is the default revision's. */
+function servingNames({ namespace, revision, service }: PodFacts): readonly string[] {
+  const own = [`${service}.${namespace}.svc`, `${service}.${namespace}.svc.cluster.local`, `istiod-remote.${namespace}.svc`, `istio-pilot.${namespace}.svc`];
+  return revision === 'default' ? [...own, 'istiod.istio-system.svc', 'localhost'] : [...own, 'localhost'];
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

@@ -1,0 +1,40 @@
+// What differs between a control plane of one machine and one in a cluster: where configuration, identity and state come from.
+import type { Clock, Fs, Logger } from '#base';
+import type { PodChange } from '#registry';
+import { type OpenedConfig, openConfig } from './discovery-config.ts';
+import { type DiscoveryIdentity, startFolderIdentity } from './discovery-identity.ts';
+import type { Home } from './home.ts';
+import type { ProgramTracker } from './program-tracker.ts';
+
+export interface PlatformParts {
+  readonly clock: Clock;
+  readonly fs: Fs;
+  readonly log: Logger;
+  readonly home: Home;
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export interface Platform {
+  readonly identity: DiscoveryIdentity;
+  /** Where 15012 listens. */
+  readonly host: string;
+  /** Resolves when the first configuration is complete; pods come before it. */
+  openConfig(podsChanged: (changes: readonly PodChange[]) => void): Promise<OpenedConfig>;
+  /** Everything else serves: now what calls us may be told so. */
+  serving(parts: { readonly tracker: ProgramTracker; readonly config: OpenedConfig; readonly metrics: () => string }): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function openPlatform(parts: PlatformParts): Promise<Platform> {
+  const { options } = parts;
+  const cluster = options['kubernetes'] === true || String(options['registries'] ?? '').toLowerCase().startsWith('kube');
+  if (cluster) return (await import('./discovery-kube.ts')).openKubePlatform(parts);
+  const { clock, fs, log, home } = parts;
+  return {
+    identity: await startFolderIdentity({ clock, fs, log, stateFolder: home.state }),
+    host: '127.0.0.1',
+    openConfig: () => openConfig({ folder: String(options['config'] ?? home.config), stateFolder: home.state, fs, clock, log }),
+    serving: async () => {},
+    close: async () => {},
+  };
+}
