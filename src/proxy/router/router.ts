@@ -273,7 +273,7 @@ export class Router implements StreamRouter {
     const choice = this.#choice as RouteChoice;
     if (choice.route.attemptCountInRequest) this.head.headers.set('x-envoy-attempt-count', String(this.#attempts));
     const context = pickContext(this.stream, choice, target, this.#avoid, (cookie) => (this.#setCookies ??= []).push(cookie));
-    const host = cluster.pick(context);
+    const host = cluster.pickFor(context, this.head.authority);
     if (host === undefined) {
       cluster.stats.inc(CLUSTER.upstream_cx_none_healthy);
       this.stream.rescue('no-healthy-upstream');

@@ -1,16 +1,10 @@
 // Keeps the hosts of STRICT_DNS and LOGICAL_DNS clusters in step with the resolver's answers.
 
 import { Deadline } from '#base';
-import { readAssignment, type HostSpec } from '../cluster/index.ts';
+import { chooseFamily, readAssignment, type HostSpec } from '../cluster/index.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from './cluster.ts';
 import { DISCOVERY } from './cluster-settings.ts';
-
-/** DNS families of Cluster.DnsLookupFamily: 1 IPv4 only, 2 IPv6 only, 3 IPv4 preferred, 4 all; 0 = IPv6 preferred. */
-const V4_ONLY = 1;
-const V6_ONLY = 2;
-const V4_PREFERRED = 3;
-const ALL = 4;
 
 export class ClusterDiscovery {
   readonly #services: ProxyServices;
@@ -50,7 +44,7 @@ export class ClusterDiscovery {
         const found: HostSpec[] = [];
         for (const spec of specs) {
           const { addresses } = await net.resolve(spec.address);
-          const chosen = choose(addresses, cluster.settings.dnsFamily);
+          const chosen = chooseFamily(addresses, cluster.settings.dnsFamily);
           // Logical DNS: one host, whatever address is new connections' at the moment.
           const used = cluster.settings.discovery === DISCOVERY.LOGICAL_DNS ? chosen.slice(0, 1) : chosen;
           for (const address of used) found.push({ ...spec, address, hostname: spec.hostname === '' ? spec.address : spec.hostname, key: `${address.includes(':') ? `[${address}]` : address}:${spec.port}` });
@@ -65,22 +59,5 @@ export class ClusterDiscovery {
       }
     }
     if (this.#refreshes.get(cluster) === refresh) wheel.arm(refresh, waitMs, clock.now());
-  }
-}
-
-function choose(addresses: readonly string[], family: number): readonly string[] {
-  const v4 = addresses.filter((a) => !a.includes(':'));
-  const v6 = addresses.filter((a) => a.includes(':'));
-  switch (family) {
-    case V4_ONLY:
-      return v4;
-    case V6_ONLY:
-      return v6;
-    case ALL:
-      return addresses;
-    case V4_PREFERRED:
-      return v4.length > 0 ? v4 : v6;
-    default:
-      return v6.length > 0 && v4.length === 0 ? v6 : v4;
   }
 }

@@ -1,17 +1,19 @@
 // What a Cluster message becomes: settings with Envoy's defaults, without endpoints, health or pools (design 4).
 
-import type { Cluster as ClusterMessage } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
+import type { Cluster as ClusterMessage, Cluster_CustomClusterType } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
+import type { ClusterConfig as ForwardClusterConfig } from '#proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
 import type { HttpProtocolOptions } from '#proto/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { decodeMessage, typeNameOf, unpack } from '../apply/decode.ts';
-import { type LbSettings, readLbSettings } from '../cluster/index.ts';
+import { type ForwardSettings, type LbSettings, readForwardSettings, readLbSettings } from '../cluster/index.ts';
 import { ConfigError } from '../errors.ts';
 import { millisOf } from '../matcher/fraction.ts';
 import type { PoolSettings } from './http-pool.ts';
 
-/** Numbers of Cluster.DiscoveryType. */
-export const DISCOVERY = { STATIC: 0, STRICT_DNS: 1, LOGICAL_DNS: 2, EDS: 3, ORIGINAL_DST: 4 } as const;
+/** Numbers of Cluster.DiscoveryType; FORWARD is the cluster_type dynamic_forward_proxy. */
+export const DISCOVERY = { STATIC: 0, STRICT_DNS: 1, LOGICAL_DNS: 2, EDS: 3, ORIGINAL_DST: 4, FORWARD: 5 } as const;
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+const FORWARD = 'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig';
 const CONNECT_DEFAULT_MS = 5000;
 const IDLE_DEFAULT_MS = 3_600_000;
 const DNS_REFRESH_DEFAULT_MS = 5000;
@@ -28,6 +30,8 @@ export interface ClusterSettings {
   readonly autoSni: boolean;
   readonly maxStreamsPerConnection: number;
   readonly originalDstPort: number;
+  /** Of a dynamic_forward_proxy cluster. */
+  readonly forward: ForwardSettings | undefined;
   readonly dnsRefreshMs: number;
   readonly dnsFamily: number;
 }
@@ -36,7 +40,7 @@ export function readClusterSettings(message: ClusterMessage, warn: (field: strin
   const field = `cluster "${message.name}"`;
   if (message.name === '') throw new ConfigError('proxy.field-required', 'cluster.name');
   const type = message.clusterDiscoveryType;
-  if (type.case === 'clusterType') throw new ConfigError('proxy.unsupported', `${field}.cluster_type`, `"${type.value.name}" is not part of it`);
+  const forward = type.case === 'clusterType' ? readClusterType(type.value, field) : undefined;
   const http = unpack<HttpProtocolOptions>(message.typedExtensionProtocolOptions[HTTP_OPTIONS], HTTP_OPTIONS, `${field}.typed_extension_protocol_options`);
   const common = http?.commonHttpProtocolOptions ?? message.commonHttpProtocolOptions;
   const keepalive = message.upstreamConnectionOptions?.tcpKeepalive;
@@ -44,7 +48,7 @@ export function readClusterSettings(message: ClusterMessage, warn: (field: strin
   const service = message.edsClusterConfig?.serviceName ?? '';
   return {
     message,
-    discovery: type.value ?? DISCOVERY.STATIC,
+    discovery: type.case === 'clusterType' ? DISCOVERY.FORWARD : (type.value ?? DISCOVERY.STATIC),
     edsName: service === '' ? message.name : service,
     lb: readLbSettings(message, { decode: (any) => tryDecode(any.typeUrl, any.value), warn }),
     pool: {
@@ -58,9 +62,18 @@ export function readClusterSettings(message: ClusterMessage, warn: (field: strin
     autoSni: http?.upstreamHttpProtocolOptions?.autoSni ?? message.upstreamHttpProtocolOptions?.autoSni ?? false,
     maxStreamsPerConnection: h2Options(message, http)?.maxConcurrentStreams ?? 1024,
     originalDstPort: message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,
+    forward,
     dnsRefreshMs: millisOf(message.dnsRefreshRate) ?? DNS_REFRESH_DEFAULT_MS,
     dnsFamily: message.dnsLookupFamily,
   };
+}
+
+/** The one custom cluster type that this proxy has. */
+function readClusterType(type: Cluster_CustomClusterType, field: string): ForwardSettings {
+  if (type.typedConfig === undefined || typeNameOf(type.typedConfig.typeUrl) !== FORWARD) throw new ConfigError('proxy.unsupported', `${field}.cluster_type`, `"${type.name}" is not part of it`);
+  const config = decodeMessage<ForwardClusterConfig>(type.typedConfig.typeUrl, type.typedConfig.value, `${field}.cluster_type`);
+  if (config.clusterImplementationSpecifier.case === 'subClustersConfig') throw new ConfigError('proxy.unsupported', `${field}.cluster_type.sub_clusters_config`, 'give dns_cache_config');
+  return readForwardSettings(config.clusterImplementationSpecifier.value);
 }
 
 function h2Options(message: ClusterMessage, http: HttpProtocolOptions | undefined): ClusterMessage['http2ProtocolOptions'] {

@@ -5,7 +5,7 @@ import type { Cluster as ClusterMessage } from '#proto/envoy/config/cluster/v3/c
 import type { ClusterLoadAssignment } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { CLUSTER, type StatBlock } from '#telemetry';
 import {
-  Balancer, type Breaker, ClusterBreakers, ClusterHosts, type Host, type HostOutcome, type HostSpec, OriginalDestinationHosts, OutlierDetector, type PickContext,
+  Balancer, type Breaker, ClusterBreakers, ClusterHosts, type ForwardAnswer, ForwardHosts, type Host, type HostOutcome, type HostSpec, OriginalDestinationHosts, OutlierDetector, type PickContext,
   readAssignment, readOutlierSettings,
 } from '../cluster/index.ts';
 import type { ProxyServices } from '../services.ts';
@@ -38,6 +38,7 @@ export class Cluster {
   warm = false;
   #balancer!: Balancer;
   #originals: OriginalDestinationHosts | undefined = undefined;
+  #forward: ForwardHosts | undefined = undefined;
   #outlier: OutlierDetector | undefined = undefined;
   #transports!: TransportFactory;
   readonly #makeTransports: (cluster: Cluster, previous: TransportFactory | undefined) => TransportFactory;
@@ -72,6 +73,11 @@ export class Cluster {
       this.#originals ??= new OriginalDestinationHosts(clock, settings.originalDstPort, (host) => this.#closePools(host));
       this.warm = true;
     }
+    if (settings.forward !== undefined) {
+      this.#forward ??= new ForwardHosts(clock, this.services.net, settings.forward, (host) => this.#closePools(host));
+      this.#forward.update(settings.forward);
+      this.warm = true;
+    }
     if (message.loadAssignment !== undefined && settings.discovery === DISCOVERY.STATIC) this.setAssignment(message.loadAssignment);
   }
 
@@ -97,8 +103,23 @@ export class Cluster {
     return this.#balancer.pick(context);
   }
 
+  /** The host for a request: balanced, or in a dynamic_forward_proxy cluster the one that its authority names. */
+  pickFor(context: PickContext, authority: string): Host | undefined {
+    return this.#forward === undefined ? this.pick(context) : this.#forward.host(authority, this.#defaultPort());
+  }
+
+  /** Looks an authority up in a dynamic_forward_proxy cluster; undefined in others. */
+  findHost(authority: string, done: (answer: ForwardAnswer) => void): ForwardAnswer | (() => void) | undefined {
+    return this.#forward?.find(authority, this.#defaultPort(), done);
+  }
+
+  #defaultPort(): number {
+    return this.settings.message.transportSocket === undefined ? 80 : 443;
+  }
+
   *allHosts(): IterableIterator<Host> {
     yield* this.hosts.all();
+    if (this.#forward !== undefined) yield* this.#forward.all();
     if (this.#originals !== undefined) yield* this.#originals.all();
   }
 
@@ -149,6 +170,7 @@ export class Cluster {
     this.#outlier?.close();
     this.#transports.dispose();
     for (const host of this.allHosts()) this.#closePools(host);
+    this.#forward?.close();
     this.services.stats.release(this.stats);
   }
 

@@ -1,8 +1,8 @@
 // A sidecar's outbound route tables: one per HTTP port, one per sniffed service, and `http_proxy` (inventory §3.2, §3.6).
 
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { TYPE_URL, type XdsResource } from '#base';
-import { VirtualHostSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import { type RouteSchema, VirtualHostSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import { isHttp, isSniffed, type ResolvedVirtualService, type Service } from '#registry';
 import type { TranslationCache } from '../cache.ts';
 import { ADS, duration, resourceFromBytes } from '../encode.ts';
