@@ -1,8 +1,12 @@
 // Beside the application: identity, environment, health, and what goes back to the control plane.
+export { CAPTURE_TABLE, nftRules } from './capture/nft-rules.ts';
+export * from './capture/index.ts';
 export { childEnv, type ChildEnvFacts, type ServiceAddress, serviceOfCluster } from './child-env.ts';
 export { encodeHello, encodeSummary, type HelloFacts } from './encode-report.ts';
+export * from './dns/index.ts';
 export { HealthProbe } from './health-probe.ts';
 export { loopbackBlock, type NodeFacts, nodeMetadata } from './node-metadata.ts';
+export { parseDownwardApi, type PodEnvironment, readPodEnvironment } from './pod-environment.ts';
 export { RemoteSecrets } from './remote-secrets.ts';
 export { makeSignCsr } from './sign-csr.ts';
 export { TelemetryReporter } from './telemetry-reporter.ts';

@@ -10,3 +10,4 @@ export * from './proxy-node.ts';
 export * from './http-route.ts';
 export * from './timer-wheel.ts';
 export * from './streamed-answer.ts';
+export * from './capture-plan.ts';

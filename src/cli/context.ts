@@ -1,5 +1,6 @@
 // What a command is given: where to read, where to print, whom to call. No command touches the process itself.
 import type { Clock, Fs, HttpCaller } from '#base';
+import type { KubeClient } from '#kube';
 
 export interface CliContext {
   readonly cwd: string;
@@ -15,6 +16,11 @@ export interface CliContext {
   /** Resolves when the user interrupts a command that follows something. */
   readonly interrupted: Promise<void>;
   readonly sleep: (ms: number) => Promise<void>;
+  /** The cluster of --kubeconfig and --context. Throws a sentence when there is none. */
+  readonly kube: (flags: { readonly kubeconfig?: string | undefined; readonly context?: string | undefined; readonly fieldManager: string }) => Promise<KubeClient>;
+  /** The folder with package.json, deploy/ and dist/. */
+  readonly root: () => string;
+  readonly version: string;
   readonly resolvePath: (...parts: readonly string[]) => string;
 }
 

@@ -14,7 +14,7 @@ export interface DescribeOptions {
 export async function describe(context: CliContext, words: readonly string[], options: DescribeOptions): Promise<number> {
   const ids = namedObjects(words, options.namespace);
   const mesh = await openMesh(context, options.home);
-  const { stringify } = await import('yaml');
+  const { toYaml } = await import('./to-yaml.ts');
   let missing = 0;
   for (const id of ids) {
     const query = new URLSearchParams({ kind: id.kind, namespace: id.namespace, name: id.name });
@@ -23,7 +23,7 @@ export async function describe(context: CliContext, words: readonly string[], op
       missing += 1;
       context.err(`Error (NotFound): ${id.kind} "${id.name}" not found in namespace ${id.namespace}\n`);
     }
-    for (const one of objects) context.out(text(one, stringify(one.spec ?? {}, { lineWidth: 0 }), context.clock.wallTime()));
+    for (const one of objects) context.out(text(one, toYaml(one.spec ?? {}), context.clock.wallTime()));
   }
   return missing > 0 ? 1 : 0;
 }

@@ -57,8 +57,8 @@ async function render(objects: readonly ObjectJson[], options: GetOptions, singl
     const items = objects.map(manifest);
     const value = single && items.length === 1 ? items[0] : { apiVersion: 'v1', kind: 'List', items };
     if (output === 'json') return `${JSON.stringify(value, undefined, 2)}\n`;
-    const { stringify } = await import('yaml');
-    return stringify(value, { lineWidth: 0 });
+    const { toYaml } = await import('./to-yaml.ts');
+    return toYaml(value);
   }
   if (output !== '' && output !== 'wide') throw new CliError(`-o ${output} is not known: use yaml, json, wide or name.`);
   return listing(objects, options.allNamespaces === true, output === 'wide', context.clock.wallTime());

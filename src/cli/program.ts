@@ -1,6 +1,7 @@
 // The command tree: names, flags and help. Loading it loads no command; each action imports its own file.
 import { Argument, Command, Option } from 'commander';
 import type { CliContext } from './context.ts';
+import { addKubeCommands, type KubeStarters } from './kube-program.ts';
 
 /** Commands that become a process; `main` supplies them. Each resolves with the exit status. */
 export interface Starters {
@@ -16,6 +17,7 @@ export interface ProgramParts {
   /** Made at the first need: it loads sockets and files. */
   readonly context: () => Promise<CliContext>;
   readonly starters: Starters;
+  readonly kubeStarters: KubeStarters;
   readonly exit: (status: number) => void;
 }
 
@@ -32,6 +34,7 @@ export function buildProgram(parts: ProgramParts): Command {
   addConfigCommands(program, parts);
   addViewCommands(program, parts);
   addProcessCommands(program, parts);
+  addKubeCommands(program, parts);
   return program;
 }
 
@@ -119,6 +122,11 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     .action(async (options) => exit(await starters.demo(options)));
   add(program, 'discovery', 'the control plane')
     .option('--config <dir>', 'folder of YAML to watch (default: HOME/config)')
+    .option('--kubernetes', 'configuration, state and identity from the API server of --kubeconfig, or of the cluster this runs in')
+    .option('--registries <names>', 'Kubernetes: the same as --kubernetes, as istiod has it')
+    .option('--kubeconfig <file>', 'which API server')
+    .option('--https-port <port>', 'webhooks, with --kubernetes', '15017')
+    .option('--ready-port <port>', 'readiness, with --kubernetes', '8080')
     .option('--xds-port <port>', 'xDS and certificates, TLS', '15012')
     .option('--monitoring-port <port>', 'metrics and debug pages', '15014')
     .option('--port <port>', 'API and live page', '20001')

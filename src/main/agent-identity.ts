@@ -32,10 +32,29 @@ export interface AgentIdentity {
   close(): void;
 }
 
+/** Where tokens and the first trust come from: the control plane's socket, or a pod's projected files. */
+export interface TokenSource {
+  /** Resolves when there is an answer. */
+  start(): Promise<void>;
+  readonly answer: TokenAnswer;
+  close(): void;
+}
+
+export interface ConnectOptions extends Pick<AgentIdentityOptions, 'clock' | 'random' | 'log' | 'xds' | 'version'> {
+  readonly spec: Pick<WorkloadSpec, 'namespace' | 'serviceAccount'>;
+  readonly tokens: TokenSource;
+  /** The name in the control plane's certificate. */
+  readonly discoveryName: string;
+}
+
 /** Resolves when the first certificate is in force. */
-export async function startAgentIdentity(options: AgentIdentityOptions): Promise<AgentIdentity> {
-  const { clock, log, random, spec } = options;
-  const tokens = new TokenHolder(options);
+export function startAgentIdentity(options: AgentIdentityOptions): Promise<AgentIdentity> {
+  return connectIdentity({ ...options, tokens: new TokenHolder(options), discoveryName: DISCOVERY_NAME });
+}
+
+/** Resolves when the first certificate is in force. */
+export async function connectIdentity(options: ConnectOptions): Promise<AgentIdentity> {
+  const { clock, log, random, spec, tokens, discoveryName } = options;
   await tokens.start();
   const trustDomain = tokens.answer.trustDomain;
   let trust: TrustSecret | undefined;
@@ -51,7 +70,7 @@ export async function startAgentIdentity(options: AgentIdentityOptions): Promise
     random,
     gunzip,
     userAgent: `topsail/${options.version}`,
-    dialer: grpcDialer({ ...options.xds, authority: DISCOVERY_NAME, tls: () => clientTls(manager, trust?.rootsPem ?? tokens.answer.rootsPem, clock) }),
+    dialer: grpcDialer({ ...options.xds, authority: discoveryName, tls: () => clientTls(manager, trust?.rootsPem ?? tokens.answer.rootsPem, discoveryName, clock) }),
   });
   manager.subscribe(MESH_ROOTS, (value) => {
     if (value.kind === 'trust') trust = value;
@@ -79,7 +98,7 @@ export async function startAgentIdentity(options: AgentIdentityOptions): Promise
   };
 }
 
-function clientTls(manager: CertificateManager, rootsPem: string, clock: Clock): TlsClientOptions {
+function clientTls(manager: CertificateManager, rootsPem: string, name: string, clock: Clock): TlsClientOptions {
   const current = manager.current;
   const context: TlsContext = {
     rootsPem,
@@ -89,13 +108,13 @@ function clientTls(manager: CertificateManager, rootsPem: string, clock: Clock):
     ...(current === undefined ? {} : { certChainPem: current.certChainPem, privateKeyPem: current.privateKeyPem }),
   };
   const check = makePeerCheck({
-    roots: rootsPem, crl: '', sanMatchers: [{ san: 'dns', how: { kind: 'exact', value: DISCOVERY_NAME } }], trustDomains: undefined, required: true, peerIs: 'server', clock,
+    roots: rootsPem, crl: '', sanMatchers: [{ san: 'dns', how: { kind: 'exact', value: name } }], trustDomains: undefined, required: true, peerIs: 'server', clock,
   });
-  return { context, alpn: ['h2'], sni: DISCOVERY_NAME, check, checkKey: DISCOVERY_NAME };
+  return { context, alpn: ['h2'], sni: name, check, checkKey: name };
 }
 
 /** Has a valid token at every moment, as far as the control plane answers. */
-class TokenHolder {
+class TokenHolder implements TokenSource {
   readonly #options: AgentIdentityOptions;
   #answer: TokenAnswer | undefined;
   #timer: { cancel(): void } | undefined;

@@ -4,6 +4,8 @@ import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CliContext } from '#cli';
 import { callHttp, SystemClock, SystemFs } from '#io';
+import { rootFolder } from './home.ts';
+import { VERSION } from './version.ts';
 
 export function createCliContext(): CliContext {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -28,6 +30,9 @@ export function createCliContext(): CliContext {
     colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
     interrupted: new Promise((done) => process.once('SIGINT', () => done())),
     sleep: async (ms) => void (await sleep(ms)),
+    kube: async (flags) => (await import('./kube-access.ts')).openKube(flags),
+    root: rootFolder,
+    version: VERSION,
     resolvePath: (...parts) => resolve(...parts),
   };
 }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { appLayer, baseLayer, type ImageArchitecture, makeImage, NFT_PATH, NODE_PATH, type OciImage, parseLdd, TOPSAIL_FOLDER, TOPSAIL_UID } from '#controllers';
+import { appLayer, baseLayer, type ImageArchitecture, makeImage, NODE_PATH, type OciImage, parseLdd, TOPSAIL_FOLDER, TOPSAIL_UID } from '#controllers';
 import { rootFolder } from './home.ts';
 import { VERSION } from './version.ts';
 

@@ -1,0 +1,79 @@
+// Commands for Kubernetes: names, flags and help of install and its kin. Loading it loads no command.
+import { Argument, type Command, Option } from 'commander';
+import type { CliContext } from './context.ts';
+
+/** Commands that need the machine itself; `main` supplies them. */
+export interface KubeStarters {
+  readonly agent: (role: string, options: Readonly<Record<string, unknown>>) => Promise<number>;
+  readonly captureApply: (options: Readonly<Record<string, unknown>>) => Promise<number>;
+  readonly images: (action: string, options: Readonly<Record<string, unknown>>) => Promise<number>;
+}
+
+interface Parts {
+  readonly context: () => Promise<CliContext>;
+  readonly kubeStarters: KubeStarters;
+  readonly exit: (status: number) => void;
+}
+
+const collect = (value: string, before: string[]): string[] => [...before, value];
+
+function clusterFlags(command: Command): Command {
+  return command.option('-c, --kubeconfig <file>', 'kubeconfig (default: $KUBECONFIG, then ~/.kube/config)').option('--context <name>', 'context of the kubeconfig');
+}
+
+function installFlags(command: Command): Command {
+  return clusterFlags(command)
+    .addOption(new Option('-f, --filename <path>', 'IstioOperator file, or - for standard input; may be repeated').argParser(collect).default([] as string[], 'none'))
+    .addOption(new Option('-s, --set <path=value>', 'one value, for example profile=demo or values.global.proxy.logLevel=debug; may be repeated').argParser(collect).default([] as string[], 'none'))
+    .option('-r, --revision <name>', 'a control plane of its own beside others')
+    .option('--hub <host/path>', 'where the images are')
+    .option('--tag <tag>', 'tag of the images');
+}
+
+export function addKubeCommands(program: Command, { context, kubeStarters, exit }: Parts): void {
+  installFlags(program.command('install').alias('upgrade').description('install into a Kubernetes cluster, or change what is installed'))
+    .option('-y, --skip-confirmation', 'do not ask')
+    .option('--dry-run', 'only print what would be applied')
+    .option('--readiness-timeout <duration>', 'how long to wait until it runs', '300s')
+    .action(async (options) => exit(await (await import('./install.ts')).install(await context(), options)));
+  const manifest = program.command('manifest').description('what install applies, as YAML');
+  installFlags(manifest.command('generate').description('print the objects'))
+    .option('-o, --output <folder>', 'write one file per component instead')
+    .action(async (options) => exit(await (await import('./manifest.ts')).manifestGenerate(await context(), options)));
+  clusterFlags(program.command('uninstall').description('remove what install made'))
+    .option('--purge', 'every revision')
+    .option('--delete-data', 'with --purge: the CustomResourceDefinitions and every object of these kinds, too')
+    .option('-r, --revision <name>', 'one revision')
+    .option('-y, --skip-confirmation', 'do not ask')
+    .option('--dry-run', 'only say what would be removed')
+    .action(async (options) => exit(await (await import('./uninstall.ts')).uninstall(await context(), options)));
+  program
+    .command('images')
+    .description('container images without Docker: build, save into a tar, load into a cluster\'s nodes, push to a registry')
+    .addArgument(new Argument('<action>').choices(['build', 'save', 'load', 'push']))
+    .option('--hub <host/path>', 'registry and path', 'topsail.local')
+    .option('--tag <tag>', 'tag (default: the version)')
+    .option('-o, --output <folder>', 'save: folder of the tars', '.')
+    .option('--containerd <socket>', 'load: containerd\'s socket (default: kind, k3d or minikube is looked for)')
+    .option('--insecure', 'push: the registry speaks HTTP')
+    .action(async (action: string, options) => exit(await kubeStarters.images(action, options)));
+  addPodCommands(program, kubeStarters, exit);
+}
+
+/** What runs inside injected pods. */
+function addPodCommands(program: Command, starters: KubeStarters, exit: (status: number) => void): void {
+  program
+    .command('agent')
+    .description('agent and proxy of a pod')
+    .addArgument(new Argument('<role>').choices(['sidecar', 'router', 'wait']))
+    .option('--domain <name>', 'DNS domain of the pod\'s namespace', 'default.svc.cluster.local')
+    .option('--log-level <level>', 'debug, info, warning or error', 'info')
+    .action(async (role: string, options) => exit(await starters.agent(role, options)));
+  const capture = program.command('capture').description('redirection of a pod\'s traffic');
+  capture
+    .command('apply')
+    .description('redirect this network namespace to the proxy')
+    .requiredOption('--plan <json>', 'what to redirect')
+    .option('--dry-run', 'only print the rules')
+    .action(async (options) => exit(await starters.captureApply(options)));
+}

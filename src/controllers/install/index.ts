@@ -1,0 +1,8 @@
+// Installing Topsail into a cluster: settings, objects, applying and removing them.
+export * from './apply.ts';
+export * from './manifest.ts';
+export * from './naming.ts';
+export * from './profiles.ts';
+export * from './set-flag.ts';
+export * from './settings.ts';
+export * from './webhook-objects.ts';

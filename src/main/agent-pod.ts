@@ -1,0 +1,144 @@
+// `topsail agent`: the agent of a pod with the proxy in this very process (design 15), as injection or a gateway's Deployment starts it.
+import { readFileSync } from 'node:fs';
+import process from 'node:process';
+import { type PodEnvironment, readPodEnvironment, TelemetryReporter } from '#agent';
+import { formatNodeId, type LogLevel, type StreamedAnswer, type StreamedHandler } from '#base';
+import { PODINFO_FOLDER, ROOT_CERT_FOLDER, STATUS_PORT, TOKEN_FOLDER, METRICS_PORT } from '#controllers';
+import { callHttp, createLogger, serveAdminHttp, SystemClock, SystemNet, SystemRandom } from '#io';
+import { connectIdentity } from './agent-identity.ts';
+import { type AgentProxy, startAgentProxy } from './agent-proxy.ts';
+import { askApp, readAppProbers } from './app-probers.ts';
+import { PodTokens } from './pod-tokens.ts';
+import { onShutdown } from './supervised.ts';
+import { trimHeap } from './trim-heap.ts';
+import { VERSION } from './version.ts';
+
+const ALL_ADDRESSES = '0.0.0.0';
+const LOOPBACK = '127.0.0.1';
+const ADMIN_PORT = 15000;
+/** What is open may end by itself: Istio's terminationDrainDuration. */
+const DRAIN_MS = 5000;
+const WAIT_LIMIT_MS = 60_000;
+const WAIT_LOOK_MS = 100;
+
+type Flags = Readonly<Record<string, unknown>>;
+
+export async function runPodAgent(role: string, flags: Flags): Promise<number> {
+  if (role === 'wait') return await waitForProxy();
+  const pod = readPodEnvironment(role === 'router' ? 'router' : 'sidecar', process.env, readText(`${PODINFO_FOLDER}/labels`));
+  if (typeof pod === 'string') {
+    process.stderr.write(`error: ${pod}\n`);
+    return 1;
+  }
+  await run(pod, levelOf(String(flags['logLevel'] ?? 'info')));
+  return 0;
+}
+
+async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
+  const clock = new SystemClock();
+  const random = new SystemRandom();
+  const net = new SystemNet();
+  const log = createLogger({ level });
+  let proxy: AgentProxy | undefined;
+  let stopping = false;
+  const quit = Promise.withResolvers<string>();
+  const failed = (error: unknown): void => log.error('an answer failed', { error: String(error) });
+  onShutdown((reason) => quit.resolve(reason));
+  const local = localHandler(() => proxy, (reason) => quit.resolve(reason));
+  const status = statusHandler(pod, () => !stopping && proxy?.isReady() === true, () => proxy);
+  // Loopback's listeners know the commands that end or drain; what the pod's address shows does not.
+  const servers = await Promise.all([
+    serveAdminHttp({ host: pod.ip, port: pod.statusPort }, status, failed),
+    serveAdminHttp({ host: LOOPBACK, port: pod.statusPort }, local(status), failed),
+    serveAdminHttp({ host: ALL_ADDRESSES, port: STATUS_PORT }, status, failed),
+    serveAdminHttp({ host: ALL_ADDRESSES, port: METRICS_PORT }, status, failed),
+  ]);
+  const tokens = new PodTokens({ clock, log, tokenFile: `${TOKEN_FOLDER}/istio-token`, rootsFile: `${ROOT_CERT_FOLDER}/root-cert.pem`, trustDomain: pod.trustDomain });
+  const identity = await Promise.race([
+    connectIdentity({ clock, random, log, spec: pod, tokens, xds: pod.discovery, discoveryName: pod.discovery.host, version: VERSION }),
+    quit.promise,
+  ]);
+  if (typeof identity === 'string') process.exit(0);
+  const nodeId = formatNodeId({ type: pod.role, ip: pod.ip, workload: pod.name, namespace: pod.namespace, domain: 'cluster.local' });
+  const { metadata } = pod;
+  const canonical = metadata.LABELS['service.istio.io/canonical-name'] ?? metadata.WORKLOAD_NAME;
+  proxy = await startAgentProxy({ clock, random, net, log, identity, nodeId, cluster: `${canonical}.${pod.namespace}`, metadata, adminPort: ADMIN_PORT });
+  const reporter = new TelemetryReporter({
+    clock, channel: identity.channel, aggregator: proxy.aggregator, health: () => (proxy as AgentProxy).health(),
+    hello: { nodeId, workload: pod.name, namespace: pod.namespace, canonicalService: canonical, version: metadata.LABELS['version'] ?? '', proxyVersion: VERSION, capture: metadata.INTERCEPTION_MODE.toLowerCase() },
+  });
+  const first = await Promise.race([proxy.ready, quit.promise]);
+  if (first === undefined) {
+    reporter.start();
+    proxy.reportHealth(undefined);
+    log.info('the pod is in the mesh', { identity: `spiffe://${pod.trustDomain}/ns/${pod.namespace}/sa/${pod.serviceAccount}`, role: pod.role });
+    trimHeap();
+  }
+  const reason = await quit.promise;
+  stopping = true;
+  log.info('stopping', { reason });
+  if (reason !== QUIT_NOW) await proxy.drain(DRAIN_MS);
+  reporter.close();
+  identity.close();
+  for (const server of servers) server.close();
+  process.exit(0);
+}
+
+const QUIT_NOW = 'asked to quit';
+
+function statusHandler(pod: PodEnvironment, ready: () => boolean, proxy: () => AgentProxy | undefined): StreamedHandler {
+  const probers = readAppProbers(pod.appProbers);
+  return async (_method, path) => {
+    if (path === '/healthz/ready') return ready() ? plain(200, '') : plain(503, 'the proxy has no whole configuration yet\n');
+    if (path === '/stats/prometheus' || path === '/metrics') return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: proxy()?.prometheus() ?? '' };
+    const prober = probers.get(path);
+    if (prober === undefined) return plain(404, `no ${path} here\n`);
+    const { status, body } = await askApp(prober, pod.ip);
+    return plain(status, body);
+  };
+}
+
+function localHandler(proxy: () => AgentProxy | undefined, quit: (reason: string) => void): (rest: StreamedHandler) => StreamedHandler {
+  return (rest) => async (method, path, query) => {
+    if (method === 'POST' && path === '/quitquitquit') {
+      quit(QUIT_NOW);
+      return plain(200, 'OK\n');
+    }
+    if (method === 'POST' && path === '/drain') {
+      void proxy()?.drain(DRAIN_MS);
+      return plain(200, 'OK\n');
+    }
+    return await rest(method, path, query);
+  };
+}
+
+function plain(status: number, body: string): StreamedAnswer {
+  return { status, contentType: 'text/plain; charset=utf-8', body };
+}
+
+/** For a container's start hook: ends well as soon as the proxy is ready. */
+async function waitForProxy(): Promise<number> {
+  const clock = new SystemClock();
+  const deadline = clock.now() + WAIT_LIMIT_MS;
+  while (clock.now() < deadline) {
+    const answer = await callHttp({ target: { host: LOOPBACK, port: STATUS_PORT }, method: 'GET', path: '/healthz/ready', timeoutMs: 1000 });
+    if (answer?.status === 200) return 0;
+    await new Promise<void>((resolve) => void clock.setTimer(WAIT_LOOK_MS, resolve));
+  }
+  process.stderr.write(`error: the proxy did not become ready within ${WAIT_LIMIT_MS / 1000} s\n`);
+  return 1;
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function levelOf(text: string): LogLevel {
+  if (text === 'trace' || text === 'debug') return 'debug';
+  if (text === 'warning' || text === 'warn') return 'warn';
+  return text === 'error' || text === 'critical' || text === 'off' ? 'error' : 'info';
+}

@@ -1,0 +1,82 @@
+// `topsail images build|save|load|push`: Topsail's images, made here and taken where nodes find them.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import process from 'node:process';
+import { imageArchive, type OciImage } from '#controllers';
+import { buildImages, ImageError } from './image-files.ts';
+import { VERSION } from './version.ts';
+
+type Flags = Readonly<Record<string, unknown>>;
+
+export async function imagesCommand(action: string, flags: Flags): Promise<number> {
+  const hub = String(flags['hub']).replace(/\/$/, '');
+  const tag = String(flags['tag'] ?? VERSION);
+  try {
+    const images = buildImages();
+    for (const [name, image] of images) await actions[action]?.(`${hub}/${name}:${tag}`, image, flags);
+  } catch (error) {
+    if (!(error instanceof ImageError)) throw error;
+    process.stderr.write(`error: ${error.message}\n`);
+    return 1;
+  }
+  return 0;
+}
+
+const actions: Readonly<Record<string, (name: string, image: OciImage, flags: Flags) => void | Promise<void>>> = {
+  build: (name, image) => say(`${name} ${image.manifest.digest} (${image.architecture}, ${megabytes(image)} MB)`),
+  save: (name, image, flags) => {
+    const folder = resolve(String(flags['output']));
+    mkdirSync(folder, { recursive: true });
+    say(`${name} saved to ${save(name, image, folder)}`);
+  },
+  load: (name, image, flags) => {
+    const folder = mkdtempSync(join(tmpdir(), 'topsail-images-'));
+    try {
+      load(name, save(name, image, folder), flags['containerd']);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+  push: async (name, image, flags) => {
+    const { pushImage } = await import('./push-image.ts');
+    await pushImage(name, image, { insecure: flags['insecure'] === true, say });
+  },
+};
+
+function save(name: string, image: OciImage, folder: string): string {
+  const path = join(folder, `${name.replaceAll(/[/:]/g, '_')}.tar`);
+  const file = openSync(path, 'w');
+  for (const chunk of imageArchive(name, [image])) writeSync(file, chunk);
+  closeSync(file);
+  return path;
+}
+
+/** containerd by its socket; else the first of kind, k3d and minikube that is installed and has a cluster. */
+function load(name: string, path: string, socket: unknown): void {
+  if (typeof socket === 'string') {
+    execFileSync('ctr', ['-a', resolve(socket), '-n', 'k8s.io', 'images', 'import', '--local', path], { stdio: ['ignore', 'ignore', 'inherit'] });
+    return say(`${name} loaded into containerd`);
+  }
+  const ways: readonly (readonly [string, readonly string[], readonly string[]])[] = [
+    ['kind', ['get', 'clusters'], ['load', 'image-archive', path]],
+    ['k3d', ['cluster', 'list', '--no-headers'], ['image', 'import', path]],
+    ['minikube', ['status'], ['image', 'load', path]],
+  ];
+  for (const [tool, ask, args] of ways) {
+    const found = spawnSync(tool, ask, { encoding: 'utf8' });
+    if (found.status !== 0 || found.stdout.trim() === '') continue;
+    execFileSync(tool, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    return say(`${name} loaded with ${tool}`);
+  }
+  throw new ImageError('Found no cluster to load into: kind, k3d and minikube have none. Name containerd\'s socket with --containerd, or use "topsail images push --hub HOST/PATH".');
+}
+
+function megabytes(image: OciImage): number {
+  return Math.round(image.layers.reduce((sum, one) => sum + one.size, 0) / 1e6);
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
