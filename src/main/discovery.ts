@@ -13,6 +13,7 @@ import { GrpcServer } from '#wire/grpc';
 import { TRUST_DOMAIN } from './discovery-identity.ts';
 import { dashboardRoutes } from './discovery-dashboard.ts';
 import { openPlatform } from './discovery-platform.ts';
+import { DiscoveryKeySets } from './discovery-key-sets.ts';
 import { discoveryMetrics } from './discovery-metrics.ts';
 import { DiscoveryTelemetry } from './discovery-telemetry.ts';
 import { makeTranslation } from './discovery-translate.ts';
@@ -41,12 +42,14 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   const { identity } = platform;
   const telemetry = new DiscoveryTelemetry({ clock, log });
   const pusher = new Pusher({ clock, domain: TRUST_DOMAIN, cluster: CLUSTER });
+  const keySets = new DiscoveryKeySets({ clock, log, pusher, allow: (options['jwksAllow'] ?? []) as readonly string[] });
   const joined = new JoinedConfig({
     clock,
     log,
     changed: (view, diff) => {
       tracker.viewMade(view, config.generation());
       pusher.configChanged(view, diff);
+      keySets.configChanged(view);
     },
     save: (all) => void fs.writeText(join(home.state, WORKLOADS_FILE), JSON.stringify(all), { mode: 0o600 }),
     restored: restoreWorkloads(home),
@@ -110,7 +113,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   return await new Promise((resolve) => {
     onShutdown((reason) => {
       log.info('stopping', { reason });
-      for (const one of [api, monitoring, socket, config, joined, xds]) one.close();
+      for (const one of [api, monitoring, socket, config, joined, keySets, xds]) one.close();
       grpc.endAll('the control plane stops');
       rmSync(home.runJson, { force: true });
       rmSync(home.tokenSocket, { force: true });

@@ -3,3 +3,4 @@ export { translate, translateEndpoints } from './translate.ts';
 export { TranslationCache } from './cache.ts';
 export { spiffeId } from './identities.ts';
 export { connectCluster, inboundCluster, outboundCluster, outboundSni } from './names.ts';
+export { keySetSource } from './authn/request-authentication.ts';

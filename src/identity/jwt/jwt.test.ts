@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { exportJWK, exportSPKI, generateKeyPair, type JSONWebKeySet, SignJWT } from 'jose';
-import { err, FakeClock, ok } from '#base';
+import { err, FakeClock, ok, silentLogger } from '#base';
 import { classifyAddress, mayFetchFrom } from './address-policy.ts';
-import { KeySets } from './key-sets.ts';
+import { KeySetKeeper } from './key-set-keeper.ts';
+import { parseKeySet } from './parse-key-set.ts';
 import { JwtVerifier } from './jwt-verifier.ts';
 import { readToken } from './read-token.ts';
 
@@ -121,31 +122,67 @@ test('every trick of RFC 8725 is refused for its own reason', async () => {
   }
 });
 
-test('a key set is fetched once for many, refreshed behind the answer, kept through failures', async () => {
+test('a key set is fetched at once, refreshed, kept through failures, and tried again with patience', async () => {
   const time = new FakeClock(NOW);
-  const set = JSON.stringify({ keys: [(await key('1')).jwk] });
-  let fetched = 0;
+  const [one, two] = [await key('1'), await key('2')];
+  let set = JSON.stringify({ keys: [one.jwk] });
   let down = false;
-  const sets = new KeySets({
+  const asked: string[] = [];
+  let sets: ReadonlyMap<string, string> = new Map();
+  const keeper = new KeySetKeeper({
     clock: time,
-    fetch: async () => (fetched++, down ? err({ message: 'refused' }) : ok(set)),
+    log: silentLogger,
+    fetch: async (url) => (asked.push(url), down ? err({ kind: 'failed', message: 'refused' }) : ok(set)),
+    changed: (known) => (sets = known),
   });
-  const results = await Promise.all([sets.get('u'), sets.get('u'), sets.get('u')]);
-  assert.ok(results.every((result) => result.ok));
-  assert.equal(fetched, 1);
+  const settle = async (): Promise<void> => {
+    for (let i = 0; i < 20; i++) await Promise.resolve();
+  };
+  const source = { kind: 'uri' as const, url: 'https://k.example', timeoutMs: 5000 };
+  keeper.want([source]);
+  keeper.want([source]);
+  await settle();
+  assert.deepEqual([asked.length, JSON.parse(sets.get('uri https://k.example') ?? '').keys[0].kid], [1, '1']);
   down = true;
   time.advance(20 * 60_000);
-  assert.ok((await sets.get('u')).ok);
-  await new Promise(setImmediate);
-  assert.ok((await sets.get('u')).ok);
-  assert.equal(fetched, 2, 'a failed refresh waits a minute');
-  const never = await sets.get('other');
-  assert.equal(never.ok ? '' : never.error.code, 'jwks_fetch_failed');
+  await settle();
+  assert.ok(sets.has('uri https://k.example'));
+  assert.equal(keeper.problemOf('uri https://k.example')?.code, 'jwks_fetch_failed');
+  for (const pause of [1000, 1000, 1000, 60_000, 120_000]) {
+    time.advance(pause - 1);
+    await settle();
+    const before = asked.length;
+    time.advance(1);
+    await settle();
+    assert.equal(asked.length, before + 1, `after ${pause}`);
+  }
+  down = false;
+  set = JSON.stringify({ keys: [two.jwk] });
+  time.advance(60 * 60_000);
+  await settle();
+  assert.equal(JSON.parse(sets.get('uri https://k.example') ?? '').keys[0].kid, '2');
+  keeper.want([]);
+  assert.equal(time.pendingTimers, 0);
 });
 
-test('a key set of symmetric keys or other nonsense is refused', async () => {
+test('an issuer is asked where its keys are, and must name itself', async () => {
+  const set = JSON.stringify({ keys: [(await key('1')).jwk] });
+  const answers: Record<string, string> = {
+    'https://a.example/.well-known/openid-configuration': '{"issuer":"https://a.example","jwks_uri":"https://a.example/keys"}',
+    'https://b.example/.well-known/openid-configuration': '{"issuer":"https://a.example","jwks_uri":"https://a.example/keys"}',
+    'https://a.example/keys': set,
+  };
+  const known = new Set<string>();
+  const keeper = new KeySetKeeper({ clock: new FakeClock(NOW), log: silentLogger, fetch: async (url) => ok(answers[url] ?? ''), changed: (_, one) => void known.add(one) });
+  keeper.want(['https://a.example', 'https://b.example'].map((url) => ({ kind: 'issuer', url, timeoutMs: 5000 })));
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+  assert.deepEqual([...known], ['issuer https://a.example']);
+  assert.equal(keeper.problemOf('issuer https://b.example')?.code, 'jwks_malformed');
+});
+
+test('a key set of symmetric keys or other nonsense is refused', () => {
   for (const text of ['', '{}', '{"keys":[]}', '{"keys":[{"kty":"oct","k":"AAAA"}]}', '{"keys":[null]}']) {
-    const read = await new KeySets({ clock, fetch: async () => ok(text) }).get('u');
+    const read = parseKeySet(text);
     assert.equal(read.ok ? '' : read.error.code, 'jwks_malformed', text);
   }
 });

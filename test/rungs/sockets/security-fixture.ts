@@ -1,0 +1,47 @@
+// One workload's sidecar in this process: configuration text goes through validation, registry, snapshot and translation, as in the control plane.
+import type { ProxyNode } from '../../../src/base/index.ts';
+import { silentLogger, TYPE_URL } from '../../../src/base/index.ts';
+import { parseText, viewOf } from '../../../src/config/index.ts';
+import { SystemClock, SystemNet, SystemRandom } from '../../../src/io/index.ts';
+import { startProxy } from '../../../src/main/proxy.ts';
+import { buildSnapshot } from '../../../src/push/index.ts';
+import { Registry } from '../../../src/registry/index.ts';
+import { translate } from '../../../src/translate/index.ts';
+import { freePort } from './security-ports.ts';
+
+export interface Inbound {
+  /** Where requests for the application arrive at its sidecar. */
+  readonly appPort: number;
+  readonly prometheus: () => string;
+  close(): void;
+}
+
+/** A workload `shop/app` in interception mode NONE whose declared port 8080 stands at `appPort` on loopback. */
+export async function runInbound(text: string, appPort: number, options: { readonly keySets?: ReadonlyMap<string, string>; readonly protocol?: string } = {}): Promise<Inbound> {
+  const documents = parseText('test.yaml', text, { defaultNamespace: 'shop', createdMs: 1 });
+  const refused = documents.filter((one) => one.object === undefined).flatMap((one) => one.complaints.map((c) => `${c.path}: ${c.message}`));
+  if (refused.length > 0) throw new Error(refused.join('\n'));
+  const config = viewOf(documents.flatMap((one) => one.object ?? []));
+  const registry = new Registry({ domain: 'cluster.local', cluster: 'Kubernetes' });
+  const { view } = registry.rebuild(config);
+  const snapshot = buildSnapshot({ config, registry: view, domain: 'cluster.local', former: undefined, ...(options.keySets === undefined ? {} : { keySets: options.keySets }) });
+  const boundPort = await freePort();
+  const node: ProxyNode = {
+    id: 'sidecar~127.0.0.1~app.shop~shop.svc.cluster.local',
+    parsed: { type: 'sidecar', ip: '127.0.0.1', workload: 'app', namespace: 'shop', domain: 'cluster.local' },
+    cluster: 'app',
+    metadata: { NAMESPACE: 'shop', WORKLOAD_NAME: 'app', LABELS: { app: 'app' }, INTERCEPTION_MODE: 'NONE', TOPSAIL_DATA_PLANE: 'topsail', TOPSAIL_BOUND_PORTS: [{ port: 8080, appPort, boundPort }] },
+    locality: { region: '', zone: '', subZone: '' },
+    userAgent: 'test',
+    principal: '',
+  };
+  const set = translate(snapshot, node);
+  const handle = await startProxy({ clock: new SystemClock(), random: new SystemRandom(), net: new SystemNet(), log: silentLogger, secrets: { subscribe: () => () => {} } });
+  for (const type of [TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.route, TYPE_URL.listener]) {
+    const rejects = handle.proxy.applyResources(type, [...(set.get(type)?.values() ?? [])], []);
+    if (rejects.length > 0) throw new Error(rejects.map((one) => `${one.name}: ${one.detail}`).join('\n'));
+  }
+  const unbound = await handle.proxy.config.settled();
+  if (unbound.size > 0) throw new Error([...unbound].join('\n'));
+  return { appPort: boundPort, prometheus: () => '', close: () => handle.close() };
+}
