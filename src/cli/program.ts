@@ -130,6 +130,7 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     .option('--xds-port <port>', 'xDS and certificates, TLS', '15012')
     .option('--monitoring-port <port>', 'metrics and debug pages', '15014')
     .option('--port <port>', 'API and live page', '20001')
+    .option('--jwks-allow <address>', 'keys of issuers may be fetched from this address though it is not public ("private": from all private and loopback ones)', collect, [] as string[])
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .action(async (options) => exit(await starters.discovery(options)));
   workloadFlags(add(program, 'run', 'put a process into the mesh: topsail run --name a --port 9080 -- COMMAND...'))
