@@ -1,0 +1,187 @@
+// The control plane against a real API server: what is created there reaches a sidecar over xDS, whose token the API server judges.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { TYPE_URL } from '#base';
+import { makeSignCsr } from '#agent';
+import { makeCsr, generateKeyPair } from '#identity';
+import { type KubeObject, RESOURCES } from '#kube';
+import { type ApiServer, must, resourceOf, skipWithoutKube, startApiServer, until } from './api-server.ts';
+import { type ControlPlane, meshRoots, podToken, Sidecar, startControlPlane } from './control-plane.ts';
+
+let api: ApiServer;
+let plane: ControlPlane;
+let roots = '';
+const REVIEWS_80 = 'outbound|9080||reviews.shop.svc.cluster.local';
+
+if (skipWithoutKube.skip === undefined) {
+  before(async () => {
+    api = await startApiServer({ crds: true });
+    for (const name of ['istio-system', 'shop', 'other']) must(await api.client.create(RESOURCES.namespaces, { metadata: { name } }));
+    must(await api.client.create(RESOURCES.nodes, { metadata: { name: 'n1', labels: { 'topology.kubernetes.io/region': 'r1', 'topology.kubernetes.io/zone': 'z1' } } }));
+    for (const name of ['client', 'reviews']) must(await api.client.create(SERVICE_ACCOUNTS, { metadata: { name, namespace: 'shop' } }));
+    must(await api.client.create(RESOURCES.services, service('reviews')));
+    plane = await startControlPlane(api);
+    roots = await meshRoots(api.client, 'shop');
+  });
+  after(async () => {
+    await plane?.stop();
+    await api?.stop();
+  });
+}
+
+test('a pod behind a Service becomes an endpoint with its locality, and leaves when it terminates', skipWithoutKube, async () => {
+  const pod = await makePod('reviews-1', 'reviews', '10.1.0.7');
+  await setSlice([{ ip: '10.1.0.7', pod }]);
+  const sidecar = await makeSidecar('client-1');
+  await until('the endpoint', 10_000, () => sidecar.text(TYPE_URL.endpoint, REVIEWS_80).includes('10.1.0.7'));
+  const text = sidecar.text(TYPE_URL.endpoint, REVIEWS_80);
+  assert.match(text, /r1/);
+  assert.match(text, /z1/);
+  const started = performance.now();
+  await setSlice([{ ip: '10.1.0.7', pod, terminating: true }, { ip: '10.1.0.8', pod: undefined }]);
+  await until('the change', 5000, () => !sidecar.text(TYPE_URL.endpoint, REVIEWS_80).includes('10.1.0.7'));
+  assert.ok(sidecar.text(TYPE_URL.endpoint, REVIEWS_80).includes('10.1.0.8'));
+  assert.ok(performance.now() - started < 1000, 'an endpoint change takes the fast lane');
+  sidecar.close();
+});
+
+test('a VirtualService of any served version reaches the route', skipWithoutKube, async () => {
+  const sidecar = await makeSidecar('client-2');
+  sidecar.subscribe(TYPE_URL.route, ['9080']);
+  await until('the route', 10_000, () => sidecar.text(TYPE_URL.route, '9080').includes('reviews.shop'));
+  for (const [index, version] of (['v1', 'v1beta1', 'v1alpha3'] as const).entries()) {
+    const type = { ...resourceOf('VirtualService'), version };
+    const object: KubeObject = { metadata: { name: 'reviews', namespace: 'shop' }, spec: { hosts: ['reviews'], http: [{ name: `from-${version}`, match: [{ uri: { prefix: `/p${index}` } }], route: [{ destination: { host: 'reviews' } }] }] } };
+    must(await api.client.apply(type, object, { force: true }));
+    await until(version, 5000, () => sidecar.text(TYPE_URL.route, '9080').includes(`/p${index}`));
+  }
+  must(await api.client.delete(resourceOf('VirtualService'), { namespace: 'shop', name: 'reviews' }));
+  await until('the removal', 5000, () => !sidecar.text(TYPE_URL.route, '9080').includes('/p2'));
+  sidecar.close();
+});
+
+test('a token for another audience, or of another namespace than the node says, is refused', skipWithoutKube, async () => {
+  const pod = await makePod('client-3', 'client', '10.1.0.33');
+  const wrong = await podToken(api.client, pod, 'https://kubernetes.default.svc');
+  const impostor = new Sidecar({ port: plane.xdsPort, token: wrong, roots, id: nodeId('client-3', 'shop'), metadata: { NAMESPACE: 'shop' } });
+  await until('the refusal', 10_000, () => impostor.lastError !== '');
+  assert.match(impostor.lastError, /audience|authenticat|token/i);
+  impostor.close();
+  const right = await podToken(api.client, pod);
+  const elsewhere = new Sidecar({ port: plane.xdsPort, token: right, roots, id: nodeId('client-3', 'other'), metadata: { NAMESPACE: 'other' } });
+  await until('the refusal', 10_000, () => elsewhere.lastError !== '');
+  assert.equal(elsewhere.connected, false);
+  elsewhere.close();
+});
+
+test('a pod has its certificate request signed for the identity of its token', skipWithoutKube, async () => {
+  const pod = await makePod('client-4', 'client', '10.1.0.34');
+  const token = await podToken(api.client, pod);
+  const sidecar = new Sidecar({ port: plane.xdsPort, token, roots, id: nodeId('client-4', 'shop'), metadata: { NAMESPACE: 'shop' } });
+  const signed = await makeSignCsr(sidecar.channel, async () => token)(makeCsr(generateKeyPair(), 'spiffe://cluster.local/ns/other/sa/somebody'), 3_600_000, undefined as never);
+  const chain = must(signed as never) as readonly string[];
+  const { X509Certificate } = await import('node:crypto');
+  assert.equal(new X509Certificate(chain[0] as string).subjectAltName, 'URI:spiffe://cluster.local/ns/shop/sa/client');
+  sidecar.close();
+});
+
+test('the authority outlives a restart, and a second replica serves the same root', skipWithoutKube, async () => {
+  const second = await startControlPlane(api, 'istiod-1');
+  assert.equal(await meshRoots(api.client, 'shop'), roots);
+  const sidecar = await makeSidecar('client-5', second.xdsPort);
+  await until('clusters from the second replica', 10_000, () => sidecar.held.get(TYPE_URL.cluster)?.has(REVIEWS_80) === true);
+  sidecar.close();
+  await second.stop();
+});
+
+test('istio-ca-root-cert comes back when it is deleted, and appears in new namespaces', skipWithoutKube, async () => {
+  must(await api.client.delete(RESOURCES.configMaps, { namespace: 'shop', name: 'istio-ca-root-cert' }));
+  assert.equal(await meshRoots(api.client, 'shop'), roots);
+  must(await api.client.create(RESOURCES.namespaces, { metadata: { name: 'fresh' } }));
+  assert.equal(await meshRoots(api.client, 'fresh'), roots);
+});
+
+test('the validating webhook refuses with field path and remedy, and lets other kinds alone', skipWithoutKube, async () => {
+  must(await api.client.create(RESOURCES.validatingWebhooks, {
+    metadata: { name: 'validator' },
+    webhooks: [{
+      name: 'rev.validation.istio.io', failurePolicy: 'Fail', sideEffects: 'None', admissionReviewVersions: ['v1'],
+      clientConfig: { url: `https://localhost:${plane.httpsPort}/validate`, caBundle: Buffer.from(roots).toString('base64') },
+      rules: [{ operations: ['CREATE', 'UPDATE'], apiGroups: ['networking.istio.io', 'security.istio.io'], apiVersions: ['*'], resources: ['*'] }],
+    }],
+  }));
+  const bad: KubeObject = { metadata: { name: 'bad', namespace: 'shop' }, spec: { hosts: ['reviews'], http: [{ route: [{ destination: { host: 'reviews' }, weight: 30 }, { destination: { host: 'other' }, weight: -1 }] }] } };
+  let message = '';
+  await until('the webhook', 10_000, async () => {
+    const made = await api.client.create(resourceOf('VirtualService'), bad);
+    if (made.ok) await api.client.delete(resourceOf('VirtualService'), { namespace: 'shop', name: 'bad' });
+    else message = made.error.message;
+    return /TS-CFG/.test(message) || /weight/.test(message);
+  });
+  assert.match(message, /spec\.http\[0\]\.route\[1\]\.weight/);
+  must(await api.client.create(RESOURCES.configMaps, { metadata: { name: 'unrelated', namespace: 'shop' } }));
+  must(await api.client.delete(RESOURCES.validatingWebhooks, { name: 'validator' }));
+});
+
+test('a webhook that calls our Service is given our root; another control plane\'s is left alone', skipWithoutKube, async () => {
+  const hook = (name: string, service: string): KubeObject => ({
+    metadata: { name },
+    webhooks: [{
+      name: 'rev.validation.istio.io', failurePolicy: 'Ignore', sideEffects: 'None', admissionReviewVersions: ['v1'],
+      clientConfig: { service: { name: service, namespace: 'istio-system', path: '/validate', port: 443 } },
+      rules: [{ operations: ['CREATE'], apiGroups: ['extensions.istio.io'], apiVersions: ['*'], resources: ['*'] }],
+    }],
+  });
+  must(await api.client.create(RESOURCES.validatingWebhooks, hook('theirs', 'istiod-other')));
+  must(await api.client.create(RESOURCES.validatingWebhooks, hook('ours', 'istiod')));
+  const first = async (name: string) => ((must(await api.client.get(RESOURCES.validatingWebhooks, { name }))['webhooks'] as { failurePolicy: string; clientConfig: { caBundle?: string } }[])[0]);
+  await until('the bundle', 5000, async () => (await first('ours'))?.clientConfig.caBundle === Buffer.from(roots).toString('base64'));
+  assert.equal((await first('ours'))?.failurePolicy, 'Fail');
+  assert.equal((await first('theirs'))?.clientConfig.caBundle, undefined);
+  for (const name of ['ours', 'theirs']) must(await api.client.delete(RESOURCES.validatingWebhooks, { name }));
+});
+
+const SERVICE_ACCOUNTS = { group: '', version: 'v1', plural: 'serviceaccounts', kind: 'ServiceAccount', namespaced: true };
+
+function service(name: string): KubeObject {
+  return { metadata: { name, namespace: 'shop' }, spec: { selector: { app: name }, ports: [{ name: 'http', port: 9080 }] } };
+}
+
+interface Pod {
+  readonly namespace: string;
+  readonly name: string;
+  readonly serviceAccount: string;
+  readonly uid: string;
+}
+
+async function makePod(name: string, serviceAccount: string, ip: string): Promise<Pod> {
+  const made = must(await api.client.create(RESOURCES.pods, {
+    metadata: { name, namespace: 'shop', labels: { app: serviceAccount } },
+    spec: { serviceAccountName: serviceAccount, nodeName: 'n1', automountServiceAccountToken: false, containers: [{ name: 'a', image: 'a' }] },
+  }));
+  must(await api.client.apply(RESOURCES.pods, { metadata: { name, namespace: 'shop' }, status: { phase: 'Running', podIP: ip, podIPs: [{ ip }] } }, { force: true, subresource: 'status' }));
+  return { namespace: 'shop', name, serviceAccount, uid: made.metadata.uid as string };
+}
+
+async function setSlice(endpoints: readonly { readonly ip: string; readonly pod: Pod | undefined; readonly terminating?: boolean }[]): Promise<void> {
+  const slice = {
+    metadata: { name: 'reviews-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'reviews' } },
+    addressType: 'IPv4',
+    ports: [{ name: 'http', port: 9080 }],
+    endpoints: endpoints.map(({ ip, pod, terminating = false }) => ({
+      addresses: [ip],
+      conditions: { ready: !terminating, serving: true, terminating },
+      ...(pod === undefined ? {} : { targetRef: { kind: 'Pod', namespace: 'shop', name: pod.name } }),
+    })),
+  };
+  must(await api.client.apply(RESOURCES.endpointSlices, slice, { force: true }));
+}
+
+async function makeSidecar(name: string, port = plane.xdsPort): Promise<Sidecar> {
+  const pod = await makePod(name, 'client', '10.1.1.1');
+  return new Sidecar({ port, token: await podToken(api.client, pod), roots, id: nodeId(name, 'shop'), metadata: { NAMESPACE: 'shop', SERVICE_ACCOUNT: 'client', LABELS: { app: 'client' }, INTERCEPTION_MODE: 'REDIRECT' } });
+}
+
+function nodeId(pod: string, namespace: string): string {
+  return `sidecar~10.1.1.1~${pod}.${namespace}~${namespace}.svc.cluster.local`;
+}
