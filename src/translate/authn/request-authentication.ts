@@ -4,6 +4,7 @@ import { type JwtProviderSchema, JwtAuthenticationSchema, type JwtRequirementSch
 import type { HttpFilterSchema } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { RequestAuthentication } from '#registry';
 import { type Init, typed } from '../encode.ts';
+import { usableKeys } from './no-key.ts';
 
 type Rule = NonNullable<RequestAuthentication['spec']['jwtRules']>[number];
 type Requirement = Init<typeof JwtRequirementSchema>;
@@ -13,8 +14,6 @@ export type FetchedKeySets = ReadonlyMap<string, string>;
 
 export const PAYLOAD = 'payload';
 const SPACE_DELIMITED = ['scope', 'permission'];
-/** Without keys every token is refused: never a key of somebody else's. */
-const NO_KEYS = '{"keys":[]}';
 
 export function httpAuthentication(policies: readonly RequestAuthentication[], fetched: FetchedKeySets): readonly Init<typeof HttpFilterSchema>[] {
   const rules = policies.flatMap((policy) => policy.spec.jwtRules ?? []);
@@ -39,7 +38,7 @@ export function keySetSource(rule: Rule): { readonly kind: 'uri' | 'issuer'; rea
 
 function keysOf(rule: Rule, fetched: FetchedKeySets): string {
   const source = keySetSource(rule);
-  return source === undefined ? (rule.jwks ?? NO_KEYS) : (fetched.get(`${source.kind} ${source.url}`) ?? NO_KEYS);
+  return usableKeys(source === undefined ? rule.jwks : fetched.get(`${source.kind} ${source.url}`));
 }
 
 function nameOf(index: number): string {
