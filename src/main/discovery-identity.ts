@@ -1,7 +1,7 @@
 // The control plane's identity side: the authority, tokens over a Unix socket, its own serving certificate, CSRs.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { join } from 'node:path';
-import { type Clock, type Fs, type HttpRoute, jsonAnswer, type Logger, type PeerCheck, type TlsContext } from '#base';
+import { type Clock, type Fs, type HttpRoute, jsonAnswer, type Logger, type PeerCheck, type Timer, type TlsContext } from '#base';
 import {
   authenticateCaller, type Caller, CertificateAuthority, CREATE_CERTIFICATE_PATH, generateKeyPair, IdentityError, makeCertificateService,
   makePeerCheck, privateKeyPem, type TokenVerifier, WorkloadTokens,
@@ -38,9 +38,17 @@ export interface DiscoveryIdentityOptions {
 }
 
 /** Standalone: authority and token key in files, tokens over the Unix socket. */
-export async function startFolderIdentity(options: { readonly clock: Clock; readonly fs: Fs; readonly log: Logger; readonly stateFolder: string }): Promise<DiscoveryIdentity> {
-  const { clock, fs, log, stateFolder } = options;
-  const started = await CertificateAuthority.start({ fs, clock, log, folder: join(stateFolder, 'ca'), trustDomain: TRUST_DOMAIN });
+export async function startFolderIdentity(options: {
+  readonly clock: Clock;
+  readonly fs: Fs;
+  readonly log: Logger;
+  readonly stateFolder: string;
+  /** No certificate lives longer, whatever is asked for. */
+  readonly leafTtlMaxMs: number | undefined;
+}): Promise<DiscoveryIdentity> {
+  const { clock, fs, log, stateFolder, leafTtlMaxMs } = options;
+  const bound = leafTtlMaxMs === undefined ? {} : { leafTtlMaxMs };
+  const started = await CertificateAuthority.start({ fs, clock, log, folder: join(stateFolder, 'ca'), trustDomain: TRUST_DOMAIN, ...bound });
   if (!started.ok) throw started.error;
   const authority = started.value;
   const tokensStarted = await WorkloadTokens.start({ fs, clock, folder: join(stateFolder, 'ca') });
@@ -56,14 +64,19 @@ export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): Discov
     authenticateCaller({ authorization: metadataValue(metadata, 'authorization'), peer: peer.verdict }, tokens, TRUST_DOMAIN);
 
   let version = 0;
-  const serving = () => ({ context: servingContext(authority, names, ++version), check: servingCheck(authority, clock) });
+  let renewal: Timer | undefined;
+  const makeServing = (): TlsContext => {
+    const { context, notAfterMs } = servingContext(authority, names, ++version);
+    renewal?.cancel();
+    renewal = clock.setTimer((notAfterMs - clock.wallTime()) / 2, renew, { unref: true });
+    return context;
+  };
+  const serving = () => ({ context: makeServing(), check: servingCheck(authority, clock) });
   const watchers: ((context: TlsContext) => void)[] = [];
   const renew = (): void => {
-    const context = servingContext(authority, names, ++version);
+    const context = makeServing();
     for (const changed of watchers) changed(context);
-    clock.setTimer(SERVING_TTL_MS / 2, renew, { unref: true });
   };
-  clock.setTimer(SERVING_TTL_MS / 2, renew, { unref: true });
   authority.onTrustChange(renew);
 
   return {
@@ -112,11 +125,11 @@ function tokenRoute(tokens: WorkloadTokens, authority: CertificateAuthority): Ht
   };
 }
 
-function servingContext(authority: CertificateAuthority, names: readonly string[], version: number): TlsContext {
+function servingContext(authority: CertificateAuthority, names: readonly string[], version: number): { readonly context: TlsContext; readonly notAfterMs: number } {
   const key = generateKeyPair();
   const uris = [`spiffe://${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/istiod`];
   const issued = authority.issue({ spki: key.spki, uris, dns: names, ttlMs: SERVING_TTL_MS, keyEncipherment: false }, 'istiod');
-  return {
+  const context: TlsContext = {
     certChainPem: issued.chain.slice(0, -1).join(''),
     privateKeyPem: privateKeyPem(key),
     rootsPem: authority.trust.rootsPem,
@@ -124,6 +137,7 @@ function servingContext(authority: CertificateAuthority, names: readonly string[
     maxVersion: 'TLSv1.3',
     version: `serving-${version}`,
   };
+  return { context, notAfterMs: issued.notAfterMs };
 }
 
 /** No certificate means anonymous (and a token is asked for); one that fails closes the connection. Roots are read at each check's making. */

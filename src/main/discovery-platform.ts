@@ -1,5 +1,7 @@
 // What differs between a control plane of one machine and one in a cluster: where configuration, identity and state come from.
+import process from 'node:process';
 import type { Clock, Fs, Logger } from '#base';
+import { parseDuration } from '#config/model';
 import type { PodChange } from '#registry';
 import { type OpenedConfig, openConfig } from './discovery-config.ts';
 import { type DiscoveryIdentity, startFolderIdentity } from './discovery-identity.ts';
@@ -31,10 +33,19 @@ export async function openPlatform(parts: PlatformParts): Promise<Platform> {
   if (cluster) return (await import('./discovery-kube.ts')).openKubePlatform(parts);
   const { clock, fs, log, home } = parts;
   return {
-    identity: await startFolderIdentity({ clock, fs, log, stateFolder: home.state }),
+    identity: await startFolderIdentity({ clock, fs, log, stateFolder: home.state, leafTtlMaxMs: longestLife() }),
     host: '127.0.0.1',
     openConfig: () => openConfig({ folder: String(options['config'] ?? home.config), stateFolder: home.state, fs, clock, log }),
     serving: async () => {},
     close: async () => {},
   };
+}
+
+/** istiod's variable: the longest life of a workload's certificate. */
+function longestLife(): number | undefined {
+  const text = process.env['MAX_WORKLOAD_CERT_TTL'];
+  if (text === undefined || text === '') return undefined;
+  const ms = parseDuration(text);
+  if (ms === undefined || ms <= 0) throw new Error(`MAX_WORKLOAD_CERT_TTL is "${text}", which is no duration: write 24h or 30m.`);
+  return ms;
 }

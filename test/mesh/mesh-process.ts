@@ -1,11 +1,11 @@
 // One process of a mesh under test: says when it is ready, writes its log to a file, and is killed with its group.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 
 export const READY_WITHIN_MS = 30_000;
 const ENDED_WITHIN_MS = 5000;
-const TAIL_LINES = 30;
+const TAIL_LINES = 12;
 
 export interface MeshProcessOptions {
   readonly name: string;
@@ -80,23 +80,24 @@ export class MeshProcess {
     }
   }
 
+  /** Without the access log, which says little about why something failed. */
   tail(lines = TAIL_LINES): string {
-    return `--- the end of the log of ${this.name}\n${this.log().trimEnd().split('\n').slice(-lines).join('\n')}`;
+    const said = this.log().split('\n').filter((line) => line !== '' && !isAccessLine(line));
+    return `--- the end of the log of ${this.name}\n${said.slice(-lines).join('\n')}`;
   }
 
   /** Lines of the access log: JSON objects that have a response code. */
   accessLog(): Readonly<Record<string, unknown>>[] {
     const lines: Record<string, unknown>[] = [];
     for (const line of this.log().split('\n')) {
-      if (!line.startsWith('{') || !line.includes('"response_code"')) continue;
-      lines.push(JSON.parse(line) as Record<string, unknown>);
+      if (isAccessLine(line)) lines.push(JSON.parse(line) as Record<string, unknown>);
     }
     return lines;
   }
+}
 
-  forgetLog(): void {
-    rmSync(this.logPath, { force: true });
-  }
+function isAccessLine(line: string): boolean {
+  return line.startsWith('{') && line.includes('"response_code"');
 }
 
 function killGroup(pid: number): void {

@@ -247,6 +247,16 @@ test('five errors in a row eject a host, which comes back after the base time, l
   assert.equal(clock.pendingTimers, 0);
 });
 
+test('a shorter interval counts at once, not after the one under way', () => {
+  const { outlier, answers, clock, host } = detector(2, { maxEjectionPercent: 50, interval: { seconds: 30n }, baseEjectionTime: { seconds: 30n } });
+  outlier.update(readOutlierSettings(create(OutlierDetectionSchema, { maxEjectionPercent: 50, interval: { seconds: 1n }, baseEjectionTime: { seconds: 1n } })));
+  answers(1, 500, 5);
+  clock.advance(2_100);
+  assert.equal(host(1).ejected, false);
+  outlier.close();
+  assert.equal(clock.pendingTimers, 0);
+});
+
 test('no more hosts are out than max_ejection_percent', () => {
   const { answers, host } = detector(4, { maxEjectionPercent: 50 });
   for (const n of [1, 2, 3, 4]) answers(n, 500, 5);

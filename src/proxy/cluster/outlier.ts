@@ -54,9 +54,13 @@ export class OutlierDetector {
     this.#schedule();
   }
 
-  /** New settings count from now on; hosts keep their ejections. */
+  /** New settings count from now on, a shorter interval too; hosts keep their ejections. */
   update(settings: OutlierSettings): void {
+    const { intervalMs } = this.#settings;
     this.#settings = settings;
+    if (settings.intervalMs === intervalMs) return;
+    this.#timer?.cancel();
+    this.#schedule();
   }
 
   /** Lets everybody back in: detection is no longer configured. */
