@@ -1,14 +1,14 @@
 // The proxy inside the agent's process: fed by ADS over the agent's channel, with the agent's certificates.
 import process from 'node:process';
-import { RemoteSecrets, type ServiceAddress, serviceOfCluster } from '#agent';
+import { type MeshNames, RemoteSecrets, type ServiceAddress, serviceOfCluster } from '#agent';
 import { type Clock, type Logger, type Net, type NodeMetadata, type Random, TYPE_URL } from '#base';
+import { peerMetadataExtension } from '#proxy';
 import { AgentSecrets, FileSecrets } from '#identity';
 import { SystemFs } from '#io';
-import { EdgeAggregator, IstioMetrics, type ProxyHealthReading, renderPrometheus, StatStore } from '#telemetry';
+import { EdgeAggregator, encodePeerMetadata, IstioMetrics, type ProxyHealthReading, localPeer, renderPrometheus, StatStore, StreamReporter } from '#telemetry';
 import { DiscoveryClient, type Reject, type XdsBatch } from '#xds';
 import type { AgentIdentity } from './agent-identity.ts';
 import { startProxy } from './proxy.ts';
-import { TelemetrySink } from './telemetry-sink.ts';
 import { VERSION } from './version.ts';
 
 export interface AgentProxyOptions {
@@ -21,6 +21,8 @@ export interface AgentProxyOptions {
   readonly cluster: string;
   readonly metadata: NodeMetadata;
   readonly adminPort: number;
+  /** The workload's DNS, which the control plane's name table feeds. */
+  readonly names?: MeshNames;
 }
 
 export interface AgentProxy {
@@ -46,12 +48,14 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   const secrets = new AgentSecrets({ workload: identity.secrets, files: new FileSecrets({ fs: new SystemFs(), log }), remote });
   const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION });
   stats.addSource(metrics);
-  const handle = await startProxy({ clock, random, net, log, secrets, stats });
+  const local = localPeer(metadata);
+  const handle = await startProxy({ clock, random, net, log, secrets, stats, reporter: new StreamReporter({ local, metrics, aggregator }) });
   const { proxy } = handle;
-  proxy.extensions.commonSinks.push(new TelemetrySink({ metadata, boundPorts: metadata.TOPSAIL_BOUND_PORTS ?? [], clusters: () => proxy.clusters, aggregator, metrics }));
+  proxy.extensions.registerHttpFilter(peerMetadataExtension({ encoded: encodePeerMetadata(local), nodeId: options.nodeId }, proxy.services.peers));
   const seen = new Set<string>();
   const apply = (batch: XdsBatch): readonly Reject[] => {
     seen.add(batch.typeUrl);
+    if (batch.typeUrl === TYPE_URL.nameTable) return applyNames(options.names, batch);
     return batch.typeUrl === TYPE_URL.secret ? remote.apply(batch) : proxy.applyResources(batch.typeUrl, batch.added, batch.removed);
   };
   const client = new DiscoveryClient({
@@ -71,9 +75,11 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   remote.onWants = (names) => client.subscribe(TYPE_URL.secret, names);
   client.subscribeAll(TYPE_URL.cluster);
   client.subscribeAll(TYPE_URL.listener);
+  if (options.names !== undefined) client.subscribeAll(TYPE_URL.nameTable);
   client.start();
 
   const hasAll = (): boolean => {
+    if (options.names !== undefined && !seen.has(TYPE_URL.nameTable)) return false;
     if (!seen.has(TYPE_URL.cluster) || !seen.has(TYPE_URL.listener) || proxy.config.warmingListeners.length > 0) return false;
     const { endpoints, routes } = proxy.config.wants();
     return (endpoints.size === 0 || seen.has(TYPE_URL.endpoint)) && (routes.size === 0 || seen.has(TYPE_URL.route));
@@ -102,4 +108,16 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
       handle.close();
     },
   };
+}
+
+function applyNames(names: MeshNames | undefined, batch: XdsBatch): readonly Reject[] {
+  const rejects: Reject[] = [];
+  for (const { name, bytes } of batch.added) {
+    try {
+      names?.update(bytes);
+    } catch (error) {
+      rejects.push({ name, detail: `no name table: ${error instanceof Error ? error.message : String(error)}` });
+    }
+  }
+  return rejects;
 }

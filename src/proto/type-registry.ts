@@ -159,6 +159,7 @@ import { file_envoy_type_v3_semantic_version } from '#proto/envoy/type/v3/semant
 import { file_envoy_type_v3_token_bucket } from '#proto/envoy/type/v3/token_bucket_pb.ts';
 import { file_google_rpc_code } from '#proto/google/rpc/code_pb.ts';
 import { file_google_rpc_status } from '#proto/google/rpc/status_pb.ts';
+import { file_io_istio_http_peer_metadata_config } from '#proto/io/istio/http/peer_metadata/config_pb.ts';
 import { file_xds_core_v3_authority } from '#proto/xds/core/v3/authority_pb.ts';
 import { file_xds_core_v3_collection_entry } from '#proto/xds/core/v3/collection_entry_pb.ts';
 import { file_xds_core_v3_context_params } from '#proto/xds/core/v3/context_params_pb.ts';
@@ -243,6 +244,7 @@ const files: readonly DescFile[] = [
   file_envoy_type_metadata_v3_metadata, file_envoy_type_tracing_v3_custom_tag, file_envoy_type_v3_hash_policy, file_envoy_type_v3_http,
   file_envoy_type_v3_http_status, file_envoy_type_v3_percent, file_envoy_type_v3_range, file_envoy_type_v3_ratelimit_unit,
   file_envoy_type_v3_semantic_version, file_envoy_type_v3_token_bucket, file_google_rpc_code, file_google_rpc_status,
+  file_io_istio_http_peer_metadata_config,
   file_xds_core_v3_authority, file_xds_core_v3_collection_entry, file_xds_core_v3_context_params, file_xds_core_v3_extension,
   file_xds_core_v3_resource_locator, file_xds_type_matcher_v3_matcher, file_xds_type_matcher_v3_regex, file_xds_type_matcher_v3_string,
   file_xds_type_v3_typed_struct,

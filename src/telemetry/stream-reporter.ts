@@ -40,7 +40,11 @@ export class StreamReporter {
       sink = {
         onStreamEnd: (record) => {
           this.#complete(record, reporter);
+          // Bytes of a CONNECT into the mesh are counted by the listener that they enter.
+          if (record.upstreamCluster.startsWith('connect|')) return;
           metrics?.recordIstio(record, reporter);
+          // A mesh peer that did not say who it is tells of the edge itself, and knows both its ends.
+          if (reporter !== 'source' && record.source === UNKNOWN_PEER && record.downstreamPrincipal !== '') return;
           aggregator?.add(record, reporter);
         },
       };

@@ -24,6 +24,8 @@ export interface Scope {
   /** Without what an endpoint change replaces: a scope outlives that. */
   readonly snapshot: Omit<Snapshot, 'number' | 'configNumber' | 'epoch' | 'config' | 'endpoints'>;
   readonly namespace: string;
+  /** Stock Envoy: its listeners hold no filter of ours. */
+  readonly envoy: boolean;
   /** Empty unless some rule asks for clients' labels. */
   readonly labels: Readonly<Record<string, string>>;
   /** One service per host, as the namespace sees it, sorted by host. */
@@ -43,20 +45,20 @@ export interface Scope {
   allowsPort(host: string, port: number): boolean;
 }
 
-/** Scopes are equal, and shared, for proxies of one namespace and Sidecar; labels count only where some rule asks for them. */
+/** Scopes are equal, and shared, for proxies of one namespace, Sidecar and data plane; labels count only where some rule asks for them. */
 export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: TranslationCache): Scope {
   const sidecar = proxy.kind === 'router' ? undefined : sidecarOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
   const labels = usesLabels(snapshot) ? proxy.labels : {};
   const labelText = JSON.stringify(Object.entries(labels).sort());
-  const key = ['scope', proxy.namespace, sidecar as ConfigObject | undefined, labelText];
-  return cache.owned(snapshot.virtualServices, key, () => buildScope(snapshot, proxy.namespace, sidecar, labels));
+  const key = ['scope', proxy.namespace, proxy.envoy, sidecar as ConfigObject | undefined, labelText];
+  return cache.owned(snapshot.virtualServices, key, () => buildScope(snapshot, proxy, sidecar, labels));
 }
 
 function usesLabels(snapshot: Snapshot): boolean {
   return snapshot.destinationRules.usesLabels || snapshot.virtualServices.all.some((vs) => vs.usesLabels);
 }
 
-function buildScope(snapshot: Snapshot, namespace: string, sidecar: Sidecar | undefined, labels: Readonly<Record<string, string>>): Scope {
+function buildScope(snapshot: Snapshot, { namespace, envoy }: ProxyView, sidecar: Sidecar | undefined, labels: Readonly<Record<string, string>>): Scope {
   const { mesh, services: index } = snapshot;
   const egress = egressHosts(sidecar);
   const visible = (service: Service): boolean =>
@@ -80,6 +82,7 @@ function buildScope(snapshot: Snapshot, namespace: string, sidecar: Sidecar | un
   return {
     snapshot,
     namespace,
+    envoy,
     labels,
     services,
     sidecar,

@@ -10,7 +10,7 @@ import type { DownstreamConnection, TerminalConnection, TerminalFilter } from '.
 import type { Host } from '../cluster/host.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import { transportWords } from '../upstream/http-pool.ts';
-import { hostPeer } from '../upstream/host-peer.ts';
+import { hostPeer, nameService } from '../upstream/host-peer.ts';
 
 export interface TcpProxyConfig {
   readonly statPrefix: string;
@@ -118,6 +118,7 @@ class TcpSession implements TerminalConnection, ConnHandler {
     const tls = this.#up?.tls;
     if (tls?.peer.kind === 'verified') {
       this.#record.upstreamPrincipal = tls.peer.spiffeId;
+      this.#record.upstreamLocalPrincipal = this.#host === undefined ? '' : (this.#cluster?.transportOf(this.#host).localPrincipal ?? '');
       this.#record.upstreamMtls = true;
     }
     if (this.#downEnded) this.#up?.end();
@@ -167,6 +168,7 @@ class TcpSession implements TerminalConnection, ConnHandler {
       return this.#finish('cluster_not_found');
     }
     this.#cluster = cluster;
+    nameService(this.#record, cluster);
     const down = this.#down;
     const host = cluster.pick({ ...PLAIN_PICK, originalDestination: down.restoredDestination ? { address: down.localAddress, port: down.localPort } : undefined });
     if (host === undefined) {

@@ -11,7 +11,7 @@ import { RESCUES, rescue, rescueReset, resetDetails, resetFlag } from '../http/r
 import type { ForwardTarget, RouteChoice } from '../route/index.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from '../upstream/cluster.ts';
-import { hostPeer } from '../upstream/host-peer.ts';
+import { hostPeer, nameService } from '../upstream/host-peer.ts';
 import type { HttpPool } from '../upstream/http-pool.ts';
 import { pickContext } from './pick-input.ts';
 import { prepareUpstreamHead, upgradeAllowed } from './prepare-request.ts';
@@ -253,6 +253,7 @@ export class Router implements StreamRouter {
     prepareUpstreamHead(head, choice, target, { head, connection: stream.facts, record }, this.#timeouts.totalMs);
     this.#retriesLeft = target.retry?.retries ?? 0;
     record.upstreamCluster = choice.cluster;
+    nameService(record, this.cluster);
     if (target.idleTimeoutMs !== undefined) stream.timers.setIdle(target.idleTimeoutMs, record.startMs);
     if (target.mirrors.length > 0) this.#mirrors = startMirrors(this.services, head, target.mirrors, end);
     if (!end) this.#body = new RequestBuffer();

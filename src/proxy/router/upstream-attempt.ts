@@ -96,6 +96,7 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     const tls = connection.conn.tls;
     if (tls !== undefined && tls.peer.kind === 'verified') {
       record.upstreamPrincipal = tls.peer.spiffeId;
+      record.upstreamLocalPrincipal = this.#router.cluster.transportOf(this.host).localPrincipal;
       record.upstreamMtls = true;
     }
     if (record.upstreamStartMs < 0) record.upstreamStartMs = this.startMs;

@@ -20,6 +20,12 @@ const DNS_REFRESH_DEFAULT_MS = 5000;
 
 export type UpstreamProtocol = 'h1' | 'h2' | 'downstream' | 'alpn';
 
+export interface ServiceName {
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+}
+
 export interface ClusterSettings {
   readonly message: ClusterMessage;
   readonly discovery: number;
@@ -29,6 +35,8 @@ export interface ClusterSettings {
   readonly protocol: UpstreamProtocol;
   readonly autoSni: boolean;
   readonly maxStreamsPerConnection: number;
+  /** The service that Istio's metadata name (`istio.services`). */
+  readonly service: ServiceName | undefined;
   readonly originalDstPort: number;
   /** Of a dynamic_forward_proxy cluster. */
   readonly forward: ForwardSettings | undefined;
@@ -63,9 +71,18 @@ export function readClusterSettings(message: ClusterMessage, warn: (field: strin
     maxStreamsPerConnection: h2Options(message, http)?.maxConcurrentStreams ?? 1024,
     originalDstPort: message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,
     forward,
+    service: readService(message),
     dnsRefreshMs: millisOf(message.dnsRefreshRate) ?? DNS_REFRESH_DEFAULT_MS,
     dnsFamily: message.dnsLookupFamily,
   };
+}
+
+function readService(message: ClusterMessage): ServiceName | undefined {
+  const services = message.metadata?.filterMetadata['istio']?.['services'];
+  const first = Array.isArray(services) ? services[0] : undefined;
+  if (typeof first !== 'object' || first === null || Array.isArray(first)) return undefined;
+  const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+  return { host: text(first['host']), name: text(first['name']), namespace: text(first['namespace']) };
 }
 
 /** The one custom cluster type that this proxy has. */

@@ -127,6 +127,11 @@ export class Cluster {
     return this.#transports.forHost(host);
   }
 
+  /** Its endpoints are of the mesh: they see our certificate. */
+  get showsIdentity(): boolean {
+    return this.#transports.showsIdentity;
+  }
+
   /** The connections of one endpoint for one routing priority. */
   pool(host: Host, priority: 'default' | 'high' = 'default', downstreamH2 = false): HttpPool {
     const transport = this.#transports.forHost(host);

@@ -32,6 +32,12 @@ export class TransportFactory {
     return this.#fallback;
   }
 
+  /** Some endpoint is shown a SPIFFE certificate of ours. */
+  get showsIdentity(): boolean {
+    for (const { transport } of this.#matches) if (transport.localPrincipal !== '') return true;
+    return this.#fallback.localPrincipal !== '';
+  }
+
   dispose(): void {
     for (const { transport } of this.#matches) transport.dispose();
     this.#fallback.dispose();

@@ -17,6 +17,7 @@ import { UuidRequestIdConfigSchema } from '#proto/envoy/extensions/request_id/uu
 import type { MeshSettings } from '#registry';
 import { ADS, any, duration, type Init, typed } from '../encode.ts';
 import { accessLogs } from './access-log.ts';
+import { peerMetadata } from './peer-metadata.ts';
 import { CORS_FILTER, FAULT_FILTER } from '../routes/route-filters.ts';
 
 type HttpFilter = Init<typeof HttpFilterSchema>;
@@ -24,6 +25,8 @@ type HttpFilter = Init<typeof HttpFilterSchema>;
 export interface HttpManagerInput {
   readonly mesh: MeshSettings;
   readonly statPrefix: string;
+  /** Stock Envoy: only its own filters. */
+  readonly envoy: boolean;
   readonly direction: 'inbound' | 'outbound' | 'gateway';
   readonly routes: { readonly name: string } | { readonly inline: Init<typeof RouteConfigurationSchema> };
   /** Authorization, in order: AUDIT, DENY, ALLOW. */
@@ -58,6 +61,7 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
 
 function httpFilters(input: HttpManagerInput): readonly HttpFilter[] {
   return [
+    ...(input.envoy ? [] : [peerMetadata(input.direction)]),
     ...input.authorization,
     ...(input.grpcWeb === true ? [typed('envoy.filters.http.grpc_web', GrpcWebSchema, {})] : []),
     typed('envoy.filters.http.grpc_stats', GrpcStatsSchema, { emitFilterState: true, perMethodStatSpecifier: { case: 'statsForAllMethods', value: { value: false } } }),

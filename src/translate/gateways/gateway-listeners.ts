@@ -51,7 +51,7 @@ export function gatewayResources(snapshot: Snapshot, proxy: ProxyView, scope: Sc
       routes.set(table, gatewayTable(table, [server], scope, proxy, cache));
     }
     const tcp = group.servers.some(({ kind }) => kind !== 'http' && kind !== 'https');
-    const key: KeyPart[] = ['gateway-lds', name, group.listen, snapshot.mesh, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, JSON.stringify(proxy.gatewayPorts), tcp ? scope : undefined, ...group.servers.flatMap((s) => [s.gateway, s.server])];
+    const key: KeyPart[] = ['gateway-lds', name, group.listen, snapshot.mesh, proxy.envoy, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, JSON.stringify(proxy.gatewayPorts), tcp ? scope : undefined, ...group.servers.flatMap((s) => [s.gateway, s.server])];
     const origins = [...group.servers.map((server) => refOf(server.gateway)), ...[...policies, ...requestAuthentications].map((policy) => refOf(policy))];
     listeners.set(name, cache.resource(key, () => resource(ListenerSchema, name, listener(name, group, scope, authorization), origins)));
   }
@@ -61,7 +61,7 @@ export function gatewayResources(snapshot: Snapshot, proxy: ProxyView, scope: Sc
 function listener(name: string, group: ServerGroup, scope: Scope, authorization: AuthorizationInput): Listener {
   const { mesh } = scope.snapshot;
   const plain = group.servers.filter(({ kind }) => kind === 'http');
-  const chains = plain.length > 0 ? [{ filters: [manager(httpTableName(group.port, group.bind), name, authorization, plain.some(({ protocol }) => protocol === 'GRPC-Web'))] }] : withoutRepeats(group.servers.flatMap((server) => chainsOf(server, group, name, scope, authorization)));
+  const chains = plain.length > 0 ? [{ filters: [manager(httpTableName(group.port, group.bind), name, authorization, scope.envoy, plain.some(({ protocol }) => protocol === 'GRPC-Web'))] }] : withoutRepeats(group.servers.flatMap((server) => chainsOf(server, group, name, scope, authorization)));
   const tls = group.servers.some(({ kind }) => kind === 'https' || kind === 'passthrough' || kind === 'tls-terminated');
   return {
     name,
@@ -73,10 +73,11 @@ function listener(name: string, group: ServerGroup, scope: Scope, authorization:
   };
 }
 
-function manager(table: string, name: string, authorization: AuthorizationInput, grpcWeb: boolean) {
+function manager(table: string, name: string, authorization: AuthorizationInput, envoy: boolean, grpcWeb: boolean) {
   const { mesh } = authorization;
   return httpManager({
     mesh,
+    envoy,
     statPrefix: `outbound_${name}`,
     direction: 'gateway',
     routes: { name: table },
@@ -94,7 +95,7 @@ function chainsOf(server: ServerInForce, group: ServerGroup, name: string, scope
   const rbac = tcpAuthorization(authorization);
   switch (server.kind) {
     case 'https':
-      return tls === undefined ? [] : [{ ...where, filters: [manager(httpsTableName(server, group.bind), name, authorization, false)], transportSocket: serverTls(tls, mesh, 'http'), transportSocketConnectTimeout: duration(HANDSHAKE_TIMEOUT_MS) }];
+      return tls === undefined ? [] : [{ ...where, filters: [manager(httpsTableName(server, group.bind), name, authorization, scope.envoy, false)], transportSocket: serverTls(tls, mesh, 'http'), transportSocketConnectTimeout: duration(HANDSHAKE_TIMEOUT_MS) }];
     case 'tls-terminated':
       return tls === undefined ? [] : [{ ...where, filters: [...rbac, tcpProxy(mesh, name, tcpTargets(server, scope))], transportSocket: serverTls(tls, mesh, 'tcp'), transportSocketConnectTimeout: duration(HANDSHAKE_TIMEOUT_MS) }];
     case 'tcp':

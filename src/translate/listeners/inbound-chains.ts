@@ -11,6 +11,7 @@ import { type Chain, type ChainMatch, MESH_ALPN, MESH_HTTP_ALPN, MESH_TCP_ALPN, 
 
 export interface ChainInput {
   readonly mesh: MeshSettings;
+  readonly envoy: boolean;
   readonly mode: MtlsMode;
   readonly protocol: PortProtocol;
   readonly chainName: string;
@@ -94,6 +95,7 @@ function chain(input: ChainInput, traffic: Traffic, tls: boolean, match: ChainMa
 function manager(input: ChainInput) {
   return httpManager({
     mesh: input.mesh,
+    envoy: input.envoy,
     statPrefix: `inbound_0.0.0.0_${input.port}`,
     direction: 'inbound',
     routes: { inline: inboundRoutes(input) },

@@ -43,15 +43,15 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
   for (const port of ports) if (!port.refused) clusters.set(inboundCluster(port.declared), cluster(port, snapshot, cache));
 
   const listeners = new Map<string, XdsResource>();
-  const common: KeyPart[] = ['inbound', mesh, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, ports.map(({ declared, listen }) => `${declared}:${listen}`).join(' ')];
+  const common: KeyPart[] = ['inbound', mesh, proxy.envoy, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, ports.map(({ declared, listen }) => `${declared}:${listen}`).join(' ')];
   if (proxy.captured) {
     const rest = receivingMode(peerAuthentications, formerPeerAuthentications, proxy);
     const key = [...common, 'virtual', rest, proxy.tproxy, ports.map(portKey)];
-    listeners.set('virtualInbound', cache.resource(key, () => resource(ListenerSchema, 'virtualInbound', virtualInbound(ports, rest, proxy.tproxy, authorization), [...origins, ...ports.flatMap((p) => p.origins)])));
+    listeners.set('virtualInbound', cache.resource(key, () => resource(ListenerSchema, 'virtualInbound', virtualInbound(ports, rest, proxy, authorization), [...origins, ...ports.flatMap((p) => p.origins)])));
   } else {
     for (const port of ports) {
       const name = listenerName('127.0.0.1', port.listen);
-      listeners.set(name, cache.resource([...common, 'bound', portKey(port)], () => resource(ListenerSchema, name, boundListener(name, port, authorization), [...origins, ...port.origins])));
+      listeners.set(name, cache.resource([...common, 'bound', portKey(port)], () => resource(ListenerSchema, name, boundListener(name, port, proxy.envoy, authorization), [...origins, ...port.origins])));
     }
   }
   return { listeners, clusters };
@@ -82,11 +82,12 @@ function cluster(port: InboundPort, snapshot: Snapshot, cache: TranslationCache)
   );
 }
 
-function chainsOf(port: PortInForce, authorization: AuthorizationInput, where: { readonly destinationPort?: number }): readonly Chain[] {
+function chainsOf(port: PortInForce, envoy: boolean, authorization: AuthorizationInput, where: { readonly destinationPort?: number }): readonly Chain[] {
   const { mesh } = authorization;
   if (port.refused) return [{ name: `refused_${port.declared}`, filterChainMatch: where, filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] }];
   return inboundChains({
     mesh,
+    envoy,
     mode: port.mode,
     protocol: port.protocol === 'Unsupported' && !isSniffed({ number: port.declared, name: '', protocol: port.protocol, targetPort: port.declared }) ? 'TCP' : port.protocol,
     chainName: listenerName('0.0.0.0', port.declared),
@@ -99,11 +100,12 @@ function chainsOf(port: PortInForce, authorization: AuthorizationInput, where: {
   });
 }
 
-function virtualInbound(ports: readonly PortInForce[], rest: MtlsMode, tproxy: boolean, authorization: AuthorizationInput): Listener {
+function virtualInbound(ports: readonly PortInForce[], rest: MtlsMode, { tproxy, envoy }: ProxyView, authorization: AuthorizationInput): Listener {
   const { mesh } = authorization;
   const declared = ports.filter((port) => port.protocol !== 'Unsupported').map((port) => port.declared);
   const catchAll = inboundChains({
     mesh,
+    envoy,
     mode: rest,
     protocol: 'Unsupported',
     chainName: 'virtualInbound',
@@ -127,12 +129,12 @@ function virtualInbound(ports: readonly PortInForce[], rest: MtlsMode, tproxy: b
     filterChains: [
       { name: 'virtualInbound-blackhole', filterChainMatch: { destinationPort: mesh.inboundPort }, filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] },
       ...catchAll,
-      ...ports.flatMap((port) => chainsOf(port, authorization, { destinationPort: port.declared })),
+      ...ports.flatMap((port) => chainsOf(port, envoy, authorization, { destinationPort: port.declared })),
     ],
   };
 }
 
-function boundListener(name: string, port: PortInForce, authorization: AuthorizationInput): Listener {
+function boundListener(name: string, port: PortInForce, envoy: boolean, authorization: AuthorizationInput): Listener {
   const sniffed = port.protocol === 'Unsupported';
   return {
     name,
@@ -141,7 +143,7 @@ function boundListener(name: string, port: PortInForce, authorization: Authoriza
     listenerFilters: [tlsInspector(), ...(sniffed ? [httpInspector()] : [])],
     ...detection(authorization.mesh.protocolDetectionTimeoutMs),
     accessLog: listenerAccessLogs(authorization.mesh),
-    filterChains: [...chainsOf(port, authorization, {})],
+    filterChains: [...chainsOf(port, envoy, authorization, {})],
     metadata: { filterMetadata: { istio: { declaredPort: port.declared } } },
   };
 }

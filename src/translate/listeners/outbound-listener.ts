@@ -23,7 +23,7 @@ export interface ListenerPlace {
 /** All HTTP services of one port share a table; what is not HTTP passes through. */
 export function sharedHttpListener(place: ListenerPlace, scope: Scope, table: string): Listener {
   const { mesh } = scope.snapshot;
-  const manager = httpManager({ mesh, statPrefix: `outbound_${listenerName(place.address, place.port)}`, direction: 'outbound', routes: { name: table }, authorization: [] });
+  const manager = httpManager({ mesh, envoy: scope.envoy, statPrefix: `outbound_${listenerName(place.address, place.port)}`, direction: 'outbound', routes: { name: table }, authorization: [] });
   return {
     ...base(place, mesh),
     listenerFilters: [tlsInspector(), httpInspector()],
@@ -39,7 +39,7 @@ export function serviceListener(place: ListenerPlace, service: Service, port: Se
   const { mesh } = scope.snapshot;
   const name = listenerName(place.address, place.port);
   const manager = (last: Parameters<typeof httpManager>[0]['last']) =>
-    httpManager({ mesh, statPrefix: `outbound_${name}`, direction: 'outbound', routes: { name: table }, authorization: [], grpcWeb: port.protocol === 'GRPC-Web', ...(last === undefined ? {} : { last }) });
+    httpManager({ mesh, envoy: scope.envoy, statPrefix: `outbound_${name}`, direction: 'outbound', routes: { name: table }, authorization: [], grpcWeb: port.protocol === 'GRPC-Web', ...(last === undefined ? {} : { last }) });
   if (isHttp(port.protocol)) return { ...base(place, mesh), filterChains: [{ filters: [manager(undefined)] }] };
   const chains = tcpChains(service, port, scope);
   const named = chains.some(({ filterChainMatch }) => (filterChainMatch?.serverNames ?? []).length > 0);

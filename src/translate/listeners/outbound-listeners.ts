@@ -26,7 +26,7 @@ export function capturedListeners(scope: Scope, cache: TranslationCache): Outbou
   const listeners = new Map<string, XdsResource>();
   const tables = new Map<string, TableName>();
   const add = (key: readonly KeyPart[], name: string, origins: readonly ObjectRef[], make: () => Listener): void => {
-    if (!listeners.has(name)) listeners.set(name, cache.resource(['lds', scope.snapshot.mesh, scope.allowAny, ...key], () => resource(ListenerSchema, name, make(), origins)));
+    if (!listeners.has(name)) listeners.set(name, cache.resource(['lds', scope.snapshot.mesh, scope.allowAny, scope.envoy, ...key], () => resource(ListenerSchema, name, make(), origins)));
   };
   for (const [service, port] of ports(scope)) {
     const shared = isHttp(port.protocol) || (isSniffed(port) && service.addresses.length === 0);
@@ -64,7 +64,7 @@ export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: Transla
       const table = serviceTable(service, port.number);
       if (isHttp(port.protocol) || isSniffed(port)) tables.push({ name: table, port: port.number, service });
       const place = { address: host, port: port.number, bound: true };
-      const key: KeyPart[] = ['lds', mesh, scope.allowAny, ...serviceKeyParts(service, port, host, scope), 'bound'];
+      const key: KeyPart[] = ['lds', mesh, scope.allowAny, scope.envoy, ...serviceKeyParts(service, port, host, scope), 'bound'];
       listeners.set(name, cache.resource(key, () => resource(ListenerSchema, name, serviceListener(place, service, port, scope, table), [service.origin])));
     }
   }
@@ -72,7 +72,7 @@ export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: Transla
     const at = proxy.httpProxyPort;
     const name = listenerName('127.0.0.1', at);
     const resolves = resolvesUnknownHosts(scope);
-    listeners.set(name, cache.resource(['lds', 'http_proxy', mesh, resolves, at], () => resource(ListenerSchema, name, forwardProxy(scope, name, at, resolves), [])));
+    listeners.set(name, cache.resource(['lds', 'http_proxy', mesh, scope.envoy, resolves, at], () => resource(ListenerSchema, name, forwardProxy(scope, name, at, resolves), [])));
   }
   return { listeners, tables };
 }
@@ -81,6 +81,7 @@ function forwardProxy(scope: Scope, name: string, port: number, resolves: boolea
   const { mesh } = scope.snapshot;
   const manager = httpManager({
     mesh,
+    envoy: scope.envoy,
     statPrefix: 'outbound_http_proxy',
     direction: 'outbound',
     routes: { name: HTTP_PROXY_TABLE },

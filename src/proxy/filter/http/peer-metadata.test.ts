@@ -5,17 +5,17 @@ import { encodePeerMetadata, PEER_METADATA_HEADER, PeerCache, StatStore, StreamR
 import { HeaderBlock } from '#wire/http';
 import type { DownstreamFacts, FilterCallbacks } from '../../http/filter.ts';
 import { testConnection, testHead } from '../../match-input.testing.ts';
-import { ClusterManager } from '../../upstream/cluster-manager.ts';
+import type { ClusterManager } from '../../upstream/cluster-manager.ts';
 import { peerMetadataExtension } from './peer-metadata.ts';
 
 const peer = { ...UNKNOWN_PEER, workload: 'reviews-v1', namespace: 'shop', app: 'reviews', version: 'v1' };
 const text = encodePeerMetadata(peer);
 
-function filter(fields: readonly number[], connection: DownstreamFacts) {
+function filter(fields: readonly number[], connection: DownstreamFacts, inMesh = true) {
   const record = new StreamRecord();
   const config = Uint8Array.from(fields.flatMap((field) => [field * 8 + 2, 2, 0x1a, 0]));
-  const factory = peerMetadataExtension({ encoded: 'OURS', nodeId: 'us' }, new PeerCache()).build(config, { clock: new FakeClock(), random: new SeededRandom(1), log: silentLogger, statPrefix: '', stats: new StatStore(), clusters: new ClusterManager() }, 'mx');
-  return { record, filter: factory.create({ record, connection } as unknown as FilterCallbacks) };
+  const factory = peerMetadataExtension({ encoded: 'OURS', nodeId: 'us' }, new PeerCache()).build(config, { clock: new FakeClock(), random: new SeededRandom(1), log: silentLogger, statPrefix: '', stats: new StatStore(), clusters: { get: () => ({ showsIdentity: inMesh }) } as unknown as ClusterManager }, 'mx');
+  return { record, filter: factory.create({ record, connection, route: { cluster: 'c' } } as unknown as FilterCallbacks) };
 }
 
 const mtls = (principal: string) => testConnection({ tls: true, mtls: true, peerUriSans: [principal], peerPrincipal: principal });
@@ -53,4 +53,11 @@ test('towards a server ours replaces what the application sent, and its answer i
   f.responseHead?.(response, true);
   assert.equal(record.destination.workload, 'reviews-v1');
   assert.equal(response.headers.count, 0);
+});
+
+test('nothing is said outside the mesh, and what the application says there does not pass', () => {
+  const { filter: f } = filter([2, 4], testConnection(), false);
+  const head = testHead({ headers: [[PEER_METADATA_HEADER, 'forged']] });
+  f.requestHead?.(head, true);
+  assert.equal(head.headers.has(PEER_METADATA_HEADER), false);
 });

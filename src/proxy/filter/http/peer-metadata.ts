@@ -4,7 +4,7 @@ import { ProtoReader } from '#proto/light.ts';
 import { PEER_METADATA_HEADER, PEER_METADATA_ID_HEADER, type PeerCache, type PeerInfo, UNKNOWN_PEER } from '#telemetry';
 import type { HeaderBlock, RequestHead, ResponseHead } from '#wire/http';
 import { ConfigError } from '../../errors.ts';
-import type { FilterCallbacks, FilterStatus, HttpFilter, HttpFilterExtension } from '../../http/filter.ts';
+import type { FilterCallbacks, FilterContext, FilterStatus, HttpFilter, HttpFilterExtension } from '../../http/filter.ts';
 
 export const PEER_METADATA_TYPE = 'type.googleapis.com/io.istio.http.peer_metadata.Config';
 
@@ -43,9 +43,11 @@ class PeerMetadataFilter implements HttpFilter {
   readonly #directions: Directions;
   readonly #local: LocalMetadata;
   readonly #peers: PeerCache;
+  readonly #clusters: FilterContext['clusters'];
   #clientAsked = false;
 
-  constructor(callbacks: FilterCallbacks, directions: Directions, local: LocalMetadata, peers: PeerCache) {
+  constructor(callbacks: FilterCallbacks, directions: Directions, local: LocalMetadata, peers: PeerCache, clusters: FilterContext['clusters']) {
+    this.#clusters = clusters;
     this.#callbacks = callbacks;
     this.#directions = directions;
     this.#local = local;
@@ -64,7 +66,8 @@ class PeerMetadataFilter implements HttpFilter {
     }
     if (this.#directions.toUpstream) {
       take(head.headers);
-      this.#put(head.headers);
+      // Who gets no certificate of ours has no use for it either: nothing leaves the mesh.
+      if (this.#towardsMesh()) this.#put(head.headers);
     }
     return 'continue';
   }
@@ -82,6 +85,11 @@ class PeerMetadataFilter implements HttpFilter {
       if (this.#clientAsked) this.#put(head.headers);
     }
     return 'continue';
+  }
+
+  #towardsMesh(): boolean {
+    const { route } = this.#callbacks;
+    return route !== undefined && this.#clusters.get(route.cluster)?.showsIdentity === true;
   }
 
   #put(headers: HeaderBlock): void {
@@ -110,9 +118,9 @@ export function peerMetadataExtension(local: LocalMetadata, peers: PeerCache): H
   return {
     name: 'istio.metadata_exchange',
     typeUrl: PEER_METADATA_TYPE,
-    build: (config, _, filterName) => {
+    build: (config, { clusters }, filterName) => {
       const directions = readDirections(config, filterName);
-      return { name: filterName, create: (callbacks) => new PeerMetadataFilter(callbacks, directions, local, peers) };
+      return { name: filterName, create: (callbacks) => new PeerMetadataFilter(callbacks, directions, local, peers, clusters) };
     },
   };
 }
