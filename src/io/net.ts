@@ -16,7 +16,7 @@ const ignore: ConnHandler = { onData() {}, onEnd() {}, onDrain() {}, onClose() {
 export class SystemNet implements Net {
   async listen(options: ListenOptions, accept: (conn: Conn) => void): Promise<BoundListener> {
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false }, (socket) => {
-      const conn = new SocketConn(socket, ignore);
+      const conn = new SocketConn(socket, ignore, options.redirectedFrom);
       accept(conn);
       conn.open();
     });
@@ -42,6 +42,7 @@ export class SystemNet implements Net {
     const socket = netConnect(socketOptions(options));
     const conn = new SocketConn(socket, handler);
     watchConnect(socket, conn, options, 'connect', () => {
+      conn.connected();
       conn.handler.onConnected?.();
       if (!socket.destroyed) conn.open();
     });
@@ -93,6 +94,7 @@ function connectTls(options: ConnectOptions, tls: TlsClientOptions, handler: Con
     chain = judged.chain;
     if (fresh !== undefined) rememberSession(key, { session: fresh, chain });
     conn.tls = judged.facts;
+    conn.connected();
     conn.handler.onConnected?.();
     if (!socket.destroyed) conn.open();
   });

@@ -1,22 +1,45 @@
-// One wrapper per socket: shared listener functions call the handler's methods, so that no closure
-// or emitter is made per event, and no request allocates anything here.
+// One wrapper per socket: data comes straight from its handle to the handler's method and goes straight
+// back, so that no request pays for a stream, an event or a buffer of its own.
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import type { Conn, ConnError, ConnHandler, TlsFacts, TlsServerOptions, TlsServerResult } from '#base';
+import { getSystemErrorName } from 'node:util';
+import type { Conn, ConnError, ConnHandler, ListenOptions, TlsFacts, TlsServerOptions, TlsServerResult } from '#base';
 import { connErrorOf } from './conn-error.ts';
 import { originalDestination } from './original-destination.ts';
+import { handleOf, type ReadFunction, readResult, type StreamHandle } from './stream-handle.ts';
 import { startTlsServer } from './tls-server.ts';
+import { type WriteOwner, WriteQueue } from './write-queue.ts';
 
 const CONN = Symbol('conn');
 type OwnedSocket = (Socket | TLSSocket) & { [CONN]: SocketConn };
+type OwnedHandle = StreamHandle & { [CONN]?: SocketConn };
+
+/** What one read may bring. */
+const READ_BYTES = 64 * 1024;
+/** Up to this much is copied out of the common buffer into Node's pool; more comes in a buffer of the connection's own. */
+const SMALL_BYTES = 4096;
+/** All sockets read into this one: a read and its handler are over before the next one begins. */
+const common = Buffer.allocUnsafeSlow(READ_BYTES);
+/** Node's own reader, which knows what to do at the end and on errors. */
+let nodeReader: ReadFunction | undefined;
 
 let nextId = 1;
 
-export class SocketConn implements Conn {
+export class SocketConn implements Conn, WriteOwner {
   readonly id = nextId++;
   handler: ConnHandler;
   tls: TlsFacts | undefined = undefined;
   readonly #socket: OwnedSocket;
+  readonly #redirectedFrom: ListenOptions['redirectedFrom'];
+  readonly #queue: WriteQueue;
+  /** Where this connection's next read goes, when that is not the common buffer. */
+  #own: Buffer | undefined = undefined;
+  #unread: Buffer | undefined = undefined;
+  /** The peer's end came while bytes before it were held back. */
+  #endLater = false;
+  #paused = false;
+  #open = false;
+  #ending = false;
   #error: ConnError | undefined = undefined;
   #closed = false;
   #released = false;
@@ -25,19 +48,36 @@ export class SocketConn implements Conn {
   #localAddress: string | undefined = undefined;
   #localPort = 0;
 
-  constructor(socket: Socket, handler: ConnHandler) {
+  constructor(socket: Socket, handler: ConnHandler, redirectedFrom?: ListenOptions['redirectedFrom']) {
     this.#socket = socket as OwnedSocket;
+    this.#redirectedFrom = redirectedFrom;
     this.#socket[CONN] = this;
+    this.#queue = new WriteQueue(socket, this);
     this.handler = handler;
     socket.on('error', onError);
     socket.on('close', onClose);
   }
 
-  /** Begins to deliver data, end and drain. Separate from the constructor: TLS facts must be there first. */
+  /** The socket is up: what was written before leaves. */
+  connected(): void {
+    this.#queue.release();
+  }
+
+  /** Begins to deliver data and end. Separate from the constructor: TLS facts must be there first. */
   open(): void {
-    this.#socket.on('drain', onDrain);
+    const handle = handleOf(this.#socket) as OwnedHandle | undefined;
+    if (this.#released || handle === undefined) return;
+    this.#open = true;
     this.#socket.on('end', onEnd);
-    this.#socket.on('data', onData);
+    nodeReader ??= handle.onread;
+    handle[CONN] = this;
+    handle.onread = onRead;
+    handle.useUserBuffer(common);
+    // What Node's reader took before we came.
+    const early = this.#socket.readableLength > 0 ? (this.#socket.read() as Buffer | null) : null;
+    if (early !== null) this.unread(early);
+    if (this.#paused) this.#stopReading();
+    else this.resume();
   }
 
   get remoteAddress(): string {
@@ -60,45 +100,60 @@ export class SocketConn implements Conn {
     return this.#socket.destroyed;
   }
   get queuedBytes(): number {
-    return this.#socket.writableLength;
+    return this.#queue.bytes;
   }
 
   write(data: Uint8Array): boolean {
-    return this.#socket.write(data);
+    return this.#ending ? true : this.#queue.write(data);
   }
   writeText(text: string): boolean {
-    return this.#socket.write(text, 'latin1');
+    return this.#ending ? true : this.#queue.write(text);
   }
   cork(): void {
-    this.#socket.cork();
+    this.#queue.hold();
   }
   uncork(): void {
-    this.#socket.uncork();
+    this.#queue.release();
   }
   pause(): void {
-    this.#socket.pause();
+    this.#paused = true;
+    if (this.#open) this.#stopReading();
   }
   resume(): void {
-    this.#socket.resume();
+    this.#paused = false;
+    if (!this.#open) return;
+    if (this.#unread !== undefined || this.#endLater) {
+      // Never from inside the caller: it has not finished what it resumes for.
+      queueMicrotask(() => this.#deliverUnread());
+      return;
+    }
+    this.#startReading();
   }
   end(): void {
-    this.#socket.end();
+    if (this.#ending) return;
+    this.#ending = true;
+    if (this.#queue.bytes === 0) this.#socket.end();
   }
   destroy(reset?: boolean): void {
     if (reset === true) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }
   unread(data: Buffer): void {
-    this.#socket.unshift(data);
+    this.#unread = this.#unread === undefined ? data : Buffer.concat([data, this.#unread]);
+    if (this.#open && !this.#paused) this.resume();
   }
   originalDestination(): { readonly address: string; readonly port: number } | undefined {
-    return originalDestination(this.#socket);
+    return this.#redirectedFrom ?? originalDestination(this.#socket);
   }
 
   startTlsServer(options: TlsServerOptions, done: (result: TlsServerResult) => void): void {
     const socket = this.#socket;
     this.#released = true;
+    const handle = handleOf(socket);
+    if (this.#open && handle !== undefined && nodeReader !== undefined) handle.onread = nodeReader;
     socket.pause();
+    if (this.#unread !== undefined) socket.unshift(this.#unread);
+    this.#unread = undefined;
     for (const [name, listener] of LISTENERS) socket.off(name, listener);
     startTlsServer(socket, options, (result) => {
       if (!result.ok) return done(result);
@@ -115,6 +170,47 @@ export class SocketConn implements Conn {
     this.#error ??= error;
   }
 
+  // Called by the socket, its handle and the queue.
+
+  /** Gives the buffer of the next read when that changes. */
+  onRead(length: number): Buffer | undefined {
+    const own = this.#own;
+    let data: Buffer;
+    let next: Buffer | undefined;
+    if (length <= SMALL_BYTES) {
+      data = Buffer.allocUnsafe(length);
+      (own ?? common).copy(data, 0, 0, length);
+      if (own !== undefined) next = common;
+      this.#own = undefined;
+    } else {
+      // Bulk: the buffer is handed on as it is, the next read gets another.
+      if (own !== undefined) data = length === own.length ? own : own.subarray(0, length);
+      else data = Buffer.from(common.subarray(0, length));
+      next = Buffer.allocUnsafeSlow(READ_BYTES);
+      this.#own = next;
+    }
+    if (this.#paused || this.#unread !== undefined) {
+      this.#unread = this.#unread === undefined ? data : Buffer.concat([this.#unread, data]);
+      this.#stopReading();
+    } else this.handler.onData(data);
+    return next;
+  }
+
+  onWritten(drained: boolean): void {
+    if (this.#ending) this.#socket.end();
+    else if (drained) this.handler.onDrain();
+  }
+
+  onWriteError(status: number): void {
+    const code = getSystemErrorName(status);
+    this.#socket.destroy(Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' }));
+  }
+
+  deliverEnd(): void {
+    if (this.#unread === undefined) this.handler.onEnd();
+    else this.#endLater = true;
+  }
+
   deliverError(error: Error): void {
     this.#error ??= connErrorOf(error);
   }
@@ -123,6 +219,31 @@ export class SocketConn implements Conn {
     if (this.#closed || this.#released) return;
     this.#closed = true;
     this.handler.onClose(this.#error);
+  }
+
+  #deliverUnread(): void {
+    if (this.#paused || this.#released || this.#socket.destroyed) return;
+    const data = this.#unread;
+    this.#unread = undefined;
+    if (data !== undefined) this.handler.onData(data);
+    if (this.#paused || this.#unread !== undefined) return;
+    if (!this.#endLater) return this.#startReading();
+    this.#endLater = false;
+    this.handler.onEnd();
+  }
+
+  #startReading(): void {
+    const handle = handleOf(this.#socket);
+    if (handle === undefined || handle.reading) return;
+    handle.reading = true;
+    handle.readStart();
+  }
+
+  #stopReading(): void {
+    const handle = handleOf(this.#socket);
+    if (handle === undefined || !handle.reading) return;
+    handle.reading = false;
+    handle.readStop();
   }
 
   #readAddresses(): void {
@@ -147,15 +268,13 @@ function plainAddress(address: string | undefined): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
-function onData(this: OwnedSocket, data: Buffer): void {
-  const conn = this[CONN];
-  conn.handler.onData(data);
+function onRead(this: OwnedHandle, data?: unknown): Uint8Array | undefined {
+  const length = readResult();
+  if (length > 0) return (this[CONN] as SocketConn).onRead(length);
+  return (nodeReader as ReadFunction).call(this, data);
 }
 function onEnd(this: OwnedSocket): void {
-  this[CONN].handler.onEnd();
-}
-function onDrain(this: OwnedSocket): void {
-  this[CONN].handler.onDrain();
+  this[CONN].deliverEnd();
 }
 function onError(this: OwnedSocket, error: Error): void {
   this[CONN].deliverError(error);
@@ -164,11 +283,9 @@ function onClose(this: OwnedSocket): void {
   this[CONN].deliverClose();
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: five listeners of five shapes in one table
+// biome-ignore lint/suspicious/noExplicitAny: listeners of several shapes in one table
 const LISTENERS: readonly (readonly [string, (this: any, ...args: any[]) => void])[] = [
-  ['data', onData],
   ['end', onEnd],
-  ['drain', onDrain],
   ['error', onError],
   ['close', onClose],
 ];

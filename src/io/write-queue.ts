@@ -1,0 +1,135 @@
+// What a connection still has to write. The kernel takes almost every write at once; what follows one that
+// it did not take is kept, and leaves in one call when that one is done (as Node's own streams do it).
+import type { Socket } from 'node:net';
+import { handleOf, lastWriteIsPending, newWriteRequest, type StreamHandle, type WriteRequest } from './stream-handle.ts';
+
+/** More than this queued: the writer is told to stop. */
+const HIGH_BYTES = 64 * 1024;
+
+export interface WriteOwner {
+  /** The queue is empty. `drained`: a write had returned false before. */
+  onWritten(drained: boolean): void;
+  /** An error number of libuv. */
+  onWriteError(status: number): void;
+}
+
+/** Made anew only when the kernel kept the one before. */
+let spare: WriteRequest | undefined;
+
+export class WriteQueue {
+  /** Bytes that the kernel has not taken. */
+  bytes = 0;
+  #chunks: (string | Uint8Array)[] = [];
+  #chunkBytes = 0;
+  #texts = 0;
+  #inFlight = false;
+  /** Corks, and one while the socket connects. */
+  #holds: number;
+  #full = false;
+  readonly #socket: Socket;
+  readonly #owner: WriteOwner;
+
+  constructor(socket: Socket, owner: WriteOwner) {
+    this.#socket = socket;
+    this.#owner = owner;
+    this.#holds = socket.connecting ? 1 : 0;
+  }
+
+  /** False when the queue is above the high mark. */
+  write(chunk: string | Uint8Array): boolean {
+    if (this.#inFlight || this.#holds > 0) return this.#keep(chunk);
+    const handle = handleOf(this.#socket);
+    if (handle === undefined) return true;
+    const request = (spare ??= newWriteRequest());
+    const status = typeof chunk === 'string' ? handle.writeLatin1String(request, chunk) : handle.writeBuffer(request, chunk);
+    if (status === 0 && !lastWriteIsPending()) return true;
+    return this.#settle(request, status, chunk, chunk.length);
+  }
+
+  hold(): void {
+    this.#holds++;
+  }
+
+  release(): void {
+    if (this.#holds > 0 && --this.#holds === 0 && !this.#inFlight) this.#flush();
+  }
+
+  #keep(chunk: string | Uint8Array): boolean {
+    this.#chunks.push(chunk);
+    if (typeof chunk === 'string') this.#texts++;
+    this.#chunkBytes += chunk.length;
+    this.bytes += chunk.length;
+    if (this.bytes < HIGH_BYTES) return true;
+    this.#full = true;
+    return false;
+  }
+
+  #flush(): void {
+    const chunks = this.#chunks;
+    if (chunks.length === 0) return;
+    const bytes = this.#chunkBytes;
+    const texts = this.#texts;
+    this.#chunks = [];
+    this.#chunkBytes = 0;
+    this.#texts = 0;
+    this.bytes -= bytes;
+    const handle = handleOf(this.#socket);
+    if (handle === undefined) return;
+    const request = (spare ??= newWriteRequest());
+    const status = writeAll(handle, request, chunks, texts);
+    if (status !== 0 || lastWriteIsPending()) this.#settle(request, status, chunks, bytes);
+    else this.#done();
+  }
+
+  #settle(request: WriteRequest, status: number, held: unknown, bytes: number): boolean {
+    if (status !== 0) {
+      this.#owner.onWriteError(status);
+      return true;
+    }
+    spare = undefined;
+    request.oncomplete = onComplete;
+    request.held = held;
+    request.owner = this;
+    this.#inFlight = true;
+    this.#inFlightBytes = bytes;
+    this.bytes += bytes;
+    if (this.bytes < HIGH_BYTES) return true;
+    this.#full = true;
+    return false;
+  }
+
+  #inFlightBytes = 0;
+
+  completed(status: number): void {
+    this.#inFlight = false;
+    this.bytes -= this.#inFlightBytes;
+    this.#inFlightBytes = 0;
+    if (this.#socket.destroyed) return;
+    if (status < 0) this.#owner.onWriteError(status);
+    else if (this.#holds > 0) return;
+    else if (this.#chunks.length > 0) this.#flush();
+    else this.#done();
+  }
+
+  #done(): void {
+    const drained = this.#full;
+    this.#full = false;
+    this.#owner.onWritten(drained);
+  }
+}
+
+function writeAll(handle: StreamHandle, request: WriteRequest, chunks: readonly (string | Uint8Array)[], texts: number): number {
+  const only = chunks.length === 1 ? chunks[0] : undefined;
+  if (only !== undefined) return typeof only === 'string' ? handle.writeLatin1String(request, only) : handle.writeBuffer(request, only);
+  if (texts === 0) return handle.writev(request, chunks as unknown[], true);
+  if (texts === chunks.length) return handle.writeLatin1String(request, chunks.join(''));
+  const pairs: unknown[] = [];
+  for (const chunk of chunks) pairs.push(chunk, typeof chunk === 'string' ? 'latin1' : 'buffer');
+  return handle.writev(request, pairs, false);
+}
+
+function onComplete(this: WriteRequest, status: number): void {
+  const queue = this.owner as WriteQueue;
+  this.held = undefined;
+  queue.completed(status);
+}
