@@ -9,6 +9,7 @@ import { KubeError, LeaderElection } from '#kube';
 import { type KubeConfig, openKubeConfig } from './discovery-kube-config.ts';
 import { type DiscoveryIdentity, makeDiscoveryIdentity, TRUST_DOMAIN } from './discovery-identity.ts';
 import type { Platform, PlatformParts } from './discovery-platform.ts';
+import { Injection } from './discovery-kube-inject.ts';
 import { findKubeAccess, makeKubeClient } from './kube-access.ts';
 import { VERSION } from './version.ts';
 
@@ -35,6 +36,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
   const roots = new CaRootMaps({ client, clock, random, log, rootsPem: () => authority.trust.rootsPem });
   const service = { name: facts.service, namespace: facts.namespace };
   const webhooks = new WebhookBundle({ client, clock, random, log, service, rootsPem: () => authority.trust.rootsPem });
+  const injection = new Injection({ client, clock, random, log, namespace: facts.namespace, revision: facts.revision });
   const writers = [roots];
   const election = new LeaderElection({
     client, clock, random, log,
@@ -57,7 +59,8 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
     },
     serving: async ({ metrics }) => {
       const port = (name: string, otherwise: number): number => Number(options[name] ?? otherwise);
-      servers.push(...(await serveWebhooks(identity, port('httpsPort', 15017), log)));
+      await injection.start();
+      servers.push(...(await serveWebhooks(identity, port('httpsPort', 15017), injection.routes, log)));
       servers.push(...(await servePlain({ ready: port('readyPort', 8080), monitoring: port('monitoringPort', 15014) }, metrics, log)));
       await Promise.all([roots.start(), webhooks.start()]);
       authority.onTrustChange(() => {
@@ -71,6 +74,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
       for (const server of servers) server.close();
       roots.stop();
       webhooks.stop();
+      injection.stop();
       config?.close();
       await election.close();
       close();
@@ -93,7 +97,7 @@ async function startAuthority(fs: SecretFs, { clock, log }: PlatformParts): Prom
   }
 }
 
-async function serveWebhooks(identity: DiscoveryIdentity, port: number, log: Logger): Promise<{ close(): void }[]> {
+async function serveWebhooks(identity: DiscoveryIdentity, port: number, more: readonly HttpRoute[], log: Logger): Promise<{ close(): void }[]> {
   const failed = (error: unknown): void => log.scope('webhooks').error('a review failed', { error: String(error) });
   const validate: HttpRoute = {
     method: 'POST',
@@ -103,7 +107,7 @@ async function serveWebhooks(identity: DiscoveryIdentity, port: number, log: Log
       return review === undefined ? jsonAnswer({ error: 'this is no AdmissionReview of admission.k8s.io/v1' }, 400) : jsonAnswer(review);
     },
   };
-  const server = await servePod({ host: ALL_ADDRESSES, port, tls: withoutClients(identity.serving().context), routes: [validate], failed });
+  const server = await servePod({ host: ALL_ADDRESSES, port, tls: withoutClients(identity.serving().context), routes: [validate, ...more], failed });
   identity.onServing((context) => server.setTls(withoutClients(context)));
   return [server];
 }
