@@ -6,6 +6,8 @@ import process from 'node:process';
 export const READY_WITHIN_MS = 30_000;
 const ENDED_WITHIN_MS = 5000;
 const TAIL_LINES = 12;
+/** A stack trace through the bundle quotes a whole file as one line. */
+const LONGEST_LINE = 400;
 
 export interface MeshProcessOptions {
   readonly name: string;
@@ -83,7 +85,7 @@ export class MeshProcess {
   /** Without the access log, which says little about why something failed. */
   tail(lines = TAIL_LINES): string {
     const said = this.log().split('\n').filter((line) => line !== '' && !isAccessLine(line));
-    return `--- the end of the log of ${this.name}\n${said.slice(-lines).join('\n')}`;
+    return `--- the end of the log of ${this.name}\n${said.slice(-lines).map((line) => line.slice(0, LONGEST_LINE)).join('\n')}`;
   }
 
   /** Lines of the access log: JSON objects that have a response code. */

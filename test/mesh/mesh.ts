@@ -16,17 +16,6 @@ export const seed = (name: string): string => join(root, 'examples/seed', globSy
 const SERVICE_PORT = 9080;
 const ECHO = join(import.meta.dirname, 'echo-app.ts');
 const INGRESS = 'istio-ingressgateway';
-/** The JSON access log, and nothing outside that nobody declared. */
-const MESH_CONFIG = `apiVersion: v1
-kind: ConfigMap
-metadata: { name: istio, namespace: istio-system }
-data:
-  mesh: |
-    accessLogFile: /dev/stdout
-    accessLogEncoding: JSON
-    outboundTrafficPolicy: { mode: REGISTRY_ONLY }
-`;
-
 export interface WorkloadAsk {
   /** Its Service, its label `app` and, if no other is given, its service account. */
   readonly app: string;
@@ -277,7 +266,7 @@ export class TestMesh {
     const name = workloadName(ask);
     const account = ask.serviceAccount ?? ask.app;
     const labels = `app=${ask.app}${ask.version === undefined ? '' : `,version=${ask.version}`}`;
-    const capture = this.#ask.capture === undefined || this.#ask.capture === 'none' ? [] : ['--capture', this.#ask.capture];
+    const capture = ['--capture', this.#ask.capture ?? 'none'];
     const args = ['run', '--home', this.home, '--name', name, '--service-account', account, '--labels', labels, '--port', `http:${SERVICE_PORT}`, ...capture, '--', process.execPath, ECHO];
     const env = { ECHO_NAME: name, ECHO_VERSION: ask.version ?? '', ECHO_CONTROL: this.#control(name), TOPSAIL_ROOT: root, ...ask.env };
     const one = new MeshProcess({ name, entry: meshEntry(), args, env, log: join(this.home, 'logs', `${name}.log`) });
@@ -299,7 +288,7 @@ export class TestMesh {
     const apps = new Set(this.#ask.workloads.map((one) => one.app));
     const services = [...apps].map((app) => `apiVersion: v1\nkind: Service\nmetadata: { name: ${app}, namespace: default, labels: { app: ${app} } }\nspec:\n  selector: { app: ${app} }\n  ports: [{ name: http, port: ${SERVICE_PORT} }]\n`);
     const own = this.#ask.config ?? [];
-    const mesh = own.some((text) => text.includes('kind: ConfigMap')) ? [] : [MESH_CONFIG];
+    const mesh = own.some((text) => text.includes('kind: ConfigMap')) ? [] : [readFileSync(join(root, 'examples/bookshop/mesh.yaml'), 'utf8')];
     const ingress = this.#ask.gateway === true ? [readFileSync(join(root, 'examples/bookshop/ingress-service.yaml'), 'utf8')] : [];
     writeFileSync(join(folder, 'fixture.yaml'), [...services, ...mesh, ...ingress].join('---\n'));
     own.forEach((text, i) => writeFileSync(join(folder, `given-${i}.yaml`), text));
