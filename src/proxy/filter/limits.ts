@@ -2,3 +2,5 @@
 
 /** Verified tokens that one jwt_authn filter remembers: clients of some minutes, at most 8 kB each. */
 export const VERIFIED_TOKENS_MAX = 1024;
+/** Bytes of an authorization service's answer: headers and a page for the client. */
+export const CHECK_ANSWER_BYTES_MAX = 64 * 1024;
