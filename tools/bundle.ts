@@ -3,9 +3,10 @@
 //
 //   node tools/bundle.ts [FOLDER]    default: dist
 import { rmSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { build } from 'esbuild';
+import { buildDashboard } from './bundle-dashboard.ts';
 import { root } from './steps.ts';
 
 const dist = resolve(root, process.argv[2] ?? 'dist');
@@ -36,3 +37,4 @@ const bytes = Object.entries(result.metafile.outputs)
   .filter(([name]) => name.endsWith('.js'))
   .reduce((sum, [, o]) => sum + o.bytes, 0);
 console.log(`bundle: ${Object.keys(result.metafile.outputs).length} files, ${(bytes / 1024).toFixed(0)} kB of JavaScript`);
+console.log(await buildDashboard(join(dist, 'dashboard')));

@@ -135,8 +135,8 @@ function generate(node) {
 
 function bundle(node) {
   if (!existsSync(join(root, 'tools/bundle.ts'))) return Promise.resolve();
-  const inputs = ['src', 'proto/own', 'tools/bundle.ts', 'tools/gen-proto.ts', 'tools/gen-light.ts', 'examples/bookshop', 'dashboard', 'package-lock.json'];
-  return stamped('bundle', inputs, ['dist/topsail.js'], () => quiet('Bundling', node, ['tools/bundle.ts']));
+  const inputs = ['src', 'proto/own', 'tools/bundle.ts', 'tools/gen-proto.ts', 'tools/gen-light.ts', 'examples/bookshop', 'dashboard', 'docs/reference/topsail.schema.json', 'tools/bundle-dashboard.ts', 'package-lock.json'];
+  return stamped('bundle', inputs, ['dist/topsail.js', 'dist/dashboard/index.html'], () => quiet('Bundling', node, ['tools/bundle.ts']));
 }
 
 /** Starts the task; signals and the end of whoever started us reach it, its exit status is ours. */

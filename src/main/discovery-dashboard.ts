@@ -1,6 +1,7 @@
 // Puts together what the dashboard asks of the control plane: its files, sign-in, traffic, configuration texts, logs.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { dirname, join, relative } from 'node:path';
+import process from 'node:process';
 import { ConfigHistory, configRoutes, type ConfigTexts, logRoutes, pageRoutes, signInRoutes, trafficRoutes } from '#api';
 import type { Clock, Fs, HttpRoute } from '#base';
 import { SystemRandom } from '#io';
@@ -20,12 +21,18 @@ export interface DashboardParts {
 /** They stand before the API's: `/` is the dashboard where it is built. */
 export function dashboardRoutes({ clock, fs, token, traffic, texts, history, logFolder }: DashboardParts): readonly HttpRoute[] {
   return [
-    ...pageRoutes(builtFiles(join(rootFolder(), 'dist/dashboard'))),
+    ...pageRoutes(builtFiles(dashboardFolder())),
     ...signInRoutes({ clock, random: new SystemRandom(), token }),
     ...trafficRoutes(traffic, clock),
     ...configRoutes(texts, history),
     ...logRoutes(fs, logFolder),
   ];
+}
+
+/** Beside the bundle that runs; where sources run, in the clone's dist/. */
+function dashboardFolder(): string {
+  const beside = join(dirname(process.argv[1] ?? '.'), 'dashboard');
+  return existsSync(join(beside, 'index.html')) ? beside : join(rootFolder(), 'dist/dashboard');
 }
 
 function builtFiles(folder: string): ReadonlyMap<string, string> {

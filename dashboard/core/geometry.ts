@@ -1,0 +1,65 @@
+// From places to shapes: the path of a link through its points, a point on it, and the view that shows everything.
+import type { GraphLayout, Point } from './layout.ts';
+
+export interface View {
+  readonly x: number;
+  readonly y: number;
+  readonly scale: number;
+}
+
+const SCALE_MIN = 0.03;
+const SCALE_MAX = 2.5;
+/** Small graphs are not blown up beyond this. */
+const FIT_SCALE_MAX = 1.35;
+
+/** An SVG path: a smooth line through the points (Catmull-Rom as Béziers, flattened so that it does not swing out). */
+export function smoothPath(points: readonly Point[]): string {
+  const [first, ...rest] = points;
+  if (first === undefined) return '';
+  const at = (n: number): string => n.toFixed(1);
+  if (rest.length === 1) {
+    const to = rest[0] as Point;
+    const bend = (to.x - first.x) / 2;
+    return `M${at(first.x)},${at(first.y)}C${at(first.x + bend)},${at(first.y)} ${at(to.x - bend)},${at(to.y)} ${at(to.x)},${at(to.y)}`;
+  }
+  let path = `M${at(first.x)},${at(first.y)}`;
+  for (let i = 0; i < points.length - 1; i++) {
+    const [before, from, to, after] = [points[i - 1] ?? first, points[i] as Point, points[i + 1] as Point, points[i + 2] ?? (points[i + 1] as Point)];
+    const [ax, ay] = [from.x + (to.x - before.x) / 6, from.y + (to.y - before.y) / 6];
+    const [bx, by] = [to.x - (after.x - from.x) / 6, to.y - (after.y - from.y) / 6];
+    path += `C${at(ax)},${at(ay)} ${at(bx)},${at(by)} ${at(to.x)},${at(to.y)}`;
+  }
+  return path;
+}
+
+/** The point halfway along, where the label stands. */
+export function middleOf(points: readonly Point[]): Point {
+  const lengths = points.slice(1).map((to, i) => distance(points[i] as Point, to));
+  let left = lengths.reduce((sum, one) => sum + one, 0) / 2;
+  for (const [i, length] of lengths.entries()) {
+    const [from, to] = [points[i] as Point, points[i + 1] as Point];
+    if (length >= left && length > 0) return { x: from.x + ((to.x - from.x) * left) / length, y: from.y + ((to.y - from.y) * left) / length };
+    left -= length;
+  }
+  return points[0] ?? { x: 0, y: 0 };
+}
+
+export function lengthOf(points: readonly Point[]): number {
+  return points.slice(1).reduce((sum, to, i) => sum + distance(points[i] as Point, to), 0);
+}
+
+export function fitView(layout: Pick<GraphLayout, 'width' | 'height'>, width: number, height: number): View {
+  const scale = Math.min(FIT_SCALE_MAX, Math.max(SCALE_MIN, Math.min(width / Math.max(1, layout.width), height / Math.max(1, layout.height))));
+  return { scale, x: (width - layout.width * scale) / 2, y: (height - layout.height * scale) / 2 };
+}
+
+/** Zooms so that what lies under the pointer stays there. */
+export function zoomAt(view: View, at: Point, factor: number): View {
+  const scale = Math.min(SCALE_MAX, Math.max(SCALE_MIN, view.scale * factor));
+  const change = scale / view.scale;
+  return { scale, x: at.x - (at.x - view.x) * change, y: at.y - (at.y - view.y) * change };
+}
+
+function distance(a: Point, b: Point): number {
+  return Math.hypot(b.x - a.x, b.y - a.y);
+}

@@ -1,0 +1,1 @@
+export function ConfigListPage() { return null; } export function NewObjectPage() { return null; }

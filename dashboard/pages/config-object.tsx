@@ -1,0 +1,1 @@
+export function ConfigObjectPage() { return null; } export function NewObjectPage() { return null; }

@@ -1,0 +1,1 @@
+export function ServicePage() { return null; } export function NewObjectPage() { return null; }

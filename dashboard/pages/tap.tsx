@@ -1,0 +1,1 @@
+export function TapPage() { return null; } export function NewObjectPage() { return null; }

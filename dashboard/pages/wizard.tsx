@@ -1,0 +1,1 @@
+export function WizardPage() { return null; } export function NewObjectPage() { return null; }

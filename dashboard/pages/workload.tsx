@@ -1,0 +1,1 @@
+export function WorkloadPage() { return null; } export function NewObjectPage() { return null; }

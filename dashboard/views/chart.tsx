@@ -1,0 +1,82 @@
+// A chart over time with uPlot: colours of the theme, cursors of one group move together. Loaded when first shown.
+import { type ReactNode, useEffect, useRef } from 'react';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+
+export interface Line {
+  readonly name: string;
+  /** A custom property of the theme. */
+  readonly colour: string;
+  readonly values: readonly (number | null)[];
+  readonly fill?: boolean;
+  readonly dash?: readonly number[];
+}
+
+export interface ChartProps {
+  readonly title: string;
+  readonly times: readonly number[];
+  readonly lines: readonly Line[];
+  readonly text: (value: number) => string;
+  readonly height?: number;
+}
+
+const SYNC = uPlot.sync('topsail');
+
+export default function Chart({ title, times, lines, text, height = 150 }: ChartProps): ReactNode {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot>(undefined);
+  const data = [times, ...lines.map((one) => one.values)] as unknown as uPlot.AlignedData;
+  const scheme = useScheme();
+  useEffect(() => {
+    const holder = place.current as HTMLDivElement;
+    const made = new uPlot(optionsOf(holder, lines, text, height), data, holder);
+    plot.current = made;
+    const observer = new ResizeObserver(() => made.setSize({ width: holder.clientWidth, height }));
+    observer.observe(holder);
+    return () => {
+      observer.disconnect();
+      made.destroy();
+    };
+    // Values come by setData below; only another set of lines needs another plot.
+  }, [lines.map((one) => one.name).join(), height, scheme]);
+  useEffect(() => plot.current?.setData(data), [data]);
+  const last = lines.map((one) => `${one.name} ${one.values.at(-1) == null ? 'none' : text(one.values.at(-1) as number)}`).join(', ');
+  return <div><h3>{title}</h3><div className="chart" ref={place} role="img" aria-label={`${title}, now: ${last}`} /></div>;
+}
+
+function optionsOf(holder: HTMLElement, lines: readonly Line[], text: (value: number) => string, height: number): uPlot.Options {
+  const style = getComputedStyle(holder);
+  const probe = document.createElement('span');
+  holder.append(probe);
+  // light-dark() is only resolved on a real property.
+  const colour = (name: string): string => {
+    probe.style.color = `var(${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const axis = { stroke: colour('--soft'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: `11px ${style.fontFamily}` };
+  const options: uPlot.Options = {
+    width: Math.max(60, holder.clientWidth),
+    height,
+    padding: [8, 10, 0, 0],
+    cursor: { sync: { key: SYNC.key }, points: { size: 6 }, drag: { x: false, y: false } },
+    legend: { live: true, markers: { width: 2 } },
+    scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.15 : 1] } },
+    axes: [{ ...axis, space: 70, size: 26 }, { ...axis, size: 58, values: (_plot, values) => values.map((value) => text(value)) }],
+    series: [
+      { value: '{HH}:{mm}:{ss}' },
+      ...lines.map((one): uPlot.Series => ({
+        label: one.name, stroke: colour(one.colour), width: 1.8, points: { show: false }, spanGaps: false,
+        value: (_plot, value: number | null) => (value === null ? '–' : text(value)),
+        ...(one.fill === true ? { fill: colour(one.colour).replace('rgb(', 'rgba(').replace(')', ', 0.13)') } : {}),
+        ...(one.dash === undefined ? {} : { dash: [...one.dash] }),
+      })),
+    ],
+  };
+  probe.remove();
+  return options;
+}
+
+/** Changes when the theme does. */
+function useScheme(): string {
+  return `${document.documentElement.style.colorScheme} ${matchMedia('(prefers-color-scheme: dark)').matches}`;
+}
