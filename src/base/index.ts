@@ -11,3 +11,5 @@ export * from './http-route.ts';
 export * from './timer-wheel.ts';
 export * from './streamed-answer.ts';
 export * from './capture-plan.ts';
+export * from './envoy-agent.ts';
+export * from './layered-resources.ts';

@@ -1,6 +1,6 @@
 // From a snapshot and a proxy to everything that the proxy may ask for: a pure function, sharing what other proxies got (design 9).
 
-import { type ProxyNode, type ResourceSet, serviceLoopback, TYPE_URL, type XdsResource } from '#base';
+import { LayeredResources, type ProxyNode, type ResourceSet, serviceLoopback, TYPE_URL, type XdsResource } from '#base';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import type { Snapshot } from '#push';
 import { TranslationCache } from './cache.ts';
@@ -42,10 +42,10 @@ function sidecarSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: T
   const proxied: readonly (readonly [string, XdsResource])[] = proxy.captured || proxy.httpProxyPort === undefined ? [] : [[HTTP_PROXY_TABLE, httpProxyTable(scope, proxy, cache)]];
   const table = cache.owned(snapshot.endpoints, ['nds', scope], () => nameTable(scope, snapshot));
   return new Map<string, Resources>([
-    [TYPE_URL.cluster, new Map([...outbound, ...fixedClusters(scope, proxy, cache), ...own.clusters])],
+    [TYPE_URL.cluster, new LayeredResources([outbound, fixedClusters(scope, proxy, cache), own.clusters])],
     [TYPE_URL.endpoint, endpointsOf(scope, proxy, snapshot, cache)],
-    [TYPE_URL.listener, new Map([...out.listeners, ...own.listeners])],
-    [TYPE_URL.route, new Map([...tables.routes, ...proxied])],
+    [TYPE_URL.listener, new LayeredResources([out.listeners, own.listeners])],
+    [TYPE_URL.route, proxied.length === 0 ? tables.routes : new LayeredResources([tables.routes, new Map(proxied)])],
     ...(proxy.vhds ? [[TYPE_URL.virtualHost, tables.hosts] as const] : []),
     [TYPE_URL.secret, new Map()],
     [TYPE_URL.extensionConfig, new Map()],
@@ -63,7 +63,7 @@ function routerSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: Tr
   const outbound = outboundOf(scope, proxy, snapshot, cache);
   const gateway = gatewayResources(snapshot, proxy, scope, cache);
   return new Map<string, Resources>([
-    [TYPE_URL.cluster, new Map([...outbound, ...fixedClusters(scope, proxy, cache)])],
+    [TYPE_URL.cluster, new LayeredResources([outbound, fixedClusters(scope, proxy, cache)])],
     [TYPE_URL.endpoint, endpointsOf(scope, proxy, snapshot, cache)],
     [TYPE_URL.listener, gateway.listeners],
     [TYPE_URL.route, gateway.routes],

@@ -1,12 +1,15 @@
 // Which objects a resource set comes from; computed once per shared inner map, not per proxy.
-import type { ObjectRef, ResourceSet, XdsResource } from '#base';
+import { LayeredResources, type ObjectRef, type ResourceSet, type XdsResource } from '#base';
 
 export class ObjectIndex {
   readonly #keys = new WeakMap<ReadonlyMap<string, XdsResource>, ReadonlySet<string>>();
 
   has(resources: ResourceSet, object: ObjectRef): boolean {
     const key = keyOf(object);
-    for (const map of resources.values()) if (this.#keysOf(map).has(key)) return true;
+    for (const map of resources.values()) {
+      const layers = map instanceof LayeredResources ? map.layers : [map];
+      if (layers.some((layer) => this.#keysOf(layer).has(key))) return true;
+    }
     return false;
   }
 

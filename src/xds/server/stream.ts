@@ -313,7 +313,7 @@ export class XdsStream implements ServerCallHandler {
     const snapshot = this.#target?.snapshot ?? this.#host.backend.snapshot();
     const nonce = (++this.#nonce).toString(36);
     const version = String(snapshot);
-    type.sent({ nonce, snapshot, resources: list }, version);
+    type.sent({ nonce, snapshot, resources: list }, version, this.#target?.resources.get(type.typeUrl) ?? NO_RESOURCES);
     this.#call.send(
       ...this.#host.encoder.encode(this.#variant, { typeUrl: type.typeUrl, version, nonce }, list, removed),
     );

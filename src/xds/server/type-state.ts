@@ -1,10 +1,9 @@
 // One type on one stream: what is subscribed, what the client holds to our knowledge, what waits for its answer.
 import type { ObjectRef, XdsResource } from '#base';
 import { XDS_LIMITS } from '../limits.ts';
+import { type Held, HeldResources } from './held-resources.ts';
+import { NO_RESOURCES, type Resources } from './resource-difference.ts';
 import { NOTHING, type Subscription, wants } from './subscription.ts';
-
-/** A resource that the client holds; after a reconnect only its version is known. */
-export type Held = XdsResource | { readonly version: string };
 
 export interface Outstanding {
   readonly nonce: string;
@@ -20,8 +19,6 @@ export interface RejectedResource {
 
 export type Answer = 'stale' | 'acked' | { readonly rejected: readonly XdsResource[]; readonly snapshot: number };
 
-const NONE: ReadonlyMap<string, XdsResource> = new Map();
-
 export class TypeState {
   readonly typeUrl: string;
   subscription: Subscription = NOTHING;
@@ -36,17 +33,11 @@ export class TypeState {
   error = '';
   errorAtMs = 0;
   sentCount = 0;
-  #held: Map<string, Held> = new Map();
-  /** `#held` is the control plane's own map: copy before changing it. */
-  #shared = false;
-  #inSyncWith: ReadonlyMap<string, XdsResource> | undefined;
+  readonly held = new HeldResources();
+  #inSyncWith: Resources | undefined;
 
   constructor(typeUrl: string) {
     this.typeUrl = typeUrl;
-  }
-
-  get held(): ReadonlyMap<string, Held> {
-    return this.#held;
   }
 
   get canSend(): boolean {
@@ -54,43 +45,28 @@ export class TypeState {
   }
 
   setHeld(name: string, held: Held): void {
-    if (this.#held.get(name) === held) return;
-    this.#own().set(name, held);
+    if (this.held.get(name) === held) return;
+    this.held.set(name, held);
     this.#inSyncWith = undefined;
   }
 
   forget(name: string): void {
-    if (!this.#held.has(name)) return;
-    this.#own().delete(name);
+    if (!this.held.has(name)) return;
+    this.held.delete(name);
     this.rejected.delete(name);
     this.#inSyncWith = undefined;
   }
 
   /** Resources that the client wants and does not hold in this version. */
-  changed(all: ReadonlyMap<string, XdsResource> = NONE): XdsResource[] {
+  changed(all: Resources = NO_RESOURCES): XdsResource[] {
     if (this.#inSyncWith === all) return [];
-    const out: XdsResource[] = [];
-    const visit = (resource: XdsResource): void => {
-      const held = this.#held.get(resource.name);
-      if (held !== resource && held?.version !== resource.version) out.push(resource);
-    };
-    if (this.subscription.wildcard) {
-      for (const resource of all.values()) visit(resource);
-    } else {
-      for (const name of this.subscription.names) {
-        const resource = all.get(name);
-        if (resource !== undefined) visit(resource);
-      }
-    }
-    return out;
+    const changed = this.held.changed(all);
+    return this.subscription.wildcard ? changed : changed.filter((resource) => this.subscription.names.has(resource.name));
   }
 
   /** Names that the client holds and that are no more. */
-  gone(all: ReadonlyMap<string, XdsResource> = NONE): string[] {
-    if (this.#inSyncWith === all) return [];
-    const out: string[] = [];
-    for (const name of this.#held.keys()) if (!all.has(name)) out.push(name);
-    return out;
+  gone(all: Resources = NO_RESOURCES): string[] {
+    return this.#inSyncWith === all ? [] : this.held.gone(all);
   }
 
   /** What has to be sent and removed among these names, when `current` is how they are now. */
@@ -102,34 +78,31 @@ export class TypeState {
     const removed: string[] = [];
     for (const name of names) {
       const resource = current.get(name);
-      if (resource !== undefined && this.#held.get(name)?.version !== resource.version) list.push(resource);
-      else if (resource === undefined && this.#held.has(name)) removed.push(name);
+      if (resource !== undefined && this.held.get(name)?.version !== resource.version) list.push(resource);
+      else if (resource === undefined && this.held.has(name)) removed.push(name);
     }
     return { list, removed };
   }
 
   /** Everything that is wanted; with `keepGone`, also what the client holds and is no more. */
-  fullState(all: ReadonlyMap<string, XdsResource>, keepGone: boolean): XdsResource[] {
+  fullState(all: Resources, keepGone: boolean): XdsResource[] {
     const list: XdsResource[] = [];
     if (this.subscription.wildcard) list.push(...all.values());
     else for (const name of this.subscription.names) if (all.has(name)) list.push(all.get(name) as XdsResource);
     if (keepGone)
-      for (const [name, held] of this.#held) if (!all.has(name) && 'bytes' in held && this.wants(name)) list.push(held);
+      for (const [name, held] of this.held) if (!all.has(name) && 'bytes' in held && this.wants(name)) list.push(held);
     return list;
   }
 
   /** Notes that the client has all of `all` that it wants; shares the map where it holds all of it. */
-  settled(all: ReadonlyMap<string, XdsResource> = NONE): void {
+  settled(all: Resources = NO_RESOURCES): void {
     if (this.#inSyncWith === all) return;
     if (this.changed(all).length > 0 || this.gone(all).length > 0) return;
-    if (this.#held.size === all.size && all.size > 0) {
-      this.#held = all as Map<string, Held>;
-      this.#shared = true;
-    }
+    if (all.size > 0 && this.held.size === all.size) this.held.adopt(all);
     this.#inSyncWith = all;
   }
 
-  subscribe(next: Subscription, all: ReadonlyMap<string, XdsResource> = NONE): void {
+  subscribe(next: Subscription, all: Resources = NO_RESOURCES): void {
     if (next === this.subscription) return;
     this.#inSyncWith = undefined;
     if (next.names === this.subscription.names || next.names.size === 0) {
@@ -142,12 +115,16 @@ export class TypeState {
     this.subscription = { ...next, names };
   }
 
-  sent(entry: Outstanding, version: string): void {
+  /** `all`: what the stream is at; a client that gets all of it at once shares the set with others. */
+  sent(entry: Outstanding, version: string, all: Resources): void {
     this.outstanding.push(entry);
     this.versionSent = version;
     this.lastNonce = entry.nonce;
     this.sentCount++;
-    for (const resource of entry.resources) this.setHeld(resource.name, resource);
+    if (this.held.size === 0 && entry.resources.length === all.size && entry.resources.every((one) => all.get(one.name) === one)) {
+      this.held.adopt(all);
+      this.#inSyncWith = undefined;
+    } else for (const resource of entry.resources) this.setHeld(resource.name, resource);
   }
 
   /** An answer to one response also settles those sent before it. */
@@ -177,14 +154,6 @@ export class TypeState {
 
   #accepted(resource: XdsResource): void {
     this.rejected.delete(resource.name);
-  }
-
-  #own(): Map<string, Held> {
-    if (this.#shared) {
-      this.#held = new Map(this.#held);
-      this.#shared = false;
-    }
-    return this.#held;
   }
 
   wants(name: string): boolean {
