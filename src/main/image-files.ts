@@ -23,7 +23,8 @@ export function buildImages(): ReadonlyMap<string, OciImage> {
   const common = { user: `${TOPSAIL_UID}:${TOPSAIL_UID}`, workingDir: '/var/lib/topsail', labels };
   const env = { PATH: '/usr/local/bin:/usr/sbin:/usr/bin', TOPSAIL_ROOT: TOPSAIL_FOLDER, NODE_ENV: 'production' };
   const topsail = makeImage(architecture, { ...common, env, entrypoint: [NODE_PATH, `${TOPSAIL_FOLDER}/dist/topsail.js`] }, [base, appLayer(bundleFiles(root))]);
-  const bookshop = makeImage(architecture, { ...common, env: { PATH: env.PATH }, entrypoint: [NODE_PATH] }, [base, appLayer(bookshopFiles(root))]);
+  // Not the proxy's user: its traffic would not be redirected.
+  const bookshop = makeImage(architecture, { ...common, user: '1000:1000', env: { PATH: env.PATH }, entrypoint: [NODE_PATH] }, [base, appLayer(bookshopFiles(root))]);
   return new Map([['topsail', topsail], ['bookshop', bookshop]]);
 }
 

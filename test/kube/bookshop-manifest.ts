@@ -1,0 +1,54 @@
+// The bookshop as Kubernetes manifests: service accounts, Services and a Deployment per version, as a user would write them.
+interface Workload {
+  readonly service: string;
+  readonly version: string;
+}
+
+const WORKLOADS: readonly Workload[] = [
+  { service: 'details', version: 'v1' },
+  { service: 'ratings', version: 'v1' },
+  { service: 'reviews', version: 'v1' },
+  { service: 'reviews', version: 'v2' },
+  { service: 'reviews', version: 'v3' },
+  { service: 'productpage', version: 'v1' },
+];
+
+export function bookshop(image: string): string {
+  const objects: unknown[] = [];
+  for (const name of new Set(WORKLOADS.map(({ service }) => service))) {
+    objects.push(
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name } },
+      { apiVersion: 'v1', kind: 'Service', metadata: { name, labels: { app: name } }, spec: { selector: { app: name }, ports: [{ name: 'http', port: 9080 }] } },
+    );
+  }
+  for (const { service, version } of WORKLOADS) {
+    const labels = { app: service, version };
+    objects.push({
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: `${service}-${version}`, labels },
+      spec: {
+        replicas: 1,
+        selector: { matchLabels: labels },
+        template: {
+          metadata: { labels },
+          spec: {
+            serviceAccountName: service,
+            terminationGracePeriodSeconds: 5,
+            containers: [{
+              name: service,
+              image,
+              imagePullPolicy: 'IfNotPresent',
+              args: [`/opt/topsail/examples/bookshop/src/${service}.ts`],
+              env: [{ name: 'HOST', value: '0.0.0.0' }, { name: 'SERVICE_VERSION', value: version }],
+              ports: [{ name: 'http', containerPort: 9080 }],
+              readinessProbe: { httpGet: { path: '/health', port: 'http' }, periodSeconds: 1 },
+              resources: { requests: { cpu: '10m', memory: '40Mi' } },
+            }],
+          },
+        },
+      },
+    });
+  }
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+}
