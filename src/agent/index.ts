@@ -6,8 +6,10 @@ export { encodeHello, encodeSummary, type HelloFacts } from './encode-report.ts'
 export * from './dns/index.ts';
 export { HealthProbe } from './health-probe.ts';
 export { loopbackBlock, type NodeFacts, nodeMetadata } from './node-metadata.ts';
+export { mergeMetrics } from './merge-metrics.ts';
 export { parseDownwardApi, type PodEnvironment, readPodEnvironment } from './pod-environment.ts';
 export { RemoteSecrets } from './remote-secrets.ts';
 export { makeSignCsr } from './sign-csr.ts';
 export { TelemetryReporter } from './telemetry-reporter.ts';
 export { type DeclaredPort, readWorkloadSpec, type WorkloadSpec } from './workload-spec.ts';
+export * from './envoy/index.ts';

@@ -79,6 +79,8 @@ export interface ProxyJson {
   readonly version: string;
   readonly dataPlane: string;
   readonly capture: string;
+  /** Loopback port of its admin pages; 0 = not told. */
+  readonly adminPort: number;
   readonly connectedMs: number;
   readonly principal: string;
   /** By short type name (CDS, LDS, …). */

@@ -33,6 +33,8 @@ export interface NodeMetadata {
   readonly TOPSAIL_LOOPBACK_BLOCK?: string;
   /** The proxy takes virtual hosts by themselves (design §6). */
   readonly TOPSAIL_VHDS?: boolean;
+  /** Where the proxy's admin pages are, on its own loopback. */
+  readonly TOPSAIL_ADMIN_PORT?: number;
   readonly TOPSAIL_CAPTURE?: 'userns' | 'netns' | 'none';
   /** Gateways: container port -> port really bound, where privileged or taken ports are moved. */
   readonly TOPSAIL_GATEWAY_PORTS?: Readonly<Record<string, number>>;

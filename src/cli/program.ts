@@ -135,12 +135,16 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     .action(async (options) => exit(await starters.discovery(options)));
   workloadFlags(add(program, 'run', 'put a process into the mesh: topsail run --name a --port 9080 -- COMMAND...'))
     .option('--port <[name:]port>', 'a port that the service declares; the process is told its own in $PORT', collect, [] as string[])
+    .option('--metrics <path>', 'where the process shows its own metrics, for example /metrics: shown beside the proxy\'s')
     .option('--app-port <port>', 'port on which the process really listens (default: chosen, handed over as $PORT)')
+    .addOption(new Option('--capture <tier>', 'how its traffic is caught').choices(['auto', 'userns', 'netns', 'none']).default('auto'))
+    .addOption(new Option('--data-plane <which>', 'which proxy').choices(['topsail', 'envoy']).default('topsail'))
     .argument('<command...>', 'the process')
     .passThroughOptions()
     .action(async (command, options) => exit(await starters.run(command, options)));
   workloadFlags(add(program, 'gateway', 'an ingress gateway'))
     .option('--bind <port=port>', 'container port = port to bind here, e.g. 8080=8080', collect, [] as string[])
+    .addOption(new Option('--data-plane <which>', 'which proxy').choices(['topsail', 'envoy']).default('topsail'))
     .action(async (options) => exit(await starters.gateway(options)));
   program
     .command('proxy')

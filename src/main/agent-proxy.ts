@@ -4,10 +4,11 @@ import { type MeshNames, RemoteSecrets, type ServiceAddress, serviceOfCluster } 
 import { type Clock, type Logger, type Net, type NodeMetadata, type Random, TYPE_URL } from '#base';
 import { peerMetadataExtension } from '#proxy';
 import { AgentSecrets, FileSecrets } from '#identity';
-import { SystemFs } from '#io';
+import { type LogLevels, SystemFs } from '#io';
 import { EdgeAggregator, encodePeerMetadata, IstioMetrics, type ProxyHealthReading, localPeer, renderPrometheus, StatStore, StreamReporter } from '#telemetry';
 import { DiscoveryClient, type Reject, type XdsBatch } from '#xds';
 import type { AgentIdentity } from './agent-identity.ts';
+import { serveProxyAdmin } from './proxy-admin.ts';
 import { startProxy } from './proxy.ts';
 import { VERSION } from './version.ts';
 
@@ -21,6 +22,8 @@ export interface AgentProxyOptions {
   readonly cluster: string;
   readonly metadata: NodeMetadata;
   readonly adminPort: number;
+  /** What the log levels of the admin page change. */
+  readonly levels?: LogLevels;
   /** The workload's DNS, which the control plane's name table feeds. */
   readonly names?: MeshNames;
 }
@@ -39,6 +42,8 @@ export interface AgentProxy {
 }
 
 const LOOK_MS = 20;
+const EXPIRE_MS = 60_000;
+const LOOPBACK = '127.0.0.1';
 
 export async function startAgentProxy(options: AgentProxyOptions): Promise<AgentProxy> {
   const { clock, random, net, log, identity, metadata } = options;
@@ -52,6 +57,20 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   const handle = await startProxy({ clock, random, net, log, secrets, stats, reporter: new StreamReporter({ local, metrics, aggregator }) });
   const { proxy } = handle;
   proxy.extensions.registerHttpFilter(peerMetadataExtension({ encoded: encodePeerMetadata(local), nodeId: options.nodeId }, proxy.services.peers));
+  const admin = await serveProxyAdmin({
+    clock, log, handle, secrets: identity.secrets, levels: options.levels, host: LOOPBACK, port: options.adminPort, bootstrap: new Uint8Array(0),
+    node: { id: options.nodeId, cluster: options.cluster, metadata: { ...metadata } },
+    options: { service_node: options.nodeId, service_cluster: options.cluster, concurrency: 1 },
+    ready: () => isReady,
+    // The same way out as a signal's.
+    quit: () => void process.kill(process.pid, 'SIGTERM'),
+  });
+  const expire = (): void => {
+    metrics.expire(clock.now());
+    expiry = clock.setTimer(EXPIRE_MS, expire, { unref: true });
+  };
+  let expiry = clock.setTimer(EXPIRE_MS, expire, { unref: true });
+  let isReady = false;
   const seen = new Set<string>();
   const apply = (batch: XdsBatch): readonly Reject[] => {
     seen.add(batch.typeUrl);
@@ -64,7 +83,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     random,
     log: log.scope('xds'),
     metadata: () => identity.metadata(),
-    node: () => ({ id: options.nodeId, cluster: options.cluster, metadata: { ...metadata }, locality: { region: '', zone: '', subZone: '' }, userAgent: `topsail/${VERSION}` }),
+    node: () => ({ id: options.nodeId, cluster: options.cluster, metadata: { ...metadata, TOPSAIL_ADMIN_PORT: admin.port }, locality: { region: '', zone: '', subZone: '' }, userAgent: `topsail/${VERSION}` }),
     apply,
   });
   proxy.config.onWants = () => {
@@ -84,7 +103,6 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     const { endpoints, routes } = proxy.config.wants();
     return (endpoints.size === 0 || seen.has(TYPE_URL.endpoint)) && (routes.size === 0 || seen.has(TYPE_URL.route));
   };
-  let isReady = false;
   const ready = (async () => {
     while (!hasAll()) await new Promise<void>((resolve) => void clock.setTimer(LOOK_MS, resolve));
     const unbound = await proxy.config.settled();
@@ -104,6 +122,8 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     prometheus: () => [...renderPrometheus(stats)].join(''),
     drain: async (patienceMs) => {
       await handle.drain(patienceMs);
+      expiry.cancel();
+      admin.close();
       client.close();
       handle.close();
     },

@@ -10,6 +10,7 @@ import type { DiscoveryIdentity } from './discovery-identity.ts';
 const PATH = '/topsail.telemetry.v1.TelemetryService/Report';
 /** Short enough to see a change at once, long enough for a few requests a second. */
 const WINDOW_SECONDS = 10;
+const EXPIRE_MS = 60_000;
 
 export class DiscoveryTelemetry {
   readonly graph = new TrafficGraph();
@@ -19,6 +20,7 @@ export class DiscoveryTelemetry {
   constructor(options: { readonly clock: Clock; readonly log: Logger }) {
     this.#clock = options.clock;
     this.#log = options.log.scope('telemetry');
+    this.#expire();
   }
 
   register(server: GrpcServer, identity: DiscoveryIdentity): void {
@@ -40,6 +42,11 @@ export class DiscoveryTelemetry {
         onHalfClose: () => call.end(),
       };
     });
+  }
+
+  #expire(): void {
+    this.graph.expire(this.#clock.wallTime());
+    this.#clock.setTimer(EXPIRE_MS, () => this.#expire(), { unref: true });
   }
 
   edges(): readonly EdgeJson[] {

@@ -26,6 +26,7 @@ export function proxyJson(sync: ProxySync, clock: Clock): ProxyJson {
     version: node.userAgent.split('/')[1] ?? metadata.ISTIO_VERSION ?? '',
     dataPlane: metadata.TOPSAIL_DATA_PLANE ?? node.userAgent.split('/')[0] ?? 'unknown',
     capture: metadata.TOPSAIL_CAPTURE ?? '',
+    adminPort: metadata.TOPSAIL_ADMIN_PORT ?? 0,
     connectedMs: clock.wallTime() - sync.connectedAtMs,
     principal: node.principal,
     types,

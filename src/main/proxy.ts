@@ -4,11 +4,13 @@ import process from 'node:process';
 import type { Clock, Logger, LogLevel, Net, Random } from '#base';
 import { TYPE_URL } from '#base';
 import { FileSecrets, type SecretSource } from '#identity';
-import { createLogger, openLogSink, SystemClock, SystemFs, SystemNet, SystemRandom } from '#io';
+import { createLogger, LogLevels, openLogSink, SystemClock, SystemFs, SystemNet, SystemRandom } from '#io';
 import { ExtensionRegistry, LogFiles, Proxy } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
 import { readBootstrapApart } from './bootstrap-thread.ts';
+import { serveProxyAdmin } from './proxy-admin.ts';
 import type { BootstrapParts } from './read-bootstrap.ts';
+import { trimHeap } from './trim-heap.ts';
 
 export interface StartProxyOptions {
   /** What a bootstrap file brings; undefined = nothing static. */
@@ -79,7 +81,8 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
   const text = (name: string, fallback: string): string => (typeof options[name] === 'string' ? options[name] : fallback);
   const path = text('configPath', text('config', ''));
   const inline = text('configYaml', '');
-  const log = createLogger({ level: levelOf(text('logLevel', 'info')) });
+  const levels = new LogLevels(levelOf(text('logLevel', 'info')));
+  const log = createLogger({ level: 'info', levels });
   const fs = new SystemFs();
   const content = inline !== '' ? inline : await fs.readText(path);
   if (content === undefined || (path === '' && inline === '')) {
@@ -87,12 +90,12 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
     return 1;
   }
   let handle: ProxyHandle;
+  let bootstrap: BootstrapParts;
+  const clock = new SystemClock();
+  const secrets = new FileSecrets({ fs, log });
   try {
-    handle = await startProxy({
-      bootstrap: await readBootstrapApart(content),
-      clock: new SystemClock(), random: new SystemRandom(), net: new SystemNet(), log,
-      secrets: new FileSecrets({ fs, log }),
-    });
+    bootstrap = await readBootstrapApart(content);
+    handle = await startProxy({ bootstrap, clock, random: new SystemRandom(), net: new SystemNet(), log, secrets });
   } catch (error) {
     process.stderr.write(`error: ${(error as Error).message}\n`);
     return 1;
@@ -103,11 +106,23 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
     return 0;
   }
   for (const [name, bound] of handle.addresses()) for (const { address, port } of bound) log.info('listening', { listener: name, address: `${address}:${port}` });
+  trimHeap();
   process.on('SIGUSR1', () => handle.logs.reopenAll());
-  await new Promise<void>((resolve) => {
-    process.once('SIGTERM', resolve);
-    process.once('SIGINT', resolve);
-  });
+  const ended = Promise.withResolvers<void>();
+  process.once('SIGTERM', ended.resolve);
+  process.once('SIGINT', ended.resolve);
+  if (handle.adminAddress !== undefined) {
+    const options = { config_path: path, service_node: text('serviceNode', bootstrap.node.id), service_cluster: text('serviceCluster', bootstrap.node.cluster), log_level: text('logLevel', 'info') };
+    try {
+      const admin = await serveProxyAdmin({ clock, log, handle, secrets, levels, ...handle.adminAddress, node: bootstrap.node, options, bootstrap: bootstrap.bytes, ready: () => true, quit: ended.resolve });
+      log.info('listening', { listener: 'admin', address: `${handle.adminAddress.host}:${admin.port}` });
+    } catch (error) {
+      process.stderr.write(`error: the admin port ${handle.adminAddress.host}:${handle.adminAddress.port} can not be bound: ${(error as Error).message}\n`);
+      handle.close();
+      return 1;
+    }
+  }
+  await ended.promise;
   log.info('draining');
   await handle.drain(DRAIN_MS);
   handle.close();

@@ -14,6 +14,9 @@ export interface BootstrapParts {
   readonly listeners: readonly NamedResource[];
   /** ADS, or any other dynamic source, is configured. */
   readonly dynamic: boolean;
+  /** All of it, encoded, for config_dump. */
+  readonly bytes: Uint8Array;
+  readonly node: { readonly id: string; readonly cluster: string; readonly metadata: Readonly<Record<string, unknown>> };
   readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
 }
 
@@ -21,12 +24,15 @@ export interface BootstrapParts {
 export async function readBootstrap(text: string): Promise<BootstrapParts> {
   const json: unknown = parse(text);
   const registry = await loadTypes();
-  const { staticResources, dynamicResources, admin } = fromJson(BootstrapSchema, json as never, { registry });
+  const message = fromJson(BootstrapSchema, json as never, { registry });
+  const { staticResources, dynamicResources, admin, node } = message;
   const at = admin?.address?.address;
   return {
     clusters: (staticResources?.clusters ?? []).map((c) => ({ name: c.name, bytes: toBinary(ClusterSchema, c), version: '' })),
     listeners: (staticResources?.listeners ?? []).map((l) => ({ name: l.name, bytes: toBinary(ListenerSchema, l), version: '' })),
     dynamic: dynamicResources !== undefined,
+    bytes: toBinary(BootstrapSchema, message),
+    node: { id: node?.id ?? '', cluster: node?.cluster ?? '', metadata: node?.metadata ?? {} },
     adminAddress: at?.case === 'socketAddress' ? { host: at.value.address, port: at.value.portSpecifier.case === 'portValue' ? at.value.portSpecifier.value : 0 } : undefined,
   };
 }

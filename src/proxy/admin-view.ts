@@ -10,6 +10,7 @@ import type { Cluster } from './upstream/cluster.ts';
 export interface ProcessView {
   server(): ServerFacts;
   memory(): ReturnType<AdminView['memory']>;
+  certificates(): ReturnType<AdminView['certificates']>;
   bootstrap(): ReturnType<AdminView['bootstrap']>;
   logLevels(): ReadonlyMap<string, LogLevel>;
   setLogLevel(scope: string | undefined, level: LogLevel): boolean;
@@ -27,7 +28,7 @@ export function makeAdminView(proxy: Proxy, process: ProcessView): AdminView {
     server: () => process.server(),
     listeners: () => listenerViews(proxy),
     clusters: () => [...proxy.clusters.all()].map(clusterView),
-    certificates: () => [],
+    certificates: () => process.certificates(),
     bootstrap: () => process.bootstrap(),
     resources: (kind) => resources(proxy, kind),
     memory: () => process.memory(),
@@ -70,8 +71,8 @@ function hostView(host: Host): HostView {
     address: spec.internalListener === '' ? spec.address : `envoy://${spec.internalListener}`,
     port: spec.port, hostname: spec.hostname, healthFlags: healthFlags(host), weight: spec.weight, priority: spec.priority, canary: false,
     region: spec.locality.region, zone: spec.locality.zone, subZone: spec.locality.subZone,
-    successRate: -1, cxActive: host.activeConnections, cxConnectFail: host.connectFailures, cxTotal: 0,
-    rqActive: host.activeRequests, rqError: host.errorRequests, rqSuccess: host.successRequests, rqTimeout: 0, rqTotal: host.totalRequests,
+    successRate: -1, cxActive: host.activeConnections, cxConnectFail: host.connectFailures, cxTotal: host.totalConnections,
+    rqActive: host.activeRequests, rqError: host.errorRequests, rqSuccess: host.successRequests, rqTimeout: host.timeoutRequests, rqTotal: host.totalRequests,
   };
 }
 

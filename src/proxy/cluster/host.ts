@@ -57,6 +57,8 @@ export class Host {
   totalRequests = 0;
   successRequests = 0;
   errorRequests = 0;
+  timeoutRequests = 0;
+  totalConnections = 0;
   connectFailures = 0;
 
   /** Peak EWMA of response time, ms, and when it was last touched. */

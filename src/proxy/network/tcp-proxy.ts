@@ -190,6 +190,7 @@ class TcpSession implements TerminalConnection, ConnHandler {
     this.#record.destination = hostPeer(host, this.#proxy.services.peers);
     this.#record.upstreamStartMs = services.clock.now();
     host.activeConnections++;
+    host.totalConnections++;
     cluster.stats.inc(CLUSTER.upstream_cx_total);
     cluster.stats.inc(CLUSTER.upstream_cx_active);
     this.#up = transport.connect(host, new UpstreamSide(this));

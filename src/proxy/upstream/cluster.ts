@@ -168,6 +168,11 @@ export class Cluster {
 
   /** What came of an attempt, for outlier detection and counts. */
   report(host: Host, outcome: HostOutcome): void {
+    if (outcome.kind === 'answer') {
+      if (outcome.status < 500) host.successRequests++;
+      else host.errorRequests++;
+    } else if (outcome.kind === 'request-failed') host.errorRequests++;
+    else if (outcome.kind === 'timeout') host.timeoutRequests++;
     this.#outlier?.report(host, outcome);
   }
 

@@ -115,6 +115,7 @@ export class H2Pool implements HttpPool {
     const c = new PooledH2(this, cluster.settings.maxStreamsPerConnection);
     this.#connecting++;
     this.#host.activeConnections++;
+    this.#host.totalConnections++;
     cluster.stats.inc(CLUSTER.upstream_cx_total);
     cluster.stats.inc(CLUSTER.upstream_cx_http2_total);
     cluster.stats.inc(CLUSTER.upstream_cx_active);

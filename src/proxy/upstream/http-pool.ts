@@ -170,6 +170,7 @@ export class H1Pool implements HttpPool {
     this.#connecting.add(c);
     this.#all.add(c);
     this.#host.activeConnections++;
+    this.#host.totalConnections++;
     cluster.stats.inc(CLUSTER.upstream_cx_total);
     cluster.stats.inc(CLUSTER.upstream_cx_http1_total);
     cluster.stats.inc(CLUSTER.upstream_cx_active);

@@ -36,6 +36,7 @@ export class TunnelPool implements HttpPool {
     }
     this.#open++;
     this.#host.activeConnections++;
+    this.#host.totalConnections++;
     stats.inc(CLUSTER.upstream_cx_total);
     stats.inc(CLUSTER.upstream_cx_active);
     const tunnel = new Tunnel(this, waiter);
