@@ -124,7 +124,7 @@ function openOne(url: string): Promise<OpenedSocket> {
   return new Promise((resolve) => {
     const target = new URL(url);
     const way = proxy === '' ? { host: target.hostname, port: target.port, path: target.pathname } : { host: new URL(proxy).hostname, port: new URL(proxy).port, path: url };
-    const request = http.request({ ...way, agent: new http.Agent({ keepAlive: false }), headers: { host: target.host, connection: 'Upgrade', upgrade: 'echo' } });
+    const request = http.request({ ...way, agent: new http.Agent({ keepAlive: false }), headers: { host: target.host, connection: 'Upgrade', upgrade: 'websocket' } });
     request.on('upgrade', (_response, socket, head) => {
       const one: OpenedSocket = { socket: socket as Socket, status: 101, closedMs: 0, echoed: head.length };
       socket.on('data', (data: Buffer) => (one.echoed += data.length));
@@ -196,7 +196,7 @@ const server = http.createServer(async (request, response) => {
 });
 
 server.on('upgrade', (_request, socket) => {
-  socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n');
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n');
   socket.on('data', (data) => socket.write(data));
   socket.on('error', () => socket.destroy());
   socket.on('end', () => socket.end());

@@ -1,0 +1,138 @@
+// Edits of every kind under load, with WebSockets open: nothing fails and nothing closes but what an edit revokes.
+// TOPSAIL_TEST_STORM_SEED chooses another sequence, TOPSAIL_TEST_STORM_EDITS another length (default 200).
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import process from 'node:process';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { demoCertificateSecret } from '../../src/main/demo-certificate.ts';
+import { startMesh, type TestMesh } from '../mesh/mesh.ts';
+import { randomEdit, type Roll } from './random-edit.ts';
+
+const SEED = Number(process.env['TOPSAIL_TEST_STORM_SEED'] ?? 1);
+const EDITS = Number(process.env['TOPSAIL_TEST_STORM_EDITS'] ?? 200);
+const REVOKED_WITHIN_MS = 5000;
+
+const SUBSETS = ['reviews', 'ratings', 'backend'].map((service) => `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: bookshop-${service}, namespace: default }
+spec:
+  host: ${service}
+  subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }]
+`);
+
+describe('an edit storm', () => {
+  let mesh: TestMesh;
+  const plain: Socket[] = [];
+
+  before(async () => {
+    mesh = await startMesh({
+      gateway: true,
+      workloads: [
+        { app: 'frontend' }, { app: 'other' }, { app: 'backend', version: 'v1' }, { app: 'backend', version: 'v2' },
+        { app: 'reviews', version: 'v1' }, { app: 'reviews', version: 'v2' }, { app: 'ratings', version: 'v1' },
+      ],
+      config: [...SUBSETS, demoCertificateSecret('tls-cert', 'istio-system', ['www.yourdomain.com'], Date.now())],
+    });
+  });
+  after(async () => {
+    for (const socket of plain) socket.destroy();
+    await mesh.stop();
+  });
+
+  test(`${EDITS} random edits fail no request and close no WebSocket`, async () => {
+    const opened = [
+      ...(await mesh.openSockets('frontend', 'http://reviews:9080/ws', 40)), ...(await mesh.openSockets('frontend', 'http://backend:9080/ws', 30)),
+      ...(await mesh.openSockets('other', 'http://backend:9080/ws', 30)),
+    ];
+    assert.deepEqual(opened.filter((status) => status !== 101), []);
+    for (const service of ['reviews', 'ratings', 'backend']) await mesh.startFlow('frontend', { id: service, url: `http://${service}:9080/api/x`, perSecond: 20 });
+    const roll = dice(SEED);
+    const edits: string[] = [];
+    for (let i = 0; i < EDITS; i++) {
+      const edit = randomEdit(roll);
+      edits.push(`${Date.now()} ${edit.what}`);
+      if (edit.text !== undefined) {
+        const { answer, programmed } = await mesh.apply(edit.text, { timeoutMs: roll(4) === 0 ? 15_000 : 1 });
+        const errors = [...answer.findings, ...answer.applied.flatMap((one) => one.findings)].filter((one) => one.severity === 'error');
+        assert.deepEqual(errors, [], edit.text);
+        assert.deepEqual(programmed.rejected, [], edit.text);
+      }
+      for (const [kind, name, namespace] of edit.remove ?? []) await mesh.delete(kind, name, namespace);
+    }
+    await sleep(1500);
+    const failures = [];
+    for (const service of ['reviews', 'ratings', 'backend']) {
+      const end = await mesh.stopFlow('frontend', service);
+      failures.push(...end.failures.map((one) => `${one.atMs} ${service} ${one.status} ${one.body}`));
+      assert.equal(end.done, end.sent);
+    }
+    assert.deepEqual(failures, [], `${failures.length} requests failed; the edits:\n${edits.join('\n')}`);
+    const states = [...(await mesh.socketStates('frontend')), ...(await mesh.socketStates('other'))];
+    const closed = states.filter((one) => one.closedMs > 0);
+    assert.deepEqual(closed, [], `${closed.length} WebSockets closed; the edits:\n${edits.join('\n')}`);
+    assert.ok(states.every((one) => one.echoed > 100), 'all of them carry bytes');
+    const proxies = await mesh.proxies();
+    assert.ok(proxies.every((one) => one.lastError === ''), JSON.stringify(proxies.map((one) => [one.name, one.lastError])));
+  });
+
+  test('an edit that denies a peer closes its WebSockets, and only those, within 5 s, counted', async () => {
+    for (const [kind, name] of [['AuthorizationPolicy', 'storm'], ['PeerAuthentication', 'storm-backend']] as const) await mesh.delete(kind, name);
+    await mesh.apply(`apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: revoke, namespace: default }
+spec:
+  selector: { matchLabels: { app: backend } }
+  action: DENY
+  rules: [{ from: [{ source: { principals: [cluster.local/ns/default/sa/other] } }] }]
+`);
+    await sleep(REVOKED_WITHIN_MS);
+    const others = await mesh.socketStates('other');
+    assert.equal(others.filter((one) => one.closedMs === 0).length, 0, 'the denied peer\'s are closed');
+    assert.deepEqual((await mesh.socketStates('frontend')).filter((one) => one.closedMs > 0), [], 'nobody else\'s');
+    const counted = (await Promise.all(['backend-v1', 'backend-v2'].map((one) => count(mesh, one, /peer_revoked: (\d+)/)))).reduce((a, b) => a + b, 0);
+    assert.equal(counted, 30);
+  });
+
+  test('an edit that asks for mTLS closes a plaintext peer\'s WebSockets, counted', async () => {
+    await mesh.delete('PeerAuthentication', 'storm');
+    await mesh.delete('PeerAuthentication', 'storm-reviews');
+    const port = mesh.record('reviews-v1').boundPorts[0]?.boundPort ?? 0;
+    plain.push(...(await Promise.all(Array.from({ length: 5 }, () => openPlain(port)))));
+    await mesh.apply('apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: revoke, namespace: default }\nspec: { selector: { matchLabels: { app: reviews } }, mtls: { mode: STRICT } }\n');
+    for (const end = Date.now() + REVOKED_WITHIN_MS; !plain.every((one) => one.closed) && Date.now() < end; ) await sleep(50);
+    assert.equal(plain.filter((one) => !one.closed).length, 0);
+    assert.equal(await count(mesh, 'reviews-v1', /peer_revoked: (\d+)/), 5);
+    assert.deepEqual((await mesh.socketStates('frontend')).filter((one) => one.closedMs > 0), []);
+  });
+});
+
+async function count(mesh: TestMesh, workload: string, pattern: RegExp): Promise<number> {
+  const text = await mesh.admin(workload, '/stats');
+  return text.split('\n').reduce((sum, line) => sum + Number(pattern.exec(line)?.[1] ?? 0), 0);
+}
+
+function openPlain(port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write('GET /ws HTTP/1.1\r\nhost: reviews:9080\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n'));
+    socket.once('error', reject);
+    socket.once('data', (data) => {
+      socket.removeListener('error', reject);
+      socket.on('error', () => {});
+      if (data.toString().startsWith('HTTP/1.1 101')) resolve(socket);
+      else reject(new Error(data.toString()));
+    });
+  });
+}
+
+/** Numbers below `n`, the same for the same seed (mulberry32). */
+function dice(seed: number): Roll {
+  let state = seed >>> 0;
+  return (n) => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) % n;
+  };
+}
