@@ -141,7 +141,8 @@ function compileNetworkFilter(filter: Filter, listener: string, chain: string, c
 }
 
 function listenerFilters(listener: Listener, field: string, context: CompileContext): ListenerFilters {
-  let originalDst = false;
+  // `use_original_dst` asks for the look by itself, as Envoy takes it.
+  let originalDst = listener.useOriginalDst ?? false;
   let tls: ListenerFilter | undefined;
   let http: ListenerFilter | undefined;
   listener.listenerFilters.forEach((filter, i) => {
