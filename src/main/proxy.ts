@@ -1,6 +1,7 @@
 // `topsail proxy`: the data plane alone, started as Envoy is, from a bootstrap file; and startProxy for the agent's process.
 
 import process from 'node:process';
+import { setFlagsFromString } from 'node:v8';
 import type { Clock, Logger, LogLevel, Net, Random } from '#base';
 import { TYPE_URL } from '#base';
 import { FileSecrets, type SecretSource } from '#identity';
@@ -46,7 +47,7 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
   const stats = options.stats ?? new StatStore();
   const logs = new LogFiles({ open: openLogSink, clock: options.clock, stats });
   const extensions = options.extensions ?? (await import('./proxy-extensions.ts')).allExtensions(logs);
-  const proxy = await Proxy.create({ ...options, stats, extensions });
+  const proxy = await Proxy.create({ ...options, stats, extensions, setV8Flag: setFlagsFromString });
   let dynamic = false;
   let adminAddress: ProxyHandle['adminAddress'];
   if (options.bootstrap !== undefined) {

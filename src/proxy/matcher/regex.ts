@@ -2,6 +2,7 @@
 // is legal, V8 runs what its own linear engine accepts, re2js runs the rest.
 
 import type { RE2JS } from 're2js';
+import type { Clock } from '#base';
 import { ConfigError } from '../errors.ts';
 import { MAX_REGEX_PROGRAM_SIZE } from './limits.ts';
 import { translateRe2 } from './translate-re2.ts';
@@ -21,21 +22,33 @@ const PLAIN = /^(?:(?:[A-Za-z0-9/_\-=,:;@%&~#'"!<> ]|\\[.\-/+*?]|\.|\[\^\/\]|\[0
 /** Compiles only what V8's linear engine can run. */
 const LINEAR_FLAG = 'l';
 
+/** A busy machine may take this long for what is quick. */
+const SELF_TEST_MS = 100;
+
 let re2: typeof RE2JS | undefined;
 let v8IsSafe = false;
 
 /**
  * Loads re2js. Await it once, before configuration with patterns is built. `setV8Flag` (node:v8's
  * setFlagsFromString) lets V8 run patterns too: its ordinary engine then falls back to the linear
- * one after 50,000 backtracks. Without it re2js runs everything.
+ * one after 50,000 backtracks, which is tried where a clock is given. Without it re2js runs everything.
+ * True when V8 runs what it can.
  */
-export async function loadRegexEngine(setV8Flag?: (flag: string) => void): Promise<void> {
+export async function loadRegexEngine(setV8Flag?: (flag: string) => void, clock?: Pick<Clock, 'now'>): Promise<boolean> {
   re2 ??= (await import('re2js')).RE2JS;
-  if (setV8Flag === undefined || v8IsSafe) return;
+  if (setV8Flag === undefined || v8IsSafe) return v8IsSafe;
   setV8Flag('--enable-experimental-regexp-engine');
   setV8Flag('--enable-experimental-regexp-engine-on-excessive-backtracks');
   // A later V8 may have other flags: the oracle must say yes to the one and no to the other.
-  v8IsSafe = compilesLinear('(?:a+)+') && !compilesLinear('(?:a{1,100}){1,100}');
+  v8IsSafe = compilesLinear('(?:a+)+') && !compilesLinear('(?:a{1,100}){1,100}') && (clock === undefined || endsSoon(clock));
+  return v8IsSafe;
+}
+
+/** Backtracking takes most of a second for this, the linear engine well under a millisecond: the flag must have had its effect. */
+function endsSoon(clock: Pick<Clock, 'now'>): boolean {
+  const before = clock.now();
+  new RegExp('^(?:(?:a+)+b)$').test('a'.repeat(27));
+  return clock.now() - before < SELF_TEST_MS;
 }
 
 /** Throws a ConfigError for what RE2 refuses, or when the engine that must judge it is not loaded. */
