@@ -1,4 +1,4 @@
-// Says in xDS node metadata who the workload is and, in interception mode NONE, which ports were bound for it (design §3c.3).
+// Says in xDS node metadata who the workload is, how it is captured, and which ports of the host stand for its own (design §3c).
 import type { BoundPort, NodeMetadata } from '#base';
 import type { WorkloadSpec } from './workload-spec.ts';
 
@@ -9,7 +9,10 @@ const LOOPBACK_COUNT = 190;
 
 export interface NodeFacts {
   readonly ip: string;
+  readonly capture: 'userns' | 'netns' | 'none';
   readonly boundPorts: readonly BoundPort[];
+  /** Which proxy carries the traffic; Topsail's own when absent. */
+  readonly dataPlane?: 'topsail' | 'envoy';
   readonly httpProxyPort: number | undefined;
   readonly loopbackBlock: string | undefined;
   /** Container port -> bound port; gateways only. */
@@ -26,9 +29,9 @@ export function nodeMetadata(spec: WorkloadSpec, facts: NodeFacts): NodeMetadata
     MESH_ID: 'cluster.local',
     ISTIO_VERSION,
     INSTANCE_IPS: facts.ip,
-    INTERCEPTION_MODE: 'NONE',
-    TOPSAIL_DATA_PLANE: 'topsail',
-    TOPSAIL_CAPTURE: 'none',
+    INTERCEPTION_MODE: facts.capture === 'none' ? 'NONE' : 'REDIRECT',
+    TOPSAIL_DATA_PLANE: facts.dataPlane ?? 'topsail',
+    TOPSAIL_CAPTURE: facts.capture,
     ...(facts.boundPorts.length === 0 ? {} : { TOPSAIL_BOUND_PORTS: facts.boundPorts }),
     ...(facts.httpProxyPort === undefined ? {} : { TOPSAIL_HTTP_PROXY_PORT: facts.httpProxyPort }),
     ...(facts.loopbackBlock === undefined ? {} : { TOPSAIL_LOOPBACK_BLOCK: facts.loopbackBlock }),

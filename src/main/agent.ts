@@ -1,20 +1,24 @@
 // `topsail run` and `topsail gateway`: one workload's agent with the proxy in this very process (design 15), and,
-// for `run`, the application as its child, in interception mode NONE (design §3c.3).
+// for `run`, the application as its child, captured as the machine allows (design §3c).
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { childEnv, HealthProbe, loopbackBlock, nodeMetadata, readWorkloadSpec, TelemetryReporter, type WorkloadSpec } from '#agent';
+import { childEnv, HealthProbe, nodeMetadata, readWorkloadSpec, TelemetryReporter, type WorkloadSpec } from '#agent';
 import { type BoundPort, formatNodeId, type LogLevel } from '#base';
-import { createLogger, SystemClock, SystemNet, SystemRandom, serveHttpApi } from '#io';
-import { startAgentProxy } from './agent-proxy.ts';
+import { createLogger, LogLevels, SystemClock, SystemNet, SystemRandom, serveHttpApi } from '#io';
+import { type AgentCapture, startAgentCapture } from './agent-capture.ts';
+import type { AgentProxy, AgentProxyOptions } from './agent-proxy.ts';
+import { findEnvoy, NO_ENVOY } from './find-envoy.ts';
 import { startAgentIdentity } from './agent-identity.ts';
 import { agentStatusRoutes } from './agent-status.ts';
 import { AppProcess } from './app-process.ts';
+import { claimBlock } from './claim-block.ts';
+import { type CaptureTier, chooseTier } from './capture-tier.ts';
 import { freePorts } from './free-ports.ts';
 import { type Home, homeForJoin } from './home.ts';
 import { identify } from './process-identity.ts';
 import { waitForRun } from './read-run.ts';
-import { WORKLOAD_FOLDER } from './stale-records.ts';
+import { removeStaleNamespaces, WORKLOAD_FOLDER } from './stale-records.ts';
 import { onShutdown, reportReady } from './supervised.ts';
 import { trimHeap } from './trim-heap.ts';
 import { VERSION } from './version.ts';
@@ -29,13 +33,18 @@ interface Plan {
   readonly spec: WorkloadSpec;
   readonly home: Home;
   readonly type: 'sidecar' | 'router';
+  readonly capture: CaptureTier;
   readonly boundPorts: readonly BoundPort[];
   readonly httpProxyPort: number | undefined;
   readonly block: string | undefined;
   readonly gatewayPorts: Readonly<Record<string, number>>;
   readonly adminPort: number;
   readonly statusPort: number;
+  /** Where the application shows its own metrics. */
+  readonly appMetrics: { readonly port: number; readonly path: string } | undefined;
   readonly logLevel: LogLevel;
+  /** Path of the binary; undefined = our own proxy, in this process. */
+  readonly envoy: string | undefined;
 }
 
 export async function runWorkload(command: readonly string[], flags: Flags): Promise<number> {
@@ -57,23 +66,39 @@ async function makePlan(type: Plan['type'], flags: Flags): Promise<Plan | string
   if (typeof spec === 'string') return spec;
   const home = homeForJoin(flags['home']);
   if (home === undefined) return 'No mesh found: there is no .topsail folder here or above. Start one with "topsail demo", or say where it is with --home or $TOPSAIL_HOME.';
+  const envoy = flags['dataPlane'] === 'envoy' ? findEnvoy() : undefined;
+  if (flags['dataPlane'] === 'envoy' && envoy === undefined) return NO_ENVOY;
   const gatewayPorts = readBinds(list('bind'));
   if (gatewayPorts === undefined) return '--bind takes PORT=PORT, for example 8080=8080.';
   const sidecar = type === 'sidecar';
+  const chosen = chooseTier(sidecar && envoy === undefined ? ((flags['capture'] ?? 'auto') as CaptureTier | 'auto') : 'none');
+  if (typeof chosen === 'string') return chosen;
+  const { tier: capture } = chosen;
+  const bare = sidecar && capture === 'none';
   const ports = await freePorts(2 + (sidecar ? 1 + 2 * spec.ports.length : 0));
   const [adminPort = 0, statusPort = 0, proxyPort = 0, ...rest] = ports;
   const appPort = Number(flags['appPort'] ?? 0);
+  const metricsPath = text('metrics');
+  const boundPorts = spec.ports.map(({ port }, i) => ({
+    port,
+    // Captured, the application has its ports to itself.
+    appPort: i === 0 && appPort > 0 ? appPort : bare ? (rest[2 * i] as number) : port,
+    boundPort: capture === 'netns' ? port : (rest[2 * i + 1] as number),
+  }));
   return {
     spec,
     home,
     type,
-    boundPorts: spec.ports.map(({ port }, i) => ({ port, appPort: i === 0 && appPort > 0 ? appPort : (rest[2 * i] as number), boundPort: rest[2 * i + 1] as number })),
-    httpProxyPort: sidecar ? proxyPort : undefined,
-    block: sidecar && process.platform === 'linux' ? loopbackBlock(spec, takenBlocks(home)) : undefined,
+    capture,
+    boundPorts,
+    httpProxyPort: bare ? proxyPort : undefined,
+    block: bare && process.platform === 'linux' ? await claimBlock(spec, takenBlocks(home)) : undefined,
     gatewayPorts,
     adminPort,
     statusPort,
+    appMetrics: metricsPath.startsWith('/') && boundPorts[0] !== undefined ? { port: boundPorts[0].appPort, path: metricsPath } : undefined,
     logLevel: text('logLevel') as LogLevel,
+    envoy,
   };
 }
 
@@ -82,14 +107,19 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
   const clock = new SystemClock();
   const random = new SystemRandom();
   const net = new SystemNet();
-  const log = createLogger({ level: plan.logLevel });
-  record(plan, undefined);
+  const levels = new LogLevels(plan.logLevel);
+  const log = createLogger({ level: plan.logLevel, levels });
+  removeStaleNamespaces(home.run);
+  const capture = plan.capture === 'none' ? undefined : await startAgentCapture({ tier: plan.capture, outside: net, boundPorts: plan.boundPorts, log });
+  record(plan, capture, undefined);
   const run = await waitForRun(home, log);
   const identity = await startAgentIdentity({ clock, random, log, spec, tokenSocket: run.tokenSocket, xds: run.xds, version: VERSION });
-  const facts = { ip: HOST, boundPorts: plan.boundPorts, httpProxyPort: plan.httpProxyPort, loopbackBlock: plan.block, gatewayPorts: plan.gatewayPorts };
+  const ip = capture?.address ?? HOST;
+  const facts = { ip, ...(plan.envoy === undefined ? {} : { dataPlane: 'envoy' as const }), capture: plan.capture, boundPorts: plan.boundPorts, httpProxyPort: plan.httpProxyPort, loopbackBlock: plan.block, gatewayPorts: plan.gatewayPorts };
   const metadata = nodeMetadata(spec, facts);
-  const nodeId = formatNodeId({ type: plan.type, ip: HOST, workload: spec.name, namespace: spec.namespace, domain: identity.trustDomain });
-  const proxy = await startAgentProxy({ clock, random, net, log, identity, nodeId, cluster: `${metadata.LABELS['service.istio.io/canonical-name'] ?? spec.name}.${spec.namespace}`, metadata, adminPort: plan.adminPort });
+  const nodeId = formatNodeId({ type: plan.type, ip, workload: spec.name, namespace: spec.namespace, domain: identity.trustDomain });
+  const names = await capture?.serveDns({ clock, random, namespace: spec.namespace, domain: identity.trustDomain });
+  const proxy = await startDataPlane(plan.envoy, { clock, random, net: capture?.net ?? net, log, identity, nodeId, cluster: `${metadata.LABELS['service.istio.io/canonical-name'] ?? spec.name}.${spec.namespace}`, metadata, adminPort: plan.adminPort, levels, ...(names === undefined ? {} : { names }) });
   const reporter = new TelemetryReporter({
     clock,
     channel: identity.channel,
@@ -97,10 +127,10 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
     health: () => proxy.health(),
     hello: {
       nodeId, workload: spec.name, namespace: spec.namespace, canonicalService: metadata.LABELS['service.istio.io/canonical-name'] ?? '',
-      version: metadata.LABELS['version'] ?? '', proxyVersion: VERSION, capture: 'none',
+      version: metadata.LABELS['version'] ?? '', proxyVersion: VERSION, capture: plan.capture,
     },
   });
-  const status = await serveHttpApi({ host: HOST, port: plan.statusPort, routes: agentStatusRoutes({ proxy, app: () => app }) });
+  const status = await serveHttpApi({ host: HOST, port: plan.statusPort, routes: agentStatusRoutes({ proxy, app: () => app, metrics: plan.appMetrics }) });
   let app: AppProcess | undefined;
   let probe: HealthProbe | undefined;
   let stopping = false;
@@ -112,6 +142,7 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
     reporter.close();
     status.close();
     identity.close();
+    capture?.close();
     process.exit(exitStatus);
   };
   onShutdown((reason) => {
@@ -125,10 +156,10 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
   if (command !== undefined) {
     const env = childEnv(spec, {
       appPorts: new Map(plan.boundPorts.map((one) => [one.port, one.appPort])),
-      httpProxyPort: plan.httpProxyPort ?? 0, loopbackBlock: plan.block ?? '127.0', services: proxy.services(), domain: identity.trustDomain,
+      httpProxyPort: plan.httpProxyPort, loopbackBlock: plan.block ?? '127.0', services: proxy.services(), domain: identity.trustDomain,
     });
-    app = new AppProcess(command, env);
-    record(plan, app.pid);
+    app = capture === undefined ? AppProcess.spawn(command, env) : new AppProcess(capture.start(command, env), command[0] ?? '');
+    record(plan, capture, app.pid);
     void app.ended.then(({ status: exitStatus, text }) => {
       if (stopping) return;
       log.error('the application ended', { how: text });
@@ -141,15 +172,21 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
           proxy.reportHealth(healthy ? undefined : reason);
           if (healthy) answered();
         };
-        probe = new HealthProbe({ clock, net, port: first.appPort, changed });
+        probe = new HealthProbe({ clock, net: capture?.app ?? net, port: first.appPort, changed });
         probe.start();
       });
     }
   }
-  log.info('the workload is in the mesh', { identity: `spiffe://${identity.trustDomain}/ns/${spec.namespace}/sa/${spec.serviceAccount}`, capture: 'none' });
+  log.info('the workload is in the mesh', { identity: `spiffe://${identity.trustDomain}/ns/${spec.namespace}/sa/${spec.serviceAccount}`, capture: plan.capture });
   trimHeap();
-  reportReady({ capture: 'none', admin: plan.adminPort, status: plan.statusPort });
+  reportReady({ capture: plan.capture, admin: plan.adminPort, status: plan.statusPort });
   return await new Promise<never>(() => {});
+}
+
+/** Loads only the one that runs. */
+async function startDataPlane(binary: string | undefined, options: AgentProxyOptions): Promise<AgentProxy> {
+  if (binary === undefined) return (await import('./agent-proxy.ts')).startAgentProxy(options);
+  return (await import('./agent-envoy.ts')).startEnvoyProxy({ ...options, binary });
 }
 
 function readBinds(texts: readonly string[]): Record<string, number> | undefined {
@@ -163,12 +200,12 @@ function readBinds(texts: readonly string[]): Record<string, number> | undefined
 }
 
 /** What this workload holds, for `topsail` commands and for the next start's clean-up. */
-function record(plan: Plan, appPid: number | undefined): void {
+function record(plan: Plan, capture: AgentCapture | undefined, appPid: number | undefined): void {
   const folder = join(plan.home.run, WORKLOAD_FOLDER);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { spec, block, boundPorts, httpProxyPort, adminPort, statusPort } = plan;
   const app = appPid === undefined ? undefined : identify(appPid);
-  const text = JSON.stringify({ name: spec.name, namespace: spec.namespace, pid: process.pid, app, block, boundPorts, httpProxyPort, adminPort, statusPort });
+  const text = JSON.stringify({ name: spec.name, namespace: spec.namespace, pid: process.pid, agent: identify(process.pid), app, capture: plan.capture, netns: capture?.netns, block, boundPorts, httpProxyPort, adminPort, statusPort });
   writeFileSync(join(folder, `${spec.name}.${spec.namespace}.json`), text, { mode: 0o600 });
 }
 

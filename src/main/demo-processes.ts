@@ -10,6 +10,8 @@ interface Parts {
   readonly ports: DemoPorts;
   readonly root: string;
   readonly capture: string;
+  /** A real Envoy in the place of our proxy. */
+  readonly envoy: boolean;
 }
 
 interface Workload {
@@ -33,32 +35,36 @@ export function discoverySpec({ home, ports }: Parts): ProcessSpec {
   return { name: 'istiod', args: ['discovery', '--home', home.folder, ...args], env: baseEnv(), nodeArgs: SMALL_HEAP, endsAfter: 1 };
 }
 
-export function gatewaySpec({ home, ports }: Parts): ProcessSpec {
+export function gatewaySpec({ home, ports, envoy }: Parts): ProcessSpec {
   const name = 'istio-ingressgateway';
   const labels = `app=${name},istio=ingressgateway`;
   const binds = ['--bind', `8080=${ports.http}`, '--bind', `8443=${ports.https}`];
   return {
     name,
-    args: ['gateway', '--home', home.folder, '--name', name, '--namespace', 'istio-system', '--service-account', name, '--labels', labels, ...binds],
+    args: ['gateway', '--home', home.folder, '--name', name, '--namespace', 'istio-system', '--service-account', name, '--labels', labels, ...binds, ...dataPlane(envoy)],
     env: baseEnv(),
     nodeArgs: SMALL_HEAP,
     endsAfter: 0,
   };
 }
 
-export function bookshopSpecs({ home, root }: Parts): ProcessSpec[] {
+export function bookshopSpecs({ home, root, envoy }: Parts): ProcessSpec[] {
   return WORKLOADS.map(({ service, version }) => {
     const name = `${service}-${version}`;
     const identity = ['--name', name, '--namespace', 'default', '--service-account', service, '--labels', `app=${service},version=${version}`];
     const app = [process.execPath, ...SMALL_HEAP, join(root, 'examples/bookshop/src', `${service}.ts`)];
     return {
       name,
-      args: ['run', '--home', home.folder, ...identity, '--port', 'http:9080', '--', ...app],
+      args: ['run', '--home', home.folder, ...identity, '--port', 'http:9080', ...dataPlane(envoy), '--', ...app],
       env: { ...baseEnv(), SERVICE_VERSION: version },
       nodeArgs: SMALL_HEAP,
       endsAfter: 0,
     };
   });
+}
+
+function dataPlane(envoy: boolean): readonly string[] {
+  return envoy ? ['--data-plane', 'envoy'] : [];
 }
 
 function baseEnv(): Record<string, string> {

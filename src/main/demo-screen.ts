@@ -5,6 +5,7 @@ export interface ScreenFacts {
   readonly ports: DemoPorts;
   readonly home: string;
   readonly capture: string;
+  readonly envoy: boolean;
   readonly load: boolean;
   readonly seconds: number;
 }
@@ -15,7 +16,7 @@ const CAPTURE: Readonly<Record<string, string>> = {
   netns: 'netns: an own network namespace per workload',
 };
 
-export function readyScreen({ ports, home, capture, load, seconds }: ScreenFacts): string {
+export function readyScreen({ ports, home, capture, envoy, load, seconds }: ScreenFacts): string {
   const at = (scheme: string, port: number, path = ''): string => `${scheme}://127.0.0.1:${port}${path}`;
   const rows = [
     ['Bookshop', at('http', ports.http, '/productpage')],
@@ -25,6 +26,7 @@ export function readyScreen({ ports, home, capture, load, seconds }: ScreenFacts
     ['Configuration', `${home}/config  (edit it: changes are live)`],
     ['Logs', `${home}/logs, or ./topsail logs reviews-v1 -f`],
     ['Capture', CAPTURE[capture] ?? capture],
+    ...(envoy ? [['Data plane', 'Envoy, one beside each agent']] : []),
     ['Load', load ? '5 pages a second (stop it with --no-load)' : 'none'],
   ];
   return `

@@ -10,6 +10,7 @@ import { type Home, homeForStart, makeHome, rootFolder } from './home.ts';
 import { removeRecords, removeStale, runningSupervisor, writeRecords } from './stale-records.ts';
 import { onShutdown } from './supervised.ts';
 import { type ReadyFacts, Supervisor } from './supervisor.ts';
+import { findEnvoy, NO_ENVOY } from './find-envoy.ts';
 import { watchLauncher } from './watch-launcher.ts';
 
 const READY_WITHIN_MS = 60_000;
@@ -29,10 +30,10 @@ export async function demo(options: Readonly<Record<string, unknown>>): Promise<
   const ports = demoPorts(base);
   const taken = await takenPorts(ports);
   if (taken.length > 0) return fail(await takenText(taken));
-  return await run(home, ports, { load: options['load'] !== false, capture: String(options['capture'] ?? 'auto') });
+  return await run(home, ports, { load: options['load'] !== false, capture: String(options['capture'] ?? 'auto'), envoy: options['dataPlane'] === 'envoy' });
 }
 
-async function run(home: Home, ports: DemoPorts, options: { readonly load: boolean; readonly capture: string }): Promise<number> {
+async function run(home: Home, ports: DemoPorts, options: { readonly load: boolean; readonly capture: string; readonly envoy: boolean }): Promise<number> {
   const root = rootFolder();
   // Keys and certificates are only needed on the first start.
   const { seedConfig } = await import('./seed-config.ts');
@@ -63,11 +64,11 @@ async function run(home: Home, ports: DemoPorts, options: { readonly load: boole
   });
   try {
     const started = performance.now();
-    const capture = await startAll(supervisor, home, ports, { root, capture: options.capture });
+    const capture = await startAll(supervisor, home, ports, { root, capture: options.capture, envoy: options.envoy });
     const answered = await pageAnswers(ports.http);
     if (!answered) say(`The page does not answer yet at http://127.0.0.1:${ports.http}/productpage. Look at "./topsail check --home ${home.folder}".`);
     if (options.load) load = startDemoLoad(ports.http);
-    process.stdout.write(readyScreen({ ports, home: home.folder, capture, load: options.load, seconds: (performance.now() - started) / 1000 }));
+    process.stdout.write(readyScreen({ ports, home: home.folder, capture, load: options.load, envoy: options.envoy, seconds: (performance.now() - started) / 1000 }));
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     await supervisor.stop();
@@ -79,8 +80,8 @@ async function run(home: Home, ports: DemoPorts, options: { readonly load: boole
   process.exit(status);
 }
 
-async function startAll(supervisor: Supervisor, home: Home, ports: DemoPorts, options: { readonly root: string; readonly capture: string }): Promise<string> {
-  const parts = { home, ports, root: options.root, capture: options.capture };
+async function startAll(supervisor: Supervisor, home: Home, ports: DemoPorts, options: { readonly root: string; readonly capture: string; readonly envoy: boolean }): Promise<string> {
+  const parts = { home, ports, root: options.root, capture: options.capture, envoy: options.envoy };
   await supervisor.start(discoverySpec(parts), READY_WITHIN_MS);
   const facts: ReadyFacts[] = await Promise.all([gatewaySpec(parts), ...bookshopSpecs(parts)].map((spec) => supervisor.start(spec, READY_WITHIN_MS)));
   return String(facts.at(-1)?.['capture'] ?? 'none');
@@ -98,7 +99,7 @@ async function pageAnswers(port: number): Promise<boolean> {
 }
 
 function unsupported(options: Readonly<Record<string, unknown>>): string | undefined {
-  if (options['dataPlane'] === 'envoy') return '--data-plane envoy is not in force yet: leave it out to use Topsail\'s own proxy.';
+  if (options['dataPlane'] === 'envoy' && findEnvoy() === undefined) return NO_ENVOY;
   const capture = options['capture'];
   if (capture === 'userns' || capture === 'netns') return `--capture ${capture} is not in force yet: leave it out, or say none.`;
   return undefined;

@@ -2,6 +2,7 @@
 export * from './client/xds-batch.ts';
 export * from './client/xds-client.ts';
 export * from './codec/messages.ts';
+export { encodeDeltaRequest } from './codec/request.ts';
 export type { XdsVariant } from './codec/response.ts';
 export * from './errors.ts';
 export * from './limits.ts';

@@ -17,6 +17,7 @@ import { UuidRequestIdConfigSchema } from '#proto/envoy/extensions/request_id/uu
 import type { MeshSettings } from '#registry';
 import { ADS, any, duration, type Init, typed } from '../encode.ts';
 import { accessLogs } from './access-log.ts';
+import { agentAccessLog, takePeerHeaders } from './envoy-peers.ts';
 import { peerMetadata } from './peer-metadata.ts';
 import { CORS_FILTER, FAULT_FILTER } from '../routes/route-filters.ts';
 
@@ -46,7 +47,7 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
     statPrefix: input.statPrefix,
     routeSpecifier: 'name' in routes ? { case: 'rds', value: { configSource: ADS, routeConfigName: routes.name } } : { case: 'routeConfig', value: routes.inline },
     httpFilters: [...httpFilters(input)],
-    accessLog: accessLogs(mesh),
+    accessLog: [...accessLogs(mesh), ...(input.envoy ? [agentAccessLog(direction)] : [])],
     useRemoteAddress: gateway,
     ...(gateway && (input.trustedHops ?? 0) > 0 ? { xffNumTrustedHops: input.trustedHops ?? 0 } : {}),
     ...(direction === 'outbound' ? {} : { forwardClientCertDetails: gateway ? Forward.SANITIZE_SET : Forward.APPEND_FORWARD, setCurrentClientCertDetails: { subject: true, dns: true, uri: true } }),
@@ -61,7 +62,7 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
 
 function httpFilters(input: HttpManagerInput): readonly HttpFilter[] {
   return [
-    ...(input.envoy ? [] : [peerMetadata(input.direction)]),
+    ...(input.envoy ? (input.direction === 'outbound' ? [] : [takePeerHeaders()]) : [peerMetadata(input.direction)]),
     ...input.authorization,
     ...(input.grpcWeb === true ? [typed('envoy.filters.http.grpc_web', GrpcWebSchema, {})] : []),
     typed('envoy.filters.http.grpc_stats', GrpcStatsSchema, { emitFilterState: true, perMethodStatSpecifier: { case: 'statsForAllMethods', value: { value: false } } }),

@@ -3,6 +3,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { ObjectRef } from '#base';
 import { type RouteConfiguration, RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.ts';
+import { HeaderValueOptionSchema } from '#proto/envoy/config/core/v3/base_pb.ts';
 import { type VirtualHost, VirtualHostSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import type { XdsResource } from '#base';
 import { typeUrlOf } from '#proto';
@@ -12,6 +13,7 @@ import { findSubset } from '../clusters/outbound-clusters.ts';
 import { policyOf } from '../clusters/traffic-policy.ts';
 import { type Init, resourceFromBytes } from '../encode.ts';
 import { TRANSLATION_LIMITS } from '../limits.ts';
+import { peerHeaders } from '../filters/envoy-peers.ts';
 import { outboundCluster } from '../names.ts';
 import type { Scope } from '../scope.ts';
 import { defaultRoutes, type RouteContext, type Target, virtualServiceRoutes } from './http-route.ts';
@@ -58,8 +60,13 @@ function encodeHost(input: VirtualHostInput, { scope, envoy }: HostOptions): Enc
         ? []
         : defaultRoutes(fallback.cluster, service.hostname, port, fallback.balancer, context);
   const origins = [service?.origin, virtualService === undefined ? undefined : refOf(virtualService), ...(virtualService?.http ?? []).map(({ origin }) => origin)];
-  const message = create(VirtualHostSchema, { name: input.name, domains: [...input.domains], routes: [...routes], includeRequestAttemptCount: true });
+  const message = create(VirtualHostSchema, { name: input.name, domains: [...input.domains], routes: [...routes], includeRequestAttemptCount: true, ...(envoy && inMesh(service) ? { requestHeadersToAdd: peerHeaders().map((one) => create(HeaderValueOptionSchema, one)) } : {}) });
   return encoded(message, origins.filter((o) => o !== undefined));
+}
+
+/** Who is outside is not told who we are. */
+function inMesh(service: Service | undefined): boolean {
+  return service !== undefined && !service.meshExternal;
 }
 
 function refOf(vs: ResolvedVirtualService): ObjectRef {

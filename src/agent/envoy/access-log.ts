@@ -1,0 +1,137 @@
+// Turns entries of Envoy's access log service (v3) into the records that our own proxy fills, so that nothing
+// above the agent asks which proxy it was (design §3d).
+import { ENVOY_PEER_METADATA as PEER_METADATA, ENVOY_PEER_TAGS as PEER_TAGS } from '#base';
+import { decodeLight } from '#proto/light.ts';
+import type { AccessLogCommon, HTTPAccessLogEntry, ResponseFlags, TCPAccessLogEntry, TLSProperties } from '#proto/envoy/data/accesslog/v3/accesslog_pb.ts';
+import type { Address } from '#proto/envoy/config/core/v3/address_pb.ts';
+import type { StreamAccessLogsMessage } from '#proto/envoy/service/accesslog/v3/als_pb.ts';
+import { PeerCache, type ResponseFlag, StreamRecord } from '#telemetry';
+import type { MethodHandler } from '#wire/grpc';
+
+export const ACCESS_LOG_PATH = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs';
+/** Access log names: on whose side of the connection Envoy stood. */
+export type LogSide = 'source' | 'destination';
+
+const VERSIONS: readonly StreamRecord['protocol'][] = ['HTTP/1.1', 'HTTP/1.0', 'HTTP/1.1', 'HTTP/2', 'HTTP/2'];
+const METHODS = ['', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'];
+/** AccessLogType of entries that end nothing. */
+const INTERMEDIATE = new Set([1, 2, 4, 5, 7, 8]);
+
+const FLAGS: readonly (readonly [keyof ResponseFlags, ResponseFlag])[] = [
+  ['failedLocalHealthcheck', 'LH'], ['noHealthyUpstream', 'UH'], ['upstreamRequestTimeout', 'UT'], ['localReset', 'LR'],
+  ['upstreamRemoteReset', 'UR'], ['upstreamConnectionFailure', 'UF'], ['upstreamConnectionTermination', 'UC'],
+  ['upstreamOverflow', 'UO'], ['noRouteFound', 'NR'], ['delayInjected', 'DI'], ['faultInjected', 'FI'], ['rateLimited', 'RL'],
+  ['unauthorizedDetails', 'UAEX'], ['rateLimitServiceError', 'RLSE'], ['downstreamConnectionTermination', 'DC'],
+  ['upstreamRetryLimitExceeded', 'URX'], ['streamIdleTimeout', 'SI'], ['invalidEnvoyRequestHeaders', 'IH'],
+  ['downstreamProtocolError', 'DPE'], ['upstreamMaxStreamDurationReached', 'UMSDR'], ['responseFromCacheFilter', 'RFCF'],
+  ['noFilterConfigFound', 'NFCF'], ['durationTimeout', 'DT'], ['upstreamProtocolError', 'UPE'], ['noClusterFound', 'NC'],
+  ['overloadManager', 'OM'], ['dnsResolutionFailure', 'DF'], ['downstreamRemoteReset', 'DR'],
+];
+
+/** Takes Envoy's stream of entries; never answers, as the service's contract has it. */
+export function accessLogMethod(finished: (record: StreamRecord, side: LogSide) => void): MethodHandler {
+  const peers = new PeerCache();
+  return (call) => {
+    let side: LogSide = 'source';
+    return {
+      onMessage(bytes) {
+        const message = decodeLight('envoy.service.accesslog.v3.StreamAccessLogsMessage', bytes) as StreamAccessLogsMessage;
+        if (message.identifier !== undefined) side = message.identifier.logName === 'destination' ? 'destination' : 'source';
+        const { logEntries } = message;
+        if (logEntries.case === 'httpLogs') for (const entry of logEntries.value.logEntry) finish(httpRecord(entry, peers), entry.commonProperties);
+        if (logEntries.case === 'tcpLogs') for (const entry of logEntries.value.logEntry) finish(tcpRecord(entry, peers), entry.commonProperties);
+      },
+      onHalfClose: () => call.end(),
+    };
+    function finish(record: StreamRecord, common: AccessLogCommon | undefined): void {
+      if (common === undefined || INTERMEDIATE.has(common.accessLogType)) return;
+      finished(record, side);
+    }
+  };
+}
+
+export function httpRecord(entry: HTTPAccessLogEntry, peers: PeerCache): StreamRecord {
+  const record = new StreamRecord();
+  readCommon(record, entry.commonProperties, peers);
+  record.protocol = VERSIONS[entry.protocolVersion] ?? 'HTTP/1.1';
+  const { request, response } = entry;
+  if (request !== undefined) {
+    record.method = METHODS[request.requestMethod] ?? '';
+    record.path = request.path;
+    record.originalPath = request.originalPath;
+    record.authority = request.authority;
+    record.scheme = request.scheme;
+    record.requestId = request.requestId;
+    record.bytesReceived = Number(request.requestBodyBytes);
+    record.requestHeaderBytes = Number(request.requestHeadersBytes);
+    record.grpc = (request.requestHeaders['content-type'] ?? '').startsWith('application/grpc');
+  }
+  if (response !== undefined) {
+    record.responseCode = response.responseCode ?? 0;
+    record.responseCodeDetails = response.responseCodeDetails;
+    record.bytesSent = Number(response.responseBodyBytes);
+    record.responseHeaderBytes = Number(response.responseHeadersBytes);
+    const status = response.responseTrailers['grpc-status'] ?? response.responseHeaders['grpc-status'];
+    if (status !== undefined && /^\d+$/.test(status)) record.grpcStatus = Number(status);
+  }
+  return record;
+}
+
+export function tcpRecord(entry: TCPAccessLogEntry, peers: PeerCache): StreamRecord {
+  const record = new StreamRecord();
+  record.protocol = 'TCP';
+  readCommon(record, entry.commonProperties, peers);
+  record.bytesReceived = Number(entry.connectionProperties?.receivedBytes ?? 0n);
+  record.bytesSent = Number(entry.connectionProperties?.sentBytes ?? 0n);
+  return record;
+}
+
+function readCommon(record: StreamRecord, common: AccessLogCommon | undefined, peers: PeerCache): void {
+  if (common === undefined) return;
+  const { startTime, duration } = common;
+  if (startTime !== undefined) record.startWallMs = Number(startTime.seconds) * 1000 + startTime.nanos / 1e6;
+  record.startMs = 0;
+  record.endMs = duration === undefined ? 0 : Number(duration.seconds) * 1000 + duration.nanos / 1e6;
+  record.upstreamCluster = common.upstreamCluster;
+  record.upstreamHost = addressText(common.upstreamRemoteAddress);
+  record.downstreamRemoteAddress = addressText(common.downstreamRemoteAddress);
+  record.downstreamLocalAddress = addressText(common.downstreamLocalAddress);
+  record.upstreamTransportFailure = common.upstreamTransportFailureReason;
+  record.connectionTerminationDetails = common.connectionTerminationDetails;
+  record.routeName = common.routeName;
+  record.attempts = common.upstreamRequestAttemptCount;
+  readTls(record, common.tlsProperties);
+  const flags = common.responseFlags;
+  if (flags !== undefined) for (const [field, flag] of FLAGS) if (flags[field] !== false && flags[field] !== undefined) record.addFlag(flag);
+  const destination = common.customTags[PEER_TAGS.destination];
+  if (destination !== undefined && destination !== '') record.destination = peers.endpoint(destination);
+  record.upstreamMtls = common.customTags[PEER_TAGS.tlsMode] === 'istio';
+  readPeer(record, common, peers);
+}
+
+/** What the caller says of itself is believed only on mTLS and only about its own namespace (design §3d). */
+function readPeer(record: StreamRecord, common: AccessLogCommon, peers: PeerCache): void {
+  const told: unknown = common.metadata?.filterMetadata[PEER_METADATA.namespace]?.[PEER_METADATA.key];
+  if (typeof told !== 'string' || record.downstreamPrincipal === '') return;
+  const peer = peers.decode(told);
+  if (record.downstreamPrincipal.includes(`/ns/${peer.namespace}/`)) record.source = peer;
+}
+
+function readTls(record: StreamRecord, tls: TLSProperties | undefined): void {
+  if (tls === undefined) return;
+  record.sni = tls.tlsSniHostname;
+  record.downstreamPrincipal = spiffeOf(tls.peerCertificateProperties);
+  record.downstreamLocalPrincipal = spiffeOf(tls.localCertificateProperties);
+  record.downstreamMtls = record.downstreamPrincipal !== '';
+}
+
+function spiffeOf(properties: TLSProperties['peerCertificateProperties']): string {
+  for (const { san } of properties?.subjectAltName ?? []) if (san.case === 'uri' && san.value.startsWith('spiffe://')) return san.value;
+  return '';
+}
+
+function addressText(address: Address | undefined): string {
+  const one = address?.address;
+  if (one?.case === 'socketAddress') return `${one.value.address}:${one.value.portSpecifier.case === 'portValue' ? one.value.portSpecifier.value : 0}`;
+  return one?.case === 'pipe' ? one.value.path : '';
+}

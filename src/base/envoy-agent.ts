@@ -1,0 +1,15 @@
+// What the translation for a stock Envoy and the agent beside that Envoy agree on (design §3d).
+
+/** Static clusters of the bootstrap, all of them the agent's Unix socket. */
+export const ENVOY_AGENT_CLUSTERS = { xds: 'xds-grpc', secrets: 'sds-grpc', accessLog: 'topsail-agent' } as const;
+
+/** Custom tags of access log entries: facts of the chosen endpoint. */
+export const ENVOY_PEER_TAGS = { destination: 'topsail_destination', tlsMode: 'topsail_tls_mode' } as const;
+
+/** Where the caller's own word of itself lies in an entry's dynamic metadata. */
+export const ENVOY_PEER_METADATA = { namespace: 'topsail.peer', key: 'metadata' } as const;
+
+/** Environment of the Envoy process from which it says who it is, so that routes stay alike for all. */
+export const ENVOY_PEER_ENVIRONMENT = { metadata: 'TOPSAIL_PEER_METADATA', id: 'TOPSAIL_PEER_METADATA_ID' } as const;
+
+export const PEER_METADATA_HEADERS = { metadata: 'x-envoy-peer-metadata', id: 'x-envoy-peer-metadata-id' } as const;

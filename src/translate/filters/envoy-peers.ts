@@ -1,0 +1,59 @@
+// How a stock Envoy tells the agent what it carried, and its peers who it is: the access log service and static headers (design §3d).
+
+import { create } from '@bufbuild/protobuf';
+import { ENVOY_AGENT_CLUSTERS, ENVOY_PEER_ENVIRONMENT, ENVOY_PEER_METADATA, ENVOY_PEER_TAGS, PEER_METADATA_HEADERS } from '#base';
+import { type AccessLog, AccessLogSchema } from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
+import { HeaderValueOption_HeaderAppendAction as Append, type HeaderValueOptionSchema } from '#proto/envoy/config/core/v3/base_pb.ts';
+import { ApiVersion } from '#proto/envoy/config/core/v3/config_source_pb.ts';
+import { HttpGrpcAccessLogConfigSchema } from '#proto/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
+import { Config_ValueType, ConfigSchema } from '#proto/envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata_pb.ts';
+import { any, duration, type Init, typed } from '../encode.ts';
+
+/** A summary leaves the agent each second; entries must not wait longer. */
+const FLUSH_MS = 500;
+const GRPC_STATUS = ['grpc-status'];
+
+/** The log whose name says on which side of the connection Envoy stands. */
+export function agentAccessLog(direction: 'inbound' | 'outbound' | 'gateway'): AccessLog {
+  const hostTag = (tag: string, namespace: string, key: string) => ({
+    tag,
+    type: { case: 'metadata' as const, value: { kind: { kind: { case: 'host' as const, value: {} } }, metadataKey: { key: namespace, path: [{ segment: { case: 'key' as const, value: key } }] } } },
+  });
+  const config = any(HttpGrpcAccessLogConfigSchema, {
+    commonConfig: {
+      logName: direction === 'inbound' ? 'destination' : 'source',
+      grpcService: { targetSpecifier: { case: 'envoyGrpc', value: { clusterName: ENVOY_AGENT_CLUSTERS.accessLog } } },
+      transportApiVersion: ApiVersion.V3,
+      bufferFlushInterval: duration(FLUSH_MS),
+      customTags:
+        direction === 'inbound'
+          ? []
+          : [hostTag(ENVOY_PEER_TAGS.destination, 'istio', 'workload'), hostTag(ENVOY_PEER_TAGS.tlsMode, 'envoy.transport_socket_match', 'tlsMode')],
+    },
+    additionalRequestHeadersToLog: ['content-type'],
+    additionalResponseHeadersToLog: GRPC_STATUS,
+    additionalResponseTrailersToLog: GRPC_STATUS,
+  });
+  return create(AccessLogSchema, { name: 'envoy.access_loggers.http_grpc', configType: { case: 'typedConfig', value: config } });
+}
+
+/** Takes the caller's headers away from the application, and keeps their word for the log. */
+export function takePeerHeaders() {
+  const rule = (header: string, key: string) => ({
+    header,
+    remove: true,
+    onHeaderPresent: { metadataNamespace: ENVOY_PEER_METADATA.namespace, key, type: Config_ValueType.STRING },
+  });
+  return typed('envoy.filters.http.header_to_metadata', ConfigSchema, {
+    requestRules: [rule(PEER_METADATA_HEADERS.metadata, ENVOY_PEER_METADATA.key), rule(PEER_METADATA_HEADERS.id, 'id')],
+  });
+}
+
+/** For virtual hosts of the mesh's own services: a header with this workload's description, out of Envoy's environment. */
+export function peerHeaders(): Init<typeof HeaderValueOptionSchema>[] {
+  const option = (key: string, variable: string): Init<typeof HeaderValueOptionSchema> => ({
+    header: { key, value: `%ENVIRONMENT(${variable})%` },
+    appendAction: Append.OVERWRITE_IF_EXISTS_OR_ADD,
+  });
+  return [option(PEER_METADATA_HEADERS.metadata, ENVOY_PEER_ENVIRONMENT.metadata), option(PEER_METADATA_HEADERS.id, ENVOY_PEER_ENVIRONMENT.id)];
+}
