@@ -77,6 +77,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   const addresses: Record<string, string> = {};
   const mesh = makeMesh({
     writer: config.writer,
+    generation: config.generation,
     joined,
     pusher,
     tracker,

@@ -20,6 +20,8 @@ export interface MeshModelParts {
   readonly nodes: () => Iterable<ProxyNode>;
   readonly isHealthy: (namespace: string, name: string) => boolean | undefined;
   readonly metrics: () => string;
+  /** The configuration's, as `apply` answers it and `wait` takes it. */
+  readonly generation: () => number;
   readonly facts: Pick<StatusJson, 'version' | 'startedMs' | 'pid' | 'home' | 'addresses'>;
 }
 
@@ -34,7 +36,7 @@ export function makeMesh(parts: MeshModelParts): Mesh & DebugSource {
     return {
       ...parts.facts,
       istioLevel: '1.31',
-      generation: joined.view?.generation ?? 0,
+      generation: parts.generation(),
       snapshot: pusher.snapshot?.number ?? 0,
       services: pusher.snapshot?.services.all.size ?? 0,
       objects: all.length,
