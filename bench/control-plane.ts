@@ -85,9 +85,9 @@ do {
   state = await fleet.ask<State>({ ask: 'state' }, 'state');
 } while (state.configured < clients || now() - state.lastMs < 1000);
 const after = await plane.ask<Report>({ do: 'report' } satisfies Order, 'report');
-const connect = { seconds: (state.lastMs - startedMs) / 1000, cpuSeconds: (after.cpuMs - before.cpuMs) / 1000, mb: state.bytes / 1e6, rssMb: after.rss / 1e6, peakMb: after.peak / 1e6, heapMb: after.heap / 1e6, rssBeforeMb: before.rss / 1e6 };
+const connect = { seconds: (state.lastMs - startedMs) / 1000, cpuSeconds: (after.cpuMs - before.cpuMs) / 1000, mb: state.bytes / 1e6, rssMb: after.rss / 1e6, peakMb: after.peak / 1e6, heapMb: after.heap / 1e6, externalMb: after.external / 1e6, rssBeforeMb: before.rss / 1e6 };
 console.log(`${values.source}${values.vhds ? ' vhds' : ''}: ${size.services} services × ${size.endpoints}, ${size.namespaces} namespaces, ${clients} clients`);
-console.log(`connect: ${connect.seconds.toFixed(2)} s, ${connect.cpuSeconds.toFixed(2)} CPU-s, ${connect.mb.toFixed(0)} MB sent; resident ${connect.rssMb.toFixed(0)} MB (before ${connect.rssBeforeMb.toFixed(0)}), peak ${connect.peakMb.toFixed(0)}, heap ${connect.heapMb.toFixed(0)}`);
+console.log(`connect: ${connect.seconds.toFixed(2)} s, ${connect.cpuSeconds.toFixed(2)} CPU-s, ${connect.mb.toFixed(0)} MB sent; resident ${connect.rssMb.toFixed(0)} MB (before ${connect.rssBeforeMb.toFixed(0)}), peak ${connect.peakMb.toFixed(0)}, heap ${connect.heapMb.toFixed(0)}, external ${connect.externalMb.toFixed(0)}`);
 
 const rows = { 'one VirtualService': [] as Measured[], 'one endpoint': [] as Measured[] };
 for (let round = 1; round <= rounds; round++) {

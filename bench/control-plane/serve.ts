@@ -12,6 +12,7 @@ import { DiscoveryBackend } from '../../src/main/discovery-xds.ts';
 import { openKubeConfig } from '../../src/main/discovery-kube-config.ts';
 import type { DiscoveryIdentity } from '../../src/main/discovery-identity.ts';
 import { JoinedConfig } from '../../src/main/joined-config.ts';
+import { trimHeap } from '../../src/main/trim-heap.ts';
 import { findKubeAccess, makeKubeClient } from '../../src/main/kube-access.ts';
 import { SystemRandom } from '#io';
 import { type Size, serviceObject, sliceObject, virtualServiceObject } from './objects.ts';
@@ -26,6 +27,8 @@ export interface Report {
   readonly rss: number;
   readonly peak: number;
   readonly heap: number;
+  /** Buffers outside of V8's heap. */
+  readonly external: number;
   readonly snapshot: number;
   /** Proxies that acknowledged the newest snapshot. */
   readonly acked: number;
@@ -53,6 +56,7 @@ const put = kubeconfig === '' ? fromMemory() : await fromApiServer();
 const grpc = new GrpcServer({ clock, log, gunzip });
 xds.register(grpc);
 const listener = await listenGrpc({ host: '127.0.0.1', port: 0, log }, (stream) => grpc.accept(stream));
+trimHeap();
 process.send?.({ ready: listener.port });
 process.on('message', (order: Order) => {
   if (order.do === 'virtual-service') put('VirtualService', virtualServiceObject(size, order.version));
@@ -66,7 +70,7 @@ function report(): { readonly report: Report } {
   const memory = process.memoryUsage();
   const snapshot = pusher.snapshot?.number ?? 0;
   const { acked, total } = xds.programmed(undefined, snapshot);
-  return { report: { cpuMs: (user + system) / 1000, rss: memory.rss, heap: memory.heapUsed, peak: process.resourceUsage().maxRSS * 1024, snapshot, acked, proxies: total } };
+  return { report: { cpuMs: (user + system) / 1000, rss: memory.rss, heap: memory.heapUsed, external: memory.external, peak: process.resourceUsage().maxRSS * 1024, snapshot, acked, proxies: total } };
 }
 
 function fromMemory(): (kind: KindName, object: KubeObject) => void {

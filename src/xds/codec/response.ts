@@ -1,19 +1,27 @@
 // Writes discovery responses from cached resource bytes, and reads them on the client's side.
 //
-// A resource is encoded once for all streams; a response is a small head and a body of concatenated
-// entries, and streams that get the same list share the same body (field order is free in protobuf).
+// A resource is encoded once for all streams. A response is a small head and runs of entries; streams whose lists
+// hold the same run share its bytes, also where the rest of their lists differs (field order is free in protobuf).
 import type { XdsResource } from '#base';
 import { ProtoReader, ProtoWriter } from '#proto/light.ts';
 import type { DiscoveryResponse } from './messages.ts';
 
 export type XdsVariant = 'sotw' | 'delta';
 
-/** Bodies kept for streams that follow with the same list. */
-const BODIES_MAX = 16;
+/** Entries of a run: long enough for few writes, short enough that one resource of a proxy's own spoils little. */
+const RUN_ENTRIES = 64;
+/** Different runs kept that begin with the same resource. */
+const RUNS_MAX = 16;
+
+interface Run {
+  readonly list: readonly XdsResource[];
+  readonly bytes: Uint8Array;
+}
 
 export class ResponseEncoder {
   readonly #entries = { sotw: new WeakMap<XdsResource, Uint8Array>(), delta: new WeakMap<XdsResource, Uint8Array>() };
-  #bodies: { readonly variant: XdsVariant; readonly list: readonly XdsResource[]; readonly bytes: Uint8Array }[] = [];
+  /** By their first resource: they go with it. */
+  readonly #runs = { sotw: new WeakMap<XdsResource, readonly Run[]>(), delta: new WeakMap<XdsResource, readonly Run[]>() };
 
   /** The parts of one message, to be sent one after the other. */
   encode(
@@ -25,19 +33,19 @@ export class ResponseEncoder {
     const writer = new ProtoWriter(128);
     writer.stringField(1, head.version).stringField(4, head.typeUrl).stringField(5, head.nonce);
     if (variant === 'delta') for (const name of removed) writer.tag(6, 2).string(name);
-    return list.length === 0 ? [writer.finish()] : [writer.finish(), this.#body(variant, list)];
+    const parts = [writer.finish()];
+    for (let from = 0; from < list.length; from += RUN_ENTRIES) parts.push(this.#run(variant, list, from, Math.min(list.length, from + RUN_ENTRIES)));
+    return parts;
   }
 
-  #body(variant: XdsVariant, list: readonly XdsResource[]): Uint8Array {
-    for (const body of this.#bodies) if (body.variant === variant && sameList(body.list, list)) return body.bytes;
-    const entries = list.map((resource) => this.#entry(variant, resource));
-    const bytes = new Uint8Array(entries.reduce((sum, e) => sum + e.length, 0));
-    let at = 0;
-    for (const entry of entries) {
-      bytes.set(entry, at);
-      at += entry.length;
-    }
-    this.#bodies = [{ variant, list, bytes }, ...this.#bodies.slice(0, BODIES_MAX - 1)];
+  #run(variant: XdsVariant, list: readonly XdsResource[], from: number, to: number): Uint8Array {
+    const first = list[from] as XdsResource;
+    const runs = this.#runs[variant].get(first) ?? [];
+    for (const run of runs) if (sameRun(run.list, list, from, to)) return run.bytes;
+    const resources = list.slice(from, to);
+    const entries = resources.map((resource) => this.#entry(variant, resource));
+    const bytes = entries.length === 1 ? (entries[0] as Uint8Array) : joined(entries);
+    this.#runs[variant].set(first, [{ list: resources, bytes }, ...runs.slice(0, RUNS_MAX - 1)]);
     return bytes;
   }
 
@@ -45,7 +53,7 @@ export class ResponseEncoder {
     const known = this.#entries[variant].get(resource);
     if (known !== undefined) return known;
     const any = (w: ProtoWriter): void => void w.stringField(1, resource.typeUrl).bytesField(2, resource.bytes);
-    const writer = new ProtoWriter(resource.bytes.length + 160);
+    const writer = new ProtoWriter(resource.bytes.length + 2 * resource.name.length + 160);
     if (variant === 'sotw') writer.message(2, any);
     else writer.message(2, (w) => w.stringField(1, resource.version).message(2, any).stringField(3, resource.name));
     const bytes = writer.finish();
@@ -54,9 +62,19 @@ export class ResponseEncoder {
   }
 }
 
-function sameList(a: readonly XdsResource[], b: readonly XdsResource[]): boolean {
-  if (a.length !== b.length) return false;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+function joined(entries: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(entries.reduce((sum, entry) => sum + entry.length, 0));
+  let at = 0;
+  for (const entry of entries) {
+    bytes.set(entry, at);
+    at += entry.length;
+  }
+  return bytes;
+}
+
+function sameRun(run: readonly XdsResource[], list: readonly XdsResource[], from: number, to: number): boolean {
+  if (run.length !== to - from) return false;
+  for (let i = 0; i < run.length; i++) if (run[i] !== list[from + i]) return false;
   return true;
 }
 
