@@ -5,12 +5,23 @@
 import { rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { buildDashboard } from './bundle-dashboard.ts';
 import { root } from './steps.ts';
 
 const dist = resolve(root, process.argv[2] ?? 'dist');
 rmSync(dist, { recursive: true, force: true });
+/**
+ * An ECMAScript import of node:http reads every one of its exports, and some of those load undici
+ * (3 MB, 15 ms): bundles get the module as CommonJS does, by name.
+ */
+const builtinHttp: Plugin = {
+  name: 'node-http',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /^(node:)?http$/ }, () => ({ path: 'http', namespace: 'node-http' }));
+    onLoad({ filter: /.*/, namespace: 'node-http' }, () => ({ contents: "module.exports = process.getBuiltinModule('node:http');" }));
+  },
+};
 const result = await build({
   absWorkingDir: root,
   entryPoints: { topsail: 'src/main/cli.ts' },
@@ -30,6 +41,7 @@ const result = await build({
   entryNames: '[name]',
   // Packages in CommonJS call require() for Node's own modules.
   banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  plugins: [builtinHttp],
   logLevel: 'warning',
   metafile: true,
 });

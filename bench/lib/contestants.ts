@@ -25,6 +25,9 @@ const ROOT = join(import.meta.dirname, '..', '..');
 /** V8's young generation: 1 MB halves keep the heap small and cost no CPU that could be measured at 32 connections. */
 export const NODE_FLAGS = ['--max-semi-space-size=1'];
 
+/** glibc: one arena for all threads, and the compiler's blocks of 32 kB go back when they are freed: 25 MB under load. */
+export const MALLOC = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '30000' };
+
 /** `builds`: other bundles to compare with, as NAME=FOLDER[,NODE_FLAG…]. */
 export function findContestants(builds: readonly string[] = []): { readonly found: Contestant[]; readonly missing: string[] } {
   const found: Contestant[] = [];
@@ -65,7 +68,7 @@ function topsail(name: string, version: string, folder: string, flags: readonly 
     name,
     version,
     start: (work, variables, temporary) =>
-      launch(process.execPath, [...flags, program, 'proxy', '-c', render(`${work}.yaml`, variables, temporary, name), '--concurrency', '1', '-l', 'error'], variables),
+      launch(process.execPath, [...flags, program, 'proxy', '-c', render(`${work}.yaml`, variables, temporary, name), '--concurrency', '1', '-l', 'error'], variables, MALLOC),
   };
 }
 
@@ -100,9 +103,9 @@ function haproxy(): Contestant | undefined {
   };
 }
 
-function launch(program: string, args: readonly string[], variables: WorkVariables): ChildProcess {
+function launch(program: string, args: readonly string[], variables: WorkVariables, env: Readonly<Record<string, string>> = {}): ChildProcess {
   const log = openSync(outputOf(variables), 'a');
-  return spawn(program, args, { stdio: ['ignore', log, log] });
+  return spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } });
 }
 
 function output(program: string, args: readonly string[]): string {

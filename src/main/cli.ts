@@ -1,10 +1,11 @@
 // `topsail …`: checks the floor, builds the command tree, and loads a command only when it is called.
 import { enableCompileCache } from 'node:module';
 import process from 'node:process';
-import { isMainThread } from 'node:worker_threads';
 import { VERSION } from './version.ts';
 
 const FLOOR = [24, 21] as const;
+/** bootstrap-process.ts's own, which is not loaded for a string. */
+const READ_BOOTSTRAP = 'read-bootstrap';
 
 async function main(): Promise<void> {
   const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
@@ -14,7 +15,7 @@ async function main(): Promise<void> {
     return;
   }
   enableCompileCache();
-  if (!isMainThread) return (await import('./bootstrap-thread.ts')).answerBootstrap();
+  if (process.argv[2] === READ_BOOTSTRAP) return (await import('./bootstrap-process.ts')).answerBootstrap();
   const { buildProgram } = await import('#cli');
   const program = buildProgram({
     version: VERSION,

@@ -8,7 +8,7 @@ import { FileSecrets, type SecretSource } from '#identity';
 import { createLogger, LogLevels, openLogSink, SystemClock, SystemFs, SystemNet, SystemRandom } from '#io';
 import { ExtensionRegistry, LogFiles, Proxy } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
-import { readBootstrapApart } from './bootstrap-thread.ts';
+import { readBootstrapApart } from './bootstrap-process.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
 import type { BootstrapParts } from './read-bootstrap.ts';
 import { trimHeap } from './trim-heap.ts';

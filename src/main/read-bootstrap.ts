@@ -1,5 +1,5 @@
 // Envoy bootstrap files, JSON or YAML, taken apart into encoded resources. It loads protobuf-es and every type:
-// a proxy has it done by another thread (bootstrap-thread.ts), so that none of it stays.
+// a proxy has it done by another process (bootstrap-process.ts), so that none of it stays.
 
 import { fromJson, toBinary } from '@bufbuild/protobuf';
 import { parse } from 'yaml';
