@@ -160,6 +160,7 @@ import { file_envoy_type_v3_token_bucket } from '#proto/envoy/type/v3/token_buck
 import { file_google_rpc_code } from '#proto/google/rpc/code_pb.ts';
 import { file_google_rpc_status } from '#proto/google/rpc/status_pb.ts';
 import { file_io_istio_http_peer_metadata_config } from '#proto/io/istio/http/peer_metadata/config_pb.ts';
+import { file_topsail_authz_v1_opa } from '#proto/topsail/authz/v1/opa_pb.ts';
 import { file_xds_core_v3_authority } from '#proto/xds/core/v3/authority_pb.ts';
 import { file_xds_core_v3_collection_entry } from '#proto/xds/core/v3/collection_entry_pb.ts';
 import { file_xds_core_v3_context_params } from '#proto/xds/core/v3/context_params_pb.ts';
@@ -245,6 +246,7 @@ const files: readonly DescFile[] = [
   file_envoy_type_v3_http_status, file_envoy_type_v3_percent, file_envoy_type_v3_range, file_envoy_type_v3_ratelimit_unit,
   file_envoy_type_v3_semantic_version, file_envoy_type_v3_token_bucket, file_google_rpc_code, file_google_rpc_status,
   file_io_istio_http_peer_metadata_config,
+  file_topsail_authz_v1_opa,
   file_xds_core_v3_authority, file_xds_core_v3_collection_entry, file_xds_core_v3_context_params, file_xds_core_v3_extension,
   file_xds_core_v3_resource_locator, file_xds_type_matcher_v3_matcher, file_xds_type_matcher_v3_regex, file_xds_type_matcher_v3_string,
   file_xds_type_v3_typed_struct,

@@ -6,7 +6,7 @@ import { createRegistry, type DescFile, fromBinary, type JsonValue, type Registr
 import type { ResourceSet, XdsResource } from '#base';
 
 const GENERATED = join(import.meta.dirname, '../../src/proto/gen');
-const PARTS = ['envoy/config', 'envoy/extensions', 'envoy/type', 'io', 'istio'];
+const PARTS = ['envoy/config', 'envoy/extensions', 'envoy/type', 'io', 'istio', 'topsail'];
 
 export async function protoRegistry(): Promise<Registry> {
   const files: DescFile[] = [];

@@ -64,6 +64,33 @@ const HttpAuthzSchema = message(
 );
 const GrpcAuthzSchema = message('External authorization over gRPC.', authzFields, { required: ['service', 'port'] });
 
+const OpaSchema = message(
+  'Open Policy Agent, asked by its own data API with Envoy’s input document.',
+  {
+    service,
+    port: servicePort,
+    decision: text('The decision, a path below `/v1/data/`.', { default: 'envoy/authz/allow' }),
+    timeout: duration('Limit of a check.', { default: '600s' }),
+    failOpen: flag('Lets requests pass when OPA fails.', { default: false }),
+    clearRouteCache: flag('Routes again after the check.', { default: false }),
+    statusOnError: text('Status when OPA fails.', { default: '403' }),
+    includeRequestBodyInCheck: BodySchema,
+  },
+  { required: ['service', 'port'] },
+);
+const OpaWasmSchema = message(
+  'A Rego policy compiled to Wasm, decided in the proxy’s own process; only with our own proxy.',
+  {
+    module: text('`policy.wasm` in base64.', { minLength: 1 }),
+    entrypoint: text('Entrypoint of the module.', { default: 'envoy/authz/allow' }),
+    data: anyObject('What the policy sees as `data`.'),
+    clearRouteCache: flag('Routes again after the check.', { default: false }),
+    statusOnError: text('Status when the policy fails.', { default: '403' }),
+    includeRequestBodyInCheck: BodySchema,
+  },
+  { required: ['module'] },
+);
+
 const LogFormatSchema = message(
   'Format.',
   { text: text('Text.'), labels: anyObject('JSON fields.') },
@@ -82,6 +109,8 @@ export const ExtensionProviderSchema = message(
     name: text('Its name.', { minLength: 1 }),
     envoyExtAuthzHttp: HttpAuthzSchema,
     envoyExtAuthzGrpc: GrpcAuthzSchema,
+    opa: OpaSchema,
+    opaWasm: OpaWasmSchema,
     zipkin: message(
       'Zipkin.',
       {
@@ -176,6 +205,8 @@ export const ExtensionProviderSchema = message(
         fields: [
           'envoyExtAuthzHttp',
           'envoyExtAuthzGrpc',
+          'opa',
+          'opaWasm',
           'zipkin',
           'lightstep',
           'datadog',

@@ -74,11 +74,14 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     'outboundTrafficPolicy.egressProxy': 'acceptedWithWarning',
   },
   AuthorizationPolicy: {
-    'action=CUSTOM': 'refused',
     'action=AUDIT': 'acceptedWithWarning',
-    provider: 'refused',
   },
   MeshConfig: {
+    'extensionProviders[].name': 'inForce',
+    'extensionProviders[].envoyExtAuthzHttp': 'inForce',
+    'extensionProviders[].envoyExtAuthzGrpc': 'inForce',
+    'extensionProviders[].opa': 'inForce',
+    'extensionProviders[].opaWasm': 'inForce',
     proxyListenPort: 'inForce',
     proxyInboundListenPort: 'inForce',
     dnsRefreshRate: 'inForce',

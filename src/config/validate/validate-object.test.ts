@@ -203,8 +203,8 @@ const CASES: readonly (readonly [KindName, string, readonly string[]])[] = [
   ['AuthorizationPolicy', '{action: DENY, rules: [{to: [{operation: {methods: [GET]}}]}]}', ['TS-CFG-0404 rules[0]']],
   [
     'AuthorizationPolicy',
-    '{action: CUSTOM, provider: {name: x}, rules: [{}]}',
-    ['TS-CFG-0202 action', 'TS-CFG-0202 provider'],
+    '{action: CUSTOM, provider: {name: x}, rules: [{from: [{source: {principals: [a]}}]}]}',
+    ['TS-CFG-0328 rules[0].from[0].source.principals'],
   ],
   ['Service', '{ports: [{port: 1}, {port: 2}]}', ['TS-CFG-0340 ports[0]', 'TS-CFG-0340 ports[1]']],
 ];

@@ -5,6 +5,7 @@ import type { NetworkFilterExtension } from '../network/filter.ts';
 import { bufferExtension } from './http/buffer.ts';
 import { corsExtension } from './http/cors.ts';
 import { dynamicForwardProxyExtension } from './http/dynamic-forward-proxy.ts';
+import { extAuthzExtension } from './http/ext-authz/index.ts';
 import { faultExtension } from './http/fault.ts';
 import { grpcStatsExtension } from './http/grpc-stats.ts';
 import { headerMutationExtension } from './http/header-mutation.ts';
@@ -12,6 +13,7 @@ import { healthCheckExtension } from './http/health-check.ts';
 import { istioExtensions } from './http/istio.ts';
 import { jwtAuthnExtension } from './http/jwt-authn/index.ts';
 import { localRateLimitExtension } from './http/local-ratelimit.ts';
+import { opaExtension } from './http/opa/index.ts';
 import { rbacExtension } from './http/rbac.ts';
 import { setFilterStateExtension } from './http/set-filter-state.ts';
 import { istioNetworkExtensions } from './network/istio.ts';
@@ -21,7 +23,7 @@ import { networkSetFilterStateExtension } from './network/set-filter-state.ts';
 
 export const HTTP_FILTERS: readonly HttpFilterExtension[] = [
   rbacExtension, faultExtension, corsExtension, grpcStatsExtension, setFilterStateExtension, localRateLimitExtension,
-  headerMutationExtension, bufferExtension, healthCheckExtension, jwtAuthnExtension, dynamicForwardProxyExtension, ...istioExtensions,
+  headerMutationExtension, bufferExtension, healthCheckExtension, jwtAuthnExtension, extAuthzExtension, opaExtension, dynamicForwardProxyExtension, ...istioExtensions,
 ];
 
 export const NETWORK_FILTERS: readonly NetworkFilterExtension[] = [

@@ -1,4 +1,4 @@
-// The filters that decide who may do what at a workload, HTTP or TCP: tokens, then AUDIT, then DENY (with CUSTOM, until it is in force), then ALLOW (inventory §3.4, §7).
+// The filters that decide who may do what at a workload, HTTP or TCP: CUSTOM, tokens, AUDIT, DENY, ALLOW (inventory §3.4, §7).
 
 import type { FilterSchema } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
 import { type PolicySchema, RBAC_Action, type RBACSchema } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
@@ -8,12 +8,16 @@ import { RBACSchema as TcpRbacSchema } from '#proto/envoy/extensions/filters/net
 import type { AuthorizationPolicy, MeshSettings, RequestAuthentication } from '#registry';
 import { type FetchedKeySets, httpAuthentication } from '../authn/request-authentication.ts';
 import { type Init, typed } from '../encode.ts';
+import { CUSTOM_PREFIX, customFilters } from './custom-filters.ts';
+import type { ResolvedProvider } from './extension-providers.ts';
 import { rbacPolicy } from './rules.ts';
 
 export interface AuthorizationInput {
   readonly policies: readonly AuthorizationPolicy[];
   readonly requestAuthentications: readonly RequestAuthentication[];
   readonly keySets: FetchedKeySets;
+  /** Those that CUSTOM policies name. */
+  readonly providers: readonly ResolvedProvider[];
   readonly mesh: MeshSettings;
   readonly boundPort: (declared: number) => number;
 }
@@ -25,6 +29,7 @@ const RBAC_ACTION = { AUDIT: RBAC_Action.LOG, DENY: RBAC_Action.DENY, ALLOW: RBA
 
 export function httpAuthorization(input: AuthorizationInput): readonly Init<typeof HttpFilterSchema>[] {
   return [
+    ...custom(input),
     ...httpAuthentication(input.requestAuthentications, input.keySets),
     ...filters(input, 'http').map(({ rules, shadow, action }) =>
       typed('envoy.filters.http.rbac', HttpRbacSchema, {
@@ -54,7 +59,7 @@ interface Filter {
 function filters(input: AuthorizationInput, protocol: 'http' | 'tcp'): readonly Filter[] {
   const found: Filter[] = [];
   for (const action of ['AUDIT', 'DENY', 'ALLOW'] as const) {
-    const policies = input.policies.filter((policy) => actionOf(policy) === action);
+    const policies = input.policies.filter((policy) => actionOf(policy, protocol, input) === action);
     const rules = rulesOf(policies.filter((policy) => !isDryRun(policy)), action, protocol, input);
     const shadow = rulesOf(policies.filter(isDryRun), action, protocol, input);
     if (rules !== undefined || shadow !== undefined) found.push({ action, rules, shadow });
@@ -62,10 +67,25 @@ function filters(input: AuthorizationInput, protocol: 'http' | 'tcp'): readonly 
   return found;
 }
 
-/** An external decision that cannot be asked for yet is a refusal (design 8). */
-function actionOf(policy: AuthorizationPolicy): Action {
+/** Whose decider is not known, or not for this protocol, denies what it matches (design 8). */
+function actionOf(policy: AuthorizationPolicy, protocol: 'http' | 'tcp', input: AuthorizationInput): Action | undefined {
   const action = policy.spec.action ?? 'ALLOW';
-  return action === 'CUSTOM' ? 'DENY' : action;
+  if (action !== 'CUSTOM') return action;
+  if (isDryRun(policy)) return undefined;
+  return protocol === 'http' && deciderOf(policy, input) !== undefined ? undefined : 'DENY';
+}
+
+function deciderOf(policy: AuthorizationPolicy, input: AuthorizationInput): ResolvedProvider['decider'] {
+  return input.providers.find(({ name }) => name === (policy.spec.provider?.name ?? ''))?.decider;
+}
+
+function custom(input: AuthorizationInput): readonly Init<typeof HttpFilterSchema>[] {
+  return input.providers.flatMap(({ name, decider }) => {
+    if (decider === undefined) return [];
+    const policies = input.policies.filter((policy) => policy.spec.action === 'CUSTOM' && !isDryRun(policy) && policy.spec.provider?.name === name);
+    const rules = rulesOf(policies, 'DENY', 'http', input);
+    return rules === undefined ? [] : customFilters(name, decider, rules, input.providers.length > 1);
+  });
 }
 
 function isDryRun(policy: AuthorizationPolicy): boolean {
@@ -78,11 +98,11 @@ function rulesOf(policies: readonly AuthorizationPolicy[], action: Action, proto
   const byName: Record<string, Init<typeof PolicySchema>> = {};
   for (const policy of policies) {
     const { namespace, name } = policy.metadata;
-    const custom = policy.spec.action === 'CUSTOM' ? 'istio-ext-authz-' : '';
+    const prefix = policy.spec.action === 'CUSTOM' ? `${CUSTOM_PREFIX}${input.providers.length > 1 ? `${policy.spec.provider?.name ?? ''}-` : ''}` : '';
     for (const [index, rule] of (policy.spec.rules ?? []).entries()) {
       const effect = action === 'ALLOW' ? 'allow' : 'deny';
       const translated = rbacPolicy(rule, { mesh: input.mesh, namespace, protocol, effect, boundPort: input.boundPort });
-      if (translated !== undefined) byName[`${custom}ns[${namespace}]-policy[${name}]-rule[${index}]`] = translated;
+      if (translated !== undefined) byName[`${prefix}ns[${namespace}]-policy[${name}]-rule[${index}]`] = translated;
     }
   }
   if (action !== 'ALLOW' && Object.keys(byName).length === 0) return undefined;

@@ -7,6 +7,7 @@ import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { authorizationPoliciesOf, requestAuthenticationsOf } from '#registry';
 import type { Snapshot } from '#push';
 import { type AuthorizationInput, httpAuthorization, tcpAuthorization } from '../authz/authorization-filters.ts';
+import { providersKey, resolveProviders } from '../authz/extension-providers.ts';
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { address, duration, resource } from '../encode.ts';
 import { listenerAccessLogs } from '../filters/access-log.ts';
@@ -36,7 +37,8 @@ export function gatewayResources(snapshot: Snapshot, proxy: ProxyView, scope: Sc
   const secrets = new Set<string>();
   const policies = authorizationPoliciesOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
   const requestAuthentications = requestAuthenticationsOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
-  const authorization: AuthorizationInput = { policies, requestAuthentications, keySets: snapshot.keySets, mesh: snapshot.mesh, boundPort: (declared) => proxy.gatewayPorts[String(declared)] ?? declared };
+  const providers = resolveProviders(policies, { mesh: snapshot.mesh, service: scope.service, envoy: proxy.envoy });
+  const authorization: AuthorizationInput = { policies, requestAuthentications, keySets: snapshot.keySets, providers, mesh: snapshot.mesh, boundPort: (declared) => proxy.gatewayPorts[String(declared)] ?? declared };
   for (const group of serverGroups(snapshot, proxy)) {
     const name = listenerName(group.bind, group.port);
     const plain = group.servers.filter(({ kind }) => kind === 'http');
@@ -51,7 +53,7 @@ export function gatewayResources(snapshot: Snapshot, proxy: ProxyView, scope: Sc
       routes.set(table, gatewayTable(table, [server], scope, proxy, cache));
     }
     const tcp = group.servers.some(({ kind }) => kind !== 'http' && kind !== 'https');
-    const key: KeyPart[] = ['gateway-lds', name, group.listen, snapshot.mesh, proxy.envoy, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, JSON.stringify(proxy.gatewayPorts), tcp ? scope : undefined, ...group.servers.flatMap((s) => [s.gateway, s.server])];
+    const key: KeyPart[] = ['gateway-lds', name, group.listen, snapshot.mesh, proxy.envoy, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, providersKey(providers), JSON.stringify(proxy.gatewayPorts), tcp ? scope : undefined, ...group.servers.flatMap((s) => [s.gateway, s.server])];
     const origins = [...group.servers.map((server) => refOf(server.gateway)), ...[...policies, ...requestAuthentications].map((policy) => refOf(policy))];
     listeners.set(name, cache.resource(key, () => resource(ListenerSchema, name, listener(name, group, scope, authorization), origins)));
   }

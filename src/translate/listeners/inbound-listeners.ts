@@ -8,6 +8,7 @@ import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { receivingMode, type Snapshot } from '#push';
 import { authorizationPoliciesOf, isSniffed, type MtlsMode, requestAuthenticationsOf } from '#registry';
 import type { AuthorizationInput } from '../authz/authorization-filters.ts';
+import { providersKey, resolveProviders } from '../authz/extension-providers.ts';
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { inboundClusterOf } from '../clusters/fixed-clusters.ts';
 import { address, duration, resource } from '../encode.ts';
@@ -35,15 +36,16 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
   const ports: PortInForce[] = inboundPorts(snapshot, proxy, scope).map((port) => ({ ...port, mode: receivingMode(peerAuthentications, formerPeerAuthentications, proxy, port.declared) }));
   const policies = authorizationPoliciesOf(snapshot.config, proxy, mesh.rootNamespace);
   const requestAuthentications = requestAuthenticationsOf(snapshot.config, proxy, mesh.rootNamespace);
+  const providers = resolveProviders(policies, { mesh, service: scope.service, envoy: proxy.envoy });
   const bound = new Map(ports.map(({ declared, listen }) => [declared, listen]));
-  const authorization: AuthorizationInput = { policies, requestAuthentications, keySets: snapshot.keySets, mesh, boundPort: (declared) => bound.get(declared) ?? declared };
+  const authorization: AuthorizationInput = { policies, requestAuthentications, keySets: snapshot.keySets, providers, mesh, boundPort: (declared) => bound.get(declared) ?? declared };
   const origins = [...policies.map((policy) => refOf(policy)), ...requestAuthentications.map((policy) => refOf(policy)), ...peerAuthentications.originsOf(proxy)];
 
   const clusters = new Map<string, XdsResource>();
   for (const port of ports) if (!port.refused) clusters.set(inboundCluster(port.declared), cluster(port, snapshot, cache));
 
   const listeners = new Map<string, XdsResource>();
-  const common: KeyPart[] = ['inbound', mesh, proxy.envoy, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, ports.map(({ declared, listen }) => `${declared}:${listen}`).join(' ')];
+  const common: KeyPart[] = ['inbound', mesh, proxy.envoy, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, providersKey(providers), ports.map(({ declared, listen }) => `${declared}:${listen}`).join(' ')];
   if (proxy.captured) {
     const rest = receivingMode(peerAuthentications, formerPeerAuthentications, proxy);
     const key = [...common, 'virtual', rest, proxy.tproxy, ports.map(portKey)];
@@ -121,7 +123,6 @@ function virtualInbound(ports: readonly PortInForce[], rest: MtlsMode, { tproxy,
     name: 'virtualInbound',
     address: address('0.0.0.0', mesh.inboundPort),
     trafficDirection: TrafficDirection.INBOUND,
-    useOriginalDst: true,
     listenerFilters: [originalDestination(), ...(tproxy ? [originalSource()] : []), tlsInspector(), httpInspector(declared)],
     ...detection(mesh.protocolDetectionTimeoutMs),
     accessLog: listenerAccessLogs(mesh),

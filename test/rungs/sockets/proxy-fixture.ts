@@ -13,9 +13,9 @@ export interface App {
   close(): void;
 }
 
-export async function startApp(handle: (request: IncomingMessage, response: ServerResponse) => void): Promise<App> {
+export async function startApp(handle: (request: IncomingMessage, response: ServerResponse) => void, port = 0): Promise<App> {
   const server = createServer(handle);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
     server,

@@ -12,7 +12,8 @@ import { freePort } from './security-ports.ts';
 export interface Inbound {
   /** Where requests for the application arrive at its sidecar. */
   readonly appPort: number;
-  readonly prometheus: () => string;
+  /** Sum of the counters whose name ends so. */
+  counter(name: string): number;
   close(): void;
 }
 
@@ -43,5 +44,5 @@ export async function runInbound(text: string, appPort: number, options: { reado
   }
   const unbound = await handle.proxy.config.settled();
   if (unbound.size > 0) throw new Error([...unbound].join('\n'));
-  return { appPort: boundPort, prometheus: () => '', close: () => handle.close() };
+  return { appPort: boundPort, counter: (name) => [...handle.proxy.services.stats.named()].filter((one) => one.name.endsWith(`.${name}`)).reduce((sum, one) => sum + (one.values[0] ?? 0), 0), close: () => handle.close() };
 }

@@ -11,7 +11,8 @@ export function noteDecision(record: StreamRecord, filter: string, kind: 'shadow
   if (decision.policy !== '') notes[`${prefix}${kind}_effective_policy_id`] = decision.policy;
   notes[`${prefix}${kind}_engine_result`] = decision.allowed ? 'allowed' : 'denied';
   if (kind === 'enforced') record.policyRule = decision.policy;
-  else {
+  // What only marks requests for an external decision is no dry run.
+  else if (!prefix.startsWith('istio_ext_authz_')) {
     record.shadowPolicyRule = decision.policy;
     record.shadowDenied = !decision.allowed;
   }
