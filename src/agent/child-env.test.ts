@@ -31,7 +31,7 @@ test('the child learns its port, its proxy and the services of its namespace', (
 });
 
 test('the node says who it is, with canonical names', () => {
-  const metadata = nodeMetadata(spec, { ip: '127.0.0.1', boundPorts: [{ port: 9080, appPort: 1, boundPort: 2 }], httpProxyPort: 3, loopbackBlock: '127.70', gatewayPorts: {} });
+  const metadata = nodeMetadata(spec, { ip: '127.0.0.1', capture: 'none', boundPorts: [{ port: 9080, appPort: 1, boundPort: 2 }], httpProxyPort: 3, loopbackBlock: '127.70', gatewayPorts: {} });
   assert.equal(metadata.LABELS['service.istio.io/canonical-name'], 'reviews');
   assert.equal(metadata.LABELS['service.istio.io/canonical-revision'], 'v1');
   assert.equal(metadata.INTERCEPTION_MODE, 'NONE');

@@ -1,4 +1,4 @@
-// The environment of a process in the mesh in interception mode NONE: its ports, the way out, and where services are.
+// The environment of a process in the mesh: its ports and, in interception mode NONE, the way out and where services are.
 import { serviceLoopback } from '#base';
 import type { WorkloadSpec } from './workload-spec.ts';
 
@@ -9,15 +9,33 @@ export interface ServiceAddress {
 
 export interface ChildEnvFacts {
   readonly appPorts: ReadonlyMap<number, number>;
-  readonly httpProxyPort: number;
+  /** Undefined where traffic is captured: the process then needs to know nothing. */
+  readonly httpProxyPort: number | undefined;
   readonly loopbackBlock: string;
   readonly services: readonly ServiceAddress[];
   readonly domain: string;
 }
 
 export function childEnv(spec: WorkloadSpec, facts: ChildEnvFacts): Record<string, string> {
-  const proxy = `http://127.0.0.1:${facts.httpProxyPort}`;
-  const env: Record<string, string> = {
+  const env: Record<string, string> = facts.httpProxyPort === undefined ? {} : proxyEnv(facts.httpProxyPort);
+  for (const [i, { name, port }] of spec.ports.entries()) {
+    const app = String(facts.appPorts.get(port) ?? port);
+    if (i === 0) env['PORT'] = app;
+    if (name !== '') env[`PORT_${shout(name)}`] = app;
+    env[`PORT_${port}`] = app;
+  }
+  for (const { host, port } of facts.httpProxyPort === undefined ? [] : facts.services) {
+    const name = serviceName(host, spec.namespace, facts.domain);
+    if (name === undefined || `${shout(name)}_SERVICE_HOST` in env) continue;
+    env[`${shout(name)}_SERVICE_HOST`] = serviceLoopback(facts.loopbackBlock, host);
+    env[`${shout(name)}_SERVICE_PORT`] = String(port);
+  }
+  return env;
+}
+
+function proxyEnv(port: number): Record<string, string> {
+  const proxy = `http://127.0.0.1:${port}`;
+  return {
     http_proxy: proxy,
     HTTP_PROXY: proxy,
     // Not https_proxy: CONNECT to places outside is the application's own choice.
@@ -25,19 +43,6 @@ export function childEnv(spec: WorkloadSpec, facts: ChildEnvFacts): Record<strin
     NO_PROXY: '',
     NODE_USE_ENV_PROXY: '1',
   };
-  for (const [i, { name, port }] of spec.ports.entries()) {
-    const app = String(facts.appPorts.get(port) ?? port);
-    if (i === 0) env['PORT'] = app;
-    if (name !== '') env[`PORT_${shout(name)}`] = app;
-    env[`PORT_${port}`] = app;
-  }
-  for (const { host, port } of facts.services) {
-    const name = serviceName(host, spec.namespace, facts.domain);
-    if (name === undefined || `${shout(name)}_SERVICE_HOST` in env) continue;
-    env[`${shout(name)}_SERVICE_HOST`] = serviceLoopback(facts.loopbackBlock, host);
-    env[`${shout(name)}_SERVICE_PORT`] = String(port);
-  }
-  return env;
 }
 
 /** `outbound|9080||reviews.default.svc.cluster.local` -> host and port; subsets and others are left out. */

@@ -151,6 +151,8 @@ export interface ListenOptions {
   readonly backlog?: number;
   /** Mode of a Unix socket, default 0o600. */
   readonly mode?: number;
+  /** What its connections' original destination is, where this listener stands for another place. */
+  readonly redirectedFrom?: { readonly address: string; readonly port: number };
 }
 
 export interface BoundListener {

@@ -14,9 +14,9 @@ export class AppProcess {
   readonly #child: ChildProcess;
   #over = false;
 
-  constructor(command: readonly string[], env: Readonly<Record<string, string>>) {
-    const [program = '', ...args] = command;
-    this.#child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...env } });
+  /** `child` is the application, or becomes it. */
+  constructor(child: ChildProcess, program: string) {
+    this.#child = child;
     this.ended = new Promise((resolve) => {
       this.#child.once('error', (error: NodeJS.ErrnoException) => {
         this.#over = true;
@@ -31,6 +31,11 @@ export class AppProcess {
     process.once('exit', () => {
       if (!this.#over) this.#child.kill('SIGKILL');
     });
+  }
+
+  static spawn(command: readonly string[], env: Readonly<Record<string, string>>): AppProcess {
+    const [program = '', ...args] = command;
+    return new AppProcess(spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...env } }), program);
   }
 
   get pid(): number | undefined {

@@ -41,7 +41,7 @@ export class DiscoveryBackend implements XdsBackend {
 
   connected(node: ProxyNode): void {
     const { parsed, metadata } = node;
-    if (parsed === undefined || metadata.INTERCEPTION_MODE !== 'NONE') return;
+    if (parsed === undefined || metadata.TOPSAIL_CAPTURE === undefined) return;
     const boundPorts = metadata.TOPSAIL_BOUND_PORTS ?? [];
     this.#options.log.info('a workload joined', { workload: parsed.workload, namespace: parsed.namespace, principal: node.principal });
     const known = this.#options.joined.has(parsed.namespace, parsed.workload);
@@ -60,7 +60,7 @@ export class DiscoveryBackend implements XdsBackend {
   }
 
   disconnected(node: ProxyNode): void {
-    if (node.parsed === undefined || node.metadata.INTERCEPTION_MODE !== 'NONE') return;
+    if (node.parsed === undefined || node.metadata.TOPSAIL_CAPTURE === undefined) return;
     const { namespace, workload } = node.parsed;
     this.#options.log.info('a workload left', { workload, namespace });
     // Its process is most likely gone: callers leave it out at once. One that lost only us says again that it is well.

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { removeVethNamespace } from './capture-veth.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { killGroup } from './supervisor.ts';
 
@@ -46,8 +47,18 @@ export function removeStale(runFolder: string): number {
     ended += 1;
     process.kill(app.pid, 'SIGKILL');
   }
+  removeStaleNamespaces(runFolder);
   removeRecords(runFolder);
   return ended;
+}
+
+/** Network namespaces whose agent is gone: it was killed, else it would have removed them. */
+export function removeStaleNamespaces(runFolder: string): void {
+  const folder = join(runFolder, WORKLOAD_FOLDER);
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
+    const record = readJson<{ agent?: ProcessIdentity; netns?: string }>(join(folder, name));
+    if (record?.netns !== undefined && record.agent !== undefined && !isAlive(record.agent)) removeVethNamespace(record.netns);
+  }
 }
 
 export function removeRecords(runFolder: string): void {

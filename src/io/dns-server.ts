@@ -1,0 +1,28 @@
+// Answers DNS over UDP on a socket that somebody else bound (in another namespace, handed over).
+import type { Socket } from 'node:dgram';
+
+/** Queries under answer at once; what comes on top is dropped, and resolvers ask again. */
+const UNDER_ANSWER_MAX = 512;
+
+export function serveDnsUdp(socket: Socket, answer: (query: Uint8Array) => Promise<Uint8Array | undefined>): { close(): void } {
+  let open = 0;
+  let closed = false;
+  socket.on('error', () => {});
+  socket.on('message', (query, from) => {
+    if (open >= UNDER_ANSWER_MAX) return;
+    open += 1;
+    void answer(query)
+      .then((bytes) => {
+        if (bytes !== undefined && !closed) socket.send(bytes, from.port, from.address, () => {});
+      })
+      .finally(() => {
+        open -= 1;
+      });
+  });
+  return {
+    close: () => {
+      closed = true;
+      socket.close();
+    },
+  };
+}

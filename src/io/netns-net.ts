@@ -1,0 +1,98 @@
+// Listens and connects inside another network namespace from this process; what is accepted and connected are ordinary Conns.
+import { createServer, type Server, Socket } from 'node:net';
+import type { BoundListener, Conn, ConnectOptions, ConnError, ConnHandler, ListenOptions } from '#base';
+import { ERRNO, loadSocketCalls, type SocketCalls } from './netns-libc.ts';
+import { type DescriptorHandle, NamespaceSockets } from './netns-sockets.ts';
+import { SocketConn } from './socket-conn.ts';
+
+/** How often a connect that was not over at once is looked at: inside one namespace it takes microseconds. */
+const LOOK_MS = 2;
+
+const ignore: ConnHandler = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
+
+export interface NamespaceParts {
+  /** A listening TCP socket of the namespace on 127.0.0.1, on which nobody accepts. */
+  readonly seed: DescriptorHandle;
+  readonly seedPort: number;
+  /** Any connected TCP socket of the namespace. */
+  readonly spare: DescriptorHandle;
+}
+
+export class NamespaceNet {
+  readonly #calls: SocketCalls = loadSocketCalls();
+  readonly #sockets: NamespaceSockets;
+
+  constructor(parts: NamespaceParts) {
+    this.#sockets = new NamespaceSockets(this.#calls, parts);
+  }
+
+  async listen(options: ListenOptions, accept: (conn: Conn) => void): Promise<BoundListener> {
+    const fd = this.#sockets.make();
+    const errno = this.#calls.bind(fd, { address: options.host, port: options.port });
+    if (errno !== 0) {
+      this.#calls.close(fd);
+      throw new Error(`${options.host}:${options.port} can't be bound in the captured namespace (errno ${errno})`);
+    }
+    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      const conn = new SocketConn(socket, ignore);
+      accept(conn);
+      conn.open();
+    });
+    await listenOn(server, fd, options.backlog ?? 1024);
+    const port = options.port === 0 ? this.#calls.localPort(fd) : options.port;
+    return { address: options.host, port, close: () => void server.close() };
+  }
+
+  /** Without TLS: inside the namespace there is only the application. */
+  connect(options: ConnectOptions, handler: ConnHandler): Conn {
+    const to = { address: options.host, port: options.port };
+    const fd = this.#sockets.make();
+    this.#calls.bind(fd, { address: options.localAddress ?? '0.0.0.0', port: 0 });
+    const errno = this.#calls.connect(fd, to);
+    const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+    socket.setNoDelay(options.noDelay ?? true);
+    const conn = new SocketConn(socket, handler);
+    // Nothing is written before the connection is up; the caller has not got its Conn yet.
+    conn.cork();
+    queueMicrotask(() => this.#settle(socket, conn, errno, { fd, options, until: performance.now() + options.timeoutMs }));
+    return conn;
+  }
+
+  close(): void {
+    this.#sockets.close();
+  }
+
+  #settle(socket: Socket, conn: SocketConn, errno: number, ask: { readonly fd: number; readonly options: ConnectOptions; readonly until: number }): void {
+    if (socket.destroyed) return;
+    const { options } = ask;
+    const again = errno === ERRNO.EINPROGRESS || errno === ERRNO.EALREADY;
+    const now = again ? this.#calls.connect(ask.fd, { address: options.host, port: options.port }) : errno;
+    if (now === 0 || now === ERRNO.EISCONN) {
+      conn.uncork();
+      conn.handler.onConnected?.();
+      if (!socket.destroyed) conn.open();
+    } else if (now === ERRNO.EALREADY && performance.now() < ask.until) {
+      setTimeout(() => this.#settle(socket, conn, now, ask), LOOK_MS);
+    } else {
+      conn.blame(connectError(now, `${options.host}:${options.port}`));
+      socket.destroy();
+    }
+  }
+}
+
+function listenOn(server: Server, fd: number, backlog: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ fd, backlog }, () => {
+      server.removeAllListeners('error');
+      server.on('error', () => {});
+      resolve();
+    });
+  });
+}
+
+function connectError(errno: number, where: string): ConnError {
+  if (errno === ERRNO.ECONNREFUSED) return { kind: 'refused', code: 'ECONNREFUSED', message: `connect ECONNREFUSED ${where} (captured)` };
+  if (errno === ERRNO.EALREADY) return { kind: 'timeout', code: 'CONNECT_TIMEOUT', message: `no connection to ${where} in time (captured)` };
+  return { kind: 'unreachable', code: `E${errno}`, message: `no connection to ${where}: errno ${errno} (captured)` };
+}
