@@ -15,9 +15,11 @@ import { dashboardRoutes } from './discovery-dashboard.ts';
 import { openPlatform } from './discovery-platform.ts';
 import { DiscoveryKeySets } from './discovery-key-sets.ts';
 import { discoveryMetrics } from './discovery-metrics.ts';
+import { keepRetained, restoreRetained } from './discovery-retained.ts';
 import { DiscoveryTelemetry } from './discovery-telemetry.ts';
 import { makeTranslation } from './discovery-translate.ts';
 import { DiscoveryBackend } from './discovery-xds.ts';
+import { IdleTrim } from './idle-trim.ts';
 import { type Home, homeForStart, makeHome } from './home.ts';
 import { type Joined, JoinedConfig } from './joined-config.ts';
 import { makeMesh } from './mesh-model.ts';
@@ -41,7 +43,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   const platform = await openPlatform({ clock, fs, log, home, options });
   const { identity } = platform;
   const telemetry = new DiscoveryTelemetry({ clock, log });
-  const pusher = new Pusher({ clock, domain: TRUST_DOMAIN, cluster: CLUSTER });
+  const pusher = new Pusher({ clock, domain: TRUST_DOMAIN, cluster: CLUSTER, retained: restoreRetained(home) });
   const keySets = new DiscoveryKeySets({ clock, log, pusher, allow: (options['jwksAllow'] ?? []) as readonly string[] });
   const joined = new JoinedConfig({
     clock,
@@ -58,7 +60,11 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   const backend = new DiscoveryBackend({ clock, log: log.scope('xds'), identity, pusher, joined, translation: makeTranslation(), rejected: (one) => tracker.rejected(one) });
   pusher.subscribe((snapshot, diff) => tracker.snapshotMade(snapshot, diff));
   const xds = new XdsServer({ backend, clock, log: log.scope('xds') });
-  xds.onProgress(() => tracker.progressed());
+  xds.onProgress(() => {
+    tracker.progressed();
+    if (pusher.settling) pusher.sendersAcknowledged(Math.min(pusher.snapshot?.number ?? 0, ...xds.status().map(({ watermark }) => watermark)));
+  });
+  keepRetained(pusher, home, fs);
   const config = await platform.openConfig((changes) => pusher.podsChanged(changes));
   const history = new ConfigHistory({ clock, textOf: config.texts.textOf });
   config.subscribe(history.changed);
@@ -109,12 +115,13 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   log.info('the control plane is ready', { api: run.address, xds: `${HOST}:${xdsListener.port}`, config: home.config });
   await platform.serving({ tracker, config, metrics });
   trimHeap();
+  const trim = new IdleTrim(clock);
   reportReady({ api: api.port, xds: xdsListener.port });
 
   return await new Promise((resolve) => {
     onShutdown((reason) => {
       log.info('stopping', { reason });
-      for (const one of [api, monitoring, socket, config, joined, keySets, xds]) one.close();
+      for (const one of [api, monitoring, socket, config, joined, keySets, xds, trim]) one.close();
       grpc.endAll('the control plane stops');
       rmSync(home.runJson, { force: true });
       rmSync(home.tokenSocket, { force: true });

@@ -5,5 +5,6 @@ export * from './check-references.ts';
 export * from './receiving-mode.ts';
 export * from './retain-references.ts';
 export * from './diff.ts';
+export { readRetained, retainedText } from './referenced-subsets.ts';
 export * from './debounce.ts';
 export * from './pusher.ts';

@@ -94,6 +94,11 @@ export class Pusher {
     if (this.#snapshot !== undefined) this.configChanged(this.#waiting?.config ?? this.#snapshot.config, { from: 0, to: 0, added: new Set(), changed: new Set(keys), removed: new Set() });
   }
 
+  /** Receivers accept former modes until senders acknowledged. */
+  get settling(): boolean {
+    return this.#settling !== undefined;
+  }
+
   /** Every connected sender acknowledged snapshot `number`: receivers need no longer accept former mTLS modes. */
   sendersAcknowledged(number: number): void {
     if (this.#settling !== undefined && number >= this.#settling.since) this.#settle();

@@ -13,7 +13,7 @@ import {
   type ServiceIndex,
   type VirtualServiceIndex,
 } from '#registry';
-import { NOTHING_RETAINED, type Retained, type RetainedSubset, subsetKey } from './snapshot.ts';
+import { NOTHING_RETAINED, type Retained, type RetainedSubset, type Snapshot, subsetKey } from './snapshot.ts';
 
 export interface SubsetReference {
   readonly host: string;
@@ -83,6 +83,20 @@ function keepSubsetsOf(vs: ResolvedVirtualService, input: RetainInput, former: R
     const before = retainedSubset(reference, vs, input, former);
     if (before !== undefined) subsets.set(subsetKey(reference.host, reference.subset), before);
   }
+}
+
+/** The present meaning of all that routes refer to: what is retained, and what a change may make so. */
+export function retainReferencesOf(snapshot: Snapshot): Retained {
+  const { virtualServices, destinationRules, services, mesh, retained } = snapshot;
+  const subsets = new Map(retained.subsets);
+  const input: RetainInput = { virtualServices, destinationRules, services, mesh, former: { retained, destinationRules, virtualServices } };
+  for (const vs of virtualServices.all) {
+    for (const reference of subsetReferences(vs, services)) {
+      const now = retainedSubset(reference, vs, input, retained);
+      if (now !== undefined) subsets.set(subsetKey(reference.host, reference.subset), now);
+    }
+  }
+  return { subsets, virtualServices: retained.virtualServices };
 }
 
 /** Every (host, subset) that the routes of `vs` send to. Mirrors count too. */

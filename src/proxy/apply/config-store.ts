@@ -10,7 +10,9 @@ import { TYPE_URL } from '#base';
 import type { ListenerManager } from '../listener/listener-manager.ts';
 import type { ListenerSnapshot } from '../listener/listener-snapshot.ts';
 import type { ClusterDiscovery } from '../upstream/cluster-discovery.ts';
+import type { RouteTable } from '../route/index.ts';
 import { DISCOVERY } from '../upstream/cluster-settings.ts';
+import { AwaitedSecrets } from './awaited-secrets.ts';
 import { compileListener } from './compile-listener.ts';
 import type { CompileContext } from './compile-manager.ts';
 import { decodeMessage } from './decode.ts';
@@ -41,6 +43,7 @@ export class ConfigStore {
   readonly #assignments = new Map<string, ClusterLoadAssignment>();
   /** Listeners that wait for a route configuration of this name. */
   readonly #warming = new Map<string, Listener>();
+  readonly #awaited: AwaitedSecrets;
   /** Binding is asynchronous: listener changes run one after another. */
   #binding: Promise<void> = Promise.resolve();
   #pendingBinds = 0;
@@ -52,6 +55,7 @@ export class ConfigStore {
     this.#context = context;
     this.#listeners = listeners;
     this.#discovery = discovery;
+    this.#awaited = new AwaitedSecrets(context.services);
   }
 
   /** Applies what is good and names the rest. */
@@ -95,13 +99,13 @@ export class ConfigStore {
 
   /** Clusters and listeners came, every cluster has its endpoints, every listener its routes and socket. */
   get ready(): boolean {
-    if (!this.#held.has(TYPE_URL.cluster) || !this.#held.has(TYPE_URL.listener) || this.#warming.size > 0 || this.#pendingBinds > 0) return false;
+    if (!this.#held.has(TYPE_URL.cluster) || !this.#held.has(TYPE_URL.listener) || this.#warming.size > 0 || this.#awaited.size > 0 || this.#pendingBinds > 0) return false;
     for (const cluster of this.#context.services.clusters.all()) if (!cluster.warm) return false;
     return true;
   }
 
   get warmingListeners(): readonly string[] {
-    return [...this.#warming.keys()];
+    return [...this.#warming.keys(), ...this.#awaited.names()];
   }
 
   #add(typeUrl: string, { name, bytes }: NamedResource): void {
@@ -134,11 +138,22 @@ export class ConfigStore {
 
   #setRoute(config: RouteConfiguration): void {
     const { routes } = this.#context;
-    routes.set(config.name, routes.compile(config));
+    routes.set(config.name, this.#withVirtualHosts(routes.compile(config)));
     for (const [name, listener] of [...this.#warming]) {
       this.#warming.delete(name);
       this.#setListener(listener);
     }
+  }
+
+  /** A new version of a table comes without the virtual hosts that came by themselves. */
+  #withVirtualHosts(table: RouteTable): RouteTable {
+    if (!table.usesVhds) return table;
+    const prefix = `${table.name}/`;
+    const hosts: VirtualHost[] = [];
+    for (const [name, { bytes }] of this.#heldOf(TYPE_URL.virtualHost)) {
+      if (name.startsWith(prefix)) hosts.push(decodeMessage<VirtualHost>(TYPE_URL.virtualHost, bytes, `virtual host "${name}"`));
+    }
+    return hosts.length === 0 ? table : table.withVirtualHosts(hosts);
   }
 
   /** "<route configuration>/<domain>", as VHDS names them. */
@@ -156,6 +171,10 @@ export class ConfigStore {
       return;
     }
     this.#warming.delete(message.name);
+    this.#awaited.add(snapshot, () => this.#bind(snapshot));
+  }
+
+  #bind(snapshot: ListenerSnapshot): void {
     this.#pendingBinds++;
     this.#binding = this.#binding.then(async () => {
       try {
@@ -181,6 +200,7 @@ export class ConfigStore {
       }
       case TYPE_URL.endpoint:
         this.#assignments.delete(name);
+        for (const cluster of services.clusters.all()) if (cluster.settings.edsName === name && !cluster.warm) cluster.setHosts([]);
         return;
       case TYPE_URL.route:
         routes.set(name, undefined);
@@ -192,6 +212,7 @@ export class ConfigStore {
       }
       case TYPE_URL.listener:
         this.#warming.delete(name);
+        this.#awaited.drop(name);
         this.#binding = this.#binding.then(() => this.#listeners.remove(name));
         return;
       default:

@@ -22,6 +22,9 @@ export class ChainTls implements DownstreamTls {
   get ready(): boolean {
     return this.#material.ready;
   }
+  get settled(): boolean {
+    return this.#material.settled;
+  }
   get localPrincipal(): string {
     return this.#material.localPrincipal;
   }

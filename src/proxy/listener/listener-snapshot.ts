@@ -48,6 +48,8 @@ export interface FilterChain {
 export interface DownstreamTls {
   /** False while a secret is missing: connections are refused (design 8). */
   readonly ready: boolean;
+  /** Every secret came, or an error in its place. */
+  readonly settled: boolean;
   readonly localPrincipal: string;
   start(conn: Conn, done: (result: { readonly ok: true; readonly conn: Conn } | { readonly ok: false; readonly message: string }) => void): void;
   dispose(): void;

@@ -42,6 +42,7 @@ export class Router implements StreamRouter {
   #total: Deadline | undefined = undefined;
   #backoff: Deadline | undefined = undefined;
   #retrying = false;
+  #endWait: (() => void) | undefined = undefined;
   #mirrors: readonly Mirror[] | undefined = undefined;
 
   constructor(stream: HttpStream, services: ProxyServices) {
@@ -85,14 +86,18 @@ export class Router implements StreamRouter {
     this.#active = true;
     this.#prepare(head, choice, target, end);
     cluster.stats.inc(CLUSTER.upstream_rq_active);
-    this.#try(false);
+    if (cluster.warm) this.#try(false);
+    else this.#awaitWarm(cluster);
   }
 
   requestData(data: Uint8Array, end: boolean): void {
     if (end) this.#endRequest();
     this.#keep(data, end);
     const attempt = this.#attempt;
-    if (attempt === undefined) return;
+    if (attempt === undefined) {
+      if (this.#body !== undefined && this.#body.bytes > this.stream.bufferLimit / 2) this.stream.pauseRequest();
+      return;
+    }
     if (attempt.ready) {
       if (!attempt.sendData(data, end)) this.stream.pauseRequest();
     } else if (this.#body !== undefined && this.#body.bytes > this.stream.bufferLimit / 2) this.stream.pauseRequest();
@@ -117,6 +122,7 @@ export class Router implements StreamRouter {
     if (this.#done) return;
     this.#done = true;
     const wheel = this.services.wheel;
+    this.#endWait?.();
     if (this.#total !== undefined) wheel.cancel(this.#total);
     if (this.#backoff !== undefined) wheel.cancel(this.#backoff);
     this.#attempt?.abandon();
@@ -267,6 +273,21 @@ export class Router implements StreamRouter {
     stream.reply(reply);
   }
 
+  /** A cluster that is new here: its endpoints are on their way, so a route to it does not fail in between. */
+  #awaitWarm(cluster: Cluster): void {
+    const go = (): void => {
+      this.#endWait?.();
+      // Whoever comes next does not wait again.
+      cluster.warm = true;
+      this.services.wheel.cancel(late);
+      if (!this.#done) this.#try(false);
+    };
+    const late = new Deadline(go);
+    this.#endWait = cluster.onWarm(go);
+    this.#backoff = late;
+    this.services.wheel.arm(late, WARMING_MS, this.services.clock.now());
+  }
+
   #try(fresh: boolean): void {
     const cluster = this.cluster;
     this.#attempts++;
@@ -383,6 +404,8 @@ export class Router implements StreamRouter {
 }
 
 const EMPTY = Buffer.alloc(0);
+/** The longest that a request waits for a new cluster's endpoints: as long as a step of a push. */
+const WARMING_MS = 5000;
 
 const CLASSES: readonly number[] = [0, CLUSTER.upstream_rq_1xx, CLUSTER.upstream_rq_2xx, CLUSTER.upstream_rq_3xx, CLUSTER.upstream_rq_4xx, CLUSTER.upstream_rq_5xx];
 

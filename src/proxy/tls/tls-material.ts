@@ -33,6 +33,7 @@ export class TlsMaterial {
   #certificate: CertificateSecret | undefined = undefined;
   #trust: TrustSecret | undefined = undefined;
   #certificateName = '';
+  readonly #unheard = new Set<string>();
 
   /** `required`: a peer without certificate is refused (clients always refuse such servers). */
   constructor(common: CommonTlsContext | undefined, peerIs: 'client' | 'server', required: boolean, services: ProxyServices, field: string) {
@@ -54,6 +55,11 @@ export class TlsMaterial {
     if (validation.sds !== undefined) this.#follow(validation.sds.name);
     else if (validation.inline?.trustedCa !== undefined) this.#takeTrust(validation.inline, field);
     this.#build();
+  }
+
+  /** Every secret came, or an error in its place: waiting changes nothing. */
+  get settled(): boolean {
+    return this.#unheard.size === 0;
   }
 
   get localPrincipal(): string {
@@ -81,8 +87,10 @@ export class TlsMaterial {
   }
 
   #follow(name: string): void {
+    this.#unheard.add(name);
     this.#subscriptions.push(
       this.#services.secrets.subscribe(name, (value) => {
+        this.#unheard.delete(name);
         this.#take(value, name);
         this.#build();
       }),

@@ -36,6 +36,7 @@ export class Cluster {
   readonly breakers = new ClusterBreakers();
   /** Endpoints are known, or need not be asked for. */
   warm = false;
+  readonly #warmWaiters = new Set<() => void>();
   #balancer!: Balancer;
   #originals: OriginalDestinationHosts | undefined = undefined;
   #forward: ForwardHosts | undefined = undefined;
@@ -90,12 +91,25 @@ export class Cluster {
     const changes = policy === undefined ? this.hosts.apply(specs) : this.hosts.apply(specs, policy);
     for (const host of changes.removed) this.#closePools(host);
     this.warm = true;
+    this.#wake();
     let healthy = 0;
     for (const host of this.hosts.all()) if (host.healthy) healthy++;
     this.stats.set(CLUSTER.membership_total, this.hosts.size);
     this.stats.set(CLUSTER.membership_healthy, healthy);
     if (changes.added.length > 0 || changes.removed.length > 0) this.stats.inc(CLUSTER.membership_change);
     this.stats.inc(CLUSTER.update_success);
+  }
+
+  /** Calls once the endpoints are known; the result ends the waiting. */
+  onWarm(warm: () => void): () => void {
+    this.#warmWaiters.add(warm);
+    return () => void this.#warmWaiters.delete(warm);
+  }
+
+  #wake(): void {
+    const waiting = [...this.#warmWaiters];
+    this.#warmWaiters.clear();
+    for (const warm of waiting) warm();
   }
 
   pick(context: PickContext): Host | undefined {
@@ -178,6 +192,7 @@ export class Cluster {
 
   dispose(): void {
     this.#outlier?.close();
+    this.#wake();
     this.#transports.dispose();
     for (const host of this.allHosts()) this.#closePools(host);
     this.#forward?.close();
