@@ -3,6 +3,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SMALL_MALLOC } from '../../src/main/small-malloc.ts';
 import { findEnvoy } from '../../test/rungs/envoy/find-envoy.ts';
 
 export interface WorkVariables {
@@ -24,9 +25,6 @@ const ROOT = join(import.meta.dirname, '..', '..');
 
 /** V8's young generation: 1 MB halves keep the heap small and cost no CPU that could be measured at 32 connections. */
 export const NODE_FLAGS = ['--max-semi-space-size=1'];
-
-/** glibc: one arena for all threads, and the compiler's blocks of 32 kB go back when they are freed: 25 MB under load. */
-export const MALLOC = { MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '30000' };
 
 /** `builds`: other bundles to compare with, as NAME=FOLDER[,NODE_FLAG…]. */
 export function findContestants(builds: readonly string[] = []): { readonly found: Contestant[]; readonly missing: string[] } {
@@ -68,7 +66,7 @@ function topsail(name: string, version: string, folder: string, flags: readonly 
     name,
     version,
     start: (work, variables, temporary) =>
-      launch(process.execPath, [...flags, program, 'proxy', '-c', render(`${work}.yaml`, variables, temporary, name), '--concurrency', '1', '-l', 'error'], variables, MALLOC),
+      launch(process.execPath, [...flags, program, 'proxy', '-c', render(`${work}.yaml`, variables, temporary, name), '--concurrency', '1', '-l', 'error'], variables, SMALL_MALLOC),
   };
 }
 

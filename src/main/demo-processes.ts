@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { DemoPorts } from './demo-ports.ts';
 import type { Home } from './home.ts';
+import { SMALL_MALLOC } from './small-malloc.ts';
 import type { ProcessSpec } from './supervisor.ts';
 
 interface Parts {
@@ -68,7 +69,7 @@ function dataPlane(envoy: boolean): readonly string[] {
 }
 
 function baseEnv(): Record<string, string> {
-  const env: Record<string, string> = {};
+  const env: Record<string, string> = { ...SMALL_MALLOC };
   for (const [name, value] of Object.entries(process.env)) {
     // The npm above us must not leak into the mesh, nor a proxy that stands for the way out.
     if (value !== undefined && !/^npm_|^(https?|all|no)_proxy$/i.test(name)) env[name] = value;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { appLayer, baseLayer, type ImageArchitecture, makeImage, NODE_PATH, type OciImage, parseLdd, TOPSAIL_FOLDER, TOPSAIL_UID } from '#controllers';
 import { rootFolder } from './home.ts';
+import { SMALL_MALLOC } from './small-malloc.ts';
 import { VERSION } from './version.ts';
 
 /** Loaded by name at run time, so ldd does not see them: the resolver's. */
@@ -21,7 +22,7 @@ export function buildImages(): ReadonlyMap<string, OciImage> {
   const base = baseFiles();
   const labels = { 'org.opencontainers.image.title': 'topsail', 'org.opencontainers.image.version': VERSION, 'org.opencontainers.image.licenses': 'Apache-2.0' };
   const common = { user: `${TOPSAIL_UID}:${TOPSAIL_UID}`, workingDir: '/var/lib/topsail', labels };
-  const env = { PATH: '/usr/local/bin:/usr/sbin:/usr/bin', TOPSAIL_ROOT: TOPSAIL_FOLDER, NODE_ENV: 'production' };
+  const env = { PATH: '/usr/local/bin:/usr/sbin:/usr/bin', TOPSAIL_ROOT: TOPSAIL_FOLDER, NODE_ENV: 'production', ...SMALL_MALLOC };
   const topsail = makeImage(architecture, { ...common, env, entrypoint: [NODE_PATH, `${TOPSAIL_FOLDER}/dist/topsail.js`] }, [base, appLayer(bundleFiles(root))]);
   // Not the proxy's user: its traffic would not be redirected.
   const bookshop = makeImage(architecture, { ...common, user: '1000:1000', env: { PATH: env.PATH }, entrypoint: [NODE_PATH] }, [base, appLayer(bookshopFiles(root))]);
