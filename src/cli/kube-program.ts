@@ -57,7 +57,40 @@ export function addKubeCommands(program: Command, { context, kubeStarters, exit 
     .option('--containerd <socket>', 'load: containerd\'s socket (default: kind, k3d or minikube is looked for)')
     .option('--insecure', 'push: the registry speaks HTTP')
     .action(async (action: string, options) => exit(await kubeStarters.images(action, options)));
+  installFlags(program.command('verify-install').description('whether what is installed is whole and runs'))
+    .action(async (options) => exit(await (await import('./verify-install.ts')).verifyInstall(await context(), options)));
+  const experimental = program.command('x').alias('experimental').description('commands that may change');
+  installFlags(experimental.command('precheck').description('whether a cluster can take an installation'))
+    .action(async (options) => exit(await (await import('./verify-install.ts')).precheck(await context(), options)));
+  addInjectCommand(program, context, exit);
+  addTagCommands(program, context, exit);
   addPodCommands(program, kubeStarters, exit);
+}
+
+function addInjectCommand(program: Command, context: Parts['context'], exit: Parts['exit']): void {
+  clusterFlags(program.command('kube-inject').description('write the proxy into manifests'))
+    .addOption(new Option('-f, --filename <path>', 'file, folder or - for standard input; may be repeated').argParser(collect).default([] as string[], 'none'))
+    .option('-o, --output <file>', 'where to (default: standard output)')
+    .option('-n, --namespace <name>', 'namespace of what names none', 'default')
+    .option('-i, --istioNamespace <name>', 'namespace of the control plane', 'istio-system')
+    .option('-r, --revision <name>', 'revision of the control plane')
+    .option('--injectConfigFile <file>', 'injection settings instead of the cluster\'s')
+    .option('--meshConfigFile <file>', 'mesh settings instead of the cluster\'s')
+    .option('--offline', 'this version\'s defaults, without a cluster')
+    .addOption(new Option('-s, --set <path=value>', 'with --offline: one value; may be repeated').argParser(collect).default([] as string[], 'none'))
+    .action(async (options) => exit(await (await import('./kube-inject.ts')).kubeInject(await context(), options)));
+}
+
+function addTagCommands(program: Command, context: Parts['context'], exit: Parts['exit']): void {
+  const tag = program.command('tag').description('names that stand for a revision');
+  const named = (name: string, description: string): Command =>
+    clusterFlags(tag.command(name).description(description)).option('-i, --istioNamespace <name>', 'namespace of the control plane', 'istio-system');
+  const load = () => import('./tag.ts');
+  named('set', 'make or move a tag').argument('<tag>').requiredOption('-r, --revision <name>', 'what it means').option('--overwrite', 'move a tag that means another revision')
+    .option('--auto-inject-namespaces', 'with tag default: namespaces without labels, too').action(async (name: string, options) => exit(await (await load()).tagSet(await context(), name, options)));
+  named('generate', 'print a tag\'s webhook').argument('<tag>').requiredOption('-r, --revision <name>', 'what it means').action(async (name: string, options) => exit((await load()).tagGenerate(await context(), name, options)));
+  named('list', 'tags, their revisions and who uses them').addOption(new Option('-o, --output <format>', 'table or json').default('table')).action(async (options) => exit(await (await load()).tagList(await context(), options)));
+  named('remove', 'remove a tag').argument('<tag>').option('-y, --skip-confirmation', 'although namespaces use it').action(async (name: string, options) => exit(await (await load()).tagRemove(await context(), name, options)));
 }
 
 /** What runs inside injected pods. */

@@ -2,6 +2,7 @@
 export * from './app-probes.ts';
 export * from './capture-plan.ts';
 export * from './decide.ts';
+export * from './inject-manifest.ts';
 export * from './inject-pod.ts';
 export * from './injector-config.ts';
 export * from './json-patch.ts';

@@ -62,6 +62,17 @@ async function untilReady(component: Component, deadline: number, { client, cloc
   }
 }
 
+/** Every object of the manifest with what is wrong with it in the cluster. */
+export async function componentStates(client: KubeClient, components: readonly Component[]): Promise<readonly { readonly object: string; readonly problem: string | undefined }[]> {
+  const states: { object: string; problem: string | undefined }[] = [];
+  for (const object of components.flatMap(({ objects }) => objects)) {
+    const found = await client.get(typeOf(object), placeOf(object));
+    const problem = found.ok ? READINESS[object.kind ?? '']?.(found.value) : found.error.code === 'kube_not_found' ? 'missing' : found.error.message;
+    states.push({ object: textOf(object), problem });
+  }
+  return states;
+}
+
 /** Undefined: ready; else what is missing. */
 const READINESS: Readonly<Record<string, (object: KubeObject) => string | undefined>> = {
   CustomResourceDefinition: (object) => (condition(object, 'Established') ? undefined : 'not established'),

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { load } from 'js-yaml';
-import { readSettings } from './settings.ts';
+import { readSettings, type SettingsInput } from './settings.ts';
 import { SetFlagError } from './set-flag.ts';
 
-const none = { operators: [], set: [], revision: undefined, hub: undefined, tag: undefined, version: '1.2.3' };
+const none: SettingsInput = { operators: [], set: [], revision: undefined, hub: undefined, tag: undefined, version: '1.2.3' };
 const operator = (spec: string): { file: string; object: unknown } => ({ file: 'op.yaml', object: { apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator', spec: load(spec) } });
 
 describe('settings of an installation', () => {
@@ -43,7 +43,7 @@ describe('settings of an installation', () => {
   });
 
   it('refuse what cannot be used, by its path', () => {
-    const why = (input: Partial<typeof none> & object): string => {
+    const why = (input: Partial<SettingsInput>): string => {
       try {
         readSettings({ ...none, ...input });
       } catch (error) {
@@ -55,6 +55,6 @@ describe('settings of an installation', () => {
     assert.match(why({ set: ['profile=nonsense'] }), /profile "nonsense" is not known here\. Profiles: default, demo/);
     assert.match(why({ set: ['nonsense'] }), /expected PATH=VALUE/);
     assert.match(why({ set: ['values.pilot.autoscaleMin=many'] }), /values\.pilot\.autoscaleMin: expected a number, found "many"/);
-    assert.match(why({ operators: [{ file: 'x.yaml', object: { kind: 'Pod' } }] as never }), /x\.yaml: kind is Pod, expected IstioOperator/);
+    assert.match(why({ operators: [{ file: 'x.yaml', object: { kind: 'Pod' } }] }), /x\.yaml: kind is Pod, expected IstioOperator/);
   });
 });
