@@ -23,7 +23,7 @@ export async function serveDns(options: CaptureDnsOptions): Promise<{ close(): v
   const proxy = new DnsProxy({ names, random, log, hostResolvers: hostResolvers(clock), transport: { ask: askResolver } });
   const udp = serveDnsUdp(namespace.dns, (query) => proxy.answer(query, 'udp'));
   let connections = 0;
-  const tcp = await namespace.net.listen({ host: '0.0.0.0', port: CAPTURE_PORTS.dns }, (conn) => {
+  const tcp = await namespace.net.listen({ host: '127.0.0.1', port: CAPTURE_PORTS.dns }, (conn) => {
     if (connections >= DNS_LIMITS.tcpConnectionsMax) return conn.destroy(true);
     connections += 1;
     new DnsTcpSession(conn, proxy, clock, () => {

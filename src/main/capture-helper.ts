@@ -44,7 +44,8 @@ function boundDns(port: number): Promise<UdpSocket> {
   return new Promise((resolve, reject) => {
     const socket = createSocket('udp4');
     socket.once('error', reject);
-    socket.bind(port, '0.0.0.0', () => resolve(socket));
+    // Not on all addresses: answers must leave from where the rules redirected the question to.
+    socket.bind(port, '127.0.0.1', () => resolve(socket));
   });
 }
 
