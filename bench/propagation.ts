@@ -66,6 +66,7 @@ async function measure(running: TestMesh): Promise<void> {
   for (let i = 1; i <= edits; i++) {
     const kind = KINDS[i % KINDS.length] as Kind;
     const us = 1000 * (await edit(running, kind, i));
+    if (us > 1000 * GOAL_P99_MS) console.log(`slow: edit ${i}, ${kind.name}, ${(us / 1000).toFixed(0)} ms, over at ${new Date().toISOString()}`);
     all.add(us);
     byKind.get(kind)?.add(us);
     await sleep(PAUSE_MS);

@@ -1,13 +1,8 @@
 // Files over node:fs. Writes are atomic (temporary name, sync, rename); watching survives renames.
-import { watch as watchFolder } from 'node:fs';
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import type { FileStat, Fs } from '#base';
-
-/** The kernel's notice may miss a folder that appears together with its files: look again this often. */
-const POLL_MS = 2000;
-/** Several notices of one edit become one call. */
-const SETTLE_MS = 30;
+import { FolderWatch } from './folder-watch.ts';
 
 let temporaryCount = 0;
 
@@ -59,80 +54,7 @@ export class SystemFs implements Fs {
   }
 
   watch(folder: string, changed: () => void): { close(): void } {
-    return new FolderWatch(folder, changed, this);
-  }
-}
-
-class FolderWatch {
-  readonly #folder: string;
-  readonly #changed: () => void;
-  readonly #fs: SystemFs;
-  readonly #poll: NodeJS.Timeout;
-  #kernel: { close(): void } | undefined;
-  #settle: NodeJS.Timeout | undefined;
-  #fingerprint: string | undefined;
-  #closed = false;
-
-  constructor(folder: string, changed: () => void, fs: SystemFs) {
-    this.#folder = folder;
-    this.#changed = changed;
-    this.#fs = fs;
-    this.#poll = setInterval(() => void this.#look(), POLL_MS).unref();
-    void this.#look();
-  }
-
-  close(): void {
-    this.#closed = true;
-    clearInterval(this.#poll);
-    clearTimeout(this.#settle);
-    this.#kernel?.close();
-  }
-
-  #arm(): void {
-    if (this.#kernel !== undefined || this.#closed) return;
-    try {
-      const watcher = watchFolder(this.#folder, { recursive: true, persistent: false }, () => this.#soon());
-      watcher.on('error', () => {
-        watcher.close();
-        this.#kernel = undefined;
-      });
-      this.#kernel = watcher;
-    } catch {
-      // The folder is not there (yet): the poll arms again.
-    }
-  }
-
-  #soon(): void {
-    this.#settle ??= setTimeout(() => {
-      this.#settle = undefined;
-      void this.#look();
-    }, SETTLE_MS);
-  }
-
-  async #look(): Promise<void> {
-    this.#arm();
-    const next = await this.#measure();
-    if (next === undefined) {
-      this.#kernel?.close();
-      this.#kernel = undefined;
-    }
-    const before = this.#fingerprint;
-    this.#fingerprint = next ?? '';
-    if (!this.#closed && before !== undefined && before !== this.#fingerprint) this.#changed();
-  }
-
-  async #measure(): Promise<string | undefined> {
-    try {
-      if ((await this.#fs.stat(this.#folder)) === undefined) return undefined;
-      const parts: string[] = [];
-      for (const path of await this.#fs.walk(this.#folder)) {
-        const s = await unlessMissing(stat(join(this.#folder, path)));
-        if (s !== undefined) parts.push(`${path}|${s.size}|${s.mtimeMs}|${s.ino}`);
-      }
-      return parts.join('\n');
-    } catch {
-      return this.#fingerprint;
-    }
+    return new FolderWatch(folder, changed);
   }
 }
 
