@@ -2,7 +2,7 @@
 // loads only what it runs. Images, packages and the demo run these files; a clone runs the sources.
 //
 //   node tools/bundle.ts [FOLDER]    default: dist
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { build, type Plugin } from 'esbuild';
@@ -10,7 +10,6 @@ import { buildDashboard } from './bundle-dashboard.ts';
 import { root } from './steps.ts';
 
 const dist = resolve(root, process.argv[2] ?? 'dist');
-rmSync(dist, { recursive: true, force: true });
 /**
  * An ECMAScript import of node:http reads every one of its exports, and some of those load undici
  * (3 MB, 15 ms): bundles get the module as CommonJS does, by name.
@@ -45,8 +44,17 @@ const result = await build({
   logLevel: 'warning',
   metafile: true,
 });
+removeOldChunks(join(dist, 'chunks'), new Set(Object.keys(result.metafile.outputs).map((name) => resolve(root, name))));
 const bytes = Object.entries(result.metafile.outputs)
   .filter(([name]) => name.endsWith('.js'))
   .reduce((sum, [, o]) => sum + o.bytes, 0);
 console.log(`bundle: ${Object.keys(result.metafile.outputs).length} files, ${(bytes / 1024).toFixed(0)} kB of JavaScript`);
 console.log(await buildDashboard(join(dist, 'dashboard')));
+
+/** A mesh that runs from an earlier bundle still loads chunks of it when it needs them: they go after a day. */
+function removeOldChunks(folder: string, current: ReadonlySet<string>): void {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (!current.has(path) && Date.now() - statSync(path).mtimeMs > 86_400_000) rmSync(path);
+  }
+}
