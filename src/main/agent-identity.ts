@@ -1,16 +1,18 @@
 // An agent's way to the control plane: a token over the Unix socket, one mTLS channel, certificates that renew themselves.
 import { type Clock, type Logger, type Random, type TlsClientOptions, type TlsContext } from '#base';
 import { makeSignCsr, type WorkloadSpec } from '#agent';
-import { CertificateManager, makePeerCheck, MESH_ROOTS, type SecretSource, type TrustSecret, WORKLOAD_CERTIFICATE } from '#identity';
+import { CertificateManager, Intermediates, makePeerCheck, MESH_ROOTS, type SecretSource, type TrustSecret, WORKLOAD_CERTIFICATE } from '#identity';
 import { callHttp, grpcDialer, gunzip } from '#io';
 import { GrpcChannel, type Metadata } from '#wire/grpc';
-import type { TokenAnswer } from './discovery-identity.ts';
+import type { TokenAnswer, TrustAnswer } from './discovery-identity.ts';
 
 /** A token lives an hour. */
 const TOKEN_RENEW_MS = 45 * 60_000;
 const TOKEN_RETRY_MS = 5000;
 const FIRST_RETRY_MS = 500;
 const TOKEN_TIMEOUT_MS = 5000;
+/** A root or revocation list is known here so long after the control plane has it. */
+const TRUST_LOOK_MS = 10_000;
 const DISCOVERY_NAME = 'istiod.istio-system.svc';
 
 export interface AgentIdentityOptions {
@@ -37,6 +39,8 @@ export interface TokenSource {
   /** Resolves when there is an answer. */
   start(): Promise<void>;
   readonly answer: TokenAnswer;
+  /** Calls with the roots and revocation lists that the control plane has now, and with every later ones. */
+  onTrust(changed: (trust: TrustAnswer) => void): void;
   close(): void;
 }
 
@@ -58,6 +62,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
   await tokens.start();
   const trustDomain = tokens.answer.trustDomain;
   let trust: TrustSecret | undefined;
+  const intermediates = new Intermediates();
   const manager: CertificateManager = new CertificateManager({
     clock,
     random,
@@ -70,7 +75,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     random,
     gunzip,
     userAgent: `topsail/${options.version}`,
-    dialer: grpcDialer({ ...options.xds, authority: discoveryName, tls: () => clientTls(manager, trust?.rootsPem ?? tokens.answer.rootsPem, discoveryName, clock) }),
+    dialer: grpcDialer({ ...options.xds, authority: discoveryName, tls: () => clientTls(manager, { rootsPem: trust?.rootsPem ?? tokens.answer.rootsPem, crlPem: trust?.crlPem ?? '', version: trust?.version ?? '', intermediates }, discoveryName, clock) }),
   });
   manager.subscribe(MESH_ROOTS, (value) => {
     if (value.kind === 'trust') trust = value;
@@ -83,6 +88,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     });
     manager.start();
   });
+  tokens.onTrust(({ rootsPem, crlPem }) => manager.setTrust([rootsPem], crlPem));
   // The connection so far was anonymous.
   channel.reconnect();
   return {
@@ -98,17 +104,17 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
   };
 }
 
-function clientTls(manager: CertificateManager, rootsPem: string, name: string, clock: Clock): TlsClientOptions {
+function clientTls(manager: CertificateManager, { rootsPem, crlPem, version, intermediates }: TrustAnswer & { readonly version: string; readonly intermediates: Intermediates }, name: string, clock: Clock): TlsClientOptions {
   const current = manager.current;
   const context: TlsContext = {
     rootsPem,
     minVersion: 'TLSv1.3',
     maxVersion: 'TLSv1.3',
-    version: current?.version ?? 'anonymous',
+    version: `${current?.version ?? 'anonymous'}/${version}`,
     ...(current === undefined ? {} : { certChainPem: current.certChainPem, privateKeyPem: current.privateKeyPem }),
   };
   const check = makePeerCheck({
-    roots: rootsPem, crl: '', sanMatchers: [{ san: 'dns', how: { kind: 'exact', value: name } }], trustDomains: undefined, required: true, peerIs: 'server', clock,
+    roots: rootsPem, crl: crlPem, intermediates, sanMatchers: [{ san: 'dns', how: { kind: 'exact', value: name } }], trustDomains: undefined, required: true, peerIs: 'server', clock,
   });
   return { context, alpn: ['h2'], sni: name, check, checkKey: name };
 }
@@ -118,6 +124,8 @@ class TokenHolder implements TokenSource {
   readonly #options: AgentIdentityOptions;
   #answer: TokenAnswer | undefined;
   #timer: { cancel(): void } | undefined;
+  #trustTimer: { cancel(): void } | undefined;
+  #closed = false;
 
   constructor(options: AgentIdentityOptions) {
     this.#options = options;
@@ -133,8 +141,23 @@ class TokenHolder implements TokenSource {
     this.#later(TOKEN_RENEW_MS);
   }
 
+  onTrust(changed: (trust: TrustAnswer) => void): void {
+    let last = '';
+    const look = async (): Promise<void> => {
+      const answer = await callHttp({ target: { socket: this.#options.tokenSocket }, method: 'GET', path: '/trust', timeoutMs: TOKEN_TIMEOUT_MS });
+      if (answer?.status === 200 && answer.body !== last) {
+        last = answer.body;
+        changed(JSON.parse(answer.body) as TrustAnswer);
+      }
+      if (!this.#closed) this.#trustTimer = this.#options.clock.setTimer(TRUST_LOOK_MS, () => void look(), { unref: true });
+    };
+    void look();
+  }
+
   close(): void {
+    this.#closed = true;
     this.#timer?.cancel();
+    this.#trustTimer?.cancel();
   }
 
   async #fetch(): Promise<boolean> {

@@ -3,7 +3,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { join } from 'node:path';
 import { type Clock, type Fs, type HttpRoute, jsonAnswer, type Logger, type PeerCheck, type Timer, type TlsContext } from '#base';
 import {
-  authenticateCaller, type Caller, CertificateAuthority, CREATE_CERTIFICATE_PATH, generateKeyPair, IdentityError, makeCertificateService,
+  authenticateCaller, type Caller, CertificateAuthority, CREATE_CERTIFICATE_PATH, generateKeyPair, IdentityError, Intermediates, makeCertificateService,
   makePeerCheck, privateKeyPem, type TokenVerifier, WorkloadTokens,
 } from '#identity';
 import { IstioCertificateRequestSchema, IstioCertificateResponseSchema } from '#proto/istio/v1/auth/ca_pb.ts';
@@ -54,7 +54,7 @@ export async function startFolderIdentity(options: {
   const tokensStarted = await WorkloadTokens.start({ fs, clock, folder: join(stateFolder, 'ca') });
   if (!tokensStarted.ok) throw tokensStarted.error;
   const tokens = tokensStarted.value;
-  return makeDiscoveryIdentity({ clock, log, authority, tokens, names: DISCOVERY_NAMES, tokenRoutes: [tokenRoute(tokens, authority)] });
+  return makeDiscoveryIdentity({ clock, log, authority, tokens, names: DISCOVERY_NAMES, tokenRoutes: [tokenRoute(tokens, authority), trustRoute(authority)] });
 }
 
 export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): DiscoveryIdentity {
@@ -90,7 +90,7 @@ export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): Discov
           const who = await caller(call.peer, call.metadata);
           if (!who.ok) throw new GrpcError(GRPC_STATUS.unauthenticated, who.error.message);
           const answer = await service(fromBinary(IstioCertificateRequestSchema, bytes), who.value);
-          if (!answer.ok) throw new GrpcError(GRPC_STATUS.permissionDenied, answer.error.message);
+          if (!answer.ok) throw new GrpcError(answer.error.code === 'csr_rate_limited' ? GRPC_STATUS.resourceExhausted : GRPC_STATUS.permissionDenied, answer.error.message);
           return toBinary(IstioCertificateResponseSchema, create(IstioCertificateResponseSchema, answer.value));
         })(call),
       );
@@ -112,6 +112,11 @@ export interface TokenAnswer {
   readonly trustDomain: string;
 }
 
+export interface TrustAnswer {
+  readonly rootsPem: string;
+  readonly crlPem: string;
+}
+
 function tokenRoute(tokens: WorkloadTokens, authority: CertificateAuthority): HttpRoute {
   return {
     method: 'POST',
@@ -123,6 +128,11 @@ function tokenRoute(tokens: WorkloadTokens, authority: CertificateAuthority): Ht
       return jsonAnswer({ token: issued.value, rootsPem: authority.trust.rootsPem, trustDomain: TRUST_DOMAIN } satisfies TokenAnswer);
     },
   };
+}
+
+/** What agents trust from now on: asked for again and again, since a root may change while they live. */
+function trustRoute(authority: CertificateAuthority): HttpRoute {
+  return { method: 'GET', path: '/trust', answer: () => jsonAnswer({ rootsPem: authority.trust.rootsPem, crlPem: authority.trust.crlPem } satisfies TrustAnswer) };
 }
 
 function servingContext(authority: CertificateAuthority, names: readonly string[], version: number): { readonly context: TlsContext; readonly notAfterMs: number } {
@@ -140,15 +150,17 @@ function servingContext(authority: CertificateAuthority, names: readonly string[
   return { context, notAfterMs: issued.notAfterMs };
 }
 
-/** No certificate means anonymous (and a token is asked for); one that fails closes the connection. Roots are read at each check's making. */
+/** No certificate means anonymous (and a token is asked for); one that fails closes the connection. Roots and revocation lists are those of the moment. */
 function servingCheck(authority: CertificateAuthority, clock: Clock): PeerCheck {
-  let roots = '';
+  let version = '';
+  const intermediates = new Intermediates();
   let check: PeerCheck | undefined;
   return (peer) => {
-    const now = authority.trust.rootsPem;
-    if (check === undefined || now !== roots) {
-      roots = now;
-      check = makePeerCheck({ roots, crl: authority.trust.crlPem, sanMatchers: [], trustDomains: [TRUST_DOMAIN], required: false, peerIs: 'client', clock });
+    const { rootsPem, crlPem } = authority.trust;
+    const now = `${rootsPem}${crlPem}`;
+    if (check === undefined || now !== version) {
+      version = now;
+      check = makePeerCheck({ roots: rootsPem, crl: crlPem, intermediates, sanMatchers: [], trustDomains: [TRUST_DOMAIN], required: false, peerIs: 'client', clock });
     }
     return check(peer);
   };

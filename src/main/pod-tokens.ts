@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock, Logger } from '#base';
 import type { TokenSource } from './agent-identity.ts';
-import type { TokenAnswer } from './discovery-identity.ts';
+import type { TokenAnswer, TrustAnswer } from './discovery-identity.ts';
 
 export interface PodTokensOptions {
   readonly clock: Clock;
@@ -21,6 +21,7 @@ export class PodTokens implements TokenSource {
   #answer: TokenAnswer | undefined;
   #timer: { cancel(): void } | undefined;
   #told = false;
+  #trustChanged: ((trust: TrustAnswer) => void) | undefined;
 
   constructor(options: PodTokensOptions) {
     this.#options = options;
@@ -36,6 +37,11 @@ export class PodTokens implements TokenSource {
     this.#later();
   }
 
+  onTrust(changed: (trust: TrustAnswer) => void): void {
+    this.#trustChanged = changed;
+    changed({ rootsPem: this.answer.rootsPem, crlPem: '' });
+  }
+
   close(): void {
     this.#timer?.cancel();
   }
@@ -44,7 +50,9 @@ export class PodTokens implements TokenSource {
     const { tokenFile, rootsFile, trustDomain, log } = this.#options;
     try {
       const [token, rootsPem] = await Promise.all([readFile(tokenFile, 'utf8'), readFile(rootsFile, 'utf8')]);
+      const former = this.#answer?.rootsPem;
       this.#answer = { token: token.trim(), rootsPem, trustDomain };
+      if (former !== undefined && former !== rootsPem) this.#trustChanged?.({ rootsPem, crlPem: '' });
       return true;
     } catch (error) {
       // The first wait is ordinary: the control plane writes the roots into a new namespace.

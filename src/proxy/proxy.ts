@@ -1,7 +1,7 @@
 // The data plane of one process, put together: services, stores, managers; fed by resources, whoever brings them.
 
 import { type Clock, type Logger, type Net, type Random, TimerWheel } from '#base';
-import type { SecretSource } from '#identity';
+import { Intermediates, type SecretSource } from '#identity';
 import { PeerCache, StatStore, type StreamReporter } from '#telemetry';
 import { ConfigStore, type NamedResource, type ResourceReject } from './apply/config-store.ts';
 import { ExtensionRegistry } from './apply/extensions.ts';
@@ -40,6 +40,7 @@ export class Proxy {
     const { clock, random, net, log, secrets } = options;
     const services: ProxyServices = {
       clock, random, net, log, secrets,
+      intermediates: new Intermediates(),
       wheel: new TimerWheel(clock),
       stats: options.stats ?? new StatStore(),
       reporter: options.reporter,

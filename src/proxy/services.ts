@@ -1,7 +1,7 @@
 // What every part of a running proxy is told: clock, network, randomness, statistics, clusters, secrets.
 
 import type { Clock, Logger, Net, Random, TimerWheel } from '#base';
-import type { SecretSource } from '#identity';
+import type { Intermediates, SecretSource } from '#identity';
 import type { PeerCache, StatStore, StreamReporter } from '#telemetry';
 import type { ClusterManager } from './upstream/cluster-manager.ts';
 
@@ -17,6 +17,8 @@ export interface ProxyServices {
   readonly peers: PeerCache;
   readonly clusters: ClusterManager;
   readonly secrets: SecretSource;
+  /** What peers have shown on verified paths: a resumed session shows its leaf only. */
+  readonly intermediates: Intermediates;
   /** The process goes down: answer "connection: close". */
   draining(): boolean;
 }

@@ -146,6 +146,7 @@ export class TlsMaterial {
       ...(crlPem === '' ? {} : { crlPem }),
       ...cipherList(parameters),
     };
+    if (certificate !== undefined) this.#services.intermediates.addPem(certificate.certChainPem);
     this.checkKey = `${sanMatchersKey(this.#sans)} ${this.#peerIs}`;
     this.check = makePeerCheck({
       roots: rootsPem === '' ? undefined : rootsPem,
@@ -154,6 +155,7 @@ export class TlsMaterial {
       sanMatchers: this.#sans,
       trustDomains: undefined,
       required: this.#required,
+      intermediates: this.#services.intermediates,
       peerIs: this.#peerIs,
       clock: this.#services.clock,
     });
