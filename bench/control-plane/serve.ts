@@ -12,6 +12,7 @@ import { DiscoveryBackend } from '../../src/main/discovery-xds.ts';
 import { openKubeConfig } from '../../src/main/discovery-kube-config.ts';
 import type { DiscoveryIdentity } from '../../src/main/discovery-identity.ts';
 import { JoinedConfig } from '../../src/main/joined-config.ts';
+import { IdleTrim } from '../../src/main/idle-trim.ts';
 import { trimHeap } from '../../src/main/trim-heap.ts';
 import { findKubeAccess, makeKubeClient } from '../../src/main/kube-access.ts';
 import { SystemRandom } from '#io';
@@ -57,6 +58,7 @@ const grpc = new GrpcServer({ clock, log, gunzip });
 xds.register(grpc);
 const listener = await listenGrpc({ host: '127.0.0.1', port: 0, log }, (stream) => grpc.accept(stream));
 trimHeap();
+new IdleTrim(clock);
 process.send?.({ ready: listener.port });
 process.on('message', (order: Order) => {
   if (order.do === 'virtual-service') put('VirtualService', virtualServiceObject(size, order.version));

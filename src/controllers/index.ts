@@ -7,3 +7,4 @@ export * from './token-review.ts';
 export * from './ca-root-maps.ts';
 export * from './webhook-bundle.ts';
 export * from './webhook-validate.ts';
+export * from './status-writer.ts';

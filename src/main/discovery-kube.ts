@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import process from 'node:process';
 import { type HttpRoute, jsonAnswer, type Logger, type TlsContext } from '#base';
-import { AUTHORITY_SECRET, CaRootMaps, reviewValidation, SecretFs, TokenReviews, WebhookBundle } from '#controllers';
+import { AUTHORITY_SECRET, CaRootMaps, reviewValidation, SecretFs, StatusWriter, TokenReviews, WebhookBundle } from '#controllers';
 import { CertificateAuthority } from '#identity';
 import { servePod, SystemRandom } from '#io';
 import { KubeError, LeaderElection } from '#kube';
@@ -37,7 +37,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
   const service = { name: facts.service, namespace: facts.namespace };
   const webhooks = new WebhookBundle({ client, clock, random, log, service, rootsPem: () => authority.trust.rootsPem });
   const injection = new Injection({ client, clock, random, log, namespace: facts.namespace, revision: facts.revision });
-  const writers = [roots];
+  const writers: { setLeading(leading: boolean): void }[] = [roots];
   const election = new LeaderElection({
     client, clock, random, log,
     namespace: facts.namespace,
@@ -48,6 +48,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
     },
   });
   let config: KubeConfig | undefined;
+  let status: StatusWriter | undefined;
   const servers: { close(): void }[] = [];
   return {
     identity,
@@ -57,7 +58,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
       config = await openKubeConfig({ client, clock, random, log, rootNamespace: facts.namespace, revision: facts.revision, cluster: facts.cluster, podsChanged });
       return config;
     },
-    serving: async ({ metrics }) => {
+    serving: async ({ metrics, tracker }) => {
       const port = (name: string, otherwise: number): number => Number(options[name] ?? otherwise);
       await injection.start();
       servers.push(...(await serveWebhooks(identity, port('httpsPort', 15017), injection.routes, log)));
@@ -68,10 +69,14 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
         webhooks.setServing();
       });
       webhooks.setServing();
+      status = new StatusWriter({ client, clock, random, log, view: () => (config as KubeConfig).store.view, programmed: (id) => tracker.programmed([id]) });
+      config?.store.subscribe((_, diff) => status?.configChanged(diff));
+      writers.push(status);
       election.start();
     },
     close: async () => {
       for (const server of servers) server.close();
+      status?.stop();
       roots.stop();
       webhooks.stop();
       injection.stop();

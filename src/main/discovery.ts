@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { apiRoutes, ConfigHistory, debugRoutes, type RunJson } from '#api';
+import { apiRoutes, authzRoutes, ConfigHistory, debugRoutes, type RunJson } from '#api';
 import { createLogger, gunzip, listenGrpc, serveHttpApi, SystemClock, SystemFs } from '#io';
 import type { LogLevel } from '#base';
 import { Pusher } from '#push';
@@ -13,6 +13,7 @@ import { GrpcServer } from '#wire/grpc';
 import { TRUST_DOMAIN } from './discovery-identity.ts';
 import { dashboardRoutes } from './discovery-dashboard.ts';
 import { openPlatform } from './discovery-platform.ts';
+import { authzView } from './authz-view.ts';
 import { DiscoveryKeySets } from './discovery-key-sets.ts';
 import { discoveryMetrics } from './discovery-metrics.ts';
 import { keepRetained, restoreRetained } from './discovery-retained.ts';
@@ -97,7 +98,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   });
   const failed = (error: unknown): void => log.scope('api').error('a request failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   const pages = dashboardRoutes({ clock, fs, token, traffic: telemetry.graph, texts: config.texts, history, logFolder: home.logs });
-  const api = await serveHttpApi({ host: HOST, port: Number(options['port'] ?? 20001), routes: [...pages, ...apiRoutes(mesh, clock)], token, failed });
+  const api = await serveHttpApi({ host: HOST, port: Number(options['port'] ?? 20001), routes: [...pages, ...apiRoutes(mesh, clock), ...authzRoutes(authzView({ snapshot: () => pusher.snapshot, nodes: () => xds.proxies(), edges: () => mesh.edges() }))], token, failed });
   const monitoring = await serveHttpApi({ host: HOST, port: Number(options['monitoringPort'] ?? 15014), routes: debugRoutes(mesh), token, failed });
   const socket = await serveHttpApi({ host: home.tokenSocket, port: 0, routes: identity.tokenRoutes, failed });
   const run: RunJson = {
