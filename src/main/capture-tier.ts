@@ -1,9 +1,13 @@
 // Which tier of capture this machine allows (design §3c): own user namespace, as root a network namespace, else none.
 import { spawnSync } from 'node:child_process';
 import process from 'node:process';
+import { INNER_ADDRESS, redirectRules } from '#agent';
 import { onPath } from './on-path.ts';
 
 export type CaptureTier = 'userns' | 'netns' | 'none';
+
+/** Its sockets can't be handed over. */
+export const ENVOY_UNCAPTURED = '--capture userns and netns are for Topsail\'s own proxy: leave --capture out with --data-plane envoy.';
 
 export const CAPTURE_TIERS: readonly CaptureTier[] = ['userns', 'netns', 'none'];
 
@@ -17,9 +21,16 @@ export function captureProblem(tier: CaptureTier): string | undefined {
   for (const [program, from] of [['ip', 'iproute2'], ['nft', 'nftables'], ['unshare', 'util-linux']] as const) {
     if (onPath(program) === undefined) return `there is no "${program}": install ${from}`;
   }
-  // Some kernels make the namespace and then give no rights in it.
-  if (tier === 'userns') return tried('unshare', ['--user', '--map-root-user', '--net', '--', 'ip', 'link', 'set', 'lo', 'up']) ? undefined : 'the kernel refuses user namespaces to this user';
-  return process.getuid?.() === 0 ? undefined : 'network namespaces need root';
+  if (tier === 'netns' && process.getuid?.() !== 0) return 'network namespaces need root';
+  // The whole thing once: some kernels make the namespace and give no rights in it, others have no nftables.
+  const own = tier === 'userns' ? ['--user', '--map-root-user'] : [];
+  const trial = spawnSync('unshare', [...own, '--net', '--', 'sh', '-c', 'ip link set lo up && nft -f -'], {
+    input: redirectRules({ address: INNER_ADDRESS, link: undefined }),
+    encoding: 'utf8',
+    stdio: ['pipe', 'ignore', 'pipe'],
+    timeout: TRIAL_MS,
+  });
+  return trial.status === 0 ? undefined : `the kernel does not allow it (${trial.stderr?.trim().split('\n')[0] || `status ${trial.status}`})`;
 }
 
 /** The best that works, with the reasons against better ones; a sentence when `wanted` can't be had. */
@@ -31,8 +42,4 @@ export function chooseTier(wanted: CaptureTier | 'auto'): { readonly tier: Captu
     reasons.push(`${tier}: ${problem}`);
   }
   return `--capture ${reasons.join('; ')}. Use --capture auto for the best that works here.`;
-}
-
-function tried(program: string, args: readonly string[]): boolean {
-  return spawnSync(program, args, { stdio: 'ignore', timeout: TRIAL_MS }).status === 0;
 }

@@ -49,14 +49,14 @@ export function gatewaySpec({ home, ports, envoy }: Parts): ProcessSpec {
   };
 }
 
-export function bookshopSpecs({ home, root, envoy }: Parts): ProcessSpec[] {
+export function bookshopSpecs({ home, root, envoy, capture }: Parts): ProcessSpec[] {
   return WORKLOADS.map(({ service, version }) => {
     const name = `${service}-${version}`;
     const identity = ['--name', name, '--namespace', 'default', '--service-account', service, '--labels', `app=${service},version=${version}`];
     const app = [process.execPath, ...SMALL_HEAP, join(root, 'examples/bookshop/src', `${service}.ts`)];
     return {
       name,
-      args: ['run', '--home', home.folder, ...identity, '--port', 'http:9080', ...dataPlane(envoy), '--', ...app],
+      args: ['run', '--home', home.folder, ...identity, '--port', 'http:9080', '--capture', capture, ...dataPlane(envoy), '--', ...app],
       env: { ...baseEnv(), SERVICE_VERSION: version },
       nodeArgs: SMALL_HEAP,
       endsAfter: 0,

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import process from 'node:process';
 import { callHttp } from '#io';
+import { type CaptureTier, chooseTier, ENVOY_UNCAPTURED } from './capture-tier.ts';
 import { type DemoPorts, demoPorts, freeBase, takenPorts } from './demo-ports.ts';
 import { readyScreen } from './demo-screen.ts';
 import { startDemoLoad } from './demo-load.ts';
@@ -100,9 +101,10 @@ async function pageAnswers(port: number): Promise<boolean> {
 
 function unsupported(options: Readonly<Record<string, unknown>>): string | undefined {
   if (options['dataPlane'] === 'envoy' && findEnvoy() === undefined) return NO_ENVOY;
-  const capture = options['capture'];
-  if (capture === 'userns' || capture === 'netns') return `--capture ${capture} is not in force yet: leave it out, or say none.`;
-  return undefined;
+  const capture = (options['capture'] ?? 'auto') as CaptureTier | 'auto';
+  if (options['dataPlane'] === 'envoy' && capture !== 'auto' && capture !== 'none') return ENVOY_UNCAPTURED;
+  const chosen = chooseTier(capture);
+  return typeof chosen === 'string' ? chosen : undefined;
 }
 
 async function takenText(taken: readonly number[]): Promise<string> {
