@@ -10,3 +10,5 @@ export { signInRoutes } from './sign-in.ts';
 export { ConfigHistory } from './config-history.ts';
 export { configRoutes, type ConfigTexts } from './config-routes.ts';
 export { logRoutes } from './log-routes.ts';
+export * from './authz-json.ts';
+export { authzRoutes, type AuthzSource } from './authz-routes.ts';

@@ -98,6 +98,23 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
     });
   add(program, 'edges', 'who calls whom: requests, errors, latency, mTLS').addOption(output()).option('-w, --watch', 'again each second')
     .action(async (options) => exit(await (await import('./edges.ts')).edges(await context(), options)));
+  const authz = program.command('authz').description('who may do what');
+  add(authz, 'check', 'the policies of a workload').argument('<workload>', 'NAME or NAME.NAMESPACE').addOption(output())
+    .action(async (name, options) => exit(await (await import('./authz.ts')).authzCheck(await context(), name, options)));
+  add(authz, 'explain', 'why a request would be allowed or denied, and what was nearly so').addOption(output())
+    .requiredOption('--to <workload>', 'NAME or NAME.NAMESPACE')
+    .option('--from <identity>', 'NAMESPACE/SERVICE-ACCOUNT or a whole identity (default: no certificate)')
+    .option('--method <method>', 'HTTP method', 'GET')
+    .option('--path <path>', 'path', '/')
+    .option('--host <host>', 'host')
+    .option('--port <port>', 'port of the workload')
+    .option('--ip <address>', 'address of the caller')
+    .option('--header <name=value>', 'a header', collect, [] as string[])
+    .option('--claims <json>', 'claims of a verified token')
+    .action(async (options) => exit(await (await import('./authz.ts')).authzExplain(await context(), options)));
+  add(program.command('mtls').description('mutual TLS'), 'plan', 'who still speaks plaintext, and whether STRICT is safe')
+    .option('-n, --namespace <name>', 'one namespace').addOption(output())
+    .action(async (options) => exit(await (await import('./mtls.ts')).mtlsPlan(await context(), options)));
   add(program, 'logs', 'what a process of the mesh wrote').argument('<workload>').option('-f, --follow', 'go on').option('--tail <lines>', 'how many lines, or all', '200')
     .action(async (name, options) => exit(await (await import('./logs.ts')).logs(await context(), name, options)));
   add(program, 'bug-report', 'collect what a maintainer needs, without keys and tokens').option('--file <path>', 'where to', 'topsail-bug-report.txt')

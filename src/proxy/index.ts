@@ -7,7 +7,7 @@ export type { Host } from './cluster/index.ts';
 export { makeAdminView, type ProcessView } from './admin-view.ts';
 export * from './admin/index.ts';
 export { ConfigError } from './errors.ts';
-export { HTTP_FILTERS, NETWORK_FILTERS, peerMetadataExtension } from './filter/index.ts';
+export { HTTP_FILTERS, NETWORK_FILTERS, peerMetadataExtension, RbacEngine } from './filter/index.ts';
 export type * from './http/filter.ts';
 export type { StreamSink } from './http/manager-config.ts';
 export type { LiveListener } from './listener/live-listener.ts';

@@ -31,3 +31,4 @@ export const NETWORK_FILTERS: readonly NetworkFilterExtension[] = [
 ];
 
 export { type LocalMetadata, peerMetadataExtension } from './http/peer-metadata.ts';
+export { RbacEngine } from './rbac/engine.ts';
