@@ -16,6 +16,8 @@ export interface EnvoyProcessOptions {
 
 const LOOPBACK = '127.0.0.1';
 const ADMIN_MS = 3000;
+/** Istio's fileFlushInterval. */
+const LOG_FLUSH_MS = 1000;
 const RESTART_FIRST_MS = 200;
 const RESTART_MOST_MS = 10_000;
 /** An Envoy that lived so long did not die of its start. */
@@ -75,7 +77,7 @@ export class EnvoyProcess {
   #start(): void {
     const { binary, bootstrap, env, clock, log } = this.#options;
     const startedMs = clock.now();
-    const args = ['-c', bootstrap, '--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning', '--drain-time-s', '5'];
+    const args = ['-c', bootstrap, '--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning', '--drain-time-s', '5', '--file-flush-interval-msec', String(LOG_FLUSH_MS)];
     const child = spawn(binary, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
     this.#child = child;
     child.once('error', (error) => log.error('Envoy could not be started', { binary, error: error.message }));

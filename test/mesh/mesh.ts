@@ -266,7 +266,7 @@ export class TestMesh {
     const name = workloadName(ask);
     const account = ask.serviceAccount ?? ask.app;
     const labels = `app=${ask.app}${ask.version === undefined ? '' : `,version=${ask.version}`}`;
-    const capture = ['--capture', this.#ask.capture ?? 'none'];
+    const capture = ['--capture', this.#ask.capture ?? 'none', '--data-plane', this.#ask.dataPlane ?? 'topsail'];
     const args = ['run', '--home', this.home, '--name', name, '--service-account', account, '--labels', labels, '--port', `http:${SERVICE_PORT}`, ...capture, '--', process.execPath, ECHO];
     const env = { ECHO_NAME: name, ECHO_VERSION: ask.version ?? '', ECHO_CONTROL: this.#control(name), TOPSAIL_ROOT: root, ...ask.env };
     const one = new MeshProcess({ name, entry: meshEntry(), args, env, log: join(this.home, 'logs', `${name}.log`) });
@@ -276,7 +276,7 @@ export class TestMesh {
 
   #addGateway(): MeshProcess {
     const args = ['gateway', '--home', this.home, '--name', INGRESS, '--namespace', 'istio-system', '--service-account', INGRESS, '--labels', `app=${INGRESS},istio=ingressgateway`];
-    const binds = ['--bind', `8080=${this.#http}`, '--bind', `8443=${this.#https}`];
+    const binds = ['--bind', `8080=${this.#http}`, '--bind', `8443=${this.#https}`, '--data-plane', this.#ask.dataPlane ?? 'topsail'];
     const one = new MeshProcess({ name: INGRESS, entry: meshEntry(), args: [...args, ...binds], env: { TOPSAIL_ROOT: root }, log: join(this.home, 'logs', `${INGRESS}.log`) });
     this.processes.set(INGRESS, one);
     return one;
