@@ -1,4 +1,5 @@
-// topsail uninstall: removes what carries our owner label, and nothing else; kinds and their objects only when asked for twice.
+// topsail uninstall: removes what carries our owner label, and nothing else; kinds and their objects only when asked for twice;
+// namespaces never, since whatever else is in them would go too.
 import { enrolledNamespaces, owned, remove } from '#controllers';
 import type { KubeObject } from '#kube';
 import { type CliContext, CliError } from './context.ts';
@@ -18,7 +19,7 @@ export async function uninstall(context: CliContext, options: UninstallOptions):
   const client = await context.kube({ kubeconfig: options.kubeconfig, context: options.context, fieldManager: 'topsail-install' });
   const found = await owned(client, options.purge === true ? '' : `istio.io/rev=${options.revision}`);
   const stays = (object: KubeObject): boolean =>
-    (object.kind === 'CustomResourceDefinition' && !(options.purge === true && options.deleteData === true)) || (object.kind === 'Namespace' && options.purge !== true);
+    (object.kind === 'CustomResourceDefinition' && !(options.purge === true && options.deleteData === true)) || object.kind === 'Namespace';
   const objects = found.filter((one) => !stays(one));
   if (objects.length === 0) {
     context.out('Nothing of Topsail is installed.\n');

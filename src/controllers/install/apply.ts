@@ -34,6 +34,8 @@ export async function applyComponents(components: readonly Component[], options:
   for (const component of components) {
     progress({ kind: 'begun', title: component.title });
     for (const object of component.objects) {
+      // A namespace that is there already is somebody's: it keeps its labels, and stays when we go.
+      if (object.kind === 'Namespace' && (await client.get(typeOf(object), placeOf(object))).ok) continue;
       const applied = await client.apply(typeOf(object), object, { force: true });
       if (!applied.ok) throw new InstallError(`${textOf(object)}: ${applied.error.message}`, applied.error.remedy);
     }

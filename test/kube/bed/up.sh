@@ -10,7 +10,7 @@ mkdir -p $RUN/{log,pid,etcd} $PKI
 ip link add $BR type bridge 2>/dev/null; ip addr add $NET.1/24 dev $BR 2>/dev/null; ip link set $BR up
 netns() {
   local n=$1 ns=$CLUSTER-n$1
-  ip netns add $ns
+  ip link del $CLUSTER-v$n 2>/dev/null; ip netns add $ns || exit 1
   ip link add $CLUSTER-v$n type veth peer name eth0 netns $ns
   ip link set $CLUSTER-v$n master $BR up
   ip -n $ns link set lo up; ip -n $ns addr add $NET.$((10+n))/24 dev eth0; ip -n $ns link set eth0 up
