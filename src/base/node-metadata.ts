@@ -37,6 +37,8 @@ export interface NodeMetadata {
   readonly TOPSAIL_ADMIN_PORT?: number;
   readonly TOPSAIL_CAPTURE?: 'userns' | 'netns' | 'none';
   /** Gateways: container port -> port really bound, where privileged or taken ports are moved. */
+  /** Gateways: the address to bind where a server names none; absent = all. */
+  readonly TOPSAIL_GATEWAY_BIND?: string;
   readonly TOPSAIL_GATEWAY_PORTS?: Readonly<Record<string, number>>;
 }
 

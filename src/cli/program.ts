@@ -160,6 +160,7 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     .passThroughOptions()
     .action(async (command, options) => exit(await starters.run(command, options)));
   workloadFlags(add(program, 'gateway', 'an ingress gateway'))
+    .option('--bind-address <address>', 'where servers listen that name no address; 0.0.0.0 lets other machines in', '127.0.0.1')
     .option('--bind <port=port>', 'container port = port to bind here, e.g. 8080=8080', collect, [] as string[])
     .addOption(new Option('--data-plane <which>', 'which proxy').choices(['topsail', 'envoy']).default('topsail'))
     .action(async (options) => exit(await starters.gateway(options)));

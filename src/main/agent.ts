@@ -38,6 +38,7 @@ interface Plan {
   readonly httpProxyPort: number | undefined;
   readonly block: string | undefined;
   readonly gatewayPorts: Readonly<Record<string, number>>;
+  readonly bindAddress: string;
   readonly adminPort: number;
   readonly statusPort: number;
   /** Where the application shows its own metrics. */
@@ -96,6 +97,7 @@ async function makePlan(type: Plan['type'], flags: Flags): Promise<Plan | string
     httpProxyPort: bare ? proxyPort : undefined,
     block: bare && process.platform === 'linux' ? await claimBlock(spec, takenBlocks(home)) : undefined,
     gatewayPorts,
+    bindAddress: text('bindAddress') || HOST,
     adminPort,
     statusPort,
     appMetrics: metricsPath.startsWith('/') && boundPorts[0] !== undefined ? { port: boundPorts[0].appPort, path: metricsPath } : undefined,
@@ -118,7 +120,7 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
   const identity = await startAgentIdentity({ clock, random, log, spec, tokenSocket: run.tokenSocket, xds: run.xds, version: VERSION });
   const ip = capture?.address ?? HOST;
   const facts = { ip, ...(plan.envoy === undefined ? {} : { dataPlane: 'envoy' as const }), capture: plan.capture, boundPorts: plan.boundPorts, httpProxyPort: plan.httpProxyPort, loopbackBlock: plan.block, gatewayPorts: plan.gatewayPorts };
-  const metadata = nodeMetadata(spec, facts);
+  const metadata = { ...nodeMetadata(spec, facts), ...(plan.type === 'router' ? { TOPSAIL_GATEWAY_BIND: plan.bindAddress } : {}) };
   const nodeId = formatNodeId({ type: plan.type, ip, workload: spec.name, namespace: spec.namespace, domain: identity.trustDomain });
   const names = await capture?.serveDns({ clock, random, namespace: spec.namespace, domain: identity.trustDomain });
   const proxy = await startDataPlane(plan.envoy, { clock, random, net: capture?.net ?? net, log, identity, nodeId, cluster: `${metadata.LABELS['service.istio.io/canonical-name'] ?? spec.name}.${spec.namespace}`, metadata, adminPort: plan.adminPort, levels, ...(names === undefined ? {} : { names }) });

@@ -1,5 +1,6 @@
 // DestinationRules of one host and namespace merged into one, and the one that a client gets (inventory §1.2).
 
+import { isDeepStrictEqual } from 'node:util';
 import { type ConfigObject, type ConfigView, refOf } from '#config';
 import type { ObjectRef } from '#base';
 import { bySpecificity, hostCovers, isWildcard, resolveHost } from './host.ts';
@@ -59,7 +60,8 @@ export function buildDestinationRules(view: ConfigView, context: RuleContext): D
     const wildcard: MergedRule[] = [];
     for (const rules of sets.values()) {
       const host = resolved.get(rules[0] as DestinationRule) as string;
-      const merged = reuse(context.former, namespace, host, rules) ?? merge(host, rules, duplicateSubsets);
+      const merged = reuse(context.former, namespace, host, rules) ?? merge(host, rules);
+      duplicateSubsets.push(...duplicatesOf(rules));
       if (isWildcard(host)) wildcard.push(merged);
       else exact.set(host, [...(exact.get(host) ?? []), merged]);
     }
@@ -75,23 +77,30 @@ function reuse(former: DestinationRuleIndex | undefined, namespace: string, host
   return candidates?.find((m) => m.host === host && m.objects.length === rules.length && m.objects.every((object, i) => object === rules[i]));
 }
 
-function merge(host: string, rules: readonly DestinationRule[], duplicates: { object: ConfigObject; subset: string; keptIn: ObjectRef }[]): MergedRule {
-  const first = rules[0] as DestinationRule;
-  const subsets = new Map<string, { readonly subset: Subset; readonly from: DestinationRule }>();
+/** Subsets that a later rule defines otherwise: the older one's stands. The same words twice change nothing, and are no finding. */
+function* duplicatesOf(rules: readonly DestinationRule[]): Iterable<DestinationRuleIndex['duplicateSubsets'][number]> {
+  if (rules.length < 2) return;
+  const first = new Map<string, { readonly subset: Subset; readonly from: DestinationRule }>();
   for (const rule of rules) {
     for (const subset of rule.spec.subsets ?? []) {
-      const present = subsets.get(subset.name);
-      if (present === undefined) subsets.set(subset.name, { subset, from: rule });
-      else if (present.from !== rule) duplicates.push({ object: rule, subset: subset.name, keptIn: refOf(present.from) });
+      const known = first.get(subset.name);
+      if (known === undefined) first.set(subset.name, { subset, from: rule });
+      else if (known.from !== rule && !isDeepStrictEqual(known.subset, subset)) yield { object: rule, subset: subset.name, keptIn: refOf(known.from) };
     }
   }
+}
+
+function merge(host: string, rules: readonly DestinationRule[]): MergedRule {
+  const first = rules[0] as DestinationRule;
+  const subsets = new Map<string, Subset>();
+  for (const rule of rules) for (const subset of rule.spec.subsets ?? []) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
   return Object.freeze<MergedRule>({
     host,
     namespace: first.metadata.namespace,
     exportTo: first.spec.exportTo ?? [],
     workloadSelector: first.spec.workloadSelector?.matchLabels,
     trafficPolicy: rules.find((rule) => rule.spec.trafficPolicy !== undefined)?.spec.trafficPolicy,
-    subsets: [...subsets.values()].map(({ subset }) => subset),
+    subsets: [...subsets.values()],
     origins: rules.map(refOf),
     objects: rules,
   });

@@ -99,6 +99,15 @@ describe('DestinationRules of one host', () => {
     assert.equal(merged?.trafficPolicy?.loadBalancer?.simple, 'RANDOM');
     assert.deepEqual(merged?.subsets.map((s) => s.name), ['v1', 'v2']);
   });
+  it('that define a subset twice in the same words are no finding, also when nothing changed since', () => {
+    const same = view(rule('a', 'subsets: [{ name: v1, labels: { version: v1 } }]'), rule('b', 'subsets: [{ name: v1, labels: { version: v1 } }]'));
+    const options = { domain: 'cluster.local', exists: () => true, former: undefined };
+    assert.deepEqual(buildDestinationRules(same, options).duplicateSubsets, []);
+    const other = view(rule('a', 'subsets: [{ name: v1, labels: { version: v1 } }]'), rule('b', 'subsets: [{ name: v1, labels: { version: v2 } }]'));
+    const first = buildDestinationRules(other, options);
+    assert.deepEqual(first.duplicateSubsets.map(({ object, subset, keptIn }) => [object.metadata.name, subset, keptIn.name]), [['b', 'v1', 'a']]);
+    assert.equal(buildDestinationRules(other, { ...options, former: first }).duplicateSubsets.length, 1);
+  });
   it('of the client’s namespace go before the service’s, those before the root’s', () => {
     const all = index(rule('mine', 'subsets: []', 'shop'), rule('its', 'subsets: []'), rule('root', 'subsets: []', 'istio-system'));
     assert.equal(findDestinationRule(all, target, client('shop'))?.namespace, 'shop');

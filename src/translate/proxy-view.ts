@@ -19,6 +19,8 @@ export interface ProxyView {
   readonly loopbackBlock: string | undefined;
   readonly httpProxyPort: number | undefined;
   readonly gatewayPorts: Readonly<Record<string, number>>;
+  /** Where a gateway's servers listen that name no address. */
+  readonly gatewayBind: string;
   readonly network: string;
   readonly locality: Locality;
   /** Port name -> number, from POD_PORTS. */
@@ -47,6 +49,7 @@ export function proxyView(node: ProxyNode): ProxyView {
     loopbackBlock: meta.TOPSAIL_LOOPBACK_BLOCK,
     httpProxyPort: meta.TOPSAIL_HTTP_PROXY_PORT,
     gatewayPorts: meta.TOPSAIL_GATEWAY_PORTS ?? {},
+    gatewayBind: meta.TOPSAIL_GATEWAY_BIND ?? '0.0.0.0',
     network: meta.NETWORK ?? '',
     locality: node.locality,
     namedPorts: namedPorts(meta.POD_PORTS),

@@ -53,7 +53,7 @@ export function gatewayResources(snapshot: Snapshot, proxy: ProxyView, scope: Sc
       routes.set(table, gatewayTable(table, [server], scope, proxy, cache));
     }
     const tcp = group.servers.some(({ kind }) => kind !== 'http' && kind !== 'https');
-    const key: KeyPart[] = ['gateway-lds', name, group.listen, snapshot.mesh, proxy.envoy, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, providersKey(providers), JSON.stringify(proxy.gatewayPorts), tcp ? scope : undefined, ...group.servers.flatMap((s) => [s.gateway, s.server])];
+    const key: KeyPart[] = ['gateway-lds', name, group.host, group.listen, snapshot.mesh, proxy.envoy, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, providersKey(providers), JSON.stringify(proxy.gatewayPorts), tcp ? scope : undefined, ...group.servers.flatMap((s) => [s.gateway, s.server])];
     const origins = [...group.servers.map((server) => refOf(server.gateway)), ...[...policies, ...requestAuthentications].map((policy) => refOf(policy))];
     listeners.set(name, cache.resource(key, () => resource(ListenerSchema, name, listener(name, group, scope, authorization), origins)));
   }
@@ -67,7 +67,7 @@ function listener(name: string, group: ServerGroup, scope: Scope, authorization:
   const tls = group.servers.some(({ kind }) => kind === 'https' || kind === 'passthrough' || kind === 'tls-terminated');
   return {
     name,
-    address: address(group.bind, group.listen),
+    address: address(group.host, group.listen),
     trafficDirection: TrafficDirection.OUTBOUND,
     accessLog: listenerAccessLogs(mesh),
     ...(tls ? { listenerFilters: [tlsInspector()], listenerFiltersTimeout: duration(HANDSHAKE_TIMEOUT_MS) } : {}),

@@ -24,6 +24,8 @@ export interface ServerGroup {
   /** Where it is really bound (moved by the agent when privileged or taken). */
   readonly listen: number;
   readonly bind: string;
+  /** The address that is really bound: `bind`, unless that is every address and the proxy keeps to fewer. */
+  readonly host: string;
   readonly servers: readonly ServerInForce[];
 }
 
@@ -34,7 +36,7 @@ export function serverGroups(snapshot: Snapshot, proxy: ProxyView): readonly Ser
       const port = targetPort(snapshot, proxy, server.port.number);
       const bind = server.bind === undefined || server.bind === '' ? '0.0.0.0' : server.bind;
       const key = `${bind} ${port}`;
-      const entry = groups.get(key) ?? { group: { port, bind, listen: proxy.gatewayPorts[String(port)] ?? port }, servers: [] };
+      const entry = groups.get(key) ?? { group: { port, bind, host: bind === '0.0.0.0' ? proxy.gatewayBind : bind, listen: proxy.gatewayPorts[String(port)] ?? port }, servers: [] };
       groups.set(key, entry);
       const inForce = serverInForce(gateway, server);
       const first = entry.servers[0];
