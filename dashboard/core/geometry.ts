@@ -12,22 +12,16 @@ const SCALE_MAX = 2.5;
 /** Small graphs are not blown up beyond this. */
 const FIT_SCALE_MAX = 1.35;
 
-/** An SVG path: a smooth line through the points (Catmull-Rom as Béziers, flattened so that it does not swing out). */
+/** An SVG path: a smooth line through the points that starts, passes and ends level, as layers stand side by side. */
 export function smoothPath(points: readonly Point[]): string {
   const [first, ...rest] = points;
   if (first === undefined) return '';
   const at = (n: number): string => n.toFixed(1);
-  if (rest.length === 1) {
-    const to = rest[0] as Point;
-    const bend = (to.x - first.x) / 2;
-    return `M${at(first.x)},${at(first.y)}C${at(first.x + bend)},${at(first.y)} ${at(to.x - bend)},${at(to.y)} ${at(to.x)},${at(to.y)}`;
-  }
-  let path = `M${at(first.x)},${at(first.y)}`;
-  for (let i = 0; i < points.length - 1; i++) {
-    const [before, from, to, after] = [points[i - 1] ?? first, points[i] as Point, points[i + 1] as Point, points[i + 2] ?? (points[i + 1] as Point)];
-    const [ax, ay] = [from.x + (to.x - before.x) / 6, from.y + (to.y - before.y) / 6];
-    const [bx, by] = [to.x - (after.x - from.x) / 6, to.y - (after.y - from.y) / 6];
-    path += `C${at(ax)},${at(ay)} ${at(bx)},${at(by)} ${at(to.x)},${at(to.y)}`;
+  let [path, from] = [`M${at(first.x)},${at(first.y)}`, first];
+  for (const to of rest) {
+    const bend = (to.x - from.x) / 2;
+    path += `C${at(from.x + bend)},${at(from.y)} ${at(to.x - bend)},${at(to.y)} ${at(to.x)},${at(to.y)}`;
+    from = to;
   }
   return path;
 }

@@ -28,7 +28,7 @@ export interface GraphShape {
   readonly boxes: readonly { readonly id: string; readonly parent: string; readonly kind: string }[];
 }
 
-export const NODE_WIDTH = 186;
+export const NODE_WIDTH = 204;
 export const NODE_HEIGHT = 56;
 const LABEL_WIDTH = 112;
 const LABEL_HEIGHT = 34;
@@ -49,12 +49,13 @@ export function shapeOf(model: GraphModel): GraphShape {
 }
 
 export function layoutGraph(shape: GraphShape): GraphLayout {
+  if (shape.nodes.length === 0) return { width: 0, height: 0, nodes: {}, boxes: {}, links: {} };
   return shape.nodes.length > LAYERED_NODES_MAX ? layoutBlocks(shape) : layoutLayered(shape);
 }
 
 function layoutLayered(shape: GraphShape): GraphLayout {
   const graph = new dagre.graphlib.Graph({ compound: true, multigraph: true, directed: true });
-  graph.setGraph({ rankdir: 'LR', nodesep: 26, ranksep: 54, edgesep: 14, marginx: MARGIN, marginy: MARGIN, ranker: 'network-simplex' });
+  graph.setGraph({ rankdir: 'LR', nodesep: 30, ranksep: 58, edgesep: 14, marginx: MARGIN, marginy: MARGIN, ranker: 'network-simplex' });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const box of shape.boxes) graph.setNode(box.id, {});
   for (const box of shape.boxes) if (box.parent !== '') graph.setParent(box.id, box.parent);
@@ -72,8 +73,34 @@ function layoutLayered(shape: GraphShape): GraphLayout {
   const links: Record<string, readonly Point[]> = {};
   for (const edge of graph.edges()) links[edge.name as string] = (graph.edge(edge) as unknown as { points: Point[] }).points.map(({ x, y }) => ({ x, y }));
   for (const link of shape.links) if (link.from === link.to) links[link.id] = loopAround(nodes[link.from] as Place);
+  fromSideToSide(shape, nodes, links);
   const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
   return { width, height, nodes, boxes: Object.fromEntries(shape.boxes.map(({ id }) => [id, place(id)])), links };
+}
+
+/** Links leave a node at its right and arrive at a left, in the order of where they go; dagre lets them cross any side. */
+function fromSideToSide(shape: GraphShape, nodes: Readonly<Record<string, Place>>, links: Record<string, readonly Point[]>): void {
+  const forward = shape.links.filter(({ from, to }) => (nodes[to] as Place).x - (nodes[from] as Place).x > NODE_WIDTH);
+  const spread = (ends: readonly { readonly id: string; readonly near: string; readonly far: string }[], side: 1 | -1): void => {
+    for (const node of shape.nodes) {
+      const place = nodes[node.id] as Place;
+      const own = ends.filter((one) => one.near === node.id).sort((a, b) => (nodes[a.far] as Place).y - (nodes[b.far] as Place).y);
+      for (const [i, { id }] of own.entries()) {
+        const at = { x: place.x + (side * place.width) / 2, y: place.y + (i - (own.length - 1) / 2) * Math.min(11, (place.height - 18) / Math.max(1, own.length - 1)) };
+        const inner = (links[id] ?? []).slice(1, -1);
+        const [first, last] = [links[id]?.[0] as Point, links[id]?.at(-1) as Point];
+        links[id] = side === 1 ? [at, ...inner, last] : [first, ...inner, at];
+      }
+    }
+  };
+  spread(forward.map(({ id, from, to }) => ({ id, near: from, far: to })), 1);
+  spread(forward.map(({ id, from, to }) => ({ id, near: to, far: from })), -1);
+  // Between the ends the label's place alone is kept: fewer points, calmer lines.
+  for (const { id } of forward) {
+    const points = links[id] ?? [];
+    const middle = points[Math.floor(points.length / 2)] as Point;
+    links[id] = [points[0] as Point, middle, points.at(-1) as Point];
+  }
 }
 
 function loopAround(node: Place): readonly Point[] {

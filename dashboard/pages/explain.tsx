@@ -1,1 +1,1 @@
-export function ExplainPage() { return null; } export function NewObjectPage() { return null; }
+export function ExplainPage() { return null; }

@@ -61,7 +61,7 @@ function HealthCards({ status, objects }: { readonly status: StatusJson; readonl
   const acknowledged = objects.reduce((sum, one) => sum + one.programmed.acknowledged, 0);
   const rejected = objects.reduce((sum, one) => sum + one.programmed.rejected.length, 0);
   return (
-    <div className="grid two">
+    <div className="grid four">
       <section className="card">
         <h2>Control plane <span className="badge ok">running</span></h2>
         <dl className="facts">

@@ -1,1 +1,1 @@
-export function TapPage() { return null; } export function NewObjectPage() { return null; }
+export function TapPage() { return null; }

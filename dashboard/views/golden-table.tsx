@@ -10,7 +10,7 @@ const SPARKLINES_MAX = 25;
 
 const COLUMNS: readonly Column<GoldenRow>[] = [
   { name: 'Workload', sort: (r) => r.workload, cell: (r) => (
-    <span className="row"><a href={`/workloads/${r.namespace}/${r.workload}`}><strong>{r.workload}</strong></a>{r.gateway && <span className="badge accent">gateway</span>}{r.version !== '' && !r.workload.endsWith(r.version) && <span className="badge">{r.version}</span>}</span>
+    <span className="row"><a href={`/workloads/${r.namespace}/${r.workload}`}><strong>{r.workload}</strong></a>{r.gateway && <span className="badge accent">gateway</span>}{r.version !== '' && r.version !== 'latest' && !r.workload.endsWith(r.version) && <span className="badge">{r.version}</span>}</span>
   ) },
   { name: 'Namespace', sort: (r) => r.namespace, cell: (r) => <span className="soft">{r.namespace}</span> },
   { name: 'Success', number: true, sort: (r) => r.successRate, cell: (r) => <Success share={r.successRate} asked={r.requestsPerSecond > 0} /> },

@@ -94,7 +94,7 @@ function Link({ link, points, chosen, dim, moving, label, choose }: LinkProps): 
     <g className={`link-group${chosen ? ' chosen' : ''}${dim ? ' dim' : ''}`} role="button" tabIndex={0} aria-label={words} aria-pressed={chosen} onClick={() => choose(chosen ? '' : link.id)} onKeyDown={(event) => onEnter(event, () => choose(chosen ? '' : link.id))}>
       <path className="link-hit" d={path} />
       <path className={`link ${health}${link.mtls === 'none' ? ' plain' : ''}`} d={path} strokeWidth={width} />
-      <path className={`arrow ${health}`} d="M0,0L-9,-4.6L-9,4.6Z" transform={`translate(${end.x},${end.y}) rotate(${(Math.atan2(end.y - before.y, end.x - before.x) * 180) / Math.PI})`} />
+      <path className={`arrow ${health}`} d="M0,0L-9,-4.6L-9,4.6Z" transform={`translate(${end.x},${end.y}) rotate(${end.x >= before.x ? 0 : 180})`} />
       {moving && link.rate > 0 && <Dots path={path} rate={link.rate} p50Ms={link.p50Ms} errorShare={link.errorShare} length={lengthOf(points)} />}
       {label !== 'none' && <Tag link={link} at={middleOf(points)} label={label} />}
     </g>
@@ -145,7 +145,7 @@ interface NodeProps {
 function Node({ node, place, chosen, dim, found, choose, open }: NodeProps): ReactNode {
   const { width, height } = place;
   const failing = node.errorShare >= DEGRADED_SHARE;
-  const name = node.label.length > 21 ? `${node.label.slice(0, 20)}…` : node.label;
+  const name = node.label.length > 20 ? `${node.label.slice(0, 19)}…` : node.label;
   const detail = node.kind === 'namespace' ? `${node.members} workloads · ` : '';
   const sub = node.rateIn > 0 ? `${rateText(node.rateIn)}/s · p99 ${millisText(node.p99Ms)}` : node.rateOut > 0 ? `sends ${rateText(node.rateOut)}/s` : 'no traffic';
   const classes = `node ${node.health}${chosen ? ' chosen' : ''}${dim ? ' dim' : ''}${found ? ' found' : ''}`;
