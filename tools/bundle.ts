@@ -23,7 +23,8 @@ const builtinHttp: Plugin = {
 };
 const result = await build({
   absWorkingDir: root,
-  entryPoints: { topsail: 'src/main/cli.ts' },
+  // The helper is a program of its own: it runs inside a captured namespace and knows nothing of the rest.
+  entryPoints: { topsail: 'src/main/cli.ts', 'capture-helper': 'src/main/capture-helper.ts' },
   outdir: dist,
   bundle: true,
   splitting: true,
