@@ -71,8 +71,14 @@ export class TimerWheel {
 
   /** Arms, or arms anew. `nowMs` is the caller's reading of the clock: most callers have one at hand. */
   arm(deadline: Deadline, delayMs: number, nowMs: number): void {
+    const dueMs = nowMs + delayMs;
+    if (deadline.head !== undefined && dueMs >= deadline.dueMs) {
+      // Later than before: it moves when its slot comes up, so that something touched all the time costs nothing.
+      deadline.dueMs = dueMs;
+      return;
+    }
     this.cancel(deadline);
-    deadline.dueMs = nowMs + delayMs;
+    deadline.dueMs = dueMs;
     this.#insert(deadline, delayMs);
     const wanted = this.#fine.count > 0 ? FINE_MS : COARSE_MS;
     if (this.#timer === undefined || wanted < this.#timerMs) this.#startTimer(wanted, nowMs);
@@ -144,17 +150,14 @@ export class TimerWheel {
 
   #visit(wheel: Wheel, number: number, now: number): void {
     const list = wheel.slots[number & (SLOTS - 1)] as SlotList;
-    let deadline = list.first;
-    const due: Deadline[] = [];
-    for (; deadline !== undefined; deadline = deadline.next) {
-      if (deadline.dueMs <= now || (wheel === this.#coarse && deadline.dueMs - now <= FINE_RANGE_MS)) due.push(deadline);
-    }
-    for (const one of due) {
+    const here: Deadline[] = [];
+    for (let one = list.first; one !== undefined; one = one.next) here.push(one);
+    for (const one of here) {
       // An earlier one may have cancelled or re-armed it.
       if (one.head !== list) continue;
       this.cancel(one);
       if (one.dueMs <= now) one.fire();
-      else this.#insert(one, 0);
+      else this.#insert(one, one.dueMs - now);
     }
   }
 }

@@ -107,15 +107,15 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
     return 0;
   }
   for (const [name, bound] of handle.addresses()) for (const { address, port } of bound) log.info('listening', { listener: name, address: `${address}:${port}` });
-  trimHeap();
   process.on('SIGUSR1', () => handle.logs.reopenAll());
   const ended = Promise.withResolvers<void>();
   process.once('SIGTERM', ended.resolve);
   process.once('SIGINT', ended.resolve);
+  let admin: { readonly port: number; close(): void } | undefined;
   if (handle.adminAddress !== undefined) {
     const options = { config_path: path, service_node: text('serviceNode', bootstrap.node.id), service_cluster: text('serviceCluster', bootstrap.node.cluster), log_level: text('logLevel', 'info') };
     try {
-      const admin = await serveProxyAdmin({ clock, log, handle, secrets, levels, ...handle.adminAddress, node: bootstrap.node, options, bootstrap: bootstrap.bytes, ready: () => true, quit: ended.resolve });
+      admin = await serveProxyAdmin({ clock, log, handle, secrets, levels, ...handle.adminAddress, node: bootstrap.node, options, bootstrap: bootstrap.bytes, ready: () => true, quit: ended.resolve });
       log.info('listening', { listener: 'admin', address: `${handle.adminAddress.host}:${admin.port}` });
     } catch (error) {
       process.stderr.write(`error: the admin port ${handle.adminAddress.host}:${handle.adminAddress.port} can not be bound: ${(error as Error).message}\n`);
@@ -123,9 +123,11 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
       return 1;
     }
   }
+  trimHeap();
   await ended.promise;
   log.info('draining');
   await handle.drain(DRAIN_MS);
+  admin?.close();
   handle.close();
   return 0;
 }

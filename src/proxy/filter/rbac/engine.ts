@@ -19,6 +19,7 @@ interface CompiledPolicy {
   /** Place in the order of names: the first match names the decision. */
   readonly order: number;
   readonly matches: RequestPredicate;
+  readonly decision: RbacDecision;
 }
 
 export class RbacEngine {
@@ -27,24 +28,24 @@ export class RbacEngine {
   readonly #byPath = new Map<string, CompiledPolicy[]>();
   readonly #byMethod = new Map<string, CompiledPolicy[]>();
   readonly #others: CompiledPolicy[] = [];
+  /** Made once: what hangs on a decision (note-decision.ts) is found by its identity. */
+  readonly #noMatch: RbacDecision;
 
   /** Throws a ConfigError for any condition it cannot evaluate: a policy is never applied in part. */
   constructor(rules: RBAC, field: string) {
     const action = (['allow', 'deny', 'log'] as const)[rules.action];
     if (action === undefined) throw new ConfigError('proxy.field-invalid', `${field}.action`, `${rules.action} is no action`);
     this.action = action;
+    this.#noMatch = { allowed: action !== 'allow', policy: '' };
     const duplicates: Duplicates = action === 'allow' ? 'all' : 'any';
     Object.keys(rules.policies).sort().forEach((name, order) => {
       const policy = rules.policies[name] as Policy;
-      this.#add({ name, order, matches: compilePolicy(policy, `${field}.policies["${name}"]`, duplicates) }, policy);
+      this.#add({ name, order, matches: compilePolicy(policy, `${field}.policies["${name}"]`, duplicates), decision: { allowed: action !== 'deny', policy: name } }, policy);
     });
   }
 
   decide(input: MatchInput): RbacDecision {
-    const match = this.#firstMatch(input);
-    const policy = match?.name ?? '';
-    if (this.action === 'log') return { allowed: true, policy };
-    return { allowed: (match !== undefined) === (this.action === 'allow'), policy };
+    return this.#firstMatch(input)?.decision ?? this.#noMatch;
   }
 
   #add(policy: CompiledPolicy, source: Policy): void {
