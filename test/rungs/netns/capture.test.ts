@@ -1,0 +1,192 @@
+// Transparent capture with real namespaces, real rules and clients that know nothing of a mesh (design §3c, tiers 1 and 2).
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import process from 'node:process';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { meshEntry, root, startMesh, type TestMesh } from '../../mesh/mesh.ts';
+import { cleanEnv } from '../../mesh/mesh-process.ts';
+
+const SERVICES = `
+apiVersion: v1
+kind: Service
+metadata: { name: plain, namespace: default }
+spec:
+  selector: { app: reviews }
+  ports: [{ name: tcp, port: 7000, targetPort: 9080 }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: headless, namespace: default }
+spec:
+  clusterIP: None
+  selector: { app: reviews }
+  ports: [{ name: http, port: 9080 }]
+`;
+const STRICT = `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: default }
+spec: { mtls: { mode: STRICT } }
+`;
+
+interface Ran {
+  readonly status: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+interface Record {
+  readonly agent: { readonly pid: number };
+  readonly app: { readonly pid: number };
+  readonly netns?: string;
+  readonly boundPorts: readonly { readonly boundPort: number }[];
+}
+
+function rootOnly(): string | false {
+  return process.getuid?.() === 0 ? false : 'needs root';
+}
+
+for (const tier of ['userns', 'netns'] as const) {
+  describe(`captured by ${tier}`, { skip: tier === 'netns' ? rootOnly() : false }, () => {
+    let mesh: TestMesh;
+    before(async () => {
+      mesh = await startMesh({ workloads: [{ app: 'reviews' }, { app: 'ratings' }], capture: tier, config: [SERVICES, STRICT] });
+    });
+    after(async () => {
+      const left = [record(mesh, 'reviews'), record(mesh, 'ratings')];
+      await mesh.stop();
+      for (const one of left) {
+        assert.ok(!existsSync(`/proc/${one.app.pid}`), 'the application is gone');
+        assert.ok(one.netns === undefined || !namespaces().includes(one.netns), 'so is its namespace');
+      }
+    });
+
+    const run = (script: string): Promise<Ran> => runWorkload(mesh, tier, script);
+
+    test('curl reaches services by every form of their name, with no word about a proxy', async () => {
+      const names = ['reviews', 'reviews.default', 'reviews.default.svc', 'reviews.default.svc.cluster.local'];
+      const { out, err } = await run(`env | grep -ic proxy; for n in ${names.join(' ')}; do curl -s -m 10 -o /dev/null -w '%{http_code}\\n' http://$n:9080/; done`);
+      assert.deepEqual(out.trim().split('\n'), ['0', '200', '200', '200', '200'], err);
+    });
+
+    test('so do Python, a TCP service and a headless one', async () => {
+      const python = 'import urllib.request as u; print(u.urlopen("http://reviews:9080/", timeout=10).status)';
+      const { out, err } = await run(`python3 -c '${python}'; for u in plain:7000 headless:9080; do curl -s -m 10 -o /dev/null -w '%{http_code}\\n' http://$u/; done`);
+      assert.deepEqual(out.trim().split('\n'), ['200', '200', '200'], err);
+    });
+
+    test('a service keeps its address, has no IPv6 one, and what does not exist is not found', async () => {
+      const { out } = await run('getent ahostsv4 reviews | head -1; getent ahostsv4 reviews | head -1; getent ahostsv6 reviews | grep -vc ::ffff; getent hosts nothing.invalid || echo none');
+      const [first = '', second, v6, none] = out.trim().split('\n');
+      assert.match(first, /^240\.240\./);
+      assert.equal(first, second);
+      assert.equal(v6, '0');
+      assert.equal(none, 'none');
+    });
+
+    test('the application is who it was, and its end is ours', async () => {
+      const { status, out } = await run('id -u; nft flush ruleset 2>/dev/null; curl -s -m 10 -o /dev/null -w "%{http_code}\\n" http://reviews:9080/; exit 7');
+      assert.equal(status, 7);
+      const [uid, code] = out.trim().split('\n');
+      assert.equal(uid, String(process.getuid?.()));
+      // As real root in a namespace of the host it may do that, and then reaches nothing.
+      assert.equal(code, tier === 'userns' ? '200' : '000');
+    });
+
+    test('a signal reaches it', async () => {
+      const child = start(mesh, tier, 'trap "echo stopped; exit 0" TERM; echo began; while :; do sleep 0.1; done');
+      while (!child.text().includes('began')) await sleep(50);
+      child.kill('SIGTERM');
+      await child.ended;
+      assert.match(child.text(), /stopped/);
+    });
+
+    test('outsiders are refused on its port under STRICT', async () => {
+      const { boundPorts, netns } = record(mesh, 'reviews');
+      if (netns === undefined) assert.equal(await plainStatus('127.0.0.1', 9080), 'ECONNREFUSED');
+      const at = netns === undefined ? '127.0.0.1' : addressOf(netns);
+      const answer = await plainStatus(at, boundPorts[0]?.boundPort ?? 0);
+      assert.ok(answer === 'ECONNRESET' || answer === 'ECONNREFUSED', String(answer));
+    });
+
+    test('between two workloads there is TLS and no cleartext', { skip: rootOnly() }, async () => {
+      const { boundPorts, netns } = record(mesh, 'reviews');
+      const filter = netns === undefined ? `tcp port ${boundPorts[0]?.boundPort}` : `host ${addressOf(netns)} and tcp port 9080`;
+      const dump = spawn('tcpdump', ['-i', netns === undefined ? 'lo' : `tsl${netns.split('-')[1]}`, '-U', '-w', '-', filter], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const chunks: Buffer[] = [];
+      dump.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+      await new Promise<void>((resolve) => dump.stderr.on('data', (said: Buffer) => said.toString().includes('listening') && resolve()));
+      const { out } = await run("curl -s -m 10 -H 'x-secret: do-not-look-at-me' -o /dev/null -w '%{http_code}\\n' http://reviews:9080/");
+      await sleep(300);
+      dump.kill('SIGINT');
+      await new Promise<void>((resolve) => dump.once('close', () => resolve()));
+      assert.equal(out.trim(), '200');
+      const seen = Buffer.concat(chunks).toString('latin1');
+      assert.ok(seen.includes('\x16\x03'), 'a TLS handshake');
+      for (const word of ['do-not-look-at-me', 'HTTP/1.1', 'GET /']) assert.ok(!seen.includes(word), word);
+    });
+
+    test('when its agent is killed the application goes, and the next start removes what stayed', async () => {
+      const child = start(mesh, tier, 'echo began; sleep 100', 'victim');
+      while (!child.text().includes('began')) await sleep(50);
+      const { agent, app, netns } = record(mesh, 'victim');
+      process.kill(agent.pid, 'SIGKILL');
+      await child.ended;
+      for (let i = 0; i < 40 && existsSync(`/proc/${app.pid}`); i++) await sleep(50);
+      assert.ok(!existsSync(`/proc/${app.pid}`), 'within 2 s');
+      await run('true');
+      assert.ok(netns === undefined || !namespaces().includes(netns));
+    });
+  });
+}
+
+interface Started {
+  readonly ended: Promise<number>;
+  text(): string;
+  error(): string;
+  kill(signal: NodeJS.Signals): void;
+}
+
+function start(mesh: TestMesh, tier: string, script: string, name = 'client'): Started {
+  const args = [meshEntry(), 'run', '--home', mesh.home, '--name', name, '--labels', `app=${name}`, '--capture', tier, '--log-level', 'error', '--', 'sh', '-c', script];
+  const child = spawn(process.execPath, args, { env: { ...cleanEnv(), TOPSAIL_ROOT: root }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (chunk: Buffer) => (out += chunk));
+  child.stderr.on('data', (chunk: Buffer) => (err += chunk));
+  // Not "close": a grandchild may keep the pipe.
+  const ended = new Promise<number>((resolve) => child.once('exit', (code) => setTimeout(resolve, 50, code ?? 1)));
+  return { ended, text: () => out.split('\n').filter((line) => !line.startsWith('{"authority"')).join('\n'), error: () => err, kill: (signal) => child.kill(signal) };
+}
+
+async function runWorkload(mesh: TestMesh, tier: string, script: string): Promise<Ran> {
+  const child = start(mesh, tier, script);
+  const status = await child.ended;
+  return { status, out: child.text(), err: child.error() };
+}
+
+function record(mesh: TestMesh, name: string): Record {
+  return JSON.parse(readFileSync(join(mesh.home, 'run/workloads', `${name}.default.json`), 'utf8')) as Record;
+}
+
+function namespaces(): string {
+  return spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout;
+}
+
+function addressOf(netns: string): string {
+  const text = execFileSync('ip', ['-netns', netns, '-4', '-o', 'address', 'show', 'dev', 'eth0'], { encoding: 'utf8' });
+  return /inet ([\d.]+)/.exec(text)?.[1] ?? '';
+}
+
+function plainStatus(host: string, port: number): Promise<number | string> {
+  return new Promise((resolve) => {
+    const asked = request({ host, port, path: '/', agent: false, timeout: 5000 }, (response) => resolve(response.statusCode ?? 0));
+    asked.on('timeout', () => asked.destroy(new Error('no answer')));
+    asked.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
+    asked.end();
+  });
+}
