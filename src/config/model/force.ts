@@ -46,9 +46,6 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
   },
   DestinationRule: {
     '**.loadBalancer.backendUtilization': 'acceptedWithWarning',
-    '**.loadBalancer.localityLbSetting.distribute': 'acceptedWithWarning',
-    '**.loadBalancer.localityLbSetting.failover': 'acceptedWithWarning',
-    '**.loadBalancer.localityLbSetting.failoverPriority': 'acceptedWithWarning',
     '**.loadBalancer.zoneAwareLbSetting': 'acceptedWithWarning',
     '**.outlierDetection.outlierDetectionHttpErrorCodes': 'acceptedWithWarning',
     '**.trafficPolicy.tunnel': 'acceptedWithWarning',
@@ -73,9 +70,6 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     'egress[].captureMode': 'acceptedWithWarning',
     'outboundTrafficPolicy.egressProxy': 'acceptedWithWarning',
   },
-  AuthorizationPolicy: {
-    'action=AUDIT': 'acceptedWithWarning',
-  },
   MeshConfig: {
     'extensionProviders[].name': 'inForce',
     'extensionProviders[].envoyExtAuthzHttp': 'inForce',
@@ -89,7 +83,7 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     'inboundTrafficPolicy.mode': 'inForce',
     disableEnvoyListenerLog: 'inForce',
     'defaultConfig.gatewayTopology.numTrustedProxies': 'inForce',
-    'localityLbSetting.enabled': 'inForce',
+    localityLbSetting: 'inForce',
     trustDomainAliases: 'inForce',
     connectTimeout: 'inForce',
     protocolDetectionTimeout: 'inForce',
@@ -114,7 +108,7 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
 };
 
 /** Fields of security objects that cannot widen access, so that a warning is enough. */
-export const HARMLESS: readonly string[] = ['AuthorizationPolicy action=AUDIT'];
+export const HARMLESS: readonly string[] = [];
 
 /** The table, laid over a schema. */
 export interface ForceNode {

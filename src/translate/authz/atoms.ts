@@ -104,11 +104,11 @@ export const principal = {
   identity: (value: string): Principal => authenticated(value === '*' ? { matchPattern: { case: 'prefix', value: SPIFFE } } : text(value, { before: SPIFFE })),
   trustDomain: (value: string): Principal => authenticated({ matchPattern: { case: 'prefix', value: value === '*' ? SPIFFE : `${SPIFFE}${value}/` } }),
   serviceAccount: (namespace: string, account: string): Principal => authenticated({ matchPattern: { case: 'suffix', value: `/ns/${namespace}/sa/${account}` } }),
-  namespace: (value: string, trustDomains: readonly string[]): Principal => namespace(value, trustDomains),
+  namespace,
 };
 
 /** `spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT` has its namespace between `/ns/` and `/sa/`, and neither part can hold a slash. */
-function namespace(value: string, trustDomains: readonly string[]): Principal {
+function namespace(value: string): Principal {
   if (value === '*') return principal.identity('*');
   if (value.startsWith('*')) {
     const tail = value.slice(1);
@@ -118,8 +118,11 @@ function namespace(value: string, trustDomains: readonly string[]): Principal {
     return 'sa'.endsWith(tail) ? ends : { identifier: { case: 'andIds', value: { ids: [ends, { identifier: { case: 'notId', value: named } }] } } };
   }
   if (value.endsWith('*')) {
-    const starts = trustDomains.map((domain) => authenticated({ matchPattern: { case: 'prefix', value: `${SPIFFE}${domain}/ns/${value.slice(0, -1)}` } }));
-    return { identifier: { case: 'orIds', value: { ids: starts } } };
+    const head = value.slice(0, -1);
+    const starts = authenticated({ matchPattern: { case: 'contains', value: `/ns/${head}` } });
+    // Of namespace `ns`, `/ns/sa/` would count as a beginning: it is told apart.
+    const named = authenticated({ matchPattern: { case: 'contains', value: '/ns/ns/sa/' } });
+    return 'sa'.startsWith(head) ? { identifier: { case: 'andIds', value: { ids: [starts, { identifier: { case: 'notId', value: named } }] } } } : starts;
   }
   return authenticated({ matchPattern: { case: 'contains', value: `/ns/${value}/sa/` } });
 }

@@ -77,7 +77,7 @@ function holds(id: unknown, identity: string): boolean {
   }
 }
 
-const dns = fc.constantFrom('ns', 'sa', 'a', 'b', 'team-a', 'a-ns', 'x-sa');
+const dns = fc.constantFrom('ns', 'sa', 'a', 'b', 'team-a', 'a-ns', 'x-sa', 's', 'sam');
 
 describe('a namespace', () => {
   it('is matched as itself and nothing else, with a star at either end too', () => {

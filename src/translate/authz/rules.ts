@@ -55,7 +55,6 @@ function operationOf(operation: Operation, when: readonly When[], context: RuleC
 }
 
 function sourceOf(source: Source, when: readonly When[], context: RuleContext): Principal | undefined {
-  const domains = trustDomains(context.mesh);
   const field = (values: readonly string[] | undefined, not: readonly string[] | undefined, make: (value: string) => Principal, known = true): Judged<Principal>[] => [
     listed(values, known, (list) => orIds(list.map(make))),
     listed(not, known, (list) => notId(orIds(list.map(make)))),
@@ -63,7 +62,7 @@ function sourceOf(source: Source, when: readonly When[], context: RuleContext): 
   const parts: Judged<Principal>[] = [
     ...field(aliases(source.principals, context.mesh), aliases(source.notPrincipals, context.mesh), principal.identity),
     ...field(source.requestPrincipals, source.notRequestPrincipals, principal.request, context.protocol === 'http'),
-    ...field(source.namespaces, source.notNamespaces, (value) => principal.namespace(value, domains)),
+    ...field(source.namespaces, source.notNamespaces, principal.namespace),
     ...field(source.serviceAccounts, source.notServiceAccounts, (value) => serviceAccount(value, context.namespace)),
     ...field(source.ipBlocks, source.notIpBlocks, principal.sourceIp),
     ...field(source.remoteIpBlocks, source.notRemoteIpBlocks, principal.remoteIp),
@@ -92,13 +91,12 @@ const PERMISSION_KEYS = new Set(['destination.ip', 'destination.port', 'connecti
 
 function principalsOf(when: When, context: RuleContext): Judged<Principal>[] {
   if (PERMISSION_KEYS.has(when.key) || FILTER_KEY.test(when.key)) return [];
-  const domains = trustDomains(context.mesh);
   const headerName = HEADER_KEY.exec(when.key)?.[1];
   const claims = CLAIM_KEY.exec(when.key)?.[1]?.slice(1, -1).split('][');
   const make: Readonly<Record<string, (value: string) => Principal>> = {
     'source.ip': principal.sourceIp,
     'remote.ip': principal.remoteIp,
-    'source.namespace': (value) => principal.namespace(value, domains),
+    'source.namespace': principal.namespace,
     'source.serviceAccount': (value) => serviceAccount(value, context.namespace),
     'source.trustDomain': principal.trustDomain,
     'source.principal': principal.identity,
