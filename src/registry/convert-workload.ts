@@ -46,7 +46,7 @@ function common(spec: EntrySpec, cluster: string) {
     ports: spec.ports ?? {},
     serviceAccount: spec.serviceAccount ?? '',
     network: spec.network ?? '',
-    locality: parseLocality(spec.locality),
+    locality: spec.locality === undefined ? labelLocality(spec.labels ?? {}) : parseLocality(spec.locality),
     weight: spec.weight ?? 0,
     cluster,
   };
@@ -57,6 +57,11 @@ function tlsModeOf(labels: Readonly<Record<string, string>>, serviceAccount: str
   const label = labels[TLS_MODE];
   if (label !== undefined) return label === 'istio' ? 'istio' : 'disabled';
   return serviceAccount !== undefined && serviceAccount !== '' ? 'istio' : 'disabled';
+}
+
+/** Istio's label, whose parts are divided by dots. */
+export function labelLocality(labels: Readonly<Record<string, string>>): Locality {
+  return parseLocality(labels['istio-locality']?.replaceAll('.', '/'));
 }
 
 export function parseLocality(text: string | undefined): Locality {

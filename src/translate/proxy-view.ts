@@ -1,7 +1,7 @@
 // A connected proxy as translation sees it: defaults filled in, metadata read once.
 
 import { type BoundPort, parseNodeId, type ProxyNode } from '#base';
-import type { Locality } from '#registry';
+import { labelLocality, type Locality } from '#registry';
 
 export interface ProxyView {
   readonly kind: 'sidecar' | 'router';
@@ -12,6 +12,8 @@ export interface ProxyView {
   readonly ip: string;
   /** NONE: nothing is captured, every listener binds its own port. */
   readonly captured: boolean;
+  /** Endpoints' addresses mean the same to the application as to us: not where they are ports of the host that it cannot see (userns). */
+  readonly direct: boolean;
   readonly tproxy: boolean;
   /** Stock Envoy: only its own extensions may be sent. */
   readonly envoy: boolean;
@@ -43,6 +45,7 @@ export function proxyView(node: ProxyNode): ProxyView {
     workload: meta.WORKLOAD_NAME ?? id?.workload ?? '',
     ip: (meta.INSTANCE_IPS ?? '').split(',')[0] || (id?.ip ?? '127.0.0.1'),
     captured: mode !== 'NONE',
+    direct: meta.TOPSAIL_CAPTURE !== 'userns',
     tproxy: mode === 'TPROXY',
     envoy: meta.TOPSAIL_DATA_PLANE !== 'topsail',
     boundPorts: meta.TOPSAIL_BOUND_PORTS ?? [],
@@ -51,7 +54,7 @@ export function proxyView(node: ProxyNode): ProxyView {
     gatewayPorts: meta.TOPSAIL_GATEWAY_PORTS ?? {},
     gatewayBind: meta.TOPSAIL_GATEWAY_BIND ?? '0.0.0.0',
     network: meta.NETWORK ?? '',
-    locality: node.locality,
+    locality: node.locality.region === '' ? labelLocality(meta.LABELS ?? {}) : node.locality,
     namedPorts: namedPorts(meta.POD_PORTS),
     verifiedNamespace: /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/[^/]+$/.exec(node.principal)?.[1] ?? '',
     vhds: meta.TOPSAIL_VHDS === true,

@@ -28,6 +28,8 @@ export interface Scope {
   readonly envoy: boolean;
   /** Empty unless some rule asks for clients' labels. */
   readonly labels: Readonly<Record<string, string>>;
+  /** Some failoverPriority compares endpoints' labels with the client's. */
+  readonly readsClientLabels: boolean;
   /** One service per host, as the namespace sees it, sorted by host. */
   readonly services: readonly Service[];
   readonly sidecar: Sidecar | undefined;
@@ -58,6 +60,12 @@ function usesLabels(snapshot: Snapshot): boolean {
   return snapshot.destinationRules.usesLabels || snapshot.virtualServices.all.some((vs) => vs.usesLabels);
 }
 
+function readsClientLabels({ config, mesh }: Snapshot): boolean {
+  const asks = (policy: { readonly loadBalancer?: { readonly localityLbSetting?: { readonly failoverPriority?: readonly string[] } } } | undefined): boolean => (policy?.loadBalancer?.localityLbSetting?.failoverPriority ?? []).length > 0;
+  if ((mesh.spec.localityLbSetting?.failoverPriority ?? []).length > 0) return true;
+  return config.list('DestinationRule').some(({ spec }) => [spec.trafficPolicy, ...(spec.trafficPolicy?.portLevelSettings ?? []), ...(spec.subsets ?? []).flatMap((subset) => [subset.trafficPolicy, ...(subset.trafficPolicy?.portLevelSettings ?? [])])].some(asks));
+}
+
 function buildScope(snapshot: Snapshot, { namespace, envoy }: ProxyView, sidecar: Sidecar | undefined, labels: Readonly<Record<string, string>>): Scope {
   const { mesh, services: index } = snapshot;
   const egress = egressHosts(sidecar);
@@ -84,6 +92,7 @@ function buildScope(snapshot: Snapshot, { namespace, envoy }: ProxyView, sidecar
     namespace,
     envoy,
     labels,
+    readsClientLabels: readsClientLabels(snapshot),
     services,
     sidecar,
     allowAny: (sidecar?.spec.outboundTrafficPolicy?.mode ?? (mesh.allowAnyOutbound ? 'ALLOW_ANY' : 'REGISTRY_ONLY')) !== 'REGISTRY_ONLY',

@@ -5,7 +5,7 @@ import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import type { Snapshot } from '#push';
 import { TranslationCache } from './cache.ts';
 import { blackHole, connectClusterOf, dynamicDns, inboundPassthrough, passthrough } from './clusters/fixed-clusters.ts';
-import { loadAssignments, outboundClusters } from './clusters/outbound-clusters.ts';
+import { loadAssignments, outboundClusters, placeOf } from './clusters/outbound-clusters.ts';
 import { type Init, resource } from './encode.ts';
 import { gatewayResources } from './gateways/gateway-listeners.ts';
 import { inbound } from './listeners/inbound-listeners.ts';
@@ -75,12 +75,11 @@ function routerSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: Tr
 
 /** One map for all proxies of a scope. */
 function outboundOf(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): Resources {
-  return cache.owned(snapshot.epoch, ['outbound', scope, proxy.kind, proxy.captured], () => outboundClusters(scope, proxy, snapshot, cache));
+  return cache.owned(snapshot.epoch, ['outbound', scope, proxy.kind, proxy.captured, proxy.direct], () => outboundClusters(scope, proxy, snapshot, cache));
 }
 
 function endpointsOf(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): Resources {
-  const { region, zone, subZone } = proxy.locality;
-  return cache.owned(snapshot.endpoints, ['assignments', scope, snapshot.peerAuthentications, proxy.kind, proxy.captured, `${region}/${zone}/${subZone}`], () => loadAssignments(scope, proxy, snapshot, cache));
+  return cache.owned(snapshot.endpoints, ['assignments', scope, snapshot.peerAuthentications, proxy.kind, proxy.captured, proxy.direct, placeOf(scope, proxy)], () => loadAssignments(scope, proxy, snapshot, cache));
 }
 
 function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache): Resources {

@@ -28,6 +28,8 @@ export interface OutboundClusterInput {
   readonly gateway: boolean;
   /** ORIGINAL_DST has a meaning only where connections are captured. */
   readonly captured: boolean;
+  /** The application can be given endpoints' own addresses. */
+  readonly direct: boolean;
   /** For clusters that carry their endpoints (DNS); else empty. */
   readonly inline: readonly Endpoint[];
 }
@@ -48,7 +50,7 @@ export function outboundClusterOf(input: OutboundClusterInput): ClusterInit {
     ...discovery(input, name, policy),
     connectTimeout: duration(connect),
     circuitBreakers: circuitBreakers(policy),
-    ...outlierDetection(policy.outlierDetection),
+    ...outlierAndLocality(policy, input.mesh),
     ...tcpKeepalive(policy.connectionPool),
     ...(options === undefined ? {} : { typedExtensionProtocolOptions: options }),
     ...transport(input, policy, protocol),
@@ -82,14 +84,23 @@ function discovery(input: OutboundClusterInput, name: string, policy: EffectiveP
   };
 }
 
+/** Shares of localities count only where the cluster says that they do. */
+function outlierAndLocality(policy: EffectivePolicy, mesh: MeshSettings): ClusterInit {
+  const outlier = outlierDetection(policy.outlierDetection);
+  const setting = policy.loadBalancer?.localityLbSetting ?? mesh.spec.localityLbSetting;
+  if (setting?.enabled === false || (setting?.distribute ?? []).length === 0) return outlier;
+  const panic = policy.outlierDetection === undefined ? {} : { healthyPanicThreshold: { value: policy.outlierDetection.minHealthPercent ?? 0 } };
+  return { ...outlier, commonLbConfig: { ...panic, localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} } } };
+}
+
 /** Where the cluster's endpoints come from. */
-export function discoveryType(input: Pick<OutboundClusterInput, 'service' | 'gateway' | 'captured'>, policy: EffectivePolicy): Cluster_DiscoveryType {
+export function discoveryType(input: Pick<OutboundClusterInput, 'service' | 'gateway' | 'captured' | 'direct'>, policy: EffectivePolicy): Cluster_DiscoveryType {
   const { resolution, headless, hostname } = input.service;
   if (resolution === 'dns') return Cluster_DiscoveryType.STRICT_DNS;
   if (resolution === 'dns-round-robin') return Cluster_DiscoveryType.LOGICAL_DNS;
   const wantsOriginal = resolution === 'none' || policy.loadBalancer?.simple === 'PASSTHROUGH';
   if (!wantsOriginal) return Cluster_DiscoveryType.EDS;
-  if (headless && (input.gateway || !input.captured)) return Cluster_DiscoveryType.EDS;
+  if (headless && (input.gateway || !input.captured || !input.direct)) return Cluster_DiscoveryType.EDS;
   if (!input.captured && resolution === 'none' && !isWildcard(hostname)) return Cluster_DiscoveryType.STRICT_DNS;
   return Cluster_DiscoveryType.ORIGINAL_DST;
 }

@@ -8,6 +8,7 @@ import { type MergedRule, type MtlsMode, type Service, type ServiceEndpoints, ty
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { resource } from '../encode.ts';
 import { loadAssignment } from '../endpoints/load-assignment.ts';
+import { localityPlan } from '../endpoints/locality-plan.ts';
 import { endpointIdentities, endpointsOfPort, namespacePrefixes } from '../identities.ts';
 import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
@@ -67,7 +68,7 @@ function partKey(part: ClusterPart, cache: TranslationCache): string {
 }
 
 export function outboundClusters(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): ReadonlyMap<string, XdsResource> {
-  const memo = cache.owned(snapshot.epoch, ['cds-memo', proxy.kind, proxy.captured], (): PartMemo => new Map());
+  const memo = cache.owned(snapshot.epoch, ['cds-memo', proxy.kind, proxy.captured, proxy.direct], (): PartMemo => new Map());
   const found = new Map<string, XdsResource>();
   for (const part of partsOf(scope, cache)) {
     const key = partKey(part, cache);
@@ -87,8 +88,8 @@ function partsOf(scope: Scope, cache: TranslationCache): readonly ClusterPart[] 
 
 function clusterResource(input: OutboundClusterInput, cache: TranslationCache): XdsResource {
   const name = outboundClusterName(input);
-  const { service, port, subset, hostPolicy, ruleOrigins, mesh, mode, identities, identityPrefixes, gateway, captured, inline } = input;
-  const key = ['cds', service, port, subset, hostPolicy, ruleOrigins, mesh, mode, identities.join(' '), identityPrefixes.join(' '), gateway, captured, inline];
+  const { service, port, subset, hostPolicy, ruleOrigins, mesh, mode, identities, identityPrefixes, gateway, captured, direct, inline } = input;
+  const key = ['cds', service, port, subset, hostPolicy, ruleOrigins, mesh, mode, identities.join(' '), identityPrefixes.join(' '), gateway, captured, direct, inline];
   return cache.resource(key, () => resource(ClusterSchema, name, outboundClusterOf(input), clusterOrigins(input)));
 }
 
@@ -105,6 +106,7 @@ function clusterInput(part: ClusterPart, proxy: ProxyView, snapshot: Snapshot, c
     identityPrefixes: verified ? namespacePrefixes(snapshot.mesh, service.namespace) : [],
     gateway: proxy.kind === 'router',
     captured: proxy.captured,
+    direct: proxy.direct,
     inline: dns ? endpointsOfPort(endpoints, port.number) : [],
   };
 }
@@ -127,8 +129,7 @@ function serviceMode(snapshot: Snapshot, service: Service, port: ServicePort, en
 
 /** Load assignments of the clusters that ask for them. */
 export function loadAssignments(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): ReadonlyMap<string, XdsResource> {
-  const { region, zone, subZone } = proxy.locality;
-  const place = `${region}/${zone}/${subZone}`;
+  const place = placeOf(scope, proxy);
   const memo = cache.owned(snapshot.endpoints, ['eds-memo', snapshot.peerAuthentications, snapshot.mesh, place], (): PartMemo => new Map());
   const found = new Map<string, XdsResource>();
   for (const part of partsOf(scope, cache)) {
@@ -136,7 +137,7 @@ export function loadAssignments(scope: Scope, proxy: ProxyView, snapshot: Snapsh
     const key = partKey(part, cache);
     let made = memo.get(key);
     if (made === undefined) {
-      made = assignmentResource(part, proxy, snapshot, cache);
+      made = assignmentResource(part, scope, proxy, snapshot, cache);
       memo.set(key, made);
     }
     found.set(made.name, made);
@@ -144,21 +145,27 @@ export function loadAssignments(scope: Scope, proxy: ProxyView, snapshot: Snapsh
   return found;
 }
 
-function asksForEndpoints({ service, port, subset, hostPolicy }: ClusterPart, proxy: ProxyView): boolean {
-  const policy = effectivePolicy(hostPolicy, subset?.trafficPolicy, port.number);
-  return discoveryType({ service, gateway: proxy.kind === 'router', captured: proxy.captured }, policy) === Cluster_DiscoveryType.EDS;
+/** What of a client decides its assignments: its locality, and its labels only where some rule reads them. */
+export function placeOf(scope: Scope, proxy: ProxyView): string {
+  const { region, zone, subZone } = proxy.locality;
+  return `${region}/${zone}/${subZone}${scope.readsClientLabels ? JSON.stringify(Object.entries(proxy.labels).sort()) : ''}`;
 }
 
-function assignmentResource({ service, port, subset, hostPolicy }: ClusterPart, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): XdsResource {
+function asksForEndpoints({ service, port, subset, hostPolicy }: ClusterPart, proxy: ProxyView): boolean {
+  const policy = effectivePolicy(hostPolicy, subset?.trafficPolicy, port.number);
+  return discoveryType({ service, gateway: proxy.kind === 'router', captured: proxy.captured, direct: proxy.direct }, policy) === Cluster_DiscoveryType.EDS;
+}
+
+function assignmentResource({ service, port, subset, hostPolicy }: ClusterPart, scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): XdsResource {
   const cluster = outboundCluster(port.number, subset?.name ?? '', service.hostname);
   const policy = effectivePolicy(hostPolicy, subset?.trafficPolicy, port.number);
-  const spread = policy.loadBalancer?.localityLbSetting?.enabled ?? snapshot.mesh.spec.localityLbSetting?.enabled ?? true;
-  const near = spread && policy.outlierDetection !== undefined && proxy.locality.region !== '' ? proxy.locality : undefined;
+  const setting = policy.loadBalancer?.localityLbSetting ?? snapshot.mesh.spec.localityLbSetting;
+  const plan = localityPlan({ setting, outlier: policy.outlierDetection !== undefined, near: proxy.locality, labels: proxy.labels });
   const endpoints = endpointsOfPort(snapshot.endpoints.get(serviceKey(service)), port.number);
   const { peerAuthentications } = snapshot;
-  const place = near === undefined ? '' : `${near.region}/${near.zone}/${near.subZone}`;
+  const place: KeyPart = plan === undefined ? '' : [placeOf(scope, proxy), setting];
   const list: KeyPart = endpoints.length === 0 ? 'none' : cache.idOf(endpoints);
   const key: KeyPart[] = ['eds', cluster, list, subset?.labels, peerAuthentications.inputsOf(service.namespace), service.meshExternal, place];
-  const init = () => loadAssignment({ cluster, endpoints, subsetLabels: subset?.labels, peerAuthentications, meshExternal: service.meshExternal, near });
+  const init = () => loadAssignment({ cluster, endpoints, subsetLabels: subset?.labels, peerAuthentications, meshExternal: service.meshExternal, plan });
   return cache.resource(key, () => resource(ClusterLoadAssignmentSchema, cluster, init(), [service.origin]));
 }

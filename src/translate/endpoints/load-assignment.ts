@@ -4,6 +4,7 @@ import type { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v
 import type { LbEndpointSchema } from '#proto/envoy/config/endpoint/v3/endpoint_components_pb.ts';
 import { type Endpoint, labelsMatch, type Locality, NO_LOCALITY, type PeerAuthenticationIndex } from '#registry';
 import { address, type Init } from '../encode.ts';
+import type { LocalityPlan } from './locality-plan.ts';
 
 export interface LoadAssignmentInput {
   readonly cluster: string;
@@ -11,32 +12,55 @@ export interface LoadAssignmentInput {
   readonly subsetLabels: Readonly<Record<string, string>> | undefined;
   readonly peerAuthentications: PeerAuthenticationIndex;
   readonly meshExternal: boolean;
-  /** The client's, when endpoints near it go first (needs outlier detection); else undefined. */
-  readonly near: Locality | undefined;
+  /** How the client's place and labels matter. */
+  readonly plan: LocalityPlan | undefined;
+}
+
+interface Group {
+  readonly locality: Locality;
+  readonly distance: number;
+  readonly endpoints: Endpoint[];
 }
 
 export function loadAssignment(input: LoadAssignmentInput): Init<typeof ClusterLoadAssignmentSchema> {
-  const groups = new Map<string, { readonly locality: Locality; readonly endpoints: Endpoint[] }>();
+  const { plan } = input;
+  const groups = new Map<string, Group>();
   for (const endpoint of input.endpoints) {
     if (endpoint.health !== 'healthy' || !labelsMatch(input.subsetLabels, endpoint.labels)) continue;
     const { region, zone, subZone } = endpoint.locality;
-    const key = `${region}/${zone}/${subZone}`;
+    if (plan?.kind === 'distribute' && plan.share(endpoint.locality) === undefined) continue;
+    const distance = plan?.distance(endpoint) ?? 0;
+    const key = `${region}/${zone}/${subZone} ${distance}`;
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, { locality: endpoint.locality, endpoints: [endpoint] });
+    if (group === undefined) groups.set(key, { locality: endpoint.locality, distance, endpoints: [endpoint] });
     else group.endpoints.push(endpoint);
   }
   const sorted = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
-  const levels = priorities(sorted.map(({ locality }) => locality), input.near);
+  // Envoy wants priorities without gaps.
+  const levels = [...new Set(sorted.map(({ distance }) => distance))].sort((a, b) => a - b);
+  const weights = localityWeights(sorted, plan);
   return {
     clusterName: input.cluster,
-    endpoints: sorted.map(({ locality, endpoints }, index) => ({
+    endpoints: sorted.map(({ locality, distance, endpoints }, index) => ({
       ...(locality === NO_LOCALITY ? {} : { locality: { ...locality } }),
       // Envoy reads it only where there are several localities.
-      ...(sorted.length > 1 ? { loadBalancingWeight: endpoints.reduce((sum, e) => sum + weightOf(e), 0) } : {}),
-      priority: levels[index] ?? 0,
+      ...(sorted.length > 1 ? { loadBalancingWeight: weights[index] ?? 1 } : {}),
+      priority: levels.indexOf(distance),
       lbEndpoints: endpoints.map((endpoint) => lbEndpoint(endpoint, input)),
     })),
   };
+}
+
+/** Localities weigh as their endpoints do, or as their part of the rule's share. */
+function localityWeights(groups: readonly Group[], plan: LocalityPlan | undefined): readonly number[] {
+  const sizes = groups.map(({ endpoints }) => endpoints.reduce((sum, e) => sum + weightOf(e), 0));
+  if (plan?.kind !== 'distribute') return sizes;
+  const shares = groups.map(({ locality }) => plan.share(locality));
+  return groups.map((_, i) => {
+    const share = shares[i];
+    const together = sizes.reduce((sum, size, k) => (shares[k]?.rule === share?.rule ? sum + size : sum), 0);
+    return Math.max(1, Math.round(((share?.percent ?? 0) * 100 * (sizes[i] ?? 0)) / together));
+  });
 }
 
 function lbEndpoint(endpoint: Endpoint, input: LoadAssignmentInput): Init<typeof LbEndpointSchema> {
@@ -70,16 +94,4 @@ function workloadText(endpoint: Endpoint): string {
 
 function weightOf(endpoint: Endpoint): number {
   return endpoint.weight === 0 ? 1 : endpoint.weight;
-}
-
-/** Same sub-zone, zone, region, elsewhere; levels that no one has are left out, since Envoy wants them without gaps. */
-function priorities(localities: readonly Locality[], near: Locality | undefined): readonly number[] {
-  if (near === undefined || near.region === '') return localities.map(() => 0);
-  const distances = localities.map((place) => {
-    if (place.region !== near.region) return 3;
-    if (place.zone !== near.zone) return 2;
-    return place.subZone === near.subZone ? 0 : 1;
-  });
-  const levels = [...new Set(distances)].sort();
-  return distances.map((distance) => levels.indexOf(distance));
 }
