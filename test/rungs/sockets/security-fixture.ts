@@ -2,12 +2,30 @@
 import type { ProxyNode } from '../../../src/base/index.ts';
 import { silentLogger, TYPE_URL } from '../../../src/base/index.ts';
 import { parseText, viewOf } from '../../../src/config/index.ts';
+import { makeRoot, type SecretSource, type SecretValue } from '../../../src/identity/index.ts';
+import { makePeer } from '../../../src/identity/testing/make-peer.ts';
 import { SystemClock, SystemNet, SystemRandom } from '../../../src/io/index.ts';
 import { startProxy } from '../../../src/main/proxy.ts';
 import { buildSnapshot } from '../../../src/push/index.ts';
 import { Registry } from '../../../src/registry/index.ts';
 import { translate } from '../../../src/translate/index.ts';
+import { formatPem } from '../../../src/wire/tls/index.ts';
 import { freePort } from './security-ports.ts';
+
+const root = makeRoot({ organization: 'cluster.local', nowMs: Date.now() });
+const IDENTITY = 'spiffe://cluster.local/ns/shop/sa/app';
+const peer = makePeer(root, Date.now(), { uris: [IDENTITY] });
+const values: Readonly<Record<string, SecretValue>> = {
+  default: { kind: 'certificate', certChainPem: peer.pem, privateKeyPem: peer.keyPem, version: '1', notAfterMs: Date.now() + 3_600_000, spiffeId: IDENTITY },
+  ROOTCA: { kind: 'trust', rootsPem: formatPem('CERTIFICATE', root.certificate.der), crlPem: '', version: '1' },
+};
+const secrets: SecretSource = {
+  subscribe: (name, changed) => {
+    const value = values[name];
+    if (value !== undefined) changed(value);
+    return () => {};
+  },
+};
 
 export interface Inbound {
   /** Where requests for the application arrive at its sidecar. */
@@ -37,7 +55,7 @@ export async function runInbound(text: string, appPort: number, options: { reado
     principal: '',
   };
   const set = translate(snapshot, node);
-  const handle = await startProxy({ clock: new SystemClock(), random: new SystemRandom(), net: new SystemNet(), log: silentLogger, secrets: { subscribe: () => () => {} } });
+  const handle = await startProxy({ clock: new SystemClock(), random: new SystemRandom(), net: new SystemNet(), log: silentLogger, secrets });
   for (const type of [TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.route, TYPE_URL.listener]) {
     const rejects = handle.proxy.applyResources(type, [...(set.get(type)?.values() ?? [])], []);
     if (rejects.length > 0) throw new Error(rejects.map((one) => `${one.name}: ${one.detail}`).join('\n'));
