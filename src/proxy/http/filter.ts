@@ -79,10 +79,21 @@ export interface RouteView {
   readonly metadata: unknown;
 }
 
+/** A request that was let in, as it was when it was judged. */
+export interface JudgedRequest {
+  readonly head: RequestHead;
+  readonly connection: DownstreamFacts;
+  readonly record: StreamRecord;
+  /** Of the route that was chosen, for this filter. */
+  readonly routeConfig: unknown;
+}
+
 /** Built once per filter in a filter chain; `create` is called per stream and must be cheap. */
 export interface HttpFilterFactory {
   readonly name: string;
   create(callbacks: FilterCallbacks): HttpFilter;
+  /** Whether a stream that an earlier configuration let in may go on under this one; left out by filters that judge nobody. */
+  stillAllows?(asked: JudgedRequest): boolean;
   /** Called when the chain is thrown away. */
   dispose?(): void;
 }

@@ -16,6 +16,7 @@ import { prepareRequest } from './forwarding-headers.ts';
 import type { HttpManager } from './http-manager.ts';
 import { HttpStream } from './http-stream.ts';
 import { normalizePath } from './normalize-path.ts';
+import { PEER_REVOKED, stillAllowed } from './revocation.ts';
 
 export class HttpConnection implements RequestAcceptor, TerminalConnection {
   readonly downstream: DownstreamConnection;
@@ -168,6 +169,18 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   drain(): void {
     this.#draining = true;
     this.#codec?.drain();
+  }
+
+  /** The configuration changed: what it would refuse, and would never end by itself, ends now. */
+  recheck(): void {
+    for (const stream of [...this.#streams]) {
+      if (stream.asked === undefined) continue;
+      const { config } = this.#currentManager();
+      if (config === stream.config || stillAllowed(stream.asked, stream, config)) continue;
+      this.#stats.inc(HTTP.downstream_rq_peer_revoked);
+      stream.record.responseCodeDetails = PEER_REVOKED;
+      stream.reset(PEER_REVOKED);
+    }
   }
 
   #admit(stream: HttpStream, xfcc: HttpManager['config']['xfccMode']): void {

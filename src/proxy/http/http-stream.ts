@@ -12,6 +12,7 @@ import type { HttpConnection } from './http-connection.ts';
 import { buildLocalReply } from './local-reply.ts';
 import type { ManagerConfig } from './manager-config.ts';
 import { type RescueCause, rescue } from './rescue.ts';
+import { keptForJudging } from './revocation.ts';
 import { StreamTimers } from './stream-timers.ts';
 
 /** What stands behind the last filter. */
@@ -38,6 +39,8 @@ export class HttpStream implements ServerStreamHandler {
   /** The client's request is whole. */
   requestComplete: boolean;
   done = false;
+  /** What an upgrade asked for, to judge it again when the configuration changes. */
+  asked: RequestHead | undefined = undefined;
   readonly timers: StreamTimers;
   router: StreamRouter | undefined = undefined;
   /** Applied to the next local reply's head: a route's response headers belong on its direct response too. */
@@ -66,6 +69,7 @@ export class HttpStream implements ServerStreamHandler {
   /** Runs the head through the chain. The route was chosen before. */
   begin(): void {
     const factories = this.config.filters;
+    this.asked = keptForJudging(this.head);
     for (let i = 0; i < factories.length; i++) {
       const factory = factories[i] as (typeof factories)[number];
       this.#filters.push(this.choice?.perFilterConfig(factory.name) === FILTER_DISABLED ? ABSENT : factory.create(new FilterSlot(this, i)));

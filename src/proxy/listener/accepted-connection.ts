@@ -3,6 +3,7 @@
 
 import { type Conn, type ConnHandler, Deadline } from '#base';
 import { LISTENER, StreamRecord } from '#telemetry';
+import { PEER_REVOKED } from '../http/revocation.ts';
 import type { DownstreamConnection, FilterStateEntry, NetworkFilter, TerminalConnection, TerminalFilter } from '../network/filter.ts';
 import type { ChainInput } from './filter-chain-match.ts';
 import type { FilterChain } from './listener-snapshot.ts';
@@ -11,6 +12,9 @@ import { type Peeked, peekProtocol } from './peek-protocol.ts';
 
 /** A client that sends this much without becoming recognisable is let through as plain bytes. */
 const PEEK_BYTES_MAX = 64 * 1024;
+
+/** A revoked peer's connection is cut after this long, well below the 5 s that a revocation may take. */
+const REVOKED_GRACE_MS = 2000;
 
 const NOTHING_SEEN: Peeked = { transportProtocol: 'raw_buffer', serverName: '', applicationProtocols: [] };
 
@@ -82,7 +86,17 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
 
   /** Called after every change: a chain that asks something else of its clients lets this one finish only. */
   recheck(): void {
-    if (this.#chain !== undefined && this.terminal() === undefined) this.drain();
+    if (this.#chain === undefined) return;
+    if (this.terminal() !== undefined) {
+      if (this.#chain.filters.some((filter) => filter.stillAllows?.(this) === false)) this.#revoke();
+      else this.#terminal?.recheck?.();
+      return;
+    }
+    this.drain();
+    if (!this.#lacksTls() || this.#deadline?.armed === true) return;
+    // What is under way may end well; what has no end is cut.
+    this.#deadline = new Deadline(() => this.#revoke());
+    this.#listener.services.wheel.arm(this.#deadline, REVOKED_GRACE_MS, this.#listener.services.clock.now());
   }
 
   drain(): void {
@@ -135,6 +149,20 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
   onDrain(): void {}
   onClose(): void {
     this.close('');
+  }
+
+  /** A plaintext peer of a server that takes TLS only by now. */
+  #lacksTls(): boolean {
+    const { removed, snapshot } = this.#listener;
+    if (removed || snapshot.direction !== 'inbound' || this.conn.tls !== undefined) return false;
+    const chain = this.#match();
+    return chain === undefined || chain.tls !== undefined;
+  }
+
+  #revoke(): void {
+    if (this.#closed) return;
+    this.#listener.stats.inc(LISTENER.downstream_cx_peer_revoked);
+    this.close(PEER_REVOKED);
   }
 
   #startPeeking(): void {

@@ -62,6 +62,8 @@ export interface NetworkFilterContext {
 export interface NetworkFilterFactory {
   readonly name: string;
   create(connection: DownstreamConnection, record: StreamRecord): NetworkFilter;
+  /** Whether a connection that an earlier configuration let in may go on under this one. */
+  stillAllows?(connection: DownstreamConnection): boolean;
   dispose?(): void;
 }
 
@@ -85,4 +87,6 @@ export interface TerminalFilter {
 export interface TerminalConnection {
   /** Finish what is in progress, then close. */
   drain(): void;
+  /** The configuration changed, and still means this connection. */
+  recheck?(): void;
 }

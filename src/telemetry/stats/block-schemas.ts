@@ -81,7 +81,7 @@ export const HTTP_BLOCK = defineBlock({
     'downstream_rq_4xx', 'downstream_rq_5xx', 'downstream_rq_completed', 'downstream_rq_failed_path_normalization',
     'downstream_rq_header_timeout', 'downstream_rq_http1_total', 'downstream_rq_http2_total',
     'downstream_rq_idle_timeout', 'downstream_rq_max_duration_reached', 'downstream_rq_non_relative_path',
-    'downstream_rq_overload_close', 'downstream_rq_redirected_with_normalized_path',
+    'downstream_rq_overload_close', 'downstream_rq_peer_revoked', 'downstream_rq_redirected_with_normalized_path',
     'downstream_rq_rejected_via_ip_detection', 'downstream_rq_response_before_rq_complete', 'downstream_rq_rx_reset',
     'downstream_rq_timeout', 'downstream_rq_too_large', 'downstream_rq_too_many_premature_resets',
     'downstream_rq_total', 'downstream_rq_tx_reset', 'downstream_rq_ws_on_non_ws_route', 'no_cluster', 'no_route',
@@ -105,7 +105,7 @@ export const LISTENER_BLOCK = defineBlock({
   prefix: 'listener.$',
   labels: ['envoy_listener_address'],
   counters: [
-    'downstream_cx_destroy', 'downstream_cx_overflow', 'downstream_cx_overload_reject', 'downstream_cx_total',
+    'downstream_cx_destroy', 'downstream_cx_overflow', 'downstream_cx_overload_reject', 'downstream_cx_peer_revoked', 'downstream_cx_total',
     'downstream_cx_transport_socket_connect_timeout', 'downstream_global_cx_overflow',
     'downstream_listener_filter_error', 'downstream_listener_filter_remote_close', 'downstream_pre_cx_timeout',
     'extension_config_missing', 'network_extension_config_missing', 'no_filter_chain_match', 'ssl.connection_error',

@@ -63,7 +63,11 @@ export const rbacExtension: HttpFilterExtension = {
   typeUrl: TYPE,
   build: (config, _, filterName) => {
     const rules = compileRules(decodeMessage<RBAC>(TYPE, config, filterName), filterName);
-    return { name: filterName, create: (callbacks) => new RbacFilter(rules, filterName, callbacks) };
+    return {
+      name: filterName,
+      create: (callbacks) => new RbacFilter(rules, filterName, callbacks),
+      stillAllows: ({ head, connection, record, routeConfig }) => ((routeConfig as Rules | undefined) ?? rules).enforced?.decide({ head, connection, record }).allowed ?? true,
+    };
   },
   routeConfig: (config) => {
     const { rbac } = decodeMessage<RBACPerRoute>(ROUTE_TYPE, config, 'typed_per_filter_config');

@@ -1,7 +1,7 @@
 // Network filter envoy.filters.network.rbac: closes connections that the rules do not allow, before a byte is exchanged either way.
 
 import type { RBAC } from '#proto/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
-import type { StreamRecord } from '#telemetry';
+import { StreamRecord } from '#telemetry';
 import { decodeMessage } from '../../apply/decode.ts';
 import { ConfigError } from '../../errors.ts';
 import type { MatchInput } from '../../matcher/match-input.ts';
@@ -69,6 +69,10 @@ export const networkRbacExtension: NetworkFilterExtension = {
       shadowPrefix: message.shadowRulesStatPrefix,
       continuous: message.enforcementType === 1,
     };
-    return { name: filterName, create: (connection, record) => new NetworkRbac(rules, connection, record) };
+    return {
+      name: filterName,
+      create: (connection, record) => new NetworkRbac(rules, connection, record),
+      stillAllows: (connection) => rules.enforced?.decide({ head: NO_REQUEST, connection: factsOf(connection), record: new StreamRecord() }).allowed ?? true,
+    };
   },
 };
