@@ -88,3 +88,12 @@ function integer(w: ProtoWriter, field: number, value: bigint): void {
 function double(w: ProtoWriter, field: number, value: number): void {
   if (value !== 0) w.tag(field, 1).double(value);
 }
+
+export function encodeTap(subscription: bigint, json: string): Uint8Array {
+  return new ProtoWriter(json.length + 16)
+    .message(3, (w) => {
+      integer(w, 1, subscription);
+      w.stringField(2, json);
+    })
+    .finish();
+}

@@ -2,7 +2,8 @@
 import type { Clock, Timer } from '#base';
 import type { EdgeAggregator, ProxyHealthReading } from '#telemetry';
 import { type ClientCall, type GrpcChannel } from '#wire/grpc';
-import { encodeHello, encodeSummary, type HelloFacts } from './encode-report.ts';
+import { encodeHello, encodeSummary, encodeTap, type HelloFacts } from './encode-report.ts';
+import type { TapStation } from './tap-station.ts';
 
 const PATH = '/topsail.telemetry.v1.TelemetryService/Report';
 const EVERY_MS = 1000;
@@ -13,6 +14,7 @@ export interface TelemetryReporterOptions {
   readonly hello: HelloFacts;
   readonly aggregator: EdgeAggregator;
   readonly health: () => ProxyHealthReading;
+  readonly taps?: TapStation;
 }
 
 export class TelemetryReporter {
@@ -23,6 +25,7 @@ export class TelemetryReporter {
 
   constructor(options: TelemetryReporterOptions) {
     this.#options = options;
+    if (options.taps !== undefined) options.taps.tell = (subscription, json) => this.#sendTap(subscription, json);
   }
 
   start(): void {
@@ -33,6 +36,11 @@ export class TelemetryReporter {
     this.#closed = true;
     this.#timer?.cancel();
     this.#call?.cancel();
+  }
+
+  /** A record that the stream has no room for is not sent: tap must not hold up what it watches. */
+  #sendTap(subscription: bigint, json: string): void {
+    if (this.#call?.writable === true) this.#call.send(encodeTap(subscription, json));
   }
 
   #turn(): void {
@@ -46,9 +54,11 @@ export class TelemetryReporter {
 
   #open(): void {
     const call = this.#options.channel.openStream(PATH, {
-      onMessage: () => {},
+      onMessage: (bytes) => this.#options.taps?.onCommand(bytes),
       onStatus: () => {
         if (this.#call === call) this.#call = undefined;
+        // Whoever listened asks again on the next stream.
+        this.#options.taps?.clear();
       },
     }, { waitForReady: true });
     this.#call = call;

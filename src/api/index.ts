@@ -12,3 +12,6 @@ export { configRoutes, type ConfigTexts } from './config-routes.ts';
 export { logRoutes } from './log-routes.ts';
 export * from './authz-json.ts';
 export { authzRoutes, type AuthzSource } from './authz-routes.ts';
+export { type TapAgent, TapHub } from './tap-hub.ts';
+export { tapRoutes } from './tap-routes.ts';
+export type { TapRecordJson } from '#telemetry';

@@ -2,6 +2,13 @@
 import type { Clock, Fs, HttpCaller } from '#base';
 import type { KubeClient } from '#kube';
 
+export interface EventCall {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Ends the stream. */
+  readonly until: Promise<void>;
+}
+
 export interface CliContext {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -16,6 +23,10 @@ export interface CliContext {
   /** Resolves when the user interrupts a command that follows something. */
   readonly interrupted: Promise<void>;
   readonly sleep: (ms: number) => Promise<void>;
+  /** Opens an address in the user's browser. */
+  readonly open: (url: string) => Promise<void>;
+  /** Events of the mesh's API as they come; resolves when the stream ends, rejects with a CliError when it is refused. */
+  readonly stream: (call: EventCall, take: (data: string) => void) => Promise<void>;
   /** The cluster of --kubeconfig and --context. Throws a sentence when there is none. */
   readonly kube: (flags: { readonly kubeconfig?: string | undefined; readonly context?: string | undefined; readonly fieldManager: string }) => Promise<KubeClient>;
   /** The folder with package.json, deploy/ and dist/. */

@@ -1,6 +1,7 @@
 // The command tree: names, flags and help. Loading it loads no command; each action imports its own file.
 import { Argument, Command, Option } from 'commander';
 import type { CliContext } from './context.ts';
+import { addObserveCommands } from './observe-program.ts';
 import { addKubeCommands, type KubeStarters } from './kube-program.ts';
 
 /** Commands that become a process; `main` supplies them. Each resolves with the exit status. */
@@ -33,6 +34,7 @@ export function buildProgram(parts: ProgramParts): Command {
     .enablePositionalOptions();
   addConfigCommands(program, parts);
   addViewCommands(program, parts);
+  addObserveCommands(program, parts);
   addProcessCommands(program, parts);
   addKubeCommands(program, parts);
   return program;

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { ACCESS_LOG_PATH, accessLogMethod, envoyBootstrap, RELAYED_PATH, RemoteSecrets, serviceOfCluster, XdsRelay } from '#agent';
+import { ACCESS_LOG_PATH, accessLogMethod, envoyBootstrap, RELAYED_PATH, RemoteSecrets, serviceOfCluster, TapStation, XdsRelay } from '#agent';
 import { ENVOY_PEER_ENVIRONMENT } from '#base';
 import { AgentSecrets, FileSecrets, makeSdsMethods } from '#identity';
 import { gunzip, listenGrpc, SystemFs } from '#io';
@@ -23,7 +23,8 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
   const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION });
   stats.addSource(metrics);
   const local = localPeer(metadata);
-  const reporter = new StreamReporter({ local, metrics, aggregator });
+  const taps = new TapStation({ clock, local });
+  const reporter = new StreamReporter({ local, metrics, aggregator, taps });
   const relay = new XdsRelay(identity.channel, () => identity.metadata());
   const secrets = new AgentSecrets({ workload: identity.secrets, files: new FileSecrets({ fs: new SystemFs(), log }), remote: new RemoteSecrets() });
 
@@ -52,6 +53,7 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
   return {
     ready,
     aggregator,
+    taps,
     isReady: () => isReady && envoy.pid !== undefined,
     services: () => clusters.map(serviceOfCluster).filter((one) => one !== undefined),
     health: () => ({ ...envoy.usage(), activeConnections: 0, activeRequests: 0 }),

@@ -64,7 +64,7 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
   const canonical = metadata.LABELS['service.istio.io/canonical-name'] ?? metadata.WORKLOAD_NAME;
   proxy = await startAgentProxy({ clock, random, net, log, identity, nodeId, cluster: `${canonical}.${pod.namespace}`, metadata, adminPort: ADMIN_PORT });
   const reporter = new TelemetryReporter({
-    clock, channel: identity.channel, aggregator: proxy.aggregator, health: () => (proxy as AgentProxy).health(),
+    clock, channel: identity.channel, aggregator: proxy.aggregator, taps: proxy.taps, health: () => (proxy as AgentProxy).health(),
     hello: { nodeId, workload: pod.name, namespace: pod.namespace, canonicalService: canonical, version: metadata.LABELS['version'] ?? '', proxyVersion: VERSION, capture: metadata.INTERCEPTION_MODE.toLowerCase() },
   });
   const first = await Promise.race([proxy.ready, quit.promise]);

@@ -1,6 +1,6 @@
 // The proxy inside the agent's process: fed by ADS over the agent's channel, with the agent's certificates.
 import process from 'node:process';
-import { type MeshNames, RemoteSecrets, type ServiceAddress, serviceOfCluster } from '#agent';
+import { type MeshNames, RemoteSecrets, type ServiceAddress, serviceOfCluster, TapStation } from '#agent';
 import { type Clock, type Logger, type Net, type NodeMetadata, type Random, TYPE_URL } from '#base';
 import { peerMetadataExtension } from '#proxy';
 import { AgentSecrets, FileSecrets } from '#identity';
@@ -32,6 +32,7 @@ export interface AgentProxy {
   /** First whole configuration and bound listeners. */
   readonly ready: Promise<void>;
   readonly aggregator: EdgeAggregator;
+  readonly taps: TapStation;
   isReady(): boolean;
   services(): readonly ServiceAddress[];
   health(): ProxyHealthReading;
@@ -54,7 +55,8 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION });
   stats.addSource(metrics);
   const local = localPeer(metadata);
-  const handle = await startProxy({ clock, random, net, log, secrets, stats, reporter: new StreamReporter({ local, metrics, aggregator }) });
+  const taps = new TapStation({ clock, local });
+  const handle = await startProxy({ clock, random, net, log, secrets, stats, reporter: new StreamReporter({ local, metrics, aggregator, taps }) });
   const { proxy } = handle;
   proxy.extensions.registerHttpFilter(peerMetadataExtension({ encoded: encodePeerMetadata(local), nodeId: options.nodeId }, proxy.services.peers));
   const admin = await serveProxyAdmin({
@@ -112,6 +114,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   return {
     ready,
     aggregator,
+    taps,
     isReady: () => isReady,
     services: () => [...proxy.clusters.all()].map((cluster) => serviceOfCluster(cluster.name)).filter((one) => one !== undefined),
     health: () => {

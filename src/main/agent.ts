@@ -128,6 +128,7 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
     clock,
     channel: identity.channel,
     aggregator: proxy.aggregator,
+    taps: proxy.taps,
     health: () => proxy.health(),
     hello: {
       nodeId, workload: spec.name, namespace: spec.namespace, canonicalService: metadata.LABELS['service.istio.io/canonical-name'] ?? '',

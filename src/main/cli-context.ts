@@ -30,6 +30,8 @@ export function createCliContext(): CliContext {
     colour: process.stdout.isTTY === true && (process.env['NO_COLOR'] ?? '') === '',
     interrupted: new Promise((done) => process.once('SIGINT', () => done())),
     sleep: async (ms) => void (await sleep(ms)),
+    open: async (url) => (await import('./open-browser.ts')).openBrowser(url),
+    stream: async (call, take) => (await import('./event-stream.ts')).readEventStream(call, take),
     kube: async (flags) => (await import('./kube-access.ts')).openKube(flags),
     root: rootFolder,
     version: VERSION,

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import process from 'node:process';
-import { ConfigHistory, configRoutes, type ConfigTexts, logRoutes, pageRoutes, signInRoutes, trafficRoutes } from '#api';
+import { ConfigHistory, configRoutes, type ConfigTexts, logRoutes, pageRoutes, signInRoutes, type TapHub, tapRoutes, trafficRoutes } from '#api';
 import type { Clock, Fs, HttpRoute } from '#base';
 import { SystemRandom } from '#io';
 import type { TrafficGraph } from '#telemetry';
@@ -13,17 +13,19 @@ export interface DashboardParts {
   readonly fs: Fs;
   readonly token: string;
   readonly traffic: TrafficGraph;
+  readonly taps: TapHub;
   readonly texts: ConfigTexts;
   readonly history: ConfigHistory;
   readonly logFolder: string;
 }
 
 /** They stand before the API's: `/` is the dashboard where it is built. */
-export function dashboardRoutes({ clock, fs, token, traffic, texts, history, logFolder }: DashboardParts): readonly HttpRoute[] {
+export function dashboardRoutes({ clock, fs, token, traffic, taps, texts, history, logFolder }: DashboardParts): readonly HttpRoute[] {
   return [
     ...pageRoutes(builtFiles(dashboardFolder())),
     ...signInRoutes({ clock, random: new SystemRandom(), token }),
     ...trafficRoutes(traffic, clock),
+    ...tapRoutes(taps),
     ...configRoutes(texts, history),
     ...logRoutes(fs, logFolder),
   ];

@@ -1,8 +1,8 @@
 // Takes the agents' summaries from 15012 into the live graph, and shows the graph as the API's edges.
-import { fromBinary } from '@bufbuild/protobuf';
-import type { EdgeJson } from '#api';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { type EdgeJson, type TapAgent, TapHub } from '#api';
 import type { Clock, Logger } from '#base';
-import { AgentReportSchema } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
+import { AgentCommandSchema, AgentReportSchema, type Hello } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
 import { type EdgeView, TrafficGraph } from '#telemetry';
 import { GRPC_STATUS, type GrpcServer, type ServerCall } from '#wire/grpc';
 import type { DiscoveryIdentity } from './discovery-identity.ts';
@@ -14,6 +14,7 @@ const EXPIRE_MS = 60_000;
 
 export class DiscoveryTelemetry {
   readonly graph = new TrafficGraph();
+  readonly taps = new TapHub();
   readonly #clock: Clock;
   readonly #log: Logger;
 
@@ -28,7 +29,8 @@ export class DiscoveryTelemetry {
       // Messages wait for the verdict on who sends them.
       let namespace: string | undefined;
       const waiting: Uint8Array[] = [];
-      const take = (bytes: Uint8Array): void => this.#take(call, bytes, namespace as string);
+      const teller: Teller = { agent: undefined, left: () => {} };
+      const take = (bytes: Uint8Array): void => this.#take(call, bytes, namespace as string, teller);
       void identity.caller(call.peer, call.metadata).then((caller) => {
         if (!caller.ok) return call.end({ code: GRPC_STATUS.unauthenticated, message: caller.error.message });
         namespace = caller.value.namespace;
@@ -40,6 +42,7 @@ export class DiscoveryTelemetry {
           else if (waiting.length < 16) waiting.push(bytes);
         },
         onHalfClose: () => call.end(),
+        onClosed: () => teller.left(),
       };
     });
   }
@@ -53,14 +56,43 @@ export class DiscoveryTelemetry {
     return this.graph.edges(this.#clock.wallTime(), WINDOW_SECONDS).map(toJson);
   }
 
-  #take(call: ServerCall, bytes: Uint8Array, namespace: string): void {
+  #take(call: ServerCall, bytes: Uint8Array, namespace: string, teller: Teller): void {
     const { report } = fromBinary(AgentReportSchema, bytes);
-    if (report.case === 'hello') {
-      if (report.value.namespace === namespace) return;
-      this.#log.warn('a report was refused', { workload: report.value.workload, reason: `its certificate is of namespace ${namespace}` });
-      call.end({ code: GRPC_STATUS.permissionDenied, message: `the certificate is of namespace ${namespace}, not ${report.value.namespace}` });
-    } else if (report.case === 'summary') this.graph.merge(report.value, this.#clock.wallTime(), namespace);
+    if (report.case === 'hello') this.#greet(call, report.value, namespace, teller);
+    else if (report.case === 'summary') this.graph.merge(report.value, this.#clock.wallTime(), namespace);
+    else if (report.case === 'tap' && teller.agent !== undefined) this.taps.record(teller.agent, report.value.subscription, report.value.json);
   }
+
+  #greet(call: ServerCall, hello: Hello, namespace: string, teller: Teller): void {
+    if (hello.namespace !== namespace) {
+      this.#log.warn('a report was refused', { workload: hello.workload, reason: `its certificate is of namespace ${namespace}` });
+      call.end({ code: GRPC_STATUS.permissionDenied, message: `the certificate is of namespace ${namespace}, not ${hello.namespace}` });
+      return;
+    }
+    if (teller.agent !== undefined) return;
+    teller.agent = tapAgent(call, hello);
+    teller.left = this.taps.joined(teller.agent);
+  }
+}
+
+/** Who speaks on a stream, once it said so. */
+interface Teller {
+  agent: TapAgent | undefined;
+  left: () => void;
+}
+
+function tapAgent(call: ServerCall, { workload, namespace }: Hello): TapAgent {
+  return {
+    workload,
+    namespace,
+    start: (subscription, { pathPrefix, status, to, perSecondMax }) => {
+      const value = { subscription, pathPrefix, status, to, perSecondMax };
+      call.send(toBinary(AgentCommandSchema, create(AgentCommandSchema, { command: { case: 'tapStart', value } })));
+    },
+    stop: (subscription) => {
+      if (call.open) call.send(toBinary(AgentCommandSchema, create(AgentCommandSchema, { command: { case: 'tapStop', value: { subscription } } })));
+    },
+  };
 }
 
 function toJson(edge: EdgeView): EdgeJson {

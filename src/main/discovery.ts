@@ -97,7 +97,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     facts: { version: VERSION, startedMs, pid: process.pid, home: home.folder, addresses },
   });
   const failed = (error: unknown): void => log.scope('api').error('a request failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  const pages = dashboardRoutes({ clock, fs, token, traffic: telemetry.graph, texts: config.texts, history, logFolder: home.logs });
+  const pages = dashboardRoutes({ clock, fs, token, traffic: telemetry.graph, taps: telemetry.taps, texts: config.texts, history, logFolder: home.logs });
   const api = await serveHttpApi({ host: HOST, port: Number(options['port'] ?? 20001), routes: [...pages, ...apiRoutes(mesh, clock), ...authzRoutes(authzView({ snapshot: () => pusher.snapshot, nodes: () => xds.proxies(), edges: () => mesh.edges() }))], token, failed });
   const monitoring = await serveHttpApi({ host: HOST, port: Number(options['monitoringPort'] ?? 15014), routes: debugRoutes(mesh), token, failed });
   const socket = await serveHttpApi({ host: home.tokenSocket, port: 0, routes: identity.tokenRoutes, failed });

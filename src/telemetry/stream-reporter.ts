@@ -12,6 +12,7 @@ export interface StreamReporterOptions {
   readonly local: PeerInfo;
   readonly metrics?: IstioMetrics;
   readonly aggregator?: EdgeAggregator;
+  readonly taps?: { add(record: StreamRecord, inbound: boolean): void };
 }
 
 interface Service {
@@ -36,13 +37,14 @@ export class StreamReporter {
   sink(reporter: Reporter): { onStreamEnd(record: StreamRecord): void } {
     let sink = this.#sinks.get(reporter);
     if (sink === undefined) {
-      const { metrics, aggregator } = this.#options;
+      const { metrics, aggregator, taps } = this.#options;
       sink = {
         onStreamEnd: (record) => {
           this.#complete(record, reporter);
           // Bytes of a CONNECT into the mesh are counted by the listener that they enter.
           if (record.upstreamCluster.startsWith('connect|')) return;
           metrics?.recordIstio(record, reporter);
+          taps?.add(record, reporter !== 'source');
           // A mesh peer that did not say who it is tells of the edge itself, and knows both its ends.
           if (reporter !== 'source' && record.source === UNKNOWN_PEER && record.downstreamPrincipal !== '') return;
           aggregator?.add(record, reporter);

@@ -1,0 +1,98 @@
+// Taps of this workload's proxy: what finished is told to those who asked for its like, sampled; without anyone asking it costs a comparison.
+import type { Clock } from '#base';
+import { ProtoReader } from '#proto/light.ts';
+import { type PeerInfo, type StreamRecord, tapRecord } from '#telemetry';
+
+/** Subscriptions at once: each costs a few comparisons a request. */
+const SUBSCRIPTIONS_MAX = 32;
+const PER_SECOND_MAX = 1_000;
+
+export interface TapAsk {
+  readonly subscription: bigint;
+  readonly pathPrefix: string;
+  /** '', a code, or a class such as 5xx. */
+  readonly status: string;
+  readonly to: string;
+  readonly perSecondMax: number;
+}
+
+interface Subscription extends TapAsk {
+  second: number;
+  told: number;
+}
+
+export interface TapStationOptions {
+  readonly clock: Clock;
+  readonly local: PeerInfo;
+}
+
+export class TapStation {
+  readonly #options: TapStationOptions;
+  readonly #subscriptions = new Map<bigint, Subscription>();
+  /** Where records go; set by who can send them. */
+  tell: (subscription: bigint, json: string) => void = () => {};
+
+  constructor(options: TapStationOptions) {
+    this.#options = options;
+  }
+
+  /** A message of the control plane: `topsail.telemetry.v1.AgentCommand`. */
+  onCommand(bytes: Uint8Array): void {
+    const reader = new ProtoReader(bytes);
+    while (reader.next()) {
+      if (reader.field === 1) this.#start(readStart(bytes, reader));
+      else if (reader.field === 2) this.#subscriptions.delete(readStart(bytes, reader).subscription);
+      else reader.skip();
+    }
+  }
+
+  /** The stream to the control plane ended, and with it all who asked. */
+  clear(): void {
+    this.#subscriptions.clear();
+  }
+
+  /** `inbound`: the stream came for this workload, rather than from it. */
+  add(record: StreamRecord, inbound: boolean): void {
+    if (this.#subscriptions.size === 0) return;
+    const { clock, local } = this.#options;
+    const second = Math.floor(clock.now() / 1000);
+    let json: string | undefined;
+    for (const one of this.#subscriptions.values()) {
+      if (!fits(one, record)) continue;
+      if (one.second !== second) [one.second, one.told] = [second, 0];
+      if (one.told >= one.perSecondMax) continue;
+      one.told += 1;
+      json ??= JSON.stringify(tapRecord(record, inbound, local));
+      this.tell(one.subscription, json);
+    }
+  }
+
+  #start(ask: TapAsk): void {
+    if (this.#subscriptions.size >= SUBSCRIPTIONS_MAX) return;
+    this.#subscriptions.set(ask.subscription, { ...ask, perSecondMax: Math.min(PER_SECOND_MAX, ask.perSecondMax || 1), second: 0, told: 0 });
+  }
+}
+
+function fits(ask: TapAsk, record: StreamRecord): boolean {
+  if (ask.pathPrefix !== '' && !record.path.startsWith(ask.pathPrefix)) return false;
+  if (ask.to !== '' && record.destinationServiceName !== ask.to && record.destination.workload !== ask.to && record.destinationService !== ask.to) return false;
+  if (ask.status === '') return true;
+  const code = String(record.responseCode);
+  return ask.status.endsWith('xx') ? code.startsWith(ask.status.charAt(0)) : code === ask.status;
+}
+
+function readStart(bytes: Uint8Array, outer: ProtoReader): TapAsk {
+  const length = outer.uint32();
+  const reader = new ProtoReader(bytes, outer.pos, outer.pos + length);
+  outer.pos += length;
+  const ask = { subscription: 0n, pathPrefix: '', status: '', to: '', perSecondMax: 0 };
+  while (reader.next()) {
+    if (reader.field === 1) ask.subscription = reader.uint64();
+    else if (reader.field === 2) ask.pathPrefix = reader.string();
+    else if (reader.field === 3) ask.status = reader.string();
+    else if (reader.field === 4) ask.to = reader.string();
+    else if (reader.field === 5) ask.perSecondMax = reader.uint32();
+    else reader.skip();
+  }
+  return ask;
+}

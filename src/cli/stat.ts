@@ -1,0 +1,93 @@
+// topsail stat, topsail top: the golden table from the mesh's own data, without any Prometheus.
+import type { GoldenJson, TrafficEdgeJson, TrafficJson } from '#api';
+import { type CliContext, CliError } from './context.ts';
+import { openMesh } from './mesh-client.ts';
+import { table } from './table.ts';
+
+export interface StatOptions {
+  readonly home?: string;
+  readonly namespace?: string;
+  readonly window?: string;
+  readonly by?: string;
+  readonly output?: string;
+}
+
+interface Row {
+  readonly name: string;
+  readonly namespace: string;
+  readonly successRate: number;
+  readonly requestsPerSecond: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+  readonly mtls: string;
+}
+
+const WINDOW = /^(\d+)(s|m|h)$/;
+const SECONDS = { s: 1, m: 60, h: 3600 } as const;
+const TOP_ROWS = 30;
+
+export async function stat(context: CliContext, name: string | undefined, options: StatOptions): Promise<number> {
+  const mesh = await openMesh(context, options.home);
+  const rows = await readRows(mesh.get, name, options);
+  if (options.output === 'json') context.out(`${JSON.stringify(rows, undefined, 2)}\n`);
+  else context.out(rows.length === 0 ? 'No traffic seen in that time.\n' : statTable(rows));
+  return 0;
+}
+
+/** The same table each second, busiest first, until interrupted. */
+export async function top(context: CliContext, name: string | undefined, options: StatOptions): Promise<number> {
+  const mesh = await openMesh(context, options.home);
+  let over = false;
+  void context.interrupted.then(() => (over = true));
+  while (!over) {
+    const rows = (await readRows(mesh.get, name, options)).toSorted((a, b) => b.requestsPerSecond - a.requestsPerSecond).slice(0, TOP_ROWS);
+    // Where a terminal shows it, the table stays in its place.
+    context.out(`${context.colour ? '\u001b[2J\u001b[H' : '\n'}${rows.length === 0 ? 'No traffic yet.\n' : statTable(rows)}`);
+    await Promise.race([context.sleep(1000), context.interrupted]);
+  }
+  return 0;
+}
+
+async function readRows(get: <T>(path: string) => Promise<T>, name: string | undefined, options: StatOptions): Promise<readonly Row[]> {
+  const traffic = await get<TrafficJson>(`/api/v1/traffic?window=${windowSeconds(options.window ?? '1m')}`);
+  const rows = options.by === 'service' ? byService(traffic.edges) : traffic.workloads.map(workloadRow);
+  return rows.filter((row) => (options.namespace === undefined || row.namespace === options.namespace) && (name === undefined || row.name === name || row.name.startsWith(`${name}-v`)));
+}
+
+export function windowSeconds(text: string): number {
+  const found = WINDOW.exec(text);
+  if (found === null) throw new CliError(`--window ${text} is no duration: give one such as 10s, 5m or 1h (an hour is kept).`);
+  return Number(found[1]) * SECONDS[found[2] as keyof typeof SECONDS];
+}
+
+function workloadRow(row: GoldenJson): Row {
+  const { mtlsShare } = row;
+  return { ...row, name: row.workload, mtls: mtlsShare === null ? '-' : mtlsShare > 0.999 ? 'yes' : mtlsShare < 0.001 ? 'no' : `${Math.round(mtlsShare * 100)}%` };
+}
+
+/** Requests that never reached a workload count at the service that was asked for. */
+export function byService(edges: readonly TrafficEdgeJson[]): readonly Row[] {
+  const groups = Map.groupBy(edges.filter((one) => one.service !== ''), (one) => one.service);
+  const rows = Array.from(groups, ([service, own]): Row => {
+    const [name = service, namespace = ''] = service.includes('.svc.') ? service.split('.') : [service];
+    const rate = own.reduce((sum, one) => sum + one.requestsPerSecond, 0);
+    const failing = own.reduce((sum, one) => sum + one.errorsPerSecond, 0);
+    const weighted = (of: (edge: TrafficEdgeJson) => number): number => (rate === 0 ? 0 : own.reduce((sum, one) => sum + of(one) * one.requestsPerSecond, 0) / rate);
+    const mtls = weighted((one) => one.mtls);
+    return {
+      name, namespace, successRate: rate === 0 ? 1 : 1 - failing / rate, requestsPerSecond: rate, p50Ms: weighted((one) => one.p50Ms),
+      p95Ms: Math.max(...own.map((one) => one.p95Ms)), p99Ms: Math.max(...own.map((one) => one.p99Ms)), mtls: mtls > 0.999 ? 'yes' : mtls < 0.001 ? 'no' : `${Math.round(mtls * 100)}%`,
+    };
+  });
+  return rows.sort((a, b) => a.successRate - b.successRate || b.p99Ms - a.p99Ms);
+}
+
+function statTable(rows: readonly Row[]): string {
+  const cells = rows.map((row) => [row.name, row.namespace, `${(row.successRate * 100).toFixed(2)}%`, row.requestsPerSecond.toFixed(1), latency(row.p50Ms), latency(row.p95Ms), latency(row.p99Ms), row.mtls]);
+  return table(['NAME', 'NAMESPACE', 'SUCCESS', 'RPS', 'P50', 'P95', 'P99', 'MTLS'], cells);
+}
+
+function latency(ms: number): string {
+  return ms <= 0 ? '-' : ms < 10 ? `${ms.toFixed(1)}ms` : `${Math.round(ms)}ms`;
+}
