@@ -14,6 +14,7 @@ const SERVICES = {
   'reviews.default.svc.cluster.local': { ips: ['240.240.0.1'], registry: 'Kubernetes', shortname: 'reviews', namespace: 'default' },
   'db.data.svc.cluster.local': { ips: ['240.240.0.2'], registry: 'Kubernetes', shortname: 'db', namespace: 'data' },
   'many.default.svc.cluster.local': { ips: Array.from({ length: 60 }, (_, i) => `10.0.0.${i}`), registry: 'Kubernetes', shortname: 'many', namespace: 'default' },
+  'headless.default.svc.cluster.local': { ips: ['127.0.0.1'], registry: 'Kubernetes', shortname: 'headless', namespace: 'default' },
   'api.example.com': { ips: ['240.240.0.3', '2001:2::3'], registry: 'External' },
   '*.wild.example': { ips: ['240.240.0.4'], registry: 'External' },
 };
@@ -81,6 +82,13 @@ test('hints that lead around the mesh are not given for outside hosts of the mes
   await ask(query('api.example.com', 15));
   assert.equal(asked.length, 2);
   assert.equal((await ask(query('api.example.com', DNS_TYPE.AAAA))).answers[0]?.data.length, 16);
+});
+
+test('endpoints on the host\'s loopback are not the application\'s: one stable address stands for them', async () => {
+  const { ask } = proxy();
+  const [first] = addresses(await ask(query('headless')));
+  assert.match(first ?? '', /^240\.241\./);
+  assert.deepEqual(addresses(await ask(query('headless'))), [first]);
 });
 
 test('wildcard hosts answer for what is below them', async () => {

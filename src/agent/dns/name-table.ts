@@ -34,7 +34,8 @@ export class MeshNames {
     const wildcards = new Map<string, MeshName>();
     for (const [key, info] of Object.entries(fromBinary(NameTableSchema, bytes).table)) {
       const host = key.toLowerCase();
-      const name: MeshName = { host, v4: info.ips.map(ipv4Bytes).filter((ip) => ip !== undefined), v6: info.ips.map(ipv6Bytes).filter((ip) => ip !== undefined), ours: info.registry === 'Kubernetes' };
+      const v4 = info.ips.map(ipv4Bytes).filter((ip) => ip !== undefined);
+      const name: MeshName = { host, v4: v4.some(isLoopback) ? [standIn(host)] : v4, v6: info.ips.map(ipv6Bytes).filter((ip) => ip !== undefined), ours: info.registry === 'Kubernetes' };
       if (host.startsWith('*.')) wildcards.set(host.slice(1), name);
       else exact.set(host, name);
       if (name.ours && info.shortname !== '') for (const short of shortForms(info.shortname, info.namespace, this.#namespace)) if (!exact.has(short)) exact.set(short, name);
@@ -57,6 +58,20 @@ export class MeshNames {
     }
     return undefined;
   }
+}
+
+function isLoopback(ip: Uint8Array): boolean {
+  return ip[0] === 127;
+}
+
+/**
+ * A headless service whose endpoints are ports of the host: to the application, loopback is its own. A stable
+ * address stands for all of them; it lies beside the block that services get theirs from (240.240.0.0/16).
+ */
+function standIn(host: string): Uint8Array {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < host.length; i++) hash = Math.imul(hash ^ host.charCodeAt(i), 0x01000193) >>> 0;
+  return Uint8Array.of(240, 241, (hash >>> 8) & 255, 1 + (hash % 254));
 }
 
 /** "reviews" only at home, "reviews.default" and "reviews.default.svc" everywhere. */
