@@ -95,7 +95,9 @@ async function readFiles(fs: Fs, name: string): Promise<Result<SecretValue, Iden
   return err(new IdentityError('secret_not_found', `${name} is neither file-cert:CHAIN~KEY nor file-root:ROOTS`));
 }
 
+/** A name that means no files has none: watching for it would walk the working folder for ever. */
 function pathsOf(name: string): readonly string[] {
+  if (!name.startsWith('file-')) return [];
   return name
     .slice(name.indexOf(':') + 1)
     .split('~')
