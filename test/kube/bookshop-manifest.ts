@@ -52,3 +52,21 @@ export function bookshop(image: string): string {
   }
   return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
 }
+
+/** A backend on 8080, a frontend and a stranger that may call it: each with its own service account. */
+export function callers(image: string): string {
+  const labels = { test: 'callers' };
+  const server = "require('node:http').createServer((q, r) => r.end('ok')).listen(8080, '0.0.0.0')";
+  const objects: unknown[] = [{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'backend', labels }, spec: { selector: { app: 'backend' }, ports: [{ name: 'http', port: 8080 }] } }];
+  for (const [name, script] of [['backend', server], ['frontend', 'setInterval(() => {}, 1000)'], ['stranger', 'setInterval(() => {}, 1000)']] as const) {
+    const container = { name: 'app', image, args: ['-e', script], resources: { requests: { cpu: '10m', memory: '40Mi' } } };
+    objects.push(
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, labels } },
+      {
+        apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, labels },
+        spec: { selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { serviceAccountName: name, terminationGracePeriodSeconds: 2, containers: [container] } } },
+      },
+    );
+  }
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects });
+}
