@@ -40,8 +40,6 @@ export const KIND_FORCE: Readonly<Record<KindName, Force>> = {
  */
 export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<string, Force>>>>> = {
   VirtualService: {
-    // Our proxy has no retry priorities yet.
-    'http[].retries.retryRemoteLocalities': 'acceptedWithWarning',
     'tcp[].match[].sourceSubnet': 'acceptedWithWarning',
   },
   DestinationRule: {

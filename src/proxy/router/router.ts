@@ -42,6 +42,8 @@ export class Router implements StreamRouter {
   #total: Deadline | undefined = undefined;
   #backoff: Deadline | undefined = undefined;
   #retrying = false;
+  #attemptedPriorities: number[] = [];
+  #usedPriorities: Set<number> | undefined = undefined;
   #endWait: (() => void) | undefined = undefined;
   #mirrors: readonly Mirror[] | undefined = undefined;
 
@@ -58,6 +60,9 @@ export class Router implements StreamRouter {
   }
   get requestEnded(): boolean {
     return this.#requestEnded;
+  }
+  get perTryIdleMs(): number {
+    return this.#timeouts.perTryIdleMs;
   }
   get perTryMs(): number {
     return this.#timeouts.perTryMs;
@@ -250,6 +255,23 @@ export class Router implements StreamRouter {
     this.#timeOut(rescue('per-try-timeout'));
   }
 
+  /** Nothing moved on the attempt's stream for so long (per_try_idle_timeout). */
+  onPerTryIdle(attempt: UpstreamAttempt): void {
+    this.cluster.report(attempt.host, { kind: 'timeout' });
+    attempt.abandon();
+    this.#attempt = undefined;
+    if (this.#responseStarted) {
+      this.stream.record.addFlag('SI');
+      this.stream.record.responseCodeDetails = RESCUES['per-try-idle-timeout'].details;
+      this.stream.reset(RESCUES['per-try-idle-timeout'].details);
+      return;
+    }
+    const policy = this.#target?.retry;
+    if (policy !== undefined && (policy.on.has('5xx') || policy.on.has('gateway-error') || policy.on.has('reset')) && this.#mayRetry(attempt)) return this.#retry(undefined);
+    this.stream.record.attempts = this.#attempts;
+    this.stream.reply(rescue('per-try-idle-timeout'));
+  }
+
   #setCookies: string[] | undefined = undefined;
 
   #prepare(head: RequestHead, choice: RouteChoice, target: ForwardTarget, end: boolean): void {
@@ -294,7 +316,7 @@ export class Router implements StreamRouter {
     const target = this.#target as ForwardTarget;
     const choice = this.#choice as RouteChoice;
     if (choice.route.attemptCountInRequest) this.head.headers.set('x-envoy-attempt-count', String(this.#attempts));
-    const context = pickContext(this.stream, choice, target, this.#avoid, (cookie) => (this.#setCookies ??= []).push(cookie));
+    const context = pickContext(this.stream, choice, target, this.#avoid, this.#usedPriorities, (cookie) => (this.#setCookies ??= []).push(cookie));
     const host = cluster.pickFor(context, this.head.authority);
     if (host === undefined) {
       cluster.stats.inc(CLUSTER.upstream_cx_none_healthy);
@@ -332,7 +354,20 @@ export class Router implements StreamRouter {
     }
     this.#retrying = true;
     if (this.#target?.retry?.avoidPreviousHosts === true) (this.#avoid ??= new Set()).add(attempt.host);
+    this.#leavePriority(attempt.host.spec.priority);
     return true;
+  }
+
+  /** previous_priorities: after so many attempts those that they went to get nothing more, until all had their turn. */
+  #leavePriority(priority: number): void {
+    const frequency = this.#target?.retry?.previousPrioritiesFrequency ?? 0;
+    if (frequency === 0) return;
+    this.#attemptedPriorities.push(priority);
+    if (this.#attemptedPriorities.length < frequency) return;
+    const used = (this.#usedPriorities ??= new Set());
+    for (const one of this.#attemptedPriorities.splice(0)) used.add(one);
+    for (const host of this.cluster.hosts.all()) if (!used.has(host.spec.priority)) return;
+    this.#usedPriorities = undefined;
   }
 
   #retry(response: ResponseHead | undefined): void {

@@ -19,6 +19,7 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
   #stream: ClientStream | undefined = undefined;
   #over = false;
   #perTry: Deadline | undefined = undefined;
+  #idle: Deadline | undefined = undefined;
 
   constructor(router: Router, host: Host, startMs: number) {
     this.#router = router;
@@ -33,6 +34,15 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     }
   }
 
+  /** The idle time begins anew. */
+  #touch(): void {
+    const { perTryIdleMs, services } = this.#router;
+    if (perTryIdleMs === 0 || this.#over) return;
+    const idle = (this.#idle ??= new Deadline(() => this.#router.onPerTryIdle(this)));
+    services.wheel.cancel(idle);
+    services.wheel.arm(idle, perTryIdleMs, services.clock.now());
+  }
+
   get version(): string {
     return this.#stream?.version ?? '';
   }
@@ -45,11 +55,13 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
 
   sendHead(head: RequestHead, end: boolean): void {
     this.#stream?.sendHead(head, end);
+    this.#touch();
   }
 
   sendData(data: Uint8Array, end: boolean): boolean {
     const room = this.#stream?.sendData(data, end) ?? true;
     this.congested = !room;
+    this.#touch();
     return room;
   }
 
@@ -84,6 +96,7 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     this.#over = true;
     this.host.activeRequests--;
     if (this.#perTry !== undefined) this.#router.services.wheel.cancel(this.#perTry);
+    if (this.#idle !== undefined) this.#router.services.wheel.cancel(this.#idle);
   }
 
   // From the pool.
@@ -119,11 +132,14 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
   onHead(head: ResponseHead, end: boolean): void {
     if (this.#over) return;
     if (this.#perTry !== undefined) this.#router.services.wheel.cancel(this.#perTry);
+    this.#touch();
     this.#router.onHead(this, head, end);
   }
 
   onData(data: Buffer, end: boolean): void {
-    if (!this.#over) this.#router.onData(this, data, end);
+    if (this.#over) return;
+    this.#touch();
+    this.#router.onData(this, data, end);
   }
 
   onTrailers(trailers: HeaderBlock): void {

@@ -7,6 +7,7 @@ import { decodeMessage, typeNameOf, unpack } from '../apply/decode.ts';
 import { type ForwardSettings, type LbSettings, readForwardSettings, readLbSettings } from '../cluster/index.ts';
 import { ConfigError } from '../errors.ts';
 import { millisOf } from '../matcher/fraction.ts';
+import { type HealthCheckSettings, readHealthCheck } from './health-check-settings.ts';
 import type { PoolSettings } from './http-pool.ts';
 
 /** Numbers of Cluster.DiscoveryType; FORWARD is the cluster_type dynamic_forward_proxy. */
@@ -38,6 +39,8 @@ export interface ClusterSettings {
   /** The service that Istio's metadata name (`istio.services`). */
   readonly service: ServiceName | undefined;
   readonly originalDstPort: number;
+  /** Active checks; the first of several counts. */
+  readonly healthCheck: HealthCheckSettings | undefined;
   /** Of a dynamic_forward_proxy cluster. */
   readonly forward: ForwardSettings | undefined;
   readonly dnsRefreshMs: number;
@@ -71,6 +74,7 @@ export function readClusterSettings(message: ClusterMessage, warn: (field: strin
     maxStreamsPerConnection: h2Options(message, http)?.maxConcurrentStreams ?? 1024,
     originalDstPort: message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,
     forward,
+    healthCheck: message.healthChecks[0] === undefined ? undefined : readHealthCheck(message.healthChecks[0], `${field}.health_checks[0]`),
     service: readService(message),
     dnsRefreshMs: millisOf(message.dnsRefreshRate) ?? DNS_REFRESH_DEFAULT_MS,
     dnsFamily: message.dnsLookupFamily,

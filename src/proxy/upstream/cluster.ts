@@ -10,6 +10,7 @@ import {
 } from '../cluster/index.ts';
 import type { ProxyServices } from '../services.ts';
 import { type ClusterSettings, DISCOVERY, readClusterSettings } from './cluster-settings.ts';
+import { HealthChecker } from './health-checker.ts';
 import { H2Pool } from './h2-pool.ts';
 import { H1Pool, type HttpPool, type PoolSettings } from './http-pool.ts';
 import type { TransportFactory } from './transport-factory.ts';
@@ -39,6 +40,8 @@ export class Cluster {
   readonly #warmWaiters = new Set<() => void>();
   #balancer!: Balancer;
   #originals: OriginalDestinationHosts | undefined = undefined;
+  #checker: HealthChecker | undefined = undefined;
+  #checkBytes = '';
   #forward: ForwardHosts | undefined = undefined;
   #outlier: OutlierDetector | undefined = undefined;
   #transports!: TransportFactory;
@@ -79,6 +82,7 @@ export class Cluster {
       this.#forward.update(settings.forward);
       this.warm = true;
     }
+    this.#followChecks(settings);
     if (message.loadAssignment !== undefined && settings.discovery === DISCOVERY.STATIC) this.setAssignment(message.loadAssignment);
   }
 
@@ -89,15 +93,33 @@ export class Cluster {
 
   setHosts(specs: readonly HostSpec[], policy?: { readonly overprovisioning: number; readonly weightedHealth: boolean }): void {
     const changes = policy === undefined ? this.hosts.apply(specs) : this.hosts.apply(specs, policy);
-    for (const host of changes.removed) this.#closePools(host);
+    for (const host of changes.removed) {
+      this.#checker?.remove(host);
+      this.#closePools(host);
+    }
     this.warm = true;
     this.#wake();
-    let healthy = 0;
-    for (const host of this.hosts.all()) if (host.healthy) healthy++;
+    if (this.#checker !== undefined) for (const host of changes.added) this.#checker.add(host);
     this.stats.set(CLUSTER.membership_total, this.hosts.size);
-    this.stats.set(CLUSTER.membership_healthy, healthy);
+    this.countHealthy();
     if (changes.added.length > 0 || changes.removed.length > 0) this.stats.inc(CLUSTER.membership_change);
     this.stats.inc(CLUSTER.update_success);
+  }
+
+  countHealthy(): void {
+    let healthy = 0;
+    for (const host of this.hosts.all()) if (host.healthy) healthy++;
+    this.stats.set(CLUSTER.membership_healthy, healthy);
+  }
+
+  /** Checks go on through updates that do not change them. */
+  #followChecks({ healthCheck, message }: ClusterSettings): void {
+    const words = healthCheck === undefined ? '' : JSON.stringify(message.healthChecks[0], (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+    if (words === this.#checkBytes) return;
+    this.#checkBytes = words;
+    this.#checker?.close();
+    this.#checker = healthCheck === undefined ? undefined : new HealthChecker(this, healthCheck);
+    if (this.#checker !== undefined) for (const host of this.hosts.all()) this.#checker.add(host);
   }
 
   /** Calls once the endpoints are known; the result ends the waiting. */
@@ -192,6 +214,7 @@ export class Cluster {
 
   dispose(): void {
     this.#outlier?.close();
+    this.#checker?.close();
     this.#wake();
     this.#transports.dispose();
     for (const host of this.allHosts()) this.#closePools(host);
