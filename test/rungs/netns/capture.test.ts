@@ -116,12 +116,12 @@ for (const tier of ['userns', 'netns'] as const) {
     test('between two workloads there is TLS and no cleartext', { skip: rootOnly() }, async () => {
       const { boundPorts, netns } = record(mesh, 'reviews');
       const filter = netns === undefined ? `tcp port ${boundPorts[0]?.boundPort}` : `host ${addressOf(netns)} and tcp port 9080`;
-      const dump = spawn('tcpdump', ['-i', netns === undefined ? 'lo' : `tsl${netns.split('-')[1]}`, '-U', '-w', '-', filter], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const dump = spawn('tcpdump', ['-i', netns === undefined ? 'lo' : `tsl${netns.split('-')[1]}`, '-U', '--immediate-mode', '-w', '-', filter], { stdio: ['ignore', 'pipe', 'pipe'] });
       const chunks: Buffer[] = [];
       dump.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
       await new Promise<void>((resolve) => dump.stderr.on('data', (said: Buffer) => said.toString().includes('listening') && resolve()));
       const { out } = await run("curl -s -m 10 -H 'x-secret: do-not-look-at-me' -o /dev/null -w '%{http_code}\\n' http://reviews:9080/");
-      await sleep(300);
+      for (let i = 0; i < 50 && !Buffer.concat(chunks).includes('\x16\x03', 0, 'latin1'); i++) await sleep(100);
       dump.kill('SIGINT');
       await new Promise<void>((resolve) => dump.once('close', () => resolve()));
       assert.equal(out.trim(), '200');
@@ -131,7 +131,7 @@ for (const tier of ['userns', 'netns'] as const) {
     });
 
     test('when its agent is killed the application goes, and the next start removes what stayed', async () => {
-      const child = start(mesh, tier, 'echo began; sleep 100', 'victim');
+      const child = start(mesh, tier, 'echo began; exec sleep 100', 'victim');
       while (!child.text().includes('began')) await sleep(50);
       const { agent, app, netns } = record(mesh, 'victim');
       process.kill(agent.pid, 'SIGKILL');
@@ -159,7 +159,15 @@ function start(mesh: TestMesh, tier: string, script: string, name = 'client'): S
   child.stdout.on('data', (chunk: Buffer) => (out += chunk));
   child.stderr.on('data', (chunk: Buffer) => (err += chunk));
   // Not "close": a grandchild may keep the pipe.
-  const ended = new Promise<number>((resolve) => child.once('exit', (code) => setTimeout(resolve, 50, code ?? 1)));
+  const ended = new Promise<number>((resolve) => {
+    child.once('exit', (code) => {
+      setTimeout(() => {
+        child.stdout.destroy();
+        child.stderr.destroy();
+        resolve(code ?? 1);
+      }, 50);
+    });
+  });
   return { ended, text: () => out.split('\n').filter((line) => !line.startsWith('{"authority"')).join('\n'), error: () => err, kill: (signal) => child.kill(signal) };
 }
 
