@@ -33,7 +33,7 @@ export const EDGES: Readonly<Record<string, AreaRule>> = {
   cni: { areas: ['base', 'proto', 'wire', 'xds', 'identity', 'telemetry'], packages: [...NODE_PURE] },
   api: { areas: ['base', 'config', 'registry', 'push', 'telemetry', 'xds', 'proto'], packages: [...PROTOBUF, 'js-yaml', 'yaml', ...NODE_PURE] },
   cli: {
-    areas: ['base', 'config', 'push', 'translate', 'xds', 'api', 'kube', 'wire', 'identity'],
+    areas: ['base', 'config', 'push', 'translate', 'xds', 'api', 'kube', 'controllers', 'wire', 'identity'],
     packages: ['commander', 'js-yaml', 'yaml', ...NODE_PURE],
   },
   io: { areas: ['base', 'wire'], packages: ['*'] },

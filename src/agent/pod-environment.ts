@@ -18,7 +18,11 @@ export interface PodEnvironment {
 const ISTIO_VERSION = '1.31.0';
 
 /** A sentence when the environment is not a pod's of this mesh. */
-export function readPodEnvironment(role: 'sidecar' | 'router', env: Readonly<Record<string, string | undefined>>, labelsFile: string): PodEnvironment | string {
+export function readPodEnvironment(
+  role: 'sidecar' | 'router',
+  env: Readonly<Record<string, string | undefined>>,
+  labelsFile: string,
+): PodEnvironment | string {
   const text = (name: string, fallback = ''): string => env[name] ?? fallback;
   for (const name of ['POD_NAME', 'POD_NAMESPACE', 'INSTANCE_IP', 'CA_ADDR']) {
     if (text(name) === '') return `$${name} is not set: this command runs in pods into which topsail put it.`;
@@ -67,7 +71,10 @@ export function parseDownwardApi(text: string): Readonly<Record<string, string>>
     const equals = line.indexOf('=');
     if (equals <= 0) continue;
     try {
-      Object.defineProperty(found, line.slice(0, equals), { value: String(JSON.parse(line.slice(equals + 1))), enumerable: true });
+      Object.defineProperty(found, line.slice(0, equals), {
+        value: String(JSON.parse(line.slice(equals + 1))),
+        enumerable: true,
+      });
     } catch {
       // Go's escapes beyond JSON's (\x, \U) stand for bytes that no label may have.
     }
@@ -83,7 +90,9 @@ function readAddress(text: string): { host: string; port: number } | undefined {
 function readObject(text: string): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : {};
   } catch {
     return {};
   }

@@ -19,7 +19,14 @@ export async function settingsOf(context: CliContext, flags: InstallFlags): Prom
   const texts = flags.filename.length === 0 ? [] : await readManifests(context, flags.filename);
   const operators = texts.flatMap(({ file, text }) => documents(file, text).map((object) => ({ file, object })));
   try {
-    return readSettings({ operators, set: flags.set, revision: flags.revision, hub: flags.hub, tag: flags.tag, version: context.version });
+    return readSettings({
+      operators,
+      set: flags.set,
+      revision: flags.revision,
+      hub: flags.hub,
+      tag: flags.tag,
+      version: context.version,
+    });
   } catch (error) {
     if (error instanceof SetFlagError) throw new CliError(error.message);
     throw error;
@@ -27,15 +34,23 @@ export async function settingsOf(context: CliContext, flags: InstallFlags): Prom
 }
 
 export async function componentsOf(context: CliContext, settings: InstallSettings): Promise<readonly Component[]> {
-  return manifest({ settings, crds: await readCrds(context), yaml: (value) => dump(value, { lineWidth: -1, noRefs: true }) });
+  return manifest({
+    settings,
+    crds: await readCrds(context),
+    yaml: (value) => dump(value, { lineWidth: -1, noRefs: true }),
+  });
 }
 
 async function readCrds(context: CliContext): Promise<readonly KubeObject[]> {
   const folder = context.resolvePath(context.root(), 'deploy/crds');
   const files = (await context.fs.walk(folder)).filter((file) => file.endsWith('.yaml'));
-  if (files.length === 0) throw new CliError(`${folder} holds no CustomResourceDefinitions: the installation of topsail is not whole.`);
+  if (files.length === 0)
+    throw new CliError(`${folder} holds no CustomResourceDefinitions: the installation of topsail is not whole.`);
   const crds: KubeObject[] = [];
-  for (const file of files) crds.push(load((await context.fs.readText(context.resolvePath(folder, file))) ?? '', { schema: CORE_SCHEMA }) as KubeObject);
+  for (const file of files)
+    crds.push(
+      load((await context.fs.readText(context.resolvePath(folder, file))) ?? '', { schema: CORE_SCHEMA }) as KubeObject,
+    );
   return crds;
 }
 

@@ -19,7 +19,11 @@ export async function install(context: CliContext, options: InstallOptions): Pro
     context.out(yamlOf(components.flatMap(({ objects }) => objects)));
     return 0;
   }
-  const client = await context.kube({ kubeconfig: options.kubeconfig, context: options.context, fieldManager: MANAGER });
+  const client = await context.kube({
+    kubeconfig: options.kubeconfig,
+    context: options.context,
+    fieldManager: MANAGER,
+  });
   const begun = context.clock.now();
   try {
     components = await besideOthers(context, client, components, settings.revision);
@@ -37,18 +41,29 @@ export async function install(context: CliContext, options: InstallOptions): Pro
 }
 
 /** Refuses beside a foreign Istio; with a revision of its own only kinds may be shared, and those are left as they are. */
-async function besideOthers(context: CliContext, client: Parameters<typeof findForeign>[0], components: readonly Component[], revision: string): Promise<readonly Component[]> {
+async function besideOthers(
+  context: CliContext,
+  client: Parameters<typeof findForeign>[0],
+  components: readonly Component[],
+  revision: string,
+): Promise<readonly Component[]> {
   const foreign = await findForeign(client, components);
   if (foreign.length === 0) return components;
   const clashing = foreign.filter((one) => !one.isKind && (revision === 'default' || one.why.startsWith('has a name')));
   if (clashing.length > 0 || revision === 'default') {
     const list = foreign.map((one) => `  ${one.object}: ${one.why}`).join('\n');
-    const beside = revision === 'default' ? 'install beside it with --revision topsail, which touches none of these' : 'choose another --revision or namespace';
+    const beside =
+      revision === 'default'
+        ? 'install beside it with --revision topsail, which touches none of these'
+        : 'choose another --revision or namespace';
     throw new CliError(`There is another mesh in this cluster; nothing was changed:\n${list}\nWhat to do: ${beside}.`);
   }
   const kept = new Set(foreign.filter((one) => one.isKind).map((one) => one.object));
   for (const object of kept) context.err(`! ${object}: belongs to another mesh and is left as it is\n`);
-  return components.map((one) => ({ ...one, objects: one.objects.filter((object) => !kept.has(`${object.kind} ${object.metadata.name}`)) }));
+  return components.map((one) => ({
+    ...one,
+    objects: one.objects.filter((object) => !kept.has(`${object.kind} ${object.metadata.name}`)),
+  }));
 }
 
 async function confirmed(context: CliContext, profile: string): Promise<boolean> {

@@ -56,24 +56,50 @@ interface Settings {
 async function injectionSettings(context: CliContext, options: KubeInjectOptions): Promise<Settings> {
   if (options.offline === true || options.injectConfigFile !== undefined) {
     const settings = await settingsOf(context, { filename: [], set: options.set, ...pick(options) });
-    const config = options.injectConfigFile === undefined ? settings.injector : (await readYaml(context, options.injectConfigFile)) as unknown as InjectorConfig;
-    return { config, mesh: options.meshConfigFile === undefined ? settings.meshConfig : await readYaml(context, options.meshConfigFile) };
+    const config =
+      options.injectConfigFile === undefined
+        ? settings.injector
+        : ((await readYaml(context, options.injectConfigFile)) as unknown as InjectorConfig);
+    return {
+      config,
+      mesh:
+        options.meshConfigFile === undefined ? settings.meshConfig : await readYaml(context, options.meshConfigFile),
+    };
   }
-  const client = await context.kube({ kubeconfig: options.kubeconfig, context: options.context, fieldManager: 'topsail-kube-inject' });
+  const client = await context.kube({
+    kubeconfig: options.kubeconfig,
+    context: options.context,
+    fieldManager: 'topsail-kube-inject',
+  });
   const suffix = options.revision === undefined || options.revision === 'default' ? '' : `-${options.revision}`;
   const data = async (name: string, key: string): Promise<string> => {
     const found = await client.get(RESOURCES.configMaps, { namespace: options.istioNamespace, name });
-    if (!found.ok) throw new CliError(`ConfigMap ${options.istioNamespace}/${name}: ${found.error.message}. Install first, or use --offline.`);
+    if (!found.ok)
+      throw new CliError(
+        `ConfigMap ${options.istioNamespace}/${name}: ${found.error.message}. Install first, or use --offline.`,
+      );
     const text = (found.value['data'] as Record<string, string> | undefined)?.[key];
-    if (text === undefined) throw new CliError(`ConfigMap ${options.istioNamespace}/${name} has no key "${key}": run "topsail install" again.`);
+    if (text === undefined)
+      throw new CliError(
+        `ConfigMap ${options.istioNamespace}/${name} has no key "${key}": run "topsail install" again.`,
+      );
     return text;
   };
-  const config = load(await data(`istio-sidecar-injector${suffix}`, 'config'), { schema: CORE_SCHEMA }) as InjectorConfig;
-  return { config, mesh: (load(await data(`istio${suffix}`, 'mesh'), { schema: CORE_SCHEMA }) ?? {}) as Settings['mesh'] };
+  const config = load(await data(`istio-sidecar-injector${suffix}`, 'config'), {
+    schema: CORE_SCHEMA,
+  }) as InjectorConfig;
+  return {
+    config,
+    mesh: (load(await data(`istio${suffix}`, 'mesh'), { schema: CORE_SCHEMA }) ?? {}) as Settings['mesh'],
+  };
 }
 
 function pick({ revision, hub, tag }: KubeInjectOptions): { revision?: string; hub?: string; tag?: string } {
-  return { ...(revision === undefined ? {} : { revision }), ...(hub === undefined ? {} : { hub }), ...(tag === undefined ? {} : { tag }) };
+  return {
+    ...(revision === undefined ? {} : { revision }),
+    ...(hub === undefined ? {} : { hub }),
+    ...(tag === undefined ? {} : { tag }),
+  };
 }
 
 async function readYaml(context: CliContext, path: string): Promise<Readonly<Record<string, unknown>>> {

@@ -18,20 +18,38 @@ interface Parts {
 const collect = (value: string, before: string[]): string[] => [...before, value];
 
 function clusterFlags(command: Command): Command {
-  return command.option('-c, --kubeconfig <file>', 'kubeconfig (default: $KUBECONFIG, then ~/.kube/config)').option('--context <name>', 'context of the kubeconfig');
+  return command
+    .option('-c, --kubeconfig <file>', 'kubeconfig (default: $KUBECONFIG, then ~/.kube/config)')
+    .option('--context <name>', 'context of the kubeconfig');
 }
 
 function installFlags(command: Command): Command {
   return clusterFlags(command)
-    .addOption(new Option('-f, --filename <path>', 'IstioOperator file, or - for standard input; may be repeated').argParser(collect).default([] as string[], 'none'))
-    .addOption(new Option('-s, --set <path=value>', 'one value, for example profile=demo or values.global.proxy.logLevel=debug; may be repeated').argParser(collect).default([] as string[], 'none'))
+    .addOption(
+      new Option('-f, --filename <path>', 'IstioOperator file, or - for standard input; may be repeated')
+        .argParser(collect)
+        .default([] as string[], 'none'),
+    )
+    .addOption(
+      new Option(
+        '-s, --set <path=value>',
+        'one value, for example profile=demo or values.global.proxy.logLevel=debug; may be repeated',
+      )
+        .argParser(collect)
+        .default([] as string[], 'none'),
+    )
     .option('-r, --revision <name>', 'a control plane of its own beside others')
     .option('--hub <host/path>', 'where the images are')
     .option('--tag <tag>', 'tag of the images');
 }
 
 export function addKubeCommands(program: Command, { context, kubeStarters, exit }: Parts): void {
-  installFlags(program.command('install').alias('upgrade').description('install into a Kubernetes cluster, or change what is installed'))
+  installFlags(
+    program
+      .command('install')
+      .alias('upgrade')
+      .description('install into a Kubernetes cluster, or change what is installed'),
+  )
     .option('-y, --skip-confirmation', 'do not ask')
     .option('--dry-run', 'only print what would be applied')
     .option('--readiness-timeout <duration>', 'how long to wait until it runs', '300s')
@@ -49,19 +67,23 @@ export function addKubeCommands(program: Command, { context, kubeStarters, exit 
     .action(async (options) => exit(await (await import('./uninstall.ts')).uninstall(await context(), options)));
   program
     .command('images')
-    .description('container images without Docker: build, save into a tar, load into a cluster\'s nodes, push to a registry')
+    .description(
+      "container images without Docker: build, save into a tar, load into a cluster's nodes, push to a registry",
+    )
     .addArgument(new Argument('<action>').choices(['build', 'save', 'load', 'push']))
     .option('--hub <host/path>', 'registry and path', 'topsail.local')
     .option('--tag <tag>', 'tag (default: the version)')
     .option('-o, --output <folder>', 'save: folder of the tars', '.')
-    .option('--containerd <socket>', 'load: containerd\'s socket (default: kind, k3d or minikube is looked for)')
+    .option('--containerd <socket>', "load: containerd's socket (default: kind, k3d or minikube is looked for)")
     .option('--insecure', 'push: the registry speaks HTTP')
     .action(async (action: string, options) => exit(await kubeStarters.images(action, options)));
-  installFlags(program.command('verify-install').description('whether what is installed is whole and runs'))
-    .action(async (options) => exit(await (await import('./verify-install.ts')).verifyInstall(await context(), options)));
+  installFlags(program.command('verify-install').description('whether what is installed is whole and runs')).action(
+    async (options) => exit(await (await import('./verify-install.ts')).verifyInstall(await context(), options)),
+  );
   const experimental = program.command('x').alias('experimental').description('commands that may change');
-  installFlags(experimental.command('precheck').description('whether a cluster can take an installation'))
-    .action(async (options) => exit(await (await import('./verify-install.ts')).precheck(await context(), options)));
+  installFlags(experimental.command('precheck').description('whether a cluster can take an installation')).action(
+    async (options) => exit(await (await import('./verify-install.ts')).precheck(await context(), options)),
+  );
   addInjectCommand(program, context, exit);
   addTagCommands(program, context, exit);
   addPodCommands(program, kubeStarters, exit);
@@ -69,28 +91,52 @@ export function addKubeCommands(program: Command, { context, kubeStarters, exit 
 
 function addInjectCommand(program: Command, context: Parts['context'], exit: Parts['exit']): void {
   clusterFlags(program.command('kube-inject').description('write the proxy into manifests'))
-    .addOption(new Option('-f, --filename <path>', 'file, folder or - for standard input; may be repeated').argParser(collect).default([] as string[], 'none'))
+    .addOption(
+      new Option('-f, --filename <path>', 'file, folder or - for standard input; may be repeated')
+        .argParser(collect)
+        .default([] as string[], 'none'),
+    )
     .option('-o, --output <file>', 'where to (default: standard output)')
     .option('-n, --namespace <name>', 'namespace of what names none', 'default')
     .option('-i, --istioNamespace <name>', 'namespace of the control plane', 'istio-system')
     .option('-r, --revision <name>', 'revision of the control plane')
-    .option('--injectConfigFile <file>', 'injection settings instead of the cluster\'s')
-    .option('--meshConfigFile <file>', 'mesh settings instead of the cluster\'s')
-    .option('--offline', 'this version\'s defaults, without a cluster')
-    .addOption(new Option('-s, --set <path=value>', 'with --offline: one value; may be repeated').argParser(collect).default([] as string[], 'none'))
+    .option('--injectConfigFile <file>', "injection settings instead of the cluster's")
+    .option('--meshConfigFile <file>', "mesh settings instead of the cluster's")
+    .option('--offline', "this version's defaults, without a cluster")
+    .addOption(
+      new Option('-s, --set <path=value>', 'with --offline: one value; may be repeated')
+        .argParser(collect)
+        .default([] as string[], 'none'),
+    )
     .action(async (options) => exit(await (await import('./kube-inject.ts')).kubeInject(await context(), options)));
 }
 
 function addTagCommands(program: Command, context: Parts['context'], exit: Parts['exit']): void {
   const tag = program.command('tag').description('names that stand for a revision');
   const named = (name: string, description: string): Command =>
-    clusterFlags(tag.command(name).description(description)).option('-i, --istioNamespace <name>', 'namespace of the control plane', 'istio-system');
+    clusterFlags(tag.command(name).description(description)).option(
+      '-i, --istioNamespace <name>',
+      'namespace of the control plane',
+      'istio-system',
+    );
   const load = () => import('./tag.ts');
-  named('set', 'make or move a tag').argument('<tag>').requiredOption('-r, --revision <name>', 'what it means').option('--overwrite', 'move a tag that means another revision')
-    .option('--auto-inject-namespaces', 'with tag default: namespaces without labels, too').action(async (name: string, options) => exit(await (await load()).tagSet(await context(), name, options)));
-  named('generate', 'print a tag\'s webhook').argument('<tag>').requiredOption('-r, --revision <name>', 'what it means').action(async (name: string, options) => exit((await load()).tagGenerate(await context(), name, options)));
-  named('list', 'tags, their revisions and who uses them').addOption(new Option('-o, --output <format>', 'table or json').default('table')).action(async (options) => exit(await (await load()).tagList(await context(), options)));
-  named('remove', 'remove a tag').argument('<tag>').option('-y, --skip-confirmation', 'although namespaces use it').action(async (name: string, options) => exit(await (await load()).tagRemove(await context(), name, options)));
+  named('set', 'make or move a tag')
+    .argument('<tag>')
+    .requiredOption('-r, --revision <name>', 'what it means')
+    .option('--overwrite', 'move a tag that means another revision')
+    .option('--auto-inject-namespaces', 'with tag default: namespaces without labels, too')
+    .action(async (name: string, options) => exit(await (await load()).tagSet(await context(), name, options)));
+  named('generate', "print a tag's webhook")
+    .argument('<tag>')
+    .requiredOption('-r, --revision <name>', 'what it means')
+    .action(async (name: string, options) => exit((await load()).tagGenerate(await context(), name, options)));
+  named('list', 'tags, their revisions and who uses them')
+    .addOption(new Option('-o, --output <format>', 'table or json').default('table'))
+    .action(async (options) => exit(await (await load()).tagList(await context(), options)));
+  named('remove', 'remove a tag')
+    .argument('<tag>')
+    .option('-y, --skip-confirmation', 'although namespaces use it')
+    .action(async (name: string, options) => exit(await (await load()).tagRemove(await context(), name, options)));
 }
 
 /** What runs inside injected pods. */
@@ -99,10 +145,10 @@ function addPodCommands(program: Command, starters: KubeStarters, exit: (status:
     .command('agent')
     .description('agent and proxy of a pod')
     .addArgument(new Argument('<role>').choices(['sidecar', 'router', 'wait']))
-    .option('--domain <name>', 'DNS domain of the pod\'s namespace', 'default.svc.cluster.local')
+    .option('--domain <name>', "DNS domain of the pod's namespace", 'default.svc.cluster.local')
     .option('--log-level <level>', 'debug, info, warning or error', 'info')
     .action(async (role: string, options) => exit(await starters.agent(role, options)));
-  const capture = program.command('capture').description('redirection of a pod\'s traffic');
+  const capture = program.command('capture').description("redirection of a pod's traffic");
   capture
     .command('apply')
     .description('redirect this network namespace to the proxy')

@@ -2,7 +2,10 @@
 import type { CliContext } from './context.ts';
 import { componentsOf, type InstallFlags, settingsOf, yamlOf } from './install-settings.ts';
 
-export async function manifestGenerate(context: CliContext, flags: InstallFlags & { readonly output?: string }): Promise<number> {
+export async function manifestGenerate(
+  context: CliContext,
+  flags: InstallFlags & { readonly output?: string },
+): Promise<number> {
   const settings = await settingsOf(context, flags);
   for (const warning of settings.warnings) context.err(`! ${warning}\n`);
   const components = await componentsOf(context, settings);
@@ -12,6 +15,10 @@ export async function manifestGenerate(context: CliContext, flags: InstallFlags 
   }
   const folder = context.resolvePath(context.cwd, flags.output);
   await context.fs.makeFolder(folder);
-  for (const { title, objects } of components) await context.fs.writeText(context.resolvePath(folder, `${title.toLowerCase().replaceAll(' ', '-')}.yaml`), yamlOf(objects));
+  for (const { title, objects } of components)
+    await context.fs.writeText(
+      context.resolvePath(folder, `${title.toLowerCase().replaceAll(' ', '-')}.yaml`),
+      yamlOf(objects),
+    );
   return 0;
 }

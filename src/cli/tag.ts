@@ -24,15 +24,27 @@ export async function tagSet(context: CliContext, tag: string, options: TagOptio
   const object = tagObject(tag, options);
   const client = await open(context, options);
   const known = await hooks(client);
-  if (!known.some((one) => one.metadata.labels?.[REVISION_LABEL] === options.revision && one.metadata.labels?.[TAG_LABEL] === undefined)) {
-    throw new CliError(`There is no revision "${options.revision}" in the cluster. Install it first: topsail install --revision ${options.revision}.`);
+  if (
+    !known.some(
+      (one) =>
+        one.metadata.labels?.[REVISION_LABEL] === options.revision && one.metadata.labels?.[TAG_LABEL] === undefined,
+    )
+  ) {
+    throw new CliError(
+      `There is no revision "${options.revision}" in the cluster. Install it first: topsail install --revision ${options.revision}.`,
+    );
   }
   const former = known.find((one) => one.metadata.labels?.[TAG_LABEL] === tag);
   const before = former?.metadata.labels?.[REVISION_LABEL];
-  if (before !== undefined && before !== options.revision && options.overwrite !== true) throw new CliError(`Tag "${tag}" means revision "${before}" already. Say --overwrite to move it to "${options.revision}".`);
+  if (before !== undefined && before !== options.revision && options.overwrite !== true)
+    throw new CliError(
+      `Tag "${tag}" means revision "${before}" already. Say --overwrite to move it to "${options.revision}".`,
+    );
   const applied = await client.apply(RESOURCES.mutatingWebhooks, object, { force: true });
   if (!applied.ok) throw new CliError(`${applied.error.message}. What to do: ${applied.error.remedy}.`);
-  context.out(`Revision tag "${tag}" means control plane revision "${options.revision}". Label namespaces with istio.io/rev=${tag} and restart their workloads.\n`);
+  context.out(
+    `Revision tag "${tag}" means control plane revision "${options.revision}". Label namespaces with istio.io/rev=${tag} and restart their workloads.\n`,
+  );
   return 0;
 }
 
@@ -48,11 +60,23 @@ export async function tagList(context: CliContext, options: TagOptions): Promise
   if (!namespaces.ok) throw new CliError(namespaces.error.message);
   const rows = tags.map(({ metadata: { labels = {} } }) => {
     const tag = labels[TAG_LABEL] ?? '';
-    const users = namespaces.value.filter(({ metadata }) => metadata.labels?.[REVISION_LABEL] === tag || (tag === 'default' && metadata.labels?.['istio-injection'] === 'enabled'));
+    const users = namespaces.value.filter(
+      ({ metadata }) =>
+        metadata.labels?.[REVISION_LABEL] === tag ||
+        (tag === 'default' && metadata.labels?.['istio-injection'] === 'enabled'),
+    );
     return { tag, revision: labels[REVISION_LABEL] ?? '', namespaces: users.map(({ metadata }) => metadata.name) };
   });
   if (options.output === 'json') context.out(`${JSON.stringify(rows, undefined, 2)}\n`);
-  else context.out(rows.length === 0 ? 'No revision tags. Make one: topsail tag set NAME --revision REVISION\n' : table(['TAG', 'REVISION', 'NAMESPACES'], rows.map((row) => [row.tag, row.revision, row.namespaces.join(',')])));
+  else
+    context.out(
+      rows.length === 0
+        ? 'No revision tags. Make one: topsail tag set NAME --revision REVISION\n'
+        : table(
+            ['TAG', 'REVISION', 'NAMESPACES'],
+            rows.map((row) => [row.tag, row.revision, row.namespaces.join(',')]),
+          ),
+    );
   return 0;
 }
 
@@ -62,7 +86,10 @@ export async function tagRemove(context: CliContext, tag: string, options: TagOp
   if (found === undefined) throw new CliError(`There is no tag "${tag}". "topsail tag list" shows them.`);
   const namespaces = await client.list(RESOURCES.namespaces, { labelSelector: `${REVISION_LABEL}=${tag}` });
   const users = namespaces.ok ? namespaces.value.map(({ metadata }) => metadata.name) : [];
-  if (users.length > 0 && options.skipConfirmation !== true) throw new CliError(`Namespaces still use tag "${tag}": ${users.join(', ')}. New pods there would get no proxy. Label them anew first, or say -y.`);
+  if (users.length > 0 && options.skipConfirmation !== true)
+    throw new CliError(
+      `Namespaces still use tag "${tag}": ${users.join(', ')}. New pods there would get no proxy. Label them anew first, or say -y.`,
+    );
   const gone = await client.delete(RESOURCES.mutatingWebhooks, { name: found.metadata.name });
   if (!gone.ok) throw new CliError(gone.error.message);
   context.out(`Revision tag ${tag} removed\n`);
@@ -73,7 +100,13 @@ function tagObject(tag: string, options: TagOptions): KubeObject {
   if (options.revision === undefined) throw new CliError('Say which revision: --revision NAME.');
   if (!NAME.test(tag)) throw new CliError(`"${tag}" is no name for a tag: lower-case letters, digits and dashes.`);
   const naming = namingOf({ namespace: options.istioNamespace, revision: options.revision });
-  return injectionWebhook(naming, { name: `istio-revision-tag-${tag}`, revision: options.revision, tag, isDefault: tag === 'default', enableNamespacesByDefault: options.autoInjectNamespaces === true });
+  return injectionWebhook(naming, {
+    name: `istio-revision-tag-${tag}`,
+    revision: options.revision,
+    tag,
+    isDefault: tag === 'default',
+    enableNamespacesByDefault: options.autoInjectNamespaces === true,
+  });
 }
 
 function open(context: CliContext, options: TagOptions): Promise<KubeClient> {

@@ -15,17 +15,27 @@ export interface UninstallOptions {
 }
 
 export async function uninstall(context: CliContext, options: UninstallOptions): Promise<number> {
-  if (options.purge !== true && options.revision === undefined) throw new CliError('Say what to remove: --revision NAME for one revision, or --purge for all of them.');
-  const client = await context.kube({ kubeconfig: options.kubeconfig, context: options.context, fieldManager: 'topsail-install' });
+  if (options.purge !== true && options.revision === undefined)
+    throw new CliError('Say what to remove: --revision NAME for one revision, or --purge for all of them.');
+  const client = await context.kube({
+    kubeconfig: options.kubeconfig,
+    context: options.context,
+    fieldManager: 'topsail-install',
+  });
   const found = await owned(client, options.purge === true ? '' : `istio.io/rev=${options.revision}`);
   const stays = (object: KubeObject): boolean =>
-    (object.kind === 'CustomResourceDefinition' && !(options.purge === true && options.deleteData === true)) || object.kind === 'Namespace';
+    (object.kind === 'CustomResourceDefinition' && !(options.purge === true && options.deleteData === true)) ||
+    object.kind === 'Namespace';
   const objects = found.filter((one) => !stays(one));
   if (objects.length === 0) {
     context.out('Nothing of Topsail is installed.\n');
     return 0;
   }
-  const text = (object: KubeObject): string => [object.kind, [object.metadata.namespace, object.metadata.name].filter((part) => part !== undefined && part !== '').join('/')].join(' ');
+  const text = (object: KubeObject): string =>
+    [
+      object.kind,
+      [object.metadata.namespace, object.metadata.name].filter((part) => part !== undefined && part !== '').join('/'),
+    ].join(' ');
   if (options.dryRun === true) {
     context.out(objects.map((one) => `would remove ${text(one)}\n`).join(''));
     return 0;
@@ -38,11 +48,15 @@ export async function uninstall(context: CliContext, options: UninstallOptions):
   }
   for (const object of objects) {
     const gone = await remove(client, object);
-    if (!gone.ok && gone.error.code !== 'kube_not_found') throw new CliError(`${text(object)}: ${gone.error.message}\nWhat to do: ${gone.error.remedy}.`);
+    if (!gone.ok && gone.error.code !== 'kube_not_found')
+      throw new CliError(`${text(object)}: ${gone.error.message}\nWhat to do: ${gone.error.remedy}.`);
     context.out(`  Removed ${text(object)}\n`);
   }
   const kept = found.filter((one) => one.kind === 'CustomResourceDefinition' && stays(one)).length;
-  if (kept > 0 && options.purge === true) context.out(`${kept} CustomResourceDefinitions and your objects of these kinds were kept; --delete-data removes them too.\n`);
+  if (kept > 0 && options.purge === true)
+    context.out(
+      `${kept} CustomResourceDefinitions and your objects of these kinds were kept; --delete-data removes them too.\n`,
+    );
   context.out('✔ Uninstall complete\n');
   return 0;
 }

@@ -16,7 +16,11 @@ export async function verifyInstall(context: CliContext, flags: InstallFlags): P
       context.out(`✘ ${object}: ${problem}\n`);
     }
   }
-  context.out(bad === 0 ? '✔ The installation is whole and runs\n' : `✘ ${bad} objects are missing or not ready. Run "topsail install" with the same flags again.\n`);
+  context.out(
+    bad === 0
+      ? '✔ The installation is whole and runs\n'
+      : `✘ ${bad} objects are missing or not ready. Run "topsail install" with the same flags again.\n`,
+  );
   return bad === 0 ? 0 : 1;
 }
 
@@ -28,12 +32,19 @@ export async function precheck(context: CliContext, flags: InstallFlags): Promis
   const problems: string[] = [];
   const version = await serverVersion(client);
   if (version === undefined) throw new CliError('The API server does not tell its version: check the kubeconfig.');
-  if (version.major === 1 && version.minor < OLDEST_MINOR) problems.push(`Kubernetes ${version.text} is older than 1.${OLDEST_MINOR}: native sidecars are missing. Set values.pilot.env.ENABLE_NATIVE_SIDECARS=false, or upgrade the cluster.`);
+  if (version.major === 1 && version.minor < OLDEST_MINOR)
+    problems.push(
+      `Kubernetes ${version.text} is older than 1.${OLDEST_MINOR}: native sidecars are missing. Set values.pilot.env.ENABLE_NATIVE_SIDECARS=false, or upgrade the cluster.`,
+    );
   const components = await componentsOf(context, await settingsOf(context, flags));
-  for (const { object, why } of await findForeign(client, components)) problems.push(`${object} ${why}. Install beside it with --revision topsail.`);
+  for (const { object, why } of await findForeign(client, components))
+    problems.push(`${object} ${why}. Install beside it with --revision topsail.`);
   for (const problem of await missingRights(client)) problems.push(problem);
   for (const problem of problems) context.out(`✘ ${problem}\n`);
-  if (problems.length === 0) context.out(`✔ No issues found: Kubernetes ${version.text} can take an installation. Install with "topsail install".\n`);
+  if (problems.length === 0)
+    context.out(
+      `✔ No issues found: Kubernetes ${version.text} can take an installation. Install with "topsail install".\n`,
+    );
   return problems.length === 0 ? 0 : 1;
 }
 
@@ -46,17 +57,32 @@ async function serverVersion(client: KubeClient): Promise<{ major: number; minor
 
 /** What an installer must be allowed to create. */
 const NEEDED: readonly (readonly [group: string, resource: string])[] = [
-  ['', 'namespaces'], ['rbac.authorization.k8s.io', 'clusterroles'], ['apiextensions.k8s.io', 'customresourcedefinitions'],
-  ['admissionregistration.k8s.io', 'mutatingwebhookconfigurations'], ['apps', 'deployments'], ['', 'services'],
+  ['', 'namespaces'],
+  ['rbac.authorization.k8s.io', 'clusterroles'],
+  ['apiextensions.k8s.io', 'customresourcedefinitions'],
+  ['admissionregistration.k8s.io', 'mutatingwebhookconfigurations'],
+  ['apps', 'deployments'],
+  ['', 'services'],
 ];
 
 async function missingRights(client: KubeClient): Promise<readonly string[]> {
   const problems: string[] = [];
   for (const [group, resource] of NEEDED) {
-    const review: KubeObject = { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectAccessReview', metadata: { name: '' }, spec: { resourceAttributes: { group, resource, verb: 'create' } } };
-    const asked = await client.create({ ...RESOURCES.subjectAccessReviews, plural: 'selfsubjectaccessreviews', kind: 'SelfSubjectAccessReview' }, review);
+    const review: KubeObject = {
+      apiVersion: 'authorization.k8s.io/v1',
+      kind: 'SelfSubjectAccessReview',
+      metadata: { name: '' },
+      spec: { resourceAttributes: { group, resource, verb: 'create' } },
+    };
+    const asked = await client.create(
+      { ...RESOURCES.subjectAccessReviews, plural: 'selfsubjectaccessreviews', kind: 'SelfSubjectAccessReview' },
+      review,
+    );
     const allowed = asked.ok && (asked.value['status'] as { allowed?: boolean } | undefined)?.allowed === true;
-    if (!allowed) problems.push(`You may not create ${resource}${group === '' ? '' : `.${group}`}: ask for the role cluster-admin.`);
+    if (!allowed)
+      problems.push(
+        `You may not create ${resource}${group === '' ? '' : `.${group}`}: ask for the role cluster-admin.`,
+      );
   }
   return problems;
 }

@@ -25,7 +25,11 @@ type Flags = Readonly<Record<string, unknown>>;
 
 export async function runPodAgent(role: string, flags: Flags): Promise<number> {
   if (role === 'wait') return await waitForProxy();
-  const pod = readPodEnvironment(role === 'router' ? 'router' : 'sidecar', process.env, readText(`${PODINFO_FOLDER}/labels`));
+  const pod = readPodEnvironment(
+    role === 'router' ? 'router' : 'sidecar',
+    process.env,
+    readText(`${PODINFO_FOLDER}/labels`),
+  );
   if (typeof pod === 'string') {
     process.stderr.write(`error: ${pod}\n`);
     return 1;
@@ -44,8 +48,15 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
   const quit = Promise.withResolvers<string>();
   const failed = (error: unknown): void => log.error('an answer failed', { error: String(error) });
   onShutdown((reason) => quit.resolve(reason));
-  const local = localHandler(() => proxy, (reason) => quit.resolve(reason));
-  const status = statusHandler(pod, () => !stopping && proxy?.isReady() === true, () => proxy);
+  const local = localHandler(
+    () => proxy,
+    (reason) => quit.resolve(reason),
+  );
+  const status = statusHandler(
+    pod,
+    () => !stopping && proxy?.isReady() === true,
+    () => proxy,
+  );
   // Loopback's listeners know the commands that end or drain; what the pod's address shows does not.
   const servers = await Promise.all([
     serveAdminHttp({ host: pod.ip, port: pod.statusPort }, status, failed),
@@ -53,25 +64,71 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
     serveAdminHttp({ host: ALL_ADDRESSES, port: STATUS_PORT }, status, failed),
     serveAdminHttp({ host: ALL_ADDRESSES, port: METRICS_PORT }, status, failed),
   ]);
-  const tokens = new PodTokens({ clock, log, tokenFile: `${TOKEN_FOLDER}/istio-token`, rootsFile: `${ROOT_CERT_FOLDER}/root-cert.pem`, trustDomain: pod.trustDomain });
+  const tokens = new PodTokens({
+    clock,
+    log,
+    tokenFile: `${TOKEN_FOLDER}/istio-token`,
+    rootsFile: `${ROOT_CERT_FOLDER}/root-cert.pem`,
+    trustDomain: pod.trustDomain,
+  });
   const identity = await Promise.race([
-    connectIdentity({ clock, random, log, spec: pod, tokens, xds: pod.discovery, discoveryName: pod.discovery.host, version: VERSION }),
+    connectIdentity({
+      clock,
+      random,
+      log,
+      spec: pod,
+      tokens,
+      xds: pod.discovery,
+      discoveryName: pod.discovery.host,
+      version: VERSION,
+    }),
     quit.promise,
   ]);
   if (typeof identity === 'string') process.exit(0);
-  const nodeId = formatNodeId({ type: pod.role, ip: pod.ip, workload: pod.name, namespace: pod.namespace, domain: 'cluster.local' });
+  const nodeId = formatNodeId({
+    type: pod.role,
+    ip: pod.ip,
+    workload: pod.name,
+    namespace: pod.namespace,
+    domain: 'cluster.local',
+  });
   const { metadata } = pod;
   const canonical = metadata.LABELS['service.istio.io/canonical-name'] ?? metadata.WORKLOAD_NAME;
-  proxy = await startAgentProxy({ clock, random, net, log, identity, nodeId, cluster: `${canonical}.${pod.namespace}`, metadata, adminPort: ADMIN_PORT });
+  proxy = await startAgentProxy({
+    clock,
+    random,
+    net,
+    log,
+    identity,
+    nodeId,
+    cluster: `${canonical}.${pod.namespace}`,
+    metadata,
+    adminPort: ADMIN_PORT,
+  });
   const reporter = new TelemetryReporter({
-    clock, channel: identity.channel, aggregator: proxy.aggregator, taps: proxy.taps, health: () => (proxy as AgentProxy).health(),
-    hello: { nodeId, workload: pod.name, namespace: pod.namespace, canonicalService: canonical, version: metadata.LABELS['version'] ?? '', proxyVersion: VERSION, capture: metadata.INTERCEPTION_MODE.toLowerCase() },
+    clock,
+    channel: identity.channel,
+    aggregator: proxy.aggregator,
+    taps: proxy.taps,
+    health: () => (proxy as AgentProxy).health(),
+    hello: {
+      nodeId,
+      workload: pod.name,
+      namespace: pod.namespace,
+      canonicalService: canonical,
+      version: metadata.LABELS['version'] ?? '',
+      proxyVersion: VERSION,
+      capture: metadata.INTERCEPTION_MODE.toLowerCase(),
+    },
   });
   const first = await Promise.race([proxy.ready, quit.promise]);
   if (first === undefined) {
     reporter.start();
     proxy.reportHealth(undefined);
-    log.info('the pod is in the mesh', { identity: `spiffe://${pod.trustDomain}/ns/${pod.namespace}/sa/${pod.serviceAccount}`, role: pod.role });
+    log.info('the pod is in the mesh', {
+      identity: `spiffe://${pod.trustDomain}/ns/${pod.namespace}/sa/${pod.serviceAccount}`,
+      role: pod.role,
+    });
     trimHeap();
   }
   const reason = await quit.promise;
@@ -86,11 +143,21 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
 
 const QUIT_NOW = 'asked to quit';
 
-function statusHandler(pod: PodEnvironment, ready: () => boolean, proxy: () => AgentProxy | undefined): StreamedHandler {
+function statusHandler(
+  pod: PodEnvironment,
+  ready: () => boolean,
+  proxy: () => AgentProxy | undefined,
+): StreamedHandler {
   const probers = readAppProbers(pod.appProbers);
   return async (_method, path) => {
-    if (path === '/healthz/ready') return ready() ? plain(200, '') : plain(503, 'the proxy has no whole configuration yet\n');
-    if (path === '/stats/prometheus' || path === '/metrics') return { status: 200, contentType: 'text/plain; version=0.0.4; charset=utf-8', body: proxy()?.prometheus() ?? '' };
+    if (path === '/healthz/ready')
+      return ready() ? plain(200, '') : plain(503, 'the proxy has no whole configuration yet\n');
+    if (path === '/stats/prometheus' || path === '/metrics')
+      return {
+        status: 200,
+        contentType: 'text/plain; version=0.0.4; charset=utf-8',
+        body: proxy()?.prometheus() ?? '',
+      };
     const prober = probers.get(path);
     if (prober === undefined) return plain(404, `no ${path} here\n`);
     const { status, body } = await askApp(prober, pod.ip);
@@ -98,7 +165,10 @@ function statusHandler(pod: PodEnvironment, ready: () => boolean, proxy: () => A
   };
 }
 
-function localHandler(proxy: () => AgentProxy | undefined, quit: (reason: string) => void): (rest: StreamedHandler) => StreamedHandler {
+function localHandler(
+  proxy: () => AgentProxy | undefined,
+  quit: (reason: string) => void,
+): (rest: StreamedHandler) => StreamedHandler {
   return (rest) => async (method, path, query) => {
     if (method === 'POST' && path === '/quitquitquit') {
       quit(QUIT_NOW);
@@ -121,7 +191,12 @@ async function waitForProxy(): Promise<number> {
   const clock = new SystemClock();
   const deadline = clock.now() + WAIT_LIMIT_MS;
   while (clock.now() < deadline) {
-    const answer = await callHttp({ target: { host: LOOPBACK, port: STATUS_PORT }, method: 'GET', path: '/healthz/ready', timeoutMs: 1000 });
+    const answer = await callHttp({
+      target: { host: LOOPBACK, port: STATUS_PORT },
+      method: 'GET',
+      path: '/healthz/ready',
+      timeoutMs: 1000,
+    });
     if (answer?.status === 200) return 0;
     await new Promise<void>((resolve) => void clock.setTimer(WAIT_LOOK_MS, resolve));
   }

@@ -43,11 +43,23 @@ function askHttp(get: NonNullable<AppProber['httpGet']>, ip: string, timeoutMs: 
     for (const { name, value } of get.httpHeaders ?? []) headers[name.toLowerCase()] = value;
     const ask = get.scheme === 'HTTPS' ? httpsRequest : httpRequest;
     const failed = (error: Error): void => resolve({ status: 500, body: `${error.message}\n` });
-    const req = ask({ host: ip, port: Number(get.port), path: get.path ?? '/', headers, localAddress: source(ip), timeout: timeoutMs, agent: false, rejectUnauthorized: false }, (res) => {
-      res.resume();
-      res.on('end', () => resolve({ status: res.statusCode ?? 500, body: '' }));
-      res.on('error', failed);
-    });
+    const req = ask(
+      {
+        host: ip,
+        port: Number(get.port),
+        path: get.path ?? '/',
+        headers,
+        localAddress: source(ip),
+        timeout: timeoutMs,
+        agent: false,
+        rejectUnauthorized: false,
+      },
+      (res) => {
+        res.resume();
+        res.on('end', () => resolve({ status: res.statusCode ?? 500, body: '' }));
+        res.on('error', failed);
+      },
+    );
     req.on('timeout', () => req.destroy(new Error(`no answer within ${timeoutMs} ms`)));
     req.on('error', failed);
     req.end();

@@ -17,6 +17,8 @@ export function captureApply(options: Readonly<Record<string, unknown>>): number
   if (options['dryRun'] === true) return 0;
   const done = spawnSync('nft', ['-f', '-'], { input: rules, encoding: 'utf8' });
   if (done.status === 0) return 0;
-  process.stderr.write(`error: nft refused the rules: ${done.error?.message ?? done.stderr}\nWhat to do: the container needs NET_ADMIN and a kernel with nf_tables (CONFIG_NF_TABLES_INET, CONFIG_NFT_REDIR).\n`);
+  process.stderr.write(
+    `error: nft refused the rules: ${done.error?.message ?? done.stderr}\nWhat to do: the container needs NET_ADMIN and a kernel with nf_tables (CONFIG_NF_TABLES_INET, CONFIG_NFT_REDIR).\n`,
+  );
   return 1;
 }

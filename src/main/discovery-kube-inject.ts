@@ -30,10 +30,14 @@ export class Injection {
     this.#log = log.scope('injection');
     const wanted = new Set<string>(Object.values(this.#names));
     this.#maps = new Informer<Data>({
-      client, clock, random, log: this.#log,
+      client,
+      clock,
+      random,
+      log: this.#log,
       types: [RESOURCES.configMaps],
       selectors: { namespace },
-      prune: ({ metadata, ...object }) => (wanted.has(metadata.name) ? ((object as { data?: Data }).data ?? {}) : undefined),
+      prune: ({ metadata, ...object }) =>
+        wanted.has(metadata.name) ? ((object as { data?: Data }).data ?? {}) : undefined,
     });
     this.#maps.onChange(() => this.#read());
   }
@@ -51,7 +55,13 @@ export class Injection {
   get routes(): readonly HttpRoute[] {
     const answer: HttpRoute['answer'] = ({ body }) => {
       // Without settings nothing is let in unprotected: the API server takes a failure as a refusal.
-      if (this.#config === undefined) return jsonAnswer({ error: `ConfigMap ${this.#namespace}/${this.#names.injector} is missing or unreadable: run "topsail install" again` }, 503);
+      if (this.#config === undefined)
+        return jsonAnswer(
+          {
+            error: `ConfigMap ${this.#namespace}/${this.#names.injector} is missing or unreadable: run "topsail install" again`,
+          },
+          503,
+        );
       const review = reviewInjection(JSON.parse(body), { config: this.#config, mesh: this.#mesh });
       if (!review.response.allowed) this.#log.warn('a pod was refused', { why: review.response.status?.message ?? '' });
       return jsonAnswer(review);

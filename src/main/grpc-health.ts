@@ -5,9 +5,17 @@ import type { ProbeAnswer } from './app-probers.ts';
 
 const SERVING = 1;
 
-export function callGrpcHealth(ip: string, port: number, service: string, timeoutMs: number, localAddress: string): Promise<ProbeAnswer> {
+export function callGrpcHealth(
+  ip: string,
+  port: number,
+  service: string,
+  timeoutMs: number,
+  localAddress: string,
+): Promise<ProbeAnswer> {
   return new Promise((resolve) => {
-    const session = connect(`http://${ip.includes(':') ? `[${ip}]` : ip}:${port}`, { createConnection: () => connectTcp({ host: ip, port, localAddress }) });
+    const session = connect(`http://${ip.includes(':') ? `[${ip}]` : ip}:${port}`, {
+      createConnection: () => connectTcp({ host: ip, port, localAddress }),
+    });
     const end = (status: number, body: string): void => {
       clearTimeout(limit);
       session.destroy();
@@ -15,7 +23,12 @@ export function callGrpcHealth(ip: string, port: number, service: string, timeou
     };
     const limit = setTimeout(() => end(500, `no answer within ${timeoutMs} ms\n`), timeoutMs);
     session.on('error', (error) => end(500, `${error.message}\n`));
-    const stream = session.request({ ':method': 'POST', ':path': '/grpc.health.v1.Health/Check', 'content-type': 'application/grpc', te: 'trailers' });
+    const stream = session.request({
+      ':method': 'POST',
+      ':path': '/grpc.health.v1.Health/Check',
+      'content-type': 'application/grpc',
+      te: 'trailers',
+    });
     const chunks: Buffer[] = [];
     stream.on('data', (chunk: Buffer) => void chunks.push(chunk));
     stream.on('error', (error) => end(500, `${error.message}\n`));

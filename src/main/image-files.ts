@@ -3,14 +3,28 @@ import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { appLayer, baseLayer, type ImageArchitecture, makeImage, NODE_PATH, type OciImage, parseLdd, TOPSAIL_FOLDER, TOPSAIL_UID } from '#controllers';
+import {
+  appLayer,
+  baseLayer,
+  type ImageArchitecture,
+  makeImage,
+  NODE_PATH,
+  type OciImage,
+  parseLdd,
+  TOPSAIL_FOLDER,
+  TOPSAIL_UID,
+} from '#controllers';
 import { rootFolder } from './home.ts';
 import { SMALL_MALLOC } from './small-malloc.ts';
 import { VERSION } from './version.ts';
 
 /** Loaded by name at run time, so ldd does not see them: the resolver's. */
 const RESOLVER_LIBRARIES = ['libnss_files.so.2', 'libnss_dns.so.2', 'libresolv.so.2'];
-const CERTIFICATE_FILES = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt', '/etc/ssl/cert.pem'];
+const CERTIFICATE_FILES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/cert.pem',
+];
 const NFT_FILES = ['/usr/sbin/nft', '/sbin/nft', '/usr/bin/nft'];
 
 export class ImageError extends Error {}
@@ -20,38 +34,72 @@ export function buildImages(): ReadonlyMap<string, OciImage> {
   const root = rootFolder();
   const architecture: ImageArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
   const base = baseFiles();
-  const labels = { 'org.opencontainers.image.title': 'topsail', 'org.opencontainers.image.version': VERSION, 'org.opencontainers.image.licenses': 'Apache-2.0' };
+  const labels = {
+    'org.opencontainers.image.title': 'topsail',
+    'org.opencontainers.image.version': VERSION,
+    'org.opencontainers.image.licenses': 'Apache-2.0',
+  };
   const common = { user: `${TOPSAIL_UID}:${TOPSAIL_UID}`, workingDir: '/var/lib/topsail', labels };
-  const env = { PATH: '/usr/local/bin:/usr/sbin:/usr/bin', TOPSAIL_ROOT: TOPSAIL_FOLDER, NODE_ENV: 'production', ...SMALL_MALLOC };
-  const topsail = makeImage(architecture, { ...common, env, entrypoint: [NODE_PATH, `${TOPSAIL_FOLDER}/dist/topsail.js`] }, [base, appLayer(bundleFiles(root))]);
+  const env = {
+    PATH: '/usr/local/bin:/usr/sbin:/usr/bin',
+    TOPSAIL_ROOT: TOPSAIL_FOLDER,
+    NODE_ENV: 'production',
+    ...SMALL_MALLOC,
+  };
+  const topsail = makeImage(
+    architecture,
+    { ...common, env, entrypoint: [NODE_PATH, `${TOPSAIL_FOLDER}/dist/topsail.js`] },
+    [base, appLayer(bundleFiles(root))],
+  );
   // Not the proxy's user: its traffic would not be redirected.
-  const bookshop = makeImage(architecture, { ...common, user: '1000:1000', env: { PATH: env.PATH }, entrypoint: [NODE_PATH] }, [base, appLayer(bookshopFiles(root))]);
-  return new Map([['topsail', topsail], ['bookshop', bookshop]]);
+  const bookshop = makeImage(
+    architecture,
+    { ...common, user: '1000:1000', env: { PATH: env.PATH }, entrypoint: [NODE_PATH] },
+    [base, appLayer(bookshopFiles(root))],
+  );
+  return new Map([
+    ['topsail', topsail],
+    ['bookshop', bookshop],
+  ]);
 }
 
 function baseFiles() {
   const nft = NFT_FILES.find((path) => existsSync(path));
-  if (nft === undefined) throw new ImageError('There is no nft on this machine: the image needs it to redirect traffic. Install the package nftables and run the command again.');
+  if (nft === undefined)
+    throw new ImageError(
+      'There is no nft on this machine: the image needs it to redirect traffic. Install the package nftables and run the command again.',
+    );
   const certificates = CERTIFICATE_FILES.find((path) => existsSync(path));
-  if (certificates === undefined) throw new ImageError(`There are no CA certificates (${CERTIFICATE_FILES.join(', ')}). Install the package ca-certificates and run the command again.`);
+  if (certificates === undefined)
+    throw new ImageError(
+      `There are no CA certificates (${CERTIFICATE_FILES.join(', ')}). Install the package ca-certificates and run the command again.`,
+    );
   const libraries = new Map<string, Uint8Array>();
-  for (const path of [...librariesOf(process.execPath), ...librariesOf(nft)]) libraries.set(path, readFileSync(realpathSync(path)));
+  for (const path of [...librariesOf(process.execPath), ...librariesOf(nft)])
+    libraries.set(path, readFileSync(realpathSync(path)));
   const libc = [...libraries.keys()].find((path) => path.endsWith('/libc.so.6'));
   for (const name of RESOLVER_LIBRARIES) {
     const path = libc === undefined ? '' : libc.replace('libc.so.6', name);
     if (existsSync(path)) libraries.set(path, readFileSync(realpathSync(path)));
   }
-  return baseLayer({ node: readFileSync(process.execPath), nft: readFileSync(nft), certificates: readFileSync(certificates), libraries });
+  return baseLayer({
+    node: readFileSync(process.execPath),
+    nft: readFileSync(nft),
+    certificates: readFileSync(certificates),
+    libraries,
+  });
 }
 
 function librariesOf(program: string): readonly string[] {
   const { paths, missing } = parseLdd(execFileSync('ldd', [program], { encoding: 'utf8' }));
-  if (missing.length > 0) throw new ImageError(`${program} needs ${missing.join(', ')}, which this machine does not have.`);
+  if (missing.length > 0)
+    throw new ImageError(`${program} needs ${missing.join(', ')}, which this machine does not have.`);
   return paths;
 }
 
 function bundleFiles(root: string): ReadonlyMap<string, Uint8Array> {
-  if (!existsSync(join(root, 'dist/topsail.js'))) throw new ImageError('There is no bundle (dist/). Run "npm run bundle" first.');
+  if (!existsSync(join(root, 'dist/topsail.js')))
+    throw new ImageError('There is no bundle (dist/). Run "npm run bundle" first.');
   const files = new Map<string, Uint8Array>();
   addTree(files, root, 'dist', (path) => !path.endsWith('.map'));
   addTree(files, root, 'deploy', () => true);
@@ -68,7 +116,12 @@ function bookshopFiles(root: string): ReadonlyMap<string, Uint8Array> {
   return files;
 }
 
-function addTree(files: Map<string, Uint8Array>, root: string, folder: string, wanted: (path: string) => boolean): void {
+function addTree(
+  files: Map<string, Uint8Array>,
+  root: string,
+  folder: string,
+  wanted: (path: string) => boolean,
+): void {
   if (!existsSync(join(root, folder))) return;
   for (const entry of readdirSync(join(root, folder), { recursive: true, withFileTypes: true })) {
     const full = join(entry.parentPath, entry.name);

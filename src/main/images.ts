@@ -56,7 +56,9 @@ function save(name: string, image: OciImage, folder: string): string {
 /** containerd by its socket; else the first of kind, k3d and minikube that is installed and has a cluster. */
 function load(name: string, path: string, socket: unknown): void {
   if (typeof socket === 'string') {
-    execFileSync('ctr', ['-a', resolve(socket), '-n', 'k8s.io', 'images', 'import', '--local', path], { stdio: ['ignore', 'ignore', 'inherit'] });
+    execFileSync('ctr', ['-a', resolve(socket), '-n', 'k8s.io', 'images', 'import', '--local', path], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
     return say(`${name} loaded into containerd`);
   }
   const ways: readonly (readonly [string, readonly string[], readonly string[]])[] = [
@@ -70,7 +72,9 @@ function load(name: string, path: string, socket: unknown): void {
     execFileSync(tool, args, { stdio: ['ignore', 'ignore', 'inherit'] });
     return say(`${name} loaded with ${tool}`);
   }
-  throw new ImageError('Found no cluster to load into: kind, k3d and minikube have none. Name containerd\'s socket with --containerd, or use "topsail images push --hub HOST/PATH".');
+  throw new ImageError(
+    'Found no cluster to load into: kind, k3d and minikube have none. Name containerd\'s socket with --containerd, or use "topsail images push --hub HOST/PATH".',
+  );
 }
 
 function megabytes(image: OciImage): number {

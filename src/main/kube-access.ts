@@ -10,13 +10,17 @@ import { VERSION } from './version.ts';
 
 const NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
 
-export function findKubeAccess(given: { readonly kubeconfig?: string | undefined; readonly context?: string | undefined } = {}): KubeAccess {
+export function findKubeAccess(
+  given: { readonly kubeconfig?: string | undefined; readonly context?: string | undefined } = {},
+): KubeAccess {
   const named = given.kubeconfig ?? process.env['KUBECONFIG'];
   if (named === undefined || named === '') {
     const inside = inClusterAccess(process.env, readOr(NAMESPACE_FILE, 'istio-system').trim());
     if (inside !== undefined) return inside;
   }
-  const path = resolve(named === undefined || named === '' ? join(homedir(), '.kube', 'config') : (named.split(':')[0] as string));
+  const path = resolve(
+    named === undefined || named === '' ? join(homedir(), '.kube', 'config') : (named.split(':')[0] as string),
+  );
   let value: unknown;
   try {
     value = load(readFileSync(path, 'utf8'));
@@ -28,7 +32,10 @@ export function findKubeAccess(given: { readonly kubeconfig?: string | undefined
   return read.value;
 }
 
-export function makeKubeClient(access: KubeAccess, fieldManager: string): { readonly client: KubeClient; close(): void } {
+export function makeKubeClient(
+  access: KubeAccess,
+  fieldManager: string,
+): { readonly client: KubeClient; close(): void } {
   const transport = new KubeHttp({ access, userAgent: `topsail/${VERSION}` });
   return { client: new KubeClient({ transport, fieldManager }), close: () => transport.close() };
 }
@@ -42,6 +49,16 @@ function readOr(path: string, otherwise: string): string {
 }
 
 /** What commands use: they name themselves as the owner of what they write. */
-export async function openKube(flags: { readonly kubeconfig?: string | undefined; readonly context?: string | undefined; readonly fieldManager: string }): Promise<KubeClient> {
-  return makeKubeClient(findKubeAccess(flags), flags.fieldManager).client;
+export async function openKube(flags: {
+  readonly kubeconfig?: string | undefined;
+  readonly context?: string | undefined;
+  readonly fieldManager: string;
+}): Promise<KubeClient> {
+  try {
+    return makeKubeClient(findKubeAccess(flags), flags.fieldManager).client;
+  } catch (error) {
+    if (!(error instanceof KubeError)) throw error;
+    // Printed as one sentence, without a stack.
+    throw Object.assign(new Error(`${error.message}. What to do: ${error.remedy}.`), { exitCode: 1 });
+  }
 }

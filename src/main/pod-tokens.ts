@@ -33,7 +33,8 @@ export class PodTokens implements TokenSource {
   }
 
   async start(): Promise<void> {
-    while (!(await this.#read())) await new Promise<void>((resolve) => void this.#options.clock.setTimer(RETRY_MS, resolve));
+    while (!(await this.#read()))
+      await new Promise<void>((resolve) => void this.#options.clock.setTimer(RETRY_MS, resolve));
     this.#later();
   }
 
@@ -56,13 +57,15 @@ export class PodTokens implements TokenSource {
       return true;
     } catch (error) {
       // The first wait is ordinary: the control plane writes the roots into a new namespace.
-      if (!this.#told) log.warn('waiting for the pod\'s token and roots', { error: (error as Error).message });
+      if (!this.#told) log.warn("waiting for the pod's token and roots", { error: (error as Error).message });
       this.#told = true;
       return false;
     }
   }
 
   #later(): void {
-    this.#timer = this.#options.clock.setTimer(READ_MS, () => void this.#read().then(() => this.#later()), { unref: true });
+    this.#timer = this.#options.clock.setTimer(READ_MS, () => void this.#read().then(() => this.#later()), {
+      unref: true,
+    });
   }
 }

@@ -17,12 +17,17 @@ interface Answer {
 const TIMEOUT_MS = 300_000;
 const ANSWER_BYTES = 1 << 20;
 
-export async function pushImage(text: string, image: OciImage, options: { readonly insecure: boolean; readonly say: (text: string) => void }): Promise<void> {
+export async function pushImage(
+  text: string,
+  image: OciImage,
+  options: { readonly insecure: boolean; readonly say: (text: string) => void },
+): Promise<void> {
   const name = parseImageName(text);
   if (name === undefined) throw new ImageError(`${text} is no image name: expected HOST/PATH/NAME:TAG, in lower case.`);
   const registry = new Registry(name.registry, options.insecure || /^(localhost|127\.)/.test(name.registry));
   let sent = 0;
-  for (const blob of [...image.layers, image.config]) if (await registry.putBlob(name.repository, blob)) sent += blob.size;
+  for (const blob of [...image.layers, image.config])
+    if (await registry.putBlob(name.repository, blob)) sent += blob.size;
   await registry.putManifest(name.repository, name.tag, image.manifest);
   options.say(`${text} pushed, ${(sent / 1e6).toFixed(1)} MB sent, digest ${image.manifest.digest}`);
 }
@@ -45,24 +50,45 @@ class Registry {
     if (begun.status !== 202) throw this.#refusal('an upload', begun);
     const location = new URL(String(begun.headers['location']), this.#base);
     // The token goes to nobody but the registry.
-    if (location.host !== new URL(this.#base).host) throw new ImageError(`${this.#host} wants the upload at another host (${location.host}), which is not supported.`);
+    if (location.host !== new URL(this.#base).host)
+      throw new ImageError(
+        `${this.#host} wants the upload at another host (${location.host}), which is not supported.`,
+      );
     location.searchParams.set('digest', blob.digest);
-    const put = await this.#call('PUT', location.pathname + location.search, repository, { type: 'application/octet-stream', chunks: blob.chunks, size: blob.size });
+    const put = await this.#call('PUT', location.pathname + location.search, repository, {
+      type: 'application/octet-stream',
+      chunks: blob.chunks,
+      size: blob.size,
+    });
     if (put.status !== 201) throw this.#refusal(`blob ${blob.digest}`, put);
     return true;
   }
 
   async putManifest(repository: string, tag: string, manifest: Blob): Promise<void> {
-    const put = await this.#call('PUT', `/v2/${repository}/manifests/${tag}`, repository, { type: manifest.mediaType, chunks: manifest.chunks, size: manifest.size });
+    const put = await this.#call('PUT', `/v2/${repository}/manifests/${tag}`, repository, {
+      type: manifest.mediaType,
+      chunks: manifest.chunks,
+      size: manifest.size,
+    });
     if (put.status !== 201) throw this.#refusal(`the manifest of ${repository}:${tag}`, put);
   }
 
   #refusal(what: string, answer: Answer): ImageError {
-    const advice = answer.status === 401 || answer.status === 403 ? ' Log in first: docker login, or put an entry into ~/.docker/config.json.' : '';
-    return new ImageError(`${this.#host} refused ${what}: HTTP ${answer.status} ${answer.body.trim().slice(0, 300)}${advice}`);
+    const advice =
+      answer.status === 401 || answer.status === 403
+        ? ' Log in first: docker login, or put an entry into ~/.docker/config.json.'
+        : '';
+    return new ImageError(
+      `${this.#host} refused ${what}: HTTP ${answer.status} ${answer.body.trim().slice(0, 300)}${advice}`,
+    );
   }
 
-  async #call(method: string, path: string, repository: string, body?: { type: string; chunks: readonly Uint8Array[]; size: number }): Promise<Answer> {
+  async #call(
+    method: string,
+    path: string,
+    repository: string,
+    body?: { type: string; chunks: readonly Uint8Array[]; size: number },
+  ): Promise<Answer> {
     const first = await this.#send(`${this.#base}${path}`, method, body);
     if (first.status !== 401 || this.#authorization !== undefined) return first;
     this.#authorization = await this.#signIn(String(first.headers['www-authenticate'] ?? ''), repository);
@@ -85,7 +111,12 @@ class Registry {
     return `Bearer ${token ?? access ?? ''}`;
   }
 
-  #send(url: string, method: string, body?: { type: string; chunks: readonly Uint8Array[]; size: number }, authorization = this.#authorization): Promise<Answer> {
+  #send(
+    url: string,
+    method: string,
+    body?: { type: string; chunks: readonly Uint8Array[]; size: number },
+    authorization = this.#authorization,
+  ): Promise<Answer> {
     return new Promise((resolve, reject) => {
       const headers: Record<string, string | number> = { 'user-agent': 'topsail' };
       if (authorization !== undefined) headers['authorization'] = authorization;

@@ -18,7 +18,12 @@ export function bookshop(image: string): string {
   for (const name of new Set(WORKLOADS.map(({ service }) => service))) {
     objects.push(
       { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name } },
-      { apiVersion: 'v1', kind: 'Service', metadata: { name, labels: { app: name } }, spec: { selector: { app: name }, ports: [{ name: 'http', port: 9080 }] } },
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name, labels: { app: name } },
+        spec: { selector: { app: name }, ports: [{ name: 'http', port: 9080 }] },
+      },
     );
   }
   for (const { service, version } of WORKLOADS) {
@@ -35,16 +40,21 @@ export function bookshop(image: string): string {
           spec: {
             serviceAccountName: service,
             terminationGracePeriodSeconds: 5,
-            containers: [{
-              name: service,
-              image,
-              imagePullPolicy: 'IfNotPresent',
-              args: [`/opt/topsail/examples/bookshop/src/${service}.ts`],
-              env: [{ name: 'HOST', value: '0.0.0.0' }, { name: 'SERVICE_VERSION', value: version }],
-              ports: [{ name: 'http', containerPort: 9080 }],
-              readinessProbe: { httpGet: { path: '/health', port: 'http' }, periodSeconds: 1 },
-              resources: { requests: { cpu: '10m', memory: '40Mi' } },
-            }],
+            containers: [
+              {
+                name: service,
+                image,
+                imagePullPolicy: 'IfNotPresent',
+                args: [`/opt/topsail/examples/bookshop/src/${service}.ts`],
+                env: [
+                  { name: 'HOST', value: '0.0.0.0' },
+                  { name: 'SERVICE_VERSION', value: version },
+                ],
+                ports: [{ name: 'http', containerPort: 9080 }],
+                readinessProbe: { httpGet: { path: '/health', port: 'http' }, periodSeconds: 1 },
+                resources: { requests: { cpu: '10m', memory: '40Mi' } },
+              },
+            ],
           },
         },
       },
@@ -57,14 +67,38 @@ export function bookshop(image: string): string {
 export function callers(image: string): string {
   const labels = { test: 'callers' };
   const server = "require('node:http').createServer((q, r) => r.end('ok')).listen(8080, '0.0.0.0')";
-  const objects: unknown[] = [{ apiVersion: 'v1', kind: 'Service', metadata: { name: 'backend', labels }, spec: { selector: { app: 'backend' }, ports: [{ name: 'http', port: 8080 }] } }];
-  for (const [name, script] of [['backend', server], ['frontend', 'setInterval(() => {}, 1000)'], ['stranger', 'setInterval(() => {}, 1000)']] as const) {
-    const container = { name: 'app', image, args: ['-e', script], resources: { requests: { cpu: '10m', memory: '40Mi' } } };
+  const objects: unknown[] = [
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'backend', labels },
+      spec: { selector: { app: 'backend' }, ports: [{ name: 'http', port: 8080 }] },
+    },
+  ];
+  for (const [name, script] of [
+    ['backend', server],
+    ['frontend', 'setInterval(() => {}, 1000)'],
+    ['stranger', 'setInterval(() => {}, 1000)'],
+  ] as const) {
+    const container = {
+      name: 'app',
+      image,
+      args: ['-e', script],
+      resources: { requests: { cpu: '10m', memory: '40Mi' } },
+    };
     objects.push(
       { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, labels } },
       {
-        apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, labels },
-        spec: { selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { serviceAccountName: name, terminationGracePeriodSeconds: 2, containers: [container] } } },
+        apiVersion: 'apps/v1',
+        kind: 'Deployment',
+        metadata: { name, labels },
+        spec: {
+          selector: { matchLabels: { app: name } },
+          template: {
+            metadata: { labels: { app: name } },
+            spec: { serviceAccountName: name, terminationGracePeriodSeconds: 2, containers: [container] },
+          },
+        },
       },
     );
   }

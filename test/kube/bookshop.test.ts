@@ -13,7 +13,8 @@ type ClusterArg = Parameters<KubeTest['run']>[0];
 
 const HUB = 'topsail.local';
 const IMAGE = `${HUB}/bookshop:${VERSION}`;
-const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8').replaceAll('namespace: default', 'namespace: shop');
+const read = (path: string): string =>
+  readFileSync(join(ROOT, path), 'utf8').replaceAll('namespace: default', 'namespace: shop');
 
 const test: KubeTest = {
   title: 'The bookshop in an injected namespace',
@@ -34,7 +35,9 @@ const test: KubeTest = {
       cluster.kubectl(['label', 'namespace', 'shop', 'istio-injection=enabled']);
       cluster.kubectl(['-n', 'shop', 'apply', '-f', '-'], bookshop(IMAGE));
       cluster.kubectl(['-n', 'shop', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=120s']);
-      const pods = JSON.parse(cluster.kubectl(['-n', 'shop', 'get', 'pods', '-o', 'json'])) as { items: { spec: { initContainers: { name: string }[] } }[] };
+      const pods = JSON.parse(cluster.kubectl(['-n', 'shop', 'get', 'pods', '-o', 'json'])) as {
+        items: { spec: { initContainers: { name: string }[] } }[];
+      };
       for (const pod of pods.items) assert.ok(pod.spec.initContainers.some((one) => one.name === 'istio-proxy'));
     });
     await step('the page is served through the ingress gateway', async () => {
@@ -54,8 +57,21 @@ const test: KubeTest = {
       assert.ok(second >= 5 && second <= 40, `${second} of 200 went to v2`);
     });
     await step('seed 04: STRICT shuts plaintext out, the mesh goes on', async () => {
-      const ip = cluster.kubectl(['-n', 'shop', 'get', 'pod', '-l', 'app=details', '-o', 'jsonpath={.items[0].status.podIP}']);
-      const plain = (): Promise<boolean> => fetch(`http://${ip}:9080/details/0`, { signal: AbortSignal.timeout(2000) }).then((r) => r.ok, () => false);
+      const ip = cluster.kubectl([
+        '-n',
+        'shop',
+        'get',
+        'pod',
+        '-l',
+        'app=details',
+        '-o',
+        'jsonpath={.items[0].status.podIP}',
+      ]);
+      const plain = (): Promise<boolean> =>
+        fetch(`http://${ip}:9080/details/0`, { signal: AbortSignal.timeout(2000) }).then(
+          (r) => r.ok,
+          () => false,
+        );
       assert.equal(await plain(), true, 'plaintext passes while PERMISSIVE');
       cluster.kubectl(['apply', '-f', join(ROOT, 'examples/seed/04-strict-mtls.yaml')]);
       await until('plaintext is refused', 45, async () => !(await plain()));
@@ -80,16 +96,24 @@ const test: KubeTest = {
 
 export default test;
 
-async function moreSeeds(cluster: ClusterArg, step: Step, gateway: GatewayClient, apply: (path: string) => string, remove: (path: string) => string): Promise<void> {
+async function moreSeeds(
+  cluster: ClusterArg,
+  step: Step,
+  gateway: GatewayClient,
+  apply: (path: string) => string,
+  remove: (path: string) => string,
+): Promise<void> {
   await step('seed 06: one call of ten to ratings waits 5 s', async () => {
     cluster.kubectl(['-n', 'shop', 'apply', '-f', '-'], allReviews('v3'));
     apply('examples/seed/06-fault-delay.yaml');
     await until('v3', 20, async () => (await gateway.reviewVersions(6)) === 'v3');
-    const times = await Promise.all(Array.from({ length: 60 }, async () => {
-      const begun = performance.now();
-      await gateway.reviews();
-      return performance.now() - begun;
-    }));
+    const times = await Promise.all(
+      Array.from({ length: 60 }, async () => {
+        const begun = performance.now();
+        await gateway.reviews();
+        return performance.now() - begun;
+      }),
+    );
     const slow = times.filter((ms) => ms > 4500).length;
     assert.ok(slow >= 1 && slow <= 18, `${slow} of 60 waited`);
     remove('examples/seed/06-fault-delay.yaml');
@@ -98,7 +122,8 @@ async function moreSeeds(cluster: ClusterArg, step: Step, gateway: GatewayClient
     apply('examples/seed/07-fault-abort.yaml');
     const failed = async (times: number): Promise<number> => {
       let count = 0;
-      for (let i = 0; i < times; i++) if (/"error":"500/.test(await gateway.text('/api/v1/products/0/reviews'))) count++;
+      for (let i = 0; i < times; i++)
+        if (/"error":"500/.test(await gateway.text('/api/v1/products/0/reviews'))) count++;
       return count;
     };
     await until('faults', 20, async () => (await failed(8)) > 0);
@@ -115,11 +140,23 @@ async function moreSeeds(cluster: ClusterArg, step: Step, gateway: GatewayClient
     cluster.kubectl(['label', 'namespace', 'default', 'istio-injection=enabled', '--overwrite']);
     cluster.kubectl(['-n', 'default', 'apply', '-f', '-'], callers(IMAGE));
     cluster.kubectl(['-n', 'default', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=90s']);
-    const ask = (who: string, path: string, method?: string): string => statusFrom(cluster, 'default', who, `http://backend:8080${path}`, method);
+    const ask = (who: string, path: string, method?: string): string =>
+      statusFrom(cluster, 'default', who, `http://backend:8080${path}`, method);
     await until('before the policy', 20, () => ask('stranger', '/other') === '200');
-    cluster.kubectl(['-n', 'default', 'apply', '-f', '-'], readFileSync(join(ROOT, 'examples/seed/05-backend-policy.yaml'), 'utf8'));
+    cluster.kubectl(
+      ['-n', 'default', 'apply', '-f', '-'],
+      readFileSync(join(ROOT, 'examples/seed/05-backend-policy.yaml'), 'utf8'),
+    );
     await until('the policy', 20, () => ask('stranger', '/api/x') === '403');
-    assert.deepEqual([ask('frontend', '/api/x'), ask('frontend', '/api/x', 'POST'), ask('frontend', '/api/x', 'DELETE'), ask('frontend', '/other')], ['200', '200', '403', '403']);
+    assert.deepEqual(
+      [
+        ask('frontend', '/api/x'),
+        ask('frontend', '/api/x', 'POST'),
+        ask('frontend', '/api/x', 'DELETE'),
+        ask('frontend', '/other'),
+      ],
+      ['200', '200', '403', '403'],
+    );
     cluster.kubectl(['-n', 'default', 'delete', 'deploy,service,sa', '-l', 'test=callers']);
     cluster.kubectl(['label', 'namespace', 'default', 'istio-injection-']);
   });
@@ -131,19 +168,29 @@ async function moreSeeds(cluster: ClusterArg, step: Step, gateway: GatewayClient
     assert.equal((await gateway.https('shop.yourdomain.com', '/productpage')).subject, 'first.yourdomain.com');
     putTlsSecret(cluster, 'istio-system', 'tls-cert', 'second.yourdomain.com');
     const renewed = performance.now();
-    await until('the new certificate', 10, async () => (await gateway.https('shop.yourdomain.com', '/productpage')).subject === 'second.yourdomain.com');
+    await until(
+      'the new certificate',
+      10,
+      async () => (await gateway.https('shop.yourdomain.com', '/productpage')).subject === 'second.yourdomain.com',
+    );
     assert.ok(performance.now() - renewed < 2000, `it took ${Math.round(performance.now() - renewed)} ms`);
   });
   await step('seed 01: of mobile clients a fifth gets v2', async () => {
     cluster.kubectl(['-n', 'shop', 'apply', '-f', '-'], productService());
     apply('examples/seed/01-canary-mobile.yaml');
-    const v2 = (agent: string, times: number): number => Number(fromPod(cluster, `
+    const v2 = (agent: string, times: number): number =>
+      Number(
+        fromPod(
+          cluster,
+          `
       let v2 = 0;
       for (let i = 0; i < ${times}; i++) {
         const answer = await (await fetch('http://product-service:9080/reviews/0', { headers: { 'user-agent': ${JSON.stringify(agent)} } })).text();
         if (answer.includes('reviews v2')) v2++; else if (!answer.includes('reviews v1')) throw new Error(answer);
       }
-      console.log(v2);`));
+      console.log(v2);`,
+        ),
+      );
     await until('the route', 30, () => v2('curl', 3) === 0);
     const mobile = v2('Mozilla (Mobile) x', 100);
     assert.equal(v2('Mozilla (X11)', 50), 0);
@@ -165,27 +212,58 @@ async function underLoad(gateway: GatewayClient, change: () => void): Promise<re
   change();
   await new Promise((resolve) => setTimeout(resolve, 1000));
   worker.postMessage('stop');
-  const { failures, count } = await new Promise<{ failures: string[]; count: number }>((resolve) => worker.once('message', resolve));
+  const { failures, count } = await new Promise<{ failures: string[]; count: number }>((resolve) =>
+    worker.once('message', resolve),
+  );
   assert.ok(count > 50, `only ${count} requests were made`);
   return failures;
 }
 
 function allReviews(version: string): string {
   const route = [{ destination: { host: 'reviews', subset: version } }];
-  return JSON.stringify({ apiVersion: 'networking.istio.io/v1', kind: 'VirtualService', metadata: { name: 'reviews' }, spec: { hosts: ['reviews'], http: [{ route }] } });
+  return JSON.stringify({
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: { name: 'reviews' },
+    spec: { hosts: ['reviews'], http: [{ route }] },
+  });
 }
 
 function httpsRoute(): string {
   const route = [{ destination: { host: 'productpage', port: { number: 9080 } } }];
-  return JSON.stringify({ apiVersion: 'networking.istio.io/v1', kind: 'VirtualService', metadata: { name: 'https' }, spec: { hosts: ['*.yourdomain.com'], gateways: ['my-gateway'], http: [{ route }] } });
+  return JSON.stringify({
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: { name: 'https' },
+    spec: { hosts: ['*.yourdomain.com'], gateways: ['my-gateway'], http: [{ route }] },
+  });
 }
 
 /** The seed's service over the pods of reviews. */
 function productService(): string {
-  return JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'product-service' }, spec: { selector: { app: 'reviews' }, ports: [{ name: 'http', port: 9080 }] } });
+  return JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'product-service' },
+    spec: { selector: { app: 'reviews' }, ports: [{ name: 'http', port: 9080 }] },
+  });
 }
 
 /** What a script prints that runs in productpage's own container: its calls are captured. */
 function fromPod(cluster: ClusterArg, script: string): string {
-  return cluster.try(['-n', 'shop', 'exec', 'deploy/productpage-v1', '-c', 'productpage', '--', '/usr/local/bin/node', '--input-type=module', '-e', script]).text.trim();
+  return cluster
+    .try([
+      '-n',
+      'shop',
+      'exec',
+      'deploy/productpage-v1',
+      '-c',
+      'productpage',
+      '--',
+      '/usr/local/bin/node',
+      '--input-type=module',
+      '-e',
+      script,
+    ])
+    .text.trim();
 }

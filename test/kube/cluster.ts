@@ -35,14 +35,23 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   const run = join(CACHE, `run-${options.name ?? 'topsail'}`);
   const images = bedImages(programs);
   const env = {
-    ...process.env, TOPSAIL_KUBE_BIN: programs, TOPSAIL_KUBE_RUN: run, TOPSAIL_KUBE_IMAGES: images.join(' '), ...(options.name === undefined ? {} : { TOPSAIL_KUBE_CLUSTER: options.name }),
+    ...process.env,
+    TOPSAIL_KUBE_BIN: programs,
+    TOPSAIL_KUBE_RUN: run,
+    TOPSAIL_KUBE_IMAGES: images.join(' '),
+    ...(options.name === undefined ? {} : { TOPSAIL_KUBE_CLUSTER: options.name }),
   };
   // What a killed run left behind.
   if (existsSync(run)) execFileSync(join(bed, 'down.sh'), { env, stdio: 'ignore' });
   await runScript(spawn(join(bed, 'up.sh'), [String(nodes)], { env, stdio: ['ignore', 'pipe', 'pipe'] }), say);
   const kubeconfig = join(run, 'admin.kubeconfig');
   const kubectl = (args: readonly string[], input?: string): string =>
-    execFileSync(join(programs, 'kubectl'), ['--kubeconfig', kubeconfig, ...args], { encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'], maxBuffer: 256 << 20, ...(input === undefined ? {} : { input }) });
+    execFileSync(join(programs, 'kubectl'), ['--kubeconfig', kubeconfig, ...args], {
+      encoding: 'utf8',
+      stdio: ['pipe', 'pipe', 'pipe'],
+      maxBuffer: 256 << 20,
+      ...(input === undefined ? {} : { input }),
+    });
   return {
     kubeconfig,
     nodes,
@@ -57,7 +66,12 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     },
     load: (name, image) => {
       const path = writeImage(name, image);
-      for (let n = 1; n <= nodes; n++) execFileSync(join(programs, 'ctr'), ['-a', join(run, `n${n}/containerd.sock`), '-n', 'k8s.io', 'images', 'import', '--local', path], { stdio: 'pipe' });
+      for (let n = 1; n <= nodes; n++)
+        execFileSync(
+          join(programs, 'ctr'),
+          ['-a', join(run, `n${n}/containerd.sock`), '-n', 'k8s.io', 'images', 'import', '--local', path],
+          { stdio: 'pipe' },
+        );
     },
     down: () => void execFileSync(join(bed, 'down.sh'), { env, stdio: 'ignore' }),
   };
@@ -80,7 +94,10 @@ async function runScript(child: ChildProcess, say: (text: string) => void): Prom
 
 function bedImages(programs: string): readonly string[] {
   const dns = imagePath('bed.local/coredns:1');
-  return [writeImage('bed.local/pause:1', pauseImage()), existsSync(dns) ? dns : writeImage('bed.local/coredns:1', coreDnsImage(join(programs, 'coredns')))];
+  return [
+    writeImage('bed.local/pause:1', pauseImage()),
+    existsSync(dns) ? dns : writeImage('bed.local/coredns:1', coreDnsImage(join(programs, 'coredns'))),
+  ];
 }
 
 function imagePath(name: string): string {
@@ -100,5 +117,8 @@ function writeImage(name: string, image: OciImage): string {
 export function clusterLogs(name = 'topsail', lines = 5): string {
   const folder = join(CACHE, `run-${name}`, 'log');
   if (!existsSync(folder)) return '';
-  return execFileSync('sh', ['-c', `tail -n ${lines} ${folder}/*.log`], { encoding: 'utf8' }) + readFileSync('/proc/loadavg', 'utf8');
+  return (
+    execFileSync('sh', ['-c', `tail -n ${lines} ${folder}/*.log`], { encoding: 'utf8' }) +
+    readFileSync('/proc/loadavg', 'utf8')
+  );
 }

@@ -34,7 +34,16 @@ const test: KubeTest = {
       assert.match(topsail(cluster, ['x', 'precheck']).out, /✘ MutatingWebhookConfiguration istio-sidecar-injector/);
     });
     await step('--revision topsail installs beside it', () => {
-      const end = mustTopsail(cluster, ['install', '--revision', 'topsail', '--set', 'profile=minimal', '-y', '--readiness-timeout', '60s']);
+      const end = mustTopsail(cluster, [
+        'install',
+        '--revision',
+        'topsail',
+        '--set',
+        'profile=minimal',
+        '-y',
+        '--readiness-timeout',
+        '60s',
+      ]);
       assert.match(end.out, /✔ Installation complete/);
       assert.equal(foreignState(cluster), before);
     });
@@ -48,9 +57,13 @@ const test: KubeTest = {
       assert.ok(cluster.try(['get', 'namespace', 'istio-system']).text.includes('Active'));
       cluster.kubectl(['delete', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: foreignIstio() }));
     });
-    await step('the seed\'s IstioOperator installs from standard input', () => {
+    await step("the seed's IstioOperator installs from standard input", () => {
       const operator = readFileSync(join(ROOT, 'examples/seed/10-install-operator.yaml'), 'utf8');
-      mustTopsail(cluster, ['install', '-f', '-', '--set', 'values.pilot.resources.requests.cpu=10m', '-y', '--readiness-timeout', '90s'], operator);
+      mustTopsail(
+        cluster,
+        ['install', '-f', '-', '--set', 'values.pilot.resources.requests.cpu=10m', '-y', '--readiness-timeout', '90s'],
+        operator,
+      );
       const mesh = cluster.kubectl(['-n', 'istio-system', 'get', 'configmap', 'istio', '-o', 'jsonpath={.data.mesh}']);
       assert.match(mesh, /accessLogFile: \/dev\/stdout/);
     });
@@ -64,27 +77,55 @@ const test: KubeTest = {
     });
     cluster.kubectl(['create', 'namespace', 'work']);
     cluster.kubectl(['label', 'namespace', 'work', 'istio-injection=enabled']);
-    await until('roots in the namespace', 10, () => cluster.try(['-n', 'work', 'get', 'configmap', 'istio-ca-root-cert']).ok);
+    await until(
+      'roots in the namespace',
+      10,
+      () => cluster.try(['-n', 'work', 'get', 'configmap', 'istio-ca-root-cert']).ok,
+    );
     await step('pods with annotations that cannot be used are refused with field and remedy', () => {
       for (const [annotation, value, message] of BAD_ANNOTATIONS) {
-        const end = cluster.try(['-n', 'work', 'apply', '-f', '-'], JSON.stringify(pod('bad', { [annotation]: value })));
+        const end = cluster.try(
+          ['-n', 'work', 'apply', '-f', '-'],
+          JSON.stringify(pod('bad', { [annotation]: value })),
+        );
         assert.equal(end.ok, false, `${annotation}=${value} was let in`);
         assert.ok(end.text.includes(`metadata.annotations[${annotation}]`) && end.text.includes(message), end.text);
       }
     });
     await step('a Job ends within 2 s of its main container', async () => {
       cluster.kubectl(['-n', 'work', 'apply', '-f', '-'], JSON.stringify(job()));
-      await until('the Job', 60, () => cluster.try(['-n', 'work', 'get', 'job', 'once', '-o', 'jsonpath={.status.succeeded}']).text === '1');
-      const found = JSON.parse(cluster.kubectl(['-n', 'work', 'get', 'pods', '-l', 'job-name=once', '-o', 'json'])) as { items: readonly PodState[] };
+      await until(
+        'the Job',
+        60,
+        () => cluster.try(['-n', 'work', 'get', 'job', 'once', '-o', 'jsonpath={.status.succeeded}']).text === '1',
+      );
+      const found = JSON.parse(cluster.kubectl(['-n', 'work', 'get', 'pods', '-l', 'job-name=once', '-o', 'json'])) as {
+        items: readonly PodState[];
+      };
       const status = found.items[0]?.status;
       const main = status?.containerStatuses[0]?.state.terminated?.finishedAt ?? '';
-      const proxy = status?.initContainerStatuses.find((one) => one.name === 'istio-proxy')?.state.terminated?.finishedAt ?? '';
+      const proxy =
+        status?.initContainerStatuses.find((one) => one.name === 'istio-proxy')?.state.terminated?.finishedAt ?? '';
       const tookMs = Date.parse(proxy) - Date.parse(main);
       assert.ok(tookMs <= 2000, `the proxy ended ${tookMs} ms after the main container`);
     });
     await step('with the control plane gone, enrolled pods are refused and others still come', async () => {
       cluster.kubectl(['-n', 'istio-system', 'scale', 'deploy/istiod', '--replicas=0']);
-      await until('no endpoint', 30, () => cluster.kubectl(['-n', 'istio-system', 'get', 'pods', '-l', 'app=istiod', '--no-headers', '--ignore-not-found']) === '');
+      await until(
+        'no endpoint',
+        30,
+        () =>
+          cluster.kubectl([
+            '-n',
+            'istio-system',
+            'get',
+            'pods',
+            '-l',
+            'app=istiod',
+            '--no-headers',
+            '--ignore-not-found',
+          ]) === '',
+      );
       assert.equal(cluster.try(['-n', 'work', 'apply', '-f', '-'], JSON.stringify(pod('late', {}))).ok, false);
       assert.equal(cluster.try(['-n', 'default', 'apply', '-f', '-'], JSON.stringify(pod('free', {}))).ok, true);
       assert.equal(cluster.try(['-n', 'work', 'create', 'configmap', 'any', '--from-literal=a=b']).ok, true);
@@ -106,7 +147,10 @@ interface ContainerState {
 }
 
 interface PodState {
-  readonly status: { readonly containerStatuses: readonly ContainerState[]; readonly initContainerStatuses: readonly ContainerState[] };
+  readonly status: {
+    readonly containerStatuses: readonly ContainerState[];
+    readonly initContainerStatuses: readonly ContainerState[];
+  };
 }
 
 const BAD_ANNOTATIONS: readonly (readonly [annotation: string, value: string, message: string])[] = [
@@ -120,15 +164,30 @@ const BAD_ANNOTATIONS: readonly (readonly [annotation: string, value: string, me
 
 function pod(name: string, annotations: Record<string, string>): object {
   return {
-    apiVersion: 'v1', kind: 'Pod', metadata: { name, annotations },
-    spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'app', image: APP, args: ['-e', 'setInterval(() => {}, 1000)'] }] },
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, annotations },
+    spec: {
+      terminationGracePeriodSeconds: 1,
+      containers: [{ name: 'app', image: APP, args: ['-e', 'setInterval(() => {}, 1000)'] }],
+    },
   };
 }
 
 function job(): object {
   return {
-    apiVersion: 'batch/v1', kind: 'Job', metadata: { name: 'once' },
-    spec: { backoffLimit: 0, template: { spec: { restartPolicy: 'Never', containers: [{ name: 'app', image: APP, args: ['-e', 'setTimeout(() => console.log("done"), 500)'] }] } } },
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: { name: 'once' },
+    spec: {
+      backoffLimit: 0,
+      template: {
+        spec: {
+          restartPolicy: 'Never',
+          containers: [{ name: 'app', image: APP, args: ['-e', 'setTimeout(() => console.log("done"), 500)'] }],
+        },
+      },
+    },
   };
 }
 
@@ -137,20 +196,73 @@ function foreignIstio(): readonly object[] {
   const labels = { app: 'istiod', 'istio.io/rev': 'default', 'operator.istio.io/managed': 'Reconcile' };
   const clientConfig = { service: { name: 'istiod', namespace: 'istio-system', path: '/inject' } };
   return [
-    { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'istiod', namespace: 'istio-system', labels }, spec: { replicas: 0, selector: { matchLabels: { app: 'istiod' } }, template: { metadata: { labels }, spec: { containers: [{ name: 'discovery', image: 'docker.io/istio/pilot:1.31.0' }] } } } },
     {
-      apiVersion: 'admissionregistration.k8s.io/v1', kind: 'MutatingWebhookConfiguration', metadata: { name: 'istio-sidecar-injector', labels: { app: 'sidecar-injector' } },
-      webhooks: [{ name: 'namespace.sidecar-injector.istio.io', clientConfig, sideEffects: 'None', admissionReviewVersions: ['v1'], failurePolicy: 'Ignore', rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }], namespaceSelector: { matchLabels: { 'istio-injection': 'enabled' } } }],
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'istiod', namespace: 'istio-system', labels },
+      spec: {
+        replicas: 0,
+        selector: { matchLabels: { app: 'istiod' } },
+        template: {
+          metadata: { labels },
+          spec: { containers: [{ name: 'discovery', image: 'docker.io/istio/pilot:1.31.0' }] },
+        },
+      },
     },
     {
-      apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'virtualservices.networking.istio.io' },
-      spec: { group: 'networking.istio.io', scope: 'Namespaced', names: { kind: 'VirtualService', listKind: 'VirtualServiceList', plural: 'virtualservices', singular: 'virtualservice' }, versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }] },
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'MutatingWebhookConfiguration',
+      metadata: { name: 'istio-sidecar-injector', labels: { app: 'sidecar-injector' } },
+      webhooks: [
+        {
+          name: 'namespace.sidecar-injector.istio.io',
+          clientConfig,
+          sideEffects: 'None',
+          admissionReviewVersions: ['v1'],
+          failurePolicy: 'Ignore',
+          rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }],
+          namespaceSelector: { matchLabels: { 'istio-injection': 'enabled' } },
+        },
+      ],
+    },
+    {
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'virtualservices.networking.istio.io' },
+      spec: {
+        group: 'networking.istio.io',
+        scope: 'Namespaced',
+        names: {
+          kind: 'VirtualService',
+          listKind: 'VirtualServiceList',
+          plural: 'virtualservices',
+          singular: 'virtualservice',
+        },
+        versions: [
+          {
+            name: 'v1',
+            served: true,
+            storage: true,
+            schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+          },
+        ],
+      },
     },
   ];
 }
 
 /** Without what the API server counts by itself. */
 function foreignState(cluster: ClusterArg): string {
-  const get = (...what: string[]): string => cluster.kubectl(['get', ...what, '-o', 'jsonpath={.metadata.generation} {.metadata.labels} {.metadata.annotations} {.spec} {.webhooks}']);
-  return [get('-n', 'istio-system', 'deployment/istiod'), get('mutatingwebhookconfiguration/istio-sidecar-injector'), get('crd/virtualservices.networking.istio.io')].join('\n');
+  const get = (...what: string[]): string =>
+    cluster.kubectl([
+      'get',
+      ...what,
+      '-o',
+      'jsonpath={.metadata.generation} {.metadata.labels} {.metadata.annotations} {.spec} {.webhooks}',
+    ]);
+  return [
+    get('-n', 'istio-system', 'deployment/istiod'),
+    get('mutatingwebhookconfiguration/istio-sidecar-injector'),
+    get('crd/virtualservices.networking.istio.io'),
+  ].join('\n');
 }

@@ -22,16 +22,33 @@ const seconds = (since: number): string => `${((performance.now() - since) / 100
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { keep: { type: 'boolean' }, nodes: { type: 'string', default: '1' } } });
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { keep: { type: 'boolean' }, nodes: { type: 'string', default: '1' } },
+  });
   if (process.platform !== 'linux') return cannot('a Linux machine is needed for kubelet and containerd.');
-  if (process.getuid?.() !== 0) return cannot('root is needed for network namespaces and cgroups: run it in a container or a virtual machine with sudo.');
+  if (process.getuid?.() !== 0)
+    return cannot(
+      'root is needed for network namespaces and cgroups: run it in a container or a virtual machine with sudo.',
+    );
   const missing = missingTools();
-  if (missing.length > 0) return cannot(`these packages are missing: ${missing.join(', ')}. Install them: apt-get install -y ${missing.join(' ')}`);
+  if (missing.length > 0)
+    return cannot(
+      `these packages are missing: ${missing.join(', ')}. Install them: apt-get install -y ${missing.join(' ')}`,
+    );
   const programs = findPrograms(say);
   if ('problem' in programs) return cannot(programs.problem);
-  const files = readdirSync(here).filter((name) => name.endsWith('.test.ts') && (positionals.length === 0 || positionals.includes(name.slice(0, -'.test.ts'.length))));
+  const files = readdirSync(here).filter(
+    (name) =>
+      name.endsWith('.test.ts') &&
+      (positionals.length === 0 || positionals.includes(name.slice(0, -'.test.ts'.length))),
+  );
   const up = performance.now();
-  const cluster = await startCluster({ programs: programs.folder, nodes: Number(values.nodes), say: (text) => say(`    ${text}`) });
+  const cluster = await startCluster({
+    programs: programs.folder,
+    nodes: Number(values.nodes),
+    say: (text) => say(`    ${text}`),
+  });
   say(`cluster of ${values.nodes} node(s): up in ${seconds(up)}`);
   let failures = 0;
   try {

@@ -7,19 +7,24 @@ const architecture: ImageArchitecture = process.arch === 'arm64' ? 'arm64' : 'am
 const nothing = { user: '', env: {}, workingDir: '/', labels: {} };
 
 export function pauseImage(): OciImage {
-  return makeImage(architecture, { ...nothing, user: '65535:65535', entrypoint: ['/pause'] }, [[{ path: 'pause', kind: 'file', mode: 0o755, content: waitingProgram() }]]);
+  return makeImage(architecture, { ...nothing, user: '65535:65535', entrypoint: ['/pause'] }, [
+    [{ path: 'pause', kind: 'file', mode: 0o755, content: waitingProgram() }],
+  ]);
 }
 
 export function coreDnsImage(program: string): OciImage {
-  return makeImage(architecture, { ...nothing, entrypoint: ['/coredns'] }, [[{ path: 'coredns', kind: 'file', mode: 0o755, content: readFileSync(program) }]]);
+  return makeImage(architecture, { ...nothing, entrypoint: ['/coredns'] }, [
+    [{ path: 'coredns', kind: 'file', mode: 0o755, content: readFileSync(program) }],
+  ]);
 }
 
 /** A static ELF program: waits for a signal, for ever. */
 function waitingProgram(): Uint8Array {
   // x64: mov eax, 34 (pause); syscall; jmp start. arm64: x0..x3 = 0; x8 = 73 (ppoll); svc 0; b start.
-  const code = architecture === 'amd64'
-    ? Buffer.from('b8220000000f05ebf7', 'hex')
-    : Buffer.from('000080d2010080d2020080d2030080d2280980d2010000d4fbffff17', 'hex');
+  const code =
+    architecture === 'amd64'
+      ? Buffer.from('b8220000000f05ebf7', 'hex')
+      : Buffer.from('000080d2010080d2020080d2030080d2280980d2010000d4fbffff17', 'hex');
   const base = 0x400000n;
   const start = 120;
   const elf = Buffer.alloc(start + code.length);

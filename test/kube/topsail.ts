@@ -15,7 +15,13 @@ export interface CommandEnd {
 
 export function topsail(cluster: Cluster, args: readonly string[], input?: string): CommandEnd {
   const env = { ...process.env, KUBECONFIG: cluster.kubeconfig };
-  const done = spawnSync(join(ROOT, 'topsail'), args, { env, cwd: ROOT, encoding: 'utf8', timeout: 600_000, ...(input === undefined ? {} : { input }) });
+  const done = spawnSync(join(ROOT, 'topsail'), args, {
+    env,
+    cwd: ROOT,
+    encoding: 'utf8',
+    timeout: 600_000,
+    ...(input === undefined ? {} : { input }),
+  });
   return { status: done.status ?? 1, out: done.stdout, err: done.stderr };
 }
 

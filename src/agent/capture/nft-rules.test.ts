@@ -4,22 +4,40 @@ import type { CapturePlan } from '#base';
 import { nftRules } from './nft-rules.ts';
 
 const plan: CapturePlan = {
-  inboundPort: 15006, outboundPort: 15001, proxyUid: 1337, includeInboundPorts: '*', excludeInboundPorts: [], includeOutboundRanges: '*', excludeOutboundRanges: [],
-  includeOutboundPorts: [], excludeOutboundPorts: [], excludeInterfaces: [], virtualInterfaces: [],
+  inboundPort: 15006,
+  outboundPort: 15001,
+  proxyUid: 1337,
+  includeInboundPorts: '*',
+  excludeInboundPorts: [],
+  includeOutboundRanges: '*',
+  excludeOutboundRanges: [],
+  includeOutboundPorts: [],
+  excludeOutboundPorts: [],
+  excludeInterfaces: [],
+  virtualInterfaces: [],
 };
 
 function chain(name: string, over: Partial<CapturePlan> = {}): string[] {
   const text = nftRules({ ...plan, ...over });
-  return (new RegExp(`chain ${name} \\{\\n([^}]*(?:\\}[^}\\n][^}]*)*)\\n  \\}`).exec(text)?.[1] ?? '').split('\n').slice(1).map((line) => line.trim());
+  return (new RegExp(`chain ${name} \\{\\n([^}]*(?:\\}[^}\\n][^}]*)*)\\n  \\}`).exec(text)?.[1] ?? '')
+    .split('\n')
+    .slice(1)
+    .map((line) => line.trim());
 }
 
 describe('capture rules', () => {
-  it('redirect everything that comes in but the proxy\'s own ports', () => {
-    assert.deepEqual(chain('prerouting'), ['tcp dport { 15008, 15020, 15021, 15090 } return', 'meta l4proto tcp redirect to :15006']);
+  it("redirect everything that comes in but the proxy's own ports", () => {
+    assert.deepEqual(chain('prerouting'), [
+      'tcp dport { 15008, 15020, 15021, 15090 } return',
+      'meta l4proto tcp redirect to :15006',
+    ]);
   });
 
   it('redirect only the ports that are named', () => {
-    assert.deepEqual(chain('prerouting', { includeInboundPorts: [8080, 80] }).at(-1), 'tcp dport { 80, 8080 } redirect to :15006');
+    assert.deepEqual(
+      chain('prerouting', { includeInboundPorts: [8080, 80] }).at(-1),
+      'tcp dport { 80, 8080 } redirect to :15006',
+    );
     assert.equal(chain('prerouting', { includeInboundPorts: [] }).length, 1);
   });
 
@@ -30,8 +48,15 @@ describe('capture rules', () => {
   });
 
   it('exclude before they include, each family by itself', () => {
-    const rules = chain('output', { includeOutboundRanges: ['10.0.0.0/8', 'fd00::/8'], excludeOutboundRanges: ['10.1.0.0/16'] });
-    assert.deepEqual(rules.slice(-3), ['ip daddr 10.1.0.0/16 return', 'ip daddr 10.0.0.0/8 meta l4proto tcp redirect to :15001', 'ip6 daddr fd00::/8 meta l4proto tcp redirect to :15001']);
+    const rules = chain('output', {
+      includeOutboundRanges: ['10.0.0.0/8', 'fd00::/8'],
+      excludeOutboundRanges: ['10.1.0.0/16'],
+    });
+    assert.deepEqual(rules.slice(-3), [
+      'ip daddr 10.1.0.0/16 return',
+      'ip daddr 10.0.0.0/8 meta l4proto tcp redirect to :15001',
+      'ip6 daddr fd00::/8 meta l4proto tcp redirect to :15001',
+    ]);
   });
 
   it('send DNS to the agent when it is asked for', () => {

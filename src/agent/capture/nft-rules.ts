@@ -26,7 +26,8 @@ function inbound(plan: CapturePlan): string[] {
   const { includeInboundPorts: include, excludeInboundPorts: exclude, inboundPort } = plan;
   const rules: string[] = [];
   if (plan.excludeInterfaces.length > 0) rules.push(`iifname ${names(plan.excludeInterfaces)} return`);
-  if (plan.virtualInterfaces.length > 0) rules.push(...outboundTargets(plan).map((rule) => `iifname ${names(plan.virtualInterfaces)} ${rule}`));
+  if (plan.virtualInterfaces.length > 0)
+    rules.push(...outboundTargets(plan).map((rule) => `iifname ${names(plan.virtualInterfaces)} ${rule}`));
   rules.push(`tcp dport ${set(include === '*' ? [...OWN_PORTS, ...exclude] : OWN_PORTS)} return`);
   if (include === '*') rules.push(`meta l4proto tcp redirect to :${inboundPort}`);
   else if (include.length > 0) rules.push(`tcp dport ${set(include)} redirect to :${inboundPort}`);
@@ -37,7 +38,11 @@ function outbound(plan: CapturePlan): string[] {
   const { proxyUid: uid, inboundPort } = plan;
   const rules: string[] = [];
   if (plan.excludeInterfaces.length > 0) rules.push(`oifname ${names(plan.excludeInterfaces)} return`);
-  if (plan.excludeOutboundPorts.length > 0) rules.push(`tcp dport ${set(plan.excludeOutboundPorts)} return`, `udp dport ${set(plan.excludeOutboundPorts)} return`);
+  if (plan.excludeOutboundPorts.length > 0)
+    rules.push(
+      `tcp dport ${set(plan.excludeOutboundPorts)} return`,
+      `udp dport ${set(plan.excludeOutboundPorts)} return`,
+    );
   rules.push(
     `oifname "lo" ip saddr ${INBOUND_SOURCE.ip} return`,
     `oifname "lo" ip6 saddr ${INBOUND_SOURCE.ip6} return`,
@@ -46,11 +51,14 @@ function outbound(plan: CapturePlan): string[] {
       `oifname "lo" meta ${who} ${uid} ip daddr != 127.0.0.1 tcp dport != ${HBONE} redirect to :${inboundPort}`,
       `oifname "lo" meta ${who} ${uid} ip6 daddr != ::1 tcp dport != ${HBONE} redirect to :${inboundPort}`,
     ]),
-    ...(plan.dnsPort === undefined ? [`oifname "lo" meta skuid != ${uid} meta skgid != ${uid} return`] : [`oifname "lo" meta skuid != ${uid} meta skgid != ${uid} th dport != 53 return`]),
+    ...(plan.dnsPort === undefined
+      ? [`oifname "lo" meta skuid != ${uid} meta skgid != ${uid} return`]
+      : [`oifname "lo" meta skuid != ${uid} meta skgid != ${uid} th dport != 53 return`]),
     `meta skuid ${uid} return`,
     `meta skgid ${uid} return`,
   );
-  if (plan.dnsPort !== undefined) rules.push(`udp dport 53 redirect to :${plan.dnsPort}`, `tcp dport 53 redirect to :${plan.dnsPort}`);
+  if (plan.dnsPort !== undefined)
+    rules.push(`udp dport 53 redirect to :${plan.dnsPort}`, `tcp dport 53 redirect to :${plan.dnsPort}`);
   rules.push('ip daddr 127.0.0.1 return', 'ip6 daddr ::1 return', ...outboundTargets(plan));
   return rules;
 }
@@ -59,9 +67,13 @@ function outbound(plan: CapturePlan): string[] {
 function outboundTargets(plan: CapturePlan): string[] {
   const { outboundPort: port, includeOutboundRanges: include } = plan;
   const rules = byFamily(plan.excludeOutboundRanges).map(([family, list]) => `${family} daddr ${list} return`);
-  if (plan.includeOutboundPorts.length > 0) rules.push(`tcp dport ${set(plan.includeOutboundPorts)} redirect to :${port}`);
+  if (plan.includeOutboundPorts.length > 0)
+    rules.push(`tcp dport ${set(plan.includeOutboundPorts)} redirect to :${port}`);
   if (include === '*') rules.push(`meta l4proto tcp redirect to :${port}`);
-  else rules.push(...byFamily(include).map(([family, list]) => `${family} daddr ${list} meta l4proto tcp redirect to :${port}`));
+  else
+    rules.push(
+      ...byFamily(include).map(([family, list]) => `${family} daddr ${list} meta l4proto tcp redirect to :${port}`),
+    );
   return rules;
 }
 

@@ -21,7 +21,9 @@ test('what the application sends goes to the proxy, but not what stays at home o
 
 test('DNS is captured before loopback is let through: resolvers often listen there', () => {
   const rules = output(redirectRules({ address: '198.18.255.1', link: undefined }));
-  assert.ok(rules.findIndex((rule) => rule.includes(':15053')) < rules.findIndex((rule) => rule.includes('127.0.0.0/8')));
+  assert.ok(
+    rules.findIndex((rule) => rule.includes(':15053')) < rules.findIndex((rule) => rule.includes('127.0.0.0/8')),
+  );
 });
 
 test('without a link nothing is captured that comes in; with one, all TCP is', () => {
@@ -32,7 +34,11 @@ test('without a link nothing is captured that comes in; with one, all TCP is', (
 });
 
 test('what no proxy can take is refused', () => {
-  assert.ok(lines(redirectRules({ address: '198.18.255.1', link: undefined })).includes('reject with icmp type admin-prohibited'));
+  assert.ok(
+    lines(redirectRules({ address: '198.18.255.1', link: undefined })).includes(
+      'reject with icmp type admin-prohibited',
+    ),
+  );
 });
 
 test('nothing but addresses and link names becomes part of a command', () => {

@@ -8,7 +8,10 @@ export interface ImageName {
 
 /** Undefined when the text is no name. */
 export function parseImageName(text: string): ImageName | undefined {
-  const found = /^(?:([A-Za-z0-9.-]+(?::\d{1,5})?)\/)?([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?$/.exec(text);
+  const found =
+    /^(?:([A-Za-z0-9.-]+(?::\d{1,5})?)\/)?([a-z0-9]+(?:[._/-]+[a-z0-9]+)*)(?::([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}))?$/.exec(
+      text,
+    );
   if (found === null) return undefined;
   const [, host, path = '', tag = 'latest'] = found;
   const isHost = host !== undefined && (host.includes('.') || host.includes(':') || host === 'localhost');

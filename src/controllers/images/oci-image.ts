@@ -32,23 +32,41 @@ export const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 export const INDEX = 'application/vnd.oci.image.index.v1+json';
 const EPOCH = '1970-01-01T00:00:00Z';
 
-export function makeImage(architecture: ImageArchitecture, config: ImageConfig, layers: readonly (readonly TarEntry[])[]): OciImage {
+export function makeImage(
+  architecture: ImageArchitecture,
+  config: ImageConfig,
+  layers: readonly (readonly TarEntry[])[],
+): OciImage {
   const layerBlobs = layers.map((entries) => blob(LAYER, tarChunks(withParents(entries))));
   const { entrypoint, user, env, workingDir, labels } = config;
   const configBlob = json(CONFIG, {
     architecture,
     os: 'linux',
     created: EPOCH,
-    config: { Entrypoint: entrypoint, User: user, Env: Object.entries(env).map(([k, v]) => `${k}=${v}`), WorkingDir: workingDir, Labels: labels },
+    config: {
+      Entrypoint: entrypoint,
+      User: user,
+      Env: Object.entries(env).map(([k, v]) => `${k}=${v}`),
+      WorkingDir: workingDir,
+      Labels: labels,
+    },
     rootfs: { type: 'layers', diff_ids: layerBlobs.map(({ digest }) => digest) },
   });
-  const manifest = json(MANIFEST, { schemaVersion: 2, mediaType: MANIFEST, config: descriptor(configBlob), layers: layerBlobs.map(descriptor) });
+  const manifest = json(MANIFEST, {
+    schemaVersion: 2,
+    mediaType: MANIFEST,
+    config: descriptor(configBlob),
+    layers: layerBlobs.map(descriptor),
+  });
   return { architecture, layers: layerBlobs, config: configBlob, manifest };
 }
 
 /** The images of one name for all architectures. */
 export function imageIndex(images: readonly OciImage[]): Blob {
-  const manifests = images.map(({ manifest, architecture }) => ({ ...descriptor(manifest), platform: { architecture, os: 'linux' } }));
+  const manifests = images.map(({ manifest, architecture }) => ({
+    ...descriptor(manifest),
+    platform: { architecture, os: 'linux' },
+  }));
   return json(INDEX, { schemaVersion: 2, mediaType: INDEX, manifests });
 }
 
@@ -57,13 +75,22 @@ export function imageArchive(name: string, images: readonly OciImage[]): Uint8Ar
   const [only] = images;
   if (only === undefined) throw new RangeError('an image archive needs an image');
   const nested = images.length > 1 ? imageIndex(images) : undefined;
-  const top = { ...descriptor(nested ?? only.manifest), annotations: { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name } };
+  const top = {
+    ...descriptor(nested ?? only.manifest),
+    annotations: { 'io.containerd.image.name': name, 'org.opencontainers.image.ref.name': name },
+  };
   const index = json(INDEX, { schemaVersion: 2, mediaType: INDEX, manifests: [top] });
   const blobs = new Map<string, Blob>();
-  for (const image of images) for (const one of [...image.layers, image.config, image.manifest]) blobs.set(one.digest, one);
+  for (const image of images)
+    for (const one of [...image.layers, image.config, image.manifest]) blobs.set(one.digest, one);
   if (nested !== undefined) blobs.set(nested.digest, nested);
   const file = (path: string, content: Uint8Array): TarEntry => ({ path, kind: 'file', mode: 0o644, content });
-  const chunks = tarChunks([file('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}')), file('index.json', Buffer.concat(index.chunks)), folder('blobs'), folder('blobs/sha256')]);
+  const chunks = tarChunks([
+    file('oci-layout', Buffer.from('{"imageLayoutVersion":"1.0.0"}')),
+    file('index.json', Buffer.concat(index.chunks)),
+    folder('blobs'),
+    folder('blobs/sha256'),
+  ]);
   chunks.pop();
   for (const one of blobs.values()) {
     // The header alone, then the blob's own chunks: a layer of 130 MB is not copied.

@@ -18,13 +18,21 @@ export interface BaseFiles {
 
 /** The layer that changes only with Node and the distribution. */
 export function baseLayer(files: BaseFiles): readonly TarEntry[] {
-  const text = (path: string, content: string): TarEntry => ({ path, kind: 'file', mode: 0o644, content: Buffer.from(content) });
+  const text = (path: string, content: string): TarEntry => ({
+    path,
+    kind: 'file',
+    mode: 0o644,
+    content: Buffer.from(content),
+  });
   return [
     program(NODE_PATH, files.node),
     program(NFT_PATH, files.nft),
     { path: CERTIFICATES_PATH.slice(1), kind: 'file', mode: 0o644, content: files.certificates },
     ...[...files.libraries].map(([path, content]) => program(path, content)),
-    text('etc/passwd', `root:x:0:0:root:/:/nologin\ntopsail:x:${TOPSAIL_UID}:${TOPSAIL_UID}:topsail:/var/lib/topsail:/nologin\n`),
+    text(
+      'etc/passwd',
+      `root:x:0:0:root:/:/nologin\ntopsail:x:${TOPSAIL_UID}:${TOPSAIL_UID}:topsail:/var/lib/topsail:/nologin\n`,
+    ),
     text('etc/group', `root:x:0:\ntopsail:x:${TOPSAIL_UID}:\n`),
     text('etc/nsswitch.conf', 'hosts: files dns\n'),
     { path: 'tmp', kind: 'folder', mode: 0o1777 },
@@ -34,7 +42,12 @@ export function baseLayer(files: BaseFiles): readonly TarEntry[] {
 
 /** Files below /opt/topsail, by relative path. */
 export function appLayer(files: ReadonlyMap<string, Uint8Array>): readonly TarEntry[] {
-  return [...files].map(([path, content]) => ({ path: `${TOPSAIL_FOLDER.slice(1)}/${path}`, kind: 'file', mode: 0o644, content }));
+  return [...files].map(([path, content]) => ({
+    path: `${TOPSAIL_FOLDER.slice(1)}/${path}`,
+    kind: 'file',
+    mode: 0o644,
+    content,
+  }));
 }
 
 /** `ldd`'s lines: "libm.so.6 => /lib/x/libm.so.6 (0x…)" and "/lib64/ld-linux-x86-64.so.2 (0x…)". A library that is missing is an error. */

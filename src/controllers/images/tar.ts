@@ -34,7 +34,8 @@ function header(entry: TarEntry, size: number): Uint8Array {
   const block = new Uint8Array(BLOCK);
   const { name, prefix } = splitPath(entry.kind === 'folder' ? `${entry.path}/` : entry.path);
   const text = (at: number, value: string): void => void block.set(Buffer.from(value), at);
-  const octal = (at: number, width: number, value: number): void => text(at, value.toString(8).padStart(width - 1, '0'));
+  const octal = (at: number, width: number, value: number): void =>
+    text(at, value.toString(8).padStart(width - 1, '0'));
   text(0, name);
   octal(100, 8, entry.mode);
   octal(108, 8, entry.uid ?? 0);

@@ -1,7 +1,11 @@
 // Probes of the application are asked through the agent: the kubelet has no certificate, and capture would send it to the proxy.
 import type { Container, HttpGetAction, Probe } from '../kube/pod.ts';
 
-const KINDS = [['livenessProbe', 'livez'], ['readinessProbe', 'readyz'], ['startupProbe', 'startupz']] as const;
+const KINDS = [
+  ['livenessProbe', 'livez'],
+  ['readinessProbe', 'readyz'],
+  ['startupProbe', 'startupz'],
+] as const;
 
 /** What the agent asks in the kubelet's place, by path. The same JSON as Istio's ISTIO_KUBE_APP_PROBERS. */
 export interface AppProber {
@@ -12,7 +16,10 @@ export interface AppProber {
 }
 
 /** The containers with their probes pointed at the agent, and what the agent must know. */
-export function rewriteProbes(containers: readonly Container[], statusPort: number): { readonly containers: Container[]; readonly probers: Readonly<Record<string, AppProber>> } {
+export function rewriteProbes(
+  containers: readonly Container[],
+  statusPort: number,
+): { readonly containers: Container[]; readonly probers: Readonly<Record<string, AppProber>> } {
   const probers: Record<string, AppProber> = {};
   const rewritten = containers.map((container) => {
     const changed: Container = { ...container };
@@ -36,7 +43,8 @@ function proberOf(probe: Probe, container: Container): AppProber | undefined {
     const { port, ...rest } = probe.httpGet;
     return { httpGet: { ...rest, port: numberOf(port, container) }, ...timeout };
   }
-  if (probe.tcpSocket !== undefined) return { tcpSocket: { ...probe.tcpSocket, port: numberOf(probe.tcpSocket.port, container) }, ...timeout };
+  if (probe.tcpSocket !== undefined)
+    return { tcpSocket: { ...probe.tcpSocket, port: numberOf(probe.tcpSocket.port, container) }, ...timeout };
   if (probe.grpc !== undefined) return { grpc: probe.grpc, ...timeout };
   return undefined;
 }

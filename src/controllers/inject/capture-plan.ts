@@ -25,12 +25,23 @@ export function capturePlan({ annotations, config, dns, statusPort, refuse }: Ca
   const raw = (name: string, fallback: string): { text: string; field: string } => {
     const key = `${PREFIX}${name}`;
     const given = Object.hasOwn(annotations, key) ? annotations[key] : undefined;
-    return { text: given ?? fallback, field: given === undefined ? `values.global.proxy.${name}` : `metadata.annotations[${key}]` };
+    return {
+      text: given ?? fallback,
+      field: given === undefined ? `values.global.proxy.${name}` : `metadata.annotations[${key}]`,
+    };
   };
-  const list = <T>({ text, field }: { text: string; field: string }, read: (item: string) => T | undefined, expected: string): T[] => {
+  const list = <T>(
+    { text, field }: { text: string; field: string },
+    read: (item: string) => T | undefined,
+    expected: string,
+  ): T[] => {
     const found: T[] = [];
-    const items = text.split(',').map((item) => item.trim()).filter((item) => item !== '');
-    if (items.length > MOST_ITEMS) refuse({ field, message: `${items.length} items; at most ${MOST_ITEMS} are possible` });
+    const items = text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '');
+    if (items.length > MOST_ITEMS)
+      refuse({ field, message: `${items.length} items; at most ${MOST_ITEMS} are possible` });
     for (const item of items.slice(0, MOST_ITEMS)) {
       const value = read(item);
       if (value === undefined) refuse({ field, message: `"${item.slice(0, 60)}" is no ${expected}` });
@@ -38,19 +49,39 @@ export function capturePlan({ annotations, config, dns, statusPort, refuse }: Ca
     }
     return found;
   };
-  const ports = (name: string, fallback: string): number[] => list(raw(name, fallback), readPort, 'port from 1 to 65535');
-  const ranges = (name: string, fallback: string): string[] => list(raw(name, fallback), readCidr, 'address range, for example 10.0.0.0/8');
-  const interfaces = (...names: string[]): string[] => names.flatMap((name) => list(raw(name, name === 'excludeInterfaces' ? proxy.excludeInterfaces : ''), readInterface, 'interface name'));
+  const ports = (name: string, fallback: string): number[] =>
+    list(raw(name, fallback), readPort, 'port from 1 to 65535');
+  const ranges = (name: string, fallback: string): string[] =>
+    list(raw(name, fallback), readCidr, 'address range, for example 10.0.0.0/8');
+  const interfaces = (...names: string[]): string[] =>
+    names.flatMap((name) =>
+      list(raw(name, name === 'excludeInterfaces' ? proxy.excludeInterfaces : ''), readInterface, 'interface name'),
+    );
   const inbound = raw('includeInboundPorts', proxy.includeInboundPorts);
   const outbound = raw('includeOutboundIPRanges', proxy.includeIPRanges);
-  const virtual = Object.hasOwn(annotations, 'istio.io/reroute-virtual-interfaces') ? list({ text: annotations['istio.io/reroute-virtual-interfaces'] ?? '', field: 'metadata.annotations[istio.io/reroute-virtual-interfaces]' }, readInterface, 'interface name') : interfaces('kubevirtInterfaces');
+  const virtual = Object.hasOwn(annotations, 'istio.io/reroute-virtual-interfaces')
+    ? list(
+        {
+          text: annotations['istio.io/reroute-virtual-interfaces'] ?? '',
+          field: 'metadata.annotations[istio.io/reroute-virtual-interfaces]',
+        },
+        readInterface,
+        'interface name',
+      )
+    : interfaces('kubevirtInterfaces');
   return {
     inboundPort: INBOUND_PORT,
     outboundPort: OUTBOUND_PORT,
     proxyUid: PROXY_UID,
     includeInboundPorts: inbound.text.trim() === '*' ? '*' : list(inbound, readPort, 'port from 1 to 65535, nor *'),
-    excludeInboundPorts: [...new Set([...ports('excludeInboundPorts', proxy.excludeInboundPorts), ...(statusPort === 0 ? [] : [statusPort])])],
-    includeOutboundRanges: outbound.text.trim() === '*' ? '*' : list(outbound, readCidr, 'address range, for example 10.0.0.0/8, nor *'),
+    excludeInboundPorts: [
+      ...new Set([
+        ...ports('excludeInboundPorts', proxy.excludeInboundPorts),
+        ...(statusPort === 0 ? [] : [statusPort]),
+      ]),
+    ],
+    includeOutboundRanges:
+      outbound.text.trim() === '*' ? '*' : list(outbound, readCidr, 'address range, for example 10.0.0.0/8, nor *'),
     excludeOutboundRanges: ranges('excludeOutboundIPRanges', proxy.excludeIPRanges),
     includeOutboundPorts: ports('includeOutboundPorts', proxy.includeOutboundPorts),
     excludeOutboundPorts: ports('excludeOutboundPorts', proxy.excludeOutboundPorts),

@@ -11,7 +11,7 @@ const INJECT = 'sidecar.istio.io/inject';
 const NEVER = new Set(['kube-system', 'kube-public', 'kube-node-lease', 'local-path-storage']);
 
 export function decideInjection(pod: Pod, namespace: string, config: InjectorConfig): Decision {
-  if (pod.spec.hostNetwork === true) return no('the pod is on the host\'s network');
+  if (pod.spec.hostNetwork === true) return no("the pod is on the host's network");
   if (NEVER.has(namespace)) return no(`namespace ${namespace} is never injected`);
   const labels = pod.metadata.labels ?? {};
   const annotations = pod.metadata.annotations ?? {};
@@ -20,8 +20,10 @@ export function decideInjection(pod: Pod, namespace: string, config: InjectorCon
     const yes = /^(true|yes|y|on|enabled)$/i.test(asked);
     return yes ? { inject: true, reason: `${INJECT} is ${asked}` } : no(`${INJECT} is ${asked}`);
   }
-  for (const selector of config.neverInjectSelector) if (selects(selector, labels)) return no('a neverInjectSelector selects it');
-  for (const selector of config.alwaysInjectSelector) if (selects(selector, labels)) return { inject: true, reason: 'an alwaysInjectSelector selects it' };
+  for (const selector of config.neverInjectSelector)
+    if (selects(selector, labels)) return no('a neverInjectSelector selects it');
+  for (const selector of config.alwaysInjectSelector)
+    if (selects(selector, labels)) return { inject: true, reason: 'an alwaysInjectSelector selects it' };
   return config.policy === 'enabled' ? { inject: true, reason: 'the policy is enabled' } : no('the policy is disabled');
 }
 

@@ -12,14 +12,21 @@ export interface InjectManifestInput {
   readonly namespace: string;
 }
 
-export type InjectManifestResult = { readonly ok: true; readonly object: unknown; readonly note: string | undefined } | { readonly ok: false; readonly refusals: readonly Refusal[] };
+export type InjectManifestResult =
+  | { readonly ok: true; readonly object: unknown; readonly note: string | undefined }
+  | { readonly ok: false; readonly refusals: readonly Refusal[] };
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Where a kind keeps its pod template. */
 const TEMPLATES: Readonly<Record<string, readonly string[]>> = {
-  Deployment: ['spec', 'template'], ReplicaSet: ['spec', 'template'], StatefulSet: ['spec', 'template'], DaemonSet: ['spec', 'template'],
-  Job: ['spec', 'template'], ReplicationController: ['spec', 'template'], CronJob: ['spec', 'jobTemplate', 'spec', 'template'],
+  Deployment: ['spec', 'template'],
+  ReplicaSet: ['spec', 'template'],
+  StatefulSet: ['spec', 'template'],
+  DaemonSet: ['spec', 'template'],
+  Job: ['spec', 'template'],
+  ReplicationController: ['spec', 'template'],
+  CronJob: ['spec', 'jobTemplate', 'spec', 'template'],
 };
 
 export function injectManifest(object: unknown, input: InjectManifestInput): InjectManifestResult {
@@ -35,27 +42,56 @@ function injectList(list: Fields, items: readonly unknown[], input: InjectManife
   const done = items.map((item) => injectManifest(item, input));
   const refusals = done.flatMap((one) => (one.ok ? [] : one.refusals));
   if (refusals.length > 0) return { ok: false, refusals };
-  return { ok: true, object: { ...list, items: done.map((one) => (one.ok ? one.object : undefined)) }, note: undefined };
+  return {
+    ok: true,
+    object: { ...list, items: done.map((one) => (one.ok ? one.object : undefined)) },
+    note: undefined,
+  };
 }
 
-function injectAt(object: Fields, path: readonly string[], kind: string, input: InjectManifestInput): InjectManifestResult {
+function injectAt(
+  object: Fields,
+  path: readonly string[],
+  kind: string,
+  input: InjectManifestInput,
+): InjectManifestResult {
   const meta = isMap(object['metadata']) ? object['metadata'] : {};
   const name = String(meta['name'] ?? '');
   const namespace = typeof meta['namespace'] === 'string' ? meta['namespace'] : input.namespace;
   const template = path.reduce<unknown>((at, key) => (isMap(at) ? at[key] : undefined), object);
   const spec = isMap(template) ? template['spec'] : undefined;
-  if (!isMap(template) || !isMap(spec) || !Array.isArray(spec['containers'])) return { ok: false, refusals: [{ field: [...path, 'spec', 'containers'].join('.'), message: `${kind} ${name} has no containers` }] };
+  if (!isMap(template) || !isMap(spec) || !Array.isArray(spec['containers']))
+    return {
+      ok: false,
+      refusals: [{ field: [...path, 'spec', 'containers'].join('.'), message: `${kind} ${name} has no containers` }],
+    };
   const given = (isMap(template['metadata']) ? template['metadata'] : {}) as PodMeta;
   // As its controller will name it: the workload's name is known before a pod is.
   const owner = kind === 'Pod' ? [] : [{ kind, name, controller: true }];
   const pod: Pod = { metadata: { ...given, ownerReferences: owner }, spec: spec as unknown as PodSpec };
   const decision = decideInjection(pod, namespace, input.config);
-  if (!decision.inject || isInjected(pod)) return { ok: true, object, note: `${kind} ${namespace}/${name} is left as it is: ${decision.inject ? 'it has a proxy already' : decision.reason}` };
+  if (!decision.inject || isInjected(pod))
+    return {
+      ok: true,
+      object,
+      note: `${kind} ${namespace}/${name} is left as it is: ${decision.inject ? 'it has a proxy already' : decision.reason}`,
+    };
   const injected = injectPod({ pod, namespace, config: input.config, mesh: input.mesh });
-  if (!injected.ok) return { ok: false, refusals: injected.refusals.map(({ field, message }) => ({ field: [...path, field].join('.'), message: `${message} (${kind} ${namespace}/${name})` })) };
+  if (!injected.ok)
+    return {
+      ok: false,
+      refusals: injected.refusals.map(({ field, message }) => ({
+        field: [...path, field].join('.'),
+        message: `${message} (${kind} ${namespace}/${name})`,
+      })),
+    };
   const { ownerReferences: _, ...metadata } = injected.pod.metadata;
   const keep = kind === 'Pod' && given.ownerReferences !== undefined ? { ownerReferences: given.ownerReferences } : {};
-  return { ok: true, object: replaceAt(object, path, { ...template, metadata: { ...metadata, ...keep }, spec: injected.pod.spec }), note: undefined };
+  return {
+    ok: true,
+    object: replaceAt(object, path, { ...template, metadata: { ...metadata, ...keep }, spec: injected.pod.spec }),
+    note: undefined,
+  };
 }
 
 function replaceAt(object: Fields, path: readonly string[], value: Fields): Fields {

@@ -9,20 +9,54 @@ import { jsonPatch, type PatchOperation } from './json-patch.ts';
 import { reviewInjection } from './review-injection.ts';
 
 const config: InjectorConfig = {
-  policy: 'enabled', revision: 'default', namespace: 'istio-system', discoveryAddress: 'istiod.istio-system.svc:15012', rewriteAppHTTPProbe: true,
-  nativeSidecars: true, cni: false, alwaysInjectSelector: [], neverInjectSelector: [], injectedAnnotations: {}, proxy: { ...DEFAULT_PROXY, image: 'hub/topsail:1' },
+  policy: 'enabled',
+  revision: 'default',
+  namespace: 'istio-system',
+  discoveryAddress: 'istiod.istio-system.svc:15012',
+  rewriteAppHTTPProbe: true,
+  nativeSidecars: true,
+  cni: false,
+  alwaysInjectSelector: [],
+  neverInjectSelector: [],
+  injectedAnnotations: {},
+  proxy: { ...DEFAULT_PROXY, image: 'hub/topsail:1' },
 };
 
-function pod(annotations: Record<string, string> = {}, spec: Partial<Pod['spec']> = {}, labels: Record<string, string> = { app: 'web' }): Pod {
+function pod(
+  annotations: Record<string, string> = {},
+  spec: Partial<Pod['spec']> = {},
+  labels: Record<string, string> = { app: 'web' },
+): Pod {
   return {
-    apiVersion: 'v1', kind: 'Pod',
-    metadata: { generateName: 'web-7d4-', labels, annotations, ownerReferences: [{ kind: 'ReplicaSet', name: 'web-7d4', controller: true }] },
-    spec: { containers: [{ name: 'app', image: 'app', ports: [{ name: 'http', containerPort: 8080 }], readinessProbe: { httpGet: { path: '/ready', port: 'http' }, periodSeconds: 5 } }], ...spec },
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: {
+      generateName: 'web-7d4-',
+      labels,
+      annotations,
+      ownerReferences: [{ kind: 'ReplicaSet', name: 'web-7d4', controller: true }],
+    },
+    spec: {
+      containers: [
+        {
+          name: 'app',
+          image: 'app',
+          ports: [{ name: 'http', containerPort: 8080 }],
+          readinessProbe: { httpGet: { path: '/ready', port: 'http' }, periodSeconds: 5 },
+        },
+      ],
+      ...spec,
+    },
   };
 }
 
 function inject(given: Pod, over: Partial<InjectorConfig> = {}): Pod {
-  const result = injectPod({ pod: given, namespace: 'shop', config: { ...config, ...over }, mesh: { trustDomain: 'cluster.local' } });
+  const result = injectPod({
+    pod: given,
+    namespace: 'shop',
+    config: { ...config, ...over },
+    mesh: { trustDomain: 'cluster.local' },
+  });
   assert.ok(result.ok, JSON.stringify(result));
   return result.pod;
 }
@@ -35,28 +69,62 @@ function refusal(given: Pod): string {
 describe('an injected pod', () => {
   it('has the capture first, then the proxy as a restartable init container, then its own', () => {
     const { spec } = inject(pod({}, { initContainers: [{ name: 'migrate', image: 'm' }] }));
-    assert.deepEqual(spec.initContainers?.map(({ name, restartPolicy }) => [name, restartPolicy]), [['istio-init', undefined], ['istio-proxy', 'Always'], ['migrate', undefined]]);
-    assert.deepEqual(spec.containers.map(({ name }) => name), ['app']);
+    assert.deepEqual(
+      spec.initContainers?.map(({ name, restartPolicy }) => [name, restartPolicy]),
+      [
+        ['istio-init', undefined],
+        ['istio-proxy', 'Always'],
+        ['migrate', undefined],
+      ],
+    );
+    assert.deepEqual(
+      spec.containers.map(({ name }) => name),
+      ['app'],
+    );
   });
 
   it('has the proxy as a container where native sidecars are off, first when the application is held', () => {
     const after = inject(pod({ 'sidecar.istio.io/nativeSidecar': 'false' }));
-    assert.deepEqual(after.spec.containers.map(({ name }) => name), ['app', 'istio-proxy']);
-    const held = inject(pod({ 'sidecar.istio.io/nativeSidecar': 'false', 'proxy.istio.io/config': 'holdApplicationUntilProxyStarts: true' }));
-    assert.deepEqual(held.spec.containers.map(({ name }) => name), ['istio-proxy', 'app']);
+    assert.deepEqual(
+      after.spec.containers.map(({ name }) => name),
+      ['app', 'istio-proxy'],
+    );
+    const held = inject(
+      pod({
+        'sidecar.istio.io/nativeSidecar': 'false',
+        'proxy.istio.io/config': 'holdApplicationUntilProxyStarts: true',
+      }),
+    );
+    assert.deepEqual(
+      held.spec.containers.map(({ name }) => name),
+      ['istio-proxy', 'app'],
+    );
     assert.deepEqual(held.spec.containers[0]?.lifecycle?.postStart?.exec?.command.slice(-2), ['agent', 'wait']);
   });
 
   it('gives the proxy no capability and no root', () => {
     const proxy = inject(pod()).spec.initContainers?.find(({ name }) => name === 'istio-proxy');
-    assert.deepEqual(proxy?.securityContext, { runAsUser: 1337, runAsGroup: 1337, runAsNonRoot: true, readOnlyRootFilesystem: true, privileged: false, allowPrivilegeEscalation: false, capabilities: { drop: ['ALL'] } });
+    assert.deepEqual(proxy?.securityContext, {
+      runAsUser: 1337,
+      runAsGroup: 1337,
+      runAsNonRoot: true,
+      readOnlyRootFilesystem: true,
+      privileged: false,
+      allowPrivilegeEscalation: false,
+      capabilities: { drop: ['ALL'] },
+    });
   });
 
   it('asks the application through the agent', () => {
     const { spec } = inject(pod());
-    assert.deepEqual(spec.containers[0]?.readinessProbe, { periodSeconds: 5, httpGet: { path: '/app-health/app/readyz', port: 15020, scheme: 'HTTP' } });
+    assert.deepEqual(spec.containers[0]?.readinessProbe, {
+      periodSeconds: 5,
+      httpGet: { path: '/app-health/app/readyz', port: 15020, scheme: 'HTTP' },
+    });
     const env = spec.initContainers?.[1]?.env?.find(({ name }) => name === 'ISTIO_KUBE_APP_PROBERS');
-    assert.deepEqual(JSON.parse(env?.value ?? ''), { '/app-health/app/readyz': { httpGet: { path: '/ready', port: 8080 } } });
+    assert.deepEqual(JSON.parse(env?.value ?? ''), {
+      '/app-health/app/readyz': { httpGet: { path: '/ready', port: 8080 } },
+    });
   });
 
   it('keeps its probes when told so', () => {
@@ -68,11 +136,19 @@ describe('an injected pod', () => {
     const { metadata } = inject(pod({}, {}, { app: 'web', version: 'v2', 'service.istio.io/canonical-name': 'own' }));
     assert.equal(metadata.labels?.['service.istio.io/canonical-name'], 'own');
     assert.equal(metadata.labels?.['service.istio.io/canonical-revision'], 'v2');
-    assert.deepEqual(JSON.parse(metadata.annotations?.['sidecar.istio.io/status'] ?? '').initContainers, ['istio-init', 'istio-proxy']);
+    assert.deepEqual(JSON.parse(metadata.annotations?.['sidecar.istio.io/status'] ?? '').initContainers, [
+      'istio-init',
+      'istio-proxy',
+    ]);
   });
 
   it('takes resources, log level and readiness from annotations', () => {
-    const given = pod({ 'sidecar.istio.io/proxyCPU': '50m', 'sidecar.istio.io/proxyMemoryLimit': '256Mi', 'sidecar.istio.io/logLevel': 'debug', 'readiness.status.sidecar.istio.io/periodSeconds': '3' });
+    const given = pod({
+      'sidecar.istio.io/proxyCPU': '50m',
+      'sidecar.istio.io/proxyMemoryLimit': '256Mi',
+      'sidecar.istio.io/logLevel': 'debug',
+      'readiness.status.sidecar.istio.io/periodSeconds': '3',
+    });
     const proxy = inject(given).spec.initContainers?.[1];
     assert.deepEqual(proxy?.resources, { requests: { cpu: '50m' }, limits: { memory: '256Mi' } });
     assert.equal(proxy?.args?.at(-1), 'debug');
@@ -80,7 +156,12 @@ describe('an injected pod', () => {
   });
 
   it('lets a container istio-proxy override image, environment and resources', () => {
-    const own = { name: 'istio-proxy', image: 'auto', env: [{ name: 'MINE', value: '1' }], resources: { limits: { cpu: '1' } } };
+    const own = {
+      name: 'istio-proxy',
+      image: 'auto',
+      env: [{ name: 'MINE', value: '1' }],
+      resources: { limits: { cpu: '1' } },
+    };
     const given = pod({}, { containers: [{ name: 'app', image: 'a' }, own] });
     const proxy = inject(given).spec.initContainers?.[1];
     assert.equal(proxy?.image, 'hub/topsail:1');
@@ -90,16 +171,28 @@ describe('an injected pod', () => {
   });
 
   it('has no capture in mode NONE, nor with the CNI plugin', () => {
-    assert.deepEqual(inject(pod({ 'sidecar.istio.io/interceptionMode': 'NONE' })).spec.initContainers?.map(({ name }) => name), ['istio-proxy']);
-    assert.deepEqual(inject(pod(), { cni: true }).spec.initContainers?.map(({ name }) => name), ['istio-proxy']);
+    assert.deepEqual(
+      inject(pod({ 'sidecar.istio.io/interceptionMode': 'NONE' })).spec.initContainers?.map(({ name }) => name),
+      ['istio-proxy'],
+    );
+    assert.deepEqual(
+      inject(pod(), { cni: true }).spec.initContainers?.map(({ name }) => name),
+      ['istio-proxy'],
+    );
   });
 });
 
 describe('what is refused names its field', () => {
   const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
     [{ 'traffic.sidecar.istio.io/excludeOutboundPorts': '80,http' }, /excludeOutboundPorts\]: "http" is no port/],
-    [{ 'traffic.sidecar.istio.io/includeOutboundIPRanges': '10.0.0.0/33' }, /includeOutboundIPRanges\]: "10\.0\.0\.0\/33" is no address range/],
-    [{ 'traffic.sidecar.istio.io/excludeInterfaces': 'eth0; flush ruleset' }, /excludeInterfaces\]: .* is no interface name/],
+    [
+      { 'traffic.sidecar.istio.io/includeOutboundIPRanges': '10.0.0.0/33' },
+      /includeOutboundIPRanges\]: "10\.0\.0\.0\/33" is no address range/,
+    ],
+    [
+      { 'traffic.sidecar.istio.io/excludeInterfaces': 'eth0; flush ruleset' },
+      /excludeInterfaces\]: .* is no interface name/,
+    ],
     [{ 'sidecar.istio.io/proxyCPU': 'lots' }, /proxyCPU\]: expected a quantity/],
     [{ 'sidecar.istio.io/interceptionMode': 'TPROXY' }, /TPROXY is not possible/],
     [{ 'sidecar.istio.io/nativeSidecar': 'perhaps' }, /expected true or false, found "perhaps"/],
@@ -111,20 +204,30 @@ describe('what is refused names its field', () => {
     it(JSON.stringify(annotations), () => assert.match(refusal(pod(annotations)), expected));
   }
 
-  it('the proxy\'s own ports and user', () => {
-    assert.match(refusal(pod({}, { containers: [{ name: 'a', ports: [{ containerPort: 15006 }] }] })), /15006 is one of the proxy's own ports/);
-    assert.match(refusal(pod({}, { containers: [{ name: 'a', securityContext: { runAsUser: 1337 } }] })), /1337 is the proxy's user/);
+  it("the proxy's own ports and user", () => {
+    assert.match(
+      refusal(pod({}, { containers: [{ name: 'a', ports: [{ containerPort: 15006 }] }] })),
+      /15006 is one of the proxy's own ports/,
+    );
+    assert.match(
+      refusal(pod({}, { containers: [{ name: 'a', securityContext: { runAsUser: 1337 } }] })),
+      /1337 is the proxy's user/,
+    );
   });
 
   it('the review refuses with the same words', () => {
-    const review = reviewInjection({ request: { uid: 'u', namespace: 'shop', object: pod({ 'sidecar.istio.io/proxyCPU': 'lots' }) } }, { config, mesh: {} });
+    const review = reviewInjection(
+      { request: { uid: 'u', namespace: 'shop', object: pod({ 'sidecar.istio.io/proxyCPU': 'lots' }) } },
+      { config, mesh: {} },
+    );
     assert.equal(review.response.allowed, false);
     assert.match(review.response.status?.message ?? '', /proxyCPU/);
   });
 });
 
 describe('whether a pod is injected', () => {
-  const decide = (given: Pod, namespace = 'shop', over: Partial<InjectorConfig> = {}): boolean => decideInjection(given, namespace, { ...config, ...over }).inject;
+  const decide = (given: Pod, namespace = 'shop', over: Partial<InjectorConfig> = {}): boolean =>
+    decideInjection(given, namespace, { ...config, ...over }).inject;
 
   it('follows label, annotation, selectors and policy in that order', () => {
     const never = { neverInjectSelector: [{ matchLabels: { app: 'web' } }] };
@@ -135,10 +238,16 @@ describe('whether a pod is injected', () => {
     assert.equal(decide(pod(), 'shop', never), false);
     assert.equal(decide(pod({}, {}, { app: 'web', 'sidecar.istio.io/inject': 'true' }), 'shop', never), true);
     assert.equal(decide(pod(), 'shop', { policy: 'disabled' }), false);
-    assert.equal(decide(pod(), 'shop', { policy: 'disabled', alwaysInjectSelector: [{ matchExpressions: [{ key: 'app', operator: 'Exists' }] }] }), true);
+    assert.equal(
+      decide(pod(), 'shop', {
+        policy: 'disabled',
+        alwaysInjectSelector: [{ matchExpressions: [{ key: 'app', operator: 'Exists' }] }],
+      }),
+      true,
+    );
   });
 
-  it('is never so on the host\'s network nor in system namespaces', () => {
+  it("is never so on the host's network nor in system namespaces", () => {
     assert.equal(decide(pod({}, { hostNetwork: true })), false);
     assert.equal(decide(pod(), 'kube-system'), false);
   });
@@ -156,16 +265,21 @@ describe('the patch', () => {
   });
 
   it('leaves an injected pod alone', () => {
-    const review = reviewInjection({ request: { uid: 'u', namespace: 'shop', object: inject(pod()) } }, { config, mesh: {} });
+    const review = reviewInjection(
+      { request: { uid: 'u', namespace: 'shop', object: inject(pod()) } },
+      { config, mesh: {} },
+    );
     assert.deepEqual(review.response, { uid: 'u', allowed: true });
   });
 
   it('turns any JSON into any other', () => {
     const json = fc.jsonValue();
-    fc.assert(fc.property(fc.dictionary(fc.string(), json), fc.dictionary(fc.string(), json), (a, b) => {
-      const [before, after] = [JSON.parse(JSON.stringify(a)), JSON.parse(JSON.stringify(b))];
-      assert.deepEqual(applyPatch(before, jsonPatch(before, after)), after);
-    }));
+    fc.assert(
+      fc.property(fc.dictionary(fc.string(), json), fc.dictionary(fc.string(), json), (a, b) => {
+        const [before, after] = [JSON.parse(JSON.stringify(a)), JSON.parse(JSON.stringify(b))];
+        assert.deepEqual(applyPatch(before, jsonPatch(before, after)), after);
+      }),
+    );
   });
 });
 

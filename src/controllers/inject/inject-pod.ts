@@ -17,7 +17,9 @@ export interface InjectionInput {
   readonly mesh: Readonly<Record<string, unknown>>;
 }
 
-export type InjectionResult = { readonly ok: true; readonly pod: Pod } | { readonly ok: false; readonly refusals: readonly Refusal[] };
+export type InjectionResult =
+  | { readonly ok: true; readonly pod: Pod }
+  | { readonly ok: false; readonly refusals: readonly Refusal[] };
 
 export const STATUS_ANNOTATION = 'sidecar.istio.io/status';
 const CAPTURE_CONTAINER = 'istio-init';
@@ -35,7 +37,9 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
   const inits = (spec.initContainers ?? []).filter((one) => one.name !== PROXY_CONTAINER);
   // Restartable init containers are part of the application too: their probes go through the agent.
   const natives = inits.filter((one) => one.restartPolicy === 'Always');
-  const probed = settings.rewriteProbes ? rewriteProbes([...apps, ...natives], settings.statusPort) : { containers: [...apps, ...natives], probers: {} };
+  const probed = settings.rewriteProbes
+    ? rewriteProbes([...apps, ...natives], settings.statusPort)
+    : { containers: [...apps, ...natives], probers: {} };
   const byName = new Map(probed.containers.map((one) => [one.name, one]));
   const ports = apps.flatMap((one) => one.ports ?? []);
   const proxy = proxyContainer(config, {
@@ -57,17 +61,39 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
   });
   proxy.volumeMounts = [...(proxy.volumeMounts ?? []), ...settings.userVolumeMounts];
   const merged = given === undefined ? proxy : mergeProxy(proxy, given, refuse);
-  const plan = settings.interceptionMode === 'NONE' || config.cni ? undefined : capturePlan({ annotations, config, dns: settings.dnsCapture, statusPort: settings.statusPort, refuse });
-  if (settings.interceptionMode === 'TPROXY') refuse({ field: 'metadata.annotations[sidecar.istio.io/interceptionMode]', message: 'TPROXY is not possible in this version: use REDIRECT or NONE' });
-  for (const port of ports) if (PROXY_PORTS.has(port.containerPort)) refuse({ field: 'spec.containers[].ports[].containerPort', message: `${port.containerPort} is one of the proxy's own ports: choose another` });
+  const plan =
+    settings.interceptionMode === 'NONE' || config.cni
+      ? undefined
+      : capturePlan({ annotations, config, dns: settings.dnsCapture, statusPort: settings.statusPort, refuse });
+  if (settings.interceptionMode === 'TPROXY')
+    refuse({
+      field: 'metadata.annotations[sidecar.istio.io/interceptionMode]',
+      message: 'TPROXY is not possible in this version: use REDIRECT or NONE',
+    });
+  for (const port of ports)
+    if (PROXY_PORTS.has(port.containerPort))
+      refuse({
+        field: 'spec.containers[].ports[].containerPort',
+        message: `${port.containerPort} is one of the proxy's own ports: choose another`,
+      });
   const userId = (spec.securityContext as { runAsUser?: number } | undefined)?.runAsUser;
-  if ([userId, ...apps.map((one) => one.securityContext?.runAsUser)].includes(1337)) refuse({ field: 'spec.securityContext.runAsUser', message: '1337 is the proxy\'s user: the application\'s traffic would pass it by; choose another' });
+  if ([userId, ...apps.map((one) => one.securityContext?.runAsUser)].includes(1337))
+    refuse({
+      field: 'spec.securityContext.runAsUser',
+      message: "1337 is the proxy's user: the application's traffic would pass it by; choose another",
+    });
   if (refusals.length > 0) return { ok: false, refusals };
   const kept = inits.map((one) => byName.get(one.name) ?? one);
   const first = plan === undefined ? [] : [captureContainer(plan, config, settings)];
-  const own = settings.native ? { initContainers: [...first, { ...merged, restartPolicy: 'Always' }, ...kept] } : { initContainers: [...first, ...kept] };
+  const own = settings.native
+    ? { initContainers: [...first, { ...merged, restartPolicy: 'Always' }, ...kept] }
+    : { initContainers: [...first, ...kept] };
   const containers = apps.map((one) => byName.get(one.name) ?? one);
-  const sidecar = settings.native ? containers : settings.holdApplication ? [held(merged), ...containers] : [...containers, merged];
+  const sidecar = settings.native
+    ? containers
+    : settings.holdApplication
+      ? [held(merged), ...containers]
+      : [...containers, merged];
   const volumes = [...(spec.volumes ?? []), ...proxyVolumes(config), ...settings.userVolumes];
   const secrets = [...(spec.imagePullSecrets ?? []), ...config.proxy.imagePullSecrets.map((name) => ({ name }))];
   const { initContainers: _inits, containers: _containers, volumes: _volumes, ...rest } = spec;
@@ -78,8 +104,15 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
     volumes: unique(volumes),
     ...(secrets.length === 0 ? {} : { imagePullSecrets: secrets }),
   };
-  const added = { initContainers: [...first.map(({ name }) => name), ...(settings.native ? [PROXY_CONTAINER] : [])], containers: settings.native ? [] : [PROXY_CONTAINER], volumes: proxyVolumes(config).map(({ name }) => name) };
-  return { ok: true, pod: { ...pod, metadata: metadata(pod.metadata, workload.name, config, settings, added, mesh), spec: patched } };
+  const added = {
+    initContainers: [...first.map(({ name }) => name), ...(settings.native ? [PROXY_CONTAINER] : [])],
+    containers: settings.native ? [] : [PROXY_CONTAINER],
+    volumes: proxyVolumes(config).map(({ name }) => name),
+  };
+  return {
+    ok: true,
+    pod: { ...pod, metadata: metadata(pod.metadata, workload.name, config, settings, added, mesh), spec: patched },
+  };
 }
 
 function trustDomainOf(mesh: Readonly<Record<string, unknown>>): string {
@@ -97,7 +130,12 @@ function captureContainer(plan: CapturePlan, config: InjectorConfig, settings: P
     args: ['capture', 'apply', '--plan', JSON.stringify(plan)],
     resources: { requests: { cpu: '10m', memory: '40Mi' }, limits: settings.resources.limits ?? {} },
     securityContext: {
-      runAsUser: 0, runAsGroup: 0, runAsNonRoot: false, privileged: config.proxy.privileged, allowPrivilegeEscalation: config.proxy.privileged, readOnlyRootFilesystem: true,
+      runAsUser: 0,
+      runAsGroup: 0,
+      runAsNonRoot: false,
+      privileged: config.proxy.privileged,
+      allowPrivilegeEscalation: config.proxy.privileged,
+      readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
     },
   };
@@ -105,12 +143,23 @@ function captureContainer(plan: CapturePlan, config: InjectorConfig, settings: P
 
 /** The kubelet starts the next container only after the hook has ended. */
 function held(proxy: Container): Container {
-  return { ...proxy, lifecycle: { ...proxy.lifecycle, postStart: { exec: { command: [NODE_PATH, `${TOPSAIL_FOLDER}/dist/topsail.js`, 'agent', 'wait'] } } } };
+  return {
+    ...proxy,
+    lifecycle: {
+      ...proxy.lifecycle,
+      postStart: { exec: { command: [NODE_PATH, `${TOPSAIL_FOLDER}/dist/topsail.js`, 'agent', 'wait'] } },
+    },
+  };
 }
 
 /** A container `istio-proxy` in the pod overrides what it names; what keeps the mesh safe cannot be overridden. */
 function mergeProxy(proxy: Container, given: Container, refuse: (refusal: Refusal) => void): Container {
-  for (const field of ['command', 'args'] as const) if (given[field] !== undefined) refuse({ field: `spec.containers[istio-proxy].${field}`, message: 'cannot be set: the agent is what runs there' });
+  for (const field of ['command', 'args'] as const)
+    if (given[field] !== undefined)
+      refuse({
+        field: `spec.containers[istio-proxy].${field}`,
+        message: 'cannot be set: the agent is what runs there',
+      });
   const { name: _name, image, env, volumeMounts, ports, resources, securityContext, ...rest } = given;
   const names = new Set((env ?? []).map((one) => one.name));
   const mounts = new Set((volumeMounts ?? []).map((one) => one.mountPath));
@@ -122,17 +171,33 @@ function mergeProxy(proxy: Container, given: Container, refuse: (refusal: Refusa
     env: [...(proxy.env ?? []).filter((one) => !names.has(one.name)), ...(env ?? [])],
     volumeMounts: [...(proxy.volumeMounts ?? []).filter((one) => !mounts.has(one.mountPath)), ...(volumeMounts ?? [])],
     ports: [...(proxy.ports ?? []), ...(ports ?? [])],
-    resources: { requests: { ...proxy.resources?.requests, ...resources?.requests }, limits: { ...proxy.resources?.limits, ...resources?.limits } } satisfies Resources,
+    resources: {
+      requests: { ...proxy.resources?.requests, ...resources?.requests },
+      limits: { ...proxy.resources?.limits, ...resources?.limits },
+    } satisfies Resources,
     securityContext: { ...proxySecurity(false), ...proxy.securityContext, ...securityContext },
   };
 }
 
-function metadata(meta: PodMeta, workload: string, config: InjectorConfig, settings: PodAnnotations, added: object, mesh: Readonly<Record<string, unknown>>): PodMeta {
+function metadata(
+  meta: PodMeta,
+  workload: string,
+  config: InjectorConfig,
+  settings: PodAnnotations,
+  added: object,
+  mesh: Readonly<Record<string, unknown>>,
+): PodMeta {
   const labels = meta.labels ?? {};
-  const service = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? workload;
-  const revision = labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version'] ?? 'latest';
+  const service =
+    labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? workload;
+  const revision =
+    labels['service.istio.io/canonical-revision'] ??
+    labels['app.kubernetes.io/version'] ??
+    labels['version'] ??
+    'latest';
   const annotations = meta.annotations ?? {};
-  const scrape = mesh['enablePrometheusMerge'] !== false && annotations['prometheus.istio.io/merge-metrics'] !== 'false';
+  const scrape =
+    mesh['enablePrometheusMerge'] !== false && annotations['prometheus.istio.io/merge-metrics'] !== 'false';
   return {
     ...meta,
     labels: {
@@ -140,15 +205,23 @@ function metadata(meta: PodMeta, workload: string, config: InjectorConfig, setti
       'security.istio.io/tlsMode': labels['security.istio.io/tlsMode'] ?? 'istio',
       'service.istio.io/canonical-name': service,
       'service.istio.io/canonical-revision': revision,
-      ...(config.proxy.network === '' || labels['topology.istio.io/network'] !== undefined ? {} : { 'topology.istio.io/network': config.proxy.network }),
+      ...(config.proxy.network === '' || labels['topology.istio.io/network'] !== undefined
+        ? {}
+        : { 'topology.istio.io/network': config.proxy.network }),
     },
     annotations: {
       ...config.injectedAnnotations,
       ...annotations,
       ...(scrape ? scrapeAnnotations(annotations, settings.statusPort) : {}),
       'istio.io/rev': config.revision,
-      [STATUS_ANNOTATION]: JSON.stringify({ ...added, imagePullSecrets: config.proxy.imagePullSecrets, revision: config.revision }),
-      ...(annotations['kubectl.kubernetes.io/default-container'] === undefined ? {} : { 'kubectl.kubernetes.io/default-container': annotations['kubectl.kubernetes.io/default-container'] }),
+      [STATUS_ANNOTATION]: JSON.stringify({
+        ...added,
+        imagePullSecrets: config.proxy.imagePullSecrets,
+        revision: config.revision,
+      }),
+      ...(annotations['kubectl.kubernetes.io/default-container'] === undefined
+        ? {}
+        : { 'kubectl.kubernetes.io/default-container': annotations['kubectl.kubernetes.io/default-container'] }),
     },
   };
 }
@@ -156,7 +229,11 @@ function metadata(meta: PodMeta, workload: string, config: InjectorConfig, setti
 /** Prometheus asks the agent, which asks proxy and application. */
 function scrapeAnnotations(given: Readonly<Record<string, string>>, port: number): Record<string, string> {
   if (given['prometheus.io/scrape'] === 'false') return {};
-  return { 'prometheus.io/scrape': 'true', 'prometheus.io/port': String(port), 'prometheus.io/path': '/stats/prometheus' };
+  return {
+    'prometheus.io/scrape': 'true',
+    'prometheus.io/port': String(port),
+    'prometheus.io/path': '/stats/prometheus',
+  };
 }
 
 function unique(volumes: readonly Volume[]): Volume[] {
@@ -166,5 +243,8 @@ function unique(volumes: readonly Volume[]): Volume[] {
 /** Whether the pod has been given a proxy already. */
 export function isInjected(pod: Pod): boolean {
   const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
-  return pod.metadata.annotations?.[STATUS_ANNOTATION] !== undefined && containers.some((one) => one.name === PROXY_CONTAINER || one.name === VALIDATION_CONTAINER);
+  return (
+    pod.metadata.annotations?.[STATUS_ANNOTATION] !== undefined &&
+    containers.some((one) => one.name === PROXY_CONTAINER || one.name === VALIDATION_CONTAINER)
+  );
 }

@@ -3,7 +3,11 @@ import type { Resources } from '../kube/pod.ts';
 
 export interface LabelSelector {
   readonly matchLabels?: Readonly<Record<string, string>>;
-  readonly matchExpressions?: readonly { readonly key: string; readonly operator: string; readonly values?: readonly string[] }[];
+  readonly matchExpressions?: readonly {
+    readonly key: string;
+    readonly operator: string;
+    readonly values?: readonly string[];
+  }[];
 }
 
 export interface ProxyDefaults {
@@ -17,7 +21,11 @@ export interface ProxyDefaults {
   readonly logLevel: string;
   readonly resources: Resources;
   readonly statusPort: number;
-  readonly readiness: { readonly initialDelaySeconds: number; readonly periodSeconds: number; readonly failureThreshold: number };
+  readonly readiness: {
+    readonly initialDelaySeconds: number;
+    readonly periodSeconds: number;
+    readonly failureThreshold: number;
+  };
   readonly startup: { readonly enabled: boolean; readonly failureThreshold: number };
   readonly includeIPRanges: string;
   readonly excludeIPRanges: string;
@@ -77,11 +85,15 @@ export function selects(selector: LabelSelector, labels: Readonly<Record<string,
   for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
     const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
     const good =
-      operator === 'Exists' ? value !== undefined
-      : operator === 'DoesNotExist' ? value === undefined
-      : operator === 'In' ? value !== undefined && values.includes(value)
-      : operator === 'NotIn' ? value === undefined || !values.includes(value)
-      : false;
+      operator === 'Exists'
+        ? value !== undefined
+        : operator === 'DoesNotExist'
+          ? value === undefined
+          : operator === 'In'
+            ? value !== undefined && values.includes(value)
+            : operator === 'NotIn'
+              ? value === undefined || !values.includes(value)
+              : false;
     if (!good) return false;
   }
   return true;

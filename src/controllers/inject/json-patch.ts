@@ -17,7 +17,9 @@ function walk(before: unknown, after: unknown, path: string, operations: PatchOp
     if (JSON.stringify(before) !== JSON.stringify(after)) operations.push({ op: 'replace', path, value: after });
     return;
   }
-  for (const key of Object.keys(before)) if (!Object.hasOwn(after, key) || after[key] === undefined) operations.push({ op: 'remove', path: `${path}/${escape(key)}` });
+  for (const key of Object.keys(before))
+    if (!Object.hasOwn(after, key) || after[key] === undefined)
+      operations.push({ op: 'remove', path: `${path}/${escape(key)}` });
   for (const [key, value] of Object.entries(after)) {
     if (value === undefined) continue;
     const inner = `${path}/${escape(key)}`;

@@ -15,7 +15,11 @@ export interface PodAnnotations {
   readonly rewriteProbes: boolean;
   readonly dnsCapture: boolean;
   readonly statusPort: number;
-  readonly readiness: { readonly initialDelaySeconds: number; readonly periodSeconds: number; readonly failureThreshold: number };
+  readonly readiness: {
+    readonly initialDelaySeconds: number;
+    readonly periodSeconds: number;
+    readonly failureThreshold: number;
+  };
   readonly proxyConfig: Tree;
   readonly discoveryAddress: string;
   readonly userVolumes: readonly Volume[];
@@ -23,18 +27,30 @@ export interface PodAnnotations {
 }
 
 /** Known in Istio, without effect on this data plane: said, never silently dropped. */
-export const UNUSED_ANNOTATIONS = ['sidecar.istio.io/bootstrapOverride', 'sidecar.istio.io/enableCoreDump', 'sidecar.istio.io/componentLogLevel', 'sidecar.istio.io/statsCompression'];
+export const UNUSED_ANNOTATIONS = [
+  'sidecar.istio.io/bootstrapOverride',
+  'sidecar.istio.io/enableCoreDump',
+  'sidecar.istio.io/componentLogLevel',
+  'sidecar.istio.io/statsCompression',
+];
 
 const QUANTITY = /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$/;
 const LEVELS = new Set(['trace', 'debug', 'info', 'warning', 'warn', 'error', 'critical', 'off']);
 
-export function readPodAnnotations(annotations: Readonly<Record<string, string>>, config: InjectorConfig, mesh: Readonly<Record<string, unknown>>, refuse: (refusal: Refusal) => void): PodAnnotations {
+export function readPodAnnotations(
+  annotations: Readonly<Record<string, string>>,
+  config: InjectorConfig,
+  mesh: Readonly<Record<string, unknown>>,
+  refuse: (refusal: Refusal) => void,
+): PodAnnotations {
   const read = new AnnotationReader(annotations, refuse);
   const { proxy } = config;
   const base = isTree(mesh['defaultConfig']) ? mesh['defaultConfig'] : {};
   const proxyConfig = overlay(base, read.yaml('proxy.istio.io/config'));
   const metadata = isTree(proxyConfig['proxyMetadata']) ? proxyConfig['proxyMetadata'] : {};
-  const mode = read.word('sidecar.istio.io/interceptionMode', ['REDIRECT', 'TPROXY', 'NONE']) ?? (typeof proxyConfig['interceptionMode'] === 'string' ? proxyConfig['interceptionMode'] : 'REDIRECT');
+  const mode =
+    read.word('sidecar.istio.io/interceptionMode', ['REDIRECT', 'TPROXY', 'NONE']) ??
+    (typeof proxyConfig['interceptionMode'] === 'string' ? proxyConfig['interceptionMode'] : 'REDIRECT');
   const status = 'readiness.status.sidecar.istio.io/';
   return {
     image: read.text('sidecar.istio.io/proxyImage') ?? proxy.image,
@@ -42,30 +58,53 @@ export function readPodAnnotations(annotations: Readonly<Record<string, string>>
     logLevel: read.word('sidecar.istio.io/logLevel', [...LEVELS]) ?? proxy.logLevel,
     interceptionMode: mode as PodAnnotations['interceptionMode'],
     native: read.flag('sidecar.istio.io/nativeSidecar') ?? config.nativeSidecars,
-    holdApplication: typeof proxyConfig['holdApplicationUntilProxyStarts'] === 'boolean' ? proxyConfig['holdApplicationUntilProxyStarts'] : proxy.holdApplicationUntilProxyStarts,
+    holdApplication:
+      typeof proxyConfig['holdApplicationUntilProxyStarts'] === 'boolean'
+        ? proxyConfig['holdApplicationUntilProxyStarts']
+        : proxy.holdApplicationUntilProxyStarts,
     rewriteProbes: read.flag('sidecar.istio.io/rewriteAppHTTPProbers') ?? config.rewriteAppHTTPProbe,
     dnsCapture: String(metadata['ISTIO_META_DNS_CAPTURE'] ?? '') === 'true',
     statusPort: read.number('status.sidecar.istio.io/port', 0, 65_535) ?? proxy.statusPort,
     readiness: {
-      initialDelaySeconds: read.number(`${status}initialDelaySeconds`, 0, 86_400) ?? proxy.readiness.initialDelaySeconds,
+      initialDelaySeconds:
+        read.number(`${status}initialDelaySeconds`, 0, 86_400) ?? proxy.readiness.initialDelaySeconds,
       periodSeconds: read.number(`${status}periodSeconds`, 1, 86_400) ?? proxy.readiness.periodSeconds,
       failureThreshold: read.number(`${status}failureThreshold`, 1, 1_000_000) ?? proxy.readiness.failureThreshold,
     },
     proxyConfig,
-    discoveryAddress: read.text('sidecar.istio.io/discoveryAddress') ?? (typeof proxyConfig['discoveryAddress'] === 'string' && proxyConfig['discoveryAddress'] !== '' ? proxyConfig['discoveryAddress'] : config.discoveryAddress),
+    discoveryAddress:
+      read.text('sidecar.istio.io/discoveryAddress') ??
+      (typeof proxyConfig['discoveryAddress'] === 'string' && proxyConfig['discoveryAddress'] !== ''
+        ? proxyConfig['discoveryAddress']
+        : config.discoveryAddress),
     userVolumes: read.named('sidecar.istio.io/userVolume'),
     userVolumeMounts: read.named('sidecar.istio.io/userVolumeMount') as unknown as readonly VolumeMount[],
   };
 }
 
 function resourcesOf(read: AnnotationReader, defaults: Resources): Resources {
-  const quantity = (name: string): string | undefined => read.matching(`sidecar.istio.io/${name}`, QUANTITY, 'a quantity, for example 100m or 128Mi');
-  const [cpu, memory, cpuLimit, memoryLimit] = [quantity('proxyCPU'), quantity('proxyMemory'), quantity('proxyCPULimit'), quantity('proxyMemoryLimit')];
+  const quantity = (name: string): string | undefined =>
+    read.matching(`sidecar.istio.io/${name}`, QUANTITY, 'a quantity, for example 100m or 128Mi');
+  const [cpu, memory, cpuLimit, memoryLimit] = [
+    quantity('proxyCPU'),
+    quantity('proxyMemory'),
+    quantity('proxyCPULimit'),
+    quantity('proxyMemoryLimit'),
+  ];
   if (cpu === undefined && memory === undefined && cpuLimit === undefined && memoryLimit === undefined) return defaults;
   // As in Istio: one annotation replaces the defaults as a whole.
   return {
-    ...(cpu === undefined && memory === undefined ? {} : { requests: { ...(cpu === undefined ? {} : { cpu }), ...(memory === undefined ? {} : { memory }) } }),
-    ...(cpuLimit === undefined && memoryLimit === undefined ? {} : { limits: { ...(cpuLimit === undefined ? {} : { cpu: cpuLimit }), ...(memoryLimit === undefined ? {} : { memory: memoryLimit }) } }),
+    ...(cpu === undefined && memory === undefined
+      ? {}
+      : { requests: { ...(cpu === undefined ? {} : { cpu }), ...(memory === undefined ? {} : { memory }) } }),
+    ...(cpuLimit === undefined && memoryLimit === undefined
+      ? {}
+      : {
+          limits: {
+            ...(cpuLimit === undefined ? {} : { cpu: cpuLimit }),
+            ...(memoryLimit === undefined ? {} : { memory: memoryLimit }),
+          },
+        }),
   };
 }
 
@@ -134,7 +173,11 @@ class AnnotationReader {
     if (text === undefined) return [];
     try {
       const value: unknown = JSON.parse(text);
-      const list = Array.isArray(value) ? value : isTree(value) ? Object.entries(value).map(([name, inner]) => ({ ...(inner as object), name })) : undefined;
+      const list = Array.isArray(value)
+        ? value
+        : isTree(value)
+          ? Object.entries(value).map(([name, inner]) => ({ ...(inner as object), name }))
+          : undefined;
       if (list?.every((one) => isTree(one) && typeof one['name'] === 'string') === true) return list as Volume[];
     } catch {
       // Said below.
@@ -144,6 +187,9 @@ class AnnotationReader {
   }
 
   #complain(key: string, expected: string, found: string): void {
-    this.#refuse({ field: `metadata.annotations[${key}]`, message: `expected ${expected}, found "${found.slice(0, 100)}"` });
+    this.#refuse({
+      field: `metadata.annotations[${key}]`,
+      message: `expected ${expected}, found "${found.slice(0, 100)}"`,
+    });
   }
 }

@@ -27,7 +27,11 @@ export interface ProxyFacts {
   /** Settled ProxyConfig: mesh default, then the pod's annotation. */
   readonly proxyConfig: Readonly<Record<string, unknown>>;
   readonly statusPort: number;
-  readonly readiness: { readonly initialDelaySeconds: number; readonly periodSeconds: number; readonly failureThreshold: number };
+  readonly readiness: {
+    readonly initialDelaySeconds: number;
+    readonly periodSeconds: number;
+    readonly failureThreshold: number;
+  };
   /** JSON of the application's probes, '' when there are none. */
   readonly appProbers: string;
   readonly image: string;
@@ -39,8 +43,19 @@ export function proxyContainer(config: InjectorConfig, facts: ProxyFacts): Conta
   const { proxy } = config;
   const { role, readiness } = facts;
   const ready = { path: '/healthz/ready', port: STATUS_PORT };
-  const readinessProbe: Probe = { httpGet: ready, initialDelaySeconds: readiness.initialDelaySeconds, periodSeconds: readiness.periodSeconds, timeoutSeconds: 3, failureThreshold: readiness.failureThreshold };
-  const startupProbe: Probe = { httpGet: ready, periodSeconds: 1, timeoutSeconds: 3, failureThreshold: proxy.startup.failureThreshold };
+  const readinessProbe: Probe = {
+    httpGet: ready,
+    initialDelaySeconds: readiness.initialDelaySeconds,
+    periodSeconds: readiness.periodSeconds,
+    timeoutSeconds: 3,
+    failureThreshold: readiness.failureThreshold,
+  };
+  const startupProbe: Probe = {
+    httpGet: ready,
+    periodSeconds: 1,
+    timeoutSeconds: 3,
+    failureThreshold: proxy.startup.failureThreshold,
+  };
   return {
     name: PROXY_CONTAINER,
     image: facts.image,
@@ -52,7 +67,8 @@ export function proxyContainer(config: InjectorConfig, facts: ProxyFacts): Conta
       ...(role === 'sidecar' ? [] : [{ name: 'status-port', containerPort: STATUS_PORT, protocol: 'TCP' }]),
     ],
     resources: facts.resources,
-    readinessProbe: role === 'router' ? { ...readinessProbe, periodSeconds: Math.min(readiness.periodSeconds, 2) } : readinessProbe,
+    readinessProbe:
+      role === 'router' ? { ...readinessProbe, periodSeconds: Math.min(readiness.periodSeconds, 2) } : readinessProbe,
     ...(proxy.startup.enabled ? { startupProbe } : {}),
     securityContext: proxySecurity(proxy.privileged),
     volumeMounts: proxyMounts(),
@@ -61,8 +77,13 @@ export function proxyContainer(config: InjectorConfig, facts: ProxyFacts): Conta
 
 export function proxySecurity(privileged: boolean): NonNullable<Container['securityContext']> {
   return {
-    runAsUser: PROXY_UID, runAsGroup: PROXY_UID, runAsNonRoot: true, readOnlyRootFilesystem: true, privileged,
-    allowPrivilegeEscalation: privileged, capabilities: { drop: ['ALL'] },
+    runAsUser: PROXY_UID,
+    runAsGroup: PROXY_UID,
+    runAsNonRoot: true,
+    readOnlyRootFilesystem: true,
+    privileged,
+    allowPrivilegeEscalation: privileged,
+    capabilities: { drop: ['ALL'] },
   };
 }
 
@@ -80,7 +101,20 @@ export function proxyVolumes(config: InjectorConfig): Volume[] {
   return [
     { name: 'istio-data', emptyDir: {} },
     { name: 'istio-podinfo', downwardAPI: { items: [field('labels'), field('annotations')] } },
-    { name: 'istio-token', projected: { sources: [{ serviceAccountToken: { audience: config.proxy.tokenAudience, expirationSeconds: TOKEN_SECONDS, path: 'istio-token' } }] } },
+    {
+      name: 'istio-token',
+      projected: {
+        sources: [
+          {
+            serviceAccountToken: {
+              audience: config.proxy.tokenAudience,
+              expirationSeconds: TOKEN_SECONDS,
+              path: 'istio-token',
+            },
+          },
+        ],
+      },
+    },
     { name: 'istiod-ca-cert', configMap: { name: 'istio-ca-root-cert' } },
   ];
 }
@@ -88,9 +122,17 @@ export function proxyVolumes(config: InjectorConfig): Volume[] {
 function environment(config: InjectorConfig, facts: ProxyFacts): EnvVar[] {
   const { proxy } = config;
   const field = (name: string, fieldPath: string): EnvVar => ({ name, valueFrom: { fieldRef: { fieldPath } } });
-  const limit = (name: string, resource: string): EnvVar => ({ name, valueFrom: { resourceFieldRef: { containerName: PROXY_CONTAINER, resource, divisor: resource === 'limits.cpu' ? '1m' : '0' } } });
+  const limit = (name: string, resource: string): EnvVar => ({
+    name,
+    valueFrom: {
+      resourceFieldRef: { containerName: PROXY_CONTAINER, resource, divisor: resource === 'limits.cpu' ? '1m' : '0' },
+    },
+  });
   const metadata = facts.proxyConfig['proxyMetadata'];
-  const own: EnvVar[] = typeof metadata === 'object' && metadata !== null ? Object.entries(metadata).map(([name, value]) => ({ name, value: String(value) })) : [];
+  const own: EnvVar[] =
+    typeof metadata === 'object' && metadata !== null
+      ? Object.entries(metadata).map(([name, value]) => ({ name, value: String(value) }))
+      : [];
   const all: EnvVar[] = [
     field('POD_NAME', 'metadata.name'),
     field('POD_NAMESPACE', 'metadata.namespace'),

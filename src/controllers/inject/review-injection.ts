@@ -34,19 +34,37 @@ interface Request {
 export function reviewInjection(review: unknown, { config, mesh }: InjectionContext): AdmissionReviewAnswer {
   const request = ((review as { request?: Request } | null)?.request ?? {}) as Request;
   const uid = typeof request.uid === 'string' ? request.uid : '';
-  const answer = (response: Omit<AdmissionReviewAnswer['response'], 'uid'>): AdmissionReviewAnswer => ({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { uid, ...response } });
-  const refuse = (message: string): AdmissionReviewAnswer => answer({ allowed: false, status: { code: 400, reason: 'Invalid', message } });
+  const answer = (response: Omit<AdmissionReviewAnswer['response'], 'uid'>): AdmissionReviewAnswer => ({
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    response: { uid, ...response },
+  });
+  const refuse = (message: string): AdmissionReviewAnswer =>
+    answer({ allowed: false, status: { code: 400, reason: 'Invalid', message } });
   const pod = request.object;
   if (!isPod(pod)) return refuse('the request holds no Pod');
-  const namespace = typeof request.namespace === 'string' && request.namespace !== '' ? request.namespace : (pod.metadata.namespace ?? 'default');
+  const namespace =
+    typeof request.namespace === 'string' && request.namespace !== ''
+      ? request.namespace
+      : (pod.metadata.namespace ?? 'default');
   if (!decideInjection(pod, namespace, config).inject || isInjected(pod)) return answer({ allowed: true });
   const injected = injectPod({ pod, namespace, config, mesh });
   if (!injected.ok) return refuse(injected.refusals.map(({ field, message }) => `${field}: ${message}`).join('; '));
   const patch = jsonPatch(pod, injected.pod);
-  return answer({ allowed: true, patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(patch)).toString('base64') });
+  return answer({
+    allowed: true,
+    patchType: 'JSONPatch',
+    patch: Buffer.from(JSON.stringify(patch)).toString('base64'),
+  });
 }
 
 function isPod(value: unknown): value is Pod {
   const pod = value as Partial<Pod> | null | undefined;
-  return typeof pod === 'object' && pod !== null && typeof pod.metadata === 'object' && pod.metadata !== null && Array.isArray(pod.spec?.containers);
+  return (
+    typeof pod === 'object' &&
+    pod !== null &&
+    typeof pod.metadata === 'object' &&
+    pod.metadata !== null &&
+    Array.isArray(pod.spec?.containers)
+  );
 }

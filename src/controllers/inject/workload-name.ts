@@ -8,9 +8,14 @@ export interface WorkloadName {
 }
 
 const PATHS: Readonly<Record<string, string>> = {
-  Deployment: 'apps/v1/namespaces/$/deployments', ReplicaSet: 'apps/v1/namespaces/$/replicasets', StatefulSet: 'apps/v1/namespaces/$/statefulsets',
-  DaemonSet: 'apps/v1/namespaces/$/daemonsets', Job: 'batch/v1/namespaces/$/jobs', CronJob: 'batch/v1/namespaces/$/cronjobs',
-  ReplicationController: 'v1/namespaces/$/replicationcontrollers', Pod: 'v1/namespaces/$/pods',
+  Deployment: 'apps/v1/namespaces/$/deployments',
+  ReplicaSet: 'apps/v1/namespaces/$/replicasets',
+  StatefulSet: 'apps/v1/namespaces/$/statefulsets',
+  DaemonSet: 'apps/v1/namespaces/$/daemonsets',
+  Job: 'batch/v1/namespaces/$/jobs',
+  CronJob: 'batch/v1/namespaces/$/cronjobs',
+  ReplicationController: 'v1/namespaces/$/replicationcontrollers',
+  Pod: 'v1/namespaces/$/pods',
 };
 
 export function workloadOf(pod: Pod, namespace: string): WorkloadName {
@@ -18,7 +23,8 @@ export function workloadOf(pod: Pod, namespace: string): WorkloadName {
   const own = pod.metadata.name ?? pod.metadata.generateName?.replace(/-$/, '') ?? '';
   if (controller === undefined) return named('Pod', own, namespace);
   const hash = pod.metadata.labels?.['pod-template-hash'];
-  if (controller.kind === 'ReplicaSet' && hash !== undefined && controller.name.endsWith(`-${hash}`)) return named('Deployment', controller.name.slice(0, -hash.length - 1), namespace);
+  if (controller.kind === 'ReplicaSet' && hash !== undefined && controller.name.endsWith(`-${hash}`))
+    return named('Deployment', controller.name.slice(0, -hash.length - 1), namespace);
   const cron = /^(.+)-\d{8,10}$/.exec(controller.name);
   if (controller.kind === 'Job' && cron !== null) return named('CronJob', cron[1] as string, namespace);
   return named(controller.kind, controller.name, namespace);

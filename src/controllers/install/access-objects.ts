@@ -23,12 +23,20 @@ function rules(): readonly Rule[] {
     { apiGroups: [''], resources: ['configmaps'], verbs: WRITE },
     { apiGroups: [''], resources: ['events'], verbs: ['create', 'patch'] },
     { apiGroups: MESH_GROUPS, resources: ['*'], verbs: READ },
-    { apiGroups: ['networking.istio.io'], resources: ['workloadentries', 'workloadentries/status', 'serviceentries/status'], verbs: WRITE },
+    {
+      apiGroups: ['networking.istio.io'],
+      resources: ['workloadentries', 'workloadentries/status', 'serviceentries/status'],
+      verbs: WRITE,
+    },
     { apiGroups: MESH_GROUPS, resources: ['*/status'], verbs: ['get', 'patch', 'update'] },
     { apiGroups: ['gateway.networking.k8s.io'], resources: ['*'], verbs: [...READ, 'update', 'patch'] },
     { apiGroups: ['networking.k8s.io'], resources: ['ingresses', 'ingressclasses'], verbs: READ },
     { apiGroups: ['apiextensions.k8s.io'], resources: ['customresourcedefinitions'], verbs: READ },
-    { apiGroups: ['admissionregistration.k8s.io'], resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'], verbs: [...READ, 'update', 'patch'] },
+    {
+      apiGroups: ['admissionregistration.k8s.io'],
+      resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
+      verbs: [...READ, 'update', 'patch'],
+    },
     { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
     { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] },
   ];
@@ -53,8 +61,20 @@ export function accessObjects(naming: Naming): readonly KubeObject[] {
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: meta(account, namespace) },
     { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: meta(cluster), rules: rules() },
-    { apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding', metadata: meta(cluster), roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: cluster }, subjects },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: meta(cluster),
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: cluster },
+      subjects,
+    },
     { apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: meta(account, namespace), rules: ownRules() },
-    { apiVersion: `${RBAC}/v1`, kind: 'RoleBinding', metadata: meta(account, namespace), roleRef: { apiGroup: RBAC, kind: 'Role', name: account }, subjects },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'RoleBinding',
+      metadata: meta(account, namespace),
+      roleRef: { apiGroup: RBAC, kind: 'Role', name: account },
+      subjects,
+    },
   ];
 }

@@ -44,7 +44,11 @@ export async function applyComponents(components: readonly Component[], options:
   }
 }
 
-async function untilReady(component: Component, deadline: number, { client, clock, progress }: ApplyOptions): Promise<void> {
+async function untilReady(
+  component: Component,
+  deadline: number,
+  { client, clock, progress }: ApplyOptions,
+): Promise<void> {
   let told = '';
   for (;;) {
     const waiting: string[] = [];
@@ -56,7 +60,11 @@ async function untilReady(component: Component, deadline: number, { client, cloc
       if (why !== undefined) waiting.push(`${textOf(object)}: ${why}`);
     }
     if (waiting.length === 0) return;
-    if (clock.now() > deadline) throw new InstallError(`${component.title} did not become ready:\n  ${waiting.join('\n  ')}`, 'look at its pods: kubectl -n istio-system get pods, kubectl -n istio-system describe pod NAME');
+    if (clock.now() > deadline)
+      throw new InstallError(
+        `${component.title} did not become ready:\n  ${waiting.join('\n  ')}`,
+        'look at its pods: kubectl -n istio-system get pods, kubectl -n istio-system describe pod NAME',
+      );
     const text = waiting.join('\n');
     if (text !== told) progress({ kind: 'waiting', title: component.title, for: waiting });
     told = text;
@@ -65,11 +73,18 @@ async function untilReady(component: Component, deadline: number, { client, cloc
 }
 
 /** Every object of the manifest with what is wrong with it in the cluster. */
-export async function componentStates(client: KubeClient, components: readonly Component[]): Promise<readonly { readonly object: string; readonly problem: string | undefined }[]> {
+export async function componentStates(
+  client: KubeClient,
+  components: readonly Component[],
+): Promise<readonly { readonly object: string; readonly problem: string | undefined }[]> {
   const states: { object: string; problem: string | undefined }[] = [];
   for (const object of components.flatMap(({ objects }) => objects)) {
     const found = await client.get(typeOf(object), placeOf(object));
-    const problem = found.ok ? READINESS[object.kind ?? '']?.(found.value) : found.error.code === 'kube_not_found' ? 'missing' : found.error.message;
+    const problem = found.ok
+      ? READINESS[object.kind ?? '']?.(found.value)
+      : found.error.code === 'kube_not_found'
+        ? 'missing'
+        : found.error.message;
     states.push({ object: textOf(object), problem });
   }
   return states;
@@ -79,7 +94,11 @@ export async function componentStates(client: KubeClient, components: readonly C
 const READINESS: Readonly<Record<string, (object: KubeObject) => string | undefined>> = {
   CustomResourceDefinition: (object) => (condition(object, 'Established') ? undefined : 'not established'),
   Deployment: (object) => {
-    const status = (object['status'] ?? {}) as { observedGeneration?: number; availableReplicas?: number; updatedReplicas?: number };
+    const status = (object['status'] ?? {}) as {
+      observedGeneration?: number;
+      availableReplicas?: number;
+      updatedReplicas?: number;
+    };
     const replicas = ((object['spec'] ?? {}) as { replicas?: number }).replicas ?? 1;
     if ((status.observedGeneration ?? 0) < (object.metadata.generation ?? 0)) return 'not seen by its controller';
     const ready = Math.min(status.availableReplicas ?? 0, status.updatedReplicas ?? 0);
@@ -87,7 +106,9 @@ const READINESS: Readonly<Record<string, (object: KubeObject) => string | undefi
   },
   MutatingWebhookConfiguration: (object) => {
     const hooks = (object['webhooks'] ?? []) as readonly { clientConfig?: { caBundle?: string } }[];
-    return hooks.every((hook) => (hook.clientConfig?.caBundle ?? '') !== '') ? undefined : 'the control plane has not signed in yet (no caBundle)';
+    return hooks.every((hook) => (hook.clientConfig?.caBundle ?? '') !== '')
+      ? undefined
+      : 'the control plane has not signed in yet (no caBundle)';
   },
 };
 
@@ -97,12 +118,23 @@ function condition(object: KubeObject, type: string): boolean {
 }
 
 /** Removes objects of this owner and revision that are in no component; kinds and namespaces stay. */
-export async function prune(components: readonly Component[], revision: string, { client, progress }: ApplyOptions): Promise<void> {
+export async function prune(
+  components: readonly Component[],
+  revision: string,
+  { client, progress }: ApplyOptions,
+): Promise<void> {
   const wanted = new Set(components.flatMap(({ objects }) => objects.map((one) => textOf(one))));
   for (const object of await owned(client, `${REVISION_LABEL}=${revision}`)) {
-    if (wanted.has(textOf(object)) || object.kind === 'Namespace' || object.kind === 'CustomResourceDefinition' || isMade(object)) continue;
+    if (
+      wanted.has(textOf(object)) ||
+      object.kind === 'Namespace' ||
+      object.kind === 'CustomResourceDefinition' ||
+      isMade(object)
+    )
+      continue;
     const gone = await remove(client, object);
-    if (!gone.ok && gone.error.code !== 'kube_not_found') throw new InstallError(`${textOf(object)}: ${gone.error.message}`, gone.error.remedy);
+    if (!gone.ok && gone.error.code !== 'kube_not_found')
+      throw new InstallError(`${textOf(object)}: ${gone.error.message}`, gone.error.remedy);
     progress({ kind: 'pruned', object: textOf(object) });
   }
 }
@@ -116,10 +148,17 @@ function isMade(object: KubeObject): boolean {
 export async function owned(client: KubeClient, selector: string): Promise<readonly KubeObject[]> {
   const found: KubeObject[] = [];
   for (const type of INSTALLED_TYPES.toReversed()) {
-    const listed = await client.list(type, { labelSelector: `${OWNER_LABEL}=${OWNER}${selector === '' ? '' : `,${selector}`}` });
+    const listed = await client.list(type, {
+      labelSelector: `${OWNER_LABEL}=${OWNER}${selector === '' ? '' : `,${selector}`}`,
+    });
     if (!listed.ok) throw new InstallError(`${type.kind}: ${listed.error.message}`, listed.error.remedy);
     // Items of a list do not say what they are.
-    for (const item of listed.value) found.push({ ...item, apiVersion: type.group === '' ? type.version : `${type.group}/${type.version}`, kind: type.kind });
+    for (const item of listed.value)
+      found.push({
+        ...item,
+        apiVersion: type.group === '' ? type.version : `${type.group}/${type.version}`,
+        kind: type.kind,
+      });
   }
   return found;
 }
@@ -143,7 +182,8 @@ export interface Foreign {
 export async function findForeign(client: KubeClient, components: readonly Component[]): Promise<readonly Foreign[]> {
   const found = new Map<string, Foreign>();
   const wanted = new Set(components.flatMap(({ objects }) => objects.map((one) => textOf(one))));
-  const note = (object: KubeObject, why: string): void => void found.set(textOf(object), { object: textOf(object), why, isKind: object.kind === 'CustomResourceDefinition' });
+  const note = (object: KubeObject, why: string): void =>
+    void found.set(textOf(object), { object: textOf(object), why, isKind: object.kind === 'CustomResourceDefinition' });
   for (const type of INSTALLED_TYPES) {
     if (type.kind === 'Namespace') continue;
     for (const object of await all(client, type)) {
@@ -158,18 +198,30 @@ export async function findForeign(client: KubeClient, components: readonly Compo
 function isIstio(object: KubeObject): boolean {
   const labels = object.metadata.labels ?? {};
   if (object.kind === 'Deployment') return labels['app'] === 'istiod';
-  return (object.kind === 'MutatingWebhookConfiguration' && labels['app'] === 'sidecar-injector') || (object.kind === 'ValidatingWebhookConfiguration' && labels['app'] === 'istiod');
+  return (
+    (object.kind === 'MutatingWebhookConfiguration' && labels['app'] === 'sidecar-injector') ||
+    (object.kind === 'ValidatingWebhookConfiguration' && labels['app'] === 'istiod')
+  );
 }
 
 async function all(client: KubeClient, type: ResourceType): Promise<readonly KubeObject[]> {
   const listed = await client.list(type);
   if (!listed.ok) throw new InstallError(`${type.kind}: ${listed.error.message}`, listed.error.remedy);
-  return listed.value.map((item) => ({ ...item, apiVersion: type.group === '' ? type.version : `${type.group}/${type.version}`, kind: type.kind }));
+  return listed.value.map((item) => ({
+    ...item,
+    apiVersion: type.group === '' ? type.version : `${type.group}/${type.version}`,
+    kind: type.kind,
+  }));
 }
 
 /** The namespaces whose pods are injected: what an uninstallation would leave without a control plane. */
 export async function enrolledNamespaces(client: KubeClient): Promise<readonly string[]> {
   const listed = await client.list(RESOURCES.namespaces);
   if (!listed.ok) return [];
-  return listed.value.filter(({ metadata }) => metadata.labels?.['istio-injection'] === 'enabled' || metadata.labels?.['istio.io/rev'] !== undefined).map(({ metadata }) => metadata.name);
+  return listed.value
+    .filter(
+      ({ metadata }) =>
+        metadata.labels?.['istio-injection'] === 'enabled' || metadata.labels?.['istio.io/rev'] !== undefined,
+    )
+    .map(({ metadata }) => metadata.name);
 }

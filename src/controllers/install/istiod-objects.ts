@@ -13,7 +13,11 @@ const PORTS = [
   { name: 'http-monitoring', port: 15014, targetPort: 15014 },
 ];
 
-export function istiodObjects(settings: InstallSettings, naming: Naming, yaml: (value: unknown) => string): readonly KubeObject[] {
+export function istiodObjects(
+  settings: InstallSettings,
+  naming: Naming,
+  yaml: (value: unknown) => string,
+): readonly KubeObject[] {
   const { pilot } = settings;
   if (pilot === undefined) return [];
   const { namespace, suffix, revision } = naming;
@@ -21,21 +25,53 @@ export function istiodObjects(settings: InstallSettings, naming: Naming, yaml: (
   const name = `istiod${suffix}`;
   const select = { app: 'istiod', [`istio.io/rev`]: revision };
   const objects: KubeObject[] = [
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta(`istio${suffix}`, namespace), data: { mesh: yaml(meshConfig(settings)), meshNetworks: yaml({ networks: settings.meshNetworks['networks'] ?? settings.meshNetworks }) } },
-    { apiVersion: 'v1', kind: 'ConfigMap', metadata: meta(`istio-sidecar-injector${suffix}`, namespace), data: { config: JSON.stringify(settings.injector, undefined, 2), values: JSON.stringify(settings.values, undefined, 2) } },
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: meta(`istio${suffix}`, namespace),
+      data: {
+        mesh: yaml(meshConfig(settings)),
+        meshNetworks: yaml({ networks: settings.meshNetworks['networks'] ?? settings.meshNetworks }),
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: meta(`istio-sidecar-injector${suffix}`, namespace),
+      data: {
+        config: JSON.stringify(settings.injector, undefined, 2),
+        values: JSON.stringify(settings.values, undefined, 2),
+      },
+    },
     deployment(settings, naming, select),
-    { apiVersion: 'v1', kind: 'Service', metadata: meta(name, namespace), spec: { selector: select, ports: PORTS.map((one) => ({ ...one, protocol: 'TCP' })) } },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: meta(name, namespace),
+      spec: { selector: select, ports: PORTS.map((one) => ({ ...one, protocol: 'TCP' })) },
+    },
   ];
   if (pilot.autoscaleMin > 0 && pilot.autoscaleMax > 1) {
     objects.push(
       {
-        apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: meta(name, namespace),
+        apiVersion: 'autoscaling/v2',
+        kind: 'HorizontalPodAutoscaler',
+        metadata: meta(name, namespace),
         spec: {
-          minReplicas: pilot.autoscaleMin, maxReplicas: pilot.autoscaleMax, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
-          metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }],
+          minReplicas: pilot.autoscaleMin,
+          maxReplicas: pilot.autoscaleMax,
+          scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
+          metrics: [
+            { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } },
+          ],
         },
       },
-      { apiVersion: 'policy/v1', kind: 'PodDisruptionBudget', metadata: meta(name, namespace), spec: { minAvailable: 1, selector: { matchLabels: select } } },
+      {
+        apiVersion: 'policy/v1',
+        kind: 'PodDisruptionBudget',
+        metadata: meta(name, namespace),
+        spec: { minAvailable: 1, selector: { matchLabels: select } },
+      },
     );
   }
   return objects;
@@ -60,8 +96,19 @@ function deployment(settings: InstallSettings, naming: Naming, select: Readonly<
     image: settings.image,
     imagePullPolicy: settings.imagePullPolicy,
     args: ['discovery', '--kubernetes', '--log-level', pilot.logLevel],
-    ports: [['http-ready', 8080], ['grpc-xds', 15012], ['http-monitoring', 15014], ['https-webhooks', 15017]].map(([name, containerPort]) => ({ name, containerPort, protocol: 'TCP' })),
-    readinessProbe: { httpGet: { path: '/ready', port: 8080 }, initialDelaySeconds: 1, periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 6 },
+    ports: [
+      ['http-ready', 8080],
+      ['grpc-xds', 15012],
+      ['http-monitoring', 15014],
+      ['https-webhooks', 15017],
+    ].map(([name, containerPort]) => ({ name, containerPort, protocol: 'TCP' })),
+    readinessProbe: {
+      httpGet: { path: '/ready', port: 8080 },
+      initialDelaySeconds: 1,
+      periodSeconds: 1,
+      timeoutSeconds: 5,
+      failureThreshold: 6,
+    },
     env: [
       { name: 'REVISION', value: revision },
       field('POD_NAME', 'metadata.name'),
@@ -72,8 +119,18 @@ function deployment(settings: InstallSettings, naming: Naming, select: Readonly<
       ...Object.entries(pilot.env).map(([name, value]) => ({ name, value })),
     ],
     resources: pilot.resources,
-    securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, runAsNonRoot: true, runAsUser: PROXY_UID, runAsGroup: PROXY_UID, capabilities: { drop: ['ALL'] } },
-    volumeMounts: [{ name: 'home', mountPath: HOME }, { name: 'tmp', mountPath: '/tmp' }],
+    securityContext: {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      runAsNonRoot: true,
+      runAsUser: PROXY_UID,
+      runAsGroup: PROXY_UID,
+      capabilities: { drop: ['ALL'] },
+    },
+    volumeMounts: [
+      { name: 'home', mountPath: HOME },
+      { name: 'tmp', mountPath: '/tmp' },
+    ],
   };
   return {
     apiVersion: 'apps/v1',
@@ -85,15 +142,23 @@ function deployment(settings: InstallSettings, naming: Naming, select: Readonly<
       selector: { matchLabels: select },
       strategy: { rollingUpdate: { maxSurge: '100%', maxUnavailable: '25%' } },
       template: {
-        metadata: { labels: { ...select, istio: 'istiod', 'sidecar.istio.io/inject': 'false', 'istio.io/dataplane-mode': 'none' }, annotations: { 'prometheus.io/port': '15014', 'prometheus.io/scrape': 'true', ...pilot.annotations } },
+        metadata: {
+          labels: { ...select, istio: 'istiod', 'sidecar.istio.io/inject': 'false', 'istio.io/dataplane-mode': 'none' },
+          annotations: { 'prometheus.io/port': '15014', 'prometheus.io/scrape': 'true', ...pilot.annotations },
+        },
         spec: {
           serviceAccountName: `istiod${suffix}`,
           securityContext: { fsGroup: PROXY_UID },
           containers: [container],
-          volumes: [{ name: 'home', emptyDir: { medium: 'Memory' } }, { name: 'tmp', emptyDir: {} }],
+          volumes: [
+            { name: 'home', emptyDir: { medium: 'Memory' } },
+            { name: 'tmp', emptyDir: {} },
+          ],
           ...(Object.keys(pilot.nodeSelector).length === 0 ? {} : { nodeSelector: pilot.nodeSelector }),
           tolerations: [{ key: 'cni.istio.io/not-ready', operator: 'Exists' }, ...pilot.tolerations],
-          ...(settings.imagePullSecrets.length === 0 ? {} : { imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })) }),
+          ...(settings.imagePullSecrets.length === 0
+            ? {}
+            : { imagePullSecrets: settings.imagePullSecrets.map((name) => ({ name })) }),
         },
       },
     },

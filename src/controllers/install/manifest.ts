@@ -28,16 +28,36 @@ export function manifest({ settings, crds, yaml }: ManifestInput): readonly Comp
     // The namespace and the kinds belong to all revisions.
     const meta = labelled({ ...naming, revision: 'default' }, 'Base');
     const own = meta('').labels ?? {};
-    const kinds = crds.map((crd) => ({ ...crd, metadata: { ...crd.metadata, labels: { ...crd.metadata.labels, ...own } } }));
-    components.push({ title: 'Istio core', objects: [{ apiVersion: 'v1', kind: 'Namespace', metadata: meta(namespace) }, ...kinds] });
+    const kinds = crds.map((crd) => ({
+      ...crd,
+      metadata: { ...crd.metadata, labels: { ...crd.metadata.labels, ...own } },
+    }));
+    components.push({
+      title: 'Istio core',
+      objects: [{ apiVersion: 'v1', kind: 'Namespace', metadata: meta(namespace) }, ...kinds],
+    });
   }
   if (settings.pilot !== undefined) {
     const isDefault = revision === 'default';
-    const hook = injectionWebhook(naming, { name: injectorName(naming), revision, tag: undefined, isDefault, enableNamespacesByDefault: settings.enableNamespacesByDefault });
-    components.push({ title: 'Istiod', objects: [...accessObjects(naming), ...istiodObjects(settings, naming, yaml), hook, validationWebhook(naming)] });
+    const hook = injectionWebhook(naming, {
+      name: injectorName(naming),
+      revision,
+      tag: undefined,
+      isDefault,
+      enableNamespacesByDefault: settings.enableNamespacesByDefault,
+    });
+    components.push({
+      title: 'Istiod',
+      objects: [...accessObjects(naming), ...istiodObjects(settings, naming, yaml), hook, validationWebhook(naming)],
+    });
   }
-  for (const [role, title] of [['ingress', 'Ingress gateways'], ['egress', 'Egress gateways']] as const) {
-    const objects = settings.gateways.filter((one) => one.role === role).flatMap((one) => gatewayObjects(settings, naming, one));
+  for (const [role, title] of [
+    ['ingress', 'Ingress gateways'],
+    ['egress', 'Egress gateways'],
+  ] as const) {
+    const objects = settings.gateways
+      .filter((one) => one.role === role)
+      .flatMap((one) => gatewayObjects(settings, naming, one));
     if (objects.length > 0) components.push({ title, objects });
   }
   return components;

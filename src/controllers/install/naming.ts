@@ -19,7 +19,11 @@ export function namingOf(settings: { readonly namespace: string; readonly revisi
   return { namespace, revision, suffix: revision === 'default' ? '' : `-${revision}` };
 }
 
-export function labelled(naming: Naming, component: string, more: Readonly<Record<string, string>> = {}): (name: string, namespace?: string) => KubeMeta {
+export function labelled(
+  naming: Naming,
+  component: string,
+  more: Readonly<Record<string, string>> = {},
+): (name: string, namespace?: string) => KubeMeta {
   const labels = {
     ...more,
     [REVISION_LABEL]: naming.revision,

@@ -1,7 +1,16 @@
 // Istio's built-in profiles as layers of an IstioOperator's spec.
 import type { Tree } from './set-flag.ts';
 
-export type ProfileName = 'default' | 'demo' | 'minimal' | 'empty' | 'preview' | 'ambient' | 'remote' | 'stable' | 'openshift';
+export type ProfileName =
+  | 'default'
+  | 'demo'
+  | 'minimal'
+  | 'empty'
+  | 'preview'
+  | 'ambient'
+  | 'remote'
+  | 'stable'
+  | 'openshift';
 
 const SMALL = { resources: { requests: { cpu: '10m', memory: '40Mi' } } };
 const INGRESS = { name: 'istio-ingressgateway', enabled: true };
@@ -10,8 +19,12 @@ const OFF = { ingressGateways: [{ ...INGRESS, enabled: false }], egressGateways:
 
 const DEFAULT: Tree = {
   components: {
-    base: { enabled: true }, pilot: { enabled: true }, cni: { enabled: false }, ztunnel: { enabled: false },
-    ingressGateways: [INGRESS], egressGateways: [{ ...EGRESS, enabled: false }],
+    base: { enabled: true },
+    pilot: { enabled: true },
+    cni: { enabled: false },
+    ztunnel: { enabled: false },
+    ingressGateways: [INGRESS],
+    egressGateways: [{ ...EGRESS, enabled: false }],
   },
 };
 
@@ -28,7 +41,9 @@ export const PROFILES: Readonly<Record<string, Tree>> = {
     values: { pilot: { autoscaleEnabled: false, traceSampling: 100 }, global: { proxy: SMALL } },
   },
   minimal: { components: { ...(DEFAULT['components'] as Tree), ...OFF } },
-  empty: { components: { ...(DEFAULT['components'] as Tree), ...OFF, base: { enabled: false }, pilot: { enabled: false } } },
+  empty: {
+    components: { ...(DEFAULT['components'] as Tree), ...OFF, base: { enabled: false }, pilot: { enabled: false } },
+  },
   preview: { ...DEFAULT, meshConfig: { defaultConfig: { proxyMetadata: { ISTIO_META_DNS_CAPTURE: 'true' } } } },
   ambient: {
     components: { ...(DEFAULT['components'] as Tree), ...OFF, cni: { enabled: true }, ztunnel: { enabled: true } },

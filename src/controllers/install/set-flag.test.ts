@@ -25,7 +25,10 @@ describe('--set', () => {
   });
 
   it('lays one tree over another: maps are merged, null removes, lists replace', () => {
-    assert.deepEqual(overlay({ a: { b: 1, c: 2 }, l: [1, 2] }, { a: { b: 3, c: null }, l: [9] }), { a: { b: 3 }, l: [9] });
+    assert.deepEqual(overlay({ a: { b: 1, c: 2 }, l: [1, 2] }, { a: { b: 3, c: null }, l: [9] }), {
+      a: { b: 3 },
+      l: [9],
+    });
   });
 
   it('reads any text or refuses it, and puts what it reads', () => {

@@ -16,7 +16,8 @@ function parsePath(text: string, whole: string): readonly (string | number)[] {
   const path: (string | number)[] = [];
   for (const part of text.split(/(?<!\\)\./)) {
     const found = /^((?:[^[\]\\]|\\.)*)((?:\[\d+\])*)$/.exec(part);
-    if (found === null || (found[1] === '' && path.length === 0)) throw new SetFlagError(`--set ${whole}: "${part}" is no part of a path.`);
+    if (found === null || (found[1] === '' && path.length === 0))
+      throw new SetFlagError(`--set ${whole}: "${part}" is no part of a path.`);
     const [, key = '', indexes = ''] = found;
     if (key !== '') path.push(key.replaceAll(/\\(.)/g, '$1'));
     for (const [, index] of indexes.matchAll(/\[(\d+)\]/g)) path.push(Number(index));
@@ -52,7 +53,12 @@ function put(at: TreeValue | undefined, path: readonly (string | number)[], valu
     return list;
   }
   const map: Tree = isTree(at) ? { ...at } : {};
-  Object.defineProperty(map, head, { value: put(Object.hasOwn(map, head) ? map[head] : undefined, rest, value), enumerable: true, writable: true, configurable: true });
+  Object.defineProperty(map, head, {
+    value: put(Object.hasOwn(map, head) ? map[head] : undefined, rest, value),
+    enumerable: true,
+    writable: true,
+    configurable: true,
+  });
   return map;
 }
 
@@ -62,7 +68,13 @@ export function overlay(below: Tree, above: Tree): Tree {
   for (const [key, value] of Object.entries(above)) {
     const former = Object.hasOwn(merged, key) ? merged[key] : undefined;
     if (value === null) delete merged[key];
-    else Object.defineProperty(merged, key, { value: isTree(former) && isTree(value) ? overlay(former, value) : value, enumerable: true, writable: true, configurable: true });
+    else
+      Object.defineProperty(merged, key, {
+        value: isTree(former) && isTree(value) ? overlay(former, value) : value,
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      });
   }
   return merged;
 }

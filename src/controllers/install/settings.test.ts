@@ -4,42 +4,83 @@ import { load } from 'js-yaml';
 import { readSettings, type SettingsInput } from './settings.ts';
 import { SetFlagError } from './set-flag.ts';
 
-const none: SettingsInput = { operators: [], set: [], revision: undefined, hub: undefined, tag: undefined, version: '1.2.3' };
-const operator = (spec: string): { file: string; object: unknown } => ({ file: 'op.yaml', object: { apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator', spec: load(spec) } });
+const none: SettingsInput = {
+  operators: [],
+  set: [],
+  revision: undefined,
+  hub: undefined,
+  tag: undefined,
+  version: '1.2.3',
+};
+const operator = (spec: string): { file: string; object: unknown } => ({
+  file: 'op.yaml',
+  object: { apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator', spec: load(spec) },
+});
 
 describe('settings of an installation', () => {
-  it('are the default profile\'s when nothing is said', () => {
+  it("are the default profile's when nothing is said", () => {
     const settings = readSettings(none);
     assert.equal(settings.profile, 'default');
     assert.equal(settings.image, 'topsail.local/topsail:1.2.3');
-    assert.deepEqual(settings.gateways.map((one) => one.name), ['istio-ingressgateway']);
+    assert.deepEqual(
+      settings.gateways.map((one) => one.name),
+      ['istio-ingressgateway'],
+    );
     assert.equal(settings.pilot?.resources.requests?.['cpu'], '500m');
     assert.deepEqual(settings.warnings, []);
   });
 
   it('have an egress gateway and small requests with profile demo', () => {
     const settings = readSettings({ ...none, set: ['profile=demo'] });
-    assert.deepEqual(settings.gateways.map((one) => one.name), ['istio-ingressgateway', 'istio-egressgateway']);
+    assert.deepEqual(
+      settings.gateways.map((one) => one.name),
+      ['istio-ingressgateway', 'istio-egressgateway'],
+    );
     assert.equal(settings.injector.proxy.resources.requests?.['memory'], '40Mi');
     assert.equal(settings.meshConfig['accessLogFile'], '/dev/stdout');
     assert.deepEqual(settings.meshConfig['defaultConfig'], { tracing: { sampling: 100 } });
   });
 
   it('take an IstioOperator over the profile, and --set over both', () => {
-    const file = operator('profile: default\nmeshConfig: {accessLogFile: /dev/stdout}\nvalues: {global: {proxy: {resources: {requests: {cpu: 100m, memory: 128Mi}}}}}');
-    const settings = readSettings({ ...none, operators: [file], set: ['meshConfig.accessLogFile=/tmp/log', 'values.global.proxy.resources.requests.cpu=7m'] });
+    const file = operator(
+      'profile: default\nmeshConfig: {accessLogFile: /dev/stdout}\nvalues: {global: {proxy: {resources: {requests: {cpu: 100m, memory: 128Mi}}}}}',
+    );
+    const settings = readSettings({
+      ...none,
+      operators: [file],
+      set: ['meshConfig.accessLogFile=/tmp/log', 'values.global.proxy.resources.requests.cpu=7m'],
+    });
     assert.equal(settings.meshConfig['accessLogFile'], '/tmp/log');
     assert.deepEqual(settings.injector.proxy.resources.requests, { cpu: '7m', memory: '128Mi' });
   });
 
   it('merge gateways by name', () => {
-    const settings = readSettings({ ...none, operators: [operator('components: {ingressGateways: [{name: istio-ingressgateway, k8s: {replicaCount: 3}}, {name: second, enabled: true, namespace: edge}]}')] });
-    assert.deepEqual(settings.gateways.map(({ name, namespace, replicas }) => [name, namespace, replicas]), [['istio-ingressgateway', 'istio-system', 3], ['second', 'edge', 1]]);
+    const settings = readSettings({
+      ...none,
+      operators: [
+        operator(
+          'components: {ingressGateways: [{name: istio-ingressgateway, k8s: {replicaCount: 3}}, {name: second, enabled: true, namespace: edge}]}',
+        ),
+      ],
+    });
+    assert.deepEqual(
+      settings.gateways.map(({ name, namespace, replicas }) => [name, namespace, replicas]),
+      [
+        ['istio-ingressgateway', 'istio-system', 3],
+        ['second', 'edge', 1],
+      ],
+    );
   });
 
   it('name what they do not know', () => {
-    const settings = readSettings({ ...none, set: ['values.global.proxy.noSuchThing=1', 'components.cni.enabled=true'] });
-    assert.deepEqual(settings.warnings, ['components.cni: this version does not install it yet; pods redirect their own traffic.', 'values.global.proxy.noSuchThing: not known here, it has no effect.']);
+    const settings = readSettings({
+      ...none,
+      set: ['values.global.proxy.noSuchThing=1', 'components.cni.enabled=true'],
+    });
+    assert.deepEqual(settings.warnings, [
+      'components.cni: this version does not install it yet; pods redirect their own traffic.',
+      'values.global.proxy.noSuchThing: not known here, it has no effect.',
+    ]);
   });
 
   it('refuse what cannot be used, by its path', () => {
@@ -54,7 +95,13 @@ describe('settings of an installation', () => {
     };
     assert.match(why({ set: ['profile=nonsense'] }), /profile "nonsense" is not known here\. Profiles: default, demo/);
     assert.match(why({ set: ['nonsense'] }), /expected PATH=VALUE/);
-    assert.match(why({ set: ['values.pilot.autoscaleMin=many'] }), /values\.pilot\.autoscaleMin: expected a number, found "many"/);
-    assert.match(why({ operators: [{ file: 'x.yaml', object: { kind: 'Pod' } }] }), /x\.yaml: kind is Pod, expected IstioOperator/);
+    assert.match(
+      why({ set: ['values.pilot.autoscaleMin=many'] }),
+      /values\.pilot\.autoscaleMin: expected a number, found "many"/,
+    );
+    assert.match(
+      why({ operators: [{ file: 'x.yaml', object: { kind: 'Pod' } }] }),
+      /x\.yaml: kind is Pod, expected IstioOperator/,
+    );
   });
 });

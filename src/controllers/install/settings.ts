@@ -20,7 +20,12 @@ export interface GatewaySettings extends ComponentSettings {
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly serviceType: string;
-  readonly ports: readonly { readonly name: string; readonly port: number; readonly targetPort: number; readonly nodePort?: number }[];
+  readonly ports: readonly {
+    readonly name: string;
+    readonly port: number;
+    readonly targetPort: number;
+    readonly nodePort?: number;
+  }[];
 }
 
 export interface InstallSettings {
@@ -32,7 +37,9 @@ export interface InstallSettings {
   readonly imagePullPolicy: string;
   readonly imagePullSecrets: readonly string[];
   readonly base: boolean;
-  readonly pilot: (ComponentSettings & { readonly autoscaleMin: number; readonly autoscaleMax: number; readonly logLevel: string }) | undefined;
+  readonly pilot:
+    | (ComponentSettings & { readonly autoscaleMin: number; readonly autoscaleMax: number; readonly logLevel: string })
+    | undefined;
   readonly gateways: readonly GatewaySettings[];
   readonly meshConfig: Tree;
   readonly meshNetworks: Tree;
@@ -64,7 +71,8 @@ export function readSettings(input: SettingsInput): InstallSettings {
   }
   const profile = typeof given['profile'] === 'string' ? given['profile'] : 'default';
   const layer = Object.hasOwn(PROFILES, profile) ? PROFILES[profile] : undefined;
-  if (layer === undefined) throw new SetFlagError(`profile "${profile}" is not known here. Profiles: ${Object.keys(PROFILES).join(', ')}.`);
+  if (layer === undefined)
+    throw new SetFlagError(`profile "${profile}" is not known here. Profiles: ${Object.keys(PROFILES).join(', ')}.`);
   const spec = overlay(layer, withGateways(layer, given));
   return settle(spec, profile, input);
 }
@@ -86,19 +94,32 @@ function settle(spec: Tree, profile: string, input: SettingsInput): InstallSetti
   const sampling = read.value('values.pilot.traceSampling');
   const warnings: string[] = [];
   const settings: Omit<InstallSettings, 'warnings'> = {
-    profile, revision, namespace, image, imagePullPolicy, imagePullSecrets,
+    profile,
+    revision,
+    namespace,
+    image,
+    imagePullPolicy,
+    imagePullSecrets,
     base: read.flag('components.base.enabled', true),
     pilot: pilotOn
-      ? { ...pilot, autoscaleMin: autoscale ? read.number('values.pilot.autoscaleMin', 1) : 0, autoscaleMax: read.number('values.pilot.autoscaleMax', 5), logLevel: read.text('values.global.logging.level').replace(/^default:/, '') || 'info' }
+      ? {
+          ...pilot,
+          autoscaleMin: autoscale ? read.number('values.pilot.autoscaleMin', 1) : 0,
+          autoscaleMax: read.number('values.pilot.autoscaleMax', 5),
+          logLevel: read.text('values.global.logging.level').replace(/^default:/, '') || 'info',
+        }
       : undefined,
     gateways: [...gateways(read, spec, 'ingress', namespace), ...gateways(read, spec, 'egress', namespace)],
-    meshConfig: typeof sampling === 'number' ? overlay({ defaultConfig: { tracing: { sampling } } }, meshConfig) : meshConfig,
+    meshConfig:
+      typeof sampling === 'number' ? overlay({ defaultConfig: { tracing: { sampling } } }, meshConfig) : meshConfig,
     meshNetworks: read.tree('values.global.meshNetworks'),
     injector: injector(read, { revision, namespace, image, imagePullPolicy, imagePullSecrets }),
     enableNamespacesByDefault: read.flag('values.sidecarInjectorWebhook.enableNamespacesByDefault', false),
     values: read.tree('values'),
   };
-  for (const name of ['cni', 'ztunnel']) if (read.flag(`components.${name}.enabled`, false)) warnings.push(`components.${name}: this version does not install it yet; pods redirect their own traffic.`);
+  for (const name of ['cni', 'ztunnel'])
+    if (read.flag(`components.${name}.enabled`, false))
+      warnings.push(`components.${name}: this version does not install it yet; pods redirect their own traffic.`);
   for (const path of read.unread()) warnings.push(`${path}: not known here, it has no effect.`);
   return { ...settings, warnings };
 }
@@ -106,7 +127,10 @@ function settle(spec: Tree, profile: string, input: SettingsInput): InstallSetti
 function operatorSpec(file: string, object: unknown): Tree {
   if (!isTree(object)) throw new SetFlagError(`${file}: expected an IstioOperator object.`);
   const kind = object['kind'];
-  if (kind !== 'IstioOperator') throw new SetFlagError(`${file}: kind is ${String(kind)}, expected IstioOperator (apiVersion install.istio.io/v1alpha1).`);
+  if (kind !== 'IstioOperator')
+    throw new SetFlagError(
+      `${file}: kind is ${String(kind)}, expected IstioOperator (apiVersion install.istio.io/v1alpha1).`,
+    );
   const spec = object['spec'];
   const name = isTree(object['metadata']) ? object['metadata']['namespace'] : undefined;
   const inner = isTree(spec) ? spec : {};
@@ -123,8 +147,12 @@ function withGateways(layer: Tree, given: Tree): Tree {
     const items = components[field];
     if (!Array.isArray(items)) continue;
     const known = (Array.isArray(below[field]) ? below[field] : []).filter(isTree);
-    const list = known.map((one) => overlay(one, items.filter(isTree).find((item) => (item['name'] ?? one['name']) === one['name']) ?? {}));
-    const fresh = items.filter(isTree).filter((item) => item['name'] !== undefined && !known.some((one) => one['name'] === item['name']));
+    const list = known.map((one) =>
+      overlay(one, items.filter(isTree).find((item) => (item['name'] ?? one['name']) === one['name']) ?? {}),
+    );
+    const fresh = items
+      .filter(isTree)
+      .filter((item) => item['name'] !== undefined && !known.some((one) => one['name'] === item['name']));
     merged[field] = [...list, ...fresh];
   }
   return { ...given, components: merged };
@@ -132,11 +160,16 @@ function withGateways(layer: Tree, given: Tree): Tree {
 
 function component(read: TreeReader, at: string, values: string, requests: Record<string, string>): ComponentSettings {
   const k8s = `${at}.k8s`;
-  const resources = overlay(overlay({ requests } as Tree, read.tree(`${values}.resources`)), read.tree(`${k8s}.resources`));
+  const resources = overlay(
+    overlay({ requests } as Tree, read.tree(`${values}.resources`)),
+    read.tree(`${k8s}.resources`),
+  );
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(read.tree(`${values}.env`))) env[name] = String(value);
-  for (const item of read.list(`${k8s}.env`)) if (isTree(item) && typeof item['name'] === 'string') env[item['name']] = String(item['value'] ?? '');
-  const strings = (path: string): Record<string, string> => Object.fromEntries(Object.entries(read.tree(path)).map(([k, v]) => [k, String(v)]));
+  for (const item of read.list(`${k8s}.env`))
+    if (isTree(item) && typeof item['name'] === 'string') env[item['name']] = String(item['value'] ?? '');
+  const strings = (path: string): Record<string, string> =>
+    Object.fromEntries(Object.entries(read.tree(path)).map(([k, v]) => [k, String(v)]));
   return {
     replicas: read.number(`${k8s}.replicaCount`, read.number(`${values}.replicaCount`, 1)),
     resources: resources as Resources,
@@ -153,7 +186,12 @@ const INGRESS_PORTS = [
   { name: 'https', port: 443, targetPort: 8443 },
 ];
 
-function gateways(read: TreeReader, spec: Tree, role: 'ingress' | 'egress', namespace: string): readonly GatewaySettings[] {
+function gateways(
+  read: TreeReader,
+  spec: Tree,
+  role: 'ingress' | 'egress',
+  namespace: string,
+): readonly GatewaySettings[] {
   const field = `components.${role}Gateways`;
   const components = isTree(spec['components']) ? spec['components'] : {};
   const list = components[`${role}Gateways`];
@@ -164,11 +202,19 @@ function gateways(read: TreeReader, spec: Tree, role: 'ingress' | 'egress', name
     const name = read.text(`${at}.name`) || `istio-${role}gateway`;
     const base = component(read, at, values, { cpu: '100m', memory: '128Mi' });
     const labels = Object.fromEntries(Object.entries(read.tree(`${at}.label`)).map(([k, v]) => [k, String(v)]));
-    const ports = [...read.list(`${values}.ports`), ...read.list(`${at}.k8s.service.ports`)].filter(isTree).map(servicePort);
-    const type = read.text(`${at}.k8s.service.type`) || read.text(`${values}.type`) || (role === 'ingress' ? 'LoadBalancer' : 'ClusterIP');
+    const ports = [...read.list(`${values}.ports`), ...read.list(`${at}.k8s.service.ports`)]
+      .filter(isTree)
+      .map(servicePort);
+    const type =
+      read.text(`${at}.k8s.service.type`) ||
+      read.text(`${values}.type`) ||
+      (role === 'ingress' ? 'LoadBalancer' : 'ClusterIP');
     if (!read.flag(`${at}.enabled`, false)) continue;
     found.push({
-      ...base, role, name, namespace: read.text(`${at}.namespace`) || namespace,
+      ...base,
+      role,
+      name,
+      namespace: read.text(`${at}.namespace`) || namespace,
       labels: { app: name, istio: role === 'ingress' ? 'ingressgateway' : 'egressgateway', ...labels },
       serviceType: type,
       ports: ports.length > 0 ? ports : role === 'ingress' ? INGRESS_PORTS : INGRESS_PORTS.slice(1),
@@ -180,10 +226,18 @@ function gateways(read: TreeReader, spec: Tree, role: 'ingress' | 'egress', name
 function servicePort(item: Tree): GatewaySettings['ports'][number] {
   const port = Number(item['port'] ?? 0);
   const nodePort = item['nodePort'];
-  return { name: String(item['name'] ?? `port-${port}`), port, targetPort: Number(item['targetPort'] ?? port), ...(typeof nodePort === 'number' ? { nodePort } : {}) };
+  return {
+    name: String(item['name'] ?? `port-${port}`),
+    port,
+    targetPort: Number(item['targetPort'] ?? port),
+    ...(typeof nodePort === 'number' ? { nodePort } : {}),
+  };
 }
 
-function injector(read: TreeReader, facts: Pick<InstallSettings, 'revision' | 'namespace' | 'image' | 'imagePullPolicy' | 'imagePullSecrets'>): InjectorConfig {
+function injector(
+  read: TreeReader,
+  facts: Pick<InstallSettings, 'revision' | 'namespace' | 'image' | 'imagePullPolicy' | 'imagePullSecrets'>,
+): InjectorConfig {
   const { revision, namespace, image, imagePullPolicy, imagePullSecrets } = facts;
   const proxy = 'values.global.proxy';
   const hook = 'values.sidecarInjectorWebhook';
@@ -199,10 +253,14 @@ function injector(read: TreeReader, facts: Pick<InstallSettings, 'revision' | 'n
     cni: read.flag('values.pilot.cni.enabled', false),
     alwaysInjectSelector: read.list(`${hook}.alwaysInjectSelector`) as readonly LabelSelector[],
     neverInjectSelector: read.list(`${hook}.neverInjectSelector`) as readonly LabelSelector[],
-    injectedAnnotations: Object.fromEntries(Object.entries(read.tree(`${hook}.injectedAnnotations`)).map(([k, v]) => [k, String(v)])),
+    injectedAnnotations: Object.fromEntries(
+      Object.entries(read.tree(`${hook}.injectedAnnotations`)).map(([k, v]) => [k, String(v)]),
+    ),
     proxy: {
       ...d,
-      image, imagePullPolicy, imagePullSecrets,
+      image,
+      imagePullPolicy,
+      imagePullSecrets,
       clusterDomain: text('clusterDomain', d.clusterDomain),
       clusterId: read.text('values.global.multiCluster.clusterName') || d.clusterId,
       meshId: read.text('values.global.meshID') || d.meshId,
@@ -215,7 +273,10 @@ function injector(read: TreeReader, facts: Pick<InstallSettings, 'revision' | 'n
         periodSeconds: read.number(`${proxy}.readinessPeriodSeconds`, d.readiness.periodSeconds),
         failureThreshold: read.number(`${proxy}.readinessFailureThreshold`, d.readiness.failureThreshold),
       },
-      startup: { enabled: read.flag(`${proxy}.startupProbe.enabled`, true), failureThreshold: read.number(`${proxy}.startupProbe.failureThreshold`, d.startup.failureThreshold) },
+      startup: {
+        enabled: read.flag(`${proxy}.startupProbe.enabled`, true),
+        failureThreshold: read.number(`${proxy}.startupProbe.failureThreshold`, d.startup.failureThreshold),
+      },
       includeIPRanges: text('includeIPRanges', d.includeIPRanges),
       excludeIPRanges: text('excludeIPRanges', ''),
       includeInboundPorts: text('includeInboundPorts', d.includeInboundPorts),

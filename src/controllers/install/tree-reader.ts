@@ -65,7 +65,8 @@ export class TreeReader {
     const found: string[] = [];
     const walk = (value: TreeValue, path: string): void => {
       if (this.#seen.has(path)) return;
-      if (isTree(value)) for (const [key, inner] of Object.entries(value)) walk(inner, path === '' ? key : `${path}.${key}`);
+      if (isTree(value))
+        for (const [key, inner] of Object.entries(value)) walk(inner, path === '' ? key : `${path}.${key}`);
       else if (Array.isArray(value)) for (const [i, inner] of value.entries()) walk(inner, `${path}.${i}`);
       else found.push(path);
     };

@@ -31,7 +31,9 @@ export function injectionWebhook(naming: Naming, hook: InjectionWebhook): KubeOb
   const rev = tag ?? revision;
   const entry = (prefix: string, namespaces: readonly Expression[], objects: readonly Expression[]): unknown => ({
     name: `${prefix}sidecar-injector.istio.io`,
-    clientConfig: { service: { name: `istiod${naming.suffix}`, namespace: naming.namespace, path: '/inject', port: 443 } },
+    clientConfig: {
+      service: { name: `istiod${naming.suffix}`, namespace: naming.namespace, path: '/inject', port: 443 },
+    },
     sideEffects: 'None',
     rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }],
     failurePolicy: 'Fail',
@@ -50,10 +52,25 @@ export function injectionWebhook(naming: Naming, hook: InjectionWebhook): KubeOb
       entry('namespace.', [one(ENABLED, 'enabled')], [not(INJECT, 'false')]),
       entry('object.', [absent(ENABLED), absent(REV)], [one(INJECT, 'true'), absent(REV)]),
     );
-    if (hook.enableNamespacesByDefault) webhooks.push(entry('auto.', [absent(ENABLED), absent(REV), not('kubernetes.io/metadata.name', ...SYSTEM_NAMESPACES)], [absent(INJECT), absent(REV)]));
+    if (hook.enableNamespacesByDefault)
+      webhooks.push(
+        entry(
+          'auto.',
+          [absent(ENABLED), absent(REV), not('kubernetes.io/metadata.name', ...SYSTEM_NAMESPACES)],
+          [absent(INJECT), absent(REV)],
+        ),
+      );
   }
-  const meta = labelled(naming, 'Pilot', { app: 'sidecar-injector', ...(tag === undefined ? {} : { 'istio.io/tag': tag }) });
-  return { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'MutatingWebhookConfiguration', metadata: meta(hook.name), webhooks };
+  const meta = labelled(naming, 'Pilot', {
+    app: 'sidecar-injector',
+    ...(tag === undefined ? {} : { 'istio.io/tag': tag }),
+  });
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingWebhookConfiguration',
+    metadata: meta(hook.name),
+    webhooks,
+  };
 }
 
 export function injectorName({ suffix, namespace }: Naming): string {
@@ -68,15 +85,17 @@ export function validationWebhook(naming: Naming): KubeObject {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingWebhookConfiguration',
     metadata: labelled(naming, 'Pilot', { app: 'istiod', istio: 'istiod' })(`istio-validator${suffix}-${namespace}`),
-    webhooks: [{
-      name: 'rev.validation.istio.io',
-      clientConfig: { service: { name: `istiod${suffix}`, namespace, path: '/validate', port: 443 } },
-      rules: [{ operations: ['CREATE', 'UPDATE'], apiGroups: groups, apiVersions: ['*'], resources: ['*'] }],
-      failurePolicy: 'Ignore',
-      sideEffects: 'None',
-      admissionReviewVersions: ['v1'],
-      timeoutSeconds: 10,
-      objectSelector: { matchExpressions: revision === 'default' ? [] : [one(REV, revision)] },
-    }],
+    webhooks: [
+      {
+        name: 'rev.validation.istio.io',
+        clientConfig: { service: { name: `istiod${suffix}`, namespace, path: '/validate', port: 443 } },
+        rules: [{ operations: ['CREATE', 'UPDATE'], apiGroups: groups, apiVersions: ['*'], resources: ['*'] }],
+        failurePolicy: 'Ignore',
+        sideEffects: 'None',
+        admissionReviewVersions: ['v1'],
+        timeoutSeconds: 10,
+        objectSelector: { matchExpressions: revision === 'default' ? [] : [one(REV, revision)] },
+      },
+    ],
   };
 }
