@@ -8,3 +8,4 @@ export * from './ca-root-maps.ts';
 export * from './webhook-bundle.ts';
 export * from './webhook-validate.ts';
 export * from './status-writer.ts';
+export * from './gateway-api/index.ts';

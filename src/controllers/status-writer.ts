@@ -18,6 +18,8 @@ export interface StatusWriterOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly view: () => ConfigView;
+  /** Objects that only we know, made from others. */
+  readonly generated: (key: string) => boolean;
   readonly programmed: (id: { readonly kind: string; readonly namespace: string; readonly name: string }) => ProgrammedCount | undefined;
 }
 
@@ -87,7 +89,7 @@ export class StatusWriter {
     const { client, clock, view } = this.#options;
     const type = typeOf(key);
     const input = view().statusInputs.get(key);
-    if (!this.#leading || type === undefined || input === undefined) return;
+    if (!this.#leading || type === undefined || input === undefined || this.#options.generated(key)) return;
     const place = placeOf(key);
     const id = { kind: key.slice(0, key.indexOf('/')), ...place };
     const count = this.#options.programmed(id);

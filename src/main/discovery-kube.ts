@@ -2,7 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import process from 'node:process';
 import { type HttpRoute, jsonAnswer, type Logger, type TlsContext } from '#base';
-import { AUTHORITY_SECRET, CaRootMaps, reviewValidation, SecretFs, StatusWriter, TokenReviews, WebhookBundle } from '#controllers';
+import { AUTHORITY_SECRET, type GatewayApiController, CaRootMaps, reviewValidation, SecretFs, StatusWriter, TokenReviews, WebhookBundle } from '#controllers';
 import { CertificateAuthority } from '#identity';
 import { servePod, SystemRandom } from '#io';
 import { KubeError, LeaderElection } from '#kube';
@@ -10,6 +10,7 @@ import { type KubeConfig, openKubeConfig } from './discovery-kube-config.ts';
 import { type DiscoveryIdentity, makeDiscoveryIdentity, TRUST_DOMAIN } from './discovery-identity.ts';
 import type { Platform, PlatformParts } from './discovery-platform.ts';
 import { Injection } from './discovery-kube-inject.ts';
+import { isGenerated, startGatewayApi } from './discovery-kube-gateways.ts';
 import { findKubeAccess, makeKubeClient } from './kube-access.ts';
 import { VERSION } from './version.ts';
 
@@ -49,14 +50,19 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
   });
   let config: KubeConfig | undefined;
   let status: StatusWriter | undefined;
+  let gatewayApi: GatewayApiController | undefined;
   const servers: { close(): void }[] = [];
   return {
     identity,
     host: ALL_ADDRESSES,
     openConfig: async (podsChanged) => {
       log.info('reading the cluster', { namespace: facts.namespace, revision: facts.revision });
-      config = await openKubeConfig({ client, clock, random, log, rootNamespace: facts.namespace, revision: facts.revision, cluster: facts.cluster, podsChanged });
-      return config;
+      const opened = await openKubeConfig({ client, clock, random, log, rootNamespace: facts.namespace, revision: facts.revision, cluster: facts.cluster, podsChanged });
+      config = opened;
+      gatewayApi = startGatewayApi(opened, { client, clock, random, log, revision: facts.revision });
+      await gatewayApi.start();
+      writers.push(gatewayApi);
+      return opened;
     },
     serving: async ({ metrics, tracker }) => {
       const port = (name: string, otherwise: number): number => Number(options[name] ?? otherwise);
@@ -69,7 +75,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
         webhooks.setServing();
       });
       webhooks.setServing();
-      status = new StatusWriter({ client, clock, random, log, view: () => (config as KubeConfig).store.view, programmed: (id) => tracker.programmed([id]) });
+      status = new StatusWriter({ client, clock, random, log, view: () => (config as KubeConfig).store.view, generated: (key) => isGenerated(config as KubeConfig, key), programmed: (id) => tracker.programmed([id]) });
       config?.store.subscribe((_, diff) => status?.configChanged(diff));
       writers.push(status);
       election.start();
@@ -77,6 +83,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
     close: async () => {
       for (const server of servers) server.close();
       status?.stop();
+      gatewayApi?.stop();
       roots.stop();
       webhooks.stop();
       injection.stop();

@@ -1,0 +1,55 @@
+// Backend references become destinations; what cannot be resolved keeps its share and answers 500, as the Gateway API demands.
+import { mayRefer } from './reference-grants.ts';
+import type { BackendRef, GatewayApiInput, Route } from './types.ts';
+
+export interface Unresolved {
+  readonly reason: 'InvalidKind' | 'BackendNotFound' | 'RefNotPermitted' | 'UnsupportedValue';
+  readonly message: string;
+}
+
+export interface Destination {
+  readonly destination: { readonly host: string; readonly port: { readonly number: number } };
+  readonly weight: number;
+  readonly ref: BackendRef;
+}
+
+export interface Backends {
+  readonly destinations: readonly Destination[];
+  /** Share of requests, in percent, whose backend does not exist. */
+  readonly lostPercent: number;
+}
+
+export function resolveBackends(refs: readonly BackendRef[], route: Route, input: GatewayApiInput, complain: (problem: Unresolved) => void): Backends {
+  const destinations: Destination[] = [];
+  let total = 0;
+  let lost = 0;
+  for (const ref of refs) {
+    const weight = ref.weight ?? 1;
+    total += weight;
+    const found = resolveBackend(ref, route, input);
+    if ('reason' in found) {
+      complain(found);
+      lost += weight;
+    } else if (weight > 0) destinations.push({ ...found, weight, ref });
+  }
+  return { destinations, lostPercent: total === 0 ? 100 : (lost * 100) / total };
+}
+
+export function resolveBackend(ref: BackendRef, route: Route, { grants, servicePorts, domain }: GatewayApiInput): Unresolved | { readonly destination: Destination['destination'] } {
+  const group = ref.group ?? '';
+  const kind = ref.kind ?? 'Service';
+  const from = { kind: route.kind, namespace: route.metadata.namespace ?? '' };
+  const namespace = ref.namespace ?? from.namespace;
+  if (group === 'networking.istio.io' && kind === 'Hostname') return ref.port === undefined ? noPort(ref) : { destination: { host: ref.name, port: { number: ref.port } } };
+  if (group !== '' || kind !== 'Service') return { reason: 'InvalidKind', message: `backends of kind ${group === '' ? kind : `${group}/${kind}`} are not taken: use a Service` };
+  if (!mayRefer(grants, from, { group, kind, namespace, name: ref.name })) return { reason: 'RefNotPermitted', message: `no ReferenceGrant of namespace ${namespace} lets a ${route.kind} of ${from.namespace} refer to Service ${ref.name}` };
+  const ports = servicePorts(namespace, ref.name);
+  if (ports === undefined) return { reason: 'BackendNotFound', message: `there is no Service ${namespace}/${ref.name}` };
+  if (ref.port === undefined) return noPort(ref);
+  if (!ports.includes(ref.port)) return { reason: 'BackendNotFound', message: `Service ${namespace}/${ref.name} has no port ${ref.port}` };
+  return { destination: { host: `${ref.name}.${namespace}.svc.${domain}`, port: { number: ref.port } } };
+}
+
+function noPort(ref: BackendRef): Unresolved {
+  return { reason: 'UnsupportedValue', message: `the backend ${ref.name} names no port` };
+}
