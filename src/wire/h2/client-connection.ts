@@ -33,7 +33,13 @@ export class H2ClientConnection extends H2Connection {
   }
 
   get canOpen(): boolean {
-    return !this.closing && !this.goawayReceived && !this.goawaySent && this.#nextId < WINDOW_MAX - 2 && this.streams.size < Math.min(this.#concurrentMax, this.peerConcurrentStreamsMax);
+    return (
+      !this.closing &&
+      !this.goawayReceived &&
+      !this.goawaySent &&
+      this.#nextId < WINDOW_MAX - 2 &&
+      this.streams.size < Math.min(this.#concurrentMax, this.peerConcurrentStreamsMax)
+    );
   }
 
   /** Undefined when `canOpen` is false. */
@@ -65,7 +71,8 @@ export class H2ClientConnection extends H2Connection {
   protected onHeaders(streamId: number, fields: readonly string[], end: boolean, tooLarge: boolean): void {
     const stream = this.streams.get(streamId);
     if (stream === undefined || stream.remoteEnded) {
-      if (stream !== undefined) this.streamError(stream, H2_ERROR.STREAM_CLOSED, 'HEADERS after the end of the stream (RFC 9113 §5.1)');
+      if (stream !== undefined)
+        this.streamError(stream, H2_ERROR.STREAM_CLOSED, 'HEADERS after the end of the stream (RFC 9113 §5.1)');
       else this.lateFrame(streamId, 'HEADERS');
       return;
     }
@@ -86,14 +93,23 @@ export class H2ClientConnection extends H2Connection {
     }
     const { status, headers } = head.value;
     if (status < 200) {
-      if (end || status === 101) this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, `an informational ${status} may not stand here (RFC 9113 §8.1, §8.6)`);
+      if (end || status === 101)
+        this.streamError(
+          stream,
+          H2_ERROR.PROTOCOL_ERROR,
+          `an informational ${status} may not stand here (RFC 9113 §8.1, §8.6)`,
+        );
       else handler.onInformational(status, headers);
       return;
     }
     const length = contentLength(headers);
     if (status === 204 || status === 304) stream.bodyless = true;
     if (length === undefined || (end && length > 0 && !stream.bodyless)) {
-      this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'content-length is malformed or does not match (RFC 9113 §8.1.1)');
+      this.streamError(
+        stream,
+        H2_ERROR.PROTOCOL_ERROR,
+        'content-length is malformed or does not match (RFC 9113 §8.1.1)',
+      );
       return;
     }
     stream.expectedBytes = length;
@@ -106,7 +122,11 @@ export class H2ClientConnection extends H2Connection {
   #onTrailers(stream: H2Stream, fields: readonly string[], end: boolean): void {
     const trailers = trailersFromFields(fields);
     if (!end || !trailers.ok) {
-      this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, trailers.ok ? 'a second HEADERS without END_STREAM (RFC 9113 §8.1)' : trailers.detail);
+      this.streamError(
+        stream,
+        H2_ERROR.PROTOCOL_ERROR,
+        trailers.ok ? 'a second HEADERS without END_STREAM (RFC 9113 §8.1)' : trailers.detail,
+      );
       return;
     }
     stream.remoteEnded = true;

@@ -3,7 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { HeaderBlock } from '../http/headers.ts';
-import type { ClientStreamHandler, RequestAcceptor, RequestHead, ResponseHead, ServerStream, ServerStreamHandler } from '../http/stream.ts';
+import type {
+  ClientStreamHandler,
+  RequestAcceptor,
+  RequestHead,
+  ResponseHead,
+  ServerStream,
+  ServerStreamHandler,
+} from '../http/stream.ts';
 import { H2ClientConnection } from './client-connection.ts';
 import { FRAME, SETTING } from './frame.ts';
 import { DEFAULT_LIMITS, type H2Limits } from './limits.ts';
@@ -49,11 +56,18 @@ function request(path: string, method = 'GET'): RequestHead {
   return { method, path, authority: 'a.test', scheme: 'http', version: '2', protocol: '', headers: new HeaderBlock() };
 }
 
-function setUp(onRequest: RequestAcceptor['onRequest'], limits: Partial<H2Limits> = {}): { pair: MemoryPair; client: H2ClientConnection; server: H2ServerConnection } {
+function setUp(
+  onRequest: RequestAcceptor['onRequest'],
+  limits: Partial<H2Limits> = {},
+): { pair: MemoryPair; client: H2ClientConnection; server: H2ServerConnection } {
   const pair = new MemoryPair();
   const options = { limits: { ...DEFAULT_LIMITS, ...limits }, defer: pair.defer };
   const observer = { onCapacity: () => {}, onGoaway: () => {}, onConnectionClosed: () => {} };
-  const server = new H2ServerConnection(pair.b, { onRequest, onProtocolError: () => {} }, { ...options, connectProtocol: true });
+  const server = new H2ServerConnection(
+    pair.b,
+    { onRequest, onProtocolError: () => {} },
+    { ...options, connectProtocol: true },
+  );
   pair.b.handler = server;
   const client = new H2ClientConnection(pair.a, observer, { ...options, concurrentMax: 100 });
   pair.a.handler = client;
@@ -90,40 +104,48 @@ test('a request and its response pass, with names in lower case', () => {
 
 test('bodies of any size arrive whole through any window, frame cut and pause', () => {
   fc.assert(
-    fc.property(fc.array(fc.integer({ min: 0, max: 90_000 }), { maxLength: 5 }), fc.integer({ min: 1, max: 70_000 }), fc.integer({ min: 20, max: 40_000 }), (sizes, window, chunk) => {
-      let received = 0;
-      let ended = false;
-      const { pair, client } = setUp(
-        (stream) => ({
-          ...ignore,
-          onData(data, end) {
-            received += data.length;
-            if (received % 3 === 0) {
-              stream.pause();
-              stream.resume();
-            }
-            if (end) {
-              ended = true;
-              respond(stream, 'done');
-            }
-          },
-        }),
-        { streamWindowBytes: window, connectionWindowBytes: 65_535 },
-      );
-      pair.chunk = chunk;
-      const { seen, handler } = collector();
-      const stream = client.open(handler);
-      stream?.sendHead(request('/up', 'POST'), false);
-      for (const size of sizes) {
-        stream?.sendData(Buffer.alloc(size, 97), false);
+    fc.property(
+      fc.array(fc.integer({ min: 0, max: 90_000 }), { maxLength: 5 }),
+      fc.integer({ min: 1, max: 70_000 }),
+      fc.integer({ min: 20, max: 40_000 }),
+      (sizes, window, chunk) => {
+        let received = 0;
+        let ended = false;
+        const { pair, client } = setUp(
+          (stream) => ({
+            ...ignore,
+            onData(data, end) {
+              received += data.length;
+              if (received % 3 === 0) {
+                stream.pause();
+                stream.resume();
+              }
+              if (end) {
+                ended = true;
+                respond(stream, 'done');
+              }
+            },
+          }),
+          { streamWindowBytes: window, connectionWindowBytes: 65_535 },
+        );
+        pair.chunk = chunk;
+        const { seen, handler } = collector();
+        const stream = client.open(handler);
+        stream?.sendHead(request('/up', 'POST'), false);
+        for (const size of sizes) {
+          stream?.sendData(Buffer.alloc(size, 97), false);
+          pair.pump();
+        }
+        stream?.sendData(Buffer.alloc(0), true);
         pair.pump();
-      }
-      stream?.sendData(Buffer.alloc(0), true);
-      pair.pump();
-      assert.equal(received, sizes.reduce((a, b) => a + b, 0));
-      assert.equal(ended, true);
-      assert.equal(seen.body, 'done');
-    }),
+        assert.equal(
+          received,
+          sizes.reduce((a, b) => a + b, 0),
+        );
+        assert.equal(ended, true);
+        assert.equal(seen.body, 'done');
+      },
+    ),
     { numRuns: 60 },
   );
 });
@@ -172,7 +194,10 @@ test('trailers, 1xx and header blocks over one frame pass', () => {
 });
 
 test('a refused stream was not processed; any other reset may have been', () => {
-  for (const [reason, processed] of [['refused-stream', false], ['local-reset', true]] as const) {
+  for (const [reason, processed] of [
+    ['refused-stream', false],
+    ['local-reset', true],
+  ] as const) {
     const { pair, client } = setUp((stream) => {
       stream.reset(reason);
       return ignore;
@@ -218,9 +243,31 @@ const FLOODS: readonly (readonly [string, () => Buffer])[] = [
   ['PING', () => Buffer.concat(Array.from({ length: 1100 }, () => frame(FRAME.PING, 0, 0, Buffer.alloc(8))))],
   ['SETTINGS', () => Buffer.concat(Array.from({ length: 1100 }, () => frame(FRAME.SETTINGS, 0, 0)))],
   ['PRIORITY', () => Buffer.concat(Array.from({ length: 1100 }, () => frame(FRAME.PRIORITY, 0, 3, Buffer.alloc(5))))],
-  ['rapid reset', () => Buffer.concat(Array.from({ length: 300 }, (_, i) => Buffer.concat([get(i * 2 + 1), frame(FRAME.RST_STREAM, 0, i * 2 + 1, Buffer.alloc(4))])))],
-  ['CONTINUATION', () => Buffer.concat([frame(FRAME.HEADERS, 0, 1, Buffer.from([0x82])), ...Array.from({ length: 40 }, () => frame(FRAME.CONTINUATION, 0, 1))])],
-  ['empty DATA', () => Buffer.concat([frame(FRAME.HEADERS, 4, 1, Buffer.from([0x83, 0x84, 0x86, 0x41, 1, 0x61])), ...Array.from({ length: 40 }, () => frame(FRAME.DATA, 0, 1))])],
+  [
+    'rapid reset',
+    () =>
+      Buffer.concat(
+        Array.from({ length: 300 }, (_, i) =>
+          Buffer.concat([get(i * 2 + 1), frame(FRAME.RST_STREAM, 0, i * 2 + 1, Buffer.alloc(4))]),
+        ),
+      ),
+  ],
+  [
+    'CONTINUATION',
+    () =>
+      Buffer.concat([
+        frame(FRAME.HEADERS, 0, 1, Buffer.from([0x82])),
+        ...Array.from({ length: 40 }, () => frame(FRAME.CONTINUATION, 0, 1)),
+      ]),
+  ],
+  [
+    'empty DATA',
+    () =>
+      Buffer.concat([
+        frame(FRAME.HEADERS, 4, 1, Buffer.from([0x83, 0x84, 0x86, 0x41, 1, 0x61])),
+        ...Array.from({ length: 40 }, () => frame(FRAME.DATA, 0, 1)),
+      ]),
+  ],
 ];
 
 test('each flood ends the connection with ENHANCE_YOUR_CALM', () => {
@@ -235,7 +282,12 @@ test('each flood ends the connection with ENHANCE_YOUR_CALM', () => {
 });
 
 test('random frames after the preface never do anything but answer or end the connection', () => {
-  const anyFrame = fc.tuple(fc.integer({ min: 0, max: 11 }), fc.integer({ min: 0, max: 255 }), fc.integer({ min: 0, max: 9 }), fc.uint8Array({ maxLength: 40 }));
+  const anyFrame = fc.tuple(
+    fc.integer({ min: 0, max: 11 }),
+    fc.integer({ min: 0, max: 255 }),
+    fc.integer({ min: 0, max: 9 }),
+    fc.uint8Array({ maxLength: 40 }),
+  );
   fc.assert(
     fc.property(fc.array(anyFrame, { maxLength: 20 }), (frames) => {
       const { pair, server } = setUp((stream) => respond(stream, 'x'));
@@ -255,7 +307,9 @@ test('malformed requests are reset and never reach the acceptor', () => {
   const upper = Buffer.from([0x82, 0x84, 0x86, 0x41, 1, 0x61, 0x00, 1, 0x58, 1, 0x79]);
   const connection = Buffer.from([0x82, 0x84, 0x86, 0x41, 1, 0x61, 0x00, 10, ...Buffer.from('connection'), 1, 0x79]);
   const late = Buffer.from([0x82, 0x84, 0x00, 1, 0x78, 1, 0x79, 0x86]);
-  [upper, connection, late, Buffer.from([0x82])].forEach((block, i) => server.onData(frame(FRAME.HEADERS, 5, i * 2 + 1, block)));
+  [upper, connection, late, Buffer.from([0x82])].forEach((block, i) =>
+    server.onData(frame(FRAME.HEADERS, 5, i * 2 + 1, block)),
+  );
   assert.equal(calls, 0);
   assert.equal(server.closing, false);
 });

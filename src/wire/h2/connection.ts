@@ -1,13 +1,18 @@
 // The part of an HTTP/2 connection that both roles share (RFC 9113): preface, settings, windows, frame order, floods, GOAWAY.
 import type { Conn, ConnError, ConnHandler } from '#base';
 import { ConnectionError, H2_ERROR, resetForCode } from './errors.ts';
-import { DEFAULT_WINDOW, FLAG, FRAME, FRAME_BYTES_DEFAULT, FRAME_BYTES_LARGEST, SETTING, WINDOW_MAX } from './frame.ts';
+import { DEFAULT_WINDOW, FLAG, FRAME, FRAME_BYTES_DEFAULT, SETTING, WINDOW_MAX } from './frame.ts';
 import { latin1 } from '../http/latin1.ts';
 import type { ResetReason } from '../http/stream.ts';
 import type { H2Stream } from './h2-stream.ts';
 import { HpackDecoder } from './hpack-decode.ts';
 import type { H2Limits } from './limits.ts';
+import { FloodGuard } from './flood-guard.ts';
+import { HeaderBlockAssembler, type HeaderBlockFragments } from './header-block-assembler.ts';
 import { FrameReader, type FrameSink } from './parse.ts';
+import { applySetting } from './peer-settings.ts';
+import { StreamWaiters } from './stream-waiters.ts';
+import { dependsOnItself, headerFragment, resetCode, settingsOf, unpad, windowIncrement } from './payload.ts';
 import { FrameWriter } from './serialize.ts';
 
 /** Output above this in the socket's queue counts as congestion: senders wait. */
@@ -44,13 +49,10 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   readonly #decoder = new HpackDecoder();
   #recvCredit = 0;
   #settingsSeen = false;
-  #block: { streamId: number; flags: number; parts: Buffer[]; bytes: number; frames: number } | undefined = undefined;
-  readonly #windowWaiters = new Set<H2Stream>();
-  readonly #drainWaiters = new Set<H2Stream>();
+  readonly #waiters = new StreamWaiters<H2Stream>();
   readonly #graves: number[] = [];
-  #idleControl = 0;
-  #emptyData = 0;
-  #resetCredit: number;
+  readonly #floods: FloodGuard;
+  readonly #block: HeaderBlockAssembler;
   /** Frames refused or answered, for statistics: 'h2 flood', … */
   violation = '';
 
@@ -59,7 +61,8 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     this.limits = options.limits;
     this.writer = new FrameWriter(conn, options.defer);
     this.#reader = new FrameReader(options.limits.frameBytesMax);
-    this.#resetCredit = options.limits.resetCreditMax;
+    this.#floods = new FloodGuard(options.limits);
+    this.#block = new HeaderBlockAssembler(options.limits);
   }
 
   /** HEADERS of a stream that is not open, and of one that is (response, trailers). */
@@ -105,7 +108,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   }
 
   onDrain(): void {
-    for (const stream of [...this.#drainWaiters]) if (stream.drained()) this.#drainWaiters.delete(stream);
+    this.#waiters.outputDrained();
   }
 
   onClose(error: ConnError | undefined): void {
@@ -151,10 +154,12 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
     if (this.closing) return;
     if (!this.#settingsSeen) {
-      if (type !== FRAME.SETTINGS || (flags & FLAG.ACK) !== 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'the first frame is not SETTINGS (RFC 9113 §3.4)');
+      if (type !== FRAME.SETTINGS || (flags & FLAG.ACK) !== 0)
+        throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'the first frame is not SETTINGS (RFC 9113 §3.4)');
       this.#settingsSeen = true;
     }
-    if (this.#block !== undefined && (type !== FRAME.CONTINUATION || streamId !== this.#block.streamId)) {
+    const unfinished = this.#block.openStream;
+    if (unfinished !== 0 && (type !== FRAME.CONTINUATION || streamId !== unfinished)) {
       throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'a header block is interrupted (RFC 9113 §6.2)');
     }
     switch (type) {
@@ -165,7 +170,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
         this.#onHeadersFrame(flags, streamId, payload);
         break;
       case FRAME.CONTINUATION:
-        this.#onContinuation(flags, payload);
+        this.#finishBlock(this.#block.append(payload, (flags & FLAG.END_HEADERS) !== 0));
         break;
       case FRAME.RST_STREAM:
         this.#onReset(streamId, payload);
@@ -181,9 +186,14 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
         break;
       case FRAME.GOAWAY:
         if (streamId !== 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'GOAWAY on a stream (RFC 9113 §6.8)');
-        if (payload.length < 8) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'GOAWAY is too short (RFC 9113 §6.8)');
+        if (payload.length < 8)
+          throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'GOAWAY is too short (RFC 9113 §6.8)');
         this.goawayReceived = true;
-        this.onPeerGoaway(payload.readUInt32BE(0) & WINDOW_MAX, payload.readUInt32BE(4), latin1(payload, 8, Math.min(payload.length, 208)));
+        this.onPeerGoaway(
+          payload.readUInt32BE(0) & WINDOW_MAX,
+          payload.readUInt32BE(4),
+          latin1(payload, 8, Math.min(payload.length, 208)),
+        );
         break;
       case FRAME.PRIORITY:
         this.#onPriority(streamId, payload);
@@ -191,7 +201,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       case FRAME.PUSH_PROMISE:
         throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'PUSH_PROMISE was not allowed (RFC 9113 §8.4)');
       default:
-        this.#countIdle();
+        this.#floods.controlFrame();
     }
   }
 
@@ -210,15 +220,15 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
 
   /** Body went out: window updates are the peer's due, not a flood. */
   noteProgress(): void {
-    this.#idleControl = 0;
+    this.#floods.progress();
   }
 
   waitForWindow(stream: H2Stream): void {
-    this.#windowWaiters.add(stream);
+    this.#waiters.forWindow(stream);
   }
 
   waitForDrain(stream: H2Stream): void {
-    this.#drainWaiters.add(stream);
+    this.#waiters.forDrain(stream);
   }
 
   giveStreamCredit(stream: H2Stream, bytes: number): void {
@@ -240,9 +250,8 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     if (stream.closed) return;
     stream.closed = true;
     this.streams.delete(stream.id);
-    this.#windowWaiters.delete(stream);
-    this.#drainWaiters.delete(stream);
-    if (complete) this.#resetCredit = Math.min(this.limits.resetCreditMax, this.#resetCredit + 1);
+    this.#waiters.remove(stream);
+    if (complete) this.#floods.streamFinished();
     this.streamEnded(stream);
     if (this.streams.size === 0 && this.goawaySent) this.#endWhenIdle();
   }
@@ -273,11 +282,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     }
     const data = unpad(flags, payload, 0);
     const end = (flags & FLAG.END_STREAM) !== 0;
-    if (data.length === 0 && !end) {
-      this.#emptyData += 1;
-      if (this.#emptyData > this.limits.emptyDataFramesMax) throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'too many empty DATA frames');
-    } else this.#emptyData = 0;
-    this.#idleControl = 0;
+    this.#floods.dataFrame(data.length, end);
     if (!stream.headSeen) {
       this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'DATA before HEADERS (RFC 9113 §8.1)');
       return;
@@ -315,50 +320,27 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
 
   #lengthIsWrong(stream: H2Stream, end: boolean): boolean {
     if (stream.expectedBytes < 0) return false;
-    return stream.receivedBytes > stream.expectedBytes || (end && !stream.bodyless && stream.receivedBytes !== stream.expectedBytes);
+    return (
+      stream.receivedBytes > stream.expectedBytes ||
+      (end && !stream.bodyless && stream.receivedBytes !== stream.expectedBytes)
+    );
   }
 
   #onHeadersFrame(flags: number, streamId: number, payload: Buffer): void {
-    if (streamId === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'HEADERS on stream 0 (RFC 9113 §6.2)');
-    let fragment = unpad(flags, payload, (flags & FLAG.PRIORITY) !== 0 ? 5 : 0);
-    if ((flags & FLAG.PRIORITY) !== 0) {
-      if (fragment.length < 5) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'HEADERS is too short (RFC 9113 §6.2)');
-      if ((fragment.readUInt32BE(0) & WINDOW_MAX) === streamId) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'a stream depends on itself (RFC 9113 §5.3.1)');
-      fragment = fragment.subarray(5);
-    }
-    this.#idleControl = 0;
-    if ((flags & FLAG.END_HEADERS) !== 0) {
-      this.#finishBlock(streamId, flags, fragment);
-      return;
-    }
-    this.#block = { streamId, flags, parts: [Buffer.from(fragment)], bytes: fragment.length, frames: 0 };
-    this.#checkBlock();
+    const fragment = headerFragment(flags, streamId, payload);
+    this.#floods.progress();
+    if ((flags & FLAG.END_HEADERS) === 0) this.#block.begin(streamId, flags, fragment);
+    else this.#finishBlock({ streamId, flags, block: fragment });
   }
 
-  #onContinuation(flags: number, payload: Buffer): void {
-    const block = this.#block;
-    if (block === undefined) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'CONTINUATION without HEADERS (RFC 9113 §6.10)');
-    block.parts.push(Buffer.from(payload));
-    block.bytes += payload.length;
-    block.frames += 1;
-    this.#checkBlock();
-    if ((flags & FLAG.END_HEADERS) === 0) return;
-    this.#block = undefined;
-    this.#finishBlock(block.streamId, block.flags, Buffer.concat(block.parts));
-  }
-
-  #checkBlock(): void {
-    const block = this.#block;
-    if (block === undefined) return;
-    if (block.bytes > this.limits.headerBlockBytesMax || block.frames > this.limits.continuationsMax) {
-      throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'a header block is too large');
-    }
-  }
-
-  #finishBlock(streamId: number, flags: number, block: Buffer): void {
+  #finishBlock(whole: HeaderBlockFragments | undefined): void {
+    if (whole === undefined) return;
     const fields: string[] = [];
-    const verdict = this.#decoder.decode(block, fields, { bytesMax: this.limits.headerListBytesMax, countMax: this.limits.headersMax });
-    this.onHeaders(streamId, fields, (flags & FLAG.END_STREAM) !== 0, verdict === 'too-large');
+    const verdict = this.#decoder.decode(whole.block, fields, {
+      bytesMax: this.limits.headerListBytesMax,
+      countMax: this.limits.headersMax,
+    });
+    this.onHeaders(whole.streamId, fields, (whole.flags & FLAG.END_STREAM) !== 0, verdict === 'too-large');
   }
 
   /** A frame for a stream that is not open any more, or never was. */
@@ -371,40 +353,45 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   }
 
   protected lateFrame(streamId: number, what: string): void {
-    if (streamId > this.lastStreamId) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, `${what} on a stream that was never opened (RFC 9113 §5.1)`);
+    if (streamId > this.lastStreamId)
+      throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, `${what} on a stream that was never opened (RFC 9113 §5.1)`);
     if (this.#graves.includes(streamId)) return;
     throw new ConnectionError(H2_ERROR.STREAM_CLOSED, `${what} on a closed stream (RFC 9113 §5.1)`);
   }
 
   #onReset(streamId: number, payload: Buffer): void {
-    if (payload.length !== 4) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'RST_STREAM is not four bytes (RFC 9113 §6.4)');
-    if (streamId === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'RST_STREAM on stream 0 (RFC 9113 §6.4)');
+    const code = resetCode(streamId, payload);
     const stream = this.streams.get(streamId);
-    this.#resetCredit -= 1;
-    if (this.#resetCredit < 0) throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'too many resets');
+    this.#floods.resetFrame();
     if (stream === undefined) {
-      if (streamId > this.lastStreamId) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'RST_STREAM on an idle stream (RFC 9113 §6.4)');
+      if (streamId > this.lastStreamId)
+        throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'RST_STREAM on an idle stream (RFC 9113 §6.4)');
       return;
     }
-    const code = payload.readUInt32BE(0);
     this.#close(stream, false);
-    this.resetHandler(stream, resetForCode(code), `the peer reset the stream with code ${code}`, code !== H2_ERROR.REFUSED_STREAM);
+    this.resetHandler(
+      stream,
+      resetForCode(code),
+      `the peer reset the stream with code ${code}`,
+      code !== H2_ERROR.REFUSED_STREAM,
+    );
   }
 
   #onWindowUpdate(streamId: number, payload: Buffer): void {
-    if (payload.length !== 4) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'WINDOW_UPDATE is not four bytes (RFC 9113 §6.9)');
-    const increment = payload.readUInt32BE(0) & WINDOW_MAX;
-    this.#countIdle();
+    const increment = windowIncrement(payload);
+    this.#floods.controlFrame();
     if (streamId === 0) {
       if (increment === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'WINDOW_UPDATE of zero (RFC 9113 §6.9)');
       this.sendWindow += increment;
-      if (this.sendWindow > WINDOW_MAX) throw new ConnectionError(H2_ERROR.FLOW_CONTROL_ERROR, 'the window is over 2^31-1 (RFC 9113 §6.9.1)');
-      this.#flushWaiters();
+      if (this.sendWindow > WINDOW_MAX)
+        throw new ConnectionError(H2_ERROR.FLOW_CONTROL_ERROR, 'the window is over 2^31-1 (RFC 9113 §6.9.1)');
+      this.#waiters.windowGrew();
       return;
     }
     const stream = this.streams.get(streamId);
     if (stream === undefined) {
-      if (streamId > this.lastStreamId) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'WINDOW_UPDATE on an idle stream (RFC 9113 §5.1)');
+      if (streamId > this.lastStreamId)
+        throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'WINDOW_UPDATE on an idle stream (RFC 9113 §5.1)');
       return;
     }
     if (increment === 0) {
@@ -416,75 +403,34 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       this.streamError(stream, H2_ERROR.FLOW_CONTROL_ERROR, 'the window is over 2^31-1 (RFC 9113 §6.9.1)');
       return;
     }
-    this.#windowWaiters.delete(stream);
-    stream.flushQueue();
-    if (stream.drained()) this.#drainWaiters.delete(stream);
-  }
-
-  /** Streams take turns: each sends what it can, in the order in which they began to wait. */
-  #flushWaiters(): void {
-    const waiting = [...this.#windowWaiters];
-    this.#windowWaiters.clear();
-    for (const stream of waiting) {
-      stream.flushQueue();
-      if (stream.drained()) this.#drainWaiters.delete(stream);
-    }
+    this.#waiters.streamWindowGrew(stream);
   }
 
   #onSettings(flags: number, streamId: number, payload: Buffer): void {
     if (streamId !== 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'SETTINGS on a stream (RFC 9113 §6.5)');
     if ((flags & FLAG.ACK) !== 0) {
-      if (payload.length !== 0) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'an acknowledgement of SETTINGS with a payload (RFC 9113 §6.5)');
+      if (payload.length !== 0)
+        throw new ConnectionError(
+          H2_ERROR.FRAME_SIZE_ERROR,
+          'an acknowledgement of SETTINGS with a payload (RFC 9113 §6.5)',
+        );
       return;
     }
-    if (payload.length % 6 !== 0) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'SETTINGS is not a multiple of six bytes (RFC 9113 §6.5)');
-    this.#countIdle();
-    for (let at = 0; at < payload.length; at += 6) this.#applySetting(payload.readUInt16BE(at), payload.readUInt32BE(at + 2));
+    this.#floods.controlFrame();
+    for (const [id, value] of settingsOf(payload)) applySetting(this, id, value);
     // The acknowledgement goes first: what follows already obeys the new values.
     this.writer.settingsAck();
-    this.#flushWaiters();
+    this.#waiters.windowGrew();
     this.#checkUnread();
     this.peerSettingsChanged();
   }
 
   protected peerSettingsChanged(): void {}
 
-  #applySetting(id: number, value: number): void {
-    switch (id) {
-      case SETTING.HEADER_TABLE_SIZE:
-        this.writer.encoder.setCapacity(value);
-        break;
-      case SETTING.ENABLE_PUSH:
-        if (value > 1) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'ENABLE_PUSH is neither 0 nor 1 (RFC 9113 §6.5.2)');
-        break;
-      case SETTING.MAX_CONCURRENT_STREAMS:
-        this.peerConcurrentStreamsMax = value;
-        break;
-      case SETTING.INITIAL_WINDOW_SIZE: {
-        if (value > WINDOW_MAX) throw new ConnectionError(H2_ERROR.FLOW_CONTROL_ERROR, 'INITIAL_WINDOW_SIZE is over 2^31-1 (RFC 9113 §6.5.2)');
-        const delta = value - this.peerInitialWindow;
-        this.peerInitialWindow = value;
-        for (const stream of this.streams.values()) {
-          stream.sendWindow += delta;
-          if (stream.sendWindow > WINDOW_MAX) throw new ConnectionError(H2_ERROR.FLOW_CONTROL_ERROR, 'a window is over 2^31-1 (RFC 9113 §6.9.2)');
-        }
-        break;
-      }
-      case SETTING.MAX_FRAME_SIZE:
-        if (value < FRAME_BYTES_DEFAULT || value > FRAME_BYTES_LARGEST) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'MAX_FRAME_SIZE is out of range (RFC 9113 §6.5.2)');
-        this.peerFrameBytesMax = Math.min(value, 65_536);
-        break;
-      case SETTING.ENABLE_CONNECT_PROTOCOL:
-        if (value > 1) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'ENABLE_CONNECT_PROTOCOL is neither 0 nor 1 (RFC 8441 §3)');
-        this.peerConnectProtocol = value === 1;
-        break;
-      default:
-    }
-  }
-
   #onPing(flags: number, streamId: number, payload: Buffer): void {
     if (streamId !== 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'PING on a stream (RFC 9113 §6.7)');
-    if (payload.length !== 8) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'PING is not eight bytes (RFC 9113 §6.7)');
+    if (payload.length !== 8)
+      throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'PING is not eight bytes (RFC 9113 §6.7)');
     if ((flags & FLAG.ACK) !== 0) {
       if (this.goawaySent && !this.finalGoaway && payload.equals(DRAIN_PING)) {
         this.finalGoaway = true;
@@ -493,7 +439,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       } else this.onPong(payload);
       return;
     }
-    this.#countIdle();
+    this.#floods.controlFrame();
     this.writer.ping(payload, true);
     this.#checkUnread();
   }
@@ -505,21 +451,18 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     if (streamId === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'PRIORITY on stream 0 (RFC 9113 §6.3)');
     if (payload.length !== 5) {
       const stream = this.streams.get(streamId);
-      if (stream !== undefined) this.streamError(stream, H2_ERROR.FRAME_SIZE_ERROR, 'PRIORITY is not five bytes (RFC 9113 §6.3)');
+      if (stream !== undefined)
+        this.streamError(stream, H2_ERROR.FRAME_SIZE_ERROR, 'PRIORITY is not five bytes (RFC 9113 §6.3)');
       else throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'PRIORITY is not five bytes (RFC 9113 §6.3)');
       return;
     }
-    if ((payload.readUInt32BE(0) & WINDOW_MAX) === streamId) {
+    if (dependsOnItself(payload, streamId)) {
       const stream = this.streams.get(streamId);
-      if (stream !== undefined) this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'a stream depends on itself (RFC 9113 §5.3.1)');
+      if (stream !== undefined)
+        this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'a stream depends on itself (RFC 9113 §5.3.1)');
       else this.writer.reset(streamId, H2_ERROR.PROTOCOL_ERROR);
     }
-    this.#countIdle();
-  }
-
-  #countIdle(): void {
-    this.#idleControl += 1;
-    if (this.#idleControl > this.limits.idleControlFramesMax) throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'too many control frames without a request');
+    this.#floods.controlFrame();
   }
 
   #checkUnread(): void {
@@ -527,11 +470,4 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'answers to control frames are not read');
     }
   }
-}
-
-function unpad(flags: number, payload: Buffer, reserved: number): Buffer {
-  if ((flags & FLAG.PADDED) === 0) return payload;
-  const padding = payload[0];
-  if (padding === undefined || padding + 1 + reserved > payload.length) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'padding is longer than its frame (RFC 9113 §6.1)');
-  return payload.subarray(1, payload.length - padding);
 }

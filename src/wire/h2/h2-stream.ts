@@ -1,6 +1,14 @@
 // One stream of an HTTP/2 connection: its windows, its queue of unsent body, and which sides have ended (RFC 9113 §5).
 import type { HeaderBlock } from '../http/headers.ts';
-import type { ClientStream, ClientStreamHandler, RequestHead, ResetReason, ResponseHead, ServerStream, ServerStreamHandler } from '../http/stream.ts';
+import type {
+  ClientStream,
+  ClientStreamHandler,
+  RequestHead,
+  ResetReason,
+  ResponseHead,
+  ServerStream,
+  ServerStreamHandler,
+} from '../http/stream.ts';
 import type { H2Connection } from './connection.ts';
 import { codeForReset } from './errors.ts';
 import { fieldsOfRequest, fieldsOfResponse, fieldsOfTrailers } from './head.ts';
@@ -51,7 +59,12 @@ export class H2Stream implements ServerStream, ClientStream {
 
   sendInformational(status: number, headers: HeaderBlock): void {
     if (this.closed || this.localEnded) return;
-    this.connection.writer.headers(this.id, fieldsOfResponse({ status, headers }), false, this.connection.peerFrameBytesMax);
+    this.connection.writer.headers(
+      this.id,
+      fieldsOfResponse({ status, headers }),
+      false,
+      this.connection.peerFrameBytesMax,
+    );
   }
 
   sendHead(head: ResponseHead | RequestHead, end: boolean): void {
@@ -148,7 +161,12 @@ export class H2Stream implements ServerStream, ClientStream {
     if (this.#trailers === undefined) {
       this.connection.writer.data(this.id, new Uint8Array(0), true);
     } else {
-      this.connection.writer.headers(this.id, fieldsOfTrailers(this.#trailers), true, this.connection.peerFrameBytesMax);
+      this.connection.writer.headers(
+        this.id,
+        fieldsOfTrailers(this.#trailers),
+        true,
+        this.connection.peerFrameBytesMax,
+      );
     }
     this.#finishLocal();
   }

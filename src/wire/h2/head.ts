@@ -8,7 +8,14 @@ const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const BAD_VALUE = /[\0\r\n]|^[ \t]|[ \t]$/;
 const BAD_PATH = /[\0-\x20\x7f#]/;
 /** Connection-specific fields have no meaning in HTTP/2 (§8.2.2). */
-const CONNECTION_SPECIFIC = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'http2-settings']);
+const CONNECTION_SPECIFIC = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
 
 function bad(detail: string): { readonly ok: false; readonly detail: string } {
   return { ok: false, detail };
@@ -37,9 +44,21 @@ export function requestFromFields(fields: readonly string[]): HeadResult<Request
     const name = fields[i] as string;
     const value = fields[i + 1] as string;
     if (name.charCodeAt(0) === 58) {
-      if (flat.length > 0 || cookies !== undefined || host !== undefined) return bad(`${name} after a regular field (RFC 9113 §8.3)`);
+      if (flat.length > 0 || cookies !== undefined || host !== undefined)
+        return bad(`${name} after a regular field (RFC 9113 §8.3)`);
       if (BAD_VALUE.test(value)) return bad(`value of ${name} is malformed (RFC 9113 §8.2.1)`);
-      const bit = name === ':method' ? 1 : name === ':path' ? 2 : name === ':scheme' ? 4 : name === ':authority' ? 8 : name === ':protocol' ? 16 : 0;
+      const bit =
+        name === ':method'
+          ? 1
+          : name === ':path'
+            ? 2
+            : name === ':scheme'
+              ? 4
+              : name === ':authority'
+                ? 8
+                : name === ':protocol'
+                  ? 16
+                  : 0;
       if (bit === 0) return bad(`pseudo-header ${JSON.stringify(name.slice(0, 40))} is unknown (RFC 9113 §8.3)`);
       if ((seen & bit) !== 0) return bad(`${name} twice (RFC 9113 §8.3)`);
       seen |= bit;
@@ -60,19 +79,30 @@ export function requestFromFields(fields: readonly string[]): HeadResult<Request
   }
   // Crumbs are joined before anything outside HTTP/2 sees them (§8.2.3).
   if (cookies !== undefined) flat.push('cookie', 'cookie', cookies);
-  if (method === '' || !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method)) return bad(':method is missing or malformed (RFC 9113 §8.3.1)');
+  if (method === '' || !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method))
+    return bad(':method is missing or malformed (RFC 9113 §8.3.1)');
   if (authority !== undefined && host !== undefined && authority.toLowerCase() !== host.toLowerCase()) {
     return bad(':authority and host differ (RFC 9113 §8.3.1)');
   }
   const name = authority ?? host ?? '';
   if (/[\0-\x20\x7f@/\\#?]/.test(name)) return bad(':authority is malformed (RFC 9113 §8.3.1)');
   if (method === 'CONNECT' && protocol === '') {
-    if (path !== undefined || scheme !== undefined || name === '') return bad('CONNECT takes only :authority (RFC 9113 §8.5)');
-    return { ok: true, value: { method, path: '', authority: name, scheme: 'http', version: '2', protocol: '', headers } };
+    if (path !== undefined || scheme !== undefined || name === '')
+      return bad('CONNECT takes only :authority (RFC 9113 §8.5)');
+    return {
+      ok: true,
+      value: { method, path: '', authority: name, scheme: 'http', version: '2', protocol: '', headers },
+    };
   }
   if (protocol !== '' && method !== 'CONNECT') return bad(':protocol without CONNECT (RFC 8441 §4)');
-  if (scheme !== 'http' && scheme !== 'https') return bad(':scheme is missing or is neither http nor https (RFC 9113 §8.3.1)');
-  if (path === undefined || path === '' || BAD_PATH.test(path) || (path.charCodeAt(0) !== 47 && !(path === '*' && method === 'OPTIONS'))) {
+  if (scheme !== 'http' && scheme !== 'https')
+    return bad(':scheme is missing or is neither http nor https (RFC 9113 §8.3.1)');
+  if (
+    path === undefined ||
+    path === '' ||
+    BAD_PATH.test(path) ||
+    (path.charCodeAt(0) !== 47 && !(path === '*' && method === 'OPTIONS'))
+  ) {
     return bad(':path is missing or malformed (RFC 9113 §8.3.1)');
   }
   return { ok: true, value: { method, path, authority: name, scheme, version: '2', protocol, headers } };
@@ -85,7 +115,8 @@ export function responseFromFields(fields: readonly string[]): HeadResult<Respon
     const name = fields[i] as string;
     const value = fields[i + 1] as string;
     if (name.charCodeAt(0) === 58) {
-      if (name !== ':status' || status !== 0 || headers.flat.length > 0 || !/^[1-9]\d\d$/.test(value)) return bad(`${name.slice(0, 40)} is out of place or malformed (RFC 9113 §8.3.2)`);
+      if (name !== ':status' || status !== 0 || headers.flat.length > 0 || !/^[1-9]\d\d$/.test(value))
+        return bad(`${name.slice(0, 40)} is out of place or malformed (RFC 9113 §8.3.2)`);
       status = Number(value);
       continue;
     }
@@ -138,7 +169,8 @@ export function fieldsOfTrailers(trailers: HeaderBlock): string[] {
 function pushFields(fields: string[], headers: HeaderBlock, upgraded: boolean): void {
   const flat = headers.flat;
   let named: string | undefined;
-  for (let i = 0; i < flat.length; i += 3) if (flat[i] === 'connection') named = `${named ?? ''},${(flat[i + 2] as string).toLowerCase()}`;
+  for (let i = 0; i < flat.length; i += 3)
+    if (flat[i] === 'connection') named = `${named ?? ''},${(flat[i + 2] as string).toLowerCase()}`;
   const tokens = named === undefined ? undefined : new Set(named.split(',').map((t) => t.trim()));
   for (let i = 0; i < flat.length; i += 3) {
     const name = flat[i] as string;

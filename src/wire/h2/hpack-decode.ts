@@ -26,7 +26,11 @@ export class HpackDecoder {
    * Pushes name, value pairs to `out`. The whole block is always decoded, because the dynamic table
    * must stay in step; what is over the limits is decoded but not kept, and `too-large` says so.
    */
-  decode(block: Buffer, out: string[], limits: { readonly bytesMax: number; readonly countMax: number }): DecodeVerdict {
+  decode(
+    block: Buffer,
+    out: string[],
+    limits: { readonly bytesMax: number; readonly countMax: number },
+  ): DecodeVerdict {
     const reader = { bytes: block, at: 0 };
     let size = 0;
     let count = 0;
@@ -84,14 +88,16 @@ export class HpackDecoder {
   }
 
   #resize(capacity: number): void {
-    if (capacity > this.#capacityMax) throw compression(`a table of ${capacity} bytes, over the announced ${this.#capacityMax}`);
+    if (capacity > this.#capacityMax)
+      throw compression(`a table of ${capacity} bytes, over the announced ${this.#capacityMax}`);
     this.#capacity = capacity;
     this.#evictTo(capacity);
   }
 
   #evictTo(bytes: number): void {
     while (this.#size > bytes && this.#first < this.#names.length) {
-      this.#size -= (this.#names[this.#first] as string).length + (this.#values[this.#first] as string).length + ENTRY_OVERHEAD;
+      this.#size -=
+        (this.#names[this.#first] as string).length + (this.#values[this.#first] as string).length + ENTRY_OVERHEAD;
       this.#first += 1;
     }
     // The dead front is dropped in one go once it outweighs the living rest.

@@ -7,9 +7,27 @@ const ENTRY_OVERHEAD = 32;
 
 /** Fields whose values are as good as unique: indexing them would only push useful entries out. */
 const NOT_INDEXED = new Set([
-  ':path', 'x-request-id', 'traceparent', 'tracestate', 'x-b3-traceid', 'x-b3-spanid', 'x-b3-parentspanid', 'b3',
-  'content-length', 'date', 'etag', 'if-none-match', 'if-modified-since', 'last-modified', 'age', 'x-forwarded-for',
-  'x-envoy-upstream-service-time', 'x-envoy-peer-metadata', 'grpc-timeout', 'location', 'x-amzn-trace-id',
+  ':path',
+  'x-request-id',
+  'traceparent',
+  'tracestate',
+  'x-b3-traceid',
+  'x-b3-spanid',
+  'x-b3-parentspanid',
+  'b3',
+  'content-length',
+  'date',
+  'etag',
+  'if-none-match',
+  'if-modified-since',
+  'last-modified',
+  'age',
+  'x-forwarded-for',
+  'x-envoy-upstream-service-time',
+  'x-envoy-peer-metadata',
+  'grpc-timeout',
+  'location',
+  'x-amzn-trace-id',
 ]);
 /** Secrets: never indexed, here or by any hop (RFC 7541 §7.1.3). */
 const NEVER_INDEXED = new Set(['authorization', 'cookie', 'set-cookie', 'proxy-authorization']);
@@ -58,11 +76,13 @@ export class HpackEncoder {
     const fixed = STATIC_PAIRS.get(key);
     if (fixed !== undefined) return writeInteger(out, at, 0x80, 7, fixed);
     const serial = this.#pairs.get(key);
-    if (serial !== undefined) return writeInteger(out, at, 0x80, 7, STATIC_COUNT + this.#evicted + this.#queue.length - serial);
+    if (serial !== undefined)
+      return writeInteger(out, at, 0x80, 7, STATIC_COUNT + this.#evicted + this.#queue.length - serial);
     const nameIndex = STATIC_NAME_INDEX.get(name) ?? 0;
     if (NEVER_INDEXED.has(name)) return writeLiteral(out, at, 0x10, 4, nameIndex, name, value);
     const size = name.length + value.length + ENTRY_OVERHEAD;
-    if (NOT_INDEXED.has(name) || size > this.#capacity / 4) return writeLiteral(out, at, 0x00, 4, nameIndex, name, value);
+    if (NOT_INDEXED.has(name) || size > this.#capacity / 4)
+      return writeLiteral(out, at, 0x00, 4, nameIndex, name, value);
     const end = writeLiteral(out, at, 0x40, 6, nameIndex, name, value);
     this.#evictTo(this.#capacity - size);
     this.#pairs.set(key, this.#evicted + this.#queue.length);
@@ -102,7 +122,15 @@ function writeInteger(out: Buffer, at: number, flags: number, prefixBits: number
   return at;
 }
 
-function writeLiteral(out: Buffer, at: number, flags: number, prefixBits: number, nameIndex: number, name: string, value: string): number {
+function writeLiteral(
+  out: Buffer,
+  at: number,
+  flags: number,
+  prefixBits: number,
+  nameIndex: number,
+  name: string,
+  value: string,
+): number {
   let end = writeInteger(out, at, flags, prefixBits, nameIndex);
   if (nameIndex === 0) end = writeText(out, end, name);
   return writeText(out, end, value);

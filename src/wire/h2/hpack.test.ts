@@ -17,9 +17,28 @@ function decode(decoder: HpackDecoder, hex: string): string[] {
 
 test('decodes the request examples of RFC 7541 C.3 with one dynamic table', () => {
   const d = new HpackDecoder();
-  assert.deepEqual(decode(d, '828684410f7777772e6578616d706c652e636f6d'), [':method', 'GET', ':scheme', 'http', ':path', '/', ':authority', 'www.example.com']);
-  assert.deepEqual(decode(d, '828684be58086e6f2d6361636865').slice(6), [':authority', 'www.example.com', 'cache-control', 'no-cache']);
-  assert.deepEqual(decode(d, '828785bf400a637573746f6d2d6b65790c637573746f6d2d76616c7565').slice(6), [':authority', 'www.example.com', 'custom-key', 'custom-value']);
+  assert.deepEqual(decode(d, '828684410f7777772e6578616d706c652e636f6d'), [
+    ':method',
+    'GET',
+    ':scheme',
+    'http',
+    ':path',
+    '/',
+    ':authority',
+    'www.example.com',
+  ]);
+  assert.deepEqual(decode(d, '828684be58086e6f2d6361636865').slice(6), [
+    ':authority',
+    'www.example.com',
+    'cache-control',
+    'no-cache',
+  ]);
+  assert.deepEqual(decode(d, '828785bf400a637573746f6d2d6b65790c637573746f6d2d76616c7565').slice(6), [
+    ':authority',
+    'www.example.com',
+    'custom-key',
+    'custom-value',
+  ]);
 });
 
 test('decodes the Huffman examples of RFC 7541 C.4', () => {
@@ -30,9 +49,18 @@ test('decodes the Huffman examples of RFC 7541 C.4', () => {
 
 test('decodes the response examples of RFC 7541 C.6 with eviction at 256 bytes', () => {
   const d = new HpackDecoder(256);
-  assert.equal(decode(d, '488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8e9ae82ae43d3')[1], '302');
+  assert.equal(
+    decode(
+      d,
+      '488264025885aec3771a4b6196d07abe941054d444a8200595040b8166e082a62d1bff6e919d29ad171863c78f0b97c8e9ae82ae43d3',
+    )[1],
+    '302',
+  );
   assert.equal(decode(d, '4883640effc1c0bf')[1], '307');
-  const third = decode(d, '88c16196d07abe941054d444a8200595040b8166e084a62d1bffc05a839bd9ab77ad94e7821dd7f2e6c7b335dfdfcd5b3960d5af27087f3672c1ab270fb5291f9587316065c003ed4ee5b1063d5007');
+  const third = decode(
+    d,
+    '88c16196d07abe941054d444a8200595040b8166e084a62d1bffc05a839bd9ab77ad94e7821dd7f2e6c7b335dfdfcd5b3960d5af27087f3672c1ab270fb5291f9587316065c003ed4ee5b1063d5007',
+  );
   assert.equal(third[1], '200');
   assert.equal(third.at(-1), 'foo=ASDJKHQKBZXOQWEOPIUAXQWEOIU; max-age=3600; version=1');
 });
@@ -57,19 +85,25 @@ test('what the encoder writes the decoder reads, block after block, through any 
   const name = fc.constantFrom(':status', 'content-type', 'x-a', 'x-b', 'authorization', ':path', 'x-request-id');
   const field = fc.tuple(name, fc.string({ maxLength: 40, unit: 'grapheme-ascii' }));
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.array(fc.integer({ min: 0, max: 5000 }), { maxLength: 3 }), fc.array(field, { maxLength: 12 })), { maxLength: 12 }), (blocks) => {
-      const encoder = new HpackEncoder();
-      const decoder = new HpackDecoder();
-      for (const [sizes, fields] of blocks) {
-        for (const size of sizes) encoder.setCapacity(size);
-        const out = Buffer.alloc(8192);
-        let at = encoder.begin(out, 0);
-        for (const [n, v] of fields) at = encoder.field(out, at, n, v);
-        const got: string[] = [];
-        decoder.decode(out.subarray(0, at), got, LIMITS);
-        assert.deepEqual(got, fields.flat());
-      }
-    }),
+    fc.property(
+      fc.array(
+        fc.tuple(fc.array(fc.integer({ min: 0, max: 5000 }), { maxLength: 3 }), fc.array(field, { maxLength: 12 })),
+        { maxLength: 12 },
+      ),
+      (blocks) => {
+        const encoder = new HpackEncoder();
+        const decoder = new HpackDecoder();
+        for (const [sizes, fields] of blocks) {
+          for (const size of sizes) encoder.setCapacity(size);
+          const out = Buffer.alloc(8192);
+          let at = encoder.begin(out, 0);
+          for (const [n, v] of fields) at = encoder.field(out, at, n, v);
+          const got: string[] = [];
+          decoder.decode(out.subarray(0, at), got, LIMITS);
+          assert.deepEqual(got, fields.flat());
+        }
+      },
+    ),
   );
 });
 

@@ -23,12 +23,22 @@ export class FrameReader {
     while (bytes.length - at >= FRAME_HEADER_BYTES) {
       const length = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
       if (length > this.#payloadMax) {
-        throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, `a frame of ${length} bytes, over the announced ${this.#payloadMax}`);
+        throw new ConnectionError(
+          H2_ERROR.FRAME_SIZE_ERROR,
+          `a frame of ${length} bytes, over the announced ${this.#payloadMax}`,
+        );
       }
       const end = at + FRAME_HEADER_BYTES + length;
       if (end > bytes.length) break;
-      const streamId = (((bytes[at + 5] as number) & 0x7f) * 0x100_0000) + (((bytes[at + 6] as number) << 16) | ((bytes[at + 7] as number) << 8) | (bytes[at + 8] as number));
-      sink.onFrame(bytes[at + 3] as number, bytes[at + 4] as number, streamId, bytes.subarray(at + FRAME_HEADER_BYTES, end));
+      const streamId =
+        ((bytes[at + 5] as number) & 0x7f) * 0x100_0000 +
+        (((bytes[at + 6] as number) << 16) | ((bytes[at + 7] as number) << 8) | (bytes[at + 8] as number));
+      sink.onFrame(
+        bytes[at + 3] as number,
+        bytes[at + 4] as number,
+        streamId,
+        bytes.subarray(at + FRAME_HEADER_BYTES, end),
+      );
       at = end;
     }
     // A copy: the chunk's memory belongs to the socket's pool and may be large.

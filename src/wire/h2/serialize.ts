@@ -61,13 +61,15 @@ export class FrameWriter {
   /** `fields` are name, value pairs, names in lower case. Split over CONTINUATION where the peer's frames are smaller. */
   headers(streamId: number, fields: readonly string[], end: boolean, frameBytesMax: number): void {
     let bound = FRAME_HEADER_BYTES + 16;
-    for (let i = 0; i < fields.length; i += 2) bound += HpackEncoder.bound(fields[i] as string, fields[i + 1] as string);
+    for (let i = 0; i < fields.length; i += 2)
+      bound += HpackEncoder.bound(fields[i] as string, fields[i + 1] as string);
     // Room for the headers of CONTINUATION frames as well.
     this.#reserve(bound + Math.ceil(bound / frameBytesMax) * FRAME_HEADER_BYTES);
     const head = this.#at;
     const block = head + FRAME_HEADER_BYTES;
     let at = this.encoder.begin(this.#slab, block);
-    for (let i = 0; i < fields.length; i += 2) at = this.encoder.field(this.#slab, at, fields[i] as string, fields[i + 1] as string);
+    for (let i = 0; i < fields.length; i += 2)
+      at = this.encoder.field(this.#slab, at, fields[i] as string, fields[i + 1] as string);
     const length = at - block;
     const endFlag = end ? FLAG.END_STREAM : 0;
     if (length <= frameBytesMax) {
@@ -79,7 +81,12 @@ export class FrameWriter {
     for (let from = 0; from < length; from += frameBytesMax) {
       const to = Math.min(length, from + frameBytesMax);
       const last = to === length ? FLAG.END_HEADERS : 0;
-      this.#header(to - from, from === 0 ? FRAME.HEADERS : FRAME.CONTINUATION, last | (from === 0 ? endFlag : 0), streamId);
+      this.#header(
+        to - from,
+        from === 0 ? FRAME.HEADERS : FRAME.CONTINUATION,
+        last | (from === 0 ? endFlag : 0),
+        streamId,
+      );
       this.#slab.set(copy.subarray(from, to), this.#at);
       this.#at += to - from;
     }

@@ -26,7 +26,9 @@ export class H2ServerConnection extends H2Connection {
     super(conn, options);
     this.#acceptor = acceptor;
     this.#observer = observer;
-    const extra: (readonly [number, number])[] = [[SETTING.MAX_CONCURRENT_STREAMS, options.limits.concurrentStreamsMax]];
+    const extra: (readonly [number, number])[] = [
+      [SETTING.MAX_CONCURRENT_STREAMS, options.limits.concurrentStreamsMax],
+    ];
     if (options.connectProtocol === true) extra.push([SETTING.ENABLE_CONNECT_PROTOCOL, 1]);
     this.sendOpening(new Uint8Array(0), extra);
   }
@@ -51,7 +53,8 @@ export class H2ServerConnection extends H2Connection {
       this.#onTrailers(open, fields, end, tooLarge);
       return;
     }
-    if (streamId % 2 === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'a client opened an even stream (RFC 9113 §5.1.1)');
+    if (streamId % 2 === 0)
+      throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'a client opened an even stream (RFC 9113 §5.1.1)');
     if (streamId <= this.lastStreamId) {
       this.lateFrame(streamId, 'HEADERS');
       return;
@@ -100,7 +103,11 @@ export class H2ServerConnection extends H2Connection {
     const trailers = trailersFromFields(fields);
     const shortBody = stream.expectedBytes >= 0 && stream.receivedBytes !== stream.expectedBytes;
     if (!end || tooLarge || !trailers.ok || shortBody) {
-      const detail = !trailers.ok ? trailers.detail : !end ? 'a second HEADERS without END_STREAM (RFC 9113 §8.1)' : 'trailers are too large or the body is short';
+      const detail = !trailers.ok
+        ? trailers.detail
+        : !end
+          ? 'a second HEADERS without END_STREAM (RFC 9113 §8.1)'
+          : 'trailers are too large or the body is short';
       this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, detail);
       return;
     }
