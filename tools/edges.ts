@@ -22,7 +22,7 @@ export const EDGES: Readonly<Record<string, AreaRule>> = {
   xds: { areas: ['base', 'proto', 'wire'], packages: [...PROTOBUF, ...NODE_PURE] },
   proxy: {
     areas: ['base', 'proto', 'wire', 'xds', 'telemetry', 'identity'],
-    packages: [...PROTOBUF, 're2js', 'jose', '@marcbachmann/cel-js', ...NODE_PURE],
+    packages: [...PROTOBUF, 're2js', 'jose', '@marcbachmann/cel-js', '@open-policy-agent/opa-wasm', ...NODE_PURE],
   },
   telemetry: { areas: ['base', 'proto', 'wire'], packages: [...PROTOBUF, '@marcbachmann/cel-js', ...NODE_PURE] },
   identity: { areas: ['base', 'proto', 'wire'], packages: [...PROTOBUF, '@peculiar/x509', 'jose', ...NODE_PURE] },

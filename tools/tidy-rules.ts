@@ -113,15 +113,24 @@ export function checkForbidden(file: SourceFile): Finding[] {
   return FORBIDDEN.flatMap(([pattern, why]) => matchingLines(file, pattern, (m) => `'${m.trim()}' ${why}`));
 }
 
-/** Lines a file may have; the ratchet is from below: only files that just grew over it fail. */
+/** Lines that a source file may have. */
 export const LINES_MAX = 400;
+/** Files that were longer when the rule came, with the lines that they may have at most: the list only shrinks. */
+export const OVERSIZED: Readonly<Record<string, number>> = {
+  'src/wire/h2/connection.ts': 480,
+  'src/proxy/http/http-stream.ts': 530,
+  'src/proxy/router/router.ts': 510,
+  'src/wire/h1/server-connection.ts': 445,
+  'src/telemetry/graph/traffic-graph.ts': 415,
+};
 
 export function checkShape(file: SourceFile): Finding[] {
   const findings: Finding[] = [];
   const isSource = /^src\/.*\.ts$/.test(file.path) && !isTest(file.path);
   if (!isSource) return findings;
   const lines = file.text.split('\n').length;
-  if (lines > LINES_MAX) findings.push({ path: file.path, line: LINES_MAX, message: `has ${lines} lines; split it by idea (at most ${LINES_MAX})` });
+  const most = OVERSIZED[file.path] ?? LINES_MAX;
+  if (lines > most) findings.push({ path: file.path, line: most, message: `has ${lines} lines; split it by idea (at most ${most})` });
   const name = file.path.split('/').pop() as string;
   if (/^(?:utils?|helpers?|misc|common|types)\.ts$/.test(name)) findings.push({ path: file.path, line: 1, message: 'is a drawer: name the file after its one idea' });
   if (!/^[a-z0-9.-]+$/.test(name)) findings.push({ path: file.path, line: 1, message: 'is not kebab-case' });
