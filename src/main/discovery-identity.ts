@@ -1,5 +1,6 @@
 // The control plane's identity side: the authority, tokens over a Unix socket, its own serving certificate, CSRs.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import { type Clock, type Fs, type HttpRoute, jsonAnswer, type Logger, type PeerCheck, type Timer, type TlsContext } from '#base';
 import {
@@ -23,8 +24,16 @@ export interface DiscoveryIdentity {
   onServing(changed: (context: TlsContext) => void): void;
   caller(peer: GrpcPeer, metadata: Metadata): ReturnType<typeof authenticateCaller>;
   registerMethods(server: GrpcServer): void;
+  readonly counts: CertificateCounts;
   /** Routes of the Unix socket: whoever can open it operates this mesh. */
   readonly tokenRoutes: readonly HttpRoute[];
+}
+
+export interface CertificateCounts {
+  readonly requests: number;
+  readonly issued: number;
+  readonly unauthenticated: number;
+  rootExpirySeconds(): number;
 }
 
 export interface DiscoveryIdentityOptions {
@@ -63,6 +72,12 @@ export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): Discov
   const caller = (peer: GrpcPeer, metadata: Metadata) =>
     authenticateCaller({ authorization: metadataValue(metadata, 'authorization'), peer: peer.verdict }, tokens, TRUST_DOMAIN);
 
+  const counts = {
+    requests: 0,
+    issued: 0,
+    unauthenticated: 0,
+    rootExpirySeconds: () => Math.floor(Date.parse(new X509Certificate(authority.trust.rootsPem).validTo) / 1000),
+  };
   let version = 0;
   let renewal: Timer | undefined;
   const makeServing = (): TlsContext => {
@@ -81,6 +96,7 @@ export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): Discov
 
   return {
     authority,
+    counts,
     serving,
     caller,
     onServing: (changed) => void watchers.push(changed),
@@ -88,9 +104,12 @@ export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): Discov
       server.register(CREATE_CERTIFICATE_PATH, (call) =>
         unaryMethod(async (bytes) => {
           const who = await caller(call.peer, call.metadata);
+          counts.requests++;
+          if (!who.ok) counts.unauthenticated++;
           if (!who.ok) throw new GrpcError(GRPC_STATUS.unauthenticated, who.error.message);
           const answer = await service(fromBinary(IstioCertificateRequestSchema, bytes), who.value);
           if (!answer.ok) throw new GrpcError(answer.error.code === 'csr_rate_limited' ? GRPC_STATUS.resourceExhausted : GRPC_STATUS.permissionDenied, answer.error.message);
+          counts.issued++;
           return toBinary(IstioCertificateResponseSchema, create(IstioCertificateResponseSchema, answer.value));
         })(call),
       );

@@ -79,7 +79,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   const xdsListener = await listenGrpc({ host: platform.host, port: Number(options['xdsPort'] ?? 15012), tls: serving, log: log.scope('xds') }, (stream) => grpc.accept(stream));
   identity.onServing((context) => xdsListener.setTls(context));
 
-  const metrics = (): string => discoveryMetrics({ xds, pusher, uptimeMs: clock.wallTime() - startedMs, version: VERSION });
+  const metrics = (): string => discoveryMetrics({ xds, pusher, uptimeMs: clock.wallTime() - startedMs, version: VERSION, certificates: identity.counts });
   const token = randomBytes(32).toString('base64url');
   const addresses: Record<string, string> = {};
   const mesh = makeMesh({

@@ -13,3 +13,4 @@ export { registerClientStatus } from './server/client-status.ts';
 export * from './server/server.ts';
 export * from './server/status.ts';
 export * from './services.ts';
+export { CONVERGENCE_BOUNDS, type PushCounts } from './server/push-counts.ts';

@@ -17,6 +17,7 @@ import type { SnapshotChange, XdsBackend } from './backend.ts';
 import { ObjectIndex } from './object-index.ts';
 import type { Programmed, ProxySync } from './status.ts';
 import { sameObject } from './status.ts';
+import { PushCounts } from './push-counts.ts';
 import { type StreamHost, XdsStream } from './stream.ts';
 
 export interface XdsServerOptions {
@@ -41,12 +42,14 @@ export class XdsServer implements StreamHost {
   readonly #watchers = new Set<() => void>();
   readonly #index = new ObjectIndex();
   readonly #unsubscribe: () => void;
+  readonly counts: PushCounts;
   #turn: Timer | undefined;
 
   constructor(options: XdsServerOptions) {
     this.backend = options.backend;
     this.clock = options.clock;
     this.log = options.log ?? silentLogger;
+    this.counts = new PushCounts(this.clock);
     this.#unsubscribe = this.backend.subscribe((change) => this.#changed(change));
   }
 
@@ -168,6 +171,7 @@ export class XdsServer implements StreamHost {
   }
 
   #changed(change: SnapshotChange): void {
+    this.counts.snapshotMade(change.snapshot);
     for (const stream of this.#streams) stream.changed(change);
   }
 

@@ -12,6 +12,7 @@ import { PushSequence, stillStarting } from './push-sequence.ts';
 import { originsOf, type ProxySync, proxySync } from './status.ts';
 import { readStreamRequest, type StreamRequest } from './stream-request.ts';
 import { isFullStateType, type SubscriptionChange } from './subscription.ts';
+import type { PushCounts } from './push-counts.ts';
 import { TypeState } from './type-state.ts';
 
 const NO_RESOURCES: ReadonlyMap<string, XdsResource> = new Map();
@@ -27,6 +28,7 @@ export interface StreamHost {
   schedule(stream: XdsStream): void;
   /** Watermark, lag or rejections changed. */
   progressed(stream: XdsStream): void;
+  readonly counts: PushCounts;
 }
 
 export class XdsStream implements ServerCallHandler {
@@ -314,6 +316,7 @@ export class XdsStream implements ServerCallHandler {
     const nonce = (++this.#nonce).toString(36);
     const version = String(snapshot);
     type.sent({ nonce, snapshot, resources: list }, version, this.#target?.resources.get(type.typeUrl) ?? NO_RESOURCES);
+    this.#host.counts.pushed(type.typeUrl);
     this.#call.send(
       ...this.#host.encoder.encode(this.#variant, { typeUrl: type.typeUrl, version, nonce }, list, removed),
     );
@@ -378,6 +381,7 @@ export class XdsStream implements ServerCallHandler {
     if (stillStarting(this.types, this.#target?.resources)) return;
     for (const type of this.types.values()) type.settled(this.#target?.resources.get(type.typeUrl));
     if (this.#watermark >= this.#synced && this.#laggingStep === '') return;
+    if (this.#watermark < this.#synced) this.#host.counts.converged(this.#synced);
     this.#watermark = Math.max(this.#watermark, this.#synced);
     this.#laggingStep = '';
     this.#host.progressed(this);

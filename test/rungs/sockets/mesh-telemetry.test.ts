@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { callHttp } from '#io';
 import { startMesh, type TestMesh } from '../../mesh/mesh.ts';
 
 let mesh: TestMesh;
@@ -42,4 +43,14 @@ test('both tell of one edge, and the application saw no metadata', async () => {
   }
   const [answer] = await mesh.order('asker', { url: 'http://told:9080/', bodies: true });
   assert.doesNotMatch(`${answer?.body} ${JSON.stringify(answer?.headers)}`, /x-envoy-peer-metadata/);
+});
+
+test('the control plane counts what it pushed, signed, and how long proxies took', async () => {
+  const answer = await callHttp({ target: { host: '127.0.0.1', port: (mesh.run as unknown as { monitoringPort: number }).monitoringPort }, method: 'GET', path: '/metrics', timeoutMs: 3000 });
+  const text = answer?.body ?? '';
+  assert.match(text, /^pilot_xds\{version="[^"]+"\} 2$/m);
+  assert.match(text, /^pilot_xds_pushes\{type="lds"\} [1-9]/m);
+  assert.match(text, /^pilot_proxy_convergence_time_count [1-9]/m);
+  assert.match(text, /^citadel_server_success_cert_issuance_count [1-9]/m);
+  assert.match(text, /^citadel_server_root_cert_expiry_timestamp \d{10}$/m);
 });
