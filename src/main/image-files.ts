@@ -15,7 +15,7 @@ import {
   TOPSAIL_UID,
 } from '#controllers';
 import { rootFolder } from './home.ts';
-import { SMALL_MALLOC } from './small-malloc.ts';
+import { SMALL_HEAP, SMALL_MALLOC } from './node-settings.ts';
 import { VERSION } from './version.ts';
 
 /** Loaded by name at run time, so ldd does not see them: the resolver's. */
@@ -48,7 +48,7 @@ export function buildImages(): ReadonlyMap<string, OciImage> {
   };
   const topsail = makeImage(
     architecture,
-    { ...common, env, entrypoint: [NODE_PATH, `${TOPSAIL_FOLDER}/dist/topsail.js`] },
+    { ...common, env, entrypoint: [NODE_PATH, ...SMALL_HEAP, `${TOPSAIL_FOLDER}/dist/topsail.js`] },
     [base, appLayer(bundleFiles(root))],
   );
   // Not the proxy's user: its traffic would not be redirected.

@@ -1,0 +1,127 @@
+// Bytes over real sockets: whole and in order whatever the reader does, plain and TLS; buffers are never reused under a pending write.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createHash } from 'node:crypto';
+import { connect as connectSocket } from 'node:net';
+import type { Conn, ConnHandler } from '#base';
+import { SystemNet } from '#io';
+
+const net = new SystemNet();
+const wait = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
+
+function pattern(length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let i = 0; i < length; i += 4) bytes.writeUInt32LE((i * 2654435761) >>> 0, i);
+  return bytes;
+}
+
+const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+class Sends implements ConnHandler {
+  conn: Conn | undefined;
+  onData(data: Buffer): void {
+    // As a proxy does: what came in goes on as it is.
+    if (this.conn?.write(data) === false) this.source?.pause();
+  }
+  source: Conn | undefined;
+  onEnd(): void {
+    this.conn?.end();
+  }
+  onDrain(): void {}
+  onClose(): void {}
+}
+
+/** Bytes of one connection go to another, with back-pressure. */
+async function relay(): Promise<{ readonly inPort: number; readonly outPort: number; close(): void }> {
+  const sends = new Sends();
+  const out = await net.listen({ host: '127.0.0.1', port: 0 }, (conn) => {
+    sends.conn = conn;
+    conn.handler = { onData() {}, onEnd() {}, onDrain: () => sends.source?.resume(), onClose() {} };
+  });
+  const into = await net.listen({ host: '127.0.0.1', port: 0 }, (conn) => {
+    sends.source = conn;
+    conn.handler = sends;
+  });
+  return { inPort: into.port, outPort: out.port, close: () => { into.close(); out.close(); sends.conn?.destroy(); sends.source?.destroy(); } };
+}
+
+test('a slow reader gets every byte of 8 MB, in order', async () => {
+  const { inPort, outPort, close } = await relay();
+  const sent = pattern(8 * 1024 * 1024);
+  const reader = connectSocket(outPort, '127.0.0.1');
+  await new Promise((resolve) => reader.once('connect', resolve));
+  await wait(20);
+  const writer = connectSocket(inPort, '127.0.0.1');
+  for (let at = 0; at < sent.length; at += 100_003) writer.write(sent.subarray(at, at + 100_003));
+  writer.end();
+  const got: Buffer[] = [];
+  reader.on('data', (data: Buffer) => {
+    got.push(Buffer.from(data));
+    reader.pause();
+    setTimeout(() => reader.resume(), 1);
+  });
+  await new Promise((resolve) => reader.once('end', resolve));
+  assert.equal(digest(Buffer.concat(got)), digest(sent));
+  reader.destroy();
+  writer.destroy();
+  close();
+});
+
+test('bytes and the end that come while reading is paused are delivered after it, in order', async () => {
+  const events: string[] = [];
+  let accepted: Conn | undefined;
+  const listener = await net.listen({ host: '127.0.0.1', port: 0 }, (conn) => {
+    accepted = conn;
+    conn.handler = {
+      onData: (data) => {
+        events.push(data.toString());
+        if (events.length === 1) {
+          conn.pause();
+          conn.unread(Buffer.from('again '));
+        }
+      },
+      onEnd: () => events.push('<end>'),
+      onDrain() {},
+      onClose() {},
+    };
+  });
+  const client = connectSocket(listener.port, '127.0.0.1');
+  client.write('first');
+  await wait(30);
+  client.end(' last');
+  await wait(30);
+  assert.deepEqual(events, ['first']);
+  accepted?.resume();
+  await wait(30);
+  assert.deepEqual(events, ['first', 'again ', ' last', '<end>']);
+  accepted?.destroy();
+  client.destroy();
+  listener.close();
+});
+
+test('what is written before the end arrives before it, and corked pieces in one', async () => {
+  const listener = await net.listen({ host: '127.0.0.1', port: 0 }, (conn) => {
+    conn.handler = {
+      onData: () => {
+        conn.cork();
+        conn.writeText('a');
+        conn.write(Buffer.alloc(300_000, 'b'));
+        conn.writeText('c');
+        conn.end();
+        conn.uncork();
+      },
+      onEnd() {},
+      onDrain() {},
+      onClose() {},
+    };
+  });
+  const client = connectSocket(listener.port, '127.0.0.1');
+  client.write('?');
+  const got: Buffer[] = [];
+  client.on('data', (data: Buffer) => void got.push(data));
+  await new Promise((resolve) => client.once('end', resolve));
+  assert.equal(Buffer.concat(got).toString(), `a${'b'.repeat(300_000)}c`);
+  client.destroy();
+  listener.close();
+});
