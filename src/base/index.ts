@@ -13,3 +13,4 @@ export * from './streamed-answer.ts';
 export * from './capture-plan.ts';
 export * from './envoy-agent.ts';
 export * from './layered-resources.ts';
+export * from './sorted-entries.ts';

@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from 'node:util';
 import { type ConfigObject, type ConfigView, refOf } from '#config';
-import type { ObjectRef } from '#base';
+import { sortedEntries, type ObjectRef } from '#base';
 import { bySpecificity, hostCovers, isWildcard, resolveHost } from './host.ts';
 import type { DestinationRule, Subset, TrafficPolicy } from './kinds.ts';
 import { isVisible, labelsMatch } from './visibility.ts';
@@ -48,7 +48,7 @@ export function buildDestinationRules(view: ConfigView, context: RuleContext): D
     resolved.set(rule, host);
     const selector = rule.spec.workloadSelector?.matchLabels;
     if (selector !== undefined) usesLabels = true;
-    const key = [host, [...(rule.spec.exportTo ?? [])].sort().join(','), selector === undefined ? '' : JSON.stringify(Object.entries(selector).sort())].join('|');
+    const key = [host, [...(rule.spec.exportTo ?? [])].sort().join(','), selector === undefined ? '' : JSON.stringify(sortedEntries(selector))].join('|');
     const inNamespace = groups.get(namespace) ?? new Map<string, DestinationRule[]>();
     groups.set(namespace, inNamespace);
     inNamespace.set(key, [...(inNamespace.get(key) ?? []), rule]);

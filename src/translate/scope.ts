@@ -1,5 +1,6 @@
 // What one class of proxies may see: services, VirtualServices and DestinationRules, cut by exportTo and by its Sidecar (inventory §1.5).
 
+import { sortedEntries } from '#base';
 import type { ConfigObject } from '#config';
 import type { Snapshot } from '#push';
 import {
@@ -51,7 +52,7 @@ export interface Scope {
 export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: TranslationCache): Scope {
   const sidecar = proxy.kind === 'router' ? undefined : sidecarOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
   const labels = usesLabels(snapshot) ? proxy.labels : {};
-  const labelText = JSON.stringify(Object.entries(labels).sort());
+  const labelText = JSON.stringify(sortedEntries(labels));
   const key = ['scope', proxy.namespace, proxy.envoy, sidecar as ConfigObject | undefined, labelText];
   return cache.owned(snapshot.virtualServices, key, () => buildScope(snapshot, proxy, sidecar, labels));
 }

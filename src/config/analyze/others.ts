@@ -1,5 +1,6 @@
 // Findings about DestinationRules, Gateways, Sidecars, Services and selectors of policies.
 
+import { sortedEntries } from '#base';
 import type { Complaint } from '../model/complaint.ts';
 import type { ClientTls } from '../model/destination-rule.ts';
 import type { GatewaySpec } from '../model/gateway.ts';
@@ -54,7 +55,7 @@ export function analyzeGateways(context: AnalysisContext): Complaint[] {
   );
   const found: Complaint[] = [];
   const selectorOf = (object: (typeof gateways)[number]): string =>
-    JSON.stringify(Object.entries(object.spec.selector ?? {}).sort());
+    JSON.stringify(sortedEntries(object.spec.selector ?? {}));
   const others = (same: readonly { object: ConfigObject }[], object: ConfigObject): string =>
     [...new Set(same.map((s) => s.object))]
       .filter((o) => o !== object)

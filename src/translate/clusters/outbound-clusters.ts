@@ -1,6 +1,6 @@
 // All outbound clusters and load assignments of a scope: one per service port, and one per subset, defined or retained.
 
-import type { ObjectRef, XdsResource } from '#base';
+import { sortedEntries, type ObjectRef, type XdsResource } from '#base';
 import { Cluster_DiscoveryType, ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { type RetainedSubset, type Snapshot, subsetKey } from '#push';
@@ -148,7 +148,7 @@ export function loadAssignments(scope: Scope, proxy: ProxyView, snapshot: Snapsh
 /** What of a client decides its assignments: its locality, and its labels only where some rule reads them. */
 export function placeOf(scope: Scope, proxy: ProxyView): string {
   const { region, zone, subZone } = proxy.locality;
-  return `${region}/${zone}/${subZone}${scope.readsClientLabels ? JSON.stringify(Object.entries(proxy.labels).sort()) : ''}`;
+  return `${region}/${zone}/${subZone}${scope.readsClientLabels ? JSON.stringify(sortedEntries(proxy.labels)) : ''}`;
 }
 
 function asksForEndpoints({ service, port, subset, hostPolicy }: ClusterPart, proxy: ProxyView): boolean {

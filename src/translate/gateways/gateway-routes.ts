@@ -1,7 +1,7 @@
 // Route tables of gateways: VirtualServices bound to them, merged by host; nothing bound answers 404 (inventory §3.8).
 
 import { create } from '@bufbuild/protobuf';
-import type { ObjectRef, XdsResource } from '#base';
+import { sortedEntries, type ObjectRef, type XdsResource } from '#base';
 import { refOf } from '#config';
 import { VirtualHost_TlsRequirementType, VirtualHostSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import type { RouteSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
@@ -32,7 +32,7 @@ interface HostUnderWork {
 }
 
 export function gatewayTable(name: string, servers: readonly ServerInForce[], scope: Scope, proxy: ProxyView, cache: TranslationCache): XdsResource {
-  const key: KeyPart[] = ['gateway-rds', name, proxy.envoy, JSON.stringify(Object.entries(scope.labels).sort()), scope.namespace, scope.snapshot.mesh];
+  const key: KeyPart[] = ['gateway-rds', name, proxy.envoy, JSON.stringify(sortedEntries(scope.labels)), scope.namespace, scope.snapshot.mesh];
   const bound = servers.map((server) => ({ server, hosts: boundHosts(server, scope) }));
   for (const { server, hosts } of bound) {
     key.push(server.gateway, server.server);
