@@ -5,6 +5,7 @@ import type { HttpFilterSchema } from '#proto/envoy/extensions/filters/network/h
 import type { RequestAuthentication } from '#registry';
 import { type Init, typed } from '../encode.ts';
 import { usableKeys } from './no-key.ts';
+import { PAYLOAD } from './token-claims.ts';
 
 type Rule = NonNullable<RequestAuthentication['spec']['jwtRules']>[number];
 type Requirement = Init<typeof JwtRequirementSchema>;
@@ -12,7 +13,6 @@ type Requirement = Init<typeof JwtRequirementSchema>;
 /** Key sets that the control plane fetched, by `keySetKey`. */
 export type FetchedKeySets = ReadonlyMap<string, string>;
 
-export const PAYLOAD = 'payload';
 const SPACE_DELIMITED = ['scope', 'permission'];
 
 export function httpAuthentication(policies: readonly RequestAuthentication[], fetched: FetchedKeySets): readonly Init<typeof HttpFilterSchema>[] {

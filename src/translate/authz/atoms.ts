@@ -3,8 +3,8 @@
 import type { HeaderMatcherSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import type { PermissionSchema, PrincipalSchema } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
 import type { StringMatcherSchema } from '#proto/envoy/type/matcher/v3/string_pb.ts';
-import type { MetadataMatcherSchema } from '#proto/envoy/type/matcher/v3/metadata_pb.ts';
 import { UriTemplateMatchConfigSchema } from '#proto/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts';
+import { claimMatcher, metadataMatcher, plainClaimMatcher } from '../authn/token-claims.ts';
 import { any, type Init } from '../encode.ts';
 
 export type Permission = Init<typeof PermissionSchema>;
@@ -51,7 +51,7 @@ export const permission = {
     const inner = /^\[(.*)\]$/.exec(value)?.[1];
     const one = { matchPattern: { case: 'stringMatch' as const, value: presence(inner ?? value) } };
     const wanted = inner === undefined ? one : { matchPattern: { case: 'listMatch' as const, value: { matchPattern: { case: 'oneOf' as const, value: one } } } };
-    return { rule: { case: 'metadata', value: metadata(filter, [key], wanted) } };
+    return { rule: { case: 'metadata', value: metadataMatcher(filter, [key], wanted) } };
   },
   port: (port: number): Permission => ({ rule: { case: 'destinationPort', value: port } }),
   address: (block: string): Permission => ({ rule: { case: 'destinationIp', value: cidr(block) } }),
@@ -62,27 +62,17 @@ function authenticated(matcher: Text): Principal {
   return { identifier: { case: 'authenticated', value: { principalName: matcher } } };
 }
 
-/** What the jwt_authn filter noted about a verified token. */
-const TOKEN = { filter: 'envoy.filters.http.jwt_authn', root: 'payload' };
-
-function metadata(filter: string, path: readonly string[], value: NonNullable<Init<typeof MetadataMatcherSchema>['value']>): Init<typeof MetadataMatcherSchema> {
-  return { filter, path: path.map((key) => ({ segment: { case: 'key' as const, value: key } })), value };
-}
-
 /** `*` alone: any text but the empty one. */
 function presence(value: string): Text {
   return value === '*' ? { matchPattern: { case: 'safeRegex', value: { regex: '.+' } } } : text(value);
 }
 
-/** A claim is text, or a list that holds the text. */
 function claim(path: readonly string[], value: string): Principal {
-  const one = { matchPattern: { case: 'stringMatch' as const, value: presence(value) } };
-  const listed = { matchPattern: { case: 'listMatch' as const, value: { matchPattern: { case: 'oneOf' as const, value: one } } } };
-  return { identifier: { case: 'metadata', value: metadata(TOKEN.filter, [TOKEN.root, ...path], { matchPattern: { case: 'orMatch', value: { valueMatchers: [one, listed] } } }) } };
+  return { identifier: { case: 'metadata', value: claimMatcher(path, presence(value)) } };
 }
 
 function tokenText(name: 'iss' | 'sub', value: string): Principal {
-  return { identifier: { case: 'metadata', value: metadata(TOKEN.filter, [TOKEN.root, name], { matchPattern: { case: 'stringMatch', value: presence(value) } }) } };
+  return { identifier: { case: 'metadata', value: plainClaimMatcher(name, presence(value)) } };
 }
 
 /** `ISSUER/SUBJECT`, parted at the last slash; a star at either end stands for the rest of that part, and for the other part where there is no slash. */

@@ -3,18 +3,30 @@
 import type { HeaderMatcherSchema, QueryParameterMatcherSchema, RouteMatchSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import type { StringMatcherSchema } from '#proto/envoy/type/matcher/v3/string_pb.ts';
 import type { HttpMatch } from '#registry';
+import type { MetadataMatcherSchema } from '#proto/envoy/type/matcher/v3/metadata_pb.ts';
+import { claimMatcher, claimPathOf, claimPresent } from '../authn/token-claims.ts';
 import type { Init } from '../encode.ts';
 
 type Text = Init<typeof StringMatcherSchema>;
 type Header = Init<typeof HeaderMatcherSchema>;
+type Claim = Init<typeof MetadataMatcherSchema>;
 type Query = Init<typeof QueryParameterMatcherSchema>;
 type StringMatch = NonNullable<HttpMatch['uri']>;
 
 export function routeMatch(match: HttpMatch | undefined): Init<typeof RouteMatchSchema> {
   if (match === undefined) return { pathSpecifier: { case: 'prefix', value: '/' } };
   const headers: Header[] = [];
-  for (const [name, value] of Object.entries(match.headers ?? {})) headers.push(header(name, value));
-  for (const [name, value] of Object.entries(match.withoutHeaders ?? {})) headers.push(withoutHeader(name, value));
+  const claims: Claim[] = [];
+  for (const [name, value] of Object.entries(match.headers ?? {})) {
+    const path = claimPathOf(name);
+    if (path === undefined) headers.push(header(name, value));
+    else claims.push(claim(path, value));
+  }
+  for (const [name, value] of Object.entries(match.withoutHeaders ?? {})) {
+    const path = claimPathOf(name);
+    if (path === undefined) headers.push(withoutHeader(name, value));
+    else claims.push({ ...claim(path, value), invert: true });
+  }
   for (const [field, name] of [['method', ':method'], ['authority', ':authority'], ['scheme', ':scheme']] as const) {
     const value = match[field];
     if (value !== undefined) headers.push(header(name, value));
@@ -24,6 +36,7 @@ export function routeMatch(match: HttpMatch | undefined): Init<typeof RouteMatch
     ...path(match.uri),
     ...(match.ignoreUriCase === true && match.uri?.regex === undefined ? { caseSensitive: false } : {}),
     ...(headers.length === 0 ? {} : { headers }),
+    ...(claims.length === 0 ? {} : { dynamicMetadata: claims }),
     ...(query.length === 0 ? {} : { queryParameters: query }),
   };
 }
@@ -53,6 +66,12 @@ function header(name: string, match: StringMatch): Header {
 function withoutHeader(name: string, match: StringMatch): Header {
   const plain = header(name, match);
   return { ...plain, invertMatch: true, ...(plain.headerMatchSpecifier?.case === 'presentMatch' ? {} : { treatMissingHeaderAsEmpty: true }) };
+}
+
+/** Routing by claims: gateways choose the route again once the token was verified. */
+function claim(path: readonly string[], match: StringMatch): Claim {
+  const text = textMatcher(match);
+  return text === undefined ? claimPresent(path) : claimMatcher(path, text);
 }
 
 function queryParameter(name: string, match: StringMatch): Query {
