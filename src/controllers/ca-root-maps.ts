@@ -30,7 +30,12 @@ export class CaRootMaps {
     this.#options = options;
     const { client, clock, random, log } = options;
     const common = { client, clock, random, log: log.scope('ca-root') };
-    this.#namespaces = new Informer<true>({ ...common, types: [RESOURCES.namespaces], resyncMs: RESYNC_MS, prune: (object) => (object.metadata.deletionTimestamp === undefined ? true : undefined) });
+    this.#namespaces = new Informer<true>({
+      ...common,
+      types: [RESOURCES.namespaces],
+      resyncMs: RESYNC_MS,
+      prune: (object) => (object.metadata.deletionTimestamp === undefined ? true : undefined),
+    });
     this.#maps = new Informer<string>({
       ...common,
       types: [RESOURCES.configMaps],
@@ -38,7 +43,14 @@ export class CaRootMaps {
       prune: (object) => (object['data'] as Readonly<Record<string, string>> | undefined)?.[ROOT_KEY] ?? '',
       same: (a, b) => a === b,
     });
-    this.#queue = new WorkQueue({ ...common, name: 'ca-root', perSecond: 50, burst: 200, parallel: 8, work: (namespace) => this.#ensure(namespace) });
+    this.#queue = new WorkQueue({
+      ...common,
+      name: 'ca-root',
+      perSecond: 50,
+      burst: 200,
+      parallel: 8,
+      work: (namespace) => this.#ensure(namespace),
+    });
     this.#namespaces.onChange((keys) => this.#enqueue(keys));
     this.#maps.onChange((keys) => this.#enqueue([...keys].map((key) => key.slice(0, key.indexOf('/')))));
   }
@@ -73,7 +85,10 @@ export class CaRootMaps {
     if (!this.#leading || this.#namespaces.get(namespace) === undefined) return;
     if (this.#maps.get(keyOf({ namespace, name: ROOT_MAP })) === roots) return;
     const labels = { 'istio.io/config': 'true', 'app.kubernetes.io/managed-by': 'topsail' };
-    const applied = await client.apply(RESOURCES.configMaps, { metadata: { name: ROOT_MAP, namespace, labels }, data: { [ROOT_KEY]: roots } });
+    const applied = await client.apply(RESOURCES.configMaps, {
+      metadata: { name: ROOT_MAP, namespace, labels },
+      data: { [ROOT_KEY]: roots },
+    });
     if (applied.ok) {
       this.#foreign.delete(namespace);
       return;
@@ -81,7 +96,8 @@ export class CaRootMaps {
     // Being deleted, or another control plane's: theirs stays as it is.
     if (applied.error.code === 'kube_not_found' || applied.error.status === 403) return;
     if (applied.error.code !== 'kube_conflict') throw applied.error;
-    if (!this.#foreign.has(namespace)) log.warn('another control plane keeps this ConfigMap; it is left alone', { namespace, name: ROOT_MAP });
+    if (!this.#foreign.has(namespace))
+      log.warn('another control plane keeps this ConfigMap; it is left alone', { namespace, name: ROOT_MAP });
     this.#foreign.add(namespace);
   }
 }

@@ -41,10 +41,21 @@ export class SecretFs implements Fs {
     const { secret, key } = split(path);
     const { client, namespace } = this.#options;
     const former = this.#read.get(secret);
-    const data = { ...(former?.['data'] as Readonly<Record<string, string>> | undefined), [key]: encode(text), ...istioNames(secret, key, text) };
-    const metadata = former?.metadata ?? { name: secret, namespace, labels: { 'app.kubernetes.io/managed-by': 'topsail' } };
+    const data = {
+      ...(former?.['data'] as Readonly<Record<string, string>> | undefined),
+      [key]: encode(text),
+      ...istioNames(secret, key, text),
+    };
+    const metadata = former?.metadata ?? {
+      name: secret,
+      namespace,
+      labels: { 'app.kubernetes.io/managed-by': 'topsail' },
+    };
     const object: KubeObject = { ...former, metadata, type: former?.['type'] ?? 'istio.io/ca-root', data };
-    const written = former === undefined ? await client.create(RESOURCES.secrets, object) : await client.replace(RESOURCES.secrets, object);
+    const written =
+      former === undefined
+        ? await client.create(RESOURCES.secrets, object)
+        : await client.replace(RESOURCES.secrets, object);
     if (!written.ok) throw written.error;
     this.#read.set(secret, written.value);
   }
@@ -59,7 +70,10 @@ export class SecretFs implements Fs {
   watch(folder: string, changed: () => void): { close(): void } {
     const { client, clock, random, log, namespace } = this.#options;
     const informer = new Informer<string>({
-      client, clock, random, log,
+      client,
+      clock,
+      random,
+      log,
       types: [RESOURCES.secrets],
       selectors: { namespace, fieldSelector: `metadata.name=${folder}` },
       prune: (object) => object.metadata.resourceVersion,

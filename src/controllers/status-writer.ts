@@ -20,7 +20,11 @@ export interface StatusWriterOptions {
   readonly view: () => ConfigView;
   /** Objects that only we know, made from others. */
   readonly generated: (key: string) => boolean;
-  readonly programmed: (id: { readonly kind: string; readonly namespace: string; readonly name: string }) => ProgrammedCount | undefined;
+  readonly programmed: (id: {
+    readonly kind: string;
+    readonly namespace: string;
+    readonly name: string;
+  }) => ProgrammedCount | undefined;
 }
 
 interface Condition {
@@ -55,7 +59,16 @@ export class StatusWriter {
   constructor(options: StatusWriterOptions) {
     this.#options = options;
     const { clock, random, log } = options;
-    this.#queue = new WorkQueue({ clock, random, log: log.scope('status'), name: 'status', perSecond: WRITES_PER_SECOND, burst: WRITES_AT_ONCE, parallel: 4, work: (key) => this.#ensure(key) });
+    this.#queue = new WorkQueue({
+      clock,
+      random,
+      log: log.scope('status'),
+      name: 'status',
+      perSecond: WRITES_PER_SECOND,
+      burst: WRITES_AT_ONCE,
+      parallel: 4,
+      work: (key) => this.#ensure(key),
+    });
   }
 
   setLeading(leading: boolean): void {
@@ -69,9 +82,12 @@ export class StatusWriter {
     for (const key of diff.removed) this.#written.delete(key);
     if (!this.#leading) return;
     const { statusInputs } = this.#options.view();
-    for (const set of [diff.added, diff.changed, diff.removed]) for (const key of set) if (statusInputs.has(key) && typeOf(key) !== undefined) this.#queue.addAfter(key, SETTLE_MS);
+    for (const set of [diff.added, diff.changed, diff.removed])
+      for (const key of set)
+        if (statusInputs.has(key) && typeOf(key) !== undefined) this.#queue.addAfter(key, SETTLE_MS);
     // A document that is refused changes nothing in force: it shows only here.
-    for (const [key, input] of statusInputs) if (input.state !== 'accepted' && typeOf(key) !== undefined) this.#queue.addAfter(key, SETTLE_MS);
+    for (const [key, input] of statusInputs)
+      if (input.state !== 'accepted' && typeOf(key) !== undefined) this.#queue.addAfter(key, SETTLE_MS);
   }
 
   stop(): void {
@@ -103,10 +119,26 @@ export class StatusWriter {
     const now = new Date(clock.wallTime()).toISOString().replace(/\.\d+Z$/, 'Z');
     const conditions = wanted.map((one): Condition => {
       const before = former.find((other) => other.type === one.type);
-      return { ...one, lastTransitionTime: before?.status === one.status && before.lastTransitionTime !== undefined ? before.lastTransitionTime : now };
+      return {
+        ...one,
+        lastTransitionTime:
+          before?.status === one.status && before.lastTransitionTime !== undefined ? before.lastTransitionTime : now,
+      };
     });
-    const validationMessages = input.complaints.slice(0, COMPLAINTS_MAX).map((one) => ({ code: one.code, level: one.severity.toUpperCase(), path: one.path, message: one.message, remedy: one.remedy }));
-    const status = { conditions, validationMessages, ...(input.generation > 0 ? { observedGeneration: input.generation } : {}) };
+    const validationMessages = input.complaints
+      .slice(0, COMPLAINTS_MAX)
+      .map((one) => ({
+        code: one.code,
+        level: one.severity.toUpperCase(),
+        path: one.path,
+        message: one.message,
+        remedy: one.remedy,
+      }));
+    const status = {
+      conditions,
+      validationMessages,
+      ...(input.generation > 0 ? { observedGeneration: input.generation } : {}),
+    };
     const applied = await client.apply(type, { metadata: place, status }, { force: true, subresource: 'status' });
     if (applied.ok) this.#written.set(key, conditions);
     else if (applied.error.code !== 'kube_not_found') throw applied.error;
@@ -115,7 +147,10 @@ export class StatusWriter {
   }
 
   /** What another replica, or a former start, wrote; undefined when the object is gone. */
-  async #read(type: ResourceType, place: { readonly namespace: string; readonly name: string }): Promise<readonly Condition[] | undefined> {
+  async #read(
+    type: ResourceType,
+    place: { readonly namespace: string; readonly name: string },
+  ): Promise<readonly Condition[] | undefined> {
     const read = await this.#options.client.get(type, place);
     if (read.ok) return (read.value['status'] as { conditions?: Condition[] } | undefined)?.conditions ?? [];
     if (read.error.code === 'kube_not_found') return undefined;
@@ -123,50 +158,108 @@ export class StatusWriter {
   }
 
   /** An event when an object begins to be refused, by us or by a proxy. */
-  async #tell(id: { readonly kind: string; readonly namespace: string; readonly name: string }, type: ResourceType, now: readonly Condition[], before: readonly Condition[], object: KubeObject | undefined): Promise<void> {
+  async #tell(
+    id: { readonly kind: string; readonly namespace: string; readonly name: string },
+    type: ResourceType,
+    now: readonly Condition[],
+    before: readonly Condition[],
+    object: KubeObject | undefined,
+  ): Promise<void> {
     const bad = now.find((one) => one.reason === 'Invalid' || one.reason === 'Rejected');
-    if (bad === undefined || object === undefined || before.some((one) => one.type === bad.type && one.reason === bad.reason)) return;
+    if (
+      bad === undefined ||
+      object === undefined ||
+      before.some((one) => one.type === bad.type && one.reason === bad.reason)
+    )
+      return;
     const { client, clock, log } = this.#options;
     const time = new Date(clock.wallTime()).toISOString().replace(/\.\d+Z$/, 'Z');
-    const involved = { apiVersion: `${type.group}/${type.version}`, kind: type.kind, namespace: id.namespace, name: id.name, uid: object.metadata.uid };
+    const involved = {
+      apiVersion: `${type.group}/${type.version}`,
+      kind: type.kind,
+      namespace: id.namespace,
+      name: id.name,
+      uid: object.metadata.uid,
+    };
     const made = await client.create(RESOURCES.events, {
       metadata: { name: '', generateName: `${id.name}.`, namespace: id.namespace } as never,
-      involvedObject: involved, type: 'Warning', reason: bad.reason, message: bad.message.slice(0, 1000),
-      source: { component: 'topsail' }, firstTimestamp: time, lastTimestamp: time, count: 1,
+      involvedObject: involved,
+      type: 'Warning',
+      reason: bad.reason,
+      message: bad.message.slice(0, 1000),
+      source: { component: 'topsail' },
+      firstTimestamp: time,
+      lastTimestamp: time,
+      count: 1,
     });
     if (!made.ok) log.debug('an event was not written', { reason: made.error.message });
   }
 }
 
 function conditionsOf(input: StatusInput, count: ProgrammedCount | undefined): readonly Condition[] {
-  const errors = input.complaints.filter((one) => one.severity === 'error').map((one) => `${one.path === '' ? '' : `${one.path}: `}${one.message} ${one.remedy}`.trim());
+  const errors = input.complaints
+    .filter((one) => one.severity === 'error')
+    .map((one) => `${one.path === '' ? '' : `${one.path}: `}${one.message} ${one.remedy}`.trim());
   const generation = input.generation > 0 ? { observedGeneration: input.generation } : {};
   const accepted: Condition =
     input.state === 'accepted'
       ? { type: 'Accepted', status: 'True', reason: 'Accepted', message: '', ...generation }
-      : { type: 'Accepted', status: 'False', reason: 'Invalid', message: `${errors.join('; ')}${input.state === 'lastGood' ? ' (the last good version is in force)' : ''}`, ...generation };
+      : {
+          type: 'Accepted',
+          status: 'False',
+          reason: 'Invalid',
+          message: `${errors.join('; ')}${input.state === 'lastGood' ? ' (the last good version is in force)' : ''}`,
+          ...generation,
+        };
   return [accepted, { ...programmedCondition(count, input), ...generation }];
 }
 
 function programmedCondition(count: ProgrammedCount | undefined, input: StatusInput): Condition {
-  if (input.state === 'refused') return { type: 'Programmed', status: 'False', reason: 'Invalid', message: 'nothing of it is in force' };
+  if (input.state === 'refused')
+    return { type: 'Programmed', status: 'False', reason: 'Invalid', message: 'nothing of it is in force' };
   if (count === undefined) return { type: 'Programmed', status: 'Unknown', reason: 'Pending', message: 'not sent yet' };
   const ratio = `${count.acknowledged}/${count.concerned} proxies`;
-  const named = (list: ProgrammedCount['rejected']): string => list.slice(0, PROXIES_NAMED).map(({ proxy, reason }) => `${proxy}: ${reason}`).join('; ');
-  if (count.rejected.length > 0) return { type: 'Programmed', status: 'False', reason: 'Rejected', message: `${ratio}; rejected by ${named(count.rejected)}` };
-  if (count.acknowledged < count.concerned) return { type: 'Programmed', status: 'False', reason: 'Pending', message: ratio };
+  const named = (list: ProgrammedCount['rejected']): string =>
+    list
+      .slice(0, PROXIES_NAMED)
+      .map(({ proxy, reason }) => `${proxy}: ${reason}`)
+      .join('; ');
+  if (count.rejected.length > 0)
+    return {
+      type: 'Programmed',
+      status: 'False',
+      reason: 'Rejected',
+      message: `${ratio}; rejected by ${named(count.rejected)}`,
+    };
+  if (count.acknowledged < count.concerned)
+    return { type: 'Programmed', status: 'False', reason: 'Pending', message: ratio };
   return { type: 'Programmed', status: 'True', reason: 'Programmed', message: ratio };
 }
 
 /** Only our own condition types count, and not when they changed. */
 function same(a: readonly Condition[], b: readonly Condition[]): boolean {
-  return b.every((one) => a.some((other) => other.type === one.type && other.status === one.status && other.reason === one.reason && other.message === one.message && other.observedGeneration === one.observedGeneration));
+  return b.every((one) =>
+    a.some(
+      (other) =>
+        other.type === one.type &&
+        other.status === one.status &&
+        other.reason === one.reason &&
+        other.message === one.message &&
+        other.observedGeneration === one.observedGeneration,
+    ),
+  );
 }
 
 function typeOf(key: string): ResourceType | undefined {
   const info: KindInfo | undefined = KINDS[key.slice(0, key.indexOf('/')) as KindName];
   if (info?.origin !== 'crd') return undefined;
-  return { group: info.group, version: info.versions[0] as string, plural: info.plural, kind: info.manifest, namespaced: info.namespaced };
+  return {
+    group: info.group,
+    version: info.versions[0] as string,
+    plural: info.plural,
+    kind: info.manifest,
+    namespaced: info.namespaced,
+  };
 }
 
 function placeOf(key: string): { readonly namespace: string; readonly name: string } {

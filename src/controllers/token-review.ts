@@ -22,10 +22,12 @@ export class TokenReviews implements TokenVerifier {
   }
 
   verify(token: string): Promise<Result<WorkloadClaims, IdentityError>> {
-    if (token.length > TOKEN_CHARACTERS_MAX) return Promise.resolve(err(new IdentityError('token_malformed', 'too long')));
+    if (token.length > TOKEN_CHARACTERS_MAX)
+      return Promise.resolve(err(new IdentityError('token_malformed', 'too long')));
     const running = this.#running.get(token);
     if (running !== undefined) return running;
-    if (this.#running.size >= REVIEWS_MAX) return Promise.resolve(err(new IdentityError('caller_unauthenticated', 'too many token reviews at once')));
+    if (this.#running.size >= REVIEWS_MAX)
+      return Promise.resolve(err(new IdentityError('caller_unauthenticated', 'too many token reviews at once')));
     const review = this.#review(token).finally(() => this.#running.delete(token));
     this.#running.set(token, review);
     return review;
@@ -33,13 +35,19 @@ export class TokenReviews implements TokenVerifier {
 
   async #review(token: string): Promise<Result<WorkloadClaims, IdentityError>> {
     const reviewed = await this.#client.reviewToken(token, [this.#audience]);
-    if (!reviewed.ok) return err(new IdentityError('caller_unauthenticated', `the token could not be reviewed: ${reviewed.error.message}`));
+    if (!reviewed.ok)
+      return err(
+        new IdentityError('caller_unauthenticated', `the token could not be reviewed: ${reviewed.error.message}`),
+      );
     const { authenticated, audiences, error, user } = reviewed.value;
-    if (!authenticated) return err(new IdentityError(/expired/.test(error) ? 'token_expired' : 'token_signature', error));
+    if (!authenticated)
+      return err(new IdentityError(/expired/.test(error) ? 'token_expired' : 'token_signature', error));
     // An API server that knows no audiences leaves the list empty: then the token was for the API server itself.
-    if (!audiences.includes(this.#audience)) return err(new IdentityError('token_audience', `it is for ${audiences.join(', ') || 'the API server'}`));
+    if (!audiences.includes(this.#audience))
+      return err(new IdentityError('token_audience', `it is for ${audiences.join(', ') || 'the API server'}`));
     const account = ACCOUNT.exec(user?.username ?? '');
-    if (account === null) return err(new IdentityError('token_malformed', `${user?.username ?? 'nobody'} is no service account`));
+    if (account === null)
+      return err(new IdentityError('token_malformed', `${user?.username ?? 'nobody'} is no service account`));
     const [, namespace = '', serviceAccount = ''] = account;
     return ok({ namespace, serviceAccount, workload: user?.extra?.[POD_NAME]?.[0] ?? '' });
   }

@@ -32,9 +32,19 @@ export class WebhookBundle {
     this.#options = options;
     const { client, clock, random, log } = options;
     const common = { client, clock, random, log: log.scope('webhooks') };
-    const informer = (type: ResourceType): Informer<readonly Hook[]> => new Informer({ ...common, types: [type], resyncMs: RESYNC_MS, prune: (object) => this.#ours(object) });
-    this.#informers = new Map([['mutating', informer(RESOURCES.mutatingWebhooks)], ['validating', informer(RESOURCES.validatingWebhooks)]] as const);
-    this.#queue = new WorkQueue({ ...common, name: 'webhooks', perSecond: 10, burst: 20, work: (key) => this.#ensure(key) });
+    const informer = (type: ResourceType): Informer<readonly Hook[]> =>
+      new Informer({ ...common, types: [type], resyncMs: RESYNC_MS, prune: (object) => this.#ours(object) });
+    this.#informers = new Map([
+      ['mutating', informer(RESOURCES.mutatingWebhooks)],
+      ['validating', informer(RESOURCES.validatingWebhooks)],
+    ] as const);
+    this.#queue = new WorkQueue({
+      ...common,
+      name: 'webhooks',
+      perSecond: 10,
+      burst: 20,
+      work: (key) => this.#ensure(key),
+    });
     for (const [which, one] of this.#informers) one.onChange((keys) => this.#enqueue(which, keys));
   }
 
@@ -60,11 +70,22 @@ export class WebhookBundle {
   /** The hooks that name our Service; undefined when there is none. */
   #ours(object: KubeObject): readonly Hook[] | undefined {
     const { service } = this.#options;
-    const hooks = (object['webhooks'] ?? []) as readonly { name?: string; failurePolicy?: string; clientConfig?: { caBundle?: string; service?: { name?: string; namespace?: string } } }[];
+    const hooks = (object['webhooks'] ?? []) as readonly {
+      name?: string;
+      failurePolicy?: string;
+      clientConfig?: { caBundle?: string; service?: { name?: string; namespace?: string } };
+    }[];
     const found = hooks.flatMap((hook, index) => {
       const target = hook.clientConfig?.service;
       if (target?.name !== service.name || target.namespace !== service.namespace) return [];
-      return [{ index, name: hook.name ?? '', caBundle: hook.clientConfig?.caBundle ?? '', failurePolicy: hook.failurePolicy ?? '' }];
+      return [
+        {
+          index,
+          name: hook.name ?? '',
+          caBundle: hook.clientConfig?.caBundle ?? '',
+          failurePolicy: hook.failurePolicy ?? '',
+        },
+      ];
     });
     return found.length === 0 ? undefined : found;
   }
@@ -79,7 +100,8 @@ export class WebhookBundle {
       const at = `/webhooks/${hook.index}`;
       const changes: unknown[] = [];
       if (hook.caBundle !== caBundle) changes.push({ op: 'add', path: `${at}/clientConfig/caBundle`, value: caBundle });
-      if (which === 'validating' && hook.failurePolicy !== 'Fail') changes.push({ op: 'add', path: `${at}/failurePolicy`, value: 'Fail' });
+      if (which === 'validating' && hook.failurePolicy !== 'Fail')
+        changes.push({ op: 'add', path: `${at}/failurePolicy`, value: 'Fail' });
       // Somebody may have inserted one before it.
       return changes.length === 0 ? [] : [{ op: 'test', path: `${at}/name`, value: hook.name }, ...changes];
     });

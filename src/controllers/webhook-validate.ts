@@ -31,15 +31,30 @@ export function reviewValidation(body: unknown): AdmissionReview | undefined {
   const { request } = review;
   if (typeof request?.uid !== 'string') return undefined;
   const { uid } = request;
-  const answer = (response: Omit<AdmissionReview['response'], 'uid'>): AdmissionReview => ({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { uid, ...response } });
+  const answer = (response: Omit<AdmissionReview['response'], 'uid'>): AdmissionReview => ({
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    response: { uid, ...response },
+  });
   // A bad object must be deletable, and a kind that we do not know is not ours to judge.
   if (request.operation === 'DELETE' || !isMeshKind(request.object)) return answer({ allowed: true });
   const namespace = typeof request.namespace === 'string' && request.namespace !== '' ? request.namespace : 'default';
   const { object, complaints } = parseManifest(request.object, { defaultNamespace: namespace });
-  const warnings = complaints.filter((one) => one.severity !== 'error').map(line).slice(0, WARNINGS_MAX).map((text) => text.slice(0, WARNING_CHARACTERS));
+  const warnings = complaints
+    .filter((one) => one.severity !== 'error')
+    .map(line)
+    .slice(0, WARNINGS_MAX)
+    .map((text) => text.slice(0, WARNING_CHARACTERS));
   if (object !== undefined) return answer({ allowed: true, ...(warnings.length === 0 ? {} : { warnings }) });
-  const message = complaints.filter((one) => one.severity === 'error').map(line).join('; ');
-  return answer({ allowed: false, status: { code: 400, reason: 'Invalid', message }, ...(warnings.length === 0 ? {} : { warnings }) });
+  const message = complaints
+    .filter((one) => one.severity === 'error')
+    .map(line)
+    .join('; ');
+  return answer({
+    allowed: false,
+    status: { code: 400, reason: 'Invalid', message },
+    ...(warnings.length === 0 ? {} : { warnings }),
+  });
 }
 
 function isMeshKind(object: unknown): boolean {

@@ -28,7 +28,10 @@ const CONNECTIONS_MAX = 1000;
 export async function servePod(options: PodServerOptions): Promise<PodServer> {
   const answer = (request: IncomingMessage, response: ServerResponse): void => void handle(options, request, response);
   const times = { keepAliveTimeout: 90_000, requestTimeout: TIMEOUT_MS, headersTimeout: TIMEOUT_MS };
-  const server: Server | HttpsServer = options.tls === undefined ? createHttpServer(times, answer) : createHttpsServer({ ...times, ...pems(options.tls) }, answer);
+  const server: Server | HttpsServer =
+    options.tls === undefined
+      ? createHttpServer(times, answer)
+      : createHttpsServer({ ...times, ...pems(options.tls) }, answer);
   server.maxConnections = CONNECTIONS_MAX;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -48,7 +51,12 @@ export async function servePod(options: PodServerOptions): Promise<PodServer> {
 }
 
 function pems(context: TlsContext) {
-  return { cert: context.certChainPem ?? '', key: context.privateKeyPem ?? '', minVersion: context.minVersion, maxVersion: context.maxVersion };
+  return {
+    cert: context.certChainPem ?? '',
+    key: context.privateKeyPem ?? '',
+    minVersion: context.minVersion,
+    maxVersion: context.maxVersion,
+  };
 }
 
 async function handle(options: PodServerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -57,8 +65,16 @@ async function handle(options: PodServerOptions, request: IncomingMessage, respo
     const route = options.routes.find((one) => one.method === request.method && fits(one.path, url.pathname));
     if (route === undefined) return send(response, { status: 404, type: 'text/plain', body: 'not found\n' });
     const body = request.method === 'POST' ? await readBody(request) : '';
-    if (body === undefined) return send(response, { status: 413, type: 'text/plain', body: `over ${BODY_LIMIT_BYTES} bytes\n` });
-    const asked: HttpAsked = { method: request.method ?? '', path: url.pathname, params: {}, query: url.searchParams, headers: {}, body };
+    if (body === undefined)
+      return send(response, { status: 413, type: 'text/plain', body: `over ${BODY_LIMIT_BYTES} bytes\n` });
+    const asked: HttpAsked = {
+      method: request.method ?? '',
+      path: url.pathname,
+      params: {},
+      query: url.searchParams,
+      headers: {},
+      body,
+    };
     const answer = await route.answer(asked);
     send(response, 'open' in answer ? { status: 500, body: '' } : answer);
   } catch (error) {

@@ -16,7 +16,12 @@ export interface KubeHttpOptions {
     readonly token?: FileOrText;
     readonly clientCertificatePem?: FileOrText;
     readonly clientKeyPem?: FileOrText;
-    readonly exec?: { readonly command: string; readonly args: readonly string[]; readonly env: Readonly<Record<string, string>>; readonly apiVersion: string };
+    readonly exec?: {
+      readonly command: string;
+      readonly args: readonly string[];
+      readonly env: Readonly<Record<string, string>>;
+      readonly apiVersion: string;
+    };
   };
   readonly userAgent: string;
   /** Bytes of one answer; beyond, the call fails. */
@@ -61,7 +66,9 @@ export class KubeHttp {
   readonly #base: URL;
   #credentials: Promise<Credentials> | undefined;
   #readMs = 0;
-  #agent: { readonly calls: HttpsAgent | HttpAgent; readonly streams: HttpsAgent | HttpAgent; readonly of: string } | undefined;
+  #agent:
+    | { readonly calls: HttpsAgent | HttpAgent; readonly streams: HttpsAgent | HttpAgent; readonly of: string }
+    | undefined;
 
   constructor(options: KubeHttpOptions) {
     this.#options = options;
@@ -108,7 +115,12 @@ export class KubeHttp {
     this.#agent?.streams.destroy();
   }
 
-  #streamed(response: IncomingMessage, handler: Streaming, end: (reason: { answer?: Answered; error?: string }) => void, over: () => boolean): void {
+  #streamed(
+    response: IncomingMessage,
+    handler: Streaming,
+    end: (reason: { answer?: Answered; error?: string }) => void,
+    over: () => boolean,
+  ): void {
     response.setEncoding('utf8');
     response.on('error', (error) => end({ error: error.message }));
     if (response.statusCode !== 200) {
@@ -116,7 +128,9 @@ export class KubeHttp {
       response.on('data', (text: string) => {
         if (body.length < REFUSAL_BYTES) body += text;
       });
-      response.on('end', () => end({ answer: { status: response.statusCode ?? 0, body, retryAfterMs: retryAfter(response) } }));
+      response.on('end', () =>
+        end({ answer: { status: response.statusCode ?? 0, body, retryAfterMs: retryAfter(response) } }),
+      );
       return;
     }
     handler.onOpen();
@@ -151,7 +165,13 @@ export class KubeHttp {
           else chunks.push(chunk);
         });
         response.on('error', () => done(undefined));
-        response.on('end', () => done({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8'), retryAfterMs: retryAfter(response) }));
+        response.on('end', () =>
+          done({
+            status: response.statusCode ?? 0,
+            body: Buffer.concat(chunks).toString('utf8'),
+            retryAfterMs: retryAfter(response),
+          }),
+        );
         response.on('close', () => done(undefined));
       });
       request.end(asked.body);
@@ -200,10 +220,16 @@ export class KubeHttp {
   async #readCredentials(): Promise<Credentials> {
     const { token, clientCertificatePem, clientKeyPem, exec } = this.#options.access;
     if (exec !== undefined) return runPlugin(exec, this.#options.access.server);
-    return { token: (await read(token))?.trim() ?? '', cert: await read(clientCertificatePem), key: await read(clientKeyPem) };
+    return {
+      token: (await read(token))?.trim() ?? '',
+      cert: await read(clientCertificatePem),
+      key: await read(clientKeyPem),
+    };
   }
 
-  async #agentsFor(credentials: Credentials): Promise<{ readonly calls: HttpsAgent | HttpAgent; readonly streams: HttpsAgent | HttpAgent }> {
+  async #agentsFor(
+    credentials: Credentials,
+  ): Promise<{ readonly calls: HttpsAgent | HttpAgent; readonly streams: HttpsAgent | HttpAgent }> {
     const of = `${credentials.cert ?? ''}${credentials.key ?? ''}`;
     if (this.#agent !== undefined && this.#agent.of === of) return this.#agent;
     const { access } = this.#options;
@@ -218,7 +244,9 @@ export class KubeHttp {
       ...(access.serverName === '' ? {} : { servername: access.serverName }),
     };
     const make = (maxSockets: number): HttpsAgent | HttpAgent =>
-      this.#base.protocol === 'https:' ? new HttpsAgent({ ...tls, maxSockets }) : new HttpAgent({ keepAlive: true, maxSockets });
+      this.#base.protocol === 'https:'
+        ? new HttpsAgent({ ...tls, maxSockets })
+        : new HttpAgent({ keepAlive: true, maxSockets });
     const made = { calls: make(16), streams: make(Number.POSITIVE_INFINITY), of };
     this.#agent = made;
     return made;
@@ -236,13 +264,19 @@ function retryAfter(response: IncomingMessage): number {
 }
 
 function runPlugin(exec: NonNullable<KubeHttpOptions['access']['exec']>, server: string): Promise<Credentials> {
-  const info = { apiVersion: exec.apiVersion, kind: 'ExecCredential', spec: { interactive: false, cluster: { server } } };
+  const info = {
+    apiVersion: exec.apiVersion,
+    kind: 'ExecCredential',
+    spec: { interactive: false, cluster: { server } },
+  };
   return new Promise((resolve, reject) => {
     const env = { ...process.env, ...exec.env, KUBERNETES_EXEC_INFO: JSON.stringify(info) };
     execFile(exec.command, [...exec.args], { env, timeout: EXEC_MS, maxBuffer: 1 << 20 }, (error, out) => {
       if (error !== null) return reject(new Error(`credential plugin ${exec.command}: ${error.message}`));
       try {
-        const { status } = JSON.parse(out) as { status?: { token?: string; clientCertificateData?: string; clientKeyData?: string } };
+        const { status } = JSON.parse(out) as {
+          status?: { token?: string; clientCertificateData?: string; clientKeyData?: string };
+        };
         resolve({ token: status?.token ?? '', cert: status?.clientCertificateData, key: status?.clientKeyData });
       } catch {
         reject(new Error(`credential plugin ${exec.command}: its answer is no ExecCredential`));

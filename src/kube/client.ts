@@ -3,7 +3,14 @@
 import { err, ok, type Result } from '#base';
 import { KubeError, kubeErrorOf } from './errors.ts';
 import { CALL_MS, PAGE_OBJECTS } from './limits.ts';
-import { apiVersionOf, type KubeObject, type ObjectPlace, resourcePath, RESOURCES, type ResourceType } from './object.ts';
+import {
+  apiVersionOf,
+  type KubeObject,
+  type ObjectPlace,
+  resourcePath,
+  RESOURCES,
+  type ResourceType,
+} from './object.ts';
 import type { KubeRequest, KubeTransport } from './transport.ts';
 
 export interface Selectors {
@@ -39,13 +46,21 @@ export class KubeClient {
     return this.#object({ method: 'GET', path: resourcePath(type, place), timeoutMs: CALL_MS });
   }
 
-  async page(type: ResourceType, selectors: Selectors, next: string, limit = PAGE_OBJECTS): Promise<KubeResult<ListPage>> {
+  async page(
+    type: ResourceType,
+    selectors: Selectors,
+    next: string,
+    limit = PAGE_OBJECTS,
+  ): Promise<KubeResult<ListPage>> {
     const { namespace, labelSelector, fieldSelector } = selectors;
     const place = namespace === undefined ? {} : { namespace };
     const path = resourcePath(type, place, { limit, continue: next, labelSelector, fieldSelector });
     const answer = await this.#object({ method: 'GET', path, timeoutMs: CALL_MS });
     if (!answer.ok) return answer;
-    const { metadata, items } = answer.value as unknown as { metadata?: { resourceVersion?: string; continue?: string }; items?: KubeObject[] };
+    const { metadata, items } = answer.value as unknown as {
+      metadata?: { resourceVersion?: string; continue?: string };
+      items?: KubeObject[];
+    };
     return ok({ items: items ?? [], resourceVersion: metadata?.resourceVersion ?? '', next: metadata?.continue ?? '' });
   }
 
@@ -64,20 +79,42 @@ export class KubeClient {
   create(type: ResourceType, object: KubeObject): Promise<KubeResult<KubeObject>> {
     const { namespace } = object.metadata;
     const path = resourcePath(type, namespace === undefined ? {} : { namespace }, { fieldManager: this.fieldManager });
-    return this.#object({ method: 'POST', path, body: this.#text(type, object), contentType: 'application/json', timeoutMs: CALL_MS });
+    return this.#object({
+      method: 'POST',
+      path,
+      body: this.#text(type, object),
+      contentType: 'application/json',
+      timeoutMs: CALL_MS,
+    });
   }
 
   /** Replaces the whole object; fails with kube_conflict when `metadata.resourceVersion` is not the present one. */
   replace(type: ResourceType, object: KubeObject, subresource?: string): Promise<KubeResult<KubeObject>> {
     const path = resourcePath(type, placeOf(object, subresource), { fieldManager: this.fieldManager });
-    return this.#object({ method: 'PUT', path, body: this.#text(type, object), contentType: 'application/json', timeoutMs: CALL_MS });
+    return this.#object({
+      method: 'PUT',
+      path,
+      body: this.#text(type, object),
+      contentType: 'application/json',
+      timeoutMs: CALL_MS,
+    });
   }
 
   /** Server-side apply: we own exactly the fields given. `force` takes them from other managers. */
-  apply(type: ResourceType, object: KubeObject, options: { readonly force?: boolean; readonly subresource?: string } = {}): Promise<KubeResult<KubeObject>> {
+  apply(
+    type: ResourceType,
+    object: KubeObject,
+    options: { readonly force?: boolean; readonly subresource?: string } = {},
+  ): Promise<KubeResult<KubeObject>> {
     const query = { fieldManager: this.fieldManager, force: options.force === true ? 'true' : undefined };
     const path = resourcePath(type, placeOf(object, options.subresource), query);
-    return this.#object({ method: 'PATCH', path, body: this.#text(type, object), contentType: APPLY, timeoutMs: CALL_MS });
+    return this.#object({
+      method: 'PATCH',
+      path,
+      body: this.#text(type, object),
+      contentType: APPLY,
+      timeoutMs: CALL_MS,
+    });
   }
 
   mergePatch(type: ResourceType, place: ObjectPlace, patch: unknown): Promise<KubeResult<KubeObject>> {
@@ -88,16 +125,35 @@ export class KubeClient {
     return this.#patch(type, place, operations, JSON_PATCH);
   }
 
-  delete(type: ResourceType, place: ObjectPlace, preconditions?: { readonly resourceVersion?: string; readonly uid?: string }): Promise<KubeResult<KubeObject>> {
-    const body = JSON.stringify({ kind: 'DeleteOptions', apiVersion: 'v1', ...(preconditions === undefined ? {} : { preconditions }) });
-    return this.#object({ method: 'DELETE', path: resourcePath(type, place), body, contentType: 'application/json', timeoutMs: CALL_MS });
+  delete(
+    type: ResourceType,
+    place: ObjectPlace,
+    preconditions?: { readonly resourceVersion?: string; readonly uid?: string },
+  ): Promise<KubeResult<KubeObject>> {
+    const body = JSON.stringify({
+      kind: 'DeleteOptions',
+      apiVersion: 'v1',
+      ...(preconditions === undefined ? {} : { preconditions }),
+    });
+    return this.#object({
+      method: 'DELETE',
+      path: resourcePath(type, place),
+      body,
+      contentType: 'application/json',
+      timeoutMs: CALL_MS,
+    });
   }
 
   /** Who a bearer token belongs to; an unauthenticated token is an answer, not an error. */
   async reviewToken(token: string, audiences: readonly string[]): Promise<KubeResult<TokenStatus>> {
     const asked = await this.create(RESOURCES.tokenReviews, { metadata: { name: '' }, spec: { token, audiences } });
     if (!asked.ok) return asked;
-    const status = (asked.value['status'] ?? {}) as { authenticated?: boolean; audiences?: string[]; error?: string; user?: TokenStatus['user'] };
+    const status = (asked.value['status'] ?? {}) as {
+      authenticated?: boolean;
+      audiences?: string[];
+      error?: string;
+      user?: TokenStatus['user'];
+    };
     return ok({
       authenticated: status.authenticated === true,
       audiences: status.audiences ?? [],
@@ -106,13 +162,22 @@ export class KubeClient {
     });
   }
 
-  async reviewAccess(user: string, groups: readonly string[], attributes: ResourceAttributes): Promise<KubeResult<boolean>> {
+  async reviewAccess(
+    user: string,
+    groups: readonly string[],
+    attributes: ResourceAttributes,
+  ): Promise<KubeResult<boolean>> {
     const spec = { user, groups, resourceAttributes: attributes };
     const asked = await this.create(RESOURCES.subjectAccessReviews, { metadata: { name: '' }, spec });
     return asked.ok ? ok((asked.value['status'] as { allowed?: boolean } | undefined)?.allowed === true) : asked;
   }
 
-  async #patch(type: ResourceType, place: ObjectPlace, patch: unknown, contentType: string): Promise<KubeResult<KubeObject>> {
+  async #patch(
+    type: ResourceType,
+    place: ObjectPlace,
+    patch: unknown,
+    contentType: string,
+  ): Promise<KubeResult<KubeObject>> {
     const path = resourcePath(type, place, { fieldManager: this.fieldManager });
     return this.#object({ method: 'PATCH', path, body: JSON.stringify(patch), contentType, timeoutMs: CALL_MS });
   }
@@ -127,7 +192,8 @@ export class KubeClient {
     const what = `${request.method} ${request.path}`;
     const answer = await this.transport.call(request);
     if (answer === undefined) return err(new KubeError('kube_unreachable', what));
-    if (answer.status < 200 || answer.status > 299) return err(kubeErrorOf(answer.status, answer.body, what, answer.retryAfterMs));
+    if (answer.status < 200 || answer.status > 299)
+      return err(kubeErrorOf(answer.status, answer.body, what, answer.retryAfterMs));
     try {
       return ok(JSON.parse(answer.body) as KubeObject);
     } catch {
@@ -140,7 +206,13 @@ export interface TokenStatus {
   readonly authenticated: boolean;
   readonly audiences: readonly string[];
   readonly error: string;
-  readonly user: { readonly username?: string; readonly groups?: readonly string[]; readonly extra?: Readonly<Record<string, readonly string[]>> } | undefined;
+  readonly user:
+    | {
+        readonly username?: string;
+        readonly groups?: readonly string[];
+        readonly extra?: Readonly<Record<string, readonly string[]>>;
+      }
+    | undefined;
 }
 
 export interface ResourceAttributes {
@@ -153,5 +225,9 @@ export interface ResourceAttributes {
 
 function placeOf(object: KubeObject, subresource: string | undefined): ObjectPlace {
   const { namespace, name } = object.metadata;
-  return { name, ...(namespace === undefined ? {} : { namespace }), ...(subresource === undefined ? {} : { subresource }) };
+  return {
+    name,
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(subresource === undefined ? {} : { subresource }),
+  };
 }

@@ -3,7 +3,10 @@
 const TABLE = {
   kube_unreachable: ['the API server did not answer', 'check the address and the network; the call is tried again'],
   kube_unauthorized: ['the API server does not know who calls', 'check the token or client certificate'],
-  kube_forbidden: ['the API server refuses this to our service account', 'grant it in the ClusterRole of the control plane'],
+  kube_forbidden: [
+    'the API server refuses this to our service account',
+    'grant it in the ClusterRole of the control plane',
+  ],
   kube_not_found: ['there is no such object or kind', 'create it, or install its CustomResourceDefinition'],
   kube_conflict: ['the object changed meanwhile, or another manager owns the field', 'read it again and repeat'],
   kube_exists: ['the object exists already', 'read it instead'],

@@ -12,7 +12,10 @@ function begin(options: { readonly types?: readonly (typeof RESOURCES.pods)[]; r
   const clock = new FakeClock();
   const client = new KubeClient({ transport: api, fieldManager: 'test' });
   const informer = new Informer<string>({
-    client, clock, random: new SeededRandom(1), log: silentLogger,
+    client,
+    clock,
+    random: new SeededRandom(1),
+    log: silentLogger,
     types: (options.types ?? [RESOURCES.pods]) as never,
     prune: (object) => object.metadata.resourceVersion,
     same: (a, b) => a === b,
@@ -26,7 +29,8 @@ function begin(options: { readonly types?: readonly (typeof RESOURCES.pods)[]; r
 describe('an informer', () => {
   it('lists page by page, then watches from where the list stood', async () => {
     const { api, informer, told } = begin();
-    api.answer = ({ path }) => (path.includes('continue=more') ? listOf([named('b')], '7') : listOf([named('a')], '7', 'more'));
+    api.answer = ({ path }) =>
+      path.includes('continue=more') ? listOf([named('b')], '7') : listOf([named('a')], '7', 'more');
     await informer.start();
     assert.deepEqual([...informer.objects.keys()], ['shop/a', 'shop/b']);
     assert.deepEqual(told, [['shop/a', 'shop/b']]);
@@ -38,7 +42,11 @@ describe('an informer', () => {
     const { api, informer, told } = begin();
     api.answer = () => listOf([named('a', '1')], '1');
     await informer.start();
-    api.lastWatch.send({ type: 'MODIFIED', object: named('a', '1') }, { type: 'ADDED', object: named('b', '2') }, { type: 'ADDED', object: named('c', '3') });
+    api.lastWatch.send(
+      { type: 'MODIFIED', object: named('a', '1') },
+      { type: 'ADDED', object: named('b', '2') },
+      { type: 'ADDED', object: named('c', '3') },
+    );
     api.lastWatch.send({ type: 'DELETED', object: named('b', '4') });
     assert.deepEqual(told.slice(1), [['shop/b', 'shop/c'], ['shop/b']]);
     assert.deepEqual([...informer.objects.keys()], ['shop/a', 'shop/c']);
@@ -62,7 +70,8 @@ describe('an informer', () => {
       api.answer = () => listOf([named('a', '1'), named('b', '1')], '5');
       await informer.start();
       api.answer = () => listOf([named('b', '6'), named('c', '6')], '9');
-      if (gone === 'event') api.lastWatch.send({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } });
+      if (gone === 'event')
+        api.lastWatch.send({ type: 'ERROR', object: { kind: 'Status', code: 410, reason: 'Expired' } });
       else api.lastWatch.refuse(410);
       clock.advance(1000);
       await settle();
@@ -77,7 +86,8 @@ describe('an informer', () => {
     let calls = 0;
     api.answer = ({ path }) => {
       calls++;
-      if (path.includes('continue=')) return calls === 2 ? reply(410, { message: 'expired' }) : listOf([named('b')], '4');
+      if (path.includes('continue='))
+        return calls === 2 ? reply(410, { message: 'expired' }) : listOf([named('b')], '4');
       return listOf([named('a')], '4', 'more');
     };
     const synced = informer.start();
@@ -119,7 +129,8 @@ describe('an informer', () => {
     const beta = { ...v1, version: 'v1beta1' };
     const { api, clock, informer } = begin({ types: [v1, beta] as never });
     let served = '';
-    api.answer = ({ path }) => (served !== '' && path.includes(`/g/${served}/`) ? listOf([named('a')], '1') : reply(404, {}));
+    api.answer = ({ path }) =>
+      served !== '' && path.includes(`/g/${served}/`) ? listOf([named('a')], '1') : reply(404, {});
     await informer.start();
     assert.equal(informer.reflector.state, 'absent');
     assert.equal(informer.synced, true);
@@ -157,7 +168,10 @@ describe('an informer', () => {
     api.answer = () => listOf([named('a'), named('b')], '5');
     await informer.start();
     clock.advance(60_000);
-    assert.deepEqual(told, [['shop/a', 'shop/b'], ['shop/a', 'shop/b']]);
+    assert.deepEqual(told, [
+      ['shop/a', 'shop/b'],
+      ['shop/a', 'shop/b'],
+    ]);
     informer.stop();
     api.lastWatch.send({ type: 'ADDED', object: named('c') });
     clock.advance(600_000);

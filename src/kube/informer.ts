@@ -125,9 +125,13 @@ export class Informer<T> implements ReflectorSink {
     const { resyncMs = 0, clock } = this.#options;
     this.#resync?.cancel();
     if (resyncMs <= 0) return;
-    this.#resync = clock.setTimer(resyncMs, () => {
-      this.#tell(new Set(this.#objects.keys()));
-      this.#scheduleResync();
-    }, { unref: true });
+    this.#resync = clock.setTimer(
+      resyncMs,
+      () => {
+        this.#tell(new Set(this.#objects.keys()));
+        this.#scheduleResync();
+      },
+      { unref: true },
+    );
   }
 }

@@ -7,9 +7,17 @@ import { WatchLines } from './watch-stream.ts';
 
 const config = {
   'current-context': 'dev',
-  contexts: [{ name: 'dev', context: { cluster: 'c', user: 'u', namespace: 'shop' } }, { name: 'other', context: { cluster: 'nowhere', user: 'u' } }],
+  contexts: [
+    { name: 'dev', context: { cluster: 'c', user: 'u', namespace: 'shop' } },
+    { name: 'other', context: { cluster: 'nowhere', user: 'u' } },
+  ],
   clusters: [{ name: 'c', cluster: { server: 'https://k8s.example:6443/', 'certificate-authority': 'pki/ca.crt' } }],
-  users: [{ name: 'u', user: { 'client-certificate-data': Buffer.from('CERT').toString('base64'), 'client-key': '/abs/key.pem' } }],
+  users: [
+    {
+      name: 'u',
+      user: { 'client-certificate-data': Buffer.from('CERT').toString('base64'), 'client-key': '/abs/key.pem' },
+    },
+  ],
 };
 
 describe('a kubeconfig', () => {
@@ -17,13 +25,22 @@ describe('a kubeconfig', () => {
     const read = readKubeconfig(config, '/home/u/.kube');
     assert.ok(read.ok);
     assert.deepEqual(read.value, {
-      server: 'https://k8s.example:6443', insecure: false, serverName: '', namespace: 'shop',
-      caPem: { file: '/home/u/.kube/pki/ca.crt' }, clientCertificatePem: { text: 'CERT' }, clientKeyPem: { file: '/abs/key.pem' },
+      server: 'https://k8s.example:6443',
+      insecure: false,
+      serverName: '',
+      namespace: 'shop',
+      caPem: { file: '/home/u/.kube/pki/ca.crt' },
+      clientCertificatePem: { text: 'CERT' },
+      clientKeyPem: { file: '/abs/key.pem' },
     });
   });
 
   it('names what is missing', () => {
-    for (const [value, context, what] of [[config, 'other', /cluster nowhere/], [config, 'none', /context none/], [{}, undefined, /current-context/]] as const) {
+    for (const [value, context, what] of [
+      [config, 'other', /cluster nowhere/],
+      [config, 'none', /context none/],
+      [{}, undefined, /current-context/],
+    ] as const) {
       const read = readKubeconfig(value, '/', context);
       assert.ok(!read.ok);
       assert.match(read.error.message, what);
@@ -32,13 +49,26 @@ describe('a kubeconfig', () => {
 
   it('never throws, whatever it holds', () => {
     fc.assert(fc.property(fc.anything(), (value) => void readKubeconfig(value, '/')));
-    fc.assert(fc.property(fc.record({ 'current-context': fc.constant('a'), contexts: fc.anything(), clusters: fc.anything(), users: fc.anything() }), (value) => void readKubeconfig(value, '/')));
+    fc.assert(
+      fc.property(
+        fc.record({
+          'current-context': fc.constant('a'),
+          contexts: fc.anything(),
+          clusters: fc.anything(),
+          users: fc.anything(),
+        }),
+        (value) => void readKubeconfig(value, '/'),
+      ),
+    );
   });
 });
 
 describe('a pod', () => {
   it('finds its API server by its environment, also over IPv6', () => {
-    assert.equal(inClusterAccess({ KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443' }, 'x')?.server, 'https://10.96.0.1:443');
+    assert.equal(
+      inClusterAccess({ KUBERNETES_SERVICE_HOST: '10.96.0.1', KUBERNETES_SERVICE_PORT: '443' }, 'x')?.server,
+      'https://10.96.0.1:443',
+    );
     assert.equal(inClusterAccess({ KUBERNETES_SERVICE_HOST: 'fd00::1' }, 'x')?.server, 'https://[fd00::1]:443');
     assert.equal(inClusterAccess({}, 'x'), undefined);
   });

@@ -32,7 +32,10 @@ export interface ExecPlugin {
 const ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 /** Undefined outside a pod. */
-export function inClusterAccess(env: Readonly<Record<string, string | undefined>>, namespace: string): KubeAccess | undefined {
+export function inClusterAccess(
+  env: Readonly<Record<string, string | undefined>>,
+  namespace: string,
+): KubeAccess | undefined {
   const host = env['KUBERNETES_SERVICE_HOST'];
   const port = env['KUBERNETES_SERVICE_PORT'] ?? '443';
   if (host === undefined || host === '') return undefined;
@@ -67,7 +70,11 @@ export function readKubeconfig(value: unknown, folder: string, contextName?: str
   const clientCertificatePem = pem(user, 'client-certificate');
   const clientKeyPem = pem(user, 'client-key');
   const token: FileOrText | undefined =
-    text(user, 'token') !== '' ? { text: text(user, 'token') } : text(user, 'tokenFile') !== '' ? { file: file(text(user, 'tokenFile')) } : undefined;
+    text(user, 'token') !== ''
+      ? { text: text(user, 'token') }
+      : text(user, 'tokenFile') !== ''
+        ? { file: file(text(user, 'tokenFile')) }
+        : undefined;
   const exec = readExec(user['exec']);
   return ok({
     server: server.replace(/\/$/, ''),
@@ -92,10 +99,18 @@ function readExec(value: unknown): ExecPlugin | undefined {
   return { command, args, env, apiVersion: text(exec, 'apiVersion') };
 }
 
-function entry(config: Readonly<Record<string, unknown>>, list: string, name: string, field: string): Readonly<Record<string, unknown>> | undefined {
+function entry(
+  config: Readonly<Record<string, unknown>>,
+  list: string,
+  name: string,
+  field: string,
+): Readonly<Record<string, unknown>> | undefined {
   const all = config[list];
   if (!Array.isArray(all)) return undefined;
-  const found = all.slice(0, KUBECONFIG_ENTRIES).map(record).find((one) => one['name'] === name);
+  const found = all
+    .slice(0, KUBECONFIG_ENTRIES)
+    .map(record)
+    .find((one) => one['name'] === name);
   return found === undefined ? undefined : record(found[field]);
 }
 

@@ -21,7 +21,8 @@ class LeaseServer extends FakeApi {
       if (method === 'GET') return this.lease === undefined ? reply(404, {}) : reply(200, this.lease);
       const object = JSON.parse(body ?? '{}') as KubeObject;
       if (method === 'POST' && this.lease !== undefined) return reply(409, { reason: 'AlreadyExists' });
-      if (method === 'PUT' && object.metadata.resourceVersion !== this.lease?.metadata.resourceVersion) return reply(409, { reason: 'Conflict' });
+      if (method === 'PUT' && object.metadata.resourceVersion !== this.lease?.metadata.resourceVersion)
+        return reply(409, { reason: 'Conflict' });
       this.lease = { ...object, metadata: { ...object.metadata, resourceVersion: String(++this.#version) } };
       return reply(200, this.lease);
     };
@@ -34,7 +35,16 @@ function begin() {
   const server = new LeaseServer();
   const make = (identity: string): LeaderElection => {
     const client = new KubeClient({ transport: server.transportOf(identity), fieldManager: 'test' });
-    return new LeaderElection({ client, clock, random: new SeededRandom(identity.length), log: silentLogger, namespace: 'istio-system', lease: 'l', identity, changed: () => {} });
+    return new LeaderElection({
+      client,
+      clock,
+      random: new SeededRandom(identity.length),
+      log: silentLogger,
+      namespace: 'istio-system',
+      lease: 'l',
+      identity,
+      changed: () => {},
+    });
   };
   const pass = async (ms: number, look: () => void = () => {}): Promise<void> => {
     for (let t = 0; t < ms; t += 500) {

@@ -61,7 +61,10 @@ export class LeaderElection {
     const present = await this.#read();
     if (present === undefined || present === 'none') return;
     if (specOf(present).holderIdentity !== this.#options.identity) return;
-    await this.#options.client.replace(RESOURCES.leases, { ...present, spec: { ...specOf(present), holderIdentity: '', leaseDurationSeconds: 1 } });
+    await this.#options.client.replace(RESOURCES.leases, {
+      ...present,
+      spec: { ...specOf(present), holderIdentity: '', leaseDurationSeconds: 1 },
+    });
   }
 
   async #turn(): Promise<void> {
@@ -72,7 +75,9 @@ export class LeaderElection {
       log.warn('leader election failed; it is tried again', { reason: String(error) });
     }
     if (this.#closed) return;
-    this.#timer = clock.setTimer((this.#ttlMs / 4) * (0.8 + 0.4 * random.float()), () => void this.#turn(), { unref: true });
+    this.#timer = clock.setTimer((this.#ttlMs / 4) * (0.8 + 0.4 * random.float()), () => void this.#turn(), {
+      unref: true,
+    });
   }
 
   async #tryOnce(): Promise<void> {
@@ -81,7 +86,10 @@ export class LeaderElection {
     const present = await this.#read();
     if (present === undefined || this.#closed) return;
     if (present === 'none') {
-      const made = await client.create(RESOURCES.leases, { metadata: { name: lease, namespace }, spec: this.#spec(undefined) });
+      const made = await client.create(RESOURCES.leases, {
+        metadata: { name: lease, namespace },
+        spec: this.#spec(undefined),
+      });
       if (made.ok) this.#won(askedMs);
       return;
     }

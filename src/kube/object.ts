@@ -54,11 +54,29 @@ export const RESOURCES = {
   deployments: resource('apps', 'v1', 'deployments', 'Deployment'),
   leases: resource('coordination.k8s.io', 'v1', 'leases', 'Lease'),
   crds: resource('apiextensions.k8s.io', 'v1', 'customresourcedefinitions', 'CustomResourceDefinition', false),
-  mutatingWebhooks: resource('admissionregistration.k8s.io', 'v1', 'mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', false),
-  validatingWebhooks: resource('admissionregistration.k8s.io', 'v1', 'validatingwebhookconfigurations', 'ValidatingWebhookConfiguration', false),
+  mutatingWebhooks: resource(
+    'admissionregistration.k8s.io',
+    'v1',
+    'mutatingwebhookconfigurations',
+    'MutatingWebhookConfiguration',
+    false,
+  ),
+  validatingWebhooks: resource(
+    'admissionregistration.k8s.io',
+    'v1',
+    'validatingwebhookconfigurations',
+    'ValidatingWebhookConfiguration',
+    false,
+  ),
   tokenReviews: resource('authentication.k8s.io', 'v1', 'tokenreviews', 'TokenReview', false),
   subjectAccessReviews: resource('authorization.k8s.io', 'v1', 'subjectaccessreviews', 'SubjectAccessReview', false),
-  certificateSigningRequests: resource('certificates.k8s.io', 'v1', 'certificatesigningrequests', 'CertificateSigningRequest', false),
+  certificateSigningRequests: resource(
+    'certificates.k8s.io',
+    'v1',
+    'certificatesigningrequests',
+    'CertificateSigningRequest',
+    false,
+  ),
 } as const satisfies Record<string, ResourceType>;
 
 export function apiVersionOf(type: ResourceType): string {
@@ -71,7 +89,11 @@ export interface ObjectPlace {
   readonly subresource?: string;
 }
 
-export function resourcePath(type: ResourceType, place: ObjectPlace = {}, query: Readonly<Record<string, string | number | undefined>> = {}): string {
+export function resourcePath(
+  type: ResourceType,
+  place: ObjectPlace = {},
+  query: Readonly<Record<string, string | number | undefined>> = {},
+): string {
   const base = type.group === '' ? `/api/${type.version}` : `/apis/${type.group}/${type.version}`;
   const parts = [base];
   if (type.namespaced && place.namespace !== undefined) parts.push('namespaces', encodeURIComponent(place.namespace));

@@ -5,7 +5,14 @@ import type { Clock, Logger, Random, Timer } from '#base';
 import { Backoff } from './backoff.ts';
 import type { KubeClient, Selectors } from './client.ts';
 import { kubeErrorOf, type KubeError } from './errors.ts';
-import { ABSENT_FIRST_MS, ABSENT_MOST_MS, RETRY_FIRST_MS, RETRY_MOST_MS, WATCH_GRACE_MS, WATCH_SECONDS } from './limits.ts';
+import {
+  ABSENT_FIRST_MS,
+  ABSENT_MOST_MS,
+  RETRY_FIRST_MS,
+  RETRY_MOST_MS,
+  WATCH_GRACE_MS,
+  WATCH_SECONDS,
+} from './limits.ts';
 import { type KubeObject, resourcePath, type ResourceType } from './object.ts';
 import { type WatchEvent, WatchLines } from './watch-stream.ts';
 
@@ -83,7 +90,10 @@ export class Reflector {
     const run = ++this.#run;
     this.#list(run).catch((error: unknown) => {
       // A sink that throws is a bug; the kind must still not freeze.
-      this.#options.log.error('a list was not taken in', { kind: this.#type.kind, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      this.#options.log.error('a list was not taken in', {
+        kind: this.#type.kind,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
       this.#later(run, this.#backoff.nextMs(), () => this.#begin());
     });
   }
@@ -133,7 +143,8 @@ export class Reflector {
       sink.complete();
       return this.#later(run, this.#absentBackoff.nextMs(), () => this.#begin());
     }
-    if (this.#backoff.failures === 0 || this.#backoff.failures % 10 === 0) log.warn('a list failed; it is tried again', { kind: this.#type.kind, reason: error.message });
+    if (this.#backoff.failures === 0 || this.#backoff.failures % 10 === 0)
+      log.warn('a list failed; it is tried again', { kind: this.#type.kind, reason: error.message });
     this.state = 'waiting';
     this.#later(run, Math.max(error.retryAfterMs, this.#backoff.nextMs()), () => this.#begin());
   }
@@ -142,38 +153,53 @@ export class Reflector {
     const { client, random, clock, selectors = {} } = this.#options;
     const seconds = Math.floor(WATCH_SECONDS * (1 + random.float()));
     const { namespace, labelSelector, fieldSelector } = selectors;
-    const query = { watch: 'true', allowWatchBookmarks: 'true', resourceVersion: this.#resourceVersion, timeoutSeconds: seconds, labelSelector, fieldSelector };
+    const query = {
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      resourceVersion: this.#resourceVersion,
+      timeoutSeconds: seconds,
+      labelSelector,
+      fieldSelector,
+    };
     const path = resourcePath(this.#type, namespace === undefined ? {} : { namespace }, query);
     const lines = new WatchLines();
     const openedMs = clock.now();
     let heard = false;
     this.state = 'watching';
     this.#stall?.cancel();
-    this.#stall = clock.setTimer(seconds * 1000 + WATCH_GRACE_MS, () => {
-      this.#watch?.close();
-      if (run === this.#run) this.#resume(run, true);
-    }, { unref: true });
-    this.#watch = client.transport.stream({ method: 'GET', path, timeoutMs: 0 }, {
-      onOpen: () => {
-        this.problem = '';
+    this.#stall = clock.setTimer(
+      seconds * 1000 + WATCH_GRACE_MS,
+      () => {
+        this.#watch?.close();
+        if (run === this.#run) this.#resume(run, true);
       },
-      onData: (text) => {
-        if (run !== this.#run) return;
-        const events = lines.push(text);
-        heard = true;
-        if (events === undefined) {
-          this.#watch?.close();
-          this.problem = 'the watch sent what is no event';
-          this.#resume(run, false);
-        } else this.#take(run, events);
+      { unref: true },
+    );
+    this.#watch = client.transport.stream(
+      { method: 'GET', path, timeoutMs: 0 },
+      {
+        onOpen: () => {
+          this.problem = '';
+        },
+        onData: (text) => {
+          if (run !== this.#run) return;
+          const events = lines.push(text);
+          heard = true;
+          if (events === undefined) {
+            this.#watch?.close();
+            this.problem = 'the watch sent what is no event';
+            this.#resume(run, false);
+          } else this.#take(run, events);
+        },
+        onClose: ({ answer, error }) => {
+          if (run !== this.#run) return;
+          if (answer !== undefined)
+            return this.#refused(run, kubeErrorOf(answer.status, answer.body, 'watch', answer.retryAfterMs));
+          if (error !== undefined) this.problem = error;
+          this.#resume(run, heard || clock.now() - openedMs > 1000);
+        },
       },
-      onClose: ({ answer, error }) => {
-        if (run !== this.#run) return;
-        if (answer !== undefined) return this.#refused(run, kubeErrorOf(answer.status, answer.body, 'watch', answer.retryAfterMs));
-        if (error !== undefined) this.problem = error;
-        this.#resume(run, heard || clock.now() - openedMs > 1000);
-      },
-    });
+    );
   }
 
   #take(run: number, events: readonly WatchEvent[]): void {

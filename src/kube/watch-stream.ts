@@ -36,7 +36,8 @@ export class WatchLines {
 function readEvent(line: string): WatchEvent | undefined {
   try {
     const event = JSON.parse(line) as Partial<WatchEvent> | null;
-    if (event === null || !TYPES.has(event.type) || typeof event.object !== 'object' || event.object === null) return undefined;
+    if (event === null || !TYPES.has(event.type) || typeof event.object !== 'object' || event.object === null)
+      return undefined;
     return event as WatchEvent;
   } catch {
     return undefined;

@@ -7,7 +7,15 @@ import { WorkQueue } from './work-queue.ts';
 
 function begin(work: (key: string) => Promise<void>, rate = { perSecond: 1000, burst: 1000 }, parallel = 1) {
   const clock = new FakeClock();
-  const queue = new WorkQueue({ clock, random: new SeededRandom(1), log: silentLogger, name: 'test', work, parallel, ...rate });
+  const queue = new WorkQueue({
+    clock,
+    random: new SeededRandom(1),
+    log: silentLogger,
+    name: 'test',
+    work,
+    parallel,
+    ...rate,
+  });
   return { clock, queue };
 }
 

@@ -50,7 +50,10 @@ export class WorkQueue {
       return;
     }
     if (this.#queued.size >= QUEUE_KEYS) {
-      this.#options.log.error('a work queue is full; the next resync brings the key back', { queue: this.#options.name, key });
+      this.#options.log.error('a work queue is full; the next resync brings the key back', {
+        queue: this.#options.name,
+        key,
+      });
       return;
     }
     this.#delayed.get(key)?.cancel();
@@ -61,10 +64,14 @@ export class WorkQueue {
 
   addAfter(key: string, ms: number): void {
     if (this.#closed || this.#queued.has(key) || this.#delayed.has(key)) return;
-    const timer = this.#options.clock.setTimer(ms, () => {
-      this.#delayed.delete(key);
-      this.add(key);
-    }, { unref: true });
+    const timer = this.#options.clock.setTimer(
+      ms,
+      () => {
+        this.#delayed.delete(key);
+        this.add(key);
+      },
+      { unref: true },
+    );
     this.#delayed.set(key, timer);
   }
 
@@ -104,7 +111,11 @@ export class WorkQueue {
       this.#running.delete(key);
       const backoff = this.#failures.get(key) ?? new Backoff(random, retryFirstMs, retryMostMs);
       this.#failures.set(key, backoff);
-      log.warn('work on a key failed; it is tried again', { queue: name, key, reason: error instanceof Error ? error.message : String(error) });
+      log.warn('work on a key failed; it is tried again', {
+        queue: name,
+        key,
+        reason: error instanceof Error ? error.message : String(error),
+      });
       if (!this.#again.has(key)) this.addAfter(key, backoff.nextMs());
     }
     if (this.#again.delete(key)) this.add(key);

@@ -20,7 +20,13 @@ export function readKubeObject(kind: KindName, object: KubeObject, meshConfigMap
   if (manifest === undefined) return [];
   if (kind === 'ConfigMap') {
     // The ConfigMap of a revision means the same as the one without.
-    const named = { ...manifest, metadata: { ...(manifest['metadata'] as object), name: object.metadata.name === meshConfigMap ? MESH_CONFIG_MAP : object.metadata.name } };
+    const named = {
+      ...manifest,
+      metadata: {
+        ...(manifest['metadata'] as object),
+        name: object.metadata.name === meshConfigMap ? MESH_CONFIG_MAP : object.metadata.name,
+      },
+    };
     return parseText('', JSON.stringify(named));
   }
   const { namespace = '', name } = object.metadata;
@@ -53,7 +59,8 @@ function prune(kind: KindName, object: KubeObject): Record<string, unknown> | un
     ...(uid === undefined ? {} : { uid }),
   };
   // Items of a list carry neither.
-  const apiVersion = object.apiVersion ?? (info.group === '' ? (info.versions[0] as string) : `${info.group}/${info.versions[0]}`);
+  const apiVersion =
+    object.apiVersion ?? (info.group === '' ? (info.versions[0] as string) : `${info.group}/${info.versions[0]}`);
   const head = { apiVersion, kind: info.manifest, metadata };
   if (kind === 'Secret') {
     const data = secretData(object);

@@ -27,7 +27,13 @@ export interface KubeSourceOptions {
 const CORE_KINDS: readonly KindName[] = ['Service', 'EndpointSlice', 'Namespace', 'Secret', 'ConfigMap'];
 const REVISION_LABEL = 'istio.io/rev';
 /** What no gateway ever serves, however many there are. */
-const SECRET_TYPES = ['kubernetes.io/service-account-token', 'kubernetes.io/dockerconfigjson', 'kubernetes.io/dockercfg', 'bootstrap.kubernetes.io/token', 'helm.sh/release.v1'];
+const SECRET_TYPES = [
+  'kubernetes.io/service-account-token',
+  'kubernetes.io/dockerconfigjson',
+  'kubernetes.io/dockercfg',
+  'bootstrap.kubernetes.io/token',
+  'helm.sh/release.v1',
+];
 
 export class KubeSource {
   readonly #options: KubeSourceOptions;
@@ -56,8 +62,16 @@ export class KubeSource {
   }
 
   /** How each kind fares, for metrics and the debug page. */
-  states(): ReadonlyMap<string, { readonly state: string; readonly objects: number; readonly lists: number; readonly problem: string }> {
-    return new Map([...this.#kinds].map(([kind, { reflector, count }]) => [kind, { state: reflector.state, objects: count, lists: reflector.lists, problem: reflector.problem }]));
+  states(): ReadonlyMap<
+    string,
+    { readonly state: string; readonly objects: number; readonly lists: number; readonly problem: string }
+  > {
+    return new Map(
+      [...this.#kinds].map(([kind, { reflector, count }]) => [
+        kind,
+        { state: reflector.state, objects: count, lists: reflector.lists, problem: reflector.problem },
+      ]),
+    );
   }
 
   get revision(): string {
@@ -72,7 +86,13 @@ export class KubeSource {
   ignores(kind: KindName, object: KubeObject): boolean {
     const { namespace, labels } = object.metadata;
     const revision = labels?.[REVISION_LABEL];
-    if (revision !== undefined && KINDS[kind].origin === 'crd' && this.#options.revision !== '' && revision !== this.#options.revision) return true;
+    if (
+      revision !== undefined &&
+      KINDS[kind].origin === 'crd' &&
+      this.#options.revision !== '' &&
+      revision !== this.#options.revision
+    )
+      return true;
     return namespace !== undefined && !this.#discovers(namespace);
   }
 
@@ -104,14 +124,16 @@ export class KubeSource {
   }
 
   #discovers(namespace: string): boolean {
-    if (namespace === this.#options.rootNamespace || this.#selectors === undefined || this.#selectors.length === 0) return true;
+    if (namespace === this.#options.rootNamespace || this.#selectors === undefined || this.#selectors.length === 0)
+      return true;
     return matchesAny(this.#selectors, this.#namespaces.get(namespace) ?? {});
   }
 
   #readSelectors(diff: ConfigDiff): void {
     const key = objectKey('MeshConfig', this.#options.rootNamespace, 'istio');
     if (!diff.added.has(key) && !diff.changed.has(key) && !diff.removed.has(key)) return;
-    const next = this.#options.store.view.get('MeshConfig', this.#options.rootNamespace, 'istio')?.spec.discoverySelectors;
+    const next = this.#options.store.view.get('MeshConfig', this.#options.rootNamespace, 'istio')?.spec
+      .discoverySelectors;
     if (JSON.stringify(next ?? []) === JSON.stringify(this.#selectors ?? [])) return;
     this.#selectors = next;
     this.#membershipChanged();

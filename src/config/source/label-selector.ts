@@ -2,7 +2,9 @@
 
 export interface LabelSelector {
   readonly matchLabels?: Readonly<Record<string, string>> | undefined;
-  readonly matchExpressions?: readonly { readonly key?: string; readonly operator?: string; readonly values?: readonly string[] }[] | undefined;
+  readonly matchExpressions?:
+    | readonly { readonly key?: string; readonly operator?: string; readonly values?: readonly string[] }[]
+    | undefined;
 }
 
 /** One of several is enough; an unknown operator matches nothing. */

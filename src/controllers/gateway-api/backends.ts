@@ -1,6 +1,6 @@
 // Backend references become destinations; what cannot be resolved keeps its share and answers 500, as the Gateway API demands.
 import { mayRefer } from './reference-grants.ts';
-import type { BackendRef, GatewayApiInput, Route } from './types.ts';
+import type { BackendRef, GatewayApiInput, Route } from './resources.ts';
 
 export interface Unresolved {
   readonly reason: 'InvalidKind' | 'BackendNotFound' | 'RefNotPermitted' | 'UnsupportedValue';
@@ -19,7 +19,12 @@ export interface Backends {
   readonly lostPercent: number;
 }
 
-export function resolveBackends(refs: readonly BackendRef[], route: Route, input: GatewayApiInput, complain: (problem: Unresolved) => void): Backends {
+export function resolveBackends(
+  refs: readonly BackendRef[],
+  route: Route,
+  input: GatewayApiInput,
+  complain: (problem: Unresolved) => void,
+): Backends {
   const destinations: Destination[] = [];
   let total = 0;
   let lost = 0;
@@ -35,18 +40,33 @@ export function resolveBackends(refs: readonly BackendRef[], route: Route, input
   return { destinations, lostPercent: total === 0 ? 100 : (lost * 100) / total };
 }
 
-export function resolveBackend(ref: BackendRef, route: Route, { grants, servicePorts, domain }: GatewayApiInput): Unresolved | { readonly destination: Destination['destination'] } {
+export function resolveBackend(
+  ref: BackendRef,
+  route: Route,
+  { grants, servicePorts, domain }: GatewayApiInput,
+): Unresolved | { readonly destination: Destination['destination'] } {
   const group = ref.group ?? '';
   const kind = ref.kind ?? 'Service';
   const from = { kind: route.kind, namespace: route.metadata.namespace ?? '' };
   const namespace = ref.namespace ?? from.namespace;
-  if (group === 'networking.istio.io' && kind === 'Hostname') return ref.port === undefined ? noPort(ref) : { destination: { host: ref.name, port: { number: ref.port } } };
-  if (group !== '' || kind !== 'Service') return { reason: 'InvalidKind', message: `backends of kind ${group === '' ? kind : `${group}/${kind}`} are not taken: use a Service` };
-  if (!mayRefer(grants, from, { group, kind, namespace, name: ref.name })) return { reason: 'RefNotPermitted', message: `no ReferenceGrant of namespace ${namespace} lets a ${route.kind} of ${from.namespace} refer to Service ${ref.name}` };
+  if (group === 'networking.istio.io' && kind === 'Hostname')
+    return ref.port === undefined ? noPort(ref) : { destination: { host: ref.name, port: { number: ref.port } } };
+  if (group !== '' || kind !== 'Service')
+    return {
+      reason: 'InvalidKind',
+      message: `backends of kind ${group === '' ? kind : `${group}/${kind}`} are not taken: use a Service`,
+    };
+  if (!mayRefer(grants, from, { group, kind, namespace, name: ref.name }))
+    return {
+      reason: 'RefNotPermitted',
+      message: `no ReferenceGrant of namespace ${namespace} lets a ${route.kind} of ${from.namespace} refer to Service ${ref.name}`,
+    };
   const ports = servicePorts(namespace, ref.name);
-  if (ports === undefined) return { reason: 'BackendNotFound', message: `there is no Service ${namespace}/${ref.name}` };
+  if (ports === undefined)
+    return { reason: 'BackendNotFound', message: `there is no Service ${namespace}/${ref.name}` };
   if (ref.port === undefined) return noPort(ref);
-  if (!ports.includes(ref.port)) return { reason: 'BackendNotFound', message: `Service ${namespace}/${ref.name} has no port ${ref.port}` };
+  if (!ports.includes(ref.port))
+    return { reason: 'BackendNotFound', message: `Service ${namespace}/${ref.name} has no port ${ref.port}` };
   return { destination: { host: `${ref.name}.${namespace}.svc.${domain}`, port: { number: ref.port } } };
 }
 

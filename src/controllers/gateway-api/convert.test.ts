@@ -4,19 +4,43 @@ import { describe, it } from 'node:test';
 import { parseManifest } from '#config';
 import type { KubeObject } from '#kube';
 import { convertGatewayApi } from './convert.ts';
-import type { GatewayApiInput, KubernetesGateway, ReferenceGrant, Route, RouteRule } from './types.ts';
+import type { GatewayApiInput, KubernetesGateway, ReferenceGrant, Route, RouteRule } from './resources.ts';
 
-const gateway = (listeners: KubernetesGateway['spec']['listeners'], name = 'gw'): KubernetesGateway => ({ kind: 'Gateway', metadata: { name, namespace: 'infra', generation: 3 }, spec: { gatewayClassName: 'istio', listeners } });
+const gateway = (listeners: KubernetesGateway['spec']['listeners'], name = 'gw'): KubernetesGateway => ({
+  kind: 'Gateway',
+  metadata: { name, namespace: 'infra', generation: 3 },
+  spec: { gatewayClassName: 'istio', listeners },
+});
 const http = { name: 'http', port: 80, protocol: 'HTTP', allowedRoutes: { namespaces: { from: 'All' as const } } };
 const parent = { name: 'gw', namespace: 'infra' };
-function route(rules: readonly RouteRule[], more: Partial<Route['spec']> = {}, name = 'r', kind: Route['kind'] = 'HTTPRoute'): Route {
-  return { kind, metadata: { name, namespace: 'shop', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' }, spec: { parentRefs: [parent], hostnames: ['shop.example'], rules, ...more } };
+function route(
+  rules: readonly RouteRule[],
+  more: Partial<Route['spec']> = {},
+  name = 'r',
+  kind: Route['kind'] = 'HTTPRoute',
+): Route {
+  return {
+    kind,
+    metadata: { name, namespace: 'shop', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' },
+    spec: { parentRefs: [parent], hostnames: ['shop.example'], rules, ...more },
+  };
 }
 const to = (name: string, more: object = {}) => ({ name, port: 80, ...more });
 function input(routes: readonly Route[], more: Partial<GatewayApiInput> = {}): GatewayApiInput {
   return {
-    gateways: [gateway([http])], routes, grants: [], classes: new Set(['istio']), namespaceLabels: (name) => ({ name }), hasCertificate: (_, name) => name === 'cert', domain: 'cluster.local',
-    servicePorts: (namespace, name) => (namespace === 'shop' && ['a', 'b'].includes(name) ? [80] : namespace === 'other' && name === 'c' ? [80] : undefined),
+    gateways: [gateway([http])],
+    routes,
+    grants: [],
+    classes: new Set(['istio']),
+    namespaceLabels: (name) => ({ name }),
+    hasCertificate: (_, name) => name === 'cert',
+    domain: 'cluster.local',
+    servicePorts: (namespace, name) =>
+      namespace === 'shop' && ['a', 'b'].includes(name)
+        ? [80]
+        : namespace === 'other' && name === 'c'
+          ? [80]
+          : undefined,
     ...more,
   };
 }
@@ -27,15 +51,46 @@ interface Spec {
   readonly hosts: readonly string[];
   readonly gateways: readonly string[];
   readonly exportTo?: readonly string[];
-  readonly http?: readonly { readonly match?: readonly Record<string, unknown>[]; readonly route?: readonly { destination: { host: string }; weight?: number }[]; readonly directResponse?: unknown; readonly fault?: unknown }[];
+  readonly http?: readonly {
+    readonly match?: readonly Record<string, unknown>[];
+    readonly route?: readonly { destination: { host: string }; weight?: number }[];
+    readonly directResponse?: unknown;
+    readonly fault?: unknown;
+  }[];
 }
 const specOf = (object: KubeObject | undefined): Spec => object?.['spec'] as Spec;
 
 describe('the Gateway API', () => {
   it('binds a route to the listeners that let it in, and makes configuration that our own validation accepts', () => {
     const rules: RouteRule[] = [
-      { matches: [{ path: { type: 'PathPrefix', value: '/api' }, headers: [{ name: 'X-Version', value: '2' }] }], filters: [{ type: 'URLRewrite', urlRewrite: { hostname: 'inner.example', path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } } }, { type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x-a', value: '1' }], remove: ['x-b'] } }], backendRefs: [to('a', { weight: 3 }), to('b', { weight: 1 })], timeouts: { request: '3s' } },
-      { matches: [{ path: { type: 'Exact', value: '/old' } }], filters: [{ type: 'RequestRedirect', requestRedirect: { scheme: 'https', statusCode: 301, path: { type: 'ReplaceFullPath', replaceFullPath: '/new' } } }] },
+      {
+        matches: [{ path: { type: 'PathPrefix', value: '/api' }, headers: [{ name: 'X-Version', value: '2' }] }],
+        filters: [
+          {
+            type: 'URLRewrite',
+            urlRewrite: { hostname: 'inner.example', path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } },
+          },
+          {
+            type: 'RequestHeaderModifier',
+            requestHeaderModifier: { set: [{ name: 'x-a', value: '1' }], remove: ['x-b'] },
+          },
+        ],
+        backendRefs: [to('a', { weight: 3 }), to('b', { weight: 1 })],
+        timeouts: { request: '3s' },
+      },
+      {
+        matches: [{ path: { type: 'Exact', value: '/old' } }],
+        filters: [
+          {
+            type: 'RequestRedirect',
+            requestRedirect: {
+              scheme: 'https',
+              statusCode: 301,
+              path: { type: 'ReplaceFullPath', replaceFullPath: '/new' },
+            },
+          },
+        ],
+      },
       { filters: [{ type: 'RequestMirror', requestMirror: { backendRef: to('b') } }], backendRefs: [to('a')] },
     ];
     const made = convertGatewayApi(input([route(rules)]));
@@ -43,26 +98,65 @@ describe('the Gateway API', () => {
       const { object, complaints } = parseManifest(manifest);
       assert.ok(object !== undefined, JSON.stringify(complaints.filter((one) => one.severity === 'error')));
     }
-    assert.deepEqual(made.manifests.map(({ kind }) => kind), ['Gateway', 'VirtualService']);
-    assert.deepEqual(made.routes[0]?.parents[0]?.conditions.map(({ type, status }) => `${type}=${status}`), ['Accepted=True', 'ResolvedRefs=True']);
+    assert.deepEqual(
+      made.manifests.map(({ kind }) => kind),
+      ['Gateway', 'VirtualService'],
+    );
+    assert.deepEqual(
+      made.routes[0]?.parents[0]?.conditions.map(({ type, status }) => `${type}=${status}`),
+      ['Accepted=True', 'ResolvedRefs=True'],
+    );
     assert.equal(made.gateways[0]?.listeners[0]?.attachedRoutes, 1);
   });
 
   it('orders by path, method, headers and query, whichever route they come from', () => {
-    const younger = { ...route([{ matches: [{ path: { type: 'Exact', value: '/a' } }], backendRefs: [to('b')] }, { matches: [{ path: { value: '/a/b' } }], backendRefs: [to('b')] }], {}, 's'), metadata: { name: 's', namespace: 'shop', creationTimestamp: '2026-02-01T00:00:00Z' } } as Route;
-    const older = route([{ backendRefs: [to('a')] }, { matches: [{ path: { value: '/a' } }, { path: { value: '/a' }, headers: [{ name: 'h', value: 'x' }] }], backendRefs: [to('a')] }]);
+    const younger = {
+      ...route(
+        [
+          { matches: [{ path: { type: 'Exact', value: '/a' } }], backendRefs: [to('b')] },
+          { matches: [{ path: { value: '/a/b' } }], backendRefs: [to('b')] },
+        ],
+        {},
+        's',
+      ),
+      metadata: { name: 's', namespace: 'shop', creationTimestamp: '2026-02-01T00:00:00Z' },
+    } as Route;
+    const older = route([
+      { backendRefs: [to('a')] },
+      {
+        matches: [{ path: { value: '/a' } }, { path: { value: '/a' }, headers: [{ name: 'h', value: 'x' }] }],
+        backendRefs: [to('a')],
+      },
+    ]);
     const [made] = virtualServices(input([older, younger]));
-    const seen = (specOf(made).http ?? []).map(({ match, route: list }) => `${JSON.stringify(match?.[0] ?? {})} ${list?.[0]?.destination.host.slice(0, 1)}`);
-    assert.deepEqual(seen, ['{"uri":{"exact":"/a"}} b', '{"uri":{"exact":"/a/b"}} b', '{"uri":{"exact":"/a"},"headers":{"h":{"exact":"x"}}} a', '{"uri":{"exact":"/a"}} a', '{} a']);
+    const seen = (specOf(made).http ?? []).map(
+      ({ match, route: list }) => `${JSON.stringify(match?.[0] ?? {})} ${list?.[0]?.destination.host.slice(0, 1)}`,
+    );
+    assert.deepEqual(seen, [
+      '{"uri":{"exact":"/a"}} b',
+      '{"uri":{"exact":"/a/b"}} b',
+      '{"uri":{"exact":"/a"},"headers":{"h":{"exact":"x"}}} a',
+      '{"uri":{"exact":"/a"}} a',
+      '{} a',
+    ]);
   });
 
   it('takes a prefix by segments', () => {
-    const [made] = virtualServices(input([route([{ matches: [{ path: { value: '/get' } }], backendRefs: [to('a')] }])]));
+    const [made] = virtualServices(
+      input([route([{ matches: [{ path: { value: '/get' } }], backendRefs: [to('a')] }])]),
+    );
     assert.deepEqual(specOf(made).http?.[0]?.match, [{ uri: { exact: '/get' } }, { uri: { prefix: '/get/' } }]);
   });
 
   it('answers 500 for the share of a backend that does not exist, and says so', () => {
-    const made = convertGatewayApi(input([route([{ backendRefs: [to('a', { weight: 1 }), to('gone', { weight: 3 })] }, { matches: [{ path: { value: '/x' } }], backendRefs: [to('gone')] }])]));
+    const made = convertGatewayApi(
+      input([
+        route([
+          { backendRefs: [to('a', { weight: 1 }), to('gone', { weight: 3 })] },
+          { matches: [{ path: { value: '/x' } }], backendRefs: [to('gone')] },
+        ]),
+      ]),
+    );
     const entries = specOf(made.manifests.find(({ kind }) => kind === 'VirtualService')).http ?? [];
     assert.deepEqual(entries[0]?.directResponse, { status: 500 });
     assert.deepEqual(entries[1]?.fault, { abort: { httpStatus: 500, percentage: { value: 75 } } });
@@ -71,8 +165,15 @@ describe('the Gateway API', () => {
 
   it('refers to another namespace only where a ReferenceGrant lets it', () => {
     const across = route([{ backendRefs: [to('c', { namespace: 'other' })] }]);
-    const grant: ReferenceGrant = { metadata: { name: 'g', namespace: 'other' }, spec: { from: [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace: 'shop' }], to: [{ group: '', kind: 'Service', name: 'c' }] } };
-    const reason = (grants: readonly ReferenceGrant[]): string | undefined => convertGatewayApi(input([across], { grants })).routes[0]?.parents[0]?.conditions[1]?.reason;
+    const grant: ReferenceGrant = {
+      metadata: { name: 'g', namespace: 'other' },
+      spec: {
+        from: [{ group: 'gateway.networking.k8s.io', kind: 'HTTPRoute', namespace: 'shop' }],
+        to: [{ group: '', kind: 'Service', name: 'c' }],
+      },
+    };
+    const reason = (grants: readonly ReferenceGrant[]): string | undefined =>
+      convertGatewayApi(input([across], { grants })).routes[0]?.parents[0]?.conditions[1]?.reason;
     assert.equal(reason([]), 'RefNotPermitted');
     assert.equal(reason([{ ...grant, metadata: { name: 'g', namespace: 'elsewhere' } }]), 'RefNotPermitted');
     assert.equal(reason([grant]), 'ResolvedRefs');
@@ -80,11 +181,19 @@ describe('the Gateway API', () => {
 
   it('keeps a route out of listeners of other namespaces, kinds or hosts, each with its reason', () => {
     const reason = (listener: object, spec: Partial<Route['spec']> = {}): string | undefined =>
-      convertGatewayApi(input([route([{ backendRefs: [to('a')] }], spec)], { gateways: [gateway([{ ...http, ...listener }])] })).routes[0]?.parents[0]?.conditions[0]?.reason;
+      convertGatewayApi(
+        input([route([{ backendRefs: [to('a')] }], spec)], { gateways: [gateway([{ ...http, ...listener }])] }),
+      ).routes[0]?.parents[0]?.conditions[0]?.reason;
     assert.equal(reason({}), 'Accepted');
     assert.equal(reason({ allowedRoutes: {} }), 'NotAllowedByListeners');
-    assert.equal(reason({ allowedRoutes: { namespaces: { from: 'Selector', selector: { matchLabels: { name: 'shop' } } } } }), 'Accepted');
-    assert.equal(reason({ allowedRoutes: { namespaces: { from: 'All' }, kinds: [{ kind: 'GRPCRoute' }] } }), 'NotAllowedByListeners');
+    assert.equal(
+      reason({ allowedRoutes: { namespaces: { from: 'Selector', selector: { matchLabels: { name: 'shop' } } } } }),
+      'Accepted',
+    );
+    assert.equal(
+      reason({ allowedRoutes: { namespaces: { from: 'All' }, kinds: [{ kind: 'GRPCRoute' }] } }),
+      'NotAllowedByListeners',
+    );
     assert.equal(reason({ hostname: 'other.example' }), 'NoMatchingListenerHostname');
     assert.equal(reason({ hostname: '*.example' }), 'Accepted');
     assert.equal(reason({}, { parentRefs: [{ ...parent, sectionName: 'none' }] }), 'NoMatchingParent');
@@ -96,25 +205,79 @@ describe('the Gateway API', () => {
   });
 
   it('serves a listener only with a certificate that is there', () => {
-    const https = (name: string): KubernetesGateway => gateway([{ name: 'https', port: 443, protocol: 'HTTPS', tls: { certificateRefs: [{ name }] } }]);
+    const https = (name: string): KubernetesGateway =>
+      gateway([{ name: 'https', port: 443, protocol: 'HTTPS', tls: { certificateRefs: [{ name }] } }]);
     const made = (name: string) => convertGatewayApi(input([], { gateways: [https(name)] }));
-    assert.equal((made('cert').manifests[0]?.['spec'] as { servers: { tls: { credentialName: string } }[] }).servers[0]?.tls.credentialName, 'cert');
+    assert.equal(
+      (made('cert').manifests[0]?.['spec'] as { servers: { tls: { credentialName: string } }[] }).servers[0]?.tls
+        .credentialName,
+      'cert',
+    );
     assert.deepEqual(made('missing').manifests, []);
-    assert.ok(made('missing').gateways[0]?.listeners[0]?.conditions.some((one) => one.reason === 'InvalidCertificateRef'));
+    assert.ok(
+      made('missing').gateways[0]?.listeners[0]?.conditions.some((one) => one.reason === 'InvalidCertificateRef'),
+    );
   });
 
-  it('makes mesh routes of a Service: the producer\'s for all, the consumer\'s for its namespace', () => {
+  it("makes mesh routes of a Service: the producer's for all, the consumer's for its namespace", () => {
     const mesh = (namespace: string, name: string): KubeObject | undefined =>
-      virtualServices(input([route([{ backendRefs: [to('a')] }], { parentRefs: [{ group: '', kind: 'Service', namespace, name, port: 80 }] })]))[0];
-    assert.deepEqual([specOf(mesh('shop', 'a')).hosts, specOf(mesh('shop', 'a')).gateways, specOf(mesh('shop', 'a')).exportTo], [['a.shop.svc.cluster.local'], ['mesh'], undefined]);
+      virtualServices(
+        input([
+          route([{ backendRefs: [to('a')] }], {
+            parentRefs: [{ group: '', kind: 'Service', namespace, name, port: 80 }],
+          }),
+        ]),
+      )[0];
+    assert.deepEqual(
+      [specOf(mesh('shop', 'a')).hosts, specOf(mesh('shop', 'a')).gateways, specOf(mesh('shop', 'a')).exportTo],
+      [['a.shop.svc.cluster.local'], ['mesh'], undefined],
+    );
     assert.deepEqual(specOf(mesh('other', 'c')).exportTo, ['.']);
     assert.deepEqual(specOf(mesh('shop', 'a')).http?.[0]?.match, [{ port: 80 }]);
   });
 
   it('knows gRPC methods and TLS by server name', () => {
-    const grpc = specOf(virtualServices(input([route([{ matches: [{ method: { service: 'a.B', method: 'Get' } }, { method: { service: 'a.B' } }], backendRefs: [to('a')] }], {}, 'g', 'GRPCRoute')]))[0]);
-    assert.deepEqual(grpc.http?.map(({ match }) => match?.[0]), [{ uri: { exact: '/a.B/Get' } }, { uri: { exact: '/a.B' } }]);
-    const tls = virtualServices(input([route([{ backendRefs: [to('a')] }], {}, 't', 'TLSRoute')], { gateways: [gateway([{ name: 'tls', port: 443, protocol: 'TLS', tls: { mode: 'Passthrough' }, allowedRoutes: { namespaces: { from: 'All' } } }])] }))[0];
-    assert.deepEqual((tls?.['spec'] as { tls: unknown[] }).tls, [{ match: [{ sniHosts: ['shop.example'] }], route: [{ destination: { host: 'a.shop.svc.cluster.local', port: { number: 80 } } }] }]);
+    const grpc = specOf(
+      virtualServices(
+        input([
+          route(
+            [
+              {
+                matches: [{ method: { service: 'a.B', method: 'Get' } }, { method: { service: 'a.B' } }],
+                backendRefs: [to('a')],
+              },
+            ],
+            {},
+            'g',
+            'GRPCRoute',
+          ),
+        ]),
+      )[0],
+    );
+    assert.deepEqual(
+      grpc.http?.map(({ match }) => match?.[0]),
+      [{ uri: { exact: '/a.B/Get' } }, { uri: { exact: '/a.B' } }],
+    );
+    const tls = virtualServices(
+      input([route([{ backendRefs: [to('a')] }], {}, 't', 'TLSRoute')], {
+        gateways: [
+          gateway([
+            {
+              name: 'tls',
+              port: 443,
+              protocol: 'TLS',
+              tls: { mode: 'Passthrough' },
+              allowedRoutes: { namespaces: { from: 'All' } },
+            },
+          ]),
+        ],
+      }),
+    )[0];
+    assert.deepEqual((tls?.['spec'] as { tls: unknown[] }).tls, [
+      {
+        match: [{ sniHosts: ['shop.example'] }],
+        route: [{ destination: { host: 'a.shop.svc.cluster.local', port: { number: 80 } } }],
+      },
+    ]);
   });
 });

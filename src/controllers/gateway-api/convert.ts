@@ -4,7 +4,17 @@ import { type Attached, attach, kindsOf } from './attach.ts';
 import { resolveBackends, type Unresolved } from './backends.ts';
 import { type HttpEntry, httpEntries, inOrder, type RankedEntry } from './http-rules.ts';
 import { mayRefer } from './reference-grants.ts';
-import { type Condition, GATEWAY_CONTROLLER, GATEWAY_GROUP, GATEWAY_NAME_LABEL, type GatewayApiInput, type KubernetesGateway, type Listener, type ParentRef, type Route } from './types.ts';
+import {
+  type Condition,
+  GATEWAY_CONTROLLER,
+  GATEWAY_GROUP,
+  GATEWAY_NAME_LABEL,
+  type GatewayApiInput,
+  type KubernetesGateway,
+  type Listener,
+  type ParentRef,
+  type Route,
+} from './resources.ts';
 
 export interface ListenerStatus {
   readonly name: string;
@@ -22,7 +32,11 @@ export interface ParentStatus {
 export interface GatewayApiOutput {
   /** Manifests of Gateway and VirtualService. */
   readonly manifests: readonly KubeObject[];
-  readonly gateways: readonly { readonly gateway: KubernetesGateway; readonly conditions: readonly Condition[]; readonly listeners: readonly ListenerStatus[] }[];
+  readonly gateways: readonly {
+    readonly gateway: KubernetesGateway;
+    readonly conditions: readonly Condition[];
+    readonly listeners: readonly ListenerStatus[];
+  }[];
   readonly routes: readonly { readonly route: Route; readonly parents: readonly ParentStatus[] }[];
 }
 
@@ -50,16 +64,28 @@ export function convertGatewayApi(input: GatewayApiInput): GatewayApiOutput {
     const parents = (route.spec.parentRefs ?? []).flatMap((parentRef) => {
       const found = attach(route, parentRef, input);
       if (found.kind === 'foreign') return [];
-      if (found.kind === 'listeners') for (const one of found.attached) bindToListener(one, route, made, bound, attachedRoutes);
+      if (found.kind === 'listeners')
+        for (const one of found.attached) bindToListener(one, route, made, bound, attachedRoutes);
       if (found.kind === 'service') bindToService(found, route, made, bound, input.domain);
-      return [{ parentRef, controllerName: GATEWAY_CONTROLLER, conditions: routeConditions(route, found.kind === 'refused' ? found : undefined, problems) }];
+      return [
+        {
+          parentRef,
+          controllerName: GATEWAY_CONTROLLER,
+          conditions: routeConditions(route, found.kind === 'refused' ? found : undefined, problems),
+        },
+      ];
     });
     return parents.length === 0 ? [] : [{ route, parents }];
   });
   const own = input.gateways.filter(({ spec }) => input.classes.has(spec.gatewayClassName));
   const gateways = own.map((gateway) => gatewayOf(gateway, attachedRoutes, input));
   return {
-    manifests: [...gateways.flatMap((one) => one.manifests), ...[...bound.values()].filter(({ http, tls, tcp }) => http.length + tls.length + tcp.length > 0).map(virtualServiceOf)],
+    manifests: [
+      ...gateways.flatMap((one) => one.manifests),
+      ...[...bound.values()]
+        .filter(({ http, tls, tcp }) => http.length + tls.length + tcp.length > 0)
+        .map(virtualServiceOf),
+    ],
     gateways: gateways.map(({ manifests: _, ...rest }) => rest),
     routes,
   };
@@ -71,23 +97,41 @@ interface Content {
 }
 
 function contentOf(route: Route, input: GatewayApiInput, complain: (problem: Unresolved) => void): Content {
-  if (route.kind === 'HTTPRoute' || route.kind === 'GRPCRoute') return { http: httpEntries(route, input, complain), l4: [] };
+  if (route.kind === 'HTTPRoute' || route.kind === 'GRPCRoute')
+    return { http: httpEntries(route, input, complain), l4: [] };
   const l4 = (route.spec.rules ?? []).flatMap((rule) => {
     const { destinations } = resolveBackends(rule.backendRefs ?? [], route, input, complain);
     const alone = destinations.length === 1;
-    return destinations.length === 0 ? [] : [{ route: destinations.map(({ destination, weight }) => ({ destination, ...(alone ? {} : { weight }) })) }];
+    return destinations.length === 0
+      ? []
+      : [{ route: destinations.map(({ destination, weight }) => ({ destination, ...(alone ? {} : { weight }) })) }];
   });
   return { http: [], l4 };
 }
 
-function bindToListener({ gateway, listener, hosts }: Attached, route: Route, { http, l4 }: Content, bound: Map<string, Bound>, counts: Map<string, number>): void {
+function bindToListener(
+  { gateway, listener, hosts }: Attached,
+  route: Route,
+  { http, l4 }: Content,
+  bound: Map<string, Bound>,
+  counts: Map<string, number>,
+): void {
   const gatewayName = internalName(gateway, listener);
   const counted = `${gateway.metadata.namespace}/${gatewayName}`;
   counts.set(counted, (counts.get(counted) ?? 0) + 1);
   for (const host of hosts) {
     const key = `${counted}/${host}`;
     const namespace = gateway.metadata.namespace ?? '';
-    const entry = bound.get(key) ?? { namespace, name: `${gatewayName}-${hostLabel(host)}`, gateway: `${namespace}/${gatewayName}`, host, exportTo: undefined, http: [], tls: [], tcp: [] };
+    const entry = bound.get(key) ?? {
+      namespace,
+      name: `${gatewayName}-${hostLabel(host)}`,
+      gateway: `${namespace}/${gatewayName}`,
+      host,
+      exportTo: undefined,
+      http: [],
+      tls: [],
+      tcp: [],
+    };
     bound.set(key, entry);
     entry.http.push(...http);
     if (route.kind === 'TLSRoute') entry.tls.push(...l4.map((one) => ({ match: [{ sniHosts: [host] }], ...one })));
@@ -96,11 +140,26 @@ function bindToListener({ gateway, listener, hosts }: Attached, route: Route, { 
 }
 
 /** A route beside its Service is the producer's and for everybody; elsewhere it is the consumer's and for its namespace alone. */
-function bindToService(parent: { readonly namespace: string; readonly name: string; readonly port: number | undefined }, route: Route, { http, l4 }: Content, bound: Map<string, Bound>, domain: string): void {
+function bindToService(
+  parent: { readonly namespace: string; readonly name: string; readonly port: number | undefined },
+  route: Route,
+  { http, l4 }: Content,
+  bound: Map<string, Bound>,
+  domain: string,
+): void {
   const namespace = route.metadata.namespace ?? '';
   const host = `${parent.name}.${parent.namespace}.svc.${domain}`;
   const key = `mesh/${namespace}/${host}`;
-  const entry = bound.get(key) ?? { namespace, name: `${parent.name}-${parent.namespace}-${GENERATED}-mesh`, gateway: 'mesh', host, exportTo: namespace === parent.namespace ? undefined : ['.'], http: [], tls: [], tcp: [] };
+  const entry = bound.get(key) ?? {
+    namespace,
+    name: `${parent.name}-${parent.namespace}-${GENERATED}-mesh`,
+    gateway: 'mesh',
+    host,
+    exportTo: namespace === parent.namespace ? undefined : ['.'],
+    http: [],
+    tls: [],
+    tcp: [],
+  };
   bound.set(key, entry);
   entry.http.push(...http.map((one) => ({ ...one, entries: one.entries.map((each) => withPort(each, parent.port)) })));
   entry.tcp.push(...l4);
@@ -131,7 +190,13 @@ function virtualServiceOf({ namespace, name, gateway, host, exportTo, http, tls,
 
 function gatewayOf(gateway: KubernetesGateway, counts: ReadonlyMap<string, number>, input: GatewayApiInput) {
   const generation = gateway.metadata.generation ?? 0;
-  const condition = (type: string, status: boolean, reason: string, message = ''): Condition => ({ type, status: status ? 'True' : 'False', reason, message, observedGeneration: generation });
+  const condition = (type: string, status: boolean, reason: string, message = ''): Condition => ({
+    type,
+    status: status ? 'True' : 'False',
+    reason,
+    message,
+    observedGeneration: generation,
+  });
   const manifests: KubeObject[] = [];
   const listeners = gateway.spec.listeners.map((listener): ListenerStatus => {
     const conflict = conflictOf(listener, gateway.spec.listeners);
@@ -141,21 +206,35 @@ function gatewayOf(gateway: KubernetesGateway, counts: ReadonlyMap<string, numbe
     const badKinds = (listener.allowedRoutes?.kinds?.length ?? 0) > kinds.length;
     const good = known && conflict === undefined && tls.problem === undefined && !(badKinds && kinds.length === 0);
     if (good) manifests.push(internalGateway(gateway, listener, tls.tls));
-    const resolved = tls.problem !== undefined ? condition('ResolvedRefs', false, tls.problem.reason, tls.problem.message) : badKinds ? condition('ResolvedRefs', false, 'InvalidRouteKinds', 'a kind of allowedRoutes does not fit the protocol') : condition('ResolvedRefs', true, 'ResolvedRefs');
+    const resolved =
+      tls.problem !== undefined
+        ? condition('ResolvedRefs', false, tls.problem.reason, tls.problem.message)
+        : badKinds
+          ? condition('ResolvedRefs', false, 'InvalidRouteKinds', 'a kind of allowedRoutes does not fit the protocol')
+          : condition('ResolvedRefs', true, 'ResolvedRefs');
     return {
       name: listener.name,
       supportedKinds: kinds.map((kind) => ({ group: GATEWAY_GROUP, kind })),
       attachedRoutes: counts.get(`${gateway.metadata.namespace}/${internalName(gateway, listener)}`) ?? 0,
       conditions: [
-        !known ? condition('Accepted', false, 'UnsupportedProtocol', `protocol ${listener.protocol} is not supported`) : condition('Accepted', conflict === undefined, conflict === undefined ? 'Accepted' : conflict),
+        !known
+          ? condition('Accepted', false, 'UnsupportedProtocol', `protocol ${listener.protocol} is not supported`)
+          : condition('Accepted', conflict === undefined, conflict === undefined ? 'Accepted' : conflict),
         condition('Conflicted', conflict !== undefined, conflict ?? 'NoConflicts'),
         resolved,
         condition('Programmed', good, good ? 'Programmed' : 'Invalid'),
       ],
     };
   });
-  const bad = listeners.some(({ conditions }) => conditions.some((one) => one.type === 'Accepted' && one.status === 'False'));
-  return { gateway, manifests, listeners, conditions: [condition('Accepted', true, bad ? 'ListenersNotValid' : 'Accepted')] };
+  const bad = listeners.some(({ conditions }) =>
+    conditions.some((one) => one.type === 'Accepted' && one.status === 'False'),
+  );
+  return {
+    gateway,
+    manifests,
+    listeners,
+    conditions: [condition('Accepted', true, bad ? 'ListenersNotValid' : 'Accepted')],
+  };
 }
 
 const KNOWN_PROTOCOLS: ReadonlySet<string> = new Set(['HTTP', 'HTTPS', 'TLS', 'TCP']);
@@ -163,7 +242,8 @@ const KNOWN_PROTOCOLS: ReadonlySet<string> = new Set(['HTTP', 'HTTPS', 'TLS', 'T
 function conflictOf(listener: Listener, all: readonly Listener[]): string | undefined {
   for (const other of all) {
     if (other === listener || other.port !== listener.port) continue;
-    const family = (one: Listener): string => (one.protocol === 'HTTP' ? 'http' : one.protocol === 'TCP' ? 'tcp' : 'tls');
+    const family = (one: Listener): string =>
+      one.protocol === 'HTTP' ? 'http' : one.protocol === 'TCP' ? 'tcp' : 'tls';
     if (family(other) !== family(listener)) return 'ProtocolConflict';
     if ((other.hostname ?? '') === (listener.hostname ?? '')) return 'HostnameConflict';
   }
@@ -182,11 +262,27 @@ function tlsOf(listener: Listener, gateway: KubernetesGateway, input: GatewayApi
   const namespace = gateway.metadata.namespace ?? '';
   const failed = (reason: string, message: string): TlsOutcome => ({ tls: undefined, problem: { reason, message } });
   if (ref === undefined) return failed('InvalidCertificateRef', 'there is no certificateRef');
-  if ((ref.group ?? '') !== '' || (ref.kind ?? 'Secret') !== 'Secret') return failed('InvalidCertificateRef', `a certificate of kind ${ref.kind} is not taken: use a Secret`);
+  if ((ref.group ?? '') !== '' || (ref.kind ?? 'Secret') !== 'Secret')
+    return failed('InvalidCertificateRef', `a certificate of kind ${ref.kind} is not taken: use a Secret`);
   const at = ref.namespace ?? namespace;
-  if (!mayRefer(input.grants, { kind: 'Gateway', namespace }, { group: '', kind: 'Secret', namespace: at, name: ref.name })) return failed('RefNotPermitted', `no ReferenceGrant of namespace ${at} lets a Gateway of ${namespace} refer to Secret ${ref.name}`);
-  if (at !== namespace) return failed('RefNotPermitted', `certificates of another namespace are not served yet: copy Secret ${at}/${ref.name} to ${namespace}`);
-  if (!input.hasCertificate(at, ref.name)) return failed('InvalidCertificateRef', `Secret ${at}/${ref.name} holds no certificate`);
+  if (
+    !mayRefer(
+      input.grants,
+      { kind: 'Gateway', namespace },
+      { group: '', kind: 'Secret', namespace: at, name: ref.name },
+    )
+  )
+    return failed(
+      'RefNotPermitted',
+      `no ReferenceGrant of namespace ${at} lets a Gateway of ${namespace} refer to Secret ${ref.name}`,
+    );
+  if (at !== namespace)
+    return failed(
+      'RefNotPermitted',
+      `certificates of another namespace are not served yet: copy Secret ${at}/${ref.name} to ${namespace}`,
+    );
+  if (!input.hasCertificate(at, ref.name))
+    return failed('InvalidCertificateRef', `Secret ${at}/${ref.name} holds no certificate`);
   return { tls: { mode: 'SIMPLE', credentialName: ref.name } };
 }
 
@@ -199,7 +295,17 @@ function internalGateway(gateway: KubernetesGateway, listener: Listener, tls: Ht
     metadata: { name: internalName(gateway, listener), namespace },
     spec: {
       selector: { [GATEWAY_NAME_LABEL]: name },
-      servers: [{ port: { number: listener.port, name: `${listener.protocol.toLowerCase()}-${listener.port}`, protocol: listener.protocol }, hosts: [`${namespace}/${host}`], ...(tls === undefined ? {} : { tls }) }],
+      servers: [
+        {
+          port: {
+            number: listener.port,
+            name: `${listener.protocol.toLowerCase()}-${listener.port}`,
+            protocol: listener.protocol,
+          },
+          hosts: [`${namespace}/${host}`],
+          ...(tls === undefined ? {} : { tls }),
+        },
+      ],
     },
   };
 }
@@ -213,13 +319,27 @@ function hostLabel(host: string): string {
   return host === '*' ? 'all' : host.replace(/^\*\./, 'wildcard.').replaceAll('.', '-');
 }
 
-function routeConditions(route: Route, refused: { readonly reason: string; readonly message: string } | undefined, problems: readonly Unresolved[]): readonly Condition[] {
+function routeConditions(
+  route: Route,
+  refused: { readonly reason: string; readonly message: string } | undefined,
+  problems: readonly Unresolved[],
+): readonly Condition[] {
   const observedGeneration = route.metadata.generation ?? 0;
   const unsupported = problems.find((one) => one.reason === 'UnsupportedValue');
   const [unresolved] = problems.filter((one) => one.reason !== 'UnsupportedValue');
   const rejected = refused ?? unsupported;
   return [
-    rejected === undefined ? { type: 'Accepted', status: 'True', reason: 'Accepted', message: '', observedGeneration } : { type: 'Accepted', status: 'False', reason: rejected.reason, message: rejected.message, observedGeneration },
-    unresolved === undefined ? { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', message: '', observedGeneration } : { type: 'ResolvedRefs', status: 'False', reason: unresolved.reason, message: unresolved.message, observedGeneration },
+    rejected === undefined
+      ? { type: 'Accepted', status: 'True', reason: 'Accepted', message: '', observedGeneration }
+      : { type: 'Accepted', status: 'False', reason: rejected.reason, message: rejected.message, observedGeneration },
+    unresolved === undefined
+      ? { type: 'ResolvedRefs', status: 'True', reason: 'ResolvedRefs', message: '', observedGeneration }
+      : {
+          type: 'ResolvedRefs',
+          status: 'False',
+          reason: unresolved.reason,
+          message: unresolved.message,
+          observedGeneration,
+        },
   ];
 }

@@ -1,10 +1,28 @@
 // Follows the Gateway API's objects, hands what they mean to the mesh's configuration, deploys gateways and writes statuses. Writes: leader only.
 import type { Clock, Logger, Random, Timer } from '#base';
 import type { ConfigView } from '#config';
-import { apiVersionOf, Informer, keyOf, type KubeClient, type KubeObject, RESOURCES, type ResourceType, WorkQueue } from '#kube';
+import {
+  apiVersionOf,
+  Informer,
+  keyOf,
+  type KubeClient,
+  type KubeObject,
+  RESOURCES,
+  type ResourceType,
+  WorkQueue,
+} from '#kube';
 import { convertGatewayApi, type GatewayApiOutput } from './convert.ts';
 import { deploymentName, deploymentObjects } from './gateway-deployment.ts';
-import { type Condition, GATEWAY_CONTROLLER, GATEWAY_TYPES, type GatewayApiInput, type KubernetesGateway, type ReferenceGrant, type Route, type RouteKind } from './types.ts';
+import {
+  type Condition,
+  GATEWAY_CONTROLLER,
+  GATEWAY_TYPES,
+  type GatewayApiInput,
+  type KubernetesGateway,
+  type ReferenceGrant,
+  type Route,
+  type RouteKind,
+} from './resources.ts';
 
 export interface GatewayApiControllerOptions {
   readonly client: KubeClient;
@@ -23,7 +41,13 @@ type KindName = keyof typeof GATEWAY_TYPES;
 const ROUTES: readonly RouteKind[] = ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute'];
 const SETTLE_MS = 30;
 const REVISION = 'istio.io/rev';
-const SERVICE_ACCOUNTS: ResourceType = { group: '', version: 'v1', plural: 'serviceaccounts', kind: 'ServiceAccount', namespaced: true };
+const SERVICE_ACCOUNTS: ResourceType = {
+  group: '',
+  version: 'v1',
+  plural: 'serviceaccounts',
+  kind: 'ServiceAccount',
+  namespaced: true,
+};
 
 export class GatewayApiController {
   readonly #options: GatewayApiControllerOptions;
@@ -41,9 +65,30 @@ export class GatewayApiController {
     const { client, clock, random, log } = options;
     const common = { client, clock, random, log: log.scope('gateway-api') };
     const names = Object.keys(GATEWAY_TYPES) as KindName[];
-    this.#informers = new Map(names.map((kind) => [kind, new Informer<KubeObject>({ ...common, types: GATEWAY_TYPES[kind], prune: (object) => this.#prune(kind, object) })]));
-    this.#services = new Informer<readonly string[]>({ ...common, types: [RESOURCES.services], selectors: { labelSelector: 'gateway.istio.io/managed' }, prune: addressesOf });
-    this.#queue = new WorkQueue({ ...common, name: 'gateway-api', perSecond: 50, burst: 100, parallel: 4, work: (key) => this.#write(key) });
+    this.#informers = new Map(
+      names.map((kind) => [
+        kind,
+        new Informer<KubeObject>({
+          ...common,
+          types: GATEWAY_TYPES[kind],
+          prune: (object) => this.#prune(kind, object),
+        }),
+      ]),
+    );
+    this.#services = new Informer<readonly string[]>({
+      ...common,
+      types: [RESOURCES.services],
+      selectors: { labelSelector: 'gateway.istio.io/managed' },
+      prune: addressesOf,
+    });
+    this.#queue = new WorkQueue({
+      ...common,
+      name: 'gateway-api',
+      perSecond: 50,
+      burst: 100,
+      parallel: 4,
+      work: (key) => this.#write(key),
+    });
     for (const informer of this.#informers.values()) informer.onChange(() => this.#touch());
     this.#services.onChange(() => this.#touch());
   }
@@ -76,7 +121,15 @@ export class GatewayApiController {
     if (kind === 'Gateway' && (revision ?? 'default') !== this.#options.revision) return undefined;
     if (kind !== 'Gateway' && revision !== undefined && revision !== this.#options.revision) return undefined;
     const { name, namespace, uid, generation, creationTimestamp, labels, annotations } = object.metadata;
-    const metadata = { name, ...(namespace === undefined ? {} : { namespace }), ...(uid === undefined ? {} : { uid }), ...(generation === undefined ? {} : { generation }), ...(creationTimestamp === undefined ? {} : { creationTimestamp }), ...(labels === undefined ? {} : { labels }), ...(annotations === undefined ? {} : { annotations }) };
+    const metadata = {
+      name,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(uid === undefined ? {} : { uid }),
+      ...(generation === undefined ? {} : { generation }),
+      ...(creationTimestamp === undefined ? {} : { creationTimestamp }),
+      ...(labels === undefined ? {} : { labels }),
+      ...(annotations === undefined ? {} : { annotations }),
+    };
     return { kind, metadata, spec: object['spec'], status: object['status'] };
   }
 
@@ -103,14 +156,19 @@ export class GatewayApiController {
 
   #input(): GatewayApiInput {
     const { view, domain, hasCertificate } = this.#options;
-    const classes = this.#list('GatewayClass').filter((one) => (one['spec'] as { controllerName?: string } | undefined)?.controllerName === GATEWAY_CONTROLLER);
+    const classes = this.#list('GatewayClass').filter(
+      (one) => (one['spec'] as { controllerName?: string } | undefined)?.controllerName === GATEWAY_CONTROLLER,
+    );
     return {
       gateways: this.#list<KubernetesGateway>('Gateway'),
       routes: ROUTES.flatMap((kind) => this.#list<Route>(kind)),
       grants: this.#list<ReferenceGrant>('ReferenceGrant'),
       classes: new Set(classes.map(({ metadata }) => metadata.name)),
       namespaceLabels: (namespace) => view().get('Namespace', '', namespace)?.metadata.labels ?? {},
-      servicePorts: (namespace, name) => view().get('Service', namespace, name)?.spec.ports?.map(({ port }) => port),
+      servicePorts: (namespace, name) =>
+        view()
+          .get('Service', namespace, name)
+          ?.spec.ports?.map(({ port }) => port),
       hasCertificate,
       domain,
     };
@@ -132,17 +190,27 @@ export class GatewayApiController {
     if (kind === 'Gateway') return this.#writeGateway(object as KubernetesGateway);
     const found = this.#output.routes.find(({ route }) => route === object);
     if (found === undefined) return;
-    const present = ((object['status'] as { parents?: { controllerName?: string }[] } | undefined)?.parents ?? []) as readonly { readonly controllerName?: string; readonly conditions?: readonly Condition[] }[];
+    const present = ((object['status'] as { parents?: { controllerName?: string }[] } | undefined)?.parents ??
+      []) as readonly { readonly controllerName?: string; readonly conditions?: readonly Condition[] }[];
     const others = present.filter((one) => one.controllerName !== GATEWAY_CONTROLLER);
     const mine = present.filter((one) => one.controllerName === GATEWAY_CONTROLLER);
-    const parents = found.parents.map((parent, i) => ({ ...parent, conditions: this.#dated(parent.conditions, mine[i]?.conditions ?? []) }));
+    const parents = found.parents.map((parent, i) => ({
+      ...parent,
+      conditions: this.#dated(parent.conditions, mine[i]?.conditions ?? []),
+    }));
     await this.#setStatus(kind, object, { parents: [...others, ...parents] });
   }
 
   async #writeClass(object: KubeObject): Promise<void> {
     if ((object['spec'] as { controllerName?: string } | undefined)?.controllerName !== GATEWAY_CONTROLLER) return;
     const present = (object['status'] as { conditions?: Condition[] } | undefined)?.conditions ?? [];
-    const accepted: Condition = { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'Handled by Topsail', observedGeneration: object.metadata.generation ?? 0 };
+    const accepted: Condition = {
+      type: 'Accepted',
+      status: 'True',
+      reason: 'Accepted',
+      message: 'Handled by Topsail',
+      observedGeneration: object.metadata.generation ?? 0,
+    };
     await this.#setStatus('GatewayClass', object, { conditions: this.#dated([accepted], present) });
   }
 
@@ -150,34 +218,72 @@ export class GatewayApiController {
     const found = this.#output.gateways.find((one) => one.gateway === gateway);
     if (found === undefined) return;
     await this.#deploy(gateway);
-    const addresses = this.#services.get(keyOf({ namespace: gateway.metadata.namespace, name: deploymentName(gateway) })) ?? [];
+    const addresses =
+      this.#services.get(keyOf({ namespace: gateway.metadata.namespace, name: deploymentName(gateway) })) ?? [];
     const observedGeneration = gateway.metadata.generation ?? 0;
-    const programmed: Condition = addresses.length > 0 ? { type: 'Programmed', status: 'True', reason: 'Programmed', message: '', observedGeneration } : { type: 'Programmed', status: 'False', reason: 'AddressNotAssigned', message: 'the Service has no address yet', observedGeneration };
-    const present = (gateway['status'] ?? {}) as { conditions?: Condition[]; listeners?: { name: string; conditions?: Condition[] }[] };
+    const programmed: Condition =
+      addresses.length > 0
+        ? { type: 'Programmed', status: 'True', reason: 'Programmed', message: '', observedGeneration }
+        : {
+            type: 'Programmed',
+            status: 'False',
+            reason: 'AddressNotAssigned',
+            message: 'the Service has no address yet',
+            observedGeneration,
+          };
+    const present = (gateway['status'] ?? {}) as {
+      conditions?: Condition[];
+      listeners?: { name: string; conditions?: Condition[] }[];
+    };
     await this.#setStatus('Gateway', gateway, {
-      addresses: addresses.map((value) => ({ type: /[a-z]/i.test(value) && !value.includes(':') ? 'Hostname' : 'IPAddress', value })),
+      addresses: addresses.map((value) => ({
+        type: /[a-z]/i.test(value) && !value.includes(':') ? 'Hostname' : 'IPAddress',
+        value,
+      })),
       conditions: this.#dated([...found.conditions, programmed], present.conditions ?? []),
-      listeners: found.listeners.map((listener) => ({ ...listener, conditions: this.#dated(listener.conditions, present.listeners?.find((one) => one.name === listener.name)?.conditions ?? []) })),
+      listeners: found.listeners.map((listener) => ({
+        ...listener,
+        conditions: this.#dated(
+          listener.conditions,
+          present.listeners?.find((one) => one.name === listener.name)?.conditions ?? [],
+        ),
+      })),
     });
   }
 
   async #deploy(gateway: KubernetesGateway): Promise<void> {
     const { client, revision, log } = this.#options;
     const { account, deployment, service } = deploymentObjects(gateway, revision);
-    for (const [type, object] of [[SERVICE_ACCOUNTS, account], [RESOURCES.deployments, deployment], [RESOURCES.services, service]] as const) {
+    for (const [type, object] of [
+      [SERVICE_ACCOUNTS, account],
+      [RESOURCES.deployments, deployment],
+      [RESOURCES.services, service],
+    ] as const) {
       const applied = await client.apply(type, object);
       if (applied.ok) continue;
       // Somebody's own object of that name is not taken over.
       if (applied.error.code !== 'kube_conflict') throw applied.error;
-      log.warn('an object of a Gateway belongs to another manager and is left alone', { kind: type.kind, name: object.metadata.name });
+      log.warn('an object of a Gateway belongs to another manager and is left alone', {
+        kind: type.kind,
+        name: object.metadata.name,
+      });
     }
   }
 
-  #dated(conditions: readonly Condition[], present: readonly Condition[]): readonly (Condition & { readonly lastTransitionTime: string })[] {
+  #dated(
+    conditions: readonly Condition[],
+    present: readonly Condition[],
+  ): readonly (Condition & { readonly lastTransitionTime: string })[] {
     const now = new Date(this.#options.clock.wallTime()).toISOString().replace(/\.\d+Z$/, 'Z');
     return conditions.map((one) => {
-      const former = present.find((other) => other.type === one.type) as (Condition & { lastTransitionTime?: string }) | undefined;
-      return { ...one, lastTransitionTime: former?.status === one.status && former.lastTransitionTime !== undefined ? former.lastTransitionTime : now };
+      const former = present.find((other) => other.type === one.type) as
+        | (Condition & { lastTransitionTime?: string })
+        | undefined;
+      return {
+        ...one,
+        lastTransitionTime:
+          former?.status === one.status && former.lastTransitionTime !== undefined ? former.lastTransitionTime : now,
+      };
     });
   }
 
@@ -185,7 +291,11 @@ export class GatewayApiController {
     if (sameStatus(object['status'], status)) return;
     const type = this.#informers.get(kind)?.reflector.type ?? GATEWAY_TYPES[kind][0];
     const { name, namespace } = object.metadata;
-    const applied = await this.#options.client.mergePatch(type, { name, ...(namespace === undefined ? {} : { namespace }), subresource: 'status' }, { apiVersion: apiVersionOf(type), kind, status });
+    const applied = await this.#options.client.mergePatch(
+      type,
+      { name, ...(namespace === undefined ? {} : { namespace }), subresource: 'status' },
+      { apiVersion: apiVersionOf(type), kind, status },
+    );
     if (!applied.ok && applied.error.code !== 'kube_not_found') throw applied.error;
   }
 }
@@ -194,16 +304,27 @@ export class GatewayApiController {
 function sameStatus(present: unknown, wanted: unknown): boolean {
   if (typeof wanted !== 'object' || wanted === null) return present === wanted;
   if (typeof present !== 'object' || present === null) return false;
-  if (Array.isArray(wanted)) return Array.isArray(present) && present.length === wanted.length && wanted.every((one, i) => sameStatus(present[i], one));
+  if (Array.isArray(wanted))
+    return (
+      Array.isArray(present) &&
+      present.length === wanted.length &&
+      wanted.every((one, i) => sameStatus(present[i], one))
+    );
   return Object.entries(wanted).every(([key, value]) => sameStatus((present as Record<string, unknown>)[key], value));
 }
 
 /** Where the Service can be reached from; inside the cluster at least. */
 function addressesOf(object: KubeObject): readonly string[] {
-  const { ingress } = ((object['status'] as { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } } | undefined)?.loadBalancer ?? {}) as { ingress?: { ip?: string; hostname?: string }[] };
+  const { ingress } = ((
+    object['status'] as { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } } | undefined
+  )?.loadBalancer ?? {}) as { ingress?: { ip?: string; hostname?: string }[] };
   const outside = (ingress ?? []).map(({ ip, hostname }) => ip ?? hostname ?? '').filter((one) => one !== '');
   if (outside.length > 0) return outside;
-  const { type, clusterIP, externalIPs } = (object['spec'] ?? {}) as { type?: string; clusterIP?: string; externalIPs?: string[] };
+  const { type, clusterIP, externalIPs } = (object['spec'] ?? {}) as {
+    type?: string;
+    clusterIP?: string;
+    externalIPs?: string[];
+  };
   if (externalIPs !== undefined && externalIPs.length > 0) return externalIPs;
   return type !== 'LoadBalancer' && clusterIP !== undefined && clusterIP !== 'None' ? [clusterIP] : [];
 }

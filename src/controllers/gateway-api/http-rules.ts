@@ -1,6 +1,14 @@
 // Rules of HTTPRoute and GRPCRoute become entries of a VirtualService, in the Gateway API's order of precedence.
 import { type Backends, resolveBackend, resolveBackends, type Unresolved } from './backends.ts';
-import type { GatewayApiInput, HeaderChange, HttpRouteFilter, Route, RouteMatch, RouteRule, ValueMatch } from './types.ts';
+import type {
+  GatewayApiInput,
+  HeaderChange,
+  HttpRouteFilter,
+  Route,
+  RouteMatch,
+  RouteRule,
+  ValueMatch,
+} from './resources.ts';
 
 export type HttpEntry = Readonly<Record<string, unknown>>;
 
@@ -15,40 +23,67 @@ export interface RankedEntry {
 const EXACT_RANK = 3;
 const PREFIX_RANK = 2;
 const REGEX_RANK = 1;
-const KNOWN_FILTERS = new Set(['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', 'URLRewrite', 'RequestMirror']);
+const KNOWN_FILTERS = new Set([
+  'RequestHeaderModifier',
+  'ResponseHeaderModifier',
+  'RequestRedirect',
+  'URLRewrite',
+  'RequestMirror',
+]);
 
-export function httpEntries(route: Route, input: GatewayApiInput, complain: (problem: Unresolved) => void): readonly RankedEntry[] {
+export function httpEntries(
+  route: Route,
+  input: GatewayApiInput,
+  complain: (problem: Unresolved) => void,
+): readonly RankedEntry[] {
   const name = `${route.metadata.namespace}.${route.metadata.name}`;
   const createdMs = Date.parse(route.metadata.creationTimestamp ?? '') || 0;
   return (route.spec.rules ?? []).flatMap((rule, index) => {
     const action = actionOf(rule, route, input, complain);
     const matches = rule.matches === undefined || rule.matches.length === 0 ? [{}] : rule.matches;
-    return matches.map((match, m): RankedEntry => ({
-      entries: entriesOf(match, rule, route, { ...action, name: `${name}.${index}` }),
-      rank: [...rankOf(match, route), -index, -m],
-      createdMs,
-      route: name,
-    }));
+    return matches.map(
+      (match, m): RankedEntry => ({
+        entries: entriesOf(match, rule, route, { ...action, name: `${name}.${index}` }),
+        rank: [...rankOf(match, route), -index, -m],
+        createdMs,
+        route: name,
+      }),
+    );
   });
 }
 
 /** Exact before longer prefix before pattern; then method, headers, query; then the older route, its name, its rules in order. */
 export function inOrder(entries: readonly RankedEntry[]): readonly HttpEntry[] {
-  return [...entries].sort((a, b) => {
-    for (let i = 0; i < 5; i++) {
-      const difference = (b.rank[i] ?? 0) - (a.rank[i] ?? 0);
-      if (difference !== 0) return difference;
-    }
-    if (a.createdMs !== b.createdMs) return a.createdMs - b.createdMs;
-    if (a.route !== b.route) return a.route < b.route ? -1 : 1;
-    return (b.rank[5] ?? 0) - (a.rank[5] ?? 0) || (b.rank[6] ?? 0) - (a.rank[6] ?? 0);
-  }).flatMap(({ entries: list }) => list);
+  return [...entries]
+    .sort((a, b) => {
+      for (let i = 0; i < 5; i++) {
+        const difference = (b.rank[i] ?? 0) - (a.rank[i] ?? 0);
+        if (difference !== 0) return difference;
+      }
+      if (a.createdMs !== b.createdMs) return a.createdMs - b.createdMs;
+      if (a.route !== b.route) return a.route < b.route ? -1 : 1;
+      return (b.rank[5] ?? 0) - (a.rank[5] ?? 0) || (b.rank[6] ?? 0) - (a.rank[6] ?? 0);
+    })
+    .flatMap(({ entries: list }) => list);
 }
 
 function rankOf(match: RouteMatch, route: Route): readonly number[] {
   const path = pathOf(match, route);
-  const kind = path === undefined ? PREFIX_RANK : path.type === 'Exact' ? EXACT_RANK : path.type === 'PathPrefix' ? PREFIX_RANK : REGEX_RANK;
-  return [kind, path?.value.length ?? 1, typeof match.method === 'string' ? 1 : 0, match.headers?.length ?? 0, match.queryParams?.length ?? 0];
+  const kind =
+    path === undefined
+      ? PREFIX_RANK
+      : path.type === 'Exact'
+        ? EXACT_RANK
+        : path.type === 'PathPrefix'
+          ? PREFIX_RANK
+          : REGEX_RANK;
+  return [
+    kind,
+    path?.value.length ?? 1,
+    typeof match.method === 'string' ? 1 : 0,
+    match.headers?.length ?? 0,
+    match.queryParams?.length ?? 0,
+  ];
 }
 
 interface Path {
@@ -57,13 +92,20 @@ interface Path {
 }
 
 function pathOf(match: RouteMatch, route: Route): Path | undefined {
-  if (route.kind === 'HTTPRoute') return match.path === undefined ? undefined : { type: match.path.type ?? 'PathPrefix', value: match.path.value ?? '/' };
+  if (route.kind === 'HTTPRoute')
+    return match.path === undefined
+      ? undefined
+      : { type: match.path.type ?? 'PathPrefix', value: match.path.value ?? '/' };
   const { method } = match;
   if (method === undefined || typeof method === 'string') return undefined;
-  if (method.type === 'RegularExpression') return { type: 'RegularExpression', value: `/${method.service ?? '[^/]+'}/${method.method ?? '[^/]+'}` };
-  if (method.service !== undefined && method.method !== undefined) return { type: 'Exact', value: `/${method.service}/${method.method}` };
+  if (method.type === 'RegularExpression')
+    return { type: 'RegularExpression', value: `/${method.service ?? '[^/]+'}/${method.method ?? '[^/]+'}` };
+  if (method.service !== undefined && method.method !== undefined)
+    return { type: 'Exact', value: `/${method.service}/${method.method}` };
   if (method.service !== undefined) return { type: 'PathPrefix', value: `/${method.service}` };
-  return method.method === undefined ? undefined : { type: 'RegularExpression', value: `/[^/]+/${escaped(method.method)}` };
+  return method.method === undefined
+    ? undefined
+    : { type: 'RegularExpression', value: `/[^/]+/${escaped(method.method)}` };
 }
 
 function escaped(text: string): string {
@@ -79,8 +121,13 @@ function entriesOf(match: RouteMatch, rule: RouteRule, route: Route, action: Htt
     ...values('queryParams', match.queryParams, (name) => name),
   };
   const one = (uri: HttpEntry | undefined): HttpEntry => ({ ...(uri === undefined ? {} : { uri }), ...rest });
-  const withMatch = (matches: readonly HttpEntry[], more: HttpEntry = {}): HttpEntry => ({ ...action, ...more, ...(matches.every((each) => Object.keys(each).length === 0) ? {} : { match: matches }) });
-  if (path === undefined || (path.type === 'PathPrefix' && path.value === '/')) return [withMatch([one(undefined)], replacePrefix(rule, '/'))];
+  const withMatch = (matches: readonly HttpEntry[], more: HttpEntry = {}): HttpEntry => ({
+    ...action,
+    ...more,
+    ...(matches.every((each) => Object.keys(each).length === 0) ? {} : { match: matches }),
+  });
+  if (path === undefined || (path.type === 'PathPrefix' && path.value === '/'))
+    return [withMatch([one(undefined)], replacePrefix(rule, '/'))];
   if (path.type === 'Exact') return [withMatch([one({ exact: path.value })])];
   if (path.type === 'RegularExpression') return [withMatch([one({ regex: path.value })])];
   const prefix = path.value.replace(/\/+$/, '');
@@ -101,10 +148,22 @@ function replacePrefix(rule: RouteRule, prefix: string): HttpEntry | undefined {
 
 function values(field: string, list: readonly ValueMatch[] | undefined, nameOf: (name: string) => string): HttpEntry {
   if (list === undefined || list.length === 0) return {};
-  return { [field]: Object.fromEntries(list.map((one) => [nameOf(one.name), one.type === 'RegularExpression' ? { regex: one.value } : { exact: one.value }])) };
+  return {
+    [field]: Object.fromEntries(
+      list.map((one) => [
+        nameOf(one.name),
+        one.type === 'RegularExpression' ? { regex: one.value } : { exact: one.value },
+      ]),
+    ),
+  };
 }
 
-function actionOf(rule: RouteRule, route: Route, input: GatewayApiInput, complain: (problem: Unresolved) => void): HttpEntry {
+function actionOf(
+  rule: RouteRule,
+  route: Route,
+  input: GatewayApiInput,
+  complain: (problem: Unresolved) => void,
+): HttpEntry {
   const filters = rule.filters ?? [];
   const unknown = filters.find((filter) => !KNOWN_FILTERS.has(filter.type));
   if (unknown !== undefined) {
@@ -118,7 +177,14 @@ function actionOf(rule: RouteRule, route: Route, input: GatewayApiInput, complai
   const refs = rule.backendRefs ?? [];
   const backends = resolveBackends(refs, route, input, complain);
   if (backends.destinations.length === 0) return FAILED;
-  return { ...headers, ...rewriteOf(filters), ...mirrorsOf(filters, route, input, complain), ...timeoutOf(rule), ...lost(backends), route: destinationsOf(backends) };
+  return {
+    ...headers,
+    ...rewriteOf(filters),
+    ...mirrorsOf(filters, route, input, complain),
+    ...timeoutOf(rule),
+    ...lost(backends),
+    route: destinationsOf(backends),
+  };
 }
 
 const FAILED: HttpEntry = Object.freeze({ directResponse: { status: 500 } });
@@ -129,19 +195,26 @@ function lost({ lostPercent }: Backends): HttpEntry {
 
 function destinationsOf({ destinations }: Backends): readonly HttpEntry[] {
   const alone = destinations.length === 1;
-  return destinations.map(({ destination, weight, ref }) => ({ destination, ...(alone ? {} : { weight }), ...headersOf(ref.filters ?? []) }));
+  return destinations.map(({ destination, weight, ref }) => ({
+    destination,
+    ...(alone ? {} : { weight }),
+    ...headersOf(ref.filters ?? []),
+  }));
 }
 
 function headersOf(filters: readonly HttpRouteFilter[]): HttpEntry {
   const request = changeOf(filters.find((filter) => filter.type === 'RequestHeaderModifier')?.requestHeaderModifier);
   const response = changeOf(filters.find((filter) => filter.type === 'ResponseHeaderModifier')?.responseHeaderModifier);
   if (request === undefined && response === undefined) return {};
-  return { headers: { ...(request === undefined ? {} : { request }), ...(response === undefined ? {} : { response }) } };
+  return {
+    headers: { ...(request === undefined ? {} : { request }), ...(response === undefined ? {} : { response }) },
+  };
 }
 
 function changeOf(change: HeaderChange | undefined): HttpEntry | undefined {
   if (change === undefined) return undefined;
-  const pairs = (list: HeaderChange['set']): Record<string, string> => Object.fromEntries((list ?? []).map(({ name, value }) => [name, value]));
+  const pairs = (list: HeaderChange['set']): Record<string, string> =>
+    Object.fromEntries((list ?? []).map(({ name, value }) => [name, value]));
   return {
     ...(change.set === undefined ? {} : { set: pairs(change.set) }),
     ...(change.add === undefined ? {} : { add: pairs(change.add) }),
@@ -149,10 +222,16 @@ function changeOf(change: HeaderChange | undefined): HttpEntry | undefined {
   };
 }
 
-function redirectOf(redirect: NonNullable<HttpRouteFilter['requestRedirect']>, complain: (problem: Unresolved) => void): HttpEntry {
+function redirectOf(
+  redirect: NonNullable<HttpRouteFilter['requestRedirect']>,
+  complain: (problem: Unresolved) => void,
+): HttpEntry {
   const { scheme, hostname, port, statusCode = 302, path } = redirect;
   if (path?.type === 'ReplacePrefixMatch') {
-    complain({ reason: 'UnsupportedValue', message: 'a redirect that replaces a prefix is not supported: use ReplaceFullPath' });
+    complain({
+      reason: 'UnsupportedValue',
+      message: 'a redirect that replaces a prefix is not supported: use ReplaceFullPath',
+    });
     return FAILED;
   }
   const implied = scheme === 'https' ? 443 : scheme === 'http' ? 80 : undefined;
@@ -174,12 +253,19 @@ function rewriteOf(filters: readonly HttpRouteFilter[]): HttpEntry {
   return {
     rewrite: {
       ...(rewrite.hostname === undefined ? {} : { authority: rewrite.hostname }),
-      ...(rewrite.path?.replaceFullPath === undefined ? {} : { uriRegexRewrite: { match: '^/.*$', rewrite: rewrite.path.replaceFullPath } }),
+      ...(rewrite.path?.replaceFullPath === undefined
+        ? {}
+        : { uriRegexRewrite: { match: '^/.*$', rewrite: rewrite.path.replaceFullPath } }),
     },
   };
 }
 
-function mirrorsOf(filters: readonly HttpRouteFilter[], route: Route, input: GatewayApiInput, complain: (problem: Unresolved) => void): HttpEntry {
+function mirrorsOf(
+  filters: readonly HttpRouteFilter[],
+  route: Route,
+  input: GatewayApiInput,
+  complain: (problem: Unresolved) => void,
+): HttpEntry {
   const mirrors = filters.flatMap(({ requestMirror }) => {
     if (requestMirror === undefined) return [];
     const found = resolveBackend(requestMirror.backendRef, route, input);

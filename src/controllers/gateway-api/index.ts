@@ -1,4 +1,4 @@
 // The Gateway API as configuration of the mesh.
-export * from './types.ts';
+export * from './resources.ts';
 export * from './convert.ts';
 export * from './gateway-api-controller.ts';

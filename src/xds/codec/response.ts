@@ -21,7 +21,10 @@ interface Run {
 export class ResponseEncoder {
   readonly #entries = { sotw: new WeakMap<XdsResource, Uint8Array>(), delta: new WeakMap<XdsResource, Uint8Array>() };
   /** By their first resource: they go with it. */
-  readonly #runs = { sotw: new WeakMap<XdsResource, readonly Run[]>(), delta: new WeakMap<XdsResource, readonly Run[]>() };
+  readonly #runs = {
+    sotw: new WeakMap<XdsResource, readonly Run[]>(),
+    delta: new WeakMap<XdsResource, readonly Run[]>(),
+  };
 
   /** The parts of one message, to be sent one after the other. */
   encode(
@@ -34,7 +37,8 @@ export class ResponseEncoder {
     writer.stringField(1, head.version).stringField(4, head.typeUrl).stringField(5, head.nonce);
     if (variant === 'delta') for (const name of removed) writer.tag(6, 2).string(name);
     const parts = [writer.finish()];
-    for (let from = 0; from < list.length; from += RUN_ENTRIES) parts.push(this.#run(variant, list, from, Math.min(list.length, from + RUN_ENTRIES)));
+    for (let from = 0; from < list.length; from += RUN_ENTRIES)
+      parts.push(this.#run(variant, list, from, Math.min(list.length, from + RUN_ENTRIES)));
     return parts;
   }
 

@@ -51,11 +51,13 @@ export class HeldResources implements Iterable<readonly [string, Held]> {
   /** Of `all`, in its order where nothing is held yet: what is not held in this version. */
   changed(all: Resources): XdsResource[] {
     const out: XdsResource[] = [];
-    for (const resource of differenceOf(this.#base, all).changed) if (differs(this.get(resource.name), resource)) out.push(resource);
+    for (const resource of differenceOf(this.#base, all).changed)
+      if (differs(this.get(resource.name), resource)) out.push(resource);
     for (const [name, held] of this.#own) {
       const resource = all.get(name);
       // What differs from the base too was looked at above.
-      if (resource !== undefined && !differs(this.#base.get(name), resource) && differs(held, resource)) out.push(resource);
+      if (resource !== undefined && !differs(this.#base.get(name), resource) && differs(held, resource))
+        out.push(resource);
     }
     return out;
   }

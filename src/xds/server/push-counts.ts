@@ -36,6 +36,7 @@ export class PushCounts {
     const seconds = (this.#clock.now() - made) / 1000;
     this.convergenceSum += seconds;
     const first = CONVERGENCE_BOUNDS.findIndex((bound) => seconds <= bound);
-    for (let i = first < 0 ? CONVERGENCE_BOUNDS.length : first; i < this.convergence.length; i++) (this.convergence[i] as number)++;
+    for (let i = first < 0 ? CONVERGENCE_BOUNDS.length : first; i < this.convergence.length; i++)
+      (this.convergence[i] as number)++;
   }
 }

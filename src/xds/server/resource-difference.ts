@@ -26,9 +26,16 @@ export function differenceOf(before: Resources, after: Resources): Difference {
 }
 
 function layered(before: Resources, after: LayeredResources): Difference {
-  const layers = before.size === 0 ? [] : before instanceof LayeredResources && before.layers.length === after.layers.length ? before.layers : undefined;
+  const layers =
+    before.size === 0
+      ? []
+      : before instanceof LayeredResources && before.layers.length === after.layers.length
+        ? before.layers
+        : undefined;
   if (layers === undefined) return compute(before, after);
-  const parts = after.layers.map((layer, i) => differenceOf(layers[i] ?? NO_RESOURCES, layer)).filter((part) => part !== NO_DIFFERENCE);
+  const parts = after.layers
+    .map((layer, i) => differenceOf(layers[i] ?? NO_RESOURCES, layer))
+    .filter((part) => part !== NO_DIFFERENCE);
   if (parts.length === 0) return NO_DIFFERENCE;
   return {
     changed: parts.length === 1 ? (parts[0] as Difference).changed : parts.flatMap((part) => part.changed),

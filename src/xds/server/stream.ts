@@ -13,9 +13,8 @@ import { originsOf, type ProxySync, proxySync } from './status.ts';
 import { readStreamRequest, type StreamRequest } from './stream-request.ts';
 import { isFullStateType, type SubscriptionChange } from './subscription.ts';
 import type { PushCounts } from './push-counts.ts';
+import { NO_RESOURCES } from './resource-difference.ts';
 import { TypeState } from './type-state.ts';
-
-const NO_RESOURCES: ReadonlyMap<string, XdsResource> = new Map();
 
 export interface StreamHost {
   readonly backend: XdsBackend;
@@ -313,8 +312,7 @@ export class XdsStream implements ServerCallHandler {
 
   #transmit(type: TypeState, list: readonly XdsResource[], removed: readonly string[]): void {
     const snapshot = this.#target?.snapshot ?? this.#host.backend.snapshot();
-    const nonce = (++this.#nonce).toString(36);
-    const version = String(snapshot);
+    const [nonce, version] = [(++this.#nonce).toString(36), String(snapshot)];
     type.sent({ nonce, snapshot, resources: list }, version, this.#target?.resources.get(type.typeUrl) ?? NO_RESOURCES);
     this.#host.counts.pushed(type.typeUrl);
     this.#call.send(

@@ -61,7 +61,9 @@ export class TypeState {
   changed(all: Resources = NO_RESOURCES): XdsResource[] {
     if (this.#inSyncWith === all) return [];
     const changed = this.held.changed(all);
-    return this.subscription.wildcard ? changed : changed.filter((resource) => this.subscription.names.has(resource.name));
+    return this.subscription.wildcard
+      ? changed
+      : changed.filter((resource) => this.subscription.names.has(resource.name));
   }
 
   /** Names that the client holds and that are no more. */
@@ -121,7 +123,11 @@ export class TypeState {
     this.versionSent = version;
     this.lastNonce = entry.nonce;
     this.sentCount++;
-    if (this.held.size === 0 && entry.resources.length === all.size && entry.resources.every((one) => all.get(one.name) === one)) {
+    if (
+      this.held.size === 0 &&
+      entry.resources.length === all.size &&
+      entry.resources.every((one) => all.get(one.name) === one)
+    ) {
       this.held.adopt(all);
       this.#inSyncWith = undefined;
     } else for (const resource of entry.resources) this.setHeld(resource.name, resource);

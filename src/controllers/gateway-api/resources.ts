@@ -8,8 +8,19 @@ export const GATEWAY_NAME_LABEL = 'gateway.networking.k8s.io/gateway-name';
 
 export type RouteKind = 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute' | 'TCPRoute';
 
-function type(plural: string, kind: string, versions: readonly string[], namespaced = true): readonly [ResourceType, ...ResourceType[]] {
-  return versions.map((version) => ({ group: GATEWAY_GROUP, version, plural, kind, namespaced })) as unknown as readonly [ResourceType, ...ResourceType[]];
+function type(
+  plural: string,
+  kind: string,
+  versions: readonly string[],
+  namespaced = true,
+): readonly [ResourceType, ...ResourceType[]] {
+  return versions.map((version) => ({
+    group: GATEWAY_GROUP,
+    version,
+    plural,
+    kind,
+    namespaced,
+  })) as unknown as readonly [ResourceType, ...ResourceType[]];
 }
 
 export const GATEWAY_TYPES = {
@@ -27,16 +38,30 @@ export interface Listener {
   readonly hostname?: string;
   readonly port: number;
   readonly protocol: string;
-  readonly tls?: { readonly mode?: 'Terminate' | 'Passthrough'; readonly certificateRefs?: readonly Reference[]; readonly options?: Readonly<Record<string, string>> };
+  readonly tls?: {
+    readonly mode?: 'Terminate' | 'Passthrough';
+    readonly certificateRefs?: readonly Reference[];
+    readonly options?: Readonly<Record<string, string>>;
+  };
   readonly allowedRoutes?: {
-    readonly namespaces?: { readonly from?: 'All' | 'Same' | 'Selector' | 'None'; readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> } };
+    readonly namespaces?: {
+      readonly from?: 'All' | 'Same' | 'Selector' | 'None';
+      readonly selector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+    };
     readonly kinds?: readonly { readonly group?: string; readonly kind: string }[];
   };
 }
 
 export interface KubernetesGateway extends KubeObject {
   readonly metadata: KubeMeta;
-  readonly spec: { readonly gatewayClassName: string; readonly listeners: readonly Listener[]; readonly infrastructure?: { readonly labels?: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> } };
+  readonly spec: {
+    readonly gatewayClassName: string;
+    readonly listeners: readonly Listener[];
+    readonly infrastructure?: {
+      readonly labels?: Readonly<Record<string, string>>;
+      readonly annotations?: Readonly<Record<string, string>>;
+    };
+  };
 }
 
 export interface Reference {
@@ -73,7 +98,13 @@ export interface HttpRouteFilter {
   readonly type: string;
   readonly requestHeaderModifier?: HeaderChange;
   readonly responseHeaderModifier?: HeaderChange;
-  readonly requestRedirect?: { readonly scheme?: string; readonly hostname?: string; readonly port?: number; readonly statusCode?: number; readonly path?: PathChange };
+  readonly requestRedirect?: {
+    readonly scheme?: string;
+    readonly hostname?: string;
+    readonly port?: number;
+    readonly statusCode?: number;
+    readonly path?: PathChange;
+  };
   readonly urlRewrite?: { readonly hostname?: string; readonly path?: PathChange };
   readonly requestMirror?: { readonly backendRef: BackendRef; readonly percent?: number };
 }
@@ -89,7 +120,9 @@ export interface RouteMatch {
   readonly headers?: readonly ValueMatch[];
   readonly queryParams?: readonly ValueMatch[];
   /** HTTPRoute: the HTTP method; GRPCRoute: service and method. */
-  readonly method?: string | { readonly type?: 'Exact' | 'RegularExpression'; readonly service?: string; readonly method?: string };
+  readonly method?:
+    | string
+    | { readonly type?: 'Exact' | 'RegularExpression'; readonly service?: string; readonly method?: string };
 }
 
 export interface RouteRule {
@@ -102,11 +135,18 @@ export interface RouteRule {
 
 export interface Route extends KubeObject {
   readonly kind: RouteKind;
-  readonly spec: { readonly parentRefs?: readonly ParentRef[]; readonly hostnames?: readonly string[]; readonly rules?: readonly RouteRule[] };
+  readonly spec: {
+    readonly parentRefs?: readonly ParentRef[];
+    readonly hostnames?: readonly string[];
+    readonly rules?: readonly RouteRule[];
+  };
 }
 
 export interface ReferenceGrant extends KubeObject {
-  readonly spec: { readonly from?: readonly { readonly group: string; readonly kind: string; readonly namespace: string }[]; readonly to?: readonly { readonly group: string; readonly kind: string; readonly name?: string }[] };
+  readonly spec: {
+    readonly from?: readonly { readonly group: string; readonly kind: string; readonly namespace: string }[];
+    readonly to?: readonly { readonly group: string; readonly kind: string; readonly name?: string }[];
+  };
 }
 
 export interface Condition {
