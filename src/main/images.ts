@@ -4,7 +4,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from '
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
-import { imageArchive, type OciImage } from '#controllers';
+import { imageArchive, type OciImage, parseImageName } from '#controllers';
 import { buildImages, ImageError } from './image-files.ts';
 import { VERSION } from './version.ts';
 
@@ -41,7 +41,13 @@ const actions: Readonly<Record<string, (name: string, image: OciImage, flags: Fl
   },
   push: async (name, image, flags) => {
     const { pushImage } = await import('./push-image.ts');
-    await pushImage(name, image, { insecure: flags['insecure'] === true, say });
+    const first = name.replace(/\/bookshop:/, '/topsail:');
+    const mountFrom = first === name ? undefined : parseImageName(first)?.repository;
+    await pushImage(name, image, {
+      insecure: flags['insecure'] === true,
+      say,
+      ...(mountFrom === undefined ? {} : { mountFrom }),
+    });
   },
 };
 

@@ -17,17 +17,20 @@ interface Answer {
 const TIMEOUT_MS = 300_000;
 const ANSWER_BYTES = 1 << 20;
 
-export async function pushImage(
-  text: string,
-  image: OciImage,
-  options: { readonly insecure: boolean; readonly say: (text: string) => void },
-): Promise<void> {
+export interface PushOptions {
+  readonly insecure: boolean;
+  readonly say: (text: string) => void;
+  /** A repository of the same registry that was pushed before: layers that both have are not sent twice. */
+  readonly mountFrom?: string;
+}
+
+export async function pushImage(text: string, image: OciImage, options: PushOptions): Promise<void> {
   const name = parseImageName(text);
   if (name === undefined) throw new ImageError(`${text} is no image name: expected HOST/PATH/NAME:TAG, in lower case.`);
   const registry = new Registry(name.registry, options.insecure || /^(localhost|127\.)/.test(name.registry));
   let sent = 0;
   for (const blob of [...image.layers, image.config])
-    if (await registry.putBlob(name.repository, blob)) sent += blob.size;
+    if (await registry.putBlob(name.repository, blob, options.mountFrom)) sent += blob.size;
   await registry.putManifest(name.repository, name.tag, image.manifest);
   options.say(`${text} pushed, ${(sent / 1e6).toFixed(1)} MB sent, digest ${image.manifest.digest}`);
 }
@@ -43,10 +46,12 @@ class Registry {
   }
 
   /** False when the registry had it already. */
-  async putBlob(repository: string, blob: Blob): Promise<boolean> {
+  async putBlob(repository: string, blob: Blob, mountFrom: string | undefined): Promise<boolean> {
     const head = await this.#call('HEAD', `/v2/${repository}/blobs/${blob.digest}`, repository);
     if (head.status === 200) return false;
-    const begun = await this.#call('POST', `/v2/${repository}/blobs/uploads/`, repository);
+    const mount = mountFrom === undefined ? '' : `?mount=${blob.digest}&from=${mountFrom}`;
+    const begun = await this.#call('POST', `/v2/${repository}/blobs/uploads/${mount}`, repository);
+    if (begun.status === 201) return false;
     if (begun.status !== 202) throw this.#refusal('an upload', begun);
     const location = new URL(String(begun.headers['location']), this.#base);
     // The token goes to nobody but the registry.

@@ -16,5 +16,6 @@ export function parseImageName(text: string): ImageName | undefined {
   const [, host, path = '', tag = 'latest'] = found;
   const isHost = host !== undefined && (host.includes('.') || host.includes(':') || host === 'localhost');
   if (isHost) return { registry: host, repository: path, tag };
+  if (host !== undefined && !/^[a-z0-9]+(?:[._-]+[a-z0-9]+)*$/.test(host)) return undefined;
   return { registry: 'registry-1.docker.io', repository: host === undefined ? path : `${host}/${path}`, tag };
 }
