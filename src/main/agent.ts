@@ -18,7 +18,7 @@ import { freePorts } from './free-ports.ts';
 import { type Home, homeForJoin } from './home.ts';
 import { identify } from './process-identity.ts';
 import { waitForRun } from './read-run.ts';
-import { removeStaleNamespaces, WORKLOAD_FOLDER } from './stale-records.ts';
+import { PORT_FOLDER, removeStaleNamespaces, WORKLOAD_FOLDER } from './stale-records.ts';
 import { onShutdown, reportReady } from './supervised.ts';
 import { trimHeap } from './trim-heap.ts';
 import { VERSION } from './version.ts';
@@ -78,7 +78,7 @@ async function makePlan(type: Plan['type'], flags: Flags): Promise<Plan | string
   if (typeof chosen === 'string') return chosen;
   const { tier: capture } = chosen;
   const bare = sidecar && capture === 'none';
-  const ports = await freePorts(2 + (sidecar ? 1 + 2 * spec.ports.length : 0));
+  const ports = await freePorts(2 + (sidecar ? 1 + 2 * spec.ports.length : 0), join(home.run, PORT_FOLDER));
   const [adminPort = 0, statusPort = 0, proxyPort = 0, ...rest] = ports;
   const appPort = Number(flags['appPort'] ?? 0);
   const metricsPath = text('metrics');
@@ -114,7 +114,12 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
   const levels = new LogLevels(plan.logLevel);
   const log = createLogger({ level: plan.logLevel, levels });
   removeStaleNamespaces(home.run);
-  const capture = plan.capture === 'none' ? undefined : await startAgentCapture({ tier: plan.capture, outside: net, boundPorts: plan.boundPorts, log });
+  let capture: AgentCapture | undefined;
+  try {
+    if (plan.capture !== 'none') capture = await startAgentCapture({ tier: plan.capture, outside: net, boundPorts: plan.boundPorts, log });
+  } catch (error) {
+    return fail(`--capture ${plan.capture}: ${error instanceof Error ? error.message : String(error)}. Use --capture none to run without.`);
+  }
   record(plan, capture, undefined);
   const run = await waitForRun(home, log);
   const identity = await startAgentIdentity({ clock, random, log, spec, tokenSocket: run.tokenSocket, xds: run.xds, version: VERSION });

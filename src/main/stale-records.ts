@@ -14,6 +14,8 @@ interface Records {
 const FILE = 'processes.json';
 /** One file per workload that runs: its application's process. */
 export const WORKLOAD_FOLDER = 'workloads';
+/** One file per port that a running process of the mesh has chosen. */
+export const PORT_FOLDER = 'ports';
 
 /** The supervisor that already runs here, if one does. */
 export function runningSupervisor(runFolder: string): number | undefined {
@@ -47,7 +49,6 @@ export function removeStale(runFolder: string): number {
     ended += 1;
     process.kill(app.pid, 'SIGKILL');
   }
-  removeStaleNamespaces(runFolder);
   removeRecords(runFolder);
   return ended;
 }
@@ -62,8 +63,10 @@ export function removeStaleNamespaces(runFolder: string): void {
 }
 
 export function removeRecords(runFolder: string): void {
+  removeStaleNamespaces(runFolder);
   rmSync(join(runFolder, FILE), { force: true });
   rmSync(join(runFolder, WORKLOAD_FOLDER), { force: true, recursive: true });
+  rmSync(join(runFolder, PORT_FOLDER), { force: true, recursive: true });
   mkdirSync(join(runFolder, WORKLOAD_FOLDER), { recursive: true, mode: 0o700 });
 }
 
