@@ -17,7 +17,7 @@ const JOINED_WITHIN_MS = 30_000;
 const COMMAND_TIMEOUT_MS = 60_000;
 
 describe('the commands of the documents', () => {
-  let demo: RunningDemo;
+  let demo: RunningDemo | undefined;
   let home = '';
   const joined: ChildProcess[] = [];
 
@@ -27,7 +27,7 @@ describe('the commands of the documents', () => {
   });
   after(async () => {
     for (const one of joined) one.kill('SIGTERM');
-    await demo.stop();
+    await demo?.stop();
     rmSync(home, { recursive: true, force: true });
   });
 

@@ -2,13 +2,13 @@
 import { spawn } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplyAnswer, EdgeJson, ObjectJson, ProgrammedJson, ProxyJson, RunJson, StatusJson } from '#api';
 import { callHttp } from '#io';
+import { freePorts } from '../../src/main/free-ports.ts';
 import { cleanEnv, MeshProcess } from './mesh-process.ts';
 
 export const root = join(import.meta.dirname, '../..');
@@ -101,7 +101,7 @@ export class TestMesh {
   async start(): Promise<void> {
     mkdirSync(join(this.home, 'logs'), { recursive: true });
     this.#writeConfig();
-    const [xds = 0, monitoring = 0, api = 0, http = 0, https = 0] = await freePorts(5);
+    const [xds = 0, monitoring = 0, api = 0, http = 0, https = 0] = await freePorts(5, join(this.home, 'run/ports'));
     this.#http = http;
     this.#https = https;
     const control = this.#add('istiod', ['discovery', '--xds-port', String(xds), '--monitoring-port', String(monitoring), '--port', String(api)], this.#ask.discoveryEnv ?? {});
@@ -324,19 +324,6 @@ export function meshEntry(): string {
   if (given !== '') return given;
   const bundle = join(root, 'dist/topsail.js');
   return existsSync(bundle) ? bundle : join(root, 'src/main/cli.ts');
-}
-
-/** Distinct ports that nobody uses at this moment. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers: Server[] = await Promise.all(
-    Array.from({ length: count }, () => new Promise<Server>((resolve, reject) => {
-      const server = createServer().once('error', reject);
-      server.listen(0, '127.0.0.1', () => resolve(server));
-    })),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 /** Zombies are over. */

@@ -18,6 +18,7 @@ const LONG = (process.env['TOPSAIL_TEST_LONG'] ?? '') !== '';
 const POINTS = 2.5;
 const HALF_POINTS = 4.5;
 const COUNT = 2000;
+const WARM_WITHIN_MS = 2000;
 
 const subsets = (service: string, versions: readonly string[]): string => `apiVersion: networking.istio.io/v1
 kind: DestinationRule
@@ -224,7 +225,10 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
     const port = mesh.gatewayHttpsPort;
     assert.equal((await callPlain({ port, sni: 'www.yourdomain.com' })).status, 0, 'nothing listens before');
     await apply('09');
-    const answer = await callPlain({ port, sni: 'www.yourdomain.com', path: '/hello', headers: { host: 'www.yourdomain.com' } });
+    const ask = { port, sni: 'www.yourdomain.com', path: '/hello', headers: { host: 'www.yourdomain.com' } };
+    let answer = await callPlain(ask);
+    // A listener is acknowledged when it is accepted; it opens when its certificate has come.
+    for (const end = Date.now() + WARM_WITHIN_MS; answer.status === 0 && Date.now() < end; await sleep(20)) answer = await callPlain(ask);
     assert.equal(answer.status, 200, answer.problem);
     assert.match(answer.body, /"service":"frontend".*"path":"\/hello"/);
     assert.notEqual(answer.fingerprint, '');
