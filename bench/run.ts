@@ -7,6 +7,7 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly abou
   proxy: { file: 'proxy.ts', about: 'CPU per request, latency and memory beside Envoy and HAProxy (--rounds, --seconds, --rows, --only)' },
   propagation: { file: 'propagation.ts', about: 'from a file event to the last ACK of the last proxy' },
   'control-plane': { file: 'control-plane.ts', about: '500 sidecars connect, a VirtualService and an endpoint change (--source memory|kube, --vhds, --rounds)' },
+  updates: { file: 'micro/updates.ts', about: 'how long the loop stands still while endpoints arrive' },
   telemetry: { file: 'micro/telemetry.ts', about: 'cost of counters, histograms, Istio metrics, summaries and log lines' },
   jwt: { file: 'micro/jwt.ts', about: 'cost of a token, seen before and new' },
   load: { file: 'loadgen/main.ts', about: 'the load generator by itself (--url, --connections, --rate, --duration)' },

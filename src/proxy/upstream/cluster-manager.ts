@@ -8,6 +8,8 @@ import { TransportFactory } from './transport-factory.ts';
 
 export class ClusterManager {
   readonly #clusters = new Map<string, Cluster>();
+  /** A thousand assignments in one response must not each walk a thousand clusters. */
+  readonly #byEdsName = new Map<string, Set<Cluster>>();
   #services: ProxyServices | undefined = undefined;
 
   /** Services hold the manager and the manager needs them: tied once, at start. */
@@ -26,7 +28,12 @@ export class ClusterManager {
   set(message: ClusterMessage): Cluster {
     const known = this.#clusters.get(message.name);
     if (known !== undefined) {
+      const before = known.settings.edsName;
       known.update(message);
+      if (known.settings.edsName !== before) {
+        this.#unname(known, before);
+        this.#name(known);
+      }
       return known;
     }
     const services = this.#services as ProxyServices;
@@ -36,17 +43,32 @@ export class ClusterManager {
       return next;
     });
     this.#clusters.set(message.name, made);
+    this.#name(made);
     return made;
   }
 
   setAssignment(clusterName: string, assignment: ClusterLoadAssignment): void {
-    for (const cluster of this.#clusters.values()) {
-      if (cluster.settings.edsName === clusterName) cluster.setAssignment(assignment);
-    }
+    for (const cluster of this.#byEdsName.get(clusterName) ?? []) cluster.setAssignment(assignment);
   }
 
   remove(name: string): void {
-    this.#clusters.get(name)?.dispose();
+    const cluster = this.#clusters.get(name);
+    if (cluster === undefined) return;
+    this.#unname(cluster, cluster.settings.edsName);
+    cluster.dispose();
     this.#clusters.delete(name);
+  }
+
+  #name(cluster: Cluster): void {
+    const { edsName } = cluster.settings;
+    const named = this.#byEdsName.get(edsName);
+    if (named === undefined) this.#byEdsName.set(edsName, new Set([cluster]));
+    else named.add(cluster);
+  }
+
+  #unname(cluster: Cluster, edsName: string): void {
+    const named = this.#byEdsName.get(edsName);
+    named?.delete(cluster);
+    if (named?.size === 0) this.#byEdsName.delete(edsName);
   }
 }
