@@ -125,14 +125,7 @@ function checkHttpMatch(context: Context, match: HttpMatch, around: RouteContext
     for (const [name, value] of Object.entries(match[field] ?? {})) {
       const at = [...path, field, name];
       if (!isClaim(name)) checkHeaderName(context, name, at);
-      else if (around.onGatewaysOnly)
-        context.problems.say(
-          'TS-CFG-0339',
-          at,
-          { reason: 'matching claims of tokens is not in force yet' },
-          { atKey: true },
-        );
-      else
+      else if (!around.onGatewaysOnly)
         context.problems.say(
           'TS-CFG-0339',
           at,

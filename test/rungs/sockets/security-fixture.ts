@@ -36,14 +36,7 @@ export interface Inbound {
 }
 
 /** A workload `shop/app` in interception mode NONE whose declared port 8080 stands at `appPort` on loopback. */
-export async function runInbound(text: string, appPort: number, options: { readonly keySets?: ReadonlyMap<string, string>; readonly protocol?: string } = {}): Promise<Inbound> {
-  const documents = parseText('test.yaml', text, { defaultNamespace: 'shop', createdMs: 1 });
-  const refused = documents.filter((one) => one.object === undefined).flatMap((one) => one.complaints.map((c) => `${c.path}: ${c.message}`));
-  if (refused.length > 0) throw new Error(refused.join('\n'));
-  const config = viewOf(documents.flatMap((one) => one.object ?? []));
-  const registry = new Registry({ domain: 'cluster.local', cluster: 'Kubernetes' });
-  const { view } = registry.rebuild(config);
-  const snapshot = buildSnapshot({ config, registry: view, domain: 'cluster.local', former: undefined, ...(options.keySets === undefined ? {} : { keySets: options.keySets }) });
+export async function runInbound(text: string, appPort: number, options: { readonly keySets?: ReadonlyMap<string, string> } = {}): Promise<Inbound> {
   const boundPort = await freePort();
   const node: ProxyNode = {
     id: 'sidecar~127.0.0.1~app.shop~shop.svc.cluster.local',
@@ -54,6 +47,32 @@ export async function runInbound(text: string, appPort: number, options: { reado
     userAgent: 'test',
     principal: '',
   };
+  return await run(text, node, boundPort, options.keySets);
+}
+
+/** A gateway `shop/gateway` whose port 8080 stands at `appPort`. */
+export async function runGateway(text: string): Promise<Inbound> {
+  const boundPort = await freePort();
+  const node: ProxyNode = {
+    id: 'router~127.0.0.1~gateway.shop~shop.svc.cluster.local',
+    parsed: { type: 'router', ip: '127.0.0.1', workload: 'gateway', namespace: 'shop', domain: 'cluster.local' },
+    cluster: 'gateway',
+    metadata: { NAMESPACE: 'shop', WORKLOAD_NAME: 'gateway', LABELS: { istio: 'gateway' }, INTERCEPTION_MODE: 'NONE', TOPSAIL_DATA_PLANE: 'topsail', TOPSAIL_GATEWAY_PORTS: { 8080: boundPort } },
+    locality: { region: '', zone: '', subZone: '' },
+    userAgent: 'test',
+    principal: '',
+  };
+  return await run(text, node, boundPort, undefined);
+}
+
+async function run(text: string, node: ProxyNode, boundPort: number, keySets: ReadonlyMap<string, string> | undefined): Promise<Inbound> {
+  const documents = parseText('test.yaml', text, { defaultNamespace: 'shop', createdMs: 1 });
+  const refused = documents.filter((one) => one.object === undefined).flatMap((one) => one.complaints.map((c) => `${c.path}: ${c.message}`));
+  if (refused.length > 0) throw new Error(refused.join('\n'));
+  const config = viewOf(documents.flatMap((one) => one.object ?? []));
+  const registry = new Registry({ domain: 'cluster.local', cluster: 'Kubernetes' });
+  const { view } = registry.rebuild(config);
+  const snapshot = buildSnapshot({ config, registry: view, domain: 'cluster.local', former: undefined, ...(keySets === undefined ? {} : { keySets }) });
   const set = translate(snapshot, node);
   const handle = await startProxy({ clock: new SystemClock(), random: new SystemRandom(), net: new SystemNet(), log: silentLogger, secrets });
   for (const type of [TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.route, TYPE_URL.listener]) {

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { startApp, fetchText } from './proxy-fixture.ts';
-import { runInbound } from './security-fixture.ts';
+import { runGateway, runInbound } from './security-fixture.ts';
 
 const ISSUER = 'https://issuer.example';
 const pair = await generateKeyPair('ES256');
@@ -118,4 +118,39 @@ test('without a key every token is refused, none passes', async (t) => {
   const answer = await fetchText(proxy.appPort, '/', { headers: bearer(await token()) });
   assert.deepEqual([answer.status, answer.body], [401, "Jwks doesn't have key to match kid or alg from Jwt"]);
   assert.equal((await fetchText(proxy.appPort, '/')).status, 200);
+});
+
+test('a gateway routes by claims', async (t) => {
+  const [people, staff] = [await startApp((_, response) => response.end('people')), await startApp((_, response) => response.end('staff'))];
+  const service = (name: string, port: number): string => `
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: ${name}, namespace: shop }
+spec: { hosts: [${name}.example], location: MESH_EXTERNAL, resolution: STATIC, ports: [{ number: ${port}, name: http, protocol: HTTP }], endpoints: [{ address: 127.0.0.1 }] }
+`;
+  const gateway = await runGateway(`${authentication()}${service('people', people.port)}${service('staff', staff.port)}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: gateway, namespace: shop }
+spec: { selector: { istio: gateway }, servers: [{ port: { number: 8080, name: http, protocol: HTTP }, hosts: ["*"] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: shop, namespace: shop }
+spec:
+  hosts: ["*"]
+  gateways: [gateway]
+  http:
+  - match: [{ headers: { "@request.auth.claims.groups": { exact: ops }, "@request.auth.claims[deep][er]": { prefix: x } } }]
+    route: [{ destination: { host: staff.example, port: { number: ${staff.port} } } }]
+  - route: [{ destination: { host: people.example, port: { number: ${people.port} } } }]
+`);
+  t.after(() => (gateway.close(), people.close(), staff.close()));
+  const to = async (headers: Record<string, string>): Promise<string> => (await fetchText(gateway.appPort, '/', { headers })).body;
+  assert.equal(await to({}), 'people');
+  assert.equal(await to(bearer(await token())), 'staff');
+  assert.equal(await to(bearer(await token({ groups: ['dev'] }))), 'people');
+  assert.equal(await to(bearer('x.y.z')), 'Jwt header is an invalid Base64url encoded');
 });
