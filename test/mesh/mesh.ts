@@ -206,6 +206,13 @@ export class TestMesh {
     return JSON.parse(readFileSync(join(this.home, 'run/workloads', `${workload}.default.json`), 'utf8'));
   }
 
+  /** Where peers reach a workload's proxy. */
+  async meshAddress(workload: string): Promise<{ readonly host: string; readonly port: number }> {
+    const { workloads } = await this.api<StatusJson>('GET', '/api/v1/status');
+    const found = workloads.find((one) => one.name === workload);
+    return { host: found?.address ?? '', port: this.record(workload).boundPorts[0]?.boundPort ?? 0 };
+  }
+
   async api<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
     const url = new URL(this.run.address);
     const headers = { authorization: `Bearer ${this.run.token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };

@@ -16,6 +16,7 @@ export interface PlainAnswer {
 }
 
 export interface PlainAsk {
+  readonly host?: string;
   readonly port: number;
   readonly path?: string;
   readonly method?: string;
@@ -25,7 +26,7 @@ export interface PlainAsk {
 }
 
 export function callPlain(ask: PlainAsk): Promise<PlainAnswer> {
-  const options = { host: '127.0.0.1', port: ask.port, path: ask.path ?? '/', method: ask.method ?? 'GET', headers: { ...ask.headers }, agent: false as const, timeout: TIMEOUT_MS };
+  const options = { host: ask.host ?? '127.0.0.1', port: ask.port, path: ask.path ?? '/', method: ask.method ?? 'GET', headers: { ...ask.headers }, agent: false as const, timeout: TIMEOUT_MS };
   return new Promise((resolve) => {
     const failed = (error: Error): void => resolve({ status: 0, body: '', headers: {}, problem: error.message, fingerprint: '' });
     const send = ask.sni === undefined ? httpRequest(options) : httpsRequest({ ...options, servername: ask.sni, rejectUnauthorized: false });

@@ -5,7 +5,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { demoCertificateSecret } from '../../src/main/demo-certificate.ts';
 import { type FlowEnd, seed, startMesh, type TestMesh } from '../mesh/mesh.ts';
+import { callPlain } from '../mesh/plain-calls.ts';
 
 const LONG = (process.env['TOPSAIL_TEST_LONG'] ?? '') !== '';
 const PER_SECOND = 50;
@@ -45,6 +47,56 @@ describe('certificates of a short life', () => {
     const taken = [...mesh.process('reviews-v1').accessLog(), ...mesh.process('reviews-v2').accessLog()].find((line) => line['path'] === '/who');
     assert.equal(taken?.['downstream_identity'], frontend);
     assert.equal(taken?.['local_identity'], reviews);
+  });
+});
+
+describe('the gateway\'s certificate', () => {
+  const gateway = (credential: string): string => `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: shop, namespace: default }
+spec:
+  selector: { istio: ingressgateway }
+  servers:
+  - port: { number: 443, name: https, protocol: HTTPS }
+    tls: { mode: SIMPLE, credentialName: ${credential} }
+    hosts: [shop.example]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: shop, namespace: default }
+spec:
+  hosts: [shop.example]
+  gateways: [shop]
+  http: [{ route: [{ destination: { host: frontend } }] }]
+`;
+  const secret = (name: string): string => demoCertificateSecret(name, 'istio-system', ['shop.example'], Date.now());
+  let mesh: TestMesh;
+  before(async () => {
+    mesh = await startMesh({ gateway: true, workloads: [{ app: 'frontend' }], config: [gateway('one'), secret('one')] });
+  });
+  after(() => mesh.stop());
+
+  test('is renewed, and named otherwise, under new connections all the time, and none fails', async () => {
+    const ask = { port: mesh.gatewayHttpsPort, sni: 'shop.example', headers: { host: 'shop.example' } };
+    const seen = new Set<string>();
+    const failed: string[] = [];
+    let over = false;
+    const load = (async () => {
+      while (!over) {
+        const answer = await callPlain(ask);
+        if (answer.status === 200) seen.add(answer.fingerprint);
+        else failed.push(`${Date.now()} ${answer.status} ${answer.problem}`);
+        await sleep(5);
+      }
+    })();
+    for (const text of [secret('one'), secret('two'), gateway('two'), secret('two'), gateway('one'), gateway('two'), secret('one'), gateway('one')]) {
+      await mesh.apply(text);
+      await sleep(150);
+    }
+    over = true;
+    await load;
+    assert.deepEqual(failed, []);
+    assert.ok(seen.size >= 4, `${seen.size} certificates were seen`);
   });
 });
 
