@@ -55,7 +55,7 @@ export function layoutGraph(shape: GraphShape): GraphLayout {
 
 function layoutLayered(shape: GraphShape): GraphLayout {
   const graph = new dagre.graphlib.Graph({ compound: true, multigraph: true, directed: true });
-  graph.setGraph({ rankdir: 'LR', nodesep: 30, ranksep: 58, edgesep: 14, marginx: MARGIN, marginy: MARGIN, ranker: 'network-simplex' });
+  graph.setGraph({ rankdir: 'LR', nodesep: 30, ranksep: 70, edgesep: 14, marginx: MARGIN, marginy: MARGIN, ranker: 'network-simplex' });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const box of shape.boxes) graph.setNode(box.id, {});
   for (const box of shape.boxes) if (box.parent !== '') graph.setParent(box.id, box.parent);

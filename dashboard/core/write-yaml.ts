@@ -25,7 +25,7 @@ function inItem(value: unknown, depth: number): string {
 
 function scalar(value: unknown): string {
   if (typeof value !== 'string') return String(value);
-  const plain = /^[A-Za-z_/.][\w./@ -]*$/.test(value) && !/^(true|false|yes|no|on|off|null|~|\.inf|\.nan)$/i.test(value) && !value.endsWith(' ');
+  const plain = /^[A-Za-z_/][\w./@ -]*$/.test(value) && !/^(true|false|yes|no|on|off|null|~|\.inf|\.nan)$/i.test(value) && !value.endsWith(' ');
   // "5s" and "1.2.3" are no numbers.
   return plain || /^\d+(\.\d+)*[a-z]+$/.test(value) ? value : JSON.stringify(value);
 }

@@ -1,6 +1,7 @@
 // A chart over time with uPlot: colours of the theme, cursors of one group move together. Loaded when first shown.
 import { type ReactNode, useEffect, useRef } from 'react';
 import uPlot from 'uplot';
+import { clockText } from '../core/format.ts';
 import 'uplot/dist/uPlot.min.css';
 
 export interface Line {
@@ -39,7 +40,11 @@ export default function Chart({ title, times, lines, text, height = 150 }: Chart
     };
     // Values come by setData below; only another set of lines needs another plot.
   }, [lines.map((one) => one.name).join(), height, scheme]);
-  useEffect(() => plot.current?.setData(data), [data]);
+  useEffect(() => {
+    plot.current?.setData(data);
+    // Without a cursor the legend tells the newest numbers.
+    if (plot.current?.cursor.idx == null) plot.current?.setLegend({ idx: times.length - 1 });
+  }, [data]);
   const last = lines.map((one) => `${one.name} ${one.values.at(-1) == null ? 'none' : text(one.values.at(-1) as number)}`).join(', ');
   return <div><h3>{title}</h3><div className="chart" ref={place} role="img" aria-label={`${title}, now: ${last}`} /></div>;
 }
@@ -61,9 +66,9 @@ function optionsOf(holder: HTMLElement, lines: readonly Line[], text: (value: nu
     cursor: { sync: { key: SYNC.key }, points: { size: 6 }, drag: { x: false, y: false } },
     legend: { live: true, markers: { width: 2 } },
     scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.15 : 1] } },
-    axes: [{ ...axis, space: 70, size: 26 }, { ...axis, size: 58, values: (_plot, values) => values.map((value) => text(value)) }],
+    axes: [{ ...axis, space: 70, size: 26, values: (_plot, at) => at.map(timeText) }, { ...axis, size: 58, values: (_plot, values) => values.map((value) => text(value)) }],
     series: [
-      { value: '{HH}:{mm}:{ss}' },
+      { label: 'at', value: (_plot, at: number | null) => (at === null ? '' : timeText(at)) },
       ...lines.map((one): uPlot.Series => ({
         label: one.name, stroke: colour(one.colour), width: 1.8, points: { show: false }, spanGaps: false,
         value: (_plot, value: number | null) => (value === null ? '–' : text(value)),
@@ -74,6 +79,10 @@ function optionsOf(holder: HTMLElement, lines: readonly Line[], text: (value: nu
   };
   probe.remove();
   return options;
+}
+
+function timeText(seconds: number): string {
+  return clockText(seconds * 1000);
 }
 
 /** Changes when the theme does. */

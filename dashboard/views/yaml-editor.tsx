@@ -2,9 +2,11 @@
 // style sheets need no exception from the page's policy.
 import { autocompletion, type CompletionContext, type CompletionResult } from '@codemirror/autocomplete';
 import { yaml } from '@codemirror/lang-yaml';
+import { HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { type Diagnostic, lintGutter, setDiagnostics } from '@codemirror/lint';
 import { EditorState } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
+import { tags } from '@lezer/highlight';
 import { basicSetup } from 'codemirror';
 import { type ReactNode, useEffect, useRef } from 'react';
 import schema from '../../docs/reference/topsail.schema.json';
@@ -32,10 +34,15 @@ const LOOK = EditorView.theme({
   '.cm-tooltip': { backgroundColor: 'var(--raised)', color: 'var(--ink)', border: '1px solid var(--line-strong)', borderRadius: '8px' },
   '.cm-tooltip-autocomplete ul li[aria-selected]': { backgroundColor: 'var(--accent)', color: 'var(--on-accent)' },
   '.cm-panels': { backgroundColor: 'var(--sunken)', color: 'var(--ink)' },
-  // The default colours of words lose contrast in the dark.
-  '.cm-line span': { color: 'inherit' },
-  '.cm-line .tok-key': { color: 'var(--accent)' },
 });
+
+/** The default colours of words lose contrast in the dark. */
+const WORDS = syntaxHighlighting(HighlightStyle.define([
+  { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: 'var(--accent)' },
+  { tag: [tags.string, tags.attributeValue], color: 'var(--ok)' },
+  { tag: [tags.number, tags.bool, tags.null, tags.keyword], color: 'var(--warn)' },
+  { tag: tags.comment, color: 'var(--soft)', fontStyle: 'italic' },
+]));
 
 export default function YamlEditor({ text, onChange, findings, readOnly }: YamlEditorProps): ReactNode {
   const holder = useRef<HTMLDivElement>(null);
@@ -51,7 +58,7 @@ export default function YamlEditor({ text, onChange, findings, readOnly }: YamlE
       state: EditorState.create({
         doc: text,
         extensions: [
-          basicSetup, yaml(), lintGutter(), LOOK, autocompletion({ override: [complete] }), EditorState.readOnly.of(readOnly), EditorState.tabSize.of(2),
+          basicSetup, yaml(), lintGutter(), LOOK, WORDS, autocompletion({ override: [complete] }), EditorState.readOnly.of(readOnly), EditorState.tabSize.of(2),
           EditorView.contentAttributes.of({ 'aria-label': 'YAML of the object' }),
           EditorView.updateListener.of((update) => update.docChanged && changed.current(update.state.doc.toString())),
         ],

@@ -5,7 +5,7 @@ import type { HttpAnswer, HttpRoute } from '#base';
 /** Addresses at which the document is served; ':x' stands for one part. The dashboard's router knows the same. */
 export const SCREEN_PATHS: readonly string[] = [
   '/', '/graph', '/workloads', '/workloads/:namespace/:name', '/services/:namespace/:name', '/config', '/config/new', '/config/:kind/:namespace/:name',
-  '/wizard/:what', '/security', '/tap', '/explain', '/explain/:id', '/what-if',
+  '/wizard/:what', '/security', '/tap', '/explain', '/explain/:id',
 ];
 
 const POLICY = [
