@@ -46,8 +46,9 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     '**.loadBalancer.backendUtilization': 'acceptedWithWarning',
     '**.loadBalancer.zoneAwareLbSetting': 'acceptedWithWarning',
     '**.outlierDetection.outlierDetectionHttpErrorCodes': 'acceptedWithWarning',
-    '**.trafficPolicy.tunnel': 'acceptedWithWarning',
-    '**.trafficPolicy.proxyProtocol': 'acceptedWithWarning',
+    // Left out, traffic would take another way than the one that was written.
+    '**.trafficPolicy.tunnel': 'refused',
+    '**.trafficPolicy.proxyProtocol': 'refused',
     '**.trafficPolicy.retryBudget.budgetInterval': 'acceptedWithWarning',
     '**.tls.caCrl': 'refused',
   },

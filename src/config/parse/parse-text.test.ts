@@ -179,10 +179,10 @@ describe('what is not in force', () => {
   });
   it('warns elsewhere', () => {
     const document = one(
-      'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a, trafficPolicy: {proxyProtocol: {version: V2}}}\n',
+      'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a, trafficPolicy: {outlierDetection: {outlierDetectionHttpErrorCodes: [500]}}}\n',
     );
     assert.ok(document.object);
-    assert.deepEqual(codes(document), ['TS-CFG-0201 spec.trafficPolicy.proxyProtocol']);
+    assert.deepEqual(codes(document), ['TS-CFG-0201 spec.trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes']);
   });
   it('refuses whole kinds', () => {
     assert.deepEqual(

@@ -36,6 +36,7 @@ const CODECS = ['auto', 'h1', 'h2', 'auto'] as const;
 export function compileManager(hcm: HttpConnectionManager, context: CompileContext, bufferLimit: number | undefined, field: string): ManagerConfig {
   const common = hcm.commonHttpProtocolOptions;
   const http1 = hcm.httpProtocolOptions;
+  if (hcm.localReplyConfig !== undefined) context.warn(`${field}.local_reply_config`, 'local replies keep their own words');
   if (hcm.codecType === 3) throw new ConfigError('proxy.unsupported', `${field}.codec_type`, 'HTTP/3 is not part of it');
   return {
     statPrefix: hcm.statPrefix,

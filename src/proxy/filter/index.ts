@@ -8,6 +8,7 @@ import { dynamicForwardProxyExtension } from './http/dynamic-forward-proxy.ts';
 import { extAuthzExtension } from './http/ext-authz/index.ts';
 import { faultExtension } from './http/fault.ts';
 import { grpcStatsExtension } from './http/grpc-stats.ts';
+import { grpcWebExtension } from './http/grpc-web.ts';
 import { headerMutationExtension } from './http/header-mutation.ts';
 import { healthCheckExtension } from './http/health-check.ts';
 import { istioExtensions } from './http/istio.ts';
@@ -23,7 +24,7 @@ import { networkSetFilterStateExtension } from './network/set-filter-state.ts';
 
 export const HTTP_FILTERS: readonly HttpFilterExtension[] = [
   rbacExtension, faultExtension, corsExtension, grpcStatsExtension, setFilterStateExtension, localRateLimitExtension,
-  headerMutationExtension, bufferExtension, healthCheckExtension, jwtAuthnExtension, extAuthzExtension, opaExtension, dynamicForwardProxyExtension, ...istioExtensions,
+  headerMutationExtension, bufferExtension, healthCheckExtension, jwtAuthnExtension, extAuthzExtension, opaExtension, dynamicForwardProxyExtension, grpcWebExtension, ...istioExtensions,
 ];
 
 export const NETWORK_FILTERS: readonly NetworkFilterExtension[] = [

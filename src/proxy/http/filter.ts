@@ -47,6 +47,7 @@ export interface FilterCallbacks {
   continueRequest(): void;
   continueResponse(): void;
   reply(reply: LocalReply): void;
+  /** Called in `responseTrailers` it puts these bytes, as the body's last, in place of the trailers. */
   replaceData(data: Uint8Array): void;
   resetStream(detail: string): void;
   /** Most bytes that `buffer` may collect for this stream. */

@@ -418,6 +418,12 @@ export class HttpStream implements ServerStreamHandler {
         this.#response.trailers = trailers;
         return;
       }
+      const data = this.#replaced;
+      if (data === undefined) continue;
+      // The filter turned them into the body's last bytes.
+      this.#replaced = undefined;
+      this.record.responseTrailers = trailers;
+      return this.#runResponseData(i - 1, data, true);
     }
     this.record.responseTrailers = trailers;
     this.#codec.sendTrailers(trailers);

@@ -1,0 +1,96 @@
+// HTTP filter envoy.filters.http.grpc_web: browsers' gRPC-Web, binary or in base64, becomes gRPC for the server; its trailers come back as the last frame of the body (grpc/doc/PROTOCOL-WEB.md).
+
+import type { HeaderBlock, RequestHead, ResponseHead } from '#wire/http';
+import type { FilterCallbacks, FilterStatus, HttpFilter, HttpFilterExtension } from '../../http/filter.ts';
+
+const TYPE = 'type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb';
+const WEB = 'application/grpc-web';
+const TEXT = 'application/grpc-web-text';
+const TRAILER_FRAME = 0x80;
+
+class GrpcWebFilter implements HttpFilter {
+  readonly #callbacks: FilterCallbacks;
+  /** '' = no gRPC-Web: all passes as it is. */
+  #contentType = '';
+  #text = false;
+  /** Base64 characters that wait for the rest of their group of four. */
+  #rest = '';
+
+  constructor(callbacks: FilterCallbacks) {
+    this.#callbacks = callbacks;
+  }
+
+  requestHead(head: RequestHead): FilterStatus {
+    const { headers } = head;
+    const type = headers.get('content-type') ?? '';
+    if (!isWeb(type)) return 'continue';
+    this.#text = type.startsWith(TEXT);
+    this.#contentType = type.split(';', 1)[0] as string;
+    headers.set('content-type', `application/grpc${this.#contentType.slice((this.#text ? TEXT : WEB).length)}`);
+    headers.set('te', 'trailers');
+    // Of a body in base64 the length is another; gRPC has none.
+    headers.remove('content-length');
+    return 'continue';
+  }
+
+  requestData(data: Buffer, end: boolean): FilterStatus {
+    if (!this.#text) return 'continue';
+    const text = this.#rest + data.toString('latin1');
+    const whole = text.length - (text.length % 4);
+    this.#rest = text.slice(whole);
+    if (!/^[A-Za-z0-9+/=]*$/.test(text) || (end && this.#rest !== '')) {
+      this.#callbacks.reply({ status: 400, body: 'Bad gRPC-web request, invalid base64 data.', details: 'grpc_base_64_decode_failed' });
+      return 'stop';
+    }
+    this.#callbacks.replaceData(decodeGroups(text.slice(0, whole)));
+    return 'continue';
+  }
+
+  responseHead(head: ResponseHead): FilterStatus {
+    if (this.#contentType === '') return 'continue';
+    const { headers } = head;
+    if (headers.get('content-type')?.startsWith('application/grpc') === true) headers.set('content-type', this.#contentType);
+    headers.remove('content-length');
+    return 'continue';
+  }
+
+  responseData(data: Buffer): FilterStatus {
+    if (this.#contentType !== '' && this.#text && data.length > 0) this.#callbacks.replaceData(this.#encoded(data));
+    return 'continue';
+  }
+
+  responseTrailers(trailers: HeaderBlock): FilterStatus {
+    if (this.#contentType === '') return 'continue';
+    let text = '';
+    for (const [name, value] of trailers.entries()) text += `${name.toLowerCase()}:${value}\r\n`;
+    const block = Buffer.from(text, 'latin1');
+    const frame = Buffer.alloc(5 + block.length);
+    frame[0] = TRAILER_FRAME;
+    frame.writeUInt32BE(block.length, 1);
+    block.copy(frame, 5);
+    this.#callbacks.replaceData(this.#text ? this.#encoded(frame) : frame);
+    return 'continue';
+  }
+
+  /** Padded by itself: clients take groups one after another. */
+  #encoded(data: Buffer): Buffer {
+    return Buffer.from(data.toString('base64'), 'latin1');
+  }
+}
+
+function isWeb(type: string): boolean {
+  return /^application\/grpc-web(-text)?(\+[a-z0-9.-]+)?\s*(;|$)/.test(type);
+}
+
+/** Padding may stand within: what a client sends in pieces is padded piece by piece. */
+function decodeGroups(text: string): Buffer {
+  if (!/=[^=]/.test(text)) return Buffer.from(text, 'base64');
+  const pieces = text.match(/.{4}/g) ?? [];
+  return Buffer.concat(pieces.map((piece) => Buffer.from(piece, 'base64')));
+}
+
+export const grpcWebExtension: HttpFilterExtension = {
+  name: 'envoy.filters.http.grpc_web',
+  typeUrl: TYPE,
+  build: (_, __, filterName) => ({ name: filterName, create: (callbacks) => new GrpcWebFilter(callbacks) }),
+};
