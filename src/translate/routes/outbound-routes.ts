@@ -4,7 +4,7 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { TYPE_URL, type XdsResource } from '#base';
 import { type RouteSchema, VirtualHostSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import { isHttp, isSniffed, type ResolvedVirtualService, type Service } from '#registry';
-import type { TranslationCache } from '../cache.ts';
+import type { KeyPart, TranslationCache } from '../cache.ts';
 import { ADS, duration, resourceFromBytes } from '../encode.ts';
 import { connectCluster, DYNAMIC_DNS, outboundCluster, PASSTHROUGH } from '../names.ts';
 import type { ProxyView } from '../proxy-view.ts';
@@ -42,19 +42,47 @@ export function outboundTable(table: TableName, scope: Scope, proxy: ProxyView, 
   if (!proxy.vhds) return { table: cache.resource(['rds', table.name, ...hosts], () => routeTable(settings, hosts)), hosts: [] };
   return {
     table: cache.resource(['rds-vhds', table.name], () => routeTable({ ...settings, vhds: { configSource: ADS } }, [])),
-    hosts: hosts.map((host) => cache.resource(['vhds', table.name, host], () => resourceFromBytes(TYPE_URL.virtualHost, `${table.name}/${host.name}`, host.bytes, host.origins))),
+    hosts: hostResources(table.name, hosts, scope, cache),
   };
+}
+
+function hostResources(table: string, hosts: readonly EncodedHost[], scope: Scope, cache: TranslationCache): readonly XdsResource[] {
+  const known = cache.owned(scope.snapshot.services, ['vhds-memo', table], () => new WeakMap<EncodedHost, XdsResource>());
+  return hosts.map((host) => {
+    let made = known.get(host);
+    if (made === undefined) {
+      made = cache.resource(['vhds', table, host], () => resourceFromBytes(TYPE_URL.virtualHost, `${table}/${host.name}`, host.bytes, host.origins));
+      known.set(host, made);
+    }
+    return made;
+  });
+}
+
+/** What a service without a VirtualService gives to a table: most services, unchanged by most changes. */
+interface PlainHost {
+  readonly domains: readonly string[];
+  host: EncodedHost | undefined;
+}
+
+function plainHosts(table: TableName, { snapshot, namespace, labels }: Scope, { envoy, cache }: HostOptions): Map<Service, PlainHost> {
+  const key: KeyPart[] = ['plain-hosts', snapshot.services, snapshot.mesh, namespace, JSON.stringify(Object.entries(labels).sort()), envoy, table.port];
+  return cache.owned(snapshot.destinationRules, key, () => new Map<Service, PlainHost>());
 }
 
 function sharedHosts(table: TableName, scope: Scope, options: HostOptions): readonly EncodedHost[] {
   const hosts: EncodedHost[] = [];
   const fresh = unrepeated();
+  const plain = plainHosts(table, scope, options);
   for (const service of scope.services) {
     const port = service.ports.find((p) => p.number === table.port);
     if (port === undefined || !scope.allowsPort(service.hostname, port.number)) continue;
     if (!isHttp(port.protocol) && !(isSniffed(port) && service.addresses.length === 0)) continue;
-    const domains = fresh(serviceDomains(service, scope.namespace, scope.snapshot.domain));
-    if (domains.length > 0) hosts.push(hostOf(service, port.number, domains, options));
+    let known = plain.get(service);
+    if (known === undefined) plain.set(service, (known = { domains: serviceDomains(service, scope.namespace, scope.snapshot.domain), host: undefined }));
+    const domains = fresh(known.domains);
+    if (domains.length === 0) continue;
+    if (domains.length < known.domains.length || scope.virtualService(service.hostname) !== undefined) hosts.push(hostOf(service, port.number, domains, options));
+    else hosts.push((known.host ??= hostOf(service, port.number, domains, options)));
   }
   if (table.port === PORT_OF_UNKNOWN_HOSTS) for (const [host, vs] of scope.unknownHosts) if (fresh([host]).length > 0) hosts.push(unknownHost(host, vs, options));
   hosts.push(fallback(scope.allowAny ? PASSTHROUGH : undefined));
