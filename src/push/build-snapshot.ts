@@ -12,6 +12,7 @@ import {
   type RegistryView,
   type VirtualServiceIndex,
 } from '#registry';
+import { judgeOwnership } from './host-ownership.ts';
 import { checkReferences } from './check-references.ts';
 import { retainReferences } from './retain-references.ts';
 import type { Retained, Snapshot } from './snapshot.ts';
@@ -32,7 +33,9 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
   const mesh = sameMesh(former, config) ?? meshSettings(config);
   const exists = (host: string): boolean => registry.services.byHost.has(host);
   const destinationRules = buildDestinationRules(config, { domain, exists, former: former?.destinationRules });
-  const written = buildVirtualServices(config, { domain, exists, former: former?.virtualServices });
+  const all = buildVirtualServices(config, { domain, exists, former: former?.virtualServices });
+  const owned = judgeOwnership({ config, services: registry.services, virtualServices: all, mesh });
+  const written = owned.virtualServices;
   const retained = retainReferences({
     virtualServices: written,
     destinationRules,
@@ -60,6 +63,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
     keySets: input.keySets ?? former?.keySets ?? NO_KEY_SETS,
     conditions: [
       ...written.conditions,
+      ...owned.conditions,
       ...retained.conditions,
       ...conflicts(retained.virtualServices),
       ...checkReferences(config, registry.services, retained.virtualServices),

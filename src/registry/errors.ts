@@ -38,6 +38,16 @@ const TABLE = {
     message: 'Secret {secret} was not found: the server on port {port} accepts no connection',
     remedy: 'Create the Secret in the namespace of the gateway, with tls.crt and tls.key.',
   },
+  'TS-REG-008': {
+    severity: 'warning',
+    message: 'host {host} is a service of namespace {owner}: this VirtualService decides about its traffic for clients of other namespaces',
+    remedy: 'Move it there, set exportTo to ".", or grant it with the annotation {annotation} on Namespace {owner}.',
+  },
+  'TS-REG-009': {
+    severity: 'error',
+    message: 'host {host} is a service of namespace {owner}, and this mesh lets only owners route it: not in force for this host',
+    remedy: 'Move it there, set exportTo to ".", or grant it with the annotation {annotation} on Namespace {owner}.',
+  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof TABLE;
@@ -47,7 +57,7 @@ export type Condition = Complaint;
 
 export function condition(code: ConditionCode, object: ConfigObject, details: { readonly path: string } & Readonly<Record<string, string>>): Condition {
   const { severity, message, remedy } = TABLE[code];
-  const text = message.replace(/\{(\w+)\}/g, (_, name: string) => details[name] ?? '');
+  const filled = (template: string): string => template.replace(/\{(\w+)\}/g, (_, name: string) => details[name] ?? '');
   return Object.freeze<Condition>({
     code,
     severity,
@@ -56,8 +66,8 @@ export function condition(code: ConditionCode, object: ConfigObject, details: { 
     column: 0,
     object: `${object.kind} ${object.metadata.namespace}/${object.metadata.name}`,
     path: details.path,
-    message: text,
-    remedy,
+    message: filled(message),
+    remedy: filled(remedy),
     page: `errors.md#${code.toLowerCase()}`,
   });
 }

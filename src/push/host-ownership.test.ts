@@ -1,0 +1,52 @@
+// A namespace routes its own hosts, those it was granted, and nobody else's where that is asked for.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parseText, viewOf } from '#config';
+import { Registry } from '#registry';
+import { buildSnapshot } from './build-snapshot.ts';
+
+interface Tried {
+  readonly codes: readonly string[];
+  readonly inForce: boolean;
+}
+
+function hijack(options: { readonly strict?: boolean; readonly by?: string; readonly exportTo?: string; readonly grant?: string; readonly host?: string } = {}): Tried {
+  const { strict = false, by = 'attacker', exportTo = '*', grant = '', host = 'bank.victim.svc.cluster.local' } = options;
+  const text = `
+apiVersion: v1
+kind: Namespace
+metadata: { name: victim, annotations: { topsail.io/hosts-granted-to: "${grant}" } }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: bank, namespace: victim }
+spec: { ports: [{ name: http, port: 80 }] }
+---
+apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system${strict ? ', annotations: { topsail.io/host-ownership: strict }' : ''} }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: taken, namespace: ${by} }
+spec: { hosts: ["${host}"], exportTo: ["${exportTo}"], http: [{ route: [{ destination: { host: bank.victim.svc.cluster.local } }] }] }
+`;
+  const config = viewOf(parseText('t.yaml', text, { defaultNamespace: 'default', createdMs: 1 }).flatMap(({ object }) => object ?? []));
+  const { view } = new Registry({ domain: 'cluster.local', cluster: 'Kubernetes' }).rebuild(config);
+  const snapshot = buildSnapshot({ config, registry: view, domain: 'cluster.local', former: undefined });
+  return { codes: snapshot.conditions.map(({ code }) => code).filter((code) => code === 'TS-REG-008' || code === 'TS-REG-009'), inForce: snapshot.virtualServices.all.some((vs) => vs.hosts.includes(host)) };
+}
+
+test('another namespace’s host is warned about, and held back in strict mode', () => {
+  assert.deepEqual(hijack(), { codes: ['TS-REG-008'], inForce: true });
+  assert.deepEqual(hijack({ strict: true }), { codes: ['TS-REG-009'], inForce: false });
+  for (const host of ['*.victim.svc.cluster.local', '*.svc.cluster.local']) assert.deepEqual(hijack({ strict: true, host }), { codes: ['TS-REG-009'], inForce: false }, host);
+});
+
+test('owners, the root namespace, whom the owner granted it and rules for oneself are free', () => {
+  for (const free of [{ by: 'victim' }, { by: 'istio-system' }, { grant: 'friend, attacker' }, { grant: '*' }, { exportTo: '.' }, { exportTo: 'attacker' }, { host: 'outside.example' }]) {
+    assert.deepEqual(hijack({ strict: true, ...free }), { codes: [], inForce: true }, JSON.stringify(free));
+  }
+  assert.deepEqual(hijack({ strict: true, grant: 'friend' }).inForce, false);
+});
