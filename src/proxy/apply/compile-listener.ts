@@ -3,6 +3,7 @@
 import type { Filter, FilterChain as ChainMessage, ListenerFilter, ListenerFilterChainMatchPredicate } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
 import type { Listener } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import type { Address } from '#proto/envoy/config/core/v3/address_pb.ts';
+import type { ProxyProtocol } from '#proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
 import type { HttpConnectionManager } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { TcpProxy as TcpProxyMessage } from '#proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import type { DownstreamTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
@@ -22,6 +23,7 @@ import { unknownExtension } from './extensions.ts';
 const HCM = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 const TCP_PROXY = 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
 const TLS = 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext';
+const PROXY_PROTOCOL = 'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol';
 const RAW = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
 const LISTENER_FILTERS_DEFAULT_MS = 15_000;
 const DIRECTIONS = ['unspecified', 'inbound', 'outbound'] as const;
@@ -145,11 +147,13 @@ function listenerFilters(listener: Listener, field: string, context: CompileCont
   let originalDst = listener.useOriginalDst ?? false;
   let tls: ListenerFilter | undefined;
   let http: ListenerFilter | undefined;
+  let proxyProtocol: ListenerFilters['proxyProtocol'] = 'none';
   listener.listenerFilters.forEach((filter, i) => {
     const type = filter.configType.case === 'typedConfig' ? typeNameOf(filter.configType.value.typeUrl) : filter.name;
     if (type.includes('original_dst') || type.includes('OriginalDst')) originalDst = true;
     else if (type.includes('tls_inspector')) tls = filter;
     else if (type.includes('http_inspector')) http = filter;
+    else if (type === PROXY_PROTOCOL) proxyProtocol = readProxyProtocol(filter, `${field}.listener_filters[${i}]`, context);
     else if (type.includes('original_src')) context.warn(`${field}.listener_filters[${i}]`, 'the source address is not kept');
     else throw new ConfigError('proxy.field-invalid', `${field}.listener_filters[${i}]`, unknownExtension(filter.name, type));
   });
@@ -159,10 +163,17 @@ function listenerFilters(listener: Listener, field: string, context: CompileCont
     originalDst,
     tlsInspector: tls !== undefined ? unlessDisabled(tls.filterDisabled) : () => needsTls,
     httpInspector: http !== undefined ? unlessDisabled(http.filterDisabled) : () => false,
-    proxyProtocol: false,
+    proxyProtocol,
     timeoutMs: millisOf(listener.listenerFiltersTimeout) ?? LISTENER_FILTERS_DEFAULT_MS,
     continueOnTimeout: listener.continueOnListenerFiltersTimeout,
   };
+}
+
+function readProxyProtocol(filter: ListenerFilter, field: string, context: CompileContext): 'required' | 'optional' {
+  const config = decodeMessage<ProxyProtocol>(PROXY_PROTOCOL, (filter.configType.value as { value: Uint8Array }).value, field);
+  if (config.rules.length > 0) context.warn(`${field}.rules`, 'TLVs are not kept');
+  if (config.disallowedVersions.length > 0) throw new ConfigError('proxy.unsupported', `${field}.disallowed_versions`, 'both versions are taken');
+  return config.allowRequestsWithoutProxyProtocol ? 'optional' : 'required';
 }
 
 function unlessDisabled(predicate: ListenerFilterChainMatchPredicate | undefined): (port: number) => boolean {

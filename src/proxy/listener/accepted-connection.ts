@@ -9,6 +9,7 @@ import type { ChainInput } from './filter-chain-match.ts';
 import type { FilterChain } from './listener-snapshot.ts';
 import type { LiveListener } from './live-listener.ts';
 import { type Peeked, peekProtocol } from './peek-protocol.ts';
+import { readProxyHeader } from './proxy-protocol.ts';
 
 /** A client that sends this much without becoming recognisable is let through as plain bytes. */
 const PEEK_BYTES_MAX = 64 * 1024;
@@ -20,8 +21,8 @@ const NOTHING_SEEN: Peeked = { transportProtocol: 'raw_buffer', serverName: '', 
 
 export class AcceptedConnection implements DownstreamConnection, ConnHandler {
   conn: Conn;
-  readonly remoteAddress: string;
-  readonly remotePort: number;
+  remoteAddress: string;
+  remotePort: number;
   localAddress: string;
   localPort: number;
   restoredDestination = false;
@@ -42,6 +43,7 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
   #filters: NetworkFilter[] = [];
   #closed = false;
   #held = false;
+  #awaitsHeader = false;
 
   constructor(conn: Conn, listener: LiveListener, nowMs: number) {
     this.conn = conn;
@@ -70,7 +72,9 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
         other.adopt(this);
       }
     }
-    this.#startPeeking();
+    if (this.#listener.snapshot.filters.proxyProtocol === 'none') return this.#startPeeking();
+    this.#awaitsHeader = true;
+    this.#armDeadline();
   }
 
   terminal(): TerminalFilter | undefined {
@@ -86,13 +90,18 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
 
   /** Called after every change: a chain that asks something else of its clients lets this one finish only. */
   recheck(): void {
-    if (this.#chain === undefined) return;
+    // Whoever is in the middle of a handshake finishes it: an edit of the server's certificate is no reason to be refused.
+    if (this.#chain === undefined || this.#terminal === undefined) return;
     if (this.terminal() !== undefined) {
       if (this.#chain.filters.some((filter) => filter.stillAllows?.(this) === false)) this.#revoke();
       else this.#terminal?.recheck?.();
       return;
     }
     this.drain();
+    this.#cutPlaintext();
+  }
+
+  #cutPlaintext(): void {
     if (!this.#lacksTls() || this.#deadline?.armed === true) return;
     // What is under way may end well; what has no end is cut.
     this.#deadline = new Deadline(() => this.#revoke());
@@ -124,6 +133,7 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
     }
     const bytes = this.#peeked === undefined ? data : Buffer.concat([this.#peeked, data]);
     this.#peeked = bytes;
+    if (this.#awaitsHeader) return this.#takeProxyHeader(bytes);
     const port = this.localPort;
     const { filters } = this.#listener.snapshot;
     const seen = bytes.length > PEEK_BYTES_MAX ? NOTHING_SEEN : peekProtocol(bytes, { tls: filters.tlsInspector(port), http: filters.httpInspector(port) });
@@ -172,14 +182,44 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
       this.#chooseChain();
       return;
     }
-    if (filters.timeoutMs > 0) {
-      this.#deadline = new Deadline(() => this.#onPeekTimeout());
-      this.#listener.services.wheel.arm(this.#deadline, filters.timeoutMs, this.startMs);
+    this.#armDeadline();
+  }
+
+  #armDeadline(): void {
+    const { timeoutMs } = this.#listener.snapshot.filters;
+    if (timeoutMs <= 0 || this.#deadline !== undefined) return;
+    this.#deadline = new Deadline(() => this.#onPeekTimeout());
+    this.#listener.services.wheel.arm(this.#deadline, timeoutMs, this.startMs);
+  }
+
+  /** Who the sender speaks for is the client from here on. */
+  #takeProxyHeader(bytes: Buffer): void {
+    const { filters } = this.#listener.snapshot;
+    const read = readProxyHeader(bytes);
+    if (read.kind === 'incomplete') return;
+    if (read.kind === 'malformed' || (read.kind === 'absent' && filters.proxyProtocol !== 'optional')) {
+      this.#listener.stats.inc(LISTENER.downstream_listener_filter_error);
+      return this.close('proxy_protocol_error');
     }
+    const rest = read.kind === 'header' ? bytes.subarray(read.length) : bytes;
+    if (read.kind === 'header' && read.addresses !== undefined) {
+      const { source, destination } = read.addresses;
+      this.remoteAddress = source.address;
+      this.remotePort = source.port;
+      this.localAddress = destination.address;
+      this.localPort = destination.port;
+    }
+    this.#awaitsHeader = false;
+    this.#peeked = undefined;
+    this.conn.pause();
+    if (rest.length > 0) this.conn.unread(rest);
+    const peeks = filters.tlsInspector(this.localPort) || filters.httpInspector(this.localPort);
+    this.#startPeeking();
+    if (peeks) this.conn.resume();
   }
 
   #onPeekTimeout(): void {
-    if (!this.#listener.snapshot.filters.continueOnTimeout) {
+    if (this.#awaitsHeader || !this.#listener.snapshot.filters.continueOnTimeout) {
       this.#listener.stats.inc(LISTENER.downstream_pre_cx_timeout);
       this.close('listener_filter_timeout');
       return;
@@ -298,6 +338,8 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
     this.#held = false;
     const chain = this.#chain as FilterChain;
     this.#terminal = chain.terminal.start(this);
+    // Changed meanwhile: the first request is served and told to close.
+    if (this.terminal() === undefined) this.#cutPlaintext();
     this.conn.resume();
   }
 }

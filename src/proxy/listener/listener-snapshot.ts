@@ -28,7 +28,8 @@ export interface ListenerFilters {
   readonly originalDst: boolean;
   readonly tlsInspector: (port: number) => boolean;
   readonly httpInspector: (port: number) => boolean;
-  readonly proxyProtocol: boolean;
+  /** A PROXY protocol header comes first; `optional`: or none. */
+  readonly proxyProtocol: 'none' | 'required' | 'optional';
   /** 0 = no limit. */
   readonly timeoutMs: number;
   readonly continueOnTimeout: boolean;
