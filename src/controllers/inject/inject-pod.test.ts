@@ -182,6 +182,30 @@ describe('an injected pod', () => {
   });
 });
 
+describe('a pod with the gateway template', () => {
+  const given = pod(
+    { 'inject.istio.io/templates': 'gateway' },
+    { containers: [{ name: 'istio-proxy', image: 'auto', ports: [{ containerPort: 8443 }] }] },
+  );
+
+  it('is the gateway itself: one container, no capture', () => {
+    const { spec } = inject(given);
+    assert.deepEqual(
+      spec.containers.map(({ name, image, args }) => [name, image, args?.slice(0, 2)]),
+      [['istio-proxy', 'hub/topsail:1', ['agent', 'router']]],
+    );
+    assert.equal(spec.initContainers, undefined);
+    assert.ok(spec.containers[0]?.ports?.some(({ containerPort }) => containerPort === 8443));
+  });
+
+  it('and templates that are not known are refused', () => {
+    assert.match(
+      refusal(pod({ 'inject.istio.io/templates': 'mine' })),
+      /expected one of sidecar, gateway, found "mine"/,
+    );
+  });
+});
+
 describe('what is refused names its field', () => {
   const cases: readonly (readonly [Record<string, string>, RegExp])[] = [
     [{ 'traffic.sidecar.istio.io/excludeOutboundPorts': '80,http' }, /excludeOutboundPorts\]: "http" is no port/],

@@ -43,7 +43,7 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
   const byName = new Map(probed.containers.map((one) => [one.name, one]));
   const ports = apps.flatMap((one) => one.ports ?? []);
   const proxy = proxyContainer(config, {
-    role: 'sidecar',
+    role: settings.role,
     resources: settings.resources,
     workloadName: workload.name,
     owner: workload.owner,
@@ -62,7 +62,7 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
   proxy.volumeMounts = [...(proxy.volumeMounts ?? []), ...settings.userVolumeMounts];
   const merged = given === undefined ? proxy : mergeProxy(proxy, given, refuse);
   const plan =
-    settings.interceptionMode === 'NONE' || config.cni
+    settings.interceptionMode === 'NONE' || settings.role === 'router' || config.cni
       ? undefined
       : capturePlan({ annotations, config, dns: settings.dnsCapture, statusPort: settings.statusPort, refuse });
   if (settings.interceptionMode === 'TPROXY')

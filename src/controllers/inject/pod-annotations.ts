@@ -6,6 +6,8 @@ import type { Refusal } from './capture-plan.ts';
 import type { InjectorConfig } from './injector-config.ts';
 
 export interface PodAnnotations {
+  /** Istio's templates `sidecar` and `gateway`. */
+  readonly role: 'sidecar' | 'router';
   readonly image: string;
   readonly resources: Resources;
   readonly logLevel: string;
@@ -52,12 +54,16 @@ export function readPodAnnotations(
     read.word('sidecar.istio.io/interceptionMode', ['REDIRECT', 'TPROXY', 'NONE']) ??
     (typeof proxyConfig['interceptionMode'] === 'string' ? proxyConfig['interceptionMode'] : 'REDIRECT');
   const status = 'readiness.status.sidecar.istio.io/';
+  const template = read.word('inject.istio.io/templates', ['sidecar', 'gateway']) ?? 'sidecar';
+  const role = template === 'gateway' ? 'router' : 'sidecar';
   return {
+    role,
     image: read.text('sidecar.istio.io/proxyImage') ?? proxy.image,
     resources: resourcesOf(read, proxy.resources),
     logLevel: read.word('sidecar.istio.io/logLevel', [...LEVELS]) ?? proxy.logLevel,
     interceptionMode: mode as PodAnnotations['interceptionMode'],
-    native: read.flag('sidecar.istio.io/nativeSidecar') ?? config.nativeSidecars,
+    // A gateway is nobody's sidecar: it is the application.
+    native: role === 'sidecar' && (read.flag('sidecar.istio.io/nativeSidecar') ?? config.nativeSidecars),
     holdApplication:
       typeof proxyConfig['holdApplicationUntilProxyStarts'] === 'boolean'
         ? proxyConfig['holdApplicationUntilProxyStarts']
