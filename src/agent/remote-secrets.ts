@@ -1,5 +1,5 @@
 // Secrets that the control plane sends on the ADS stream (a gateway's `kubernetes://NAME`): asked for when somebody uses them.
-import { type Secret } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
+import type { Secret } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { decodeLight } from '#proto/light.ts';
 import { decodeSecret, type SecretSource, type SecretValue } from '#identity';
 import type { Reject, XdsBatch } from '#xds';

@@ -5,7 +5,7 @@ import type { StatusCode } from '#proto/envoy/type/v3/http_status_pb.ts';
 import { type BufferSettingsSchema, ExtAuthzSchema, type HttpServiceSchema } from '#proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import { RBACSchema as HttpRbacSchema } from '#proto/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import type { HttpFilterSchema } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
-import { type RBACSchema } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
+import type { RBACSchema } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
 import type { MetadataMatcherSchema } from '#proto/envoy/type/matcher/v3/metadata_pb.ts';
 import type { ListStringMatcherSchema } from '#proto/envoy/type/matcher/v3/string_pb.ts';
 import { OpaSchema } from '#proto/topsail/authz/v1/opa_pb.ts';

@@ -1,6 +1,6 @@
 // HTTP filter envoy.filters.http.jwt_authn: verifies tokens of end users, leaves their claims for policies and refuses bad ones with 401.
 
-import { type JwtAuthentication, type PerRouteConfig } from '#proto/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
+import type { JwtAuthentication, PerRouteConfig } from '#proto/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
 import type { Counter } from '#telemetry';
 import type { RequestHead } from '#wire/http';
 import { decodeMessage } from '../../../apply/decode.ts';
