@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -123,6 +124,24 @@ test('a service over gRPC gets Envoy’s attributes and answers with Envoy’s w
   assert.deepEqual([http?.method, http?.path, http?.host, http?.body, http?.headers[':path'], http?.headers['x-envoy-auth-partial-body'], http?.protocol], ['PUT', '/a?q=old', 'shop.example', 'a body of ', '/a?q=old', 'true', 'HTTP/1.1']);
   const refused = await fetchText(proxy.appPort, '/');
   assert.deepEqual([refused.status, refused.body, refused.headers['x-price']], [402, 'pay', '1']);
+});
+
+test('an upgrade is judged without waiting for a body that never ends', async (t) => {
+  const app = await startApp(() => {});
+  app.server.on('upgrade', (request, socket) => socket.end(`HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n${String(request.headers['x-user'])}`));
+  const judge = await startApp((request, response) => response.writeHead(request.url === '/chat' ? 200 : 403, { 'x-user': 'ann' }).end());
+  const proxy = await runInbound(service('judge', judge.port, 'http') + mesh(`envoyExtAuthzHttp: { service: judge.shop.svc.cluster.local, port: ${judge.port}, headersToUpstreamOnAllow: [x-user], includeRequestBodyInCheck: { maxRequestBytes: 100 } }`) + custom(), app.port);
+  t.after(() => (proxy.close(), app.close(), judge.close()));
+  const upgrade = async (path: string): Promise<string> => {
+    const socket = connect(proxy.appPort, '127.0.0.1');
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+    let text = '';
+    socket.on('data', (data) => (text += data.toString()));
+    while (!/\r\n\r\n(ann)?/.test(text) || (text.includes(' 101 ') && !text.endsWith('ann'))) await once(socket, 'data');
+    socket.destroy();
+    return text.slice(9, 12);
+  };
+  assert.deepEqual([await upgrade('/chat'), await upgrade('/other')], ['101', '403']);
 });
 
 test('no answer is a refusal, unless told otherwise; both are counted, and a service that comes back is asked again', async (t) => {

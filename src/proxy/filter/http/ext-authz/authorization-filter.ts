@@ -5,9 +5,8 @@ import type { RequestHead, ResponseHead } from '#wire/http';
 import type { Clock } from '#base';
 import type { FilterCallbacks, FilterStatus, HttpFilter } from '../../../http/filter.ts';
 import type { MetadataSource } from '../../../matcher/metadata-matcher.ts';
-import { setQuery } from './apply-decision.ts';
-import { applyHeaders, isSafeHeader } from './apply-decision.ts';
-import type { Authorizer, Decision } from './decision.ts';
+import { applyHeaders, isSafeHeader, setQuery } from './apply-decision.ts';
+import type { Authorizer, Decision, HeaderChange } from './decision.ts';
 
 export interface BodySettings {
   readonly bytesMax: number;
@@ -61,7 +60,7 @@ export class AuthorizationFilter implements HttpFilter {
   #judging = false;
   #body: BodySettings | undefined = undefined;
   #extensions: Readonly<Record<string, string>> = NONE;
-  #responseHeaders: readonly { readonly name: string; readonly value: string; readonly how: 'set' | 'append' | 'add-if-absent' | 'overwrite-existing' }[] = [];
+  #responseHeaders: readonly HeaderChange[] = [];
 
   constructor(settings: AuthorizationSettings, name: string, callbacks: FilterCallbacks) {
     this.#settings = settings;
@@ -79,7 +78,9 @@ export class AuthorizationFilter implements HttpFilter {
     }
     this.#head = head;
     this.#extensions = own?.contextExtensions ?? NONE;
-    this.#body = own?.body === 'none' ? undefined : (own?.body ?? settings.body);
+    // What is upgraded has no end to wait for.
+    const endless = head.method === 'CONNECT' || head.protocol !== '' || head.headers.has('upgrade');
+    this.#body = endless || own?.body === 'none' ? undefined : (own?.body ?? settings.body);
     if (this.#body === undefined) return this.#ask(undefined, false);
     if (end) return this.#ask(EMPTY, false);
     // A body that may be cut may be as long as the connection allows.
