@@ -18,7 +18,8 @@ import { ObjectIndex } from './object-index.ts';
 import type { Programmed, ProxySync } from './status.ts';
 import { sameObject } from './status.ts';
 import { PushCounts } from './push-counts.ts';
-import { type StreamHost, XdsStream } from './stream.ts';
+import { XdsStream } from './stream.ts';
+import type { StreamHost } from './stream-host.ts';
 
 export interface XdsServerOptions {
   readonly backend: XdsBackend;

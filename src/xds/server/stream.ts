@@ -1,34 +1,20 @@
 // One xDS stream: its requests, the answers to them, and the pushes that follow new snapshots.
-import { type Clock, type Logger, type ProxyNode, type ResourceSet, TYPE_URL, type XdsResource } from '#base';
+import { type Clock, type ProxyNode, type ResourceSet, TYPE_URL, type XdsResource } from '#base';
 import type { ServerCall, ServerCallHandler } from '#wire/grpc';
-import type { ResponseEncoder, XdsVariant } from '../codec/response.ts';
+import type { XdsVariant } from '../codec/response.ts';
 import { XDS_ERRORS, xdsError } from '../errors.ts';
 import { HEALTH_TYPE } from '../health-type.ts';
 import { XDS_LIMITS } from '../limits.ts';
 import { requestAdmission } from './admission.ts';
-import type { ProxyResources, SnapshotChange, Wanted, XdsBackend } from './backend.ts';
+import type { ProxyResources, SnapshotChange, Wanted } from './backend.ts';
 import { guarded } from './guarded.ts';
 import { PushSequence, stillStarting } from './push-sequence.ts';
 import { originsOf, type ProxySync, proxySync } from './status.ts';
+import type { StreamHost } from './stream-host.ts';
 import { readStreamRequest, type StreamRequest } from './stream-request.ts';
 import { isFullStateType, type SubscriptionChange } from './subscription.ts';
-import type { PushCounts } from './push-counts.ts';
 import { NO_RESOURCES } from './resource-difference.ts';
 import { TypeState } from './type-state.ts';
-
-export interface StreamHost {
-  readonly backend: XdsBackend;
-  readonly clock: Clock;
-  readonly log: Logger;
-  readonly encoder: ResponseEncoder;
-  joined(stream: XdsStream): void;
-  left(stream: XdsStream): void;
-  /** Asks for `pump` soon, in this stream's turn. */
-  schedule(stream: XdsStream): void;
-  /** Watermark, lag or rejections changed. */
-  progressed(stream: XdsStream): void;
-  readonly counts: PushCounts;
-}
 
 export class XdsStream implements ServerCallHandler {
   readonly clock: Clock;
