@@ -86,6 +86,7 @@ export function addKubeCommands(program: Command, { context, kubeStarters, exit 
   );
   addInjectCommand(program, context, exit);
   addTagCommands(program, context, exit);
+  addRevisionCommands(program, context, exit);
   addPodCommands(program, kubeStarters, exit);
 }
 
@@ -137,6 +138,19 @@ function addTagCommands(program: Command, context: Parts['context'], exit: Parts
     .argument('<tag>')
     .option('-y, --skip-confirmation', 'although namespaces use it')
     .action(async (name: string, options) => exit(await (await load()).tagRemove(await context(), name, options)));
+}
+
+function addRevisionCommands(program: Command, context: Parts['context'], exit: Parts['exit']): void {
+  const revision = program.command('revision').description('the control planes of a cluster');
+  const load = () => import('./revision.ts');
+  clusterFlags(revision.command('list').description('revisions, tags and who uses them'))
+    .addOption(new Option('-o, --output <format>', 'table or json').default('table'))
+    .action(async (options) => exit(await (await load()).revisionList(await context(), options)));
+  clusterFlags(revision.command('describe').description('one revision and its pods'))
+    .argument('<revision>')
+    .action(async (name: string, options) =>
+      exit(await (await load()).revisionDescribe(await context(), name, options)),
+    );
 }
 
 /** What runs inside injected pods. */

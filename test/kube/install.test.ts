@@ -50,6 +50,7 @@ const test: KubeTest = {
     await step('a tag stands for the revision', () => {
       mustTopsail(cluster, ['tag', 'set', 'prod', '--revision', 'topsail']);
       assert.match(mustTopsail(cluster, ['tag', 'list']).out, /prod\s+topsail/);
+      assert.match(mustTopsail(cluster, ['revision', 'list']).out, /topsail\s+istio-system\s+1\/1\s+prod/);
     });
     await step('uninstall --purge leaves the foreign one byte for byte', () => {
       mustTopsail(cluster, ['uninstall', '--purge', '--delete-data', '-y']);
