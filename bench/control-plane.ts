@@ -21,6 +21,7 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '500' },
     rounds: { type: 'string', default: '10' },
     vhds: { type: 'boolean', default: false },
+    pause: { type: 'string', default: '12' },
     profile: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
@@ -89,6 +90,11 @@ const connect = { seconds: (state.lastMs - startedMs) / 1000, cpuSeconds: (after
 console.log(`${values.source}${values.vhds ? ' vhds' : ''}: ${size.services} services × ${size.endpoints}, ${size.namespaces} namespaces, ${clients} clients`);
 console.log(`connect: ${connect.seconds.toFixed(2)} s, ${connect.cpuSeconds.toFixed(2)} CPU-s, ${connect.mb.toFixed(0)} MB sent; resident ${connect.rssMb.toFixed(0)} MB (before ${connect.rssBeforeMb.toFixed(0)}), peak ${connect.peakMb.toFixed(0)}, heap ${connect.heapMb.toFixed(0)}, external ${connect.externalMb.toFixed(0)}`);
 
+// What a burst leaves is given back once little is going on.
+await sleep(Number(values.pause) * 1000);
+const rested = await plane.ask<Report>({ do: 'report' } satisfies Order, 'report');
+console.log(`after a pause of ${values.pause} s: resident ${(rested.rss / 1e6).toFixed(0)} MB, heap ${(rested.heap / 1e6).toFixed(0)}`);
+
 const rows = { 'one VirtualService': [] as Measured[], 'one endpoint': [] as Measured[] };
 for (let round = 1; round <= rounds; round++) {
   rows['one VirtualService'].push(await change(`/v${round}/`, { do: 'virtual-service', version: round }));
@@ -100,7 +106,7 @@ for (const [name, list] of Object.entries(rows)) {
 }
 const end = await plane.ask<Report>({ do: 'report' } satisfies Order, 'report');
 console.log(`at the end: resident ${(end.rss / 1e6).toFixed(0)} MB, peak ${(end.peak / 1e6).toFixed(0)}, ${end.acked} of ${end.proxies} proxies acknowledged snapshot ${end.snapshot}`);
-if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ size, clients, options: values, connect, rows, end }, undefined, 1)}\n`);
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ size, clients, options: values, connect, rested, rows, end }, undefined, 1)}\n`);
 plane.process.disconnect();
 fleet.process.disconnect();
 await api?.stop();
