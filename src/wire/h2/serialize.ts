@@ -1,6 +1,6 @@
 // Writes HTTP/2 frames (RFC 9113 §4, §6) of one connection into a slab that is flushed once per turn.
 //
-// A region of the slab is never written twice: what was flushed belongs to the socket until it is sent.
+// A region of the slab is written again only when the kernel has taken everything: until then it belongs to the socket.
 import type { Conn } from '#base';
 import { writeLatin1 } from '../http/latin1.ts';
 import { FLAG, FRAME, FRAME_HEADER_BYTES } from './frame.ts';
@@ -40,6 +40,7 @@ export class FrameWriter {
     const part = this.#slab.subarray(this.#start, this.#at);
     this.#start = this.#at;
     this.#conn.write(part);
+    if (this.#conn.queuedBytes === 0) this.#start = this.#at = 0;
   }
 
   /** The caller has checked the windows. */
