@@ -142,7 +142,8 @@ export class KubeSource {
   /** Rare; what a namespace brings or takes with it is learnt from new lists. */
   #membershipChanged(): void {
     for (const sink of this.#kinds.values()) {
-      if (!KINDS[sink.kind].namespaced) continue;
+      // The mesh's own ConfigMap is in the root namespace, which is always seen.
+      if (!KINDS[sink.kind].namespaced || sink.kind === 'ConfigMap') continue;
       sink.forget();
       sink.reflector.relist();
     }
