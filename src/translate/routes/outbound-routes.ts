@@ -65,7 +65,7 @@ interface PlainHost {
 }
 
 function plainHosts(table: TableName, { snapshot, namespace, labels }: Scope, { envoy, cache }: HostOptions): Map<Service, PlainHost> {
-  const key: KeyPart[] = ['plain-hosts', snapshot.services, snapshot.mesh, namespace, JSON.stringify(Object.entries(labels).sort()), envoy, table.port];
+  const key: KeyPart[] = ['plain-hosts', snapshot.services, snapshot.mesh, namespace, JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))), envoy, table.port];
   return cache.owned(snapshot.destinationRules, key, () => new Map<Service, PlainHost>());
 }
 
