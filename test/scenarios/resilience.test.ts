@@ -80,6 +80,7 @@ spec:
     const ask = { port: mesh.gatewayHttpsPort, sni: 'shop.example', headers: { host: 'shop.example' } };
     const seen = new Set<string>();
     const failed: string[] = [];
+    const edits: string[] = [];
     let over = false;
     const load = (async () => {
       while (!over) {
@@ -90,12 +91,13 @@ spec:
       }
     })();
     for (const text of [secret('one'), secret('two'), gateway('two'), secret('two'), gateway('one'), gateway('two'), secret('one'), gateway('one')]) {
+      edits.push(`${Date.now()} ${/kind: (\w+)/.exec(text)?.[1]} ${/(?:credentialName|name): (\w+)/.exec(text)?.[1]}`);
       await mesh.apply(text);
-      await sleep(150);
+      await sleep(500);
     }
     over = true;
     await load;
-    assert.deepEqual(failed, []);
+    assert.deepEqual(failed, [], `${failed.join('\n')}\nthe edits:\n${edits.join('\n')}\n${mesh.process('istio-ingressgateway').tail()}`);
     assert.ok(seen.size >= 4, `${seen.size} certificates were seen`);
   });
 });
