@@ -140,8 +140,9 @@ async function servePlain(ports: { readonly ready: number; readonly monitoring: 
   return servers;
 }
 
+/** Link-local addresses are nobody's. */
 function podAddresses(): readonly string[] {
-  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).filter((one) => !one.internal && one.scopeid !== undefined === false).map((one) => one.address));
+  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).filter((one) => !one.internal && (one.scopeid ?? 0) === 0).map((one) => one.address));
 }
 
 export function podFacts(env: Readonly<Record<string, string | undefined>>): PodFacts {
