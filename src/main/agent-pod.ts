@@ -1,13 +1,24 @@
 // `topsail agent`: the agent of a pod with the proxy in this very process (design 15), as injection or a gateway's Deployment starts it.
+import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { type PodEnvironment, readPodEnvironment, TelemetryReporter } from '#agent';
-import { formatNodeId, type LogLevel, type StreamedAnswer, type StreamedHandler } from '#base';
+import { CAPTURE_PORTS, MeshNames, type PodEnvironment, readPodEnvironment, TelemetryReporter } from '#agent';
+import {
+  type Clock,
+  formatNodeId,
+  type Logger,
+  type LogLevel,
+  type Net,
+  type Random,
+  type StreamedAnswer,
+  type StreamedHandler,
+} from '#base';
 import { PODINFO_FOLDER, ROOT_CERT_FOLDER, STATUS_PORT, TOKEN_FOLDER, METRICS_PORT } from '#controllers';
 import { callHttp, createLogger, serveAdminHttp, SystemClock, SystemNet, SystemRandom } from '#io';
 import { connectIdentity } from './agent-identity.ts';
 import { type AgentProxy, startAgentProxy } from './agent-proxy.ts';
 import { askApp, readAppProbers } from './app-probers.ts';
+import { serveDns } from './capture-dns.ts';
 import { PodTokens } from './pod-tokens.ts';
 import { onShutdown } from './supervised.ts';
 import { trimHeap } from './trim-heap.ts';
@@ -16,6 +27,7 @@ import { VERSION } from './version.ts';
 const ALL_ADDRESSES = '0.0.0.0';
 const LOOPBACK = '127.0.0.1';
 const ADMIN_PORT = 15000;
+const CLUSTER_DOMAIN = 'cluster.local';
 /** What is open may end by itself: Istio's terminationDrainDuration. */
 const DRAIN_MS = 5000;
 const WAIT_LIMIT_MS = 60_000;
@@ -90,10 +102,11 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
     ip: pod.ip,
     workload: pod.name,
     namespace: pod.namespace,
-    domain: 'cluster.local',
+    domain: CLUSTER_DOMAIN,
   });
   const { metadata } = pod;
   const canonical = metadata.LABELS['service.istio.io/canonical-name'] ?? metadata.WORKLOAD_NAME;
+  const dns = metadata.DNS_CAPTURE === 'true' ? await servePodDns(pod, { clock, random, log, net }) : undefined;
   proxy = await startAgentProxy({
     clock,
     random,
@@ -104,6 +117,7 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
     cluster: `${canonical}.${pod.namespace}`,
     metadata,
     adminPort: ADMIN_PORT,
+    ...(dns === undefined ? {} : { names: dns.names }),
   });
   const reporter = new TelemetryReporter({
     clock,
@@ -136,9 +150,25 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
   log.info('stopping', { reason });
   if (reason !== QUIT_NOW) await proxy.drain(DRAIN_MS);
   reporter.close();
+  dns?.close();
   identity.close();
   for (const server of servers) server.close();
   process.exit(0);
+}
+
+/** What capture redirects from port 53 is answered here: the mesh's names, else what the cluster's DNS says. */
+async function servePodDns(
+  pod: PodEnvironment,
+  parts: { readonly clock: Clock; readonly random: Random; readonly log: Logger; readonly net: Net },
+): Promise<{ readonly names: MeshNames; close(): void }> {
+  const names = new MeshNames(pod.namespace, CLUSTER_DOMAIN);
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve, reject) => {
+    socket.once('error', reject);
+    socket.bind(CAPTURE_PORTS.dns, LOOPBACK, resolve);
+  });
+  const server = await serveDns({ ...parts, names, namespace: { dns: socket, net: parts.net } });
+  return { names, close: () => server.close() };
 }
 
 const QUIT_NOW = 'asked to quit';

@@ -1,7 +1,7 @@
 // The DNS proxy of a captured workload on its sockets: 15053 over UDP (handed over) and TCP (inside the namespace).
 import { readFileSync } from 'node:fs';
 import { CAPTURE_PORTS, DNS_LIMITS, DnsProxy, DnsTcpSession, type MeshNames, type ResolvConf, readResolvConf } from '#agent';
-import type { Clock, Logger, Random } from '#base';
+import type { Clock, Logger, Net, Random } from '#base';
 import { askResolver, serveDnsUdp } from '#io';
 import type { CaptureNamespace } from './capture-namespace.ts';
 
@@ -14,7 +14,7 @@ export interface CaptureDnsOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly names: MeshNames;
-  readonly namespace: Pick<CaptureNamespace, 'dns' | 'net'>;
+  readonly namespace: { readonly dns: CaptureNamespace['dns']; readonly net: Pick<Net, 'listen'> };
 }
 
 export async function serveDns(options: CaptureDnsOptions): Promise<{ close(): void }> {

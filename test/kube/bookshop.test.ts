@@ -107,14 +107,12 @@ async function moreSeeds(
     cluster.kubectl(['-n', 'shop', 'apply', '-f', '-'], allReviews('v3'));
     apply('examples/seed/06-fault-delay.yaml');
     await until('v3', 20, async () => (await gateway.reviewVersions(6)) === 'v3');
-    const times = await Promise.all(
-      Array.from({ length: 60 }, async () => {
-        const begun = performance.now();
-        await gateway.reviews();
-        return performance.now() - begun;
-      }),
-    );
-    const slow = times.filter((ms) => ms > 4500).length;
+    // As reviews measured its own call: how busy this machine is does not count.
+    let slow = 0;
+    for (let i = 0; i < 60; i += 10) {
+      const answers = await Promise.all(Array.from({ length: 10 }, () => gateway.text('/api/v1/products/0/reviews')));
+      slow += answers.filter((text) => Number(/"tookMs":(\d+)/.exec(text)?.[1] ?? 0) >= 4990).length;
+    }
     assert.ok(slow >= 1 && slow <= 18, `${slow} of 60 waited`);
     remove('examples/seed/06-fault-delay.yaml');
   });

@@ -47,10 +47,6 @@ const test: KubeTest = {
       assert.equal(restarts(cluster), '0');
       await until('an ordinary answer', 20, async () => (await ask(ip)).ok);
     });
-    await step('removal', () => {
-      mustTopsail(cluster, ['uninstall', '--purge', '--delete-data', '-y']);
-      cluster.kubectl(['delete', 'namespace', 'small', 'istio-system', '--timeout=90s']);
-    });
   },
 };
 
