@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { chromium, type Page } from 'playwright-core';
-import { freePorts } from '../src/main/free-ports.ts';
+import { freeBase } from '../src/main/demo-ports.ts';
 import { CHROMIUM_FLAGS, findChromium } from './chromium.ts';
 import { root } from './steps.ts';
 
@@ -27,6 +27,7 @@ interface Demo {
 async function startDemo(): Promise<Demo> {
   const home = mkdtempSync(join(tmpdir(), 'topsail-pictures-'));
   const base = await freeBase();
+  if (base === undefined) throw new Error('There are no five free ports in a row.');
   const child = spawn(process.execPath, [join(root, 'dist/topsail.js'), 'demo', '--home', home, '--port-base', String(base)], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, TOPSAIL_ROOT: root } });
   await new Promise<void>((resolve, reject) => {
     let text = '';
@@ -41,12 +42,6 @@ async function startDemo(): Promise<Demo> {
   });
   const { address } = JSON.parse(readFileSync(join(home, 'run.json'), 'utf8')) as { readonly address: string };
   return { child, home, page: address, shop: `http://127.0.0.1:${base}/productpage` };
-}
-
-/** Five in a row. One of the kernel's choice is free, and most likely its neighbours below are too. */
-async function freeBase(): Promise<number> {
-  const [port = 0] = await freePorts(1);
-  return Math.min(port, 60_000) - 8_000;
 }
 
 async function stopDemo({ child, home }: Demo): Promise<void> {
