@@ -41,6 +41,13 @@ export class SecretFs implements Fs {
     const { secret, key } = split(path);
     const { client, namespace } = this.#options;
     const former = this.#read.get(secret);
+    // Another control plane made it and goes on keeping it: its root is used here, never changed.
+    if (
+      former !== undefined &&
+      secret === AUTHORITY_SECRET &&
+      (former['data'] as Record<string, string> | undefined)?.[STATE_KEY] === undefined
+    )
+      throw new Error(`Secret ${namespace}/${secret} belongs to another control plane: rotate its root there`);
     const data = {
       ...(former?.['data'] as Readonly<Record<string, string>> | undefined),
       [key]: encode(text),
