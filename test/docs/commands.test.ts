@@ -1,6 +1,7 @@
 // Executes the commands of README.md and docs/your-app.md as they stand there, against a running demo.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,11 +27,19 @@ describe('the commands of the documents', () => {
     demo = await startDemo(home, ['--no-load', '--capture', 'none']);
   });
   after(async () => {
-    for (const one of joined) one.kill('SIGTERM');
+    await leave();
     await demo?.stop();
     rmSync(home, { recursive: true, force: true });
   });
 
+  const leave = async (): Promise<void> => {
+    await Promise.all(joined.splice(0).map(async (one) => {
+      if (one.exitCode !== null) return;
+      const ended = once(one, 'exit');
+      one.kill('SIGTERM');
+      await ended;
+    }));
+  };
   const env = (): Record<string, string> => ({ ...cleanEnv(), TOPSAIL_HOME: home, PATH: `${join(process.execPath, '..')}:${process.env['PATH'] ?? ''}` });
 
   async function execute({ command, prints }: ShellCommand): Promise<void> {
@@ -66,6 +75,8 @@ describe('the commands of the documents', () => {
       const commands = shellCommands(join(root, page));
       assert.ok(commands.length > 3);
       for (const command of commands) await execute(command);
+      // Each page begins without the other's workloads.
+      await leave();
     });
   }
 
