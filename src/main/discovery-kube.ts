@@ -55,6 +55,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
   return {
     identity,
     host: ALL_ADDRESSES,
+    localityOf: (namespace, workload) => config?.pods.localityOf(namespace, workload),
     openConfig: async (podsChanged) => {
       log.info('reading the cluster', { namespace: facts.namespace, revision: facts.revision });
       const opened = await openKubeConfig({ client, clock, random, log, rootNamespace: facts.namespace, revision: facts.revision, cluster: facts.cluster, podsChanged });

@@ -6,6 +6,7 @@ import type { PodChange } from '#registry';
 import { type OpenedConfig, openConfig } from './discovery-config.ts';
 import { type DiscoveryIdentity, startFolderIdentity } from './discovery-identity.ts';
 import type { Home } from './home.ts';
+import type { LocalityOf } from './placed-translation.ts';
 import type { ProgramTracker } from './program-tracker.ts';
 
 export interface PlatformParts {
@@ -22,6 +23,8 @@ export interface Platform {
   readonly host: string;
   /** Resolves when the first configuration is complete; pods come before it. */
   openConfig(podsChanged: (changes: readonly PodChange[]) => void): Promise<OpenedConfig>;
+  /** Where a pod runs; absent where nobody knows better than the agent. */
+  readonly localityOf?: LocalityOf;
   /** Everything else serves: now what calls us may be told so. */
   serving(parts: { readonly tracker: ProgramTracker; readonly config: OpenedConfig; readonly metrics: () => string }): Promise<void>;
   close(): Promise<void>;

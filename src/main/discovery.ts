@@ -19,6 +19,7 @@ import { discoveryMetrics } from './discovery-metrics.ts';
 import { keepRetained, restoreRetained } from './discovery-retained.ts';
 import { DiscoveryTelemetry } from './discovery-telemetry.ts';
 import { makeTranslation } from './discovery-translate.ts';
+import { placedTranslation } from './placed-translation.ts';
 import { DiscoveryBackend } from './discovery-xds.ts';
 import { IdleTrim } from './idle-trim.ts';
 import { type Home, homeForStart, makeHome } from './home.ts';
@@ -58,7 +59,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     restored: restoreWorkloads(home),
   });
   const tracker: ProgramTracker = new ProgramTracker({ clock, streams: () => xds.status(), snapshot: () => pusher.snapshot });
-  const backend = new DiscoveryBackend({ clock, log: log.scope('xds'), identity, pusher, joined, translation: makeTranslation(), rejected: (one) => tracker.rejected(one) });
+  const backend = new DiscoveryBackend({ clock, log: log.scope('xds'), identity, pusher, joined, translation: placedTranslation(makeTranslation(), platform.localityOf), rejected: (one) => tracker.rejected(one) });
   pusher.subscribe((snapshot, diff) => tracker.snapshotMade(snapshot, diff));
   const xds = new XdsServer({ backend, clock, log: log.scope('xds') });
   xds.onProgress(() => {
