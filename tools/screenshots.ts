@@ -14,7 +14,7 @@ import { root } from './steps.ts';
 
 const READY_WITHIN_MS = 60_000;
 /** A whole window of traffic, so that no chart begins empty. */
-const FILL_MS = 75_000;
+const FILL_MS = 62_000;
 const SETTLE_MS = 3_000;
 
 interface Demo {

@@ -2,6 +2,7 @@
 // of gap in CI: a red test, and a rung that could not run (design §7).
 import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
+import { join } from 'node:path';
 import { PURE_TESTS } from './pure-tests.ts';
 import { root } from './steps.ts';
 import { failuresOf } from './test-output.ts';
@@ -36,6 +37,13 @@ function netnsMissing(): string | undefined {
   return spawnSync('unshare', ['-Urn', 'true']).status === 0 ? undefined : 'this kernel refuses user namespaces';
 }
 
+/** An API server by itself; nodes and pods are `npm run test:k8s`. */
+function kubeMissing(): string | undefined {
+  const folders = [process.env['KUBEBUILDER_ASSETS'], process.env['TOPSAIL_KUBE_BIN'], join(root, '.cache/kube/bin')];
+  const found = folders.some((folder) => folder !== undefined && ['etcd', 'kube-apiserver'].every((name) => existsSync(join(folder, name))));
+  return found ? undefined : "no etcd and kube-apiserver: set KUBEBUILDER_ASSETS, or run 'npm run test:k8s' once";
+}
+
 function chromiumMissing(): string | undefined {
   return onPath('chromium') || onPath('google-chrome') ? undefined : "no Chromium: install the package 'chromium'";
 }
@@ -51,6 +59,7 @@ const RUNGS: readonly Rung[] = [
   { name: 'scenarios', files: ['test/scenarios/**/*.test.ts'], missing: () => undefined, args: serial, timeoutMs: 900_000 },
   { name: 'envoy', files: ['test/rungs/envoy/**/*.test.ts'], missing: envoyMissing, args: serial, timeoutMs: 900_000 },
   { name: 'netns', files: ['test/rungs/netns/**/*.test.ts'], missing: netnsMissing, args: serial, timeoutMs: 900_000 },
+  { name: 'kube', files: ['test/rungs/kube/**/*.test.ts'], missing: kubeMissing, args: serial, timeoutMs: 600_000 },
   { name: 'browser', files: ['test/rungs/browser/**/*.test.ts'], missing: chromiumMissing, args: serial, timeoutMs: 600_000 },
 ];
 
