@@ -51,6 +51,8 @@ export function bookshop(image: string): string {
                   { name: 'SERVICE_VERSION', value: version },
                 ],
                 ports: [{ name: 'http', containerPort: 9080 }],
+                // It stops listening at SIGTERM: peers need a moment to forget it.
+                lifecycle: { preStop: { sleep: { seconds: 2 } } },
                 readinessProbe: { httpGet: { path: '/health', port: 'http' }, periodSeconds: 1 },
                 resources: { requests: { cpu: '10m', memory: '40Mi' } },
               },
