@@ -61,7 +61,7 @@ export function ConfigObjectPage({ params: [kind = '', space = '', name = ''] }:
 }
 
 function Edit({ id, object }: { readonly id: ObjectId; readonly object: ObjectJson | undefined }): ReactNode {
-  const { data, error } = useQuery({ queryKey: ['text', id, object?.generation], queryFn: () => getText(`/api/v1/text/${objectPath(id)}`), retry: false });
+  const { data, error } = useQuery({ queryKey: ['text', id, object?.generation], queryFn: () => getText(`/api/v1/text/${objectPath(id)}`), retry: false, placeholderData: (before: string | undefined) => before });
   if (error !== null) {
     // It joined by itself: no file says it.
     return object === undefined ? <div className="note warn">{error.message}</div> : <div className="stack"><div className="note">{error.message}; this is what is in force.</div><pre className="text" tabIndex={0}>{writeYaml({ apiVersion: object.apiVersion, kind: object.kind, metadata: { name: object.name, namespace: object.namespace, labels: object.labels }, spec: object.spec })}</pre></div>;

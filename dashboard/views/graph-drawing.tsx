@@ -89,29 +89,34 @@ function Link({ link, points, chosen, dim, moving, label, choose }: LinkProps): 
   const width = 1.6 + Math.min(4.4, Math.log2(1 + link.rate) * 0.7);
   const end = points.at(-1) as Point;
   const before = points.at(-2) ?? end;
-  const words = `${link.from} to ${link.to}: ${rateText(link.rate)} requests a second, ${percentText(link.errorShare)} fail, p99 ${millisText(link.p99Ms)}, mTLS ${link.mtls}`;
+  const tag = tagTexts(link, label);
+  const words = `${tag.first} ${tag.second}: ${link.from} to ${link.to}, ${rateText(link.rate)} requests a second, ${percentText(link.errorShare)} fail, p99 ${millisText(link.p99Ms)}, mTLS ${link.mtls}`;
   return (
     <g className={`link-group${chosen ? ' chosen' : ''}${dim ? ' dim' : ''}`} role="button" tabIndex={0} aria-label={words} aria-pressed={chosen} onClick={() => choose(chosen ? '' : link.id)} onKeyDown={(event) => onEnter(event, () => choose(chosen ? '' : link.id))}>
       <path className="link-hit" d={path} />
       <path className={`link ${health}${link.mtls === 'none' ? ' plain' : ''}`} d={path} strokeWidth={width} />
       <path className={`arrow ${health}`} d="M0,0L-9,-4.6L-9,4.6Z" transform={`translate(${end.x},${end.y}) rotate(${end.x >= before.x ? 0 : 180})`} />
       {moving && link.rate > 0 && <Dots path={path} rate={link.rate} p50Ms={link.p50Ms} errorShare={link.errorShare} length={lengthOf(points)} />}
-      {label !== 'none' && <Tag link={link} at={middleOf(points)} label={label} />}
+      {label !== 'none' && <Tag link={link} at={middleOf(points)} first={tag.first} second={tag.second} />}
     </g>
   );
 }
 
-function Tag({ link, at, label }: { readonly link: GraphLink; readonly at: Point; readonly label: LinkLabel }): ReactNode {
+function tagTexts(link: GraphLink, label: LinkLabel): { readonly first: string; readonly second: string } {
   const first = label === 'latency' ? millisText(link.p99Ms) : link.rate > 0 || link.openConnections === 0 ? `${rateText(link.rate)}/s` : `${link.openConnections} open`;
+  const second = link.errorShare >= DEGRADED_SHARE ? `${percentText(link.errorShare)} fail` : label === 'both' && link.rate > 0 ? `p99 ${millisText(link.p99Ms)}` : '';
+  return { first, second };
+}
+
+function Tag({ link, at, first, second }: { readonly link: GraphLink; readonly at: Point; readonly first: string; readonly second: string }): ReactNode {
   const failing = link.errorShare >= DEGRADED_SHARE;
-  const second = failing ? `${percentText(link.errorShare)} fail` : label === 'both' && link.rate > 0 ? `p99 ${millisText(link.p99Ms)}` : '';
   const width = Math.max(first.length * 6.6, second.length * 5.7) + 34;
   const height = second === '' ? 20 : 33;
   return (
     <g className="tag" transform={`translate(${(at.x - width / 2).toFixed(1)},${(at.y - height / 2).toFixed(1)})`}>
       <rect width={width} height={height} rx={8} />
       <g transform={`translate(6,${height / 2 - 7.5}) scale(0.62)`}><path className={`lock${link.mtls === 'all' ? '' : ' open'}`} d={iconPath(link.mtls === 'all' ? 'lock' : 'unlock')} /></g>
-      <text x={24} y={14}>{first}</text>
+      <text x={24} y={14}>{`${first} `}</text>
       {second !== '' && <text className={`second${failing ? ' bad' : ''}`} x={24} y={27}>{second}</text>}
     </g>
   );
@@ -148,15 +153,16 @@ function Node({ node, place, chosen, dim, found, choose, open }: NodeProps): Rea
   const name = node.label.length > 20 ? `${node.label.slice(0, 19)}…` : node.label;
   const detail = node.kind === 'namespace' ? `${node.members} workloads · ` : '';
   const sub = node.rateIn > 0 ? `${rateText(node.rateIn)}/s · p99 ${millisText(node.p99Ms)}` : node.rateOut > 0 ? `sends ${rateText(node.rateOut)}/s` : 'no traffic';
+  const words = `${detail}${failing ? `${percentText(node.errorShare)} fail · ${rateText(node.rateIn)}/s` : sub}`;
   const classes = `node ${node.health}${chosen ? ' chosen' : ''}${dim ? ' dim' : ''}${found ? ' found' : ''}`;
   return (
-    <g className={classes} role="button" tabIndex={0} aria-pressed={chosen} aria-label={`${node.kind} ${node.label}, ${node.namespace}: ${sub}, ${node.health}`} transform={`translate(${place.x - width / 2},${place.y - height / 2})`}
+    <g className={classes} role="button" tabIndex={0} aria-pressed={chosen} aria-label={`${name} ${words}: ${node.kind} ${node.label}, ${node.namespace}, ${node.health}`} transform={`translate(${place.x - width / 2},${place.y - height / 2})`}
       onClick={() => choose(chosen ? '' : node.id)} onDoubleClick={() => open(node.id)} onKeyDown={(event) => onEnter(event, () => (event.shiftKey ? open(node.id) : choose(chosen ? '' : node.id)))}>
       <rect className="face" width={width} height={height} rx={10} />
       <rect className="mark" x={6} y={9} width={4.5} height={height - 18} rx={2.2} />
       <g transform="translate(17,17) scale(0.92)"><path className="icon" d={iconPath(node.kind)} /></g>
-      <text className="name" x={47} y={24}>{name}</text>
-      <text className={`sub${failing ? ' bad' : ''}`} x={47} y={41}>{detail}{failing ? `${percentText(node.errorShare)} fail · ${rateText(node.rateIn)}/s` : sub}</text>
+      <text className="name" x={47} y={24}>{`${name} `}</text>
+      <text className={`sub${failing ? ' bad' : ''}`} x={47} y={41}>{words}</text>
     </g>
   );
 }

@@ -22,7 +22,7 @@ test('the overview lists every workload with its golden signals, and loads littl
   page.on('response', (response) => void response.body().then((body) => (bytes += gzipSync(body).length)).catch(() => undefined));
   await page.reload();
   for (const name of WORKLOADS) await page.getByRole('link', { name, exact: true }).waitFor();
-  await page.getByText('Control plane').waitFor();
+  await page.getByRole('heading', { name: /Control plane/ }).waitFor();
   await page.getByText('100 %').first().waitFor({ timeout: SEEN_WITHIN_MS });
   assert.deepEqual(problems, []);
   assert.ok(bytes > 20_000 && bytes < FIRST_LOAD_BYTES_MAX, `${bytes} bytes`);
@@ -34,7 +34,7 @@ test('the graph shows every edge of the demo with its rate and lock', async () =
   for (const name of [...WORKLOADS, 'istio-ingressgateway']) await page.getByRole('button', { name: new RegExp(`(workload|gateway) ${name},`) }).waitFor({ timeout: SEEN_WITHIN_MS });
   await page.waitForFunction(`document.querySelectorAll('.link-group').length === 7`, undefined, { timeout: SEEN_WITHIN_MS });
   const links = await page.locator('.link-group').evaluateAll((all) => all.map((one) => one.getAttribute('aria-label') ?? ''));
-  for (const link of links) assert.match(link, /requests a second, 0 % fail, .* mTLS all/);
+  for (const link of links) assert.match(link, /^[\d.]+\/s p99 .* requests a second, 0 % fail, .* mTLS all$/);
   assert.deepEqual(problems, []);
   await finish('graph');
 });

@@ -34,7 +34,7 @@ after(() => demo.stop());
 
 function traffic(): TrafficJson {
   const edges = Array.from({ length: WORKLOADS * 2 }, (_, i): TrafficEdgeJson => {
-    const [from, to] = [i % WORKLOADS, (i * 7 + 13) % WORKLOADS];
+    const [from, to] = [i % WORKLOADS, ((i < WORKLOADS ? i * 7 : i * 11) + 13) % WORKLOADS];
     return {
       source: `w${from}`, sourceNamespace: `ns${from % NAMESPACES}`, sourceService: `w${from}`, sourceVersion: 'v1', sourcePrincipal: '', destination: `w${to}`, destinationNamespace: `ns${to % NAMESPACES}`,
       destinationCanonical: `w${to}`, destinationVersion: 'v1', destinationPrincipal: '', service: `w${to}.ns${to % NAMESPACES}.svc.cluster.local`, protocol: 'http', requestsPerSecond: 1 + (i % 9),
@@ -49,11 +49,11 @@ test('2,000 workloads are drawn in time, folded first and then whole', async () 
   const { page, finish } = await demo.open('/plain');
   await page.route('**/api/v1/traffic/events*', (route) => route.fulfill({ contentType: 'text/event-stream', body: `data: ${JSON.stringify(traffic())}\n\n` }));
   await page.goto(`${demo.address}/graph?idle=no`);
-  await page.getByText(`${NAMESPACES} nodes`).waitFor();
+  await page.getByText(`${NAMESPACES} nodes,`).waitFor();
   await page.locator('.node').first().waitFor();
   const started = performance.now();
   await page.getByRole('button', { name: 'open all' }).click();
-  await page.getByText(`${WORKLOADS} nodes`).waitFor();
+  await page.getByText(`${WORKLOADS} nodes,`).waitFor();
   await page.locator('.canvas canvas').waitFor();
   const ms = performance.now() - started;
   const frames = (await page.evaluate(PAN)) as number;
