@@ -113,7 +113,9 @@ const READINESS: Readonly<Record<string, (object: KubeObject) => string | undefi
 };
 
 function condition(object: KubeObject, type: string): boolean {
-  const { conditions = [] } = (object['status'] ?? {}) as { conditions?: readonly { type: string; status: string }[] };
+  // A kind that was made a moment ago has null.
+  const status = (object['status'] ?? {}) as { conditions?: readonly { type: string; status: string }[] | null };
+  const conditions = status.conditions ?? [];
   return conditions.some((one) => one.type === type && one.status === 'True');
 }
 
