@@ -154,7 +154,7 @@ export class SocketConn implements Conn, WriteOwner {
     socket.pause();
     if (this.#unread !== undefined) socket.unshift(this.#unread);
     this.#unread = undefined;
-    for (const [name, listener] of LISTENERS) socket.off(name, listener);
+    for (const [name, listener] of LISTENERS) socket.off(name, listener as () => void);
     startTlsServer(socket, options, (result) => {
       if (!result.ok) return done(result);
       const conn = new SocketConn(result.socket, this.handler);
@@ -283,8 +283,9 @@ function onClose(this: OwnedSocket): void {
   this[CONN].deliverClose();
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: listeners of several shapes in one table
-const LISTENERS: readonly (readonly [string, (this: any, ...args: any[]) => void])[] = [
+/** Listeners of several shapes, all with the socket as `this`. */
+type SocketListener = (this: OwnedSocket, ...args: never[]) => void;
+const LISTENERS: readonly (readonly [string, SocketListener])[] = [
   ['end', onEnd],
   ['error', onError],
   ['close', onClose],

@@ -73,7 +73,7 @@ function handleOf(owner: object): never {
   return (owner as { _handle: unknown })._handle as never;
 }
 
-function tell(message: FromHelper, handle?: never | UdpSocket, sent?: () => void): void {
+function tell(message: FromHelper, handle?: UdpSocket, sent?: () => void): void {
   process.send?.(message, handle, {}, () => sent?.());
 }
 

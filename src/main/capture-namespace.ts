@@ -35,7 +35,7 @@ export async function openNamespace(tier: 'userns' | 'netns'): Promise<CaptureNa
 
 async function open(veth: VethNamespace | undefined): Promise<CaptureNamespace> {
   const into = veth === undefined ? ['unshare', '--user', '--map-root-user', '--net', '--'] : ['ip', 'netns', 'exec', veth.name];
-  const [program = '', ...args] = [...into, process.execPath, '--max-semi-space-size=1', helperPath()];
+  const [program, ...args] = [...into, process.execPath, '--max-semi-space-size=1', helperPath()];
   const child = spawn(program, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   const settings = { address: veth?.address ?? INNER_ADDRESS, link: veth?.innerLink };
   const setup: HelperSetup = {

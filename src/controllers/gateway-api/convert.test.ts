@@ -209,7 +209,7 @@ describe('the Gateway API', () => {
       gateway([{ name: 'https', port: 443, protocol: 'HTTPS', tls: { certificateRefs: [{ name }] } }]);
     const made = (name: string) => convertGatewayApi(input([], { gateways: [https(name)] }));
     assert.equal(
-      (made('cert').manifests[0]?.['spec'] as { servers: { tls: { credentialName: string } }[] }).servers[0]?.tls
+      (made('cert').manifests[0]!['spec'] as { servers: { tls: { credentialName: string } }[] }).servers[0]?.tls
         .credentialName,
       'cert',
     );
@@ -273,7 +273,7 @@ describe('the Gateway API', () => {
         ],
       }),
     )[0];
-    assert.deepEqual((tls?.['spec'] as { tls: unknown[] }).tls, [
+    assert.deepEqual((tls!['spec'] as { tls: unknown[] }).tls, [
       {
         match: [{ sniHosts: ['shop.example'] }],
         route: [{ destination: { host: 'a.shop.svc.cluster.local', port: { number: 80 } } }],

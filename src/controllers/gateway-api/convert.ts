@@ -86,7 +86,7 @@ export function convertGatewayApi(input: GatewayApiInput): GatewayApiOutput {
         .filter(({ http, tls, tcp }) => http.length + tls.length + tcp.length > 0)
         .map(virtualServiceOf),
     ],
-    gateways: gateways.map(({ manifests: _, ...rest }) => rest),
+    gateways: gateways.map(({ manifests: _manifests, ...rest }) => rest),
     routes,
   };
 }
