@@ -38,6 +38,15 @@ export class TelemetryReporter {
     this.#call?.cancel();
   }
 
+  #onCommand(bytes: Uint8Array): void {
+    try {
+      this.#options.taps?.onCommand(bytes);
+    } catch {
+      // No command of ours: the next turn opens another stream.
+      this.#call?.cancel();
+    }
+  }
+
   /** A record that the stream has no room for is not sent: tap must not hold up what it watches. */
   #sendTap(subscription: bigint, json: string): void {
     if (this.#call?.writable === true) this.#call.send(encodeTap(subscription, json));
@@ -54,7 +63,7 @@ export class TelemetryReporter {
 
   #open(): void {
     const call = this.#options.channel.openStream(PATH, {
-      onMessage: (bytes) => this.#options.taps?.onCommand(bytes),
+      onMessage: (bytes) => this.#onCommand(bytes),
       onStatus: () => {
         if (this.#call === call) this.#call = undefined;
         // Whoever listened asks again on the next stream.
