@@ -4,11 +4,12 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { FakeClock } from '#base';
 import { MalformedProtobuf } from '#proto/light.ts';
-import { AgentCommandSchema, type TapStart } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
+import { AgentCommandSchema, TapStartSchema } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
 import { StreamRecord, UNKNOWN_PEER } from '#telemetry';
 import { TapStation } from './tap-station.ts';
 
-const start = (fields: Partial<TapStart>): Uint8Array => toBinary(AgentCommandSchema, create(AgentCommandSchema, { command: { case: 'tapStart', value: { subscription: 7n, perSecondMax: 2, ...fields } } }));
+const start = (fields: { readonly pathPrefix?: string; readonly status?: string }): Uint8Array =>
+  toBinary(AgentCommandSchema, create(AgentCommandSchema, { command: { case: 'tapStart', value: create(TapStartSchema, { subscription: 7n, perSecondMax: 2, ...fields }) } }));
 const stop = toBinary(AgentCommandSchema, create(AgentCommandSchema, { command: { case: 'tapStop', value: { subscription: 7n } } }));
 
 function record(path: string, status: number): StreamRecord {
