@@ -57,7 +57,7 @@ async function takeAll(demo: Demo): Promise<void> {
   const browser = await chromium.launch({ executablePath: findChromium(), args: [...CHROMIUM_FLAGS] });
   try {
     const take = async (name: string, url: string, height: number, wait?: (page: Page) => Promise<unknown>): Promise<void> => {
-      const page = await browser.newPage({ viewport: { width: 1360, height }, colorScheme: 'light', deviceScaleFactor: 1.5 });
+      const page = await browser.newPage({ viewport: { width: 1440, height }, colorScheme: 'light', deviceScaleFactor: 1.5 });
       await page.goto(url);
       await wait?.(page);
       await sleep(SETTLE_MS);
@@ -67,7 +67,7 @@ async function takeAll(demo: Demo): Promise<void> {
     };
     await take('bookshop', demo.shop, 760);
     await take('overview', `${demo.page}/`, 850, (page) => page.getByText('reviews-v3').first().waitFor());
-    await take('graph', `${demo.page}/graph?window=60&chosen=${encodeURIComponent('workload/default/reviews-v2')}`, 700, (page) => page.locator('.node').nth(6).waitFor());
+    await take('graph', `${demo.page}/graph?window=60`, 600, (page) => page.locator('.node').nth(6).waitFor());
   } finally {
     await browser.close();
   }

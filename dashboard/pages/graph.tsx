@@ -92,7 +92,7 @@ function LiveState({ live, ago }: { readonly live: LiveTraffic; readonly ago: nu
 
 function FindField({ label, value, result, onChange }: { readonly label: string; readonly value: string; readonly result: ReturnType<typeof parseFind>; readonly onChange: (text: string) => void }): ReactNode {
   return (
-    <input type={label === 'Find' ? 'search' : 'text'} size={16} placeholder={label === 'Find' ? 'Find: errors>1 or v3' : 'Hide: rps<1'} aria-label={label} value={value} title={result.ok ? 'Words, or key=value: ns, service, version, kind, health, rps, errors, p50, p95, p99, mtls, protocol' : result.problem}
+    <input type={label === 'Find' ? 'search' : 'text'} size={16} placeholder={label === 'Find' ? 'Find: errors>1' : 'Hide: rps<1'} aria-label={label} value={value} title={result.ok ? 'Words, or key=value: ns, service, version, kind, health, rps, errors, p50, p95, p99, mtls, protocol' : result.problem}
       aria-invalid={!result.ok} onChange={(event) => onChange(event.target.value)} />
   );
 }
