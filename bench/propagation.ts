@@ -16,7 +16,13 @@ const GOAL_P99_MS = 200;
 /** Between edits, so that each is one of its own and not part of the former's debounce. */
 const PAUSE_MS = 100;
 
-const { values } = parseArgs({ options: { edits: { type: 'string', default: '100' }, rate: { type: 'string', default: '50' }, json: { type: 'string', default: '' } } });
+const { values } = parseArgs({
+  options: {
+    edits: { type: 'string', default: '100' },
+    rate: { type: 'string', default: '50' },
+    json: { type: 'string', default: '' },
+  },
+});
 const edits = Number(values.edits);
 const rate = Number(values.rate);
 
@@ -29,26 +35,45 @@ interface Kind {
 
 const KINDS: readonly Kind[] = [
   {
-    name: 'VirtualService: weights', kind: 'VirtualService', object: 'reviews',
-    text: (i) => `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: reviews, namespace: default }\nspec:\n  hosts: [reviews]\n  http:\n  - route:\n    - { destination: { host: reviews, subset: v1 }, weight: ${i % 100} }\n    - { destination: { host: reviews, subset: v2 }, weight: ${100 - (i % 100)} }\n`,
+    name: 'VirtualService: weights',
+    kind: 'VirtualService',
+    object: 'reviews',
+    text: (i) =>
+      `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: reviews, namespace: default }\nspec:\n  hosts: [reviews]\n  http:\n  - route:\n    - { destination: { host: reviews, subset: v1 }, weight: ${i % 100} }\n    - { destination: { host: reviews, subset: v2 }, weight: ${100 - (i % 100)} }\n`,
   },
   {
-    name: 'DestinationRule: pool and balancer', kind: 'DestinationRule', object: 'reviews',
-    text: (i) => `apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: reviews, namespace: default }\nspec:\n  host: reviews\n  trafficPolicy:\n    loadBalancer: { simple: ${i % 2 === 0 ? 'RANDOM' : 'LEAST_REQUEST'} }\n    connectionPool: { http: { http1MaxPendingRequests: ${200 + i} } }\n  subsets:\n  - { name: v1, labels: { version: v1 } }\n  - { name: v2, labels: { version: v2 } }\n`,
+    name: 'DestinationRule: pool and balancer',
+    kind: 'DestinationRule',
+    object: 'reviews',
+    text: (i) =>
+      `apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: reviews, namespace: default }\nspec:\n  host: reviews\n  trafficPolicy:\n    loadBalancer: { simple: ${i % 2 === 0 ? 'RANDOM' : 'LEAST_REQUEST'} }\n    connectionPool: { http: { http1MaxPendingRequests: ${200 + i} } }\n  subsets:\n  - { name: v1, labels: { version: v1 } }\n  - { name: v2, labels: { version: v2 } }\n`,
   },
   {
-    name: 'AuthorizationPolicy: a rule', kind: 'AuthorizationPolicy', object: 'reviews',
-    text: (i) => `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: reviews, namespace: default }\nspec:\n  selector: { matchLabels: { app: reviews } }\n  action: DENY\n  rules: [{ to: [{ operation: { paths: ["/forbidden-${i}"] } }] }]\n`,
+    name: 'AuthorizationPolicy: a rule',
+    kind: 'AuthorizationPolicy',
+    object: 'reviews',
+    text: (i) =>
+      `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: reviews, namespace: default }\nspec:\n  selector: { matchLabels: { app: reviews } }\n  action: DENY\n  rules: [{ to: [{ operation: { paths: ["/forbidden-${i}"] } }] }]\n`,
   },
   {
-    name: 'VirtualService and subset together', kind: 'VirtualService', object: 'ratings',
-    text: (i) => `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: ratings, namespace: default }\nspec:\n  hosts: [ratings]\n  http:\n  - route: [{ destination: { host: ratings, subset: s${i} } }]\n---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: ratings, namespace: default }\nspec:\n  host: ratings\n  subsets: [{ name: s${i}, labels: { version: v1 } }]\n`,
+    name: 'VirtualService and subset together',
+    kind: 'VirtualService',
+    object: 'ratings',
+    text: (i) =>
+      `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: ratings, namespace: default }\nspec:\n  hosts: [ratings]\n  http:\n  - route: [{ destination: { host: ratings, subset: s${i} } }]\n---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: ratings, namespace: default }\nspec:\n  host: ratings\n  subsets: [{ name: s${i}, labels: { version: v1 } }]\n`,
   },
 ];
 
 const mesh = await startMesh({
   gateway: true,
-  workloads: [{ app: 'frontend' }, { app: 'details' }, { app: 'reviews', version: 'v1' }, { app: 'reviews', version: 'v2' }, { app: 'reviews', version: 'v3' }, { app: 'ratings', version: 'v1' }],
+  workloads: [
+    { app: 'frontend' },
+    { app: 'details' },
+    { app: 'reviews', version: 'v1' },
+    { app: 'reviews', version: 'v2' },
+    { app: 'reviews', version: 'v3' },
+    { app: 'ratings', version: 'v1' },
+  ],
 });
 try {
   await measure(mesh);
@@ -66,19 +91,38 @@ async function measure(running: TestMesh): Promise<void> {
   for (let i = 1; i <= edits; i++) {
     const kind = KINDS[i % KINDS.length] as Kind;
     const us = 1000 * (await edit(running, kind, i));
-    if (us > 1000 * GOAL_P99_MS) console.log(`slow: edit ${i}, ${kind.name}, ${(us / 1000).toFixed(0)} ms, over at ${new Date().toISOString()}`);
+    if (us > 1000 * GOAL_P99_MS)
+      console.log(`slow: edit ${i}, ${kind.name}, ${(us / 1000).toFixed(0)} ms, over at ${new Date().toISOString()}`);
     all.add(us);
     byKind.get(kind)?.add(us);
     await sleep(PAUSE_MS);
   }
   const load = await running.stopFlow('frontend', 'load');
   const rows = [...[...byKind].map(([kind, histogram]) => row(kind.name, histogram)), row('all', all)];
-  console.log(`From the file event to the last ACK, ${proxies} proxies, ${edits} edits, ${rate} requests/s (${load.sent} sent, ${load.failures.length} failed), ${cpus().length} cores.\n`);
+  console.log(
+    `From the file event to the last ACK, ${proxies} proxies, ${edits} edits, ${rate} requests/s (${load.sent} sent, ${load.failures.length} failed), ${cpus().length} cores.\n`,
+  );
   console.log('| Edit | n | p50 ms | p99 ms | max ms |\n|---|---|---|---|---|');
   for (const one of rows) console.log(`| ${one.edit} | ${one.count} | ${one.p50Ms} | ${one.p99Ms} | ${one.maxMs} |`);
   const p99 = Number(rows.at(-1)?.p99Ms);
-  console.log(`\nGoal: p99 under ${GOAL_P99_MS} ms: ${p99 < GOAL_P99_MS && load.failures.length === 0 ? 'met' : 'missed'}.`);
-  const json = JSON.stringify({ benchmark: 'propagation', when: new Date().toISOString(), proxies, edits, rate, sent: load.sent, failed: load.failures.length, goalP99Ms: GOAL_P99_MS, rows }, undefined, 2);
+  console.log(
+    `\nGoal: p99 under ${GOAL_P99_MS} ms: ${p99 < GOAL_P99_MS && load.failures.length === 0 ? 'met' : 'missed'}.`,
+  );
+  const json = JSON.stringify(
+    {
+      benchmark: 'propagation',
+      when: new Date().toISOString(),
+      proxies,
+      edits,
+      rate,
+      sent: load.sent,
+      failed: load.failures.length,
+      goalP99Ms: GOAL_P99_MS,
+      rows,
+    },
+    undefined,
+    2,
+  );
   if (values.json === '') console.log(`\n${json}`);
   else {
     mkdirSync(dirname(values.json), { recursive: true });
@@ -92,7 +136,11 @@ async function edit(running: TestMesh, kind: Kind, i: number): Promise<number> {
   const { generation } = await running.api<StatusJson>('GET', '/api/v1/status');
   const path = join(running.home, 'config', `bench-${kind.kind}-${kind.object}.yaml`);
   writeFileSync(`${path}.new`, kind.text(i));
-  const query = new URLSearchParams({ objects: `${kind.kind}/default/${kind.object}`, generation: String(generation + 1), timeoutMs: '10000' });
+  const query = new URLSearchParams({
+    objects: `${kind.kind}/default/${kind.object}`,
+    generation: String(generation + 1),
+    timeoutMs: '10000',
+  });
   // Asked before the edit, so that the answer comes the moment it is true.
   const waited = running.api<ProgrammedJson>('GET', `/api/v1/wait?${query}`);
   await sleep(10);
@@ -100,11 +148,18 @@ async function edit(running: TestMesh, kind: Kind, i: number): Promise<number> {
   renameSync(`${path}.new`, path);
   const programmed = await waited;
   const ms = performance.now() - started;
-  if (programmed.concerned === 0 || programmed.acknowledged < programmed.concerned) throw new Error(`${kind.name}: ${JSON.stringify(programmed)}\n${running.process('istiod').tail()}`);
+  if (programmed.concerned === 0 || programmed.acknowledged < programmed.concerned)
+    throw new Error(`${kind.name}: ${JSON.stringify(programmed)}\n${running.process('istiod').tail()}`);
   return ms;
 }
 
 function row(name: string, histogram: LatencyHistogram) {
   const at = (q: number): number => Number((histogram.quantile(q) / 1000).toFixed(1));
-  return { edit: name, count: histogram.count, p50Ms: at(0.5), p99Ms: at(0.99), maxMs: Number((histogram.max / 1000).toFixed(1)) };
+  return {
+    edit: name,
+    count: histogram.count,
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    maxMs: Number((histogram.max / 1000).toFixed(1)),
+  };
 }

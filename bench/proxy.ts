@@ -53,7 +53,9 @@ for (const line of missing) console.error(`not measured: ${line}`);
 const contestants = found.filter((c) => values.only === undefined || values.only.split(',').includes(c.name));
 const canH2 = hasH2load();
 if (!canH2) console.error('not measured: the HTTP/2 rows: h2load is not on PATH');
-const rows = ROWS.filter((r) => (values.rows === undefined || values.rows.split(',').includes(r.name)) && (r.load === 'own' || canH2));
+const rows = ROWS.filter(
+  (r) => (values.rows === undefined || values.rows.split(',').includes(r.name)) && (r.load === 'own' || canH2),
+);
 
 const results: RowResult[] = [];
 for (const row of rows) results.push(await measureRow(row));
@@ -63,12 +65,17 @@ console.log(table);
 const out = values.json ?? join(HERE, 'results', 'proxy.json');
 mkdirSync(join(out, '..'), { recursive: true });
 const machine = { cpus: cpus().length, arch: arch(), node: process.version };
-writeFileSync(out, `${JSON.stringify({ machine, rounds, seconds, versions: Object.fromEntries(contestants.map((c) => [c.name, c.version])), results }, null, 1)}\n`);
+writeFileSync(
+  out,
+  `${JSON.stringify({ machine, rounds, seconds, versions: Object.fromEntries(contestants.map((c) => [c.name, c.version])), results }, null, 1)}\n`,
+);
 console.error(`written: ${out}`);
 process.exit(0);
 
 async function measureRow(row: Row): Promise<RowResult> {
-  const backend = spawn(process.execPath, [join(HERE, 'lib', 'backend.ts'), row.backend, certs], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const backend = spawn(process.execPath, [join(HERE, 'lib', 'backend.ts'), row.backend, certs], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   started.push(backend);
   const backendPort = (JSON.parse(await firstLine(backend)) as { port: number }).port;
   const running: Running[] = [];
@@ -84,20 +91,30 @@ async function measureRow(row: Row): Promise<RowResult> {
       const r = running[(round + i) % running.length] as Running;
       measured.get(r.contestant.name)?.push(await measureRound(r, row));
     }
-    console.error(`${row.name}: round ${round + 1} of ${rounds}: ${running.map((r) => `${r.contestant.name} ${measured.get(r.contestant.name)?.at(-1)?.cpuUsPerRequest.toFixed(1)}`).join(', ')}`);
+    console.error(
+      `${row.name}: round ${round + 1} of ${rounds}: ${running.map((r) => `${r.contestant.name} ${measured.get(r.contestant.name)?.at(-1)?.cpuUsPerRequest.toFixed(1)}`).join(', ')}`,
+    );
   }
   for (const child of [backend, ...running.map((r) => r.process)]) await stop(child);
   return { row: row.name, title: row.title, contestants: Object.fromEntries(measured) };
 }
 
 async function startContestant(contestant: Contestant, row: Row, backendPort: number): Promise<Running | undefined> {
-  const [LISTEN_PORT, ADMIN_PORT] = await freePorts(2) as [number, number];
-  const variables = { LISTEN_PORT, ADMIN_PORT, BACKEND_PORT: backendPort, CERTS: certs, ACCESS_LOG: join(folder, `${contestant.name}-${row.name}.log`) };
+  const [LISTEN_PORT, ADMIN_PORT] = (await freePorts(2)) as [number, number];
+  const variables = {
+    LISTEN_PORT,
+    ADMIN_PORT,
+    BACKEND_PORT: backendPort,
+    CERTS: certs,
+    ACCESS_LOG: join(folder, `${contestant.name}-${row.name}.log`),
+  };
   const child = contestant.start(row.work, variables, folder);
   if (child === undefined) return undefined;
   started.push(child);
   if (await accepts(LISTEN_PORT, child)) return { contestant, process: child, port: LISTEN_PORT };
-  console.error(`not measured: ${contestant.name} on ${row.name}: it did not listen within 15 s:\n${readFileSync(outputOf(variables), 'utf8').slice(-2_000)}`);
+  console.error(
+    `not measured: ${contestant.name} on ${row.name}: it did not listen within 15 s:\n${readFileSync(outputOf(variables), 'utf8').slice(-2_000)}`,
+  );
   await stop(child);
   return undefined;
 }
@@ -111,18 +128,33 @@ async function measureRound(r: Running, row: Row): Promise<Round> {
   clearTimeout(timer);
   const cpu = cpuMicroseconds(pids) - before;
   return {
-    cpuUsPerRequest: cpu / result.requests, requestsPerSecond: result.ratePerSecond, p50Ms: result.latencyMs.p50,
-    p99Ms: result.latencyMs.p99, failed: result.failed, memory,
+    cpuUsPerRequest: cpu / result.requests,
+    requestsPerSecond: result.ratePerSecond,
+    p50Ms: result.latencyMs.p50,
+    p99Ms: result.latencyMs.p99,
+    failed: result.failed,
+    memory,
   };
 }
 
 async function load(r: Running, row: Row, duration: number): Promise<LoadResult> {
   if (row.load === 'h2load') return await runH2load(r.port, row, duration);
   const args = [
-    join(HERE, 'loadgen', 'main.ts'), '--url', `${row.clientTls ? 'https' : 'http'}://127.0.0.1:${r.port}/bench?x=1`,
-    '--connections', String(row.connections), '--duration', String(duration), '--header', 'user-agent: topsail-bench', '--header', 'accept: */*',
+    join(HERE, 'loadgen', 'main.ts'),
+    '--url',
+    `${row.clientTls ? 'https' : 'http'}://127.0.0.1:${r.port}/bench?x=1`,
+    '--connections',
+    String(row.connections),
+    '--duration',
+    String(duration),
+    '--header',
+    'user-agent: topsail-bench',
+    '--header',
+    'accept: */*',
     ...(row.rate === undefined ? [] : ['--rate', String(row.rate)]),
-    ...(row.clientTls ? ['--ca', `${certs}/ca.pem`, '--cert', `${certs}/cert.pem`, '--key', `${certs}/key.pem`, '--alpn', 'http/1.1'] : []),
+    ...(row.clientTls
+      ? ['--ca', `${certs}/ca.pem`, '--cert', `${certs}/cert.pem`, '--key', `${certs}/key.pem`, '--alpn', 'http/1.1']
+      : []),
   ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   started.push(child);
@@ -141,10 +173,16 @@ function firstLine(child: ChildProcess): Promise<string> {
 }
 
 async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, () => new Promise<ReturnType<typeof createServer>>((resolve) => {
-    const server = createServer();
-    server.listen(0, '127.0.0.1', () => resolve(server));
-  })));
+  const servers = await Promise.all(
+    Array.from(
+      { length: count },
+      () =>
+        new Promise<ReturnType<typeof createServer>>((resolve) => {
+          const server = createServer();
+          server.listen(0, '127.0.0.1', () => resolve(server));
+        }),
+    ),
+  );
   const ports = servers.map((s) => (s.address() as { port: number }).port);
   await Promise.all(servers.map((s) => new Promise((resolve) => s.close(resolve))));
   return ports;

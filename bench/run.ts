@@ -4,11 +4,20 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly about: string }>> = {
-  proxy: { file: 'proxy.ts', about: 'CPU per request, latency and memory beside Envoy and HAProxy (--rounds, --seconds, --rows, --only)' },
+  proxy: {
+    file: 'proxy.ts',
+    about: 'CPU per request, latency and memory beside Envoy and HAProxy (--rounds, --seconds, --rows, --only)',
+  },
   propagation: { file: 'propagation.ts', about: 'from a file event to the last ACK of the last proxy' },
-  'control-plane': { file: 'control-plane.ts', about: '500 sidecars connect, a VirtualService and an endpoint change (--source memory|kube, --vhds, --rounds)' },
+  'control-plane': {
+    file: 'control-plane.ts',
+    about: '500 sidecars connect, a VirtualService and an endpoint change (--source memory|kube, --vhds, --rounds)',
+  },
   updates: { file: 'micro/updates.ts', about: 'how long the loop stands still while endpoints arrive' },
-  telemetry: { file: 'micro/telemetry.ts', about: 'cost of counters, histograms, Istio metrics, summaries and log lines' },
+  telemetry: {
+    file: 'micro/telemetry.ts',
+    about: 'cost of counters, histograms, Istio metrics, summaries and log lines',
+  },
   jwt: { file: 'micro/jwt.ts', about: 'cost of a token, seen before and new' },
   load: { file: 'loadgen/main.ts', about: 'the load generator by itself (--url, --connections, --rate, --duration)' },
 };
@@ -17,7 +26,11 @@ const name = process.argv[2] ?? '';
 const benchmark = BENCHMARKS[name];
 const path = benchmark === undefined ? '' : join(import.meta.dirname, benchmark.file);
 if (benchmark === undefined || !existsSync(path)) {
-  console.error(`usage: npm run bench -- NAME [options]\n${Object.entries(BENCHMARKS).map(([n, b]) => `  ${n.padEnd(12)} ${b.about}`).join('\n')}`);
+  console.error(
+    `usage: npm run bench -- NAME [options]\n${Object.entries(BENCHMARKS)
+      .map(([n, b]) => `  ${n.padEnd(12)} ${b.about}`)
+      .join('\n')}`,
+  );
   process.exit(2);
 }
 process.argv.splice(2, 1);

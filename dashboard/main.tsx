@@ -7,7 +7,9 @@ import { signIn } from './store/session.ts';
 import { startTheme } from './store/theme.ts';
 import './styles.css';
 
-const client = new QueryClient({ defaultOptions: { queries: { retry: 1, staleTime: 500, refetchOnWindowFocus: true } } });
+const client = new QueryClient({
+  defaultOptions: { queries: { retry: 1, staleTime: 500, refetchOnWindowFocus: true } },
+});
 
 startTheme();
 void signIn().finally(() => {

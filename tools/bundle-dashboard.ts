@@ -9,7 +9,11 @@ import { build } from 'vite';
 import { root } from './steps.ts';
 
 export async function buildDashboard(folder: string): Promise<string> {
-  await build({ configFile: join(root, 'dashboard/vite.config.ts'), root: join(root, 'dashboard'), build: { outDir: folder, emptyOutDir: true } });
+  await build({
+    configFile: join(root, 'dashboard/vite.config.ts'),
+    root: join(root, 'dashboard'),
+    build: { outDir: folder, emptyOutDir: true },
+  });
   const sizes = new Map(files(folder).map((name) => [name, gzipSync(readFileSync(join(folder, name))).length]));
   const first = [...sizes].filter(([name]) => isFirst(folder, name)).reduce((sum, [, size]) => sum + size, 0);
   const all = [...sizes.values()].reduce((sum, size) => sum + size, 0);
@@ -31,4 +35,5 @@ function kilobytes(bytes: number): string {
   return `${(bytes / 1000).toFixed(0)} kB`;
 }
 
-if (process.argv[1] === import.meta.filename) console.log(await buildDashboard(resolve(root, process.argv[2] ?? 'dist/dashboard')));
+if (process.argv[1] === import.meta.filename)
+  console.log(await buildDashboard(resolve(root, process.argv[2] ?? 'dist/dashboard')));

@@ -18,7 +18,9 @@ const builtinHttp: Plugin = {
   name: 'node-http',
   setup({ onResolve, onLoad }) {
     onResolve({ filter: /^(node:)?http$/ }, () => ({ path: 'http', namespace: 'node-http' }));
-    onLoad({ filter: /.*/, namespace: 'node-http' }, () => ({ contents: "module.exports = process.getBuiltinModule('node:http');" }));
+    onLoad({ filter: /.*/, namespace: 'node-http' }, () => ({
+      contents: "module.exports = process.getBuiltinModule('node:http');",
+    }));
   },
 };
 const result = await build({
@@ -40,7 +42,9 @@ const result = await build({
   chunkNames: 'chunks/[name]-[hash]',
   entryNames: '[name]',
   // Packages in CommonJS call require() for Node's own modules.
-  banner: { js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
   plugins: [builtinHttp],
   logLevel: 'warning',
   metafile: true,
@@ -49,7 +53,9 @@ removeOldChunks(join(dist, 'chunks'), new Set(Object.keys(result.metafile.output
 const bytes = Object.entries(result.metafile.outputs)
   .filter(([name]) => name.endsWith('.js'))
   .reduce((sum, [, o]) => sum + o.bytes, 0);
-console.log(`bundle: ${Object.keys(result.metafile.outputs).length} files, ${(bytes / 1024).toFixed(0)} kB of JavaScript`);
+console.log(
+  `bundle: ${Object.keys(result.metafile.outputs).length} files, ${(bytes / 1024).toFixed(0)} kB of JavaScript`,
+);
 console.log(await buildDashboard(join(dist, 'dashboard')));
 
 /** A mesh that runs from an earlier bundle still loads chunks of it when it needs them: they go after a day. */

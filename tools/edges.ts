@@ -31,7 +31,10 @@ export const EDGES: Readonly<Record<string, AreaRule>> = {
   agent: { areas: ['base', 'proto', 'wire', 'xds', 'identity', 'telemetry'], packages: [...PROTOBUF, ...NODE_PURE] },
   node: { areas: ['base', 'proto', 'wire', 'xds', 'identity', 'telemetry'], packages: [...PROTOBUF, ...NODE_PURE] },
   cni: { areas: ['base', 'proto', 'wire', 'xds', 'identity', 'telemetry'], packages: [...NODE_PURE] },
-  api: { areas: ['base', 'config', 'registry', 'push', 'telemetry', 'xds', 'proto'], packages: [...PROTOBUF, 'js-yaml', 'yaml', ...NODE_PURE] },
+  api: {
+    areas: ['base', 'config', 'registry', 'push', 'telemetry', 'xds', 'proto'],
+    packages: [...PROTOBUF, 'js-yaml', 'yaml', ...NODE_PURE],
+  },
   cli: {
     areas: ['base', 'config', 'push', 'translate', 'xds', 'api', 'kube', 'controllers', 'wire', 'identity'],
     packages: ['commander', 'js-yaml', 'yaml', ...NODE_PURE],

@@ -7,7 +7,11 @@ import { bin, root, runStep, type Step } from './steps.ts';
 const testArgs = ['--test', '--test-isolation=none', '--test-reporter=spec'];
 const steps: Step[] = [
   { name: 'types', command: bin('tsc'), args: ['-p', '.'] },
-  { name: 'lint', command: bin('oxlint'), args: ['--type-aware', '--quiet', 'src', 'tools', 'test', 'bench', 'examples'] },
+  {
+    name: 'lint',
+    command: bin('oxlint'),
+    args: ['--type-aware', '--quiet', 'src', 'tools', 'test', 'bench', 'examples'],
+  },
   { name: 'format', command: bin('biome'), args: ['format', '.'] },
   { name: 'tidy', command: process.execPath, args: ['tools/tidy.ts'] },
   { name: 'pure tests', command: process.execPath, args: [...testArgs, ...PURE_TESTS] },

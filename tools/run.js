@@ -3,14 +3,28 @@
 // Plain JavaScript, because the Node that runs it may be too old for TypeScript.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createWriteStream, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const FLOOR = [24, 21];
 const TASKS = {
-  start: { needs: ['install', 'generate', 'bundle'], script: 'src/main/cli.ts', bundled: 'dist/topsail.js', args: ['demo'] },
+  start: {
+    needs: ['install', 'generate', 'bundle'],
+    script: 'src/main/cli.ts',
+    bundled: 'dist/topsail.js',
+    args: ['demo'],
+  },
   setup: { needs: ['install', 'generate'] },
   test: { needs: ['install', 'generate', 'bundle'], script: 'tools/test.ts' },
   ok: { needs: ['install', 'generate'], script: 'tools/ok.ts' },
@@ -45,7 +59,8 @@ function hashOf(paths) {
 function stamped(name, inputs, outputs, work) {
   const stamp = join(root, '.cache', `${name}.stamp`);
   const want = hashOf(inputs);
-  const done = existsSync(stamp) && readFileSync(stamp, 'utf8') === want && outputs.every((o) => existsSync(join(root, o)));
+  const done =
+    existsSync(stamp) && readFileSync(stamp, 'utf8') === want && outputs.every((o) => existsSync(join(root, o)));
   if (done) return Promise.resolve();
   return work().then(() => {
     mkdirSync(dirname(stamp), { recursive: true });
@@ -123,20 +138,43 @@ function install() {
     const env = { ...process.env };
     // Settings of the npm that started us must not leak into the one that we start.
     for (const key of Object.keys(env)) if (/^npm_(config_|package_|lifecycle_|command)/i.test(key)) delete env[key];
-    const flags = ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--include=optional', '--include=dev', '--loglevel=error'];
+    const flags = [
+      'ci',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--include=optional',
+      '--include=dev',
+      '--loglevel=error',
+    ];
     return quiet('Installing packages', command, [...args, ...flags], { env });
   });
 }
 
 function generate(node) {
   const inputs = ['tools/gen-proto.ts', 'tools/gen-light.ts', 'tools/proto-roots.ts', 'proto/own', 'package-lock.json'];
-  return stamped('generate', inputs, ['src/proto/gen'], () => quiet('Generating protobuf code', node, ['tools/gen-proto.ts']));
+  return stamped('generate', inputs, ['src/proto/gen'], () =>
+    quiet('Generating protobuf code', node, ['tools/gen-proto.ts']),
+  );
 }
 
 function bundle(node) {
   if (!existsSync(join(root, 'tools/bundle.ts'))) return Promise.resolve();
-  const inputs = ['src', 'proto/own', 'tools/bundle.ts', 'tools/gen-proto.ts', 'tools/gen-light.ts', 'examples/bookshop', 'dashboard', 'docs/reference/topsail.schema.json', 'tools/bundle-dashboard.ts', 'package-lock.json'];
-  return stamped('bundle', inputs, ['dist/topsail.js', 'dist/dashboard/index.html'], () => quiet('Bundling', node, ['tools/bundle.ts']));
+  const inputs = [
+    'src',
+    'proto/own',
+    'tools/bundle.ts',
+    'tools/gen-proto.ts',
+    'tools/gen-light.ts',
+    'examples/bookshop',
+    'dashboard',
+    'docs/reference/topsail.schema.json',
+    'tools/bundle-dashboard.ts',
+    'package-lock.json',
+  ];
+  return stamped('bundle', inputs, ['dist/topsail.js', 'dist/dashboard/index.html'], () =>
+    quiet('Bundling', node, ['tools/bundle.ts']),
+  );
 }
 
 /** Starts the task; signals and the end of whoever started us reach it, its exit status is ours. */
@@ -145,7 +183,10 @@ function runTask(node, task, args) {
   const script = join(root, bundled ? task.bundled : task.script);
   const env = { ...process.env, NODE_COMPILE_CACHE: join(root, '.cache/node'), TOPSAIL_ROOT: root };
   // The heap of this launcher is not needed any more; the child may live for days.
-  const child = spawn(node, [...(task.nodeArgs ?? []), script, ...(task.args ?? []), ...args], { stdio: 'inherit', env });
+  const child = spawn(node, [...(task.nodeArgs ?? []), script, ...(task.args ?? []), ...args], {
+    stdio: 'inherit',
+    env,
+  });
   const parent = process.ppid;
   const orphanWatch = setInterval(() => {
     if (process.ppid !== parent) child.kill('SIGTERM');
@@ -164,7 +205,8 @@ const name = process.argv[2] ?? '';
 const task = TASKS[name];
 if (task === undefined) stop(`unknown task '${name}'. Tasks: ${Object.keys(TASKS).join(', ')}`);
 if (process.platform === 'win32') stop('does not run on Windows itself. Use WSL 2 and run the same command there.');
-if (Number(process.versions.node.split('.')[0]) < 18) stop(`needs Node 18 or newer to start; this is ${process.versions.node}.`);
+if (Number(process.versions.node.split('.')[0]) < 18)
+  stop(`needs Node 18 or newer to start; this is ${process.versions.node}.`);
 
 if (task.needs.includes('install')) await install();
 let node = process.execPath;

@@ -28,7 +28,11 @@ async function startDemo(): Promise<Demo> {
   const home = mkdtempSync(join(tmpdir(), 'topsail-pictures-'));
   const base = await freeBase();
   if (base === undefined) throw new Error('There are no five free ports in a row.');
-  const child = spawn(process.execPath, [join(root, 'dist/topsail.js'), 'demo', '--home', home, '--port-base', String(base)], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, TOPSAIL_ROOT: root } });
+  const child = spawn(
+    process.execPath,
+    [join(root, 'dist/topsail.js'), 'demo', '--home', home, '--port-base', String(base)],
+    { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, TOPSAIL_ROOT: root } },
+  );
   await new Promise<void>((resolve, reject) => {
     let text = '';
     const late = setTimeout(() => reject(new Error(`the demo was not ready in time:\n${text}`)), READY_WITHIN_MS);
@@ -56,8 +60,17 @@ async function takeAll(demo: Demo): Promise<void> {
   mkdirSync(folder, { recursive: true });
   const browser = await chromium.launch({ executablePath: findChromium(), args: [...CHROMIUM_FLAGS] });
   try {
-    const take = async (name: string, url: string, height: number, wait?: (page: Page) => Promise<unknown>): Promise<void> => {
-      const page = await browser.newPage({ viewport: { width: 1440, height }, colorScheme: 'light', deviceScaleFactor: 1.5 });
+    const take = async (
+      name: string,
+      url: string,
+      height: number,
+      wait?: (page: Page) => Promise<unknown>,
+    ): Promise<void> => {
+      const page = await browser.newPage({
+        viewport: { width: 1440, height },
+        colorScheme: 'light',
+        deviceScaleFactor: 1.5,
+      });
       await page.goto(url);
       await wait?.(page);
       await sleep(SETTLE_MS);

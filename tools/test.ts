@@ -40,7 +40,9 @@ function netnsMissing(): string | undefined {
 /** An API server by itself; nodes and pods are `npm run test:k8s`. */
 function kubeMissing(): string | undefined {
   const folders = [process.env['KUBEBUILDER_ASSETS'], process.env['TOPSAIL_KUBE_BIN'], join(root, '.cache/kube/bin')];
-  const found = folders.some((folder) => folder !== undefined && ['etcd', 'kube-apiserver'].every((name) => existsSync(join(folder, name))));
+  const found = folders.some(
+    (folder) => folder !== undefined && ['etcd', 'kube-apiserver'].every((name) => existsSync(join(folder, name))),
+  );
   return found ? undefined : "no etcd and kube-apiserver: set KUBEBUILDER_ASSETS, or run 'npm run test:k8s' once";
 }
 
@@ -55,12 +57,30 @@ const RUNGS: readonly Rung[] = [
   { name: 'golden', files: ['test/golden/*.test.ts'], missing: () => undefined, args: one, timeoutMs: 120_000 },
   { name: 'simulator', files: ['sim/**/*.test.ts'], missing: () => undefined, args: one, timeoutMs: 300_000 },
   { name: 'docs', files: ['test/docs/*.test.ts'], missing: () => undefined, args: serial, timeoutMs: 600_000 },
-  { name: 'sockets', files: ['test/rungs/sockets/**/*.test.ts'], missing: () => undefined, args: serial, timeoutMs: 900_000 },
-  { name: 'scenarios', files: ['test/scenarios/**/*.test.ts'], missing: () => undefined, args: serial, timeoutMs: 900_000 },
+  {
+    name: 'sockets',
+    files: ['test/rungs/sockets/**/*.test.ts'],
+    missing: () => undefined,
+    args: serial,
+    timeoutMs: 900_000,
+  },
+  {
+    name: 'scenarios',
+    files: ['test/scenarios/**/*.test.ts'],
+    missing: () => undefined,
+    args: serial,
+    timeoutMs: 900_000,
+  },
   { name: 'envoy', files: ['test/rungs/envoy/**/*.test.ts'], missing: envoyMissing, args: serial, timeoutMs: 900_000 },
   { name: 'netns', files: ['test/rungs/netns/**/*.test.ts'], missing: netnsMissing, args: serial, timeoutMs: 900_000 },
   { name: 'kube', files: ['test/rungs/kube/**/*.test.ts'], missing: kubeMissing, args: serial, timeoutMs: 600_000 },
-  { name: 'browser', files: ['test/rungs/browser/**/*.test.ts'], missing: chromiumMissing, args: serial, timeoutMs: 600_000 },
+  {
+    name: 'browser',
+    files: ['test/rungs/browser/**/*.test.ts'],
+    missing: chromiumMissing,
+    args: serial,
+    timeoutMs: 600_000,
+  },
 ];
 
 interface Outcome {
@@ -79,7 +99,8 @@ function count(output: string, word: string): number {
 
 function runRung(rung: Rung): Outcome {
   const base = { rung: rung.name, passed: 0, failed: 0, seconds: 0 };
-  if (rung.files.every((pattern) => globSync(pattern, { cwd: root }).length === 0)) return { ...base, verdict: 'empty', note: 'has no tests yet' };
+  if (rung.files.every((pattern) => globSync(pattern, { cwd: root }).length === 0))
+    return { ...base, verdict: 'empty', note: 'has no tests yet' };
   const missing = rung.missing();
   if (missing !== undefined) return { ...base, verdict: 'could not run', note: missing };
   console.log(`\n== ${rung.name}`);
@@ -98,7 +119,14 @@ function runRung(rung: Rung): Outcome {
   if (process.argv.includes('--verbose')) console.log(output);
   else if (!ok) console.log(failuresOf(output));
   const note = ok ? '' : run.error !== undefined ? run.error.message : `exit status ${run.status}`;
-  return { rung: rung.name, verdict: ok ? 'passed' : 'failed', passed, failed, seconds: (performance.now() - started) / 1000, note };
+  return {
+    rung: rung.name,
+    verdict: ok ? 'passed' : 'failed',
+    passed,
+    failed,
+    seconds: (performance.now() - started) / 1000,
+    note,
+  };
 }
 
 const wanted = process.argv.slice(2).filter((a) => !a.startsWith('-'));

@@ -1,16 +1,30 @@
 // The rules of tidy, each shown to fail on what it forbids and to pass what it allows.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkAmbient, checkCycles, checkDead, checkEdges, checkForbidden, checkShape, importsOf, LINES_MAX } from './tidy-rules.ts';
+import {
+  checkAmbient,
+  checkCycles,
+  checkDead,
+  checkEdges,
+  checkForbidden,
+  checkShape,
+  importsOf,
+  LINES_MAX,
+} from './tidy-rules.ts';
 
 test('importsOf finds static, type, re-exporting and dynamic imports', () => {
-  const found = importsOf("import a from './a.ts';\nimport type { B } from '#base';\nexport * from './c.ts';\nconst d = await import('./d.ts');\n");
-  assert.deepEqual(found.map((i) => [i.specifier, i.line, i.typeOnly]), [
-    ['./a.ts', 1, false],
-    ['#base', 2, true],
-    ['./c.ts', 3, false],
-    ['./d.ts', 4, false],
-  ]);
+  const found = importsOf(
+    "import a from './a.ts';\nimport type { B } from '#base';\nexport * from './c.ts';\nconst d = await import('./d.ts');\n",
+  );
+  assert.deepEqual(
+    found.map((i) => [i.specifier, i.line, i.typeOnly]),
+    [
+      ['./a.ts', 1, false],
+      ['#base', 2, true],
+      ['./c.ts', 3, false],
+      ['./d.ts', 4, false],
+    ],
+  );
 });
 
 test('an edge that the table lacks is a finding', () => {
@@ -43,5 +57,8 @@ test('files that nothing imports and import cycles are findings', () => {
   const b = { path: 'src/base/b.ts', text: "import { a } from './a.ts';\n" };
   assert.equal(checkCycles([a, b]).length, 1);
   assert.equal(checkCycles([a, { ...b, text: "import type { a } from './a.ts';\n" }]).length, 0);
-  assert.deepEqual(checkDead([a, { ...b, text: '' }], new Set()).map((f) => f.path), ['src/base/a.ts']);
+  assert.deepEqual(
+    checkDead([a, { ...b, text: '' }], new Set()).map((f) => f.path),
+    ['src/base/a.ts'],
+  );
 });

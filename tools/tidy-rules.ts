@@ -22,7 +22,8 @@ export interface ImportLine {
 /** Static and dynamic imports and re-exports, with their lines. */
 export function importsOf(text: string): ImportLine[] {
   const found: ImportLine[] = [];
-  const pattern = /(?:^|\n)[ \t]*(import|export)\s+(type\s+)?(?:[^'"\n;]*?(?:\n[^'"\n;]*?)*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
+  const pattern =
+    /(?:^|\n)[ \t]*(import|export)\s+(type\s+)?(?:[^'"\n;]*?(?:\n[^'"\n;]*?)*?\sfrom\s+)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
   for (const m of text.matchAll(pattern)) {
     const specifier = m[3] ?? m[4];
     if (specifier === undefined) continue;
@@ -69,11 +70,16 @@ function edgeProblem(path: string, area: string, specifier: string): string | un
   if (specifier.startsWith('.')) {
     const target = resolveRelative(path, specifier);
     const other = areaOf(target);
-    return other === area || isTest(path) ? undefined : `reaches out of its area with '${specifier}': import '#${other ?? '…'}'`;
+    return other === area || isTest(path)
+      ? undefined
+      : `reaches out of its area with '${specifier}': import '#${other ?? '…'}'`;
   }
   if (specifier.startsWith('#')) {
     const other = areaOfAlias(specifier);
-    if (other === area) return area === 'wire' || area === 'proto' || area === 'config' ? undefined : `imports its own area as '${specifier}': use a relative path`;
+    if (other === area)
+      return area === 'wire' || area === 'proto' || area === 'config'
+        ? undefined
+        : `imports its own area as '${specifier}': use a relative path`;
     if (rule.areas.includes('*') || isTest(path) || rule.areas.includes(other ?? '')) return undefined;
     return `area ${area} may not import '${specifier}' (tools/edges.ts)`;
   }
@@ -91,7 +97,8 @@ export function resolveRelative(path: string, specifier: string): string {
   return parts.join('/');
 }
 
-const AMBIENT = /(?<![\w.$'"`#])(setTimeout|setInterval|setImmediate|queueMicrotask\b(?=!)|Date\.now|performance\.now|Math\.random|process\.(?:env|exit|on|stdout|stderr|hrtime)|console\.\w+)\b/;
+const AMBIENT =
+  /(?<![\w.$'"`#])(setTimeout|setInterval|setImmediate|queueMicrotask\b(?=!)|Date\.now|performance\.now|Math\.random|process\.(?:env|exit|on|stdout|stderr|hrtime)|console\.\w+)\b/;
 
 /** The real clock, randomness, environment and console are parameters outside io and main. */
 export function checkAmbient(file: SourceFile): Finding[] {
@@ -130,12 +137,18 @@ export function checkShape(file: SourceFile): Finding[] {
   if (!isSource) return findings;
   const lines = file.text.split('\n').length;
   const most = OVERSIZED[file.path] ?? LINES_MAX;
-  if (lines > most) findings.push({ path: file.path, line: most, message: `has ${lines} lines; split it by idea (at most ${most})` });
+  if (lines > most)
+    findings.push({ path: file.path, line: most, message: `has ${lines} lines; split it by idea (at most ${most})` });
   const name = file.path.split('/').pop() as string;
-  if (/^(?:utils?|helpers?|misc|common|types)\.ts$/.test(name)) findings.push({ path: file.path, line: 1, message: 'is a drawer: name the file after its one idea' });
+  if (/^(?:utils?|helpers?|misc|common|types)\.ts$/.test(name))
+    findings.push({ path: file.path, line: 1, message: 'is a drawer: name the file after its one idea' });
   if (!/^[a-z0-9.-]+$/.test(name)) findings.push({ path: file.path, line: 1, message: 'is not kebab-case' });
   if (name !== 'index.ts' && !/^\s*(?:\/\/|\/\*)/.test(file.text)) {
-    findings.push({ path: file.path, line: 1, message: 'does not open with a comment that says what the file decides or does' });
+    findings.push({
+      path: file.path,
+      line: 1,
+      message: 'does not open with a comment that says what the file decides or does',
+    });
   }
   return findings;
 }
@@ -176,7 +189,12 @@ export function checkCycles(files: readonly SourceFile[]): Finding[] {
     stack.push(node);
     for (const next of graph.get(node) ?? []) {
       const s = state.get(next);
-      if (s === 'open') findings.push({ path: node, line: 1, message: `closes a cycle: ${[...stack.slice(stack.indexOf(next)), next].join(' -> ')}` });
+      if (s === 'open')
+        findings.push({
+          path: node,
+          line: 1,
+          message: `closes a cycle: ${[...stack.slice(stack.indexOf(next)), next].join(' -> ')}`,
+        });
       else if (s === undefined) visit(next);
     }
     stack.pop();

@@ -2,14 +2,28 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { checkAmbient, checkCycles, checkDead, checkEdges, checkForbidden, checkShape, type Finding, type SourceFile } from './tidy-rules.ts';
+import {
+  checkAmbient,
+  checkCycles,
+  checkDead,
+  checkEdges,
+  checkForbidden,
+  checkShape,
+  type Finding,
+  type SourceFile,
+} from './tidy-rules.ts';
 
 const root = join(import.meta.dirname, '..');
-const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root, maxBuffer: 1 << 26 });
+const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+  cwd: root,
+  maxBuffer: 1 << 26,
+});
 const files: SourceFile[] = listed
   .toString()
   .split('\0')
-  .filter((p) => /\.(?:ts|tsx|js|md|json|ya?ml|sh)$/.test(p) && !p.endsWith('package-lock.json') && existsSync(join(root, p)))
+  .filter(
+    (p) => /\.(?:ts|tsx|js|md|json|ya?ml|sh)$/.test(p) && !p.endsWith('package-lock.json') && existsSync(join(root, p)),
+  )
   .map((path) => ({ path, text: readFileSync(join(root, path), 'utf8') }));
 
 const sources = files.filter((f) => f.path.endsWith('.ts'));

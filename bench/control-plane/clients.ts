@@ -24,7 +24,14 @@ export interface Seen {
 }
 
 const PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
-const NONE = { node: undefined, subscribe: [] as string[], unsubscribe: [] as string[], initialVersions: new Map<string, string>(), responseNonce: '', errorDetail: undefined };
+const NONE = {
+  node: undefined,
+  subscribe: [] as string[],
+  unsubscribe: [] as string[],
+  initialVersions: new Map<string, string>(),
+  responseNonce: '',
+  errorDetail: undefined,
+};
 let bytes = 0;
 let responses = 0;
 let marker: Buffer | undefined;
@@ -41,7 +48,8 @@ process.on('message', (order: ClientsOrder | { readonly mark: string } | { reado
     bytes = 0;
     responses = 0;
     process.send?.({ marked: true });
-  } else if (order.ask === 'seen') process.send?.({ seen: { times: [...seen.values()], bytes, responses } satisfies Seen });
+  } else if (order.ask === 'seen')
+    process.send?.({ seen: { times: [...seen.values()], bytes, responses } satisfies Seen });
   else process.send?.({ state: { configured: configured.size, bytes, responses, lastMs } });
 });
 process.on('disconnect', () => process.exit(0));
@@ -53,10 +61,37 @@ function startClient(i: number, order: ClientsOrder): void {
   const session = connect(`http://127.0.0.1:${order.port}`, { settings: { initialWindowSize: 8 << 20 } });
   session.on('error', (error) => console.error(`client ${i}: ${error.message}`));
   session.on('connect', () => session.setLocalWindowSize(16 << 20));
-  const stream = session.request({ ':method': 'POST', ':path': PATH, 'content-type': 'application/grpc', te: 'trailers', 'x-bench-namespace': namespace }, { endStream: false });
+  const stream = session.request(
+    {
+      ':method': 'POST',
+      ':path': PATH,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      'x-bench-namespace': namespace,
+    },
+    { endStream: false },
+  );
   const ip = `10.250.${i >> 8}.${i & 255}`;
-  const metadata = { NAMESPACE: namespace, SERVICE_ACCOUNT: 'bench', WORKLOAD_NAME: `svc-${i}`, LABELS: { app: `svc-${i}` }, CLUSTER_ID: 'Kubernetes', MESH_ID: 'cluster.local', ISTIO_VERSION: '1.31.0', INSTANCE_IPS: ip, INTERCEPTION_MODE: 'REDIRECT', TOPSAIL_DATA_PLANE: 'topsail', TOPSAIL_VHDS: order.vhds };
-  const node = { id: `sidecar~${ip}~svc-${i}.${namespace}~${namespace}.svc.cluster.local`, cluster: `svc-${i}.${namespace}`, metadata, locality: { region: '', zone: '', subZone: '' }, userAgent: 'bench' };
+  const metadata = {
+    NAMESPACE: namespace,
+    SERVICE_ACCOUNT: 'bench',
+    WORKLOAD_NAME: `svc-${i}`,
+    LABELS: { app: `svc-${i}` },
+    CLUSTER_ID: 'Kubernetes',
+    MESH_ID: 'cluster.local',
+    ISTIO_VERSION: '1.31.0',
+    INSTANCE_IPS: ip,
+    INTERCEPTION_MODE: 'REDIRECT',
+    TOPSAIL_DATA_PLANE: 'topsail',
+    TOPSAIL_VHDS: order.vhds,
+  };
+  const node = {
+    id: `sidecar~${ip}~svc-${i}.${namespace}~${namespace}.svc.cluster.local`,
+    cluster: `svc-${i}.${namespace}`,
+    metadata,
+    locality: { region: '', zone: '', subZone: '' },
+    userAgent: 'bench',
+  };
   const send = (request: Partial<Parameters<typeof encodeDeltaRequest>[0]> & { typeUrl: string }): void => {
     for (const part of frame([encodeDeltaRequest({ ...NONE, ...request })])) stream.write(part);
   };
@@ -73,9 +108,22 @@ function startClient(i: number, order: ClientsOrder): void {
     const response = decodeResponse('delta', message);
     responses++;
     send({ typeUrl: response.typeUrl, responseNonce: response.nonce });
-    if (response.typeUrl === TYPE_URL.cluster) want(TYPE_URL.endpoint, response.resources.map((one) => one.name).filter((name) => name.startsWith('outbound|')));
-    if (response.typeUrl === TYPE_URL.listener) want(TYPE_URL.route, response.resources.flatMap((one) => routesFrom(one.name, one.version, one.bytes)));
-    if (marker !== undefined && !seen.has(i) && Buffer.from(message.buffer, message.byteOffset, message.byteLength).includes(marker)) seen.set(i, performance.timeOrigin + performance.now());
+    if (response.typeUrl === TYPE_URL.cluster)
+      want(
+        TYPE_URL.endpoint,
+        response.resources.map((one) => one.name).filter((name) => name.startsWith('outbound|')),
+      );
+    if (response.typeUrl === TYPE_URL.listener)
+      want(
+        TYPE_URL.route,
+        response.resources.flatMap((one) => routesFrom(one.name, one.version, one.bytes)),
+      );
+    if (
+      marker !== undefined &&
+      !seen.has(i) &&
+      Buffer.from(message.buffer, message.byteOffset, message.byteLength).includes(marker)
+    )
+      seen.set(i, performance.timeOrigin + performance.now());
     if (response.typeUrl === (order.vhds ? TYPE_URL.virtualHost : TYPE_URL.route)) configured.add(i);
     lastMs = performance.timeOrigin + performance.now();
   };

@@ -42,15 +42,37 @@ const clock = new SystemClock();
 const log = silentLogger;
 const domain = 'cluster.local';
 const pusher = new Pusher({ clock, domain, cluster: 'Kubernetes' });
-const joined = new JoinedConfig({ clock, log, changed: (view, diff) => pusher.configChanged(view, diff), save: () => {}, restored: [] });
+const joined = new JoinedConfig({
+  clock,
+  log,
+  changed: (view, diff) => pusher.configChanged(view, diff),
+  save: () => {},
+  restored: [],
+});
 /** The port is plaintext: a client is who it says. */
 const identity = {
   caller: async (_: unknown, metadata: Readonly<Record<string, string | undefined>>) => {
     const namespace = metadata['x-bench-namespace'] ?? '';
-    return { ok: true, value: { spiffeId: `spiffe://${domain}/ns/${namespace}/sa/bench`, namespace, serviceAccount: 'bench', workload: undefined } };
+    return {
+      ok: true,
+      value: {
+        spiffeId: `spiffe://${domain}/ns/${namespace}/sa/bench`,
+        namespace,
+        serviceAccount: 'bench',
+        workload: undefined,
+      },
+    };
   },
 } as unknown as DiscoveryIdentity;
-const backend = new DiscoveryBackend({ clock, log, identity, pusher, joined, translation: makeTranslation(), rejected: (one) => createLogger({ level: 'warn' }).warn('rejected', { detail: one.detail }) });
+const backend = new DiscoveryBackend({
+  clock,
+  log,
+  identity,
+  pusher,
+  joined,
+  translation: makeTranslation(),
+  rejected: (one) => createLogger({ level: 'warn' }).warn('rejected', { detail: one.detail }),
+});
 const xds = new XdsServer({ backend, clock, log });
 const put = kubeconfig === '' ? fromMemory() : await fromApiServer();
 
@@ -72,13 +94,25 @@ function report(): { readonly report: Report } {
   const memory = process.memoryUsage();
   const snapshot = pusher.snapshot?.number ?? 0;
   const { acked, total } = xds.programmed(undefined, snapshot);
-  return { report: { cpuMs: (user + system) / 1000, rss: memory.rss, heap: memory.heapUsed, external: memory.external, peak: process.resourceUsage().maxRSS * 1024, snapshot, acked, proxies: total } };
+  return {
+    report: {
+      cpuMs: (user + system) / 1000,
+      rss: memory.rss,
+      heap: memory.heapUsed,
+      external: memory.external,
+      peak: process.resourceUsage().maxRSS * 1024,
+      snapshot,
+      acked,
+      proxies: total,
+    },
+  };
 }
 
 function fromMemory(): (kind: KindName, object: KubeObject) => void {
   const store = new ConfigStore();
   const take: ConfigSubscriber = (view, diff) => joined.baseChanged(view, diff);
-  const set = (kind: KindName, object: KubeObject): void => store.setFile(`${kind}/${keyOf(object.metadata)}`, readKubeObject(kind, object, 'istio'));
+  const set = (kind: KindName, object: KubeObject): void =>
+    store.setFile(`${kind}/${keyOf(object.metadata)}`, readKubeObject(kind, object, 'istio'));
   for (let i = 0; i < size.services; i++) {
     set('Service', serviceObject(i, size));
     set('EndpointSlice', sliceObject(i, size));
@@ -94,7 +128,16 @@ function fromMemory(): (kind: KindName, object: KubeObject) => void {
 
 async function fromApiServer(): Promise<(kind: KindName, object: KubeObject) => void> {
   const { client } = makeKubeClient(findKubeAccess({ kubeconfig }), 'bench');
-  const config = await openKubeConfig({ client, clock, random: new SystemRandom(), log, rootNamespace: 'istio-system', revision: 'default', cluster: 'Kubernetes', podsChanged: (changes) => pusher.podsChanged(changes) });
+  const config = await openKubeConfig({
+    client,
+    clock,
+    random: new SystemRandom(),
+    log,
+    rootNamespace: 'istio-system',
+    revision: 'default',
+    cluster: 'Kubernetes',
+    podsChanged: (changes) => pusher.podsChanged(changes),
+  });
   config.subscribe((view, diff) => joined.baseChanged(view, diff));
   return () => {
     throw new Error('with an API server, objects are changed there');

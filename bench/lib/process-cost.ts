@@ -43,7 +43,8 @@ export function memoryOf(pids: readonly number[]): MemoryCost {
   const cost = { rssKb: 0, pssKb: 0, rssAnonKb: 0 };
   for (const pid of pids) {
     const rollup = read(`/proc/${pid}/smaps_rollup`);
-    const field = (text: string, name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+    const field = (text: string, name: string): number =>
+      Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
     cost.rssKb += field(rollup, 'Rss');
     cost.pssKb += field(rollup, 'Pss');
     cost.rssAnonKb += field(read(`/proc/${pid}/status`), 'RssAnon');

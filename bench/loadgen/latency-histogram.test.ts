@@ -4,13 +4,19 @@ import fc from 'fast-check';
 import { LatencyHistogram } from './latency-histogram.ts';
 
 test('quantiles are within 1 % (or 1 µs) of the exact ones', () => {
-  fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: 50_000_000 }), { minLength: 1, maxLength: 300 }), fc.double({ min: 0.01, max: 1, noNaN: true }), (values, q) => {
-    const h = new LatencyHistogram();
-    for (const v of values) h.add(v);
-    const exact = values.toSorted((a, b) => a - b)[Math.max(1, Math.ceil(q * values.length)) - 1] as number;
-    const got = h.quantile(q);
-    assert.ok(Math.abs(got - exact) <= Math.max(1, exact * 0.016), `${got} for ${exact}`);
-  }));
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 50_000_000 }), { minLength: 1, maxLength: 300 }),
+      fc.double({ min: 0.01, max: 1, noNaN: true }),
+      (values, q) => {
+        const h = new LatencyHistogram();
+        for (const v of values) h.add(v);
+        const exact = values.toSorted((a, b) => a - b)[Math.max(1, Math.ceil(q * values.length)) - 1] as number;
+        const got = h.quantile(q);
+        assert.ok(Math.abs(got - exact) <= Math.max(1, exact * 0.016), `${got} for ${exact}`);
+      },
+    ),
+  );
 });
 
 test('merging is adding', () => {

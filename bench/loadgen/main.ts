@@ -25,7 +25,9 @@ const { values } = parseArgs({
   },
 });
 if (values.url === undefined) {
-  console.error('usage: loadgen --url URL [--connections N] [--rate PER_SECOND] [--duration SECONDS] [--header "name: value"] [--no-keepalive] [--ca F --cert F --key F --sni NAME --alpn PROTOCOL]');
+  console.error(
+    'usage: loadgen --url URL [--connections N] [--rate PER_SECOND] [--duration SECONDS] [--header "name: value"] [--no-keepalive] [--ca F --cert F --key F --sni NAME --alpn PROTOCOL]',
+  );
   process.exit(2);
 }
 const url = new URL(values.url);
@@ -40,7 +42,9 @@ const result = await runLoad({
   path: url.pathname + url.search,
   method: values.method,
   authority: values.host ?? url.host,
-  headers: Object.fromEntries(values.header.map((h) => [h.slice(0, h.indexOf(':')), h.slice(h.indexOf(':') + 1).trim()])),
+  headers: Object.fromEntries(
+    values.header.map((h) => [h.slice(0, h.indexOf(':')), h.slice(h.indexOf(':') + 1).trim()]),
+  ),
   connections: Number(values.connections),
   durationMs: Number(values.duration) * 1000,
   keepAlive: !values['no-keepalive'],
@@ -49,7 +53,8 @@ const result = await runLoad({
     ? {
         tls: {
           ...(ca === undefined ? { rejectUnauthorized: false } : { ca }),
-          ...(cert === undefined ? {} : { cert }), ...(key === undefined ? {} : { key }),
+          ...(cert === undefined ? {} : { cert }),
+          ...(key === undefined ? {} : { key }),
           ...(values.sni === undefined ? {} : { servername: values.sni }),
           ...(values.alpn === undefined ? {} : { ALPNProtocols: values.alpn.split(',') }),
           // SPIFFE certificates have no DNS name; the chain is what counts here.

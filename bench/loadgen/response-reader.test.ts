@@ -12,14 +12,21 @@ const PAGES = [
 ];
 
 test('responses are counted however the bytes are cut', () => {
-  fc.assert(fc.property(fc.array(fc.constantFrom(...PAGES), { minLength: 1, maxLength: 6 }), fc.array(fc.nat(200), { maxLength: 20 }), (pages, cuts) => {
-    const bytes = Buffer.from(pages.join(''));
-    const reader = new ResponseReader();
-    const edges = [...new Set([0, ...cuts.map((c) => c % bytes.length), bytes.length])].sort((a, b) => a - b);
-    let ended = 0;
-    for (let i = 1; i < edges.length; i++) ended += reader.read(bytes.subarray(edges[i - 1], edges[i]));
-    assert.equal(ended, pages.length);
-  }), { numRuns: 500 });
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(...PAGES), { minLength: 1, maxLength: 6 }),
+      fc.array(fc.nat(200), { maxLength: 20 }),
+      (pages, cuts) => {
+        const bytes = Buffer.from(pages.join(''));
+        const reader = new ResponseReader();
+        const edges = [...new Set([0, ...cuts.map((c) => c % bytes.length), bytes.length])].sort((a, b) => a - b);
+        let ended = 0;
+        for (let i = 1; i < edges.length; i++) ended += reader.read(bytes.subarray(edges[i - 1], edges[i]));
+        assert.equal(ended, pages.length);
+      },
+    ),
+    { numRuns: 500 },
+  );
 });
 
 test('the status and the wish to close are kept', () => {

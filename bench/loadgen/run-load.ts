@@ -38,7 +38,14 @@ export interface LoadResult {
   readonly failures: Readonly<Record<string, number>>;
   /** Not 2xx or 3xx, or no answer. */
   readonly failed: number;
-  readonly latencyMs: { readonly p50: number; readonly p90: number; readonly p99: number; readonly p999: number; readonly max: number; readonly mean: number };
+  readonly latencyMs: {
+    readonly p50: number;
+    readonly p90: number;
+    readonly p99: number;
+    readonly p999: number;
+    readonly max: number;
+    readonly mean: number;
+  };
   /** How late the generator itself was: above a few ms its latencies say little. */
   readonly generatorLagMs: { readonly p99: number; readonly max: number };
   readonly connectionsOpened: number;
@@ -73,9 +80,13 @@ class Load {
   constructor(options: LoadOptions, resolve: (result: LoadResult) => void) {
     this.options = options;
     this.#resolve = resolve;
-    const headers = Object.entries(options.headers ?? {}).map(([k, v]) => `${k}: ${v}\r\n`).join('');
+    const headers = Object.entries(options.headers ?? {})
+      .map(([k, v]) => `${k}: ${v}\r\n`)
+      .join('');
     const close = options.keepAlive === false ? 'connection: close\r\n' : '';
-    this.request = Buffer.from(`${options.method ?? 'GET'} ${options.path ?? '/'} HTTP/1.1\r\nhost: ${options.authority ?? `${options.host}:${options.port}`}\r\n${headers}${close}\r\n`);
+    this.request = Buffer.from(
+      `${options.method ?? 'GET'} ${options.path ?? '/'} HTTP/1.1\r\nhost: ${options.authority ?? `${options.host}:${options.port}`}\r\n${headers}${close}\r\n`,
+    );
   }
 
   start(): void {
@@ -173,9 +184,20 @@ class Load {
     const good = [...this.#statuses].reduce((n, [status, k]) => n + (status >= '200' && status < '400' ? k : 0), 0);
     const total = this.latency.count + [...this.#failures.values()].reduce((n, k) => n + k, 0);
     this.#resolve({
-      seconds, requests: this.latency.count, ratePerSecond: round(this.latency.count / seconds),
-      statuses: Object.fromEntries(this.#statuses), failures: Object.fromEntries(this.#failures), failed: total - good,
-      latencyMs: { p50: ms(0.5), p90: ms(0.9), p99: ms(0.99), p999: ms(0.999), max: round(this.latency.max / 1000), mean: round(this.latency.mean / 1000) },
+      seconds,
+      requests: this.latency.count,
+      ratePerSecond: round(this.latency.count / seconds),
+      statuses: Object.fromEntries(this.#statuses),
+      failures: Object.fromEntries(this.#failures),
+      failed: total - good,
+      latencyMs: {
+        p50: ms(0.5),
+        p90: ms(0.9),
+        p99: ms(0.99),
+        p999: ms(0.999),
+        max: round(this.latency.max / 1000),
+        mean: round(this.latency.mean / 1000),
+      },
       generatorLagMs: { p99: round(this.#lag.quantile(0.99) / 1000) || 0, max: round(this.#lag.max / 1000) },
       connectionsOpened: this.opened,
     });

@@ -2,7 +2,16 @@
 
 import { FakeClock } from '#base';
 import {
-  CLUSTER, EdgeAggregator, encodePeerMetadata, IstioMetrics, type LogSink, LogWriter, PeerCache, readTraceContext, renderPrometheus, StatStore,
+  CLUSTER,
+  EdgeAggregator,
+  encodePeerMetadata,
+  IstioMetrics,
+  type LogSink,
+  LogWriter,
+  PeerCache,
+  readTraceContext,
+  renderPrometheus,
+  StatStore,
   StreamRecord,
 } from '#telemetry';
 import { HeaderBlock } from '#wire/http';
@@ -24,12 +33,27 @@ function measure(name: string, body: (i: number) => void): void {
 
 function record(peer: number, code = 200): StreamRecord {
   const name = (role: string): StreamRecord['source'] => ({
-    workload: `${role}-${peer}-v1`, namespace: 'default', canonicalService: role, canonicalRevision: 'v1', app: role, version: 'v1', cluster: 'Kubernetes',
+    workload: `${role}-${peer}-v1`,
+    namespace: 'default',
+    canonicalService: role,
+    canonicalRevision: 'v1',
+    app: role,
+    version: 'v1',
+    cluster: 'Kubernetes',
   });
   return Object.assign(new StreamRecord(), {
-    source: name('productpage'), destination: name('reviews'), responseCode: code, endMs: 3.2, bytesSent: 78, requestHeaderBytes: 180,
-    responseHeaderBytes: 120, destinationService: `reviews-${peer}.default.svc.cluster.local`, destinationServiceName: 'reviews',
-    destinationServiceNamespace: 'default', downstreamMtls: true, downstreamPrincipal: `spiffe://cluster.local/ns/default/sa/productpage-${peer}`,
+    source: name('productpage'),
+    destination: name('reviews'),
+    responseCode: code,
+    endMs: 3.2,
+    bytesSent: 78,
+    requestHeaderBytes: 180,
+    responseHeaderBytes: 120,
+    destinationService: `reviews-${peer}.default.svc.cluster.local`,
+    destinationServiceName: 'reviews',
+    destinationServiceNamespace: 'default',
+    downstreamMtls: true,
+    downstreamPrincipal: `spiffe://cluster.local/ns/default/sa/productpage-${peer}`,
     downstreamLocalPrincipal: 'spiffe://cluster.local/ns/default/sa/reviews',
   });
 }
@@ -83,4 +107,6 @@ for (const piece of renderPrometheus(wide)) {
   scrape.characters += piece.length;
   before = performance.now();
 }
-console.log(`scrape of 1,000 clusters: ${(scrape.characters / 1e6).toFixed(1)} MB in ${scrape.pieces} pieces, ${scrape.totalMs.toFixed(0)} ms in all, longest turn ${scrape.longestMs.toFixed(2)} ms`);
+console.log(
+  `scrape of 1,000 clusters: ${(scrape.characters / 1e6).toFixed(1)} MB in ${scrape.pieces} pieces, ${scrape.totalMs.toFixed(0)} ms in all, longest turn ${scrape.longestMs.toFixed(2)} ms`,
+);

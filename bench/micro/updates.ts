@@ -9,7 +9,13 @@ import { Proxy } from '#proxy';
 import { type Cluster, ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 
-const proxy = await Proxy.create({ clock: new FakeClock(), random: new SystemRandom(), net: new SystemNet(), log: silentLogger, secrets: { subscribe: () => () => {} } });
+const proxy = await Proxy.create({
+  clock: new FakeClock(),
+  random: new SystemRandom(),
+  net: new SystemNet(),
+  log: silentLogger,
+  secrets: { subscribe: () => () => {} },
+});
 
 function cluster(name: string): { name: string; bytes: Uint8Array; version: string } {
   const message: Cluster = create(ClusterSchema, { name, clusterDiscoveryType: { case: 'type', value: 3 } });
@@ -20,9 +26,25 @@ let version = 1;
 
 function assignment(name: string, count: number, first: number): { name: string; bytes: Uint8Array; version: string } {
   const endpoint = (i: number) => ({
-    hostIdentifier: { case: 'endpoint' as const, value: { address: { address: { case: 'socketAddress' as const, value: { address: `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`, portSpecifier: { case: 'portValue' as const, value: 8080 } } } } } },
+    hostIdentifier: {
+      case: 'endpoint' as const,
+      value: {
+        address: {
+          address: {
+            case: 'socketAddress' as const,
+            value: {
+              address: `10.${(i >> 16) & 255}.${(i >> 8) & 255}.${i & 255}`,
+              portSpecifier: { case: 'portValue' as const, value: 8080 },
+            },
+          },
+        },
+      },
+    },
   });
-  const message = create(ClusterLoadAssignmentSchema, { clusterName: name, endpoints: [{ lbEndpoints: Array.from({ length: count }, (_, i) => endpoint(first + i)) }] });
+  const message = create(ClusterLoadAssignmentSchema, {
+    clusterName: name,
+    endpoints: [{ lbEndpoints: Array.from({ length: count }, (_, i) => endpoint(first + i)) }],
+  });
   return { name, bytes: toBinary(ClusterLoadAssignmentSchema, message), version: String(++version) };
 }
 
@@ -32,7 +54,11 @@ function timed(label: string, run: () => void): void {
   console.log(`${label.padEnd(60)} ${(performance.now() - start).toFixed(1)} ms`);
 }
 
-proxy.applyResources(TYPE_URL.cluster, [cluster('big'), ...Array.from({ length: 1000 }, (_, i) => cluster(`c${i}`))], []);
+proxy.applyResources(
+  TYPE_URL.cluster,
+  [cluster('big'), ...Array.from({ length: 1000 }, (_, i) => cluster(`c${i}`))],
+  [],
+);
 for (let round = 0; round < 5; round++) {
   const big = assignment('big', 10_000, 0);
   const changed = assignment('big', 10_000, 1);

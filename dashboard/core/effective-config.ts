@@ -44,10 +44,17 @@ const NO_LIMIT = 4_294_967_295;
 export function routeRows(dump: ProxyDump): readonly RouteRow[] {
   return list(dump['routes']).flatMap((table) =>
     list(table['virtualHosts']).flatMap((host) =>
-      list(host['routes']).map((route): RouteRow => ({
-        table: text(table['name']), host: text(host['name']), name: text(route['name']), match: matchText(record(route['match'])),
-        to: targetsOf(route), extras: extrasOf(route), cause: causeOf(route) ?? causeOf(host) ?? causeOf(table),
-      })),
+      list(host['routes']).map(
+        (route): RouteRow => ({
+          table: text(table['name']),
+          host: text(host['name']),
+          name: text(route['name']),
+          match: matchText(record(route['match'])),
+          to: targetsOf(route),
+          extras: extrasOf(route),
+          cause: causeOf(route) ?? causeOf(host) ?? causeOf(table),
+        }),
+      ),
     ),
   );
 }
@@ -60,8 +67,11 @@ export function endpointRows(dump: ProxyDump): readonly EndpointRow[] {
         const metadata = record(record(one['metadata'])['filterMetadata']);
         const place = record(locality['locality']);
         return {
-          cluster: text(assignment['clusterName']), address: addressText(record(endpoint['address'])), workload: text(record(metadata['istio'])['workload']).split(';')[0] ?? '',
-          health: text(one['healthStatus']) || 'HEALTHY', weight: Number(one['loadBalancingWeight'] ?? 1),
+          cluster: text(assignment['clusterName']),
+          address: addressText(record(endpoint['address'])),
+          workload: text(record(metadata['istio'])['workload']).split(';')[0] ?? '',
+          health: text(one['healthStatus']) || 'HEALTHY',
+          weight: Number(one['loadBalancingWeight'] ?? 1),
           locality: [place['region'], place['zone'], place['subZone']].filter(Boolean).join('/'),
           mtls: record(metadata['envoy.transport_socket_match'])['tlsMode'] === 'istio',
         };
@@ -74,16 +84,28 @@ export function clusterRows(dump: ProxyDump): readonly ClusterRow[] {
   return list(dump['clusters']).map((cluster) => {
     const outlier = record(cluster['outlierDetection']);
     const thresholds = list(record(cluster['circuitBreakers'])['thresholds'])[0] ?? {};
-    const limits = ['maxConnections', 'maxPendingRequests', 'maxRequests'].filter((name) => Number(thresholds[name] ?? NO_LIMIT) !== NO_LIMIT).map((name) => `${name} ${String(thresholds[name])}`);
+    const limits = ['maxConnections', 'maxPendingRequests', 'maxRequests']
+      .filter((name) => Number(thresholds[name] ?? NO_LIMIT) !== NO_LIMIT)
+      .map((name) => `${name} ${String(thresholds[name])}`);
     return {
-      name: text(cluster['name']), kind: text(cluster['type']) || 'STATIC', policy: text(cluster['lbPolicy']) || 'ROUND_ROBIN',
-      extras: [...limits, ...(Object.keys(outlier).length === 0 ? [] : ['ejects failing endpoints'])], cause: causeOf(cluster),
+      name: text(cluster['name']),
+      kind: text(cluster['type']) || 'STATIC',
+      policy: text(cluster['lbPolicy']) || 'ROUND_ROBIN',
+      extras: [...limits, ...(Object.keys(outlier).length === 0 ? [] : ['ejects failing endpoints'])],
+      cause: causeOf(cluster),
     };
   });
 }
 
-export function listenerRows(dump: ProxyDump): readonly { readonly name: string; readonly address: string; readonly direction: string; readonly chains: number }[] {
-  return list(dump['listeners']).map((one) => ({ name: text(one['name']), address: addressText(record(one['address'])), direction: text(one['trafficDirection']).toLowerCase(), chains: list(one['filterChains']).length }));
+export function listenerRows(
+  dump: ProxyDump,
+): readonly { readonly name: string; readonly address: string; readonly direction: string; readonly chains: number }[] {
+  return list(dump['listeners']).map((one) => ({
+    name: text(one['name']),
+    address: addressText(record(one['address'])),
+    direction: text(one['trafficDirection']).toLowerCase(),
+    chains: list(one['filterChains']).length,
+  }));
 }
 
 /** `/apis/GROUP/VERSION/namespaces/NS/virtual-service/NAME`, as Istio keeps beside what it made. */
@@ -91,14 +113,18 @@ function causeOf(holder: Json): CauseLink | undefined {
   const path = text(record(record(record(holder['metadata'])['filterMetadata'])['istio'])['config']);
   const found = /\/namespaces\/([^/]*)\/([^/]+)\/([^/]+)$/.exec(path);
   if (found === null) return undefined;
-  const kind = (found[2] as string).split('-').map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
+  const kind = (found[2] as string)
+    .split('-')
+    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
+    .join('');
   return { kind, namespace: found[1] as string, name: found[3] as string };
 }
 
 function targetsOf(route: Json): RouteRow['to'] {
   const action = record(route['route']);
   const weighted = list(record(action['weightedClusters'])['clusters']);
-  if (weighted.length > 0) return weighted.map((one) => ({ cluster: text(one['name']), weight: Number(one['weight'] ?? 0) }));
+  if (weighted.length > 0)
+    return weighted.map((one) => ({ cluster: text(one['name']), weight: Number(one['weight'] ?? 0) }));
   if (action['cluster'] !== undefined) return [{ cluster: text(action['cluster']), weight: 100 }];
   const answer = record(route['directResponse']);
   if (answer['status'] !== undefined) return [{ cluster: `answers ${String(answer['status'])}`, weight: 100 }];
@@ -114,16 +140,33 @@ function extrasOf(route: Json): readonly string[] {
   if (retries['numRetries'] !== undefined) extras.push(`${String(retries['numRetries'])} retries`);
   if (list(action['requestMirrorPolicies']).length > 0) extras.push('mirrored');
   if (record(route['typedPerFilterConfig'])['envoy.filters.http.fault'] !== undefined) extras.push('fault injected');
-  if (action['hostRewriteLiteral'] !== undefined || action['prefixRewrite'] !== undefined || action['regexRewrite'] !== undefined) extras.push('rewritten');
+  if (
+    action['hostRewriteLiteral'] !== undefined ||
+    action['prefixRewrite'] !== undefined ||
+    action['regexRewrite'] !== undefined
+  )
+    extras.push('rewritten');
   return extras;
 }
 
 function matchText(match: Json): string {
-  const path = match['path'] !== undefined ? `= ${text(match['path'])}` : match['prefix'] !== undefined ? `${text(match['prefix'])}*`
-    : match['pathSeparatedPrefix'] !== undefined ? `${text(match['pathSeparatedPrefix'])}/*` : match['safeRegex'] !== undefined ? `~ ${text(record(match['safeRegex'])['regex'])}` : 'any path';
+  const path =
+    match['path'] !== undefined
+      ? `= ${text(match['path'])}`
+      : match['prefix'] !== undefined
+        ? `${text(match['prefix'])}*`
+        : match['pathSeparatedPrefix'] !== undefined
+          ? `${text(match['pathSeparatedPrefix'])}/*`
+          : match['safeRegex'] !== undefined
+            ? `~ ${text(record(match['safeRegex'])['regex'])}`
+            : 'any path';
   const headers = list(match['headers']).map((header) => {
     const string = record(header['stringMatch']);
-    const value = text(string['exact']) || text(string['prefix']) || text(record(string['safeRegex'])['regex']) || (header['presentMatch'] === true ? 'present' : '');
+    const value =
+      text(string['exact']) ||
+      text(string['prefix']) ||
+      text(record(string['safeRegex'])['regex']) ||
+      (header['presentMatch'] === true ? 'present' : '');
     return `${header['invertMatch'] === true ? 'not ' : ''}${text(header['name'])}: ${value}`;
   });
   return [path, ...headers].join(', ');
@@ -131,7 +174,9 @@ function matchText(match: Json): string {
 
 function addressText(address: Json): string {
   const socket = record(address['socketAddress']);
-  return socket['address'] === undefined ? text(record(address['pipe'])['path']) : `${text(socket['address'])}:${String(socket['portValue'] ?? '')}`;
+  return socket['address'] === undefined
+    ? text(record(address['pipe'])['path'])
+    : `${text(socket['address'])}:${String(socket['portValue'] ?? '')}`;
 }
 
 function list(value: unknown): readonly Json[] {

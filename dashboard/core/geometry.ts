@@ -32,7 +32,8 @@ export function middleOf(points: readonly Point[]): Point {
   let left = lengths.reduce((sum, one) => sum + one, 0) / 2;
   for (const [i, length] of lengths.entries()) {
     const [from, to] = [points[i] as Point, points[i + 1] as Point];
-    if (length >= left && length > 0) return { x: from.x + ((to.x - from.x) * left) / length, y: from.y + ((to.y - from.y) * left) / length };
+    if (length >= left && length > 0)
+      return { x: from.x + ((to.x - from.x) * left) / length, y: from.y + ((to.y - from.y) * left) / length };
     left -= length;
   }
   return points[0] ?? { x: 0, y: 0 };
@@ -43,7 +44,10 @@ export function lengthOf(points: readonly Point[]): number {
 }
 
 export function fitView(layout: Pick<GraphLayout, 'width' | 'height'>, width: number, height: number): View {
-  const scale = Math.min(FIT_SCALE_MAX, Math.max(SCALE_MIN, Math.min(width / Math.max(1, layout.width), height / Math.max(1, layout.height))));
+  const scale = Math.min(
+    FIT_SCALE_MAX,
+    Math.max(SCALE_MIN, Math.min(width / Math.max(1, layout.width), height / Math.max(1, layout.height))),
+  );
   return { scale, x: (width - layout.width * scale) / 2, y: (height - layout.height * scale) / 2 };
 }
 

@@ -10,16 +10,31 @@ export interface GoldenRow extends GoldenJson {
   readonly health: 'healthy' | 'unhealthy' | 'unknown';
 }
 
-export function knownWorkloads(status: Pick<StatusJson, 'proxies' | 'workloads'> | undefined): readonly KnownWorkload[] {
+export function knownWorkloads(
+  status: Pick<StatusJson, 'proxies' | 'workloads'> | undefined,
+): readonly KnownWorkload[] {
   if (status === undefined) return [];
   const known = new Map<string, KnownWorkload>();
   for (const { name, namespace, labels } of status.workloads) {
-    const service = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? name;
-    known.set(`${namespace}/${name}`, { name, namespace, service, version: labels['service.istio.io/canonical-revision'] ?? labels['version'] ?? '', gateway: labels['istio'] !== undefined && labels['version'] === undefined });
+    const service =
+      labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? name;
+    known.set(`${namespace}/${name}`, {
+      name,
+      namespace,
+      service,
+      version: labels['service.istio.io/canonical-revision'] ?? labels['version'] ?? '',
+      gateway: labels['istio'] !== undefined && labels['version'] === undefined,
+    });
   }
   for (const { name, namespace, type } of status.proxies) {
     const before = known.get(`${namespace}/${name}`);
-    known.set(`${namespace}/${name}`, { name, namespace, service: before?.service ?? name, version: before?.version ?? '', gateway: type === 'router' });
+    known.set(`${namespace}/${name}`, {
+      name,
+      namespace,
+      service: before?.service ?? name,
+      version: before?.version ?? '',
+      gateway: type === 'router',
+    });
   }
   return [...known.values()];
 }
@@ -27,18 +42,41 @@ export function knownWorkloads(status: Pick<StatusJson, 'proxies' | 'workloads'>
 export function goldenRows(traffic: readonly GoldenJson[], status: StatusJson | undefined): readonly GoldenRow[] {
   const rows = new Map<string, GoldenJson>();
   for (const { name, namespace, service, version } of knownWorkloads(status)) {
-    rows.set(`${namespace}/${name}`, { workload: name, namespace, service, version, successRate: 1, requestsPerSecond: 0, p50Ms: 0, p95Ms: 0, p99Ms: 0, mtlsShare: null });
+    rows.set(`${namespace}/${name}`, {
+      workload: name,
+      namespace,
+      service,
+      version,
+      successRate: 1,
+      requestsPerSecond: 0,
+      p50Ms: 0,
+      p95Ms: 0,
+      p99Ms: 0,
+      mtlsShare: null,
+    });
   }
   for (const row of traffic) if (row.workload !== 'unknown') rows.set(`${row.namespace}/${row.workload}`, row);
   return [...rows.values()].sort(byPain).map((row) => ({ ...row, ...stateOf(row, status) }));
 }
 
-function stateOf({ workload, namespace }: GoldenJson, status: StatusJson | undefined): Pick<GoldenRow, 'gateway' | 'proxy' | 'health'> {
+function stateOf(
+  { workload, namespace }: GoldenJson,
+  status: StatusJson | undefined,
+): Pick<GoldenRow, 'gateway' | 'proxy' | 'health'> {
   const proxy = status?.proxies.find((one) => one.name === workload && one.namespace === namespace);
   const states = Object.values(proxy?.types ?? {});
-  const health = status?.workloads.find((one) => one.name === workload && one.namespace === namespace)?.health ?? 'unknown';
+  const health =
+    status?.workloads.find((one) => one.name === workload && one.namespace === namespace)?.health ?? 'unknown';
   return {
-    gateway: proxy?.type === 'router', health,
-    proxy: proxy === undefined ? 'none' : states.includes('REJECTED') ? 'rejected' : states.includes('STALE') ? 'behind' : 'in sync',
+    gateway: proxy?.type === 'router',
+    health,
+    proxy:
+      proxy === undefined
+        ? 'none'
+        : states.includes('REJECTED')
+          ? 'rejected'
+          : states.includes('STALE')
+            ? 'behind'
+            : 'in sync',
   };
 }

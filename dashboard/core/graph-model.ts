@@ -106,19 +106,29 @@ interface LinkSums {
   bytes: number;
 }
 
-export function buildGraph(edges: readonly TrafficEdgeJson[], known: readonly KnownWorkload[], options: GraphOptions): GraphModel {
+export function buildGraph(
+  edges: readonly TrafficEdgeJson[],
+  known: readonly KnownWorkload[],
+  options: GraphOptions,
+): GraphModel {
   const gateways = new Set(known.filter((one) => one.gateway).map((one) => `${one.namespace}/${one.name}`));
   const nodes = new Map<string, Sums>();
   const links = new Map<string, LinkSums>();
   const sumsOf = (side: Side): Sums => {
     const node = nodeOf(side, gateways, options);
     let sums = nodes.get(node.id);
-    if (sums === undefined) nodes.set(node.id, (sums = { first: node, members: new Set(), rateIn: 0, rateOut: 0, errorsIn: 0, p99Ms: 0 }));
+    if (sums === undefined)
+      nodes.set(node.id, (sums = { first: node, members: new Set(), rateIn: 0, rateOut: 0, errorsIn: 0, p99Ms: 0 }));
     sums.members.add(`${side.namespace}/${side.workload}`);
     return sums;
   };
   for (const edge of edges) {
-    const from = sumsOf({ workload: edge.source, namespace: edge.sourceNamespace, service: edge.sourceService, version: edge.sourceVersion });
+    const from = sumsOf({
+      workload: edge.source,
+      namespace: edge.sourceNamespace,
+      service: edge.sourceService,
+      version: edge.sourceVersion,
+    });
     const to = sumsOf(destinationSide(edge));
     from.rateOut += edge.requestsPerSecond;
     to.rateIn += edge.requestsPerSecond;
@@ -126,7 +136,9 @@ export function buildGraph(edges: readonly TrafficEdgeJson[], known: readonly Kn
     to.p99Ms = Math.max(to.p99Ms, edge.p99Ms);
     if (from !== to || options.level === 'workload') addLink(links, from.first.id, to.first.id, edge);
   }
-  if (options.idle) for (const one of known) sumsOf({ workload: one.name, namespace: one.namespace, service: one.service, version: one.version });
+  if (options.idle)
+    for (const one of known)
+      sumsOf({ workload: one.name, namespace: one.namespace, service: one.service, version: one.version });
   const all = [...nodes.values()].map(finishNode);
   return { ...boxesOf(all, options), links: [...links.values()].map(finishLink) };
 }
@@ -134,26 +146,97 @@ export function buildGraph(edges: readonly TrafficEdgeJson[], known: readonly Kn
 /** What never reached a workload is shown at the service that was asked. */
 function destinationSide(edge: TrafficEdgeJson): Side {
   const [host = '', namespace = ''] = edge.service.split('.');
-  if (edge.destination !== UNKNOWN) return { workload: edge.destination, namespace: edge.destinationNamespace, service: edge.destinationCanonical || host, version: edge.destinationVersion };
-  return { workload: edge.service === '' ? UNKNOWN : host, namespace: edge.service.includes('.svc.') ? namespace : UNKNOWN, service: host, version: '' };
+  if (edge.destination !== UNKNOWN)
+    return {
+      workload: edge.destination,
+      namespace: edge.destinationNamespace,
+      service: edge.destinationCanonical || host,
+      version: edge.destinationVersion,
+    };
+  return {
+    workload: edge.service === '' ? UNKNOWN : host,
+    namespace: edge.service.includes('.svc.') ? namespace : UNKNOWN,
+    service: host,
+    version: '',
+  };
 }
 
 function nodeOf(side: Side, gateways: ReadonlySet<string>, options: GraphOptions): GraphNode {
   const { namespace, workload, version } = side;
   const service = side.service || workload;
   const none = { members: 1, rateIn: 0, rateOut: 0, errorShare: 0, p99Ms: 0, health: 'idle' as const };
-  if (namespace === UNKNOWN) return { id: `external/${service}`, kind: 'external', label: workload === UNKNOWN ? 'outside' : workload, version: '', namespace: '', service, box: '', ...none };
-  const shut = options.level === 'namespace' || options.collapsed.has(namespace) || (options.collapsed.has('*') && !options.expanded.has(namespace));
-  if (shut) return { id: `namespace/${namespace}`, kind: 'namespace', label: namespace, version: '', namespace, service: '', box: '', ...none };
+  if (namespace === UNKNOWN)
+    return {
+      id: `external/${service}`,
+      kind: 'external',
+      label: workload === UNKNOWN ? 'outside' : workload,
+      version: '',
+      namespace: '',
+      service,
+      box: '',
+      ...none,
+    };
+  const shut =
+    options.level === 'namespace' ||
+    options.collapsed.has(namespace) ||
+    (options.collapsed.has('*') && !options.expanded.has(namespace));
+  if (shut)
+    return {
+      id: `namespace/${namespace}`,
+      kind: 'namespace',
+      label: namespace,
+      version: '',
+      namespace,
+      service: '',
+      box: '',
+      ...none,
+    };
   const gateway = gateways.has(`${namespace}/${workload}`);
-  if (options.level === 'service') return { id: `service/${namespace}/${service}`, kind: gateway ? 'gateway' : 'service', label: service, version: '', namespace, service, box: `ns/${namespace}`, ...none };
-  return { id: `workload/${namespace}/${workload}`, kind: gateway ? 'gateway' : 'workload', label: workload, version, namespace, service, box: `ns/${namespace}`, ...none };
+  if (options.level === 'service')
+    return {
+      id: `service/${namespace}/${service}`,
+      kind: gateway ? 'gateway' : 'service',
+      label: service,
+      version: '',
+      namespace,
+      service,
+      box: `ns/${namespace}`,
+      ...none,
+    };
+  return {
+    id: `workload/${namespace}/${workload}`,
+    kind: gateway ? 'gateway' : 'workload',
+    label: workload,
+    version,
+    namespace,
+    service,
+    box: `ns/${namespace}`,
+    ...none,
+  };
 }
 
 function addLink(links: Map<string, LinkSums>, from: string, to: string, edge: TrafficEdgeJson): void {
   const id = `${from}>${to}`;
   let link = links.get(id);
-  if (link === undefined) links.set(id, (link = { from, to, services: new Set(), protocols: new Set(), rate: 0, errorRate: 0, weight: 0, p50: 0, p95: 0, p99: 0, mtls: 0, open: 0, bytes: 0 }));
+  if (link === undefined)
+    links.set(
+      id,
+      (link = {
+        from,
+        to,
+        services: new Set(),
+        protocols: new Set(),
+        rate: 0,
+        errorRate: 0,
+        weight: 0,
+        p50: 0,
+        p95: 0,
+        p99: 0,
+        mtls: 0,
+        open: 0,
+        bytes: 0,
+      }),
+    );
   // An edge of connections alone still weighs something.
   const weight = Math.max(edge.requestsPerSecond, 1e-9);
   link.services.add(edge.service);
@@ -172,7 +255,12 @@ function addLink(links: Map<string, LinkSums>, from: string, to: string, edge: T
 function finishNode(sums: Sums): GraphNode {
   const errorShare = sums.rateIn > 0 ? sums.errorsIn / sums.rateIn : 0;
   return {
-    ...sums.first, members: sums.members.size, rateIn: sums.rateIn, rateOut: sums.rateOut, errorShare, p99Ms: sums.p99Ms,
+    ...sums.first,
+    members: sums.members.size,
+    rateIn: sums.rateIn,
+    rateOut: sums.rateOut,
+    errorShare,
+    p99Ms: sums.p99Ms,
     health: sums.rateIn + sums.rateOut === 0 ? 'idle' : healthOf(errorShare),
   };
 }
@@ -185,10 +273,20 @@ export function healthOf(errorShare: number): Health {
 function finishLink(link: LinkSums): GraphLink {
   const mtls = link.mtls / link.weight;
   return {
-    id: `${link.from}>${link.to}`, from: link.from, to: link.to, services: [...link.services], protocols: [...link.protocols],
-    rate: link.rate, errorRate: link.errorRate, errorShare: link.rate > 0 ? link.errorRate / link.rate : 0,
-    p50Ms: link.p50 / link.weight, p95Ms: link.p95, p99Ms: link.p99,
-    mtls: mtls > 0.999 ? 'all' : mtls < 0.001 ? 'none' : 'some', openConnections: link.open, bytesPerSecond: link.bytes,
+    id: `${link.from}>${link.to}`,
+    from: link.from,
+    to: link.to,
+    services: [...link.services],
+    protocols: [...link.protocols],
+    rate: link.rate,
+    errorRate: link.errorRate,
+    errorShare: link.rate > 0 ? link.errorRate / link.rate : 0,
+    p50Ms: link.p50 / link.weight,
+    p95Ms: link.p95,
+    p99Ms: link.p99,
+    mtls: mtls > 0.999 ? 'all' : mtls < 0.001 ? 'none' : 'some',
+    openConnections: link.open,
+    bytesPerSecond: link.bytes,
   };
 }
 

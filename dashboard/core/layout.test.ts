@@ -6,7 +6,10 @@ import { type GraphShape, LAYERED_NODES_MAX, layoutGraph, NODE_WIDTH, type Place
 
 const chain: GraphShape = {
   nodes: ['a', 'b', 'c'].map((id) => ({ id, box: 'ns/x' })),
-  links: [{ id: 'a>b', from: 'a', to: 'b' }, { id: 'b>c', from: 'b', to: 'c' }],
+  links: [
+    { id: 'a>b', from: 'a', to: 'b' },
+    { id: 'b>c', from: 'b', to: 'c' },
+  ],
   boxes: [{ id: 'ns/x', parent: '', kind: 'namespace' }],
 };
 
@@ -18,7 +21,11 @@ test('callers stand left of whom they call, inside their box', () => {
   const { nodes, boxes } = layoutGraph(chain);
   const [a, b, c, box] = [nodes['a'], nodes['b'], nodes['c'], boxes['ns/x']] as [Place, Place, Place, Place];
   assert.ok(a.x + NODE_WIDTH < b.x && b.x + NODE_WIDTH < c.x);
-  for (const one of [a, b, c]) assert.ok(Math.abs(one.x - box.x) + one.width / 2 <= box.width / 2 && Math.abs(one.y - box.y) + one.height / 2 <= box.height / 2);
+  for (const one of [a, b, c])
+    assert.ok(
+      Math.abs(one.x - box.x) + one.width / 2 <= box.width / 2 &&
+        Math.abs(one.y - box.y) + one.height / 2 <= box.height / 2,
+    );
 });
 
 test('links leave at the right side and arrive at the left', () => {
@@ -28,7 +35,13 @@ test('links leave at the right side and arrive at the left', () => {
 });
 
 test('nothing at all has a layout too', () => {
-  assert.deepEqual(layoutGraph({ nodes: [], links: [], boxes: [] }), { width: 0, height: 0, nodes: {}, boxes: {}, links: {} });
+  assert.deepEqual(layoutGraph({ nodes: [], links: [], boxes: [] }), {
+    width: 0,
+    height: 0,
+    nodes: {},
+    boxes: {},
+    links: {},
+  });
 });
 
 test('a call to itself is a loop', () => {
@@ -37,15 +50,26 @@ test('a call to itself is a loop', () => {
 });
 
 test('no two nodes overlap, whoever calls whom', () => {
-  const shape = fc.integer({ min: 1, max: 14 }).chain((n) => fc.array(fc.tuple(fc.nat(n - 1), fc.nat(n - 1)), { maxLength: 24 }).map((pairs): GraphShape => ({
-    nodes: Array.from({ length: n }, (_, i) => ({ id: `n${i}`, box: `ns/${i % 3}` })),
-    links: [...new Set(pairs.map(([from, to]) => `n${from}>n${to}`))].map((id) => ({ id, from: id.split('>')[0] as string, to: id.split('>')[1] as string })),
-    boxes: [0, 1, 2].filter((i) => i < n).map((i) => ({ id: `ns/${i}`, parent: '', kind: 'namespace' })),
-  })));
-  fc.assert(fc.property(shape, (one) => {
-    const places = Object.values(layoutGraph(one).nodes);
-    assert.ok(places.every((a, i) => places.slice(i + 1).every((b) => !overlap(a, b))));
-  }), { numRuns: 60 });
+  const shape = fc.integer({ min: 1, max: 14 }).chain((n) =>
+    fc.array(fc.tuple(fc.nat(n - 1), fc.nat(n - 1)), { maxLength: 24 }).map(
+      (pairs): GraphShape => ({
+        nodes: Array.from({ length: n }, (_, i) => ({ id: `n${i}`, box: `ns/${i % 3}` })),
+        links: [...new Set(pairs.map(([from, to]) => `n${from}>n${to}`))].map((id) => ({
+          id,
+          from: id.split('>')[0] as string,
+          to: id.split('>')[1] as string,
+        })),
+        boxes: [0, 1, 2].filter((i) => i < n).map((i) => ({ id: `ns/${i}`, parent: '', kind: 'namespace' })),
+      }),
+    ),
+  );
+  fc.assert(
+    fc.property(shape, (one) => {
+      const places = Object.values(layoutGraph(one).nodes);
+      assert.ok(places.every((a, i) => places.slice(i + 1).every((b) => !overlap(a, b))));
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test('2,000 workloads are laid out in blocks without overlap, in well under a second', () => {
@@ -69,7 +93,11 @@ test('a view fits the whole graph, and zooming keeps what is under the pointer',
 });
 
 test('a path begins and ends at its points; its label stands halfway', () => {
-  const points = [{ x: 0, y: 0 }, { x: 10, y: 0 }, { x: 10, y: 10 }];
+  const points = [
+    { x: 0, y: 0 },
+    { x: 10, y: 0 },
+    { x: 10, y: 10 },
+  ];
   assert.match(smoothPath(points), /^M0\.0,0\.0C.* 10\.0,10\.0$/);
   assert.equal(lengthOf(points), 20);
   assert.deepEqual(middleOf(points), { x: 10, y: 0 });

@@ -55,7 +55,15 @@ export function layoutGraph(shape: GraphShape): GraphLayout {
 
 function layoutLayered(shape: GraphShape): GraphLayout {
   const graph = new dagre.graphlib.Graph({ compound: true, multigraph: true, directed: true });
-  graph.setGraph({ rankdir: 'LR', nodesep: 30, ranksep: 70, edgesep: 14, marginx: MARGIN, marginy: MARGIN, ranker: 'network-simplex' });
+  graph.setGraph({
+    rankdir: 'LR',
+    nodesep: 30,
+    ranksep: 70,
+    edgesep: 14,
+    marginx: MARGIN,
+    marginy: MARGIN,
+    ranker: 'network-simplex',
+  });
   graph.setDefaultEdgeLabel(() => ({}));
   for (const box of shape.boxes) graph.setNode(box.id, {});
   for (const box of shape.boxes) if (box.parent !== '') graph.setParent(box.id, box.parent);
@@ -63,7 +71,9 @@ function layoutLayered(shape: GraphShape): GraphLayout {
     graph.setNode(node.id, { width: NODE_WIDTH, height: NODE_HEIGHT });
     if (node.box !== '') graph.setParent(node.id, node.box);
   }
-  for (const link of shape.links) if (link.from !== link.to) graph.setEdge(link.from, link.to, { width: LABEL_WIDTH, height: LABEL_HEIGHT, labelpos: 'c' }, link.id);
+  for (const link of shape.links)
+    if (link.from !== link.to)
+      graph.setEdge(link.from, link.to, { width: LABEL_WIDTH, height: LABEL_HEIGHT, labelpos: 'c' }, link.id);
   dagre.layout(graph);
   const place = (id: string): Place => {
     const { x, y, width, height } = graph.node(id) as Place;
@@ -71,7 +81,11 @@ function layoutLayered(shape: GraphShape): GraphLayout {
   };
   const nodes = Object.fromEntries(shape.nodes.map(({ id }) => [id, place(id)]));
   const links: Record<string, readonly Point[]> = {};
-  for (const edge of graph.edges()) links[edge.name as string] = (graph.edge(edge) as unknown as { points: Point[] }).points.map(({ x, y }) => ({ x, y }));
+  for (const edge of graph.edges())
+    links[edge.name as string] = (graph.edge(edge) as unknown as { points: Point[] }).points.map(({ x, y }) => ({
+      x,
+      y,
+    }));
   for (const link of shape.links) if (link.from === link.to) links[link.id] = loopAround(nodes[link.from] as Place);
   fromSideToSide(shape, nodes, links);
   const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number };
@@ -79,22 +93,40 @@ function layoutLayered(shape: GraphShape): GraphLayout {
 }
 
 /** Links leave a node at its right and arrive at a left, in the order of where they go; dagre lets them cross any side. */
-function fromSideToSide(shape: GraphShape, nodes: Readonly<Record<string, Place>>, links: Record<string, readonly Point[]>): void {
+function fromSideToSide(
+  shape: GraphShape,
+  nodes: Readonly<Record<string, Place>>,
+  links: Record<string, readonly Point[]>,
+): void {
   const forward = shape.links.filter(({ from, to }) => (nodes[to] as Place).x - (nodes[from] as Place).x > NODE_WIDTH);
-  const spread = (ends: readonly { readonly id: string; readonly near: string; readonly far: string }[], side: 1 | -1): void => {
+  const spread = (
+    ends: readonly { readonly id: string; readonly near: string; readonly far: string }[],
+    side: 1 | -1,
+  ): void => {
     for (const node of shape.nodes) {
       const place = nodes[node.id] as Place;
-      const own = ends.filter((one) => one.near === node.id).sort((a, b) => (nodes[a.far] as Place).y - (nodes[b.far] as Place).y);
+      const own = ends
+        .filter((one) => one.near === node.id)
+        .sort((a, b) => (nodes[a.far] as Place).y - (nodes[b.far] as Place).y);
       for (const [i, { id }] of own.entries()) {
-        const at = { x: place.x + (side * place.width) / 2, y: place.y + (i - (own.length - 1) / 2) * Math.min(11, (place.height - 18) / Math.max(1, own.length - 1)) };
+        const at = {
+          x: place.x + (side * place.width) / 2,
+          y: place.y + (i - (own.length - 1) / 2) * Math.min(11, (place.height - 18) / Math.max(1, own.length - 1)),
+        };
         const inner = (links[id] ?? []).slice(1, -1);
         const [first, last] = [links[id]?.[0] as Point, links[id]?.at(-1) as Point];
         links[id] = side === 1 ? [at, ...inner, last] : [first, ...inner, at];
       }
     }
   };
-  spread(forward.map(({ id, from, to }) => ({ id, near: from, far: to })), 1);
-  spread(forward.map(({ id, from, to }) => ({ id, near: to, far: from })), -1);
+  spread(
+    forward.map(({ id, from, to }) => ({ id, near: from, far: to })),
+    1,
+  );
+  spread(
+    forward.map(({ id, from, to }) => ({ id, near: to, far: from })),
+    -1,
+  );
   // Between the ends the label's place alone is kept: fewer points, calmer lines.
   for (const { id } of forward) {
     const points = links[id] ?? [];
@@ -105,7 +137,12 @@ function fromSideToSide(shape: GraphShape, nodes: Readonly<Record<string, Place>
 
 function loopAround(node: Place): readonly Point[] {
   const [right, top] = [node.x + node.width / 2, node.y - node.height / 2];
-  return [{ x: right - 30, y: top }, { x: right - 24, y: top - 22 }, { x: right + 14, y: top - 14 }, { x: right, y: node.y - 6 }];
+  return [
+    { x: right - 30, y: top },
+    { x: right - 24, y: top - 22 },
+    { x: right + 14, y: top - 14 },
+    { x: right, y: node.y - 6 },
+  ];
 }
 
 /** Each outer box is a grid of its nodes; the grids themselves stand in rows. */
@@ -127,9 +164,15 @@ function layoutBlocks(shape: GraphShape): GraphLayout {
     const blockHeight = Math.ceil(ids.length / columns) * CELL_HEIGHT + 40;
     if (x > MARGIN && x + blockWidth > rowWidth) [x, y, rowHeight] = [MARGIN, y + rowHeight + BLOCK_GAP, 0];
     for (const [i, id] of ids.entries()) {
-      nodes[id] = { x: x + 10 + (i % columns) * CELL_WIDTH + CELL_WIDTH / 2, y: y + 32 + Math.floor(i / columns) * CELL_HEIGHT + NODE_HEIGHT / 2, width: NODE_WIDTH, height: NODE_HEIGHT };
+      nodes[id] = {
+        x: x + 10 + (i % columns) * CELL_WIDTH + CELL_WIDTH / 2,
+        y: y + 32 + Math.floor(i / columns) * CELL_HEIGHT + NODE_HEIGHT / 2,
+        width: NODE_WIDTH,
+        height: NODE_HEIGHT,
+      };
     }
-    if (block !== '') boxes[block] = { x: x + blockWidth / 2, y: y + blockHeight / 2, width: blockWidth, height: blockHeight };
+    if (block !== '')
+      boxes[block] = { x: x + blockWidth / 2, y: y + blockHeight / 2, width: blockWidth, height: blockHeight };
     x += blockWidth + BLOCK_GAP;
     rowHeight = Math.max(rowHeight, blockHeight);
     width = Math.max(width, x);
@@ -141,5 +184,8 @@ function layoutBlocks(shape: GraphShape): GraphLayout {
 
 function straight(from: Place, to: Place): readonly Point[] {
   const side = to.x >= from.x ? 1 : -1;
-  return [{ x: from.x + (side * from.width) / 2, y: from.y }, { x: to.x - (side * to.width) / 2, y: to.y }];
+  return [
+    { x: from.x + (side * from.width) / 2, y: from.y },
+    { x: to.x - (side * to.width) / 2, y: to.y },
+  ];
 }

@@ -46,7 +46,8 @@ function middle(a: readonly string[], b: readonly string[]): readonly DiffLine[]
       lines.push({ kind: 'same', text: a[i] as string });
       i++;
       j++;
-    } else if ((longest[(i + 1) * width + j] as number) >= (longest[i * width + j + 1] as number)) lines.push(removed(a[i++] as string));
+    } else if ((longest[(i + 1) * width + j] as number) >= (longest[i * width + j + 1] as number))
+      lines.push(removed(a[i++] as string));
     else lines.push(added(b[j++] as string));
   }
   return [...lines, ...a.slice(i).map(removed), ...b.slice(j).map(added)];

@@ -12,7 +12,10 @@ export interface TappedRequest {
 }
 
 export function groupRequests(records: readonly TapRecordJson[]): readonly TappedRequest[] {
-  const groups = Map.groupBy(records.filter((one) => one.id !== ''), (one) => one.id);
+  const groups = Map.groupBy(
+    records.filter((one) => one.id !== ''),
+    (one) => one.id,
+  );
   return Array.from(groups, ([id, hops]) => requestOf(id, hops)).sort((a, b) => b.atMs - a.atMs);
 }
 
@@ -32,9 +35,17 @@ function inOrderOfCause(records: readonly TapRecordJson[]): readonly TapRecordJs
   const follow = (one: TapRecordJson): void => {
     left.delete(one);
     ordered.push(one);
-    const next = one.direction === 'outbound'
-      ? [...left].filter((other) => other.direction === 'inbound' && workloadOf(other) === `${one.destination.namespace}/${one.destination.workload}` && other.path === one.path).slice(0, 1)
-      : [...left].filter((other) => other.direction === 'outbound' && workloadOf(other) === workloadOf(one));
+    const next =
+      one.direction === 'outbound'
+        ? [...left]
+            .filter(
+              (other) =>
+                other.direction === 'inbound' &&
+                workloadOf(other) === `${one.destination.namespace}/${one.destination.workload}` &&
+                other.path === one.path,
+            )
+            .slice(0, 1)
+        : [...left].filter((other) => other.direction === 'outbound' && workloadOf(other) === workloadOf(one));
     for (const other of next) if (left.has(other)) follow(other);
   };
   for (const one of left) if (one.direction === 'outbound' && !asked.has(workloadOf(one)) && left.has(one)) follow(one);
@@ -53,12 +64,30 @@ export function isFailed(record: Pick<TapRecordJson, 'status' | 'flags'>): boole
 /** Why a request ended as it did, in words, from Envoy's flags and details. */
 export function verdictOf(record: TapRecordJson): string {
   const byFlag: Readonly<Record<string, string>> = {
-    NR: 'no route matched', UH: 'no healthy endpoint', UF: 'the endpoint could not be reached', UO: 'the circuit breaker was open', UT: 'the endpoint took longer than the timeout',
-    UC: 'the endpoint closed the connection', UR: 'the endpoint reset the stream', URX: 'every retry failed', DC: 'the caller went away', FI: 'a fault was injected', DI: 'a delay was injected',
-    RL: 'the rate limit was reached', UAEX: 'external authorization refused', DPE: 'the caller broke the protocol', NC: 'the cluster is not known', LR: 'the proxy reset the stream', DT: 'the time for the whole request was over',
+    NR: 'no route matched',
+    UH: 'no healthy endpoint',
+    UF: 'the endpoint could not be reached',
+    UO: 'the circuit breaker was open',
+    UT: 'the endpoint took longer than the timeout',
+    UC: 'the endpoint closed the connection',
+    UR: 'the endpoint reset the stream',
+    URX: 'every retry failed',
+    DC: 'the caller went away',
+    FI: 'a fault was injected',
+    DI: 'a delay was injected',
+    RL: 'the rate limit was reached',
+    UAEX: 'external authorization refused',
+    DPE: 'the caller broke the protocol',
+    NC: 'the cluster is not known',
+    LR: 'the proxy reset the stream',
+    DT: 'the time for the whole request was over',
   };
   const words = record.flags.map((flag) => byFlag[flag] ?? flag);
   if (record.details.startsWith('rbac_access_denied')) words.push('a policy denied it');
   if (words.length > 0) return words.join('; ');
-  return record.status >= 500 ? 'the application answered so' : record.status >= 400 ? 'the application refused' : 'forwarded';
+  return record.status >= 500
+    ? 'the application answered so'
+    : record.status >= 400
+      ? 'the application refused'
+      : 'forwarded';
 }

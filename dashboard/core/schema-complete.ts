@@ -28,18 +28,26 @@ export type Schemas = Readonly<Record<string, Schema>>;
 export function suggestionsAt(schemas: Schemas, place: YamlPlace): readonly Suggestion[] {
   if (place.kind === '' || place.path.length === 0) return topLevel(schemas, place);
   const holder = schemaAt(schemas[place.kind], place.path);
-  return place.valueOf === undefined ? holder.flatMap(keysOf) : holder.flatMap((one) => valuesOf(one.properties?.[place.valueOf ?? '']));
+  return place.valueOf === undefined
+    ? holder.flatMap(keysOf)
+    : holder.flatMap((one) => valuesOf(one.properties?.[place.valueOf ?? '']));
 }
 
 function topLevel(schemas: Schemas, place: YamlPlace): readonly Suggestion[] {
   const plain = (label: string, info = ''): Suggestion => ({ label, detail: '', info, insert: label });
-  if (place.valueOf === 'kind') return Object.entries(schemas).map(([kind, schema]) => plain(kind, schema.properties?.['spec']?.description ?? ''));
+  if (place.valueOf === 'kind')
+    return Object.entries(schemas).map(([kind, schema]) => plain(kind, schema.properties?.['spec']?.description ?? ''));
   if (place.valueOf === 'apiVersion') {
     const known = place.kind === '' ? Object.values(schemas) : [schemas[place.kind] ?? {}];
-    return [...new Set(known.flatMap((one) => one.properties?.['apiVersion']?.enum ?? []))].map((one) => plain(String(one)));
+    return [...new Set(known.flatMap((one) => one.properties?.['apiVersion']?.enum ?? []))].map((one) =>
+      plain(String(one)),
+    );
   }
   if (place.valueOf !== undefined) return [];
-  return ['apiVersion', 'kind', 'metadata', 'spec'].map((key) => ({ ...plain(key), insert: key === 'metadata' || key === 'spec' ? `${key}:\n  ` : `${key}: ` }));
+  return ['apiVersion', 'kind', 'metadata', 'spec'].map((key) => ({
+    ...plain(key),
+    insert: key === 'metadata' || key === 'spec' ? `${key}:\n  ` : `${key}: `,
+  }));
 }
 
 /** Every schema that may hold there: alternatives are followed all. */
@@ -48,7 +56,8 @@ function schemaAt(schema: Schema | undefined, path: readonly string[]): readonly
   for (const key of path) {
     here = here.flatMap((one) => {
       if (key === '[]') return alternatives(one.items);
-      const next = one.properties?.[key] ?? (typeof one.additionalProperties === 'object' ? one.additionalProperties : undefined);
+      const next =
+        one.properties?.[key] ?? (typeof one.additionalProperties === 'object' ? one.additionalProperties : undefined);
       return alternatives(next);
     });
   }
@@ -62,8 +71,11 @@ function alternatives(schema: Schema | undefined): readonly Schema[] {
 
 function keysOf(schema: Schema): readonly Suggestion[] {
   return Object.entries(schema.properties ?? {}).map(([key, value]) => ({
-    label: key, detail: `${typeText(value)}${schema.required?.includes(key) === true ? ', required' : ''}`, info: value.description ?? '',
-    insert: value.properties !== undefined || value.items !== undefined || value.type === 'object' ? `${key}:` : `${key}: `,
+    label: key,
+    detail: `${typeText(value)}${schema.required?.includes(key) === true ? ', required' : ''}`,
+    info: value.description ?? '',
+    insert:
+      value.properties !== undefined || value.items !== undefined || value.type === 'object' ? `${key}:` : `${key}: `,
   }));
 }
 

@@ -11,48 +11,113 @@ const SERVICE = { namespace: 'default', name: 'reviews' };
 
 function object(kind: string, name: string, spec: unknown, namespace = 'default'): ObjectJson {
   return {
-    kind, name, namespace, group: '', apiVersion: 'networking.istio.io/v1', generation: 1, createdMs: 0, state: 'accepted', file: '', line: 1, labels: {}, annotations: {}, spec, findings: [],
+    kind,
+    name,
+    namespace,
+    group: '',
+    apiVersion: 'networking.istio.io/v1',
+    generation: 1,
+    createdMs: 0,
+    state: 'accepted',
+    file: '',
+    line: 1,
+    labels: {},
+    annotations: {},
+    spec,
+    findings: [],
     programmed: { acknowledged: 0, concerned: 0, lagging: [], rejected: [] },
   };
 }
 
 test('shifting changes the rule that takes the rest, and leaves those that match', () => {
-  const jason = { match: [{ headers: { 'end-user': { exact: 'jason' } } }], route: [{ destination: { host: 'reviews', subset: 'v2' } }] };
-  const routes = object('VirtualService', 'mine', { hosts: ['reviews'], http: [jason, { timeout: '3s', route: [{ destination: { host: 'reviews', subset: 'v1' } }] }] });
+  const jason = {
+    match: [{ headers: { 'end-user': { exact: 'jason' } } }],
+    route: [{ destination: { host: 'reviews', subset: 'v2' } }],
+  };
+  const routes = object('VirtualService', 'mine', {
+    hosts: ['reviews'],
+    http: [jason, { timeout: '3s', route: [{ destination: { host: 'reviews', subset: 'v1' } }] }],
+  });
   const rule = object('DestinationRule', 'r', { host: 'reviews', subsets: [{ name: 'v1' }, { name: 'v2' }] });
   assert.deepEqual([...weightsOf(routes)], [['v1', 100]]);
-  const [made, ...others] = shiftTraffic([routes, rule], SERVICE, new Map([['v1', 90], ['v2', 10]]));
+  const [made, ...others] = shiftTraffic(
+    [routes, rule],
+    SERVICE,
+    new Map([
+      ['v1', 90],
+      ['v2', 10],
+    ]),
+  );
   assert.equal(others.length, 0);
   assert.equal(made?.metadata.name, 'mine');
-  assert.deepEqual(made?.spec['http'], [jason, { timeout: '3s', route: [{ destination: { host: 'reviews', subset: 'v1' }, weight: 90 }, { destination: { host: 'reviews', subset: 'v2' }, weight: 10 }] }]);
+  assert.deepEqual(made?.spec['http'], [
+    jason,
+    {
+      timeout: '3s',
+      route: [
+        { destination: { host: 'reviews', subset: 'v1' }, weight: 90 },
+        { destination: { host: 'reviews', subset: 'v2' }, weight: 10 },
+      ],
+    },
+  ]);
 });
 
 test('subsets that nobody declared are declared', () => {
-  const [rule, routes] = shiftTraffic([], SERVICE, new Map([['v1', 0], ['v2', 100]]));
+  const [rule, routes] = shiftTraffic(
+    [],
+    SERVICE,
+    new Map([
+      ['v1', 0],
+      ['v2', 100],
+    ]),
+  );
   assert.deepEqual([rule?.kind, routes?.kind], ['DestinationRule', 'VirtualService']);
-  assert.deepEqual(rule?.spec['subsets'], [{ name: 'v1', labels: { version: 'v1' } }, { name: 'v2', labels: { version: 'v2' } }]);
+  assert.deepEqual(rule?.spec['subsets'], [
+    { name: 'v1', labels: { version: 'v1' } },
+    { name: 'v2', labels: { version: 'v2' } },
+  ]);
 });
 
 test('faults are put in and taken out', () => {
   const [with_] = injectFaults([], SERVICE, { delayPercent: 10, delay: '5s', abortPercent: 0, status: 500 });
-  assert.deepEqual((with_?.spec['http'] as readonly unknown[])[0], { fault: { delay: { percentage: { value: 10 }, fixedDelay: '5s' } }, route: [{ destination: { host: 'reviews' } }] });
+  assert.deepEqual((with_?.spec['http'] as readonly unknown[])[0], {
+    fault: { delay: { percentage: { value: 10 }, fixedDelay: '5s' } },
+    route: [{ destination: { host: 'reviews' } }],
+  });
   const before = object('VirtualService', 'reviews', with_?.spec);
   const [without] = injectFaults([before], SERVICE, { delayPercent: 0, delay: '5s', abortPercent: 0, status: 500 });
   assert.deepEqual(without?.spec['http'], [{ route: [{ destination: { host: 'reviews' } }] }]);
 });
 
 test('time-outs, breakers and mTLS keep what else the object says', () => {
-  const [routes] = setTimeouts([object('VirtualService', 'x', { hosts: ['reviews.default'], http: [{ name: 'n', route: [] }] })], SERVICE, { timeout: '3s', attempts: 2, perTryTimeout: '' });
+  const [routes] = setTimeouts(
+    [object('VirtualService', 'x', { hosts: ['reviews.default'], http: [{ name: 'n', route: [] }] })],
+    SERVICE,
+    { timeout: '3s', attempts: 2, perTryTimeout: '' },
+  );
   assert.deepEqual(routes?.spec['http'], [{ name: 'n', route: [], timeout: '3s', retries: { attempts: 2 } }]);
-  const [rule] = breakCircuits([object('DestinationRule', 'y', { host: 'reviews', trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL' } } })], SERVICE, { maxConnections: 1, pending: 1, errors: 5, interval: '10s', ejection: '30s' });
+  const [rule] = breakCircuits(
+    [object('DestinationRule', 'y', { host: 'reviews', trafficPolicy: { tls: { mode: 'ISTIO_MUTUAL' } } })],
+    SERVICE,
+    { maxConnections: 1, pending: 1, errors: 5, interval: '10s', ejection: '30s' },
+  );
   assert.deepEqual((rule?.spec['trafficPolicy'] as { tls: unknown }).tls, { mode: 'ISTIO_MUTUAL' });
-  assert.deepEqual(setMtls([], { namespace: 'default', name: '' }, 'STRICT')[0], { apiVersion: 'security.istio.io/v1', kind: 'PeerAuthentication', metadata: { name: 'default', namespace: 'default' }, spec: { mtls: { mode: 'STRICT' } } });
+  assert.deepEqual(setMtls([], { namespace: 'default', name: '' }, 'STRICT')[0], {
+    apiVersion: 'security.istio.io/v1',
+    kind: 'PeerAuthentication',
+    metadata: { name: 'default', namespace: 'default' },
+    spec: { mtls: { mode: 'STRICT' } },
+  });
 });
 
 test('a policy from traffic names the identities that were seen, never anyone else', () => {
   const [policy, ...others] = authorize([edgeOf({}), edgeOf({ sourcePrincipal: '', source: 'stranger' })], 'ALLOW');
   assert.equal(others.length, 0);
-  assert.deepEqual(policy?.spec, { selector: { matchLabels: { app: 'reviews' } }, action: 'ALLOW', rules: [{ from: [{ source: { principals: ['cluster.local/ns/default/sa/productpage'] } }] }] });
+  assert.deepEqual(policy?.spec, {
+    selector: { matchLabels: { app: 'reviews' } },
+    action: 'ALLOW',
+    rules: [{ from: [{ source: { principals: ['cluster.local/ns/default/sa/productpage'] } }] }],
+  });
 });
 
 test('the narrowest PeerAuthentication decides', () => {
@@ -60,16 +125,43 @@ test('the narrowest PeerAuthentication decides', () => {
     object('PeerAuthentication', 'mesh', { mtls: { mode: 'STRICT' } }, 'istio-system'),
     object('PeerAuthentication', 'one', { selector: { matchLabels: { app: 'old' } }, mtls: { mode: 'DISABLE' } }),
   ];
-  assert.deepEqual([modeFor(all, 'default', { app: 'old' }), modeFor(all, 'default', { app: 'new' }), modeFor([], 'default', {})], ['DISABLE', 'STRICT', 'PERMISSIVE']);
+  assert.deepEqual(
+    [modeFor(all, 'default', { app: 'old' }), modeFor(all, 'default', { app: 'new' }), modeFor([], 'default', {})],
+    ['DISABLE', 'STRICT', 'PERMISSIVE'],
+  );
 });
 
 test('hops follow from cause, though clocks differ', () => {
-  const hop = (workload: string, direction: 'inbound' | 'outbound', to: string, atMs: number): TapRecordJson => ({ workload, namespace: 'd', direction, atMs, durationMs: 5, path: '/p', status: 200, flags: [], details: '', destination: { workload: to, namespace: 'd', principal: '' } }) as unknown as TapRecordJson;
-  const request = requestOf('id', [hop('b', 'inbound', 'b', 99), hop('c', 'inbound', 'c', 101), hop('b', 'outbound', 'c', 102), hop('a', 'outbound', 'b', 100)]);
-  assert.deepEqual(request.hops.map((one) => `${one.workload} ${one.direction}`), ['a outbound', 'b inbound', 'b outbound', 'c inbound']);
+  const hop = (workload: string, direction: 'inbound' | 'outbound', to: string, atMs: number): TapRecordJson =>
+    ({
+      workload,
+      namespace: 'd',
+      direction,
+      atMs,
+      durationMs: 5,
+      path: '/p',
+      status: 200,
+      flags: [],
+      details: '',
+      destination: { workload: to, namespace: 'd', principal: '' },
+    }) as unknown as TapRecordJson;
+  const request = requestOf('id', [
+    hop('b', 'inbound', 'b', 99),
+    hop('c', 'inbound', 'c', 101),
+    hop('b', 'outbound', 'c', 102),
+    hop('a', 'outbound', 'b', 100),
+  ]);
+  assert.deepEqual(
+    request.hops.map((one) => `${one.workload} ${one.direction}`),
+    ['a outbound', 'b inbound', 'b outbound', 'c inbound'],
+  );
 });
 
 test('flags are told in words', () => {
-  const of = (status: number, flags: string[], details = ''): string => verdictOf({ status, flags, details } as unknown as TapRecordJson);
-  assert.deepEqual([of(503, ['UH']), of(403, [], 'rbac_access_denied_matched_policy[none]'), of(500, []), of(200, [])], ['no healthy endpoint', 'a policy denied it', 'the application answered so', 'forwarded']);
+  const of = (status: number, flags: string[], details = ''): string =>
+    verdictOf({ status, flags, details } as unknown as TapRecordJson);
+  assert.deepEqual(
+    [of(503, ['UH']), of(403, [], 'rbac_access_denied_matched_policy[none]'), of(500, []), of(200, [])],
+    ['no healthy endpoint', 'a policy denied it', 'the application answered so', 'forwarded'],
+  );
 });

@@ -5,7 +5,12 @@ import type { TrafficEdgeJson } from '../../src/api/dashboard-json.ts';
 export interface Manifest {
   readonly apiVersion: string;
   readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace: string; readonly labels?: Readonly<Record<string, string>>; readonly annotations?: Readonly<Record<string, string>> };
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
   readonly spec: Readonly<Record<string, unknown>>;
 }
 
@@ -20,37 +25,70 @@ const NETWORKING = 'networking.istio.io/v1';
 const SECURITY = 'security.istio.io/v1';
 
 export function findRoutes(objects: readonly ObjectJson[], service: ServiceRef): ObjectJson | undefined {
-  return objects.find((one) => one.kind === 'VirtualService' && one.namespace === service.namespace && strings(record(one.spec)['hosts']).some((host) => isService(host, service)) && isForMesh(record(one.spec)));
+  return objects.find(
+    (one) =>
+      one.kind === 'VirtualService' &&
+      one.namespace === service.namespace &&
+      strings(record(one.spec)['hosts']).some((host) => isService(host, service)) &&
+      isForMesh(record(one.spec)),
+  );
 }
 
 export function findRule(objects: readonly ObjectJson[], service: ServiceRef): ObjectJson | undefined {
-  return objects.find((one) => one.kind === 'DestinationRule' && one.namespace === service.namespace && isService(String(record(one.spec)['host'] ?? ''), service));
+  return objects.find(
+    (one) =>
+      one.kind === 'DestinationRule' &&
+      one.namespace === service.namespace &&
+      isService(String(record(one.spec)['host'] ?? ''), service),
+  );
 }
 
 /** Subsets that exist, with the version that each selects. */
-export function subsetsOf(rule: ObjectJson | undefined): readonly { readonly name: string; readonly version: string }[] {
-  return list(record(rule?.spec)['subsets']).map((one) => ({ name: String(one['name']), version: String(record(one['labels'])['version'] ?? one['name']) }));
+export function subsetsOf(
+  rule: ObjectJson | undefined,
+): readonly { readonly name: string; readonly version: string }[] {
+  return list(record(rule?.spec)['subsets']).map((one) => ({
+    name: String(one['name']),
+    version: String(record(one['labels'])['version'] ?? one['name']),
+  }));
 }
 
 /** Present share of each subset on the rule that takes what no other rule matched. */
 export function weightsOf(routes: ObjectJson | undefined): ReadonlyMap<string, number> {
   const rule = list(record(routes?.spec)['http']).find((one) => list(one['match']).length === 0);
   const targets = list(rule?.['route']);
-  return new Map(targets.map((one) => [String(record(one['destination'])['subset'] ?? ''), Number(one['weight'] ?? (targets.length === 1 ? 100 : 0))]));
+  return new Map(
+    targets.map((one) => [
+      String(record(one['destination'])['subset'] ?? ''),
+      Number(one['weight'] ?? (targets.length === 1 ? 100 : 0)),
+    ]),
+  );
 }
 
-export function shiftTraffic(objects: readonly ObjectJson[], service: ServiceRef, weights: ReadonlyMap<string, number>): readonly Manifest[] {
+export function shiftTraffic(
+  objects: readonly ObjectJson[],
+  service: ServiceRef,
+  weights: ReadonlyMap<string, number>,
+): readonly Manifest[] {
   const rule = findRule(objects, service);
   const known = new Set(subsetsOf(rule).map((one) => one.name));
   const missing = [...weights.keys()].filter((one) => !known.has(one));
-  const route = [...weights].filter(([, weight]) => weight > 0).map(([subset, weight]) => ({ destination: { host: service.name, subset }, weight }));
+  const route = [...weights]
+    .filter(([, weight]) => weight > 0)
+    .map(([subset, weight]) => ({ destination: { host: service.name, subset }, weight }));
   const routes = changeRules(objects, service, (http) => {
     const at = http.findIndex((one) => list(one['match']).length === 0);
     return at < 0 ? [...http, { route }] : http.with(at, { ...(http[at] as Json), route });
   });
   if (missing.length === 0) return [routes];
-  const subsets = [...list(record(rule?.spec)['subsets']), ...missing.map((name) => ({ name, labels: { version: name } }))];
-  return [manifestOf(rule, 'DestinationRule', NETWORKING, service, { host: service.name, ...record(rule?.spec), subsets }), routes];
+  const subsets = [
+    ...list(record(rule?.spec)['subsets']),
+    ...missing.map((name) => ({ name, labels: { version: name } })),
+  ];
+  return [
+    manifestOf(rule, 'DestinationRule', NETWORKING, service, { host: service.name, ...record(rule?.spec), subsets }),
+    routes,
+  ];
 }
 
 export interface FaultForm {
@@ -60,12 +98,20 @@ export interface FaultForm {
   readonly status: number;
 }
 
-export function injectFaults(objects: readonly ObjectJson[], service: ServiceRef, form: FaultForm): readonly Manifest[] {
+export function injectFaults(
+  objects: readonly ObjectJson[],
+  service: ServiceRef,
+  form: FaultForm,
+): readonly Manifest[] {
   const fault = {
     ...(form.delayPercent > 0 ? { delay: { percentage: { value: form.delayPercent }, fixedDelay: form.delay } } : {}),
     ...(form.abortPercent > 0 ? { abort: { percentage: { value: form.abortPercent }, httpStatus: form.status } } : {}),
   };
-  return [changeRules(objects, service, (http) => http.map(({ fault: _before, ...rule }) => (Object.keys(fault).length === 0 ? rule : { fault, ...rule })))];
+  return [
+    changeRules(objects, service, (http) =>
+      http.map(({ fault: _before, ...rule }) => (Object.keys(fault).length === 0 ? rule : { fault, ...rule })),
+    ),
+  ];
 }
 
 export interface TimeoutForm {
@@ -74,9 +120,24 @@ export interface TimeoutForm {
   readonly perTryTimeout: string;
 }
 
-export function setTimeouts(objects: readonly ObjectJson[], service: ServiceRef, form: TimeoutForm): readonly Manifest[] {
-  const retries = { attempts: form.attempts, ...(form.perTryTimeout === '' ? {} : { perTryTimeout: form.perTryTimeout }) };
-  return [changeRules(objects, service, (http) => http.map(({ timeout: _before, ...rule }) => ({ ...rule, ...(form.timeout === '' ? {} : { timeout: form.timeout }), retries })))];
+export function setTimeouts(
+  objects: readonly ObjectJson[],
+  service: ServiceRef,
+  form: TimeoutForm,
+): readonly Manifest[] {
+  const retries = {
+    attempts: form.attempts,
+    ...(form.perTryTimeout === '' ? {} : { perTryTimeout: form.perTryTimeout }),
+  };
+  return [
+    changeRules(objects, service, (http) =>
+      http.map(({ timeout: _before, ...rule }) => ({
+        ...rule,
+        ...(form.timeout === '' ? {} : { timeout: form.timeout }),
+        retries,
+      })),
+    ),
+  ];
 }
 
 export interface BreakerForm {
@@ -87,7 +148,11 @@ export interface BreakerForm {
   readonly ejection: string;
 }
 
-export function breakCircuits(objects: readonly ObjectJson[], service: ServiceRef, form: BreakerForm): readonly Manifest[] {
+export function breakCircuits(
+  objects: readonly ObjectJson[],
+  service: ServiceRef,
+  form: BreakerForm,
+): readonly Manifest[] {
   const rule = findRule(objects, service);
   const spec = record(rule?.spec);
   const trafficPolicy = {
@@ -100,45 +165,90 @@ export function breakCircuits(objects: readonly ObjectJson[], service: ServiceRe
 
 /** An empty service name means the whole namespace. */
 export function setMtls(objects: readonly ObjectJson[], service: ServiceRef, mode: string): readonly Manifest[] {
-  const before = objects.find((one) => one.kind === 'PeerAuthentication' && one.namespace === service.namespace && (service.name === '' ? record(one.spec)['selector'] === undefined : record(record(record(one.spec)['selector'])['matchLabels'])['app'] === service.name));
-  const spec = { ...(service.name === '' ? {} : { selector: { matchLabels: { app: service.name } } }), ...record(before?.spec), mtls: { mode } };
-  return [manifestOf(before, 'PeerAuthentication', SECURITY, { namespace: service.namespace, name: service.name === '' ? 'default' : service.name }, spec)];
+  const before = objects.find(
+    (one) =>
+      one.kind === 'PeerAuthentication' &&
+      one.namespace === service.namespace &&
+      (service.name === ''
+        ? record(one.spec)['selector'] === undefined
+        : record(record(record(one.spec)['selector'])['matchLabels'])['app'] === service.name),
+  );
+  const spec = {
+    ...(service.name === '' ? {} : { selector: { matchLabels: { app: service.name } } }),
+    ...record(before?.spec),
+    mtls: { mode },
+  };
+  return [
+    manifestOf(
+      before,
+      'PeerAuthentication',
+      SECURITY,
+      { namespace: service.namespace, name: service.name === '' ? 'default' : service.name },
+      spec,
+    ),
+  ];
 }
 
 /** A policy that allows, or denies, the callers whose identity was seen on these edges. */
 export function authorize(edges: readonly TrafficEdgeJson[], action: 'ALLOW' | 'DENY'): readonly Manifest[] {
-  const byService = Map.groupBy(edges.filter((one) => one.sourcePrincipal !== ''), (one) => `${one.destinationNamespace}/${one.destinationCanonical || one.destination}`);
+  const byService = Map.groupBy(
+    edges.filter((one) => one.sourcePrincipal !== ''),
+    (one) => `${one.destinationNamespace}/${one.destinationCanonical || one.destination}`,
+  );
   return [...byService].map(([id, own]) => {
     const [namespace = '', name = ''] = id.split('/');
     const principals = [...new Set(own.map((one) => one.sourcePrincipal.replace(/^spiffe:\/\//, '')))].sort();
     return {
-      apiVersion: SECURITY, kind: 'AuthorizationPolicy', metadata: { name: `${name}-${action === 'ALLOW' ? 'observed' : 'denied'}`, namespace },
+      apiVersion: SECURITY,
+      kind: 'AuthorizationPolicy',
+      metadata: { name: `${name}-${action === 'ALLOW' ? 'observed' : 'denied'}`, namespace },
       spec: { selector: { matchLabels: { app: name } }, action, rules: [{ from: [{ source: { principals } }] }] },
     };
   });
 }
 
-function changeRules(objects: readonly ObjectJson[], service: ServiceRef, change: (http: readonly Json[]) => readonly Json[]): Manifest {
+function changeRules(
+  objects: readonly ObjectJson[],
+  service: ServiceRef,
+  change: (http: readonly Json[]) => readonly Json[],
+): Manifest {
   const routes = findRoutes(objects, service);
   const before = list(record(routes?.spec)['http']);
   const http = change(before.length === 0 ? [{ route: [{ destination: { host: service.name } }] }] : before);
-  return manifestOf(routes, 'VirtualService', NETWORKING, service, { hosts: [service.name], ...record(routes?.spec), http });
+  return manifestOf(routes, 'VirtualService', NETWORKING, service, {
+    hosts: [service.name],
+    ...record(routes?.spec),
+    http,
+  });
 }
 
-function manifestOf(before: ObjectJson | undefined, kind: string, apiVersion: string, service: ServiceRef, spec: Json): Manifest {
+function manifestOf(
+  before: ObjectJson | undefined,
+  kind: string,
+  apiVersion: string,
+  service: ServiceRef,
+  spec: Json,
+): Manifest {
   const filled = (all: Readonly<Record<string, string>> | undefined): boolean => Object.keys(all ?? {}).length > 0;
   return {
-    apiVersion: before?.apiVersion ?? apiVersion, kind,
+    apiVersion: before?.apiVersion ?? apiVersion,
+    kind,
     metadata: {
-      name: before?.name ?? service.name, namespace: service.namespace,
-      ...(filled(before?.labels) ? { labels: before?.labels ?? {} } : {}), ...(filled(before?.annotations) ? { annotations: before?.annotations ?? {} } : {}),
+      name: before?.name ?? service.name,
+      namespace: service.namespace,
+      ...(filled(before?.labels) ? { labels: before?.labels ?? {} } : {}),
+      ...(filled(before?.annotations) ? { annotations: before?.annotations ?? {} } : {}),
     },
     spec,
   };
 }
 
 function isService(host: string, service: ServiceRef): boolean {
-  return host === service.name || host === `${service.name}.${service.namespace}` || host.startsWith(`${service.name}.${service.namespace}.svc`);
+  return (
+    host === service.name ||
+    host === `${service.name}.${service.namespace}` ||
+    host.startsWith(`${service.name}.${service.namespace}.svc`)
+  );
 }
 
 function isForMesh(spec: Json): boolean {

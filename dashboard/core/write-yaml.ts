@@ -13,7 +13,9 @@ function block(value: unknown, depth: number): string {
   if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value).filter(([, one]) => one !== undefined);
     if (entries.length === 0) return ' {}';
-    return entries.map(([key, one]) => `\n${pad}${scalar(key)}:${block(one, Array.isArray(one) ? depth : depth + 2)}`).join('');
+    return entries
+      .map(([key, one]) => `\n${pad}${scalar(key)}:${block(one, Array.isArray(one) ? depth : depth + 2)}`)
+      .join('');
   }
   return ` ${scalar(value)}`;
 }
@@ -25,7 +27,10 @@ function inItem(value: unknown, depth: number): string {
 
 function scalar(value: unknown): string {
   if (typeof value !== 'string') return String(value);
-  const plain = /^[A-Za-z_/][\w./@ -]*$/.test(value) && !/^(true|false|yes|no|on|off|null|~|\.inf|\.nan)$/i.test(value) && !value.endsWith(' ');
+  const plain =
+    /^[A-Za-z_/][\w./@ -]*$/.test(value) &&
+    !/^(true|false|yes|no|on|off|null|~|\.inf|\.nan)$/i.test(value) &&
+    !value.endsWith(' ');
   // "5s" and "1.2.3" are no numbers.
   return plain || /^\d+(\.\d+)*[a-z]+$/.test(value) ? value : JSON.stringify(value);
 }

@@ -16,7 +16,11 @@ const LINE = /^( *)((?:- +)*)(?:(["']?)([^\s"':#][^"':]*)\3:(?:\s|$))?/;
 
 export function yamlPlace(lines: readonly string[], row: number, column: number): YamlPlace {
   const [start, end] = documentAround(lines, row);
-  const kind = lines.slice(start, end).map((line) => /^kind:\s*(\w+)/.exec(line)?.[1]).find((one) => one !== undefined) ?? '';
+  const kind =
+    lines
+      .slice(start, end)
+      .map((line) => /^kind:\s*(\w+)/.exec(line)?.[1])
+      .find((one) => one !== undefined) ?? '';
   const before = (lines[row] ?? '').slice(0, column);
   const value = /^( *(?:- +)*)(["']?)([^\s"':#][^"':]*)\2:\s+(\S*)$/.exec(before);
   const word = value?.[4] ?? /[^\s]*$/.exec(before.replace(/^ *(?:- +)*/, ''))?.[0] ?? '';
@@ -58,7 +62,11 @@ function pathOf(lines: readonly string[], start: number, row: number): readonly 
   return path;
 }
 
-function partsOf(line: string): { readonly indent: number; readonly dashes: readonly number[]; readonly key: string | undefined } {
+function partsOf(line: string): {
+  readonly indent: number;
+  readonly dashes: readonly number[];
+  readonly key: string | undefined;
+} {
   const [, spaces = '', marks = '', , key] = LINE.exec(line) ?? [];
   const dashes = [...marks.matchAll(/-/g)].map((mark) => spaces.length + mark.index);
   return { indent: spaces.length + marks.length, dashes, key };

@@ -30,14 +30,27 @@ spec:
 export function NewObjectPage(): ReactNode {
   return (
     <>
-      <div className="head"><span className="crumbs"><a href="/config">Configuration</a></span><h1>New object</h1></div>
+      <div className="head">
+        <span className="crumbs">
+          <a href="/config">Configuration</a>
+        </span>
+        <h1>New object</h1>
+      </div>
       <p className="soft">Press Ctrl-Space anywhere: the editor knows every field of every kind.</p>
-      <EditObject initial={EXAMPLE} namespace="default" saved={(applied) => applied[0] !== undefined && go(`/config/${objectPath(applied[0])}`)} />
+      <EditObject
+        initial={EXAMPLE}
+        namespace="default"
+        saved={(applied) => applied[0] !== undefined && go(`/config/${objectPath(applied[0])}`)}
+      />
     </>
   );
 }
 
-export function ConfigObjectPage({ params: [kind = '', space = '', name = ''] }: { readonly params: readonly string[] }): ReactNode {
+export function ConfigObjectPage({
+  params: [kind = '', space = '', name = ''],
+}: {
+  readonly params: readonly string[];
+}): ReactNode {
   const id = { kind, namespace: space === '-' ? '' : space, name };
   const [tab, setTab] = useChoice('tab', 'edit');
   const { data } = useObjects();
@@ -45,15 +58,30 @@ export function ConfigObjectPage({ params: [kind = '', space = '', name = ''] }:
   return (
     <>
       <div className="head">
-        <span className="crumbs"><a href="/config">Configuration</a> / {kind}{id.namespace !== '' && ` / ${id.namespace}`}</span>
+        <span className="crumbs">
+          <a href="/config">Configuration</a> / {kind}
+          {id.namespace !== '' && ` / ${id.namespace}`}
+        </span>
         <h1>{name}</h1>
         {object !== undefined && <Programmed state={object.programmed} wide />}
         {data !== undefined && object === undefined && <span className="badge bad">not in force</span>}
         <span className="grow" />
-        {object !== undefined && <span className="soft small">{object.file}{object.line > 0 && `, line ${object.line}`}</span>}
+        {object !== undefined && (
+          <span className="soft small">
+            {object.file}
+            {object.line > 0 && `, line ${object.line}`}
+          </span>
+        )}
         {object !== undefined && object.file !== '' && <DeleteButton id={id} />}
       </div>
-      <Tabs value={tab as 'edit'} options={[['edit', 'YAML'], ['history', 'History']]} onChange={setTab} />
+      <Tabs
+        value={tab as 'edit'}
+        options={[
+          ['edit', 'YAML'],
+          ['history', 'History'],
+        ]}
+        onChange={setTab}
+      />
       {tab === 'edit' && <Edit id={id} object={object} />}
       {tab === 'history' && <History id={id} />}
     </>
@@ -61,10 +89,29 @@ export function ConfigObjectPage({ params: [kind = '', space = '', name = ''] }:
 }
 
 function Edit({ id, object }: { readonly id: ObjectId; readonly object: ObjectJson | undefined }): ReactNode {
-  const { data, error } = useQuery({ queryKey: ['text', id, object?.generation], queryFn: () => getText(`/api/v1/text/${objectPath(id)}`), retry: false, placeholderData: (before: string | undefined) => before });
+  const { data, error } = useQuery({
+    queryKey: ['text', id, object?.generation],
+    queryFn: () => getText(`/api/v1/text/${objectPath(id)}`),
+    retry: false,
+    placeholderData: (before: string | undefined) => before,
+  });
   if (error !== null) {
     // It joined by itself: no file says it.
-    return object === undefined ? <div className="note warn">{error.message}</div> : <div className="stack"><div className="note">{error.message}; this is what is in force.</div><pre className="text" tabIndex={0}>{writeYaml({ apiVersion: object.apiVersion, kind: object.kind, metadata: { name: object.name, namespace: object.namespace, labels: object.labels }, spec: object.spec })}</pre></div>;
+    return object === undefined ? (
+      <div className="note warn">{error.message}</div>
+    ) : (
+      <div className="stack">
+        <div className="note">{error.message}; this is what is in force.</div>
+        <pre className="text" tabIndex={0}>
+          {writeYaml({
+            apiVersion: object.apiVersion,
+            kind: object.kind,
+            metadata: { name: object.name, namespace: object.namespace, labels: object.labels },
+            spec: object.spec,
+          })}
+        </pre>
+      </div>
+    );
   }
   if (data === undefined) return <p className="empty">Loading…</p>;
   return (
@@ -85,7 +132,20 @@ function DeleteButton({ id }: { readonly id: ObjectId }): ReactNode {
     go('/config');
   };
   if (!canWrite) return null;
-  return sure ? <span className="row"><button type="button" onClick={() => void remove()}>Really delete</button><button type="button" className="plain" onClick={() => setSure(false)}>Keep</button></span> : <button type="button" onClick={() => setSure(true)}>Delete</button>;
+  return sure ? (
+    <span className="row">
+      <button type="button" onClick={() => void remove()}>
+        Really delete
+      </button>
+      <button type="button" className="plain" onClick={() => setSure(false)}>
+        Keep
+      </button>
+    </span>
+  ) : (
+    <button type="button" onClick={() => setSure(true)}>
+      Delete
+    </button>
+  );
 }
 
 function History({ id }: { readonly id: ObjectId }): ReactNode {
@@ -102,7 +162,8 @@ function History({ id }: { readonly id: ObjectId }): ReactNode {
     }
   };
   const revisions = data?.revisions ?? [];
-  if (revisions.length === 0) return <p className="empty">Nothing is known of earlier forms: history begins when the control plane starts.</p>;
+  if (revisions.length === 0)
+    return <p className="empty">Nothing is known of earlier forms: history begins when the control plane starts.</p>;
   return (
     <div className="stack">
       <SavingState saving={saving} />
@@ -110,10 +171,25 @@ function History({ id }: { readonly id: ObjectId }): ReactNode {
         const before = revisions[i + 1];
         return (
           <section key={one.revision} className="card stack">
-            <div className="row"><h2>{clockText(one.atMs)} {one.change}</h2>{i === 0 && <span className="badge accent">now</span>}<span className="grow" />
-              {i > 0 && one.text !== '' && <button type="button" disabled={!canWrite} onClick={() => void revert(one)}>Revert to this</button>}
+            <div className="row">
+              <h2>
+                {clockText(one.atMs)} {one.change}
+              </h2>
+              {i === 0 && <span className="badge accent">now</span>}
+              <span className="grow" />
+              {i > 0 && one.text !== '' && (
+                <button type="button" disabled={!canWrite} onClick={() => void revert(one)}>
+                  Revert to this
+                </button>
+              )}
             </div>
-            {before === undefined && one.change === 'first seen' ? <pre className="text" tabIndex={0}>{one.text}</pre> : <Diff before={before?.text ?? ''} after={one.text} />}
+            {before === undefined && one.change === 'first seen' ? (
+              <pre className="text" tabIndex={0}>
+                {one.text}
+              </pre>
+            ) : (
+              <Diff before={before?.text ?? ''} after={one.text} />
+            )}
           </section>
         );
       })}

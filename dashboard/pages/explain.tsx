@@ -17,12 +17,36 @@ export function ExplainPage({ params: [id = ''] }: { readonly params: readonly s
   return (
     <>
       <div className="head">
-        <h1>Explain</h1><span className="grow" />
-        <form className="row" onSubmit={(event) => { event.preventDefault(); go(text === '' ? '/explain' : `/explain/${encodeURIComponent(text)}`); }}>
-          <input type="search" size={38} placeholder="x-request-id" aria-label="Request id" value={text} onChange={(event) => setText(event.target.value)} /><button type="submit">Explain</button>
+        <h1>Explain</h1>
+        <span className="grow" />
+        <form
+          className="row"
+          onSubmit={(event) => {
+            event.preventDefault();
+            go(text === '' ? '/explain' : `/explain/${encodeURIComponent(text)}`);
+          }}
+        >
+          <input
+            type="search"
+            size={38}
+            placeholder="x-request-id"
+            aria-label="Request id"
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+          />
+          <button type="submit">Explain</button>
         </form>
       </div>
-      {!canWrite ? <div className="note">Requests show paths and identities, so this needs the right to write: run <code>./topsail dashboard</code> and open its link.</div> : id === '' ? <Recent /> : <OneRequest key={id} id={id} />}
+      {!canWrite ? (
+        <div className="note">
+          Requests show paths and identities, so this needs the right to write: run <code>./topsail dashboard</code> and
+          open its link.
+        </div>
+      ) : id === '' ? (
+        <Recent />
+      ) : (
+        <OneRequest key={id} id={id} />
+      )}
     </>
   );
 }
@@ -33,32 +57,78 @@ function Recent(): ReactNode {
   const requests = groupRequests(records).slice(0, 60);
   return (
     <section className="card tight">
-      <h2>Requests as they happen <span className="badge ok" role="status">listening</span></h2>
-      {problem !== '' && <div className="note bad" role="alert">{problem}</div>}
-      <SortedTable rows={requests} keyOf={(r) => r.id} label="Requests" none="Waiting for requests…"
+      <h2>
+        Requests as they happen{' '}
+        <span className="badge ok" role="status">
+          listening
+        </span>
+      </h2>
+      {problem !== '' && (
+        <div className="note bad" role="alert">
+          {problem}
+        </div>
+      )}
+      <SortedTable
+        rows={requests}
+        keyOf={(r) => r.id}
+        label="Requests"
+        none="Waiting for requests…"
         columns={[
           { name: 'At', sort: (r) => r.atMs, cell: (r) => <span className="soft">{clockText(r.atMs)}</span> },
-          { name: 'Request', sort: (r) => r.first.path, cell: (r) => <a href={`/explain/${encodeURIComponent(r.id)}`}><code>{r.first.method} {r.first.path}</code></a> },
+          {
+            name: 'Request',
+            sort: (r) => r.first.path,
+            cell: (r) => (
+              <a href={`/explain/${encodeURIComponent(r.id)}`}>
+                <code>
+                  {r.first.method} {r.first.path}
+                </code>
+              </a>
+            ),
+          },
           { name: 'First seen by', sort: (r) => r.first.workload, cell: (r) => r.first.workload },
           { name: 'Accounts', number: true, sort: (r) => r.hops.length, cell: (r) => r.hops.length },
-          { name: 'Status', number: true, sort: (r) => r.first.status, cell: (r) => <span className={r.failed ? 'is-bad' : ''}>{r.first.status}{r.failed && <span className="sr"> failed on the way</span>}</span> },
+          {
+            name: 'Status',
+            number: true,
+            sort: (r) => r.first.status,
+            cell: (r) => (
+              <span className={r.failed ? 'is-bad' : ''}>
+                {r.first.status}
+                {r.failed && <span className="sr"> failed on the way</span>}
+              </span>
+            ),
+          },
           { name: 'Took', number: true, sort: (r) => r.durationMs, cell: (r) => millisText(r.durationMs) },
-        ]} />
+        ]}
+      />
     </section>
   );
 }
 
 function OneRequest({ id }: { readonly id: string }): ReactNode {
-  const { data, error } = useQuery({ queryKey: ['explain', id], queryFn: () => getJson<readonly TapRecordJson[]>(`/api/v1/explain/${part(id)}`), refetchInterval: 2000 });
+  const { data, error } = useQuery({
+    queryKey: ['explain', id],
+    queryFn: () => getJson<readonly TapRecordJson[]>(`/api/v1/explain/${part(id)}`),
+    refetchInterval: 2000,
+  });
   if (error !== null) return <div className="note bad">{error.message}</div>;
   if (data === undefined) return <p className="empty">Loading…</p>;
-  if (data.length === 0) return <div className="note">No tapped request has this id. Requests are told only while someone listens: keep <a href="/tap">Tap</a> open, repeat the request, and choose it there.</div>;
+  if (data.length === 0)
+    return (
+      <div className="note">
+        No tapped request has this id. Requests are told only while someone listens: keep <a href="/tap">Tap</a> open,
+        repeat the request, and choose it there.
+      </div>
+    );
   const request = requestOf(id, data);
   return (
     <div className="stack">
       <p className="mono soft">{id}</p>
       <Waterfall request={request} />
-      {request.hops.map((hop, i) => <Hop key={`${hop.workload}${hop.direction}${hop.atMs}${i}`} hop={hop} number={i + 1} />)}
+      {request.hops.map((hop, i) => (
+        <Hop key={`${hop.workload}${hop.direction}${hop.atMs}${i}`} hop={hop} number={i + 1} />
+      ))}
     </div>
   );
 }
@@ -67,35 +137,90 @@ function Waterfall({ request }: { readonly request: TappedRequest }): ReactNode 
   const scale = 100 / Math.max(request.durationMs, 0.1);
   return (
     <section className="card">
-      <h2>{request.first.method} {request.first.authority}{request.first.path} <span className={`badge ${request.failed ? 'bad' : 'ok'}`}>{request.first.status}</span></h2>
-      <div className="waterfall">{request.hops.map((hop, i) => (
-        <div key={`${hop.workload}${hop.direction}${hop.atMs}${i}`} style={{ display: 'contents' }}>
-          <span className="small">{hop.workload} <span className="soft">{hop.direction === 'inbound' ? 'answers' : `asks ${hop.destination.workload || hop.service.split('.')[0] || hop.authority}`}</span></span>
-          <div className="track"><i className={isFailed(hop) ? 'bad' : ''} style={{ left: `${(hop.atMs - request.atMs) * scale}%`, width: `${Math.max(0.5, hop.durationMs * scale)}%` }} /></div>
-          <span className="num small">{millisText(hop.durationMs)}</span>
-        </div>
-      ))}</div>
+      <h2>
+        {request.first.method} {request.first.authority}
+        {request.first.path} <span className={`badge ${request.failed ? 'bad' : 'ok'}`}>{request.first.status}</span>
+      </h2>
+      <div className="waterfall">
+        {request.hops.map((hop, i) => (
+          <div key={`${hop.workload}${hop.direction}${hop.atMs}${i}`} style={{ display: 'contents' }}>
+            <span className="small">
+              {hop.workload}{' '}
+              <span className="soft">
+                {hop.direction === 'inbound'
+                  ? 'answers'
+                  : `asks ${hop.destination.workload || hop.service.split('.')[0] || hop.authority}`}
+              </span>
+            </span>
+            <div className="track">
+              <i
+                className={isFailed(hop) ? 'bad' : ''}
+                style={{
+                  left: `${(hop.atMs - request.atMs) * scale}%`,
+                  width: `${Math.max(0.5, hop.durationMs * scale)}%`,
+                }}
+              />
+            </div>
+            <span className="num small">{millisText(hop.durationMs)}</span>
+          </div>
+        ))}
+      </div>
     </section>
   );
 }
 
 function Hop({ hop, number }: { readonly hop: TapRecordJson; readonly number: number }): ReactNode {
   const facts: readonly (readonly [string, ReactNode])[] = [
-    ['Outcome', <span key="o" className={isFailed(hop) ? 'is-bad' : ''}>{hop.status}{hop.flags.length > 0 && ` ${hop.flags.join(',')}`}: {verdictOf(hop)}{hop.details !== '' && <span className="soft small"> ({hop.details})</span>}</span>],
+    [
+      'Outcome',
+      <span key="o" className={isFailed(hop) ? 'is-bad' : ''}>
+        {hop.status}
+        {hop.flags.length > 0 && ` ${hop.flags.join(',')}`}: {verdictOf(hop)}
+        {hop.details !== '' && <span className="soft small"> ({hop.details})</span>}
+      </span>,
+    ],
     ['Listener', hop.listener],
     ['Route', [hop.virtualHost, hop.route].filter((one) => one !== '').join(' / ')],
     ['Policy', hop.policy],
     ['Dry run', hop.shadowPolicy],
     ['Cluster', hop.cluster === '' ? '' : clusterWords(hop.cluster)],
-    ['Endpoint', hop.endpoint === '' ? '' : `${hop.endpoint}${hop.attempts > 1 ? `, ${hop.attempts} tries` : ''}${hop.upstreamMs < 0 ? '' : `, first byte after ${millisText(hop.upstreamMs)}`}`],
+    [
+      'Endpoint',
+      hop.endpoint === ''
+        ? ''
+        : `${hop.endpoint}${hop.attempts > 1 ? `, ${hop.attempts} tries` : ''}${hop.upstreamMs < 0 ? '' : `, first byte after ${millisText(hop.upstreamMs)}`}`,
+    ],
     ['Failure', hop.upstreamFailure],
-    ['Identity', hop.mtls ? <span key="i" className="mono small">{hop.source.principal || 'unknown'} → {hop.destination.principal || 'unknown'}{hop.tls !== '' && `, ${hop.tls}`}</span> : <span key="i" className="is-warn">plaintext</span>],
+    [
+      'Identity',
+      hop.mtls ? (
+        <span key="i" className="mono small">
+          {hop.source.principal || 'unknown'} → {hop.destination.principal || 'unknown'}
+          {hop.tls !== '' && `, ${hop.tls}`}
+        </span>
+      ) : (
+        <span key="i" className="is-warn">
+          plaintext
+        </span>
+      ),
+    ],
     ['SNI', hop.sni],
   ];
   return (
     <section className="card">
-      <h2>{number}. <a href={`/workloads/${hop.namespace}/${hop.workload}`}>{hop.workload}</a> <span className="soft small">{hop.direction === 'inbound' ? `is asked by ${hop.source.workload || 'an unknown caller'}` : `asks ${hop.destination.workload || hop.service || hop.authority}`}</span></h2>
-      <dl className="facts">{facts.filter(([, value]) => value !== '').map(([name, value]) => [<dt key={`t${name}`}>{name}</dt>, <dd key={name}>{value}</dd>])}</dl>
+      <h2>
+        {number}. <a href={`/workloads/${hop.namespace}/${hop.workload}`}>{hop.workload}</a>{' '}
+        <span className="soft small">
+          {hop.direction === 'inbound'
+            ? `is asked by ${hop.source.workload || 'an unknown caller'}`
+            : `asks ${hop.destination.workload || hop.service || hop.authority}`}
+        </span>
+      </h2>
+      <dl className="facts">
+        {facts
+          .filter(([, value]) => value !== '')
+          .map(([name, value]) => [<dt key={`t${name}`}>{name}</dt>, <dd key={name}>{value}</dd>])}
+      </dl>
     </section>
   );
 }

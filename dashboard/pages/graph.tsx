@@ -40,34 +40,104 @@ export function GraphPage(): ReactNode {
   const hidden = parseFind(hide);
   const model = useMemo(() => {
     const many = new Set(edges.flatMap((one) => [one.source, one.destination])).size > COLLAPSE_ABOVE;
-    const whole = buildGraph(edges, known, { level: level as Level, collapsed: new Set(many && opened !== '*' ? ['*'] : []), expanded: new Set(opened.split(',')), idle: idle === 'yes' });
+    const whole = buildGraph(edges, known, {
+      level: level as Level,
+      collapsed: new Set(many && opened !== '*' ? ['*'] : []),
+      expanded: new Set(opened.split(',')),
+      idle: idle === 'yes',
+    });
     return hidden.ok && hidden.finder !== undefined ? without(whole, hidden.finder.node, hidden.finder.link) : whole;
   }, [edges, known, level, hide, opened, idle]);
   const finder = found.ok ? found.finder : undefined;
-  const foundIds = useMemo(() => (finder === undefined ? undefined : new Set([...model.nodes.filter(finder.node), ...model.links.filter(finder.link)].map((one) => one.id))), [model, find]);
-  const open = useCallback((id: string) => {
-    if (id.startsWith('namespace/')) setOpened([...opened.split(','), id.slice('namespace/'.length)].filter((one) => one !== '').join(','));
-    else if (id.startsWith('workload/')) go(`/workloads/${id.slice('workload/'.length)}`);
-    else if (id.startsWith('service/')) go(`/services/${id.slice('service/'.length)}`);
-  }, [opened, setOpened]);
+  const foundIds = useMemo(
+    () =>
+      finder === undefined
+        ? undefined
+        : new Set([...model.nodes.filter(finder.node), ...model.links.filter(finder.link)].map((one) => one.id)),
+    [model, find],
+  );
+  const open = useCallback(
+    (id: string) => {
+      if (id.startsWith('namespace/'))
+        setOpened([...opened.split(','), id.slice('namespace/'.length)].filter((one) => one !== '').join(','));
+      else if (id.startsWith('workload/')) go(`/workloads/${id.slice('workload/'.length)}`);
+      else if (id.startsWith('service/')) go(`/services/${id.slice('service/'.length)}`);
+    },
+    [opened, setOpened],
+  );
   return (
     <div className="graph">
       <div className="toolbar">
         <h1>Graph</h1>
         <LiveState live={live} ago={Number(ago)} />
-        <Segmented label="Level" value={level as Level} options={[['workload', 'Workloads'], ['service', 'Services'], ['namespace', 'Namespaces']]} onChange={setLevel} />
-        <Segmented label="Time range" value={windowText} options={[['10', '10 s'], ['60', '1 min'], ['600', '10 min'], ['3600', '1 h']]} onChange={setWindow} />
-        <Segmented label="On edges" value={label as LinkLabel} options={[['both', 'All'], ['rate', 'Rate'], ['latency', 'Latency'], ['none', 'None']]} onChange={setLabel} />
+        <Segmented
+          label="Level"
+          value={level as Level}
+          options={[
+            ['workload', 'Workloads'],
+            ['service', 'Services'],
+            ['namespace', 'Namespaces'],
+          ]}
+          onChange={setLevel}
+        />
+        <Segmented
+          label="Time range"
+          value={windowText}
+          options={[
+            ['10', '10 s'],
+            ['60', '1 min'],
+            ['600', '10 min'],
+            ['3600', '1 h'],
+          ]}
+          onChange={setWindow}
+        />
+        <Segmented
+          label="On edges"
+          value={label as LinkLabel}
+          options={[
+            ['both', 'All'],
+            ['rate', 'Rate'],
+            ['latency', 'Latency'],
+            ['none', 'None'],
+          ]}
+          onChange={setLabel}
+        />
         <FindField label="Find" value={find} result={found} onChange={setFind} />
         <FindField label="Hide" value={hide} result={hidden} onChange={setHide} />
-        <label className="check small"><input type="checkbox" checked={idle === 'yes'} onChange={(event) => setIdle(event.target.checked ? 'yes' : 'no')} />idle</label>
-        {opened !== '' && <button type="button" onClick={() => setOpened('')}>Close namespaces</button>}
+        <label className="check small">
+          <input
+            type="checkbox"
+            checked={idle === 'yes'}
+            onChange={(event) => setIdle(event.target.checked ? 'yes' : 'no')}
+          />
+          idle
+        </label>
+        {opened !== '' && (
+          <button type="button" onClick={() => setOpened('')}>
+            Close namespaces
+          </button>
+        )}
       </div>
       <div className="body">
-        <Canvas model={model} chosen={chosen} found={foundIds} label={label as LinkLabel} animated={until === undefined} choose={setChosen} open={open} waiting={live.traffic === undefined} />
+        <Canvas
+          model={model}
+          chosen={chosen}
+          found={foundIds}
+          label={label as LinkLabel}
+          animated={until === undefined}
+          choose={setChosen}
+          open={open}
+          waiting={live.traffic === undefined}
+        />
         <SidePanel model={model} edges={edges} chosen={chosen} close={() => setChosen('')} />
       </div>
-      <Legend ago={Number(ago)} setAgo={(value) => setAgo(String(value))} links={model.links.length} nodes={model.nodes.length} many={opened === '' && model.nodes.some((one) => one.kind === 'namespace') && level === 'workload'} />
+      <Legend
+        ago={Number(ago)}
+        setAgo={(value) => setAgo(String(value))}
+        links={model.links.length}
+        nodes={model.nodes.length}
+        many={opened === '' && model.nodes.some((one) => one.kind === 'namespace') && level === 'workload'}
+      />
     </div>
   );
 }
@@ -77,23 +147,64 @@ function useUntil(agoMinutes: number): number | undefined {
   return useMemo(() => (agoMinutes === 0 ? undefined : Date.now() - agoMinutes * 60_000), [agoMinutes]);
 }
 
-function without(model: GraphModel, node: (one: GraphModel['nodes'][number]) => boolean, link: (one: GraphModel['links'][number]) => boolean): GraphModel {
+function without(
+  model: GraphModel,
+  node: (one: GraphModel['nodes'][number]) => boolean,
+  link: (one: GraphModel['links'][number]) => boolean,
+): GraphModel {
   const nodes = model.nodes.filter((one) => !node(one));
   const left = new Set(nodes.map((one) => one.id));
   const boxes = new Set(nodes.map((one) => one.box));
-  return { nodes, links: model.links.filter((one) => !link(one) && left.has(one.from) && left.has(one.to)), boxes: model.boxes.filter((box) => boxes.has(box.id) || model.boxes.some((inner) => inner.parent === box.id && boxes.has(inner.id))) };
+  return {
+    nodes,
+    links: model.links.filter((one) => !link(one) && left.has(one.from) && left.has(one.to)),
+    boxes: model.boxes.filter(
+      (box) => boxes.has(box.id) || model.boxes.some((inner) => inner.parent === box.id && boxes.has(inner.id)),
+    ),
+  };
 }
 
 function LiveState({ live, ago }: { readonly live: LiveTraffic; readonly ago: number }): ReactNode {
-  if (ago > 0) return <span className="badge warn">{ago} min ago{live.traffic === undefined ? '' : `, until ${clockText(live.traffic.untilMs)}`}</span>;
+  if (ago > 0)
+    return (
+      <span className="badge warn">
+        {ago} min ago{live.traffic === undefined ? '' : `, until ${clockText(live.traffic.untilMs)}`}
+      </span>
+    );
   const words = { live: 'live', connecting: 'connecting', lost: 'connection lost', past: '' };
-  return <span className={`badge ${live.state === 'live' ? 'ok' : live.state === 'lost' ? 'bad' : ''}`} role="status">{words[live.state]}</span>;
+  return (
+    <span className={`badge ${live.state === 'live' ? 'ok' : live.state === 'lost' ? 'bad' : ''}`} role="status">
+      {words[live.state]}
+    </span>
+  );
 }
 
-function FindField({ label, value, result, onChange }: { readonly label: string; readonly value: string; readonly result: ReturnType<typeof parseFind>; readonly onChange: (text: string) => void }): ReactNode {
+function FindField({
+  label,
+  value,
+  result,
+  onChange,
+}: {
+  readonly label: string;
+  readonly value: string;
+  readonly result: ReturnType<typeof parseFind>;
+  readonly onChange: (text: string) => void;
+}): ReactNode {
   return (
-    <input type={label === 'Find' ? 'search' : 'text'} size={16} placeholder={label === 'Find' ? 'Find: errors>1' : 'Hide: rps<1'} aria-label={label} value={value} title={result.ok ? 'Words, or key=value: ns, service, version, kind, health, rps, errors, p50, p95, p99, mtls, protocol' : result.problem}
-      aria-invalid={!result.ok} onChange={(event) => onChange(event.target.value)} />
+    <input
+      type={label === 'Find' ? 'search' : 'text'}
+      size={16}
+      placeholder={label === 'Find' ? 'Find: errors>1' : 'Hide: rps<1'}
+      aria-label={label}
+      value={value}
+      title={
+        result.ok
+          ? 'Words, or key=value: ns, service, version, kind, health, rps, errors, p50, p95, p99, mtls, protocol'
+          : result.problem
+      }
+      aria-invalid={!result.ok}
+      onChange={(event) => onChange(event.target.value)}
+    />
   );
 }
 
@@ -131,21 +242,50 @@ function Canvas({ waiting, ...props }: CanvasProps): ReactNode {
     setView(change);
   }, []);
   usePanAndZoom(holder, move);
-  const zoom = (factor: number) => () => move((before) => zoomAt(before, { x: (holder.current?.clientWidth ?? 0) / 2, y: (holder.current?.clientHeight ?? 0) / 2 }, factor));
+  const zoom = (factor: number) => () =>
+    move((before) =>
+      zoomAt(before, { x: (holder.current?.clientWidth ?? 0) / 2, y: (holder.current?.clientHeight ?? 0) / 2 }, factor),
+    );
   const many = model.nodes.length > SVG_NODES_MAX;
   return (
     <div className="canvas" ref={holder} onKeyDown={(event) => onArrow(event, move)}>
       {layout !== undefined && many && <GraphCanvas {...props} layout={layout} view={view} />}
       {layout !== undefined && !many && (
-        <svg className="drawing" role="group" aria-label="Who calls whom" onClick={(event) => event.target === event.currentTarget && props.choose('')}>
-          <g transform={`translate(${view.x},${view.y}) scale(${view.scale})`}><GraphDrawing {...props} layout={layout} /></g>
+        <svg
+          className="drawing"
+          role="group"
+          aria-label="Who calls whom"
+          onClick={(event) => event.target === event.currentTarget && props.choose('')}
+        >
+          <g transform={`translate(${view.x},${view.y}) scale(${view.scale})`}>
+            <GraphDrawing {...props} layout={layout} />
+          </g>
         </svg>
       )}
-      {model.nodes.length === 0 && <p className="empty">{waiting ? 'Waiting for the first second of traffic…' : 'No traffic in this range. Send some requests, or take a longer range.'}</p>}
+      {model.nodes.length === 0 && (
+        <p className="empty">
+          {waiting
+            ? 'Waiting for the first second of traffic…'
+            : 'No traffic in this range. Send some requests, or take a longer range.'}
+        </p>
+      )}
       <div className="zoom">
-        <button type="button" aria-label="Zoom in" onClick={zoom(1.25)}><Icon name="plus" size={16} /></button>
-        <button type="button" aria-label="Zoom out" onClick={zoom(0.8)}><Icon name="minus" size={16} /></button>
-        <button type="button" aria-label="Show everything" onClick={() => { touched.current = false; fit(); }}><Icon name="fit" size={16} /></button>
+        <button type="button" aria-label="Zoom in" onClick={zoom(1.25)}>
+          <Icon name="plus" size={16} />
+        </button>
+        <button type="button" aria-label="Zoom out" onClick={zoom(0.8)}>
+          <Icon name="minus" size={16} />
+        </button>
+        <button
+          type="button"
+          aria-label="Show everything"
+          onClick={() => {
+            touched.current = false;
+            fit();
+          }}
+        >
+          <Icon name="fit" size={16} />
+        </button>
       </div>
     </div>
   );
@@ -158,12 +298,16 @@ function onArrow(event: React.KeyboardEvent, move: (change: (view: View) => View
   move((before) => ({ ...before, x: before.x + (step[0] ?? 0), y: before.y + (step[1] ?? 0) }));
 }
 
-function usePanAndZoom(holder: React.RefObject<HTMLDivElement | null>, move: (change: (view: View) => View) => void): void {
+function usePanAndZoom(
+  holder: React.RefObject<HTMLDivElement | null>,
+  move: (change: (view: View) => View) => void,
+): void {
   useEffect(() => {
     const at = holder.current as HTMLDivElement;
     let from: { x: number; y: number } | undefined;
     const onDown = (event: PointerEvent): void => {
-      if (event.button === 0 && (event.target as Element).closest('button') === null) from = { x: event.clientX, y: event.clientY };
+      if (event.button === 0 && (event.target as Element).closest('button') === null)
+        from = { x: event.clientX, y: event.clientY };
     };
     const onMove = (event: PointerEvent): void => {
       if (from === undefined) return;
@@ -178,7 +322,13 @@ function usePanAndZoom(holder: React.RefObject<HTMLDivElement | null>, move: (ch
     const onWheel = (event: WheelEvent): void => {
       event.preventDefault();
       const place = at.getBoundingClientRect();
-      move((before) => zoomAt(before, { x: event.clientX - place.left, y: event.clientY - place.top }, Math.exp(-event.deltaY * 0.0016)));
+      move((before) =>
+        zoomAt(
+          before,
+          { x: event.clientX - place.left, y: event.clientY - place.top },
+          Math.exp(-event.deltaY * 0.0016),
+        ),
+      );
     };
     at.addEventListener('pointerdown', onDown);
     window.addEventListener('pointermove', onMove);
@@ -193,14 +343,58 @@ function usePanAndZoom(holder: React.RefObject<HTMLDivElement | null>, move: (ch
   }, [holder, move]);
 }
 
-function Legend({ ago, setAgo, nodes, links, many }: { readonly ago: number; readonly setAgo: (minutes: number) => void; readonly nodes: number; readonly links: number; readonly many: boolean }): ReactNode {
-  const stroke = (classes: string): ReactNode => <svg width="26" height="8" aria-hidden="true"><path className={`link ${classes}`} strokeWidth="3" d="M1,4H25" /></svg>;
+function Legend({
+  ago,
+  setAgo,
+  nodes,
+  links,
+  many,
+}: {
+  readonly ago: number;
+  readonly setAgo: (minutes: number) => void;
+  readonly nodes: number;
+  readonly links: number;
+  readonly many: boolean;
+}): ReactNode {
+  const stroke = (classes: string): ReactNode => (
+    <svg width="26" height="8" aria-hidden="true">
+      <path className={`link ${classes}`} strokeWidth="3" d="M1,4H25" />
+    </svg>
+  );
   return (
     <div className="legend">
-      <span>{stroke('ok')}healthy</span><span>{stroke('degraded')}some fail</span><span>{stroke('failing')}over 10 % fail</span><span>{stroke('ok plain')}plaintext</span>
-      <span><Icon name="lock" size={13} />both sides authenticated</span>
-      <span className="grow">{nodes} nodes, {links} edges{many && <>; namespaces are folded: double-click one, or <button type="button" className="plain" onClick={() => setChoices({ open: '*' })}>open all</button></>}</span>
-      <label className="check">Look back<input type="range" min={0} max={REPLAY_MINUTES} step={1} value={ago} onChange={(event) => setAgo(Number(event.target.value))} aria-valuetext={ago === 0 ? 'now' : `${ago} minutes ago`} />{ago === 0 ? 'now' : `${ago} min ago`}</label>
+      <span>{stroke('ok')}healthy</span>
+      <span>{stroke('degraded')}some fail</span>
+      <span>{stroke('failing')}over 10 % fail</span>
+      <span>{stroke('ok plain')}plaintext</span>
+      <span>
+        <Icon name="lock" size={13} />
+        both sides authenticated
+      </span>
+      <span className="grow">
+        {nodes} nodes, {links} edges
+        {many && (
+          <>
+            ; namespaces are folded: double-click one, or{' '}
+            <button type="button" className="plain" onClick={() => setChoices({ open: '*' })}>
+              open all
+            </button>
+          </>
+        )}
+      </span>
+      <label className="check">
+        Look back
+        <input
+          type="range"
+          min={0}
+          max={REPLAY_MINUTES}
+          step={1}
+          value={ago}
+          onChange={(event) => setAgo(Number(event.target.value))}
+          aria-valuetext={ago === 0 ? 'now' : `${ago} minutes ago`}
+        />
+        {ago === 0 ? 'now' : `${ago} min ago`}
+      </label>
     </div>
   );
 }

@@ -9,7 +9,12 @@ import { Findings } from '../views/findings.tsx';
 import { GoldenTable } from '../views/golden-table.tsx';
 import { Fact, Segmented } from '../views/pieces.tsx';
 
-const WINDOWS = [['10', '10 s'], ['60', '1 min'], ['600', '10 min'], ['3600', '1 h']] as const;
+const WINDOWS = [
+  ['10', '10 s'],
+  ['60', '1 min'],
+  ['600', '10 min'],
+  ['3600', '1 h'],
+] as const;
 
 export function OverviewPage(): ReactNode {
   const [windowText, setWindow] = useChoice('window', '60');
@@ -28,16 +33,39 @@ export function OverviewPage(): ReactNode {
       <div className="stack">
         <Summary edges={traffic.data?.edges ?? []} rows={rows} />
         <section className="card tight">
-          <GoldenTable rows={rows} none={<>No workload is in the mesh yet. Start one: <code>./topsail run --name hello --port 8080 -- COMMAND</code></>} />
+          <GoldenTable
+            rows={rows}
+            none={
+              <>
+                No workload is in the mesh yet. Start one:{' '}
+                <code>./topsail run --name hello --port 8080 -- COMMAND</code>
+              </>
+            }
+          />
         </section>
         {status.data !== undefined && <HealthCards status={status.data} objects={objects.data ?? []} />}
-        {status.data !== undefined && status.data.findings.length > 0 && <section className="card"><h2>Findings</h2><Findings findings={status.data.findings} most={8} /></section>}
+        {status.data !== undefined && status.data.findings.length > 0 && (
+          <section className="card">
+            <h2>Findings</h2>
+            <Findings findings={status.data.findings} most={8} />
+          </section>
+        )}
       </div>
     </>
   );
 }
 
-function Summary({ edges, rows }: { readonly edges: readonly { readonly requestsPerSecond: number; readonly errorsPerSecond: number; readonly mtls: number }[]; readonly rows: ReturnType<typeof goldenRows> }): ReactNode {
+function Summary({
+  edges,
+  rows,
+}: {
+  readonly edges: readonly {
+    readonly requestsPerSecond: number;
+    readonly errorsPerSecond: number;
+    readonly mtls: number;
+  }[];
+  readonly rows: ReturnType<typeof goldenRows>;
+}): ReactNode {
   const rate = edges.reduce((sum, one) => sum + one.requestsPerSecond, 0);
   const errors = edges.reduce((sum, one) => sum + one.errorsPerSecond, 0);
   const sealed = edges.reduce((sum, one) => sum + one.requestsPerSecond * one.mtls, 0);
@@ -45,15 +73,32 @@ function Summary({ edges, rows }: { readonly edges: readonly { readonly requests
   return (
     <section className="card grid three" aria-label="The mesh in numbers">
       <Fact value={rateText(rate)}>requests a second between {rows.length} workloads</Fact>
-      <Fact value={rate > 0 ? percentText(1 - errors / rate) : '–'} tone={errors > 0 ? 'is-bad' : ''}>succeed{errors > 0 ? `; ${rateText(errors)} a second fail` : ''}</Fact>
-      <Fact value={failing} tone={failing > 0 ? 'is-bad' : ''}>{failing === 1 ? 'workload fails' : 'workloads fail'} more than one in a thousand</Fact>
-      <Fact value={rate > 0 ? percentText(sealed / rate) : '–'} tone={rate > 0 && sealed / rate < 0.999 ? 'is-warn' : ''}>of requests are mutually authenticated</Fact>
+      <Fact value={rate > 0 ? percentText(1 - errors / rate) : '–'} tone={errors > 0 ? 'is-bad' : ''}>
+        succeed{errors > 0 ? `; ${rateText(errors)} a second fail` : ''}
+      </Fact>
+      <Fact value={failing} tone={failing > 0 ? 'is-bad' : ''}>
+        {failing === 1 ? 'workload fails' : 'workloads fail'} more than one in a thousand
+      </Fact>
+      <Fact
+        value={rate > 0 ? percentText(sealed / rate) : '–'}
+        tone={rate > 0 && sealed / rate < 0.999 ? 'is-warn' : ''}
+      >
+        of requests are mutually authenticated
+      </Fact>
     </section>
   );
 }
 
-function HealthCards({ status, objects }: { readonly status: StatusJson; readonly objects: readonly ObjectJson[] }): ReactNode {
-  const stale = status.proxies.filter((one) => Object.values(one.types).some((state) => state === 'STALE' || state === 'REJECTED'));
+function HealthCards({
+  status,
+  objects,
+}: {
+  readonly status: StatusJson;
+  readonly objects: readonly ObjectJson[];
+}): ReactNode {
+  const stale = status.proxies.filter((one) =>
+    Object.values(one.types).some((state) => state === 'STALE' || state === 'REJECTED'),
+  );
   const lost = status.workloads.filter((one) => !one.connected).length;
   const errors = status.findings.filter((one) => one.severity === 'error').length;
   const warnings = status.findings.filter((one) => one.severity === 'warning').length;
@@ -63,29 +108,73 @@ function HealthCards({ status, objects }: { readonly status: StatusJson; readonl
   return (
     <div className="grid four">
       <section className="card">
-        <h2>Control plane <span className="badge ok">running</span></h2>
+        <h2>
+          Control plane <span className="badge ok">running</span>
+        </h2>
         <dl className="facts">
-          <dt>Version</dt><dd>{status.version}, Istio API {status.istioLevel}</dd>
-          <dt>Up for</dt><dd>{durationText(Date.now() - status.startedMs)}</dd>
-          <dt>Proxies</dt><dd>{status.proxies.length} connected{lost > 0 && <span className="is-bad">, {lost} lost</span>}</dd>
-          <dt>Knows</dt><dd>{status.services} services, {status.workloads.length} workloads, {status.objects} objects</dd>
+          <dt>Version</dt>
+          <dd>
+            {status.version}, Istio API {status.istioLevel}
+          </dd>
+          <dt>Up for</dt>
+          <dd>{durationText(Date.now() - status.startedMs)}</dd>
+          <dt>Proxies</dt>
+          <dd>
+            {status.proxies.length} connected{lost > 0 && <span className="is-bad">, {lost} lost</span>}
+          </dd>
+          <dt>Knows</dt>
+          <dd>
+            {status.services} services, {status.workloads.length} workloads, {status.objects} objects
+          </dd>
         </dl>
       </section>
       <section className="card">
-        <h2>Propagation <span className={`badge ${rejected > 0 ? 'bad' : stale.length > 0 ? 'warn' : 'ok'}`}>{rejected > 0 ? 'rejected' : stale.length > 0 ? `${stale.length} behind` : 'all in sync'}</span></h2>
-        <div className={`bar ${rejected > 0 ? 'bad' : ''}`} role="img" aria-label={`${acknowledged} of ${concerned} acknowledged`}><i style={{ width: `${concerned === 0 ? 100 : (100 * acknowledged) / concerned}%` }} /></div>
-        <p className="small soft">{acknowledged} of {concerned} deliveries of objects to proxies are acknowledged. Snapshot {status.snapshot}, generation {status.generation}.</p>
-        {stale.slice(0, 4).map((one) => <p key={one.id} className="small is-warn">{one.name}.{one.namespace}: {one.lastError === '' ? 'has not acknowledged yet' : one.lastError}</p>)}
+        <h2>
+          Propagation{' '}
+          <span className={`badge ${rejected > 0 ? 'bad' : stale.length > 0 ? 'warn' : 'ok'}`}>
+            {rejected > 0 ? 'rejected' : stale.length > 0 ? `${stale.length} behind` : 'all in sync'}
+          </span>
+        </h2>
+        <div
+          className={`bar ${rejected > 0 ? 'bad' : ''}`}
+          role="img"
+          aria-label={`${acknowledged} of ${concerned} acknowledged`}
+        >
+          <i style={{ width: `${concerned === 0 ? 100 : (100 * acknowledged) / concerned}%` }} />
+        </div>
+        <p className="small soft">
+          {acknowledged} of {concerned} deliveries of objects to proxies are acknowledged. Snapshot {status.snapshot},
+          generation {status.generation}.
+        </p>
+        {stale.slice(0, 4).map((one) => (
+          <p key={one.id} className="small is-warn">
+            {one.name}.{one.namespace}: {one.lastError === '' ? 'has not acknowledged yet' : one.lastError}
+          </p>
+        ))}
       </section>
       <section className="card">
-        <h2>Certificates <span className="badge ok">issued by this mesh</span></h2>
-        <p className="small">{new Set(status.proxies.map((one) => one.principal).filter((one) => one !== '')).size} identities are held by {status.proxies.filter((one) => one.principal !== '').length} proxies.</p>
-        <p className="small"><a href="/security">Who talks in plaintext, and may STRICT be switched on?</a></p>
+        <h2>
+          Certificates <span className="badge ok">issued by this mesh</span>
+        </h2>
+        <p className="small">
+          {new Set(status.proxies.map((one) => one.principal).filter((one) => one !== '')).size} identities are held by{' '}
+          {status.proxies.filter((one) => one.principal !== '').length} proxies.
+        </p>
+        <p className="small">
+          <a href="/security">Who talks in plaintext, and may STRICT be switched on?</a>
+        </p>
       </section>
       <section className="card">
-        <h2>Configuration <span className={`badge ${errors > 0 ? 'bad' : warnings > 0 ? 'warn' : 'ok'}`}>{errors + warnings === 0 ? 'no findings' : `${errors} errors, ${warnings} warnings`}</span></h2>
+        <h2>
+          Configuration{' '}
+          <span className={`badge ${errors > 0 ? 'bad' : warnings > 0 ? 'warn' : 'ok'}`}>
+            {errors + warnings === 0 ? 'no findings' : `${errors} errors, ${warnings} warnings`}
+          </span>
+        </h2>
         <RecentChanges />
-        <p className="small"><a href="/config">All objects</a></p>
+        <p className="small">
+          <a href="/config">All objects</a>
+        </p>
       </section>
     </div>
   );
@@ -93,11 +182,21 @@ function HealthCards({ status, objects }: { readonly status: StatusJson; readonl
 
 function RecentChanges(): ReactNode {
   const { data } = useChanges();
-  if (data === undefined || data.length === 0) return <p className="small soft">Nothing was changed since the control plane started.</p>;
+  if (data === undefined || data.length === 0)
+    return <p className="small soft">Nothing was changed since the control plane started.</p>;
   return (
     <ul className="findings small">
       {data.slice(0, 4).map((one) => (
-        <li key={one.revision}>{clockText(one.atMs)} {one.change} {one.change === 'removed' ? `${one.kind} ${one.name}` : <a href={`/config/${one.kind}/${one.namespace || '-'}/${one.name}`}>{one.kind} {one.name}</a>}</li>
+        <li key={one.revision}>
+          {clockText(one.atMs)} {one.change}{' '}
+          {one.change === 'removed' ? (
+            `${one.kind} ${one.name}`
+          ) : (
+            <a href={`/config/${one.kind}/${one.namespace || '-'}/${one.name}`}>
+              {one.kind} {one.name}
+            </a>
+          )}
+        </li>
       ))}
     </ul>
   );

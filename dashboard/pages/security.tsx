@@ -21,59 +21,164 @@ export function SecurityPage(): ReactNode {
   const denied = edges.filter((one) => deniedOf(one) > 0);
   return (
     <>
-      <div className="head"><h1>Security</h1><span className="soft">of the last hour</span><span className="grow" /><a className="button" href="/wizard/authorize"><Icon name="plus" size={14} />Policies from traffic</a></div>
+      <div className="head">
+        <h1>Security</h1>
+        <span className="soft">of the last hour</span>
+        <span className="grow" />
+        <a className="button" href="/wizard/authorize">
+          <Icon name="plus" size={14} />
+          Policies from traffic
+        </a>
+      </div>
       <div className="stack">
         <Verdict rows={rows} plaintext={plaintext} denied={denied} />
-        <section className="card tight"><h2>May STRICT be switched on?</h2><ReadinessTable rows={rows} /></section>
-        <section className="card tight"><h2>Who talks in plaintext</h2><EdgeTable edges={plaintext} none="Nobody: every request and connection of the last hour was mutually authenticated." /></section>
-        <section className="card tight"><h2>Who was denied</h2><EdgeTable edges={denied} none="Nobody got a 401 or 403 in the last hour." /></section>
-        <section className="card tight"><h2>Policies</h2><ObjectTable objects={(objects.data ?? []).filter((one) => POLICIES.has(one.kind))} none={<>No policy yet: everyone in the mesh may call everyone. <a href="/wizard/authorize">Make policies from what was observed.</a></>} /></section>
+        <section className="card tight">
+          <h2>May STRICT be switched on?</h2>
+          <ReadinessTable rows={rows} />
+        </section>
+        <section className="card tight">
+          <h2>Who talks in plaintext</h2>
+          <EdgeTable
+            edges={plaintext}
+            none="Nobody: every request and connection of the last hour was mutually authenticated."
+          />
+        </section>
+        <section className="card tight">
+          <h2>Who was denied</h2>
+          <EdgeTable edges={denied} none="Nobody got a 401 or 403 in the last hour." />
+        </section>
+        <section className="card tight">
+          <h2>Policies</h2>
+          <ObjectTable
+            objects={(objects.data ?? []).filter((one) => POLICIES.has(one.kind))}
+            none={
+              <>
+                No policy yet: everyone in the mesh may call everyone.{' '}
+                <a href="/wizard/authorize">Make policies from what was observed.</a>
+              </>
+            }
+          />
+        </section>
       </div>
     </>
   );
 }
 
-function Verdict({ rows, plaintext, denied }: { readonly rows: readonly Readiness[]; readonly plaintext: readonly TrafficEdgeJson[]; readonly denied: readonly TrafficEdgeJson[] }): ReactNode {
+function Verdict({
+  rows,
+  plaintext,
+  denied,
+}: {
+  readonly rows: readonly Readiness[];
+  readonly plaintext: readonly TrafficEdgeJson[];
+  readonly denied: readonly TrafficEdgeJson[];
+}): ReactNode {
   const blocked = rows.filter((one) => one.verdict === 'blocked').length;
   const strict = rows.filter((one) => one.verdict === 'strict').length;
   return (
     <section className="card grid three" aria-label="In short">
-      <Fact value={plaintext.length} tone={plaintext.length > 0 ? 'is-warn' : ''}>{plaintext.length === 1 ? 'edge is' : 'edges are'} plaintext, at least in part</Fact>
+      <Fact value={plaintext.length} tone={plaintext.length > 0 ? 'is-warn' : ''}>
+        {plaintext.length === 1 ? 'edge is' : 'edges are'} plaintext, at least in part
+      </Fact>
       <Fact value={`${strict}/${rows.length}`}>workloads refuse plaintext (STRICT)</Fact>
-      <Fact value={blocked} tone={blocked > 0 ? 'is-warn' : ''}>workloads would lose callers with STRICT</Fact>
-      <Fact value={denied.reduce((sum, one) => sum + deniedOf(one), 0)} tone={denied.length > 0 ? 'is-warn' : ''}>requests were denied</Fact>
+      <Fact value={blocked} tone={blocked > 0 ? 'is-warn' : ''}>
+        workloads would lose callers with STRICT
+      </Fact>
+      <Fact value={denied.reduce((sum, one) => sum + deniedOf(one), 0)} tone={denied.length > 0 ? 'is-warn' : ''}>
+        requests were denied
+      </Fact>
     </section>
   );
 }
 
 function ReadinessTable({ rows }: { readonly rows: readonly Readiness[] }): ReactNode {
-  const words = { strict: ['ok', 'STRICT is on'], ready: ['ok', 'yes: every caller uses mTLS'], blocked: ['warn', 'no: see its plaintext callers'], 'no traffic': ['', 'not known: nobody called'] } as const;
+  const words = {
+    strict: ['ok', 'STRICT is on'],
+    ready: ['ok', 'yes: every caller uses mTLS'],
+    blocked: ['warn', 'no: see its plaintext callers'],
+    'no traffic': ['', 'not known: nobody called'],
+  } as const;
   return (
-    <SortedTable rows={rows} keyOf={(r) => `${r.namespace}/${r.workload}`} label="Readiness for STRICT" none="No workloads."
+    <SortedTable
+      rows={rows}
+      keyOf={(r) => `${r.namespace}/${r.workload}`}
+      label="Readiness for STRICT"
+      none="No workloads."
       columns={[
-        { name: 'Workload', sort: (r) => r.workload, cell: (r) => <a href={`/workloads/${r.namespace}/${r.workload}`}>{r.workload}</a> },
+        {
+          name: 'Workload',
+          sort: (r) => r.workload,
+          cell: (r) => <a href={`/workloads/${r.namespace}/${r.workload}`}>{r.workload}</a>,
+        },
         { name: 'Mode', sort: (r) => r.mode, cell: (r) => <code>{r.mode}</code> },
         { name: 'Callers', number: true, sort: (r) => r.callers, cell: (r) => r.callers },
-        { name: 'Verdict', sort: (r) => r.verdict, cell: (r) => <span className={`badge ${words[r.verdict][0]}`}>{words[r.verdict][1]}</span> },
-        { name: 'Plaintext callers', cell: (r) => r.plaintext.map((one) => one.source).join(', ') || <span className="soft">none</span> },
-        { name: 'Change', cell: (r) => (r.verdict === 'strict' ? null : <a href={`/wizard/mtls?service=${encodeURIComponent(`${r.namespace}/${r.service}`)}`}>Set STRICT</a>) },
-      ]} />
+        {
+          name: 'Verdict',
+          sort: (r) => r.verdict,
+          cell: (r) => <span className={`badge ${words[r.verdict][0]}`}>{words[r.verdict][1]}</span>,
+        },
+        {
+          name: 'Plaintext callers',
+          cell: (r) => r.plaintext.map((one) => one.source).join(', ') || <span className="soft">none</span>,
+        },
+        {
+          name: 'Change',
+          cell: (r) =>
+            r.verdict === 'strict' ? null : (
+              <a href={`/wizard/mtls?service=${encodeURIComponent(`${r.namespace}/${r.service}`)}`}>Set STRICT</a>
+            ),
+        },
+      ]}
+    />
   );
 }
 
 function EdgeTable({ edges, none }: { readonly edges: readonly TrafficEdgeJson[]; readonly none: string }): ReactNode {
-  const link = (e: TrafficEdgeJson, action: string): string => `/wizard/authorize?from=${encodeURIComponent(`${e.sourceNamespace}/${e.source}`)}&to=${encodeURIComponent(`${e.destinationNamespace}/${e.destination}`)}&action=${action}`;
+  const link = (e: TrafficEdgeJson, action: string): string =>
+    `/wizard/authorize?from=${encodeURIComponent(`${e.sourceNamespace}/${e.source}`)}&to=${encodeURIComponent(`${e.destinationNamespace}/${e.destination}`)}&action=${action}`;
   return (
-    <SortedTable rows={edges} keyOf={(e) => `${e.sourceNamespace}/${e.source}>${e.destinationNamespace}/${e.destination}|${e.service}|${e.protocol}`} label="Edges" none={none}
+    <SortedTable
+      rows={edges}
+      keyOf={(e) =>
+        `${e.sourceNamespace}/${e.source}>${e.destinationNamespace}/${e.destination}|${e.service}|${e.protocol}`
+      }
+      label="Edges"
+      none={none}
       columns={[
         { name: 'Caller', sort: (e) => e.source, cell: (e) => e.source },
-        { name: 'Callee', sort: (e) => e.destination, cell: (e) => <a href={`/workloads/${e.destinationNamespace}/${e.destination}`}>{e.destination}</a> },
-        { name: 'Requests/s', number: true, sort: (e) => e.requestsPerSecond, cell: (e) => rateText(e.requestsPerSecond) },
-        { name: 'Denied', number: true, sort: deniedOf, cell: (e) => (deniedOf(e) > 0 ? `${deniedOf(e)} (${percentText(Math.min(1, deniedOf(e) / Math.max(1, e.requests)))})` : '–') },
+        {
+          name: 'Callee',
+          sort: (e) => e.destination,
+          cell: (e) => <a href={`/workloads/${e.destinationNamespace}/${e.destination}`}>{e.destination}</a>,
+        },
+        {
+          name: 'Requests/s',
+          number: true,
+          sort: (e) => e.requestsPerSecond,
+          cell: (e) => rateText(e.requestsPerSecond),
+        },
+        {
+          name: 'Denied',
+          number: true,
+          sort: deniedOf,
+          cell: (e) =>
+            deniedOf(e) > 0
+              ? `${deniedOf(e)} (${percentText(Math.min(1, deniedOf(e) / Math.max(1, e.requests)))})`
+              : '–',
+        },
         { name: 'mTLS', sort: (e) => e.mtls, cell: (e) => <Mtls share={e.mtls} /> },
         { name: 'Identity', cell: (e) => <span className="mono small">{e.sourcePrincipal || 'none'}</span> },
-        { name: 'Policy', cell: (e) => <span className="row"><a href={link(e, 'ALLOW')}>Allow</a><a href={link(e, 'DENY')}>Deny</a></span> },
-      ]} />
+        {
+          name: 'Policy',
+          cell: (e) => (
+            <span className="row">
+              <a href={link(e, 'ALLOW')}>Allow</a>
+              <a href={link(e, 'DENY')}>Deny</a>
+            </span>
+          ),
+        },
+      ]}
+    />
   );
 }
 

@@ -1,7 +1,17 @@
 // Wizards: a form on the left, the manifest that it makes on the right, saved like any edit.
 import { type ReactNode, useMemo, useState } from 'react';
 import type { ObjectJson } from '../../src/api/api-json.ts';
-import { authorize, breakCircuits, findRoutes, findRule, injectFaults, type Manifest, type ServiceRef, setMtls, setTimeouts } from '../core/wizards.ts';
+import {
+  authorize,
+  breakCircuits,
+  findRoutes,
+  findRule,
+  injectFaults,
+  type Manifest,
+  type ServiceRef,
+  setMtls,
+  setTimeouts,
+} from '../core/wizards.ts';
 import { writeYaml } from '../core/write-yaml.ts';
 import { useObjects, useStatus, useTrafficOf } from '../store/api.ts';
 import { knownWorkloads } from '../core/golden-rows.ts';
@@ -16,23 +26,61 @@ export interface FormProps {
   readonly made: (manifests: readonly Manifest[]) => void;
 }
 
-const TITLES: Readonly<Record<string, string>> = { shift: 'Shift traffic', fault: 'Inject faults', timeouts: 'Timeouts and retries', breaker: 'Circuit breaker', mtls: 'Mutual TLS', authorize: 'Authorization from traffic' };
+const TITLES: Readonly<Record<string, string>> = {
+  shift: 'Shift traffic',
+  fault: 'Inject faults',
+  timeouts: 'Timeouts and retries',
+  breaker: 'Circuit breaker',
+  mtls: 'Mutual TLS',
+  authorize: 'Authorization from traffic',
+};
 
 export function WizardPage({ params: [what = ''] }: { readonly params: readonly string[] }): ReactNode {
   const [chosen, setChosen] = useChoice('service', '');
   const status = useStatus();
   const objects = useObjects();
-  const services = useMemo(() => [...new Set(knownWorkloads(status.data).filter((one) => !one.gateway).map((one) => `${one.namespace}/${one.service}`))].sort(), [status.data]);
+  const services = useMemo(
+    () =>
+      [
+        ...new Set(
+          knownWorkloads(status.data)
+            .filter((one) => !one.gateway)
+            .map((one) => `${one.namespace}/${one.service}`),
+        ),
+      ].sort(),
+    [status.data],
+  );
   const id = chosen === '' ? (services[0] ?? '') : chosen;
   const service = useMemo(() => ({ namespace: id.split('/')[0] ?? '', name: id.split('/')[1] ?? '' }), [id]);
   const [manifests, setManifests] = useState<readonly Manifest[]>([]);
   const text = manifests.map(writeYaml).join('---\n');
   return (
     <>
-      <div className="head"><span className="crumbs"><a href="/config">Configuration</a> / Wizards</span><h1>{TITLES[what] ?? 'Wizard'}</h1>
-        {what !== 'authorize' && <label className="row">of <select aria-label="Service" value={id} onChange={(event) => setChosen(event.target.value)}>{services.map((one) => <option key={one}>{one}</option>)}{what === 'mtls' && [...new Set(services.map((one) => one.split('/')[0]))].map((one) => <option key={one} value={`${one}/`}>{one} (whole namespace)</option>)}</select></label>}
+      <div className="head">
+        <span className="crumbs">
+          <a href="/config">Configuration</a> / Wizards
+        </span>
+        <h1>{TITLES[what] ?? 'Wizard'}</h1>
+        {what !== 'authorize' && (
+          <label className="row">
+            of{' '}
+            <select aria-label="Service" value={id} onChange={(event) => setChosen(event.target.value)}>
+              {services.map((one) => (
+                <option key={one}>{one}</option>
+              ))}
+              {what === 'mtls' &&
+                [...new Set(services.map((one) => one.split('/')[0]))].map((one) => (
+                  <option key={one} value={`${one}/`}>
+                    {one} (whole namespace)
+                  </option>
+                ))}
+            </select>
+          </label>
+        )}
       </div>
-      {objects.data === undefined || id === '' ? <p className="empty">Loading…</p> : (
+      {objects.data === undefined || id === '' ? (
+        <p className="empty">Loading…</p>
+      ) : (
         <div className="grid two">
           <section className="card" key={id}>
             {what === 'shift' && <ShiftForm service={service} objects={objects.data} made={setManifests} />}
@@ -42,7 +90,14 @@ export function WizardPage({ params: [what = ''] }: { readonly params: readonly 
             {what === 'mtls' && <MtlsForm service={service} objects={objects.data} made={setManifests} />}
             {what === 'authorize' && <AuthorizeForm made={setManifests} />}
           </section>
-          <section className="card"><h2>What will be saved</h2>{text === '' ? <p className="soft">Set something on the left, then press “Make the manifest”.</p> : <EditObject key={text} initial="" proposed={text} namespace={service.namespace || 'default'} />}</section>
+          <section className="card">
+            <h2>What will be saved</h2>
+            {text === '' ? (
+              <p className="soft">Set something on the left, then press “Make the manifest”.</p>
+            ) : (
+              <EditObject key={text} initial="" proposed={text} namespace={service.namespace || 'default'} />
+            )}
+          </section>
         </div>
       )}
     </>
@@ -57,52 +112,151 @@ interface FieldSpec {
 }
 
 /** A form of plain fields whose values are handed over as text. */
-function PlainForm({ fields, note, make }: { readonly fields: readonly FieldSpec[]; readonly note: ReactNode; readonly make: (values: Readonly<Record<string, string>>) => void }): ReactNode {
-  const [values, setValues] = useState<Readonly<Record<string, string>>>(Object.fromEntries(fields.map((one) => [one.key, one.initial])));
+function PlainForm({
+  fields,
+  note,
+  make,
+}: {
+  readonly fields: readonly FieldSpec[];
+  readonly note: ReactNode;
+  readonly make: (values: Readonly<Record<string, string>>) => void;
+}): ReactNode {
+  const [values, setValues] = useState<Readonly<Record<string, string>>>(
+    Object.fromEntries(fields.map((one) => [one.key, one.initial])),
+  );
   return (
-    <form className="stack" onSubmit={(event) => { event.preventDefault(); make(values); }}>
+    <form
+      className="stack"
+      onSubmit={(event) => {
+        event.preventDefault();
+        make(values);
+      }}
+    >
       <p className="soft">{note}</p>
       {fields.map(({ key, name, type }) => (
-        <label key={key} className="field"><span>{name}{type === 'range' && `: ${values[key]} %`}</span>
-          <input type={type} value={values[key]} {...(type === 'range' ? { min: 0, max: 100 } : {})} onChange={(event) => setValues({ ...values, [key]: event.target.value })} />
+        <label key={key} className="field">
+          <span>
+            {name}
+            {type === 'range' && `: ${values[key]} %`}
+          </span>
+          <input
+            type={type}
+            value={values[key]}
+            {...(type === 'range' ? { min: 0, max: 100 } : {})}
+            onChange={(event) => setValues({ ...values, [key]: event.target.value })}
+          />
         </label>
       ))}
-      <div><button type="submit" className="primary">Make the manifest</button></div>
+      <div>
+        <button type="submit" className="primary">
+          Make the manifest
+        </button>
+      </div>
     </form>
   );
 }
 
 function FaultForm({ service, objects, made }: FormProps): ReactNode {
   const fields: readonly FieldSpec[] = [
-    { key: 'delayPercent', name: 'Delayed', type: 'range', initial: '10' }, { key: 'delay', name: 'by', type: 'text', initial: '5s' },
-    { key: 'abortPercent', name: 'Aborted', type: 'range', initial: '0' }, { key: 'status', name: 'with status', type: 'number', initial: '500' },
+    { key: 'delayPercent', name: 'Delayed', type: 'range', initial: '10' },
+    { key: 'delay', name: 'by', type: 'text', initial: '5s' },
+    { key: 'abortPercent', name: 'Aborted', type: 'range', initial: '0' },
+    { key: 'status', name: 'with status', type: 'number', initial: '500' },
   ];
-  return <PlainForm fields={fields} note={<>{basis('VirtualService', findRoutes(objects, service))} Both at 0 % takes faults away.</>} make={(v) => made(injectFaults(objects, service, { delayPercent: Number(v['delayPercent']), delay: v['delay'] ?? '', abortPercent: Number(v['abortPercent']), status: Number(v['status']) }))} />;
+  return (
+    <PlainForm
+      fields={fields}
+      note={<>{basis('VirtualService', findRoutes(objects, service))} Both at 0 % takes faults away.</>}
+      make={(v) =>
+        made(
+          injectFaults(objects, service, {
+            delayPercent: Number(v['delayPercent']),
+            delay: v['delay'] ?? '',
+            abortPercent: Number(v['abortPercent']),
+            status: Number(v['status']),
+          }),
+        )
+      }
+    />
+  );
 }
 
 function TimeoutsForm({ service, objects, made }: FormProps): ReactNode {
   const fields: readonly FieldSpec[] = [
-    { key: 'timeout', name: 'Time for a whole request (empty: none)', type: 'text', initial: '3s' }, { key: 'attempts', name: 'Retries', type: 'number', initial: '2' },
+    { key: 'timeout', name: 'Time for a whole request (empty: none)', type: 'text', initial: '3s' },
+    { key: 'attempts', name: 'Retries', type: 'number', initial: '2' },
     { key: 'perTryTimeout', name: 'Time for each try (empty: the whole)', type: 'text', initial: '1s' },
   ];
-  return <PlainForm fields={fields} note={basis('VirtualService', findRoutes(objects, service))} make={(v) => made(setTimeouts(objects, service, { timeout: v['timeout'] ?? '', attempts: Number(v['attempts']), perTryTimeout: v['perTryTimeout'] ?? '' }))} />;
+  return (
+    <PlainForm
+      fields={fields}
+      note={basis('VirtualService', findRoutes(objects, service))}
+      make={(v) =>
+        made(
+          setTimeouts(objects, service, {
+            timeout: v['timeout'] ?? '',
+            attempts: Number(v['attempts']),
+            perTryTimeout: v['perTryTimeout'] ?? '',
+          }),
+        )
+      }
+    />
+  );
 }
 
 function BreakerForm({ service, objects, made }: FormProps): ReactNode {
   const fields: readonly FieldSpec[] = [
-    { key: 'maxConnections', name: 'Connections at most', type: 'number', initial: '100' }, { key: 'pending', name: 'Requests waiting at most', type: 'number', initial: '100' },
-    { key: 'errors', name: 'Failures in a row that eject an endpoint', type: 'number', initial: '5' }, { key: 'interval', name: 'looked at every', type: 'text', initial: '10s' }, { key: 'ejection', name: 'ejected for at least', type: 'text', initial: '30s' },
+    { key: 'maxConnections', name: 'Connections at most', type: 'number', initial: '100' },
+    { key: 'pending', name: 'Requests waiting at most', type: 'number', initial: '100' },
+    { key: 'errors', name: 'Failures in a row that eject an endpoint', type: 'number', initial: '5' },
+    { key: 'interval', name: 'looked at every', type: 'text', initial: '10s' },
+    { key: 'ejection', name: 'ejected for at least', type: 'text', initial: '30s' },
   ];
-  return <PlainForm fields={fields} note={basis('DestinationRule', findRule(objects, service))} make={(v) => made(breakCircuits(objects, service, { maxConnections: Number(v['maxConnections']), pending: Number(v['pending']), errors: Number(v['errors']), interval: v['interval'] ?? '', ejection: v['ejection'] ?? '' }))} />;
+  return (
+    <PlainForm
+      fields={fields}
+      note={basis('DestinationRule', findRule(objects, service))}
+      make={(v) =>
+        made(
+          breakCircuits(objects, service, {
+            maxConnections: Number(v['maxConnections']),
+            pending: Number(v['pending']),
+            errors: Number(v['errors']),
+            interval: v['interval'] ?? '',
+            ejection: v['ejection'] ?? '',
+          }),
+        )
+      }
+    />
+  );
 }
 
 function MtlsForm({ service, objects, made }: FormProps): ReactNode {
   const [mode, setMode] = useState('STRICT');
   return (
     <div className="stack">
-      <Segmented label="Mode" value={mode} options={[['STRICT', 'STRICT'], ['PERMISSIVE', 'PERMISSIVE'], ['DISABLE', 'DISABLE']]} onChange={setMode} />
-      <p className="soft">{mode === 'STRICT' ? 'Plaintext is refused. The security screen says who would be cut off.' : mode === 'PERMISSIVE' ? 'Both are taken; mTLS wherever both sides can.' : 'Plaintext only. Nobody is authenticated.'}</p>
-      <div><button type="button" className="primary" onClick={() => made(setMtls(objects, service, mode))}>Make the manifest</button></div>
+      <Segmented
+        label="Mode"
+        value={mode}
+        options={[
+          ['STRICT', 'STRICT'],
+          ['PERMISSIVE', 'PERMISSIVE'],
+          ['DISABLE', 'DISABLE'],
+        ]}
+        onChange={setMode}
+      />
+      <p className="soft">
+        {mode === 'STRICT'
+          ? 'Plaintext is refused. The security screen says who would be cut off.'
+          : mode === 'PERMISSIVE'
+            ? 'Both are taken; mTLS wherever both sides can.'
+            : 'Plaintext only. Nobody is authenticated.'}
+      </p>
+      <div>
+        <button type="button" className="primary" onClick={() => made(setMtls(objects, service, mode))}>
+          Make the manifest
+        </button>
+      </div>
     </div>
   );
 }
@@ -112,20 +266,60 @@ function AuthorizeForm({ made }: { readonly made: FormProps['made'] }): ReactNod
   const [to] = useChoice('to', '');
   const [action, setAction] = useChoice('action', 'ALLOW');
   const { data } = useTrafficOf(3600, undefined);
-  const edges = (data?.edges ?? []).filter((one) => (from === '' || `${one.sourceNamespace}/${one.source}` === from) && (to === '' || `${one.destinationNamespace}/${one.destination}` === to));
+  const edges = (data?.edges ?? []).filter(
+    (one) =>
+      (from === '' || `${one.sourceNamespace}/${one.source}` === from) &&
+      (to === '' || `${one.destinationNamespace}/${one.destination}` === to),
+  );
   const nameless = edges.filter((one) => one.sourcePrincipal === '').length;
   return (
     <div className="stack">
-      <p className="soft">From who called whom in the last hour{from === '' && to === '' ? '' : `, ${from || 'anyone'} to ${to || 'anyone'}`}: {edges.length} edges.</p>
-      <Segmented label="Action" value={action as 'ALLOW'} options={[['ALLOW', 'Allow these, deny all others'], ['DENY', 'Deny these']]} onChange={setAction} />
-      {action === 'ALLOW' && <p className="note warn">Whoever did not call in the last hour will be refused: look at rare jobs first.</p>}
-      {nameless > 0 && <p className="note warn">{nameless} edges come from callers whose identity is not known; they are left out.</p>}
-      <ul className="findings small">{edges.slice(0, 30).map((one) => <li key={`${one.source}${one.destination}${one.service}`}>{one.source} → {one.destination}</li>)}</ul>
-      <div><button type="button" className="primary" disabled={edges.length === nameless} onClick={() => made(authorize(edges, action as 'ALLOW'))}>Make the manifest</button></div>
+      <p className="soft">
+        From who called whom in the last hour
+        {from === '' && to === '' ? '' : `, ${from || 'anyone'} to ${to || 'anyone'}`}: {edges.length} edges.
+      </p>
+      <Segmented
+        label="Action"
+        value={action as 'ALLOW'}
+        options={[
+          ['ALLOW', 'Allow these, deny all others'],
+          ['DENY', 'Deny these'],
+        ]}
+        onChange={setAction}
+      />
+      {action === 'ALLOW' && (
+        <p className="note warn">Whoever did not call in the last hour will be refused: look at rare jobs first.</p>
+      )}
+      {nameless > 0 && (
+        <p className="note warn">{nameless} edges come from callers whose identity is not known; they are left out.</p>
+      )}
+      <ul className="findings small">
+        {edges.slice(0, 30).map((one) => (
+          <li key={`${one.source}${one.destination}${one.service}`}>
+            {one.source} → {one.destination}
+          </li>
+        ))}
+      </ul>
+      <div>
+        <button
+          type="button"
+          className="primary"
+          disabled={edges.length === nameless}
+          onClick={() => made(authorize(edges, action as 'ALLOW'))}
+        >
+          Make the manifest
+        </button>
+      </div>
     </div>
   );
 }
 
 function basis(kind: string, object: ObjectJson | undefined): ReactNode {
-  return object === undefined ? `A new ${kind} is made.` : <>The {kind} <a href={`/config/${kind}/${object.namespace}/${object.name}`}>{object.name}</a> is changed.</>;
+  return object === undefined ? (
+    `A new ${kind} is made.`
+  ) : (
+    <>
+      The {kind} <a href={`/config/${kind}/${object.namespace}/${object.name}`}>{object.name}</a> is changed.
+    </>
+  );
 }

@@ -14,10 +14,22 @@ import { PeersTable } from '../views/peers-table.tsx';
 import { Segmented, Tabs } from '../views/pieces.tsx';
 import { TrafficCharts } from '../views/traffic-charts.tsx';
 
-const TABS = [['traffic', 'Traffic'], ['routes', 'Routes'], ['endpoints', 'Endpoints'], ['config', 'Effective configuration'], ['objects', 'Objects'], ['identity', 'Identity'], ['logs', 'Logs']] as const;
+const TABS = [
+  ['traffic', 'Traffic'],
+  ['routes', 'Routes'],
+  ['endpoints', 'Endpoints'],
+  ['config', 'Effective configuration'],
+  ['objects', 'Objects'],
+  ['identity', 'Identity'],
+  ['logs', 'Logs'],
+] as const;
 type Tab = (typeof TABS)[number][0];
 
-export function WorkloadPage({ params: [namespace = '', name = ''] }: { readonly params: readonly string[] }): ReactNode {
+export function WorkloadPage({
+  params: [namespace = '', name = ''],
+}: {
+  readonly params: readonly string[];
+}): ReactNode {
   const [tab, setTab] = useChoice('tab', 'traffic');
   const status = useStatus();
   const proxy = status.data?.proxies.find((one) => one.name === name && one.namespace === namespace);
@@ -26,18 +38,36 @@ export function WorkloadPage({ params: [namespace = '', name = ''] }: { readonly
   return (
     <>
       <div className="head">
-        <span className="crumbs"><a href="/workloads">Workloads</a> / {namespace}</span>
+        <span className="crumbs">
+          <a href="/workloads">Workloads</a> / {namespace}
+        </span>
         <h1>{name}</h1>
         <ProxyBadge proxy={proxy} loaded={status.data !== undefined} />
-        {workload !== undefined && <span className={`badge ${workload.health === 'healthy' ? 'ok' : workload.health === 'unhealthy' ? 'bad' : ''}`}>{workload.health}</span>}
+        {workload !== undefined && (
+          <span
+            className={`badge ${workload.health === 'healthy' ? 'ok' : workload.health === 'unhealthy' ? 'bad' : ''}`}
+          >
+            {workload.health}
+          </span>
+        )}
         <span className="grow" />
-        <a className="button" href={`/services/${namespace}/${service}`}>Service {service}</a>
-        <a className="button" href={`/tap?workload=${encodeURIComponent(`${namespace}/${name}`)}`}><Icon name="tap" size={14} />Tap</a>
-        <a className="button" href={`/graph?chosen=${encodeURIComponent(`workload/${namespace}/${name}`)}`}><Icon name="graph" size={14} />In the graph</a>
+        <a className="button" href={`/services/${namespace}/${service}`}>
+          Service {service}
+        </a>
+        <a className="button" href={`/tap?workload=${encodeURIComponent(`${namespace}/${name}`)}`}>
+          <Icon name="tap" size={14} />
+          Tap
+        </a>
+        <a className="button" href={`/graph?chosen=${encodeURIComponent(`workload/${namespace}/${name}`)}`}>
+          <Icon name="graph" size={14} />
+          In the graph
+        </a>
       </div>
       <Tabs value={tab as Tab} options={TABS} onChange={setTab} />
       {tab === 'traffic' && <Traffic id={`${namespace}/${name}`} />}
-      {(tab === 'routes' || tab === 'endpoints' || tab === 'config') && <FromProxy name={`${name}.${namespace}`} tab={tab} />}
+      {(tab === 'routes' || tab === 'endpoints' || tab === 'config') && (
+        <FromProxy name={`${name}.${namespace}`} tab={tab} />
+      )}
       {tab === 'objects' && <Objects namespace={namespace} service={service} />}
       {tab === 'identity' && <Identity proxy={proxy} workload={workload} />}
       {tab === 'logs' && <Logs name={name} />}
@@ -49,7 +79,9 @@ function ProxyBadge({ proxy, loaded }: { readonly proxy: ProxyJson | undefined; 
   if (proxy === undefined) return loaded ? <span className="badge bad">no proxy connected</span> : null;
   const states = Object.values(proxy.types);
   const word = states.includes('REJECTED') ? 'rejected' : states.includes('STALE') ? 'behind' : 'in sync';
-  return <span className={`badge ${word === 'in sync' ? 'ok' : word === 'behind' ? 'warn' : 'bad'}`}>proxy {word}</span>;
+  return (
+    <span className={`badge ${word === 'in sync' ? 'ok' : word === 'behind' ? 'warn' : 'bad'}`}>proxy {word}</span>
+  );
 }
 
 function Traffic({ id }: { readonly id: string }): ReactNode {
@@ -65,14 +97,39 @@ function Traffic({ id }: { readonly id: string }): ReactNode {
   };
   return (
     <div className="stack">
-      <Segmented label="Time range" value={span} options={[['60', '1 min'], ['600', '10 min'], ['3600', '1 h']]} onChange={setSpan} />
+      <Segmented
+        label="Time range"
+        value={span}
+        options={[
+          ['60', '1 min'],
+          ['600', '10 min'],
+          ['3600', '1 h'],
+        ]}
+        onChange={setSpan}
+      />
       <div className="grid two">
-        <section className="card stack"><h2>In <span className="soft small">{sum(into)}</span></h2><TrafficCharts filter={{ destination: id }} span={Number(span)} bytes /></section>
-        <section className="card stack"><h2>Out <span className="soft small">{sum(out)}</span></h2><TrafficCharts filter={{ source: id }} span={Number(span)} bytes /></section>
+        <section className="card stack">
+          <h2>
+            In <span className="soft small">{sum(into)}</span>
+          </h2>
+          <TrafficCharts filter={{ destination: id }} span={Number(span)} bytes />
+        </section>
+        <section className="card stack">
+          <h2>
+            Out <span className="soft small">{sum(out)}</span>
+          </h2>
+          <TrafficCharts filter={{ source: id }} span={Number(span)} bytes />
+        </section>
       </div>
       <div className="grid two">
-        <section className="card tight"><h2>Who calls it</h2><PeersTable edges={into} side="source" /></section>
-        <section className="card tight"><h2>Whom it calls</h2><PeersTable edges={out} side="destination" /></section>
+        <section className="card tight">
+          <h2>Who calls it</h2>
+          <PeersTable edges={into} side="source" />
+        </section>
+        <section className="card tight">
+          <h2>Whom it calls</h2>
+          <PeersTable edges={out} side="destination" />
+        </section>
       </div>
     </div>
   );
@@ -83,28 +140,66 @@ function FromProxy({ name, tab }: { readonly name: string; readonly tab: string 
   if (error !== null) return <div className="note warn">{error.message}</div>;
   if (data === undefined) return <p className="empty">Loading…</p>;
   if (tab === 'config') return <EffectiveConfig dump={data} />;
-  return <section className="card tight">{tab === 'routes' ? <RoutesTable dump={data} /> : <EndpointsTable dump={data} />}</section>;
+  return (
+    <section className="card tight">
+      {tab === 'routes' ? <RoutesTable dump={data} /> : <EndpointsTable dump={data} />}
+    </section>
+  );
 }
 
 function Objects({ namespace, service }: { readonly namespace: string; readonly service: string }): ReactNode {
   const { data } = useObjects();
-  return <section className="card tight"><ObjectTable objects={objectsAbout(data ?? [], namespace, service)} none="No object is about this workload." /></section>;
+  return (
+    <section className="card tight">
+      <ObjectTable objects={objectsAbout(data ?? [], namespace, service)} none="No object is about this workload." />
+    </section>
+  );
 }
 
-function Identity({ proxy, workload }: { readonly proxy: ProxyJson | undefined; readonly workload: StatusJson['workloads'][number] | undefined }): ReactNode {
+function Identity({
+  proxy,
+  workload,
+}: {
+  readonly proxy: ProxyJson | undefined;
+  readonly workload: StatusJson['workloads'][number] | undefined;
+}): ReactNode {
   return (
     <section className="card">
       <dl className="facts">
-        <dt>Identity</dt><dd className="mono">{proxy?.principal || 'none'}</dd>
-        <dt>Service account</dt><dd>{workload?.serviceAccount ?? '–'}</dd>
-        <dt>Data plane</dt><dd>{proxy === undefined ? '–' : `${proxy.dataPlane} ${proxy.version}`}</dd>
-        <dt>Capture</dt><dd>{workload?.capture ?? proxy?.capture ?? '–'}</dd>
-        <dt>Connected for</dt><dd>{proxy === undefined ? '–' : durationText(proxy.connectedMs)}</dd>
-        <dt>Snapshot</dt><dd>{proxy?.watermark ?? '–'}</dd>
-        <dt>Address</dt><dd>{workload?.address ?? '–'}</dd>
-        <dt>Ports</dt><dd>{workload?.ports.map((one) => `${one.port} (bound ${one.boundPort}, app ${one.appPort})`).join(', ') || '–'}</dd>
-        <dt>Labels</dt><dd className="row">{Object.entries(workload?.labels ?? {}).map(([key, value]) => <span key={key} className="badge">{key}={value}</span>)}</dd>
-        <dt>Types</dt><dd className="row">{Object.entries(proxy?.types ?? {}).map(([type, state]) => <span key={type} className={`badge ${state === 'SYNCED' ? 'ok' : state === 'REJECTED' ? 'bad' : 'warn'}`}>{type} {state.toLowerCase()}</span>)}</dd>
+        <dt>Identity</dt>
+        <dd className="mono">{proxy?.principal || 'none'}</dd>
+        <dt>Service account</dt>
+        <dd>{workload?.serviceAccount ?? '–'}</dd>
+        <dt>Data plane</dt>
+        <dd>{proxy === undefined ? '–' : `${proxy.dataPlane} ${proxy.version}`}</dd>
+        <dt>Capture</dt>
+        <dd>{workload?.capture ?? proxy?.capture ?? '–'}</dd>
+        <dt>Connected for</dt>
+        <dd>{proxy === undefined ? '–' : durationText(proxy.connectedMs)}</dd>
+        <dt>Snapshot</dt>
+        <dd>{proxy?.watermark ?? '–'}</dd>
+        <dt>Address</dt>
+        <dd>{workload?.address ?? '–'}</dd>
+        <dt>Ports</dt>
+        <dd>
+          {workload?.ports.map((one) => `${one.port} (bound ${one.boundPort}, app ${one.appPort})`).join(', ') || '–'}
+        </dd>
+        <dt>Labels</dt>
+        <dd className="row">
+          {Object.entries(workload?.labels ?? {}).map(([key, value]) => (
+            <span key={key} className="badge">
+              {key}={value}
+            </span>
+          ))}
+        </dd>
+        <dt>Types</dt>
+        <dd className="row">
+          {Object.entries(proxy?.types ?? {}).map(([type, state]) => (
+            <span key={type} className={`badge ${state === 'SYNCED' ? 'ok' : state === 'REJECTED' ? 'bad' : 'warn'}`}>
+              {type} {state.toLowerCase()}
+            </span>
+          ))}
+        </dd>
       </dl>
       {proxy !== undefined && proxy.lastError !== '' && <p className="note bad">{proxy.lastError}</p>}
     </section>
@@ -114,14 +209,34 @@ function Identity({ proxy, workload }: { readonly proxy: ProxyJson | undefined; 
 function Logs({ name }: { readonly name: string }): ReactNode {
   const { canWrite } = useSession();
   const [wanted, setWanted] = useState('');
-  const { data, error } = useQuery({ queryKey: ['logs', name, canWrite], queryFn: () => getJson<{ readonly lines: readonly string[] }>(`/api/v1/logs/${part(name)}?tail=500`), refetchInterval: 2000, enabled: canWrite, retry: false });
-  if (!canWrite) return <div className="note">Logs hold paths of requests, so they need the right to write: run <code>./topsail dashboard</code> and open its link.</div>;
+  const { data, error } = useQuery({
+    queryKey: ['logs', name, canWrite],
+    queryFn: () => getJson<{ readonly lines: readonly string[] }>(`/api/v1/logs/${part(name)}?tail=500`),
+    refetchInterval: 2000,
+    enabled: canWrite,
+    retry: false,
+  });
+  if (!canWrite)
+    return (
+      <div className="note">
+        Logs hold paths of requests, so they need the right to write: run <code>./topsail dashboard</code> and open its
+        link.
+      </div>
+    );
   if (error !== null) return <div className="note warn">{error.message}</div>;
   const lines = (data?.lines ?? []).filter((line) => line.toLowerCase().includes(wanted.toLowerCase()));
   return (
     <div className="stack">
-      <input type="search" placeholder="Only lines with" aria-label="Filter lines" value={wanted} onChange={(event) => setWanted(event.target.value)} />
-      <div className="log" tabIndex={0} role="log" aria-label={`Log of ${name}`}>{lines.join('\n')}</div>
+      <input
+        type="search"
+        placeholder="Only lines with"
+        aria-label="Filter lines"
+        value={wanted}
+        onChange={(event) => setWanted(event.target.value)}
+      />
+      <div className="log" tabIndex={0} role="log" aria-label={`Log of ${name}`}>
+        {lines.join('\n')}
+      </div>
     </div>
   );
 }

@@ -10,16 +10,37 @@ export function WorkloadsPage(): ReactNode {
   const status = useStatus();
   const traffic = useTrafficOf(60, undefined);
   const wanted = search.toLowerCase();
-  const rows = goldenRows(traffic.data?.workloads ?? [], status.data).filter((r) => `${r.workload} ${r.namespace} ${r.service}`.toLowerCase().includes(wanted));
+  const rows = goldenRows(traffic.data?.workloads ?? [], status.data).filter((r) =>
+    `${r.workload} ${r.namespace} ${r.service}`.toLowerCase().includes(wanted),
+  );
   const services = [...new Set(rows.map((r) => `${r.namespace}/${r.service || r.workload}`))].sort();
   return (
     <>
-      <div className="head"><h1>Workloads</h1><span className="grow" />
-        <input type="search" placeholder="Search" aria-label="Search workloads" value={search} onChange={(event) => setSearch(event.target.value)} />
+      <div className="head">
+        <h1>Workloads</h1>
+        <span className="grow" />
+        <input
+          type="search"
+          placeholder="Search"
+          aria-label="Search workloads"
+          value={search}
+          onChange={(event) => setSearch(event.target.value)}
+        />
       </div>
       <div className="stack">
-        <section className="card tight"><GoldenTable rows={rows} none="No workload has such a name." /></section>
-        <section className="card"><h2>Services</h2><div className="row">{services.slice(0, 200).map((one) => <a key={one} className="badge accent" href={`/services/${one}`}>{one}</a>)}</div></section>
+        <section className="card tight">
+          <GoldenTable rows={rows} none="No workload has such a name." />
+        </section>
+        <section className="card">
+          <h2>Services</h2>
+          <div className="row">
+            {services.slice(0, 200).map((one) => (
+              <a key={one} className="badge accent" href={`/services/${one}`}>
+                {one}
+              </a>
+            ))}
+          </div>
+        </section>
       </div>
     </>
   );

@@ -15,7 +15,10 @@ export class ApiError extends Error {
 
 async function call(path: string, init: RequestInit = {}): Promise<Response> {
   const held = token();
-  const headers = { ...(init.body === undefined ? {} : { 'content-type': 'application/json' }), ...(held === '' ? {} : { authorization: `Bearer ${held}` }) };
+  const headers = {
+    ...(init.body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...(held === '' ? {} : { authorization: `Bearer ${held}` }),
+  };
   const answer = await fetch(path, { ...init, headers });
   if (answer.ok) return answer;
   // Another control plane than the one that gave it.
@@ -41,13 +44,17 @@ export async function getText(path: string): Promise<string> {
 }
 
 export async function postJson<T>(path: string, body: unknown, signal?: AbortSignal): Promise<T> {
-  return (await (await call(path, { method: 'POST', body: JSON.stringify(body), ...(signal === undefined ? {} : { signal }) })).json()) as T;
+  return (await (
+    await call(path, { method: 'POST', body: JSON.stringify(body), ...(signal === undefined ? {} : { signal }) })
+  ).json()) as T;
 }
 
 /** Server-sent events over fetch, since EventSource carries no token. Ends with the signal. */
 export async function readEvents(path: string, take: (data: string) => void, signal: AbortSignal): Promise<void> {
   const answer = await call(path, { signal });
-  const reader = (answer.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader();
+  const reader = (answer.body as ReadableStream<Uint8Array>)
+    .pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>)
+    .getReader();
   let rest = '';
   for (;;) {
     const { done, value } = await reader.read();
@@ -67,27 +74,49 @@ export function objectPath({ kind, namespace, name }: ObjectId): string {
   return `${part(kind)}/${part(namespace)}/${part(name)}`;
 }
 
-export const apply = (text: string, namespace: string): Promise<ApplyAnswer> => postJson('/api/v1/apply', { texts: [{ file: 'dashboard', text }], namespace });
+export const apply = (text: string, namespace: string): Promise<ApplyAnswer> =>
+  postJson('/api/v1/apply', { texts: [{ file: 'dashboard', text }], namespace });
 export const check = (text: string, namespace: string, signal?: AbortSignal): Promise<ValidateAnswer> =>
   postJson('/api/v1/check', { texts: [{ file: 'edit', text }], namespace }, signal);
 export const programmed = (ids: readonly ObjectId[], generation: number, timeoutMs: number): Promise<ProgrammedJson> =>
-  getJson(`/api/v1/wait?objects=${encodeURIComponent(ids.map((id) => `${id.kind}/${id.namespace}/${id.name}`).join(','))}&generation=${generation}&timeoutMs=${timeoutMs}`);
+  getJson(
+    `/api/v1/wait?objects=${encodeURIComponent(ids.map((id) => `${id.kind}/${id.namespace}/${id.name}`).join(','))}&generation=${generation}&timeoutMs=${timeoutMs}`,
+  );
 
-const every = (path: string, refetchInterval: number | false) => ({ queryKey: [path], queryFn: () => getJson<never>(path), refetchInterval, placeholderData: (before: never | undefined) => before });
+const every = (path: string, refetchInterval: number | false) => ({
+  queryKey: [path],
+  queryFn: () => getJson<never>(path),
+  refetchInterval,
+  placeholderData: (before: never | undefined) => before,
+});
 
 export const useStatus = (): UseQueryResult<StatusJson> => useQuery(every('/api/v1/status', 2000));
 export const useObjects = (): UseQueryResult<readonly ObjectJson[]> => useQuery(every('/api/v1/objects', 2000));
 export const useChanges = (): UseQueryResult<readonly ChangeJson[]> => useQuery(every('/api/v1/history', 3000));
-export const useHistory = (id: ObjectId): UseQueryResult<HistoryJson> => useQuery(every(`/api/v1/history/${objectPath(id)}`, 3000));
-export const useProxyConfig = (name: string): UseQueryResult<Readonly<Record<string, readonly unknown[]>>> => useQuery({ ...every(`/api/v1/proxies/${part(name)}/config`, 5000), retry: false });
+export const useHistory = (id: ObjectId): UseQueryResult<HistoryJson> =>
+  useQuery(every(`/api/v1/history/${objectPath(id)}`, 3000));
+export const useProxyConfig = (name: string): UseQueryResult<Readonly<Record<string, readonly unknown[]>>> =>
+  useQuery({ ...every(`/api/v1/proxies/${part(name)}/config`, 5000), retry: false });
 export const useTrafficOf = (windowSeconds: number, until: number | undefined): UseQueryResult<TrafficJson> =>
-  useQuery(every(`/api/v1/traffic?window=${windowSeconds}${until === undefined ? '' : `&until=${until}`}`, until === undefined ? 2000 : false));
+  useQuery(
+    every(
+      `/api/v1/traffic?window=${windowSeconds}${until === undefined ? '' : `&until=${until}`}`,
+      until === undefined ? 2000 : false,
+    ),
+  );
 
 /** Nothing is asked while `until` is undefined. */
 export const usePastTraffic = (windowSeconds: number, until: number | undefined): UseQueryResult<TrafficJson> =>
-  useQuery({ ...every(`/api/v1/traffic?window=${windowSeconds}&until=${until ?? ''}`, false), enabled: until !== undefined });
+  useQuery({
+    ...every(`/api/v1/traffic?window=${windowSeconds}&until=${until ?? ''}`, false),
+    enabled: until !== undefined,
+  });
 
-export function useSeries(filter: { readonly source?: string; readonly destination?: string }, spanSeconds: number, everyMs = spanSeconds <= 60 ? 1000 : 10_000): UseQueryResult<SeriesJson> {
+export function useSeries(
+  filter: { readonly source?: string; readonly destination?: string },
+  spanSeconds: number,
+  everyMs = spanSeconds <= 60 ? 1000 : 10_000,
+): UseQueryResult<SeriesJson> {
   const query = new URLSearchParams({ ...filter, span: String(spanSeconds) });
   return useQuery(every(`/api/v1/series?${query}`, everyMs));
 }

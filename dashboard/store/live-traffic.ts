@@ -14,7 +14,8 @@ export function useLiveTraffic(windowSeconds: number, until: number | undefined)
   useEffect(() => {
     if (until !== undefined) return undefined;
     const source = new EventSource(`/api/v1/traffic/events?window=${windowSeconds}`);
-    source.onmessage = (event: MessageEvent<string>) => setLive({ traffic: JSON.parse(event.data) as TrafficJson, state: 'live' });
+    source.onmessage = (event: MessageEvent<string>) =>
+      setLive({ traffic: JSON.parse(event.data) as TrafficJson, state: 'live' });
     source.onerror = () => setLive((before) => ({ ...before, state: 'lost' }));
     return () => source.close();
   }, [windowSeconds, until]);

@@ -20,7 +20,11 @@ export async function signIn(): Promise<void> {
   const code = new URLSearchParams(location.hash.slice(1)).get('code');
   if (code === null) return;
   history.replaceState(null, '', location.pathname + location.search);
-  const answer = await fetch('/api/v1/sign-in', { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ code }) });
+  const answer = await fetch('/api/v1/sign-in', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ code }),
+  });
   const body = (await answer.json()) as { token?: string; error?: string };
   problem = body.error ?? '';
   setToken(body.token ?? token());

@@ -19,11 +19,19 @@ export function useTap(query: string, running: boolean): TapState & { readonly c
     const stop = new AbortController();
     let fresh: TapRecordJson[] = [];
     setState((before) => ({ ...before, problem: '' }));
-    readEvents(`/api/v1/tap?${query}`, (data) => {
-      const record = JSON.parse(data) as TapRecordJson & { readonly error?: string };
-      if (record.error === undefined) fresh.unshift(record);
-      else setState((before) => ({ ...before, problem: record.error ?? '' }));
-    }, stop.signal).catch((error: unknown) => stop.signal.aborted || setState((before) => ({ ...before, problem: error instanceof Error ? error.message : String(error) })));
+    readEvents(
+      `/api/v1/tap?${query}`,
+      (data) => {
+        const record = JSON.parse(data) as TapRecordJson & { readonly error?: string };
+        if (record.error === undefined) fresh.unshift(record);
+        else setState((before) => ({ ...before, problem: record.error ?? '' }));
+      },
+      stop.signal,
+    ).catch(
+      (error: unknown) =>
+        stop.signal.aborted ||
+        setState((before) => ({ ...before, problem: error instanceof Error ? error.message : String(error) })),
+    );
     const timer = setInterval(() => {
       if (fresh.length === 0) return;
       const batch = fresh;

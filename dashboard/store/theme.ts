@@ -10,11 +10,14 @@ export function startTheme(): void {
 
 export function useTheme(): [Theme, (theme: Theme) => void] {
   const [theme, set] = useState(read);
-  return [theme, (next) => {
-    localStorage.setItem(KEY, next);
-    show(next);
-    set(next);
-  }];
+  return [
+    theme,
+    (next) => {
+      localStorage.setItem(KEY, next);
+      show(next);
+      set(next);
+    },
+  ];
 }
 
 function read(): Theme {

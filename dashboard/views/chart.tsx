@@ -45,11 +45,23 @@ export default function Chart({ title, times, lines, text, height = 150 }: Chart
     // Without a cursor the legend tells the newest numbers.
     if (plot.current?.cursor.idx == null) plot.current?.setLegend({ idx: times.length - 1 });
   }, [data]);
-  const last = lines.map((one) => `${one.name} ${one.values.at(-1) == null ? 'none' : text(one.values.at(-1) as number)}`).join(', ');
-  return <div><h3>{title}</h3><div className="chart" ref={place} role="img" aria-label={`${title}, now: ${last}`} /></div>;
+  const last = lines
+    .map((one) => `${one.name} ${one.values.at(-1) == null ? 'none' : text(one.values.at(-1) as number)}`)
+    .join(', ');
+  return (
+    <div>
+      <h3>{title}</h3>
+      <div className="chart" ref={place} role="img" aria-label={`${title}, now: ${last}`} />
+    </div>
+  );
 }
 
-function optionsOf(holder: HTMLElement, lines: readonly Line[], text: (value: number) => string, height: number): uPlot.Options {
+function optionsOf(
+  holder: HTMLElement,
+  lines: readonly Line[],
+  text: (value: number) => string,
+  height: number,
+): uPlot.Options {
   const style = getComputedStyle(holder);
   const probe = document.createElement('span');
   holder.append(probe);
@@ -58,7 +70,12 @@ function optionsOf(holder: HTMLElement, lines: readonly Line[], text: (value: nu
     probe.style.color = `var(${name})`;
     return getComputedStyle(probe).color;
   };
-  const axis = { stroke: colour('--soft'), grid: { stroke: colour('--line'), width: 1 }, ticks: { show: false }, font: `11px ${style.fontFamily}` };
+  const axis = {
+    stroke: colour('--soft'),
+    grid: { stroke: colour('--line'), width: 1 },
+    ticks: { show: false },
+    font: `11px ${style.fontFamily}`,
+  };
   const options: uPlot.Options = {
     width: Math.max(60, holder.clientWidth),
     height,
@@ -66,15 +83,24 @@ function optionsOf(holder: HTMLElement, lines: readonly Line[], text: (value: nu
     cursor: { sync: { key: SYNC.key }, points: { size: 6 }, drag: { x: false, y: false } },
     legend: { live: true, markers: { width: 2 } },
     scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.15 : 1] } },
-    axes: [{ ...axis, space: 70, size: 26, values: (_plot, at) => at.map(timeText) }, { ...axis, size: 58, values: (_plot, values) => values.map((value) => text(value)) }],
+    axes: [
+      { ...axis, space: 70, size: 26, values: (_plot, at) => at.map(timeText) },
+      { ...axis, size: 58, values: (_plot, values) => values.map((value) => text(value)) },
+    ],
     series: [
       { label: 'at', value: (_plot, at: number | null) => (at === null ? '' : timeText(at)) },
-      ...lines.map((one): uPlot.Series => ({
-        label: one.name, stroke: colour(one.colour), width: 1.8, points: { show: false }, spanGaps: false,
-        value: (_plot, value: number | null) => (value === null ? '–' : text(value)),
-        ...(one.fill === true ? { fill: colour(one.colour).replace('rgb(', 'rgba(').replace(')', ', 0.13)') } : {}),
-        ...(one.dash === undefined ? {} : { dash: [...one.dash] }),
-      })),
+      ...lines.map(
+        (one): uPlot.Series => ({
+          label: one.name,
+          stroke: colour(one.colour),
+          width: 1.8,
+          points: { show: false },
+          spanGaps: false,
+          value: (_plot, value: number | null) => (value === null ? '–' : text(value)),
+          ...(one.fill === true ? { fill: colour(one.colour).replace('rgb(', 'rgba(').replace(')', ', 0.13)') } : {}),
+          ...(one.dash === undefined ? {} : { dash: [...one.dash] }),
+        }),
+      ),
     ],
   };
   probe.remove();

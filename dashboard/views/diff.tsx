@@ -6,5 +6,13 @@ const MARKS = { same: ' ', added: '+', removed: '−' } as const;
 
 export function Diff({ before, after }: { readonly before: string; readonly after: string }): ReactNode {
   const lines = useMemo(() => diffLines(before, after), [before, after]);
-  return <div className="diff" tabIndex={0} role="region" aria-label="Changes">{lines.map((line, i) => <div key={i} className={line.kind}>{MARKS[line.kind]} {line.text}</div>)}</div>;
+  return (
+    <div className="diff" tabIndex={0} role="region" aria-label="Changes">
+      {lines.map((line, i) => (
+        <div key={i} className={line.kind}>
+          {MARKS[line.kind]} {line.text}
+        </div>
+      ))}
+    </div>
+  );
 }

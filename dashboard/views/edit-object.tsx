@@ -22,7 +22,16 @@ export interface EditObjectProps {
   readonly saved?: (applied: readonly AppliedJson[]) => void;
 }
 
-type Saving = { readonly step: 'idle' } | { readonly step: 'saving' } | { readonly step: 'spreading' | 'done' | 'late'; readonly applied: readonly AppliedJson[]; readonly state: ProgrammedJson; readonly ms: number } | { readonly step: 'failed'; readonly problem: string };
+type Saving =
+  | { readonly step: 'idle' }
+  | { readonly step: 'saving' }
+  | {
+      readonly step: 'spreading' | 'done' | 'late';
+      readonly applied: readonly AppliedJson[];
+      readonly state: ProgrammedJson;
+      readonly ms: number;
+    }
+  | { readonly step: 'failed'; readonly problem: string };
 
 export function EditObject({ initial, proposed, namespace, saved }: EditObjectProps): ReactNode {
   const { canWrite } = useSession();
@@ -51,11 +60,26 @@ export function EditObject({ initial, proposed, namespace, saved }: EditObjectPr
   };
   return (
     <div className="stack">
-      {!canWrite && <div className="note">This tab may read only. Run <code>./topsail dashboard</code> and open the link that it prints to edit here.</div>}
-      <Suspense fallback={<p className="empty">Loading the editor…</p>}><YamlEditor text={text} onChange={setText} findings={findings} readOnly={!canWrite} /></Suspense>
+      {!canWrite && (
+        <div className="note">
+          This tab may read only. Run <code>./topsail dashboard</code> and open the link that it prints to edit here.
+        </div>
+      )}
+      <Suspense fallback={<p className="empty">Loading the editor…</p>}>
+        <YamlEditor text={text} onChange={setText} findings={findings} readOnly={!canWrite} />
+      </Suspense>
       <div className="row">
-        <button type="button" className="primary" disabled={!canWrite || errors || text === base || saving.step === 'saving'} onClick={() => void save()}>Save</button>
-        <button type="button" disabled={text === base} onClick={() => setText(base)}>Undo all</button>
+        <button
+          type="button"
+          className="primary"
+          disabled={!canWrite || errors || text === base || saving.step === 'saving'}
+          onClick={() => void save()}
+        >
+          Save
+        </button>
+        <button type="button" disabled={text === base} onClick={() => setText(base)}>
+          Undo all
+        </button>
         <SavingState saving={saving} />
       </div>
       {findings.length > 0 && <Findings findings={findings} />}
@@ -64,14 +88,23 @@ export function EditObject({ initial, proposed, namespace, saved }: EditObjectPr
 }
 
 /** Saves, then follows the acknowledgements of the proxies. */
-export async function applyAndFollow(text: string, namespace: string, tell: (saving: Saving) => void, applied: (all: readonly AppliedJson[]) => void): Promise<void> {
+export async function applyAndFollow(
+  text: string,
+  namespace: string,
+  tell: (saving: Saving) => void,
+  applied: (all: readonly AppliedJson[]) => void,
+): Promise<void> {
   const started = performance.now();
   const answer = await apply(text, namespace);
   const refused = answer.applied.find((one) => one.action === 'refused');
   const problem = refused?.findings[0] ?? answer.findings.find((one) => one.severity === 'error');
   if (problem !== undefined) return tell({ step: 'failed', problem: `${problem.message} ${problem.remedy}` });
   applied(answer.applied);
-  const ids: readonly ObjectId[] = answer.applied.map(({ kind, namespace: own, name }) => ({ kind, namespace: own, name }));
+  const ids: readonly ObjectId[] = answer.applied.map(({ kind, namespace: own, name }) => ({
+    kind,
+    namespace: own,
+    name,
+  }));
   for (;;) {
     const state = await programmed(ids, answer.generation, LOOK_EVERY_MS);
     const ms = performance.now() - started;
@@ -83,17 +116,36 @@ export async function applyAndFollow(text: string, namespace: string, tell: (sav
 
 export function SavingState({ saving }: { readonly saving: Saving }): ReactNode {
   switch (saving.step) {
-    case 'idle': return null;
-    case 'saving': return <span className="soft" role="status">Saving…</span>;
-    case 'failed': return <span className="is-bad" role="alert">{saving.problem}</span>;
+    case 'idle':
+      return null;
+    case 'saving':
+      return (
+        <span className="soft" role="status">
+          Saving…
+        </span>
+      );
+    case 'failed':
+      return (
+        <span className="is-bad" role="alert">
+          {saving.problem}
+        </span>
+      );
     default: {
       const { acknowledged, concerned } = saving.state;
       return (
         <span className="row" role="status">
           <span>{saving.applied.map((one) => `${one.name} ${one.action}`).join(', ')}.</span>
-          <span className={`bar ${saving.state.rejected.length > 0 ? 'bad' : saving.step === 'late' ? 'warn' : ''}`}><i style={{ width: `${concerned === 0 ? 100 : (100 * acknowledged) / concerned}%` }} /></span>
+          <span className={`bar ${saving.state.rejected.length > 0 ? 'bad' : saving.step === 'late' ? 'warn' : ''}`}>
+            <i style={{ width: `${concerned === 0 ? 100 : (100 * acknowledged) / concerned}%` }} />
+          </span>
           <Programmed state={saving.state} wide />
-          <span className="soft small">{saving.step === 'done' ? `after ${saving.ms.toFixed(0)} ms` : saving.step === 'late' ? 'some proxies have not answered' : 'waiting for proxies'}</span>
+          <span className="soft small">
+            {saving.step === 'done'
+              ? `after ${saving.ms.toFixed(0)} ms`
+              : saving.step === 'late'
+                ? 'some proxies have not answered'
+                : 'waiting for proxies'}
+          </span>
         </span>
       );
     }
@@ -108,7 +160,9 @@ function useFindings(text: string, namespace: string, canWrite: boolean): readon
     if (!canWrite || text.trim() === '') return undefined;
     const stop = new AbortController();
     const timer = setTimeout(() => {
-      check(text, namespace, stop.signal).then((answer) => setFindings(answer.findings)).catch(() => undefined);
+      check(text, namespace, stop.signal)
+        .then((answer) => setFindings(answer.findings))
+        .catch(() => undefined);
     }, CHECK_AFTER_MS);
     return () => {
       clearTimeout(timer);

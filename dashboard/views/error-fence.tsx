@@ -14,7 +14,9 @@ export class ErrorFence extends Component<{ readonly children: ReactNode }, { re
       <div className="note bad" role="alert">
         <h2>This screen failed</h2>
         <p>{this.state.problem}</p>
-        <button type="button" onClick={() => this.setState({ problem: '' })}>Try again</button>
+        <button type="button" onClick={() => this.setState({ problem: '' })}>
+          Try again
+        </button>
       </div>
     );
   }

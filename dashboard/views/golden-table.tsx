@@ -9,11 +9,28 @@ import { Sparkline } from './sparkline.tsx';
 const SPARKLINES_MAX = 25;
 
 const COLUMNS: readonly Column<GoldenRow>[] = [
-  { name: 'Workload', sort: (r) => r.workload, cell: (r) => (
-    <span className="row"><a href={`/workloads/${r.namespace}/${r.workload}`}><strong>{r.workload}</strong></a>{r.gateway && <span className="badge accent">gateway</span>}{r.version !== '' && r.version !== 'latest' && !r.workload.endsWith(r.version) && <span className="badge">{r.version}</span>}</span>
-  ) },
+  {
+    name: 'Workload',
+    sort: (r) => r.workload,
+    cell: (r) => (
+      <span className="row">
+        <a href={`/workloads/${r.namespace}/${r.workload}`}>
+          <strong>{r.workload}</strong>
+        </a>
+        {r.gateway && <span className="badge accent">gateway</span>}
+        {r.version !== '' && r.version !== 'latest' && !r.workload.endsWith(r.version) && (
+          <span className="badge">{r.version}</span>
+        )}
+      </span>
+    ),
+  },
   { name: 'Namespace', sort: (r) => r.namespace, cell: (r) => <span className="soft">{r.namespace}</span> },
-  { name: 'Success', number: true, sort: (r) => r.successRate, cell: (r) => <Success share={r.successRate} asked={r.requestsPerSecond > 0} /> },
+  {
+    name: 'Success',
+    number: true,
+    sort: (r) => r.successRate,
+    cell: (r) => <Success share={r.successRate} asked={r.requestsPerSecond > 0} />,
+  },
   { name: 'Requests/s', number: true, sort: (r) => r.requestsPerSecond, cell: (r) => rateText(r.requestsPerSecond) },
   { name: 'p50', number: true, sort: (r) => r.p50Ms, cell: (r) => millisText(r.p50Ms) },
   { name: 'p95', number: true, sort: (r) => r.p95Ms, cell: (r) => millisText(r.p95Ms) },
@@ -22,14 +39,35 @@ const COLUMNS: readonly Column<GoldenRow>[] = [
   { name: 'State', sort: (r) => r.proxy + r.health, cell: (r) => <State row={r} /> },
 ];
 
-export function GoldenTable({ rows, none }: { readonly rows: readonly GoldenRow[]; readonly none: ReactNode }): ReactNode {
-  const spark: Column<GoldenRow> = { name: 'Last minute', cell: (r) => <Sparkline destination={`${r.namespace}/${r.workload}`} /> };
+export function GoldenTable({
+  rows,
+  none,
+}: {
+  readonly rows: readonly GoldenRow[];
+  readonly none: ReactNode;
+}): ReactNode {
+  const spark: Column<GoldenRow> = {
+    name: 'Last minute',
+    cell: (r) => <Sparkline destination={`${r.namespace}/${r.workload}`} />,
+  };
   const columns = rows.length > SPARKLINES_MAX ? COLUMNS : [...COLUMNS.slice(0, 2), spark, ...COLUMNS.slice(2)];
-  return <SortedTable rows={rows} columns={columns} keyOf={(r) => `${r.namespace}/${r.workload}`} label="Golden signals by workload" none={none} />;
+  return (
+    <SortedTable
+      rows={rows}
+      columns={columns}
+      keyOf={(r) => `${r.namespace}/${r.workload}`}
+      label="Golden signals by workload"
+      none={none}
+    />
+  );
 }
 
 function State({ row }: { readonly row: GoldenRow }): ReactNode {
   if (row.health === 'unhealthy') return <span className="badge bad">unhealthy</span>;
   if (row.proxy === 'none') return <span className="badge">no proxy</span>;
-  return <span className={`badge ${row.proxy === 'in sync' ? 'ok' : row.proxy === 'behind' ? 'warn' : 'bad'}`}>{row.proxy}</span>;
+  return (
+    <span className={`badge ${row.proxy === 'in sync' ? 'ok' : row.proxy === 'behind' ? 'warn' : 'bad'}`}>
+      {row.proxy}
+    </span>
+  );
 }

@@ -17,7 +17,18 @@ export interface GraphCanvasProps {
 
 const WORDS_FROM_SCALE = 0.42;
 const CLICK_SLOP = 4;
-const COLOURS = ['--card', '--ink', '--soft', '--line', '--line-strong', '--ok', '--warn', '--bad', '--accent', '--ns'] as const;
+const COLOURS = [
+  '--card',
+  '--ink',
+  '--soft',
+  '--line',
+  '--line-strong',
+  '--ok',
+  '--warn',
+  '--bad',
+  '--accent',
+  '--ns',
+] as const;
 type Colours = Readonly<Record<(typeof COLOURS)[number], string>>;
 
 export function GraphCanvas({ model, layout, view, chosen, found, choose, open }: GraphCanvasProps): ReactNode {
@@ -28,27 +39,50 @@ export function GraphCanvas({ model, layout, view, chosen, found, choose, open }
     const frame = requestAnimationFrame(() => {
       const { clientWidth: width, clientHeight: height } = at;
       const ratio = devicePixelRatio;
-      if (at.width !== Math.round(width * ratio) || at.height !== Math.round(height * ratio)) [at.width, at.height] = [Math.round(width * ratio), Math.round(height * ratio)];
+      if (at.width !== Math.round(width * ratio) || at.height !== Math.round(height * ratio))
+        [at.width, at.height] = [Math.round(width * ratio), Math.round(height * ratio)];
       colours.current ??= readColours(at);
       const context = at.getContext('2d') as CanvasRenderingContext2D;
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, width, height);
       context.translate(view.x, view.y);
       context.scale(view.scale, view.scale);
-      draw(context, { model, layout, chosen, found, scale: view.scale, colours: colours.current, inView: inView(view, width, height) });
+      draw(context, {
+        model,
+        layout,
+        chosen,
+        found,
+        scale: view.scale,
+        colours: colours.current,
+        inView: inView(view, width, height),
+      });
     });
     return () => cancelAnimationFrame(frame);
   }, [model, layout, view, chosen, found]);
   const down = useRef({ x: 0, y: 0 });
   const at = (event: React.MouseEvent): string => {
     const place = (canvas.current as HTMLCanvasElement).getBoundingClientRect();
-    return nodeAt(layout, (event.clientX - place.left - view.x) / view.scale, (event.clientY - place.top - view.y) / view.scale);
+    return nodeAt(
+      layout,
+      (event.clientX - place.left - view.x) / view.scale,
+      (event.clientY - place.top - view.y) / view.scale,
+    );
   };
   return (
     <>
-      <canvas ref={canvas} aria-hidden="true" onPointerDown={(event) => (down.current = { x: event.clientX, y: event.clientY })}
-        onClick={(event) => Math.hypot(event.clientX - down.current.x, event.clientY - down.current.y) < CLICK_SLOP && choose(at(event))} onDoubleClick={(event) => open(at(event))} />
-      <p className="sr">{model.nodes.length} nodes and {model.links.length} edges are drawn. The list of workloads has the same numbers: <a href="/workloads">Workloads</a>.</p>
+      <canvas
+        ref={canvas}
+        aria-hidden="true"
+        onPointerDown={(event) => (down.current = { x: event.clientX, y: event.clientY })}
+        onClick={(event) =>
+          Math.hypot(event.clientX - down.current.x, event.clientY - down.current.y) < CLICK_SLOP && choose(at(event))
+        }
+        onDoubleClick={(event) => open(at(event))}
+      />
+      <p className="sr">
+        {model.nodes.length} nodes and {model.links.length} edges are drawn. The list of workloads has the same numbers:{' '}
+        <a href="/workloads">Workloads</a>.
+      </p>
     </>
   );
 }
@@ -80,18 +114,25 @@ function draw(context: CanvasRenderingContext2D, picture: Picture): void {
   drawNodes(context, picture);
 }
 
-function drawLabels(context: CanvasRenderingContext2D, { model, layout, colours, scale, inView: visible }: Picture): void {
+function drawLabels(
+  context: CanvasRenderingContext2D,
+  { model, layout, colours, scale, inView: visible }: Picture,
+): void {
   // Names of namespaces keep their size on the screen down to a point.
   context.font = `600 ${Math.min(46, Math.max(13, 12 / scale))}px sans-serif`;
   context.fillStyle = colours['--soft'];
   for (const box of model.boxes) {
     const place = layout.boxes[box.id];
-    if (place !== undefined && box.kind === 'namespace' && visible(place)) context.fillText(box.label, place.x - place.width / 2 + 8, place.y - place.height / 2 - 4, place.width);
+    if (place !== undefined && box.kind === 'namespace' && visible(place))
+      context.fillText(box.label, place.x - place.width / 2 + 8, place.y - place.height / 2 - 4, place.width);
   }
 }
 
 /** One path per colour: thousands of strokes in three calls. */
-function drawLinks(context: CanvasRenderingContext2D, { model, layout, colours, chosen, found, scale, inView: visible }: Picture): void {
+function drawLinks(
+  context: CanvasRenderingContext2D,
+  { model, layout, colours, chosen, found, scale, inView: visible }: Picture,
+): void {
   const paths = new Map<string, Path2D>();
   for (const link of model.links) {
     const [from, to] = [layout.nodes[link.from], layout.nodes[link.to]];
@@ -109,22 +150,41 @@ function drawLinks(context: CanvasRenderingContext2D, { model, layout, colours, 
   }
   for (const [key, path] of paths) {
     context.globalAlpha = key.startsWith('dim') ? 0.07 : 0.5;
-    context.strokeStyle = key.endsWith('failing') ? colours['--bad'] : key.endsWith('degraded') ? colours['--warn'] : colours['--ok'];
+    context.strokeStyle = key.endsWith('failing')
+      ? colours['--bad']
+      : key.endsWith('degraded')
+        ? colours['--warn']
+        : colours['--ok'];
     context.lineWidth = Math.max(1.2, 0.8 / scale);
     context.stroke(path);
   }
   context.globalAlpha = 1;
 }
 
-function drawNodes(context: CanvasRenderingContext2D, { model, layout, colours, chosen, found, scale, inView: visible }: Picture): void {
+function drawNodes(
+  context: CanvasRenderingContext2D,
+  { model, layout, colours, chosen, found, scale, inView: visible }: Picture,
+): void {
   for (const node of model.nodes) {
     const place = layout.nodes[node.id];
     if (place === undefined || !visible(place)) continue;
     const [x, y] = [place.x - place.width / 2, place.y - place.height / 2];
-    const colour = node.health === 'failing' ? colours['--bad'] : node.health === 'degraded' ? colours['--warn'] : node.health === 'idle' ? colours['--line-strong'] : colours['--ok'];
+    const colour =
+      node.health === 'failing'
+        ? colours['--bad']
+        : node.health === 'degraded'
+          ? colours['--warn']
+          : node.health === 'idle'
+            ? colours['--line-strong']
+            : colours['--ok'];
     context.globalAlpha = found !== undefined && !found.has(node.id) ? 0.25 : 1;
     context.fillStyle = scale < 0.12 ? colour : colours['--card'];
-    context.strokeStyle = node.id === chosen ? colours['--accent'] : node.health === 'failing' ? colours['--bad'] : colours['--line-strong'];
+    context.strokeStyle =
+      node.id === chosen
+        ? colours['--accent']
+        : node.health === 'failing'
+          ? colours['--bad']
+          : colours['--line-strong'];
     context.lineWidth = node.id === chosen ? 4 : 1;
     context.fillRect(x, y, place.width, place.height);
     if (scale < 0.12) continue;
@@ -145,21 +205,25 @@ function drawNodes(context: CanvasRenderingContext2D, { model, layout, colours, 
 function inView(view: View, width: number, height: number): (place: Place) => boolean {
   const [left, top] = [-view.x / view.scale, -view.y / view.scale];
   const [right, bottom] = [left + width / view.scale, top + height / view.scale];
-  return ({ x, y, width: w, height: h }) => x + w / 2 > left && x - w / 2 < right && y + h / 2 > top && y - h / 2 < bottom;
+  return ({ x, y, width: w, height: h }) =>
+    x + w / 2 > left && x - w / 2 < right && y + h / 2 > top && y - h / 2 < bottom;
 }
 
 function nodeAt(layout: GraphLayout, x: number, y: number): string {
-  for (const [id, place] of Object.entries(layout.nodes)) if (Math.abs(place.x - x) < place.width / 2 && Math.abs(place.y - y) < place.height / 2) return id;
+  for (const [id, place] of Object.entries(layout.nodes))
+    if (Math.abs(place.x - x) < place.width / 2 && Math.abs(place.y - y) < place.height / 2) return id;
   return '';
 }
 
 function readColours(at: HTMLElement): Colours {
   const probe = document.createElement('span');
   at.parentElement?.append(probe);
-  const colours = Object.fromEntries(COLOURS.map((name) => {
-    probe.style.color = `var(${name})`;
-    return [name, getComputedStyle(probe).color];
-  })) as Colours;
+  const colours = Object.fromEntries(
+    COLOURS.map((name) => {
+      probe.style.color = `var(${name})`;
+      return [name, getComputedStyle(probe).color];
+    }),
+  ) as Colours;
   probe.remove();
   return colours;
 }

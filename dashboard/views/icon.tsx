@@ -4,7 +4,8 @@ import type { ReactNode } from 'react';
 const PATHS = {
   sail: 'M12 2v16M12 3c4 3 6 7 7 12h-7M11 6C8 9 6 12 5 15h6M3 18h18l-3 4H6z',
   overview: 'M4 13h6V4H4zM14 20h6V11h-6zM4 20h6v-3H4zM14 7h6V4h-6z',
-  graph: 'M6 6m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0M18 6m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0M12 18m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0M8.5 6h7M7.2 8.2l3.6 7.6M16.8 8.2l-3.6 7.6',
+  graph:
+    'M6 6m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0M18 6m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0M12 18m-2.5 0a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0M8.5 6h7M7.2 8.2l3.6 7.6M16.8 8.2l-3.6 7.6',
   workload: 'M12 3l8 4.5v9L12 21l-8-4.5v-9zM4 7.5l8 4.5 8-4.5M12 12v9',
   service: 'M12 4l8 14H4z',
   gateway: 'M4 20V9l8-5 8 5v11M9 20v-6h6v6M4 20h16',
@@ -33,7 +34,17 @@ export function iconPath(name: IconName): string {
 
 export function Icon({ name, size = 18 }: { readonly name: IconName; readonly size?: number }): ReactNode {
   return (
-    <svg width={size} height={size} viewBox="0 0 24 24" aria-hidden="true" fill="none" stroke="currentColor" strokeWidth={size < 15 ? 2.2 : 1.7} strokeLinejoin="round" strokeLinecap="round">
+    <svg
+      width={size}
+      height={size}
+      viewBox="0 0 24 24"
+      aria-hidden="true"
+      fill="none"
+      stroke="currentColor"
+      strokeWidth={size < 15 ? 2.2 : 1.7}
+      strokeLinejoin="round"
+      strokeLinecap="round"
+    >
       <path d={PATHS[name]} />
     </svg>
   );

@@ -22,8 +22,11 @@ export function SidePanel({ model, edges, chosen, close }: SidePanelProps): Reac
   if (node === undefined && link === undefined) return null;
   return (
     <aside className="side" aria-label="What is chosen">
-      <div className="row"><h2 className="grow">{node === undefined ? titleOf(model, link as GraphLink) : node.label}</h2>
-        <button type="button" className="plain" onClick={close} aria-label="Close the panel"><Icon name="close" size={16} /></button>
+      <div className="row">
+        <h2 className="grow">{node === undefined ? titleOf(model, link as GraphLink) : node.label}</h2>
+        <button type="button" className="plain" onClick={close} aria-label="Close the panel">
+          <Icon name="close" size={16} />
+        </button>
       </div>
       {node === undefined ? <LinkPanel link={link as GraphLink} edges={edges} /> : <NodePanel node={node} />}
     </aside>
@@ -40,52 +43,144 @@ function NodePanel({ node }: { readonly node: GraphNode }): ReactNode {
   const id = `${node.namespace}/${node.label}`;
   return (
     <>
-      <div className="row"><span className="badge accent">{node.kind}</span>{node.namespace !== '' && <span className="badge">{node.namespace}</span>}{node.version !== '' && <span className="badge">{node.version}</span>}</div>
-      <dl className="facts">
-        <dt>Answers</dt><dd>{rateText(node.rateIn)} requests a second{node.errorShare > 0 && <span className="is-bad">, {percentText(node.errorShare)} fail</span>}</dd>
-        <dt>Sends</dt><dd>{rateText(node.rateOut)} requests a second</dd>
-        {node.members > 1 && <><dt>Stands for</dt><dd>{node.members} workloads</dd></>}
-      </dl>
-      {single && <TrafficCharts filter={node.rateIn > 0 || node.rateOut === 0 ? { destination: id } : { source: id }} span={60} />}
       <div className="row">
-        {single && <a className="button" href={`/workloads/${id}`}>Open the workload</a>}
-        {node.service !== '' && node.kind !== 'external' && <a className="button" href={`/services/${node.namespace}/${node.service}`}>Open the service</a>}
-        {single && <a className="button" href={`/tap?workload=${encodeURIComponent(id)}`}><Icon name="tap" size={14} />Tap</a>}
+        <span className="badge accent">{node.kind}</span>
+        {node.namespace !== '' && <span className="badge">{node.namespace}</span>}
+        {node.version !== '' && <span className="badge">{node.version}</span>}
       </div>
-      {node.kind !== 'external' && node.kind !== 'namespace' && <About namespace={node.namespace} service={node.service} />}
-      {node.kind === 'workload' || node.kind === 'service' ? <Wizards namespace={node.namespace} service={node.service} /> : null}
+      <dl className="facts">
+        <dt>Answers</dt>
+        <dd>
+          {rateText(node.rateIn)} requests a second
+          {node.errorShare > 0 && <span className="is-bad">, {percentText(node.errorShare)} fail</span>}
+        </dd>
+        <dt>Sends</dt>
+        <dd>{rateText(node.rateOut)} requests a second</dd>
+        {node.members > 1 && (
+          <>
+            <dt>Stands for</dt>
+            <dd>{node.members} workloads</dd>
+          </>
+        )}
+      </dl>
+      {single && (
+        <TrafficCharts
+          filter={node.rateIn > 0 || node.rateOut === 0 ? { destination: id } : { source: id }}
+          span={60}
+        />
+      )}
+      <div className="row">
+        {single && (
+          <a className="button" href={`/workloads/${id}`}>
+            Open the workload
+          </a>
+        )}
+        {node.service !== '' && node.kind !== 'external' && (
+          <a className="button" href={`/services/${node.namespace}/${node.service}`}>
+            Open the service
+          </a>
+        )}
+        {single && (
+          <a className="button" href={`/tap?workload=${encodeURIComponent(id)}`}>
+            <Icon name="tap" size={14} />
+            Tap
+          </a>
+        )}
+      </div>
+      {node.kind !== 'external' && node.kind !== 'namespace' && (
+        <About namespace={node.namespace} service={node.service} />
+      )}
+      {node.kind === 'workload' || node.kind === 'service' ? (
+        <Wizards namespace={node.namespace} service={node.service} />
+      ) : null}
     </>
   );
 }
 
-function LinkPanel({ link, edges }: { readonly link: GraphLink; readonly edges: readonly TrafficEdgeJson[] }): ReactNode {
+function LinkPanel({
+  link,
+  edges,
+}: {
+  readonly link: GraphLink;
+  readonly edges: readonly TrafficEdgeJson[];
+}): ReactNode {
   const [from, to] = [workloadOf(link.from), workloadOf(link.to)];
-  const own = edges.filter((one) => `${one.sourceNamespace}/${one.source}` === from && `${one.destinationNamespace}/${one.destination}` === to);
+  const own = edges.filter(
+    (one) => `${one.sourceNamespace}/${one.source}` === from && `${one.destinationNamespace}/${one.destination}` === to,
+  );
   const codes = counts(own.map((one) => one.codes));
   const flags = counts(own.map((one) => one.flags));
   const first = own[0];
   return (
     <>
-      <div className="row"><Mtls share={link.mtls === 'all' ? 1 : link.mtls === 'none' ? 0 : 0.5} />{link.protocols.map((one) => <span key={one} className="badge">{one}</span>)}</div>
+      <div className="row">
+        <Mtls share={link.mtls === 'all' ? 1 : link.mtls === 'none' ? 0 : 0.5} />
+        {link.protocols.map((one) => (
+          <span key={one} className="badge">
+            {one}
+          </span>
+        ))}
+      </div>
       <dl className="facts">
-        <dt>Requests</dt><dd>{rateText(link.rate)} a second</dd>
-        <dt>Failing</dt><dd>{link.errorShare > 0 ? <span className="is-bad">{percentText(link.errorShare)}</span> : 'none'}</dd>
-        <dt>Latency</dt><dd>p50 {millisText(link.p50Ms)}, p95 {millisText(link.p95Ms)}, p99 {millisText(link.p99Ms)}</dd>
-        <dt>Asked for</dt><dd>{link.services.join(', ') || 'no service'}</dd>
-        {codes.length > 0 && <><dt>Answers</dt><dd>{codes.map(([code, n]) => `${code}: ${n}`).join(', ')}</dd></>}
-        {flags.length > 0 && <><dt>Flags</dt><dd>{flags.map(([flag, n]) => `${flag}: ${n}`).join(', ')}</dd></>}
-        {first !== undefined && first.sourcePrincipal !== '' && <><dt>Caller</dt><dd className="mono small">{first.sourcePrincipal}</dd></>}
-        {first !== undefined && first.destinationPrincipal !== '' && <><dt>Callee</dt><dd className="mono small">{first.destinationPrincipal}</dd></>}
+        <dt>Requests</dt>
+        <dd>{rateText(link.rate)} a second</dd>
+        <dt>Failing</dt>
+        <dd>{link.errorShare > 0 ? <span className="is-bad">{percentText(link.errorShare)}</span> : 'none'}</dd>
+        <dt>Latency</dt>
+        <dd>
+          p50 {millisText(link.p50Ms)}, p95 {millisText(link.p95Ms)}, p99 {millisText(link.p99Ms)}
+        </dd>
+        <dt>Asked for</dt>
+        <dd>{link.services.join(', ') || 'no service'}</dd>
+        {codes.length > 0 && (
+          <>
+            <dt>Answers</dt>
+            <dd>{codes.map(([code, n]) => `${code}: ${n}`).join(', ')}</dd>
+          </>
+        )}
+        {flags.length > 0 && (
+          <>
+            <dt>Flags</dt>
+            <dd>{flags.map(([flag, n]) => `${flag}: ${n}`).join(', ')}</dd>
+          </>
+        )}
+        {first !== undefined && first.sourcePrincipal !== '' && (
+          <>
+            <dt>Caller</dt>
+            <dd className="mono small">{first.sourcePrincipal}</dd>
+          </>
+        )}
+        {first !== undefined && first.destinationPrincipal !== '' && (
+          <>
+            <dt>Callee</dt>
+            <dd className="mono small">{first.destinationPrincipal}</dd>
+          </>
+        )}
       </dl>
       {first !== undefined && <TrafficCharts filter={{ source: from, destination: to }} span={60} />}
       {first !== undefined && (
         <div className="row">
-          <a className="button" href={`/wizard/authorize?from=${encodeURIComponent(from)}&to=${encodeURIComponent(to)}&action=ALLOW`}>Allow only this</a>
-          <a className="button" href={`/wizard/authorize?from=${encodeURIComponent(from)}&to=${encodeURIComponent(to)}&action=DENY`}>Deny this</a>
-          <a className="button" href={`/tap?workload=${encodeURIComponent(to)}`}><Icon name="tap" size={14} />Tap</a>
+          <a
+            className="button"
+            href={`/wizard/authorize?from=${encodeURIComponent(from)}&to=${encodeURIComponent(to)}&action=ALLOW`}
+          >
+            Allow only this
+          </a>
+          <a
+            className="button"
+            href={`/wizard/authorize?from=${encodeURIComponent(from)}&to=${encodeURIComponent(to)}&action=DENY`}
+          >
+            Deny this
+          </a>
+          <a className="button" href={`/tap?workload=${encodeURIComponent(to)}`}>
+            <Icon name="tap" size={14} />
+            Tap
+          </a>
         </div>
       )}
-      {first !== undefined && <About namespace={first.destinationNamespace} service={first.service.split('.')[0] ?? ''} />}
+      {first !== undefined && (
+        <About namespace={first.destinationNamespace} service={first.service.split('.')[0] ?? ''} />
+      )}
     </>
   );
 }
@@ -95,10 +190,18 @@ function About({ namespace, service }: { readonly namespace: string; readonly se
   const about = objectsAbout(data ?? [], namespace, service);
   if (about.length === 0) return null;
   return (
-    <div><h3>Configuration</h3>
-      <ul className="findings small">{about.map((one) => (
-        <li key={`${one.kind}/${one.name}`} className="row"><a className="grow" href={`/config/${one.kind}/${one.namespace || '-'}/${one.name}`}>{one.kind} {one.name}</a><Programmed state={one.programmed} /></li>
-      ))}</ul>
+    <div>
+      <h3>Configuration</h3>
+      <ul className="findings small">
+        {about.map((one) => (
+          <li key={`${one.kind}/${one.name}`} className="row">
+            <a className="grow" href={`/config/${one.kind}/${one.namespace || '-'}/${one.name}`}>
+              {one.kind} {one.name}
+            </a>
+            <Programmed state={one.programmed} />
+          </li>
+        ))}
+      </ul>
     </div>
   );
 }
@@ -106,8 +209,21 @@ function About({ namespace, service }: { readonly namespace: string; readonly se
 function Wizards({ namespace, service }: { readonly namespace: string; readonly service: string }): ReactNode {
   const to = (what: string): string => `/wizard/${what}?service=${encodeURIComponent(`${namespace}/${service}`)}`;
   return (
-    <div><h3>Change it</h3>
-      <div className="row">{[['shift', 'Shift traffic'], ['fault', 'Inject faults'], ['timeouts', 'Timeouts'], ['breaker', 'Circuit breaker'], ['mtls', 'mTLS']].map(([what, name]) => <a key={what} className="badge accent" href={to(what as string)}>{name}</a>)}</div>
+    <div>
+      <h3>Change it</h3>
+      <div className="row">
+        {[
+          ['shift', 'Shift traffic'],
+          ['fault', 'Inject faults'],
+          ['timeouts', 'Timeouts'],
+          ['breaker', 'Circuit breaker'],
+          ['mtls', 'mTLS'],
+        ].map(([what, name]) => (
+          <a key={what} className="badge accent" href={to(what as string)}>
+            {name}
+          </a>
+        ))}
+      </div>
     </div>
   );
 }

@@ -12,7 +12,14 @@ export function Sparkline({ destination }: { readonly destination: string }): Re
   const line = lineOf(data.requests, most);
   const failing = data.failures.some((n) => n > 0);
   return (
-    <svg className="spark" width={WIDTH} height={HEIGHT} viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`Requests in the last minute, at most ${most.toFixed(0)} a second`}>
+    <svg
+      className="spark"
+      width={WIDTH}
+      height={HEIGHT}
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      role="img"
+      aria-label={`Requests in the last minute, at most ${most.toFixed(0)} a second`}
+    >
       <path className="area" d={`${line}L${WIDTH},${HEIGHT}L0,${HEIGHT}Z`} />
       <path className="line" d={line} />
       {failing && <path className="errors" d={lineOf(data.failures, most)} />}
@@ -22,5 +29,9 @@ export function Sparkline({ destination }: { readonly destination: string }): Re
 
 function lineOf(values: readonly number[], most: number): string {
   const step = WIDTH / Math.max(1, values.length - 1);
-  return values.map((n, i) => `${i === 0 ? 'M' : 'L'}${(i * step).toFixed(1)},${(HEIGHT - 2 - (n / most) * (HEIGHT - 4)).toFixed(1)}`).join('');
+  return values
+    .map(
+      (n, i) => `${i === 0 ? 'M' : 'L'}${(i * step).toFixed(1)},${(HEIGHT - 2 - (n / most) * (HEIGHT - 4)).toFixed(1)}`,
+    )
+    .join('');
 }

@@ -5,15 +5,50 @@ import { useSeries } from '../store/api.ts';
 
 const Chart = lazy(() => import('./chart.tsx'));
 
-export function TrafficCharts({ filter, span, bytes = false }: { readonly filter: { readonly source?: string; readonly destination?: string }; readonly span: number; readonly bytes?: boolean }): ReactNode {
+export function TrafficCharts({
+  filter,
+  span,
+  bytes = false,
+}: {
+  readonly filter: { readonly source?: string; readonly destination?: string };
+  readonly span: number;
+  readonly bytes?: boolean;
+}): ReactNode {
   const { data } = useSeries(filter, span);
   if (data === undefined) return <p className="soft">Loading…</p>;
   const { times, requests, failures } = data;
   return (
     <Suspense fallback={<p className="soft">Loading…</p>}>
-      <Chart title="Requests a second" times={times} text={rateText} lines={[{ name: 'requests', colour: '--ok', values: requests, fill: true }, { name: 'failing', colour: '--bad', values: failures, dash: [4, 3] }]} />
-      <Chart title="Latency" times={times} text={millisText} lines={[{ name: 'p50', colour: '--ok', values: data.p50Ms }, { name: 'p95', colour: '--warn', values: data.p95Ms, dash: [6, 3] }, { name: 'p99', colour: '--bad', values: data.p99Ms, dash: [2, 3] }]} />
-      {bytes && <Chart title="Bytes a second" times={times} text={bytesText} lines={[{ name: 'sent', colour: '--ok', values: data.bytesSent }, { name: 'received', colour: '--accent', values: data.bytesReceived, dash: [6, 3] }]} />}
+      <Chart
+        title="Requests a second"
+        times={times}
+        text={rateText}
+        lines={[
+          { name: 'requests', colour: '--ok', values: requests, fill: true },
+          { name: 'failing', colour: '--bad', values: failures, dash: [4, 3] },
+        ]}
+      />
+      <Chart
+        title="Latency"
+        times={times}
+        text={millisText}
+        lines={[
+          { name: 'p50', colour: '--ok', values: data.p50Ms },
+          { name: 'p95', colour: '--warn', values: data.p95Ms, dash: [6, 3] },
+          { name: 'p99', colour: '--bad', values: data.p99Ms, dash: [2, 3] },
+        ]}
+      />
+      {bytes && (
+        <Chart
+          title="Bytes a second"
+          times={times}
+          text={bytesText}
+          lines={[
+            { name: 'sent', colour: '--ok', values: data.bytesSent },
+            { name: 'received', colour: '--accent', values: data.bytesReceived, dash: [6, 3] },
+          ]}
+        />
+      )}
     </Suspense>
   );
 }

@@ -30,19 +30,28 @@ const LOOK = EditorView.theme({
   '.cm-cursor': { borderLeftColor: 'var(--ink)' },
   '.cm-gutters': { backgroundColor: 'var(--sunken)', color: 'var(--soft)', borderRight: '1px solid var(--line)' },
   '.cm-activeLine, .cm-activeLineGutter': { backgroundColor: 'light-dark(#0b5fa50d, #6cb8f512)' },
-  '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': { backgroundColor: 'var(--accent-soft)' },
-  '.cm-tooltip': { backgroundColor: 'var(--raised)', color: 'var(--ink)', border: '1px solid var(--line-strong)', borderRadius: '8px' },
+  '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': {
+    backgroundColor: 'var(--accent-soft)',
+  },
+  '.cm-tooltip': {
+    backgroundColor: 'var(--raised)',
+    color: 'var(--ink)',
+    border: '1px solid var(--line-strong)',
+    borderRadius: '8px',
+  },
   '.cm-tooltip-autocomplete ul li[aria-selected]': { backgroundColor: 'var(--accent)', color: 'var(--on-accent)' },
   '.cm-panels': { backgroundColor: 'var(--sunken)', color: 'var(--ink)' },
 });
 
 /** The default colours of words lose contrast in the dark. */
-const WORDS = syntaxHighlighting(HighlightStyle.define([
-  { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: 'var(--accent)' },
-  { tag: [tags.string, tags.attributeValue], color: 'var(--ok)' },
-  { tag: [tags.number, tags.bool, tags.null, tags.keyword], color: 'var(--warn)' },
-  { tag: tags.comment, color: 'var(--soft)', fontStyle: 'italic' },
-]));
+const WORDS = syntaxHighlighting(
+  HighlightStyle.define([
+    { tag: [tags.propertyName, tags.definition(tags.propertyName)], color: 'var(--accent)' },
+    { tag: [tags.string, tags.attributeValue], color: 'var(--ok)' },
+    { tag: [tags.number, tags.bool, tags.null, tags.keyword], color: 'var(--warn)' },
+    { tag: tags.comment, color: 'var(--soft)', fontStyle: 'italic' },
+  ]),
+);
 
 export default function YamlEditor({ text, onChange, findings, readOnly }: YamlEditorProps): ReactNode {
   const holder = useRef<HTMLDivElement>(null);
@@ -58,7 +67,14 @@ export default function YamlEditor({ text, onChange, findings, readOnly }: YamlE
       state: EditorState.create({
         doc: text,
         extensions: [
-          basicSetup, yaml(), lintGutter(), LOOK, WORDS, autocompletion({ override: [complete] }), EditorState.readOnly.of(readOnly), EditorState.tabSize.of(2),
+          basicSetup,
+          yaml(),
+          lintGutter(),
+          LOOK,
+          WORDS,
+          autocompletion({ override: [complete] }),
+          EditorState.readOnly.of(readOnly),
+          EditorState.tabSize.of(2),
           EditorView.contentAttributes.of({ 'aria-label': 'YAML of the object' }),
           EditorView.updateListener.of((update) => update.docChanged && changed.current(update.state.doc.toString())),
         ],
@@ -74,7 +90,13 @@ export default function YamlEditor({ text, onChange, findings, readOnly }: YamlE
   }, [text]);
   useEffect(() => {
     const { current } = view;
-    if (current !== undefined) current.dispatch(setDiagnostics(current.state, findings.map((one) => diagnosticOf(current.state, one))));
+    if (current !== undefined)
+      current.dispatch(
+        setDiagnostics(
+          current.state,
+          findings.map((one) => diagnosticOf(current.state, one)),
+        ),
+      );
   }, [findings]);
   return <div className="editor" ref={holder} />;
 }
@@ -83,12 +105,23 @@ function complete(context: CompletionContext): CompletionResult | null {
   const line = context.state.doc.lineAt(context.pos);
   const place = yamlPlace(context.state.doc.toString().split('\n'), line.number - 1, context.pos - line.from);
   if (!context.explicit && place.word === '' && place.valueOf === undefined) return null;
-  const options = suggestionsAt(SCHEMAS, place).map(({ label, detail, info, insert }) => ({ label, detail, apply: insert, type: place.valueOf === undefined ? 'property' : 'enum', ...(info === '' ? {} : { info }) }));
+  const options = suggestionsAt(SCHEMAS, place).map(({ label, detail, info, insert }) => ({
+    label,
+    detail,
+    apply: insert,
+    type: place.valueOf === undefined ? 'property' : 'enum',
+    ...(info === '' ? {} : { info }),
+  }));
   return options.length === 0 ? null : { from: line.from + place.column, options, validFor: /^[\w./-]*$/ };
 }
 
 function diagnosticOf(state: EditorState, finding: FindingJson): Diagnostic {
   const line = state.doc.line(Math.min(Math.max(1, finding.line), state.doc.lines));
   const from = Math.min(line.to, line.from + Math.max(0, finding.column - 1));
-  return { from, to: Math.max(from, line.to), severity: finding.severity, message: `${finding.message}${finding.path === '' ? '' : ` (${finding.path})`} [${finding.code}]${finding.remedy === '' ? '' : `\n${finding.remedy}`}` };
+  return {
+    from,
+    to: Math.max(from, line.to),
+    severity: finding.severity,
+    message: `${finding.message}${finding.path === '' ? '' : ` (${finding.path})`} [${finding.code}]${finding.remedy === '' ? '' : `\n${finding.remedy}`}`,
+  };
 }

@@ -4,12 +4,21 @@ import { childEnv, serviceOfCluster } from './child-env.ts';
 import { loopbackBlock, nodeMetadata } from './node-metadata.ts';
 import { readWorkloadSpec, type WorkloadSpec } from './workload-spec.ts';
 
-const flags = { name: 'reviews-v1', namespace: 'default', serviceAccount: 'reviews', labels: 'app=reviews,version=v1', ports: ['http:9080', '9090'] };
+const flags = {
+  name: 'reviews-v1',
+  namespace: 'default',
+  serviceAccount: 'reviews',
+  labels: 'app=reviews,version=v1',
+  ports: ['http:9080', '9090'],
+};
 const spec = readWorkloadSpec(flags) as WorkloadSpec;
 
 test('flags become a workload', () => {
   assert.deepEqual(spec.labels, { app: 'reviews', version: 'v1' });
-  assert.deepEqual(spec.ports, [{ name: 'http', port: 9080 }, { name: '', port: 9090 }]);
+  assert.deepEqual(spec.ports, [
+    { name: 'http', port: 9080 },
+    { name: '', port: 9090 },
+  ]);
 });
 
 test('a wrong flag is named, with what to write instead', () => {
@@ -19,9 +28,21 @@ test('a wrong flag is named, with what to write instead', () => {
 });
 
 test('the child learns its port, its proxy and the services of its namespace', () => {
-  const services = ['outbound|9080||ratings.default.svc.cluster.local', 'outbound|9080|v1|ratings.default.svc.cluster.local', 'outbound|80||x.other.svc.cluster.local', 'BlackHoleCluster']
-    .map(serviceOfCluster).filter((one) => one !== undefined);
-  const env = childEnv(spec, { appPorts: new Map([[9080, 40001]]), httpProxyPort: 40002, loopbackBlock: '127.66', services, domain: 'cluster.local' });
+  const services = [
+    'outbound|9080||ratings.default.svc.cluster.local',
+    'outbound|9080|v1|ratings.default.svc.cluster.local',
+    'outbound|80||x.other.svc.cluster.local',
+    'BlackHoleCluster',
+  ]
+    .map(serviceOfCluster)
+    .filter((one) => one !== undefined);
+  const env = childEnv(spec, {
+    appPorts: new Map([[9080, 40001]]),
+    httpProxyPort: 40002,
+    loopbackBlock: '127.66',
+    services,
+    domain: 'cluster.local',
+  });
   assert.equal(env['PORT'], '40001');
   assert.equal(env['http_proxy'], 'http://127.0.0.1:40002');
   assert.equal(env['no_proxy'], '');
@@ -31,7 +52,14 @@ test('the child learns its port, its proxy and the services of its namespace', (
 });
 
 test('the node says who it is, with canonical names', () => {
-  const metadata = nodeMetadata(spec, { ip: '127.0.0.1', capture: 'none', boundPorts: [{ port: 9080, appPort: 1, boundPort: 2 }], httpProxyPort: 3, loopbackBlock: '127.70', gatewayPorts: {} });
+  const metadata = nodeMetadata(spec, {
+    ip: '127.0.0.1',
+    capture: 'none',
+    boundPorts: [{ port: 9080, appPort: 1, boundPort: 2 }],
+    httpProxyPort: 3,
+    loopbackBlock: '127.70',
+    gatewayPorts: {},
+  });
   assert.equal(metadata.LABELS['service.istio.io/canonical-name'], 'reviews');
   assert.equal(metadata.LABELS['service.istio.io/canonical-revision'], 'v1');
   assert.equal(metadata.INTERCEPTION_MODE, 'NONE');

@@ -48,7 +48,9 @@ function proxyEnv(port: number): Record<string, string> {
 /** `outbound|9080||reviews.default.svc.cluster.local` -> host and port; subsets and others are left out. */
 export function serviceOfCluster(cluster: string): ServiceAddress | undefined {
   const [direction, port, subset, host] = cluster.split('|');
-  return direction === 'outbound' && subset === '' && host !== undefined && host !== '' ? { host, port: Number(port) } : undefined;
+  return direction === 'outbound' && subset === '' && host !== undefined && host !== ''
+    ? { host, port: Number(port) }
+    : undefined;
 }
 
 /** Kubernetes gives a pod the services of its own namespace. */

@@ -8,11 +8,22 @@ import { encodeHello, encodeSummary } from './encode-report.ts';
 test('what is written by hand is what the schema reads', () => {
   const aggregator = new EdgeAggregator();
   const record = Object.assign(new StreamRecord(), {
-    source: { ...UNKNOWN_PEER, workload: 'a-v1', namespace: 'default' }, destination: { ...UNKNOWN_PEER, workload: 'b-v1', version: 'v1' },
-    responseCode: 503, flags: ['UO'], endMs: 7, bytesSent: 300, upstreamMtls: true, destinationService: 'b.default.svc.cluster.local',
+    source: { ...UNKNOWN_PEER, workload: 'a-v1', namespace: 'default' },
+    destination: { ...UNKNOWN_PEER, workload: 'b-v1', version: 'v1' },
+    responseCode: 503,
+    flags: ['UO'],
+    endMs: 7,
+    bytesSent: 300,
+    upstreamMtls: true,
+    destinationService: 'b.default.svc.cluster.local',
   });
   aggregator.add(record, 'source');
-  const summary = aggregator.flush(1_750_000_000_123, { cpuSeconds: 1.5, rssBytes: 5e7, activeConnections: 3, activeRequests: 1 });
+  const summary = aggregator.flush(1_750_000_000_123, {
+    cpuSeconds: 1.5,
+    rssBytes: 5e7,
+    activeConnections: 3,
+    activeRequests: 1,
+  });
   const { report } = fromBinary(AgentReportSchema, encodeSummary(summary));
   assert.equal(report.case, 'summary');
   const [edge] = report.value.edges;
@@ -28,7 +39,15 @@ test('what is written by hand is what the schema reads', () => {
 });
 
 test('hello names the workload', () => {
-  const hello = { nodeId: 'n', workload: 'a', namespace: 'default', canonicalService: 'a', version: 'v1', proxyVersion: '1', capture: 'none' };
+  const hello = {
+    nodeId: 'n',
+    workload: 'a',
+    namespace: 'default',
+    canonicalService: 'a',
+    version: 'v1',
+    proxyVersion: '1',
+    capture: 'none',
+  };
   const { report } = fromBinary(AgentReportSchema, encodeHello(hello));
   assert.equal(report.case, 'hello');
   assert.equal(report.value.capture, 'none');

@@ -13,7 +13,15 @@ export interface HelloFacts {
 }
 
 export function encodeHello(hello: HelloFacts): Uint8Array {
-  const texts = [hello.nodeId, hello.workload, hello.namespace, hello.canonicalService, hello.version, hello.proxyVersion, hello.capture];
+  const texts = [
+    hello.nodeId,
+    hello.workload,
+    hello.namespace,
+    hello.canonicalService,
+    hello.version,
+    hello.proxyVersion,
+    hello.capture,
+  ];
   return new ProtoWriter()
     .message(1, (w) => {
       for (const [i, text] of texts.entries()) w.stringField(i + 1, text);
@@ -50,7 +58,14 @@ function writeEdge(w: ProtoWriter, edge: EdgeSampleInit): void {
   writePeer(w, 3, edge.destination);
   w.stringField(4, edge.destinationService ?? '').stringField(5, edge.protocol ?? '');
   integer(w, 6, edge.mtls === true ? 1n : 0n);
-  const counts = [edge.requests, edge.failures, edge.bytesSent, edge.bytesReceived, edge.connectionsOpened, edge.connectionsClosed];
+  const counts = [
+    edge.requests,
+    edge.failures,
+    edge.bytesSent,
+    edge.bytesReceived,
+    edge.connectionsOpened,
+    edge.connectionsClosed,
+  ];
   for (const [i, n] of counts.entries()) integer(w, i + 7, n ?? 0n);
   const latency = edge.latencyCounts ?? [];
   if (latency.length > 0) {
@@ -65,7 +80,16 @@ function writeEdge(w: ProtoWriter, edge: EdgeSampleInit): void {
 
 function writePeer(w: ProtoWriter, field: number, peer: EdgeSampleInit['source']): void {
   if (peer === undefined) return;
-  const texts = [peer.workload, peer.namespace, peer.canonicalService, peer.canonicalRevision, peer.principal, peer.app, peer.version, peer.cluster];
+  const texts = [
+    peer.workload,
+    peer.namespace,
+    peer.canonicalService,
+    peer.canonicalRevision,
+    peer.principal,
+    peer.app,
+    peer.version,
+    peer.cluster,
+  ];
   w.message(field, (inner) => {
     for (const [i, text] of texts.entries()) inner.stringField(i + 1, text ?? '');
   });

@@ -48,16 +48,19 @@ export class HealthProbe {
       this.#judge(reason);
     };
     const nothing = (): void => {};
-    const conn = this.#options.net.connect({ host: '127.0.0.1', port: this.#options.port, timeoutMs: TIMEOUT_MS }, {
-      onConnected: () => {
-        finish('');
-        conn.destroy();
+    const conn = this.#options.net.connect(
+      { host: '127.0.0.1', port: this.#options.port, timeoutMs: TIMEOUT_MS },
+      {
+        onConnected: () => {
+          finish('');
+          conn.destroy();
+        },
+        onData: nothing,
+        onEnd: nothing,
+        onDrain: nothing,
+        onClose: (error) => finish(error?.message ?? 'closed'),
       },
-      onData: nothing,
-      onEnd: nothing,
-      onDrain: nothing,
-      onClose: (error) => finish(error?.message ?? 'closed'),
-    });
+    );
   }
 
   #judge(reason: string): void {

@@ -42,8 +42,13 @@ export function nodeMetadata(spec: WorkloadSpec, facts: NodeFacts): NodeMetadata
 /** Istio's canonical service: its own label, then app.kubernetes.io/name, then app, then the workload's name. */
 function canonicalLabels(spec: WorkloadSpec): Record<string, string> {
   const labels = spec.labels;
-  const service = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? spec.name;
-  const revision = labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version'] ?? 'latest';
+  const service =
+    labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? spec.name;
+  const revision =
+    labels['service.istio.io/canonical-revision'] ??
+    labels['app.kubernetes.io/version'] ??
+    labels['version'] ??
+    'latest';
   return { ...labels, 'service.istio.io/canonical-name': service, 'service.istio.io/canonical-revision': revision };
 }
 

@@ -12,7 +12,10 @@ test('a secret that never came is an error for whoever asks', () => {
   const seen: SecretValue[] = [];
   secrets.subscribe(NAME, (value) => seen.push(value));
   secrets.apply(removal);
-  assert.deepEqual(seen.map((value) => value.kind), ['error']);
+  assert.deepEqual(
+    seen.map((value) => value.kind),
+    ['error'],
+  );
 });
 
 test('what is asked for is told whenever it changes, and forgotten when nobody asks', () => {

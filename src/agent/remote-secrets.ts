@@ -36,7 +36,11 @@ export class RemoteSecrets implements SecretSource {
     for (const name of batch.removed) {
       // A listener that still uses it goes on with what it has, as in Envoy: the one that takes its place may be waiting for another secret.
       if ((this.#values.get(name)?.kind ?? 'error') !== 'error') continue;
-      this.#set(name, { kind: 'error', code: 'secret_not_found', message: `the control plane has no secret ${name}, or this proxy may not read it` });
+      this.#set(name, {
+        kind: 'error',
+        code: 'secret_not_found',
+        message: `the control plane has no secret ${name}, or this proxy may not read it`,
+      });
     }
     return rejects;
   }

@@ -9,8 +9,16 @@ import { StreamRecord, UNKNOWN_PEER } from '#telemetry';
 import { TapStation } from './tap-station.ts';
 
 const start = (fields: { readonly pathPrefix?: string; readonly status?: string }): Uint8Array =>
-  toBinary(AgentCommandSchema, create(AgentCommandSchema, { command: { case: 'tapStart', value: create(TapStartSchema, { subscription: 7n, perSecondMax: 2, ...fields }) } }));
-const stop = toBinary(AgentCommandSchema, create(AgentCommandSchema, { command: { case: 'tapStop', value: { subscription: 7n } } }));
+  toBinary(
+    AgentCommandSchema,
+    create(AgentCommandSchema, {
+      command: { case: 'tapStart', value: create(TapStartSchema, { subscription: 7n, perSecondMax: 2, ...fields }) },
+    }),
+  );
+const stop = toBinary(
+  AgentCommandSchema,
+  create(AgentCommandSchema, { command: { case: 'tapStop', value: { subscription: 7n } } }),
+);
 
 function record(path: string, status: number): StreamRecord {
   return Object.assign(new StreamRecord(), { path, responseCode: status, requestId: 'id', endMs: 5 });
@@ -27,8 +35,12 @@ function listening(): { readonly station: TapStation; readonly clock: FakeClock;
 test('only what fits is told, and never a query', () => {
   const { station, told } = listening();
   station.onCommand(start({ pathPrefix: '/api', status: '5xx' }));
-  for (const one of [record('/api/a?token=secret', 503), record('/api/b', 200), record('/other', 500)]) station.add(one, true);
-  assert.deepEqual(told.map((one) => one.path), ['/api/a']);
+  for (const one of [record('/api/a?token=secret', 503), record('/api/b', 200), record('/other', 500)])
+    station.add(one, true);
+  assert.deepEqual(
+    told.map((one) => one.path),
+    ['/api/a'],
+  );
 });
 
 test('no more is told in a second than was asked for', () => {
@@ -53,11 +65,13 @@ test('after its end, or the end of the stream, nothing is told', () => {
 
 test('damaged commands are refused by name', () => {
   const { station } = listening();
-  fc.assert(fc.property(fc.uint8Array(), (bytes) => {
-    try {
-      station.onCommand(bytes);
-    } catch (error) {
-      assert.ok(error instanceof MalformedProtobuf);
-    }
-  }));
+  fc.assert(
+    fc.property(fc.uint8Array(), (bytes) => {
+      try {
+        station.onCommand(bytes);
+      } catch (error) {
+        assert.ok(error instanceof MalformedProtobuf);
+      }
+    }),
+  );
 });

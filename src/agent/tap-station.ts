@@ -69,13 +69,24 @@ export class TapStation {
 
   #start(ask: TapAsk): void {
     if (this.#subscriptions.size >= SUBSCRIPTIONS_MAX) return;
-    this.#subscriptions.set(ask.subscription, { ...ask, perSecondMax: Math.min(PER_SECOND_MAX, ask.perSecondMax || 1), second: 0, told: 0 });
+    this.#subscriptions.set(ask.subscription, {
+      ...ask,
+      perSecondMax: Math.min(PER_SECOND_MAX, ask.perSecondMax || 1),
+      second: 0,
+      told: 0,
+    });
   }
 }
 
 function fits(ask: TapAsk, record: StreamRecord): boolean {
   if (ask.pathPrefix !== '' && !record.path.startsWith(ask.pathPrefix)) return false;
-  if (ask.to !== '' && record.destinationServiceName !== ask.to && record.destination.workload !== ask.to && record.destinationService !== ask.to) return false;
+  if (
+    ask.to !== '' &&
+    record.destinationServiceName !== ask.to &&
+    record.destination.workload !== ask.to &&
+    record.destinationService !== ask.to
+  )
+    return false;
   if (ask.status === '') return true;
   const code = String(record.responseCode);
   return ask.status.endsWith('xx') ? code.startsWith(ask.status.charAt(0)) : code === ask.status;

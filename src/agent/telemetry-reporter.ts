@@ -62,14 +62,18 @@ export class TelemetryReporter {
   }
 
   #open(): void {
-    const call = this.#options.channel.openStream(PATH, {
-      onMessage: (bytes) => this.#onCommand(bytes),
-      onStatus: () => {
-        if (this.#call === call) this.#call = undefined;
-        // Whoever listened asks again on the next stream.
-        this.#options.taps?.clear();
+    const call = this.#options.channel.openStream(
+      PATH,
+      {
+        onMessage: (bytes) => this.#onCommand(bytes),
+        onStatus: () => {
+          if (this.#call === call) this.#call = undefined;
+          // Whoever listened asks again on the next stream.
+          this.#options.taps?.clear();
+        },
       },
-    }, { waitForReady: true });
+      { waitForReady: true },
+    );
     this.#call = call;
     call.send(encodeHello(this.#options.hello));
   }

@@ -25,7 +25,11 @@ export function readWorkloadSpec(flags: {
   readonly labels: string;
   readonly ports: readonly string[];
 }): WorkloadSpec | string {
-  for (const [flag, value] of [['--name', flags.name], ['--namespace', flags.namespace], ['--service-account', flags.serviceAccount]] as const) {
+  for (const [flag, value] of [
+    ['--name', flags.name],
+    ['--namespace', flags.namespace],
+    ['--service-account', flags.serviceAccount],
+  ] as const) {
     if (!NAME.test(value)) return `${flag} "${value}" is no name: use lower-case letters, digits and "-", 63 at most.`;
   }
   const labels = readLabels(flags.labels);
@@ -44,7 +48,8 @@ function readLabels(text: string): Record<string, string> | string {
   const labels: Record<string, string> = {};
   for (const pair of text.split(',').filter((part) => part !== '')) {
     const [key = '', value, ...rest] = pair.split('=');
-    if (value === undefined || rest.length > 0 || !LABEL.test(key) || (value !== '' && !LABEL.test(value))) return `--labels "${pair}" is no label: write app=reviews,version=v1.`;
+    if (value === undefined || rest.length > 0 || !LABEL.test(key) || (value !== '' && !LABEL.test(value)))
+      return `--labels "${pair}" is no label: write app=reviews,version=v1.`;
     labels[key] = value;
   }
   return labels;

@@ -57,6 +57,12 @@ export interface MtlsPlanJson {
     readonly workloads: number;
     readonly edges: number;
     readonly strictIsSafe: boolean;
-    readonly plaintext: readonly { readonly source: string; readonly destination: string; readonly service: string; readonly requests: number; readonly share: number }[];
+    readonly plaintext: readonly {
+      readonly source: string;
+      readonly destination: string;
+      readonly service: string;
+      readonly requests: number;
+      readonly share: number;
+    }[];
   }[];
 }

@@ -13,10 +13,24 @@ export interface AuthzSource {
 
 export function authzRoutes(source: AuthzSource): readonly HttpRoute[] {
   const orUnknown = (name: string, value: unknown) =>
-    value === undefined ? jsonAnswer({ error: `No connected workload is called ${name}. Connected: ${source.workloads().join(', ') || 'none'}.` }, 404) : jsonAnswer(value);
+    value === undefined
+      ? jsonAnswer(
+          { error: `No connected workload is called ${name}. Connected: ${source.workloads().join(', ') || 'none'}.` },
+          404,
+        )
+      : jsonAnswer(value);
   return [
-    { method: 'GET', path: '/api/v1/authz/:workload', answer: ({ params: { workload = '' } }) => orUnknown(workload, source.policies(workload)) },
-    { method: 'GET', path: '/api/v1/authz/:workload/explain', answer: (asked) => orUnknown(asked.params['workload'] ?? '', source.explain(asked.params['workload'] ?? '', askOf(asked))) },
+    {
+      method: 'GET',
+      path: '/api/v1/authz/:workload',
+      answer: ({ params: { workload = '' } }) => orUnknown(workload, source.policies(workload)),
+    },
+    {
+      method: 'GET',
+      path: '/api/v1/authz/:workload/explain',
+      answer: (asked) =>
+        orUnknown(asked.params['workload'] ?? '', source.explain(asked.params['workload'] ?? '', askOf(asked))),
+    },
     { method: 'GET', path: '/api/v1/mtls/plan', answer: () => jsonAnswer(source.mtlsPlan()) },
   ];
 }

@@ -8,7 +8,10 @@ import type { ValidateAnswer } from './dashboard-json.ts';
 export type DocumentsInForce = () => ReadonlyMap<string, readonly ParsedDocument[]>;
 
 export function checkEdit(ask: ApplyAsk, inForce: DocumentsInForce): ValidateAnswer {
-  const edited = ask.texts.map(({ file, text }) => ({ file, documents: parseText(file, text, { defaultNamespace: ask.namespace }) }));
+  const edited = ask.texts.map(({ file, text }) => ({
+    file,
+    documents: parseText(file, text, { defaultNamespace: ask.namespace }),
+  }));
   const all = edited.flatMap((one) => one.documents);
   const keys = new Set(all.flatMap((one) => one.key ?? []));
   const before = between(inForce(), []);
@@ -17,7 +20,9 @@ export function checkEdit(ask: ApplyAsk, inForce: DocumentsInForce): ValidateAns
   const names = new Set(all.map((one) => `${one.kind} ${one.namespace}/${one.name}`));
   // Findings of others that were there before are not this edit's.
   const own = after.filter((one) => names.has(one.object) || !known.has(identity(one)));
-  const objects = all.flatMap(({ kind, namespace, name }): ObjectId[] => (kind === undefined || namespace === undefined || name === undefined ? [] : [{ kind, namespace, name }]));
+  const objects = all.flatMap(({ kind, namespace, name }): ObjectId[] =>
+    kind === undefined || namespace === undefined || name === undefined ? [] : [{ kind, namespace, name }],
+  );
   return { objects, findings: [...all.flatMap((one) => one.complaints), ...own] };
 }
 
@@ -27,7 +32,11 @@ function between(
   replaced: ReadonlySet<string> = new Set(),
 ): readonly FindingJson[] {
   const store = new ConfigStore();
-  for (const [file, documents] of inForce) store.setFile(file, documents.filter((one) => one.key === undefined || !replaced.has(one.key)));
+  for (const [file, documents] of inForce)
+    store.setFile(
+      file,
+      documents.filter((one) => one.key === undefined || !replaced.has(one.key)),
+    );
   for (const [i, { file, documents }] of edited.entries()) store.setFile(`${file}#${i}`, documents);
   store.commit();
   return analyze(store.view);

@@ -41,12 +41,20 @@ export class ConfigHistory {
 
   of(kind: string, namespace: string, name: string): HistoryJson {
     const revisions = this.#byKey.get(`${kind}/${namespace}/${name}`) ?? [];
-    return { kind, namespace, name, revisions: revisions.map(({ revision, atMs, change, text }) => ({ revision, atMs, change, text })).reverse() };
+    return {
+      kind,
+      namespace,
+      name,
+      revisions: revisions.map(({ revision, atMs, change, text }) => ({ revision, atMs, change, text })).reverse(),
+    };
   }
 
   /** The newest changes of all objects, newest first; what was there at the start is none. */
   recent(): readonly ChangeJson[] {
-    const changes = this.#order.filter((one) => one.change !== 'first seen').slice(-CHANGES_SHOWN).reverse();
+    const changes = this.#order
+      .filter((one) => one.change !== 'first seen')
+      .slice(-CHANGES_SHOWN)
+      .reverse();
     return changes.map(({ key, revision, atMs, change }) => {
       const [kind = '', namespace = '', name = ''] = key.split('/');
       return { kind, namespace, name, revision, atMs, change };

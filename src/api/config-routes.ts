@@ -14,9 +14,19 @@ export function configRoutes(texts: ConfigTexts, history: ConfigHistory): readon
   return [
     { method: 'GET', path: '/api/v1/text/:kind/:namespace/:name', answer: (asked) => answerText(texts, asked) },
     { method: 'GET', path: '/api/v1/history', answer: () => jsonAnswer(history.recent()) },
-    { method: 'GET', path: '/api/v1/history/:kind/:namespace/:name', answer: ({ params }) => jsonAnswer(history.of(params['kind'] ?? '', plain(params['namespace']), params['name'] ?? '')) },
+    {
+      method: 'GET',
+      path: '/api/v1/history/:kind/:namespace/:name',
+      answer: ({ params }) =>
+        jsonAnswer(history.of(params['kind'] ?? '', plain(params['namespace']), params['name'] ?? '')),
+    },
     // It changes nothing, and parsing what a foreign page sends is still work: so it needs the token as writes do.
-    { method: 'POST', path: '/api/v1/check', write: true, answer: (asked) => jsonAnswer(checkEdit(JSON.parse(asked.body) as ApplyAsk, texts.documents)) },
+    {
+      method: 'POST',
+      path: '/api/v1/check',
+      write: true,
+      answer: (asked) => jsonAnswer(checkEdit(JSON.parse(asked.body) as ApplyAsk, texts.documents)),
+    },
   ];
 }
 
@@ -25,7 +35,9 @@ function answerText(texts: ConfigTexts, { params }: HttpAsked) {
   // Reading needs no token: what a Secret holds stays in its file.
   if (kind === 'Secret') return jsonAnswer({ error: 'the content of a Secret is not shown' }, 403);
   const text = texts.textOf(`${kind}/${namespace}/${name}`);
-  return text === undefined ? jsonAnswer({ error: `no file says ${kind} ${namespace}/${name}` }, 404) : { type: 'text/yaml; charset=utf-8', body: text };
+  return text === undefined
+    ? jsonAnswer({ error: `no file says ${kind} ${namespace}/${name}` }, 404)
+    : { type: 'text/yaml; charset=utf-8', body: text };
 }
 
 /** Objects of no namespace stand under '-'. */

@@ -8,7 +8,15 @@ import { pageRoutes } from './page-routes.ts';
 import { signInRoutes } from './sign-in.ts';
 import { type TapAgent, type TapFilter, TapHub } from './tap-hub.ts';
 
-const asked = (fields: Partial<HttpAsked>): HttpAsked => ({ method: 'GET', path: '/', params: {}, query: new URLSearchParams(), headers: {}, body: '', ...fields });
+const asked = (fields: Partial<HttpAsked>): HttpAsked => ({
+  method: 'GET',
+  path: '/',
+  params: {},
+  query: new URLSearchParams(),
+  headers: {},
+  body: '',
+  ...fields,
+});
 const NOTHING: TapFilter = { workload: '', pathPrefix: '', status: '', to: '', perSecondMax: 10 };
 
 test('a sign-in code gives the token once, and not after its time', async () => {
@@ -18,7 +26,8 @@ test('a sign-in code gives the token once, and not after its time', async () => 
     const route = routes.find((one) => one.path === path && one.method === 'POST') as HttpRoute;
     return JSON.parse(((await route.answer(asked({ body }))) as HttpAnswer).body) as { code?: string; token?: string };
   };
-  const use = async (code: string | undefined): Promise<string | undefined> => (await call('/api/v1/sign-in', JSON.stringify({ code }))).token;
+  const use = async (code: string | undefined): Promise<string | undefined> =>
+    (await call('/api/v1/sign-in', JSON.stringify({ code }))).token;
   const { code } = await call('/api/v1/sign-in/code');
   assert.deepEqual([await use(code), await use(code), await use('guess')], ['secret', undefined, undefined]);
   const late = (await call('/api/v1/sign-in/code')).code;
@@ -28,29 +37,66 @@ test('a sign-in code gives the token once, and not after its time', async () => 
 });
 
 test('history keeps the forms of an object, newest first, and nothing of Secrets', () => {
-  const texts = new Map([['VirtualService/d/a', 'one'], ['Secret/d/s', 'key']]);
+  const texts = new Map([
+    ['VirtualService/d/a', 'one'],
+    ['Secret/d/s', 'key'],
+  ]);
   const history = new ConfigHistory({ clock: new FakeClock(), textOf: (key) => texts.get(key) });
   const told = (from: number, kind: 'added' | 'changed' | 'removed', ...keys: string[]): void =>
-    history.changed({} as ConfigView, { from, to: from + 1, added: new Set(), changed: new Set(), removed: new Set(), [kind]: new Set(keys) });
+    history.changed({} as ConfigView, {
+      from,
+      to: from + 1,
+      added: new Set(),
+      changed: new Set(),
+      removed: new Set(),
+      [kind]: new Set(keys),
+    });
   told(0, 'added', 'VirtualService/d/a', 'Secret/d/s');
   texts.set('VirtualService/d/a', 'two');
   told(1, 'changed', 'VirtualService/d/a');
   told(2, 'removed', 'VirtualService/d/a');
-  assert.deepEqual(history.of('VirtualService', 'd', 'a').revisions.map((one) => [one.change, one.text]), [['removed', ''], ['changed', 'two'], ['first seen', 'one']]);
-  assert.deepEqual(history.recent().map((one) => one.change), ['removed', 'changed']);
+  assert.deepEqual(
+    history.of('VirtualService', 'd', 'a').revisions.map((one) => [one.change, one.text]),
+    [
+      ['removed', ''],
+      ['changed', 'two'],
+      ['first seen', 'one'],
+    ],
+  );
+  assert.deepEqual(
+    history.recent().map((one) => one.change),
+    ['removed', 'changed'],
+  );
   assert.deepEqual(history.of('Secret', 'd', 's').revisions, []);
 });
 
 test('history is bounded for each object', () => {
   const history = new ConfigHistory({ clock: new FakeClock(), textOf: () => 'x' });
-  for (let i = 1; i < 200; i++) history.changed({} as ConfigView, { from: i, to: i + 1, added: new Set(), changed: new Set(['Gateway/d/g']), removed: new Set() });
+  for (let i = 1; i < 200; i++)
+    history.changed({} as ConfigView, {
+      from: i,
+      to: i + 1,
+      added: new Set(),
+      changed: new Set(['Gateway/d/g']),
+      removed: new Set(),
+    });
   assert.equal(history.of('Gateway', 'd', 'g').revisions.length, 30);
 });
 
 test('a check says what the parser says, and what would be wrong between objects', () => {
-  const inForce = new Map([['a.yaml', parseText('a.yaml', 'apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: d}\nspec: {selector: {app: a}, ports: [{name: http, port: 80}]}\n')]]);
-  const text = (host: string, more = ''): string => `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v, namespace: d}\nspec:\n  hosts: [a]\n  http:\n  - route:\n    - destination: {host: ${host}}\n${more}`;
-  const codes = (edit: string): readonly string[] => checkEdit({ texts: [{ file: 'edit', text: edit }], namespace: 'd' }, () => inForce).findings.map((one) => one.code);
+  const inForce = new Map([
+    [
+      'a.yaml',
+      parseText(
+        'a.yaml',
+        'apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: d}\nspec: {selector: {app: a}, ports: [{name: http, port: 80}]}\n',
+      ),
+    ],
+  ]);
+  const text = (host: string, more = ''): string =>
+    `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v, namespace: d}\nspec:\n  hosts: [a]\n  http:\n  - route:\n    - destination: {host: ${host}}\n${more}`;
+  const codes = (edit: string): readonly string[] =>
+    checkEdit({ texts: [{ file: 'edit', text: edit }], namespace: 'd' }, () => inForce).findings.map((one) => one.code);
   assert.deepEqual(codes(text('a')), []);
   assert.ok(codes(text('nowhere')).includes('IST0101'));
   assert.ok(codes(text('a', '    timeut: 1s\n')).length > 0);
@@ -86,14 +132,27 @@ test('a record is believed from its own workload only, and kept for explain', ()
   const hub = new TapHub();
   const heard: string[] = [];
   hub.listen(NOTHING, (json) => heard.push(json));
-  const record = (workload: string, atMs: number): string => JSON.stringify({ id: 'r', workload, namespace: 'd', direction: 'inbound', atMs, durationMs: 1, authority: '', path: '/' });
+  const record = (workload: string, atMs: number): string =>
+    JSON.stringify({
+      id: 'r',
+      workload,
+      namespace: 'd',
+      direction: 'inbound',
+      atMs,
+      durationMs: 1,
+      authority: '',
+      path: '/',
+    });
   hub.record({ workload: 'a', namespace: 'd' }, 1n, record('a', 2));
   hub.record({ workload: 'b', namespace: 'd' }, 1n, record('a', 1));
   hub.record({ workload: 'b', namespace: 'd' }, 1n, record('b', 1));
   hub.record({ workload: 'b', namespace: 'd' }, 1n, 'no json');
   hub.record({ workload: 'b', namespace: 'd' }, 9n, record('b', 1));
   assert.equal(heard.length, 2);
-  assert.deepEqual(hub.explain('r').map((one) => one.workload), ['b', 'a']);
+  assert.deepEqual(
+    hub.explain('r').map((one) => one.workload),
+    ['b', 'a'],
+  );
 });
 
 test('no more listen at once than there is room for', () => {
@@ -104,8 +163,17 @@ test('no more listen at once than there is room for', () => {
 
 test('without a built dashboard there are no pages; with one its policy lets nothing in', () => {
   assert.deepEqual(pageRoutes(new Map()), []);
-  const routes = pageRoutes(new Map([['index.html', '<html>'], ['assets/a-1.js', '1']]));
+  const routes = pageRoutes(
+    new Map([
+      ['index.html', '<html>'],
+      ['assets/a-1.js', '1'],
+    ]),
+  );
   const answer = routes.find((one) => one.path === '/graph')?.answer(asked({})) as HttpAnswer;
   assert.doesNotMatch(answer.headers?.['content-security-policy'] ?? 'unsafe', /unsafe|\*|https?:/);
-  assert.match((routes.find((one) => one.path === '/assets/a-1.js')!.answer(asked({})) as HttpAnswer).headers?.['cache-control'] ?? '', /immutable/);
+  assert.match(
+    (routes.find((one) => one.path === '/assets/a-1.js')!.answer(asked({})) as HttpAnswer).headers?.['cache-control'] ??
+      '',
+    /immutable/,
+  );
 });

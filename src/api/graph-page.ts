@@ -13,7 +13,8 @@ export function graphPage(): string {
 `;
 }
 
-const SAIL = '<svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><path d="M12 2v16M12 3c4 3 6 7 7 12h-7M11 6C8 9 6 12 5 15h6M3 18h18l-3 4H6z" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round"/></svg>';
+const SAIL =
+  '<svg viewBox="0 0 24 24" width="22" height="22" aria-hidden="true"><path d="M12 2v16M12 3c4 3 6 7 7 12h-7M11 6C8 9 6 12 5 15h6M3 18h18l-3 4H6z" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round"/></svg>';
 
 const STYLE = `
 :root{color-scheme:light dark;--bg:#f4f6f8;--card:#fff;--ink:#1a2430;--soft:#5d6b7a;--line:#dde3ea;--ok:#1d8a5b;--bad:#cf3a2e;--plain:#c98a12;--brand:#12406b;--node:#fff}

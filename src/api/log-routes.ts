@@ -12,7 +12,8 @@ export function logRoutes(fs: Pick<Fs, 'readText'>, folder: string): readonly Ht
       write: true,
       answer: async ({ params, query }) => {
         const workload = params['workload'] ?? '';
-        if (!NAME.test(workload) || workload.includes('..')) return jsonAnswer({ error: `"${workload}" is no workload's name` }, 400);
+        if (!NAME.test(workload) || workload.includes('..'))
+          return jsonAnswer({ error: `"${workload}" is no workload's name` }, 400);
         const text = await fs.readText(`${folder}/${workload}.log`);
         if (text === undefined) return jsonAnswer({ error: `no log of ${workload} is kept here` }, 404);
         const lines = text.trimEnd().split('\n');

@@ -1,5 +1,15 @@
 // What the API asks of the control plane. `main` implements it over configuration, registry, push, xDS and telemetry.
-import type { ApplyAnswer, ApplyAsk, DeletedJson, EdgeJson, ObjectId, ObjectJson, ProgrammedJson, ProxyJson, StatusJson } from './api-json.ts';
+import type {
+  ApplyAnswer,
+  ApplyAsk,
+  DeletedJson,
+  EdgeJson,
+  ObjectId,
+  ObjectJson,
+  ProgrammedJson,
+  ProxyJson,
+  StatusJson,
+} from './api-json.ts';
 
 export interface ObjectFilter {
   readonly kind: string | undefined;

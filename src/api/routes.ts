@@ -13,15 +13,29 @@ export function apiRoutes(mesh: Mesh, clock: Clock): readonly HttpRoute[] {
   return [
     { method: 'GET', path: '/', answer: plainPage },
     { method: 'GET', path: '/plain', answer: plainPage },
-    { method: 'POST', path: '/api/v1/apply', write: true, answer: async (asked) => jsonAnswer(await mesh.apply(JSON.parse(asked.body) as ApplyAsk)) },
-    { method: 'POST', path: '/api/v1/delete', write: true, answer: async (asked) => jsonAnswer(await mesh.remove(deleted(mesh, asked))) },
+    {
+      method: 'POST',
+      path: '/api/v1/apply',
+      write: true,
+      answer: async (asked) => jsonAnswer(await mesh.apply(JSON.parse(asked.body) as ApplyAsk)),
+    },
+    {
+      method: 'POST',
+      path: '/api/v1/delete',
+      write: true,
+      answer: async (asked) => jsonAnswer(await mesh.remove(deleted(mesh, asked))),
+    },
     { method: 'GET', path: '/api/v1/objects', answer: (asked) => answerObjects(mesh, asked) },
     { method: 'GET', path: '/api/v1/wait', answer: async (asked) => jsonAnswer(await answerWait(mesh, clock, asked)) },
     { method: 'GET', path: '/api/v1/status', answer: async () => jsonAnswer(await mesh.status()) },
     { method: 'GET', path: '/api/v1/proxies', answer: () => jsonAnswer(mesh.proxies()) },
     { method: 'GET', path: '/api/v1/proxies/:name/config', answer: (asked) => answerProxyConfig(mesh, asked) },
     { method: 'GET', path: '/api/v1/edges', answer: () => jsonAnswer(mesh.edges()) },
-    { method: 'GET', path: '/api/v1/edges/events', answer: () => ({ open: (send) => repeat(clock, EVENT_MS, () => send(JSON.stringify(mesh.edges()))) }) },
+    {
+      method: 'GET',
+      path: '/api/v1/edges/events',
+      answer: () => ({ open: (send) => repeat(clock, EVENT_MS, () => send(JSON.stringify(mesh.edges()))) }),
+    },
   ];
 }
 
@@ -43,7 +57,10 @@ async function answerObjects(mesh: Mesh, asked: HttpAsked) {
 }
 
 async function answerWait(mesh: Mesh, clock: Clock, asked: HttpAsked): Promise<ProgrammedJson> {
-  const ids = (given(asked, 'objects') ?? '').split(',').filter((text) => text !== '').map(parseId);
+  const ids = (given(asked, 'objects') ?? '')
+    .split(',')
+    .filter((text) => text !== '')
+    .map(parseId);
   const timeoutMs = Math.min(Number(given(asked, 'timeoutMs') ?? 30_000), LONGEST_WAIT_MS);
   return await waitProgrammed(mesh, clock, { ids, generation: Number(given(asked, 'generation') ?? 0), timeoutMs });
 }

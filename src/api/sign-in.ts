@@ -32,7 +32,10 @@ export function signInRoutes({ clock, random, token }: SignInOptions): readonly 
       answer: ({ body }) => {
         const { code } = JSON.parse(body) as { code?: unknown };
         if (typeof code === 'string' && take(code)) return jsonAnswer({ token });
-        return jsonAnswer({ error: 'this link was used already, or is older than ten minutes: run "topsail dashboard" again' }, 401);
+        return jsonAnswer(
+          { error: 'this link was used already, or is older than ten minutes: run "topsail dashboard" again' },
+          401,
+        );
       },
     },
     { method: 'GET', path: '/api/v1/sign-in', write: true, answer: () => jsonAnswer({ signedIn: true }) },

@@ -59,7 +59,13 @@ export class TapHub {
     const asked = this.#subscriptions.get(subscription);
     if (asked === undefined || json.length > RECORD_CHARACTERS_MAX) return;
     const record = readRecord(json);
-    if (record === undefined || record.workload !== agent.workload || record.namespace !== agent.namespace || !fits(asked.filter, agent)) return;
+    if (
+      record === undefined ||
+      record.workload !== agent.workload ||
+      record.namespace !== agent.namespace ||
+      !fits(asked.filter, agent)
+    )
+      return;
     if (record.id !== '') {
       if (this.#kept.length >= KEPT_RECORDS) this.#kept.splice(0, KEPT_RECORDS / 10);
       this.#kept.push({ id: record.id, json });
@@ -70,19 +76,31 @@ export class TapHub {
   /** All that was told about a request, in the order of time, each hop once for each side. */
   explain(id: string): readonly TapRecordJson[] {
     const records = this.#kept.filter((one) => one.id === id).map((one) => JSON.parse(one.json) as TapRecordJson);
-    const unique = new Map(records.map((one) => [`${one.namespace}/${one.workload} ${one.direction} ${one.atMs} ${one.authority} ${one.path}`, one]));
+    const unique = new Map(
+      records.map((one) => [
+        `${one.namespace}/${one.workload} ${one.direction} ${one.atMs} ${one.authority} ${one.path}`,
+        one,
+      ]),
+    );
     return [...unique.values()].sort((a, b) => a.atMs - b.atMs || b.durationMs - a.durationMs);
   }
 }
 
 function fits({ workload }: TapFilter, agent: Pick<TapAgent, 'workload' | 'namespace'>): boolean {
-  return workload === '' || workload === agent.workload || workload === `${agent.namespace}/${agent.workload}` || workload === `${agent.workload}.${agent.namespace}`;
+  return (
+    workload === '' ||
+    workload === agent.workload ||
+    workload === `${agent.namespace}/${agent.workload}` ||
+    workload === `${agent.workload}.${agent.namespace}`
+  );
 }
 
 function readRecord(json: string): TapRecordJson | undefined {
   try {
     const record = JSON.parse(json) as Partial<TapRecordJson> | null;
-    return typeof record?.id === 'string' && typeof record.workload === 'string' ? (record as TapRecordJson) : undefined;
+    return typeof record?.id === 'string' && typeof record.workload === 'string'
+      ? (record as TapRecordJson)
+      : undefined;
   } catch {
     return undefined;
   }

@@ -15,7 +15,12 @@ export function tapRoutes(hub: TapHub): readonly HttpRoute[] {
         open: (send) => hub.listen(filterOf(asked), send) ?? refuse(send),
       }),
     },
-    { method: 'GET', path: '/api/v1/explain/:id', write: true, answer: ({ params }) => jsonAnswer(hub.explain(params['id'] ?? '')) },
+    {
+      method: 'GET',
+      path: '/api/v1/explain/:id',
+      write: true,
+      answer: ({ params }) => jsonAnswer(hub.explain(params['id'] ?? '')),
+    },
   ];
 }
 
@@ -27,7 +32,12 @@ function refuse(send: (data: string) => void): () => void {
 function filterOf({ query }: HttpAsked): TapFilter {
   const perSecond = Number(query.get('perSecond') ?? DEFAULT_PER_SECOND);
   return {
-    workload: query.get('workload') ?? '', pathPrefix: query.get('path') ?? '', status: query.get('status') ?? '', to: query.get('to') ?? '',
-    perSecondMax: Number.isFinite(perSecond) ? Math.min(PER_SECOND_MAX, Math.max(1, Math.floor(perSecond))) : DEFAULT_PER_SECOND,
+    workload: query.get('workload') ?? '',
+    pathPrefix: query.get('path') ?? '',
+    status: query.get('status') ?? '',
+    to: query.get('to') ?? '',
+    perSecondMax: Number.isFinite(perSecond)
+      ? Math.min(PER_SECOND_MAX, Math.max(1, Math.floor(perSecond)))
+      : DEFAULT_PER_SECOND,
   };
 }

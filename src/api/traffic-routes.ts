@@ -16,7 +16,13 @@ const LIVE_WITHIN_MS = 2_000;
 export function trafficRoutes(source: TrafficSource, clock: Clock): readonly HttpRoute[] {
   return [
     { method: 'GET', path: '/api/v1/traffic', answer: (asked) => jsonAnswer(readTraffic(source, clock, asked)) },
-    { method: 'GET', path: '/api/v1/traffic/events', answer: (asked) => ({ open: (send) => everySecond(clock, () => send(JSON.stringify(readTraffic(source, clock, asked)))) }) },
+    {
+      method: 'GET',
+      path: '/api/v1/traffic/events',
+      answer: (asked) => ({
+        open: (send) => everySecond(clock, () => send(JSON.stringify(readTraffic(source, clock, asked)))),
+      }),
+    },
     { method: 'GET', path: '/api/v1/series', answer: (asked) => jsonAnswer(readSeries(source, clock, asked)) },
   ];
 }
@@ -28,7 +34,9 @@ function readTraffic(source: TrafficSource, clock: Clock, asked: HttpAsked): Tra
   const wanted = numberOf(asked, 'window') ?? DEFAULT_WINDOW_SECONDS;
   const windowSeconds = Math.min(LONGEST_WINDOW_SECONDS, Math.max(past ? SHORTEST_PAST_SECONDS : 1, wanted));
   return {
-    nowMs, untilMs, windowSeconds,
+    nowMs,
+    untilMs,
+    windowSeconds,
     edges: source.edges(untilMs, windowSeconds).map(edgeJson),
     workloads: source.workloads(untilMs, windowSeconds).map(goldenJson),
     dropped: source.dropped,
@@ -77,9 +85,16 @@ export function edgeJson(edge: EdgeView): TrafficEdgeJson {
 
 function goldenJson(view: WorkloadView): GoldenJson {
   return {
-    workload: view.workload, namespace: view.namespace, service: view.service, version: view.version,
-    successRate: view.successRate, requestsPerSecond: view.requestsPerSecond,
-    p50Ms: finite(view.p50Ms) ?? 0, p95Ms: finite(view.p95Ms) ?? 0, p99Ms: finite(view.p99Ms) ?? 0, mtlsShare: finite(view.mtlsShare),
+    workload: view.workload,
+    namespace: view.namespace,
+    service: view.service,
+    version: view.version,
+    successRate: view.successRate,
+    requestsPerSecond: view.requestsPerSecond,
+    p50Ms: finite(view.p50Ms) ?? 0,
+    p95Ms: finite(view.p95Ms) ?? 0,
+    p99Ms: finite(view.p99Ms) ?? 0,
+    mtlsShare: finite(view.mtlsShare),
   };
 }
 

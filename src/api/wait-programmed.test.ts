@@ -5,13 +5,21 @@ import type { ProgrammedJson } from './api-json.ts';
 import { waitProgrammed } from './wait-programmed.ts';
 
 const ids = [{ kind: 'VirtualService', namespace: 'default', name: 'reviews' }];
-const answer = (acknowledged: number, rejected: ProgrammedJson['rejected'] = []): ProgrammedJson => ({ acknowledged, concerned: 2, lagging: [], rejected });
+const answer = (acknowledged: number, rejected: ProgrammedJson['rejected'] = []): ProgrammedJson => ({
+  acknowledged,
+  concerned: 2,
+  lagging: [],
+  rejected,
+});
 
 function setUp() {
   const clock = new FakeClock();
   let present: ProgrammedJson | undefined;
   let tell = (): void => {};
-  const mesh = { programmed: () => present, onProgress: (changed: () => void) => ((tell = changed), () => void (tell = () => {})) };
+  const mesh = {
+    programmed: () => present,
+    onProgress: (changed: () => void) => ((tell = changed), () => void (tell = () => {})),
+  };
   const done = waitProgrammed(mesh, clock, { ids, generation: 3, timeoutMs: 1000 });
   return { clock, done, progress: (next: ProgrammedJson | undefined) => ((present = next), tell()) };
 }

@@ -59,7 +59,8 @@ export function formatNodeId(id: NodeId): string {
 export function parseNodeId(text: string): NodeId | undefined {
   const parts = text.split('~');
   const [type, ip, pod, dns] = parts;
-  if (parts.length !== 4 || type === undefined || ip === undefined || pod === undefined || dns === undefined) return undefined;
+  if (parts.length !== 4 || type === undefined || ip === undefined || pod === undefined || dns === undefined)
+    return undefined;
   if (type !== 'sidecar' && type !== 'router' && type !== 'waypoint' && type !== 'ztunnel') return undefined;
   const dot = pod.lastIndexOf('.');
   const svc = dns.indexOf('.svc.');

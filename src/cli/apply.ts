@@ -33,9 +33,15 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
     failed ||= finding.severity === 'error';
   }
   if (options.wait !== true || answer.applied.every((one) => one.action === 'refused')) return failed ? 1 : 0;
-  const ids = answer.applied.filter((one) => one.action !== 'refused').map((one) => `${one.kind}/${one.namespace}/${one.name}`);
+  const ids = answer.applied
+    .filter((one) => one.action !== 'refused')
+    .map((one) => `${one.kind}/${one.namespace}/${one.name}`);
   const timeoutMs = parseSeconds(options.timeout) * 1000;
-  const query = new URLSearchParams({ objects: ids.join(','), generation: String(answer.generation), timeoutMs: String(timeoutMs) });
+  const query = new URLSearchParams({
+    objects: ids.join(','),
+    generation: String(answer.generation),
+    timeoutMs: String(timeoutMs),
+  });
   const programmed = await mesh.get<ProgrammedJson>(`/api/v1/wait?${query}`, timeoutMs + 5000);
   context.out(programmedText(programmed));
   return failed || programmed.acknowledged < programmed.concerned ? 1 : 0;

@@ -14,8 +14,19 @@ export async function authzCheck(context: CliContext, workload: string, options:
   const mesh = await openMesh(context, options.home);
   const policies = await mesh.get<readonly AuthzPolicyJson[]>(`/api/v1/authz/${encodeURIComponent(workload)}`);
   if (options.output === 'json') context.out(`${JSON.stringify(policies, undefined, 2)}\n`);
-  else if (policies.length === 0) context.out(`No AuthorizationPolicy applies to ${workload}: every request is allowed.\n`);
-  else context.out(table(['ACTION', 'AuthorizationPolicy', 'RULES'], policies.map((one) => [`${one.action}${one.dryRun ? ' (dry run)' : ''}`, `${one.name}.${one.namespace}`, String(one.rules)])));
+  else if (policies.length === 0)
+    context.out(`No AuthorizationPolicy applies to ${workload}: every request is allowed.\n`);
+  else
+    context.out(
+      table(
+        ['ACTION', 'AuthorizationPolicy', 'RULES'],
+        policies.map((one) => [
+          `${one.action}${one.dryRun ? ' (dry run)' : ''}`,
+          `${one.name}.${one.namespace}`,
+          String(one.rules),
+        ]),
+      ),
+    );
   return 0;
 }
 
@@ -38,10 +49,13 @@ export async function authzExplain(context: CliContext, options: ExplainOptions)
     const value = options[name];
     if (value !== undefined && value !== '') query.set(name, value);
   }
-  if (options.claims !== undefined && !isObject(options.claims)) throw new CliError('--claims is no JSON object, for example \'{"iss":"https://issuer.example","sub":"ann"}\'.');
+  if (options.claims !== undefined && !isObject(options.claims))
+    throw new CliError('--claims is no JSON object, for example \'{"iss":"https://issuer.example","sub":"ann"}\'.');
   for (const header of options.header) query.append('header', header);
   const mesh = await openMesh(context, options.home);
-  const answer = await mesh.get<AuthzAnswerJson>(`/api/v1/authz/${encodeURIComponent(options.to)}/explain?${query.toString()}`);
+  const answer = await mesh.get<AuthzAnswerJson>(
+    `/api/v1/authz/${encodeURIComponent(options.to)}/explain?${query.toString()}`,
+  );
   context.out(options.output === 'json' ? `${JSON.stringify(answer, undefined, 2)}\n` : explanation(answer));
   return answer.decision === 'allowed' ? 0 : 2;
 }
@@ -51,12 +65,14 @@ function explanation(answer: AuthzAnswerJson): string {
   const by = answer.decidedBy;
   const verb = answer.decision === 'allowed' ? 'ALLOWED' : 'DENIED';
   lines.push(`${verb} at ${answer.workload} ${by === undefined ? `because ${answer.reason}` : `by ${nameOf(by)}`}.`);
-  for (const ask of answer.asks) lines.push(`Before that, ${nameOf(ask)} asks the provider ${ask.provider}, which may deny.`);
+  for (const ask of answer.asks)
+    lines.push(`Before that, ${nameOf(ask)} asks the provider ${ask.provider}, which may deny.`);
   for (const note of answer.notes) lines.push(`${nameOf(note)} matches too, and only notes it.`);
   const near = answer.nearest;
   if (near !== undefined && near.missing.length > 0) {
     lines.push(`Nearest miss: ${nameOf(near)}`);
-    for (const { field, wanted, found } of near.missing) lines.push(`  ${field} asks for ${wanted}${found === '' ? '' : `; the request has ${found}`}`);
+    for (const { field, wanted, found } of near.missing)
+      lines.push(`  ${field} asks for ${wanted}${found === '' ? '' : `; the request has ${found}`}`);
   }
   return `${lines.join('\n')}\n`;
 }

@@ -10,10 +10,14 @@ const SECRETS = [
   /("(?:token|privateKey|private_key|inlineBytes|inline_bytes)"\s*:\s*")[^"]*/g,
 ];
 
-export async function bugReport(context: CliContext, options: { readonly home?: string; readonly file: string }): Promise<number> {
+export async function bugReport(
+  context: CliContext,
+  options: { readonly home?: string; readonly file: string },
+): Promise<number> {
   const mesh = await openMesh(context, options.home);
   const parts: string[] = [];
-  const add = (title: string, text: string): void => void parts.push(`==== ${title}\n${redact(text, mesh.run.token)}\n`);
+  const add = (title: string, text: string): void =>
+    void parts.push(`==== ${title}\n${redact(text, mesh.run.token)}\n`);
   for (const path of ['/api/v1/status', '/api/v1/objects?redacted=true', '/api/v1/proxies', '/api/v1/edges']) {
     add(path, await mesh.getText(path).catch((error: Error) => error.message));
   }
@@ -30,6 +34,7 @@ export async function bugReport(context: CliContext, options: { readonly home?: 
 
 export function redact(text: string, token: string): string {
   let clean = token === '' ? text : text.replaceAll(token, '[redacted]');
-  for (const pattern of SECRETS) clean = clean.replace(pattern, (_all, kept: unknown) => `${typeof kept === 'string' ? kept : ''}[redacted]`);
+  for (const pattern of SECRETS)
+    clean = clean.replace(pattern, (_all, kept: unknown) => `${typeof kept === 'string' ? kept : ''}[redacted]`);
   return clean;
 }

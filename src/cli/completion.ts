@@ -21,7 +21,9 @@ interface Known {
 }
 
 function bash(commands: readonly Known[], kinds: readonly string[]): string {
-  const cases = commands.map((c) => `    ${c.name}) words="${[...c.flags, ...(takesKinds(c) ? kinds : [])].join(' ')}" ;;`).join('\n');
+  const cases = commands
+    .map((c) => `    ${c.name}) words="${[...c.flags, ...(takesKinds(c) ? kinds : [])].join(' ')}" ;;`)
+    .join('\n');
   return `_topsail() {
   local words=""
   if [ "$COMP_CWORD" -eq 1 ]; then words="${commands.map((c) => c.name).join(' ')}"; else
@@ -37,8 +39,12 @@ complete -F _topsail topsail ./topsail
 function fish(commands: readonly Known[], kinds: readonly string[]): string {
   const lines = commands.flatMap((c) => [
     `complete -c topsail -n __fish_use_subcommand -a ${c.name} -d '${c.description.replaceAll("'", "\\'")}'`,
-    ...c.flags.filter((flag) => flag.startsWith('--')).map((flag) => `complete -c topsail -n '__fish_seen_subcommand_from ${c.name}' -l ${flag.slice(2)}`),
-    ...(takesKinds(c) ? [`complete -c topsail -n '__fish_seen_subcommand_from ${c.name}' -a '${kinds.join(' ')}'`] : []),
+    ...c.flags
+      .filter((flag) => flag.startsWith('--'))
+      .map((flag) => `complete -c topsail -n '__fish_seen_subcommand_from ${c.name}' -l ${flag.slice(2)}`),
+    ...(takesKinds(c)
+      ? [`complete -c topsail -n '__fish_seen_subcommand_from ${c.name}' -a '${kinds.join(' ')}'`]
+      : []),
   ]);
   return `${lines.join('\n')}\n`;
 }

@@ -28,7 +28,11 @@ export interface CliContext {
   /** Events of the mesh's API as they come; resolves when the stream ends, rejects with a CliError when it is refused. */
   readonly stream: (call: EventCall, take: (data: string) => void) => Promise<void>;
   /** The cluster of --kubeconfig and --context. Throws a sentence when there is none. */
-  readonly kube: (flags: { readonly kubeconfig?: string | undefined; readonly context?: string | undefined; readonly fieldManager: string }) => Promise<KubeClient>;
+  readonly kube: (flags: {
+    readonly kubeconfig?: string | undefined;
+    readonly context?: string | undefined;
+    readonly fieldManager: string;
+  }) => Promise<KubeClient>;
   /** The folder with package.json, deploy/ and dist/. */
   readonly root: () => string;
   readonly version: string;

@@ -12,7 +12,11 @@ export interface DeleteOptions {
   readonly ignoreNotFound?: boolean;
 }
 
-export async function deleteObjects(context: CliContext, words: readonly string[], options: DeleteOptions): Promise<number> {
+export async function deleteObjects(
+  context: CliContext,
+  words: readonly string[],
+  options: DeleteOptions,
+): Promise<number> {
   const mesh = await openMesh(context, options.home);
   const body =
     options.filename.length > 0

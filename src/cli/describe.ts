@@ -11,7 +11,11 @@ export interface DescribeOptions {
   readonly home?: string;
 }
 
-export async function describe(context: CliContext, words: readonly string[], options: DescribeOptions): Promise<number> {
+export async function describe(
+  context: CliContext,
+  words: readonly string[],
+  options: DescribeOptions,
+): Promise<number> {
   const ids = namedObjects(words, options.namespace);
   const mesh = await openMesh(context, options.home);
   const { toYaml } = await import('./to-yaml.ts');
@@ -41,7 +45,8 @@ function text(one: ObjectJson, spec: string, nowMs: number): string {
   const labels = Object.entries(one.labels).map(([k, v]) => `${k}=${v}`);
   if (labels.length > 0) rows.push(['Labels', labels.join(', ')]);
   const head = rows.map(([name, value]) => `${`${name}:`.padEnd(14)}${value}\n`).join('');
-  const findings = one.findings.length === 0 ? '' : `Findings:\n${one.findings.map((f) => `  ${findingText(f)}`).join('')}`;
+  const findings =
+    one.findings.length === 0 ? '' : `Findings:\n${one.findings.map((f) => `  ${findingText(f)}`).join('')}`;
   return `${head}${programmedText(one.programmed)}${findings}Spec:\n${spec.replace(/^(?=.)/gm, '  ')}\n`;
 }
 

@@ -4,7 +4,10 @@ import type { CliContext } from './context.ts';
 import { openMesh } from './mesh-client.ts';
 import { table } from './table.ts';
 
-export async function edges(context: CliContext, options: { readonly home?: string; readonly output?: string; readonly watch?: boolean }): Promise<number> {
+export async function edges(
+  context: CliContext,
+  options: { readonly home?: string; readonly output?: string; readonly watch?: boolean },
+): Promise<number> {
   const mesh = await openMesh(context, options.home);
   for (;;) {
     const all = await mesh.get<readonly EdgeJson[]>('/api/v1/edges');

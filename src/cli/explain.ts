@@ -3,10 +3,17 @@ import type { TapRecordJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
 
-export async function explain(context: CliContext, id: string, options: { readonly home?: string; readonly output?: string }): Promise<number> {
+export async function explain(
+  context: CliContext,
+  id: string,
+  options: { readonly home?: string; readonly output?: string },
+): Promise<number> {
   const mesh = await openMesh(context, options.home);
   const hops = await mesh.get<readonly TapRecordJson[]>(`/api/v1/explain/${encodeURIComponent(id)}`);
-  if (hops.length === 0) throw new CliError(`No tapped request has the id ${id}. Requests are only told while someone listens: leave "topsail tap" running, repeat the request, and take its id from there.`);
+  if (hops.length === 0)
+    throw new CliError(
+      `No tapped request has the id ${id}. Requests are only told while someone listens: leave "topsail tap" running, repeat the request, and take its id from there.`,
+    );
   context.out(options.output === 'json' ? `${JSON.stringify(hops, undefined, 2)}\n` : hops.map(explainHop).join('\n'));
   return 0;
 }
@@ -14,16 +21,35 @@ export async function explain(context: CliContext, id: string, options: { readon
 export function explainHop(hop: TapRecordJson, index: number): string {
   const facts: readonly (readonly [string, string])[] = [
     ['request', `${hop.method} ${hop.authority}${hop.path} (${hop.protocol})`],
-    ['answer', `${hop.status}${hop.flags.length > 0 ? ` ${hop.flags.join(',')}` : ''}${hop.details === '' ? '' : ` (${hop.details})`} after ${hop.durationMs.toFixed(1)} ms`],
+    [
+      'answer',
+      `${hop.status}${hop.flags.length > 0 ? ` ${hop.flags.join(',')}` : ''}${hop.details === '' ? '' : ` (${hop.details})`} after ${hop.durationMs.toFixed(1)} ms`,
+    ],
     ['listener', hop.listener],
     ['route', [hop.virtualHost, hop.route].filter((one) => one !== '').join(' / ')],
     ['policy', hop.policy],
     ['dry run', hop.shadowPolicy],
     ['cluster', hop.cluster],
-    ['endpoint', hop.endpoint === '' ? '' : `${hop.endpoint}${hop.attempts > 1 ? `, ${hop.attempts} tries` : ''}${hop.upstreamMs < 0 ? '' : `, first byte after ${hop.upstreamMs.toFixed(1)} ms`}`],
+    [
+      'endpoint',
+      hop.endpoint === ''
+        ? ''
+        : `${hop.endpoint}${hop.attempts > 1 ? `, ${hop.attempts} tries` : ''}${hop.upstreamMs < 0 ? '' : `, first byte after ${hop.upstreamMs.toFixed(1)} ms`}`,
+    ],
     ['failure', hop.upstreamFailure],
-    ['identity', hop.mtls ? `mutual TLS ${hop.tls}: ${hop.source.principal || '?'} -> ${hop.destination.principal || '?'}` : 'plaintext'],
+    [
+      'identity',
+      hop.mtls
+        ? `mutual TLS ${hop.tls}: ${hop.source.principal || '?'} -> ${hop.destination.principal || '?'}`
+        : 'plaintext',
+    ],
   ];
   const head = `${index + 1}. ${hop.workload}.${hop.namespace}, ${hop.direction === 'inbound' ? `asked by ${hop.source.workload || 'unknown'}` : `asks ${hop.destination.workload || hop.service || hop.authority}`}\n`;
-  return head + facts.filter(([, text]) => text !== '').map(([name, text]) => `   ${name.padEnd(9)} ${text}\n`).join('');
+  return (
+    head +
+    facts
+      .filter(([, text]) => text !== '')
+      .map(([name, text]) => `   ${name.padEnd(9)} ${text}\n`)
+      .join('')
+  );
 }

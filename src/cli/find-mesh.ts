@@ -16,7 +16,9 @@ export async function findHome(context: CliContext, given: string | undefined): 
     if (parent === folder) break;
     folder = parent;
   }
-  throw new CliError(`No mesh found: there is no ${FOLDER} folder here or above. Start one with "topsail demo", or say where it is with --home or $TOPSAIL_HOME.`);
+  throw new CliError(
+    `No mesh found: there is no ${FOLDER} folder here or above. Start one with "topsail demo", or say where it is with --home or $TOPSAIL_HOME.`,
+  );
 }
 
 export async function readRun(context: CliContext, home: string): Promise<RunJson> {
@@ -25,9 +27,14 @@ export async function readRun(context: CliContext, home: string): Promise<RunJso
   try {
     text = await context.fs.readText(path);
   } catch (error) {
-    throw new CliError(`${path} cannot be read (${(error as Error).message}): run the command as the user that started the mesh.`);
+    throw new CliError(
+      `${path} cannot be read (${(error as Error).message}): run the command as the user that started the mesh.`,
+    );
   }
-  if (text === undefined) throw new CliError(`The mesh of ${home} is not running (no run.json). Start it with "topsail demo" or "topsail discovery".`);
+  if (text === undefined)
+    throw new CliError(
+      `The mesh of ${home} is not running (no run.json). Start it with "topsail demo" or "topsail discovery".`,
+    );
   try {
     return JSON.parse(text) as RunJson;
   } catch {

@@ -2,7 +2,10 @@
 import type { FindingJson, ProgrammedJson } from '#api';
 
 export function findingText(finding: FindingJson): string {
-  const place = finding.file === '' ? finding.object : `${finding.file}${finding.line > 0 ? `:${finding.line}:${finding.column}` : ''}`;
+  const place =
+    finding.file === ''
+      ? finding.object
+      : `${finding.file}${finding.line > 0 ? `:${finding.line}:${finding.column}` : ''}`;
   const path = finding.path === '' ? '' : ` ${finding.path}:`;
   const object = finding.file === '' || finding.object === '' ? '' : ` ${finding.object}`;
   const remedy = finding.remedy === '' ? '' : ` ${finding.remedy}`;

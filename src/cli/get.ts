@@ -31,14 +31,19 @@ export async function get(context: CliContext, words: readonly string[], options
   const single = asked.length === 1 && asked[0]?.name !== undefined;
   if (found.length > 0) context.out(await render(found, options, single, context));
   else if (missing.length === 0) {
-    context.err(options.allNamespaces === true ? 'No resources found\n' : `No resources found in ${options.namespace} namespace.\n`);
+    context.err(
+      options.allNamespaces === true
+        ? 'No resources found\n'
+        : `No resources found in ${options.namespace} namespace.\n`,
+    );
   }
   return missing.length > 0 ? 1 : 0;
 }
 
 function split(words: readonly string[]): { kind: string; name: string | undefined }[] {
   const [first, ...names] = words;
-  if (first === undefined) throw new CliError('Name a kind: topsail get virtualservices, topsail get vs reviews, topsail get all.');
+  if (first === undefined)
+    throw new CliError('Name a kind: topsail get virtualservices, topsail get vs reviews, topsail get all.');
   if (first.includes('/')) {
     return words.map((word) => {
       const [kind, name] = word.split('/');
@@ -50,7 +55,12 @@ function split(words: readonly string[]): { kind: string; name: string | undefin
   return kinds.flatMap((kind) => names.map((name) => ({ kind, name })));
 }
 
-async function render(objects: readonly ObjectJson[], options: GetOptions, single: boolean, context: CliContext): Promise<string> {
+async function render(
+  objects: readonly ObjectJson[],
+  options: GetOptions,
+  single: boolean,
+  context: CliContext,
+): Promise<string> {
   const output = options.output ?? '';
   if (output === 'name') return objects.map((one) => `${objectName(one)}\n`).join('');
   if (output === 'json' || output === 'yaml') {
@@ -60,7 +70,8 @@ async function render(objects: readonly ObjectJson[], options: GetOptions, singl
     const { toYaml } = await import('./to-yaml.ts');
     return toYaml(value);
   }
-  if (output !== '' && output !== 'wide') throw new CliError(`-o ${output} is not known: use yaml, json, wide or name.`);
+  if (output !== '' && output !== 'wide')
+    throw new CliError(`-o ${output} is not known: use yaml, json, wide or name.`);
   return listing(objects, options.allNamespaces === true, output === 'wide', context.clock.wallTime());
 }
 
@@ -76,7 +87,13 @@ function listing(objects: readonly ObjectJson[], withNamespace: boolean, wide: b
     ...(wide ? [`${one.file}:${one.line}`] : []),
   ]);
   const heads = [
-    ...(withNamespace ? ['NAMESPACE'] : []), 'NAME', ...specHeads(objects), 'STATE', 'PROGRAMMED', 'AGE', ...(wide ? ['SOURCE'] : []),
+    ...(withNamespace ? ['NAMESPACE'] : []),
+    'NAME',
+    ...specHeads(objects),
+    'STATE',
+    'PROGRAMMED',
+    'AGE',
+    ...(wide ? ['SOURCE'] : []),
   ];
   return table(heads, rows);
 
@@ -84,7 +101,7 @@ function listing(objects: readonly ObjectJson[], withNamespace: boolean, wide: b
     return kinds.size > 1 ? [] : specCells(one);
   }
   function specHeads(all: readonly ObjectJson[]): string[] {
-    return kinds.size > 1 || all.length === 0 ? [] : SPEC_COLUMNS[(all[0] as ObjectJson).kind]?.heads ?? [];
+    return kinds.size > 1 || all.length === 0 ? [] : (SPEC_COLUMNS[(all[0] as ObjectJson).kind]?.heads ?? []);
   }
 }
 
@@ -93,13 +110,23 @@ const texts = (value: unknown): string => (Array.isArray(value) ? JSON.stringify
 const SPEC_COLUMNS: Readonly<Record<string, Column>> = {
   VirtualService: { heads: ['GATEWAYS', 'HOSTS'], cells: (s) => [texts(s['gateways']), texts(s['hosts'])] },
   DestinationRule: { heads: ['HOST'], cells: (s) => [String(s['host'] ?? '')] },
-  ServiceEntry: { heads: ['HOSTS', 'LOCATION', 'RESOLUTION'], cells: (s) => [texts(s['hosts']), String(s['location'] ?? ''), String(s['resolution'] ?? '')] },
-  PeerAuthentication: { heads: ['MODE'], cells: (s) => [String((s['mtls'] as { mode?: string } | undefined)?.mode ?? '')] },
+  ServiceEntry: {
+    heads: ['HOSTS', 'LOCATION', 'RESOLUTION'],
+    cells: (s) => [texts(s['hosts']), String(s['location'] ?? ''), String(s['resolution'] ?? '')],
+  },
+  PeerAuthentication: {
+    heads: ['MODE'],
+    cells: (s) => [String((s['mtls'] as { mode?: string } | undefined)?.mode ?? '')],
+  },
   AuthorizationPolicy: { heads: ['ACTION'], cells: (s) => [String(s['action'] ?? 'ALLOW')] },
   WorkloadEntry: { heads: ['ADDRESS'], cells: (s) => [String(s['address'] ?? '')] },
   Service: {
     heads: ['PORT(S)'],
-    cells: (s) => [((s['ports'] as { port?: number; protocol?: string }[] | undefined) ?? []).map((p) => `${p.port}/${p.protocol ?? 'TCP'}`).join(',')],
+    cells: (s) => [
+      ((s['ports'] as { port?: number; protocol?: string }[] | undefined) ?? [])
+        .map((p) => `${p.port}/${p.protocol ?? 'TCP'}`)
+        .join(','),
+    ],
   },
 };
 
@@ -134,9 +161,15 @@ function manifest(one: ObjectJson): Record<string, unknown> {
       observedGeneration: one.generation,
       conditions: [
         condition('Accepted', one.state === 'accepted', one.state),
-        condition('Programmed', one.programmed.concerned === one.programmed.acknowledged, programmedCell(one.programmed)),
+        condition(
+          'Programmed',
+          one.programmed.concerned === one.programmed.acknowledged,
+          programmedCell(one.programmed),
+        ),
       ],
-      ...(one.findings.length === 0 ? {} : { validationMessages: one.findings.map((f) => ({ level: f.severity, code: f.code, message: f.message })) }),
+      ...(one.findings.length === 0
+        ? {}
+        : { validationMessages: one.findings.map((f) => ({ level: f.severity, code: f.code, message: f.message })) }),
     },
   };
 }

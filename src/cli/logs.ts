@@ -14,9 +14,12 @@ export interface LogsOptions {
 export async function logs(context: CliContext, name: string, options: LogsOptions): Promise<number> {
   const home = await findHome(context, options.home);
   const folder = context.resolvePath(home, 'logs');
-  const names = (await context.fs.walk(folder)).filter((file) => file.endsWith('.log')).map((file) => file.slice(0, -4));
+  const names = (await context.fs.walk(folder))
+    .filter((file) => file.endsWith('.log'))
+    .map((file) => file.slice(0, -4));
   const known = names.find((one) => one === name) ?? names.find((one) => one === name.split('.')[0]);
-  if (known === undefined) throw new CliError(`No process of ${home} is called ${name}. Logs exist for: ${names.join(', ') || 'none'}.`);
+  if (known === undefined)
+    throw new CliError(`No process of ${home} is called ${name}. Logs exist for: ${names.join(', ') || 'none'}.`);
   const path = context.resolvePath(folder, `${known}.log`);
   let text = (await context.fs.readText(path)) ?? '';
   const lines = text.split('\n');

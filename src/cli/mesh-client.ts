@@ -17,17 +17,27 @@ export async function openMesh(context: CliContext, home: string | undefined): P
   const folder = await findHome(context, home);
   const run = await readRun(context, folder);
   const url = new URL(run.address);
-  const call = async (method: 'GET' | 'POST', path: string, body: string | undefined, timeoutMs: number): Promise<string> => {
+  const call = async (
+    method: 'GET' | 'POST',
+    path: string,
+    body: string | undefined,
+    timeoutMs: number,
+  ): Promise<string> => {
     const answer = await context.call({
       target: { host: url.hostname, port: Number(url.port) },
       method,
       path,
       timeoutMs,
-      headers: { authorization: `Bearer ${run.token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      headers: {
+        authorization: `Bearer ${run.token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
       ...(body === undefined ? {} : { body }),
     });
     if (answer === undefined) {
-      throw new CliError(`The control plane at ${run.address} does not answer. Is the mesh of ${folder} still running? Start it with "topsail demo".`);
+      throw new CliError(
+        `The control plane at ${run.address} does not answer. Is the mesh of ${folder} still running? Start it with "topsail demo".`,
+      );
     }
     if (answer.status >= 300) throw new CliError(`${problemOf(answer.body)} (${answer.status} ${path.split('?')[0]})`);
     return answer.body;
@@ -35,7 +45,8 @@ export async function openMesh(context: CliContext, home: string | undefined): P
   return {
     home: folder,
     run,
-    get: async <T>(path: string, timeoutMs = CALL_TIMEOUT_MS) => JSON.parse(await call('GET', path, undefined, timeoutMs)) as T,
+    get: async <T>(path: string, timeoutMs = CALL_TIMEOUT_MS) =>
+      JSON.parse(await call('GET', path, undefined, timeoutMs)) as T,
     getText: (path) => call('GET', path, undefined, CALL_TIMEOUT_MS),
     post: async <T>(path: string, body: unknown, timeoutMs = CALL_TIMEOUT_MS) =>
       JSON.parse(await call('POST', path, JSON.stringify(body), timeoutMs)) as T,

@@ -4,10 +4,15 @@ import type { CliContext } from './context.ts';
 import { openMesh } from './mesh-client.ts';
 import { table } from './table.ts';
 
-export async function mtlsPlan(context: CliContext, options: { readonly home?: string; readonly namespace?: string; readonly output?: string }): Promise<number> {
+export async function mtlsPlan(
+  context: CliContext,
+  options: { readonly home?: string; readonly namespace?: string; readonly output?: string },
+): Promise<number> {
   const mesh = await openMesh(context, options.home);
   const plan = await mesh.get<MtlsPlanJson>('/api/v1/mtls/plan');
-  const namespaces = plan.namespaces.filter((one) => options.namespace === undefined || one.namespace === options.namespace);
+  const namespaces = plan.namespaces.filter(
+    (one) => options.namespace === undefined || one.namespace === options.namespace,
+  );
   if (options.output === 'json') {
     context.out(`${JSON.stringify({ ...plan, namespaces }, undefined, 2)}\n`);
     return 0;
@@ -16,8 +21,28 @@ export async function mtlsPlan(context: CliContext, options: { readonly home?: s
     context.out('No workload is connected.\n');
     return 0;
   }
-  context.out(table(['NAMESPACE', 'MODE', 'WORKLOADS', 'CALLERS', 'PLAINTEXT', 'STRICT IS SAFE'], namespaces.map((one) => [one.namespace, one.mode, String(one.workloads), String(one.edges), String(one.plaintext.length), verdict(one)])));
-  const rows = namespaces.flatMap((one) => one.plaintext.map((edge) => [edge.source, edge.destination, edge.service, String(edge.requests), `${Math.round(edge.share * 100)}%`]));
+  context.out(
+    table(
+      ['NAMESPACE', 'MODE', 'WORKLOADS', 'CALLERS', 'PLAINTEXT', 'STRICT IS SAFE'],
+      namespaces.map((one) => [
+        one.namespace,
+        one.mode,
+        String(one.workloads),
+        String(one.edges),
+        String(one.plaintext.length),
+        verdict(one),
+      ]),
+    ),
+  );
+  const rows = namespaces.flatMap((one) =>
+    one.plaintext.map((edge) => [
+      edge.source,
+      edge.destination,
+      edge.service,
+      String(edge.requests),
+      `${Math.round(edge.share * 100)}%`,
+    ]),
+  );
   if (rows.length > 0) context.out(`\n${table(['WHO SPEAKS PLAINTEXT', 'TO', 'SERVICE', 'REQUESTS', 'SHARE'], rows)}`);
   context.out(`\nLooked at the last ${plan.windowSeconds} s of traffic; who did not speak then is not counted.\n`);
   return 0;

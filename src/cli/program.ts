@@ -27,7 +27,7 @@ const collect = (value: string, before: string[]): string[] => [...before, value
 export function buildProgram(parts: ProgramParts): Command {
   const program = new Command('topsail');
   program
-    .description('A service mesh in TypeScript: Istio\'s API, one command to a live mesh.')
+    .description("A service mesh in TypeScript: Istio's API, one command to a live mesh.")
     .version(parts.version, '-v, --version')
     .showHelpAfterError('(add --help to see what is possible)')
     .showSuggestionAfterError(true)
@@ -41,11 +41,18 @@ export function buildProgram(parts: ProgramParts): Command {
 }
 
 function add(program: Command, name: string, description: string): Command {
-  return program.command(name).description(description).option('--home <dir>', 'folder of the mesh (default: $TOPSAIL_HOME, then the nearest .topsail/ upwards)');
+  return program
+    .command(name)
+    .description(description)
+    .option('--home <dir>', 'folder of the mesh (default: $TOPSAIL_HOME, then the nearest .topsail/ upwards)');
 }
 
-const namespaceFlag = (): Option => new Option('-n, --namespace <name>', 'namespace of what names none').default('default');
-const fileFlag = (): Option => new Option('-f, --filename <path>', 'file, folder or - for standard input; may be repeated').argParser(collect).default([] as string[], 'none');
+const namespaceFlag = (): Option =>
+  new Option('-n, --namespace <name>', 'namespace of what names none').default('default');
+const fileFlag = (): Option =>
+  new Option('-f, --filename <path>', 'file, folder or - for standard input; may be repeated')
+    .argParser(collect)
+    .default([] as string[], 'none');
 
 function addConfigCommands(program: Command, { context, exit }: ProgramParts): void {
   add(program, 'apply', 'create or change what manifests describe')
@@ -59,7 +66,9 @@ function addConfigCommands(program: Command, { context, exit }: ProgramParts): v
     .addOption(fileFlag())
     .addOption(namespaceFlag())
     .option('--ignore-not-found', 'what is not there is no failure')
-    .action(async (words, options) => exit(await (await import('./delete.ts')).deleteObjects(await context(), words, options)));
+    .action(async (words, options) =>
+      exit(await (await import('./delete.ts')).deleteObjects(await context(), words, options)),
+    );
   add(program, 'get', 'list objects and what the mesh makes of them')
     .argument('[words...]', 'KIND[,KIND] [NAME...], KIND/NAME..., or all')
     .addOption(namespaceFlag())
@@ -69,7 +78,9 @@ function addConfigCommands(program: Command, { context, exit }: ProgramParts): v
   add(program, 'describe', 'one object in words: state, findings, which proxies have it')
     .argument('<words...>', 'KIND NAME... or KIND/NAME...')
     .addOption(namespaceFlag())
-    .action(async (words, options) => exit(await (await import('./describe.ts')).describe(await context(), words, options)));
+    .action(async (words, options) =>
+      exit(await (await import('./describe.ts')).describe(await context(), words, options)),
+    );
   program
     .command('validate')
     .description('say what is wrong with manifests, without a mesh')
@@ -83,14 +94,36 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
   add(program, 'version', 'versions of client, control plane and proxies')
     .option('--no-remote', 'only this client')
     .action(async (options) => exit(await (await import('./status.ts')).version(await context(), version, options)));
-  add(program, 'status', 'what runs').addOption(output())
+  add(program, 'status', 'what runs')
+    .addOption(output())
     .action(async (options) => exit(await (await import('./status.ts')).status(await context(), options)));
-  add(program, 'check', 'what is wrong and what to do next; fails on errors').alias('analyze')
+  add(program, 'check', 'what is wrong and what to do next; fails on errors')
+    .alias('analyze')
     .action(async (options) => exit(await (await import('./status.ts')).check(await context(), options)));
-  add(program, 'proxy-status', 'whether each proxy has what it should have').alias('ps').argument('[proxy]', 'NAME or NAME.NAMESPACE').addOption(output())
-    .action(async (name, options) => exit(await (await import('./proxy-status.ts')).proxyStatus(await context(), name, options)));
-  add(program, 'proxy-config', 'what a proxy was given').alias('pc')
-    .addArgument(new Argument('<part>', 'which part').choices(['all', 'listeners', 'routes', 'clusters', 'endpoints', 'secrets', 'listener', 'route', 'cluster', 'endpoint', 'secret']))
+  add(program, 'proxy-status', 'whether each proxy has what it should have')
+    .alias('ps')
+    .argument('[proxy]', 'NAME or NAME.NAMESPACE')
+    .addOption(output())
+    .action(async (name, options) =>
+      exit(await (await import('./proxy-status.ts')).proxyStatus(await context(), name, options)),
+    );
+  add(program, 'proxy-config', 'what a proxy was given')
+    .alias('pc')
+    .addArgument(
+      new Argument('<part>', 'which part').choices([
+        'all',
+        'listeners',
+        'routes',
+        'clusters',
+        'endpoints',
+        'secrets',
+        'listener',
+        'route',
+        'cluster',
+        'endpoint',
+        'secret',
+      ]),
+    )
     .argument('<proxy>', 'NAME or NAME.NAMESPACE')
     .addOption(new Option('-o, --output <format>', 'short or json').default('short'))
     .action(async (part: string, name, options) => {
@@ -98,12 +131,19 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
       const plural = CONFIG_PARTS.find((one) => one === part || one === `${part}s`) ?? 'all';
       exit(await proxyConfig(await context(), plural, name, options));
     });
-  add(program, 'edges', 'who calls whom: requests, errors, latency, mTLS').addOption(output()).option('-w, --watch', 'again each second')
+  add(program, 'edges', 'who calls whom: requests, errors, latency, mTLS')
+    .addOption(output())
+    .option('-w, --watch', 'again each second')
     .action(async (options) => exit(await (await import('./edges.ts')).edges(await context(), options)));
   const authz = program.command('authz').description('who may do what');
-  add(authz, 'check', 'the policies of a workload').argument('<workload>', 'NAME or NAME.NAMESPACE').addOption(output())
-    .action(async (name, options) => exit(await (await import('./authz.ts')).authzCheck(await context(), name, options)));
-  add(authz, 'explain', 'why a request would be allowed or denied, and what was nearly so').addOption(output())
+  add(authz, 'check', 'the policies of a workload')
+    .argument('<workload>', 'NAME or NAME.NAMESPACE')
+    .addOption(output())
+    .action(async (name, options) =>
+      exit(await (await import('./authz.ts')).authzCheck(await context(), name, options)),
+    );
+  add(authz, 'explain', 'why a request would be allowed or denied, and what was nearly so')
+    .addOption(output())
     .requiredOption('--to <workload>', 'NAME or NAME.NAMESPACE')
     .option('--from <identity>', 'NAMESPACE/SERVICE-ACCOUNT or a whole identity (default: no certificate)')
     .option('--method <method>', 'HTTP method', 'GET')
@@ -114,12 +154,21 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
     .option('--header <name=value>', 'a header', collect, [] as string[])
     .option('--claims <json>', 'claims of a verified token')
     .action(async (options) => exit(await (await import('./authz.ts')).authzExplain(await context(), options)));
-  add(program.command('mtls').description('mutual TLS'), 'plan', 'who still speaks plaintext, and whether STRICT is safe')
-    .option('-n, --namespace <name>', 'one namespace').addOption(output())
+  add(
+    program.command('mtls').description('mutual TLS'),
+    'plan',
+    'who still speaks plaintext, and whether STRICT is safe',
+  )
+    .option('-n, --namespace <name>', 'one namespace')
+    .addOption(output())
     .action(async (options) => exit(await (await import('./mtls.ts')).mtlsPlan(await context(), options)));
-  add(program, 'logs', 'what a process of the mesh wrote').argument('<workload>').option('-f, --follow', 'go on').option('--tail <lines>', 'how many lines, or all', '200')
+  add(program, 'logs', 'what a process of the mesh wrote')
+    .argument('<workload>')
+    .option('-f, --follow', 'go on')
+    .option('--tail <lines>', 'how many lines, or all', '200')
     .action(async (name, options) => exit(await (await import('./logs.ts')).logs(await context(), name, options)));
-  add(program, 'bug-report', 'collect what a maintainer needs, without keys and tokens').option('--file <path>', 'where to', 'topsail-bug-report.txt')
+  add(program, 'bug-report', 'collect what a maintainer needs, without keys and tokens')
+    .option('--file <path>', 'where to', 'topsail-bug-report.txt')
     .action(async (options) => exit(await (await import('./bug-report.ts')).bugReport(await context(), options)));
   program
     .command('completion')
@@ -136,12 +185,19 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
   add(program, 'demo', 'a mesh on this machine: control plane, gateway, bookshop, light load')
     .option('--no-load', 'without the built-in load')
     .option('--port-base <port>', 'five ports from here on: http, https, xDS, monitoring, page')
-    .addOption(new Option('--capture <tier>', 'how traffic is caught').choices(['auto', 'userns', 'netns', 'none']).default('auto'))
+    .addOption(
+      new Option('--capture <tier>', 'how traffic is caught')
+        .choices(['auto', 'userns', 'netns', 'none'])
+        .default('auto'),
+    )
     .addOption(new Option('--data-plane <which>', 'which proxy').choices(['topsail', 'envoy']).default('topsail'))
     .action(async (options) => exit(await starters.demo(options)));
   add(program, 'discovery', 'the control plane')
     .option('--config <dir>', 'folder of YAML to watch (default: HOME/config)')
-    .option('--kubernetes', 'configuration, state and identity from the API server of --kubeconfig, or of the cluster this runs in')
+    .option(
+      '--kubernetes',
+      'configuration, state and identity from the API server of --kubeconfig, or of the cluster this runs in',
+    )
     .option('--registries <names>', 'Kubernetes: the same as --kubernetes, as istiod has it')
     .option('--kubeconfig <file>', 'which API server')
     .option('--https-port <port>', 'webhooks, with --kubernetes', '15017')
@@ -149,20 +205,41 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     .option('--xds-port <port>', 'xDS and certificates, TLS', '15012')
     .option('--monitoring-port <port>', 'metrics and debug pages', '15014')
     .option('--port <port>', 'API and live page', '20001')
-    .option('--jwks-allow <address>', 'keys of issuers may be fetched from this address though it is not public ("private": from all private and loopback ones)', collect, [] as string[])
+    .option(
+      '--jwks-allow <address>',
+      'keys of issuers may be fetched from this address though it is not public ("private": from all private and loopback ones)',
+      collect,
+      [] as string[],
+    )
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .action(async (options) => exit(await starters.discovery(options)));
   workloadFlags(add(program, 'run', 'put a process into the mesh: topsail run --name a --port 9080 -- COMMAND...'))
-    .option('--port <[name:]port>', 'a port that the service declares; the process is told its own in $PORT', collect, [] as string[])
-    .option('--metrics <path>', 'where the process shows its own metrics, for example /metrics: shown beside the proxy\'s')
+    .option(
+      '--port <[name:]port>',
+      'a port that the service declares; the process is told its own in $PORT',
+      collect,
+      [] as string[],
+    )
+    .option(
+      '--metrics <path>',
+      "where the process shows its own metrics, for example /metrics: shown beside the proxy's",
+    )
     .option('--app-port <port>', 'port on which the process really listens (default: chosen, handed over as $PORT)')
-    .addOption(new Option('--capture <tier>', 'how its traffic is caught').choices(['auto', 'userns', 'netns', 'none']).default('auto'))
+    .addOption(
+      new Option('--capture <tier>', 'how its traffic is caught')
+        .choices(['auto', 'userns', 'netns', 'none'])
+        .default('auto'),
+    )
     .addOption(new Option('--data-plane <which>', 'which proxy').choices(['topsail', 'envoy']).default('topsail'))
     .argument('<command...>', 'the process')
     .passThroughOptions()
     .action(async (command, options) => exit(await starters.run(command, options)));
   workloadFlags(add(program, 'gateway', 'an ingress gateway'))
-    .option('--bind-address <address>', 'where servers listen that name no address; 0.0.0.0 lets other machines in', '127.0.0.1')
+    .option(
+      '--bind-address <address>',
+      'where servers listen that name no address; 0.0.0.0 lets other machines in',
+      '127.0.0.1',
+    )
     .option('--bind <port=port>', 'container port = port to bind here, e.g. 8080=8080', collect, [] as string[])
     .addOption(new Option('--data-plane <which>', 'which proxy').choices(['topsail', 'envoy']).default('topsail'))
     .action(async (options) => exit(await starters.gateway(options)));

@@ -46,13 +46,26 @@ const ROWS: Readonly<Record<Part, (resource: Json) => string[][]>> = {
   clusters: (c) => {
     const [direction, port, subset, host] = String(c['name']).split('|');
     if (host === undefined) return [[String(c['name']), '-', '-', '-', String(c['type'] ?? 'STATIC')]];
-    return [[host === '' ? '-' : host, port ?? '', subset === '' ? '-' : (subset ?? ''), direction ?? '', String(c['type'] ?? 'STATIC')]];
+    return [
+      [
+        host === '' ? '-' : host,
+        port ?? '',
+        subset === '' ? '-' : (subset ?? ''),
+        direction ?? '',
+        String(c['type'] ?? 'STATIC'),
+      ],
+    ];
   },
   endpoints: (assignment) =>
     list(assignment['endpoints']).flatMap((locality) =>
       list(locality['lbEndpoints']).map((e) => {
         const address = at(e, 'endpoint', 'address', 'socketAddress');
-        return [`${address?.['address'] ?? '?'}:${address?.['portValue'] ?? '?'}`, String(e['healthStatus'] ?? 'HEALTHY'), String(e['loadBalancingWeight'] ?? 1), String(assignment['clusterName'])];
+        return [
+          `${address?.['address'] ?? '?'}:${address?.['portValue'] ?? '?'}`,
+          String(e['healthStatus'] ?? 'HEALTHY'),
+          String(e['loadBalancingWeight'] ?? 1),
+          String(assignment['clusterName']),
+        ];
       }),
     ),
   secrets: (s) => [[String(s['name']), s['tlsCertificate'] !== undefined ? 'Cert Chain' : 'CA']],
@@ -61,15 +74,23 @@ const ROWS: Readonly<Record<Part, (resource: Json) => string[][]>> = {
 function listenerRows(listener: Json): string[][] {
   const address = at(listener, 'address', 'socketAddress');
   const head = [String(listener['name']), String(address?.['address'] ?? ''), String(address?.['portValue'] ?? '')];
-  const chains = [...list(listener['filterChains']), ...(listener['defaultFilterChain'] === undefined ? [] : [listener['defaultFilterChain'] as Json])];
-  return chains.map((chain) => [...head, matchText(chain['filterChainMatch'] as Json | undefined), destinationText(chain)]);
+  const chains = [
+    ...list(listener['filterChains']),
+    ...(listener['defaultFilterChain'] === undefined ? [] : [listener['defaultFilterChain'] as Json]),
+  ];
+  return chains.map((chain) => [
+    ...head,
+    matchText(chain['filterChainMatch'] as Json | undefined),
+    destinationText(chain),
+  ]);
 }
 
 function matchText(match: Json | undefined): string {
   if (match === undefined) return 'ALL';
   const parts: string[] = [];
   if (match['transportProtocol'] !== undefined) parts.push(`Trans: ${String(match['transportProtocol'])}`);
-  if (match['applicationProtocols'] !== undefined) parts.push(`App: ${(match['applicationProtocols'] as string[]).join(',')}`);
+  if (match['applicationProtocols'] !== undefined)
+    parts.push(`App: ${(match['applicationProtocols'] as string[]).join(',')}`);
   if (match['serverNames'] !== undefined) parts.push(`SNI: ${(match['serverNames'] as string[]).join(',')}`);
   if (match['destinationPort'] !== undefined) parts.push(`Port: ${String(match['destinationPort'])}`);
   return parts.join('; ') || 'ALL';
@@ -101,14 +122,22 @@ function routeRows(config: Json): string[][] {
 
 function routeMatchText(match: Json | undefined): string {
   if (match === undefined) return '/*';
-  const path = match['prefix'] !== undefined ? `${String(match['prefix'])}*` : String(match['path'] ?? match['pathSeparatedPrefix'] ?? at(match, 'safeRegex')?.['regex'] ?? '/*');
+  const path =
+    match['prefix'] !== undefined
+      ? `${String(match['prefix'])}*`
+      : String(match['path'] ?? match['pathSeparatedPrefix'] ?? at(match, 'safeRegex')?.['regex'] ?? '/*');
   const headers = list(match['headers']).map((h) => String(h['name']));
   return headers.length === 0 ? path : `${path} [${headers.join(',')}]`;
 }
 
 function routeTargetText(route: Json): string {
   const action = route['route'] as Json | undefined;
-  if (action === undefined) return route['redirect'] !== undefined ? 'redirect' : route['directResponse'] !== undefined ? `direct ${String(at(route, 'directResponse')?.['status'])}` : '-';
+  if (action === undefined)
+    return route['redirect'] !== undefined
+      ? 'redirect'
+      : route['directResponse'] !== undefined
+        ? `direct ${String(at(route, 'directResponse')?.['status'])}`
+        : '-';
   if (action['cluster'] !== undefined) return String(action['cluster']);
   return list(at(action, 'weightedClusters')?.['clusters'])
     .map((c) => `${String(c['name'])} ${String(c['weight'] ?? 0)}`)

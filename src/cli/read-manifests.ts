@@ -3,7 +3,10 @@ import { type CliContext, CliError } from './context.ts';
 
 const MANIFEST = /\.(ya?ml|json)$/i;
 
-export async function readManifests(context: CliContext, names: readonly string[]): Promise<{ file: string; text: string }[]> {
+export async function readManifests(
+  context: CliContext,
+  names: readonly string[],
+): Promise<{ file: string; text: string }[]> {
   if (names.length === 0) throw new CliError('Nothing to read: name a file, a folder or - with -f.');
   const texts: { file: string; text: string }[] = [];
   for (const name of names) {
@@ -21,7 +24,10 @@ export async function readManifests(context: CliContext, names: readonly string[
     const inside = (await context.fs.walk(path)).filter((file) => MANIFEST.test(file));
     if (inside.length === 0) throw new CliError(`${name}: the folder holds no *.yaml, *.yml or *.json.`);
     for (const file of inside) {
-      texts.push({ file: `${name.replace(/\/$/, '')}/${file}`, text: (await context.fs.readText(context.resolvePath(path, file))) ?? '' });
+      texts.push({
+        file: `${name.replace(/\/$/, '')}/${file}`,
+        text: (await context.fs.readText(context.resolvePath(path, file))) ?? '',
+      });
     }
   }
   return texts;

@@ -41,50 +41,93 @@ export async function top(context: CliContext, name: string | undefined, options
   let over = false;
   void context.interrupted.then(() => (over = true));
   while (!over) {
-    const rows = (await readRows(mesh.get, name, options)).toSorted((a, b) => b.requestsPerSecond - a.requestsPerSecond).slice(0, TOP_ROWS);
+    const rows = (await readRows(mesh.get, name, options))
+      .toSorted((a, b) => b.requestsPerSecond - a.requestsPerSecond)
+      .slice(0, TOP_ROWS);
     // Where a terminal shows it, the table stays in its place.
-    context.out(`${context.colour ? '\u001b[2J\u001b[H' : '\n'}${rows.length === 0 ? 'No traffic yet.\n' : statTable(rows)}`);
+    context.out(
+      `${context.colour ? '\u001b[2J\u001b[H' : '\n'}${rows.length === 0 ? 'No traffic yet.\n' : statTable(rows)}`,
+    );
     await Promise.race([context.sleep(1000), context.interrupted]);
   }
   return 0;
 }
 
-async function readRows(get: <T>(path: string) => Promise<T>, name: string | undefined, options: StatOptions): Promise<readonly Row[]> {
+async function readRows(
+  get: <T>(path: string) => Promise<T>,
+  name: string | undefined,
+  options: StatOptions,
+): Promise<readonly Row[]> {
   const traffic = await get<TrafficJson>(`/api/v1/traffic?window=${windowSeconds(options.window ?? '1m')}`);
   const rows = options.by === 'service' ? byService(traffic.edges) : traffic.workloads.map(workloadRow);
-  return rows.filter((row) => (options.namespace === undefined || row.namespace === options.namespace) && (name === undefined || row.name === name || row.name.startsWith(`${name}-v`)));
+  return rows.filter(
+    (row) =>
+      (options.namespace === undefined || row.namespace === options.namespace) &&
+      (name === undefined || row.name === name || row.name.startsWith(`${name}-v`)),
+  );
 }
 
 export function windowSeconds(text: string): number {
   const found = WINDOW.exec(text);
-  if (found === null) throw new CliError(`--window ${text} is no duration: give one such as 10s, 5m or 1h (an hour is kept).`);
+  if (found === null)
+    throw new CliError(`--window ${text} is no duration: give one such as 10s, 5m or 1h (an hour is kept).`);
   return Number(found[1]) * SECONDS[found[2] as keyof typeof SECONDS];
 }
 
 function workloadRow(row: GoldenJson): Row {
   const { mtlsShare } = row;
-  return { ...row, name: row.workload, mtls: mtlsShare === null ? '-' : mtlsShare > 0.999 ? 'yes' : mtlsShare < 0.001 ? 'no' : `${Math.round(mtlsShare * 100)}%` };
+  return {
+    ...row,
+    name: row.workload,
+    mtls:
+      mtlsShare === null
+        ? '-'
+        : mtlsShare > 0.999
+          ? 'yes'
+          : mtlsShare < 0.001
+            ? 'no'
+            : `${Math.round(mtlsShare * 100)}%`,
+  };
 }
 
 /** Requests that never reached a workload count at the service that was asked for. */
 export function byService(edges: readonly TrafficEdgeJson[]): readonly Row[] {
-  const groups = Map.groupBy(edges.filter((one) => one.service !== ''), (one) => one.service);
+  const groups = Map.groupBy(
+    edges.filter((one) => one.service !== ''),
+    (one) => one.service,
+  );
   const rows = Array.from(groups, ([service, own]): Row => {
     const [name = service, namespace = ''] = service.includes('.svc.') ? service.split('.') : [service];
     const rate = own.reduce((sum, one) => sum + one.requestsPerSecond, 0);
     const failing = own.reduce((sum, one) => sum + one.errorsPerSecond, 0);
-    const weighted = (of: (edge: TrafficEdgeJson) => number): number => (rate === 0 ? 0 : own.reduce((sum, one) => sum + of(one) * one.requestsPerSecond, 0) / rate);
+    const weighted = (of: (edge: TrafficEdgeJson) => number): number =>
+      rate === 0 ? 0 : own.reduce((sum, one) => sum + of(one) * one.requestsPerSecond, 0) / rate;
     const mtls = weighted((one) => one.mtls);
     return {
-      name, namespace, successRate: rate === 0 ? 1 : 1 - failing / rate, requestsPerSecond: rate, p50Ms: weighted((one) => one.p50Ms),
-      p95Ms: Math.max(...own.map((one) => one.p95Ms)), p99Ms: Math.max(...own.map((one) => one.p99Ms)), mtls: mtls > 0.999 ? 'yes' : mtls < 0.001 ? 'no' : `${Math.round(mtls * 100)}%`,
+      name,
+      namespace,
+      successRate: rate === 0 ? 1 : 1 - failing / rate,
+      requestsPerSecond: rate,
+      p50Ms: weighted((one) => one.p50Ms),
+      p95Ms: Math.max(...own.map((one) => one.p95Ms)),
+      p99Ms: Math.max(...own.map((one) => one.p99Ms)),
+      mtls: mtls > 0.999 ? 'yes' : mtls < 0.001 ? 'no' : `${Math.round(mtls * 100)}%`,
     };
   });
   return rows.sort((a, b) => a.successRate - b.successRate || b.p99Ms - a.p99Ms);
 }
 
 function statTable(rows: readonly Row[]): string {
-  const cells = rows.map((row) => [row.name, row.namespace, `${(row.successRate * 100).toFixed(2)}%`, row.requestsPerSecond.toFixed(1), latency(row.p50Ms), latency(row.p95Ms), latency(row.p99Ms), row.mtls]);
+  const cells = rows.map((row) => [
+    row.name,
+    row.namespace,
+    `${(row.successRate * 100).toFixed(2)}%`,
+    row.requestsPerSecond.toFixed(1),
+    latency(row.p50Ms),
+    latency(row.p95Ms),
+    latency(row.p99Ms),
+    row.mtls,
+  ]);
   return table(['NAME', 'NAMESPACE', 'SUCCESS', 'RPS', 'P50', 'P95', 'P99', 'MTLS'], cells);
 }
 

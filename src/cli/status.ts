@@ -21,16 +21,31 @@ export async function status(context: CliContext, options: MeshOptions): Promise
   context.out(
     `Topsail ${state.version}, up ${age(now - state.startedMs)}, configuration ${state.generation}, snapshot ${state.snapshot}\n` +
       `Home ${state.home}: ${state.objects} objects, ${state.services} services\n` +
-      Object.entries(state.addresses).map(([name, address]) => `  ${name.padEnd(16)} ${address}\n`).join('') +
+      Object.entries(state.addresses)
+        .map(([name, address]) => `  ${name.padEnd(16)} ${address}\n`)
+        .join('') +
       '\n',
   );
   const rows = state.workloads.map((w) => {
     const proxy = state.proxies.find((p) => p.name === w.name && p.namespace === w.namespace);
-    return [w.name, w.namespace, w.health, w.connected ? 'connected' : 'gone', proxy === undefined ? '-' : syncText(proxy), w.capture, w.ports.map((p) => p.port).join(',') || '-'];
+    return [
+      w.name,
+      w.namespace,
+      w.health,
+      w.connected ? 'connected' : 'gone',
+      proxy === undefined ? '-' : syncText(proxy),
+      w.capture,
+      w.ports.map((p) => p.port).join(',') || '-',
+    ];
   });
-  context.out(rows.length === 0 ? 'No workloads have joined.\n' : table(['WORKLOAD', 'NAMESPACE', 'HEALTH', 'PROXY', 'CONFIG', 'CAPTURE', 'PORTS'], rows));
+  context.out(
+    rows.length === 0
+      ? 'No workloads have joined.\n'
+      : table(['WORKLOAD', 'NAMESPACE', 'HEALTH', 'PROXY', 'CONFIG', 'CAPTURE', 'PORTS'], rows),
+  );
   const trouble = findTrouble(state);
-  if (trouble.length > 0) context.out(`\n${trouble.length} ${trouble.length === 1 ? 'finding' : 'findings'}: see "topsail check".\n`);
+  if (trouble.length > 0)
+    context.out(`\n${trouble.length} ${trouble.length === 1 ? 'finding' : 'findings'}: see "topsail check".\n`);
   return 0;
 }
 
@@ -42,19 +57,33 @@ export async function check(context: CliContext, options: MeshOptions): Promise<
   // Warnings are advice, as istioctl's analyze has it: what runs, runs.
   if (trouble.some((line) => line.startsWith('error'))) return 1;
   if (trouble.length > 0) return 0;
-  context.out(`All is well: ${state.proxies.length} proxies connected and in sync, ${state.objects} objects accepted.\n`);
+  context.out(
+    `All is well: ${state.proxies.length} proxies connected and in sync, ${state.objects} objects accepted.\n`,
+  );
   return 0;
 }
 
 export function findTrouble(state: StatusJson): string[] {
   const lines = state.findings.filter((finding) => finding.severity !== 'info').map(findingText);
   for (const proxy of state.proxies) {
-    if (proxy.lastError !== '') lines.push(`error [proxy] ${proxy.name}.${proxy.namespace} rejected configuration: ${proxy.lastError} Look at "topsail proxy-config all ${proxy.name}".\n`);
-    else if (syncText(proxy) !== 'SYNCED') lines.push(`error [proxy] ${proxy.name}.${proxy.namespace} is behind (${syncText(proxy)}). If it stays so, look at "topsail logs ${proxy.name}".\n`);
+    if (proxy.lastError !== '')
+      lines.push(
+        `error [proxy] ${proxy.name}.${proxy.namespace} rejected configuration: ${proxy.lastError} Look at "topsail proxy-config all ${proxy.name}".\n`,
+      );
+    else if (syncText(proxy) !== 'SYNCED')
+      lines.push(
+        `error [proxy] ${proxy.name}.${proxy.namespace} is behind (${syncText(proxy)}). If it stays so, look at "topsail logs ${proxy.name}".\n`,
+      );
   }
   for (const workload of state.workloads) {
-    if (!workload.connected) lines.push(`error [workload] ${workload.name}.${workload.namespace} lost its connection. Is its process still running?\n`);
-    else if (workload.health === 'unhealthy') lines.push(`error [workload] ${workload.name}.${workload.namespace} is unhealthy: its port does not answer. Look at "topsail logs ${workload.name}".\n`);
+    if (!workload.connected)
+      lines.push(
+        `error [workload] ${workload.name}.${workload.namespace} lost its connection. Is its process still running?\n`,
+      );
+    else if (workload.health === 'unhealthy')
+      lines.push(
+        `error [workload] ${workload.name}.${workload.namespace} is unhealthy: its port does not answer. Look at "topsail logs ${workload.name}".\n`,
+      );
   }
   return lines;
 }
@@ -65,7 +94,11 @@ export function syncText(proxy: ProxyJson): string {
   return states.length === 0 ? 'NOT SENT' : 'SYNCED';
 }
 
-export async function version(context: CliContext, client: string, options: MeshOptions & { readonly remote?: boolean }): Promise<number> {
+export async function version(
+  context: CliContext,
+  client: string,
+  options: MeshOptions & { readonly remote?: boolean },
+): Promise<number> {
   context.out(`client version: ${client}\nIstio API level: 1.31\n`);
   if (options.remote === false) return 0;
   let state: StatusJson;
@@ -82,6 +115,8 @@ export async function version(context: CliContext, client: string, options: Mesh
     const name = `${proxy.dataPlane} ${proxy.version}`;
     counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  context.out(`data plane version: ${[...counts].map(([name, n]) => `${name} (${n} ${n === 1 ? 'proxy' : 'proxies'})`).join(', ') || 'none connected'}\n`);
+  context.out(
+    `data plane version: ${[...counts].map(([name, n]) => `${name} (${n} ${n === 1 ? 'proxy' : 'proxies'})`).join(', ') || 'none connected'}\n`,
+  );
   return 0;
 }

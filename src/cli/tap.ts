@@ -16,9 +16,16 @@ export interface TapOptions {
 const STATUS = /^([1-5]\d\d|[1-5]xx)$/;
 
 export async function tap(context: CliContext, workload: string | undefined, options: TapOptions): Promise<number> {
-  if (options.status !== undefined && !STATUS.test(options.status)) throw new CliError(`--status ${options.status} is no status: give one such as 404, or a class such as 5xx.`);
+  if (options.status !== undefined && !STATUS.test(options.status))
+    throw new CliError(`--status ${options.status} is no status: give one such as 404, or a class such as 5xx.`);
   const mesh = await openMesh(context, options.home);
-  const query = new URLSearchParams({ workload: workload ?? '', to: options.to ?? '', path: options.path ?? '', status: options.status ?? '', perSecond: options.perSecond ?? '' });
+  const query = new URLSearchParams({
+    workload: workload ?? '',
+    to: options.to ?? '',
+    path: options.path ?? '',
+    status: options.status ?? '',
+    perSecond: options.perSecond ?? '',
+  });
   for (const [name, value] of [...query]) if (value === '') query.delete(name);
   let left = Number(options.max ?? Number.POSITIVE_INFINITY);
   let enough = (): void => {};
@@ -26,12 +33,19 @@ export async function tap(context: CliContext, workload: string | undefined, opt
     enough = resolve;
   });
   let refusal: string | undefined;
-  await context.stream({ url: `${mesh.run.address}/api/v1/tap?${query}`, headers: { authorization: `Bearer ${mesh.run.token}` }, until: Promise.race([context.interrupted, done]) }, (data) => {
-    const record = JSON.parse(data) as TapRecordJson & { readonly error?: string };
-    if (record.error !== undefined) refusal = record.error;
-    else if (left-- > 0) context.out(options.output === 'json' ? `${data}\n` : `${tapLine(record)}\n`);
-    if (left <= 0 || refusal !== undefined) enough();
-  });
+  await context.stream(
+    {
+      url: `${mesh.run.address}/api/v1/tap?${query}`,
+      headers: { authorization: `Bearer ${mesh.run.token}` },
+      until: Promise.race([context.interrupted, done]),
+    },
+    (data) => {
+      const record = JSON.parse(data) as TapRecordJson & { readonly error?: string };
+      if (record.error !== undefined) refusal = record.error;
+      else if (left-- > 0) context.out(options.output === 'json' ? `${data}\n` : `${tapLine(record)}\n`);
+      if (left <= 0 || refusal !== undefined) enough();
+    },
+  );
   if (refusal !== undefined) throw new CliError(refusal);
   return 0;
 }
@@ -39,6 +53,11 @@ export async function tap(context: CliContext, workload: string | undefined, opt
 export function tapLine(r: TapRecordJson): string {
   const [from, to] = [r.source.workload || 'unknown', r.destination.workload || r.service || r.authority || 'unknown'];
   const outcome = r.protocol === 'TCP' ? 'TCP' : `${r.status}${r.grpcStatus >= 0 ? ` grpc ${r.grpcStatus}` : ''}`;
-  const marks = [r.flags.join(','), r.mtls ? 'mTLS' : 'plaintext', r.attempts > 1 ? `${r.attempts} tries` : '', r.policy].filter((one) => one !== '');
+  const marks = [
+    r.flags.join(','),
+    r.mtls ? 'mTLS' : 'plaintext',
+    r.attempts > 1 ? `${r.attempts} tries` : '',
+    r.policy,
+  ].filter((one) => one !== '');
   return `${new Date(r.atMs).toISOString().slice(11, 23)} ${r.direction === 'inbound' ? 'in ' : 'out'} ${from} -> ${to} ${r.method} ${r.authority}${r.path} ${outcome} ${r.durationMs.toFixed(1)}ms ${marks.join(' ')} ${r.id}`;
 }

@@ -8,6 +8,10 @@ export function validateTexts(
 ): { readonly file: string; readonly objects: number; readonly findings: readonly FindingJson[] }[] {
   return texts.map(({ file, text }) => {
     const documents = parseText(file, text, { defaultNamespace: namespace });
-    return { file, objects: documents.filter((one) => one.object !== undefined).length, findings: documents.flatMap((one) => [...one.complaints]) };
+    return {
+      file,
+      objects: documents.filter((one) => one.object !== undefined).length,
+      findings: documents.flatMap((one) => [...one.complaints]),
+    };
   });
 }

@@ -125,15 +125,13 @@ export class StatusWriter {
           before?.status === one.status && before.lastTransitionTime !== undefined ? before.lastTransitionTime : now,
       };
     });
-    const validationMessages = input.complaints
-      .slice(0, COMPLAINTS_MAX)
-      .map((one) => ({
-        code: one.code,
-        level: one.severity.toUpperCase(),
-        path: one.path,
-        message: one.message,
-        remedy: one.remedy,
-      }));
+    const validationMessages = input.complaints.slice(0, COMPLAINTS_MAX).map((one) => ({
+      code: one.code,
+      level: one.severity.toUpperCase(),
+      path: one.path,
+      message: one.message,
+      remedy: one.remedy,
+    }));
     const status = {
       conditions,
       validationMessages,

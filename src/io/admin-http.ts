@@ -8,23 +8,38 @@ import type { BoundListener, ListenOptions, StreamedAnswer, StreamedHandler } fr
 /** Answers at the same time; beyond it 503. A scrape and a few people. */
 const MAX_CONCURRENT = 16;
 
-export async function serveAdminHttp(options: ListenOptions, handler: StreamedHandler, failed: (error: unknown) => void): Promise<BoundListener> {
+export async function serveAdminHttp(
+  options: ListenOptions,
+  handler: StreamedHandler,
+  failed: (error: unknown) => void,
+): Promise<BoundListener> {
   let active = 0;
-  const server = createServer({ keepAliveTimeout: 5_000, requestTimeout: 10_000, maxHeaderSize: 16_384 }, (request, response) => {
-    request.resume();
-    const refusal = isForeign(request);
-    if (refusal || active >= MAX_CONCURRENT) {
-      send(response, { status: refusal ? 403 : 503, contentType: 'text/plain', body: refusal ? 'foreign Host or Origin: use the address\n' : 'busy\n' }, false).catch(failed);
-      return;
-    }
-    active++;
-    answer(request, response, handler)
-      .catch((error: unknown) => {
-        failed(error);
-        response.destroy();
-      })
-      .finally(() => active--);
-  });
+  const server = createServer(
+    { keepAliveTimeout: 5_000, requestTimeout: 10_000, maxHeaderSize: 16_384 },
+    (request, response) => {
+      request.resume();
+      const refusal = isForeign(request);
+      if (refusal || active >= MAX_CONCURRENT) {
+        send(
+          response,
+          {
+            status: refusal ? 403 : 503,
+            contentType: 'text/plain',
+            body: refusal ? 'foreign Host or Origin: use the address\n' : 'busy\n',
+          },
+          false,
+        ).catch(failed);
+        return;
+      }
+      active++;
+      answer(request, response, handler)
+        .catch((error: unknown) => {
+          failed(error);
+          response.destroy();
+        })
+        .finally(() => active--);
+    },
+  );
   server.maxConnections = 256;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -51,8 +66,17 @@ async function answer(request: IncomingMessage, response: ServerResponse, handle
   await send(response, await handler(request.method ?? 'GET', path, query), request.method === 'HEAD');
 }
 
-async function send(response: ServerResponse, { status, contentType, body }: StreamedAnswer, headOnly: boolean): Promise<void> {
-  response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-cache, max-age=0', 'x-content-type-options': 'nosniff', server: 'topsail' });
+async function send(
+  response: ServerResponse,
+  { status, contentType, body }: StreamedAnswer,
+  headOnly: boolean,
+): Promise<void> {
+  response.writeHead(status, {
+    'content-type': contentType,
+    'cache-control': 'no-cache, max-age=0',
+    'x-content-type-options': 'nosniff',
+    server: 'topsail',
+  });
   if (headOnly || typeof body === 'string') {
     response.end(headOnly ? undefined : body);
     return;

@@ -18,6 +18,8 @@ const KIND_OF_CODE: Readonly<Record<string, ConnError['kind']>> = {
 
 export function connErrorOf(error: Error): ConnError {
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  const kind = KIND_OF_CODE[code] ?? (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') || code === 'EPROTO' ? 'tls' : 'other');
+  const kind =
+    KIND_OF_CODE[code] ??
+    (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') || code === 'EPROTO' ? 'tls' : 'other');
   return { kind, code, message: error.message };
 }

@@ -8,13 +8,24 @@ const ANSWER_BYTES_MAX = 65_535;
 type Fits = (answer: Uint8Array) => boolean;
 
 /** Undefined when no answer that `fits` came in time. `server` may carry a port: "127.0.0.1#5353". */
-export function askResolver(server: string, query: Uint8Array, via: 'udp' | 'tcp', timeoutMs: number, fits: Fits): Promise<Uint8Array | undefined> {
+export function askResolver(
+  server: string,
+  query: Uint8Array,
+  via: 'udp' | 'tcp',
+  timeoutMs: number,
+  fits: Fits,
+): Promise<Uint8Array | undefined> {
   const [host = '', port] = server.split('#');
   const at = { host, port: port === undefined ? PORT : Number(port) };
   return via === 'udp' ? askUdp(at, query, timeoutMs, fits) : askTcp(at, query, timeoutMs, fits);
 }
 
-function askUdp(at: { host: string; port: number }, query: Uint8Array, timeoutMs: number, fits: Fits): Promise<Uint8Array | undefined> {
+function askUdp(
+  at: { host: string; port: number },
+  query: Uint8Array,
+  timeoutMs: number,
+  fits: Fits,
+): Promise<Uint8Array | undefined> {
   return new Promise((resolve) => {
     const socket = createSocket(isIPv6(at.host) ? 'udp6' : 'udp4');
     const finish = (answer: Uint8Array | undefined): void => {
@@ -34,7 +45,12 @@ function askUdp(at: { host: string; port: number }, query: Uint8Array, timeoutMs
   });
 }
 
-function askTcp(at: { host: string; port: number }, query: Uint8Array, timeoutMs: number, fits: Fits): Promise<Uint8Array | undefined> {
+function askTcp(
+  at: { host: string; port: number },
+  query: Uint8Array,
+  timeoutMs: number,
+  fits: Fits,
+): Promise<Uint8Array | undefined> {
   return new Promise((resolve) => {
     const socket = connect(at.port, at.host);
     let got: Buffer = Buffer.alloc(0);

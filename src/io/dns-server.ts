@@ -4,7 +4,10 @@ import type { Socket } from 'node:dgram';
 /** Queries under answer at once; what comes on top is dropped, and resolvers ask again. */
 const UNDER_ANSWER_MAX = 512;
 
-export function serveDnsUdp(socket: Socket, answer: (query: Uint8Array) => Promise<Uint8Array | undefined>): { close(): void } {
+export function serveDnsUdp(
+  socket: Socket,
+  answer: (query: Uint8Array) => Promise<Uint8Array | undefined>,
+): { close(): void } {
   let open = 0;
   let closed = false;
   socket.on('error', () => {});

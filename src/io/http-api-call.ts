@@ -6,10 +6,18 @@ const ANSWER_LIMIT_BYTES = 64 << 20;
 
 export function callHttp(call: HttpCall): Promise<{ readonly status: number; readonly body: string } | undefined> {
   return new Promise((resolve) => {
-    const where = 'socket' in call.target ? { socketPath: call.target.socket } : { host: call.target.host, port: call.target.port };
+    const where =
+      'socket' in call.target ? { socketPath: call.target.socket } : { host: call.target.host, port: call.target.port };
     const req = request(
       // An own agent: the global one obeys NODE_USE_ENV_PROXY.
-      { ...where, agent: new Agent({ keepAlive: false }), method: call.method, path: call.path, headers: { ...call.headers }, timeout: call.timeoutMs },
+      {
+        ...where,
+        agent: new Agent({ keepAlive: false }),
+        method: call.method,
+        path: call.path,
+        headers: { ...call.headers },
+        timeout: call.timeoutMs,
+      },
       (res) => {
         const chunks: Buffer[] = [];
         let size = 0;

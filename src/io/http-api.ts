@@ -69,18 +69,30 @@ function listen(server: Server, options: HttpApiOptions): Promise<void> {
   });
 }
 
-async function handle(options: HttpApiOptions, routes: readonly CompiledRoute[], request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handle(
+  options: HttpApiOptions,
+  routes: readonly CompiledRoute[],
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   try {
     const url = new URL(request.url ?? '/', 'http://topsail');
     const refusal = options.host.startsWith('/') ? undefined : foreign(request, options.hostNames ?? []);
     if (refusal !== undefined) return send(response, { status: 403, body: problem(refusal) });
     const found = match(routes, request.method ?? 'GET', url.pathname);
-    if (found === undefined) return send(response, { status: 404, body: problem(`no ${request.method} ${url.pathname} here`) });
+    if (found === undefined)
+      return send(response, { status: 404, body: problem(`no ${request.method} ${url.pathname} here`) });
     if (found.route.write === true && !mayWrite(options.token, request)) {
-      return send(response, { status: 401, body: problem('this needs the token of run.json: run the command as the user that started the mesh, or give --home') });
+      return send(response, {
+        status: 401,
+        body: problem(
+          'this needs the token of run.json: run the command as the user that started the mesh, or give --home',
+        ),
+      });
     }
     const body = request.method === 'POST' ? await readBody(request) : '';
-    if (body === undefined) return send(response, { status: 413, body: problem(`the body is over ${BODY_LIMIT_BYTES} bytes`) });
+    if (body === undefined)
+      return send(response, { status: 413, body: problem(`the body is over ${BODY_LIMIT_BYTES} bytes`) });
     const asked: HttpAsked = {
       method: request.method ?? 'GET',
       path: url.pathname,
@@ -94,7 +106,8 @@ async function handle(options: HttpApiOptions, routes: readonly CompiledRoute[],
     else send(response, answer);
   } catch (error) {
     options.failed?.(error);
-    if (!response.headersSent) send(response, { status: 500, body: problem(error instanceof Error ? error.message : String(error)) });
+    if (!response.headersSent)
+      send(response, { status: 500, body: problem(error instanceof Error ? error.message : String(error)) });
     else response.destroy();
   }
 }
@@ -108,7 +121,9 @@ function foreign(request: IncomingMessage, names: readonly string[]): string | u
   if (!ownName(host, names)) return `Host "${host}" is not this mesh: use 127.0.0.1`;
   const origin = request.headers.origin;
   if (origin === undefined) return undefined;
-  return origin.startsWith('http://') && ownName(origin.slice(7), names) ? undefined : `Origin "${origin}" may not call this mesh`;
+  return origin.startsWith('http://') && ownName(origin.slice(7), names)
+    ? undefined
+    : `Origin "${origin}" may not call this mesh`;
 }
 
 function ownName(hostAndPort: string, names: readonly string[]): boolean {
@@ -123,7 +138,11 @@ function mayWrite(token: string | undefined, request: IncomingMessage): boolean 
   return timingSafeEqual(digest(given), digest(token));
 }
 
-function match(routes: readonly CompiledRoute[], method: string, path: string): { route: HttpRoute; params: Record<string, string> } | undefined {
+function match(
+  routes: readonly CompiledRoute[],
+  method: string,
+  path: string,
+): { route: HttpRoute; params: Record<string, string> } | undefined {
   const given = path.split('/');
   for (const { route, parts } of routes) {
     if (route.method !== method || parts.length !== given.length) continue;
@@ -149,7 +168,8 @@ function decode(text: string): string {
 
 function flatHeaders(request: IncomingMessage): Record<string, string | undefined> {
   const flat: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(request.headers)) flat[name] = Array.isArray(value) ? value.join(', ') : value;
+  for (const [name, value] of Object.entries(request.headers))
+    flat[name] = Array.isArray(value) ? value.join(', ') : value;
   return flat;
 }
 
@@ -168,7 +188,8 @@ const SAFE_HEADERS = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
-  'content-security-policy': "default-src 'none'; connect-src 'self'; img-src 'self' data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
+  'content-security-policy':
+    "default-src 'none'; connect-src 'self'; img-src 'self' data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'",
 } as const;
 
 function send(response: ServerResponse, answer: HttpAnswer): void {

@@ -18,7 +18,8 @@ export function openLogSink(path: string): FileLogSink {
 /** Writes the whole of `bytes`: a pipe may take a part, or nothing for now. */
 function writeAll(fd: number, bytes: Buffer, done: (error: Error | undefined) => void): void {
   write(fd, bytes, 0, bytes.length, null, (error, taken) => {
-    if (error !== null && (error as NodeJS.ErrnoException).code === 'EAGAIN') setTimeout(() => writeAll(fd, bytes, done), 20).unref();
+    if (error !== null && (error as NodeJS.ErrnoException).code === 'EAGAIN')
+      setTimeout(() => writeAll(fd, bytes, done), 20).unref();
     else if (error !== null) done(error);
     else if (taken < bytes.length) writeAll(fd, bytes.subarray(taken), done);
     else done(undefined);

@@ -91,7 +91,8 @@ class StreamLogger implements Logger {
     }
     let line = `${time}\t${level}\t${this.#scope}\t${message}`;
     for (const [key, value] of Object.entries(fields ?? {})) {
-      if (value !== undefined) line += ` ${key}=${typeof value === 'string' && /[\s"=]/.test(value) ? JSON.stringify(value) : String(value)}`;
+      if (value !== undefined)
+        line += ` ${key}=${typeof value === 'string' && /[\s"=]/.test(value) ? JSON.stringify(value) : String(value)}`;
     }
     write(`${line}\n`);
   }

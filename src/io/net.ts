@@ -3,7 +3,16 @@ import { lookup, Resolver } from 'node:dns/promises';
 import { chmod, rm } from 'node:fs/promises';
 import { connect as netConnect, createServer, isIP, type NetConnectOpts, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as tlsConnect, type TLSSocket } from 'node:tls';
-import type { BoundListener, Conn, ConnectOptions, ConnError, ConnHandler, ListenOptions, Net, TlsClientOptions } from '#base';
+import type {
+  BoundListener,
+  Conn,
+  ConnectOptions,
+  ConnError,
+  ConnHandler,
+  ListenOptions,
+  Net,
+  TlsClientOptions,
+} from '#base';
 import { SocketConn } from './socket-conn.ts';
 import { forgetSession, knownSession, rememberSession, secureContext, sessionKey } from './tls-context.ts';
 import { judgePeer } from './tls-peer.ts';
@@ -26,14 +35,24 @@ export class SystemNet implements Net {
       server.once('error', reject);
       const backlog = options.backlog ?? 1024;
       if (unix) server.listen({ path: unixPath(options.host), backlog }, resolve);
-      else server.listen({ host: options.host, port: options.port, backlog, ...(options.reusePort === true ? { reusePort: true } : {}) }, resolve);
+      else
+        server.listen(
+          {
+            host: options.host,
+            port: options.port,
+            backlog,
+            ...(options.reusePort === true ? { reusePort: true } : {}),
+          },
+          resolve,
+        );
     });
     server.removeAllListeners('error');
     // Accept errors (EMFILE) end single accepts, not the listener.
     server.on('error', () => {});
     if (unix && options.host.startsWith('/')) await chmod(options.host, options.mode ?? 0o600);
     const bound = server.address();
-    const [address, port] = bound === null || typeof bound === 'string' ? [options.host, 0] : [bound.address, bound.port];
+    const [address, port] =
+      bound === null || typeof bound === 'string' ? [options.host, 0] : [bound.address, bound.port];
     return { address, port, close: () => void server.close() };
   }
 
@@ -73,7 +92,11 @@ function connectTls(options: ConnectOptions, tls: TlsClientOptions, handler: Con
       ...(known === undefined ? {} : { session: known.session }),
     });
   } catch (error) {
-    return failedConn(handler, { kind: 'tls', code: (error as NodeJS.ErrnoException).code ?? '', message: (error as Error).message });
+    return failedConn(handler, {
+      kind: 'tls',
+      code: (error as NodeJS.ErrnoException).code ?? '',
+      message: (error as Error).message,
+    });
   }
   const conn = new SocketConn(socket, handler);
   let fresh: Buffer | undefined;
@@ -101,9 +124,19 @@ function connectTls(options: ConnectOptions, tls: TlsClientOptions, handler: Con
   return conn;
 }
 
-function watchConnect(socket: Socket, conn: SocketConn, options: ConnectOptions, event: 'connect' | 'secureConnect', up: () => void): void {
+function watchConnect(
+  socket: Socket,
+  conn: SocketConn,
+  options: ConnectOptions,
+  event: 'connect' | 'secureConnect',
+  up: () => void,
+): void {
   const deadline = setTimeout(() => {
-    conn.blame({ kind: 'timeout', code: 'CONNECT_TIMEOUT', message: `no connection to ${options.host}:${options.port} within ${options.timeoutMs} ms` });
+    conn.blame({
+      kind: 'timeout',
+      code: 'CONNECT_TIMEOUT',
+      message: `no connection to ${options.host}:${options.port} within ${options.timeoutMs} ms`,
+    });
     socket.destroy();
   }, options.timeoutMs);
   socket.once(event, () => {
@@ -114,7 +147,8 @@ function watchConnect(socket: Socket, conn: SocketConn, options: ConnectOptions,
 }
 
 function socketOptions(options: ConnectOptions): NetConnectOpts {
-  if (options.host.startsWith('/') || options.host.startsWith('@')) return { path: unixPath(options.host), allowHalfOpen: true };
+  if (options.host.startsWith('/') || options.host.startsWith('@'))
+    return { path: unixPath(options.host), allowHalfOpen: true };
   return {
     host: options.host,
     port: options.port,

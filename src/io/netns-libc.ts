@@ -7,7 +7,14 @@ const AF_INET = 2;
 const SOCKADDR_BYTES = 16;
 const POLLIN = 1;
 
-export const ERRNO = { EAGAIN: 11, ECONNREFUSED: 111, ENETUNREACH: 101, EINPROGRESS: 115, EALREADY: 114, EISCONN: 106 } as const;
+export const ERRNO = {
+  EAGAIN: 11,
+  ECONNREFUSED: 111,
+  ENETUNREACH: 101,
+  EINPROGRESS: 115,
+  EALREADY: 114,
+  EISCONN: 106,
+} as const;
 
 export interface SocketAddress {
   readonly address: string;

@@ -54,7 +54,9 @@ export class NamespaceNet {
     const conn = new SocketConn(socket, handler);
     // Nothing is written before the connection is up; the caller has not got its Conn yet.
     conn.cork();
-    queueMicrotask(() => this.#settle(socket, conn, errno, { fd, options, until: performance.now() + options.timeoutMs }));
+    queueMicrotask(() =>
+      this.#settle(socket, conn, errno, { fd, options, until: performance.now() + options.timeoutMs }),
+    );
     return conn;
   }
 
@@ -62,7 +64,12 @@ export class NamespaceNet {
     this.#sockets.close();
   }
 
-  #settle(socket: Socket, conn: SocketConn, errno: number, ask: { readonly fd: number; readonly options: ConnectOptions; readonly until: number }): void {
+  #settle(
+    socket: Socket,
+    conn: SocketConn,
+    errno: number,
+    ask: { readonly fd: number; readonly options: ConnectOptions; readonly until: number },
+  ): void {
     if (socket.destroyed) return;
     const { options } = ask;
     const again = errno === ERRNO.EINPROGRESS || errno === ERRNO.EALREADY;
@@ -92,7 +99,9 @@ function listenOn(server: Server, fd: number, backlog: number): Promise<void> {
 }
 
 function connectError(errno: number, where: string): ConnError {
-  if (errno === ERRNO.ECONNREFUSED) return { kind: 'refused', code: 'ECONNREFUSED', message: `connect ECONNREFUSED ${where} (captured)` };
-  if (errno === ERRNO.EALREADY) return { kind: 'timeout', code: 'CONNECT_TIMEOUT', message: `no connection to ${where} in time (captured)` };
+  if (errno === ERRNO.ECONNREFUSED)
+    return { kind: 'refused', code: 'ECONNREFUSED', message: `connect ECONNREFUSED ${where} (captured)` };
+  if (errno === ERRNO.EALREADY)
+    return { kind: 'timeout', code: 'CONNECT_TIMEOUT', message: `no connection to ${where} in time (captured)` };
   return { kind: 'unreachable', code: `E${errno}`, message: `no connection to ${where}: errno ${errno} (captured)` };
 }

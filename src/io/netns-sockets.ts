@@ -20,7 +20,10 @@ export class NamespaceSockets {
   readonly #spare: DescriptorHandle;
   readonly #seedPort: number;
 
-  constructor(calls: SocketCalls, parts: { readonly seed: DescriptorHandle; readonly spare: DescriptorHandle; readonly seedPort: number }) {
+  constructor(
+    calls: SocketCalls,
+    parts: { readonly seed: DescriptorHandle; readonly spare: DescriptorHandle; readonly seedPort: number },
+  ) {
     this.#calls = calls;
     this.#seed = parts.seed;
     this.#spare = parts.spare;
@@ -35,7 +38,8 @@ export class NamespaceSockets {
     const started = calls.connect(spare, { address: '127.0.0.1', port: this.#seedPort });
     const made = this.#accept(calls.localPort(spare));
     calls.disconnect(spare);
-    if (made < 0) throw new Error(`the captured namespace gives no sockets (connect: errno ${started}, accept: errno ${-made})`);
+    if (made < 0)
+      throw new Error(`the captured namespace gives no sockets (connect: errno ${started}, accept: errno ${-made})`);
     calls.disconnect(made);
     return made;
   }

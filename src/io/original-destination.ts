@@ -18,7 +18,10 @@ let getSockOpt: GetSockOpt | undefined;
 export function originalDestination(socket: Socket): { readonly address: string; readonly port: number } | undefined {
   if (process.platform !== 'linux') return undefined;
   const fd = (socket as unknown as { _handle?: { fd?: number } })._handle?.fd;
-  if (typeof fd !== 'number') throw new Error('SO_ORIGINAL_DST: this Node does not tell the descriptor of a socket (socket._handle.fd); use the pinned Node');
+  if (typeof fd !== 'number')
+    throw new Error(
+      'SO_ORIGINAL_DST: this Node does not tell the descriptor of a socket (socket._handle.fd); use the pinned Node',
+    );
   if (fd < 0) return undefined;
   const call = (getSockOpt ??= load());
   const value = new Uint8Array(28);
@@ -31,7 +34,9 @@ export function originalDestination(socket: Socket): { readonly address: string;
 function load(): GetSockOpt {
   const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
   const libc = koffi.load('libc.so.6');
-  return libc.func('int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)') as unknown as GetSockOpt;
+  return libc.func(
+    'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
+  ) as unknown as GetSockOpt;
 }
 
 /** Reads sockaddr_in or sockaddr_in6. */

@@ -28,7 +28,8 @@ export async function safeFetch(address: string, options: SafeFetchOptions): Pro
   for (let hop = 0; hop <= (options.redirectsMax ?? REDIRECTS_MAX); hop++) {
     if (!URL.canParse(at)) return failed(`"${at.slice(0, 200)}" is no address`);
     const url = new URL(at);
-    if (url.protocol !== 'http:' && url.protocol !== 'https:') return refused(`${url.protocol} is neither http nor https`);
+    if (url.protocol !== 'http:' && url.protocol !== 'https:')
+      return refused(`${url.protocol} is neither http nor https`);
     if (url.username !== '' || url.password !== '') return refused('the address holds credentials');
     const answer = await fetchOnce(url, options, deadline);
     if (typeof answer === 'string') return ok(answer);
@@ -41,14 +42,30 @@ export async function safeFetch(address: string, options: SafeFetchOptions): Pro
   return failed('too many redirects');
 }
 
-function fetchOnce(url: URL, options: SafeFetchOptions, signal: AbortSignal): Promise<string | SafeFetchError | { readonly redirect: string }> {
+function fetchOnce(
+  url: URL,
+  options: SafeFetchOptions,
+  signal: AbortSignal,
+): Promise<string | SafeFetchError | { readonly redirect: string }> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (isIP(host) !== 0 && !options.mayDial(host)) return Promise.resolve({ kind: 'refused', message: `${host} may not be dialled` });
+  if (isIP(host) !== 0 && !options.mayDial(host))
+    return Promise.resolve({ kind: 'refused', message: `${host} may not be dialled` });
   return new Promise((resolve) => {
-    const fault = (error: Error): void => resolve(error instanceof Refused ? { kind: 'refused', message: error.message } : { kind: 'failed', message: signal.aborted ? 'no answer in time' : error.message });
+    const fault = (error: Error): void =>
+      resolve(
+        error instanceof Refused
+          ? { kind: 'refused', message: error.message }
+          : { kind: 'failed', message: signal.aborted ? 'no answer in time' : error.message },
+      );
     const request = (url.protocol === 'https:' ? httpsRequest : httpRequest)(
       url,
-      { agent: false, signal, lookup: judgedLookup(options.mayDial), headers: { accept: 'application/json' }, ...(options.rootsPem === undefined ? {} : { ca: options.rootsPem }) },
+      {
+        agent: false,
+        signal,
+        lookup: judgedLookup(options.mayDial),
+        headers: { accept: 'application/json' },
+        ...(options.rootsPem === undefined ? {} : { ca: options.rootsPem }),
+      },
       (response) => {
         const { statusCode = 0 } = response;
         const { location } = response.headers;
@@ -87,7 +104,11 @@ function judgedLookup(mayDial: (address: string) => boolean): LookupFunction {
       (found) => {
         const allowed = found.filter(({ address }) => mayDial(address));
         const [first] = allowed;
-        if (first === undefined) callback(new Refused(`${host} is ${found.map(({ address }) => address).join(', ')}, which may not be dialled`), '');
+        if (first === undefined)
+          callback(
+            new Refused(`${host} is ${found.map(({ address }) => address).join(', ')}, which may not be dialled`),
+            '',
+          );
         else if (options.all === true) callback(null, allowed);
         else callback(null, first.address, first.family);
       },

@@ -38,12 +38,19 @@ const METHODS = ['readStart', 'readStop', 'useUserBuffer', 'writeBuffer', 'write
 function load(): StreamWrap {
   const binding = (process as unknown as { binding?: (name: string) => Partial<StreamWrap> }).binding?.('stream_wrap');
   const numbers = [binding?.kReadBytesOrError, binding?.kLastWriteWasAsync];
-  if (typeof binding?.WriteWrap !== 'function' || binding.streamBaseState === undefined || !numbers.every(Number.isInteger)) throw changed('its stream_wrap binding');
+  if (
+    typeof binding?.WriteWrap !== 'function' ||
+    binding.streamBaseState === undefined ||
+    !numbers.every(Number.isInteger)
+  )
+    throw changed('its stream_wrap binding');
   return binding as StreamWrap;
 }
 
 function changed(what: string): Error {
-  return new Error(`Sockets: this Node (${process.version}) has no longer what Topsail reads and writes through: ${what}; use the pinned Node`);
+  return new Error(
+    `Sockets: this Node (${process.version}) has no longer what Topsail reads and writes through: ${what}; use the pinned Node`,
+  );
 }
 
 const wrap = load();
@@ -55,7 +62,8 @@ export function handleOf(socket: Socket): StreamHandle | undefined {
   const handle = (socket as unknown as { _handle: StreamHandle | null | undefined })._handle;
   if (handle === undefined) throw changed('socket._handle');
   if (!checked && handle !== null) {
-    for (const name of METHODS) if (typeof handle[name as keyof StreamHandle] !== 'function') throw changed(`handle.${name}`);
+    for (const name of METHODS)
+      if (typeof handle[name as keyof StreamHandle] !== 'function') throw changed(`handle.${name}`);
     checked = true;
   }
   return handle ?? undefined;

@@ -10,7 +10,11 @@ export type TlsServerOutcome =
   | { readonly ok: true; readonly socket: TLSSocket; readonly facts: TlsFacts }
   | { readonly ok: false; readonly error: ConnError };
 
-export function startTlsServer(raw: Socket, options: TlsServerOptions, done: (outcome: TlsServerOutcome) => void): void {
+export function startTlsServer(
+  raw: Socket,
+  options: TlsServerOptions,
+  done: (outcome: TlsServerOutcome) => void,
+): void {
   let context;
   try {
     context = secureContext(options.context, 'server');
@@ -24,7 +28,9 @@ export function startTlsServer(raw: Socket, options: TlsServerOptions, done: (ou
     requestCert: options.requestClientCertificate,
     // The verdict is judgePeer's: Node would let resumed sessions through unchecked.
     rejectUnauthorized: false,
-    ...(options.alpn.length === 0 ? {} : { ALPNCallback: (offer: { protocols: string[] }) => chooseAlpn(options.alpn, offer.protocols) }),
+    ...(options.alpn.length === 0
+      ? {}
+      : { ALPNCallback: (offer: { protocols: string[] }) => chooseAlpn(options.alpn, offer.protocols) }),
   });
   let settled = false;
   let failure: ConnError | undefined;
@@ -52,10 +58,24 @@ export function startTlsServer(raw: Socket, options: TlsServerOptions, done: (ou
     settle({ ok: false, error: failure });
   };
   const onClose = (): void => {
-    settle({ ok: false, error: failure ?? { kind: 'closed', code: '', message: 'the client closed the connection during the TLS handshake' } });
+    settle({
+      ok: false,
+      error: failure ?? {
+        kind: 'closed',
+        code: '',
+        message: 'the client closed the connection during the TLS handshake',
+      },
+    });
   };
   const deadline = setTimeout(() => {
-    settle({ ok: false, error: { kind: 'timeout', code: 'HANDSHAKE_TIMEOUT', message: `no TLS handshake within ${options.handshakeTimeoutMs} ms` } });
+    settle({
+      ok: false,
+      error: {
+        kind: 'timeout',
+        code: 'HANDSHAKE_TIMEOUT',
+        message: `no TLS handshake within ${options.handshakeTimeoutMs} ms`,
+      },
+    });
   }, options.handshakeTimeoutMs);
   socket.on('secure', onSecure);
   socket.on('error', onError);

@@ -1,7 +1,13 @@
 // What a connection still has to write. The kernel takes almost every write at once; what follows one that
 // it did not take is kept, and leaves in one call when that one is done (as Node's own streams do it).
 import type { Socket } from 'node:net';
-import { handleOf, lastWriteIsPending, newWriteRequest, type StreamHandle, type WriteRequest } from './stream-handle.ts';
+import {
+  handleOf,
+  lastWriteIsPending,
+  newWriteRequest,
+  type StreamHandle,
+  type WriteRequest,
+} from './stream-handle.ts';
 
 /** More than this queued: the writer is told to stop. */
 const HIGH_BYTES = 64 * 1024;
@@ -41,7 +47,8 @@ export class WriteQueue {
     const handle = handleOf(this.#socket);
     if (handle === undefined) return true;
     const request = (spare ??= newWriteRequest());
-    const status = typeof chunk === 'string' ? handle.writeLatin1String(request, chunk) : handle.writeBuffer(request, chunk);
+    const status =
+      typeof chunk === 'string' ? handle.writeLatin1String(request, chunk) : handle.writeBuffer(request, chunk);
     if (status === 0 && !lastWriteIsPending()) return true;
     return this.#settle(request, status, chunk, chunk.length);
   }
@@ -118,9 +125,15 @@ export class WriteQueue {
   }
 }
 
-function writeAll(handle: StreamHandle, request: WriteRequest, chunks: readonly (string | Uint8Array)[], texts: number): number {
+function writeAll(
+  handle: StreamHandle,
+  request: WriteRequest,
+  chunks: readonly (string | Uint8Array)[],
+  texts: number,
+): number {
   const only = chunks.length === 1 ? chunks[0] : undefined;
-  if (only !== undefined) return typeof only === 'string' ? handle.writeLatin1String(request, only) : handle.writeBuffer(request, only);
+  if (only !== undefined)
+    return typeof only === 'string' ? handle.writeLatin1String(request, only) : handle.writeBuffer(request, only);
   if (texts === 0) return handle.writev(request, chunks as unknown[], true);
   if (texts === chunks.length) return handle.writeLatin1String(request, chunks.join(''));
   const pairs: unknown[] = [];

@@ -17,7 +17,12 @@ export interface AgentCapture {
   /** Where the application itself is. */
   readonly app: Pick<Net, 'connect'>;
   /** The names to feed. */
-  serveDns(options: { readonly clock: Clock; readonly random: Random; readonly namespace: string; readonly domain: string }): Promise<MeshNames>;
+  serveDns(options: {
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly namespace: string;
+    readonly domain: string;
+  }): Promise<MeshNames>;
   start(command: readonly string[], env: Readonly<Record<string, string>>): ChildProcess;
   close(): void;
 }
@@ -33,7 +38,12 @@ export async function startAgentCapture(options: {
   return {
     address: namespace.address,
     netns: namespace.veth?.name,
-    net: new CaptureNet({ outside: options.outside, inside: namespace.net, boundPorts: options.boundPorts, reachable: namespace.address !== undefined }),
+    net: new CaptureNet({
+      outside: options.outside,
+      inside: namespace.net,
+      boundPorts: options.boundPorts,
+      reachable: namespace.address !== undefined,
+    }),
     app: namespace.net,
     serveDns: async ({ clock, random, namespace: home, domain }) => {
       const names = new MeshNames(home, domain);
@@ -49,5 +59,7 @@ export async function startAgentCapture(options: {
 }
 
 function ownEnv(): Record<string, string> {
-  return Object.fromEntries(Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined),
+  );
 }

@@ -3,11 +3,28 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { ACCESS_LOG_PATH, accessLogMethod, envoyBootstrap, RELAYED_PATH, RemoteSecrets, serviceOfCluster, TapStation, XdsRelay } from '#agent';
+import {
+  ACCESS_LOG_PATH,
+  accessLogMethod,
+  envoyBootstrap,
+  RELAYED_PATH,
+  RemoteSecrets,
+  serviceOfCluster,
+  TapStation,
+  XdsRelay,
+} from '#agent';
 import { ENVOY_PEER_ENVIRONMENT } from '#base';
 import { AgentSecrets, FileSecrets, makeSdsMethods } from '#identity';
 import { gunzip, listenGrpc, SystemFs } from '#io';
-import { EdgeAggregator, encodePeerMetadata, IstioMetrics, localPeer, renderPrometheus, StatStore, StreamReporter } from '#telemetry';
+import {
+  EdgeAggregator,
+  encodePeerMetadata,
+  IstioMetrics,
+  localPeer,
+  renderPrometheus,
+  StatStore,
+  StreamReporter,
+} from '#telemetry';
 import { GrpcServer } from '#wire/grpc';
 import type { AgentProxy, AgentProxyOptions } from './agent-proxy.ts';
 import { EnvoyProcess } from './envoy-process.ts';
@@ -26,11 +43,18 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
   const taps = new TapStation({ clock, local });
   const reporter = new StreamReporter({ local, metrics, aggregator, taps });
   const relay = new XdsRelay(identity.channel, () => identity.metadata());
-  const secrets = new AgentSecrets({ workload: identity.secrets, files: new FileSecrets({ fs: new SystemFs(), log }), remote: new RemoteSecrets() });
+  const secrets = new AgentSecrets({
+    workload: identity.secrets,
+    files: new FileSecrets({ fs: new SystemFs(), log }),
+    remote: new RemoteSecrets(),
+  });
 
   const server = new GrpcServer({ clock, log: log.scope('envoy'), gunzip });
   server.register(RELAYED_PATH, relay.method);
-  server.register(ACCESS_LOG_PATH, accessLogMethod((record, side) => reporter.sink(side).onStreamEnd(record)));
+  server.register(
+    ACCESS_LOG_PATH,
+    accessLogMethod((record, side) => reporter.sink(side).onStreamEnd(record)),
+  );
   for (const [path, method] of await makeSdsMethods(secrets, log)) server.register(path, method);
 
   // A Unix socket's path is short: not below the mesh's own folder, which may lie deep.
@@ -39,14 +63,28 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
   const socket = join(folder, 'agent.sock');
   const bootstrap = join(folder, 'bootstrap.json');
   const listener = await listenGrpc({ host: socket, port: 0, mode: 0o600, log }, (stream) => server.accept(stream));
-  writeFileSync(bootstrap, envoyBootstrap({ nodeId: options.nodeId, cluster: options.cluster, metadata, adminPort: options.adminPort, socket }), { mode: 0o600 });
-  const env = { [ENVOY_PEER_ENVIRONMENT.metadata]: encodePeerMetadata(local), [ENVOY_PEER_ENVIRONMENT.id]: options.nodeId };
+  writeFileSync(
+    bootstrap,
+    envoyBootstrap({
+      nodeId: options.nodeId,
+      cluster: options.cluster,
+      metadata,
+      adminPort: options.adminPort,
+      socket,
+    }),
+    { mode: 0o600 },
+  );
+  const env = {
+    [ENVOY_PEER_ENVIRONMENT.metadata]: encodePeerMetadata(local),
+    [ENVOY_PEER_ENVIRONMENT.id]: options.nodeId,
+  };
   const envoy = new EnvoyProcess({ binary: options.binary, bootstrap, adminPort: options.adminPort, env, clock, log });
 
   let isReady = false;
   let clusters: readonly string[] = [];
   const ready = (async () => {
-    while ((await envoy.admin('/ready')) === undefined) await new Promise<void>((resolve) => void clock.setTimer(LOOK_MS, resolve));
+    while ((await envoy.admin('/ready')) === undefined)
+      await new Promise<void>((resolve) => void clock.setTimer(LOOK_MS, resolve));
     clusters = clusterNames(await envoy.admin(CLUSTERS_PAGE));
     isReady = true;
   })();

@@ -1,7 +1,15 @@
 // An agent's way to the control plane: a token over the Unix socket, one mTLS channel, certificates that renew themselves.
 import { type Clock, type Logger, type Random, type TlsClientOptions, type TlsContext } from '#base';
 import { makeSignCsr, type WorkloadSpec } from '#agent';
-import { CertificateManager, Intermediates, makePeerCheck, MESH_ROOTS, type SecretSource, type TrustSecret, WORKLOAD_CERTIFICATE } from '#identity';
+import {
+  CertificateManager,
+  Intermediates,
+  makePeerCheck,
+  MESH_ROOTS,
+  type SecretSource,
+  type TrustSecret,
+  WORKLOAD_CERTIFICATE,
+} from '#identity';
 import { callHttp, grpcDialer, gunzip } from '#io';
 import { GrpcChannel, type Metadata } from '#wire/grpc';
 import type { TokenAnswer, TrustAnswer } from './discovery-identity.ts';
@@ -75,7 +83,22 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     random,
     gunzip,
     userAgent: `topsail/${options.version}`,
-    dialer: grpcDialer({ ...options.xds, authority: discoveryName, tls: () => clientTls(manager, { rootsPem: trust?.rootsPem ?? tokens.answer.rootsPem, crlPem: trust?.crlPem ?? '', version: trust?.version ?? '', intermediates }, discoveryName, clock) }),
+    dialer: grpcDialer({
+      ...options.xds,
+      authority: discoveryName,
+      tls: () =>
+        clientTls(
+          manager,
+          {
+            rootsPem: trust?.rootsPem ?? tokens.answer.rootsPem,
+            crlPem: trust?.crlPem ?? '',
+            version: trust?.version ?? '',
+            intermediates,
+          },
+          discoveryName,
+          clock,
+        ),
+    }),
   });
   manager.subscribe(MESH_ROOTS, (value) => {
     if (value.kind === 'trust') trust = value;
@@ -104,7 +127,17 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
   };
 }
 
-function clientTls(manager: CertificateManager, { rootsPem, crlPem, version, intermediates }: TrustAnswer & { readonly version: string; readonly intermediates: Intermediates }, name: string, clock: Clock): TlsClientOptions {
+function clientTls(
+  manager: CertificateManager,
+  {
+    rootsPem,
+    crlPem,
+    version,
+    intermediates,
+  }: TrustAnswer & { readonly version: string; readonly intermediates: Intermediates },
+  name: string,
+  clock: Clock,
+): TlsClientOptions {
   const current = manager.current;
   const context: TlsContext = {
     rootsPem,
@@ -114,7 +147,14 @@ function clientTls(manager: CertificateManager, { rootsPem, crlPem, version, int
     ...(current === undefined ? {} : { certChainPem: current.certChainPem, privateKeyPem: current.privateKeyPem }),
   };
   const check = makePeerCheck({
-    roots: rootsPem, crl: crlPem, intermediates, sanMatchers: [{ san: 'dns', how: { kind: 'exact', value: name } }], trustDomains: undefined, required: true, peerIs: 'server', clock,
+    roots: rootsPem,
+    crl: crlPem,
+    intermediates,
+    sanMatchers: [{ san: 'dns', how: { kind: 'exact', value: name } }],
+    trustDomains: undefined,
+    required: true,
+    peerIs: 'server',
+    clock,
   });
   return { context, alpn: ['h2'], sni: name, check, checkKey: name };
 }
@@ -137,19 +177,26 @@ class TokenHolder implements TokenSource {
   }
 
   async start(): Promise<void> {
-    while (!(await this.#fetch())) await new Promise<void>((resolve) => void this.#options.clock.setTimer(FIRST_RETRY_MS, resolve));
+    while (!(await this.#fetch()))
+      await new Promise<void>((resolve) => void this.#options.clock.setTimer(FIRST_RETRY_MS, resolve));
     this.#later(TOKEN_RENEW_MS);
   }
 
   onTrust(changed: (trust: TrustAnswer) => void): void {
     let last = '';
     const look = async (): Promise<void> => {
-      const answer = await callHttp({ target: { socket: this.#options.tokenSocket }, method: 'GET', path: '/trust', timeoutMs: TOKEN_TIMEOUT_MS });
+      const answer = await callHttp({
+        target: { socket: this.#options.tokenSocket },
+        method: 'GET',
+        path: '/trust',
+        timeoutMs: TOKEN_TIMEOUT_MS,
+      });
       if (answer?.status === 200 && answer.body !== last) {
         last = answer.body;
         changed(JSON.parse(answer.body) as TrustAnswer);
       }
-      if (!this.#closed) this.#trustTimer = this.#options.clock.setTimer(TRUST_LOOK_MS, () => void look(), { unref: true });
+      if (!this.#closed)
+        this.#trustTimer = this.#options.clock.setTimer(TRUST_LOOK_MS, () => void look(), { unref: true });
     };
     void look();
   }
@@ -162,11 +209,22 @@ class TokenHolder implements TokenSource {
 
   async #fetch(): Promise<boolean> {
     const { spec, tokenSocket, log } = this.#options;
-    const body = JSON.stringify({ namespace: spec.namespace, serviceAccount: spec.serviceAccount, workload: spec.name });
-    const answer = await callHttp({ target: { socket: tokenSocket }, method: 'POST', path: '/token', body, timeoutMs: TOKEN_TIMEOUT_MS });
+    const body = JSON.stringify({
+      namespace: spec.namespace,
+      serviceAccount: spec.serviceAccount,
+      workload: spec.name,
+    });
+    const answer = await callHttp({
+      target: { socket: tokenSocket },
+      method: 'POST',
+      path: '/token',
+      body,
+      timeoutMs: TOKEN_TIMEOUT_MS,
+    });
     const good = answer?.status === 200;
     if (good) this.#answer = JSON.parse(answer.body) as TokenAnswer;
-    else log.warn('no token from the control plane', { socket: tokenSocket, answer: answer?.body.trim() ?? 'no answer' });
+    else
+      log.warn('no token from the control plane', { socket: tokenSocket, answer: answer?.body.trim() ?? 'no answer' });
     return good;
   }
 

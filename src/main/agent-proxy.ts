@@ -5,7 +5,16 @@ import { type Clock, type Logger, type Net, type NodeMetadata, type Random, TYPE
 import { peerMetadataExtension } from '#proxy';
 import { AgentSecrets, FileSecrets } from '#identity';
 import { type LogLevels, SystemFs } from '#io';
-import { EdgeAggregator, encodePeerMetadata, IstioMetrics, type ProxyHealthReading, localPeer, renderPrometheus, StatStore, StreamReporter } from '#telemetry';
+import {
+  EdgeAggregator,
+  encodePeerMetadata,
+  IstioMetrics,
+  type ProxyHealthReading,
+  localPeer,
+  renderPrometheus,
+  StatStore,
+  StreamReporter,
+} from '#telemetry';
 import { DiscoveryClient, type Reject, type XdsBatch } from '#xds';
 import type { AgentIdentity } from './agent-identity.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
@@ -51,16 +60,37 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   const remote = new RemoteSecrets();
   const stats = new StatStore();
   const aggregator = new EdgeAggregator();
-  const secrets = new AgentSecrets({ workload: identity.secrets, files: new FileSecrets({ fs: new SystemFs(), log }), remote });
+  const secrets = new AgentSecrets({
+    workload: identity.secrets,
+    files: new FileSecrets({ fs: new SystemFs(), log }),
+    remote,
+  });
   const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION });
   stats.addSource(metrics);
   const local = localPeer(metadata);
   const taps = new TapStation({ clock, local });
-  const handle = await startProxy({ clock, random, net, log, secrets, stats, reporter: new StreamReporter({ local, metrics, aggregator, taps }) });
+  const handle = await startProxy({
+    clock,
+    random,
+    net,
+    log,
+    secrets,
+    stats,
+    reporter: new StreamReporter({ local, metrics, aggregator, taps }),
+  });
   const { proxy } = handle;
-  proxy.extensions.registerHttpFilter(peerMetadataExtension({ encoded: encodePeerMetadata(local), nodeId: options.nodeId }, proxy.services.peers));
+  proxy.extensions.registerHttpFilter(
+    peerMetadataExtension({ encoded: encodePeerMetadata(local), nodeId: options.nodeId }, proxy.services.peers),
+  );
   const admin = await serveProxyAdmin({
-    clock, log, handle, secrets: identity.secrets, levels: options.levels, host: LOOPBACK, port: options.adminPort, bootstrap: new Uint8Array(0),
+    clock,
+    log,
+    handle,
+    secrets: identity.secrets,
+    levels: options.levels,
+    host: LOOPBACK,
+    port: options.adminPort,
+    bootstrap: new Uint8Array(0),
     node: { id: options.nodeId, cluster: options.cluster, metadata: { ...metadata } },
     options: { service_node: options.nodeId, service_cluster: options.cluster, concurrency: 1 },
     ready: () => isReady,
@@ -77,7 +107,9 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   const apply = (batch: XdsBatch): readonly Reject[] => {
     seen.add(batch.typeUrl);
     if (batch.typeUrl === TYPE_URL.nameTable) return applyNames(options.names, batch);
-    return batch.typeUrl === TYPE_URL.secret ? remote.apply(batch) : proxy.applyResources(batch.typeUrl, batch.added, batch.removed);
+    return batch.typeUrl === TYPE_URL.secret
+      ? remote.apply(batch)
+      : proxy.applyResources(batch.typeUrl, batch.added, batch.removed);
   };
   const client = new DiscoveryClient({
     channel: identity.channel,
@@ -85,7 +117,13 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     random,
     log: log.scope('xds'),
     metadata: () => identity.metadata(),
-    node: () => ({ id: options.nodeId, cluster: options.cluster, metadata: { ...metadata, TOPSAIL_ADMIN_PORT: admin.port }, locality: { region: '', zone: '', subZone: '' }, userAgent: `topsail/${VERSION}` }),
+    node: () => ({
+      id: options.nodeId,
+      cluster: options.cluster,
+      metadata: { ...metadata, TOPSAIL_ADMIN_PORT: admin.port },
+      locality: { region: '', zone: '', subZone: '' },
+      userAgent: `topsail/${VERSION}`,
+    }),
     apply,
   });
   proxy.config.onWants = () => {
@@ -101,7 +139,8 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
 
   const hasAll = (): boolean => {
     if (options.names !== undefined && !seen.has(TYPE_URL.nameTable)) return false;
-    if (!seen.has(TYPE_URL.cluster) || !seen.has(TYPE_URL.listener) || proxy.config.warmingListeners.length > 0) return false;
+    if (!seen.has(TYPE_URL.cluster) || !seen.has(TYPE_URL.listener) || proxy.config.warmingListeners.length > 0)
+      return false;
     const { endpoints, routes } = proxy.config.wants();
     return (endpoints.size === 0 || seen.has(TYPE_URL.endpoint)) && (routes.size === 0 || seen.has(TYPE_URL.route));
   };
@@ -116,10 +155,16 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     aggregator,
     taps,
     isReady: () => isReady,
-    services: () => [...proxy.clusters.all()].map((cluster) => serviceOfCluster(cluster.name)).filter((one) => one !== undefined),
+    services: () =>
+      [...proxy.clusters.all()].map((cluster) => serviceOfCluster(cluster.name)).filter((one) => one !== undefined),
     health: () => {
       const { user, system } = process.cpuUsage();
-      return { cpuSeconds: (user + system) / 1e6, rssBytes: process.memoryUsage.rss(), activeConnections: proxy.listeners.connectionCount, activeRequests: 0 };
+      return {
+        cpuSeconds: (user + system) / 1e6,
+        rssBytes: process.memoryUsage.rss(),
+        activeConnections: proxy.listeners.connectionCount,
+        activeRequests: 0,
+      };
     },
     reportHealth: (problem) => client.reportHealth(problem),
     prometheus: () => [...renderPrometheus(stats)].join(''),

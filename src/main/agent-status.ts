@@ -28,8 +28,19 @@ export function agentStatusRoutes({ proxy, app, metrics }: AgentStatusParts): re
       method: 'GET',
       path: '/stats/prometheus',
       answer: async () => {
-        const answer = metrics === undefined ? undefined : await callHttp({ target: { host: '127.0.0.1', port: metrics.port }, method: 'GET', path: metrics.path, timeoutMs: SCRAPE_MS });
-        return { type: 'text/plain; version=0.0.4; charset=utf-8', body: mergeMetrics(proxy.prometheus(), answer?.status === 200 ? answer.body : '') };
+        const answer =
+          metrics === undefined
+            ? undefined
+            : await callHttp({
+                target: { host: '127.0.0.1', port: metrics.port },
+                method: 'GET',
+                path: metrics.path,
+                timeoutMs: SCRAPE_MS,
+              });
+        return {
+          type: 'text/plain; version=0.0.4; charset=utf-8',
+          body: mergeMetrics(proxy.prometheus(), answer?.status === 200 ? answer.body : ''),
+        };
       },
     },
   ];

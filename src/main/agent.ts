@@ -63,10 +63,17 @@ export async function runGateway(flags: Flags): Promise<number> {
 async function makePlan(type: Plan['type'], flags: Flags): Promise<Plan | string> {
   const text = (name: string): string => String(flags[name] ?? '');
   const list = (name: string): readonly string[] => (flags[name] as readonly string[] | undefined) ?? [];
-  const spec = readWorkloadSpec({ name: text('name'), namespace: text('namespace'), serviceAccount: text('serviceAccount'), labels: text('labels'), ports: list('port') });
+  const spec = readWorkloadSpec({
+    name: text('name'),
+    namespace: text('namespace'),
+    serviceAccount: text('serviceAccount'),
+    labels: text('labels'),
+    ports: list('port'),
+  });
   if (typeof spec === 'string') return spec;
   const home = homeForJoin(flags['home']);
-  if (home === undefined) return 'No mesh found: there is no .topsail folder here or above. Start one with "topsail demo", or say where it is with --home or $TOPSAIL_HOME.';
+  if (home === undefined)
+    return 'No mesh found: there is no .topsail folder here or above. Start one with "topsail demo", or say where it is with --home or $TOPSAIL_HOME.';
   const envoy = flags['dataPlane'] === 'envoy' ? findEnvoy() : undefined;
   if (flags['dataPlane'] === 'envoy' && envoy === undefined) return NO_ENVOY;
   const gatewayPorts = readBinds(list('bind'));
@@ -100,7 +107,10 @@ async function makePlan(type: Plan['type'], flags: Flags): Promise<Plan | string
     bindAddress: text('bindAddress') || HOST,
     adminPort,
     statusPort,
-    appMetrics: metricsPath.startsWith('/') && boundPorts[0] !== undefined ? { port: boundPorts[0].appPort, path: metricsPath } : undefined,
+    appMetrics:
+      metricsPath.startsWith('/') && boundPorts[0] !== undefined
+        ? { port: boundPorts[0].appPort, path: metricsPath }
+        : undefined,
     logLevel: text('logLevel') as LogLevel,
     envoy,
   };
@@ -116,19 +126,59 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
   removeStaleNamespaces(home.run);
   let capture: AgentCapture | undefined;
   try {
-    if (plan.capture !== 'none') capture = await startAgentCapture({ tier: plan.capture, outside: net, boundPorts: plan.boundPorts, log });
+    if (plan.capture !== 'none')
+      capture = await startAgentCapture({ tier: plan.capture, outside: net, boundPorts: plan.boundPorts, log });
   } catch (error) {
-    return fail(`--capture ${plan.capture}: ${error instanceof Error ? error.message : String(error)}. Use --capture none to run without.`);
+    return fail(
+      `--capture ${plan.capture}: ${error instanceof Error ? error.message : String(error)}. Use --capture none to run without.`,
+    );
   }
   record(plan, capture, undefined);
   const run = await waitForRun(home, log);
-  const identity = await startAgentIdentity({ clock, random, log, spec, tokenSocket: run.tokenSocket, xds: run.xds, version: VERSION });
+  const identity = await startAgentIdentity({
+    clock,
+    random,
+    log,
+    spec,
+    tokenSocket: run.tokenSocket,
+    xds: run.xds,
+    version: VERSION,
+  });
   const ip = capture?.address ?? HOST;
-  const facts = { ip, ...(plan.envoy === undefined ? {} : { dataPlane: 'envoy' as const }), capture: plan.capture, boundPorts: plan.boundPorts, httpProxyPort: plan.httpProxyPort, loopbackBlock: plan.block, gatewayPorts: plan.gatewayPorts };
-  const metadata = { ...nodeMetadata(spec, facts), ...(plan.type === 'router' ? { TOPSAIL_GATEWAY_BIND: plan.bindAddress } : {}) };
-  const nodeId = formatNodeId({ type: plan.type, ip, workload: spec.name, namespace: spec.namespace, domain: identity.trustDomain });
+  const facts = {
+    ip,
+    ...(plan.envoy === undefined ? {} : { dataPlane: 'envoy' as const }),
+    capture: plan.capture,
+    boundPorts: plan.boundPorts,
+    httpProxyPort: plan.httpProxyPort,
+    loopbackBlock: plan.block,
+    gatewayPorts: plan.gatewayPorts,
+  };
+  const metadata = {
+    ...nodeMetadata(spec, facts),
+    ...(plan.type === 'router' ? { TOPSAIL_GATEWAY_BIND: plan.bindAddress } : {}),
+  };
+  const nodeId = formatNodeId({
+    type: plan.type,
+    ip,
+    workload: spec.name,
+    namespace: spec.namespace,
+    domain: identity.trustDomain,
+  });
   const names = await capture?.serveDns({ clock, random, namespace: spec.namespace, domain: identity.trustDomain });
-  const proxy = await startDataPlane(plan.envoy, { clock, random, net: capture?.net ?? net, log, identity, nodeId, cluster: `${metadata.LABELS['service.istio.io/canonical-name'] ?? spec.name}.${spec.namespace}`, metadata, adminPort: plan.adminPort, levels, ...(names === undefined ? {} : { names }) });
+  const proxy = await startDataPlane(plan.envoy, {
+    clock,
+    random,
+    net: capture?.net ?? net,
+    log,
+    identity,
+    nodeId,
+    cluster: `${metadata.LABELS['service.istio.io/canonical-name'] ?? spec.name}.${spec.namespace}`,
+    metadata,
+    adminPort: plan.adminPort,
+    levels,
+    ...(names === undefined ? {} : { names }),
+  });
   const reporter = new TelemetryReporter({
     clock,
     channel: identity.channel,
@@ -136,11 +186,20 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
     taps: proxy.taps,
     health: () => proxy.health(),
     hello: {
-      nodeId, workload: spec.name, namespace: spec.namespace, canonicalService: metadata.LABELS['service.istio.io/canonical-name'] ?? '',
-      version: metadata.LABELS['version'] ?? '', proxyVersion: VERSION, capture: plan.capture,
+      nodeId,
+      workload: spec.name,
+      namespace: spec.namespace,
+      canonicalService: metadata.LABELS['service.istio.io/canonical-name'] ?? '',
+      version: metadata.LABELS['version'] ?? '',
+      proxyVersion: VERSION,
+      capture: plan.capture,
     },
   });
-  const status = await serveHttpApi({ host: HOST, port: plan.statusPort, routes: agentStatusRoutes({ proxy, app: () => app, metrics: plan.appMetrics }) });
+  const status = await serveHttpApi({
+    host: HOST,
+    port: plan.statusPort,
+    routes: agentStatusRoutes({ proxy, app: () => app, metrics: plan.appMetrics }),
+  });
   let app: AppProcess | undefined;
   let probe: HealthProbe | undefined;
   let stopping = false;
@@ -166,9 +225,15 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
   if (command !== undefined) {
     const env = childEnv(spec, {
       appPorts: new Map(plan.boundPorts.map((one) => [one.port, one.appPort])),
-      httpProxyPort: plan.httpProxyPort, loopbackBlock: plan.block ?? '127.0', services: proxy.services(), domain: identity.trustDomain,
+      httpProxyPort: plan.httpProxyPort,
+      loopbackBlock: plan.block ?? '127.0',
+      services: proxy.services(),
+      domain: identity.trustDomain,
     });
-    app = capture === undefined ? AppProcess.spawn(command, env) : new AppProcess(capture.start(command, env), command[0] ?? '');
+    app =
+      capture === undefined
+        ? AppProcess.spawn(command, env)
+        : new AppProcess(capture.start(command, env), command[0] ?? '');
     record(plan, capture, app.pid);
     void app.ended.then(({ status: exitStatus, text }) => {
       if (stopping) return;
@@ -187,7 +252,10 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
       });
     }
   }
-  log.info('the workload is in the mesh', { identity: `spiffe://${identity.trustDomain}/ns/${spec.namespace}/sa/${spec.serviceAccount}`, capture: plan.capture });
+  log.info('the workload is in the mesh', {
+    identity: `spiffe://${identity.trustDomain}/ns/${spec.namespace}/sa/${spec.serviceAccount}`,
+    capture: plan.capture,
+  });
   trimHeap();
   reportReady({ capture: plan.capture, admin: plan.adminPort, status: plan.statusPort });
   return await new Promise<never>(() => {});
@@ -215,7 +283,20 @@ function record(plan: Plan, capture: AgentCapture | undefined, appPid: number | 
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const { spec, block, boundPorts, httpProxyPort, adminPort, statusPort } = plan;
   const app = appPid === undefined ? undefined : identify(appPid);
-  const text = JSON.stringify({ name: spec.name, namespace: spec.namespace, pid: process.pid, agent: identify(process.pid), app, capture: plan.capture, netns: capture?.netns, block, boundPorts, httpProxyPort, adminPort, statusPort });
+  const text = JSON.stringify({
+    name: spec.name,
+    namespace: spec.namespace,
+    pid: process.pid,
+    agent: identify(process.pid),
+    app,
+    capture: plan.capture,
+    netns: capture?.netns,
+    block,
+    boundPorts,
+    httpProxyPort,
+    adminPort,
+    statusPort,
+  });
   writeFileSync(join(folder, `${spec.name}.${spec.namespace}.json`), text, { mode: 0o600 });
 }
 

@@ -20,11 +20,18 @@ export class AppProcess {
     this.ended = new Promise((resolve) => {
       this.#child.once('error', (error: NodeJS.ErrnoException) => {
         this.#over = true;
-        resolve({ status: error.code === 'ENOENT' ? 127 : 126, text: `${program} could not be started: ${error.message}` });
+        resolve({
+          status: error.code === 'ENOENT' ? 127 : 126,
+          text: `${program} could not be started: ${error.message}`,
+        });
       });
       this.#child.once('exit', (code, signal) => {
         this.#over = true;
-        resolve(signal === null ? { status: code ?? 0, text: `status ${code}` } : { status: 128 + constants.signals[signal], text: signal });
+        resolve(
+          signal === null
+            ? { status: code ?? 0, text: `status ${code}` }
+            : { status: 128 + constants.signals[signal], text: signal },
+        );
       });
     });
     // Whatever ends this process, the application goes with it.

@@ -9,13 +9,18 @@ import type { BootstrapParts } from './read-bootstrap.ts';
 /** The program's first argument in that process (cli.ts); no command of users. */
 const READ_BOOTSTRAP = 'read-bootstrap';
 
-type Packed = Omit<BootstrapParts, 'clusters' | 'listeners'> & { readonly clusters: readonly PackedResource[]; readonly listeners: readonly PackedResource[] };
+type Packed = Omit<BootstrapParts, 'clusters' | 'listeners'> & {
+  readonly clusters: readonly PackedResource[];
+  readonly listeners: readonly PackedResource[];
+};
 type PackedResource = Omit<NamedResource, 'bytes'> & { readonly base64: string };
 type Answer = { readonly parts: Packed } | { readonly problem: string };
 
 /** Throws an Error that says where the text is no bootstrap. */
 export async function readBootstrapApart(text: string): Promise<BootstrapParts> {
-  const child = spawn(process.execPath, [process.argv[1] as string, READ_BOOTSTRAP], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [process.argv[1] as string, READ_BOOTSTRAP], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   child.stdin.end(text);
   const answer = (await readJson(child.stdout)) as Answer;
   if ('problem' in answer) throw new Error(answer.problem);

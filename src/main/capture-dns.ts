@@ -1,6 +1,14 @@
 // The DNS proxy of a captured workload on its sockets: 15053 over UDP (handed over) and TCP (inside the namespace).
 import { readFileSync } from 'node:fs';
-import { CAPTURE_PORTS, DNS_LIMITS, DnsProxy, DnsTcpSession, type MeshNames, type ResolvConf, readResolvConf } from '#agent';
+import {
+  CAPTURE_PORTS,
+  DNS_LIMITS,
+  DnsProxy,
+  DnsTcpSession,
+  type MeshNames,
+  type ResolvConf,
+  readResolvConf,
+} from '#agent';
 import type { Clock, Logger, Net, Random } from '#base';
 import { askResolver, serveDnsUdp } from '#io';
 import type { CaptureNamespace } from './capture-namespace.ts';
@@ -20,7 +28,13 @@ export interface CaptureDnsOptions {
 export async function serveDns(options: CaptureDnsOptions): Promise<{ close(): void }> {
   const { clock, random, names, namespace } = options;
   const log = options.log.scope('dns');
-  const proxy = new DnsProxy({ names, random, log, hostResolvers: hostResolvers(clock), transport: { ask: askResolver } });
+  const proxy = new DnsProxy({
+    names,
+    random,
+    log,
+    hostResolvers: hostResolvers(clock),
+    transport: { ask: askResolver },
+  });
   const udp = serveDnsUdp(namespace.dns, (query) => proxy.answer(query, 'udp'));
   let connections = 0;
   const tcp = await namespace.net.listen({ host: '127.0.0.1', port: CAPTURE_PORTS.dns }, (conn) => {

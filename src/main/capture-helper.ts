@@ -63,7 +63,10 @@ function becomeApplication(setup: HelperSetup, { command, env }: HelperStart): v
     process.exit(127);
   }
   const libc = (createRequire(import.meta.url)('koffi') as typeof import('koffi')).load('libc.so.6');
-  const signal = libc.func('void *signal(int number, void *handler)') as unknown as (number: number, handler: null) => unknown;
+  const signal = libc.func('void *signal(int number, void *handler)') as unknown as (
+    number: number,
+    handler: null,
+  ) => unknown;
   for (const number of IGNORED_BY_NODE) signal(number, null);
   process.execve?.(program, argv, env);
 }

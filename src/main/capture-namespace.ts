@@ -34,7 +34,8 @@ export async function openNamespace(tier: 'userns' | 'netns'): Promise<CaptureNa
 }
 
 async function open(veth: VethNamespace | undefined): Promise<CaptureNamespace> {
-  const into = veth === undefined ? ['unshare', '--user', '--map-root-user', '--net', '--'] : ['ip', 'netns', 'exec', veth.name];
+  const into =
+    veth === undefined ? ['unshare', '--user', '--map-root-user', '--net', '--'] : ['ip', 'netns', 'exec', veth.name];
   const [program, ...args] = [...into, process.execPath, '--max-semi-space-size=1', helperPath()];
   const child = spawn(program, args, { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
   const settings = { address: veth?.address ?? INNER_ADDRESS, link: veth?.innerLink };
@@ -94,7 +95,8 @@ function socketsFrom(child: ChildProcess): Promise<Parts> {
       if ('failed' in said) finish(said.failed);
       else if (said.socket === 'spare') spare = handle as unknown as DescriptorHandle;
       else if (said.socket === 'seed') seed = { handle: handle as unknown as DescriptorHandle, port: said.port };
-      else if (spare !== undefined && seed !== undefined) finish({ spare, seed: seed.handle, seedPort: seed.port, dns: handle as unknown as UdpSocket });
+      else if (spare !== undefined && seed !== undefined)
+        finish({ spare, seed: seed.handle, seedPort: seed.port, dns: handle as unknown as UdpSocket });
       else finish('the namespace sent its sockets in the wrong order');
     });
   });

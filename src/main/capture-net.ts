@@ -32,7 +32,10 @@ export class CaptureNet implements Net {
   connect(options: ConnectOptions, handler: ConnHandler): Conn {
     const { inside, outside } = this.#options;
     if (options.localAddress !== PROXY_SOURCE) return outside.connect(options, handler);
-    return inside.connect({ ...options, host: LOOPBACK, port: this.#appPorts.get(options.port) ?? options.port }, handler);
+    return inside.connect(
+      { ...options, host: LOOPBACK, port: this.#appPorts.get(options.port) ?? options.port },
+      handler,
+    );
   }
 
   resolve(host: string): ReturnType<Net['resolve']> {
@@ -44,7 +47,12 @@ export class CaptureNet implements Net {
     const { outside, boundPorts } = this.#options;
     const made: BoundListener[] = [];
     for (const { port, boundPort } of boundPorts) {
-      made.push(await outside.listen({ ...options, host: LOOPBACK, port: boundPort, redirectedFrom: { address: LOOPBACK, port } }, accept));
+      made.push(
+        await outside.listen(
+          { ...options, host: LOOPBACK, port: boundPort, redirectedFrom: { address: LOOPBACK, port } },
+          accept,
+        ),
+      );
     }
     return {
       address: LOOPBACK,

@@ -7,7 +7,8 @@ import { onPath } from './on-path.ts';
 export type CaptureTier = 'userns' | 'netns' | 'none';
 
 /** Its sockets can't be handed over. */
-export const ENVOY_UNCAPTURED = '--capture userns and netns are for Topsail\'s own proxy: leave --capture out with --data-plane envoy.';
+export const ENVOY_UNCAPTURED =
+  "--capture userns and netns are for Topsail's own proxy: leave --capture out with --data-plane envoy.";
 
 export const CAPTURE_TIERS: readonly CaptureTier[] = ['userns', 'netns', 'none'];
 
@@ -17,8 +18,17 @@ const TRIAL_MS = 5000;
 export function captureProblem(tier: CaptureTier): string | undefined {
   if (tier === 'none') return undefined;
   if (process.platform !== 'linux') return 'capture needs Linux';
-  if (process.report === undefined || (process.report.getReport() as { header: { glibcVersionRuntime?: string } }).header.glibcVersionRuntime === undefined) return 'capture needs a Linux with glibc';
-  for (const [program, from] of [['ip', 'iproute2'], ['nft', 'nftables'], ['unshare', 'util-linux']] as const) {
+  if (
+    process.report === undefined ||
+    (process.report.getReport() as { header: { glibcVersionRuntime?: string } }).header.glibcVersionRuntime ===
+      undefined
+  )
+    return 'capture needs a Linux with glibc';
+  for (const [program, from] of [
+    ['ip', 'iproute2'],
+    ['nft', 'nftables'],
+    ['unshare', 'util-linux'],
+  ] as const) {
     if (onPath(program) === undefined) return `there is no "${program}": install ${from}`;
   }
   if (tier === 'netns' && process.getuid?.() !== 0) return 'network namespaces need root';
@@ -30,11 +40,15 @@ export function captureProblem(tier: CaptureTier): string | undefined {
     stdio: ['pipe', 'ignore', 'pipe'],
     timeout: TRIAL_MS,
   });
-  return trial.status === 0 ? undefined : `the kernel does not allow it (${trial.stderr?.trim().split('\n')[0] || `status ${trial.status}`})`;
+  return trial.status === 0
+    ? undefined
+    : `the kernel does not allow it (${trial.stderr?.trim().split('\n')[0] || `status ${trial.status}`})`;
 }
 
 /** The best that works, with the reasons against better ones; a sentence when `wanted` can't be had. */
-export function chooseTier(wanted: CaptureTier | 'auto'): { readonly tier: CaptureTier; readonly reasons: readonly string[] } | string {
+export function chooseTier(
+  wanted: CaptureTier | 'auto',
+): { readonly tier: CaptureTier; readonly reasons: readonly string[] } | string {
   const reasons: string[] = [];
   for (const tier of wanted === 'auto' ? CAPTURE_TIERS : [wanted]) {
     const problem = captureProblem(tier);

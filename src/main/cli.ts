@@ -10,7 +10,9 @@ const READ_BOOTSTRAP = 'read-bootstrap';
 async function main(): Promise<void> {
   const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
   if (major < FLOOR[0] || (major === FLOOR[0] && minor < FLOOR[1])) {
-    process.stderr.write(`Topsail needs Node ${FLOOR.join('.')} or later; this is ${process.versions.node}. Start it with ./topsail, which brings its own.\n`);
+    process.stderr.write(
+      `Topsail needs Node ${FLOOR.join('.')} or later; this is ${process.versions.node}. Start it with ./topsail, which brings its own.\n`,
+    );
     process.exitCode = 1;
     return;
   }

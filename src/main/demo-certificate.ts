@@ -15,8 +15,19 @@ export function demoCertificateSecret(name: string, namespace: string, dns: read
   const subject = writeName('Topsail demo', dns[0] ?? 'localhost');
   const der = writeCertificate(
     {
-      serial, subject, issuer: subject, notBeforeMs: nowMs - DAY_MS, notAfterMs: nowMs + LIFE_MS, spki: key.spki, subjectKeyId: key.keyId,
-      authorityKeyId: key.keyId, ca: undefined, extendedKeyUsage: [OID.serverAuth], uris: [], dns, keyEncipherment: false,
+      serial,
+      subject,
+      issuer: subject,
+      notBeforeMs: nowMs - DAY_MS,
+      notAfterMs: nowMs + LIFE_MS,
+      spki: key.spki,
+      subjectKeyId: key.keyId,
+      authorityKeyId: key.keyId,
+      ca: undefined,
+      extendedKeyUsage: [OID.serverAuth],
+      uris: [],
+      dns,
+      keyEncipherment: false,
     },
     key,
   );

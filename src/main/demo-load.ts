@@ -15,9 +15,12 @@ export function startDemoLoad(port: number): { stop(): void } {
     open += 1;
     count += 1;
     const headers = { 'user-agent': 'topsail-demo-load', ...(count % 5 === 0 ? { 'end-user': 'jason' } : {}) };
-    const req = request({ host: '127.0.0.1', port, path: '/productpage', agent, headers, timeout: TIMEOUT_MS }, (res) => {
-      res.resume();
-    });
+    const req = request(
+      { host: '127.0.0.1', port, path: '/productpage', agent, headers, timeout: TIMEOUT_MS },
+      (res) => {
+        res.resume();
+      },
+    );
     req.on('timeout', () => req.destroy());
     req.on('error', () => {});
     req.on('close', () => (open -= 1));

@@ -30,8 +30,21 @@ const WORKLOADS: readonly Workload[] = [
 ];
 
 export function discoverySpec({ home, ports }: Parts): ProcessSpec {
-  const args = ['--xds-port', String(ports.xds), '--monitoring-port', String(ports.monitoring), '--port', String(ports.page)];
-  return { name: 'istiod', args: ['discovery', '--home', home.folder, ...args], env: baseEnv(), nodeArgs: SMALL_HEAP, endsAfter: 1 };
+  const args = [
+    '--xds-port',
+    String(ports.xds),
+    '--monitoring-port',
+    String(ports.monitoring),
+    '--port',
+    String(ports.page),
+  ];
+  return {
+    name: 'istiod',
+    args: ['discovery', '--home', home.folder, ...args],
+    env: baseEnv(),
+    nodeArgs: SMALL_HEAP,
+    endsAfter: 1,
+  };
 }
 
 export function gatewaySpec({ home, ports, envoy }: Parts): ProcessSpec {
@@ -40,7 +53,21 @@ export function gatewaySpec({ home, ports, envoy }: Parts): ProcessSpec {
   const binds = ['--bind', `8080=${ports.http}`, '--bind', `8443=${ports.https}`];
   return {
     name,
-    args: ['gateway', '--home', home.folder, '--name', name, '--namespace', 'istio-system', '--service-account', name, '--labels', labels, ...binds, ...dataPlane(envoy)],
+    args: [
+      'gateway',
+      '--home',
+      home.folder,
+      '--name',
+      name,
+      '--namespace',
+      'istio-system',
+      '--service-account',
+      name,
+      '--labels',
+      labels,
+      ...binds,
+      ...dataPlane(envoy),
+    ],
     env: baseEnv(),
     nodeArgs: SMALL_HEAP,
     endsAfter: 0,
@@ -50,11 +77,32 @@ export function gatewaySpec({ home, ports, envoy }: Parts): ProcessSpec {
 export function bookshopSpecs({ home, root, envoy, capture }: Parts): ProcessSpec[] {
   return WORKLOADS.map(({ service, version }) => {
     const name = `${service}-${version}`;
-    const identity = ['--name', name, '--namespace', 'default', '--service-account', service, '--labels', `app=${service},version=${version}`];
+    const identity = [
+      '--name',
+      name,
+      '--namespace',
+      'default',
+      '--service-account',
+      service,
+      '--labels',
+      `app=${service},version=${version}`,
+    ];
     const app = [process.execPath, ...SMALL_HEAP, join(root, 'examples/bookshop/src', `${service}.ts`)];
     return {
       name,
-      args: ['run', '--home', home.folder, ...identity, '--port', 'http:9080', '--capture', capture, ...dataPlane(envoy), '--', ...app],
+      args: [
+        'run',
+        '--home',
+        home.folder,
+        ...identity,
+        '--port',
+        'http:9080',
+        '--capture',
+        capture,
+        ...dataPlane(envoy),
+        '--',
+        ...app,
+      ],
       env: { ...baseEnv(), SERVICE_VERSION: version },
       nodeArgs: SMALL_HEAP,
       endsAfter: 0,

@@ -21,24 +21,37 @@ export async function demo(options: Readonly<Record<string, unknown>>): Promise<
   const problem = unsupported(options);
   if (problem !== undefined) return fail(problem);
   const base = options['portBase'] === undefined ? undefined : Number(options['portBase']);
-  if (base !== undefined && !(Number.isInteger(base) && base >= 1024 && base <= 65_000)) return fail(`--port-base ${String(options['portBase'])} is no port: give a number from 1024 to 65000.`);
+  if (base !== undefined && !(Number.isInteger(base) && base >= 1024 && base <= 65_000))
+    return fail(`--port-base ${String(options['portBase'])} is no port: give a number from 1024 to 65000.`);
   const home = homeForStart(options['home']);
   makeHome(home);
   const other = runningSupervisor(home.run);
-  if (other !== undefined) return fail(`A mesh already runs in ${home.folder} (process ${other}). Stop that one, or give another folder with --home.`);
+  if (other !== undefined)
+    return fail(
+      `A mesh already runs in ${home.folder} (process ${other}). Stop that one, or give another folder with --home.`,
+    );
   const stale = removeStale(home.run);
   if (stale > 0) say(`Ended ${stale} ${stale === 1 ? 'process' : 'processes'} that an earlier run left behind.`);
   const ports = demoPorts(base);
   const taken = await takenPorts(ports);
   if (taken.length > 0) return fail(await takenText(taken));
-  return await run(home, ports, { load: options['load'] !== false, capture: String(options['capture'] ?? 'auto'), envoy: options['dataPlane'] === 'envoy' });
+  return await run(home, ports, {
+    load: options['load'] !== false,
+    capture: String(options['capture'] ?? 'auto'),
+    envoy: options['dataPlane'] === 'envoy',
+  });
 }
 
-async function run(home: Home, ports: DemoPorts, options: { readonly load: boolean; readonly capture: string; readonly envoy: boolean }): Promise<number> {
+async function run(
+  home: Home,
+  ports: DemoPorts,
+  options: { readonly load: boolean; readonly capture: string; readonly envoy: boolean },
+): Promise<number> {
   const root = rootFolder();
   // Keys and certificates are only needed on the first start.
   const { seedConfig } = await import('./seed-config.ts');
-  if (seedConfig(home.config, join(root, 'examples/bookshop'), Date.now())) say(`Wrote the bookshop's configuration to ${home.config}`);
+  if (seedConfig(home.config, join(root, 'examples/bookshop'), Date.now()))
+    say(`Wrote the bookshop's configuration to ${home.config}`);
   const supervisor = new Supervisor({
     logFolder: home.logs,
     node: process.execPath,
@@ -67,9 +80,21 @@ async function run(home: Home, ports: DemoPorts, options: { readonly load: boole
     const started = performance.now();
     const capture = await startAll(supervisor, home, ports, { root, capture: options.capture, envoy: options.envoy });
     const answered = await pageAnswers(ports.http);
-    if (!answered) say(`The page does not answer yet at http://127.0.0.1:${ports.http}/productpage. Look at "./topsail check --home ${home.folder}".`);
+    if (!answered)
+      say(
+        `The page does not answer yet at http://127.0.0.1:${ports.http}/productpage. Look at "./topsail check --home ${home.folder}".`,
+      );
     if (options.load) load = startDemoLoad(ports.http);
-    process.stdout.write(readyScreen({ ports, home: home.folder, capture, load: options.load, envoy: options.envoy, seconds: (performance.now() - started) / 1000 }));
+    process.stdout.write(
+      readyScreen({
+        ports,
+        home: home.folder,
+        capture,
+        load: options.load,
+        envoy: options.envoy,
+        seconds: (performance.now() - started) / 1000,
+      }),
+    );
   } catch (error) {
     process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
     await supervisor.stop();
@@ -81,10 +106,17 @@ async function run(home: Home, ports: DemoPorts, options: { readonly load: boole
   process.exit(status);
 }
 
-async function startAll(supervisor: Supervisor, home: Home, ports: DemoPorts, options: { readonly root: string; readonly capture: string; readonly envoy: boolean }): Promise<string> {
+async function startAll(
+  supervisor: Supervisor,
+  home: Home,
+  ports: DemoPorts,
+  options: { readonly root: string; readonly capture: string; readonly envoy: boolean },
+): Promise<string> {
   const parts = { home, ports, root: options.root, capture: options.capture, envoy: options.envoy };
   await supervisor.start(discoverySpec(parts), READY_WITHIN_MS);
-  const facts: ReadyFacts[] = await Promise.all([gatewaySpec(parts), ...bookshopSpecs(parts)].map((spec) => supervisor.start(spec, READY_WITHIN_MS)));
+  const facts: ReadyFacts[] = await Promise.all(
+    [gatewaySpec(parts), ...bookshopSpecs(parts)].map((spec) => supervisor.start(spec, READY_WITHIN_MS)),
+  );
   return String(facts.at(-1)?.['capture'] ?? 'none');
 }
 
@@ -92,7 +124,12 @@ async function startAll(supervisor: Supervisor, home: Home, ports: DemoPorts, op
 async function pageAnswers(port: number): Promise<boolean> {
   const end = Date.now() + PAGE_WITHIN_MS;
   while (Date.now() < end) {
-    const answer = await callHttp({ target: { host: '127.0.0.1', port }, method: 'GET', path: '/productpage', timeoutMs: 2000 });
+    const answer = await callHttp({
+      target: { host: '127.0.0.1', port },
+      method: 'GET',
+      path: '/productpage',
+      timeoutMs: 2000,
+    });
     if (answer?.status === 200) return true;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

@@ -3,7 +3,16 @@ import { join } from 'node:path';
 import type { AppliedJson, ApplyAnswer, ApplyAsk, ConfigTexts, DeletedJson, FindingJson, ObjectId } from '#api';
 import type { Clock, Fs, Logger } from '#base';
 import {
-  type Complaint, type ConfigSubscriber, ConfigStore, FolderSource, KINDS, type KindName, LastGoodFolder, objectKey, type ParsedDocument, parseText,
+  type Complaint,
+  type ConfigSubscriber,
+  ConfigStore,
+  FolderSource,
+  KINDS,
+  type KindName,
+  LastGoodFolder,
+  objectKey,
+  type ParsedDocument,
+  parseText,
 } from '#config';
 import type { ConfigWriter } from './config-writer.ts';
 
@@ -34,7 +43,13 @@ export async function openConfig(options: OpenConfigOptions): Promise<OpenedConf
     writer: new FolderWriter(store, source),
     subscribe: (subscriber) => {
       const keys = new Set([...store.view.all()].map((one) => one.key));
-      subscriber(store.view, { from: 0, to: store.view.generation, added: keys, changed: new Set(), removed: new Set() });
+      subscriber(store.view, {
+        from: 0,
+        to: store.view.generation,
+        added: keys,
+        changed: new Set(),
+        removed: new Set(),
+      });
       store.subscribe(subscriber);
     },
     generation: () => store.view.generation,
@@ -87,7 +102,12 @@ class FolderWriter implements ConfigWriter {
         const id = KINDS[given.kind as KindName]?.namespaced === false ? { ...given, namespace: '' } : given;
         const result = await this.#source.remove(objectKey(id.kind, id.namespace, id.name));
         const found = result.outcome !== 'notFound';
-        deleted.push({ ...id, group: groupOf(id.kind), found, ...(result.outcome === 'refused' ? { error: result.reason } : {}) });
+        deleted.push({
+          ...id,
+          group: groupOf(id.kind),
+          found,
+          ...(result.outcome === 'refused' ? { error: result.reason } : {}),
+        });
       }
       return deleted;
     });
@@ -113,7 +133,9 @@ class FolderWriter implements ConfigWriter {
 }
 
 function parse(ask: ApplyAsk): ParsedDocument[] {
-  return ask.texts.flatMap(({ file, text }) => parseText(file, text, { defaultNamespace: ask.namespace })).filter((one) => !isDerived(one));
+  return ask.texts
+    .flatMap(({ file, text }) => parseText(file, text, { defaultNamespace: ask.namespace }))
+    .filter((one) => !isDerived(one));
 }
 
 /** The mesh's settings inside the ConfigMap `istio` are read as objects of their own; what is written is the ConfigMap. */
@@ -133,7 +155,15 @@ function groupOf(kind: string): string {
 
 function refusal(document: ParsedDocument, id: ObjectId, reason: string): Complaint {
   return {
-    code: 'TS-CFG-0014', severity: 'error', file: '', line: document.line, column: 1, object: `${id.kind} ${id.namespace}/${id.name}`, path: '',
-    message: `It was not written: ${reason}.`, remedy: '', page: '',
+    code: 'TS-CFG-0014',
+    severity: 'error',
+    file: '',
+    line: document.line,
+    column: 1,
+    object: `${id.kind} ${id.namespace}/${id.name}`,
+    path: '',
+    message: `It was not written: ${reason}.`,
+    remedy: '',
+    page: '',
   };
 }

@@ -2,7 +2,17 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import process from 'node:process';
-import { ConfigHistory, configRoutes, type ConfigTexts, logRoutes, pageRoutes, signInRoutes, type TapHub, tapRoutes, trafficRoutes } from '#api';
+import {
+  ConfigHistory,
+  configRoutes,
+  type ConfigTexts,
+  logRoutes,
+  pageRoutes,
+  signInRoutes,
+  type TapHub,
+  tapRoutes,
+  trafficRoutes,
+} from '#api';
 import type { Clock, Fs, HttpRoute } from '#base';
 import { SystemRandom } from '#io';
 import type { TrafficGraph } from '#telemetry';
@@ -20,7 +30,16 @@ export interface DashboardParts {
 }
 
 /** They stand before the API's: `/` is the dashboard where it is built. */
-export function dashboardRoutes({ clock, fs, token, traffic, taps, texts, history, logFolder }: DashboardParts): readonly HttpRoute[] {
+export function dashboardRoutes({
+  clock,
+  fs,
+  token,
+  traffic,
+  taps,
+  texts,
+  history,
+  logFolder,
+}: DashboardParts): readonly HttpRoute[] {
   return [
     ...pageRoutes(builtFiles(dashboardFolder())),
     ...signInRoutes({ clock, random: new SystemRandom(), token }),

@@ -2,18 +2,50 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
-import { type Clock, type Fs, type HttpRoute, jsonAnswer, type Logger, type PeerCheck, type Timer, type TlsContext } from '#base';
 import {
-  authenticateCaller, type Caller, CertificateAuthority, CREATE_CERTIFICATE_PATH, generateKeyPair, IdentityError, Intermediates, makeCertificateService,
-  makePeerCheck, privateKeyPem, type TokenVerifier, WorkloadTokens,
+  type Clock,
+  type Fs,
+  type HttpRoute,
+  jsonAnswer,
+  type Logger,
+  type PeerCheck,
+  type Timer,
+  type TlsContext,
+} from '#base';
+import {
+  authenticateCaller,
+  type Caller,
+  CertificateAuthority,
+  CREATE_CERTIFICATE_PATH,
+  generateKeyPair,
+  IdentityError,
+  Intermediates,
+  makeCertificateService,
+  makePeerCheck,
+  privateKeyPem,
+  type TokenVerifier,
+  WorkloadTokens,
 } from '#identity';
 import { IstioCertificateRequestSchema, IstioCertificateResponseSchema } from '#proto/istio/v1/auth/ca_pb.ts';
-import { GRPC_STATUS, GrpcError, type GrpcPeer, type GrpcServer, type Metadata, metadataValue, unaryMethod } from '#wire/grpc';
+import {
+  GRPC_STATUS,
+  GrpcError,
+  type GrpcPeer,
+  type GrpcServer,
+  type Metadata,
+  metadataValue,
+  unaryMethod,
+} from '#wire/grpc';
 
 export const TRUST_DOMAIN = 'cluster.local';
 const NAMESPACE = 'istio-system';
 /** Names under which agents expect the control plane. */
-export const DISCOVERY_NAMES = ['istiod.istio-system.svc', 'istiod.istio-system.svc.cluster.local', 'istiod', 'localhost'];
+export const DISCOVERY_NAMES = [
+  'istiod.istio-system.svc',
+  'istiod.istio-system.svc.cluster.local',
+  'istiod',
+  'localhost',
+];
 const SERVING_TTL_MS = 24 * 3_600_000;
 
 export interface DiscoveryIdentity {
@@ -57,20 +89,38 @@ export async function startFolderIdentity(options: {
 }): Promise<DiscoveryIdentity> {
   const { clock, fs, log, stateFolder, leafTtlMaxMs } = options;
   const bound = leafTtlMaxMs === undefined ? {} : { leafTtlMaxMs };
-  const started = await CertificateAuthority.start({ fs, clock, log, folder: join(stateFolder, 'ca'), trustDomain: TRUST_DOMAIN, ...bound });
+  const started = await CertificateAuthority.start({
+    fs,
+    clock,
+    log,
+    folder: join(stateFolder, 'ca'),
+    trustDomain: TRUST_DOMAIN,
+    ...bound,
+  });
   if (!started.ok) throw started.error;
   const authority = started.value;
   const tokensStarted = await WorkloadTokens.start({ fs, clock, folder: join(stateFolder, 'ca') });
   if (!tokensStarted.ok) throw tokensStarted.error;
   const tokens = tokensStarted.value;
-  return makeDiscoveryIdentity({ clock, log, authority, tokens, names: DISCOVERY_NAMES, tokenRoutes: [tokenRoute(tokens, authority), trustRoute(authority)] });
+  return makeDiscoveryIdentity({
+    clock,
+    log,
+    authority,
+    tokens,
+    names: DISCOVERY_NAMES,
+    tokenRoutes: [tokenRoute(tokens, authority), trustRoute(authority)],
+  });
 }
 
 export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): DiscoveryIdentity {
   const { clock, log, authority, tokens, names } = options;
   const service = makeCertificateService({ authority, clock, log });
   const caller = (peer: GrpcPeer, metadata: Metadata) =>
-    authenticateCaller({ authorization: metadataValue(metadata, 'authorization'), peer: peer.verdict }, tokens, TRUST_DOMAIN);
+    authenticateCaller(
+      { authorization: metadataValue(metadata, 'authorization'), peer: peer.verdict },
+      tokens,
+      TRUST_DOMAIN,
+    );
 
   const counts = {
     requests: 0,
@@ -108,7 +158,11 @@ export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): Discov
           if (!who.ok) counts.unauthenticated++;
           if (!who.ok) throw new GrpcError(GRPC_STATUS.unauthenticated, who.error.message);
           const answer = await service(fromBinary(IstioCertificateRequestSchema, bytes), who.value);
-          if (!answer.ok) throw new GrpcError(answer.error.code === 'csr_rate_limited' ? GRPC_STATUS.resourceExhausted : GRPC_STATUS.permissionDenied, answer.error.message);
+          if (!answer.ok)
+            throw new GrpcError(
+              answer.error.code === 'csr_rate_limited' ? GRPC_STATUS.resourceExhausted : GRPC_STATUS.permissionDenied,
+              answer.error.message,
+            );
           counts.issued++;
           return toBinary(IstioCertificateResponseSchema, create(IstioCertificateResponseSchema, answer.value));
         })(call),
@@ -142,22 +196,42 @@ function tokenRoute(tokens: WorkloadTokens, authority: CertificateAuthority): Ht
     path: '/token',
     answer: async ({ body }) => {
       const ask = JSON.parse(body) as Partial<TokenAsk>;
-      const issued = await tokens.issue({ namespace: ask.namespace ?? '', serviceAccount: ask.serviceAccount ?? '', workload: ask.workload ?? '' });
+      const issued = await tokens.issue({
+        namespace: ask.namespace ?? '',
+        serviceAccount: ask.serviceAccount ?? '',
+        workload: ask.workload ?? '',
+      });
       if (!issued.ok) return jsonAnswer({ error: issued.error.message }, 400);
-      return jsonAnswer({ token: issued.value, rootsPem: authority.trust.rootsPem, trustDomain: TRUST_DOMAIN } satisfies TokenAnswer);
+      return jsonAnswer({
+        token: issued.value,
+        rootsPem: authority.trust.rootsPem,
+        trustDomain: TRUST_DOMAIN,
+      } satisfies TokenAnswer);
     },
   };
 }
 
 /** What agents trust from now on: asked for again and again, since a root may change while they live. */
 function trustRoute(authority: CertificateAuthority): HttpRoute {
-  return { method: 'GET', path: '/trust', answer: () => jsonAnswer({ rootsPem: authority.trust.rootsPem, crlPem: authority.trust.crlPem } satisfies TrustAnswer) };
+  return {
+    method: 'GET',
+    path: '/trust',
+    answer: () =>
+      jsonAnswer({ rootsPem: authority.trust.rootsPem, crlPem: authority.trust.crlPem } satisfies TrustAnswer),
+  };
 }
 
-function servingContext(authority: CertificateAuthority, names: readonly string[], version: number): { readonly context: TlsContext; readonly notAfterMs: number } {
+function servingContext(
+  authority: CertificateAuthority,
+  names: readonly string[],
+  version: number,
+): { readonly context: TlsContext; readonly notAfterMs: number } {
   const key = generateKeyPair();
   const uris = [`spiffe://${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/istiod`];
-  const issued = authority.issue({ spki: key.spki, uris, dns: names, ttlMs: SERVING_TTL_MS, keyEncipherment: false }, 'istiod');
+  const issued = authority.issue(
+    { spki: key.spki, uris, dns: names, ttlMs: SERVING_TTL_MS, keyEncipherment: false },
+    'istiod',
+  );
   const context: TlsContext = {
     certChainPem: issued.chain.slice(0, -1).join(''),
     privateKeyPem: privateKeyPem(key),
@@ -179,15 +253,32 @@ function servingCheck(authority: CertificateAuthority, clock: Clock): PeerCheck 
     const now = `${rootsPem}${crlPem}`;
     if (check === undefined || now !== version) {
       version = now;
-      check = makePeerCheck({ roots: rootsPem, crl: crlPem, intermediates, sanMatchers: [], trustDomains: [TRUST_DOMAIN], required: false, peerIs: 'client', clock });
+      check = makePeerCheck({
+        roots: rootsPem,
+        crl: crlPem,
+        intermediates,
+        sanMatchers: [],
+        trustDomains: [TRUST_DOMAIN],
+        required: false,
+        peerIs: 'client',
+        clock,
+      });
     }
     return check(peer);
   };
 }
 
 /** A node may only be what its certificate and token say. */
-export function nodeFits(caller: Caller, node: { readonly namespace: string; readonly workload: string }): IdentityError | undefined {
-  if (caller.namespace !== node.namespace) return new IdentityError('caller_unauthenticated', `${caller.spiffeId} says it is in namespace ${node.namespace}`);
-  if (caller.workload !== undefined && caller.workload !== node.workload) return new IdentityError('caller_unauthenticated', `the token is for workload ${caller.workload}, the node says ${node.workload}`);
+export function nodeFits(
+  caller: Caller,
+  node: { readonly namespace: string; readonly workload: string },
+): IdentityError | undefined {
+  if (caller.namespace !== node.namespace)
+    return new IdentityError('caller_unauthenticated', `${caller.spiffeId} says it is in namespace ${node.namespace}`);
+  if (caller.workload !== undefined && caller.workload !== node.workload)
+    return new IdentityError(
+      'caller_unauthenticated',
+      `the token is for workload ${caller.workload}, the node says ${node.workload}`,
+    );
   return undefined;
 }

@@ -27,7 +27,8 @@ export class DiscoveryKeySets {
     this.#keeper = new KeySetKeeper({
       clock,
       log: log.scope('jwks'),
-      fetch: (url, timeoutMs) => safeFetch(url, { mayDial: (address) => mayFetchFrom(address, allowed), timeoutMs, bytesMax: BYTES_MAX }),
+      fetch: (url, timeoutMs) =>
+        safeFetch(url, { mayDial: (address) => mayFetchFrom(address, allowed), timeoutMs, bytesMax: BYTES_MAX }),
       changed: (sets, key) => pusher.keySetsChanged(sets, this.#users.get(key) ?? []),
     });
   }
@@ -40,7 +41,10 @@ export class DiscoveryKeySets {
         const source = keySetSource(rule);
         if (source === undefined) continue;
         const key = keySetKey(source);
-        sources.set(key, { ...source, timeoutMs: Math.max(sources.get(key)?.timeoutMs ?? 0, durationMs(rule.timeout, TIMEOUT_MS)) });
+        sources.set(key, {
+          ...source,
+          timeoutMs: Math.max(sources.get(key)?.timeoutMs ?? 0, durationMs(rule.timeout, TIMEOUT_MS)),
+        });
         users.set(key, (users.get(key) ?? new Set()).add(policy.key));
       }
     }

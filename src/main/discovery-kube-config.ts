@@ -2,7 +2,18 @@
 import { dump } from 'js-yaml';
 import type { AppliedJson, ApplyAnswer, ApplyAsk, DeletedJson, FindingJson, ObjectId } from '#api';
 import type { Clock, Logger, Random } from '#base';
-import { type Complaint, ConfigStore, type KindInfo, KINDS, type KindName, KubeSource, manifestOf, objectKey, type ParsedDocument, parseText } from '#config';
+import {
+  type Complaint,
+  ConfigStore,
+  type KindInfo,
+  KINDS,
+  type KindName,
+  KubeSource,
+  manifestOf,
+  objectKey,
+  type ParsedDocument,
+  parseText,
+} from '#config';
 import type { KubeClient, KubeObject, ResourceType } from '#kube';
 import type { PodChange } from '#registry';
 import type { ConfigWriter } from './config-writer.ts';
@@ -32,7 +43,16 @@ export async function openKubeConfig(options: KubeConfigOptions): Promise<KubeCo
   const pods = new KubePods({ client, clock, random, log, cluster, changed: options.podsChanged });
   await pods.start();
   const meshConfigMap = revision === 'default' ? 'istio' : `istio-${revision}`;
-  const source = new KubeSource({ client, clock, random, log, store, rootNamespace, revision: revision === 'default' ? '' : revision, meshConfigMap });
+  const source = new KubeSource({
+    client,
+    clock,
+    random,
+    log,
+    store,
+    rootNamespace,
+    revision: revision === 'default' ? '' : revision,
+    meshConfigMap,
+  });
   await source.start();
   return {
     pods,
@@ -41,7 +61,13 @@ export async function openKubeConfig(options: KubeConfigOptions): Promise<KubeCo
     writer: new KubeWriter(client, store),
     subscribe: (subscriber) => {
       const keys = new Set([...store.view.all()].map((one) => one.key));
-      subscriber(store.view, { from: 0, to: store.view.generation, added: keys, changed: new Set(), removed: new Set() });
+      subscriber(store.view, {
+        from: 0,
+        to: store.view.generation,
+        added: keys,
+        changed: new Set(),
+        removed: new Set(),
+      });
       store.subscribe(subscriber);
     },
     generation: () => store.view.generation,
@@ -97,9 +123,17 @@ class KubeWriter implements ConfigWriter {
         deleted.push({ ...id, group: '', found: false });
         continue;
       }
-      const result = await this.#client.delete(type, { name: id.name, ...(type.namespaced ? { namespace: id.namespace } : {}) });
+      const result = await this.#client.delete(type, {
+        name: id.name,
+        ...(type.namespaced ? { namespace: id.namespace } : {}),
+      });
       const found = result.ok || result.error.code !== 'kube_not_found';
-      deleted.push({ ...id, group: type.group, found, ...(result.ok || !found ? {} : { error: result.error.message }) });
+      deleted.push({
+        ...id,
+        group: type.group,
+        found,
+        ...(result.ok || !found ? {} : { error: result.error.message }),
+      });
     }
     return deleted;
   }
@@ -111,11 +145,19 @@ class KubeWriter implements ConfigWriter {
   async #applyOne(document: ParsedDocument, id: ObjectId): Promise<AppliedJson> {
     const type = typeOf(id.kind);
     const head = { ...id, group: type?.group ?? '' };
-    if (document.object === undefined || type === undefined) return { ...head, action: 'refused', findings: document.complaints };
+    if (document.object === undefined || type === undefined)
+      return { ...head, action: 'refused', findings: document.complaints };
     const former = this.#store.view.get(id.kind as KindName, id.namespace, id.name);
-    const applied = await this.#client.apply(type, manifestOf(document.object) as unknown as KubeObject, { force: true });
-    if (applied.ok) return { ...head, action: former === undefined ? 'created' : 'configured', findings: document.complaints };
-    return { ...head, action: 'refused', findings: [...document.complaints, refusal(document, id, applied.error.message, applied.error.remedy)] };
+    const applied = await this.#client.apply(type, manifestOf(document.object) as unknown as KubeObject, {
+      force: true,
+    });
+    if (applied.ok)
+      return { ...head, action: former === undefined ? 'created' : 'configured', findings: document.complaints };
+    return {
+      ...head,
+      action: 'refused',
+      findings: [...document.complaints, refusal(document, id, applied.error.message, applied.error.remedy)],
+    };
   }
 }
 
@@ -130,12 +172,26 @@ function idOf({ kind, namespace, name }: ParsedDocument): ObjectId | undefined {
 function typeOf(kind: string): ResourceType | undefined {
   const info: KindInfo | undefined = KINDS[kind as KindName];
   if (info === undefined || info.origin === 'file') return undefined;
-  return { group: info.group, version: info.versions[0] as string, plural: info.plural, kind: info.manifest, namespaced: info.namespaced };
+  return {
+    group: info.group,
+    version: info.versions[0] as string,
+    plural: info.plural,
+    kind: info.manifest,
+    namespaced: info.namespaced,
+  };
 }
 
 function refusal(document: ParsedDocument, id: ObjectId, reason: string, remedy: string): Complaint {
   return {
-    code: 'TS-CFG-0014', severity: 'error', file: '', line: document.line, column: 1, object: objectKey(id.kind, id.namespace, id.name).replace('/', ' '), path: '',
-    message: `It was not written: ${reason}.`, remedy, page: '',
+    code: 'TS-CFG-0014',
+    severity: 'error',
+    file: '',
+    line: document.line,
+    column: 1,
+    object: objectKey(id.kind, id.namespace, id.name).replace('/', ' '),
+    path: '',
+    message: `It was not written: ${reason}.`,
+    remedy,
+    page: '',
   };
 }

@@ -10,7 +10,16 @@ import { TRUST_DOMAIN } from './discovery-identity.ts';
 /** The generated objects' place in the store. */
 const FILE = 'gateway-api';
 
-export function startGatewayApi(config: KubeConfig, parts: { readonly client: KubeClient; readonly clock: Clock; readonly random: Random; readonly log: Logger; readonly revision: string }): GatewayApiController {
+export function startGatewayApi(
+  config: KubeConfig,
+  parts: {
+    readonly client: KubeClient;
+    readonly clock: Clock;
+    readonly random: Random;
+    readonly log: Logger;
+    readonly revision: string;
+  },
+): GatewayApiController {
   const { store } = config;
   const controller = new GatewayApiController({
     ...parts,
@@ -24,7 +33,13 @@ export function startGatewayApi(config: KubeConfig, parts: { readonly client: Ku
     publish: (manifests) => {
       const documents = manifests.flatMap((manifest) => readKubeObject(manifest.kind as KindName, manifest, ''));
       for (const { key, complaints } of documents) {
-        for (const one of complaints) if (one.severity === 'error') parts.log.warn('a route of the Gateway API cannot be expressed', { object: key ?? '', path: one.path, problem: one.message });
+        for (const one of complaints)
+          if (one.severity === 'error')
+            parts.log.warn('a route of the Gateway API cannot be expressed', {
+              object: key ?? '',
+              path: one.path,
+              problem: one.message,
+            });
       }
       store.setFile(FILE, documents);
       store.commit();

@@ -50,7 +50,12 @@ export class KubePods {
       prune: readPod,
       same: samePod,
     });
-    this.#nodes = new Informer<Locality>({ ...common, types: [RESOURCES.nodes], prune: readLocality, same: (a, b) => a.region === b.region && a.zone === b.zone && a.subZone === b.subZone });
+    this.#nodes = new Informer<Locality>({
+      ...common,
+      types: [RESOURCES.nodes],
+      prune: readLocality,
+      same: (a, b) => a.region === b.region && a.zone === b.zone && a.subZone === b.subZone,
+    });
     this.#nodes.onChange((nodes) => {
       if (this.#pods.synced) this.#publish([...nodes].flatMap((node) => [...(this.#byNode.get(node) ?? [])]));
     });
@@ -83,7 +88,11 @@ export class KubePods {
       const pod = this.#pods.get(key);
       this.#placeOnNode(key, pod?.node);
       const slash = key.indexOf('/');
-      changes.push({ namespace: key.slice(0, slash), name: key.slice(slash + 1), workload: pod === undefined ? undefined : this.#workload(pod) });
+      changes.push({
+        namespace: key.slice(0, slash),
+        name: key.slice(slash + 1),
+        workload: pod === undefined ? undefined : this.#workload(pod),
+      });
     }
     if (changes.length > 0) this.#options.changed(changes);
   }
@@ -141,7 +150,9 @@ const NO_PORTS: ReadonlyMap<number, number> = new Map();
 interface PodSpec {
   readonly nodeName?: string;
   readonly serviceAccountName?: string;
-  readonly containers?: readonly { readonly ports?: readonly { readonly name?: string; readonly containerPort?: number }[] }[];
+  readonly containers?: readonly {
+    readonly ports?: readonly { readonly name?: string; readonly containerPort?: number }[];
+  }[];
 }
 
 /** Nothing before it has an address. */
@@ -151,7 +162,8 @@ function readPod(object: KubeObject): PodRecord | undefined {
   if (ip === '') return undefined;
   const ports: Record<string, number> = {};
   for (const container of spec.containers ?? []) {
-    for (const port of container.ports ?? []) if (port.name !== undefined && port.containerPort !== undefined) ports[port.name] = port.containerPort;
+    for (const port of container.ports ?? [])
+      if (port.name !== undefined && port.containerPort !== undefined) ports[port.name] = port.containerPort;
   }
   const labels = object.metadata.labels ?? {};
   return {
@@ -172,18 +184,27 @@ function workloadName(object: KubeObject): string {
   const owner = object.metadata.ownerReferences?.find((one) => one.controller === true);
   if (owner === undefined) return object.metadata.name;
   const hash = object.metadata.labels?.['pod-template-hash'];
-  if (owner.kind === 'ReplicaSet' && hash !== undefined && owner.name.endsWith(`-${hash}`)) return owner.name.slice(0, -hash.length - 1);
+  if (owner.kind === 'ReplicaSet' && hash !== undefined && owner.name.endsWith(`-${hash}`))
+    return owner.name.slice(0, -hash.length - 1);
   return owner.name;
 }
 
 function readLocality(object: KubeObject): Locality {
   const labels = object.metadata.labels ?? {};
-  const first = (names: readonly string[]): string => names.map((name) => labels[name]).find((value) => value !== undefined) ?? '';
+  const first = (names: readonly string[]): string =>
+    names.map((name) => labels[name]).find((value) => value !== undefined) ?? '';
   return Object.freeze({ region: first(REGIONS), zone: first(ZONES), subZone: labels[SUB_ZONE] ?? '' });
 }
 
 function samePod(a: PodRecord, b: PodRecord): boolean {
-  return a.ip === b.ip && a.node === b.node && a.serviceAccount === b.serviceAccount && a.workload === b.workload && sameRecord(a.labels, b.labels) && sameRecord(a.ports, b.ports);
+  return (
+    a.ip === b.ip &&
+    a.node === b.node &&
+    a.serviceAccount === b.serviceAccount &&
+    a.workload === b.workload &&
+    sameRecord(a.labels, b.labels) &&
+    sameRecord(a.ports, b.ports)
+  );
 }
 
 function sameRecord(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {

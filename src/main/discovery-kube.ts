@@ -2,7 +2,16 @@
 import { networkInterfaces } from 'node:os';
 import process from 'node:process';
 import { type HttpRoute, jsonAnswer, type Logger, type TlsContext } from '#base';
-import { AUTHORITY_SECRET, type GatewayApiController, CaRootMaps, reviewValidation, SecretFs, StatusWriter, TokenReviews, WebhookBundle } from '#controllers';
+import {
+  AUTHORITY_SECRET,
+  type GatewayApiController,
+  CaRootMaps,
+  reviewValidation,
+  SecretFs,
+  StatusWriter,
+  TokenReviews,
+  WebhookBundle,
+} from '#controllers';
 import { CertificateAuthority } from '#identity';
 import { servePod, SystemRandom } from '#io';
 import { KubeError, LeaderElection } from '#kube';
@@ -30,17 +39,30 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
   const { clock, log, options } = parts;
   const random = new SystemRandom();
   const facts = podFacts(process.env);
-  const { client, close } = makeKubeClient(findKubeAccess({ kubeconfig: text(options['kubeconfig']) }), 'topsail-discovery');
+  const { client, close } = makeKubeClient(
+    findKubeAccess({ kubeconfig: text(options['kubeconfig']) }),
+    'topsail-discovery',
+  );
   const fs = new SecretFs({ client, clock, random, log, namespace: facts.namespace });
   const authority = await startAuthority(fs, parts);
-  const identity = makeDiscoveryIdentity({ clock, log, authority, tokens: new TokenReviews(client), names: servingNames(facts), tokenRoutes: [] });
+  const identity = makeDiscoveryIdentity({
+    clock,
+    log,
+    authority,
+    tokens: new TokenReviews(client),
+    names: servingNames(facts),
+    tokenRoutes: [],
+  });
   const roots = new CaRootMaps({ client, clock, random, log, rootsPem: () => authority.trust.rootsPem });
   const service = { name: facts.service, namespace: facts.namespace };
   const webhooks = new WebhookBundle({ client, clock, random, log, service, rootsPem: () => authority.trust.rootsPem });
   const injection = new Injection({ client, clock, random, log, namespace: facts.namespace, revision: facts.revision });
   const writers: { setLeading(leading: boolean): void }[] = [roots];
   const election = new LeaderElection({
-    client, clock, random, log,
+    client,
+    clock,
+    random,
+    log,
     namespace: facts.namespace,
     lease: facts.revision === 'default' ? 'istio-leader' : `istio-leader-${facts.revision}`,
     identity: `${facts.pod}_${random.uuid()}`,
@@ -58,7 +80,16 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
     localityOf: (namespace, workload) => config?.pods.localityOf(namespace, workload),
     openConfig: async (podsChanged) => {
       log.info('reading the cluster', { namespace: facts.namespace, revision: facts.revision });
-      const opened = await openKubeConfig({ client, clock, random, log, rootNamespace: facts.namespace, revision: facts.revision, cluster: facts.cluster, podsChanged });
+      const opened = await openKubeConfig({
+        client,
+        clock,
+        random,
+        log,
+        rootNamespace: facts.namespace,
+        revision: facts.revision,
+        cluster: facts.cluster,
+        podsChanged,
+      });
       config = opened;
       gatewayApi = startGatewayApi(opened, { client, clock, random, log, revision: facts.revision });
       await gatewayApi.start();
@@ -69,14 +100,28 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
       const port = (name: string, otherwise: number): number => Number(options[name] ?? otherwise);
       await injection.start();
       servers.push(...(await serveWebhooks(identity, port('httpsPort', 15017), injection.routes, log)));
-      servers.push(...(await servePlain({ ready: port('readyPort', 8080), monitoring: port('monitoringPort', 15014) }, metrics, log)));
+      servers.push(
+        ...(await servePlain(
+          { ready: port('readyPort', 8080), monitoring: port('monitoringPort', 15014) },
+          metrics,
+          log,
+        )),
+      );
       await Promise.all([roots.start(), webhooks.start()]);
       authority.onTrustChange(() => {
         roots.rootsChanged();
         webhooks.setServing();
       });
       webhooks.setServing();
-      status = new StatusWriter({ client, clock, random, log, view: () => (config as KubeConfig).store.view, generated: (key) => isGenerated(config as KubeConfig, key), programmed: (id) => tracker.programmed([id]) });
+      status = new StatusWriter({
+        client,
+        clock,
+        random,
+        log,
+        view: () => (config as KubeConfig).store.view,
+        generated: (key) => isGenerated(config as KubeConfig, key),
+        programmed: (id) => tracker.programmed([id]),
+      });
       config?.store.subscribe((_, diff) => status?.configChanged(diff));
       writers.push(status);
       election.start();
@@ -99,7 +144,14 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
 async function startAuthority(fs: SecretFs, { clock, log }: PlatformParts): Promise<CertificateAuthority> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const started = await CertificateAuthority.start({ fs, clock, log, folder: AUTHORITY_SECRET, cacertsFolder: 'cacerts', trustDomain: TRUST_DOMAIN });
+      const started = await CertificateAuthority.start({
+        fs,
+        clock,
+        log,
+        folder: AUTHORITY_SECRET,
+        cacertsFolder: 'cacerts',
+        trustDomain: TRUST_DOMAIN,
+      });
       if (started.ok) return started.value;
       throw started.error;
     } catch (error) {
@@ -110,17 +162,30 @@ async function startAuthority(fs: SecretFs, { clock, log }: PlatformParts): Prom
   }
 }
 
-async function serveWebhooks(identity: DiscoveryIdentity, port: number, more: readonly HttpRoute[], log: Logger): Promise<{ close(): void }[]> {
+async function serveWebhooks(
+  identity: DiscoveryIdentity,
+  port: number,
+  more: readonly HttpRoute[],
+  log: Logger,
+): Promise<{ close(): void }[]> {
   const failed = (error: unknown): void => log.scope('webhooks').error('a review failed', { error: String(error) });
   const validate: HttpRoute = {
     method: 'POST',
     path: '/validate',
     answer: ({ body }) => {
       const review = reviewValidation(JSON.parse(body));
-      return review === undefined ? jsonAnswer({ error: 'this is no AdmissionReview of admission.k8s.io/v1' }, 400) : jsonAnswer(review);
+      return review === undefined
+        ? jsonAnswer({ error: 'this is no AdmissionReview of admission.k8s.io/v1' }, 400)
+        : jsonAnswer(review);
     },
   };
-  const server = await servePod({ host: ALL_ADDRESSES, port, tls: withoutClients(identity.serving().context), routes: [validate, ...more], failed });
+  const server = await servePod({
+    host: ALL_ADDRESSES,
+    port,
+    tls: withoutClients(identity.serving().context),
+    routes: [validate, ...more],
+    failed,
+  });
   identity.onServing((context) => server.setTls(withoutClients(context)));
   return [server];
 }
@@ -132,18 +197,31 @@ function withoutClients(context: TlsContext): TlsContext {
 }
 
 /** Debug pages stay on loopback, where `port-forward` reaches them: what all pods may see is here. */
-async function servePlain(ports: { readonly ready: number; readonly monitoring: number }, metrics: () => string, log: Logger): Promise<{ close(): void }[]> {
+async function servePlain(
+  ports: { readonly ready: number; readonly monitoring: number },
+  metrics: () => string,
+  log: Logger,
+): Promise<{ close(): void }[]> {
   const failed = (error: unknown): void => log.error('a request failed', { error: String(error) });
-  const plain = (path: string, body: () => string): HttpRoute => ({ method: 'GET', path, answer: () => ({ type: 'text/plain; charset=utf-8', body: body() }) });
+  const plain = (path: string, body: () => string): HttpRoute => ({
+    method: 'GET',
+    path,
+    answer: () => ({ type: 'text/plain; charset=utf-8', body: body() }),
+  });
   const open = [plain('/metrics', metrics), plain('/version', () => `${VERSION}\n`)];
-  const servers = [await servePod({ host: ALL_ADDRESSES, port: ports.ready, routes: [plain('/ready', () => ''), ...open], failed })];
-  for (const host of podAddresses()) servers.push(await servePod({ host, port: ports.monitoring, routes: open, failed }));
+  const servers = [
+    await servePod({ host: ALL_ADDRESSES, port: ports.ready, routes: [plain('/ready', () => ''), ...open], failed }),
+  ];
+  for (const host of podAddresses())
+    servers.push(await servePod({ host, port: ports.monitoring, routes: open, failed }));
   return servers;
 }
 
 /** Link-local addresses are nobody's. */
 function podAddresses(): readonly string[] {
-  return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).filter((one) => !one.internal && (one.scopeid ?? 0) === 0).map((one) => one.address));
+  return Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).filter((one) => !one.internal && (one.scopeid ?? 0) === 0).map((one) => one.address),
+  );
 }
 
 export function podFacts(env: Readonly<Record<string, string | undefined>>): PodFacts {
@@ -160,7 +238,12 @@ export function podFacts(env: Readonly<Record<string, string | undefined>>): Pod
 
 /** What agents, webhooks and tools call us; the plain name is the default revision's. */
 function servingNames({ namespace, revision, service }: PodFacts): readonly string[] {
-  const own = [`${service}.${namespace}.svc`, `${service}.${namespace}.svc.cluster.local`, `istiod-remote.${namespace}.svc`, `istio-pilot.${namespace}.svc`];
+  const own = [
+    `${service}.${namespace}.svc`,
+    `${service}.${namespace}.svc.cluster.local`,
+    `istiod-remote.${namespace}.svc`,
+    `istio-pilot.${namespace}.svc`,
+  ];
   return revision === 'default' ? [...own, 'istiod.istio-system.svc', 'localhost'] : [...own, 'localhost'];
 }
 

@@ -26,19 +26,28 @@ export interface Platform {
   /** Where a pod runs; absent where nobody knows better than the agent. */
   readonly localityOf?: LocalityOf;
   /** Everything else serves: now what calls us may be told so. */
-  serving(parts: { readonly tracker: ProgramTracker; readonly config: OpenedConfig; readonly metrics: () => string }): Promise<void>;
+  serving(parts: {
+    readonly tracker: ProgramTracker;
+    readonly config: OpenedConfig;
+    readonly metrics: () => string;
+  }): Promise<void>;
   close(): Promise<void>;
 }
 
 export async function openPlatform(parts: PlatformParts): Promise<Platform> {
   const { options } = parts;
-  const cluster = options['kubernetes'] === true || String(options['registries'] ?? '').toLowerCase().startsWith('kube');
+  const cluster =
+    options['kubernetes'] === true ||
+    String(options['registries'] ?? '')
+      .toLowerCase()
+      .startsWith('kube');
   if (cluster) return (await import('./discovery-kube.ts')).openKubePlatform(parts);
   const { clock, fs, log, home } = parts;
   return {
     identity: await startFolderIdentity({ clock, fs, log, stateFolder: home.state, leafTtlMaxMs: longestLife() }),
     host: '127.0.0.1',
-    openConfig: () => openConfig({ folder: String(options['config'] ?? home.config), stateFolder: home.state, fs, clock, log }),
+    openConfig: () =>
+      openConfig({ folder: String(options['config'] ?? home.config), stateFolder: home.state, fs, clock, log }),
     serving: async () => {},
     close: async () => {},
   };
@@ -49,6 +58,7 @@ function longestLife(): number | undefined {
   const text = process.env['MAX_WORKLOAD_CERT_TTL'];
   if (text === undefined || text === '') return undefined;
   const ms = parseDuration(text);
-  if (ms === undefined || ms <= 0) throw new Error(`MAX_WORKLOAD_CERT_TTL is "${text}", which is no duration: write 24h or 30m.`);
+  if (ms === undefined || ms <= 0)
+    throw new Error(`MAX_WORKLOAD_CERT_TTL is "${text}", which is no duration: write 24h or 30m.`);
   return ms;
 }

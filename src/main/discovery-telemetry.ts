@@ -60,13 +60,20 @@ export class DiscoveryTelemetry {
     const { report } = fromBinary(AgentReportSchema, bytes);
     if (report.case === 'hello') this.#greet(call, report.value, namespace, teller);
     else if (report.case === 'summary') this.graph.merge(report.value, this.#clock.wallTime(), namespace);
-    else if (report.case === 'tap' && teller.agent !== undefined) this.taps.record(teller.agent, report.value.subscription, report.value.json);
+    else if (report.case === 'tap' && teller.agent !== undefined)
+      this.taps.record(teller.agent, report.value.subscription, report.value.json);
   }
 
   #greet(call: ServerCall, hello: Hello, namespace: string, teller: Teller): void {
     if (hello.namespace !== namespace) {
-      this.#log.warn('a report was refused', { workload: hello.workload, reason: `its certificate is of namespace ${namespace}` });
-      call.end({ code: GRPC_STATUS.permissionDenied, message: `the certificate is of namespace ${namespace}, not ${hello.namespace}` });
+      this.#log.warn('a report was refused', {
+        workload: hello.workload,
+        reason: `its certificate is of namespace ${namespace}`,
+      });
+      call.end({
+        code: GRPC_STATUS.permissionDenied,
+        message: `the certificate is of namespace ${namespace}, not ${hello.namespace}`,
+      });
       return;
     }
     if (teller.agent !== undefined) return;
@@ -90,7 +97,13 @@ function tapAgent(call: ServerCall, { workload, namespace }: Hello): TapAgent {
       call.send(toBinary(AgentCommandSchema, create(AgentCommandSchema, { command: { case: 'tapStart', value } })));
     },
     stop: (subscription) => {
-      if (call.open) call.send(toBinary(AgentCommandSchema, create(AgentCommandSchema, { command: { case: 'tapStop', value: { subscription } } })));
+      if (call.open)
+        call.send(
+          toBinary(
+            AgentCommandSchema,
+            create(AgentCommandSchema, { command: { case: 'tapStop', value: { subscription } } }),
+          ),
+        );
     },
   };
 }

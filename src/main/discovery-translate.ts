@@ -25,7 +25,8 @@ function endpointNames(snapshot: Snapshot, services: ReadonlySet<string>): Reado
     const service = snapshot.services.all.get(key);
     if (service === undefined) continue;
     const subsets = subsetsOf(snapshot, service.hostname);
-    for (const port of service.ports) for (const subset of subsets) names.add(outboundCluster(port.number, subset, service.hostname));
+    for (const port of service.ports)
+      for (const subset of subsets) names.add(outboundCluster(port.number, subset, service.hostname));
   }
   return names;
 }
@@ -33,8 +34,10 @@ function endpointNames(snapshot: Snapshot, services: ReadonlySet<string>): Reado
 function subsetsOf(snapshot: Snapshot, host: string): ReadonlySet<string> {
   const subsets = new Set<string>(['']);
   for (const { exact, wildcard } of snapshot.destinationRules.byNamespace.values()) {
-    for (const rule of [...(exact.get(host) ?? []), ...wildcard]) for (const subset of rule.subsets) subsets.add(subset.name ?? '');
+    for (const rule of [...(exact.get(host) ?? []), ...wildcard])
+      for (const subset of rule.subsets) subsets.add(subset.name ?? '');
   }
-  for (const retained of snapshot.retained.subsets.values()) if (retained.host === host) subsets.add(retained.subset.name ?? '');
+  for (const retained of snapshot.retained.subsets.values())
+    if (retained.host === host) subsets.add(retained.subset.name ?? '');
   return subsets;
 }

@@ -2,7 +2,14 @@
 import type { Clock, Logger, ProxyNode, XdsResource } from '#base';
 import { objectKey } from '#config';
 import { concerns, type Pusher, type Snapshot, type SnapshotDiff } from '#push';
-import { authorizeIdentity, type Authorization, type ProxyResources, type Rejection, type SnapshotChange, type XdsBackend } from '#xds';
+import {
+  authorizeIdentity,
+  type Authorization,
+  type ProxyResources,
+  type Rejection,
+  type SnapshotChange,
+  type XdsBackend,
+} from '#xds';
 import type { GrpcPeer, Metadata } from '#wire/grpc';
 import { type DiscoveryIdentity, nodeFits } from './discovery-identity.ts';
 import type { Translation } from './discovery-translate.ts';
@@ -34,7 +41,10 @@ export class DiscoveryBackend implements XdsBackend {
   async authorize(node: ProxyNode, peer: GrpcPeer, metadata: Metadata): Promise<Authorization> {
     const caller = await this.#options.identity.caller(peer, metadata);
     if (!caller.ok) return { ok: false, reason: caller.error.message };
-    const misfit = nodeFits(caller.value, { namespace: node.metadata.NAMESPACE ?? '', workload: node.parsed?.workload ?? '' });
+    const misfit = nodeFits(caller.value, {
+      namespace: node.metadata.NAMESPACE ?? '',
+      workload: node.parsed?.workload ?? '',
+    });
     if (misfit !== undefined) return { ok: false, reason: misfit.message };
     return authorizeIdentity(node, caller.value.spiffeId, true);
   }
@@ -43,7 +53,11 @@ export class DiscoveryBackend implements XdsBackend {
     const { parsed, metadata } = node;
     if (parsed === undefined || metadata.TOPSAIL_CAPTURE === undefined) return;
     const boundPorts = metadata.TOPSAIL_BOUND_PORTS ?? [];
-    this.#options.log.info('a workload joined', { workload: parsed.workload, namespace: parsed.namespace, principal: node.principal });
+    this.#options.log.info('a workload joined', {
+      workload: parsed.workload,
+      namespace: parsed.namespace,
+      principal: node.principal,
+    });
     const known = this.#options.joined.has(parsed.namespace, parsed.workload);
     this.#options.joined.connected({
       name: parsed.workload,
@@ -110,14 +124,21 @@ export class DiscoveryBackend implements XdsBackend {
 
   #setHealth(node: ProxyNode, healthy: boolean): void {
     if (node.parsed === undefined) return;
-    this.#options.pusher.healthChanged(objectKey('WorkloadEntry', node.parsed.namespace, node.parsed.workload), healthy);
+    this.#options.pusher.healthChanged(
+      objectKey('WorkloadEntry', node.parsed.namespace, node.parsed.workload),
+      healthy,
+    );
   }
 
   #published(snapshot: Snapshot, diff: SnapshotDiff): void {
     this.#lastDiff = { snapshot: snapshot.number, diff };
     const change: SnapshotChange = diff.configuration
       ? { kind: 'full', snapshot: snapshot.number }
-      : { kind: 'endpoints', snapshot: snapshot.number, names: this.#options.translation.endpointNames(snapshot, diff.endpoints) };
+      : {
+          kind: 'endpoints',
+          snapshot: snapshot.number,
+          names: this.#options.translation.endpointNames(snapshot, diff.endpoints),
+        };
     for (const watcher of [...this.#watchers]) watcher(change);
   }
 }

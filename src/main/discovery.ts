@@ -46,7 +46,12 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   const { identity } = platform;
   const telemetry = new DiscoveryTelemetry({ clock, log });
   const pusher = new Pusher({ clock, domain: TRUST_DOMAIN, cluster: CLUSTER, retained: restoreRetained(home) });
-  const keySets = new DiscoveryKeySets({ clock, log, pusher, allow: (options['jwksAllow'] ?? []) as readonly string[] });
+  const keySets = new DiscoveryKeySets({
+    clock,
+    log,
+    pusher,
+    allow: (options['jwksAllow'] ?? []) as readonly string[],
+  });
   const joined = new JoinedConfig({
     clock,
     log,
@@ -58,13 +63,28 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     save: (all) => void fs.writeText(join(home.state, WORKLOADS_FILE), JSON.stringify(all), { mode: 0o600 }),
     restored: restoreWorkloads(home),
   });
-  const tracker: ProgramTracker = new ProgramTracker({ clock, streams: () => xds.status(), snapshot: () => pusher.snapshot });
-  const backend = new DiscoveryBackend({ clock, log: log.scope('xds'), identity, pusher, joined, translation: placedTranslation(makeTranslation(), platform.localityOf), rejected: (one) => tracker.rejected(one) });
+  const tracker: ProgramTracker = new ProgramTracker({
+    clock,
+    streams: () => xds.status(),
+    snapshot: () => pusher.snapshot,
+  });
+  const backend = new DiscoveryBackend({
+    clock,
+    log: log.scope('xds'),
+    identity,
+    pusher,
+    joined,
+    translation: placedTranslation(makeTranslation(), platform.localityOf),
+    rejected: (one) => tracker.rejected(one),
+  });
   pusher.subscribe((snapshot, diff) => tracker.snapshotMade(snapshot, diff));
   const xds = new XdsServer({ backend, clock, log: log.scope('xds') });
   xds.onProgress(() => {
     tracker.progressed();
-    if (pusher.settling) pusher.sendersAcknowledged(Math.min(pusher.snapshot?.number ?? 0, ...xds.status().map(({ watermark }) => watermark)));
+    if (pusher.settling)
+      pusher.sendersAcknowledged(
+        Math.min(pusher.snapshot?.number ?? 0, ...xds.status().map(({ watermark }) => watermark)),
+      );
   });
   keepRetained(pusher, home, fs);
   const config = await platform.openConfig((changes) => pusher.podsChanged(changes));
@@ -77,10 +97,20 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   identity.registerMethods(grpc);
   telemetry.register(grpc, identity);
   const serving = identity.serving();
-  const xdsListener = await listenGrpc({ host: platform.host, port: Number(options['xdsPort'] ?? 15012), tls: serving, log: log.scope('xds') }, (stream) => grpc.accept(stream));
+  const xdsListener = await listenGrpc(
+    { host: platform.host, port: Number(options['xdsPort'] ?? 15012), tls: serving, log: log.scope('xds') },
+    (stream) => grpc.accept(stream),
+  );
   identity.onServing((context) => xdsListener.setTls(context));
 
-  const metrics = (): string => discoveryMetrics({ xds, pusher, uptimeMs: clock.wallTime() - startedMs, version: VERSION, certificates: identity.counts });
+  const metrics = (): string =>
+    discoveryMetrics({
+      xds,
+      pusher,
+      uptimeMs: clock.wallTime() - startedMs,
+      version: VERSION,
+      certificates: identity.counts,
+    });
   const token = randomBytes(32).toString('base64url');
   const addresses: Record<string, string> = {};
   const mesh = makeMesh({
@@ -97,10 +127,40 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     metrics,
     facts: { version: VERSION, startedMs, pid: process.pid, home: home.folder, addresses },
   });
-  const failed = (error: unknown): void => log.scope('api').error('a request failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-  const pages = dashboardRoutes({ clock, fs, token, traffic: telemetry.graph, taps: telemetry.taps, texts: config.texts, history, logFolder: home.logs });
-  const api = await serveHttpApi({ host: HOST, port: Number(options['port'] ?? 20001), routes: [...pages, ...apiRoutes(mesh, clock), ...authzRoutes(authzView({ snapshot: () => pusher.snapshot, nodes: () => xds.proxies(), edges: () => mesh.edges() }))], token, failed });
-  const monitoring = await serveHttpApi({ host: HOST, port: Number(options['monitoringPort'] ?? 15014), routes: debugRoutes(mesh), token, failed });
+  const failed = (error: unknown): void =>
+    log
+      .scope('api')
+      .error('a request failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  const pages = dashboardRoutes({
+    clock,
+    fs,
+    token,
+    traffic: telemetry.graph,
+    taps: telemetry.taps,
+    texts: config.texts,
+    history,
+    logFolder: home.logs,
+  });
+  const api = await serveHttpApi({
+    host: HOST,
+    port: Number(options['port'] ?? 20001),
+    routes: [
+      ...pages,
+      ...apiRoutes(mesh, clock),
+      ...authzRoutes(
+        authzView({ snapshot: () => pusher.snapshot, nodes: () => xds.proxies(), edges: () => mesh.edges() }),
+      ),
+    ],
+    token,
+    failed,
+  });
+  const monitoring = await serveHttpApi({
+    host: HOST,
+    port: Number(options['monitoringPort'] ?? 15014),
+    routes: debugRoutes(mesh),
+    token,
+    failed,
+  });
   const socket = await serveHttpApi({ host: home.tokenSocket, port: 0, routes: identity.tokenRoutes, failed });
   const run: RunJson = {
     pid: process.pid,
@@ -112,7 +172,11 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     tokenSocket: home.tokenSocket,
     startedMs,
   };
-  Object.assign(addresses, { 'live graph': run.address, xDS: `${HOST}:${xdsListener.port}`, monitoring: `http://${HOST}:${monitoring.port}` });
+  Object.assign(addresses, {
+    'live graph': run.address,
+    xDS: `${HOST}:${xdsListener.port}`,
+    monitoring: `http://${HOST}:${monitoring.port}`,
+  });
   await fs.writeText(home.runJson, `${JSON.stringify(run, undefined, 2)}\n`, { mode: 0o600 });
   log.info('the control plane is ready', { api: run.address, xds: `${HOST}:${xdsListener.port}`, config: home.config });
   await platform.serving({ tracker, config, metrics });

@@ -44,7 +44,12 @@ export class EnvoyProcess {
 
   /** An admin page, or undefined when Envoy does not answer 200. */
   async admin(path: string, method: 'GET' | 'POST' = 'GET'): Promise<string | undefined> {
-    const answer = await callHttp({ target: { host: LOOPBACK, port: this.#options.adminPort }, method, path, timeoutMs: ADMIN_MS });
+    const answer = await callHttp({
+      target: { host: LOOPBACK, port: this.#options.adminPort },
+      method,
+      path,
+      timeoutMs: ADMIN_MS,
+    });
     return answer?.status === 200 ? answer.body : undefined;
   }
 
@@ -77,14 +82,27 @@ export class EnvoyProcess {
   #start(): void {
     const { binary, bootstrap, env, clock, log } = this.#options;
     const startedMs = clock.now();
-    const args = ['-c', bootstrap, '--disable-hot-restart', '--concurrency', '1', '--log-level', 'warning', '--drain-time-s', '5', '--file-flush-interval-msec', String(LOG_FLUSH_MS)];
+    const args = [
+      '-c',
+      bootstrap,
+      '--disable-hot-restart',
+      '--concurrency',
+      '1',
+      '--log-level',
+      'warning',
+      '--drain-time-s',
+      '5',
+      '--file-flush-interval-msec',
+      String(LOG_FLUSH_MS),
+    ];
     const child = spawn(binary, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
     this.#child = child;
     child.once('error', (error) => log.error('Envoy could not be started', { binary, error: error.message }));
     child.once('exit', (code, signal) => {
       this.#child = undefined;
       if (this.#ending) return;
-      this.#delayMs = clock.now() - startedMs > STEADY_MS ? RESTART_FIRST_MS : Math.min(RESTART_MOST_MS, this.#delayMs * 2);
+      this.#delayMs =
+        clock.now() - startedMs > STEADY_MS ? RESTART_FIRST_MS : Math.min(RESTART_MOST_MS, this.#delayMs * 2);
       log.error('Envoy ended and is started again', { status: code ?? -1, signal: signal ?? '', inMs: this.#delayMs });
       clock.setTimer(this.#delayMs, () => {
         if (!this.#ending) this.#start();

@@ -14,6 +14,9 @@ export async function readEventStream({ url, headers, until }: EventCall, take: 
       for (const part of parts) if (part.startsWith('data: ')) take(part.slice(6));
     }
   } catch (error) {
-    if (!stop.signal.aborted) throw error instanceof CliError ? error : new CliError(`The control plane ended the stream (${(error as Error).message}).`);
+    if (!stop.signal.aborted)
+      throw error instanceof CliError
+        ? error
+        : new CliError(`The control plane ended the stream (${(error as Error).message}).`);
   }
 }

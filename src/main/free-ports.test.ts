@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { freePorts } from './free-ports.ts';
 
-test('those who ask at once get different ports, none of them from the kernel\'s range for outgoing connections', async (t) => {
+test("those who ask at once get different ports, none of them from the kernel's range for outgoing connections", async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'topsail-ports-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
   const all = (await Promise.all(Array.from({ length: 20 }, () => freePorts(10, folder)))).flat();

@@ -56,7 +56,8 @@ function openHome(folder: string): Home {
 /** Makes what is missing; secrets lie in `state`, so it is its owner's alone. */
 export function makeHome(home: Home): void {
   for (const folder of [home.folder, home.config, home.logs]) mkdirSync(folder, { recursive: true });
-  for (const folder of [home.state, home.run, dirname(home.tokenSocket)]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const folder of [home.state, home.run, dirname(home.tokenSocket)])
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
 }
 
 /** A deep home leaves no room for a socket below it: then a short folder of this user's takes it. */
@@ -73,7 +74,9 @@ export function rootFolder(): string {
   if (given !== undefined && given !== '') return given;
   for (let folder = dirname(resolve(process.argv[1] ?? '.')); ; folder = dirname(folder)) {
     const manifest = join(folder, 'package.json');
-    if (existsSync(manifest) && (JSON.parse(readFileSync(manifest, 'utf8')) as { name?: string }).name === 'topsail') return folder;
-    if (dirname(folder) === folder) throw new Error(`no package.json of topsail above ${process.argv[1] ?? '.'}: set TOPSAIL_ROOT`);
+    if (existsSync(manifest) && (JSON.parse(readFileSync(manifest, 'utf8')) as { name?: string }).name === 'topsail')
+      return folder;
+    if (dirname(folder) === folder)
+      throw new Error(`no package.json of topsail above ${process.argv[1] ?? '.'}: set TOPSAIL_ROOT`);
   }
 }

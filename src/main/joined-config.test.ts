@@ -6,8 +6,14 @@ import { BOUND_PORTS_ANNOTATION } from '#registry';
 import { type Joined, JoinedConfig } from './joined-config.ts';
 
 const reviews: Joined = {
-  name: 'reviews-v1', namespace: 'default', serviceAccount: 'reviews', labels: { app: 'reviews' }, address: '127.0.0.1', ports: {},
-  boundPorts: [{ port: 9080, appPort: 40001, boundPort: 40002 }], joinedMs: 1000,
+  name: 'reviews-v1',
+  namespace: 'default',
+  serviceAccount: 'reviews',
+  labels: { app: 'reviews' },
+  address: '127.0.0.1',
+  ports: {},
+  boundPorts: [{ port: 9080, appPort: 40001, boundPort: 40002 }],
+  joinedMs: 1000,
 };
 const nothing: ConfigDiff = { from: 0, to: 1, added: new Set(), changed: new Set(), removed: new Set() };
 
@@ -15,9 +21,21 @@ function setUp(restored: readonly Joined[] = []) {
   const clock = new FakeClock();
   const seen: { view: ConfigView; diff: ConfigDiff }[] = [];
   const saved: (readonly Joined[])[] = [];
-  const joined = new JoinedConfig({ clock, log: silentLogger, changed: (view, diff) => void seen.push({ view, diff }), save: (all) => void saved.push(all), restored });
+  const joined = new JoinedConfig({
+    clock,
+    log: silentLogger,
+    changed: (view, diff) => void seen.push({ view, diff }),
+    save: (all) => void saved.push(all),
+    restored,
+  });
   joined.baseChanged(viewOf([]), nothing);
-  return { clock, joined, seen, saved, names: () => joined.view?.list('WorkloadEntry').map((one) => one.metadata.name) };
+  return {
+    clock,
+    joined,
+    seen,
+    saved,
+    names: () => joined.view?.list('WorkloadEntry').map((one) => one.metadata.name),
+  };
 }
 
 test('a workload that joins is a WorkloadEntry with its bound ports, and is kept', () => {

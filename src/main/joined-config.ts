@@ -2,7 +2,16 @@
 // An entry lives as long as its connection and a grace; it is kept in state/ so that a restarted control plane
 // knows its workloads before they are back.
 import type { BoundPort, Clock, Logger, Timer } from '#base';
-import { byAge, type ConfigDiff, type ConfigObject, type ConfigSubscriber, type ConfigView, type KindName, objectKey, type SpecOf } from '#config';
+import {
+  byAge,
+  type ConfigDiff,
+  type ConfigObject,
+  type ConfigSubscriber,
+  type ConfigView,
+  type KindName,
+  objectKey,
+  type SpecOf,
+} from '#config';
 import { BOUND_PORTS_ANNOTATION } from '#registry';
 
 /** Istio's WORKLOAD_ENTRY_CLEANUP_GRACE_PERIOD. */
@@ -80,10 +89,15 @@ export class JoinedConfig {
     const known = this.#entries.get(key);
     known?.leaving?.cancel();
     if (known === undefined && this.#entries.size >= MOST_WORKLOADS) {
-      this.#options.log.error('a workload was not registered: too many are', { workload: joined.name, most: MOST_WORKLOADS });
+      this.#options.log.error('a workload was not registered: too many are', {
+        workload: joined.name,
+        most: MOST_WORKLOADS,
+      });
       return;
     }
-    const same = known !== undefined && JSON.stringify({ ...known.joined, joinedMs: 0 }) === JSON.stringify({ ...joined, joinedMs: 0 });
+    const same =
+      known !== undefined &&
+      JSON.stringify({ ...known.joined, joinedMs: 0 }) === JSON.stringify({ ...joined, joinedMs: 0 });
     if (same) {
       known.leaving = undefined;
       known.connections += 1;
@@ -91,7 +105,13 @@ export class JoinedConfig {
     }
     this.#put(joined).connections = (known?.connections ?? 0) + 1;
     this.#saveAll();
-    this.#publish({ from: 0, to: 0, added: new Set(known === undefined ? [key] : []), changed: new Set(known === undefined ? [] : [key]), removed: new Set() });
+    this.#publish({
+      from: 0,
+      to: 0,
+      added: new Set(known === undefined ? [key] : []),
+      changed: new Set(known === undefined ? [] : [key]),
+      removed: new Set(),
+    });
   }
 
   disconnected(namespace: string, name: string, atOnce: boolean): void {
@@ -135,7 +155,11 @@ export class JoinedConfig {
   #publish(diff: ConfigDiff): void {
     if (this.#base === undefined) return;
     const from = this.#generation++;
-    this.#view = joinViews(this.#base, [...this.#entries.values()].map((entry) => entry.object), this.#generation);
+    this.#view = joinViews(
+      this.#base,
+      [...this.#entries.values()].map((entry) => entry.object),
+      this.#generation,
+    );
     this.#options.changed(this.#view, { ...diff, from, to: this.#generation });
   }
 }
@@ -150,12 +174,20 @@ function workloadEntry(joined: Joined): ConfigObject<SpecOf<'WorkloadEntry'>> {
       name: joined.name,
       namespace: joined.namespace,
       labels: { ...joined.labels },
-      annotations: { ...(bound === '' ? {} : { [BOUND_PORTS_ANNOTATION]: bound }), 'istio.io/autoRegistration': 'true' },
+      annotations: {
+        ...(bound === '' ? {} : { [BOUND_PORTS_ANNOTATION]: bound }),
+        'istio.io/autoRegistration': 'true',
+      },
       creationTimestampMs: joined.joinedMs,
       generation: 1,
       resourceVersion: '',
     },
-    spec: { address: joined.address, ports: { ...joined.ports }, labels: { ...joined.labels }, serviceAccount: joined.serviceAccount },
+    spec: {
+      address: joined.address,
+      ports: { ...joined.ports },
+      labels: { ...joined.labels },
+      serviceAccount: joined.serviceAccount,
+    },
     source: NO_FILE,
   });
 }
@@ -174,7 +206,8 @@ function joinViews(base: ConfigView, joined: readonly ConfigObject[], generation
     complaints: base.complaints,
     statusInputs: base.statusInputs,
     list: list as ConfigView['list'],
-    get: ((kind: KindName, namespace: string, name: string) => byKey.get(objectKey(kind, namespace, name)) ?? base.get(kind, namespace, name)) as ConfigView['get'],
+    get: ((kind: KindName, namespace: string, name: string) =>
+      byKey.get(objectKey(kind, namespace, name)) ?? base.get(kind, namespace, name)) as ConfigView['get'],
     *all() {
       for (const one of base.all()) if (!keys.has(one.key)) yield one;
       yield* joined;
@@ -183,6 +216,7 @@ function joinViews(base: ConfigView, joined: readonly ConfigObject[], generation
 }
 
 function deepFreeze<T extends object>(value: T): T {
-  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) deepFreeze(inner as object);
+  for (const inner of Object.values(value))
+    if (typeof inner === 'object' && inner !== null) deepFreeze(inner as object);
   return Object.freeze(value);
 }

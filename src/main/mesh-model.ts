@@ -1,5 +1,15 @@
 // The read model behind the API: objects, proxies, workloads and findings, put together from the control plane's parts.
-import type { DebugSource, FindingJson, Mesh, ObjectFilter, ObjectId, ObjectJson, ProxyJson, StatusJson, WorkloadJson } from '#api';
+import type {
+  DebugSource,
+  FindingJson,
+  Mesh,
+  ObjectFilter,
+  ObjectId,
+  ObjectJson,
+  ProxyJson,
+  StatusJson,
+  WorkloadJson,
+} from '#api';
 import type { ProxyNode } from '#base';
 import { type Complaint, type ConfigObject, type ConfigView, type KindName, KINDS, objectKey } from '#config';
 import type { Pusher } from '#push';
@@ -56,7 +66,9 @@ export function makeMesh(parts: MeshModelParts): Mesh & DebugSource {
     onProgress: (changed) => tracker.onProgress(changed),
     proxies: parts.proxies,
     proxyConfig: async (name) => {
-      for (const node of parts.nodes()) if (node.id === name || displayName(node) === name || node.parsed?.workload === name) return await parts.dump(node);
+      for (const node of parts.nodes())
+        if (node.id === name || displayName(node) === name || node.parsed?.workload === name)
+          return await parts.dump(node);
       return undefined;
     },
     edges: () => telemetry.edges(),
@@ -85,14 +97,33 @@ function listObjects(view: ConfigView, parts: MeshModelParts, filter: ObjectFilt
     if (found.has(key) || !fits(id)) continue;
     const complaint = input.complaints[0];
     found.set(key, {
-      ...id, group: groupOf(kind), apiVersion: '', generation: input.generation, createdMs: 0, state: input.state, file: complaint?.file ?? '',
-      line: complaint?.line ?? 0, labels: {}, annotations: {}, spec: {}, findings: input.complaints, programmed: { acknowledged: 0, concerned: 0, lagging: [], rejected: [] },
+      ...id,
+      group: groupOf(kind),
+      apiVersion: '',
+      generation: input.generation,
+      createdMs: 0,
+      state: input.state,
+      file: complaint?.file ?? '',
+      line: complaint?.line ?? 0,
+      labels: {},
+      annotations: {},
+      spec: {},
+      findings: input.complaints,
+      programmed: { acknowledged: 0, concerned: 0, lagging: [], rejected: [] },
     });
   }
-  return [...found.values()].sort((a, b) => compare(a.kind, b.kind) || compare(a.namespace, b.namespace) || compare(a.name, b.name));
+  return [...found.values()].sort(
+    (a, b) => compare(a.kind, b.kind) || compare(a.namespace, b.namespace) || compare(a.name, b.name),
+  );
 }
 
-function toJson(id: ObjectId, object: ConfigObject, view: ConfigView, parts: MeshModelParts, conditions: ReadonlyMap<string, Complaint[]>): ObjectJson {
+function toJson(
+  id: ObjectId,
+  object: ConfigObject,
+  view: ConfigView,
+  parts: MeshModelParts,
+  conditions: ReadonlyMap<string, Complaint[]>,
+): ObjectJson {
   const input = view.statusInputs.get(object.key);
   const { metadata, source } = object;
   return {
@@ -107,7 +138,10 @@ function toJson(id: ObjectId, object: ConfigObject, view: ConfigView, parts: Mes
     labels: metadata.labels,
     annotations: metadata.annotations,
     spec: object.spec,
-    findings: [...(input?.complaints ?? []), ...(conditions.get(`${id.kind} ${id.namespace === '' ? '' : `${id.namespace}/`}${id.name}`) ?? [])],
+    findings: [
+      ...(input?.complaints ?? []),
+      ...(conditions.get(`${id.kind} ${id.namespace === '' ? '' : `${id.namespace}/`}${id.name}`) ?? []),
+    ],
     programmed: parts.tracker.programmed([id]) ?? { acknowledged: 0, concerned: 0, lagging: [], rejected: [] },
   };
 }
@@ -150,7 +184,9 @@ function listEndpoints(pusher: Pusher): readonly unknown[] {
   if (snapshot === undefined) return [];
   return [...snapshot.services.all.values()].map((service) => ({
     svc: service.hostname,
-    ep: [...(snapshot.endpoints.get(serviceKey(service))?.byPort ?? [])].flatMap(([port, endpoints]) => endpoints.map((endpoint) => ({ ...endpoint, servicePort: port }))),
+    ep: [...(snapshot.endpoints.get(serviceKey(service))?.byPort ?? [])].flatMap(([port, endpoints]) =>
+      endpoints.map((endpoint) => ({ ...endpoint, servicePort: port })),
+    ),
   }));
 }
 

@@ -21,14 +21,24 @@ export function mtlsPlan({ edges, workloads, modes }: MtlsPlanInput): MtlsPlanJs
       const plaintext = towards
         .filter((edge) => edge.mtls < 1)
         .map((edge) => ({
-          source: edge.source === '' || edge.source === 'unknown' ? 'unknown (outside the mesh)' : `${edge.source}.${edge.sourceNamespace}`,
+          source:
+            edge.source === '' || edge.source === 'unknown'
+              ? 'unknown (outside the mesh)'
+              : `${edge.source}.${edge.sourceNamespace}`,
           destination: `${edge.destination}.${edge.destinationNamespace}`,
           service: edge.service,
           requests: Math.max(1, Math.round(edge.requestsPerSecond * WINDOW_SECONDS * (1 - edge.mtls))),
           share: 1 - edge.mtls,
         }))
         .sort((a, b) => b.requests - a.requests);
-      return { namespace, mode: modes.modeOfNamespace(namespace), workloads: workloads.filter((one) => one.namespace === namespace).length, edges: towards.length, strictIsSafe: towards.length > 0 && plaintext.length === 0, plaintext };
+      return {
+        namespace,
+        mode: modes.modeOfNamespace(namespace),
+        workloads: workloads.filter((one) => one.namespace === namespace).length,
+        edges: towards.length,
+        strictIsSafe: towards.length > 0 && plaintext.length === 0,
+        plaintext,
+      };
     }),
   };
 }

@@ -7,7 +7,13 @@ import { concerns, type Snapshot, type SnapshotDiff } from '#push';
 import type { Rejection } from '#xds';
 
 /** Kinds that no proxy ever sees by themselves. */
-const NOT_FOR_PROXIES: ReadonlySet<string> = new Set(['Namespace', 'ServiceAccount', 'ConfigMap', 'WorkloadGroup', 'MeshNetworks']);
+const NOT_FOR_PROXIES: ReadonlySet<string> = new Set([
+  'Namespace',
+  'ServiceAccount',
+  'ConfigMap',
+  'WorkloadGroup',
+  'MeshNetworks',
+]);
 /** After so long without an answer a proxy is called lagging. */
 const LAG_MS = 5000;
 const MOST_REJECTIONS = 1000;
@@ -29,7 +35,11 @@ export class ProgramTracker {
   readonly #watchers = new Set<() => void>();
   readonly #generations = new WeakMap<ConfigView, number>();
 
-  constructor(options: { readonly clock: Clock; readonly streams: () => Iterable<StreamView>; readonly snapshot: () => Snapshot | undefined }) {
+  constructor(options: {
+    readonly clock: Clock;
+    readonly streams: () => Iterable<StreamView>;
+    readonly snapshot: () => Snapshot | undefined;
+  }) {
     this.#clock = options.clock;
     this.#streams = options.streams;
     this.#current = options.snapshot;
@@ -80,12 +90,16 @@ export class ProgramTracker {
     const rejected: { proxy: string; reason: string }[] = [];
     let concerned = 0;
     let acknowledged = 0;
-    const keys = ids.filter((id) => !NOT_FOR_PROXIES.has(id.kind)).map((id) => objectKey(id.kind, id.namespace, id.name));
+    const keys = ids
+      .filter((id) => !NOT_FOR_PROXIES.has(id.kind))
+      .map((id) => objectKey(id.kind, id.namespace, id.name));
     for (const stream of this.#streams()) {
       const mine = keys.filter((key) => isConcerned(key, stream.node, snapshot.mesh.rootNamespace));
       if (mine.length === 0) continue;
       concerned += 1;
-      const refusal = mine.map((key) => this.#rejections.get(key)?.get(stream.node.id)).find((one) => one !== undefined);
+      const refusal = mine
+        .map((key) => this.#rejections.get(key)?.get(stream.node.id))
+        .find((one) => one !== undefined);
       const wanted = Math.max(0, ...mine.map((key) => this.#since.get(key)?.snapshot ?? 0));
       if (refusal !== undefined) rejected.push({ proxy: displayName(stream.node), reason: refusal.detail });
       else if (stream.watermark >= wanted) acknowledged += 1;

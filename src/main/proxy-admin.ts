@@ -4,7 +4,14 @@ import process from 'node:process';
 import type { BoundListener, Clock, Logger } from '#base';
 import { MESH_ROOTS, type SecretSource, type SecretValue, WORKLOAD_CERTIFICATE } from '#identity';
 import { type LogLevels, serveAdminHttp } from '#io';
-import { type AdminView, type CertificatePairView, type CertificateView, createAdminHandler, makeAdminView, type ServerState } from '#proxy';
+import {
+  type AdminView,
+  type CertificatePairView,
+  type CertificateView,
+  createAdminHandler,
+  makeAdminView,
+  type ServerState,
+} from '#proxy';
 import type { ProxyHandle } from './proxy.ts';
 import { VERSION } from './version.ts';
 
@@ -14,7 +21,11 @@ export interface ProxyAdminOptions {
   readonly handle: ProxyHandle;
   readonly host: string;
   readonly port: number;
-  readonly node: { readonly id: string; readonly cluster: string; readonly metadata: Readonly<Record<string, unknown>> };
+  readonly node: {
+    readonly id: string;
+    readonly cluster: string;
+    readonly metadata: Readonly<Record<string, unknown>>;
+  };
   /** Command-line options by Envoy's names. */
   readonly options: Readonly<Record<string, string | number | boolean>>;
   readonly bootstrap: Uint8Array;
@@ -36,9 +47,16 @@ export async function serveProxyAdmin(options: ProxyAdminOptions): Promise<Proxy
   const startedMs = clock.now();
   const startedWallMs = clock.wallTime();
   const certificates = new WatchedCertificates(options.secrets);
-  const state = (): ServerState => (handle.proxy.services.draining() ? 'DRAINING' : options.ready() ? 'LIVE' : 'INITIALIZING');
+  const state = (): ServerState =>
+    handle.proxy.services.draining() ? 'DRAINING' : options.ready() ? 'LIVE' : 'INITIALIZING';
   const view = makeAdminView(handle.proxy, {
-    server: () => ({ version: `topsail/${VERSION}`, state: state(), uptimeMs: clock.now() - startedMs, options: options.options, node: options.node }),
+    server: () => ({
+      version: `topsail/${VERSION}`,
+      state: state(),
+      uptimeMs: clock.now() - startedMs,
+      options: options.options,
+      node: options.node,
+    }),
     memory: () => {
       const { heapUsed, heapTotal, rss } = process.memoryUsage();
       return { allocated: heapUsed, heapSize: heapTotal, resident: rss };
@@ -50,8 +68,13 @@ export async function serveProxyAdmin(options: ProxyAdminOptions): Promise<Proxy
     reopenLogs: () => handle.logs.reopenAll(),
     quit: () => options.quit(),
   });
-  const failed = (error: unknown): void => log.error('an admin page failed', { reason: error instanceof Error ? error.message : String(error) });
-  const bound: BoundListener = await serveAdminHttp({ host: options.host, port: options.port }, createAdminHandler(view), failed);
+  const failed = (error: unknown): void =>
+    log.error('an admin page failed', { reason: error instanceof Error ? error.message : String(error) });
+  const bound: BoundListener = await serveAdminHttp(
+    { host: options.host, port: options.port },
+    createAdminHandler(view),
+    failed,
+  );
   return {
     port: bound.port,
     view,
@@ -90,7 +113,15 @@ function certificatesOf(pem: string, path: string): CertificateView[] {
   return (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map((one) => {
     const read = new X509Certificate(one);
     const names = (read.subjectAltName ?? '').split(', ');
-    const sans = (kind: string): string[] => names.filter((name) => name.startsWith(kind)).map((name) => name.slice(kind.length));
-    return { path, serialNumber: read.serialNumber.toLowerCase(), uriSans: sans('URI:'), dnsSans: sans('DNS:'), notBeforeMs: Date.parse(read.validFrom), notAfterMs: Date.parse(read.validTo) };
+    const sans = (kind: string): string[] =>
+      names.filter((name) => name.startsWith(kind)).map((name) => name.slice(kind.length));
+    return {
+      path,
+      serialNumber: read.serialNumber.toLowerCase(),
+      uriSans: sans('URI:'),
+      dnsSans: sans('DNS:'),
+      notBeforeMs: Date.parse(read.validFrom),
+      notAfterMs: Date.parse(read.validTo),
+    };
   });
 }

@@ -6,11 +6,21 @@ import { loadTypes } from '#proto';
 import type { DumpedResource, ProxySync, TypeSync } from '#xds';
 
 const SHORT: Readonly<Record<string, string>> = {
-  [TYPE_URL.cluster]: 'CDS', [TYPE_URL.listener]: 'LDS', [TYPE_URL.endpoint]: 'EDS', [TYPE_URL.route]: 'RDS',
-  [TYPE_URL.secret]: 'SDS', [TYPE_URL.extensionConfig]: 'ECDS', [TYPE_URL.virtualHost]: 'VHDS', [TYPE_URL.nameTable]: 'NDS',
+  [TYPE_URL.cluster]: 'CDS',
+  [TYPE_URL.listener]: 'LDS',
+  [TYPE_URL.endpoint]: 'EDS',
+  [TYPE_URL.route]: 'RDS',
+  [TYPE_URL.secret]: 'SDS',
+  [TYPE_URL.extensionConfig]: 'ECDS',
+  [TYPE_URL.virtualHost]: 'VHDS',
+  [TYPE_URL.nameTable]: 'NDS',
 };
 const PARTS: Readonly<Record<string, string>> = {
-  [TYPE_URL.listener]: 'listeners', [TYPE_URL.route]: 'routes', [TYPE_URL.cluster]: 'clusters', [TYPE_URL.endpoint]: 'endpoints', [TYPE_URL.secret]: 'secrets',
+  [TYPE_URL.listener]: 'listeners',
+  [TYPE_URL.route]: 'routes',
+  [TYPE_URL.cluster]: 'clusters',
+  [TYPE_URL.endpoint]: 'endpoints',
+  [TYPE_URL.secret]: 'secrets',
 };
 
 export function proxyJson(sync: ProxySync, clock: Clock): ProxyJson {
@@ -43,14 +53,17 @@ function stateOf(type: TypeSync): ProxyJson['types'][string] {
 }
 
 /** By part; private keys are left out. */
-export async function dumpProxy(dump: ReadonlyMap<string, readonly DumpedResource[]>): Promise<Readonly<Record<string, readonly unknown[]>>> {
+export async function dumpProxy(
+  dump: ReadonlyMap<string, readonly DumpedResource[]>,
+): Promise<Readonly<Record<string, readonly unknown[]>>> {
   const registry = await loadTypes();
   const parts: Record<string, unknown[]> = { listeners: [], routes: [], clusters: [], endpoints: [], secrets: [] };
   for (const [typeUrl, resources] of dump) {
     const part = parts[PARTS[typeUrl] ?? ''];
     const schema = registry.getMessage(typeUrl.slice(typeUrl.lastIndexOf('/') + 1));
     if (part === undefined || schema === undefined) continue;
-    for (const { resource } of resources) part.push(withoutKeys(toJson(schema, fromBinary(schema, resource.bytes), { registry })));
+    for (const { resource } of resources)
+      part.push(withoutKeys(toJson(schema, fromBinary(schema, resource.bytes), { registry })));
   }
   return parts;
 }

@@ -54,12 +54,16 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
     const parts = options.bootstrap;
     dynamic = parts.dynamic;
     adminAddress = parts.adminAddress;
-    for (const [typeUrl, resources] of [[TYPE_URL.cluster, parts.clusters], [TYPE_URL.listener, parts.listeners]] as const) {
+    for (const [typeUrl, resources] of [
+      [TYPE_URL.cluster, parts.clusters],
+      [TYPE_URL.listener, parts.listeners],
+    ] as const) {
       const rejects = proxy.applyResources(typeUrl, resources, []);
       if (rejects.length > 0) throw new Error(rejects.map((r) => `${r.name}: ${r.detail}`).join('\n'));
     }
     const unbound = await proxy.config.settled();
-    if (unbound.size > 0) throw new Error([...unbound].map(([name, reason]) => `listener ${name}: ${reason}`).join('\n'));
+    if (unbound.size > 0)
+      throw new Error([...unbound].map(([name, reason]) => `listener ${name}: ${reason}`).join('\n'));
   }
   options.feed?.(proxy);
   return {
@@ -79,7 +83,8 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
 const DRAIN_MS = 10_000;
 
 export async function proxyCommand(options: Readonly<Record<string, unknown>>): Promise<number> {
-  const text = (name: string, fallback: string): string => (typeof options[name] === 'string' ? options[name] : fallback);
+  const text = (name: string, fallback: string): string =>
+    typeof options[name] === 'string' ? options[name] : fallback;
   const path = text('configPath', text('config', ''));
   const inline = text('configYaml', '');
   const levels = new LogLevels(levelOf(text('logLevel', 'info')));
@@ -106,19 +111,39 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
     handle.close();
     return 0;
   }
-  for (const [name, bound] of handle.addresses()) for (const { address, port } of bound) log.info('listening', { listener: name, address: `${address}:${port}` });
+  for (const [name, bound] of handle.addresses())
+    for (const { address, port } of bound) log.info('listening', { listener: name, address: `${address}:${port}` });
   process.on('SIGUSR1', () => handle.logs.reopenAll());
   const ended = Promise.withResolvers<void>();
   process.once('SIGTERM', ended.resolve);
   process.once('SIGINT', ended.resolve);
   let admin: { readonly port: number; close(): void } | undefined;
   if (handle.adminAddress !== undefined) {
-    const options = { config_path: path, service_node: text('serviceNode', bootstrap.node.id), service_cluster: text('serviceCluster', bootstrap.node.cluster), log_level: text('logLevel', 'info') };
+    const options = {
+      config_path: path,
+      service_node: text('serviceNode', bootstrap.node.id),
+      service_cluster: text('serviceCluster', bootstrap.node.cluster),
+      log_level: text('logLevel', 'info'),
+    };
     try {
-      admin = await serveProxyAdmin({ clock, log, handle, secrets, levels, ...handle.adminAddress, node: bootstrap.node, options, bootstrap: bootstrap.bytes, ready: () => true, quit: ended.resolve });
+      admin = await serveProxyAdmin({
+        clock,
+        log,
+        handle,
+        secrets,
+        levels,
+        ...handle.adminAddress,
+        node: bootstrap.node,
+        options,
+        bootstrap: bootstrap.bytes,
+        ready: () => true,
+        quit: ended.resolve,
+      });
       log.info('listening', { listener: 'admin', address: `${handle.adminAddress.host}:${admin.port}` });
     } catch (error) {
-      process.stderr.write(`error: the admin port ${handle.adminAddress.host}:${handle.adminAddress.port} can not be bound: ${(error as Error).message}\n`);
+      process.stderr.write(
+        `error: the admin port ${handle.adminAddress.host}:${handle.adminAddress.port} can not be bound: ${(error as Error).message}\n`,
+      );
       handle.close();
       return 1;
     }

@@ -16,7 +16,11 @@ export interface BootstrapParts {
   readonly dynamic: boolean;
   /** All of it, encoded, for config_dump. */
   readonly bytes: Uint8Array;
-  readonly node: { readonly id: string; readonly cluster: string; readonly metadata: Readonly<Record<string, unknown>> };
+  readonly node: {
+    readonly id: string;
+    readonly cluster: string;
+    readonly metadata: Readonly<Record<string, unknown>>;
+  };
   readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
 }
 
@@ -28,11 +32,25 @@ export async function readBootstrap(text: string): Promise<BootstrapParts> {
   const { staticResources, dynamicResources, admin, node } = message;
   const at = admin?.address?.address;
   return {
-    clusters: (staticResources?.clusters ?? []).map((c) => ({ name: c.name, bytes: toBinary(ClusterSchema, c), version: '' })),
-    listeners: (staticResources?.listeners ?? []).map((l) => ({ name: l.name, bytes: toBinary(ListenerSchema, l), version: '' })),
+    clusters: (staticResources?.clusters ?? []).map((c) => ({
+      name: c.name,
+      bytes: toBinary(ClusterSchema, c),
+      version: '',
+    })),
+    listeners: (staticResources?.listeners ?? []).map((l) => ({
+      name: l.name,
+      bytes: toBinary(ListenerSchema, l),
+      version: '',
+    })),
     dynamic: dynamicResources !== undefined,
     bytes: toBinary(BootstrapSchema, message),
     node: { id: node?.id ?? '', cluster: node?.cluster ?? '', metadata: node?.metadata ?? {} },
-    adminAddress: at?.case === 'socketAddress' ? { host: at.value.address, port: at.value.portSpecifier.case === 'portValue' ? at.value.portSpecifier.value : 0 } : undefined,
+    adminAddress:
+      at?.case === 'socketAddress'
+        ? {
+            host: at.value.address,
+            port: at.value.portSpecifier.case === 'portValue' ? at.value.portSpecifier.value : 0,
+          }
+        : undefined,
   };
 }

@@ -17,7 +17,8 @@ export async function waitForRun(home: Home, log: Logger): Promise<RunJson> {
       if (identify(run.pid) === undefined) throw new Error(`process ${run.pid} is not running`);
       return run;
     } catch (error) {
-      if (i % SAY_EVERY === SAY_EVERY - 1) log.warn('waiting for the control plane', { file: home.runJson, reason: (error as Error).message });
+      if (i % SAY_EVERY === SAY_EVERY - 1)
+        log.warn('waiting for the control plane', { file: home.runJson, reason: (error as Error).message });
     }
     await sleep(LOOK_MS);
   }

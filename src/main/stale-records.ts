@@ -23,7 +23,10 @@ export function runningSupervisor(runFolder: string): number | undefined {
   return records !== undefined && isAlive(records.supervisor) ? records.supervisor.pid : undefined;
 }
 
-export function writeRecords(runFolder: string, running: readonly { readonly name: string; readonly pid: number }[]): void {
+export function writeRecords(
+  runFolder: string,
+  running: readonly { readonly name: string; readonly pid: number }[],
+): void {
   const self = identify(process.pid) ?? { pid: process.pid, startTicks: 0 };
   const processes = running.flatMap(({ name, pid }) => {
     const identity = identify(pid);
@@ -58,7 +61,8 @@ export function removeStaleNamespaces(runFolder: string): void {
   const folder = join(runFolder, WORKLOAD_FOLDER);
   for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     const record = readJson<{ agent?: ProcessIdentity; netns?: string }>(join(folder, name));
-    if (record?.netns !== undefined && record.agent !== undefined && !isAlive(record.agent)) removeVethNamespace(record.netns);
+    if (record?.netns !== undefined && record.agent !== undefined && !isAlive(record.agent))
+      removeVethNamespace(record.netns);
   }
 }
 

@@ -58,7 +58,14 @@ export class Supervisor {
 
   /** Resolves with what the process says when it is ready; rejects when its first start fails. */
   start(spec: ProcessSpec, readyWithinMs: number): Promise<ReadyFacts> {
-    const one: Running = { spec, child: undefined, startedMs: 0, delayMs: FIRST_DELAY_MS, facts: undefined, restart: undefined };
+    const one: Running = {
+      spec,
+      child: undefined,
+      startedMs: 0,
+      delayMs: FIRST_DELAY_MS,
+      facts: undefined,
+      restart: undefined,
+    };
     this.#running.set(spec.name, one);
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => {
@@ -129,7 +136,9 @@ export class Supervisor {
 
   #report(): void {
     this.#options.changed(
-      [...this.#running.values()].flatMap((one) => (one.child?.pid === undefined ? [] : [{ name: one.spec.name, pid: one.child.pid }])),
+      [...this.#running.values()].flatMap((one) =>
+        one.child?.pid === undefined ? [] : [{ name: one.spec.name, pid: one.child.pid }],
+      ),
     );
   }
 

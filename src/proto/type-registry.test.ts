@@ -10,7 +10,8 @@ test('the registry knows every generated Envoy file', async () => {
     if (!/^(envoy|xds)\/(?!annotations).*_pb\.ts$/.test(path)) continue;
     const module = (await import(new URL(path, folder).href)) as Record<string, { kind?: string; typeName?: string }>;
     for (const desc of Object.values(module)) {
-      if (desc?.kind === 'message' && desc.typeName !== undefined && types.getMessage(desc.typeName) === undefined) missing.push(desc.typeName);
+      if (desc?.kind === 'message' && desc.typeName !== undefined && types.getMessage(desc.typeName) === undefined)
+        missing.push(desc.typeName);
     }
   }
   assert.deepEqual(missing, []);

@@ -1,7 +1,16 @@
 // What the admin pages read, taken from the running proxy: listeners, clusters with their live hosts, resources as they came.
 
 import { type LogLevel, TYPE_URL } from '#base';
-import type { AdminView, ClusterView, DumpedKind, DumpedResource, HostView, ListenerView, ServerFacts, ThresholdView } from './admin/index.ts';
+import type {
+  AdminView,
+  ClusterView,
+  DumpedKind,
+  DumpedResource,
+  HostView,
+  ListenerView,
+  ServerFacts,
+  ThresholdView,
+} from './admin/index.ts';
 import { type Breaker, HEALTH, type Host } from './cluster/index.ts';
 import type { Proxy } from './proxy.ts';
 import type { Cluster } from './upstream/cluster.ts';
@@ -19,7 +28,11 @@ export interface ProcessView {
 }
 
 const TYPE_OF: Readonly<Record<DumpedKind, string>> = {
-  listener: TYPE_URL.listener, cluster: TYPE_URL.cluster, route: TYPE_URL.route, endpoint: TYPE_URL.endpoint, secret: TYPE_URL.secret,
+  listener: TYPE_URL.listener,
+  cluster: TYPE_URL.cluster,
+  route: TYPE_URL.route,
+  endpoint: TYPE_URL.endpoint,
+  secret: TYPE_URL.secret,
 };
 
 export function makeAdminView(proxy: Proxy, process: ProcessView): AdminView {
@@ -36,7 +49,8 @@ export function makeAdminView(proxy: Proxy, process: ProcessView): AdminView {
     logLevels: () => process.logLevels(),
     setLogLevel: (scope, level) => process.setLogLevel(scope, level),
     drainListeners: ({ inboundOnly }) => {
-      for (const listener of proxy.listeners.all()) if (!inboundOnly || listener.snapshot.direction === 'inbound') listener.drain();
+      for (const listener of proxy.listeners.all())
+        if (!inboundOnly || listener.snapshot.direction === 'inbound') listener.drain();
     },
     reopenLogs: () => process.reopenLogs(),
     quit: () => process.quit(),
@@ -46,7 +60,12 @@ export function makeAdminView(proxy: Proxy, process: ProcessView): AdminView {
 function listenerViews(proxy: Proxy): ListenerView[] {
   return [...proxy.listeners.all()].map(({ snapshot, addresses }) => {
     const [first, ...rest] = addresses;
-    return { name: snapshot.name, address: first?.address ?? snapshot.host, port: first?.port ?? snapshot.port, additional: rest };
+    return {
+      name: snapshot.name,
+      address: first?.address ?? snapshot.host,
+      port: first?.port ?? snapshot.port,
+      additional: rest,
+    };
   });
 }
 
@@ -62,17 +81,36 @@ function clusterView(cluster: Cluster): ClusterView {
 }
 
 function thresholds(breaker: Breaker): ThresholdView {
-  return { maxConnections: breaker.maxConnections, maxPendingRequests: breaker.maxPending, maxRequests: breaker.maxRequests, maxRetries: breaker.maxRetries };
+  return {
+    maxConnections: breaker.maxConnections,
+    maxPendingRequests: breaker.maxPending,
+    maxRequests: breaker.maxRequests,
+    maxRetries: breaker.maxRetries,
+  };
 }
 
 function hostView(host: Host): HostView {
   const { spec } = host;
   return {
     address: spec.internalListener === '' ? spec.address : `envoy://${spec.internalListener}`,
-    port: spec.port, hostname: spec.hostname, healthFlags: healthFlags(host), weight: spec.weight, priority: spec.priority, canary: false,
-    region: spec.locality.region, zone: spec.locality.zone, subZone: spec.locality.subZone,
-    successRate: -1, cxActive: host.activeConnections, cxConnectFail: host.connectFailures, cxTotal: host.totalConnections,
-    rqActive: host.activeRequests, rqError: host.errorRequests, rqSuccess: host.successRequests, rqTimeout: host.timeoutRequests, rqTotal: host.totalRequests,
+    port: spec.port,
+    hostname: spec.hostname,
+    healthFlags: healthFlags(host),
+    weight: spec.weight,
+    priority: spec.priority,
+    canary: false,
+    region: spec.locality.region,
+    zone: spec.locality.zone,
+    subZone: spec.locality.subZone,
+    successRate: -1,
+    cxActive: host.activeConnections,
+    cxConnectFail: host.connectFailures,
+    cxTotal: host.totalConnections,
+    rqActive: host.activeRequests,
+    rqError: host.errorRequests,
+    rqSuccess: host.successRequests,
+    rqTimeout: host.timeoutRequests,
+    rqTotal: host.totalRequests,
   };
 }
 

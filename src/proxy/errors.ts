@@ -3,11 +3,26 @@
 export const CONFIG_ERRORS = {
   'proxy.field-required': { template: '{field} is required', remedy: 'Set it.' },
   'proxy.field-invalid': { template: '{field}: {reason}', remedy: 'Give a value that the field allows.' },
-  'proxy.unsupported': { template: '{field} is not supported by this proxy: {reason}', remedy: 'Remove the field, or run this workload on Envoy.' },
-  'proxy.unknown-extension': { template: '{field}: no extension has the type {reason}', remedy: 'Use one of the extensions that compatibility lists.' },
-  'proxy.regex-illegal': { template: '{field}: not an RE2 pattern: {reason}', remedy: 'Use RE2 syntax: no lookaround, no back references, no large counted repeats.' },
-  'proxy.regex-engine-missing': { template: '{field}: the pattern engine is not loaded yet', remedy: 'Await loadRegexEngine() and apply the configuration again.' },
-  'proxy.format-illegal': { template: '{field}: {reason}', remedy: 'Use a command operator that the access log reference lists.' },
+  'proxy.unsupported': {
+    template: '{field} is not supported by this proxy: {reason}',
+    remedy: 'Remove the field, or run this workload on Envoy.',
+  },
+  'proxy.unknown-extension': {
+    template: '{field}: no extension has the type {reason}',
+    remedy: 'Use one of the extensions that compatibility lists.',
+  },
+  'proxy.regex-illegal': {
+    template: '{field}: not an RE2 pattern: {reason}',
+    remedy: 'Use RE2 syntax: no lookaround, no back references, no large counted repeats.',
+  },
+  'proxy.regex-engine-missing': {
+    template: '{field}: the pattern engine is not loaded yet',
+    remedy: 'Await loadRegexEngine() and apply the configuration again.',
+  },
+  'proxy.format-illegal': {
+    template: '{field}: {reason}',
+    remedy: 'Use a command operator that the access log reference lists.',
+  },
 } as const;
 
 export type ConfigErrorCode = keyof typeof CONFIG_ERRORS;

@@ -39,7 +39,11 @@ export class Proxy {
     this.clusters = new ClusterManager();
     const { clock, random, net, log, secrets } = options;
     const services: ProxyServices = {
-      clock, random, net, log, secrets,
+      clock,
+      random,
+      net,
+      log,
+      secrets,
       intermediates: new Intermediates(),
       wheel: new TimerWheel(clock),
       stats: options.stats ?? new StatStore(),
@@ -54,13 +58,18 @@ export class Proxy {
     this.#discovery = new ClusterDiscovery(services);
     const routes = new RouteStore(this.extensions, log);
     const warn = (field: string, reason: string): void => log.warn('listener setting has no effect', { field, reason });
-    this.config = new ConfigStore({ services, extensions: this.extensions, routes, warn }, this.listeners, this.#discovery);
+    this.config = new ConfigStore(
+      { services, extensions: this.extensions, routes, warn },
+      this.listeners,
+      this.#discovery,
+    );
   }
 
   /** Loads what judges patterns, then makes the proxy: configuration is applied in one turn of the loop. */
   static async create(options: ProxyOptions): Promise<Proxy> {
     const linear = await loadRegexEngine(options.setV8Flag, options.clock);
-    if (options.setV8Flag !== undefined && !linear) options.log.warn('patterns run on the slower engine: this V8 did not pass the test of its linear one');
+    if (options.setV8Flag !== undefined && !linear)
+      options.log.warn('patterns run on the slower engine: this V8 did not pass the test of its linear one');
     return new Proxy(options);
   }
 

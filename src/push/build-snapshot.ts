@@ -41,10 +41,17 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
     destinationRules,
     services: registry.services,
     mesh,
-    former: former ?? (input.retained === undefined ? undefined : { retained: input.retained, destinationRules, virtualServices: written }),
+    former:
+      former ??
+      (input.retained === undefined
+        ? undefined
+        : { retained: input.retained, destinationRules, virtualServices: written }),
   });
-  const modesChanged = former === undefined || former.mesh.rootNamespace !== mesh.rootNamespace || !samePolicies(former.config, config);
-  const peerAuthentications = modesChanged ? buildPeerAuthentications(config, mesh.rootNamespace) : former.peerAuthentications;
+  const modesChanged =
+    former === undefined || former.mesh.rootNamespace !== mesh.rootNamespace || !samePolicies(former.config, config);
+  const peerAuthentications = modesChanged
+    ? buildPeerAuthentications(config, mesh.rootNamespace)
+    : former.peerAuthentications;
   const number = (former?.number ?? 0) + 1;
   return Object.freeze<Snapshot>({
     number,
@@ -58,7 +65,9 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
     destinationRules,
     virtualServices: retained.virtualServices,
     peerAuthentications,
-    formerPeerAuthentications: modesChanged ? (former?.formerPeerAuthentications ?? former?.peerAuthentications) : former.formerPeerAuthentications,
+    formerPeerAuthentications: modesChanged
+      ? (former?.formerPeerAuthentications ?? former?.peerAuthentications)
+      : former.formerPeerAuthentications,
     retained: retained.retained,
     keySets: input.keySets ?? former?.keySets ?? NO_KEY_SETS,
     conditions: [
@@ -84,7 +93,13 @@ export function withEndpoints(former: Snapshot, registry: RegistryView): Snapsho
 /** The successor once every sender acts on the present modes: receivers stop accepting the former ones. */
 export function withSettledModes(former: Snapshot): Snapshot {
   const number = former.number + 1;
-  return Object.freeze<Snapshot>({ ...former, number, configNumber: number, epoch: {}, formerPeerAuthentications: undefined });
+  return Object.freeze<Snapshot>({
+    ...former,
+    number,
+    configNumber: number,
+    epoch: {},
+    formerPeerAuthentications: undefined,
+  });
 }
 
 function samePolicies(a: ConfigView, b: ConfigView): boolean {

@@ -3,7 +3,11 @@
 import type { ConfigView } from '#config';
 import { type Condition, condition, resolveHost, type ServiceIndex, type VirtualServiceIndex } from '#registry';
 
-export function checkReferences(config: ConfigView, services: ServiceIndex, virtualServices: VirtualServiceIndex): readonly Condition[] {
+export function checkReferences(
+  config: ConfigView,
+  services: ServiceIndex,
+  virtualServices: VirtualServiceIndex,
+): readonly Condition[] {
   return [...unknownHosts(services, virtualServices), ...missingSecrets(config)];
 }
 
@@ -23,7 +27,8 @@ function unknownHosts(services: ServiceIndex, virtualServices: VirtualServiceInd
 }
 
 function coveredByWildcard(host: string, services: ServiceIndex): boolean {
-  for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) if (services.byHost.has(`*${host.slice(dot)}`)) return true;
+  for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1))
+    if (services.byHost.has(`*${host.slice(dot)}`)) return true;
   return false;
 }
 
@@ -33,8 +38,16 @@ function missingSecrets(config: ConfigView): readonly Condition[] {
   for (const gateway of config.list('Gateway')) {
     for (const [i, server] of (gateway.spec.servers ?? []).entries()) {
       const { credentialName, credentialNames } = server.tls ?? {};
-      for (const secret of credentialNames ?? (credentialName === undefined || credentialName === '' ? [] : [credentialName])) {
-        if (!names.has(secret)) found.push(condition('TS-REG-007', gateway, { path: `spec.servers[${i}].tls.credentialName`, secret, port: String(server.port.number) }));
+      for (const secret of credentialNames ??
+        (credentialName === undefined || credentialName === '' ? [] : [credentialName])) {
+        if (!names.has(secret))
+          found.push(
+            condition('TS-REG-007', gateway, {
+              path: `spec.servers[${i}].tls.credentialName`,
+              secret,
+              port: String(server.port.number),
+            }),
+          );
       }
     }
   }

@@ -11,8 +11,22 @@ interface Tried {
   readonly inForce: boolean;
 }
 
-function hijack(options: { readonly strict?: boolean; readonly by?: string; readonly exportTo?: string; readonly grant?: string; readonly host?: string } = {}): Tried {
-  const { strict = false, by = 'attacker', exportTo = '*', grant = '', host = 'bank.victim.svc.cluster.local' } = options;
+function hijack(
+  options: {
+    readonly strict?: boolean;
+    readonly by?: string;
+    readonly exportTo?: string;
+    readonly grant?: string;
+    readonly host?: string;
+  } = {},
+): Tried {
+  const {
+    strict = false,
+    by = 'attacker',
+    exportTo = '*',
+    grant = '',
+    host = 'bank.victim.svc.cluster.local',
+  } = options;
   const text = `
 apiVersion: v1
 kind: Namespace
@@ -32,20 +46,34 @@ kind: VirtualService
 metadata: { name: taken, namespace: ${by} }
 spec: { hosts: ["${host}"], exportTo: ["${exportTo}"], http: [{ route: [{ destination: { host: bank.victim.svc.cluster.local } }] }] }
 `;
-  const config = viewOf(parseText('t.yaml', text, { defaultNamespace: 'default', createdMs: 1 }).flatMap(({ object }) => object ?? []));
+  const config = viewOf(
+    parseText('t.yaml', text, { defaultNamespace: 'default', createdMs: 1 }).flatMap(({ object }) => object ?? []),
+  );
   const { view } = new Registry({ domain: 'cluster.local', cluster: 'Kubernetes' }).rebuild(config);
   const snapshot = buildSnapshot({ config, registry: view, domain: 'cluster.local', former: undefined });
-  return { codes: snapshot.conditions.map(({ code }) => code).filter((code) => code === 'TS-REG-008' || code === 'TS-REG-009'), inForce: snapshot.virtualServices.all.some((vs) => vs.hosts.includes(host)) };
+  return {
+    codes: snapshot.conditions.map(({ code }) => code).filter((code) => code === 'TS-REG-008' || code === 'TS-REG-009'),
+    inForce: snapshot.virtualServices.all.some((vs) => vs.hosts.includes(host)),
+  };
 }
 
 test('another namespace’s host is warned about, and held back in strict mode', () => {
   assert.deepEqual(hijack(), { codes: ['TS-REG-008'], inForce: true });
   assert.deepEqual(hijack({ strict: true }), { codes: ['TS-REG-009'], inForce: false });
-  for (const host of ['*.victim.svc.cluster.local', '*.svc.cluster.local']) assert.deepEqual(hijack({ strict: true, host }), { codes: ['TS-REG-009'], inForce: false }, host);
+  for (const host of ['*.victim.svc.cluster.local', '*.svc.cluster.local'])
+    assert.deepEqual(hijack({ strict: true, host }), { codes: ['TS-REG-009'], inForce: false }, host);
 });
 
 test('owners, the root namespace, whom the owner granted it and rules for oneself are free', () => {
-  for (const free of [{ by: 'victim' }, { by: 'istio-system' }, { grant: 'friend, attacker' }, { grant: '*' }, { exportTo: '.' }, { exportTo: 'attacker' }, { host: 'outside.example' }]) {
+  for (const free of [
+    { by: 'victim' },
+    { by: 'istio-system' },
+    { grant: 'friend, attacker' },
+    { grant: '*' },
+    { exportTo: '.' },
+    { exportTo: 'attacker' },
+    { host: 'outside.example' },
+  ]) {
     assert.deepEqual(hijack({ strict: true, ...free }), { codes: [], inForce: true }, JSON.stringify(free));
   }
   assert.deepEqual(hijack({ strict: true, grant: 'friend' }).inForce, false);

@@ -1,7 +1,16 @@
 // Who may route whose hosts: in the mesh a namespace's VirtualService for another namespace's service is warned about, and not in force in strict mode (user-pains 34).
 
 import type { ConfigView } from '#config';
-import { type Condition, condition, hostCovers, isWildcard, type MeshSettings, type ResolvedVirtualService, type ServiceIndex, type VirtualServiceIndex } from '#registry';
+import {
+  type Condition,
+  condition,
+  hostCovers,
+  isWildcard,
+  type MeshSettings,
+  type ResolvedVirtualService,
+  type ServiceIndex,
+  type VirtualServiceIndex,
+} from '#registry';
 
 /** On MeshConfig: `strict` holds back what is not owned; anything else warns, as Istio lets it through. */
 export const OWNERSHIP_ANNOTATION = 'topsail.io/host-ownership';
@@ -15,7 +24,10 @@ export interface OwnershipInput {
   readonly mesh: MeshSettings;
 }
 
-export function judgeOwnership(input: OwnershipInput): { readonly virtualServices: VirtualServiceIndex; readonly conditions: readonly Condition[] } {
+export function judgeOwnership(input: OwnershipInput): {
+  readonly virtualServices: VirtualServiceIndex;
+  readonly conditions: readonly Condition[];
+} {
   const { virtualServices, mesh } = input;
   const strict = mesh.origin?.metadata.annotations[OWNERSHIP_ANNOTATION] === 'strict';
   const conditions: Condition[] = [];
@@ -26,7 +38,15 @@ export function judgeOwnership(input: OwnershipInput): { readonly virtualService
     for (const [i, host] of vs.hosts.entries()) {
       const owner = foreignOwner(host, vs.namespace, input);
       if (owner === undefined) kept.push(host);
-      else conditions.push(condition(strict ? 'TS-REG-009' : 'TS-REG-008', vs.object, { path: `spec.hosts[${i}]`, host, owner, annotation: GRANT_ANNOTATION }));
+      else
+        conditions.push(
+          condition(strict ? 'TS-REG-009' : 'TS-REG-008', vs.object, {
+            path: `spec.hosts[${i}]`,
+            host,
+            owner,
+            annotation: GRANT_ANNOTATION,
+          }),
+        );
     }
     if (!strict || kept.length === vs.hosts.length) return [vs];
     changed = true;
@@ -45,7 +65,8 @@ function reachesOthers(vs: ResolvedVirtualService, mesh: MeshSettings): boolean 
 function foreignOwner(host: string, namespace: string, { config, services }: OwnershipInput): string | undefined {
   const owners = new Set<string>();
   if (isWildcard(host)) {
-    for (const [name, list] of services.byHost) if (hostCovers(host, name)) for (const service of list) owners.add(service.namespace);
+    for (const [name, list] of services.byHost)
+      if (hostCovers(host, name)) for (const service of list) owners.add(service.namespace);
   } else for (const service of services.byHost.get(host) ?? []) owners.add(service.namespace);
   if (!isWildcard(host) && owners.has(namespace)) return undefined;
   for (const owner of [...owners].sort()) if (owner !== namespace && !isGranted(config, owner, namespace)) return owner;

@@ -8,7 +8,10 @@ import type { SnapshotDiff } from './diff.ts';
 import { Pusher } from './pusher.ts';
 import type { Snapshot } from './snapshot.ts';
 
-const parse = (text: string): ConfigObject[] => parseText('test.yaml', text, { defaultNamespace: 'default', createdMs: 1 }).flatMap(({ object }) => (object === undefined ? [] : [object]));
+const parse = (text: string): ConfigObject[] =>
+  parseText('test.yaml', text, { defaultNamespace: 'default', createdMs: 1 }).flatMap(({ object }) =>
+    object === undefined ? [] : [object],
+  );
 
 const SERVICE = parse(`apiVersion: v1
 kind: Service
@@ -74,7 +77,13 @@ class Bench {
     for (const object of put) this.#objects.set(object.key, object);
     for (const key of removed) this.#objects.delete(key);
     const from = this.#generation++;
-    this.pusher.configChanged(viewOf(this.#objects.values(), this.#generation), { from, to: this.#generation, added: new Set(), changed, removed });
+    this.pusher.configChanged(viewOf(this.#objects.values(), this.#generation), {
+      from,
+      to: this.#generation,
+      added: new Set(),
+      changed,
+      removed,
+    });
   }
 }
 
@@ -121,7 +130,9 @@ describe('a route to a subset', () => {
     const bench = new Bench(SERVICE, RULE, route('v1'));
     bench.remove(RULE);
     bench.pusher.flush();
-    assert.deepEqual(bench.last.retained.subsets.get('reviews.default.svc.cluster.local|v1')?.subset.labels, { version: 'v1' });
+    assert.deepEqual(bench.last.retained.subsets.get('reviews.default.svc.cluster.local|v1')?.subset.labels, {
+      version: 'v1',
+    });
     assert.deepEqual(bench.codes(), ['TS-REG-002']);
   });
 

@@ -64,7 +64,11 @@ export class Pusher {
     }
     if (isEndpointOnly(keys)) {
       const waiting = this.#waiting;
-      this.#publishEndpoints(this.#registry.updateEndpoints(config, keys), keys, waiting === undefined ? config : undefined);
+      this.#publishEndpoints(
+        this.#registry.updateEndpoints(config, keys),
+        keys,
+        waiting === undefined ? config : undefined,
+      );
       if (waiting !== undefined) waiting.config = config;
       return;
     }
@@ -91,7 +95,14 @@ export class Pusher {
   /** Key sets were fetched anew and differ; `keys` are the RequestAuthentications that use them. */
   keySetsChanged(keySets: ReadonlyMap<string, string>, keys: Iterable<string>): void {
     this.#keySets = keySets;
-    if (this.#snapshot !== undefined) this.configChanged(this.#waiting?.config ?? this.#snapshot.config, { from: 0, to: 0, added: new Set(), changed: new Set(keys), removed: new Set() });
+    if (this.#snapshot !== undefined)
+      this.configChanged(this.#waiting?.config ?? this.#snapshot.config, {
+        from: 0,
+        to: 0,
+        added: new Set(),
+        changed: new Set(keys),
+        removed: new Set(),
+      });
   }
 
   /** Receivers accept former modes until senders acknowledged. */
@@ -122,7 +133,14 @@ export class Pusher {
     const change = this.#registryChange(waiting.config, waiting.keys);
     const { domain, retained } = this.#options;
     const former = this.#snapshot;
-    const next = buildSnapshot({ config: waiting.config, registry: change.view, domain, former, keySets: this.#keySets, ...(retained === undefined ? {} : { retained }) });
+    const next = buildSnapshot({
+      config: waiting.config,
+      registry: change.view,
+      domain,
+      former,
+      keySets: this.#keySets,
+      ...(retained === undefined ? {} : { retained }),
+    });
     this.#awaitSenders(former, next);
     this.#publish(next, { objects: waiting.keys, endpoints: change.changed, configuration: true });
   }
@@ -138,9 +156,17 @@ export class Pusher {
   #publishEndpoints(change: EndpointChange, keys: ReadonlySet<string>, config: ConfigView | undefined): void {
     const former = this.#snapshot as Snapshot;
     if (change.changed.size === 0 && config === undefined) return;
-    const identities = [...change.changed].some((key) => carriesEndpoints(change.view.services.all.get(key)) || identitiesOf(former.endpoints.get(key)) !== identitiesOf(change.view.endpoints.get(key)));
+    const identities = [...change.changed].some(
+      (key) =>
+        carriesEndpoints(change.view.services.all.get(key)) ||
+        identitiesOf(former.endpoints.get(key)) !== identitiesOf(change.view.endpoints.get(key)),
+    );
     const next = withEndpoints(former, change.view);
-    const snapshot = Object.freeze<Snapshot>({ ...next, config: config ?? former.config, ...(identities ? { configNumber: next.number, epoch: {} } : {}) });
+    const snapshot = Object.freeze<Snapshot>({
+      ...next,
+      config: config ?? former.config,
+      ...(identities ? { configNumber: next.number, epoch: {} } : {}),
+    });
     if (change.changed.size === 0) this.#snapshot = Object.freeze({ ...snapshot, number: former.number });
     else this.#publish(snapshot, { objects: keys, endpoints: change.changed, configuration: identities });
   }
@@ -155,7 +181,8 @@ export class Pusher {
   }
 
   #awaitSenders(former: Snapshot | undefined, next: Snapshot): void {
-    if (next.formerPeerAuthentications === undefined || former?.peerAuthentications === next.peerAuthentications) return;
+    if (next.formerPeerAuthentications === undefined || former?.peerAuthentications === next.peerAuthentications)
+      return;
     this.#settling?.timer.cancel();
     const timer = this.#options.clock.setTimer(SENDERS_SWITCH_MS, () => this.#settle(), { unref: true });
     this.#settling = { since: next.number, timer };
@@ -174,6 +201,7 @@ function carriesEndpoints(service: Service | undefined): boolean {
 
 function identitiesOf(endpoints: ServiceEndpoints | undefined): string {
   const found = new Set<string>();
-  for (const list of endpoints?.byPort.values() ?? []) for (const e of list) found.add(`${e.namespace}/${e.serviceAccount}/${e.tlsMode}`);
+  for (const list of endpoints?.byPort.values() ?? [])
+    for (const e of list) found.add(`${e.namespace}/${e.serviceAccount}/${e.tlsMode}`);
   return [...found].sort().join(' ');
 }

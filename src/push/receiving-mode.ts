@@ -8,7 +8,12 @@ type Workload = Parameters<PeerAuthenticationIndex['modeOf']>[0];
  * Senders know STRICT and PERMISSIVE apart only by what endpoints say, and speak TLS to both; only a
  * change from or to DISABLE makes them switch. Then receivers are PERMISSIVE until the switch is over.
  */
-export function receivingMode(next: PeerAuthenticationIndex, former: PeerAuthenticationIndex | undefined, workload: Workload, port?: number): MtlsMode {
+export function receivingMode(
+  next: PeerAuthenticationIndex,
+  former: PeerAuthenticationIndex | undefined,
+  workload: Workload,
+  port?: number,
+): MtlsMode {
   const mode = next.modeOf(workload, port);
   if (former === undefined) return mode;
   const before = former.modeOf(workload, port);

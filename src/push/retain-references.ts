@@ -26,7 +26,13 @@ export interface RetainInput {
   readonly destinationRules: DestinationRuleIndex;
   readonly services: ServiceIndex;
   readonly mesh: MeshSettings;
-  readonly former: { readonly retained: Retained; readonly destinationRules: DestinationRuleIndex; readonly virtualServices: VirtualServiceIndex } | undefined;
+  readonly former:
+    | {
+        readonly retained: Retained;
+        readonly destinationRules: DestinationRuleIndex;
+        readonly virtualServices: VirtualServiceIndex;
+      }
+    | undefined;
 }
 
 export interface RetainResult {
@@ -54,7 +60,9 @@ export function retainReferences(input: RetainInput): RetainResult {
         continue;
       }
       subsets.set(subsetKey(reference.host, reference.subset), before);
-      const labels = Object.entries(before.subset.labels ?? {}).map(([key, value]) => `${key}=${value}`).join(',');
+      const labels = Object.entries(before.subset.labels ?? {})
+        .map(([key, value]) => `${key}=${value}`)
+        .join(',');
       conditions.push(condition('TS-REG-002', written.object, { ...reference, labels }));
     }
     if (lost.length === 0) {
@@ -62,14 +70,16 @@ export function retainReferences(input: RetainInput): RetainResult {
       continue;
     }
     const earlier = former.virtualServices.get(written.object.key) ?? formerOf.get(written.object.key);
-    const effect = earlier === undefined ? 'its routes wait, requests go to the whole service' : 'its former routes stay in force';
+    const effect =
+      earlier === undefined ? 'its routes wait, requests go to the whole service' : 'its former routes stay in force';
     for (const reference of lost) conditions.push(condition('TS-REG-003', written.object, { ...reference, effect }));
     if (earlier === undefined) continue;
     all.push(earlier);
     kept.set(written.object.key, earlier);
     keepSubsetsOf(earlier, input, former, subsets);
   }
-  const same = all.length === input.virtualServices.all.length && all.every((vs, i) => vs === input.virtualServices.all[i]);
+  const same =
+    all.length === input.virtualServices.all.length && all.every((vs, i) => vs === input.virtualServices.all[i]);
   return {
     virtualServices: same ? input.virtualServices : { ...input.virtualServices, all },
     retained: { subsets, virtualServices: kept },
@@ -77,7 +87,12 @@ export function retainReferences(input: RetainInput): RetainResult {
   };
 }
 
-function keepSubsetsOf(vs: ResolvedVirtualService, input: RetainInput, former: Retained, subsets: Map<string, RetainedSubset>): void {
+function keepSubsetsOf(
+  vs: ResolvedVirtualService,
+  input: RetainInput,
+  former: Retained,
+  subsets: Map<string, RetainedSubset>,
+): void {
   for (const reference of subsetReferences(vs, input.services)) {
     if (defined(reference, vs, input)) continue;
     const before = retainedSubset(reference, vs, input, former);
@@ -89,7 +104,13 @@ function keepSubsetsOf(vs: ResolvedVirtualService, input: RetainInput, former: R
 export function retainReferencesOf(snapshot: Snapshot): Retained {
   const { virtualServices, destinationRules, services, mesh, retained } = snapshot;
   const subsets = new Map(retained.subsets);
-  const input: RetainInput = { virtualServices, destinationRules, services, mesh, former: { retained, destinationRules, virtualServices } };
+  const input: RetainInput = {
+    virtualServices,
+    destinationRules,
+    services,
+    mesh,
+    former: { retained, destinationRules, virtualServices },
+  };
   for (const vs of virtualServices.all) {
     for (const reference of subsetReferences(vs, services)) {
       const now = retainedSubset(reference, vs, input, retained);
@@ -103,18 +124,29 @@ export function retainReferencesOf(snapshot: Snapshot): Retained {
 export function subsetReferences(vs: ResolvedVirtualService, services: ServiceIndex): readonly SubsetReference[] {
   const found: SubsetReference[] = [];
   const exists = (host: string): boolean => services.byHost.has(host);
-  const add = (destination: { readonly host: string; readonly subset?: string | undefined }, namespace: string, path: string): void => {
+  const add = (
+    destination: { readonly host: string; readonly subset?: string | undefined },
+    namespace: string,
+    path: string,
+  ): void => {
     if (destination.subset === undefined || destination.subset === '') return;
-    found.push({ host: resolveHost(destination.host, namespace, { domain: services.domain, exists }), subset: destination.subset, path });
+    found.push({
+      host: resolveHost(destination.host, namespace, { domain: services.domain, exists }),
+      subset: destination.subset,
+      path,
+    });
   };
   for (const [i, { route, namespace }] of vs.http.entries()) {
-    for (const [j, target] of (route.route ?? []).entries()) add(target.destination, namespace, `spec.http[${i}].route[${j}].destination.subset`);
-    for (const [j, target] of (route.mirrors ?? []).entries()) if (target.destination) add(target.destination, namespace, `spec.http[${i}].mirrors[${j}].destination.subset`);
+    for (const [j, target] of (route.route ?? []).entries())
+      add(target.destination, namespace, `spec.http[${i}].route[${j}].destination.subset`);
+    for (const [j, target] of (route.mirrors ?? []).entries())
+      if (target.destination) add(target.destination, namespace, `spec.http[${i}].mirrors[${j}].destination.subset`);
     if (route.mirror !== undefined) add(route.mirror, namespace, `spec.http[${i}].mirror.subset`);
   }
   for (const list of ['tls', 'tcp'] as const) {
     for (const [i, route] of (vs.object.spec[list] ?? []).entries()) {
-      for (const [j, target] of (route.route ?? []).entries()) add(target.destination, vs.namespace, `spec.${list}[${i}].route[${j}].destination.subset`);
+      for (const [j, target] of (route.route ?? []).entries())
+        add(target.destination, vs.namespace, `spec.${list}[${i}].route[${j}].destination.subset`);
     }
   }
   return found;
@@ -124,11 +156,18 @@ function defined(reference: SubsetReference, vs: ResolvedVirtualService, input: 
   const service = input.services.byHost.get(reference.host)?.[0];
   // A host without a service has no cluster whatever its subsets; that is another finding.
   if (service === undefined) return true;
-  return ruleFor(input.destinationRules, service, vs, input.mesh).some((rule) => rule.subsets.some((subset) => subset.name === reference.subset));
+  return ruleFor(input.destinationRules, service, vs, input.mesh).some((rule) =>
+    rule.subsets.some((subset) => subset.name === reference.subset),
+  );
 }
 
 /** Rules that some client may get: those of the route's namespace, the service's, and the root namespace's. */
-function ruleFor(index: DestinationRuleIndex, service: { hostname: string; namespace: string }, vs: ResolvedVirtualService, mesh: MeshSettings): readonly MergedRule[] {
+function ruleFor(
+  index: DestinationRuleIndex,
+  service: { hostname: string; namespace: string },
+  vs: ResolvedVirtualService,
+  mesh: MeshSettings,
+): readonly MergedRule[] {
   const found = [vs.namespace, service.namespace].map((namespace) =>
     findDestinationRule(index, service, {
       namespace,
@@ -140,7 +179,12 @@ function ruleFor(index: DestinationRuleIndex, service: { hostname: string; names
   return found.filter((rule) => rule !== undefined);
 }
 
-function retainedSubset(reference: SubsetReference, vs: ResolvedVirtualService, input: RetainInput, former: Retained): RetainedSubset | undefined {
+function retainedSubset(
+  reference: SubsetReference,
+  vs: ResolvedVirtualService,
+  input: RetainInput,
+  former: Retained,
+): RetainedSubset | undefined {
   const key = subsetKey(reference.host, reference.subset);
   const already = former.subsets.get(key);
   if (already !== undefined) return already;
@@ -149,7 +193,12 @@ function retainedSubset(reference: SubsetReference, vs: ResolvedVirtualService, 
   for (const rule of ruleFor(input.former.destinationRules, service, vs, input.mesh)) {
     const subset = rule.subsets.find(({ name }) => name === reference.subset);
     if (subset !== undefined) {
-      return Object.freeze<RetainedSubset>({ host: reference.host, subset, trafficPolicy: rule.trafficPolicy, origins: [refOf(vs.object)] });
+      return Object.freeze<RetainedSubset>({
+        host: reference.host,
+        subset,
+        trafficPolicy: rule.trafficPolicy,
+        origins: [refOf(vs.object)],
+      });
     }
   }
   return undefined;

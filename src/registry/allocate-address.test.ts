@@ -20,7 +20,12 @@ describe('allocated addresses', () => {
   });
   it('do not depend on the order of the hosts', () => {
     fc.assert(
-      fc.property(hosts, (names) => assert.deepEqual(Object.fromEntries(allocateAddresses(names)), Object.fromEntries(allocateAddresses([...names].reverse())))),
+      fc.property(hosts, (names) =>
+        assert.deepEqual(
+          Object.fromEntries(allocateAddresses(names)),
+          Object.fromEntries(allocateAddresses([...names].reverse())),
+        ),
+      ),
       { numRuns: 30 },
     );
   });

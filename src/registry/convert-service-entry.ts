@@ -21,7 +21,9 @@ export function hostsToAllocate(entry: ServiceEntry): readonly string[] {
   if (entry.metadata.labels[NO_ALLOCATION] === 'false') return [];
   const resolution = RESOLUTION[entry.spec.resolution ?? 'NONE'] ?? 'none';
   if (resolution === 'none') return [];
-  return (entry.spec.hosts ?? []).map((host) => host.toLowerCase()).filter((host) => resolution === 'dynamic-dns' || !isWildcard(host));
+  return (entry.spec.hosts ?? [])
+    .map((host) => host.toLowerCase())
+    .filter((host) => resolution === 'dynamic-dns' || !isWildcard(host));
 }
 
 export function convertServiceEntry(
@@ -33,7 +35,9 @@ export function convertServiceEntry(
   const ports = (spec.ports ?? []).map((port) => ({
     number: port.number,
     name: port.name,
-    protocol: (port.protocol === undefined ? undefined : protocolFromName(port.protocol)) ?? selectProtocol({ name: port.name }),
+    protocol:
+      (port.protocol === undefined ? undefined : protocolFromName(port.protocol)) ??
+      selectProtocol({ name: port.name }),
     targetPort: port.targetPort ?? port.number,
   }));
   return (spec.hosts ?? []).map((text) => {

@@ -35,7 +35,13 @@ export function convertService(
     allocated,
     labels,
     selector: nonEmpty(spec.selector),
-    exportTo: exportTo === undefined ? [] : exportTo.split(',').map((entry) => entry.trim()).filter((e) => e !== ''),
+    exportTo:
+      exportTo === undefined
+        ? []
+        : exportTo
+            .split(',')
+            .map((entry) => entry.trim())
+            .filter((e) => e !== ''),
     meshExternal: external,
     subjectAltNames: [],
     createdMs: creationTimestampMs,
@@ -52,6 +58,8 @@ function convertPort(port: NonNullable<CoreService['spec']['ports']>[number]): S
   };
 }
 
-function nonEmpty(selector: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> | undefined {
+function nonEmpty(
+  selector: Readonly<Record<string, string>> | undefined,
+): Readonly<Record<string, string>> | undefined {
   return selector === undefined || Object.keys(selector).length === 0 ? undefined : selector;
 }

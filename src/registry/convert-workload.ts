@@ -12,7 +12,10 @@ const WORKLOAD_NAME = 'service.istio.io/workload-name';
 export type EntrySpec = WorkloadEntry['spec'];
 
 /** `healthy` comes from agents' reports; an entry that nobody reports on counts as healthy. */
-export function convertWorkloadEntry(entry: WorkloadEntry, options: { readonly healthy: boolean; readonly cluster: string }): Workload {
+export function convertWorkloadEntry(
+  entry: WorkloadEntry,
+  options: { readonly healthy: boolean; readonly cluster: string },
+): Workload {
   return Object.freeze<Workload>({
     ...common(entry.spec, options.cluster),
     key: entry.key,
@@ -26,7 +29,11 @@ export function convertWorkloadEntry(entry: WorkloadEntry, options: { readonly h
   });
 }
 
-export function convertInlineEndpoint(entry: ServiceEntry, spec: EntrySpec, options: { readonly index: number; readonly cluster: string }): Workload {
+export function convertInlineEndpoint(
+  entry: ServiceEntry,
+  spec: EntrySpec,
+  options: { readonly index: number; readonly cluster: string },
+): Workload {
   return Object.freeze<Workload>({
     ...common(spec, options.cluster),
     key: `${entry.key}/endpoints[${options.index}]`,
@@ -34,7 +41,10 @@ export function convertInlineEndpoint(entry: ServiceEntry, spec: EntrySpec, opti
     namespace: entry.metadata.namespace,
     labels: spec.labels ?? {},
     boundPorts: new Map(),
-    tlsMode: (entry.spec.location ?? 'MESH_EXTERNAL') === 'MESH_EXTERNAL' ? 'disabled' : tlsModeOf(spec.labels ?? {}, spec.serviceAccount),
+    tlsMode:
+      (entry.spec.location ?? 'MESH_EXTERNAL') === 'MESH_EXTERNAL'
+        ? 'disabled'
+        : tlsModeOf(spec.labels ?? {}, spec.serviceAccount),
     healthy: true,
     origin: refOf(entry),
   });

@@ -22,7 +22,11 @@ export interface MergedRule {
 export interface DestinationRuleIndex {
   /** Namespace -> rules, by host specificity. */
   readonly byNamespace: ReadonlyMap<string, NamespaceRules>;
-  readonly duplicateSubsets: readonly { readonly object: ConfigObject; readonly subset: string; readonly keptIn: ObjectRef }[];
+  readonly duplicateSubsets: readonly {
+    readonly object: ConfigObject;
+    readonly subset: string;
+    readonly keptIn: ObjectRef;
+  }[];
   /** Some rule is for chosen workloads only: then clients' labels matter. */
   readonly usesLabels: boolean;
 }
@@ -48,7 +52,11 @@ export function buildDestinationRules(view: ConfigView, context: RuleContext): D
     resolved.set(rule, host);
     const selector = rule.spec.workloadSelector?.matchLabels;
     if (selector !== undefined) usesLabels = true;
-    const key = [host, [...(rule.spec.exportTo ?? [])].sort().join(','), selector === undefined ? '' : JSON.stringify(sortedEntries(selector))].join('|');
+    const key = [
+      host,
+      [...(rule.spec.exportTo ?? [])].sort().join(','),
+      selector === undefined ? '' : JSON.stringify(sortedEntries(selector)),
+    ].join('|');
     const inNamespace = groups.get(namespace) ?? new Map<string, DestinationRule[]>();
     groups.set(namespace, inNamespace);
     inNamespace.set(key, [...(inNamespace.get(key) ?? []), rule]);
@@ -71,10 +79,17 @@ export function buildDestinationRules(view: ConfigView, context: RuleContext): D
   return { byNamespace, duplicateSubsets, usesLabels };
 }
 
-function reuse(former: DestinationRuleIndex | undefined, namespace: string, host: string, rules: readonly DestinationRule[]): MergedRule | undefined {
+function reuse(
+  former: DestinationRuleIndex | undefined,
+  namespace: string,
+  host: string,
+  rules: readonly DestinationRule[],
+): MergedRule | undefined {
   const known = former?.byNamespace.get(namespace);
   const candidates = isWildcard(host) ? known?.wildcard : known?.exact.get(host);
-  return candidates?.find((m) => m.host === host && m.objects.length === rules.length && m.objects.every((object, i) => object === rules[i]));
+  return candidates?.find(
+    (m) => m.host === host && m.objects.length === rules.length && m.objects.every((object, i) => object === rules[i]),
+  );
 }
 
 /** Subsets that a later rule defines otherwise: the older one's stands. The same words twice change nothing, and are no finding. */
@@ -85,7 +100,8 @@ function* duplicatesOf(rules: readonly DestinationRule[]): Iterable<DestinationR
     for (const subset of rule.spec.subsets ?? []) {
       const known = first.get(subset.name);
       if (known === undefined) first.set(subset.name, { subset, from: rule });
-      else if (known.from !== rule && !isDeepStrictEqual(known.subset, subset)) yield { object: rule, subset: subset.name, keptIn: refOf(known.from) };
+      else if (known.from !== rule && !isDeepStrictEqual(known.subset, subset))
+        yield { object: rule, subset: subset.name, keptIn: refOf(known.from) };
     }
   }
 }
@@ -93,7 +109,8 @@ function* duplicatesOf(rules: readonly DestinationRule[]): Iterable<DestinationR
 function merge(host: string, rules: readonly DestinationRule[]): MergedRule {
   const first = rules[0] as DestinationRule;
   const subsets = new Map<string, Subset>();
-  for (const rule of rules) for (const subset of rule.spec.subsets ?? []) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
+  for (const rule of rules)
+    for (const subset of rule.spec.subsets ?? []) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
   return Object.freeze<MergedRule>({
     host,
     namespace: first.metadata.namespace,
@@ -119,14 +136,22 @@ export function findDestinationRule(
   service: { readonly hostname: string; readonly namespace: string },
   client: RuleClient,
 ): MergedRule | undefined {
-  const places = client.namespace === client.rootNamespace ? [service.namespace, client.rootNamespace] : [client.namespace, service.namespace, client.rootNamespace];
+  const places =
+    client.namespace === client.rootNamespace
+      ? [service.namespace, client.rootNamespace]
+      : [client.namespace, service.namespace, client.rootNamespace];
   for (const place of new Set(places)) {
     const rules = index.byNamespace.get(place);
     if (rules === undefined) continue;
     const usable = (rule: MergedRule): boolean =>
-      (rule.workloadSelector === undefined || (place === client.namespace && labelsMatch(rule.workloadSelector, client.labels))) &&
-      (place === client.namespace || isVisible(rule.exportTo, { own: place, from: client.namespace, meshDefault: client.meshDefault }));
-    const candidates = [...(rules.exact.get(service.hostname) ?? []), ...rules.wildcard.filter((rule) => hostCovers(rule.host, service.hostname))].filter(usable);
+      (rule.workloadSelector === undefined ||
+        (place === client.namespace && labelsMatch(rule.workloadSelector, client.labels))) &&
+      (place === client.namespace ||
+        isVisible(rule.exportTo, { own: place, from: client.namespace, meshDefault: client.meshDefault }));
+    const candidates = [
+      ...(rules.exact.get(service.hostname) ?? []),
+      ...rules.wildcard.filter((rule) => hostCovers(rule.host, service.hostname)),
+    ].filter(usable);
     const found = candidates.find((rule) => rule.workloadSelector !== undefined) ?? candidates[0];
     if (found !== undefined) return found;
   }

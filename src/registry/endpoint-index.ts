@@ -1,7 +1,14 @@
 // Builds the endpoints of one service from workloads, Endpoints and EndpointSlices, and keeps what did not change.
 
 import type { CoreEndpoints, CoreEndpointSlice } from './kinds.ts';
-import { type Endpoint, NO_LOCALITY, type Service, type ServiceEndpoints, type ServicePort, type Workload } from './model.ts';
+import {
+  type Endpoint,
+  NO_LOCALITY,
+  type Service,
+  type ServiceEndpoints,
+  type ServicePort,
+  type Workload,
+} from './model.ts';
 import { labelsMatch } from './visibility.ts';
 
 export const NO_ENDPOINTS: ServiceEndpoints = Object.freeze({ byPort: new Map() });
@@ -19,7 +26,11 @@ export interface EndpointSources {
 }
 
 /** `former` itself when nothing differs, so that everything cached for it stays valid. */
-export function buildEndpoints(service: Service, sources: EndpointSources, former: ServiceEndpoints | undefined): ServiceEndpoints {
+export function buildEndpoints(
+  service: Service,
+  sources: EndpointSources,
+  former: ServiceEndpoints | undefined,
+): ServiceEndpoints {
   const byPort = new Map<number, readonly Endpoint[]>();
   const seen = new Map<string, Endpoint>();
   for (const list of former?.byPort.values() ?? []) for (const e of list) seen.set(identity(e), e);
@@ -65,7 +76,8 @@ function endpointOf(workload: Workload, service: Service, port: ServicePort): En
 }
 
 function declaredPort(workload: Workload, port: ServicePort, registry: Service['registry']): number | undefined {
-  const named = workload.ports[port.name] ?? (typeof port.targetPort === 'string' ? workload.ports[port.targetPort] : undefined);
+  const named =
+    workload.ports[port.name] ?? (typeof port.targetPort === 'string' ? workload.ports[port.targetPort] : undefined);
   if (named !== undefined) return named;
   if (typeof port.targetPort === 'number') return port.targetPort;
   return registry === 'External' ? port.number : undefined;
@@ -89,7 +101,13 @@ function make(address: string, port: number, declared: number, workload: Workloa
   };
 }
 
-function bare(service: Service, address: string, port: number, health: Endpoint['health'], workloadName: string): Endpoint {
+function bare(
+  service: Service,
+  address: string,
+  port: number,
+  health: Endpoint['health'],
+  workloadName: string,
+): Endpoint {
   return {
     address,
     port,
@@ -112,7 +130,10 @@ function fromEndpoints(service: Service, port: ServicePort, sources: EndpointSou
   for (const subset of sources.endpoints?.spec.subsets ?? []) {
     const target = (subset.ports ?? []).find((p) => (p.name ?? '') === port.name || (subset.ports ?? []).length === 1);
     if (target === undefined) continue;
-    for (const [list, health] of [[subset.addresses ?? [], 'healthy'], [subset.notReadyAddresses ?? [], 'unhealthy']] as const) {
+    for (const [list, health] of [
+      [subset.addresses ?? [], 'healthy'],
+      [subset.notReadyAddresses ?? [], 'unhealthy'],
+    ] as const) {
       for (const { ip } of list) found.push(known(service, sources.workloadAt(ip), ip, target.port, health));
     }
   }
@@ -126,9 +147,13 @@ function fromSlices(service: Service, port: ServicePort, sources: EndpointSource
     if (target?.port === undefined) continue;
     for (const endpoint of spec.endpoints ?? []) {
       const conditions = endpoint.conditions ?? {};
-      const health = conditions.terminating === true ? 'draining' : conditions.ready === false ? 'unhealthy' : 'healthy';
+      const health =
+        conditions.terminating === true ? 'draining' : conditions.ready === false ? 'unhealthy' : 'healthy';
       const { targetRef } = endpoint;
-      const pod = targetRef?.kind === 'Pod' ? sources.pod(targetRef.namespace ?? service.namespace, targetRef.name ?? '') : undefined;
+      const pod =
+        targetRef?.kind === 'Pod'
+          ? sources.pod(targetRef.namespace ?? service.namespace, targetRef.name ?? '')
+          : undefined;
       for (const ip of endpoint.addresses ?? []) {
         found.push(known(service, pod ?? sources.workloadAt(ip), ip, target.port, health));
       }
@@ -137,7 +162,13 @@ function fromSlices(service: Service, port: ServicePort, sources: EndpointSource
   return found;
 }
 
-function known(service: Service, workload: Workload | undefined, ip: string, port: number, health: Endpoint['health']): Endpoint {
+function known(
+  service: Service,
+  workload: Workload | undefined,
+  ip: string,
+  port: number,
+  health: Endpoint['health'],
+): Endpoint {
   if (workload === undefined) return bare(service, ip, port, health, ip);
   const endpoint = make(ip, port, port, workload);
   return health === 'healthy' ? endpoint : { ...endpoint, health };

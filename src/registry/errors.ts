@@ -10,7 +10,8 @@ const TABLE = {
   },
   'TS-REG-002': {
     severity: 'error',
-    message: 'sends to subset {subset} of {host}, which no DestinationRule defines any more: it keeps its former endpoints ({labels})',
+    message:
+      'sends to subset {subset} of {host}, which no DestinationRule defines any more: it keeps its former endpoints ({labels})',
     remedy: 'Define the subset again in a DestinationRule of the host, or take it out of the route.',
   },
   'TS-REG-003': {
@@ -40,12 +41,14 @@ const TABLE = {
   },
   'TS-REG-008': {
     severity: 'warning',
-    message: 'host {host} is a service of namespace {owner}: this VirtualService decides about its traffic for clients of other namespaces',
+    message:
+      'host {host} is a service of namespace {owner}: this VirtualService decides about its traffic for clients of other namespaces',
     remedy: 'Move it there, set exportTo to ".", or grant it with the annotation {annotation} on Namespace {owner}.',
   },
   'TS-REG-009': {
     severity: 'error',
-    message: 'host {host} is a service of namespace {owner}, and this mesh lets only owners route it: not in force for this host',
+    message:
+      'host {host} is a service of namespace {owner}, and this mesh lets only owners route it: not in force for this host',
     remedy: 'Move it there, set exportTo to ".", or grant it with the annotation {annotation} on Namespace {owner}.',
   },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
@@ -55,7 +58,11 @@ export type ConditionCode = keyof typeof TABLE;
 /** A complaint about one object, found when it is seen together with others. */
 export type Condition = Complaint;
 
-export function condition(code: ConditionCode, object: ConfigObject, details: { readonly path: string } & Readonly<Record<string, string>>): Condition {
+export function condition(
+  code: ConditionCode,
+  object: ConfigObject,
+  details: { readonly path: string } & Readonly<Record<string, string>>,
+): Condition {
   const { severity, message, remedy } = TABLE[code];
   const filled = (template: string): string => template.replace(/\{(\w+)\}/g, (_, name: string) => details[name] ?? '');
   return Object.freeze<Condition>({

@@ -39,7 +39,11 @@ export function meshSettings(view: ConfigView): MeshSettings {
     dnsRefreshMs: durationMs(spec.dnsRefreshRate, 60_000),
     outboundPort: spec.proxyListenPort ?? 15_001,
     inboundPort: spec.proxyInboundListenPort ?? 15_006,
-    accessLog: { file: spec.accessLogFile ?? '', format: spec.accessLogFormat ?? '', json: spec.accessLogEncoding === 'JSON' },
+    accessLog: {
+      file: spec.accessLogFile ?? '',
+      format: spec.accessLogFormat ?? '',
+      json: spec.accessLogEncoding === 'JSON',
+    },
     h2Upgrade: spec.h2UpgradePolicy === 'UPGRADE',
     origin,
   });

@@ -9,10 +9,16 @@ export type MtlsMode = 'DISABLE' | 'PERMISSIVE' | 'STRICT';
 
 export interface PeerAuthenticationIndex {
   /** Of a workload's declared port; without a port, of its other ports. */
-  modeOf(workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> }, port?: number): MtlsMode;
+  modeOf(
+    workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> },
+    port?: number,
+  ): MtlsMode;
   /** Of a namespace, for clients that must judge a service before they know its endpoints. */
   modeOfNamespace(namespace: string): MtlsMode;
-  originsOf(workload: { readonly namespace: string; readonly labels: Readonly<Record<string, string>> }): readonly ObjectRef[];
+  originsOf(workload: {
+    readonly namespace: string;
+    readonly labels: Readonly<Record<string, string>>;
+  }): readonly ObjectRef[];
   /** The objects that decide about a namespace: equal lists mean equal answers. */
   inputsOf(namespace: string): readonly object[];
 }
@@ -33,7 +39,9 @@ export function buildPeerAuthentications(view: ConfigView, rootNamespace: string
     return known(byNamespace.get(namespace)?.whole?.spec.mtls?.mode) ?? meshMode;
   };
   const selectingOf = (namespace: string, labels: Readonly<Record<string, string>>): PeerAuthentication[] =>
-    (byNamespace.get(namespace)?.selecting ?? []).filter((policy) => labelsMatch(policy.spec.selector?.matchLabels, labels));
+    (byNamespace.get(namespace)?.selecting ?? []).filter((policy) =>
+      labelsMatch(policy.spec.selector?.matchLabels, labels),
+    );
 
   return {
     modeOfNamespace,
@@ -50,9 +58,13 @@ export function buildPeerAuthentications(view: ConfigView, rootNamespace: string
       return modeOfNamespace(namespace);
     },
     originsOf: ({ namespace, labels }) =>
-      [mesh, byNamespace.get(namespace)?.whole, ...selectingOf(namespace, labels)].filter((p) => p !== undefined).map((p) => refOf(p)),
+      [mesh, byNamespace.get(namespace)?.whole, ...selectingOf(namespace, labels)]
+        .filter((p) => p !== undefined)
+        .map((p) => refOf(p)),
     inputsOf: (namespace) =>
-      [mesh, byNamespace.get(namespace)?.whole, ...(byNamespace.get(namespace)?.selecting ?? [])].filter((p) => p !== undefined),
+      [mesh, byNamespace.get(namespace)?.whole, ...(byNamespace.get(namespace)?.selecting ?? [])].filter(
+        (p) => p !== undefined,
+      ),
   };
 }
 

@@ -10,13 +10,29 @@ export interface ProxyIdentity {
 }
 
 /** Root namespace's first, then the proxy's own, by age. Policies with targetRefs are for waypoints and Kubernetes gateways. */
-export function authorizationPoliciesOf(view: ConfigView, proxy: ProxyIdentity, rootNamespace: string): readonly AuthorizationPolicy[] {
-  return placesOf(proxy, rootNamespace).flatMap((place) => view.list('AuthorizationPolicy', place).filter((policy) => appliesTo(policy.spec, policy.metadata.namespace, proxy)));
+export function authorizationPoliciesOf(
+  view: ConfigView,
+  proxy: ProxyIdentity,
+  rootNamespace: string,
+): readonly AuthorizationPolicy[] {
+  return placesOf(proxy, rootNamespace).flatMap((place) =>
+    view
+      .list('AuthorizationPolicy', place)
+      .filter((policy) => appliesTo(policy.spec, policy.metadata.namespace, proxy)),
+  );
 }
 
 /** In the same order; the rules of all of them hold together. */
-export function requestAuthenticationsOf(view: ConfigView, proxy: ProxyIdentity, rootNamespace: string): readonly RequestAuthentication[] {
-  return placesOf(proxy, rootNamespace).flatMap((place) => view.list('RequestAuthentication', place).filter((policy) => appliesTo(policy.spec, policy.metadata.namespace, proxy)));
+export function requestAuthenticationsOf(
+  view: ConfigView,
+  proxy: ProxyIdentity,
+  rootNamespace: string,
+): readonly RequestAuthentication[] {
+  return placesOf(proxy, rootNamespace).flatMap((place) =>
+    view
+      .list('RequestAuthentication', place)
+      .filter((policy) => appliesTo(policy.spec, policy.metadata.namespace, proxy)),
+  );
 }
 
 function placesOf(proxy: ProxyIdentity, rootNamespace: string): readonly string[] {

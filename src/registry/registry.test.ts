@@ -31,17 +31,28 @@ const registryOf = (config: ConfigView) => {
   const registry = new Registry({ domain: 'cluster.local', cluster: 'c1' });
   return { registry, ...registry.rebuild(config) };
 };
-const endpoints = (r: Registry, name: string) => r.view?.endpoints.get(`default/${name}.default.svc.cluster.local`)?.byPort.get(80) ?? [];
+const endpoints = (r: Registry, name: string) =>
+  r.view?.endpoints.get(`default/${name}.default.svc.cluster.local`)?.byPort.get(80) ?? [];
 
 describe('the registry', () => {
   it('gives a service the workloads whose labels it selects', () => {
-    const { registry } = registryOf(view(service('a'), service('b'), workload('a1', 'a', '10.0.0.1'), workload('b1', 'b', '10.0.0.2')));
-    assert.deepEqual(endpoints(registry, 'a').map((e) => [e.address, e.port, e.tlsMode]), [['10.0.0.1', 8080, 'istio']]);
+    const { registry } = registryOf(
+      view(service('a'), service('b'), workload('a1', 'a', '10.0.0.1'), workload('b1', 'b', '10.0.0.2')),
+    );
+    assert.deepEqual(
+      endpoints(registry, 'a').map((e) => [e.address, e.port, e.tlsMode]),
+      [['10.0.0.1', 8080, 'istio']],
+    );
   });
 
   it('advertises the bound port, and keeps the declared one for policies', () => {
-    const { registry } = registryOf(view(service('a'), workload('a1', 'a', '127.0.0.1', `, annotations: { topsail.io/bound-ports: '8080:21000' }`)));
-    assert.deepEqual(endpoints(registry, 'a').map((e) => [e.port, e.declaredPort]), [[21000, 8080]]);
+    const { registry } = registryOf(
+      view(service('a'), workload('a1', 'a', '127.0.0.1', `, annotations: { topsail.io/bound-ports: '8080:21000' }`)),
+    );
+    assert.deepEqual(
+      endpoints(registry, 'a').map((e) => [e.port, e.declaredPort]),
+      [[21000, 8080]],
+    );
   });
 
   it('keeps services and endpoints that did not change', () => {
@@ -85,31 +96,56 @@ kind: DestinationRule
 metadata: { name: ${name}, namespace: ${namespace} }
 spec: { host: reviews.default.svc.cluster.local, ${body} }
 `;
-const index = (...texts: readonly string[]) => buildDestinationRules(view(...texts), { domain: 'cluster.local', exists: () => true, former: undefined });
+const index = (...texts: readonly string[]) =>
+  buildDestinationRules(view(...texts), { domain: 'cluster.local', exists: () => true, former: undefined });
 const target = { hostname: 'reviews.default.svc.cluster.local', namespace: 'default' };
-const client = (namespace: string) => ({ namespace, labels: {}, rootNamespace: 'istio-system', meshDefault: undefined });
+const client = (namespace: string) => ({
+  namespace,
+  labels: {},
+  rootNamespace: 'istio-system',
+  meshDefault: undefined,
+});
 
 describe('DestinationRules of one host', () => {
   it('merge: the first traffic policy wins, subsets add up', () => {
     const merged = findDestinationRule(
-      index(rule('a', 'subsets: [{ name: v1 }]'), rule('b', 'trafficPolicy: { loadBalancer: { simple: RANDOM } }, subsets: [{ name: v1 }, { name: v2 }]')),
+      index(
+        rule('a', 'subsets: [{ name: v1 }]'),
+        rule('b', 'trafficPolicy: { loadBalancer: { simple: RANDOM } }, subsets: [{ name: v1 }, { name: v2 }]'),
+      ),
       target,
       client('default'),
     );
     assert.equal(merged?.trafficPolicy?.loadBalancer?.simple, 'RANDOM');
-    assert.deepEqual(merged?.subsets.map((s) => s.name), ['v1', 'v2']);
+    assert.deepEqual(
+      merged?.subsets.map((s) => s.name),
+      ['v1', 'v2'],
+    );
   });
   it('that define a subset twice in the same words are no finding, also when nothing changed since', () => {
-    const same = view(rule('a', 'subsets: [{ name: v1, labels: { version: v1 } }]'), rule('b', 'subsets: [{ name: v1, labels: { version: v1 } }]'));
+    const same = view(
+      rule('a', 'subsets: [{ name: v1, labels: { version: v1 } }]'),
+      rule('b', 'subsets: [{ name: v1, labels: { version: v1 } }]'),
+    );
     const options = { domain: 'cluster.local', exists: () => true, former: undefined };
     assert.deepEqual(buildDestinationRules(same, options).duplicateSubsets, []);
-    const other = view(rule('a', 'subsets: [{ name: v1, labels: { version: v1 } }]'), rule('b', 'subsets: [{ name: v1, labels: { version: v2 } }]'));
+    const other = view(
+      rule('a', 'subsets: [{ name: v1, labels: { version: v1 } }]'),
+      rule('b', 'subsets: [{ name: v1, labels: { version: v2 } }]'),
+    );
     const first = buildDestinationRules(other, options);
-    assert.deepEqual(first.duplicateSubsets.map(({ object, subset, keptIn }) => [object.metadata.name, subset, keptIn.name]), [['b', 'v1', 'a']]);
+    assert.deepEqual(
+      first.duplicateSubsets.map(({ object, subset, keptIn }) => [object.metadata.name, subset, keptIn.name]),
+      [['b', 'v1', 'a']],
+    );
     assert.equal(buildDestinationRules(other, { ...options, former: first }).duplicateSubsets.length, 1);
   });
   it('of the client’s namespace go before the service’s, those before the root’s', () => {
-    const all = index(rule('mine', 'subsets: []', 'shop'), rule('its', 'subsets: []'), rule('root', 'subsets: []', 'istio-system'));
+    const all = index(
+      rule('mine', 'subsets: []', 'shop'),
+      rule('its', 'subsets: []'),
+      rule('root', 'subsets: []', 'istio-system'),
+    );
     assert.equal(findDestinationRule(all, target, client('shop'))?.namespace, 'shop');
     assert.equal(findDestinationRule(all, target, client('other'))?.namespace, 'default');
   });
@@ -135,7 +171,10 @@ spec: { http: [{ match: [{ uri: { prefix: /a/b } }], route: [{ destination: { ho
 `),
       { domain: 'cluster.local', exists: () => true, former: undefined },
     );
-    assert.deepEqual(all.all[0]?.http.map(({ route }) => route.match?.[0]?.uri?.prefix), ['/a/b']);
+    assert.deepEqual(
+      all.all[0]?.http.map(({ route }) => route.match?.[0]?.uri?.prefix),
+      ['/a/b'],
+    );
   });
 });
 
@@ -149,14 +188,22 @@ spec: ${spec}
     view(
       policy('mesh', 'istio-system', '{ mtls: { mode: STRICT } }'),
       policy('ns', 'legacy', '{ mtls: { mode: PERMISSIVE } }'),
-      policy('db', 'legacy', '{ selector: { matchLabels: { app: db } }, mtls: { mode: UNSET }, portLevelMtls: { 5432: { mode: DISABLE } } }'),
+      policy(
+        'db',
+        'legacy',
+        '{ selector: { matchLabels: { app: db } }, mtls: { mode: UNSET }, portLevelMtls: { 5432: { mode: DISABLE } } }',
+      ),
     ),
     'istio-system',
   );
-  it('of the mesh holds where nothing nearer does', () => assert.equal(modes.modeOf({ namespace: 'default', labels: {} }, 80), 'STRICT'));
-  it('of the namespace goes before it', () => assert.equal(modes.modeOf({ namespace: 'legacy', labels: {} }, 80), 'PERMISSIVE'));
-  it('of a port goes before all', () => assert.equal(modes.modeOf({ namespace: 'legacy', labels: { app: 'db' } }, 5432), 'DISABLE'));
-  it('UNSET inherits', () => assert.equal(modes.modeOf({ namespace: 'legacy', labels: { app: 'db' } }, 80), 'PERMISSIVE'));
+  it('of the mesh holds where nothing nearer does', () =>
+    assert.equal(modes.modeOf({ namespace: 'default', labels: {} }, 80), 'STRICT'));
+  it('of the namespace goes before it', () =>
+    assert.equal(modes.modeOf({ namespace: 'legacy', labels: {} }, 80), 'PERMISSIVE'));
+  it('of a port goes before all', () =>
+    assert.equal(modes.modeOf({ namespace: 'legacy', labels: { app: 'db' } }, 5432), 'DISABLE'));
+  it('UNSET inherits', () =>
+    assert.equal(modes.modeOf({ namespace: 'legacy', labels: { app: 'db' } }, 80), 'PERMISSIVE'));
 });
 
 describe('small decisions', () => {

@@ -61,7 +61,11 @@ export class Registry {
   /** Reads everything anew; what did not change keeps its identity. */
   rebuild(config: ConfigView): EndpointChange {
     this.#config = config;
-    const services = buildServiceIndex(config, { domain: this.#domain, former: this.#view?.services, cache: this.#cache });
+    const services = buildServiceIndex(config, {
+      domain: this.#domain,
+      former: this.#view?.services,
+      cache: this.#cache,
+    });
     const present = new Set<string>();
     for (const entry of config.list('WorkloadEntry')) {
       present.add(entry.key);
@@ -108,7 +112,8 @@ export class Registry {
     for (const { namespace, name, workload } of changes) {
       const pods = this.#pods.get(namespace) ?? new Map<string, Workload>();
       const former = pods.get(name);
-      if (former !== undefined && this.#byAddress.get(former.address) === former) this.#byAddress.delete(former.address);
+      if (former !== undefined && this.#byAddress.get(former.address) === former)
+        this.#byAddress.delete(former.address);
       if (workload === undefined) pods.delete(name);
       else {
         pods.set(name, workload);
@@ -151,7 +156,8 @@ export class Registry {
   #touch(workload: Workload | undefined, services: ServiceIndex, touched: Map<string, Service>): void {
     if (workload === undefined) return;
     for (const service of services.inNamespace.get(workload.namespace) ?? []) {
-      if (service.selector !== undefined && labelsMatch(service.selector, workload.labels)) touched.set(serviceKey(service), service);
+      if (service.selector !== undefined && labelsMatch(service.selector, workload.labels))
+        touched.set(serviceKey(service), service);
     }
   }
 
@@ -173,7 +179,11 @@ export class Registry {
     return { view: this.#view, changed };
   }
 
-  #endpointsOf(service: Service, slices: ReadonlyMap<string, CoreEndpointSlice[]>, former: ServiceEndpoints | undefined): ServiceEndpoints {
+  #endpointsOf(
+    service: Service,
+    slices: ReadonlyMap<string, CoreEndpointSlice[]>,
+    former: ServiceEndpoints | undefined,
+  ): ServiceEndpoints {
     const config = this.#config as ConfigView;
     const kubernetes = service.registry === 'Kubernetes';
     return buildEndpoints(
@@ -199,7 +209,9 @@ export class Registry {
 
   #inline(service: Service): readonly Workload[] {
     const entry: ServiceEntry | undefined = this.#config?.get('ServiceEntry', service.namespace, service.name);
-    return (entry?.spec.endpoints ?? []).map((spec, index) => convertInlineEndpoint(entry as ServiceEntry, spec, { index, cluster: this.#cluster }));
+    return (entry?.spec.endpoints ?? []).map((spec, index) =>
+      convertInlineEndpoint(entry as ServiceEntry, spec, { index, cluster: this.#cluster }),
+    );
   }
 
   #slicesByService(): ReadonlyMap<string, CoreEndpointSlice[]> {

@@ -37,7 +37,8 @@ export function buildServiceIndex(
   for (const object of core) {
     const { clusterIP, clusterIPs, type } = object.spec;
     const own = (clusterIPs ?? []).length > 0 || (clusterIP ?? '') !== '';
-    if (!own && type !== 'ExternalName') wanted.push(serviceHostname(object.metadata.name, object.metadata.namespace, domain));
+    if (!own && type !== 'ExternalName')
+      wanted.push(serviceHostname(object.metadata.name, object.metadata.namespace, domain));
   }
   for (const entry of entries) wanted.push(...hostsToAllocate(entry));
   const allocations = allocateAddresses(wanted, options.former?.allocations);
@@ -52,14 +53,28 @@ export function buildServiceIndex(
   }
   for (const entry of entries) {
     const print = (entry.spec.hosts ?? []).map((host) => allocations.get(host.toLowerCase()) ?? '').join(' ');
-    const services = convert(cache, entry, print, () => convertServiceEntry(entry, { allocated: (host) => allocations.get(host) }));
+    const services = convert(cache, entry, print, () =>
+      convertServiceEntry(entry, { allocated: (host) => allocations.get(host) }),
+    );
     byObject.set(entry.key, services);
     for (const service of services) addEntryService(all, service);
   }
-  return { all, byHost: group(all, (s) => s.hostname), byObject, inNamespace: group(all, (s) => s.namespace), allocations, domain };
+  return {
+    all,
+    byHost: group(all, (s) => s.hostname),
+    byObject,
+    inNamespace: group(all, (s) => s.namespace),
+    allocations,
+    domain,
+  };
 }
 
-function convert(cache: ConversionCache, object: ConfigObject, fingerprint: string, run: () => readonly Service[]): readonly Service[] {
+function convert(
+  cache: ConversionCache,
+  object: ConfigObject,
+  fingerprint: string,
+  run: () => readonly Service[],
+): readonly Service[] {
   const known = cache.get(object);
   if (known !== undefined && known.fingerprint === fingerprint) return known.services;
   const services = run();
@@ -74,7 +89,13 @@ function addEntryService(all: Map<string, Service>, service: Service): void {
   if (present === undefined) {
     all.set(key, service);
   } else if (present.registry === 'Kubernetes' && service.subjectAltNames.length > 0) {
-    all.set(key, Object.freeze({ ...present, subjectAltNames: [...new Set([...present.subjectAltNames, ...service.subjectAltNames])] }));
+    all.set(
+      key,
+      Object.freeze({
+        ...present,
+        subjectAltNames: [...new Set([...present.subjectAltNames, ...service.subjectAltNames])],
+      }),
+    );
   }
 }
 
@@ -86,13 +107,22 @@ function group(all: ReadonlyMap<string, Service>, by: (service: Service) => stri
     else list.push(service);
   }
   for (const list of groups.values()) {
-    list.sort((a, b) => Number(a.registry !== 'Kubernetes') - Number(b.registry !== 'Kubernetes') || a.createdMs - b.createdMs || (a.namespace < b.namespace ? -1 : 1));
+    list.sort(
+      (a, b) =>
+        Number(a.registry !== 'Kubernetes') - Number(b.registry !== 'Kubernetes') ||
+        a.createdMs - b.createdMs ||
+        (a.namespace < b.namespace ? -1 : 1),
+    );
   }
   return groups;
 }
 
 /** The service that a client in `namespace` means by `host`: its own namespace's, else the first that is visible. */
-export function findService(services: readonly Service[] | undefined, namespace: string, visible: (service: Service) => boolean): Service | undefined {
+export function findService(
+  services: readonly Service[] | undefined,
+  namespace: string,
+  visible: (service: Service) => boolean,
+): Service | undefined {
   if (services === undefined) return undefined;
   let first: Service | undefined;
   for (const service of services) {

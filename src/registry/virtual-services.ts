@@ -55,7 +55,11 @@ export function buildVirtualServices(view: ConfigView, context: VirtualServiceCo
   return { all, conditions };
 }
 
-function resolve(object: VirtualService, hosts: readonly string[], parts: readonly VirtualService[]): ResolvedVirtualService {
+function resolve(
+  object: VirtualService,
+  hosts: readonly string[],
+  parts: readonly VirtualService[],
+): ResolvedVirtualService {
   const { name, namespace } = object.metadata;
   const http = (object.spec.http ?? []).flatMap((route) => expand(route, object, parts));
   return Object.freeze<ResolvedVirtualService>({
@@ -87,7 +91,9 @@ function delegatesOf(object: VirtualService, view: ConfigView, conditions: Condi
     const name = route.delegate.name ?? '';
     const delegate = view.get('VirtualService', namespace, name);
     if (delegate === undefined || (delegate.spec.hosts ?? []).length > 0) {
-      conditions.push(condition('TS-REG-001', object, { path: `spec.http[${index}].delegate`, delegate: `${namespace}/${name}` }));
+      conditions.push(
+        condition('TS-REG-001', object, { path: `spec.http[${index}].delegate`, delegate: `${namespace}/${name}` }),
+      );
     } else {
       found.add(delegate);
     }
@@ -96,11 +102,17 @@ function delegatesOf(object: VirtualService, view: ConfigView, conditions: Condi
 }
 
 /** A route that delegates becomes the delegate's routes, each with both sides' conditions. One level only. */
-function expand(route: HttpRoute, object: VirtualService, parts: readonly VirtualService[]): readonly ResolvedHttpRoute[] {
+function expand(
+  route: HttpRoute,
+  object: VirtualService,
+  parts: readonly VirtualService[],
+): readonly ResolvedHttpRoute[] {
   const own = { namespace: object.metadata.namespace, origin: refOf(object) };
   if (route.delegate === undefined) return [{ route, ...own }];
   const namespace = route.delegate.namespace ?? object.metadata.namespace;
-  const delegate = parts.find((part) => part !== object && part.metadata.name === route.delegate?.name && part.metadata.namespace === namespace);
+  const delegate = parts.find(
+    (part) => part !== object && part.metadata.name === route.delegate?.name && part.metadata.namespace === namespace,
+  );
   const merged: ResolvedHttpRoute[] = [];
   for (const child of delegate?.spec.http ?? []) {
     if (child.delegate !== undefined) continue;
@@ -115,11 +127,19 @@ function mergeRoute(root: HttpRoute, child: HttpRoute, match: readonly HttpMatch
   const { delegate: _, match: __, ...outer } = root;
   const { match: ___, ...inner } = child;
   const name = [root.name, child.name].filter((part) => part !== undefined && part !== '').join('-');
-  return Object.freeze({ ...outer, ...inner, ...(name === '' ? {} : { name }), ...(match.length === 0 ? {} : { match }) }) as HttpRoute;
+  return Object.freeze({
+    ...outer,
+    ...inner,
+    ...(name === '' ? {} : { name }),
+    ...(match.length === 0 ? {} : { match }),
+  }) as HttpRoute;
 }
 
 /** Every pair that does not contradict itself; undefined when all do. */
-function mergeMatches(root: readonly HttpMatch[] | undefined, child: readonly HttpMatch[] | undefined): readonly HttpMatch[] | undefined {
+function mergeMatches(
+  root: readonly HttpMatch[] | undefined,
+  child: readonly HttpMatch[] | undefined,
+): readonly HttpMatch[] | undefined {
   if (root === undefined || root.length === 0) return child ?? [];
   if (child === undefined || child.length === 0) return root;
   const pairs: HttpMatch[] = [];
@@ -144,9 +164,13 @@ function mergeMatch(outer: HttpMatch, inner: HttpMatch): HttpMatch | undefined {
     ...inner,
     ...(name === '' ? {} : { name }),
     ...(outer.headers || inner.headers ? { headers: { ...outer.headers, ...inner.headers } } : {}),
-    ...(outer.withoutHeaders || inner.withoutHeaders ? { withoutHeaders: { ...outer.withoutHeaders, ...inner.withoutHeaders } } : {}),
+    ...(outer.withoutHeaders || inner.withoutHeaders
+      ? { withoutHeaders: { ...outer.withoutHeaders, ...inner.withoutHeaders } }
+      : {}),
     ...(outer.queryParams || inner.queryParams ? { queryParams: { ...outer.queryParams, ...inner.queryParams } } : {}),
-    ...(outer.sourceLabels || inner.sourceLabels ? { sourceLabels: { ...outer.sourceLabels, ...inner.sourceLabels } } : {}),
+    ...(outer.sourceLabels || inner.sourceLabels
+      ? { sourceLabels: { ...outer.sourceLabels, ...inner.sourceLabels } }
+      : {}),
   } as HttpMatch;
 }
 

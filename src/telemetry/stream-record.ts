@@ -6,8 +6,35 @@ import type { HeaderBlock } from '#wire/http';
 
 /** Envoy's response flags, as the access log prints them. */
 export type ResponseFlag =
-  | 'UH' | 'UF' | 'UO' | 'NR' | 'URX' | 'NC' | 'DT' | 'DC' | 'LH' | 'UT' | 'LR' | 'UR' | 'UC' | 'DI' | 'FI'
-  | 'RL' | 'UAEX' | 'RLSE' | 'IH' | 'SI' | 'DPE' | 'UMSDR' | 'RFCF' | 'NFCF' | 'OM' | 'DF' | 'DO' | 'DR' | 'UPE';
+  | 'UH'
+  | 'UF'
+  | 'UO'
+  | 'NR'
+  | 'URX'
+  | 'NC'
+  | 'DT'
+  | 'DC'
+  | 'LH'
+  | 'UT'
+  | 'LR'
+  | 'UR'
+  | 'UC'
+  | 'DI'
+  | 'FI'
+  | 'RL'
+  | 'UAEX'
+  | 'RLSE'
+  | 'IH'
+  | 'SI'
+  | 'DPE'
+  | 'UMSDR'
+  | 'RFCF'
+  | 'NFCF'
+  | 'OM'
+  | 'DF'
+  | 'DO'
+  | 'DR'
+  | 'UPE';
 
 /** Who the other side is, as far as it is known (design §3d). Missing facts are ''. */
 export interface PeerInfo {
@@ -21,7 +48,13 @@ export interface PeerInfo {
 }
 
 export const UNKNOWN_PEER: PeerInfo = {
-  workload: '', namespace: '', canonicalService: '', canonicalRevision: '', app: '', version: '', cluster: '',
+  workload: '',
+  namespace: '',
+  canonicalService: '',
+  canonicalRevision: '',
+  app: '',
+  version: '',
+  cluster: '',
 };
 
 export class StreamRecord {

@@ -56,7 +56,8 @@ export class TranslationCache {
   }
 
   #partOf(part: KeyPart): string {
-    if (typeof part === 'object') return Array.isArray(part) ? `[${this.keyOf(part as readonly KeyPart[])}]` : `#${this.idOf(part)}`;
+    if (typeof part === 'object')
+      return Array.isArray(part) ? `[${this.keyOf(part as readonly KeyPart[])}]` : `#${this.idOf(part)}`;
     return typeof part === 'string' ? part : `=${String(part)}`;
   }
 
@@ -72,10 +73,11 @@ export class TranslationCache {
     this.misses++;
     const made = make();
     entries.set(key, made);
-    if (entries.size > limit) for (const oldest of entries.keys()) {
-      entries.delete(oldest);
-      break;
-    }
+    if (entries.size > limit)
+      for (const oldest of entries.keys()) {
+        entries.delete(oldest);
+        break;
+      }
     return made;
   }
 }

@@ -20,7 +20,10 @@ export function duration(ms: number): Duration {
 }
 
 export function any<D extends DescMessage>(schema: D, init: Init<D>): Any {
-  return create(AnySchema, { typeUrl: typeUrlOf(schema), value: toBinary(schema, create(schema, init as MessageInitShape<D>)) });
+  return create(AnySchema, {
+    typeUrl: typeUrlOf(schema),
+    value: toBinary(schema, create(schema, init as MessageInitShape<D>)),
+  });
 }
 
 /** A TypedExtensionConfig, an HttpFilter, a TransportSocket…: whatever has a name and a typedConfig. */
@@ -31,7 +34,9 @@ export function typed<D extends DescMessage>(name: string, schema: D, init: Init
 /** An IP address and port, or a Unix socket ("unix:///path", "unix://@name"). */
 export function address(host: string, port: number): Init<typeof AddressSchema> {
   if (host.startsWith('unix://')) return { address: { case: 'pipe', value: { path: host.slice('unix://'.length) } } };
-  return { address: { case: 'socketAddress', value: { address: host, portSpecifier: { case: 'portValue', value: port } } } };
+  return {
+    address: { case: 'socketAddress', value: { address: host, portSpecifier: { case: 'portValue', value: port } } },
+  };
 }
 
 export const ADS: Init<typeof ConfigSourceSchema> = {
@@ -59,11 +64,26 @@ export function versionOf(bytes: Uint8Array): string {
   return createHash('sha1').update(bytes).digest('base64url').slice(0, 16);
 }
 
-export function resource<D extends DescMessage>(schema: D, name: string, init: Init<D>, origins: readonly ObjectRef[]): XdsResource {
-  return resourceFromBytes(typeUrlOf(schema), name, toBinary(schema, create(schema, init as MessageInitShape<D>)), origins);
+export function resource<D extends DescMessage>(
+  schema: D,
+  name: string,
+  init: Init<D>,
+  origins: readonly ObjectRef[],
+): XdsResource {
+  return resourceFromBytes(
+    typeUrlOf(schema),
+    name,
+    toBinary(schema, create(schema, init as MessageInitShape<D>)),
+    origins,
+  );
 }
 
-export function resourceFromBytes(typeUrl: string, name: string, bytes: Uint8Array, origins: readonly ObjectRef[]): XdsResource {
+export function resourceFromBytes(
+  typeUrl: string,
+  name: string,
+  bytes: Uint8Array,
+  origins: readonly ObjectRef[],
+): XdsResource {
   return Object.freeze({ typeUrl, name, bytes, version: versionOf(bytes), origins: uniqueRefs(origins) });
 }
 

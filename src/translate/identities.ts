@@ -11,7 +11,11 @@ function trustDomains(mesh: MeshSettings): readonly string[] {
 }
 
 /** Identities that the endpoints of one port may show, with every alias of the trust domain, sorted. */
-export function endpointIdentities(mesh: MeshSettings, service: Service, endpoints: readonly Endpoint[]): readonly string[] {
+export function endpointIdentities(
+  mesh: MeshSettings,
+  service: Service,
+  endpoints: readonly Endpoint[],
+): readonly string[] {
   const found = new Set<string>(service.subjectAltNames);
   for (const endpoint of endpoints) {
     for (const domain of trustDomains(mesh)) found.add(spiffeId(domain, endpoint.namespace, endpoint.serviceAccount));

@@ -17,16 +17,24 @@ export function nameTable(scope: Scope, snapshot: Snapshot): XdsResource {
   const table: Table = {};
   for (const service of scope.services) {
     if (service.hostname.startsWith('*') && service.resolution !== 'dynamic-dns') continue;
-    const ips = service.headless ? addressesOf(snapshot.endpoints.get(serviceKey(service))) : service.addresses.filter((address) => !address.includes('/'));
+    const ips = service.headless
+      ? addressesOf(snapshot.endpoints.get(serviceKey(service)))
+      : service.addresses.filter((address) => !address.includes('/'));
     if (ips.length === 0) continue;
     const kubernetes = service.registry === 'Kubernetes';
-    table[service.hostname] = { ips: [...ips], registry: service.registry, ...(kubernetes ? { shortname: service.name, namespace: service.namespace } : {}) };
+    table[service.hostname] = {
+      ips: [...ips],
+      registry: service.registry,
+      ...(kubernetes ? { shortname: service.name, namespace: service.namespace } : {}),
+    };
   }
   return resource(NameTableSchema, NAME_TABLE, { table }, []);
 }
 
 function addressesOf(endpoints: ServiceEndpoints | undefined): readonly string[] {
   const all = new Set<string>();
-  for (const list of endpoints?.byPort.values() ?? []) for (const e of list as readonly Endpoint[]) if (e.health === 'healthy' && isIpAddress(e.address)) all.add(e.address);
+  for (const list of endpoints?.byPort.values() ?? [])
+    for (const e of list as readonly Endpoint[])
+      if (e.health === 'healthy' && isIpAddress(e.address)) all.add(e.address);
   return [...all].sort();
 }

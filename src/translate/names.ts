@@ -23,6 +23,10 @@ export function connectCluster(port: number, host: string): string {
   return `connect|${port}||${host}`;
 }
 
-export function configPath(kind: 'virtual-service' | 'destination-rule' | 'gateway', namespace: string, name: string): string {
+export function configPath(
+  kind: 'virtual-service' | 'destination-rule' | 'gateway',
+  namespace: string,
+  name: string,
+): string {
   return `/apis/networking.istio.io/v1/namespaces/${namespace}/${kind}/${name}`;
 }

@@ -62,17 +62,40 @@ function usesLabels(snapshot: Snapshot): boolean {
 }
 
 function readsClientLabels({ config, mesh }: Snapshot): boolean {
-  const asks = (policy: { readonly loadBalancer?: { readonly localityLbSetting?: { readonly failoverPriority?: readonly string[] } } } | undefined): boolean => (policy?.loadBalancer?.localityLbSetting?.failoverPriority ?? []).length > 0;
+  const asks = (
+    policy:
+      | { readonly loadBalancer?: { readonly localityLbSetting?: { readonly failoverPriority?: readonly string[] } } }
+      | undefined,
+  ): boolean => (policy?.loadBalancer?.localityLbSetting?.failoverPriority ?? []).length > 0;
   if ((mesh.spec.localityLbSetting?.failoverPriority ?? []).length > 0) return true;
-  return config.list('DestinationRule').some(({ spec }) => [spec.trafficPolicy, ...(spec.trafficPolicy?.portLevelSettings ?? []), ...(spec.subsets ?? []).flatMap((subset) => [subset.trafficPolicy, ...(subset.trafficPolicy?.portLevelSettings ?? [])])].some(asks));
+  return config
+    .list('DestinationRule')
+    .some(({ spec }) =>
+      [
+        spec.trafficPolicy,
+        ...(spec.trafficPolicy?.portLevelSettings ?? []),
+        ...(spec.subsets ?? []).flatMap((subset) => [
+          subset.trafficPolicy,
+          ...(subset.trafficPolicy?.portLevelSettings ?? []),
+        ]),
+      ].some(asks),
+    );
 }
 
-function buildScope(snapshot: Snapshot, { namespace, envoy }: ProxyView, sidecar: Sidecar | undefined, labels: Readonly<Record<string, string>>): Scope {
+function buildScope(
+  snapshot: Snapshot,
+  { namespace, envoy }: ProxyView,
+  sidecar: Sidecar | undefined,
+  labels: Readonly<Record<string, string>>,
+): Scope {
   const { mesh, services: index } = snapshot;
   const egress = egressHosts(sidecar);
   const visible = (service: Service): boolean =>
-    isVisible(service.exportTo, { own: service.namespace, from: namespace, meshDefault: mesh.spec.defaultServiceExportTo }) &&
-    imported(egress, service.namespace, service.hostname, namespace);
+    isVisible(service.exportTo, {
+      own: service.namespace,
+      from: namespace,
+      meshDefault: mesh.spec.defaultServiceExportTo,
+    }) && imported(egress, service.namespace, service.hostname, namespace);
   const byHost = new Map<string, Service>();
   for (const [host, candidates] of index.byHost) {
     const found = findService(candidates, namespace, visible);
@@ -80,12 +103,21 @@ function buildScope(snapshot: Snapshot, { namespace, envoy }: ProxyView, sidecar
   }
   const services = [...byHost.values()].sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
   const virtualServices = snapshot.virtualServices.all.filter((vs) =>
-    isVisible(vs.exportTo, { own: vs.namespace, from: namespace, meshDefault: mesh.spec.defaultVirtualServiceExportTo }),
+    isVisible(vs.exportTo, {
+      own: vs.namespace,
+      from: namespace,
+      meshDefault: mesh.spec.defaultVirtualServiceExportTo,
+    }),
   );
   const inMesh = meshHosts(virtualServices, egress, namespace);
   const rules = new Map<Service, MergedRule | undefined>();
   const chosen = new Map<string, ResolvedVirtualService | undefined>();
-  const client = { namespace, labels, rootNamespace: mesh.rootNamespace, meshDefault: mesh.spec.defaultDestinationRuleExportTo };
+  const client = {
+    namespace,
+    labels,
+    rootNamespace: mesh.rootNamespace,
+    meshDefault: mesh.spec.defaultDestinationRuleExportTo,
+  };
   const exists = (host: string): boolean => index.byHost.has(host);
 
   return {
@@ -96,14 +128,17 @@ function buildScope(snapshot: Snapshot, { namespace, envoy }: ProxyView, sidecar
     readsClientLabels: readsClientLabels(snapshot),
     services,
     sidecar,
-    allowAny: (sidecar?.spec.outboundTrafficPolicy?.mode ?? (mesh.allowAnyOutbound ? 'ALLOW_ANY' : 'REGISTRY_ONLY')) !== 'REGISTRY_ONLY',
+    allowAny:
+      (sidecar?.spec.outboundTrafficPolicy?.mode ?? (mesh.allowAnyOutbound ? 'ALLOW_ANY' : 'REGISTRY_ONLY')) !==
+      'REGISTRY_ONLY',
     service: (host) => byHost.get(host),
     rule: (service) => {
       if (!rules.has(service)) rules.set(service, findDestinationRule(snapshot.destinationRules, service, client));
       return rules.get(service);
     },
     virtualService: (host) => {
-      if (!chosen.has(host)) chosen.set(host, inMesh.exact.get(host) ?? inMesh.wildcard.find(([pattern]) => hostCovers(pattern, host))?.[1]);
+      if (!chosen.has(host))
+        chosen.set(host, inMesh.exact.get(host) ?? inMesh.wildcard.find(([pattern]) => hostCovers(pattern, host))?.[1]);
       return chosen.get(host);
     },
     unknownHosts: new Map([...inMesh.exact, ...inMesh.wildcard].filter(([host]) => !byHost.has(host))),
@@ -113,13 +148,21 @@ function buildScope(snapshot: Snapshot, { namespace, envoy }: ProxyView, sidecar
   };
 }
 
-function meshHosts(all: readonly ResolvedVirtualService[], egress: readonly EgressHost[] | undefined, namespace: string) {
+function meshHosts(
+  all: readonly ResolvedVirtualService[],
+  egress: readonly EgressHost[] | undefined,
+  namespace: string,
+) {
   const exact = new Map<string, ResolvedVirtualService>();
   const wildcard = new Map<string, ResolvedVirtualService>();
   for (const vs of all) {
     if (!vs.gateways.includes('mesh')) continue;
     for (const host of vs.hosts) {
-      const overlaps = egress === undefined || egress.some((entry) => placeMatches(entry.namespace, vs.namespace, namespace) && hostsOverlap(entry.host, host));
+      const overlaps =
+        egress === undefined ||
+        egress.some(
+          (entry) => placeMatches(entry.namespace, vs.namespace, namespace) && hostsOverlap(entry.host, host),
+        );
       const table = isWildcard(host) ? wildcard : exact;
       if (overlaps && !table.has(host)) table.set(host, vs);
     }
@@ -140,19 +183,34 @@ function egressHosts(sidecar: Sidecar | undefined): readonly EgressHost[] | unde
   return listeners.flatMap((listener) =>
     (listener.hosts ?? []).map((text) => {
       const slash = text.indexOf('/');
-      return { namespace: slash < 0 ? '*' : text.slice(0, slash), host: text.slice(slash + 1), port: listener.port?.number };
+      return {
+        namespace: slash < 0 ? '*' : text.slice(0, slash),
+        host: text.slice(slash + 1),
+        port: listener.port?.number,
+      };
     }),
   );
 }
 
 function imported(egress: readonly EgressHost[] | undefined, place: string, host: string, own: string): boolean {
-  return egress === undefined || egress.some((entry) => placeMatches(entry.namespace, place, own) && hostCovers(entry.host, host));
+  return (
+    egress === undefined ||
+    egress.some((entry) => placeMatches(entry.namespace, place, own) && hostCovers(entry.host, host))
+  );
 }
 
-function portAllowed(egress: readonly EgressHost[] | undefined, service: Service | undefined, port: number, own: string): boolean {
+function portAllowed(
+  egress: readonly EgressHost[] | undefined,
+  service: Service | undefined,
+  port: number,
+  own: string,
+): boolean {
   if (egress === undefined || service === undefined) return true;
   return egress.some(
-    (entry) => (entry.port === undefined || entry.port === port) && placeMatches(entry.namespace, service.namespace, own) && hostCovers(entry.host, service.hostname),
+    (entry) =>
+      (entry.port === undefined || entry.port === port) &&
+      placeMatches(entry.namespace, service.namespace, own) &&
+      hostCovers(entry.host, service.hostname),
   );
 }
 

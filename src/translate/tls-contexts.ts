@@ -1,10 +1,20 @@
 // TLS contexts of both sides: the mesh's own certificates, files, and gateways' Secrets (design §3e; Envoy transport_sockets/tls/v3).
 
-import type { DownstreamTlsContextSchema, UpstreamTlsContextSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
-import { DownstreamTlsContextSchema as Downstream, UpstreamTlsContextSchema as Upstream } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import type {
+  DownstreamTlsContextSchema,
+  UpstreamTlsContextSchema,
+} from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import {
+  DownstreamTlsContextSchema as Downstream,
+  UpstreamTlsContextSchema as Upstream,
+} from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { RawBufferSchema } from '#proto/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer_pb.ts';
 import type { SdsSecretConfigSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
-import { SubjectAltNameMatcher_SanType, type SubjectAltNameMatcherSchema, TlsParameters_TlsProtocol } from '#proto/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+import {
+  SubjectAltNameMatcher_SanType,
+  type SubjectAltNameMatcherSchema,
+  TlsParameters_TlsProtocol,
+} from '#proto/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import type { TransportSocketSchema } from '#proto/envoy/config/core/v3/base_pb.ts';
 import type { StringMatcherSchema } from '#proto/envoy/type/matcher/v3/string_pb.ts';
 import type { MeshSettings } from '#registry';
@@ -16,7 +26,10 @@ type Sds = Init<typeof SdsSecretConfigSchema>;
 type SanMatcher = Init<typeof SubjectAltNameMatcherSchema>;
 type TextMatcher = Init<typeof StringMatcherSchema>;
 
-const PARAMETERS = { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2, tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3 };
+const PARAMETERS = {
+  tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
+  tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
+};
 const OWN_CERTIFICATE: Sds = { name: 'default', sdsConfig: AGENT_SDS };
 const MESH_ROOTS: Sds = { name: 'ROOTCA', sdsConfig: AGENT_SDS };
 
@@ -52,7 +65,12 @@ function exactSans(names: readonly string[]): SanMatcher[] {
 }
 
 /** The mesh's mutual TLS towards a service. With no identity known yet, only its namespace's are believed. */
-export function meshClientTls(options: { readonly sni: string; readonly alpn: readonly string[]; readonly identities: readonly string[]; readonly identityPrefixes: readonly string[] }): Socket {
+export function meshClientTls(options: {
+  readonly sni: string;
+  readonly alpn: readonly string[];
+  readonly identities: readonly string[];
+  readonly identityPrefixes: readonly string[];
+}): Socket {
   const sans =
     options.identities.length > 0
       ? exactSans(options.identities)
@@ -65,7 +83,10 @@ export function meshClientTls(options: { readonly sni: string; readonly alpn: re
       tlsCertificateSdsSecretConfigs: [OWN_CERTIFICATE],
       validationContextType: {
         case: 'combinedValidationContext',
-        value: { defaultValidationContext: { matchTypedSubjectAltNames: sans }, validationContextSdsSecretConfig: MESH_ROOTS },
+        value: {
+          defaultValidationContext: { matchTypedSubjectAltNames: sans },
+          validationContextSdsSecretConfig: MESH_ROOTS,
+        },
       },
     },
   });
@@ -83,7 +104,11 @@ export function meshServerTls(mesh: MeshSettings, alpn: readonly string[]): Sock
       validationContextType: {
         case: 'combinedValidationContext',
         value: {
-          defaultValidationContext: { matchTypedSubjectAltNames: domains.map((domain) => uri({ matchPattern: { case: 'prefix', value: `spiffe://${domain}/` } })) },
+          defaultValidationContext: {
+            matchTypedSubjectAltNames: domains.map((domain) =>
+              uri({ matchPattern: { case: 'prefix', value: `spiffe://${domain}/` } }),
+            ),
+          },
           validationContextSdsSecretConfig: MESH_ROOTS,
         },
       },
@@ -92,7 +117,15 @@ export function meshServerTls(mesh: MeshSettings, alpn: readonly string[]): Sock
 }
 
 /** DestinationRule `tls` SIMPLE and MUTUAL. */
-export function ruleClientTls(tls: ClientTls, options: { readonly host: string; readonly sans: readonly string[]; readonly http2: boolean; readonly gateway: boolean }): Socket {
+export function ruleClientTls(
+  tls: ClientTls,
+  options: {
+    readonly host: string;
+    readonly sans: readonly string[];
+    readonly http2: boolean;
+    readonly gateway: boolean;
+  },
+): Socket {
   const names = (tls.subjectAltNames ?? []).length > 0 ? (tls.subjectAltNames ?? []) : options.sans;
   const known = options.host.startsWith('*') ? [] : [options.host];
   const sni = tls.sni ?? known[0] ?? '';
@@ -102,7 +135,11 @@ export function ruleClientTls(tls: ClientTls, options: { readonly host: string; 
   const certificate =
     tls.mode !== 'MUTUAL'
       ? []
-      : [source(sds ? `kubernetes://${credential}` : `file-cert:${tls.clientCertificate ?? ''}~${tls.privateKey ?? ''}`)];
+      : [
+          source(
+            sds ? `kubernetes://${credential}` : `file-cert:${tls.clientCertificate ?? ''}~${tls.privateKey ?? ''}`,
+          ),
+        ];
   const roots = sds ? `kubernetes://${credential}-cacert` : `file-root:${tls.caCertificates ?? 'system'}`;
   return upstreamSocket({
     sni,

@@ -70,8 +70,10 @@ const get = (set: ResourceSet, type: string, name: string): XdsResource => {
   assert.ok(found !== undefined, `${name} is among ${[...(set.get(type)?.keys() ?? [])].join(', ')}`);
   return found;
 };
-const clusterOf = (set: ResourceSet, name: string): Cluster => fromBinary(ClusterSchema, get(set, TYPE_URL.cluster, name).bytes);
-const versions = (set: ResourceSet): string[] => [...set].flatMap(([type, resources]) => [...resources].map(([name, r]) => `${type} ${name} ${r.version}`)).sort();
+const clusterOf = (set: ResourceSet, name: string): Cluster =>
+  fromBinary(ClusterSchema, get(set, TYPE_URL.cluster, name).bytes);
+const versions = (set: ResourceSet): string[] =>
+  [...set].flatMap(([type, resources]) => [...resources].map(([name, r]) => `${type} ${name} ${r.version}`)).sort();
 const A = 'outbound|80||a.default.svc.cluster.local';
 
 describe('translation', () => {
@@ -95,8 +97,20 @@ describe('translation', () => {
     const next = world();
     const cache = new TranslationCache();
     const before = translate(next(), sidecar('x'), cache);
-    const after = translate(next(parse('apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: [{ timeout: 1s, route: [{ destination: { host: a } }] }] }\n')), sidecar('x'), cache);
-    const changed = [...after].flatMap(([type, resources]) => [...resources].filter(([name, r]) => before.get(type)?.get(name) !== r && r.version !== before.get(type)?.get(name)?.version).map(([name]) => name));
+    const after = translate(
+      next(
+        parse(
+          'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: [{ timeout: 1s, route: [{ destination: { host: a } }] }] }\n',
+        ),
+      ),
+      sidecar('x'),
+      cache,
+    );
+    const changed = [...after].flatMap(([type, resources]) =>
+      [...resources]
+        .filter(([name, r]) => before.get(type)?.get(name) !== r && r.version !== before.get(type)?.get(name)?.version)
+        .map(([name]) => name),
+    );
     assert.deepEqual(changed, ['80']);
   });
 
@@ -104,43 +118,75 @@ describe('translation', () => {
     const next = world();
     const node = sidecar('x', { TOPSAIL_VHDS: true });
     const before = translate(next(), node);
-    const after = translate(next(parse('apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: [{ timeout: 1s, route: [{ destination: { host: a } }] }] }\n')), node);
+    const after = translate(
+      next(
+        parse(
+          'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: [{ timeout: 1s, route: [{ destination: { host: a } }] }] }\n',
+        ),
+      ),
+      node,
+    );
     const changed = versions(after).filter((line) => !versions(before).includes(line));
-    assert.deepEqual(changed.map((line) => line.split(' ')[1]), ['80/a.default.svc.cluster.local:80']);
+    assert.deepEqual(
+      changed.map((line) => line.split(' ')[1]),
+      ['80/a.default.svc.cluster.local:80'],
+    );
     assert.equal(fromBinary(RouteConfigurationSchema, get(after, TYPE_URL.route, '80').bytes).virtualHosts.length, 0);
   });
 
   it('lays a route table at the door of its VirtualService', () => {
-    const vs = parse('apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: [{ route: [{ destination: { host: a } }] }] }\n');
+    const vs = parse(
+      'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: [{ route: [{ destination: { host: a } }] }] }\n',
+    );
     const table = get(translate(world()(vs), sidecar('x')), TYPE_URL.route, '80');
     assert.ok(table.origins.some(({ kind, name }) => kind === 'VirtualService' && name === 'a'));
   });
 
   it('keeps the clusters of a subset that went while a route refers to it', () => {
     const next = world();
-    const rule = parse('apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: a }\nspec: { host: a, subsets: [{ name: v1, labels: { version: v1 } }] }\n');
-    const route = parse('apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: [{ route: [{ destination: { host: a, subset: v1 } }] }] }\n');
+    const rule = parse(
+      'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: a }\nspec: { host: a, subsets: [{ name: v1, labels: { version: v1 } }] }\n',
+    );
+    const route = parse(
+      'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: [{ route: [{ destination: { host: a, subset: v1 } }] }] }\n',
+    );
     next(rule, route);
     const set = translate(next(route), sidecar('x'));
-    const assignment = fromBinary(ClusterLoadAssignmentSchema, get(set, TYPE_URL.endpoint, 'outbound|80|v1|a.default.svc.cluster.local').bytes);
+    const assignment = fromBinary(
+      ClusterLoadAssignmentSchema,
+      get(set, TYPE_URL.endpoint, 'outbound|80|v1|a.default.svc.cluster.local').bytes,
+    );
     assert.equal(assignment.endpoints[0]?.lbEndpoints.length, 1);
   });
 });
 
-const strict = parse('apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: default, namespace: istio-system }\nspec: { mtls: { mode: STRICT } }\n');
+const strict = parse(
+  'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: default, namespace: istio-system }\nspec: { mtls: { mode: STRICT } }\n',
+);
 
 describe('mutual TLS', () => {
   it('is used where an endpoint has it, plaintext where it has not', () => {
-    assert.deepEqual(clusterOf(translate(world()(), sidecar('x')), A).transportSocketMatches.map(({ name }) => name), ['tlsMode-istio', 'tlsMode-disabled']);
+    assert.deepEqual(
+      clusterOf(translate(world()(), sidecar('x')), A).transportSocketMatches.map(({ name }) => name),
+      ['tlsMode-istio', 'tlsMode-disabled'],
+    );
   });
   it('leaves no way for plaintext to a STRICT service', () => {
     const cluster = clusterOf(translate(world()(strict), sidecar('x')), A);
-    assert.deepEqual(cluster.transportSocketMatches.map(({ name }) => name), ['tlsMode-istio']);
+    assert.deepEqual(
+      cluster.transportSocketMatches.map(({ name }) => name),
+      ['tlsMode-istio'],
+    );
     assert.equal(cluster.transportSocket?.name, 'envoy.transport_sockets.tls');
   });
   it('STRICT leaves no chain without TLS', () => {
-    const listener = fromBinary(ListenerSchema, get(translate(world()(strict), sidecar('b')), TYPE_URL.listener, 'virtualInbound').bytes);
-    const open = listener.filterChains.filter((chain) => chain.transportSocket === undefined).map((chain) => chain.name);
+    const listener = fromBinary(
+      ListenerSchema,
+      get(translate(world()(strict), sidecar('b')), TYPE_URL.listener, 'virtualInbound').bytes,
+    );
+    const open = listener.filterChains
+      .filter((chain) => chain.transportSocket === undefined)
+      .map((chain) => chain.name);
     assert.deepEqual(open, ['virtualInbound-blackhole']);
   });
 });
@@ -157,9 +203,17 @@ metadata: { name: cert, namespace: istio-system }
 data: { tls.crt: YQ==, tls.key: Yg== }
 `);
   it('goes to a proxy that proved to be of its namespace', () => {
-    assert.ok(translate(world()(gateway), router('spiffe://cluster.local/ns/istio-system/sa/gw')).get(TYPE_URL.secret)?.has('kubernetes://cert'));
+    assert.ok(
+      translate(world()(gateway), router('spiffe://cluster.local/ns/istio-system/sa/gw'))
+        .get(TYPE_URL.secret)
+        ?.has('kubernetes://cert'),
+    );
   });
-  for (const principal of ['', 'spiffe://cluster.local/ns/default/sa/gw', 'spiffe://cluster.local/ns/default/sa/gw/ns/istio-system/sa/gw']) {
+  for (const principal of [
+    '',
+    'spiffe://cluster.local/ns/default/sa/gw',
+    'spiffe://cluster.local/ns/default/sa/gw/ns/istio-system/sa/gw',
+  ]) {
     it(`does not go to ${principal === '' ? 'one without identity' : principal}`, () => {
       assert.equal(translate(world()(gateway), router(principal)).get(TYPE_URL.secret)?.size, 0);
     });
@@ -169,10 +223,18 @@ data: { tls.crt: YQ==, tls.key: Yg== }
 describe('a default route', () => {
   it('retries only what was not processed, and idempotent methods', () => {
     const words = (dataPlane: 'topsail' | 'envoy') => {
-      const table = fromBinary(RouteConfigurationSchema, get(translate(world()(), sidecar('x', { TOPSAIL_DATA_PLANE: dataPlane })), TYPE_URL.route, '80').bytes);
-      return table.virtualHosts[0]?.routes.map((route) => (route.action.case === 'route' ? route.action.value.retryPolicy?.retryOn : undefined));
+      const table = fromBinary(
+        RouteConfigurationSchema,
+        get(translate(world()(), sidecar('x', { TOPSAIL_DATA_PLANE: dataPlane })), TYPE_URL.route, '80').bytes,
+      );
+      return table.virtualHosts[0]?.routes.map((route) =>
+        route.action.case === 'route' ? route.action.value.retryPolicy?.retryOn : undefined,
+      );
     };
     assert.deepEqual(words('topsail'), ['connect-failure,refused-stream,reset-before-request,idempotent-reset']);
-    assert.deepEqual(words('envoy'), ['connect-failure,refused-stream,reset-before-request,reset', 'connect-failure,refused-stream,reset-before-request']);
+    assert.deepEqual(words('envoy'), [
+      'connect-failure,refused-stream,reset-before-request,reset',
+      'connect-failure,refused-stream,reset-before-request',
+    ]);
   });
 });

@@ -12,21 +12,35 @@ import { inbound } from './listeners/inbound-listeners.ts';
 import { capturedListeners, loopbackListeners } from './listeners/outbound-listeners.ts';
 import { nameTable } from './name-table.ts';
 import { type ProxyView, proxyView } from './proxy-view.ts';
-import { HTTP_PROXY_TABLE, httpProxyTable, outboundTable, resolvesUnknownHosts, type TableName } from './routes/outbound-routes.ts';
+import {
+  HTTP_PROXY_TABLE,
+  httpProxyTable,
+  outboundTable,
+  resolvesUnknownHosts,
+  type TableName,
+} from './routes/outbound-routes.ts';
 import { type Scope, scopeOf } from './scope.ts';
 import { gatewaySecrets } from './secrets/gateway-secrets.ts';
 
 type Resources = ReadonlyMap<string, XdsResource>;
 
 /** The cache may be shared by all calls of one process; without one, the result is the same. */
-export function translate(snapshot: Snapshot, node: ProxyNode, cache: TranslationCache = new TranslationCache()): ResourceSet {
+export function translate(
+  snapshot: Snapshot,
+  node: ProxyNode,
+  cache: TranslationCache = new TranslationCache(),
+): ResourceSet {
   const proxy = proxyView(node);
   const scope = scopeOf(snapshot, proxy, cache);
   return proxy.kind === 'router' ? routerSet(snapshot, proxy, scope, cache) : sidecarSet(snapshot, proxy, scope, cache);
 }
 
 /** Only endpoints: enough when a snapshot differs in nothing else (`SnapshotDiff.configuration` is false). */
-export function translateEndpoints(snapshot: Snapshot, node: ProxyNode, cache: TranslationCache = new TranslationCache()): Resources {
+export function translateEndpoints(
+  snapshot: Snapshot,
+  node: ProxyNode,
+  cache: TranslationCache = new TranslationCache(),
+): Resources {
   const proxy = proxyView(node);
   const scope = scopeOf(snapshot, proxy, cache);
   return endpointsOf(scope, proxy, snapshot, cache);
@@ -38,8 +52,15 @@ function sidecarSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: T
   const out = proxy.captured
     ? cache.owned(scope, ['captured'], () => capturedListeners(scope, cache))
     : loopbackListeners(scope, proxy, cache);
-  const tables = cache.owned(scope, ['tables', proxy.envoy, proxy.vhds, out.tables.map(({ name }) => name).join(' ')], () => tablesOf(out.tables, scope, proxy, cache));
-  const proxied: readonly (readonly [string, XdsResource])[] = proxy.captured || proxy.httpProxyPort === undefined ? [] : [[HTTP_PROXY_TABLE, httpProxyTable(scope, proxy, cache)]];
+  const tables = cache.owned(
+    scope,
+    ['tables', proxy.envoy, proxy.vhds, out.tables.map(({ name }) => name).join(' ')],
+    () => tablesOf(out.tables, scope, proxy, cache),
+  );
+  const proxied: readonly (readonly [string, XdsResource])[] =
+    proxy.captured || proxy.httpProxyPort === undefined
+      ? []
+      : [[HTTP_PROXY_TABLE, httpProxyTable(scope, proxy, cache)]];
   const table = cache.owned(snapshot.endpoints, ['nds', scope], () => nameTable(scope, snapshot));
   return new Map<string, Resources>([
     [TYPE_URL.cluster, new LayeredResources([outbound, fixedClusters(scope, proxy, cache), own.clusters])],
@@ -53,7 +74,12 @@ function sidecarSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: T
   ]);
 }
 
-function tablesOf(names: readonly TableName[], scope: Scope, proxy: ProxyView, cache: TranslationCache): { readonly routes: Resources; readonly hosts: Resources } {
+function tablesOf(
+  names: readonly TableName[],
+  scope: Scope,
+  proxy: ProxyView,
+  cache: TranslationCache,
+): { readonly routes: Resources; readonly hosts: Resources } {
   const made = names.map((table) => outboundTable(table, scope, proxy, cache));
   const byName = (list: readonly XdsResource[]): Resources => new Map(list.map((one) => [one.name, one]));
   return { routes: byName(made.map(({ table }) => table)), hosts: byName(made.flatMap(({ hosts }) => hosts)) };
@@ -75,11 +101,25 @@ function routerSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: Tr
 
 /** One map for all proxies of a scope. */
 function outboundOf(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): Resources {
-  return cache.owned(snapshot.epoch, ['outbound', scope, proxy.kind, proxy.captured, proxy.direct], () => outboundClusters(scope, proxy, snapshot, cache));
+  return cache.owned(snapshot.epoch, ['outbound', scope, proxy.kind, proxy.captured, proxy.direct], () =>
+    outboundClusters(scope, proxy, snapshot, cache),
+  );
 }
 
 function endpointsOf(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): Resources {
-  return cache.owned(snapshot.endpoints, ['assignments', scope, snapshot.peerAuthentications, proxy.kind, proxy.captured, proxy.direct, placeOf(scope, proxy)], () => loadAssignments(scope, proxy, snapshot, cache));
+  return cache.owned(
+    snapshot.endpoints,
+    [
+      'assignments',
+      scope,
+      snapshot.peerAuthentications,
+      proxy.kind,
+      proxy.captured,
+      proxy.direct,
+      placeOf(scope, proxy),
+    ],
+    () => loadAssignments(scope, proxy, snapshot, cache),
+  );
 }
 
 function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache): Resources {
@@ -95,7 +135,8 @@ function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache):
       for (const service of scope.services) {
         if (service.hostname.startsWith('*')) continue;
         for (const port of service.ports) {
-          if (port.protocol !== 'UDP' && scope.allowsPort(service.hostname, port.number)) inits.push(connectClusterOf(mesh, port.number, service.hostname, serviceLoopback(block, service.hostname)));
+          if (port.protocol !== 'UDP' && scope.allowsPort(service.hostname, port.number))
+            inits.push(connectClusterOf(mesh, port.number, service.hostname, serviceLoopback(block, service.hostname)));
         }
       }
     }

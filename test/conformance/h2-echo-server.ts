@@ -28,6 +28,10 @@ function answer(stream: ServerStream, bytes: number): void {
 }
 
 const listener = await new SystemNet().listen({ host: '127.0.0.1', port: Number(process.argv[2] ?? 0) }, (conn) => {
-  conn.handler = new H2ServerConnection(conn, acceptor, { limits: DEFAULT_H2_LIMITS, defer: queueMicrotask, connectProtocol: true });
+  conn.handler = new H2ServerConnection(conn, acceptor, {
+    limits: DEFAULT_H2_LIMITS,
+    defer: queueMicrotask,
+    connectProtocol: true,
+  });
 });
 console.log(listener.port);

@@ -33,19 +33,30 @@ describe('the commands of the documents', () => {
   });
 
   const leave = async (): Promise<void> => {
-    await Promise.all(joined.splice(0).map(async (one) => {
-      if (one.exitCode !== null) return;
-      const ended = once(one, 'exit');
-      one.kill('SIGTERM');
-      await ended;
-    }));
+    await Promise.all(
+      joined.splice(0).map(async (one) => {
+        if (one.exitCode !== null) return;
+        const ended = once(one, 'exit');
+        one.kill('SIGTERM');
+        await ended;
+      }),
+    );
   };
-  const env = (): Record<string, string> => ({ ...cleanEnv(), TOPSAIL_HOME: home, PATH: `${join(process.execPath, '..')}:${process.env['PATH'] ?? ''}` });
+  const env = (): Record<string, string> => ({
+    ...cleanEnv(),
+    TOPSAIL_HOME: home,
+    PATH: `${join(process.execPath, '..')}:${process.env['PATH'] ?? ''}`,
+  });
 
   async function execute({ command, prints }: ShellCommand): Promise<void> {
     if (ELSEWHERE.has(command)) return;
     if (/topsail run .*--port/.test(command)) return await joinMesh(command);
-    const done = spawnSync('sh', ['-c', command], { cwd: root, env: env(), encoding: 'utf8', timeout: COMMAND_TIMEOUT_MS });
+    const done = spawnSync('sh', ['-c', command], {
+      cwd: root,
+      env: env(),
+      encoding: 'utf8',
+      timeout: COMMAND_TIMEOUT_MS,
+    });
     const said = `${done.stdout}${done.stderr}`;
     assert.equal(done.status, 0, `${command}\n${said}`);
     for (const line of prints) assert.ok(said.includes(line), `${command}\nprints no "${line}":\n${said}`);

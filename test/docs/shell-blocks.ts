@@ -18,7 +18,8 @@ export function shellCommands(path: string): ShellCommand[] {
     const prints = next?.[1] === 'text' ? (next[2] ?? '').split('\n').filter((line) => line.trim() !== '') : [];
     const line = text.slice(0, block.index).split('\n').length + 1;
     const parts = splitCommands(block[2] ?? '');
-    for (const [n, command] of parts.entries()) commands.push({ line, command, prints: n === parts.length - 1 ? prints : [] });
+    for (const [n, command] of parts.entries())
+      commands.push({ line, command, prints: n === parts.length - 1 ? prints : [] });
   }
   return commands;
 }

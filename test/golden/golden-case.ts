@@ -15,7 +15,17 @@ interface Header {
   readonly title: string;
   /** Files of examples/seed, applied before the rest. */
   readonly seeds?: readonly string[];
-  readonly proxies: Readonly<Record<string, { readonly id: string; readonly principal?: string; readonly metadata?: Partial<NodeMetadata>; readonly locality?: string }>>;
+  readonly proxies: Readonly<
+    Record<
+      string,
+      {
+        readonly id: string;
+        readonly principal?: string;
+        readonly metadata?: Partial<NodeMetadata>;
+        readonly locality?: string;
+      }
+    >
+  >;
 }
 
 export interface GoldenCase {
@@ -35,9 +45,15 @@ export function readCase(path: string): GoldenCase {
   const header = load(text.slice(0, cut)) as Header;
   const files: [string, string][] = (header.seeds ?? []).map((seed) => [seed, readFileSync(join(SEEDS, seed), 'utf8')]);
   files.push([basename(path), text.slice(cut + 5)]);
-  const documents = files.flatMap(([file, body]) => parseText(file, body, { defaultNamespace: 'default', createdMs: 1 }));
-  const complaints = documents.flatMap((document) => document.complaints.map((c) => `${c.code} ${c.object} ${c.path}: ${c.message}`));
-  const objects = documents.map((document) => document.object).filter((object): object is ConfigObject => object !== undefined);
+  const documents = files.flatMap(([file, body]) =>
+    parseText(file, body, { defaultNamespace: 'default', createdMs: 1 }),
+  );
+  const complaints = documents.flatMap((document) =>
+    document.complaints.map((c) => `${c.code} ${c.object} ${c.path}: ${c.message}`),
+  );
+  const objects = documents
+    .map((document) => document.object)
+    .filter((object): object is ConfigObject => object !== undefined);
   const config = viewOf(objects);
   const registry = new Registry({ domain: 'cluster.local', cluster: 'Kubernetes' });
   const { view } = registry.rebuild(config);

@@ -17,7 +17,9 @@ describe('translation', () => {
     registry = await protoRegistry();
   });
 
-  for (const file of readdirSync(CASES).filter((name) => name.endsWith('.yaml')).sort()) {
+  for (const file of readdirSync(CASES)
+    .filter((name) => name.endsWith('.yaml'))
+    .sort()) {
     const golden = readCase(join(CASES, file));
     for (const proxy of golden.proxies.keys()) {
       it(`${golden.title} (${golden.name}, ${proxy})`, () => {
@@ -30,7 +32,12 @@ describe('translation', () => {
     }
     it(`complains about ${golden.name} as expected`, () => {
       const expectedPath = join(CASES, `${golden.name}.complaints.txt`);
-      const produced = [...golden.complaints, ...golden.snapshot.conditions.map((c) => `${c.code} ${c.object} ${c.path}: ${c.message}`)].map((line) => `${line}\n`).join('');
+      const produced = [
+        ...golden.complaints,
+        ...golden.snapshot.conditions.map((c) => `${c.code} ${c.object} ${c.path}: ${c.message}`),
+      ]
+        .map((line) => `${line}\n`)
+        .join('');
       if (update) writeFileSync(expectedPath, produced);
       assert.equal(produced, existsSync(expectedPath) ? readFileSync(expectedPath, 'utf8') : '');
     });

@@ -12,12 +12,17 @@ const CASES = join(import.meta.dirname, 'cases');
 const ORDER = [TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.route, TYPE_URL.listener] as const;
 
 function collecting(warnings: string[]): Logger {
-  const note = (message: string, fields?: Readonly<Record<string, unknown>>): void => void warnings.push(`${message} ${JSON.stringify(fields ?? {})}`);
+  const note = (message: string, fields?: Readonly<Record<string, unknown>>): void =>
+    void warnings.push(`${message} ${JSON.stringify(fields ?? {})}`);
   const log: Logger = { debug: () => {}, info: () => {}, warn: note, error: note, scope: () => log };
   return log;
 }
 
-const nowhere = { write: (_: string, done: (error: Error | undefined) => void) => done(undefined), reopen: (done: (error: Error | undefined) => void) => done(undefined), close: () => {} };
+const nowhere = {
+  write: (_: string, done: (error: Error | undefined) => void) => done(undefined),
+  reopen: (done: (error: Error | undefined) => void) => done(undefined),
+  close: () => {},
+};
 
 const net: Net = {
   listen: async ({ host, port }) => ({ address: host, port, close: () => {} }),
@@ -28,7 +33,9 @@ const net: Net = {
 };
 
 describe('our proxy accepts what is generated', () => {
-  for (const file of readdirSync(CASES).filter((name) => name.endsWith('.yaml')).sort()) {
+  for (const file of readdirSync(CASES)
+    .filter((name) => name.endsWith('.yaml'))
+    .sort()) {
     const golden = readCase(join(CASES, file));
     for (const [name, node] of golden.proxies) {
       if (node.metadata.TOPSAIL_DATA_PLANE !== 'topsail') continue;
@@ -37,11 +44,20 @@ describe('our proxy accepts what is generated', () => {
         for (const filter of HTTP_FILTERS) extensions.registerHttpFilter(filter);
         for (const filter of NETWORK_FILTERS) extensions.registerNetworkFilter(filter);
         const clock = new FakeClock();
-        for (const sink of accessLogSinks(new LogFiles({ open: () => nowhere, clock }))) extensions.registerStreamSink(sink);
+        for (const sink of accessLogSinks(new LogFiles({ open: () => nowhere, clock })))
+          extensions.registerStreamSink(sink);
         const warnings: string[] = [];
-        const proxy = await Proxy.create({ clock, random: new SeededRandom(1), net, log: collecting(warnings), secrets: { subscribe: () => () => {} }, extensions });
+        const proxy = await Proxy.create({
+          clock,
+          random: new SeededRandom(1),
+          net,
+          log: collecting(warnings),
+          secrets: { subscribe: () => () => {} },
+          extensions,
+        });
         const set = golden.resources(name);
-        for (const type of ORDER) assert.deepEqual(proxy.applyResources(type, [...(set.get(type)?.values() ?? [])], []), [], type);
+        for (const type of ORDER)
+          assert.deepEqual(proxy.applyResources(type, [...(set.get(type)?.values() ?? [])], []), [], type);
         await proxy.config.settled();
         assert.deepEqual(warnings, []);
         proxy.close();

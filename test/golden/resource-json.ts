@@ -32,7 +32,9 @@ export function setJson(set: ResourceSet, registry: Registry): string {
   for (const [typeUrl, resources] of set) {
     if (resources.size === 0) continue;
     const short = typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
-    types[short] = Object.fromEntries([...resources].map(([name, resource]) => [name, resourceJson(resource, registry)]));
+    types[short] = Object.fromEntries(
+      [...resources].map(([name, resource]) => [name, resourceJson(resource, registry)]),
+    );
   }
   return `${JSON.stringify(sorted(types), undefined, 1)}\n`;
 }
@@ -40,5 +42,9 @@ export function setJson(set: ResourceSet, registry: Registry): string {
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, inner]) => [key, sorted(inner)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, inner]) => [key, sorted(inner)]),
+  );
 }

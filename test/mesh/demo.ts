@@ -20,8 +20,17 @@ export interface Started {
 }
 
 /** Any command that ends in a ready demo; rejects when it ends before. */
-export async function startUntilReady(command: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Started> {
-  const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...cleanEnv(), ...env }, detached: true });
+export async function startUntilReady(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Started> {
+  const child = spawn(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...cleanEnv(), ...env },
+    detached: true,
+  });
   let text = '';
   await new Promise<void>((resolve, reject) => {
     const late = setTimeout(() => {
@@ -55,7 +64,11 @@ export interface RunningDemo extends Started {
 
 export async function startDemo(home: string, flags: readonly string[] = []): Promise<RunningDemo> {
   const portBase = await freeBase();
-  const started = await startUntilReady(process.execPath, [meshEntry(), 'demo', '--home', home, '--port-base', String(portBase), ...flags], { TOPSAIL_ROOT: root });
+  const started = await startUntilReady(
+    process.execPath,
+    [meshEntry(), 'demo', '--home', home, '--port-base', String(portBase), ...flags],
+    { TOPSAIL_ROOT: root },
+  );
   return asDemo(started, home, portBase);
 }
 
@@ -67,7 +80,9 @@ export function asDemo(started: Started, home: string, portBase: number): Runnin
     portBase,
     pids,
     pid: (name) => {
-      const records = JSON.parse(readFileSync(join(home, 'run/processes.json'), 'utf8')) as { processes: { name: string; pid: number }[] };
+      const records = JSON.parse(readFileSync(join(home, 'run/processes.json'), 'utf8')) as {
+        processes: { name: string; pid: number }[];
+      };
       const found = records.processes.find((one) => one.name === name);
       if (found === undefined) throw new Error(`no process is called ${name}`);
       return found.pid;

@@ -43,7 +43,13 @@ async function once(order: Order): Promise<Answer> {
     const body = await response.text();
     const headers = Object.fromEntries(response.headers.entries());
     const kept = order.bodies === true || response.status !== 200;
-    return { status: response.status, ms: performance.now() - started, version: headers['x-version'] ?? '', body: kept ? body.slice(0, 4000) : '', headers: kept ? headers : {} };
+    return {
+      status: response.status,
+      ms: performance.now() - started,
+      version: headers['x-version'] ?? '',
+      body: kept ? body.slice(0, 4000) : '',
+      headers: kept ? headers : {},
+    };
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
     return { status: 0, ms: performance.now() - started, version: '', body: cause, headers: {} };
@@ -84,7 +90,8 @@ class Flow {
 
   async stop(): Promise<unknown> {
     clearInterval(this.#timer);
-    for (const end = Date.now() + 10_000; this.done < this.sent && Date.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const end = Date.now() + 10_000; this.done < this.sent && Date.now() < end; )
+      await new Promise((resolve) => setTimeout(resolve, 20));
     return { sent: this.sent, done: this.done, slowestMs: this.slowestMs, failures: this.failures };
   }
 }
@@ -123,8 +130,15 @@ class OpenSockets {
 function openOne(url: string): Promise<OpenedSocket> {
   return new Promise((resolve) => {
     const target = new URL(url);
-    const way = proxy === '' ? { host: target.hostname, port: target.port, path: target.pathname } : { host: new URL(proxy).hostname, port: new URL(proxy).port, path: url };
-    const request = http.request({ ...way, agent: new http.Agent({ keepAlive: false }), headers: { host: target.host, connection: 'Upgrade', upgrade: 'websocket' } });
+    const way =
+      proxy === ''
+        ? { host: target.hostname, port: target.port, path: target.pathname }
+        : { host: new URL(proxy).hostname, port: new URL(proxy).port, path: url };
+    const request = http.request({
+      ...way,
+      agent: new http.Agent({ keepAlive: false }),
+      headers: { host: target.host, connection: 'Upgrade', upgrade: 'websocket' },
+    });
     request.on('upgrade', (_response, socket, head) => {
       const one: OpenedSocket = { socket: socket as Socket, status: 101, closedMs: 0, echoed: head.length };
       socket.on('data', (data: Buffer) => (one.echoed += data.length));
@@ -192,7 +206,14 @@ const server = http.createServer(async (request, response) => {
   const wait = Number(url.searchParams.get('wait') ?? 0);
   if (wait > 0) await new Promise((resolve) => setTimeout(resolve, wait));
   const status = failing > 0 ? failing : Number(url.searchParams.get('status') ?? 200);
-  send(response, status, { service: name, version, method: request.method, path: request.url, headers: request.headers, body });
+  send(response, status, {
+    service: name,
+    version,
+    method: request.method,
+    path: request.url,
+    headers: request.headers,
+    body,
+  });
 });
 
 server.on('upgrade', (_request, socket) => {
@@ -206,6 +227,10 @@ server.keepAliveTimeout = 60_000;
 server.listen(Number(process.env['PORT'] ?? 0), process.env['HOST'] ?? '127.0.0.1');
 const socketPath = process.env['ECHO_CONTROL'] ?? '';
 if (socketPath !== '') {
-  http.createServer(async (request, response) => send(response, 200, await control(request.url ?? '', await readAll(request)))).listen(socketPath);
+  http
+    .createServer(async (request, response) =>
+      send(response, 200, await control(request.url ?? '', await readAll(request))),
+    )
+    .listen(socketPath);
 }
 process.on('SIGTERM', () => process.exit(0));

@@ -43,11 +43,18 @@ export class MeshProcess {
   start(): Promise<Readonly<Record<string, string | number>>> {
     const log = openSync(this.logPath, 'a');
     const { entry, args, env } = this.#options;
-    const child = spawn(process.execPath, ['--max-semi-space-size=1', entry, ...args], { stdio: ['ignore', log, log, 'ipc'], env: { ...cleanEnv(), ...env }, detached: true });
+    const child = spawn(process.execPath, ['--max-semi-space-size=1', entry, ...args], {
+      stdio: ['ignore', log, log, 'ipc'],
+      env: { ...cleanEnv(), ...env },
+      detached: true,
+    });
     closeSync(log);
     this.#child = child;
     return new Promise((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error(`${this.name} was not ready within ${READY_WITHIN_MS / 1000} s.\n${this.tail()}`)), READY_WITHIN_MS);
+      const late = setTimeout(
+        () => reject(new Error(`${this.name} was not ready within ${READY_WITHIN_MS / 1000} s.\n${this.tail()}`)),
+        READY_WITHIN_MS,
+      );
       child.once('exit', (code, signal) => {
         clearTimeout(late);
         if (this.#child === child) this.#child = undefined;
@@ -84,8 +91,13 @@ export class MeshProcess {
 
   /** Without the access log, which says little about why something failed. */
   tail(lines = TAIL_LINES): string {
-    const said = this.log().split('\n').filter((line) => line !== '' && !isAccessLine(line));
-    return `--- the end of the log of ${this.name}\n${said.slice(-lines).map((line) => line.slice(0, LONGEST_LINE)).join('\n')}`;
+    const said = this.log()
+      .split('\n')
+      .filter((line) => line !== '' && !isAccessLine(line));
+    return `--- the end of the log of ${this.name}\n${said
+      .slice(-lines)
+      .map((line) => line.slice(0, LONGEST_LINE))
+      .join('\n')}`;
   }
 
   /** Lines of the access log: JSON objects that have a response code. */
@@ -114,7 +126,11 @@ function killGroup(pid: number): void {
 export function cleanEnv(): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && !/^npm_|^(https?|all|no)_proxy$|^NODE_(TEST_CONTEXT|USE_ENV_PROXY|CHANNEL_\w+)$/i.test(name)) env[name] = value;
+    if (
+      value !== undefined &&
+      !/^npm_|^(https?|all|no)_proxy$|^NODE_(TEST_CONTEXT|USE_ENV_PROXY|CHANNEL_\w+)$/i.test(name)
+    )
+      env[name] = value;
   }
   return env;
 }

@@ -12,7 +12,8 @@ import { freePorts } from '../../src/main/free-ports.ts';
 import { cleanEnv, MeshProcess } from './mesh-process.ts';
 
 export const root = join(import.meta.dirname, '../..');
-export const seed = (name: string): string => join(root, 'examples/seed', globSync(`${name}*.yaml`, { cwd: join(root, 'examples/seed') })[0] ?? name);
+export const seed = (name: string): string =>
+  join(root, 'examples/seed', globSync(`${name}*.yaml`, { cwd: join(root, 'examples/seed') })[0] ?? name);
 const SERVICE_PORT = 9080;
 const ECHO = join(import.meta.dirname, 'echo-app.ts');
 const INGRESS = 'istio-ingressgateway';
@@ -80,7 +81,9 @@ export async function startMesh(ask: MeshAsk): Promise<TestMesh> {
   } catch (error) {
     const logs = mesh.logs();
     await mesh.stop();
-    throw new Error(`the mesh did not start: ${error instanceof Error ? error.message : String(error)}\n${logs}`, { cause: error });
+    throw new Error(`the mesh did not start: ${error instanceof Error ? error.message : String(error)}\n${logs}`, {
+      cause: error,
+    });
   }
 }
 
@@ -104,7 +107,11 @@ export class TestMesh {
     const [xds = 0, monitoring = 0, api = 0, http = 0, https = 0] = await freePorts(5, join(this.home, 'run/ports'));
     this.#http = http;
     this.#https = https;
-    const control = this.#add('istiod', ['discovery', '--xds-port', String(xds), '--monitoring-port', String(monitoring), '--port', String(api)], this.#ask.discoveryEnv ?? {});
+    const control = this.#add(
+      'istiod',
+      ['discovery', '--xds-port', String(xds), '--monitoring-port', String(monitoring), '--port', String(api)],
+      this.#ask.discoveryEnv ?? {},
+    );
     await control.start();
     this.#readRun();
     const all = this.#ask.workloads.map((one) => this.#addWorkload(one));
@@ -128,17 +135,30 @@ export class TestMesh {
 
   process(name: string): MeshProcess {
     const found = this.processes.get(name);
-    if (found === undefined) throw new Error(`no process is called ${name}; there are ${[...this.processes.keys()].join(', ')}`);
+    if (found === undefined)
+      throw new Error(`no process is called ${name}; there are ${[...this.processes.keys()].join(', ')}`);
     return found;
   }
 
   /** Through the API, as `topsail apply --wait` does. */
-  async apply(text: string, options: { readonly namespace?: string; readonly timeoutMs?: number } = {}): Promise<Applied> {
+  async apply(
+    text: string,
+    options: { readonly namespace?: string; readonly timeoutMs?: number } = {},
+  ): Promise<Applied> {
     this.#pages += 1;
     const texts = [{ file: `edit-${this.#pages}.yaml`, text }];
-    const answer = await this.api<ApplyAnswer>('POST', '/api/v1/apply', { texts, namespace: options.namespace ?? 'default' });
-    const ids = answer.applied.filter((one) => one.action !== 'refused').map((one) => `${one.kind}/${one.namespace}/${one.name}`);
-    const query = new URLSearchParams({ objects: ids.join(','), generation: String(answer.generation), timeoutMs: String(options.timeoutMs ?? 20_000) });
+    const answer = await this.api<ApplyAnswer>('POST', '/api/v1/apply', {
+      texts,
+      namespace: options.namespace ?? 'default',
+    });
+    const ids = answer.applied
+      .filter((one) => one.action !== 'refused')
+      .map((one) => `${one.kind}/${one.namespace}/${one.name}`);
+    const query = new URLSearchParams({
+      objects: ids.join(','),
+      generation: String(answer.generation),
+      timeoutMs: String(options.timeoutMs ?? 20_000),
+    });
     return { answer, programmed: await this.api<ProgrammedJson>('GET', `/api/v1/wait?${query}`) };
   }
 
@@ -149,7 +169,10 @@ export class TestMesh {
   /** The command line, as a user types it. */
   topsail(...args: string[]): Promise<{ readonly status: number; readonly stdout: string; readonly stderr: string }> {
     return new Promise((resolve) => {
-      const child = spawn(process.execPath, [meshEntry(), ...args], { env: { ...cleanEnv(), TOPSAIL_HOME: this.home, TOPSAIL_ROOT: root }, stdio: ['ignore', 'pipe', 'pipe'] });
+      const child = spawn(process.execPath, [meshEntry(), ...args], {
+        env: { ...cleanEnv(), TOPSAIL_HOME: this.home, TOPSAIL_ROOT: root },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       let stdout = '';
       let stderr = '';
       child.stdout.on('data', (chunk) => (stdout += chunk));
@@ -196,13 +219,18 @@ export class TestMesh {
         response.on('data', (chunk) => (text += chunk));
         response.on('end', () => resolve(JSON.parse(text) as T));
       });
-      asked.on('error', (error) => reject(new Error(`${workload} takes no orders: ${error.message}\n${this.process(workload).tail()}`)));
+      asked.on('error', (error) =>
+        reject(new Error(`${workload} takes no orders: ${error.message}\n${this.process(workload).tail()}`)),
+      );
       asked.end(JSON.stringify(body));
     });
   }
 
   /** What an agent recorded about itself: bound ports, admin port. */
-  record(workload: string): { readonly boundPorts: readonly { readonly port: number; readonly appPort: number; readonly boundPort: number }[]; readonly adminPort: number } {
+  record(workload: string): {
+    readonly boundPorts: readonly { readonly port: number; readonly appPort: number; readonly boundPort: number }[];
+    readonly adminPort: number;
+  } {
     return JSON.parse(readFileSync(join(this.home, 'run/workloads', `${workload}.default.json`), 'utf8'));
   }
 
@@ -215,9 +243,20 @@ export class TestMesh {
 
   async api<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
     const url = new URL(this.run.address);
-    const headers = { authorization: `Bearer ${this.run.token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
-    const answer = await callHttp({ target: { host: url.hostname, port: Number(url.port) }, method, path, headers, timeoutMs: 40_000, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
-    if (answer === undefined) throw new Error(`the control plane does not answer ${method} ${path}\n${this.process('istiod').tail()}`);
+    const headers = {
+      authorization: `Bearer ${this.run.token}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    };
+    const answer = await callHttp({
+      target: { host: url.hostname, port: Number(url.port) },
+      method,
+      path,
+      headers,
+      timeoutMs: 40_000,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    if (answer === undefined)
+      throw new Error(`the control plane does not answer ${method} ${path}\n${this.process('istiod').tail()}`);
     if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.body}`);
     return JSON.parse(answer.body) as T;
   }
@@ -242,7 +281,12 @@ export class TestMesh {
 
   /** A text of the proxy's admin port. */
   async admin(workload: string, path: string, method: 'GET' | 'POST' = 'GET'): Promise<string> {
-    const answer = await callHttp({ target: { host: '127.0.0.1', port: this.record(workload).adminPort }, method, path, timeoutMs: 5000 });
+    const answer = await callHttp({
+      target: { host: '127.0.0.1', port: this.record(workload).adminPort },
+      method,
+      path,
+      timeoutMs: 5000,
+    });
     return answer?.body ?? '';
   }
 
@@ -264,7 +308,13 @@ export class TestMesh {
   }
 
   #add(name: string, args: readonly string[], env: Readonly<Record<string, string>>): MeshProcess {
-    const one = new MeshProcess({ name, entry: meshEntry(), args: [...args, '--home', this.home], env: { TOPSAIL_ROOT: root, ...env }, log: join(this.home, 'logs', `${name}.log`) });
+    const one = new MeshProcess({
+      name,
+      entry: meshEntry(),
+      args: [...args, '--home', this.home],
+      env: { TOPSAIL_ROOT: root, ...env },
+      log: join(this.home, 'logs', `${name}.log`),
+    });
     this.processes.set(name, one);
     return one;
   }
@@ -274,17 +324,64 @@ export class TestMesh {
     const account = ask.serviceAccount ?? ask.app;
     const labels = `app=${ask.app}${ask.version === undefined ? '' : `,version=${ask.version}`}`;
     const capture = ['--capture', this.#ask.capture ?? 'none', '--data-plane', this.#ask.dataPlane ?? 'topsail'];
-    const args = ['run', '--home', this.home, '--name', name, '--service-account', account, '--labels', labels, '--port', `http:${SERVICE_PORT}`, ...capture, '--', process.execPath, ECHO];
-    const env = { ECHO_NAME: name, ECHO_VERSION: ask.version ?? '', ECHO_CONTROL: this.#control(name), TOPSAIL_ROOT: root, ...ask.env };
+    const args = [
+      'run',
+      '--home',
+      this.home,
+      '--name',
+      name,
+      '--service-account',
+      account,
+      '--labels',
+      labels,
+      '--port',
+      `http:${SERVICE_PORT}`,
+      ...capture,
+      '--',
+      process.execPath,
+      ECHO,
+    ];
+    const env = {
+      ECHO_NAME: name,
+      ECHO_VERSION: ask.version ?? '',
+      ECHO_CONTROL: this.#control(name),
+      TOPSAIL_ROOT: root,
+      ...ask.env,
+    };
     const one = new MeshProcess({ name, entry: meshEntry(), args, env, log: join(this.home, 'logs', `${name}.log`) });
     this.processes.set(name, one);
     return one;
   }
 
   #addGateway(): MeshProcess {
-    const args = ['gateway', '--home', this.home, '--name', INGRESS, '--namespace', 'istio-system', '--service-account', INGRESS, '--labels', `app=${INGRESS},istio=ingressgateway`];
-    const binds = ['--bind', `8080=${this.#http}`, '--bind', `8443=${this.#https}`, '--data-plane', this.#ask.dataPlane ?? 'topsail'];
-    const one = new MeshProcess({ name: INGRESS, entry: meshEntry(), args: [...args, ...binds], env: { TOPSAIL_ROOT: root }, log: join(this.home, 'logs', `${INGRESS}.log`) });
+    const args = [
+      'gateway',
+      '--home',
+      this.home,
+      '--name',
+      INGRESS,
+      '--namespace',
+      'istio-system',
+      '--service-account',
+      INGRESS,
+      '--labels',
+      `app=${INGRESS},istio=ingressgateway`,
+    ];
+    const binds = [
+      '--bind',
+      `8080=${this.#http}`,
+      '--bind',
+      `8443=${this.#https}`,
+      '--data-plane',
+      this.#ask.dataPlane ?? 'topsail',
+    ];
+    const one = new MeshProcess({
+      name: INGRESS,
+      entry: meshEntry(),
+      args: [...args, ...binds],
+      env: { TOPSAIL_ROOT: root },
+      log: join(this.home, 'logs', `${INGRESS}.log`),
+    });
     this.processes.set(INGRESS, one);
     return one;
   }
@@ -293,10 +390,16 @@ export class TestMesh {
     const folder = join(this.home, 'config');
     mkdirSync(folder, { recursive: true });
     const apps = new Set(this.#ask.workloads.map((one) => one.app));
-    const services = [...apps].map((app) => `apiVersion: v1\nkind: Service\nmetadata: { name: ${app}, namespace: default, labels: { app: ${app} } }\nspec:\n  selector: { app: ${app} }\n  ports: [{ name: http, port: ${SERVICE_PORT} }]\n`);
+    const services = [...apps].map(
+      (app) =>
+        `apiVersion: v1\nkind: Service\nmetadata: { name: ${app}, namespace: default, labels: { app: ${app} } }\nspec:\n  selector: { app: ${app} }\n  ports: [{ name: http, port: ${SERVICE_PORT} }]\n`,
+    );
     const own = this.#ask.config ?? [];
-    const mesh = own.some((text) => text.includes('kind: ConfigMap')) ? [] : [readFileSync(join(root, 'examples/bookshop/mesh.yaml'), 'utf8')];
-    const ingress = this.#ask.gateway === true ? [readFileSync(join(root, 'examples/bookshop/ingress-service.yaml'), 'utf8')] : [];
+    const mesh = own.some((text) => text.includes('kind: ConfigMap'))
+      ? []
+      : [readFileSync(join(root, 'examples/bookshop/mesh.yaml'), 'utf8')];
+    const ingress =
+      this.#ask.gateway === true ? [readFileSync(join(root, 'examples/bookshop/ingress-service.yaml'), 'utf8')] : [];
     writeFileSync(join(folder, 'fixture.yaml'), [...services, ...mesh, ...ingress].join('---\n'));
     own.forEach((text, i) => writeFileSync(join(folder, `given-${i}.yaml`), text));
   }
@@ -349,7 +452,12 @@ export function withDescendants(pid: number): number[] {
   for (let i = 0; i < found.length; i++) {
     try {
       const children = readFileSync(`/proc/${found[i]}/task/${found[i]}/children`, 'utf8');
-      found.push(...children.split(' ').filter((text) => text !== '').map(Number));
+      found.push(
+        ...children
+          .split(' ')
+          .filter((text) => text !== '')
+          .map(Number),
+      );
     } catch {
       // It ended meanwhile.
     }

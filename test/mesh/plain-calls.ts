@@ -26,16 +26,31 @@ export interface PlainAsk {
 }
 
 export function callPlain(ask: PlainAsk): Promise<PlainAnswer> {
-  const options = { host: ask.host ?? '127.0.0.1', port: ask.port, path: ask.path ?? '/', method: ask.method ?? 'GET', headers: { ...ask.headers }, agent: false as const, timeout: TIMEOUT_MS };
+  const options = {
+    host: ask.host ?? '127.0.0.1',
+    port: ask.port,
+    path: ask.path ?? '/',
+    method: ask.method ?? 'GET',
+    headers: { ...ask.headers },
+    agent: false as const,
+    timeout: TIMEOUT_MS,
+  };
   return new Promise((resolve) => {
-    const failed = (error: Error): void => resolve({ status: 0, body: '', headers: {}, problem: error.message, fingerprint: '' });
-    const send = ask.sni === undefined ? httpRequest(options) : httpsRequest({ ...options, servername: ask.sni, rejectUnauthorized: false });
+    const failed = (error: Error): void =>
+      resolve({ status: 0, body: '', headers: {}, problem: error.message, fingerprint: '' });
+    const send =
+      ask.sni === undefined
+        ? httpRequest(options)
+        : httpsRequest({ ...options, servername: ask.sni, rejectUnauthorized: false });
     send.on('response', (response) => {
-      const fingerprint = ask.sni === undefined ? '' : (response.socket as TLSSocket).getPeerCertificate().fingerprint256;
+      const fingerprint =
+        ask.sni === undefined ? '' : (response.socket as TLSSocket).getPeerCertificate().fingerprint256;
       let body = '';
       response.on('data', (chunk) => (body += chunk));
       response.on('error', failed);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, body, headers: response.headers, problem: '', fingerprint }));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, body, headers: response.headers, problem: '', fingerprint }),
+      );
     });
     send.on('timeout', () => send.destroy(new Error('no answer in time')));
     send.on('error', failed);

@@ -20,7 +20,11 @@ type Lists = Readonly<Record<string, readonly string[] | undefined>>;
 export interface OracleRule {
   readonly from?: readonly { readonly source: Lists }[];
   readonly to?: readonly { readonly operation: Lists }[];
-  readonly when?: readonly { readonly key: string; readonly values?: readonly string[]; readonly notValues?: readonly string[] }[];
+  readonly when?: readonly {
+    readonly key: string;
+    readonly values?: readonly string[];
+    readonly notValues?: readonly string[];
+  }[];
 }
 export interface OraclePolicy {
   readonly action: 'ALLOW' | 'DENY' | 'AUDIT';
@@ -40,7 +44,11 @@ function fits(pattern: string, fact: string): boolean {
 }
 
 function inBlock(block: string, address: string): boolean {
-  const bits = (text: string): string => text.split('.').map((part) => Number(part).toString(2).padStart(8, '0')).join('');
+  const bits = (text: string): string =>
+    text
+      .split('.')
+      .map((part) => Number(part).toString(2).padStart(8, '0'))
+      .join('');
   const [base = '', length = '32'] = block.split('/');
   return bits(base).slice(0, Number(length)) === bits(address).slice(0, Number(length));
 }
@@ -125,10 +133,16 @@ function conditionHolds(field: string, patterns: readonly string[], negated: boo
 
 /** `deny`: conditions that mean nothing on TCP are left out; otherwise a rule with one never matches. */
 function ruleHolds(rule: OracleRule, request: OracleRequest, deny: boolean): boolean {
-  const conditions = (lists: Lists): readonly [string, readonly string[], boolean][] => Object.entries(lists).map(([field, values]) => [field, values ?? [], field.startsWith('not')]);
+  const conditions = (lists: Lists): readonly [string, readonly string[], boolean][] =>
+    Object.entries(lists).map(([field, values]) => [field, values ?? [], field.startsWith('not')]);
   const every = (list: readonly [string, readonly string[], boolean][]): boolean =>
-    list.every(([field, values, negated]) => (request.protocol === 'tcp' && ONLY_HTTP.test(field) ? deny : conditionHolds(field, values, negated, request)));
-  const when = (rule.when ?? []).flatMap(({ key, values, notValues }): [string, readonly string[], boolean][] => [...(values === undefined ? [] : [[key, values, false] as [string, readonly string[], boolean]]), ...(notValues === undefined ? [] : [[key, notValues, true] as [string, readonly string[], boolean]])]);
+    list.every(([field, values, negated]) =>
+      request.protocol === 'tcp' && ONLY_HTTP.test(field) ? deny : conditionHolds(field, values, negated, request),
+    );
+  const when = (rule.when ?? []).flatMap(({ key, values, notValues }): [string, readonly string[], boolean][] => [
+    ...(values === undefined ? [] : [[key, values, false] as [string, readonly string[], boolean]]),
+    ...(notValues === undefined ? [] : [[key, notValues, true] as [string, readonly string[], boolean]]),
+  ]);
   const from = rule.from === undefined || rule.from.some(({ source }) => every(conditions(source)));
   const to = rule.to === undefined || rule.to.some(({ operation }) => every(conditions(operation)));
   return from && to && every(when);
@@ -136,7 +150,10 @@ function ruleHolds(rule: OracleRule, request: OracleRequest, deny: boolean): boo
 
 export function oracle(policies: readonly OraclePolicy[], request: OracleRequest): boolean {
   const live = policies.filter((policy) => !policy.dryRun);
-  if (live.some((policy) => policy.action === 'DENY' && policy.rules.some((rule) => ruleHolds(rule, request, true)))) return false;
+  if (live.some((policy) => policy.action === 'DENY' && policy.rules.some((rule) => ruleHolds(rule, request, true))))
+    return false;
   const allowing = live.filter((policy) => policy.action === 'ALLOW');
-  return allowing.length === 0 || allowing.some((policy) => policy.rules.some((rule) => ruleHolds(rule, request, false)));
+  return (
+    allowing.length === 0 || allowing.some((policy) => policy.rules.some((rule) => ruleHolds(rule, request, false)))
+  );
 }

@@ -13,13 +13,15 @@ const SEED = Number(process.env['TOPSAIL_TEST_STORM_SEED'] ?? 1);
 const EDITS = Number(process.env['TOPSAIL_TEST_STORM_EDITS'] ?? 200);
 const REVOKED_WITHIN_MS = 5000;
 
-const SUBSETS = ['reviews', 'ratings', 'backend'].map((service) => `apiVersion: networking.istio.io/v1
+const SUBSETS = ['reviews', 'ratings', 'backend'].map(
+  (service) => `apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: { name: bookshop-${service}, namespace: default }
 spec:
   host: ${service}
   subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }]
-`);
+`,
+);
 
 describe('an edit storm', () => {
   let mesh: TestMesh;
@@ -29,8 +31,13 @@ describe('an edit storm', () => {
     mesh = await startMesh({
       gateway: true,
       workloads: [
-        { app: 'frontend' }, { app: 'other' }, { app: 'backend', version: 'v1' }, { app: 'backend', version: 'v2' },
-        { app: 'reviews', version: 'v1' }, { app: 'reviews', version: 'v2' }, { app: 'ratings', version: 'v1' },
+        { app: 'frontend' },
+        { app: 'other' },
+        { app: 'backend', version: 'v1' },
+        { app: 'backend', version: 'v2' },
+        { app: 'reviews', version: 'v1' },
+        { app: 'reviews', version: 'v2' },
+        { app: 'ratings', version: 'v1' },
       ],
       config: [...SUBSETS, demoCertificateSecret('tls-cert', 'istio-system', ['www.yourdomain.com'], Date.now())],
     });
@@ -42,11 +49,16 @@ describe('an edit storm', () => {
 
   test(`${EDITS} random edits fail no request and close no WebSocket`, async () => {
     const opened = [
-      ...(await mesh.openSockets('frontend', 'http://reviews:9080/ws', 40)), ...(await mesh.openSockets('frontend', 'http://backend:9080/ws', 30)),
+      ...(await mesh.openSockets('frontend', 'http://reviews:9080/ws', 40)),
+      ...(await mesh.openSockets('frontend', 'http://backend:9080/ws', 30)),
       ...(await mesh.openSockets('other', 'http://backend:9080/ws', 30)),
     ];
-    assert.deepEqual(opened.filter((status) => status !== 101), []);
-    for (const service of ['reviews', 'ratings', 'backend']) await mesh.startFlow('frontend', { id: service, url: `http://${service}:9080/api/x`, perSecond: 20 });
+    assert.deepEqual(
+      opened.filter((status) => status !== 101),
+      [],
+    );
+    for (const service of ['reviews', 'ratings', 'backend'])
+      await mesh.startFlow('frontend', { id: service, url: `http://${service}:9080/api/x`, perSecond: 20 });
     const roll = dice(SEED);
     const edits: string[] = [];
     for (let i = 0; i < EDITS; i++) {
@@ -54,7 +66,9 @@ describe('an edit storm', () => {
       edits.push(`${Date.now()} ${edit.what}`);
       if (edit.text !== undefined) {
         const { answer, programmed } = await mesh.apply(edit.text, { timeoutMs: roll(4) === 0 ? 15_000 : 1 });
-        const errors = [...answer.findings, ...answer.applied.flatMap((one) => one.findings)].filter((one) => one.severity === 'error');
+        const errors = [...answer.findings, ...answer.applied.flatMap((one) => one.findings)].filter(
+          (one) => one.severity === 'error',
+        );
         assert.deepEqual(errors, [], edit.text);
         assert.deepEqual(programmed.rejected, [], edit.text);
       }
@@ -71,13 +85,23 @@ describe('an edit storm', () => {
     const states = [...(await mesh.socketStates('frontend')), ...(await mesh.socketStates('other'))];
     const closed = states.filter((one) => one.closedMs > 0);
     assert.deepEqual(closed, [], `${closed.length} WebSockets closed; the edits:\n${edits.join('\n')}`);
-    assert.ok(states.every((one) => one.echoed > 100), 'all of them carry bytes');
+    assert.ok(
+      states.every((one) => one.echoed > 100),
+      'all of them carry bytes',
+    );
     const proxies = await mesh.proxies();
-    assert.ok(proxies.every((one) => one.lastError === ''), JSON.stringify(proxies.map((one) => [one.name, one.lastError])));
+    assert.ok(
+      proxies.every((one) => one.lastError === ''),
+      JSON.stringify(proxies.map((one) => [one.name, one.lastError])),
+    );
   });
 
   test('an edit that denies a peer closes its WebSockets, and only those, within 5 s, counted', async () => {
-    for (const [kind, name] of [['AuthorizationPolicy', 'storm'], ['PeerAuthentication', 'storm-backend']] as const) await mesh.delete(kind, name);
+    for (const [kind, name] of [
+      ['AuthorizationPolicy', 'storm'],
+      ['PeerAuthentication', 'storm-backend'],
+    ] as const)
+      await mesh.delete(kind, name);
     await mesh.apply(`apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: { name: revoke, namespace: default }
@@ -88,22 +112,34 @@ spec:
 `);
     await sleep(REVOKED_WITHIN_MS);
     const others = await mesh.socketStates('other');
-    assert.equal(others.filter((one) => one.closedMs === 0).length, 0, 'the denied peer\'s are closed');
-    assert.deepEqual((await mesh.socketStates('frontend')).filter((one) => one.closedMs > 0), [], 'nobody else\'s');
-    const counted = (await Promise.all(['backend-v1', 'backend-v2'].map((one) => count(mesh, one, /peer_revoked: (\d+)/)))).reduce((a, b) => a + b, 0);
+    assert.equal(others.filter((one) => one.closedMs === 0).length, 0, "the denied peer's are closed");
+    assert.deepEqual(
+      (await mesh.socketStates('frontend')).filter((one) => one.closedMs > 0),
+      [],
+      "nobody else's",
+    );
+    const counted = (
+      await Promise.all(['backend-v1', 'backend-v2'].map((one) => count(mesh, one, /peer_revoked: (\d+)/)))
+    ).reduce((a, b) => a + b, 0);
     assert.equal(counted, 30);
   });
 
-  test('an edit that asks for mTLS closes a plaintext peer\'s WebSockets, counted', async () => {
+  test("an edit that asks for mTLS closes a plaintext peer's WebSockets, counted", async () => {
     await mesh.delete('PeerAuthentication', 'storm');
     await mesh.delete('PeerAuthentication', 'storm-reviews');
     const port = mesh.record('reviews-v1').boundPorts[0]?.boundPort ?? 0;
     plain.push(...(await Promise.all(Array.from({ length: 5 }, () => openPlain(port)))));
-    await mesh.apply('apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: revoke, namespace: default }\nspec: { selector: { matchLabels: { app: reviews } }, mtls: { mode: STRICT } }\n');
-    for (const end = Date.now() + REVOKED_WITHIN_MS; !plain.every((one) => one.closed) && Date.now() < end; ) await sleep(50);
+    await mesh.apply(
+      'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: revoke, namespace: default }\nspec: { selector: { matchLabels: { app: reviews } }, mtls: { mode: STRICT } }\n',
+    );
+    for (const end = Date.now() + REVOKED_WITHIN_MS; !plain.every((one) => one.closed) && Date.now() < end; )
+      await sleep(50);
     assert.equal(plain.filter((one) => !one.closed).length, 0);
     assert.equal(await count(mesh, 'reviews-v1', /peer_revoked: (\d+)/), 5);
-    assert.deepEqual((await mesh.socketStates('frontend')).filter((one) => one.closedMs > 0), []);
+    assert.deepEqual(
+      (await mesh.socketStates('frontend')).filter((one) => one.closedMs > 0),
+      [],
+    );
   });
 });
 
@@ -114,7 +150,9 @@ async function count(mesh: TestMesh, workload: string, pattern: RegExp): Promise
 
 function openPlain(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write('GET /ws HTTP/1.1\r\nhost: reviews:9080\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n'));
+    const socket = connect(port, '127.0.0.1', () =>
+      socket.write('GET /ws HTTP/1.1\r\nhost: reviews:9080\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n'),
+    );
     socket.once('error', reject);
     socket.once('data', (data) => {
       socket.removeListener('error', reject);

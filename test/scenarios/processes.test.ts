@@ -17,12 +17,23 @@ const ORPHANS_END_WITHIN_MS = 2000;
 const SECOND_START_MS = 10_000;
 const REPAIRED_WITHIN_MS = 15_000;
 const PSS_LIMIT_MB = 700;
-const MESH = ['istiod', 'istio-ingressgateway', 'details-v1', 'ratings-v1', 'reviews-v1', 'reviews-v2', 'reviews-v3', 'productpage-v1'];
+const MESH = [
+  'istiod',
+  'istio-ingressgateway',
+  'details-v1',
+  'ratings-v1',
+  'reviews-v1',
+  'reviews-v2',
+  'reviews-v3',
+  'productpage-v1',
+];
 
-const page = async (demo: RunningDemo): Promise<number> => (await callPlain({ port: demo.portBase, path: '/productpage' })).status;
+const page = async (demo: RunningDemo): Promise<number> =>
+  (await callPlain({ port: demo.portBase, path: '/productpage' })).status;
 
 async function soon(what: string, withinMs: number, good: () => Promise<boolean> | boolean): Promise<void> {
-  for (const end = Date.now() + withinMs; !(await good()); await sleep(50)) assert.ok(Date.now() < end, `${what} took over ${withinMs} ms`);
+  for (const end = Date.now() + withinMs; !(await good()); await sleep(50))
+    assert.ok(Date.now() < end, `${what} took over ${withinMs} ms`);
 }
 
 describe('the processes of the demo', () => {
@@ -42,7 +53,8 @@ describe('the processes of the demo', () => {
     demo = await startDemo(home, flags);
     everybody = demo.pids();
   };
-  const gone = async (pids: readonly number[], withinMs: number): Promise<void> => assert.deepEqual((await stillAlive(pids, withinMs)).map(nameOf), []);
+  const gone = async (pids: readonly number[], withinMs: number): Promise<void> =>
+    assert.deepEqual((await stillAlive(pids, withinMs)).map(nameOf), []);
 
   test('a killed process is noticed, said and repaired, whichever it is', async () => {
     await start('--no-load');
@@ -50,11 +62,13 @@ describe('the processes of the demo', () => {
     for (const name of MESH) {
       const before = demo.pid(name);
       process.kill(before, 'SIGKILL');
-      await soon(`saying that ${name} ended`, 2000, () => demo.said().includes(`${name} ended (SIGKILL): starting it again`));
+      await soon(`saying that ${name} ended`, 2000, () =>
+        demo.said().includes(`${name} ended (SIGKILL): starting it again`),
+      );
       await soon(`the return of ${name}`, REPAIRED_WITHIN_MS, () => demo.said().includes(`${name} is back`));
       assert.notEqual(demo.pid(name), before);
     }
-    await soon('the page\'s answer', REPAIRED_WITHIN_MS, async () => (await page(demo)) === 200);
+    await soon("the page's answer", REPAIRED_WITHIN_MS, async () => (await page(demo)) === 200);
     everybody = demo.pids();
   });
 
@@ -63,8 +77,12 @@ describe('the processes of the demo', () => {
     const application = withDescendants(agent).at(-1) as number;
     assert.notEqual(application, agent);
     process.kill(application, 'SIGKILL');
-    await soon('the return of details-v1', REPAIRED_WITHIN_MS, () => demo.said().split('details-v1 is back').length === 3);
-    await soon('the page\'s answer', REPAIRED_WITHIN_MS, async () => (await page(demo)) === 200);
+    await soon(
+      'the return of details-v1',
+      REPAIRED_WITHIN_MS,
+      () => demo.said().split('details-v1 is back').length === 3,
+    );
+    await soon("the page's answer", REPAIRED_WITHIN_MS, async () => (await page(demo)) === 200);
   });
 
   test('Ctrl-C ends everything', async () => {
@@ -82,13 +100,19 @@ describe('the processes of the demo', () => {
 
   test('a start on taken ports says which they are and what is free', async () => {
     const other = mkdtempSync(join(tmpdir(), 'topsail-second-'));
-    const text = await startUntilReady(process.execPath, [meshEntry(), 'demo', '--home', other, '--port-base', String(demo.portBase)], { TOPSAIL_ROOT: root }).then(() => 'it started', String);
+    const text = await startUntilReady(
+      process.execPath,
+      [meshEntry(), 'demo', '--home', other, '--port-base', String(demo.portBase)],
+      { TOPSAIL_ROOT: root },
+    ).then(() => 'it started', String);
     rmSync(other, { recursive: true, force: true });
     const base = demo.portBase;
     assert.match(text, new RegExp(`Ports ${base}, ${base + 1}, ${base + 2}, ${base + 3}, ${base + 4} are taken`));
     const suggested = Number(/--port-base (\d+)/.exec(text)?.[1]);
     assert.ok(await isFree(suggested), text);
-    const same = await startUntilReady(process.execPath, [meshEntry(), 'demo', '--home', home], { TOPSAIL_ROOT: root }).then(() => 'it started', String);
+    const same = await startUntilReady(process.execPath, [meshEntry(), 'demo', '--home', home], {
+      TOPSAIL_ROOT: root,
+    }).then(() => 'it started', String);
     assert.match(same, /A mesh already runs in .* \(process \d+\)/);
   });
 
@@ -97,7 +121,10 @@ describe('the processes of the demo', () => {
     const weights = demo.pids().map((pid) => ({ name: nameOf(pid), mb: pssMb(pid) }));
     const sum = weights.reduce((total, one) => total + one.mb, 0);
     t.diagnostic(`${sum.toFixed(0)} MB PSS in ${weights.length} processes`);
-    assert.ok(sum < PSS_LIMIT_MB, `${sum.toFixed(0)} MB: ${weights.map((one) => `${one.name} ${one.mb.toFixed(0)}`).join('; ')}`);
+    assert.ok(
+      sum < PSS_LIMIT_MB,
+      `${sum.toFixed(0)} MB: ${weights.map((one) => `${one.name} ${one.mb.toFixed(0)}`).join('; ')}`,
+    );
   });
 
   test('a killed supervisor takes its children along', async () => {

@@ -33,24 +33,32 @@ describe('certificates of a short life', () => {
     await sleep(seconds * 1000);
     const end = await mesh.stopFlow('frontend', 'load');
     const renewed = mesh.process('reviews-v1').log().split('certificate in force').length - 1;
-    assert.ok(renewed >= Math.floor(seconds / life) + 1, `renewed ${renewed} times:\n${mesh.process('reviews-v1').tail()}`);
+    assert.ok(
+      renewed >= Math.floor(seconds / life) + 1,
+      `renewed ${renewed} times:\n${mesh.process('reviews-v1').tail()}`,
+    );
     clean(end, (seconds - 3) * PER_SECOND * 0.8);
   });
 
-  test('both ends\' access logs name both identities', async () => {
+  test("both ends' access logs name both identities", async () => {
     await mesh.order('frontend', { url: 'http://reviews:9080/who' });
     await sleep(1200);
     const frontend = 'spiffe://cluster.local/ns/default/sa/frontend';
     const reviews = 'spiffe://cluster.local/ns/default/sa/reviews';
-    const sent = mesh.process('frontend').accessLog().find((line) => line['path'] === '/who');
+    const sent = mesh
+      .process('frontend')
+      .accessLog()
+      .find((line) => line['path'] === '/who');
     assert.equal(sent?.['upstream_identity'], reviews);
-    const taken = [...mesh.process('reviews-v1').accessLog(), ...mesh.process('reviews-v2').accessLog()].find((line) => line['path'] === '/who');
+    const taken = [...mesh.process('reviews-v1').accessLog(), ...mesh.process('reviews-v2').accessLog()].find(
+      (line) => line['path'] === '/who',
+    );
     assert.equal(taken?.['downstream_identity'], frontend);
     assert.equal(taken?.['local_identity'], reviews);
   });
 });
 
-describe('the gateway\'s certificate', () => {
+describe("the gateway's certificate", () => {
   const gateway = (credential: string): string => `apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: { name: shop, namespace: default }
@@ -72,7 +80,11 @@ spec:
   const secret = (name: string): string => demoCertificateSecret(name, 'istio-system', ['shop.example'], Date.now());
   let mesh: TestMesh;
   before(async () => {
-    mesh = await startMesh({ gateway: true, workloads: [{ app: 'frontend' }], config: [gateway('one'), secret('one')] });
+    mesh = await startMesh({
+      gateway: true,
+      workloads: [{ app: 'frontend' }],
+      config: [gateway('one'), secret('one')],
+    });
   });
   after(() => mesh.stop());
 
@@ -90,14 +102,27 @@ spec:
         await sleep(5);
       }
     })();
-    for (const text of [secret('one'), secret('two'), gateway('two'), secret('two'), gateway('one'), gateway('two'), secret('one'), gateway('one')]) {
+    for (const text of [
+      secret('one'),
+      secret('two'),
+      gateway('two'),
+      secret('two'),
+      gateway('one'),
+      gateway('two'),
+      secret('one'),
+      gateway('one'),
+    ]) {
       edits.push(`${Date.now()} ${/kind: (\w+)/.exec(text)?.[1]} ${/(?:credentialName|name): (\w+)/.exec(text)?.[1]}`);
       await mesh.apply(text);
       await sleep(500);
     }
     over = true;
     await load;
-    assert.deepEqual(failed, [], `${failed.join('\n')}\nthe edits:\n${edits.join('\n')}\n${mesh.process('istio-ingressgateway').tail()}`);
+    assert.deepEqual(
+      failed,
+      [],
+      `${failed.join('\n')}\nthe edits:\n${edits.join('\n')}\n${mesh.process('istio-ingressgateway').tail()}`,
+    );
     assert.ok(seen.size >= 4, `${seen.size} certificates were seen`);
   });
 });
@@ -105,9 +130,12 @@ spec:
 describe('without a control plane', () => {
   let mesh: TestMesh;
   before(async () => {
-    mesh = await startMesh({ workloads: WORKLOADS, config: [
-      'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: reviews }\nspec:\n  host: reviews\n  subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }]\n',
-    ] });
+    mesh = await startMesh({
+      workloads: WORKLOADS,
+      config: [
+        'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: reviews }\nspec:\n  host: reviews\n  subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }]\n',
+      ],
+    });
   });
   after(() => mesh.stop());
 
@@ -127,7 +155,9 @@ describe('without a control plane', () => {
     const parts = ['listeners', 'routes', 'clusters', 'endpoints'];
     const dump = async (): Promise<string> => {
       const config = await mesh.api<Record<string, unknown[]>>('GET', '/api/v1/proxies/frontend.default/config');
-      return JSON.stringify(parts.map((part) => [part, [...(config[part] ?? [])].map((one) => JSON.stringify(one)).sort()]));
+      return JSON.stringify(
+        parts.map((part) => [part, [...(config[part] ?? [])].map((one) => JSON.stringify(one)).sort()]),
+      );
     };
     const earlier = await dump();
     assert.match(earlier, /outbound\|9080\|v2\|reviews/);
@@ -138,10 +168,16 @@ describe('without a control plane', () => {
   });
 
   test('what a quarantined document had before stays in force across a restart', async () => {
-    const bad = 'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: reviews }\nspec:\n  hosts: [reviews]\n  http: [{ route: [{ destination: { host: reviews, subset: v1 }, weight: many }] }]\n';
+    const bad =
+      'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: reviews }\nspec:\n  hosts: [reviews]\n  http: [{ route: [{ destination: { host: reviews, subset: v1 }, weight: many }] }]\n';
 
     writeFileSync(`${mesh.home}/config/default/VirtualService.reviews.yaml`, bad);
-    for (const end = Date.now() + 5000; (await mesh.object('VirtualService', 'reviews'))?.state !== 'lastGood'; await sleep(50)) assert.ok(Date.now() < end, 'the bad document is quarantined');
+    for (
+      const end = Date.now() + 5000;
+      (await mesh.object('VirtualService', 'reviews'))?.state !== 'lastGood';
+      await sleep(50)
+    )
+      assert.ok(Date.now() < end, 'the bad document is quarantined');
     await mesh.process('istiod').stop('SIGKILL');
     await mesh.restartControlPlane();
     await connected(mesh, WORKLOADS.length);
@@ -155,7 +191,11 @@ describe('without a control plane', () => {
 async function connected(mesh: TestMesh, count: number): Promise<void> {
   for (const end = Date.now() + 15_000; ; await sleep(50)) {
     const proxies = await mesh.proxies();
-    if (proxies.length === count && proxies.every((one) => Object.values(one.types).every((state) => state !== 'STALE' && state !== 'REJECTED'))) return;
+    if (
+      proxies.length === count &&
+      proxies.every((one) => Object.values(one.types).every((state) => state !== 'STALE' && state !== 'REJECTED'))
+    )
+      return;
     assert.ok(Date.now() < end, `not everybody came back: ${JSON.stringify(proxies)}\n${mesh.logs()}`);
   }
 }

@@ -42,11 +42,19 @@ spec:
 `;
 
 const SEEDED: readonly (readonly [kind: string, name: string, namespace?: string])[] = [
-  ['VirtualService', 'product-service'], ['DestinationRule', 'product-service'], ['VirtualService', 'reviews'], ['DestinationRule', 'reviews'], ['VirtualService', 'ratings'],
-  ['PeerAuthentication', 'default', 'istio-system'], ['AuthorizationPolicy', 'backend-policy'], ['Gateway', 'my-gateway'],
+  ['VirtualService', 'product-service'],
+  ['DestinationRule', 'product-service'],
+  ['VirtualService', 'reviews'],
+  ['DestinationRule', 'reviews'],
+  ['VirtualService', 'ratings'],
+  ['PeerAuthentication', 'default', 'istio-system'],
+  ['AuthorizationPolicy', 'backend-policy'],
+  ['Gateway', 'my-gateway'],
 ];
 
-for (const dataPlane of PLANES) for (const capture of dataPlane === 'envoy' ? ['none' as const] : TIERS) describe(`the seed files, data plane ${dataPlane}, capture ${capture}`, () => seedFiles(capture, dataPlane));
+for (const dataPlane of PLANES)
+  for (const capture of dataPlane === 'envoy' ? ['none' as const] : TIERS)
+    describe(`the seed files, data plane ${dataPlane}, capture ${capture}`, () => seedFiles(capture, dataPlane));
 
 function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNullable<MeshAsk['dataPlane']>): void {
   let mesh: TestMesh;
@@ -58,12 +66,21 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
       dataPlane,
       gateway: true,
       workloads: [
-        { app: 'frontend' }, { app: 'other' }, { app: 'backend' },
-        { app: 'product-service', version: 'v1' }, { app: 'product-service', version: 'v2' },
-        { app: 'reviews', version: 'v1' }, { app: 'reviews', version: 'v2' },
+        { app: 'frontend' },
+        { app: 'other' },
+        { app: 'backend' },
+        { app: 'product-service', version: 'v1' },
+        { app: 'product-service', version: 'v2' },
+        { app: 'reviews', version: 'v1' },
+        { app: 'reviews', version: 'v2' },
         { app: 'ratings', version: 'v1' },
       ],
-      config: [subsets('reviews', ['v1', 'v2']), subsets('ratings', ['v1']), WAY_IN, demoCertificateSecret('tls-cert', 'istio-system', ['www.yourdomain.com'], Date.now())],
+      config: [
+        subsets('reviews', ['v1', 'v2']),
+        subsets('ratings', ['v1']),
+        WAY_IN,
+        demoCertificateSecret('tls-cert', 'istio-system', ['www.yourdomain.com'], Date.now()),
+      ],
     });
   });
 
@@ -84,7 +101,12 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
     assert.match(done.stdout, /Programmed (\d+)\/\1/);
     return `${done.stdout}${done.stderr}`;
   };
-  const send = (service: string, headers: Record<string, string> = {}, count = COUNT, concurrency = 16): Promise<readonly Answer[]> =>
+  const send = (
+    service: string,
+    headers: Record<string, string> = {},
+    count = COUNT,
+    concurrency = 16,
+  ): Promise<readonly Answer[]> =>
     mesh.order('frontend', { url: `http://${service}:9080/`, headers, count, concurrency });
 
   test('01: a fifth of the phones get v2, everybody else v1', async () => {
@@ -105,13 +127,24 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
     await mesh.fail('product-service-v1', 500);
     const wrong = await send('product-service', {}, 10, 1);
     await mesh.fail('product-service-v1', 0);
-    assert.deepEqual(wrong.map((one) => one.status), Array(10).fill(500), 'a 500 is no gateway error');
+    assert.deepEqual(
+      wrong.map((one) => one.status),
+      Array(10).fill(500),
+      'a 500 is no gateway error',
+    );
     noFailure(await send('product-service', {}, 5, 1));
     await mesh.fail('product-service-v1', 503);
     const gateway = await send('product-service', {}, 6, 1);
     await mesh.fail('product-service-v1', 0);
-    assert.deepEqual(gateway.slice(0, 3).map((one) => one.headers['x-version']), ['v1', 'v1', 'v1'], 'three come from the application');
-    assert.deepEqual(gateway.slice(3).map((one) => `${one.status} ${one.body}`), Array(3).fill('503 no healthy upstream'));
+    assert.deepEqual(
+      gateway.slice(0, 3).map((one) => one.headers['x-version']),
+      ['v1', 'v1', 'v1'],
+      'three come from the application',
+    );
+    assert.deepEqual(
+      gateway.slice(3).map((one) => `${one.status} ${one.body}`),
+      Array(3).fill('503 no healthy upstream'),
+    );
   });
 
   test('02: jason gets v2, everybody else v1', async () => {
@@ -134,8 +167,14 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
     await apply('03');
     await mesh.startFlow('frontend', { id: 'canary', url: 'http://reviews:9080/', perSecond: 100 });
     const text = readFileSync(seed('03'), 'utf8');
-    for (const [v1, v2] of [[75, 25], [50, 50], [0, 100]]) {
-      const { programmed } = await mesh.apply(text.replace('weight: 90', `weight: ${v1}`).replace('weight: 10', `weight: ${v2}`));
+    for (const [v1, v2] of [
+      [75, 25],
+      [50, 50],
+      [0, 100],
+    ]) {
+      const { programmed } = await mesh.apply(
+        text.replace('weight: 90', `weight: ${v1}`).replace('weight: 10', `weight: ${v2}`),
+      );
       assert.equal(programmed.acknowledged, programmed.concerned);
       await sleep(700);
     }
@@ -172,7 +211,11 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
     assert.equal(await ask('other', 'GET', '/api/items'), denied);
     const plain = await callPlain({ ...(await mesh.meshAddress('backend')), path: '/api/items' });
     assert.equal(`${plain.status} ${plain.body}`, denied, 'no identity');
-    assert.equal((await mesh.order('other', { url: 'http://reviews:9080/' }))[0]?.status, 200, 'nobody else is concerned');
+    assert.equal(
+      (await mesh.order('other', { url: 'http://reviews:9080/' }))[0]?.status,
+      200,
+      'nobody else is concerned',
+    );
   });
 
   test('06: a tenth of the requests comes 5 s late', async () => {
@@ -180,7 +223,10 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
     const all = await send('ratings', {}, COUNT, 200);
     noFailure(all);
     near((100 * all.filter((one) => one.ms >= 5000).length) / all.length, 10);
-    assert.ok(all.every((one) => one.ms < 3500 || one.ms >= 5000), 'late means 5 s late');
+    assert.ok(
+      all.every((one) => one.ms < 3500 || one.ms >= 5000),
+      'late means 5 s late',
+    );
   });
 
   test('07: half of the requests fail with 500', async () => {
@@ -202,7 +248,11 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
       assert.equal(one.headers['x-envoy-overloaded'], 'true');
       assert.match(one.body, /reset reason: overflow/);
     }
-    const logged = (): number => mesh.process('frontend').accessLog().filter((line) => line['response_flags'] === 'UO').length;
+    const logged = (): number =>
+      mesh
+        .process('frontend')
+        .accessLog()
+        .filter((line) => line['response_flags'] === 'UO').length;
     // Lines leave a proxy in blocks, once a second.
     for (let i = 0; i < 40 && logged() < refused.length; i++) await sleep(100);
     assert.equal(logged(), refused.length);
@@ -218,7 +268,8 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
     await mesh.fail('reviews-v1', 0);
     const began = Date.now();
     let back = 0;
-    for (const end = began + (LONG ? 75_000 : 6000); back === 0 && Date.now() < end; await sleep(50)) back = (await send('reviews', {}, 4, 1)).filter((one) => one.version === 'v1').length;
+    for (const end = began + (LONG ? 75_000 : 6000); back === 0 && Date.now() < end; await sleep(50))
+      back = (await send('reviews', {}, 4, 1)).filter((one) => one.version === 'v1').length;
     assert.ok(back > 0, 'it came back');
     assert.ok(Date.now() - began > (LONG ? 25_000 : 500), `not before its time: ${Date.now() - began} ms`);
   });
@@ -230,12 +281,21 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
     const ask = { port, sni: 'www.yourdomain.com', path: '/hello', headers: { host: 'www.yourdomain.com' } };
     let answer = await callPlain(ask);
     // A listener is acknowledged when it is accepted; it opens when its certificate has come.
-    for (const end = Date.now() + WARM_WITHIN_MS; answer.status === 0 && Date.now() < end; await sleep(20)) answer = await callPlain(ask);
+    for (const end = Date.now() + WARM_WITHIN_MS; answer.status === 0 && Date.now() < end; await sleep(20))
+      answer = await callPlain(ask);
     assert.equal(answer.status, 200, answer.problem);
     assert.match(answer.body, /"service":"frontend".*"path":"\/hello"/);
     assert.notEqual(answer.fingerprint, '');
-    assert.equal((await callPlain({ port, sni: 'www.elsewhere.com', headers: { host: 'www.elsewhere.com' } })).status, 0, 'no other name is served');
-    assert.equal((await callPlain({ port, sni: 'www.yourdomain.com', headers: { host: 'api.yourdomain.com' } })).status, 404, 'no other host is bound');
+    assert.equal(
+      (await callPlain({ port, sni: 'www.elsewhere.com', headers: { host: 'www.elsewhere.com' } })).status,
+      0,
+      'no other name is served',
+    );
+    assert.equal(
+      (await callPlain({ port, sni: 'www.yourdomain.com', headers: { host: 'api.yourdomain.com' } })).status,
+      404,
+      'no other host is bound',
+    );
   });
 
   test('all nine in order: nothing crashes, and a route whose subset a later file removes keeps its former clusters', async () => {
@@ -245,7 +305,10 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
       const done = await mesh.topsail('apply', '--wait', '-f', seed(name));
       assert.equal(done.status, 0, `${name}: ${done.stdout}${done.stderr}`);
     }
-    assert.deepEqual([...mesh.processes.values()].map((one) => one.pid), pids);
+    assert.deepEqual(
+      [...mesh.processes.values()].map((one) => one.pid),
+      pids,
+    );
     // Fewer than 08's ten may wait for a connection.
     const split = await send('reviews', {}, COUNT, 8);
     noFailure(split);
@@ -256,7 +319,11 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
     assert.match(`${finding.message} ${finding.remedy}`, /v1|v2/);
     const described = await mesh.topsail('describe', 'virtualservice', 'reviews');
     assert.match(described.stdout, /subset/);
-    const secure = await callPlain({ port: mesh.gatewayHttpsPort, sni: 'www.yourdomain.com', headers: { host: 'www.yourdomain.com' } });
+    const secure = await callPlain({
+      port: mesh.gatewayHttpsPort,
+      sni: 'www.yourdomain.com',
+      headers: { host: 'www.yourdomain.com' },
+    });
     assert.equal(secure.status, 200, secure.problem);
     assert.equal((await mesh.order('frontend', { url: 'http://backend:9080/api/x' }))[0]?.status, 200);
     assert.equal((await mesh.order('other', { url: 'http://backend:9080/api/x' }))[0]?.status, 403);
@@ -278,5 +345,9 @@ function near(percent: number, wanted: number, points = POINTS): void {
 
 function noFailure(answers: readonly Answer[]): void {
   const failed = answers.filter((one) => one.status !== 200);
-  assert.equal(failed.length, 0, `${failed.length} of ${answers.length} failed, the first: ${JSON.stringify(failed[0])}`);
+  assert.equal(
+    failed.length,
+    0,
+    `${failed.length} of ${answers.length} failed, the first: ${JSON.stringify(failed[0])}`,
+  );
 }

@@ -64,12 +64,18 @@ function reviewList(reviews: Part<Reviews>): string {
   const r = reviews.value;
   if (r === undefined) return trouble('reviews', reviews.error);
   const missing = r.colour !== undefined && r.ratings?.error ? trouble('ratings', r.ratings.error) : '';
-  return missing + r.reviews
-    .map((one) => {
-      const stars = one.stars === undefined ? '' : `<span class="stars ${escape(r.colour ?? '')}" title="${one.stars} of 5">${'★'.repeat(one.stars)}<i>${'★'.repeat(5 - one.stars)}</i></span>`;
-      return `<blockquote><p>${escape(one.text)}</p><footer>${escape(one.reviewer)} ${stars}</footer></blockquote>`;
-    })
-    .join('');
+  return (
+    missing +
+    r.reviews
+      .map((one) => {
+        const stars =
+          one.stars === undefined
+            ? ''
+            : `<span class="stars ${escape(r.colour ?? '')}" title="${one.stars} of 5">${'★'.repeat(one.stars)}<i>${'★'.repeat(5 - one.stars)}</i></span>`;
+        return `<blockquote><p>${escape(one.text)}</p><footer>${escape(one.reviewer)} ${stars}</footer></blockquote>`;
+      })
+      .join('')
+  );
 }
 
 function servedRows({ version, details, reviews }: PageFacts): string {
@@ -79,7 +85,9 @@ function servedRows({ version, details, reviews }: PageFacts): string {
   const ratings = reviews.value?.ratings;
   if (ratings === undefined) rows.push(['ratings', 'not asked', '']);
   else rows.push(['ratings', ratings.servedBy || ratings.error, `${ratings.tookMs} ms`]);
-  return rows.map(([name, by, took]) => `<tr><th>${name}</th><td>${chip(by)}</td><td class="ms">${took}</td></tr>`).join('');
+  return rows
+    .map(([name, by, took]) => `<tr><th>${name}</th><td>${chip(by)}</td><td class="ms">${took}</td></tr>`)
+    .join('');
 }
 
 function chip(servedBy: string): string {
@@ -100,7 +108,8 @@ function escape(text: string): string {
   return text.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 }
 
-const ANCHOR = '<svg viewBox="0 0 24 24" width="26" height="26" aria-hidden="true"><path d="M12 2v19M4 20h16M12 3l7 13H12M12 6L6 16h6" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linejoin="round" stroke-linecap="round"/></svg>';
+const ANCHOR =
+  '<svg viewBox="0 0 24 24" width="26" height="26" aria-hidden="true"><path d="M12 2v19M4 20h16M12 3l7 13H12M12 6L6 16h6" fill="none" stroke="currentColor" stroke-width="1.7" stroke-linejoin="round" stroke-linecap="round"/></svg>';
 
 const COVER = `<svg class="cover" viewBox="0 0 200 290" role="img" aria-label="Cover: a small boat under a large moon">
 <defs><linearGradient id="sky" x1="0" y1="0" x2="0" y2="1"><stop offset="0" stop-color="#12284c"/><stop offset="1" stop-color="#e08e5b"/></linearGradient></defs>

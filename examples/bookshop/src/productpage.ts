@@ -13,7 +13,10 @@ serve('productpage', async (asked) => {
   const user = userOf(asked);
   const headers = { ...asked.headers, ...(user === '' ? {} : { 'end-user': user }) };
   if (path === '/productpage') {
-    const [details, reviews] = await Promise.all([call('details', '/details/0', headers), call('reviews', '/reviews/0', headers)]);
+    const [details, reviews] = await Promise.all([
+      call('details', '/details/0', headers),
+      call('reviews', '/reviews/0', headers),
+    ]);
     return { body: page({ user, version, details: asPart<Details>(details), reviews: asPart<Reviews>(reviews) }) };
   }
   if (path === '/api/v1/products') return json([{ id: 0, title: 'Sailing Alone Around the World' }]);
@@ -33,7 +36,8 @@ function asPart<T>(answer: { status: number; body: unknown; tookMs: number; erro
 }
 
 function userOf(asked: Asked): string {
-  const given = asked.headers['end-user'] ?? new RegExp(`(?:^|; )${COOKIE}=([^;]*)`).exec(asked.headers['cookie'] ?? '')?.[1] ?? '';
+  const given =
+    asked.headers['end-user'] ?? new RegExp(`(?:^|; )${COOKIE}=([^;]*)`).exec(asked.headers['cookie'] ?? '')?.[1] ?? '';
   return NAME.test(given) ? given : '';
 }
 

@@ -3,7 +3,10 @@ import { call, json, serve, version } from './service.ts';
 
 const STAR_COLOUR: Readonly<Record<string, string>> = { v2: 'black', v3: 'red' };
 const REVIEWS = [
-  { reviewer: 'Ada M.', text: 'A man, a small boat and three years of weather. The calmest book about danger that I know.' },
+  {
+    reviewer: 'Ada M.',
+    text: 'A man, a small boat and three years of weather. The calmest book about danger that I know.',
+  },
   { reviewer: 'Joshua S.', text: 'The carpet tacks on deck alone are worth the price. Could do with more charts.' },
 ];
 

@@ -3,8 +3,22 @@ import { createServer, request, type IncomingHttpHeaders, type IncomingMessage, 
 
 /** Sent on to the next service as they came, so that a trace holds together and routes by user still match there. */
 const PASSED_ON = [
-  'x-request-id', 'traceparent', 'tracestate', 'baggage', 'b3', 'x-b3-traceid', 'x-b3-spanid', 'x-b3-parentspanid',
-  'x-b3-sampled', 'x-b3-flags', 'x-ot-span-context', 'x-cloud-trace-context', 'end-user', 'user-agent', 'cookie', 'authorization',
+  'x-request-id',
+  'traceparent',
+  'tracestate',
+  'baggage',
+  'b3',
+  'x-b3-traceid',
+  'x-b3-spanid',
+  'x-b3-parentspanid',
+  'x-b3-sampled',
+  'x-b3-flags',
+  'x-ot-span-context',
+  'x-cloud-trace-context',
+  'end-user',
+  'user-agent',
+  'cookie',
+  'authorization',
 ];
 const CALL_TIMEOUT_MS = 10_000;
 const BODY_LIMIT_BYTES = 1 << 20;

@@ -5,7 +5,12 @@ import { DNS_LIMITS } from './limits.ts';
 import type { MeshName, MeshNames } from './name-table.ts';
 
 /** Undefined: not ours, ask further. */
-export function answerQuery(query: DnsMessage, names: MeshNames, search: readonly string[], random: Random): DnsMessage | undefined {
+export function answerQuery(
+  query: DnsMessage,
+  names: MeshNames,
+  search: readonly string[],
+  random: Random,
+): DnsMessage | undefined {
   const { name, type } = query.question;
   if (query.question.class !== DNS_CLASS_IN) return undefined;
   const direct = names.find(name);
@@ -15,15 +20,34 @@ export function answerQuery(query: DnsMessage, names: MeshNames, search: readonl
   const hint = type === DNS_TYPE.HTTPS || type === DNS_TYPE.SVCB;
   if (!isAddress(type) && !hint && !found.ours) return undefined;
   const alias: DnsRecord[] = [];
-  if (direct === undefined) alias.push({ name, type: DNS_TYPE.CNAME, class: DNS_CLASS_IN, ttl: DNS_LIMITS.ttlSeconds, data: writeName(found.host) });
-  return reply(query, DNS_CODE.noError, [...alias, ...addresses(found, alias.length > 0 ? found.host : name, type, random)]);
+  if (direct === undefined)
+    alias.push({
+      name,
+      type: DNS_TYPE.CNAME,
+      class: DNS_CLASS_IN,
+      ttl: DNS_LIMITS.ttlSeconds,
+      data: writeName(found.host),
+    });
+  return reply(query, DNS_CODE.noError, [
+    ...alias,
+    ...addresses(found, alias.length > 0 ? found.host : name, type, random),
+  ]);
 }
 
 export function reply(query: DnsMessage, code: number, answers: readonly DnsRecord[] = []): DnsMessage {
   return {
-    id: query.id, response: true, opcode: query.opcode, authoritative: answers.length > 0, truncated: false,
-    recursionDesired: query.recursionDesired, recursionAvailable: true, code,
-    question: query.question, answers, authorities: [], additionals: [],
+    id: query.id,
+    response: true,
+    opcode: query.opcode,
+    authoritative: answers.length > 0,
+    truncated: false,
+    recursionDesired: query.recursionDesired,
+    recursionAvailable: true,
+    code,
+    question: query.question,
+    answers,
+    authorities: [],
+    additionals: [],
   };
 }
 
@@ -42,7 +66,13 @@ function findBehindSearch(name: string, names: MeshNames, search: readonly strin
 
 /** In another order each time, as clients take the first. */
 function addresses(found: MeshName, name: string, type: number, random: Random): readonly DnsRecord[] {
-  const record = (kind: number, data: Uint8Array): DnsRecord => ({ name, type: kind, class: DNS_CLASS_IN, ttl: DNS_LIMITS.ttlSeconds, data });
+  const record = (kind: number, data: Uint8Array): DnsRecord => ({
+    name,
+    type: kind,
+    class: DNS_CLASS_IN,
+    ttl: DNS_LIMITS.ttlSeconds,
+    data,
+  });
   const records = [
     ...(type === DNS_TYPE.AAAA ? [] : found.v4.map((ip) => record(DNS_TYPE.A, ip))),
     ...(type === DNS_TYPE.A ? [] : found.v6.map((ip) => record(DNS_TYPE.AAAA, ip))),

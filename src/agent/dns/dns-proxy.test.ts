@@ -11,24 +11,57 @@ import { readResolvConf } from './resolv-conf.ts';
 
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {}, scope: () => quiet } as unknown as Logger;
 const SERVICES = {
-  'reviews.default.svc.cluster.local': { ips: ['240.240.0.1'], registry: 'Kubernetes', shortname: 'reviews', namespace: 'default' },
+  'reviews.default.svc.cluster.local': {
+    ips: ['240.240.0.1'],
+    registry: 'Kubernetes',
+    shortname: 'reviews',
+    namespace: 'default',
+  },
   'db.data.svc.cluster.local': { ips: ['240.240.0.2'], registry: 'Kubernetes', shortname: 'db', namespace: 'data' },
-  'many.default.svc.cluster.local': { ips: Array.from({ length: 60 }, (_, i) => `10.0.0.${i}`), registry: 'Kubernetes', shortname: 'many', namespace: 'default' },
-  'headless.default.svc.cluster.local': { ips: ['127.0.0.1'], registry: 'Kubernetes', shortname: 'headless', namespace: 'default' },
+  'many.default.svc.cluster.local': {
+    ips: Array.from({ length: 60 }, (_, i) => `10.0.0.${i}`),
+    registry: 'Kubernetes',
+    shortname: 'many',
+    namespace: 'default',
+  },
+  'headless.default.svc.cluster.local': {
+    ips: ['127.0.0.1'],
+    registry: 'Kubernetes',
+    shortname: 'headless',
+    namespace: 'default',
+  },
   'api.example.com': { ips: ['240.240.0.3', '2001:2::3'], registry: 'External' },
   '*.wild.example': { ips: ['240.240.0.4'], registry: 'External' },
 };
 
 function query(name: string, type: number = DNS_TYPE.A, more: Partial<DnsMessage> = {}): Uint8Array {
   return writeDns({
-    id: 99, response: false, opcode: 0, authoritative: false, truncated: false, recursionDesired: true, recursionAvailable: false, code: 0,
-    question: { name, type, class: 1 }, answers: [], authorities: [], additionals: [], ...more,
+    id: 99,
+    response: false,
+    opcode: 0,
+    authoritative: false,
+    truncated: false,
+    recursionDesired: true,
+    recursionAvailable: false,
+    code: 0,
+    question: { name, type, class: 1 },
+    answers: [],
+    authorities: [],
+    additionals: [],
+    ...more,
   });
 }
 
-interface Asked { readonly server: string; readonly name: string; readonly id: number }
+interface Asked {
+  readonly server: string;
+  readonly name: string;
+  readonly id: number;
+}
 
-function proxy(answers: (asked: Asked) => Uint8Array | undefined = () => undefined, conf = 'nameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch corp.example\n') {
+function proxy(
+  answers: (asked: Asked) => Uint8Array | undefined = () => undefined,
+  conf = 'nameserver 192.0.2.1\nnameserver 192.0.2.2\nsearch corp.example\n',
+) {
   const asked: Asked[] = [];
   const transport: DnsTransport = {
     ask: async (server, bytes, _via, _ms, fits) => {
@@ -41,14 +74,29 @@ function proxy(answers: (asked: Asked) => Uint8Array | undefined = () => undefin
   };
   const names = new MeshNames('default', 'cluster.local');
   names.update(toBinary(NameTableSchema, create(NameTableSchema, { table: SERVICES })));
-  const dns = new DnsProxy({ names, hostResolvers: () => readResolvConf(conf), transport, random: new SeededRandom(1), log: quiet });
-  const ask = async (bytes: Uint8Array, via: 'udp' | 'tcp' = 'udp'): Promise<DnsMessage> => parseDns((await dns.answer(bytes, via)) as Uint8Array);
+  const dns = new DnsProxy({
+    names,
+    hostResolvers: () => readResolvConf(conf),
+    transport,
+    random: new SeededRandom(1),
+    log: quiet,
+  });
+  const ask = async (bytes: Uint8Array, via: 'udp' | 'tcp' = 'udp'): Promise<DnsMessage> =>
+    parseDns((await dns.answer(bytes, via)) as Uint8Array);
   return { asked, dns, ask };
 }
 
-const addresses = (m: DnsMessage): readonly string[] => m.answers.filter((r) => r.type === DNS_TYPE.A).map((r) => r.data.join('.'));
+const addresses = (m: DnsMessage): readonly string[] =>
+  m.answers.filter((r) => r.type === DNS_TYPE.A).map((r) => r.data.join('.'));
 
-for (const name of ['reviews', 'REVIEWS', 'reviews.default', 'reviews.default.svc', 'reviews.default.svc.cluster.local', 'reviews.default.svc.default.svc.cluster.local']) {
+for (const name of [
+  'reviews',
+  'REVIEWS',
+  'reviews.default',
+  'reviews.default.svc',
+  'reviews.default.svc.cluster.local',
+  'reviews.default.svc.default.svc.cluster.local',
+]) {
   test(`${name} means the service next door`, async () => {
     const { ask, asked } = proxy();
     const answer = await ask(query(name));
@@ -61,7 +109,10 @@ for (const name of ['reviews', 'REVIEWS', 'reviews.default', 'reviews.default.sv
 test('a short name means nothing in another namespace', async () => {
   const { ask, asked } = proxy();
   assert.equal((await ask(query('db'))).code, DNS_CODE.serverFailure);
-  assert.deepEqual(asked.map((one) => one.server), ['192.0.2.1', '192.0.2.2']);
+  assert.deepEqual(
+    asked.map((one) => one.server),
+    ['192.0.2.1', '192.0.2.2'],
+  );
   assert.deepEqual(addresses(await ask(query('db.data'))), ['240.240.0.2']);
 });
 
@@ -84,7 +135,7 @@ test('hints that lead around the mesh are not given for outside hosts of the mes
   assert.equal((await ask(query('api.example.com', DNS_TYPE.AAAA))).answers[0]?.data.length, 16);
 });
 
-test('endpoints on the host\'s loopback are not the application\'s: one stable address stands for them', async () => {
+test("endpoints on the host's loopback are not the application's: one stable address stands for them", async () => {
   const { ask } = proxy();
   const [first] = addresses(await ask(query('headless')));
   assert.match(first ?? '', /^240\.241\./);
@@ -96,15 +147,17 @@ test('wildcard hosts answer for what is below them', async () => {
   assert.deepEqual(addresses(await ask(query('a.b.wild.example'))), ['240.240.0.4']);
 });
 
-test('the host\'s search domains do not hide the mesh', async () => {
+test("the host's search domains do not hide the mesh", async () => {
   const { ask } = proxy();
   const answer = await ask(query('reviews.corp.example'));
   assert.equal(answer.answers[0]?.type, DNS_TYPE.CNAME);
   assert.deepEqual(addresses(answer), ['240.240.0.1']);
 });
 
-test('other names are asked of the host\'s resolvers in order, under another id', async () => {
-  const { ask, asked } = proxy(({ server, name, id }) => (server === '192.0.2.2' ? query(name, DNS_TYPE.A, { id, response: true, code: DNS_CODE.nameError }) : undefined));
+test("other names are asked of the host's resolvers in order, under another id", async () => {
+  const { ask, asked } = proxy(({ server, name, id }) =>
+    server === '192.0.2.2' ? query(name, DNS_TYPE.A, { id, response: true, code: DNS_CODE.nameError }) : undefined,
+  );
   const answer = await ask(query('nowhere.test'));
   assert.equal(answer.code, DNS_CODE.nameError);
   assert.equal(answer.id, 99);
@@ -141,10 +194,15 @@ test('answers are not answered, other operations are refused, broken queries get
 
 test('no bytes make the proxy fail', async () => {
   const { dns } = proxy();
-  await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => void (await dns.answer(bytes, 'udp'))));
+  await fc.assert(
+    fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (bytes) => void (await dns.answer(bytes, 'udp'))),
+  );
 });
 
-test('resolv.conf: servers in order, the last search list, the C library\'s default', () => {
-  assert.deepEqual(readResolvConf('# x\nnameserver 10.0.0.1\noptions ndots:5\ndomain a.b\nsearch c.d E.F.\n'), { servers: ['10.0.0.1'], search: ['c.d', 'e.f'] });
+test("resolv.conf: servers in order, the last search list, the C library's default", () => {
+  assert.deepEqual(readResolvConf('# x\nnameserver 10.0.0.1\noptions ndots:5\ndomain a.b\nsearch c.d E.F.\n'), {
+    servers: ['10.0.0.1'],
+    search: ['c.d', 'e.f'],
+  });
   assert.deepEqual(readResolvConf(''), { servers: ['127.0.0.1'], search: [] });
 });

@@ -10,7 +10,13 @@ export type DnsVia = 'udp' | 'tcp';
 
 /** Asks one resolver; undefined when none of its answers in time satisfied `fits`. */
 export interface DnsTransport {
-  ask(server: string, query: Uint8Array, via: DnsVia, timeoutMs: number, fits: (answer: Uint8Array) => boolean): Promise<Uint8Array | undefined>;
+  ask(
+    server: string,
+    query: Uint8Array,
+    via: DnsVia,
+    timeoutMs: number,
+    fits: (answer: Uint8Array) => boolean,
+  ): Promise<Uint8Array | undefined>;
 }
 
 export interface DnsProxyOptions {

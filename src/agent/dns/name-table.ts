@@ -35,10 +35,17 @@ export class MeshNames {
     for (const [key, info] of Object.entries(fromBinary(NameTableSchema, bytes).table)) {
       const host = key.toLowerCase();
       const v4 = info.ips.map(ipv4Bytes).filter((ip) => ip !== undefined);
-      const name: MeshName = { host, v4: v4.some(isLoopback) ? [standIn(host)] : v4, v6: info.ips.map(ipv6Bytes).filter((ip) => ip !== undefined), ours: info.registry === 'Kubernetes' };
+      const name: MeshName = {
+        host,
+        v4: v4.some(isLoopback) ? [standIn(host)] : v4,
+        v6: info.ips.map(ipv6Bytes).filter((ip) => ip !== undefined),
+        ours: info.registry === 'Kubernetes',
+      };
       if (host.startsWith('*.')) wildcards.set(host.slice(1), name);
       else exact.set(host, name);
-      if (name.ours && info.shortname !== '') for (const short of shortForms(info.shortname, info.namespace, this.#namespace)) if (!exact.has(short)) exact.set(short, name);
+      if (name.ours && info.shortname !== '')
+        for (const short of shortForms(info.shortname, info.namespace, this.#namespace))
+          if (!exact.has(short)) exact.set(short, name);
     }
     this.#exact = exact;
     this.#wildcards = wildcards;
@@ -76,5 +83,7 @@ function standIn(host: string): Uint8Array {
 
 /** "reviews" only at home, "reviews.default" and "reviews.default.svc" everywhere. */
 function shortForms(name: string, namespace: string, home: string): readonly string[] {
-  return [...(namespace === home ? [name] : []), `${name}.${namespace}`, `${name}.${namespace}.svc`].map((form) => form.toLowerCase());
+  return [...(namespace === home ? [name] : []), `${name}.${namespace}`, `${name}.${namespace}.svc`].map((form) =>
+    form.toLowerCase(),
+  );
 }

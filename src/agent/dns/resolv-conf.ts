@@ -12,7 +12,8 @@ export function readResolvConf(text: string): ResolvConf {
     const [word, ...values] = line.trim().split(/\s+/);
     if (word === 'nameserver' && values[0] !== undefined) servers.push(values[0]);
     // The last of "search" and "domain" counts.
-    if (word === 'search' || word === 'domain') search = values.map((one) => one.toLowerCase().replace(/^\.|\.$/g, '')).filter((one) => one !== '');
+    if (word === 'search' || word === 'domain')
+      search = values.map((one) => one.toLowerCase().replace(/^\.|\.$/g, '')).filter((one) => one !== '');
   }
   // As the C library does without a "nameserver" line.
   return { servers: servers.length > 0 ? servers : ['127.0.0.1'], search };

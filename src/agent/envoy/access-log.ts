@@ -2,7 +2,13 @@
 // above the agent asks which proxy it was (design §3d).
 import { ENVOY_PEER_METADATA as PEER_METADATA, ENVOY_PEER_TAGS as PEER_TAGS } from '#base';
 import { decodeLight } from '#proto/light.ts';
-import type { AccessLogCommon, HTTPAccessLogEntry, ResponseFlags, TCPAccessLogEntry, TLSProperties } from '#proto/envoy/data/accesslog/v3/accesslog_pb.ts';
+import type {
+  AccessLogCommon,
+  HTTPAccessLogEntry,
+  ResponseFlags,
+  TCPAccessLogEntry,
+  TLSProperties,
+} from '#proto/envoy/data/accesslog/v3/accesslog_pb.ts';
 import type { Address } from '#proto/envoy/config/core/v3/address_pb.ts';
 import type { StreamAccessLogsMessage } from '#proto/envoy/service/accesslog/v3/als_pb.ts';
 import { PeerCache, type ResponseFlag, StreamRecord } from '#telemetry';
@@ -18,14 +24,34 @@ const METHODS = ['', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS
 const INTERMEDIATE = new Set([1, 2, 4, 5, 7, 8]);
 
 const FLAGS: readonly (readonly [keyof ResponseFlags, ResponseFlag])[] = [
-  ['failedLocalHealthcheck', 'LH'], ['noHealthyUpstream', 'UH'], ['upstreamRequestTimeout', 'UT'], ['localReset', 'LR'],
-  ['upstreamRemoteReset', 'UR'], ['upstreamConnectionFailure', 'UF'], ['upstreamConnectionTermination', 'UC'],
-  ['upstreamOverflow', 'UO'], ['noRouteFound', 'NR'], ['delayInjected', 'DI'], ['faultInjected', 'FI'], ['rateLimited', 'RL'],
-  ['unauthorizedDetails', 'UAEX'], ['rateLimitServiceError', 'RLSE'], ['downstreamConnectionTermination', 'DC'],
-  ['upstreamRetryLimitExceeded', 'URX'], ['streamIdleTimeout', 'SI'], ['invalidEnvoyRequestHeaders', 'IH'],
-  ['downstreamProtocolError', 'DPE'], ['upstreamMaxStreamDurationReached', 'UMSDR'], ['responseFromCacheFilter', 'RFCF'],
-  ['noFilterConfigFound', 'NFCF'], ['durationTimeout', 'DT'], ['upstreamProtocolError', 'UPE'], ['noClusterFound', 'NC'],
-  ['overloadManager', 'OM'], ['dnsResolutionFailure', 'DF'], ['downstreamRemoteReset', 'DR'],
+  ['failedLocalHealthcheck', 'LH'],
+  ['noHealthyUpstream', 'UH'],
+  ['upstreamRequestTimeout', 'UT'],
+  ['localReset', 'LR'],
+  ['upstreamRemoteReset', 'UR'],
+  ['upstreamConnectionFailure', 'UF'],
+  ['upstreamConnectionTermination', 'UC'],
+  ['upstreamOverflow', 'UO'],
+  ['noRouteFound', 'NR'],
+  ['delayInjected', 'DI'],
+  ['faultInjected', 'FI'],
+  ['rateLimited', 'RL'],
+  ['unauthorizedDetails', 'UAEX'],
+  ['rateLimitServiceError', 'RLSE'],
+  ['downstreamConnectionTermination', 'DC'],
+  ['upstreamRetryLimitExceeded', 'URX'],
+  ['streamIdleTimeout', 'SI'],
+  ['invalidEnvoyRequestHeaders', 'IH'],
+  ['downstreamProtocolError', 'DPE'],
+  ['upstreamMaxStreamDurationReached', 'UMSDR'],
+  ['responseFromCacheFilter', 'RFCF'],
+  ['noFilterConfigFound', 'NFCF'],
+  ['durationTimeout', 'DT'],
+  ['upstreamProtocolError', 'UPE'],
+  ['noClusterFound', 'NC'],
+  ['overloadManager', 'OM'],
+  ['dnsResolutionFailure', 'DF'],
+  ['downstreamRemoteReset', 'DR'],
 ];
 
 /** Takes Envoy's stream of entries; never answers, as the service's contract has it. */
@@ -35,11 +61,17 @@ export function accessLogMethod(finished: (record: StreamRecord, side: LogSide) 
     let side: LogSide = 'source';
     return {
       onMessage(bytes) {
-        const message = decodeLight('envoy.service.accesslog.v3.StreamAccessLogsMessage', bytes) as StreamAccessLogsMessage;
-        if (message.identifier !== undefined) side = message.identifier.logName === 'destination' ? 'destination' : 'source';
+        const message = decodeLight(
+          'envoy.service.accesslog.v3.StreamAccessLogsMessage',
+          bytes,
+        ) as StreamAccessLogsMessage;
+        if (message.identifier !== undefined)
+          side = message.identifier.logName === 'destination' ? 'destination' : 'source';
         const { logEntries } = message;
-        if (logEntries.case === 'httpLogs') for (const entry of logEntries.value.logEntry) finish(httpRecord(entry, peers), entry.commonProperties);
-        if (logEntries.case === 'tcpLogs') for (const entry of logEntries.value.logEntry) finish(tcpRecord(entry, peers), entry.commonProperties);
+        if (logEntries.case === 'httpLogs')
+          for (const entry of logEntries.value.logEntry) finish(httpRecord(entry, peers), entry.commonProperties);
+        if (logEntries.case === 'tcpLogs')
+          for (const entry of logEntries.value.logEntry) finish(tcpRecord(entry, peers), entry.commonProperties);
       },
       onHalfClose: () => call.end(),
     };
@@ -102,7 +134,8 @@ function readCommon(record: StreamRecord, common: AccessLogCommon | undefined, p
   record.attempts = common.upstreamRequestAttemptCount;
   readTls(record, common.tlsProperties);
   const flags = common.responseFlags;
-  if (flags !== undefined) for (const [field, flag] of FLAGS) if (flags[field] !== false && flags[field] !== undefined) record.addFlag(flag);
+  if (flags !== undefined)
+    for (const [field, flag] of FLAGS) if (flags[field] !== false && flags[field] !== undefined) record.addFlag(flag);
   const destination = common.customTags[PEER_TAGS.destination];
   if (destination !== undefined && destination !== '') record.destination = peers.endpoint(destination);
   record.upstreamMtls = common.customTags[PEER_TAGS.tlsMode] === 'istio';
@@ -126,12 +159,14 @@ function readTls(record: StreamRecord, tls: TLSProperties | undefined): void {
 }
 
 function spiffeOf(properties: TLSProperties['peerCertificateProperties']): string {
-  for (const { san } of properties?.subjectAltName ?? []) if (san.case === 'uri' && san.value.startsWith('spiffe://')) return san.value;
+  for (const { san } of properties?.subjectAltName ?? [])
+    if (san.case === 'uri' && san.value.startsWith('spiffe://')) return san.value;
   return '';
 }
 
 function addressText(address: Address | undefined): string {
   const one = address?.address;
-  if (one?.case === 'socketAddress') return `${one.value.address}:${one.value.portSpecifier.case === 'portValue' ? one.value.portSpecifier.value : 0}`;
+  if (one?.case === 'socketAddress')
+    return `${one.value.address}:${one.value.portSpecifier.case === 'portValue' ? one.value.portSpecifier.value : 0}`;
   return one?.case === 'pipe' ? one.value.path : '';
 }

@@ -23,7 +23,10 @@ export function envoyBootstrap({ nodeId, cluster, metadata, adminPort, socket }:
         explicit_http_config: { http2_protocol_options: {} },
       },
     },
-    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: socket } } } }] }] },
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { pipe: { path: socket } } } }] }],
+    },
   });
   return JSON.stringify({
     node: { id: nodeId, cluster, metadata },
@@ -38,6 +41,8 @@ export function envoyBootstrap({ nodeId, cluster, metadata, adminPort, socket }:
       cds_config: { ads: {}, resource_api_version: 'V3' },
       lds_config: { ads: {}, resource_api_version: 'V3' },
     },
-    static_resources: { clusters: [agent(AGENT_CLUSTERS.xds), agent(AGENT_CLUSTERS.secrets), agent(AGENT_CLUSTERS.accessLog)] },
+    static_resources: {
+      clusters: [agent(AGENT_CLUSTERS.xds), agent(AGENT_CLUSTERS.secrets), agent(AGENT_CLUSTERS.accessLog)],
+    },
   });
 }

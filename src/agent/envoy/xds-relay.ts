@@ -31,7 +31,12 @@ export class XdsRelay {
         },
         onDrain: () => call.resume(),
         // Envoy keeps what it has, and comes back saying what that is.
-        onStatus: (status) => call.end(status.code === GRPC_STATUS.ok ? { code: GRPC_STATUS.unavailable, message: 'the control plane ended the stream' } : status),
+        onStatus: (status) =>
+          call.end(
+            status.code === GRPC_STATUS.ok
+              ? { code: GRPC_STATUS.unavailable, message: 'the control plane ended the stream' }
+              : status,
+          ),
       },
       { metadata: this.#metadata(), waitForReady: true },
     );
@@ -65,7 +70,12 @@ export class XdsRelay {
     const problem = this.#health?.problem;
     this.#upstream?.send(
       encodeDeltaRequest({
-        node: undefined, typeUrl: HEALTH_TYPE, subscribe: [], unsubscribe: [], initialVersions: new Map(), responseNonce: '',
+        node: undefined,
+        typeUrl: HEALTH_TYPE,
+        subscribe: [],
+        unsubscribe: [],
+        initialVersions: new Map(),
+        responseNonce: '',
         errorDetail: problem === undefined ? undefined : { code: 500, message: problem },
       }),
     );

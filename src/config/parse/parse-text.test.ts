@@ -170,7 +170,9 @@ describe('what is not in force', () => {
     assert.deepEqual(codes(document), ['TS-CFG-0202 spec.trafficPolicy.tls.caCrl']);
   });
   it('refuses policies for waypoints', () => {
-    assert.deepEqual(codes(policy('  targetRefs: [{kind: Service, name: a}]\n  rules: [{}]\n')), ['TS-CFG-0320 spec.targetRefs[0].kind']);
+    assert.deepEqual(codes(policy('  targetRefs: [{kind: Service, name: a}]\n  rules: [{}]\n')), [
+      'TS-CFG-0320 spec.targetRefs[0].kind',
+    ]);
   });
   it('refuses a dry run that is neither true nor false', () => {
     const dry =
@@ -182,7 +184,9 @@ describe('what is not in force', () => {
       'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a, trafficPolicy: {outlierDetection: {outlierDetectionHttpErrorCodes: [500]}}}\n',
     );
     assert.ok(document.object);
-    assert.deepEqual(codes(document), ['TS-CFG-0201 spec.trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes']);
+    assert.deepEqual(codes(document), [
+      'TS-CFG-0201 spec.trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes',
+    ]);
   });
   it('refuses whole kinds', () => {
     assert.deepEqual(

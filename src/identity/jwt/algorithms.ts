@@ -1,6 +1,9 @@
 // Which signatures of tokens are taken: asymmetric ones only, so that a public key is never a shared secret (RFC 8725 §3.1, §3.2).
 
-export const JWT_ALGORITHMS: ReadonlyMap<string, { readonly kty: string; readonly crv?: string }> = new Map<string, { readonly kty: string; readonly crv?: string }>([
+export const JWT_ALGORITHMS: ReadonlyMap<string, { readonly kty: string; readonly crv?: string }> = new Map<
+  string,
+  { readonly kty: string; readonly crv?: string }
+>([
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'].map((alg) => [alg, { kty: 'RSA' }] as const),
   ['ES256', { kty: 'EC', crv: 'P-256' }],
   ['ES384', { kty: 'EC', crv: 'P-384' }],

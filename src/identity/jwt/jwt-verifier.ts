@@ -39,9 +39,11 @@ export class JwtVerifier {
     if (this.rule.issuer !== '' && token.issuer !== this.rule.issuer) return new IdentityError('jwt_issuer');
     const nowMs = this.#clock.wallTime();
     const { skewMs } = this.rule;
-    if (token.notBefore !== undefined && token.notBefore * 1000 > nowMs + skewMs) return new IdentityError('jwt_not_yet_valid');
+    if (token.notBefore !== undefined && token.notBefore * 1000 > nowMs + skewMs)
+      return new IdentityError('jwt_not_yet_valid');
     if (token.expires !== undefined && token.expires * 1000 + skewMs < nowMs) return new IdentityError('jwt_expired');
-    if (this.#audiences.size > 0 && !token.audiences.some((audience) => this.#audiences.has(bareAudience(audience)))) return new IdentityError('jwt_audience');
+    if (this.#audiences.size > 0 && !token.audiences.some((audience) => this.#audiences.has(bareAudience(audience))))
+      return new IdentityError('jwt_audience');
     return undefined;
   }
 

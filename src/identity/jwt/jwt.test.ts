@@ -54,18 +54,26 @@ test('a token is taken from its issuer, for its audience, in its time, by any ke
   assert.equal(await code(symmetric), 'jwt_algorithm_refused');
 });
 
-const b64 = (value: unknown): string => Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
+const b64 = (value: unknown): string =>
+  Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)).toString('base64url');
 
 test('every trick of RFC 8725 is refused for its own reason', async () => {
   const one = await key('one');
   const rsa = await generateKeyPair('RS256', { extractable: true });
   const rsaJwk = { ...(await exportJWK(rsa.publicKey)), kid: 'rsa', use: 'sig' };
-  const keys = { keys: [one.jwk, rsaJwk, { ...one.jwk, kid: 'enc', use: 'enc' }, { ...one.jwk, kid: 'ops', key_ops: ['sign'] }] };
+  const keys = {
+    keys: [one.jwk, rsaJwk, { ...one.jwk, kid: 'enc', use: 'enc' }, { ...one.jwk, kid: 'ops', key_ops: ['sign'] }],
+  };
   const good = await sign(one.privateKey, { kid: 'one' });
   const [, payload = '', signature = ''] = good.split('.');
   const headed = (header: unknown): string => `${b64(header)}.${payload}.${signature}`;
-  const claimed = (claims: unknown, header: unknown = { alg: 'ES256', kid: 'one' }): string => `${b64(header)}.${b64(claims)}.${signature}`;
-  const confused = await new SignJWT({}).setProtectedHeader({ alg: 'HS256', kid: 'rsa' }).setIssuer(rule.issuer).setAudience('shop').sign(Buffer.from(await exportSPKI(rsa.publicKey)));
+  const claimed = (claims: unknown, header: unknown = { alg: 'ES256', kid: 'one' }): string =>
+    `${b64(header)}.${b64(claims)}.${signature}`;
+  const confused = await new SignJWT({})
+    .setProtectedHeader({ alg: 'HS256', kid: 'rsa' })
+    .setIssuer(rule.issuer)
+    .setAudience('shop')
+    .sign(Buffer.from(await exportSPKI(rsa.publicKey)));
   const claims = { iss: rule.issuer, aud: 'shop' };
   const corpus: readonly (readonly [name: string, token: string, code: string])[] = [
     ['no signature', `${b64({ alg: 'none' })}.${payload}.`, 'jwt_algorithm_refused'],
@@ -96,7 +104,11 @@ test('every trick of RFC 8725 is refused for its own reason', async () => {
     ['plain base64', `${b64({ alg: 'ES256' })}.a+/b.${signature}`, 'jwt_payload_base64'],
     ['a header that is a list', `${b64([])}.${payload}.${signature}`, 'jwt_header_json'],
     ['a payload that is text', claimed('"x"'), 'jwt_payload_json'],
-    ['a payload that is no UTF-8', `${b64({ alg: 'ES256', kid: 'one' })}.${Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]).toString('base64url')}.${signature}`, 'jwt_payload_json'],
+    [
+      'a payload that is no UTF-8',
+      `${b64({ alg: 'ES256', kid: 'one' })}.${Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]).toString('base64url')}.${signature}`,
+      'jwt_payload_json',
+    ],
     ['an issuer that is a list', claimed({ ...claims, iss: [rule.issuer] }), 'jwt_claim_type'],
     ['an expiry that is text', claimed({ ...claims, exp: '9999999999' }), 'jwt_claim_type'],
     ['an expiry before the epoch', claimed({ ...claims, exp: -1 }), 'jwt_claim_type'],
@@ -109,16 +121,28 @@ test('every trick of RFC 8725 is refused for its own reason', async () => {
     ['not valid yet, more than clocks may differ', claimed({ ...claims, nbf: NOW / 1000 + 61 }), 'jwt_not_yet_valid'],
     ['a changed claim', claimed({ ...claims, admin: true }), 'jwt_untrusted'],
     ['a changed signature', `${good.slice(0, -8)}AAAAAAAA`, 'jwt_untrusted'],
-    ['a signature of zeros', `${b64({ alg: 'ES256', kid: 'one' })}.${payload}.${Buffer.alloc(64).toString('base64url')}`, 'jwt_untrusted'],
+    [
+      'a signature of zeros',
+      `${b64({ alg: 'ES256', kid: 'one' })}.${payload}.${Buffer.alloc(64).toString('base64url')}`,
+      'jwt_untrusted',
+    ],
   ];
   for (const [name, token, expected] of corpus) assert.equal(await judge(token, keys), expected, name);
   assert.equal(await judge(good, keys), 'ok');
   assert.equal(await judge(good, { keys: [] }), 'jwt_no_keys');
-  assert.equal(await judge(await sign(one.privateKey, { kid: 'one', exp: NOW / 1000 - 59 }), keys), 'ok', 'clocks may differ by a minute');
+  assert.equal(
+    await judge(await sign(one.privateKey, { kid: 'one', exp: NOW / 1000 - 59 }), keys),
+    'ok',
+    'clocks may differ by a minute',
+  );
 
   async function embedded(): Promise<string> {
     const evil = await key();
-    return new SignJWT({}).setProtectedHeader({ alg: 'ES256', jwk: evil.jwk }).setIssuer(rule.issuer).setAudience('shop').sign(evil.privateKey);
+    return new SignJWT({})
+      .setProtectedHeader({ alg: 'ES256', jwk: evil.jwk })
+      .setIssuer(rule.issuer)
+      .setAudience('shop')
+      .sign(evil.privateKey);
   }
 });
 
@@ -168,12 +192,19 @@ test('a key set is fetched at once, refreshed, kept through failures, and tried 
 test('an issuer is asked where its keys are, and must name itself', async () => {
   const set = JSON.stringify({ keys: [(await key('1')).jwk] });
   const answers: Record<string, string> = {
-    'https://a.example/.well-known/openid-configuration': '{"issuer":"https://a.example","jwks_uri":"https://a.example/keys"}',
-    'https://b.example/.well-known/openid-configuration': '{"issuer":"https://a.example","jwks_uri":"https://a.example/keys"}',
+    'https://a.example/.well-known/openid-configuration':
+      '{"issuer":"https://a.example","jwks_uri":"https://a.example/keys"}',
+    'https://b.example/.well-known/openid-configuration':
+      '{"issuer":"https://a.example","jwks_uri":"https://a.example/keys"}',
     'https://a.example/keys': set,
   };
   const known = new Set<string>();
-  const keeper = new KeySetKeeper({ clock: new FakeClock(NOW), log: silentLogger, fetch: async (url) => ok(answers[url] ?? ''), changed: (_, one) => void known.add(one) });
+  const keeper = new KeySetKeeper({
+    clock: new FakeClock(NOW),
+    log: silentLogger,
+    fetch: async (url) => ok(answers[url] ?? ''),
+    changed: (_, one) => void known.add(one),
+  });
   keeper.want(['https://a.example', 'https://b.example'].map((url) => ({ kind: 'issuer', url, timeoutMs: 5000 })));
   for (let i = 0; i < 20; i++) await Promise.resolve();
   assert.deepEqual([...known], ['issuer https://a.example']);

@@ -14,7 +14,10 @@ export interface KeySetSource {
 }
 
 /** The caller's implementation asks `mayFetchFrom` for every address it dials. */
-export type FetchText = (url: string, timeoutMs: number) => Promise<Result<string, { readonly kind: 'refused' | 'failed'; readonly message: string }>>;
+export type FetchText = (
+  url: string,
+  timeoutMs: number,
+) => Promise<Result<string, { readonly kind: 'refused' | 'failed'; readonly message: string }>>;
 
 export interface KeySetKeeperOptions {
   readonly fetch: FetchText;
@@ -68,7 +71,14 @@ export class KeySetKeeper {
       wanted.add(key);
       const known = this.#entries.get(key);
       if (known === undefined) {
-        const entry: Entry = { source, keys: undefined, problem: undefined, failures: 0, timer: undefined, unusedSinceMs: undefined };
+        const entry: Entry = {
+          source,
+          keys: undefined,
+          problem: undefined,
+          failures: 0,
+          timer: undefined,
+          unusedSinceMs: undefined,
+        };
         this.#entries.set(key, entry);
         void this.#refresh(key, entry);
       } else {
@@ -106,9 +116,15 @@ export class KeySetKeeper {
     } else {
       entry.failures++;
       entry.problem = read.error;
-      this.#options.log.warn('a key set could not be fetched', { source: key, problem: read.error.message, kept: entry.keys !== undefined });
+      this.#options.log.warn('a key set could not be fetched', {
+        source: key,
+        problem: read.error.message,
+        kept: entry.keys !== undefined,
+      });
     }
-    entry.timer = this.#options.clock.setTimer(pauseOf(entry.failures), () => void this.#refresh(key, entry), { unref: true });
+    entry.timer = this.#options.clock.setTimer(pauseOf(entry.failures), () => void this.#refresh(key, entry), {
+      unref: true,
+    });
   }
 
   #known(): ReadonlyMap<string, string> {
@@ -132,8 +148,16 @@ export class KeySetKeeper {
     if (!text.ok) return text;
     try {
       const { jwks_uri: address, issuer } = JSON.parse(text.value) as { jwks_uri?: unknown; issuer?: unknown };
-      if (issuer !== url) return err(new IdentityError('jwks_malformed', `the discovery document of ${url} is of issuer ${String(issuer).slice(0, 200)}`));
-      return typeof address === 'string' ? ok(address) : err(new IdentityError('jwks_malformed', `the discovery document of ${url} has no jwks_uri`));
+      if (issuer !== url)
+        return err(
+          new IdentityError(
+            'jwks_malformed',
+            `the discovery document of ${url} is of issuer ${String(issuer).slice(0, 200)}`,
+          ),
+        );
+      return typeof address === 'string'
+        ? ok(address)
+        : err(new IdentityError('jwks_malformed', `the discovery document of ${url} has no jwks_uri`));
     } catch {
       return err(new IdentityError('jwks_malformed', `the discovery document of ${url} is no JSON`));
     }
@@ -142,7 +166,14 @@ export class KeySetKeeper {
   async #fetch(url: string, timeoutMs: number): Promise<Result<string, IdentityError>> {
     try {
       const text = await this.#options.fetch(url, timeoutMs);
-      return text.ok ? text : err(new IdentityError(text.error.kind === 'refused' ? 'jwks_address_refused' : 'jwks_fetch_failed', `${url}: ${text.error.message}`));
+      return text.ok
+        ? text
+        : err(
+            new IdentityError(
+              text.error.kind === 'refused' ? 'jwks_address_refused' : 'jwks_fetch_failed',
+              `${url}: ${text.error.message}`,
+            ),
+          );
     } catch (error) {
       return err(new IdentityError('jwks_fetch_failed', `${url}: ${String(error)}`));
     }

@@ -25,10 +25,12 @@ const BASE64URL = /^[A-Za-z0-9_-]*$/;
 
 /** Nothing of the result is to be believed before its signature was checked. */
 export function readToken(text: string): Result<ReadToken, IdentityError> {
-  const fault = (code: IdentityErrorCode, detail = ''): { readonly ok: false; readonly error: IdentityError } => err(new IdentityError(code, detail));
+  const fault = (code: IdentityErrorCode, detail = ''): { readonly ok: false; readonly error: IdentityError } =>
+    err(new IdentityError(code, detail));
   if (text.length > TOKEN_CHARACTERS_MAX) return fault('jwt_too_long', `${text.length} characters`);
   const [headerText = '', payloadText = '', signature = '', ...more] = text.split('.');
-  if (more.length > 0 || headerText === '' || payloadText === '' || text.split('.').length !== 3) return fault('jwt_bad_form');
+  if (more.length > 0 || headerText === '' || payloadText === '' || text.split('.').length !== 3)
+    return fault('jwt_bad_form');
   const header = decodeObject(headerText);
   if (header === 'base64') return fault('jwt_header_base64');
   if (header === 'json') return fault('jwt_header_json');
@@ -60,20 +62,30 @@ function checkHeader(header: Readonly<Record<string, unknown>>): IdentityError |
   const { alg, kid, crit } = header as { alg?: unknown; kid?: unknown; crit?: unknown };
   if (typeof alg !== 'string') return new IdentityError('jwt_algorithm_missing');
   if (!JWT_ALGORITHMS.has(alg)) return new IdentityError('jwt_algorithm_refused', alg.slice(0, 20));
-  if (kid !== undefined && (typeof kid !== 'string' || kid.length > KEY_ID_CHARACTERS_MAX)) return new IdentityError('jwt_key_id');
+  if (kid !== undefined && (typeof kid !== 'string' || kid.length > KEY_ID_CHARACTERS_MAX))
+    return new IdentityError('jwt_key_id');
   if (crit !== undefined) return new IdentityError('jwt_critical_header');
-  if (header['b64'] === false || header['zip'] !== undefined || header['enc'] !== undefined) return new IdentityError('jwt_critical_header', 'b64, zip or enc');
+  if (header['b64'] === false || header['zip'] !== undefined || header['enc'] !== undefined)
+    return new IdentityError('jwt_critical_header', 'b64, zip or enc');
   return undefined;
 }
 
 function checkClaims(payload: Readonly<Record<string, unknown>>): IdentityError | undefined {
-  for (const claim of ['iss', 'sub'] as const) if (payload[claim] !== undefined && typeof payload[claim] !== 'string') return new IdentityError('jwt_claim_type', claim);
+  for (const claim of ['iss', 'sub'] as const)
+    if (payload[claim] !== undefined && typeof payload[claim] !== 'string')
+      return new IdentityError('jwt_claim_type', claim);
   for (const claim of ['exp', 'nbf', 'iat'] as const) {
     const value = payload[claim];
-    if (value !== undefined && (typeof value !== 'number' || !Number.isFinite(value) || value < 0)) return new IdentityError('jwt_claim_type', claim);
+    if (value !== undefined && (typeof value !== 'number' || !Number.isFinite(value) || value < 0))
+      return new IdentityError('jwt_claim_type', claim);
   }
   const { aud } = payload;
-  if (aud !== undefined && typeof aud !== 'string' && !(Array.isArray(aud) && aud.every((one) => typeof one === 'string'))) return new IdentityError('jwt_claim_type', 'aud');
+  if (
+    aud !== undefined &&
+    typeof aud !== 'string' &&
+    !(Array.isArray(aud) && aud.every((one) => typeof one === 'string'))
+  )
+    return new IdentityError('jwt_claim_type', 'aud');
   return undefined;
 }
 
@@ -85,7 +97,9 @@ function decodeObject(text: string): Readonly<Record<string, unknown>> | 'base64
   if (!isBase64Url(text)) return 'base64';
   try {
     const value: unknown = JSON.parse(UTF8.decode(Buffer.from(text, 'base64url')));
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : 'json';
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : 'json';
   } catch {
     return 'json';
   }

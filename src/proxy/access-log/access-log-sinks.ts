@@ -7,7 +7,12 @@ import { decodeMessage } from '../apply/decode.ts';
 import type { StreamSinkExtension } from '../apply/extensions.ts';
 import { ConfigError } from '../errors.ts';
 import {
-  compileSubstitutionFormat, compileTextFormat, DEFAULT_ACCESS_LOG_FORMAT, type FormatContext, logContext, type SubstitutionFormat,
+  compileSubstitutionFormat,
+  compileTextFormat,
+  DEFAULT_ACCESS_LOG_FORMAT,
+  type FormatContext,
+  logContext,
+  type SubstitutionFormat,
 } from '../format/index.ts';
 import type { StreamSink } from '../http/manager-config.ts';
 import type { ProxyServices } from '../services.ts';
@@ -22,15 +27,25 @@ type Format = (context: FormatContext) => string;
 
 export function accessLogSinks(files: LogFiles): readonly StreamSinkExtension[] {
   const stream = (name: string, typeUrl: string, path: string): StreamSinkExtension => ({
-    name, typeUrl,
+    name,
+    typeUrl,
     build: (config, services, log) => {
       const { accessLogFormat: format } = decodeMessage<StdoutAccessLog>(typeUrl, config, name);
-      return sink(files, path, format.case === undefined ? defaultFormat() : bind(compileSubstitutionFormat(format.value, `${name}.log_format`)), services, log);
+      return sink(
+        files,
+        path,
+        format.case === undefined
+          ? defaultFormat()
+          : bind(compileSubstitutionFormat(format.value, `${name}.log_format`)),
+        services,
+        log,
+      );
     },
   });
   return [
     {
-      name: 'envoy.access_loggers.file', typeUrl: FILE,
+      name: 'envoy.access_loggers.file',
+      typeUrl: FILE,
       build: (config, services, log) => {
         const message = decodeMessage<FileAccessLog>(FILE, config, 'access_log');
         if (message.path === '') throw new ConfigError('proxy.field-required', 'access_log.path');
@@ -43,13 +58,16 @@ export function accessLogSinks(files: LogFiles): readonly StreamSinkExtension[] 
 }
 
 function sink(files: LogFiles, path: string, format: Format, services: ProxyServices, log: AccessLog): StreamSink {
-  const accepts = log.filter === undefined ? undefined : compileLogFilter(log.filter, 'access_log.filter', services.random);
+  const accepts =
+    log.filter === undefined ? undefined : compileLogFilter(log.filter, 'access_log.filter', services.random);
   const writer = files.acquire(path);
   const { clock } = services;
   return {
     onStreamEnd: (record) => {
       if (accepts !== undefined && !accepts(record)) return;
-      writer.write(format(logContext(record, clock.wallTime(), record.protocol === 'TCP' ? 'TcpConnectionEnd' : 'DownstreamEnd')));
+      writer.write(
+        format(logContext(record, clock.wallTime(), record.protocol === 'TCP' ? 'TcpConnectionEnd' : 'DownstreamEnd')),
+      );
     },
     dispose: () => files.release(path),
   };
@@ -65,7 +83,11 @@ function fileFormat(message: FileAccessLog): Format {
     case 'format':
       return textFormat(format.value);
     default:
-      throw new ConfigError('proxy.unsupported', 'access_log.json_format', 'it is deprecated: give log_format.json_format');
+      throw new ConfigError(
+        'proxy.unsupported',
+        'access_log.json_format',
+        'it is deprecated: give log_format.json_format',
+      );
   }
 }
 

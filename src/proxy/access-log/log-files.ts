@@ -9,21 +9,43 @@ export class LogFiles {
   readonly #stats: StatStore | undefined;
   readonly #byPath = new Map<string, { readonly writer: LogWriter; users: number }>();
 
-  constructor(options: { readonly open: (path: string) => LogSink; readonly clock: Clock; readonly stats?: StatStore }) {
+  constructor(options: {
+    readonly open: (path: string) => LogSink;
+    readonly clock: Clock;
+    readonly stats?: StatStore;
+  }) {
     this.#open = options.open;
     this.#clock = options.clock;
     this.#stats = options.stats;
-    const sum = (read: (w: LogWriter) => number) => (): number => [...this.#byPath.values()].reduce((n, e) => n + read(e.writer), 0);
-    this.#stats?.computed('filesystem.write_total_buffered', 'gauge', sum((w) => w.queuedChars));
-    this.#stats?.computed('filesystem.write_failed', 'counter', sum((w) => w.failedWrites));
-    this.#stats?.computed('access_log.lines_written', 'counter', sum((w) => w.writtenLines));
-    this.#stats?.computed('access_log.lines_dropped', 'counter', sum((w) => w.droppedLines));
+    const sum = (read: (w: LogWriter) => number) => (): number =>
+      [...this.#byPath.values()].reduce((n, e) => n + read(e.writer), 0);
+    this.#stats?.computed(
+      'filesystem.write_total_buffered',
+      'gauge',
+      sum((w) => w.queuedChars),
+    );
+    this.#stats?.computed(
+      'filesystem.write_failed',
+      'counter',
+      sum((w) => w.failedWrites),
+    );
+    this.#stats?.computed(
+      'access_log.lines_written',
+      'counter',
+      sum((w) => w.writtenLines),
+    );
+    this.#stats?.computed(
+      'access_log.lines_dropped',
+      'counter',
+      sum((w) => w.droppedLines),
+    );
   }
 
   /** Give it back with `release`. */
   acquire(path: string): LogWriter {
     let entry = this.#byPath.get(path);
-    if (entry === undefined) this.#byPath.set(path, (entry = { writer: new LogWriter(this.#open(path), this.#clock), users: 0 }));
+    if (entry === undefined)
+      this.#byPath.set(path, (entry = { writer: new LogWriter(this.#open(path), this.#clock), users: 0 }));
     entry.users++;
     return entry.writer;
   }
@@ -42,6 +64,8 @@ export class LogFiles {
 
   /** Everything that was logged is written: the last thing before the process ends. */
   async flushAll(): Promise<void> {
-    await Promise.all(Array.from(this.#byPath.values(), ({ writer }) => new Promise<void>((done) => writer.flush(done))));
+    await Promise.all(
+      Array.from(this.#byPath.values(), ({ writer }) => new Promise<void>((done) => writer.flush(done))),
+    );
   }
 }

@@ -1,7 +1,12 @@
 // Compiles envoy.config.accesslog.v3.AccessLogFilter: which finished streams are logged.
 
 import type { Random } from '#base';
-import type { AccessLogFilter, ComparisonFilter, MetadataFilter, RuntimeFilter } from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
+import type {
+  AccessLogFilter,
+  ComparisonFilter,
+  MetadataFilter,
+  RuntimeFilter,
+} from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { type StreamRecord, traceReasonOf } from '#telemetry';
 import { HeaderBlock, type RequestHead } from '#wire/http';
 import { ConfigError } from '../errors.ts';
@@ -25,15 +30,20 @@ export function compileLogFilter(filter: AccessLogFilter, field: string, random:
     case 'runtimeFilter':
       return sampled(specifier.value, random);
     case 'andFilter': {
-      const all = specifier.value.filters.map((f, i) => compileLogFilter(f, `${field}.and_filter.filters[${i}]`, random));
+      const all = specifier.value.filters.map((f, i) =>
+        compileLogFilter(f, `${field}.and_filter.filters[${i}]`, random),
+      );
       return (r) => all.every((accepts) => accepts(r));
     }
     case 'orFilter': {
-      const any = specifier.value.filters.map((f, i) => compileLogFilter(f, `${field}.or_filter.filters[${i}]`, random));
+      const any = specifier.value.filters.map((f, i) =>
+        compileLogFilter(f, `${field}.or_filter.filters[${i}]`, random),
+      );
       return (r) => any.some((accepts) => accepts(r));
     }
     case 'headerFilter': {
-      if (specifier.value.header === undefined) throw new ConfigError('proxy.field-required', `${field}.header_filter.header`);
+      if (specifier.value.header === undefined)
+        throw new ConfigError('proxy.field-required', `${field}.header_filter.header`);
       const matches = compileHeaderMatcher(specifier.value.header, `${field}.header_filter.header`);
       return (r) => matches(headOf(r));
     }
@@ -49,11 +59,19 @@ export function compileLogFilter(filter: AccessLogFilter, field: string, random:
     case 'metadataFilter':
       return byMetadata(specifier.value, `${field}.metadata_filter`);
     default:
-      throw new ConfigError('proxy.unsupported', `${field}.${specifier.case ?? 'filter_specifier'}`, 'use a status, duration, header, flag, gRPC status, metadata or runtime filter');
+      throw new ConfigError(
+        'proxy.unsupported',
+        `${field}.${specifier.case ?? 'filter_specifier'}`,
+        'use a status, duration, header, flag, gRPC status, metadata or runtime filter',
+      );
   }
 }
 
-function compare(comparison: ComparisonFilter | undefined, field: string, read: (r: StreamRecord) => number): LogPredicate {
+function compare(
+  comparison: ComparisonFilter | undefined,
+  field: string,
+  read: (r: StreamRecord) => number,
+): LogPredicate {
   if (comparison?.value === undefined) throw new ConfigError('proxy.field-required', `${field}.comparison.value`);
   // There is no runtime layer: the default counts.
   const limit = comparison.value.defaultValue;
@@ -115,7 +133,12 @@ function grpcStatusOf(r: StreamRecord): number {
 
 function headOf(r: StreamRecord): RequestHead {
   return {
-    method: r.method, path: r.path, authority: r.authority, scheme: r.scheme === 'https' ? 'https' : 'http',
-    version: r.protocol === 'HTTP/2' ? '2' : r.protocol === 'HTTP/1.0' ? '1.0' : '1.1', protocol: '', headers: r.requestHeaders ?? NO_HEADERS,
+    method: r.method,
+    path: r.path,
+    authority: r.authority,
+    scheme: r.scheme === 'https' ? 'https' : 'http',
+    version: r.protocol === 'HTTP/2' ? '2' : r.protocol === 'HTTP/1.0' ? '1.0' : '1.1',
+    protocol: '',
+    headers: r.requestHeaders ?? NO_HEADERS,
   };
 }

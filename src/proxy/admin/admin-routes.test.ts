@@ -4,9 +4,16 @@ import { CLUSTER } from '#telemetry';
 import { createAdminHandler, PROMETHEUS_PATHS } from './admin-routes.ts';
 import { fakeAdminView } from './fake-admin-view.ts';
 
-async function ask(target: string, options: { method?: string; view?: ReturnType<typeof fakeAdminView> } = {}): Promise<{ status: number; body: string; contentType: string }> {
+async function ask(
+  target: string,
+  options: { method?: string; view?: ReturnType<typeof fakeAdminView> } = {},
+): Promise<{ status: number; body: string; contentType: string }> {
   const url = new URL(target, 'http://a');
-  const answer = await createAdminHandler(options.view ?? fakeAdminView())(options.method ?? 'GET', url.pathname, url.searchParams);
+  const answer = await createAdminHandler(options.view ?? fakeAdminView())(
+    options.method ?? 'GET',
+    url.pathname,
+    url.searchParams,
+  );
   return { ...answer, body: typeof answer.body === 'string' ? answer.body : [...answer.body].join('') };
 }
 
@@ -14,11 +21,20 @@ interface Dump {
   configs: (Record<string, unknown> & { '@type': string })[];
 }
 
-test('config_dump has Envoy\'s parts in Envoy\'s order, in snake case, with Any spelled out', async () => {
+test("config_dump has Envoy's parts in Envoy's order, in snake case, with Any spelled out", async () => {
   const dump = JSON.parse((await ask('/config_dump')).body) as Dump;
-  assert.deepEqual(dump.configs.map((c) => c['@type'].split('.').at(-1)), ['BootstrapConfigDump', 'ClustersConfigDump', 'ListenersConfigDump', 'RoutesConfigDump', 'SecretsConfigDump']);
-  const clusters = dump.configs[1] as unknown as { dynamic_active_clusters: { version_info: string; cluster: Record<string, unknown> }[] };
-  assert.deepEqual(clusters.dynamic_active_clusters[0]?.cluster, { '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster', name: 'c1', alt_stat_name: 'x' });
+  assert.deepEqual(
+    dump.configs.map((c) => c['@type'].split('.').at(-1)),
+    ['BootstrapConfigDump', 'ClustersConfigDump', 'ListenersConfigDump', 'RoutesConfigDump', 'SecretsConfigDump'],
+  );
+  const clusters = dump.configs[1] as unknown as {
+    dynamic_active_clusters: { version_info: string; cluster: Record<string, unknown> }[];
+  };
+  assert.deepEqual(clusters.dynamic_active_clusters[0]?.cluster, {
+    '@type': 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
+    name: 'c1',
+    alt_stat_name: 'x',
+  });
   const text = JSON.stringify(dump);
   assert.match(text, /"suppress_envoy_headers":true/);
   assert.match(text, /"active_state":\{"version_info":"7"/);
@@ -59,7 +75,9 @@ test('clusters as text, line by line as Envoy has them', async () => {
 });
 
 test('clusters as JSON', async () => {
-  const status = JSON.parse((await ask('/clusters?format=json')).body) as { cluster_statuses: { host_statuses: { health_status: object; stats: object[] }[] }[] };
+  const status = JSON.parse((await ask('/clusters?format=json')).body) as {
+    cluster_statuses: { host_statuses: { health_status: object; stats: object[] }[] }[];
+  };
   const [host] = status.cluster_statuses[0]?.host_statuses ?? [];
   assert.deepEqual(host?.health_status, { failed_outlier_check: true, eds_health_status: 'HEALTHY' });
   assert.deepEqual(host?.stats[1], { value: '2', name: 'cx_total' });
@@ -82,10 +100,16 @@ test('ready follows the state', async () => {
 test('stats can be filtered with RE2 and inverted; a bad expression is an answer, not a crash', async () => {
   const view = fakeAdminView();
   view.stats.cluster('c1').inc(CLUSTER.upstream_rq_total);
-  assert.equal((await ask('/stats?usedonly&filter=upstream_rq_t.tal$', { view })).body, 'cluster.c1.upstream_rq_total: 1\n');
+  assert.equal(
+    (await ask('/stats?usedonly&filter=upstream_rq_t.tal$', { view })).body,
+    'cluster.c1.upstream_rq_total: 1\n',
+  );
   assert.equal((await ask('/stats?usedonly&invert_filter&filter=upstream_rq_total', { view })).body, '');
   assert.equal((await ask('/stats?filter=(', { view })).status, 400);
-  assert.match((await ask('/stats/prometheus', { view })).body, /envoy_cluster_upstream_rq_total\{envoy_cluster_name="c1"\} 1/);
+  assert.match(
+    (await ask('/stats/prometheus', { view })).body,
+    /envoy_cluster_upstream_rq_total\{envoy_cluster_name="c1"\} 1/,
+  );
   assert.equal((await ask('/stats?format=yaml', { view })).status, 400);
 });
 
@@ -106,7 +130,10 @@ test('draining carries its options', async () => {
 
 test('log levels: all, one, several; a mistake changes nothing', async () => {
   const view = fakeAdminView();
-  assert.match((await ask('/logging?http=debug', { view, method: 'POST' })).body, / {2}http: debug\n {2}router: warning\n/);
+  assert.match(
+    (await ask('/logging?http=debug', { view, method: 'POST' })).body,
+    / {2}http: debug\n {2}router: warning\n/,
+  );
   assert.equal((await ask('/logging?paths=http:info,nosuch:info', { view, method: 'POST' })).status, 404);
   assert.equal(view.logLevels().get('http'), 'debug');
   await ask('/logging?level=error', { view, method: 'POST' });
@@ -126,7 +153,7 @@ test('the metrics port has the metrics and nothing else', async () => {
   assert.equal((await handler('POST', '/quitquitquit', new URLSearchParams())).status, 404);
 });
 
-test('certs, memory and server_info are Envoy\'s shapes', async () => {
+test("certs, memory and server_info are Envoy's shapes", async () => {
   assert.match((await ask('/certs')).body, /"uri": "spiffe:\/\/cluster.local\/ns\/a\/sa\/b"/);
   assert.equal((JSON.parse((await ask('/memory')).body) as Record<string, string>)['total_physical_bytes'], '99');
   assert.equal((JSON.parse((await ask('/server_info')).body) as Record<string, string>)['uptime_current_epoch'], '2s');

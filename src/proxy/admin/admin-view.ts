@@ -12,7 +12,11 @@ export interface ServerFacts {
   readonly uptimeMs: number;
   /** Command-line options by Envoy's names: service_node, concurrency, config_path, … */
   readonly options: Readonly<Record<string, string | number | boolean>>;
-  readonly node: { readonly id: string; readonly cluster: string; readonly metadata: Readonly<Record<string, unknown>> };
+  readonly node: {
+    readonly id: string;
+    readonly cluster: string;
+    readonly metadata: Readonly<Record<string, unknown>>;
+  };
 }
 
 export interface ListenerView {

@@ -7,7 +7,8 @@ import { compileNameFilter, type NameFilter } from './name-filter.ts';
 
 export async function clustersPage(view: AdminView, query: URLSearchParams): Promise<StreamedAnswer> {
   const accept = await compileNameFilter(query.get('filter'));
-  if (query.get('format') === 'json') return { status: 200, contentType: 'application/json', body: clustersJson(view, accept) };
+  if (query.get('format') === 'json')
+    return { status: 200, contentType: 'application/json', body: clustersJson(view, accept) };
   return text(clustersText(view, accept));
 }
 
@@ -16,7 +17,9 @@ export function listenersPage(view: AdminView, query: URLSearchParams): Streamed
     const statuses = Array.from(view.listeners(), (l) => ({
       name: l.name,
       local_address: socketAddress(l.address, l.port),
-      ...(l.additional.length === 0 ? {} : { additional_local_addresses: l.additional.map((a) => socketAddress(a.address, a.port)) }),
+      ...(l.additional.length === 0
+        ? {}
+        : { additional_local_addresses: l.additional.map((a) => socketAddress(a.address, a.port)) }),
     }));
     return json({ listener_statuses: statuses });
   }
@@ -67,7 +70,10 @@ function clusterStatus(c: ClusterView): object {
     ...(c.addedViaApi ? { added_via_api: true } : {}),
     host_statuses: Array.from(c.hosts, hostStatus),
     circuit_breakers: {
-      thresholds: [Object.fromEntries(thresholdFields(c.thresholds.default)), { priority: 'HIGH', ...Object.fromEntries(thresholdFields(c.thresholds.high)) }],
+      thresholds: [
+        Object.fromEntries(thresholdFields(c.thresholds.default)),
+        { priority: 'HIGH', ...Object.fromEntries(thresholdFields(c.thresholds.high)) },
+      ],
     },
     observability_name: c.observabilityName,
   };
@@ -80,9 +86,14 @@ function hostStatus(h: HostView): object {
   return {
     address: socketAddress(h.address, h.port),
     stats: [
-      counter('cx_connect_fail', h.cxConnectFail), counter('cx_total', h.cxTotal), counter('rq_error', h.rqError),
-      counter('rq_success', h.rqSuccess), counter('rq_timeout', h.rqTimeout), counter('rq_total', h.rqTotal),
-      gauge('cx_active', h.cxActive), gauge('rq_active', h.rqActive),
+      counter('cx_connect_fail', h.cxConnectFail),
+      counter('cx_total', h.cxTotal),
+      counter('rq_error', h.rqError),
+      counter('rq_success', h.rqSuccess),
+      counter('rq_timeout', h.rqTimeout),
+      counter('rq_total', h.rqTotal),
+      gauge('cx_active', h.cxActive),
+      gauge('rq_active', h.rqActive),
     ],
     health_status: {
       ...Object.fromEntries(flags.filter((f) => f !== 'eds_status_draining').map((f) => [f, true])),
@@ -93,7 +104,8 @@ function hostStatus(h: HostView): object {
     ...(h.hostname === '' ? {} : { hostname: h.hostname }),
     ...(h.priority === 0 ? {} : { priority: h.priority }),
     locality: {
-      ...(h.region === '' ? {} : { region: h.region }), ...(h.zone === '' ? {} : { zone: h.zone }),
+      ...(h.region === '' ? {} : { region: h.region }),
+      ...(h.zone === '' ? {} : { zone: h.zone }),
       ...(h.subZone === '' ? {} : { sub_zone: h.subZone }),
     },
   };
@@ -101,18 +113,33 @@ function hostStatus(h: HostView): object {
 
 function thresholdFields(t: ThresholdView): (readonly [string, number])[] {
   return [
-    ['max_connections', t.maxConnections], ['max_pending_requests', t.maxPendingRequests],
-    ['max_requests', t.maxRequests], ['max_retries', t.maxRetries],
+    ['max_connections', t.maxConnections],
+    ['max_pending_requests', t.maxPendingRequests],
+    ['max_requests', t.maxRequests],
+    ['max_retries', t.maxRetries],
   ];
 }
 
 function hostFields(h: HostView): (readonly [string, string | number | boolean])[] {
   return [
-    ['cx_active', h.cxActive], ['cx_connect_fail', h.cxConnectFail], ['cx_total', h.cxTotal], ['rq_active', h.rqActive],
-    ['rq_error', h.rqError], ['rq_success', h.rqSuccess], ['rq_timeout', h.rqTimeout], ['rq_total', h.rqTotal],
-    ['hostname', h.hostname], ['health_flags', h.healthFlags === '' ? 'healthy' : h.healthFlags], ['weight', h.weight],
-    ['region', h.region], ['zone', h.zone], ['sub_zone', h.subZone], ['canary', h.canary], ['priority', h.priority],
-    ['success_rate', h.successRate], ['local_origin_success_rate', -1],
+    ['cx_active', h.cxActive],
+    ['cx_connect_fail', h.cxConnectFail],
+    ['cx_total', h.cxTotal],
+    ['rq_active', h.rqActive],
+    ['rq_error', h.rqError],
+    ['rq_success', h.rqSuccess],
+    ['rq_timeout', h.rqTimeout],
+    ['rq_total', h.rqTotal],
+    ['hostname', h.hostname],
+    ['health_flags', h.healthFlags === '' ? 'healthy' : h.healthFlags],
+    ['weight', h.weight],
+    ['region', h.region],
+    ['zone', h.zone],
+    ['sub_zone', h.subZone],
+    ['canary', h.canary],
+    ['priority', h.priority],
+    ['success_rate', h.successRate],
+    ['local_origin_success_rate', -1],
   ];
 }
 

@@ -37,30 +37,117 @@ const warming = (r: DumpedResource): boolean => !r.isStatic && r.state === 'warm
 const dynamic = (r: DumpedResource): boolean => !r.isStatic;
 
 const DUMPS: readonly Dump[] = [
-  { type: 'ClustersConfigDump', sections: [
-    { field: 'static_clusters', inner: 'cluster', kind: 'cluster', type: 'ClustersConfigDump.StaticCluster', takes: isStatic },
-    { field: 'dynamic_active_clusters', inner: 'cluster', kind: 'cluster', type: 'ClustersConfigDump.DynamicCluster', takes: active },
-    { field: 'dynamic_warming_clusters', inner: 'cluster', kind: 'cluster', type: 'ClustersConfigDump.DynamicCluster', takes: warming },
-  ] },
-  { type: 'ListenersConfigDump', sections: [
-    { field: 'static_listeners', inner: 'listener', kind: 'listener', type: 'ListenersConfigDump.StaticListener', takes: isStatic },
-    { field: 'dynamic_listeners', inner: 'listener', kind: 'listener', type: 'ListenersConfigDump.DynamicListener', takes: dynamic },
-  ] },
-  { type: 'RoutesConfigDump', sections: [
-    { field: 'static_route_configs', inner: 'route_config', kind: 'route', type: 'RoutesConfigDump.StaticRouteConfig', takes: isStatic },
-    { field: 'dynamic_route_configs', inner: 'route_config', kind: 'route', type: 'RoutesConfigDump.DynamicRouteConfig', takes: dynamic },
-  ] },
-  { type: 'SecretsConfigDump', sections: [
-    { field: 'static_secrets', inner: 'secret', kind: 'secret', type: 'SecretsConfigDump.StaticSecret', takes: isStatic },
-    { field: 'dynamic_active_secrets', inner: 'secret', kind: 'secret', type: 'SecretsConfigDump.DynamicSecret', takes: active },
-    { field: 'dynamic_warming_secrets', inner: 'secret', kind: 'secret', type: 'SecretsConfigDump.DynamicSecret', takes: warming },
-  ] },
+  {
+    type: 'ClustersConfigDump',
+    sections: [
+      {
+        field: 'static_clusters',
+        inner: 'cluster',
+        kind: 'cluster',
+        type: 'ClustersConfigDump.StaticCluster',
+        takes: isStatic,
+      },
+      {
+        field: 'dynamic_active_clusters',
+        inner: 'cluster',
+        kind: 'cluster',
+        type: 'ClustersConfigDump.DynamicCluster',
+        takes: active,
+      },
+      {
+        field: 'dynamic_warming_clusters',
+        inner: 'cluster',
+        kind: 'cluster',
+        type: 'ClustersConfigDump.DynamicCluster',
+        takes: warming,
+      },
+    ],
+  },
+  {
+    type: 'ListenersConfigDump',
+    sections: [
+      {
+        field: 'static_listeners',
+        inner: 'listener',
+        kind: 'listener',
+        type: 'ListenersConfigDump.StaticListener',
+        takes: isStatic,
+      },
+      {
+        field: 'dynamic_listeners',
+        inner: 'listener',
+        kind: 'listener',
+        type: 'ListenersConfigDump.DynamicListener',
+        takes: dynamic,
+      },
+    ],
+  },
+  {
+    type: 'RoutesConfigDump',
+    sections: [
+      {
+        field: 'static_route_configs',
+        inner: 'route_config',
+        kind: 'route',
+        type: 'RoutesConfigDump.StaticRouteConfig',
+        takes: isStatic,
+      },
+      {
+        field: 'dynamic_route_configs',
+        inner: 'route_config',
+        kind: 'route',
+        type: 'RoutesConfigDump.DynamicRouteConfig',
+        takes: dynamic,
+      },
+    ],
+  },
+  {
+    type: 'SecretsConfigDump',
+    sections: [
+      {
+        field: 'static_secrets',
+        inner: 'secret',
+        kind: 'secret',
+        type: 'SecretsConfigDump.StaticSecret',
+        takes: isStatic,
+      },
+      {
+        field: 'dynamic_active_secrets',
+        inner: 'secret',
+        kind: 'secret',
+        type: 'SecretsConfigDump.DynamicSecret',
+        takes: active,
+      },
+      {
+        field: 'dynamic_warming_secrets',
+        inner: 'secret',
+        kind: 'secret',
+        type: 'SecretsConfigDump.DynamicSecret',
+        takes: warming,
+      },
+    ],
+  },
 ];
 
-const ENDPOINTS: Dump = { type: 'EndpointsConfigDump', sections: [
-  { field: 'static_endpoint_configs', inner: 'endpoint_config', kind: 'endpoint', type: 'EndpointsConfigDump.StaticEndpointConfig', takes: isStatic },
-  { field: 'dynamic_endpoint_configs', inner: 'endpoint_config', kind: 'endpoint', type: 'EndpointsConfigDump.DynamicEndpointConfig', takes: dynamic },
-] };
+const ENDPOINTS: Dump = {
+  type: 'EndpointsConfigDump',
+  sections: [
+    {
+      field: 'static_endpoint_configs',
+      inner: 'endpoint_config',
+      kind: 'endpoint',
+      type: 'EndpointsConfigDump.StaticEndpointConfig',
+      takes: isStatic,
+    },
+    {
+      field: 'dynamic_endpoint_configs',
+      inner: 'endpoint_config',
+      kind: 'endpoint',
+      type: 'EndpointsConfigDump.DynamicEndpointConfig',
+      takes: dynamic,
+    },
+  ],
+};
 
 type ToJson = (typeName: string, bytes: Uint8Array) => unknown;
 
@@ -71,11 +158,15 @@ export async function configDumpPage(view: AdminView, query: URLSearchParams): P
   const sections = [...DUMPS, ENDPOINTS].flatMap((d) => d.sections);
   const only = sections.find((s) => s.field === resource);
   if (resource !== null && resource !== 'bootstrap' && only === undefined) {
-    return text(`${resource} not found in config dump: use one of bootstrap, ${sections.map((s) => s.field).join(', ')}\n`, 404);
+    return text(
+      `${resource} not found in config dump: use one of bootstrap, ${sections.map((s) => s.field).join(', ')}\n`,
+      404,
+    );
   }
   const toJson = await loadJsonWriter();
   let body: Iterable<string>;
-  if (only !== undefined) body = frame(entries(view, only, accept, toJson, `type.googleapis.com/envoy.admin.v3.${only.type}`));
+  if (only !== undefined)
+    body = frame(entries(view, only, accept, toJson, `type.googleapis.com/envoy.admin.v3.${only.type}`));
   else if (resource === 'bootstrap') body = frame([bootstrapDump(view, toJson)]);
   else body = wholeDump(view, query.has('include_eds'), accept, toJson);
   return { status: 200, contentType: 'application/json', body };
@@ -87,7 +178,12 @@ function* frame(values: Iterable<object>): Generator<string> {
   yield '\n ]\n}\n';
 }
 
-function* wholeDump(view: AdminView, includeEds: boolean, accept: NameFilter | undefined, toJson: ToJson): Generator<string> {
+function* wholeDump(
+  view: AdminView,
+  includeEds: boolean,
+  accept: NameFilter | undefined,
+  toJson: ToJson,
+): Generator<string> {
   yield '{\n "configs": [\n';
   if (accept === undefined) yield `${JSON.stringify(bootstrapDump(view, toJson), null, 1)},\n`;
   const dumps = includeEds ? [...DUMPS, ENDPOINTS] : DUMPS;
@@ -115,10 +211,19 @@ function* commaSeparated(values: Iterable<object>): Generator<string> {
   }
 }
 
-function* entries(view: AdminView, section: Section, accept: NameFilter | undefined, toJson: ToJson, type?: string): Generator<object> {
+function* entries(
+  view: AdminView,
+  section: Section,
+  accept: NameFilter | undefined,
+  toJson: ToJson,
+  type?: string,
+): Generator<object> {
   for (const r of view.resources(section.kind)) {
     if (!section.takes(r) || accept?.(r.name) === false) continue;
-    const body = { '@type': `type.googleapis.com/${MESSAGE[section.kind]}`, ...(toJson(MESSAGE[section.kind], r.bytes) as object) };
+    const body = {
+      '@type': `type.googleapis.com/${MESSAGE[section.kind]}`,
+      ...(toJson(MESSAGE[section.kind], r.bytes) as object),
+    };
     const typed = type === undefined ? {} : { '@type': type };
     yield { ...typed, ...entry(section, r, body) };
   }
@@ -127,9 +232,16 @@ function* entries(view: AdminView, section: Section, accept: NameFilter | undefi
 function entry(section: Section, r: DumpedResource, body: object): object {
   const version = r.version === '' ? {} : { version_info: r.version };
   const state = { ...version, [section.inner]: body, last_updated: new Date(r.updatedWallMs).toISOString() };
-  const failure = r.error === undefined ? {} : {
-    error_state: { details: r.error.details, version_info: r.error.version, last_update_attempt: new Date(r.error.atWallMs).toISOString() },
-  };
+  const failure =
+    r.error === undefined
+      ? {}
+      : {
+          error_state: {
+            details: r.error.details,
+            version_info: r.error.version,
+            last_update_attempt: new Date(r.error.atWallMs).toISOString(),
+          },
+        };
   // A dynamic listener has a slot per state; everything else is its own entry.
   if (section.field === 'dynamic_listeners') return { name: r.name, [`${r.state}_state`]: state, ...failure };
   return section.kind === 'secret' ? { name: r.name, ...state, ...failure } : { ...state, ...failure };

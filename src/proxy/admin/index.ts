@@ -1,5 +1,16 @@
 export { ADMIN_ROUTES, type AdminRoute, createAdminHandler, PROMETHEUS_PATHS } from './admin-routes.ts';
 export type {
-  AdminView, CertificatePairView, CertificateView, ClusterView, DrainOptions, DumpedKind, DumpedResource, HostView,
-  ListenerView, MemoryView, ServerFacts, ServerState, ThresholdView,
+  AdminView,
+  CertificatePairView,
+  CertificateView,
+  ClusterView,
+  DrainOptions,
+  DumpedKind,
+  DumpedResource,
+  HostView,
+  ListenerView,
+  MemoryView,
+  ServerFacts,
+  ServerState,
+  ThresholdView,
 } from './admin-view.ts';

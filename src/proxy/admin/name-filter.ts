@@ -6,7 +6,8 @@ export type NameFilter = (name: string) => boolean;
 /** Undefined accepts all. Throws BadFilter on what is no RE2 expression. */
 export async function compileNameFilter(pattern: string | null): Promise<NameFilter | undefined> {
   if (pattern === null || pattern === '') return undefined;
-  if (pattern.length > MAX_PATTERN_CHARS) throw new BadFilter(`The regular expression is longer than ${MAX_PATTERN_CHARS} characters.`);
+  if (pattern.length > MAX_PATTERN_CHARS)
+    throw new BadFilter(`The regular expression is longer than ${MAX_PATTERN_CHARS} characters.`);
   // Names are plain; so is the search for them.
   if (/^[\w.-]+$/.test(pattern) && !pattern.includes('.')) return (name) => name.includes(pattern);
   const { RE2JS } = await import('re2js');

@@ -8,7 +8,10 @@ export function serverInfoPage(view: AdminView): StreamedAnswer {
   const s = view.server();
   const seconds = `${Math.floor(s.uptimeMs / 1000)}s`;
   return json({
-    version: s.version, state: s.state, uptime_current_epoch: seconds, uptime_all_epochs: seconds,
+    version: s.version,
+    state: s.state,
+    uptime_current_epoch: seconds,
+    uptime_all_epochs: seconds,
     command_line_options: s.options,
     node: { id: s.node.id, cluster: s.node.cluster, metadata: s.node.metadata, user_agent_name: 'topsail' },
   });
@@ -21,7 +24,10 @@ export function readyPage(view: AdminView): StreamedAnswer {
 
 export function certsPage(view: AdminView): StreamedAnswer {
   return json({
-    certificates: Array.from(view.certificates(), (pair) => ({ ca_cert: pair.ca.map(certificate), cert_chain: pair.chain.map(certificate) })),
+    certificates: Array.from(view.certificates(), (pair) => ({
+      ca_cert: pair.ca.map(certificate),
+      cert_chain: pair.chain.map(certificate),
+    })),
   });
 }
 
@@ -32,7 +38,14 @@ export function initDumpPage(view: AdminView): StreamedAnswer {
 
 /** Envoy's words for our four levels; what is finer or coarser goes to the nearest. */
 const LEVELS: Readonly<Record<string, LogLevel>> = {
-  trace: 'debug', debug: 'debug', info: 'info', warning: 'warn', warn: 'warn', error: 'error', critical: 'error', off: 'error',
+  trace: 'debug',
+  debug: 'debug',
+  info: 'info',
+  warning: 'warn',
+  warn: 'warn',
+  error: 'error',
+  critical: 'error',
+  off: 'error',
 };
 
 /** `?level=debug` sets all, `?paths=http:debug,router:info` and `?http=debug` single scopes; without a parameter it only lists. */
@@ -49,7 +62,8 @@ export function loggingPage(view: AdminView, query: URLSearchParams): StreamedAn
   }
   // All or nothing: a mistake in the second of two leaves the first as it was.
   for (const [scope, level] of wanted) {
-    if (LEVELS[level] === undefined) return text(`unknown logger level "${level}": use one of ${Object.keys(LEVELS).join(', ')}\n`, 400);
+    if (LEVELS[level] === undefined)
+      return text(`unknown logger level "${level}": use one of ${Object.keys(LEVELS).join(', ')}\n`, 400);
     if (scope !== undefined && !view.logLevels().has(scope)) return text(`unknown logger name "${scope}"\n`, 404);
   }
   for (const [scope, level] of wanted) view.setLogLevel(scope, LEVELS[level] as LogLevel);

@@ -27,8 +27,12 @@ export async function prometheusPage(view: AdminView, query: URLSearchParams): P
 export function memoryPage(view: AdminView): StreamedAnswer {
   const { allocated, heapSize, resident } = view.memory();
   return json({
-    allocated: String(allocated), heap_size: String(heapSize), pageheap_unmapped: '0',
-    pageheap_free: String(Math.max(0, heapSize - allocated)), total_thread_cache: '0', total_physical_bytes: String(resident),
+    allocated: String(allocated),
+    heap_size: String(heapSize),
+    pageheap_unmapped: '0',
+    pageheap_free: String(Math.max(0, heapSize - allocated)),
+    total_thread_cache: '0',
+    total_physical_bytes: String(resident),
   });
 }
 

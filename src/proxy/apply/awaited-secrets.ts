@@ -53,7 +53,10 @@ export class AwaitedSecrets {
     const now = this.#services.clock.now();
     for (const [name, { snapshot, untilMs, ready }] of [...this.#listeners]) {
       if (!isSettled(snapshot) && now < untilMs) continue;
-      if (!isSettled(snapshot)) this.#services.log.warn('a listener goes on without its secrets: connections that need them are refused', { listener: name });
+      if (!isSettled(snapshot))
+        this.#services.log.warn('a listener goes on without its secrets: connections that need them are refused', {
+          listener: name,
+        });
       this.#listeners.delete(name);
       ready();
     }
@@ -61,7 +64,8 @@ export class AwaitedSecrets {
   }
 
   #arm(): void {
-    if (this.#listeners.size > 0 && !this.#look.armed) this.#services.wheel.arm(this.#look, LOOK_MS, this.#services.clock.now());
+    if (this.#listeners.size > 0 && !this.#look.armed)
+      this.#services.wheel.arm(this.#look, LOOK_MS, this.#services.clock.now());
   }
 }
 

@@ -1,6 +1,11 @@
 // Reads a Listener message into a snapshot: addresses, listener filters, filter chains.
 
-import type { Filter, FilterChain as ChainMessage, ListenerFilter, ListenerFilterChainMatchPredicate } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
+import type {
+  Filter,
+  FilterChain as ChainMessage,
+  ListenerFilter,
+  ListenerFilterChainMatchPredicate,
+} from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
 import type { Listener } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import type { Address } from '#proto/envoy/config/core/v3/address_pb.ts';
 import type { ProxyProtocol } from '#proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
@@ -30,10 +35,15 @@ const DIRECTIONS = ['unspecified', 'inbound', 'outbound'] as const;
 
 export function compileListener(listener: Listener, context: CompileContext): ListenerSnapshot {
   const field = `listener "${listener.name}"`;
-  if (listener.udpListenerConfig !== undefined) throw new ConfigError('proxy.unsupported', `${field}.udp_listener_config`, 'UDP listeners are not part of it');
+  if (listener.udpListenerConfig !== undefined)
+    throw new ConfigError('proxy.unsupported', `${field}.udp_listener_config`, 'UDP listeners are not part of it');
   const { host, port } = socketOf(listener.address, `${field}.address`);
-  const chains = listener.filterChains.map((chain, i) => compileChain(chain, listener, context, `${field}.filter_chains[${i}]`));
-  const matcher = new FilterChainMatcher(listener.filterChains.map((message, i) => ({ match: message.filterChainMatch, value: chains[i] as FilterChain })));
+  const chains = listener.filterChains.map((chain, i) =>
+    compileChain(chain, listener, context, `${field}.filter_chains[${i}]`),
+  );
+  const matcher = new FilterChainMatcher(
+    listener.filterChains.map((message, i) => ({ match: message.filterChainMatch, value: chains[i] as FilterChain })),
+  );
   return {
     name: listener.name,
     statPrefix: listener.statPrefix,
@@ -45,7 +55,10 @@ export function compileListener(listener: Listener, context: CompileContext): Li
     filters: listenerFilters(listener, field, context),
     matcher,
     chains,
-    defaultChain: listener.defaultFilterChain === undefined ? undefined : compileChain(listener.defaultFilterChain, listener, context, `${field}.default_filter_chain`),
+    defaultChain:
+      listener.defaultFilterChain === undefined
+        ? undefined
+        : compileChain(listener.defaultFilterChain, listener, context, `${field}.default_filter_chain`),
     reusePort: listener.enableReusePort ?? listener.reusePort,
     backlog: listener.tcpBacklogSize,
     direction: DIRECTIONS[listener.trafficDirection] ?? 'unspecified',
@@ -55,7 +68,11 @@ export function compileListener(listener: Listener, context: CompileContext): Li
 
 function socketOf(address: Address | undefined, field: string): { readonly host: string; readonly port: number } {
   const at = address?.address;
-  if (at?.case === 'socketAddress') return { host: at.value.address, port: at.value.portSpecifier.case === 'portValue' ? at.value.portSpecifier.value : 0 };
+  if (at?.case === 'socketAddress')
+    return {
+      host: at.value.address,
+      port: at.value.portSpecifier.case === 'portValue' ? at.value.portSpecifier.value : 0,
+    };
   if (at?.case === 'pipe') return { host: at.value.path, port: 0 };
   throw new ConfigError('proxy.unsupported', field, 'give socket_address or pipe');
 }
@@ -70,7 +87,12 @@ function compileChain(chain: ChainMessage, listener: Listener, context: CompileC
     terminal = compileTerminal(filter, listener, context, at);
     if (terminal === undefined) network.push(compileNetworkFilter(filter, listener.name, chain.name, context, at));
   });
-  if (terminal === undefined) throw new ConfigError('proxy.field-invalid', `${field}.filters`, 'must end with http_connection_manager or tcp_proxy');
+  if (terminal === undefined)
+    throw new ConfigError(
+      'proxy.field-invalid',
+      `${field}.filters`,
+      'must end with http_connection_manager or tcp_proxy',
+    );
   const last = terminal;
   return {
     name: chain.name,
@@ -94,19 +116,38 @@ function compileTls(chain: ChainMessage, context: CompileContext, field: string)
     case RAW:
       return undefined;
     case TLS:
-      return new ChainTls(decodeMessage<DownstreamTlsContext>(TLS, (config as { value: Uint8Array }).value, field), millisOf(chain.transportSocketConnectTimeout) ?? 0, context.services, field);
+      return new ChainTls(
+        decodeMessage<DownstreamTlsContext>(TLS, (config as { value: Uint8Array }).value, field),
+        millisOf(chain.transportSocketConnectTimeout) ?? 0,
+        context.services,
+        field,
+      );
     default:
       throw new ConfigError('proxy.field-invalid', field, unknownExtension(socket.name, config?.typeUrl ?? ''));
   }
 }
 
-function compileTerminal(filter: Filter, listener: Listener, context: CompileContext, field: string): TerminalFilter | undefined {
+function compileTerminal(
+  filter: Filter,
+  listener: Listener,
+  context: CompileContext,
+  field: string,
+): TerminalFilter | undefined {
   const config = filter.configType.case === 'typedConfig' ? filter.configType.value : undefined;
-  if (config === undefined) throw new ConfigError('proxy.unsupported', field, 'give typed_config: filters by config_discovery are not read');
+  if (config === undefined)
+    throw new ConfigError('proxy.unsupported', field, 'give typed_config: filters by config_discovery are not read');
   switch (typeNameOf(config.typeUrl)) {
     case HCM: {
-      const manager = compileManager(decodeMessage<HttpConnectionManager>(HCM, config.value, field), context, listener.perConnectionBufferLimitBytes, field);
-      return new HttpManager({ ...manager, sinks: [...manager.sinks, ...reporterSinks(listener, context)] }, context.services);
+      const manager = compileManager(
+        decodeMessage<HttpConnectionManager>(HCM, config.value, field),
+        context,
+        listener.perConnectionBufferLimitBytes,
+        field,
+      );
+      return new HttpManager(
+        { ...manager, sinks: [...manager.sinks, ...reporterSinks(listener, context)] },
+        context.services,
+      );
     }
     case TCP_PROXY:
       return compileTcpProxy(decodeMessage<TcpProxyMessage>(TCP_PROXY, config.value, field), listener, context, field);
@@ -124,20 +165,40 @@ function reporterSinks(listener: Listener, context: CompileContext): readonly St
 
 function compileTcpProxy(tcp: TcpProxyMessage, listener: Listener, context: CompileContext, field: string): TcpProxy {
   const specifier = tcp.clusterSpecifier;
-  if (tcp.tunnelingConfig !== undefined) throw new ConfigError('proxy.unsupported', `${field}.tunneling_config`, 'TCP over HTTP CONNECT is not part of it');
-  const clusters = specifier.case === 'cluster' ? [{ name: specifier.value, weight: 1 }] : specifier.case === 'weightedClusters' ? specifier.value.clusters.map((c) => ({ name: c.name, weight: c.weight })) : [];
+  if (tcp.tunnelingConfig !== undefined)
+    throw new ConfigError('proxy.unsupported', `${field}.tunneling_config`, 'TCP over HTTP CONNECT is not part of it');
+  const clusters =
+    specifier.case === 'cluster'
+      ? [{ name: specifier.value, weight: 1 }]
+      : specifier.case === 'weightedClusters'
+        ? specifier.value.clusters.map((c) => ({ name: c.name, weight: c.weight }))
+        : [];
   const totalWeight = clusters.reduce((sum, c) => sum + c.weight, 0);
   if (totalWeight < 1) throw new ConfigError('proxy.field-required', `${field}.cluster`);
   return new TcpProxy(
-    { statPrefix: tcp.statPrefix, clusters, totalWeight, idleMs: millisOf(tcp.idleTimeout) ?? 3_600_000, connectAttempts: tcp.maxConnectAttempts ?? 1, sinks: [...compileSinks(tcp.accessLog, context), ...reporterSinks(listener, context)] },
+    {
+      statPrefix: tcp.statPrefix,
+      clusters,
+      totalWeight,
+      idleMs: millisOf(tcp.idleTimeout) ?? 3_600_000,
+      connectAttempts: tcp.maxConnectAttempts ?? 1,
+      sinks: [...compileSinks(tcp.accessLog, context), ...reporterSinks(listener, context)],
+    },
     context.services,
   );
 }
 
-function compileNetworkFilter(filter: Filter, listener: string, chain: string, context: CompileContext, field: string): NetworkFilterFactory {
+function compileNetworkFilter(
+  filter: Filter,
+  listener: string,
+  chain: string,
+  context: CompileContext,
+  field: string,
+): NetworkFilterFactory {
   const config = filter.configType.value as { typeUrl: string; value: Uint8Array };
   const extension = context.extensions.networkFilter(config.typeUrl);
-  if (extension === undefined) throw new ConfigError('proxy.field-invalid', field, unknownExtension(filter.name, config.typeUrl));
+  if (extension === undefined)
+    throw new ConfigError('proxy.field-invalid', field, unknownExtension(filter.name, config.typeUrl));
   const { clock, random, log } = context.services;
   return extension.build(config.value, { clock, random, log, listener, filterChain: chain }, filter.name);
 }
@@ -153,12 +214,23 @@ function listenerFilters(listener: Listener, field: string, context: CompileCont
     if (type.includes('original_dst') || type.includes('OriginalDst')) originalDst = true;
     else if (type.includes('tls_inspector')) tls = filter;
     else if (type.includes('http_inspector')) http = filter;
-    else if (type === PROXY_PROTOCOL) proxyProtocol = readProxyProtocol(filter, `${field}.listener_filters[${i}]`, context);
-    else if (type.includes('original_src')) context.warn(`${field}.listener_filters[${i}]`, 'the source address is not kept');
-    else throw new ConfigError('proxy.field-invalid', `${field}.listener_filters[${i}]`, unknownExtension(filter.name, type));
+    else if (type === PROXY_PROTOCOL)
+      proxyProtocol = readProxyProtocol(filter, `${field}.listener_filters[${i}]`, context);
+    else if (type.includes('original_src'))
+      context.warn(`${field}.listener_filters[${i}]`, 'the source address is not kept');
+    else
+      throw new ConfigError(
+        'proxy.field-invalid',
+        `${field}.listener_filters[${i}]`,
+        unknownExtension(filter.name, type),
+      );
   });
   // Chains that match on TLS need the look, whether or not the filter is written down (Envoy adds it as well).
-  const needsTls = listener.filterChains.some((c) => c.filterChainMatch !== undefined && (c.filterChainMatch.transportProtocol !== '' || c.filterChainMatch.serverNames.length > 0));
+  const needsTls = listener.filterChains.some(
+    (c) =>
+      c.filterChainMatch !== undefined &&
+      (c.filterChainMatch.transportProtocol !== '' || c.filterChainMatch.serverNames.length > 0),
+  );
   return {
     originalDst,
     tlsInspector: tls !== undefined ? unlessDisabled(tls.filterDisabled) : () => needsTls,
@@ -170,9 +242,14 @@ function listenerFilters(listener: Listener, field: string, context: CompileCont
 }
 
 function readProxyProtocol(filter: ListenerFilter, field: string, context: CompileContext): 'required' | 'optional' {
-  const config = decodeMessage<ProxyProtocol>(PROXY_PROTOCOL, (filter.configType.value as { value: Uint8Array }).value, field);
+  const config = decodeMessage<ProxyProtocol>(
+    PROXY_PROTOCOL,
+    (filter.configType.value as { value: Uint8Array }).value,
+    field,
+  );
   if (config.rules.length > 0) context.warn(`${field}.rules`, 'TLVs are not kept');
-  if (config.disallowedVersions.length > 0) throw new ConfigError('proxy.unsupported', `${field}.disallowed_versions`, 'both versions are taken');
+  if (config.disallowedVersions.length > 0)
+    throw new ConfigError('proxy.unsupported', `${field}.disallowed_versions`, 'both versions are taken');
   return config.allowRequestsWithoutProxyProtocol ? 'optional' : 'required';
 }
 

@@ -2,7 +2,10 @@
 
 import type { AccessLog } from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
 import type { Http2ProtocolOptions } from '#proto/envoy/config/core/v3/protocol_pb.ts';
-import type { HttpConnectionManager, HttpFilter as FilterMessage } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import type {
+  HttpConnectionManager,
+  HttpFilter as FilterMessage,
+} from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { DEFAULT_H1_LIMITS } from '#wire/h1';
 import { ConfigError } from '../errors.ts';
 import type { HttpFilterFactory } from '../http/filter.ts';
@@ -33,11 +36,18 @@ const SLASHES = ['keep', 'keep', 'reject', 'redirect', 'forward'] as const;
 const SERVER_HEADER = ['overwrite', 'append-if-absent', 'pass-through'] as const;
 const CODECS = ['auto', 'h1', 'h2', 'auto'] as const;
 
-export function compileManager(hcm: HttpConnectionManager, context: CompileContext, bufferLimit: number | undefined, field: string): ManagerConfig {
+export function compileManager(
+  hcm: HttpConnectionManager,
+  context: CompileContext,
+  bufferLimit: number | undefined,
+  field: string,
+): ManagerConfig {
   const common = hcm.commonHttpProtocolOptions;
   const http1 = hcm.httpProtocolOptions;
-  if (hcm.localReplyConfig !== undefined) context.warn(`${field}.local_reply_config`, 'local replies keep their own words');
-  if (hcm.codecType === 3) throw new ConfigError('proxy.unsupported', `${field}.codec_type`, 'HTTP/3 is not part of it');
+  if (hcm.localReplyConfig !== undefined)
+    context.warn(`${field}.local_reply_config`, 'local replies keep their own words');
+  if (hcm.codecType === 3)
+    throw new ConfigError('proxy.unsupported', `${field}.codec_type`, 'HTTP/3 is not part of it');
   return {
     statPrefix: hcm.statPrefix,
     codec: CODECS[hcm.codecType] ?? 'auto',
@@ -56,9 +66,23 @@ export function compileManager(hcm: HttpConnectionManager, context: CompileConte
     h2ConnectProtocol: hcm.http2ProtocolOptions?.allowConnect ?? false,
     acceptHttp10: http1?.acceptHttp10 ?? false,
     defaultHostForHttp10: http1?.defaultHostForHttp10 ?? '',
-    path: { normalize: hcm.normalizePath ?? false, mergeSlashes: hcm.mergeSlashes, escapedSlashes: SLASHES[hcm.pathWithEscapedSlashesAction] ?? 'keep' },
-    underscores: common?.headersWithUnderscoresAction === 1 ? 'reject' : common?.headersWithUnderscoresAction === 2 ? 'drop' : 'allow',
-    stripPort: hcm.stripPortMode.case === 'stripAnyHostPort' && hcm.stripPortMode.value ? 'any' : hcm.stripMatchingHostPort ? 'matching' : 'none',
+    path: {
+      normalize: hcm.normalizePath ?? false,
+      mergeSlashes: hcm.mergeSlashes,
+      escapedSlashes: SLASHES[hcm.pathWithEscapedSlashesAction] ?? 'keep',
+    },
+    underscores:
+      common?.headersWithUnderscoresAction === 1
+        ? 'reject'
+        : common?.headersWithUnderscoresAction === 2
+          ? 'drop'
+          : 'allow',
+    stripPort:
+      hcm.stripPortMode.case === 'stripAnyHostPort' && hcm.stripPortMode.value
+        ? 'any'
+        : hcm.stripMatchingHostPort
+          ? 'matching'
+          : 'none',
     stripTrailingDot: hcm.stripTrailingHostDot,
     useRemoteAddress: hcm.useRemoteAddress ?? false,
     trustedHops: hcm.xffNumTrustedHops,
@@ -92,29 +116,56 @@ export function compileSinks(logs: readonly AccessLog[], context: CompileContext
   for (const log of logs) {
     const config = log.configType.value;
     const extension = config === undefined ? undefined : context.extensions.streamSink(config.typeUrl);
-    if (config === undefined || extension === undefined) throw new ConfigError('proxy.field-invalid', 'access_log', unknownExtension(log.name, config?.typeUrl ?? ''));
+    if (config === undefined || extension === undefined)
+      throw new ConfigError('proxy.field-invalid', 'access_log', unknownExtension(log.name, config?.typeUrl ?? ''));
     sinks.push(extension.build(config.value, context.services, log));
   }
   return sinks;
 }
 
-function compileFilters(filters: readonly FilterMessage[], context: CompileContext, statPrefix: string, field: string): HttpFilterFactory[] {
+function compileFilters(
+  filters: readonly FilterMessage[],
+  context: CompileContext,
+  statPrefix: string,
+  field: string,
+): HttpFilterFactory[] {
   const factories: HttpFilterFactory[] = [];
   const { services } = context;
   filters.forEach((filter, i) => {
     const at = `${field}[${i}] "${filter.name}"`;
     const last = i === filters.length - 1;
     const config = filter.configType.case === 'typedConfig' ? filter.configType.value : undefined;
-    if (config === undefined) throw new ConfigError('proxy.unsupported', at, 'give typed_config: filters by config_discovery are not read');
+    if (config === undefined)
+      throw new ConfigError('proxy.unsupported', at, 'give typed_config: filters by config_discovery are not read');
     const isRouter = typeNameOf(config.typeUrl) === ROUTER;
-    if (isRouter !== last) throw new ConfigError('proxy.field-invalid', field, isRouter ? `terminal filter "${filter.name}" must be the last of the chain` : `non-terminal filter "${filter.name}" is the last filter of the chain`);
+    if (isRouter !== last)
+      throw new ConfigError(
+        'proxy.field-invalid',
+        field,
+        isRouter
+          ? `terminal filter "${filter.name}" must be the last of the chain`
+          : `non-terminal filter "${filter.name}" is the last filter of the chain`,
+      );
     if (isRouter || filter.disabled) return;
     const extension = context.extensions.httpFilter(config.typeUrl);
     if (extension === undefined) {
       if (filter.isOptional) return context.warn(at, 'is optional and not part of this proxy: left out');
       throw new ConfigError('proxy.field-invalid', at, unknownExtension(filter.name, config.typeUrl));
     }
-    factories.push(extension.build(config.value, { clock: services.clock, random: services.random, log: services.log, stats: services.stats, clusters: services.clusters, statPrefix: `http.${statPrefix}.` }, filter.name));
+    factories.push(
+      extension.build(
+        config.value,
+        {
+          clock: services.clock,
+          random: services.random,
+          log: services.log,
+          stats: services.stats,
+          clusters: services.clusters,
+          statPrefix: `http.${statPrefix}.`,
+        },
+        filter.name,
+      ),
+    );
   });
   if (filters.length === 0) throw new ConfigError('proxy.field-invalid', field, 'must end with the router');
   return factories;
@@ -124,7 +175,9 @@ function readH2(options: Http2ProtocolOptions | undefined): ManagerConfig['h2'] 
   return {
     ...(options?.maxConcurrentStreams === undefined ? {} : { concurrentStreamsMax: options.maxConcurrentStreams }),
     ...(options?.initialStreamWindowSize === undefined ? {} : { streamWindowBytes: options.initialStreamWindowSize }),
-    ...(options?.initialConnectionWindowSize === undefined ? {} : { connectionWindowBytes: options.initialConnectionWindowSize }),
+    ...(options?.initialConnectionWindowSize === undefined
+      ? {}
+      : { connectionWindowBytes: options.initialConnectionWindowSize }),
   };
 }
 
@@ -150,11 +203,18 @@ function internalAddresses(hcm: HttpConnectionManager): (address: string) => boo
 
 function schemeOf(hcm: HttpConnectionManager, field: string): '' | 'http' | 'https' {
   const scheme = hcm.schemeHeaderTransformation?.transformation.value ?? '';
-  if (scheme !== '' && scheme !== 'http' && scheme !== 'https') throw new ConfigError('proxy.field-invalid', `${field}.scheme_header_transformation`, 'must be http or https');
+  if (scheme !== '' && scheme !== 'http' && scheme !== 'https')
+    throw new ConfigError('proxy.field-invalid', `${field}.scheme_header_transformation`, 'must be http or https');
   return scheme;
 }
 
 function xfccParts(hcm: HttpConnectionManager): ManagerConfig['xfccParts'] {
   const details = hcm.setCurrentClientCertDetails;
-  return { subject: details?.subject ?? false, cert: details?.cert ?? false, chain: details?.chain ?? false, dns: details?.dns ?? false, uri: details?.uri ?? false };
+  return {
+    subject: details?.subject ?? false,
+    cert: details?.cert ?? false,
+    chain: details?.chain ?? false,
+    dns: details?.dns ?? false,
+    uri: details?.uri ?? false,
+  };
 }

@@ -66,7 +66,11 @@ export class ConfigStore {
       if (held.get(resource.name)?.version === resource.version && resource.version !== '') continue;
       try {
         this.#add(typeUrl, resource);
-        held.set(resource.name, { version: resource.version, bytes: resource.bytes, updatedWallMs: this.#context.services.clock.wallTime() });
+        held.set(resource.name, {
+          version: resource.version,
+          bytes: resource.bytes,
+          updatedWallMs: this.#context.services.clock.wallTime(),
+        });
       } catch (error) {
         rejects.push({ name: resource.name, detail: (error as Error).message });
       }
@@ -88,7 +92,8 @@ export class ConfigStore {
   /** Names to ask for by type: endpoints of EDS clusters, routes of listeners. */
   wants(): { readonly endpoints: ReadonlySet<string>; readonly routes: ReadonlySet<string> } {
     const endpoints = new Set<string>();
-    for (const cluster of this.#context.services.clusters.all()) if (cluster.settings.discovery === DISCOVERY.EDS) endpoints.add(cluster.settings.edsName);
+    for (const cluster of this.#context.services.clusters.all())
+      if (cluster.settings.discovery === DISCOVERY.EDS) endpoints.add(cluster.settings.edsName);
     return { endpoints, routes: new Set(this.#context.routes.names()) };
   }
 
@@ -99,7 +104,14 @@ export class ConfigStore {
 
   /** Clusters and listeners came, every cluster has its endpoints, every listener its routes and socket. */
   get ready(): boolean {
-    if (!this.#held.has(TYPE_URL.cluster) || !this.#held.has(TYPE_URL.listener) || this.#warming.size > 0 || this.#awaited.size > 0 || this.#pendingBinds > 0) return false;
+    if (
+      !this.#held.has(TYPE_URL.cluster) ||
+      !this.#held.has(TYPE_URL.listener) ||
+      this.#warming.size > 0 ||
+      this.#awaited.size > 0 ||
+      this.#pendingBinds > 0
+    )
+      return false;
     for (const cluster of this.#context.services.clusters.all()) if (!cluster.warm) return false;
     return true;
   }
@@ -132,7 +144,8 @@ export class ConfigStore {
   #setCluster(message: ClusterMessage): void {
     const cluster = this.#context.services.clusters.set(message);
     this.#discovery.follow(cluster);
-    const known = cluster.settings.discovery === DISCOVERY.EDS ? this.#assignments.get(cluster.settings.edsName) : undefined;
+    const known =
+      cluster.settings.discovery === DISCOVERY.EDS ? this.#assignments.get(cluster.settings.edsName) : undefined;
     if (known !== undefined) cluster.setAssignment(known);
   }
 
@@ -151,7 +164,8 @@ export class ConfigStore {
     const prefix = `${table.name}/`;
     const hosts: VirtualHost[] = [];
     for (const [name, { bytes }] of this.#heldOf(TYPE_URL.virtualHost)) {
-      if (name.startsWith(prefix)) hosts.push(decodeMessage<VirtualHost>(TYPE_URL.virtualHost, bytes, `virtual host "${name}"`));
+      if (name.startsWith(prefix))
+        hosts.push(decodeMessage<VirtualHost>(TYPE_URL.virtualHost, bytes, `virtual host "${name}"`));
     }
     return hosts.length === 0 ? table : table.withVirtualHosts(hosts);
   }
@@ -182,7 +196,11 @@ export class ConfigStore {
         this.#bindErrors.delete(snapshot.name);
       } catch (error) {
         this.#bindErrors.set(snapshot.name, (error as Error).message);
-        this.#context.services.log.error('listener can not be bound', { listener: snapshot.name, address: `${snapshot.host}:${snapshot.port}`, reason: (error as Error).message });
+        this.#context.services.log.error('listener can not be bound', {
+          listener: snapshot.name,
+          address: `${snapshot.host}:${snapshot.port}`,
+          reason: (error as Error).message,
+        });
       } finally {
         this.#pendingBinds--;
       }
@@ -200,7 +218,8 @@ export class ConfigStore {
       }
       case TYPE_URL.endpoint:
         this.#assignments.delete(name);
-        for (const cluster of services.clusters.all()) if (cluster.settings.edsName === name && !cluster.warm) cluster.setHosts([]);
+        for (const cluster of services.clusters.all())
+          if (cluster.settings.edsName === name && !cluster.warm) cluster.setHosts([]);
         return;
       case TYPE_URL.route:
         routes.set(name, undefined);

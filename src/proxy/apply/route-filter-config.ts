@@ -11,10 +11,16 @@ import { type ExtensionRegistry, unknownExtension } from './extensions.ts';
 const WRAPPER = 'envoy.config.route.v3.FilterConfig';
 
 /** Undefined: an optional configuration of a filter that this proxy has not. */
-export function decodeRouteFilterConfig(extensions: ExtensionRegistry, filterName: string, config: Any, field: string): unknown {
+export function decodeRouteFilterConfig(
+  extensions: ExtensionRegistry,
+  filterName: string,
+  config: Any,
+  field: string,
+): unknown {
   if (typeNameOf(config.typeUrl) !== WRAPPER) {
     const extension = extensionOf(extensions, config.typeUrl);
-    if (extension?.routeConfig === undefined) throw new ConfigError('proxy.field-invalid', field, unknownExtension(filterName, config.typeUrl));
+    if (extension?.routeConfig === undefined)
+      throw new ConfigError('proxy.field-invalid', field, unknownExtension(filterName, config.typeUrl));
     return extension.routeConfig(config.value, config.typeUrl);
   }
   const wrapper = decodeMessage<FilterConfig>(config.typeUrl, config.value, field);

@@ -18,15 +18,27 @@ export interface Assignment {
 
 const NO_METADATA = {};
 /** By the numbers of HealthStatus: unknown, healthy, unhealthy, draining, timeout, degraded. */
-const STATUSES: readonly HostSpec['status'][] = ['healthy', 'healthy', 'unhealthy', 'draining', 'unhealthy', 'degraded'];
+const STATUSES: readonly HostSpec['status'][] = [
+  'healthy',
+  'healthy',
+  'unhealthy',
+  'draining',
+  'unhealthy',
+  'degraded',
+];
 
 /** Of endpoints with one address the first counts, as in Envoy. */
 export function readAssignment(assignment: ClusterLoadAssignment): Assignment {
   const specs = new Map<string, HostSpec>();
   assignment.endpoints.forEach((group, i) => {
     const field = `cluster load assignment "${assignment.clusterName}".endpoints[${i}]`;
-    if (group.priority > MAX_PRIORITY) throw new ConfigError('proxy.field-invalid', `${field}.priority`, `must be at most ${MAX_PRIORITY}`);
-    const locality: Locality = { region: group.locality?.region ?? '', zone: group.locality?.zone ?? '', subZone: group.locality?.subZone ?? '' };
+    if (group.priority > MAX_PRIORITY)
+      throw new ConfigError('proxy.field-invalid', `${field}.priority`, `must be at most ${MAX_PRIORITY}`);
+    const locality: Locality = {
+      region: group.locality?.region ?? '',
+      zone: group.locality?.zone ?? '',
+      subZone: group.locality?.subZone ?? '',
+    };
     group.lbEndpoints.forEach((endpoint, k) => {
       const spec = readEndpoint(endpoint, group, locality, `${field}.lb_endpoints[${k}]`);
       if (!specs.has(spec.key)) specs.set(spec.key, spec);
@@ -40,7 +52,8 @@ export function readAssignment(assignment: ClusterLoadAssignment): Assignment {
 }
 
 function readEndpoint(endpoint: LbEndpoint, group: LocalityLbEndpoints, locality: Locality, field: string): HostSpec {
-  if (endpoint.hostIdentifier.case !== 'endpoint') throw new ConfigError('proxy.unsupported', field, 'endpoints by name are not read');
+  if (endpoint.hostIdentifier.case !== 'endpoint')
+    throw new ConfigError('proxy.unsupported', field, 'endpoints by name are not read');
   const { address, hostname, healthCheckConfig } = endpoint.hostIdentifier.value;
   if (address === undefined) throw new ConfigError('proxy.field-required', `${field}.endpoint.address`);
   return {
@@ -61,12 +74,16 @@ function readMetadata(metadata: Metadata | undefined): HostSpec['metadata'] {
   return metadata?.filterMetadata ?? NO_METADATA;
 }
 
-function readAddress(address: Address, field: string): Pick<HostSpec, 'key' | 'address' | 'port' | 'internalListener' | 'internalEndpointId'> {
+function readAddress(
+  address: Address,
+  field: string,
+): Pick<HostSpec, 'key' | 'address' | 'port' | 'internalListener' | 'internalEndpointId'> {
   const plain = { internalListener: '', internalEndpointId: '' };
   switch (address.address.case) {
     case 'socketAddress': {
       const { address: host, portSpecifier } = address.address.value;
-      if (portSpecifier.case === 'namedPort') throw new ConfigError('proxy.unsupported', `${field}.named_port`, 'give port_value');
+      if (portSpecifier.case === 'namedPort')
+        throw new ConfigError('proxy.unsupported', `${field}.named_port`, 'give port_value');
       const port = portSpecifier.value ?? 0;
       return { ...plain, key: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`, address: host, port };
     }
@@ -75,7 +92,13 @@ function readAddress(address: Address, field: string): Pick<HostSpec, 'key' | 'a
     case 'envoyInternalAddress': {
       const { addressNameSpecifier, endpointId } = address.address.value;
       const listener = addressNameSpecifier.value ?? '';
-      return { key: `internal:${listener}/${endpointId}`, address: '', port: 0, internalListener: listener, internalEndpointId: endpointId };
+      return {
+        key: `internal:${listener}/${endpointId}`,
+        address: '',
+        port: 0,
+        internalListener: listener,
+        internalEndpointId: endpointId,
+      };
     }
     case undefined:
       throw new ConfigError('proxy.field-required', `${field}.endpoint.address`);

@@ -85,7 +85,12 @@ export class Balancer {
 
   #spread(excluded: ReadonlySet<number> | undefined): PriorityLoads {
     const { overprovisioning, weightedHealth } = this.#hosts;
-    return spreadLoad(this.#sets, { overprovisioning, weightedHealth, panicThreshold: this.#settings.panicThreshold, excluded });
+    return spreadLoad(this.#sets, {
+      overprovisioning,
+      weightedHealth,
+      panicThreshold: this.#settings.panicThreshold,
+      excluded,
+    });
   }
 
   #lastSlowStart(): number {
@@ -93,7 +98,8 @@ export class Balancer {
     if (slow === undefined) return 0;
     let last = 0;
     const now = this.#clock.now();
-    for (const host of this.#hosts.all()) if (host.warmSinceMs + slow.windowMs > now) last = Math.max(last, host.warmSinceMs + slow.windowMs);
+    for (const host of this.#hosts.all())
+      if (host.warmSinceMs + slow.windowMs > now) last = Math.max(last, host.warmSinceMs + slow.windowMs);
     return last;
   }
 
@@ -109,7 +115,8 @@ export class Balancer {
       if (this.#settings.failOnPanic) return undefined;
       source = 'all';
     }
-    if (this.#settings.localityWeighted && source !== 'all' && !this.#isHashing()) return this.#pickInLocality(set, chosen.priority, source, hash, attempt);
+    if (this.#settings.localityWeighted && source !== 'all' && !this.#isHashing())
+      return this.#pickInLocality(set, chosen.priority, source, hash, attempt);
     return this.#picker(`${chosen.priority}/${source}`, set[source], set, source).pick(hash, attempt);
   }
 
@@ -123,13 +130,24 @@ export class Balancer {
     return this.#settings.policy.kind === 'ring-hash' || this.#settings.policy.kind === 'maglev';
   }
 
-  #pickInLocality(set: PrioritySet, priority: number, source: 'healthy' | 'degraded', hash: number, attempt: number): Host | undefined {
+  #pickInLocality(
+    set: PrioritySet,
+    priority: number,
+    source: 'healthy' | 'degraded',
+    hash: number,
+    attempt: number,
+  ): Host | undefined {
     const key = `${priority}/${source}/localities`;
     let chooser = this.#pickers.get(key);
     if (chooser === undefined) {
       const usable = set.localities.filter((locality) => this.#localityShare(locality, source) > 0);
-      if (usable.length === 0) return this.#picker(`${priority}/${source}`, set[source], set, source).pick(hash, attempt);
-      const scheduler = new EdfScheduler(usable, (locality) => this.#localityShare(locality, source), () => this.#random.float());
+      if (usable.length === 0)
+        return this.#picker(`${priority}/${source}`, set[source], set, source).pick(hash, attempt);
+      const scheduler = new EdfScheduler(
+        usable,
+        (locality) => this.#localityShare(locality, source),
+        () => this.#random.float(),
+      );
       const inner = new Map(usable.map((locality, i) => [locality, `${key}/${i}`]));
       chooser = {
         pick: (h, n) => {
@@ -145,7 +163,9 @@ export class Balancer {
   /** A locality's weight, less what its sick hosts can no longer take. */
   #localityShare(locality: LocalitySet, source: Source): number {
     if (locality.all.length === 0) return 0;
-    return locality.weight * Math.min(1, (this.#hosts.overprovisioning * locality[source].length) / locality.all.length);
+    return (
+      locality.weight * Math.min(1, (this.#hosts.overprovisioning * locality[source].length) / locality.all.length)
+    );
   }
 
   #picker(key: string, hosts: readonly Host[], set: PrioritySet, source: Source): Picker {
@@ -159,12 +179,17 @@ export class Balancer {
   #make(hosts: readonly Host[], set: PrioritySet, source: Source): Picker {
     const { policy, slowStart, hashBalanceFactor } = this.#settings;
     if (hosts.length === 0) return { pick: () => undefined };
-    const weightOf = slowStart === undefined || this.#slowUntilMs === 0
-      ? this.#isHashing() && this.#settings.localityWeighted ? this.#mixedWeights(set, source) : (host: Host): number => host.spec.weight
-      : (host: Host): number => host.spec.weight * slowStartFactor(host, this.#clock.now(), slowStart);
+    const weightOf =
+      slowStart === undefined || this.#slowUntilMs === 0
+        ? this.#isHashing() && this.#settings.localityWeighted
+          ? this.#mixedWeights(set, source)
+          : (host: Host): number => host.spec.weight
+        : (host: Host): number => host.spec.weight * slowStartFactor(host, this.#clock.now(), slowStart);
     const first = hosts[0] as Host;
     const context: PickerContext = {
-      random: this.#random, clock: this.#clock, weightOf,
+      random: this.#random,
+      clock: this.#clock,
+      weightOf,
       equalWeights: this.#slowUntilMs === 0 && hosts.every((host) => host.spec.weight === first.spec.weight),
     };
     switch (policy.kind) {
@@ -200,7 +225,10 @@ function bound(hosts: readonly Host[], picker: Picker, factor: number): Picker {
   return factor === 0 ? picker : boundedLoad(hosts, picker, factor);
 }
 
-function choosePriority(loads: PriorityLoads, point: number): { readonly priority: number; readonly source: 'healthy' | 'degraded' } | undefined {
+function choosePriority(
+  loads: PriorityLoads,
+  point: number,
+): { readonly priority: number; readonly source: 'healthy' | 'degraded' } | undefined {
   let reached = 0;
   for (let i = 0; i < loads.healthy.length; i++) {
     reached += loads.healthy[i] as number;

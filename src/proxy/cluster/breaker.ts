@@ -73,9 +73,17 @@ export class ClusterBreakers {
   maxConnectionsPerHost = Number.POSITIVE_INFINITY;
 
   update(config: CircuitBreakers | undefined): void {
-    setLimits(this.default, config?.thresholds.find((threshold) => threshold.priority === 0));
-    setLimits(this.high, config?.thresholds.find((threshold) => threshold.priority === 1));
-    this.maxConnectionsPerHost = config?.perHostThresholds.find((threshold) => threshold.priority === 0)?.maxConnections ?? Number.POSITIVE_INFINITY;
+    setLimits(
+      this.default,
+      config?.thresholds.find((threshold) => threshold.priority === 0),
+    );
+    setLimits(
+      this.high,
+      config?.thresholds.find((threshold) => threshold.priority === 1),
+    );
+    this.maxConnectionsPerHost =
+      config?.perHostThresholds.find((threshold) => threshold.priority === 0)?.maxConnections ??
+      Number.POSITIVE_INFINITY;
   }
 
   of(priority: 'default' | 'high'): Breaker {
@@ -89,5 +97,8 @@ function setLimits(breaker: Breaker, thresholds: CircuitBreakers_Thresholds | un
   breaker.maxRequests = thresholds?.maxRequests ?? 1024;
   breaker.maxRetries = thresholds?.maxRetries ?? 3;
   const budget = thresholds?.retryBudget;
-  breaker.budget = budget === undefined ? undefined : { fraction: (budget.budgetPercent?.value ?? 20) / 100, minimum: budget.minRetryConcurrency ?? 3 };
+  breaker.budget =
+    budget === undefined
+      ? undefined
+      : { fraction: (budget.budgetPercent?.value ?? 20) / 100, minimum: budget.minRetryConcurrency ?? 3 };
 }

@@ -33,7 +33,13 @@ export class ClusterHosts {
   }
 
   /** Hosts that stay keep their object, and with it health, ejection, counters and pools. */
-  apply(specs: readonly HostSpec[], settings: { readonly overprovisioning: number; readonly weightedHealth: boolean } = { overprovisioning: 1.4, weightedHealth: false }): HostChanges {
+  apply(
+    specs: readonly HostSpec[],
+    settings: { readonly overprovisioning: number; readonly weightedHealth: boolean } = {
+      overprovisioning: 1.4,
+      weightedHealth: false,
+    },
+  ): HostChanges {
     const added: Host[] = [];
     const removed: Host[] = [];
     const wanted = new Set<string>();

@@ -8,20 +8,57 @@ import { CircuitBreakersSchema } from '#proto/envoy/config/cluster/v3/circuit_br
 import { OutlierDetectionSchema } from '#proto/envoy/config/cluster/v3/outlier_detection_pb.ts';
 import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import {
-  Balancer, ClusterBreakers, ClusterHosts, HEALTH, type Host, OriginalDestinationHosts, OutlierDetector, PLAIN_PICK, readAssignment, readLbSettings, readOutlierSettings, spreadLoad,
+  Balancer,
+  ClusterBreakers,
+  ClusterHosts,
+  HEALTH,
+  type Host,
+  OriginalDestinationHosts,
+  OutlierDetector,
+  PLAIN_PICK,
+  readAssignment,
+  readLbSettings,
+  readOutlierSettings,
+  spreadLoad,
 } from './index.ts';
 
-interface Spec { readonly n: number; readonly priority?: number; readonly weight?: number; readonly zone?: string; readonly localityWeight?: number; readonly status?: 0 | 1 | 2 | 3 | 5 }
+interface Spec {
+  readonly n: number;
+  readonly priority?: number;
+  readonly weight?: number;
+  readonly zone?: string;
+  readonly localityWeight?: number;
+  readonly status?: 0 | 1 | 2 | 3 | 5;
+}
 
 function assignment(specs: readonly Spec[]) {
-  return readAssignment(create(ClusterLoadAssignmentSchema, {
-    clusterName: 'c',
-    endpoints: specs.map((s) => ({
-      priority: s.priority ?? 0, locality: { zone: s.zone ?? '' }, loadBalancingWeight: s.localityWeight ?? 1,
-      lbEndpoints: [{ healthStatus: s.status ?? 0, loadBalancingWeight: s.weight ?? 1,
-        hostIdentifier: { case: 'endpoint' as const, value: { address: { address: { case: 'socketAddress' as const, value: { address: `10.0.0.${s.n}`, portSpecifier: { case: 'portValue' as const, value: 80 } } } } } } }],
-    })),
-  }));
+  return readAssignment(
+    create(ClusterLoadAssignmentSchema, {
+      clusterName: 'c',
+      endpoints: specs.map((s) => ({
+        priority: s.priority ?? 0,
+        locality: { zone: s.zone ?? '' },
+        loadBalancingWeight: s.localityWeight ?? 1,
+        lbEndpoints: [
+          {
+            healthStatus: s.status ?? 0,
+            loadBalancingWeight: s.weight ?? 1,
+            hostIdentifier: {
+              case: 'endpoint' as const,
+              value: {
+                address: {
+                  address: {
+                    case: 'socketAddress' as const,
+                    value: { address: `10.0.0.${s.n}`, portSpecifier: { case: 'portValue' as const, value: 80 } },
+                  },
+                },
+              },
+            },
+          },
+        ],
+      })),
+    }),
+  );
 }
 
 function cluster(specs: readonly Spec[], config: MessageInitShape<typeof ClusterSchema> = {}) {
@@ -30,7 +67,10 @@ function cluster(specs: readonly Spec[], config: MessageInitShape<typeof Cluster
   const hosts = new ClusterHosts(clock);
   const read = assignment(specs);
   hosts.apply(read.specs, read);
-  const settings = readLbSettings(create(ClusterSchema, { name: 'c', ...config }), { decode: () => undefined, warn: () => {} });
+  const settings = readLbSettings(create(ClusterSchema, { name: 'c', ...config }), {
+    decode: () => undefined,
+    warn: () => {},
+  });
   const host = (n: number): Host => hosts.get(`10.0.0.${n}:80`) as Host;
   return { clock, random, hosts, host, balancer: new Balancer(settings, hosts, clock, random) };
 }
@@ -44,8 +84,10 @@ function count(balancer: Balancer, times: number, context = PLAIN_PICK): Map<str
   return counts;
 }
 
-const share = (counts: Map<string, number>, n: number): number => (counts.get(`10.0.0.${n}:80`) ?? 0) / [...counts.values()].reduce((a, b) => a + b, 0);
-const close = (actual: number, expected: number, within = 0.03): void => assert.ok(Math.abs(actual - expected) <= within, `${actual} is not near ${expected}`);
+const share = (counts: Map<string, number>, n: number): number =>
+  (counts.get(`10.0.0.${n}:80`) ?? 0) / [...counts.values()].reduce((a, b) => a + b, 0);
+const close = (actual: number, expected: number, within = 0.03): void =>
+  assert.ok(Math.abs(actual - expected) <= within, `${actual} is not near ${expected}`);
 
 test('round robin visits every host once a turn', () => {
   const { balancer } = cluster([{ n: 1 }, { n: 2 }, { n: 3 }]);
@@ -53,7 +95,11 @@ test('round robin visits every host once a turn', () => {
 });
 
 test('weights are kept exactly by round robin', () => {
-  const { balancer } = cluster([{ n: 1, weight: 1 }, { n: 2, weight: 3 }, { n: 3, weight: 6 }]);
+  const { balancer } = cluster([
+    { n: 1, weight: 1 },
+    { n: 2, weight: 3 },
+    { n: 3, weight: 6 },
+  ]);
   const counts = count(balancer, 1000);
   close(share(counts, 1), 0.1, 0.005);
   close(share(counts, 2), 0.3, 0.005);
@@ -61,12 +107,17 @@ test('weights are kept exactly by round robin', () => {
 });
 
 test('any weights are served in proportion', () => {
-  fc.assert(fc.property(fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 8 }), (weights) => {
-    const { balancer } = cluster(weights.map((weight, i) => ({ n: i + 1, weight })));
-    const total = weights.reduce((a, b) => a + b, 0);
-    const counts = count(balancer, total * 4);
-    weights.forEach((weight, i) => assert.ok(Math.abs((counts.get(`10.0.0.${i + 1}:80`) ?? 0) - weight * 4) <= 2 + weights.length));
-  }), { numRuns: 50 });
+  fc.assert(
+    fc.property(fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1, maxLength: 8 }), (weights) => {
+      const { balancer } = cluster(weights.map((weight, i) => ({ n: i + 1, weight })));
+      const total = weights.reduce((a, b) => a + b, 0);
+      const counts = count(balancer, total * 4);
+      weights.forEach((weight, i) =>
+        assert.ok(Math.abs((counts.get(`10.0.0.${i + 1}:80`) ?? 0) - weight * 4) <= 2 + weights.length),
+      );
+    }),
+    { numRuns: 50 },
+  );
 });
 
 test('least request prefers the idle, and bends weights by what is in flight', () => {
@@ -74,45 +125,71 @@ test('least request prefers the idle, and bends weights by what is in flight', (
   host(1).activeRequests = 10;
   const counts = count(balancer, 1000);
   close(share(counts, 1), 0.25, 0.05);
-  const weighted = cluster([{ n: 1, weight: 2 }, { n: 2, weight: 1 }], { lbPolicy: 1 });
+  const weighted = cluster(
+    [
+      { n: 1, weight: 2 },
+      { n: 2, weight: 1 },
+    ],
+    { lbPolicy: 1 },
+  );
   weighted.host(1).activeRequests = 3;
   close(share(count(weighted.balancer, 900), 1), 1 / 3);
 });
 
 test('random and peak EWMA reach all, EWMA the quicker one more', () => {
   close(share(count(cluster([{ n: 1 }, { n: 2, weight: 9 }], { lbPolicy: 3 }).balancer, 2000), 1), 0.5);
-  const { balancer, host } = cluster([{ n: 1 }, { n: 2 }], { metadata: { filterMetadata: { 'topsail.lb': { policy: 'PEAK_EWMA' } } } });
+  const { balancer, host } = cluster([{ n: 1 }, { n: 2 }], {
+    metadata: { filterMetadata: { 'topsail.lb': { policy: 'PEAK_EWMA' } } },
+  });
   host(1).ewmaMs = 100;
   host(2).ewmaMs = 10;
   assert.equal(share(count(balancer, 100), 2), 1);
 });
 
-for (const [name, lbPolicy] of [['ring hash', 2], ['maglev', 5]] as const) {
+for (const [name, lbPolicy] of [
+  ['ring hash', 2],
+  ['maglev', 5],
+] as const) {
   test(`${name} keeps a key on its host and moves few keys when one leaves`, () => {
     const specs = Array.from({ length: 10 }, (_, i) => ({ n: i + 1 }));
     const { balancer, hosts } = cluster(specs, { lbPolicy });
     const keys = Array.from({ length: 2000 }, (_, i) => (i * 2_654_435_761) >>> 0);
     const before = keys.map((hash) => balancer.pick({ ...PLAIN_PICK, hash })?.key);
-    assert.deepEqual(keys.map((hash) => balancer.pick({ ...PLAIN_PICK, hash })?.key), before);
+    assert.deepEqual(
+      keys.map((hash) => balancer.pick({ ...PLAIN_PICK, hash })?.key),
+      before,
+    );
     const counts = new Map<string, number>();
     for (const key of before) counts.set(key as string, (counts.get(key as string) ?? 0) + 1);
     for (const n of counts.values()) close(n / keys.length, 0.1, 0.07);
     const read = assignment(specs.slice(1));
     hosts.apply(read.specs, read);
-    const moved = keys.filter((hash, i) => balancer.pick({ ...PLAIN_PICK, hash })?.key !== before[i] && before[i] !== '10.0.0.1:80').length;
+    const moved = keys.filter(
+      (hash, i) => balancer.pick({ ...PLAIN_PICK, hash })?.key !== before[i] && before[i] !== '10.0.0.1:80',
+    ).length;
     assert.ok(moved / keys.length < 0.1, `${moved} of ${keys.length} moved`);
   });
 
   test(`${name} follows weights`, () => {
-    const { balancer } = cluster([{ n: 1, weight: 1 }, { n: 2, weight: 3 }], { lbPolicy });
+    const { balancer } = cluster(
+      [
+        { n: 1, weight: 1 },
+        { n: 2, weight: 3 },
+      ],
+      { lbPolicy },
+    );
     let second = 0;
-    for (let i = 0; i < 4000; i++) if (balancer.pick({ ...PLAIN_PICK, hash: (i * 2_654_435_761) >>> 0 })?.key === '10.0.0.2:80') second++;
+    for (let i = 0; i < 4000; i++)
+      if (balancer.pick({ ...PLAIN_PICK, hash: (i * 2_654_435_761) >>> 0 })?.key === '10.0.0.2:80') second++;
     close(second / 4000, 0.75, 0.05);
   });
 }
 
 test('a bounded load sends the surplus on', () => {
-  const { balancer, host } = cluster([{ n: 1 }, { n: 2 }], { lbPolicy: 5, commonLbConfig: { consistentHashingLbConfig: { hashBalanceFactor: 110 } } });
+  const { balancer, host } = cluster([{ n: 1 }, { n: 2 }], {
+    lbPolicy: 5,
+    commonLbConfig: { consistentHashingLbConfig: { hashBalanceFactor: 110 } },
+  });
   const first = balancer.pick({ ...PLAIN_PICK, hash: 5 });
   (first as Host).activeRequests = 10;
   assert.notEqual(balancer.pick({ ...PLAIN_PICK, hash: 5 }), first);
@@ -125,7 +202,12 @@ test('a retry avoids hosts as long as its attempts last', () => {
   assert.equal(share(count(balancer, 50, { ...PLAIN_PICK, attempts: 5, avoid }), 2), 1);
   for (const lbPolicy of [2, 5] as const) {
     const hashing = cluster([{ n: 1 }, { n: 2 }], { lbPolicy });
-    const other = count(hashing.balancer, 50, { ...PLAIN_PICK, hash: 99, attempts: 20, avoid: (h) => h === hashing.host(1) });
+    const other = count(hashing.balancer, 50, {
+      ...PLAIN_PICK,
+      hash: 99,
+      attempts: 20,
+      avoid: (h) => h === hashing.host(1),
+    });
     assert.equal(share(other, 2), 1);
   }
 });
@@ -152,12 +234,14 @@ test('loads always add up to 100 or to nothing', () => {
     const [h, d] = [make(healthy), make(degraded)];
     return { healthy: h, degraded: d, all: [...h, ...d, ...make(sick)], localities: [] };
   });
-  fc.assert(fc.property(fc.array(set, { maxLength: 4 }), fc.constantFrom(0, 50), (sets, panicThreshold) => {
-    const loads = spreadLoad(sets, { overprovisioning: 1.4, weightedHealth: false, panicThreshold });
-    const total = [...loads.healthy, ...loads.degraded].reduce((a, b) => a + b, 0);
-    assert.ok(total === 100 || total === 0, String(total));
-    if (sets.some((s) => s.healthy.length > 0)) assert.equal(total, 100);
-  }));
+  fc.assert(
+    fc.property(fc.array(set, { maxLength: 4 }), fc.constantFrom(0, 50), (sets, panicThreshold) => {
+      const loads = spreadLoad(sets, { overprovisioning: 1.4, weightedHealth: false, panicThreshold });
+      const total = [...loads.healthy, ...loads.degraded].reduce((a, b) => a + b, 0);
+      assert.ok(total === 100 || total === 0, String(total));
+      if (sets.some((s) => s.healthy.length > 0)) assert.equal(total, 100);
+    }),
+  );
 });
 
 test('below the panic threshold every host takes part', () => {
@@ -169,22 +253,37 @@ test('below the panic threshold every host takes part', () => {
 });
 
 test('draining and unhealthy endpoints get nothing, degraded ones only what is left', () => {
-  const { balancer } = cluster([{ n: 1 }, { n: 2, status: 3 }, { n: 3, status: 2 }, { n: 4, status: 5 }], { commonLbConfig: { healthyPanicThreshold: { value: 0 } } });
+  const { balancer } = cluster([{ n: 1 }, { n: 2, status: 3 }, { n: 3, status: 2 }, { n: 4, status: 5 }], {
+    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
+  });
   const counts = count(balancer, 1000);
   assert.equal(share(counts, 2) + share(counts, 3), 0);
   assert.ok(share(counts, 4) > 0.3 && share(counts, 1) > 0.3);
 });
 
 test('localities share by weight and lose with their health', () => {
-  const config = { commonLbConfig: { localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} }, healthyPanicThreshold: { value: 0 } } } as const;
-  const { balancer, hosts, host } = cluster([{ n: 1, zone: 'a', localityWeight: 1 }, { n: 2, zone: 'b', localityWeight: 3 }], config);
+  const config = {
+    commonLbConfig: {
+      localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} },
+      healthyPanicThreshold: { value: 0 },
+    },
+  } as const;
+  const { balancer, hosts, host } = cluster(
+    [
+      { n: 1, zone: 'a', localityWeight: 1 },
+      { n: 2, zone: 'b', localityWeight: 3 },
+    ],
+    config,
+  );
   close(share(count(balancer, 1000), 2), 0.75);
   hosts.setUnhealthy(host(2), HEALTH.activeFailed, true);
   assert.equal(share(count(balancer, 100), 1), 1);
 });
 
 test('a host that comes late starts slowly', () => {
-  const { balancer, hosts, clock } = cluster([{ n: 1 }], { lbConfig: { case: 'roundRobinLbConfig', value: { slowStartConfig: { slowStartWindow: { seconds: 60n } } } } });
+  const { balancer, hosts, clock } = cluster([{ n: 1 }], {
+    lbConfig: { case: 'roundRobinLbConfig', value: { slowStartConfig: { slowStartWindow: { seconds: 60n } } } },
+  });
   clock.advance(100_000);
   const read = assignment([{ n: 1 }, { n: 2 }]);
   hosts.apply(read.specs, read);
@@ -203,7 +302,10 @@ test('hosts keep their identity through updates', () => {
   const changes = hosts.apply(read.specs, read);
   assert.equal(host(1), first);
   assert.deepEqual([first.ejected, first.activeRequests, first.spec.weight], [true, 3, 7]);
-  assert.deepEqual([changes.added.map((h) => h.key), changes.removed.map((h) => h.key)], [['10.0.0.3:80'], ['10.0.0.2:80']]);
+  assert.deepEqual(
+    [changes.added.map((h) => h.key), changes.removed.map((h) => h.key)],
+    [['10.0.0.3:80'], ['10.0.0.2:80']],
+  );
 });
 
 test('a subset holds the hosts whose metadata say so', () => {
@@ -217,9 +319,16 @@ test('a subset holds the hosts whose metadata say so', () => {
 function detector(hosts: number, config: MessageInitShape<typeof OutlierDetectionSchema>) {
   const c = cluster(Array.from({ length: hosts }, (_, i) => ({ n: i + 1 })));
   const events: string[] = [];
-  const outlier = new OutlierDetector(readOutlierSettings(create(OutlierDetectionSchema, config)), c.hosts, c.clock, c.random, {
-    ejected: (host, cause) => events.push(`${host.key} ${cause}`), unejected: (host) => events.push(`${host.key} back`),
-  });
+  const outlier = new OutlierDetector(
+    readOutlierSettings(create(OutlierDetectionSchema, config)),
+    c.hosts,
+    c.clock,
+    c.random,
+    {
+      ejected: (host, cause) => events.push(`${host.key} ${cause}`),
+      unejected: (host) => events.push(`${host.key} back`),
+    },
+  );
   const answers = (n: number, status: number, times: number): void => {
     for (let i = 0; i < times; i++) outlier.report(c.host(n), { kind: 'answer', status });
   };
@@ -227,7 +336,11 @@ function detector(hosts: number, config: MessageInitShape<typeof OutlierDetectio
 }
 
 test('five errors in a row eject a host, which comes back after the base time, longer each time', () => {
-  const { outlier, answers, events, clock, host } = detector(2, { maxEjectionPercent: 50, interval: { seconds: 1n }, baseEjectionTime: { seconds: 10n } });
+  const { outlier, answers, events, clock, host } = detector(2, {
+    maxEjectionPercent: 50,
+    interval: { seconds: 1n },
+    baseEjectionTime: { seconds: 10n },
+  });
   answers(1, 500, 4);
   answers(1, 200, 1);
   answers(1, 500, 4);
@@ -248,8 +361,20 @@ test('five errors in a row eject a host, which comes back after the base time, l
 });
 
 test('a shorter interval counts at once, not after the one under way', () => {
-  const { outlier, answers, clock, host } = detector(2, { maxEjectionPercent: 50, interval: { seconds: 30n }, baseEjectionTime: { seconds: 30n } });
-  outlier.update(readOutlierSettings(create(OutlierDetectionSchema, { maxEjectionPercent: 50, interval: { seconds: 1n }, baseEjectionTime: { seconds: 1n } })));
+  const { outlier, answers, clock, host } = detector(2, {
+    maxEjectionPercent: 50,
+    interval: { seconds: 30n },
+    baseEjectionTime: { seconds: 30n },
+  });
+  outlier.update(
+    readOutlierSettings(
+      create(OutlierDetectionSchema, {
+        maxEjectionPercent: 50,
+        interval: { seconds: 1n },
+        baseEjectionTime: { seconds: 1n },
+      }),
+    ),
+  );
   answers(1, 500, 5);
   clock.advance(2_100);
   assert.equal(host(1).ejected, false);
@@ -260,7 +385,10 @@ test('a shorter interval counts at once, not after the one under way', () => {
 test('no more hosts are out than max_ejection_percent', () => {
   const { answers, host } = detector(4, { maxEjectionPercent: 50 });
   for (const n of [1, 2, 3, 4]) answers(n, 500, 5);
-  assert.deepEqual([1, 2, 3, 4].map((n) => host(n).ejected), [true, true, false, false]);
+  assert.deepEqual(
+    [1, 2, 3, 4].map((n) => host(n).ejected),
+    [true, true, false, false],
+  );
   const strict = detector(3, {});
   strict.answers(1, 500, 5);
   assert.equal(strict.host(1).ejected, false);
@@ -271,7 +399,12 @@ test('no more hosts are out than max_ejection_percent', () => {
 });
 
 test('gateway errors are counted apart', () => {
-  const { answers, events } = detector(2, { maxEjectionPercent: 100, enforcingConsecutive5xx: 0, consecutiveGatewayFailure: 3, enforcingConsecutiveGatewayFailure: 100 });
+  const { answers, events } = detector(2, {
+    maxEjectionPercent: 100,
+    enforcingConsecutive5xx: 0,
+    consecutiveGatewayFailure: 3,
+    enforcingConsecutiveGatewayFailure: 100,
+  });
   answers(1, 503, 2);
   answers(1, 500, 1);
   answers(1, 502, 2);
@@ -285,7 +418,12 @@ test('local origin failures count as gateway errors, or apart when split', () =>
   joined.outlier.report(joined.host(1), { kind: 'connect-failed' });
   joined.outlier.report(joined.host(1), { kind: 'timeout' });
   assert.deepEqual(joined.events, ['10.0.0.1:80 consecutive-5xx']);
-  const split = detector(2, { maxEjectionPercent: 100, consecutive5xx: 1, splitExternalLocalOriginErrors: true, consecutiveLocalOriginFailure: 2 });
+  const split = detector(2, {
+    maxEjectionPercent: 100,
+    consecutive5xx: 1,
+    splitExternalLocalOriginErrors: true,
+    consecutiveLocalOriginFailure: 2,
+  });
   split.outlier.report(split.host(1), { kind: 'connect-failed' });
   split.outlier.report(split.host(1), { kind: 'connected' });
   split.outlier.report(split.host(1), { kind: 'connect-failed' });
@@ -294,12 +432,25 @@ test('local origin failures count as gateway errors, or apart when split', () =>
 });
 
 test('success rate ejects who stands out from the mean, failure percentage who fails too often', () => {
-  const rate = detector(6, { maxEjectionPercent: 100, consecutive5xx: 1000, successRateRequestVolume: 10, interval: { seconds: 1n } });
+  const rate = detector(6, {
+    maxEjectionPercent: 100,
+    consecutive5xx: 1000,
+    successRateRequestVolume: 10,
+    interval: { seconds: 1n },
+  });
   for (const n of [1, 2, 3, 4, 5, 6]) rate.answers(n, 200, 20);
   rate.answers(1, 500, 20);
   rate.clock.advance(1_000);
   assert.deepEqual(rate.events, ['10.0.0.1:80 success-rate']);
-  const failure = detector(2, { maxEjectionPercent: 100, consecutive5xx: 1000, failurePercentageMinimumHosts: 1, failurePercentageRequestVolume: 10, enforcingFailurePercentage: 100, failurePercentageThreshold: 50, interval: { seconds: 1n } });
+  const failure = detector(2, {
+    maxEjectionPercent: 100,
+    consecutive5xx: 1000,
+    failurePercentageMinimumHosts: 1,
+    failurePercentageRequestVolume: 10,
+    enforcingFailurePercentage: 100,
+    failurePercentageThreshold: 50,
+    interval: { seconds: 1n },
+  });
   failure.answers(1, 500, 5);
   failure.answers(1, 200, 5);
   failure.answers(2, 200, 10);
@@ -309,14 +460,25 @@ test('success rate ejects who stands out from the mean, failure percentage who f
 
 test('breakers say no at the limit, and a budget follows the load', () => {
   const breakers = new ClusterBreakers();
-  breakers.update(create(CircuitBreakersSchema, { thresholds: [{ maxPendingRequests: 1, maxRequests: 2 }, { priority: 1, maxRetries: 0 }] }));
+  breakers.update(
+    create(CircuitBreakersSchema, {
+      thresholds: [
+        { maxPendingRequests: 1, maxRequests: 2 },
+        { priority: 1, maxRetries: 0 },
+      ],
+    }),
+  );
   const b = breakers.of('default');
   assert.deepEqual([b.tryRequest(), b.tryRequest(), b.tryRequest()], [true, true, false]);
   assert.deepEqual([b.tryPending(), b.tryPending(), b.overflows.pending], [true, false, 1]);
   b.releaseRequest();
   assert.equal(b.tryRequest(), true);
   assert.equal(breakers.of('high').tryRetry(), false);
-  breakers.update(create(CircuitBreakersSchema, { thresholds: [{ retryBudget: { budgetPercent: { value: 50 }, minRetryConcurrency: 1 } }] }));
+  breakers.update(
+    create(CircuitBreakersSchema, {
+      thresholds: [{ retryBudget: { budgetPercent: { value: 50 }, minRetryConcurrency: 1 } }],
+    }),
+  );
   assert.equal(b.requests, 2);
   assert.equal(b.retryLimit, 1);
   for (let i = 0; i < 8; i++) b.tryRequest();

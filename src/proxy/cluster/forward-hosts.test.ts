@@ -14,10 +14,19 @@ function setUp(settings: Partial<ReturnType<typeof readForwardSettings>> = {}) {
   const asked: Asked[] = [];
   const resolve: Net['resolve'] = (name) =>
     new Promise((give, refuse) => {
-      asked.push({ name, answer: (addresses, ttlMs = 1000) => give({ addresses, ttlMs }), fail: () => refuse(new Error('ENOTFOUND')) });
+      asked.push({
+        name,
+        answer: (addresses, ttlMs = 1000) => give({ addresses, ttlMs }),
+        fail: () => refuse(new Error('ENOTFOUND')),
+      });
     });
   const removed: string[] = [];
-  const hosts = new ForwardHosts(clock, { resolve } as Net, { ...readForwardSettings(undefined), ...settings }, (host) => removed.push(host.key));
+  const hosts = new ForwardHosts(
+    clock,
+    { resolve } as Net,
+    { ...readForwardSettings(undefined), ...settings },
+    (host) => removed.push(host.key),
+  );
   return { clock, asked, hosts, removed };
 }
 
@@ -30,11 +39,18 @@ test('a request waits for the look-up of its name, and later ones do not', async
   const answers: ForwardAnswer[] = [];
   assert.equal(typeof hosts.find('Api.Example:8080', 80, (a) => answers.push(a)), 'function');
   assert.equal(typeof hosts.find('api.example:8080', 80, (a) => answers.push(a)), 'function');
-  assert.deepEqual(asked.map((a) => a.name), ['api.example'], 'one look-up for both');
+  assert.deepEqual(
+    asked.map((a) => a.name),
+    ['api.example'],
+    'one look-up for both',
+  );
   asked[0]?.answer(['10.0.0.9', 'fd00::1']);
   await settle();
   assert.deepEqual(answers, ['found', 'found']);
-  assert.equal(hosts.find('api.example:8080', 80, () => {}), 'found');
+  assert.equal(
+    hosts.find('api.example:8080', 80, () => {}),
+    'found',
+  );
   assert.equal(hosts.host('api.example:8080', 80)?.key, '10.0.0.9:8080');
   assert.equal(hosts.host('other.example', 80), undefined);
 });
@@ -45,10 +61,16 @@ test('a stale answer serves while the name is looked up again, and a moved name 
   asked[0]?.answer(['10.0.0.1']);
   await settle();
   clock.advance(4999);
-  assert.equal(hosts.find('a.example', 80, () => {}), 'found');
+  assert.equal(
+    hosts.find('a.example', 80, () => {}),
+    'found',
+  );
   assert.equal(asked.length, 1, 'no sooner than dns_min_refresh_rate');
   clock.advance(1);
-  assert.equal(hosts.find('a.example', 80, () => {}), 'found');
+  assert.equal(
+    hosts.find('a.example', 80, () => {}),
+    'found',
+  );
   assert.equal(asked.length, 2);
   asked[1]?.answer(['10.0.0.2']);
   await settle();
@@ -68,7 +90,10 @@ test('a name without addresses fails, at once the second time, and is asked for 
   asked[0]?.fail();
   await settle();
   assert.deepEqual(answers, ['failed']);
-  assert.equal(hosts.find('no.example', 80, () => {}), 'failed');
+  assert.equal(
+    hosts.find('no.example', 80, () => {}),
+    'failed',
+  );
   clock.advance(5000);
   assert.equal(typeof hosts.find('no.example', 80, () => {}), 'function');
 });
@@ -77,11 +102,23 @@ test('names, waiting requests and their time are bounded', async () => {
   const { hosts, asked, clock } = setUp({ maxHosts: 2, maxPending: 1 });
   const answers: ForwardAnswer[] = [];
   const cancel = hosts.find('a.example', 80, (a) => answers.push(a));
-  assert.equal(hosts.find('b.example', 80, () => {}), 'overflow', 'one waits already');
-  assert.equal(hosts.find('c.example', 80, () => {}), 'overflow', 'two names are known already');
+  assert.equal(
+    hosts.find('b.example', 80, () => {}),
+    'overflow',
+    'one waits already',
+  );
+  assert.equal(
+    hosts.find('c.example', 80, () => {}),
+    'overflow',
+    'two names are known already',
+  );
   assert.equal(hosts.size, 2);
   (cancel as () => void)();
-  assert.equal(typeof hosts.find('b.example', 80, (a) => answers.push(a)), 'function', 'a request that went away waits no more');
+  assert.equal(
+    typeof hosts.find('b.example', 80, (a) => answers.push(a)),
+    'function',
+    'a request that went away waits no more',
+  );
   clock.advance(5000);
   assert.deepEqual(answers, ['failed'], 'dns_query_timeout');
   for (const one of asked) one.answer(['10.0.0.1']);
@@ -92,6 +129,11 @@ test('names, waiting requests and their time are bounded', async () => {
 
 test('what is no authority is not looked up', () => {
   const { hosts, asked } = setUp();
-  for (const bad of ['', 'a b', 'user@host', 'host:0', 'host:99999', '[::1', 'a/b', 'x'.repeat(300)]) assert.equal(hosts.find(bad, 80, () => {}), 'failed', bad);
+  for (const bad of ['', 'a b', 'user@host', 'host:0', 'host:99999', '[::1', 'a/b', 'x'.repeat(300)])
+    assert.equal(
+      hosts.find(bad, 80, () => {}),
+      'failed',
+      bad,
+    );
   assert.equal(asked.length, 0);
 });

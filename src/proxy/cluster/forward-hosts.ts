@@ -115,7 +115,9 @@ export class ForwardHosts {
     const { family, minRefreshMs, queryTimeoutMs } = this.#settings;
     let address: string | undefined;
     let ttlMs = minRefreshMs;
-    const late = this.#clock.setTimer(queryTimeoutMs, () => this.#tell(entry, entry.host === undefined ? 'failed' : 'found'));
+    const late = this.#clock.setTimer(queryTimeoutMs, () =>
+      this.#tell(entry, entry.host === undefined ? 'failed' : 'found'),
+    );
     try {
       const found = await this.#net.resolve(target.name);
       address = chooseFamily(found.addresses, family)[0];
@@ -145,7 +147,11 @@ export class ForwardHosts {
   /** Those unused for the longest stand first. True when there is room again. */
   #forgetUnused(now: number): boolean {
     for (const [key, entry] of this.#entries) {
-      if (entry.looking || (entry.host !== undefined && (now - entry.usedMs < this.#settings.hostTtlMs || entry.host.activeRequests > 0))) continue;
+      if (
+        entry.looking ||
+        (entry.host !== undefined && (now - entry.usedMs < this.#settings.hostTtlMs || entry.host.activeRequests > 0))
+      )
+        continue;
       this.#entries.delete(key);
       if (entry.host !== undefined) this.#drop(entry.host);
     }
@@ -175,9 +181,20 @@ function readAuthority(authority: string, defaultPort: number): Target | undefin
 function makeHost(address: string, { name, port }: Target, now: number): Host {
   return new Host(
     {
-      key: address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`, address, port, hostname: name,
-      internalListener: '', internalEndpointId: '', priority: 0, locality: { region: '', zone: '', subZone: '' },
-      weight: 1, localityWeight: 0, status: 'healthy', metadata: {}, healthCheckPort: 0, healthCheckDisabled: true,
+      key: address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
+      address,
+      port,
+      hostname: name,
+      internalListener: '',
+      internalEndpointId: '',
+      priority: 0,
+      locality: { region: '', zone: '', subZone: '' },
+      weight: 1,
+      localityWeight: 0,
+      status: 'healthy',
+      metadata: {},
+      healthCheckPort: 0,
+      healthCheckDisabled: true,
     },
     now,
   );

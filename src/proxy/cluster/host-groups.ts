@@ -26,7 +26,12 @@ export function groupHosts(hosts: Iterable<Host>): readonly PrioritySet[] {
       if (host.unhealthy === 0) (host.degraded ? into.degraded : into.healthy).push(host);
     }
   }
-  return drafts.map(({ set, localities }) => ({ all: set.all, healthy: set.healthy, degraded: set.degraded, localities: [...localities.values()] satisfies LocalitySet[] }));
+  return drafts.map(({ set, localities }) => ({
+    all: set.all,
+    healthy: set.healthy,
+    degraded: set.degraded,
+    localities: [...localities.values()] satisfies LocalitySet[],
+  }));
 }
 
 function draft(weight: number): Draft {

@@ -49,10 +49,16 @@ const OWN_METADATA = 'topsail.lb';
 export function readLbSettings(cluster: Cluster, options: LbOptions): LbSettings {
   const field = `cluster "${cluster.name}"`;
   const common = cluster.commonLbConfig;
-  const zone = common?.localityConfigSpecifier.case === 'zoneAwareLbConfig' ? common.localityConfigSpecifier.value : undefined;
-  if (zone?.routingEnabled !== undefined) options.warn(`${field}.common_lb_config.zone_aware_lb_config`, 'zone aware routing has no effect');
+  const zone =
+    common?.localityConfigSpecifier.case === 'zoneAwareLbConfig' ? common.localityConfigSpecifier.value : undefined;
+  if (zone?.routingEnabled !== undefined)
+    options.warn(`${field}.common_lb_config.zone_aware_lb_config`, 'zone aware routing has no effect');
   const fallback = cluster.lbSubsetConfig?.fallbackPolicy;
-  if (fallback === 2) options.warn(`${field}.lb_subset_config.default_subset`, 'is not read: requests without a subset may take any host');
+  if (fallback === 2)
+    options.warn(
+      `${field}.lb_subset_config.default_subset`,
+      'is not read: requests without a subset may take any host',
+    );
   const base: LbSettings = {
     ...readDeprecated(cluster, field),
     panicThreshold: common?.healthyPanicThreshold?.value ?? 50,
@@ -61,14 +67,20 @@ export function readLbSettings(cluster: Cluster, options: LbOptions): LbSettings
     failOnPanic: zone?.failTrafficOnPanic ?? false,
     hashBalanceFactor: common?.consistentHashingLbConfig?.hashBalanceFactor ?? 0,
   };
-  if (cluster.metadata?.filterMetadata[OWN_METADATA]?.['policy'] === 'PEAK_EWMA') return { ...base, policy: { kind: 'peak-ewma' } };
+  if (cluster.metadata?.filterMetadata[OWN_METADATA]?.['policy'] === 'PEAK_EWMA')
+    return { ...base, policy: { kind: 'peak-ewma' } };
   const chain = cluster.loadBalancingPolicy;
   if (chain === undefined) return base;
   for (const { typedExtensionConfig: extension } of chain.policies) {
-    const chosen = extension?.typedConfig === undefined ? undefined : readExtension(extension.typedConfig, base, options);
+    const chosen =
+      extension?.typedConfig === undefined ? undefined : readExtension(extension.typedConfig, base, options);
     if (chosen !== undefined) return chosen;
   }
-  throw new ConfigError('proxy.unknown-extension', `${field}.load_balancing_policy`, chain.policies.map((p) => p.typedExtensionConfig?.typedConfig?.typeUrl).join(', '));
+  throw new ConfigError(
+    'proxy.unknown-extension',
+    `${field}.load_balancing_policy`,
+    chain.policies.map((p) => p.typedExtensionConfig?.typedConfig?.typeUrl).join(', '),
+  );
 }
 
 function readDeprecated(cluster: Cluster, field: string): Pick<LbSettings, 'policy' | 'slowStart'> {
@@ -77,20 +89,37 @@ function readDeprecated(cluster: Cluster, field: string): Pick<LbSettings, 'poli
   switch (cluster.lbPolicy) {
     case 1: {
       const least = config.case === 'leastRequestLbConfig' ? config.value : undefined;
-      return { policy: { kind: 'least-request', choices: least?.choiceCount ?? 2, bias: least?.activeRequestBias?.defaultValue ?? 1, fullScan: false }, slowStart: readSlowStart(least?.slowStartConfig) };
+      return {
+        policy: {
+          kind: 'least-request',
+          choices: least?.choiceCount ?? 2,
+          bias: least?.activeRequestBias?.defaultValue ?? 1,
+          fullScan: false,
+        },
+        slowStart: readSlowStart(least?.slowStartConfig),
+      };
     }
     case 2: {
       const ring = config.case === 'ringHashLbConfig' ? config.value : undefined;
-      return { policy: ringPolicy(ring?.minimumRingSize, ring?.maximumRingSize, useHostname, field), slowStart: undefined };
+      return {
+        policy: ringPolicy(ring?.minimumRingSize, ring?.maximumRingSize, useHostname, field),
+        slowStart: undefined,
+      };
     }
     case 3:
       return { policy: { kind: 'random' }, slowStart: undefined };
     case 5:
-      return { policy: maglevPolicy(config.case === 'maglevLbConfig' ? config.value.tableSize : undefined, useHostname, field), slowStart: undefined };
+      return {
+        policy: maglevPolicy(config.case === 'maglevLbConfig' ? config.value.tableSize : undefined, useHostname, field),
+        slowStart: undefined,
+      };
     case 6:
       return { policy: { kind: 'original-dst' }, slowStart: undefined };
     default:
-      return { policy: { kind: 'round-robin' }, slowStart: readSlowStart(config.case === 'roundRobinLbConfig' ? config.value.slowStartConfig : undefined) };
+      return {
+        policy: { kind: 'round-robin' },
+        slowStart: readSlowStart(config.case === 'roundRobinLbConfig' ? config.value.slowStartConfig : undefined),
+      };
   }
 }
 
@@ -101,28 +130,59 @@ function readExtension(any: Any, base: LbSettings, options: LbOptions): LbSettin
   switch (any.typeUrl.slice(any.typeUrl.lastIndexOf('.') + 1)) {
     case 'RoundRobin': {
       const config = message as RoundRobin;
-      return { ...base, policy: { kind: 'round-robin' }, slowStart: readSlowStart(config.slowStartConfig), localityWeighted: isLocalityWeighted(config) };
+      return {
+        ...base,
+        policy: { kind: 'round-robin' },
+        slowStart: readSlowStart(config.slowStartConfig),
+        localityWeighted: isLocalityWeighted(config),
+      };
     }
     case 'LeastRequest': {
       const config = message as LeastRequest;
       const fullScan = config.selectionMethod === 1 || config.enableFullScan === true;
-      return { ...base, policy: { kind: 'least-request', choices: config.choiceCount ?? 2, bias: config.activeRequestBias?.defaultValue ?? 1, fullScan }, slowStart: readSlowStart(config.slowStartConfig), localityWeighted: isLocalityWeighted(config) };
+      return {
+        ...base,
+        policy: {
+          kind: 'least-request',
+          choices: config.choiceCount ?? 2,
+          bias: config.activeRequestBias?.defaultValue ?? 1,
+          fullScan,
+        },
+        slowStart: readSlowStart(config.slowStartConfig),
+        localityWeighted: isLocalityWeighted(config),
+      };
     }
     case 'Random':
-      return { ...base, policy: { kind: 'random' }, slowStart: undefined, localityWeighted: isLocalityWeighted(message as RoundRobin) };
+      return {
+        ...base,
+        policy: { kind: 'random' },
+        slowStart: undefined,
+        localityWeighted: isLocalityWeighted(message as RoundRobin),
+      };
     case 'RingHash': {
       const config = message as RingHash;
       const hashing = config.consistentHashingLbConfig;
       return {
-        ...base, slowStart: undefined, localityWeighted: config.localityWeightedLbConfig !== undefined, hashBalanceFactor: hashing?.hashBalanceFactor ?? config.hashBalanceFactor ?? 0,
-        policy: ringPolicy(config.minimumRingSize, config.maximumRingSize, hashing?.useHostnameForHashing ?? config.useHostnameForHashing, 'load_balancing_policy'),
+        ...base,
+        slowStart: undefined,
+        localityWeighted: config.localityWeightedLbConfig !== undefined,
+        hashBalanceFactor: hashing?.hashBalanceFactor ?? config.hashBalanceFactor ?? 0,
+        policy: ringPolicy(
+          config.minimumRingSize,
+          config.maximumRingSize,
+          hashing?.useHostnameForHashing ?? config.useHostnameForHashing,
+          'load_balancing_policy',
+        ),
       };
     }
     case 'Maglev': {
       const config = message as Maglev;
       const hashing = config.consistentHashingLbConfig;
       return {
-        ...base, slowStart: undefined, localityWeighted: config.localityWeightedLbConfig !== undefined, hashBalanceFactor: hashing?.hashBalanceFactor ?? 0,
+        ...base,
+        slowStart: undefined,
+        localityWeighted: config.localityWeightedLbConfig !== undefined,
+        hashBalanceFactor: hashing?.hashBalanceFactor ?? 0,
         policy: maglevPolicy(config.tableSize, hashing?.useHostnameForHashing ?? false, 'load_balancing_policy'),
       };
     }
@@ -144,13 +204,23 @@ function isLocalityWeighted(config: Pick<RoundRobin, 'localityLbConfig'>): boole
 function ringPolicy(min: bigint | undefined, max: bigint | undefined, useHostname: boolean, field: string): LbPolicy {
   const minSize = Number(min ?? 1024n);
   const maxSize = Number(max ?? 8_388_608n);
-  if (minSize < 1 || minSize > maxSize) throw new ConfigError('proxy.field-invalid', `${field}.ring_hash`, 'minimum_ring_size must be at least 1 and at most maximum_ring_size');
+  if (minSize < 1 || minSize > maxSize)
+    throw new ConfigError(
+      'proxy.field-invalid',
+      `${field}.ring_hash`,
+      'minimum_ring_size must be at least 1 and at most maximum_ring_size',
+    );
   return { kind: 'ring-hash', minSize, maxSize, useHostname };
 }
 
 function maglevPolicy(size: bigint | undefined, useHostname: boolean, field: string): LbPolicy {
   const tableSize = Number(size ?? 65_537n);
-  if (tableSize > MAX_MAGLEV_SIZE || !isPrime(tableSize)) throw new ConfigError('proxy.field-invalid', `${field}.maglev.table_size`, `must be a prime of at most ${MAX_MAGLEV_SIZE}`);
+  if (tableSize > MAX_MAGLEV_SIZE || !isPrime(tableSize))
+    throw new ConfigError(
+      'proxy.field-invalid',
+      `${field}.maglev.table_size`,
+      `must be a prime of at most ${MAX_MAGLEV_SIZE}`,
+    );
   return { kind: 'maglev', tableSize, useHostname };
 }
 
@@ -160,8 +230,14 @@ function isPrime(n: number): boolean {
   return true;
 }
 
-function readSlowStart(config: Pick<Cluster_SlowStartConfig, 'slowStartWindow' | 'aggression' | 'minWeightPercent'> | undefined): SlowStartSettings | undefined {
+function readSlowStart(
+  config: Pick<Cluster_SlowStartConfig, 'slowStartWindow' | 'aggression' | 'minWeightPercent'> | undefined,
+): SlowStartSettings | undefined {
   const windowMs = millisOf(config?.slowStartWindow) ?? 0;
   if (windowMs <= 0) return undefined;
-  return { windowMs, aggression: Math.max(0.01, config?.aggression?.defaultValue ?? 1), minWeight: (config?.minWeightPercent?.value ?? 10) / 100 };
+  return {
+    windowMs,
+    aggression: Math.max(0.01, config?.aggression?.defaultValue ?? 1),
+    minWeight: (config?.minWeightPercent?.value ?? 10) / 100,
+  };
 }

@@ -29,7 +29,9 @@ export class OriginalDestinationHosts {
   pick(destination: { readonly address: string; readonly port: number } | undefined): Host | undefined {
     if (destination === undefined) return undefined;
     const port = this.#portOverride || destination.port;
-    const key = destination.address.includes(':') ? `[${destination.address}]:${port}` : `${destination.address}:${port}`;
+    const key = destination.address.includes(':')
+      ? `[${destination.address}]:${port}`
+      : `${destination.address}:${port}`;
     const known = this.#hosts.get(key);
     const entry = known ?? { host: this.#make(key, destination.address, port), usedMs: 0 };
     entry.usedMs = this.#clock.now();
@@ -64,8 +66,20 @@ export class OriginalDestinationHosts {
   #make(key: string, address: string, port: number): Host {
     return new Host(
       {
-        key, address, port, hostname: '', internalListener: '', internalEndpointId: '', priority: 0, locality: { region: '', zone: '', subZone: '' },
-        weight: 1, localityWeight: 0, status: 'healthy', metadata: {}, healthCheckPort: 0, healthCheckDisabled: true,
+        key,
+        address,
+        port,
+        hostname: '',
+        internalListener: '',
+        internalEndpointId: '',
+        priority: 0,
+        locality: { region: '', zone: '', subZone: '' },
+        weight: 1,
+        localityWeight: 0,
+        status: 'healthy',
+        metadata: {},
+        healthCheckPort: 0,
+        healthCheckDisabled: true,
       },
       this.#clock.now(),
     );

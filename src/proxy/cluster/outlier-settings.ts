@@ -26,8 +26,13 @@ export interface OutlierSettings {
 }
 
 export type EjectionCause =
-  | 'consecutive-5xx' | 'consecutive-gateway-failure' | 'consecutive-local-origin-failure'
-  | 'success-rate' | 'success-rate-local-origin' | 'failure-percentage' | 'failure-percentage-local-origin';
+  | 'consecutive-5xx'
+  | 'consecutive-gateway-failure'
+  | 'consecutive-local-origin-failure'
+  | 'success-rate'
+  | 'success-rate-local-origin'
+  | 'failure-percentage'
+  | 'failure-percentage-local-origin';
 
 export function readOutlierSettings(config: OutlierDetection): OutlierSettings {
   const baseEjectionMs = millisOf(config.baseEjectionTime) ?? 30_000;

@@ -45,7 +45,13 @@ export class OutlierDetector {
   #settings: OutlierSettings;
   #timer: Timer | undefined;
 
-  constructor(settings: OutlierSettings, hosts: ClusterHosts, clock: Clock, random: Random, listener: EjectionListener = {}) {
+  constructor(
+    settings: OutlierSettings,
+    hosts: ClusterHosts,
+    clock: Clock,
+    random: Random,
+    listener: EjectionListener = {},
+  ) {
     this.#settings = settings;
     this.#hosts = hosts;
     this.#clock = clock;
@@ -163,16 +169,21 @@ export class OutlierDetector {
   }
 
   #schedule(): void {
-    this.#timer = this.#clock.setTimer(this.#settings.intervalMs, () => {
-      this.#onInterval();
-      this.#schedule();
-    }, { unref: true });
+    this.#timer = this.#clock.setTimer(
+      this.#settings.intervalMs,
+      () => {
+        this.#onInterval();
+        this.#schedule();
+      },
+      { unref: true },
+    );
   }
 
   #onInterval(): void {
     for (const host of this.#hosts.all()) this.#checkReturn(host);
     this.#judgeRates('external', 'success-rate', 'failure-percentage');
-    if (this.#settings.splitLocalOrigin) this.#judgeRates('local', 'success-rate-local-origin', 'failure-percentage-local-origin');
+    if (this.#settings.splitLocalOrigin)
+      this.#judgeRates('local', 'success-rate-local-origin', 'failure-percentage-local-origin');
     for (const host of this.#hosts.all()) {
       const monitor = monitorOf(host);
       monitor.external.total = monitor.external.success = 0;
@@ -185,7 +196,8 @@ export class OutlierDetector {
     const { baseEjectionMs, maxEjectionMs, intervalMs } = this.#settings;
     const now = this.#clock.now();
     if (host.ejected) {
-      if (monitor.ejectedAtMs + Math.min(baseEjectionMs * monitor.backoff, maxEjectionMs) + monitor.jitterMs <= now) this.#uneject(host, monitor);
+      if (monitor.ejectedAtMs + Math.min(baseEjectionMs * monitor.backoff, maxEjectionMs) + monitor.jitterMs <= now)
+        this.#uneject(host, monitor);
     } else if (monitor.backoff > 0 && now - monitor.unejectedAtMs >= intervalMs) monitor.backoff--;
   }
 
@@ -195,7 +207,8 @@ export class OutlierDetector {
     for (const host of this.#hosts.all()) {
       const tally = monitorOf(host)[which];
       // Hosts that are out answer nobody and would distort the mean.
-      if (!host.ejected && tally.total > 0) measured.push({ host, rate: (100 * tally.success) / tally.total, total: tally.total });
+      if (!host.ejected && tally.total > 0)
+        measured.push({ host, rate: (100 * tally.success) / tally.total, total: tally.total });
     }
     const rated = measured.filter(({ total }) => total >= settings.successRateVolume);
     if (rated.length > 0 && rated.length >= settings.successRateHosts) {
@@ -206,7 +219,8 @@ export class OutlierDetector {
     }
     const counted = measured.filter(({ total }) => total >= settings.failurePercentageVolume);
     if (counted.length > 0 && counted.length >= settings.failurePercentageHosts) {
-      for (const { host, rate } of counted) if (100 - rate >= settings.failurePercentageThreshold) this.#eject(host, failureCause);
+      for (const { host, rate } of counted)
+        if (100 - rate >= settings.failurePercentageThreshold) this.#eject(host, failureCause);
     }
   }
 }

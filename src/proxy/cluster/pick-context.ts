@@ -19,5 +19,10 @@ export interface PickContext {
 }
 
 export const PLAIN_PICK: PickContext = {
-  hash: undefined, avoid: undefined, attempts: 1, usedPriorities: undefined, metadataMatch: undefined, originalDestination: undefined,
+  hash: undefined,
+  avoid: undefined,
+  attempts: 1,
+  usedPriorities: undefined,
+  metadataMatch: undefined,
+  originalDestination: undefined,
 };

@@ -37,7 +37,12 @@ export function spreadLoad(sets: readonly PrioritySet[], settings: PrioritySetti
     sets.map((set, i) => {
       if (settings.excluded?.has(i) === true) return 0;
       const total = amount(set.all, settings.weightedHealth);
-      return total === 0 ? 0 : Math.min(100, Math.floor((settings.overprovisioning * 100 * amount(hosts(set), settings.weightedHealth)) / total));
+      return total === 0
+        ? 0
+        : Math.min(
+            100,
+            Math.floor((settings.overprovisioning * 100 * amount(hosts(set), settings.weightedHealth)) / total),
+          );
     });
   const healthy = availability((set) => set.healthy);
   const degraded = availability((set) => set.degraded);
@@ -53,7 +58,11 @@ export function spreadLoad(sets: readonly PrioritySet[], settings: PrioritySetti
     if (first >= 0) healthyLoad[first] = (healthyLoad[first] as number) + rest;
     else degradedLoad[degradedLoad.findIndex((load) => load > 0)]! += rest;
   }
-  return { healthy: healthyLoad, degraded: degradedLoad, panic: sets.map((set) => total < 100 && isPanicking(set, settings.panicThreshold)) };
+  return {
+    healthy: healthyLoad,
+    degraded: degradedLoad,
+    panic: sets.map((set) => total < 100 && isPanicking(set, settings.panicThreshold)),
+  };
 }
 
 function distribute(availability: readonly number[], available: number, total: number): number[] {

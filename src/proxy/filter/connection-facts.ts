@@ -23,4 +23,12 @@ export function factsOf(connection: DownstreamConnection): DownstreamFacts {
 }
 
 /** There is no request: every condition over one finds nothing. */
-export const NO_REQUEST: RequestHead = { method: '', path: '', authority: '', scheme: 'http', version: '1.1', protocol: '', headers: new HeaderBlock() };
+export const NO_REQUEST: RequestHead = {
+  method: '',
+  path: '',
+  authority: '',
+  scheme: 'http',
+  version: '1.1',
+  protocol: '',
+  headers: new HeaderBlock(),
+};

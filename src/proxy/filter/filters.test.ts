@@ -10,7 +10,11 @@ import { BufferSchema } from '#proto/envoy/extensions/filters/http/buffer/v3/buf
 import { CorsPolicySchema, CorsSchema } from '#proto/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { HTTPFaultSchema } from '#proto/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
 import { FilterConfigSchema as GrpcStatsSchema } from '#proto/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts';
-import { HeaderMutationPerRouteSchema, HeaderMutationSchema, MutationsSchema } from '#proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
+import {
+  HeaderMutationPerRouteSchema,
+  HeaderMutationSchema,
+  MutationsSchema,
+} from '#proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
 import { HealthCheckSchema } from '#proto/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts';
 import { LocalRateLimitSchema } from '#proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
 import { RBACPerRouteSchema, RBACSchema } from '#proto/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
@@ -44,16 +48,41 @@ function bench<D extends DescMessage>(name: string, schema: D, config: MessageIn
   const extension = HTTP_FILTERS.find((f) => f.typeUrl.endsWith(schema.typeName));
   assert.ok(extension !== undefined, name);
   const clock = new FakeClock();
-  const factory = extension.build(toBinary(schema, create(schema, config)), { clock, random: new SeededRandom(3), log: silentLogger, stats: new StatStore(), clusters: new ClusterManager(), statPrefix: '' }, name);
+  const factory = extension.build(
+    toBinary(schema, create(schema, config)),
+    {
+      clock,
+      random: new SeededRandom(3),
+      log: silentLogger,
+      stats: new StatStore(),
+      clusters: new ClusterManager(),
+      statPrefix: '',
+    },
+    name,
+  );
   const made: Bench = {
-    clock, replies: [], record: new StreamRecord(), continued: 0, bufferLimit: 0,
+    clock,
+    replies: [],
+    record: new StreamRecord(),
+    continued: 0,
+    bufferLimit: 0,
     start: (options = {}) => {
       const callbacks: FilterCallbacks = {
-        record: made.record, connection: options.connection ?? testConnection(), route: options.route,
-        clearRoute: () => {}, continueRequest: () => void made.continued++, continueResponse: () => {}, reply: (reply) => void made.replies.push(reply),
-        replaceData: () => {}, resetStream: () => {},
-        get bufferLimit() { return made.bufferLimit; },
-        set bufferLimit(bytes) { made.bufferLimit = bytes; },
+        record: made.record,
+        connection: options.connection ?? testConnection(),
+        route: options.route,
+        clearRoute: () => {},
+        continueRequest: () => void made.continued++,
+        continueResponse: () => {},
+        reply: (reply) => void made.replies.push(reply),
+        replaceData: () => {},
+        resetStream: () => {},
+        get bufferLimit() {
+          return made.bufferLimit;
+        },
+        set bufferLimit(bytes) {
+          made.bufferLimit = bytes;
+        },
       };
       return factory.create(callbacks);
     },
@@ -61,10 +90,25 @@ function bench<D extends DescMessage>(name: string, schema: D, config: MessageIn
   return made;
 }
 
-function routeWith<D extends DescMessage>(filter: string, schema: D, config: MessageInitShape<D>, more: Partial<RouteView> = {}): RouteView {
+function routeWith<D extends DescMessage>(
+  filter: string,
+  schema: D,
+  config: MessageInitShape<D>,
+  more: Partial<RouteView> = {},
+): RouteView {
   const extension = HTTP_FILTERS.find((f) => f.name === filter);
-  const decoded = extension?.routeConfig?.(toBinary(schema, create(schema, config)), `type.googleapis.com/${schema.typeName}`);
-  return { name: 'r', virtualHost: 'v', cluster: 'c', metadata: undefined, perFilterConfig: (name) => (name === filter ? decoded : undefined), ...more };
+  const decoded = extension?.routeConfig?.(
+    toBinary(schema, create(schema, config)),
+    `type.googleapis.com/${schema.typeName}`,
+  );
+  return {
+    name: 'r',
+    virtualHost: 'v',
+    cluster: 'c',
+    metadata: undefined,
+    perFilterConfig: (name) => (name === filter ? decoded : undefined),
+    ...more,
+  };
 }
 
 function response(status = 200, headers: readonly [string, string][] = []): ResponseHead {
@@ -74,28 +118,53 @@ function response(status = 200, headers: readonly [string, string][] = []): Resp
 }
 
 const admit = (head: RequestHead, filter: HttpFilter) => filter.requestHead?.(head, true);
-const prefixAny: MessageInitShape<typeof PolicySchema> = { principals: [{ identifier: { case: 'any', value: true } }], permissions: [{ rule: { case: 'urlPath', value: { rule: { case: 'path', value: { matchPattern: { case: 'prefix', value: '/admin' } } } } } }] };
+const prefixAny: MessageInitShape<typeof PolicySchema> = {
+  principals: [{ identifier: { case: 'any', value: true } }],
+  permissions: [
+    {
+      rule: {
+        case: 'urlPath',
+        value: { rule: { case: 'path', value: { matchPattern: { case: 'prefix', value: '/admin' } } } },
+      },
+    },
+  ],
+};
 
 test('rbac replies 403 with the policy in the details, and notes it', () => {
-  const b = bench('envoy.filters.http.rbac', RBACSchema, { rules: { action: 1, policies: { 'ns[a]-policy[b]-rule[0]': prefixAny } } });
+  const b = bench('envoy.filters.http.rbac', RBACSchema, {
+    rules: { action: 1, policies: { 'ns[a]-policy[b]-rule[0]': prefixAny } },
+  });
   assert.equal(admit(testHead({ path: '/' }), b.start()), 'continue');
   assert.equal(admit(testHead({ path: '/admin/x' }), b.start()), 'stop');
-  assert.deepEqual(b.replies, [{ status: 403, body: 'RBAC: access denied', details: 'rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]]' }]);
+  assert.deepEqual(b.replies, [
+    { status: 403, body: 'RBAC: access denied', details: 'rbac_access_denied_matched_policy[ns[a]-policy[b]-rule[0]]' },
+  ]);
   assert.equal(b.record.policyRule, 'ns[a]-policy[b]-rule[0]');
 });
 
 test('rbac shadow rules only note, and a route may replace or drop the rules', () => {
-  const b = bench('envoy.filters.http.rbac', RBACSchema, { shadowRules: { action: 1, policies: { p: prefixAny } }, shadowRulesStatPrefix: 'istio_dry_run_deny_' });
+  const b = bench('envoy.filters.http.rbac', RBACSchema, {
+    shadowRules: { action: 1, policies: { p: prefixAny } },
+    shadowRulesStatPrefix: 'istio_dry_run_deny_',
+  });
   assert.equal(admit(testHead({ path: '/admin' }), b.start()), 'continue');
-  assert.deepEqual(b.record.metadata?.get('envoy.filters.http.rbac'), { istio_dry_run_deny_shadow_effective_policy_id: 'p', istio_dry_run_deny_shadow_engine_result: 'denied' });
+  assert.deepEqual(b.record.metadata?.get('envoy.filters.http.rbac'), {
+    istio_dry_run_deny_shadow_effective_policy_id: 'p',
+    istio_dry_run_deny_shadow_engine_result: 'denied',
+  });
   assert.deepEqual([b.record.shadowPolicyRule, b.record.shadowDenied], ['p', true]);
   const deny = bench('envoy.filters.http.rbac', RBACSchema, { rules: { action: 0 } });
   assert.equal(admit(testHead(), deny.start()), 'stop');
-  assert.equal(admit(testHead(), deny.start({ route: routeWith('envoy.filters.http.rbac', RBACPerRouteSchema, {}) })), 'continue');
+  assert.equal(
+    admit(testHead(), deny.start({ route: routeWith('envoy.filters.http.rbac', RBACPerRouteSchema, {}) })),
+    'continue',
+  );
 });
 
 test('fault delays for its time, then lets the request go', () => {
-  const b = bench('envoy.filters.http.fault', HTTPFaultSchema, { delay: { faultDelaySecifier: { case: 'fixedDelay', value: { seconds: 5n } }, percentage: { numerator: 100 } } });
+  const b = bench('envoy.filters.http.fault', HTTPFaultSchema, {
+    delay: { faultDelaySecifier: { case: 'fixedDelay', value: { seconds: 5n } }, percentage: { numerator: 100 } },
+  });
   assert.equal(admit(testHead(), b.start()), 'stop');
   b.clock.advance(4_999);
   assert.equal(b.continued, 0);
@@ -105,7 +174,9 @@ test('fault delays for its time, then lets the request go', () => {
 });
 
 test('a delay dies with its stream', () => {
-  const b = bench('envoy.filters.http.fault', HTTPFaultSchema, { delay: { faultDelaySecifier: { case: 'fixedDelay', value: { seconds: 5n } }, percentage: { numerator: 100 } } });
+  const b = bench('envoy.filters.http.fault', HTTPFaultSchema, {
+    delay: { faultDelaySecifier: { case: 'fixedDelay', value: { seconds: 5n } }, percentage: { numerator: 100 } },
+  });
   const filter = b.start();
   admit(testHead(), filter);
   filter.destroy?.();
@@ -114,34 +185,67 @@ test('a delay dies with its stream', () => {
 
 test('fault aborts its share, by route and by header', () => {
   const b = bench('envoy.filters.http.fault', HTTPFaultSchema, {});
-  const half = routeWith('envoy.filters.http.fault', HTTPFaultSchema, { abort: { errorType: { case: 'httpStatus', value: 500 }, percentage: { numerator: 50 } } });
+  const half = routeWith('envoy.filters.http.fault', HTTPFaultSchema, {
+    abort: { errorType: { case: 'httpStatus', value: 500 }, percentage: { numerator: 50 } },
+  });
   for (let i = 0; i < 2000; i++) admit(testHead(), b.start({ route: half }));
   assert.ok(Math.abs(b.replies.length - 1000) < 80, String(b.replies.length));
-  assert.deepEqual(b.replies[0], { status: 500, body: 'fault filter abort', details: 'fault_filter_abort', flag: 'FI' });
-  const byHeader = bench('f', HTTPFaultSchema, { abort: { errorType: { case: 'headerAbort', value: {} }, percentage: { numerator: 100 } } });
+  assert.deepEqual(b.replies[0], {
+    status: 500,
+    body: 'fault filter abort',
+    details: 'fault_filter_abort',
+    flag: 'FI',
+  });
+  const byHeader = bench('f', HTTPFaultSchema, {
+    abort: { errorType: { case: 'headerAbort', value: {} }, percentage: { numerator: 100 } },
+  });
   assert.equal(admit(testHead({ headers: [['x-envoy-fault-abort-request', '418']] }), byHeader.start()), 'stop');
   assert.equal(byHeader.replies[0]?.status, 418);
   assert.equal(admit(testHead(), byHeader.start()), 'continue');
 });
 
 test('no more faults are active than allowed', () => {
-  const b = bench('f', HTTPFaultSchema, { maxActiveFaults: 1, delay: { faultDelaySecifier: { case: 'fixedDelay', value: { seconds: 5n } }, percentage: { numerator: 100 } } });
+  const b = bench('f', HTTPFaultSchema, {
+    maxActiveFaults: 1,
+    delay: { faultDelaySecifier: { case: 'fixedDelay', value: { seconds: 5n } }, percentage: { numerator: 100 } },
+  });
   const first = b.start();
   assert.deepEqual([admit(testHead(), first), admit(testHead(), b.start())], ['stop', 'continue']);
   first.destroy?.();
   assert.equal(admit(testHead(), b.start()), 'stop');
 });
 
-const policy: Omit<MessageInitShape<typeof CorsPolicySchema>, '$typeName'> = { allowOriginStringMatch: [{ matchPattern: { case: 'exact', value: 'https://a' } }], allowMethods: 'GET,POST', maxAge: '86400', exposeHeaders: 'x-b', allowCredentials: true };
+const policy: Omit<MessageInitShape<typeof CorsPolicySchema>, '$typeName'> = {
+  allowOriginStringMatch: [{ matchPattern: { case: 'exact', value: 'https://a' } }],
+  allowMethods: 'GET,POST',
+  maxAge: '86400',
+  exposeHeaders: 'x-b',
+  allowCredentials: true,
+};
 
 test('cors answers a preflight of an allowed origin and marks responses', () => {
   const b = bench('envoy.filters.http.cors', CorsSchema, {});
   const route = routeWith('envoy.filters.http.cors', CorsPolicySchema, policy);
-  const preflight = (origin: string) => testHead({ method: 'OPTIONS', headers: [['origin', origin], ['access-control-request-method', 'PUT']] });
+  const preflight = (origin: string) =>
+    testHead({
+      method: 'OPTIONS',
+      headers: [
+        ['origin', origin],
+        ['access-control-request-method', 'PUT'],
+      ],
+    });
   assert.equal(admit(preflight('https://a'), b.start({ route })), 'stop');
-  assert.deepEqual(b.replies[0]?.headers, [['access-control-allow-origin', 'https://a'], ['access-control-allow-credentials', 'true'], ['access-control-allow-methods', 'GET,POST'], ['access-control-max-age', '86400']]);
+  assert.deepEqual(b.replies[0]?.headers, [
+    ['access-control-allow-origin', 'https://a'],
+    ['access-control-allow-credentials', 'true'],
+    ['access-control-allow-methods', 'GET,POST'],
+    ['access-control-max-age', '86400'],
+  ]);
   assert.equal(admit(preflight('https://evil'), b.start({ route })), 'continue');
-  const strict = routeWith('envoy.filters.http.cors', CorsPolicySchema, { ...policy, forwardNotMatchingPreflights: false });
+  const strict = routeWith('envoy.filters.http.cors', CorsPolicySchema, {
+    ...policy,
+    forwardNotMatchingPreflights: false,
+  });
   assert.equal(admit(preflight('https://evil'), b.start({ route: strict })), 'stop');
   assert.deepEqual(b.replies[1]?.headers, []);
   const filter = b.start({ route });
@@ -153,16 +257,24 @@ test('cors answers a preflight of an allowed origin and marks responses', () => 
 });
 
 test('gRPC messages are counted however the bytes are cut', () => {
-  fc.assert(fc.property(fc.array(fc.nat(300), { maxLength: 10 }), fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1 }), (sizes, cuts) => {
-    const bytes = Buffer.concat(sizes.map((size) => Buffer.concat([Buffer.from([0, 0, 0, size >> 8, size & 255]), Buffer.alloc(size, 1)])));
-    const counter = new GrpcMessageCounter();
-    for (let at = 0, i = 0; at < bytes.length; i++) {
-      const step = cuts[i % cuts.length] as number;
-      counter.add(bytes.subarray(at, at + step));
-      at += step;
-    }
-    assert.equal(counter.messages, sizes.length);
-  }));
+  fc.assert(
+    fc.property(
+      fc.array(fc.nat(300), { maxLength: 10 }),
+      fc.array(fc.integer({ min: 1, max: 50 }), { minLength: 1 }),
+      (sizes, cuts) => {
+        const bytes = Buffer.concat(
+          sizes.map((size) => Buffer.concat([Buffer.from([0, 0, 0, size >> 8, size & 255]), Buffer.alloc(size, 1)])),
+        );
+        const counter = new GrpcMessageCounter();
+        for (let at = 0, i = 0; at < bytes.length; i++) {
+          const step = cuts[i % cuts.length] as number;
+          counter.add(bytes.subarray(at, at + step));
+          at += step;
+        }
+        assert.equal(counter.messages, sizes.length);
+      },
+    ),
+  );
   const b = bench('g', GrpcStatsSchema, { emitFilterState: true });
   const filter = b.start();
   admit(testHead({ headers: [['content-type', 'application/grpc']] }), filter);
@@ -175,10 +287,22 @@ test('gRPC messages are counted however the bytes are cut', () => {
 });
 
 test('filter state is formatted from the request', () => {
-  const b = bench('s', SetFilterStateSchema, { onRequestHeaders: [
-    { key: { case: 'objectKey', value: 'k' }, value: { case: 'formatString', value: { format: { case: 'textFormat', value: '%REQ(:authority)%' } } } },
-    { key: { case: 'objectKey', value: 'none' }, value: { case: 'formatString', value: { omitEmptyValues: true, format: { case: 'textFormat', value: '%REQ(x)%' } } }, skipIfEmpty: true },
-  ] });
+  const b = bench('s', SetFilterStateSchema, {
+    onRequestHeaders: [
+      {
+        key: { case: 'objectKey', value: 'k' },
+        value: { case: 'formatString', value: { format: { case: 'textFormat', value: '%REQ(:authority)%' } } },
+      },
+      {
+        key: { case: 'objectKey', value: 'none' },
+        value: {
+          case: 'formatString',
+          value: { omitEmptyValues: true, format: { case: 'textFormat', value: '%REQ(x)%' } },
+        },
+        skipIfEmpty: true,
+      },
+    ],
+  });
   admit(testHead({ authority: 'shop' }), b.start());
   assert.deepEqual([...(b.record.filterState ?? [])], [['k', 'shop']]);
 });
@@ -194,25 +318,75 @@ test('a token bucket fills in steps up to its size', () => {
 const full = { defaultValue: { numerator: 100 } };
 
 test('the local rate limit answers 429 with its headers, and is off unless enabled', () => {
-  const b = bench('l', LocalRateLimitSchema, { tokenBucket: { maxTokens: 1, fillInterval: { seconds: 60n } }, filterEnabled: full, filterEnforced: full, enableXRatelimitHeaders: 1, responseHeadersToAdd: [{ header: { key: 'x-limited', value: 'yes' } }] });
+  const b = bench('l', LocalRateLimitSchema, {
+    tokenBucket: { maxTokens: 1, fillInterval: { seconds: 60n } },
+    filterEnabled: full,
+    filterEnforced: full,
+    enableXRatelimitHeaders: 1,
+    responseHeadersToAdd: [{ header: { key: 'x-limited', value: 'yes' } }],
+  });
   assert.equal(admit(testHead(), b.start()), 'continue');
   const refused = b.start();
   assert.equal(admit(testHead(), refused), 'stop');
   assert.deepEqual(b.replies, [{ status: 429, body: 'local_rate_limited', details: 'local_rate_limited', flag: 'RL' }]);
   const head = response(429);
   refused.responseHead?.(head, true);
-  assert.deepEqual([...head.headers.entries()], [['x-limited', 'yes'], ['x-ratelimit-limit', '1'], ['x-ratelimit-remaining', '0'], ['x-ratelimit-reset', '60']]);
+  assert.deepEqual(
+    [...head.headers.entries()],
+    [
+      ['x-limited', 'yes'],
+      ['x-ratelimit-limit', '1'],
+      ['x-ratelimit-remaining', '0'],
+      ['x-ratelimit-reset', '60'],
+    ],
+  );
   const off = bench('l', LocalRateLimitSchema, { tokenBucket: { maxTokens: 1, fillInterval: { seconds: 60n } } });
   for (let i = 0; i < 3; i++) assert.equal(admit(testHead(), off.start()), 'continue');
 });
 
 test('descriptors of the route have buckets of their own', () => {
-  const b = bench('l', LocalRateLimitSchema, { filterEnabled: full, filterEnforced: full,
+  const b = bench('l', LocalRateLimitSchema, {
+    filterEnabled: full,
+    filterEnforced: full,
     tokenBucket: { maxTokens: 100, fillInterval: { seconds: 60n } },
-    descriptors: [{ entries: [{ key: 'user', value: 'jane' }], tokenBucket: { maxTokens: 1, fillInterval: { seconds: 60n } } }] });
-  const table = RouteTable.compile(create(RouteConfigurationSchema, { virtualHosts: [create(VirtualHostSchema, { name: 'v', domains: ['*'], routes: [create(RouteSchema, {
-    match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: 'c' },
-      rateLimits: [{ actions: [{ actionSpecifier: { case: 'requestHeaders', value: { headerName: 'X-User', descriptorKey: 'user' } } }] }] } } })] })] }), { decodeFilterConfig: () => undefined, warn: () => {} });
+    descriptors: [
+      { entries: [{ key: 'user', value: 'jane' }], tokenBucket: { maxTokens: 1, fillInterval: { seconds: 60n } } },
+    ],
+  });
+  const table = RouteTable.compile(
+    create(RouteConfigurationSchema, {
+      virtualHosts: [
+        create(VirtualHostSchema, {
+          name: 'v',
+          domains: ['*'],
+          routes: [
+            create(RouteSchema, {
+              match: { pathSpecifier: { case: 'prefix', value: '/' } },
+              action: {
+                case: 'route',
+                value: {
+                  clusterSpecifier: { case: 'cluster', value: 'c' },
+                  rateLimits: [
+                    {
+                      actions: [
+                        {
+                          actionSpecifier: {
+                            case: 'requestHeaders',
+                            value: { headerName: 'X-User', descriptorKey: 'user' },
+                          },
+                        },
+                      ],
+                    },
+                  ],
+                },
+              },
+            }),
+          ],
+        }),
+      ],
+    }),
+    { decodeFilterConfig: () => undefined, warn: () => {} },
+  );
   const ask = (user: string) => {
     const head = testHead({ headers: [['x-user', user]] });
     return admit(head, b.start({ route: table.choose(testInput(head), 0) as RouteView }));
@@ -221,9 +395,16 @@ test('descriptors of the route have buckets of their own', () => {
 });
 
 test('header mutations of the route come after the filter’s own', () => {
-  const set = (value: string): { mutations: MessageInitShape<typeof MutationsSchema> } => ({ mutations: { requestMutations: [{ action: { case: 'append', value: { header: { key: 'x', value }, appendAction: 2 } } }], responseMutations: [{ action: { case: 'remove', value: 'server' } }] } });
+  const set = (value: string): { mutations: MessageInitShape<typeof MutationsSchema> } => ({
+    mutations: {
+      requestMutations: [{ action: { case: 'append', value: { header: { key: 'x', value }, appendAction: 2 } } }],
+      responseMutations: [{ action: { case: 'remove', value: 'server' } }],
+    },
+  });
   const b = bench('envoy.filters.http.header_mutation', HeaderMutationSchema, set('own'));
-  const filter = b.start({ route: routeWith('envoy.filters.http.header_mutation', HeaderMutationPerRouteSchema, set('route')) });
+  const filter = b.start({
+    route: routeWith('envoy.filters.http.header_mutation', HeaderMutationPerRouteSchema, set('route')),
+  });
   const head = testHead();
   admit(head, filter);
   const out = response(200, [['server', 'x']]);
@@ -243,7 +424,10 @@ test('buffer collects the request and gives it a length', () => {
 });
 
 test('health_check answers what its headers match', () => {
-  const b = bench('h', HealthCheckSchema, { passThroughMode: false, headers: [{ name: ':path', headerMatchSpecifier: { case: 'exactMatch', value: '/healthz' } }] });
+  const b = bench('h', HealthCheckSchema, {
+    passThroughMode: false,
+    headers: [{ name: ':path', headerMatchSpecifier: { case: 'exactMatch', value: '/healthz' } }],
+  });
   assert.equal(admit(testHead({ path: '/healthz' }), b.start()), 'stop');
   assert.equal(admit(testHead({ path: '/' }), b.start()), 'continue');
 });
@@ -256,11 +440,26 @@ test('Istio’s own filters are known, in a typed struct too; others are refused
 
 function network<D extends DescMessage>(schema: D, config: MessageInitShape<D>) {
   const extension = NETWORK_FILTERS.find((f) => f.typeUrl.endsWith(schema.typeName));
-  const factory = extension?.build(toBinary(schema, create(schema, config)), { clock: new FakeClock(), random: new SeededRandom(1), log: silentLogger, listener: '', filterChain: '' }, 'n');
+  const factory = extension?.build(
+    toBinary(schema, create(schema, config)),
+    { clock: new FakeClock(), random: new SeededRandom(1), log: silentLogger, listener: '', filterChain: '' },
+    'n',
+  );
   const closed: string[] = [];
   const start = (spiffe = '') => {
-    const tls = spiffe === '' ? undefined : { peer: { kind: 'verified', uriSans: [spiffe], dnsSans: [], spiffeId: spiffe } };
-    const connection = { conn: { tls }, remoteAddress: '10.0.0.2', remotePort: 1, localAddress: '10.0.0.1', localPort: 9000, sni: '', metadata: undefined, filterState: undefined, close: (details: string) => void closed.push(details) };
+    const tls =
+      spiffe === '' ? undefined : { peer: { kind: 'verified', uriSans: [spiffe], dnsSans: [], spiffeId: spiffe } };
+    const connection = {
+      conn: { tls },
+      remoteAddress: '10.0.0.2',
+      remotePort: 1,
+      localAddress: '10.0.0.1',
+      localPort: 9000,
+      sni: '',
+      metadata: undefined,
+      filterState: undefined,
+      close: (details: string) => void closed.push(details),
+    };
     return factory?.create(connection as unknown as DownstreamConnection, new StreamRecord());
   };
   return { closed, start };
@@ -268,17 +467,49 @@ function network<D extends DescMessage>(schema: D, config: MessageInitShape<D>) 
 
 test('network rbac closes a connection of the wrong identity at once', () => {
   const spiffe = 'spiffe://cluster.local/ns/a/sa/b';
-  const n = network(NetworkRbacSchema, { rules: { action: 0, policies: { p: { permissions: [{ rule: { case: 'destinationPort', value: 9000 } }], principals: [{ identifier: { case: 'authenticated', value: { principalName: { matchPattern: { case: 'exact', value: spiffe } } } } }] } } } });
-  assert.equal(n.start(spiffe)?.onConnection?.(() => {}), 'continue');
-  assert.equal(n.start()?.onConnection?.(() => {}), 'stop');
+  const n = network(NetworkRbacSchema, {
+    rules: {
+      action: 0,
+      policies: {
+        p: {
+          permissions: [{ rule: { case: 'destinationPort', value: 9000 } }],
+          principals: [
+            {
+              identifier: {
+                case: 'authenticated',
+                value: { principalName: { matchPattern: { case: 'exact', value: spiffe } } },
+              },
+            },
+          ],
+        },
+      },
+    },
+  });
+  assert.equal(
+    n.start(spiffe)?.onConnection?.(() => {}),
+    'continue',
+  );
+  assert.equal(
+    n.start()?.onConnection?.(() => {}),
+    'stop',
+  );
   assert.deepEqual(n.closed, ['rbac_access_denied_matched_policy[none]']);
 });
 
 test('connections above the limit are closed', () => {
   const n = network(ConnectionLimitSchema, { maxConnections: 1n });
   const first = n.start();
-  assert.equal(first?.onConnection?.(() => {}), 'continue');
-  assert.equal(n.start()?.onConnection?.(() => {}), 'stop');
+  assert.equal(
+    first?.onConnection?.(() => {}),
+    'continue',
+  );
+  assert.equal(
+    n.start()?.onConnection?.(() => {}),
+    'stop',
+  );
   first?.onClose?.();
-  assert.equal(n.start()?.onConnection?.(() => {}), 'continue');
+  assert.equal(
+    n.start()?.onConnection?.(() => {}),
+    'continue',
+  );
 });

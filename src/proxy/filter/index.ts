@@ -23,12 +23,29 @@ import { networkRbacExtension } from './network/rbac.ts';
 import { networkSetFilterStateExtension } from './network/set-filter-state.ts';
 
 export const HTTP_FILTERS: readonly HttpFilterExtension[] = [
-  rbacExtension, faultExtension, corsExtension, grpcStatsExtension, setFilterStateExtension, localRateLimitExtension,
-  headerMutationExtension, bufferExtension, healthCheckExtension, jwtAuthnExtension, extAuthzExtension, opaExtension, dynamicForwardProxyExtension, grpcWebExtension, ...istioExtensions,
+  rbacExtension,
+  faultExtension,
+  corsExtension,
+  grpcStatsExtension,
+  setFilterStateExtension,
+  localRateLimitExtension,
+  headerMutationExtension,
+  bufferExtension,
+  healthCheckExtension,
+  jwtAuthnExtension,
+  extAuthzExtension,
+  opaExtension,
+  dynamicForwardProxyExtension,
+  grpcWebExtension,
+  ...istioExtensions,
 ];
 
 export const NETWORK_FILTERS: readonly NetworkFilterExtension[] = [
-  networkRbacExtension, networkSetFilterStateExtension, networkLocalRateLimitExtension, connectionLimitExtension, ...istioNetworkExtensions,
+  networkRbacExtension,
+  networkSetFilterStateExtension,
+  networkLocalRateLimitExtension,
+  connectionLimitExtension,
+  ...istioNetworkExtensions,
 ];
 
 export { type LocalMetadata, peerMetadataExtension } from './http/peer-metadata.ts';

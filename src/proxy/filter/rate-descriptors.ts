@@ -24,7 +24,11 @@ export function compileRateLimits(limits: readonly RateLimit[], field: string): 
 }
 
 /** Undefined when one of the entries is missing. */
-export function describe(limit: CompiledRateLimit, input: MatchInput, cluster: string): readonly DescriptorEntry[] | undefined {
+export function describe(
+  limit: CompiledRateLimit,
+  input: MatchInput,
+  cluster: string,
+): readonly DescriptorEntry[] | undefined {
   const entries: DescriptorEntry[] = [];
   for (const entryOf of limit.entries) {
     const entry = entryOf(input, cluster);
@@ -62,9 +66,12 @@ function compileAction(action: RateLimit_Action, field: string): EntryOf {
     }
     case 'queryParameterValueMatch': {
       const { descriptorKey, descriptorValue, expectMatch, queryParameters } = specifier.value;
-      const all = queryParameters.map((parameter, i) => compileQueryMatcher(parameter, `${field}.query_parameter_value_match[${i}]`));
+      const all = queryParameters.map((parameter, i) =>
+        compileQueryMatcher(parameter, `${field}.query_parameter_value_match[${i}]`),
+      );
       const entry: DescriptorEntry = [descriptorKey || 'query_match', descriptorValue];
-      return (input) => (all.every((matches) => matches(input.head.path)) === (expectMatch ?? true) ? entry : undefined);
+      return (input) =>
+        all.every((matches) => matches(input.head.path)) === (expectMatch ?? true) ? entry : undefined;
     }
     case undefined:
       throw new ConfigError('proxy.field-required', `${field}.action_specifier`);

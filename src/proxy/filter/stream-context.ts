@@ -4,6 +4,18 @@ import type { RequestHead } from '#wire/http';
 import type { FormatContext } from '../format/index.ts';
 import type { FilterCallbacks } from '../http/filter.ts';
 
-export function streamContext(callbacks: FilterCallbacks, requestHead: RequestHead | undefined, nowWallMs: number): FormatContext {
-  return { record: callbacks.record, connection: callbacks.connection, requestHead, responseHeaders: undefined, nowWallMs, localReplyBody: '', accessLogType: '' };
+export function streamContext(
+  callbacks: FilterCallbacks,
+  requestHead: RequestHead | undefined,
+  nowWallMs: number,
+): FormatContext {
+  return {
+    record: callbacks.record,
+    connection: callbacks.connection,
+    requestHead,
+    responseHeaders: undefined,
+    nowWallMs,
+    localReplyBody: '',
+    accessLogType: '',
+  };
 }

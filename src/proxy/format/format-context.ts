@@ -20,5 +20,13 @@ export interface FormatContext {
 
 /** The context of an access log line, once the stream is over. */
 export function logContext(record: StreamRecord, nowWallMs: number, accessLogType = 'NotSet'): FormatContext {
-  return { record, connection: undefined, requestHead: undefined, responseHeaders: undefined, nowWallMs, localReplyBody: '', accessLogType };
+  return {
+    record,
+    connection: undefined,
+    requestHead: undefined,
+    responseHeaders: undefined,
+    nowWallMs,
+    localReplyBody: '',
+    accessLogType,
+  };
 }

@@ -45,56 +45,102 @@ test('the default format prints what Envoy prints', () => {
 
 test('operators take arguments, fall back and are cut', () => {
   assert.equal(text('%REQ(X-A?USER-AGENT):2%|%REQ_WITHOUT_QUERY(X-ENVOY-ORIGINAL-PATH?:PATH)%|100%%'), 'cu|/old|100%');
-  assert.equal(text('%START_TIME(%Y/%m/%dT%H:%M:%S%z %s %3f %9f)%'), '2024/02/03T04:05:06+0000 1706933106 078 078000000');
-  assert.equal(text('%RESPONSE_CODE_DETAILS% %RESPONSE_FLAGS_LONG% %UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_PORT%'), 'no_healthy_upstream NoHealthyUpstream ::1 1234');
+  assert.equal(
+    text('%START_TIME(%Y/%m/%dT%H:%M:%S%z %s %3f %9f)%'),
+    '2024/02/03T04:05:06+0000 1706933106 078 078000000',
+  );
+  assert.equal(
+    text(
+      '%RESPONSE_CODE_DETAILS% %RESPONSE_FLAGS_LONG% %UPSTREAM_REMOTE_ADDRESS_WITHOUT_PORT% %DOWNSTREAM_REMOTE_PORT%',
+    ),
+    'no_healthy_upstream NoHealthyUpstream ::1 1234',
+  );
 });
 
 test('metadata and filter state are read by their keys', () => {
   const r = record();
   r.metadata = new Map([['jwt', { claims: { sub: 'jane' } }]]);
   r.filterState = new Map([['app', '{"a":1}']]);
-  assert.equal(text('%DYNAMIC_METADATA(jwt:claims:sub)% %DYNAMIC_METADATA(jwt)% %DYNAMIC_METADATA(jwt:none)% %FILTER_STATE(app:PLAIN)% %FILTER_STATE(app:FIELD:a)%', r), 'jane {"claims":{"sub":"jane"}} - {"a":1} 1');
+  assert.equal(
+    text(
+      '%DYNAMIC_METADATA(jwt:claims:sub)% %DYNAMIC_METADATA(jwt)% %DYNAMIC_METADATA(jwt:none)% %FILTER_STATE(app:PLAIN)% %FILTER_STATE(app:FIELD:a)%',
+      r,
+    ),
+    'jane {"claims":{"sub":"jane"}} - {"a":1} 1',
+  );
 });
 
 test('what is no operator is refused', () => {
-  for (const bad of ['%', '%NOPE%', '%REQ%', '%REQ()%', '%PROTOCOL(x)%', '%START_TIME(%Q)%', '%REQ(a?b?c)%']) assert.throws(() => compileTextFormat(bad, 'f'), ConfigError, bad);
+  for (const bad of ['%', '%NOPE%', '%REQ%', '%REQ()%', '%PROTOCOL(x)%', '%START_TIME(%Q)%', '%REQ(a?b?c)%'])
+    assert.throws(() => compileTextFormat(bad, 'f'), ConfigError, bad);
 });
 
 test('any text without a per cent sign is itself, and no text breaks the parser', () => {
-  fc.assert(fc.property(fc.string(), (s) => {
-    try {
-      const out = compileTextFormat(s, 'f').format(logContext(record(), 0));
-      if (!s.includes('%')) assert.equal(out, s);
-    } catch (error) {
-      assert.ok(error instanceof ConfigError);
-    }
-  }));
+  fc.assert(
+    fc.property(fc.string(), (s) => {
+      try {
+        const out = compileTextFormat(s, 'f').format(logContext(record(), 0));
+        if (!s.includes('%')) assert.equal(out, s);
+      } catch (error) {
+        assert.ok(error instanceof ConfigError);
+      }
+    }),
+  );
 });
 
 test('JSON keeps types, sorts keys and says null', () => {
-  const json = compileSubstitutionFormat(create(SubstitutionFormatStringSchema, {
-    format: { case: 'jsonFormat', value: { z: '%RESPONSE_CODE%', a: '%REQ(USER-AGENT)%', m: { path: 'at "%PATH(NQ)%"', none: '%ROUTE_NAME%' }, l: ['%BYTES_SENT%', true] } },
-  }), 'f');
-  assert.equal(json.format(logContext(record(), 0)), '{"a":"curl","l":[19,true],"m":{"none":null,"path":"at \\"/old\\""},"z":503}\n');
-  const omitting = compileSubstitutionFormat(create(SubstitutionFormatStringSchema, {
-    format: { case: 'jsonFormat', value: { a: '%ROUTE_NAME%', b: '%RESPONSE_CODE%' } }, omitEmptyValues: true,
-  }), 'f');
+  const json = compileSubstitutionFormat(
+    create(SubstitutionFormatStringSchema, {
+      format: {
+        case: 'jsonFormat',
+        value: {
+          z: '%RESPONSE_CODE%',
+          a: '%REQ(USER-AGENT)%',
+          m: { path: 'at "%PATH(NQ)%"', none: '%ROUTE_NAME%' },
+          l: ['%BYTES_SENT%', true],
+        },
+      },
+    }),
+    'f',
+  );
+  assert.equal(
+    json.format(logContext(record(), 0)),
+    '{"a":"curl","l":[19,true],"m":{"none":null,"path":"at \\"/old\\""},"z":503}\n',
+  );
+  const omitting = compileSubstitutionFormat(
+    create(SubstitutionFormatStringSchema, {
+      format: { case: 'jsonFormat', value: { a: '%ROUTE_NAME%', b: '%RESPONSE_CODE%' } },
+      omitEmptyValues: true,
+    }),
+    'f',
+  );
   assert.equal(omitting.format(logContext(record(), 0)), '{"b":503}\n');
 });
 
 test('every JSON line can be parsed again, whatever the headers hold', () => {
-  const json = compileSubstitutionFormat(create(SubstitutionFormatStringSchema, { format: { case: 'jsonFormat', value: { ua: '%REQ(USER-AGENT)%', mixed: 'x %REQ(USER-AGENT)%' } } }), 'f');
-  fc.assert(fc.property(fc.string(), (agent) => {
-    const r = record();
-    r.requestHeaders?.set('User-Agent', agent);
-    JSON.parse(json.format(logContext(r, 0)));
-  }));
+  const json = compileSubstitutionFormat(
+    create(SubstitutionFormatStringSchema, {
+      format: { case: 'jsonFormat', value: { ua: '%REQ(USER-AGENT)%', mixed: 'x %REQ(USER-AGENT)%' } },
+    }),
+    'f',
+  );
+  fc.assert(
+    fc.property(fc.string(), (agent) => {
+      const r = record();
+      r.requestHeaders?.set('User-Agent', agent);
+      JSON.parse(json.format(logContext(r, 0)));
+    }),
+  );
 });
 
 test('UTF-8 bytes of headers are logged as the characters they are', () => {
   const r = record();
   r.requestHeaders?.set('User-Agent', Buffer.from('Größe', 'utf8').toString('latin1'));
-  const make = (format: MessageInitShape<typeof SubstitutionFormatStringSchema>['format']) => compileSubstitutionFormat(create(SubstitutionFormatStringSchema, { format } as MessageInitShape<typeof SubstitutionFormatStringSchema>), 'f').format(logContext(r, 0));
+  const make = (format: MessageInitShape<typeof SubstitutionFormatStringSchema>['format']) =>
+    compileSubstitutionFormat(
+      create(SubstitutionFormatStringSchema, { format } as MessageInitShape<typeof SubstitutionFormatStringSchema>),
+      'f',
+    ).format(logContext(r, 0));
   assert.equal(make({ case: 'textFormat', value: '%REQ(USER-AGENT)%' }), 'Größe');
   assert.equal(make({ case: 'jsonFormat', value: { a: '%REQ(USER-AGENT)%' } }), '{"a":"Größe"}\n');
 });
@@ -104,25 +150,63 @@ function context(head: RequestHead): () => FormatContext {
 }
 
 test('header options append, keep, overwrite and remove', () => {
-  const option = (key: string, value: string, appendAction: 0 | 1 | 2 | 3 = 0, keepEmptyValue = false) => create(HeaderValueOptionSchema, { header: { key, value }, appendAction, keepEmptyValue });
+  const option = (key: string, value: string, appendAction: 0 | 1 | 2 | 3 = 0, keepEmptyValue = false) =>
+    create(HeaderValueOptionSchema, { header: { key, value }, appendAction, keepEmptyValue });
   const mutations = compileHeaderOptions(
-    [option('a', '2'), option('b', '2', 1), option('c', '2', 2), option('d', '2', 3), option('e', '%REQ(x-none)%'), option('f', '%REQ(x-none)%', 0, true), option('g', 'é%REQ(a)%'), option(':path', '/p%REQ(:path)%'), option('host', 'new')],
-    ['X-Gone'], 'f');
-  const head: RequestHead = { method: 'GET', path: '/q', authority: 'old', scheme: 'http', version: '1.1', protocol: '', headers: new HeaderBlock() };
+    [
+      option('a', '2'),
+      option('b', '2', 1),
+      option('c', '2', 2),
+      option('d', '2', 3),
+      option('e', '%REQ(x-none)%'),
+      option('f', '%REQ(x-none)%', 0, true),
+      option('g', 'é%REQ(a)%'),
+      option(':path', '/p%REQ(:path)%'),
+      option('host', 'new'),
+    ],
+    ['X-Gone'],
+    'f',
+  );
+  const head: RequestHead = {
+    method: 'GET',
+    path: '/q',
+    authority: 'old',
+    scheme: 'http',
+    version: '1.1',
+    protocol: '',
+    headers: new HeaderBlock(),
+  };
   for (const name of ['a', 'b', 'c', 'x-gone']) head.headers.add(name, '1');
   mutateRequest(mutations, head, context(head));
-  assert.deepEqual([...head.headers.entries()], [['a', '1'], ['b', '1'], ['c', '2'], ['a', '2'], ['f', ''], ['g', 'Ã©1']]);
+  assert.deepEqual(
+    [...head.headers.entries()],
+    [
+      ['a', '1'],
+      ['b', '1'],
+      ['c', '2'],
+      ['a', '2'],
+      ['f', ''],
+      ['g', 'Ã©1'],
+    ],
+  );
   assert.equal(head.path, '/p/q');
   assert.equal(head.authority, 'new');
 });
 
 test('no operator can end a header line, and no option may remove host', () => {
-  const [mutation] = compileHeaderOptions([create(HeaderValueOptionSchema, { header: { key: 'x', value: '%REQUESTED_SERVER_NAME%' } })], [], 'f');
+  const [mutation] = compileHeaderOptions(
+    [create(HeaderValueOptionSchema, { header: { key: 'x', value: '%REQUESTED_SERVER_NAME%' } })],
+    [],
+    'f',
+  );
   const r = record();
   r.sni = 'a\r\nset-cookie: b';
   const response = { status: 200, headers: new HeaderBlock() };
   mutateResponse([mutation as NonNullable<typeof mutation>], response, () => logContext(r, 0));
   assert.equal(response.headers.get('x'), 'aset-cookie: b');
   assert.throws(() => compileHeaderOptions([], ['Host'], 'f'), ConfigError);
-  assert.throws(() => compileHeaderOptions([create(HeaderValueOptionSchema, { header: { key: 'x y', value: '' } })], [], 'f'), ConfigError);
+  assert.throws(
+    () => compileHeaderOptions([create(HeaderValueOptionSchema, { header: { key: 'x y', value: '' } })], [], 'f'),
+    ConfigError,
+  );
 });

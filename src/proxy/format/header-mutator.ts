@@ -8,7 +8,14 @@ import { compileTextFormat, type TextFormat } from './text-format.ts';
 
 export type Mutation =
   | { readonly kind: 'remove'; readonly name: string }
-  | { readonly kind: 'add'; readonly name: string; readonly lower: string; readonly value: TextFormat; readonly action: Action; readonly keepEmpty: boolean };
+  | {
+      readonly kind: 'add';
+      readonly name: string;
+      readonly lower: string;
+      readonly value: TextFormat;
+      readonly action: Action;
+      readonly keepEmpty: boolean;
+    };
 
 export type Action = 'append' | 'add-if-absent' | 'overwrite-or-add' | 'overwrite-if-present';
 
@@ -16,7 +23,11 @@ export type Action = 'append' | 'add-if-absent' | 'overwrite-or-add' | 'overwrit
 const ACTIONS: readonly Action[] = ['append', 'add-if-absent', 'overwrite-or-add', 'overwrite-if-present'];
 
 /** Removals first, then additions in order, as Envoy's HeaderParser does. */
-export function compileHeaderOptions(add: readonly HeaderValueOption[], remove: readonly string[], field: string): readonly Mutation[] {
+export function compileHeaderOptions(
+  add: readonly HeaderValueOption[],
+  remove: readonly string[],
+  field: string,
+): readonly Mutation[] {
   const mutations: Mutation[] = remove.map((name) => compileRemoval(name, field));
   add.forEach((option, i) => mutations.push(compileAddition(option, `${field}[${i}]`)));
   return mutations;
@@ -24,7 +35,12 @@ export function compileHeaderOptions(add: readonly HeaderValueOption[], remove: 
 
 export function compileRemoval(name: string, field: string): Mutation {
   const lower = name.toLowerCase();
-  if (lower.startsWith(':') || lower === 'host') throw new ConfigError('proxy.field-invalid', field, `"${name}" cannot be removed: pseudo headers and host must stay`);
+  if (lower.startsWith(':') || lower === 'host')
+    throw new ConfigError(
+      'proxy.field-invalid',
+      field,
+      `"${name}" cannot be removed: pseudo headers and host must stay`,
+    );
   return { kind: 'remove', name: lower };
 }
 
@@ -32,9 +48,20 @@ export function compileAddition(option: HeaderValueOption, field: string): Mutat
   const name = option.header?.key ?? '';
   if (name === '') throw new ConfigError('proxy.field-required', `${field}.header.key`);
   const raw = option.header?.rawValue;
-  const text = raw !== undefined && raw.length > 0 ? Buffer.from(raw).toString('latin1') : Buffer.from(option.header?.value ?? '', 'utf8').toString('latin1');
-  if (/[\0\r\n]/.test(text) || !/^:?[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) throw new ConfigError('proxy.field-invalid', `${field}.header`, `"${name}" is no header that can be sent`);
-  return { kind: 'add', name, lower: name.toLowerCase(), value: compileTextFormat(text, `${field}.header.value`, ''), action: actionOf(option), keepEmpty: option.keepEmptyValue };
+  const text =
+    raw !== undefined && raw.length > 0
+      ? Buffer.from(raw).toString('latin1')
+      : Buffer.from(option.header?.value ?? '', 'utf8').toString('latin1');
+  if (/[\0\r\n]/.test(text) || !/^:?[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name))
+    throw new ConfigError('proxy.field-invalid', `${field}.header`, `"${name}" is no header that can be sent`);
+  return {
+    kind: 'add',
+    name,
+    lower: name.toLowerCase(),
+    value: compileTextFormat(text, `${field}.header.value`, ''),
+    action: actionOf(option),
+    keepEmpty: option.keepEmptyValue,
+  };
 }
 
 function actionOf(option: HeaderValueOption): Action {
@@ -100,6 +127,7 @@ function setPseudo(head: RequestHead, name: string, value: string): void {
 
 /** Header blocks carry bytes as latin1; other characters become their UTF-8 bytes. */
 function toLatin1(value: string): string {
-  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0xff) return Buffer.from(value, 'utf8').toString('latin1');
+  for (let i = 0; i < value.length; i++)
+    if (value.charCodeAt(i) > 0xff) return Buffer.from(value, 'utf8').toString('latin1');
   return value;
 }

@@ -9,7 +9,8 @@ type Read = (context: FormatContext) => string | undefined;
 
 export function compileHeaderOperator(side: Side, argument: string | undefined, field: string): Read {
   const [main, other, more] = (argument ?? '').split('?').map((name) => name.trim().toLowerCase());
-  if (main === undefined || main === '' || more !== undefined) throw new ConfigError('proxy.format-illegal', field, 'a header operator takes NAME or NAME?OTHER');
+  if (main === undefined || main === '' || more !== undefined)
+    throw new ConfigError('proxy.format-illegal', field, 'a header operator takes NAME or NAME?OTHER');
   const first = compileHeader(side, main);
   if (other === undefined || other === '') return first;
   const second = compileHeader(side, other);
@@ -19,7 +20,8 @@ export function compileHeaderOperator(side: Side, argument: string | undefined, 
 function compileHeader(side: Side, name: string): Read {
   if (side === 'trailer') return (context) => context.record.responseTrailers?.get(name);
   if (side === 'response') {
-    if (name === ':status') return (context) => (context.record.responseCode === 0 ? undefined : String(context.record.responseCode));
+    if (name === ':status')
+      return (context) => (context.record.responseCode === 0 ? undefined : String(context.record.responseCode));
     return (context) => (context.responseHeaders ?? context.record.responseHeaders)?.get(name);
   }
   const fromRecord = compileRecordHeader(name);

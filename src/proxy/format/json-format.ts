@@ -7,7 +7,10 @@ import { parseSegments, type Segment, textOf } from './text-format.ts';
 
 export type JsonFormat = (context: FormatContext) => string;
 
-type Node = string | { readonly segments: readonly Segment[] } | { readonly keys: readonly string[]; readonly values: readonly Node[]; readonly array: boolean };
+type Node =
+  | string
+  | { readonly segments: readonly Segment[] }
+  | { readonly keys: readonly string[]; readonly values: readonly Node[]; readonly array: boolean };
 
 /** One line per call, without the line feed. Keys are sorted, as Envoy's are. */
 export function compileJsonFormat(format: JsonObject, field: string, omitEmpty: boolean): JsonFormat {
@@ -18,7 +21,8 @@ export function compileJsonFormat(format: JsonObject, field: string, omitEmpty: 
   const joined = joinLiterals(pieces);
   return (context) => {
     let out = '';
-    for (const piece of joined) out += typeof piece === 'string' ? piece : (writeValue(piece.segments, context) ?? 'null');
+    for (const piece of joined)
+      out += typeof piece === 'string' ? piece : (writeValue(piece.segments, context) ?? 'null');
     return out;
   };
 }
@@ -30,7 +34,8 @@ function compileNode(value: JsonValue, field: string): Node {
     return { segments };
   }
   if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  if (Array.isArray(value)) return { keys: [], values: value.map((inner, i) => compileNode(inner, `${field}[${i}]`)), array: true };
+  if (Array.isArray(value))
+    return { keys: [], values: value.map((inner, i) => compileNode(inner, `${field}[${i}]`)), array: true };
   const keys = Object.keys(value).sort();
   return { keys, values: keys.map((key) => compileNode(value[key] as JsonValue, `${field}.${key}`)), array: false };
 }

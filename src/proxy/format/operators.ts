@@ -13,9 +13,15 @@ export type Operator = (context: FormatContext) => OperatorValue;
 type Compile = (argument: string | undefined, field: string) => Operator;
 
 /** The value of an operator, its argument and its length limit. Throws a ConfigError for an unknown one. */
-export function compileOperator(name: string, argument: string | undefined, maxLength: number | undefined, field: string): Operator {
+export function compileOperator(
+  name: string,
+  argument: string | undefined,
+  maxLength: number | undefined,
+  field: string,
+): Operator {
   const compile = OPERATORS.get(name);
-  if (compile === undefined) throw new ConfigError('proxy.format-illegal', field, `%${name}% is not a known command operator`);
+  if (compile === undefined)
+    throw new ConfigError('proxy.format-illegal', field, `%${name}% is not a known command operator`);
   const operator = compile(argument, field);
   if (maxLength === undefined) return operator;
   return (context) => {
@@ -27,30 +33,36 @@ export function compileOperator(name: string, argument: string | undefined, maxL
 
 function reads(read: Operator): Compile {
   return (argument, field) => {
-    if (argument !== undefined && argument !== '') throw new ConfigError('proxy.format-illegal', field, 'this operator takes no argument');
+    if (argument !== undefined && argument !== '')
+      throw new ConfigError('proxy.format-illegal', field, 'this operator takes no argument');
     return read;
   };
 }
 
 const text = (value: string): string | undefined => (value === '' ? undefined : value);
-const addressOnly = (value: string): string | undefined => text(value.startsWith('/') ? value : value.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''));
+const addressOnly = (value: string): string | undefined =>
+  text(value.startsWith('/') ? value : value.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''));
 const portOnly = (value: string): number | undefined => {
   const port = /:(\d+)$/.exec(value)?.[1];
   return port === undefined ? undefined : Number(port);
 };
-const span = (from: number, to: number): number | undefined => (from < 0 || to < 0 ? undefined : Math.max(0, Math.round(to - from)));
+const span = (from: number, to: number): number | undefined =>
+  from < 0 || to < 0 ? undefined : Math.max(0, Math.round(to - from));
 
 const OPERATORS: ReadonlyMap<string, Compile> = new Map<string, Compile>([
   ['REQ', (argument, field) => compileHeaderOperator('request', argument, field)],
   ['RESP', (argument, field) => compileHeaderOperator('response', argument, field)],
   ['TRAILER', (argument, field) => compileHeaderOperator('trailer', argument, field)],
-  ['REQ_WITHOUT_QUERY', (argument, field) => {
-    const read = compileHeaderOperator('request', argument, field);
-    return (context) => {
-      const value = read(context);
-      return value === undefined ? undefined : barePath(value);
-    };
-  }],
+  [
+    'REQ_WITHOUT_QUERY',
+    (argument, field) => {
+      const read = compileHeaderOperator('request', argument, field);
+      return (context) => {
+        const value = read(context);
+        return value === undefined ? undefined : barePath(value);
+      };
+    },
+  ],
   ['PATH', compilePathOperator],
   ['START_TIME', compileTime((c) => c.record.startWallMs)],
   ['EMIT_TIME', compileTime((c) => c.nowWallMs)],
@@ -65,9 +77,18 @@ const OPERATORS: ReadonlyMap<string, Compile> = new Map<string, Compile>([
   ['RESPONSE_FLAGS', reads((c) => text(c.record.flags.join(',')))],
   ['RESPONSE_FLAGS_LONG', reads((c) => text(c.record.flags.map((flag) => LONG_FLAGS[flag]).join(',')))],
   ['DURATION', reads((c) => (c.record.endMs < 0 ? undefined : span(c.record.startMs, c.record.endMs)))],
-  ['REQUEST_DURATION', reads((c) => (c.record.requestEndMs < 0 ? undefined : span(c.record.startMs, c.record.requestEndMs)))],
-  ['REQUEST_TX_DURATION', reads((c) => (c.record.upstreamStartMs < 0 ? undefined : span(c.record.startMs, c.record.upstreamStartMs)))],
-  ['RESPONSE_DURATION', reads((c) => (c.record.upstreamFirstByteMs < 0 ? undefined : span(c.record.startMs, c.record.upstreamFirstByteMs)))],
+  [
+    'REQUEST_DURATION',
+    reads((c) => (c.record.requestEndMs < 0 ? undefined : span(c.record.startMs, c.record.requestEndMs))),
+  ],
+  [
+    'REQUEST_TX_DURATION',
+    reads((c) => (c.record.upstreamStartMs < 0 ? undefined : span(c.record.startMs, c.record.upstreamStartMs))),
+  ],
+  [
+    'RESPONSE_DURATION',
+    reads((c) => (c.record.upstreamFirstByteMs < 0 ? undefined : span(c.record.startMs, c.record.upstreamFirstByteMs))),
+  ],
   ['RESPONSE_TX_DURATION', reads((c) => span(c.record.upstreamFirstByteMs, c.record.endMs))],
   ['UPSTREAM_REQUEST_ATTEMPT_COUNT', reads((c) => c.record.attempts)],
   ['UPSTREAM_HOST', reads((c) => text(c.record.upstreamHost))],
@@ -107,30 +128,59 @@ const OPERATORS: ReadonlyMap<string, Compile> = new Map<string, Compile>([
   ['GRPC_STATUS', compileGrpcStatus],
   ['GRPC_STATUS_NUMBER', reads((c) => (c.record.grpcStatus < 0 ? undefined : c.record.grpcStatus))],
   ['DYNAMIC_METADATA', compileDynamicMetadata],
-  ['METADATA', (argument, field) => {
-    if (argument?.startsWith('DYNAMIC:')) return compileDynamicMetadata(argument.slice(8), field);
-    throw new ConfigError('proxy.format-illegal', field, '%METADATA(…)% needs the type DYNAMIC');
-  }],
+  [
+    'METADATA',
+    (argument, field) => {
+      if (argument?.startsWith('DYNAMIC:')) return compileDynamicMetadata(argument.slice(8), field);
+      throw new ConfigError('proxy.format-illegal', field, '%METADATA(…)% needs the type DYNAMIC');
+    },
+  ],
   ['FILTER_STATE', compileFilterState],
   // Facts that no part of this proxy records: known names that always print "-".
-  ...['UPSTREAM_PEER_SUBJECT', 'UPSTREAM_PROTOCOL', 'UPSTREAM_FILTER_STATE', 'CLUSTER_METADATA', 'DOWNSTREAM_PEER_SUBJECT', 'DOWNSTREAM_LOCAL_SUBJECT',
-    'DOWNSTREAM_PEER_FINGERPRINT_256', 'DOWNSTREAM_PEER_SERIAL', 'DOWNSTREAM_TLS_CIPHER', 'DOWNSTREAM_TLS_SESSION_ID', 'DOWNSTREAM_TRANSPORT_FAILURE_REASON',
-    'CONNECTION_ID', 'HOSTNAME', 'UPSTREAM_TLS_VERSION', 'UPSTREAM_TLS_CIPHER', 'UPSTREAM_WIRE_BYTES_SENT', 'UPSTREAM_WIRE_BYTES_RECEIVED',
-    'DOWNSTREAM_WIRE_BYTES_SENT', 'DOWNSTREAM_WIRE_BYTES_RECEIVED', 'RESPONSE_TRAILERS_BYTES', 'UPSTREAM_METADATA'].map((name): [string, Compile] => [name, () => () => undefined]),
+  ...[
+    'UPSTREAM_PEER_SUBJECT',
+    'UPSTREAM_PROTOCOL',
+    'UPSTREAM_FILTER_STATE',
+    'CLUSTER_METADATA',
+    'DOWNSTREAM_PEER_SUBJECT',
+    'DOWNSTREAM_LOCAL_SUBJECT',
+    'DOWNSTREAM_PEER_FINGERPRINT_256',
+    'DOWNSTREAM_PEER_SERIAL',
+    'DOWNSTREAM_TLS_CIPHER',
+    'DOWNSTREAM_TLS_SESSION_ID',
+    'DOWNSTREAM_TRANSPORT_FAILURE_REASON',
+    'CONNECTION_ID',
+    'HOSTNAME',
+    'UPSTREAM_TLS_VERSION',
+    'UPSTREAM_TLS_CIPHER',
+    'UPSTREAM_WIRE_BYTES_SENT',
+    'UPSTREAM_WIRE_BYTES_RECEIVED',
+    'DOWNSTREAM_WIRE_BYTES_SENT',
+    'DOWNSTREAM_WIRE_BYTES_RECEIVED',
+    'RESPONSE_TRAILERS_BYTES',
+    'UPSTREAM_METADATA',
+  ].map((name): [string, Compile] => [name, () => () => undefined]),
 ]);
 
 function compileTime(read: (context: FormatContext) => number): Compile {
   return (argument, field) => {
     const format = compileTimeFormat(argument ?? '');
-    if (format === undefined) throw new ConfigError('proxy.format-illegal', field, `"${argument}" is not a time format`);
+    if (format === undefined)
+      throw new ConfigError('proxy.format-illegal', field, `"${argument}" is not a time format`);
     return (context) => format(read(context));
   };
 }
 
 function compilePathOperator(argument: string | undefined, field: string): Operator {
-  const [query = 'WQ', which = 'PATH_OR_ORIGINAL'] = (argument ?? '').split(':').map((word, i) => word || (i === 0 ? 'WQ' : 'PATH_OR_ORIGINAL'));
+  const [query = 'WQ', which = 'PATH_OR_ORIGINAL'] = (argument ?? '')
+    .split(':')
+    .map((word, i) => word || (i === 0 ? 'WQ' : 'PATH_OR_ORIGINAL'));
   if (!['WQ', 'NQ'].includes(query) || !['ORIG', 'PATH', 'PATH_OR_ORIGINAL', 'ORIG_OR_PATH'].includes(which)) {
-    throw new ConfigError('proxy.format-illegal', field, `%PATH(${argument})% takes WQ or NQ, then ORIG, PATH or ORIG_OR_PATH`);
+    throw new ConfigError(
+      'proxy.format-illegal',
+      field,
+      `%PATH(${argument})% takes WQ or NQ, then ORIG, PATH or ORIG_OR_PATH`,
+    );
   }
   return (context) => {
     const { originalPath, path } = context.record;
@@ -139,8 +189,25 @@ function compilePathOperator(argument: string | undefined, field: string): Opera
   };
 }
 
-const GRPC_NAMES = ['OK', 'Canceled', 'Unknown', 'InvalidArgument', 'DeadlineExceeded', 'NotFound', 'AlreadyExists', 'PermissionDenied',
-  'ResourceExhausted', 'FailedPrecondition', 'Aborted', 'OutOfRange', 'Unimplemented', 'Internal', 'Unavailable', 'DataLoss', 'Unauthenticated'];
+const GRPC_NAMES = [
+  'OK',
+  'Canceled',
+  'Unknown',
+  'InvalidArgument',
+  'DeadlineExceeded',
+  'NotFound',
+  'AlreadyExists',
+  'PermissionDenied',
+  'ResourceExhausted',
+  'FailedPrecondition',
+  'Aborted',
+  'OutOfRange',
+  'Unimplemented',
+  'Internal',
+  'Unavailable',
+  'DataLoss',
+  'Unauthenticated',
+];
 
 function compileGrpcStatus(argument: string | undefined): Operator {
   if (argument === 'NUMBER') return (c) => (c.record.grpcStatus < 0 ? undefined : c.record.grpcStatus);
@@ -154,7 +221,8 @@ function compileGrpcStatus(argument: string | undefined): Operator {
 
 function compileDynamicMetadata(argument: string | undefined, field: string): Operator {
   const [filter, ...keys] = (argument ?? '').split(':');
-  if (filter === undefined || filter === '') throw new ConfigError('proxy.format-illegal', field, '%DYNAMIC_METADATA(…)% needs a namespace');
+  if (filter === undefined || filter === '')
+    throw new ConfigError('proxy.format-illegal', field, '%DYNAMIC_METADATA(…)% needs a namespace');
   return (context) => {
     let value: unknown = context.record.metadata?.get(filter);
     for (const key of keys) {
@@ -167,8 +235,10 @@ function compileDynamicMetadata(argument: string | undefined, field: string): Op
 
 function compileFilterState(argument: string | undefined, field: string): Operator {
   const [key, kind = 'TYPED', member] = (argument ?? '').split(':');
-  if (key === undefined || key === '') throw new ConfigError('proxy.format-illegal', field, '%FILTER_STATE(…)% needs a key');
-  if (!['PLAIN', 'TYPED', 'FIELD'].includes(kind)) throw new ConfigError('proxy.format-illegal', field, `%FILTER_STATE(…)% cannot be written as ${kind}`);
+  if (key === undefined || key === '')
+    throw new ConfigError('proxy.format-illegal', field, '%FILTER_STATE(…)% needs a key');
+  if (!['PLAIN', 'TYPED', 'FIELD'].includes(kind))
+    throw new ConfigError('proxy.format-illegal', field, `%FILTER_STATE(…)% cannot be written as ${kind}`);
   if (kind !== 'FIELD') return (context) => context.record.filterState?.get(key);
   return (context) => {
     const value = context.record.filterState?.get(key);

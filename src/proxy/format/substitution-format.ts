@@ -25,12 +25,20 @@ export function compileSubstitutionFormat(config: SubstitutionFormatString, fiel
     case 'textFormatSource': {
       const source = format.value.specifier;
       if (source.case === 'inlineString') return textFormat(source.value, config, `${field}.text_format_source`);
-      if (source.case === 'inlineBytes') return textFormat(Buffer.from(source.value).toString('utf8'), config, `${field}.text_format_source`);
-      throw new ConfigError('proxy.unsupported', `${field}.text_format_source`, 'only inline_string and inline_bytes are read');
+      if (source.case === 'inlineBytes')
+        return textFormat(Buffer.from(source.value).toString('utf8'), config, `${field}.text_format_source`);
+      throw new ConfigError(
+        'proxy.unsupported',
+        `${field}.text_format_source`,
+        'only inline_string and inline_bytes are read',
+      );
     }
     case 'jsonFormat': {
       const json = compileJsonFormat(format.value, `${field}.json_format`, config.omitEmptyValues);
-      return { contentType: config.contentType || 'application/json; charset=UTF-8', format: (context) => `${json(context)}\n` };
+      return {
+        contentType: config.contentType || 'application/json; charset=UTF-8',
+        format: (context) => `${json(context)}\n`,
+      };
     }
     case undefined:
       throw new ConfigError('proxy.field-required', `${field}.format`);
@@ -39,5 +47,8 @@ export function compileSubstitutionFormat(config: SubstitutionFormatString, fiel
 
 function textFormat(text: string, config: SubstitutionFormatString, field: string): SubstitutionFormat {
   const compiled = compileTextFormat(text, field, config.omitEmptyValues ? '' : '-');
-  return { contentType: config.contentType || 'text/plain', format: (context: FormatContext) => logText(compiled.format(context)) };
+  return {
+    contentType: config.contentType || 'text/plain',
+    format: (context: FormatContext) => logText(compiled.format(context)),
+  };
 }

@@ -33,10 +33,22 @@ export function parseSegments(format: string, field: string): Segment[] {
     }
     COMMAND.lastIndex = at;
     const command = COMMAND.exec(format);
-    if (command === null) throw new ConfigError('proxy.format-illegal', field, `no command operator can be read at "${format.slice(at, at + 30)}"`);
+    if (command === null)
+      throw new ConfigError(
+        'proxy.format-illegal',
+        field,
+        `no command operator can be read at "${format.slice(at, at + 30)}"`,
+      );
     if (literal !== '') segments.push(literal);
     literal = '';
-    segments.push(compileOperator(command[1] as string, command[2], command[3] === undefined ? undefined : Number(command[3]), field));
+    segments.push(
+      compileOperator(
+        command[1] as string,
+        command[2],
+        command[3] === undefined ? undefined : Number(command[3]),
+        field,
+      ),
+    );
     at = COMMAND.lastIndex;
   }
   if (literal !== '') segments.push(literal);

@@ -1,20 +1,52 @@
 // strftime for %START_TIME% and its kin, in UTC; adds Envoy's %f, %1f … %9f (fraction), %s and %3s (epoch seconds, milliseconds).
 
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday'];
-const MONTHS = ['January', 'February', 'March', 'April', 'May', 'June', 'July', 'August', 'September', 'October', 'November', 'December'];
+const MONTHS = [
+  'January',
+  'February',
+  'March',
+  'April',
+  'May',
+  'June',
+  'July',
+  'August',
+  'September',
+  'October',
+  'November',
+  'December',
+];
 
 export type TimeFormat = (wallMs: number) => string;
 
 const pad = (n: number, width = 2, fill = '0'): string => String(n).padStart(width, fill);
 
 const SPECIFIERS: Readonly<Record<string, (d: Date) => string>> = {
-  Y: (d) => String(d.getUTCFullYear()), y: (d) => pad(d.getUTCFullYear() % 100), m: (d) => pad(d.getUTCMonth() + 1), d: (d) => pad(d.getUTCDate()),
-  e: (d) => pad(d.getUTCDate(), 2, ' '), H: (d) => pad(d.getUTCHours()), I: (d) => pad(d.getUTCHours() % 12 || 12), M: (d) => pad(d.getUTCMinutes()),
-  S: (d) => pad(d.getUTCSeconds()), p: (d) => (d.getUTCHours() < 12 ? 'AM' : 'PM'), j: (d) => pad(dayOfYear(d), 3), u: (d) => String(d.getUTCDay() || 7),
-  w: (d) => String(d.getUTCDay()), a: (d) => (DAYS[d.getUTCDay()] as string).slice(0, 3), A: (d) => DAYS[d.getUTCDay()] as string,
-  b: (d) => (MONTHS[d.getUTCMonth()] as string).slice(0, 3), h: (d) => (MONTHS[d.getUTCMonth()] as string).slice(0, 3), B: (d) => MONTHS[d.getUTCMonth()] as string,
-  z: () => '+0000', Z: () => 'UTC', n: () => '\n', t: () => '\t', '%': () => '%',
-  F: (d) => d.toISOString().slice(0, 10), T: (d) => d.toISOString().slice(11, 19), R: (d) => d.toISOString().slice(11, 16),
+  Y: (d) => String(d.getUTCFullYear()),
+  y: (d) => pad(d.getUTCFullYear() % 100),
+  m: (d) => pad(d.getUTCMonth() + 1),
+  d: (d) => pad(d.getUTCDate()),
+  e: (d) => pad(d.getUTCDate(), 2, ' '),
+  H: (d) => pad(d.getUTCHours()),
+  I: (d) => pad(d.getUTCHours() % 12 || 12),
+  M: (d) => pad(d.getUTCMinutes()),
+  S: (d) => pad(d.getUTCSeconds()),
+  p: (d) => (d.getUTCHours() < 12 ? 'AM' : 'PM'),
+  j: (d) => pad(dayOfYear(d), 3),
+  u: (d) => String(d.getUTCDay() || 7),
+  w: (d) => String(d.getUTCDay()),
+  a: (d) => (DAYS[d.getUTCDay()] as string).slice(0, 3),
+  A: (d) => DAYS[d.getUTCDay()] as string,
+  b: (d) => (MONTHS[d.getUTCMonth()] as string).slice(0, 3),
+  h: (d) => (MONTHS[d.getUTCMonth()] as string).slice(0, 3),
+  B: (d) => MONTHS[d.getUTCMonth()] as string,
+  z: () => '+0000',
+  Z: () => 'UTC',
+  n: () => '\n',
+  t: () => '\t',
+  '%': () => '%',
+  F: (d) => d.toISOString().slice(0, 10),
+  T: (d) => d.toISOString().slice(11, 19),
+  R: (d) => d.toISOString().slice(11, 16),
   D: (d) => `${pad(d.getUTCMonth() + 1)}/${pad(d.getUTCDate())}/${pad(d.getUTCFullYear() % 100)}`,
   s: (d) => String(Math.floor(d.getTime() / 1000)),
 };

@@ -53,7 +53,8 @@ export function clientCertElement(tls: TlsFacts | undefined, localUri: string, p
   if (der !== undefined) fields.push(`Hash=${createHash('sha256').update(der).digest('hex')}`);
   if (parts.cert && der !== undefined) fields.push(`Cert="${encodeURIComponent(pem(der))}"`);
   if (parts.subject) fields.push(`Subject="${peer.subject.replace(/["\\]/g, '\\$&')}"`);
-  if (parts.uri) fields.push(...(peer.uriSans.length === 0 ? ['URI='] : peer.uriSans.map((uri) => `URI=${quoted(uri)}`)));
+  if (parts.uri)
+    fields.push(...(peer.uriSans.length === 0 ? ['URI='] : peer.uriSans.map((uri) => `URI=${quoted(uri)}`)));
   if (parts.dns) fields.push(...peer.dnsSans.map((name) => `DNS=${quoted(name)}`));
   return fields.join(';').replace(/[\0\r\n]/g, '');
 }
@@ -63,6 +64,9 @@ function quoted(value: string): string {
 }
 
 function pem(der: Uint8Array): string {
-  const lines = Buffer.from(der).toString('base64').match(/.{1,64}/g) ?? [];
+  const lines =
+    Buffer.from(der)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? [];
   return `-----BEGIN CERTIFICATE-----\n${lines.join('\n')}\n-----END CERTIFICATE-----\n`;
 }

@@ -22,14 +22,26 @@ export interface CodecEvents {
 
 const PREFACE = 'PRI * HTTP/2.0';
 
-export function attachCodec(downstream: DownstreamConnection, config: ManagerConfig, acceptor: RequestAcceptor, events: CodecEvents): void {
+export function attachCodec(
+  downstream: DownstreamConnection,
+  config: ManagerConfig,
+  acceptor: RequestAcceptor,
+  events: CodecEvents,
+): void {
   const alpn = downstream.conn.tls?.alpn ?? '';
-  if (config.codec === 'h1' || alpn.includes('http/1.1') || alpn === 'http/1.0') return startH1(downstream, config, acceptor, events);
-  if (config.codec === 'h2' || alpn === 'h2' || alpn === 'istio-h2') return startH2(downstream, config, acceptor, events);
+  if (config.codec === 'h1' || alpn.includes('http/1.1') || alpn === 'http/1.0')
+    return startH1(downstream, config, acceptor, events);
+  if (config.codec === 'h2' || alpn === 'h2' || alpn === 'istio-h2')
+    return startH2(downstream, config, acceptor, events);
   downstream.conn.handler = new PrefaceSniffer(downstream, config, acceptor, events);
 }
 
-function startH1(downstream: DownstreamConnection, config: ManagerConfig, acceptor: RequestAcceptor, events: CodecEvents): void {
+function startH1(
+  downstream: DownstreamConnection,
+  config: ManagerConfig,
+  acceptor: RequestAcceptor,
+  events: CodecEvents,
+): void {
   const codec = new H1ServerConnection(downstream.conn, acceptor, {
     limits: config.limits,
     secure: downstream.conn.tls !== undefined,
@@ -41,8 +53,18 @@ function startH1(downstream: DownstreamConnection, config: ManagerConfig, accept
   events.onCodec(codec, '1.1');
 }
 
-function startH2(downstream: DownstreamConnection, config: ManagerConfig, acceptor: RequestAcceptor, events: CodecEvents): void {
-  const limits = { ...DEFAULT_H2_LIMITS, headerListBytesMax: config.limits.headBytesMax, headersMax: config.limits.fieldsMax, ...config.h2 };
+function startH2(
+  downstream: DownstreamConnection,
+  config: ManagerConfig,
+  acceptor: RequestAcceptor,
+  events: CodecEvents,
+): void {
+  const limits = {
+    ...DEFAULT_H2_LIMITS,
+    headerListBytesMax: config.limits.headBytesMax,
+    headersMax: config.limits.fieldsMax,
+    ...config.h2,
+  };
   const codec = new H2ServerConnection(
     downstream.conn,
     acceptor,

@@ -53,7 +53,8 @@ export class ConnectionFacts implements DownstreamFacts {
     record.filterChain = downstream.filterChain;
     record.downstreamLocalAddress = this.#local;
     record.downstreamDirectRemoteAddress = this.#remote;
-    record.downstreamRemoteAddress = this.trustedRemoteAddress === this.remoteAddress ? this.#remote : hostPort(this.trustedRemoteAddress, 0);
+    record.downstreamRemoteAddress =
+      this.trustedRemoteAddress === this.remoteAddress ? this.#remote : hostPort(this.trustedRemoteAddress, 0);
     record.sni = this.sni;
     record.downstreamPrincipal = this.peerPrincipal;
     record.downstreamLocalPrincipal = this.localPrincipal;
@@ -64,7 +65,8 @@ export class ConnectionFacts implements DownstreamFacts {
       record.tlsVersion = tls.protocol;
     }
     if (downstream.metadata !== undefined) record.metadata = new Map(downstream.metadata);
-    if (downstream.filterState !== undefined) record.filterState = new Map([...downstream.filterState].map(([name, entry]) => [name, entry.value]));
+    if (downstream.filterState !== undefined)
+      record.filterState = new Map([...downstream.filterState].map(([name, entry]) => [name, entry.value]));
   }
 }
 

@@ -8,13 +8,29 @@ import type { ManagerConfig } from './manager-config.ts';
 
 /** Honoured only from internal clients: they steer routing, retries and timeouts. */
 const INTERNAL = new Set([
-  'x-envoy-retriable-status-codes', 'x-envoy-retriable-header-names', 'x-envoy-retry-on', 'x-envoy-retry-grpc-on', 'x-envoy-max-retries',
-  'x-envoy-upstream-alt-stat-name', 'x-envoy-upstream-rq-timeout-ms', 'x-envoy-upstream-rq-per-try-timeout-ms',
-  'x-envoy-upstream-rq-timeout-alt-response', 'x-envoy-expected-rq-timeout-ms', 'x-envoy-force-trace', 'x-envoy-ip-tags',
-  'x-envoy-original-url', 'x-envoy-hedge-on-per-try-timeout', 'x-envoy-attempt-count', 'x-envoy-is-timeout-retry',
+  'x-envoy-retriable-status-codes',
+  'x-envoy-retriable-header-names',
+  'x-envoy-retry-on',
+  'x-envoy-retry-grpc-on',
+  'x-envoy-max-retries',
+  'x-envoy-upstream-alt-stat-name',
+  'x-envoy-upstream-rq-timeout-ms',
+  'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-upstream-rq-timeout-alt-response',
+  'x-envoy-expected-rq-timeout-ms',
+  'x-envoy-force-trace',
+  'x-envoy-ip-tags',
+  'x-envoy-original-url',
+  'x-envoy-hedge-on-per-try-timeout',
+  'x-envoy-attempt-count',
+  'x-envoy-is-timeout-retry',
 ]);
 /** Taken away at an edge: they name who calls. */
-const EDGE = new Set(['x-envoy-downstream-service-cluster', 'x-envoy-downstream-service-node', 'x-envoy-decorator-operation']);
+const EDGE = new Set([
+  'x-envoy-downstream-service-cluster',
+  'x-envoy-downstream-service-node',
+  'x-envoy-decorator-operation',
+]);
 
 export interface ClientFacts {
   readonly remoteAddress: string;
@@ -29,7 +45,12 @@ export interface PreparedRequest {
   readonly problem: 'underscore' | undefined;
 }
 
-export function prepareRequest(head: RequestHead, client: ClientFacts, config: ManagerConfig, random: Random): PreparedRequest {
+export function prepareRequest(
+  head: RequestHead,
+  client: ClientFacts,
+  config: ManagerConfig,
+  random: Random,
+): PreparedRequest {
   const headers = head.headers;
   const flat = headers.flat;
   let xff: string | undefined;
@@ -49,21 +70,26 @@ export function prepareRequest(head: RequestHead, client: ClientFacts, config: M
     if (config.underscores !== 'allow' && lower.includes('_')) underscore = true;
   }
   if (underscore) {
-    if (config.underscores === 'reject') return { trustedAddress: client.remoteAddress, requestId: '', problem: 'underscore' };
+    if (config.underscores === 'reject')
+      return { trustedAddress: client.remoteAddress, requestId: '', problem: 'underscore' };
     dropUnderscores(headers);
   }
   const trustedAddress = weighForwardedFor(xff, client.remoteAddress, config);
-  const single = config.useRemoteAddress ? config.trustedHops === 0 && xff === undefined : xff !== undefined && !xff.includes(',');
+  const single = config.useRemoteAddress
+    ? config.trustedHops === 0 && xff === undefined
+    : xff !== undefined && !xff.includes(',');
   const internal = single && config.internalAddress(trustedAddress);
   const edge = config.useRemoteAddress && !internal;
   if (internalSeen && !internal) removeInternal(headers, edge);
   if (config.useRemoteAddress) {
-    if (!config.skipXffAppend) headers.set('x-forwarded-for', xff === undefined ? client.remoteAddress : `${xff},${client.remoteAddress}`);
+    if (!config.skipXffAppend)
+      headers.set('x-forwarded-for', xff === undefined ? client.remoteAddress : `${xff},${client.remoteAddress}`);
     if (config.trustedHops === 0 || xfp === undefined) xfp = setProto(headers, client.tls);
     if (internal) headers.set('x-envoy-internal', 'true');
     if (edge && trustedAddress !== '') headers.set('x-envoy-external-address', trustedAddress);
   } else if (xfp === undefined || (xfp !== 'http' && xfp !== 'https')) xfp = setProto(headers, client.tls);
-  if (config.appendForwardedPort && !headers.has('x-forwarded-port')) headers.push('x-forwarded-port', 'x-forwarded-port', String(client.localPort));
+  if (config.appendForwardedPort && !headers.has('x-forwarded-port'))
+    headers.push('x-forwarded-port', 'x-forwarded-port', String(client.localPort));
   head.scheme = config.schemeOverwrite !== '' ? config.schemeOverwrite : (xfp as 'http' | 'https');
   if (config.addUserAgent !== '') headers.set('user-agent', config.addUserAgent);
   fixHost(head, client.localPort, config);
@@ -117,7 +143,11 @@ function fixHost(head: RequestHead, localPort: number, config: ManagerConfig): v
   if (match === null) return;
   let host = match[1] as string;
   let port = match[2];
-  if (port !== undefined && (config.stripPort === 'any' || (config.stripPort === 'matching' && Number(port) === localPort))) port = undefined;
+  if (
+    port !== undefined &&
+    (config.stripPort === 'any' || (config.stripPort === 'matching' && Number(port) === localPort))
+  )
+    port = undefined;
   if (config.stripTrailingDot && host.endsWith('.')) host = host.slice(0, -1);
   if (head.method !== 'CONNECT') head.authority = port === undefined ? host : `${host}:${port}`;
 }

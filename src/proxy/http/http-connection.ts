@@ -82,7 +82,10 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     record.startWallMs = services.clock.wallTime();
     if (end) record.requestEndMs = nowMs;
     const prepared = prepareRequest(head, this.#facts, config, services.random);
-    const facts = prepared.trustedAddress === this.#facts.trustedRemoteAddress ? this.#facts : this.#facts.trusting(prepared.trustedAddress);
+    const facts =
+      prepared.trustedAddress === this.#facts.trustedRemoteAddress
+        ? this.#facts
+        : this.#facts.trusting(prepared.trustedAddress);
     this.#fillRecord(record, head, prepared.requestId, facts);
     const stream = new HttpStream(this, config, codec, head, end, record, facts);
     this.#streams.add(stream);
@@ -109,7 +112,10 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   chooseRoute(stream: HttpStream): RouteChoice | undefined {
     const table = stream.config.routes.current;
     if (table === undefined) return undefined;
-    const choice = table.choose({ head: stream.head, connection: stream.facts, record: stream.record }, this.services.random.float());
+    const choice = table.choose(
+      { head: stream.head, connection: stream.facts, record: stream.record },
+      this.services.random.float(),
+    );
     const record = stream.record;
     record.routeName = choice?.name ?? '';
     record.virtualHost = choice?.virtualHost ?? '';
@@ -139,12 +145,18 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     if (config.serverHeader === 'overwrite') {
       if (server) headers.set('server', config.serverName);
       else headers.push('server', 'server', config.serverName);
-    } else if (config.serverHeader === 'append-if-absent' && !server) headers.push('server', 'server', config.serverName);
+    } else if (config.serverHeader === 'append-if-absent' && !server)
+      headers.push('server', 'server', config.serverName);
     if (!date) headers.push('date', 'date', httpDate(stream.record.startWallMs));
-    if (config.alwaysSetRequestIdInResponse && stream.record.requestId !== '') headers.set('x-request-id', stream.record.requestId);
+    if (config.alwaysSetRequestIdInResponse && stream.record.requestId !== '')
+      headers.set('x-request-id', stream.record.requestId);
     if (config.via !== '') headers.add('via', config.via);
     const { maxRequestsPerConnection } = config;
-    if (this.#draining || this.services.draining() || (maxRequestsPerConnection > 0 && this.#requests >= maxRequestsPerConnection)) {
+    if (
+      this.#draining ||
+      this.services.draining() ||
+      (maxRequestsPerConnection > 0 && this.#requests >= maxRequestsPerConnection)
+    ) {
       if (stream.head.version === '2') this.#codec?.drain();
       else headers.set('connection', 'close');
     }
@@ -196,7 +208,12 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
       return stream.rescue('path-invalid');
     }
     if (normal.kind === 'redirect') {
-      return stream.reply({ status: 307, body: '', details: 'path_normalization_failed', headers: [['location', `${head.scheme}://${head.authority}${normal.path}`]] });
+      return stream.reply({
+        status: 307,
+        body: '',
+        details: 'path_normalization_failed',
+        headers: [['location', `${head.scheme}://${head.authority}${normal.path}`]],
+      });
     }
     if (normal.path !== head.path) {
       stream.record.originalPath = head.path;
@@ -288,5 +305,10 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
 }
 
 const CLASS_SLOTS: readonly number[] = [
-  0, HTTP.downstream_rq_1xx, HTTP.downstream_rq_2xx, HTTP.downstream_rq_3xx, HTTP.downstream_rq_4xx, HTTP.downstream_rq_5xx,
+  0,
+  HTTP.downstream_rq_1xx,
+  HTTP.downstream_rq_2xx,
+  HTTP.downstream_rq_3xx,
+  HTTP.downstream_rq_4xx,
+  HTTP.downstream_rq_5xx,
 ];

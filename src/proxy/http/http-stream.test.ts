@@ -13,10 +13,13 @@ function build(makers: readonly ((callbacks: FilterCallbacks) => HttpFilter)[], 
   const log: string[] = [];
   const clock = new FakeClock();
   const codec = {
-    version: '1.1', queuedBytes: 0,
+    version: '1.1',
+    queuedBytes: 0,
     sendInformational: () => {},
     sendHead: (head: ResponseHead, last: boolean) => log.push(`sent ${head.status}${last ? ' end' : ''}`),
-    sendData: (data: Uint8Array, last: boolean) => (log.push(`sent ${Buffer.from(data).toString()}${last ? ' end' : ''}`), true),
+    sendData: (data: Uint8Array, last: boolean) => (
+      log.push(`sent ${Buffer.from(data).toString()}${last ? ' end' : ''}`), true
+    ),
     sendTrailers: () => log.push('sent trailers'),
     reset: () => log.push('reset'),
     pause: () => log.push('pause'),
@@ -26,9 +29,17 @@ function build(makers: readonly ((callbacks: FilterCallbacks) => HttpFilter)[], 
     requestHead: (head, last) => log.push(`up ${head.path}${last ? ' end' : ''}`),
     requestData: (data, last) => log.push(`up ${Buffer.from(data).toString()}${last ? ' end' : ''}`),
     requestTrailers: () => log.push('up trailers'),
-    pauseResponse: () => {}, resumeResponse: () => {}, destroy: () => log.push('router destroyed'),
+    pauseResponse: () => {},
+    resumeResponse: () => {},
+    destroy: () => log.push('router destroyed'),
   };
-  const services = { clock, wheel: new TimerWheel(clock), random: new SeededRandom(1), log: silentLogger, stats: new StatStore() };
+  const services = {
+    clock,
+    wheel: new TimerWheel(clock),
+    random: new SeededRandom(1),
+    log: silentLogger,
+    stats: new StatStore(),
+  };
   const connection = {
     services,
     startRouter: (stream: HttpStream, last: boolean) => {
@@ -39,8 +50,22 @@ function build(makers: readonly ((callbacks: FilterCallbacks) => HttpFilter)[], 
     onStreamEnd: () => log.push('over'),
     chooseRoute: () => undefined,
   } as unknown as HttpConnection;
-  const head: RequestHead = { method: 'POST', path: '/', authority: 'a', scheme: 'http', version: '1.1', protocol: '', headers: new HeaderBlock() };
-  const config = { filters: makers.map((create, i) => ({ name: `f${i}`, create })), bufferLimit: 20, streamIdleMs: 0, requestTimeoutMs: 0, maxStreamMs: 0 } as unknown as ManagerConfig;
+  const head: RequestHead = {
+    method: 'POST',
+    path: '/',
+    authority: 'a',
+    scheme: 'http',
+    version: '1.1',
+    protocol: '',
+    headers: new HeaderBlock(),
+  };
+  const config = {
+    filters: makers.map((create, i) => ({ name: `f${i}`, create })),
+    bufferLimit: 20,
+    streamIdleMs: 0,
+    requestTimeoutMs: 0,
+    maxStreamMs: 0,
+  } as unknown as ManagerConfig;
   const stream = new HttpStream(connection, config, codec, head, end, new StreamRecord(), {} as DownstreamFacts);
   return { stream, log };
 }
@@ -59,7 +84,9 @@ test('a request without filters goes straight through', () => {
 
 test('a filter that stops the head holds the body back until it continues', () => {
   let go = (): void => {};
-  const { stream, log } = build([(callbacks) => ({ requestHead: () => ((go = () => callbacks.continueRequest()), 'stop') })]);
+  const { stream, log } = build([
+    (callbacks) => ({ requestHead: () => ((go = () => callbacks.continueRequest()), 'stop') }),
+  ]);
   stream.begin();
   stream.onData(buffer('ab'), false);
   stream.onData(buffer('c'), true);
@@ -70,7 +97,12 @@ test('a filter that stops the head holds the body back until it continues', () =
 
 test('a filter that buffers gets the whole body once, then everything goes on', () => {
   const seen: string[] = [];
-  const { stream, log } = build([() => ({ requestHead: () => 'buffer', requestData: (data, end) => (seen.push(`${data.toString()} ${end}`), 'continue') })]);
+  const { stream, log } = build([
+    () => ({
+      requestHead: () => 'buffer',
+      requestData: (data, end) => (seen.push(`${data.toString()} ${end}`), 'continue'),
+    }),
+  ]);
   stream.begin();
   stream.onData(buffer('a'), false);
   stream.onData(buffer('b'), true);
@@ -80,7 +112,12 @@ test('a filter that buffers gets the whole body once, then everything goes on', 
 
 test('external authorization with body: buffer, then stop, then continue later', () => {
   let go = (): void => {};
-  const { stream, log } = build([(callbacks) => ({ requestHead: () => 'buffer', requestData: () => ((go = () => callbacks.continueRequest()), 'stop') })]);
+  const { stream, log } = build([
+    (callbacks) => ({
+      requestHead: () => 'buffer',
+      requestData: () => ((go = () => callbacks.continueRequest()), 'stop'),
+    }),
+  ]);
   stream.begin();
   stream.onData(buffer('body'), true);
   assert.deepEqual(log, []);
@@ -90,7 +127,9 @@ test('external authorization with body: buffer, then stop, then continue later',
 
 test('a late answer to a client that went away does nothing', () => {
   let go = (): void => {};
-  const { stream, log } = build([(callbacks) => ({ requestHead: () => ((go = () => callbacks.continueRequest()), 'stop') })]);
+  const { stream, log } = build([
+    (callbacks) => ({ requestHead: () => ((go = () => callbacks.continueRequest()), 'stop') }),
+  ]);
   stream.begin();
   stream.onReset('connection-termination', 'gone');
   go();
@@ -106,7 +145,12 @@ test('a body over the limit is refused with 413', () => {
 });
 
 test('a filter that rewrites the body drops the announced length', () => {
-  const { stream, log } = build([(callbacks) => ({ requestHead: () => 'buffer', requestData: (data) => (callbacks.replaceData(buffer(data.toString().toUpperCase())), 'continue') })]);
+  const { stream, log } = build([
+    (callbacks) => ({
+      requestHead: () => 'buffer',
+      requestData: (data) => (callbacks.replaceData(buffer(data.toString().toUpperCase())), 'continue'),
+    }),
+  ]);
   stream.head.headers.add('content-length', '3');
   stream.begin();
   stream.onData(buffer('abc'), true);
@@ -116,10 +160,16 @@ test('a filter that rewrites the body drops the announced length', () => {
 
 test('a reply passes the filters of the answer and ends the stream', () => {
   const names: string[] = [];
-  const { stream, log } = build([
-    () => ({ responseHead: (head) => (names.push(`first ${head.status}`), 'continue'), destroy: () => void names.push('destroyed') }),
-    (callbacks) => ({ requestHead: () => (callbacks.reply({ status: 403, body: 'no', details: 'x' }), 'stop') }),
-  ], true);
+  const { stream, log } = build(
+    [
+      () => ({
+        responseHead: (head) => (names.push(`first ${head.status}`), 'continue'),
+        destroy: () => void names.push('destroyed'),
+      }),
+      (callbacks) => ({ requestHead: () => (callbacks.reply({ status: 403, body: 'no', details: 'x' }), 'stop') }),
+    ],
+    true,
+  );
   stream.begin();
   assert.deepEqual(log, ['sent 403', 'sent no end', 'over']);
   assert.deepEqual(names, ['first 403', 'destroyed']);
@@ -128,14 +178,25 @@ test('a reply passes the filters of the answer and ends the stream', () => {
 
 test('the answer runs through the filters backwards', () => {
   const order: number[] = [];
-  const { stream } = build([0, 1, 2].map((i) => () => ({ responseHead: () => (order.push(i), 'continue' as const) })), true);
+  const { stream } = build(
+    [0, 1, 2].map((i) => () => ({ responseHead: () => (order.push(i), 'continue' as const) })),
+    true,
+  );
   stream.begin();
   stream.responseHead({ status: 200, headers: new HeaderBlock() }, true);
   assert.deepEqual(order, [2, 1, 0]);
 });
 
 test('a buffered answer is given whole before its head goes on', () => {
-  const { stream, log } = build([(callbacks) => ({ responseHead: () => 'buffer', responseData: (data) => (callbacks.replaceData(buffer(`<${data.toString()}>`)), 'continue') })], true);
+  const { stream, log } = build(
+    [
+      (callbacks) => ({
+        responseHead: () => 'buffer',
+        responseData: (data) => (callbacks.replaceData(buffer(`<${data.toString()}>`)), 'continue'),
+      }),
+    ],
+    true,
+  );
   stream.begin();
   stream.responseHead({ status: 200, headers: new HeaderBlock() }, false);
   stream.responseData(buffer('a'), false);

@@ -2,7 +2,14 @@
 // response back up to the codec; stop, buffer, reply and replaceData of the filters between.
 
 import type { StreamRecord } from '#telemetry';
-import { HeaderBlock, type RequestHead, type ResetReason, type ResponseHead, type ServerStream, type ServerStreamHandler } from '#wire/http';
+import {
+  HeaderBlock,
+  type RequestHead,
+  type ResetReason,
+  type ResponseHead,
+  type ServerStream,
+  type ServerStreamHandler,
+} from '#wire/http';
 import type { RouteChoice } from '../route/index.ts';
 import type { DownstreamFacts, HttpFilter, LocalReply } from './filter.ts';
 import { FILTER_DISABLED } from './filter-disabled.ts';
@@ -54,7 +61,15 @@ export class HttpStream implements ServerStreamHandler {
   #replaced: Uint8Array | undefined = undefined;
   #replied = false;
 
-  constructor(connection: HttpConnection, config: ManagerConfig, codec: ServerStream, head: RequestHead, end: boolean, record: StreamRecord, facts: DownstreamFacts) {
+  constructor(
+    connection: HttpConnection,
+    config: ManagerConfig,
+    codec: ServerStream,
+    head: RequestHead,
+    end: boolean,
+    record: StreamRecord,
+    facts: DownstreamFacts,
+  ) {
     this.connection = connection;
     this.config = config;
     this.#codec = codec;
@@ -72,7 +87,11 @@ export class HttpStream implements ServerStreamHandler {
     this.asked = keptForJudging(this.head);
     for (let i = 0; i < factories.length; i++) {
       const factory = factories[i] as (typeof factories)[number];
-      this.#filters.push(this.choice?.perFilterConfig(factory.name) === FILTER_DISABLED ? ABSENT : factory.create(new FilterSlot(this, i)));
+      this.#filters.push(
+        this.choice?.perFilterConfig(factory.name) === FILTER_DISABLED
+          ? ABSENT
+          : factory.create(new FilterSlot(this, i)),
+      );
     }
     this.#runRequestHead(0);
   }
@@ -111,7 +130,10 @@ export class HttpStream implements ServerStreamHandler {
       if (record.responseCodeDetails === '') record.responseCodeDetails = detail.split(':', 1)[0] as string;
     } else {
       record.addFlag('DC');
-      record.responseCodeDetails = record.responseCodeDetails === '' || record.responseCodeDetails === 'via_upstream' ? 'downstream_remote_disconnect' : record.responseCodeDetails;
+      record.responseCodeDetails =
+        record.responseCodeDetails === '' || record.responseCodeDetails === 'via_upstream'
+          ? 'downstream_remote_disconnect'
+          : record.responseCodeDetails;
     }
     this.finish();
   }
@@ -191,7 +213,8 @@ export class HttpStream implements ServerStreamHandler {
 
   reset(detail: string): void {
     if (this.done) return;
-    if (this.record.responseCodeDetails === '' || this.record.responseCodeDetails === 'via_upstream') this.record.responseCodeDetails = detail;
+    if (this.record.responseCodeDetails === '' || this.record.responseCodeDetails === 'via_upstream')
+      this.record.responseCodeDetails = detail;
     this.#codec.reset('local-reset');
     this.finish();
   }
@@ -454,7 +477,13 @@ export class HttpStream implements ServerStreamHandler {
     else this.#runResponseTrailers(at, trailers);
   }
 
-  #again(data: Uint8Array | undefined, end: boolean, trailers: HeaderBlock | undefined, from: number, request: boolean): void {
+  #again(
+    data: Uint8Array | undefined,
+    end: boolean,
+    trailers: HeaderBlock | undefined,
+    from: number,
+    request: boolean,
+  ): void {
     const half = request ? this.#request : this.#response;
     if (half.stopped) {
       // The next filter stopped as well: what was held stays held.

@@ -7,7 +7,11 @@ import { grpcStatusOf } from './rescue.ts';
 
 const EMPTY = Buffer.alloc(0);
 
-export function buildLocalReply(reply: LocalReply, request: RequestHead, record: StreamRecord): { readonly head: ResponseHead; readonly body: Buffer } {
+export function buildLocalReply(
+  reply: LocalReply,
+  request: RequestHead,
+  record: StreamRecord,
+): { readonly head: ResponseHead; readonly body: Buffer } {
   const headers = new HeaderBlock();
   if (isGrpc(request)) {
     const status = reply.grpcStatus ?? grpcStatusOf(reply.status);
@@ -38,14 +42,20 @@ function addAll(headers: HeaderBlock, reply: LocalReply): void {
 
 export function isGrpc(head: RequestHead): boolean {
   const type = head.headers.get('content-type');
-  return type !== undefined && (type === 'application/grpc' || type.startsWith('application/grpc+') || type.startsWith('application/grpc;'));
+  return (
+    type !== undefined &&
+    (type === 'application/grpc' || type.startsWith('application/grpc+') || type.startsWith('application/grpc;'))
+  );
 }
 
 /** grpc-message, gRPC over HTTP/2, "Percent-Encoded". */
 function percentEncode(text: string): string {
   let out = '';
   for (const byte of Buffer.from(text, 'utf8')) {
-    out += byte >= 0x20 && byte <= 0x7e && byte !== 0x25 ? String.fromCharCode(byte) : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
+    out +=
+      byte >= 0x20 && byte <= 0x7e && byte !== 0x25
+        ? String.fromCharCode(byte)
+        : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
   }
   return out;
 }

@@ -10,8 +10,19 @@ const pathOf = (target: string): string => {
 };
 
 for (const [from, to] of [
-  ['/a/b?c=../d', '/a/b?c=../d'], ['/a/../b', '/b'], ['/a/./b/', '/a/b/'], ['/a/b/..', '/a/'], ['/a//b', '/a/b'], ['/%61dmin', '/admin'],
-  ['/a\\..\\b', '/b'], ['/a%2fb', '/a%2Fb'], ['/%2e%2e/x', 'reject'], ['/..', 'reject'], ['/%zz', 'reject'], ['/%00', 'reject'], ['*', '*'],
+  ['/a/b?c=../d', '/a/b?c=../d'],
+  ['/a/../b', '/b'],
+  ['/a/./b/', '/a/b/'],
+  ['/a/b/..', '/a/'],
+  ['/a//b', '/a/b'],
+  ['/%61dmin', '/admin'],
+  ['/a\\..\\b', '/b'],
+  ['/a%2fb', '/a%2Fb'],
+  ['/%2e%2e/x', 'reject'],
+  ['/..', 'reject'],
+  ['/%zz', 'reject'],
+  ['/%00', 'reject'],
+  ['*', '*'],
 ] as const) {
   test(`${from} means ${to}`, () => assert.equal(pathOf(from), to));
 }
@@ -19,7 +30,10 @@ for (const [from, to] of [
 test('escaped slashes are refused, decoded or redirected as configured', () => {
   assert.equal(normalizePath('/a%2Fb', { ...rules, escapedSlashes: 'reject' }).kind, 'reject');
   assert.deepEqual(normalizePath('/a%2Fb', { ...rules, escapedSlashes: 'forward' }), { kind: 'path', path: '/a/b' });
-  assert.deepEqual(normalizePath('/a%5cb', { ...rules, escapedSlashes: 'redirect' }), { kind: 'redirect', path: '/a/b' });
+  assert.deepEqual(normalizePath('/a%5cb', { ...rules, escapedSlashes: 'redirect' }), {
+    kind: 'redirect',
+    path: '/a/b',
+  });
 });
 
 test('a canonical path stays as it is', () => {

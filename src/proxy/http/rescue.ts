@@ -17,20 +17,50 @@ export const RESCUES = {
   'no-healthy-upstream': { status: 503, flag: 'UH', details: 'no_healthy_upstream', body: 'no healthy upstream' },
   'response-timeout': { status: 504, flag: 'UT', details: 'response_timeout', body: 'upstream request timeout' },
   'per-try-timeout': { status: 504, flag: 'UT', details: 'upstream_per_try_timeout', body: 'upstream request timeout' },
-  'per-try-idle-timeout': { status: 504, flag: 'SI', details: 'upstream_per_try_idle_timeout', body: 'upstream request timeout' },
-  'max-stream-duration': { status: 504, flag: 'UMSDR', details: 'upstream_max_stream_duration_reached', body: 'upstream max stream duration reached' },
+  'per-try-idle-timeout': {
+    status: 504,
+    flag: 'SI',
+    details: 'upstream_per_try_idle_timeout',
+    body: 'upstream request timeout',
+  },
+  'max-stream-duration': {
+    status: 504,
+    flag: 'UMSDR',
+    details: 'upstream_max_stream_duration_reached',
+    body: 'upstream max stream duration reached',
+  },
   'stream-idle': { status: 504, flag: 'SI', details: 'stream_idle_timeout', body: 'stream timeout' },
   'request-timeout': { status: 408, flag: undefined, details: 'request_overall_timeout', body: 'request timeout' },
-  'request-header-timeout': { status: 408, flag: undefined, details: 'request_header_timeout', body: 'request header timeout' },
-  'downstream-max-duration': { status: 408, flag: undefined, details: 'max_duration_timeout', body: 'downstream duration timeout' },
-  'request-too-large': { status: 413, flag: undefined, details: 'request_payload_too_large', body: 'Payload Too Large' },
-  'response-too-large': { status: 500, flag: undefined, details: 'response_payload_too_large', body: 'Internal Server Error' },
+  'request-header-timeout': {
+    status: 408,
+    flag: undefined,
+    details: 'request_header_timeout',
+    body: 'request header timeout',
+  },
+  'downstream-max-duration': {
+    status: 408,
+    flag: undefined,
+    details: 'max_duration_timeout',
+    body: 'downstream duration timeout',
+  },
+  'request-too-large': {
+    status: 413,
+    flag: undefined,
+    details: 'request_payload_too_large',
+    body: 'Payload Too Large',
+  },
+  'response-too-large': {
+    status: 500,
+    flag: undefined,
+    details: 'response_payload_too_large',
+    body: 'Internal Server Error',
+  },
   'path-invalid': { status: 400, flag: undefined, details: 'path_normalization_failed', body: '' },
   'host-missing': { status: 400, flag: undefined, details: 'missing_host_header', body: '' },
   'upgrade-refused': { status: 403, flag: undefined, details: 'upgrade_failed', body: '' },
   'no-filter-chain': { status: 404, flag: 'NR', details: 'filter_chain_not_found', body: '' },
-  'maintenance': { status: 503, flag: 'UO', details: 'maintenance_mode', body: 'maintenance mode' },
-  'internal': { status: 500, flag: undefined, details: 'internal_error', body: '' },
+  maintenance: { status: 503, flag: 'UO', details: 'maintenance_mode', body: 'maintenance mode' },
+  internal: { status: 500, flag: undefined, details: 'internal_error', body: '' },
 } as const satisfies Record<string, Rescue>;
 
 export type RescueCause = keyof typeof RESCUES;
@@ -41,7 +71,9 @@ export function rescue(cause: RescueCause): LocalReply {
 }
 
 /** Envoy's words for a reset of the upstream's stream, its flag and its status. */
-const RESETS: Readonly<Record<ResetReason, { readonly words: string; readonly flag: ResponseFlag; readonly status: number }>> = {
+const RESETS: Readonly<
+  Record<ResetReason, { readonly words: string; readonly flag: ResponseFlag; readonly status: number }>
+> = {
   'local-reset': { words: 'local reset', flag: 'LR', status: 503 },
   'remote-reset': { words: 'remote reset', flag: 'UR', status: 503 },
   'refused-stream': { words: 'remote refused stream reset', flag: 'UR', status: 503 },
@@ -49,9 +81,9 @@ const RESETS: Readonly<Record<ResetReason, { readonly words: string; readonly fl
   'connection-timeout': { words: 'connection timeout', flag: 'UF', status: 503 },
   'connection-termination': { words: 'connection termination', flag: 'UC', status: 503 },
   'tls-failure': { words: 'remote connection failure', flag: 'UF', status: 503 },
-  'overflow': { words: 'overflow', flag: 'UO', status: 503 },
+  overflow: { words: 'overflow', flag: 'UO', status: 503 },
   'protocol-error': { words: 'protocol error', flag: 'UPE', status: 502 },
-  'timeout': { words: 'connection timeout', flag: 'UF', status: 503 },
+  timeout: { words: 'connection timeout', flag: 'UF', status: 503 },
 };
 
 const OVERLOADED = [['x-envoy-overloaded', 'true']] as const;

@@ -20,7 +20,8 @@ export function stillAllowed(asked: RequestHead, stream: HttpStream, config: Man
     if (factory.stillAllows === undefined) continue;
     const routeConfig = stream.choice?.perFilterConfig(factory.name);
     if (routeConfig === FILTER_DISABLED) continue;
-    if (!factory.stillAllows({ head: asked, connection: stream.facts, record: stream.record, routeConfig })) return false;
+    if (!factory.stillAllows({ head: asked, connection: stream.facts, record: stream.record, routeConfig }))
+      return false;
   }
   return true;
 }

@@ -4,7 +4,13 @@
 import { type Conn, type ConnHandler, Deadline } from '#base';
 import { LISTENER, StreamRecord } from '#telemetry';
 import { PEER_REVOKED } from '../http/revocation.ts';
-import type { DownstreamConnection, FilterStateEntry, NetworkFilter, TerminalConnection, TerminalFilter } from '../network/filter.ts';
+import type {
+  DownstreamConnection,
+  FilterStateEntry,
+  NetworkFilter,
+  TerminalConnection,
+  TerminalFilter,
+} from '../network/filter.ts';
 import type { ChainInput } from './filter-chain-match.ts';
 import type { FilterChain } from './listener-snapshot.ts';
 import type { LiveListener } from './live-listener.ts';
@@ -117,7 +123,12 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#deadline !== undefined) this.#listener.services.wheel.cancel(this.#deadline);
-    if (details !== '') this.#listener.services.log.debug('connection closed', { listener: this.listener, peer: this.remoteAddress, details });
+    if (details !== '')
+      this.#listener.services.log.debug('connection closed', {
+        listener: this.listener,
+        peer: this.remoteAddress,
+        details,
+      });
     for (const filter of this.#filters) filter.onClose?.();
     this.#listener.leave(this);
     if (!this.conn.destroyed) this.conn.destroy();
@@ -136,7 +147,10 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
     if (this.#awaitsHeader) return this.#takeProxyHeader(bytes);
     const port = this.localPort;
     const { filters } = this.#listener.snapshot;
-    const seen = bytes.length > PEEK_BYTES_MAX ? NOTHING_SEEN : peekProtocol(bytes, { tls: filters.tlsInspector(port), http: filters.httpInspector(port) });
+    const seen =
+      bytes.length > PEEK_BYTES_MAX
+        ? NOTHING_SEEN
+        : peekProtocol(bytes, { tls: filters.tlsInspector(port), http: filters.httpInspector(port) });
     if (seen === undefined) return;
     if (seen === 'malformed') {
       this.#listener.stats.inc(LISTENER.downstream_listener_filter_error);

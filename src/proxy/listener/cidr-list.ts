@@ -18,7 +18,8 @@ interface Range {
 export function compileCidrs(ranges: readonly CidrRange[]): CidrList {
   const compiled = ranges.map((range): Range => {
     const base = parseIp(range.addressPrefix);
-    if (base === undefined) throw new ConfigError('proxy.field-invalid', 'address_prefix', `"${range.addressPrefix}" is no IP address`);
+    if (base === undefined)
+      throw new ConfigError('proxy.field-invalid', 'address_prefix', `"${range.addressPrefix}" is no IP address`);
     return { base, prefix: Math.min(range.prefixLen ?? 0, base.v6 ? 128 : 32) };
   });
   return {
@@ -37,11 +38,12 @@ function holds({ base, prefix }: Range, address: IpAddress): boolean {
   if (base.v6 !== address.v6) return false;
   if (!base.v6) return sameBits(base.words[3], address.words[3], prefix);
   for (let i = 0; i < 4; i++) {
-    if (!sameBits(base.words[i] as number, address.words[i] as number, Math.min(32, Math.max(0, prefix - 32 * i)))) return false;
+    if (!sameBits(base.words[i] as number, address.words[i] as number, Math.min(32, Math.max(0, prefix - 32 * i))))
+      return false;
   }
   return true;
 }
 
 function sameBits(a: number, b: number, bits: number): boolean {
-  return bits === 0 || ((a ^ b) >>> (32 - bits)) === 0;
+  return bits === 0 || (a ^ b) >>> (32 - bits) === 0;
 }

@@ -14,7 +14,13 @@ export class ChainTls implements DownstreamTls {
   readonly #handshakeMs: number;
 
   constructor(config: DownstreamTlsContext, connectTimeoutMs: number, services: ProxyServices, field: string) {
-    this.#material = new TlsMaterial(config.commonTlsContext, 'client', config.requireClientCertificate === true, services, field);
+    this.#material = new TlsMaterial(
+      config.commonTlsContext,
+      'client',
+      config.requireClientCertificate === true,
+      services,
+      field,
+    );
     this.#requireSni = config.requireSni === true;
     this.#handshakeMs = connectTimeoutMs > 0 ? connectTimeoutMs : HANDSHAKE_DEFAULT_MS;
   }
@@ -34,14 +40,17 @@ export class ChainTls implements DownstreamTls {
 
   start(conn: Conn, done: Parameters<DownstreamTls['start']>[1]): void {
     const { context, check, alpn, asksForCertificate } = this.#material;
-    conn.startTlsServer({ context, requestClientCertificate: asksForCertificate, alpn, check, handshakeTimeoutMs: this.#handshakeMs }, (result) => {
-      if (!result.ok) return done({ ok: false, message: result.error.message });
-      if (this.#requireSni && result.conn.tls?.sni === '') {
-        result.conn.destroy();
-        return done({ ok: false, message: 'the client named no server (require_sni)' });
-      }
-      done(result);
-    });
+    conn.startTlsServer(
+      { context, requestClientCertificate: asksForCertificate, alpn, check, handshakeTimeoutMs: this.#handshakeMs },
+      (result) => {
+        if (!result.ok) return done({ ok: false, message: result.error.message });
+        if (this.#requireSni && result.conn.tls?.sni === '') {
+          result.conn.destroy();
+          return done({ ok: false, message: 'the client named no server (require_sni)' });
+        }
+        done(result);
+      },
+    );
   }
 
   dispose(): void {

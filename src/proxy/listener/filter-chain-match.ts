@@ -104,7 +104,8 @@ function serverNameScore(names: readonly string[], serverName: string): number {
   for (const wanted of names) {
     if (wanted === '' || wanted === '*') best = Math.max(best, 0);
     else if (wanted === name) return 1 << 20;
-    else if (wanted.startsWith('*.') && name.endsWith(wanted.slice(1)) && name.length >= wanted.length) best = Math.max(best, wanted.length);
+    else if (wanted.startsWith('*.') && name.endsWith(wanted.slice(1)) && name.length >= wanted.length)
+      best = Math.max(best, wanted.length);
   }
   return best;
 }

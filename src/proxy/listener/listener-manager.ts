@@ -77,10 +77,18 @@ export class ListenerManager {
 
   /** The exact address first, then the wildcard of its port (Envoy's order). */
   #find(address: string, port: number): LiveListener | undefined {
-    return this.#byAddress.get(`${address}|${port}`) ?? this.#byAddress.get(`${address.includes(':') ? '::' : '0.0.0.0'}|${port}`);
+    return (
+      this.#byAddress.get(`${address}|${port}`) ??
+      this.#byAddress.get(`${address.includes(':') ? '::' : '0.0.0.0'}|${port}`)
+    );
   }
 }
 
 function sameSocket(a: ListenerSnapshot, b: ListenerSnapshot): boolean {
-  return a.host === b.host && a.port === b.port && a.bindToPort === b.bindToPort && JSON.stringify(a.additional) === JSON.stringify(b.additional);
+  return (
+    a.host === b.host &&
+    a.port === b.port &&
+    a.bindToPort === b.bindToPort &&
+    JSON.stringify(a.additional) === JSON.stringify(b.additional)
+  );
 }

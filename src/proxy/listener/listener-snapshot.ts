@@ -52,6 +52,11 @@ export interface DownstreamTls {
   /** Every secret came, or an error in its place. */
   readonly settled: boolean;
   readonly localPrincipal: string;
-  start(conn: Conn, done: (result: { readonly ok: true; readonly conn: Conn } | { readonly ok: false; readonly message: string }) => void): void;
+  start(
+    conn: Conn,
+    done: (
+      result: { readonly ok: true; readonly conn: Conn } | { readonly ok: false; readonly message: string },
+    ) => void,
+  ): void;
   dispose(): void;
 }

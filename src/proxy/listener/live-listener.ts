@@ -17,11 +17,17 @@ export class LiveListener {
   readonly #connections = new Set<AcceptedConnection>();
   readonly #siblings: (address: string, port: number) => LiveListener | undefined;
 
-  constructor(snapshot: ListenerSnapshot, services: ProxyServices, siblings: (address: string, port: number) => LiveListener | undefined) {
+  constructor(
+    snapshot: ListenerSnapshot,
+    services: ProxyServices,
+    siblings: (address: string, port: number) => LiveListener | undefined,
+  ) {
     this.snapshot = snapshot;
     this.services = services;
     this.#siblings = siblings;
-    this.stats = services.stats.listener(snapshot.statPrefix === '' ? `${snapshot.host}_${snapshot.port}` : snapshot.statPrefix);
+    this.stats = services.stats.listener(
+      snapshot.statPrefix === '' ? `${snapshot.host}_${snapshot.port}` : snapshot.statPrefix,
+    );
   }
 
   get addresses(): readonly { readonly address: string; readonly port: number }[] {
@@ -37,7 +43,9 @@ export class LiveListener {
     if (!bindToPort) return;
     for (const at of [{ host, port }, ...additional]) {
       this.#bound.push(
-        await this.services.net.listen({ ...at, reusePort, ...(backlog === undefined ? {} : { backlog }) }, (conn) => this.#accept(conn)),
+        await this.services.net.listen({ ...at, reusePort, ...(backlog === undefined ? {} : { backlog }) }, (conn) =>
+          this.#accept(conn),
+        ),
       );
     }
   }

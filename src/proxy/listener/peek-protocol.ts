@@ -9,11 +9,15 @@ export interface Peeked {
 }
 
 /** Undefined: more bytes are needed. */
-export function peekProtocol(bytes: Buffer, wants: { readonly tls: boolean; readonly http: boolean }): Peeked | 'malformed' | undefined {
+export function peekProtocol(
+  bytes: Buffer,
+  wants: { readonly tls: boolean; readonly http: boolean },
+): Peeked | 'malformed' | undefined {
   if (wants.tls) {
     const peeked = peekClientHello(bytes);
     if (peeked.kind === 'incomplete') return undefined;
-    if (peeked.kind === 'hello') return { transportProtocol: 'tls', serverName: peeked.sni, applicationProtocols: peeked.alpn };
+    if (peeked.kind === 'hello')
+      return { transportProtocol: 'tls', serverName: peeked.sni, applicationProtocols: peeked.alpn };
     if (peeked.kind === 'malformed') return 'malformed';
   }
   if (!wants.http) return RAW;

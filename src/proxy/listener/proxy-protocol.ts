@@ -8,7 +8,12 @@ export interface ProxiedAddresses {
 export type ProxyHeader =
   | { readonly kind: 'incomplete' | 'absent' | 'malformed' }
   /** `addresses` is undefined where the sender speaks for itself (LOCAL, UNKNOWN). */
-  | { readonly kind: 'header'; readonly length: number; readonly version: 1 | 2; readonly addresses: ProxiedAddresses | undefined };
+  | {
+      readonly kind: 'header';
+      readonly length: number;
+      readonly version: 1 | 2;
+      readonly addresses: ProxiedAddresses | undefined;
+    };
 
 const SIGNATURE = Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]);
 const PREFIX = Buffer.from('PROXY ', 'latin1');
@@ -44,7 +49,15 @@ function readV1(bytes: Buffer): ProxyHeader {
   const [, family = '', from = '', to = '', fromPort = '', toPort = ''] = parts;
   const isRight = family === '4' ? isV4 : isV6;
   if (!isRight(from) || !isRight(to) || Number(fromPort) > 65_535 || Number(toPort) > 65_535) return MALFORMED;
-  return { kind: 'header', length, version: 1, addresses: { source: { address: from, port: Number(fromPort) }, destination: { address: to, port: Number(toPort) } } };
+  return {
+    kind: 'header',
+    length,
+    version: 1,
+    addresses: {
+      source: { address: from, port: Number(fromPort) },
+      destination: { address: to, port: Number(toPort) },
+    },
+  };
 }
 
 function readV2(bytes: Buffer): ProxyHeader {
@@ -54,17 +67,28 @@ function readV2(bytes: Buffer): ProxyHeader {
   if (versionAndCommand >> 4 !== 2 || (versionAndCommand & 15) > 1 || size > V2_MAX) return MALFORMED;
   const length = 16 + size;
   if (bytes.length < length) return INCOMPLETE;
-  const header = (addresses: ProxiedAddresses | undefined): ProxyHeader => ({ kind: 'header', length, version: 2, addresses });
+  const header = (addresses: ProxiedAddresses | undefined): ProxyHeader => ({
+    kind: 'header',
+    length,
+    version: 2,
+    addresses,
+  });
   if ((versionAndCommand & 15) === 0) return header(undefined);
   switch (family) {
     case 0x11: {
       if (size < 12) return MALFORMED;
       const at = (offset: number): string => bytes.subarray(offset, offset + 4).join('.');
-      return header({ source: { address: at(16), port: bytes.readUInt16BE(24) }, destination: { address: at(20), port: bytes.readUInt16BE(26) } });
+      return header({
+        source: { address: at(16), port: bytes.readUInt16BE(24) },
+        destination: { address: at(20), port: bytes.readUInt16BE(26) },
+      });
     }
     case 0x21: {
       if (size < 36) return MALFORMED;
-      return header({ source: { address: v6At(bytes, 16), port: bytes.readUInt16BE(48) }, destination: { address: v6At(bytes, 32), port: bytes.readUInt16BE(50) } });
+      return header({
+        source: { address: v6At(bytes, 16), port: bytes.readUInt16BE(48) },
+        destination: { address: v6At(bytes, 32), port: bytes.readUInt16BE(50) },
+      });
     }
     default:
       // UNSPEC is the sender's own; Unix sockets and datagrams have no place here.

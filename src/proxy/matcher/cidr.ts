@@ -71,11 +71,17 @@ function parseIpv6(text: string): [number, number, number, number] | undefined {
 /** Throws a ConfigError for a range whose prefix is no address or whose length does not fit. */
 export function compileCidr(range: CidrRange, field: string): StringPredicate {
   const base = parseIp(range.addressPrefix);
-  if (base === undefined) throw new ConfigError('proxy.field-invalid', `${field}.address_prefix`, `"${range.addressPrefix}" is no IP address`);
+  if (base === undefined)
+    throw new ConfigError(
+      'proxy.field-invalid',
+      `${field}.address_prefix`,
+      `"${range.addressPrefix}" is no IP address`,
+    );
   const mapped = !base.v6 && range.addressPrefix.includes(':');
   const length = (range.prefixLen ?? 0) - (mapped ? 96 : 0);
   const width = base.v6 ? 128 : 32;
-  if (length < 0 || length > width) throw new ConfigError('proxy.field-invalid', `${field}.prefix_len`, `must be between 0 and ${width}`);
+  if (length < 0 || length > width)
+    throw new ConfigError('proxy.field-invalid', `${field}.prefix_len`, `must be between 0 and ${width}`);
   return (text) => {
     const address = parseIp(text);
     return address !== undefined && address.v6 === base.v6 && samePrefix(address, base, length);

@@ -23,7 +23,11 @@ interface HeaderRule {
   readonly missingIsEmpty: boolean;
 }
 
-export function compileHeaderMatcher(matcher: HeaderMatcher, field: string, duplicates: DuplicateRule = 'merged'): HeadPredicate {
+export function compileHeaderMatcher(
+  matcher: HeaderMatcher,
+  field: string,
+  duplicates: DuplicateRule = 'merged',
+): HeadPredicate {
   const rule = readRule(matcher, field);
   const { name, value, present, invert } = rule;
   if (value === undefined) return (head) => ((readMerged(head, name) !== undefined) === present) !== invert;
@@ -54,7 +58,11 @@ export function compileBlockMatcher(matcher: HeaderMatcher, field: string): (hea
   };
 }
 
-export function compileHeaderMatchers(matchers: readonly HeaderMatcher[], field: string, duplicates: DuplicateRule = 'merged'): HeadPredicate | undefined {
+export function compileHeaderMatchers(
+  matchers: readonly HeaderMatcher[],
+  field: string,
+  duplicates: DuplicateRule = 'merged',
+): HeadPredicate | undefined {
   if (matchers.length === 0) return undefined;
   const all = matchers.map((matcher, i) => compileHeaderMatcher(matcher, `${field}[${i}]`, duplicates));
   if (all.length === 1) return all[0];
@@ -74,7 +82,10 @@ function readRule(matcher: HeaderMatcher, field: string): HeaderRule {
   return { ...base, value: compileValue(specifier, field) };
 }
 
-function compileValue(specifier: Exclude<HeaderMatcher['headerMatchSpecifier'], { case: undefined } | { case: 'presentMatch' }>, field: string): StringPredicate {
+function compileValue(
+  specifier: Exclude<HeaderMatcher['headerMatchSpecifier'], { case: undefined } | { case: 'presentMatch' }>,
+  field: string,
+): StringPredicate {
   switch (specifier.case) {
     case 'exactMatch': {
       const want = specifier.value;

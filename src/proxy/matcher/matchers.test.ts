@@ -18,14 +18,39 @@ import { compileStringMatcher } from './string-matcher.ts';
 function head(headers: readonly [string, string][], more: Partial<RequestHead> = {}): RequestHead {
   const block = new HeaderBlock();
   for (const [name, value] of headers) block.add(name, value);
-  return { method: 'GET', path: '/', authority: 'a.example', scheme: 'http', version: '1.1', protocol: '', headers: block, ...more };
+  return {
+    method: 'GET',
+    path: '/',
+    authority: 'a.example',
+    scheme: 'http',
+    version: '1.1',
+    protocol: '',
+    headers: block,
+    ...more,
+  };
 }
 
 test('a string matcher folds case only when asked', () => {
-  const cases = [['exact', 'Foo', 'foo'], ['prefix', 'Foo', 'fooBar'], ['suffix', 'Bar', 'foobar'], ['contains', 'oB', 'FOOBAR']] as const;
+  const cases = [
+    ['exact', 'Foo', 'foo'],
+    ['prefix', 'Foo', 'fooBar'],
+    ['suffix', 'Bar', 'foobar'],
+    ['contains', 'oB', 'FOOBAR'],
+  ] as const;
   for (const [kind, pattern, value] of cases) {
-    assert.equal(compileStringMatcher(create(StringMatcherSchema, { matchPattern: { case: kind, value: pattern } }), 'f')(value), false, kind);
-    assert.equal(compileStringMatcher(create(StringMatcherSchema, { matchPattern: { case: kind, value: pattern }, ignoreCase: true }), 'f')(value), true, kind);
+    assert.equal(
+      compileStringMatcher(create(StringMatcherSchema, { matchPattern: { case: kind, value: pattern } }), 'f')(value),
+      false,
+      kind,
+    );
+    assert.equal(
+      compileStringMatcher(
+        create(StringMatcherSchema, { matchPattern: { case: kind, value: pattern }, ignoreCase: true }),
+        'f',
+      )(value),
+      true,
+      kind,
+    );
   }
   assert.throws(() => compileStringMatcher(create(StringMatcherSchema, {}), 'f'), ConfigError);
 });
@@ -50,22 +75,41 @@ test('presence is the default question', () => {
 
 test('a range takes whole numbers, its end excluded', () => {
   const range = header({ name: 'n', headerMatchSpecifier: { case: 'rangeMatch', value: { start: -10n, end: 0n } } });
-  for (const [value, expected] of [['-1', true], ['-10', true], ['0', false], ['somestring', false], ['10.9', false], ['-1x', false]] as const) {
+  for (const [value, expected] of [
+    ['-1', true],
+    ['-10', true],
+    ['0', false],
+    ['somestring', false],
+    ['10.9', false],
+    ['-1x', false],
+  ] as const) {
     assert.equal(range(head([['n', value]])), expected, value);
   }
 });
 
 test('pseudo headers and host are read from the request line', () => {
   const request = head([], { method: 'POST', path: '/x?y', authority: 'shop' });
-  for (const [name, value] of [[':method', 'POST'], [':path', '/x?y'], [':authority', 'shop'], ['Host', 'shop'], [':scheme', 'http']] as const) {
+  for (const [name, value] of [
+    [':method', 'POST'],
+    [':path', '/x?y'],
+    [':authority', 'shop'],
+    ['Host', 'shop'],
+    [':scheme', 'http'],
+  ] as const) {
     assert.equal(header({ name, headerMatchSpecifier: { case: 'exactMatch', value } })(request), true, name);
   }
 });
 
 test('repeated headers are joined for routes and kept apart for policies', () => {
-  const twice = head([['role', 'user'], ['role', 'admin']]);
+  const twice = head([
+    ['role', 'user'],
+    ['role', 'admin'],
+  ]);
   const admin = { name: 'role', headerMatchSpecifier: { case: 'exactMatch', value: 'admin' } } as const;
-  assert.equal(header({ name: 'role', headerMatchSpecifier: { case: 'exactMatch', value: 'user,admin' } })(twice), true);
+  assert.equal(
+    header({ name: 'role', headerMatchSpecifier: { case: 'exactMatch', value: 'user,admin' } })(twice),
+    true,
+  );
   assert.equal(header(admin, 'any')(twice), true);
   assert.equal(header(admin, 'all')(twice), false);
   assert.equal(header({ ...admin, invertMatch: true }, 'any')(twice), true);
@@ -85,16 +129,32 @@ test('a query parameter is found raw, first value first', () => {
 test('metadata is matched by path and value', () => {
   const matcher = compileMetadataMatcher(
     create(MetadataMatcherSchema, {
-      filter: 'jwt', path: [{ segment: { case: 'key', value: 'claims' } }, { segment: { case: 'key', value: 'groups' } }],
-      value: { matchPattern: { case: 'listMatch', value: { matchPattern: { case: 'oneOf', value: { matchPattern: { case: 'stringMatch', value: { matchPattern: { case: 'exact', value: 'admin' } } } } } } } },
-    }), 'f');
+      filter: 'jwt',
+      path: [{ segment: { case: 'key', value: 'claims' } }, { segment: { case: 'key', value: 'groups' } }],
+      value: {
+        matchPattern: {
+          case: 'listMatch',
+          value: {
+            matchPattern: {
+              case: 'oneOf',
+              value: {
+                matchPattern: { case: 'stringMatch', value: { matchPattern: { case: 'exact', value: 'admin' } } },
+              },
+            },
+          },
+        },
+      },
+    }),
+    'f',
+  );
   assert.equal(matcher(new Map([['jwt', { claims: { groups: ['user', 'admin'] } }]])), true);
   assert.equal(matcher(new Map([['jwt', { claims: { groups: 'admin' } }]])), false);
   assert.equal(matcher(undefined), false);
 });
 
 test('a CIDR range holds its addresses and no other family', () => {
-  const range = (addressPrefix: string, prefixLen: number) => compileCidr(create(CidrRangeSchema, { addressPrefix, prefixLen }), 'f');
+  const range = (addressPrefix: string, prefixLen: number) =>
+    compileCidr(create(CidrRangeSchema, { addressPrefix, prefixLen }), 'f');
   assert.equal(range('10.1.0.0', 16)('10.1.255.3'), true);
   assert.equal(range('10.1.0.0', 16)('10.2.0.1'), false);
   assert.equal(range('10.1.0.0', 16)('::ffff:10.1.2.3'), true);
@@ -107,20 +167,42 @@ test('a CIDR range holds its addresses and no other family', () => {
 });
 
 test('every address is inside its own range of every length', () => {
-  fc.assert(fc.property(fc.ipV4(), fc.integer({ min: 0, max: 32 }), (ip, length) => compileCidr(create(CidrRangeSchema, { addressPrefix: ip, prefixLen: length }), 'f')(ip)));
-  fc.assert(fc.property(fc.ipV6(), fc.integer({ min: 96, max: 128 }), (ip, length) => compileCidr(create(CidrRangeSchema, { addressPrefix: ip, prefixLen: length }), 'f')(ip)));
-  fc.assert(fc.property(fc.string(), (text) => { parseIp(text); }));
+  fc.assert(
+    fc.property(fc.ipV4(), fc.integer({ min: 0, max: 32 }), (ip, length) =>
+      compileCidr(create(CidrRangeSchema, { addressPrefix: ip, prefixLen: length }), 'f')(ip),
+    ),
+  );
+  fc.assert(
+    fc.property(fc.ipV6(), fc.integer({ min: 96, max: 128 }), (ip, length) =>
+      compileCidr(create(CidrRangeSchema, { addressPrefix: ip, prefixLen: length }), 'f')(ip),
+    ),
+  );
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      parseIp(text);
+    }),
+  );
 });
 
 test('path templates: one segment, any rest, names', () => {
   const cases: [string, string, boolean][] = [
-    ['/foo/{*}', '/foo/bar', true], ['/foo/{*}', '/foo/bar/baz', false], ['/foo/{*}', '/foo/', false],
-    ['/foo/{**}', '/foo/bar/baz', true], ['/foo/{**}', '/foo/', true], ['/foo/{**}', '/foo', false],
-    ['/{*}/baz/{**}', '/x/baz/1/2', true], ['/{**}/foo', '/a/b/foo', true], ['/a.c', '/abc', false],
-    ['/users/{id}/posts', '/users/7/posts', true], ['/{path=v1/*}/x', '/v1/a/x', true], ['/{path=v1/*}/x', '/v2/a/x', false],
+    ['/foo/{*}', '/foo/bar', true],
+    ['/foo/{*}', '/foo/bar/baz', false],
+    ['/foo/{*}', '/foo/', false],
+    ['/foo/{**}', '/foo/bar/baz', true],
+    ['/foo/{**}', '/foo/', true],
+    ['/foo/{**}', '/foo', false],
+    ['/{*}/baz/{**}', '/x/baz/1/2', true],
+    ['/{**}/foo', '/a/b/foo', true],
+    ['/a.c', '/abc', false],
+    ['/users/{id}/posts', '/users/7/posts', true],
+    ['/{path=v1/*}/x', '/v1/a/x', true],
+    ['/{path=v1/*}/x', '/v2/a/x', false],
   ];
-  for (const [template, path, expected] of cases) assert.equal(compilePathTemplate(template, 'f').matches(path), expected, `${template} ${path}`);
-  for (const bad of ['foo', '/{**}/{*}', '/{a}/{a}', '/x{*}', '/{*}x', '/a b']) assert.throws(() => compilePathTemplate(bad, 'f'), ConfigError, bad);
+  for (const [template, path, expected] of cases)
+    assert.equal(compilePathTemplate(template, 'f').matches(path), expected, `${template} ${path}`);
+  for (const bad of ['foo', '/{**}/{*}', '/{a}/{a}', '/x{*}', '/{*}x', '/a b'])
+    assert.throws(() => compilePathTemplate(bad, 'f'), ConfigError, bad);
   const rewrite = compileTemplateRewrite('/u/{id}.{kind}', compilePathTemplate('/users/{id}/{kind=**}', 'f'), 'f');
   assert.equal(rewrite('/users/7/posts'), '/u/7.posts');
   assert.equal(barePath('/a?b#c'), '/a');

@@ -23,7 +23,8 @@ export function compileMetadataMatcher(matcher: MetadataMatcher, field: string):
 function lookup(root: Readonly<Record<string, unknown>> | undefined, keys: readonly string[]): JsonValue | undefined {
   let value: unknown = root;
   for (const key of keys) {
-    if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, key)) return undefined;
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, key))
+      return undefined;
     value = (value as Record<string, unknown>)[key];
   }
   return value as JsonValue | undefined;
@@ -45,7 +46,8 @@ export function compileValueMatcher(matcher: ValueMatcher, field: string): Value
     case 'doubleMatch': {
       const number = pattern.value.matchPattern;
       if (number.case === 'exact') return (value) => value === number.value;
-      if (number.case === 'range') return (value) => typeof value === 'number' && value >= number.value.start && value < number.value.end;
+      if (number.case === 'range')
+        return (value) => typeof value === 'number' && value >= number.value.start && value < number.value.end;
       throw new ConfigError('proxy.field-required', `${field}.double_match`);
     }
     case 'stringMatch': {
@@ -53,7 +55,8 @@ export function compileValueMatcher(matcher: ValueMatcher, field: string): Value
       return (value) => typeof value === 'string' && text(value);
     }
     case 'listMatch': {
-      if (pattern.value.matchPattern.case === undefined) throw new ConfigError('proxy.field-required', `${field}.list_match.one_of`);
+      if (pattern.value.matchPattern.case === undefined)
+        throw new ConfigError('proxy.field-required', `${field}.list_match.one_of`);
       const one = compileValueMatcher(pattern.value.matchPattern.value, `${field}.list_match.one_of`);
       return (value) => Array.isArray(value) && value.some(one);
     }

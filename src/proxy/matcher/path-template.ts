@@ -15,7 +15,8 @@ export interface PathTemplate {
 }
 
 export function compilePathTemplate(template: string, field: string): PathTemplate {
-  const fail = (reason: string): ConfigError => new ConfigError('proxy.field-invalid', field, `"${template}": ${reason}`);
+  const fail = (reason: string): ConfigError =>
+    new ConfigError('proxy.field-invalid', field, `"${template}": ${reason}`);
   if (!template.startsWith('/')) throw fail('must begin with "/"');
   const names: string[] = [];
   let anyRest = false;

@@ -7,7 +7,9 @@ import { ConfigError } from '../errors.ts';
 import { checkSubstitution, compileRegex, loadRegexEngine } from './regex.ts';
 import { translateRe2 } from './translate-re2.ts';
 
-before(async () => assert.equal(await loadRegexEngine(setFlagsFromString, performance), true, 'this V8 passes its self-test'));
+before(async () =>
+  assert.equal(await loadRegexEngine(setFlagsFromString, performance), true, 'this V8 passes its self-test'),
+);
 
 test('matches the whole value, never a part of it', () => {
   const regex = compileRegex('/v[12]/.*', 'f');
@@ -25,7 +27,11 @@ test('V8 runs what its linear engine accepts and re2js the rest', () => {
 
 test('what RE2 refuses is refused with the field', () => {
   for (const pattern of ['(?=a)b', '(a)\\1', 'a**', '(', '(?<!x)y', 'a{1,1001}']) {
-    assert.throws(() => compileRegex(pattern, 'routes[3].match.safe_regex'), (e: unknown) => e instanceof ConfigError && e.field === 'routes[3].match.safe_regex', pattern);
+    assert.throws(
+      () => compileRegex(pattern, 'routes[3].match.safe_regex'),
+      (e: unknown) => e instanceof ConfigError && e.field === 'routes[3].match.safe_regex',
+      pattern,
+    );
   }
 });
 
@@ -39,17 +45,49 @@ test('no pattern takes long on input made to make it backtrack', () => {
 });
 
 test('a substitution names groups as RE2 does', () => {
-  assert.equal(compileRegex('^/service/([^/]+)(/.*)$', 'f').replaceAll('/service/foo/v1/api', '\\2/instance/\\1'), '/v1/api/instance/foo');
+  assert.equal(
+    compileRegex('^/service/([^/]+)(/.*)$', 'f').replaceAll('/service/foo/v1/api', '\\2/instance/\\1'),
+    '/v1/api/instance/foo',
+  );
   assert.equal(compileRegex('one', 'f').replaceAll('/xxx/one/yyy/one/zzz', 'two'), '/xxx/two/yyy/two/zzz');
   assert.equal(compileRegex('a*', 'f').replaceAll('baac', 'x'), 'xbxcx');
   assert.throws(() => checkSubstitution('(a)', '\\2', 'f'), ConfigError);
 });
 
-const atom = fc.constantFrom('a', 'b', '\\.', '.', '[ab]', '[^a]', '\\d', '\\w', '\\s', '\\S', '[[:alpha:]]', '[]a]', '[a-c-]', '\\x61', '^', '$', '\\b', '(?:a|b)', '(a)', '(?P<n>b)', '{', '}', '-', '/');
+const atom = fc.constantFrom(
+  'a',
+  'b',
+  '\\.',
+  '.',
+  '[ab]',
+  '[^a]',
+  '\\d',
+  '\\w',
+  '\\s',
+  '\\S',
+  '[[:alpha:]]',
+  '[]a]',
+  '[a-c-]',
+  '\\x61',
+  '^',
+  '$',
+  '\\b',
+  '(?:a|b)',
+  '(a)',
+  '(?P<n>b)',
+  '{',
+  '}',
+  '-',
+  '/',
+);
 const quantifier = fc.constantFrom('', '', '', '*', '+', '?', '*?', '{2}', '{1,3}', '{0,2}');
-const pattern = fc.array(fc.tuple(atom, quantifier, fc.constantFrom('', '', '', '|')), { minLength: 1, maxLength: 8 })
+const pattern = fc
+  .array(fc.tuple(atom, quantifier, fc.constantFrom('', '', '', '|')), { minLength: 1, maxLength: 8 })
   .map((parts) => parts.map(([a, q, or]) => a + q + or).join(''));
-const subject = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '.', '1', ' ', '\n', '\v', '-', '/', '{', ']', '\u00a0'), maxLength: 12 });
+const subject = fc.string({
+  unit: fc.constantFrom('a', 'b', 'c', '.', '1', ' ', '\n', '\v', '-', '/', '{', ']', '\u00a0'),
+  maxLength: 12,
+});
 
 test('both engines agree on every pattern that V8 is given', () => {
   fc.assert(
@@ -63,8 +101,16 @@ test('both engines agree on every pattern that V8 is given', () => {
       }
       const compiled = compileRegex(source, 'f');
       for (const input of inputs) {
-        assert.equal(compiled.matches(input), reference.testExact(input), `${source} on ${JSON.stringify(input)} by ${compiled.engine}`);
-        assert.equal(compiled.replaceAll(input, '<\\0>'), referenceReplace(reference, input), `replace ${source} in ${JSON.stringify(input)} by ${compiled.engine}`);
+        assert.equal(
+          compiled.matches(input),
+          reference.testExact(input),
+          `${source} on ${JSON.stringify(input)} by ${compiled.engine}`,
+        );
+        assert.equal(
+          compiled.replaceAll(input, '<\\0>'),
+          referenceReplace(reference, input),
+          `replace ${source} in ${JSON.stringify(input)} by ${compiled.engine}`,
+        );
       }
     }),
     { numRuns: 1500 },
@@ -75,7 +121,9 @@ test('both engines agree on every pattern that V8 is given', () => {
 function referenceReplace(reference: RE2JS, input: string): string {
   const matcher = reference.matcher(input);
   const spans: [number, number][] = [];
-  while (matcher.find()) if (matcher.end() > matcher.start() || matcher.start() === 0 || spans.at(-1)?.[1] !== matcher.start()) spans.push([matcher.start(), matcher.end()]);
+  while (matcher.find())
+    if (matcher.end() > matcher.start() || matcher.start() === 0 || spans.at(-1)?.[1] !== matcher.start())
+      spans.push([matcher.start(), matcher.end()]);
   let out = '';
   let last = 0;
   for (const [start, end] of spans) {

@@ -17,7 +17,8 @@ export interface CompiledRegex {
 }
 
 /** Literals, dots and the commonest classes under one quantifier: legal in RE2 by construction, so that re2js need not be loaded. */
-const PLAIN = /^(?:(?:[A-Za-z0-9/_\-=,:;@%&~#'"!<> ]|\\[.\-/+*?]|\.|\[\^\/\]|\[0-9\]|\[a-z\]|\[0-9a-z\]|\[a-z0-9\]|\[A-Za-z0-9\]|\\d|\\w)[*+?]?)*$/;
+const PLAIN =
+  /^(?:(?:[A-Za-z0-9/_\-=,:;@%&~#'"!<> ]|\\[.\-/+*?]|\.|\[\^\/\]|\[0-9\]|\[a-z\]|\[0-9a-z\]|\[a-z0-9\]|\[A-Za-z0-9\]|\\d|\\w)[*+?]?)*$/;
 
 /** Compiles only what V8's linear engine can run. */
 const LINEAR_FLAG = 'l';
@@ -34,13 +35,17 @@ let v8IsSafe = false;
  * one after 50,000 backtracks, which is tried where a clock is given. Without it re2js runs everything.
  * True when V8 runs what it can.
  */
-export async function loadRegexEngine(setV8Flag?: (flag: string) => void, clock?: Pick<Clock, 'now'>): Promise<boolean> {
+export async function loadRegexEngine(
+  setV8Flag?: (flag: string) => void,
+  clock?: Pick<Clock, 'now'>,
+): Promise<boolean> {
   re2 ??= (await import('re2js')).RE2JS;
   if (setV8Flag === undefined || v8IsSafe) return v8IsSafe;
   setV8Flag('--enable-experimental-regexp-engine');
   setV8Flag('--enable-experimental-regexp-engine-on-excessive-backtracks');
   // A later V8 may have other flags: the oracle must say yes to the one and no to the other.
-  v8IsSafe = compilesLinear('(?:a+)+') && !compilesLinear('(?:a{1,100}){1,100}') && (clock === undefined || endsSoon(clock));
+  v8IsSafe =
+    compilesLinear('(?:a+)+') && !compilesLinear('(?:a{1,100}){1,100}') && (clock === undefined || endsSoon(clock));
   return v8IsSafe;
 }
 
@@ -55,7 +60,8 @@ function endsSoon(clock: Pick<Clock, 'now'>): boolean {
 export function compileRegex(pattern: string, field: string): CompiledRegex {
   if (PLAIN.test(pattern)) {
     const translated = translateRe2(pattern);
-    if (translated !== undefined && isLinear(translated.source)) return new V8Regex(pattern, translated.source, undefined);
+    if (translated !== undefined && isLinear(translated.source))
+      return new V8Regex(pattern, translated.source, undefined);
   }
   if (re2 === undefined) throw new ConfigError('proxy.regex-engine-missing', field);
   const judged = judge(re2, pattern, field);
@@ -74,7 +80,11 @@ function judge(engine: typeof RE2JS, pattern: string, field: string): RE2JS {
     throw new ConfigError('proxy.regex-illegal', field, (error as Error).message);
   }
   if (compiled.programSize() > MAX_REGEX_PROGRAM_SIZE) {
-    throw new ConfigError('proxy.regex-illegal', field, `its program has ${compiled.programSize()} instructions, the limit is ${MAX_REGEX_PROGRAM_SIZE}`);
+    throw new ConfigError(
+      'proxy.regex-illegal',
+      field,
+      `its program has ${compiled.programSize()} instructions, the limit is ${MAX_REGEX_PROGRAM_SIZE}`,
+    );
   }
   return compiled;
 }
@@ -148,7 +158,8 @@ class Re2Regex implements CompiledRegex {
 
 /** Header values are bytes in latin1; a pattern that names other characters means them in UTF-8. */
 function decodeUtf8(value: string): string {
-  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0x7f) return Buffer.from(value, 'latin1').toString('utf8');
+  for (let i = 0; i < value.length; i++)
+    if (value.charCodeAt(i) > 0x7f) return Buffer.from(value, 'latin1').toString('utf8');
   return value;
 }
 
@@ -186,8 +197,18 @@ export function checkSubstitution(pattern: string, substitution: string, field: 
   for (const match of substitution.matchAll(/\\(.?)/gs)) {
     const c = match[1] ?? '';
     if (c === '\\') continue;
-    if (!/^[0-9]$/.test(c)) throw new ConfigError('proxy.field-invalid', `${field}.substitution`, 'a backslash must be followed by a digit or a backslash');
-    if (Number(c) > groups) throw new ConfigError('proxy.field-invalid', `${field}.substitution`, `group ${c} is not in the pattern, which has ${groups}`);
+    if (!/^[0-9]$/.test(c))
+      throw new ConfigError(
+        'proxy.field-invalid',
+        `${field}.substitution`,
+        'a backslash must be followed by a digit or a backslash',
+      );
+    if (Number(c) > groups)
+      throw new ConfigError(
+        'proxy.field-invalid',
+        `${field}.substitution`,
+        `group ${c} is not in the pattern, which has ${groups}`,
+      );
   }
 }
 

@@ -118,7 +118,8 @@ class TcpSession implements TerminalConnection, ConnHandler {
     const tls = this.#up?.tls;
     if (tls?.peer.kind === 'verified') {
       this.#record.upstreamPrincipal = tls.peer.spiffeId;
-      this.#record.upstreamLocalPrincipal = this.#host === undefined ? '' : (this.#cluster?.transportOf(this.#host).localPrincipal ?? '');
+      this.#record.upstreamLocalPrincipal =
+        this.#host === undefined ? '' : (this.#cluster?.transportOf(this.#host).localPrincipal ?? '');
       this.#record.upstreamMtls = true;
     }
     if (this.#downEnded) this.#up?.end();
@@ -170,7 +171,10 @@ class TcpSession implements TerminalConnection, ConnHandler {
     this.#cluster = cluster;
     nameService(this.#record, cluster);
     const down = this.#down;
-    const host = cluster.pick({ ...PLAIN_PICK, originalDestination: down.restoredDestination ? { address: down.localAddress, port: down.localPort } : undefined });
+    const host = cluster.pick({
+      ...PLAIN_PICK,
+      originalDestination: down.restoredDestination ? { address: down.localAddress, port: down.localPort } : undefined,
+    });
     if (host === undefined) {
       this.#record.addFlag('UH');
       return this.#finish('no_healthy_upstream');

@@ -58,13 +58,19 @@ export class Choice implements RouteChoice {
 
   mutateResponseHeaders(head: ResponseHead, input: MatchInput): void {
     const mutations = this.#parts.responseMutations;
-    if (mutations.length > 0) mutateResponse(mutations, head, () => ({ ...liveContext(input), responseHeaders: head.headers }));
+    if (mutations.length > 0)
+      mutateResponse(mutations, head, () => ({ ...liveContext(input), responseHeaders: head.headers }));
   }
 }
 
 function liveContext(input: MatchInput): FormatContext {
   return {
-    record: input.record, connection: input.connection, requestHead: input.head, responseHeaders: undefined,
-    nowWallMs: input.record.startWallMs, localReplyBody: '', accessLogType: '',
+    record: input.record,
+    connection: input.connection,
+    requestHead: input.head,
+    responseHeaders: undefined,
+    nowWallMs: input.record.startWallMs,
+    localReplyBody: '',
+    accessLogType: '',
   };
 }

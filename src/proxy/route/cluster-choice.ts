@@ -22,10 +22,19 @@ export function compileClusterChoice(action: RouteAction, parts: PartsOf, field:
     case 'clusterHeader':
       return fromHeader(specifier.value, parts(undefined, field), `${field}.cluster_header`);
     case 'weightedClusters':
-      return fromWeights(specifier.value.clusters, specifier.value.randomValueSpecifier.value ?? '', parts, `${field}.weighted_clusters`);
+      return fromWeights(
+        specifier.value.clusters,
+        specifier.value.randomValueSpecifier.value ?? '',
+        parts,
+        `${field}.weighted_clusters`,
+      );
     case 'clusterSpecifierPlugin':
     case 'inlineClusterSpecifierPlugin':
-      throw new ConfigError('proxy.unsupported', `${field}.cluster_specifier_plugin`, 'cluster specifier plugins are not part of it');
+      throw new ConfigError(
+        'proxy.unsupported',
+        `${field}.cluster_specifier_plugin`,
+        'cluster specifier plugins are not part of it',
+      );
     case undefined:
       throw new ConfigError('proxy.field-required', `${field}.cluster_specifier`);
   }
@@ -38,22 +47,30 @@ function fromHeader(header: string, parts: ChoiceParts, field: string): ChooseCl
   return (input) => new Choice(parts, readFirst(input.head, name) ?? '');
 }
 
-function fromWeights(clusters: readonly WeightedCluster_ClusterWeight[], randomHeader: string, parts: PartsOf, field: string): ChooseCluster {
+function fromWeights(
+  clusters: readonly WeightedCluster_ClusterWeight[],
+  randomHeader: string,
+  parts: PartsOf,
+  field: string,
+): ChooseCluster {
   const chooses: ChooseCluster[] = [];
   const ends: number[] = [];
   let total = 0;
   clusters.forEach((cluster, i) => {
     const at = `${field}.clusters[${i}]`;
-    if ((cluster.name === '') === (cluster.clusterHeader === '')) throw new ConfigError('proxy.field-invalid', at, 'give either name or cluster_header');
+    if ((cluster.name === '') === (cluster.clusterHeader === ''))
+      throw new ConfigError('proxy.field-invalid', at, 'give either name or cluster_header');
     total += cluster.weight ?? 0;
     ends.push(total);
-    if (cluster.name === '') chooses.push(fromHeader(cluster.clusterHeader, parts(cluster, at), `${at}.cluster_header`));
+    if (cluster.name === '')
+      chooses.push(fromHeader(cluster.clusterHeader, parts(cluster, at), `${at}.cluster_header`));
     else {
       const choice = new Choice(parts(cluster, at), cluster.name);
       chooses.push(() => choice);
     }
   });
-  if (total < 1 || total > 0xffff_ffff) throw new ConfigError('proxy.field-invalid', field, 'the weights must add up to at least 1 and at most 4294967295');
+  if (total < 1 || total > 0xffff_ffff)
+    throw new ConfigError('proxy.field-invalid', field, 'the weights must add up to at least 1 and at most 4294967295');
   const header = randomHeader.toLowerCase();
   return (input, random) => {
     const point = (header === '' ? undefined : pointFromHeader(input, header, total)) ?? Math.floor(random * total);

@@ -142,7 +142,12 @@ export interface CompiledRetryPolicy {
   readonly previousPrioritiesFrequency: number;
   readonly baseIntervalMs: number;
   readonly maxIntervalMs: number;
-  readonly rateLimitedReset: { readonly headers: readonly { readonly name: string; readonly format: 'seconds' | 'unix' }[]; readonly maxIntervalMs: number } | undefined;
+  readonly rateLimitedReset:
+    | {
+        readonly headers: readonly { readonly name: string; readonly format: 'seconds' | 'unix' }[];
+        readonly maxIntervalMs: number;
+      }
+    | undefined;
 }
 
 export type HeaderCondition = (headers: HeaderBlock) => boolean;

@@ -15,7 +15,12 @@ export function parseDomain(domain: string, field: string): DomainPattern {
   if (name === '*') return { kind: 'any', text: '' };
   const kind = name.startsWith('*') ? 'suffix' : name.endsWith('*') ? 'prefix' : 'exact';
   const text = kind === 'suffix' ? name.slice(1) : kind === 'prefix' ? name.slice(0, -1) : name;
-  if (text === '' || text.includes('*')) throw new ConfigError('proxy.field-invalid', field, `"${domain}": a wildcard stands only at the beginning or at the end`);
+  if (text === '' || text.includes('*'))
+    throw new ConfigError(
+      'proxy.field-invalid',
+      field,
+      `"${domain}": a wildcard stands only at the beginning or at the end`,
+    );
   return { kind, text };
 }
 
@@ -30,7 +35,8 @@ export class DomainTable<V> {
   /** Throws when two hosts claim one domain. */
   constructor(entries: Iterable<readonly [patterns: readonly DomainPattern[], host: V]>, field: string) {
     for (const [patterns, host] of entries) for (const pattern of patterns) this.#add(pattern, host, field);
-    const lengths = (map: Map<string, V>): number[] => [...new Set([...map.keys()].map((key) => key.length))].sort((a, b) => b - a);
+    const lengths = (map: Map<string, V>): number[] =>
+      [...new Set([...map.keys()].map((key) => key.length))].sort((a, b) => b - a);
     this.#suffixLengths = lengths(this.#suffix);
     this.#prefixLengths = lengths(this.#prefix);
   }

@@ -1,6 +1,10 @@
 // Compiles a RouteAction: every default of the forwarding settings filled in (route_components.proto).
 
-import type { RouteAction, RouteAction_RequestMirrorPolicy, VirtualHost } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import type {
+  RouteAction,
+  RouteAction_RequestMirrorPolicy,
+  VirtualHost,
+} from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import { ConfigError } from '../errors.ts';
 import { millisOf, runtimeFractionOf } from '../matcher/fraction.ts';
 import type { ForwardTarget, HostRewrite, MirrorPolicy, UpgradeRule } from './compiled.ts';
@@ -20,14 +24,25 @@ export interface ForwardDefaults {
   readonly tableMirrors: readonly RouteAction_RequestMirrorPolicy[];
 }
 
-export function compileForward(action: RouteAction, path: CompiledPath, defaults: ForwardDefaults, field: string, options: RouteOptions): ForwardTarget {
+export function compileForward(
+  action: RouteAction,
+  path: CompiledPath,
+  defaults: ForwardDefaults,
+  field: string,
+  options: RouteOptions,
+): ForwardTarget {
   const { virtualHost } = defaults;
   const duration = action.maxStreamDuration;
   const grpcMax = millisOf(duration?.grpcTimeoutHeaderMax) ?? millisOf(action.maxGrpcTimeout);
   const retry = action.retryPolicy ?? virtualHost.retryPolicy;
   const mirrors = firstNonEmpty(action.requestMirrorPolicies, virtualHost.requestMirrorPolicies, defaults.tableMirrors);
-  if (action.cors !== undefined) options.warn(`${field}.cors`, 'has no effect: give the policy as typed_per_filter_config of envoy.filters.http.cors');
-  if (action.hedgePolicy !== undefined && !action.hedgePolicy.hedgeOnPerTryTimeout) options.warn(`${field}.hedge_policy`, 'only hedge_on_per_try_timeout has an effect');
+  if (action.cors !== undefined)
+    options.warn(
+      `${field}.cors`,
+      'has no effect: give the policy as typed_per_filter_config of envoy.filters.http.cors',
+    );
+  if (action.hedgePolicy !== undefined && !action.hedgePolicy.hedgeOnPerTryTimeout)
+    options.warn(`${field}.hedge_policy`, 'only hedge_on_per_try_timeout has an effect');
   return {
     kind: 'forward',
     clusterNotFoundCode: NOT_FOUND_CODES[action.clusterNotFoundResponseCode] ?? 503,
@@ -36,7 +51,14 @@ export function compileForward(action: RouteAction, path: CompiledPath, defaults
     maxStreamDurationMs: millisOf(duration?.maxStreamDuration),
     grpcTimeoutMaxMs: grpcMax,
     grpcTimeoutOffsetMs: millisOf(duration?.grpcTimeoutHeaderOffset) ?? millisOf(action.grpcTimeoutOffset) ?? 0,
-    retry: retry === undefined ? undefined : compileRetryPolicy(retry, action.retryPolicy === undefined ? `${defaults.virtualHostField}.retry_policy` : `${field}.retry_policy`, options),
+    retry:
+      retry === undefined
+        ? undefined
+        : compileRetryPolicy(
+            retry,
+            action.retryPolicy === undefined ? `${defaults.virtualHostField}.retry_policy` : `${field}.retry_policy`,
+            options,
+          ),
     rewritePath: compilePathRewrite(action, path, field),
     hostRewrite: compileHostRewrite(action, field),
     appendXForwardedHost: action.appendXForwardedHost,
@@ -70,7 +92,8 @@ function compileHostRewrite(action: RouteAction, field: string): HostRewrite | u
 }
 
 export function compileMirror(policy: RouteAction_RequestMirrorPolicy, field: string): MirrorPolicy {
-  if (policy.cluster === '' && policy.clusterHeader === '') throw new ConfigError('proxy.field-required', `${field}.cluster`);
+  if (policy.cluster === '' && policy.clusterHeader === '')
+    throw new ConfigError('proxy.field-required', `${field}.cluster`);
   return {
     cluster: policy.cluster,
     clusterHeader: policy.clusterHeader.toLowerCase(),
@@ -84,16 +107,29 @@ function compileUpgrades(action: RouteAction, field: string): ReadonlyMap<string
   const upgrades = new Map<string, UpgradeRule>();
   action.upgradeConfigs.forEach((config, i) => {
     const type = config.upgradeType.toLowerCase();
-    if (upgrades.has(type)) throw new ConfigError('proxy.field-invalid', `${field}.upgrade_configs[${i}]`, `"${type}" is listed twice`);
-    if (config.connectConfig !== undefined && type !== 'connect') throw new ConfigError('proxy.field-invalid', `${field}.upgrade_configs[${i}].connect_config`, 'belongs to upgrade type CONNECT only');
-    upgrades.set(type, { enabled: config.enabled ?? true, terminateConnect: config.connectConfig !== undefined, allowPost: config.connectConfig?.allowPost ?? false });
+    if (upgrades.has(type))
+      throw new ConfigError('proxy.field-invalid', `${field}.upgrade_configs[${i}]`, `"${type}" is listed twice`);
+    if (config.connectConfig !== undefined && type !== 'connect')
+      throw new ConfigError(
+        'proxy.field-invalid',
+        `${field}.upgrade_configs[${i}].connect_config`,
+        'belongs to upgrade type CONNECT only',
+      );
+    upgrades.set(type, {
+      enabled: config.enabled ?? true,
+      terminateConnect: config.connectConfig !== undefined,
+      allowPost: config.connectConfig?.allowPost ?? false,
+    });
   });
   return upgrades;
 }
 
 function compileInternalRedirect(action: RouteAction): ForwardTarget['internalRedirect'] {
   const policy = action.internalRedirectPolicy;
-  if (policy === undefined) return action.internalRedirectAction === 1 ? { maxRedirects: action.maxInternalRedirects ?? 1, codes: [302], allowCrossScheme: false } : undefined;
+  if (policy === undefined)
+    return action.internalRedirectAction === 1
+      ? { maxRedirects: action.maxInternalRedirects ?? 1, codes: [302], allowCrossScheme: false }
+      : undefined;
   return {
     maxRedirects: policy.maxInternalRedirects ?? 1,
     codes: policy.redirectResponseCodes.length === 0 ? [302] : policy.redirectResponseCodes,

@@ -15,15 +15,30 @@ export function compileHashPolicy(policy: RouteAction_HashPolicy, field: string)
   const base = { terminal, cookieTtlMs: undefined, cookiePath: '', cookieAttributes: [], rewrite: undefined };
   switch (specifier.case) {
     case 'header': {
-      const rewrite = specifier.value.regexRewrite === undefined ? undefined : compileSubstitute(specifier.value.regexRewrite, `${field}.header.regex_rewrite`);
+      const rewrite =
+        specifier.value.regexRewrite === undefined
+          ? undefined
+          : compileSubstitute(specifier.value.regexRewrite, `${field}.header.regex_rewrite`);
       return { ...base, kind: 'header', name: specifier.value.headerName.toLowerCase(), rewrite };
     }
     case 'cookie': {
       const { name, ttl, path, attributes } = specifier.value;
-      return { ...base, kind: 'cookie', name, cookieTtlMs: millisOf(ttl), cookiePath: path, cookieAttributes: attributes.map((a) => [a.name, a.value] as const) };
+      return {
+        ...base,
+        kind: 'cookie',
+        name,
+        cookieTtlMs: millisOf(ttl),
+        cookiePath: path,
+        cookieAttributes: attributes.map((a) => [a.name, a.value] as const),
+      };
     }
     case 'connectionProperties':
-      if (!specifier.value.sourceIp) throw new ConfigError('proxy.field-invalid', `${field}.connection_properties`, 'source_ip must be true: there is nothing else to hash');
+      if (!specifier.value.sourceIp)
+        throw new ConfigError(
+          'proxy.field-invalid',
+          `${field}.connection_properties`,
+          'source_ip must be true: there is nothing else to hash',
+        );
       return { ...base, kind: 'source-ip', name: '' };
     case 'queryParameter':
       return { ...base, kind: 'query', name: specifier.value.name };
@@ -35,7 +50,11 @@ export function compileHashPolicy(policy: RouteAction_HashPolicy, field: string)
 }
 
 /** Undefined when no policy found anything. `setCookie` is called with a Set-Cookie value that the response must carry. */
-export function hashRequest(policies: readonly HashPolicy[], input: MatchInput, setCookie: (value: string) => void): number | undefined {
+export function hashRequest(
+  policies: readonly HashPolicy[],
+  input: MatchInput,
+  setCookie: (value: string) => void,
+): number | undefined {
   let hash: number | undefined;
   for (const policy of policies) {
     const part = hashPart(policy, input, setCookie);
@@ -74,7 +93,9 @@ function hashCookie(policy: HashPolicy, input: MatchInput, setCookie: (value: st
   if (value !== undefined) return hash32(value);
   if (policy.cookieTtlMs === undefined) return undefined;
   const { remoteAddress, remotePort, localAddress, localPort } = input.connection;
-  const made = hash32(`${remoteAddress}:${remotePort}>${localAddress}:${localPort}#${input.record.requestId}`).toString(16).padStart(8, '0');
+  const made = hash32(`${remoteAddress}:${remotePort}>${localAddress}:${localPort}#${input.record.requestId}`)
+    .toString(16)
+    .padStart(8, '0');
   const parts = [`${policy.name}="${made}"`];
   if (policy.cookieTtlMs > 0) parts.push(`Max-Age=${Math.ceil(policy.cookieTtlMs / 1000)}`);
   if (policy.cookiePath !== '') parts.push(`Path=${policy.cookiePath}`);

@@ -30,15 +30,31 @@ export function compilePath(match: RouteMatch, field: string): CompiledPath {
       return separatedPath(specifier.value, ignoreCase, field);
     case 'safeRegex': {
       const regex = compileRegex(specifier.value.regex, `${field}.safe_regex`);
-      return { rule: { kind: 'regex', value: regex.source }, ignoreCase: false, template: undefined, matches: (path, head) => head.path !== '' && regex.matches(path) };
+      return {
+        rule: { kind: 'regex', value: regex.source },
+        ignoreCase: false,
+        template: undefined,
+        matches: (path, head) => head.path !== '' && regex.matches(path),
+      };
     }
     case 'connectMatcher':
-      return { rule: { kind: 'connect', value: '' }, ignoreCase: false, template: undefined, matches: (_, head) => head.method === 'CONNECT' };
+      return {
+        rule: { kind: 'connect', value: '' },
+        ignoreCase: false,
+        template: undefined,
+        matches: (_, head) => head.method === 'CONNECT',
+      };
     case 'pathMatchPolicy': {
       const config = specifier.value.typedConfig;
-      if (config === undefined || !config.typeUrl.endsWith(TEMPLATE_TYPE)) throw new ConfigError('proxy.unknown-extension', `${field}.path_match_policy`, config?.typeUrl ?? '');
+      if (config === undefined || !config.typeUrl.endsWith(TEMPLATE_TYPE))
+        throw new ConfigError('proxy.unknown-extension', `${field}.path_match_policy`, config?.typeUrl ?? '');
       const template = compilePathTemplate(readStringField(config.value), `${field}.path_match_policy.path_template`);
-      return { rule: { kind: 'template', value: template.source }, ignoreCase: false, template, matches: (path, head) => head.path !== '' && template.matches(path) };
+      return {
+        rule: { kind: 'template', value: template.source },
+        ignoreCase: false,
+        template,
+        matches: (path, head) => head.path !== '' && template.matches(path),
+      };
     }
     case undefined:
       throw new ConfigError('proxy.field-required', `${field}.path_specifier`);
@@ -56,14 +72,19 @@ function prefixPath(value: string, ignoreCase: boolean): CompiledPath {
 function exactPath(value: string, ignoreCase: boolean): CompiledPath {
   const want = ignoreCase ? value.toLowerCase() : value;
   const matches = ignoreCase
-    ? (path: string, head: RequestHead): boolean => head.path !== '' && path.length === want.length && path.toLowerCase() === want
+    ? (path: string, head: RequestHead): boolean =>
+        head.path !== '' && path.length === want.length && path.toLowerCase() === want
     : (path: string, head: RequestHead): boolean => head.path !== '' && path === want;
   return { rule: { kind: 'exact', value }, ignoreCase, template: undefined, matches };
 }
 
 function separatedPath(value: string, ignoreCase: boolean, field: string): CompiledPath {
   if (!value.startsWith('/') || value.endsWith('/') || /[?#]/.test(value)) {
-    throw new ConfigError('proxy.field-invalid', `${field}.path_separated_prefix`, `"${value}" must begin with "/", not end with it, and have no query or fragment`);
+    throw new ConfigError(
+      'proxy.field-invalid',
+      `${field}.path_separated_prefix`,
+      `"${value}" must begin with "/", not end with it, and have no query or fragment`,
+    );
   }
   const prefix = prefixPath(value, ignoreCase);
   const matches = (path: string, head: RequestHead): boolean =>

@@ -20,15 +20,33 @@ export interface RewriteFields {
 
 /** Takes and gives path with query. Undefined when nothing is rewritten. */
 export function compilePathRewrite(fields: RewriteFields, path: CompiledPath, field: string): Rewrite | undefined {
-  const given = [fields.prefixRewrite !== '', fields.regexRewrite !== undefined, fields.pathRewritePolicy !== undefined].filter(Boolean).length;
-  if (given > 1) throw new ConfigError('proxy.field-invalid', field, 'only one of prefix_rewrite, regex_rewrite and path_rewrite_policy can be given');
+  const given = [
+    fields.prefixRewrite !== '',
+    fields.regexRewrite !== undefined,
+    fields.pathRewritePolicy !== undefined,
+  ].filter(Boolean).length;
+  if (given > 1)
+    throw new ConfigError(
+      'proxy.field-invalid',
+      field,
+      'only one of prefix_rewrite, regex_rewrite and path_rewrite_policy can be given',
+    );
   if (fields.prefixRewrite !== '') return keepQuery(compilePrefix(fields.prefixRewrite, path, field));
-  if (fields.regexRewrite !== undefined) return keepQuery(compileSubstitute(fields.regexRewrite, `${field}.regex_rewrite`));
+  if (fields.regexRewrite !== undefined)
+    return keepQuery(compileSubstitute(fields.regexRewrite, `${field}.regex_rewrite`));
   if (fields.pathRewritePolicy === undefined) return undefined;
   const config = fields.pathRewritePolicy.typedConfig;
-  if (config === undefined || !config.typeUrl.endsWith(TEMPLATE_TYPE)) throw new ConfigError('proxy.unknown-extension', `${field}.path_rewrite_policy`, config?.typeUrl ?? '');
-  if (path.template === undefined) throw new ConfigError('proxy.field-invalid', `${field}.path_rewrite_policy`, 'a template rewrite needs a template match');
-  return keepQuery(compileTemplateRewrite(readStringField(config.value), path.template, `${field}.path_rewrite_policy`));
+  if (config === undefined || !config.typeUrl.endsWith(TEMPLATE_TYPE))
+    throw new ConfigError('proxy.unknown-extension', `${field}.path_rewrite_policy`, config?.typeUrl ?? '');
+  if (path.template === undefined)
+    throw new ConfigError(
+      'proxy.field-invalid',
+      `${field}.path_rewrite_policy`,
+      'a template rewrite needs a template match',
+    );
+  return keepQuery(
+    compileTemplateRewrite(readStringField(config.value), path.template, `${field}.path_rewrite_policy`),
+  );
 }
 
 function compilePrefix(rewrite: string, path: CompiledPath, field: string): Rewrite {

@@ -18,7 +18,13 @@ export function compileRedirect(action: RedirectAction, path: CompiledPath, fiel
   const newHost = action.hostRedirect;
   const stripQuery = action.stripQuery;
   const rewrite = compilePathRewrite(
-    { prefixRewrite: target.case === 'prefixRewrite' ? target.value : '', regexRewrite: target.case === 'regexRewrite' ? target.value : undefined }, path, field);
+    {
+      prefixRewrite: target.case === 'prefixRewrite' ? target.value : '',
+      regexRewrite: target.case === 'regexRewrite' ? target.value : undefined,
+    },
+    path,
+    field,
+  );
   const pathRedirect = target.case === 'pathRedirect' ? target.value : '';
 
   const pathOf = (head: RequestHead): string => {

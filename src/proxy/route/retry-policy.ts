@@ -9,18 +9,43 @@ import type { RouteOptions } from './options.ts';
 import { readNumberField } from './single-field.ts';
 
 const KNOWN = new Set([
-  '5xx', 'gateway-error', 'reset', 'reset-before-request', 'connect-failure', 'envoy-ratelimited', 'retriable-4xx', 'refused-stream',
-  'retriable-status-codes', 'retriable-headers', 'http3-post-connect-failure', 'cancelled', 'deadline-exceeded', 'internal', 'resource-exhausted', 'unavailable',
+  '5xx',
+  'gateway-error',
+  'reset',
+  'reset-before-request',
+  'connect-failure',
+  'envoy-ratelimited',
+  'retriable-4xx',
+  'refused-stream',
+  'retriable-status-codes',
+  'retriable-headers',
+  'http3-post-connect-failure',
+  'cancelled',
+  'deadline-exceeded',
+  'internal',
+  'resource-exhausted',
+  'unavailable',
   // Ours: methods that RFC 9110 §9.2.2 calls idempotent may be repeated after a reset (design 10).
   'idempotent-reset',
 ]);
 
 export function compileRetryPolicy(policy: RetryPolicy, field: string, options: RouteOptions): CompiledRetryPolicy {
-  const on = new Set(policy.retryOn.split(',').map((word) => word.trim()).filter((word) => word !== ''));
-  for (const word of on) if (!KNOWN.has(word)) options.warn(`${field}.retry_on`, `"${word}" is not a condition that this proxy knows`);
+  const on = new Set(
+    policy.retryOn
+      .split(',')
+      .map((word) => word.trim())
+      .filter((word) => word !== ''),
+  );
+  for (const word of on)
+    if (!KNOWN.has(word)) options.warn(`${field}.retry_on`, `"${word}" is not a condition that this proxy knows`);
   const baseIntervalMs = millisOf(policy.retryBackOff?.baseInterval) ?? 25;
   const maxIntervalMs = millisOf(policy.retryBackOff?.maxInterval) ?? baseIntervalMs * 10;
-  if (baseIntervalMs <= 0 || maxIntervalMs < baseIntervalMs) throw new ConfigError('proxy.field-invalid', `${field}.retry_back_off`, 'base_interval must be above 0 and at most max_interval');
+  if (baseIntervalMs <= 0 || maxIntervalMs < baseIntervalMs)
+    throw new ConfigError(
+      'proxy.field-invalid',
+      `${field}.retry_back_off`,
+      'base_interval must be above 0 and at most max_interval',
+    );
   const reset = policy.rateLimitedRetryBackOff;
   return {
     on,
@@ -28,19 +53,27 @@ export function compileRetryPolicy(policy: RetryPolicy, field: string, options: 
     perTryTimeoutMs: millisOf(policy.perTryTimeout) ?? 0,
     perTryIdleTimeoutMs: millisOf(policy.perTryIdleTimeout) ?? 0,
     statusCodes: new Set(policy.retriableStatusCodes),
-    retriableHeaders: policy.retriableHeaders.map((matcher, i) => compileBlockMatcher(matcher, `${field}.retriable_headers[${i}]`)),
-    requestHeaders: policy.retriableRequestHeaders.map((matcher, i) => compileBlockMatcher(matcher, `${field}.retriable_request_headers[${i}]`)),
+    retriableHeaders: policy.retriableHeaders.map((matcher, i) =>
+      compileBlockMatcher(matcher, `${field}.retriable_headers[${i}]`),
+    ),
+    requestHeaders: policy.retriableRequestHeaders.map((matcher, i) =>
+      compileBlockMatcher(matcher, `${field}.retriable_request_headers[${i}]`),
+    ),
     avoidPreviousHosts: avoidsPreviousHosts(policy, field, options),
     hostSelectionAttempts: Number(policy.hostSelectionRetryMaxAttempts) || 1,
     previousPrioritiesFrequency: previousPriorities(policy, field, options),
     baseIntervalMs,
     maxIntervalMs,
-    rateLimitedReset: reset === undefined
-      ? undefined
-      : {
-          headers: reset.resetHeaders.map((header) => ({ name: header.name.toLowerCase(), format: header.format === 1 ? 'unix' as const : 'seconds' as const })),
-          maxIntervalMs: millisOf(reset.maxInterval) ?? 300_000,
-        },
+    rateLimitedReset:
+      reset === undefined
+        ? undefined
+        : {
+            headers: reset.resetHeaders.map((header) => ({
+              name: header.name.toLowerCase(),
+              format: header.format === 1 ? ('unix' as const) : ('seconds' as const),
+            })),
+            maxIntervalMs: millisOf(reset.maxInterval) ?? 300_000,
+          },
   };
 }
 
@@ -48,8 +81,13 @@ function avoidsPreviousHosts(policy: RetryPolicy, field: string, options: RouteO
   let avoids = false;
   policy.retryHostPredicate.forEach((predicate, i) => {
     const type = predicate.configType.value?.typeUrl ?? '';
-    if (type.endsWith('.PreviousHostsPredicate') || predicate.name === 'envoy.retry_host_predicates.previous_hosts') avoids = true;
-    else options.warn(`${field}.retry_host_predicate[${i}]`, `"${predicate.name}" is not supported: every host may be tried again`);
+    if (type.endsWith('.PreviousHostsPredicate') || predicate.name === 'envoy.retry_host_predicates.previous_hosts')
+      avoids = true;
+    else
+      options.warn(
+        `${field}.retry_host_predicate[${i}]`,
+        `"${predicate.name}" is not supported: every host may be tried again`,
+      );
   });
   return avoids;
 }

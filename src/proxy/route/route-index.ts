@@ -36,7 +36,13 @@ export class RouteIndex<R extends Indexed> {
 
   #add(route: R, i: number): void {
     const { rule, ignoreCase } = route.match.path;
-    const map = ignoreCase ? undefined : rule.kind === 'exact' ? this.#exact : rule.kind === 'prefix' || rule.kind === 'separated-prefix' ? this.#prefix : undefined;
+    const map = ignoreCase
+      ? undefined
+      : rule.kind === 'exact'
+        ? this.#exact
+        : rule.kind === 'prefix' || rule.kind === 'separated-prefix'
+          ? this.#prefix
+          : undefined;
     if (map === undefined) {
       this.#others.push(i);
       return;

@@ -21,7 +21,11 @@ export class RouteTable {
   readonly #hosts: ReadonlyMap<string, CompiledVirtualHost>;
   readonly #domains: DomainTable<CompiledVirtualHost>;
 
-  private constructor(settings: RouteConfiguration, hosts: ReadonlyMap<string, CompiledVirtualHost>, options: RouteOptions) {
+  private constructor(
+    settings: RouteConfiguration,
+    hosts: ReadonlyMap<string, CompiledVirtualHost>,
+    options: RouteOptions,
+  ) {
     this.name = settings.name;
     this.usesVhds = settings.vhds !== undefined;
     this.#settings = settings;
@@ -44,7 +48,12 @@ export class RouteTable {
     warnUnused(config, options);
     const hosts = new Map<string, CompiledVirtualHost>();
     for (const host of config.virtualHosts) {
-      if (hosts.has(host.name)) throw new ConfigError('proxy.field-invalid', `route configuration "${config.name}".virtual_hosts`, `two have the name "${host.name}"`);
+      if (hosts.has(host.name))
+        throw new ConfigError(
+          'proxy.field-invalid',
+          `route configuration "${config.name}".virtual_hosts`,
+          `two have the name "${host.name}"`,
+        );
       hosts.set(host.name, new CompiledVirtualHost(host, config, options));
       if (hosts.size % HOSTS_PER_STEP === 0) yield undefined;
     }
@@ -77,7 +86,9 @@ export class RouteTable {
   }
 }
 
-function* domainsOf(hosts: ReadonlyMap<string, CompiledVirtualHost>): IterableIterator<readonly [readonly DomainPattern[], CompiledVirtualHost]> {
+function* domainsOf(
+  hosts: ReadonlyMap<string, CompiledVirtualHost>,
+): IterableIterator<readonly [readonly DomainPattern[], CompiledVirtualHost]> {
   for (const host of hosts.values()) yield [host.domains, host];
 }
 
@@ -89,7 +100,9 @@ function withoutTrailingDot(name: string): string {
 
 function warnUnused(config: RouteConfiguration, options: RouteOptions): void {
   const field = `route configuration "${config.name}"`;
-  if (config.clusterSpecifierPlugins.length > 0) options.warn(`${field}.cluster_specifier_plugins`, 'cluster specifier plugins are not part of this proxy');
+  if (config.clusterSpecifierPlugins.length > 0)
+    options.warn(`${field}.cluster_specifier_plugins`, 'cluster specifier plugins are not part of this proxy');
   if (config.internalOnlyHeaders.length > 0) options.warn(`${field}.internal_only_headers`, 'has no effect');
-  if (config.ignorePathParametersInPathMatching) options.warn(`${field}.ignore_path_parameters_in_path_matching`, 'has no effect');
+  if (config.ignorePathParametersInPathMatching)
+    options.warn(`${field}.ignore_path_parameters_in_path_matching`, 'has no effect');
 }

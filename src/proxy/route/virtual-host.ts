@@ -4,7 +4,12 @@ import type { JsonObject } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
 import type { Metadata } from '#proto/envoy/config/core/v3/base_pb.ts';
 import type { RouteConfiguration } from '#proto/envoy/config/route/v3/route_pb.ts';
-import type { DirectResponseAction, Route, VirtualHost, WeightedCluster_ClusterWeight } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import type {
+  DirectResponseAction,
+  Route,
+  VirtualHost,
+  WeightedCluster_ClusterWeight,
+} from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import { ConfigError } from '../errors.ts';
 import { compileHeaderOptions, type Mutation } from '../format/index.ts';
 import { fractionOf } from '../matcher/fraction.ts';
@@ -22,8 +27,15 @@ import { RouteIndex } from './route-index.ts';
 /** The parts of a table that its virtual hosts inherit. */
 export type TableSettings = Pick<
   RouteConfiguration,
-  | 'requestHeadersToAdd' | 'requestHeadersToRemove' | 'responseHeadersToAdd' | 'responseHeadersToRemove'
-  | 'mostSpecificHeaderMutationsWins' | 'requestMirrorPolicies' | 'typedPerFilterConfig' | 'maxDirectResponseBodySizeBytes' | 'name'
+  | 'requestHeadersToAdd'
+  | 'requestHeadersToRemove'
+  | 'responseHeadersToAdd'
+  | 'responseHeadersToRemove'
+  | 'mostSpecificHeaderMutationsWins'
+  | 'requestMirrorPolicies'
+  | 'typedPerFilterConfig'
+  | 'maxDirectResponseBodySizeBytes'
+  | 'name'
 >;
 
 interface Entry {
@@ -50,12 +62,19 @@ export class CompiledVirtualHost {
   constructor(host: VirtualHost, table: TableSettings, options: RouteOptions) {
     const field = `virtual_hosts["${host.name}"]`;
     if (host.domains.length === 0) throw new ConfigError('proxy.field-required', `${field}.domains`);
-    if (host.matcher !== undefined) throw new ConfigError('proxy.unsupported', `${field}.matcher`, 'give the routes as a list');
-    if (host.cors !== undefined) options.warn(`${field}.cors`, 'has no effect: give the policy as typed_per_filter_config of envoy.filters.http.cors');
+    if (host.matcher !== undefined)
+      throw new ConfigError('proxy.unsupported', `${field}.matcher`, 'give the routes as a list');
+    if (host.cors !== undefined)
+      options.warn(
+        `${field}.cors`,
+        'has no effect: give the policy as typed_per_filter_config of envoy.filters.http.cors',
+      );
     this.name = host.name;
     this.domains = host.domains.map((domain) => parseDomain(domain, `${field}.domains`));
     this.#requireTls = host.requireTls === 2 ? 'all' : host.requireTls === 1 ? 'external' : 'none';
-    this.#routes = new RouteIndex(host.routes.map((route, i) => new RouteCompiler(route, host, table, `${field}.routes[${i}]`, options).compile()));
+    this.#routes = new RouteIndex(
+      host.routes.map((route, i) => new RouteCompiler(route, host, table, `${field}.routes[${i}]`, options).compile()),
+    );
     this.#tlsRedirect = redirectChoice(host);
   }
 
@@ -72,10 +91,31 @@ export class CompiledVirtualHost {
 
 function redirectChoice(host: VirtualHost): RouteChoice {
   const route: CompiledRoute = {
-    name: '', virtualHost: host.name, path: { kind: 'prefix', value: '/' }, action: HTTPS_REDIRECT, decorator: undefined, metadata: undefined, statPrefix: '',
-    bufferLimit: undefined, tracing: undefined, rateLimits: [], virtualHostRateLimits: [], attemptCountInRequest: false, attemptCountInResponse: false,
+    name: '',
+    virtualHost: host.name,
+    path: { kind: 'prefix', value: '/' },
+    action: HTTPS_REDIRECT,
+    decorator: undefined,
+    metadata: undefined,
+    statPrefix: '',
+    bufferLimit: undefined,
+    tracing: undefined,
+    rateLimits: [],
+    virtualHostRateLimits: [],
+    attemptCountInRequest: false,
+    attemptCountInResponse: false,
   };
-  return new Choice({ route, metadataMatch: undefined, hostRewriteLiteral: '', requestMutations: [], responseMutations: [], filterConfigs: new Map() }, '');
+  return new Choice(
+    {
+      route,
+      metadataMatch: undefined,
+      hostRewriteLiteral: '',
+      requestMutations: [],
+      responseMutations: [],
+      filterConfigs: new Map(),
+    },
+    '',
+  );
 }
 
 class RouteCompiler {
@@ -101,7 +141,14 @@ class RouteCompiler {
     if (source.action.case === 'route') {
       const action = source.action.value;
       const routeMatch = action.metadataMatch;
-      return { match, choose: compileClusterChoice(action, (weighted, field) => this.#parts(route, weighted, routeMatch, field), `${this.#field}.route`) };
+      return {
+        match,
+        choose: compileClusterChoice(
+          action,
+          (weighted, field) => this.#parts(route, weighted, routeMatch, field),
+          `${this.#field}.route`,
+        ),
+      };
     }
     const choice = new Choice(this.#parts(route, undefined, undefined, this.#field), '');
     return { match, choose: () => choice };
@@ -109,20 +156,30 @@ class RouteCompiler {
 
   #route(match: CompiledMatch): CompiledRoute {
     const source = this.#source;
-    const includeHost = source.action.case === 'route' && (source.action.value.rateLimits.length === 0 || source.action.value.includeVhRateLimits === true);
+    const includeHost =
+      source.action.case === 'route' &&
+      (source.action.value.rateLimits.length === 0 || source.action.value.includeVhRateLimits === true);
     const tracing = source.tracing;
     return Object.freeze({
       name: source.name,
       virtualHost: this.#host.name,
       path: match.path.rule,
       action: Object.freeze(this.#action(match)),
-      decorator: source.decorator === undefined ? undefined : { operation: source.decorator.operation, propagate: source.decorator.propagate ?? true },
+      decorator:
+        source.decorator === undefined
+          ? undefined
+          : { operation: source.decorator.operation, propagate: source.decorator.propagate ?? true },
       metadata: source.metadata?.filterMetadata,
       statPrefix: source.statPrefix,
       bufferLimit: source.perRequestBufferLimitBytes ?? this.#host.perRequestBufferLimitBytes,
-      tracing: tracing === undefined
-        ? undefined
-        : { client: fractionOf(tracing.clientSampling, 1), random: fractionOf(tracing.randomSampling, 1), overall: fractionOf(tracing.overallSampling, 1) },
+      tracing:
+        tracing === undefined
+          ? undefined
+          : {
+              client: fractionOf(tracing.clientSampling, 1),
+              random: fractionOf(tracing.randomSampling, 1),
+              overall: fractionOf(tracing.overallSampling, 1),
+            },
       rateLimits: source.action.case === 'route' ? source.action.value.rateLimits : [],
       virtualHostRateLimits: includeHost ? this.#host.rateLimits : [],
       attemptCountInRequest: this.#host.includeRequestAttemptCount,
@@ -134,25 +191,48 @@ class RouteCompiler {
     const { action } = this.#source;
     switch (action.case) {
       case 'route': {
-        const defaults = { virtualHost: this.#host, virtualHostField: `virtual_hosts["${this.#host.name}"]`, tableMirrors: this.#table.requestMirrorPolicies };
+        const defaults = {
+          virtualHost: this.#host,
+          virtualHostField: `virtual_hosts["${this.#host.name}"]`,
+          tableMirrors: this.#table.requestMirrorPolicies,
+        };
         return compileForward(action.value, match.path, defaults, `${this.#field}.route`, this.#options);
       }
       case 'redirect':
         return compileRedirect(action.value, match.path, `${this.#field}.redirect`);
       case 'directResponse':
-        return { kind: 'direct', status: action.value.status, body: directBody(action.value, this.#table.maxDirectResponseBodySizeBytes ?? 4096, `${this.#field}.direct_response`) };
+        return {
+          kind: 'direct',
+          status: action.value.status,
+          body: directBody(
+            action.value,
+            this.#table.maxDirectResponseBodySizeBytes ?? 4096,
+            `${this.#field}.direct_response`,
+          ),
+        };
       case 'nonForwardingAction':
         return { kind: 'none' };
       case 'filterAction':
-        throw new ConfigError('proxy.unsupported', `${this.#field}.filter_action`, 'give route, redirect or direct_response');
+        throw new ConfigError(
+          'proxy.unsupported',
+          `${this.#field}.filter_action`,
+          'give route, redirect or direct_response',
+        );
       case undefined:
         throw new ConfigError('proxy.field-required', `${this.#field}.action`);
     }
   }
 
-  #parts(route: CompiledRoute, weighted: WeightedCluster_ClusterWeight | undefined, routeMatch: Metadata | undefined, field: string): ChoiceParts {
+  #parts(
+    route: CompiledRoute,
+    weighted: WeightedCluster_ClusterWeight | undefined,
+    routeMatch: Metadata | undefined,
+    field: string,
+  ): ChoiceParts {
     const levels: (readonly [Level, string])[] = [
-      [this.#source, this.#field], [this.#host, `virtual_hosts["${this.#host.name}"]`], [this.#table, 'route configuration'],
+      [this.#source, this.#field],
+      [this.#host, `virtual_hosts["${this.#host.name}"]`],
+      [this.#table, 'route configuration'],
     ];
     if (weighted !== undefined) levels.unshift([weighted, field]);
     const ordered = this.#table.mostSpecificHeaderMutationsWins ? levels.toReversed() : levels;
@@ -162,8 +242,16 @@ class RouteCompiler {
       route,
       metadataMatch: mergeMatch(routeMatch, weighted?.metadataMatch),
       hostRewriteLiteral: weighted?.hostRewriteSpecifier.value ?? '',
-      requestMutations: ordered.flatMap(([level, at]): readonly Mutation[] => compileHeaderOptions(level.requestHeadersToAdd, level.requestHeadersToRemove, `${at}.request_headers_to_add`)),
-      responseMutations: ordered.flatMap(([level, at]): readonly Mutation[] => compileHeaderOptions(level.responseHeadersToAdd, level.responseHeadersToRemove, `${at}.response_headers_to_add`)),
+      requestMutations: ordered.flatMap(([level, at]): readonly Mutation[] =>
+        compileHeaderOptions(level.requestHeadersToAdd, level.requestHeadersToRemove, `${at}.request_headers_to_add`),
+      ),
+      responseMutations: ordered.flatMap(([level, at]): readonly Mutation[] =>
+        compileHeaderOptions(
+          level.responseHeadersToAdd,
+          level.responseHeadersToRemove,
+          `${at}.response_headers_to_add`,
+        ),
+      ),
       filterConfigs,
     };
   }
@@ -181,15 +269,22 @@ class RouteCompiler {
 function mergeMatch(route: Metadata | undefined, weighted: Metadata | undefined): FilterMetadata | undefined {
   if (route === undefined && weighted === undefined) return undefined;
   const merged: Record<string, JsonObject> = { ...route?.filterMetadata };
-  for (const [filter, keys] of Object.entries(weighted?.filterMetadata ?? {})) merged[filter] = { ...merged[filter], ...keys };
+  for (const [filter, keys] of Object.entries(weighted?.filterMetadata ?? {}))
+    merged[filter] = { ...merged[filter], ...keys };
   return merged;
 }
 
 function directBody(action: DirectResponseAction, limit: number, field: string): string {
   const source = action.body?.specifier;
   if (source === undefined || source.case === undefined) return '';
-  if (source.case !== 'inlineString' && source.case !== 'inlineBytes') throw new ConfigError('proxy.unsupported', `${field}.body`, 'only inline_string and inline_bytes are read');
+  if (source.case !== 'inlineString' && source.case !== 'inlineBytes')
+    throw new ConfigError('proxy.unsupported', `${field}.body`, 'only inline_string and inline_bytes are read');
   const body = source.case === 'inlineString' ? source.value : Buffer.from(source.value).toString('utf8');
-  if (Buffer.byteLength(body) > limit) throw new ConfigError('proxy.field-invalid', `${field}.body`, `has more than ${limit} bytes (max_direct_response_body_size_bytes)`);
+  if (Buffer.byteLength(body) > limit)
+    throw new ConfigError(
+      'proxy.field-invalid',
+      `${field}.body`,
+      `has more than ${limit} bytes (max_direct_response_body_size_bytes)`,
+    );
   return body;
 }

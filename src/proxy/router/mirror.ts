@@ -9,7 +9,12 @@ import type { PooledConnection, PoolWaiter } from '../upstream/http-pool.ts';
 /** A mirror whose connection is slower than its client keeps at most this much, bytes; then it gives up. */
 const KEPT_BYTES_MAX = 1 << 20;
 
-export function startMirrors(services: ProxyServices, head: RequestHead, policies: readonly MirrorPolicy[], end: boolean): readonly Mirror[] {
+export function startMirrors(
+  services: ProxyServices,
+  head: RequestHead,
+  policies: readonly MirrorPolicy[],
+  end: boolean,
+): readonly Mirror[] {
   const mirrors: Mirror[] = [];
   for (const policy of policies) {
     if (policy.fraction < 1 && services.random.float() >= policy.fraction) continue;

@@ -5,12 +5,33 @@ import { PLAIN_PICK, type PickContext } from '../cluster/pick-context.ts';
 import type { HttpStream } from '../http/http-stream.ts';
 import { type ForwardTarget, hashRequest, type RouteChoice } from '../route/index.ts';
 
-export function pickContext(stream: HttpStream, choice: RouteChoice, target: ForwardTarget, avoid: ReadonlySet<Host> | undefined, usedPriorities: ReadonlySet<number> | undefined, setCookie: (value: string) => void): PickContext {
+export function pickContext(
+  stream: HttpStream,
+  choice: RouteChoice,
+  target: ForwardTarget,
+  avoid: ReadonlySet<Host> | undefined,
+  usedPriorities: ReadonlySet<number> | undefined,
+  setCookie: (value: string) => void,
+): PickContext {
   const { downstream } = stream.connection;
   const redirected = downstream.restoredDestination;
-  if (!redirected && avoid === undefined && usedPriorities === undefined && target.hashPolicies.length === 0 && choice.metadataMatch === undefined) return PLAIN_PICK;
+  if (
+    !redirected &&
+    avoid === undefined &&
+    usedPriorities === undefined &&
+    target.hashPolicies.length === 0 &&
+    choice.metadataMatch === undefined
+  )
+    return PLAIN_PICK;
   return {
-    hash: target.hashPolicies.length === 0 ? undefined : hashRequest(target.hashPolicies, { head: stream.head, connection: stream.facts, record: stream.record }, setCookie),
+    hash:
+      target.hashPolicies.length === 0
+        ? undefined
+        : hashRequest(
+            target.hashPolicies,
+            { head: stream.head, connection: stream.facts, record: stream.record },
+            setCookie,
+          ),
     avoid: avoid === undefined ? undefined : (host) => avoid.has(host),
     attempts: target.retry?.hostSelectionAttempts ?? 1,
     usedPriorities,

@@ -12,7 +12,13 @@ export function upgradeAllowed(head: RequestHead, target: ForwardTarget, config:
   return config.upgrades.get(type) === true;
 }
 
-export function prepareUpstreamHead(head: RequestHead, choice: RouteChoice, target: ForwardTarget, input: MatchInput, timeoutMs: number): void {
+export function prepareUpstreamHead(
+  head: RequestHead,
+  choice: RouteChoice,
+  target: ForwardTarget,
+  input: MatchInput,
+  timeoutMs: number,
+): void {
   const { headers } = head;
   choice.mutateRequestHeaders(head, input);
   const authority = head.authority;

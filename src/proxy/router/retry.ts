@@ -12,7 +12,13 @@ export function isIdempotent(method: string): boolean {
 }
 
 /** Words of retry_on for gRPC, by status. */
-const GRPC_WORDS: Readonly<Record<string, string>> = { '1': 'cancelled', '4': 'deadline-exceeded', '8': 'resource-exhausted', '13': 'internal', '14': 'unavailable' };
+const GRPC_WORDS: Readonly<Record<string, string>> = {
+  '1': 'cancelled',
+  '4': 'deadline-exceeded',
+  '8': 'resource-exhausted',
+  '13': 'internal',
+  '14': 'unavailable',
+};
 
 export function retriesOnResponse(policy: CompiledRetryPolicy, request: RequestHead, response: ResponseHead): boolean {
   const { on } = policy;
@@ -30,7 +36,13 @@ export function retriesOnResponse(policy: CompiledRetryPolicy, request: RequestH
 }
 
 /** `connected`: there was a connection, so the endpoint may have seen the request unless `processed` is false. */
-export function retriesOnReset(policy: CompiledRetryPolicy, request: RequestHead, reason: ResetReason, connected: boolean, processed: boolean): boolean {
+export function retriesOnReset(
+  policy: CompiledRetryPolicy,
+  request: RequestHead,
+  reason: ResetReason,
+  connected: boolean,
+  processed: boolean,
+): boolean {
   const { on } = policy;
   if (reason === 'overflow' || !allowsRequest(policy, request)) return false;
   if (on.has('reset') || on.has('5xx') || on.has('gateway-error')) return true;
@@ -44,7 +56,13 @@ function allowsRequest(policy: CompiledRetryPolicy, request: RequestHead): boole
 }
 
 /** Milliseconds before the next attempt: what the upstream asked for, else full jitter over a doubling interval. */
-export function backoffMs(policy: CompiledRetryPolicy, attempts: number, response: ResponseHead | undefined, random: Random, clock: Clock): number {
+export function backoffMs(
+  policy: CompiledRetryPolicy,
+  attempts: number,
+  response: ResponseHead | undefined,
+  random: Random,
+  clock: Clock,
+): number {
   const asked = response === undefined ? undefined : askedWait(policy, response, clock);
   if (asked !== undefined) return asked * (1 + random.float() * 0.5);
   const ceiling = Math.min(policy.maxIntervalMs, policy.baseIntervalMs * (2 ** attempts - 1));

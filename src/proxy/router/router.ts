@@ -74,7 +74,13 @@ export class Router implements StreamRouter {
     const choice = stream.choice;
     if (choice === undefined) return stream.rescue('no-route');
     const target = choice.route.action;
-    if (target.kind === 'redirect') return stream.reply({ status: target.status, body: '', details: 'direct_response', headers: [['location', target.location(head)]] });
+    if (target.kind === 'redirect')
+      return stream.reply({
+        status: target.status,
+        body: '',
+        details: 'direct_response',
+        headers: [['location', target.location(head)]],
+      });
     if (target.kind === 'direct') return this.#direct(choice, target.status, target.body);
     if (target.kind === 'none') return stream.rescue('no-route');
     this.#choice = choice;
@@ -82,7 +88,8 @@ export class Router implements StreamRouter {
     const cluster = this.services.clusters.get(choice.cluster);
     if (cluster === undefined) return stream.reply({ ...rescue('no-cluster'), status: target.clusterNotFoundCode });
     this.#cluster = cluster;
-    if ((head.protocol !== '' || head.method === 'CONNECT') && !upgradeAllowed(head, target, stream.config)) return stream.rescue('upgrade-refused');
+    if ((head.protocol !== '' || head.method === 'CONNECT') && !upgradeAllowed(head, target, stream.config))
+      return stream.rescue('upgrade-refused');
     this.#breaker = cluster.breaker(target.priority);
     if (!this.#breaker.tryRequest()) {
       cluster.stats.inc(CLUSTER.upstream_rq_pending_overflow);
@@ -176,7 +183,12 @@ export class Router implements StreamRouter {
     observeResponseTime(attempt.host, now - attempt.startMs, now);
     countStatus(cluster, head.status);
     const policy = this.#target?.retry;
-    if (policy !== undefined && head.status !== 101 && retriesOnResponse(policy, this.head, head) && this.#mayRetry(attempt)) {
+    if (
+      policy !== undefined &&
+      head.status !== 101 &&
+      retriesOnResponse(policy, this.head, head) &&
+      this.#mayRetry(attempt)
+    ) {
       attempt.abandon();
       this.#retry(head);
       return;
@@ -198,7 +210,8 @@ export class Router implements StreamRouter {
     const choice = this.#choice as RouteChoice;
     if (choice.route.attemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
     choice.mutateResponseHeaders(head, { head: this.head, connection: stream.facts, record });
-    if (this.#setCookies !== undefined) for (const cookie of this.#setCookies) headers.push('set-cookie', 'set-cookie', cookie);
+    if (this.#setCookies !== undefined)
+      for (const cookie of this.#setCookies) headers.push('set-cookie', 'set-cookie', cookie);
     if (end) this.#complete(attempt);
     stream.responseHead(head, end);
   }
@@ -232,7 +245,13 @@ export class Router implements StreamRouter {
     stream.record.upstreamTransportFailure = transport;
     if (attempt.connected) this.cluster.report(attempt.host, { kind: 'request-failed' });
     this.#attempt = undefined;
-    if (attempt.connected && attempt.reused && !this.#replayed && this.#bodyKept && (!processed || isIdempotent(this.head.method))) {
+    if (
+      attempt.connected &&
+      attempt.reused &&
+      !this.#replayed &&
+      this.#bodyKept &&
+      (!processed || isIdempotent(this.head.method))
+    ) {
       // A kept connection that the endpoint had already closed: what we sent never reached it, as far as can be told.
       this.#replayed = true;
       this.#attempts--;
@@ -240,7 +259,12 @@ export class Router implements StreamRouter {
       return;
     }
     const policy = this.#target?.retry;
-    if (policy !== undefined && retriesOnReset(policy, this.head, reason, attempt.connected, processed) && this.#mayRetry(attempt)) return this.#retry(undefined);
+    if (
+      policy !== undefined &&
+      retriesOnReset(policy, this.head, reason, attempt.connected, processed) &&
+      this.#mayRetry(attempt)
+    )
+      return this.#retry(undefined);
     stream.record.attempts = this.#attempts;
     stream.reply(rescueReset(reason, transport, this.#attempts > 1));
   }
@@ -251,7 +275,13 @@ export class Router implements StreamRouter {
     attempt.abandon();
     this.#attempt = undefined;
     const policy = this.#target?.retry;
-    if (!this.#responseStarted && policy !== undefined && (policy.on.has('5xx') || policy.on.has('gateway-error') || policy.on.has('reset')) && this.#mayRetry(attempt)) return this.#retry(undefined);
+    if (
+      !this.#responseStarted &&
+      policy !== undefined &&
+      (policy.on.has('5xx') || policy.on.has('gateway-error') || policy.on.has('reset')) &&
+      this.#mayRetry(attempt)
+    )
+      return this.#retry(undefined);
     this.#timeOut(rescue('per-try-timeout'));
   }
 
@@ -267,7 +297,12 @@ export class Router implements StreamRouter {
       return;
     }
     const policy = this.#target?.retry;
-    if (policy !== undefined && (policy.on.has('5xx') || policy.on.has('gateway-error') || policy.on.has('reset')) && this.#mayRetry(attempt)) return this.#retry(undefined);
+    if (
+      policy !== undefined &&
+      (policy.on.has('5xx') || policy.on.has('gateway-error') || policy.on.has('reset')) &&
+      this.#mayRetry(attempt)
+    )
+      return this.#retry(undefined);
     this.stream.record.attempts = this.#attempts;
     this.stream.reply(rescue('per-try-idle-timeout'));
   }
@@ -291,7 +326,8 @@ export class Router implements StreamRouter {
   #direct(choice: RouteChoice, status: number, body: string): void {
     const stream = this.stream;
     const reply: LocalReply = { status, body, details: 'direct_response' };
-    stream.mutateReply = (head) => choice.mutateResponseHeaders(head, { head: stream.head, connection: stream.facts, record: stream.record });
+    stream.mutateReply = (head) =>
+      choice.mutateResponseHeaders(head, { head: stream.head, connection: stream.facts, record: stream.record });
     stream.reply(reply);
   }
 
@@ -316,7 +352,9 @@ export class Router implements StreamRouter {
     const target = this.#target as ForwardTarget;
     const choice = this.#choice as RouteChoice;
     if (choice.route.attemptCountInRequest) this.head.headers.set('x-envoy-attempt-count', String(this.#attempts));
-    const context = pickContext(this.stream, choice, target, this.#avoid, this.#usedPriorities, (cookie) => (this.#setCookies ??= []).push(cookie));
+    const context = pickContext(this.stream, choice, target, this.#avoid, this.#usedPriorities, (cookie) =>
+      (this.#setCookies ??= []).push(cookie),
+    );
     const host = cluster.pickFor(context, this.head.authority);
     if (host === undefined) {
       cluster.stats.inc(CLUSTER.upstream_cx_none_healthy);
@@ -336,7 +374,12 @@ export class Router implements StreamRouter {
 
   #pool(host: Host): HttpPool {
     const target = this.#target as ForwardTarget;
-    if (this.head.method === 'CONNECT' && this.head.protocol === '' && target.upgrades.get('connect')?.terminateConnect === true) return this.cluster.tunnels(host, target.priority);
+    if (
+      this.head.method === 'CONNECT' &&
+      this.head.protocol === '' &&
+      target.upgrades.get('connect')?.terminateConnect === true
+    )
+      return this.cluster.tunnels(host, target.priority);
     return this.cluster.pool(host, target.priority, this.head.version === '2');
   }
 
@@ -442,7 +485,14 @@ const EMPTY = Buffer.alloc(0);
 /** The longest that a request waits for a new cluster's endpoints: as long as a step of a push. */
 const WARMING_MS = 5000;
 
-const CLASSES: readonly number[] = [0, CLUSTER.upstream_rq_1xx, CLUSTER.upstream_rq_2xx, CLUSTER.upstream_rq_3xx, CLUSTER.upstream_rq_4xx, CLUSTER.upstream_rq_5xx];
+const CLASSES: readonly number[] = [
+  0,
+  CLUSTER.upstream_rq_1xx,
+  CLUSTER.upstream_rq_2xx,
+  CLUSTER.upstream_rq_3xx,
+  CLUSTER.upstream_rq_4xx,
+  CLUSTER.upstream_rq_5xx,
+];
 
 function countStatus(cluster: Cluster, status: number): void {
   if (status < 100 || status > 599) return;

@@ -2,7 +2,14 @@
 
 import { Deadline } from '#base';
 import { CLUSTER } from '#telemetry';
-import type { ClientStream, ClientStreamHandler, HeaderBlock, RequestHead, ResetReason, ResponseHead } from '#wire/http';
+import type {
+  ClientStream,
+  ClientStreamHandler,
+  HeaderBlock,
+  RequestHead,
+  ResetReason,
+  ResponseHead,
+} from '#wire/http';
 import type { Host } from '../cluster/host.ts';
 import type { PooledConnection, PoolWaiter } from '../upstream/http-pool.ts';
 import type { Router } from './router.ts';
@@ -18,6 +25,8 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
   readonly #router: Router;
   #stream: ClientStream | undefined = undefined;
   #over = false;
+  /** Our side of the stream has ended. */
+  #sentAll = false;
   #perTry: Deadline | undefined = undefined;
   #idle: Deadline | undefined = undefined;
 
@@ -54,11 +63,13 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
   // Towards the endpoint.
 
   sendHead(head: RequestHead, end: boolean): void {
+    this.#sentAll ||= end;
     this.#stream?.sendHead(head, end);
     this.#touch();
   }
 
   sendData(data: Uint8Array, end: boolean): boolean {
+    this.#sentAll ||= end;
     const room = this.#stream?.sendData(data, end) ?? true;
     this.congested = !room;
     this.#touch();
@@ -66,6 +77,7 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
   }
 
   sendTrailers(trailers: HeaderBlock): void {
+    this.#sentAll = true;
     this.#stream?.sendTrailers(trailers);
   }
 
@@ -79,7 +91,11 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
 
   /** Nobody waits for the answer any more. */
   abandon(): void {
-    if (this.#over) return;
+    if (this.#over) {
+      // The endpoint said all and still waits for our side: half a tunnel, or a request that was answered early.
+      if (!this.#sentAll) this.#stream?.reset('local-reset');
+      return;
+    }
     this.complete();
     const stream = this.#stream;
     if (stream === undefined) {

@@ -9,14 +9,25 @@ import { compileRegex } from '../matcher/regex.ts';
 /** By the numbers of SubjectAltNameMatcher.SanType. */
 const SAN_TYPES: readonly (SanMatcher['san'] | undefined)[] = [undefined, 'email', 'dns', 'uri', 'ip', undefined];
 
-export function readSanMatchers(validation: CertificateValidationContext | undefined, field: string): readonly SanMatcher[] {
+export function readSanMatchers(
+  validation: CertificateValidationContext | undefined,
+  field: string,
+): readonly SanMatcher[] {
   if (validation === undefined) return [];
   const typed = validation.matchTypedSubjectAltNames.map((matcher, i): SanMatcher => {
     const san = SAN_TYPES[matcher.sanType];
-    if (san === undefined || matcher.matcher === undefined) throw new ConfigError('proxy.unsupported', `${field}.match_typed_subject_alt_names[${i}]`, 'give san_type EMAIL, DNS, URI or IP_ADDRESS, and a matcher');
+    if (san === undefined || matcher.matcher === undefined)
+      throw new ConfigError(
+        'proxy.unsupported',
+        `${field}.match_typed_subject_alt_names[${i}]`,
+        'give san_type EMAIL, DNS, URI or IP_ADDRESS, and a matcher',
+      );
     return { san, how: readHow(matcher.matcher, field) };
   });
-  return [...typed, ...validation.matchSubjectAltNames.map((matcher): SanMatcher => ({ san: 'any', how: readHow(matcher, field) }))];
+  return [
+    ...typed,
+    ...validation.matchSubjectAltNames.map((matcher): SanMatcher => ({ san: 'any', how: readHow(matcher, field) })),
+  ];
 }
 
 function readHow(matcher: StringMatcher, field: string): SanMatcher['how'] {

@@ -2,9 +2,23 @@
 // inline, put together anew whenever one of them changes. Fails closed while one is missing (design 8).
 
 import type { PeerCheck, TlsContext } from '#base';
-import { type CertificateSecret, fileCertificateName, fileRootsName, makePeerCheck, readCertificateSecret, readTrustSecret, type SanMatcher, sanMatchersKey, type SecretValue, type TrustSecret } from '#identity';
+import {
+  type CertificateSecret,
+  fileCertificateName,
+  fileRootsName,
+  makePeerCheck,
+  readCertificateSecret,
+  readTrustSecret,
+  type SanMatcher,
+  sanMatchersKey,
+  type SecretValue,
+  type TrustSecret,
+} from '#identity';
 import type { DataSource } from '#proto/envoy/config/core/v3/base_pb.ts';
-import type { CertificateValidationContext, TlsCertificate } from '#proto/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+import type {
+  CertificateValidationContext,
+  TlsCertificate,
+} from '#proto/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import type { SdsSecretConfig } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { CommonTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { ConfigError } from '../errors.ts';
@@ -36,7 +50,13 @@ export class TlsMaterial {
   readonly #unheard = new Set<string>();
 
   /** `required`: a peer without certificate is refused (clients always refuse such servers). */
-  constructor(common: CommonTlsContext | undefined, peerIs: 'client' | 'server', required: boolean, services: ProxyServices, field: string) {
+  constructor(
+    common: CommonTlsContext | undefined,
+    peerIs: 'client' | 'server',
+    required: boolean,
+    services: ProxyServices,
+    field: string,
+  ) {
     if (common === undefined) throw new ConfigError('proxy.field-required', `${field}.common_tls_context`);
     this.#common = common;
     this.#peerIs = peerIs;
@@ -51,7 +71,8 @@ export class TlsMaterial {
     this.#needsTrust = validation.sds !== undefined || validation.inline?.trustedCa !== undefined;
     if (certificate !== undefined) this.#followCertificate(certificate.name);
     else if (common.tlsCertificates[0] !== undefined) this.#takeCertificate(common.tlsCertificates[0], field);
-    if (peerIs === 'client' && !this.#needsCertificate) throw new ConfigError('proxy.field-required', `${field}.common_tls_context.tls_certificates`);
+    if (peerIs === 'client' && !this.#needsCertificate)
+      throw new ConfigError('proxy.field-required', `${field}.common_tls_context.tls_certificates`);
     if (validation.sds !== undefined) this.#follow(validation.sds.name);
     else if (validation.inline?.trustedCa !== undefined) this.#takeTrust(validation.inline, field);
     this.#build();
@@ -110,8 +131,12 @@ export class TlsMaterial {
   #takeCertificate(certificate: TlsCertificate, field: string): void {
     const chain = certificate.certificateChain?.specifier;
     const key = certificate.privateKey?.specifier;
-    if (chain?.case === 'filename' && key?.case === 'filename') return this.#followCertificate(fileCertificateName(chain.value, key.value));
-    const read = readCertificateSecret(inlineText(certificate.certificateChain, `${field}.certificate_chain`), inlineText(certificate.privateKey, `${field}.private_key`));
+    if (chain?.case === 'filename' && key?.case === 'filename')
+      return this.#followCertificate(fileCertificateName(chain.value, key.value));
+    const read = readCertificateSecret(
+      inlineText(certificate.certificateChain, `${field}.certificate_chain`),
+      inlineText(certificate.privateKey, `${field}.private_key`),
+    );
     if (!read.ok) throw new ConfigError('proxy.field-invalid', `${field}.tls_certificates`, read.error.message);
     this.#certificate = read.value;
   }
@@ -141,7 +166,9 @@ export class TlsMaterial {
       version: this.version,
       minVersion: protocolVersion(parameters?.tlsMinimumProtocolVersion, 'TLSv1.2'),
       maxVersion: protocolVersion(parameters?.tlsMaximumProtocolVersion, 'TLSv1.3'),
-      ...(certificate === undefined ? {} : { certChainPem: certificate.certChainPem, privateKeyPem: certificate.privateKeyPem }),
+      ...(certificate === undefined
+        ? {}
+        : { certChainPem: certificate.certChainPem, privateKeyPem: certificate.privateKeyPem }),
       ...(rootsPem === '' ? {} : { rootsPem }),
       ...(crlPem === '' ? {} : { crlPem }),
       ...cipherList(parameters),
@@ -162,7 +189,10 @@ export class TlsMaterial {
   }
 }
 
-function validationOf(common: CommonTlsContext): { readonly inline: CertificateValidationContext | undefined; readonly sds: SdsSecretConfig | undefined } {
+function validationOf(common: CommonTlsContext): {
+  readonly inline: CertificateValidationContext | undefined;
+  readonly sds: SdsSecretConfig | undefined;
+} {
   const type = common.validationContextType;
   switch (type.case) {
     case 'validationContext':
@@ -180,5 +210,9 @@ function inlineText(source: DataSource | undefined, field: string): string {
   const value = source?.specifier;
   if (value?.case === 'inlineString') return value.value;
   if (value?.case === 'inlineBytes') return Buffer.from(value.value).toString('utf8');
-  throw new ConfigError('proxy.field-invalid', field, 'give inline_string, inline_bytes, or filename for certificate and key alike');
+  throw new ConfigError(
+    'proxy.field-invalid',
+    field,
+    'give inline_string, inline_bytes, or filename for certificate and key alike',
+  );
 }

@@ -47,7 +47,13 @@ export class ClusterDiscovery {
           const chosen = chooseFamily(addresses, cluster.settings.dnsFamily);
           // Logical DNS: one host, whatever address is new connections' at the moment.
           const used = cluster.settings.discovery === DISCOVERY.LOGICAL_DNS ? chosen.slice(0, 1) : chosen;
-          for (const address of used) found.push({ ...spec, address, hostname: spec.hostname === '' ? spec.address : spec.hostname, key: `${address.includes(':') ? `[${address}]` : address}:${spec.port}` });
+          for (const address of used)
+            found.push({
+              ...spec,
+              address,
+              hostname: spec.hostname === '' ? spec.address : spec.hostname,
+              key: `${address.includes(':') ? `[${address}]` : address}:${spec.port}`,
+            });
         }
         if (this.#refreshes.get(cluster) !== refresh) return;
         cluster.setHosts(found, policy);

@@ -1,6 +1,9 @@
 // What a Cluster message becomes: settings with Envoy's defaults, without endpoints, health or pools (design 4).
 
-import type { Cluster as ClusterMessage, Cluster_CustomClusterType } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
+import type {
+  Cluster as ClusterMessage,
+  Cluster_CustomClusterType,
+} from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import type { ClusterConfig as ForwardClusterConfig } from '#proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
 import type { HttpProtocolOptions } from '#proto/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { decodeMessage, typeNameOf, unpack } from '../apply/decode.ts';
@@ -47,12 +50,19 @@ export interface ClusterSettings {
   readonly dnsFamily: number;
 }
 
-export function readClusterSettings(message: ClusterMessage, warn: (field: string, reason: string) => void): ClusterSettings {
+export function readClusterSettings(
+  message: ClusterMessage,
+  warn: (field: string, reason: string) => void,
+): ClusterSettings {
   const field = `cluster "${message.name}"`;
   if (message.name === '') throw new ConfigError('proxy.field-required', 'cluster.name');
   const type = message.clusterDiscoveryType;
   const forward = type.case === 'clusterType' ? readClusterType(type.value, field) : undefined;
-  const http = unpack<HttpProtocolOptions>(message.typedExtensionProtocolOptions[HTTP_OPTIONS], HTTP_OPTIONS, `${field}.typed_extension_protocol_options`);
+  const http = unpack<HttpProtocolOptions>(
+    message.typedExtensionProtocolOptions[HTTP_OPTIONS],
+    HTTP_OPTIONS,
+    `${field}.typed_extension_protocol_options`,
+  );
   const common = http?.commonHttpProtocolOptions ?? message.commonHttpProtocolOptions;
   const keepalive = message.upstreamConnectionOptions?.tcpKeepalive;
   const bind = message.upstreamBindConfig?.sourceAddress?.address;
@@ -72,9 +82,13 @@ export function readClusterSettings(message: ClusterMessage, warn: (field: strin
     protocol: protocolOf(message, http),
     autoSni: http?.upstreamHttpProtocolOptions?.autoSni ?? message.upstreamHttpProtocolOptions?.autoSni ?? false,
     maxStreamsPerConnection: h2Options(message, http)?.maxConcurrentStreams ?? 1024,
-    originalDstPort: message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,
+    originalDstPort:
+      message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,
     forward,
-    healthCheck: message.healthChecks[0] === undefined ? undefined : readHealthCheck(message.healthChecks[0], `${field}.health_checks[0]`),
+    healthCheck:
+      message.healthChecks[0] === undefined
+        ? undefined
+        : readHealthCheck(message.healthChecks[0], `${field}.health_checks[0]`),
     service: readService(message),
     dnsRefreshMs: millisOf(message.dnsRefreshRate) ?? DNS_REFRESH_DEFAULT_MS,
     dnsFamily: message.dnsLookupFamily,
@@ -91,15 +105,27 @@ function readService(message: ClusterMessage): ServiceName | undefined {
 
 /** The one custom cluster type that this proxy has. */
 function readClusterType(type: Cluster_CustomClusterType, field: string): ForwardSettings {
-  if (type.typedConfig === undefined || typeNameOf(type.typedConfig.typeUrl) !== FORWARD) throw new ConfigError('proxy.unsupported', `${field}.cluster_type`, `"${type.name}" is not part of it`);
-  const config = decodeMessage<ForwardClusterConfig>(type.typedConfig.typeUrl, type.typedConfig.value, `${field}.cluster_type`);
-  if (config.clusterImplementationSpecifier.case === 'subClustersConfig') throw new ConfigError('proxy.unsupported', `${field}.cluster_type.sub_clusters_config`, 'give dns_cache_config');
+  if (type.typedConfig === undefined || typeNameOf(type.typedConfig.typeUrl) !== FORWARD)
+    throw new ConfigError('proxy.unsupported', `${field}.cluster_type`, `"${type.name}" is not part of it`);
+  const config = decodeMessage<ForwardClusterConfig>(
+    type.typedConfig.typeUrl,
+    type.typedConfig.value,
+    `${field}.cluster_type`,
+  );
+  if (config.clusterImplementationSpecifier.case === 'subClustersConfig')
+    throw new ConfigError('proxy.unsupported', `${field}.cluster_type.sub_clusters_config`, 'give dns_cache_config');
   return readForwardSettings(config.clusterImplementationSpecifier.value);
 }
 
-function h2Options(message: ClusterMessage, http: HttpProtocolOptions | undefined): ClusterMessage['http2ProtocolOptions'] {
+function h2Options(
+  message: ClusterMessage,
+  http: HttpProtocolOptions | undefined,
+): ClusterMessage['http2ProtocolOptions'] {
   const options = http?.upstreamProtocolOptions;
-  if (options?.case === 'explicitHttpConfig') return options.value.protocolConfig.case === 'http2ProtocolOptions' ? options.value.protocolConfig.value : undefined;
+  if (options?.case === 'explicitHttpConfig')
+    return options.value.protocolConfig.case === 'http2ProtocolOptions'
+      ? options.value.protocolConfig.value
+      : undefined;
   return options?.value?.http2ProtocolOptions ?? message.http2ProtocolOptions;
 }
 

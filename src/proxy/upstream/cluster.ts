@@ -5,8 +5,20 @@ import type { Cluster as ClusterMessage } from '#proto/envoy/config/cluster/v3/c
 import type { ClusterLoadAssignment } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { CLUSTER, type StatBlock } from '#telemetry';
 import {
-  Balancer, type Breaker, ClusterBreakers, ClusterHosts, type ForwardAnswer, ForwardHosts, type Host, type HostOutcome, type HostSpec, OriginalDestinationHosts, OutlierDetector, type PickContext,
-  readAssignment, readOutlierSettings,
+  Balancer,
+  type Breaker,
+  ClusterBreakers,
+  ClusterHosts,
+  type ForwardAnswer,
+  ForwardHosts,
+  type Host,
+  type HostOutcome,
+  type HostSpec,
+  OriginalDestinationHosts,
+  OutlierDetector,
+  type PickContext,
+  readAssignment,
+  readOutlierSettings,
 } from '../cluster/index.ts';
 import type { ProxyServices } from '../services.ts';
 import { type ClusterSettings, DISCOVERY, readClusterSettings } from './cluster-settings.ts';
@@ -47,7 +59,11 @@ export class Cluster {
   #transports!: TransportFactory;
   readonly #makeTransports: (cluster: Cluster, previous: TransportFactory | undefined) => TransportFactory;
 
-  constructor(message: ClusterMessage, services: ProxyServices, transports: (cluster: Cluster, previous: TransportFactory | undefined) => TransportFactory) {
+  constructor(
+    message: ClusterMessage,
+    services: ProxyServices,
+    transports: (cluster: Cluster, previous: TransportFactory | undefined) => TransportFactory,
+  ) {
     this.name = message.name;
     this.services = services;
     this.#makeTransports = transports;
@@ -63,7 +79,9 @@ export class Cluster {
   /** Takes new settings; hosts stay until an assignment says otherwise. Throws a ConfigError and changes nothing. */
   update(message: ClusterMessage): void {
     const { clock, random, log } = this.services;
-    const settings = readClusterSettings(message, (field, reason) => log.warn('cluster setting has no effect', { field, reason }));
+    const settings = readClusterSettings(message, (field, reason) =>
+      log.warn('cluster setting has no effect', { field, reason }),
+    );
     this.settings = settings;
     this.breakers.update(message.circuitBreakers);
     this.#balancer = new Balancer(settings.lb, this.hosts, clock, random);
@@ -74,7 +92,9 @@ export class Cluster {
     } else if (this.#outlier !== undefined) this.#outlier.update(readOutlierSettings(message.outlierDetection));
     else this.#outlier = new OutlierDetector(readOutlierSettings(message.outlierDetection), this.hosts, clock, random);
     if (settings.discovery === DISCOVERY.ORIGINAL_DST) {
-      this.#originals ??= new OriginalDestinationHosts(clock, settings.originalDstPort, (host) => this.#closePools(host));
+      this.#originals ??= new OriginalDestinationHosts(clock, settings.originalDstPort, (host) =>
+        this.#closePools(host),
+      );
       this.warm = true;
     }
     if (settings.forward !== undefined) {
@@ -83,7 +103,8 @@ export class Cluster {
       this.warm = true;
     }
     this.#followChecks(settings);
-    if (message.loadAssignment !== undefined && settings.discovery === DISCOVERY.STATIC) this.setAssignment(message.loadAssignment);
+    if (message.loadAssignment !== undefined && settings.discovery === DISCOVERY.STATIC)
+      this.setAssignment(message.loadAssignment);
   }
 
   setAssignment(assignment: ClusterLoadAssignment): void {
@@ -91,7 +112,10 @@ export class Cluster {
     this.setHosts(specs, policy);
   }
 
-  setHosts(specs: readonly HostSpec[], policy?: { readonly overprovisioning: number; readonly weightedHealth: boolean }): void {
+  setHosts(
+    specs: readonly HostSpec[],
+    policy?: { readonly overprovisioning: number; readonly weightedHealth: boolean },
+  ): void {
     const changes = policy === undefined ? this.hosts.apply(specs) : this.hosts.apply(specs, policy);
     for (const host of changes.removed) {
       this.#checker?.remove(host);
@@ -114,7 +138,12 @@ export class Cluster {
 
   /** Checks go on through updates that do not change them. */
   #followChecks({ healthCheck, message }: ClusterSettings): void {
-    const words = healthCheck === undefined ? '' : JSON.stringify(message.healthChecks[0], (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+    const words =
+      healthCheck === undefined
+        ? ''
+        : JSON.stringify(message.healthChecks[0], (_, value: unknown) =>
+            typeof value === 'bigint' ? String(value) : value,
+          );
     if (words === this.#checkBytes) return;
     this.#checkBytes = words;
     this.#checker?.close();
@@ -172,14 +201,20 @@ export class Cluster {
   pool(host: Host, priority: 'default' | 'high' = 'default', downstreamH2 = false): HttpPool {
     const transport = this.#transports.forHost(host);
     const pools = this.#poolsOf(host, transport);
-    if (downstreamH2 && this.settings.protocol === 'downstream') return (pools.asDownstream ??= new H2Pool(this, host, transport, this.breakers.of(priority)));
+    if (downstreamH2 && this.settings.protocol === 'downstream')
+      return (pools.asDownstream ??= new H2Pool(this, host, transport, this.breakers.of(priority)));
     return (pools[priority] ??= this.#makePool(host, transport, priority));
   }
 
   /** Raw connections to one endpoint. */
   tunnels(host: Host, priority: 'default' | 'high' = 'default'): HttpPool {
     const transport = this.#transports.forHost(host);
-    return (this.#poolsOf(host, transport).tunnels ??= new TunnelPool(this, host, transport, this.breakers.of(priority)));
+    return (this.#poolsOf(host, transport).tunnels ??= new TunnelPool(
+      this,
+      host,
+      transport,
+      this.breakers.of(priority),
+    ));
   }
 
   #poolsOf(host: Host, transport: Transport): HostPools {
@@ -187,7 +222,13 @@ export class Cluster {
     if (pools !== undefined && pools.transportKey === transport.key) return pools;
     // Other security: what is open finishes what it carries, and takes nothing new.
     if (pools !== undefined) this.#closePools(host);
-    const made: HostPools = { transportKey: transport.key, default: undefined, high: undefined, asDownstream: undefined, tunnels: undefined };
+    const made: HostPools = {
+      transportKey: transport.key,
+      default: undefined,
+      high: undefined,
+      asDownstream: undefined,
+      tunnels: undefined,
+    };
     host.pools = made;
     return made;
   }
@@ -195,7 +236,9 @@ export class Cluster {
   #makePool(host: Host, transport: Transport, priority: 'default' | 'high'): HttpPool {
     const { protocol } = this.settings;
     const h2 = protocol === 'h2' || (protocol === 'alpn' && transport.tls);
-    return h2 ? new H2Pool(this, host, transport, this.breakers.of(priority)) : new H1Pool(this, host, transport, this.breakers.of(priority));
+    return h2
+      ? new H2Pool(this, host, transport, this.breakers.of(priority))
+      : new H1Pool(this, host, transport, this.breakers.of(priority));
   }
 
   breaker(priority: 'default' | 'high' = 'default'): Breaker {

@@ -35,7 +35,8 @@ export class H2Pool implements HttpPool {
     for (const c of this.#open) {
       if (c.h2.canOpen) return waiter.onReady(c);
     }
-    if (!this.#transport.ready) return waiter.onFailure('connection-failure', 'TLS_error:_Secret_is_not_supplied_by_SDS');
+    if (!this.#transport.ready)
+      return waiter.onFailure('connection-failure', 'TLS_error:_Secret_is_not_supplied_by_SDS');
     if (!this.#breaker.tryPending()) {
       this.#cluster.stats.inc(CLUSTER.upstream_rq_pending_overflow);
       return waiter.onFailure('overflow', '');
@@ -99,7 +100,8 @@ export class H2Pool implements HttpPool {
     cluster.stats.inc(CLUSTER.upstream_cx_connect_fail);
     this.#host.connectFailures++;
     cluster.report(this.#host, { kind: error?.kind === 'timeout' ? 'timeout' : 'connect-failed' });
-    const reason: ResetReason = error?.kind === 'timeout' ? 'connection-timeout' : error?.kind === 'tls' ? 'tls-failure' : 'connection-failure';
+    const reason: ResetReason =
+      error?.kind === 'timeout' ? 'connection-timeout' : error?.kind === 'tls' ? 'tls-failure' : 'connection-failure';
     for (const waiter of this.#waiting.splice(0)) {
       this.#unwait();
       waiter.onFailure(reason, transportWords(error));
@@ -143,7 +145,8 @@ class PooledH2 implements ConnHandler, PooledConnection {
 
   start(handler: ClientStreamHandler): ClientStream {
     const stream = this.h2.open(handler);
-    if (stream === undefined) throw new Error('an HTTP/2 connection was given to a request although it takes no stream');
+    if (stream === undefined)
+      throw new Error('an HTTP/2 connection was given to a request although it takes no stream');
     return stream;
   }
 

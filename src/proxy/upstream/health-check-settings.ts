@@ -5,7 +5,15 @@ import { ConfigError } from '../errors.ts';
 import { millisOf } from '../matcher/fraction.ts';
 
 export type Probe =
-  | { readonly kind: 'http'; readonly host: string; readonly path: string; readonly method: string; readonly headers: readonly (readonly [string, string])[]; readonly expects: (status: number) => boolean; readonly retriable: (status: number) => boolean }
+  | {
+      readonly kind: 'http';
+      readonly host: string;
+      readonly path: string;
+      readonly method: string;
+      readonly headers: readonly (readonly [string, string])[];
+      readonly expects: (status: number) => boolean;
+      readonly retriable: (status: number) => boolean;
+    }
   | { readonly kind: 'grpc'; readonly service: string; readonly authority: string }
   | { readonly kind: 'tcp'; readonly send: Uint8Array | undefined; readonly receive: readonly Uint8Array[] };
 
@@ -45,9 +53,13 @@ function readProbe(check: HealthCheck, field: string): Probe {
     case 'httpHealthCheck': {
       const { host, path, method, requestHeadersToAdd, expectedStatuses, retriableStatuses } = checker.value;
       if (path === '') throw new ConfigError('proxy.field-required', `${field}.http_health_check.path`);
-      const within = (ranges: typeof expectedStatuses) => (status: number) => ranges.some(({ start, end }) => status >= Number(start) && status < Number(end));
+      const within = (ranges: typeof expectedStatuses) => (status: number) =>
+        ranges.some(({ start, end }) => status >= Number(start) && status < Number(end));
       return {
-        kind: 'http', host, path, method: METHODS[method] ?? 'GET',
+        kind: 'http',
+        host,
+        path,
+        method: METHODS[method] ?? 'GET',
         headers: requestHeadersToAdd.map(({ header }) => [header?.key ?? '', header?.value ?? ''] as const),
         expects: expectedStatuses.length === 0 ? (status) => status === 200 : within(expectedStatuses),
         retriable: within(retriableStatuses),
@@ -56,9 +68,19 @@ function readProbe(check: HealthCheck, field: string): Probe {
     case 'grpcHealthCheck':
       return { kind: 'grpc', service: checker.value.serviceName, authority: checker.value.authority };
     case 'tcpHealthCheck':
-      return { kind: 'tcp', send: payload(checker.value.send, `${field}.tcp_health_check.send`), receive: checker.value.receive.map((one, i) => payload(one, `${field}.tcp_health_check.receive[${i}]`) as Uint8Array) };
+      return {
+        kind: 'tcp',
+        send: payload(checker.value.send, `${field}.tcp_health_check.send`),
+        receive: checker.value.receive.map(
+          (one, i) => payload(one, `${field}.tcp_health_check.receive[${i}]`) as Uint8Array,
+        ),
+      };
     default:
-      throw new ConfigError('proxy.unsupported', field, 'give http_health_check, tcp_health_check or grpc_health_check');
+      throw new ConfigError(
+        'proxy.unsupported',
+        field,
+        'give http_health_check, tcp_health_check or grpc_health_check',
+      );
   }
 }
 
@@ -67,6 +89,7 @@ function payload(value: HealthCheck_Payload | undefined, field: string): Uint8Ar
   const given = value?.payload;
   if (given?.case === 'binary') return given.value;
   if (given?.case !== 'text') return undefined;
-  if (!/^([0-9a-fA-F]{2})+$/.test(given.value)) throw new ConfigError('proxy.field-invalid', field, 'must be bytes in hexadecimal');
+  if (!/^([0-9a-fA-F]{2})+$/.test(given.value))
+    throw new ConfigError('proxy.field-invalid', field, 'must be bytes in hexadecimal');
   return Buffer.from(given.value, 'hex');
 }

@@ -28,7 +28,13 @@ export class HealthChecker {
   /** A new endpoint takes no requests before its first good answer. */
   add(host: Host): void {
     if (host.spec.healthCheckDisabled || this.#hosts.has(host)) return;
-    const watched: Watched = { host, next: new Deadline(() => this.#ask(watched)), late: new Deadline(() => this.#lateAnswer(watched)), cancel: undefined, streak: 0 };
+    const watched: Watched = {
+      host,
+      next: new Deadline(() => this.#ask(watched)),
+      late: new Deadline(() => this.#lateAnswer(watched)),
+      cancel: undefined,
+      streak: 0,
+    };
     this.#hosts.set(host, watched);
     this.#cluster.hosts.setUnhealthy(host, HEALTH.pendingFirstCheck, true);
     this.#ask(watched);

@@ -2,7 +2,13 @@
 
 import type { Conn, ConnHandler } from '#base';
 import { ProtoReader, ProtoWriter } from '#proto/light.ts';
-import { type ClientStream, type ClientStreamHandler, HeaderBlock, type RequestHead, type ResponseHead } from '#wire/http';
+import {
+  type ClientStream,
+  type ClientStreamHandler,
+  HeaderBlock,
+  type RequestHead,
+  type ResponseHead,
+} from '#wire/http';
 import type { Host } from '../cluster/index.ts';
 import type { Cluster } from './cluster.ts';
 import type { HealthCheckSettings, Probe } from './health-check-settings.ts';
@@ -12,8 +18,15 @@ import type { PooledConnection, PoolWaiter } from './http-pool.ts';
 export type ProbeResult = 'ok' | 'failed' | 'failed-hard';
 
 /** Answers exactly once; the result ends the waiting. */
-export function probeHost(cluster: Cluster, host: Host, probe: HealthCheckSettings['probe'], done: (result: ProbeResult) => void): () => void {
-  return probe.kind === 'tcp' ? probeTcp(cluster, host, probe, done) : new RequestProbe(cluster, host, probe, done).cancel;
+export function probeHost(
+  cluster: Cluster,
+  host: Host,
+  probe: HealthCheckSettings['probe'],
+  done: (result: ProbeResult) => void,
+): () => void {
+  return probe.kind === 'tcp'
+    ? probeTcp(cluster, host, probe, done)
+    : new RequestProbe(cluster, host, probe, done).cancel;
 }
 
 const MAX_ANSWER_BYTES = 4096;
@@ -30,7 +43,12 @@ class RequestProbe implements PoolWaiter, ClientStreamHandler {
   #body: Buffer[] = [];
   #over = false;
 
-  constructor(cluster: Cluster, host: Host, probe: Exclude<Probe, { kind: 'tcp' }>, done: (result: ProbeResult) => void) {
+  constructor(
+    cluster: Cluster,
+    host: Host,
+    probe: Exclude<Probe, { kind: 'tcp' }>,
+    done: (result: ProbeResult) => void,
+  ) {
     this.#cluster = cluster;
     this.#host = host;
     this.#probe = probe;
@@ -71,7 +89,12 @@ class RequestProbe implements PoolWaiter, ClientStreamHandler {
 
   onHead(head: ResponseHead, end: boolean): void {
     this.#status = head.status;
-    if (this.#probe.kind === 'grpc' && head.headers.get('grpc-status') !== undefined && head.headers.get('grpc-status') !== '0') return this.#end('failed');
+    if (
+      this.#probe.kind === 'grpc' &&
+      head.headers.get('grpc-status') !== undefined &&
+      head.headers.get('grpc-status') !== '0'
+    )
+      return this.#end('failed');
     if (end) this.#judge();
   }
 
@@ -91,12 +114,21 @@ class RequestProbe implements PoolWaiter, ClientStreamHandler {
   }
 
   #head(method: string, path: string, authority: string, headers: HeaderBlock): RequestHead {
-    return { method, path, authority: authority === '' ? this.#cluster.name : authority, scheme: 'http', version: '1.1', protocol: '', headers };
+    return {
+      method,
+      path,
+      authority: authority === '' ? this.#cluster.name : authority,
+      scheme: 'http',
+      version: '1.1',
+      protocol: '',
+      headers,
+    };
   }
 
   #judge(): void {
     const probe = this.#probe;
-    if (probe.kind === 'grpc') return this.#end(this.#status === 200 && isServing(Buffer.concat(this.#body)) ? 'ok' : 'failed');
+    if (probe.kind === 'grpc')
+      return this.#end(this.#status === 200 && isServing(Buffer.concat(this.#body)) ? 'ok' : 'failed');
     if (probe.expects(this.#status)) return this.#end('ok');
     this.#end(probe.retriable(this.#status) ? 'failed' : 'failed-hard');
   }
@@ -132,7 +164,12 @@ function isServing(body: Buffer): boolean {
   return false;
 }
 
-function probeTcp(cluster: Cluster, host: Host, probe: Extract<Probe, { kind: 'tcp' }>, done: (result: ProbeResult) => void): () => void {
+function probeTcp(
+  cluster: Cluster,
+  host: Host,
+  probe: Extract<Probe, { kind: 'tcp' }>,
+  done: (result: ProbeResult) => void,
+): () => void {
   let over = false;
   let conn: Conn | undefined;
   let received = Buffer.alloc(0);

@@ -73,7 +73,8 @@ export class H1Pool implements HttpPool {
       }
     }
     const cluster = this.#cluster;
-    if (!this.#transport.ready) return waiter.onFailure('connection-failure', 'TLS_error:_Secret_is_not_supplied_by_SDS');
+    if (!this.#transport.ready)
+      return waiter.onFailure('connection-failure', 'TLS_error:_Secret_is_not_supplied_by_SDS');
     if (!this.#breaker.tryPending()) {
       cluster.stats.inc(CLUSTER.upstream_rq_pending_overflow);
       return waiter.onFailure('overflow', '');
@@ -155,7 +156,8 @@ export class H1Pool implements HttpPool {
     c.idleSweeps = 0;
     this.#idle.push(c);
     const { idleMs } = this.#cluster.poolSettings;
-    if (idleMs > 0 && !this.#sweep.armed) this.#cluster.services.wheel.arm(this.#sweep, idleMs / 4, this.#cluster.services.clock.now());
+    if (idleMs > 0 && !this.#sweep.armed)
+      this.#cluster.services.wheel.arm(this.#sweep, idleMs / 4, this.#cluster.services.clock.now());
   }
 
   #connect(): boolean {
@@ -180,7 +182,8 @@ export class H1Pool implements HttpPool {
   /** All that wait fail with the connection they waited for: others would only wait for the same refusal. */
   #failWaiting(error: ConnError | undefined): void {
     const waiting = this.#waiting.splice(0);
-    const reason: ResetReason = error?.kind === 'timeout' ? 'connection-timeout' : error?.kind === 'tls' ? 'tls-failure' : 'connection-failure';
+    const reason: ResetReason =
+      error?.kind === 'timeout' ? 'connection-timeout' : error?.kind === 'tls' ? 'tls-failure' : 'connection-failure';
     for (const waiter of waiting) {
       this.#unwait();
       waiter.onFailure(reason, transportWords(error));

@@ -12,14 +12,24 @@ import { PlainTransport, type Transport } from './transport.ts';
 
 export type ClosableTransport = Transport & { dispose(): void };
 
-export function makeTransport(socket: TransportSocket | undefined, cluster: Cluster, services: ProxyServices, field: string): ClosableTransport {
+export function makeTransport(
+  socket: TransportSocket | undefined,
+  cluster: Cluster,
+  services: ProxyServices,
+  field: string,
+): ClosableTransport {
   if (socket === undefined) return new PlainTransport(services.net, () => cluster.poolSettings);
   const config = socket.configType.case === 'typedConfig' ? socket.configType.value : undefined;
   switch (config === undefined ? '' : typeNameOf(config.typeUrl)) {
     case 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer':
       return new PlainTransport(services.net, () => cluster.poolSettings);
     case 'envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext':
-      return new TlsTransport(decodeMessage<UpstreamTlsContext>(config?.typeUrl as string, config?.value as Uint8Array, field), cluster, services, field);
+      return new TlsTransport(
+        decodeMessage<UpstreamTlsContext>(config?.typeUrl as string, config?.value as Uint8Array, field),
+        cluster,
+        services,
+        field,
+      );
     default:
       throw new ConfigError('proxy.field-invalid', field, unknownExtension(socket.name, config?.typeUrl ?? ''));
   }

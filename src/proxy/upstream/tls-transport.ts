@@ -36,7 +36,10 @@ export class TlsTransport {
   connect(host: Host, handler: ConnHandler): Conn {
     const { context, check, checkKey, alpn } = this.#material;
     const { sni } = this.#config;
-    return this.#services.net.connect(connectOptions(host, this.#cluster.poolSettings, { context, alpn, sni, check, checkKey }), handler);
+    return this.#services.net.connect(
+      connectOptions(host, this.#cluster.poolSettings, { context, alpn, sni, check, checkKey }),
+      handler,
+    );
   }
 
   dispose(): void {

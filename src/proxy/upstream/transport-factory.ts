@@ -16,8 +16,12 @@ export class TransportFactory {
 
   constructor(cluster: Cluster, services: ProxyServices) {
     const { message } = cluster.settings;
-    const make = (socket: TransportSocket | undefined, field: string): ClosableTransport => makeTransport(socket, cluster, services, `cluster "${cluster.name}".${field}`);
-    this.#matches = message.transportSocketMatches.map((match) => ({ wanted: match.match ?? {}, transport: make(match.transportSocket, `transport_socket_matches[${match.name}]`) }));
+    const make = (socket: TransportSocket | undefined, field: string): ClosableTransport =>
+      makeTransport(socket, cluster, services, `cluster "${cluster.name}".${field}`);
+    this.#matches = message.transportSocketMatches.map((match) => ({
+      wanted: match.match ?? {},
+      transport: make(match.transportSocket, `transport_socket_matches[${match.name}]`),
+    }));
     this.#fallback = make(message.transportSocket, 'transport_socket');
   }
 

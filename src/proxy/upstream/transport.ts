@@ -36,7 +36,11 @@ export class PlainTransport implements Transport {
 }
 
 /** Options of one connection attempt. */
-export function connectOptions(host: Host, settings: PoolSettings, tls?: TlsClientOptions): Parameters<Net['connect']>[0] {
+export function connectOptions(
+  host: Host,
+  settings: PoolSettings,
+  tls?: TlsClientOptions,
+): Parameters<Net['connect']>[0] {
   return {
     host: host.spec.address,
     port: host.spec.port,

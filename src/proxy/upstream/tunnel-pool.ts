@@ -2,7 +2,13 @@
 
 import type { Conn, ConnError, ConnHandler } from '#base';
 import { CLUSTER } from '#telemetry';
-import { type ClientStream, type ClientStreamHandler, HeaderBlock, type RequestHead, type ResetReason } from '#wire/http';
+import {
+  type ClientStream,
+  type ClientStreamHandler,
+  HeaderBlock,
+  type RequestHead,
+  type ResetReason,
+} from '#wire/http';
 import type { Breaker, Host } from '../cluster/index.ts';
 import type { Cluster } from './cluster.ts';
 import { type HttpPool, type PooledConnection, type PoolWaiter, transportWords } from './http-pool.ts';
@@ -29,7 +35,8 @@ export class TunnelPool implements HttpPool {
 
   request(waiter: PoolWaiter): void {
     const { stats } = this.#cluster;
-    if (!this.#transport.ready) return waiter.onFailure('connection-failure', 'TLS_error:_Secret_is_not_supplied_by_SDS');
+    if (!this.#transport.ready)
+      return waiter.onFailure('connection-failure', 'TLS_error:_Secret_is_not_supplied_by_SDS');
     if (!this.#breaker.tryConnection()) {
       stats.inc(CLUSTER.upstream_cx_overflow);
       return waiter.onFailure('overflow', '');
@@ -75,7 +82,10 @@ export class TunnelPool implements HttpPool {
     if (error?.kind === 'timeout') stats.inc(CLUSTER.upstream_cx_connect_timeout);
     this.#host.connectFailures++;
     this.#cluster.report(this.#host, { kind: error?.kind === 'timeout' ? 'timeout' : 'connect-failed' });
-    waiter.onFailure(error?.kind === 'timeout' ? 'connection-timeout' : error?.kind === 'tls' ? 'tls-failure' : 'connection-failure', transportWords(error));
+    waiter.onFailure(
+      error?.kind === 'timeout' ? 'connection-timeout' : error?.kind === 'tls' ? 'tls-failure' : 'connection-failure',
+      transportWords(error),
+    );
   }
 }
 
@@ -154,7 +164,11 @@ class Tunnel implements ConnHandler, PooledConnection, ClientStream {
     const handler = this.#handler;
     this.#handler = undefined;
     this.#pool.gone(this.#waiter, error);
-    handler?.onReset('connection-termination', error === undefined ? 'connection closed' : `${error.code}: ${error.message}`, true);
+    handler?.onReset(
+      'connection-termination',
+      error === undefined ? 'connection closed' : `${error.code}: ${error.message}`,
+      true,
+    );
   }
 }
 

@@ -65,7 +65,11 @@ export class EdgeAggregator {
   }
 
   /** For connections that live long: opened, bytes now and then, closed. */
-  addTcp(record: StreamRecord, reporter: Reporter, what: { readonly opened?: boolean; readonly closed?: boolean; readonly sent?: number; readonly received?: number }): void {
+  addTcp(
+    record: StreamRecord,
+    reporter: Reporter,
+    what: { readonly opened?: boolean; readonly closed?: boolean; readonly sent?: number; readonly received?: number },
+  ): void {
     const sample = this.#sampleOf(record, reporter);
     if (sample === undefined) return;
     if (what.opened === true) sample.opened++;
@@ -90,8 +94,10 @@ export class EdgeAggregator {
       edges,
       droppedEdges,
       health: {
-        cpuSeconds: health.cpuSeconds, rssBytes: BigInt(Math.round(health.rssBytes)),
-        activeConnections: BigInt(health.activeConnections), activeRequests: BigInt(health.activeRequests),
+        cpuSeconds: health.cpuSeconds,
+        rssBytes: BigInt(Math.round(health.rssBytes)),
+        activeConnections: BigInt(health.activeConnections),
+        activeRequests: BigInt(health.activeRequests),
       },
     };
   }
@@ -151,7 +157,13 @@ function toCounts(counts: ReadonlyMap<string, number>): Record<string, bigint> {
 
 function toPeer(peer: PeerInfo, principal: string): NonNullable<EdgeSampleInit['source']> {
   return {
-    workload: peer.workload, namespace: peer.namespace, canonicalService: peer.canonicalService,
-    canonicalRevision: peer.canonicalRevision, principal, app: peer.app, version: peer.version, cluster: peer.cluster,
+    workload: peer.workload,
+    namespace: peer.namespace,
+    canonicalService: peer.canonicalService,
+    canonicalRevision: peer.canonicalRevision,
+    principal,
+    app: peer.app,
+    version: peer.version,
+    cluster: peer.cluster,
   };
 }

@@ -1,4 +1,18 @@
-export { EdgeAggregator, type EdgeSampleInit, LATENCY_BOUNDS, type ProxyHealthReading, type SummaryInit } from './edge-aggregator.ts';
+export {
+  EdgeAggregator,
+  type EdgeSampleInit,
+  LATENCY_BOUNDS,
+  type ProxyHealthReading,
+  type SummaryInit,
+} from './edge-aggregator.ts';
 export { isFailure } from './failure.ts';
-export { type EdgeView, type GraphPeer, type SeriesFilter, type SeriesStep, TrafficGraph, type TrafficView, type WorkloadView } from './traffic-graph.ts';
+export {
+  type EdgeView,
+  type GraphPeer,
+  type SeriesFilter,
+  type SeriesStep,
+  TrafficGraph,
+  type TrafficView,
+  type WorkloadView,
+} from './traffic-graph.ts';
 export { tapRecord, type TapPeer, type TapRecordJson } from './tap-record.ts';

@@ -49,17 +49,46 @@ export interface TapRecordJson {
 export function tapRecord(record: StreamRecord, inbound: boolean, local: PeerInfo): TapRecordJson {
   const mtls = inbound ? record.downstreamMtls : record.upstreamMtls;
   const named = (peer: PeerInfo, own: boolean): PeerInfo => (peer.workload === '' && own ? local : peer);
-  const side = (peer: PeerInfo, principal: string): TapPeer => ({ workload: peer.workload, namespace: peer.namespace, principal });
+  const side = (peer: PeerInfo, principal: string): TapPeer => ({
+    workload: peer.workload,
+    namespace: peer.namespace,
+    principal,
+  });
   return {
-    id: record.requestId, direction: inbound ? 'inbound' : 'outbound', workload: local.workload, namespace: local.namespace,
-    atMs: record.startWallMs, durationMs: Math.max(0, record.endMs - record.startMs), upstreamMs: record.upstreamFirstByteMs < 0 ? -1 : record.upstreamFirstByteMs - record.startMs,
-    protocol: record.protocol, method: record.method, path: record.path.split('?', 1)[0] ?? '', authority: record.authority,
-    status: record.responseCode, grpcStatus: record.grpcStatus, flags: record.flags, details: record.responseCodeDetails,
-    bytesReceived: record.bytesReceived, bytesSent: record.bytesSent,
+    id: record.requestId,
+    direction: inbound ? 'inbound' : 'outbound',
+    workload: local.workload,
+    namespace: local.namespace,
+    atMs: record.startWallMs,
+    durationMs: Math.max(0, record.endMs - record.startMs),
+    upstreamMs: record.upstreamFirstByteMs < 0 ? -1 : record.upstreamFirstByteMs - record.startMs,
+    protocol: record.protocol,
+    method: record.method,
+    path: record.path.split('?', 1)[0] ?? '',
+    authority: record.authority,
+    status: record.responseCode,
+    grpcStatus: record.grpcStatus,
+    flags: record.flags,
+    details: record.responseCodeDetails,
+    bytesReceived: record.bytesReceived,
+    bytesSent: record.bytesSent,
     source: side(named(record.source, !inbound), inbound ? record.downstreamPrincipal : record.upstreamLocalPrincipal),
-    destination: side(named(record.destination, inbound), inbound ? record.downstreamLocalPrincipal : record.upstreamPrincipal),
-    service: record.destinationService, listener: record.listener, route: record.routeName, virtualHost: record.virtualHost,
-    cluster: record.upstreamCluster, endpoint: record.upstreamHost, attempts: record.attempts, policy: record.policyRule, shadowPolicy: record.shadowPolicyRule,
-    mtls, tls: record.tlsVersion, sni: record.sni, upstreamFailure: record.upstreamTransportFailure,
+    destination: side(
+      named(record.destination, inbound),
+      inbound ? record.downstreamLocalPrincipal : record.upstreamPrincipal,
+    ),
+    service: record.destinationService,
+    listener: record.listener,
+    route: record.routeName,
+    virtualHost: record.virtualHost,
+    cluster: record.upstreamCluster,
+    endpoint: record.upstreamHost,
+    attempts: record.attempts,
+    policy: record.policyRule,
+    shadowPolicy: record.shadowPolicyRule,
+    mtls,
+    tls: record.tlsVersion,
+    sni: record.sni,
+    upstreamFailure: record.upstreamTransportFailure,
   };
 }

@@ -8,7 +8,13 @@ import { StreamReporter } from '../stream-reporter.ts';
 import { EdgeAggregator } from './edge-aggregator.ts';
 import { TrafficGraph } from './traffic-graph.ts';
 
-const peer = (name: string): PeerInfo => ({ ...UNKNOWN_PEER, workload: `${name}-v1`, namespace: 'default', canonicalService: name, version: 'v1' });
+const peer = (name: string): PeerInfo => ({
+  ...UNKNOWN_PEER,
+  workload: `${name}-v1`,
+  namespace: 'default',
+  canonicalService: name,
+  version: 'v1',
+});
 const page = peer('productpage');
 const reviews = peer('reviews');
 const health = { cpuSeconds: 1, rssBytes: 5e7, activeConnections: 1, activeRequests: 0 };
@@ -16,8 +22,13 @@ const T0 = 1_750_000_000_000;
 
 function record(change: Partial<StreamRecord> = {}): StreamRecord {
   return Object.assign(new StreamRecord(), {
-    source: page, destination: reviews, responseCode: 200, endMs: 7, bytesSent: 100,
-    destinationService: 'reviews.default.svc.cluster.local', ...change,
+    source: page,
+    destination: reviews,
+    responseCode: 200,
+    endMs: 7,
+    bytesSent: 100,
+    destinationService: 'reviews.default.svc.cluster.local',
+    ...change,
   });
 }
 
@@ -50,7 +61,7 @@ test('10,000 different hosts in a second end in a bounded summary, and nothing i
   assert.equal(counted + Number(s.droppedEdges), 10_000);
 });
 
-test('rates are per second of the window, or of the edge\'s life when it is younger', () => {
+test("rates are per second of the window, or of the edge's life when it is younger", () => {
   const graph = new TrafficGraph();
   for (let s = 0; s < 10; s++) graph.merge(summary('source', [record(), record()]), T0 + s * 1000);
   const [young] = graph.edges(T0 + 9_000);
@@ -81,7 +92,13 @@ test('a client that went away is no failure of the service', () => {
 
 test('latencies come from the merged buckets', () => {
   const graph = new TrafficGraph();
-  graph.merge(summary('source', Array.from({ length: 99 }, () => record({ endMs: 7 }))), T0);
+  graph.merge(
+    summary(
+      'source',
+      Array.from({ length: 99 }, () => record({ endMs: 7 })),
+    ),
+    T0,
+  );
   graph.merge(summary('source', [record({ endMs: 700 })]), T0);
   const [edge] = graph.edges(T0);
   assert.ok((edge?.p50Ms ?? 0) > 5 && (edge?.p50Ms ?? 0) <= 10);
@@ -92,7 +109,13 @@ test('latencies come from the merged buckets', () => {
 test('the golden table shows the worst workload first', () => {
   const graph = new TrafficGraph();
   graph.merge(summary('source', [record(), record({ destination: peer('ratings'), responseCode: 500 })]), T0);
-  assert.deepEqual(graph.workloads(T0).map((w) => [w.workload, w.successRate]), [['ratings-v1', 0], ['reviews-v1', 1]]);
+  assert.deepEqual(
+    graph.workloads(T0).map((w) => [w.workload, w.successRate]),
+    [
+      ['ratings-v1', 0],
+      ['reviews-v1', 1],
+    ],
+  );
 });
 
 test('open connections keep an edge visible; closed ones do not', () => {
@@ -109,7 +132,13 @@ test('open connections keep an edge visible; closed ones do not', () => {
 
 test('the graph is bounded and says what it dropped', () => {
   const graph = new TrafficGraph(3);
-  graph.merge(summary('source', Array.from({ length: 5 }, (_, i) => record({ destinationService: `s${i}` }))), T0);
+  graph.merge(
+    summary(
+      'source',
+      Array.from({ length: 5 }, (_, i) => record({ destinationService: `s${i}` })),
+    ),
+    T0,
+  );
   assert.equal(graph.size, 3);
   assert.equal(graph.dropped, 2);
   graph.expire(T0 + 4_000_000);
@@ -127,11 +156,18 @@ test('one sink counts into the metrics and the summary', () => {
   const metrics = new IstioMetrics({ istioVersion: '1.31.0' });
   const aggregator = new EdgeAggregator();
   const reporter = new StreamReporter({ local: page, metrics, aggregator });
-  const r = record({ source: UNKNOWN_PEER, destinationService: '', upstreamCluster: 'outbound|9080|v1|reviews.default.svc.cluster.local' });
+  const r = record({
+    source: UNKNOWN_PEER,
+    destinationService: '',
+    upstreamCluster: 'outbound|9080|v1|reviews.default.svc.cluster.local',
+  });
   reporter.sink('source').onStreamEnd(r);
   assert.equal(metrics.size.responses, 1);
   const [edge] = aggregator.flush(T0, health).edges ?? [];
-  assert.deepEqual([edge?.source?.workload, edge?.destinationService], ['productpage-v1', 'reviews.default.svc.cluster.local']);
+  assert.deepEqual(
+    [edge?.source?.workload, edge?.destinationService],
+    ['productpage-v1', 'reviews.default.svc.cluster.local'],
+  );
   assert.deepEqual([r.destinationServiceName, r.destinationServiceNamespace], ['reviews', 'default']);
   assert.equal(reporter.sink('source'), reporter.sink('source'));
 });

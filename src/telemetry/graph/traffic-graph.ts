@@ -172,7 +172,9 @@ export class TrafficGraph {
       const view = viewOf(edge, nowMs, windowMs);
       if (view !== undefined) views.push(view);
     }
-    return views.sort((a, b) => b.requestsPerSecond - a.requestsPerSecond || compare(a.destinationService, b.destinationService));
+    return views.sort(
+      (a, b) => b.requestsPerSecond - a.requestsPerSecond || compare(a.destinationService, b.destinationService),
+    );
   }
 
   /** Inbound traffic per workload, worst success rate first, then slowest. */
@@ -190,12 +192,20 @@ export class TrafficGraph {
         known.firstMs = Math.min(known.firstMs, edge.firstMs);
       }
     }
-    const views = Array.from(rows.values(), ({ peer, row, firstMs }): WorkloadView => ({
-      workload: peer.workload, namespace: peer.namespace, service: peer.service, version: peer.version,
-      mtlsShare: (row[MTLS] as number) / (row[JUDGED] as number),
-      ...trafficView(row, span(firstMs, nowMs, windowMs)),
-    }));
-    return views.sort((a, b) => a.successRate - b.successRate || (b.p99Ms || 0) - (a.p99Ms || 0) || compare(a.workload, b.workload));
+    const views = Array.from(
+      rows.values(),
+      ({ peer, row, firstMs }): WorkloadView => ({
+        workload: peer.workload,
+        namespace: peer.namespace,
+        service: peer.service,
+        version: peer.version,
+        mtlsShare: (row[MTLS] as number) / (row[JUDGED] as number),
+        ...trafficView(row, span(firstMs, nowMs, windowMs)),
+      }),
+    );
+    return views.sort(
+      (a, b) => a.successRate - b.successRate || (b.p99Ms || 0) - (a.p99Ms || 0) || compare(a.workload, b.workload),
+    );
   }
 
   /** The last minute by the second, or up to an hour by the minute; oldest first, the running step left out. */
@@ -203,7 +213,9 @@ export class TrafficGraph {
     const stepMs = spanSeconds <= 60 ? 1_000 : MINUTE_MS;
     const count = Math.min(60, Math.max(1, Math.ceil((spanSeconds * 1_000) / stepMs)));
     const edges = [...this.#edges.values()].filter(
-      (edge) => (filter.source ?? nameOf(edge.source)) === nameOf(edge.source) && (filter.destination ?? nameOf(edge.destination)) === nameOf(edge.destination),
+      (edge) =>
+        (filter.source ?? nameOf(edge.source)) === nameOf(edge.source) &&
+        (filter.destination ?? nameOf(edge.destination)) === nameOf(edge.destination),
     );
     const newest = Math.floor(nowMs / stepMs) * stepMs - stepMs;
     return Array.from({ length: count }, (_, i) => {
@@ -231,12 +243,28 @@ export class TrafficGraph {
   #edgeOf(sample: EdgeSample, nowMs: number): GraphEdge | undefined {
     const source = toPeer(sample.source);
     const destination = toPeer(sample.destination);
-    const key = [source.namespace, source.workload, destination.namespace, destination.workload, sample.destinationService, sample.protocol].join('|');
+    const key = [
+      source.namespace,
+      source.workload,
+      destination.namespace,
+      destination.workload,
+      sample.destinationService,
+      sample.protocol,
+    ].join('|');
     let edge = this.#edges.get(key);
     if (edge === undefined) {
       if (this.#edges.size >= this.#max) this.expire(nowMs);
       if (this.#edges.size >= this.#max) return undefined;
-      edge = { key, source, destination, destinationService: sample.destinationService, protocol: sample.protocol, firstMs: nowMs, bySource: undefined, byDestination: undefined };
+      edge = {
+        key,
+        source,
+        destination,
+        destinationService: sample.destinationService,
+        protocol: sample.protocol,
+        firstMs: nowMs,
+        bySource: undefined,
+        byDestination: undefined,
+      };
       this.#edges.set(key, edge);
     }
     // Each side knows its own name best; the other's principal is what it verified.
@@ -248,16 +276,24 @@ export class TrafficGraph {
 
 function toPeer(peer: Peer | undefined): GraphPeer {
   return {
-    workload: peer?.workload || 'unknown', namespace: peer?.namespace || 'unknown', service: peer?.canonicalService ?? '',
-    version: peer?.version || peer?.canonicalRevision || '', principal: peer?.principal ?? '', cluster: peer?.cluster ?? '',
+    workload: peer?.workload || 'unknown',
+    namespace: peer?.namespace || 'unknown',
+    service: peer?.canonicalService ?? '',
+    version: peer?.version || peer?.canonicalRevision || '',
+    principal: peer?.principal ?? '',
+    cluster: peer?.cluster ?? '',
   };
 }
 
 function mergePeer(known: GraphPeer, said: GraphPeer): GraphPeer {
-  if (known.principal === said.principal && known.service === said.service && known.version === said.version) return known;
+  if (known.principal === said.principal && known.service === said.service && known.version === said.version)
+    return known;
   return {
-    ...known, service: said.service || known.service, version: said.version || known.version,
-    principal: said.principal || known.principal, cluster: said.cluster || known.cluster,
+    ...known,
+    service: said.service || known.service,
+    version: said.version || known.version,
+    principal: said.principal || known.principal,
+    cluster: said.cluster || known.cluster,
   };
 }
 
@@ -285,7 +321,8 @@ function mergedRow(edge: GraphEdge, nowMs: number, windowMs: number): Float64Arr
 }
 
 function mergeAccounts(bySource: Float64Array | undefined, byDestination: Float64Array | undefined): Float64Array {
-  const row = bySource !== undefined && hasTraffic(bySource) ? bySource : (byDestination ?? bySource ?? new Float64Array(WIDTH));
+  const row =
+    bySource !== undefined && hasTraffic(bySource) ? bySource : (byDestination ?? bySource ?? new Float64Array(WIDTH));
   if (byDestination !== undefined && (byDestination[JUDGED] as number) > 0) {
     row[MTLS] = byDestination[MTLS] as number;
     row[JUDGED] = byDestination[JUDGED] as number;
@@ -309,11 +346,19 @@ function viewOf(edge: GraphEdge, nowMs: number, windowMs: number): EdgeView | un
   const share = (row[MTLS] as number) / judged;
   const teller = edge.bySource ?? edge.byDestination;
   return {
-    source: edge.source, destination: edge.destination, destinationService: edge.destinationService, protocol: edge.protocol,
+    source: edge.source,
+    destination: edge.destination,
+    destinationService: edge.destinationService,
+    protocol: edge.protocol,
     mtls: judged === 0 ? 'unknown' : share === 1 ? 'yes' : share === 0 ? 'no' : 'mixed',
-    reporters: [...(edge.bySource === undefined ? [] : ['source' as const]), ...(edge.byDestination === undefined ? [] : ['destination' as const])],
-    codes: Object.fromEntries(teller?.codes ?? []), flags: Object.fromEntries(teller?.flags ?? []),
-    openConnections: open, lastSeenMs: lastMs(edge),
+    reporters: [
+      ...(edge.bySource === undefined ? [] : ['source' as const]),
+      ...(edge.byDestination === undefined ? [] : ['destination' as const]),
+    ],
+    codes: Object.fromEntries(teller?.codes ?? []),
+    flags: Object.fromEntries(teller?.flags ?? []),
+    openConnections: open,
+    lastSeenMs: lastMs(edge),
     ...trafficView(row, span(edge.firstMs, nowMs, windowMs)),
   };
 }
@@ -329,7 +374,8 @@ function trafficView(row: Float64Array, seconds: number): TrafficView {
   const asked = requests + (row[OPENED] as number);
   const latency = row.subarray(LATENCY, WIDTH);
   return {
-    requests, failures,
+    requests,
+    failures,
     requestsPerSecond: requests / seconds,
     failuresPerSecond: failures / seconds,
     successRate: asked === 0 ? 1 : Math.max(0, 1 - failures / asked),

@@ -90,8 +90,11 @@ export class EdgeIndex {
     const protocol: EdgeProtocol = record.protocol === 'TCP' ? 'tcp' : record.grpc ? 'grpc' : 'http';
     const last = this.#last;
     if (
-      last !== undefined && last.source === record.source && last.destination === record.destination &&
-      last.reporter === reporter && last.fits(record, inbound, protocol)
+      last !== undefined &&
+      last.source === record.source &&
+      last.destination === record.destination &&
+      last.reporter === reporter &&
+      last.fits(record, inbound, protocol)
     ) {
       return last;
     }
@@ -172,9 +175,16 @@ function isMtls(record: StreamRecord, inbound: boolean): boolean {
 function contentKey(r: StreamRecord, reporter: Reporter, protocol: EdgeProtocol): string {
   const inbound = reporter !== 'source';
   return [
-    reporter, protocol, isMtls(r, inbound) ? 1 : 0, peerKey(r.source), peerKey(r.destination),
-    inbound ? r.downstreamPrincipal : r.upstreamLocalPrincipal, inbound ? r.downstreamLocalPrincipal : r.upstreamPrincipal,
-    r.destinationService, r.destinationServiceName, r.destinationServiceNamespace,
+    reporter,
+    protocol,
+    isMtls(r, inbound) ? 1 : 0,
+    peerKey(r.source),
+    peerKey(r.destination),
+    inbound ? r.downstreamPrincipal : r.upstreamLocalPrincipal,
+    inbound ? r.downstreamLocalPrincipal : r.upstreamPrincipal,
+    r.destinationService,
+    r.destinationServiceName,
+    r.destinationServiceNamespace,
   ].join('\u0000');
 }
 
@@ -183,11 +193,25 @@ function peerKey(p: PeerInfo): string {
 }
 
 const LABEL_NAMES = [
-  'source_workload', 'source_canonical_service', 'source_canonical_revision', 'source_workload_namespace',
-  'source_principal', 'source_app', 'source_version', 'source_cluster', 'destination_workload',
-  'destination_workload_namespace', 'destination_principal', 'destination_app', 'destination_version',
-  'destination_service', 'destination_canonical_service', 'destination_canonical_revision',
-  'destination_service_name', 'destination_service_namespace', 'destination_cluster',
+  'source_workload',
+  'source_canonical_service',
+  'source_canonical_revision',
+  'source_workload_namespace',
+  'source_principal',
+  'source_app',
+  'source_version',
+  'source_cluster',
+  'destination_workload',
+  'destination_workload_namespace',
+  'destination_principal',
+  'destination_app',
+  'destination_version',
+  'destination_service',
+  'destination_canonical_service',
+  'destination_canonical_revision',
+  'destination_service_name',
+  'destination_service_namespace',
+  'destination_cluster',
 ] as const;
 
 /** Label names and values from source_workload on, in Istio's order, with Istio's words for what is missing. */
@@ -199,10 +223,25 @@ function edgeValues(e: Edge): readonly string[] {
   // The callee falls back to its own canonical name when it does not know which service was addressed.
   const serviceFallback = inbound ? d.canonicalService : '';
   return [
-    s.workload, s.canonicalService, s.canonicalRevision || 'latest', sourceNamespace, e.sourcePrincipal, s.app, s.version, s.cluster,
-    d.workload, destinationNamespace, e.destinationPrincipal, d.app, d.version,
-    e.service || serviceFallback, d.canonicalService, d.canonicalRevision || 'latest',
-    e.serviceName || serviceFallback, e.serviceNamespace || destinationNamespace, d.cluster,
+    s.workload,
+    s.canonicalService,
+    s.canonicalRevision || 'latest',
+    sourceNamespace,
+    e.sourcePrincipal,
+    s.app,
+    s.version,
+    s.cluster,
+    d.workload,
+    destinationNamespace,
+    e.destinationPrincipal,
+    d.app,
+    d.version,
+    e.service || serviceFallback,
+    d.canonicalService,
+    d.canonicalRevision || 'latest',
+    e.serviceName || serviceFallback,
+    e.serviceNamespace || destinationNamespace,
+    d.cluster,
   ];
 }
 

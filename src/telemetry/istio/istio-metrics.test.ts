@@ -4,30 +4,53 @@ import { type PeerInfo, StreamRecord, UNKNOWN_PEER } from '../stream-record.ts';
 import { IstioMetrics } from './istio-metrics.ts';
 
 const productpage: PeerInfo = {
-  workload: 'productpage-v1', namespace: 'default', canonicalService: 'productpage', canonicalRevision: 'v1',
-  app: 'productpage', version: 'v1', cluster: 'client-cluster',
+  workload: 'productpage-v1',
+  namespace: 'default',
+  canonicalService: 'productpage',
+  canonicalRevision: 'v1',
+  app: 'productpage',
+  version: 'v1',
+  cluster: 'client-cluster',
 };
 const ratings: PeerInfo = {
-  workload: 'ratings-v1', namespace: 'default', canonicalService: 'ratings', canonicalRevision: 'v1',
-  app: 'ratings', version: 'v1', cluster: 'server-cluster',
+  workload: 'ratings-v1',
+  namespace: 'default',
+  canonicalService: 'ratings',
+  canonicalRevision: 'v1',
+  app: 'ratings',
+  version: 'v1',
+  cluster: 'server-cluster',
 };
 
 function inbound(change: Partial<StreamRecord> = {}): StreamRecord {
   return Object.assign(new StreamRecord(), {
-    source: productpage, destination: ratings, responseCode: 200, endMs: 7, bytesReceived: 0, bytesSent: 78,
-    requestHeaderBytes: 100, responseHeaderBytes: 60, destinationService: 'ratings.default.svc.cluster.local',
-    destinationServiceName: 'ratings', destinationServiceNamespace: 'default', downstreamMtls: true,
+    source: productpage,
+    destination: ratings,
+    responseCode: 200,
+    endMs: 7,
+    bytesReceived: 0,
+    bytesSent: 78,
+    requestHeaderBytes: 100,
+    responseHeaderBytes: 60,
+    destinationService: 'ratings.default.svc.cluster.local',
+    destinationServiceName: 'ratings',
+    destinationServiceNamespace: 'default',
+    downstreamMtls: true,
     downstreamPrincipal: 'spiffe://cluster.local/ns/default/sa/productpage',
-    downstreamLocalPrincipal: 'spiffe://cluster.local/ns/default/sa/ratings', ...change,
+    downstreamLocalPrincipal: 'spiffe://cluster.local/ns/default/sa/ratings',
+    ...change,
   });
 }
 
 const metrics = (options: Partial<ConstructorParameters<typeof IstioMetrics>[0]> = {}): IstioMetrics =>
   new IstioMetrics({ istioVersion: '1.31.0', ...options });
 const page = (m: IstioMetrics): string => [...m.renderPrometheus()].join('');
-const lines = (m: IstioMetrics, family: string): string[] => page(m).split('\n').filter((l) => l.startsWith(`${family}{`));
+const lines = (m: IstioMetrics, family: string): string[] =>
+  page(m)
+    .split('\n')
+    .filter((l) => l.startsWith(`${family}{`));
 
-test('a request at its destination has every label in Istio\'s order', () => {
+test("a request at its destination has every label in Istio's order", () => {
   const m = metrics();
   m.recordIstio(inbound(), 'destination');
   m.recordIstio(inbound(), 'destination');
@@ -96,7 +119,10 @@ test('a TCP connection that is reported while it lives is pinned, opened once an
   report.closed(1_000_000);
   report.closed(1_000_000);
   const text = page(m);
-  assert.match(text, /istio_tcp_sent_bytes_total\{.*request_protocol="tcp",response_flags="-",connection_security_policy="mutual_tls"\} 11\n/);
+  assert.match(
+    text,
+    /istio_tcp_sent_bytes_total\{.*request_protocol="tcp",response_flags="-",connection_security_policy="mutual_tls"\} 11\n/,
+  );
   assert.match(text, /istio_tcp_received_bytes_total\{.*\} 22\n/);
   assert.match(text, /istio_tcp_connections_closed_total\{.*\} 1\n/);
   m.expire(1_002_000);
@@ -108,7 +134,10 @@ test('10,000 random hosts end in bounded series, and nothing is lost from the to
   for (let i = 0; i < 10_000; i++) m.recordIstio(inbound({ destinationService: `h${i}.evil` }), 'destination');
   const found = lines(m, 'istio_requests_total');
   assert.ok(found.length <= 101);
-  assert.equal(found.reduce((n, l) => n + Number(l.split(' ').at(-1)), 0), 10_000);
+  assert.equal(
+    found.reduce((n, l) => n + Number(l.split(' ').at(-1)), 0),
+    10_000,
+  );
   assert.match(page(m), /destination_service="other"/);
   assert.equal(m.overflowedEdges, 9_900);
 });

@@ -5,7 +5,15 @@ import { observeAt } from '../stats/histogram-buckets.ts';
 import type { ExpositionSource } from '../stats/stat-store.ts';
 import type { StreamRecord } from '../stream-record.ts';
 import { type Edge, EdgeIndex, OTHER, type Reporter } from './edge.ts';
-import { DURATION, EdgeSeries, newResponse, REQUEST_BYTES, REQUESTS, RESPONSE_BYTES, type ResponseSeries } from './edge-series.ts';
+import {
+  DURATION,
+  EdgeSeries,
+  newResponse,
+  REQUEST_BYTES,
+  REQUESTS,
+  RESPONSE_BYTES,
+  type ResponseSeries,
+} from './edge-series.ts';
 import { DEFAULT_IDLE_EXPIRY_MS, MAX_EDGES, MAX_RESPONSE_SERIES } from './limits.ts';
 import { renderIstio } from './render-istio.ts';
 
@@ -118,7 +126,9 @@ export class IstioMetrics implements ExpositionSource {
     const slot = grpcSlot(record);
     const status = slot === 0 ? '' : slot > 17 ? OTHER : String(slot - 1);
     const flags = record.flags.length === 0 ? '-' : record.flags.join(',');
-    const made = newResponse(`response_code="${record.responseCode}",grpc_response_status="${status}",response_flags="${flags}"`);
+    const made = newResponse(
+      `response_code="${record.responseCode}",grpc_response_status="${status}",response_flags="${flags}"`,
+    );
     if (record.flags.length === 0) series.plain.set(key, made);
     else series.flagged.set(`${key} ${flags}`, made);
     return made;

@@ -2,7 +2,14 @@
 
 import { escapeLabel, renderHistogram } from '../stats/render-prometheus.ts';
 import { RENDER_PIECE_CHARS } from '../stats/limits.ts';
-import { DURATION, type EdgeSeries, REQUEST_BYTES, REQUESTS, RESPONSE_BYTES, type ResponseSeries } from './edge-series.ts';
+import {
+  DURATION,
+  type EdgeSeries,
+  REQUEST_BYTES,
+  REQUESTS,
+  RESPONSE_BYTES,
+  type ResponseSeries,
+} from './edge-series.ts';
 
 export function* renderIstio(all: readonly EdgeSeries[], version: string): Generator<string> {
   let piece = `# TYPE istio_build gauge\nistio_build{component="proxy",tag="${escapeLabel(version || 'unknown')}"} 1\n`;
@@ -35,7 +42,8 @@ function* responseFamilies(all: readonly EdgeSeries[]): Generator<string> {
   for (const [family, slot] of HISTOGRAMS) {
     yield `# TYPE ${family} histogram\n`;
     for (const series of http) {
-      for (const response of responsesOf(series)) yield renderHistogram(family, responseLabels(series, response), response.values, slot);
+      for (const response of responsesOf(series))
+        yield renderHistogram(family, responseLabels(series, response), response.values, slot);
     }
   }
 }
@@ -57,7 +65,9 @@ function* edgeFamilies(all: readonly EdgeSeries[]): Generator<string> {
     yield `# TYPE ${family} counter\n`;
     for (const series of members) {
       // Messages are counted while a stream runs, when its code is not known yet: they carry the peers' labels only.
-      const more = tcp ? `,request_protocol="tcp",response_flags="-",connection_security_policy="${series.edge.securityPolicy}"` : '';
+      const more = tcp
+        ? `,request_protocol="tcp",response_flags="-",connection_security_policy="${series.edge.securityPolicy}"`
+        : '';
       yield `${family}{${series.edge.labels}${more}} ${series[field]}\n`;
     }
   }

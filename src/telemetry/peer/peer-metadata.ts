@@ -22,7 +22,11 @@ export function encodePeerMetadata(peer: PeerInfo): string {
   if (peer.canonicalRevision !== '') labels[CANONICAL_REVISION] = peer.canonicalRevision;
   const writer = new ProtoWriter(512);
   writeStruct(writer, {
-    NAME: peer.workload, NAMESPACE: peer.namespace, WORKLOAD_NAME: peer.workload, CLUSTER_ID: peer.cluster, LABELS: labels,
+    NAME: peer.workload,
+    NAMESPACE: peer.namespace,
+    WORKLOAD_NAME: peer.workload,
+    CLUSTER_ID: peer.cluster,
+    LABELS: labels,
   });
   return Buffer.from(writer.finish()).toString('base64');
 }
@@ -61,7 +65,15 @@ export function peerFromNodeId(id: string): PeerInfo | undefined {
 /** The endpoint metadata `filter_metadata.istio.workload`: "workload;namespace;service;revision;cluster". */
 export function decodeEndpointWorkload(text: string): PeerInfo {
   const [workload = '', namespace = '', canonicalService = '', canonicalRevision = '', cluster = ''] = text.split(';');
-  return { workload, namespace, canonicalService, canonicalRevision, app: canonicalService, version: canonicalRevision, cluster };
+  return {
+    workload,
+    namespace,
+    canonicalService,
+    canonicalRevision,
+    app: canonicalService,
+    version: canonicalRevision,
+    cluster,
+  };
 }
 
 export function encodeEndpointWorkload(peer: PeerInfo): string {

@@ -25,7 +25,8 @@ export function* renderPrometheus(store: StatStore, options: RenderOptions = {})
     out.text += `# TYPE ${family} ${stat.kind}\n${family}{} ${formatValue(stat.read())}\n`;
   }
   if (out.text !== '') yield out.take();
-  for (const source of store.sources()) if (options.accept === undefined) yield* source.renderPrometheus(options.usedOnly === true);
+  for (const source of store.sources())
+    if (options.accept === undefined) yield* source.renderPrometheus(options.usedOnly === true);
 }
 
 /** Collects lines and says when a piece is full. */
@@ -46,7 +47,10 @@ class PieceWriter {
 }
 
 function* renderSchema(
-  schema: BlockSchema, blocks: readonly StatBlock[], options: RenderOptions, out: PieceWriter,
+  schema: BlockSchema,
+  blocks: readonly StatBlock[],
+  options: RenderOptions,
+  out: PieceWriter,
 ): Generator<string> {
   const base = schema.prefix.replaceAll('.$', '');
   let opened = '';
@@ -79,7 +83,8 @@ function* renderSchema(
 function* renderNamed(store: StatStore, options: RenderOptions, out: PieceWriter): Generator<string> {
   const families = new Map<string, NamedStat[]>();
   for (const stat of store.named()) {
-    if (options.accept?.(stat.name) === false || (options.usedOnly === true && !wasWritten(stat.kind, stat.values, 0))) continue;
+    if (options.accept?.(stat.name) === false || (options.usedOnly === true && !wasWritten(stat.kind, stat.values, 0)))
+      continue;
     const members = families.get(stat.family);
     if (members === undefined) families.set(stat.family, [stat]);
     else members.push(stat);
@@ -96,7 +101,9 @@ function* renderNamed(store: StatStore, options: RenderOptions, out: PieceWriter
 
 /** A block's labels as text, the innermost first as Envoy has them; made once per block. */
 function labelsOf(block: StatBlock): string {
-  block.labelText ??= renderLabels(block.schema.labels.map((label, i): StatTag => [label, block.tagValues[i] ?? '']).reverse());
+  block.labelText ??= renderLabels(
+    block.schema.labels.map((label, i): StatTag => [label, block.tagValues[i] ?? '']).reverse(),
+  );
   return block.labelText;
 }
 
@@ -137,7 +144,8 @@ export function renderHistogram(family: string, labels: string, values: Float64A
 
 export function renderLabels(tags: readonly StatTag[]): string {
   let text = '';
-  for (const [label, value] of tags) text += `${text === '' ? '' : ','}${label.replace(/[^A-Za-z0-9_]/g, '_')}="${escapeLabel(value)}"`;
+  for (const [label, value] of tags)
+    text += `${text === '' ? '' : ','}${label.replace(/[^A-Za-z0-9_]/g, '_')}="${escapeLabel(value)}"`;
   return text;
 }
 

@@ -57,7 +57,11 @@ function* blockLines(block: StatBlock, options: RenderOptions): Generator<StatLi
   const lines: StatLine[] = [];
   for (const entry of block.schema.entries) {
     if (!isShown(block, entry, options)) continue;
-    lines.push({ name: `${block.prefix}.${entry.name}`, kind: entry.kind, value: read(entry.kind, block.values, entry.slot) });
+    lines.push({
+      name: `${block.prefix}.${entry.name}`,
+      kind: entry.kind,
+      value: read(entry.kind, block.values, entry.slot),
+    });
   }
   for (const [code, count] of codesOf(block)) {
     const name = `${block.prefix}.${block.schema.codes}_${code}`;

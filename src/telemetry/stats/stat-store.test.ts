@@ -8,13 +8,16 @@ import { StatStore } from './stat-store.ts';
 
 const page = (pieces: Iterable<string>): string => [...pieces].join('');
 
-test('a cluster counter is printed with Envoy\'s family and label', () => {
+test("a cluster counter is printed with Envoy's family and label", () => {
   const store = new StatStore();
   const c = store.cluster('c1');
   c.inc(CLUSTER.upstream_rq_total);
   c.add(CLUSTER.upstream_rq_total, 6);
   const text = page(renderPrometheus(store));
-  assert.match(text, /# TYPE envoy_cluster_upstream_rq_total counter\nenvoy_cluster_upstream_rq_total\{envoy_cluster_name="c1"\} 7\n/);
+  assert.match(
+    text,
+    /# TYPE envoy_cluster_upstream_rq_total counter\nenvoy_cluster_upstream_rq_total\{envoy_cluster_name="c1"\} 7\n/,
+  );
   assert.match(page(renderText(store)), /^cluster\.c1\.upstream_rq_total: 7$/m);
 });
 
@@ -36,9 +39,15 @@ test('every family has one TYPE line and its members stand together', () => {
   for (const name of ['a', 'b', 'c']) store.cluster(name).inc(CLUSTER.upstream_rq_2xx);
   store.http('ingress').inc(HTTP.downstream_rq_2xx);
   store.listenerHttp('0.0.0.0_80', 'ingress').inc(LISTENER_HTTP.downstream_rq_2xx);
-  store.counter('http.a.ext_authz.ok', { family: 'http.ext_authz.ok', tags: [['envoy_http_conn_manager_prefix', 'a']] }).inc();
-  store.counter('http.b.ext_authz.ok', { family: 'http.ext_authz.ok', tags: [['envoy_http_conn_manager_prefix', 'b']] }).inc();
-  const types = page(renderPrometheus(store)).split('\n').filter((l) => l.startsWith('# TYPE'));
+  store
+    .counter('http.a.ext_authz.ok', { family: 'http.ext_authz.ok', tags: [['envoy_http_conn_manager_prefix', 'a']] })
+    .inc();
+  store
+    .counter('http.b.ext_authz.ok', { family: 'http.ext_authz.ok', tags: [['envoy_http_conn_manager_prefix', 'b']] })
+    .inc();
+  const types = page(renderPrometheus(store))
+    .split('\n')
+    .filter((l) => l.startsWith('# TYPE'));
   assert.equal(new Set(types).size, types.length);
   assert.match(
     page(renderPrometheus(store)),
@@ -73,14 +82,24 @@ test('an edit that holds the block before it lets go keeps the counts; the last 
   assert.equal(page(renderText(store)), '');
 });
 
-test('histograms count into Envoy\'s buckets, cumulatively', () => {
+test("histograms count into Envoy's buckets, cumulatively", () => {
   const store = new StatStore();
   const c = store.cluster('c"1');
   for (const ms of [0.5, 3, 3, 700, 5_000_000]) c.observe(CLUSTER.upstream_rq_time, ms);
   const text = page(renderPrometheus(store));
   const bucket = (le: string): string | undefined =>
-    new RegExp(`upstream_rq_time_bucket\\{envoy_cluster_name="c\\\\"1",le="${le.replace('+', '\\+')}"\\} (\\d+)`).exec(text)?.[1];
-  assert.deepEqual(['0.5', '1', '5', '500', '1000', '3600000', '+Inf'].map(bucket), ['1', '1', '3', '3', '4', '4', '5']);
+    new RegExp(`upstream_rq_time_bucket\\{envoy_cluster_name="c\\\\"1",le="${le.replace('+', '\\+')}"\\} (\\d+)`).exec(
+      text,
+    )?.[1];
+  assert.deepEqual(['0.5', '1', '5', '500', '1000', '3600000', '+Inf'].map(bucket), [
+    '1',
+    '1',
+    '3',
+    '3',
+    '4',
+    '4',
+    '5',
+  ]);
   assert.match(text, /envoy_cluster_upstream_rq_time_sum\{envoy_cluster_name="c\\"1"\} 5000706.5/);
   assert.match(page(renderText(store)), /upstream_rq_time: P0\(nan,/);
 });

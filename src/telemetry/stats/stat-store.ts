@@ -1,9 +1,7 @@
 // The proxy's statistics: blocks per cluster, listener and connection manager, single named stats for
 // filters, and computed ones. Names and labels are Envoy's; rendering stands in render-*.ts.
 
-import {
-  CLUSTER_BLOCK, HTTP_BLOCK, LISTENER_BLOCK, LISTENER_HTTP_BLOCK, TCP_BLOCK,
-} from './block-schemas.ts';
+import { CLUSTER_BLOCK, HTTP_BLOCK, LISTENER_BLOCK, LISTENER_HTTP_BLOCK, TCP_BLOCK } from './block-schemas.ts';
 import { HISTOGRAM_SLOTS, observeAt } from './histogram-buckets.ts';
 import { MAX_NAMED_STATS } from './limits.ts';
 import { type BlockSchema, StatBlock, type StatKind, type StatTag } from './stat-block.ts';
@@ -173,7 +171,8 @@ export class StatStore {
   #name(name: string, kind: StatKind, naming: StatNaming, slots: number): Float64Array {
     const found = this.#named.get(name);
     if (found !== undefined) {
-      if (found.kind !== kind) throw new TypeError(`Statistic ${name} is a ${found.kind} and was asked for as a ${kind}.`);
+      if (found.kind !== kind)
+        throw new TypeError(`Statistic ${name} is a ${found.kind} and was asked for as a ${kind}.`);
       return found.values;
     }
     const values = new Float64Array(slots).fill(-0);

@@ -1,3 +1,21 @@
-export { childContext, decideSampling, DEFAULT_SAMPLING, isUuid, newHexId, type SamplingInput, type SamplingRates, sampleValue, type TraceReason, traceReasonOf, withTraceReason } from './sampling.ts';
+export {
+  childContext,
+  decideSampling,
+  DEFAULT_SAMPLING,
+  isUuid,
+  newHexId,
+  type SamplingInput,
+  type SamplingRates,
+  sampleValue,
+  type TraceReason,
+  traceReasonOf,
+  withTraceReason,
+} from './sampling.ts';
 export { encodeOtlp, encodeZipkin, type Span, spanOf } from './span.ts';
-export { readSampledOnly, readTraceContext, type TraceContext, type TraceFormat, writeTraceContext } from './trace-context.ts';
+export {
+  readSampledOnly,
+  readTraceContext,
+  type TraceContext,
+  type TraceFormat,
+  writeTraceContext,
+} from './trace-context.ts';

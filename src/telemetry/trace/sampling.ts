@@ -8,7 +8,12 @@ export type TraceReason = 'not-sampled' | 'sampled' | 'client-forced' | 'service
 
 /** Index of the version digit of a UUID. */
 const REASON_INDEX = 14;
-const REASON_DIGITS: Readonly<Record<TraceReason, string>> = { 'not-sampled': '4', sampled: '9', 'service-forced': 'a', 'client-forced': 'b' };
+const REASON_DIGITS: Readonly<Record<TraceReason, string>> = {
+  'not-sampled': '4',
+  sampled: '9',
+  'service-forced': 'a',
+  'client-forced': 'b',
+};
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 export function isUuid(requestId: string): boolean {
@@ -19,10 +24,14 @@ export function isUuid(requestId: string): boolean {
 export function traceReasonOf(requestId: string): TraceReason | undefined {
   if (!isUuid(requestId)) return undefined;
   switch (requestId[REASON_INDEX]) {
-    case '9': return 'sampled';
-    case 'a': return 'service-forced';
-    case 'b': return 'client-forced';
-    default: return 'not-sampled';
+    case '9':
+      return 'sampled';
+    case 'a':
+      return 'service-forced';
+    case 'b':
+      return 'client-forced';
+    default:
+      return 'not-sampled';
   }
 }
 

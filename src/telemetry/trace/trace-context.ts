@@ -27,9 +27,13 @@ const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(
 const MAX_TRACESTATE = 1_024;
 
 /** The first format of `formats` that the headers hold. */
-export function readTraceContext(headers: HeaderBlock, formats: readonly TraceFormat[] = ['w3c', 'b3-single', 'b3-multi']): TraceContext | undefined {
+export function readTraceContext(
+  headers: HeaderBlock,
+  formats: readonly TraceFormat[] = ['w3c', 'b3-single', 'b3-multi'],
+): TraceContext | undefined {
   for (const format of formats) {
-    const found = format === 'w3c' ? readW3c(headers) : format === 'b3-single' ? readB3Single(headers) : readB3Multi(headers);
+    const found =
+      format === 'w3c' ? readW3c(headers) : format === 'b3-single' ? readB3Single(headers) : readB3Multi(headers);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -64,10 +68,15 @@ function readW3c(headers: HeaderBlock): TraceContext | undefined {
   if (match === null) return undefined;
   const [, version, traceId = '', spanId = '', flags = '', rest] = match;
   // Version ff is forbidden; version 00 ends after the flags; later ones may say more.
-  if (version === 'ff' || (version === '00' && rest !== undefined) || isZero(traceId) || isZero(spanId)) return undefined;
+  if (version === 'ff' || (version === '00' && rest !== undefined) || isZero(traceId) || isZero(spanId))
+    return undefined;
   const state = headers.getAll('tracestate').join(',');
   return {
-    traceId, spanId, parentSpanId: '', sampled: (Number.parseInt(flags, 16) & 1) === 1, debug: false,
+    traceId,
+    spanId,
+    parentSpanId: '',
+    sampled: (Number.parseInt(flags, 16) & 1) === 1,
+    debug: false,
     traceState: state.length <= MAX_TRACESTATE ? state : '',
   };
 }
@@ -87,7 +96,13 @@ function readB3Multi(headers: HeaderBlock): TraceContext | undefined {
   return b3(headers.get('x-b3-traceid') ?? '', headers.get('x-b3-spanid') ?? '', parent, sampled, debug);
 }
 
-function b3(traceId: string, spanId: string, parentSpanId: string, sampled: boolean | undefined, debug: boolean): TraceContext | undefined {
+function b3(
+  traceId: string,
+  spanId: string,
+  parentSpanId: string,
+  sampled: boolean | undefined,
+  debug: boolean,
+): TraceContext | undefined {
   const long = HEX16.test(traceId) ? traceId.padStart(32, '0') : traceId;
   if (!HEX32.test(long) || isZero(long) || !HEX16.test(spanId) || isZero(spanId)) return undefined;
   return { traceId: long, spanId, parentSpanId, sampled, debug, traceState: '' };

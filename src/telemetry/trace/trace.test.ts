@@ -4,7 +4,14 @@ import fc from 'fast-check';
 import { SeededRandom } from '#base';
 import { HeaderBlock } from '#wire/http';
 import { StreamRecord } from '../stream-record.ts';
-import { childContext, decideSampling, DEFAULT_SAMPLING, sampleValue, traceReasonOf, withTraceReason } from './sampling.ts';
+import {
+  childContext,
+  decideSampling,
+  DEFAULT_SAMPLING,
+  sampleValue,
+  traceReasonOf,
+  withTraceReason,
+} from './sampling.ts';
 import { encodeOtlp, encodeZipkin, spanOf } from './span.ts';
 import { readSampledOnly, readTraceContext, type TraceFormat, writeTraceContext } from './trace-context.ts';
 
@@ -19,11 +26,26 @@ function headers(fields: Record<string, string>): HeaderBlock {
 
 test('a W3C traceparent is read with its state', () => {
   const c = readTraceContext(headers({ traceparent: `00-${TRACE}-${SPAN}-01`, tracestate: 'a=b' }));
-  assert.deepEqual(c, { traceId: TRACE, spanId: SPAN, parentSpanId: '', sampled: true, debug: false, traceState: 'a=b' });
+  assert.deepEqual(c, {
+    traceId: TRACE,
+    spanId: SPAN,
+    parentSpanId: '',
+    sampled: true,
+    debug: false,
+    traceState: 'a=b',
+  });
 });
 
-for (const bad of [`ff-${TRACE}-${SPAN}-01`, `00-${'0'.repeat(32)}-${SPAN}-01`, `00-${TRACE}-${'0'.repeat(16)}-01`, `00-${TRACE}-${SPAN}-01-x`, `00-${TRACE.toUpperCase()}-${SPAN}-01`, '']) {
-  test(`traceparent "${bad.slice(0, 20)}…" is no context`, () => assert.equal(readTraceContext(headers({ traceparent: bad })), undefined));
+for (const bad of [
+  `ff-${TRACE}-${SPAN}-01`,
+  `00-${'0'.repeat(32)}-${SPAN}-01`,
+  `00-${TRACE}-${'0'.repeat(16)}-01`,
+  `00-${TRACE}-${SPAN}-01-x`,
+  `00-${TRACE.toUpperCase()}-${SPAN}-01`,
+  '',
+]) {
+  test(`traceparent "${bad.slice(0, 20)}…" is no context`, () =>
+    assert.equal(readTraceContext(headers({ traceparent: bad })), undefined));
 }
 
 test('two traceparents are none: nobody can say which one is meant', () => {
@@ -37,7 +59,10 @@ test('a later version may say more', () => {
 });
 
 test('B3 in both forms, short ids padded', () => {
-  assert.equal(readTraceContext(headers({ b3: `a3ce929d0e0e4736-${SPAN}-d` }))?.traceId, `${'0'.repeat(16)}a3ce929d0e0e4736`);
+  assert.equal(
+    readTraceContext(headers({ b3: `a3ce929d0e0e4736-${SPAN}-d` }))?.traceId,
+    `${'0'.repeat(16)}a3ce929d0e0e4736`,
+  );
   assert.equal(readTraceContext(headers({ b3: `${TRACE}-${SPAN}-0` }))?.sampled, false);
   assert.equal(readTraceContext(headers({ b3: `${TRACE}-${SPAN}` }))?.sampled, undefined);
   const multi = readTraceContext(headers({ 'X-B3-TraceId': TRACE, 'X-B3-SpanId': SPAN, 'X-B3-Sampled': '1' }));
@@ -58,9 +83,11 @@ test('what is written in any format is read back', () => {
 });
 
 test('garbage never throws', () => {
-  fc.assert(fc.property(fc.constantFrom('traceparent', 'b3', 'x-b3-traceid'), fc.string(), (name, value) => {
-    readTraceContext(headers({ [name]: value }));
-  }));
+  fc.assert(
+    fc.property(fc.constantFrom('traceparent', 'b3', 'x-b3-traceid'), fc.string(), (name, value) => {
+      readTraceContext(headers({ [name]: value }));
+    }),
+  );
 });
 
 test('the decision travels in the request id and stands on the next proxy', () => {
@@ -70,8 +97,20 @@ test('the decision travels in the request id and stands on the next proxy', () =
   assert.equal(traceReasonOf(marked), 'sampled');
   const never = { random: 0, client: 0, overall: 100 };
   const random = new SeededRandom(1);
-  assert.equal(decideSampling({ requestId: marked, context: undefined, clientForced: false, useRequestId: true, rates: never }, random), true);
-  assert.equal(decideSampling({ requestId: id, context: undefined, clientForced: false, useRequestId: true, rates: never }, random), false);
+  assert.equal(
+    decideSampling(
+      { requestId: marked, context: undefined, clientForced: false, useRequestId: true, rates: never },
+      random,
+    ),
+    true,
+  );
+  assert.equal(
+    decideSampling(
+      { requestId: id, context: undefined, clientForced: false, useRequestId: true, rates: never },
+      random,
+    ),
+    false,
+  );
   assert.equal(sampleValue('not a uuid'), undefined);
 });
 
@@ -79,19 +118,43 @@ test('one percent of random ids is one percent', () => {
   const random = new SeededRandom(7);
   let sampled = 0;
   for (let i = 0; i < 20_000; i++) {
-    if (decideSampling({ requestId: random.uuid(), context: undefined, clientForced: false, useRequestId: true, rates: { ...DEFAULT_SAMPLING, random: 1 } }, random)) sampled++;
+    if (
+      decideSampling(
+        {
+          requestId: random.uuid(),
+          context: undefined,
+          clientForced: false,
+          useRequestId: true,
+          rates: { ...DEFAULT_SAMPLING, random: 1 },
+        },
+        random,
+      )
+    )
+      sampled++;
   }
   assert.ok(sampled > 140 && sampled < 260, String(sampled));
 });
 
 test('a span becomes Zipkin and OTLP JSON', () => {
-  const record = Object.assign(new StreamRecord(), { startWallMs: 1_750_000_000_000.5, endMs: 2.25, responseCode: 503, method: 'GET', path: '/x', authority: 'a' });
+  const record = Object.assign(new StreamRecord(), {
+    startWallMs: 1_750_000_000_000.5,
+    endMs: 2.25,
+    responseCode: 503,
+    method: 'GET',
+    path: '/x',
+    authority: 'a',
+  });
   const context = childContext(undefined, true, new SeededRandom(1));
   const span = spanOf(record, context, { kind: 'server', name: 'reviews:9080/*', nodeId: 'n' });
-  const [zipkin] = JSON.parse(encodeZipkin([span], 'reviews.default', '10.0.0.1')) as { duration: number; tags: Record<string, string> }[];
+  const [zipkin] = JSON.parse(encodeZipkin([span], 'reviews.default', '10.0.0.1')) as {
+    duration: number;
+    tags: Record<string, string>;
+  }[];
   assert.equal(zipkin?.duration, 2250);
   assert.equal(zipkin?.tags['error'], 'true');
-  const otlp = JSON.parse(encodeOtlp([span], 'reviews.default')) as { resourceSpans: { scopeSpans: { spans: { startTimeUnixNano: string; status: unknown }[] }[] }[] };
+  const otlp = JSON.parse(encodeOtlp([span], 'reviews.default')) as {
+    resourceSpans: { scopeSpans: { spans: { startTimeUnixNano: string; status: unknown }[] }[] }[];
+  };
   assert.equal(otlp.resourceSpans[0]?.scopeSpans[0]?.spans[0]?.startTimeUnixNano, '1750000000000500000');
   assert.deepEqual(otlp.resourceSpans[0]?.scopeSpans[0]?.spans[0]?.status, { code: 2 });
 });

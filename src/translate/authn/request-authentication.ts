@@ -1,6 +1,10 @@
 // The jwt_authn filter of a workload: all rules of all RequestAuthentications that apply to it, each an issuer of its own (inventory §1.8).
 
-import { type JwtProviderSchema, JwtAuthenticationSchema, type JwtRequirementSchema } from '#proto/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
+import {
+  type JwtProviderSchema,
+  JwtAuthenticationSchema,
+  type JwtRequirementSchema,
+} from '#proto/envoy/extensions/filters/http/jwt_authn/v3/config_pb.ts';
 import type { HttpFilterSchema } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { RequestAuthentication } from '#registry';
 import { type Init, typed } from '../encode.ts';
@@ -15,7 +19,10 @@ export type FetchedKeySets = ReadonlyMap<string, string>;
 
 const SPACE_DELIMITED = ['scope', 'permission'];
 
-export function httpAuthentication(policies: readonly RequestAuthentication[], fetched: FetchedKeySets): readonly Init<typeof HttpFilterSchema>[] {
+export function httpAuthentication(
+  policies: readonly RequestAuthentication[],
+  fetched: FetchedKeySets,
+): readonly Init<typeof HttpFilterSchema>[] {
   const rules = policies.flatMap((policy) => policy.spec.jwtRules ?? []);
   if (rules.length === 0) return [];
   const providers: Record<string, Init<typeof JwtProviderSchema>> = {};
@@ -23,7 +30,12 @@ export function httpAuthentication(policies: readonly RequestAuthentication[], f
   return [
     typed('envoy.filters.http.jwt_authn', JwtAuthenticationSchema, {
       providers,
-      rules: [{ match: { pathSpecifier: { case: 'prefix', value: '/' } }, requirementType: { case: 'requires', value: requirement(rules) } }],
+      rules: [
+        {
+          match: { pathSpecifier: { case: 'prefix', value: '/' } },
+          requirementType: { case: 'requires', value: requirement(rules) },
+        },
+      ],
       bypassCorsPreflight: true,
     }),
   ];
@@ -49,15 +61,23 @@ function provider(rule: Rule, fetched: FetchedKeySets): Init<typeof JwtProviderS
   return {
     issuer: rule.issuer ?? '',
     audiences: [...(rule.audiences ?? [])],
-    jwksSourceSpecifier: { case: 'localJwks', value: { specifier: { case: 'inlineString', value: keysOf(rule, fetched) } } },
+    jwksSourceSpecifier: {
+      case: 'localJwks',
+      value: { specifier: { case: 'inlineString', value: keysOf(rule, fetched) } },
+    },
     forward: rule.forwardOriginalToken ?? false,
     fromHeaders: (rule.fromHeaders ?? []).map(({ name, prefix }) => ({ name, valuePrefix: prefix ?? '' })),
     fromParams: [...(rule.fromParams ?? [])],
     fromCookies: [...(rule.fromCookies ?? [])],
     forwardPayloadHeader: rule.outputPayloadToHeader ?? '',
-    claimToHeaders: (rule.outputClaimToHeaders ?? []).map(({ header, claim }) => ({ headerName: header, claimName: claim })),
+    claimToHeaders: (rule.outputClaimToHeaders ?? []).map(({ header, claim }) => ({
+      headerName: header,
+      claimName: claim,
+    })),
     payloadInMetadata: PAYLOAD,
-    normalizePayloadInMetadata: { spaceDelimitedClaims: [...new Set([...SPACE_DELIMITED, ...(rule.spaceDelimitedClaims ?? [])])] },
+    normalizePayloadInMetadata: {
+      spaceDelimitedClaims: [...new Set([...SPACE_DELIMITED, ...(rule.spaceDelimitedClaims ?? [])])],
+    },
     // Routes may ask for claims and for the headers that carry them.
     clearRouteCache: true,
   };
@@ -67,8 +87,12 @@ function provider(rule: Rule, fetched: FetchedKeySets): Init<typeof JwtProviderS
 function requirement(rules: readonly Rule[]): Requirement {
   const named = (index: number): Requirement => ({ requiresType: { case: 'providerName', value: nameOf(index) } });
   const missing: Requirement = { requiresType: { case: 'allowMissing', value: {} } };
-  const any = (requirements: Requirement[]): Requirement => ({ requiresType: { case: 'requiresAny', value: { requirements } } });
-  const all = (requirements: Requirement[]): Requirement => ({ requiresType: { case: 'requiresAll', value: { requirements } } });
+  const any = (requirements: Requirement[]): Requirement => ({
+    requiresType: { case: 'requiresAny', value: { requirements } },
+  });
+  const all = (requirements: Requirement[]): Requirement => ({
+    requiresType: { case: 'requiresAll', value: { requirements } },
+  });
   const demanded = rules.some((rule) => rule.presence === 'REQUIRED');
   if (demanded) return rules.length === 1 ? named(0) : any(rules.map((_, index) => named(index)));
   if (rules.length === 1) return any([named(0), missing]);

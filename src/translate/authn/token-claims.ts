@@ -10,15 +10,23 @@ const FILTER = 'envoy.filters.http.jwt_authn';
 /** Where the filter is told to put a token's payload. */
 export const PAYLOAD = 'payload';
 
-export function metadataMatcher(filter: string, path: readonly string[], value: NonNullable<Matcher['value']>): Matcher {
+export function metadataMatcher(
+  filter: string,
+  path: readonly string[],
+  value: NonNullable<Matcher['value']>,
+): Matcher {
   return { filter, path: path.map((key) => ({ segment: { case: 'key' as const, value: key } })), value };
 }
 
 /** A claim is text, or a list that holds the text. */
 export function claimMatcher(path: readonly string[], text: Init<typeof StringMatcherSchema>): Matcher {
   const one = { matchPattern: { case: 'stringMatch' as const, value: text } };
-  const listed = { matchPattern: { case: 'listMatch' as const, value: { matchPattern: { case: 'oneOf' as const, value: one } } } };
-  return metadataMatcher(FILTER, [PAYLOAD, ...path], { matchPattern: { case: 'orMatch', value: { valueMatchers: [one, listed] } } });
+  const listed = {
+    matchPattern: { case: 'listMatch' as const, value: { matchPattern: { case: 'oneOf' as const, value: one } } },
+  };
+  return metadataMatcher(FILTER, [PAYLOAD, ...path], {
+    matchPattern: { case: 'orMatch', value: { valueMatchers: [one, listed] } },
+  });
 }
 
 /** The claim itself, not a list. */

@@ -37,12 +37,18 @@ function cidr(block: string): { addressPrefix: string; prefixLen: number } {
 
 export const permission = {
   host: (value: string): Permission => ({ rule: { case: 'header', value: header(':authority', value, true) } }),
-  method: (value: string): Permission => (value === '*' ? ANY_PERMISSION : { rule: { case: 'header', value: header(':method', value) } }),
+  method: (value: string): Permission =>
+    value === '*' ? ANY_PERMISSION : { rule: { case: 'header', value: header(':method', value) } },
   path: (value: string): Permission => {
     if (value === '*') return ANY_PERMISSION;
     if (value.includes('{*}') || value.includes('{**}')) {
       const pathTemplate = value.replaceAll('{**}', '**').replaceAll('{*}', '*');
-      return { rule: { case: 'uriTemplate', value: { name: 'uri-template', typedConfig: any(UriTemplateMatchConfigSchema, { pathTemplate }) } } };
+      return {
+        rule: {
+          case: 'uriTemplate',
+          value: { name: 'uri-template', typedConfig: any(UriTemplateMatchConfigSchema, { pathTemplate }) },
+        },
+      };
     }
     return { rule: { case: 'urlPath', value: { rule: { case: 'path', value: text(value) } } } };
   },
@@ -50,12 +56,21 @@ export const permission = {
   filterMetadata: (filter: string, key: string, value: string): Permission => {
     const inner = /^\[(.*)\]$/.exec(value)?.[1];
     const one = { matchPattern: { case: 'stringMatch' as const, value: presence(inner ?? value) } };
-    const wanted = inner === undefined ? one : { matchPattern: { case: 'listMatch' as const, value: { matchPattern: { case: 'oneOf' as const, value: one } } } };
+    const wanted =
+      inner === undefined
+        ? one
+        : {
+            matchPattern: {
+              case: 'listMatch' as const,
+              value: { matchPattern: { case: 'oneOf' as const, value: one } },
+            },
+          };
     return { rule: { case: 'metadata', value: metadataMatcher(filter, [key], wanted) } };
   },
   port: (port: number): Permission => ({ rule: { case: 'destinationPort', value: port } }),
   address: (block: string): Permission => ({ rule: { case: 'destinationIp', value: cidr(block) } }),
-  sni: (value: string): Permission => (value === '*' ? ANY_PERMISSION : { rule: { case: 'requestedServerName', value: text(value) } }),
+  sni: (value: string): Permission =>
+    value === '*' ? ANY_PERMISSION : { rule: { case: 'requestedServerName', value: text(value) } },
 };
 
 function authenticated(matcher: Text): Principal {
@@ -78,7 +93,8 @@ function tokenText(name: 'iss' | 'sub', value: string): Principal {
 /** `ISSUER/SUBJECT`, parted at the last slash; a star at either end stands for the rest of that part, and for the other part where there is no slash. */
 function requestPrincipal(value: string): Principal {
   const slash = value.lastIndexOf('/');
-  const [issuer, subject] = slash >= 0 ? [value.slice(0, slash), value.slice(slash + 1)] : value.startsWith('*') ? ['*', value] : [value, '*'];
+  const [issuer, subject] =
+    slash >= 0 ? [value.slice(0, slash), value.slice(slash + 1)] : value.startsWith('*') ? ['*', value] : [value, '*'];
   return { identifier: { case: 'andIds', value: { ids: [tokenText('iss', issuer), tokenText('sub', subject)] } } };
 }
 
@@ -91,9 +107,14 @@ export const principal = {
   sourceIp: (block: string): Principal => ({ identifier: { case: 'directRemoteIp', value: cidr(block) } }),
   remoteIp: (block: string): Principal => ({ identifier: { case: 'remoteIp', value: cidr(block) } }),
   /** An identity without its scheme, with a star at either end. */
-  identity: (value: string): Principal => authenticated(value === '*' ? { matchPattern: { case: 'prefix', value: SPIFFE } } : text(value, { before: SPIFFE })),
-  trustDomain: (value: string): Principal => authenticated({ matchPattern: { case: 'prefix', value: value === '*' ? SPIFFE : `${SPIFFE}${value}/` } }),
-  serviceAccount: (namespace: string, account: string): Principal => authenticated({ matchPattern: { case: 'suffix', value: `/ns/${namespace}/sa/${account}` } }),
+  identity: (value: string): Principal =>
+    authenticated(
+      value === '*' ? { matchPattern: { case: 'prefix', value: SPIFFE } } : text(value, { before: SPIFFE }),
+    ),
+  trustDomain: (value: string): Principal =>
+    authenticated({ matchPattern: { case: 'prefix', value: value === '*' ? SPIFFE : `${SPIFFE}${value}/` } }),
+  serviceAccount: (namespace: string, account: string): Principal =>
+    authenticated({ matchPattern: { case: 'suffix', value: `/ns/${namespace}/sa/${account}` } }),
   namespace,
 };
 
@@ -105,14 +126,18 @@ function namespace(value: string): Principal {
     const ends = authenticated({ matchPattern: { case: 'contains', value: `${tail}/sa/` } });
     // Of namespace `sa`, `/ns/sa/` would count as an end: it is told apart.
     const named = authenticated({ matchPattern: { case: 'contains', value: '/ns/sa/sa/' } });
-    return 'sa'.endsWith(tail) ? ends : { identifier: { case: 'andIds', value: { ids: [ends, { identifier: { case: 'notId', value: named } }] } } };
+    return 'sa'.endsWith(tail)
+      ? ends
+      : { identifier: { case: 'andIds', value: { ids: [ends, { identifier: { case: 'notId', value: named } }] } } };
   }
   if (value.endsWith('*')) {
     const head = value.slice(0, -1);
     const starts = authenticated({ matchPattern: { case: 'contains', value: `/ns/${head}` } });
     // Of namespace `ns`, `/ns/sa/` would count as a beginning: it is told apart.
     const named = authenticated({ matchPattern: { case: 'contains', value: '/ns/ns/sa/' } });
-    return 'sa'.startsWith(head) ? { identifier: { case: 'andIds', value: { ids: [starts, { identifier: { case: 'notId', value: named } }] } } } : starts;
+    return 'sa'.startsWith(head)
+      ? { identifier: { case: 'andIds', value: { ids: [starts, { identifier: { case: 'notId', value: named } }] } } }
+      : starts;
   }
   return authenticated({ matchPattern: { case: 'contains', value: `/ns/${value}/sa/` } });
 }

@@ -34,7 +34,9 @@ export function httpAuthorization(input: AuthorizationInput): readonly Init<type
     ...filters(input, 'http').map(({ rules, shadow, action }) =>
       typed('envoy.filters.http.rbac', HttpRbacSchema, {
         ...(rules === undefined ? {} : { rules }),
-        ...(shadow === undefined ? {} : { shadowRules: shadow, shadowRulesStatPrefix: `istio_dry_run_${action.toLowerCase()}_` }),
+        ...(shadow === undefined
+          ? {}
+          : { shadowRules: shadow, shadowRulesStatPrefix: `istio_dry_run_${action.toLowerCase()}_` }),
       }),
     ),
   ];
@@ -45,7 +47,9 @@ export function tcpAuthorization(input: AuthorizationInput): readonly Init<typeo
     typed('envoy.filters.network.rbac', TcpRbacSchema, {
       statPrefix: 'tcp.',
       ...(rules === undefined ? {} : { rules }),
-      ...(shadow === undefined ? {} : { shadowRules: shadow, shadowRulesStatPrefix: `istio_dry_run_${action.toLowerCase()}_` }),
+      ...(shadow === undefined
+        ? {}
+        : { shadowRules: shadow, shadowRulesStatPrefix: `istio_dry_run_${action.toLowerCase()}_` }),
     }),
   );
 }
@@ -60,7 +64,12 @@ function filters(input: AuthorizationInput, protocol: 'http' | 'tcp'): readonly 
   const found: Filter[] = [];
   for (const action of ['AUDIT', 'DENY', 'ALLOW'] as const) {
     const policies = input.policies.filter((policy) => actionOf(policy, protocol, input) === action);
-    const rules = rulesOf(policies.filter((policy) => !isDryRun(policy)), action, protocol, input);
+    const rules = rulesOf(
+      policies.filter((policy) => !isDryRun(policy)),
+      action,
+      protocol,
+      input,
+    );
     const shadow = rulesOf(policies.filter(isDryRun), action, protocol, input);
     if (rules !== undefined || shadow !== undefined) found.push({ action, rules, shadow });
   }
@@ -68,7 +77,11 @@ function filters(input: AuthorizationInput, protocol: 'http' | 'tcp'): readonly 
 }
 
 /** Whose decider is not known, or not for this protocol, denies what it matches (design 8). */
-function actionOf(policy: AuthorizationPolicy, protocol: 'http' | 'tcp', input: AuthorizationInput): Action | undefined {
+function actionOf(
+  policy: AuthorizationPolicy,
+  protocol: 'http' | 'tcp',
+  input: AuthorizationInput,
+): Action | undefined {
   const action = policy.spec.action ?? 'ALLOW';
   if (action !== 'CUSTOM') return action;
   if (isDryRun(policy)) return undefined;
@@ -82,7 +95,9 @@ function deciderOf(policy: AuthorizationPolicy, input: AuthorizationInput): Reso
 function custom(input: AuthorizationInput): readonly Init<typeof HttpFilterSchema>[] {
   return input.providers.flatMap(({ name, decider }) => {
     if (decider === undefined) return [];
-    const policies = input.policies.filter((policy) => policy.spec.action === 'CUSTOM' && !isDryRun(policy) && policy.spec.provider?.name === name);
+    const policies = input.policies.filter(
+      (policy) => policy.spec.action === 'CUSTOM' && !isDryRun(policy) && policy.spec.provider?.name === name,
+    );
     const rules = rulesOf(policies, 'DENY', 'http', input);
     return rules === undefined ? [] : customFilters(name, decider, rules, input.providers.length > 1);
   });
@@ -93,15 +108,29 @@ function isDryRun(policy: AuthorizationPolicy): boolean {
 }
 
 /** An ALLOW without any policy that can match denies everything: that is what it says. */
-function rulesOf(policies: readonly AuthorizationPolicy[], action: Action, protocol: 'http' | 'tcp', input: AuthorizationInput): Rules | undefined {
+function rulesOf(
+  policies: readonly AuthorizationPolicy[],
+  action: Action,
+  protocol: 'http' | 'tcp',
+  input: AuthorizationInput,
+): Rules | undefined {
   if (policies.length === 0) return undefined;
   const byName: Record<string, Init<typeof PolicySchema>> = {};
   for (const policy of policies) {
     const { namespace, name } = policy.metadata;
-    const prefix = policy.spec.action === 'CUSTOM' ? `${CUSTOM_PREFIX}${input.providers.length > 1 ? `${policy.spec.provider?.name ?? ''}-` : ''}` : '';
+    const prefix =
+      policy.spec.action === 'CUSTOM'
+        ? `${CUSTOM_PREFIX}${input.providers.length > 1 ? `${policy.spec.provider?.name ?? ''}-` : ''}`
+        : '';
     for (const [index, rule] of (policy.spec.rules ?? []).entries()) {
       const effect = action === 'ALLOW' ? 'allow' : 'deny';
-      const translated = rbacPolicy(rule, { mesh: input.mesh, namespace, protocol, effect, boundPort: input.boundPort });
+      const translated = rbacPolicy(rule, {
+        mesh: input.mesh,
+        namespace,
+        protocol,
+        effect,
+        boundPort: input.boundPort,
+      });
       if (translated !== undefined) byName[`${prefix}ns[${namespace}]-policy[${name}]-rule[${index}]`] = translated;
     }
   }

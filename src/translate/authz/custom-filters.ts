@@ -2,7 +2,11 @@
 
 import { durationMs } from '#config';
 import type { StatusCode } from '#proto/envoy/type/v3/http_status_pb.ts';
-import { type BufferSettingsSchema, ExtAuthzSchema, type HttpServiceSchema } from '#proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
+import {
+  type BufferSettingsSchema,
+  ExtAuthzSchema,
+  type HttpServiceSchema,
+} from '#proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import { RBACSchema as HttpRbacSchema } from '#proto/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import type { HttpFilterSchema } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { RBACSchema } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
@@ -19,14 +23,22 @@ export const CUSTOM_PREFIX = 'istio-ext-authz-';
 const TIMEOUT_MS = 600_000;
 
 /** `several`: providers then need marks of their own. */
-export function customFilters(name: string, decider: Decider, rules: Init<typeof RBACSchema>, several: boolean): readonly HttpFilter[] {
+export function customFilters(
+  name: string,
+  decider: Decider,
+  rules: Init<typeof RBACSchema>,
+  several: boolean,
+): readonly HttpFilter[] {
   const prefix = several ? `istio_ext_authz_${name}_` : 'istio_ext_authz_';
   const marked: Init<typeof MetadataMatcherSchema> = {
     filter: 'envoy.filters.http.rbac',
     path: [{ segment: { case: 'key', value: `${prefix}shadow_effective_policy_id` } }],
     value: { matchPattern: { case: 'stringMatch', value: { matchPattern: { case: 'prefix', value: CUSTOM_PREFIX } } } },
   };
-  return [typed('envoy.filters.http.rbac', HttpRbacSchema, { shadowRules: rules, shadowRulesStatPrefix: prefix }), askingFilter(decider, marked)];
+  return [
+    typed('envoy.filters.http.rbac', HttpRbacSchema, { shadowRules: rules, shadowRulesStatPrefix: prefix }),
+    askingFilter(decider, marked),
+  ];
 }
 
 function askingFilter(decider: Decider, marked: Init<typeof MetadataMatcherSchema>): HttpFilter {
@@ -39,8 +51,23 @@ function askingFilter(decider: Decider, marked: Init<typeof MetadataMatcherSchem
     return typed('topsail.filters.http.opa', OpaSchema, {
       decider:
         decider.kind === 'wasm'
-          ? { case: 'wasm', value: { module: Buffer.from(decider.config.module, 'base64'), entrypoint: decider.config.entrypoint ?? 'envoy/authz/allow', data: decider.config.data === undefined ? '' : JSON.stringify(decider.config.data) } }
-          : { case: 'service', value: { cluster: decider.cluster, authority: decider.host, decision: decider.config.decision ?? 'envoy/authz/allow', timeout: duration(durationMs(decider.config.timeout, TIMEOUT_MS)) } },
+          ? {
+              case: 'wasm',
+              value: {
+                module: Buffer.from(decider.config.module, 'base64'),
+                entrypoint: decider.config.entrypoint ?? 'envoy/authz/allow',
+                data: decider.config.data === undefined ? '' : JSON.stringify(decider.config.data),
+              },
+            }
+          : {
+              case: 'service',
+              value: {
+                cluster: decider.cluster,
+                authority: decider.host,
+                decision: decider.config.decision ?? 'envoy/authz/allow',
+                timeout: duration(durationMs(decider.config.timeout, TIMEOUT_MS)),
+              },
+            },
       failureModeAllow: decider.kind === 'opa' && (decider.config.failOpen ?? false),
       statusOnError: status,
       filterEnabledMetadata: marked,
@@ -52,7 +79,13 @@ function askingFilter(decider: Decider, marked: Init<typeof MetadataMatcherSchem
   return typed('envoy.filters.http.ext_authz', ExtAuthzSchema, {
     services:
       decider.kind === 'grpc'
-        ? { case: 'grpcService', value: { targetSpecifier: { case: 'envoyGrpc', value: { clusterName: decider.cluster, authority: decider.host } }, timeout } }
+        ? {
+            case: 'grpcService',
+            value: {
+              targetSpecifier: { case: 'envoyGrpc', value: { clusterName: decider.cluster, authority: decider.host } },
+              timeout,
+            },
+          }
         : { case: 'httpService', value: httpService(decider, timeout) },
     transportApiVersion: 2,
     failureModeAllow: decider.config.failOpen ?? false,
@@ -60,15 +93,28 @@ function askingFilter(decider: Decider, marked: Init<typeof MetadataMatcherSchem
     filterEnabledMetadata: marked,
     clearRouteCache,
     ...withRequestBody,
-    ...(decider.kind === 'http' ? nonEmpty('allowedHeaders', [...(decider.config.includeRequestHeadersInCheck ?? []), ...(decider.config.includeHeadersInCheck ?? [])]) : {}),
+    ...(decider.kind === 'http'
+      ? nonEmpty('allowedHeaders', [
+          ...(decider.config.includeRequestHeadersInCheck ?? []),
+          ...(decider.config.includeHeadersInCheck ?? []),
+        ])
+      : {}),
   });
 }
 
-function httpService({ config, cluster, host }: Decider & { readonly kind: 'http' }, timeout: ReturnType<typeof duration>): Init<typeof HttpServiceSchema> {
+function httpService(
+  { config, cluster, host }: Decider & { readonly kind: 'http' },
+  timeout: ReturnType<typeof duration>,
+): Init<typeof HttpServiceSchema> {
   return {
     pathPrefix: config.pathPrefix ?? '',
     serverUri: { uri: `http://${host}:${config.port}`, httpUpstreamType: { case: 'cluster', value: cluster }, timeout },
-    authorizationRequest: { headersToAdd: Object.entries(config.includeAdditionalHeadersInCheck ?? {}).map(([key, value]) => ({ key, value })) },
+    authorizationRequest: {
+      headersToAdd: Object.entries(config.includeAdditionalHeadersInCheck ?? {}).map(([key, value]) => ({
+        key,
+        value,
+      })),
+    },
     authorizationResponse: {
       ...nonEmpty('allowedUpstreamHeaders', config.headersToUpstreamOnAllow),
       ...nonEmpty('allowedClientHeaders', config.headersToDownstreamOnDeny),
@@ -77,10 +123,20 @@ function httpService({ config, cluster, host }: Decider & { readonly kind: 'http
   };
 }
 
-function nonEmpty<K extends string>(field: K, names: readonly string[] | undefined): Partial<Record<K, Init<typeof ListStringMatcherSchema>>> {
+function nonEmpty<K extends string>(
+  field: K,
+  names: readonly string[] | undefined,
+): Partial<Record<K, Init<typeof ListStringMatcherSchema>>> {
   if (names === undefined || names.length === 0) return {};
   const patterns = names.map((name) => {
-    const [pattern, value] = name === '*' ? (['safeRegex', { regex: '.*' }] as const) : name.startsWith('*') ? (['suffix', name.slice(1)] as const) : name.endsWith('*') ? (['prefix', name.slice(0, -1)] as const) : (['exact', name] as const);
+    const [pattern, value] =
+      name === '*'
+        ? (['safeRegex', { regex: '.*' }] as const)
+        : name.startsWith('*')
+          ? (['suffix', name.slice(1)] as const)
+          : name.endsWith('*')
+            ? (['prefix', name.slice(0, -1)] as const)
+            : (['exact', name] as const);
     return { matchPattern: { case: pattern, value }, ignoreCase: pattern !== 'safeRegex' };
   });
   return { [field]: { patterns } } as Partial<Record<K, Init<typeof ListStringMatcherSchema>>>;
@@ -93,5 +149,9 @@ function statusOf(text: string | undefined): number {
 
 function bodyOf(body: Decider['config']['includeRequestBodyInCheck']): Init<typeof BufferSettingsSchema> | undefined {
   if (body === undefined) return undefined;
-  return { maxRequestBytes: body.maxRequestBytes ?? 0, allowPartialMessage: body.allowPartialMessage ?? false, packAsBytes: body.packAsBytes ?? false };
+  return {
+    maxRequestBytes: body.maxRequestBytes ?? 0,
+    allowPartialMessage: body.allowPartialMessage ?? false,
+    packAsBytes: body.packAsBytes ?? false,
+  };
 }

@@ -11,9 +11,24 @@ export interface ResolvedProvider {
 }
 
 export type Decider =
-  | { readonly kind: 'grpc'; readonly config: NonNullable<ExtensionProvider['envoyExtAuthzGrpc']>; readonly cluster: string; readonly host: string }
-  | { readonly kind: 'http'; readonly config: NonNullable<ExtensionProvider['envoyExtAuthzHttp']>; readonly cluster: string; readonly host: string }
-  | { readonly kind: 'opa'; readonly config: NonNullable<ExtensionProvider['opa']>; readonly cluster: string; readonly host: string }
+  | {
+      readonly kind: 'grpc';
+      readonly config: NonNullable<ExtensionProvider['envoyExtAuthzGrpc']>;
+      readonly cluster: string;
+      readonly host: string;
+    }
+  | {
+      readonly kind: 'http';
+      readonly config: NonNullable<ExtensionProvider['envoyExtAuthzHttp']>;
+      readonly cluster: string;
+      readonly host: string;
+    }
+  | {
+      readonly kind: 'opa';
+      readonly config: NonNullable<ExtensionProvider['opa']>;
+      readonly cluster: string;
+      readonly host: string;
+    }
   | { readonly kind: 'wasm'; readonly config: NonNullable<ExtensionProvider['opaWasm']> };
 
 export interface ProviderPlace {
@@ -24,14 +39,24 @@ export interface ProviderPlace {
 }
 
 /** One for each name, in order of names. */
-export function resolveProviders(policies: readonly AuthorizationPolicy[], place: ProviderPlace): readonly ResolvedProvider[] {
-  const names = new Set(policies.filter(({ spec }) => spec.action === 'CUSTOM').map(({ spec }) => spec.provider?.name ?? ''));
+export function resolveProviders(
+  policies: readonly AuthorizationPolicy[],
+  place: ProviderPlace,
+): readonly ResolvedProvider[] {
+  const names = new Set(
+    policies.filter(({ spec }) => spec.action === 'CUSTOM').map(({ spec }) => spec.provider?.name ?? ''),
+  );
   return [...names].sort().map((name) => ({ name, decider: decider(name, place) }));
 }
 
 /** For cache keys: what of the answer does not follow from policies and mesh. */
 export function providersKey(providers: readonly ResolvedProvider[]): string {
-  return providers.map(({ name, decider }) => `${name}=${decider === undefined ? '' : decider.kind === 'wasm' ? 'wasm' : decider.cluster}`).join(' ');
+  return providers
+    .map(
+      ({ name, decider }) =>
+        `${name}=${decider === undefined ? '' : decider.kind === 'wasm' ? 'wasm' : decider.cluster}`,
+    )
+    .join(' ');
 }
 
 function decider(name: string, place: ProviderPlace): Decider | undefined {
@@ -42,7 +67,12 @@ function decider(name: string, place: ProviderPlace): Decider | undefined {
   const at = (service: string, port: number): { readonly cluster: string; readonly host: string } | undefined => {
     const [namespace, named] = service.includes('/') ? service.split('/', 2) : [undefined, service];
     const found = place.service(named ?? '');
-    if (found === undefined || (namespace !== undefined && found.namespace !== namespace) || !found.ports.some(({ number }) => number === port)) return undefined;
+    if (
+      found === undefined ||
+      (namespace !== undefined && found.namespace !== namespace) ||
+      !found.ports.some(({ number }) => number === port)
+    )
+      return undefined;
     return { cluster: outboundCluster(port, '', found.hostname), host: found.hostname };
   };
   if (grpc !== undefined) {

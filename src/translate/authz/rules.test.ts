@@ -9,8 +9,22 @@ import { rbacPolicy, type RuleContext } from './rules.ts';
 
 type Rule = NonNullable<AuthorizationPolicy['spec']['rules']>[number];
 
-const mesh = meshSettings(viewOf(parseText('m.yaml', 'apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig\nmetadata: { name: mesh, namespace: istio-system }\ntrustDomain: td1\n').map(({ object }) => object as ConfigObject)));
-const context = (over: Partial<RuleContext> = {}): RuleContext => ({ mesh: { ...mesh, trustDomainAliases: ['td2'] }, namespace: 'default', protocol: 'http', effect: 'allow', boundPort: (port) => port, ...over });
+const mesh = meshSettings(
+  viewOf(
+    parseText(
+      'm.yaml',
+      'apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig\nmetadata: { name: mesh, namespace: istio-system }\ntrustDomain: td1\n',
+    ).map(({ object }) => object as ConfigObject),
+  ),
+);
+const context = (over: Partial<RuleContext> = {}): RuleContext => ({
+  mesh: { ...mesh, trustDomainAliases: ['td2'] },
+  namespace: 'default',
+  protocol: 'http',
+  effect: 'allow',
+  boundPort: (port) => port,
+  ...over,
+});
 const text = (rule: Rule, over: Partial<RuleContext> = {}): string => JSON.stringify(rbacPolicy(rule, context(over)));
 
 describe('a rule', () => {
@@ -18,18 +32,27 @@ describe('a rule', () => {
     assert.equal(rbacPolicy({ to: [{ operation: { methods: ['GET'] } }] }, context({ protocol: 'tcp' })), undefined);
   });
   it('with HTTP fields still denies a TCP connection, without them', () => {
-    assert.match(text({ to: [{ operation: { methods: ['GET'], ports: ['80'] } }] }, { protocol: 'tcp', effect: 'deny' }), /"destinationPort","value":80/);
+    assert.match(
+      text({ to: [{ operation: { methods: ['GET'], ports: ['80'] } }] }, { protocol: 'tcp', effect: 'deny' }),
+      /"destinationPort","value":80/,
+    );
   });
   it('about tokens, which nobody can check on TCP, never allows there, and denies whoever comes', () => {
     const rule: Rule = { from: [{ source: { requestPrincipals: ['*'] } }] };
     assert.equal(rbacPolicy(rule, context({ protocol: 'tcp' })), undefined);
-    assert.match(text(rule, { protocol: 'tcp', effect: 'deny' }), /"principals":\[\{"identifier":\{"case":"any","value":true\}\}\]/);
+    assert.match(
+      text(rule, { protocol: 'tcp', effect: 'deny' }),
+      /"principals":\[\{"identifier":\{"case":"any","value":true\}\}\]/,
+    );
   });
   it('with an unknown condition never allows', () => {
     assert.equal(rbacPolicy({ when: [{ key: 'request.weather', notValues: ['x'] }] }, context()), undefined);
   });
   it('one of whose sources is unknown keeps the others', () => {
-    assert.match(text({ from: [{ source: { requestPrincipals: ['a'] } }, { source: { namespaces: ['good'] } }] }), /\/ns\/good\/sa\//);
+    assert.match(
+      text({ from: [{ source: { requestPrincipals: ['a'] } }, { source: { namespaces: ['good'] } }] }),
+      /\/ns\/good\/sa\//,
+    );
   });
   it('means a principal in every alias of the trust domain', () => {
     const made = text({ from: [{ source: { principals: ['cluster.local/ns/a/sa/b'] } }] });
@@ -47,7 +70,10 @@ describe('names', () => {
   it('never become patterns', () => {
     fc.assert(
       fc.property(name, name, (a, b) => {
-        const made = text({ from: [{ source: { principals: [`${a}/ns/${b}`], namespaces: [b], serviceAccounts: [a] } }], to: [{ operation: { hosts: [a], methods: [b] } }] });
+        const made = text({
+          from: [{ source: { principals: [`${a}/ns/${b}`], namespaces: [b], serviceAccounts: [a] } }],
+          to: [{ operation: { hosts: [a], methods: [b] } }],
+        });
         assert.ok(!made.includes('"safeRegex"'));
       }),
     );
@@ -73,7 +99,10 @@ function holds(id: unknown, identity: string): boolean {
     case 'notId':
       return !holds(identifier.value, identity);
     default:
-      return matches((value['principalName'] as { matchPattern: { case?: string; value?: unknown } }).matchPattern, identity);
+      return matches(
+        (value['principalName'] as { matchPattern: { case?: string; value?: unknown } }).matchPattern,
+        identity,
+      );
   }
 }
 
@@ -84,9 +113,18 @@ describe('a namespace', () => {
     fc.assert(
       fc.property(dns, dns, dns, fc.constantFrom('exact', 'prefix', 'suffix'), (namespace, account, wanted, kind) => {
         const pattern = kind === 'exact' ? wanted : kind === 'prefix' ? `${wanted}*` : `*${wanted}`;
-        const expected = kind === 'exact' ? namespace === wanted : kind === 'prefix' ? namespace.startsWith(wanted) : namespace.endsWith(wanted);
+        const expected =
+          kind === 'exact'
+            ? namespace === wanted
+            : kind === 'prefix'
+              ? namespace.startsWith(wanted)
+              : namespace.endsWith(wanted);
         const policy = rbacPolicy({ from: [{ source: { namespaces: [pattern] } }] }, context());
-        assert.equal(holds(policy?.principals?.[0], `spiffe://td1/ns/${namespace}/sa/${account}`), expected, `${pattern} on ${namespace}/${account}`);
+        assert.equal(
+          holds(policy?.principals?.[0], `spiffe://td1/ns/${namespace}/sa/${account}`),
+          expected,
+          `${pattern} on ${namespace}/${account}`,
+        );
       }),
       { numRuns: 500 },
     );

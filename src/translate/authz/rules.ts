@@ -27,13 +27,25 @@ type Judged<T> = T | typeof UNKNOWN | undefined;
 
 /** Undefined when the rule can never match. */
 export function rbacPolicy(rule: Rule, context: RuleContext): Init<typeof PolicySchema> | undefined {
-  const permissions = collect(rule.to, ({ operation }) => operationOf(operation ?? {}, rule.when ?? [], context), () => operationOf({}, rule.when ?? [], context));
-  const principals = collect(rule.from, ({ source }) => sourceOf(source ?? {}, rule.when ?? [], context), () => sourceOf({}, rule.when ?? [], context));
+  const permissions = collect(
+    rule.to,
+    ({ operation }) => operationOf(operation ?? {}, rule.when ?? [], context),
+    () => operationOf({}, rule.when ?? [], context),
+  );
+  const principals = collect(
+    rule.from,
+    ({ source }) => sourceOf(source ?? {}, rule.when ?? [], context),
+    () => sourceOf({}, rule.when ?? [], context),
+  );
   if (permissions.length === 0 || principals.length === 0) return undefined;
   return { permissions, principals };
 }
 
-function collect<E, T>(entries: readonly E[] | undefined, of: (entry: E) => T | undefined, none: () => T | undefined): T[] {
+function collect<E, T>(
+  entries: readonly E[] | undefined,
+  of: (entry: E) => T | undefined,
+  none: () => T | undefined,
+): T[] {
   const list = entries === undefined || entries.length === 0 ? [none()] : entries.map(of);
   return list.filter((value) => value !== undefined);
 }
@@ -49,13 +61,26 @@ function operationOf(operation: Operation, when: readonly When[], context: RuleC
   ];
   return join(parts, context, ANY_PERMISSION, (rules) => ({ rule: { case: 'andRules', value: { rules } } }));
 
-  function field(values: readonly string[] | undefined, not: readonly string[] | undefined, make: (value: string) => Permission, known: boolean): Judged<Permission>[] {
-    return [listed(values, known, (list) => orRules(list.map(make))), listed(not, known, (list) => notRule(orRules(list.map(make))))];
+  function field(
+    values: readonly string[] | undefined,
+    not: readonly string[] | undefined,
+    make: (value: string) => Permission,
+    known: boolean,
+  ): Judged<Permission>[] {
+    return [
+      listed(values, known, (list) => orRules(list.map(make))),
+      listed(not, known, (list) => notRule(orRules(list.map(make)))),
+    ];
   }
 }
 
 function sourceOf(source: Source, when: readonly When[], context: RuleContext): Principal | undefined {
-  const field = (values: readonly string[] | undefined, not: readonly string[] | undefined, make: (value: string) => Principal, known = true): Judged<Principal>[] => [
+  const field = (
+    values: readonly string[] | undefined,
+    not: readonly string[] | undefined,
+    make: (value: string) => Principal,
+    known = true,
+  ): Judged<Principal>[] => [
     listed(values, known, (list) => orIds(list.map(make))),
     listed(not, known, (list) => notId(orIds(list.map(make)))),
   ];
@@ -79,9 +104,15 @@ function permissionsOf(when: When, context: RuleContext): Judged<Permission>[] {
     'connection.sni': permission.sni,
   };
   const noted = FILTER_KEY.exec(when.key);
-  const of = noted === null ? make[when.key] : (value: string) => permission.filterMetadata(noted[1] ?? '', noted[2] ?? '', value);
+  const of =
+    noted === null
+      ? make[when.key]
+      : (value: string) => permission.filterMetadata(noted[1] ?? '', noted[2] ?? '', value);
   if (of === undefined) return [];
-  return [listed(when.values, true, (list) => orRules(list.map(of))), listed(when.notValues, true, (list) => notRule(orRules(list.map(of))))];
+  return [
+    listed(when.values, true, (list) => orRules(list.map(of))),
+    listed(when.notValues, true, (list) => notRule(orRules(list.map(of)))),
+  ];
 }
 
 const FILTER_KEY = /^experimental\.(envoy\.filters\.[^[]+)\[([^\]]+)\]$/;
@@ -104,14 +135,27 @@ function principalsOf(when: When, context: RuleContext): Judged<Principal>[] {
     'request.auth.audiences': (value) => principal.claim(['aud'], value),
     'request.auth.presenter': (value) => principal.claim(['azp'], value),
   };
-  const of = headerName !== undefined ? (value: string) => principal.header(headerName, value) : claims !== undefined ? (value: string) => principal.claim(claims, value) : make[when.key];
+  const of =
+    headerName !== undefined
+      ? (value: string) => principal.header(headerName, value)
+      : claims !== undefined
+        ? (value: string) => principal.claim(claims, value)
+        : make[when.key];
   const known = of !== undefined && (context.protocol === 'http' || !when.key.startsWith('request.'));
-  const expand = (values: readonly string[] | undefined) => (when.key === 'source.principal' ? aliases(values, context.mesh) : values);
+  const expand = (values: readonly string[] | undefined) =>
+    when.key === 'source.principal' ? aliases(values, context.mesh) : values;
   const build = of ?? (() => ANY_PRINCIPAL);
-  return [listed(expand(when.values), known, (list) => orIds(list.map(build))), listed(expand(when.notValues), known, (list) => notId(orIds(list.map(build))))];
+  return [
+    listed(expand(when.values), known, (list) => orIds(list.map(build))),
+    listed(expand(when.notValues), known, (list) => notId(orIds(list.map(build)))),
+  ];
 }
 
-function listed<T>(values: readonly string[] | undefined, known: boolean, make: (values: readonly string[]) => T): Judged<T> {
+function listed<T>(
+  values: readonly string[] | undefined,
+  known: boolean,
+  make: (values: readonly string[]) => T,
+): Judged<T> {
   if (values === undefined || values.length === 0) return undefined;
   return known ? make(values) : UNKNOWN;
 }

@@ -46,47 +46,84 @@ function orUnlimited(value: number | undefined): number {
 }
 
 /** `consecutiveErrors` is what Istio had before 1.7: gateway errors only, 5xx ejection off. */
-export function outlierDetection(outlier: OutlierDetection | undefined): Pick<ClusterInit, 'outlierDetection' | 'commonLbConfig'> {
+export function outlierDetection(
+  outlier: OutlierDetection | undefined,
+): Pick<ClusterInit, 'outlierDetection' | 'commonLbConfig'> {
   if (outlier === undefined) return {};
-  const legacy = outlier.consecutiveErrors !== undefined && outlier.consecutive5xxErrors === undefined && outlier.consecutiveGatewayErrors === undefined;
+  const legacy =
+    outlier.consecutiveErrors !== undefined &&
+    outlier.consecutive5xxErrors === undefined &&
+    outlier.consecutiveGatewayErrors === undefined;
   const gateway = legacy ? outlier.consecutiveErrors : outlier.consecutiveGatewayErrors;
   const fivexx = legacy ? 0 : outlier.consecutive5xxErrors;
   const value: Init<typeof OutlierDetectionSchema> = {
     enforcingSuccessRate: 0,
     alwaysEjectOneHost: true,
-    ...(fivexx === undefined ? {} : fivexx > 0 ? { consecutive5xx: fivexx, enforcingConsecutive5xx: 100 } : { enforcingConsecutive5xx: 0 }),
-    ...(gateway === undefined ? {} : gateway > 0 ? { consecutiveGatewayFailure: gateway, enforcingConsecutiveGatewayFailure: 100 } : { enforcingConsecutiveGatewayFailure: 0 }),
+    ...(fivexx === undefined
+      ? {}
+      : fivexx > 0
+        ? { consecutive5xx: fivexx, enforcingConsecutive5xx: 100 }
+        : { enforcingConsecutive5xx: 0 }),
+    ...(gateway === undefined
+      ? {}
+      : gateway > 0
+        ? { consecutiveGatewayFailure: gateway, enforcingConsecutiveGatewayFailure: 100 }
+        : { enforcingConsecutiveGatewayFailure: 0 }),
     ...(outlier.interval === undefined ? {} : { interval: duration(durationMs(outlier.interval, 10_000)) }),
-    ...(outlier.baseEjectionTime === undefined ? {} : { baseEjectionTime: duration(durationMs(outlier.baseEjectionTime, 30_000)) }),
-    ...(outlier.maxEjectionPercent === undefined || outlier.maxEjectionPercent === 0 ? {} : { maxEjectionPercent: outlier.maxEjectionPercent }),
+    ...(outlier.baseEjectionTime === undefined
+      ? {}
+      : { baseEjectionTime: duration(durationMs(outlier.baseEjectionTime, 30_000)) }),
+    ...(outlier.maxEjectionPercent === undefined || outlier.maxEjectionPercent === 0
+      ? {}
+      : { maxEjectionPercent: outlier.maxEjectionPercent }),
     ...(outlier.splitExternalLocalOriginErrors === true
       ? {
           splitExternalLocalOriginErrors: true,
           enforcingLocalOriginSuccessRate: 0,
-          ...(outlier.consecutiveLocalOriginFailures === undefined ? {} : { consecutiveLocalOriginFailure: outlier.consecutiveLocalOriginFailures, enforcingConsecutiveLocalOriginFailure: 100 }),
+          ...(outlier.consecutiveLocalOriginFailures === undefined
+            ? {}
+            : {
+                consecutiveLocalOriginFailure: outlier.consecutiveLocalOriginFailures,
+                enforcingConsecutiveLocalOriginFailure: 100,
+              }),
         }
       : {}),
   };
-  return { outlierDetection: value, commonLbConfig: { healthyPanicThreshold: { value: outlier.minHealthPercent ?? 0 } } };
+  return {
+    outlierDetection: value,
+    commonLbConfig: { healthyPanicThreshold: { value: outlier.minHealthPercent ?? 0 } },
+  };
 }
 
 export function loadBalancing(balancer: LoadBalancer | undefined): Pick<ClusterInit, 'lbPolicy' | 'lbConfig'> {
   const hash = balancer?.consistentHash;
   if (hash !== undefined) {
     if (hash.maglev !== undefined) {
-      return { lbPolicy: Cluster_LbPolicy.MAGLEV, lbConfig: { case: 'maglevLbConfig', value: { tableSize: BigInt(hash.maglev.tableSize ?? 65_537) } } };
+      return {
+        lbPolicy: Cluster_LbPolicy.MAGLEV,
+        lbConfig: { case: 'maglevLbConfig', value: { tableSize: BigInt(hash.maglev.tableSize ?? 65_537) } },
+      };
     }
     const size = hash.ringHash?.minimumRingSize ?? hash.minimumRingSize ?? 1024;
-    return { lbPolicy: Cluster_LbPolicy.RING_HASH, lbConfig: { case: 'ringHashLbConfig', value: { minimumRingSize: BigInt(size === 0 ? 1024 : size) } } };
+    return {
+      lbPolicy: Cluster_LbPolicy.RING_HASH,
+      lbConfig: { case: 'ringHashLbConfig', value: { minimumRingSize: BigInt(size === 0 ? 1024 : size) } },
+    };
   }
   const warm = warmup(balancer);
   switch (balancer?.simple) {
     case 'RANDOM':
       return { lbPolicy: Cluster_LbPolicy.RANDOM };
     case 'ROUND_ROBIN':
-      return { lbPolicy: Cluster_LbPolicy.ROUND_ROBIN, ...(warm === undefined ? {} : { lbConfig: { case: 'roundRobinLbConfig', value: { slowStartConfig: warm } } }) };
+      return {
+        lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
+        ...(warm === undefined ? {} : { lbConfig: { case: 'roundRobinLbConfig', value: { slowStartConfig: warm } } }),
+      };
     default:
-      return { lbPolicy: Cluster_LbPolicy.LEAST_REQUEST, ...(warm === undefined ? {} : { lbConfig: { case: 'leastRequestLbConfig', value: { slowStartConfig: warm } } }) };
+      return {
+        lbPolicy: Cluster_LbPolicy.LEAST_REQUEST,
+        ...(warm === undefined ? {} : { lbConfig: { case: 'leastRequestLbConfig', value: { slowStartConfig: warm } } }),
+      };
   }
 }
 
@@ -102,22 +139,40 @@ function warmup(balancer: LoadBalancer | undefined) {
 }
 
 /** Undefined when Envoy's defaults (HTTP/1.1, no limits) are what is wanted. */
-export function protocolOptions(protocol: UpstreamProtocol, pool: ConnectionPool | undefined, h2Upgrade: boolean): ClusterInit['typedExtensionProtocolOptions'] | undefined {
+export function protocolOptions(
+  protocol: UpstreamProtocol,
+  pool: ConnectionPool | undefined,
+  h2Upgrade: boolean,
+): ClusterInit['typedExtensionProtocolOptions'] | undefined {
   if (protocol === 'tcp') return undefined;
   const http = pool?.http;
   const upgrade = http?.h2UpgradePolicy === 'UPGRADE' || (h2Upgrade && http?.h2UpgradePolicy !== 'DO_NOT_UPGRADE');
-  const kind = http?.useClientProtocol === true || protocol === 'downstream' ? 'downstream' : protocol === 'http2' || upgrade ? 'http2' : 'http1';
+  const kind =
+    http?.useClientProtocol === true || protocol === 'downstream'
+      ? 'downstream'
+      : protocol === 'http2' || upgrade
+        ? 'http2'
+        : 'http1';
   const idle = durationMs(http?.idleTimeout ?? pool?.tcp?.idleTimeout);
   const common = {
     ...(idle === undefined ? {} : { idleTimeout: duration(idle) }),
-    ...(http?.maxRequestsPerConnection === undefined || http.maxRequestsPerConnection === 0 ? {} : { maxRequestsPerConnection: http.maxRequestsPerConnection }),
-    ...(pool?.tcp?.maxConnectionDuration === undefined ? {} : { maxConnectionDuration: duration(durationMs(pool.tcp.maxConnectionDuration, 0)) }),
+    ...(http?.maxRequestsPerConnection === undefined || http.maxRequestsPerConnection === 0
+      ? {}
+      : { maxRequestsPerConnection: http.maxRequestsPerConnection }),
+    ...(pool?.tcp?.maxConnectionDuration === undefined
+      ? {}
+      : { maxConnectionDuration: duration(durationMs(pool.tcp.maxConnectionDuration, 0)) }),
   };
   const http2 = {
     ...(http?.maxConcurrentStreams === undefined ? {} : { maxConcurrentStreams: http.maxConcurrentStreams }),
     ...(http?.http2KeepAlive === undefined
       ? {}
-      : { connectionKeepalive: { interval: duration(durationMs(http.http2KeepAlive.interval, 0)), timeout: duration(durationMs(http.http2KeepAlive.timeout, 0)) } }),
+      : {
+          connectionKeepalive: {
+            interval: duration(durationMs(http.http2KeepAlive.interval, 0)),
+            timeout: duration(durationMs(http.http2KeepAlive.timeout, 0)),
+          },
+        }),
   };
   const hasCommon = Object.keys(common).length > 0;
   if (kind === 'http1' && !hasCommon) return undefined;
@@ -129,7 +184,12 @@ export function protocolOptions(protocol: UpstreamProtocol, pool: ConnectionPool
           ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 } }
           : {
               case: 'explicitHttpConfig',
-              value: { protocolConfig: kind === 'http2' ? { case: 'http2ProtocolOptions', value: http2 } : { case: 'httpProtocolOptions', value: {} } },
+              value: {
+                protocolConfig:
+                  kind === 'http2'
+                    ? { case: 'http2ProtocolOptions', value: http2 }
+                    : { case: 'httpProtocolOptions', value: {} },
+              },
             },
     }),
   };
@@ -138,7 +198,8 @@ export function protocolOptions(protocol: UpstreamProtocol, pool: ConnectionPool
 export function tcpKeepalive(pool: ConnectionPool | undefined): Pick<ClusterInit, 'upstreamConnectionOptions'> {
   const alive = pool?.tcp?.tcpKeepalive;
   if (alive === undefined) return {};
-  const seconds = (text: string | undefined): number | undefined => (text === undefined ? undefined : Math.max(1, Math.round(durationMs(text, 0) / 1000)));
+  const seconds = (text: string | undefined): number | undefined =>
+    text === undefined ? undefined : Math.max(1, Math.round(durationMs(text, 0) / 1000));
   const time = seconds(alive.time);
   const interval = seconds(alive.interval);
   return {

@@ -1,7 +1,11 @@
 // Clusters that do not stand for a service: black hole, passthrough, the workload's own ports, loopback targets of CONNECT.
 
 import { durationMs } from '#config';
-import { Cluster_DiscoveryType, Cluster_LbPolicy, type ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
+import {
+  Cluster_DiscoveryType,
+  Cluster_LbPolicy,
+  type ClusterSchema,
+} from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterConfigSchema } from '#proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
 import type { MeshSettings, ServicePort } from '#registry';
 import { isHttp2 } from '#registry';
@@ -15,10 +19,21 @@ type ClusterInit = Init<typeof ClusterSchema>;
 
 /** iptables lets connections from this address reach the application instead of the proxy again (inventory §4). */
 const INBOUND_SOURCE = '127.0.0.6';
-const NO_POLICY = { connectionPool: undefined, outlierDetection: undefined, loadBalancer: undefined, tls: undefined, proxyProtocol: undefined, retryBudget: undefined };
+const NO_POLICY = {
+  connectionPool: undefined,
+  outlierDetection: undefined,
+  loadBalancer: undefined,
+  tls: undefined,
+  proxyProtocol: undefined,
+  retryBudget: undefined,
+};
 
 export function blackHole(mesh: MeshSettings): ClusterInit {
-  return { name: BLACK_HOLE, clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC }, connectTimeout: duration(mesh.connectTimeoutMs) };
+  return {
+    name: BLACK_HOLE,
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
+    connectTimeout: duration(mesh.connectTimeoutMs),
+  };
 }
 
 export function passthrough(mesh: MeshSettings): ClusterInit {
@@ -36,11 +51,17 @@ export function inboundPassthrough(mesh: MeshSettings): ClusterInit {
 }
 
 function originalDestination(mesh: MeshSettings): ClusterInit {
-  return { clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST }, connectTimeout: duration(mesh.connectTimeoutMs), lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED };
+  return {
+    clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.ORIGINAL_DST },
+    connectTimeout: duration(mesh.connectTimeoutMs),
+    lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
+  };
 }
 
 function bindSource(): ClusterInit {
-  return { upstreamBindConfig: { sourceAddress: { address: INBOUND_SOURCE, portSpecifier: { case: 'portValue', value: 0 } } } };
+  return {
+    upstreamBindConfig: { sourceAddress: { address: INBOUND_SOURCE, portSpecifier: { case: 'portValue', value: 0 } } },
+  };
 }
 
 /** Unknown hosts of the forward proxy in interception mode NONE: resolved when they are first asked for. */
@@ -49,7 +70,12 @@ export function dynamicDns(mesh: MeshSettings): ClusterInit {
     name: DYNAMIC_DNS,
     clusterDiscoveryType: {
       case: 'clusterType',
-      value: { name: 'envoy.clusters.dynamic_forward_proxy', typedConfig: any(ClusterConfigSchema, { clusterImplementationSpecifier: { case: 'dnsCacheConfig', value: DNS_CACHE } }) },
+      value: {
+        name: 'envoy.clusters.dynamic_forward_proxy',
+        typedConfig: any(ClusterConfigSchema, {
+          clusterImplementationSpecifier: { case: 'dnsCacheConfig', value: DNS_CACHE },
+        }),
+      },
     },
     connectTimeout: duration(mesh.connectTimeoutMs),
     lbPolicy: Cluster_LbPolicy.CLUSTER_PROVIDED,
@@ -70,13 +96,26 @@ export interface InboundClusterInput {
 export function inboundClusterOf(input: InboundClusterInput): ClusterInit {
   const { port, target, mesh, pool, protocol } = input;
   const name = inboundCluster(port);
-  const options = protocolOptions(protocol === 'Unsupported' ? 'downstream' : isHttp2(protocol) ? 'http2' : isTcp(protocol) ? 'tcp' : 'http1', pool, false);
+  const options = protocolOptions(
+    protocol === 'Unsupported' ? 'downstream' : isHttp2(protocol) ? 'http2' : isTcp(protocol) ? 'tcp' : 'http1',
+    pool,
+    false,
+  );
   const place: ClusterInit =
     target === undefined
       ? { ...originalDestination(mesh), ...bindSource() }
       : {
           clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
-          loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: { address: address(target.host, target.port) } } }] }] },
+          loadAssignment: {
+            clusterName: name,
+            endpoints: [
+              {
+                lbEndpoints: [
+                  { hostIdentifier: { case: 'endpoint', value: { address: address(target.host, target.port) } } },
+                ],
+              },
+            ],
+          },
         };
   return {
     name,
@@ -84,12 +123,21 @@ export function inboundClusterOf(input: InboundClusterInput): ClusterInit {
     connectTimeout: duration(durationMs(pool?.tcp?.connectTimeout, mesh.connectTimeoutMs)),
     circuitBreakers: circuitBreakers({ ...NO_POLICY, connectionPool: pool }),
     ...(options === undefined ? {} : { typedExtensionProtocolOptions: options }),
-    ...(input.services.length === 0 ? {} : { metadata: { filterMetadata: { istio: { services: input.services.map((s) => ({ ...s })) } } } }),
+    ...(input.services.length === 0
+      ? {}
+      : { metadata: { filterMetadata: { istio: { services: input.services.map((s) => ({ ...s })) } } } }),
   };
 }
 
 function isTcp(protocol: ServicePort['protocol']): boolean {
-  return protocol === 'TCP' || protocol === 'TLS' || protocol === 'HTTPS' || protocol === 'Mongo' || protocol === 'Redis' || protocol === 'MySQL';
+  return (
+    protocol === 'TCP' ||
+    protocol === 'TLS' ||
+    protocol === 'HTTPS' ||
+    protocol === 'Mongo' ||
+    protocol === 'Redis' ||
+    protocol === 'MySQL'
+  );
 }
 
 /** The loopback listener of one service port, as the target of a CONNECT's bytes: routing then applies to them. */
@@ -99,6 +147,11 @@ export function connectClusterOf(mesh: MeshSettings, port: number, host: string,
     name,
     clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
     connectTimeout: duration(mesh.connectTimeoutMs),
-    loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: { address: address(loopback, port) } } }] }] },
+    loadAssignment: {
+      clusterName: name,
+      endpoints: [
+        { lbEndpoints: [{ hostIdentifier: { case: 'endpoint', value: { address: address(loopback, port) } } }] },
+      ],
+    },
   };
 }

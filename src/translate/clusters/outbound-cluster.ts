@@ -2,13 +2,39 @@
 
 import type { ObjectRef } from '#base';
 import { durationMs } from '#config';
-import { Cluster_DiscoveryType, Cluster_DnsLookupFamily, Cluster_LbPolicy, type Cluster_TransportSocketMatchSchema, ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
+import {
+  Cluster_DiscoveryType,
+  Cluster_DnsLookupFamily,
+  Cluster_LbPolicy,
+  type Cluster_TransportSocketMatchSchema,
+  ClusterSchema,
+} from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import type { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
-import { type Endpoint, isHttp, isHttp2, isIpAddress, isWildcard, labelsMatch, type MeshSettings, type MtlsMode, type Service, type ServicePort, type Subset, type TrafficPolicy } from '#registry';
+import {
+  type Endpoint,
+  isHttp,
+  isHttp2,
+  isIpAddress,
+  isWildcard,
+  labelsMatch,
+  type MeshSettings,
+  type MtlsMode,
+  type Service,
+  type ServicePort,
+  type Subset,
+  type TrafficPolicy,
+} from '#registry';
 import { ADS, address, duration, type Init } from '../encode.ts';
 import { configPath, outboundCluster, outboundSni } from '../names.ts';
 import { CLIENT_ALPN, meshClientTls, rawBuffer, ruleClientTls } from '../tls-contexts.ts';
-import { circuitBreakers, loadBalancing, outlierDetection, protocolOptions, tcpKeepalive, type UpstreamProtocol } from './cluster-policy.ts';
+import {
+  circuitBreakers,
+  loadBalancing,
+  outlierDetection,
+  protocolOptions,
+  tcpKeepalive,
+  type UpstreamProtocol,
+} from './cluster-policy.ts';
 import { type EffectivePolicy, effectivePolicy } from './traffic-policy.ts';
 
 type ClusterInit = Init<typeof ClusterSchema>;
@@ -72,7 +98,11 @@ function discovery(input: OutboundClusterInput, name: string, policy: EffectiveP
   }
   const balancing = loadBalancing(policy.loadBalancer);
   if (type === Cluster_DiscoveryType.EDS) {
-    return { clusterDiscoveryType: { case: 'type', value: type }, edsClusterConfig: { edsConfig: ADS, serviceName: name }, ...balancing };
+    return {
+      clusterDiscoveryType: { case: 'type', value: type },
+      edsClusterConfig: { edsConfig: ADS, serviceName: name },
+      ...balancing,
+    };
   }
   return {
     clusterDiscoveryType: { case: 'type', value: type },
@@ -89,12 +119,21 @@ function outlierAndLocality(policy: EffectivePolicy, mesh: MeshSettings): Cluste
   const outlier = outlierDetection(policy.outlierDetection);
   const setting = policy.loadBalancer?.localityLbSetting ?? mesh.spec.localityLbSetting;
   if (setting?.enabled === false || (setting?.distribute ?? []).length === 0) return outlier;
-  const panic = policy.outlierDetection === undefined ? {} : { healthyPanicThreshold: { value: policy.outlierDetection.minHealthPercent ?? 0 } };
-  return { ...outlier, commonLbConfig: { ...panic, localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} } } };
+  const panic =
+    policy.outlierDetection === undefined
+      ? {}
+      : { healthyPanicThreshold: { value: policy.outlierDetection.minHealthPercent ?? 0 } };
+  return {
+    ...outlier,
+    commonLbConfig: { ...panic, localityConfigSpecifier: { case: 'localityWeightedLbConfig', value: {} } },
+  };
 }
 
 /** Where the cluster's endpoints come from. */
-export function discoveryType(input: Pick<OutboundClusterInput, 'service' | 'gateway' | 'captured' | 'direct'>, policy: EffectivePolicy): Cluster_DiscoveryType {
+export function discoveryType(
+  input: Pick<OutboundClusterInput, 'service' | 'gateway' | 'captured' | 'direct'>,
+  policy: EffectivePolicy,
+): Cluster_DiscoveryType {
   const { resolution, headless, hostname } = input.service;
   if (resolution === 'dns') return Cluster_DiscoveryType.STRICT_DNS;
   if (resolution === 'dns-round-robin') return Cluster_DiscoveryType.LOGICAL_DNS;
@@ -106,9 +145,16 @@ export function discoveryType(input: Pick<OutboundClusterInput, 'service' | 'gat
 }
 
 /** The entry's own endpoints, else the host itself. */
-function dnsAssignment(service: Service, input: OutboundClusterInput, name: string): Init<typeof ClusterLoadAssignmentSchema> {
+function dnsAssignment(
+  service: Service,
+  input: OutboundClusterInput,
+  name: string,
+): Init<typeof ClusterLoadAssignmentSchema> {
   const listed = input.inline.filter((e) => labelsMatch(input.subset?.labels, e.labels));
-  const targets = listed.length > 0 ? listed.map((e) => ({ host: e.address, port: e.port, weight: e.weight })) : [{ host: service.hostname, port: targetOf(input.port), weight: 0 }];
+  const targets =
+    listed.length > 0
+      ? listed.map((e) => ({ host: e.address, port: e.port, weight: e.weight }))
+      : [{ host: service.hostname, port: targetOf(input.port), weight: 0 }];
   return {
     clusterName: name,
     endpoints: [
@@ -131,19 +177,33 @@ function transport(input: OutboundClusterInput, policy: EffectivePolicy, protoco
   const tls = policy.tls;
   if (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL') {
     const host = service.hostname;
-    return { transportSocket: ruleClientTls(tls, { host: isIpAddress(host) ? '' : host, sans: service.subjectAltNames, http2: protocol === 'http2', gateway: input.gateway }) };
+    return {
+      transportSocket: ruleClientTls(tls, {
+        host: isIpAddress(host) ? '' : host,
+        sans: service.subjectAltNames,
+        http2: protocol === 'http2',
+        gateway: input.gateway,
+      }),
+    };
   }
   const explicit = tls?.mode === 'ISTIO_MUTUAL';
   if (tls !== undefined && !explicit) return {};
   if (!explicit && (!mesh.autoMtls || service.meshExternal || mode === 'DISABLE')) return {};
   const socket = meshClientTls({
-    sni: explicit && tls.sni !== undefined && tls.sni !== '' ? tls.sni : outboundSni(port.number, subset?.name ?? '', service.hostname),
+    sni:
+      explicit && tls.sni !== undefined && tls.sni !== ''
+        ? tls.sni
+        : outboundSni(port.number, subset?.name ?? '', service.hostname),
     alpn: protocol === 'http2' ? CLIENT_ALPN.http2 : protocol === 'http1' ? CLIENT_ALPN.http1 : CLIENT_ALPN.tcp,
     identities: explicit && (tls.subjectAltNames ?? []).length > 0 ? (tls.subjectAltNames ?? []) : input.identities,
     identityPrefixes: input.identityPrefixes,
   });
   if (explicit) return { transportSocket: socket };
-  const istio: Init<typeof Cluster_TransportSocketMatchSchema> = { name: 'tlsMode-istio', match: { tlsMode: 'istio' }, transportSocket: socket };
+  const istio: Init<typeof Cluster_TransportSocketMatchSchema> = {
+    name: 'tlsMode-istio',
+    match: { tlsMode: 'istio' },
+    transportSocket: socket,
+  };
   // STRICT: nothing may leave in the clear, whatever an endpoint says of itself (design 8).
   if (mode === 'STRICT') return { transportSocketMatches: [istio], transportSocket: socket };
   return { transportSocketMatches: [istio, { name: 'tlsMode-disabled', match: {}, transportSocket: rawBuffer() }] };
@@ -162,4 +222,3 @@ function metadata(input: OutboundClusterInput) {
 export function clusterOrigins(input: OutboundClusterInput): readonly ObjectRef[] {
   return [input.service.origin, ...input.ruleOrigins];
 }
-

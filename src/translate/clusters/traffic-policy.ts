@@ -25,7 +25,11 @@ const NOTHING: EffectivePolicy = {
   retryBudget: undefined,
 };
 
-export function effectivePolicy(host: TrafficPolicy | undefined, subset: TrafficPolicy | undefined, port: number): EffectivePolicy {
+export function effectivePolicy(
+  host: TrafficPolicy | undefined,
+  subset: TrafficPolicy | undefined,
+  port: number,
+): EffectivePolicy {
   const outer = forPort(host, port);
   const inner = forPort(subset, port);
   return {

@@ -87,8 +87,16 @@ function speaksMeshTls(endpoint: Endpoint, input: LoadAssignmentInput): boolean 
 /** `name;namespace;canonical service;canonical revision;cluster`, which telemetry reads. */
 function workloadText(endpoint: Endpoint): string {
   const { labels } = endpoint;
-  const canonical = labels['service.istio.io/canonical-name'] ?? labels['app.kubernetes.io/name'] ?? labels['app'] ?? endpoint.workloadName;
-  const revision = labels['service.istio.io/canonical-revision'] ?? labels['app.kubernetes.io/version'] ?? labels['version'] ?? 'latest';
+  const canonical =
+    labels['service.istio.io/canonical-name'] ??
+    labels['app.kubernetes.io/name'] ??
+    labels['app'] ??
+    endpoint.workloadName;
+  const revision =
+    labels['service.istio.io/canonical-revision'] ??
+    labels['app.kubernetes.io/version'] ??
+    labels['version'] ??
+    'latest';
   return [endpoint.workloadName, endpoint.namespace, canonical, revision, endpoint.cluster].join(';');
 }
 

@@ -31,16 +31,25 @@ export function localityPlan({ setting, outlier, near, labels }: PlanInput): Loc
   }
   if (!outlier) return undefined;
   const wanted = setting?.failoverPriority ?? [];
-  if (wanted.length > 0) return { kind: 'priority', share: () => undefined, distance: (endpoint) => labelDistance(wanted, labels, endpoint.labels) };
+  if (wanted.length > 0)
+    return {
+      kind: 'priority',
+      share: () => undefined,
+      distance: (endpoint) => labelDistance(wanted, labels, endpoint.labels),
+    };
   if (near.region === '') return undefined;
   const next = setting?.failover?.find(({ from }) => from === near.region)?.to;
   return { kind: 'priority', share: () => undefined, distance: ({ locality }) => regionDistance(near, locality, next) };
 }
 
-function shareOf(targets: readonly (readonly [string, number])[], locality: Locality): { readonly rule: string; readonly percent: number } | undefined {
+function shareOf(
+  targets: readonly (readonly [string, number])[],
+  locality: Locality,
+): { readonly rule: string; readonly percent: number } | undefined {
   // The most exact target first, as longer patterns are.
   let best: { rule: string; percent: number } | undefined;
-  for (const [rule, percent] of targets) if (covers(rule, locality) && (best === undefined || rule.length > best.rule.length)) best = { rule, percent };
+  for (const [rule, percent] of targets)
+    if (covers(rule, locality) && (best === undefined || rule.length > best.rule.length)) best = { rule, percent };
   return best;
 }
 
@@ -58,7 +67,11 @@ function regionDistance(near: Locality, place: Locality, next: string | undefine
 }
 
 /** Labels count from the first on, until one differs. "key=value" asks for that value instead of the client's. */
-function labelDistance(wanted: readonly string[], client: Readonly<Record<string, string>>, endpoint: Readonly<Record<string, string>>): number {
+function labelDistance(
+  wanted: readonly string[],
+  client: Readonly<Record<string, string>>,
+  endpoint: Readonly<Record<string, string>>,
+): number {
   const matched = wanted.findIndex((text) => {
     const equals = text.indexOf('=');
     const key = equals < 0 ? text : text.slice(0, equals);

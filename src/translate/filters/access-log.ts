@@ -1,7 +1,11 @@
 // Access logs as MeshConfig asks for them: Istio's text or JSON format, or the user's (inventory §8).
 
 import { create, type JsonObject } from '@bufbuild/protobuf';
-import { type AccessLog, AccessLogSchema, ResponseFlagFilterSchema } from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
+import {
+  type AccessLog,
+  AccessLogSchema,
+  ResponseFlagFilterSchema,
+} from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { FileAccessLogSchema } from '#proto/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 import type { MeshSettings } from '#registry';
 import { any } from '../encode.ts';
@@ -38,7 +42,14 @@ const JSON_FIELDS: JsonObject = {
 
 export function accessLogs(mesh: MeshSettings): AccessLog[] {
   const config = fileLog(mesh);
-  return config === undefined ? [] : [create(AccessLogSchema, { name: 'envoy.access_loggers.file', configType: { case: 'typedConfig', value: config } })];
+  return config === undefined
+    ? []
+    : [
+        create(AccessLogSchema, {
+          name: 'envoy.access_loggers.file',
+          configType: { case: 'typedConfig', value: config },
+        }),
+      ];
 }
 
 /** On listeners: only connections that found no filter chain, which no other log sees. */
@@ -48,7 +59,9 @@ export function listenerAccessLogs(mesh: MeshSettings): AccessLog[] {
   return [
     create(AccessLogSchema, {
       name: 'envoy.access_loggers.file',
-      filter: { filterSpecifier: { case: 'responseFlagFilter', value: create(ResponseFlagFilterSchema, { flags: ['NR'] }) } },
+      filter: {
+        filterSpecifier: { case: 'responseFlagFilter', value: create(ResponseFlagFilterSchema, { flags: ['NR'] }) },
+      },
       configType: { case: 'typedConfig', value: config },
     }),
   ];
@@ -59,9 +72,18 @@ function fileLog(mesh: MeshSettings) {
   if (file === '') return undefined;
   if (!json) {
     const text = format === '' ? TEXT : format.endsWith('\n') ? format : `${format}\n`;
-    return any(FileAccessLogSchema, { path: file, accessLogFormat: { case: 'logFormat', value: { format: { case: 'textFormatSource', value: { specifier: { case: 'inlineString', value: text } } } } } });
+    return any(FileAccessLogSchema, {
+      path: file,
+      accessLogFormat: {
+        case: 'logFormat',
+        value: { format: { case: 'textFormatSource', value: { specifier: { case: 'inlineString', value: text } } } },
+      },
+    });
   }
-  return any(FileAccessLogSchema, { path: file, accessLogFormat: { case: 'logFormat', value: { format: { case: 'jsonFormat', value: jsonFields(format) } } } });
+  return any(FileAccessLogSchema, {
+    path: file,
+    accessLogFormat: { case: 'logFormat', value: { format: { case: 'jsonFormat', value: jsonFields(format) } } },
+  });
 }
 
 /** A format that is no JSON object falls back to Istio's fields; reading the configuration has complained by then. */
@@ -69,7 +91,9 @@ function jsonFields(format: string): JsonObject {
   if (format === '') return JSON_FIELDS;
   try {
     const parsed: unknown = JSON.parse(format);
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? (parsed as JsonObject) : JSON_FIELDS;
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+      ? (parsed as JsonObject)
+      : JSON_FIELDS;
   } catch {
     return JSON_FIELDS;
   }

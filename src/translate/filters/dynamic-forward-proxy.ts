@@ -6,8 +6,13 @@ import { FilterConfigSchema } from '#proto/envoy/extensions/filters/http/dynamic
 import { type Init, typed } from '../encode.ts';
 
 /** Filter and cluster must name the very same cache. */
-export const DNS_CACHE: Init<typeof DnsCacheConfigSchema> = { name: 'allow_any_dynamic_dns', dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED };
+export const DNS_CACHE: Init<typeof DnsCacheConfigSchema> = {
+  name: 'allow_any_dynamic_dns',
+  dnsLookupFamily: Cluster_DnsLookupFamily.V4_PREFERRED,
+};
 
 export function dynamicForwardProxy() {
-  return typed('envoy.filters.http.dynamic_forward_proxy', FilterConfigSchema, { implementationSpecifier: { case: 'dnsCacheConfig', value: DNS_CACHE } });
+  return typed('envoy.filters.http.dynamic_forward_proxy', FilterConfigSchema, {
+    implementationSpecifier: { case: 'dnsCacheConfig', value: DNS_CACHE },
+  });
 }

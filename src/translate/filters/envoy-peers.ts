@@ -1,12 +1,24 @@
 // How a stock Envoy tells the agent what it carried, and its peers who it is: the access log service and static headers (design §3d).
 
 import { create } from '@bufbuild/protobuf';
-import { ENVOY_AGENT_CLUSTERS, ENVOY_PEER_ENVIRONMENT, ENVOY_PEER_METADATA, ENVOY_PEER_TAGS, PEER_METADATA_HEADERS } from '#base';
+import {
+  ENVOY_AGENT_CLUSTERS,
+  ENVOY_PEER_ENVIRONMENT,
+  ENVOY_PEER_METADATA,
+  ENVOY_PEER_TAGS,
+  PEER_METADATA_HEADERS,
+} from '#base';
 import { type AccessLog, AccessLogSchema } from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
-import { HeaderValueOption_HeaderAppendAction as Append, type HeaderValueOptionSchema } from '#proto/envoy/config/core/v3/base_pb.ts';
+import {
+  HeaderValueOption_HeaderAppendAction as Append,
+  type HeaderValueOptionSchema,
+} from '#proto/envoy/config/core/v3/base_pb.ts';
 import { ApiVersion } from '#proto/envoy/config/core/v3/config_source_pb.ts';
 import { HttpGrpcAccessLogConfigSchema } from '#proto/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
-import { Config_ValueType, ConfigSchema } from '#proto/envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata_pb.ts';
+import {
+  Config_ValueType,
+  ConfigSchema,
+} from '#proto/envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata_pb.ts';
 import { any, duration, type Init, typed } from '../encode.ts';
 
 /** A summary leaves the agent each second; entries must not wait longer. */
@@ -17,7 +29,13 @@ const GRPC_STATUS = ['grpc-status'];
 export function agentAccessLog(direction: 'inbound' | 'outbound' | 'gateway'): AccessLog {
   const hostTag = (tag: string, namespace: string, key: string) => ({
     tag,
-    type: { case: 'metadata' as const, value: { kind: { kind: { case: 'host' as const, value: {} } }, metadataKey: { key: namespace, path: [{ segment: { case: 'key' as const, value: key } }] } } },
+    type: {
+      case: 'metadata' as const,
+      value: {
+        kind: { kind: { case: 'host' as const, value: {} } },
+        metadataKey: { key: namespace, path: [{ segment: { case: 'key' as const, value: key } }] },
+      },
+    },
   });
   const config = any(HttpGrpcAccessLogConfigSchema, {
     commonConfig: {
@@ -28,13 +46,19 @@ export function agentAccessLog(direction: 'inbound' | 'outbound' | 'gateway'): A
       customTags:
         direction === 'inbound'
           ? []
-          : [hostTag(ENVOY_PEER_TAGS.destination, 'istio', 'workload'), hostTag(ENVOY_PEER_TAGS.tlsMode, 'envoy.transport_socket_match', 'tlsMode')],
+          : [
+              hostTag(ENVOY_PEER_TAGS.destination, 'istio', 'workload'),
+              hostTag(ENVOY_PEER_TAGS.tlsMode, 'envoy.transport_socket_match', 'tlsMode'),
+            ],
     },
     additionalRequestHeadersToLog: ['content-type'],
     additionalResponseHeadersToLog: GRPC_STATUS,
     additionalResponseTrailersToLog: GRPC_STATUS,
   });
-  return create(AccessLogSchema, { name: 'envoy.access_loggers.http_grpc', configType: { case: 'typedConfig', value: config } });
+  return create(AccessLogSchema, {
+    name: 'envoy.access_loggers.http_grpc',
+    configType: { case: 'typedConfig', value: config },
+  });
 }
 
 /** Takes the caller's headers away from the application, and keeps their word for the log. */
@@ -55,5 +79,8 @@ export function peerHeaders(): Init<typeof HeaderValueOptionSchema>[] {
     header: { key, value: `%ENVIRONMENT(${variable})%` },
     appendAction: Append.OVERWRITE_IF_EXISTS_OR_ADD,
   });
-  return [option(PEER_METADATA_HEADERS.metadata, ENVOY_PEER_ENVIRONMENT.metadata), option(PEER_METADATA_HEADERS.id, ENVOY_PEER_ENVIRONMENT.id)];
+  return [
+    option(PEER_METADATA_HEADERS.metadata, ENVOY_PEER_ENVIRONMENT.metadata),
+    option(PEER_METADATA_HEADERS.id, ENVOY_PEER_ENVIRONMENT.id),
+  ];
 }

@@ -45,12 +45,20 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
   const gateway = direction === 'gateway';
   return typed('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
     statPrefix: input.statPrefix,
-    routeSpecifier: 'name' in routes ? { case: 'rds', value: { configSource: ADS, routeConfigName: routes.name } } : { case: 'routeConfig', value: routes.inline },
+    routeSpecifier:
+      'name' in routes
+        ? { case: 'rds', value: { configSource: ADS, routeConfigName: routes.name } }
+        : { case: 'routeConfig', value: routes.inline },
     httpFilters: [...httpFilters(input)],
     accessLog: [...accessLogs(mesh), ...(input.envoy ? [agentAccessLog(direction)] : [])],
     useRemoteAddress: gateway,
     ...(gateway && (input.trustedHops ?? 0) > 0 ? { xffNumTrustedHops: input.trustedHops ?? 0 } : {}),
-    ...(direction === 'outbound' ? {} : { forwardClientCertDetails: gateway ? Forward.SANITIZE_SET : Forward.APPEND_FORWARD, setCurrentClientCertDetails: { subject: true, dns: true, uri: true } }),
+    ...(direction === 'outbound'
+      ? {}
+      : {
+          forwardClientCertDetails: gateway ? Forward.SANITIZE_SET : Forward.APPEND_FORWARD,
+          setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
+        }),
     upgradeConfigs: [{ upgradeType: 'websocket' }, ...(input.connect === true ? [{ upgradeType: 'CONNECT' }] : [])],
     streamIdleTimeout: duration(0),
     serverName: 'istio-envoy',
@@ -65,7 +73,10 @@ function httpFilters(input: HttpManagerInput): readonly HttpFilter[] {
     ...(input.envoy ? (input.direction === 'outbound' ? [] : [takePeerHeaders()]) : [peerMetadata(input.direction)]),
     ...input.authorization,
     ...(input.grpcWeb === true ? [typed('envoy.filters.http.grpc_web', GrpcWebSchema, {})] : []),
-    typed('envoy.filters.http.grpc_stats', GrpcStatsSchema, { emitFilterState: true, perMethodStatSpecifier: { case: 'statsForAllMethods', value: { value: false } } }),
+    typed('envoy.filters.http.grpc_stats', GrpcStatsSchema, {
+      emitFilterState: true,
+      perMethodStatSpecifier: { case: 'statsForAllMethods', value: { value: false } },
+    }),
     typed(FAULT_FILTER, HTTPFaultSchema, {}),
     typed(CORS_FILTER, CorsSchema, {}),
     ...(input.last ?? []),
@@ -80,6 +91,7 @@ function normalization(mesh: MeshSettings) {
   return {
     normalizePath: true,
     ...(mode === 'MERGE_SLASHES' || mode === 'DECODE_AND_MERGE_SLASHES' ? { mergeSlashes: true } : {}),
-    pathWithEscapedSlashesAction: mode === 'DECODE_AND_MERGE_SLASHES' ? Escaped.UNESCAPE_AND_FORWARD : Escaped.KEEP_UNCHANGED,
+    pathWithEscapedSlashesAction:
+      mode === 'DECODE_AND_MERGE_SLASHES' ? Escaped.UNESCAPE_AND_FORWARD : Escaped.KEEP_UNCHANGED,
   };
 }

@@ -10,6 +10,8 @@ const SAY_IN_MESH = [{ methodSpecifier: { case: 'istioHeaders' as const, value: 
 export function peerMetadata(direction: 'inbound' | 'outbound' | 'gateway') {
   return typed('istio.metadata_exchange', ConfigSchema, {
     ...(direction === 'outbound' ? {} : { downstreamDiscovery: READ }),
-    ...(direction === 'inbound' ? { downstreamPropagation: READ } : { upstreamDiscovery: READ, upstreamPropagation: SAY_IN_MESH }),
+    ...(direction === 'inbound'
+      ? { downstreamPropagation: READ }
+      : { upstreamDiscovery: READ, upstreamPropagation: SAY_IN_MESH }),
   });
 }

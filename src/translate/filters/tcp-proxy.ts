@@ -13,7 +13,12 @@ export interface TcpTarget {
   readonly weight: number;
 }
 
-export function tcpProxy(mesh: MeshSettings, statPrefix: string, targets: readonly TcpTarget[], pool?: ConnectionPool): Init<typeof FilterSchema> {
+export function tcpProxy(
+  mesh: MeshSettings,
+  statPrefix: string,
+  targets: readonly TcpTarget[],
+  pool?: ConnectionPool,
+): Init<typeof FilterSchema> {
   const first = targets[0];
   const idle = durationMs(pool?.tcp?.idleTimeout);
   return typed('envoy.filters.network.tcp_proxy', TcpProxySchema, {
@@ -21,7 +26,10 @@ export function tcpProxy(mesh: MeshSettings, statPrefix: string, targets: readon
     clusterSpecifier:
       targets.length === 1 && first !== undefined
         ? { case: 'cluster', value: first.cluster }
-        : { case: 'weightedClusters', value: { clusters: targets.map(({ cluster, weight }) => ({ name: cluster, weight })) } },
+        : {
+            case: 'weightedClusters',
+            value: { clusters: targets.map(({ cluster, weight }) => ({ name: cluster, weight })) },
+          },
     accessLog: accessLogs(mesh),
     ...(idle === undefined ? {} : { idleTimeout: duration(idle) }),
   });

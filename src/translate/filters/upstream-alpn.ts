@@ -10,7 +10,15 @@ export function upstreamAlpn(protocol: 'http1' | 'http2') {
     onRequestHeaders: [
       {
         key: { case: 'objectKey', value: 'envoy.network.application_protocols' },
-        value: { case: 'formatString', value: { format: { case: 'textFormatSource', value: { specifier: { case: 'inlineString', value: CLIENT_ALPN[protocol].join(',') } } } } },
+        value: {
+          case: 'formatString',
+          value: {
+            format: {
+              case: 'textFormatSource',
+              value: { specifier: { case: 'inlineString', value: CLIENT_ALPN[protocol].join(',') } },
+            },
+          },
+        },
         sharedWithUpstream: FilterStateValue_SharedWithUpstream.ONCE,
       },
     ],

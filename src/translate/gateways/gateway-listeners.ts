@@ -31,14 +31,26 @@ export interface GatewayResources {
 
 const HANDSHAKE_TIMEOUT_MS = 15_000;
 
-export function gatewayResources(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): GatewayResources {
+export function gatewayResources(
+  snapshot: Snapshot,
+  proxy: ProxyView,
+  scope: Scope,
+  cache: TranslationCache,
+): GatewayResources {
   const listeners = new Map<string, XdsResource>();
   const routes = new Map<string, XdsResource>();
   const secrets = new Set<string>();
   const policies = authorizationPoliciesOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
   const requestAuthentications = requestAuthenticationsOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
   const providers = resolveProviders(policies, { mesh: snapshot.mesh, service: scope.service, envoy: proxy.envoy });
-  const authorization: AuthorizationInput = { policies, requestAuthentications, keySets: snapshot.keySets, providers, mesh: snapshot.mesh, boundPort: (declared) => proxy.gatewayPorts[String(declared)] ?? declared };
+  const authorization: AuthorizationInput = {
+    policies,
+    requestAuthentications,
+    keySets: snapshot.keySets,
+    providers,
+    mesh: snapshot.mesh,
+    boundPort: (declared) => proxy.gatewayPorts[String(declared)] ?? declared,
+  };
   for (const group of serverGroups(snapshot, proxy)) {
     const name = listenerName(group.bind, group.port);
     const plain = group.servers.filter(({ kind }) => kind === 'http');
@@ -53,9 +65,29 @@ export function gatewayResources(snapshot: Snapshot, proxy: ProxyView, scope: Sc
       routes.set(table, gatewayTable(table, [server], scope, proxy, cache));
     }
     const tcp = group.servers.some(({ kind }) => kind !== 'http' && kind !== 'https');
-    const key: KeyPart[] = ['gateway-lds', name, group.host, group.listen, snapshot.mesh, proxy.envoy, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, providersKey(providers), JSON.stringify(proxy.gatewayPorts), tcp ? scope : undefined, ...group.servers.flatMap((s) => [s.gateway, s.server])];
-    const origins = [...group.servers.map((server) => refOf(server.gateway)), ...[...policies, ...requestAuthentications].map((policy) => refOf(policy))];
-    listeners.set(name, cache.resource(key, () => resource(ListenerSchema, name, listener(name, group, scope, authorization), origins)));
+    const key: KeyPart[] = [
+      'gateway-lds',
+      name,
+      group.host,
+      group.listen,
+      snapshot.mesh,
+      proxy.envoy,
+      policies,
+      requestAuthentications,
+      requestAuthentications.length === 0 ? undefined : snapshot.keySets,
+      providersKey(providers),
+      JSON.stringify(proxy.gatewayPorts),
+      tcp ? scope : undefined,
+      ...group.servers.flatMap((s) => [s.gateway, s.server]),
+    ];
+    const origins = [
+      ...group.servers.map((server) => refOf(server.gateway)),
+      ...[...policies, ...requestAuthentications].map((policy) => refOf(policy)),
+    ];
+    listeners.set(
+      name,
+      cache.resource(key, () => resource(ListenerSchema, name, listener(name, group, scope, authorization), origins)),
+    );
   }
   return { listeners, routes, secrets };
 }
@@ -63,7 +95,22 @@ export function gatewayResources(snapshot: Snapshot, proxy: ProxyView, scope: Sc
 function listener(name: string, group: ServerGroup, scope: Scope, authorization: AuthorizationInput): Listener {
   const { mesh } = scope.snapshot;
   const plain = group.servers.filter(({ kind }) => kind === 'http');
-  const chains = plain.length > 0 ? [{ filters: [manager(httpTableName(group.port, group.bind), name, authorization, scope.envoy, plain.some(({ protocol }) => protocol === 'GRPC-Web'))] }] : withoutRepeats(group.servers.flatMap((server) => chainsOf(server, group, name, scope, authorization)));
+  const chains =
+    plain.length > 0
+      ? [
+          {
+            filters: [
+              manager(
+                httpTableName(group.port, group.bind),
+                name,
+                authorization,
+                scope.envoy,
+                plain.some(({ protocol }) => protocol === 'GRPC-Web'),
+              ),
+            ],
+          },
+        ]
+      : withoutRepeats(group.servers.flatMap((server) => chainsOf(server, group, name, scope, authorization)));
   const tls = group.servers.some(({ kind }) => kind === 'https' || kind === 'passthrough' || kind === 'tls-terminated');
   return {
     name,
@@ -89,7 +136,13 @@ function manager(table: string, name: string, authorization: AuthorizationInput,
   });
 }
 
-function chainsOf(server: ServerInForce, group: ServerGroup, name: string, scope: Scope, authorization: AuthorizationInput): readonly Chain[] {
+function chainsOf(
+  server: ServerInForce,
+  group: ServerGroup,
+  name: string,
+  scope: Scope,
+  authorization: AuthorizationInput,
+): readonly Chain[] {
   const { mesh } = authorization;
   const tls = server.server.tls;
   const names = serverNames(server.hosts.map(({ host }) => host));
@@ -97,13 +150,34 @@ function chainsOf(server: ServerInForce, group: ServerGroup, name: string, scope
   const rbac = tcpAuthorization(authorization);
   switch (server.kind) {
     case 'https':
-      return tls === undefined ? [] : [{ ...where, filters: [manager(httpsTableName(server, group.bind), name, authorization, scope.envoy, false)], transportSocket: serverTls(tls, mesh, 'http'), transportSocketConnectTimeout: duration(HANDSHAKE_TIMEOUT_MS) }];
+      return tls === undefined
+        ? []
+        : [
+            {
+              ...where,
+              filters: [manager(httpsTableName(server, group.bind), name, authorization, scope.envoy, false)],
+              transportSocket: serverTls(tls, mesh, 'http'),
+              transportSocketConnectTimeout: duration(HANDSHAKE_TIMEOUT_MS),
+            },
+          ];
     case 'tls-terminated':
-      return tls === undefined ? [] : [{ ...where, filters: [...rbac, tcpProxy(mesh, name, tcpTargets(server, scope))], transportSocket: serverTls(tls, mesh, 'tcp'), transportSocketConnectTimeout: duration(HANDSHAKE_TIMEOUT_MS) }];
+      return tls === undefined
+        ? []
+        : [
+            {
+              ...where,
+              filters: [...rbac, tcpProxy(mesh, name, tcpTargets(server, scope))],
+              transportSocket: serverTls(tls, mesh, 'tcp'),
+              transportSocketConnectTimeout: duration(HANDSHAKE_TIMEOUT_MS),
+            },
+          ];
     case 'tcp':
       return [{ filters: [...rbac, tcpProxy(mesh, name, tcpTargets(server, scope))] }];
     case 'passthrough':
-      return passthroughChains(server, scope).map((chain) => ({ ...chain, filters: [...rbac, ...(chain.filters ?? [])] }));
+      return passthroughChains(server, scope).map((chain) => ({
+        ...chain,
+        filters: [...rbac, ...(chain.filters ?? [])],
+      }));
     default:
       return [{ ...where, filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] }];
   }
@@ -131,19 +205,36 @@ function passthroughChains(server: ServerInForce, scope: Scope): readonly Chain[
         const names = serverNames((match.sniHosts ?? []).filter((host) => serverCovers(server, host)));
         if ((match.sniHosts ?? []).length > 0 && names.length === 0 && !(match.sniHosts ?? []).includes('*')) continue;
         const list = targets(rule.route, virtualService.namespace, port, scope);
-        chains.push({ ...(names.length === 0 ? {} : { filterChainMatch: { serverNames: [...names] } }), filters: [tcpProxy(scope.snapshot.mesh, list[0]?.cluster ?? BLACK_HOLE, list)] });
+        chains.push({
+          ...(names.length === 0 ? {} : { filterChainMatch: { serverNames: [...names] } }),
+          filters: [tcpProxy(scope.snapshot.mesh, list[0]?.cluster ?? BLACK_HOLE, list)],
+        });
       }
     }
   }
-  return chains.length > 0 ? chains : [{ filters: [tcpProxy(scope.snapshot.mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] }];
+  return chains.length > 0
+    ? chains
+    : [{ filters: [tcpProxy(scope.snapshot.mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] }];
 }
 
-type Routes = readonly { readonly destination: { readonly host: string; readonly subset?: string; readonly port?: { readonly number?: number } }; readonly weight?: number }[] | undefined;
+type Routes =
+  | readonly {
+      readonly destination: {
+        readonly host: string;
+        readonly subset?: string;
+        readonly port?: { readonly number?: number };
+      };
+      readonly weight?: number;
+    }[]
+  | undefined;
 
 function targets(route: Routes, namespace: string, port: number, scope: Scope): readonly TcpTarget[] {
   const list = (route ?? [])
     .filter((target, _, all) => all.length === 1 || (target.weight ?? 0) > 0)
-    .map((target) => ({ cluster: targetOf(target.destination, namespace, port, scope).cluster, weight: target.weight ?? 1 }));
+    .map((target) => ({
+      cluster: targetOf(target.destination, namespace, port, scope).cluster,
+      weight: target.weight ?? 1,
+    }));
   return list.length === 0 ? [{ cluster: BLACK_HOLE, weight: 1 }] : list;
 }
 
@@ -162,7 +253,9 @@ function withoutRepeats(chains: readonly Chain[]): readonly Chain[] {
     if (names.length > 0 && fresh.length === 0) continue;
     if (names.length === 0 && taken.has('')) continue;
     for (const name of names.length === 0 ? [''] : fresh) taken.add(name);
-    kept.push(names.length === 0 ? chain : { ...chain, filterChainMatch: { ...chain.filterChainMatch, serverNames: fresh } });
+    kept.push(
+      names.length === 0 ? chain : { ...chain, filterChainMatch: { ...chain.filterChainMatch, serverNames: fresh } },
+    );
   }
   return kept;
 }

@@ -31,17 +31,37 @@ interface HostUnderWork {
   readonly port: number;
 }
 
-export function gatewayTable(name: string, servers: readonly ServerInForce[], scope: Scope, proxy: ProxyView, cache: TranslationCache): XdsResource {
-  const key: KeyPart[] = ['gateway-rds', name, proxy.envoy, JSON.stringify(sortedEntries(scope.labels)), scope.namespace, scope.snapshot.mesh];
+export function gatewayTable(
+  name: string,
+  servers: readonly ServerInForce[],
+  scope: Scope,
+  proxy: ProxyView,
+  cache: TranslationCache,
+): XdsResource {
+  const key: KeyPart[] = [
+    'gateway-rds',
+    name,
+    proxy.envoy,
+    JSON.stringify(sortedEntries(scope.labels)),
+    scope.namespace,
+    scope.snapshot.mesh,
+  ];
   const bound = servers.map((server) => ({ server, hosts: boundHosts(server, scope) }));
   for (const { server, hosts } of bound) {
     key.push(server.gateway, server.server);
-    for (const { host, virtualService } of hosts) key.push(host, virtualService, destinationInputs(virtualService, scope));
+    for (const { host, virtualService } of hosts)
+      key.push(host, virtualService, destinationInputs(virtualService, scope));
   }
-  return cache.resource(key, () => routeTable({ name, validateClusters: false, ignorePortInHostMatching: true }, encodeHosts(bound, scope, proxy)));
+  return cache.resource(key, () =>
+    routeTable({ name, validateClusters: false, ignorePortInHostMatching: true }, encodeHosts(bound, scope, proxy)),
+  );
 }
 
-function encodeHosts(bound: readonly { server: ServerInForce; hosts: ReturnType<typeof boundHosts> }[], scope: Scope, proxy: ProxyView): readonly EncodedHost[] {
+function encodeHosts(
+  bound: readonly { server: ServerInForce; hosts: ReturnType<typeof boundHosts> }[],
+  scope: Scope,
+  proxy: ProxyView,
+): readonly EncodedHost[] {
   const byHost = new Map<string, HostUnderWork>();
   const at = (host: string, port: number): HostUnderWork => {
     const known = byHost.get(host);
@@ -54,17 +74,31 @@ function encodeHosts(bound: readonly { server: ServerInForce; hosts: ReturnType<
     const port = server.server.port.number;
     for (const { host, virtualService } of hosts) {
       const entry = at(host, port);
-      const context = { ...routeContext(scope, port, proxy.envoy), gateway: server.gatewayName, tls: server.kind === 'https' };
+      const context = {
+        ...routeContext(scope, port, proxy.envoy),
+        gateway: server.gatewayName,
+        tls: server.kind === 'https',
+      };
       entry.routes.push(...virtualServiceRoutes(virtualService, context));
-      entry.origins.push({ kind: 'VirtualService', namespace: virtualService.namespace, name: virtualService.name }, refOf(server.gateway));
+      entry.origins.push(
+        { kind: 'VirtualService', namespace: virtualService.namespace, name: virtualService.name },
+        refOf(server.gateway),
+      );
     }
     if (server.server.tls?.httpsRedirect !== true) continue;
     for (const { host } of server.hosts) at(host, port).tlsOnly = true;
-    for (const [host, entry] of byHost) if (server.hosts.some((pattern) => hostCovers(pattern.host, host))) entry.tlsOnly = true;
+    for (const [host, entry] of byHost)
+      if (server.hosts.some((pattern) => hostCovers(pattern.host, host))) entry.tlsOnly = true;
   }
   const first = bound[0]?.server.server.port.number ?? 0;
   const hosts = [...byHost].filter(([, entry]) => entry.routes.length > 0 || entry.tlsOnly);
-  if (hosts.length === 0) return [encoded(create(VirtualHostSchema, { name: `blackhole:${first}`, domains: ['*'] }), bound.map(({ server }) => refOf(server.gateway)))];
+  if (hosts.length === 0)
+    return [
+      encoded(
+        create(VirtualHostSchema, { name: `blackhole:${first}`, domains: ['*'] }),
+        bound.map(({ server }) => refOf(server.gateway)),
+      ),
+    ];
   return hosts.map(([host, entry]) =>
     encoded(
       create(VirtualHostSchema, {

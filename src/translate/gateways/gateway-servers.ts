@@ -1,7 +1,17 @@
 // The servers that a gateway proxy has to run, grouped by the port that it really listens on (inventory §3.8).
 
 import type { Snapshot } from '#push';
-import { type Gateway, gatewaysOf, type GatewayServer, hostCovers, labelsMatch, narrowerHost, protocolFromName, type PortProtocol, type ResolvedVirtualService } from '#registry';
+import {
+  type Gateway,
+  gatewaysOf,
+  type GatewayServer,
+  hostCovers,
+  labelsMatch,
+  narrowerHost,
+  protocolFromName,
+  type PortProtocol,
+  type ResolvedVirtualService,
+} from '#registry';
 import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
 
@@ -36,7 +46,15 @@ export function serverGroups(snapshot: Snapshot, proxy: ProxyView): readonly Ser
       const port = targetPort(snapshot, proxy, server.port.number);
       const bind = server.bind === undefined || server.bind === '' ? '0.0.0.0' : server.bind;
       const key = `${bind} ${port}`;
-      const entry = groups.get(key) ?? { group: { port, bind, host: bind === '0.0.0.0' ? proxy.gatewayBind : bind, listen: proxy.gatewayPorts[String(port)] ?? port }, servers: [] };
+      const entry = groups.get(key) ?? {
+        group: {
+          port,
+          bind,
+          host: bind === '0.0.0.0' ? proxy.gatewayBind : bind,
+          listen: proxy.gatewayPorts[String(port)] ?? port,
+        },
+        servers: [],
+      };
       groups.set(key, entry);
       const inForce = serverInForce(gateway, server);
       const first = entry.servers[0];

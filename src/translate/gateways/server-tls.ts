@@ -4,7 +4,16 @@ import { CertificateValidationContextSchema } from '#proto/envoy/extensions/tran
 import type { SdsSecretConfigSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { GatewayServer, MeshSettings } from '#registry';
 import type { Init } from '../encode.ts';
-import { AGENT_SDS, downstreamSocket, exactSans, GATEWAY_SDS, meshServerTls, SERVER_ALPN, TlsParameters_TlsProtocol, tlsVersion } from '../tls-contexts.ts';
+import {
+  AGENT_SDS,
+  downstreamSocket,
+  exactSans,
+  GATEWAY_SDS,
+  meshServerTls,
+  SERVER_ALPN,
+  TlsParameters_TlsProtocol,
+  tlsVersion,
+} from '../tls-contexts.ts';
 
 type Tls = NonNullable<GatewayServer['tls']>;
 type Sds = Init<typeof SdsSecretConfigSchema>;
@@ -22,12 +31,19 @@ export function secretNames(tls: Tls | undefined): readonly string[] {
   if (tls === undefined || tls.mode === 'ISTIO_MUTUAL') return [];
   const credentials = credentialsOf(tls);
   const names = credentials.map(secretName);
-  if (wantsClient(tls)) names.push(...(tls.caCertCredentialName !== undefined ? [caSecretName(tls.caCertCredentialName)] : credentials.slice(0, 1).map(caSecretName)));
+  if (wantsClient(tls))
+    names.push(
+      ...(tls.caCertCredentialName !== undefined
+        ? [caSecretName(tls.caCertCredentialName)]
+        : credentials.slice(0, 1).map(caSecretName)),
+    );
   return names;
 }
 
 function credentialsOf(tls: Tls): readonly string[] {
-  return tls.credentialNames ?? (tls.credentialName === undefined || tls.credentialName === '' ? [] : [tls.credentialName]);
+  return (
+    tls.credentialNames ?? (tls.credentialName === undefined || tls.credentialName === '' ? [] : [tls.credentialName])
+  );
 }
 
 function wantsClient(tls: Tls): boolean {
@@ -41,7 +57,10 @@ export function serverTls(tls: Tls, mesh: MeshSettings, kind: 'http' | 'tcp') {
   const certificates: Sds[] =
     credentials.length > 0
       ? credentials.map((name) => ({ name: secretName(name), sdsConfig: GATEWAY_SDS }))
-      : files.map((file) => ({ name: `file-cert:${file.serverCertificate ?? ''}~${file.privateKey ?? ''}`, sdsConfig: AGENT_SDS }));
+      : files.map((file) => ({
+          name: `file-cert:${file.serverCertificate ?? ''}~${file.privateKey ?? ''}`,
+          sdsConfig: AGENT_SDS,
+        }));
   return downstreamSocket({
     requireClientCertificate: tls.mode === 'MUTUAL',
     commonTlsContext: {
@@ -61,11 +80,21 @@ export function serverTls(tls: Tls, mesh: MeshSettings, kind: 'http' | 'tcp') {
 function validation(tls: Tls, credentials: readonly string[]) {
   const ca = tls.caCertCredentialName ?? credentials[0];
   const source: Sds =
-    ca === undefined ? { name: `file-root:${tls.caCertificates ?? tls.tlsCertificates?.[0]?.caCertificates ?? ''}`, sdsConfig: AGENT_SDS } : { name: caSecretName(ca), sdsConfig: GATEWAY_SDS };
+    ca === undefined
+      ? {
+          name: `file-root:${tls.caCertificates ?? tls.tlsCertificates?.[0]?.caCertificates ?? ''}`,
+          sdsConfig: AGENT_SDS,
+        }
+      : { name: caSecretName(ca), sdsConfig: GATEWAY_SDS };
   const own: Init<typeof CertificateValidationContextSchema> = {
     matchTypedSubjectAltNames: exactSans(tls.subjectAltNames ?? []),
     verifyCertificateSpki: [...(tls.verifyCertificateSpki ?? [])],
     verifyCertificateHash: [...(tls.verifyCertificateHash ?? [])],
   };
-  return { validationContextType: { case: 'combinedValidationContext' as const, value: { defaultValidationContext: own, validationContextSdsSecretConfig: source } } };
+  return {
+    validationContextType: {
+      case: 'combinedValidationContext' as const,
+      value: { defaultValidationContext: own, validationContextSdsSecretConfig: source },
+    },
+  };
 }

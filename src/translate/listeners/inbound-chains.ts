@@ -82,7 +82,13 @@ const CHAINS: Readonly<Record<MtlsMode, Readonly<Record<'http' | 'tcp' | 'sniffe
 };
 
 function chain(input: ChainInput, traffic: Traffic, tls: boolean, match: ChainMatch): Chain {
-  const filters = traffic === 'http' ? [manager(input)] : [...tcpAuthorization(input.authorization), tcpProxy(input.mesh, input.cluster, [{ cluster: input.cluster, weight: 1 }])];
+  const filters =
+    traffic === 'http'
+      ? [manager(input)]
+      : [
+          ...tcpAuthorization(input.authorization),
+          tcpProxy(input.mesh, input.cluster, [{ cluster: input.cluster, weight: 1 }]),
+        ];
   const where = { ...match, ...input.where };
   return {
     name: traffic === 'http' ? (input.httpChainName ?? input.chainName) : input.chainName,

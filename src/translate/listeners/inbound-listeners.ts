@@ -19,7 +19,15 @@ import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
 import { inboundChains } from './inbound-chains.ts';
 import { type InboundPort, inboundPorts } from './inbound-ports.ts';
-import { type Chain, httpInspector, type Listener, listenerName, originalDestination, originalSource, tlsInspector } from './listener-parts.ts';
+import {
+  type Chain,
+  httpInspector,
+  type Listener,
+  listenerName,
+  originalDestination,
+  originalSource,
+  tlsInspector,
+} from './listener-parts.ts';
 
 export interface Inbound {
   readonly listeners: ReadonlyMap<string, XdsResource>;
@@ -33,27 +41,67 @@ interface PortInForce extends InboundPort {
 
 export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): Inbound {
   const { mesh, peerAuthentications, formerPeerAuthentications } = snapshot;
-  const ports: PortInForce[] = inboundPorts(snapshot, proxy, scope).map((port) => ({ ...port, mode: receivingMode(peerAuthentications, formerPeerAuthentications, proxy, port.declared) }));
+  const ports: PortInForce[] = inboundPorts(snapshot, proxy, scope).map((port) => ({
+    ...port,
+    mode: receivingMode(peerAuthentications, formerPeerAuthentications, proxy, port.declared),
+  }));
   const policies = authorizationPoliciesOf(snapshot.config, proxy, mesh.rootNamespace);
   const requestAuthentications = requestAuthenticationsOf(snapshot.config, proxy, mesh.rootNamespace);
   const providers = resolveProviders(policies, { mesh, service: scope.service, envoy: proxy.envoy });
   const bound = new Map(ports.map(({ declared, listen }) => [declared, listen]));
-  const authorization: AuthorizationInput = { policies, requestAuthentications, keySets: snapshot.keySets, providers, mesh, boundPort: (declared) => bound.get(declared) ?? declared };
-  const origins = [...policies.map((policy) => refOf(policy)), ...requestAuthentications.map((policy) => refOf(policy)), ...peerAuthentications.originsOf(proxy)];
+  const authorization: AuthorizationInput = {
+    policies,
+    requestAuthentications,
+    keySets: snapshot.keySets,
+    providers,
+    mesh,
+    boundPort: (declared) => bound.get(declared) ?? declared,
+  };
+  const origins = [
+    ...policies.map((policy) => refOf(policy)),
+    ...requestAuthentications.map((policy) => refOf(policy)),
+    ...peerAuthentications.originsOf(proxy),
+  ];
 
   const clusters = new Map<string, XdsResource>();
-  for (const port of ports) if (!port.refused) clusters.set(inboundCluster(port.declared), cluster(port, snapshot, cache));
+  for (const port of ports)
+    if (!port.refused) clusters.set(inboundCluster(port.declared), cluster(port, snapshot, cache));
 
   const listeners = new Map<string, XdsResource>();
-  const common: KeyPart[] = ['inbound', mesh, proxy.envoy, policies, requestAuthentications, requestAuthentications.length === 0 ? undefined : snapshot.keySets, providersKey(providers), ports.map(({ declared, listen }) => `${declared}:${listen}`).join(' ')];
+  const common: KeyPart[] = [
+    'inbound',
+    mesh,
+    proxy.envoy,
+    policies,
+    requestAuthentications,
+    requestAuthentications.length === 0 ? undefined : snapshot.keySets,
+    providersKey(providers),
+    ports.map(({ declared, listen }) => `${declared}:${listen}`).join(' '),
+  ];
   if (proxy.captured) {
     const rest = receivingMode(peerAuthentications, formerPeerAuthentications, proxy);
     const key = [...common, 'virtual', rest, proxy.tproxy, ports.map(portKey)];
-    listeners.set('virtualInbound', cache.resource(key, () => resource(ListenerSchema, 'virtualInbound', virtualInbound(ports, rest, proxy, authorization), [...origins, ...ports.flatMap((p) => p.origins)])));
+    listeners.set(
+      'virtualInbound',
+      cache.resource(key, () =>
+        resource(ListenerSchema, 'virtualInbound', virtualInbound(ports, rest, proxy, authorization), [
+          ...origins,
+          ...ports.flatMap((p) => p.origins),
+        ]),
+      ),
+    );
   } else {
     for (const port of ports) {
       const name = listenerName('127.0.0.1', port.listen);
-      listeners.set(name, cache.resource([...common, 'bound', portKey(port)], () => resource(ListenerSchema, name, boundListener(name, port, proxy.envoy, authorization), [...origins, ...port.origins])));
+      listeners.set(
+        name,
+        cache.resource([...common, 'bound', portKey(port)], () =>
+          resource(ListenerSchema, name, boundListener(name, port, proxy.envoy, authorization), [
+            ...origins,
+            ...port.origins,
+          ]),
+        ),
+      );
     }
   }
   return { listeners, clusters };
@@ -77,21 +125,38 @@ function cluster(port: InboundPort, snapshot: Snapshot, cache: TranslationCache)
         target,
         pool,
         mesh: snapshot.mesh,
-        services: service === undefined ? [] : [{ host: service.hostname, name: service.name, namespace: service.namespace }],
+        services:
+          service === undefined ? [] : [{ host: service.hostname, name: service.name, namespace: service.namespace }],
       }),
       port.origins,
     ),
   );
 }
 
-function chainsOf(port: PortInForce, envoy: boolean, authorization: AuthorizationInput, where: { readonly destinationPort?: number }): readonly Chain[] {
+function chainsOf(
+  port: PortInForce,
+  envoy: boolean,
+  authorization: AuthorizationInput,
+  where: { readonly destinationPort?: number },
+): readonly Chain[] {
   const { mesh } = authorization;
-  if (port.refused) return [{ name: `refused_${port.declared}`, filterChainMatch: where, filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] }];
+  if (port.refused)
+    return [
+      {
+        name: `refused_${port.declared}`,
+        filterChainMatch: where,
+        filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])],
+      },
+    ];
   return inboundChains({
     mesh,
     envoy,
     mode: port.mode,
-    protocol: port.protocol === 'Unsupported' && !isSniffed({ number: port.declared, name: '', protocol: port.protocol, targetPort: port.declared }) ? 'TCP' : port.protocol,
+    protocol:
+      port.protocol === 'Unsupported' &&
+      !isSniffed({ number: port.declared, name: '', protocol: port.protocol, targetPort: port.declared })
+        ? 'TCP'
+        : port.protocol,
     chainName: listenerName('0.0.0.0', port.declared),
     cluster: inboundCluster(port.declared),
     port: port.declared,
@@ -102,7 +167,12 @@ function chainsOf(port: PortInForce, envoy: boolean, authorization: Authorizatio
   });
 }
 
-function virtualInbound(ports: readonly PortInForce[], rest: MtlsMode, { tproxy, envoy }: ProxyView, authorization: AuthorizationInput): Listener {
+function virtualInbound(
+  ports: readonly PortInForce[],
+  rest: MtlsMode,
+  { tproxy, envoy }: ProxyView,
+  authorization: AuthorizationInput,
+): Listener {
   const { mesh } = authorization;
   const declared = ports.filter((port) => port.protocol !== 'Unsupported').map((port) => port.declared);
   const catchAll = inboundChains({
@@ -123,12 +193,21 @@ function virtualInbound(ports: readonly PortInForce[], rest: MtlsMode, { tproxy,
     name: 'virtualInbound',
     address: address('0.0.0.0', mesh.inboundPort),
     trafficDirection: TrafficDirection.INBOUND,
-    listenerFilters: [originalDestination(), ...(tproxy ? [originalSource()] : []), tlsInspector(), httpInspector(declared)],
+    listenerFilters: [
+      originalDestination(),
+      ...(tproxy ? [originalSource()] : []),
+      tlsInspector(),
+      httpInspector(declared),
+    ],
     ...detection(mesh.protocolDetectionTimeoutMs),
     accessLog: listenerAccessLogs(mesh),
     ...(tproxy ? { transparent: true } : {}),
     filterChains: [
-      { name: 'virtualInbound-blackhole', filterChainMatch: { destinationPort: mesh.inboundPort }, filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] },
+      {
+        name: 'virtualInbound-blackhole',
+        filterChainMatch: { destinationPort: mesh.inboundPort },
+        filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])],
+      },
       ...catchAll,
       ...ports.flatMap((port) => chainsOf(port, envoy, authorization, { destinationPort: port.declared })),
     ],
@@ -153,4 +232,3 @@ function boundListener(name: string, port: PortInForce, envoy: boolean, authoriz
 function detection(timeoutMs: number): Listener {
   return { listenerFiltersTimeout: duration(timeoutMs), continueOnListenerFiltersTimeout: true };
 }
-

@@ -31,7 +31,17 @@ export function inboundPorts(snapshot: Snapshot, proxy: ProxyView, scope: Scope)
   if (proxy.captured) return ingressPorts(snapshot, proxy, scope, served) ?? [...served.values()];
   return proxy.boundPorts.map(({ port, appPort, boundPort }) => {
     const known = served.get(port);
-    const base: InboundPort = known ?? { declared: port, listen: port, protocol: 'Unsupported', target: undefined, service: undefined, servicePort: port, pool: undefined, refused: false, origins: [] };
+    const base: InboundPort = known ?? {
+      declared: port,
+      listen: port,
+      protocol: 'Unsupported',
+      target: undefined,
+      service: undefined,
+      servicePort: port,
+      pool: undefined,
+      refused: false,
+      origins: [],
+    };
     return { ...base, listen: boundPort, target: { host: '127.0.0.1', port: appPort } };
   });
 }
@@ -66,7 +76,12 @@ function declaredPort(port: ServicePort, proxy: ProxyView): number | undefined {
 }
 
 /** A Sidecar with ingress listeners replaces what the services say. */
-function ingressPorts(snapshot: Snapshot, proxy: ProxyView, scope: Scope, served: ReadonlyMap<number, InboundPort>): readonly InboundPort[] | undefined {
+function ingressPorts(
+  snapshot: Snapshot,
+  proxy: ProxyView,
+  scope: Scope,
+  served: ReadonlyMap<number, InboundPort>,
+): readonly InboundPort[] | undefined {
   const ingress = scope.sidecar?.spec.ingress;
   if (scope.sidecar === undefined || ingress === undefined || ingress.length === 0) return undefined;
   const sidecar = scope.sidecar;
@@ -77,7 +92,9 @@ function ingressPorts(snapshot: Snapshot, proxy: ProxyView, scope: Scope, served
       declared,
       listen: declared,
       protocol: protocolFromName(listener.port?.protocol ?? '') ?? known?.protocol ?? 'Unsupported',
-      target: endpointOf(listener.defaultEndpoint, proxy.ip) ?? (snapshot.mesh.inboundLocalhost ? { host: '127.0.0.1', port: declared } : undefined),
+      target:
+        endpointOf(listener.defaultEndpoint, proxy.ip) ??
+        (snapshot.mesh.inboundLocalhost ? { host: '127.0.0.1', port: declared } : undefined),
       service: known?.service,
       servicePort: known?.servicePort ?? declared,
       pool: listener.connectionPool ?? sidecar.spec.inboundConnectionPool ?? known?.pool,
@@ -88,7 +105,10 @@ function ingressPorts(snapshot: Snapshot, proxy: ProxyView, scope: Scope, served
 }
 
 /** `127.0.0.1:8080`, `[::1]:8080`, `0.0.0.0:8080` (the workload's own address), `unix:///path`. */
-function endpointOf(text: string | undefined, ip: string): { readonly host: string; readonly port: number } | undefined {
+function endpointOf(
+  text: string | undefined,
+  ip: string,
+): { readonly host: string; readonly port: number } | undefined {
   if (text === undefined || text === '') return undefined;
   if (text.startsWith('unix://')) return { host: text, port: 0 };
   const colon = text.lastIndexOf(':');

@@ -1,7 +1,12 @@
 // Pieces that every listener is put together from: inspectors, chains, names (inventory §3.2, §3.3).
 
 import type { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
-import type { FilterChainSchema, FilterChainMatchSchema, FilterSchema, ListenerFilterSchema } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
+import type {
+  FilterChainSchema,
+  FilterChainMatchSchema,
+  FilterSchema,
+  ListenerFilterSchema,
+} from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
 import { HttpInspectorSchema } from '#proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '#proto/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
 import { OriginalSrcSchema } from '#proto/envoy/extensions/filters/listener/original_src/v3/original_src_pb.ts';
@@ -40,8 +45,12 @@ export function originalSource(): ListenerFilter {
 }
 
 function anyPort(ports: readonly number[]): NonNullable<ListenerFilter['filterDisabled']> {
-  const ranges = ports.map((port) => ({ rule: { case: 'destinationPortRange' as const, value: { start: port, end: port + 1 } } }));
-  return ranges.length === 1 ? (ranges[0] as (typeof ranges)[number]) : { rule: { case: 'orMatch', value: { rules: ranges } } };
+  const ranges = ports.map((port) => ({
+    rule: { case: 'destinationPortRange' as const, value: { start: port, end: port + 1 } },
+  }));
+  return ranges.length === 1
+    ? (ranges[0] as (typeof ranges)[number])
+    : { rule: { case: 'orMatch', value: { rules: ranges } } };
 }
 
 export function listenerName(address: string, port: number): string {

@@ -1,7 +1,15 @@
 // One outbound listener: the chains for a service port or for all HTTP services of a port (inventory §3.3).
 
 import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
-import { isHttp, isSniffed, isTls, type MeshSettings, type ResolvedVirtualService, type Service, type ServicePort } from '#registry';
+import {
+  isHttp,
+  isSniffed,
+  isTls,
+  type MeshSettings,
+  type ResolvedVirtualService,
+  type Service,
+  type ServicePort,
+} from '#registry';
 import { policyOf } from '../clusters/traffic-policy.ts';
 import { address } from '../encode.ts';
 import { httpManager } from '../filters/http-manager.ts';
@@ -11,7 +19,15 @@ import { upstreamAlpn } from '../filters/upstream-alpn.ts';
 import { BLACK_HOLE, outboundCluster, PASSTHROUGH } from '../names.ts';
 import { targetOf } from '../routes/virtual-host.ts';
 import type { Scope } from '../scope.ts';
-import { type Chain, type ChainMatch, httpInspector, type Listener, listenerName, PLAIN_HTTP, tlsInspector } from './listener-parts.ts';
+import {
+  type Chain,
+  type ChainMatch,
+  httpInspector,
+  type Listener,
+  listenerName,
+  PLAIN_HTTP,
+  tlsInspector,
+} from './listener-parts.ts';
 
 export interface ListenerPlace {
   readonly address: string;
@@ -23,23 +39,47 @@ export interface ListenerPlace {
 /** All HTTP services of one port share a table; what is not HTTP passes through. */
 export function sharedHttpListener(place: ListenerPlace, scope: Scope, table: string): Listener {
   const { mesh } = scope.snapshot;
-  const manager = httpManager({ mesh, envoy: scope.envoy, statPrefix: `outbound_${listenerName(place.address, place.port)}`, direction: 'outbound', routes: { name: table }, authorization: [] });
+  const manager = httpManager({
+    mesh,
+    envoy: scope.envoy,
+    statPrefix: `outbound_${listenerName(place.address, place.port)}`,
+    direction: 'outbound',
+    routes: { name: table },
+    authorization: [],
+  });
   return {
     ...base(place, mesh),
     listenerFilters: [tlsInspector(), httpInspector()],
     listenerFiltersTimeout: { seconds: 0n, nanos: 0 },
     continueOnListenerFiltersTimeout: true,
-    filterChains: [{ filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: PLAIN_HTTP }, filters: [manager] }],
+    filterChains: [
+      { filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: PLAIN_HTTP }, filters: [manager] },
+    ],
     defaultFilterChain: passthroughChain(scope),
   };
 }
 
 /** One service port on its own address: HTTP, sniffed, TLS by server name, or TCP. */
-export function serviceListener(place: ListenerPlace, service: Service, port: ServicePort, scope: Scope, table: string): Listener {
+export function serviceListener(
+  place: ListenerPlace,
+  service: Service,
+  port: ServicePort,
+  scope: Scope,
+  table: string,
+): Listener {
   const { mesh } = scope.snapshot;
   const name = listenerName(place.address, place.port);
   const manager = (last: Parameters<typeof httpManager>[0]['last']) =>
-    httpManager({ mesh, envoy: scope.envoy, statPrefix: `outbound_${name}`, direction: 'outbound', routes: { name: table }, authorization: [], grpcWeb: port.protocol === 'GRPC-Web', ...(last === undefined ? {} : { last }) });
+    httpManager({
+      mesh,
+      envoy: scope.envoy,
+      statPrefix: `outbound_${name}`,
+      direction: 'outbound',
+      routes: { name: table },
+      authorization: [],
+      grpcWeb: port.protocol === 'GRPC-Web',
+      ...(last === undefined ? {} : { last }),
+    });
   if (isHttp(port.protocol)) return { ...base(place, mesh), filterChains: [{ filters: [manager(undefined)] }] };
   const chains = tcpChains(service, port, scope);
   const named = chains.some(({ filterChainMatch }) => (filterChainMatch?.serverNames ?? []).length > 0);
@@ -49,7 +89,11 @@ export function serviceListener(place: ListenerPlace, service: Service, port: Se
       ...base(place, mesh),
       ...(named || isTls(port.protocol) ? { listenerFilters: [tlsInspector()] } : {}),
       filterChains: [...matched],
-      ...(fallback === undefined ? {} : matched.length === 0 ? { filterChains: [fallback] } : { defaultFilterChain: fallback }),
+      ...(fallback === undefined
+        ? {}
+        : matched.length === 0
+          ? { filterChains: [fallback] }
+          : { defaultFilterChain: fallback }),
     };
   }
   const { matched, fallback } = splitDefault(chains);
@@ -60,8 +104,14 @@ export function serviceListener(place: ListenerPlace, service: Service, port: Se
     continueOnListenerFiltersTimeout: true,
     filterChains: [
       ...matched,
-      { filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: ['http/1.0', 'http/1.1'] }, filters: [manager([upstreamAlpn('http1')])] },
-      { filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: ['h2c'] }, filters: [manager([upstreamAlpn('http2')])] },
+      {
+        filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: ['http/1.0', 'http/1.1'] },
+        filters: [manager([upstreamAlpn('http1')])],
+      },
+      {
+        filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: ['h2c'] },
+        filters: [manager([upstreamAlpn('http2')])],
+      },
     ],
     ...(fallback === undefined ? {} : { defaultFilterChain: fallback }),
   };
@@ -77,7 +127,10 @@ function base(place: ListenerPlace, mesh: MeshSettings): Listener {
   };
 }
 
-function splitDefault(chains: readonly Chain[]): { readonly matched: readonly Chain[]; readonly fallback: Chain | undefined } {
+function splitDefault(chains: readonly Chain[]): {
+  readonly matched: readonly Chain[];
+  readonly fallback: Chain | undefined;
+} {
   const fallback = chains.find(({ filterChainMatch }) => filterChainMatch === undefined);
   return { matched: chains.filter((chain) => chain !== fallback), fallback };
 }
@@ -106,7 +159,10 @@ function tcpChains(service: Service, port: ServicePort, scope: Scope): readonly 
         if (!forUs(match, port.number, vs, scope)) continue;
         const where = subnets(match.destinationSubnets);
         if (Object.keys(where).length === 0) open = true;
-        chains.push({ ...(Object.keys(where).length === 0 ? {} : { filterChainMatch: where }), filters: [proxyTo(rule.route, vs, port, scope)] });
+        chains.push({
+          ...(Object.keys(where).length === 0 ? {} : { filterChainMatch: where }),
+          filters: [proxyTo(rule.route, vs, port, scope)],
+        });
         if (open) break;
       }
       if (open) break;
@@ -129,7 +185,8 @@ interface ClientMatch {
 
 function forUs(match: ClientMatch, port: number, _vs: ResolvedVirtualService, scope: Scope): boolean {
   if (match.port !== undefined && match.port !== 0 && match.port !== port) return false;
-  if (match.sourceNamespace !== undefined && match.sourceNamespace !== '' && match.sourceNamespace !== scope.namespace) return false;
+  if (match.sourceNamespace !== undefined && match.sourceNamespace !== '' && match.sourceNamespace !== scope.namespace)
+    return false;
   if (match.gateways !== undefined && match.gateways.length > 0 && !match.gateways.includes('mesh')) return false;
   return Object.entries(match.sourceLabels ?? {}).every(([key, value]) => scope.labels[key] === value);
 }
@@ -139,24 +196,42 @@ function subnets(list: readonly string[] | undefined): ChainMatch {
   return {
     prefixRanges: list.map((text) => {
       const [addressPrefix = '', length] = text.split('/');
-      return { addressPrefix, prefixLen: length === undefined ? (addressPrefix.includes(':') ? 128 : 32) : Number(length) };
+      return {
+        addressPrefix,
+        prefixLen: length === undefined ? (addressPrefix.includes(':') ? 128 : 32) : Number(length),
+      };
     }),
   };
 }
 
-type TcpRouteTargets = readonly { readonly destination: { readonly host: string; readonly subset?: string; readonly port?: { readonly number?: number } }; readonly weight?: number }[] | undefined;
+type TcpRouteTargets =
+  | readonly {
+      readonly destination: {
+        readonly host: string;
+        readonly subset?: string;
+        readonly port?: { readonly number?: number };
+      };
+      readonly weight?: number;
+    }[]
+  | undefined;
 
 function proxyTo(route: TcpRouteTargets, vs: ResolvedVirtualService, port: ServicePort, scope: Scope) {
   const targets: TcpTarget[] = (route ?? [])
     .filter((target, _, all) => all.length === 1 || (target.weight ?? 0) > 0)
-    .map((target) => ({ cluster: targetOf(target.destination, vs.namespace, port.number, scope).cluster, weight: target.weight ?? 1 }));
+    .map((target) => ({
+      cluster: targetOf(target.destination, vs.namespace, port.number, scope).cluster,
+      weight: target.weight ?? 1,
+    }));
   const first = targets[0] ?? { cluster: BLACK_HOLE, weight: 1 };
   return tcpProxy(scope.snapshot.mesh, first.cluster, targets.length === 0 ? [first] : targets);
 }
 
 export function passthroughChain(scope: Scope): Chain {
   const cluster = scope.allowAny ? PASSTHROUGH : BLACK_HOLE;
-  return { name: 'PassthroughFilterChain', filters: [tcpProxy(scope.snapshot.mesh, cluster, [{ cluster, weight: 1 }])] };
+  return {
+    name: 'PassthroughFilterChain',
+    filters: [tcpProxy(scope.snapshot.mesh, cluster, [{ cluster, weight: 1 }])],
+  };
 }
 
 /** Takes every redirected connection and hands it to the listener of its original destination. */
@@ -170,7 +245,11 @@ export function virtualOutbound(scope: Scope): Listener {
     useOriginalDst: true,
     accessLog: listenerAccessLogs(mesh),
     filterChains: [
-      { name: 'virtualOutbound-blackhole', filterChainMatch: { destinationPort: mesh.outboundPort }, filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] },
+      {
+        name: 'virtualOutbound-blackhole',
+        filterChainMatch: { destinationPort: mesh.outboundPort },
+        filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])],
+      },
       { name: 'virtualOutbound-catchall-tcp', filters: [tcpProxy(mesh, cluster, [{ cluster, weight: 1 }])] },
     ],
   };

@@ -26,7 +26,13 @@ export function capturedListeners(scope: Scope, cache: TranslationCache): Outbou
   const listeners = new Map<string, XdsResource>();
   const tables = new Map<string, TableName>();
   const add = (key: readonly KeyPart[], name: string, origins: readonly ObjectRef[], make: () => Listener): void => {
-    if (!listeners.has(name)) listeners.set(name, cache.resource(['lds', scope.snapshot.mesh, scope.allowAny, scope.envoy, ...key], () => resource(ListenerSchema, name, make(), origins)));
+    if (!listeners.has(name))
+      listeners.set(
+        name,
+        cache.resource(['lds', scope.snapshot.mesh, scope.allowAny, scope.envoy, ...key], () =>
+          resource(ListenerSchema, name, make(), origins),
+        ),
+      );
   };
   for (const [service, port] of ports(scope)) {
     const shared = isHttp(port.protocol) || (isSniffed(port) && service.addresses.length === 0);
@@ -34,7 +40,9 @@ export function capturedListeners(scope: Scope, cache: TranslationCache): Outbou
       const table = String(port.number);
       tables.set(table, { name: table, port: port.number, service: undefined });
       const place = { address: '0.0.0.0', port: port.number, bound: false };
-      add(['shared', port.number], listenerName(place.address, place.port), [], () => sharedHttpListener(place, scope, table));
+      add(['shared', port.number], listenerName(place.address, place.port), [], () =>
+        sharedHttpListener(place, scope, table),
+      );
       continue;
     }
     const table = serviceTable(service, port.number);
@@ -42,7 +50,9 @@ export function capturedListeners(scope: Scope, cache: TranslationCache): Outbou
     const addresses = service.addresses.length > 0 ? service.addresses.filter((a) => !a.includes('/')) : ['0.0.0.0'];
     for (const host of addresses) {
       const place = { address: host, port: port.number, bound: false };
-      add(serviceKeyParts(service, port, host, scope), listenerName(host, port.number), [service.origin], () => serviceListener(place, service, port, scope, table));
+      add(serviceKeyParts(service, port, host, scope), listenerName(host, port.number), [service.origin], () =>
+        serviceListener(place, service, port, scope, table),
+      );
     }
   }
   add(['virtualOutbound'], 'virtualOutbound', [], () => virtualOutbound(scope));
@@ -64,15 +74,32 @@ export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: Transla
       const table = serviceTable(service, port.number);
       if (isHttp(port.protocol) || isSniffed(port)) tables.push({ name: table, port: port.number, service });
       const place = { address: host, port: port.number, bound: true };
-      const key: KeyPart[] = ['lds', mesh, scope.allowAny, scope.envoy, ...serviceKeyParts(service, port, host, scope), 'bound'];
-      listeners.set(name, cache.resource(key, () => resource(ListenerSchema, name, serviceListener(place, service, port, scope, table), [service.origin])));
+      const key: KeyPart[] = [
+        'lds',
+        mesh,
+        scope.allowAny,
+        scope.envoy,
+        ...serviceKeyParts(service, port, host, scope),
+        'bound',
+      ];
+      listeners.set(
+        name,
+        cache.resource(key, () =>
+          resource(ListenerSchema, name, serviceListener(place, service, port, scope, table), [service.origin]),
+        ),
+      );
     }
   }
   if (proxy.httpProxyPort !== undefined) {
     const at = proxy.httpProxyPort;
     const name = listenerName('127.0.0.1', at);
     const resolves = resolvesUnknownHosts(scope);
-    listeners.set(name, cache.resource(['lds', 'http_proxy', mesh, scope.envoy, resolves, at], () => resource(ListenerSchema, name, forwardProxy(scope, name, at, resolves), [])));
+    listeners.set(
+      name,
+      cache.resource(['lds', 'http_proxy', mesh, scope.envoy, resolves, at], () =>
+        resource(ListenerSchema, name, forwardProxy(scope, name, at, resolves), []),
+      ),
+    );
   }
   return { listeners, tables };
 }
@@ -89,13 +116,24 @@ function forwardProxy(scope: Scope, name: string, port: number, resolves: boolea
     connect: true,
     ...(resolves ? { last: [dynamicForwardProxy()] } : {}),
   });
-  return { name, address: address('127.0.0.1', port), trafficDirection: TrafficDirection.OUTBOUND, accessLog: listenerAccessLogs(mesh), filterChains: [{ filters: [manager] }] };
+  return {
+    name,
+    address: address('127.0.0.1', port),
+    trafficDirection: TrafficDirection.OUTBOUND,
+    accessLog: listenerAccessLogs(mesh),
+    filterChains: [{ filters: [manager] }],
+  };
 }
 
 function* ports(scope: Scope): Iterable<readonly [Service, ServicePort]> {
   for (const service of scope.services) {
     for (const port of service.ports) {
-      if (port.protocol === 'UDP' || RESERVED_PORTS.has(port.number) || !scope.allowsPort(service.hostname, port.number)) continue;
+      if (
+        port.protocol === 'UDP' ||
+        RESERVED_PORTS.has(port.number) ||
+        !scope.allowsPort(service.hostname, port.number)
+      )
+        continue;
       yield [service, port];
     }
   }
@@ -104,6 +142,17 @@ function* ports(scope: Scope): Iterable<readonly [Service, ServicePort]> {
 /** TCP and TLS chains read the service's VirtualService and whatever that refers to; the scope stands for the latter. */
 function serviceKeyParts(service: Service, port: ServicePort, host: string, scope: Scope): readonly KeyPart[] {
   const vs = scope.virtualService(service.hostname);
-  const routed = !isHttp(port.protocol) && vs !== undefined && ((vs.object.spec.tcp ?? []).length > 0 || (vs.object.spec.tls ?? []).length > 0);
-  return ['service', service, port, host, isHttp(port.protocol) ? undefined : scope.rule(service), routed ? vs : undefined, routed ? scope : undefined];
+  const routed =
+    !isHttp(port.protocol) &&
+    vs !== undefined &&
+    ((vs.object.spec.tcp ?? []).length > 0 || (vs.object.spec.tls ?? []).length > 0);
+  return [
+    'service',
+    service,
+    port,
+    host,
+    isHttp(port.protocol) ? undefined : scope.rule(service),
+    routed ? vs : undefined,
+    routed ? scope : undefined,
+  ];
 }

@@ -9,7 +9,8 @@ export function serviceDomains(service: Service, clientNamespace: string, domain
   if (!hostname.startsWith('*')) names.push(`${hostname}.`);
   names.push(...shortNames(hostname, clientNamespace, domain));
   if (service.headless && !hostname.startsWith('*')) names.push(`*.${hostname}`);
-  for (const address of service.addresses) if (!address.includes('/')) names.push(address.includes(':') ? `[${address}]` : address);
+  for (const address of service.addresses)
+    if (!address.includes('/')) names.push(address.includes(':') ? `[${address}]` : address);
   return names;
 }
 

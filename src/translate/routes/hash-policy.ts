@@ -8,7 +8,8 @@ import { duration, type Init } from '../encode.ts';
 export function hashPolicies(balancer: LoadBalancer | undefined): readonly Init<typeof RouteAction_HashPolicySchema>[] {
   const hash = balancer?.consistentHash;
   if (hash === undefined) return [];
-  if (hash.httpHeaderName !== undefined) return [{ policySpecifier: { case: 'header', value: { headerName: hash.httpHeaderName } } }];
+  if (hash.httpHeaderName !== undefined)
+    return [{ policySpecifier: { case: 'header', value: { headerName: hash.httpHeaderName } } }];
   if (hash.httpCookie !== undefined) {
     const { name, path, ttl, attributes } = hash.httpCookie;
     return [
@@ -19,13 +20,17 @@ export function hashPolicies(balancer: LoadBalancer | undefined): readonly Init<
             name: name ?? '',
             ...(path === undefined ? {} : { path }),
             ...(ttl === undefined ? {} : { ttl: duration(durationMs(ttl, 0)) }),
-            ...(attributes === undefined ? {} : { attributes: attributes.map((a) => ({ name: a.name, value: a.value ?? '' })) }),
+            ...(attributes === undefined
+              ? {}
+              : { attributes: attributes.map((a) => ({ name: a.name, value: a.value ?? '' })) }),
           },
         },
       },
     ];
   }
-  if (hash.useSourceIp === true) return [{ policySpecifier: { case: 'connectionProperties', value: { sourceIp: true } } }];
-  if (hash.httpQueryParameterName !== undefined) return [{ policySpecifier: { case: 'queryParameter', value: { name: hash.httpQueryParameterName } } }];
+  if (hash.useSourceIp === true)
+    return [{ policySpecifier: { case: 'connectionProperties', value: { sourceIp: true } } }];
+  if (hash.httpQueryParameterName !== undefined)
+    return [{ policySpecifier: { case: 'queryParameter', value: { name: hash.httpQueryParameterName } } }];
   return [];
 }

@@ -1,6 +1,9 @@
 // Header changes of routes and targets; setting the host is a host rewrite, not a header (inventory §1.1).
 
-import { HeaderValueOption_HeaderAppendAction, type HeaderValueOptionSchema } from '#proto/envoy/config/core/v3/base_pb.ts';
+import {
+  HeaderValueOption_HeaderAppendAction,
+  type HeaderValueOptionSchema,
+} from '#proto/envoy/config/core/v3/base_pb.ts';
 import type { HttpRoute } from '#registry';
 import type { Init } from '../encode.ts';
 
@@ -36,7 +39,10 @@ export function authorityOf(headers: Headers | undefined): string | undefined {
 }
 
 function additions(operations: Operations | undefined): Init<typeof HeaderValueOptionSchema>[] {
-  const make = (values: Readonly<Record<string, string>> | undefined, appendAction: HeaderValueOption_HeaderAppendAction) =>
+  const make = (
+    values: Readonly<Record<string, string>> | undefined,
+    appendAction: HeaderValueOption_HeaderAppendAction,
+  ) =>
     Object.entries(values ?? {})
       .filter(([name]) => !isAuthority(name))
       .sort(([a], [b]) => (a < b ? -1 : 1))

@@ -1,7 +1,13 @@
 // One HTTP rule of a VirtualService as Envoy routes, and the default route of a service without one (inventory §1.1, §3.6).
 
 import { durationMs } from '#config';
-import type { RouteSchema, RouteActionSchema, RedirectActionSchema, RouteMatchSchema, WeightedCluster_ClusterWeightSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import type {
+  RouteSchema,
+  RouteActionSchema,
+  RedirectActionSchema,
+  RouteMatchSchema,
+  WeightedCluster_ClusterWeightSchema,
+} from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import { RedirectAction_RedirectResponseCode } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import type { HttpMatch, HttpRoute, ResolvedHttpRoute, ResolvedVirtualService } from '#registry';
 import { duration, type Init } from '../encode.ts';
@@ -10,12 +16,24 @@ import type { LoadBalancer } from '../clusters/traffic-policy.ts';
 import { hashPolicies } from './hash-policy.ts';
 import { authorityOf, headerChanges } from './headers.ts';
 import { routeMatch } from './match.ts';
-import { explicitRetry, IDEMPOTENT, IDEMPOTENT_METHODS, IDEMPOTENT_WORD, type RetrySpec, safeRetry, UNPROCESSED } from './retry.ts';
+import {
+  explicitRetry,
+  IDEMPOTENT,
+  IDEMPOTENT_METHODS,
+  IDEMPOTENT_WORD,
+  type RetrySpec,
+  safeRetry,
+  UNPROCESSED,
+} from './retry.ts';
 import { fraction, routeFilters } from './route-filters.ts';
 
 type Route = Init<typeof RouteSchema>;
 type Action = Init<typeof RouteActionSchema>;
-type Destination = { readonly host: string; readonly subset?: string | undefined; readonly port?: { readonly number?: number | undefined } | undefined };
+type Destination = {
+  readonly host: string;
+  readonly subset?: string | undefined;
+  readonly port?: { readonly number?: number | undefined } | undefined;
+};
 
 /** What a destination in a rule's text means for the clients of one scope. */
 export interface Target {
@@ -62,7 +80,12 @@ export function virtualServiceRoutes(vs: ResolvedVirtualService, context: RouteC
 /** Conditions that are about the client or the listener are decided here, not per request. */
 function applies(match: HttpMatch, vs: ResolvedVirtualService, context: RouteContext): boolean {
   if (match.port !== undefined && match.port !== 0 && match.port !== context.port) return false;
-  if (match.sourceNamespace !== undefined && match.sourceNamespace !== '' && match.sourceNamespace !== context.sourceNamespace) return false;
+  if (
+    match.sourceNamespace !== undefined &&
+    match.sourceNamespace !== '' &&
+    match.sourceNamespace !== context.sourceNamespace
+  )
+    return false;
   const gateways = match.gateways ?? [];
   if (gateways.length > 0 && !gateways.some((name) => qualified(name, vs.namespace) === context.gateway)) return false;
   return Object.entries(match.sourceLabels ?? {}).every(([key, value]) => context.sourceLabels[key] === value);
@@ -75,11 +98,20 @@ function qualified(gateway: string, namespace: string): string {
 function catchesAll(match: HttpMatch): boolean {
   const uri = match.uri;
   const path = uri === undefined || uri.prefix === '/' || uri.regex === '.*' || uri.regex === '*';
-  const conditions = [match.headers, match.withoutHeaders, match.queryParams].some((set) => set !== undefined && Object.keys(set).length > 0);
-  return path && !conditions && match.method === undefined && match.authority === undefined && match.scheme === undefined;
+  const conditions = [match.headers, match.withoutHeaders, match.queryParams].some(
+    (set) => set !== undefined && Object.keys(set).length > 0,
+  );
+  return (
+    path && !conditions && match.method === undefined && match.authority === undefined && match.scheme === undefined
+  );
 }
 
-function httpRoutes(rule: ResolvedHttpRoute, match: HttpMatch | undefined, vs: ResolvedVirtualService, context: RouteContext): readonly Route[] {
+function httpRoutes(
+  rule: ResolvedHttpRoute,
+  match: HttpMatch | undefined,
+  vs: ResolvedVirtualService,
+  context: RouteContext,
+): readonly Route[] {
   const { route } = rule;
   const filters = routeFilters(route);
   const name = [route.name, match?.name].filter((part) => part !== undefined && part !== '').join('.');
@@ -91,7 +123,8 @@ function httpRoutes(rule: ResolvedHttpRoute, match: HttpMatch | undefined, vs: R
     ...(filters === undefined ? {} : { typedPerFilterConfig: filters }),
     ...headerChanges(route.headers),
   };
-  if (route.redirect !== undefined) return [{ ...base, action: { case: 'redirect', value: redirect(route.redirect, context) } }];
+  if (route.redirect !== undefined)
+    return [{ ...base, action: { case: 'redirect', value: redirect(route.redirect, context) } }];
   if (route.directResponse !== undefined) {
     const { status, body } = route.directResponse;
     const bytes = body?.bytes === undefined ? undefined : Buffer.from(body.bytes, 'base64');
@@ -104,7 +137,9 @@ function httpRoutes(rule: ResolvedHttpRoute, match: HttpMatch | undefined, vs: R
           value: {
             status,
             ...(text !== undefined ? { body: { specifier: { case: 'inlineString' as const, value: text } } } : {}),
-            ...(bytes !== undefined ? { body: { specifier: { case: 'inlineBytes' as const, value: new Uint8Array(bytes) } } } : {}),
+            ...(bytes !== undefined
+              ? { body: { specifier: { case: 'inlineBytes' as const, value: new Uint8Array(bytes) } } }
+              : {}),
           },
         },
       },
@@ -113,23 +148,41 @@ function httpRoutes(rule: ResolvedHttpRoute, match: HttpMatch | undefined, vs: R
   return forward(base, rule, match, context);
 }
 
-function forward(base: Route, rule: ResolvedHttpRoute, match: HttpMatch | undefined, context: RouteContext): readonly Route[] {
+function forward(
+  base: Route,
+  rule: ResolvedHttpRoute,
+  match: HttpMatch | undefined,
+  context: RouteContext,
+): readonly Route[] {
   const { route, namespace } = rule;
   const destinations = (route.route ?? []).filter((target, _, all) => all.length === 1 || (target.weight ?? 0) > 0);
   const targets = destinations.map((target) => ({ target, ...context.target(target.destination, namespace) }));
   const first = targets[0];
   if (first === undefined) return [{ ...base, action: { case: 'directResponse', value: { status: 503 } } }];
-  const hashes = targets.length === 1 ? hashPolicies(first.balancer) : targets.flatMap(({ balancer }) => hashPolicies(balancer)).slice(0, 1);
+  const hashes =
+    targets.length === 1
+      ? hashPolicies(first.balancer)
+      : targets.flatMap(({ balancer }) => hashPolicies(balancer)).slice(0, 1);
   const timeout = durationMs(route.timeout, 0);
-  const rewritten = route.rewrite?.authority ?? authorityOf(route.headers) ?? (targets.length === 1 ? authorityOf(first.target.headers) : undefined);
+  const rewritten =
+    route.rewrite?.authority ??
+    authorityOf(route.headers) ??
+    (targets.length === 1 ? authorityOf(first.target.headers) : undefined);
   const action: Action = {
     ...(targets.length === 1
       ? { clusterSpecifier: { case: 'cluster' as const, value: first.cluster } }
-      : { clusterSpecifier: { case: 'weightedClusters' as const, value: { clusters: targets.map(({ target, cluster }) => weighted(cluster, target)) } } }),
+      : {
+          clusterSpecifier: {
+            case: 'weightedClusters' as const,
+            value: { clusters: targets.map(({ target, cluster }) => weighted(cluster, target)) },
+          },
+        }),
     timeout: duration(timeout),
     maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(timeout) },
     ...rewriteOf(route, match),
-    ...(rewritten === undefined ? {} : { hostRewriteSpecifier: { case: 'hostRewriteLiteral' as const, value: rewritten } }),
+    ...(rewritten === undefined
+      ? {}
+      : { hostRewriteSpecifier: { case: 'hostRewriteLiteral' as const, value: rewritten } }),
     ...(hashes.length === 0 ? {} : { hashPolicy: [...hashes] }),
     ...mirrors(route, namespace, context),
   };
@@ -144,7 +197,12 @@ function forward(base: Route, rule: ResolvedHttpRoute, match: HttpMatch | undefi
 /** Target's changes after the route's. */
 function combine(base: Route, own: ReturnType<typeof headerChanges>): Route {
   const joined: Route = {};
-  for (const field of ['requestHeadersToAdd', 'requestHeadersToRemove', 'responseHeadersToAdd', 'responseHeadersToRemove'] as const) {
+  for (const field of [
+    'requestHeadersToAdd',
+    'requestHeadersToRemove',
+    'responseHeadersToAdd',
+    'responseHeadersToRemove',
+  ] as const) {
     const list = [...(base[field] ?? []), ...(own[field] ?? [])];
     if (list.length > 0) Object.assign(joined, { [field]: list });
   }
@@ -152,25 +210,51 @@ function combine(base: Route, own: ReturnType<typeof headerChanges>): Route {
 }
 
 /** An explicit policy (the rule's or the mesh's) stands as written; else the safe default, for Envoy in two routes. */
-export function withRetries(route: Route, action: Action, retry: { readonly own: RetrySpec | undefined; readonly hashed: boolean }, context: Pick<RouteContext, 'meshRetry' | 'envoy'>): readonly Route[] {
+export function withRetries(
+  route: Route,
+  action: Action,
+  retry: { readonly own: RetrySpec | undefined; readonly hashed: boolean },
+  context: Pick<RouteContext, 'meshRetry' | 'envoy'>,
+): readonly Route[] {
   const spec = retry.own ?? context.meshRetry;
   const written = spec?.retryOn !== undefined && spec.retryOn !== '';
   if (spec !== undefined && (written || spec.attempts === 0)) {
     const policy = explicitRetry(spec, retry.hashed);
-    return [{ ...route, action: { case: 'route', value: policy === undefined ? action : { ...action, retryPolicy: policy } } }];
+    return [
+      {
+        ...route,
+        action: { case: 'route', value: policy === undefined ? action : { ...action, retryPolicy: policy } },
+      },
+    ];
   }
   const limits = spec === undefined ? undefined : explicitRetry(spec, retry.hashed);
-  const policy = (retryOn: string): Action => ({ ...action, retryPolicy: { ...(limits ?? safeRetry(retry.hashed)), retryOn } });
-  if (!context.envoy) return [{ ...route, action: { case: 'route', value: policy(`${UNPROCESSED},${IDEMPOTENT_WORD}`) } }];
-  const method = { name: ':method', headerMatchSpecifier: { case: 'stringMatch' as const, value: { matchPattern: { case: 'safeRegex' as const, value: { regex: IDEMPOTENT_METHODS } } } } };
-  const narrowed: Route['match'] = { ...(route.match as Init<typeof RouteMatchSchema>), headers: [...((route.match as Init<typeof RouteMatchSchema>).headers ?? []), method] };
+  const policy = (retryOn: string): Action => ({
+    ...action,
+    retryPolicy: { ...(limits ?? safeRetry(retry.hashed)), retryOn },
+  });
+  if (!context.envoy)
+    return [{ ...route, action: { case: 'route', value: policy(`${UNPROCESSED},${IDEMPOTENT_WORD}`) } }];
+  const method = {
+    name: ':method',
+    headerMatchSpecifier: {
+      case: 'stringMatch' as const,
+      value: { matchPattern: { case: 'safeRegex' as const, value: { regex: IDEMPOTENT_METHODS } } },
+    },
+  };
+  const narrowed: Route['match'] = {
+    ...(route.match as Init<typeof RouteMatchSchema>),
+    headers: [...((route.match as Init<typeof RouteMatchSchema>).headers ?? []), method],
+  };
   return [
     { ...route, match: narrowed, action: { case: 'route', value: policy(IDEMPOTENT) } },
     { ...route, action: { case: 'route', value: policy(UNPROCESSED) } },
   ];
 }
 
-function weighted(cluster: string, target: NonNullable<HttpRoute['route']>[number]): Init<typeof WeightedCluster_ClusterWeightSchema> {
+function weighted(
+  cluster: string,
+  target: NonNullable<HttpRoute['route']>[number],
+): Init<typeof WeightedCluster_ClusterWeightSchema> {
   const host = authorityOf(target.headers);
   return {
     name: cluster,
@@ -184,16 +268,29 @@ function rewriteOf(route: HttpRoute, match: HttpMatch | undefined): Action {
   const rewrite = route.rewrite;
   if (rewrite === undefined) return {};
   if (rewrite.uriRegexRewrite !== undefined) {
-    return { regexRewrite: { pattern: { regex: rewrite.uriRegexRewrite.match ?? '' }, substitution: rewrite.uriRegexRewrite.rewrite ?? '' } };
+    return {
+      regexRewrite: {
+        pattern: { regex: rewrite.uriRegexRewrite.match ?? '' },
+        substitution: rewrite.uriRegexRewrite.rewrite ?? '',
+      },
+    };
   }
   if (rewrite.uri === undefined || rewrite.uri === '') return {};
   // A rule without a prefix matches every path: its rewrite replaces the leading slash, as in Istio.
-  return match?.uri?.regex === undefined ? { prefixRewrite: rewrite.uri } : { regexRewrite: { pattern: { regex: match.uri.regex }, substitution: rewrite.uri } };
+  return match?.uri?.regex === undefined
+    ? { prefixRewrite: rewrite.uri }
+    : { regexRewrite: { pattern: { regex: match.uri.regex }, substitution: rewrite.uri } };
 }
 
 function mirrors(route: HttpRoute, namespace: string, context: RouteContext): Action {
-  const single = route.mirror === undefined ? [] : [{ destination: route.mirror, percent: route.mirrorPercentage?.value ?? route.mirrorPercent ?? 100 }];
-  const list = (route.mirrors ?? []).map((mirror) => ({ destination: mirror.destination, percent: mirror.percentage?.value ?? 100 }));
+  const single =
+    route.mirror === undefined
+      ? []
+      : [{ destination: route.mirror, percent: route.mirrorPercentage?.value ?? route.mirrorPercent ?? 100 }];
+  const list = (route.mirrors ?? []).map((mirror) => ({
+    destination: mirror.destination,
+    percent: mirror.percentage?.value ?? 100,
+  }));
   const all = [...single, ...list].filter(({ percent }) => percent > 0);
   if (all.length === 0) return {};
   return {
@@ -216,11 +313,20 @@ const REDIRECT_CODES: Readonly<Record<number, RedirectAction_RedirectResponseCod
 
 function redirect(spec: NonNullable<HttpRoute['redirect']>, context: RouteContext): Init<typeof RedirectActionSchema> {
   const scheme = spec.scheme ?? (context.tls ? 'https' : 'http');
-  const derived = spec.derivePort === 'FROM_REQUEST_PORT' ? undefined : spec.derivePort === 'FROM_PROTOCOL_DEFAULT' ? (scheme === 'https' ? 443 : 80) : undefined;
+  const derived =
+    spec.derivePort === 'FROM_REQUEST_PORT'
+      ? undefined
+      : spec.derivePort === 'FROM_PROTOCOL_DEFAULT'
+        ? scheme === 'https'
+          ? 443
+          : 80
+        : undefined;
   const port = spec.port !== undefined && spec.port !== 0 ? spec.port : derived;
   return {
     ...(spec.authority === undefined ? {} : { hostRedirect: spec.authority }),
-    ...(spec.scheme === undefined ? {} : { schemeRewriteSpecifier: { case: 'schemeRedirect' as const, value: spec.scheme } }),
+    ...(spec.scheme === undefined
+      ? {}
+      : { schemeRewriteSpecifier: { case: 'schemeRedirect' as const, value: spec.scheme } }),
     ...(port === undefined ? {} : { portRedirect: port }),
     ...(spec.prefixRewrite !== undefined
       ? { pathRewriteSpecifier: { case: 'prefixRewrite' as const, value: spec.prefixRewrite } }
@@ -239,7 +345,13 @@ function operation(cluster: string, match: HttpMatch | undefined): string {
   return `${host}:${port}${uri?.prefix ?? uri?.regex ?? '/'}*`;
 }
 
-export function defaultRoutes(cluster: string, host: string, port: number, balancer: LoadBalancer | undefined, context: Pick<RouteContext, 'meshRetry' | 'envoy'>): readonly Route[] {
+export function defaultRoutes(
+  cluster: string,
+  host: string,
+  port: number,
+  balancer: LoadBalancer | undefined,
+  context: Pick<RouteContext, 'meshRetry' | 'envoy'>,
+): readonly Route[] {
   const hashes = hashPolicies(balancer);
   const action: Action = {
     clusterSpecifier: { case: 'cluster', value: cluster },
@@ -247,6 +359,10 @@ export function defaultRoutes(cluster: string, host: string, port: number, balan
     maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) },
     ...(hashes.length === 0 ? {} : { hashPolicy: [...hashes] }),
   };
-  const route: Route = { name: 'default', match: { pathSpecifier: { case: 'prefix', value: '/' } }, decorator: { operation: `${host}:${port}/*` } };
+  const route: Route = {
+    name: 'default',
+    match: { pathSpecifier: { case: 'prefix', value: '/' } },
+    decorator: { operation: `${host}:${port}/*` },
+  };
   return withRetries(route, action, { own: undefined, hashed: hashes.length > 0 }, context);
 }

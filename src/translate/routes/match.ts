@@ -1,6 +1,10 @@
 // Turns a VirtualService's conditions into Envoy's route match (pilot/pkg/networking/core/route).
 
-import type { HeaderMatcherSchema, QueryParameterMatcherSchema, RouteMatchSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import type {
+  HeaderMatcherSchema,
+  QueryParameterMatcherSchema,
+  RouteMatchSchema,
+} from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import type { StringMatcherSchema } from '#proto/envoy/type/matcher/v3/string_pb.ts';
 import type { HttpMatch } from '#registry';
 import type { MetadataMatcherSchema } from '#proto/envoy/type/matcher/v3/metadata_pb.ts';
@@ -27,7 +31,11 @@ export function routeMatch(match: HttpMatch | undefined): Init<typeof RouteMatch
     if (path === undefined) headers.push(withoutHeader(name, value));
     else claims.push({ ...claim(path, value), invert: true });
   }
-  for (const [field, name] of [['method', ':method'], ['authority', ':authority'], ['scheme', ':scheme']] as const) {
+  for (const [field, name] of [
+    ['method', ':method'],
+    ['authority', ':authority'],
+    ['scheme', ':scheme'],
+  ] as const) {
     const value = match[field];
     if (value !== undefined) headers.push(header(name, value));
   }
@@ -51,7 +59,8 @@ function path(uri: StringMatch | undefined): Init<typeof RouteMatchSchema> {
 export function textMatcher(match: StringMatch): Text | undefined {
   if (match.exact !== undefined) return { matchPattern: { case: 'exact', value: match.exact } };
   if (match.prefix !== undefined) return { matchPattern: { case: 'prefix', value: match.prefix } };
-  if (match.regex !== undefined && match.regex !== '*') return { matchPattern: { case: 'safeRegex', value: { regex: match.regex } } };
+  if (match.regex !== undefined && match.regex !== '*')
+    return { matchPattern: { case: 'safeRegex', value: { regex: match.regex } } };
   return undefined;
 }
 
@@ -59,13 +68,18 @@ function header(name: string, match: StringMatch): Header {
   const text = textMatcher(match);
   return {
     name: name.toLowerCase(),
-    headerMatchSpecifier: text === undefined ? { case: 'presentMatch', value: true } : { case: 'stringMatch', value: text },
+    headerMatchSpecifier:
+      text === undefined ? { case: 'presentMatch', value: true } : { case: 'stringMatch', value: text },
   };
 }
 
 function withoutHeader(name: string, match: StringMatch): Header {
   const plain = header(name, match);
-  return { ...plain, invertMatch: true, ...(plain.headerMatchSpecifier?.case === 'presentMatch' ? {} : { treatMissingHeaderAsEmpty: true }) };
+  return {
+    ...plain,
+    invertMatch: true,
+    ...(plain.headerMatchSpecifier?.case === 'presentMatch' ? {} : { treatMissingHeaderAsEmpty: true }),
+  };
 }
 
 /** Routing by claims: gateways choose the route again once the token was verified. */
@@ -76,5 +90,9 @@ function claim(path: readonly string[], match: StringMatch): Claim {
 
 function queryParameter(name: string, match: StringMatch): Query {
   const text = textMatcher(match);
-  return { name, queryParameterMatchSpecifier: text === undefined ? { case: 'presentMatch', value: true } : { case: 'stringMatch', value: text } };
+  return {
+    name,
+    queryParameterMatchSpecifier:
+      text === undefined ? { case: 'presentMatch', value: true } : { case: 'stringMatch', value: text },
+  };
 }

@@ -34,24 +34,42 @@ export interface OutboundTable {
   readonly hosts: readonly XdsResource[];
 }
 
-export function outboundTable(table: TableName, scope: Scope, proxy: ProxyView, cache: TranslationCache): OutboundTable {
+export function outboundTable(
+  table: TableName,
+  scope: Scope,
+  proxy: ProxyView,
+  cache: TranslationCache,
+): OutboundTable {
   const options: HostOptions = { scope, envoy: proxy.envoy, cache };
-  if (table.service !== undefined) return { table: ownTable(table.name, table.service, table.port, options), hosts: [] };
+  if (table.service !== undefined)
+    return { table: ownTable(table.name, table.service, table.port, options), hosts: [] };
   const settings = { name: table.name, validateClusters: false, ignorePortInHostMatching: true };
   const hosts = sharedHosts(table, scope, options);
-  if (!proxy.vhds) return { table: cache.resource(['rds', table.name, ...hosts], () => routeTable(settings, hosts)), hosts: [] };
+  if (!proxy.vhds)
+    return { table: cache.resource(['rds', table.name, ...hosts], () => routeTable(settings, hosts)), hosts: [] };
   return {
     table: cache.resource(['rds-vhds', table.name], () => routeTable({ ...settings, vhds: { configSource: ADS } }, [])),
     hosts: hostResources(table.name, hosts, scope, cache),
   };
 }
 
-function hostResources(table: string, hosts: readonly EncodedHost[], scope: Scope, cache: TranslationCache): readonly XdsResource[] {
-  const known = cache.owned(scope.snapshot.services, ['vhds-memo', table], () => new WeakMap<EncodedHost, XdsResource>());
+function hostResources(
+  table: string,
+  hosts: readonly EncodedHost[],
+  scope: Scope,
+  cache: TranslationCache,
+): readonly XdsResource[] {
+  const known = cache.owned(
+    scope.snapshot.services,
+    ['vhds-memo', table],
+    () => new WeakMap<EncodedHost, XdsResource>(),
+  );
   return hosts.map((host) => {
     let made = known.get(host);
     if (made === undefined) {
-      made = cache.resource(['vhds', table, host], () => resourceFromBytes(TYPE_URL.virtualHost, `${table}/${host.name}`, host.bytes, host.origins));
+      made = cache.resource(['vhds', table, host], () =>
+        resourceFromBytes(TYPE_URL.virtualHost, `${table}/${host.name}`, host.bytes, host.origins),
+      );
       known.set(host, made);
     }
     return made;
@@ -64,8 +82,20 @@ interface PlainHost {
   host: EncodedHost | undefined;
 }
 
-function plainHosts(table: TableName, { snapshot, namespace, labels }: Scope, { envoy, cache }: HostOptions): Map<Service, PlainHost> {
-  const key: KeyPart[] = ['plain-hosts', snapshot.services, snapshot.mesh, namespace, JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))), envoy, table.port];
+function plainHosts(
+  table: TableName,
+  { snapshot, namespace, labels }: Scope,
+  { envoy, cache }: HostOptions,
+): Map<Service, PlainHost> {
+  const key: KeyPart[] = [
+    'plain-hosts',
+    snapshot.services,
+    snapshot.mesh,
+    namespace,
+    JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1))),
+    envoy,
+    table.port,
+  ];
   return cache.owned(snapshot.destinationRules, key, () => new Map<Service, PlainHost>());
 }
 
@@ -78,28 +108,55 @@ function sharedHosts(table: TableName, scope: Scope, options: HostOptions): read
     if (port === undefined || !scope.allowsPort(service.hostname, port.number)) continue;
     if (!isHttp(port.protocol) && !(isSniffed(port) && service.addresses.length === 0)) continue;
     let known = plain.get(service);
-    if (known === undefined) plain.set(service, (known = { domains: serviceDomains(service, scope.namespace, scope.snapshot.domain), host: undefined }));
+    if (known === undefined)
+      plain.set(
+        service,
+        (known = { domains: serviceDomains(service, scope.namespace, scope.snapshot.domain), host: undefined }),
+      );
     const domains = fresh(known.domains);
     if (domains.length === 0) continue;
-    if (domains.length < known.domains.length || scope.virtualService(service.hostname) !== undefined) hosts.push(hostOf(service, port.number, domains, options));
+    if (domains.length < known.domains.length || scope.virtualService(service.hostname) !== undefined)
+      hosts.push(hostOf(service, port.number, domains, options));
     else hosts.push((known.host ??= hostOf(service, port.number, domains, options)));
   }
-  if (table.port === PORT_OF_UNKNOWN_HOSTS) for (const [host, vs] of scope.unknownHosts) if (fresh([host]).length > 0) hosts.push(unknownHost(host, vs, options));
+  if (table.port === PORT_OF_UNKNOWN_HOSTS)
+    for (const [host, vs] of scope.unknownHosts)
+      if (fresh([host]).length > 0) hosts.push(unknownHost(host, vs, options));
   hosts.push(fallback(scope.allowAny ? PASSTHROUGH : undefined));
   return hosts;
 }
 
 function ownTable(name: string, service: Service, port: number, options: HostOptions): XdsResource {
   const host = hostOf(service, port, ['*'], options);
-  return options.cache.resource(['rds', name, host], () => routeTable({ name, validateClusters: false, ignorePortInHostMatching: true }, [host]));
+  return options.cache.resource(['rds', name, host], () =>
+    routeTable({ name, validateClusters: false, ignorePortInHostMatching: true }, [host]),
+  );
 }
 
 function hostOf(service: Service, port: number, domains: readonly string[], options: HostOptions): EncodedHost {
-  return virtualHost({ name: `${service.hostname}:${port}`, domains, service, port, virtualService: options.scope.virtualService(service.hostname) }, options);
+  return virtualHost(
+    {
+      name: `${service.hostname}:${port}`,
+      domains,
+      service,
+      port,
+      virtualService: options.scope.virtualService(service.hostname),
+    },
+    options,
+  );
 }
 
 function unknownHost(host: string, vs: ResolvedVirtualService, options: HostOptions): EncodedHost {
-  return virtualHost({ name: `${host}:${PORT_OF_UNKNOWN_HOSTS}`, domains: [host], service: undefined, port: PORT_OF_UNKNOWN_HOSTS, virtualService: vs }, options);
+  return virtualHost(
+    {
+      name: `${host}:${PORT_OF_UNKNOWN_HOSTS}`,
+      domains: [host],
+      service: undefined,
+      port: PORT_OF_UNKNOWN_HOSTS,
+      virtualService: vs,
+    },
+    options,
+  );
 }
 
 const fallbacks = {
@@ -108,7 +165,21 @@ const fallbacks = {
       create(VirtualHostSchema, {
         name,
         domains: ['*'],
-        routes: [...(cluster === DYNAMIC_DNS ? [connectRoute(name, cluster)] : []), { name, match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: cluster }, timeout: duration(0), maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) } } } }],
+        routes: [
+          ...(cluster === DYNAMIC_DNS ? [connectRoute(name, cluster)] : []),
+          {
+            name,
+            match: { pathSpecifier: { case: 'prefix', value: '/' } },
+            action: {
+              case: 'route',
+              value: {
+                clusterSpecifier: { case: 'cluster', value: cluster },
+                timeout: duration(0),
+                maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) },
+              },
+            },
+          },
+        ],
         includeRequestAttemptCount: true,
       }),
       [],
@@ -118,7 +189,13 @@ const fallbacks = {
       create(VirtualHostSchema, {
         name: 'block_all',
         domains: ['*'],
-        routes: [{ name: 'block_all', match: { pathSpecifier: { case: 'prefix', value: '/' } }, action: { case: 'directResponse', value: { status: 502 } } }],
+        routes: [
+          {
+            name: 'block_all',
+            match: { pathSpecifier: { case: 'prefix', value: '/' } },
+            action: { case: 'directResponse', value: { status: 502 } },
+          },
+        ],
         includeRequestAttemptCount: true,
       }),
       [],
@@ -150,12 +227,24 @@ export function httpProxyTable(scope: Scope, proxy: ProxyView, cache: Translatio
     for (const port of service.ports) {
       if (port.protocol === 'UDP' || !scope.allowsPort(service.hostname, port.number)) continue;
       const names = serviceDomains(service, scope.namespace, scope.snapshot.domain);
-      const domains = fresh(names.flatMap((name) => (port.number === 80 ? [name, `${name}:80`] : [`${name}:${port.number}`])));
-      if (domains.length > 0) hosts.push(proxiedHost(service, port.number, { http: isHttp(port.protocol) || isSniffed(port), domains, block: proxy.loopbackBlock }, options));
+      const domains = fresh(
+        names.flatMap((name) => (port.number === 80 ? [name, `${name}:80`] : [`${name}:${port.number}`])),
+      );
+      if (domains.length > 0)
+        hosts.push(
+          proxiedHost(
+            service,
+            port.number,
+            { http: isHttp(port.protocol) || isSniffed(port), domains, block: proxy.loopbackBlock },
+            options,
+          ),
+        );
     }
   }
   hosts.push(fallback(resolvesUnknownHosts(scope) ? DYNAMIC_DNS : undefined));
-  return cache.resource(['rds', HTTP_PROXY_TABLE, ...hosts], () => routeTable({ name: HTTP_PROXY_TABLE, validateClusters: false }, hosts));
+  return cache.resource(['rds', HTTP_PROXY_TABLE, ...hosts], () =>
+    routeTable({ name: HTTP_PROXY_TABLE, validateClusters: false }, hosts),
+  );
 }
 
 /** The forward proxy looks up hosts that no service stands for. */
@@ -168,14 +257,27 @@ function connectRoute(name: string, cluster: string): MessageInitShape<typeof Ro
   return {
     name,
     match: { pathSpecifier: { case: 'connectMatcher', value: {} } },
-    action: { case: 'route', value: { clusterSpecifier: { case: 'cluster', value: cluster }, timeout: duration(0), upgradeConfigs: [{ upgradeType: 'CONNECT', connectConfig: {} }] } },
+    action: {
+      case: 'route',
+      value: {
+        clusterSpecifier: { case: 'cluster', value: cluster },
+        timeout: duration(0),
+        upgradeConfigs: [{ upgradeType: 'CONNECT', connectConfig: {} }],
+      },
+    },
   };
 }
 
-function proxiedHost(service: Service, port: number, how: { readonly http: boolean; readonly domains: readonly string[]; readonly block: string | undefined }, options: HostOptions): EncodedHost {
+function proxiedHost(
+  service: Service,
+  port: number,
+  how: { readonly http: boolean; readonly domains: readonly string[]; readonly block: string | undefined },
+  options: HostOptions,
+): EncodedHost {
   const plain = how.http ? hostOf(service, port, how.domains, options) : undefined;
   const name = `${service.hostname}:${port}`;
-  const cluster = how.block === undefined ? outboundCluster(port, '', service.hostname) : connectCluster(port, service.hostname);
+  const cluster =
+    how.block === undefined ? outboundCluster(port, '', service.hostname) : connectCluster(port, service.hostname);
   return options.cache.value(['proxied-host', plain, name, how.domains.join(' '), cluster], () => {
     const connect = create(VirtualHostSchema, {
       name,

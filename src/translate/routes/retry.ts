@@ -21,7 +21,10 @@ const ATTEMPTS = 2;
 const HOST_SELECTION_ATTEMPTS = 5n;
 
 export function previousHosts() {
-  return { name: 'envoy.retry_host_predicates.previous_hosts', configType: { case: 'typedConfig' as const, value: any(PreviousHostsPredicateSchema, {}) } };
+  return {
+    name: 'envoy.retry_host_predicates.previous_hosts',
+    configType: { case: 'typedConfig' as const, value: any(PreviousHostsPredicateSchema, {}) },
+  };
 }
 
 /** `hashed`: consistent hashing finds its host by the key; avoiding it would break stickiness. */
@@ -30,13 +33,18 @@ export function safeRetry(hashed: boolean): Retry {
 }
 
 function hostSelection(hashed: boolean): Retry {
-  return hashed ? {} : { retryHostPredicate: [previousHosts()], hostSelectionRetryMaxAttempts: HOST_SELECTION_ATTEMPTS };
+  return hashed
+    ? {}
+    : { retryHostPredicate: [previousHosts()], hostSelectionRetryMaxAttempts: HOST_SELECTION_ATTEMPTS };
 }
 
 /** Undefined when `attempts: 0` turns retries off. */
 export function explicitRetry(spec: RetrySpec, hashed: boolean): Retry | undefined {
   if (spec.attempts === 0) return undefined;
-  const words = (spec.retryOn ?? '').split(',').map((word) => word.trim()).filter((word) => word !== '');
+  const words = (spec.retryOn ?? '')
+    .split(',')
+    .map((word) => word.trim())
+    .filter((word) => word !== '');
   const codes = words.filter((word) => /^\d+$/.test(word)).map(Number);
   const names = words.filter((word) => !/^\d+$/.test(word));
   if (codes.length > 0 && !names.includes('retriable-status-codes')) names.push('retriable-status-codes');
@@ -50,7 +58,15 @@ export function explicitRetry(spec: RetrySpec, hashed: boolean): Retry | undefin
     ...(backoff > 0 ? { retryBackOff: { baseInterval: duration(backoff) } } : {}),
     ...(spec.retryIgnorePreviousHosts === false ? {} : hostSelection(hashed)),
     ...(spec.retryRemoteLocalities === true
-      ? { retryPriority: { name: 'envoy.retry_priorities.previous_priorities', configType: { case: 'typedConfig' as const, value: any(PreviousPrioritiesConfigSchema, { updateFrequency: 2 }) } } }
+      ? {
+          retryPriority: {
+            name: 'envoy.retry_priorities.previous_priorities',
+            configType: {
+              case: 'typedConfig' as const,
+              value: any(PreviousPrioritiesConfigSchema, { updateFrequency: 2 }),
+            },
+          },
+        }
       : {}),
   };
 }

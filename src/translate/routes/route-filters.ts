@@ -11,7 +11,25 @@ import { textMatcher } from './match.ts';
 
 export const FAULT_FILTER = 'envoy.filters.http.fault';
 export const CORS_FILTER = 'envoy.filters.http.cors';
-const GRPC_STATUS = ['OK', 'CANCELLED', 'UNKNOWN', 'INVALID_ARGUMENT', 'DEADLINE_EXCEEDED', 'NOT_FOUND', 'ALREADY_EXISTS', 'PERMISSION_DENIED', 'RESOURCE_EXHAUSTED', 'FAILED_PRECONDITION', 'ABORTED', 'OUT_OF_RANGE', 'UNIMPLEMENTED', 'INTERNAL', 'UNAVAILABLE', 'DATA_LOSS', 'UNAUTHENTICATED'];
+const GRPC_STATUS = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+];
 
 export function routeFilters(route: HttpRoute): Record<string, Any> | undefined {
   const found: Record<string, Any> = {};
@@ -31,11 +49,26 @@ function faultOf(fault: HttpRoute['fault']): Init<typeof HTTPFaultSchema> | unde
   const result: Init<typeof HTTPFaultSchema> = {
     ...(delayMs === undefined
       ? {}
-      : { delay: { faultDelaySecifier: { case: 'fixedDelay' as const, value: duration(delayMs) }, percentage: fraction(delay?.percentage?.value ?? delay?.percent ?? 0) } }),
+      : {
+          delay: {
+            faultDelaySecifier: { case: 'fixedDelay' as const, value: duration(delayMs) },
+            percentage: fraction(delay?.percentage?.value ?? delay?.percent ?? 0),
+          },
+        }),
     ...(abort?.httpStatus !== undefined
-      ? { abort: { errorType: { case: 'httpStatus' as const, value: abort.httpStatus }, percentage: fraction(abort.percentage?.value ?? abort.percent ?? 0) } }
+      ? {
+          abort: {
+            errorType: { case: 'httpStatus' as const, value: abort.httpStatus },
+            percentage: fraction(abort.percentage?.value ?? abort.percent ?? 0),
+          },
+        }
       : abort?.grpcStatus !== undefined
-        ? { abort: { errorType: { case: 'grpcStatus' as const, value: grpcStatus(abort.grpcStatus) }, percentage: fraction(abort.percentage?.value ?? abort.percent ?? 0) } }
+        ? {
+            abort: {
+              errorType: { case: 'grpcStatus' as const, value: grpcStatus(abort.grpcStatus) },
+              percentage: fraction(abort.percentage?.value ?? abort.percent ?? 0),
+            },
+          }
         : {}),
   };
   return Object.keys(result).length === 0 ? undefined : result;
@@ -48,20 +81,30 @@ function grpcStatus(text: string): number {
 
 function corsOf(cors: NonNullable<HttpRoute['corsPolicy']>): Init<typeof CorsPolicySchema> {
   const origins = [
-    ...(cors.allowOrigins ?? []).map((origin) => textMatcher(origin) ?? { matchPattern: { case: 'prefix' as const, value: '' } }),
+    ...(cors.allowOrigins ?? []).map(
+      (origin) => textMatcher(origin) ?? { matchPattern: { case: 'prefix' as const, value: '' } },
+    ),
     ...(cors.allowOrigin ?? []).map((origin) =>
-      origin === '*' ? { matchPattern: { case: 'prefix' as const, value: '' } } : { matchPattern: { case: 'exact' as const, value: origin } },
+      origin === '*'
+        ? { matchPattern: { case: 'prefix' as const, value: '' } }
+        : { matchPattern: { case: 'exact' as const, value: origin } },
     ),
   ];
   const join = (list: readonly string[] | undefined): string => (list ?? []).join(',');
   return {
-    allowOriginStringMatch: origins.map((o) => (o.matchPattern?.case === 'exact' && o.matchPattern.value === '*' ? { matchPattern: { case: 'prefix' as const, value: '' } } : o)),
+    allowOriginStringMatch: origins.map((o) =>
+      o.matchPattern?.case === 'exact' && o.matchPattern.value === '*'
+        ? { matchPattern: { case: 'prefix' as const, value: '' } }
+        : o,
+    ),
     allowMethods: join(cors.allowMethods),
     allowHeaders: join(cors.allowHeaders),
     exposeHeaders: join(cors.exposeHeaders),
     ...(cors.maxAge === undefined ? {} : { maxAge: String(Math.round(durationMs(cors.maxAge, 0) / 1000)) }),
     ...(cors.allowCredentials === undefined ? {} : { allowCredentials: cors.allowCredentials }),
-    ...(cors.unmatchedPreflights === 'IGNORE' ? { forwardNotMatchingPreflights: false } : { forwardNotMatchingPreflights: true }),
+    ...(cors.unmatchedPreflights === 'IGNORE'
+      ? { forwardNotMatchingPreflights: false }
+      : { forwardNotMatchingPreflights: true }),
     filterEnabled: { defaultValue: { numerator: 100 } },
   };
 }

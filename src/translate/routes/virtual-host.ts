@@ -45,23 +45,53 @@ export function virtualHost(input: VirtualHostInput, options: HostOptions): Enco
   const reads = virtualService === undefined ? rulesOf(service, scope) : destinationInputs(virtualService, scope);
   const namespace = virtualService === undefined ? '' : scope.namespace;
   const labels = virtualService?.usesLabels === true ? JSON.stringify(scope.labels) : '';
-  const key: KeyPart[] = ['vhost', name, domains.join(' '), service, port, virtualService, reads, namespace, labels, envoy, retry];
+  const key: KeyPart[] = [
+    'vhost',
+    name,
+    domains.join(' '),
+    service,
+    port,
+    virtualService,
+    reads,
+    namespace,
+    labels,
+    envoy,
+    retry,
+  ];
   return cache.value(key, () => encodeHost(input, options));
 }
 
 function encodeHost(input: VirtualHostInput, { scope, envoy }: HostOptions): EncodedHost {
   const { service, port, virtualService } = input;
   const context = routeContext(scope, port, envoy);
-  const fallback = service === undefined ? undefined : context.target({ host: service.hostname, port: { number: port } }, service.namespace);
+  const fallback =
+    service === undefined
+      ? undefined
+      : context.target({ host: service.hostname, port: { number: port } }, service.namespace);
   const routes =
     virtualService !== undefined && virtualService.http.length > 0
       ? virtualServiceRoutes(virtualService, context)
       : service === undefined || fallback === undefined
         ? []
         : defaultRoutes(fallback.cluster, service.hostname, port, fallback.balancer, context);
-  const origins = [service?.origin, virtualService === undefined ? undefined : refOf(virtualService), ...(virtualService?.http ?? []).map(({ origin }) => origin)];
-  const message = create(VirtualHostSchema, { name: input.name, domains: [...input.domains], routes: [...routes], includeRequestAttemptCount: true, ...(envoy && inMesh(service) ? { requestHeadersToAdd: peerHeaders().map((one) => create(HeaderValueOptionSchema, one)) } : {}) });
-  return encoded(message, origins.filter((o) => o !== undefined));
+  const origins = [
+    service?.origin,
+    virtualService === undefined ? undefined : refOf(virtualService),
+    ...(virtualService?.http ?? []).map(({ origin }) => origin),
+  ];
+  const message = create(VirtualHostSchema, {
+    name: input.name,
+    domains: [...input.domains],
+    routes: [...routes],
+    includeRequestAttemptCount: true,
+    ...(envoy && inMesh(service)
+      ? { requestHeadersToAdd: peerHeaders().map((one) => create(HeaderValueOptionSchema, one)) }
+      : {}),
+  });
+  return encoded(
+    message,
+    origins.filter((o) => o !== undefined),
+  );
 }
 
 /** Who is outside is not told who we are. */
@@ -92,7 +122,11 @@ export function routeContext(scope: Scope, port: number, envoy: boolean): RouteC
 
 /** Cluster of a destination: its port is the one named, the service's only one, or the listener's. */
 export function targetOf(
-  destination: { readonly host: string; readonly subset?: string | undefined; readonly port?: { readonly number?: number | undefined } | undefined },
+  destination: {
+    readonly host: string;
+    readonly subset?: string | undefined;
+    readonly port?: { readonly number?: number | undefined } | undefined;
+  },
   namespace: string,
   listenerPort: number,
   scope: Scope,
@@ -102,7 +136,11 @@ export function targetOf(
   const port = destination.port?.number ?? onlyPort(service)?.number ?? listenerPort;
   const subset = destination.subset ?? '';
   const rule = service === undefined ? undefined : scope.rule(service);
-  const policy = policyOf(rule, service === undefined || subset === '' ? undefined : findSubset(scope, service, subset), port);
+  const policy = policyOf(
+    rule,
+    service === undefined || subset === '' ? undefined : findSubset(scope, service, subset),
+    port,
+  );
   return { cluster: outboundCluster(port, subset, host), balancer: policy.loadBalancer };
 }
 
@@ -117,11 +155,15 @@ function rulesOf(service: Service | undefined, scope: Scope): readonly KeyPart[]
 /** Every service and rule that the routes' text refers to, in order. */
 export function destinationInputs(vs: ResolvedVirtualService, scope: Scope): readonly KeyPart[] {
   const parts: KeyPart[] = [];
-  const add = (destination: { readonly host: string; readonly subset?: string | undefined }, namespace: string): void => {
+  const add = (
+    destination: { readonly host: string; readonly subset?: string | undefined },
+    namespace: string,
+  ): void => {
     const host = scope.resolve(destination.host, namespace);
     const service = scope.service(host);
     parts.push(host, service, service === undefined ? undefined : scope.rule(service));
-    if (service !== undefined && destination.subset !== undefined) parts.push(findSubset(scope, service, destination.subset));
+    if (service !== undefined && destination.subset !== undefined)
+      parts.push(findSubset(scope, service, destination.subset));
   };
   for (const { route, namespace } of vs.http) {
     for (const target of route.route ?? []) add(target.destination, namespace);
@@ -133,10 +175,21 @@ export function destinationInputs(vs: ResolvedVirtualService, scope: Scope): rea
 
 /** A table put together from encoded hosts: field 2 of RouteConfiguration, so that no host is encoded twice. */
 export function routeTable(config: Init<typeof RouteConfigurationSchema>, hosts: readonly EncodedHost[]): XdsResource {
-  const head = toBinary(RouteConfigurationSchema, create(RouteConfigurationSchema, { ...config, maxDirectResponseBodySizeBytes: TRANSLATION_LIMITS.directResponseBodyBytes }) as RouteConfiguration);
+  const head = toBinary(
+    RouteConfigurationSchema,
+    create(RouteConfigurationSchema, {
+      ...config,
+      maxDirectResponseBodySizeBytes: TRANSLATION_LIMITS.directResponseBodyBytes,
+    }) as RouteConfiguration,
+  );
   const parts: Uint8Array[] = [head];
   for (const host of hosts) parts.push(lengthPrefix(host.bytes.length), host.bytes);
-  return resourceFromBytes(typeUrlOf(RouteConfigurationSchema), config.name ?? '', new Uint8Array(Buffer.concat(parts)), hosts.flatMap(({ origins }) => origins));
+  return resourceFromBytes(
+    typeUrlOf(RouteConfigurationSchema),
+    config.name ?? '',
+    new Uint8Array(Buffer.concat(parts)),
+    hosts.flatMap(({ origins }) => origins),
+  );
 }
 
 function lengthPrefix(length: number): Uint8Array {

@@ -12,14 +12,22 @@ import type { ProxyView } from '../proxy-view.ts';
 const SCHEME = 'kubernetes://';
 const CA_SUFFIX = '-cacert';
 
-export function gatewaySecrets(names: Iterable<string>, snapshot: Snapshot, proxy: ProxyView, cache: TranslationCache): ReadonlyMap<string, XdsResource> {
+export function gatewaySecrets(
+  names: Iterable<string>,
+  snapshot: Snapshot,
+  proxy: ProxyView,
+  cache: TranslationCache,
+): ReadonlyMap<string, XdsResource> {
   const found = new Map<string, XdsResource>();
   if (proxy.verifiedNamespace !== proxy.namespace) return found;
   for (const name of names) {
     const made = secretOf(name, snapshot, proxy.namespace);
     if (made === undefined) continue;
     const { init, object } = made;
-    found.set(name, cache.resource(['sds', name, object], () => resource(SecretSchema, name, init, [refOf(object)])));
+    found.set(
+      name,
+      cache.resource(['sds', name, object], () => resource(SecretSchema, name, init, [refOf(object)])),
+    );
   }
   return found;
 }
@@ -39,7 +47,13 @@ function secretOf(name: string, snapshot: Snapshot, namespace: string): MadeSecr
     const crl = bytesOf(object, 'ca.crl', 'crl');
     return {
       object,
-      init: { name, type: { case: 'validationContext', value: { trustedCa: inline(roots), ...(crl === undefined ? {} : { crl: inline(crl) }) } } },
+      init: {
+        name,
+        type: {
+          case: 'validationContext',
+          value: { trustedCa: inline(roots), ...(crl === undefined ? {} : { crl: inline(crl) }) },
+        },
+      },
     };
   }
   const object = snapshot.config.get('Secret', namespace, credential);
@@ -47,7 +61,13 @@ function secretOf(name: string, snapshot: Snapshot, namespace: string): MadeSecr
   const chain = bytesOf(object, 'tls.crt', 'cert');
   const key = bytesOf(object, 'tls.key', 'key');
   if (chain === undefined || key === undefined) return undefined;
-  return { object, init: { name, type: { case: 'tlsCertificate', value: { certificateChain: inline(chain), privateKey: inline(key) } } } };
+  return {
+    object,
+    init: {
+      name,
+      type: { case: 'tlsCertificate', value: { certificateChain: inline(chain), privateKey: inline(key) } },
+    },
+  };
 }
 
 function bytesOf(object: CoreSecret, ...keys: readonly string[]): Uint8Array<ArrayBuffer> | undefined {

@@ -1,33 +1,52 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { DNS_TYPE, DnsError, type DnsMessage, type DnsRecord, ipv4Bytes, ipv6Bytes, parseDns, readName, repliesTo, udpSize, writeDns, writeName } from './index.ts';
+import {
+  DNS_TYPE,
+  DnsError,
+  type DnsMessage,
+  type DnsRecord,
+  ipv4Bytes,
+  ipv6Bytes,
+  parseDns,
+  readName,
+  repliesTo,
+  udpSize,
+  writeDns,
+  writeName,
+} from './index.ts';
 
 const PLAIN = { noNullPrototype: true };
 const label = fc.stringMatching(/^[a-z0-9_-]{1,20}$/);
 const name = fc.array(label, { minLength: 0, maxLength: 6 }).map((labels) => labels.join('.'));
 const u16 = fc.integer({ min: 0, max: 0xffff });
-const record: fc.Arbitrary<DnsRecord> = fc.record({
-  name,
-  type: fc.constantFrom(16, 33, DNS_TYPE.OPT),
-  class: u16,
-  ttl: fc.integer({ min: 0, max: 0xffff_ffff }),
-  data: fc.uint8Array({ maxLength: 40 }),
-}, PLAIN);
-const message: fc.Arbitrary<DnsMessage> = fc.record({
-  id: u16,
-  response: fc.boolean(),
-  opcode: fc.integer({ min: 0, max: 15 }),
-  authoritative: fc.boolean(),
-  truncated: fc.boolean(),
-  recursionDesired: fc.boolean(),
-  recursionAvailable: fc.boolean(),
-  code: fc.integer({ min: 0, max: 15 }),
-  question: fc.record({ name, type: u16, class: u16 }, PLAIN),
-  answers: fc.array(record, { maxLength: 4 }),
-  authorities: fc.array(record, { maxLength: 2 }),
-  additionals: fc.array(record, { maxLength: 2 }),
-}, PLAIN);
+const record: fc.Arbitrary<DnsRecord> = fc.record(
+  {
+    name,
+    type: fc.constantFrom(16, 33, DNS_TYPE.OPT),
+    class: u16,
+    ttl: fc.integer({ min: 0, max: 0xffff_ffff }),
+    data: fc.uint8Array({ maxLength: 40 }),
+  },
+  PLAIN,
+);
+const message: fc.Arbitrary<DnsMessage> = fc.record(
+  {
+    id: u16,
+    response: fc.boolean(),
+    opcode: fc.integer({ min: 0, max: 15 }),
+    authoritative: fc.boolean(),
+    truncated: fc.boolean(),
+    recursionDesired: fc.boolean(),
+    recursionAvailable: fc.boolean(),
+    code: fc.integer({ min: 0, max: 15 }),
+    question: fc.record({ name, type: u16, class: u16 }, PLAIN),
+    answers: fc.array(record, { maxLength: 4 }),
+    authorities: fc.array(record, { maxLength: 2 }),
+    additionals: fc.array(record, { maxLength: 2 }),
+  },
+  PLAIN,
+);
 
 test('what is written reads as it was', () => {
   fc.assert(fc.property(message, (m) => assert.deepEqual(parseDns(writeDns(m)), m)));
@@ -91,13 +110,29 @@ test('names and labels have their limits', () => {
 });
 
 test('a reply belongs to its query only with the same id and question', () => {
-  const query: DnsMessage = { id: 7, response: false, opcode: 0, authoritative: false, truncated: false, recursionDesired: true, recursionAvailable: false, code: 0, question: { name: 'a.b', type: 1, class: 1 }, answers: [], authorities: [], additionals: [] };
+  const query: DnsMessage = {
+    id: 7,
+    response: false,
+    opcode: 0,
+    authoritative: false,
+    truncated: false,
+    recursionDesired: true,
+    recursionAvailable: false,
+    code: 0,
+    question: { name: 'a.b', type: 1, class: 1 },
+    answers: [],
+    authorities: [],
+    additionals: [],
+  };
   assert.ok(repliesTo(query, { ...query, response: true }));
   assert.ok(!repliesTo(query, { ...query, response: true, id: 8 }));
   assert.ok(!repliesTo(query, { ...query, response: true, question: { name: 'a.c', type: 1, class: 1 } }));
   assert.ok(!repliesTo(query, query));
   assert.equal(udpSize(query), 512);
-  assert.equal(udpSize({ ...query, additionals: [{ name: '', type: DNS_TYPE.OPT, class: 4096, ttl: 0, data: new Uint8Array() }] }), 1232);
+  assert.equal(
+    udpSize({ ...query, additionals: [{ name: '', type: DNS_TYPE.OPT, class: 4096, ttl: 0, data: new Uint8Array() }] }),
+    1232,
+  );
 });
 
 test('addresses are read from their usual texts', () => {

@@ -5,7 +5,14 @@ import { readName, writeName } from './name.ts';
 
 export const DNS_TYPE = { A: 1, CNAME: 5, SOA: 6, AAAA: 28, OPT: 41, SVCB: 64, HTTPS: 65, ANY: 255 } as const;
 export const DNS_CLASS_IN = 1;
-export const DNS_CODE = { noError: 0, formatError: 1, serverFailure: 2, nameError: 3, notImplemented: 4, refused: 5 } as const;
+export const DNS_CODE = {
+  noError: 0,
+  formatError: 1,
+  serverFailure: 2,
+  nameError: 3,
+  notImplemented: 4,
+  refused: 5,
+} as const;
 
 export interface DnsQuestion {
   /** Lower case, without the final dot. */
@@ -68,7 +75,11 @@ export function parseDns(bytes: Uint8Array): DnsMessage {
 export function writeDns(message: DnsMessage): Uint8Array {
   const { question, answers, authorities, additionals } = message;
   const name = writeName(question.name);
-  const parts: Uint8Array[] = [new Uint8Array(HEADER_BYTES), name, Uint8Array.of(question.type >> 8, question.type & 255, question.class >> 8, question.class & 255)];
+  const parts: Uint8Array[] = [
+    new Uint8Array(HEADER_BYTES),
+    name,
+    Uint8Array.of(question.type >> 8, question.type & 255, question.class >> 8, question.class & 255),
+  ];
   for (const record of [...answers, ...authorities, ...additionals]) writeRecord(parts, record, question.name);
   const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
   let at = 0;
@@ -79,7 +90,8 @@ export function writeDns(message: DnsMessage): Uint8Array {
   const view = new DataView(out.buffer);
   view.setUint16(0, message.id);
   view.setUint16(2, flagsOf(message));
-  for (const [i, count] of [1, answers.length, authorities.length, additionals.length].entries()) view.setUint16(4 + 2 * i, count);
+  for (const [i, count] of [1, answers.length, authorities.length, additionals.length].entries())
+    view.setUint16(4 + 2 * i, count);
   return out;
 }
 
@@ -92,7 +104,9 @@ export function repliesTo(query: DnsMessage, reply: DnsMessage): boolean {
 /** Bytes that a client takes over UDP: what its OPT record says, within bounds. */
 export function udpSize(query: DnsMessage): number {
   const opt = query.additionals.find((record) => record.type === DNS_TYPE.OPT);
-  return opt === undefined ? UDP_MESSAGE_BYTES : Math.min(UDP_MESSAGE_BYTES_MAX, Math.max(UDP_MESSAGE_BYTES, opt.class));
+  return opt === undefined
+    ? UDP_MESSAGE_BYTES
+    : Math.min(UDP_MESSAGE_BYTES_MAX, Math.max(UDP_MESSAGE_BYTES, opt.class));
 }
 
 /** The text of an IPv4 address, or undefined for what is none. */
@@ -136,7 +150,8 @@ function readRecords(bytes: Uint8Array, view: DataView, cursor: { at: number }, 
     const stop = start + view.getUint16(end + 8);
     if (stop > bytes.length) throw new DnsError('dns_truncated', 'record');
     let data = bytes.slice(start, stop);
-    if ((type === DNS_TYPE.A && data.length !== 4) || (type === DNS_TYPE.AAAA && data.length !== 16)) throw new DnsError('dns_address');
+    if ((type === DNS_TYPE.A && data.length !== 4) || (type === DNS_TYPE.AAAA && data.length !== 16))
+      throw new DnsError('dns_address');
     if (type === DNS_TYPE.CNAME) data = writeName(readName(bytes, start).text).slice();
     records.push({ name: text, type, class: view.getUint16(end + 2), ttl: view.getUint32(end + 4), data });
     cursor.at = stop;
@@ -158,5 +173,13 @@ function writeRecord(parts: Uint8Array[], record: DnsRecord, asked: string): voi
 
 function flagsOf(m: DnsMessage): number {
   const bit = (on: boolean, value: number): number => (on ? value : 0);
-  return bit(m.response, 0x8000) | ((m.opcode & 15) << 11) | bit(m.authoritative, 0x0400) | bit(m.truncated, 0x0200) | bit(m.recursionDesired, 0x0100) | bit(m.recursionAvailable, 0x0080) | (m.code & 15);
+  return (
+    bit(m.response, 0x8000) |
+    ((m.opcode & 15) << 11) |
+    bit(m.authoritative, 0x0400) |
+    bit(m.truncated, 0x0200) |
+    bit(m.recursionDesired, 0x0100) |
+    bit(m.recursionAvailable, 0x0080) |
+    (m.code & 15)
+  );
 }

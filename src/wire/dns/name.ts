@@ -59,7 +59,8 @@ function labelText(bytes: Uint8Array): string {
   let text = '';
   for (const b of bytes) {
     const lower = b >= 0x41 && b <= 0x5a ? b + 32 : b;
-    const plain = (lower >= 0x61 && lower <= 0x7a) || (b >= 0x30 && b <= 0x39) || b === 0x2d || b === 0x5f || b === 0x2a;
+    const plain =
+      (lower >= 0x61 && lower <= 0x7a) || (b >= 0x30 && b <= 0x39) || b === 0x2d || b === 0x5f || b === 0x2a;
     text += plain ? String.fromCharCode(lower) : `\\${String(b).padStart(3, '0')}`;
   }
   return text;

@@ -8,7 +8,18 @@ import type { H1Limits } from './limits.ts';
 import { hasForbidden, parseFields } from './parse-fields.ts';
 
 /** Trailers that would change framing, routing or trust when merged (RFC 9110 §6.5.1). */
-const FORBIDDEN_TRAILERS = new Set(['content-length', 'host', 'transfer-encoding', 'authorization', 'set-cookie', 'cookie', 'content-encoding', 'content-type', 'content-range', 'trailer']);
+const FORBIDDEN_TRAILERS = new Set([
+  'content-length',
+  'host',
+  'transfer-encoding',
+  'authorization',
+  'set-cookie',
+  'cookie',
+  'content-encoding',
+  'content-type',
+  'content-range',
+  'trailer',
+]);
 
 export interface ChunkedSink {
   onChunkData(data: Buffer): void;
@@ -95,7 +106,11 @@ export class ChunkedReader {
     const digits = semicolon < 0 ? line : line.slice(0, semicolon);
     if (!/^[0-9A-Fa-f]{1,12}$/.test(digits)) return this.#fail('http1.chunk_size');
     if (semicolon >= 0 && hasForbidden(line)) return this.#fail('http1.chunk_extension');
-    if (semicolon >= 0 && !/^(;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(=([!#$%&'*+\-.^_`|~0-9A-Za-z]+|"[^"]*"))?)*$/.test(line.slice(semicolon))) return this.#fail('http1.chunk_extension');
+    if (
+      semicolon >= 0 &&
+      !/^(;[!#$%&'*+\-.^_`|~0-9A-Za-z]+(=([!#$%&'*+\-.^_`|~0-9A-Za-z]+|"[^"]*"))?)*$/.test(line.slice(semicolon))
+    )
+      return this.#fail('http1.chunk_extension');
     this.#left = Number.parseInt(digits, 16);
     this.#state = this.#left === 0 ? TRAILER : DATA;
     return eol + 2;
@@ -112,7 +127,8 @@ export class ChunkedReader {
     const text = latin1(data, at, end);
     const trailers = new HeaderBlock();
     if (hasForbidden(text)) return this.#fail('http1.invalid_characters');
-    if (parseFields(text, 0, trailers, new HeadFacts(), this.#limits.fieldsMax) !== undefined) return this.#fail('http1.trailer');
+    if (parseFields(text, 0, trailers, new HeadFacts(), this.#limits.fieldsMax) !== undefined)
+      return this.#fail('http1.trailer');
     for (const name of FORBIDDEN_TRAILERS) trailers.remove(name);
     if (trailers.count > 0) this.trailers = trailers;
     this.#state = DONE;

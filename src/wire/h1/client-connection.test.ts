@@ -6,14 +6,26 @@ import { H1ClientConnection } from './client-connection.ts';
 import { FakeConn } from './fake-conn.testing.ts';
 
 function request(overrides: Partial<RequestHead> = {}): RequestHead {
-  return { method: 'GET', path: '/', authority: 'a', scheme: 'http', version: '1.1', protocol: '', headers: new HeaderBlock(), ...overrides };
+  return {
+    method: 'GET',
+    path: '/',
+    authority: 'a',
+    scheme: 'http',
+    version: '1.1',
+    protocol: '',
+    headers: new HeaderBlock(),
+    ...overrides,
+  };
 }
 
 function client() {
   const conn = new FakeConn();
   const log: string[] = [];
   let head: ResponseHead | undefined;
-  const connection = new H1ClientConnection(conn, { onReusable: () => log.push('reusable'), onGone: () => log.push('gone') });
+  const connection = new H1ClientConnection(conn, {
+    onReusable: () => log.push('reusable'),
+    onGone: () => log.push('gone'),
+  });
   conn.handler = connection;
   const stream = connection.start({
     onInformational: (status) => log.push(`info ${status}`),
@@ -55,7 +67,9 @@ test('an answer that comes while the request is still being sent ends the connec
 test('100 and 103 pass before the answer', () => {
   const { conn, stream, log } = client();
   stream.sendHead(request(), true);
-  conn.receive('HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n');
+  conn.receive(
+    'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n',
+  );
   assert.deepEqual(log, ['info 100', 'info 103', 'head 204 end', 'reusable']);
 });
 
@@ -90,7 +104,10 @@ test('a chunked answer is the same however it is cut', () => {
       stream.sendHead(request(), true);
       const edges = [0, ...cuts.sort((a, b) => a - b), bytes.length];
       for (let i = 1; i < edges.length; i++) conn.receive(bytes.slice(edges[i - 1], edges[i]));
-      const body = log.filter((l) => l.startsWith('data ')).map((l) => l.slice(5).replace(/ end$/, '')).join('');
+      const body = log
+        .filter((l) => l.startsWith('data '))
+        .map((l) => l.slice(5).replace(/ end$/, ''))
+        .join('');
       assert.equal(body, 'hello!');
       assert.equal(log.at(-1), 'reusable');
     }),

@@ -2,7 +2,14 @@
 // says whether it can carry another.
 
 import type { Conn, ConnError, ConnHandler } from '#base';
-import { type ClientStream, type ClientStreamHandler, HeaderBlock, type RequestHead, type ResetReason, type ResponseHead } from '../http/index.ts';
+import {
+  type ClientStream,
+  type ClientStreamHandler,
+  HeaderBlock,
+  type RequestHead,
+  type ResetReason,
+  type ResponseHead,
+} from '../http/index.ts';
 import { BodyReader, EMPTY } from './body-reader.ts';
 import { BodyWriter, type Framing } from './body-writer.ts';
 import { type H1ErrorCode, h1ErrorText } from './errors.ts';
@@ -138,7 +145,8 @@ export class H1ClientConnection implements ConnHandler {
     } else if (!end) {
       framing = hasLength ? 'length' : 'chunked';
       if (!hasLength) text += 'transfer-encoding: chunked\r\n';
-    } else if (!hasLength && (method === 'POST' || method === 'PUT' || method === 'PATCH')) text += 'content-length: 0\r\n';
+    } else if (!hasLength && (method === 'POST' || method === 'PUT' || method === 'PATCH'))
+      text += 'content-length: 0\r\n';
     stream.requestComplete = end || framing === 'raw';
     // An upgrade's head goes at once: its first bytes only follow the 101.
     this.#writer.head(`${text}\r\n`, framing, end || framing === 'raw');

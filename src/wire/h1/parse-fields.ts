@@ -14,7 +14,18 @@ const FORBIDDEN = /[\0-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)|(?<!\r)\n/;
 const DIGITS = /^[0-9]{1,15}$/;
 
 /** Fields that a Connection list must not take away on the way (RFC 9110 §7.6.1; Envoy refuses the same). */
-const NEVER_NOMINATED = new Set(['host', 'cookie', 'authorization', 'content-length', 'transfer-encoding', 'forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-forwarded-client-cert']);
+const NEVER_NOMINATED = new Set([
+  'host',
+  'cookie',
+  'authorization',
+  'content-length',
+  'transfer-encoding',
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-client-cert',
+]);
 
 export function hasForbidden(text: string): boolean {
   return FORBIDDEN.test(text);
@@ -24,7 +35,13 @@ export function hasForbidden(text: string): boolean {
  * Reads `text` from `position` (behind the first line's CRLF) to its end; the last line has no CRLF.
  * Host, Connection, Upgrade, Transfer-Encoding and other hop-by-hop fields go to `facts`, not to `headers`.
  */
-export function parseFields(text: string, position: number, headers: HeaderBlock, facts: HeadFacts, fieldsMax: number): H1ErrorCode | undefined {
+export function parseFields(
+  text: string,
+  position: number,
+  headers: HeaderBlock,
+  facts: HeadFacts,
+  fieldsMax: number,
+): H1ErrorCode | undefined {
   const end = text.length;
   let count = 0;
   while (position < end) {
@@ -52,7 +69,14 @@ export function parseFields(text: string, position: number, headers: HeaderBlock
   return finish(headers, facts);
 }
 
-function readSpecial(kind: number, lower: string, sent: string, value: string, headers: HeaderBlock, facts: HeadFacts): H1ErrorCode | undefined {
+function readSpecial(
+  kind: number,
+  lower: string,
+  sent: string,
+  value: string,
+  headers: HeaderBlock,
+  facts: HeadFacts,
+): H1ErrorCode | undefined {
   switch (kind) {
     case NAME.host:
       facts.hostCount++;
@@ -121,4 +145,3 @@ function nameError(text: string, position: number, colon: number): H1ErrorCode {
 function isSpace(code: number): boolean {
   return code === SP || code === HTAB;
 }
-

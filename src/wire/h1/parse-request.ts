@@ -13,7 +13,9 @@ const ABSOLUTE = /^(https?):\/\/([^/?#]*)([^#]*)$/i;
 const AUTHORITY = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]{0,5})?$/;
 const BAD_TARGET = /[ \t#\x80-\xff]/;
 
-export type ParsedRequest = { readonly error: undefined; readonly head: RequestHead } | { readonly error: H1ErrorCode; readonly head: undefined };
+export type ParsedRequest =
+  | { readonly error: undefined; readonly head: RequestHead }
+  | { readonly error: H1ErrorCode; readonly head: undefined };
 
 /** `text` is the head without its closing empty line. */
 export function parseRequest(text: string, facts: HeadFacts, fieldsMax: number, secure: boolean): ParsedRequest {
@@ -28,7 +30,8 @@ export function parseRequest(text: string, facts: HeadFacts, fieldsMax: number, 
   const method = text.slice(0, methodEnd);
   if (!METHODS.has(method) && !isToken(method)) return refuse('http1.invalid_method');
   const version = text.slice(targetEnd + 1, eol);
-  if (version !== 'HTTP/1.1' && version !== 'HTTP/1.0') return refuse(/^HTTP\/[0-9]\.[0-9]$/.test(version) ? 'http1.version' : 'http1.request_line');
+  if (version !== 'HTTP/1.1' && version !== 'HTTP/1.0')
+    return refuse(/^HTTP\/[0-9]\.[0-9]$/.test(version) ? 'http1.version' : 'http1.request_line');
   const headers = new HeaderBlock();
   const error = parseFields(text, eol + 2, headers, facts, fieldsMax);
   if (error !== undefined) return refuse(error);

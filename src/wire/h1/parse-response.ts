@@ -16,10 +16,12 @@ export function parseResponse(text: string, facts: HeadFacts, fieldsMax: number)
   let eol = text.indexOf('\r\n');
   if (eol < 0) eol = text.length;
   const minor = text.charCodeAt(7) - 0x30;
-  if (!text.startsWith('HTTP/1.') || (minor !== 0 && minor !== 1) || text.charCodeAt(8) !== 0x20) return { error: 'http1.status_line', head: undefined };
+  if (!text.startsWith('HTTP/1.') || (minor !== 0 && minor !== 1) || text.charCodeAt(8) !== 0x20)
+    return { error: 'http1.status_line', head: undefined };
   const status = digits(text, 9);
   // The reason may be missing with its space: "HTTP/1.1 200" is common and harmless.
-  if (status < 100 || (eol > 12 && text.charCodeAt(12) !== 0x20) || eol < 12) return { error: 'http1.status_line', head: undefined };
+  if (status < 100 || (eol > 12 && text.charCodeAt(12) !== 0x20) || eol < 12)
+    return { error: 'http1.status_line', head: undefined };
   const headers = new HeaderBlock();
   const error = parseFields(text, eol + 2, headers, facts, fieldsMax);
   if (error !== undefined) return { error, head: undefined };

@@ -84,7 +84,10 @@ test('a request and its answer pass, and the connection goes on', () => {
   const { conn, requests } = serve(ok('hi'));
   conn.receive('GET /a?b HTTP/1.1\r\nHost: example\r\nX-Case: Kept\r\n\r\n');
   conn.receive('GET /c HTTP/1.1\r\nHost: example\r\n\r\n');
-  assert.deepEqual(requests.map((r) => r.head.path), ['/a?b', '/c']);
+  assert.deepEqual(
+    requests.map((r) => r.head.path),
+    ['/a?b', '/c'],
+  );
   assert.equal(requests[0]?.head.authority, 'example');
   assert.deepEqual(requests[0]?.head.headers.flat, ['x-case', 'X-Case', 'Kept']);
   assert.equal(conn.written, 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi'.repeat(2));
@@ -99,7 +102,14 @@ test('however the bytes are cut, the requests are the same', () => {
       const edges = [0, ...cuts.sort((a, b) => a - b), bytes.length];
       for (let i = 1; i < edges.length; i++) conn.receive(bytes.slice(edges[i - 1], edges[i]));
       assert.deepEqual(errors, []);
-      assert.deepEqual(requests.map((r) => [r.head.path, r.body, r.ended]), [['/1', 'hello', true], ['/2', 'abc0123456789', true], ['/3', '', true]]);
+      assert.deepEqual(
+        requests.map((r) => [r.head.path, r.body, r.ended]),
+        [
+          ['/1', 'hello', true],
+          ['/2', 'abc0123456789', true],
+          ['/3', '', true],
+        ],
+      );
       assert.equal(requests[1]?.trailers?.get('t'), '1');
     }),
     { numRuns: 200 },
@@ -107,7 +117,24 @@ test('however the bytes are cut, the requests are the same', () => {
 });
 
 test('random bytes never throw, and never make a request without a Host', () => {
-  const piece = fc.constantFrom('GET ', '/ ', 'HTTP/1.1', '\r\n', '\n', '\r', 'Host: a', ':', ' ', '\0', 'Content-Length: 2', 'Transfer-Encoding: chunked', '3\r\nabc\r\n', '0\r\n\r\n', 'é', 'POST ');
+  const piece = fc.constantFrom(
+    'GET ',
+    '/ ',
+    'HTTP/1.1',
+    '\r\n',
+    '\n',
+    '\r',
+    'Host: a',
+    ':',
+    ' ',
+    '\0',
+    'Content-Length: 2',
+    'Transfer-Encoding: chunked',
+    '3\r\nabc\r\n',
+    '0\r\n\r\n',
+    'é',
+    'POST ',
+  );
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 30 }), (pieces) => {
       const { conn, requests } = serve(ok('x'));
@@ -142,7 +169,9 @@ test('bytes behind an upgrade wait for the 101', () => {
 
 test('bytes behind a refused upgrade are the next request', () => {
   const { conn, requests } = serve();
-  conn.receive('GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n');
+  conn.receive(
+    'GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET /next HTTP/1.1\r\nHost: a\r\n\r\n',
+  );
   ok('no')(requests[0] as Seen);
   assert.equal(requests[1]?.head.path, '/next');
 });

@@ -2,7 +2,15 @@
 // (RFC 9112 §9.3); pipelined bytes wait, with reading paused, until the response before them is out.
 
 import type { Conn, ConnError, ConnHandler } from '#base';
-import { type HeaderBlock, type RequestAcceptor, type RequestHead, type ResetReason, type ResponseHead, type ServerStream, type ServerStreamHandler } from '../http/index.ts';
+import {
+  type HeaderBlock,
+  type RequestAcceptor,
+  type RequestHead,
+  type ResetReason,
+  type ResponseHead,
+  type ServerStream,
+  type ServerStreamHandler,
+} from '../http/index.ts';
 import { BodyReader, EMPTY } from './body-reader.ts';
 import { BodyWriter, type Framing } from './body-writer.ts';
 import { H1_ERRORS, type H1ErrorCode, h1ErrorText } from './errors.ts';
@@ -208,7 +216,8 @@ export class H1ServerConnection implements ConnHandler {
     if (this.#stream !== stream) return;
     this.#pausedByStream = paused;
     this.#applyPause();
-    if (!paused && !this.#reading && this.#later !== undefined && (this.#state === 'body' || this.#state === 'tunnel')) this.#goOn();
+    if (!paused && !this.#reading && this.#later !== undefined && (this.#state === 'body' || this.#state === 'tunnel'))
+      this.#goOn();
   }
 
   #process(data: Buffer): void {
@@ -219,7 +228,8 @@ export class H1ServerConnection implements ConnHandler {
       if (bytes !== undefined && bytes.length === 0) bytes = undefined;
     }
     this.#reading = false;
-    if (this.#later !== undefined && (this.#state === 'head' || this.#state === 'body' || this.#state === 'tunnel')) this.#goOn();
+    if (this.#later !== undefined && (this.#state === 'head' || this.#state === 'body' || this.#state === 'tunnel'))
+      this.#goOn();
   }
 
   /** Uses a part of `bytes` and gives the rest, or undefined when nothing more can be done with it now. */
@@ -334,7 +344,9 @@ export class H1ServerConnection implements ConnHandler {
   #answerAndClose(status: number, code: H1ErrorCode): void {
     const body = reasonPhrase(status);
     this.#state = 'closed';
-    this.conn.writeText(`${statusLine(status)}content-length: ${body.length}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${body}`);
+    this.conn.writeText(
+      `${statusLine(status)}content-length: ${body.length}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${body}`,
+    );
     this.#acceptor.onProtocolError(status, h1ErrorText(code));
     this.#close();
   }

@@ -67,7 +67,8 @@ export class HeaderBlock {
   /** Size as Envoy counts it: names and values, no separators. */
   get byteSize(): number {
     let n = 0;
-    for (let i = 0; i < this.flat.length; i += 3) n += (this.flat[i] as string).length + (this.flat[i + 2] as string).length;
+    for (let i = 0; i < this.flat.length; i += 3)
+      n += (this.flat[i] as string).length + (this.flat[i + 2] as string).length;
     return n;
   }
 

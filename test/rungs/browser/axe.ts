@@ -16,8 +16,16 @@ interface Violation {
 /** Serious and critical violations of WCAG 2.2 A and AA, one line each. */
 export async function seriousViolations(page: Page): Promise<readonly string[]> {
   await page.evaluate(source);
-  const violations = (await page.evaluate(`axe.run(document, { runOnly: { type: 'tag', values: ${JSON.stringify(TAGS)} } }).then((result) => result.violations)`)) as readonly Violation[];
+  const violations = (await page.evaluate(
+    `axe.run(document, { runOnly: { type: 'tag', values: ${JSON.stringify(TAGS)} } }).then((result) => result.violations)`,
+  )) as readonly Violation[];
   return violations
     .filter((one) => one.impact === 'serious' || one.impact === 'critical')
-    .map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => `${node.target.join(' ')} (${node.failureSummary.replaceAll(/\s+/g, ' ')})`).join('; ')}`);
+    .map(
+      (one) =>
+        `${one.id}: ${one.nodes
+          .slice(0, 3)
+          .map((node) => `${node.target.join(' ')} (${node.failureSummary.replaceAll(/\s+/g, ' ')})`)
+          .join('; ')}`,
+    );
 }

@@ -6,7 +6,21 @@ import { seriousViolations } from './axe.ts';
 import { type DemoFixture, startDemo } from './demo-fixture.ts';
 
 const WORKLOADS = ['details-v1', 'productpage-v1', 'ratings-v1', 'reviews-v1', 'reviews-v2', 'reviews-v3'];
-const SCREENS = ['/', '/graph', '/workloads', '/workloads/default/productpage-v1', '/workloads/default/productpage-v1?tab=routes', '/workloads/default/productpage-v1?tab=config', '/services/default/reviews', '/config', '/config/DestinationRule/default/bookshop-reviews', '/wizard/shift?service=default%2Freviews', '/security', '/tap', '/explain'];
+const SCREENS = [
+  '/',
+  '/graph',
+  '/workloads',
+  '/workloads/default/productpage-v1',
+  '/workloads/default/productpage-v1?tab=routes',
+  '/workloads/default/productpage-v1?tab=config',
+  '/services/default/reviews',
+  '/config',
+  '/config/DestinationRule/default/bookshop-reviews',
+  '/wizard/shift?service=default%2Freviews',
+  '/security',
+  '/tap',
+  '/explain',
+];
 const FIRST_LOAD_BYTES_MAX = 300_000;
 const SEEN_WITHIN_MS = 10_000;
 
@@ -19,7 +33,14 @@ after(() => demo.stop());
 test('the overview lists every workload with its golden signals, and loads little from nowhere else', async () => {
   const { page, problems, finish } = await demo.open('/');
   let bytes = 0;
-  page.on('response', (response) => void response.body().then((body) => (bytes += gzipSync(body).length)).catch(() => undefined));
+  page.on(
+    'response',
+    (response) =>
+      void response
+        .body()
+        .then((body) => (bytes += gzipSync(body).length))
+        .catch(() => undefined),
+  );
   await page.reload();
   for (const name of WORKLOADS) await page.getByRole('link', { name, exact: true }).waitFor();
   await page.getByRole('heading', { name: /Control plane/ }).waitFor();
@@ -31,9 +52,16 @@ test('the overview lists every workload with its golden signals, and loads littl
 
 test('the graph shows every edge of the demo with its rate and lock', async () => {
   const { page, problems, finish } = await demo.open('/graph?window=60');
-  for (const name of [...WORKLOADS, 'istio-ingressgateway']) await page.getByRole('button', { name: new RegExp(`(workload|gateway) ${name},`) }).waitFor({ timeout: SEEN_WITHIN_MS });
-  await page.waitForFunction(`document.querySelectorAll('.link-group').length === 7`, undefined, { timeout: SEEN_WITHIN_MS });
-  const links = await page.locator('.link-group').evaluateAll((all) => all.map((one) => one.getAttribute('aria-label') ?? ''));
+  for (const name of [...WORKLOADS, 'istio-ingressgateway'])
+    await page
+      .getByRole('button', { name: new RegExp(`(workload|gateway) ${name},`) })
+      .waitFor({ timeout: SEEN_WITHIN_MS });
+  await page.waitForFunction(`document.querySelectorAll('.link-group').length === 7`, undefined, {
+    timeout: SEEN_WITHIN_MS,
+  });
+  const links = await page
+    .locator('.link-group')
+    .evaluateAll((all) => all.map((one) => one.getAttribute('aria-label') ?? ''));
   for (const link of links) assert.match(link, /^[\d.]+\/s p99 .* requests a second, 0 % fail, .* mTLS all$/);
   assert.deepEqual(problems, []);
   await finish('graph');
@@ -88,7 +116,9 @@ test('a workload tells its traffic, routes, endpoints, what is in force, its ide
 });
 
 test('an edit shows findings as one writes, is saved to all proxies, and is taken back from history', async () => {
-  const { page, problems, finish } = await demo.open('/config/DestinationRule/default/bookshop-details', { mayWrite: true });
+  const { page, problems, finish } = await demo.open('/config/DestinationRule/default/bookshop-details', {
+    mayWrite: true,
+  });
   const editor = page.getByRole('textbox', { name: 'YAML of the object' });
   await editor.waitFor();
   await editor.click();
@@ -138,7 +168,9 @@ test('security says whether STRICT may be switched on, and makes a policy from a
   const { page, problems, finish } = await demo.open('/security', { mayWrite: true });
   await page.getByText('yes: every caller uses mTLS').nth(3).waitFor({ timeout: SEEN_WITHIN_MS });
   await finish('security');
-  const wizard = await demo.open('/wizard/authorize?from=default%2Fproductpage-v1&to=default%2Fdetails-v1', { mayWrite: true });
+  const wizard = await demo.open('/wizard/authorize?from=default%2Fproductpage-v1&to=default%2Fdetails-v1', {
+    mayWrite: true,
+  });
   await wizard.page.getByText('productpage-v1 → details-v1').waitFor();
   await wizard.page.getByRole('button', { name: 'Make the manifest' }).click();
   await wizard.page.getByText('cluster.local/ns/default/sa/productpage').waitFor();
@@ -149,7 +181,12 @@ test('security says whether STRICT may be switched on, and makes a policy from a
 test('tap shows requests, and explain says hop by hop what decided one', async () => {
   const { page, problems, finish } = await demo.open('/tap', { mayWrite: true });
   await page.getByText('GET /productpage').first().waitFor({ timeout: SEEN_WITHIN_MS });
-  await page.getByRole('row').filter({ hasText: 'istio-ingressgateway out' }).getByRole('link', { name: 'Explain' }).nth(2).click();
+  await page
+    .getByRole('row')
+    .filter({ hasText: 'istio-ingressgateway out' })
+    .getByRole('link', { name: 'Explain' })
+    .nth(2)
+    .click();
   await page.getByRole('heading', { name: /1\. istio-ingressgateway/ }).waitFor();
   await page.getByRole('heading', { name: /2\. productpage-v1/ }).waitFor();
   await page.getByText('inbound|http|9080').first().waitFor();
@@ -164,10 +201,15 @@ test('a page without the link may only read, and a link works once', async () =>
   assert.ok(await page.getByRole('button', { name: 'Save' }).isDisabled());
   await finish('read-only');
   const link = new URL(demo.command('dashboard').trim());
-  const use = () => fetch(`${demo.address}/api/v1/sign-in`, { method: 'POST', body: JSON.stringify({ code: link.hash.slice('#code='.length) }) });
+  const use = () =>
+    fetch(`${demo.address}/api/v1/sign-in`, {
+      method: 'POST',
+      body: JSON.stringify({ code: link.hash.slice('#code='.length) }),
+    });
   assert.equal((await use()).status, 200);
   assert.equal((await use()).status, 401);
-  for (const path of ['/api/v1/tap', '/api/v1/logs/details-v1', '/api/v1/explain/x']) assert.equal((await fetch(`${demo.address}${path}`)).status, 401);
+  for (const path of ['/api/v1/tap', '/api/v1/logs/details-v1', '/api/v1/explain/x'])
+    assert.equal((await fetch(`${demo.address}${path}`)).status, 401);
   const foreign = await fetch(`${demo.address}/api/v1/traffic`, { headers: { origin: 'http://evil.example' } });
   assert.equal(foreign.status, 403);
 });
@@ -196,7 +238,11 @@ for (const scheme of ['light', 'dark'] as const) {
 test('letters lead from screen to screen', async () => {
   const { page, finish } = await demo.open('/');
   await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
-  for (const [key, title] of [['c', 'Configuration'], ['s', 'Security'], ['w', 'Workloads']] as const) {
+  for (const [key, title] of [
+    ['c', 'Configuration'],
+    ['s', 'Security'],
+    ['w', 'Workloads'],
+  ] as const) {
     await page.keyboard.press('g');
     await page.keyboard.press(key);
     await page.getByRole('heading', { level: 1, name: title }).waitFor();

@@ -20,7 +20,10 @@ export interface DemoFixture {
   readonly browser: Browser;
   readonly token: string;
   /** A page with its problems: what the console complained of, and what was asked of anyone else. */
-  open(path: string, options?: { readonly scheme?: 'light' | 'dark'; readonly mayWrite?: boolean }): Promise<WatchedPage>;
+  open(
+    path: string,
+    options?: { readonly scheme?: 'light' | 'dark'; readonly mayWrite?: boolean },
+  ): Promise<WatchedPage>;
   command(...args: string[]): string;
   stop(): Promise<void>;
 }
@@ -36,13 +39,23 @@ export async function startDemo(): Promise<DemoFixture> {
   const home = mkdtempSync(join(tmpdir(), 'topsail-browser-'));
   const base = await fivePorts();
   const env = { ...process.env, TOPSAIL_ROOT: root };
-  const child = spawn(process.execPath, [entry, 'demo', '--home', home, '--port-base', String(base)], { stdio: ['ignore', 'pipe', 'inherit'], env });
+  const child = spawn(process.execPath, [entry, 'demo', '--home', home, '--port-base', String(base)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env,
+  });
   await ready(child);
-  const run = JSON.parse(readFileSync(join(home, 'run.json'), 'utf8')) as { readonly address: string; readonly token: string };
+  const run = JSON.parse(readFileSync(join(home, 'run.json'), 'utf8')) as {
+    readonly address: string;
+    readonly token: string;
+  };
   const browser = await chromium.launch({ executablePath: findChromium(), args: [...CHROMIUM_FLAGS] });
   mkdirSync(output, { recursive: true });
   const command = (...args: string[]): string => {
-    const result = spawnSync(process.execPath, [entry, ...args, '--home', home], { encoding: 'utf8', env, timeout: 30_000 });
+    const result = spawnSync(process.execPath, [entry, ...args, '--home', home], {
+      encoding: 'utf8',
+      env,
+      timeout: 30_000,
+    });
     if (result.status !== 0) throw new Error(`topsail ${args.join(' ')}: ${result.stderr}`);
     return result.stdout;
   };
@@ -52,7 +65,14 @@ export async function startDemo(): Promise<DemoFixture> {
     shop: `http://127.0.0.1:${base}`,
     browser,
     command,
-    open: (path, options) => openPage(browser, run.address, path, options?.mayWrite === true ? command('dashboard').trim() : undefined, options?.scheme ?? 'light'),
+    open: (path, options) =>
+      openPage(
+        browser,
+        run.address,
+        path,
+        options?.mayWrite === true ? command('dashboard').trim() : undefined,
+        options?.scheme ?? 'light',
+      ),
     stop: async () => {
       await browser.close();
       const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -63,7 +83,13 @@ export async function startDemo(): Promise<DemoFixture> {
   };
 }
 
-async function openPage(browser: Browser, address: string, path: string, link: string | undefined, scheme: 'light' | 'dark'): Promise<WatchedPage> {
+async function openPage(
+  browser: Browser,
+  address: string,
+  path: string,
+  link: string | undefined,
+  scheme: 'light' | 'dark',
+): Promise<WatchedPage> {
   const page = await browser.newPage({ viewport: { width: 1360, height: 860 }, colorScheme: scheme });
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
@@ -71,7 +97,8 @@ async function openPage(browser: Browser, address: string, path: string, link: s
     if (message.type() === 'error') problems.push(`console: ${message.text()}`);
   });
   page.on('request', (request) => {
-    if (!request.url().startsWith(address) && !request.url().startsWith('data:')) problems.push(`asked elsewhere: ${request.url()}`);
+    if (!request.url().startsWith(address) && !request.url().startsWith('data:'))
+      problems.push(`asked elsewhere: ${request.url()}`);
   });
   if (link !== undefined) {
     await page.goto(link);

@@ -36,10 +36,33 @@ function traffic(): TrafficJson {
   const edges = Array.from({ length: WORKLOADS * 2 }, (_, i): TrafficEdgeJson => {
     const [from, to] = [i % WORKLOADS, ((i < WORKLOADS ? i * 7 : i * 11) + 13) % WORKLOADS];
     return {
-      source: `w${from}`, sourceNamespace: `ns${from % NAMESPACES}`, sourceService: `w${from}`, sourceVersion: 'v1', sourcePrincipal: '', destination: `w${to}`, destinationNamespace: `ns${to % NAMESPACES}`,
-      destinationCanonical: `w${to}`, destinationVersion: 'v1', destinationPrincipal: '', service: `w${to}.ns${to % NAMESPACES}.svc.cluster.local`, protocol: 'http', requestsPerSecond: 1 + (i % 9),
-      errorsPerSecond: i % 50 === 0 ? 0.5 : 0, p50Ms: 5, p95Ms: 10, p99Ms: 20, mtls: 1, requests: 60, failures: 0, bytesSentPerSecond: 0, bytesReceivedPerSecond: 0, connectionsOpened: 0, openConnections: 0,
-      codes: {}, flags: {}, reporters: ['source'],
+      source: `w${from}`,
+      sourceNamespace: `ns${from % NAMESPACES}`,
+      sourceService: `w${from}`,
+      sourceVersion: 'v1',
+      sourcePrincipal: '',
+      destination: `w${to}`,
+      destinationNamespace: `ns${to % NAMESPACES}`,
+      destinationCanonical: `w${to}`,
+      destinationVersion: 'v1',
+      destinationPrincipal: '',
+      service: `w${to}.ns${to % NAMESPACES}.svc.cluster.local`,
+      protocol: 'http',
+      requestsPerSecond: 1 + (i % 9),
+      errorsPerSecond: i % 50 === 0 ? 0.5 : 0,
+      p50Ms: 5,
+      p95Ms: 10,
+      p99Ms: 20,
+      mtls: 1,
+      requests: 60,
+      failures: 0,
+      bytesSentPerSecond: 0,
+      bytesReceivedPerSecond: 0,
+      connectionsOpened: 0,
+      openConnections: 0,
+      codes: {},
+      flags: {},
+      reporters: ['source'],
     };
   });
   return { nowMs: Date.now(), untilMs: Date.now(), windowSeconds: 60, edges, workloads: [], dropped: 0 };
@@ -47,7 +70,9 @@ function traffic(): TrafficJson {
 
 test('2,000 workloads are drawn in time, folded first and then whole', async () => {
   const { page, finish } = await demo.open('/plain');
-  await page.route('**/api/v1/traffic/events*', (route) => route.fulfill({ contentType: 'text/event-stream', body: `data: ${JSON.stringify(traffic())}\n\n` }));
+  await page.route('**/api/v1/traffic/events*', (route) =>
+    route.fulfill({ contentType: 'text/event-stream', body: `data: ${JSON.stringify(traffic())}\n\n` }),
+  );
   await page.goto(`${demo.address}/graph?idle=no`);
   await page.getByText(`${NAMESPACES} nodes,`).waitFor();
   await page.locator('.node').first().waitFor();

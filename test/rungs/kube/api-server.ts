@@ -21,15 +21,20 @@ export interface ApiServer {
 export function findKubePrograms(): string | undefined {
   const root = join(import.meta.dirname, '../../..');
   const folders = [process.env['KUBEBUILDER_ASSETS'], process.env['TOPSAIL_KUBE_BIN'], join(root, '.cache/kube/bin')];
-  return folders.find((folder) => folder !== undefined && ['etcd', 'kube-apiserver'].every((name) => existsSync(join(folder, name))));
+  return folders.find(
+    (folder) => folder !== undefined && ['etcd', 'kube-apiserver'].every((name) => existsSync(join(folder, name))),
+  );
 }
 
 /** Why a test of this folder cannot run here; undefined when it can. In CI that is a failure. */
 export function missingKube(): string | undefined {
-  return findKubePrograms() === undefined ? "no etcd and kube-apiserver: set KUBEBUILDER_ASSETS, or run 'npm run test:k8s' once" : undefined;
+  return findKubePrograms() === undefined
+    ? "no etcd and kube-apiserver: set KUBEBUILDER_ASSETS, or run 'npm run test:k8s' once"
+    : undefined;
 }
 
-export const skipWithoutKube = process.env['CI'] === undefined && missingKube() !== undefined ? { skip: missingKube() as string } : {};
+export const skipWithoutKube =
+  process.env['CI'] === undefined && missingKube() !== undefined ? { skip: missingKube() as string } : {};
 
 export async function startApiServer(options: { readonly crds?: boolean } = {}): Promise<ApiServer> {
   const bin = findKubePrograms();
@@ -42,16 +47,43 @@ export async function startApiServer(options: { readonly crds?: boolean } = {}):
   writeFileSync(join(folder, 'sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   writeFileSync(join(folder, 'tokens'), `${token},admin,1,system:masters\n`);
   const etcdUrl = `http://127.0.0.1:${etcdPort}`;
-  const etcd = start(join(bin, 'etcd'), ['--data-dir', join(folder, 'etcd'), '--unsafe-no-fsync', '--log-level', 'error', '--listen-client-urls', etcdUrl, '--advertise-client-urls', etcdUrl, '--listen-peer-urls', `http://127.0.0.1:${peerPort}`]);
+  const etcd = start(join(bin, 'etcd'), [
+    '--data-dir',
+    join(folder, 'etcd'),
+    '--unsafe-no-fsync',
+    '--log-level',
+    'error',
+    '--listen-client-urls',
+    etcdUrl,
+    '--advertise-client-urls',
+    etcdUrl,
+    '--listen-peer-urls',
+    `http://127.0.0.1:${peerPort}`,
+  ]);
   const issuer = 'https://kubernetes.default.svc';
   const server = start(join(bin, 'kube-apiserver'), [
-    `--etcd-servers=${etcdUrl}`, `--secure-port=${port}`, '--bind-address=127.0.0.1', `--cert-dir=${folder}`, '--service-cluster-ip-range=10.96.0.0/12', '--authorization-mode=RBAC',
-    `--token-auth-file=${join(folder, 'tokens')}`, `--service-account-issuer=${issuer}`, `--service-account-key-file=${join(folder, 'sa.key')}`,
-    `--service-account-signing-key-file=${join(folder, 'sa.key')}`, `--api-audiences=${issuer}`, '--disable-admission-plugins=ServiceAccount',
+    `--etcd-servers=${etcdUrl}`,
+    `--secure-port=${port}`,
+    '--bind-address=127.0.0.1',
+    `--cert-dir=${folder}`,
+    '--service-cluster-ip-range=10.96.0.0/12',
+    '--authorization-mode=RBAC',
+    `--token-auth-file=${join(folder, 'tokens')}`,
+    `--service-account-issuer=${issuer}`,
+    `--service-account-key-file=${join(folder, 'sa.key')}`,
+    `--service-account-signing-key-file=${join(folder, 'sa.key')}`,
+    `--api-audiences=${issuer}`,
+    '--disable-admission-plugins=ServiceAccount',
   ]);
   const kubeconfig = join(folder, 'kubeconfig');
   writeFileSync(kubeconfig, kubeconfigText(port, token));
-  const access: KubeAccess = { server: `https://127.0.0.1:${port}`, insecure: true, serverName: '', token: { text: token }, namespace: 'default' };
+  const access: KubeAccess = {
+    server: `https://127.0.0.1:${port}`,
+    insecure: true,
+    serverName: '',
+    token: { text: token },
+    namespace: 'default',
+  };
   const transport = new KubeHttp({ access, userAgent: 'topsail-test' });
   const client = new KubeClient({ transport, fieldManager: 'test' });
   const stop = async (): Promise<void> => {
@@ -61,7 +93,11 @@ export async function startApiServer(options: { readonly crds?: boolean } = {}):
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await until('the API server', 30_000, async () => (await transport.call({ method: 'GET', path: '/readyz', timeoutMs: 1000 }))?.body === 'ok');
+    await until(
+      'the API server',
+      30_000,
+      async () => (await transport.call({ method: 'GET', path: '/readyz', timeoutMs: 1000 }))?.body === 'ok',
+    );
     if (options.crds === true) await installKinds(client);
   } catch (error) {
     await stop();
@@ -72,7 +108,11 @@ export async function startApiServer(options: { readonly crds?: boolean } = {}):
 
 export async function installKinds(client: KubeClient): Promise<void> {
   const own = KIND_NAMES.filter((kind) => (KINDS[kind] as KindInfo).origin === 'crd');
-  await Promise.all(own.map(async (kind) => must(await client.apply(RESOURCES.crds, crdOf(kind) as unknown as KubeObject, { force: true }))));
+  await Promise.all(
+    own.map(async (kind) =>
+      must(await client.apply(RESOURCES.crds, crdOf(kind) as unknown as KubeObject, { force: true })),
+    ),
+  );
   await until('the kinds', 20_000, async () => {
     const served = await Promise.all(own.map((kind) => client.page(resourceOf(kind), {}, '', 1)));
     return served.every((one) => one.ok);
@@ -84,7 +124,9 @@ export function resourceOf(kind: KindName) {
   return { group, version: versions[0] as string, plural, kind: manifest, namespaced };
 }
 
-export function must<T>(result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Error }): T {
+export function must<T>(
+  result: { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: Error },
+): T {
   if (!result.ok) throw result.error;
   return result.value;
 }

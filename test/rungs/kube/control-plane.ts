@@ -20,17 +20,44 @@ const clock = new SystemClock();
 const random = new SystemRandom();
 
 export async function startControlPlane(api: ApiServer, name = 'istiod-0'): Promise<ControlPlane> {
-  const [xdsPort, httpsPort, readyPort, monitoringPort, port] = [await freePort(), await freePort(), await freePort(), await freePort(), await freePort()];
+  const [xdsPort, httpsPort, readyPort, monitoringPort, port] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
   const root = join(import.meta.dirname, '../../..');
-  const flags = { 'xds-port': xdsPort, 'https-port': httpsPort, 'ready-port': readyPort, 'monitoring-port': monitoringPort, port };
-  const args = ['discovery', '--kubernetes', '--kubeconfig', api.kubeconfig, '--log-level', 'debug', ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)])];
+  const flags = {
+    'xds-port': xdsPort,
+    'https-port': httpsPort,
+    'ready-port': readyPort,
+    'monitoring-port': monitoringPort,
+    port,
+  };
+  const args = [
+    'discovery',
+    '--kubernetes',
+    '--kubeconfig',
+    api.kubeconfig,
+    '--log-level',
+    'debug',
+    ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
+  ];
   const env = { ...process.env, TOPSAIL_HOME: join(api.folder, name), POD_NAME: name };
-  const child: ChildProcess = spawn(process.execPath, [join(root, 'src/main/cli.ts'), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child: ChildProcess = spawn(process.execPath, [join(root, 'src/main/cli.ts'), ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk: Buffer) => void (output += chunk.toString()));
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (chunk: Buffer) => void (output += chunk.toString()));
   const ready = async (): Promise<boolean> => {
     if (child.exitCode !== null) throw new Error(`the control plane ended:\n${output}`);
-    return fetch(`http://127.0.0.1:${readyPort}/ready`).then((answer) => answer.ok, () => false);
+    return fetch(`http://127.0.0.1:${readyPort}/ready`).then(
+      (answer) => answer.ok,
+      () => false,
+    );
   };
   await until('the control plane', 20_000, ready);
   return {
@@ -47,11 +74,25 @@ export async function startControlPlane(api: ApiServer, name = 'istiod-0'): Prom
 }
 
 /** As the kubelet mounts it: for one audience, bound to a pod that exists. */
-export async function podToken(client: KubeClient, pod: { readonly namespace: string; readonly name: string; readonly serviceAccount: string; readonly uid: string }, audience = 'istio-ca'): Promise<string> {
+export async function podToken(
+  client: KubeClient,
+  pod: { readonly namespace: string; readonly name: string; readonly serviceAccount: string; readonly uid: string },
+  audience = 'istio-ca',
+): Promise<string> {
   const path = `/api/v1/namespaces/${pod.namespace}/serviceaccounts/${pod.serviceAccount}/token`;
-  const spec = { audiences: [audience], expirationSeconds: 3600, boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: pod.name, uid: pod.uid } };
+  const spec = {
+    audiences: [audience],
+    expirationSeconds: 3600,
+    boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: pod.name, uid: pod.uid },
+  };
   const body = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec });
-  const answer = await client.transport.call({ method: 'POST', path, body, contentType: 'application/json', timeoutMs: 5000 });
+  const answer = await client.transport.call({
+    method: 'POST',
+    path,
+    body,
+    contentType: 'application/json',
+    timeoutMs: 5000,
+  });
   const { status } = JSON.parse(answer?.body ?? '{}') as { status?: { token?: string } };
   if (status?.token === undefined) throw new Error(`no token: ${answer?.body}`);
   return status.token;
@@ -60,7 +101,10 @@ export async function podToken(client: KubeClient, pod: { readonly namespace: st
 export async function meshRoots(client: KubeClient, namespace: string): Promise<string> {
   let roots = '';
   await until('istio-ca-root-cert', 10_000, async () => {
-    const map = await client.get({ group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true }, { namespace, name: 'istio-ca-root-cert' });
+    const map = await client.get(
+      { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true },
+      { namespace, name: 'istio-ca-root-cert' },
+    );
     roots = map.ok ? ((map.value['data'] as Record<string, string> | undefined)?.['root-cert.pem'] ?? '') : '';
     return roots !== '';
   });
@@ -73,18 +117,44 @@ export class Sidecar {
   readonly channel: GrpcChannel;
   readonly #client: DiscoveryClient;
 
-  constructor(options: { readonly port: number; readonly token: string; readonly roots: string; readonly id: string; readonly metadata: Record<string, unknown> }) {
-    this.channel = new GrpcChannel({ clock, random, gunzip, userAgent: 'test', dialer: grpcDialer({ host: '127.0.0.1', port: options.port, authority: SERVER, tls: () => tlsOf(options.roots) }) });
+  constructor(options: {
+    readonly port: number;
+    readonly token: string;
+    readonly roots: string;
+    readonly id: string;
+    readonly metadata: Record<string, unknown>;
+  }) {
+    this.channel = new GrpcChannel({
+      clock,
+      random,
+      gunzip,
+      userAgent: 'test',
+      dialer: grpcDialer({ host: '127.0.0.1', port: options.port, authority: SERVER, tls: () => tlsOf(options.roots) }),
+    });
     this.#client = new DiscoveryClient({
-      channel: this.channel, clock, random, log: silentLogger,
-      node: () => ({ id: options.id, cluster: '', metadata: options.metadata, locality: { region: '', zone: '', subZone: '' }, userAgent: 'test' }) as never,
+      channel: this.channel,
+      clock,
+      random,
+      log: silentLogger,
+      node: () =>
+        ({
+          id: options.id,
+          cluster: '',
+          metadata: options.metadata,
+          locality: { region: '', zone: '', subZone: '' },
+          userAgent: 'test',
+        }) as never,
       metadata: () => ({ authorization: `Bearer ${options.token}` }),
       apply: ({ typeUrl, added, removed }) => {
         const type = this.held.get(typeUrl) ?? new Map<string, ReceivedResource>();
         this.held.set(typeUrl, type);
         for (const one of added) type.set(one.name, one);
         for (const name of removed) type.delete(name);
-        if (typeUrl === TYPE_URL.cluster) this.#client.subscribe(TYPE_URL.endpoint, new Set([...type.keys()].filter((name) => name.startsWith('outbound|'))));
+        if (typeUrl === TYPE_URL.cluster)
+          this.#client.subscribe(
+            TYPE_URL.endpoint,
+            new Set([...type.keys()].filter((name) => name.startsWith('outbound|'))),
+          );
         return [];
       },
     });
@@ -119,9 +189,23 @@ export class Sidecar {
 const SERVER = 'istiod.istio-system.svc';
 
 export function tlsOf(roots: string, mine?: { readonly chain: string; readonly key: string }): TlsClientOptions {
-  const check = makePeerCheck({ roots, crl: '', sanMatchers: [{ san: 'dns', how: { kind: 'exact', value: SERVER } }], trustDomains: undefined, required: true, peerIs: 'server', clock });
+  const check = makePeerCheck({
+    roots,
+    crl: '',
+    sanMatchers: [{ san: 'dns', how: { kind: 'exact', value: SERVER } }],
+    trustDomains: undefined,
+    required: true,
+    peerIs: 'server',
+    clock,
+  });
   return {
-    context: { rootsPem: roots, minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', version: `test-${roots.length}`, ...(mine === undefined ? {} : { certChainPem: mine.chain, privateKeyPem: mine.key }) },
+    context: {
+      rootsPem: roots,
+      minVersion: 'TLSv1.3',
+      maxVersion: 'TLSv1.3',
+      version: `test-${roots.length}`,
+      ...(mine === undefined ? {} : { certChainPem: mine.chain, privateKeyPem: mine.key }),
+    },
     alpn: ['h2'],
     sni: SERVER,
     check,

@@ -15,8 +15,14 @@ const { Gateway, GatewayClass, HTTPRoute } = GATEWAY_TYPES;
 if (skipWithoutKube.skip === undefined) {
   before(async () => {
     api = await startApiServer({ crds: true });
-    for (const name of ['istio-system', 'infra', 'shop']) must(await api.client.create(RESOURCES.namespaces, { metadata: { name } }));
-    must(await api.client.create(RESOURCES.services, { metadata: { name: 'web', namespace: 'shop' }, spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 8080 }] } }));
+    for (const name of ['istio-system', 'infra', 'shop'])
+      must(await api.client.create(RESOURCES.namespaces, { metadata: { name } }));
+    must(
+      await api.client.create(RESOURCES.services, {
+        metadata: { name: 'web', namespace: 'shop' },
+        spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 8080 }] },
+      }),
+    );
     plane = await startControlPlane(api);
   });
   after(async () => {
@@ -27,46 +33,129 @@ if (skipWithoutKube.skip === undefined) {
 
 test('kinds that are installed later are noticed, and a class of ours is accepted', skipWithoutKube, async () => {
   for (const [first] of Object.values(GATEWAY_TYPES)) must(await api.client.create(RESOURCES.crds, crd(first)));
-  await until('the kinds', 10_000, async () => (await api.client.create(GatewayClass[0], { metadata: { name: 'istio' }, spec: { controllerName: 'istio.io/gateway-controller' } })).ok);
-  must(await api.client.create(GatewayClass[0], { metadata: { name: 'theirs' }, spec: { controllerName: 'example.com/other' } }));
-  await until('Accepted', 20_000, async () => (await conditionOf(GatewayClass[0], { name: 'istio' }, 'Accepted'))?.status === 'True');
+  await until(
+    'the kinds',
+    10_000,
+    async () =>
+      (
+        await api.client.create(GatewayClass[0], {
+          metadata: { name: 'istio' },
+          spec: { controllerName: 'istio.io/gateway-controller' },
+        })
+      ).ok,
+  );
+  must(
+    await api.client.create(GatewayClass[0], {
+      metadata: { name: 'theirs' },
+      spec: { controllerName: 'example.com/other' },
+    }),
+  );
+  await until(
+    'Accepted',
+    20_000,
+    async () => (await conditionOf(GatewayClass[0], { name: 'istio' }, 'Accepted'))?.status === 'True',
+  );
   assert.equal(await conditionOf(GatewayClass[0], { name: 'theirs' }, 'Accepted'), undefined);
 });
 
 test('a Gateway is deployed, and its route reaches the gateway pod', skipWithoutKube, async () => {
   const listeners = [{ name: 'http', port: 80, protocol: 'HTTP', allowedRoutes: { namespaces: { from: 'All' } } }];
-  must(await api.client.create(Gateway[0], { metadata: { name: 'front', namespace: 'infra', annotations: { 'networking.istio.io/service-type': 'ClusterIP' } }, spec: { gatewayClassName: 'istio', listeners } }));
-  const spec = { parentRefs: [{ name: 'front', namespace: 'infra' }], hostnames: ['web.example'], rules: [{ matches: [{ path: { type: 'PathPrefix', value: '/cart' } }], backendRefs: [{ name: 'web', port: 8080 }] }] };
+  must(
+    await api.client.create(Gateway[0], {
+      metadata: { name: 'front', namespace: 'infra', annotations: { 'networking.istio.io/service-type': 'ClusterIP' } },
+      spec: { gatewayClassName: 'istio', listeners },
+    }),
+  );
+  const spec = {
+    parentRefs: [{ name: 'front', namespace: 'infra' }],
+    hostnames: ['web.example'],
+    rules: [
+      { matches: [{ path: { type: 'PathPrefix', value: '/cart' } }], backendRefs: [{ name: 'web', port: 8080 }] },
+    ],
+  };
   must(await api.client.create(HTTPRoute[0], { metadata: { name: 'web', namespace: 'shop' }, spec }));
-  await until('Programmed', 20_000, async () => (await conditionOf(Gateway[0], { namespace: 'infra', name: 'front' }, 'Programmed'))?.status === 'True');
-  const status = must(await api.client.get(Gateway[0], { namespace: 'infra', name: 'front' }))['status'] as { addresses: unknown[]; listeners: { attachedRoutes: number }[] };
+  await until(
+    'Programmed',
+    20_000,
+    async () => (await conditionOf(Gateway[0], { namespace: 'infra', name: 'front' }, 'Programmed'))?.status === 'True',
+  );
+  const status = must(await api.client.get(Gateway[0], { namespace: 'infra', name: 'front' }))['status'] as {
+    addresses: unknown[];
+    listeners: { attachedRoutes: number }[];
+  };
   assert.equal(status.addresses.length, 1);
-  await until('the attached route', 5000, async () => (must(await api.client.get(Gateway[0], { namespace: 'infra', name: 'front' }))['status'] as typeof status).listeners[0]?.attachedRoutes === 1);
+  await until(
+    'the attached route',
+    5000,
+    async () =>
+      (must(await api.client.get(Gateway[0], { namespace: 'infra', name: 'front' }))['status'] as typeof status)
+        .listeners[0]?.attachedRoutes === 1,
+  );
   must(await api.client.get(RESOURCES.deployments, { namespace: 'infra', name: 'front-istio' }));
 
   const sidecar = await gatewayPod();
-  await until('the listener', 10_000, () => [...(sidecar.held.get(TYPE_URL.listener)?.keys() ?? [])].some((name) => name.includes('80')));
+  await until('the listener', 10_000, () =>
+    [...(sidecar.held.get(TYPE_URL.listener)?.keys() ?? [])].some((name) => name.includes('80')),
+  );
   sidecar.subscribe(TYPE_URL.route, ['http.80']);
   await until('the route', 10_000, () => sidecar.text(TYPE_URL.route, 'http.80').includes('/cart'));
   assert.match(sidecar.text(TYPE_URL.route, 'http.80'), /web\.example/);
-  must(await api.client.mergePatch(HTTPRoute[0], { namespace: 'shop', name: 'web' }, { spec: { rules: [{ backendRefs: [{ name: 'missing', port: 1 }] }] } }));
+  must(
+    await api.client.mergePatch(
+      HTTPRoute[0],
+      { namespace: 'shop', name: 'web' },
+      { spec: { rules: [{ backendRefs: [{ name: 'missing', port: 1 }] }] } },
+    ),
+  );
   await until('the change', 5000, () => !sidecar.text(TYPE_URL.route, 'http.80').includes('/cart'));
   await until('its reason', 5000, async () => {
-    const { parents } = must(await api.client.get(HTTPRoute[0], { namespace: 'shop', name: 'web' }))['status'] as { parents: { controllerName: string; conditions: { type: string; reason: string }[] }[] };
-    return parents.some((one) => one.controllerName === 'istio.io/gateway-controller' && one.conditions.some(({ type, reason }) => type === 'ResolvedRefs' && reason === 'BackendNotFound'));
+    const { parents } = must(await api.client.get(HTTPRoute[0], { namespace: 'shop', name: 'web' }))['status'] as {
+      parents: { controllerName: string; conditions: { type: string; reason: string }[] }[];
+    };
+    return parents.some(
+      (one) =>
+        one.controllerName === 'istio.io/gateway-controller' &&
+        one.conditions.some(({ type, reason }) => type === 'ResolvedRefs' && reason === 'BackendNotFound'),
+    );
   });
   sidecar.close();
 });
 
 async function gatewayPod(): Promise<Sidecar> {
   const labels = { 'gateway.networking.k8s.io/gateway-name': 'front' };
-  const made = must(await api.client.create(RESOURCES.pods, { metadata: { name: 'front-1', namespace: 'infra', labels }, spec: { serviceAccountName: 'front-istio', automountServiceAccountToken: false, containers: [{ name: 'a', image: 'a' }] } }));
-  const token = await podToken(api.client, { namespace: 'infra', name: 'front-1', serviceAccount: 'front-istio', uid: made.metadata.uid as string });
-  return new Sidecar({ port: plane.xdsPort, token, roots: await meshRoots(api.client, 'infra'), id: 'router~10.1.2.3~front-1.infra~infra.svc.cluster.local', metadata: { NAMESPACE: 'infra', SERVICE_ACCOUNT: 'front-istio', LABELS: labels } });
+  const made = must(
+    await api.client.create(RESOURCES.pods, {
+      metadata: { name: 'front-1', namespace: 'infra', labels },
+      spec: {
+        serviceAccountName: 'front-istio',
+        automountServiceAccountToken: false,
+        containers: [{ name: 'a', image: 'a' }],
+      },
+    }),
+  );
+  const token = await podToken(api.client, {
+    namespace: 'infra',
+    name: 'front-1',
+    serviceAccount: 'front-istio',
+    uid: made.metadata.uid as string,
+  });
+  return new Sidecar({
+    port: plane.xdsPort,
+    token,
+    roots: await meshRoots(api.client, 'infra'),
+    id: 'router~10.1.2.3~front-1.infra~infra.svc.cluster.local',
+    metadata: { NAMESPACE: 'infra', SERVICE_ACCOUNT: 'front-istio', LABELS: labels },
+  });
 }
 
-async function conditionOf(type: (typeof Gateway)[0], place: { readonly namespace?: string; readonly name: string }, name: string): Promise<{ readonly status: string; readonly reason: string } | undefined> {
-  const { conditions = [] } = (must(await api.client.get(type, place))['status'] ?? {}) as { conditions?: { type: string; status: string; reason: string }[] };
+async function conditionOf(
+  type: (typeof Gateway)[0],
+  place: { readonly namespace?: string; readonly name: string },
+  name: string,
+): Promise<{ readonly status: string; readonly reason: string } | undefined> {
+  const { conditions = [] } = (must(await api.client.get(type, place))['status'] ?? {}) as {
+    conditions?: { type: string; status: string; reason: string }[];
+  };
   return conditions.find((one) => one.type === name);
 }
 
@@ -78,7 +167,9 @@ function crd({ group, version, plural, kind, namespaced }: (typeof Gateway)[0]):
       group,
       names: { kind, plural, singular: kind.toLowerCase(), listKind: `${kind}List` },
       scope: namespaced ? 'Namespaced' : 'Cluster',
-      versions: [{ name: version, served: true, storage: true, schema: { openAPIV3Schema }, subresources: { status: {} } }],
+      versions: [
+        { name: version, served: true, storage: true, schema: { openAPIV3Schema }, subresources: { status: {} } },
+      ],
     },
   };
 }

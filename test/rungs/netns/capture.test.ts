@@ -54,7 +54,11 @@ for (const tier of ['userns', 'netns'] as const) {
   describe(`captured by ${tier}`, { skip: tier === 'netns' ? rootOnly() : false }, () => {
     let mesh: TestMesh;
     before(async () => {
-      mesh = await startMesh({ workloads: [{ app: 'reviews' }, { app: 'ratings' }], capture: tier, config: [SERVICES, STRICT] });
+      mesh = await startMesh({
+        workloads: [{ app: 'reviews' }, { app: 'ratings' }],
+        capture: tier,
+        config: [SERVICES, STRICT],
+      });
     });
     after(async () => {
       const left = [record(mesh, 'reviews'), record(mesh, 'ratings')];
@@ -69,18 +73,24 @@ for (const tier of ['userns', 'netns'] as const) {
 
     test('curl reaches services by every form of their name, with no word about a proxy', async () => {
       const names = ['reviews', 'reviews.default', 'reviews.default.svc', 'reviews.default.svc.cluster.local'];
-      const { out, err } = await run(`env | grep -ic proxy; for n in ${names.join(' ')}; do curl -s -m 10 -o /dev/null -w '%{http_code}\\n' http://$n:9080/; done`);
+      const { out, err } = await run(
+        `env | grep -ic proxy; for n in ${names.join(' ')}; do curl -s -m 10 -o /dev/null -w '%{http_code}\\n' http://$n:9080/; done`,
+      );
       assert.deepEqual(out.trim().split('\n'), ['0', '200', '200', '200', '200'], err);
     });
 
     test('so do Python, a TCP service and a headless one', async () => {
       const python = 'import urllib.request as u; print(u.urlopen("http://reviews:9080/", timeout=10).status)';
-      const { out, err } = await run(`python3 -c '${python}'; for u in plain:7000 headless:9080; do curl -s -m 10 -o /dev/null -w '%{http_code}\\n' http://$u/; done`);
+      const { out, err } = await run(
+        `python3 -c '${python}'; for u in plain:7000 headless:9080; do curl -s -m 10 -o /dev/null -w '%{http_code}\\n' http://$u/; done`,
+      );
       assert.deepEqual(out.trim().split('\n'), ['200', '200', '200'], err);
     });
 
     test('a service keeps its address, has no IPv6 one, and what does not exist is not found', async () => {
-      const { out } = await run('getent ahostsv4 reviews | head -1; getent ahostsv4 reviews | head -1; getent ahostsv6 reviews | grep -vc ::ffff; getent hosts nothing.invalid || echo none');
+      const { out } = await run(
+        'getent ahostsv4 reviews | head -1; getent ahostsv4 reviews | head -1; getent ahostsv6 reviews | grep -vc ::ffff; getent hosts nothing.invalid || echo none',
+      );
       const [first = '', second, v6, none] = out.trim().split('\n');
       assert.match(first, /^240\.240\./);
       assert.equal(first, second);
@@ -89,7 +99,9 @@ for (const tier of ['userns', 'netns'] as const) {
     });
 
     test('the application is who it was, and its end is ours', async () => {
-      const { status, out } = await run('id -u; nft flush ruleset 2>/dev/null; curl -s -m 10 -o /dev/null -w "%{http_code}\\n" http://reviews:9080/; exit 7');
+      const { status, out } = await run(
+        'id -u; nft flush ruleset 2>/dev/null; curl -s -m 10 -o /dev/null -w "%{http_code}\\n" http://reviews:9080/; exit 7',
+      );
       assert.equal(status, 7);
       const [uid, code] = out.trim().split('\n');
       assert.equal(uid, String(process.getuid?.()));
@@ -115,12 +127,21 @@ for (const tier of ['userns', 'netns'] as const) {
 
     test('between two workloads there is TLS and no cleartext', { skip: rootOnly() }, async () => {
       const { boundPorts, netns } = record(mesh, 'reviews');
-      const filter = netns === undefined ? `tcp port ${boundPorts[0]?.boundPort}` : `host ${addressOf(netns)} and tcp port 9080`;
-      const dump = spawn('tcpdump', ['-i', netns === undefined ? 'lo' : `tsl${netns.split('-')[1]}`, '-U', '--immediate-mode', '-w', '-', filter], { stdio: ['ignore', 'pipe', 'pipe'] });
+      const filter =
+        netns === undefined ? `tcp port ${boundPorts[0]?.boundPort}` : `host ${addressOf(netns)} and tcp port 9080`;
+      const dump = spawn(
+        'tcpdump',
+        ['-i', netns === undefined ? 'lo' : `tsl${netns.split('-')[1]}`, '-U', '--immediate-mode', '-w', '-', filter],
+        { stdio: ['ignore', 'pipe', 'pipe'] },
+      );
       const chunks: Buffer[] = [];
       dump.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
-      await new Promise<void>((resolve) => dump.stderr.on('data', (said: Buffer) => said.toString().includes('listening') && resolve()));
-      const { out } = await run("curl -s -m 10 -H 'x-secret: do-not-look-at-me' -o /dev/null -w '%{http_code}\\n' http://reviews:9080/");
+      await new Promise<void>((resolve) =>
+        dump.stderr.on('data', (said: Buffer) => said.toString().includes('listening') && resolve()),
+      );
+      const { out } = await run(
+        "curl -s -m 10 -H 'x-secret: do-not-look-at-me' -o /dev/null -w '%{http_code}\\n' http://reviews:9080/",
+      );
       for (let i = 0; i < 50 && !Buffer.concat(chunks).includes('\x16\x03', 0, 'latin1'); i++) await sleep(100);
       dump.kill('SIGINT');
       await new Promise<void>((resolve) => dump.once('close', () => resolve()));
@@ -152,8 +173,28 @@ interface Started {
 }
 
 function start(mesh: TestMesh, tier: string, script: string, name = 'client'): Started {
-  const args = [meshEntry(), 'run', '--home', mesh.home, '--name', name, '--labels', `app=${name}`, '--capture', tier, '--log-level', 'error', '--', 'sh', '-c', script];
-  const child = spawn(process.execPath, args, { env: { ...cleanEnv(), TOPSAIL_ROOT: root }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const args = [
+    meshEntry(),
+    'run',
+    '--home',
+    mesh.home,
+    '--name',
+    name,
+    '--labels',
+    `app=${name}`,
+    '--capture',
+    tier,
+    '--log-level',
+    'error',
+    '--',
+    'sh',
+    '-c',
+    script,
+  ];
+  const child = spawn(process.execPath, args, {
+    env: { ...cleanEnv(), TOPSAIL_ROOT: root },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let out = '';
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk));
@@ -168,7 +209,16 @@ function start(mesh: TestMesh, tier: string, script: string, name = 'client'): S
       }, 50);
     });
   });
-  return { ended, text: () => out.split('\n').filter((line) => !line.startsWith('{"authority"')).join('\n'), error: () => err, kill: (signal) => child.kill(signal) };
+  return {
+    ended,
+    text: () =>
+      out
+        .split('\n')
+        .filter((line) => !line.startsWith('{"authority"'))
+        .join('\n'),
+    error: () => err,
+    kill: (signal) => child.kill(signal),
+  };
 }
 
 async function runWorkload(mesh: TestMesh, tier: string, script: string): Promise<Ran> {
@@ -186,13 +236,17 @@ function namespaces(): string {
 }
 
 function addressOf(netns: string): string {
-  const text = execFileSync('ip', ['-netns', netns, '-4', '-o', 'address', 'show', 'dev', 'eth0'], { encoding: 'utf8' });
+  const text = execFileSync('ip', ['-netns', netns, '-4', '-o', 'address', 'show', 'dev', 'eth0'], {
+    encoding: 'utf8',
+  });
   return /inet ([\d.]+)/.exec(text)?.[1] ?? '';
 }
 
 function plainStatus(host: string, port: number): Promise<number | string> {
   return new Promise((resolve) => {
-    const asked = request({ host, port, path: '/', agent: false, timeout: 5000 }, (response) => resolve(response.statusCode ?? 0));
+    const asked = request({ host, port, path: '/', agent: false, timeout: 5000 }, (response) =>
+      resolve(response.statusCode ?? 0),
+    );
     asked.on('timeout', () => asked.destroy(new Error('no answer')));
     asked.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     asked.end();

@@ -15,7 +15,10 @@ test('over UDP the first answer that fits counts', async () => {
     server.send(Uint8Array.of(0, 7, 9), from.port);
   });
   await new Promise<void>((resolve) => server.bind(0, '127.0.0.1', resolve));
-  assert.deepEqual(Uint8Array.from((await askResolver(`127.0.0.1#${server.address().port}`, QUERY, 'udp', 2000, good)) ?? []), Uint8Array.of(0, 7, 9));
+  assert.deepEqual(
+    Uint8Array.from((await askResolver(`127.0.0.1#${server.address().port}`, QUERY, 'udp', 2000, good)) ?? []),
+    Uint8Array.of(0, 7, 9),
+  );
   server.close();
 });
 
@@ -39,6 +42,9 @@ test('over TCP an answer may come in pieces', async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  assert.deepEqual(Uint8Array.from((await askResolver(`127.0.0.1#${port}`, QUERY, 'tcp', 2000, good)) ?? []), Uint8Array.of(0, 7, 1));
+  assert.deepEqual(
+    Uint8Array.from((await askResolver(`127.0.0.1#${port}`, QUERY, 'tcp', 2000, good)) ?? []),
+    Uint8Array.of(0, 7, 1),
+  );
   server.close();
 });

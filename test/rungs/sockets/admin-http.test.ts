@@ -20,7 +20,10 @@ function* endless(): Generator<string> {
   }
 }
 
-interface Answer { status: number; body: string }
+interface Answer {
+  status: number;
+  body: string;
+}
 
 function ask(path: string, headers: Record<string, string> = {}, method = 'GET'): Promise<Answer> {
   return new Promise((resolve, reject) => {
@@ -44,7 +47,7 @@ test('an answer arrives with method, path and query', async () => {
   assert.deepEqual(await ask('/stats?a=1', {}, 'POST'), { status: 200, body: 'POST /stats 1' });
 });
 
-test('a name that is no address is refused, so no other site\'s DNS reaches this port', async () => {
+test("a name that is no address is refused, so no other site's DNS reaches this port", async () => {
   assert.equal((await ask('/stats', { host: 'evil.example:15000' })).status, 403);
   assert.equal((await ask('/stats', { host: `localhost:${server.port}` })).status, 200);
   assert.equal((await ask('/stats', { host: '10.1.2.3:15090' })).status, 200);
@@ -59,7 +62,7 @@ test('a page that fails ends its own connection only', async () => {
   assert.equal((await ask('/ok')).status, 200);
 });
 
-test('pieces are made at the reader\'s pace, and no more once it went away', async () => {
+test("pieces are made at the reader's pace, and no more once it went away", async () => {
   await new Promise<void>((resolve) => {
     const r = request({ host: '127.0.0.1', port: server.port, path: '/endless' }, (response) => {
       response.pause();

@@ -43,7 +43,16 @@ async function relay(): Promise<{ readonly inPort: number; readonly outPort: num
     sends.source = conn;
     conn.handler = sends;
   });
-  return { inPort: into.port, outPort: out.port, close: () => { into.close(); out.close(); sends.conn?.destroy(); sends.source?.destroy(); } };
+  return {
+    inPort: into.port,
+    outPort: out.port,
+    close: () => {
+      into.close();
+      out.close();
+      sends.conn?.destroy();
+      sends.source?.destroy();
+    },
+  };
 }
 
 test('a slow reader gets every byte of 8 MB, in order', async () => {

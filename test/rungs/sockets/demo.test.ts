@@ -21,7 +21,10 @@ let demo: ChildProcess;
 before(async () => {
   home = mkdtempSync(join(tmpdir(), 'topsail-demo-'));
   base = await fivePorts();
-  demo = spawn(process.execPath, [entry, 'demo', '--home', home, '--port-base', String(base), '--no-load'], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, TOPSAIL_ROOT: root } });
+  demo = spawn(process.execPath, [entry, 'demo', '--home', home, '--port-base', String(base), '--no-load'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, TOPSAIL_ROOT: root },
+  });
   await new Promise<void>((resolve, reject) => {
     let text = '';
     const late = setTimeout(() => reject(new Error(`no ready line:\n${text}`)), READY_WITHIN_MS);
@@ -55,7 +58,10 @@ test('a canary is edited live, and apply --wait returns when every proxy has it'
     assert.equal(await reviewsVersion({}), 'v1');
     assert.equal(await reviewsVersion({ 'end-user': 'jason' }), 'v2');
   }
-  assert.match(topsail('apply', '--wait', '-f', join(root, 'examples/seed/02-reviews-jason.yaml')).stdout, /reviews unchanged\n.*\nProgrammed 7\/7/);
+  assert.match(
+    topsail('apply', '--wait', '-f', join(root, 'examples/seed/02-reviews-jason.yaml')).stdout,
+    /reviews unchanged\n.*\nProgrammed 7\/7/,
+  );
 });
 
 test('edges shows who called whom, with mutual TLS', async () => {
@@ -78,7 +84,10 @@ test('writes without the token, and calls by another name, are refused', async (
   const address = { host: '127.0.0.1', port: base + 4 };
   const apply = { target: address, method: 'POST', path: '/api/v1/apply', body: '{}', timeoutMs: 2000 } as const;
   assert.equal((await callHttp(apply))?.status, 401);
-  assert.equal((await callHttp({ ...apply, method: 'GET', path: '/api/v1/status', headers: { host: 'mesh.example' } }))?.status, 403);
+  assert.equal(
+    (await callHttp({ ...apply, method: 'GET', path: '/api/v1/status', headers: { host: 'mesh.example' } }))?.status,
+    403,
+  );
 });
 
 test('one signal ends everything', async () => {
@@ -104,7 +113,9 @@ async function reviewsVersion(headers: Record<string, string>): Promise<string> 
 }
 
 function recorded(): readonly { readonly name: string; readonly pid: number }[] {
-  return (JSON.parse(readFileSync(join(home, 'run/processes.json'), 'utf8')) as { processes: { name: string; pid: number }[] }).processes;
+  return (
+    JSON.parse(readFileSync(join(home, 'run/processes.json'), 'utf8')) as { processes: { name: string; pid: number }[] }
+  ).processes;
 }
 
 function recordedPids(): number[] {

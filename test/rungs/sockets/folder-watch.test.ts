@@ -53,7 +53,8 @@ test('writes in place, new folders with files in them, folders in folders and re
   const { folder, noticed } = await watched(t);
   const path = join(folder, 'a.yaml');
   await noticed('a new file', () => writeFileSync(path, 'a: 1\n'));
-  for (let i = 0; i < 5; i++) await noticed(`write ${i} in place`, () => writeFileSync(path, `a: ${'x'.repeat(i + 2)}\n`));
+  for (let i = 0; i < 5; i++)
+    await noticed(`write ${i} in place`, () => writeFileSync(path, `a: ${'x'.repeat(i + 2)}\n`));
   await noticed('a new folder with a file', () => {
     mkdirSync(join(folder, 'one/two'), { recursive: true });
     writeFileSync(join(folder, 'one/two/b.yaml'), 'b: 1\n');
@@ -71,6 +72,8 @@ test('writes in place, new folders with files in them, folders in folders and re
   rmSync(join(folder, 'again'), { recursive: true });
   mkdirSync(join(folder, 'again'));
   await sleep(50);
-  await noticed('a file in a folder that was removed and made again', () => writeFileSync(join(folder, 'again/c.yaml'), 'c: 1\n'));
+  await noticed('a file in a folder that was removed and made again', () =>
+    writeFileSync(join(folder, 'again/c.yaml'), 'c: 1\n'),
+  );
   await noticed('a file after all that', () => writeFileSync(path, 'a: 2\n'));
 });

@@ -11,7 +11,15 @@ import { type ClientStreamHandler, HeaderBlock, type RequestHead, type ServerStr
 const options = { limits: DEFAULT_H2_LIMITS, defer: queueMicrotask };
 
 function head(path: string, method: string): RequestHead {
-  return { method, path, authority: 'peer.test', scheme: 'http', version: '2', protocol: '', headers: new HeaderBlock() };
+  return {
+    method,
+    path,
+    authority: 'peer.test',
+    scheme: 'http',
+    version: '2',
+    protocol: '',
+    headers: new HeaderBlock(),
+  };
 }
 
 test('node:http2 as client: a body of 1 MB comes back whole, with trailers', async (t) => {
@@ -74,31 +82,38 @@ test('node:http2 as server: 200 requests over one connection, bodies and resets 
       seen.set(path, what);
       if (seen.size === 200) resolve(seen);
     };
-    const conn = new SystemNet().connect({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, timeoutMs: 2000 }, {
-      ...idle,
-      onConnected: () => {
-        const client = new H2ClientConnection(conn, { onCapacity: () => {}, onGoaway: () => {}, onConnectionClosed: () => {} }, { ...options, concurrentMax: 1000 });
-        conn.handler = client;
-        t.after(() => conn.destroy());
-        for (let i = 0; i < 200; i++) {
-          const path = i % 10 === 3 ? '/reset' : `/${i}`;
-          const key = i % 10 === 3 ? `/reset${i}` : path;
-          let body = '';
-          const handler: ClientStreamHandler = {
-            onInformational: () => {},
-            onHead: (_h, end) => end && done(key, body),
-            onData: (d, end) => {
-              body += d.toString('latin1');
-              if (end) done(key, body);
-            },
-            onTrailers: () => {},
-            onDrain: () => {},
-            onReset: (reason, _detail, processed) => done(key, `${reason} ${processed}`),
-          };
-          client.open(handler)?.sendHead(head(path, 'GET'), true);
-        }
+    const conn = new SystemNet().connect(
+      { host: '127.0.0.1', port: (server.address() as AddressInfo).port, timeoutMs: 2000 },
+      {
+        ...idle,
+        onConnected: () => {
+          const client = new H2ClientConnection(
+            conn,
+            { onCapacity: () => {}, onGoaway: () => {}, onConnectionClosed: () => {} },
+            { ...options, concurrentMax: 1000 },
+          );
+          conn.handler = client;
+          t.after(() => conn.destroy());
+          for (let i = 0; i < 200; i++) {
+            const path = i % 10 === 3 ? '/reset' : `/${i}`;
+            const key = i % 10 === 3 ? `/reset${i}` : path;
+            let body = '';
+            const handler: ClientStreamHandler = {
+              onInformational: () => {},
+              onHead: (_h, end) => end && done(key, body),
+              onData: (d, end) => {
+                body += d.toString('latin1');
+                if (end) done(key, body);
+              },
+              onTrailers: () => {},
+              onDrain: () => {},
+              onReset: (reason, _detail, processed) => done(key, `${reason} ${processed}`),
+            };
+            client.open(handler)?.sendHead(head(path, 'GET'), true);
+          }
+        },
       },
-    });
+    );
   });
   assert.equal(results.get('/7'), 'path /7');
   assert.equal(results.get('/reset13'), 'refused-stream false');

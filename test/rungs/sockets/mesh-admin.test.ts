@@ -17,12 +17,19 @@ const page = (path: string, method: 'GET' | 'POST' = 'GET'): Promise<string> => 
 
 test('readiness, server facts and the certificate are there', async () => {
   assert.equal(await page('/ready'), 'LIVE\n');
-  const info = JSON.parse(await page('/server_info')) as { state: string; node: { id: string; metadata: Record<string, unknown> } };
+  const info = JSON.parse(await page('/server_info')) as {
+    state: string;
+    node: { id: string; metadata: Record<string, unknown> };
+  };
   assert.equal(info.state, 'LIVE');
   assert.match(info.node.id, /^sidecar~127\.0\.0\.1~asker\.default~/);
   assert.equal(info.node.metadata['NAMESPACE'], 'default');
-  const { certificates } = JSON.parse(await page('/certs')) as { certificates: { ca_cert: unknown[]; cert_chain: { subject_alt_names: unknown[] }[] }[] };
-  assert.deepEqual(certificates[0]?.cert_chain[0]?.subject_alt_names, [{ uri: 'spiffe://cluster.local/ns/default/sa/asker' }]);
+  const { certificates } = JSON.parse(await page('/certs')) as {
+    certificates: { ca_cert: unknown[]; cert_chain: { subject_alt_names: unknown[] }[] }[];
+  };
+  assert.deepEqual(certificates[0]?.cert_chain[0]?.subject_alt_names, [
+    { uri: 'spiffe://cluster.local/ns/default/sa/asker' },
+  ]);
   assert.equal(certificates[0]?.ca_cert.length, 1);
 });
 
@@ -49,14 +56,20 @@ test('log levels change, and what changes something needs POST', async () => {
   assert.equal(await page('/ready'), 'LIVE\n');
 });
 
-test('the metrics port gives the application\'s metrics beside the proxy\'s', async () => {
+test("the metrics port gives the application's metrics beside the proxy's", async () => {
   const { statusPort } = mesh.record('asker') as unknown as { statusPort: number };
-  const answer = await callHttp({ target: { host: '127.0.0.1', port: statusPort }, method: 'GET', path: '/stats/prometheus', timeoutMs: 3000 });
+  const answer = await callHttp({
+    target: { host: '127.0.0.1', port: statusPort },
+    method: 'GET',
+    path: '/stats/prometheus',
+    timeoutMs: 3000,
+  });
   assert.equal(answer?.status, 200);
   assert.match(answer?.body ?? '', /istio_build/);
 });
 
 test('POST /quitquitquit ends the workload as SIGTERM does', async () => {
   assert.equal(await page('/quitquitquit', 'POST'), 'OK\n');
-  for (const end = Date.now() + 5000; mesh.process('asker').running; await sleep(50)) assert.ok(Date.now() < end, 'it still runs');
+  for (const end = Date.now() + 5000; mesh.process('asker').running; await sleep(50))
+    assert.ok(Date.now() < end, 'it still runs');
 });

@@ -4,12 +4,16 @@ import { test } from 'node:test';
 import { startMesh } from '../../mesh/mesh.ts';
 import { startApp } from './proxy-fixture.ts';
 
-const ANY = 'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: istio, namespace: istio-system }\ndata: { mesh: "accessLogFile: /dev/stdout" }\n';
+const ANY =
+  'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: istio, namespace: istio-system }\ndata: { mesh: "accessLogFile: /dev/stdout" }\n';
 
 test('a workload reaches hosts outside of the mesh', async (t) => {
   const outside = await startApp((_, response) => response.end('outside'));
   const mesh = await startMesh({ workloads: [{ app: 'goer' }], config: [ANY] });
   t.after(async () => (outside.close(), await mesh.stop()));
   const answers = await mesh.order('goer', { url: `http://localhost:${outside.port}/`, bodies: true });
-  assert.deepEqual(answers.map(({ status, body }) => [status, body]), [[200, 'outside']]);
+  assert.deepEqual(
+    answers.map(({ status, body }) => [status, body]),
+    [[200, 'outside']],
+  );
 });

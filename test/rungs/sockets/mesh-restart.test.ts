@@ -22,7 +22,9 @@ spec:
 
 let mesh: TestMesh;
 before(async () => {
-  mesh = await startMesh({ workloads: [{ app: 'restarter' }, { app: 'kept', version: 'v1' }, { app: 'kept', version: 'v2' }] });
+  mesh = await startMesh({
+    workloads: [{ app: 'restarter' }, { app: 'kept', version: 'v1' }, { app: 'kept', version: 'v2' }],
+  });
 });
 after(() => mesh.stop());
 

@@ -10,13 +10,25 @@ let mesh: TestMesh;
 before(async () => {
   mesh = await startMesh({ workloads: [{ app: 'asker' }, { app: 'told', version: 'v1' }] });
   const answers = await mesh.order('asker', { url: 'http://told:9080/', count: 5 });
-  assert.deepEqual(answers.map((one) => one.status), [200, 200, 200, 200, 200], JSON.stringify(answers));
+  assert.deepEqual(
+    answers.map((one) => one.status),
+    [200, 200, 200, 200, 200],
+    JSON.stringify(answers),
+  );
 });
 after(() => mesh.stop());
 
 const series = async (workload: string, reporter: string): Promise<string> => {
   const text = await mesh.admin(workload, '/stats/prometheus');
-  return text.split('\n').find((line) => line.startsWith(`istio_requests_total{reporter="${reporter}"`) && line.includes('destination_workload="told-v1"')) ?? text;
+  return (
+    text
+      .split('\n')
+      .find(
+        (line) =>
+          line.startsWith(`istio_requests_total{reporter="${reporter}"`) &&
+          line.includes('destination_workload="told-v1"'),
+      ) ?? text
+  );
 };
 
 test('the caller counts under its own name and principal', async () => {
@@ -46,7 +58,12 @@ test('both tell of one edge, and the application saw no metadata', async () => {
 });
 
 test('the control plane counts what it pushed, signed, and how long proxies took', async () => {
-  const answer = await callHttp({ target: { host: '127.0.0.1', port: (mesh.run as unknown as { monitoringPort: number }).monitoringPort }, method: 'GET', path: '/metrics', timeoutMs: 3000 });
+  const answer = await callHttp({
+    target: { host: '127.0.0.1', port: (mesh.run as unknown as { monitoringPort: number }).monitoringPort },
+    method: 'GET',
+    path: '/metrics',
+    timeoutMs: 3000,
+  });
   const text = answer?.body ?? '';
   assert.match(text, /^pilot_xds\{version="[^"]+"\} 2$/m);
   assert.match(text, /^pilot_xds_pushes\{type="lds"\} [1-9]/m);

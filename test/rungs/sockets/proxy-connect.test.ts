@@ -5,7 +5,10 @@ import { createServer, connect as tcpConnect, type AddressInfo, type Server, typ
 import { test } from 'node:test';
 import { cluster, listener, managerFilter, runProxy } from './proxy-fixture.ts';
 
-const CONNECT_ROUTE = { match: { connect_matcher: {} }, route: { cluster: 'app', timeout: '0s', upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: {} }] } };
+const CONNECT_ROUTE = {
+  match: { connect_matcher: {} },
+  route: { cluster: 'app', timeout: '0s', upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: {} }] },
+};
 
 async function startEcho(): Promise<{ readonly server: Server; readonly port: number; readonly sockets: Set<Socket> }> {
   const sockets = new Set<Socket>();
@@ -19,14 +22,18 @@ async function startEcho(): Promise<{ readonly server: Server; readonly port: nu
   return { server, port: (server.address() as AddressInfo).port, sockets };
 }
 
-async function connected(port: number, early = ''): Promise<{ readonly socket: Socket; read(until: RegExp): Promise<string> }> {
+async function connected(
+  port: number,
+  early = '',
+): Promise<{ readonly socket: Socket; read(until: RegExp): Promise<string> }> {
   const socket = tcpConnect(port, '127.0.0.1');
   socket.on('error', () => {});
   let text = '';
   socket.on('data', (data) => (text += data.toString()));
   socket.write(`CONNECT app.example:80 HTTP/1.1\r\nhost: app.example:80\r\n\r\n${early}`);
   const read = async (until: RegExp): Promise<string> => {
-    for (const end = Date.now() + 3000; !until.test(text) && Date.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 5));
+    for (const end = Date.now() + 3000; !until.test(text) && Date.now() < end; )
+      await new Promise((resolve) => setTimeout(resolve, 5));
     return text;
   };
   return { socket, read };
@@ -34,29 +41,51 @@ async function connected(port: number, early = ''): Promise<{ readonly socket: S
 
 test('CONNECT with a connect_config opens a connection to the endpoint and passes bytes both ways', async (t) => {
   const echo = await startEcho();
-  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([CONNECT_ROUTE], { upgrade_configs: [{ upgrade_type: 'CONNECT' }] })] }])], [cluster('app', [echo.port])]);
+  const proxy = await runProxy(
+    [
+      listener('l', [
+        { filters: [managerFilter([CONNECT_ROUTE], { upgrade_configs: [{ upgrade_type: 'CONNECT' }] })] },
+      ]),
+    ],
+    [cluster('app', [echo.port])],
+  );
   t.after(() => (proxy.close(), echo.server.close()));
   const client = await connected(proxy.port('l'));
   assert.match(await client.read(/\r\n\r\n/), /^HTTP\/1\.1 200 /);
   client.socket.write('hello');
   assert.match(await client.read(/HELLO/), /HELLO$/);
   client.socket.destroy();
-  for (const end = Date.now() + 2000; echo.sockets.size > 0 && Date.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.equal(echo.sockets.size, 0, 'the endpoint\'s connection goes with the client\'s');
+  for (const end = Date.now() + 2000; echo.sockets.size > 0 && Date.now() < end; )
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(echo.sockets.size, 0, "the endpoint's connection goes with the client's");
 });
 
 test('bytes sent right behind the head reach the endpoint', async (t) => {
   const echo = await startEcho();
-  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([CONNECT_ROUTE], { upgrade_configs: [{ upgrade_type: 'CONNECT' }] })] }])], [cluster('app', [echo.port])]);
+  const proxy = await runProxy(
+    [
+      listener('l', [
+        { filters: [managerFilter([CONNECT_ROUTE], { upgrade_configs: [{ upgrade_type: 'CONNECT' }] })] },
+      ]),
+    ],
+    [cluster('app', [echo.port])],
+  );
   t.after(() => (proxy.close(), echo.server.close()));
   const client = await connected(proxy.port('l'), 'early');
   assert.match(await client.read(/EARLY/), /EARLY$/);
   client.socket.destroy();
 });
 
-test('the endpoint\'s end is the client\'s', async (t) => {
+test("the endpoint's end is the client's", async (t) => {
   const echo = await startEcho();
-  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([CONNECT_ROUTE], { upgrade_configs: [{ upgrade_type: 'CONNECT' }] })] }])], [cluster('app', [echo.port])]);
+  const proxy = await runProxy(
+    [
+      listener('l', [
+        { filters: [managerFilter([CONNECT_ROUTE], { upgrade_configs: [{ upgrade_type: 'CONNECT' }] })] },
+      ]),
+    ],
+    [cluster('app', [echo.port])],
+  );
   t.after(() => (proxy.close(), echo.server.close()));
   const client = await connected(proxy.port('l'));
   await client.read(/\r\n\r\n/);
@@ -66,7 +95,14 @@ test('the endpoint\'s end is the client\'s', async (t) => {
 });
 
 test('an endpoint that refuses makes it 503', async (t) => {
-  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([CONNECT_ROUTE], { upgrade_configs: [{ upgrade_type: 'CONNECT' }] })] }])], [cluster('app', [1])]);
+  const proxy = await runProxy(
+    [
+      listener('l', [
+        { filters: [managerFilter([CONNECT_ROUTE], { upgrade_configs: [{ upgrade_type: 'CONNECT' }] })] },
+      ]),
+    ],
+    [cluster('app', [1])],
+  );
   t.after(() => proxy.close());
   const client = await connected(proxy.port('l'));
   assert.match(await client.read(/\r\n\r\n/), /^HTTP\/1\.1 503 /);

@@ -13,7 +13,10 @@ export interface App {
   close(): void;
 }
 
-export async function startApp(handle: (request: IncomingMessage, response: ServerResponse) => void, port = 0): Promise<App> {
+export async function startApp(
+  handle: (request: IncomingMessage, response: ServerResponse) => void,
+  port = 0,
+): Promise<App> {
   const server = createServer(handle);
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
@@ -29,13 +32,20 @@ export async function startApp(handle: (request: IncomingMessage, response: Serv
 const TYPE = 'type.googleapis.com';
 const HCM = `${TYPE}/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager`;
 
-export const routerFilter = { name: 'envoy.filters.http.router', typed_config: { '@type': `${TYPE}/envoy.extensions.filters.http.router.v3.Router` } };
+export const routerFilter = {
+  name: 'envoy.filters.http.router',
+  typed_config: { '@type': `${TYPE}/envoy.extensions.filters.http.router.v3.Router` },
+};
 
 export function managerFilter(routes: readonly object[], extra: object = {}): object {
   return {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: {
-      '@type': HCM, stat_prefix: 'test', route_config: { name: 'r', virtual_hosts: [{ name: 'v', domains: ['*'], routes }] }, http_filters: [routerFilter], ...extra,
+      '@type': HCM,
+      stat_prefix: 'test',
+      route_config: { name: 'r', virtual_hosts: [{ name: 'v', domains: ['*'], routes }] },
+      http_filters: [routerFilter],
+      ...extra,
     },
   };
 }
@@ -50,8 +60,14 @@ export function address(port: number): object {
 
 export function cluster(name: string, ports: readonly number[], extra: object = {}): object {
   return {
-    name, type: 'STATIC', connect_timeout: '1s', ...extra,
-    load_assignment: { cluster_name: name, endpoints: [{ lb_endpoints: ports.map((port) => ({ endpoint: { address: address(port) } })) }] },
+    name,
+    type: 'STATIC',
+    connect_timeout: '1s',
+    ...extra,
+    load_assignment: {
+      cluster_name: name,
+      endpoints: [{ lb_endpoints: ports.map((port) => ({ endpoint: { address: address(port) } })) }],
+    },
   };
 }
 
@@ -63,10 +79,18 @@ export interface RunningProxy {
   close(): void;
 }
 
-export async function runProxy(listeners: readonly object[], clusters: readonly object[], secrets: SecretSource = noSecrets): Promise<RunningProxy> {
+export async function runProxy(
+  listeners: readonly object[],
+  clusters: readonly object[],
+  secrets: SecretSource = noSecrets,
+): Promise<RunningProxy> {
   const handle = await startProxy({
     bootstrap: await readBootstrap(JSON.stringify({ static_resources: { listeners, clusters } })),
-    clock: new SystemClock(), random: new SystemRandom(), net: new SystemNet(), log: silentLogger, secrets,
+    clock: new SystemClock(),
+    random: new SystemRandom(),
+    net: new SystemNet(),
+    log: silentLogger,
+    secrets,
   });
   return { handle, port: (name) => handle.addresses().get(name)?.[0]?.port ?? 0, close: () => handle.close() };
 }
@@ -77,15 +101,22 @@ export interface Answer {
   readonly body: string;
 }
 
-export async function fetchText(port: number, path: string, options: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string } = {}): Promise<Answer> {
+export async function fetchText(
+  port: number,
+  path: string,
+  options: { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string } = {},
+): Promise<Answer> {
   return await new Promise((resolve, reject) => {
-    const r = request({ host: '127.0.0.1', port, path, method: options.method ?? 'GET', headers: options.headers ?? {}, agent: false }, (response) => {
-      let body = '';
-      response.setEncoding('utf8');
-      response.on('data', (piece: string) => (body += piece));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
-      response.on('error', reject);
-    });
+    const r = request(
+      { host: '127.0.0.1', port, path, method: options.method ?? 'GET', headers: options.headers ?? {}, agent: false },
+      (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (piece: string) => (body += piece));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body }));
+        response.on('error', reject);
+      },
+    );
     r.on('error', reject);
     r.end(options.body);
   });

@@ -6,18 +6,32 @@ import { fetchText, listener, managerFilter, routerFilter, runProxy, startApp } 
 
 const TYPE = 'type.googleapis.com/envoy.extensions';
 const CACHE = { name: 'c', dns_lookup_family: 'V4_PREFERRED' };
-const FILTER = { name: 'envoy.filters.http.dynamic_forward_proxy', typed_config: { '@type': `${TYPE}.filters.http.dynamic_forward_proxy.v3.FilterConfig`, dns_cache_config: CACHE } };
+const FILTER = {
+  name: 'envoy.filters.http.dynamic_forward_proxy',
+  typed_config: { '@type': `${TYPE}.filters.http.dynamic_forward_proxy.v3.FilterConfig`, dns_cache_config: CACHE },
+};
 const CLUSTER = {
-  name: 'any', lb_policy: 'CLUSTER_PROVIDED', connect_timeout: '1s',
-  cluster_type: { name: 'envoy.clusters.dynamic_forward_proxy', typed_config: { '@type': `${TYPE}.clusters.dynamic_forward_proxy.v3.ClusterConfig`, dns_cache_config: CACHE } },
+  name: 'any',
+  lb_policy: 'CLUSTER_PROVIDED',
+  connect_timeout: '1s',
+  cluster_type: {
+    name: 'envoy.clusters.dynamic_forward_proxy',
+    typed_config: { '@type': `${TYPE}.clusters.dynamic_forward_proxy.v3.ClusterConfig`, dns_cache_config: CACHE },
+  },
 };
 const ROUTES = [
-  { match: { connect_matcher: {} }, route: { cluster: 'any', timeout: '0s', upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: {} }] } },
+  {
+    match: { connect_matcher: {} },
+    route: { cluster: 'any', timeout: '0s', upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: {} }] },
+  },
   { match: { prefix: '/' }, route: { cluster: 'any' } },
 ];
 
 async function run() {
-  const filter = managerFilter(ROUTES, { http_filters: [FILTER, routerFilter], upgrade_configs: [{ upgrade_type: 'CONNECT' }] });
+  const filter = managerFilter(ROUTES, {
+    http_filters: [FILTER, routerFilter],
+    upgrade_configs: [{ upgrade_type: 'CONNECT' }],
+  });
   return await runProxy([listener('l', [{ filters: [filter] }])], [CLUSTER]);
 }
 
@@ -30,7 +44,11 @@ test('a request goes to the host and port that it names', async (t) => {
     assert.equal(answer.status, 200);
     assert.equal(answer.body, `seen localhost:${app.port}`);
   }
-  assert.equal((await fetchText(proxy.port('l'), '/', { headers: { host: `127.0.0.1:${app.port}` } })).status, 200, 'addresses need no look-up');
+  assert.equal(
+    (await fetchText(proxy.port('l'), '/', { headers: { host: `127.0.0.1:${app.port}` } })).status,
+    200,
+    'addresses need no look-up',
+  );
 });
 
 test('a name that nobody knows is 503 with the flag DF', async (t) => {
@@ -50,7 +68,8 @@ test('CONNECT opens a connection to the host that it names', async (t) => {
   let text = '';
   client.on('data', (data) => (text += String(data)));
   client.write(`CONNECT localhost:${(echo.address() as AddressInfo).port} HTTP/1.1\r\nhost: x\r\n\r\nping`);
-  for (const end = Date.now() + 3000; !text.endsWith('ping') && Date.now() < end; ) await new Promise((resolve) => setTimeout(resolve, 5));
+  for (const end = Date.now() + 3000; !text.endsWith('ping') && Date.now() < end; )
+    await new Promise((resolve) => setTimeout(resolve, 5));
   assert.match(text, /^HTTP\/1\.1 200 [^]*ping$/);
   client.destroy();
 });

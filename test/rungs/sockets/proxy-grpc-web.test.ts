@@ -5,29 +5,54 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { cluster, fetchText, listener, managerFilter, routerFilter, runProxy } from './proxy-fixture.ts';
 
-const H2 = { typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': { '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions', explicit_http_config: { http2_protocol_options: {} } } } };
-const WEB = { name: 'envoy.filters.http.grpc_web', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb' } };
+const H2 = {
+  typed_extension_protocol_options: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  },
+};
+const WEB = {
+  name: 'envoy.filters.http.grpc_web',
+  typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb' },
+};
 
 async function run(t: { after(end: () => void): void }) {
   const seen: { type: string; body: string }[] = [];
   const server = createServer();
   server.on('stream', (stream, headers) => {
     const chunks: Buffer[] = [];
-    stream.on('error', () => {}).on('data', (data: Buffer) => chunks.push(data)).on('end', () => {
-      seen.push({ type: String(headers['content-type']), body: Buffer.concat(chunks).toString('latin1') });
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto' }, { waitForTrailers: true });
-      stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0', 'grpc-message': 'fine' }));
-      stream.end('ANSWER');
-    });
+    stream
+      .on('error', () => {})
+      .on('data', (data: Buffer) => chunks.push(data))
+      .on('end', () => {
+        seen.push({ type: String(headers['content-type']), body: Buffer.concat(chunks).toString('latin1') });
+        stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto' }, { waitForTrailers: true });
+        stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0', 'grpc-message': 'fine' }));
+        stream.end('ANSWER');
+      });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const manager = managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' } }], { http_filters: [WEB, routerFilter] });
-  const proxy = await runProxy([listener('l', [{ filters: [manager] }])], [cluster('app', [(server.address() as AddressInfo).port], H2)]);
+  const manager = managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' } }], {
+    http_filters: [WEB, routerFilter],
+  });
+  const proxy = await runProxy(
+    [listener('l', [{ filters: [manager] }])],
+    [cluster('app', [(server.address() as AddressInfo).port], H2)],
+  );
   t.after(() => (proxy.close(), server.close()));
-  return { seen, ask: (type: string, body: string) => fetchText(proxy.port('l'), '/shop.Books/Get', { method: 'POST', headers: { 'content-type': type }, body }) };
+  return {
+    seen,
+    ask: (type: string, body: string) =>
+      fetchText(proxy.port('l'), '/shop.Books/Get', { method: 'POST', headers: { 'content-type': type }, body }),
+  };
 }
 
-const TRAILERS = '\x80\0\0\0\x24grpc-status:0\r\ngrpc-message:fine\r\n'.replace('\x24', String.fromCharCode('grpc-status:0\r\ngrpc-message:fine\r\n'.length));
+const TRAILERS = '\x80\0\0\0\x24grpc-status:0\r\ngrpc-message:fine\r\n'.replace(
+  '\x24',
+  String.fromCharCode('grpc-status:0\r\ngrpc-message:fine\r\n'.length),
+);
 
 test('binary: the content type changes both ways, the trailers are the last frame', async (t) => {
   const { seen, ask } = await run(t);
@@ -41,9 +66,14 @@ test('binary: the content type changes both ways, the trailers are the last fram
 
 test('text: both bodies are base64', async (t) => {
   const { seen, ask } = await run(t);
-  const answer = await ask('application/grpc-web-text', Buffer.from('ASK').toString('base64') + Buffer.from('ED').toString('base64'));
+  const answer = await ask(
+    'application/grpc-web-text',
+    Buffer.from('ASK').toString('base64') + Buffer.from('ED').toString('base64'),
+  );
   assert.equal(seen[0]?.body, 'ASKED');
-  const decoded = (answer.body.match(/.{4}/g) ?? []).map((piece) => Buffer.from(piece, 'base64').toString('latin1')).join('');
+  const decoded = (answer.body.match(/.{4}/g) ?? [])
+    .map((piece) => Buffer.from(piece, 'base64').toString('latin1'))
+    .join('');
   assert.equal(decoded, `ANSWER${TRAILERS}`);
 });
 
@@ -51,5 +81,8 @@ test('text that is no base64 is refused', async (t) => {
   const { ask } = await run(t);
   // As gRPC says it: by its status, not HTTP's.
   const answer = await ask('application/grpc-web-text', 'a!b?');
-  assert.deepEqual([answer.headers['grpc-status'], answer.headers['content-type']], ['13', 'application/grpc-web-text']);
+  assert.deepEqual(
+    [answer.headers['grpc-status'], answer.headers['content-type']],
+    ['13', 'application/grpc-web-text'],
+  );
 });

@@ -11,20 +11,35 @@ const ROUTE = { match: { prefix: '/' }, route: { cluster: 'app' } };
 const QUICK = { timeout: '0.3s', interval: '0.03s', unhealthy_threshold: 2, healthy_threshold: 2 };
 
 async function until(good: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 4000; !(await good()); await sleep(10)) assert.ok(Date.now() < end, 'it never came about');
+  for (const end = Date.now() + 4000; !(await good()); await sleep(10))
+    assert.ok(Date.now() < end, 'it never came about');
 }
 
 test('HTTP: an endpoint that answers 500 takes no requests until it is well again', async (t) => {
   let sick = false;
-  const answer = (name: string, checked: () => boolean) => startApp((request, response) => {
-    response.statusCode = request.url === '/healthz' && checked() ? 500 : 200;
-    response.end(name);
-  });
+  const answer = (name: string, checked: () => boolean) =>
+    startApp((request, response) => {
+      response.statusCode = request.url === '/healthz' && checked() ? 500 : 200;
+      response.end(name);
+    });
   const [a, b] = await Promise.all([answer('a', () => sick), answer('b', () => false)]);
-  const checks = { health_checks: [{ ...QUICK, http_health_check: { path: '/healthz', host: 'app.example' } }], common_lb_config: { healthy_panic_threshold: { value: 0 } } };
-  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([ROUTE])] }])], [cluster('app', [a.port, b.port], checks)]);
+  const checks = {
+    health_checks: [{ ...QUICK, http_health_check: { path: '/healthz', host: 'app.example' } }],
+    common_lb_config: { healthy_panic_threshold: { value: 0 } },
+  };
+  const proxy = await runProxy(
+    [listener('l', [{ filters: [managerFilter([ROUTE])] }])],
+    [cluster('app', [a.port, b.port], checks)],
+  );
   t.after(() => (proxy.close(), a.close(), b.close()));
-  const bodies = async (): Promise<string> => [...new Set(await Promise.all(Array.from({ length: 12 }, async () => (await fetchText(proxy.port('l'), '/')).body)))].sort().join();
+  const bodies = async (): Promise<string> =>
+    [
+      ...new Set(
+        await Promise.all(Array.from({ length: 12 }, async () => (await fetchText(proxy.port('l'), '/')).body)),
+      ),
+    ]
+      .sort()
+      .join();
   await until(async () => (await bodies()) === 'a,b');
   sick = true;
   await until(async () => (await bodies()) === 'b');
@@ -33,9 +48,17 @@ test('HTTP: an endpoint that answers 500 takes no requests until it is well agai
 });
 
 test('before the first good answer nothing is sent', async (t) => {
-  const app = await startApp((request, response) => void setTimeout(() => response.end('well'), request.url === '/healthz' ? 150 : 0));
-  const checks = { health_checks: [{ ...QUICK, http_health_check: { path: '/healthz' } }], common_lb_config: { healthy_panic_threshold: { value: 0 } } };
-  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([ROUTE])] }])], [cluster('app', [app.port], checks)]);
+  const app = await startApp(
+    (request, response) => void setTimeout(() => response.end('well'), request.url === '/healthz' ? 150 : 0),
+  );
+  const checks = {
+    health_checks: [{ ...QUICK, http_health_check: { path: '/healthz' } }],
+    common_lb_config: { healthy_panic_threshold: { value: 0 } },
+  };
+  const proxy = await runProxy(
+    [listener('l', [{ filters: [managerFilter([ROUTE])] }])],
+    [cluster('app', [app.port], checks)],
+  );
   t.after(() => (proxy.close(), app.close()));
   assert.equal((await fetchText(proxy.port('l'), '/')).status, 503);
   await until(async () => (await fetchText(proxy.port('l'), '/')).status === 200);
@@ -43,13 +66,20 @@ test('before the first good answer nothing is sent', async (t) => {
 
 test('TCP: what answers the expected bytes is well', async (t) => {
   let well = true;
-  const server = createServer((socket) => socket.on('error', () => {}).on('data', (data) => socket.end(data.toString() === 'PING' && well ? 'xxPONGxx' : 'NO')));
+  const server = createServer((socket) =>
+    socket
+      .on('error', () => {})
+      .on('data', (data) => socket.end(data.toString() === 'PING' && well ? 'xxPONGxx' : 'NO')),
+  );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const hex = (text: string): string => Buffer.from(text).toString('hex');
-  const checks = { health_checks: [{ ...QUICK, tcp_health_check: { send: { text: hex('PING') }, receive: [{ text: hex('PONG') }] } }] };
+  const checks = {
+    health_checks: [{ ...QUICK, tcp_health_check: { send: { text: hex('PING') }, receive: [{ text: hex('PONG') }] } }],
+  };
   const proxy = await runProxy([], [cluster('app', [(server.address() as AddressInfo).port], checks)]);
   t.after(() => (proxy.close(), server.close()));
-  const healthy = async (): Promise<boolean> => [...(proxy.handle.proxy.clusters.get('app')?.allHosts() ?? [])][0]?.healthy === true;
+  const healthy = async (): Promise<boolean> =>
+    [...(proxy.handle.proxy.clusters.get('app')?.allHosts() ?? [])][0]?.healthy === true;
   await until(healthy);
   well = false;
   await until(async () => !(await healthy()));
@@ -65,11 +95,19 @@ test('gRPC: SERVING is well, and nothing else', async (t) => {
     stream.end(Buffer.from([0, 0, 0, 0, 2, 8, status]));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const options = { typed_extension_protocol_options: { 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': { '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions', explicit_http_config: { http2_protocol_options: {} } } } };
+  const options = {
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicit_http_config: { http2_protocol_options: {} },
+      },
+    },
+  };
   const checks = { ...options, health_checks: [{ ...QUICK, grpc_health_check: { service_name: 'shop' } }] };
   const proxy = await runProxy([], [cluster('app', [(server.address() as AddressInfo).port], checks)]);
   t.after(() => (proxy.close(), server.close()));
-  const healthy = async (): Promise<boolean> => [...(proxy.handle.proxy.clusters.get('app')?.allHosts() ?? [])][0]?.healthy === true;
+  const healthy = async (): Promise<boolean> =>
+    [...(proxy.handle.proxy.clusters.get('app')?.allHosts() ?? [])][0]?.healthy === true;
   await until(healthy);
   status = 2;
   await until(async () => !(await healthy()));
@@ -77,7 +115,10 @@ test('gRPC: SERVING is well, and nothing else', async (t) => {
 
 test('per_try_idle_timeout ends an attempt on which nothing moves', async (t) => {
   const app = await startApp(() => {});
-  const route = { match: { prefix: '/' }, route: { cluster: 'app', retry_policy: { retry_on: 'retriable-4xx', per_try_idle_timeout: '0.1s' } } };
+  const route = {
+    match: { prefix: '/' },
+    route: { cluster: 'app', retry_policy: { retry_on: 'retriable-4xx', per_try_idle_timeout: '0.1s' } },
+  };
   const proxy = await runProxy([listener('l', [{ filters: [managerFilter([route])] }])], [cluster('app', [app.port])]);
   t.after(() => (proxy.close(), app.close()));
   assert.equal((await fetchText(proxy.port('l'), '/')).status, 504);
@@ -86,12 +127,29 @@ test('per_try_idle_timeout ends an attempt on which nothing moves', async (t) =>
 test('previous_priorities: a retry goes to the next priority', async (t) => {
   const bad = await startApp((_, response) => ((response.statusCode = 503), response.end('bad')));
   const good = await startApp((_, response) => response.end('good'));
-  const endpoints = [bad, good].map(({ port }, priority) => ({ priority, lb_endpoints: [{ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } }] }));
+  const endpoints = [bad, good].map(({ port }, priority) => ({
+    priority,
+    lb_endpoints: [{ endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } } }],
+  }));
   const retry = {
-    retry_on: '5xx', num_retries: 1,
-    retry_priority: { name: 'envoy.retry_priorities.previous_priorities', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig', update_frequency: 1 } },
+    retry_on: '5xx',
+    num_retries: 1,
+    retry_priority: {
+      name: 'envoy.retry_priorities.previous_priorities',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.retry.priority.previous_priorities.v3.PreviousPrioritiesConfig',
+        update_frequency: 1,
+      },
+    },
   };
-  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app', retry_policy: retry } }])] }])], [{ name: 'app', type: 'STATIC', connect_timeout: '1s', load_assignment: { cluster_name: 'app', endpoints } }]);
+  const proxy = await runProxy(
+    [
+      listener('l', [
+        { filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app', retry_policy: retry } }])] },
+      ]),
+    ],
+    [{ name: 'app', type: 'STATIC', connect_timeout: '1s', load_assignment: { cluster_name: 'app', endpoints } }],
+  );
   t.after(() => (proxy.close(), bad.close(), good.close()));
   for (let i = 0; i < 5; i++) assert.equal((await fetchText(proxy.port('l'), '/')).body, 'good');
 });

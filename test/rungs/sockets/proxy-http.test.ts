@@ -8,11 +8,32 @@ test('a request reaches the application and its answer the client', async (t) =>
   const app = await startApp((request, response) => {
     let body = '';
     request.on('data', (piece) => (body += piece));
-    request.on('end', () => response.end(JSON.stringify({ path: request.url, host: request.headers.host, xfp: request.headers['x-forwarded-proto'], id: request.headers['x-request-id'], body })));
+    request.on('end', () =>
+      response.end(
+        JSON.stringify({
+          path: request.url,
+          host: request.headers.host,
+          xfp: request.headers['x-forwarded-proto'],
+          id: request.headers['x-request-id'],
+          body,
+        }),
+      ),
+    );
   });
-  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app', prefix_rewrite: '/new/' } }])] }])], [cluster('app', [app.port])]);
+  const proxy = await runProxy(
+    [
+      listener('l', [
+        { filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app', prefix_rewrite: '/new/' } }])] },
+      ]),
+    ],
+    [cluster('app', [app.port])],
+  );
   t.after(() => (proxy.close(), app.close()));
-  const answer = await fetchText(proxy.port('l'), '/old?x=1', { method: 'POST', headers: { host: 'shop.example' }, body: 'hello' });
+  const answer = await fetchText(proxy.port('l'), '/old?x=1', {
+    method: 'POST',
+    headers: { host: 'shop.example' },
+    body: 'hello',
+  });
   const seen = JSON.parse(answer.body) as Record<string, string>;
   assert.equal(answer.status, 200);
   assert.equal(seen['path'], '/new/old?x=1');
@@ -25,7 +46,10 @@ test('a request reaches the application and its answer the client', async (t) =>
 
 test('large bodies pass both ways unchanged', async (t) => {
   const app = await startApp((request, response) => void request.pipe(response));
-  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' } }])] }])], [cluster('app', [app.port])]);
+  const proxy = await runProxy(
+    [listener('l', [{ filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' } }])] }])],
+    [cluster('app', [app.port])],
+  );
   t.after(() => (proxy.close(), app.close()));
   const body = Array.from({ length: 200_000 }, (_, i) => `line ${i}`).join('\n');
   const answer = await fetchText(proxy.port('l'), '/', { method: 'POST', body });
@@ -33,15 +57,23 @@ test('large bodies pass both ways unchanged', async (t) => {
   assert.equal(answer.body, body);
 });
 
-test('what goes wrong upstream is told in Envoy\'s words', async (t) => {
+test("what goes wrong upstream is told in Envoy's words", async (t) => {
   const proxy = await runProxy(
-    [listener('l', [{ filters: [managerFilter([
-      { match: { path: '/none' }, route: { cluster: 'none' } },
-      { match: { path: '/dead' }, route: { cluster: 'dead' } },
-      { match: { path: '/empty' }, route: { cluster: 'empty' } },
-      { match: { path: '/moved' }, redirect: { host_redirect: 'other.example', response_code: 'FOUND' } },
-      { match: { path: '/said' }, direct_response: { status: 418, body: { inline_string: 'tea' } } },
-    ])] }])],
+    [
+      listener('l', [
+        {
+          filters: [
+            managerFilter([
+              { match: { path: '/none' }, route: { cluster: 'none' } },
+              { match: { path: '/dead' }, route: { cluster: 'dead' } },
+              { match: { path: '/empty' }, route: { cluster: 'empty' } },
+              { match: { path: '/moved' }, redirect: { host_redirect: 'other.example', response_code: 'FOUND' } },
+              { match: { path: '/said' }, direct_response: { status: 418, body: { inline_string: 'tea' } } },
+            ]),
+          ],
+        },
+      ]),
+    ],
     [cluster('dead', [1]), cluster('empty', [])],
   );
   t.after(() => proxy.close());
@@ -49,7 +81,10 @@ test('what goes wrong upstream is told in Envoy\'s words', async (t) => {
   assert.deepEqual([(await fetchText(port, '/none')).status, (await fetchText(port, '/nowhere')).status], [503, 404]);
   const dead = await fetchText(port, '/dead');
   assert.equal(dead.status, 503);
-  assert.match(dead.body, /^upstream connect error or disconnect\/reset before headers\. reset reason: remote connection failure, transport failure reason: delayed connect error: Connection refused$/);
+  assert.match(
+    dead.body,
+    /^upstream connect error or disconnect\/reset before headers\. reset reason: remote connection failure, transport failure reason: delayed connect error: Connection refused$/,
+  );
   assert.equal((await fetchText(port, '/empty')).body, 'no healthy upstream');
   const moved = await fetchText(port, '/moved', { headers: { host: 'a.example' } });
   assert.deepEqual([moved.status, moved.headers['location']], [302, 'http://other.example/moved']);
@@ -60,19 +95,53 @@ test('what goes wrong upstream is told in Envoy\'s words', async (t) => {
 test('a refused connection is retried on the other endpoint', async (t) => {
   const app = await startApp((request, response) => response.end(String(request.headers['x-envoy-attempt-count'])));
   const proxy = await runProxy(
-    [listener('l', [{ filters: [managerFilter([{
-      match: { prefix: '/' },
-      route: { cluster: 'app', retry_policy: { retry_on: 'connect-failure', num_retries: 3, retry_host_predicate: [{ name: 'p', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate' } }], host_selection_retry_max_attempts: 5 } },
-    }])] }])],
+    [
+      listener('l', [
+        {
+          filters: [
+            managerFilter([
+              {
+                match: { prefix: '/' },
+                route: {
+                  cluster: 'app',
+                  retry_policy: {
+                    retry_on: 'connect-failure',
+                    num_retries: 3,
+                    retry_host_predicate: [
+                      {
+                        name: 'p',
+                        typed_config: {
+                          '@type':
+                            'type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+                        },
+                      },
+                    ],
+                    host_selection_retry_max_attempts: 5,
+                  },
+                },
+              },
+            ]),
+          ],
+        },
+      ]),
+    ],
     [cluster('app', [1, app.port])],
   );
   t.after(() => (proxy.close(), app.close()));
-  for (let i = 0; i < 10; i++) assert.equal((await fetchText(proxy.port('l'), '/', { method: 'POST', body: 'work' })).status, 200);
+  for (let i = 0; i < 10; i++)
+    assert.equal((await fetchText(proxy.port('l'), '/', { method: 'POST', body: 'work' })).status, 200);
 });
 
-test('a slow application is answered for after the route\'s time', async (t) => {
+test("a slow application is answered for after the route's time", async (t) => {
   const app = await startApp(() => {});
-  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app', timeout: '0.1s' } }])] }])], [cluster('app', [app.port])]);
+  const proxy = await runProxy(
+    [
+      listener('l', [
+        { filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app', timeout: '0.1s' } }])] },
+      ]),
+    ],
+    [cluster('app', [app.port])],
+  );
   t.after(() => (proxy.close(), app.close()));
   const answer = await fetchText(proxy.port('l'), '/');
   assert.deepEqual([answer.status, answer.body], [504, 'upstream request timeout']);
@@ -97,7 +166,10 @@ test('a kept connection that the application has closed costs no request', async
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const port = (server.address() as { port: number }).port;
-  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' } }])] }])], [cluster('app', [port])]);
+  const proxy = await runProxy(
+    [listener('l', [{ filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' } }])] }])],
+    [cluster('app', [port])],
+  );
   t.after(() => (proxy.close(), server.close()));
   for (let i = 0; i < 5; i++) assert.equal((await fetchText(proxy.port('l'), '/')).body, 'ok');
   assert.equal(served, 5);
@@ -111,7 +183,17 @@ test('a websocket passes bytes both ways', async (t) => {
     socket.on('error', () => {});
   });
   const proxy = await runProxy(
-    [listener('l', [{ filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' } }], { upgrade_configs: [{ upgrade_type: 'websocket' }] })] }])],
+    [
+      listener('l', [
+        {
+          filters: [
+            managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' } }], {
+              upgrade_configs: [{ upgrade_type: 'websocket' }],
+            }),
+          ],
+        },
+      ]),
+    ],
     [cluster('app', [app.port])],
   );
   t.after(() => (proxy.close(), app.close()));
@@ -126,6 +208,39 @@ test('a websocket passes bytes both ways', async (t) => {
   socket.destroy();
 });
 
+test('a tunnel whose application ended first is closed when the client goes', async (t) => {
+  const app = await startApp(() => {});
+  const closed = new Promise<void>((resolve) => {
+    app.server.on('upgrade', (_request, socket) => {
+      socket.once('close', () => resolve());
+      socket.resume().end('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\nbye');
+    });
+  });
+  t.after(() => app.close());
+  const proxy = await runProxy(
+    [
+      listener('l', [
+        {
+          filters: [
+            managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' } }], {
+              upgrade_configs: [{ upgrade_type: 'websocket' }],
+            }),
+          ],
+        },
+      ]),
+    ],
+    [cluster('app', [app.port])],
+  );
+  t.after(() => proxy.close());
+  const socket = tcpConnect(proxy.port('l'), '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  let text = '';
+  socket.on('data', (data) => (text += data.toString()));
+  while (!text.endsWith('bye')) await once(socket, 'data');
+  socket.destroy();
+  await closed;
+});
+
 test('TCP passes bytes and ends both ways', async (t) => {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     let text = '';
@@ -135,7 +250,22 @@ test('TCP passes bytes and ends both ways', async (t) => {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const proxy = await runProxy(
-    [listener('l', [{ filters: [{ name: 'envoy.filters.network.tcp_proxy', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy', stat_prefix: 't', cluster: 'app' } }] }])],
+    [
+      listener('l', [
+        {
+          filters: [
+            {
+              name: 'envoy.filters.network.tcp_proxy',
+              typed_config: {
+                '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+                stat_prefix: 't',
+                cluster: 'app',
+              },
+            },
+          ],
+        },
+      ]),
+    ],
     [cluster('app', [(server.address() as { port: number }).port])],
   );
   t.after(() => (proxy.close(), server.close()));
@@ -149,9 +279,26 @@ test('TCP passes bytes and ends both ways', async (t) => {
 });
 
 test('an unknown filter is refused as Envoy refuses it', async () => {
-  const bad = { name: 'my.filter', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' } };
+  const bad = {
+    name: 'my.filter',
+    typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
+  };
   await assert.rejects(
-    runProxy([listener('l', [{ filters: [{ ...bad, typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer' } }] }])], []),
+    runProxy(
+      [
+        listener('l', [
+          {
+            filters: [
+              {
+                ...bad,
+                typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer' },
+              },
+            ],
+          },
+        ]),
+      ],
+      [],
+    ),
     /Didn't find a registered implementation for 'my\.filter' with type URL: 'envoy\.extensions\.filters\.http\.buffer\.v3\.Buffer'/,
   );
 });

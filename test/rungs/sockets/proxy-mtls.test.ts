@@ -31,41 +31,96 @@ const root = makeRoot({ organization: 'cluster.local', nowMs: Date.now() });
 
 function identity(spiffeId: string, version = '1'): SecretValue {
   const peer = makePeer(root, Date.now(), { uris: [spiffeId] });
-  return { kind: 'certificate', certChainPem: peer.pem, privateKeyPem: peer.keyPem, version: `${spiffeId}/${version}`, notAfterMs: Date.now() + 3_600_000, spiffeId };
+  return {
+    kind: 'certificate',
+    certChainPem: peer.pem,
+    privateKeyPem: peer.keyPem,
+    version: `${spiffeId}/${version}`,
+    notAfterMs: Date.now() + 3_600_000,
+    spiffeId,
+  };
 }
 
 function secretsOf(spiffeId: string): Secrets {
   const secrets = new Secrets();
   secrets.give('default', identity(spiffeId));
-  secrets.give('ROOTCA', { kind: 'trust', rootsPem: formatPem('CERTIFICATE', root.certificate.der), crlPem: '', version: 'r1' });
+  secrets.give('ROOTCA', {
+    kind: 'trust',
+    rootsPem: formatPem('CERTIFICATE', root.certificate.der),
+    crlPem: '',
+    version: 'r1',
+  });
   return secrets;
 }
 
 const common = (sans: readonly string[], alpn: readonly string[]) => ({
   tls_certificate_sds_secret_configs: [{ name: 'default', sds_config: { ads: {} } }],
   combined_validation_context: {
-    default_validation_context: { match_typed_subject_alt_names: sans.map((exact) => ({ san_type: 'URI', matcher: { exact } })) },
+    default_validation_context: {
+      match_typed_subject_alt_names: sans.map((exact) => ({ san_type: 'URI', matcher: { exact } })),
+    },
     validation_context_sds_secret_config: { name: 'ROOTCA', sds_config: { ads: {} } },
   },
   alpn_protocols: alpn,
 });
 
-const downstreamTls = { name: 'tls', typed_config: { '@type': `${TLS}.DownstreamTlsContext`, require_client_certificate: true, common_tls_context: common([], ['istio-http/1.1', 'istio', 'http/1.1']) } };
-const upstreamTls = (server: string) => ({ name: 'tls', typed_config: { '@type': `${TLS}.UpstreamTlsContext`, sni: 'outbound_.80_._.b.default.svc.cluster.local', common_tls_context: common([server], ['istio-http/1.1']) } });
+const downstreamTls = {
+  name: 'tls',
+  typed_config: {
+    '@type': `${TLS}.DownstreamTlsContext`,
+    require_client_certificate: true,
+    common_tls_context: common([], ['istio-http/1.1', 'istio', 'http/1.1']),
+  },
+};
+const upstreamTls = (server: string) => ({
+  name: 'tls',
+  typed_config: {
+    '@type': `${TLS}.UpstreamTlsContext`,
+    sni: 'outbound_.80_._.b.default.svc.cluster.local',
+    common_tls_context: common([server], ['istio-http/1.1']),
+  },
+});
 
 async function pair(expectedServer: string) {
   const app = await startApp((request, response) => response.end(String(request.headers['x-forwarded-client-cert'])));
-  const route = (name: string) => managerFilter([{ match: { prefix: '/' }, route: { cluster: name } }], { forward_client_cert_details: 'APPEND_FORWARD', set_current_client_cert_details: { subject: true, uri: true } });
+  const route = (name: string) =>
+    managerFilter([{ match: { prefix: '/' }, route: { cluster: name } }], {
+      forward_client_cert_details: 'APPEND_FORWARD',
+      set_current_client_cert_details: { subject: true, uri: true },
+    });
   const server = await runProxy(
-    [listener('in', [
-      { filter_chain_match: { transport_protocol: 'tls', application_protocols: ['istio-http/1.1', 'istio'] }, filters: [route('app')], transport_socket: downstreamTls },
-      { filter_chain_match: { transport_protocol: 'raw_buffer' }, filters: [route('app')] },
-    ], { listener_filters: [{ name: 'envoy.filters.listener.tls_inspector', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector' } }] })],
+    [
+      listener(
+        'in',
+        [
+          {
+            filter_chain_match: { transport_protocol: 'tls', application_protocols: ['istio-http/1.1', 'istio'] },
+            filters: [route('app')],
+            transport_socket: downstreamTls,
+          },
+          { filter_chain_match: { transport_protocol: 'raw_buffer' }, filters: [route('app')] },
+        ],
+        {
+          listener_filters: [
+            {
+              name: 'envoy.filters.listener.tls_inspector',
+              typed_config: {
+                '@type': 'type.googleapis.com/envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector',
+              },
+            },
+          ],
+        },
+      ),
+    ],
     [cluster('app', [app.port])],
     secretsOf('spiffe://cluster.local/ns/default/sa/b'),
   );
   const secrets = secretsOf('spiffe://cluster.local/ns/default/sa/a');
-  const client = await runProxy([listener('out', [{ filters: [route('b')] }])], [cluster('b', [server.port('in')], { transport_socket: upstreamTls(expectedServer) })], secrets);
+  const client = await runProxy(
+    [listener('out', [{ filters: [route('b')] }])],
+    [cluster('b', [server.port('in')], { transport_socket: upstreamTls(expectedServer) })],
+    secrets,
+  );
   return { app, server, client, secrets, close: () => (client.close(), server.close(), app.close()) };
 }
 
@@ -74,9 +129,15 @@ test('two proxies speak mutual TLS, and the application is told who calls', asyn
   t.after(close);
   const answer = await fetchText(client.port('out'), '/');
   assert.equal(answer.status, 200);
-  assert.match(answer.body, /^By=spiffe:\/\/cluster\.local\/ns\/default\/sa\/b;Hash=[0-9a-f]{64};Subject="";URI=spiffe:\/\/cluster\.local\/ns\/default\/sa\/a$/);
+  assert.match(
+    answer.body,
+    /^By=spiffe:\/\/cluster\.local\/ns\/default\/sa\/b;Hash=[0-9a-f]{64};Subject="";URI=spiffe:\/\/cluster\.local\/ns\/default\/sa\/a$/,
+  );
   // The same port takes plaintext beside it.
-  assert.equal((await fetchText(server.port('in'), '/', { headers: { 'x-forwarded-client-cert': 'By=forged' } })).body, 'undefined');
+  assert.equal(
+    (await fetchText(server.port('in'), '/', { headers: { 'x-forwarded-client-cert': 'By=forged' } })).body,
+    'undefined',
+  );
 });
 
 test('a server with another identity gets no request', async (t) => {

@@ -4,15 +4,27 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { cluster, listener, managerFilter, runProxy, startApp } from './proxy-fixture.ts';
 
-const filter = (extra: object = {}): object => ({ name: 'envoy.filters.listener.proxy_protocol', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol', ...extra } });
-const HTTP_INSPECTOR = { name: 'envoy.filters.listener.http_inspector', typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.listener.http_inspector.v3.HttpInspector' } };
+const filter = (extra: object = {}): object => ({
+  name: 'envoy.filters.listener.proxy_protocol',
+  typed_config: {
+    '@type': 'type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol',
+    ...extra,
+  },
+});
+const HTTP_INSPECTOR = {
+  name: 'envoy.filters.listener.http_inspector',
+  typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.listener.http_inspector.v3.HttpInspector' },
+};
 const REQUEST = 'GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n';
 
 async function ask(port: number, pieces: readonly (string | Buffer)[]): Promise<string> {
   return await new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     let text = '';
-    socket.on('data', (data) => (text += data.toString())).on('close', () => resolve(text)).on('error', () => {});
+    socket
+      .on('data', (data) => (text += data.toString()))
+      .on('close', () => resolve(text))
+      .on('error', () => {});
     pieces.forEach((piece, i) => setTimeout(() => socket.write(piece), i * 20));
   });
 }
@@ -20,7 +32,10 @@ async function ask(port: number, pieces: readonly (string | Buffer)[]): Promise<
 async function run(t: { after(end: () => void): void }, filters: readonly object[]): Promise<number> {
   const app = await startApp((request, response) => response.end(String(request.headers['x-forwarded-for'])));
   const manager = managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' } }], { use_remote_address: true });
-  const proxy = await runProxy([listener('l', [{ filters: [manager] }], { listener_filters: filters })], [cluster('app', [app.port])]);
+  const proxy = await runProxy(
+    [listener('l', [{ filters: [manager] }], { listener_filters: filters })],
+    [cluster('app', [app.port])],
+  );
   t.after(() => (proxy.close(), app.close()));
   return proxy.port('l');
 }
@@ -37,5 +52,8 @@ test('version 1 and 2, in one piece or several, with or without an inspector beh
 
 test('a connection without a header is closed, or passes where that is allowed', async (t) => {
   assert.equal(await ask(await run(t, [filter()]), [REQUEST]), '');
-  assert.match(await ask(await run(t, [filter({ allow_requests_without_proxy_protocol: true })]), [REQUEST]), /200 OK[^]*127\.0\.0\.1$/);
+  assert.match(
+    await ask(await run(t, [filter({ allow_requests_without_proxy_protocol: true })]), [REQUEST]),
+    /200 OK[^]*127\.0\.0\.1$/,
+  );
 });

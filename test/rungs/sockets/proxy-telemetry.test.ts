@@ -18,7 +18,11 @@ const CLUSTER = 'outbound|9080||reviews.default.svc.cluster.local';
 const stats = new StatStore();
 const metrics = new IstioMetrics({ istioVersion: '1.31.0' });
 const aggregator = new EdgeAggregator();
-const reporter = new StreamReporter({ local: { ...UNKNOWN_PEER, workload: 'productpage-v1', namespace: 'default' }, metrics, aggregator });
+const reporter = new StreamReporter({
+  local: { ...UNKNOWN_PEER, workload: 'productpage-v1', namespace: 'default' },
+  metrics,
+  aggregator,
+});
 let folder = '';
 let backend: Server;
 let handle: ProxyHandle;
@@ -27,19 +31,69 @@ function bootstrap(port: number): string {
   const prefix = 'type.googleapis.com/envoy.extensions';
   return JSON.stringify({
     static_resources: {
-      listeners: [{
-        name: 'out', traffic_direction: 'OUTBOUND', address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
-        filter_chains: [{ filters: [{ name: 'h', typed_config: {
-          '@type': `${prefix}.filters.network.http_connection_manager.v3.HttpConnectionManager`, stat_prefix: 'out',
-          route_config: { virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: CLUSTER } }] }] },
-          access_log: [{ name: 'envoy.access_loggers.file', typed_config: { '@type': `${prefix}.access_loggers.file.v3.FileAccessLog`, path: join(folder, 'access.log') } }],
-          http_filters: [{ name: 'envoy.filters.http.router', typed_config: { '@type': `${prefix}.filters.http.router.v3.Router` } }],
-        } }] }],
-      }],
-      clusters: [{ name: CLUSTER, type: 'STATIC', load_assignment: { cluster_name: CLUSTER, endpoints: [{ lb_endpoints: [{
-        endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } },
-        metadata: { filter_metadata: { istio: { workload: 'reviews-v1;default;reviews;v1;Kubernetes' } } },
-      }] }] } }],
+      listeners: [
+        {
+          name: 'out',
+          traffic_direction: 'OUTBOUND',
+          address: { socket_address: { address: '127.0.0.1', port_value: 0 } },
+          filter_chains: [
+            {
+              filters: [
+                {
+                  name: 'h',
+                  typed_config: {
+                    '@type': `${prefix}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
+                    stat_prefix: 'out',
+                    route_config: {
+                      virtual_hosts: [
+                        {
+                          name: 'v',
+                          domains: ['*'],
+                          routes: [{ match: { prefix: '/' }, route: { cluster: CLUSTER } }],
+                        },
+                      ],
+                    },
+                    access_log: [
+                      {
+                        name: 'envoy.access_loggers.file',
+                        typed_config: {
+                          '@type': `${prefix}.access_loggers.file.v3.FileAccessLog`,
+                          path: join(folder, 'access.log'),
+                        },
+                      },
+                    ],
+                    http_filters: [
+                      {
+                        name: 'envoy.filters.http.router',
+                        typed_config: { '@type': `${prefix}.filters.http.router.v3.Router` },
+                      },
+                    ],
+                  },
+                },
+              ],
+            },
+          ],
+        },
+      ],
+      clusters: [
+        {
+          name: CLUSTER,
+          type: 'STATIC',
+          load_assignment: {
+            cluster_name: CLUSTER,
+            endpoints: [
+              {
+                lb_endpoints: [
+                  {
+                    endpoint: { address: { socket_address: { address: '127.0.0.1', port_value: port } } },
+                    metadata: { filter_metadata: { istio: { workload: 'reviews-v1;default;reviews;v1;Kubernetes' } } },
+                  },
+                ],
+              },
+            ],
+          },
+        },
+      ],
     },
   });
 }
@@ -51,8 +105,13 @@ before(async () => {
   const fs = new SystemFs();
   handle = await startProxy({
     bootstrap: await readBootstrap(bootstrap((backend.address() as AddressInfo).port)),
-    clock: new SystemClock(), random: new SystemRandom(), net: new SystemNet(), log: silentLogger,
-    secrets: new FileSecrets({ fs, log: silentLogger }), stats, reporter,
+    clock: new SystemClock(),
+    random: new SystemRandom(),
+    net: new SystemNet(),
+    log: silentLogger,
+    secrets: new FileSecrets({ fs, log: silentLogger }),
+    stats,
+    reporter,
   });
 });
 
@@ -67,10 +126,17 @@ test('three requests are counted everywhere, with who asked whom', async () => {
   const port = handle.addresses().get('out')?.[0]?.port;
   for (let i = 0; i < 3; i++) assert.equal(await (await fetch(`http://127.0.0.1:${port}/x`)).text(), 'hello');
   const envoy = [...renderPrometheus(stats)].join('');
-  assert.match(envoy, /envoy_http_downstream_rq_xx\{envoy_response_code_class="2",envoy_http_conn_manager_prefix="out"\} 3/);
+  assert.match(
+    envoy,
+    /envoy_http_downstream_rq_xx\{envoy_response_code_class="2",envoy_http_conn_manager_prefix="out"\} 3/,
+  );
   const istio = [...metrics.renderPrometheus()].join('');
-  assert.match(istio, /istio_requests_total\{reporter="source",source_workload="productpage-v1",.*destination_workload="reviews-v1",.*destination_service="reviews\.default\.svc\.cluster\.local",.*response_code="200".*\} 3\n/);
-  const [edge] = aggregator.flush(0, { cpuSeconds: 0, rssBytes: 0, activeConnections: 0, activeRequests: 0 }).edges ?? [];
+  assert.match(
+    istio,
+    /istio_requests_total\{reporter="source",source_workload="productpage-v1",.*destination_workload="reviews-v1",.*destination_service="reviews\.default\.svc\.cluster\.local",.*response_code="200".*\} 3\n/,
+  );
+  const [edge] =
+    aggregator.flush(0, { cpuSeconds: 0, rssBytes: 0, activeConnections: 0, activeRequests: 0 }).edges ?? [];
   assert.deepEqual([edge?.requests, edge?.destination?.workload, edge?.codes], [3n, 'reviews-v1', { '200': 3n }]);
   await handle.logs.flushAll();
   assert.equal(readFileSync(join(folder, 'access.log'), 'utf8').trim().split('\n').length, 3);

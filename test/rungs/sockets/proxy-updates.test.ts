@@ -12,10 +12,21 @@ import { cluster, listener, managerFilter, type RunningProxy, runProxy, startApp
 const registry = await loadTypes();
 let version = 0;
 
-function apply(proxy: RunningProxy, kind: 'listener' | 'cluster' | 'route', json: object): readonly { name: string; detail: string }[] {
+function apply(
+  proxy: RunningProxy,
+  kind: 'listener' | 'cluster' | 'route',
+  json: object,
+): readonly { name: string; detail: string }[] {
   const schema = { listener: ListenerSchema, cluster: ClusterSchema, route: RouteConfigurationSchema }[kind];
-  const bytes = toBinary(schema as typeof ListenerSchema, fromJson(schema as typeof ListenerSchema, JSON.parse(JSON.stringify(json)), { registry }));
-  return proxy.handle.proxy.applyResources(TYPE_URL[kind], [{ name: (json as { name: string }).name, bytes, version: String(++version) }], []);
+  const bytes = toBinary(
+    schema as typeof ListenerSchema,
+    fromJson(schema as typeof ListenerSchema, JSON.parse(JSON.stringify(json)), { registry }),
+  );
+  return proxy.handle.proxy.applyResources(
+    TYPE_URL[kind],
+    [{ name: (json as { name: string }).name, bytes, version: String(++version) }],
+    [],
+  );
 }
 
 function get(port: number, agent: Agent): Promise<{ body: string; localPort: number }> {
@@ -34,8 +45,14 @@ function get(port: number, agent: Agent): Promise<{ body: string; localPort: num
 const to = (name: string): object => managerFilter([{ match: { prefix: '/' }, route: { cluster: name } }]);
 
 test('a new listener version serves the next request of a connection that was open before', async (t) => {
-  const [a, b] = [await startApp((_, response) => response.end('a')), await startApp((_, response) => response.end('b'))];
-  const proxy = await runProxy([listener('l', [{ filters: [to('a')] }])], [cluster('a', [a.port]), cluster('b', [b.port])]);
+  const [a, b] = [
+    await startApp((_, response) => response.end('a')),
+    await startApp((_, response) => response.end('b')),
+  ];
+  const proxy = await runProxy(
+    [listener('l', [{ filters: [to('a')] }])],
+    [cluster('a', [a.port]), cluster('b', [b.port])],
+  );
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   t.after(() => (agent.destroy(), proxy.close(), a.close(), b.close()));
   const port = proxy.port('l');
@@ -79,12 +96,37 @@ test('a listener waits for its routes, and follows them', async (t) => {
   const agent = new Agent();
   t.after(() => (proxy.close(), a.close()));
   const { config } = proxy.handle.proxy;
-  apply(proxy, 'listener', listener('l', [{ filters: [managerFilter([], { route_config: undefined, rds: { route_config_name: 'named', config_source: { ads: {} } } })] }]));
+  apply(
+    proxy,
+    'listener',
+    listener('l', [
+      {
+        filters: [
+          managerFilter([], {
+            route_config: undefined,
+            rds: { route_config_name: 'named', config_source: { ads: {} } },
+          }),
+        ],
+      },
+    ]),
+  );
   await config.settled();
   assert.deepEqual([config.warmingListeners, [...config.wants().routes]], [['l'], ['named']]);
-  apply(proxy, 'route', { name: 'named', virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'a' } }] }] });
+  apply(proxy, 'route', {
+    name: 'named',
+    virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster: 'a' } }] }],
+  });
   await config.settled();
   assert.equal((await get(proxy.port('l'), agent)).body, 'a');
-  apply(proxy, 'route', { name: 'named', virtual_hosts: [{ name: 'v', domains: ['*'], routes: [{ match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: 'said' } } }] }] });
+  apply(proxy, 'route', {
+    name: 'named',
+    virtual_hosts: [
+      {
+        name: 'v',
+        domains: ['*'],
+        routes: [{ match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: 'said' } } }],
+      },
+    ],
+  });
   assert.equal((await get(proxy.port('l'), agent)).body, 'said');
 });

@@ -15,13 +15,26 @@ import { address, fetchText, listener, managerFilter, runProxy, startApp, type R
 
 const registry = await loadTypes();
 
-function put(proxy: RunningProxy, schema: DescMessage, typeUrl: string, name: string, json: object, version = '1'): void {
-  const bytes = toBinary(schema, fromJson(schema, JSON.parse(JSON.stringify(json)) as never, { registry }) as ReturnType<typeof create>);
+function put(
+  proxy: RunningProxy,
+  schema: DescMessage,
+  typeUrl: string,
+  name: string,
+  json: object,
+  version = '1',
+): void {
+  const bytes = toBinary(
+    schema,
+    fromJson(schema, JSON.parse(JSON.stringify(json)) as never, { registry }) as ReturnType<typeof create>,
+  );
   assert.deepEqual(proxy.handle.proxy.applyResources(typeUrl, [{ name, bytes, version }], []), []);
 }
 
 const EDS = { name: 'late', type: 'EDS', connect_timeout: '1s', eds_cluster_config: { eds_config: { ads: {} } } };
-const endpoints = (port: number): object => ({ cluster_name: 'late', endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }] });
+const endpoints = (port: number): object => ({
+  cluster_name: 'late',
+  endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
+});
 
 test('a request to a new cluster waits for its endpoints, body and all', async (t) => {
   const app = await startApp((request, response) => {
@@ -29,7 +42,10 @@ test('a request to a new cluster waits for its endpoints, body and all', async (
     request.on('data', (data: Buffer) => (size += data.length));
     request.on('end', () => response.end(String(size)));
   });
-  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'late' } }])] }])], []);
+  const proxy = await runProxy(
+    [listener('l', [{ filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'late' } }])] }])],
+    [],
+  );
   t.after(() => (proxy.close(), app.close()));
   put(proxy, ClusterSchema, TYPE_URL.cluster, 'late', EDS);
   const size = 300_000;
@@ -40,7 +56,10 @@ test('a request to a new cluster waits for its endpoints, body and all', async (
 });
 
 test('a cluster that has no endpoints says so at once when the server says so', async (t) => {
-  const proxy = await runProxy([listener('l', [{ filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'late' } }])] }])], []);
+  const proxy = await runProxy(
+    [listener('l', [{ filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'late' } }])] }])],
+    [],
+  );
   t.after(() => proxy.close());
   put(proxy, ClusterSchema, TYPE_URL.cluster, 'late', EDS);
   const answer = fetchText(proxy.port('l'), '/');
@@ -52,7 +71,9 @@ test('a cluster that has no endpoints says so at once when the server says so', 
 test('a listener that needs a secret takes the place of the former one only when the secret came', async (t) => {
   const waiting: ((value: SecretValue) => void)[] = [];
   const secrets: SecretSource = { subscribe: (_, changed) => (waiting.push(changed), () => {}) };
-  const direct = managerFilter([{ match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: 'former' } } }]);
+  const direct = managerFilter([
+    { match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: 'former' } } },
+  ]);
   const proxy = await runProxy([listener('l', [{ filters: [direct] }])], [], secrets);
   t.after(() => proxy.close());
   const tls = {
@@ -62,7 +83,14 @@ test('a listener that needs a secret takes the place of the former one only when
       common_tls_context: { tls_certificate_sds_secret_configs: [{ name: 'default', sds_config: { ads: {} } }] },
     },
   };
-  put(proxy, ListenerSchema, TYPE_URL.listener, 'l', listener('l', [{ filters: [direct], transport_socket: tls }]), '2');
+  put(
+    proxy,
+    ListenerSchema,
+    TYPE_URL.listener,
+    'l',
+    listener('l', [{ filters: [direct], transport_socket: tls }]),
+    '2',
+  );
   await proxy.handle.proxy.config.settled();
   assert.equal((await fetchText(proxy.port('l'), '/')).body, 'former');
   assert.deepEqual(proxy.handle.proxy.config.warmingListeners, ['l']);
@@ -79,10 +107,18 @@ test('a new version of a route table keeps the virtual hosts that came by themse
   const manager = managerFilter([], { route_config: undefined, ...rds });
   const proxy = await runProxy([], []);
   t.after(() => proxy.close());
-  const table = (statPrefix: string): object => ({ name: 'r', vhds: { config_source: { ads: {} } }, request_headers_to_add: [{ header: { key: 'x-version', value: statPrefix } }] });
+  const table = (statPrefix: string): object => ({
+    name: 'r',
+    vhds: { config_source: { ads: {} } },
+    request_headers_to_add: [{ header: { key: 'x-version', value: statPrefix } }],
+  });
   put(proxy, ListenerSchema, TYPE_URL.listener, 'l', listener('l', [{ filters: [manager] }]));
   put(proxy, RouteConfigurationSchema, TYPE_URL.route, 'r', table('1'));
-  put(proxy, VirtualHostSchema, TYPE_URL.virtualHost, 'r/any', { name: 'any', domains: ['*'], routes: [{ match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: 'here' } } }] });
+  put(proxy, VirtualHostSchema, TYPE_URL.virtualHost, 'r/any', {
+    name: 'any',
+    domains: ['*'],
+    routes: [{ match: { prefix: '/' }, direct_response: { status: 200, body: { inline_string: 'here' } } }],
+  });
   await proxy.handle.proxy.config.settled();
   assert.equal((await fetchText(proxy.port('l'), '/')).body, 'here');
   put(proxy, RouteConfigurationSchema, TYPE_URL.route, 'r', table('2'), '2');

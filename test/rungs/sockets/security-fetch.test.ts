@@ -6,7 +6,9 @@ import { test } from 'node:test';
 import { mayFetchFrom } from '../../../src/identity/index.ts';
 import { safeFetch } from '../../../src/io/index.ts';
 
-async function serve(handle: Parameters<typeof createServer>[1]): Promise<{ readonly url: string; readonly server: Server; hits: number }> {
+async function serve(
+  handle: Parameters<typeof createServer>[1],
+): Promise<{ readonly url: string; readonly server: Server; hits: number }> {
   const server = createServer(handle);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const made = { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, server, hits: 0 };
@@ -14,7 +16,11 @@ async function serve(handle: Parameters<typeof createServer>[1]): Promise<{ read
   return made;
 }
 
-const options = (exactly: readonly string[], privateRanges = false) => ({ mayDial: (address: string) => mayFetchFrom(address, { privateRanges, exactly }), timeoutMs: 2000, bytesMax: 1000 });
+const options = (exactly: readonly string[], privateRanges = false) => ({
+  mayDial: (address: string) => mayFetchFrom(address, { privateRanges, exactly }),
+  timeoutMs: 2000,
+  bytesMax: 1000,
+});
 const outcome = async (url: string, allowed: ReturnType<typeof options>): Promise<string> => {
   const got = await safeFetch(url, allowed);
   return got.ok ? got.value : got.error.kind;
@@ -25,8 +31,24 @@ test('addresses inside are refused before anything is sent, by number and by nam
   t.after(() => inside.server.close());
   const none = options([]);
   const port = new URL(inside.url).port;
-  for (const host of ['127.0.0.1', 'localhost', '[::1]', '[::ffff:127.0.0.1]', '2130706433', '0x7f.1', '0.0.0.0', '127.1']) assert.equal(await outcome(`http://${host}:${port}/`, none), 'refused', host);
-  for (const url of ['http://169.254.169.254/latest/meta-data', 'http://[fd00:ec2::254]/', 'http://10.0.0.1/', 'http://[fe80::1]/']) assert.equal(await outcome(url, none), 'refused', url);
+  for (const host of [
+    '127.0.0.1',
+    'localhost',
+    '[::1]',
+    '[::ffff:127.0.0.1]',
+    '2130706433',
+    '0x7f.1',
+    '0.0.0.0',
+    '127.1',
+  ])
+    assert.equal(await outcome(`http://${host}:${port}/`, none), 'refused', host);
+  for (const url of [
+    'http://169.254.169.254/latest/meta-data',
+    'http://[fd00:ec2::254]/',
+    'http://10.0.0.1/',
+    'http://[fe80::1]/',
+  ])
+    assert.equal(await outcome(url, none), 'refused', url);
   assert.equal(inside.hits, 0);
   assert.equal(await outcome(inside.url, options(['127.0.0.1'])), 'keys');
   assert.equal(await outcome(`http://localhost:${port}/`, options([], true)), 'keys');
@@ -42,7 +64,14 @@ test('a redirect is judged like the first address', async (t) => {
   const only = options(['127.0.0.1']);
   const via = (to: string): string => `${start.url}/?to=${encodeURIComponent(to)}`;
   assert.equal(await outcome(via(target.url), only), 'secret');
-  for (const to of ['http://169.254.169.254/', target.url.replace('127.0.0.1', '[::1]'), 'http://127.0.0.2:1/', 'file:///etc/passwd', 'gopher://127.0.0.1/']) assert.equal(await outcome(via(to), only), 'refused', to);
+  for (const to of [
+    'http://169.254.169.254/',
+    target.url.replace('127.0.0.1', '[::1]'),
+    'http://127.0.0.2:1/',
+    'file:///etc/passwd',
+    'gopher://127.0.0.1/',
+  ])
+    assert.equal(await outcome(via(to), only), 'refused', to);
   assert.equal(await outcome(via(via(via(via(via(target.url))))), only), 'failed', 'too many');
 });
 
@@ -53,7 +82,8 @@ test('what is large, slow, broken or not there is a failure, and credentials are
   });
   t.after(() => (odd.server.closeAllConnections(), odd.server.close()));
   const only = { ...options(['127.0.0.1']), timeoutMs: 300 };
-  for (const path of ['/large', '/gone', '/slow']) assert.equal(await outcome(`${odd.url}${path}`, only), 'failed', path);
+  for (const path of ['/large', '/gone', '/slow'])
+    assert.equal(await outcome(`${odd.url}${path}`, only), 'failed', path);
   assert.equal(await outcome(odd.url.replace('//', '//user:word@'), only), 'refused');
   assert.equal(await outcome('http://127.0.0.1:1/', only), 'failed');
 });

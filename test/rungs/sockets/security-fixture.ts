@@ -16,7 +16,14 @@ const root = makeRoot({ organization: 'cluster.local', nowMs: Date.now() });
 const IDENTITY = 'spiffe://cluster.local/ns/shop/sa/app';
 const peer = makePeer(root, Date.now(), { uris: [IDENTITY] });
 const values: Readonly<Record<string, SecretValue>> = {
-  default: { kind: 'certificate', certChainPem: peer.pem, privateKeyPem: peer.keyPem, version: '1', notAfterMs: Date.now() + 3_600_000, spiffeId: IDENTITY },
+  default: {
+    kind: 'certificate',
+    certChainPem: peer.pem,
+    privateKeyPem: peer.keyPem,
+    version: '1',
+    notAfterMs: Date.now() + 3_600_000,
+    spiffeId: IDENTITY,
+  },
   ROOTCA: { kind: 'trust', rootsPem: formatPem('CERTIFICATE', root.certificate.der), crlPem: '', version: '1' },
 };
 const secrets: SecretSource = {
@@ -36,13 +43,24 @@ export interface Inbound {
 }
 
 /** A workload `shop/app` in interception mode NONE whose declared port 8080 stands at `appPort` on loopback. */
-export async function runInbound(text: string, appPort: number, options: { readonly keySets?: ReadonlyMap<string, string> } = {}): Promise<Inbound> {
+export async function runInbound(
+  text: string,
+  appPort: number,
+  options: { readonly keySets?: ReadonlyMap<string, string> } = {},
+): Promise<Inbound> {
   const boundPort = await freePort();
   const node: ProxyNode = {
     id: 'sidecar~127.0.0.1~app.shop~shop.svc.cluster.local',
     parsed: { type: 'sidecar', ip: '127.0.0.1', workload: 'app', namespace: 'shop', domain: 'cluster.local' },
     cluster: 'app',
-    metadata: { NAMESPACE: 'shop', WORKLOAD_NAME: 'app', LABELS: { app: 'app' }, INTERCEPTION_MODE: 'NONE', TOPSAIL_DATA_PLANE: 'topsail', TOPSAIL_BOUND_PORTS: [{ port: 8080, appPort, boundPort }] },
+    metadata: {
+      NAMESPACE: 'shop',
+      WORKLOAD_NAME: 'app',
+      LABELS: { app: 'app' },
+      INTERCEPTION_MODE: 'NONE',
+      TOPSAIL_DATA_PLANE: 'topsail',
+      TOPSAIL_BOUND_PORTS: [{ port: 8080, appPort, boundPort }],
+    },
     locality: { region: '', zone: '', subZone: '' },
     userAgent: 'test',
     principal: '',
@@ -57,7 +75,14 @@ export async function runGateway(text: string): Promise<Inbound> {
     id: 'router~127.0.0.1~gateway.shop~shop.svc.cluster.local',
     parsed: { type: 'router', ip: '127.0.0.1', workload: 'gateway', namespace: 'shop', domain: 'cluster.local' },
     cluster: 'gateway',
-    metadata: { NAMESPACE: 'shop', WORKLOAD_NAME: 'gateway', LABELS: { istio: 'gateway' }, INTERCEPTION_MODE: 'NONE', TOPSAIL_DATA_PLANE: 'topsail', TOPSAIL_GATEWAY_PORTS: { 8080: boundPort } },
+    metadata: {
+      NAMESPACE: 'shop',
+      WORKLOAD_NAME: 'gateway',
+      LABELS: { istio: 'gateway' },
+      INTERCEPTION_MODE: 'NONE',
+      TOPSAIL_DATA_PLANE: 'topsail',
+      TOPSAIL_GATEWAY_PORTS: { 8080: boundPort },
+    },
     locality: { region: '', zone: '', subZone: '' },
     userAgent: 'test',
     principal: '',
@@ -65,21 +90,47 @@ export async function runGateway(text: string): Promise<Inbound> {
   return await run(text, node, boundPort, undefined);
 }
 
-async function run(text: string, node: ProxyNode, boundPort: number, keySets: ReadonlyMap<string, string> | undefined): Promise<Inbound> {
+async function run(
+  text: string,
+  node: ProxyNode,
+  boundPort: number,
+  keySets: ReadonlyMap<string, string> | undefined,
+): Promise<Inbound> {
   const documents = parseText('test.yaml', text, { defaultNamespace: 'shop', createdMs: 1 });
-  const refused = documents.filter((one) => one.object === undefined).flatMap((one) => one.complaints.map((c) => `${c.path}: ${c.message}`));
+  const refused = documents
+    .filter((one) => one.object === undefined)
+    .flatMap((one) => one.complaints.map((c) => `${c.path}: ${c.message}`));
   if (refused.length > 0) throw new Error(refused.join('\n'));
   const config = viewOf(documents.flatMap((one) => one.object ?? []));
   const registry = new Registry({ domain: 'cluster.local', cluster: 'Kubernetes' });
   const { view } = registry.rebuild(config);
-  const snapshot = buildSnapshot({ config, registry: view, domain: 'cluster.local', former: undefined, ...(keySets === undefined ? {} : { keySets }) });
+  const snapshot = buildSnapshot({
+    config,
+    registry: view,
+    domain: 'cluster.local',
+    former: undefined,
+    ...(keySets === undefined ? {} : { keySets }),
+  });
   const set = translate(snapshot, node);
-  const handle = await startProxy({ clock: new SystemClock(), random: new SystemRandom(), net: new SystemNet(), log: silentLogger, secrets });
+  const handle = await startProxy({
+    clock: new SystemClock(),
+    random: new SystemRandom(),
+    net: new SystemNet(),
+    log: silentLogger,
+    secrets,
+  });
   for (const type of [TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.route, TYPE_URL.listener]) {
     const rejects = handle.proxy.applyResources(type, [...(set.get(type)?.values() ?? [])], []);
     if (rejects.length > 0) throw new Error(rejects.map((one) => `${one.name}: ${one.detail}`).join('\n'));
   }
   const unbound = await handle.proxy.config.settled();
   if (unbound.size > 0) throw new Error([...unbound].join('\n'));
-  return { appPort: boundPort, counter: (name) => [...handle.proxy.services.stats.named()].filter((one) => one.name.endsWith(`.${name}`)).reduce((sum, one) => sum + (one.values[0] ?? 0), 0), close: () => handle.close() };
+  return {
+    appPort: boundPort,
+    counter: (name) =>
+      [...handle.proxy.services.stats.named()]
+        .filter((one) => one.name.endsWith(`.${name}`))
+        .reduce((sum, one) => sum + (one.values[0] ?? 0), 0),
+    close: () => handle.close(),
+  };
 }

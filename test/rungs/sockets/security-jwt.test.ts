@@ -9,7 +9,10 @@ const ISSUER = 'https://issuer.example';
 const pair = await generateKeyPair('ES256');
 const jwks = JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'one' }] });
 
-function token(claims: Record<string, unknown> = {}, changes: { readonly issuer?: string; readonly seconds?: number } = {}): Promise<string> {
+function token(
+  claims: Record<string, unknown> = {},
+  changes: { readonly issuer?: string; readonly seconds?: number } = {},
+): Promise<string> {
   return new SignJWT({ sub: 'ann', groups: ['dev', 'ops'], scope: 'read write', deep: { er: 'x' }, ...claims })
     .setProtectedHeader({ alg: 'ES256', kid: 'one' })
     .setIssuer(changes.issuer ?? ISSUER)
@@ -36,7 +39,9 @@ spec: ${spec}
 `;
 
 async function echo() {
-  return await startApp((request, response) => response.end(JSON.stringify({ url: request.url, headers: request.headers })));
+  return await startApp((request, response) =>
+    response.end(JSON.stringify({ url: request.url, headers: request.headers })),
+  );
 }
 
 const bearer = (text: string): Record<string, string> => ({ authorization: `Bearer ${text}` });
@@ -52,23 +57,43 @@ test('no token passes, a good one passes, a bad one is answered in Envoy’s wor
   assert.equal(await say({}), '200 ok');
   assert.equal(await say(bearer(await token())), '200 ok');
   assert.equal(await say(bearer(await token({}, { seconds: -100 }))), '401 Jwt is expired');
-  assert.equal(await say(bearer(await token({}, { issuer: 'https://evil.example' }))), '401 Jwt issuer is not configured');
+  assert.equal(
+    await say(bearer(await token({}, { issuer: 'https://evil.example' }))),
+    '401 Jwt issuer is not configured',
+  );
   assert.equal(await say(bearer(`${(await token()).slice(0, -6)}AAAAAA`)), '401 Jwt verification fails');
-  assert.equal(await say(bearer('nonsense')), '401 Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections');
+  assert.equal(
+    await say(bearer('nonsense')),
+    '401 Jwt is not in the form of Header.Payload.Signature with two dots and 3 sections',
+  );
   const refused = await fetchText(proxy.appPort, '/a?b=c', { headers: { host: 'shop.example', ...bearer('x.y.z') } });
   assert.equal(refused.headers['www-authenticate'], 'Bearer realm="http://shop.example/a?b=c", error="invalid_token"');
 });
 
 test('the token is taken away, its claims go on in headers that nobody else can write', async (t) => {
   const app = await echo();
-  const proxy = await runInbound(authentication('    outputPayloadToHeader: x-payload\n    outputClaimToHeaders: [{header: x-group, claim: deep.er}]\n'), app.port);
+  const proxy = await runInbound(
+    authentication(
+      '    outputPayloadToHeader: x-payload\n    outputClaimToHeaders: [{header: x-group, claim: deep.er}]\n',
+    ),
+    app.port,
+  );
   t.after(() => (proxy.close(), app.close()));
-  const seen = async (headers: Record<string, string>, path = '/'): Promise<{ url: string; headers: Record<string, string> }> =>
-    JSON.parse((await fetchText(proxy.appPort, path, { headers })).body) as { url: string; headers: Record<string, string> };
+  const seen = async (
+    headers: Record<string, string>,
+    path = '/',
+  ): Promise<{ url: string; headers: Record<string, string> }> =>
+    JSON.parse((await fetchText(proxy.appPort, path, { headers })).body) as {
+      url: string;
+      headers: Record<string, string>;
+    };
   const good = await seen(bearer(await token()));
   assert.equal(good.headers['authorization'], undefined);
   assert.equal(good.headers['x-group'], 'x');
-  assert.equal((JSON.parse(Buffer.from(good.headers['x-payload'] ?? '', 'base64url').toString()) as { sub: string }).sub, 'ann');
+  assert.equal(
+    (JSON.parse(Buffer.from(good.headers['x-payload'] ?? '', 'base64url').toString()) as { sub: string }).sub,
+    'ann',
+  );
   const forged = await seen({ 'x-group': 'admin', 'X-Payload': 'e30' });
   assert.deepEqual([forged.headers['x-group'], forged.headers['x-payload']], [undefined, undefined]);
   assert.equal((await seen({}, `/p?a=1&access_token=${await token()}&b=2`)).url, '/p?a=1&b=2');
@@ -76,10 +101,16 @@ test('the token is taken away, its claims go on in headers that nobody else can 
 
 test('a good token never covers a bad one beside it', async (t) => {
   const app = await echo();
-  const proxy = await runInbound(authentication('    fromHeaders: [{name: x-token}]\n    fromParams: [token]\n    fromCookies: [session]\n    forwardOriginalToken: true\n'), app.port);
+  const proxy = await runInbound(
+    authentication(
+      '    fromHeaders: [{name: x-token}]\n    fromParams: [token]\n    fromCookies: [session]\n    forwardOriginalToken: true\n',
+    ),
+    app.port,
+  );
   t.after(() => (proxy.close(), app.close()));
   const good = await token();
-  const status = async (path: string, headers: Record<string, string> = {}): Promise<number> => (await fetchText(proxy.appPort, path, { headers })).status;
+  const status = async (path: string, headers: Record<string, string> = {}): Promise<number> =>
+    (await fetchText(proxy.appPort, path, { headers })).status;
   assert.equal(await status('/', { 'x-token': good }), 200);
   assert.equal(await status(`/?token=${good}`), 200);
   assert.equal(await status('/', { cookie: `a=b; session=${good}` }), 200);
@@ -94,19 +125,24 @@ test('policies read the token: principals, claims, lists, scopes; without one no
   const app = await echo();
   const proxy = await runInbound(
     authentication() +
-      policy('claims', `{ rules: [ { to: [{operation: {paths: ["/who"]}}], from: [{source: {requestPrincipals: ["${ISSUER}/ann"]}}] },
+      policy(
+        'claims',
+        `{ rules: [ { to: [{operation: {paths: ["/who"]}}], from: [{source: {requestPrincipals: ["${ISSUER}/ann"]}}] },
         { to: [{operation: {paths: ["/any"]}}], from: [{source: {requestPrincipals: ["*"]}}] },
         { to: [{operation: {paths: ["/group"]}}], when: [{key: "request.auth.claims[groups]", values: ["ops"]}] },
         { to: [{operation: {paths: ["/deep"]}}], when: [{key: "request.auth.claims[deep][er]", values: ["x"]}] },
         { to: [{operation: {paths: ["/scope"]}}], when: [{key: "request.auth.claims[scope]", values: ["write"]}] },
-        { to: [{operation: {paths: ["/not"]}}], when: [{key: "request.auth.claims[groups]", notValues: ["ops"]}] } ] }`),
+        { to: [{operation: {paths: ["/not"]}}], when: [{key: "request.auth.claims[groups]", notValues: ["ops"]}] } ] }`,
+      ),
     app.port,
   );
   t.after(() => (proxy.close(), app.close()));
   const good = await token();
   const bob = await token({ sub: 'bob', groups: ['dev'], scope: 'read', deep: {} });
-  const status = async (path: string, text?: string): Promise<number> => (await fetchText(proxy.appPort, path, text === undefined ? {} : { headers: bearer(text) })).status;
-  for (const path of ['/who', '/any', '/group', '/deep', '/scope']) assert.deepEqual([await status(path, good), await status(path)], [200, 403], path);
+  const status = async (path: string, text?: string): Promise<number> =>
+    (await fetchText(proxy.appPort, path, text === undefined ? {} : { headers: bearer(text) })).status;
+  for (const path of ['/who', '/any', '/group', '/deep', '/scope'])
+    assert.deepEqual([await status(path, good), await status(path)], [200, 403], path);
   for (const path of ['/who', '/group', '/deep', '/scope']) assert.equal(await status(path, bob), 403, path);
   assert.deepEqual([await status('/not', good), await status('/not', bob)], [403, 200]);
 });
@@ -121,7 +157,10 @@ test('without a key every token is refused, none passes', async (t) => {
 });
 
 test('a gateway routes by claims', async (t) => {
-  const [people, staff] = [await startApp((_, response) => response.end('people')), await startApp((_, response) => response.end('staff'))];
+  const [people, staff] = [
+    await startApp((_, response) => response.end('people')),
+    await startApp((_, response) => response.end('staff')),
+  ];
   const service = (name: string, port: number): string => `
 ---
 apiVersion: networking.istio.io/v1
@@ -148,7 +187,8 @@ spec:
   - route: [{ destination: { host: people.example, port: { number: ${people.port} } } }]
 `);
   t.after(() => (gateway.close(), people.close(), staff.close()));
-  const to = async (headers: Record<string, string>): Promise<string> => (await fetchText(gateway.appPort, '/', { headers })).body;
+  const to = async (headers: Record<string, string>): Promise<string> =>
+    (await fetchText(gateway.appPort, '/', { headers })).body;
   assert.equal(await to({}), 'people');
   assert.equal(await to(bearer(await token())), 'staff');
   assert.equal(await to(bearer(await token({ groups: ['dev'] }))), 'people');

@@ -12,7 +12,8 @@ import { fetchText, startApp } from './proxy-fixture.ts';
 import { runInbound } from './security-fixture.ts';
 
 const clock = new SystemClock();
-const viewOfText = (text: string): ConfigView => viewOf(parseText('t.yaml', text, { defaultNamespace: 'shop', createdMs: 1 }).flatMap(({ object }) => object ?? []));
+const viewOfText = (text: string): ConfigView =>
+  viewOf(parseText('t.yaml', text, { defaultNamespace: 'shop', createdMs: 1 }).flatMap(({ object }) => object ?? []));
 
 async function fetched(text: string, allow: readonly string[]): Promise<ReadonlyMap<string, string>> {
   const view = viewOfText(text);
@@ -32,7 +33,8 @@ test('keys come from jwksUri and by discovery, and only from where they may', as
   let issuer = '';
   const server = await startApp((request, response) => {
     if (request.url === '/keys') response.end(jwks);
-    else if (request.url === '/.well-known/openid-configuration') response.end(JSON.stringify({ issuer, jwks_uri: `${issuer}/keys` }));
+    else if (request.url === '/.well-known/openid-configuration')
+      response.end(JSON.stringify({ issuer, jwks_uri: `${issuer}/keys` }));
     else response.writeHead(404).end();
   });
   issuer = `http://127.0.0.1:${server.port}`;
@@ -44,12 +46,20 @@ kind: RequestAuthentication
 metadata: { name: jwt, namespace: shop }
 spec: { jwtRules: [{ issuer: "${issuer}"${more} }] }
 `;
-  const token = await new SignJWT({ sub: 'ann' }).setProtectedHeader({ alg: 'RS256', kid: 'one' }).setIssuer(issuer).setExpirationTime('1h').sign(pair.privateKey);
+  const token = await new SignJWT({ sub: 'ann' })
+    .setProtectedHeader({ alg: 'RS256', kid: 'one' })
+    .setIssuer(issuer)
+    .setExpirationTime('1h')
+    .sign(pair.privateKey);
   for (const more of ['', `, jwksUri: "${issuer}/keys"`]) {
     const keySets = await fetched(policy(more), ['private']);
     assert.equal(keySets.size, 1, more);
     const proxy = await runInbound(policy(more), app.port, { keySets });
-    assert.equal((await fetchText(proxy.appPort, '/', { headers: { authorization: `Bearer ${token}` } })).status, 200, more);
+    assert.equal(
+      (await fetchText(proxy.appPort, '/', { headers: { authorization: `Bearer ${token}` } })).status,
+      200,
+      more,
+    );
     proxy.close();
   }
   assert.equal((await fetched(policy(''), [])).size, 0, 'loopback is not public');

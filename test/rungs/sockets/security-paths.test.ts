@@ -13,7 +13,8 @@ const random = new SeededRandom(Number(process.env['TOPSAIL_TEST_SEED'] ?? 7));
 const pick = <T>(list: readonly T[]): T => list[random.uint32() % list.length] as T;
 
 type Mutation = (path: string) => string;
-const hex = (char: string, upper: boolean): string => `%${char.charCodeAt(0).toString(16).padStart(2, '0')[upper ? 'toUpperCase' : 'toLowerCase']()}`;
+const hex = (char: string, upper: boolean): string =>
+  `%${char.charCodeAt(0).toString(16).padStart(2, '0')[upper ? 'toUpperCase' : 'toLowerCase']()}`;
 const at = (path: string, change: (char: string) => string): string => {
   const i = random.uint32() % path.length;
   return path.slice(0, i) + change(path[i] as string) + path.slice(i + 1);
@@ -122,13 +123,18 @@ metadata: { name: deny, namespace: shop }
 spec: ${spec}
 `;
 
-async function storm(spec: string, reached: (method: string, path: string, host: string) => boolean, normalization = 'DECODE_AND_MERGE_SLASHES'): Promise<{ readonly denied: number; readonly served: number }> {
+async function storm(
+  spec: string,
+  reached: (method: string, path: string, host: string) => boolean,
+  normalization = 'DECODE_AND_MERGE_SLASHES',
+): Promise<{ readonly denied: number; readonly served: number }> {
   const broken: string[] = [];
   let served = 0;
   const app = await startApp((request, response) => {
     served++;
     // The strictest reading: what the application itself takes the request for.
-    if (reached(request.method ?? '', handlerOf(request.url ?? ''), request.headers.host ?? '')) broken.push(`${request.method} ${request.url} ${request.headers.host}`);
+    if (reached(request.method ?? '', handlerOf(request.url ?? ''), request.headers.host ?? ''))
+      broken.push(`${request.method} ${request.url} ${request.headers.host}`);
     response.end('ok');
   });
   const proxy = await runInbound(policy(spec, normalization), app.port);
@@ -139,8 +145,17 @@ async function storm(spec: string, reached: (method: string, path: string, host:
     for (let n = random.uint32() % 3; n >= 0; n--) target = pick(MUTATIONS)(target);
     const method = pick(['GET', 'GET', 'POST', 'get', 'Delete', 'DELETE', 'PUT']);
     const host = pick(['shop.example', 'SHOP.example', 'shop.example:80', 'shop.example.', 'other.example']);
-    const extra = pick(['', '', 'X-Original-URL: /free\r\n', 'X-Rewrite-URL: /admin\r\n', 'X-HTTP-Method-Override: DELETE\r\n', 'X-Forwarded-Host: shop.example\r\n']);
-    const status = await client.send(`${method} ${target.replace(/[ \r\n]/g, '')} HTTP/1.1\r\nHost: ${host}\r\n${extra}\r\n`);
+    const extra = pick([
+      '',
+      '',
+      'X-Original-URL: /free\r\n',
+      'X-Rewrite-URL: /admin\r\n',
+      'X-HTTP-Method-Override: DELETE\r\n',
+      'X-Forwarded-Host: shop.example\r\n',
+    ]);
+    const status = await client.send(
+      `${method} ${target.replace(/[ \r\n]/g, '')} HTTP/1.1\r\nHost: ${host}\r\n${extra}\r\n`,
+    );
     if (status === 403) denied++;
   }
   client.close();
@@ -151,19 +166,31 @@ async function storm(spec: string, reached: (method: string, path: string, host:
 }
 
 test('a denied prefix is not reached by any spelling of its path', async () => {
-  const { denied, served } = await storm('{ action: DENY, rules: [{ to: [{ operation: { paths: ["/admin*"] } }] }] }', (_, path) => path.startsWith('/admin'));
+  const { denied, served } = await storm(
+    '{ action: DENY, rules: [{ to: [{ operation: { paths: ["/admin*"] } }] }] }',
+    (_, path) => path.startsWith('/admin'),
+  );
   assert.ok(denied > COUNT / 10, `denied ${denied}`);
   assert.ok(served > 0, 'harmless ones pass');
 });
 
 test('a denied method is not reached in another case', async () => {
-  await storm('{ action: DENY, rules: [{ to: [{ operation: { methods: [DELETE], paths: ["/admin*"] } }] }] }', (method, path) => method === 'DELETE' && path.startsWith('/admin'));
+  await storm(
+    '{ action: DENY, rules: [{ to: [{ operation: { methods: [DELETE], paths: ["/admin*"] } }] }] }',
+    (method, path) => method === 'DELETE' && path.startsWith('/admin'),
+  );
 });
 
 test('a denied host is not reached in another case', async () => {
-  await storm('{ action: DENY, rules: [{ to: [{ operation: { hosts: ["shop.example", "shop.example:*"] } }] }] }', (_, __, host) => /^shop\.example(:\d+)?$/i.test(host));
+  await storm(
+    '{ action: DENY, rules: [{ to: [{ operation: { hosts: ["shop.example", "shop.example:*"] } }] }] }',
+    (_, __, host) => /^shop\.example(:\d+)?$/i.test(host),
+  );
 });
 
 test('an allowed path is all that is reached', async () => {
-  await storm('{ action: ALLOW, rules: [{ to: [{ operation: { paths: ["/free*"], methods: [GET] } }] }] }', (method, path) => !(method === 'GET' && path.startsWith('/free')));
+  await storm(
+    '{ action: ALLOW, rules: [{ to: [{ operation: { paths: ["/free*"], methods: [GET] } }] }] }',
+    (method, path) => !(method === 'GET' && path.startsWith('/free')),
+  );
 });

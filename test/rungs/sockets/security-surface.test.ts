@@ -31,27 +31,39 @@ let rootsPem = '';
 
 type Ask = { readonly method?: string; readonly headers?: Record<string, string>; readonly body?: string };
 
-function call(target: { readonly port: number } | { readonly socketPath: string }, path: string, ask: Ask = {}): Promise<{ readonly status: number; readonly body: string }> {
+function call(
+  target: { readonly port: number } | { readonly socketPath: string },
+  path: string,
+  ask: Ask = {},
+): Promise<{ readonly status: number; readonly body: string }> {
   return new Promise((resolve, reject) => {
-    const r = request({ host: '127.0.0.1', ...target, path, method: ask.method ?? 'GET', headers: ask.headers ?? {}, agent: false }, (response) => {
-      let body = '';
-      response.setEncoding('utf8');
-      response.on('data', (piece: string) => {
-        body += piece;
-        if (response.headers['content-type']?.startsWith('text/event-stream') === true) response.destroy();
-      });
-      response.on('close', () => resolve({ status: response.statusCode ?? 0, body }));
-    });
+    const r = request(
+      { host: '127.0.0.1', ...target, path, method: ask.method ?? 'GET', headers: ask.headers ?? {}, agent: false },
+      (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (piece: string) => {
+          body += piece;
+          if (response.headers['content-type']?.startsWith('text/event-stream') === true) response.destroy();
+        });
+        response.on('close', () => resolve({ status: response.statusCode ?? 0, body }));
+      },
+    );
     r.on('error', reject);
     r.end(ask.body);
   });
 }
 
 before(async () => {
-  child = spawn(join(ROOT, 'topsail'), ['discovery', '--home', folder, '--port', '0', '--xds-port', '0', '--monitoring-port', '0'], { stdio: 'ignore' });
+  child = spawn(
+    join(ROOT, 'topsail'),
+    ['discovery', '--home', folder, '--port', '0', '--xds-port', '0', '--monitoring-port', '0'],
+    { stdio: 'ignore' },
+  );
   for (let i = 0; i < 400 && !existsSync(join(folder, 'run.json')); i++) await sleep(50);
   run = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as Run;
-  rootsPem = (JSON.parse((await call({ socketPath: run.tokenSocket }, '/trust')).body) as { rootsPem: string }).rootsPem;
+  rootsPem = (JSON.parse((await call({ socketPath: run.tokenSocket }, '/trust')).body) as { rootsPem: string })
+    .rootsPem;
 });
 after(() => {
   child.kill();
@@ -61,7 +73,13 @@ after(() => {
 const port = (address: string): number => Number(new URL(address).port);
 
 /** What a browser page, a local process and the operator get. Reading is for whoever is on this machine; writing needs the token. */
-const HTTP: readonly { readonly on: 'api' | 'monitoring'; readonly method: string; readonly path: string; readonly anybody: number; readonly operator: number }[] = [
+const HTTP: readonly {
+  readonly on: 'api' | 'monitoring';
+  readonly method: string;
+  readonly path: string;
+  readonly anybody: number;
+  readonly operator: number;
+}[] = [
   { on: 'api', method: 'POST', path: '/api/v1/apply', anybody: 401, operator: 200 },
   { on: 'api', method: 'POST', path: '/api/v1/delete', anybody: 401, operator: 200 },
   { on: 'api', method: 'GET', path: '/api/v1/objects', anybody: 200, operator: 200 },
@@ -98,20 +116,34 @@ describe('the HTTP ports', () => {
     it(`${row.on} ${row.method} ${row.path}`, async () => {
       const at = { port: row.on === 'api' ? port(run.address) : run.monitoringPort };
       const body = row.method === 'POST' ? '{"texts":[],"namespace":"default","objects":[]}' : '';
-      const status = async (headers: Record<string, string>): Promise<number> => (await call(at, row.path, { method: row.method, headers, body })).status;
+      const status = async (headers: Record<string, string>): Promise<number> =>
+        (await call(at, row.path, { method: row.method, headers, body })).status;
       assert.equal(await status({}), row.anybody, 'anybody on this machine');
       assert.equal(await status({ authorization: 'Bearer nonsense' }), row.anybody, 'a wrong token');
       assert.equal(await status({ authorization: `Bearer ${run.token}` }), row.operator, 'the operator');
-      assert.equal(await status({ host: 'evil.example', authorization: `Bearer ${run.token}` }), 403, 'a name that was bound to this address');
-      assert.equal(await status({ origin: 'http://evil.example', authorization: `Bearer ${run.token}` }), 403, 'a page from elsewhere');
+      assert.equal(
+        await status({ host: 'evil.example', authorization: `Bearer ${run.token}` }),
+        403,
+        'a name that was bound to this address',
+      );
+      assert.equal(
+        await status({ origin: 'http://evil.example', authorization: `Bearer ${run.token}` }),
+        403,
+        'a page from elsewhere',
+      );
     });
   }
 
   it('have no route that the table lacks', () => {
     const listed = new Set(HTTP.map(({ method, path }) => `${method} ${path.replace('nobody', ':')}`));
     const source = {} as never;
-    const routes = [...apiRoutes(source, clock), ...authzRoutes(source), ...debugRoutes(source)].map(({ method, path }) => `${method} ${path.replace(/:\w+/, ':')}`);
-    assert.deepEqual(routes.filter((route) => !listed.has(route)), []);
+    const routes = [...apiRoutes(source, clock), ...authzRoutes(source), ...debugRoutes(source)].map(
+      ({ method, path }) => `${method} ${path.replace(/:\w+/, ':')}`,
+    );
+    assert.deepEqual(
+      routes.filter((route) => !listed.has(route)),
+      [],
+    );
   });
 
   it('hold no key and no token in anything that can be read', async () => {
@@ -126,15 +158,21 @@ describe('the HTTP ports', () => {
 
 describe('files and sockets', () => {
   it('are the operator’s alone', () => {
-    const files = (readdirSync(join(folder, 'state'), { recursive: true }) as string[]).map((name) => join(folder, 'state', name)).filter((path) => statSync(path).isFile());
+    const files = (readdirSync(join(folder, 'state'), { recursive: true }) as string[])
+      .map((name) => join(folder, 'state', name))
+      .filter((path) => statSync(path).isFile());
     const keys = files.filter((path) => readFileSync(path, 'utf8').includes('PRIVATE KEY'));
     assert.ok(keys.length > 0, files.join(' '));
-    for (const path of [join(folder, 'run.json'), run.tokenSocket, ...keys]) assert.equal((statSync(path).mode & 0o077).toString(8), '0', path);
+    for (const path of [join(folder, 'run.json'), run.tokenSocket, ...keys])
+      assert.equal((statSync(path).mode & 0o077).toString(8), '0', path);
   });
 });
 
 async function tokenOf(namespace: string, serviceAccount: string, workload: string): Promise<string> {
-  const answer = await call({ socketPath: run.tokenSocket }, '/token', { method: 'POST', body: JSON.stringify({ namespace, serviceAccount, workload }) });
+  const answer = await call({ socketPath: run.tokenSocket }, '/token', {
+    method: 'POST',
+    body: JSON.stringify({ namespace, serviceAccount, workload }),
+  });
   assert.equal(answer.status, 200, answer.body);
   return (JSON.parse(answer.body) as { token: string }).token;
 }
@@ -142,10 +180,19 @@ async function tokenOf(namespace: string, serviceAccount: string, workload: stri
 function channel(): GrpcChannel {
   return new GrpcChannel({
     dialer: grpcDialer({
-      host: '127.0.0.1', port: run.xds.port,
-      tls: () => ({ context: { rootsPem, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', version: '1' }, alpn: ['h2'], sni: 'istiod.istio-system.svc', checkKey: 'x', check: () => ({ ok: true, verdict: { kind: 'anonymous' } }) }),
+      host: '127.0.0.1',
+      port: run.xds.port,
+      tls: () => ({
+        context: { rootsPem, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', version: '1' },
+        alpn: ['h2'],
+        sni: 'istiod.istio-system.svc',
+        checkKey: 'x',
+        check: () => ({ ok: true, verdict: { kind: 'anonymous' } }),
+      }),
     }),
-    clock, random: new SystemRandom(), gunzip,
+    clock,
+    random: new SystemRandom(),
+    gunzip,
   });
 }
 
@@ -159,7 +206,15 @@ async function ads(nodeId: string, namespace: string, token: string | undefined)
         { onMessage: () => resolve(0), onStatus: (status) => resolve(status.code) },
         { timeoutMs: 5000, ...(token === undefined ? {} : { metadata: { authorization: `Bearer ${token}` } }) },
       );
-      stream.send(toBinary(DeltaDiscoveryRequestSchema, create(DeltaDiscoveryRequestSchema, { node: { id: nodeId, metadata: { NAMESPACE: namespace } }, typeUrl: 'type.googleapis.com/envoy.config.cluster.v3.Cluster' })));
+      stream.send(
+        toBinary(
+          DeltaDiscoveryRequestSchema,
+          create(DeltaDiscoveryRequestSchema, {
+            node: { id: nodeId, metadata: { NAMESPACE: namespace } },
+            typeUrl: 'type.googleapis.com/envoy.config.cluster.v3.Cluster',
+          }),
+        ),
+      );
     });
   } finally {
     link.close();
@@ -186,9 +241,15 @@ describe('the xDS port', () => {
     const csr = makeCsr(pair, 'spiffe://cluster.local/ns/victim/sa/admin');
     const ask = async (token: string | undefined): Promise<{ readonly code: number; readonly text: string }> => {
       const link = channel();
-      const result = await link.callUnary('/istio.v1.auth.IstioCertificateService/CreateCertificate', toBinary(IstioCertificateRequestSchema, create(IstioCertificateRequestSchema, { csr, validityDuration: 60n })), { timeoutMs: 5000, ...(token === undefined ? {} : { metadata: { authorization: `Bearer ${token}` } }) });
+      const result = await link.callUnary(
+        '/istio.v1.auth.IstioCertificateService/CreateCertificate',
+        toBinary(IstioCertificateRequestSchema, create(IstioCertificateRequestSchema, { csr, validityDuration: 60n })),
+        { timeoutMs: 5000, ...(token === undefined ? {} : { metadata: { authorization: `Bearer ${token}` } }) },
+      );
       link.close();
-      return result.ok ? { code: 0, text: Buffer.from(result.message).toString('latin1') } : { code: result.status.code, text: result.status.message };
+      return result.ok
+        ? { code: 0, text: Buffer.from(result.message).toString('latin1') }
+        : { code: result.status.code, text: result.status.message };
     };
     assert.ok(DENIED.includes((await ask(undefined)).code));
     assert.ok(DENIED.includes((await ask('nonsense')).code));
@@ -201,9 +262,10 @@ describe('the xDS port', () => {
 
   it('knows no other service', async () => {
     const link = channel();
-    const result = await link.callUnary('/grpc.reflection.v1.ServerReflection/ServerReflectionInfo', new Uint8Array(), { timeoutMs: 5000 });
+    const result = await link.callUnary('/grpc.reflection.v1.ServerReflection/ServerReflectionInfo', new Uint8Array(), {
+      timeoutMs: 5000,
+    });
     link.close();
     assert.equal(result.ok ? 0 : result.status.code, 12);
   });
 });
-

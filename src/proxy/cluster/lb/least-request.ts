@@ -13,7 +13,8 @@ export interface LeastRequestSettings {
 export function leastRequest(hosts: readonly Host[], context: PickerContext, settings: LeastRequestSettings): Picker {
   const { random } = context;
   if (!context.equalWeights) {
-    const weightOf = (host: Host): number => context.weightOf(host) / (settings.bias === 0 ? 1 : (host.activeRequests + 1) ** settings.bias);
+    const weightOf = (host: Host): number =>
+      context.weightOf(host) / (settings.bias === 0 ? 1 : (host.activeRequests + 1) ** settings.bias);
     const scheduler = new EdfScheduler(hosts, weightOf, () => random.float());
     return { pick: () => scheduler.next() };
   }

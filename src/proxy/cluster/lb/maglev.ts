@@ -13,7 +13,9 @@ export interface MaglevSettings {
 export function maglev(hosts: readonly Host[], context: PickerContext, settings: MaglevSettings): Picker {
   if (hosts.length === 0) return { pick: () => undefined };
   const table = buildTable(hosts, context, settings);
-  return { pick: (hash, attempt) => hosts[table[(attempt === 0 ? hash : mix32(hash + attempt)) % table.length] as number] };
+  return {
+    pick: (hash, attempt) => hosts[table[(attempt === 0 ? hash : mix32(hash + attempt)) % table.length] as number],
+  };
 }
 
 function buildTable(hosts: readonly Host[], context: PickerContext, settings: MaglevSettings): Int32Array {
@@ -21,13 +23,17 @@ function buildTable(hosts: readonly Host[], context: PickerContext, settings: Ma
   const table = new Int32Array(size).fill(-1);
   const weights = hosts.map(context.weightOf);
   const heaviest = weights.reduce((most, weight) => Math.max(most, weight));
-  const names = hosts.map((host) => (settings.useHostname && host.spec.hostname !== '' ? host.spec.hostname : host.key));
+  const names = hosts.map((host) =>
+    settings.useHostname && host.spec.hostname !== '' ? host.spec.hostname : host.key,
+  );
   // Where each host's permutation stands; adding the skip and taking away the size keeps divisions out of the loop.
   const slots = Int32Array.from(names, (name) => hash32(name) % size);
   const skips = Int32Array.from(names, (name) => (hash32(name, 1) % (size - 1)) + 1);
   const targets = new Float64Array(hosts.length);
   // Each by its name, so that the order of an assignment changes nothing.
-  const order = Int32Array.from(names.map((_, i) => i).sort((a, b) => ((names[a] as string) < (names[b] as string) ? -1 : 1)));
+  const order = Int32Array.from(
+    names.map((_, i) => i).sort((a, b) => ((names[a] as string) < (names[b] as string) ? -1 : 1)),
+  );
   let filled = 0;
   for (let turn = 1; filled < size; turn++) {
     for (let n = 0; n < order.length && filled < size; n++) {

@@ -11,7 +11,10 @@ const UNKNOWN_MS = 1_000;
 export function peakEwma(hosts: readonly Host[], context: PickerContext): Picker {
   const { random, clock } = context;
   const cost = (host: Host, nowMs: number): number => {
-    const expected = host.ewmaMs === 0 && host.activeRequests > 0 ? UNKNOWN_MS : host.ewmaMs * Math.exp(-(nowMs - host.ewmaAtMs) / DECAY_MS);
+    const expected =
+      host.ewmaMs === 0 && host.activeRequests > 0
+        ? UNKNOWN_MS
+        : host.ewmaMs * Math.exp(-(nowMs - host.ewmaAtMs) / DECAY_MS);
     return ((expected + 1e-3) * (host.activeRequests + 1)) / context.weightOf(host);
   };
   return {

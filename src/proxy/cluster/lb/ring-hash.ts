@@ -29,7 +29,11 @@ export function ringHash(hosts: readonly Host[], context: PickerContext, setting
   };
 }
 
-function buildRing(hosts: readonly Host[], context: PickerContext, settings: RingHashSettings): { points: Uint32Array; owners: Uint32Array } {
+function buildRing(
+  hosts: readonly Host[],
+  context: PickerContext,
+  settings: RingHashSettings,
+): { points: Uint32Array; owners: Uint32Array } {
   const weights = hosts.map(context.weightOf);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const smallest = weights.reduce((least, weight) => Math.min(least, weight)) / total;

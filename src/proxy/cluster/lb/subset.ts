@@ -7,7 +7,9 @@ import type { Host } from '../host.ts';
 const LB_METADATA = 'envoy.lb';
 
 /** Undefined: the route asks for nothing. */
-export function subsetOf(metadataMatch: Readonly<Record<string, JsonObject>> | undefined): ((host: Host) => boolean) | undefined {
+export function subsetOf(
+  metadataMatch: Readonly<Record<string, JsonObject>> | undefined,
+): ((host: Host) => boolean) | undefined {
   const wanted = Object.entries(metadataMatch?.[LB_METADATA] ?? {});
   if (wanted.length === 0) return undefined;
   return (host) => {

@@ -2,7 +2,14 @@
 
 import { Deadline } from '#base';
 import { CLUSTER } from '#telemetry';
-import type { ClientStream, ClientStreamHandler, HeaderBlock, RequestHead, ResetReason, ResponseHead } from '#wire/http';
+import type {
+  ClientStream,
+  ClientStreamHandler,
+  HeaderBlock,
+  RequestHead,
+  ResetReason,
+  ResponseHead,
+} from '#wire/http';
 import { PLAIN_PICK } from '../../cluster/pick-context.ts';
 import type { Host } from '../../cluster/index.ts';
 import type { Cluster } from '../../upstream/cluster.ts';
@@ -15,7 +22,9 @@ export interface CallAnswer {
   readonly body: Buffer;
   readonly trailers: HeaderBlock | undefined;
 }
-export type CallResult = { readonly ok: true; readonly answer: CallAnswer } | { readonly ok: false; readonly reason: string };
+export type CallResult =
+  | { readonly ok: true; readonly answer: CallAnswer }
+  | { readonly ok: false; readonly reason: string };
 
 export interface ClusterCallOptions {
   readonly clusters: ClusterManager;
@@ -133,7 +142,11 @@ class ClusterCall implements PoolWaiter, ClientStreamHandler {
     this.#stream = undefined;
     this.#end();
     this.#cluster.stats.inc(CLUSTER.upstream_rq_total);
-    if (head !== undefined) done?.({ ok: true, answer: { status: head.status, headers: head.headers, body: Buffer.concat(this.#pieces), trailers } });
+    if (head !== undefined)
+      done?.({
+        ok: true,
+        answer: { status: head.status, headers: head.headers, body: Buffer.concat(this.#pieces), trailers },
+      });
   }
 
   #fail(reason: string): void {

@@ -1,6 +1,9 @@
 // HTTP filter envoy.filters.http.buffer: collects the whole request before anything goes upstream; 413 above the limit.
 
-import type { Buffer as BufferConfig, BufferPerRoute } from '#proto/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts';
+import type {
+  Buffer as BufferConfig,
+  BufferPerRoute,
+} from '#proto/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts';
 import type { RequestHead } from '#wire/http';
 import { decodeMessage } from '../../apply/decode.ts';
 import { ConfigError } from '../../errors.ts';

@@ -3,7 +3,13 @@
 import type { CorsPolicy } from '#proto/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import type { RequestHead, ResponseHead } from '#wire/http';
 import { decodeMessage } from '../../apply/decode.ts';
-import type { FilterCallbacks, FilterContext, FilterStatus, HttpFilter, HttpFilterExtension } from '../../http/filter.ts';
+import type {
+  FilterCallbacks,
+  FilterContext,
+  FilterStatus,
+  HttpFilter,
+  HttpFilterExtension,
+} from '../../http/filter.ts';
 import { runtimeFractionOf } from '../../matcher/fraction.ts';
 import type { StringPredicate } from '../../matcher/match-input.ts';
 import { compileStringMatcher } from '../../matcher/string-matcher.ts';
@@ -24,7 +30,9 @@ interface Policy {
 
 function compilePolicy(config: CorsPolicy, field: string): Policy {
   return {
-    origins: config.allowOriginStringMatch.map((matcher, i) => compileStringMatcher(matcher, `${field}.allow_origin_string_match[${i}]`)),
+    origins: config.allowOriginStringMatch.map((matcher, i) =>
+      compileStringMatcher(matcher, `${field}.allow_origin_string_match[${i}]`),
+    ),
     methods: config.allowMethods,
     headers: config.allowHeaders,
     expose: config.exposeHeaders,
@@ -53,7 +61,8 @@ class CorsFilter implements HttpFilter {
     const origin = head.headers.get('origin');
     if (origin === undefined || origin === '') return 'continue';
     const policy = this.#callbacks.route?.perFilterConfig(this.#name) as Policy | undefined;
-    if (policy === undefined || (policy.enabled < 1 && this.#context.random.float() >= policy.enabled)) return 'continue';
+    if (policy === undefined || (policy.enabled < 1 && this.#context.random.float() >= policy.enabled))
+      return 'continue';
     const allowed = policy.origins.some((matches) => matches(origin));
     if (allowed) {
       this.#policy = policy;
@@ -63,7 +72,12 @@ class CorsFilter implements HttpFilter {
     if (!preflight || (!allowed && policy.forwardUnmatched)) return 'continue';
     // The answer passes the filters' response side, where this one must not mark it again.
     this.#policy = undefined;
-    this.#callbacks.reply({ status: 200, body: '', details: 'cors_response', headers: allowed ? preflightHeaders(policy, origin, head) : [] });
+    this.#callbacks.reply({
+      status: 200,
+      body: '',
+      details: 'cors_response',
+      headers: allowed ? preflightHeaders(policy, origin, head) : [],
+    });
     return 'stop';
   }
 
@@ -83,13 +97,18 @@ function preflightHeaders(policy: Policy, origin: string, head: RequestHead): (r
   if (policy.methods !== '') headers.push(['access-control-allow-methods', policy.methods]);
   if (policy.headers !== '') headers.push(['access-control-allow-headers', policy.headers]);
   if (policy.maxAge !== '') headers.push(['access-control-max-age', policy.maxAge]);
-  if (policy.privateNetwork && head.headers.get('access-control-request-private-network') === 'true') headers.push(['access-control-allow-private-network', 'true']);
+  if (policy.privateNetwork && head.headers.get('access-control-request-private-network') === 'true')
+    headers.push(['access-control-allow-private-network', 'true']);
   return headers;
 }
 
 export const corsExtension: HttpFilterExtension = {
   name: 'envoy.filters.http.cors',
   typeUrl: 'type.googleapis.com/envoy.extensions.filters.http.cors.v3.Cors',
-  build: (_, context, filterName) => ({ name: filterName, create: (callbacks) => new CorsFilter(callbacks, context, filterName) }),
-  routeConfig: (config) => compilePolicy(decodeMessage<CorsPolicy>(POLICY_TYPE, config, 'typed_per_filter_config'), 'typed_per_filter_config'),
+  build: (_, context, filterName) => ({
+    name: filterName,
+    create: (callbacks) => new CorsFilter(callbacks, context, filterName),
+  }),
+  routeConfig: (config) =>
+    compilePolicy(decodeMessage<CorsPolicy>(POLICY_TYPE, config, 'typed_per_filter_config'), 'typed_per_filter_config'),
 };

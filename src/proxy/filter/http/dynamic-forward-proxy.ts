@@ -4,12 +4,24 @@ import type { FilterConfig } from '#proto/envoy/extensions/filters/http/dynamic_
 import { decodeMessage } from '../../apply/decode.ts';
 import type { ForwardAnswer } from '../../cluster/index.ts';
 import { ConfigError } from '../../errors.ts';
-import type { FilterCallbacks, FilterContext, FilterStatus, HttpFilter, HttpFilterExtension, LocalReply } from '../../http/filter.ts';
+import type {
+  FilterCallbacks,
+  FilterContext,
+  FilterStatus,
+  HttpFilter,
+  HttpFilterExtension,
+  LocalReply,
+} from '../../http/filter.ts';
 import type { RequestHead } from '#wire/http';
 
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig';
 
-const FAILED: LocalReply = { status: 503, body: 'DNS resolution failure', details: 'dns_resolution_failure', flag: 'DF' };
+const FAILED: LocalReply = {
+  status: 503,
+  body: 'DNS resolution failure',
+  details: 'dns_resolution_failure',
+  flag: 'DF',
+};
 const OVERFLOW: LocalReply = { status: 503, body: 'DNS cache overflow', details: 'dns_cache_overflow' };
 
 class DynamicForwardProxyFilter implements HttpFilter {
@@ -50,7 +62,8 @@ export const dynamicForwardProxyExtension: HttpFilterExtension = {
   typeUrl: TYPE,
   build: (config, { clusters }, filterName) => {
     const message = decodeMessage<FilterConfig>(TYPE, config, filterName);
-    if (message.implementationSpecifier.case === 'subClusterConfig') throw new ConfigError('proxy.unsupported', `${filterName}.sub_cluster_config`, 'give dns_cache_config');
+    if (message.implementationSpecifier.case === 'subClusterConfig')
+      throw new ConfigError('proxy.unsupported', `${filterName}.sub_cluster_config`, 'give dns_cache_config');
     return { name: filterName, create: (callbacks) => new DynamicForwardProxyFilter(callbacks, clusters) };
   },
 };

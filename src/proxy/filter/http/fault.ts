@@ -6,7 +6,13 @@ import type { FaultDelay } from '#proto/envoy/extensions/filters/common/fault/v3
 import type { RequestHead } from '#wire/http';
 import { decodeMessage } from '../../apply/decode.ts';
 import { ConfigError } from '../../errors.ts';
-import type { FilterCallbacks, FilterContext, FilterStatus, HttpFilter, HttpFilterExtension } from '../../http/filter.ts';
+import type {
+  FilterCallbacks,
+  FilterContext,
+  FilterStatus,
+  HttpFilter,
+  HttpFilterExtension,
+} from '../../http/filter.ts';
 import { fractionOf, millisOf } from '../../matcher/fraction.ts';
 import { compileHeaderMatchers, type HeadPredicate } from '../../matcher/header-matcher.ts';
 import { httpStatusOfGrpc } from '../grpc-status.ts';
@@ -34,7 +40,8 @@ interface Fault {
 }
 
 function compileFault(config: HTTPFault, field: string, warn: (text: string) => void): Fault {
-  if (config.responseRateLimit !== undefined) warn(`${field}.response_rate_limit has no effect: responses are not slowed down`);
+  if (config.responseRateLimit !== undefined)
+    warn(`${field}.response_rate_limit has no effect: responses are not slowed down`);
   return {
     cluster: config.upstreamCluster,
     headers: compileHeaderMatchers(config.headers, `${field}.headers`),
@@ -66,7 +73,8 @@ function compileAbort(abort: FaultAbort | undefined, field: string): Fault['abor
   const kind = abort.errorType;
   switch (kind.case) {
     case 'httpStatus': {
-      if (kind.value < 200 || kind.value >= 600) throw new ConfigError('proxy.field-invalid', `${field}.http_status`, 'must be between 200 and 599');
+      if (kind.value < 200 || kind.value >= 600)
+        throw new ConfigError('proxy.field-invalid', `${field}.http_status`, 'must be between 200 and 599');
       const fixed: Abort = { status: kind.value, grpcStatus: undefined };
       return () => fixed;
     }
@@ -117,8 +125,18 @@ class FaultFilter implements HttpFilter {
     const fault = this.#fault;
     if (!this.#applies(head) || this.#active.count >= fault.maxActive) return 'continue';
     const { random } = this.#context;
-    const delayMs = draws(random, limited(fault.delayFraction, fault.delayByHeader, head, 'x-envoy-fault-delay-request-percentage')) ? fault.delayOf(head) : undefined;
-    const abort = draws(random, limited(fault.abortFraction, fault.abortByHeader, head, 'x-envoy-fault-abort-request-percentage')) ? fault.abortOf(head) : undefined;
+    const delayMs = draws(
+      random,
+      limited(fault.delayFraction, fault.delayByHeader, head, 'x-envoy-fault-delay-request-percentage'),
+    )
+      ? fault.delayOf(head)
+      : undefined;
+    const abort = draws(
+      random,
+      limited(fault.abortFraction, fault.abortByHeader, head, 'x-envoy-fault-abort-request-percentage'),
+    )
+      ? fault.abortOf(head)
+      : undefined;
     if (delayMs === undefined) return abort === undefined ? 'continue' : this.#abort(abort);
     this.#active.count++;
     this.#counted = true;
@@ -148,7 +166,10 @@ class FaultFilter implements HttpFilter {
 
   #abort(abort: Abort): FilterStatus {
     this.#callbacks.reply({
-      status: abort.status, body: 'fault filter abort', details: 'fault_filter_abort', flag: 'FI',
+      status: abort.status,
+      body: 'fault filter abort',
+      details: 'fault_filter_abort',
+      flag: 'FI',
       ...(abort.grpcStatus === undefined ? {} : { grpcStatus: abort.grpcStatus }),
     });
     return 'stop';
@@ -174,9 +195,25 @@ export const faultExtension: HttpFilterExtension = {
   name: 'envoy.filters.http.fault',
   typeUrl: TYPE,
   build: (config, context, filterName) => {
-    const own = compileFault(decodeMessage<HTTPFault>(TYPE, config, filterName), filterName, (text) => context.log.warn(text));
+    const own = compileFault(decodeMessage<HTTPFault>(TYPE, config, filterName), filterName, (text) =>
+      context.log.warn(text),
+    );
     const active: Active = { count: 0 };
-    return { name: filterName, create: (callbacks) => new FaultFilter(callbacks, (callbacks.route?.perFilterConfig(filterName) as Fault | undefined) ?? own, context, active) };
+    return {
+      name: filterName,
+      create: (callbacks) =>
+        new FaultFilter(
+          callbacks,
+          (callbacks.route?.perFilterConfig(filterName) as Fault | undefined) ?? own,
+          context,
+          active,
+        ),
+    };
   },
-  routeConfig: (config) => compileFault(decodeMessage<HTTPFault>(TYPE, config, 'typed_per_filter_config'), 'typed_per_filter_config', () => {}),
+  routeConfig: (config) =>
+    compileFault(
+      decodeMessage<HTTPFault>(TYPE, config, 'typed_per_filter_config'),
+      'typed_per_filter_config',
+      () => {},
+    ),
 };

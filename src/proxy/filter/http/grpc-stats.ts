@@ -27,7 +27,12 @@ export class GrpcMessageCounter {
         continue;
       }
       // The first byte says whether the message is compressed; four bytes of length follow.
-      this.#length = this.#prefixAt <= 1 ? (this.#prefixAt === 1 ? (data[at] as number) : 0) : this.#length * 256 + (data[at] as number);
+      this.#length =
+        this.#prefixAt <= 1
+          ? this.#prefixAt === 1
+            ? (data[at] as number)
+            : 0
+          : this.#length * 256 + (data[at] as number);
       at++;
       if (++this.#prefixAt < 5) continue;
       this.#prefixAt = 0;

@@ -39,7 +39,11 @@ class GrpcWebFilter implements HttpFilter {
     const whole = text.length - (text.length % 4);
     this.#rest = text.slice(whole);
     if (!/^[A-Za-z0-9+/=]*$/.test(text) || (end && this.#rest !== '')) {
-      this.#callbacks.reply({ status: 400, body: 'Bad gRPC-web request, invalid base64 data.', details: 'grpc_base_64_decode_failed' });
+      this.#callbacks.reply({
+        status: 400,
+        body: 'Bad gRPC-web request, invalid base64 data.',
+        details: 'grpc_base_64_decode_failed',
+      });
       return 'stop';
     }
     this.#callbacks.replaceData(decodeGroups(text.slice(0, whole)));
@@ -49,7 +53,8 @@ class GrpcWebFilter implements HttpFilter {
   responseHead(head: ResponseHead): FilterStatus {
     if (this.#contentType === '') return 'continue';
     const { headers } = head;
-    if (headers.get('content-type')?.startsWith('application/grpc') === true) headers.set('content-type', this.#contentType);
+    if (headers.get('content-type')?.startsWith('application/grpc') === true)
+      headers.set('content-type', this.#contentType);
     headers.remove('content-length');
     return 'continue';
   }

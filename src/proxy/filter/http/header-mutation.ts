@@ -1,7 +1,11 @@
 // HTTP filter envoy.filters.http.header_mutation: changes request and response headers, by its own list and the route's.
 
 import type { HeaderMutation } from '#proto/envoy/config/common/mutation_rules/v3/mutation_rules_pb.ts';
-import type { HeaderMutation as FilterConfig, HeaderMutationPerRoute, Mutations } from '#proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
+import type {
+  HeaderMutation as FilterConfig,
+  HeaderMutationPerRoute,
+  Mutations,
+} from '#proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
 import type { RequestHead, ResponseHead } from '#wire/http';
 import { decodeMessage } from '../../apply/decode.ts';
 import { ConfigError } from '../../errors.ts';
@@ -20,7 +24,9 @@ interface Lists {
 function compileLists(mutations: Mutations | undefined, field: string): Lists {
   return {
     request: (mutations?.requestMutations ?? []).map((m, i) => compileMutation(m, `${field}.request_mutations[${i}]`)),
-    response: (mutations?.responseMutations ?? []).map((m, i) => compileMutation(m, `${field}.response_mutations[${i}]`)),
+    response: (mutations?.responseMutations ?? []).map((m, i) =>
+      compileMutation(m, `${field}.response_mutations[${i}]`),
+    ),
   };
 }
 
@@ -44,13 +50,17 @@ class HeaderMutationFilter implements HttpFilter {
 
   requestHead(head: RequestHead): FilterStatus {
     this.#head = head;
-    for (const { request } of this.#lists) mutateRequest(request, head, () => streamContext(this.#callbacks, head, this.#wallTime()));
+    for (const { request } of this.#lists)
+      mutateRequest(request, head, () => streamContext(this.#callbacks, head, this.#wallTime()));
     return 'continue';
   }
 
   responseHead(head: ResponseHead): FilterStatus {
     for (const { response } of this.#lists) {
-      mutateResponse(response, head, () => ({ ...streamContext(this.#callbacks, this.#head, this.#wallTime()), responseHeaders: head.headers }));
+      mutateResponse(response, head, () => ({
+        ...streamContext(this.#callbacks, this.#head, this.#wallTime()),
+        responseHeaders: head.headers,
+      }));
     }
     return 'continue';
   }
@@ -72,5 +82,9 @@ export const headerMutationExtension: HttpFilterExtension = {
       },
     };
   },
-  routeConfig: (config) => compileLists(decodeMessage<HeaderMutationPerRoute>(ROUTE_TYPE, config, 'typed_per_filter_config').mutations, 'typed_per_filter_config'),
+  routeConfig: (config) =>
+    compileLists(
+      decodeMessage<HeaderMutationPerRoute>(ROUTE_TYPE, config, 'typed_per_filter_config').mutations,
+      'typed_per_filter_config',
+    ),
 };

@@ -13,9 +13,16 @@ export const healthCheckExtension: HttpFilterExtension = {
   typeUrl: TYPE,
   build: (config, _, filterName) => {
     const message = decodeMessage<HealthCheck>(TYPE, config, filterName);
-    if (message.passThroughMode === undefined) throw new ConfigError('proxy.field-required', `${filterName}.pass_through_mode`);
-    if (Object.keys(message.clusterMinHealthyPercentages).length > 0) throw new ConfigError('proxy.unsupported', `${filterName}.cluster_min_healthy_percentages`, 'health of clusters is not asked');
-    if (message.cacheTime !== undefined) throw new ConfigError('proxy.unsupported', `${filterName}.cache_time`, 'answers of the application are not kept');
+    if (message.passThroughMode === undefined)
+      throw new ConfigError('proxy.field-required', `${filterName}.pass_through_mode`);
+    if (Object.keys(message.clusterMinHealthyPercentages).length > 0)
+      throw new ConfigError(
+        'proxy.unsupported',
+        `${filterName}.cluster_min_healthy_percentages`,
+        'health of clusters is not asked',
+      );
+    if (message.cacheTime !== undefined)
+      throw new ConfigError('proxy.unsupported', `${filterName}.cache_time`, 'answers of the application are not kept');
     const matches = compileHeaderMatchers(message.headers, `${filterName}.headers`);
     const passThrough = message.passThroughMode;
     return {

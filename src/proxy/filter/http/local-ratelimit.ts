@@ -6,7 +6,14 @@ import type { RequestHead, ResponseHead } from '#wire/http';
 import { decodeMessage } from '../../apply/decode.ts';
 import { ConfigError } from '../../errors.ts';
 import { compileHeaderOptions, type Mutation, mutateRequest, mutateResponse } from '../../format/index.ts';
-import type { DownstreamFacts, FilterCallbacks, FilterContext, FilterStatus, HttpFilter, HttpFilterExtension } from '../../http/filter.ts';
+import type {
+  DownstreamFacts,
+  FilterCallbacks,
+  FilterContext,
+  FilterStatus,
+  HttpFilter,
+  HttpFilterExtension,
+} from '../../http/filter.ts';
 import { runtimeFractionOf } from '../../matcher/fraction.ts';
 import type { CompiledRoute, RouteChoice } from '../../route/index.ts';
 import { type CompiledRateLimit, compileRateLimits, describe, type DescriptorEntry } from '../rate-descriptors.ts';
@@ -60,19 +67,35 @@ class Limiter {
 
   limitsOf(route: CompiledRoute): readonly CompiledRateLimit[] {
     let limits = this.#routes.get(route);
-    if (limits === undefined) this.#routes.set(route, (limits = compileRateLimits([...route.rateLimits, ...route.virtualHostRateLimits], `route "${route.name}".rate_limits`)));
+    if (limits === undefined)
+      this.#routes.set(
+        route,
+        (limits = compileRateLimits(
+          [...route.rateLimits, ...route.virtualHostRateLimits],
+          `route "${route.name}".rate_limits`,
+        )),
+      );
     return limits;
   }
 }
 
 function readSettings(config: LocalRateLimit, field: string): Settings {
   const status = config.status?.code ?? 0;
-  if (config.localClusterRateLimit !== undefined) throw new ConfigError('proxy.unsupported', `${field}.local_cluster_rate_limit`, 'limits are not shared between proxies');
+  if (config.localClusterRateLimit !== undefined)
+    throw new ConfigError(
+      'proxy.unsupported',
+      `${field}.local_cluster_rate_limit`,
+      'limits are not shared between proxies',
+    );
   return {
     bucket: config.tokenBucket === undefined ? undefined : readBucket(config.tokenBucket, `${field}.token_bucket`),
     descriptors: config.descriptors.map((descriptor, i) => {
-      if (descriptor.tokenBucket === undefined) throw new ConfigError('proxy.field-required', `${field}.descriptors[${i}].token_bucket`);
-      return { key: keyOf(descriptor.entries.map((entry) => [entry.key, entry.value] as const)), bucket: readBucket(descriptor.tokenBucket, `${field}.descriptors[${i}].token_bucket`) };
+      if (descriptor.tokenBucket === undefined)
+        throw new ConfigError('proxy.field-required', `${field}.descriptors[${i}].token_bucket`);
+      return {
+        key: keyOf(descriptor.entries.map((entry) => [entry.key, entry.value] as const)),
+        bucket: readBucket(descriptor.tokenBucket, `${field}.descriptors[${i}].token_bucket`),
+      };
     }),
     stage: config.stage,
     status: status >= 400 ? status : 429,
@@ -82,7 +105,11 @@ function readSettings(config: LocalRateLimit, field: string): Settings {
     alwaysDefault: config.alwaysConsumeDefaultTokenBucket ?? true,
     limitHeaders: config.enableXRatelimitHeaders === 1,
     grpcExhausted: config.rateLimitedAsResourceExhausted,
-    requestMutations: compileHeaderOptions(config.requestHeadersToAddWhenNotEnforced, [], `${field}.request_headers_to_add_when_not_enforced`),
+    requestMutations: compileHeaderOptions(
+      config.requestHeadersToAddWhenNotEnforced,
+      [],
+      `${field}.request_headers_to_add_when_not_enforced`,
+    ),
     responseMutations: compileHeaderOptions(config.responseHeadersToAdd, [], `${field}.response_headers_to_add`),
   };
 }
@@ -118,7 +145,10 @@ class LocalRateLimitFilter implements HttpFilter {
     }
     this.#refused = true;
     this.#callbacks.reply({
-      status: settings.status, body: 'local_rate_limited', details: 'local_rate_limited', flag: 'RL',
+      status: settings.status,
+      body: 'local_rate_limited',
+      details: 'local_rate_limited',
+      flag: 'RL',
       ...(settings.grpcExhausted ? { grpcStatus: 8 } : {}),
     });
     return 'stop';
@@ -127,7 +157,10 @@ class LocalRateLimitFilter implements HttpFilter {
   responseHead(head: ResponseHead): FilterStatus {
     const { settings } = this.#limiter;
     const { clock } = this.#context;
-    if (this.#refused) mutateResponse(settings.responseMutations, head, () => streamContext(this.#callbacks, this.#head, clock.wallTime()));
+    if (this.#refused)
+      mutateResponse(settings.responseMutations, head, () =>
+        streamContext(this.#callbacks, this.#head, clock.wallTime()),
+      );
     if (settings.limitHeaders && this.#bucket !== undefined) setLimitHeaders(head, this.#bucket, clock);
     return 'continue';
   }
@@ -137,7 +170,10 @@ class LocalRateLimitFilter implements HttpFilter {
     const { settings } = this.#limiter;
     const buckets = this.#limiter.buckets(this.#callbacks.connection, nowMs);
     const matched = settings.descriptors.length === 0 ? [] : this.#matched(head, buckets);
-    const asked = matched.length === 0 || settings.alwaysDefault ? [...matched, ...(buckets.main === undefined ? [] : [buckets.main])] : matched;
+    const asked =
+      matched.length === 0 || settings.alwaysDefault
+        ? [...matched, ...(buckets.main === undefined ? [] : [buckets.main])]
+        : matched;
     let admitted = true;
     for (const bucket of asked) {
       if (!bucket.take(nowMs)) {
@@ -177,7 +213,18 @@ export const localRateLimitExtension: HttpFilterExtension = {
   typeUrl: TYPE,
   build: (config, context, filterName) => {
     const own = new Limiter(readSettings(decodeMessage<LocalRateLimit>(TYPE, config, filterName), filterName));
-    return { name: filterName, create: (callbacks) => new LocalRateLimitFilter(callbacks, (callbacks.route?.perFilterConfig(filterName) as Limiter | undefined) ?? own, context) };
+    return {
+      name: filterName,
+      create: (callbacks) =>
+        new LocalRateLimitFilter(
+          callbacks,
+          (callbacks.route?.perFilterConfig(filterName) as Limiter | undefined) ?? own,
+          context,
+        ),
+    };
   },
-  routeConfig: (config) => new Limiter(readSettings(decodeMessage<LocalRateLimit>(TYPE, config, 'typed_per_filter_config'), 'typed_per_filter_config')),
+  routeConfig: (config) =>
+    new Limiter(
+      readSettings(decodeMessage<LocalRateLimit>(TYPE, config, 'typed_per_filter_config'), 'typed_per_filter_config'),
+    ),
 };

@@ -14,15 +14,35 @@ const text = encodePeerMetadata(peer);
 function filter(fields: readonly number[], connection: DownstreamFacts, inMesh = true) {
   const record = new StreamRecord();
   const config = Uint8Array.from(fields.flatMap((field) => [field * 8 + 2, 2, 0x1a, 0]));
-  const factory = peerMetadataExtension({ encoded: 'OURS', nodeId: 'us' }, new PeerCache()).build(config, { clock: new FakeClock(), random: new SeededRandom(1), log: silentLogger, statPrefix: '', stats: new StatStore(), clusters: { get: () => ({ showsIdentity: inMesh }) } as unknown as ClusterManager }, 'mx');
-  return { record, filter: factory.create({ record, connection, route: { cluster: 'c' } } as unknown as FilterCallbacks) };
+  const factory = peerMetadataExtension({ encoded: 'OURS', nodeId: 'us' }, new PeerCache()).build(
+    config,
+    {
+      clock: new FakeClock(),
+      random: new SeededRandom(1),
+      log: silentLogger,
+      statPrefix: '',
+      stats: new StatStore(),
+      clusters: { get: () => ({ showsIdentity: inMesh }) } as unknown as ClusterManager,
+    },
+    'mx',
+  );
+  return {
+    record,
+    filter: factory.create({ record, connection, route: { cluster: 'c' } } as unknown as FilterCallbacks),
+  };
 }
 
-const mtls = (principal: string) => testConnection({ tls: true, mtls: true, peerUriSans: [principal], peerPrincipal: principal });
+const mtls = (principal: string) =>
+  testConnection({ tls: true, mtls: true, peerUriSans: [principal], peerPrincipal: principal });
 
 test('an mTLS client is believed about its workload where the namespaces agree, and answered', () => {
   const { record, filter: f } = filter([1, 3], mtls('spiffe://cluster.local/ns/shop/sa/reviews'));
-  const head = testHead({ headers: [[PEER_METADATA_HEADER, text], ['x-envoy-peer-metadata-id', 'sidecar~…']] });
+  const head = testHead({
+    headers: [
+      [PEER_METADATA_HEADER, text],
+      ['x-envoy-peer-metadata-id', 'sidecar~…'],
+    ],
+  });
   f.requestHead?.(head, true);
   assert.equal(record.source.workload, 'reviews-v1');
   assert.equal(head.headers.count, 0);

@@ -4,7 +4,13 @@ import { ProtoReader } from '#proto/light.ts';
 import { PEER_METADATA_HEADER, PEER_METADATA_ID_HEADER, type PeerCache, type PeerInfo, UNKNOWN_PEER } from '#telemetry';
 import type { HeaderBlock, RequestHead, ResponseHead } from '#wire/http';
 import { ConfigError } from '../../errors.ts';
-import type { FilterCallbacks, FilterContext, FilterStatus, HttpFilter, HttpFilterExtension } from '../../http/filter.ts';
+import type {
+  FilterCallbacks,
+  FilterContext,
+  FilterStatus,
+  HttpFilter,
+  HttpFilterExtension,
+} from '../../http/filter.ts';
 
 export const PEER_METADATA_TYPE = 'type.googleapis.com/io.istio.http.peer_metadata.Config';
 
@@ -46,7 +52,13 @@ class PeerMetadataFilter implements HttpFilter {
   readonly #clusters: FilterContext['clusters'];
   #clientAsked = false;
 
-  constructor(callbacks: FilterCallbacks, directions: Directions, local: LocalMetadata, peers: PeerCache, clusters: FilterContext['clusters']) {
+  constructor(
+    callbacks: FilterCallbacks,
+    directions: Directions,
+    local: LocalMetadata,
+    peers: PeerCache,
+    clusters: FilterContext['clusters'],
+  ) {
     this.#clusters = clusters;
     this.#callbacks = callbacks;
     this.#directions = directions;
@@ -76,7 +88,8 @@ class PeerMetadataFilter implements HttpFilter {
     const { record } = this.#callbacks;
     if (this.#directions.fromUpstream) {
       const text = take(head.headers);
-      const peer = text !== undefined && record.upstreamMtls ? believed(this.#peers, text, record.upstreamPrincipal) : undefined;
+      const peer =
+        text !== undefined && record.upstreamMtls ? believed(this.#peers, text, record.upstreamPrincipal) : undefined;
       if (peer !== undefined) record.destination = peer;
     }
     if (this.#directions.toDownstream) {
@@ -120,7 +133,10 @@ export function peerMetadataExtension(local: LocalMetadata, peers: PeerCache): H
     typeUrl: PEER_METADATA_TYPE,
     build: (config, { clusters }, filterName) => {
       const directions = readDirections(config, filterName);
-      return { name: filterName, create: (callbacks) => new PeerMetadataFilter(callbacks, directions, local, peers, clusters) };
+      return {
+        name: filterName,
+        create: (callbacks) => new PeerMetadataFilter(callbacks, directions, local, peers, clusters),
+      };
     },
   };
 }

@@ -22,7 +22,8 @@ interface Rules {
 const NO_RULES: Rules = { enforced: undefined, enforcedPrefix: '', shadow: undefined, shadowPrefix: '' };
 
 function compileRules(config: RBAC, field: string): Rules {
-  if (config.matcher !== undefined || config.shadowMatcher !== undefined) throw new ConfigError('proxy.unsupported', `${field}.matcher`, 'give the policies as rules');
+  if (config.matcher !== undefined || config.shadowMatcher !== undefined)
+    throw new ConfigError('proxy.unsupported', `${field}.matcher`, 'give the policies as rules');
   return {
     enforced: config.rules === undefined ? undefined : new RbacEngine(config.rules, `${field}.rules`),
     enforcedPrefix: config.rulesStatPrefix,
@@ -47,7 +48,8 @@ class RbacFilter implements HttpFilter {
     const { record, connection } = callbacks;
     const rules = (callbacks.route?.perFilterConfig(this.#name) as Rules | undefined) ?? this.#rules;
     const input = { head, connection, record };
-    if (rules.shadow !== undefined) noteDecision(record, METADATA, 'shadow', rules.shadowPrefix, rules.shadow.decide(input));
+    if (rules.shadow !== undefined)
+      noteDecision(record, METADATA, 'shadow', rules.shadowPrefix, rules.shadow.decide(input));
     if (rules.enforced === undefined) return 'continue';
     const decision = rules.enforced.decide(input);
     if (rules.enforced.action === 'log') noteLog(record, decision.policy !== '');
@@ -66,7 +68,8 @@ export const rbacExtension: HttpFilterExtension = {
     return {
       name: filterName,
       create: (callbacks) => new RbacFilter(rules, filterName, callbacks),
-      stillAllows: ({ head, connection, record, routeConfig }) => ((routeConfig as Rules | undefined) ?? rules).enforced?.decide({ head, connection, record }).allowed ?? true,
+      stillAllows: ({ head, connection, record, routeConfig }) =>
+        ((routeConfig as Rules | undefined) ?? rules).enforced?.decide({ head, connection, record }).allowed ?? true,
     };
   },
   routeConfig: (config) => {

@@ -36,9 +36,24 @@ export const setFilterStateExtension: HttpFilterExtension = {
   name: 'envoy.filters.http.set_filter_state',
   typeUrl: TYPE,
   build: (config, context, filterName) => {
-    const own = compileStateValues(decodeMessage<Config>(TYPE, config, filterName).onRequestHeaders, `${filterName}.on_request_headers`);
+    const own = compileStateValues(
+      decodeMessage<Config>(TYPE, config, filterName).onRequestHeaders,
+      `${filterName}.on_request_headers`,
+    );
     const wallTime = (): number => context.clock.wallTime();
-    return { name: filterName, create: (callbacks) => new SetFilterState(callbacks, [...own, ...((callbacks.route?.perFilterConfig(filterName) as readonly StateValue[] | undefined) ?? [])], wallTime) };
+    return {
+      name: filterName,
+      create: (callbacks) =>
+        new SetFilterState(
+          callbacks,
+          [...own, ...((callbacks.route?.perFilterConfig(filterName) as readonly StateValue[] | undefined) ?? [])],
+          wallTime,
+        ),
+    };
   },
-  routeConfig: (config) => compileStateValues(decodeMessage<Config>(TYPE, config, 'typed_per_filter_config').onRequestHeaders, 'typed_per_filter_config.on_request_headers'),
+  routeConfig: (config) =>
+    compileStateValues(
+      decodeMessage<Config>(TYPE, config, 'typed_per_filter_config').onRequestHeaders,
+      'typed_per_filter_config.on_request_headers',
+    ),
 };

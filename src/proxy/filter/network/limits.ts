@@ -39,7 +39,8 @@ export const connectionLimitExtension: NetworkFilterExtension = {
     const message = decodeMessage<ConnectionLimit>(LIMIT_TYPE, config, filterName);
     const max = Number(message.maxConnections ?? 0n);
     if (max < 1) throw new ConfigError('proxy.field-invalid', `${filterName}.max_connections`, 'must be above 0');
-    if (message.delay !== undefined) context.log.warn(`${filterName}.delay has no effect: connections above the limit are closed at once`);
+    if (message.delay !== undefined)
+      context.log.warn(`${filterName}.delay has no effect: connections above the limit are closed at once`);
     const enabled = message.runtimeEnabled?.defaultValue ?? true;
     let active = 0;
     return {

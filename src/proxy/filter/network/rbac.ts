@@ -5,7 +5,12 @@ import { StreamRecord } from '#telemetry';
 import { decodeMessage } from '../../apply/decode.ts';
 import { ConfigError } from '../../errors.ts';
 import type { MatchInput } from '../../matcher/match-input.ts';
-import type { DownstreamConnection, NetworkFilter, NetworkFilterExtension, NetworkStatus } from '../../network/filter.ts';
+import type {
+  DownstreamConnection,
+  NetworkFilter,
+  NetworkFilterExtension,
+  NetworkStatus,
+} from '../../network/filter.ts';
 import { factsOf, NO_REQUEST } from '../connection-facts.ts';
 import { deniedDetails, RbacEngine } from '../rbac/engine.ts';
 import { noteDecision, noteLog } from '../rbac/note-decision.ts';
@@ -62,17 +67,23 @@ export const networkRbacExtension: NetworkFilterExtension = {
   typeUrl: TYPE,
   build: (config, _, filterName) => {
     const message = decodeMessage<RBAC>(TYPE, config, filterName);
-    if (message.matcher !== undefined || message.shadowMatcher !== undefined) throw new ConfigError('proxy.unsupported', `${filterName}.matcher`, 'give the policies as rules');
+    if (message.matcher !== undefined || message.shadowMatcher !== undefined)
+      throw new ConfigError('proxy.unsupported', `${filterName}.matcher`, 'give the policies as rules');
     const rules: Rules = {
       enforced: message.rules === undefined ? undefined : new RbacEngine(message.rules, `${filterName}.rules`),
-      shadow: message.shadowRules === undefined ? undefined : new RbacEngine(message.shadowRules, `${filterName}.shadow_rules`),
+      shadow:
+        message.shadowRules === undefined
+          ? undefined
+          : new RbacEngine(message.shadowRules, `${filterName}.shadow_rules`),
       shadowPrefix: message.shadowRulesStatPrefix,
       continuous: message.enforcementType === 1,
     };
     return {
       name: filterName,
       create: (connection, record) => new NetworkRbac(rules, connection, record),
-      stillAllows: (connection) => rules.enforced?.decide({ head: NO_REQUEST, connection: factsOf(connection), record: new StreamRecord() }).allowed ?? true,
+      stillAllows: (connection) =>
+        rules.enforced?.decide({ head: NO_REQUEST, connection: factsOf(connection), record: new StreamRecord() })
+          .allowed ?? true,
     };
   },
 };

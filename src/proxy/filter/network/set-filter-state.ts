@@ -12,13 +12,22 @@ export const networkSetFilterStateExtension: NetworkFilterExtension = {
   name: 'envoy.filters.network.set_filter_state',
   typeUrl: TYPE,
   build: (config, context, filterName) => {
-    const values = compileStateValues(decodeMessage<Config>(TYPE, config, filterName).onNewConnection, `${filterName}.on_new_connection`);
+    const values = compileStateValues(
+      decodeMessage<Config>(TYPE, config, filterName).onNewConnection,
+      `${filterName}.on_new_connection`,
+    );
     return {
       name: filterName,
       create: (connection, record) => ({
         onConnection: () => {
           const format = {
-            record, connection: factsOf(connection), requestHead: undefined, responseHeaders: undefined, nowWallMs: context.clock.wallTime(), localReplyBody: '', accessLogType: '',
+            record,
+            connection: factsOf(connection),
+            requestHead: undefined,
+            responseHeaders: undefined,
+            nowWallMs: context.clock.wallTime(),
+            localReplyBody: '',
+            accessLogType: '',
           };
           connection.filterState ??= new Map();
           record.filterState ??= new Map();

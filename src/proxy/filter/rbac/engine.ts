@@ -34,14 +34,25 @@ export class RbacEngine {
   /** Throws a ConfigError for any condition it cannot evaluate: a policy is never applied in part. */
   constructor(rules: RBAC, field: string) {
     const action = (['allow', 'deny', 'log'] as const)[rules.action];
-    if (action === undefined) throw new ConfigError('proxy.field-invalid', `${field}.action`, `${rules.action} is no action`);
+    if (action === undefined)
+      throw new ConfigError('proxy.field-invalid', `${field}.action`, `${rules.action} is no action`);
     this.action = action;
     this.#noMatch = { allowed: action !== 'allow', policy: '' };
     const duplicates: Duplicates = action === 'allow' ? 'all' : 'any';
-    Object.keys(rules.policies).sort().forEach((name, order) => {
-      const policy = rules.policies[name] as Policy;
-      this.#add({ name, order, matches: compilePolicy(policy, `${field}.policies["${name}"]`, duplicates), decision: { allowed: action !== 'deny', policy: name } }, policy);
-    });
+    Object.keys(rules.policies)
+      .sort()
+      .forEach((name, order) => {
+        const policy = rules.policies[name] as Policy;
+        this.#add(
+          {
+            name,
+            order,
+            matches: compilePolicy(policy, `${field}.policies["${name}"]`, duplicates),
+            decision: { allowed: action !== 'deny', policy: name },
+          },
+          policy,
+        );
+      });
   }
 
   decide(input: MatchInput): RbacDecision {
@@ -71,12 +82,23 @@ export class RbacEngine {
 }
 
 function compilePolicy(policy: Policy, field: string, duplicates: Duplicates): RequestPredicate {
-  if (policy.condition !== undefined || policy.checkedCondition !== undefined) throw new ConfigError('proxy.unsupported', `${field}.condition`, 'CEL conditions are not evaluated, and a policy is never applied without one of its conditions');
+  if (policy.condition !== undefined || policy.checkedCondition !== undefined)
+    throw new ConfigError(
+      'proxy.unsupported',
+      `${field}.condition`,
+      'CEL conditions are not evaluated, and a policy is never applied without one of its conditions',
+    );
   if (policy.permissions.length === 0) throw new ConfigError('proxy.field-required', `${field}.permissions`);
   if (policy.principals.length === 0) throw new ConfigError('proxy.field-required', `${field}.principals`);
   return allOf([
-    anyOf(policy.permissions.map((permission, i) => compilePermission(permission, `${field}.permissions[${i}]`, duplicates))),
-    anyOf(policy.principals.map((principal, i) => compilePrincipal(principal, `${field}.principals[${i}]`, duplicates))),
+    anyOf(
+      policy.permissions.map((permission, i) =>
+        compilePermission(permission, `${field}.permissions[${i}]`, duplicates),
+      ),
+    ),
+    anyOf(
+      policy.principals.map((principal, i) => compilePrincipal(principal, `${field}.principals[${i}]`, duplicates)),
+    ),
   ]);
 }
 
@@ -89,7 +111,11 @@ function index(map: Map<string, CompiledPolicy[]>, keys: readonly string[], poli
 }
 
 /** The first match in order of names, of this list and what was found before. */
-function search(list: readonly CompiledPolicy[] | undefined, input: MatchInput, best: CompiledPolicy | undefined): CompiledPolicy | undefined {
+function search(
+  list: readonly CompiledPolicy[] | undefined,
+  input: MatchInput,
+  best: CompiledPolicy | undefined,
+): CompiledPolicy | undefined {
   if (list === undefined) return best;
   for (const policy of list) {
     if (best !== undefined && policy.order >= best.order) return best;

@@ -19,7 +19,13 @@ function notesOf(kind: 'shadow' | 'enforced', prefix: string, decision: RbacDeci
 }
 
 /** Keys as Envoy's: "<prefix>shadow_effective_policy_id", "<prefix>shadow_engine_result". */
-export function noteDecision(record: StreamRecord, filter: string, kind: 'shadow' | 'enforced', prefix: string, decision: RbacDecision): void {
+export function noteDecision(
+  record: StreamRecord,
+  filter: string,
+  kind: 'shadow' | 'enforced',
+  prefix: string,
+  decision: RbacDecision,
+): void {
   record.metadata ??= new Map();
   const before = record.metadata.get(filter);
   const notes = notesOf(kind, prefix, decision);

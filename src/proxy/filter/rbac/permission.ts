@@ -14,16 +14,26 @@ import { allOf, anyOf, type Duplicates, opposite } from './combine.ts';
 
 const TEMPLATE_TYPE = 'envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig';
 
-export function compilePermission(permission: Permission, field: string, duplicates: Duplicates, depth = 0): RequestPredicate {
-  if (depth > MAX_MATCHER_DEPTH) throw new ConfigError('proxy.field-invalid', field, `nests deeper than ${MAX_MATCHER_DEPTH} levels`);
+export function compilePermission(
+  permission: Permission,
+  field: string,
+  duplicates: Duplicates,
+  depth = 0,
+): RequestPredicate {
+  if (depth > MAX_MATCHER_DEPTH)
+    throw new ConfigError('proxy.field-invalid', field, `nests deeper than ${MAX_MATCHER_DEPTH} levels`);
   const { rule } = permission;
   switch (rule.case) {
     case 'any':
       return () => true;
     case 'andRules':
-      return allOf(rule.value.rules.map((inner, i) => compilePermission(inner, `${field}.and_rules[${i}]`, duplicates, depth + 1)));
+      return allOf(
+        rule.value.rules.map((inner, i) => compilePermission(inner, `${field}.and_rules[${i}]`, duplicates, depth + 1)),
+      );
     case 'orRules':
-      return anyOf(rule.value.rules.map((inner, i) => compilePermission(inner, `${field}.or_rules[${i}]`, duplicates, depth + 1)));
+      return anyOf(
+        rule.value.rules.map((inner, i) => compilePermission(inner, `${field}.or_rules[${i}]`, duplicates, depth + 1)),
+      );
     case 'notRule': {
       const inner = compilePermission(rule.value, `${field}.not_rule`, opposite(duplicates), depth + 1);
       return (input) => !inner(input);
@@ -39,7 +49,8 @@ export function compilePermission(permission: Permission, field: string, duplica
     }
     case 'uriTemplate': {
       const config = rule.value.typedConfig;
-      if (config === undefined || !config.typeUrl.endsWith(TEMPLATE_TYPE)) throw new ConfigError('proxy.unknown-extension', `${field}.uri_template`, config?.typeUrl ?? '');
+      if (config === undefined || !config.typeUrl.endsWith(TEMPLATE_TYPE))
+        throw new ConfigError('proxy.unknown-extension', `${field}.uri_template`, config?.typeUrl ?? '');
       const template = compilePathTemplate(readStringField(config.value), `${field}.uri_template`);
       return (input) => template.matches(barePath(input.head.path));
     }
@@ -64,7 +75,11 @@ export function compilePermission(permission: Permission, field: string, duplica
       return (input) => name(input.connection.sni);
     }
     case 'matcher':
-      throw new ConfigError('proxy.unsupported', `${field}.matcher`, `"${rule.value.name}" is not a matcher of this proxy; a policy is never applied without one of its conditions`);
+      throw new ConfigError(
+        'proxy.unsupported',
+        `${field}.matcher`,
+        `"${rule.value.name}" is not a matcher of this proxy; a policy is never applied without one of its conditions`,
+      );
     case undefined:
       throw new ConfigError('proxy.field-required', `${field}.rule`);
   }
@@ -93,7 +108,12 @@ export function exactMethodsOf(permission: Permission): readonly string[] | unde
     case 'header': {
       const { name, invertMatch, treatMissingHeaderAsEmpty, headerMatchSpecifier: specifier } = rule.value;
       if (name.toLowerCase() !== ':method' || invertMatch || treatMissingHeaderAsEmpty) return undefined;
-      const value = specifier.case === 'exactMatch' ? specifier.value : specifier.case === 'stringMatch' ? exactValueOf(specifier.value) : undefined;
+      const value =
+        specifier.case === 'exactMatch'
+          ? specifier.value
+          : specifier.case === 'stringMatch'
+            ? exactValueOf(specifier.value)
+            : undefined;
       return value === undefined ? undefined : [value];
     }
     case 'andRules':

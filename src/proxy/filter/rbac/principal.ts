@@ -15,16 +15,28 @@ import { unionOf } from './permission.ts';
 /** Filter state under which Istio's policies look for the peer's identity. */
 const PEER_PRINCIPAL = 'io.istio.peer_principal';
 
-export function compilePrincipal(principal: Principal, field: string, duplicates: Duplicates, depth = 0): RequestPredicate {
-  if (depth > MAX_MATCHER_DEPTH) throw new ConfigError('proxy.field-invalid', field, `nests deeper than ${MAX_MATCHER_DEPTH} levels`);
+export function compilePrincipal(
+  principal: Principal,
+  field: string,
+  duplicates: Duplicates,
+  depth = 0,
+): RequestPredicate {
+  if (depth > MAX_MATCHER_DEPTH)
+    throw new ConfigError('proxy.field-invalid', field, `nests deeper than ${MAX_MATCHER_DEPTH} levels`);
   const { identifier } = principal;
   switch (identifier.case) {
     case 'any':
       return () => true;
     case 'andIds':
-      return allOf(identifier.value.ids.map((inner, i) => compilePrincipal(inner, `${field}.and_ids[${i}]`, duplicates, depth + 1)));
+      return allOf(
+        identifier.value.ids.map((inner, i) =>
+          compilePrincipal(inner, `${field}.and_ids[${i}]`, duplicates, depth + 1),
+        ),
+      );
     case 'orIds':
-      return anyOf(identifier.value.ids.map((inner, i) => compilePrincipal(inner, `${field}.or_ids[${i}]`, duplicates, depth + 1)));
+      return anyOf(
+        identifier.value.ids.map((inner, i) => compilePrincipal(inner, `${field}.or_ids[${i}]`, duplicates, depth + 1)),
+      );
     case 'notId': {
       const inner = compilePrincipal(identifier.value, `${field}.not_id`, opposite(duplicates), depth + 1);
       return (input) => !inner(input);
@@ -37,7 +49,10 @@ export function compilePrincipal(principal: Principal, field: string, duplicates
     }
     case 'sourceIp':
     case 'directRemoteIp': {
-      const range = compileCidr(identifier.value, `${field}.${identifier.case === 'sourceIp' ? 'source_ip' : 'direct_remote_ip'}`);
+      const range = compileCidr(
+        identifier.value,
+        `${field}.${identifier.case === 'sourceIp' ? 'source_ip' : 'direct_remote_ip'}`,
+      );
       return (input) => range(input.connection.remoteAddress);
     }
     case 'remoteIp': {
@@ -49,7 +64,8 @@ export function compilePrincipal(principal: Principal, field: string, duplicates
       return (input) => header(input.head);
     }
     case 'urlPath': {
-      if (identifier.value.rule.case !== 'path') throw new ConfigError('proxy.field-required', `${field}.url_path.path`);
+      if (identifier.value.rule.case !== 'path')
+        throw new ConfigError('proxy.field-required', `${field}.url_path.path`);
       const path = compileStringMatcher(identifier.value.rule.value, `${field}.url_path.path`);
       return (input) => input.head.path !== '' && path(barePath(input.head.path));
     }
@@ -59,7 +75,8 @@ export function compilePrincipal(principal: Principal, field: string, duplicates
     }
     case 'filterState': {
       const { key, matcher } = identifier.value;
-      if (matcher.case === undefined) throw new ConfigError('proxy.field-required', `${field}.filter_state.string_match`);
+      if (matcher.case === undefined)
+        throw new ConfigError('proxy.field-required', `${field}.filter_state.string_match`);
       const value = compileStringMatcher(matcher.value, `${field}.filter_state.string_match`);
       return (input) => {
         const state = readState(input, key);
@@ -73,7 +90,8 @@ export function compilePrincipal(principal: Principal, field: string, duplicates
 
 function readState(input: MatchInput, key: string): string | undefined {
   // The identity is taken from the connection alone: no filter may write another.
-  if (key === PEER_PRINCIPAL) return input.connection.mtls && input.connection.peerPrincipal !== '' ? input.connection.peerPrincipal : undefined;
+  if (key === PEER_PRINCIPAL)
+    return input.connection.mtls && input.connection.peerPrincipal !== '' ? input.connection.peerPrincipal : undefined;
   return input.record.filterState?.get(key);
 }
 
@@ -84,7 +102,9 @@ export function exactIdentitiesOf(principal: Principal): readonly string[] | und
     case 'authenticated':
       return listOf(exactValueOf(identifier.value.principalName));
     case 'filterState':
-      return identifier.value.key === PEER_PRINCIPAL && identifier.value.matcher.case !== undefined ? listOf(exactValueOf(identifier.value.matcher.value)) : undefined;
+      return identifier.value.key === PEER_PRINCIPAL && identifier.value.matcher.case !== undefined
+        ? listOf(exactValueOf(identifier.value.matcher.value))
+        : undefined;
     case 'andIds':
       return identifier.value.ids.map(exactIdentitiesOf).find((values) => values !== undefined);
     case 'orIds':

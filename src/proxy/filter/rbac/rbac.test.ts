@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { type Permission, PermissionSchema, type Principal, PrincipalSchema, type RBAC, RBACSchema } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
+import {
+  type Permission,
+  PermissionSchema,
+  type Principal,
+  PrincipalSchema,
+  type RBAC,
+  RBACSchema,
+} from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
 import { ConfigError } from '../../errors.ts';
 import { testConnection, testHead, testInput } from '../../match-input.testing.ts';
 import type { MatchInput } from '../../matcher/match-input.ts';
@@ -16,23 +23,46 @@ type PrincipalInit = MessageInitShape<typeof PrincipalSchema>;
 
 const SLEEP = 'spiffe://cluster.local/ns/default/sa/sleep';
 const exact = (value: string) => ({ matchPattern: { case: 'exact', value } }) as const;
-const path = (value: string): PermissionInit => ({ rule: { case: 'urlPath', value: { rule: { case: 'path', value: exact(value) } } } });
-const method = (value: string): PermissionInit => ({ rule: { case: 'header', value: { name: ':method', headerMatchSpecifier: { case: 'exactMatch', value } } } });
+const path = (value: string): PermissionInit => ({
+  rule: { case: 'urlPath', value: { rule: { case: 'path', value: exact(value) } } },
+});
+const method = (value: string): PermissionInit => ({
+  rule: { case: 'header', value: { name: ':method', headerMatchSpecifier: { case: 'exactMatch', value } } },
+});
 const anyone: PrincipalInit = { identifier: { case: 'any', value: true } };
 const anything: PermissionInit = { rule: { case: 'any', value: true } };
-const identity = (value: string): PrincipalInit => ({ identifier: { case: 'authenticated', value: { principalName: exact(value) } } });
-const header = (name: string, value: string) => ({ name, headerMatchSpecifier: { case: 'exactMatch', value } }) as const;
+const identity = (value: string): PrincipalInit => ({
+  identifier: { case: 'authenticated', value: { principalName: exact(value) } },
+});
+const header = (name: string, value: string) =>
+  ({ name, headerMatchSpecifier: { case: 'exactMatch', value } }) as const;
 
 function engine(action: 0 | 1 | 2, policies: Record<string, [PermissionInit[], PrincipalInit[]]>): RbacEngine {
-  return new RbacEngine(create(RBACSchema, { action, policies: Object.fromEntries(Object.entries(policies).map(([name, [permissions, principals]]) => [name, { permissions, principals }])) }), 'rules');
+  return new RbacEngine(
+    create(RBACSchema, {
+      action,
+      policies: Object.fromEntries(
+        Object.entries(policies).map(([name, [permissions, principals]]) => [name, { permissions, principals }]),
+      ),
+    }),
+    'rules',
+  );
 }
 
 const from = (spiffe: string, more: Parameters<typeof testHead>[0] = {}): MatchInput =>
   testInput(testHead(more), testConnection({ tls: true, mtls: true, peerUriSans: [spiffe], peerPrincipal: spiffe }));
 
 test('ALLOW admits only what a policy names, and says which', () => {
-  const rules = engine(0, { 'ns[default]-policy[p]-rule[0]': [[{ rule: { case: 'andRules', value: { rules: [method('GET'), path('/info')] } } }], [identity(SLEEP)]] });
-  assert.deepEqual(rules.decide(from(SLEEP, { path: '/info?x' })), { allowed: true, policy: 'ns[default]-policy[p]-rule[0]' });
+  const rules = engine(0, {
+    'ns[default]-policy[p]-rule[0]': [
+      [{ rule: { case: 'andRules', value: { rules: [method('GET'), path('/info')] } } }],
+      [identity(SLEEP)],
+    ],
+  });
+  assert.deepEqual(rules.decide(from(SLEEP, { path: '/info?x' })), {
+    allowed: true,
+    policy: 'ns[default]-policy[p]-rule[0]',
+  });
   assert.equal(rules.decide(from(SLEEP, { path: '/info', method: 'POST' })).allowed, false);
   assert.equal(rules.decide(from(SLEEP, { path: '/other' })).allowed, false);
   assert.equal(rules.decide(from(`${SLEEP}2`, { path: '/info' })).allowed, false);
@@ -48,17 +78,32 @@ test('DENY refuses what a policy names and LOG refuses nothing', () => {
 });
 
 test('of several matches the first by name is reported', () => {
-  const rules = engine(1, { c: [[anything], [anyone]], a: [[path('/x')], [anyone]], b: [[anything], [identity(SLEEP)]] });
+  const rules = engine(1, {
+    c: [[anything], [anyone]],
+    a: [[path('/x')], [anyone]],
+    b: [[anything], [identity(SLEEP)]],
+  });
   assert.equal(rules.decide(from(SLEEP, { path: '/x' })).policy, 'a');
   assert.equal(rules.decide(from(SLEEP, { path: '/y' })).policy, 'b');
   assert.equal(rules.decide(testInput(testHead())).policy, 'c');
 });
 
 test('a certificate that was not verified is no identity', () => {
-  const input = testInput(testHead(), testConnection({ tls: true, mtls: false, peerUriSans: [SLEEP], peerPrincipal: SLEEP }));
+  const input = testInput(
+    testHead(),
+    testConnection({ tls: true, mtls: false, peerUriSans: [SLEEP], peerPrincipal: SLEEP }),
+  );
   assert.equal(engine(0, { p: [[anything], [identity(SLEEP)]] }).decide(input).allowed, false);
-  assert.equal(engine(0, { p: [[anything], [{ identifier: { case: 'authenticated', value: {} } }]] }).decide(input).allowed, false);
-  const state: PrincipalInit = { identifier: { case: 'filterState', value: { key: 'io.istio.peer_principal', matcher: { case: 'stringMatch', value: exact(SLEEP) } } } };
+  assert.equal(
+    engine(0, { p: [[anything], [{ identifier: { case: 'authenticated', value: {} } }]] }).decide(input).allowed,
+    false,
+  );
+  const state: PrincipalInit = {
+    identifier: {
+      case: 'filterState',
+      value: { key: 'io.istio.peer_principal', matcher: { case: 'stringMatch', value: exact(SLEEP) } },
+    },
+  };
   input.record.filterState = new Map([['io.istio.peer_principal', SLEEP]]);
   assert.equal(engine(0, { p: [[anything], [state]] }).decide(input).allowed, false);
   assert.equal(engine(0, { p: [[anything], [state]] }).decide(from(SLEEP)).allowed, true);
@@ -67,7 +112,14 @@ test('a certificate that was not verified is no identity', () => {
 test('a second header can neither admit nor hide', () => {
   const admin: PermissionInit = { rule: { case: 'header', value: header('role', 'admin') } };
   const notAdmin: PermissionInit = { rule: { case: 'notRule', value: admin } };
-  const both = testInput(testHead({ headers: [['role', 'user'], ['role', 'admin']] }));
+  const both = testInput(
+    testHead({
+      headers: [
+        ['role', 'user'],
+        ['role', 'admin'],
+      ],
+    }),
+  );
   assert.equal(engine(0, { p: [[admin], [anyone]] }).decide(both).allowed, false);
   assert.equal(engine(1, { p: [[admin], [anyone]] }).decide(both).allowed, false);
   assert.equal(engine(0, { p: [[notAdmin], [anyone]] }).decide(both).allowed, false);
@@ -75,87 +127,181 @@ test('a second header can neither admit nor hide', () => {
 });
 
 test('addresses, ports, server names, metadata', () => {
-  const connection = testConnection({ remoteAddress: '10.1.0.5', trustedRemoteAddress: '203.0.113.7', localAddress: '10.2.0.1', localPort: 8443, sni: 'shop.example' });
+  const connection = testConnection({
+    remoteAddress: '10.1.0.5',
+    trustedRemoteAddress: '203.0.113.7',
+    localAddress: '10.2.0.1',
+    localPort: 8443,
+    sni: 'shop.example',
+  });
   const input = testInput(testHead(), connection);
   input.record.metadata = new Map([['jwt', { iss: 'a' }]]);
   const cidr = (addressPrefix: string, prefixLen: number) => ({ addressPrefix, prefixLen });
   const principals: [PrincipalInit, boolean][] = [
-    [{ identifier: { case: 'directRemoteIp', value: cidr('10.1.0.0', 16) } }, true], [{ identifier: { case: 'remoteIp', value: cidr('10.1.0.0', 16) } }, false],
-    [{ identifier: { case: 'remoteIp', value: cidr('203.0.113.7', 32) } }, true], [{ identifier: { case: 'sourceIp', value: cidr('10.1.0.5', 32) } }, true],
-    [{ identifier: { case: 'metadata', value: { filter: 'jwt', path: [{ segment: { case: 'key', value: 'iss' } }], value: { matchPattern: { case: 'stringMatch', value: exact('a') } } } } }, true],
+    [{ identifier: { case: 'directRemoteIp', value: cidr('10.1.0.0', 16) } }, true],
+    [{ identifier: { case: 'remoteIp', value: cidr('10.1.0.0', 16) } }, false],
+    [{ identifier: { case: 'remoteIp', value: cidr('203.0.113.7', 32) } }, true],
+    [{ identifier: { case: 'sourceIp', value: cidr('10.1.0.5', 32) } }, true],
+    [
+      {
+        identifier: {
+          case: 'metadata',
+          value: {
+            filter: 'jwt',
+            path: [{ segment: { case: 'key', value: 'iss' } }],
+            value: { matchPattern: { case: 'stringMatch', value: exact('a') } },
+          },
+        },
+      },
+      true,
+    ],
   ];
-  for (const [principal, expected] of principals) assert.equal(engine(0, { p: [[anything], [principal]] }).decide(input).allowed, expected, JSON.stringify(principal));
+  for (const [principal, expected] of principals)
+    assert.equal(
+      engine(0, { p: [[anything], [principal]] }).decide(input).allowed,
+      expected,
+      JSON.stringify(principal),
+    );
   const permissions: [PermissionInit, boolean][] = [
-    [{ rule: { case: 'destinationPort', value: 8443 } }, true], [{ rule: { case: 'destinationPortRange', value: { start: 8000, end: 8443 } } }, false],
-    [{ rule: { case: 'destinationIp', value: cidr('10.2.0.0', 24) } }, true], [{ rule: { case: 'requestedServerName', value: exact('shop.example') } }, true],
+    [{ rule: { case: 'destinationPort', value: 8443 } }, true],
+    [{ rule: { case: 'destinationPortRange', value: { start: 8000, end: 8443 } } }, false],
+    [{ rule: { case: 'destinationIp', value: cidr('10.2.0.0', 24) } }, true],
+    [{ rule: { case: 'requestedServerName', value: exact('shop.example') } }, true],
   ];
-  for (const [permission, expected] of permissions) assert.equal(engine(0, { p: [[permission], [anyone]] }).decide(input).allowed, expected, JSON.stringify(permission));
+  for (const [permission, expected] of permissions)
+    assert.equal(
+      engine(0, { p: [[permission], [anyone]] }).decide(input).allowed,
+      expected,
+      JSON.stringify(permission),
+    );
 });
 
 test('a condition that cannot be evaluated refuses the whole configuration', () => {
   assert.throws(() => engine(1, { p: [[{ rule: { case: 'matcher', value: { name: 'x' } } }], [anyone]] }), ConfigError);
   assert.throws(() => engine(1, { p: [[{}], [anyone]] }), ConfigError);
   assert.throws(() => engine(1, { p: [[anything], []] }), ConfigError);
-  assert.throws(() => new RbacEngine(create(RBACSchema, { policies: { p: { permissions: [anything], principals: [anyone], condition: {} } } }), 'f'), ConfigError);
+  assert.throws(
+    () =>
+      new RbacEngine(
+        create(RBACSchema, { policies: { p: { permissions: [anything], principals: [anyone], condition: {} } } }),
+        'f',
+      ),
+    ConfigError,
+  );
 });
 
 test('the details name the policy, or none', () => {
   assert.equal(deniedDetails(''), 'rbac_access_denied_matched_policy[none]');
-  assert.equal(deniedDetails('ns[a]-policy[b c]-rule[0]'), 'rbac_access_denied_matched_policy[ns[a]-policy[b_c]-rule[0]]');
+  assert.equal(
+    deniedDetails('ns[a]-policy[b c]-rule[0]'),
+    'rbac_access_denied_matched_policy[ns[a]-policy[b_c]-rule[0]]',
+  );
 });
 
 // A slow evaluator straight from the proto's comments, over the few kinds that the index knows.
 function slowPermission(p: Permission, input: MatchInput): boolean {
   switch (p.rule.case) {
-    case 'any': return true;
-    case 'andRules': return p.rule.value.rules.every((r) => slowPermission(r, input));
-    case 'orRules': return p.rule.value.rules.some((r) => slowPermission(r, input));
-    case 'notRule': return !slowPermission(p.rule.value, input);
-    case 'urlPath': return p.rule.value.rule.value?.matchPattern.value === input.head.path;
-    case 'header': return p.rule.value.headerMatchSpecifier.value === input.head.method;
-    default: throw new Error('not generated');
+    case 'any':
+      return true;
+    case 'andRules':
+      return p.rule.value.rules.every((r) => slowPermission(r, input));
+    case 'orRules':
+      return p.rule.value.rules.some((r) => slowPermission(r, input));
+    case 'notRule':
+      return !slowPermission(p.rule.value, input);
+    case 'urlPath':
+      return p.rule.value.rule.value?.matchPattern.value === input.head.path;
+    case 'header':
+      return p.rule.value.headerMatchSpecifier.value === input.head.method;
+    default:
+      throw new Error('not generated');
   }
 }
 function slowPrincipal(p: Principal, input: MatchInput): boolean {
   switch (p.identifier.case) {
-    case 'any': return true;
-    case 'andIds': return p.identifier.value.ids.every((r) => slowPrincipal(r, input));
-    case 'orIds': return p.identifier.value.ids.some((r) => slowPrincipal(r, input));
-    case 'notId': return !slowPrincipal(p.identifier.value, input);
-    case 'authenticated': return input.connection.peerUriSans.includes(p.identifier.value.principalName?.matchPattern.value as string);
-    default: throw new Error('not generated');
+    case 'any':
+      return true;
+    case 'andIds':
+      return p.identifier.value.ids.every((r) => slowPrincipal(r, input));
+    case 'orIds':
+      return p.identifier.value.ids.some((r) => slowPrincipal(r, input));
+    case 'notId':
+      return !slowPrincipal(p.identifier.value, input);
+    case 'authenticated':
+      return input.connection.peerUriSans.includes(p.identifier.value.principalName?.matchPattern.value as string);
+    default:
+      throw new Error('not generated');
   }
 }
 function slow(rules: RBAC, input: MatchInput): string | undefined {
-  return Object.keys(rules.policies).sort().find((name) => {
-    const policy = rules.policies[name];
-    return policy?.permissions.some((p) => slowPermission(p, input)) === true && policy.principals.some((p) => slowPrincipal(p, input));
-  });
+  return Object.keys(rules.policies)
+    .sort()
+    .find((name) => {
+      const policy = rules.policies[name];
+      return (
+        policy?.permissions.some((p) => slowPermission(p, input)) === true &&
+        policy.principals.some((p) => slowPrincipal(p, input))
+      );
+    });
 }
 
 const word = fc.constantFrom('a', 'b', 'c');
 const permissions = fc.letrec<{ tree: PermissionInit }>((tie) => ({
-  tree: fc.oneof({ maxDepth: 3 }, word.map((w) => path(`/${w}`)), word.map((w) => method(w)), fc.constant(anything),
-    fc.array(tie('tree'), { maxLength: 3 }).map((rules): PermissionInit => ({ rule: { case: 'andRules', value: { rules } } })),
-    fc.array(tie('tree'), { maxLength: 3 }).map((rules): PermissionInit => ({ rule: { case: 'orRules', value: { rules } } })),
-    tie('tree').map((value): PermissionInit => ({ rule: { case: 'notRule', value } }))),
+  tree: fc.oneof(
+    { maxDepth: 3 },
+    word.map((w) => path(`/${w}`)),
+    word.map((w) => method(w)),
+    fc.constant(anything),
+    fc
+      .array(tie('tree'), { maxLength: 3 })
+      .map((rules): PermissionInit => ({ rule: { case: 'andRules', value: { rules } } })),
+    fc
+      .array(tie('tree'), { maxLength: 3 })
+      .map((rules): PermissionInit => ({ rule: { case: 'orRules', value: { rules } } })),
+    tie('tree').map((value): PermissionInit => ({ rule: { case: 'notRule', value } })),
+  ),
 })).tree;
 const principals = fc.letrec<{ tree: PrincipalInit }>((tie) => ({
-  tree: fc.oneof({ maxDepth: 3 }, word.map((w) => identity(w)), fc.constant(anyone),
-    fc.array(tie('tree'), { maxLength: 3 }).map((ids): PrincipalInit => ({ identifier: { case: 'andIds', value: { ids } } })),
-    fc.array(tie('tree'), { maxLength: 3 }).map((ids): PrincipalInit => ({ identifier: { case: 'orIds', value: { ids } } })),
-    tie('tree').map((value): PrincipalInit => ({ identifier: { case: 'notId', value } }))),
+  tree: fc.oneof(
+    { maxDepth: 3 },
+    word.map((w) => identity(w)),
+    fc.constant(anyone),
+    fc
+      .array(tie('tree'), { maxLength: 3 })
+      .map((ids): PrincipalInit => ({ identifier: { case: 'andIds', value: { ids } } })),
+    fc
+      .array(tie('tree'), { maxLength: 3 })
+      .map((ids): PrincipalInit => ({ identifier: { case: 'orIds', value: { ids } } })),
+    tie('tree').map((value): PrincipalInit => ({ identifier: { case: 'notId', value } })),
+  ),
 })).tree;
 
 test('the indexed engine decides as a slow evaluator does', () => {
-  const policy = fc.record({ permissions: fc.array(permissions, { minLength: 1, maxLength: 3 }), principals: fc.array(principals, { minLength: 1, maxLength: 3 }) });
-  fc.assert(fc.property(fc.array(policy, { maxLength: 6 }), fc.constantFrom(0 as const, 1 as const), fc.array(fc.tuple(word, word, word), { minLength: 1, maxLength: 5 }), (policies, action, requests) => {
-    const rules = create(RBACSchema, { action, policies: Object.fromEntries(policies.map((p, i) => [`p${i}`, p])) });
-    const compiled = new RbacEngine(rules, 'f');
-    for (const [m, p, who] of requests) {
-      const input = from(who, { method: m, path: `/${p}` });
-      const expected = slow(rules, input);
-      assert.deepEqual(compiled.decide(input), { allowed: (expected !== undefined) === (action === 0), policy: expected ?? '' });
-    }
-  }), { numRuns: 500 });
+  const policy = fc.record({
+    permissions: fc.array(permissions, { minLength: 1, maxLength: 3 }),
+    principals: fc.array(principals, { minLength: 1, maxLength: 3 }),
+  });
+  fc.assert(
+    fc.property(
+      fc.array(policy, { maxLength: 6 }),
+      fc.constantFrom(0 as const, 1 as const),
+      fc.array(fc.tuple(word, word, word), { minLength: 1, maxLength: 5 }),
+      (policies, action, requests) => {
+        const rules = create(RBACSchema, {
+          action,
+          policies: Object.fromEntries(policies.map((p, i) => [`p${i}`, p])),
+        });
+        const compiled = new RbacEngine(rules, 'f');
+        for (const [m, p, who] of requests) {
+          const input = from(who, { method: m, path: `/${p}` });
+          const expected = slow(rules, input);
+          assert.deepEqual(compiled.decide(input), {
+            allowed: (expected !== undefined) === (action === 0),
+            policy: expected ?? '',
+          });
+        }
+      },
+    ),
+    { numRuns: 500 },
+  );
 });

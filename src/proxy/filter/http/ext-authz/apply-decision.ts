@@ -5,7 +5,11 @@ import type { HeaderChange } from './decision.ts';
 
 /** Names that are tokens, values without control characters; the request's target and framing stay what they were judged to be. */
 export function isSafeHeader({ name, value }: HeaderChange): boolean {
-  return /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) && !FRAMING.has(name.toLowerCase()) && !/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value);
+  return (
+    /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name) &&
+    !FRAMING.has(name.toLowerCase()) &&
+    !/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value)
+  );
 }
 
 const FRAMING = new Set(['connection', 'content-length', 'host', 'keep-alive', 'te', 'transfer-encoding', 'upgrade']);
@@ -13,7 +17,8 @@ const FRAMING = new Set(['connection', 'content-length', 'host', 'keep-alive', '
 export function applyHeaders(headers: HeaderBlock, changes: readonly HeaderChange[]): void {
   for (const { name, value, how } of changes) {
     if (how === 'append') headers.add(name, value);
-    else if (how === 'set' || headers.has(name.toLowerCase()) === (how === 'overwrite-existing')) headers.set(name, value);
+    else if (how === 'set' || headers.has(name.toLowerCase()) === (how === 'overwrite-existing'))
+      headers.set(name, value);
   }
 }
 

@@ -45,7 +45,14 @@ export interface RouteAuthorization {
 
 export function authorizationCounters(stats: StatStore, prefix: string): AuthorizationCounters {
   const one = (name: string): Counter => stats.counter(`${prefix}${name}`);
-  return { ok: one('ok'), denied: one('denied'), error: one('error'), failureModeAllowed: one('failure_mode_allowed'), disabled: one('disabled'), invalid: one('invalid') };
+  return {
+    ok: one('ok'),
+    denied: one('denied'),
+    error: one('error'),
+    failureModeAllowed: one('failure_mode_allowed'),
+    disabled: one('disabled'),
+    invalid: one('invalid'),
+  };
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -84,12 +91,15 @@ export class AuthorizationFilter implements HttpFilter {
     if (this.#body === undefined) return this.#ask(undefined, false);
     if (end) return this.#ask(EMPTY, false);
     // A body that may be cut may be as long as the connection allows.
-    this.#callbacks.bufferLimit = this.#body.allowPartial ? Math.max(this.#callbacks.bufferLimit, this.#body.bytesMax) : this.#body.bytesMax;
+    this.#callbacks.bufferLimit = this.#body.allowPartial
+      ? Math.max(this.#callbacks.bufferLimit, this.#body.bytesMax)
+      : this.#body.bytesMax;
     return 'buffer';
   }
 
   requestData(data: Buffer): FilterStatus {
-    if (this.#verdict !== 'open' || this.#judging || this.#body === undefined) return this.#judging ? 'stop' : 'continue';
+    if (this.#verdict !== 'open' || this.#judging || this.#body === undefined)
+      return this.#judging ? 'stop' : 'continue';
     const { bytesMax } = this.#body;
     return this.#ask(data.length > bytesMax ? data.subarray(0, bytesMax) : data, data.length > bytesMax);
   }
@@ -110,12 +120,15 @@ export class AuthorizationFilter implements HttpFilter {
     const head = this.#head as RequestHead;
     let inside = true;
     this.#judging = true;
-    const asking = authorizer.check({ head, connection, record, body, truncated, wallMs: clock.wallTime(), contextExtensions: this.#extensions }, (decision) => {
-      this.#asking = undefined;
-      this.#judging = false;
-      this.#verdict = this.#carryOut(decision, head) ? 'pass' : 'refused';
-      if (!inside && this.#verdict === 'pass') this.#callbacks.continueRequest();
-    });
+    const asking = authorizer.check(
+      { head, connection, record, body, truncated, wallMs: clock.wallTime(), contextExtensions: this.#extensions },
+      (decision) => {
+        this.#asking = undefined;
+        this.#judging = false;
+        this.#verdict = this.#carryOut(decision, head) ? 'pass' : 'refused';
+        if (!inside && this.#verdict === 'pass') this.#callbacks.continueRequest();
+      },
+    );
     inside = false;
     if (this.#verdict === 'open') {
       this.#asking = asking;
@@ -136,9 +149,11 @@ export class AuthorizationFilter implements HttpFilter {
         }
         counters.ok.inc();
         this.#note(decision.metadata);
-        for (const name of decision.requestHeadersToRemove) if (!name.startsWith(':') && name.toLowerCase() !== 'host') head.headers.remove(name.toLowerCase());
+        for (const name of decision.requestHeadersToRemove)
+          if (!name.startsWith(':') && name.toLowerCase() !== 'host') head.headers.remove(name.toLowerCase());
         applyHeaders(head.headers, decision.requestHeaders);
-        if (decision.queryToSet.length > 0 || decision.queryToRemove.length > 0) head.path = setQuery(head.path, decision.queryToSet, decision.queryToRemove);
+        if (decision.queryToSet.length > 0 || decision.queryToRemove.length > 0)
+          head.path = setQuery(head.path, decision.queryToSet, decision.queryToRemove);
         this.#responseHeaders = decision.responseHeaders;
         if (this.#settings.clearRoute) this.#callbacks.clearRoute();
         return true;
@@ -176,7 +191,10 @@ export class AuthorizationFilter implements HttpFilter {
     if (metadata === undefined) return;
     const { record } = this.#callbacks;
     record.metadata ??= new Map();
-    record.metadata.set(this.#settings.metadataName, { ...record.metadata.get(this.#settings.metadataName), ...metadata });
+    record.metadata.set(this.#settings.metadataName, {
+      ...record.metadata.get(this.#settings.metadataName),
+      ...metadata,
+    });
   }
 }
 

@@ -39,7 +39,8 @@ export function headersOf(input: CheckInput, sent: (name: string) => boolean): R
 
 /** Header values are bytes kept as latin1; a proto string is UTF-8. */
 function utf8(value: string): string {
-  for (let i = 0; i < value.length; i++) if (value.charCodeAt(i) > 0x7e) return Buffer.from(value, 'latin1').toString('utf8');
+  for (let i = 0; i < value.length; i++)
+    if (value.charCodeAt(i) > 0x7e) return Buffer.from(value, 'latin1').toString('utf8');
   return value;
 }
 
@@ -52,7 +53,12 @@ export interface CheckOptions {
 export function checkRequest(input: CheckInput, options: CheckOptions): CheckRequest {
   const { head, connection, record, body } = input;
   const peer = (address: string, port: number, principal: string): object => ({
-    address: { address: { case: 'socketAddress', value: { protocol: 0, address, portSpecifier: { case: 'portValue', value: port } } } },
+    address: {
+      address: {
+        case: 'socketAddress',
+        value: { protocol: 0, address, portSpecifier: { case: 'portValue', value: port } },
+      },
+    },
     principal,
     labels: {},
   });

@@ -2,7 +2,11 @@
 
 import type { CheckInput } from './check-input.ts';
 
-export type HeaderChange = { readonly name: string; readonly value: string; readonly how: 'set' | 'append' | 'add-if-absent' | 'overwrite-existing' };
+export type HeaderChange = {
+  readonly name: string;
+  readonly value: string;
+  readonly how: 'set' | 'append' | 'add-if-absent' | 'overwrite-existing';
+};
 
 export type Decision =
   | {
@@ -14,11 +18,23 @@ export type Decision =
       readonly queryToRemove: readonly string[];
       readonly metadata: Readonly<Record<string, unknown>> | undefined;
     }
-  | { readonly kind: 'denied'; readonly status: number; readonly body: string; readonly headers: readonly HeaderChange[]; readonly metadata: Readonly<Record<string, unknown>> | undefined }
+  | {
+      readonly kind: 'denied';
+      readonly status: number;
+      readonly body: string;
+      readonly headers: readonly HeaderChange[];
+      readonly metadata: Readonly<Record<string, unknown>> | undefined;
+    }
   | { readonly kind: 'error'; readonly reason: string };
 
 export const PLAINLY_ALLOWED: Decision & { readonly kind: 'allowed' } = {
-  kind: 'allowed', requestHeaders: [], requestHeadersToRemove: [], responseHeaders: [], queryToSet: [], queryToRemove: [], metadata: undefined,
+  kind: 'allowed',
+  requestHeaders: [],
+  requestHeadersToRemove: [],
+  responseHeaders: [],
+  queryToSet: [],
+  queryToRemove: [],
+  metadata: undefined,
 };
 
 export interface Authorizer {

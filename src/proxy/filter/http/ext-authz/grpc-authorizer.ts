@@ -33,18 +33,34 @@ export function grpcAuthorizer(options: GrpcAuthorizerOptions): Authorizer {
       headers.add('te', 'trailers');
       headers.add('content-type', 'application/grpc');
       for (const [name, value] of options.initialMetadata) headers.add(name, value);
-      const head: RequestHead = { method: 'POST', path: PATH, authority: options.authority, scheme: 'http', version: '2', protocol: '', headers };
+      const head: RequestHead = {
+        method: 'POST',
+        path: PATH,
+        authority: options.authority,
+        scheme: 'http',
+        version: '2',
+        protocol: '',
+        headers,
+      };
       const { clusters, cluster, timeoutMs } = options;
-      return callCluster({ clusters, cluster, head, body, timeoutMs, answerBytesMax: CHECK_ANSWER_BYTES_MAX }, (result) => done(result.ok ? read(result.answer) : { kind: 'error', reason: result.reason }));
+      return callCluster(
+        { clusters, cluster, head, body, timeoutMs, answerBytesMax: CHECK_ANSWER_BYTES_MAX },
+        (result) => done(result.ok ? read(result.answer) : { kind: 'error', reason: result.reason }),
+      );
     },
   };
 }
 
 function read(answer: CallAnswer): Decision {
   const status = answer.trailers?.get('grpc-status') ?? answer.headers.get('grpc-status') ?? '';
-  if (answer.status !== 200 || status !== '0') return { kind: 'error', reason: `the service answered status ${answer.status}, grpc-status ${status === '' ? 'missing' : status}` };
+  if (answer.status !== 200 || status !== '0')
+    return {
+      kind: 'error',
+      reason: `the service answered status ${answer.status}, grpc-status ${status === '' ? 'missing' : status}`,
+    };
   const { body } = answer;
-  if (body.length < FRAME_BYTES || body[0] !== 0 || body.readUInt32BE(1) !== body.length - FRAME_BYTES) return { kind: 'error', reason: 'the answer is no single message' };
+  if (body.length < FRAME_BYTES || body[0] !== 0 || body.readUInt32BE(1) !== body.length - FRAME_BYTES)
+    return { kind: 'error', reason: 'the answer is no single message' };
   let response: CheckResponse;
   try {
     response = decodeLight('envoy.service.auth.v3.CheckResponse', body.subarray(FRAME_BYTES)) as CheckResponse;
@@ -58,7 +74,13 @@ function decisionOf({ status, httpResponse, dynamicMetadata }: CheckResponse): D
   const metadata = dynamicMetadata;
   if ((status?.code ?? 0) !== 0) {
     const denied = httpResponse.case === 'deniedResponse' ? httpResponse.value : undefined;
-    return { kind: 'denied', status: denied?.status?.code || 403, body: denied?.body ?? '', headers: changes(denied?.headers ?? []), metadata };
+    return {
+      kind: 'denied',
+      status: denied?.status?.code || 403,
+      body: denied?.body ?? '',
+      headers: changes(denied?.headers ?? []),
+      metadata,
+    };
   }
   const allowed = httpResponse.case === 'okResponse' ? httpResponse.value : undefined;
   return {
@@ -79,7 +101,14 @@ function changes(options: readonly HeaderValueOption[]): readonly HeaderChange[]
   return options.flatMap(({ header, append, appendAction }) => {
     if (header === undefined) return [];
     const value = header.value !== '' ? header.value : Buffer.from(header.rawValue).toString('latin1');
-    const how = append !== undefined ? (append ? 'append' : 'set') : appendAction === 0 ? 'set' : (ACTIONS[appendAction] ?? 'set');
+    const how =
+      append !== undefined
+        ? append
+          ? 'append'
+          : 'set'
+        : appendAction === 0
+          ? 'set'
+          : (ACTIONS[appendAction] ?? 'set');
     return [{ name: header.key, value: Buffer.from(value, 'utf8').toString('latin1'), how }];
   });
 }

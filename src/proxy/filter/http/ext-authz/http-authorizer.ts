@@ -15,10 +15,26 @@ const TIMEOUT_DEFAULT_MS = 200;
 /** Always sent, whatever the list says. */
 const ALWAYS_SENT = new Set(['authorization']);
 /** Never sent: they are about the client's connection, or about a body that is not sent. */
-const NEVER_SENT = new Set(['connection', 'content-length', 'expect', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'host']);
+const NEVER_SENT = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'host',
+]);
 const ALWAYS_TO_CLIENT = new Set(['www-authenticate', 'location']);
 
-export function httpAuthorizer(config: HttpService, sent: NamePredicate | undefined, clusters: ClusterManager, field: string): Authorizer {
+export function httpAuthorizer(
+  config: HttpService,
+  sent: NamePredicate | undefined,
+  clusters: ClusterManager,
+  field: string,
+): Authorizer {
   const uri = config.serverUri;
   if (uri === undefined) throw new ConfigError('proxy.field-required', `${field}.server_uri`);
   const cluster = uri.httpUpstreamType.case === 'cluster' ? uri.httpUpstreamType.value : '';
@@ -31,16 +47,25 @@ export function httpAuthorizer(config: HttpService, sent: NamePredicate | undefi
   const at = `${field}.authorization_response`;
   const answers: Answers = {
     upstream: compileNameList(response?.allowedUpstreamHeaders, `${at}.allowed_upstream_headers`),
-    upstreamAppend: compileNameList(response?.allowedUpstreamHeadersToAppend, `${at}.allowed_upstream_headers_to_append`),
+    upstreamAppend: compileNameList(
+      response?.allowedUpstreamHeadersToAppend,
+      `${at}.allowed_upstream_headers_to_append`,
+    ),
     client: compileNameList(response?.allowedClientHeaders, `${at}.allowed_client_headers`),
-    clientOnSuccess: compileNameList(response?.allowedClientHeadersOnSuccess, `${at}.allowed_client_headers_on_success`),
+    clientOnSuccess: compileNameList(
+      response?.allowedClientHeadersOnSuccess,
+      `${at}.allowed_client_headers_on_success`,
+    ),
   };
-  if (response?.dynamicMetadataFromHeaders !== undefined) throw new ConfigError('proxy.unsupported', `${at}.dynamic_metadata_from_headers`, 'give headers');
+  if (response?.dynamicMetadataFromHeaders !== undefined)
+    throw new ConfigError('proxy.unsupported', `${at}.dynamic_metadata_from_headers`, 'give headers');
   return {
     check: (input, done) => {
       const head = headOf(input, config.pathPrefix, listed, added);
-      return callCluster({ clusters, cluster, head, body: input.body ?? EMPTY, timeoutMs, answerBytesMax: CHECK_ANSWER_BYTES_MAX }, (result) =>
-        done(result.ok ? read(result.answer, answers) : { kind: 'error', reason: result.reason }));
+      return callCluster(
+        { clusters, cluster, head, body: input.body ?? EMPTY, timeoutMs, answerBytesMax: CHECK_ANSWER_BYTES_MAX },
+        (result) => done(result.ok ? read(result.answer, answers) : { kind: 'error', reason: result.reason }),
+      );
     },
   };
 }
@@ -54,7 +79,12 @@ interface Answers {
   readonly clientOnSuccess: NamePredicate | undefined;
 }
 
-function headOf(input: CheckInput, prefix: string, listed: NamePredicate | undefined, added: readonly (readonly [string, string])[]): RequestHead {
+function headOf(
+  input: CheckInput,
+  prefix: string,
+  listed: NamePredicate | undefined,
+  added: readonly (readonly [string, string])[],
+): RequestHead {
   const { head, body } = input;
   const headers = new HeaderBlock();
   for (const [name, value] of head.headers.entries()) {
@@ -64,21 +94,41 @@ function headOf(input: CheckInput, prefix: string, listed: NamePredicate | undef
   headers.set('content-length', String(body?.length ?? 0));
   if (body !== undefined) headers.set(PARTIAL_BODY, String(input.truncated));
   for (const [name, value] of added) headers.set(name, value);
-  return { method: head.method, path: prefix + head.path, authority: head.authority, scheme: head.scheme, version: '1.1', protocol: '', headers };
+  return {
+    method: head.method,
+    path: prefix + head.path,
+    authority: head.authority,
+    scheme: head.scheme,
+    version: '1.1',
+    protocol: '',
+    headers,
+  };
 }
 
 function read(answer: CallAnswer, lists: Answers): Decision {
-  if (answer.status >= 500 || answer.status < 200) return { kind: 'error', reason: `the service answered ${answer.status}` };
+  if (answer.status >= 500 || answer.status < 200)
+    return { kind: 'error', reason: `the service answered ${answer.status}` };
   const pick = (wanted: (name: string) => boolean, how: HeaderChange['how']): HeaderChange[] =>
-    [...answer.headers.entries()].filter(([name]) => !NEVER_SENT.has(name) && !name.startsWith(':') && wanted(name)).map(([name, value]) => ({ name, value, how }));
+    [...answer.headers.entries()]
+      .filter(([name]) => !NEVER_SENT.has(name) && !name.startsWith(':') && wanted(name))
+      .map(([name, value]) => ({ name, value, how }));
   if (answer.status === 200) {
     const { upstream, upstreamAppend, clientOnSuccess } = lists;
     return {
       ...PLAINLY_ALLOWED,
-      requestHeaders: [...(upstream === undefined ? [] : pick(upstream, 'set')), ...(upstreamAppend === undefined ? [] : pick(upstreamAppend, 'append'))],
+      requestHeaders: [
+        ...(upstream === undefined ? [] : pick(upstream, 'set')),
+        ...(upstreamAppend === undefined ? [] : pick(upstreamAppend, 'append')),
+      ],
       responseHeaders: clientOnSuccess === undefined ? [] : pick(clientOnSuccess, 'append'),
     };
   }
   const { client } = lists;
-  return { kind: 'denied', status: answer.status, body: answer.body.toString('utf8'), headers: pick((name) => client === undefined || client(name) || ALWAYS_TO_CLIENT.has(name), 'append'), metadata: undefined };
+  return {
+    kind: 'denied',
+    status: answer.status,
+    body: answer.body.toString('utf8'),
+    headers: pick((name) => client === undefined || client(name) || ALWAYS_TO_CLIENT.has(name), 'append'),
+    metadata: undefined,
+  };
 }

@@ -1,13 +1,23 @@
 // HTTP filter envoy.filters.http.ext_authz: a service decides about requests, over gRPC or HTTP.
 
-import type { BufferSettings, ExtAuthz, ExtAuthzPerRoute } from '#proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
+import type {
+  BufferSettings,
+  ExtAuthz,
+  ExtAuthzPerRoute,
+} from '#proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import type { GrpcService } from '#proto/envoy/config/core/v3/grpc_service_pb.ts';
 import { decodeMessage } from '../../../apply/decode.ts';
 import { ConfigError } from '../../../errors.ts';
 import type { FilterContext, HttpFilterExtension } from '../../../http/filter.ts';
 import { millisOf, runtimeFractionOf } from '../../../matcher/fraction.ts';
 import { compileMetadataMatcher } from '../../../matcher/metadata-matcher.ts';
-import { authorizationCounters, AuthorizationFilter, type AuthorizationSettings, type BodySettings, type RouteAuthorization } from './authorization-filter.ts';
+import {
+  authorizationCounters,
+  AuthorizationFilter,
+  type AuthorizationSettings,
+  type BodySettings,
+  type RouteAuthorization,
+} from './authorization-filter.ts';
 import type { Authorizer } from './decision.ts';
 import { grpcAuthorizer } from './grpc-authorizer.ts';
 import { httpAuthorizer } from './http-authorizer.ts';
@@ -32,15 +42,23 @@ function readSettings(config: ExtAuthz, context: FilterContext, field: string): 
     failOpenHeader: config.failureModeAllowHeaderAdd,
     statusOnError: config.statusOnError?.code || 403,
     clearRoute: config.clearRouteCache,
-    enabled: config.filterEnabledMetadata === undefined ? undefined : compileMetadataMatcher(config.filterEnabledMetadata, `${field}.filter_enabled_metadata`),
+    enabled:
+      config.filterEnabledMetadata === undefined
+        ? undefined
+        : compileMetadataMatcher(config.filterEnabledMetadata, `${field}.filter_enabled_metadata`),
     metadataName: METADATA,
     clock: context.clock,
-    counters: authorizationCounters(context.stats, `${context.statPrefix}ext_authz.${config.statPrefix === '' ? '' : `${config.statPrefix}.`}`),
+    counters: authorizationCounters(
+      context.stats,
+      `${context.statPrefix}ext_authz.${config.statPrefix === '' ? '' : `${config.statPrefix}.`}`,
+    ),
   };
 }
 
 export function bodySettings(settings: BufferSettings | undefined): BodySettings | undefined {
-  return settings === undefined || settings.maxRequestBytes === 0 ? undefined : { bytesMax: settings.maxRequestBytes, allowPartial: settings.allowPartialMessage };
+  return settings === undefined || settings.maxRequestBytes === 0
+    ? undefined
+    : { bytesMax: settings.maxRequestBytes, allowPartial: settings.allowPartialMessage };
 }
 
 function authorizerOf(config: ExtAuthz, context: FilterContext, field: string): Authorizer {
@@ -57,7 +75,12 @@ function authorizerOf(config: ExtAuthz, context: FilterContext, field: string): 
         metadataNamespaces: config.metadataContextNamespaces,
       });
     case 'httpService':
-      return httpAuthorizer(services.value, allowed === undefined ? undefined : listed(allowed, refused), context.clusters, `${field}.http_service`);
+      return httpAuthorizer(
+        services.value,
+        allowed === undefined ? undefined : listed(allowed, refused),
+        context.clusters,
+        `${field}.http_service`,
+      );
     default:
       throw new ConfigError('proxy.field-required', `${field}.services`);
   }
@@ -69,7 +92,8 @@ function listed(allowed: NamePredicate, refused: NamePredicate | undefined): Nam
 
 function grpcTarget(service: GrpcService, field: string) {
   const target = service.targetSpecifier;
-  if (target.case !== 'envoyGrpc') throw new ConfigError('proxy.unsupported', `${field}.google_grpc`, 'give envoy_grpc');
+  if (target.case !== 'envoyGrpc')
+    throw new ConfigError('proxy.unsupported', `${field}.google_grpc`, 'give envoy_grpc');
   return {
     cluster: target.value.clusterName,
     authority: target.value.authority === '' ? target.value.clusterName : target.value.authority,
@@ -91,7 +115,12 @@ export const extAuthzExtension: HttpFilterExtension = {
 export function readRouteConfig(config: Uint8Array): RouteAuthorization {
   const { override } = decodeMessage<ExtAuthzPerRoute>(ROUTE_TYPE, config, 'typed_per_filter_config');
   if (override.case === 'disabled') return { disabled: override.value, contextExtensions: {}, body: undefined };
-  if (override.case !== 'checkSettings') throw new ConfigError('proxy.field-required', 'typed_per_filter_config.override');
+  if (override.case !== 'checkSettings')
+    throw new ConfigError('proxy.field-required', 'typed_per_filter_config.override');
   const { contextExtensions, disableRequestBodyBuffering, withRequestBody } = override.value;
-  return { disabled: false, contextExtensions, body: disableRequestBodyBuffering ? 'none' : bodySettings(withRequestBody) };
+  return {
+    disabled: false,
+    contextExtensions,
+    body: disableRequestBodyBuffering ? 'none' : bodySettings(withRequestBody),
+  };
 }

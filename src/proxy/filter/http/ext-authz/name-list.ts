@@ -15,6 +15,7 @@ export function compileNameList(list: ListStringMatcher | undefined, field: stri
 /** Header names have no case. */
 function lowered(pattern: ListStringMatcher['patterns'][number]): ListStringMatcher['patterns'][number] {
   const { matchPattern } = pattern;
-  if (matchPattern.case === 'safeRegex' || matchPattern.case === 'custom' || matchPattern.case === undefined) return pattern;
+  if (matchPattern.case === 'safeRegex' || matchPattern.case === 'custom' || matchPattern.case === undefined)
+    return pattern;
   return { ...pattern, matchPattern: { case: matchPattern.case, value: matchPattern.value.toLowerCase() } };
 }

@@ -5,7 +5,13 @@ import type { Counter } from '#telemetry';
 import type { RequestHead } from '#wire/http';
 import { decodeMessage } from '../../../apply/decode.ts';
 import { ConfigError } from '../../../errors.ts';
-import type { FilterCallbacks, FilterContext, FilterStatus, HttpFilter, HttpFilterExtension } from '../../../http/filter.ts';
+import type {
+  FilterCallbacks,
+  FilterContext,
+  FilterStatus,
+  HttpFilter,
+  HttpFilterExtension,
+} from '../../../http/filter.ts';
 import { barePath } from '../../../matcher/path-template.ts';
 import { type CompiledMatch, compileMatch } from '../../../route/route-match.ts';
 import { bodyOf, type Judged, type Verdict } from './judgement.ts';
@@ -31,9 +37,18 @@ interface Settings {
 type RouteSettings = { readonly disabled: true } | { readonly disabled: false; readonly requirement: string };
 
 function readSettings(config: JwtAuthentication, context: FilterContext, field: string): Settings {
-  if (config.filterStateRules !== undefined) throw new ConfigError('proxy.unsupported', `${field}.filter_state_rules`, 'give rules');
-  const providers = new Map(Object.entries(config.providers).map(([name, one]) => [name, compileProvider(name, one, context.clock, `${field}.providers["${name}"]`)] as const));
-  const named = new Map(Object.entries(config.requirementMap).map(([name, one]) => [name, compileRequirement(one, providers, `${field}.requirement_map["${name}"]`)] as const));
+  if (config.filterStateRules !== undefined)
+    throw new ConfigError('proxy.unsupported', `${field}.filter_state_rules`, 'give rules');
+  const providers = new Map(
+    Object.entries(config.providers).map(
+      ([name, one]) => [name, compileProvider(name, one, context.clock, `${field}.providers["${name}"]`)] as const,
+    ),
+  );
+  const named = new Map(
+    Object.entries(config.requirementMap).map(
+      ([name, one]) => [name, compileRequirement(one, providers, `${field}.requirement_map["${name}"]`)] as const,
+    ),
+  );
   return {
     providers: [...providers.values()],
     named,
@@ -42,9 +57,15 @@ function readSettings(config: JwtAuthentication, context: FilterContext, field: 
       if (rule.match === undefined) throw new ConfigError('proxy.field-required', `${at}.match`);
       const match = compileMatch(rule.match, `${at}.match`);
       if (rule.requirementType.case === undefined) return { match, requirement: undefined };
-      if (rule.requirementType.case === 'requires') return { match, requirement: compileRequirement(rule.requirementType.value, providers, `${at}.requires`) };
+      if (rule.requirementType.case === 'requires')
+        return { match, requirement: compileRequirement(rule.requirementType.value, providers, `${at}.requires`) };
       const requirement = named.get(rule.requirementType.value);
-      if (requirement === undefined) throw new ConfigError('proxy.field-invalid', `${at}.requirement_name`, `there is no requirement "${rule.requirementType.value}"`);
+      if (requirement === undefined)
+        throw new ConfigError(
+          'proxy.field-invalid',
+          `${at}.requirement_name`,
+          `there is no requirement "${rule.requirementType.value}"`,
+        );
       return { match, requirement };
     }),
     bypassPreflight: config.bypassCorsPreflight,
@@ -69,7 +90,13 @@ class JwtAuthnFilter implements HttpFilter {
   requestHead(head: RequestHead): FilterStatus {
     const settings = this.#settings;
     removeForged(head, settings.providers);
-    if (settings.bypassPreflight && head.method === 'OPTIONS' && head.headers.has('origin') && head.headers.has('access-control-request-method')) return 'continue';
+    if (
+      settings.bypassPreflight &&
+      head.method === 'OPTIONS' &&
+      head.headers.has('origin') &&
+      head.headers.has('access-control-request-method')
+    )
+      return 'continue';
     const requirement = this.#requirement(head);
     if (requirement === undefined) return 'continue';
     const found: Judged[] = [];
@@ -101,7 +128,11 @@ class JwtAuthnFilter implements HttpFilter {
     const { connection, record } = this.#callbacks;
     const path = barePath(head.path);
     for (const { match, requirement } of this.#settings.rules) {
-      if (match.path.matches(path, head) && (match.condition === undefined || match.condition({ head, connection, record }, 0))) return requirement;
+      if (
+        match.path.matches(path, head) &&
+        (match.condition === undefined || match.condition({ head, connection, record }, 0))
+      )
+        return requirement;
     }
     return undefined;
   }
@@ -132,7 +163,9 @@ class JwtAuthnFilter implements HttpFilter {
       status: verdict === 'jwt_audience' ? 403 : 401,
       body,
       details: `jwt_authn_access_denied{${body.replaceAll(' ', '_')}}`,
-      headers: [['www-authenticate', `Bearer realm="${realm}"${verdict === 'missing' ? '' : ', error="invalid_token"'}`]],
+      headers: [
+        ['www-authenticate', `Bearer realm="${realm}"${verdict === 'missing' ? '' : ', error="invalid_token"'}`],
+      ],
     });
   }
 }
@@ -148,7 +181,11 @@ export const jwtAuthnExtension: HttpFilterExtension = {
     return { name: filterName, create: (callbacks) => new JwtAuthnFilter(settings, filterName, callbacks) };
   },
   routeConfig: (config): RouteSettings => {
-    const { requirementSpecifier: specifier } = decodeMessage<PerRouteConfig>(ROUTE_TYPE, config, 'typed_per_filter_config');
+    const { requirementSpecifier: specifier } = decodeMessage<PerRouteConfig>(
+      ROUTE_TYPE,
+      config,
+      'typed_per_filter_config',
+    );
     if (specifier.case === 'disabled' && specifier.value) return { disabled: true };
     if (specifier.case === 'requirementName') return { disabled: false, requirement: specifier.value };
     throw new ConfigError('proxy.field-required', 'typed_per_filter_config.requirement_specifier');

@@ -51,7 +51,10 @@ function headerText(value: unknown): string | undefined {
   return /[\u0000-\u001f\u007f]/.test(text) ? undefined : Buffer.from(text, 'utf8').toString('latin1');
 }
 
-function normalized(payload: Readonly<Record<string, unknown>>, spaceDelimited: readonly string[]): Readonly<Record<string, unknown>> {
+function normalized(
+  payload: Readonly<Record<string, unknown>>,
+  spaceDelimited: readonly string[],
+): Readonly<Record<string, unknown>> {
   let made: Record<string, unknown> | undefined;
   for (const claim of spaceDelimited) {
     const value = Object.hasOwn(payload, claim) ? payload[claim] : undefined;

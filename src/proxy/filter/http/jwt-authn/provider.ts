@@ -31,12 +31,19 @@ export function compileProvider(name: string, config: JwtProvider, clock: Clock,
   if (config.failedStatusInMetadata !== '') refuse('failed_status_in_metadata', 'read the response code details');
   return {
     name,
-    verifier: new JwtVerifier({ issuer: config.issuer, audiences: config.audiences, skewMs: (config.clockSkewSeconds || 60) * 1000 }, keysOf(config, field), clock),
+    verifier: new JwtVerifier(
+      { issuer: config.issuer, audiences: config.audiences, skewMs: (config.clockSkewSeconds || 60) * 1000 },
+      keysOf(config, field),
+      clock,
+    ),
     locations: locationsOf(config),
     forward: config.forward,
     payloadHeader: config.forwardPayloadHeader.toLowerCase(),
     padPayload: config.padForwardPayloadHeader,
-    claimHeaders: config.claimToHeaders.map(({ headerName, claimName }) => ({ header: headerName.toLowerCase(), claim: claimName.split('.') })),
+    claimHeaders: config.claimToHeaders.map(({ headerName, claimName }) => ({
+      header: headerName.toLowerCase(),
+      claim: claimName.split('.'),
+    })),
     payloadInMetadata: config.payloadInMetadata,
     spaceDelimited: config.normalizePayloadInMetadata?.spaceDelimitedClaims ?? [],
     clearRouteCache: config.clearRouteCache,
@@ -46,7 +53,11 @@ export function compileProvider(name: string, config: JwtProvider, clock: Clock,
 
 function locationsOf(config: JwtProvider): readonly TokenLocation[] {
   const own: TokenLocation[] = [
-    ...config.fromHeaders.map(({ name, valuePrefix }) => ({ kind: 'header' as const, name: name.toLowerCase(), prefix: valuePrefix.toLowerCase() })),
+    ...config.fromHeaders.map(({ name, valuePrefix }) => ({
+      kind: 'header' as const,
+      name: name.toLowerCase(),
+      prefix: valuePrefix.toLowerCase(),
+    })),
     ...config.fromParams.map((name) => ({ kind: 'query' as const, name, prefix: '' })),
     ...config.fromCookies.map((name) => ({ kind: 'cookie' as const, name, prefix: '' })),
   ];
@@ -56,10 +67,21 @@ function locationsOf(config: JwtProvider): readonly TokenLocation[] {
 /** Keys that cannot be read are no keys: every token is refused, the listener stands (as Envoy). */
 function keysOf(config: JwtProvider, field: string): ConstructorParameters<typeof JwtVerifier>[1] {
   const source = config.jwksSourceSpecifier;
-  if (source.case !== 'localJwks') throw new ConfigError('proxy.unsupported', `${field}.remote_jwks`, 'give local_jwks: the control plane fetches key sets');
+  if (source.case !== 'localJwks')
+    throw new ConfigError(
+      'proxy.unsupported',
+      `${field}.remote_jwks`,
+      'give local_jwks: the control plane fetches key sets',
+    );
   const { specifier } = source.value;
-  const text = specifier.case === 'inlineString' ? specifier.value : specifier.case === 'inlineBytes' ? Buffer.from(specifier.value).toString('utf8') : undefined;
-  if (text === undefined) throw new ConfigError('proxy.unsupported', `${field}.local_jwks`, 'give inline_string or inline_bytes');
+  const text =
+    specifier.case === 'inlineString'
+      ? specifier.value
+      : specifier.case === 'inlineBytes'
+        ? Buffer.from(specifier.value).toString('utf8')
+        : undefined;
+  if (text === undefined)
+    throw new ConfigError('proxy.unsupported', `${field}.local_jwks`, 'give inline_string or inline_bytes');
   const read = parseKeySet(text);
   return read.ok ? read.value : { keys: [] };
 }

@@ -14,7 +14,11 @@ export interface Requirement {
 
 type Judge = (tokens: readonly Judged[]) => Verdict;
 
-export function compileRequirement(config: JwtRequirement | undefined, providers: ReadonlyMap<string, Provider>, field: string): Requirement {
+export function compileRequirement(
+  config: JwtRequirement | undefined,
+  providers: ReadonlyMap<string, Provider>,
+  field: string,
+): Requirement {
   const used = new Set<Provider>();
   const judge = compile(config, field, 0);
   return { providers: [...used], judge };
@@ -27,7 +31,8 @@ export function compileRequirement(config: JwtRequirement | undefined, providers
   }
 
   function compile(one: JwtRequirement | undefined, at: string, depth: number): Judge {
-    if (depth > MAX_MATCHER_DEPTH) throw new ConfigError('proxy.field-invalid', at, `nests deeper than ${MAX_MATCHER_DEPTH} levels`);
+    if (depth > MAX_MATCHER_DEPTH)
+      throw new ConfigError('proxy.field-invalid', at, `nests deeper than ${MAX_MATCHER_DEPTH} levels`);
     const type = one?.requiresType;
     switch (type?.case) {
       case 'providerName': {
@@ -35,7 +40,11 @@ export function compileRequirement(config: JwtRequirement | undefined, providers
         return (tokens) => ofProvider(tokens, provider);
       }
       case 'providerAndAudiences':
-        throw new ConfigError('proxy.unsupported', `${at}.provider_and_audiences`, 'give the audiences with the provider');
+        throw new ConfigError(
+          'proxy.unsupported',
+          `${at}.provider_and_audiences`,
+          'give the audiences with the provider',
+        );
       case 'requiresAny': {
         const parts = type.value.requirements.map((part, i) => compile(part, `${at}.requires_any[${i}]`, depth + 1));
         return (tokens) => {

@@ -21,9 +21,13 @@ export function tokensAt(head: RequestHead, location: TokenLocation): readonly s
     case 'header':
       return head.headers.getAll(location.name).flatMap((value) => afterPrefix(value, location.prefix) ?? []);
     case 'query':
-      return queryPairs(head.path).flatMap((pair) => (nameOf(pair) === location.name ? [pair.slice(pair.indexOf('=') + 1)] : [])).filter((token) => token !== '');
+      return queryPairs(head.path)
+        .flatMap((pair) => (nameOf(pair) === location.name ? [pair.slice(pair.indexOf('=') + 1)] : []))
+        .filter((token) => token !== '');
     case 'cookie':
-      return head.headers.getAll('cookie').flatMap((header) => header.split(';').flatMap((pair) => cookieValue(pair, location.name) ?? []));
+      return head.headers
+        .getAll('cookie')
+        .flatMap((header) => header.split(';').flatMap((pair) => cookieValue(pair, location.name) ?? []));
   }
 }
 
@@ -36,11 +40,17 @@ export function removeTokens(head: RequestHead, location: TokenLocation): void {
     case 'query': {
       const start = head.path.indexOf('?');
       const kept = queryPairs(head.path).filter((pair) => nameOf(pair) !== location.name);
-      if (start >= 0) head.path = kept.length === 0 ? head.path.slice(0, start) : `${head.path.slice(0, start)}?${kept.join('&')}`;
+      if (start >= 0)
+        head.path = kept.length === 0 ? head.path.slice(0, start) : `${head.path.slice(0, start)}?${kept.join('&')}`;
       return;
     }
     case 'cookie': {
-      const kept = head.headers.getAll('cookie').flatMap((header) => header.split(';').filter((pair) => cookieValue(pair, location.name) === undefined).map((pair) => pair.trim()));
+      const kept = head.headers.getAll('cookie').flatMap((header) =>
+        header
+          .split(';')
+          .filter((pair) => cookieValue(pair, location.name) === undefined)
+          .map((pair) => pair.trim()),
+      );
       if (kept.length === 0) head.headers.remove('cookie');
       else head.headers.set('cookie', kept.join('; '));
     }

@@ -15,7 +15,10 @@ export class VerifiedTokens {
   readonly #known = new Map<string, Known>();
 
   /** The verdict, or a promise of it where a signature must be checked. */
-  judge(text: string, provider: Provider): { readonly verdict: Verdict | Promise<Verdict>; readonly token: ReadToken | undefined } {
+  judge(
+    text: string,
+    provider: Provider,
+  ): { readonly verdict: Verdict | Promise<Verdict>; readonly token: ReadToken | undefined } {
     const known = this.#known.get(text);
     let token: ReadToken;
     if (known !== undefined) token = known.token;
@@ -24,7 +27,10 @@ export class VerifiedTokens {
       if (!read.ok) return { verdict: read.error.code, token: undefined };
       token = read.value;
     }
-    const wrong: IdentityErrorCode | undefined = provider.requireExpiration && token.expires === undefined ? 'jwt_expired' : provider.verifier.judgeClaims(token)?.code;
+    const wrong: IdentityErrorCode | undefined =
+      provider.requireExpiration && token.expires === undefined
+        ? 'jwt_expired'
+        : provider.verifier.judgeClaims(token)?.code;
     if (wrong !== undefined) return { verdict: wrong, token };
     if (known?.goodFor.has(provider) === true) {
       // Least recently used goes first.
@@ -41,10 +47,11 @@ export class VerifiedTokens {
     const known = this.#known.get(token.text) ?? { token, goodFor: new Set<Provider>() };
     known.goodFor.add(provider);
     this.#known.set(token.text, known);
-    if (this.#known.size > VERIFIED_TOKENS_MAX) for (const oldest of this.#known.keys()) {
-      this.#known.delete(oldest);
-      break;
-    }
+    if (this.#known.size > VERIFIED_TOKENS_MAX)
+      for (const oldest of this.#known.keys()) {
+        this.#known.delete(oldest);
+        break;
+      }
     return 'ok';
   }
 }

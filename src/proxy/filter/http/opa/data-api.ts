@@ -26,9 +26,20 @@ export function dataApi(options: DataApiOptions): Authorizer {
       headers.add('content-type', 'application/json');
       headers.add('accept', 'application/json');
       headers.add('content-length', String(body.length));
-      const head: RequestHead = { method: 'POST', path, authority: options.authority, scheme: 'http', version: '1.1', protocol: '', headers };
+      const head: RequestHead = {
+        method: 'POST',
+        path,
+        authority: options.authority,
+        scheme: 'http',
+        version: '1.1',
+        protocol: '',
+        headers,
+      };
       const { clusters, cluster, timeoutMs } = options;
-      return callCluster({ clusters, cluster, head, body, timeoutMs, answerBytesMax: CHECK_ANSWER_BYTES_MAX }, (result) => done(result.ok ? read(result.answer) : { kind: 'error', reason: result.reason }));
+      return callCluster(
+        { clusters, cluster, head, body, timeoutMs, answerBytesMax: CHECK_ANSWER_BYTES_MAX },
+        (result) => done(result.ok ? read(result.answer) : { kind: 'error', reason: result.reason }),
+      );
     },
   };
 }
@@ -41,6 +52,7 @@ function read(answer: CallAnswer): Decision {
   } catch {
     return { kind: 'error', reason: 'OPA answered no JSON' };
   }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return { kind: 'error', reason: 'OPA answered no object' };
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return { kind: 'error', reason: 'OPA answered no object' };
   return decisionOf((value as { readonly result?: unknown }).result);
 }

@@ -6,7 +6,11 @@ import { ConfigError } from '../../../errors.ts';
 import type { FilterContext, HttpFilterExtension } from '../../../http/filter.ts';
 import { millisOf } from '../../../matcher/fraction.ts';
 import { compileMetadataMatcher } from '../../../matcher/metadata-matcher.ts';
-import { authorizationCounters, AuthorizationFilter, type AuthorizationSettings } from '../ext-authz/authorization-filter.ts';
+import {
+  authorizationCounters,
+  AuthorizationFilter,
+  type AuthorizationSettings,
+} from '../ext-authz/authorization-filter.ts';
 import type { Authorizer } from '../ext-authz/decision.ts';
 import { bodySettings, readRouteConfig } from '../ext-authz/index.ts';
 import { dataApi } from './data-api.ts';
@@ -24,7 +28,10 @@ function readSettings(config: Opa, context: FilterContext, field: string): Autho
     failOpenHeader: false,
     statusOnError: config.statusOnError || 403,
     clearRoute: config.clearRouteCache,
-    enabled: config.filterEnabledMetadata === undefined ? undefined : compileMetadataMatcher(config.filterEnabledMetadata, `${field}.filter_enabled_metadata`),
+    enabled:
+      config.filterEnabledMetadata === undefined
+        ? undefined
+        : compileMetadataMatcher(config.filterEnabledMetadata, `${field}.filter_enabled_metadata`),
     metadataName: METADATA,
     clock: context.clock,
     counters: authorizationCounters(context.stats, `${context.statPrefix}ext_authz.opa.`),
@@ -35,8 +42,15 @@ function authorizerOf(config: Opa, context: FilterContext, field: string): Autho
   const { decider } = config;
   if (decider.case === 'service') {
     const { cluster, authority, decision, timeout } = decider.value;
-    if (cluster === '' || decision === '') throw new ConfigError('proxy.field-required', `${field}.service.${cluster === '' ? 'cluster' : 'decision'}`);
-    return dataApi({ clusters: context.clusters, cluster, authority: authority === '' ? cluster : authority, decision, timeoutMs: millisOf(timeout) ?? TIMEOUT_DEFAULT_MS });
+    if (cluster === '' || decision === '')
+      throw new ConfigError('proxy.field-required', `${field}.service.${cluster === '' ? 'cluster' : 'decision'}`);
+    return dataApi({
+      clusters: context.clusters,
+      cluster,
+      authority: authority === '' ? cluster : authority,
+      decision,
+      timeoutMs: millisOf(timeout) ?? TIMEOUT_DEFAULT_MS,
+    });
   }
   if (decider.case !== 'wasm') throw new ConfigError('proxy.field-required', `${field}.decider`);
   const { module, entrypoint, data } = decider.value;

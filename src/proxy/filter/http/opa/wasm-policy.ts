@@ -52,7 +52,8 @@ async function load({ module, entrypoint, data }: WasmPolicyOptions): Promise<Po
   const { loadPolicy } = await import('@open-policy-agent/opa-wasm');
   const bytes = Uint8Array.from(module);
   const policy = (await loadPolicy(bytes.buffer)) as unknown as Policy;
-  if (!Object.hasOwn(policy.entrypoints, entrypoint)) throw new Error(`it has no entrypoint "${entrypoint}", only ${Object.keys(policy.entrypoints).join(', ')}`);
+  if (!Object.hasOwn(policy.entrypoints, entrypoint))
+    throw new Error(`it has no entrypoint "${entrypoint}", only ${Object.keys(policy.entrypoints).join(', ')}`);
   policy.setData(data === '' ? {} : (JSON.parse(data) as object));
   return policy;
 }
