@@ -1,5 +1,5 @@
 // topsail apply: hands manifests to the control plane, prints kubectl's words, and waits for the proxies if asked.
-import type { ApplyAnswer, ProgrammedJson } from '#api';
+import type { ApplyAnswer, ObjectJson, ProgrammedJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { findingText, programmedText } from './finding-text.ts';
 import { objectName } from './kinds.ts';
@@ -44,6 +44,14 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
   });
   const programmed = await mesh.get<ProgrammedJson>(`/api/v1/wait?${query}`, timeoutMs + 5000);
   context.out(programmedText(programmed));
+  const said = new Set(answer.applied.flatMap((one) => one.findings.map((finding) => finding.code + finding.path)));
+  for (const one of answer.applied) {
+    const id = new URLSearchParams({ kind: one.kind, namespace: one.namespace, name: one.name });
+    const [object] = one.action === 'refused' ? [] : await mesh.get<ObjectJson[]>(`/api/v1/objects?${id}`);
+    // What only the whole configuration shows: a subset that nobody defines keeps a route out of force.
+    for (const finding of object?.findings ?? [])
+      if (finding.severity === 'error' && !said.has(finding.code + finding.path)) context.err(findingText(finding));
+  }
   return failed || programmed.acknowledged < programmed.concerned ? 1 : 0;
 }
 

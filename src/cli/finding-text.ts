@@ -8,7 +8,8 @@ export function findingText(finding: FindingJson): string {
       : `${finding.file}${finding.line > 0 ? `:${finding.line}:${finding.column}` : ''}`;
   const path = finding.path === '' ? '' : ` ${finding.path}:`;
   const object = finding.file === '' || finding.object === '' ? '' : ` ${finding.object}`;
-  const remedy = finding.remedy === '' ? '' : ` ${finding.remedy}`;
+  const stop = /[.!?]$/.test(finding.message) ? '' : '.';
+  const remedy = finding.remedy === '' ? '' : `${stop} ${finding.remedy}`;
   return `${finding.severity} [${finding.code}] ${place}:${object}${path} ${finding.message}${remedy}\n`;
 }
 

@@ -259,7 +259,7 @@ function workloadFlags(command: Command): Command {
   return command
     .requiredOption('--name <name>', 'name of the workload')
     .addOption(namespaceFlag())
-    .option('--service-account <name>', 'service account (default: default)', 'default')
+    .option('--service-account <name>', 'service account', 'default')
     .option('--labels <k=v,...>', 'labels that Services select by', '')
     .option('--log-level <level>', 'debug, info, warn or error', 'info');
 }

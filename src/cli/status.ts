@@ -34,7 +34,7 @@ export async function status(context: CliContext, options: MeshOptions): Promise
       w.health,
       w.connected ? 'connected' : 'gone',
       proxy === undefined ? '-' : syncText(proxy),
-      w.capture,
+      proxy?.capture || '-',
       w.ports.map((p) => p.port).join(',') || '-',
     ];
   });

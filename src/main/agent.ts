@@ -237,7 +237,8 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
     record(plan, capture, app.pid);
     void app.ended.then(({ status: exitStatus, text }) => {
       if (stopping) return;
-      log.error('the application ended', { how: text });
+      if (exitStatus === 0) log.info('the application ended', { how: text });
+      else log.error('the application ended', { how: text });
       void stop(exitStatus);
     });
     if (first !== undefined) {

@@ -18,7 +18,13 @@ export async function waitForRun(home: Home, log: Logger): Promise<RunJson> {
       return run;
     } catch (error) {
       if (i % SAY_EVERY === SAY_EVERY - 1)
-        log.warn('waiting for the control plane', { file: home.runJson, reason: (error as Error).message });
+        log.warn(
+          'waiting for the control plane: start the mesh with "npm start" or "./topsail demo", or say where it is with --home',
+          {
+            file: home.runJson,
+            reason: (error as Error).message,
+          },
+        );
     }
     await sleep(LOOK_MS);
   }
