@@ -7,6 +7,7 @@ import { bin, root, runStep, type Step } from './steps.ts';
 const testArgs = ['--test', '--test-isolation=none', '--test-reporter=spec'];
 const steps: Step[] = [
   { name: 'types', command: bin('tsc'), args: ['-p', '.'] },
+  { name: 'types of the dashboard', command: bin('tsc'), args: ['-p', 'dashboard'] },
   {
     name: 'lint',
     command: bin('oxlint'),

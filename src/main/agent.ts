@@ -16,7 +16,7 @@ import { claimBlock } from './claim-block.ts';
 import { type CaptureTier, chooseTier, ENVOY_UNCAPTURED } from './capture-tier.ts';
 import { freePorts } from './free-ports.ts';
 import { type Home, homeForJoin } from './home.ts';
-import { identify } from './process-identity.ts';
+import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { waitForRun } from './read-run.ts';
 import { PORT_FOLDER, removeStaleNamespaces, WORKLOAD_FOLDER } from './stale-records.ts';
 import { onShutdown, reportReady } from './supervised.ts';
@@ -76,6 +76,9 @@ async function makePlan(type: Plan['type'], flags: Flags): Promise<Plan | string
     return 'No mesh found: there is no .topsail folder here or above. Start one with "topsail demo", or say where it is with --home or $TOPSAIL_HOME.';
   const envoy = flags['dataPlane'] === 'envoy' ? findEnvoy() : undefined;
   if (flags['dataPlane'] === 'envoy' && envoy === undefined) return NO_ENVOY;
+  const holder = holderOf(home, spec);
+  if (holder !== undefined)
+    return `A workload called ${spec.name} already runs in namespace ${spec.namespace} (process ${holder}). Stop it, or choose another --name.`;
   const gatewayPorts = readBinds(list('bind'));
   if (gatewayPorts === undefined) return '--bind takes PORT=PORT, for example 8080=8080.';
   const sidecar = type === 'sidecar';
@@ -299,6 +302,18 @@ function record(plan: Plan, capture: AgentCapture | undefined, appPid: number | 
     statusPort,
   });
   writeFileSync(join(folder, `${spec.name}.${spec.namespace}.json`), text, { mode: 0o600 });
+}
+
+/** The agent that has this name now: a second one would take its place in the registry. */
+function holderOf(home: Home, spec: WorkloadSpec): number | undefined {
+  try {
+    const path = join(home.run, WORKLOAD_FOLDER, `${spec.name}.${spec.namespace}.json`);
+    const { agent } = JSON.parse(readFileSync(path, 'utf8')) as { readonly agent?: ProcessIdentity };
+    return agent !== undefined && agent.pid !== process.pid && isAlive(agent) ? agent.pid : undefined;
+  } catch {
+    // No record, or none that can be read: nobody has the name.
+    return undefined;
+  }
 }
 
 function takenBlocks(home: Home): ReadonlySet<string> {

@@ -68,6 +68,13 @@ test("the metrics port gives the application's metrics beside the proxy's", asyn
   assert.match(answer?.body ?? '', /istio_build/);
 });
 
+test('a second workload of the same name is refused, and the first stays what it was', async () => {
+  const again = await mesh.topsail('run', '--name', 'asker', '--capture', 'none', '--', 'true');
+  assert.equal(again.status, 1);
+  assert.match(again.stderr, /already runs in namespace default \(process \d+\).*--name/);
+  assert.equal((await mesh.order('asker', { url: 'http://told:9080/' }))[0]?.status, 200);
+});
+
 test('POST /quitquitquit ends the workload as SIGTERM does', async () => {
   assert.equal(await page('/quitquitquit', 'POST'), 'OK\n');
   for (const end = Date.now() + 5000; mesh.process('asker').running; await sleep(50))
