@@ -245,7 +245,8 @@ export const HTTP_BLOCK = defineBlock({
     'downstream_rq_active',
   ],
   histograms: ['downstream_cx_length_ms', 'downstream_rq_time'],
-  lazy: ['rbac.', 'fault.', 'cors.'],
+  // The last is ours: shown only once it counts, so that an unused page is Envoy's.
+  lazy: ['rbac.', 'fault.', 'cors.', 'downstream_rq_peer_revoked'],
 });
 export const HTTP = HTTP_BLOCK.slots;
 
@@ -276,7 +277,7 @@ export const LISTENER_BLOCK = defineBlock({
   ],
   gauges: ['downstream_cx_active', 'downstream_pre_cx_active'],
   histograms: ['downstream_cx_length_ms'],
-  lazy: ['ssl.'],
+  lazy: ['ssl.', 'downstream_cx_peer_revoked'],
 });
 export const LISTENER = LISTENER_BLOCK.slots;
 
