@@ -27,3 +27,12 @@ test('what is asked for is told whenever it changes, and forgotten when nobody a
   leave();
   assert.deepEqual(wants, [[NAME], []]);
 });
+
+test('what the control plane says of a secret that nobody uses any more is not told to its next user', () => {
+  const secrets = new RemoteSecrets();
+  const seen: SecretValue[] = [];
+  secrets.subscribe(NAME, () => {})();
+  secrets.apply(removal);
+  secrets.subscribe(NAME, (value) => seen.push(value));
+  assert.deepEqual(seen, []);
+});

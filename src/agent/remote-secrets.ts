@@ -46,8 +46,11 @@ export class RemoteSecrets implements SecretSource {
   }
 
   #set(name: string, value: SecretValue): void {
+    // An answer that crossed the end of the last subscription: kept, it would be the first thing the next subscriber hears.
+    const subscribers = this.#subscribers.get(name);
+    if (subscribers === undefined) return;
     this.#values.set(name, value);
-    for (const entry of [...(this.#subscribers.get(name) ?? [])]) entry(value);
+    for (const entry of [...subscribers]) entry(value);
   }
 
   #leave(name: string, entry: (value: SecretValue) => void): void {
