@@ -37,10 +37,10 @@ function text(one: ObjectJson, spec: string, nowMs: number): string {
     ['Name', one.name],
     ['Namespace', one.namespace],
     ['Kind', `${one.kind} (${one.apiVersion})`],
-    ['Source', `${one.file}${one.line > 0 ? `:${one.line}` : ''}`],
+    ['Source', sourceText(one)],
     ['Generation', String(one.generation)],
     ['Age', one.createdMs === 0 ? 'unknown' : age(nowMs - one.createdMs)],
-    ['State', STATE[one.state]],
+    ['State', stateLine(one)],
   ];
   const labels = Object.entries(one.labels).map(([k, v]) => `${k}=${v}`);
   if (labels.length > 0) rows.push(['Labels', labels.join(', ')]);
@@ -50,8 +50,18 @@ function text(one: ObjectJson, spec: string, nowMs: number): string {
   return `${head}${programmedText(one.programmed)}${findings}Spec:\n${spec.replace(/^(?=.)/gm, '  ')}\n`;
 }
 
-const STATE: Readonly<Record<ObjectJson['state'], string>> = {
-  accepted: 'accepted: the text in force is the text written',
-  lastGood: 'the present text is bad; its last good version stays in force',
-  refused: 'refused: it is not in force',
-};
+/** What is in no file was registered by the proxy of a workload, and leaves with it. */
+function sourceText({ file, line, annotations }: ObjectJson): string {
+  if (file !== '') return `${file}${line > 0 ? `:${line}` : ''}`;
+  return annotations['istio.io/autoRegistration'] === 'true' ? "none: registered by its workload's proxy" : 'none';
+}
+
+function stateLine({ state, findings }: ObjectJson): string {
+  if (state === 'lastGood') return 'the present text is bad; its last good version stays in force';
+  if (state === 'refused') return 'refused: it is not in force';
+  // Valid by itself, and yet the rest of the configuration keeps a part of it out.
+  const errors = findings.filter((finding) => finding.severity === 'error');
+  return errors.length === 0
+    ? 'accepted: the text in force is the text written'
+    : `accepted, but not all of it is in force: see ${[...new Set(errors.map((one) => one.code))].join(', ')} below`;
+}

@@ -20,7 +20,7 @@ export async function edges(
 
 function edgeTable(all: readonly EdgeJson[]): string {
   if (all.length === 0) return 'No traffic seen in the last seconds.\n';
-  const rows = all.map((e) => [
+  const rows = foldEdges(all).map((e) => [
     e.source,
     e.destination,
     e.protocol,
@@ -31,6 +31,33 @@ function edgeTable(all: readonly EdgeJson[]): string {
     e.mtls >= 1 ? 'yes' : e.mtls <= 0 ? 'no' : `${Math.round(e.mtls * 100)}%`,
   ]);
   return table(['SOURCE', 'DESTINATION', 'PROTOCOL', 'RPS', 'ERRORS', 'P50', 'P99', 'MTLS'], rows);
+}
+
+/**
+ * One row for two ends and a protocol, as the table's columns tell edges apart: services by which the same workload
+ * was asked for, and what was refused before it had one, are summed.
+ */
+export function foldEdges(all: readonly EdgeJson[]): readonly EdgeJson[] {
+  const groups = Map.groupBy(all, (e) =>
+    [e.sourceNamespace, e.source, e.destinationNamespace, e.destination, e.protocol].join(' '),
+  );
+  const folded = Array.from(groups.values(), (own): EdgeJson => {
+    const [first, ...others] = own as [EdgeJson, ...EdgeJson[]];
+    if (others.length === 0) return first;
+    const rate = own.reduce((sum, e) => sum + e.requestsPerSecond, 0);
+    const mean = (of: (e: EdgeJson) => number): number =>
+      own.reduce((sum, e) => sum + of(e) * (rate === 0 ? 1 / own.length : e.requestsPerSecond / rate), 0);
+    return {
+      ...first,
+      requestsPerSecond: rate,
+      errorsPerSecond: own.reduce((sum, e) => sum + e.errorsPerSecond, 0),
+      p50Ms: mean((e) => e.p50Ms),
+      p95Ms: Math.max(...own.map((e) => e.p95Ms)),
+      p99Ms: Math.max(...own.map((e) => e.p99Ms)),
+      mtls: mean((e) => e.mtls),
+    };
+  });
+  return folded.sort((a, b) => b.requestsPerSecond - a.requestsPerSecond);
 }
 
 function latency(ms: number): string {

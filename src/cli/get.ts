@@ -106,6 +106,7 @@ function listing(objects: readonly ObjectJson[], withNamespace: boolean, wide: b
 }
 
 type Column = { readonly heads: string[]; readonly cells: (spec: Readonly<Record<string, unknown>>) => string[] };
+/** As kubectl prints a printer column that is a list: `["*"]`. */
 const texts = (value: unknown): string => (Array.isArray(value) ? JSON.stringify(value) : '');
 const SPEC_COLUMNS: Readonly<Record<string, Column>> = {
   VirtualService: { heads: ['GATEWAYS', 'HOSTS'], cells: (s) => [texts(s['gateways']), texts(s['hosts'])] },
@@ -137,6 +138,7 @@ function specCells(one: ObjectJson): string[] {
 function stateText(one: ObjectJson): string {
   if (one.state === 'lastGood') return 'LastGood';
   if (one.state === 'refused') return 'Refused';
+  if (one.findings.some((finding) => finding.severity === 'error')) return 'Error';
   return one.findings.some((finding) => finding.severity === 'warning') ? 'Warning' : 'Accepted';
 }
 

@@ -39,7 +39,8 @@ export async function openMesh(context: CliContext, home: string | undefined): P
         `The control plane at ${run.address} does not answer. Is the mesh of ${folder} still running? Start it with "topsail demo".`,
       );
     }
-    if (answer.status >= 300) throw new CliError(`${problemOf(answer.body)} (${answer.status} ${path.split('?')[0]})`);
+    if (answer.status >= 300)
+      throw new CliError(problemOf(answer.body) ?? `${answer.body.trim()} (${answer.status} ${path.split('?')[0]})`);
     return answer.body;
   };
   return {
@@ -53,11 +54,11 @@ export async function openMesh(context: CliContext, home: string | undefined): P
   };
 }
 
-function problemOf(body: string): string {
+/** The API's own sentence; undefined when somebody else answered. */
+function problemOf(body: string): string | undefined {
   try {
-    const parsed = JSON.parse(body) as { error?: string };
-    return parsed.error ?? body.trim();
+    return (JSON.parse(body) as { error?: string }).error;
   } catch {
-    return body.trim();
+    return undefined;
   }
 }

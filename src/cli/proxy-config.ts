@@ -1,6 +1,8 @@
 // topsail proxy-config: what one proxy was given, by type, as istioctl's short tables or as JSON.
+import type { ProxyJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
+import { agentSecrets, SECRET_HEADS, secretCells, secretRow } from './proxy-secrets.ts';
 import { table } from './table.ts';
 
 export const CONFIG_PARTS = ['all', 'listeners', 'routes', 'clusters', 'endpoints', 'secrets'] as const;
@@ -17,27 +19,44 @@ export async function proxyConfig(
 ): Promise<number> {
   const mesh = await openMesh(context, options.home);
   const dump = await mesh.get<Dump>(`/api/v1/proxies/${encodeURIComponent(name)}/config`);
+  const secrets =
+    part === 'all' || part === 'secrets'
+      ? await agentSecrets(context, proxyCalled(name, await mesh.get<readonly ProxyJson[]>('/api/v1/proxies')))
+      : [];
   const parts = part === 'all' ? (['listeners', 'routes', 'clusters', 'endpoints', 'secrets'] as const) : [part];
   if (options.output === 'json') {
-    context.out(`${JSON.stringify(part === 'all' ? dump : dump[part], undefined, 2)}\n`);
+    const whole = { ...dump, secrets: [...dump.secrets, ...secrets] };
+    context.out(`${JSON.stringify(part === 'all' ? whole : whole[part], undefined, 2)}\n`);
     return 0;
   }
   if (options.output !== 'short') throw new CliError(`-o ${options.output} is not known: use short or json.`);
   for (const [i, one] of parts.entries()) {
     if (i > 0) context.out('\n');
     if (parts.length > 1) context.out(`${one.toUpperCase()}\n`);
-    context.out(table(HEADS[one], (dump[one] ?? []).flatMap(ROWS[one])));
+    if (one === 'secrets') {
+      const rows = [...secrets, ...dump.secrets.map(secretRow)];
+      const nowMs = context.clock.wallTime();
+      context.out(
+        table(
+          SECRET_HEADS,
+          rows.map((row) => secretCells(row, nowMs)),
+        ),
+      );
+    } else context.out(table(HEADS[one], (dump[one] ?? []).flatMap(ROWS[one])));
   }
   return 0;
 }
 
-type Part = Exclude<ConfigPart, 'all'>;
+function proxyCalled(name: string, all: readonly ProxyJson[]): ProxyJson | undefined {
+  return all.find((p) => p.id === name || p.name === name || `${p.name}.${p.namespace}` === name);
+}
+
+type Part = Exclude<ConfigPart, 'all' | 'secrets'>;
 const HEADS: Readonly<Record<Part, readonly string[]>> = {
   listeners: ['NAME', 'ADDRESS', 'PORT', 'MATCH', 'DESTINATION'],
   routes: ['NAME', 'VHOST NAME', 'DOMAINS', 'MATCH', 'DESTINATION'],
   clusters: ['SERVICE FQDN', 'PORT', 'SUBSET', 'DIRECTION', 'TYPE'],
   endpoints: ['ENDPOINT', 'STATUS', 'WEIGHT', 'CLUSTER'],
-  secrets: ['RESOURCE NAME', 'TYPE'],
 };
 
 const ROWS: Readonly<Record<Part, (resource: Json) => string[][]>> = {
@@ -68,7 +87,6 @@ const ROWS: Readonly<Record<Part, (resource: Json) => string[][]>> = {
         ];
       }),
     ),
-  secrets: (s) => [[String(s['name']), s['tlsCertificate'] !== undefined ? 'Cert Chain' : 'CA']],
 };
 
 function listenerRows(listener: Json): string[][] {

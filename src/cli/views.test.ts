@@ -1,0 +1,163 @@
+// What the viewing commands print of one mesh: no line that a reader could take for something else.
+import assert from 'node:assert/strict';
+import { describe as suite, test } from 'node:test';
+import type { EdgeJson, FindingJson, ObjectJson } from '#api';
+import { fakeContext } from './context.testing.ts';
+import { describe } from './describe.ts';
+import { edges } from './edges.ts';
+import { get } from './get.ts';
+import { proxyConfig } from './proxy-config.ts';
+
+const NONE = { acknowledged: 0, concerned: 0, lagging: [], rejected: [] };
+
+const object = (fields: Partial<ObjectJson>): ObjectJson => ({
+  kind: 'VirtualService',
+  namespace: 'default',
+  name: 'reviews',
+  group: 'networking.istio.io',
+  apiVersion: 'networking.istio.io/v1',
+  generation: 1,
+  createdMs: 0,
+  state: 'accepted',
+  file: 'reviews.yaml',
+  line: 3,
+  labels: {},
+  annotations: {},
+  spec: { hosts: ['reviews', '*.shop'], gateways: ['mesh'] },
+  findings: [],
+  programmed: NONE,
+  ...fields,
+});
+
+const finding = (code: string, severity: FindingJson['severity']): FindingJson => ({
+  severity,
+  code,
+  file: '',
+  line: 0,
+  column: 0,
+  object: 'VirtualService default/reviews',
+  path: 'spec.http[0]',
+  message: 'sends to subset v9, which no DestinationRule defines: its former routes stay in force',
+  remedy: 'Define it.',
+});
+
+const edge = (fields: Partial<EdgeJson>): EdgeJson => ({
+  source: 'caller',
+  sourceNamespace: 'default',
+  destination: 'hello-v1',
+  destinationNamespace: 'default',
+  service: 'hello.default.svc.cluster.local',
+  protocol: 'http',
+  requestsPerSecond: 1,
+  errorsPerSecond: 0,
+  p50Ms: 2,
+  p95Ms: 4,
+  p99Ms: 6,
+  mtls: 1,
+  sourcePrincipal: '',
+  destinationPrincipal: '',
+  ...fields,
+});
+
+suite('describe', () => {
+  const told = async (one: ObjectJson): Promise<string> => {
+    const { context, out } = fakeContext({ answers: { '/api/v1/objects': [one] } });
+    await describe(context, [`${one.kind}/${one.name}`], { namespace: 'default' });
+    return out();
+  };
+
+  test('says that the text is in force only where all of it is', async () => {
+    assert.match(await told(object({})), /State: +accepted: the text in force is the text written\n/);
+    assert.match(
+      await told(object({ findings: [finding('TS-REG-006', 'warning')] })),
+      /State: +accepted: the text in force/,
+    );
+    assert.match(
+      await told(object({ findings: [finding('TS-REG-003', 'error')] })),
+      /State: +accepted, but not all of it is in force: see TS-REG-003 below\n/,
+    );
+  });
+
+  test('names where an object comes from, also without a file', async () => {
+    assert.match(await told(object({})), /Source: +reviews\.yaml:3\n/);
+    const joined = object({
+      kind: 'WorkloadEntry',
+      file: '',
+      line: 0,
+      annotations: { 'istio.io/autoRegistration': 'true' },
+    });
+    assert.match(await told(joined), /Source: +none: registered by its workload's proxy\n/);
+  });
+});
+
+suite('get', () => {
+  test("prints lists as kubectl prints a printer column's, and an error that keeps a part out of force", async () => {
+    const { context, out } = fakeContext({
+      answers: {
+        '/api/v1/objects': [object({}), object({ name: 'lost', findings: [finding('TS-REG-003', 'error')] })],
+      },
+    });
+    await get(context, ['vs'], { namespace: 'default' });
+    assert.match(out(), /^reviews +\["mesh"\] +\["reviews","\*\.shop"\] +Accepted /m);
+    assert.match(out(), /^lost .* Error /m);
+  });
+});
+
+suite('edges', () => {
+  test('has one row for two ends and a protocol, whatever they called each other', async () => {
+    const { context, out } = fakeContext({
+      answers: {
+        '/api/v1/edges': [
+          edge({ service: '', requestsPerSecond: 3, errorsPerSecond: 1 }),
+          edge({}),
+          edge({ protocol: 'tcp' }),
+          edge({ sourceNamespace: 'other', requestsPerSecond: 9 }),
+        ],
+      },
+    });
+    await edges(context, {});
+    const rows = out().trim().split('\n').slice(1);
+    assert.deepEqual(
+      rows.map((row) => row.split(/ {2,}/).slice(0, 5).join(' ')),
+      ['caller hello-v1 http 9.0 0.0%', 'caller hello-v1 http 4.0 25.0%', 'caller hello-v1 tcp 1.0 0.0%'],
+    );
+  });
+});
+
+suite('proxy-config', () => {
+  test("shows the workload's own certificate and roots, from its proxy, beside what the control plane sent", async () => {
+    const page = (path: string) => ({
+      path,
+      serial_number: 'abc',
+      valid_from: '2020-01-01T00:00:00.000Z',
+      expiration_time: '2035-01-01T00:00:00.000Z',
+    });
+    const { context, out } = fakeContext({
+      answers: {
+        '/api/v1/proxies/gate/config': {
+          secrets: [{ name: 'kubernetes://cert', tlsCertificate: { certificateChain: { inlineString: 'none' } } }],
+        },
+        '/api/v1/proxies': [{ id: 'x', name: 'gate', namespace: 'default', adminPort: 15000 }],
+        '/certs': { certificates: [{ ca_cert: [page('ROOTCA')], cert_chain: [page('default'), page('default')] }] },
+      },
+    });
+    await proxyConfig(context, 'secrets', 'gate', { output: 'short' });
+    const rows = out()
+      .trim()
+      .split('\n')
+      .map((row) => row.split(/ {2,}/).join('|'));
+    assert.deepEqual(rows, [
+      'RESOURCE NAME|TYPE|STATUS|VALID CERT|SERIAL NUMBER|NOT AFTER|NOT BEFORE',
+      'default|Cert Chain|ACTIVE|true|abc|2035-01-01T00:00:00Z|2020-01-01T00:00:00Z',
+      'ROOTCA|CA|ACTIVE|true|abc|2035-01-01T00:00:00Z|2020-01-01T00:00:00Z',
+      'kubernetes://cert|Cert Chain|ACTIVE|false|-|-|-',
+    ]);
+  });
+
+  test("passes the API's sentence on without the address that it was asked at", async () => {
+    const { context } = fakeContext({});
+    await assert.rejects(proxyConfig(context, 'routes', 'nope', { output: 'short' }), {
+      message: 'nothing at /api/v1/proxies/nope/config',
+    });
+  });
+});
