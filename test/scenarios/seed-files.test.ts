@@ -20,6 +20,9 @@ const LONG = (process.env['TOPSAIL_TEST_LONG'] ?? '') !== '';
 const POINTS = 2.5;
 const HALF_POINTS = 4.5;
 const COUNT = 2000;
+/** Envoy's timers count from when its loop last read the clock: some ms before the request was sent, more on a busy machine. */
+const LATE_MS = 4900;
+const SOON_MS = 4400;
 const WARM_WITHIN_MS = 2000;
 
 const subsets = (service: string, versions: readonly string[]): string => `apiVersion: networking.istio.io/v1
@@ -222,9 +225,10 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
     await apply('06');
     const all = await send('ratings', {}, COUNT, 200);
     noFailure(all);
-    near((100 * all.filter((one) => one.ms >= 5000).length) / all.length, 10);
-    assert.ok(
-      all.every((one) => one.ms < 3500 || one.ms >= 5000),
+    near((100 * all.filter((one) => one.ms >= LATE_MS).length) / all.length, 10);
+    assert.deepEqual(
+      all.map((one) => one.ms).filter((ms) => ms >= SOON_MS && ms < LATE_MS),
+      [],
       'late means 5 s late',
     );
   });
