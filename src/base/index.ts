@@ -14,3 +14,4 @@ export * from './capture-plan.ts';
 export * from './envoy-agent.ts';
 export * from './layered-resources.ts';
 export * from './sorted-entries.ts';
+export * from './cel/index.ts';
