@@ -162,6 +162,19 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
     .option('-n, --namespace <name>', 'one namespace')
     .addOption(output())
     .action(async (options) => exit(await (await import('./mtls.ts')).mtlsPlan(await context(), options)));
+  const ca = program.command('ca').description('the certificate authority of the mesh');
+  add(ca, 'status', 'who signs, which roots are trusted, and whether one is being replaced')
+    .addOption(output())
+    .action(async (options) => exit(await (await import('./ca.ts')).caStatus(await context(), options)));
+  add(ca, 'rotate', 'replace the root: both are trusted, the new one signs, the old one goes')
+    .option('--spread <duration>', 'how long the new root is announced before it signs (default: 60s)')
+    .option('--now', 'take the next step of the rotation at once')
+    .addOption(output())
+    .action(async (options) => exit(await (await import('./ca.ts')).caRotate(await context(), options)));
+  add(ca, 'revoke', 'refuse a certificate from now on, and cut who shows it')
+    .option('--serial <hex>', 'one certificate')
+    .option('--identity <spiffe-id>', 'all certificates of an identity that are valid now')
+    .action(async (options) => exit(await (await import('./ca.ts')).caRevoke(await context(), options)));
   add(program, 'logs', 'what a process of the mesh wrote')
     .argument('<workload>')
     .option('-f, --follow', 'go on')
@@ -261,5 +274,10 @@ function workloadFlags(command: Command): Command {
     .addOption(namespaceFlag())
     .option('--service-account <name>', 'service account', 'default')
     .option('--labels <k=v,...>', 'labels that Services select by', '')
+    .addOption(
+      new Option('--access-log <where>', 'one line for every request: to HOME/logs, for "topsail logs"; or mixed here')
+        .choices(['file', 'stdout', 'stderr'])
+        .default('file'),
+    )
     .option('--log-level <level>', 'debug, info, warn or error', 'info');
 }

@@ -73,6 +73,19 @@ const TABLE = {
     'the authority certificate cannot sign',
     'use a CA certificate that is valid now, with keyCertSign, leading to the root',
   ],
+  rotation_under_way: [
+    'the root is being replaced already',
+    'look at `topsail ca status`; `topsail ca rotate --now` takes the next step at once',
+  ],
+  rotation_not_under_way: ['no root is being replaced', 'begin with `topsail ca rotate`'],
+  authority_is_plugged_in: [
+    'the authority is plugged in by files',
+    'replace its files; revoked certificates belong into ca-crl.pem there',
+  ],
+  leaf_unknown: [
+    'no valid certificate is known by that serial or identity',
+    'take the serial from the log line `certificate issued`',
+  ],
   // Signing requests.
   caller_unauthenticated: [
     'the caller showed neither a valid token nor a verified client certificate',

@@ -1,13 +1,18 @@
 // Who is who: certificates, trust, tokens and the mesh's certificate authority.
 export { AgentSecrets } from './agent/agent-secrets.ts';
 export type { AgentSecretsOptions } from './agent/agent-secrets.ts';
-export { CertificateManager, makeCsr, mergeRoots } from './agent/certificate-manager.ts';
+export { CertificateManager, makeCsr } from './agent/certificate-manager.ts';
 export type { CertificateManagerOptions, SignCsr } from './agent/certificate-manager.ts';
 export { fileCertificateName, fileRootsName, FileSecrets } from './agent/file-secrets.ts';
 export { makeSdsMethods } from './agent/sds-service.ts';
 export { SecretSlots } from './agent/secret-slots.ts';
 export { CertificateAuthority } from './ca/certificate-authority.ts';
-export type { CertificateAuthorityOptions, IssuedCertificate, MeshTrust } from './ca/certificate-authority.ts';
+export type {
+  AuthorityStatus,
+  CertificateAuthorityOptions,
+  IssuedCertificate,
+  MeshTrust,
+} from './ca/certificate-authority.ts';
 export { CREATE_CERTIFICATE_PATH, makeCertificateService } from './ca/certificate-service.ts';
 export type { CertificateServiceOptions, CreateCertificate } from './ca/certificate-service.ts';
 export { issueLeaf, makeIntermediate, makeRoot } from './ca/signing-authority.ts';

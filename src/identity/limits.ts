@@ -23,6 +23,14 @@ export const LEAF_TTL_MAX_MS = 90 * 24 * 3_600_000;
 export const ROOT_TTL_MS = 3650 * 24 * 3_600_000;
 /** Milliseconds. Below, half life rotation would outrun the mesh. */
 export const LEAF_TTL_MIN_MS = 10_000;
+/** Milliseconds for which our own revocation list is good; it is written anew every hour. */
+export const REVOCATION_LIST_TTL_MS = 7 * 24 * 3_600_000;
+/** Milliseconds between learning a plugged-in root and signing below it: agents hear of it within one. */
+export const PLUGGED_SPREAD_MS = 10_000;
+/** Milliseconds that a root which somebody asked for is announced before it signs. */
+export const ROTATION_SPREAD_MS = 60_000;
+/** Leaves whose serial and identity are remembered for revocation by identity; the oldest is forgotten. */
+export const ISSUED_LEAVES_MAX = 20_000;
 /** Characters. A CSR of a 4096-bit RSA key is under 2 kB. */
 export const CSR_CHARACTERS_MAX = 16 * 1024;
 /** Callers whose signing rate is remembered; the least recently seen is forgotten. */

@@ -19,8 +19,9 @@ const TOKEN_RENEW_MS = 45 * 60_000;
 const TOKEN_RETRY_MS = 5000;
 const FIRST_RETRY_MS = 500;
 const TOKEN_TIMEOUT_MS = 5000;
-/** A root or revocation list is known here so long after the control plane has it. */
-const TRUST_LOOK_MS = 10_000;
+/** The control plane answers when its trust changes, and after its own patience anyway; then it is asked again. */
+const TRUST_TIMEOUT_MS = 60_000;
+const TRUST_RETRY_MS = 1000;
 const DISCOVERY_NAME = 'istiod.istio-system.svc';
 
 export interface AgentIdentityOptions {
@@ -111,7 +112,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     });
     manager.start();
   });
-  tokens.onTrust(({ rootsPem, crlPem }) => manager.setTrust([rootsPem], crlPem));
+  tokens.onTrust(({ rootsPem, crlPem }) => manager.setTrust(rootsPem, crlPem));
   // The connection so far was anonymous.
   channel.reconnect();
   return {
@@ -129,12 +130,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
 
 function clientTls(
   manager: CertificateManager,
-  {
-    rootsPem,
-    crlPem,
-    version,
-    intermediates,
-  }: TrustAnswer & { readonly version: string; readonly intermediates: Intermediates },
+  { rootsPem, crlPem, version, intermediates }: TrustAnswer & { readonly intermediates: Intermediates },
   name: string,
   clock: Clock,
 ): TlsClientOptions {
@@ -182,21 +178,24 @@ class TokenHolder implements TokenSource {
     this.#later(TOKEN_RENEW_MS);
   }
 
+  /** One question is always open: a new root or revocation list is known here at once. */
   onTrust(changed: (trust: TrustAnswer) => void): void {
-    let last = '';
+    let have = '';
     const look = async (): Promise<void> => {
       const answer = await callHttp({
         target: { socket: this.#options.tokenSocket },
         method: 'GET',
-        path: '/trust',
-        timeoutMs: TOKEN_TIMEOUT_MS,
+        path: `/trust?have=${have}`,
+        timeoutMs: TRUST_TIMEOUT_MS,
       });
-      if (answer?.status === 200 && answer.body !== last) {
-        last = answer.body;
-        changed(JSON.parse(answer.body) as TrustAnswer);
+      if (this.#closed) return;
+      const trust = answer?.status === 200 ? (JSON.parse(answer.body) as TrustAnswer) : undefined;
+      if (trust !== undefined && trust.version !== have) {
+        have = trust.version;
+        changed(trust);
       }
-      if (!this.#closed)
-        this.#trustTimer = this.#options.clock.setTimer(TRUST_LOOK_MS, () => void look(), { unref: true });
+      const wait = trust === undefined ? TRUST_RETRY_MS : 0;
+      this.#trustTimer = this.#options.clock.setTimer(wait, () => void look(), { unref: true });
     };
     void look();
   }

@@ -1,6 +1,6 @@
 // The control plane's identity side: the authority, tokens over a Unix socket, its own serving certificate, CSRs.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { X509Certificate } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import {
   type Clock,
@@ -47,6 +47,8 @@ export const DISCOVERY_NAMES = [
   'localhost',
 ];
 const SERVING_TTL_MS = 24 * 3_600_000;
+/** A question for trust stays open so long. */
+const TRUST_PATIENCE_MS = 25_000;
 
 export interface DiscoveryIdentity {
   readonly authority: CertificateAuthority;
@@ -78,24 +80,31 @@ export interface DiscoveryIdentityOptions {
   readonly tokenRoutes: readonly HttpRoute[];
 }
 
+/** How long leaves live: unless something else is asked for, and at most. */
+export interface LeafLives {
+  readonly leafTtlMs?: number;
+  readonly leafTtlMaxMs?: number;
+}
+
 /** Standalone: authority and token key in files, tokens over the Unix socket. */
 export async function startFolderIdentity(options: {
   readonly clock: Clock;
   readonly fs: Fs;
   readonly log: Logger;
   readonly stateFolder: string;
-  /** No certificate lives longer, whatever is asked for. */
-  readonly leafTtlMaxMs: number | undefined;
+  /** Istio's `cacerts` files; a self-signed root is made when there are none. */
+  readonly cacertsFolder: string;
+  readonly lives: LeafLives;
 }): Promise<DiscoveryIdentity> {
-  const { clock, fs, log, stateFolder, leafTtlMaxMs } = options;
-  const bound = leafTtlMaxMs === undefined ? {} : { leafTtlMaxMs };
+  const { clock, fs, log, stateFolder, cacertsFolder } = options;
   const started = await CertificateAuthority.start({
     fs,
     clock,
     log,
     folder: join(stateFolder, 'ca'),
+    cacertsFolder,
     trustDomain: TRUST_DOMAIN,
-    ...bound,
+    ...options.lives,
   });
   if (!started.ok) throw started.error;
   const authority = started.value;
@@ -108,7 +117,7 @@ export async function startFolderIdentity(options: {
     authority,
     tokens,
     names: DISCOVERY_NAMES,
-    tokenRoutes: [tokenRoute(tokens, authority), trustRoute(authority)],
+    tokenRoutes: [tokenRoute(tokens, authority), trustRoute(authority, clock)],
   });
 }
 
@@ -126,7 +135,7 @@ export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): Discov
     requests: 0,
     issued: 0,
     unauthenticated: 0,
-    rootExpirySeconds: () => Math.floor(Date.parse(new X509Certificate(authority.trust.rootsPem).validTo) / 1000),
+    rootExpirySeconds: () => Math.floor((authority.status().roots[0]?.notAfterMs ?? 0) / 1000),
   };
   let version = 0;
   let renewal: Timer | undefined;
@@ -188,6 +197,8 @@ export interface TokenAnswer {
 export interface TrustAnswer {
   readonly rootsPem: string;
   readonly crlPem: string;
+  /** Changes with them. */
+  readonly version: string;
 }
 
 function tokenRoute(tokens: WorkloadTokens, authority: CertificateAuthority): HttpRoute {
@@ -211,13 +222,27 @@ function tokenRoute(tokens: WorkloadTokens, authority: CertificateAuthority): Ht
   };
 }
 
-/** What agents trust from now on: asked for again and again, since a root may change while they live. */
-function trustRoute(authority: CertificateAuthority): HttpRoute {
+/** What agents trust: who has it already is answered when it changes, or after a while. */
+function trustRoute(authority: CertificateAuthority, clock: Clock): HttpRoute {
+  const answer = (): TrustAnswer => {
+    const { rootsPem, crlPem } = authority.trust;
+    return { rootsPem, crlPem, version: hash('sha256', `${rootsPem}\0${crlPem}`, 'hex').slice(0, 16) };
+  };
   return {
     method: 'GET',
     path: '/trust',
-    answer: () =>
-      jsonAnswer({ rootsPem: authority.trust.rootsPem, crlPem: authority.trust.crlPem } satisfies TrustAnswer),
+    answer: ({ query }) => {
+      if (query.get('have') !== answer().version) return jsonAnswer(answer());
+      return new Promise((resolve) => {
+        const timer = clock.setTimer(TRUST_PATIENCE_MS, () => tell(), { unref: true });
+        const forget = authority.onTrustChange(() => tell());
+        const tell = (): void => {
+          timer.cancel();
+          forget();
+          resolve(jsonAnswer(answer()));
+        };
+      });
+    },
   };
 }
 
@@ -231,6 +256,7 @@ function servingContext(
   const issued = authority.issue(
     { spki: key.spki, uris, dns: names, ttlMs: SERVING_TTL_MS, keyEncipherment: false },
     'istiod',
+    true,
   );
   const context: TlsContext = {
     certChainPem: issued.chain.slice(0, -1).join(''),

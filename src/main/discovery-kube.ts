@@ -17,7 +17,7 @@ import { servePod, SystemRandom } from '#io';
 import { KubeError, LeaderElection } from '#kube';
 import { type KubeConfig, openKubeConfig } from './discovery-kube-config.ts';
 import { type DiscoveryIdentity, makeDiscoveryIdentity, TRUST_DOMAIN } from './discovery-identity.ts';
-import type { Platform, PlatformParts } from './discovery-platform.ts';
+import { leafLives, type Platform, type PlatformParts } from './discovery-platform.ts';
 import { Injection } from './discovery-kube-inject.ts';
 import { isGenerated, startGatewayApi } from './discovery-kube-gateways.ts';
 import { findKubeAccess, makeKubeClient } from './kube-access.ts';
@@ -151,6 +151,7 @@ async function startAuthority(fs: SecretFs, { clock, log }: PlatformParts): Prom
         folder: AUTHORITY_SECRET,
         cacertsFolder: 'cacerts',
         trustDomain: TRUST_DOMAIN,
+        ...leafLives(),
       });
       if (started.ok) return started.value;
       throw started.error;

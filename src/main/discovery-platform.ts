@@ -1,10 +1,11 @@
 // What differs between a control plane of one machine and one in a cluster: where configuration, identity and state come from.
+import { join } from 'node:path';
 import process from 'node:process';
 import type { Clock, Fs, Logger } from '#base';
 import { parseDuration } from '#config/model';
 import type { PodChange } from '#registry';
 import { type OpenedConfig, openConfig } from './discovery-config.ts';
-import { type DiscoveryIdentity, startFolderIdentity } from './discovery-identity.ts';
+import { type DiscoveryIdentity, type LeafLives, startFolderIdentity } from './discovery-identity.ts';
 import type { Home } from './home.ts';
 import type { LocalityOf } from './placed-translation.ts';
 import type { ProgramTracker } from './program-tracker.ts';
@@ -44,7 +45,14 @@ export async function openPlatform(parts: PlatformParts): Promise<Platform> {
   if (cluster) return (await import('./discovery-kube.ts')).openKubePlatform(parts);
   const { clock, fs, log, home } = parts;
   return {
-    identity: await startFolderIdentity({ clock, fs, log, stateFolder: home.state, leafTtlMaxMs: longestLife() }),
+    identity: await startFolderIdentity({
+      clock,
+      fs,
+      log,
+      stateFolder: home.state,
+      cacertsFolder: process.env['ROOT_CA_DIR'] ?? join(home.folder, 'cacerts'),
+      lives: leafLives(),
+    }),
     host: '127.0.0.1',
     openConfig: () =>
       openConfig({ folder: String(options['config'] ?? home.config), stateFolder: home.state, fs, clock, log }),
@@ -53,12 +61,20 @@ export async function openPlatform(parts: PlatformParts): Promise<Platform> {
   };
 }
 
-/** istiod's variable: the longest life of a workload's certificate. */
-function longestLife(): number | undefined {
-  const text = process.env['MAX_WORKLOAD_CERT_TTL'];
+/** istiod's variables: the life of a workload's certificate when none is asked for, and the longest. */
+export function leafLives(): LeafLives {
+  const usual = durationIn('DEFAULT_WORKLOAD_CERT_TTL');
+  const longest = durationIn('MAX_WORKLOAD_CERT_TTL');
+  return {
+    ...(usual === undefined ? {} : { leafTtlMs: usual }),
+    ...(longest === undefined ? {} : { leafTtlMaxMs: longest }),
+  };
+}
+
+function durationIn(name: string): number | undefined {
+  const text = process.env[name];
   if (text === undefined || text === '') return undefined;
   const ms = parseDuration(text);
-  if (ms === undefined || ms <= 0)
-    throw new Error(`MAX_WORKLOAD_CERT_TTL is "${text}", which is no duration: write 24h or 30m.`);
+  if (ms === undefined || ms <= 0) throw new Error(`${name} is "${text}", which is no duration: write 24h or 30m.`);
   return ms;
 }

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { apiRoutes, authzRoutes, ConfigHistory, debugRoutes, type RunJson } from '#api';
+import { apiRoutes, authzRoutes, caRoutes, ConfigHistory, debugRoutes, type RunJson } from '#api';
 import { createLogger, gunzip, listenGrpc, serveHttpApi, SystemClock, SystemFs } from '#io';
 import type { LogLevel } from '#base';
 import { Pusher } from '#push';
@@ -14,6 +14,7 @@ import { TRUST_DOMAIN } from './discovery-identity.ts';
 import { dashboardRoutes } from './discovery-dashboard.ts';
 import { openPlatform } from './discovery-platform.ts';
 import { authzView } from './authz-view.ts';
+import { caView, followExtraRoots } from './ca-view.ts';
 import { DiscoveryKeySets } from './discovery-key-sets.ts';
 import { discoveryMetrics } from './discovery-metrics.ts';
 import { keepRetained, restoreRetained } from './discovery-retained.ts';
@@ -78,6 +79,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     rejected: (one) => tracker.rejected(one),
   });
   pusher.subscribe((snapshot, diff) => tracker.snapshotMade(snapshot, diff));
+  pusher.subscribe(followExtraRoots(identity, log.scope('ca')));
   const xds = new XdsServer({ backend, clock, log: log.scope('xds') });
   xds.onProgress(() => {
     tracker.progressed();
@@ -150,6 +152,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
       ...authzRoutes(
         authzView({ snapshot: () => pusher.snapshot, nodes: () => xds.proxies(), edges: () => mesh.edges() }),
       ),
+      ...caRoutes(caView(identity, clock)),
     ],
     token,
     failed,

@@ -39,8 +39,8 @@ export class PodTokens implements TokenSource {
   }
 
   onTrust(changed: (trust: TrustAnswer) => void): void {
+    // What came with the certificate is newer than the file, until the kubelet writes that again.
     this.#trustChanged = changed;
-    changed({ rootsPem: this.answer.rootsPem, crlPem: '' });
   }
 
   close(): void {
@@ -53,7 +53,7 @@ export class PodTokens implements TokenSource {
       const [token, rootsPem] = await Promise.all([readFile(tokenFile, 'utf8'), readFile(rootsFile, 'utf8')]);
       const former = this.#answer?.rootsPem;
       this.#answer = { token: token.trim(), rootsPem, trustDomain };
-      if (former !== undefined && former !== rootsPem) this.#trustChanged?.({ rootsPem, crlPem: '' });
+      if (former !== undefined && former !== rootsPem) this.#trustChanged?.({ rootsPem, crlPem: '', version: '' });
       return true;
     } catch (error) {
       // The first wait is ordinary: the control plane writes the roots into a new namespace.

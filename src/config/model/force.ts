@@ -93,6 +93,10 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     'outboundTrafficPolicy.tls': 'refused',
     enableAutoMtls: 'inForce',
     trustDomain: 'inForce',
+    'caCertificates[].pem': 'inForce',
+    // Left out, a root would be trusted for more than it is for.
+    'caCertificates[].trustDomains': 'refused',
+    'caCertificates[].certSigners': 'acceptedWithWarning',
     defaultServiceExportTo: 'inForce',
     defaultVirtualServiceExportTo: 'inForce',
     defaultDestinationRuleExportTo: 'inForce',

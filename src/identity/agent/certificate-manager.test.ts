@@ -129,7 +129,7 @@ test('a certificate with another identity is not taken', async () => {
   assert.equal(certificates.at(-1)?.kind, 'error');
 });
 
-test('a new issuer is trusted before its certificate is shown; further roots are merged', async () => {
+test('a new issuer is trusted before its certificate is shown', async () => {
   const { mesh, manager, certificates, roots } = setUp();
   manager.start();
   await settle();
@@ -138,13 +138,34 @@ test('a new issuer is trusted before its certificate is shown; further roots are
   manager.subscribe('default', () => order.push('certificate'));
   order.length = 0;
   const [old, next] = [mesh.root, makeRoot({ organization: 'cluster.local', nowMs: NOW })];
-  manager.setTrust([next.rootsPem, old.rootsPem]);
-  const merged = roots.at(-1);
-  assert.ok(merged?.kind === 'trust' && merged.rootsPem === old.rootsPem + next.rootsPem);
+  manager.setTrust(old.rootsPem + next.rootsPem);
+  const both = roots.at(-1);
+  assert.ok(both?.kind === 'trust' && both.rootsPem === old.rootsPem + next.rootsPem);
   mesh.root = next;
   manager.renew();
   await settle();
   assert.deepEqual(order, ['roots', 'roots', 'certificate']);
+  assert.equal(certificates.length, 2);
+});
+
+test('when another root begins to sign, a certificate below it is asked for within seconds', async () => {
+  const { clock, mesh, manager, certificates } = setUp();
+  manager.start();
+  await settle();
+  const [old, next] = [mesh.root, makeRoot({ organization: 'cluster.local', nowMs: NOW })];
+  manager.setTrust(old.rootsPem + next.rootsPem);
+  clock.advance(10_000);
+  await settle();
+  assert.equal(certificates.length, 1, 'announced is not signing');
+  mesh.root = next;
+  manager.setTrust(next.rootsPem + old.rootsPem);
+  clock.advance(10_000);
+  await settle();
+  assert.equal(certificates.length, 2);
+  manager.setTrust(next.rootsPem);
+  manager.setTrust('');
+  clock.advance(10_000);
+  await settle();
   assert.equal(certificates.length, 2);
 });
 

@@ -1,7 +1,8 @@
 // Holds a workload's identity: makes its key, has it signed, renews at half life, swaps certificate and key in one step.
 
 import type { Clock, Fs, Logger, Random, Result } from '#base';
-import { formatPem, parsePem, writeCertificateRequest, writeName } from '#wire/tls';
+import { formatPem, writeCertificateRequest, writeName } from '#wire/tls';
+import { certificatesOf, joinRoots } from '../ca/authority-keeper.ts';
 import { IdentityError } from '../errors.ts';
 import type { KeyKind, KeyPair } from '../key-pair.ts';
 import { generateKeyPair, privateKeyPem } from '../key-pair.ts';
@@ -37,6 +38,8 @@ export interface CertificateManagerOptions {
 
 const RETRY_FIRST_MS = 1_000;
 const RETRY_MAX_MS = 60_000;
+/** A thousand agents that hear of a new root ask for new certificates within this time. */
+const RENEW_SPREAD_MS = 10_000;
 /** Milliseconds. A certificate that lives shorter than twice this would otherwise be renewed in a loop. */
 const RENEW_AFTER_MIN_MS = 1_000;
 
@@ -44,10 +47,10 @@ export class CertificateManager implements SecretSource {
   readonly #options: CertificateManagerOptions;
   readonly #log: Logger;
   readonly #slots = new SecretSlots([WORKLOAD_CERTIFICATE, MESH_ROOTS]);
-  /** Roots that came with our own certificate, and those that the control plane sends besides. */
-  #issuedRoots = '';
-  #extraRoots: readonly string[] = [];
+  /** The mesh's roots as we heard last, with our certificate or after it. The first is the one that signs. */
+  #roots = '';
   #crlPem = '';
+  #renewal: { cancel(): void } | undefined;
   #timer: { cancel(): void } | undefined;
   #failures = 0;
   #closed = false;
@@ -66,6 +69,7 @@ export class CertificateManager implements SecretSource {
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();
+    this.#renewal?.cancel();
   }
 
   subscribe(name: string, changed: (value: SecretValue) => void): () => void {
@@ -77,11 +81,20 @@ export class CertificateManager implements SecretSource {
     return value?.kind === 'certificate' ? value : undefined;
   }
 
-  /** Roots beside those of our issuer (other trust domains, the next root), and revocation lists. */
-  setTrust(extraRootsPem: readonly string[], crlPem = ''): void {
-    this.#extraRoots = extraRootsPem;
+  /** What the mesh trusts from now on. A root that signs instead of ours has us ask for another certificate soon. */
+  setTrust(rootsPem: string, crlPem = ''): void {
+    // Nothing is taken that would have us trust nobody.
+    if (certificatesOf(rootsPem).length === 0) return;
+    const before = certificatesOf(this.#roots)[0];
+    this.#roots = rootsPem;
     this.#crlPem = crlPem;
     this.#publishTrust();
+    if (this.current === undefined || before === certificatesOf(rootsPem)[0]) return;
+    const { clock, random } = this.#options;
+    this.#renewal?.cancel();
+    // Not all at once, and well before ours ends.
+    const most = Math.min(RENEW_SPREAD_MS, (this.current.notAfterMs - clock.wallTime()) / 4);
+    this.#renewal = clock.setTimer(Math.max(0, most) * random.float(), () => this.renew(), { unref: true });
   }
 
   /** Renews now, whatever the age: the control plane announced another issuer. */
@@ -127,7 +140,7 @@ export class CertificateManager implements SecretSource {
     const trust = readTrustSecret(roots);
     if (!trust.ok) return trust.error.message;
     await this.#writeOut(secret.value, roots);
-    this.#issuedRoots = roots;
+    this.#roots = roots;
     // Trust first: with a new issuer, peers that renewed earlier are recognised before we show the new one.
     this.#publishTrust();
     this.#slots.set(WORKLOAD_CERTIFICATE, secret.value);
@@ -170,9 +183,7 @@ export class CertificateManager implements SecretSource {
   }
 
   #publishTrust(): void {
-    // Until our own issuer's root is known, the extra ones alone would be half a bundle.
-    if (this.#issuedRoots === '') return;
-    const trust = readTrustSecret(mergeRoots([this.#issuedRoots, ...this.#extraRoots]), this.#crlPem);
+    const trust = readTrustSecret(joinRoots([this.#roots]), this.#crlPem);
     const value: SecretValue = trust.ok
       ? trust.value
       : { kind: 'error', code: trust.error.code, message: trust.error.message };
@@ -194,15 +205,4 @@ export class CertificateManager implements SecretSource {
 export function makeCsr(key: KeyPair, spiffeId: string): string {
   const der = writeCertificateRequest({ subject: writeName(''), spki: key.spki, uris: [spiffeId] }, key);
   return formatPem('CERTIFICATE REQUEST', der);
-}
-
-/** Each root once, in order. */
-export function mergeRoots(bundles: readonly string[]): string {
-  const seen = new Set<string>();
-  for (const bundle of bundles) {
-    const blocks = parsePem(bundle);
-    if (!blocks.ok) continue;
-    for (const block of blocks.value) if (block.label === 'CERTIFICATE') seen.add(formatPem(block.label, block.der));
-  }
-  return [...seen].join('');
 }

@@ -14,6 +14,17 @@ export interface AuthorityState {
   readonly current: SigningAuthority;
   readonly other: SigningAuthority | undefined;
   readonly rotation: RootRotation;
+  /** The longest life of any leaf so far: how long an old root must stay. Undefined: not known. */
+  readonly longestLeafMs?: number;
+  readonly revoked?: readonly RevokedLeaf[];
+}
+
+export interface RevokedLeaf {
+  /** As `Certificate.serial`. */
+  readonly serial: string;
+  readonly atMs: number;
+  /** After that the list need not name it. */
+  readonly untilMs: number;
 }
 
 export const AUTHORITY_FILE = 'authority.json';
@@ -22,6 +33,8 @@ interface Stored {
   readonly current: StoredRoot;
   readonly other?: StoredRoot;
   readonly rotation: RootRotation;
+  readonly longestLeafMs?: number;
+  readonly revoked?: readonly RevokedLeaf[];
 }
 
 interface StoredRoot {
@@ -44,13 +57,20 @@ export async function loadAuthority(
   if (stored === undefined) return err(new IdentityError('authority_unusable', `${path} is not what was written`));
   const current = readRoot(stored.current, nowMs);
   if (!current.ok) return current;
-  if (stored.other === undefined) return ok({ current: current.value, other: undefined, rotation: stored.rotation });
+  const { longestLeafMs, revoked } = stored;
+  const kept = {
+    ...(typeof longestLeafMs === 'number' ? { longestLeafMs } : {}),
+    ...(Array.isArray(revoked) ? { revoked } : {}),
+  };
+  if (stored.other === undefined)
+    return ok({ current: current.value, other: undefined, rotation: stored.rotation, ...kept });
   const other = readRoot(stored.other, nowMs);
   // A former root that has expired meanwhile is of no use to anybody.
   return ok({
     current: current.value,
     other: other.ok ? other.value : undefined,
     rotation: other.ok ? stored.rotation : { phase: 'steady' },
+    ...kept,
   });
 }
 
@@ -59,6 +79,8 @@ export async function saveAuthority(fs: Fs, folder: string, state: AuthorityStat
     current: storedRoot(state.current),
     ...(state.other === undefined ? {} : { other: storedRoot(state.other) }),
     rotation: state.rotation,
+    ...(state.longestLeafMs === undefined ? {} : { longestLeafMs: state.longestLeafMs }),
+    ...((state.revoked ?? []).length === 0 ? {} : { revoked: state.revoked ?? [] }),
   };
   await fs.makeFolder(folder, { mode: 0o700 });
   await fs.writeText(`${folder}/${AUTHORITY_FILE}`, `${JSON.stringify(stored, undefined, 2)}\n`, { mode: 0o600 });

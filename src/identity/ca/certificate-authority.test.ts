@@ -146,7 +146,7 @@ test('a root near its end is replaced without a moment in which anybody distrust
   authority.close();
   const restarted = await start(fs, clock);
   assert.equal(restarted.trust.rootsPem.length, both.length);
-  clock.advance(90 * DAY);
+  clock.advance(90 * DAY + 60_000);
   await restarted.rotateIfDue();
   assert.ok(!restarted.trust.rootsPem.includes(old));
   assert.ok(trusts(restarted.trust.rootsPem, issue(restarted), clock));
@@ -176,10 +176,119 @@ test('a plugged-in intermediate signs, shows its chain, and is reloaded when its
   fs.poke('cacerts');
   await new Promise(setImmediate);
   assert.ok(trusts(root.rootsPem, issue(authority), clock), 'half-replaced files are not used');
+  const before = issue(authority);
   cacerts(fs, next);
   fs.poke('cacerts');
   await new Promise(setImmediate);
+  assert.ok(trusts(authority.trust.rootsPem, before, clock), 'leaves below the former root are still trusted');
+  assert.ok(!trusts(other.rootsPem, issue(authority), clock), 'a root that nobody knows yet does not sign');
+  assert.equal(authority.status().phase, 'announced');
+  clock.advance(10_000);
   assert.ok(trusts(other.rootsPem, issue(authority), clock));
+  assert.equal(authority.status().phase, 'draining');
+  clock.advance(DAY + 60_000);
+  assert.equal(authority.trust.rootsPem, other.rootsPem);
+  assert.equal(authority.status().phase, 'steady');
+});
+
+test('an intermediate below a root that is known signs at once', async () => {
+  const fs = new MemoryFs();
+  const clock = new FakeClock(NOW);
+  const root = makeRoot({ organization: 'corporate', nowMs: NOW });
+  cacerts(fs, makeIntermediate(root, { organization: 'first', nowMs: NOW }));
+  const authority = await start(fs, clock, { cacertsFolder: 'cacerts' });
+  cacerts(fs, makeIntermediate(root, { organization: 'second', nowMs: NOW }));
+  fs.poke('cacerts');
+  await new Promise(setImmediate);
+  assert.deepEqual([authority.status().phase, authority.status().signer.subject.includes('second')], ['steady', true]);
+  assert.ok(trusts(root.rootsPem, issue(authority), clock));
+});
+
+test('authorities with P-384 and RSA keys sign leaves that are trusted', async () => {
+  for (const kind of ['ecdsa-p384', 'rsa-2048', 'rsa-3072'] as const) {
+    const fs = new MemoryFs();
+    const clock = new FakeClock(NOW);
+    const root = makeRoot({ organization: 'corporate', nowMs: NOW, key: generateKeyPair(kind) });
+    cacerts(fs, root);
+    const authority = await start(fs, clock, { cacertsFolder: 'cacerts' });
+    assert.ok(trusts(root.rootsPem, issue(authority), clock), kind);
+    assert.equal(authority.status().signer.key, kind.startsWith('rsa') ? `RSA ${kind.slice(4)}` : 'ECDSA 384');
+  }
+});
+
+test('a rotation that somebody asks for goes through its phases by itself', async () => {
+  const fs = new MemoryFs();
+  const clock = new FakeClock(NOW);
+  const authority = await start(fs, clock);
+  const old = authority.trust.rootsPem;
+  const before = issue(authority, 30_000);
+  assert.ok((await authority.rotate(5000)).ok);
+  const twice = await authority.rotate(5000);
+  assert.equal(twice.ok ? '' : twice.error.code, 'rotation_under_way');
+  assert.ok(authority.trust.rootsPem.startsWith(old), 'the root that signs comes first');
+  const pass = async (ms: number): Promise<void> => {
+    clock.advance(ms);
+    for (let i = 0; i < 10; i++) await new Promise(setImmediate);
+  };
+  await pass(5001);
+  assert.equal(authority.status().phase, 'draining');
+  assert.ok(authority.trust.rootsPem.endsWith(old));
+  assert.ok(trusts(authority.trust.rootsPem, before, clock));
+  await pass(40_500);
+  assert.deepEqual([authority.status().phase, authority.trust.rootsPem.includes(old)], ['steady', false]);
+  const restarted = await start(fs, clock);
+  assert.equal(restarted.trust.rootsPem, authority.trust.rootsPem);
+});
+
+test('two control planes that share their state rotate together', async () => {
+  const fs = new MemoryFs();
+  const clock = new FakeClock(NOW);
+  const [first, second] = [await start(fs, clock), await start(fs, clock)];
+  await first.rotate(5000);
+  fs.poke('state/ca');
+  for (let i = 0; i < 10; i++) await new Promise(setImmediate);
+  assert.equal(second.trust.rootsPem, first.trust.rootsPem);
+  assert.equal(second.status().phase, 'announced');
+});
+
+test('what is revoked by identity or serial is refused, and everything else goes on', async () => {
+  const fs = new MemoryFs();
+  const clock = new FakeClock(NOW);
+  const authority = await start(fs, clock);
+  const [bad, good] = [issue(authority, HOUR), issue(authority, HOUR)];
+  assert.equal(authority.trust.crlPem, '');
+  const unknown = await authority.revoke({ identity: 'spiffe://cluster.local/ns/x/sa/y' });
+  assert.equal(unknown.ok ? '' : unknown.error.code, 'leaf_unknown');
+  assert.ok((await authority.revoke({ serial: bad.serial.toUpperCase() })).ok);
+  const judge = (issued: IssuedCertificate): string => {
+    const check = makePeerCheck({
+      roots: authority.trust.rootsPem,
+      crl: authority.trust.crlPem,
+      sanMatchers: [],
+      trustDomains: undefined,
+      required: true,
+      peerIs: 'client',
+      clock,
+    });
+    const verdict = check({ chain: [leafOf(issued).der], resumed: false, sni: '' });
+    return verdict.ok ? 'ok' : verdict.reason.slice(0, verdict.reason.indexOf(':'));
+  };
+  assert.deepEqual([judge(bad), judge(good)], ['peer_revoked', 'ok']);
+  await authority.rotate(1000);
+  assert.deepEqual([judge(bad), judge(good)], ['peer_revoked', 'ok'], 'both roots have a list');
+  const all = await authority.revoke({ identity: TEST_IDENTITY });
+  assert.deepEqual(all.ok ? new Set(all.value) : all.error, new Set([bad.serial, good.serial]));
+  assert.equal(judge(good), 'peer_revoked');
+});
+
+test('further roots of the mesh are trusted beside our own', async () => {
+  const authority = await start(new MemoryFs(), new FakeClock(NOW));
+  const other = makeRoot({ organization: 'other mesh', nowMs: NOW });
+  const own = authority.trust.rootsPem;
+  assert.deepEqual(authority.setExtraRoots([other.rootsPem]), []);
+  assert.equal(authority.trust.rootsPem, own + other.rootsPem);
+  authority.setExtraRoots([]);
+  assert.equal(authority.trust.rootsPem, own);
 });
 
 test('cacerts that are incomplete, mismatched or lead nowhere stop the start', async () => {

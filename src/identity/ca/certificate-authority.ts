@@ -1,17 +1,26 @@
-// The mesh's certificate authority: a self-signed root kept in files, or a plugged-in intermediate that is reloaded.
+// The mesh's certificate authority: signs leaves with what its keeper holds, and says what the mesh trusts.
 
 import type { Clock, Fs, Logger, Result } from '#base';
 import { err, ok } from '#base';
-import { pemBlocks, formatPem } from '#wire/tls';
-import type { IdentityError } from '../errors.ts';
-import { LEAF_TTL_DEFAULT_MS, LEAF_TTL_MAX_MS, LEAF_TTL_MIN_MS } from '../limits.ts';
-import type { AuthorityState } from './authority-store.ts';
-import { loadAuthority, saveAuthority } from './authority-store.ts';
-import { readPluggedAuthority } from './plugged-authority.ts';
+import { formatPem, OID, pemBlocks } from '#wire/tls';
+import { IdentityError } from '../errors.ts';
+import {
+  ISSUED_LEAVES_MAX,
+  LEAF_TTL_DEFAULT_MS,
+  LEAF_TTL_MAX_MS,
+  LEAF_TTL_MIN_MS,
+  ROTATION_SPREAD_MS,
+} from '../limits.ts';
+import { parseTrustBundle } from '../trust-bundle.ts';
+import type { AuthorityKeeper, AuthorityPhase, MeshTrust } from './authority-keeper.ts';
+import { joinRoots } from './authority-keeper.ts';
+import { OwnRoot } from './own-root.ts';
+import { PluggedRoot } from './plugged-root.ts';
 import type { RotationTimes } from './root-rotation.ts';
-import { afterStep, nextRotationStep, ROTATION_TIMES } from './root-rotation.ts';
-import type { Leaf, LeafRequest, SigningAuthority } from './signing-authority.ts';
-import { issueLeaf, makeRoot } from './signing-authority.ts';
+import type { Leaf, LeafRequest } from './signing-authority.ts';
+import { issueLeaf } from './signing-authority.ts';
+
+export type { MeshTrust } from './authority-keeper.ts';
 
 export interface CertificateAuthorityOptions {
   readonly fs: Fs;
@@ -25,13 +34,8 @@ export interface CertificateAuthorityOptions {
   readonly leafTtlMs?: number;
   readonly leafTtlMaxMs?: number;
   readonly rotation?: RotationTimes;
-}
-
-/** What every workload must trust. */
-export interface MeshTrust {
-  readonly rootsPem: string;
-  /** From cacerts' ca-crl.pem; '' = none. */
-  readonly crlPem: string;
+  /** How long a plugged-in root that is new is announced before it signs. */
+  readonly pluggedSpreadMs?: number;
 }
 
 export interface IssuedCertificate extends Leaf {
@@ -39,58 +43,83 @@ export interface IssuedCertificate extends Leaf {
   readonly chain: readonly string[];
 }
 
-const ROTATION_CHECK_MS = 3_600_000;
+export interface RootStatus {
+  readonly subject: string;
+  readonly serial: string;
+  readonly key: string;
+  readonly notAfterMs: number;
+  /** New leaves lead to it. */
+  readonly signs: boolean;
+}
+
+export interface AuthorityStatus {
+  readonly kind: AuthorityKeeper['kind'];
+  readonly phase: AuthorityPhase;
+  readonly nextStepMs: number | undefined;
+  readonly signer: { readonly subject: string; readonly key: string; readonly notAfterMs: number };
+  readonly roots: readonly RootStatus[];
+  readonly revoked: number;
+}
+
+interface KnownLeaf {
+  readonly identity: string;
+  readonly notAfterMs: number;
+}
 
 export class CertificateAuthority {
   readonly #options: CertificateAuthorityOptions;
   readonly #log: Logger;
-  #signer: SigningAuthority;
-  #selfSigned: AuthorityState | undefined;
-  #trust: MeshTrust;
+  #keeper!: AuthorityKeeper;
+  #trust!: MeshTrust;
+  /** MeshConfig `caCertificates`. */
+  #extraRoots: readonly string[] = [];
+  readonly #issued = new Map<string, KnownLeaf>();
   readonly #watchers = new Set<(trust: MeshTrust) => void>();
-  #stopWatching: (() => void) | undefined;
-  #closed = false;
-  #rotating: Promise<void> = Promise.resolve();
 
   static async start(options: CertificateAuthorityOptions): Promise<Result<CertificateAuthority, IdentityError>> {
-    const nowMs = options.clock.wallTime();
-    if (options.cacertsFolder !== undefined) {
-      const plugged = await readPluggedAuthority(options.fs, options.cacertsFolder, nowMs);
-      if (!plugged.ok) return plugged;
-      if (plugged.value !== undefined) {
-        const authority = new CertificateAuthority(options, plugged.value.authority, undefined, plugged.value.crlPem);
-        authority.#watchPlugged(options.cacertsFolder);
-        return ok(authority);
-      }
-    }
-    const loaded = await loadAuthority(options.fs, options.folder, nowMs);
-    if (!loaded.ok) return err(loaded.error);
-    let state = loaded.value;
-    if (state === undefined) {
-      state = {
-        current: makeRoot({ organization: options.trustDomain, nowMs }),
-        other: undefined,
-        rotation: { phase: 'steady' },
-      };
-      await saveAuthority(options.fs, options.folder, state);
-      options.log.scope('ca').info('made a self-signed root', { folder: options.folder });
-    }
-    const authority = new CertificateAuthority(options, state.current, state, '');
-    authority.#watchRoot();
-    return ok(authority);
+    const authority = new CertificateAuthority(options);
+    const opened = await authority.#open();
+    return opened.ok ? ok(authority) : err(opened.error);
   }
 
-  private constructor(
-    options: CertificateAuthorityOptions,
-    signer: SigningAuthority,
-    selfSigned: AuthorityState | undefined,
-    crlPem: string,
-  ) {
+  private constructor(options: CertificateAuthorityOptions) {
     this.#options = options;
     this.#log = options.log.scope('ca');
-    this.#signer = signer;
-    this.#selfSigned = selfSigned;
-    this.#trust = { rootsPem: signer.rootsPem + (selfSigned?.other?.rootsPem ?? ''), crlPem };
+  }
+
+  async #open(): Promise<Result<void, IdentityError>> {
+    const { fs, clock, folder, cacertsFolder, trustDomain, leafTtlMaxMs, rotation, pluggedSpreadMs } = this.#options;
+    const log = this.#log;
+    const changed = (): void => this.#setTrust();
+    if (cacertsFolder !== undefined) {
+      const plugged = await PluggedRoot.open({
+        fs,
+        clock,
+        log,
+        folder: cacertsFolder,
+        leafTtlMaxMs: leafTtlMaxMs ?? LEAF_TTL_MAX_MS,
+        ...(pluggedSpreadMs === undefined ? {} : { spreadMs: pluggedSpreadMs }),
+        changed,
+      });
+      if (!plugged.ok) return plugged;
+      if (plugged.value !== undefined) return this.#keep(plugged.value);
+    }
+    const own = await OwnRoot.open({
+      fs,
+      clock,
+      log,
+      folder,
+      organization: trustDomain,
+      ...(rotation === undefined ? {} : { rotation }),
+      changed,
+    });
+    return own.ok ? this.#keep(own.value) : own;
+  }
+
+  #keep(keeper: AuthorityKeeper): Result<void, IdentityError> {
+    this.#keeper = keeper;
+    this.#trust = keeper.trust;
+    return ok(undefined);
   }
 
   get trust(): MeshTrust {
@@ -101,126 +130,129 @@ export class CertificateAuthority {
     return this.#options.trustDomain;
   }
 
+  status(): AuthorityStatus {
+    const { kind, phase, nextStepMs, signer, revokedCount } = this.#keeper;
+    return {
+      kind,
+      phase,
+      nextStepMs,
+      signer: {
+        subject: signer.certificate.subjectText,
+        key: keyText(signer.certificate.publicKey),
+        notAfterMs: signer.certificate.notAfterMs,
+      },
+      roots: parseTrustBundle(this.#trust.rootsPem).roots.map((root, index) => ({
+        subject: root.subjectText,
+        serial: root.serial,
+        key: keyText(root.publicKey),
+        notAfterMs: root.notAfterMs,
+        signs: index === 0,
+      })),
+      revoked: revokedCount,
+    };
+  }
+
   /** Calls `changed` after every change of `trust`; the result ends it. */
   onTrustChange(changed: (trust: MeshTrust) => void): () => void {
     this.#watchers.add(changed);
     return () => void this.#watchers.delete(changed);
   }
 
-  /** `ttlMs` is bounded, 0 or less means the default. Every certificate leaves one line in the log. */
-  issue(request: LeafRequest, requestedBy: string): IssuedCertificate {
+  /** Roots of others that this mesh trusts; complaints name those that cannot be used. */
+  setExtraRoots(pems: readonly string[]): readonly string[] {
+    if (pems.join() === this.#extraRoots.join()) return [];
+    this.#extraRoots = pems;
+    this.#setTrust();
+    return pems.flatMap((pem) => parseTrustBundle(pem).complaints);
+  }
+
+  /**
+   * `ttlMs` is bounded, 0 or less means the default. Every certificate leaves one line in the log. `ours`: the
+   * control plane's own, which it renews whenever trust changes.
+   */
+  issue(request: LeafRequest, requestedBy: string, ours = false): IssuedCertificate {
     const most = this.#options.leafTtlMaxMs ?? LEAF_TTL_MAX_MS;
     const wanted = request.ttlMs > 0 ? request.ttlMs : (this.#options.leafTtlMs ?? LEAF_TTL_DEFAULT_MS);
     const ttlMs = Math.min(most, Math.max(LEAF_TTL_MIN_MS, wanted));
-    const leaf = issueLeaf(this.#signer, { ...request, ttlMs }, this.#options.clock.wallTime());
+    const { signer } = this.#keeper;
+    const leaf = issueLeaf(signer, { ...request, ttlMs }, this.#options.clock.wallTime());
+    const identity = [...request.uris, ...(request.dns ?? [])].join(',');
     this.#log.info('certificate issued', {
-      identity: [...request.uris, ...(request.dns ?? [])].join(','),
+      identity,
       serial: leaf.serial,
       notBefore: new Date(leaf.notBeforeMs).toISOString(),
       notAfter: new Date(leaf.notAfterMs).toISOString(),
       requestedBy,
     });
-    const between = pemBlocks(this.#signer.intermediatesPem, 'CERTIFICATE');
+    if (!ours) {
+      this.#keeper.issued(ttlMs);
+      this.#remember(leaf.serial, { identity, notAfterMs: leaf.notAfterMs });
+    }
+    const between = pemBlocks(signer.intermediatesPem, 'CERTIFICATE');
     const intermediates = between.ok ? between.value.map((der) => formatPem('CERTIFICATE', der)) : [];
     return { ...leaf, chain: [leaf.pem, ...intermediates, this.#trust.rootsPem] };
   }
 
-  /** Takes one step of the root's rotation if one is due; called hourly by itself. Never two steps at once. */
-  rotateIfDue(): Promise<void> {
-    this.#rotating = this.#rotating.then(
-      () => this.#rotate(),
-      () => this.#rotate(),
-    );
-    return this.#rotating;
+  /** Takes one step of the root's rotation if one is due; done by itself too. */
+  async rotateIfDue(): Promise<void> {
+    if (this.#keeper instanceof OwnRoot) await this.#keeper.stepIfDue();
   }
 
-  async #rotate(): Promise<void> {
-    const state = this.#selfSigned;
-    if (state === undefined) return;
+  /** Replaces the self-signed root: both are trusted, then the new one signs, then the old one goes. */
+  async rotate(spreadMs = ROTATION_SPREAD_MS): Promise<Result<void, IdentityError>> {
+    return await this.#keeper.rotate(spreadMs);
+  }
+
+  /** Takes the next step of a rotation at once. */
+  async hurry(): Promise<Result<void, IdentityError>> {
+    return await this.#keeper.hurry();
+  }
+
+  /** One certificate by its serial, or all that an identity has; the answer names the serials. */
+  async revoke(what: {
+    readonly serial?: string;
+    readonly identity?: string;
+  }): Promise<Result<readonly string[], IdentityError>> {
     const nowMs = this.#options.clock.wallTime();
-    const step = nextRotationStep(
-      state.rotation,
-      state.current.certificate,
-      nowMs,
-      this.#options.rotation ?? ROTATION_TIMES,
-    );
-    if (step === 'keep') return;
-    const rotation = afterStep(state.rotation, step, nowMs);
-    let next: AuthorityState;
-    if (step === 'announce')
-      next = { current: state.current, other: makeRoot({ organization: this.#options.trustDomain, nowMs }), rotation };
-    else if (step === 'switch' && state.other !== undefined)
-      next = { current: state.other, other: state.current, rotation };
-    else next = { current: state.current, other: undefined, rotation };
-    // On disk first: a restart must not sign with, or announce, a root that is lost.
-    await saveAuthority(this.#options.fs, this.#options.folder, next);
-    this.#selfSigned = next;
-    this.#signer = next.current;
-    this.#log.info('root rotation', { step, phase: rotation.phase });
-    this.#setTrust({ rootsPem: next.current.rootsPem + (next.other?.rootsPem ?? ''), crlPem: '' });
+    const serial = what.serial?.toLowerCase().replaceAll(':', '') ?? '';
+    const named = serial !== '' && /^[0-9a-f]{1,40}$/.test(serial);
+    const leaves = named
+      ? [
+          {
+            serial,
+            untilMs: this.#issued.get(serial)?.notAfterMs ?? nowMs + (this.#options.leafTtlMaxMs ?? LEAF_TTL_MAX_MS),
+          },
+        ]
+      : [...this.#issued]
+          .filter(([, leaf]) => leaf.identity === what.identity && leaf.notAfterMs > nowMs)
+          .map(([found, leaf]) => ({ serial: found, untilMs: leaf.notAfterMs }));
+    if (leaves.length === 0) return err(new IdentityError('leaf_unknown', what.serial ?? what.identity ?? ''));
+    const revoked = await this.#keeper.revoke(leaves);
+    if (!revoked.ok) return revoked;
+    const serials = leaves.map((leaf) => leaf.serial);
+    this.#log.warn('certificates revoked', { serials: serials.join(), identity: what.identity ?? '' });
+    return ok(serials);
   }
 
   close(): void {
-    this.#closed = true;
-    this.#stopWatching?.();
+    this.#keeper.close();
     this.#watchers.clear();
   }
 
-  #watchRoot(): void {
-    const timer = this.#options.clock.setTimer(
-      ROTATION_CHECK_MS,
-      () => {
-        this.rotateIfDue()
-          .catch((error: unknown) => this.#log.error('root rotation failed', { error: String(error) }))
-          .finally(() => {
-            if (!this.#closed) this.#watchRoot();
-          });
-      },
-      { unref: true },
-    );
-    this.#stopWatching = () => timer.cancel();
+  #remember(serial: string, leaf: KnownLeaf): void {
+    this.#issued.set(serial, leaf);
+    if (this.#issued.size > ISSUED_LEAVES_MAX) this.#issued.delete(this.#issued.keys().next().value as string);
   }
 
-  #watchPlugged(folder: string): void {
-    let reading = false;
-    let again = false;
-    const reload = async (): Promise<void> => {
-      const read = await readPluggedAuthority(this.#options.fs, folder, this.#options.clock.wallTime());
-      if (!read.ok || read.value === undefined) {
-        // Files are replaced one after the other: what was in force stays until they fit together.
-        this.#log.warn('plugged-in authority not reloaded', {
-          folder,
-          problem: read.ok ? 'files are gone' : read.error.message,
-        });
-        return;
-      }
-      this.#signer = read.value.authority;
-      const { rootsPem } = read.value.authority;
-      if (rootsPem === this.#trust.rootsPem && read.value.crlPem === this.#trust.crlPem) return;
-      this.#log.info('plugged-in authority reloaded', { subject: this.#signer.certificate.subjectText });
-      this.#setTrust({ rootsPem, crlPem: read.value.crlPem });
-    };
-    const changed = (): void => {
-      if (reading) {
-        again = true;
-        return;
-      }
-      reading = true;
-      reload()
-        .catch((error: unknown) => this.#log.error('reload failed', { error: String(error) }))
-        .finally(() => {
-          reading = false;
-          const repeat = again && !this.#closed;
-          again = false;
-          if (repeat) changed();
-        });
-    };
-    const watch = this.#options.fs.watch(folder, changed);
-    this.#stopWatching = () => watch.close();
-  }
-
-  #setTrust(trust: MeshTrust): void {
+  #setTrust(): void {
+    const { rootsPem, crlPem } = this.#keeper.trust;
+    const trust = { rootsPem: joinRoots([rootsPem, ...this.#extraRoots]), crlPem };
+    if (trust.rootsPem === this.#trust.rootsPem && trust.crlPem === this.#trust.crlPem) return;
     this.#trust = trust;
     for (const changed of [...this.#watchers]) changed(trust);
   }
+}
+
+function keyText(key: { readonly algorithm: string; readonly bits: number }): string {
+  return `${key.algorithm === OID.rsaEncryption ? 'RSA' : 'ECDSA'} ${key.bits}`;
 }

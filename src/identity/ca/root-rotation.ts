@@ -6,9 +6,9 @@
 export type RootRotation =
   | { readonly phase: 'steady' }
   /** The next root is in everyone's bundle; the old one still signs. */
-  | { readonly phase: 'announced'; readonly sinceMs: number }
+  | { readonly phase: 'announced'; readonly sinceMs: number; readonly spreadMs?: number }
   /** The next root has become the root; the former one is still trusted. */
-  | { readonly phase: 'draining'; readonly sinceMs: number };
+  | { readonly phase: 'draining'; readonly sinceMs: number; readonly untilMs?: number };
 
 export type RotationStep = 'keep' | 'announce' | 'switch' | 'drop';
 
@@ -35,15 +35,32 @@ export function nextRotationStep(
       return nowMs >= root.notAfterMs - life * times.lastShare ? 'announce' : 'keep';
     }
     case 'announced':
-      return nowMs >= state.sinceMs + times.spreadMs ? 'switch' : 'keep';
+      return nowMs >= state.sinceMs + (state.spreadMs ?? times.spreadMs) ? 'switch' : 'keep';
     case 'draining':
-      return nowMs >= state.sinceMs + times.leafMaxMs ? 'drop' : 'keep';
+      return nowMs >= (state.untilMs ?? state.sinceMs + times.leafMaxMs) ? 'drop' : 'keep';
   }
 }
 
-export function afterStep(state: RootRotation, step: RotationStep, nowMs: number): RootRotation {
-  if (step === 'announce' && state.phase === 'steady') return { phase: 'announced', sinceMs: nowMs };
-  if (step === 'switch' && state.phase === 'announced') return { phase: 'draining', sinceMs: nowMs };
+/** When the next step is due; undefined while nothing was begun. */
+export function nextStepMs(state: RootRotation, times: RotationTimes = ROTATION_TIMES): number | undefined {
+  if (state.phase === 'steady') return undefined;
+  if (state.phase === 'announced') return state.sinceMs + (state.spreadMs ?? times.spreadMs);
+  return state.untilMs ?? state.sinceMs + times.leafMaxMs;
+}
+
+export interface StepFacts {
+  /** For how long the new root is announced before it signs. */
+  readonly spreadMs?: number;
+  /** When the last leaf of the old root ends. */
+  readonly leavesUntilMs?: number;
+}
+
+export function afterStep(state: RootRotation, step: RotationStep, nowMs: number, facts: StepFacts = {}): RootRotation {
+  const { spreadMs, leavesUntilMs } = facts;
+  if (step === 'announce' && state.phase === 'steady')
+    return { phase: 'announced', sinceMs: nowMs, ...(spreadMs === undefined ? {} : { spreadMs }) };
+  if (step === 'switch' && state.phase === 'announced')
+    return { phase: 'draining', sinceMs: nowMs, ...(leavesUntilMs === undefined ? {} : { untilMs: leavesUntilMs }) };
   if (step === 'drop' && state.phase === 'draining') return { phase: 'steady' };
   return state;
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { create, toBinary } from '@bufbuild/protobuf';
-import { apiRoutes, authzRoutes, debugRoutes } from '#api';
+import { apiRoutes, authzRoutes, caRoutes, debugRoutes } from '#api';
 import { makeCsr, generateKeyPair } from '#identity';
 import { grpcDialer, gunzip, SystemClock, SystemRandom } from '#io';
 import { IstioCertificateRequestSchema } from '#proto/istio/v1/auth/ca_pb.ts';
@@ -90,6 +90,9 @@ const HTTP: readonly {
   { on: 'api', method: 'GET', path: '/api/v1/authz/nobody', anybody: 404, operator: 404 },
   { on: 'api', method: 'GET', path: '/api/v1/authz/nobody/explain', anybody: 404, operator: 404 },
   { on: 'api', method: 'GET', path: '/api/v1/mtls/plan', anybody: 200, operator: 200 },
+  { on: 'api', method: 'GET', path: '/api/v1/ca', anybody: 200, operator: 200 },
+  { on: 'api', method: 'POST', path: '/api/v1/ca/rotate', anybody: 401, operator: 200 },
+  { on: 'api', method: 'POST', path: '/api/v1/ca/revoke', anybody: 401, operator: 400 },
   { on: 'api', method: 'GET', path: '/', anybody: 200, operator: 200 },
   { on: 'api', method: 'GET', path: '/plain', anybody: 200, operator: 200 },
   { on: 'api', method: 'GET', path: '/api/v1/wait', anybody: 200, operator: 200 },
@@ -137,9 +140,12 @@ describe('the HTTP ports', () => {
   it('have no route that the table lacks', () => {
     const listed = new Set(HTTP.map(({ method, path }) => `${method} ${path.replace('nobody', ':')}`));
     const source = {} as never;
-    const routes = [...apiRoutes(source, clock), ...authzRoutes(source), ...debugRoutes(source)].map(
-      ({ method, path }) => `${method} ${path.replace(/:\w+/, ':')}`,
-    );
+    const routes = [
+      ...apiRoutes(source, clock),
+      ...authzRoutes(source),
+      ...caRoutes(source),
+      ...debugRoutes(source),
+    ].map(({ method, path }) => `${method} ${path.replace(/:\w+/, ':')}`);
     assert.deepEqual(
       routes.filter((route) => !listed.has(route)),
       [],

@@ -1,0 +1,35 @@
+// What the certificate authority's routes answer.
+
+export interface CaRootJson {
+  readonly subject: string;
+  readonly serial: string;
+  readonly key: string;
+  readonly notAfterMs: number;
+  readonly signs: boolean;
+}
+
+export interface CaStatusJson {
+  readonly kind: 'self-signed' | 'plugged-in';
+  readonly phase: 'steady' | 'announced' | 'draining';
+  /** Milliseconds until the phase ends by itself. */
+  readonly nextStepInMs?: number;
+  readonly signer: { readonly subject: string; readonly key: string; readonly notAfterMs: number };
+  readonly roots: readonly CaRootJson[];
+  readonly revoked: number;
+  readonly issued: number;
+}
+
+export interface CaRotateAsk {
+  readonly spreadMs?: number;
+  /** Takes the next step of a rotation that is under way. */
+  readonly now?: boolean;
+}
+
+export interface CaRevokeAsk {
+  readonly serial?: string;
+  readonly identity?: string;
+}
+
+export interface CaRevokedJson {
+  readonly serials: readonly string[];
+}

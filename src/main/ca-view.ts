@@ -1,0 +1,40 @@
+// What the API shows and does of the certificate authority.
+import type { CaOutcome, CaSource, CaStatusJson } from '#api';
+import type { Clock, Logger } from '#base';
+import type { MeshSettings } from '#registry';
+import type { DiscoveryIdentity } from './discovery-identity.ts';
+
+export function caView({ authority, counts }: DiscoveryIdentity, clock: Clock): CaSource {
+  const status = (): CaStatusJson => {
+    const { nextStepMs, ...rest } = authority.status();
+    const wait = nextStepMs === undefined ? {} : { nextStepInMs: nextStepMs - clock.wallTime() };
+    return { ...rest, ...wait, issued: counts.issued };
+  };
+  const outcome = <T>(error: { readonly message: string; readonly remedy: string }): CaOutcome<T> => ({
+    ok: false,
+    problem: `${error.message} (${error.remedy})`,
+  });
+  return {
+    status,
+    rotate: async ({ spreadMs, now }) => {
+      const done = now === true ? await authority.hurry() : await authority.rotate(spreadMs);
+      return done.ok ? { ok: true, value: status() } : outcome(done.error);
+    },
+    revoke: async (ask) => {
+      const done = await authority.revoke(ask);
+      return done.ok ? { ok: true, value: done.value } : outcome(done.error);
+    },
+  };
+}
+
+/** MeshConfig `caCertificates`: roots of others, trusted beside ours. */
+export function followExtraRoots(
+  { authority }: DiscoveryIdentity,
+  log: Logger,
+): (snapshot: { readonly mesh: MeshSettings }) => void {
+  return ({ mesh }) => {
+    const pems = (mesh.spec.caCertificates ?? []).flatMap(({ pem }) => pem ?? []);
+    for (const complaint of authority.setExtraRoots(pems))
+      log.warn('a root of MeshConfig.caCertificates is not trusted', { complaint });
+  };
+}
