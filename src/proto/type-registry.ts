@@ -60,7 +60,9 @@ import { file_envoy_config_trace_v3_opentelemetry } from '#proto/envoy/config/tr
 import { file_envoy_config_trace_v3_zipkin } from '#proto/envoy/config/trace/v3/zipkin_pb.ts';
 import { file_envoy_data_accesslog_v3_accesslog } from '#proto/envoy/data/accesslog/v3/accesslog_pb.ts';
 import { file_envoy_extensions_access_loggers_file_v3_file } from '#proto/envoy/extensions/access_loggers/file/v3/file_pb.ts';
+import { file_envoy_extensions_access_loggers_filters_cel_v3_cel } from '#proto/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.ts';
 import { file_envoy_extensions_access_loggers_grpc_v3_als } from '#proto/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
+import { file_envoy_extensions_access_loggers_open_telemetry_v3_logs_service } from '#proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.ts';
 import { file_envoy_extensions_access_loggers_stream_v3_stream } from '#proto/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
 import { file_envoy_extensions_clusters_dynamic_forward_proxy_v3_cluster } from '#proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
 import { file_envoy_extensions_common_dynamic_forward_proxy_v3_dns_cache } from '#proto/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache_pb.ts';
@@ -164,6 +166,7 @@ import { file_envoy_type_v3_token_bucket } from '#proto/envoy/type/v3/token_buck
 import { file_google_rpc_code } from '#proto/google/rpc/code_pb.ts';
 import { file_google_rpc_status } from '#proto/google/rpc/status_pb.ts';
 import { file_io_istio_http_peer_metadata_config } from '#proto/io/istio/http/peer_metadata/config_pb.ts';
+import { file_istio_stats_config } from '#proto/istio/stats/config_pb.ts';
 import { file_topsail_authz_v1_opa } from '#proto/topsail/authz/v1/opa_pb.ts';
 import { file_xds_core_v3_authority } from '#proto/xds/core/v3/authority_pb.ts';
 import { file_xds_core_v3_collection_entry } from '#proto/xds/core/v3/collection_entry_pb.ts';
@@ -233,7 +236,9 @@ const files: readonly DescFile[] = [
   file_envoy_config_trace_v3_zipkin,
   file_envoy_data_accesslog_v3_accesslog,
   file_envoy_extensions_access_loggers_file_v3_file,
+  file_envoy_extensions_access_loggers_filters_cel_v3_cel,
   file_envoy_extensions_access_loggers_grpc_v3_als,
+  file_envoy_extensions_access_loggers_open_telemetry_v3_logs_service,
   file_envoy_extensions_access_loggers_stream_v3_stream,
   file_envoy_extensions_clusters_dynamic_forward_proxy_v3_cluster,
   file_envoy_extensions_common_dynamic_forward_proxy_v3_dns_cache,
@@ -337,6 +342,7 @@ const files: readonly DescFile[] = [
   file_google_rpc_code,
   file_google_rpc_status,
   file_io_istio_http_peer_metadata_config,
+  file_istio_stats_config,
   file_topsail_authz_v1_opa,
   file_xds_core_v3_authority,
   file_xds_core_v3_collection_entry,
