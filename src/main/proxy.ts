@@ -10,6 +10,7 @@ import { ExtensionRegistry, LogFiles, Proxy } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
 import { readBootstrapApart } from './bootstrap-process.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
+import { memoryShare } from './memory-share.ts';
 import type { BootstrapParts } from './read-bootstrap.ts';
 import { trimHeap } from './trim-heap.ts';
 
@@ -26,6 +27,8 @@ export interface StartProxyOptions {
   readonly reporter?: StreamReporter;
   /** Filters and sinks; default: all that this build has. */
   readonly extensions?: ExtensionRegistry;
+  /** Opens access logs by their path; default: as the path says. */
+  readonly openLog?: typeof openLogSink;
   /** Brings resources: called once, when static ones are applied. */
   readonly feed?: (proxy: Proxy) => void;
 }
@@ -45,9 +48,16 @@ export interface ProxyHandle {
 /** Throws an Error that names the resource when a static one is refused or can't be bound. */
 export async function startProxy(options: StartProxyOptions): Promise<ProxyHandle> {
   const stats = options.stats ?? new StatStore();
-  const logs = new LogFiles({ open: openLogSink, clock: options.clock, stats });
+  const logs = new LogFiles({ open: options.openLog ?? openLogSink, clock: options.clock, stats });
   const extensions = options.extensions ?? (await import('./proxy-extensions.ts')).allExtensions(logs);
-  const proxy = await Proxy.create({ ...options, stats, extensions, setV8Flag: setFlagsFromString });
+  const proxy = await Proxy.create({
+    ...options,
+    stats,
+    extensions,
+    setV8Flag: setFlagsFromString,
+    memory: memoryShare({ given: process.env['TOPSAIL_MEMORY_LIMIT'] }),
+    shrink: trimHeap,
+  });
   let dynamic = false;
   let adminAddress: ProxyHandle['adminAddress'];
   if (options.bootstrap !== undefined) {

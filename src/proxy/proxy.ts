@@ -1,12 +1,15 @@
 // The data plane of one process, put together: services, stores, managers; fed by resources, whoever brings them.
 
-import { type Clock, type Logger, type Net, type Random, TimerWheel } from '#base';
+import { type Clock, type Logger, type Net, type Random, runInSlices, TimerWheel } from '#base';
 import { Intermediates, type SecretSource } from '#identity';
 import { PeerCache, StatStore, type StreamReporter } from '#telemetry';
-import { ConfigStore, type NamedResource, type ResourceReject } from './apply/config-store.ts';
+import { ConfigStore } from './apply/config-store.ts';
 import { ExtensionRegistry } from './apply/extensions.ts';
+import type { NamedResource, ResourceReject } from './apply/named-resource.ts';
 import { RouteStore } from './apply/route-store.ts';
 import { ListenerManager } from './listener/listener-manager.ts';
+import { OverloadManager } from './overload/overload-manager.ts';
+import type { OverloadThresholds } from './overload/overload-actions.ts';
 import { loadRegexEngine } from './matcher/regex.ts';
 import type { ProxyServices } from './services.ts';
 import { ClusterDiscovery } from './upstream/cluster-discovery.ts';
@@ -23,6 +26,11 @@ export interface ProxyOptions {
   readonly extensions?: ExtensionRegistry;
   /** node:v8's setFlagsFromString: lets V8 run the patterns that are linear there. */
   readonly setV8Flag?: (flag: string) => void;
+  /** Memory in use as a share of what the process may have; undefined = no limit is known. */
+  readonly memory?: (() => number) | undefined;
+  /** Gives memory back; called when it begins to be short. */
+  readonly shrink?: () => void;
+  readonly overloadThresholds?: OverloadThresholds;
 }
 
 export class Proxy {
@@ -38,6 +46,7 @@ export class Proxy {
     this.extensions = options.extensions ?? new ExtensionRegistry();
     this.clusters = new ClusterManager();
     const { clock, random, net, log, secrets } = options;
+    const stats = options.stats ?? new StatStore();
     const services: ProxyServices = {
       clock,
       random,
@@ -46,10 +55,20 @@ export class Proxy {
       secrets,
       intermediates: new Intermediates(),
       wheel: new TimerWheel(clock),
-      stats: options.stats ?? new StatStore(),
+      stats,
       reporter: options.reporter,
       peers: new PeerCache(),
       clusters: this.clusters,
+      overload: new OverloadManager({
+        clock,
+        log,
+        stats,
+        memory: options.memory,
+        shrink: options.shrink,
+        connections: () => this.listeners.connectionCount,
+        resetNewest: (count) => this.listeners.resetNewest(count),
+        ...(options.overloadThresholds === undefined ? {} : { thresholds: options.overloadThresholds }),
+      }),
       draining: () => this.#draining,
     };
     this.services = services;
@@ -65,7 +84,7 @@ export class Proxy {
     );
   }
 
-  /** Loads what judges patterns, then makes the proxy: configuration is applied in one turn of the loop. */
+  /** Loads what judges patterns, then makes the proxy: compiling configuration waits for nothing. */
   static async create(options: ProxyOptions): Promise<Proxy> {
     const linear = await loadRegexEngine(options.setV8Flag, options.clock);
     if (options.setV8Flag !== undefined && !linear)
@@ -73,8 +92,18 @@ export class Proxy {
     return new Proxy(options);
   }
 
+  /** In this turn of the loop: before there is traffic. */
   applyResources(typeUrl: string, added: readonly NamedResource[], removed: readonly string[]): ResourceReject[] {
     return this.config.apply(typeUrl, added, removed);
+  }
+
+  /** Beside the traffic: a promise where one slice of a turn is not enough. One batch at a time. */
+  applyInSlices(
+    typeUrl: string,
+    added: readonly NamedResource[],
+    removed: readonly string[],
+  ): ResourceReject[] | Promise<ResourceReject[]> {
+    return runInSlices(this.config.applyInSteps(typeUrl, added, removed), this.services.clock);
   }
 
   /** Stops accepting, answers "connection: close", and waits until nothing is open or the time is up. */
@@ -92,6 +121,7 @@ export class Proxy {
     this.#discovery.close();
     this.listeners.destroyAll();
     for (const cluster of [...this.clusters.all()]) this.clusters.remove(cluster.name);
+    this.services.overload.close();
     this.services.wheel.close();
   }
 }

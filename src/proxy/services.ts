@@ -3,6 +3,7 @@
 import type { Clock, Logger, Net, Random, TimerWheel } from '#base';
 import type { Intermediates, SecretSource } from '#identity';
 import type { PeerCache, StatStore, StreamReporter } from '#telemetry';
+import type { OverloadManager } from './overload/overload-manager.ts';
 import type { ClusterManager } from './upstream/cluster-manager.ts';
 
 export interface ProxyServices {
@@ -19,6 +20,7 @@ export interface ProxyServices {
   readonly secrets: SecretSource;
   /** What peers have shown on verified paths: a resumed session shows its leaf only. */
   readonly intermediates: Intermediates;
+  readonly overload: OverloadManager;
   /** The process goes down: answer "connection: close". */
   draining(): boolean;
 }

@@ -3,7 +3,15 @@
 
 import { type ConnError, Deadline } from '#base';
 import { HTTP, type StatBlock, StreamRecord } from '#telemetry';
-import type { RequestAcceptor, RequestHead, ResponseHead, ServerStream, ServerStreamHandler } from '#wire/http';
+import type { H2Violation } from '#wire/h2';
+import type {
+  HttpVersion,
+  RequestAcceptor,
+  RequestHead,
+  ResponseHead,
+  ServerStream,
+  ServerStreamHandler,
+} from '#wire/http';
 import type { DownstreamConnection, TerminalConnection } from '../network/filter.ts';
 import { Router } from '../router/router.ts';
 import type { RouteChoice } from '../route/index.ts';
@@ -11,6 +19,7 @@ import type { ProxyServices } from '../services.ts';
 import { applyXfcc, clientCertElement } from './client-cert-header.ts';
 import { attachCodec, type ServerCodec } from './codec.ts';
 import { ConnectionFacts } from './connection-facts.ts';
+import { watchFlush } from './flush-watch.ts';
 import { httpDate } from './date-header.ts';
 import { prepareRequest } from './forwarding-headers.ts';
 import type { HttpManager } from './http-manager.ts';
@@ -23,6 +32,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   readonly services: ProxyServices;
   #manager: HttpManager;
   #codec: ServerCodec | undefined = undefined;
+  #version: HttpVersion = '1.1';
   readonly #facts: ConnectionFacts;
   #certElement: string | undefined = undefined;
   readonly #streams = new Set<HttpStream>();
@@ -43,13 +53,9 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     this.#stats.inc(HTTP.downstream_cx_total);
     this.#stats.inc(HTTP.downstream_cx_active);
     if (downstream.conn.tls !== undefined) this.#stats.inc(HTTP.downstream_cx_ssl_total);
-    const { idleMs, headersTimeoutMs, maxConnectionMs } = manager.config;
+    const { idleMs, maxConnectionMs } = manager.config;
     const now = downstream.startMs;
     if (idleMs > 0) this.services.wheel.arm(this.#idle, idleMs, now);
-    if (headersTimeoutMs > 0) {
-      this.#headerDeadline = new Deadline(() => this.#onHeadersLate());
-      this.services.wheel.arm(this.#headerDeadline, headersTimeoutMs, now);
-    }
     if (maxConnectionMs > 0) {
       this.#life = new Deadline(() => this.#onLifeOver());
       this.services.wheel.arm(this.#life, maxConnectionMs, now);
@@ -57,12 +63,20 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     attachCodec(downstream, manager.config, this, {
       onCodec: (codec, version) => {
         this.#codec = codec;
+        this.#version = version;
         this.#stats.inc(version === '2' ? HTTP.downstream_cx_http2_total : HTTP.downstream_cx_http1_total);
         if (this.#draining) codec.drain();
       },
       onClosing: () => this.#onClosing(),
       onClosed: (error) => this.#onClosed(error),
+      onHeadPending: (pending) => this.#onHeadPending(pending),
+      onViolation: (violation) => this.#onViolation(violation),
+      now: () => this.services.clock.now(),
     });
+  }
+
+  count(slot: number): void {
+    this.#stats.inc(slot);
   }
 
   onRequest(codec: ServerStream, head: RequestHead, end: boolean): ServerStreamHandler {
@@ -91,12 +105,17 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     this.#streams.add(stream);
     stream.timers.start(nowMs);
     if (prepared.problem !== undefined) stream.reply({ status: 400, body: '', details: 'http1.unexpected_underscore' });
-    else this.#admit(stream, config.xfccMode);
+    else if (services.overload.refusingRequests) {
+      stats.inc(HTTP.downstream_rq_overload_close);
+      stream.rescue('overloaded');
+    } else this.#admit(stream, config.xfccMode);
     return stream;
   }
 
   onProtocolError(status: number, detail: string): void {
     this.#stats.inc(HTTP.downstream_cx_protocol_error);
+    if (status === 431)
+      this.services.stats.counter(`${this.#version === '2' ? 'http2' : 'http1'}.header_overflow`).inc();
     const now = this.services.clock.now();
     const record = new StreamRecord();
     record.startMs = now;
@@ -155,6 +174,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     if (
       this.#draining ||
       this.services.draining() ||
+      this.services.overload.closing ||
       (maxRequestsPerConnection > 0 && this.#requests >= maxRequestsPerConnection)
     ) {
       if (stream.head.version === '2') this.#codec?.drain();
@@ -176,6 +196,16 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     for (const sink of stream.config.sinks) sink.onStreamEnd(record);
     const idleMs = stream.config.idleMs;
     if (this.#streams.size === 0 && !this.#closed && idleMs > 0) this.services.wheel.arm(this.#idle, idleMs, now);
+  }
+
+  /** The response is said; whether the client takes it is watched only where it did not at once. */
+  awaitFlush(codec: ServerStream, idleMs: number): void {
+    watchFlush(codec, idleMs, this.services, () => {
+      if (this.#closed) return;
+      this.services.stats.counter('http2.tx_flush_timeout').inc();
+      if (codec.version === '2') codec.reset('timeout');
+      else this.downstream.conn.destroy();
+    });
   }
 
   drain(): void {
@@ -262,6 +292,21 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     this.#stats.inc(HTTP.downstream_cx_idle_timeout);
     this.drain();
     this.#closeLater();
+  }
+
+  #onHeadPending(pending: boolean): void {
+    const { wheel, clock } = this.services;
+    const ms = this.#manager.config.headersTimeoutMs;
+    if (!pending) {
+      if (this.#headerDeadline !== undefined) wheel.cancel(this.#headerDeadline);
+    } else if (ms > 0) wheel.arm((this.#headerDeadline ??= new Deadline(() => this.#onHeadersLate())), ms, clock.now());
+  }
+
+  #onViolation(violation: H2Violation): void {
+    const { stats } = this.services;
+    stats.counter(`http2.${violation}`).inc();
+    this.#stats.inc(HTTP.downstream_cx_protocol_error);
+    if (violation === 'inbound_reset_flood') this.#stats.inc(HTTP.downstream_rq_too_many_premature_resets);
   }
 
   #onHeadersLate(): void {

@@ -59,6 +59,7 @@ export const RESCUES = {
   'host-missing': { status: 400, flag: undefined, details: 'missing_host_header', body: '' },
   'upgrade-refused': { status: 403, flag: undefined, details: 'upgrade_failed', body: '' },
   'no-filter-chain': { status: 404, flag: 'NR', details: 'filter_chain_not_found', body: '' },
+  overloaded: { status: 503, flag: 'OM', details: 'overload', body: 'envoy overloaded' },
   maintenance: { status: 503, flag: 'UO', details: 'maintenance_mode', body: 'maintenance mode' },
   internal: { status: 500, flag: undefined, details: 'internal_error', body: '' },
 } as const satisfies Record<string, Rescue>;

@@ -75,6 +75,13 @@ export class ListenerManager {
     return count;
   }
 
+  /** Closes that many connections of all listeners, the newest first. */
+  resetNewest(count: number): void {
+    const all = [...this.#listeners.values()].flatMap((listener) => [...listener.connections()]);
+    all.sort((a, b) => b.startMs - a.startMs);
+    for (const connection of all.slice(0, count)) connection.close('overload');
+  }
+
   /** The exact address first, then the wildcard of its port (Envoy's order). */
   #find(address: string, port: number): LiveListener | undefined {
     return (

@@ -6,6 +6,9 @@ import type { ProxyServices } from '../services.ts';
 import { AcceptedConnection } from './accepted-connection.ts';
 import type { ListenerSnapshot } from './listener-snapshot.ts';
 
+/** Connections judged in one turn of the loop when trust changes: a first look at a peer costs up to 0.2 ms. */
+const JUDGED_PER_TURN = 16;
+
 export class LiveListener {
   readonly services: ProxyServices;
   readonly stats: StatBlock;
@@ -28,6 +31,7 @@ export class LiveListener {
     this.stats = services.stats.listener(
       snapshot.statPrefix === '' ? `${snapshot.host}_${snapshot.port}` : snapshot.statPrefix,
     );
+    this.#followTrust();
   }
 
   get addresses(): readonly { readonly address: string; readonly port: number }[] {
@@ -36,6 +40,10 @@ export class LiveListener {
 
   get connectionCount(): number {
     return this.#connections.size;
+  }
+
+  connections(): Iterable<AcceptedConnection> {
+    return this.#connections;
   }
 
   async bind(): Promise<void> {
@@ -55,6 +63,7 @@ export class LiveListener {
     const old = this.snapshot;
     this.snapshot = snapshot;
     this.generation++;
+    this.#followTrust();
     for (const connection of [...this.#connections]) connection.recheck();
     for (const chain of chainsOf(old)) chain.dispose();
   }
@@ -96,7 +105,26 @@ export class LiveListener {
     this.stats.observe(LISTENER.downstream_cx_length_ms, this.services.clock.now() - connection.startMs);
   }
 
+  #followTrust(): void {
+    for (const { tls } of chainsOf(this.snapshot))
+      if (tls !== undefined) tls.onTrust = () => this.#judge([...this.#connections]);
+  }
+
+  /** Who is no longer trusted is cut (design 4); the loop stays the traffic's. */
+  #judge(connections: readonly AcceptedConnection[]): void {
+    for (const connection of connections.slice(0, JUDGED_PER_TURN)) connection.recheckPeer();
+    const rest = connections.slice(JUDGED_PER_TURN);
+    if (rest.length > 0) this.services.clock.setTimer(0, () => this.#judge(rest));
+  }
+
   #accept(conn: Conn): void {
+    const { overload } = this.services;
+    if (overload.refusingConnections) {
+      this.stats.inc(LISTENER.downstream_cx_overload_reject);
+      conn.destroy();
+      return;
+    }
+    overload.watch();
     const connection = new AcceptedConnection(conn, this, this.services.clock.now());
     this.adopt(connection);
     connection.begin();

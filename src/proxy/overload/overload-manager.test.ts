@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FakeClock, silentLogger } from '#base';
+import { StatStore } from '#telemetry';
+import { OverloadManager } from './overload-manager.ts';
+
+function fixture() {
+  const clock = new FakeClock();
+  const state = { memory: 0, connections: 10, reset: 0, shrunk: 0, looks: 0 };
+  const stats = new StatStore();
+  const manager = new OverloadManager({
+    clock,
+    log: silentLogger,
+    stats,
+    memory: () => {
+      state.looks++;
+      return state.memory;
+    },
+    connections: () => state.connections,
+    resetNewest: (count) => {
+      state.reset += count;
+      state.connections -= count;
+    },
+    shrink: () => void state.shrunk++,
+  });
+  const at = (memory: number): { closing: boolean; requests: boolean; connections: boolean } => {
+    state.memory = memory;
+    clock.advance(250);
+    return { closing: manager.closing, requests: manager.refusingRequests, connections: manager.refusingConnections };
+  };
+  return { clock, state, stats, manager, at };
+}
+
+describe('memory', () => {
+  test('first ends connections, then refuses requests, then connections', () => {
+    const { manager, at, state } = fixture();
+    manager.watch();
+    assert.deepEqual(at(0.8), { closing: false, requests: false, connections: false });
+    assert.deepEqual(at(0.86), { closing: true, requests: false, connections: false });
+    assert.equal(state.shrunk, 1, 'what can be given back is given back');
+    assert.deepEqual(at(0.93), { closing: true, requests: true, connections: false });
+    assert.deepEqual(at(0.96), { closing: true, requests: true, connections: true });
+    assert.equal(state.reset, 0);
+  });
+
+  test('at last closes a tenth of the connections at every look, the newest first', () => {
+    const { manager, at, state } = fixture();
+    state.connections = 100;
+    manager.watch();
+    at(0.99);
+    assert.equal(state.reset, 10);
+    at(0.99);
+    assert.equal(state.reset, 19);
+    at(0.96);
+    assert.equal(state.reset, 28, 'an action ends only somewhat below its threshold');
+    at(0.9);
+    assert.equal(state.reset, 28);
+  });
+
+  test('an action ends below where it began, not at it', () => {
+    const { manager, at } = fixture();
+    manager.watch();
+    at(0.93);
+    assert.equal(at(0.9).requests, true);
+    assert.equal(at(0.88).requests, false);
+    assert.equal(at(0.88).closing, true);
+    assert.equal(at(0.81).closing, false);
+  });
+
+  test('goes on looking while it refuses, though no connection is left', () => {
+    const { manager, at, state } = fixture();
+    manager.watch();
+    at(0.96);
+    state.connections = 0;
+    assert.equal(at(0.96).connections, true);
+    assert.equal(at(0.5).connections, false, 'and lets go');
+  });
+});
+
+describe('lag', () => {
+  const late = (clock: FakeClock, looks: number): void => {
+    for (let i = 0; i < looks; i++) {
+      clock.advanceBusy(1450);
+      clock.advance(0);
+    }
+  };
+
+  test('counts only when it lasts', () => {
+    const { clock, manager } = fixture();
+    manager.watch();
+    late(clock, 7);
+    assert.equal(manager.refusingRequests, false);
+    late(clock, 1);
+    assert.equal(manager.refusingRequests, true);
+    clock.advance(250);
+    assert.equal(manager.refusingRequests, false, 'one look in time ends it');
+  });
+});
+
+test('an idle process is not woken', () => {
+  const { clock, manager, at, state } = fixture();
+  assert.equal(clock.pendingTimers, 0);
+  manager.watch();
+  manager.watch();
+  assert.equal(clock.pendingTimers, 1);
+  state.connections = 0;
+  at(0.5);
+  assert.equal(clock.pendingTimers, 0);
+});
+
+test('pressure and actions are statistics', () => {
+  const { manager, at, stats } = fixture();
+  manager.watch();
+  at(0.93);
+  const values = new Map([...stats.named()].map((stat) => [stat.name, stat.values[0]]));
+  assert.equal(values.get('overload.envoy.resource_monitors.fixed_heap.pressure'), 93);
+  assert.equal(values.get('overload.envoy.overload_actions.stop_accepting_requests.active'), 1);
+  assert.equal(values.get('overload.envoy.overload_actions.stop_accepting_connections.active'), 0);
+});

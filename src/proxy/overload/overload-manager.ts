@@ -1,0 +1,128 @@
+// Sheds load before the process dies of it: looks at memory and at the loop's lag while there are connections, and
+// turns Envoy's overload actions on and off (Envoy: "overload manager").
+
+import type { Clock, Logger, Timer } from '#base';
+import type { Gauge, StatStore } from '#telemetry';
+import {
+  ActionStates,
+  DEFAULT_THRESHOLDS,
+  OVERLOAD_ACTIONS,
+  type OverloadAction,
+  type OverloadThresholds,
+} from './overload-actions.ts';
+
+/** A quarter of a second of a fast network fills some MB: less than lies between two thresholds of a small process. */
+const LOOK_MS = 250;
+/** Lag of the loop that counts as full, and only when it lasts: one long turn is no overload. */
+const LAG_FULL_MS = 1000;
+const LAG_LOOKS = 8;
+/** Of the connections that are open, how many go at one look. */
+const RESET_SHARE = 0.1;
+
+export interface OverloadOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly stats: StatStore;
+  /** Memory in use as a share of what the process may have; undefined = it has no limit. Called four times a second. */
+  readonly memory?: (() => number) | undefined;
+  readonly thresholds?: OverloadThresholds;
+  /** Open connections of all listeners. */
+  readonly connections: () => number;
+  /** Closes that many connections, the newest first. */
+  readonly resetNewest: (count: number) => void;
+  /** Gives back what can be given back, once when memory begins to be short. */
+  readonly shrink?: (() => void) | undefined;
+}
+
+export class OverloadManager {
+  /** Responses end their connection. */
+  closing = false;
+  /** New requests are answered 503 `OM`. */
+  refusingRequests = false;
+  /** New connections are closed at once. */
+  refusingConnections = false;
+  readonly #options: OverloadOptions;
+  readonly #states: ActionStates;
+  readonly #lags: number[] = [];
+  readonly #memoryPressure: Gauge;
+  readonly #lagPressure: Gauge;
+  readonly #active = new Map<OverloadAction, Gauge>();
+  #timer: Timer | undefined;
+  #dueMs = 0;
+
+  constructor(options: OverloadOptions) {
+    this.#options = options;
+    this.#states = new ActionStates(options.thresholds ?? DEFAULT_THRESHOLDS);
+    const { stats } = options;
+    this.#memoryPressure = stats.gauge('overload.envoy.resource_monitors.fixed_heap.pressure');
+    this.#lagPressure = stats.gauge('overload.topsail.resource_monitors.loop_lag.pressure');
+    for (const action of OVERLOAD_ACTIONS) {
+      const active = stats.gauge(`overload.envoy.overload_actions.${action}.active`);
+      active.set(0);
+      this.#active.set(action, active);
+    }
+  }
+
+  /** A connection came: it is looked as long as there are any. An idle process has no timer of ours. */
+  watch(): void {
+    if (this.#timer !== undefined) return;
+    this.#lags.length = 0;
+    this.#arm();
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #arm(): void {
+    const { clock } = this.#options;
+    this.#dueMs = clock.now() + LOOK_MS;
+    this.#timer = clock.setTimer(LOOK_MS, () => this.#look(), { unref: true });
+  }
+
+  #look(): void {
+    this.#timer = undefined;
+    const memory = this.#options.memory?.() ?? 0;
+    const lag = this.#lastingLag();
+    this.#memoryPressure.set(Math.round(memory * 100));
+    this.#lagPressure.set(Math.round(lag * 100));
+    const changed = this.#states.update(Math.max(memory, lag));
+    if (changed.length > 0) this.#apply(changed, memory, lag);
+    const open = this.#options.connections();
+    if (this.#states.has('reset_newest_connections') && open > 0) {
+      const count = Math.ceil(open * RESET_SHARE);
+      this.#options.resetNewest(count);
+      this.#options.log.warn('overload: connections were closed', { connections: count });
+    }
+    // While anything is refused it goes on looking: a refused connection does not call `watch`.
+    if (open > 0 || this.closing) this.#arm();
+  }
+
+  /** The least of the last looks: what all of them had. */
+  #lastingLag(): number {
+    const lags = this.#lags;
+    lags.push(Math.max(0, this.#options.clock.now() - this.#dueMs));
+    if (lags.length < LAG_LOOKS) return 0;
+    if (lags.length > LAG_LOOKS) lags.shift();
+    return Math.min(...lags) / LAG_FULL_MS;
+  }
+
+  #apply(changed: readonly OverloadAction[], memory: number, lag: number): void {
+    const states = this.#states;
+    const began = this.closing;
+    this.closing = states.has('disable_http_keepalive');
+    this.refusingRequests = states.has('stop_accepting_requests');
+    this.refusingConnections = states.has('stop_accepting_connections');
+    for (const action of changed) {
+      const active = states.has(action);
+      this.#active.get(action)?.set(active ? 1 : 0);
+      this.#options.log[active ? 'warn' : 'info'](active ? 'overload: an action began' : 'overload: an action ended', {
+        action,
+        memory: `${Math.round(memory * 100)} %`,
+        lag: `${Math.round(lag * LAG_FULL_MS)} ms`,
+      });
+    }
+    if (!began && this.closing && memory > lag) this.#options.shrink?.();
+  }
+}
