@@ -2,7 +2,7 @@
 
 import type { ConnError, ConnHandler } from '#base';
 import { H1ServerConnection } from '#wire/h1';
-import { DEFAULT_H2_LIMITS, H2ServerConnection } from '#wire/h2';
+import { DEFAULT_H2_LIMITS, H2ServerConnection, type H2Violation } from '#wire/h2';
 import type { HttpVersion, RequestAcceptor } from '#wire/http';
 import type { DownstreamConnection } from '../network/filter.ts';
 import { atTurnEnd } from '../turn-end.ts';
@@ -18,6 +18,11 @@ export interface CodecEvents {
   /** Our side has ended or is about to. */
   onClosing(): void;
   onClosed(error: ConnError | undefined): void;
+  /** A head has begun and is not whole; `false`: it is now. */
+  onHeadPending(pending: boolean): void;
+  /** An HTTP/2 connection ends for a breach by the client. */
+  onViolation(violation: H2Violation): void;
+  readonly now: () => number;
 }
 
 const PREFACE = 'PRI * HTTP/2.0';
@@ -48,6 +53,7 @@ function startH1(
     acceptHttp10: config.acceptHttp10,
     onClosing: () => events.onClosing(),
     onClosed: (error) => events.onClosed(error),
+    onHeadPending: () => events.onHeadPending(true),
   });
   downstream.conn.handler = codec;
   events.onCodec(codec, '1.1');
@@ -68,8 +74,14 @@ function startH2(
   const codec = new H2ServerConnection(
     downstream.conn,
     acceptor,
-    { limits, defer: atTurnEnd, connectProtocol: config.h2ConnectProtocol },
-    { onStreamClosed: () => {}, onConnectionClosed: (error) => events.onClosed(error) },
+    { limits, defer: atTurnEnd, connectProtocol: config.h2ConnectProtocol, now: events.now },
+    {
+      onStreamClosed: () => {},
+      onConnectionClosed: (error) => events.onClosed(error),
+      onViolation: (violation) => events.onViolation(violation),
+      onClosing: () => events.onClosing(),
+      onHeadPending: (pending) => events.onHeadPending(pending),
+    },
   );
   downstream.conn.handler = codec;
   events.onCodec(codec, '2');

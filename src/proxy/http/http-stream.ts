@@ -1,7 +1,7 @@
 // One request on its way through the filter chain: head, body and trailers down to the router, the
 // response back up to the codec; stop, buffer, reply and replaceData of the filters between.
 
-import type { StreamRecord } from '#telemetry';
+import { HTTP, type StreamRecord } from '#telemetry';
 import {
   HeaderBlock,
   type RequestHead,
@@ -129,6 +129,7 @@ export class HttpStream implements ServerStreamHandler {
       record.addFlag('DPE');
       if (record.responseCodeDetails === '') record.responseCodeDetails = detail.split(':', 1)[0] as string;
     } else {
+      if (reason === 'remote-reset') this.connection.count(HTTP.downstream_rq_rx_reset);
       record.addFlag('DC');
       record.responseCodeDetails =
         record.responseCodeDetails === '' || record.responseCodeDetails === 'via_upstream'
@@ -425,7 +426,7 @@ export class HttpStream implements ServerStreamHandler {
     }
     this.record.bytesSent += data.length;
     const room = this.#codec.sendData(data, end);
-    if (end) this.finish();
+    if (end) this.#finishSaid();
     else if (!room) this.router?.pauseResponse();
   }
 
@@ -450,7 +451,14 @@ export class HttpStream implements ServerStreamHandler {
     }
     this.record.responseTrailers = trailers;
     this.#codec.sendTrailers(trailers);
+    this.#finishSaid();
+  }
+
+  /** All is said to the codec, and perhaps not yet to the client. */
+  #finishSaid(): void {
+    if (this.done) return;
     this.finish();
+    if (this.#codec.queuedBytes > 0) this.connection.awaitFlush(this.#codec, this.config.streamIdleMs);
   }
 
   #holdResponse(data: Uint8Array, end: boolean): void {

@@ -1,6 +1,7 @@
 // The deadlines of one stream: idle, whole request, longest life. None is made that is not configured.
 
 import { Deadline, type TimerWheel } from '#base';
+import { HTTP } from '#telemetry';
 import type { HttpStream } from './http-stream.ts';
 
 export class StreamTimers {
@@ -20,7 +21,10 @@ export class StreamTimers {
     const { streamIdleMs, requestTimeoutMs, maxStreamMs } = this.#stream.config;
     this.setIdle(streamIdleMs, nowMs);
     if (requestTimeoutMs > 0 && !this.#stream.requestComplete) {
-      this.#request = new Deadline(() => this.#stream.rescue('request-timeout'));
+      this.#request = new Deadline(() => {
+        this.#stream.connection.count(HTTP.downstream_rq_timeout);
+        this.#stream.rescue('request-timeout');
+      });
       this.#wheel.arm(this.#request, requestTimeoutMs, nowMs);
     }
     if (maxStreamMs > 0) this.#setLife(maxStreamMs, nowMs);
@@ -50,12 +54,16 @@ export class StreamTimers {
   }
 
   #setLife(ms: number, nowMs: number): void {
-    this.#life = new Deadline(() => this.#stream.rescue('downstream-max-duration'));
+    this.#life = new Deadline(() => {
+      this.#stream.connection.count(HTTP.downstream_rq_max_duration_reached);
+      this.#stream.rescue('downstream-max-duration');
+    });
     this.#wheel.arm(this.#life, ms, nowMs);
   }
 
   #onIdle(): void {
     const stream = this.#stream;
+    stream.connection.count(HTTP.downstream_rq_idle_timeout);
     stream.record.addFlag('SI');
     stream.rescue('stream-idle');
   }

@@ -31,6 +31,8 @@ export interface H1ServerOptions {
   /** No request is in progress any more. */
   readonly onIdle?: () => void;
   readonly onClosed?: (error: ConnError | undefined) => void;
+  /** A head has begun and is not whole. */
+  readonly onHeadPending?: () => void;
 }
 
 /** head: between requests · body: a request's body · wait: response outstanding · held: upgrade asked, not granted · tunnel · closed: only discarding. */
@@ -236,9 +238,13 @@ export class H1ServerConnection implements ConnHandler {
   #consume(bytes: Buffer): Buffer | undefined {
     switch (this.#state) {
       case 'head': {
+        const begun = !this.#head.empty;
         const text = this.#head.take(bytes, 0, this.#limits.headBytesMax);
         if (text === undefined) return this.#refuse('http1.headers_too_large');
-        if (text === '') return undefined;
+        if (text === '') {
+          if (!begun && !this.#head.empty) this.#options.onHeadPending?.();
+          return undefined;
+        }
         const joined = this.#head.joined as Buffer;
         this.#head.joined = undefined;
         const rest = this.#head.bodyAt;

@@ -5,6 +5,7 @@ import { H2Connection, type H2Options } from './connection.ts';
 import { H2_ERROR } from './errors.ts';
 import { CLIENT_PREFACE, SETTING, WINDOW_MAX } from './frame.ts';
 import { H2Stream } from './h2-stream.ts';
+import type { Goaway } from './payload.ts';
 import { contentLength, responseFromFields, trailersFromFields } from './head.ts';
 
 export interface H2ClientObserver {
@@ -134,12 +135,19 @@ export class H2ClientConnection extends H2Connection {
     this.settle(stream);
   }
 
+  /** An endpoint that refuses what we ask of it floods nobody. */
+  protected streamWasted(): void {}
+
+  protected lingers(): boolean {
+    return false;
+  }
+
   protected streamEnded(): void {
     if (this.goawayReceived && this.streams.size === 0) this.conn.end();
     this.#observer.onCapacity();
   }
 
-  protected onPeerGoaway(lastStreamId: number, code: number, debug: string): void {
+  protected onPeerGoaway({ lastStreamId, code, debug }: Goaway): void {
     // What is above its id was not and will not be looked at (RFC 9113 §6.8): safe to repeat elsewhere.
     for (const stream of [...this.streams.values()]) {
       if (stream.id <= lastStreamId) continue;

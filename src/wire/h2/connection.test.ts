@@ -126,7 +126,7 @@ test('bodies of any size arrive whole through any window, frame cut and pause', 
               }
             },
           }),
-          { streamWindowBytes: window, connectionWindowBytes: 65_535 },
+          { strawUpdatesMax: 1_000_000, streamWindowBytes: window, connectionWindowBytes: 65_535 },
         );
         pair.chunk = chunk;
         const { seen, handler } = collector();

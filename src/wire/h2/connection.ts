@@ -2,23 +2,31 @@
 import type { Conn, ConnError, ConnHandler } from '#base';
 import { ConnectionError, H2_ERROR, resetForCode } from './errors.ts';
 import { DEFAULT_WINDOW, FLAG, FRAME, FRAME_BYTES_DEFAULT, SETTING, WINDOW_MAX } from './frame.ts';
-import { latin1 } from '../http/latin1.ts';
 import type { ResetReason } from '../http/stream.ts';
 import type { H2Stream } from './h2-stream.ts';
 import { HpackDecoder } from './hpack-decode.ts';
 import type { H2Limits } from './limits.ts';
-import { FloodGuard } from './flood-guard.ts';
+import { FloodGuard, type H2Violation } from './flood-guard.ts';
 import { HeaderBlockAssembler, type HeaderBlockFragments } from './header-block-assembler.ts';
 import { FrameReader, type FrameSink } from './parse.ts';
 import { applySetting } from './peer-settings.ts';
 import { StreamWaiters } from './stream-waiters.ts';
-import { dependsOnItself, headerFragment, resetCode, settingsOf, unpad, windowIncrement } from './payload.ts';
+import {
+  type Goaway,
+  goawayOf,
+  headerFragment,
+  priorityProblem,
+  resetCode,
+  settingsOf,
+  unpad,
+  windowIncrement,
+} from './payload.ts';
 import { FrameWriter } from './serialize.ts';
 
 /** Output above this in the socket's queue counts as congestion: senders wait. */
 const CONGESTED_BYTES = 256 * 1024;
-/** Streams that we reset lately, by id. */
-const GRAVES_MAX = 128;
+/** Streams that we reset lately, by id: what was under way to them is nobody's fault. Twice as many as may be open. */
+const GRAVES_MAX = 2048;
 const DRAIN_PING = Buffer.from('drainpng', 'latin1');
 
 export interface H2Options {
@@ -27,6 +35,8 @@ export interface H2Options {
   readonly defer: (flush: () => void) => void;
   /** Announce RFC 8441 (servers). */
   readonly connectProtocol?: boolean;
+  /** Monotonic milliseconds; refills the budgets of peers that behave over time. */
+  readonly now?: () => number;
 }
 
 export abstract class H2Connection implements ConnHandler, FrameSink {
@@ -41,6 +51,8 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   peerConnectProtocol = false;
   /** Highest stream id that the peer opened (server role) or that we opened (client role). */
   lastStreamId = 0;
+  /** The peer knows our limits. */
+  settingsAcknowledged = false;
   goawaySent = false;
   goawayReceived = false;
   closed = false;
@@ -50,25 +62,29 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   #recvCredit = 0;
   #settingsSeen = false;
   readonly #waiters = new StreamWaiters<H2Stream>();
-  readonly #graves: number[] = [];
-  readonly #floods: FloodGuard;
+  readonly #graves = new Set<number>();
+  protected readonly floods: FloodGuard;
   readonly #block: HeaderBlockAssembler;
-  /** Frames refused or answered, for statistics: 'h2 flood', … */
-  violation = '';
+  /** Why we ended the connection; '' = we did not. */
+  violation: H2Violation | '' = '';
 
   constructor(conn: Conn, options: H2Options) {
     this.conn = conn;
     this.limits = options.limits;
     this.writer = new FrameWriter(conn, options.defer);
     this.#reader = new FrameReader(options.limits.frameBytesMax);
-    this.#floods = new FloodGuard(options.limits);
+    this.floods = new FloodGuard(options.limits, options.now);
     this.#block = new HeaderBlockAssembler(options.limits);
   }
 
   /** HEADERS of a stream that is not open, and of one that is (response, trailers). */
   protected abstract onHeaders(streamId: number, fields: readonly string[], end: boolean, tooLarge: boolean): void;
   protected abstract streamEnded(stream: H2Stream): void;
-  protected abstract onPeerGoaway(lastStreamId: number, code: number, debug: string): void;
+  /** A stream was reset before it came to anything. Whose fault that is depends on the role. */
+  protected abstract streamWasted(): void;
+  /** Our end is sent: true when somebody bounds how long the peer may take to read it. */
+  protected abstract lingers(): boolean;
+  protected abstract onPeerGoaway(goaway: Goaway): void;
   protected abstract connectionClosed(error: ConnError | undefined): void;
 
   get congested(): boolean {
@@ -95,7 +111,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       this.consume(data);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
-      this.fail(error.code, error.message);
+      this.fail(error.code, error.message, error.violation);
     }
   }
 
@@ -125,10 +141,10 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   }
 
   /** Ends the connection for a breach by the peer: GOAWAY with the reason, then close. */
-  fail(code: number, detail: string): void {
+  fail(code: number, detail: string, violation: H2Violation = 'protocol_errors'): void {
     if (this.closing) return;
     this.closing = true;
-    this.violation = detail;
+    this.violation = violation;
     this.writer.goaway(this.lastStreamId, code, detail.slice(0, 200));
     this.writer.flush();
     const open = [...this.streams.values()];
@@ -138,7 +154,8 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       this.resetHandler(stream, 'protocol-error', detail, true);
     }
     this.conn.end();
-    this.conn.destroy();
+    // Closed with bytes unread, the kernel sends a reset, and the peer never learns what the GOAWAY says.
+    if (!this.lingers()) this.conn.destroy();
   }
 
   /** Announces the end: streams under way finish, new ones go elsewhere; closes when the last is done. */
@@ -170,7 +187,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
         this.#onHeadersFrame(flags, streamId, payload);
         break;
       case FRAME.CONTINUATION:
-        this.#finishBlock(this.#block.append(payload, (flags & FLAG.END_HEADERS) !== 0));
+        this.#continueBlock(payload, (flags & FLAG.END_HEADERS) !== 0);
         break;
       case FRAME.RST_STREAM:
         this.#onReset(streamId, payload);
@@ -185,15 +202,9 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
         this.#onPing(flags, streamId, payload);
         break;
       case FRAME.GOAWAY:
-        if (streamId !== 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'GOAWAY on a stream (RFC 9113 §6.8)');
-        if (payload.length < 8)
-          throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'GOAWAY is too short (RFC 9113 §6.8)');
+        this.floods.controlFrame();
         this.goawayReceived = true;
-        this.onPeerGoaway(
-          payload.readUInt32BE(0) & WINDOW_MAX,
-          payload.readUInt32BE(4),
-          latin1(payload, 8, Math.min(payload.length, 208)),
-        );
+        this.onPeerGoaway(goawayOf(streamId, payload));
         break;
       case FRAME.PRIORITY:
         this.#onPriority(streamId, payload);
@@ -201,7 +212,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       case FRAME.PUSH_PROMISE:
         throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'PUSH_PROMISE was not allowed (RFC 9113 §8.4)');
       default:
-        this.#floods.controlFrame();
+        this.floods.controlFrame();
     }
   }
 
@@ -213,14 +224,14 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   /** Over by our reset: frames that are under way to it are nobody's fault. */
   forget(stream: H2Stream): void {
     if (stream.closed) return;
-    this.#graves.push(stream.id);
-    if (this.#graves.length > GRAVES_MAX) this.#graves.shift();
+    this.#graves.add(stream.id);
+    if (this.#graves.size > GRAVES_MAX) this.#graves.delete(this.#graves.values().next().value as number);
     this.#close(stream, false);
   }
 
   /** Body went out: window updates are the peer's due, not a flood. */
   noteProgress(): void {
-    this.#floods.progress();
+    this.floods.progress();
   }
 
   waitForWindow(stream: H2Stream): void {
@@ -240,6 +251,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     this.writer.reset(stream.id, code);
     this.forget(stream);
     this.resetHandler(stream, 'protocol-error', detail, true);
+    this.streamWasted();
   }
 
   protected resetHandler(stream: H2Stream, reason: ResetReason, detail: string, processed: boolean): void {
@@ -251,7 +263,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     stream.closed = true;
     this.streams.delete(stream.id);
     this.#waiters.remove(stream);
-    if (complete) this.#floods.streamFinished();
+    if (complete) this.floods.streamFinished();
     this.streamEnded(stream);
     if (this.streams.size === 0 && this.goawaySent) this.#endWhenIdle();
   }
@@ -261,6 +273,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     this.closing = true;
     this.writer.flush();
     this.conn.end();
+    this.lingers();
   }
 
   /** The second GOAWAY of a drain is out: nothing new can come. */
@@ -282,7 +295,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     }
     const data = unpad(flags, payload, 0);
     const end = (flags & FLAG.END_STREAM) !== 0;
-    this.#floods.dataFrame(data.length, end);
+    this.floods.dataFrame(data.length, end);
     if (!stream.headSeen) {
       this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'DATA before HEADERS (RFC 9113 §8.1)');
       return;
@@ -328,13 +341,24 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
 
   #onHeadersFrame(flags: number, streamId: number, payload: Buffer): void {
     const fragment = headerFragment(flags, streamId, payload);
-    this.#floods.progress();
-    if ((flags & FLAG.END_HEADERS) === 0) this.#block.begin(streamId, flags, fragment);
-    else this.#finishBlock({ streamId, flags, block: fragment });
+    this.floods.progress();
+    if ((flags & FLAG.END_HEADERS) === 0) {
+      this.#block.begin(streamId, flags, fragment);
+      this.headPending(true);
+    } else this.#finishBlock({ streamId, flags, block: fragment });
   }
 
-  #finishBlock(whole: HeaderBlockFragments | undefined): void {
+  /** A header block has begun and is not whole; `false`: it is now. */
+  protected headPending(_pending: boolean): void {}
+
+  #continueBlock(fragment: Buffer, last: boolean): void {
+    const whole = this.#block.append(fragment, last);
     if (whole === undefined) return;
+    this.headPending(false);
+    this.#finishBlock(whole);
+  }
+
+  #finishBlock(whole: HeaderBlockFragments): void {
     const fields: string[] = [];
     const verdict = this.#decoder.decode(whole.block, fields, {
       bytesMax: this.limits.headerListBytesMax,
@@ -355,20 +379,21 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   protected lateFrame(streamId: number, what: string): void {
     if (streamId > this.lastStreamId)
       throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, `${what} on a stream that was never opened (RFC 9113 §5.1)`);
-    if (this.#graves.includes(streamId)) return;
+    if (this.#graves.has(streamId)) return this.floods.controlFrame();
     throw new ConnectionError(H2_ERROR.STREAM_CLOSED, `${what} on a closed stream (RFC 9113 §5.1)`);
   }
 
   #onReset(streamId: number, payload: Buffer): void {
     const code = resetCode(streamId, payload);
     const stream = this.streams.get(streamId);
-    this.#floods.resetFrame();
     if (stream === undefined) {
       if (streamId > this.lastStreamId)
         throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'RST_STREAM on an idle stream (RFC 9113 §6.4)');
+      this.floods.controlFrame();
       return;
     }
     this.#close(stream, false);
+    if (!stream.headSent) this.streamWasted();
     this.resetHandler(
       stream,
       resetForCode(code),
@@ -379,7 +404,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
 
   #onWindowUpdate(streamId: number, payload: Buffer): void {
     const increment = windowIncrement(payload);
-    this.#floods.controlFrame();
+    this.floods.controlFrame();
     if (streamId === 0) {
       if (increment === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'WINDOW_UPDATE of zero (RFC 9113 §6.9)');
       this.sendWindow += increment;
@@ -398,6 +423,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'WINDOW_UPDATE of zero (RFC 9113 §6.9)');
       return;
     }
+    this.floods.windowGrew(increment, stream.queuedBytes);
     stream.sendWindow += increment;
     if (stream.sendWindow > WINDOW_MAX) {
       this.streamError(stream, H2_ERROR.FLOW_CONTROL_ERROR, 'the window is over 2^31-1 (RFC 9113 §6.9.1)');
@@ -408,20 +434,21 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
 
   #onSettings(flags: number, streamId: number, payload: Buffer): void {
     if (streamId !== 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'SETTINGS on a stream (RFC 9113 §6.5)');
+    this.floods.controlFrame();
     if ((flags & FLAG.ACK) !== 0) {
       if (payload.length !== 0)
         throw new ConnectionError(
           H2_ERROR.FRAME_SIZE_ERROR,
           'an acknowledgement of SETTINGS with a payload (RFC 9113 §6.5)',
         );
+      this.settingsAcknowledged = true;
       return;
     }
-    this.#floods.controlFrame();
-    for (const [id, value] of settingsOf(payload)) applySetting(this, id, value);
+    for (const [id, value] of settingsOf(payload, this.limits.settingsMax)) applySetting(this, id, value);
     // The acknowledgement goes first: what follows already obeys the new values.
     this.writer.settingsAck();
     this.#waiters.windowGrew();
-    this.#checkUnread();
+    this.floods.answered(this.writer.queuedBytes);
     this.peerSettingsChanged();
   }
 
@@ -431,6 +458,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     if (streamId !== 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'PING on a stream (RFC 9113 §6.7)');
     if (payload.length !== 8)
       throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'PING is not eight bytes (RFC 9113 §6.7)');
+    this.floods.controlFrame();
     if ((flags & FLAG.ACK) !== 0) {
       if (this.goawaySent && !this.finalGoaway && payload.equals(DRAIN_PING)) {
         this.finalGoaway = true;
@@ -439,9 +467,8 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       } else this.onPong(payload);
       return;
     }
-    this.#floods.controlFrame();
     this.writer.ping(payload, true);
-    this.#checkUnread();
+    this.floods.answered(this.writer.queuedBytes);
   }
 
   /** An answer to a keep-alive PING. */
@@ -449,25 +476,12 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
 
   #onPriority(streamId: number, payload: Buffer): void {
     if (streamId === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'PRIORITY on stream 0 (RFC 9113 §6.3)');
-    if (payload.length !== 5) {
-      const stream = this.streams.get(streamId);
-      if (stream !== undefined)
-        this.streamError(stream, H2_ERROR.FRAME_SIZE_ERROR, 'PRIORITY is not five bytes (RFC 9113 §6.3)');
-      else throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'PRIORITY is not five bytes (RFC 9113 §6.3)');
-      return;
-    }
-    if (dependsOnItself(payload, streamId)) {
-      const stream = this.streams.get(streamId);
-      if (stream !== undefined)
-        this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'a stream depends on itself (RFC 9113 §5.3.1)');
-      else this.writer.reset(streamId, H2_ERROR.PROTOCOL_ERROR);
-    }
-    this.#floods.controlFrame();
-  }
-
-  #checkUnread(): void {
-    if (this.streams.size === 0 && this.writer.queuedBytes > this.limits.unreadControlBytesMax) {
-      throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'answers to control frames are not read');
-    }
+    this.floods.controlFrame();
+    const problem = priorityProblem(payload, streamId);
+    if (problem === undefined) return;
+    const stream = this.streams.get(streamId);
+    if (stream !== undefined) this.streamError(stream, problem.code, problem.message);
+    else if (problem.code === H2_ERROR.FRAME_SIZE_ERROR) throw problem;
+    else this.writer.reset(streamId, problem.code);
   }
 }

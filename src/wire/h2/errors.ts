@@ -1,5 +1,6 @@
 // HTTP/2 error codes (RFC 9113 §7) and how they meet the stream interface's reset reasons.
 import type { ResetReason } from '../http/stream.ts';
+import type { H2Violation } from './flood-guard.ts';
 
 export const H2_ERROR = {
   NO_ERROR: 0,
@@ -23,9 +24,11 @@ export type H2ErrorCode = (typeof H2_ERROR)[keyof typeof H2_ERROR];
 /** Ends the connection: thrown inside one read, caught by the connection, sent as GOAWAY. */
 export class ConnectionError extends Error {
   readonly code: H2ErrorCode;
-  constructor(code: H2ErrorCode, message: string) {
+  readonly violation: H2Violation;
+  constructor(code: H2ErrorCode, message: string, violation: H2Violation = 'protocol_errors') {
     super(message);
     this.code = code;
+    this.violation = violation;
   }
 }
 

@@ -29,6 +29,8 @@ export class H2Stream implements ServerStream, ClientStream {
   remoteEnded = false;
   closed = false;
   headSeen = false;
+  /** The response, or as a client the request, has begun. */
+  headSent = false;
   /** Of content-length; -1 = none. */
   expectedBytes = -1;
   receivedBytes = 0;
@@ -54,7 +56,7 @@ export class H2Stream implements ServerStream, ClientStream {
   }
 
   get queuedBytes(): number {
-    return this.#queuedBytes;
+    return this.closed ? 0 : this.#queuedBytes;
   }
 
   sendInformational(status: number, headers: HeaderBlock): void {
@@ -69,6 +71,7 @@ export class H2Stream implements ServerStream, ClientStream {
 
   sendHead(head: ResponseHead | RequestHead, end: boolean): void {
     if (this.closed || this.localEnded) return;
+    this.headSent = true;
     const fields = 'status' in head ? fieldsOfResponse(head) : fieldsOfRequest(head);
     if ('method' in head && head.method === 'HEAD') this.bodyless = true;
     this.connection.writer.headers(this.id, fields, end, this.connection.peerFrameBytesMax);

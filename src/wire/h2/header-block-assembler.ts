@@ -49,7 +49,7 @@ export class HeaderBlockAssembler {
     this.#parts.push(Buffer.from(fragment));
     this.#bytes += fragment.length;
     if (this.#bytes > this.#limits.headerBlockBytesMax || this.#parts.length > this.#limits.continuationsMax + 1) {
-      throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'a header block is too large');
+      throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'a header block is too large', 'header_overflow');
     }
   }
 }

@@ -18,12 +18,18 @@ export interface H2Limits {
   readonly frameBytesMax: number;
   /** PING, SETTINGS, PRIORITY, WINDOW_UPDATE without traffic between them: each needs work or an answer, none moves a request. */
   readonly idleControlFramesMax: number;
-  /** Resets beyond what finished streams earn (rapid reset, CVE-2023-44487). */
+  /** Requests that came to nothing beyond what finished ones earn (rapid reset, CVE-2023-44487). */
   readonly resetCreditMax: number;
+  /** Identifiers and values in one SETTINGS: there are seven to set. */
+  readonly settingsMax: number;
+  /** WINDOW_UPDATEs of a few bytes while body waits for the window; each costs a frame of its own. */
+  readonly strawUpdatesMax: number;
   /** DATA frames without bytes and without END_STREAM in a row. */
   readonly emptyDataFramesMax: number;
-  /** Bytes of unread answers to control frames, and of any output, that a peer may leave in our queue before it is cut. */
-  readonly unreadControlBytesMax: number;
+  /** Above so many bytes of unread output, answers to control frames count against the next one. */
+  readonly unreadBytes: number;
+  /** PINGs and SETTINGS that are answered while output is unread, before the peer is cut. */
+  readonly unreadAnswersMax: number;
 }
 
 export const DEFAULT_LIMITS: H2Limits = {
@@ -37,6 +43,9 @@ export const DEFAULT_LIMITS: H2Limits = {
   frameBytesMax: 16_384,
   idleControlFramesMax: 1_000,
   resetCreditMax: 200,
+  settingsMax: 32,
+  strawUpdatesMax: 1_000,
   emptyDataFramesMax: 32,
-  unreadControlBytesMax: 1024 * 1024,
+  unreadBytes: 64 * 1024,
+  unreadAnswersMax: 1_000,
 };

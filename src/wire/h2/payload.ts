@@ -1,4 +1,5 @@
 // Payloads of single frames, checked for their size and form (RFC 9113 §6): padding, priority, settings, increments.
+import { latin1 } from '../http/latin1.ts';
 import { ConnectionError, H2_ERROR } from './errors.ts';
 import { FLAG, WINDOW_MAX } from './frame.ts';
 
@@ -23,13 +24,27 @@ export function headerFragment(flags: number, streamId: number, payload: Buffer)
   return fragment.subarray(5);
 }
 
-export function dependsOnItself(priority: Buffer, streamId: number): boolean {
+export function priorityProblem(payload: Buffer, streamId: number): ConnectionError | undefined {
+  if (payload.length !== 5)
+    return new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'PRIORITY is not five bytes (RFC 9113 §6.3)');
+  return dependsOnItself(payload, streamId)
+    ? new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'a stream depends on itself (RFC 9113 §5.3.1)')
+    : undefined;
+}
+
+function dependsOnItself(priority: Buffer, streamId: number): boolean {
   return (priority.readUInt32BE(0) & WINDOW_MAX) === streamId;
 }
 
-export function settingsOf(payload: Buffer): (readonly [id: number, value: number])[] {
+export function settingsOf(payload: Buffer, countMax: number): (readonly [id: number, value: number])[] {
   if (payload.length % 6 !== 0)
     throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'SETTINGS is not a multiple of six bytes (RFC 9113 §6.5)');
+  if (payload.length > countMax * 6)
+    throw new ConnectionError(
+      H2_ERROR.ENHANCE_YOUR_CALM,
+      'too many values in one SETTINGS',
+      'inbound_control_frames_flood',
+    );
   return Array.from(
     { length: payload.length / 6 },
     (_, i) => [payload.readUInt16BE(i * 6), payload.readUInt32BE(i * 6 + 2)] as const,
@@ -41,6 +56,22 @@ export function windowIncrement(payload: Buffer): number {
   if (payload.length !== 4)
     throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'WINDOW_UPDATE is not four bytes (RFC 9113 §6.9)');
   return payload.readUInt32BE(0) & WINDOW_MAX;
+}
+
+export interface Goaway {
+  readonly lastStreamId: number;
+  readonly code: number;
+  readonly debug: string;
+}
+
+export function goawayOf(streamId: number, payload: Buffer): Goaway {
+  if (streamId !== 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'GOAWAY on a stream (RFC 9113 §6.8)');
+  if (payload.length < 8) throw new ConnectionError(H2_ERROR.FRAME_SIZE_ERROR, 'GOAWAY is too short (RFC 9113 §6.8)');
+  return {
+    lastStreamId: payload.readUInt32BE(0) & WINDOW_MAX,
+    code: payload.readUInt32BE(4),
+    debug: latin1(payload, 8, Math.min(payload.length, 208)),
+  };
 }
 
 export function resetCode(streamId: number, payload: Buffer): number {

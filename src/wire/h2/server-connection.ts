@@ -5,22 +5,33 @@ import type { RequestAcceptor, ServerStreamHandler } from '../http/stream.ts';
 import { H2Connection, type H2Options } from './connection.ts';
 import { ConnectionError, H2_ERROR } from './errors.ts';
 import { CLIENT_PREFACE, SETTING } from './frame.ts';
+import type { H2Violation } from './flood-guard.ts';
 import { H2Stream } from './h2-stream.ts';
 import { contentLength, requestFromFields, trailersFromFields } from './head.ts';
 
 /** Stands in until the acceptor has made the real handler. */
 const NOBODY: ServerStreamHandler = { onData: () => {}, onTrailers: () => {}, onDrain: () => {}, onReset: () => {} };
 
+/** Streams that a client may open above our limit before it has acknowledged it. */
+const EARLY_REFUSALS_MAX = 1000;
+
 export interface H2ServerObserver {
   /** A stream is over; how many are left. */
   onStreamClosed(open: number): void;
-  onConnectionClosed(error: ConnError | undefined, violation: string): void;
+  onConnectionClosed(error: ConnError | undefined): void;
+  /** The connection ends for a breach by the client. */
+  onViolation?(violation: H2Violation): void;
+  /** Our end is sent: the owner bounds how long the client may take to close. */
+  onClosing?(): void;
+  /** A header block has begun and is not whole. `false`: it is now. */
+  onHeadPending?(pending: boolean): void;
 }
 
 export class H2ServerConnection extends H2Connection {
   readonly #acceptor: RequestAcceptor;
   readonly #observer: H2ServerObserver | undefined;
   #prefaceLeft: number = CLIENT_PREFACE.length;
+  #earlyRefusals = 0;
 
   constructor(conn: Conn, acceptor: RequestAcceptor, options: H2Options, observer?: H2ServerObserver) {
     super(conn, options);
@@ -63,6 +74,8 @@ export class H2ServerConnection extends H2Connection {
     if (this.finalGoaway) return;
     if (this.streams.size >= this.limits.concurrentStreamsMax) {
       this.writer.reset(streamId, H2_ERROR.REFUSED_STREAM);
+      // Until our SETTINGS are acknowledged, the client could not know.
+      if (this.settingsAcknowledged || ++this.#earlyRefusals > EARLY_REFUSALS_MAX) this.floods.wasted();
       return;
     }
     const stream = new H2Stream(this, streamId, NOBODY);
@@ -73,6 +86,8 @@ export class H2ServerConnection extends H2Connection {
       this.#acceptor.onProtocolError(431, 'the header list is too large');
       stream.sendHead({ status: 431, headers: new HeaderBlock() }, true);
       if (!stream.closed) stream.reset('local-reset');
+      // One of them is what the answer earned.
+      this.floods.wasted(2);
       return;
     }
     this.#open(stream, fields, end);
@@ -86,6 +101,7 @@ export class H2ServerConnection extends H2Connection {
       this.#acceptor.onProtocolError(400, detail);
       this.writer.reset(stream.id, H2_ERROR.PROTOCOL_ERROR);
       this.forget(stream);
+      this.floods.wasted();
       return;
     }
     stream.expectedBytes = length;
@@ -124,6 +140,25 @@ export class H2ServerConnection extends H2Connection {
     } else super.settle(stream);
   }
 
+  override fail(code: number, detail: string, violation: H2Violation = 'protocol_errors'): void {
+    if (!this.closing) this.#observer?.onViolation?.(violation);
+    super.fail(code, detail, violation);
+  }
+
+  protected streamWasted(): void {
+    this.floods.wasted();
+  }
+
+  protected lingers(): boolean {
+    if (this.#observer?.onClosing === undefined) return false;
+    this.#observer.onClosing();
+    return true;
+  }
+
+  protected override headPending(pending: boolean): void {
+    this.#observer?.onHeadPending?.(pending);
+  }
+
   protected streamEnded(): void {
     this.#observer?.onStreamClosed(this.streams.size);
   }
@@ -133,6 +168,6 @@ export class H2ServerConnection extends H2Connection {
   }
 
   protected connectionClosed(error: ConnError | undefined): void {
-    this.#observer?.onConnectionClosed(error, this.violation);
+    this.#observer?.onConnectionClosed(error);
   }
 }

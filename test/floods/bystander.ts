@@ -1,0 +1,81 @@
+// A thread beside the floods: the application behind the proxy, and a client that goes on asking while another one attacks.
+import { createServer as createHttp2Server } from 'node:http2';
+import { Agent, createServer, get } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parentPort } from 'node:worker_threads';
+
+export interface Latency {
+  readonly requests: number;
+  readonly failures: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+const BIG = Buffer.alloc(2 * 1024 * 1024, 'x');
+const app = createServer((request, response) => {
+  request.resume();
+  if (request.url?.startsWith('/big') === true) response.end(BIG);
+  else if (request.url?.startsWith('/never') === true) response.flushHeaders();
+  else request.once('end', () => response.end('fine'));
+  response.on('error', () => {});
+}).listen(0, '127.0.0.1');
+app.on('clientError', (_error, socket) => socket.destroy());
+
+const app2 = createHttp2Server((request, response) => {
+  request.resume();
+  request.once('end', () => response.end('fine'));
+}).listen(0, '127.0.0.1');
+
+// Each socket is in use all the time: one that rests might meet the proxy's idle time-out.
+const agent = new Agent({ keepAlive: true, maxSockets: 2, scheduling: 'fifo' });
+
+function ask(port: number): Promise<number> {
+  return new Promise((resolve) => {
+    const began = performance.now();
+    get({ host: '127.0.0.1', port, path: '/small', agent, timeout: 20_000 }, (response) => {
+      response.resume();
+      response.once('end', () => resolve(response.statusCode === 200 ? performance.now() - began : -1));
+      response.once('error', () => resolve(-1));
+    })
+      .once('error', () => resolve(-1))
+      .once('timeout', function (this: { destroy(): void }) {
+        this.destroy();
+      });
+  });
+}
+
+let running: Promise<Latency> | undefined;
+let stop = false;
+
+async function load(port: number): Promise<Latency> {
+  const times: number[] = [];
+  let failures = 0;
+  const pending = new Set<Promise<void>>();
+  while (!stop) {
+    const one = ask(port).then((ms) => {
+      if (ms < 0) failures++;
+      else times.push(ms);
+      pending.delete(one);
+    });
+    pending.add(one);
+    await sleep(5);
+  }
+  await Promise.all(pending);
+  times.sort((a, b) => a - b);
+  const at = (part: number): number => times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? 0;
+  return { requests: times.length + failures, failures, p50: at(0.5), p99: at(0.99) };
+}
+
+parentPort?.on('message', (order: { readonly start?: number; readonly stop?: true }) => {
+  if (order.start !== undefined) {
+    stop = false;
+    running = load(order.start);
+  } else {
+    stop = true;
+    void running?.then((latency) => parentPort?.postMessage(latency));
+  }
+});
+
+while (!app.listening || !app2.listening) await sleep(5);
+parentPort?.postMessage({ h1: (app.address() as AddressInfo).port, h2: (app2.address() as AddressInfo).port });

@@ -1,0 +1,35 @@
+// Runs every flood (or those whose name holds the given words) and prints what it did to the proxy and to its other clients.
+//
+//   node test/floods/run.ts [WORDS] [--seconds 5]
+import process from 'node:process';
+import { parseArgs } from 'node:util';
+import { FloodBed } from './bed.ts';
+import { FLOODS, judge } from './judge.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { seconds: { type: 'string', default: '5' } },
+});
+const words = positionals.join(' ');
+const bed = await FloodBed.start();
+let bad = 0;
+try {
+  const calm = await bed.quietly(2000);
+  console.log(
+    `nobody attacks: p50 ${calm.p50.toFixed(1)} ms, p99 ${calm.p99.toFixed(1)} ms, ${(bed.memory() / 2 ** 20).toFixed(0)} MB\n`,
+  );
+  for (const flood of FLOODS) {
+    if (!flood.name.includes(words)) continue;
+    const seen = await judge(bed, flood, Number(values.seconds) * 1000);
+    if (seen.complaints.length > 0) bad++;
+    const { latency } = seen;
+    console.log(
+      `${seen.complaints.length === 0 ? 'ok    ' : 'FAILED'} ${flood.name}\n       ${seen.counters.join(', ')}; ` +
+        `+${(seen.grown / 2 ** 20).toFixed(1)} MB; others p50 ${latency.p50.toFixed(1)} p99 ${latency.p99.toFixed(1)} ms, ${latency.failures} failed; ${seen.seconds.toFixed(1)} s` +
+        `${seen.end.goaway === undefined ? '' : `; GOAWAY ${seen.end.goaway}`} ${seen.end.note ?? ''}${seen.complaints.map((c) => `\n       - ${c}`).join('')}`,
+    );
+  }
+} finally {
+  await bed.stop();
+}
+process.exit(bad === 0 ? 0 : 1);
