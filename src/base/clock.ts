@@ -57,6 +57,11 @@ export class FakeClock implements Clock {
       this.#now = Math.max(this.#now, next.at);
       next.fire();
     }
-    this.#now = end;
+    this.#now = Math.max(this.#now, end);
+  }
+
+  /** Time that passes while one turn of the loop works: no timer fires in it. */
+  advanceBusy(ms: number): void {
+    this.#now += ms;
   }
 }

@@ -14,4 +14,5 @@ export * from './capture-plan.ts';
 export * from './envoy-agent.ts';
 export * from './layered-resources.ts';
 export * from './sorted-entries.ts';
+export * from './steps.ts';
 export * from './cel/index.ts';

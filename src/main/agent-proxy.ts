@@ -15,11 +15,12 @@ import {
   StatStore,
   StreamReporter,
 } from '#telemetry';
-import { DiscoveryClient, type Reject, type XdsBatch } from '#xds';
+import { type ApplyBatch, DiscoveryClient, type Reject, type XdsBatch } from '#xds';
 import type { AgentIdentity } from './agent-identity.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
 import { startProxy } from './proxy.ts';
 import { VERSION } from './version.ts';
+import type { WorkloadLog } from './workload-log.ts';
 
 export interface AgentProxyOptions {
   readonly clock: Clock;
@@ -33,6 +34,8 @@ export interface AgentProxyOptions {
   readonly adminPort: number;
   /** What the log levels of the admin page change. */
   readonly levels?: LogLevels;
+  /** Where access logs go; default: as the mesh's configuration says. */
+  readonly output?: Pick<WorkloadLog, 'open' | 'descriptor'>;
   /** The workload's DNS, which the control plane's name table feeds. */
   readonly names?: MeshNames;
 }
@@ -76,6 +79,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     log,
     secrets,
     stats,
+    ...(options.output === undefined ? {} : { openLog: options.output.open }),
     reporter: new StreamReporter({ local, metrics, aggregator, taps }),
   });
   const { proxy } = handle;
@@ -104,12 +108,17 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   let expiry = clock.setTimer(EXPIRE_MS, expire, { unref: true });
   let isReady = false;
   const seen = new Set<string>();
-  const apply = (batch: XdsBatch): readonly Reject[] => {
-    seen.add(batch.typeUrl);
+  const applyAny = (batch: XdsBatch): ReturnType<ApplyBatch> => {
     if (batch.typeUrl === TYPE_URL.nameTable) return applyNames(options.names, batch);
     return batch.typeUrl === TYPE_URL.secret
       ? remote.apply(batch)
-      : proxy.applyResources(batch.typeUrl, batch.added, batch.removed);
+      : proxy.applyInSlices(batch.typeUrl, batch.added, batch.removed);
+  };
+  const apply: ApplyBatch = (batch) => {
+    const rejects = applyAny(batch);
+    if (rejects instanceof Promise) return rejects.finally(() => void seen.add(batch.typeUrl));
+    seen.add(batch.typeUrl);
+    return rejects;
   };
   const client = new DiscoveryClient({
     channel: identity.channel,

@@ -1,6 +1,6 @@
 // The data plane: listeners, filters, routes, clusters; configured by xDS resources.
 export { accessLogSinks, LogFiles } from './access-log/index.ts';
-export type { NamedResource, ResourceReject } from './apply/config-store.ts';
+export type { NamedResource, ResourceReject } from './apply/named-resource.ts';
 export { ExtensionRegistry, type StreamSinkExtension } from './apply/extensions.ts';
 export { feedFromXds } from './apply/xds-feed.ts';
 export type { Host } from './cluster/index.ts';

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type DescMessage, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, type DescMessage, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { anyPack, StructSchema } from '@bufbuild/protobuf/wkt';
 import fc from 'fast-check';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { TypedExtensionConfigSchema } from '#proto/envoy/config/core/v3/extension_pb.ts';
+import { LocalityLbEndpointsSchema } from '#proto/envoy/config/endpoint/v3/endpoint_components_pb.ts';
 import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { RBACSchema } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
@@ -17,7 +18,7 @@ import { StreamAccessLogsMessageSchema } from '#proto/envoy/service/accesslog/v3
 import { CheckRequestSchema } from '#proto/envoy/service/auth/v3/external_auth_pb.ts';
 import { RateLimitRequestSchema } from '#proto/envoy/service/ratelimit/v3/rls_pb.ts';
 import { NameTableSchema } from '#proto/istio/networking/nds/v1/nds_pb.ts';
-import { decodeLight, encodeLight, LIGHT_TABLE, MalformedProtobuf } from '#proto/light.ts';
+import { decodeLight, decodeMessageInSteps, encodeLight, LIGHT_TABLE, MalformedProtobuf } from '#proto/light.ts';
 import { randomMessage } from './testing/random-message.ts';
 
 const seedsArbitrary = fc.array(fc.nat(0xffff), { minLength: 40, maxLength: 400 });
@@ -75,6 +76,45 @@ test('two encodings one after the other merge as protobuf says', () => {
       { numRuns: 15 },
     );
   }
+});
+
+/** The message and how often its reading paused. */
+function inSteps(type: string, bytes: Uint8Array): { readonly message: unknown; readonly pauses: number } {
+  const steps = decodeMessageInSteps(LIGHT_TABLE, type, bytes);
+  for (let pauses = 0; ; pauses++) {
+    const step = steps.next();
+    if (step.done === true) return { message: step.value, pauses };
+  }
+}
+
+test('decoded in steps a message is the same', () => {
+  for (const schema of schemas) {
+    fc.assert(
+      fc.property(fc.array(seedsArbitrary, { minLength: 1, maxLength: 20 }), (parts) => {
+        const bytes = new Uint8Array(parts.flatMap((seeds) => [...toBinary(schema, randomMessage(schema, seeds))]));
+        assert.deepStrictEqual(inSteps(schema.typeName, bytes).message, fromBinary(schema, bytes));
+      }),
+      { numRuns: 10 },
+    );
+  }
+});
+
+test('a large list is read with pauses', () => {
+  const bytes = toBinary(ClusterLoadAssignmentSchema, {
+    $typeName: 'envoy.config.endpoint.v3.ClusterLoadAssignment',
+    clusterName: 'c',
+    namedEndpoints: {},
+    endpoints: [
+      create(LocalityLbEndpointsSchema, {
+        lbEndpoints: Array.from({ length: 2000 }, (_, i) => ({
+          hostIdentifier: { case: 'endpointName' as const, value: `endpoint ${i}` },
+        })),
+      }),
+    ],
+  });
+  const { message, pauses } = inSteps(ClusterLoadAssignmentSchema.typeName, bytes);
+  assert.deepStrictEqual(message, fromBinary(ClusterLoadAssignmentSchema, bytes));
+  assert.ok(pauses >= bytes.length / 10_000, String(pauses));
 });
 
 test('an Any inside keeps its bytes', () => {

@@ -8,7 +8,7 @@ import { type LightField, type LightMessage, type LightTable, type ScalarName, w
 
 const DEPTH_MAX = 100;
 
-type Plain = Record<string, unknown>;
+export type Plain = Record<string, unknown>;
 
 /** Throws MalformedProtobuf on bytes that are no such message, and on a type that the table does not know. */
 export function decodeMessage(table: LightTable, typeName: string, bytes: Uint8Array): unknown {
@@ -17,7 +17,7 @@ export function decodeMessage(table: LightTable, typeName: string, bytes: Uint8A
   return readMessage(table, type, new ProtoReader(bytes), createMessage(type), 0);
 }
 
-function createMessage(type: LightMessage): Plain {
+export function createMessage(type: LightMessage): Plain {
   const message: Plain = { $typeName: type.typeName };
   for (const [name, zero, isBytes] of type.zeroes) message[name] = isBytes ? new Uint8Array(0) : zero;
   for (const name of type.lists) message[name] = [];
@@ -27,24 +27,37 @@ function createMessage(type: LightMessage): Plain {
 }
 
 function readMessage(table: LightTable, type: LightMessage, reader: ProtoReader, message: Plain, depth: number): Plain {
-  if (depth >= DEPTH_MAX) throw new MalformedProtobuf(`${type.typeName} is nested deeper than ${DEPTH_MAX}`);
-  while (reader.next()) {
-    const field = type.fields.get(reader.field);
-    if (field === undefined) {
-      reader.skip();
-    } else if (field.shape === 'list') {
-      readListItem(table, field, reader, message[field.name] as unknown[], depth);
-    } else if (field.shape === 'map') {
-      readMapEntry(table, field, reader.sub(), message[field.name] as Plain, depth);
-    } else if (field.oneof === '') {
-      message[field.name] = readValue(table, field, reader, message[field.name], depth);
-    } else {
-      const group = message[field.oneof] as { case: string | undefined; value?: unknown };
-      const before = group.case === field.name ? group.value : undefined;
-      message[field.oneof] = { case: field.name, value: readValue(table, field, reader, before, depth) };
-    }
-  }
+  checkDepth(type, depth);
+  while (reader.next()) readField(table, type, reader, message, depth);
   return message;
+}
+
+export function checkDepth(type: LightMessage, depth: number): void {
+  if (depth >= DEPTH_MAX) throw new MalformedProtobuf(`${type.typeName} is nested deeper than ${DEPTH_MAX}`);
+}
+
+/** The field whose tag was read last. */
+export function readField(
+  table: LightTable,
+  type: LightMessage,
+  reader: ProtoReader,
+  message: Plain,
+  depth: number,
+): void {
+  const field = type.fields.get(reader.field);
+  if (field === undefined) {
+    reader.skip();
+  } else if (field.shape === 'list') {
+    readListItem(table, field, reader, message[field.name] as unknown[], depth);
+  } else if (field.shape === 'map') {
+    readMapEntry(table, field, reader.sub(), message[field.name] as Plain, depth);
+  } else if (field.oneof === '') {
+    message[field.name] = readValue(table, field, reader, message[field.name], depth);
+  } else {
+    const group = message[field.oneof] as { case: string | undefined; value?: unknown };
+    const before = group.case === field.name ? group.value : undefined;
+    message[field.oneof] = { case: field.name, value: readValue(table, field, reader, before, depth) };
+  }
 }
 
 /** `before` is merged into, when the field holds a message. */
@@ -56,6 +69,7 @@ function readValue(table: LightTable, field: LightField, reader: ProtoReader, be
       return readScalar(reader, kind.scalar);
     case 'message': {
       const type = table.at(kind.index);
+      if (table.shared.has(type.typeName)) return readShared(table, type, reader.bytes(), before, depth);
       const target = before === undefined ? createMessage(type) : (before as Plain);
       const outerEnd = reader.end;
       const start = reader.enter();
@@ -81,6 +95,13 @@ function readValue(table: LightTable, field: LightField, reader: ProtoReader, be
     default:
       return readStruct(reader.sub(), (before ?? {}) as Record<string, never>, depth);
   }
+}
+
+/** What is merged into is a copy of its own. */
+function readShared(table: LightTable, type: LightMessage, bytes: Uint8Array, before: unknown, depth: number): unknown {
+  const read = (into: Plain): Plain => readMessage(table, type, new ProtoReader(bytes), into, depth + 1);
+  if (before !== undefined) return read(structuredClone(before) as Plain);
+  return table.shared.of(type.typeName, bytes, () => read(createMessage(type)));
 }
 
 function readListItem(

@@ -5,6 +5,7 @@
 // 'json' (a Struct becomes a plain object), with '*' in front for lists, '?' for explicit presence,
 // and 'map:KEY:KIND' for maps. Message names are indexes into the table's list of names.
 import { WIRE_TYPE } from './reader.ts';
+import { SharedMessages } from './shared-messages.ts';
 
 export type ScalarName =
   | 'string'
@@ -50,7 +51,11 @@ export interface LightMessage {
   readonly zeroes: readonly (readonly [name: string, value: unknown, isBytes: boolean])[];
 }
 
+/** Immutable where they are used, and mostly alike. */
+const SHARED = ['envoy.config.core.v3.Metadata'];
+
 export class LightTable {
+  readonly shared = new SharedMessages(SHARED);
   readonly #names: readonly string[];
   readonly #lines: readonly string[];
   readonly #index = new Map<string, number>();

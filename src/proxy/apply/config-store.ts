@@ -1,48 +1,29 @@
-// Takes encoded resources, validates all of a batch, then swaps what is good: sockets own no configuration (design 4).
+// Takes encoded resources and puts each that is good in force at once: sockets own no configuration (design 4).
 // A listener whose routes are missing waits for them; a cluster without its endpoints waits for those.
+// Everything is made in steps beside what is in force, so that a large push never holds up the traffic (design 3b).
 
 import type { Cluster as ClusterMessage } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import type { ClusterLoadAssignment } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { Listener } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import type { RouteConfiguration } from '#proto/envoy/config/route/v3/route_pb.ts';
-import type { VirtualHost } from '#proto/envoy/config/route/v3/route_components_pb.ts';
-import { TYPE_URL } from '#base';
+import { runAtOnce, type Steps, TYPE_URL } from '#base';
 import type { ListenerManager } from '../listener/listener-manager.ts';
-import type { ListenerSnapshot } from '../listener/listener-snapshot.ts';
+import type { FilterChain, ListenerSnapshot } from '../listener/listener-snapshot.ts';
 import type { ClusterDiscovery } from '../upstream/cluster-discovery.ts';
-import type { RouteTable } from '../route/index.ts';
 import { DISCOVERY } from '../upstream/cluster-settings.ts';
 import { AwaitedSecrets } from './awaited-secrets.ts';
 import { compileListener } from './compile-listener.ts';
 import type { CompileContext } from './compile-manager.ts';
-import { decodeMessage } from './decode.ts';
-
-export interface NamedResource {
-  readonly name: string;
-  /** Encoded message, not the Any around it. */
-  readonly bytes: Uint8Array;
-  readonly version: string;
-}
-
-export interface ResourceReject {
-  readonly name: string;
-  readonly detail: string;
-}
-
-export interface Held {
-  readonly version: string;
-  readonly bytes: Uint8Array;
-  readonly updatedWallMs: number;
-}
+import { decodeInSteps } from './decode.ts';
+import type { Held, NamedResource, ResourceReject } from './named-resource.ts';
 
 export class ConfigStore {
   readonly #context: CompileContext;
   readonly #listeners: ListenerManager;
   readonly #discovery: ClusterDiscovery;
   readonly #held = new Map<string, Map<string, Held>>();
-  readonly #assignments = new Map<string, ClusterLoadAssignment>();
-  /** Listeners that wait for a route configuration of this name. */
-  readonly #warming = new Map<string, Listener>();
+  /** Listeners that wait for a route configuration. */
+  readonly #warming = new Map<string, { readonly message: Listener; readonly route: string }>();
   readonly #awaited: AwaitedSecrets;
   /** Binding is asynchronous: listener changes run one after another. */
   #binding: Promise<void> = Promise.resolve();
@@ -58,29 +39,62 @@ export class ConfigStore {
     this.#awaited = new AwaitedSecrets(context.services);
   }
 
-  /** Applies what is good and names the rest. */
+  /** Applies what is good and names the rest, in this turn. */
   apply(typeUrl: string, added: readonly NamedResource[], removed: readonly string[]): ResourceReject[] {
-    const rejects: ResourceReject[] = [];
+    return runAtOnce(this.applyInSteps(typeUrl, added, removed));
+  }
+
+  /** As `apply`, pausing. Each resource is in force as a whole or not at all. */
+  *applyInSteps(typeUrl: string, added: readonly NamedResource[], removed: readonly string[]): Steps<ResourceReject[]> {
     const held = this.#heldOf(typeUrl);
-    for (const resource of added) {
-      if (held.get(resource.name)?.version === resource.version && resource.version !== '') continue;
-      try {
-        this.#add(typeUrl, resource);
-        held.set(resource.name, {
-          version: resource.version,
-          bytes: resource.bytes,
-          updatedWallMs: this.#context.services.clock.wallTime(),
-        });
-      } catch (error) {
-        rejects.push({ name: resource.name, detail: (error as Error).message });
-      }
-    }
+    const changed = added.filter((resource) => !this.#isHeld(held, resource));
+    const rejects =
+      typeUrl === TYPE_URL.virtualHost
+        ? yield* this.#setVirtualHosts(changed, removed)
+        : yield* this.#setEach(typeUrl, changed);
     for (const name of removed) {
       held.delete(name);
       this.#remove(typeUrl, name);
     }
     this.onWants?.();
     return rejects;
+  }
+
+  *#setEach(typeUrl: string, resources: readonly NamedResource[]): Steps<ResourceReject[]> {
+    const rejects: ResourceReject[] = [];
+    for (const resource of resources) {
+      try {
+        yield* this.#set(typeUrl, resource);
+        this.#hold(typeUrl, resource);
+      } catch (error) {
+        rejects.push({ name: resource.name, detail: (error as Error).message });
+      }
+      yield;
+    }
+    return rejects;
+  }
+
+  *#setVirtualHosts(resources: readonly NamedResource[], removed: readonly string[]): Steps<ResourceReject[]> {
+    const rejects = yield* this.#context.routes.setHosts(resources, removed);
+    const bad = new Set(rejects.map(({ name }) => name));
+    for (const resource of resources) if (!bad.has(resource.name)) this.#hold(TYPE_URL.virtualHost, resource);
+    this.#warmListeners();
+    return rejects;
+  }
+
+  /** Compared by version, then by bytes: a server that was started again numbers anew what has not changed. */
+  #isHeld(held: Map<string, Held>, resource: NamedResource): boolean {
+    const known = held.get(resource.name);
+    if (known === undefined) return false;
+    if (known.version === resource.version && resource.version !== '') return true;
+    if (!sameBytes(known.bytes, resource.bytes)) return false;
+    held.set(resource.name, { ...known, version: resource.version });
+    return true;
+  }
+
+  #hold(typeUrl: string, { name, version, bytes }: NamedResource): void {
+    const updatedWallMs = this.#context.services.clock.wallTime();
+    this.#heldOf(typeUrl).set(name, { version, bytes, updatedWallMs });
   }
 
   /** Resolves when every listener change so far is bound; gives what could not be. */
@@ -120,68 +134,47 @@ export class ConfigStore {
     return [...this.#warming.keys(), ...this.#awaited.names()];
   }
 
-  #add(typeUrl: string, { name, bytes }: NamedResource): void {
+  *#set(typeUrl: string, { name, bytes }: NamedResource): Steps<void> {
+    const { services, routes } = this.#context;
     switch (typeUrl) {
       case TYPE_URL.cluster:
-        return this.#setCluster(decodeMessage<ClusterMessage>(typeUrl, bytes, `cluster "${name}"`));
-      case TYPE_URL.endpoint: {
-        const assignment = decodeMessage<ClusterLoadAssignment>(typeUrl, bytes, `cluster load assignment "${name}"`);
-        this.#assignments.set(assignment.clusterName, assignment);
-        this.#context.services.clusters.setAssignment(assignment.clusterName, assignment);
-        return;
-      }
+        return yield* this.#setCluster(yield* decodeInSteps<ClusterMessage>(typeUrl, bytes, `cluster "${name}"`));
+      case TYPE_URL.endpoint:
+        return yield* services.clusters.setAssignment(name, yield* decodeAssignment(name, bytes));
       case TYPE_URL.route:
-        return this.#setRoute(decodeMessage<RouteConfiguration>(typeUrl, bytes, `route configuration "${name}"`));
-      case TYPE_URL.virtualHost:
-        return this.#setVirtualHost(name, decodeMessage<VirtualHost>(typeUrl, bytes, `virtual host "${name}"`));
+        yield* routes.set(yield* decodeInSteps<RouteConfiguration>(typeUrl, bytes, `route configuration "${name}"`));
+        return this.#warmListeners();
       case TYPE_URL.listener:
-        return this.#setListener(decodeMessage<Listener>(typeUrl, bytes, `listener "${name}"`));
+        return this.#setListener(yield* decodeInSteps<Listener>(typeUrl, bytes, `listener "${name}"`));
       default:
         return;
     }
   }
 
-  #setCluster(message: ClusterMessage): void {
-    const cluster = this.#context.services.clusters.set(message);
+  *#setCluster(message: ClusterMessage): Steps<void> {
+    const { clusters } = this.#context.services;
+    const before = clusters.get(message.name)?.settings.edsName;
+    const cluster = clusters.set(message);
     this.#discovery.follow(cluster);
-    const known =
-      cluster.settings.discovery === DISCOVERY.EDS ? this.#assignments.get(cluster.settings.edsName) : undefined;
-    if (known !== undefined) cluster.setAssignment(known);
+    const { discovery, edsName } = cluster.settings;
+    if (discovery !== DISCOVERY.EDS || (cluster.warm && edsName === before)) return;
+    const known = this.#heldOf(TYPE_URL.endpoint).get(edsName);
+    if (known === undefined) return;
+    yield* clusters.setAssignment(edsName, yield* decodeAssignment(edsName, known.bytes));
   }
 
-  #setRoute(config: RouteConfiguration): void {
-    const { routes } = this.#context;
-    routes.set(config.name, this.#withVirtualHosts(routes.compile(config)));
-    for (const [name, listener] of [...this.#warming]) {
-      this.#warming.delete(name);
-      this.#setListener(listener);
-    }
-  }
-
-  /** A new version of a table comes without the virtual hosts that came by themselves. */
-  #withVirtualHosts(table: RouteTable): RouteTable {
-    if (!table.usesVhds) return table;
-    const prefix = `${table.name}/`;
-    const hosts: VirtualHost[] = [];
-    for (const [name, { bytes }] of this.#heldOf(TYPE_URL.virtualHost)) {
-      if (name.startsWith(prefix))
-        hosts.push(decodeMessage<VirtualHost>(TYPE_URL.virtualHost, bytes, `virtual host "${name}"`));
-    }
-    return hosts.length === 0 ? table : table.withVirtualHosts(hosts);
-  }
-
-  /** "<route configuration>/<domain>", as VHDS names them. */
-  #setVirtualHost(name: string, host: VirtualHost): void {
-    const source = this.#context.routes.byName(name.slice(0, name.indexOf('/')));
-    if (source.current !== undefined) source.current = source.current.withVirtualHosts([host]);
+  #warmListeners(): void {
+    for (const { message, route } of [...this.#warming.values()])
+      if (this.#context.routes.byName(route).current !== undefined) this.#setListener(message);
   }
 
   #setListener(message: Listener): void {
     // An empty API listener of gRPC has no address and is not for proxies.
     const snapshot = compileListener(message, this.#context);
-    const missing = missingRoute(snapshot);
-    if (missing !== undefined) {
-      this.#warming.set(message.name, message);
+    const route = missingRoute(snapshot);
+    if (route !== undefined) {
+      for (const chain of chainsOf(snapshot)) chain.dispose();
+      this.#warming.set(message.name, { message, route });
       return;
     }
     this.#warming.delete(message.name);
@@ -214,21 +207,17 @@ export class ConfigStore {
         const cluster = services.clusters.get(name);
         if (cluster !== undefined) this.#discovery.forget(cluster);
         services.clusters.remove(name);
+        // Nobody asks for them any more, and so nobody will say when they are gone.
+        if (cluster !== undefined && !services.clusters.followsEndpoints(cluster.settings.edsName))
+          this.#heldOf(TYPE_URL.endpoint).delete(cluster.settings.edsName);
         return;
       }
       case TYPE_URL.endpoint:
-        this.#assignments.delete(name);
-        for (const cluster of services.clusters.all())
-          if (cluster.settings.edsName === name && !cluster.warm) cluster.setHosts([]);
+        services.clusters.withoutAssignment(name);
         return;
       case TYPE_URL.route:
-        routes.set(name, undefined);
+        routes.remove(name);
         return;
-      case TYPE_URL.virtualHost: {
-        const source = routes.byName(name.slice(0, name.indexOf('/')));
-        source.current = source.current?.withVirtualHosts([], [name.slice(name.indexOf('/') + 1)]);
-        return;
-      }
       case TYPE_URL.listener:
         this.#warming.delete(name);
         this.#awaited.drop(name);
@@ -246,11 +235,22 @@ export class ConfigStore {
   }
 }
 
+function chainsOf({ chains, defaultChain }: ListenerSnapshot): readonly FilterChain[] {
+  return defaultChain === undefined ? chains : [...chains, defaultChain];
+}
+
 function missingRoute(snapshot: ListenerSnapshot): string | undefined {
-  const chains = snapshot.defaultChain === undefined ? snapshot.chains : [...snapshot.chains, snapshot.defaultChain];
-  for (const { terminal } of chains) {
+  for (const { terminal } of chainsOf(snapshot)) {
     const routes = (terminal as { config?: { routes?: { name: string; current: unknown } } }).config?.routes;
     if (routes !== undefined && routes.current === undefined) return routes.name;
   }
   return undefined;
+}
+
+function decodeAssignment(name: string, bytes: Uint8Array): Steps<ClusterLoadAssignment> {
+  return decodeInSteps<ClusterLoadAssignment>(TYPE_URL.endpoint, bytes, `cluster load assignment "${name}"`);
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
 }

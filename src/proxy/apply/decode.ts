@@ -2,7 +2,8 @@
 // without protobuf-es, whose descriptors a proxy should not have to load.
 
 import type { Any } from '@bufbuild/protobuf/wkt';
-import { decodeLight } from '#proto/light.ts';
+import type { Steps } from '#base';
+import { decodeLight, decodeMessageInSteps, LIGHT_TABLE } from '#proto/light.ts';
 import { ConfigError } from '../errors.ts';
 
 /** The type's full name behind the last '/' of a type URL. */
@@ -15,8 +16,21 @@ export function decodeMessage<T>(typeUrl: string, bytes: Uint8Array, field: stri
   try {
     return decodeLight(typeNameOf(typeUrl), bytes) as T;
   } catch (error) {
-    throw new ConfigError('proxy.field-invalid', field, `is no ${typeNameOf(typeUrl)}: ${(error as Error).message}`);
+    throw undecodable(typeUrl, field, error as Error);
   }
+}
+
+/** As `decodeMessage`, pausing in large messages. */
+export function* decodeInSteps<T>(typeUrl: string, bytes: Uint8Array, field: string): Steps<T> {
+  try {
+    return (yield* decodeMessageInSteps(LIGHT_TABLE, typeNameOf(typeUrl), bytes)) as T;
+  } catch (error) {
+    throw undecodable(typeUrl, field, error as Error);
+  }
+}
+
+function undecodable(typeUrl: string, field: string, error: Error): ConfigError {
+  return new ConfigError('proxy.field-invalid', field, `is no ${typeNameOf(typeUrl)}: ${error.message}`);
 }
 
 /** The message inside, when it has the wanted type. */

@@ -6,7 +6,7 @@ import type { Proxy } from '../proxy.ts';
 
 /** `make` builds the client around the given apply function; it is started here. */
 export function feedFromXds(proxy: Proxy, make: (apply: ApplyBatch) => XdsClient): XdsClient {
-  const client = make((batch) => proxy.applyResources(batch.typeUrl, batch.added, batch.removed));
+  const client = make((batch) => proxy.applyInSlices(batch.typeUrl, batch.added, batch.removed));
   client.subscribeAll(TYPE_URL.cluster);
   client.subscribeAll(TYPE_URL.listener);
   proxy.config.onWants = () => {

@@ -1,5 +1,6 @@
 // Reads a ClusterLoadAssignment into host specs; weights, priorities and localities as Envoy takes them.
 
+import type { Steps } from '#base';
 import type { Address } from '#proto/envoy/config/core/v3/address_pb.ts';
 import type { Metadata } from '#proto/envoy/config/core/v3/base_pb.ts';
 import type { LbEndpoint, LocalityLbEndpoints } from '#proto/envoy/config/endpoint/v3/endpoint_components_pb.ts';
@@ -27,10 +28,14 @@ const STATUSES: readonly HostSpec['status'][] = [
   'degraded',
 ];
 
+/** Some 0.1 ms. */
+const ENDPOINTS_PER_STEP = 100;
+
 /** Of endpoints with one address the first counts, as in Envoy. */
-export function readAssignment(assignment: ClusterLoadAssignment): Assignment {
+export function* readAssignment(assignment: ClusterLoadAssignment): Steps<Assignment> {
   const specs = new Map<string, HostSpec>();
-  assignment.endpoints.forEach((group, i) => {
+  let count = 0;
+  for (const [i, group] of assignment.endpoints.entries()) {
     const field = `cluster load assignment "${assignment.clusterName}".endpoints[${i}]`;
     if (group.priority > MAX_PRIORITY)
       throw new ConfigError('proxy.field-invalid', `${field}.priority`, `must be at most ${MAX_PRIORITY}`);
@@ -39,11 +44,12 @@ export function readAssignment(assignment: ClusterLoadAssignment): Assignment {
       zone: group.locality?.zone ?? '',
       subZone: group.locality?.subZone ?? '',
     };
-    group.lbEndpoints.forEach((endpoint, k) => {
+    for (const [k, endpoint] of group.lbEndpoints.entries()) {
       const spec = readEndpoint(endpoint, group, locality, `${field}.lb_endpoints[${k}]`);
       if (!specs.has(spec.key)) specs.set(spec.key, spec);
-    });
-  });
+      if (++count % ENDPOINTS_PER_STEP === 0) yield;
+    }
+  }
   return {
     specs: [...specs.values()],
     overprovisioning: (assignment.policy?.overprovisioningFactor ?? 140) / 100,

@@ -1,7 +1,17 @@
 // The live hosts of one cluster: an assignment adds, changes and removes them, health turns them on and off; balancers read `version` to see that something changed.
 
-import type { Clock } from '#base';
+import { type Clock, runAtOnce, type Steps } from '#base';
 import { HEALTH, Host, type HostSpec } from './host.ts';
+
+/** Some 0.05 ms. */
+const HOSTS_PER_STEP = 200;
+
+export interface HostPolicy {
+  readonly overprovisioning: number;
+  readonly weightedHealth: boolean;
+}
+
+const DEFAULT_POLICY: HostPolicy = { overprovisioning: 1.4, weightedHealth: false };
 
 export interface HostChanges {
   readonly added: readonly Host[];
@@ -14,7 +24,7 @@ export class ClusterHosts {
   overprovisioning = 1.4;
   weightedHealth = false;
   readonly #clock: Clock;
-  readonly #hosts = new Map<string, Host>();
+  #hosts: ReadonlyMap<string, Host> = new Map();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -24,7 +34,7 @@ export class ClusterHosts {
     return this.#hosts.size;
   }
 
-  all(): IterableIterator<Host> {
+  all(): Iterable<Host> {
     return this.#hosts.values();
   }
 
@@ -32,34 +42,34 @@ export class ClusterHosts {
     return this.#hosts.get(key);
   }
 
-  /** Hosts that stay keep their object, and with it health, ejection, counters and pools. */
-  apply(
-    specs: readonly HostSpec[],
-    settings: { readonly overprovisioning: number; readonly weightedHealth: boolean } = {
-      overprovisioning: 1.4,
-      weightedHealth: false,
-    },
-  ): HostChanges {
+  apply(specs: readonly HostSpec[], policy: HostPolicy = DEFAULT_POLICY): HostChanges {
+    return runAtOnce(this.applyInSteps(specs, policy));
+  }
+
+  /**
+   * Hosts that stay keep their object, and with it health, ejection, counters and pools. The new set is made
+   * beside the one in use and takes its place at once.
+   */
+  *applyInSteps(specs: readonly HostSpec[], policy: HostPolicy = DEFAULT_POLICY): Steps<HostChanges> {
+    const before = this.#hosts;
+    const next = new Map<string, Host>();
     const added: Host[] = [];
     const removed: Host[] = [];
-    const wanted = new Set<string>();
-    for (const spec of specs) {
-      wanted.add(spec.key);
-      const host = this.#hosts.get(spec.key);
-      if (host === undefined) {
-        const fresh = new Host(spec, this.#clock.now());
-        this.#hosts.set(spec.key, fresh);
-        added.push(fresh);
-      } else this.#change(host, spec);
+    for (const [i, spec] of specs.entries()) {
+      let host = before.get(spec.key);
+      if (host === undefined) added.push((host = new Host(spec, this.#clock.now())));
+      next.set(spec.key, host);
+      if (i % HOSTS_PER_STEP === HOSTS_PER_STEP - 1) yield;
     }
-    for (const [key, host] of this.#hosts) {
-      if (wanted.has(key)) continue;
-      host.removed = true;
-      this.#hosts.delete(key);
-      removed.push(host);
-    }
-    this.overprovisioning = settings.overprovisioning;
-    this.weightedHealth = settings.weightedHealth;
+    for (const [key, host] of before) if (!next.has(key)) removed.push(host);
+    yield;
+    // Somebody else's set came meanwhile: whoever began last wins, on top of it.
+    if (this.#hosts !== before) return yield* this.applyInSteps(specs, policy);
+    for (const spec of specs) this.#change(next.get(spec.key) as Host, spec);
+    for (const host of removed) host.removed = true;
+    this.#hosts = next;
+    this.overprovisioning = policy.overprovisioning;
+    this.weightedHealth = policy.weightedHealth;
     this.version++;
     return { added, removed };
   }
@@ -74,6 +84,7 @@ export class ClusterHosts {
   }
 
   #change(host: Host, spec: HostSpec): void {
+    if (host.spec === spec) return;
     host.spec = spec;
     host.degraded = spec.status === 'degraded';
     this.setUnhealthy(host, HEALTH.assignment, spec.status === 'unhealthy' || spec.status === 'draining');

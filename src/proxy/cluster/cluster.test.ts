@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { FakeClock, SeededRandom } from '#base';
+import { FakeClock, SeededRandom, runAtOnce } from '#base';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { CircuitBreakersSchema } from '#proto/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import { OutlierDetectionSchema } from '#proto/envoy/config/cluster/v3/outlier_detection_pb.ts';
@@ -32,32 +32,34 @@ interface Spec {
 }
 
 function assignment(specs: readonly Spec[]) {
-  return readAssignment(
-    create(ClusterLoadAssignmentSchema, {
-      clusterName: 'c',
-      endpoints: specs.map((s) => ({
-        priority: s.priority ?? 0,
-        locality: { zone: s.zone ?? '' },
-        loadBalancingWeight: s.localityWeight ?? 1,
-        lbEndpoints: [
-          {
-            healthStatus: s.status ?? 0,
-            loadBalancingWeight: s.weight ?? 1,
-            hostIdentifier: {
-              case: 'endpoint' as const,
-              value: {
-                address: {
+  return runAtOnce(
+    readAssignment(
+      create(ClusterLoadAssignmentSchema, {
+        clusterName: 'c',
+        endpoints: specs.map((s) => ({
+          priority: s.priority ?? 0,
+          locality: { zone: s.zone ?? '' },
+          loadBalancingWeight: s.localityWeight ?? 1,
+          lbEndpoints: [
+            {
+              healthStatus: s.status ?? 0,
+              loadBalancingWeight: s.weight ?? 1,
+              hostIdentifier: {
+                case: 'endpoint' as const,
+                value: {
                   address: {
-                    case: 'socketAddress' as const,
-                    value: { address: `10.0.0.${s.n}`, portSpecifier: { case: 'portValue' as const, value: 80 } },
+                    address: {
+                      case: 'socketAddress' as const,
+                      value: { address: `10.0.0.${s.n}`, portSpecifier: { case: 'portValue' as const, value: 80 } },
+                    },
                   },
                 },
               },
             },
-          },
-        ],
-      })),
-    }),
+          ],
+        })),
+      }),
+    ),
   );
 }
 

@@ -2,7 +2,7 @@
 export { type Assignment, readAssignment } from './assignment.ts';
 export { Balancer } from './balancer.ts';
 export { Breaker, ClusterBreakers } from './breaker.ts';
-export { ClusterHosts, type HostChanges } from './cluster-hosts.ts';
+export { ClusterHosts, type HostChanges, type HostPolicy } from './cluster-hosts.ts';
 export { chooseFamily } from './dns-family.ts';
 export { type ForwardAnswer, ForwardHosts, type ForwardSettings, readForwardSettings } from './forward-hosts.ts';
 export * from './host.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { FakeClock, SeededRandom, silentLogger } from '#base';
+import { FakeClock, runAtOnce, SeededRandom, silentLogger } from '#base';
 import { PolicySchema } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
 import { RouteSchema, VirtualHostSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import { RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.ts';
@@ -353,39 +353,41 @@ test('descriptors of the route have buckets of their own', () => {
       { entries: [{ key: 'user', value: 'jane' }], tokenBucket: { maxTokens: 1, fillInterval: { seconds: 60n } } },
     ],
   });
-  const table = RouteTable.compile(
-    create(RouteConfigurationSchema, {
-      virtualHosts: [
-        create(VirtualHostSchema, {
-          name: 'v',
-          domains: ['*'],
-          routes: [
-            create(RouteSchema, {
-              match: { pathSpecifier: { case: 'prefix', value: '/' } },
-              action: {
-                case: 'route',
-                value: {
-                  clusterSpecifier: { case: 'cluster', value: 'c' },
-                  rateLimits: [
-                    {
-                      actions: [
-                        {
-                          actionSpecifier: {
-                            case: 'requestHeaders',
-                            value: { headerName: 'X-User', descriptorKey: 'user' },
+  const table = runAtOnce(
+    RouteTable.compile(
+      create(RouteConfigurationSchema, {
+        virtualHosts: [
+          create(VirtualHostSchema, {
+            name: 'v',
+            domains: ['*'],
+            routes: [
+              create(RouteSchema, {
+                match: { pathSpecifier: { case: 'prefix', value: '/' } },
+                action: {
+                  case: 'route',
+                  value: {
+                    clusterSpecifier: { case: 'cluster', value: 'c' },
+                    rateLimits: [
+                      {
+                        actions: [
+                          {
+                            actionSpecifier: {
+                              case: 'requestHeaders',
+                              value: { headerName: 'X-User', descriptorKey: 'user' },
+                            },
                           },
-                        },
-                      ],
-                    },
-                  ],
+                        ],
+                      },
+                    ],
+                  },
                 },
-              },
-            }),
-          ],
-        }),
-      ],
-    }),
-    { decodeFilterConfig: () => undefined, warn: () => {} },
+              }),
+            ],
+          }),
+        ],
+      }),
+      { decodeFilterConfig: () => undefined, warn: () => {} },
+    ),
   );
   const ask = (user: string) => {
     const head = testHead({ headers: [['x-user', user]] });

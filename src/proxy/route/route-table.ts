@@ -2,15 +2,13 @@
 
 import type { RouteConfiguration } from '#proto/envoy/config/route/v3/route_pb.ts';
 import type { VirtualHost } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import type { Steps } from '#base';
 import { ConfigError } from '../errors.ts';
 import type { MatchInput } from '../matcher/match-input.ts';
 import type { RouteChoice } from './compiled.ts';
 import { type DomainPattern, DomainTable, stripPort } from './domain-table.ts';
 import type { RouteOptions } from './options.ts';
 import { CompiledVirtualHost, type TableSettings } from './virtual-host.ts';
-
-/** About a millisecond's work. */
-const HOSTS_PER_STEP = 25;
 
 export class RouteTable {
   readonly name: string;
@@ -24,6 +22,7 @@ export class RouteTable {
   private constructor(
     settings: RouteConfiguration,
     hosts: ReadonlyMap<string, CompiledVirtualHost>,
+    domains: DomainTable<CompiledVirtualHost>,
     options: RouteOptions,
   ) {
     this.name = settings.name;
@@ -31,20 +30,11 @@ export class RouteTable {
     this.#settings = settings;
     this.#options = options;
     this.#hosts = hosts;
-    this.#domains = new DomainTable(domainsOf(hosts), `route configuration "${settings.name}".virtual_hosts`);
+    this.#domains = domains;
   }
 
-  /** Throws a ConfigError for what Envoy would refuse. */
-  static compile(config: RouteConfiguration, options: RouteOptions): RouteTable {
-    const steps = RouteTable.compileInSteps(config, options);
-    for (;;) {
-      const step = steps.next();
-      if (step.done === true) return step.value;
-    }
-  }
-
-  /** As `compile`, pausing between virtual hosts: whoever drives it gives the loop back to the traffic at each pause (design §3b). */
-  static *compileInSteps(config: RouteConfiguration, options: RouteOptions): Generator<undefined, RouteTable> {
+  /** Throws a ConfigError for what Envoy would refuse. Pauses after each virtual host. */
+  static *compile(config: RouteConfiguration, options: RouteOptions): Steps<RouteTable> {
     warnUnused(config, options);
     const hosts = new Map<string, CompiledVirtualHost>();
     for (const host of config.virtualHosts) {
@@ -54,18 +44,32 @@ export class RouteTable {
           `route configuration "${config.name}".virtual_hosts`,
           `two have the name "${host.name}"`,
         );
-      hosts.set(host.name, new CompiledVirtualHost(host, config, options));
-      if (hosts.size % HOSTS_PER_STEP === 0) yield undefined;
+      hosts.set(host.name, yield* CompiledVirtualHost.compile(host, config, options));
+      yield;
     }
-    return new RouteTable(config, hosts, options);
+    return yield* RouteTable.#of(config, hosts, options);
+  }
+
+  static *#of(
+    settings: RouteConfiguration,
+    hosts: ReadonlyMap<string, CompiledVirtualHost>,
+    options: RouteOptions,
+  ): Steps<RouteTable> {
+    const field = `route configuration "${settings.name}".virtual_hosts`;
+    return new RouteTable(settings, hosts, yield* DomainTable.inSteps(domainsOf(hosts), field), options);
+  }
+
+  /** A virtual host of this table, for `withVirtualHosts`. Throws a ConfigError for what Envoy would refuse. */
+  compileHost(host: VirtualHost): Steps<CompiledVirtualHost> {
+    return CompiledVirtualHost.compile(host, this.#settings, this.#options);
   }
 
   /** A table with these virtual hosts added or replaced and those names gone; no other host is compiled again. */
-  withVirtualHosts(changed: Iterable<VirtualHost>, removed: Iterable<string> = []): RouteTable {
+  *withVirtualHosts(changed: Iterable<CompiledVirtualHost>, removed: Iterable<string> = []): Steps<RouteTable> {
     const hosts = new Map(this.#hosts);
     for (const name of removed) hosts.delete(name);
-    for (const host of changed) hosts.set(host.name, new CompiledVirtualHost(host, this.#settings, this.#options));
-    return new RouteTable(this.#settings as RouteConfiguration, hosts, this.#options);
+    for (const host of changed) hosts.set(host.name, host);
+    return yield* RouteTable.#of(this.#settings as RouteConfiguration, hosts, this.#options);
   }
 
   get virtualHostNames(): IterableIterator<string> {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
+import { runAtOnce } from '#base';
 import { RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.ts';
 import { RouteSchema, VirtualHostSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import { UriTemplateMatchConfigSchema } from '#proto/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts';
@@ -35,7 +36,9 @@ function table(
   hosts: HostInit[],
   more: Omit<MessageInitShape<typeof RouteConfigurationSchema>, '$typeName'> = {},
 ): RouteTable {
-  return RouteTable.compile(create(RouteConfigurationSchema, { name: 'rc', virtualHosts: hosts, ...more }), options);
+  return runAtOnce(
+    RouteTable.compile(create(RouteConfigurationSchema, { name: 'rc', virtualHosts: hosts, ...more }), options),
+  );
 }
 
 function routes(...list: RouteInit[]): RouteTable {
@@ -99,7 +102,7 @@ test('a port is ignored only when asked, and a trailing dot too', () => {
   );
   const config = create(RouteConfigurationSchema, { virtualHosts: hosts });
   assert.equal(
-    cluster(RouteTable.compile(config, { ...options, stripTrailingHostDot: true }), { authority: 'shop.' }),
+    cluster(runAtOnce(RouteTable.compile(config, { ...options, stripTrailingHostDot: true })), { authority: 'shop.' }),
     'c',
   );
 });
@@ -457,14 +460,15 @@ test('one virtual host is replaced and the others are shared', () => {
   const host = (name: string, to_: string) =>
     create(VirtualHostSchema, { name, domains: [name], routes: [{ match: prefix('/'), action: to(to_) }] });
   const first = table([host('a', '1'), host('b', '1')]);
-  const second = first.withVirtualHosts([host('b', '2'), host('c', '2')], ['x']);
+  const changed = [host('b', '2'), host('c', '2')].map((one) => runAtOnce(first.compileHost(one)));
+  const second = runAtOnce(first.withVirtualHosts(changed, ['x']));
   assert.deepEqual(
     ['a', 'b', 'c'].map((authority) => cluster(second, { authority })),
     ['1', '2', '2'],
   );
   assert.equal(first.virtualHostFor('a'), second.virtualHostFor('a'));
   assert.equal(cluster(first, { authority: 'b' }), '1');
-  assert.deepEqual([...second.withVirtualHosts([], ['a']).virtualHostNames], ['b', 'c']);
+  assert.deepEqual([...runAtOnce(second.withVirtualHosts([], ['a'])).virtualHostNames], ['b', 'c']);
 });
 
 test('a big table can be compiled in steps', () => {
@@ -475,11 +479,11 @@ test('a big table can be compiled in steps', () => {
       routes: [{ match: prefix('/'), action: to(`c${i}`) }],
     }),
   );
-  const steps = RouteTable.compileInSteps(create(RouteConfigurationSchema, { virtualHosts: hosts }), options);
+  const steps = RouteTable.compile(create(RouteConfigurationSchema, { virtualHosts: hosts }), options);
   let pauses = 0;
   let step = steps.next();
   for (; step.done !== true; step = steps.next()) pauses++;
-  assert.equal(pauses, 2);
+  assert.ok(pauses >= 60, String(pauses));
   assert.equal(cluster(step.value, { authority: 'h59' }), 'c59');
 });
 

@@ -1,6 +1,6 @@
 // Keeps the hosts of STRICT_DNS and LOGICAL_DNS clusters in step with the resolver's answers.
 
-import { Deadline } from '#base';
+import { Deadline, runAtOnce } from '#base';
 import { chooseFamily, readAssignment, type HostSpec } from '../cluster/index.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from './cluster.ts';
@@ -40,7 +40,7 @@ export class ClusterDiscovery {
     let waitMs = cluster.settings.dnsRefreshMs;
     if (assignment !== undefined) {
       try {
-        const { specs, ...policy } = readAssignment(assignment);
+        const { specs, ...policy } = runAtOnce(readAssignment(assignment));
         const found: HostSpec[] = [];
         for (const spec of specs) {
           const { addresses } = await net.resolve(spec.address);

@@ -2,6 +2,8 @@
 
 import type { Cluster as ClusterMessage } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import type { ClusterLoadAssignment } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
+import type { Steps } from '#base';
+import { readAssignment } from '../cluster/index.ts';
 import type { ProxyServices } from '../services.ts';
 import { Cluster } from './cluster.ts';
 import { TransportFactory } from './transport-factory.ts';
@@ -47,8 +49,20 @@ export class ClusterManager {
     return made;
   }
 
-  setAssignment(clusterName: string, assignment: ClusterLoadAssignment): void {
-    for (const cluster of this.#byEdsName.get(clusterName) ?? []) cluster.setAssignment(assignment);
+  /** To all clusters that take their endpoints by this name. */
+  *setAssignment(edsName: string, message: ClusterLoadAssignment): Steps<void> {
+    const { specs, ...policy } = yield* readAssignment(message);
+    for (const cluster of [...(this.#byEdsName.get(edsName) ?? [])]) yield* cluster.setHostsInSteps(specs, policy);
+  }
+
+  /** Some cluster takes its endpoints by this name. */
+  followsEndpoints(edsName: string): boolean {
+    return this.#byEdsName.has(edsName);
+  }
+
+  /** The server has nothing of that name: clusters that wait for it wait no longer. */
+  withoutAssignment(edsName: string): void {
+    for (const cluster of this.#byEdsName.get(edsName) ?? []) if (!cluster.warm) cluster.setHosts([]);
   }
 
   remove(name: string): void {

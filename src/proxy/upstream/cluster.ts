@@ -3,6 +3,7 @@
 
 import type { Cluster as ClusterMessage } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import type { ClusterLoadAssignment } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
+import { runAtOnce, type Steps } from '#base';
 import { CLUSTER, type StatBlock } from '#telemetry';
 import {
   Balancer,
@@ -12,6 +13,7 @@ import {
   type ForwardAnswer,
   ForwardHosts,
   type Host,
+  type HostPolicy,
   type HostOutcome,
   type HostSpec,
   OriginalDestinationHosts,
@@ -104,19 +106,15 @@ export class Cluster {
     }
     this.#followChecks(settings);
     if (message.loadAssignment !== undefined && settings.discovery === DISCOVERY.STATIC)
-      this.setAssignment(message.loadAssignment);
+      this.#setStatic(message.loadAssignment);
   }
 
-  setAssignment(assignment: ClusterLoadAssignment): void {
-    const { specs, ...policy } = readAssignment(assignment);
-    this.setHosts(specs, policy);
+  setHosts(specs: readonly HostSpec[], policy?: HostPolicy): void {
+    runAtOnce(this.setHostsInSteps(specs, policy));
   }
 
-  setHosts(
-    specs: readonly HostSpec[],
-    policy?: { readonly overprovisioning: number; readonly weightedHealth: boolean },
-  ): void {
-    const changes = policy === undefined ? this.hosts.apply(specs) : this.hosts.apply(specs, policy);
+  *setHostsInSteps(specs: readonly HostSpec[], policy?: HostPolicy): Steps<void> {
+    const changes = yield* this.hosts.applyInSteps(specs, policy);
     for (const host of changes.removed) {
       this.#checker?.remove(host);
       this.#closePools(host);
@@ -128,6 +126,11 @@ export class Cluster {
     this.countHealthy();
     if (changes.added.length > 0 || changes.removed.length > 0) this.stats.inc(CLUSTER.membership_change);
     this.stats.inc(CLUSTER.update_success);
+  }
+
+  #setStatic(assignment: ClusterLoadAssignment): void {
+    const { specs, ...policy } = runAtOnce(readAssignment(assignment));
+    this.setHosts(specs, policy);
   }
 
   countHealthy(): void {

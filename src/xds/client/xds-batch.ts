@@ -20,8 +20,11 @@ export interface Reject {
   readonly detail: string;
 }
 
-/** Applies what is good of a batch and names the rest: rejected resources are NACKed by name and not recorded as held. */
-export type ApplyBatch = (batch: XdsBatch) => readonly Reject[];
+/**
+ * Applies what is good of a batch and names the rest: rejected resources are NACKed by name and not recorded as held.
+ * A promise where it takes more than a turn of the loop: the answer, and whatever the server says next, wait for it.
+ */
+export type ApplyBatch = (batch: XdsBatch) => readonly Reject[] | Promise<readonly Reject[]>;
 
 export interface XdsClientStatus {
   readonly connected: boolean;

@@ -6,7 +6,7 @@ import type { XdsVariant } from '../codec/response.ts';
 import { resource, SHORT } from '../testing/fake-client.ts';
 import { MapBackend } from '../server/map-backend.ts';
 import { XdsServer } from '../server/server.ts';
-import type { Reject, XdsBatch } from './xds-batch.ts';
+import type { ApplyBatch, Reject, XdsBatch } from './xds-batch.ts';
 import { DiscoveryClient } from './xds-client.ts';
 
 const { CDS, EDS, LDS, RDS, SDS } = SHORT;
@@ -23,7 +23,7 @@ interface Setting {
   log(): string[];
 }
 
-function setting(variant: XdsVariant, onlyType?: string): Setting {
+function setting(variant: XdsVariant, onlyType?: string, around?: (apply: ApplyBatch) => ApplyBatch): Setting {
   const clock = new FakeClock();
   const health: (string | undefined)[] = [];
   const backend = Object.assign(new MapBackend(), {
@@ -43,6 +43,15 @@ function setting(variant: XdsVariant, onlyType?: string): Setting {
   const random = new SeededRandom(5);
   const batches: XdsBatch[] = [];
   const bad = new Map<string, string>();
+  const apply = (batch: XdsBatch): readonly Reject[] => {
+    batches.push(batch);
+    // As a proxy does: the endpoints of its clusters, the routes of its listeners.
+    if (batch.typeUrl === CDS) client.subscribe(EDS, new Set(batch.added.map((r) => r.name)));
+    if (batch.typeUrl === LDS) client.subscribe(RDS, new Set(['r']));
+    return batch.added
+      .filter((r) => bad.has(r.name))
+      .map((r): Reject => ({ name: r.name, detail: bad.get(r.name) as string }));
+  };
   const client: DiscoveryClient = new DiscoveryClient({
     channel: new GrpcChannel({ dialer: link.dialer, clock, random, keepaliveMs: 0 }),
     clock,
@@ -56,15 +65,7 @@ function setting(variant: XdsVariant, onlyType?: string): Setting {
       locality: { region: '', zone: '', subZone: '' },
       userAgent: '',
     }),
-    apply: (batch) => {
-      batches.push(batch);
-      // As a proxy does: the endpoints of its clusters, the routes of its listeners.
-      if (batch.typeUrl === CDS) client.subscribe(EDS, new Set(batch.added.map((r) => r.name)));
-      if (batch.typeUrl === LDS) client.subscribe(RDS, new Set(['r']));
-      return batch.added
-        .filter((r) => bad.has(r.name))
-        .map((r): Reject => ({ name: r.name, detail: bad.get(r.name) as string }));
-    },
+    apply: around === undefined ? apply : around(apply),
   });
   const log = (): string[] =>
     batches
@@ -233,3 +234,94 @@ test('of virtual hosts that are taken by themselves only the changed one is sent
   clock.advance(0);
   assert.deepEqual(batches[0]?.removed, ['80/a']);
 });
+
+/** Batches that wait until they are let go, one by one. */
+function slow() {
+  const waiting: (() => void)[] = [];
+  const around =
+    (apply: ApplyBatch): ApplyBatch =>
+    (batch) =>
+      new Promise((resolve, reject) => {
+        waiting.push(() => {
+          try {
+            resolve(apply(batch));
+          } catch (error) {
+            reject(error as Error);
+          }
+        });
+      });
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  return {
+    around,
+    pending: () => waiting.length,
+    go: async () => {
+      waiting.shift()?.();
+      await turn();
+    },
+  };
+}
+
+for (const variant of ['delta', 'sotw'] as const) {
+  test(`${variant}: a batch that takes several turns is answered when it is applied, and the next waits`, async () => {
+    const { around, pending, go } = slow();
+    const { clock, client, server, log } = setting(variant, undefined, around);
+    client.subscribeAll(CDS);
+    client.subscribe(SDS, new Set(['s']));
+    client.start();
+    clock.advance(0);
+    assert.equal(pending(), 1, 'one at a time');
+    assert.deepEqual(log(), []);
+    const cds = () => server.status()[0]?.types.find((t) => t.typeUrl === CDS);
+    assert.equal(cds()?.outstanding, 1, 'not answered yet');
+    await go();
+    clock.advance(0);
+    assert.equal(cds()?.outstanding, 0);
+    for (let i = 0; i < 3; i++) {
+      await go();
+      clock.advance(0);
+    }
+    assert.deepEqual(log().sort(), ['CDS +a', 'EDS +a', 'SDS +s']);
+    assert.ok(server.status()[0]?.types.every((t) => t.outstanding === 0 && t.error === ''));
+  });
+
+  test(`${variant}: a stream lost in the middle of a batch leaves it applied and answered to nobody`, async () => {
+    const { around, pending, go } = slow();
+    const { clock, client, server, backend, link, log } = setting(variant, undefined, around);
+    client.subscribeAll(CDS);
+    client.start();
+    clock.advance(0);
+    assert.equal(pending(), 1);
+    link.cut();
+    clock.advance(60_000);
+    assert.equal(server.status()[0]?.types.length ?? 0, 0, 'nothing is asked for before the batch is done');
+    await go();
+    assert.deepEqual(log(), ['CDS +a']);
+    assert.equal(client.status.types.get(CDS)?.held, 1);
+    clock.advance(60_000);
+    for (let i = 0; i < 4; i++) {
+      await go();
+      clock.advance(0);
+    }
+    const again = log();
+    // Held versions were told: delta sends no cluster again.
+    assert.equal(again.includes('CDS +a'), variant === 'sotw', again.join('; '));
+    assert.ok(server.status()[0]?.types.every((t) => t.outstanding === 0 && t.error === ''));
+    backend.set({ [CDS]: [resource('CDS', 'a', '2')] });
+    clock.advance(0);
+    await go();
+    assert.ok(log().includes('CDS +a'));
+  });
+
+  test(`${variant}: a batch that fails late is rejected by name`, async () => {
+    const { clock, client, backend } = setting(variant, undefined, () => async () => {
+      throw new Error('broken');
+    });
+    client.subscribeAll(CDS);
+    client.start();
+    clock.advance(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    clock.advance(0);
+    assert.equal(backend.rejections[0]?.detail, 'a: applying it failed: broken');
+    assert.equal(client.status.types.get(CDS)?.held, 0);
+  });
+}

@@ -1,7 +1,8 @@
 // An xDS client, delta by preference: one stream, resubscribed with the held versions after every loss.
 //
 // Nothing is removed because a server is gone; only a server's word removes. Requests of a new
-// stream go out in Envoy's order: clusters, endpoints, listeners, routes, the rest.
+// stream go out in Envoy's order: clusters, endpoints, listeners, routes, the rest. Responses are
+// applied one after another, each to its end, even when its stream is lost meanwhile.
 import { type Clock, type Logger, type Random, silentLogger, type Timer, TYPE_URL } from '#base';
 import { MalformedProtobuf } from '#proto/light.ts';
 import {
@@ -60,6 +61,8 @@ export class DiscoveryClient implements XdsClient {
   #started = false;
   #closed = false;
   #applying = false;
+  /** What came while a response was applied: little, because the call is paused then. */
+  #waiting: Uint8Array[] = [];
   #nodeSent = false;
   #answeredOnce = false;
   #connected = false;
@@ -139,13 +142,16 @@ export class DiscoveryClient implements XdsClient {
 
   #open(): void {
     this.#nodeSent = false;
+    this.#waiting = [];
     for (const type of this.#types.values()) type.reset();
     const metadata = this.#options.metadata?.() ?? {};
     const call: ClientCall = this.#options.channel.openStream(
       xdsPath(this.#variant, this.#options.onlyType),
       {
         onMessage: (bytes) => {
-          if (this.#call === call) this.#receive(bytes);
+          if (this.#call !== call) return;
+          if (this.#applying) this.#waiting.push(bytes);
+          else this.#receive(bytes);
         },
         onStatus: (status) => {
           if (this.#call === call)
@@ -160,6 +166,7 @@ export class DiscoveryClient implements XdsClient {
 
   #lost(reason: string): void {
     this.#call = undefined;
+    this.#waiting = [];
     this.#lastError = reason;
     this.#log[this.#connected ? 'warn' : 'debug']('the xDS stream ended', {
       target: this.#options.channel.target,
@@ -185,51 +192,72 @@ export class DiscoveryClient implements XdsClient {
     this.#answeredOnce = true;
     this.#lastError = '';
     this.#backoff.reset();
+    const call = this.#call;
     const type = this.#types.get(response.typeUrl);
-    if (type?.begun !== true) return;
-    const rejects = this.#apply(type, response);
-    type.nonce = response.nonce;
+    if (type?.begun !== true) return this.#goOn();
+    this.#apply(type, response, (rejects) => this.#applied(type, response, rejects, call));
+  }
+
+  /** Calls `done` once; later where applying takes more than this turn. */
+  #apply(type: TypeSubscription, response: DiscoveryResponse, done: (rejects: readonly Reject[]) => void): void {
+    const foreign = response.resources.filter((r) => r.typeUrl !== '' && r.typeUrl !== type.typeUrl);
+    if (foreign.length > 0)
+      return done(foreign.map((r) => ({ name: r.name, detail: `has type ${r.typeUrl}, expected ${type.typeUrl}` })));
+    const added = response.resources.filter((r) => type.wants(r.name));
+    const removed = this.#removedBy(type, response);
+    if (added.length === 0 && removed.length === 0 && type.held.size > 0) return done([]);
+    const finish = (rejects: readonly Reject[]): void => {
+      this.#applying = false;
+      const bad = new Set(rejects.map((r) => r.name));
+      for (const resource of added)
+        if (!bad.has(resource.name) && type.wants(resource.name)) type.held.set(resource.name, resource.version);
+      for (const name of removed) type.held.delete(name);
+      done(rejects);
+    };
+    // An owner that fails is a bug there; the state before stays in force and the server is told.
+    const failed = (error: unknown): readonly Reject[] => {
+      const { message, stack } = error instanceof Error ? error : new Error(String(error));
+      this.#log.error('applying configuration failed', { type: type.typeUrl, error: stack ?? message });
+      return added.map((r) => ({ name: r.name, detail: `applying it failed: ${message}` }));
+    };
+    this.#applying = true;
+    let outcome: ReturnType<ApplyBatch>;
+    try {
+      outcome = this.#options.apply({ typeUrl: type.typeUrl, added, removed, version: response.versionInfo });
+    } catch (error) {
+      return finish(failed(error));
+    }
+    if (!(outcome instanceof Promise)) return finish(outcome);
+    this.#call?.pause();
+    void outcome.catch(failed).then(finish);
+  }
+
+  #applied(
+    type: TypeSubscription,
+    response: DiscoveryResponse,
+    rejects: readonly Reject[],
+    call: ClientCall | undefined,
+  ): void {
     if (rejects.length === 0) type.version = response.versionInfo;
     type.rejects = rejects;
     if (rejects.length > 0)
       this.#log.warn('rejected configuration', { type: type.typeUrl, detail: type.rejectionText() });
-    this.#answer(
-      type,
-      rejects.length === 0 ? undefined : { code: GRPC_STATUS.internal, message: type.rejectionText() },
-    );
+    // A stream that was lost meanwhile waits for no answer; the next one is told what is held.
+    if (this.#call === call && call !== undefined) {
+      type.nonce = response.nonce;
+      this.#answer(
+        type,
+        rejects.length === 0 ? undefined : { code: GRPC_STATUS.internal, message: type.rejectionText() },
+      );
+    }
     this.#flush();
+    this.#goOn();
   }
 
-  #apply(type: TypeSubscription, response: DiscoveryResponse): readonly Reject[] {
-    const foreign = response.resources.filter((r) => r.typeUrl !== '' && r.typeUrl !== type.typeUrl);
-    if (foreign.length > 0)
-      return foreign.map((r) => ({ name: r.name, detail: `has type ${r.typeUrl}, expected ${type.typeUrl}` }));
-    const added = response.resources.filter((r) => type.wants(r.name));
-    const removed = this.#removedBy(type, response);
-    let rejects: readonly Reject[] = [];
-    this.#applying = true;
-    try {
-      if (added.length > 0 || removed.length > 0 || !type.held.size) {
-        rejects = this.#options.apply({ typeUrl: type.typeUrl, added, removed, version: response.versionInfo });
-      }
-    } catch (error) {
-      // An owner that fails is a bug there; the state before stays in force and the server is told.
-      this.#log.error('applying configuration failed', {
-        type: type.typeUrl,
-        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      });
-      rejects = added.map((r) => ({
-        name: r.name,
-        detail: `applying it failed: ${error instanceof Error ? error.message : String(error)}`,
-      }));
-    } finally {
-      this.#applying = false;
-    }
-    const bad = new Set(rejects.map((r) => r.name));
-    for (const resource of added)
-      if (!bad.has(resource.name) && type.wants(resource.name)) type.held.set(resource.name, resource.version);
-    for (const name of removed) type.held.delete(name);
-    return rejects;
+  #goOn(): void {
+    const next = this.#waiting.shift();
+    if (next !== undefined) this.#receive(next);
+    else this.#call?.resume();
   }
 
   /** State of the world: clusters and listeners that a response leaves out are gone. */
