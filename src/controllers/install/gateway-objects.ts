@@ -10,10 +10,9 @@ export function gatewayObjects(
   naming: Naming,
   gateway: GatewaySettings,
 ): readonly KubeObject[] {
-  const { name, namespace, labels, ports, serviceType } = gateway;
+  const { name, namespace, labels, ports, serviceType, serviceAccount: account } = gateway;
   const component = gateway.role === 'ingress' ? 'IngressGateways' : 'EgressGateways';
   const meta = labelled(naming, component, labels);
-  const account = `${name}-service-account`;
   const container = {
     ...proxyContainer(settings.injector, {
       role: 'router',

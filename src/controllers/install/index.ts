@@ -5,4 +5,5 @@ export * from './naming.ts';
 export * from './profiles.ts';
 export * from './set-flag.ts';
 export * from './settings.ts';
+export * from './tree-reader.ts';
 export * from './webhook-objects.ts';

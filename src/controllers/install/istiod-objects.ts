@@ -21,7 +21,7 @@ export function istiodObjects(
   const { pilot } = settings;
   if (pilot === undefined) return [];
   const { namespace, suffix, revision } = naming;
-  const meta = labelled(naming, 'Pilot', { app: 'istiod', istio: suffix === '' ? 'pilot' : 'istiod' });
+  const meta = labelled(naming, 'Pilot', { app: 'istiod', istio: 'pilot' });
   const name = `istiod${suffix}`;
   const select = { app: 'istiod', [`istio.io/rev`]: revision };
   const objects: KubeObject[] = [
@@ -51,15 +51,15 @@ export function istiodObjects(
       spec: { selector: select, ports: PORTS.map((one) => ({ ...one, protocol: 'TCP' })) },
     },
   ];
-  if (pilot.autoscaleMin > 0 && pilot.autoscaleMax > 1) {
+  if (pilot.autoscale !== undefined) {
     objects.push(
       {
         apiVersion: 'autoscaling/v2',
         kind: 'HorizontalPodAutoscaler',
         metadata: meta(name, namespace),
         spec: {
-          minReplicas: pilot.autoscaleMin,
-          maxReplicas: pilot.autoscaleMax,
+          minReplicas: pilot.autoscale.min,
+          maxReplicas: pilot.autoscale.max,
           scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name },
           metrics: [
             { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } },
@@ -138,7 +138,7 @@ function deployment(settings: InstallSettings, naming: Naming, select: Readonly<
     metadata: labelled(naming, 'Pilot', { app: 'istiod', istio: 'pilot' })(`istiod${suffix}`, namespace),
     spec: {
       // With an autoscaler the number is its own.
-      ...(pilot.autoscaleMin > 0 ? {} : { replicas: pilot.replicas }),
+      ...(pilot.autoscale === undefined ? { replicas: pilot.replicas } : {}),
       selector: { matchLabels: select },
       strategy: { rollingUpdate: { maxSurge: '100%', maxUnavailable: '25%' } },
       template: {

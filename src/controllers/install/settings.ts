@@ -3,7 +3,7 @@ import { DEFAULT_PROXY, type InjectorConfig, type LabelSelector } from '../injec
 import type { Resources } from '../kube/pod.ts';
 import { PROFILES } from './profiles.ts';
 import { isTree, overlay, parseSetFlag, SetFlagError, type Tree, type TreeValue, withValue } from './set-flag.ts';
-import { TreeReader } from './tree-reader.ts';
+import { type SettingsReader, TreeReader } from './tree-reader.ts';
 
 export interface ComponentSettings {
   readonly replicas: number;
@@ -19,6 +19,7 @@ export interface GatewaySettings extends ComponentSettings {
   readonly name: string;
   readonly namespace: string;
   readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string;
   readonly serviceType: string;
   readonly ports: readonly {
     readonly name: string;
@@ -38,7 +39,10 @@ export interface InstallSettings {
   readonly imagePullSecrets: readonly string[];
   readonly base: boolean;
   readonly pilot:
-    | (ComponentSettings & { readonly autoscaleMin: number; readonly autoscaleMax: number; readonly logLevel: string })
+    | (ComponentSettings & {
+        readonly autoscale: { readonly min: number; readonly max: number } | undefined;
+        readonly logLevel: string;
+      })
     | undefined;
   readonly gateways: readonly GatewaySettings[];
   readonly meshConfig: Tree;
@@ -74,11 +78,11 @@ export function readSettings(input: SettingsInput): InstallSettings {
   if (layer === undefined)
     throw new SetFlagError(`profile "${profile}" is not known here. Profiles: ${Object.keys(PROFILES).join(', ')}.`);
   const spec = overlay(layer, withGateways(layer, given));
-  return settle(spec, profile, input);
+  return settle(new TreeReader(spec), spec, profile, input);
 }
 
-function settle(spec: Tree, profile: string, input: SettingsInput): InstallSettings {
-  const read = new TreeReader(spec);
+/** `spec` says how many gateways there are; everything else is asked of the reader. */
+export function settle(read: SettingsReader, spec: Tree, profile: string, input: SettingsInput): InstallSettings {
   read.text('profile');
   const revision = input.revision ?? (read.text('revision') || read.text('values.revision') || 'default');
   const namespace = read.text('namespace') || read.text('values.global.istioNamespace') || 'istio-system';
@@ -104,8 +108,9 @@ function settle(spec: Tree, profile: string, input: SettingsInput): InstallSetti
     pilot: pilotOn
       ? {
           ...pilot,
-          autoscaleMin: autoscale ? read.number('values.pilot.autoscaleMin', 1) : 0,
-          autoscaleMax: read.number('values.pilot.autoscaleMax', 5),
+          autoscale: autoscale
+            ? { min: read.number('values.pilot.autoscaleMin', 1), max: read.number('values.pilot.autoscaleMax', 5) }
+            : undefined,
           logLevel: read.text('values.global.logging.level').replace(/^default:/, '') || 'info',
         }
       : undefined,
@@ -158,7 +163,12 @@ function withGateways(layer: Tree, given: Tree): Tree {
   return { ...given, components: merged };
 }
 
-function component(read: TreeReader, at: string, values: string, requests: Record<string, string>): ComponentSettings {
+function component(
+  read: SettingsReader,
+  at: string,
+  values: string,
+  requests: Record<string, string>,
+): ComponentSettings {
   const k8s = `${at}.k8s`;
   const resources = overlay(
     overlay({ requests } as Tree, read.tree(`${values}.resources`)),
@@ -187,7 +197,7 @@ const INGRESS_PORTS = [
 ];
 
 function gateways(
-  read: TreeReader,
+  read: SettingsReader,
   spec: Tree,
   role: 'ingress' | 'egress',
   namespace: string,
@@ -215,6 +225,7 @@ function gateways(
       role,
       name,
       namespace: read.text(`${at}.namespace`) || namespace,
+      serviceAccount: read.text(`${values}.serviceAccount`) || `${name}-service-account`,
       labels: { app: name, istio: role === 'ingress' ? 'ingressgateway' : 'egressgateway', ...labels },
       serviceType: type,
       ports: ports.length > 0 ? ports : role === 'ingress' ? INGRESS_PORTS : INGRESS_PORTS.slice(1),
@@ -235,7 +246,7 @@ function servicePort(item: Tree): GatewaySettings['ports'][number] {
 }
 
 function injector(
-  read: TreeReader,
+  read: SettingsReader,
   facts: Pick<InstallSettings, 'revision' | 'namespace' | 'image' | 'imagePullPolicy' | 'imagePullSecrets'>,
 ): InjectorConfig {
   const { revision, namespace, image, imagePullPolicy, imagePullSecrets } = facts;

@@ -1,10 +1,21 @@
 // Reads values of a tree by dotted path and remembers which were read, so that the rest can be named.
 import { isTree, SetFlagError, type Tree, type TreeValue } from './set-flag.ts';
 
+/** Where settings come from: a tree of values, or the values of a chart that nobody has given yet. */
+export interface SettingsReader {
+  value(path: string): TreeValue | undefined;
+  text(path: string): string;
+  number(path: string, fallback: number): number;
+  flag(path: string, fallback: boolean): boolean;
+  tree(path: string): Tree;
+  list(path: string): readonly TreeValue[];
+  unread(): readonly string[];
+}
+
 /** Never read as a whole: only their fields count. */
 const CONTAINERS = new Set(['values', 'components']);
 
-export class TreeReader {
+export class TreeReader implements SettingsReader {
   readonly #tree: Tree;
   readonly #seen = new Set<string>();
 

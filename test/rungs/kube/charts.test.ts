@@ -1,0 +1,232 @@
+// The charts, rendered by the real Helm, hold the objects that `topsail install` applies for the same settings.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { CORE_SCHEMA, dump, load, loadAll } from 'js-yaml';
+import { findForeign, type InstallSettings, manifest, readSettings } from '#controllers';
+import { type KubeObject, RESOURCES } from '#kube';
+import { type ApiServer, skipWithoutKube, startApiServer } from './api-server.ts';
+import { findHelm } from './find-helm.ts';
+
+const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string };
+const helm = findHelm();
+const skipWithoutHelm = helm === undefined ? { skip: 'no helm: set HELM_PATH, or let .ci/run build it' } : {};
+const skipHere = { ...skipWithoutKube, ...skipWithoutHelm };
+
+describe('charts', skipWithoutHelm, () => {
+  before(() => assert.match(run(['version', '--short']), /^v[34]\./));
+
+  it('pass helm lint', () => {
+    for (const chart of ['base', 'istiod', 'gateway']) run(['lint', '--quiet', join(ROOT, 'charts', chart)]);
+  });
+
+  it('base holds the kinds of install', () => {
+    const rendered = template('base', 'istio-base', {});
+    assert.deepEqual(rendered, installed([], [], 'Istio core'));
+    assert.equal(rendered.size, 15);
+  });
+
+  for (const [title, values] of Object.entries(ISTIOD_CASES())) {
+    it(`istiod with ${title} is what install makes`, () => {
+      const rendered = template('istiod', 'istiod', values);
+      assert.deepEqual(rendered, installed(flags(values), [], 'Istiod'));
+    });
+  }
+
+  it('gateway is what install makes', () => {
+    const gateway = {
+      replicaCount: 2,
+      service: { type: 'ClusterIP' },
+      serviceAccount: { name: 'istio-ingressgateway-service-account' },
+      resources: { requests: { cpu: '10m' } },
+      env: { ISTIO_META_ROUTER_MODE: 'sni-dnat' },
+      podAnnotations: { a: 'b' },
+      tolerations: [{ key: 'edge', operator: 'Exists' }],
+      meshConfig: { trustDomain: 'td', defaultConfig: { concurrency: 1 } },
+    };
+    const operator = {
+      kind: 'IstioOperator',
+      spec: {
+        meshConfig: gateway.meshConfig,
+        values: { gateways: { 'istio-ingressgateway': { env: gateway.env, podAnnotations: gateway.podAnnotations } } },
+        components: {
+          ingressGateways: [
+            {
+              name: 'istio-ingressgateway',
+              enabled: true,
+              k8s: {
+                replicaCount: 2,
+                resources: gateway.resources,
+                service: { type: 'ClusterIP' },
+                tolerations: gateway.tolerations,
+              },
+            },
+          ],
+        },
+      },
+    };
+    const rendered = template('gateway', 'istio-ingressgateway', gateway);
+    assert.deepEqual(rendered, installed([], [operator], 'Ingress gateways'));
+  });
+});
+
+describe('charts in a real API server', skipHere, () => {
+  let api: ApiServer;
+  before(async () => {
+    api = await startApiServer();
+  });
+  after(() => api?.stop());
+  const install = (chart: string, release: string, ...more: string[]): string =>
+    run(
+      ['install', release, join(ROOT, 'charts', chart), '-n', 'istio-system', '--create-namespace', ...more],
+      api.kubeconfig,
+    );
+
+  it('are accepted, and tell which values have no effect', () => {
+    install('base', 'istio-base');
+    const told = install('istiod', 'istiod', '--set', 'pilot.noSuch=1,meshConfig.accessLogFile=/dev/stdout');
+    assert.match(told, /! pilot\.noSuch: not known here, it has no effect\./);
+    assert.equal(told.match(/no effect/g)?.length, 1);
+    install('istiod', 'canary', '--set', 'revision=canary');
+    const gateway = install('gateway', 'istio-ingressgateway', '--set', 'service.type=ClusterIP');
+    assert.doesNotMatch(gateway, /no effect/);
+  });
+
+  it('are not touched by `topsail install`, which lists them', async () => {
+    const foreign = await findForeign(
+      api.client,
+      manifest({ settings: defaults(), crds: [], yaml: (value) => dump(value) }),
+    );
+    const names = foreign.map((one) => one.object);
+    assert.ok(names.includes('Deployment istio-system/istiod'), names.join());
+    assert.ok(names.includes('MutatingWebhookConfiguration istio-sidecar-injector'), names.join());
+  });
+
+  it('stop where an object of somebody else has a name of theirs', async () => {
+    const meta = { name: 'istiod', namespace: 'other' };
+    const made = await api.client.create(RESOURCES.namespaces, { metadata: { name: 'other' } });
+    assert.ok(made.ok);
+    assert.ok((await api.client.create(RESOURCES.services, { metadata: meta, spec: { ports: [{ port: 1 }] } })).ok);
+    assert.throws(
+      () => run(['install', 'mine', join(ROOT, 'charts/istiod'), '-n', 'other'], api.kubeconfig),
+      /Service "istiod" in namespace "other" exists and cannot be imported/,
+    );
+    assert.ok((await api.client.get(RESOURCES.services, meta)).ok);
+  });
+
+  it('leave the kinds when they are uninstalled', async () => {
+    for (const release of ['istio-ingressgateway', 'canary', 'istiod', 'istio-base'])
+      run(['uninstall', release, '-n', 'istio-system'], api.kubeconfig);
+    assert.ok((await api.client.get(RESOURCES.crds, { name: 'virtualservices.networking.istio.io' })).ok);
+    assert.equal((await api.client.get(RESOURCES.mutatingWebhooks, { name: 'istio-sidecar-injector' })).ok, false);
+  });
+});
+
+function defaults(): InstallSettings {
+  return readSettings({ operators: [], set: [], revision: undefined, hub: undefined, tag: undefined, version });
+}
+
+function ISTIOD_CASES(): Record<string, Record<string, unknown>> {
+  return {
+    'nothing set': {},
+    'a revision': { revision: 'canary' },
+    'every kind of value': {
+      global: {
+        hub: 'registry.example.com/mesh',
+        tag: '9',
+        imagePullPolicy: 'Always',
+        imagePullSecrets: ['pull'],
+        logging: { level: 'default:debug' },
+        network: 'n1',
+        proxy: { logLevel: 'debug', statusPort: 15030, privileged: true, resources: { limits: { cpu: '1' } } },
+      },
+      pilot: {
+        autoscaleEnabled: false,
+        replicaCount: 3,
+        env: { ENABLE_NATIVE_SIDECARS: 'false', OTHER: 'x' },
+        podAnnotations: { a: 'b' },
+        resources: { limits: { memory: '1Gi' } },
+      },
+      sidecarInjectorWebhook: {
+        enableNamespacesByDefault: true,
+        rewriteAppHTTPProbe: false,
+        neverInjectSelector: [{ matchLabels: { no: 'proxy' } }],
+        injectedAnnotations: { c: 'd' },
+      },
+      meshConfig: { accessLogFile: '/dev/stdout', defaultConfig: { tracing: { sampling: 100 } } },
+    },
+  };
+}
+
+function run(args: readonly string[], kubeconfig?: string): string {
+  try {
+    const env = kubeconfig === undefined ? process.env : { ...process.env, KUBECONFIG: kubeconfig };
+    return execFileSync(helm as string, args, { env, encoding: 'utf8', stdio: 'pipe' });
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    throw new Error(`helm ${args.join(' ')}\n${stdout}${stderr}`, { cause: error });
+  }
+}
+
+function template(chart: string, release: string, values: object): ReadonlyMap<string, unknown> {
+  const folder = join(ROOT, 'charts', chart);
+  const text = execFileSync(helm as string, ['template', release, folder, '-n', 'istio-system', '-f', '-'], {
+    encoding: 'utf8',
+    input: dump(values),
+    maxBuffer: 64 << 20,
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
+  return byName(loadAll(text, { schema: CORE_SCHEMA }) as KubeObject[]);
+}
+
+/** Values of the chart as --set flags of install: lists and maps as JSON is no part of --set, so an operator says them. */
+function flags(values: Record<string, unknown>): readonly object[] {
+  const { meshConfig = {}, ...rest } = values;
+  return [{ kind: 'IstioOperator', spec: { meshConfig, values: rest } }];
+}
+
+function installed(operators: readonly object[], more: readonly object[], title: string): ReadonlyMap<string, unknown> {
+  const settings = readSettings({
+    operators: [...operators, ...more].map((object) => ({ file: 'values', object })),
+    set: [],
+    revision: undefined,
+    hub: undefined,
+    tag: undefined,
+    version,
+  });
+  assert.deepEqual(settings.warnings, []);
+  const crds = execFileSync('ls', [join(ROOT, 'deploy/crds')], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .map((file) => load(readFileSync(join(ROOT, 'deploy/crds', file), 'utf8'), { schema: CORE_SCHEMA }) as KubeObject);
+  const found = manifest({ settings, crds, yaml: (value) => dump(value) }).find((one) => one.title === title);
+  // Namespaces are made by `helm install --create-namespace`.
+  return byName((found?.objects ?? []).filter(({ kind }) => kind !== 'Namespace'));
+}
+
+function byName(objects: readonly (KubeObject | null)[]): ReadonlyMap<string, unknown> {
+  const found = objects
+    .filter((one) => one !== null)
+    .map((one) => [`${one.kind}/${one.metadata.name}`, settled(one)] as const);
+  return new Map(found.sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Texts that hold JSON or YAML count by what they say; `values` is told in full by Helm and as given by install. */
+function settled(value: unknown, key = ''): unknown {
+  if (typeof value === 'string') {
+    if (key === 'mesh' || key === 'meshNetworks') return load(value, { schema: CORE_SCHEMA });
+    if (/^[[{]/.test(value)) return JSON.parse(value);
+    return value;
+  }
+  if (Array.isArray(value)) return value.map((item) => settled(item));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([name, inner]) => inner !== undefined && !(name === 'values' && typeof inner === 'string'))
+      .map(([name, inner]) => [name, settled(inner, name)]),
+  );
+}

@@ -1,0 +1,138 @@
+// What users of the charts may set, by Istio's names: default, and the path under which `install` knows it.
+import type { TreeValue } from '#controllers';
+import { DEFAULT_PROXY } from '#controllers';
+import type { ChartValues } from './template-reader.ts';
+
+interface Value {
+  /** In the chart's values. */
+  readonly at: string;
+  readonly default: TreeValue;
+  /** Where `install` has it, when not under `values.`; null: read by no builder. */
+  readonly install?: string;
+  /** When the value itself is not what is asked for. */
+  readonly expression?: string;
+}
+
+const d = DEFAULT_PROXY;
+const IMAGE: readonly Value[] = [
+  { at: 'global.hub', default: 'topsail.local' },
+  { at: 'global.tag', default: '', expression: '($.Values.global.tag | default $.Chart.AppVersion)' },
+  { at: 'global.imagePullPolicy', default: d.imagePullPolicy },
+  { at: 'global.imagePullSecrets', default: [] },
+];
+
+const MESH: readonly Value[] = [
+  { at: 'global.meshID', default: d.meshId },
+  { at: 'global.network', default: '' },
+  { at: 'global.multiCluster.clusterName', default: d.clusterId },
+  { at: 'global.sds.token.aud', default: d.tokenAudience },
+  { at: 'global.proxy.clusterDomain', default: d.clusterDomain },
+  { at: 'global.proxy.logLevel', default: d.logLevel },
+];
+
+export const REVISION = '(include "topsail.revision" $)';
+
+export const ISTIOD_VALUES: readonly Value[] = [
+  { at: 'revision', default: '', expression: REVISION },
+  ...IMAGE,
+  ...MESH,
+  {
+    at: 'global.logging.level',
+    default: 'default:info',
+    expression: '(trimPrefix "default:" $.Values.global.logging.level)',
+  },
+  {
+    at: 'global.meshNetworks',
+    default: {},
+    expression: '($.Values.global.meshNetworks.networks | default $.Values.global.meshNetworks)',
+  },
+  { at: 'global.proxy.resources', default: d.resources as TreeValue },
+  { at: 'global.proxy.statusPort', default: d.statusPort },
+  { at: 'global.proxy.readinessInitialDelaySeconds', default: d.readiness.initialDelaySeconds },
+  { at: 'global.proxy.readinessPeriodSeconds', default: d.readiness.periodSeconds },
+  { at: 'global.proxy.readinessFailureThreshold', default: d.readiness.failureThreshold },
+  { at: 'global.proxy.startupProbe.enabled', default: d.startup.enabled },
+  { at: 'global.proxy.startupProbe.failureThreshold', default: d.startup.failureThreshold },
+  { at: 'global.proxy.includeIPRanges', default: d.includeIPRanges },
+  { at: 'global.proxy.excludeIPRanges', default: '' },
+  { at: 'global.proxy.includeInboundPorts', default: d.includeInboundPorts },
+  { at: 'global.proxy.excludeInboundPorts', default: '' },
+  { at: 'global.proxy.includeOutboundPorts', default: '' },
+  { at: 'global.proxy.excludeOutboundPorts', default: '' },
+  { at: 'global.proxy.holdApplicationUntilProxyStarts', default: false },
+  { at: 'global.proxy.privileged', default: false },
+  { at: 'pilot.autoscaleEnabled', default: true },
+  { at: 'pilot.autoscaleMin', default: 1 },
+  { at: 'pilot.autoscaleMax', default: 5 },
+  { at: 'pilot.replicaCount', default: 1 },
+  { at: 'pilot.resources', default: { requests: { cpu: '500m', memory: '2048Mi' } } },
+  { at: 'pilot.env', default: {} },
+  { at: 'pilot.cni.enabled', default: false },
+  { at: 'pilot.podAnnotations', default: {} },
+  { at: 'pilot.nodeSelector', default: {}, install: 'components.pilot.k8s.nodeSelector' },
+  { at: 'pilot.tolerations', default: [], install: 'components.pilot.k8s.tolerations' },
+  { at: 'sidecarInjectorWebhook.enableNamespacesByDefault', default: false },
+  { at: 'sidecarInjectorWebhook.rewriteAppHTTPProbe', default: true },
+  { at: 'sidecarInjectorWebhook.alwaysInjectSelector', default: [] },
+  { at: 'sidecarInjectorWebhook.neverInjectSelector', default: [] },
+  { at: 'sidecarInjectorWebhook.injectedAnnotations', default: {} },
+  { at: 'meshConfig', default: {}, install: 'meshConfig' },
+];
+
+const GATEWAY = 'components.ingressGateways.0';
+const OF_GATEWAY = 'values.gateways.istio-ingressgateway';
+
+export const GATEWAY_VALUES: readonly Value[] = [
+  { at: 'name', default: '', install: `${GATEWAY}.name`, expression: '(include "topsail.gatewayName" $)' },
+  { at: 'revision', default: '', expression: REVISION },
+  ...IMAGE,
+  { at: 'global.istioNamespace', default: 'istio-system', install: 'namespace' },
+  ...MESH,
+  { at: 'replicaCount', default: 1, install: `${GATEWAY}.k8s.replicaCount` },
+  {
+    at: 'resources',
+    default: { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '2000m', memory: '1024Mi' } },
+    install: `${GATEWAY}.k8s.resources`,
+  },
+  {
+    at: 'serviceAccount.name',
+    default: '',
+    install: `${OF_GATEWAY}.serviceAccount`,
+    expression: '($.Values.serviceAccount.name | default (include "topsail.gatewayName" $))',
+  },
+  { at: 'service.type', default: 'LoadBalancer', install: `${GATEWAY}.k8s.service.type` },
+  {
+    at: 'labels',
+    default: {},
+    install: `${GATEWAY}.label`,
+    expression:
+      '(mergeOverwrite (dict "istio" (include "topsail.gatewayName" $ | trimPrefix "istio-")) (deepCopy $.Values.labels))',
+  },
+  { at: 'env', default: {}, install: `${OF_GATEWAY}.env` },
+  { at: 'podAnnotations', default: {}, install: `${OF_GATEWAY}.podAnnotations` },
+  { at: 'nodeSelector', default: {}, install: `${GATEWAY}.k8s.nodeSelector` },
+  { at: 'tolerations', default: [], install: `${GATEWAY}.k8s.tolerations` },
+  { at: 'meshConfig', default: {}, install: 'meshConfig' },
+];
+
+/** `constants`: what is settled while the chart is written. */
+export function chartValues(values: readonly Value[], constants: Readonly<Record<string, TreeValue>>): ChartValues {
+  const known = new Map<string, { expression: string } | { constant: TreeValue }>();
+  for (const value of values)
+    known.set(value.install ?? `values.${value.at}`, { expression: value.expression ?? `$.Values.${value.at}` });
+  for (const [path, constant] of Object.entries(constants)) known.set(path, { constant });
+  return known;
+}
+
+/** The chart's values.yaml as a tree. */
+export function defaultsOf(values: readonly Value[]): Record<string, unknown> {
+  const tree: Record<string, unknown> = {};
+  for (const { at, default: value } of values) {
+    const keys = at.split('.');
+    const last = keys.pop() as string;
+    let inner = tree;
+    for (const key of keys) inner = (inner[key] ??= {}) as Record<string, unknown>;
+    inner[last] = value;
+  }
+  return tree;
+}
