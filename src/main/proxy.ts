@@ -29,6 +29,8 @@ export interface StartProxyOptions {
   readonly extensions?: ExtensionRegistry;
   /** Opens access logs by their path; default: as the path says. */
   readonly openLog?: typeof openLogSink;
+  /** Memory in use as a share of what the process may have; default: by its container and heap. */
+  readonly memory?: () => number;
   /** Brings resources: called once, when static ones are applied. */
   readonly feed?: (proxy: Proxy) => void;
 }
@@ -55,7 +57,7 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
     stats,
     extensions,
     setV8Flag: setFlagsFromString,
-    memory: memoryShare({ given: process.env['TOPSAIL_MEMORY_LIMIT'] }),
+    memory: options.memory ?? memoryShare({ given: process.env['TOPSAIL_MEMORY_LIMIT'] }),
     shrink: trimHeap,
   });
   let dynamic = false;

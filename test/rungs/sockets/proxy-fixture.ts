@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { SecretSource } from '../../../src/identity/secret-source.ts';
 import { silentLogger } from '../../../src/base/index.ts';
 import { SystemClock, SystemNet, SystemRandom } from '../../../src/io/index.ts';
-import { type ProxyHandle, startProxy } from '../../../src/main/proxy.ts';
+import { type ProxyHandle, type StartProxyOptions, startProxy } from '../../../src/main/proxy.ts';
 import { readBootstrap } from '../../../src/main/read-bootstrap.ts';
 
 export interface App {
@@ -83,6 +83,7 @@ export async function runProxy(
   listeners: readonly object[],
   clusters: readonly object[],
   secrets: SecretSource = noSecrets,
+  extra: Partial<StartProxyOptions> = {},
 ): Promise<RunningProxy> {
   const handle = await startProxy({
     bootstrap: await readBootstrap(JSON.stringify({ static_resources: { listeners, clusters } })),
@@ -91,6 +92,7 @@ export async function runProxy(
     net: new SystemNet(),
     log: silentLogger,
     secrets,
+    ...extra,
   });
   return { handle, port: (name) => handle.addresses().get(name)?.[0]?.port ?? 0, close: () => handle.close() };
 }
