@@ -301,7 +301,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       return;
     }
     stream.receivedBytes += data.length;
-    if (this.#lengthIsWrong(stream, end)) {
+    if (stream.lengthIsWrong(end)) {
       this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, 'the body does not match content-length (RFC 9113 §8.1.1)');
       return;
     }
@@ -329,14 +329,6 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     if (this.#recvCredit < this.limits.connectionWindowBytes / 4) return;
     this.writer.windowUpdate(0, this.#recvCredit);
     this.#recvCredit = 0;
-  }
-
-  #lengthIsWrong(stream: H2Stream, end: boolean): boolean {
-    if (stream.expectedBytes < 0) return false;
-    return (
-      stream.receivedBytes > stream.expectedBytes ||
-      (end && !stream.bodyless && stream.receivedBytes !== stream.expectedBytes)
-    );
   }
 
   #onHeadersFrame(flags: number, streamId: number, payload: Buffer): void {

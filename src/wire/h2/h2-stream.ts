@@ -59,6 +59,14 @@ export class H2Stream implements ServerStream, ClientStream {
     return this.closed ? 0 : this.#queuedBytes;
   }
 
+  /** More body than content-length says, or at its end another amount (RFC 9113 §8.1.1). */
+  lengthIsWrong(end: boolean): boolean {
+    if (this.expectedBytes < 0) return false;
+    return (
+      this.receivedBytes > this.expectedBytes || (end && !this.bodyless && this.receivedBytes !== this.expectedBytes)
+    );
+  }
+
   sendInformational(status: number, headers: HeaderBlock): void {
     if (this.closed || this.localEnded) return;
     this.connection.writer.headers(
