@@ -130,7 +130,7 @@ function haproxy(): Contestant | undefined {
     name: 'haproxy',
     version: /version (\S+)/.exec(output(path, ['-v']))?.[1] ?? 'unknown',
     start: (work, variables, folder) => {
-      if (work === 'h2') return undefined;
+      if (work === 'h2' || work === 'mtls-out-h2') return undefined;
       const tags = [
         work === 'tcp' ? 'tcp' : 'http',
         work === 'mtls-in' ? 'mtls-in' : 'plain',

@@ -1,7 +1,7 @@
 // Runs h2load (nghttp2) against a proxy and reads its summary; per-request times come from its log file.
 
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LatencyHistogram } from '../loadgen/latency-histogram.ts';
@@ -24,12 +24,23 @@ export async function runH2load(port: number, row: Row, seconds: number): Promis
       '-t',
       '1',
       `--log-file=${log}`,
+      ...(row.messages === undefined ? [] : grpcCall(folder, row.messages)),
       `http://127.0.0.1:${port}/bench?x=1`,
     ]);
     return readSummary(text, readFileSync(log, 'utf8'), seconds);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** A request with that many messages of 100 bytes (gRPC over HTTP/2: length-prefixed messages). */
+function grpcCall(folder: string, messages: number): string[] {
+  const message = Buffer.alloc(105, 0x61);
+  message.writeUInt8(0, 0);
+  message.writeUInt32BE(100, 1);
+  const body = join(folder, 'messages');
+  writeFileSync(body, Buffer.concat(Array.from({ length: messages }, () => message)));
+  return ['-d', body, '-H', 'content-type: application/grpc', '-H', 'te: trailers'];
 }
 
 /** `log` has a line per request: start time, status, duration in µs. */

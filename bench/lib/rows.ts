@@ -6,7 +6,7 @@ export interface Row {
   /** File of bench/work without its ending. */
   readonly work: string;
   /** What the service behind speaks. */
-  readonly backend: 'h1' | 'tls' | 'h2';
+  readonly backend: 'h1' | 'h1-large' | 'tls' | 'h2' | 'h2-large' | 'h2-tls' | 'grpc';
   /** `h2load` where only it speaks the protocol; such a row needs it on PATH. */
   readonly load: 'own' | 'h2load';
   readonly clientTls: boolean;
@@ -15,6 +15,8 @@ export interface Row {
   readonly rate?: number;
   /** Concurrent streams per connection (HTTP/2). */
   readonly streams?: number;
+  /** gRPC messages of 100 bytes that a request carries; the answer brings them back. */
+  readonly messages?: number;
 }
 
 const plain = { backend: 'h1', load: 'own', clientTls: false } as const;
@@ -49,5 +51,64 @@ export const ROWS: readonly Row[] = [
   },
   { name: 'h2-4x16', title: 'HTTP/2 to HTTP/2, 4 connections × 16 streams', ...h2, connections: 4, streams: 16 },
   { name: 'h2-32x1', title: 'HTTP/2 to HTTP/2, 32 connections × 1 stream', ...h2, connections: 32, streams: 1 },
+  {
+    name: 'h1-mtls-h2',
+    title: 'HTTP/1.1 to mTLS HTTP/2, 32 connections, saturated',
+    work: 'mtls-out-h2',
+    ...plain,
+    backend: 'h2-tls',
+    connections: 32,
+  },
+  {
+    name: 'grpc-unary',
+    title: 'gRPC unary, 4 connections × 16 streams',
+    ...h2,
+    backend: 'grpc',
+    connections: 4,
+    streams: 16,
+    messages: 1,
+  },
+  {
+    name: 'grpc-stream',
+    title: 'gRPC, streams of 1,000 messages both ways, 4 connections × 1 stream',
+    ...h2,
+    backend: 'grpc',
+    connections: 4,
+    streams: 1,
+    messages: 1_000,
+  },
+  {
+    name: 'h1-1mb',
+    title: 'HTTP/1.1, answers of 1 MB, 4 connections',
+    work: 'h1',
+    ...plain,
+    backend: 'h1-large',
+    connections: 4,
+  },
+  {
+    name: 'h2-1mb',
+    title: 'HTTP/2, answers of 1 MB, 4 connections × 1 stream',
+    ...h2,
+    backend: 'h2-large',
+    connections: 4,
+    streams: 1,
+  },
+  {
+    name: 'tcp-1mb',
+    title: 'TCP, answers of 1 MB, 4 connections',
+    work: 'tcp',
+    ...plain,
+    backend: 'h1-large',
+    connections: 4,
+  },
+  {
+    name: 'idle-1000',
+    title: '1,000 TLS connections, nearly idle (100 requests/s)',
+    work: 'mtls-in',
+    ...plain,
+    clientTls: true,
+    connections: 1_000,
+    rate: 100,
+  },
   { name: 'tcp', title: 'TCP, 32 connections, saturated', work: 'tcp', ...plain, connections: 32 },
 ];
