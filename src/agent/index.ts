@@ -1,4 +1,5 @@
 // Beside the application: identity, environment, health, and what goes back to the control plane.
+export { LEAVING } from './leaving.ts';
 export { CAPTURE_TABLE, nftRules } from './capture/nft-rules.ts';
 export * from './capture/index.ts';
 export { childEnv, type ChildEnvFacts, type ServiceAddress, serviceOfCluster } from './child-env.ts';

@@ -22,6 +22,7 @@ export class TelemetryReporter {
   #call: ClientCall | undefined;
   #timer: Timer | undefined;
   #closed = false;
+  #finished = (): void => {};
 
   constructor(options: TelemetryReporterOptions) {
     this.#options = options;
@@ -36,6 +37,24 @@ export class TelemetryReporter {
     this.#closed = true;
     this.#timer?.cancel();
     this.#call?.cancel();
+  }
+
+  /** Sends what is left; resolves when the control plane has taken it, or after `limitMs`. */
+  finish(limitMs: number): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    if (this.#call?.open !== true) this.#open();
+    const call = this.#call;
+    if (call === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const late = this.#options.clock.setTimer(limitMs, () => call.cancel());
+      this.#finished = () => {
+        late.cancel();
+        resolve();
+      };
+      this.#sendSummary(call);
+      call.halfClose();
+    });
   }
 
   #onCommand(bytes: Uint8Array): void {
@@ -54,11 +73,15 @@ export class TelemetryReporter {
 
   #turn(): void {
     if (this.#closed) return;
-    const { clock, aggregator, health } = this.#options;
     if (this.#call?.open !== true) this.#open();
     // The aggregator is bounded: while nobody listens, it keeps what it has and counts the rest as dropped.
-    if (this.#call?.writable === true) this.#call.send(encodeSummary(aggregator.flush(clock.wallTime(), health())));
+    if (this.#call?.writable === true) this.#sendSummary(this.#call);
     this.start();
+  }
+
+  #sendSummary(call: ClientCall): void {
+    const { clock, aggregator, health } = this.#options;
+    call.send(encodeSummary(aggregator.flush(clock.wallTime(), health())));
   }
 
   #open(): void {
@@ -70,6 +93,7 @@ export class TelemetryReporter {
           if (this.#call === call) this.#call = undefined;
           // Whoever listened asks again on the next stream.
           this.#options.taps?.clear();
+          this.#finished();
         },
       },
       { waitForReady: true },

@@ -3,7 +3,7 @@ import { FakeClock } from '#base';
 import type { CliContext } from './context.ts';
 
 export interface FakeMesh {
-  /** JSON by path, without its query; a function is asked with the whole path. */
+  /** JSON by path, with or without its query; a function is called each time. */
   readonly answers?: Readonly<Record<string, unknown>>;
   /** By absolute path. */
   readonly files?: Readonly<Record<string, string>>;
@@ -17,6 +17,7 @@ export function fakeContext({ answers = {}, files = {} }: FakeMesh): {
   out(): string;
   err(): string;
 } {
+  const clock = new FakeClock();
   let out = '';
   let err = '';
   const all: Record<string, string> = {
@@ -43,19 +44,19 @@ export function fakeContext({ answers = {}, files = {} }: FakeMesh): {
       stat: never,
       watch: never,
     },
-    clock: new FakeClock(),
+    clock,
     call: async ({ path }) => {
       const known = answers[path] ?? answers[path.split('?')[0] as string];
       return known === undefined
         ? { status: 404, body: JSON.stringify({ error: `nothing at ${path}` }) }
-        : { status: 200, body: JSON.stringify(known) };
+        : { status: 200, body: JSON.stringify(typeof known === 'function' ? known() : known) };
     },
     out: (text) => void (out += text),
     err: (text) => void (err += text),
     readStdin: never,
     colour: false,
     interrupted: new Promise(() => {}),
-    sleep: async () => {},
+    sleep: async (ms) => clock.advance(ms),
     open: never,
     stream: never,
     kube: never,

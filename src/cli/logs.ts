@@ -1,4 +1,5 @@
-// topsail logs: what a process of this mesh wrote; -f follows.
+// topsail logs: what a process of this mesh wrote, or the access log of a workload that runs elsewhere; -f follows.
+import { logFileOf } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { findHome } from './find-mesh.ts';
 
@@ -14,16 +15,17 @@ export interface LogsOptions {
 export async function logs(context: CliContext, name: string, options: LogsOptions): Promise<number> {
   const home = await findHome(context, options.home);
   const folder = context.resolvePath(home, 'logs');
-  const names = (await context.fs.walk(folder))
-    .filter((file) => file.endsWith('.log'))
-    .map((file) => file.slice(0, -4));
-  const known = names.find((one) => one === name) ?? names.find((one) => one === name.split('.')[0]);
-  if (known === undefined)
-    throw new CliError(`No process of ${home} is called ${name}. Logs exist for: ${names.join(', ') || 'none'}.`);
-  const path = context.resolvePath(folder, `${known}.log`);
+  const files = await context.fs.walk(folder);
+  const file = logFileOf(files, name);
+  if (file === undefined) {
+    const known = files.filter((one) => one.endsWith('.log')).map((one) => one.slice(0, -4));
+    throw new CliError(`No process of ${home} is called ${name}. Logs exist for: ${known.join(', ') || 'none'}.`);
+  }
+  const path = context.resolvePath(folder, file);
   let text = (await context.fs.readText(path)) ?? '';
   const lines = text.split('\n');
   const wanted = options.tail === 'all' ? lines.length : Number(options.tail) || TAIL_LINES;
+  // The last piece is what stands after the last line's end.
   context.out(lines.slice(-wanted - 1).join('\n'));
   let over = false;
   void context.interrupted.then(() => (over = true));

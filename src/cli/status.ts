@@ -5,6 +5,9 @@ import { findingText } from './finding-text.ts';
 import { openMesh } from './mesh-client.ts';
 import { age, table } from './table.ts';
 
+const SETTLES_WITHIN_MS = 3000;
+const LOOK_MS = 200;
+
 export interface MeshOptions {
   readonly home?: string;
   readonly output?: string;
@@ -51,7 +54,13 @@ export async function status(context: CliContext, options: MeshOptions): Promise
 
 export async function check(context: CliContext, options: MeshOptions): Promise<number> {
   const mesh = await openMesh(context, options.home);
-  const state = await mesh.get<StatusJson>('/api/v1/status');
+  let state = await mesh.get<StatusJson>('/api/v1/status');
+  // A push under way, or a workload that comes or goes, is no trouble: what is has to last.
+  for (const end = context.clock.now() + SETTLES_WITHIN_MS; processTrouble(state).length > 0; ) {
+    if (context.clock.now() >= end) break;
+    await context.sleep(LOOK_MS);
+    state = await mesh.get<StatusJson>('/api/v1/status');
+  }
   const trouble = findTrouble(state);
   for (const line of trouble) context.out(line);
   // Warnings are advice, as istioctl's analyze has it: what runs, runs.
@@ -63,8 +72,16 @@ export async function check(context: CliContext, options: MeshOptions): Promise<
   return 0;
 }
 
-export function findTrouble(state: StatusJson): string[] {
-  const lines = state.findings.filter((finding) => finding.severity !== 'info').map(findingText);
+function findTrouble(state: StatusJson): string[] {
+  return [
+    ...state.findings.filter((finding) => finding.severity !== 'info').map(findingText),
+    ...processTrouble(state),
+  ];
+}
+
+/** Of proxies and workloads, as they are at this moment. */
+function processTrouble(state: StatusJson): string[] {
+  const lines: string[] = [];
   for (const proxy of state.proxies) {
     if (proxy.lastError !== '')
       lines.push(

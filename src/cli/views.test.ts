@@ -6,7 +6,9 @@ import { fakeContext } from './context.testing.ts';
 import { describe } from './describe.ts';
 import { edges } from './edges.ts';
 import { get } from './get.ts';
+import { logs } from './logs.ts';
 import { proxyConfig } from './proxy-config.ts';
+import { check } from './status.ts';
 
 const NONE = { acknowledged: 0, concerned: 0, lagging: [], rejected: [] };
 
@@ -100,6 +102,48 @@ suite('get', () => {
     await get(context, ['vs'], { namespace: 'default' });
     assert.match(out(), /^reviews +\["mesh"\] +\["reviews","\*\.shop"\] +Accepted /m);
     assert.match(out(), /^lost .* Error /m);
+  });
+});
+
+suite('check', () => {
+  const workload = { name: 'caller', namespace: 'default', connected: false, health: 'unhealthy' };
+  const status = (workloads: readonly unknown[]) => ({ proxies: [], objects: 3, findings: [], workloads });
+
+  test('passes over what settles by itself, and errs about what stays', async () => {
+    let asked = 0;
+    const passing = fakeContext({ answers: { '/api/v1/status': () => status(asked++ < 4 ? [workload] : []) } });
+    assert.equal(await check(passing.context, {}), 0);
+    assert.match(passing.out(), /^All is well/);
+    const lasting = fakeContext({ answers: { '/api/v1/status': status([workload]) } });
+    assert.equal(await check(lasting.context, {}), 1);
+    assert.match(lasting.out(), /^error \[workload\] caller\.default lost its connection/);
+  });
+});
+
+suite('logs', () => {
+  const files = {
+    '/home/mesh/logs/reviews-v1.log': 'demo\n',
+    '/home/mesh/logs/hello.default.log': 'one\ntwo\nthree\n',
+    '/home/mesh/logs/hello.shop.log': 'shop\n',
+    '/home/mesh/logs/alone.shop.log': 'alone\n',
+  };
+  const told = async (name: string, tail = '200'): Promise<string> => {
+    const { context, out } = fakeContext({ files });
+    await logs(context, name, { tail });
+    return out();
+  };
+
+  test("finds the demo's processes and workloads started by hand, by name or with their namespace", async () => {
+    assert.equal(await told('reviews-v1'), 'demo\n');
+    assert.equal(await told('reviews-v1.default'), 'demo\n');
+    assert.equal(await told('hello'), 'one\ntwo\nthree\n');
+    assert.equal(await told('hello', '2'), 'two\nthree\n');
+    assert.equal(await told('hello.shop'), 'shop\n');
+    assert.equal(await told('alone'), 'alone\n');
+  });
+
+  test('says which logs there are', async () => {
+    await assert.rejects(told('nobody'), /called nobody\. Logs exist for: .*hello\.default, hello\.shop, reviews-v1\./);
   });
 });
 

@@ -78,7 +78,15 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
     [ENVOY_PEER_ENVIRONMENT.metadata]: encodePeerMetadata(local),
     [ENVOY_PEER_ENVIRONMENT.id]: options.nodeId,
   };
-  const envoy = new EnvoyProcess({ binary: options.binary, bootstrap, adminPort: options.adminPort, env, clock, log });
+  const envoy = new EnvoyProcess({
+    binary: options.binary,
+    bootstrap,
+    adminPort: options.adminPort,
+    env,
+    output: options.output?.descriptor ?? 1,
+    clock,
+    log,
+  });
 
   let isReady = false;
   let clusters: readonly string[] = [];

@@ -1,10 +1,9 @@
 // `topsail run` and `topsail gateway`: one workload's agent with the proxy in this very process (design 15), and,
 // for `run`, the application as its child, captured as the machine allows (design §3c).
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { childEnv, HealthProbe, nodeMetadata, readWorkloadSpec, TelemetryReporter, type WorkloadSpec } from '#agent';
-import { type BoundPort, formatNodeId, type LogLevel } from '#base';
+import { childEnv, HealthProbe, LEAVING, nodeMetadata, readWorkloadSpec, TelemetryReporter } from '#agent';
+import { formatNodeId, type LogLevel } from '#base';
 import { createLogger, LogLevels, SystemClock, SystemNet, SystemRandom, serveHttpApi } from '#io';
 import { type AgentCapture, startAgentCapture } from './agent-capture.ts';
 import type { AgentProxy, AgentProxyOptions } from './agent-proxy.ts';
@@ -15,35 +14,31 @@ import { AppProcess } from './app-process.ts';
 import { claimBlock } from './claim-block.ts';
 import { type CaptureTier, chooseTier, ENVOY_UNCAPTURED } from './capture-tier.ts';
 import { freePorts } from './free-ports.ts';
-import { type Home, homeForJoin } from './home.ts';
-import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
+import { homeForJoin } from './home.ts';
 import { waitForRun } from './read-run.ts';
-import { PORT_FOLDER, removeStaleNamespaces, WORKLOAD_FOLDER } from './stale-records.ts';
+import { PORT_FOLDER, removeStaleWorkloads } from './stale-records.ts';
 import { onShutdown, reportReady } from './supervised.ts';
 import { trimHeap } from './trim-heap.ts';
 import { VERSION } from './version.ts';
+import { type AccessLog, openWorkloadLog } from './workload-log.ts';
+import { type Holdings, holderOf, removeRecord, takenBlocks, writeRecord } from './workload-record.ts';
 
 const HOST = '127.0.0.1';
 /** What is open may end by itself after SIGTERM; below the supervisor's patience. */
 const DRAIN_MS = 1000;
+/** The last second's summary. */
+const TOLD_WITHIN_MS = 300;
 
 type Flags = Readonly<Record<string, unknown>>;
 
-interface Plan {
-  readonly spec: WorkloadSpec;
-  readonly home: Home;
+interface Plan extends Holdings {
   readonly type: 'sidecar' | 'router';
-  readonly capture: CaptureTier;
-  readonly boundPorts: readonly BoundPort[];
-  readonly httpProxyPort: number | undefined;
-  readonly block: string | undefined;
   readonly gatewayPorts: Readonly<Record<string, number>>;
   readonly bindAddress: string;
-  readonly adminPort: number;
-  readonly statusPort: number;
   /** Where the application shows its own metrics. */
   readonly appMetrics: { readonly port: number; readonly path: string } | undefined;
   readonly logLevel: LogLevel;
+  readonly accessLog: AccessLog;
   /** Path of the binary; undefined = our own proxy, in this process. */
   readonly envoy: string | undefined;
 }
@@ -115,6 +110,7 @@ async function makePlan(type: Plan['type'], flags: Flags): Promise<Plan | string
         ? { port: boundPorts[0].appPort, path: metricsPath }
         : undefined,
     logLevel: text('logLevel') as LogLevel,
+    accessLog: (flags['accessLog'] ?? 'stdout') as AccessLog,
     envoy,
   };
 }
@@ -125,9 +121,20 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
   const random = new SystemRandom();
   const net = new SystemNet();
   const levels = new LogLevels(plan.logLevel);
-  const log = createLogger({ level: plan.logLevel, levels });
-  removeStaleNamespaces(home.run);
+  const output = openWorkloadLog(plan.accessLog, home, spec);
+  const log = createLogger({ level: plan.logLevel, levels, write: output.write });
+  removeStaleWorkloads(home.run);
   let capture: AgentCapture | undefined;
+  let app: AppProcess | undefined;
+  let stop = async (exitStatus: number): Promise<void> => {
+    capture?.close();
+    removeRecord(plan);
+    process.exit(exitStatus);
+  };
+  onShutdown((reason) => {
+    log.info('stopping', { reason });
+    void stop(command === undefined ? 0 : 128 + 15);
+  });
   try {
     if (plan.capture !== 'none')
       capture = await startAgentCapture({ tier: plan.capture, outside: net, boundPorts: plan.boundPorts, log });
@@ -136,7 +143,7 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
       `--capture ${plan.capture}: ${error instanceof Error ? error.message : String(error)}. Use --capture none to run without.`,
     );
   }
-  record(plan, capture, undefined);
+  writeRecord(plan, capture?.netns, undefined);
   const run = await waitForRun(home, log);
   const identity = await startAgentIdentity({
     clock,
@@ -180,6 +187,7 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
     metadata,
     adminPort: plan.adminPort,
     levels,
+    output,
     ...(names === undefined ? {} : { names }),
   });
   const reporter = new TelemetryReporter({
@@ -203,24 +211,20 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
     port: plan.statusPort,
     routes: agentStatusRoutes({ proxy, app: () => app, metrics: plan.appMetrics }),
   });
-  let app: AppProcess | undefined;
   let probe: HealthProbe | undefined;
   let stopping = false;
-  const stop = async (exitStatus: number): Promise<never> => {
+  const leave = stop;
+  stop = async (exitStatus) => {
+    if (stopping) return;
     stopping = true;
-    proxy.reportHealth('the workload stops');
+    proxy.reportHealth(LEAVING);
     probe?.close();
     await Promise.all([app?.end(DRAIN_MS), proxy.drain(DRAIN_MS)]);
-    reporter.close();
+    await reporter.finish(TOLD_WITHIN_MS);
     status.close();
     identity.close();
-    capture?.close();
-    process.exit(exitStatus);
+    await leave(exitStatus);
   };
-  onShutdown((reason) => {
-    log.info('stopping', { reason });
-    void stop(app === undefined ? 0 : 128 + 15);
-  });
   await proxy.ready;
   reporter.start();
   const first = plan.boundPorts[0];
@@ -237,7 +241,7 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
       capture === undefined
         ? AppProcess.spawn(command, env)
         : new AppProcess(capture.start(command, env), command[0] ?? '');
-    record(plan, capture, app.pid);
+    writeRecord(plan, capture?.netns, app.pid);
     void app.ended.then(({ status: exitStatus, text }) => {
       if (stopping) return;
       if (exitStatus === 0) log.info('the application ended', { how: text });
@@ -279,55 +283,6 @@ function readBinds(texts: readonly string[]): Record<string, number> | undefined
     ports[found[1] as string] = Number(found[2]);
   }
   return ports;
-}
-
-/** What this workload holds, for `topsail` commands and for the next start's clean-up. */
-function record(plan: Plan, capture: AgentCapture | undefined, appPid: number | undefined): void {
-  const folder = join(plan.home.run, WORKLOAD_FOLDER);
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const { spec, block, boundPorts, httpProxyPort, adminPort, statusPort } = plan;
-  const app = appPid === undefined ? undefined : identify(appPid);
-  const text = JSON.stringify({
-    name: spec.name,
-    namespace: spec.namespace,
-    pid: process.pid,
-    agent: identify(process.pid),
-    app,
-    capture: plan.capture,
-    netns: capture?.netns,
-    block,
-    boundPorts,
-    httpProxyPort,
-    adminPort,
-    statusPort,
-  });
-  writeFileSync(join(folder, `${spec.name}.${spec.namespace}.json`), text, { mode: 0o600 });
-}
-
-/** The agent that has this name now: a second one would take its place in the registry. */
-function holderOf(home: Home, spec: WorkloadSpec): number | undefined {
-  try {
-    const path = join(home.run, WORKLOAD_FOLDER, `${spec.name}.${spec.namespace}.json`);
-    const { agent } = JSON.parse(readFileSync(path, 'utf8')) as { readonly agent?: ProcessIdentity };
-    return agent !== undefined && agent.pid !== process.pid && isAlive(agent) ? agent.pid : undefined;
-  } catch {
-    // No record, or none that can be read: nobody has the name.
-    return undefined;
-  }
-}
-
-function takenBlocks(home: Home): ReadonlySet<string> {
-  const folder = join(home.run, WORKLOAD_FOLDER);
-  const taken = new Set<string>();
-  try {
-    for (const name of readdirSync(folder)) {
-      const { block, pid } = JSON.parse(readFileSync(join(folder, name), 'utf8')) as { block?: string; pid: number };
-      if (block !== undefined && identify(pid) !== undefined) taken.add(block);
-    }
-  } catch {
-    // The folder is made by the first workload.
-  }
-  return taken;
 }
 
 function fail(message: string): number {

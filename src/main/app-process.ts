@@ -2,11 +2,19 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import process from 'node:process';
+import { onPath } from './on-path.ts';
 
 export interface AppEnd {
   /** As a shell would say it: 128 + signal, 127 when it could not be started. */
   readonly status: number;
   readonly text: string;
+}
+
+/** The kernel ends it with us, should we be killed. What can't be found is left to say so itself. */
+function mortal(command: readonly string[], path: string | undefined): readonly string[] {
+  if (process.platform !== 'linux' || onPath('setpriv') === undefined || onPath(command[0] ?? '', path) === undefined)
+    return command;
+  return ['setpriv', '--pdeathsig', 'KILL', '--', ...command];
 }
 
 export class AppProcess {
@@ -40,9 +48,10 @@ export class AppProcess {
     });
   }
 
-  static spawn(command: readonly string[], env: Readonly<Record<string, string>>): AppProcess {
-    const [program = '', ...args] = command;
-    return new AppProcess(spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...env } }), program);
+  static spawn(command: readonly string[], own: Readonly<Record<string, string>>): AppProcess {
+    const env = { ...process.env, ...own };
+    const [first = '', ...args] = mortal(command, env.PATH);
+    return new AppProcess(spawn(first, args, { stdio: 'inherit', env }), command[0] ?? '');
   }
 
   get pid(): number | undefined {

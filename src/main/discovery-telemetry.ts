@@ -35,6 +35,8 @@ export class DiscoveryTelemetry {
         if (!caller.ok) return call.end({ code: GRPC_STATUS.unauthenticated, message: caller.error.message });
         namespace = caller.value.namespace;
         for (const bytes of waiting.splice(0)) take(bytes);
+        // It sent all it had and went before we knew it.
+        if (!call.open) teller.left();
       });
       return {
         onMessage: (bytes) => {

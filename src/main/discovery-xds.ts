@@ -1,5 +1,6 @@
 // Glue between snapshots, translation and the xDS server: who may connect, what each proxy gets, when it changed.
 import type { Clock, Logger, ProxyNode, XdsResource } from '#base';
+import { LEAVING } from '#agent';
 import { objectKey } from '#config';
 import { concerns, type Pusher, type Snapshot, type SnapshotDiff } from '#push';
 import {
@@ -79,10 +80,12 @@ export class DiscoveryBackend implements XdsBackend {
     this.#options.log.info('a workload left', { workload, namespace });
     // Its process is most likely gone: callers leave it out at once. One that lost only us says again that it is well.
     this.#setHealth(node, false);
-    this.#options.joined.disconnected(namespace, workload, false);
+    this.#options.joined.disconnected(namespace, workload);
   }
 
   health(node: ProxyNode, error: string | undefined): void {
+    if (error === LEAVING && node.parsed !== undefined)
+      this.#options.joined.goes(node.parsed.namespace, node.parsed.workload);
     this.#setHealth(node, error === undefined || error === '');
   }
 

@@ -10,6 +10,8 @@ export interface EnvoyProcessOptions {
   readonly bootstrap: string;
   readonly adminPort: number;
   readonly env: Readonly<Record<string, string>>;
+  /** Descriptor that is its standard output: access logs go there. */
+  readonly output: number;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -80,7 +82,7 @@ export class EnvoyProcess {
   }
 
   #start(): void {
-    const { binary, bootstrap, env, clock, log } = this.#options;
+    const { binary, bootstrap, env, output, clock, log } = this.#options;
     const startedMs = clock.now();
     const args = [
       '-c',
@@ -95,7 +97,7 @@ export class EnvoyProcess {
       '--file-flush-interval-msec',
       String(LOG_FLUSH_MS),
     ];
-    const child = spawn(binary, args, { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, ...env } });
+    const child = spawn(binary, args, { stdio: ['ignore', output, 'inherit'], env: { ...process.env, ...env } });
     this.#child = child;
     child.once('error', (error) => log.error('Envoy could not be started', { binary, error: error.message }));
     child.once('exit', (code, signal) => {

@@ -51,7 +51,7 @@ test('a workload that joins is a WorkloadEntry with its bound ports, and is kept
 test('it stays for a grace after its connection ended, and goes then', () => {
   const { clock, joined, names } = setUp();
   joined.connected(reviews);
-  joined.disconnected('default', 'reviews-v1', false);
+  joined.disconnected('default', 'reviews-v1');
   clock.advance(9_999);
   assert.deepEqual(names(), ['reviews-v1']);
   clock.advance(1);
@@ -62,7 +62,7 @@ test('a workload that comes back within the grace changes nothing', () => {
   const { clock, joined, seen, names } = setUp();
   joined.connected(reviews);
   const before = seen.length;
-  joined.disconnected('default', 'reviews-v1', false);
+  joined.disconnected('default', 'reviews-v1');
   clock.advance(5000);
   joined.connected({ ...reviews, joinedMs: 6000 });
   clock.advance(60_000);
@@ -74,9 +74,21 @@ test('with two connections the first end says nothing', () => {
   const { clock, joined, names } = setUp();
   joined.connected(reviews);
   joined.connected(reviews);
-  joined.disconnected('default', 'reviews-v1', true);
+  joined.disconnected('default', 'reviews-v1');
   clock.advance(60_000);
   assert.deepEqual(names(), ['reviews-v1']);
+});
+
+test('one that said that it goes is not waited for, and may come again', () => {
+  const { joined, names } = setUp();
+  joined.connected(reviews);
+  joined.goes('default', 'reviews-v1');
+  assert.deepEqual(joined.staying(), []);
+  assert.deepEqual(names(), ['reviews-v1'], 'it still ends what it has begun');
+  joined.disconnected('default', 'reviews-v1');
+  assert.deepEqual(names(), []);
+  joined.connected(reviews);
+  assert.equal(joined.staying().length, 1);
 });
 
 test('after a restart the workloads are known before they are back, and forgotten if they never come', () => {

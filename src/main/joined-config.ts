@@ -38,6 +38,8 @@ interface Entry {
   readonly joined: Joined;
   readonly object: ConfigObject;
   connections: number;
+  /** Its agent said that it ends: nobody waits for it. */
+  going: boolean;
   leaving: Timer | undefined;
 }
 
@@ -99,6 +101,7 @@ export class JoinedConfig {
       known !== undefined &&
       JSON.stringify({ ...known.joined, joinedMs: 0 }) === JSON.stringify({ ...joined, joinedMs: 0 });
     if (same) {
+      known.going = false;
       known.leaving = undefined;
       known.connections += 1;
       return;
@@ -114,12 +117,18 @@ export class JoinedConfig {
     });
   }
 
-  disconnected(namespace: string, name: string, atOnce: boolean): void {
+  /** It will disconnect, and not come back. */
+  goes(namespace: string, name: string): void {
+    const entry = this.#entries.get(objectKey('WorkloadEntry', namespace, name));
+    if (entry !== undefined) entry.going = true;
+  }
+
+  disconnected(namespace: string, name: string): void {
     const entry = this.#entries.get(objectKey('WorkloadEntry', namespace, name));
     if (entry === undefined || entry.connections === 0 || this.#closed) return;
     entry.connections -= 1;
     if (entry.connections > 0) return;
-    if (atOnce) this.#leave(entry.joined);
+    if (entry.going) this.#leave(entry.joined);
     else entry.leaving = this.#options.clock.setTimer(GRACE_MS, () => this.#leave(entry.joined), { unref: true });
   }
 
@@ -133,8 +142,13 @@ export class JoinedConfig {
     return [...this.#entries.values()].map((entry) => entry.joined);
   }
 
+  /** Without those that are on their way out. */
+  staying(): readonly Joined[] {
+    return [...this.#entries.values()].filter((entry) => !entry.going).map((entry) => entry.joined);
+  }
+
   #put(joined: Joined): Entry {
-    const entry: Entry = { joined, object: workloadEntry(joined), connections: 0, leaving: undefined };
+    const entry: Entry = { joined, object: workloadEntry(joined), connections: 0, going: false, leaving: undefined };
     this.#entries.set(entry.object.key, entry);
     return entry;
   }

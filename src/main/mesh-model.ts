@@ -163,7 +163,7 @@ function findings(parts: MeshModelParts): readonly FindingJson[] {
 }
 
 function workloads(parts: MeshModelParts): readonly WorkloadJson[] {
-  return parts.joined.all().map((one) => {
+  return parts.joined.staying().map((one) => {
     const healthy = parts.isHealthy(one.namespace, one.name);
     return {
       name: one.name,

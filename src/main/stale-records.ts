@@ -1,5 +1,5 @@
 // What a former supervisor left behind: `.topsail/run/` says which processes were its, and only those are ended.
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { removeVethNamespace } from './capture-veth.ts';
@@ -9,6 +9,12 @@ import { killGroup } from './supervisor.ts';
 interface Records {
   readonly supervisor: ProcessIdentity;
   readonly processes: readonly (ProcessIdentity & { readonly name: string })[];
+}
+
+interface WorkloadRecord {
+  readonly agent?: ProcessIdentity;
+  readonly app?: ProcessIdentity;
+  readonly netns?: string;
 }
 
 const FILE = 'processes.json';
@@ -45,33 +51,49 @@ export function removeStale(runFolder: string): number {
     ended += 1;
     killGroup(one.pid);
   }
-  const folder = join(runFolder, WORKLOAD_FOLDER);
-  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-    const app = readJson<{ app?: ProcessIdentity }>(join(folder, name))?.app;
-    if (app === undefined || !isAlive(app)) continue;
-    ended += 1;
-    process.kill(app.pid, 'SIGKILL');
-  }
+  ended += removeStaleWorkloads(runFolder);
   removeRecords(runFolder);
   return ended;
 }
 
-/** Network namespaces whose agent is gone: it was killed, else it would have removed them. */
-export function removeStaleNamespaces(runFolder: string): void {
+/** What workloads hold whose agent is gone: it was killed, else it would have ended and removed all of it. */
+export function removeStaleWorkloads(runFolder: string): number {
+  let ended = 0;
   const folder = join(runFolder, WORKLOAD_FOLDER);
-  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
-    const record = readJson<{ agent?: ProcessIdentity; netns?: string }>(join(folder, name));
-    if (record?.netns !== undefined && record.agent !== undefined && !isAlive(record.agent))
-      removeVethNamespace(record.netns);
+  for (const name of namesIn(folder)) {
+    const record = readJson<WorkloadRecord>(join(folder, name));
+    if (record?.agent === undefined || isAlive(record.agent)) continue;
+    if (record.app !== undefined && isAlive(record.app)) {
+      ended += 1;
+      kill(record.app.pid);
+    }
+    if (record.netns !== undefined) removeVethNamespace(record.netns);
+    rmSync(join(folder, name), { force: true });
+  }
+  return ended;
+}
+
+/** The supervisor's own, and what processes that are gone have claimed; workloads started by hand live on. */
+export function removeRecords(runFolder: string): void {
+  removeStaleWorkloads(runFolder);
+  rmSync(join(runFolder, FILE), { force: true });
+  const ports = join(runFolder, PORT_FOLDER);
+  for (const name of namesIn(ports)) {
+    const owner = readJson<ProcessIdentity>(join(ports, name));
+    if (owner !== undefined && !isAlive(owner)) rmSync(join(ports, name), { force: true });
   }
 }
 
-export function removeRecords(runFolder: string): void {
-  removeStaleNamespaces(runFolder);
-  rmSync(join(runFolder, FILE), { force: true });
-  rmSync(join(runFolder, WORKLOAD_FOLDER), { force: true, recursive: true });
-  rmSync(join(runFolder, PORT_FOLDER), { force: true, recursive: true });
-  mkdirSync(join(runFolder, WORKLOAD_FOLDER), { recursive: true, mode: 0o700 });
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended by itself meanwhile.
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
 }
 
 function read(runFolder: string): Records | undefined {

@@ -1,8 +1,9 @@
 // Keeps a set of processes running: starts them, waits for their word, restarts what dies, ends all of them.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, copyFileSync, openSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { TRIM_EVERY_MS, trimLog } from './trim-log.ts';
 
 /** A process that lives this long has started well: its restarts begin again without delay. */
 const HEALTHY_MS = 10_000;
@@ -11,9 +12,6 @@ const LONGEST_DELAY_MS = 5000;
 /** Time between asking and killing; together with the answer it stays below 5 s. */
 const PATIENCE_MS = 3000;
 const TAIL_LINES = 12;
-/** A log that grew over this is kept once as .log.1 and begun anew: a demo that runs for weeks fills no disk. */
-const LOG_LIMIT_BYTES = 16 << 20;
-const LOG_LOOK_MS = 10_000;
 
 export interface ProcessSpec {
   readonly name: string;
@@ -53,7 +51,7 @@ export class Supervisor {
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#logLook = setInterval(() => this.#trimLogs(), LOG_LOOK_MS).unref();
+    this.#logLook = setInterval(() => this.#trimLogs(), TRIM_EVERY_MS).unref();
   }
 
   /** Resolves with what the process says when it is ready; rejects when its first start fails. */
@@ -147,12 +145,7 @@ export class Supervisor {
   }
 
   #trimLogs(): void {
-    for (const name of this.#running.keys()) {
-      const path = this.#logPath(name);
-      if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < LOG_LIMIT_BYTES) continue;
-      copyFileSync(path, `${path}.1`);
-      truncateSync(path);
-    }
+    for (const name of this.#running.keys()) trimLog(this.#logPath(name));
   }
 
   #tail(name: string): string {

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplyAnswer, EdgeJson, ObjectJson, ProgrammedJson, ProxyJson, RunJson, StatusJson } from '#api';
@@ -32,6 +32,8 @@ export interface MeshAsk {
   readonly gateway?: boolean;
   readonly capture?: 'none' | 'userns' | 'netns';
   readonly dataPlane?: 'topsail' | 'envoy';
+  /** Files below the mesh's folder that are there before anything starts, mode 0600. */
+  readonly files?: Readonly<Record<string, string>>;
   /** For the control plane. */
   readonly discoveryEnv?: Readonly<Record<string, string>>;
 }
@@ -104,6 +106,7 @@ export class TestMesh {
   async start(): Promise<void> {
     mkdirSync(join(this.home, 'logs'), { recursive: true });
     this.#writeConfig();
+    this.writeFiles(this.#ask.files ?? {});
     const [xds = 0, monitoring = 0, api = 0, http = 0, https = 0] = await freePorts(5, join(this.home, 'run/ports'));
     this.#http = http;
     this.#https = https;
@@ -118,6 +121,15 @@ export class TestMesh {
     if (this.#ask.gateway === true) all.push(this.#addGateway());
     await Promise.all(all.map((one) => one.start()));
     await this.#settled();
+  }
+
+  /** Below the mesh's folder, as an operator replaces them. */
+  writeFiles(files: Readonly<Record<string, string>>): void {
+    for (const [name, text] of Object.entries(files)) {
+      const path = join(this.home, name);
+      mkdirSync(dirname(path), { recursive: true });
+      writeFileSync(path, text, { mode: 0o600 });
+    }
   }
 
   get gatewayUrl(): string {
@@ -323,7 +335,14 @@ export class TestMesh {
     const name = workloadName(ask);
     const account = ask.serviceAccount ?? ask.app;
     const labels = `app=${ask.app}${ask.version === undefined ? '' : `,version=${ask.version}`}`;
-    const capture = ['--capture', this.#ask.capture ?? 'none', '--data-plane', this.#ask.dataPlane ?? 'topsail'];
+    const capture = [
+      '--access-log',
+      'stdout',
+      '--capture',
+      this.#ask.capture ?? 'none',
+      '--data-plane',
+      this.#ask.dataPlane ?? 'topsail',
+    ];
     const args = [
       'run',
       '--home',
@@ -372,6 +391,8 @@ export class TestMesh {
       `8080=${this.#http}`,
       '--bind',
       `8443=${this.#https}`,
+      '--access-log',
+      'stdout',
       '--data-plane',
       this.#ask.dataPlane ?? 'topsail',
     ];
