@@ -3,6 +3,7 @@ import type { ReactNode } from 'react';
 import type { ObjectJson, StatusJson } from '../../src/api/api-json.ts';
 import { clockText, durationText, percentText, rateText } from '../core/format.ts';
 import { goldenRows } from '../core/golden-rows.ts';
+import { meshNumbers } from '../core/mesh-numbers.ts';
 import { useChanges, useObjects, useStatus, useTrafficOf } from '../store/api.ts';
 import { useChoice } from '../store/route.ts';
 import { Findings } from '../views/findings.tsx';
@@ -59,31 +60,26 @@ function Summary({
   edges,
   rows,
 }: {
-  readonly edges: readonly {
-    readonly requestsPerSecond: number;
-    readonly errorsPerSecond: number;
-    readonly mtls: number;
-  }[];
+  readonly edges: Parameters<typeof meshNumbers>[0];
   readonly rows: ReturnType<typeof goldenRows>;
 }): ReactNode {
-  const rate = edges.reduce((sum, one) => sum + one.requestsPerSecond, 0);
-  const errors = edges.reduce((sum, one) => sum + one.errorsPerSecond, 0);
-  const sealed = edges.reduce((sum, one) => sum + one.requestsPerSecond * one.mtls, 0);
+  const { requestsPerSecond: rate, errorsPerSecond: errors, lostPerSecond: lost, mtlsShare } = meshNumbers(edges);
   const failing = rows.filter((one) => one.requestsPerSecond > 0 && one.successRate < 0.999).length;
   return (
     <section className="card grid three" aria-label="The mesh in numbers">
       <Fact value={rateText(rate)}>requests a second between {rows.length} workloads</Fact>
       <Fact value={rate > 0 ? percentText(1 - errors / rate) : '–'} tone={errors > 0 ? 'is-bad' : ''}>
         succeed{errors > 0 ? `; ${rateText(errors)} a second fail` : ''}
+        {lost > 0 ? `, ${rateText(lost)} of them before they reach a workload` : ''}
       </Fact>
       <Fact value={failing} tone={failing > 0 ? 'is-bad' : ''}>
         {failing === 1 ? 'workload fails' : 'workloads fail'} more than one in a thousand
       </Fact>
       <Fact
-        value={rate > 0 ? percentText(sealed / rate) : '–'}
-        tone={rate > 0 && sealed / rate < 0.999 ? 'is-warn' : ''}
+        value={mtlsShare === undefined ? '–' : percentText(mtlsShare)}
+        tone={mtlsShare !== undefined && mtlsShare < 0.999 ? 'is-warn' : ''}
       >
-        of requests are mutually authenticated
+        of requests between workloads are mutually authenticated
       </Fact>
     </section>
   );
