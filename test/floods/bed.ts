@@ -129,7 +129,7 @@ function bootstrap(port: number, adminPort: number, apps: { readonly h1: number;
     request_headers_timeout: '1s',
     stream_idle_timeout: '1s',
     request_timeout: '2s',
-    common_http_protocol_options: { idle_timeout: '3s' },
+    common_http_protocol_options: { idle_timeout: '1.5s' },
     route_config: {
       name: 'r',
       virtual_hosts: [
