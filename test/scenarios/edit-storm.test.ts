@@ -1,16 +1,18 @@
 // Edits of every kind under load, with WebSockets open: nothing fails and nothing closes but what an edit revokes.
-// TOPSAIL_TEST_STORM_SEED chooses another sequence, TOPSAIL_TEST_STORM_EDITS another length (default 200).
+// TOPSAIL_TEST_STORM_SEED chooses another sequence, TOPSAIL_TEST_STORM_EDITS another length (default 200),
+// TOPSAIL_TEST_CAPTURE=none,userns,netns the capture tiers (default none).
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { demoCertificateSecret } from '../../src/main/demo-certificate.ts';
-import { startMesh, type TestMesh } from '../mesh/mesh.ts';
+import { type MeshAsk, startMesh, type TestMesh } from '../mesh/mesh.ts';
 import { randomEdit, type Roll } from './random-edit.ts';
 
 const SEED = Number(process.env['TOPSAIL_TEST_STORM_SEED'] ?? 1);
 const EDITS = Number(process.env['TOPSAIL_TEST_STORM_EDITS'] ?? 200);
+const TIERS = (process.env['TOPSAIL_TEST_CAPTURE'] ?? 'none').split(',') as NonNullable<MeshAsk['capture']>[];
 const REVOKED_WITHIN_MS = 5000;
 
 const SUBSETS = ['reviews', 'ratings', 'backend'].map(
@@ -23,12 +25,15 @@ spec:
 `,
 );
 
-describe('an edit storm', () => {
+for (const capture of TIERS) describe(`an edit storm, capture ${capture}`, () => storm(capture));
+
+function storm(capture: NonNullable<MeshAsk['capture']>): void {
   let mesh: TestMesh;
   const plain: Socket[] = [];
 
   before(async () => {
     mesh = await startMesh({
+      capture,
       gateway: true,
       workloads: [
         { app: 'frontend' },
@@ -127,8 +132,8 @@ spec:
   test("an edit that asks for mTLS closes a plaintext peer's WebSockets, counted", async () => {
     await mesh.delete('PeerAuthentication', 'storm');
     await mesh.delete('PeerAuthentication', 'storm-reviews');
-    const port = mesh.record('reviews-v1').boundPorts[0]?.boundPort ?? 0;
-    plain.push(...(await Promise.all(Array.from({ length: 5 }, () => openPlain(port)))));
+    const at = await mesh.meshAddress('reviews-v1');
+    plain.push(...(await Promise.all(Array.from({ length: 5 }, () => openPlain(at)))));
     await mesh.apply(
       'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: revoke, namespace: default }\nspec: { selector: { matchLabels: { app: reviews } }, mtls: { mode: STRICT } }\n',
     );
@@ -141,16 +146,16 @@ spec:
       [],
     );
   });
-});
+}
 
 async function count(mesh: TestMesh, workload: string, pattern: RegExp): Promise<number> {
   const text = await mesh.admin(workload, '/stats');
   return text.split('\n').reduce((sum, line) => sum + Number(pattern.exec(line)?.[1] ?? 0), 0);
 }
 
-function openPlain(port: number): Promise<Socket> {
+function openPlain({ host, port }: { readonly host: string; readonly port: number }): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect(port, '127.0.0.1', () =>
+    const socket = connect(port, host, () =>
       socket.write('GET /ws HTTP/1.1\r\nhost: reviews:9080\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n'),
     );
     socket.once('error', reject);
