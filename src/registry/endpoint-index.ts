@@ -34,9 +34,10 @@ export function buildEndpoints(
   const byPort = new Map<number, readonly Endpoint[]>();
   const seen = new Map<string, Endpoint>();
   for (const list of former?.byPort.values() ?? []) for (const e of list) seen.set(identity(e), e);
+  const selected = selectedBy(service, sources.workloads);
   for (const port of service.ports) {
     if (port.protocol === 'UDP') continue;
-    const found = endpointsOfPort(service, port, sources);
+    const found = endpointsOfPort(service, port, selected, sources);
     if (found.length === 0) continue;
     found.sort(byAddress);
     const kept = found.map((e) => keep(seen.get(identity(e)), e));
@@ -47,17 +48,23 @@ export function buildEndpoints(
   return byPort.size === 0 ? NO_ENDPOINTS : Object.freeze({ byPort });
 }
 
-function endpointsOfPort(service: Service, port: ServicePort, sources: EndpointSources): Endpoint[] {
+/** Read once: it may be an iterator, and a service has several ports. */
+function selectedBy({ selector }: Service, workloads: Iterable<Workload>): readonly Workload[] {
+  if (selector === undefined) return [];
+  const found: Workload[] = [];
+  for (const workload of workloads)
+    if (workload.address !== '' && labelsMatch(selector, workload.labels)) found.push(workload);
+  return found;
+}
+
+function endpointsOfPort(
+  service: Service,
+  port: ServicePort,
+  selected: readonly Workload[],
+  sources: EndpointSources,
+): Endpoint[] {
   const found: Endpoint[] = [];
-  if (service.selector !== undefined) {
-    for (const workload of sources.workloads) {
-      if (workload.address !== '' && labelsMatch(service.selector, workload.labels)) {
-        const endpoint = endpointOf(workload, service, port);
-        if (endpoint !== undefined) found.push(endpoint);
-      }
-    }
-  }
-  for (const workload of sources.inline) {
+  for (const workload of [...selected, ...sources.inline]) {
     const endpoint = endpointOf(workload, service, port);
     if (endpoint !== undefined) found.push(endpoint);
   }

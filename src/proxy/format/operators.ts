@@ -74,8 +74,9 @@ const OPERATORS: ReadonlyMap<string, Compile> = new Map<string, Compile>([
   ['RESPONSE_CODE', reads((c) => c.record.responseCode)],
   ['RESPONSE_CODE_DETAILS', reads((c) => text(c.record.responseCodeDetails.replaceAll(' ', '_')))],
   ['CONNECTION_TERMINATION_DETAILS', reads((c) => text(c.record.connectionTerminationDetails.replaceAll(' ', '_')))],
-  ['RESPONSE_FLAGS', reads((c) => text(c.record.flags.join(',')))],
-  ['RESPONSE_FLAGS_LONG', reads((c) => text(c.record.flags.map((flag) => LONG_FLAGS[flag]).join(',')))],
+  // A dash in JSON too, where other operators without a value are null.
+  ['RESPONSE_FLAGS', reads((c) => c.record.flags.join(',') || '-')],
+  ['RESPONSE_FLAGS_LONG', reads((c) => c.record.flags.map((flag) => LONG_FLAGS[flag]).join(',') || '-')],
   ['DURATION', reads((c) => (c.record.endMs < 0 ? undefined : span(c.record.startMs, c.record.endMs)))],
   [
     'REQUEST_DURATION',

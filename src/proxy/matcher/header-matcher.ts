@@ -1,5 +1,5 @@
-// Compiles envoy.config.route.v3.HeaderMatcher. Routes see repeated headers joined, as Envoy does;
-// policies see each value, because a joined text lets a second header hide the first (pains §4.2).
+// Compiles envoy.config.route.v3.HeaderMatcher. Of repeated headers each value is looked at, as in Envoy 1.40: a joined
+// text would let a second header hide the first (pains §4.2).
 
 import type { HeaderMatcher } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import type { HeaderBlock, RequestHead } from '#wire/http';
@@ -9,8 +9,28 @@ import { compileRegex } from './regex.ts';
 import { readEach, readMerged } from './request-header.ts';
 import { compileStringMatcher } from './string-matcher.ts';
 
-/** `merged`: one comma-joined value. `any` / `all`: of the separate values, some or every one must match. */
-export type DuplicateRule = 'merged' | 'any' | 'all';
+/**
+ * `envoy`: one of the values matches, and `invert_match` turns that round. `any` / `all`: some or every one must match,
+ * each inverted by itself.
+ */
+export type DuplicateRule = 'envoy' | 'any' | 'all';
+
+/** Envoy holds these as one comma-joined value. */
+const JOINED = new Set([
+  'accept',
+  'accept-encoding',
+  'authorization',
+  'cache-control',
+  'connection',
+  'content-type',
+  'cookie',
+  'origin',
+  'referer',
+  'te',
+  'user-agent',
+  'x-forwarded-for',
+  'x-forwarded-proto',
+]);
 
 export type HeadPredicate = (head: RequestHead) => boolean;
 
@@ -26,16 +46,19 @@ interface HeaderRule {
 export function compileHeaderMatcher(
   matcher: HeaderMatcher,
   field: string,
-  duplicates: DuplicateRule = 'merged',
+  duplicates: DuplicateRule = 'envoy',
 ): HeadPredicate {
   const rule = readRule(matcher, field);
   const { name, value, present, invert } = rule;
   if (value === undefined) return (head) => ((readMerged(head, name) !== undefined) === present) !== invert;
   const missing = rule.missingIsEmpty ? value('') !== invert : false;
-  if (duplicates === 'merged') {
+  if (duplicates === 'envoy') {
+    const joined = JOINED.has(name);
     return (head) => {
       const text = readMerged(head, name);
-      return text === undefined ? missing : value(text) !== invert;
+      if (text === undefined) return missing;
+      if (joined || !text.includes(',')) return value(text) !== invert;
+      return readEach(head, name).some(value) !== invert;
     };
   }
   const wantAll = duplicates === 'all';
@@ -61,7 +84,7 @@ export function compileBlockMatcher(matcher: HeaderMatcher, field: string): (hea
 export function compileHeaderMatchers(
   matchers: readonly HeaderMatcher[],
   field: string,
-  duplicates: DuplicateRule = 'merged',
+  duplicates: DuplicateRule = 'envoy',
 ): HeadPredicate | undefined {
   if (matchers.length === 0) return undefined;
   const all = matchers.map((matcher, i) => compileHeaderMatcher(matcher, `${field}[${i}]`, duplicates));

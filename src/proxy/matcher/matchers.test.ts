@@ -100,15 +100,27 @@ test('pseudo headers and host are read from the request line', () => {
   }
 });
 
-test('repeated headers are joined for routes and kept apart for policies', () => {
+test('of repeated headers each value counts, for routes as in Envoy and for policies', () => {
   const twice = head([
     ['role', 'user'],
     ['role', 'admin'],
   ]);
   const admin = { name: 'role', headerMatchSpecifier: { case: 'exactMatch', value: 'admin' } } as const;
+  const exactly = (value: string) => ({ name: 'role', headerMatchSpecifier: { case: 'exactMatch', value } }) as const;
+  assert.equal(header(exactly('user,admin'))(twice), false);
+  assert.equal(header(admin)(twice), true);
+  assert.equal(header({ ...admin, invertMatch: true })(twice), false);
+  assert.equal(header({ ...exactly('none'), invertMatch: true })(twice), true);
+  const accept = { name: 'accept', headerMatchSpecifier: { case: 'exactMatch', value: 'a,b' } } as const;
   assert.equal(
-    header({ name: 'role', headerMatchSpecifier: { case: 'exactMatch', value: 'user,admin' } })(twice),
+    header(accept)(
+      head([
+        ['accept', 'a'],
+        ['accept', 'b'],
+      ]),
+    ),
     true,
+    'which Envoy keeps as one',
   );
   assert.equal(header(admin, 'any')(twice), true);
   assert.equal(header(admin, 'all')(twice), false);

@@ -209,6 +209,7 @@ export class Router implements StreamRouter {
     headers.set('x-envoy-upstream-service-time', String(Math.max(0, Math.round(now - attempt.startMs))));
     const choice = this.#choice as RouteChoice;
     if (choice.route.attemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
+    record.responseCode = head.status;
     choice.mutateResponseHeaders(head, { head: this.head, connection: stream.facts, record });
     if (this.#setCookies !== undefined)
       for (const cookie of this.#setCookies) headers.push('set-cookie', 'set-cookie', cookie);
@@ -326,8 +327,10 @@ export class Router implements StreamRouter {
   #direct(choice: RouteChoice, status: number, body: string): void {
     const stream = this.stream;
     const reply: LocalReply = { status, body, details: 'direct_response' };
-    stream.mutateReply = (head) =>
+    stream.mutateReply = (head) => {
+      stream.record.responseCode = head.status;
       choice.mutateResponseHeaders(head, { head: stream.head, connection: stream.facts, record: stream.record });
+    };
     stream.reply(reply);
   }
 

@@ -312,15 +312,8 @@ const REDIRECT_CODES: Readonly<Record<number, RedirectAction_RedirectResponseCod
 };
 
 function redirect(spec: NonNullable<HttpRoute['redirect']>, context: RouteContext): Init<typeof RedirectActionSchema> {
-  const scheme = spec.scheme ?? (context.tls ? 'https' : 'http');
-  const derived =
-    spec.derivePort === 'FROM_REQUEST_PORT'
-      ? undefined
-      : spec.derivePort === 'FROM_PROTOCOL_DEFAULT'
-        ? scheme === 'https'
-          ? 443
-          : 80
-        : undefined;
+  // The port that a request came to is the listener's; the protocol's own is what proxies leave out by themselves.
+  const derived = spec.derivePort === 'FROM_REQUEST_PORT' ? context.port : undefined;
   const port = spec.port !== undefined && spec.port !== 0 ? spec.port : derived;
   return {
     ...(spec.authority === undefined ? {} : { hostRedirect: spec.authority }),

@@ -121,7 +121,7 @@ function sharedHosts(table: TableName, scope: Scope, options: HostOptions): read
   }
   if (table.port === PORT_OF_UNKNOWN_HOSTS)
     for (const [host, vs] of scope.unknownHosts)
-      if (fresh([host]).length > 0) hosts.push(unknownHost(host, vs, options));
+      if (fresh([host]).length > 0) hosts.push(unknownHost(host, [host], vs, options));
   hosts.push(fallback(scope.allowAny ? PASSTHROUGH : undefined));
   return hosts;
 }
@@ -146,11 +146,16 @@ function hostOf(service: Service, port: number, domains: readonly string[], opti
   );
 }
 
-function unknownHost(host: string, vs: ResolvedVirtualService, options: HostOptions): EncodedHost {
+function unknownHost(
+  host: string,
+  domains: readonly string[],
+  vs: ResolvedVirtualService,
+  options: HostOptions,
+): EncodedHost {
   return virtualHost(
     {
       name: `${host}:${PORT_OF_UNKNOWN_HOSTS}`,
-      domains: [host],
+      domains,
       service: undefined,
       port: PORT_OF_UNKNOWN_HOSTS,
       virtualService: vs,
@@ -240,6 +245,10 @@ export function httpProxyTable(scope: Scope, proxy: ProxyView, cache: Translatio
           ),
         );
     }
+  }
+  for (const [host, vs] of scope.unknownHosts) {
+    const domains = fresh([host, `${host}:${PORT_OF_UNKNOWN_HOSTS}`]);
+    if (domains.length > 0) hosts.push(unknownHost(host, domains, vs, options));
   }
   hosts.push(fallback(resolvesUnknownHosts(scope) ? DYNAMIC_DNS : undefined));
   return cache.resource(['rds', HTTP_PROXY_TABLE, ...hosts], () =>

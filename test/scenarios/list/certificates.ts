@@ -1,0 +1,41 @@
+// Certificates of the lab: one authority for the mesh and its gateways, another that nobody trusts.
+import { generateKeyPair, issueLeaf, makeRoot, privateKeyPem } from '#identity';
+
+export interface Pair {
+  readonly certPem: string;
+  readonly keyPem: string;
+}
+
+const DAY_MS = 86_400_000;
+
+export class Certificates {
+  readonly #root = makeRoot({ organization: 'cluster.local', nowMs: Date.now() });
+  readonly #strange = makeRoot({ organization: 'elsewhere', nowMs: Date.now() });
+  readonly #known = new Map<string, Pair>();
+
+  get rootsPem(): string {
+    return this.#root.rootsPem;
+  }
+
+  /** `name` is a SPIFFE id or a DNS name. */
+  of(name: string, stranger = false): Pair {
+    const key = `${name} ${stranger}`;
+    let pair = this.#known.get(key);
+    if (pair === undefined) this.#known.set(key, (pair = this.#issue(name, stranger)));
+    return pair;
+  }
+
+  #issue(name: string, stranger: boolean): Pair {
+    const key = generateKeyPair();
+    const spiffe = name.startsWith('spiffe://');
+    const request = { spki: key.spki, uris: spiffe ? [name] : [], dns: spiffe ? [] : [name], ttlMs: DAY_MS };
+    const leaf = issueLeaf(stranger ? this.#strange : this.#root, { ...request, keyEncipherment: false }, Date.now());
+    return { certPem: leaf.pem, keyPem: privateKeyPem(key) };
+  }
+}
+
+/** A core Secret as gateways read it. */
+export function secretYaml(name: string, namespace: string, data: Readonly<Record<string, string>>): string {
+  const encoded = Object.entries(data).map(([key, text]) => `${key}: ${Buffer.from(text).toString('base64')}`);
+  return `apiVersion: v1\nkind: Secret\nmetadata: { name: ${name}, namespace: ${namespace} }\ndata: { ${encoded.join(', ')} }\n`;
+}

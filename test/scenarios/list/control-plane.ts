@@ -1,0 +1,104 @@
+// The real control plane without its process: texts -> configuration -> registry -> snapshot -> translation -> xDS, for a
+// few proxies, with every scenario's configuration in the place of the one before.
+import { type ObjectRef, type ProxyNode, silentLogger, type XdsResource } from '#base';
+import { type ConfigObject, parseText, viewOf } from '#config';
+import { SystemClock } from '#io';
+import { buildSnapshot, type Snapshot } from '#push';
+import { Registry } from '#registry';
+import { type Authorization, type Rejection, type SnapshotChange, type XdsBackend, XdsServer } from '#xds';
+import { makeTranslation } from '../../../src/main/discovery-translate.ts';
+
+const DOMAIN = 'cluster.local';
+
+export interface Applied {
+  readonly snapshot: number;
+  readonly complaints: readonly string[];
+}
+
+export class ControlPlane implements XdsBackend {
+  readonly xds: XdsServer;
+  readonly rejections: Rejection[] = [];
+  readonly #translation = makeTranslation();
+  readonly #watchers = new Set<(change: SnapshotChange) => void>();
+  readonly #principals: (node: ProxyNode) => string;
+  #snapshot: Snapshot | undefined;
+  #number = 0;
+
+  constructor(principals: (node: ProxyNode) => string) {
+    this.#principals = principals;
+    this.xds = new XdsServer({ backend: this, clock: new SystemClock(), log: silentLogger });
+  }
+
+  /** All of the configuration; what it says nothing of is gone. */
+  apply(texts: readonly string[]): Applied {
+    const objects: ConfigObject[] = [];
+    const complaints: string[] = [];
+    texts.forEach((text, i) => {
+      for (const document of parseText(`text-${i}.yaml`, text, { defaultNamespace: 'default', createdMs: 1 + i })) {
+        if (document.object !== undefined) objects.push(document.object);
+        for (const one of document.complaints) complaints.push(`${one.code} ${one.object} ${one.path}: ${one.message}`);
+      }
+    });
+    const config = viewOf(objects);
+    const registry = new Registry({ domain: DOMAIN, cluster: 'Kubernetes' });
+    const built = buildSnapshot({ config, registry: registry.rebuild(config).view, domain: DOMAIN, former: undefined });
+    const number = ++this.#number;
+    this.#snapshot = Object.freeze({ ...built, number, configNumber: number });
+    for (const watcher of [...this.#watchers]) watcher({ kind: 'full', snapshot: number });
+    return { snapshot: number, complaints };
+  }
+
+  /** Every one of these proxies acknowledged the newest snapshot, or rejected some of it. */
+  async settled(count: number, timeoutMs = 15_000): Promise<void> {
+    const end = performance.now() + timeoutMs;
+    for (;;) {
+      const all = this.xds.status();
+      if (all.length >= count && all.every((one) => one.watermark >= this.#number || one.rejects.length > 0)) return;
+      if (performance.now() > end)
+        throw new Error(
+          `not acknowledged within ${timeoutMs} ms: ${all.map((one) => `${one.node.id} is at ${one.watermark} of ${this.#number} ${one.lagging}`).join('; ')}`,
+        );
+      await new Promise((resolve) => setTimeout(resolve, 3));
+    }
+  }
+
+  async authorize(node: ProxyNode): Promise<Authorization> {
+    return { ok: true, principal: this.#principals(node) };
+  }
+
+  snapshot(): number {
+    return this.#number;
+  }
+
+  resources(node: ProxyNode) {
+    const snapshot = this.#snapshot;
+    return snapshot === undefined
+      ? { snapshot: 0, resources: new Map() }
+      : { snapshot: snapshot.number, resources: this.#translation.translate(snapshot, node) };
+  }
+
+  endpoints(node: ProxyNode, names: ReadonlySet<string>): ReadonlyMap<string, XdsResource> {
+    const all = this.#snapshot === undefined ? undefined : this.#translation.translateEndpoints(this.#snapshot, node);
+    return new Map([...(all ?? [])].filter(([name]) => names.has(name)));
+  }
+
+  subscribe(changed: (change: SnapshotChange) => void): () => void {
+    this.#watchers.add(changed);
+    return () => void this.#watchers.delete(changed);
+  }
+
+  rejected(rejection: Rejection): void {
+    this.rejections.push(rejection);
+  }
+
+  /** Objects that what is rejected now came from. */
+  blamed(): readonly { readonly object: ObjectRef; readonly detail: string }[] {
+    return this.xds
+      .status()
+      .flatMap((one) => one.rejects.flatMap(({ origins, detail }) => origins.map((object) => ({ object, detail }))));
+  }
+
+  close(): void {
+    this.xds.close();
+  }
+}

@@ -1,0 +1,220 @@
+// Runs one scenario in a lab: applies its configuration, makes its calls, and says what differed from what it expects.
+import assert from 'node:assert/strict';
+import { make, type Outcome } from './calls.ts';
+import type { Lab, Role } from './lab.ts';
+import type { Expectation, HeaderCheck, Scenario, Step } from './scenario.ts';
+
+/** A listener that was acknowledged reaches its worker a little later: a scenario is tried again for so long. */
+const TRY_MS = 4000;
+const PAUSE_MS = 60;
+const LOG_MS = 1500;
+let cases = 0;
+
+/** Throws what did not hold at the last try. */
+export async function runScenario(lab: Lab, scenario: Scenario): Promise<void> {
+  const config = fill(lab, scenario.config);
+  const before = lab.control.rejections.length;
+  await lab.apply(config, scenario.mesh);
+  if (scenario.rejected === undefined) assertNothingRejected(lab, before);
+  const end = performance.now() + TRY_MS;
+  for (;;) {
+    try {
+      await runSteps(lab, scenario);
+      return;
+    } catch (error) {
+      if (performance.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+    }
+  }
+}
+
+/** `${port:web-v1}`, `${cert:NAME}` and the like: what only the lab knows. */
+function fill(lab: Lab, text: string): string {
+  return text.replace(/\$\{(port|secret|stranger|secret-ca|own):([^}]+)\}/g, (_, kind: string, name: string) => {
+    if (kind === 'port') return String(lab.backends.port(name));
+    if (kind === 'own') return String(name === 'client' ? lab.httpProxyPort : (lab.gatewayPorts[Number(name)] ?? 0));
+    const pair = lab.certificates.of(name, kind === 'stranger');
+    const data: [string, string][] = [
+      ['tls.crt', pair.certPem],
+      ['tls.key', pair.keyPem],
+      ...(kind === 'secret-ca' ? [['ca.crt', lab.certificates.rootsPem] as [string, string]] : []),
+    ];
+    return `{ ${data.map(([key, value]) => `${key}: ${Buffer.from(value).toString('base64')}`).join(', ')} }`;
+  });
+}
+
+function assertNothingRejected(lab: Lab, before: number): void {
+  const fresh = lab.control.rejections.slice(before);
+  assert.deepEqual(
+    fresh.map((one) => `${one.node.id}: ${one.names.join()}: ${one.detail}`),
+    [],
+    'the proxy rejected what it was sent',
+  );
+}
+
+async function runSteps(lab: Lab, scenario: Scenario): Promise<void> {
+  let jar = '';
+  for (const [i, step] of scenario.steps.entries()) {
+    const role: Role = step.call.via === undefined || step.call.via === 'forward' ? 'client' : step.call.via;
+    const names = Object.keys(step.counters ?? {});
+    const before = names.length === 0 ? new Map<string, number>() : await lab.counters(role, names);
+    const outcomes: Outcome[] = [];
+    const times = step.times ?? 1;
+    const ids: string[] = [];
+    const one = async (): Promise<void> => {
+      const id = `case-${++cases}`;
+      ids.push(id);
+      const call =
+        step.cookies === 'send' ? { ...step.call, headers: { ...step.call.headers, cookie: jar } } : step.call;
+      const outcome = await make(lab, call, id);
+      outcomes.push(outcome);
+      if (step.expect !== undefined) await check(lab, scenario, step, step.expect, outcome, id, i);
+    };
+    const together = step.together ?? 1;
+    for (let k = 0; k < times; k += together)
+      await Promise.all(Array.from({ length: Math.min(together, times - k) }, () => one()));
+    if (step.cookies === 'keep')
+      jar = [outcomes[0]?.headers['set-cookie'] ?? []]
+        .flat()
+        .map((text) => String(text).split(';')[0])
+        .join('; ');
+    checkAll(step, outcomes, i);
+    if (names.length > 0) await checkCounters(lab, role, step, before, i);
+    if (step.pauseMs !== undefined) await new Promise((resolve) => setTimeout(resolve, step.pauseMs));
+  }
+}
+
+function checkAll(step: Step, outcomes: readonly Outcome[], i: number): void {
+  const count = new Map<string, number>();
+  for (const { backend, status, error } of outcomes) {
+    const key = error !== '' ? 'refused' : backend !== '' ? backend : String(status);
+    count.set(key, (count.get(key) ?? 0) + 1);
+    if (backend !== '' && status !== 0) count.set(String(status), (count.get(String(status)) ?? 0) + 1);
+  }
+  for (const [key, [least, most]] of Object.entries(step.spread ?? {})) {
+    const got = count.get(key) ?? 0;
+    assert.ok(
+      got >= least && got <= most,
+      `step ${i}: ${key} was seen ${got} times, not ${least} to ${most} (${JSON.stringify([...count])})`,
+    );
+  }
+  if (step.different !== undefined) {
+    const backends = new Set(outcomes.map(({ backend }) => backend));
+    assert.equal(backends.size, step.different, `step ${i}: backends ${[...backends].join()}`);
+  }
+}
+
+async function checkCounters(
+  lab: Lab,
+  role: Role,
+  step: Step,
+  before: ReadonlyMap<string, number>,
+  i: number,
+): Promise<void> {
+  const wanted = step.counters ?? {};
+  const end = performance.now() + LOG_MS;
+  for (;;) {
+    const now = await lab.counters(role, Object.keys(wanted));
+    const short = Object.entries(wanted).filter(
+      ([name, least]) => (now.get(name) ?? 0) - (before.get(name) ?? 0) < least,
+    );
+    if (short.length === 0) return;
+    if (performance.now() > end)
+      assert.fail(
+        `step ${i}: ${short.map(([name, least]) => `${name} grew by ${(now.get(name) ?? 0) - (before.get(name) ?? 0)}, not ${least}`).join('; ')}`,
+      );
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function check(
+  lab: Lab,
+  scenario: Scenario,
+  step: Step,
+  expect: Expectation,
+  got: Outcome,
+  id: string,
+  i: number,
+): Promise<void> {
+  const at = `step ${i}, ${got.status} ${got.error} ${got.backend} ${got.body.slice(0, 200)}`;
+  if (expect.refused === true) assert.notEqual(got.error, '', `${at}: expected no answer`);
+  else if (expect.refused === false || expect.status !== undefined) assert.equal(got.error, '', at);
+  if (expect.status !== undefined) assert.equal(got.status, expect.status, at);
+  if (expect.backend !== undefined)
+    assert.ok(
+      [expect.backend].flat().includes(got.backend as never),
+      `${at}: expected ${[expect.backend].flat().join(' or ')}`,
+    );
+  if (expect.path !== undefined) holds(got.seen?.path, expect.path, `${at}: path`);
+  if (expect.method !== undefined) holds(got.seen?.method, expect.method, `${at}: method`);
+  if (expect.authority !== undefined) holds(got.seen?.authority, expect.authority, `${at}: authority`);
+  if (expect.protocol !== undefined) holds(got.seen?.protocol, expect.protocol, `${at}: protocol`);
+  headersHold(got.seen?.headers ?? {}, expect.upstream, `${at}: upstream`);
+  headersHold(got.headers, expect.downstream, `${at}: downstream`);
+  if (expect.body !== undefined) holds(got.body, expect.body, `${at}: body`);
+  if (expect.certificate !== undefined) holds(got.certificate, expect.certificate, `${at}: certificate`);
+  if (expect.atLeastMs !== undefined) assert.ok(got.ms >= expect.atLeastMs - 2, `${at}: took only ${got.ms} ms`);
+  if (expect.lessThanMs !== undefined) assert.ok(got.ms < expect.lessThanMs, `${at}: took ${got.ms} ms`);
+  await arrivalsHold(lab, expect, id, at);
+  if (expect.flag !== undefined || expect.log !== undefined) {
+    const line = await logLine(lab, got, at);
+    if (expect.flag !== undefined) holds(String(line['response_flags']), expect.flag, `${at}: response flags`);
+    for (const [key, value] of Object.entries(expect.log ?? {})) {
+      if (value instanceof RegExp) assert.match(String(line[key]), value, `${at}: log ${key}`);
+      else assert.deepEqual(line[key], value, `${at}: log ${key}`);
+    }
+  }
+  void scenario;
+  void step;
+}
+
+async function arrivalsHold(lab: Lab, expect: Expectation, id: string, at: string): Promise<void> {
+  const { arrivals } = lab.backends;
+  const end = performance.now() + LOG_MS;
+  for (;;) {
+    const seen = arrivals.of(id);
+    const problem =
+      expect.arrivals !== undefined && seen.length !== expect.arrivals
+        ? `${seen.length} requests arrived, not ${expect.arrivals}`
+        : expect.alsoAt !== undefined && !seen.some((one) => one.backend === expect.alsoAt)
+          ? `nothing arrived at ${expect.alsoAt}`
+          : expect.neverAt !== undefined && seen.some((one) => one.backend === expect.neverAt)
+            ? `something arrived at ${expect.neverAt}`
+            : '';
+    if (problem === '') return;
+    if (performance.now() > end || expect.neverAt !== undefined) assert.fail(`${at}: ${problem}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+async function logLine(lab: Lab, got: Outcome, at: string): Promise<Record<string, unknown>> {
+  const end = performance.now() + LOG_MS;
+  for (;;) {
+    const lines = lab.log(got.role).split('\n');
+    for (let i = lines.length - 1; i >= 0; i--) {
+      const line = lines[i] as string;
+      if (!line.includes(`:${got.localPort}"`) || !line.startsWith('{')) continue;
+      return JSON.parse(line) as Record<string, unknown>;
+    }
+    if (performance.now() > end) assert.fail(`${at}: no line in the access log`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function headersHold(
+  got: Readonly<Record<string, string | string[] | undefined>>,
+  wanted: HeaderCheck | undefined,
+  at: string,
+): void {
+  for (const [name, value] of Object.entries(wanted ?? {})) {
+    const found = got[name] === undefined ? undefined : String(got[name]);
+    if (value === null) assert.equal(found, undefined, `${at} ${name}`);
+    else if (value instanceof RegExp) assert.match(found ?? '', value, `${at} ${name}`);
+    else assert.equal(found, value, `${at} ${name}`);
+  }
+}
+
+function holds(got: string | undefined, wanted: string | RegExp, at: string): void {
+  if (wanted instanceof RegExp) assert.match(got ?? '', wanted, at);
+  else assert.equal(got, wanted, at);
+}
