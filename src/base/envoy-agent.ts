@@ -12,4 +12,13 @@ export const ENVOY_PEER_METADATA = { namespace: 'topsail.peer', key: 'metadata' 
 /** Environment of the Envoy process from which it says who it is, so that routes stay alike for all. */
 export const ENVOY_PEER_ENVIRONMENT = { metadata: 'TOPSAIL_PEER_METADATA', id: 'TOPSAIL_PEER_METADATA_ID' } as const;
 
+/** Istio's tags of spans, and the environment variable of the proxy that holds each. */
+export const TRACE_ENVIRONMENT = {
+  'istio.canonical_revision': 'TOPSAIL_CANONICAL_REVISION',
+  'istio.canonical_service': 'TOPSAIL_CANONICAL_SERVICE',
+  'istio.cluster_id': 'TOPSAIL_CLUSTER_ID',
+  'istio.mesh_id': 'TOPSAIL_MESH_ID',
+  'istio.namespace': 'TOPSAIL_NAMESPACE',
+} as const;
+
 export const PEER_METADATA_HEADERS = { metadata: 'x-envoy-peer-metadata', id: 'x-envoy-peer-metadata-id' } as const;

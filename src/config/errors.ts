@@ -165,6 +165,11 @@ export const ERRORS = {
   'TS-CFG-0341': error('The probe is not legal: {reason}.', 'Correct the probe.'),
   'TS-CFG-0342': error('The mesh configuration is not legal: {reason}.', 'Correct the setting.'),
   'TS-CFG-0343': error('The body has {size} bytes; at most 1 MiB is allowed.', 'Serve it from a service.'),
+  'TS-CFG-0344': error('The telemetry is not legal: {reason}.', 'Correct the name.'),
+  'TS-CFG-0345': error(
+    '{value} is no expression that can be used: {reason}.',
+    'Write CEL over the attributes of docs/telemetry.md, such as `response.code >= 400`.',
+  ),
   // Warnings of Istio
   'TS-CFG-0401': warning('The selector is empty: it chooses every workload.', 'Remove the selector, or name labels.'),
   'TS-CFG-0402': warning('{value} is a gateway in the old form.', 'Write `namespace/name`.'),

@@ -14,6 +14,7 @@ import {
   XdsRelay,
 } from '#agent';
 import { ENVOY_PEER_ENVIRONMENT } from '#base';
+import { traceEnvironment } from './trace-environment.ts';
 import { AgentSecrets, FileSecrets, makeSdsMethods } from '#identity';
 import { gunzip, listenGrpc, SystemFs } from '#io';
 import {
@@ -27,6 +28,7 @@ import {
 } from '#telemetry';
 import { GrpcServer } from '#wire/grpc';
 import type { AgentProxy, AgentProxyOptions } from './agent-proxy.ts';
+import { envoyMetricRules } from './envoy-metric-rules.ts';
 import { EnvoyProcess } from './envoy-process.ts';
 
 const LOOK_MS = 100;
@@ -37,7 +39,7 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
   const { clock, log, identity, metadata } = options;
   const stats = new StatStore();
   const aggregator = new EdgeAggregator();
-  const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION });
+  const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION, node: { ...metadata } });
   stats.addSource(metrics);
   const local = localPeer(metadata);
   const taps = new TapStation({ clock, local });
@@ -53,7 +55,10 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
   server.register(RELAYED_PATH, relay.method);
   server.register(
     ACCESS_LOG_PATH,
-    accessLogMethod((record, side) => reporter.sink(side).onStreamEnd(record)),
+    accessLogMethod((side, stats) => {
+      const sink = reporter.sink(side, envoyMetricRules(stats, log));
+      return (record) => sink.onStreamEnd(record);
+    }),
   );
   for (const [path, method] of await makeSdsMethods(secrets, log)) server.register(path, method);
 
@@ -77,6 +82,7 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
   const env = {
     [ENVOY_PEER_ENVIRONMENT.metadata]: encodePeerMetadata(local),
     [ENVOY_PEER_ENVIRONMENT.id]: options.nodeId,
+    ...traceEnvironment(local, metadata),
   };
   const envoy = new EnvoyProcess({
     binary: options.binary,

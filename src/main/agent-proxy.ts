@@ -19,6 +19,7 @@ import { type ApplyBatch, DiscoveryClient, type Reject, type XdsBatch } from '#x
 import type { AgentIdentity } from './agent-identity.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
 import { startProxy } from './proxy.ts';
+import { traceEnvironment } from './trace-environment.ts';
 import { VERSION } from './version.ts';
 import type { WorkloadLog } from './workload-log.ts';
 
@@ -68,10 +69,11 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     files: new FileSecrets({ fs: new SystemFs(), log }),
     remote,
   });
-  const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION });
+  const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION, node: { ...metadata } });
   stats.addSource(metrics);
   const local = localPeer(metadata);
   const taps = new TapStation({ clock, local });
+  const told = traceEnvironment(local, metadata);
   const handle = await startProxy({
     clock,
     random,
@@ -80,6 +82,13 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     secrets,
     stats,
     ...(options.output === undefined ? {} : { openLog: options.output.open }),
+    self: {
+      metadata: { ...metadata },
+      serviceName: options.cluster,
+      nodeId: options.nodeId,
+      address: (metadata.INSTANCE_IPS ?? '').split(',')[0] ?? '',
+      environment: (name) => told[name] ?? process.env[name],
+    },
     reporter: new StreamReporter({ local, metrics, aggregator, taps }),
   });
   const { proxy } = handle;

@@ -6,7 +6,7 @@ import type { Clock, Logger, LogLevel, Net, Random } from '#base';
 import { TYPE_URL } from '#base';
 import { FileSecrets, type SecretSource } from '#identity';
 import { createLogger, LogLevels, openLogSink, SystemClock, SystemFs, SystemNet, SystemRandom } from '#io';
-import { ExtensionRegistry, LogFiles, Proxy } from '#proxy';
+import { ExtensionRegistry, LogFiles, Proxy, type ProxySelf } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
 import { readBootstrapApart } from './bootstrap-process.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
@@ -23,6 +23,8 @@ export interface StartProxyOptions {
   readonly log: Logger;
   readonly secrets: SecretSource;
   readonly stats?: StatStore;
+  /** What telemetry says of this proxy. */
+  readonly self?: ProxySelf;
   /** Metrics and summaries of finished streams. */
   readonly reporter?: StreamReporter;
   /** Filters and sinks; default: all that this build has. */

@@ -13,6 +13,6 @@ export type { StreamSink } from './http/manager-config.ts';
 export type { LiveListener } from './listener/live-listener.ts';
 export type * from './network/filter.ts';
 export { Proxy, type ProxyOptions } from './proxy.ts';
-export type { ProxyServices } from './services.ts';
+export type { ProxySelf, ProxyServices } from './services.ts';
 export type { Cluster } from './upstream/cluster.ts';
 export type { ClusterManager } from './upstream/cluster-manager.ts';

@@ -11,7 +11,7 @@ import { ListenerManager } from './listener/listener-manager.ts';
 import { OverloadManager } from './overload/overload-manager.ts';
 import type { OverloadThresholds } from './overload/overload-actions.ts';
 import { loadRegexEngine } from './matcher/regex.ts';
-import type { ProxyServices } from './services.ts';
+import { NOBODY, type ProxySelf, type ProxyServices } from './services.ts';
 import { ClusterDiscovery } from './upstream/cluster-discovery.ts';
 import { ClusterManager } from './upstream/cluster-manager.ts';
 
@@ -21,6 +21,8 @@ export interface ProxyOptions {
   readonly net: Net;
   readonly log: Logger;
   readonly secrets: SecretSource;
+  /** Default: a proxy that nothing is known of. */
+  readonly self?: ProxySelf;
   readonly stats?: StatStore;
   readonly reporter?: StreamReporter;
   readonly extensions?: ExtensionRegistry;
@@ -53,6 +55,7 @@ export class Proxy {
       net,
       log,
       secrets,
+      self: options.self ?? NOBODY,
       intermediates: new Intermediates(),
       wheel: new TimerWheel(clock),
       stats,

@@ -6,11 +6,31 @@ import type { PeerCache, StatStore, StreamReporter } from '#telemetry';
 import type { OverloadManager } from './overload/overload-manager.ts';
 import type { ClusterManager } from './upstream/cluster-manager.ts';
 
+/** Who this proxy is, for what telemetry says of it. */
+export interface ProxySelf {
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** In traces. */
+  readonly serviceName: string;
+  /** In traces: the node's id. */
+  readonly nodeId: string;
+  readonly address: string;
+  readonly environment: (name: string) => string | undefined;
+}
+
+export const NOBODY: ProxySelf = {
+  metadata: {},
+  serviceName: '',
+  nodeId: '',
+  address: '',
+  environment: () => undefined,
+};
+
 export interface ProxyServices {
   readonly clock: Clock;
   readonly random: Random;
   readonly net: Net;
   readonly log: Logger;
+  readonly self: ProxySelf;
   readonly wheel: TimerWheel;
   readonly stats: StatStore;
   /** Counts finished streams of inbound and outbound listeners; undefined = nobody asked. */

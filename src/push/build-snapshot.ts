@@ -14,6 +14,7 @@ import {
 } from '#registry';
 import { judgeOwnership } from './host-ownership.ts';
 import { checkReferences } from './check-references.ts';
+import { checkTelemetry } from './check-telemetry.ts';
 import { retainReferences } from './retain-references.ts';
 import type { Retained, Snapshot } from './snapshot.ts';
 
@@ -76,6 +77,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
       ...retained.conditions,
       ...conflicts(retained.virtualServices),
       ...checkReferences(config, registry.services, retained.virtualServices),
+      ...checkTelemetry(config, mesh, registry.services),
       ...destinationRules.duplicateSubsets.map(({ object, subset, keptIn }) =>
         condition('TS-REG-005', object, { path: 'spec.subsets', subset, winner: `${keptIn.namespace}/${keptIn.name}` }),
       ),

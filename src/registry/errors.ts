@@ -51,6 +51,21 @@ const TABLE = {
       'host {host} is a service of namespace {owner}, and this mesh lets only owners route it: not in force for this host',
     remedy: 'Move it there, set exportTo to ".", or grant it with the annotation {annotation} on Namespace {owner}.',
   },
+  'TS-REG-010': {
+    severity: 'warning',
+    message: 'provider {provider} is not among the extensionProviders of MeshConfig: nothing is sent to it',
+    remedy: 'Correct the name, or declare the provider in MeshConfig.',
+  },
+  'TS-REG-011': {
+    severity: 'warning',
+    message: 'provider {provider} sends to {service} port {port}, which is no service of the mesh: nothing is sent',
+    remedy: 'Create the service or a ServiceEntry for it, or correct host and port in MeshConfig.',
+  },
+  'TS-REG-012': {
+    severity: 'warning',
+    message: 'provider {provider} is of a kind that {what} cannot use here: nothing is sent to it',
+    remedy: 'Name a provider of another kind; docs/compatibility.md lists those in force.',
+  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof TABLE;

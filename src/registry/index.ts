@@ -16,3 +16,4 @@ export * from './peer-authentication.ts';
 export * from './policies.ts';
 export * from './errors.ts';
 export * from './mesh-settings.ts';
+export * from './telemetry.ts';

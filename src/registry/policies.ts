@@ -18,7 +18,7 @@ export function authorizationPoliciesOf(
   return placesOf(proxy, rootNamespace).flatMap((place) =>
     view
       .list('AuthorizationPolicy', place)
-      .filter((policy) => appliesTo(policy.spec, policy.metadata.namespace, proxy)),
+      .filter((policy) => isForWorkload(policy.spec, policy.metadata.namespace, proxy)),
   );
 }
 
@@ -31,7 +31,7 @@ export function requestAuthenticationsOf(
   return placesOf(proxy, rootNamespace).flatMap((place) =>
     view
       .list('RequestAuthentication', place)
-      .filter((policy) => appliesTo(policy.spec, policy.metadata.namespace, proxy)),
+      .filter((policy) => isForWorkload(policy.spec, policy.metadata.namespace, proxy)),
   );
 }
 
@@ -50,8 +50,15 @@ interface Targeted {
   readonly targetRefs?: AuthorizationPolicy['spec']['targetRefs'];
 }
 
+/** Does it name some workloads, rather than all of its namespace? */
+export function selectsWorkloads({ selector, targetRef, targetRefs }: Targeted): boolean {
+  return (
+    Object.keys(selector?.matchLabels ?? {}).length > 0 || targetRef !== undefined || (targetRefs ?? []).length > 0
+  );
+}
+
 /** A policy with targets is for gateways that run them; those for Services and ServiceEntries are waypoints' business. */
-function appliesTo(spec: Targeted, namespace: string, proxy: ProxyIdentity): boolean {
+export function isForWorkload(spec: Targeted, namespace: string, proxy: ProxyIdentity): boolean {
   const targets = [...(spec.targetRef === undefined ? [] : [spec.targetRef]), ...(spec.targetRefs ?? [])];
   if (targets.length === 0) return labelsMatch(spec.selector?.matchLabels, proxy.labels);
   return targets.some(({ group, kind, name }) => {

@@ -5,6 +5,7 @@
 import type { EdgeAggregator } from './graph/edge-aggregator.ts';
 import type { Reporter } from './istio/edge.ts';
 import type { IstioMetrics } from './istio/istio-metrics.ts';
+import type { MetricRules } from './istio/metric-rules.ts';
 import { type PeerInfo, type StreamRecord, UNKNOWN_PEER } from './stream-record.ts';
 
 export interface StreamReporterOptions {
@@ -27,15 +28,16 @@ const MAX_SERVICES = 4_096;
 export class StreamReporter {
   readonly #options: StreamReporterOptions;
   readonly #services = new Map<string, Service>();
-  readonly #sinks = new Map<Reporter, { onStreamEnd(record: StreamRecord): void }>();
+  readonly #sinks = new Map<string, { onStreamEnd(record: StreamRecord): void }>();
 
   constructor(options: StreamReporterOptions) {
     this.#options = options;
   }
 
   /** `destination` for inbound listeners, `source` for outbound ones and gateways. Call after `endMs` was set. */
-  sink(reporter: Reporter): { onStreamEnd(record: StreamRecord): void } {
-    let sink = this.#sinks.get(reporter);
+  sink(reporter: Reporter, rules?: MetricRules): { onStreamEnd(record: StreamRecord): void } {
+    // Sinks with rules are their listener's own: configuration bounds their number.
+    let sink = rules === undefined ? this.#sinks.get(reporter) : undefined;
     if (sink === undefined) {
       const { metrics, aggregator, taps } = this.#options;
       sink = {
@@ -43,14 +45,14 @@ export class StreamReporter {
           this.#complete(record, reporter);
           // Bytes of a CONNECT into the mesh are counted by the listener that they enter.
           if (record.upstreamCluster.startsWith('connect|')) return;
-          metrics?.recordIstio(record, reporter);
+          metrics?.recordIstio(record, reporter, rules);
           taps?.add(record, reporter !== 'source');
           // A mesh peer that did not say who it is tells of the edge itself, and knows both its ends.
           if (reporter !== 'source' && record.source === UNKNOWN_PEER && record.downstreamPrincipal !== '') return;
           aggregator?.add(record, reporter);
         },
       };
-      this.#sinks.set(reporter, sink);
+      if (rules === undefined) this.#sinks.set(reporter, sink);
     }
     return sink;
   }

@@ -17,9 +17,11 @@ import {
   type Service,
   type Sidecar,
   sidecarOf,
+  telemetriesOf,
 } from '#registry';
 import type { TranslationCache } from './cache.ts';
 import type { ProxyView } from './proxy-view.ts';
+import { namesItself, type ProxyTelemetry, proxyTelemetry } from './telemetry/proxy-telemetry.ts';
 
 export interface Scope {
   /** Without what an endpoint change replaces: a scope outlives that. */
@@ -35,6 +37,8 @@ export interface Scope {
   readonly services: readonly Service[];
   readonly sidecar: Sidecar | undefined;
   readonly allowAny: boolean;
+  /** Of the workloads that share it: Telemetry objects may choose by labels. */
+  readonly telemetry: ProxyTelemetry;
   service(host: string): Service | undefined;
   rule(service: Service): MergedRule | undefined;
   /** The one in force for a host in the mesh. */
@@ -48,13 +52,34 @@ export interface Scope {
   allowsPort(host: string, port: number): boolean;
 }
 
-/** Scopes are equal, and shared, for proxies of one namespace, Sidecar and data plane; labels count only where some rule asks for them. */
+/** Scopes are equal, and shared, for proxies of one namespace, Sidecar, Telemetry and data plane; labels count only where some rule asks for them. */
 export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: TranslationCache): Scope {
   const sidecar = proxy.kind === 'router' ? undefined : sidecarOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
   const labels = usesLabels(snapshot) ? proxy.labels : {};
   const labelText = JSON.stringify(sortedEntries(labels));
-  const key = ['scope', proxy.namespace, proxy.envoy, sidecar as ConfigObject | undefined, labelText];
-  return cache.owned(snapshot.virtualServices, key, () => buildScope(snapshot, proxy, sidecar, labels));
+  const telemetries = telemetriesOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
+  const serviceName = proxy.envoy && namesItself(telemetries, snapshot) ? serviceNameOf(proxy) : '';
+  const key = [
+    'scope',
+    proxy.namespace,
+    proxy.envoy,
+    sidecar as ConfigObject | undefined,
+    labelText,
+    telemetries,
+    serviceName,
+  ];
+  return cache.owned(snapshot.virtualServices, key, () => {
+    const scope = buildScope(snapshot, proxy, sidecar, labels);
+    const service = (host: string): Service | undefined =>
+      scope.service(host) ?? scope.service(scope.resolve(host, snapshot.mesh.rootNamespace));
+    const places = { mesh: snapshot.mesh, service };
+    return { ...scope, telemetry: proxyTelemetry(telemetries, places, serviceName, proxy.envoy, cache) };
+  });
+}
+
+/** `app.namespace`, as Istio names workloads in traces. */
+function serviceNameOf({ labels, workload, namespace }: ProxyView): string {
+  return `${labels['service.istio.io/canonical-name'] ?? labels['app'] ?? workload}.${namespace}`;
 }
 
 function usesLabels(snapshot: Snapshot): boolean {
@@ -87,7 +112,7 @@ function buildScope(
   { namespace, envoy }: ProxyView,
   sidecar: Sidecar | undefined,
   labels: Readonly<Record<string, string>>,
-): Scope {
+): Omit<Scope, 'telemetry'> {
   const { mesh, services: index } = snapshot;
   const egress = egressHosts(sidecar);
   const visible = (service: Service): boolean =>

@@ -13,6 +13,7 @@ import type { Address } from '#proto/envoy/config/core/v3/address_pb.ts';
 import type { StreamAccessLogsMessage } from '#proto/envoy/service/accesslog/v3/als_pb.ts';
 import { PeerCache, type ResponseFlag, StreamRecord } from '#telemetry';
 import type { MethodHandler } from '#wire/grpc';
+import { HeaderBlock } from '#wire/http';
 
 export const ACCESS_LOG_PATH = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs';
 /** Access log names: on whose side of the connection Envoy stood. */
@@ -54,19 +55,26 @@ const FLAGS: readonly (readonly [keyof ResponseFlags, ResponseFlag])[] = [
   ['downstreamRemoteReset', 'DR'],
 ];
 
-/** Takes Envoy's stream of entries; never answers, as the service's contract has it. */
-export function accessLogMethod(finished: (record: StreamRecord, side: LogSide) => void): MethodHandler {
+/** Takes Envoy's stream of entries; never answers, as the service's contract has it. `opened` reads the log's name, which says the side and what is changed about metrics. */
+export function accessLogMethod(
+  opened: (side: LogSide, stats: Uint8Array | undefined) => (record: StreamRecord) => void,
+): MethodHandler {
   const peers = new PeerCache();
   return (call) => {
-    let side: LogSide = 'source';
+    let finished: ((record: StreamRecord) => void) | undefined;
     return {
       onMessage(bytes) {
         const message = decodeLight(
           'envoy.service.accesslog.v3.StreamAccessLogsMessage',
           bytes,
         ) as StreamAccessLogsMessage;
-        if (message.identifier !== undefined)
-          side = message.identifier.logName === 'destination' ? 'destination' : 'source';
+        if (message.identifier !== undefined) {
+          const [side, stats] = message.identifier.logName.split('?', 2);
+          finished = opened(
+            side === 'destination' ? 'destination' : 'source',
+            stats === undefined ? undefined : Buffer.from(stats, 'base64url'),
+          );
+        }
         const { logEntries } = message;
         if (logEntries.case === 'httpLogs')
           for (const entry of logEntries.value.logEntry) finish(httpRecord(entry, peers), entry.commonProperties);
@@ -77,7 +85,7 @@ export function accessLogMethod(finished: (record: StreamRecord, side: LogSide) 
     };
     function finish(record: StreamRecord, common: AccessLogCommon | undefined): void {
       if (common === undefined || INTERMEDIATE.has(common.accessLogType)) return;
-      finished(record, side);
+      finished?.(record);
     }
   };
 }
@@ -97,6 +105,10 @@ export function httpRecord(entry: HTTPAccessLogEntry, peers: PeerCache): StreamR
     record.bytesReceived = Number(request.requestBodyBytes);
     record.requestHeaderBytes = Number(request.requestHeadersBytes);
     record.grpc = (request.requestHeaders['content-type'] ?? '').startsWith('application/grpc');
+    record.requestHeaders = new HeaderBlock();
+    for (const [name, value] of Object.entries(request.requestHeaders)) record.requestHeaders.add(name, value);
+    if (request.userAgent !== '') record.requestHeaders.add('user-agent', request.userAgent);
+    if (request.referer !== '') record.requestHeaders.add('referer', request.referer);
   }
   if (response !== undefined) {
     record.responseCode = response.responseCode ?? 0;

@@ -3,7 +3,6 @@
 import {
   anyObject,
   count,
-  described,
   duration,
   flag,
   list,
@@ -192,7 +191,10 @@ export const ExtensionProviderSchema = message(
         service,
         port: servicePort,
         logName: text('Name of the log.'),
-        logFormat: described('Format.', LogFormatSchema),
+        logFormat: message('Format; body and attributes stand beside each other.', {
+          text: text('Body.'),
+          labels: anyObject('Attributes.'),
+        }),
       },
       { required: ['service', 'port'] },
     ),

@@ -210,10 +210,10 @@ describe('the mesh configuration', () => {
   });
   it('warns of unknown settings and of those that do nothing yet', () => {
     const document = one(
-      'apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig\nmetadata: {name: istio, namespace: istio-system}\nenableTracing: true\nnoSuch: 1\n',
+      'apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig\nmetadata: {name: istio, namespace: istio-system}\nenableEnvoyAccessLogService: true\nnoSuch: 1\n',
     );
     assert.ok(document.object);
-    assert.deepEqual(codes(document), ['TS-CFG-0201 enableTracing', 'TS-CFG-0114 noSuch']);
+    assert.deepEqual(codes(document), ['TS-CFG-0201 enableEnvoyAccessLogService', 'TS-CFG-0114 noSuch']);
   });
 });
 

@@ -1,20 +1,11 @@
-// Rules of Service, EndpointSlice, Telemetry and MeshConfig that later stages rely on.
+// Rules of Service, EndpointSlice and MeshConfig that later stages rely on.
 
 import type { EndpointSliceSpec, ServiceSpec } from '../model/core.ts';
 import type { MeshConfigSpec } from '../model/mesh-config.ts';
-import type { TelemetrySpec } from '../model/telemetry.ts';
 import { type Path, shown } from '../problem.ts';
 import { checkConnectionPool, checkLocality, checkOutlierDetection } from './destination-rule.ts';
 import { checkRetries } from './http-route.ts';
-import {
-  checkAddress,
-  checkDuplicates,
-  checkExportTo,
-  checkTargets,
-  type Context,
-  isDnsLabel,
-  isFqdn,
-} from './rules.ts';
+import { checkAddress, checkDuplicates, checkExportTo, type Context, isDnsLabel, isFqdn } from './rules.ts';
 
 export function validateService(context: Context, spec: ServiceSpec, path: Path): void {
   const say = (reason: string, ...at: (string | number)[]): void =>
@@ -43,22 +34,6 @@ export function validateEndpointSlice(context: Context, spec: EndpointSliceSpec,
   for (const [i, endpoint] of (spec.endpoints ?? []).entries()) {
     for (const [j, address] of endpoint.addresses.entries())
       checkAddress(context, address, [...path, 'endpoints', i, 'addresses', j], 'IP address');
-  }
-}
-
-export function validateTelemetry(context: Context, spec: TelemetrySpec, path: Path): void {
-  checkTargets(context, spec, path);
-  for (const [i, metrics] of (spec.metrics ?? []).entries()) {
-    for (const [j, change] of (metrics.overrides ?? []).entries()) {
-      for (const [tag, override] of Object.entries(change.tagOverrides ?? {})) {
-        const at = [...path, 'metrics', i, 'overrides', j, 'tagOverrides', tag];
-        const upsert = (override.operation ?? 'UPSERT') === 'UPSERT';
-        if (upsert && (override.value ?? '') === '')
-          context.problems.say('TS-CFG-0103', [...at, 'value'], { field: 'value' });
-        if (!upsert && (override.value ?? '') !== '')
-          context.problems.say('TS-CFG-0411', [...at, 'value'], { field: 'value', reason: 'REMOVE has no value' });
-      }
-    }
   }
 }
 

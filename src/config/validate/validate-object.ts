@@ -4,7 +4,7 @@ import type { KindName, SpecOf } from '../model/kinds.ts';
 import type { ConfigObject } from '../model/object.ts';
 import { type Path, type Problems, shown } from '../problem.ts';
 import { validateAuthorizationPolicy } from './authorization-policy.ts';
-import { validateEndpointSlice, validateMeshConfig, validateService, validateTelemetry } from './core.ts';
+import { validateEndpointSlice, validateMeshConfig, validateService } from './core.ts';
 import { validateDestinationRule } from './destination-rule.ts';
 import { validateGateway } from './gateway.ts';
 import type { Context } from './rules.ts';
@@ -12,6 +12,7 @@ import { isDnsLabel } from './rules.ts';
 import { validatePeerAuthentication, validateRequestAuthentication } from './security.ts';
 import { validateServiceEntry, validateWorkloadEntry, validateWorkloadGroup } from './service-entry.ts';
 import { validateSidecar } from './sidecar.ts';
+import { validateTelemetry } from './telemetry.ts';
 import { validateVirtualService } from './virtual-service.ts';
 
 type Rules = { readonly [K in KindName]?: (context: Context, spec: SpecOf<K>, path: Path) => void };

@@ -59,7 +59,9 @@ export function accessLogSinks(files: LogFiles): readonly StreamSinkExtension[] 
 
 function sink(files: LogFiles, path: string, format: Format, services: ProxyServices, log: AccessLog): StreamSink {
   const accepts =
-    log.filter === undefined ? undefined : compileLogFilter(log.filter, 'access_log.filter', services.random);
+    log.filter === undefined
+      ? undefined
+      : compileLogFilter(log.filter, 'access_log.filter', services.random, services.self);
   const writer = files.acquire(path);
   const { clock } = services;
   return {

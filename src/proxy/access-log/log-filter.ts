@@ -4,19 +4,29 @@ import type { Random } from '#base';
 import type {
   AccessLogFilter,
   ComparisonFilter,
+  ExtensionFilter,
   MetadataFilter,
   RuntimeFilter,
 } from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
-import { type StreamRecord, traceReasonOf } from '#telemetry';
+import type { ExpressionFilter } from '#proto/envoy/extensions/access_loggers/filters/cel/v3/cel_pb.ts';
+import { compileCel, isInbound, type StreamRecord, traceReasonOf } from '#telemetry';
 import { HeaderBlock, type RequestHead } from '#wire/http';
+import { unpack } from '../apply/decode.ts';
 import { ConfigError } from '../errors.ts';
+import { linearPattern } from '../matcher/linear-pattern.ts';
+import { NOBODY, type ProxySelf } from '../services.ts';
 import { compileHeaderMatcher, compileMetadataMatcher, fractionOf } from '../matcher/index.ts';
 
 export type LogPredicate = (record: StreamRecord) => boolean;
 
 const NO_HEADERS = new HeaderBlock();
 
-export function compileLogFilter(filter: AccessLogFilter, field: string, random: Random): LogPredicate {
+export function compileLogFilter(
+  filter: AccessLogFilter,
+  field: string,
+  random: Random,
+  self: ProxySelf = NOBODY,
+): LogPredicate {
   const { filterSpecifier: specifier } = filter;
   switch (specifier.case) {
     case 'statusCodeFilter':
@@ -31,13 +41,13 @@ export function compileLogFilter(filter: AccessLogFilter, field: string, random:
       return sampled(specifier.value, random);
     case 'andFilter': {
       const all = specifier.value.filters.map((f, i) =>
-        compileLogFilter(f, `${field}.and_filter.filters[${i}]`, random),
+        compileLogFilter(f, `${field}.and_filter.filters[${i}]`, random, self),
       );
       return (r) => all.every((accepts) => accepts(r));
     }
     case 'orFilter': {
       const any = specifier.value.filters.map((f, i) =>
-        compileLogFilter(f, `${field}.or_filter.filters[${i}]`, random),
+        compileLogFilter(f, `${field}.or_filter.filters[${i}]`, random, self),
       );
       return (r) => any.some((accepts) => accepts(r));
     }
@@ -56,13 +66,15 @@ export function compileLogFilter(filter: AccessLogFilter, field: string, random:
       const { exclude } = specifier.value;
       return (r) => statuses.has(grpcStatusOf(r)) !== exclude;
     }
+    case 'extensionFilter':
+      return byExpression(specifier.value, `${field}.extension_filter`, self);
     case 'metadataFilter':
       return byMetadata(specifier.value, `${field}.metadata_filter`);
     default:
       throw new ConfigError(
         'proxy.unsupported',
         `${field}.${specifier.case ?? 'filter_specifier'}`,
-        'use a status, duration, header, flag, gRPC status, metadata or runtime filter',
+        'use a status, duration, header, flag, gRPC status, metadata, CEL or runtime filter',
       );
   }
 }
@@ -105,6 +117,20 @@ function byMetadata(filter: MetadataFilter, field: string): LogPredicate {
   const whenMissing = filter.matchIfKeyNotFound ?? true;
   const name = filter.matcher.filter;
   return (r) => (r.metadata?.has(name) === true ? matches(r.metadata) : whenMissing);
+}
+
+const EXPRESSION = 'envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter';
+
+/** What is no boolean, such as an error, logs nothing. */
+function byExpression(filter: ExtensionFilter, field: string, self: ProxySelf): LogPredicate {
+  const config = filter.configType.case === 'typedConfig' ? filter.configType.value : undefined;
+  const message = unpack<ExpressionFilter>(config, EXPRESSION, field);
+  if (message === undefined)
+    throw new ConfigError('proxy.unsupported', field, 'the only extension of filters is CEL expressions');
+  const program = compileCel(message.expression, { pattern: (source) => linearPattern(source, field) });
+  if (!program.ok) throw new ConfigError('proxy.field-invalid', `${field}.expression`, program.error);
+  const holds = program.value;
+  return (record) => holds({ record, inbound: isInbound(record), node: self.metadata }) === true;
 }
 
 /** Envoy takes the status of the response when no gRPC status was said. */

@@ -21,7 +21,9 @@ import type { FilterChain, ListenerFilters, ListenerSnapshot } from '../listener
 import { millisOf } from '../matcher/fraction.ts';
 import type { NetworkFilterFactory, TerminalFilter } from '../network/filter.ts';
 import { TcpProxy } from '../network/tcp-proxy.ts';
+import type { MetricRules } from '#telemetry';
 import { type CompileContext, compileManager, compileSinks } from './compile-manager.ts';
+import { metricRules } from './metric-rules.ts';
 import { decodeMessage, typeNameOf } from './decode.ts';
 import { unknownExtension } from './extensions.ts';
 
@@ -84,7 +86,7 @@ function compileChain(chain: ChainMessage, listener: Listener, context: CompileC
   chain.filters.forEach((filter, i) => {
     const at = `${field}.filters[${i}] "${filter.name}"`;
     if (terminal !== undefined) throw new ConfigError('proxy.field-invalid', at, 'stands behind the terminal filter');
-    terminal = compileTerminal(filter, listener, context, at);
+    terminal = compileTerminal(filter, chain, listener, context, at);
     if (terminal === undefined) network.push(compileNetworkFilter(filter, listener.name, chain.name, context, at));
   });
   if (terminal === undefined)
@@ -129,6 +131,7 @@ function compileTls(chain: ChainMessage, context: CompileContext, field: string)
 
 function compileTerminal(
   filter: Filter,
+  chain: ChainMessage,
   listener: Listener,
   context: CompileContext,
   field: string,
@@ -138,32 +141,47 @@ function compileTerminal(
     throw new ConfigError('proxy.unsupported', field, 'give typed_config: filters by config_discovery are not read');
   switch (typeNameOf(config.typeUrl)) {
     case HCM: {
-      const manager = compileManager(
-        decodeMessage<HttpConnectionManager>(HCM, config.value, field),
-        context,
-        listener.perConnectionBufferLimitBytes,
-        field,
-      );
+      const hcm = decodeMessage<HttpConnectionManager>(HCM, config.value, field);
+      const manager = compileManager(hcm, context, listener.perConnectionBufferLimitBytes, field);
       return new HttpManager(
-        { ...manager, sinks: [...manager.sinks, ...reporterSinks(listener, context)] },
+        {
+          ...manager,
+          sinks: [...manager.sinks, ...reporterSinks(listener, context, metricRules(hcm.httpFilters, context, field))],
+        },
         context.services,
       );
     }
     case TCP_PROXY:
-      return compileTcpProxy(decodeMessage<TcpProxyMessage>(TCP_PROXY, config.value, field), listener, context, field);
+      return compileTcpProxy(
+        decodeMessage<TcpProxyMessage>(TCP_PROXY, config.value, field),
+        listener,
+        context,
+        field,
+        metricRules(chain.filters, context, field),
+      );
     default:
       return undefined;
   }
 }
 
 /** Inbound listeners report as the destination; outbound ones and gateways as the source. */
-function reporterSinks(listener: Listener, context: CompileContext): readonly StreamSink[] {
+function reporterSinks(
+  listener: Listener,
+  context: CompileContext,
+  rules: MetricRules | undefined,
+): readonly StreamSink[] {
   const { reporter } = context.services;
   if (reporter === undefined) return [];
-  return [reporter.sink(DIRECTIONS[listener.trafficDirection] === 'inbound' ? 'destination' : 'source')];
+  return [reporter.sink(DIRECTIONS[listener.trafficDirection] === 'inbound' ? 'destination' : 'source', rules)];
 }
 
-function compileTcpProxy(tcp: TcpProxyMessage, listener: Listener, context: CompileContext, field: string): TcpProxy {
+function compileTcpProxy(
+  tcp: TcpProxyMessage,
+  listener: Listener,
+  context: CompileContext,
+  field: string,
+  rules: MetricRules | undefined,
+): TcpProxy {
   const specifier = tcp.clusterSpecifier;
   if (tcp.tunnelingConfig !== undefined)
     throw new ConfigError('proxy.unsupported', `${field}.tunneling_config`, 'TCP over HTTP CONNECT is not part of it');
@@ -182,7 +200,7 @@ function compileTcpProxy(tcp: TcpProxyMessage, listener: Listener, context: Comp
       totalWeight,
       idleMs: millisOf(tcp.idleTimeout) ?? 3_600_000,
       connectAttempts: tcp.maxConnectAttempts ?? 1,
-      sinks: [...compileSinks(tcp.accessLog, context), ...reporterSinks(listener, context)],
+      sinks: [...compileSinks(tcp.accessLog, context), ...reporterSinks(listener, context, rules)],
     },
     context.services,
   );

@@ -12,6 +12,11 @@ export interface CelContext {
   readonly node: Readonly<Record<string, unknown>>;
 }
 
+/** By the cluster: only inbound ones lead to the own application. */
+export function isInbound(record: StreamRecord): boolean {
+  return record.upstreamCluster.startsWith('inbound|') || record.upstreamCluster.startsWith('InboundPassthrough');
+}
+
 type Read = (context: CelContext) => CelValue;
 
 /** Bits of response.flags, in the order of Envoy's CoreResponseFlag. */

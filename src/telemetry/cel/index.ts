@@ -1,3 +1,3 @@
 // CEL over finished streams: filters of access logs and labels of metrics.
-export { attributeOf, type CelContext } from './attributes.ts';
+export { attributeOf, type CelContext, isInbound } from './attributes.ts';
 export { type CelProgram, type CelTools, type CelValue, compileCel } from './compile-cel.ts';

@@ -48,7 +48,7 @@ export class Edge {
 
   /** The labels from `reporter` to `destination_cluster`, in Istio's order, without braces. */
   get labels(): string {
-    if (this.#labels === '') this.#labels = this.key === OTHER ? otherLabels(this.reporter) : edgeLabels(this);
+    if (this.#labels === '') this.#labels = this.key === OTHER ? otherLabels(this.reporter) : labelTextOf(this);
     return this.#labels;
   }
 
@@ -245,9 +245,16 @@ function edgeValues(e: Edge): readonly string[] {
   ];
 }
 
-function edgeLabels(e: Edge): string {
+/** From `reporter` to `destination_cluster`, in Istio's order; values are not escaped. */
+export function edgeLabels(e: Edge): readonly (readonly [name: string, value: string])[] {
   const values = edgeValues(e);
-  return `reporter="${e.reporter}",${LABEL_NAMES.map((n, i) => `${n}="${escapeLabel(values[i] || UNKNOWN)}"`).join(',')}`;
+  return [['reporter', e.reporter], ...LABEL_NAMES.map((name, i) => [name, values[i] || UNKNOWN] as const)];
+}
+
+function labelTextOf(e: Edge): string {
+  return edgeLabels(e)
+    .map(([name, value]) => `${name}="${escapeLabel(value)}"`)
+    .join(',');
 }
 
 function otherLabels(reporter: Reporter): string {

@@ -156,7 +156,7 @@ test('an idle series goes and comes back from zero', () => {
   assert.equal(lines(m, 'istio_requests_total').length, 1);
   m.expire(60_006);
   assert.equal(lines(m, 'istio_requests_total').length, 0);
-  assert.deepEqual(m.size, { edges: 0, responses: 0 });
+  assert.deepEqual(m.size, { edges: 0, responses: 0, tailored: 0 });
   m.recordIstio(inbound({ endMs: 60_010 }), 'destination');
   assert.match(lines(m, 'istio_requests_total')[0] ?? '', / 1$/);
 });

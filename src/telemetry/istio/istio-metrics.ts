@@ -15,7 +15,9 @@ import {
   type ResponseSeries,
 } from './edge-series.ts';
 import { DEFAULT_IDLE_EXPIRY_MS, MAX_EDGES, MAX_RESPONSE_SERIES } from './limits.ts';
+import type { MetricRules } from './metric-rules.ts';
 import { renderIstio } from './render-istio.ts';
+import { TailoredMetrics } from './tailored-metrics.ts';
 
 export interface IstioMetricsOptions {
   /** `istio_build{tag}`. */
@@ -23,6 +25,8 @@ export interface IstioMetricsOptions {
   readonly maxEdges?: number;
   readonly maxResponseSeries?: number;
   readonly idleExpiryMs?: number;
+  /** This proxy's metadata, for expressions. */
+  readonly node?: Readonly<Record<string, unknown>>;
 }
 
 export class IstioMetrics implements ExpositionSource {
@@ -30,6 +34,7 @@ export class IstioMetrics implements ExpositionSource {
   readonly #series = new Map<Edge, EdgeSeries>();
   readonly #options: IstioMetricsOptions;
   readonly #maxResponses: number;
+  readonly #tailored: TailoredMetrics;
   #responses = 0;
   #last: EdgeSeries | undefined = undefined;
   /** Responses that were counted on an edge's `other` series. */
@@ -39,10 +44,16 @@ export class IstioMetrics implements ExpositionSource {
     this.#options = options;
     this.#index = new EdgeIndex(options.maxEdges ?? MAX_EDGES);
     this.#maxResponses = options.maxResponseSeries ?? MAX_RESPONSE_SERIES;
+    this.#tailored = new TailoredMetrics({
+      maxSeries: this.#maxResponses,
+      ...(options.idleExpiryMs === undefined ? {} : { idleExpiryMs: options.idleExpiryMs }),
+      ...(options.node === undefined ? {} : { node: options.node }),
+    });
   }
 
   /** Counts a finished stream or connection. Call it once per record, after `endMs` was set. */
-  recordIstio(record: StreamRecord, reporter: Reporter): void {
+  recordIstio(record: StreamRecord, reporter: Reporter, rules?: MetricRules): void {
+    if (rules !== undefined) return this.#tailored.record(record, reporter, rules);
     const series = this.#seriesOf(record, reporter);
     if (record.protocol === 'TCP') {
       series.opened++;
@@ -77,6 +88,7 @@ export class IstioMetrics implements ExpositionSource {
       this.#series.delete(edge);
     }
     this.#last = undefined;
+    this.#tailored.expire(nowMs);
   }
 
   get overflowedEdges(): number {
@@ -84,12 +96,13 @@ export class IstioMetrics implements ExpositionSource {
   }
 
   /** Label tuples now held. */
-  get size(): { readonly edges: number; readonly responses: number } {
-    return { edges: this.#series.size, responses: this.#responses };
+  get size(): { readonly edges: number; readonly responses: number; readonly tailored: number } {
+    return { edges: this.#series.size, responses: this.#responses, tailored: this.#tailored.size };
   }
 
-  renderPrometheus(): Iterable<string> {
-    return renderIstio([...this.#series.values()], this.#options.istioVersion);
+  *renderPrometheus(): Iterable<string> {
+    yield* renderIstio([...this.#series.values()], this.#options.istioVersion);
+    yield* this.#tailored.render();
   }
 
   #seriesOf(record: StreamRecord, reporter: Reporter): EdgeSeries {

@@ -2,6 +2,7 @@
 
 import { create } from '@bufbuild/protobuf';
 import {
+  celRequestHeaders,
   ENVOY_AGENT_CLUSTERS,
   ENVOY_PEER_ENVIRONMENT,
   ENVOY_PEER_METADATA,
@@ -19,14 +20,19 @@ import {
   Config_ValueType,
   ConfigSchema,
 } from '#proto/envoy/extensions/filters/http/header_to_metadata/v3/header_to_metadata_pb.ts';
+import type { PluginConfigSchema } from '#proto/istio/stats/config_pb.ts';
 import { any, duration, type Init, typed } from '../encode.ts';
+import { statsText } from '../telemetry/stats-filter.ts';
 
 /** A summary leaves the agent each second; entries must not wait longer. */
 const FLUSH_MS = 500;
 const GRPC_STATUS = ['grpc-status'];
 
 /** The log whose name says on which side of the connection Envoy stands. */
-export function agentAccessLog(direction: 'inbound' | 'outbound' | 'gateway'): AccessLog {
+export function agentAccessLog(
+  direction: 'inbound' | 'outbound' | 'gateway',
+  stats: Init<typeof PluginConfigSchema> | undefined,
+): AccessLog {
   const hostTag = (tag: string, namespace: string, key: string) => ({
     tag,
     type: {
@@ -39,7 +45,7 @@ export function agentAccessLog(direction: 'inbound' | 'outbound' | 'gateway'): A
   });
   const config = any(HttpGrpcAccessLogConfigSchema, {
     commonConfig: {
-      logName: direction === 'inbound' ? 'destination' : 'source',
+      logName: `${direction === 'inbound' ? 'destination' : 'source'}${stats === undefined ? '' : `?${statsText(stats)}`}`,
       grpcService: { targetSpecifier: { case: 'envoyGrpc', value: { clusterName: ENVOY_AGENT_CLUSTERS.accessLog } } },
       transportApiVersion: ApiVersion.V3,
       bufferFlushInterval: duration(FLUSH_MS),
@@ -51,7 +57,7 @@ export function agentAccessLog(direction: 'inbound' | 'outbound' | 'gateway'): A
               hostTag(ENVOY_PEER_TAGS.tlsMode, 'envoy.transport_socket_match', 'tlsMode'),
             ],
     },
-    additionalRequestHeadersToLog: ['content-type'],
+    additionalRequestHeadersToLog: ['content-type', ...headersIn(stats)],
     additionalResponseHeadersToLog: GRPC_STATUS,
     additionalResponseTrailersToLog: GRPC_STATUS,
   });
@@ -59,6 +65,12 @@ export function agentAccessLog(direction: 'inbound' | 'outbound' | 'gateway'): A
     name: 'envoy.access_loggers.http_grpc',
     configType: { case: 'typedConfig', value: config },
   });
+}
+
+/** Request headers that labels are made of. */
+function headersIn(stats: Init<typeof PluginConfigSchema> | undefined): readonly string[] {
+  const expressions = (stats?.metrics ?? []).flatMap(({ dimensions }) => Object.values(dimensions ?? {}));
+  return [...new Set(expressions.flatMap((expression) => celRequestHeaders(expression)))].sort();
 }
 
 /** Takes the caller's headers away from the application, and keeps their word for the log. */

@@ -16,15 +16,17 @@ import { RouterSchema } from '#proto/envoy/extensions/filters/http/router/v3/rou
 import { UuidRequestIdConfigSchema } from '#proto/envoy/extensions/request_id/uuid/v3/uuid_pb.ts';
 import type { MeshSettings } from '#registry';
 import { ADS, any, duration, type Init, typed } from '../encode.ts';
-import { accessLogs } from './access-log.ts';
 import { agentAccessLog, takePeerHeaders } from './envoy-peers.ts';
 import { peerMetadata } from './peer-metadata.ts';
+import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
+import { statsFilter } from '../telemetry/stats-filter.ts';
 import { CORS_FILTER, FAULT_FILTER } from '../routes/route-filters.ts';
 
 type HttpFilter = Init<typeof HttpFilterSchema>;
 
 export interface HttpManagerInput {
   readonly mesh: MeshSettings;
+  readonly telemetry: TelemetryOfSide;
   readonly statPrefix: string;
   /** Stock Envoy: only its own filters. */
   readonly envoy: boolean;
@@ -41,7 +43,7 @@ export interface HttpManagerInput {
 }
 
 export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterSchema> {
-  const { mesh, direction, routes } = input;
+  const { mesh, direction, routes, telemetry } = input;
   const gateway = direction === 'gateway';
   return typed('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
     statPrefix: input.statPrefix,
@@ -50,7 +52,7 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
         ? { case: 'rds', value: { configSource: ADS, routeConfigName: routes.name } }
         : { case: 'routeConfig', value: routes.inline },
     httpFilters: [...httpFilters(input)],
-    accessLog: [...accessLogs(mesh), ...(input.envoy ? [agentAccessLog(direction)] : [])],
+    accessLog: [...telemetry.httpLogs, ...(input.envoy ? [agentAccessLog(direction, telemetry.stats)] : [])],
     useRemoteAddress: gateway,
     ...(gateway && (input.trustedHops ?? 0) > 0 ? { xffNumTrustedHops: input.trustedHops ?? 0 } : {}),
     ...(direction === 'outbound'
@@ -64,7 +66,10 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
     serverName: 'istio-envoy',
     proxy100Continue: true,
     ...normalization(mesh),
-    requestIdExtension: { typedConfig: any(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: true }) },
+    ...(telemetry.tracing === undefined ? {} : { tracing: telemetry.tracing }),
+    requestIdExtension: {
+      typedConfig: any(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: telemetry.useRequestId }),
+    },
   });
 }
 
@@ -79,6 +84,7 @@ function httpFilters(input: HttpManagerInput): readonly HttpFilter[] {
     }),
     typed(FAULT_FILTER, HTTPFaultSchema, {}),
     typed(CORS_FILTER, CorsSchema, {}),
+    ...(input.envoy || input.telemetry.stats === undefined ? [] : [statsFilter(input.telemetry.stats)]),
     ...(input.last ?? []),
     typed('envoy.filters.http.router', RouterSchema, {}),
   ];

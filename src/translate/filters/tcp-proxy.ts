@@ -1,12 +1,11 @@
-// TCP proxying to one or several clusters (inventory §3.4, TCP order).
+// TCP proxying to one or several clusters, behind what its metrics need (inventory §3.4, TCP order).
 
 import { durationMs } from '#config';
 import type { FilterSchema } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
 import { TcpProxySchema } from '#proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
-import type { MeshSettings } from '#registry';
 import type { ConnectionPool } from '../clusters/traffic-policy.ts';
 import { duration, type Init, typed } from '../encode.ts';
-import { accessLogs } from './access-log.ts';
+import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 
 export interface TcpTarget {
   readonly cluster: string;
@@ -14,14 +13,14 @@ export interface TcpTarget {
 }
 
 export function tcpProxy(
-  mesh: MeshSettings,
+  telemetry: TelemetryOfSide,
   statPrefix: string,
   targets: readonly TcpTarget[],
   pool?: ConnectionPool,
-): Init<typeof FilterSchema> {
+): readonly Init<typeof FilterSchema>[] {
   const first = targets[0];
   const idle = durationMs(pool?.tcp?.idleTimeout);
-  return typed('envoy.filters.network.tcp_proxy', TcpProxySchema, {
+  const proxy = typed('envoy.filters.network.tcp_proxy', TcpProxySchema, {
     statPrefix,
     clusterSpecifier:
       targets.length === 1 && first !== undefined
@@ -30,7 +29,8 @@ export function tcpProxy(
             case: 'weightedClusters',
             value: { clusters: targets.map(({ cluster, weight }) => ({ name: cluster, weight })) },
           },
-    accessLog: accessLogs(mesh),
+    accessLog: [...telemetry.tcpLogs],
     ...(idle === undefined ? {} : { idleTimeout: duration(idle) }),
   });
+  return [...telemetry.networkFilters, proxy];
 }

@@ -10,7 +10,6 @@ import { type AuthorizationInput, httpAuthorization, tcpAuthorization } from '..
 import { providersKey, resolveProviders } from '../authz/extension-providers.ts';
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { address, duration, resource } from '../encode.ts';
-import { listenerAccessLogs } from '../filters/access-log.ts';
 import { httpManager } from '../filters/http-manager.ts';
 import { tcpProxy, type TcpTarget } from '../filters/tcp-proxy.ts';
 import { type Chain, type Listener, listenerName, tlsInspector } from '../listeners/listener-parts.ts';
@@ -18,6 +17,7 @@ import { BLACK_HOLE } from '../names.ts';
 import type { ProxyView } from '../proxy-view.ts';
 import { targetOf } from '../routes/virtual-host.ts';
 import type { Scope } from '../scope.ts';
+import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 import { gatewayTable, httpsTableName, httpTableName } from './gateway-routes.ts';
 import { boundHosts, serverCovers, type ServerGroup, serverGroups, type ServerInForce } from './gateway-servers.ts';
 import { secretNames, serverTls } from './server-tls.ts';
@@ -71,6 +71,7 @@ export function gatewayResources(
       group.host,
       group.listen,
       snapshot.mesh,
+      scope.telemetry,
       proxy.envoy,
       policies,
       requestAuthentications,
@@ -81,6 +82,7 @@ export function gatewayResources(
       ...group.servers.flatMap((s) => [s.gateway, s.server]),
     ];
     const origins = [
+      ...scope.telemetry.origins,
       ...group.servers.map((server) => refOf(server.gateway)),
       ...[...policies, ...requestAuthentications].map((policy) => refOf(policy)),
     ];
@@ -93,7 +95,6 @@ export function gatewayResources(
 }
 
 function listener(name: string, group: ServerGroup, scope: Scope, authorization: AuthorizationInput): Listener {
-  const { mesh } = scope.snapshot;
   const plain = group.servers.filter(({ kind }) => kind === 'http');
   const chains =
     plain.length > 0
@@ -104,6 +105,7 @@ function listener(name: string, group: ServerGroup, scope: Scope, authorization:
                 httpTableName(group.port, group.bind),
                 name,
                 authorization,
+                scope.telemetry.client,
                 scope.envoy,
                 plain.some(({ protocol }) => protocol === 'GRPC-Web'),
               ),
@@ -116,16 +118,24 @@ function listener(name: string, group: ServerGroup, scope: Scope, authorization:
     name,
     address: address(group.host, group.listen),
     trafficDirection: TrafficDirection.OUTBOUND,
-    accessLog: listenerAccessLogs(mesh),
+    accessLog: [...scope.telemetry.client.listenerLogs],
     ...(tls ? { listenerFilters: [tlsInspector()], listenerFiltersTimeout: duration(HANDSHAKE_TIMEOUT_MS) } : {}),
     filterChains: [...chains],
   };
 }
 
-function manager(table: string, name: string, authorization: AuthorizationInput, envoy: boolean, grpcWeb: boolean) {
+function manager(
+  table: string,
+  name: string,
+  authorization: AuthorizationInput,
+  telemetry: TelemetryOfSide,
+  envoy: boolean,
+  grpcWeb: boolean,
+) {
   const { mesh } = authorization;
   return httpManager({
     mesh,
+    telemetry,
     envoy,
     statPrefix: `outbound_${name}`,
     direction: 'gateway',
@@ -155,7 +165,16 @@ function chainsOf(
         : [
             {
               ...where,
-              filters: [manager(httpsTableName(server, group.bind), name, authorization, scope.envoy, false)],
+              filters: [
+                manager(
+                  httpsTableName(server, group.bind),
+                  name,
+                  authorization,
+                  scope.telemetry.client,
+                  scope.envoy,
+                  false,
+                ),
+              ],
               transportSocket: serverTls(tls, mesh, 'http'),
               transportSocketConnectTimeout: duration(HANDSHAKE_TIMEOUT_MS),
             },
@@ -166,20 +185,25 @@ function chainsOf(
         : [
             {
               ...where,
-              filters: [...rbac, tcpProxy(mesh, name, tcpTargets(server, scope))],
+              filters: [...rbac, ...tcpProxy(scope.telemetry.client, name, tcpTargets(server, scope))],
               transportSocket: serverTls(tls, mesh, 'tcp'),
               transportSocketConnectTimeout: duration(HANDSHAKE_TIMEOUT_MS),
             },
           ];
     case 'tcp':
-      return [{ filters: [...rbac, tcpProxy(mesh, name, tcpTargets(server, scope))] }];
+      return [{ filters: [...rbac, ...tcpProxy(scope.telemetry.client, name, tcpTargets(server, scope))] }];
     case 'passthrough':
       return passthroughChains(server, scope).map((chain) => ({
         ...chain,
         filters: [...rbac, ...(chain.filters ?? [])],
       }));
     default:
-      return [{ ...where, filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] }];
+      return [
+        {
+          ...where,
+          filters: [...tcpProxy(scope.telemetry.client, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])],
+        },
+      ];
   }
 }
 
@@ -207,14 +231,14 @@ function passthroughChains(server: ServerInForce, scope: Scope): readonly Chain[
         const list = targets(rule.route, virtualService.namespace, port, scope);
         chains.push({
           ...(names.length === 0 ? {} : { filterChainMatch: { serverNames: [...names] } }),
-          filters: [tcpProxy(scope.snapshot.mesh, list[0]?.cluster ?? BLACK_HOLE, list)],
+          filters: [...tcpProxy(scope.telemetry.client, list[0]?.cluster ?? BLACK_HOLE, list)],
         });
       }
     }
   }
   return chains.length > 0
     ? chains
-    : [{ filters: [tcpProxy(scope.snapshot.mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] }];
+    : [{ filters: [...tcpProxy(scope.telemetry.client, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] }];
 }
 
 type Routes =

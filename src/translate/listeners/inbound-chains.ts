@@ -6,11 +6,13 @@ import { type AuthorizationInput, httpAuthorization, tcpAuthorization } from '..
 import { duration, type Init } from '../encode.ts';
 import { httpManager } from '../filters/http-manager.ts';
 import { tcpProxy } from '../filters/tcp-proxy.ts';
+import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 import { meshServerTls, SERVER_ALPN } from '../tls-contexts.ts';
 import { type Chain, type ChainMatch, MESH_ALPN, MESH_HTTP_ALPN, MESH_TCP_ALPN, PLAIN_HTTP } from './listener-parts.ts';
 
 export interface ChainInput {
   readonly mesh: MeshSettings;
+  readonly telemetry: TelemetryOfSide;
   readonly envoy: boolean;
   readonly mode: MtlsMode;
   readonly protocol: PortProtocol;
@@ -87,7 +89,7 @@ function chain(input: ChainInput, traffic: Traffic, tls: boolean, match: ChainMa
       ? [manager(input)]
       : [
           ...tcpAuthorization(input.authorization),
-          tcpProxy(input.mesh, input.cluster, [{ cluster: input.cluster, weight: 1 }]),
+          ...tcpProxy(input.telemetry, input.cluster, [{ cluster: input.cluster, weight: 1 }]),
         ];
   const where = { ...match, ...input.where };
   return {
@@ -101,6 +103,7 @@ function chain(input: ChainInput, traffic: Traffic, tls: boolean, match: ChainMa
 function manager(input: ChainInput) {
   return httpManager({
     mesh: input.mesh,
+    telemetry: input.telemetry,
     envoy: input.envoy,
     statPrefix: `inbound_0.0.0.0_${input.port}`,
     direction: 'inbound',

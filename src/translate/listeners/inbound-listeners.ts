@@ -12,11 +12,11 @@ import { providersKey, resolveProviders } from '../authz/extension-providers.ts'
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { inboundClusterOf } from '../clusters/fixed-clusters.ts';
 import { address, duration, resource } from '../encode.ts';
-import { listenerAccessLogs } from '../filters/access-log.ts';
 import { tcpProxy } from '../filters/tcp-proxy.ts';
 import { BLACK_HOLE, INBOUND_PASSTHROUGH, inboundCluster } from '../names.ts';
 import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
+import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 import { inboundChains } from './inbound-chains.ts';
 import { type InboundPort, inboundPorts } from './inbound-ports.ts';
 import {
@@ -57,7 +57,9 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
     mesh,
     boundPort: (declared) => bound.get(declared) ?? declared,
   };
+  const telemetry = scope.telemetry.server;
   const origins = [
+    ...scope.telemetry.origins,
     ...policies.map((policy) => refOf(policy)),
     ...requestAuthentications.map((policy) => refOf(policy)),
     ...peerAuthentications.originsOf(proxy),
@@ -71,6 +73,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
   const common: KeyPart[] = [
     'inbound',
     mesh,
+    scope.telemetry,
     proxy.envoy,
     policies,
     requestAuthentications,
@@ -84,7 +87,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
     listeners.set(
       'virtualInbound',
       cache.resource(key, () =>
-        resource(ListenerSchema, 'virtualInbound', virtualInbound(ports, rest, proxy, authorization), [
+        resource(ListenerSchema, 'virtualInbound', virtualInbound(ports, rest, proxy, authorization, telemetry), [
           ...origins,
           ...ports.flatMap((p) => p.origins),
         ]),
@@ -96,7 +99,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
       listeners.set(
         name,
         cache.resource([...common, 'bound', portKey(port)], () =>
-          resource(ListenerSchema, name, boundListener(name, port, proxy.envoy, authorization), [
+          resource(ListenerSchema, name, boundListener(name, port, proxy.envoy, authorization, telemetry), [
             ...origins,
             ...port.origins,
           ]),
@@ -137,6 +140,7 @@ function chainsOf(
   port: PortInForce,
   envoy: boolean,
   authorization: AuthorizationInput,
+  telemetry: TelemetryOfSide,
   where: { readonly destinationPort?: number },
 ): readonly Chain[] {
   const { mesh } = authorization;
@@ -145,11 +149,12 @@ function chainsOf(
       {
         name: `refused_${port.declared}`,
         filterChainMatch: where,
-        filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])],
+        filters: [...tcpProxy(telemetry, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])],
       },
     ];
   return inboundChains({
     mesh,
+    telemetry,
     envoy,
     mode: port.mode,
     protocol:
@@ -172,11 +177,13 @@ function virtualInbound(
   rest: MtlsMode,
   { tproxy, envoy }: ProxyView,
   authorization: AuthorizationInput,
+  telemetry: TelemetryOfSide,
 ): Listener {
   const { mesh } = authorization;
   const declared = ports.filter((port) => port.protocol !== 'Unsupported').map((port) => port.declared);
   const catchAll = inboundChains({
     mesh,
+    telemetry,
     envoy,
     mode: rest,
     protocol: 'Unsupported',
@@ -200,21 +207,27 @@ function virtualInbound(
       httpInspector(declared),
     ],
     ...detection(mesh.protocolDetectionTimeoutMs),
-    accessLog: listenerAccessLogs(mesh),
+    accessLog: [...telemetry.listenerLogs],
     ...(tproxy ? { transparent: true } : {}),
     filterChains: [
       {
         name: 'virtualInbound-blackhole',
         filterChainMatch: { destinationPort: mesh.inboundPort },
-        filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])],
+        filters: [...tcpProxy(telemetry, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])],
       },
       ...catchAll,
-      ...ports.flatMap((port) => chainsOf(port, envoy, authorization, { destinationPort: port.declared })),
+      ...ports.flatMap((port) => chainsOf(port, envoy, authorization, telemetry, { destinationPort: port.declared })),
     ],
   };
 }
 
-function boundListener(name: string, port: PortInForce, envoy: boolean, authorization: AuthorizationInput): Listener {
+function boundListener(
+  name: string,
+  port: PortInForce,
+  envoy: boolean,
+  authorization: AuthorizationInput,
+  telemetry: TelemetryOfSide,
+): Listener {
   const sniffed = port.protocol === 'Unsupported';
   return {
     name,
@@ -222,8 +235,8 @@ function boundListener(name: string, port: PortInForce, envoy: boolean, authoriz
     trafficDirection: TrafficDirection.INBOUND,
     listenerFilters: [tlsInspector(), ...(sniffed ? [httpInspector()] : [])],
     ...detection(authorization.mesh.protocolDetectionTimeoutMs),
-    accessLog: listenerAccessLogs(authorization.mesh),
-    filterChains: [...chainsOf(port, envoy, authorization, {})],
+    accessLog: [...telemetry.listenerLogs],
+    filterChains: [...chainsOf(port, envoy, authorization, telemetry, {})],
     metadata: { filterMetadata: { istio: { declaredPort: port.declared } } },
   };
 }

@@ -1,19 +1,10 @@
 // One outbound listener: the chains for a service port or for all HTTP services of a port (inventory §3.3).
 
 import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
-import {
-  isHttp,
-  isSniffed,
-  isTls,
-  type MeshSettings,
-  type ResolvedVirtualService,
-  type Service,
-  type ServicePort,
-} from '#registry';
+import { isHttp, isSniffed, isTls, type ResolvedVirtualService, type Service, type ServicePort } from '#registry';
 import { policyOf } from '../clusters/traffic-policy.ts';
 import { address } from '../encode.ts';
 import { httpManager } from '../filters/http-manager.ts';
-import { listenerAccessLogs } from '../filters/access-log.ts';
 import { tcpProxy, type TcpTarget } from '../filters/tcp-proxy.ts';
 import { upstreamAlpn } from '../filters/upstream-alpn.ts';
 import { BLACK_HOLE, outboundCluster, PASSTHROUGH } from '../names.ts';
@@ -41,6 +32,7 @@ export function sharedHttpListener(place: ListenerPlace, scope: Scope, table: st
   const { mesh } = scope.snapshot;
   const manager = httpManager({
     mesh,
+    telemetry: scope.telemetry.client,
     envoy: scope.envoy,
     statPrefix: `outbound_${listenerName(place.address, place.port)}`,
     direction: 'outbound',
@@ -48,7 +40,7 @@ export function sharedHttpListener(place: ListenerPlace, scope: Scope, table: st
     authorization: [],
   });
   return {
-    ...base(place, mesh),
+    ...base(place, scope),
     listenerFilters: [tlsInspector(), httpInspector()],
     listenerFiltersTimeout: { seconds: 0n, nanos: 0 },
     continueOnListenerFiltersTimeout: true,
@@ -72,6 +64,7 @@ export function serviceListener(
   const manager = (last: Parameters<typeof httpManager>[0]['last']) =>
     httpManager({
       mesh,
+      telemetry: scope.telemetry.client,
       envoy: scope.envoy,
       statPrefix: `outbound_${name}`,
       direction: 'outbound',
@@ -80,13 +73,13 @@ export function serviceListener(
       grpcWeb: port.protocol === 'GRPC-Web',
       ...(last === undefined ? {} : { last }),
     });
-  if (isHttp(port.protocol)) return { ...base(place, mesh), filterChains: [{ filters: [manager(undefined)] }] };
+  if (isHttp(port.protocol)) return { ...base(place, scope), filterChains: [{ filters: [manager(undefined)] }] };
   const chains = tcpChains(service, port, scope);
   const named = chains.some(({ filterChainMatch }) => (filterChainMatch?.serverNames ?? []).length > 0);
   if (!isSniffed(port)) {
     const { matched, fallback } = splitDefault(chains);
     return {
-      ...base(place, mesh),
+      ...base(place, scope),
       ...(named || isTls(port.protocol) ? { listenerFilters: [tlsInspector()] } : {}),
       filterChains: [...matched],
       ...(fallback === undefined
@@ -98,7 +91,7 @@ export function serviceListener(
   }
   const { matched, fallback } = splitDefault(chains);
   return {
-    ...base(place, mesh),
+    ...base(place, scope),
     listenerFilters: [tlsInspector(), httpInspector()],
     listenerFiltersTimeout: { seconds: 0n, nanos: 0 },
     continueOnListenerFiltersTimeout: true,
@@ -117,12 +110,12 @@ export function serviceListener(
   };
 }
 
-function base(place: ListenerPlace, mesh: MeshSettings): Listener {
+function base(place: ListenerPlace, scope: Scope): Listener {
   return {
     name: listenerName(place.address, place.port),
     address: address(place.address, place.port),
     trafficDirection: TrafficDirection.OUTBOUND,
-    accessLog: listenerAccessLogs(mesh),
+    accessLog: [...scope.telemetry.client.listenerLogs],
     ...(place.bound ? {} : { bindToPort: false }),
   };
 }
@@ -145,13 +138,13 @@ function tcpChains(service: Service, port: ServicePort, scope: Scope): readonly 
       for (const match of rule.match ?? []) {
         if (!forUs(match, port.number, vs, scope)) continue;
         const where: ChainMatch = { serverNames: [...(match.sniHosts ?? [])], ...subnets(match.destinationSubnets) };
-        chains.push({ filterChainMatch: where, filters: [proxyTo(rule.route, vs, port, scope)] });
+        chains.push({ filterChainMatch: where, filters: [...proxyTo(rule.route, vs, port, scope)] });
       }
     }
     for (const rule of vs.object.spec.tcp ?? []) {
       const matches = rule.match ?? [];
       if (matches.length === 0) {
-        chains.push({ filters: [proxyTo(rule.route, vs, port, scope)] });
+        chains.push({ filters: [...proxyTo(rule.route, vs, port, scope)] });
         open = true;
         break;
       }
@@ -161,7 +154,7 @@ function tcpChains(service: Service, port: ServicePort, scope: Scope): readonly 
         if (Object.keys(where).length === 0) open = true;
         chains.push({
           ...(Object.keys(where).length === 0 ? {} : { filterChainMatch: where }),
-          filters: [proxyTo(rule.route, vs, port, scope)],
+          filters: [...proxyTo(rule.route, vs, port, scope)],
         });
         if (open) break;
       }
@@ -171,7 +164,7 @@ function tcpChains(service: Service, port: ServicePort, scope: Scope): readonly 
   if (!open) {
     const cluster = outboundCluster(port.number, '', service.hostname);
     const pool = policyOf(scope.rule(service), undefined, port.number).connectionPool;
-    chains.push({ filters: [tcpProxy(scope.snapshot.mesh, cluster, [{ cluster, weight: 1 }], pool)] });
+    chains.push({ filters: [...tcpProxy(scope.telemetry.client, cluster, [{ cluster, weight: 1 }], pool)] });
   }
   return chains;
 }
@@ -223,14 +216,14 @@ function proxyTo(route: TcpRouteTargets, vs: ResolvedVirtualService, port: Servi
       weight: target.weight ?? 1,
     }));
   const first = targets[0] ?? { cluster: BLACK_HOLE, weight: 1 };
-  return tcpProxy(scope.snapshot.mesh, first.cluster, targets.length === 0 ? [first] : targets);
+  return tcpProxy(scope.telemetry.client, first.cluster, targets.length === 0 ? [first] : targets);
 }
 
 export function passthroughChain(scope: Scope): Chain {
   const cluster = scope.allowAny ? PASSTHROUGH : BLACK_HOLE;
   return {
     name: 'PassthroughFilterChain',
-    filters: [tcpProxy(scope.snapshot.mesh, cluster, [{ cluster, weight: 1 }])],
+    filters: [...tcpProxy(scope.telemetry.client, cluster, [{ cluster, weight: 1 }])],
   };
 }
 
@@ -243,14 +236,17 @@ export function virtualOutbound(scope: Scope): Listener {
     address: address('0.0.0.0', mesh.outboundPort),
     trafficDirection: TrafficDirection.OUTBOUND,
     useOriginalDst: true,
-    accessLog: listenerAccessLogs(mesh),
+    accessLog: [...scope.telemetry.client.listenerLogs],
     filterChains: [
       {
         name: 'virtualOutbound-blackhole',
         filterChainMatch: { destinationPort: mesh.outboundPort },
-        filters: [tcpProxy(mesh, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])],
+        filters: [...tcpProxy(scope.telemetry.client, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])],
       },
-      { name: 'virtualOutbound-catchall-tcp', filters: [tcpProxy(mesh, cluster, [{ cluster, weight: 1 }])] },
+      {
+        name: 'virtualOutbound-catchall-tcp',
+        filters: [...tcpProxy(scope.telemetry.client, cluster, [{ cluster, weight: 1 }])],
+      },
     ],
   };
 }

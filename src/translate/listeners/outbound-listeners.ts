@@ -8,7 +8,6 @@ import type { KeyPart, TranslationCache } from '../cache.ts';
 import { address, resource } from '../encode.ts';
 import { dynamicForwardProxy } from '../filters/dynamic-forward-proxy.ts';
 import { httpManager } from '../filters/http-manager.ts';
-import { listenerAccessLogs } from '../filters/access-log.ts';
 import type { ProxyView } from '../proxy-view.ts';
 import { HTTP_PROXY_TABLE, resolvesUnknownHosts, serviceTable, type TableName } from '../routes/outbound-routes.ts';
 import type { Scope } from '../scope.ts';
@@ -29,7 +28,7 @@ export function capturedListeners(scope: Scope, cache: TranslationCache): Outbou
     if (!listeners.has(name))
       listeners.set(
         name,
-        cache.resource(['lds', scope.snapshot.mesh, scope.allowAny, scope.envoy, ...key], () =>
+        cache.resource(['lds', scope.snapshot.mesh, scope.telemetry, scope.allowAny, scope.envoy, ...key], () =>
           resource(ListenerSchema, name, make(), origins),
         ),
       );
@@ -77,6 +76,7 @@ export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: Transla
       const key: KeyPart[] = [
         'lds',
         mesh,
+        scope.telemetry,
         scope.allowAny,
         scope.envoy,
         ...serviceKeyParts(service, port, host, scope),
@@ -96,7 +96,7 @@ export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: Transla
     const resolves = resolvesUnknownHosts(scope);
     listeners.set(
       name,
-      cache.resource(['lds', 'http_proxy', mesh, scope.envoy, resolves, at], () =>
+      cache.resource(['lds', 'http_proxy', mesh, scope.telemetry, scope.envoy, resolves, at], () =>
         resource(ListenerSchema, name, forwardProxy(scope, name, at, resolves), []),
       ),
     );
@@ -108,6 +108,7 @@ function forwardProxy(scope: Scope, name: string, port: number, resolves: boolea
   const { mesh } = scope.snapshot;
   const manager = httpManager({
     mesh,
+    telemetry: scope.telemetry.client,
     envoy: scope.envoy,
     statPrefix: 'outbound_http_proxy',
     direction: 'outbound',
@@ -120,7 +121,7 @@ function forwardProxy(scope: Scope, name: string, port: number, resolves: boolea
     name,
     address: address('127.0.0.1', port),
     trafficDirection: TrafficDirection.OUTBOUND,
-    accessLog: listenerAccessLogs(mesh),
+    accessLog: [...scope.telemetry.client.listenerLogs],
     filterChains: [{ filters: [manager] }],
   };
 }
