@@ -1,5 +1,5 @@
 // Inputs that once reached new code, kept beside the fuzzer: one file for each target, one input a line in base64.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const FOLDER = join(import.meta.dirname, 'corpus');
@@ -15,5 +15,6 @@ export function readCorpus(target: string): Buffer[] {
 
 export function writeCorpus(target: string, inputs: readonly Buffer[]): void {
   const lines = new Set(inputs.map((input) => input.toString('base64')));
+  mkdirSync(FOLDER, { recursive: true });
   writeFileSync(join(FOLDER, `${target}.txt`), `${[...lines].sort().join('\n')}\n`);
 }

@@ -2,6 +2,7 @@
 // survives every update of the assignment, so that health, ejection and counters do too (design 4).
 
 import type { JsonObject } from '@bufbuild/protobuf';
+import { RestTime } from './rest-time.ts';
 
 export interface Locality {
   readonly region: string;
@@ -64,6 +65,9 @@ export class Host {
   /** Peak EWMA of response time, ms, and when it was last touched. */
   ewmaMs = 0;
   ewmaAtMs = 0;
+
+  /** How long it lets connections rest. */
+  readonly rest: RestTime = new RestTime();
 
   /** Whatever the pool layer hangs here: connection pools by (priority, options). */
   pools: unknown = undefined;

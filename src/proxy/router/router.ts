@@ -368,7 +368,7 @@ export class Router implements StreamRouter {
     cluster.stats.inc(CLUSTER.upstream_rq_total);
     const attempt = new UpstreamAttempt(this, host, this.services.clock.now());
     this.#attempt = attempt;
-    this.#pool(host).request(attempt, fresh);
+    this.#pool(host).request(attempt, fresh, isIdempotent(this.head.method));
   }
 
   cancelWaiting(attempt: UpstreamAttempt): void {

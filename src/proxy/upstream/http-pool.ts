@@ -18,14 +18,19 @@ export interface PooledConnection {
 }
 
 export interface PoolWaiter {
+  /** Monotonic ms at which it asked. */
+  readonly startMs?: number;
   onReady(connection: PooledConnection): void;
   /** `transport` = why no connection came about, in Envoy's words; '' = limits. */
   onFailure(reason: ResetReason, transport: string): void;
 }
 
 export interface HttpPool {
-  /** Answers at once or later; `fresh` = not a connection that was used before. */
-  request(waiter: PoolWaiter, fresh: boolean): void;
+  /**
+   * Answers at once or later; `fresh` = not a connection that was used before; `repeatable` = the request may be sent
+   * again should a kept connection turn out to be closed.
+   */
+  request(waiter: PoolWaiter, fresh: boolean, repeatable?: boolean): void;
   cancel(waiter: PoolWaiter): void;
   /** The endpoint or its settings are gone: idle connections close, busy ones when they are done. */
   drain(): void;
@@ -52,6 +57,8 @@ export class H1Pool implements HttpPool {
   readonly #all = new Set<PooledH1>();
   readonly #sweep = new Deadline(() => this.#sweepIdle());
   #draining = false;
+  /** What the endpoint said last about keeping connections: it says the same in every response. */
+  #saidLast = '';
 
   readonly #breaker: Breaker;
 
@@ -66,10 +73,12 @@ export class H1Pool implements HttpPool {
     return this.#all.size;
   }
 
-  request(waiter: PoolWaiter, fresh: boolean): void {
-    if (!fresh) {
+  request(waiter: PoolWaiter, fresh: boolean, repeatable = true): void {
+    if (!fresh && (!this.#host.rest.known || this.#idle.length === 0 || this.#newestMayServe(repeatable))) {
       for (let c = this.#idle.pop(); c !== undefined; c = this.#idle.pop()) {
-        if (c.h1.usable) return waiter.onReady(c.h1);
+        if (!c.h1.usable) continue;
+        c.takenMs = waiter.startMs;
+        return waiter.onReady(c.h1);
       }
     }
     const cluster = this.#cluster;
@@ -128,6 +137,11 @@ export class H1Pool implements HttpPool {
     const at = this.#idle.lastIndexOf(c);
     if (at >= 0) this.#idle.splice(at, 1);
     const cluster = this.#cluster;
+    // Closed by the endpoint while it rested, or under the first bytes of the next request.
+    if (c.h1.endedByPeer && c.restsSince >= 0 && (at >= 0 || !c.h1.heard)) {
+      const until = at < 0 && c.takenMs !== undefined ? c.takenMs : cluster.services.clock.now();
+      this.#host.rest.closedAfter(until - c.restsSince);
+    }
     this.#breaker.releaseConnection();
     this.#host.activeConnections--;
     const stats = cluster.stats;
@@ -139,7 +153,7 @@ export class H1Pool implements HttpPool {
       this.#host.connectFailures++;
       cluster.report(this.#host, { kind: error?.kind === 'timeout' ? 'timeout' : 'connect-failed' });
       this.#failWaiting(error);
-    } else if (this.#waiting.length > this.#connecting.size && !this.#draining) this.#connect();
+    } else if (this.#waiting.length > this.#connecting.size) this.#connect();
   }
 
   #give(c: PooledH1): void {
@@ -154,10 +168,24 @@ export class H1Pool implements HttpPool {
       return;
     }
     c.idleSweeps = 0;
+    const now = this.#cluster.services.clock.now();
+    c.restsSince = now;
+    const said = c.h1.keepAliveParameters;
+    if (said !== '' && said !== this.#saidLast) this.#host.rest.announced((this.#saidLast = said));
     this.#idle.push(c);
     const { idleMs } = this.#cluster.poolSettings;
-    if (idleMs > 0 && !this.#sweep.armed)
-      this.#cluster.services.wheel.arm(this.#sweep, idleMs / 4, this.#cluster.services.clock.now());
+    if (idleMs > 0 && !this.#sweep.armed) this.#cluster.services.wheel.arm(this.#sweep, idleMs / 4, now);
+  }
+
+  /** When the newest rests for too long, so do all; two stay to show when the endpoint closes them. */
+  #newestMayServe(repeatable: boolean): boolean {
+    const now = this.#cluster.services.clock.now();
+    const idle = this.#idle;
+    const newest = idle[idle.length - 1] as PooledH1;
+    const oldest = idle[0] as PooledH1;
+    if (this.#host.rest.allows(now - newest.restsSince, now - oldest.restsSince, repeatable)) return true;
+    for (const c of idle.splice(1, Math.max(0, idle.length - 2))) c.h1.conn.destroy();
+    return false;
   }
 
   #connect(): boolean {
@@ -215,6 +243,10 @@ export class H1Pool implements HttpPool {
 class PooledH1 implements ConnHandler {
   h1!: H1ClientConnection;
   idleSweeps = 0;
+  /** Monotonic ms of its last response's end; -1 = it has carried none. */
+  restsSince = -1;
+  /** When the present request asked for it. */
+  takenMs: number | undefined = undefined;
   #up = false;
   readonly #pool: H1Pool;
 

@@ -31,6 +31,10 @@ export class H1ClientConnection implements ConnHandler {
   readonly conn: Conn;
   /** Requests begun on this connection. */
   requests = 0;
+  /** Something came since the last request began. */
+  heard = false;
+  /** The peer closed it, not we. */
+  endedByPeer = false;
   #state: State = 'idle';
   #stream: H1ClientStream | undefined = undefined;
   #keepAlive = true;
@@ -55,15 +59,22 @@ export class H1ClientConnection implements ConnHandler {
     return this.#state === 'idle' && !this.conn.destroyed;
   }
 
+  /** What the last response said about how long this connection may rest. */
+  get keepAliveParameters(): string {
+    return this.#facts.keepAliveParameters;
+  }
+
   start(handler: ClientStreamHandler): ClientStream {
     const stream = new H1ClientStream(this, handler);
     this.#stream = stream;
     this.#state = 'head';
     this.requests++;
+    this.heard = false;
     return stream;
   }
 
   onData(data: Buffer): void {
+    this.heard = true;
     let bytes: Buffer | undefined = data;
     while (bytes !== undefined && bytes.length > 0) bytes = this.#consume(bytes);
     // Only now is it known that nothing follows the response.
@@ -73,6 +84,7 @@ export class H1ClientConnection implements ConnHandler {
   }
 
   onEnd(): void {
+    this.endedByPeer = true;
     const stream = this.#stream;
     switch (this.#state) {
       case 'body':
@@ -99,6 +111,7 @@ export class H1ClientConnection implements ConnHandler {
   }
 
   onClose(error: ConnError | undefined): void {
+    if (error !== undefined) this.endedByPeer = true;
     this.#drop('connection-termination', error === undefined ? 'connection closed' : `${error.code}: ${error.message}`);
     this.#state = 'closed';
     this.#head.clear();

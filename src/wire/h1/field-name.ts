@@ -12,6 +12,7 @@ export const NAME = {
   /** Hop-by-hop and of no use to us: dropped. */
   drop: 6,
   te: 7,
+  keepAlive: 8,
 } as const;
 export type NameKind = (typeof NAME)[keyof typeof NAME];
 
@@ -30,7 +31,7 @@ const KINDS: Readonly<Record<string, NameKind>> = {
   'transfer-encoding': NAME.transferEncoding,
   connection: NAME.connection,
   upgrade: NAME.upgrade,
-  'keep-alive': NAME.drop,
+  'keep-alive': NAME.keepAlive,
   'proxy-connection': NAME.drop,
   te: NAME.te,
 };

@@ -14,6 +14,8 @@ export class HeadFacts {
   nominated: string[] | undefined = undefined;
   connectionUpgrade = false;
   transferEncodings = 0;
+  /** Parameters of Keep-Alive, as sent; '' = none. */
+  keepAliveParameters = '';
 
   reset(): void {
     this.contentLength = -1;
@@ -26,5 +28,6 @@ export class HeadFacts {
     this.nominated = undefined;
     this.connectionUpgrade = false;
     this.transferEncodings = 0;
+    this.keepAliveParameters = '';
   }
 }

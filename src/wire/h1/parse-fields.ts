@@ -99,6 +99,9 @@ function readSpecial(
     case NAME.upgrade:
       facts.upgrade = facts.upgrade === '' ? value.toLowerCase() : `${facts.upgrade}, ${value.toLowerCase()}`;
       return undefined;
+    case NAME.keepAlive:
+      facts.keepAliveParameters = value;
+      return undefined;
     case NAME.te:
       // Only "trailers" has a meaning for the next hop (RFC 9110 §10.1.4).
       if (/(^|,)\s*trailers\s*(,|$)/i.test(value)) headers.push(lower, sent, 'trailers');

@@ -1,0 +1,91 @@
+// A proxy in a process of its own, from a bootstrap: what it counts and what memory it holds can be read from outside.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { meshEntry } from '../mesh/mesh.ts';
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export class ProxyProcess {
+  readonly adminPort: number;
+  readonly #child: ChildProcess;
+
+  private constructor(adminPort: number, child: ChildProcess) {
+    this.adminPort = adminPort;
+    this.#child = child;
+  }
+
+  /** `resources`: the bootstrap's static_resources. */
+  static async start(resources: object): Promise<ProxyProcess> {
+    const adminPort = await freePort();
+    const folder = mkdtempSync(join(tmpdir(), 'topsail-proxy-'));
+    const config = join(folder, 'bootstrap.json');
+    const admin = { address: { socket_address: { address: '127.0.0.1', port_value: adminPort } } };
+    writeFileSync(
+      config,
+      JSON.stringify({ node: { id: 'life', cluster: 'life' }, admin, static_resources: resources }),
+    );
+    const child = spawn(process.execPath, [meshEntry(), 'proxy', '-c', config, '--log-level', 'error'], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    const proxy = new ProxyProcess(adminPort, child);
+    await proxy.#ready();
+    rmSync(folder, { recursive: true, force: true });
+    return proxy;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  get alive(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Private memory in bytes. */
+  memory(): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
+    return Number(/RssAnon:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
+  }
+
+  /** Open descriptors. */
+  descriptors(): number {
+    return readdirSync(`/proc/${this.pid}/fd`).length;
+  }
+
+  async stats(): Promise<ReadonlyMap<string, number>> {
+    const answer = await fetch(`http://127.0.0.1:${this.adminPort}/stats`, { headers: { connection: 'close' } });
+    const lines = (await answer.text()).split('\n');
+    return new Map(
+      lines.map((line) => [line.slice(0, line.lastIndexOf(':')), Number(line.slice(line.lastIndexOf(':') + 1))]),
+    );
+  }
+
+  /** SIGTERM as an orchestrator does it; resolves when the process is gone. */
+  async end(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    if (!this.alive) return;
+    const gone = once(this.#child, 'exit');
+    this.#child.kill(signal);
+    await gone;
+  }
+
+  async #ready(): Promise<void> {
+    for (const end = performance.now() + 60_000; performance.now() < end && this.alive; await sleep(30)) {
+      const answer = await fetch(`http://127.0.0.1:${this.adminPort}/ready`).catch(() => undefined);
+      if (answer?.status === 200) return;
+    }
+    throw new Error('the proxy did not start');
+  }
+}
