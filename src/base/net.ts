@@ -109,6 +109,8 @@ export type PeerCheck = (peer: {
   readonly chain: readonly Uint8Array[];
   readonly resumed: boolean;
   readonly sni: string;
+  /** TLS itself found a path to the context's roots: Node shows a server only the client's leaf, not what stands above it. */
+  readonly pathVerified?: boolean;
 }) => { readonly ok: true; readonly verdict: PeerVerdict } | { readonly ok: false; readonly reason: string };
 
 export interface TlsServerOptions {

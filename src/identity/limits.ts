@@ -15,6 +15,8 @@ export const RSA_BITS_MIN = 2048;
 export const RSA_BITS_MAX = 8192;
 /** Milliseconds that two machines' clocks may differ; leaves are backdated by more than this. */
 export const CLOCK_SKEW_MS = 10_000;
+/** Milliseconds after its end in which a leaf is still taken on a resumed session; OpenSSL allows none on a full handshake. */
+export const EXPIRY_SLACK_MS = 3_000;
 /** Milliseconds a leaf's notBefore lies in the past. Istio's value. */
 export const BACKDATE_MS = 120_000;
 /** Milliseconds; Istio's defaults. */

@@ -136,8 +136,9 @@ for (const [what, chain, code] of refusals) {
   test(`a peer with ${what} is refused with ${code}`, () => assert.equal(check(chain()), code));
 }
 
-test('clocks may differ by ten seconds', () => {
-  assert.equal(typeof check(peerWith({ notBeforeMs: NOW - 100_000, notAfterMs: NOW - 9_000 })), 'object');
+test('clocks may differ: by ten seconds at the beginning of a certificate, by three at its end', () => {
+  assert.equal(typeof check(peerWith({ notBeforeMs: NOW - 100_000, notAfterMs: NOW - 2_000 })), 'object');
+  assert.equal(check(peerWith({ notBeforeMs: NOW - 100_000, notAfterMs: NOW - 4_000 })), 'peer_expired');
   assert.equal(typeof check(peerWith({ notBeforeMs: NOW + 9_000 })), 'object');
 });
 
@@ -253,6 +254,42 @@ test('revocation: revoked, covered, not covered, stale, forged, unreadable', () 
   assert.equal(check([peer], { crl: crl(root, [], NOW - 11_000) }), 'peer_revocation_stale');
   assert.equal(check([peer], { crl: crl(unknownRoot, []) }), 'peer_revocation_unknown');
   assert.equal(check([peer], { crl: 'nonsense' }), 'revocation_list_unusable');
+});
+
+test('a handshake that is over outlives the leaf, not its revocation or its root', () => {
+  const clock = new FakeClock(NOW);
+  const peer = makePeer(root, NOW).der;
+  const standing = { established: true, clock } as const;
+  clock.advance(4 * 3_600_000);
+  assert.equal(check([peer], { clock }), 'peer_expired');
+  assert.equal(typeof check([peer], standing), 'object');
+  assert.equal(check([peer], { ...standing, roots: unknownRoot.rootsPem }), 'peer_unknown_root');
+  assert.equal(check([peer], { ...standing, crl: crl(root, [serialOf(peer)]) }), 'peer_revoked');
+});
+
+test('what TLS verified over intermediates that we are not shown is taken, unless we know better', () => {
+  const between = makeIntermediate(root, { organization: 'between', nowMs: NOW });
+  const leaf = makePeer(between, NOW).der;
+  const judge = (options: Partial<PeerCheckOptions> = {}, pathVerified = true): string => {
+    const result = makePeerCheck({
+      roots: root.rootsPem,
+      crl: '',
+      sanMatchers: [],
+      trustDomains: ['cluster.local'],
+      required: true,
+      peerIs: 'client',
+      clock: new FakeClock(NOW),
+      ...options,
+    })({ chain: [leaf], resumed: false, sni: '', pathVerified });
+    return result.ok ? 'ok' : refusalCode(result.reason);
+  };
+  assert.deepEqual([judge(), judge({}, false)], ['ok', 'peer_unknown_root']);
+  assert.equal(judge({ crl: crl(between, [serialOf(leaf)]) + crl(root, []) }), 'peer_revoked');
+  assert.equal(judge({ trustDomains: ['other.example'] }), 'peer_wrong_trust_domain');
+  const known = new Intermediates();
+  known.add(between.certificate);
+  assert.equal(judge({ intermediates: known }), 'ok');
+  assert.equal(judge({ intermediates: known, roots: unknownRoot.rootsPem }), 'peer_unknown_root');
 });
 
 test('one bad certificate in a bundle only narrows trust', () => {

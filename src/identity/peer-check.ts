@@ -9,14 +9,14 @@ import { findPath, isValidAt } from './certification-path.ts';
 import type { IdentityErrorCode } from './errors.ts';
 import { IdentityError } from './errors.ts';
 import { Intermediates } from './intermediates.ts';
-import { CLOCK_SKEW_MS, PEER_CHAIN_MAX, VERIFIED_PATHS_MAX } from './limits.ts';
+import { CLOCK_SKEW_MS, EXPIRY_SLACK_MS, PEER_CHAIN_MAX, VERIFIED_PATHS_MAX } from './limits.ts';
 import { RevocationLists } from './revocation.ts';
 import type { SanMatcher } from './san-matcher.ts';
 import { matchesSan } from './san-matcher.ts';
 import { isWeakKey } from './signature.ts';
 import { parseSpiffeId } from './spiffe-id.ts';
 import type { TrustBundle } from './trust-bundle.ts';
-import { parseTrustBundle, sameBytes } from './trust-bundle.ts';
+import { hex, parseTrustBundle, sameBytes } from './trust-bundle.ts';
 
 export interface PeerCheckOptions {
   /** PEM bundle. Undefined = the chain is not checked: then no certificate proves anything and every peer is anonymous. */
@@ -31,6 +31,8 @@ export interface PeerCheckOptions {
   readonly trustDomains: readonly string[] | undefined;
   /** Whether a peer without certificate is refused. Servers' certificates are always required. */
   readonly required: boolean;
+  /** The handshake is over: only whether chain and revocation still hold counts, no longer the leaf's end. */
+  readonly established?: boolean;
   /** Who the peer is: decides the extended key usage. */
   readonly peerIs: 'client' | 'server';
   readonly clock: Pick<Clock, 'wallTime'>;
@@ -43,10 +45,10 @@ const ANONYMOUS: { readonly ok: true; readonly verdict: PeerVerdict } = { ok: tr
 /** One check per (trust version, matcher); it parses roots and lists once. */
 export function makePeerCheck(options: PeerCheckOptions): PeerCheck {
   const judge = options.roots === undefined ? undefined : new PeerJudge(options, parseTrustBundle(options.roots));
-  return ({ chain }) => {
+  return ({ chain, pathVerified }) => {
     if (chain.length === 0)
       return options.required || options.peerIs === 'server' ? refuse('peer_no_certificate') : ANONYMOUS;
-    if (judge !== undefined) return judge.check(chain);
+    if (judge !== undefined) return judge.check(chain, pathVerified === true || options.established === true);
     // Names that nobody vouches for must not satisfy a matcher.
     return options.sanMatchers.length > 0 || options.trustDomains !== undefined
       ? refuse('trust_bundle_empty')
@@ -74,23 +76,27 @@ class PeerJudge {
     this.#intermediates = options.intermediates ?? new Intermediates();
   }
 
-  check(chain: readonly Uint8Array[]): ReturnType<PeerCheck> {
+  /** `vouched`: somebody verified the path, and only what stands on it may be unknown here. */
+  check(chain: readonly Uint8Array[], vouched: boolean): ReturnType<PeerCheck> {
     if (this.#trust.roots.length === 0) return refuse('trust_bundle_empty', this.#trust.complaints.join('; '));
     if (chain.length > PEER_CHAIN_MAX) return refuse('peer_chain_too_long', `${chain.length} certificates shown`);
-    const nowMs = this.#options.clock.wallTime();
     const id = hash('sha256', chain[0] as Uint8Array, 'base64');
     const known = this.#paths.get(id);
-    const path = known?.every((certificate) => isValidAt(certificate, nowMs)) === true ? known : undefined;
-    const leaf = path?.[0] ?? parseCertificate(chain[0] as Uint8Array);
+    const leaf = known?.[0] ?? parseCertificate(chain[0] as Uint8Array);
     if ('ok' in leaf && !leaf.ok) {
       return refuse(leaf.error.code.startsWith('san_') ? 'peer_san_malformed' : 'peer_malformed', leaf.error.message);
     }
     const certificate = 'ok' in leaf ? leaf.value : leaf;
+    const wallMs = this.#options.clock.wallTime();
+    const nowMs = this.#options.established === true ? Math.min(wallMs, certificate.notAfterMs) : wallMs;
+    const path = known?.every((one) => isValidAt(one, nowMs)) === true ? known : undefined;
     const code = this.#leafFault(certificate, nowMs);
     if (code !== undefined) return refuse(code, describe(certificate));
     const found = path ?? this.#findPath(certificate, chain.slice(1), nowMs, id);
-    if ('code' in found) return refuse(found.code, found.at);
-    return this.#identityOf(certificate, this.#revoked(found, nowMs));
+    if (!('code' in found)) return this.#identityOf(certificate, this.#revoked(found, nowMs));
+    if (!vouched || found.code !== 'peer_unknown_root' || this.#knowsIssuerOf(certificate))
+      return refuse(found.code, found.at);
+    return this.#identityOf(certificate, this.#lists?.names(certificate) === true ? 'peer_revoked' : undefined);
   }
 
   #findPath(
@@ -114,9 +120,14 @@ class PeerJudge {
     return result.path;
   }
 
+  #knowsIssuerOf(leaf: Certificate): boolean {
+    if (this.#trust.bySubject.has(hex(leaf.issuer))) return true;
+    return this.#intermediates.all().some((one) => sameBytes(one.subject, leaf.issuer));
+  }
+
   #leafFault(leaf: Certificate, nowMs: number): IdentityErrorCode | undefined {
     if (nowMs < leaf.notBeforeMs - CLOCK_SKEW_MS) return 'peer_not_yet_valid';
-    if (nowMs > leaf.notAfterMs + CLOCK_SKEW_MS) return 'peer_expired';
+    if (nowMs > leaf.notAfterMs + EXPIRY_SLACK_MS) return 'peer_expired';
     if (leaf.unknownCritical.length > 0) return 'peer_critical_extension';
     if (isWeakKey(leaf.publicKey)) return 'peer_weak_key';
     // A self-signed server that somebody pinned often is its own authority; a mesh identity never is (X.509-SVID §4.1).

@@ -50,6 +50,12 @@ export class RevocationLists {
     return stale ? 'peer_revocation_stale' : 'peer_revocation_unknown';
   }
 
+  /** Some list of its issuer's name has it: enough to refuse, where the issuer itself is not at hand. */
+  names(certificate: Certificate): boolean {
+    const lists = this.#byIssuer.get(hex(certificate.issuer)) ?? [];
+    return this.problem !== undefined || lists.some((list) => list.revoked.has(certificate.serial));
+  }
+
   #signedBy(list: RevocationList, issuer: Certificate): boolean {
     const known = this.#verified.get(list);
     if (known !== undefined && sameBytes(known, issuer.publicKey.spki)) return true;

@@ -21,11 +21,12 @@ export function judgePeer(
   const resumed = socket.isSessionReused();
   const shown = peerChain(socket);
   const chain = resumed && shown.length === 0 ? remembered : shown;
-  if (chain.length > 0 && context.rootsPem !== undefined) {
+  const pathVerified = chain.length > 0 && context.rootsPem !== undefined;
+  if (pathVerified) {
     const failure = verifyError(socket);
     if (failure !== undefined) return refuse(failure, `the peer's certificate is not trusted: ${failure}`);
   }
-  const verdict = check({ chain, resumed, sni });
+  const verdict = check({ chain, resumed, sni, pathVerified });
   if (!verdict.ok) return refuse('PEER_REFUSED', verdict.reason);
   const facts: TlsFacts = {
     protocol: socket.getProtocol() ?? '',

@@ -134,7 +134,8 @@ function clientTls(
   name: string,
   clock: Clock,
 ): TlsClientOptions {
-  const current = manager.current;
+  // One that ran out (the machine slept) would be refused for ever; without it the token is enough.
+  const current = (manager.current?.notAfterMs ?? 0) > clock.wallTime() ? manager.current : undefined;
   const context: TlsContext = {
     rootsPem,
     minVersion: 'TLSv1.3',

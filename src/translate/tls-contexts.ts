@@ -13,6 +13,7 @@ import type { SdsSecretConfigSchema } from '#proto/envoy/extensions/transport_so
 import {
   SubjectAltNameMatcher_SanType,
   type SubjectAltNameMatcherSchema,
+  type TlsParametersSchema,
   TlsParameters_TlsProtocol,
 } from '#proto/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import type { TransportSocketSchema } from '#proto/envoy/config/core/v3/base_pb.ts';
@@ -92,13 +93,26 @@ export function meshClientTls(options: {
   });
 }
 
+type TlsSettings = NonNullable<MeshSettings['spec']['meshMTLS']>;
+
+/** MeshConfig `meshMTLS` and `tlsDefaults`: oldest version, curves, and suites for TLS 1.2. */
+export function configuredTls(settings: TlsSettings | undefined): Init<typeof TlsParametersSchema> {
+  const { minProtocolVersion, ecdhCurves, cipherSuites } = settings ?? {};
+  return {
+    tlsMinimumProtocolVersion: tlsVersion(minProtocolVersion, PARAMETERS.tlsMinimumProtocolVersion),
+    tlsMaximumProtocolVersion: PARAMETERS.tlsMaximumProtocolVersion,
+    ...(ecdhCurves === undefined ? {} : { ecdhCurves: [...ecdhCurves] }),
+    ...(cipherSuites === undefined ? {} : { cipherSuites: [...new Set(cipherSuites)] }),
+  };
+}
+
 /** The mesh's mutual TLS from clients: any identity of our trust domains; what it may do is RBAC's business. */
 export function meshServerTls(mesh: MeshSettings, alpn: readonly string[]): Socket {
   const domains = [...new Set([mesh.trustDomain, ...mesh.trustDomainAliases])];
   return downstreamSocket({
     requireClientCertificate: true,
     commonTlsContext: {
-      tlsParams: PARAMETERS,
+      tlsParams: configuredTls(mesh.spec.meshMTLS),
       alpnProtocols: [...alpn],
       tlsCertificateSdsSecretConfigs: [OWN_CERTIFICATE],
       validationContextType: {
@@ -124,6 +138,7 @@ export function ruleClientTls(
     readonly sans: readonly string[];
     readonly http2: boolean;
     readonly gateway: boolean;
+    readonly mesh: MeshSettings;
   },
 ): Socket {
   const names = (tls.subjectAltNames ?? []).length > 0 ? (tls.subjectAltNames ?? []) : options.sans;
@@ -144,7 +159,7 @@ export function ruleClientTls(
   return upstreamSocket({
     sni,
     commonTlsContext: {
-      tlsParams: PARAMETERS,
+      tlsParams: configuredTls(options.mesh.spec.tlsDefaults),
       alpnProtocols: options.http2 ? ['h2'] : [],
       tlsCertificateSdsSecretConfigs: certificate,
       ...(tls.insecureSkipVerify === true

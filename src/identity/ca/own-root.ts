@@ -4,7 +4,7 @@ import type { Clock, Fs, Logger, Result } from '#base';
 import { err, ok } from '#base';
 import { formatPem, writeRevocationList } from '#wire/tls';
 import { IdentityError } from '../errors.ts';
-import { CLOCK_SKEW_MS, REVOCATION_LIST_TTL_MS } from '../limits.ts';
+import { CLOCK_SKEW_MS, EXPIRY_SLACK_MS, REVOCATION_LIST_TTL_MS } from '../limits.ts';
 import type { AuthorityKeeper, AuthorityPhase, MeshTrust } from './authority-keeper.ts';
 import type { AuthorityState, RevokedLeaf } from './authority-store.ts';
 import { loadAuthority, saveAuthority } from './authority-store.ts';
@@ -154,7 +154,7 @@ export class OwnRoot implements AuthorityKeeper {
     const life = state.longestLeafMs ?? this.#times.leafMaxMs;
     const rotation = afterStep(state.rotation, step, nowMs, {
       ...(spreadMs === undefined ? {} : { spreadMs }),
-      leavesUntilMs: nowMs + life + CLOCK_SKEW_MS,
+      leavesUntilMs: nowMs + life + EXPIRY_SLACK_MS,
     });
     const next = (current: SigningAuthority, other: SigningAuthority | undefined): AuthorityState => ({
       ...state,

@@ -6,7 +6,7 @@ import { err, ok } from '#base';
 import { formatPem } from '#wire/tls';
 import { isValidAt } from '../certification-path.ts';
 import { IdentityError } from '../errors.ts';
-import { CLOCK_SKEW_MS, LEAF_TTL_DEFAULT_MS, PLUGGED_SPREAD_MS } from '../limits.ts';
+import { EXPIRY_SLACK_MS, LEAF_TTL_DEFAULT_MS, PLUGGED_SPREAD_MS } from '../limits.ts';
 import type { AuthorityKeeper, AuthorityPhase, MeshTrust } from './authority-keeper.ts';
 import { joinRoots, rootOf, rootsWithout } from './authority-keeper.ts';
 import type { PluggedAuthority } from './plugged-authority.ts';
@@ -143,7 +143,7 @@ export class PluggedRoot implements AuthorityKeeper {
     const known = rootOf(given.authority, nowMs, before.rootsPem) !== '';
     const at = known || !isValidAt(this.#signer.certificate, nowMs) ? undefined : nowMs + spreadMs;
     const gone = rootsWithout(before.rootsPem, given.authority.rootsPem);
-    const untilMs = (at ?? nowMs) + this.#longestLeafMs + CLOCK_SKEW_MS;
+    const untilMs = (at ?? nowMs) + this.#longestLeafMs + EXPIRY_SLACK_MS;
     this.#former = gone === '' ? undefined : { rootsPem: gone, crlPem: before.crlPem, untilMs };
     this.#given = given;
     if (at === undefined) this.#signer = given.authority;

@@ -107,9 +107,29 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
     this.#cutPlaintext();
   }
 
+  /** What is trusted changed: a revoked peer goes at once, one whose root went may finish what it does. */
+  recheckPeer(): void {
+    const facts = this.conn.tls;
+    const fault = facts === undefined || this.#closed ? undefined : this.#chain?.tls?.faultOf(facts);
+    if (fault === undefined) return;
+    const { log } = this.#listener.services;
+    log.info('a connection is cut: its client is no longer trusted', {
+      listener: this.listener,
+      peer: this.remoteAddress,
+      reason: fault,
+    });
+    if (fault.startsWith('peer_revoked')) return this.#revoke();
+    this.drain();
+    this.#cutSoon();
+  }
+
   #cutPlaintext(): void {
-    if (!this.#lacksTls() || this.#deadline?.armed === true) return;
-    // What is under way may end well; what has no end is cut.
+    if (this.#lacksTls()) this.#cutSoon();
+  }
+
+  /** What is under way may end well; what has no end is cut. */
+  #cutSoon(): void {
+    if (this.#closed || this.#deadline?.armed === true) return;
     this.#deadline = new Deadline(() => this.#revoke());
     this.#listener.services.wheel.arm(this.#deadline, REVOKED_GRACE_MS, this.#listener.services.clock.now());
   }

@@ -1,6 +1,6 @@
 // The server side of TLS for a filter chain (DownstreamTlsContext).
 
-import type { Conn } from '#base';
+import type { Conn, TlsFacts } from '#base';
 import type { DownstreamTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { TlsMaterial } from '../tls/tls-material.ts';
 import type { ProxyServices } from '../services.ts';
@@ -36,6 +36,17 @@ export class ChainTls implements DownstreamTls {
   }
   get securityClass(): string {
     return this.#material.securityClass;
+  }
+
+  set onTrust(changed: (() => void) | undefined) {
+    this.#material.onTrust = changed;
+  }
+  get onTrust(): (() => void) | undefined {
+    return this.#material.onTrust;
+  }
+
+  faultOf(facts: TlsFacts): string | undefined {
+    return this.#material.faultOf(facts);
   }
 
   start(conn: Conn, done: Parameters<DownstreamTls['start']>[1]): void {

@@ -1,6 +1,6 @@
 // One version of a listener: its address, what it looks at before it chooses a chain, and its chains.
 
-import type { Conn } from '#base';
+import type { Conn, TlsFacts } from '#base';
 import type { NetworkFilterFactory, TerminalFilter } from '../network/filter.ts';
 import type { FilterChainMatcher } from './filter-chain-match.ts';
 
@@ -52,6 +52,10 @@ export interface DownstreamTls {
   /** Every secret came, or an error in its place. */
   readonly settled: boolean;
   readonly localPrincipal: string;
+  /** Called after every change of what is trusted. */
+  onTrust: (() => void) | undefined;
+  /** Why a client that was verified would no longer be; undefined: it would. */
+  faultOf(facts: TlsFacts): string | undefined;
   start(
     conn: Conn,
     done: (

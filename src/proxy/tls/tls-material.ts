@@ -1,7 +1,7 @@
 // What one CommonTlsContext needs of keys and trust: certificate and roots by secret name, from files or
 // inline, put together anew whenever one of them changes. Fails closed while one is missing (design 8).
 
-import type { PeerCheck, TlsContext } from '#base';
+import type { PeerCheck, TlsContext, TlsFacts } from '#base';
 import {
   type CertificateSecret,
   fileCertificateName,
@@ -25,6 +25,7 @@ import { ConfigError } from '../errors.ts';
 import type { ProxyServices } from '../services.ts';
 import { cipherList, protocolVersion } from './tls-parameters.ts';
 import { readSanMatchers } from './san-matchers.ts';
+import { standingCheck } from './standing-check.ts';
 
 const UNTRUSTING: TrustSecret = { kind: 'trust', rootsPem: '', crlPem: '', version: '' };
 
@@ -35,6 +36,9 @@ export class TlsMaterial {
   checkKey = '';
   version = '';
   ready = false;
+  /** Called after every change of what is trusted. */
+  onTrust: (() => void) | undefined = undefined;
+  #standing: PeerCheck | undefined = undefined;
   readonly #common: CommonTlsContext;
   readonly #peerIs: 'client' | 'server';
   readonly #required: boolean;
@@ -86,6 +90,17 @@ export class TlsMaterial {
   get localPrincipal(): string {
     return this.#certificate?.spiffeId ?? '';
   }
+
+  /** Why a peer that was verified by this would no longer be; undefined: it would, or nothing is known. */
+  faultOf(facts: TlsFacts): string | undefined {
+    const trust = this.#trust;
+    const leaf = facts.peerCertificate;
+    if (trust === undefined || leaf === undefined || facts.peer.kind !== 'verified') return undefined;
+    this.#standing ??= standingCheck(trust, this.#leafCrlOnly, this.#peerIs, this.#services);
+    const verdict = this.#standing({ chain: [leaf], resumed: true, sni: '' });
+    return verdict.ok ? undefined : verdict.reason;
+  }
+
   /** Servers ask for a certificate when there is something to judge it by, or when they insist. */
   get asksForCertificate(): boolean {
     return this.#required || this.#needsTrust;
@@ -112,8 +127,12 @@ export class TlsMaterial {
     this.#subscriptions.push(
       this.#services.secrets.subscribe(name, (value) => {
         this.#unheard.delete(name);
+        const before = this.#trust;
         this.#take(value, name);
         this.#build();
+        if (before === undefined || before.version === this.#trust?.version) return;
+        this.#standing = undefined;
+        this.onTrust?.();
       }),
     );
   }

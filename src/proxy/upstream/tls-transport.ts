@@ -6,7 +6,11 @@ import type { Host } from '../cluster/host.ts';
 import { TlsMaterial } from '../tls/tls-material.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from './cluster.ts';
+import { StandingConnections } from './standing-connections.ts';
 import { connectOptions } from './transport.ts';
+
+/** Settings that were replaced are kept until their last connection ends. */
+const LOOK_MS = 30_000;
 
 export class TlsTransport {
   readonly tls = true;
@@ -14,12 +18,14 @@ export class TlsTransport {
   readonly #cluster: Cluster;
   readonly #services: ProxyServices;
   readonly #material: TlsMaterial;
+  readonly #standing = new StandingConnections();
 
   constructor(config: UpstreamTlsContext, cluster: Cluster, services: ProxyServices, field: string) {
     this.#config = config;
     this.#cluster = cluster;
     this.#services = services;
     this.#material = new TlsMaterial(config.commonTlsContext, 'server', true, services, field);
+    this.#material.onTrust = () => this.#judge();
   }
 
   /** Changes with every secret version: connections made with the old one take nothing new. */
@@ -36,13 +42,21 @@ export class TlsTransport {
   connect(host: Host, handler: ConnHandler): Conn {
     const { context, check, checkKey, alpn } = this.#material;
     const { sni } = this.#config;
-    return this.#services.net.connect(
-      connectOptions(host, this.#cluster.poolSettings, { context, alpn, sni, check, checkKey }),
-      handler,
+    return this.#standing.add(
+      this.#services.net.connect(
+        connectOptions(host, this.#cluster.poolSettings, { context, alpn, sni, check, checkKey }),
+        handler,
+      ),
     );
   }
 
+  /** Connections may outlive the cluster's settings: what they trust is followed as long as there are any. */
   dispose(): void {
-    this.#material.dispose();
+    if (this.#standing.isEmpty) return this.#material.dispose();
+    this.#services.clock.setTimer(LOOK_MS, () => this.dispose(), { unref: true });
+  }
+
+  #judge(): void {
+    this.#standing.judge((facts) => this.#material.faultOf(facts), this.#services);
   }
 }

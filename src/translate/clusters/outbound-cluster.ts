@@ -183,6 +183,7 @@ function transport(input: OutboundClusterInput, policy: EffectivePolicy, protoco
         sans: service.subjectAltNames,
         http2: protocol === 'http2',
         gateway: input.gateway,
+        mesh,
       }),
     };
   }

@@ -61,14 +61,18 @@ export function serverTls(tls: Tls, mesh: MeshSettings, kind: 'http' | 'tcp') {
           name: `file-cert:${file.serverCertificate ?? ''}~${file.privateKey ?? ''}`,
           sdsConfig: AGENT_SDS,
         }));
+  const defaults = mesh.spec.tlsDefaults;
   return downstreamSocket({
     requireClientCertificate: tls.mode === 'MUTUAL',
     commonTlsContext: {
       tlsParams: {
-        tlsMinimumProtocolVersion: tlsVersion(tls.minProtocolVersion, TlsParameters_TlsProtocol.TLSv1_2),
+        tlsMinimumProtocolVersion: tlsVersion(
+          tls.minProtocolVersion ?? defaults?.minProtocolVersion,
+          TlsParameters_TlsProtocol.TLSv1_2,
+        ),
         tlsMaximumProtocolVersion: tlsVersion(tls.maxProtocolVersion, TlsParameters_TlsProtocol.TLSv1_3),
-        cipherSuites: [...new Set(tls.cipherSuites ?? [])],
-        ecdhCurves: [...(tls.ecdhCurves ?? [])],
+        cipherSuites: [...new Set(tls.cipherSuites ?? defaults?.cipherSuites ?? [])],
+        ecdhCurves: [...(tls.ecdhCurves ?? defaults?.ecdhCurves ?? [])],
       },
       alpnProtocols: kind === 'http' ? ['h2', 'http/1.1'] : [],
       tlsCertificateSdsSecretConfigs: certificates,
