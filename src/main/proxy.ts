@@ -9,6 +9,7 @@ import { createLogger, LogLevels, openLogSink, SystemClock, SystemFs, SystemNet,
 import { ExtensionRegistry, LogFiles, Proxy, type ProxySelf } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
 import { readBootstrapApart } from './bootstrap-process.ts';
+import { followAds } from './proxy-ads.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
 import { memoryShare } from './memory-share.ts';
 import type { BootstrapParts } from './read-bootstrap.ts';
@@ -39,7 +40,6 @@ export interface StartProxyOptions {
 
 export interface ProxyHandle {
   readonly proxy: Proxy;
-  readonly dynamic: boolean;
   readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
   /** Listener name -> bound addresses. */
   addresses(): ReadonlyMap<string, readonly { readonly address: string; readonly port: number }[]>;
@@ -62,11 +62,9 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
     memory: options.memory ?? memoryShare({ given: process.env['TOPSAIL_MEMORY_LIMIT'] }),
     shrink: trimHeap,
   });
-  let dynamic = false;
   let adminAddress: ProxyHandle['adminAddress'];
   if (options.bootstrap !== undefined) {
     const parts = options.bootstrap;
-    dynamic = parts.dynamic;
     adminAddress = parts.adminAddress;
     for (const [typeUrl, resources] of [
       [TYPE_URL.cluster, parts.clusters],
@@ -82,7 +80,6 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
   options.feed?.(proxy);
   return {
     proxy,
-    dynamic,
     adminAddress,
     addresses: () => new Map([...proxy.listeners.all()].map((l) => [l.snapshot.name, l.addresses])),
     logs,
@@ -112,10 +109,11 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
   let handle: ProxyHandle;
   let bootstrap: BootstrapParts;
   const clock = new SystemClock();
+  const random = new SystemRandom();
   const secrets = new FileSecrets({ fs, log });
   try {
     bootstrap = await readBootstrapApart(content);
-    handle = await startProxy({ bootstrap, clock, random: new SystemRandom(), net: new SystemNet(), log, secrets });
+    handle = await startProxy({ bootstrap, clock, random, net: new SystemNet(), log, secrets });
   } catch (error) {
     process.stderr.write(`error: ${(error as Error).message}\n`);
     return 1;
@@ -150,7 +148,7 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
         node: bootstrap.node,
         options,
         bootstrap: bootstrap.bytes,
-        ready: () => true,
+        ready: () => bootstrap.ads === undefined || handle.proxy.config.ready,
         quit: ended.resolve,
       });
       log.info('listening', { listener: 'admin', address: `${handle.adminAddress.host}:${admin.port}` });
@@ -162,11 +160,16 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
       return 1;
     }
   }
+  const ads =
+    bootstrap.ads === undefined
+      ? undefined
+      : followAds({ clock, random, log, proxy: handle.proxy, ads: bootstrap.ads, node: bootstrap.node });
   trimHeap();
   await ended.promise;
   log.info('draining');
   await handle.drain(DRAIN_MS);
   admin?.close();
+  ads?.close();
   handle.close();
   return 0;
 }

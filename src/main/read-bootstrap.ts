@@ -4,16 +4,17 @@
 import { fromJson, toBinary } from '@bufbuild/protobuf';
 import { parse } from 'yaml';
 import { loadTypes } from '#proto';
-import { BootstrapSchema } from '#proto/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import { type Bootstrap, BootstrapSchema } from '#proto/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
+import { ApiConfigSource_ApiType } from '#proto/envoy/config/core/v3/config_source_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import type { NamedResource } from '#proxy';
 
 export interface BootstrapParts {
   readonly clusters: readonly NamedResource[];
   readonly listeners: readonly NamedResource[];
-  /** ADS, or any other dynamic source, is configured. */
-  readonly dynamic: boolean;
+  /** The aggregated stream that dynamic resources come by. */
+  readonly ads: { readonly cluster: string; readonly delta: boolean } | undefined;
   /** All of it, encoded, for config_dump. */
   readonly bytes: Uint8Array;
   readonly node: {
@@ -42,7 +43,7 @@ export async function readBootstrap(text: string): Promise<BootstrapParts> {
       bytes: toBinary(ListenerSchema, l),
       version: '',
     })),
-    dynamic: dynamicResources !== undefined,
+    ads: readAds(dynamicResources),
     bytes: toBinary(BootstrapSchema, message),
     node: { id: node?.id ?? '', cluster: node?.cluster ?? '', metadata: node?.metadata ?? {} },
     adminAddress:
@@ -53,4 +54,25 @@ export async function readBootstrap(text: string): Promise<BootstrapParts> {
           }
         : undefined,
   };
+}
+
+/** Listeners and clusters come by ADS or not at all; nothing that is asked for is left out silently. */
+function readAds(dynamic: Bootstrap['dynamicResources']): BootstrapParts['ads'] {
+  if (dynamic === undefined) return undefined;
+  for (const [field, source] of [
+    ['lds_config', dynamic.ldsConfig],
+    ['cds_config', dynamic.cdsConfig],
+  ] as const) {
+    if (source !== undefined && source.configSourceSpecifier.case !== 'ads')
+      throw new Error(`dynamic_resources.${field}: this proxy takes resources over ads_config only: give { ads: {} }`);
+  }
+  const ads = dynamic.adsConfig;
+  if (ads === undefined) throw new Error('dynamic_resources.ads_config is missing');
+  const service = ads.grpcServices[0]?.targetSpecifier;
+  if (service?.case !== 'envoyGrpc')
+    throw new Error('dynamic_resources.ads_config.grpc_services: name a static cluster by envoy_grpc.cluster_name');
+  const { GRPC, DELTA_GRPC } = ApiConfigSource_ApiType;
+  if (ads.apiType !== GRPC && ads.apiType !== DELTA_GRPC)
+    throw new Error('dynamic_resources.ads_config.api_type: give GRPC or DELTA_GRPC');
+  return { cluster: service.value.clusterName, delta: ads.apiType === DELTA_GRPC };
 }

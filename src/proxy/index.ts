@@ -2,6 +2,7 @@
 export { accessLogSinks, LogFiles } from './access-log/index.ts';
 export type { NamedResource, ResourceReject } from './apply/named-resource.ts';
 export { ExtensionRegistry, type StreamSinkExtension } from './apply/extensions.ts';
+export { clusterDialer } from './upstream/cluster-dialer.ts';
 export { feedFromXds } from './apply/xds-feed.ts';
 export type { Host } from './cluster/index.ts';
 export { makeAdminView, type ProcessView } from './admin-view.ts';

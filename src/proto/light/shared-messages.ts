@@ -23,7 +23,7 @@ export class SharedMessages {
   /** The message of these bytes, made at most once while it is kept. */
   of(typeName: string, bytes: Uint8Array, make: () => unknown): unknown {
     if (bytes.length > SIZE_MAX) return make();
-    const key = typeName + Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).latin1Slice();
+    const key = typeName + Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
     let message = this.#young.get(key);
     if (message !== undefined) return message;
     message = this.#old.get(key) ?? make();
