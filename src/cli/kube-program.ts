@@ -58,6 +58,11 @@ export function addKubeCommands(program: Command, { context, kubeStarters, exit 
   installFlags(manifest.command('generate').description('print the objects'))
     .option('-o, --output <folder>', 'write one file per component instead')
     .action(async (options) => exit(await (await import('./manifest.ts')).manifestGenerate(await context(), options)));
+  installFlags(manifest.command('translate').description('an IstioOperator as values and commands for the Helm charts'))
+    .option('-o, --output <folder>', 'write files and install.sh instead')
+    .action(async (options) =>
+      exit(await (await import('./manifest-translate.ts')).manifestTranslate(await context(), options)),
+    );
   clusterFlags(program.command('uninstall').description('remove what install made'))
     .option('--purge', 'every revision')
     .option('--delete-data', 'with --purge: the CustomResourceDefinitions and every object of these kinds, too')
@@ -84,6 +89,12 @@ export function addKubeCommands(program: Command, { context, kubeStarters, exit 
   installFlags(experimental.command('precheck').description('whether a cluster can take an installation')).action(
     async (options) => exit(await (await import('./verify-install.ts')).precheck(await context(), options)),
   );
+  const migrate = program.command('migrate').description('from a running Istio to this mesh');
+  clusterFlags(migrate.command('plan').description('what it means, the order of namespaces, the way back; only reads'))
+    .option('-r, --revision <name>', 'revision to be installed beside it', 'topsail')
+    .option('-i, --istioNamespace <name>', 'namespace of the running control plane', 'istio-system')
+    .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
+    .action(async (options) => exit(await (await import('./migrate.ts')).migratePlan(await context(), options)));
   addInjectCommand(program, context, exit);
   addTagCommands(program, context, exit);
   addRevisionCommands(program, context, exit);

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildImages } from '../../src/main/image-files.ts';
 import { VERSION } from '../../src/main/version.ts';
+import { makeCertificate } from './gateway-client.ts';
 import type { KubeTest } from './run.ts';
 import { mustTopsail, ROOT, topsail, until } from './topsail.ts';
 
@@ -33,6 +34,18 @@ const test: KubeTest = {
       assert.match(end.err, /--revision topsail/);
       assert.match(topsail(cluster, ['x', 'precheck']).out, /✘ MutatingWebhookConfiguration istio-sidecar-injector/);
     });
+    await step('migrate plan lists what has another effect, the order, and the way back', () => {
+      cluster.kubectl(['create', 'namespace', 'old']);
+      cluster.kubectl(['label', 'namespace', 'old', 'istio-injection=enabled']);
+      cluster.kubectl(['wait', '--for=condition=Established', 'crd/virtualservices.networking.istio.io']);
+      cluster.kubectl(['-n', 'old', 'apply', '-f', '-'], JSON.stringify(refusedHere()));
+      const plan = mustTopsail(cluster, ['migrate', 'plan']).out;
+      assert.match(plan, /Objects without effect here \(refused\): 1 of 1\n {2}VirtualService old\/bad/);
+      assert.match(plan, /Secret istio-system\/istio-ca-secret is used as it is and never changed/);
+      assert.match(plan, /kubectl label namespace old istio-injection- istio\.io\/rev=topsail --overwrite/);
+      assert.match(plan, /kubectl label namespace old istio-injection=enabled istio\.io\/rev- --overwrite/);
+      assert.equal(foreignState(cluster), before);
+    });
     await step('--revision topsail installs beside it', () => {
       const end = mustTopsail(cluster, [
         'install',
@@ -56,6 +69,7 @@ const test: KubeTest = {
       mustTopsail(cluster, ['uninstall', '--purge', '--delete-data', '-y']);
       assert.equal(foreignState(cluster), before);
       assert.ok(cluster.try(['get', 'namespace', 'istio-system']).text.includes('Active'));
+      cluster.kubectl(['delete', 'namespace', 'old', '--timeout=60s']);
       cluster.kubectl(['delete', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: foreignIstio() }));
     });
     await step("the seed's IstioOperator installs from standard input", () => {
@@ -192,6 +206,16 @@ function job(): object {
   };
 }
 
+/** An authority as istiod keeps it; made once, so that it is the same each time. */
+let root: { 'ca-cert.pem': string; 'ca-key.pem': string } | undefined;
+function foreignRoot(): Record<string, string> {
+  if (root === undefined) {
+    const { cert, key } = makeCertificate('cluster.local');
+    root = { 'ca-cert.pem': Buffer.from(cert).toString('base64'), 'ca-key.pem': Buffer.from(key).toString('base64') };
+  }
+  return root;
+}
+
 /** What an Istio of somebody else's leaves in a cluster. */
 function foreignIstio(): readonly object[] {
   const labels = { app: 'istiod', 'istio.io/rev': 'default', 'operator.istio.io/managed': 'Reconcile' };
@@ -227,6 +251,31 @@ function foreignIstio(): readonly object[] {
       ],
     },
     {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      kind: 'ValidatingWebhookConfiguration',
+      metadata: { name: 'istio-validator-istio-system', labels: { app: 'istiod', 'istio.io/rev': 'default' } },
+      webhooks: [
+        {
+          name: 'rev.validation.istio.io',
+          clientConfig: { service: { ...clientConfig.service, path: '/validate' } },
+          sideEffects: 'None',
+          admissionReviewVersions: ['v1'],
+          failurePolicy: 'Ignore',
+          rules: [
+            { operations: ['CREATE'], apiGroups: ['networking.istio.io'], apiVersions: ['*'], resources: ['sidecars'] },
+          ],
+        },
+      ],
+    },
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'istio', namespace: 'istio-system' }, data: { mesh: '' } },
+    {
+      apiVersion: 'v1',
+      kind: 'Secret',
+      type: 'istio.io/ca-root',
+      metadata: { name: 'istio-ca-secret', namespace: 'istio-system' },
+      data: foreignRoot(),
+    },
+    {
       apiVersion: 'apiextensions.k8s.io/v1',
       kind: 'CustomResourceDefinition',
       metadata: { name: 'virtualservices.networking.istio.io' },
@@ -252,18 +301,32 @@ function foreignIstio(): readonly object[] {
   ];
 }
 
-/** Without what the API server counts by itself. */
+/** Byte for byte, versions too; only the Deployment's own controller may write that it has seen it. */
 function foreignState(cluster: ClusterArg): string {
-  const get = (...what: string[]): string =>
-    cluster.kubectl([
-      'get',
-      ...what,
-      '-o',
-      'jsonpath={.metadata.generation} {.metadata.labels} {.metadata.annotations} {.spec} {.webhooks}',
-    ]);
+  const get = (...what: string[]): string => cluster.kubectl(['get', ...what, '-o', 'json', '--show-managed-fields']);
+  const { metadata, spec } = JSON.parse(get('-n', 'istio-system', 'deployment/istiod')) as {
+    metadata: Record<string, unknown>;
+    spec: unknown;
+  };
   return [
-    get('-n', 'istio-system', 'deployment/istiod'),
+    JSON.stringify([metadata['generation'], metadata['labels'], spec]),
     get('mutatingwebhookconfiguration/istio-sidecar-injector'),
+    get('validatingwebhookconfiguration/istio-validator-istio-system'),
     get('crd/virtualservices.networking.istio.io'),
+    get('-n', 'istio-system', 'secret/istio-ca-secret'),
+    get('-n', 'istio-system', 'configmap/istio'),
   ].join('\n');
+}
+
+/** Its match says two things about one path. */
+function refusedHere(): object {
+  return {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: { name: 'bad' },
+    spec: {
+      hosts: ['a'],
+      http: [{ match: [{ uri: { exact: '/a', prefix: '/b' } }], route: [{ destination: { host: 'a' } }] }],
+    },
+  };
 }

@@ -1,7 +1,8 @@
 // The charts, rendered by the real Helm, hold the objects that `topsail install` applies for the same settings.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -73,6 +74,44 @@ describe('charts', skipWithoutHelm, () => {
     assert.deepEqual(rendered, installed([], [operator], 'Ingress gateways'));
   });
 });
+
+describe('manifest translate', skipWithoutHelm, () => {
+  it('makes values with which the charts render what install makes', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'topsail-translate-'));
+    try {
+      const operator = join(folder, 'operator.yaml');
+      const spec = {
+        profile: 'demo',
+        meshConfig: { accessLogFile: '/dev/stdout' },
+        values: { pilot: { env: { A: 'b' } }, global: { proxy: { logLevel: 'info' } } },
+        components: { pilot: { k8s: { replicaCount: 2, tolerations: [{ operator: 'Exists' }] } } },
+      };
+      writeFileSync(operator, dump({ apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator', spec }));
+      execFileSync(join(ROOT, 'topsail'), ['manifest', 'translate', '-f', operator, '-o', folder], { stdio: 'pipe' });
+      assert.match(readFileSync(join(folder, 'install.sh'), 'utf8'), /helm upgrade --install istiod charts\/istiod/);
+      const values = (name: string): object => load(readFileSync(join(folder, `${name}.yaml`), 'utf8')) as object;
+      const object = { kind: 'IstioOperator', spec };
+      assert.deepEqual(template('istiod', 'istiod', values('istiod')), installed([object], [], 'Istiod'));
+      for (const [name, title] of [
+        ['istio-ingressgateway', 'Ingress gateways'],
+        ['istio-egressgateway', 'Egress gateways'],
+      ] as const)
+        assert.deepEqual(
+          withoutComponent(template('gateway', name, values(name))),
+          withoutComponent(installed([object], [], title)),
+        );
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
+
+/** The chart does not know whether a gateway is ingress or egress. */
+function withoutComponent(objects: ReadonlyMap<string, unknown>): unknown {
+  return [...objects].map((one) =>
+    JSON.parse(JSON.stringify(one).replaceAll(/"operator\.istio\.io\/component":"\w+"/g, '"component":""')),
+  );
+}
 
 describe('charts in a real API server', skipHere, () => {
   let api: ApiServer;
