@@ -19,6 +19,8 @@ export interface Cluster {
   /** Makes an image known on every node. */
   load(name: string, image: OciImage): void;
   readonly nodes: number;
+  /** The folder of the cluster's own programs. */
+  readonly programs: string;
   down(): void;
 }
 
@@ -55,6 +57,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return {
     kubeconfig,
     nodes,
+    programs,
     kubectl,
     try: (args, input) => {
       try {

@@ -33,6 +33,7 @@ function input(routes: readonly Route[], more: Partial<GatewayApiInput> = {}): G
     grants: [],
     classes: new Set(['istio']),
     namespaceLabels: (name) => ({ name }),
+    secretData: () => ({}),
     hasCertificate: (_, name) => name === 'cert',
     domain: 'cluster.local',
     servicePorts: (namespace, name) =>

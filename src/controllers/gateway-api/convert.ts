@@ -1,4 +1,5 @@
 // From the Gateway API to Istio's Gateway and VirtualService, and to what each object's status says of it. Pure.
+import { createHash } from 'node:crypto';
 import type { KubeObject } from '#kube';
 import { type Attached, attach, kindsOf } from './attach.ts';
 import { resolveBackends, type Unresolved } from './backends.ts';
@@ -124,7 +125,7 @@ function bindToListener(
     const namespace = gateway.metadata.namespace ?? '';
     const entry = bound.get(key) ?? {
       namespace,
-      name: `${gatewayName}-${hostLabel(host)}`,
+      name: label(`${gatewayName}-${hostLabel(host)}`),
       gateway: `${namespace}/${gatewayName}`,
       host,
       exportTo: undefined,
@@ -152,7 +153,7 @@ function bindToService(
   const key = `mesh/${namespace}/${host}`;
   const entry = bound.get(key) ?? {
     namespace,
-    name: `${parent.name}-${parent.namespace}-${GENERATED}-mesh`,
+    name: label(`${parent.name}-${parent.namespace}-${GENERATED}-mesh`),
     gateway: 'mesh',
     host,
     exportTo: namespace === parent.namespace ? undefined : ['.'],
@@ -198,6 +199,7 @@ function gatewayOf(gateway: KubernetesGateway, counts: ReadonlyMap<string, numbe
     observedGeneration: generation,
   });
   const manifests: KubeObject[] = [];
+  const secrets = new Map<string, KubeObject>();
   const listeners = gateway.spec.listeners.map((listener): ListenerStatus => {
     const conflict = conflictOf(listener, gateway.spec.listeners);
     const tls = tlsOf(listener, gateway, input);
@@ -206,6 +208,7 @@ function gatewayOf(gateway: KubernetesGateway, counts: ReadonlyMap<string, numbe
     const badKinds = (listener.allowedRoutes?.kinds?.length ?? 0) > kinds.length;
     const good = known && conflict === undefined && tls.problem === undefined && !(badKinds && kinds.length === 0);
     if (good) manifests.push(internalGateway(gateway, listener, tls.tls));
+    if (good && tls.secret !== undefined) secrets.set(tls.secret.metadata.name, tls.secret);
     const resolved =
       tls.problem !== undefined
         ? condition('ResolvedRefs', false, tls.problem.reason, tls.problem.message)
@@ -231,7 +234,7 @@ function gatewayOf(gateway: KubernetesGateway, counts: ReadonlyMap<string, numbe
   );
   return {
     gateway,
-    manifests,
+    manifests: [...secrets.values(), ...manifests],
     listeners,
     conditions: [condition('Accepted', true, bad ? 'ListenersNotValid' : 'Accepted')],
   };
@@ -252,6 +255,7 @@ function conflictOf(listener: Listener, all: readonly Listener[]): string | unde
 
 interface TlsOutcome {
   readonly tls: HttpEntry | undefined;
+  readonly secret?: KubeObject;
   readonly problem?: { readonly reason: string; readonly message: string };
 }
 
@@ -276,14 +280,13 @@ function tlsOf(listener: Listener, gateway: KubernetesGateway, input: GatewayApi
       'RefNotPermitted',
       `no ReferenceGrant of namespace ${at} lets a Gateway of ${namespace} refer to Secret ${ref.name}`,
     );
-  if (at !== namespace)
-    return failed(
-      'RefNotPermitted',
-      `certificates of another namespace are not served yet: copy Secret ${at}/${ref.name} to ${namespace}`,
-    );
   if (!input.hasCertificate(at, ref.name))
     return failed('InvalidCertificateRef', `Secret ${at}/${ref.name} holds no certificate`);
-  return { tls: { mode: 'SIMPLE', credentialName: ref.name } };
+  if (at === namespace) return { tls: { mode: 'SIMPLE', credentialName: ref.name } };
+  // Proxies read Secrets of their own namespace only: what was granted stands there under a name of its own, in memory.
+  const copy = { apiVersion: 'v1', kind: 'Secret', metadata: { name: `${at}.${ref.name}.${GENERATED}`, namespace } };
+  const secret = { ...copy, type: 'kubernetes.io/tls', data: input.secretData(at, ref.name) };
+  return { tls: { mode: 'SIMPLE', credentialName: copy.metadata.name }, secret };
 }
 
 function internalGateway(gateway: KubernetesGateway, listener: Listener, tls: HttpEntry | undefined): KubeObject {
@@ -311,7 +314,16 @@ function internalGateway(gateway: KubernetesGateway, listener: Listener, tls: Ht
 }
 
 function internalName(gateway: KubernetesGateway, listener: Listener): string {
-  return `${gateway.metadata.name}-${GENERATED}-${listener.name}`;
+  return label(`${gateway.metadata.name}-${GENERATED}-${listener.name}`);
+}
+
+const LONGEST_LABEL = 63;
+
+/** Names of generated objects are DNS labels: a longer one keeps its beginning and a hash of the whole. */
+function label(name: string): string {
+  if (name.length <= LONGEST_LABEL) return name;
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, 10);
+  return `${name.slice(0, LONGEST_LABEL - hash.length - 1)}-${hash}`;
 }
 
 /** A DNS label that tells hosts apart. */

@@ -40,6 +40,8 @@ export interface GatewayApiControllerOptions {
 type KindName = keyof typeof GATEWAY_TYPES;
 const ROUTES: readonly RouteKind[] = ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute'];
 const SETTLE_MS = 30;
+/** A key of the queue: make the GatewayClass. */
+const OWN_CLASS = 'own-class';
 const REVISION = 'istio.io/rev';
 const SERVICE_ACCOUNTS: ResourceType = {
   group: '',
@@ -100,7 +102,9 @@ export class GatewayApiController {
 
   setLeading(leading: boolean): void {
     this.#leading = leading;
-    if (leading) this.#enqueue();
+    if (!leading) return;
+    this.#queue.add(OWN_CLASS);
+    this.#enqueue();
   }
 
   /** Services, Secrets or namespaces of the mesh differ. */
@@ -170,6 +174,7 @@ export class GatewayApiController {
           .get('Service', namespace, name)
           ?.spec.ports?.map(({ port }) => port),
       hasCertificate,
+      secretData: (namespace, name) => view().get('Secret', namespace, name)?.spec.data ?? {},
       domain,
     };
   }
@@ -183,6 +188,7 @@ export class GatewayApiController {
 
   async #write(key: string): Promise<void> {
     if (!this.#leading) return;
+    if (key === OWN_CLASS) return this.#makeClass();
     const kind = key.slice(0, key.indexOf('/')) as KindName;
     const object = this.#informers.get(kind)?.get(key.slice(kind.length + 1));
     if (object === undefined) return;
@@ -199,6 +205,18 @@ export class GatewayApiController {
       conditions: this.#dated(parent.conditions, mine[i]?.conditions ?? []),
     }));
     await this.#setStatus(kind, object, { parents: [...others, ...parents] });
+  }
+
+  /** The class that Istio's users name; one of that name which is there already stays as it is. */
+  async #makeClass(): Promise<void> {
+    const made = await this.#options.client.create(GATEWAY_TYPES.GatewayClass[0], {
+      apiVersion: apiVersionOf(GATEWAY_TYPES.GatewayClass[0]),
+      kind: 'GatewayClass',
+      metadata: { name: 'istio' },
+      spec: { controllerName: GATEWAY_CONTROLLER, description: 'Gateways of this mesh, deployed by it' },
+    });
+    // Where the Gateway API's kinds are not installed there is nothing to do.
+    if (!made.ok && !['kube_exists', 'kube_not_found'].includes(made.error.code)) throw made.error;
   }
 
   async #writeClass(object: KubeObject): Promise<void> {

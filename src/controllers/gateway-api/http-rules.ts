@@ -126,11 +126,21 @@ function entriesOf(match: RouteMatch, rule: RouteRule, route: Route, action: Htt
     ...more,
     ...(matches.every((each) => Object.keys(each).length === 0) ? {} : { match: matches }),
   });
-  if (path === undefined || (path.type === 'PathPrefix' && path.value === '/'))
-    return [withMatch([one(undefined)], replacePrefix(rule, '/'))];
+  if (path === undefined || (path.type === 'PathPrefix' && path.value === '/')) {
+    const root = redirectedPrefix(rule);
+    return root === undefined
+      ? [withMatch([one(undefined)], replacePrefix(rule, '/'))]
+      : [withMatch([one({ prefix: '/' })], redirectTo(action, { prefixRewrite: `${root}/` }))];
+  }
   if (path.type === 'Exact') return [withMatch([one({ exact: path.value })])];
   if (path.type === 'RegularExpression') return [withMatch([one({ regex: path.value })])];
   const prefix = path.value.replace(/\/+$/, '');
+  const target = redirectedPrefix(rule);
+  if (target !== undefined)
+    return [
+      withMatch([one({ exact: prefix })], redirectTo(action, { uri: target === '' ? '/' : target })),
+      withMatch([one({ prefix: `${prefix}/` })], redirectTo(action, { prefixRewrite: `${target}/` })),
+    ];
   const rewritten = replacePrefix(rule, prefix);
   if (rewritten === undefined) return [withMatch([one({ exact: prefix }), one({ prefix: `${prefix}/` })])];
   return [withMatch([one({ exact: prefix }), one({ prefix: `${prefix}/` })], rewritten)];
@@ -144,6 +154,16 @@ function replacePrefix(rule: RouteRule, prefix: string): HttpEntry | undefined {
   const from = prefix === '/' ? '' : escaped(prefix);
   const authority = rewrite.hostname === undefined ? {} : { authority: rewrite.hostname };
   return { rewrite: { ...authority, uriRegexRewrite: { match: `^${from}/?(.*)`, rewrite: `${to}/\\1` } } };
+}
+
+/** Without the slash at its end; a redirect's own, since a prefix that was matched ends before or after one. */
+function redirectedPrefix(rule: RouteRule): string | undefined {
+  const path = rule.filters?.find((filter) => filter.type === 'RequestRedirect')?.requestRedirect?.path;
+  return path?.type === 'ReplacePrefixMatch' ? (path.replacePrefixMatch ?? '/').replace(/\/+$/, '') : undefined;
+}
+
+function redirectTo(action: HttpEntry, path: HttpEntry): HttpEntry {
+  return { redirect: { ...(action['redirect'] as object), ...path } };
 }
 
 function values(field: string, list: readonly ValueMatch[] | undefined, nameOf: (name: string) => string): HttpEntry {
@@ -173,7 +193,7 @@ function actionOf(
   }
   const redirect = filters.find((filter) => filter.type === 'RequestRedirect')?.requestRedirect;
   const headers = headersOf(filters);
-  if (redirect !== undefined) return { ...redirectOf(redirect, complain), ...headers };
+  if (redirect !== undefined) return { ...redirectOf(redirect), ...headers };
   const refs = rule.backendRefs ?? [];
   const backends = resolveBackends(refs, route, input, complain);
   if (backends.destinations.length === 0) return FAILED;
@@ -222,18 +242,8 @@ function changeOf(change: HeaderChange | undefined): HttpEntry | undefined {
   };
 }
 
-function redirectOf(
-  redirect: NonNullable<HttpRouteFilter['requestRedirect']>,
-  complain: (problem: Unresolved) => void,
-): HttpEntry {
+function redirectOf(redirect: NonNullable<HttpRouteFilter['requestRedirect']>): HttpEntry {
   const { scheme, hostname, port, statusCode = 302, path } = redirect;
-  if (path?.type === 'ReplacePrefixMatch') {
-    complain({
-      reason: 'UnsupportedValue',
-      message: 'a redirect that replaces a prefix is not supported: use ReplaceFullPath',
-    });
-    return FAILED;
-  }
   const implied = scheme === 'https' ? 443 : scheme === 'http' ? 80 : undefined;
   const chosen = port ?? implied;
   return {

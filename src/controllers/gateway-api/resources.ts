@@ -169,5 +169,7 @@ export interface GatewayApiInput {
   readonly servicePorts: (namespace: string, name: string) => readonly number[] | undefined;
   /** Whether the Secret holds a usable certificate. */
   readonly hasCertificate: (namespace: string, name: string) => boolean;
+  /** What the Secret holds, as the API server has it. */
+  readonly secretData: (namespace: string, name: string) => Readonly<Record<string, string>>;
   readonly domain: string;
 }

@@ -160,14 +160,16 @@ function mergeProxy(proxy: Container, given: Container, refuse: (refusal: Refusa
         field: `spec.containers[istio-proxy].${field}`,
         message: 'cannot be set: the agent is what runs there',
       });
-  const { name: _name, image, env, volumeMounts, ports, resources, securityContext, ...rest } = given;
+  const { name: _name, image, imagePullPolicy, env, volumeMounts, ports, resources, securityContext, ...rest } = given;
+  // `auto` says: the mesh's own image, and its policy; the API server's default for a name without a tag is not the user's.
+  const ownImage = image === undefined || image === '' || image === 'auto';
   const names = new Set((env ?? []).map((one) => one.name));
   const mounts = new Set((volumeMounts ?? []).map((one) => one.mountPath));
   return {
     ...proxy,
     ...rest,
-    // `auto` says: the mesh's own image.
-    ...(image === undefined || image === '' || image === 'auto' ? {} : { image }),
+    ...(ownImage ? {} : { image }),
+    ...(ownImage || imagePullPolicy === undefined ? {} : { imagePullPolicy }),
     env: [...(proxy.env ?? []).filter((one) => !names.has(one.name)), ...(env ?? [])],
     volumeMounts: [...(proxy.volumeMounts ?? []).filter((one) => !mounts.has(one.mountPath)), ...(volumeMounts ?? [])],
     ports: [...(proxy.ports ?? []), ...(ports ?? [])],

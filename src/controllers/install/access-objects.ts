@@ -29,7 +29,7 @@ function rules(): readonly Rule[] {
       verbs: WRITE,
     },
     { apiGroups: MESH_GROUPS, resources: ['*/status'], verbs: ['get', 'patch', 'update'] },
-    { apiGroups: ['gateway.networking.k8s.io'], resources: ['*'], verbs: [...READ, 'update', 'patch'] },
+    { apiGroups: ['gateway.networking.k8s.io'], resources: ['*'], verbs: [...READ, 'create', 'update', 'patch'] },
     { apiGroups: ['networking.k8s.io'], resources: ['ingresses', 'ingressclasses'], verbs: READ },
     { apiGroups: ['apiextensions.k8s.io'], resources: ['customresourcedefinitions'], verbs: READ },
     {
@@ -42,13 +42,19 @@ function rules(): readonly Rule[] {
   ];
 }
 
+/** A Gateway of the Gateway API is deployed in its own namespace, wherever that is. */
+function gatewayRules(): readonly Rule[] {
+  return [
+    { apiGroups: ['apps'], resources: ['deployments'], verbs: WRITE },
+    { apiGroups: [''], resources: ['services', 'serviceaccounts'], verbs: WRITE },
+  ];
+}
+
 function ownRules(): readonly Rule[] {
   return [
     { apiGroups: [''], resources: ['secrets'], verbs: ['create', 'get', 'watch', 'list', 'update', 'patch', 'delete'] },
     { apiGroups: [''], resources: ['configmaps'], verbs: WRITE },
     { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: WRITE },
-    { apiGroups: ['apps'], resources: ['deployments'], verbs: WRITE },
-    { apiGroups: [''], resources: ['services', 'serviceaccounts'], verbs: WRITE },
   ];
 }
 
@@ -56,6 +62,7 @@ export function accessObjects(naming: Naming): readonly KubeObject[] {
   const { namespace, suffix } = naming;
   const account = `istiod${suffix}`;
   const cluster = `istiod-clusterrole${suffix}-${namespace}`;
+  const deployer = `istiod-gateway-controller${suffix}-${namespace}`;
   const subjects = [{ kind: 'ServiceAccount', name: account, namespace }];
   const meta = labelled(naming, 'Pilot', { app: 'istiod' });
   return [
@@ -66,6 +73,14 @@ export function accessObjects(naming: Naming): readonly KubeObject[] {
       kind: 'ClusterRoleBinding',
       metadata: meta(cluster),
       roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: cluster },
+      subjects,
+    },
+    { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: meta(deployer), rules: gatewayRules() },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: meta(deployer),
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: deployer },
       subjects,
     },
     { apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: meta(account, namespace), rules: ownRules() },

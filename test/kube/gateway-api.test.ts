@@ -1,0 +1,102 @@
+// The Gateway API project's own conformance suite; what passes is in docs/gateway-api.md, a list that only grows.
+import assert from 'node:assert/strict';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import process from 'node:process';
+import { buildImages } from '../../src/main/image-files.ts';
+import { VERSION } from '../../src/main/version.ts';
+import { buildConformance, GATEWAY_CRDS, loadEchoImages, runConformance, startLoadBalancer } from './conformance.ts';
+import type { KubeTest } from './run.ts';
+import { mustTopsail, ROOT } from './topsail.ts';
+
+const HUB = 'topsail.local';
+const PAGE = join(ROOT, 'docs/gateway-api.md');
+const PROFILES = ['GATEWAY-HTTP', 'GATEWAY-GRPC', 'GATEWAY-TLS'];
+/** Optional features that are claimed. */
+const FEATURES = [
+  'Gateway',
+  'ReferenceGrant',
+  'HTTPRoute',
+  'GRPCRoute',
+  'TLSRoute',
+  'GatewayPort8080',
+  'HTTPRouteBackendProtocolWebSocket',
+  'HTTPRouteDestinationPortMatching',
+  'HTTPRouteHostRewrite',
+  'HTTPRouteMethodMatching',
+  'HTTPRouteParentRefPort',
+  'HTTPRoutePathRedirect',
+  'HTTPRoutePathRewrite',
+  'HTTPRoutePortRedirect',
+  'HTTPRouteQueryParamMatching',
+  'HTTPRouteRequestMirror',
+  'HTTPRouteRequestMultipleMirrors',
+  'HTTPRouteRequestTimeout',
+  'HTTPRouteResponseHeaderModification',
+  'HTTPRouteSchemeRedirect',
+];
+
+const test: KubeTest = {
+  title: 'Gateway API conformance',
+  run: async (cluster, step) => {
+    const there = await step('the suite is built', () =>
+      buildConformance((text) => process.stdout.write(`    ${text}\n`)),
+    );
+    assert.ok(there, 'there is no Go to build the suite with');
+    await step('images, kinds of the Gateway API, minimal profile', () => {
+      for (const [name, image] of buildImages()) cluster.load(`${HUB}/${name}:${VERSION}`, image);
+      loadEchoImages(cluster);
+      cluster.kubectl(['apply', '--server-side', '-f', GATEWAY_CRDS]);
+      const small = [
+        '--set',
+        'values.pilot.resources.requests.cpu=10m',
+        '--set',
+        'values.global.proxy.resources.requests.cpu=10m',
+      ];
+      mustTopsail(cluster, ['install', '--set', 'profile=minimal', ...small, '-y', '--readiness-timeout', '120s']);
+    });
+    const stop = startLoadBalancer(cluster);
+    const log = process.env['TOPSAIL_CONFORMANCE_LOG'];
+    const only = process.env['TOPSAIL_CONFORMANCE_TEST'];
+    try {
+      const outcomes = await step('the suite runs', () =>
+        runConformance(cluster, {
+          profiles: PROFILES,
+          features: FEATURES,
+          ...(only === undefined ? {} : { test: only }),
+          ...(log === undefined ? {} : { line: (text) => appendFileSync(log, `${text}\n`) }),
+        }),
+      );
+      const whole = [...outcomes].filter(([name]) => !name.includes('/'));
+      const failed = whole.filter(([, outcome]) => outcome === false).map(([name]) => name);
+      const passed = whole.filter(([, outcome]) => outcome === true).map(([name]) => name);
+      process.stdout.write(`    passed ${passed.length}, failed ${failed.length}: ${failed.join(' ')}\n`);
+      if (only !== undefined) return;
+      if (process.env['TOPSAIL_CONFORMANCE_WRITE'] !== undefined) writePage(passed, failed);
+      await step('what passed before passes', () => {
+        const before = [...readFileSync(PAGE, 'utf8').matchAll(/^- (\w+)$/gm)].map(([, name]) => name as string);
+        assert.deepEqual(
+          before.filter((name) => !passed.includes(name)),
+          [],
+        );
+      });
+    } finally {
+      stop();
+    }
+  },
+};
+
+export default test;
+
+function writePage(passed: readonly string[], failed: readonly string[]): void {
+  const text = readFileSync(PAGE, 'utf8');
+  const list = (names: readonly string[], mark: string): string =>
+    [...names]
+      .sort()
+      .map((name) => `${mark} ${name}\n`)
+      .join('');
+  writeFileSync(
+    PAGE,
+    `${text.slice(0, text.indexOf('## Passing'))}## Passing\n\n${list(passed, '-')}\n## Not yet\n\n${failed.length === 0 ? 'None of the tests for the claimed features.\n' : list(failed, '*')}`,
+  );
+}
