@@ -1,21 +1,20 @@
 // The order of a push (design 5): which types go together, and when removals come.
 //
-// Clusters (old and new) → their endpoints and secrets → listeners and routes → what is gone.
+// Clusters (old and new), right behind them their endpoints and secrets → listeners and routes → what is gone.
+// Envoy acknowledges clusters only when they are warm, so their endpoints must not wait for that.
 // A client that names its clusters (gRPC) learns them from its routes: it gets everything at once,
 // and removals when it no longer asks for what is gone. Listeners that go leave in the same
 // response as those that come, because two may not hold one address.
 import { TYPE_URL } from '#base';
 
 export interface PushStep {
-  readonly name: 'clusters' | 'endpoints' | 'listeners' | 'everything' | 'removals';
+  readonly name: 'clusters' | 'listeners' | 'everything' | 'removals';
   readonly types: 'all' | ReadonlySet<string>;
   /** Resources that are gone are removed in this step. */
   readonly removes: (typeUrl: string) => boolean;
 }
 
-const CLUSTERS = new Set<string>([TYPE_URL.cluster]);
-const ENDPOINTS = new Set<string>([TYPE_URL.endpoint, TYPE_URL.secret]);
-const FIRST = new Set<string>([...CLUSTERS, ...ENDPOINTS]);
+const CLUSTERS = new Set<string>([TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.secret]);
 /** Others may still refer to these. */
 const REFERRED = new Set<string>([
   TYPE_URL.cluster,
@@ -48,7 +47,6 @@ export function pushSteps(wildcardClusters: boolean): readonly PushStep[] {
   }
   return [
     { name: 'clusters', types: CLUSTERS, removes: never },
-    { name: 'endpoints', types: ENDPOINTS, removes: never },
     { name: 'listeners', types: 'all', removes: unreferred },
     { name: 'removals', types: 'all', removes: () => true },
   ];
@@ -56,7 +54,7 @@ export function pushSteps(wildcardClusters: boolean): readonly PushStep[] {
 
 export function inStep(step: PushStep, typeUrl: string): boolean {
   if (step.types !== 'all') return step.types.has(typeUrl);
-  return step.name !== 'listeners' || !FIRST.has(typeUrl);
+  return step.name !== 'listeners' || !CLUSTERS.has(typeUrl);
 }
 
 export function byRank(a: string, b: string): number {

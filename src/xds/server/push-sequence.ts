@@ -94,7 +94,7 @@ export class PushSequence {
     const removes = step.removes(type.typeUrl);
     const removed = removes ? type.gone(all) : [];
     if (type.typeUrl === TYPE_URL.cluster) for (const resource of changed) this.#changedClusters.add(resource.name);
-    if (type.typeUrl === TYPE_URL.endpoint && step.name === 'endpoints')
+    if (type.typeUrl === TYPE_URL.endpoint && step.name === 'clusters')
       this.#endpointsOfChangedClusters(type, all, changed);
     if (type.typeUrl === TYPE_URL.listener && changed.length > 0) this.#expectRoutes();
     if (changed.length > 0 || removed.length > 0) this.#host.send(type, changed, removed, !removes);

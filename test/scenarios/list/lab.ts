@@ -167,6 +167,12 @@ export class Lab {
     return await answer.text();
   }
 
+  /** Ours are written once a second. */
+  async flushLogs(role: Role): Promise<void> {
+    if (this.plane === 'topsail')
+      await fetch(`http://127.0.0.1:${this.#of(role).adminPort}/reopen_logs`, { method: 'POST' });
+  }
+
   /** Counters by name, as /stats has them. */
   async counters(role: Role, names: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const text = await this.admin(role, '/stats');

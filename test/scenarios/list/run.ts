@@ -197,6 +197,7 @@ async function logLine(lab: Lab, got: Outcome, at: string): Promise<Record<strin
       return JSON.parse(line) as Record<string, unknown>;
     }
     if (performance.now() > end) assert.fail(`${at}: no line in the access log`);
+    await lab.flushLogs(got.role);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
