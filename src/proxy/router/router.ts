@@ -248,12 +248,11 @@ export class Router implements StreamRouter {
     this.#attempt = undefined;
     if (
       attempt.connected &&
-      attempt.reused &&
       !this.#replayed &&
       this.#bodyKept &&
-      (!processed || isIdempotent(this.head.method))
+      (!processed || (attempt.reused && isIdempotent(this.head.method)))
     ) {
-      // A kept connection that the endpoint had already closed: what we sent never reached it, as far as can be told.
+      // Refused before it was looked at, or sent on a kept connection that the endpoint had closed already.
       this.#replayed = true;
       this.#attempts--;
       this.#try(true);

@@ -1,6 +1,6 @@
 // Connections to one endpoint that carry HTTP/2: few, each with many streams; another one only when all are full.
 
-import type { Conn, ConnError, ConnHandler } from '#base';
+import { type Conn, type ConnError, type ConnHandler, Deadline } from '#base';
 import { CLUSTER } from '#telemetry';
 import { DEFAULT_H2_LIMITS, H2ClientConnection } from '#wire/h2';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '#wire/http';
@@ -19,6 +19,7 @@ export class H2Pool implements HttpPool {
   readonly #waiting: PoolWaiter[] = [];
   #connecting = 0;
   #draining = false;
+  readonly #sweep = new Deadline(() => this.#sweepIdle());
 
   constructor(cluster: Cluster, host: Host, transport: Transport, breaker: Breaker) {
     this.#cluster = cluster;
@@ -60,6 +61,7 @@ export class H2Pool implements HttpPool {
 
   drain(): void {
     this.#draining = true;
+    this.#cluster.services.wheel.cancel(this.#sweep);
     for (const c of [...this.#open]) c.h2.drain();
   }
 
@@ -71,6 +73,7 @@ export class H2Pool implements HttpPool {
     this.#cluster.report(this.#host, { kind: 'connected' });
     this.capacity();
     if (this.#draining) c.h2.drain();
+    else this.#watchIdle();
   }
 
   capacity(): void {
@@ -81,7 +84,8 @@ export class H2Pool implements HttpPool {
       this.#unwait();
       waiter.onReady(c);
     }
-    if (this.#waiting.length > 0 && this.#connecting === 0 && !this.#draining) this.#connect();
+    // Also when draining: who waited before still gets a connection.
+    if (this.#waiting.length > 0 && this.#connecting === 0) this.#connect();
   }
 
   gone(c: PooledH2, error: ConnError | undefined): void {
@@ -125,6 +129,32 @@ export class H2Pool implements HttpPool {
     return true;
   }
 
+  #watchIdle(): void {
+    const { idleMs } = this.#cluster.poolSettings;
+    const { wheel, clock } = this.#cluster.services;
+    if (idleMs > 0 && !this.#sweep.armed) wheel.arm(this.#sweep, idleMs / 4, clock.now());
+  }
+
+  /** Four sweeps without a stream are the idle time. */
+  #sweepIdle(): void {
+    for (const c of [...this.#open]) {
+      if (c.h2.activeStreams > 0) c.idleSweeps = 0;
+      else if (++c.idleSweeps === 5) {
+        this.#cluster.stats.inc(CLUSTER.upstream_cx_idle_timeout);
+        c.h2.drain();
+      } else if (c.idleSweeps > 6) c.conn.destroy();
+    }
+    if (this.#open.length > 0) this.#watchIdle();
+  }
+
+  /** A connection has had as many streams as it may. */
+  spent(c: PooledH2): void {
+    const max = this.#cluster.poolSettings.maxRequestsPerConnection;
+    if (max === 0 || c.requests < max) return;
+    this.#cluster.stats.inc(CLUSTER.upstream_cx_max_requests);
+    c.h2.drain();
+  }
+
   #unwait(): void {
     this.#breaker.releasePending();
     this.#cluster.stats.dec(CLUSTER.upstream_rq_pending_active);
@@ -135,6 +165,7 @@ class PooledH2 implements ConnHandler, PooledConnection {
   conn!: Conn;
   h2!: H2ClientConnection;
   requests = 0;
+  idleSweeps = 0;
   readonly #pool: H2Pool;
   readonly #streamsMax: number;
 
@@ -147,6 +178,9 @@ class PooledH2 implements ConnHandler, PooledConnection {
     const stream = this.h2.open(handler);
     if (stream === undefined)
       throw new Error('an HTTP/2 connection was given to a request although it takes no stream');
+    this.requests++;
+    this.idleSweeps = 0;
+    this.#pool.spent(this);
     return stream;
   }
 

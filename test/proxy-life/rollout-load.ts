@@ -1,0 +1,172 @@
+// The applications of a rollout and its clients, in a thread of their own: HTTP/1.1, HTTP/2, gRPC and TCP at a steady rate.
+import { Agent, createServer, request } from 'node:http';
+import { type ClientHttp2Session, connect as connectHttp2, createServer as createHttp2Server } from 'node:http2';
+import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parentPort } from 'node:worker_threads';
+
+export interface RolloutPorts {
+  readonly h1: number;
+  readonly h2: number;
+  readonly tcp: number;
+}
+export interface LoadOrder {
+  readonly ports: RolloutPorts;
+  readonly perSecond: number;
+}
+export interface LoadEnd {
+  readonly sent: Readonly<Record<string, number>>;
+  /** "kind: what went wrong" and how often. */
+  readonly failures: Readonly<Record<string, number>>;
+}
+
+const app = createServer((asked, answer) => {
+  asked.resume();
+  asked.once('end', () => answer.end('fine'));
+}).listen(0, '127.0.0.1');
+app.keepAliveTimeout = 60_000;
+
+const app2 = createHttp2Server().listen(0, '127.0.0.1');
+app2.on('stream', (stream, headers) => {
+  const grpc = headers['content-type'] === 'application/grpc';
+  stream.on('error', () => {});
+  stream.resume();
+  stream.once('end', () => {
+    if (stream.destroyed) return;
+    stream.respond(
+      { ':status': 200, 'content-type': grpc ? 'application/grpc' : 'text/plain' },
+      { waitForTrailers: grpc },
+    );
+    if (grpc) stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.end(Buffer.from([0, 0, 0, 0, 4, 102, 105, 110, 101]));
+  });
+});
+
+const echo = createTcpServer({ allowHalfOpen: true }, (socket) => {
+  socket.on('error', () => {});
+  socket.on('data', (data) => void socket.write(data));
+  socket.on('end', () => socket.end());
+}).listen(0, '127.0.0.1');
+
+const sent: Record<string, number> = {};
+const failures: Record<string, number> = {};
+let stop = false;
+
+function note(kind: string, problem: string | undefined): void {
+  sent[kind] = (sent[kind] ?? 0) + 1;
+  if (problem !== undefined) failures[`${kind}: ${problem}`] = (failures[`${kind}: ${problem}`] ?? 0) + 1;
+}
+
+const agent = new Agent({ keepAlive: true, maxSockets: 32 });
+
+function overH1(port: number, method: string): Promise<void> {
+  return new Promise((resolve) => {
+    const over = (problem: string | undefined): void => {
+      note(`h1 ${method}`, problem);
+      resolve();
+    };
+    const asked = request({ host: '127.0.0.1', port, method, path: '/', agent, timeout: 30_000 }, (answer) => {
+      let body = '';
+      answer.on('data', (piece) => (body += piece));
+      answer.once('end', () => over(answer.statusCode === 200 ? undefined : `${answer.statusCode} ${body}`));
+      answer.once('error', (error) => over(error.message));
+    });
+    asked.once('timeout', () => asked.destroy(new Error('no answer in 30 s')));
+    asked.once('error', (error) => over(error.message));
+    asked.end(method === 'POST' ? 'body' : undefined);
+  });
+}
+
+let session: ClientHttp2Session | undefined;
+
+/** A client that obeys GOAWAY: new requests go to a new connection. */
+function sessionTo(port: number): ClientHttp2Session {
+  if (session !== undefined && !session.closed && !session.destroyed) return session;
+  session = connectHttp2(`http://127.0.0.1:${port}`);
+  session.on('error', () => {});
+  session.setMaxListeners(0);
+  return session;
+}
+
+function overH2(port: number, method: string, grpc: boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const kind = grpc ? 'gRPC' : `h2 ${method}`;
+    let status = 0;
+    let grpcStatus: string | undefined;
+    let problem: string | undefined;
+    const headers = {
+      ':method': method,
+      ':path': '/',
+      ...(grpc ? { 'content-type': 'application/grpc', te: 'trailers' } : {}),
+    };
+    const stream = sessionTo(port).request(headers);
+    stream.setTimeout(30_000, () => void ((problem = 'no answer in 30 s'), stream.close()));
+    stream.on('response', (head) => {
+      status = Number(head[':status']);
+      grpcStatus = head['grpc-status'] as string | undefined;
+    });
+    stream.on('trailers', (trailers) => void (grpcStatus = String(trailers['grpc-status'])));
+    stream.on('error', (error) => void (problem = error.message));
+    stream.on('close', () => {
+      if (problem === undefined && status !== 200) problem = `status ${status}`;
+      if (problem === undefined && grpc && grpcStatus !== '0') problem = `grpc-status ${grpcStatus}`;
+      note(kind, problem);
+      resolve();
+    });
+    stream.resume();
+    stream.end(method === 'POST' ? 'body' : undefined);
+  });
+}
+
+/** Lives for up to a second and says something twice. */
+function overTcp(port: number): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    let text = '';
+    let problem: string | undefined = 'closed early';
+    socket.setTimeout(30_000, () => socket.destroy(new Error('nothing came back in 30 s')));
+    socket.on('connect', () => socket.write('first'));
+    socket.on('data', (data) => {
+      text += data.toString();
+      if (text === 'first') setTimeout(() => socket.end('second'), Math.random() * 1000);
+    });
+    socket.on('end', () => void (problem = text === 'firstsecond' ? undefined : `cut after "${text}"`));
+    socket.on('error', (error) => void (problem = error.message));
+    socket.on('close', () => {
+      note('TCP', problem);
+      resolve();
+    });
+  });
+}
+
+async function load({ ports, perSecond }: LoadOrder): Promise<void> {
+  const pending = new Set<Promise<void>>();
+  const kinds = [
+    () => overH1(ports.h1, 'GET'),
+    () => overH1(ports.h1, 'POST'),
+    () => overH2(ports.h2, 'GET', false),
+    () => overH2(ports.h2, 'POST', false),
+    () => overH2(ports.h2, 'POST', true),
+  ];
+  const began = performance.now();
+  for (let n = 0; !stop; ) {
+    const due = Math.floor(((performance.now() - began) / 1000) * perSecond);
+    for (; n < due && pending.size < 2_000; n++) {
+      const one = n % 50 === 49 ? overTcp(ports.tcp) : (kinds[n % kinds.length] as () => Promise<void>)();
+      pending.add(one);
+      void one.then(() => pending.delete(one));
+    }
+    if (pending.size >= 2_000) n = due;
+    await sleep(2);
+  }
+  await Promise.all(pending);
+  parentPort?.postMessage({ sent, failures } satisfies LoadEnd);
+}
+
+parentPort?.on('message', (order: LoadOrder | 'stop') => {
+  if (order === 'stop') stop = true;
+  else void load(order);
+});
+while (!app.listening || !app2.listening || !echo.listening) await sleep(5);
+const portOf = (server: { address(): unknown }): number => (server.address() as AddressInfo).port;
+parentPort?.postMessage({ h1: portOf(app), h2: portOf(app2), tcp: portOf(echo) } satisfies RolloutPorts);

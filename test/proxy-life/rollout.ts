@@ -1,0 +1,199 @@
+// Backends behind their proxies, rolled over and scaled under load: no request may fail (pains 1, 4).
+//
+//   node test/proxy-life/rollout.ts [--restarts 20] [--scale 10] [--per-second 1000] [--unordered] [--at-least 1000000]
+//
+// A backend leaves as in a cluster: clients are told, its proxy gets SIGTERM, the pod ends when the proxy has. With
+// `--unordered` the clients hear of it only some hundred milliseconds after the proxy did.
+import { once } from 'node:events';
+import process from 'node:process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { fromJson, toBinary } from '@bufbuild/protobuf';
+import { silentLogger, TYPE_URL } from '#base';
+import { SystemClock, SystemNet, SystemRandom } from '#io';
+import { loadTypes } from '#proto';
+import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
+import { type ProxyHandle, startProxy } from '../../src/main/proxy.ts';
+import { readBootstrap } from '../../src/main/read-bootstrap.ts';
+import { cluster, httpListener, OVER_H2, tcpListener } from './config.ts';
+import { freePort, ProxyProcess } from './proxy-process.ts';
+import type { LoadEnd, RolloutPorts } from './rollout-load.ts';
+
+export interface RolloutAsk {
+  /** Of each of the three backends. */
+  readonly restarts: number;
+  /** Up to so many backends, and down to two. */
+  readonly scale: number;
+  readonly perSecond: number;
+  /** Clients learn late that a backend leaves. */
+  readonly unordered: boolean;
+  /** Load goes on until so many requests were sent. */
+  readonly atLeast: number;
+}
+
+/** What our control plane gives every route (design 10). */
+const RETRY = {
+  retry_on: 'connect-failure,refused-stream,reset-before-request,idempotent-reset',
+  num_retries: 3,
+  retry_host_predicate: [
+    {
+      name: 'p',
+      typed_config: {
+        '@type': 'type.googleapis.com/envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate',
+      },
+    },
+  ],
+  host_selection_retry_max_attempts: 5,
+};
+
+interface Backend {
+  readonly proxy: ProxyProcess;
+  readonly ports: RolloutPorts;
+}
+
+class Fleet {
+  readonly backends: Backend[] = [];
+  readonly #apps: RolloutPorts;
+  #client: ProxyHandle | undefined;
+  #registry: Awaited<ReturnType<typeof loadTypes>> | undefined;
+  #version = 0;
+  readonly #unordered: boolean;
+
+  constructor(apps: RolloutPorts, unordered: boolean) {
+    this.#apps = apps;
+    this.#unordered = unordered;
+  }
+
+  async startClient(): Promise<RolloutPorts> {
+    this.#registry = await loadTypes();
+    const ports = { h1: await freePort(), h2: await freePort(), tcp: await freePort() };
+    const route = (to: string): object[] => [
+      { match: { prefix: '/' }, route: { cluster: to, timeout: '0s', retry_policy: RETRY } },
+    ];
+    this.#client = await startProxy({
+      bootstrap: await readBootstrap(
+        JSON.stringify({
+          static_resources: {
+            listeners: [
+              httpListener('h1', ports.h1, route('h1')),
+              httpListener('h2', ports.h2, route('h2')),
+              tcpListener('tcp', ports.tcp, 'tcp'),
+            ],
+            clusters: this.#clusters(),
+          },
+        }),
+      ),
+      clock: new SystemClock(),
+      random: new SystemRandom(),
+      net: new SystemNet(),
+      log: silentLogger,
+      secrets: { subscribe: () => () => {} },
+    });
+    return ports;
+  }
+
+  async grow(): Promise<void> {
+    const ports = { h1: await freePort(), h2: await freePort(), tcp: await freePort() };
+    const route = (to: string): object[] => [{ match: { prefix: '/' }, route: { cluster: to, timeout: '0s' } }];
+    const proxy = await ProxyProcess.start({
+      listeners: [
+        httpListener('h1', ports.h1, route('app')),
+        httpListener('h2', ports.h2, route('app2')),
+        tcpListener('tcp', ports.tcp, 'echo'),
+      ],
+      clusters: [
+        cluster('app', [this.#apps.h1]),
+        cluster('app2', [this.#apps.h2], OVER_H2),
+        cluster('echo', [this.#apps.tcp]),
+      ],
+    });
+    this.backends.push({ proxy, ports });
+    this.#tellClient();
+  }
+
+  /** The oldest goes. */
+  async shrink(): Promise<void> {
+    const leaver = this.backends.shift() as Backend;
+    if (!this.#unordered) this.#tellClient();
+    const gone = leaver.proxy.end();
+    if (this.#unordered) {
+      await sleep(300);
+      this.#tellClient();
+    }
+    await gone;
+  }
+
+  async close(): Promise<void> {
+    this.#client?.close();
+    await Promise.all(this.backends.map(({ proxy }) => proxy.end('SIGKILL')));
+  }
+
+  #clusters(): object[] {
+    const of = (key: keyof RolloutPorts): number[] => this.backends.map(({ ports }) => ports[key]);
+    return [cluster('h1', of('h1')), cluster('h2', of('h2'), OVER_H2), cluster('tcp', of('tcp'))];
+  }
+
+  #tellClient(): void {
+    if (this.#client === undefined || this.#registry === undefined) return;
+    for (const json of this.#clusters()) {
+      const message = fromJson(ClusterSchema, JSON.parse(JSON.stringify(json)), { registry: this.#registry });
+      const resource = {
+        name: message.name,
+        bytes: toBinary(ClusterSchema, message),
+        version: String(++this.#version),
+      };
+      const rejects = this.#client.proxy.applyResources(TYPE_URL.cluster, [resource], []);
+      if (rejects.length > 0) throw new Error(JSON.stringify(rejects));
+    }
+  }
+}
+
+export async function rollout(ask: RolloutAsk): Promise<LoadEnd> {
+  const worker = new Worker(new URL('./rollout-load.ts', import.meta.url));
+  const [apps] = (await once(worker, 'message')) as [RolloutPorts];
+  const fleet = new Fleet(apps, ask.unordered);
+  try {
+    for (let i = 0; i < 3; i++) await fleet.grow();
+    const ports = await fleet.startClient();
+    worker.postMessage({ ports, perSecond: ask.perSecond });
+    const began = performance.now();
+    for (let i = 0; i < ask.restarts * 3; i++) {
+      await fleet.grow();
+      await fleet.shrink();
+    }
+    while (fleet.backends.length < ask.scale) await fleet.grow();
+    while (fleet.backends.length > 2) await fleet.shrink();
+    while (fleet.backends.length < ask.scale) await fleet.grow();
+    while (((performance.now() - began) / 1000) * ask.perSecond < ask.atLeast) await sleep(100);
+    worker.postMessage('stop');
+    const [end] = (await once(worker, 'message')) as [LoadEnd];
+    return end;
+  } finally {
+    await fleet.close();
+    await worker.terminate();
+  }
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    options: {
+      restarts: { type: 'string', default: '20' },
+      scale: { type: 'string', default: '10' },
+      'per-second': { type: 'string', default: '1000' },
+      'at-least': { type: 'string', default: '1000000' },
+      unordered: { type: 'boolean', default: false },
+    },
+  });
+  const began = performance.now();
+  const end = await rollout({
+    restarts: Number(values.restarts),
+    scale: Number(values.scale),
+    perSecond: Number(values['per-second']),
+    atLeast: Number(values['at-least']),
+    unordered: values.unordered,
+  });
+  const sent = Object.values(end.sent).reduce((a, b) => a + b, 0);
+  console.log(end, `${sent} requests in ${Math.round((performance.now() - began) / 1000)} s`);
+  process.exit(Object.keys(end.failures).length === 0 ? 0 : 1);
+}
