@@ -58,7 +58,14 @@ export class WriteQueue {
   }
 
   release(): void {
-    if (this.#holds > 0 && --this.#holds === 0 && !this.#inFlight) this.#flush();
+    if (this.#holds === 0 || --this.#holds > 0 || this.#inFlight) return;
+    const told = this.#full;
+    if (!told) return this.#flush();
+    // Whoever was told to stop while this was held has not stopped yet: "go on" must not come before it has.
+    this.#full = false;
+    this.#flush();
+    if (this.#inFlight) this.#full = true;
+    else queueMicrotask(() => this.#socket.destroyed || this.#owner.onWritten(true));
   }
 
   #keep(chunk: string | Uint8Array): boolean {

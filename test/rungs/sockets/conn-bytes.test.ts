@@ -134,3 +134,32 @@ test('what is written before the end arrives before it, and corked pieces in one
   client.destroy();
   listener.close();
 });
+
+test('a writer that was told to stop is told to go on, though all left when it uncorked', async () => {
+  const told: string[] = [];
+  const done = Promise.withResolvers<void>();
+  const listener = await net.listen({ host: '127.0.0.1', port: 0 }, (conn) => {
+    conn.handler = {
+      onData: () => {
+        conn.cork();
+        conn.writeText('head');
+        const room = conn.write(Buffer.alloc(65_536));
+        conn.uncork();
+        told.push(room ? 'room' : 'stop');
+      },
+      onEnd() {},
+      onDrain: () => {
+        told.push('go on');
+        done.resolve();
+      },
+      onClose() {},
+    };
+  });
+  const client = connectSocket(listener.port, '127.0.0.1');
+  client.write('?');
+  client.resume();
+  await Promise.race([done.promise, wait(5000)]);
+  client.destroy();
+  listener.close();
+  assert.deepEqual(told, ['stop', 'go on']);
+});
