@@ -9,6 +9,10 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly abou
     about: 'CPU per request, latency and memory beside Envoy and HAProxy (--rounds, --seconds, --rows, --only)',
   },
   propagation: { file: 'propagation.ts', about: 'from a file event to the last ACK of the last proxy' },
+  pushes: {
+    file: 'pushes.ts',
+    about: 'latency beside Envoy while 10,000 endpoints arrive and change (--rounds, --seconds, --only)',
+  },
   'control-plane': {
     file: 'control-plane.ts',
     about: '500 sidecars connect, a VirtualService and an endpoint change (--source memory|kube, --vhds, --rounds)',
