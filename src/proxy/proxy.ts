@@ -12,6 +12,7 @@ import { OverloadManager } from './overload/overload-manager.ts';
 import type { OverloadThresholds } from './overload/overload-actions.ts';
 import { loadRegexEngine } from './matcher/regex.ts';
 import { NOBODY, type ProxySelf, type ProxyServices } from './services.ts';
+import { SpanExporters } from './tracing/span-exporters.ts';
 import { ClusterDiscovery } from './upstream/cluster-discovery.ts';
 import { ClusterManager } from './upstream/cluster-manager.ts';
 
@@ -34,6 +35,12 @@ export interface ProxyOptions {
   readonly shrink?: () => void;
   readonly overloadThresholds?: OverloadThresholds;
 }
+
+/** The longest that a proxy that ends waits for its last spans to be taken. */
+const LAST_SPANS_MS = 1_000;
+
+/** New connections are taken for so long while we leave, where there were any. */
+const ACCEPTS_STILL_MS = 1000;
 
 export class Proxy {
   readonly services: ProxyServices;
@@ -62,6 +69,7 @@ export class Proxy {
       reporter: options.reporter,
       peers: new PeerCache(),
       clusters: this.clusters,
+      spans: new SpanExporters(() => services),
       overload: new OverloadManager({
         clock,
         log,
@@ -75,6 +83,7 @@ export class Proxy {
       draining: () => this.#draining,
     };
     this.services = services;
+    services.spans.publish(services.stats);
     this.clusters.use(services);
     this.listeners = new ListenerManager(services);
     this.#discovery = new ClusterDiscovery(services);
@@ -109,18 +118,30 @@ export class Proxy {
     return runInSlices(this.config.applyInSteps(typeUrl, added, removed), this.services.clock);
   }
 
-  /** Stops accepting, answers "connection: close", and waits until nothing is open or the time is up. */
+  /**
+   * Answers "connection: close" and GOAWAY, goes on accepting for a moment, then waits until nothing is open or the time
+   * is up. A client that learns late that we leave is served meanwhile; one in the kernel's queue would be reset.
+   */
   async drain(limitMs: number): Promise<void> {
     this.#draining = true;
-    this.listeners.drainAll();
     const { clock } = this.services;
     const end = clock.now() + limitMs;
+    if (this.listeners.connectionCount > 0) {
+      this.listeners.drainConnections();
+      const acceptMs = Math.min(ACCEPTS_STILL_MS, limitMs / 4);
+      await new Promise<void>((resolve) => clock.setTimer(acceptMs, resolve));
+    }
+    this.listeners.drainAll();
     while (this.listeners.connectionCount > 0 && clock.now() < end) {
       await new Promise<void>((resolve) => clock.setTimer(50, resolve));
     }
+    // A collector that is gone must not hold the end up.
+    const late = new Promise<void>((resolve) => clock.setTimer(LAST_SPANS_MS, resolve, { unref: true }));
+    await Promise.race([this.services.spans.finish(), late]);
   }
 
   close(): void {
+    this.services.spans.close();
     this.#discovery.close();
     this.listeners.destroyAll();
     for (const cluster of [...this.clusters.all()]) this.clusters.remove(cluster.name);

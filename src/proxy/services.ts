@@ -4,6 +4,7 @@ import type { Clock, Logger, Net, Random, TimerWheel } from '#base';
 import type { Intermediates, SecretSource } from '#identity';
 import type { PeerCache, StatStore, StreamReporter } from '#telemetry';
 import type { OverloadManager } from './overload/overload-manager.ts';
+import type { SpanExporters } from './tracing/span-exporters.ts';
 import type { ClusterManager } from './upstream/cluster-manager.ts';
 
 /** Who this proxy is, for what telemetry says of it. */
@@ -37,6 +38,7 @@ export interface ProxyServices {
   readonly reporter: StreamReporter | undefined;
   readonly peers: PeerCache;
   readonly clusters: ClusterManager;
+  readonly spans: SpanExporters;
   readonly secrets: SecretSource;
   /** What peers have shown on verified paths: a resumed session shows its leaf only. */
   readonly intermediates: Intermediates;

@@ -3,6 +3,7 @@
 // order, so that all records share one hidden class.
 
 import type { HeaderBlock } from '#wire/http';
+import type { TraceContext } from './trace/trace-context.ts';
 
 /** Envoy's response flags, as the access log prints them. */
 export type ResponseFlag =
@@ -126,6 +127,11 @@ export class StreamRecord {
   destinationService = '';
   destinationServiceName = '';
   destinationServiceNamespace = '';
+
+  /** The span that this proxy made for the stream, whether or not it is reported. */
+  trace: TraceContext | undefined = undefined;
+  /** Its name; '' = the default of its kind. */
+  spanName = '';
 
   requestHeaders: HeaderBlock | undefined = undefined;
   responseHeaders: HeaderBlock | undefined = undefined;

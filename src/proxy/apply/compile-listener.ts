@@ -24,6 +24,7 @@ import { TcpProxy } from '../network/tcp-proxy.ts';
 import type { MetricRules } from '#telemetry';
 import { type CompileContext, compileManager, compileSinks } from './compile-manager.ts';
 import { metricRules } from './metric-rules.ts';
+import { compileTracer } from '../tracing/compile-tracer.ts';
 import { decodeMessage, typeNameOf } from './decode.ts';
 import { unknownExtension } from './extensions.ts';
 
@@ -141,11 +142,13 @@ function compileTerminal(
     throw new ConfigError('proxy.unsupported', field, 'give typed_config: filters by config_discovery are not read');
   switch (typeNameOf(config.typeUrl)) {
     case HCM: {
+      const inbound = DIRECTIONS[listener.trafficDirection] === 'inbound';
       const hcm = decodeMessage<HttpConnectionManager>(HCM, config.value, field);
       const manager = compileManager(hcm, context, listener.perConnectionBufferLimitBytes, field);
       return new HttpManager(
         {
           ...manager,
+          tracer: compileTracer(hcm, inbound ? 'server' : 'client', context.services, context.warn, field),
           sinks: [...manager.sinks, ...reporterSinks(listener, context, metricRules(hcm.httpFilters, context, field))],
         },
         context.services,

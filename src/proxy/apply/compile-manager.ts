@@ -54,6 +54,7 @@ export function compileManager(
     routes: routeSource(hcm, context, field),
     filters: compileFilters(hcm.httpFilters, context, hcm.statPrefix, `${field}.http_filters`),
     sinks: compileSinks(hcm.accessLog, context),
+    tracer: undefined,
     serverName: hcm.serverName === '' ? 'envoy' : hcm.serverName,
     serverHeader: SERVER_HEADER[hcm.serverHeaderTransformation] ?? 'overwrite',
     via: hcm.via,

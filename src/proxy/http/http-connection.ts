@@ -194,6 +194,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     if (code >= 100 && code < 600) stats.inc(CLASS_SLOTS[(code / 100) | 0] as number);
     stats.observe(HTTP.downstream_rq_time, now - record.startMs);
     for (const sink of stream.config.sinks) sink.onStreamEnd(record);
+    if (record.trace !== undefined) stream.config.tracer?.end(record);
     const idleMs = stream.config.idleMs;
     if (this.#streams.size === 0 && !this.#closed && idleMs > 0) this.services.wheel.arm(this.#idle, idleMs, now);
   }
@@ -254,6 +255,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
       stream.expectsContinue();
     }
     stream.choice = this.chooseRoute(stream);
+    config.tracer?.begin(head, stream.record, stream.choice?.route.decorator);
     stream.begin();
   }
 

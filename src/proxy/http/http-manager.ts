@@ -25,6 +25,7 @@ export class HttpManager implements TerminalFilter {
   dispose(): void {
     for (const filter of this.config.filters) filter.dispose?.();
     for (const sink of this.config.sinks) sink.dispose?.();
+    this.config.tracer?.dispose();
     this.services.stats.release(this.stats);
   }
 }

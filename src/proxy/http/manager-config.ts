@@ -6,6 +6,7 @@ import type { H2Limits } from '#wire/h2';
 import type { RouteTable } from '../route/index.ts';
 import type { HttpFilterFactory } from './filter.ts';
 import type { PathRules } from './normalize-path.ts';
+import type { StreamTracer } from '../tracing/stream-tracer.ts';
 import type { XfccMode, XfccParts } from './client-cert-header.ts';
 
 /** Follows an inline or named RouteConfiguration; `current` is undefined until the first one arrived. */
@@ -27,6 +28,7 @@ export interface ManagerConfig {
   /** In order of configuration; the router is not among them. */
   readonly filters: readonly HttpFilterFactory[];
   readonly sinks: readonly StreamSink[];
+  readonly tracer: StreamTracer | undefined;
 
   readonly serverName: string;
   readonly serverHeader: 'overwrite' | 'append-if-absent' | 'pass-through';

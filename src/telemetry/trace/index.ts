@@ -11,7 +11,8 @@ export {
   traceReasonOf,
   withTraceReason,
 } from './sampling.ts';
-export { encodeOtlp, encodeZipkin, type Span, spanOf } from './span.ts';
+export { encodeOtlp, OTLP_GRPC_PATH } from './otlp.ts';
+export { encodeZipkin, type Span, spanOf } from './span.ts';
 export {
   readSampledOnly,
   readTraceContext,

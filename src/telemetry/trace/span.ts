@@ -1,4 +1,4 @@
-// One finished span and its two wire forms: Zipkin v2 JSON and OTLP/HTTP JSON (opentelemetry-proto 1.x, JSON mapping).
+// One finished span, with Envoy's tags, and its form in Zipkin v2 JSON.
 
 import type { StreamRecord } from '../stream-record.ts';
 import type { TraceContext } from './trace-context.ts';
@@ -24,13 +24,16 @@ export function spanOf(
     readonly kind: 'server' | 'client';
     readonly name: string;
     readonly nodeId: string;
+    /** Characters of the path in http.url; Envoy cuts at 256. */
+    readonly maxPathLength?: number;
     readonly extra?: readonly (readonly [key: string, value: string])[];
   },
 ): Span {
-  const failed = record.responseCode >= 500 || record.responseCode === 0;
+  const failed = record.responseCode >= 500 || record.responseCode === 0 || failedCall(record);
+  const path = (record.originalPath || record.path).slice(0, about.maxPathLength ?? MAX_PATH);
   const tags: (readonly [string, string])[] = [
     ['guid:x-request-id', record.requestId],
-    ['http.url', `${record.scheme || 'http'}://${record.authority}${record.originalPath || record.path}`],
+    ['http.url', `${record.scheme || 'http'}://${record.authority}${path}`],
     ['http.method', record.method],
     ['http.protocol', record.protocol],
     ['http.status_code', String(record.responseCode)],
@@ -41,6 +44,7 @@ export function spanOf(
     ['upstream_cluster.name', record.upstreamCluster],
     ['peer.address', record.downstreamRemoteAddress.replace(/:\d+$/, '')],
     ['user_agent', record.requestHeaders?.get('user-agent') ?? '-'],
+    ['downstream_cluster', record.requestHeaders?.get('x-envoy-downstream-service-cluster') ?? '-'],
     ['component', 'proxy'],
     ['node_id', about.nodeId],
   ];
@@ -57,6 +61,14 @@ export function spanOf(
     error: failed,
     tags: [...tags.filter(([, value]) => value !== ''), ...(about.extra ?? [])],
   };
+}
+
+const MAX_PATH = 256;
+/** gRPC statuses that are the server's failure, as Envoy counts them. */
+const GRPC_FAILURES = new Set([1, 2, 4, 8, 12, 13, 14, 15]);
+
+function failedCall({ grpc, grpcStatus }: StreamRecord): boolean {
+  return grpc && GRPC_FAILURES.has(grpcStatus);
 }
 
 /** Body of POST /api/v2/spans. */
@@ -77,44 +89,4 @@ export function encodeZipkin(spans: readonly Span[], serviceName: string, addres
       tags: Object.fromEntries(s.tags),
     })),
   );
-}
-
-/** Body of POST /v1/traces with content-type application/json. */
-export function encodeOtlp(
-  spans: readonly Span[],
-  serviceName: string,
-  resource: Readonly<Record<string, string>> = {},
-): string {
-  const attribute = (key: string, value: string): object => ({ key, value: { stringValue: value } });
-  return JSON.stringify({
-    resourceSpans: [
-      {
-        resource: {
-          attributes: Object.entries({ 'service.name': serviceName, ...resource }).map(([k, v]) => attribute(k, v)),
-        },
-        scopeSpans: [
-          {
-            scope: { name: 'topsail' },
-            spans: spans.map((s) => ({
-              traceId: s.traceId,
-              spanId: s.spanId,
-              ...(s.parentSpanId === '' ? {} : { parentSpanId: s.parentSpanId }),
-              name: s.name,
-              kind: s.kind === 'server' ? 2 : 3,
-              startTimeUnixNano: nanos(s.startWallMs),
-              endTimeUnixNano: nanos(s.startWallMs + s.durationMs),
-              attributes: s.tags.map(([k, v]) => attribute(k, v)),
-              status: s.error ? { code: 2 } : {},
-            })),
-          },
-        ],
-      },
-    ],
-  });
-}
-
-/** Nanoseconds as a decimal string: beyond what a double holds. */
-function nanos(ms: number): string {
-  const whole = Math.floor(ms);
-  return String(BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1e6)));
 }
