@@ -21,13 +21,12 @@ export function judgePeer(
   const resumed = socket.isSessionReused();
   const shown = peerChain(socket);
   const chain = resumed && shown.length === 0 ? remembered : shown;
-  const pathVerified = chain.length > 0 && context.rootsPem !== undefined;
-  if (pathVerified) {
-    const failure = verifyError(socket);
-    if (failure !== undefined) return refuse(failure, `the peer's certificate is not trusted: ${failure}`);
-  }
-  const verdict = check({ chain, resumed, sni, pathVerified });
+  const judged = chain.length > 0 && context.rootsPem !== undefined;
+  const failure = judged ? verifyError(socket) : undefined;
+  // Ours first: its reasons say more.
+  const verdict = check({ chain, resumed, sni, pathVerified: judged && failure === undefined });
   if (!verdict.ok) return refuse('PEER_REFUSED', verdict.reason);
+  if (failure !== undefined) return refuse(failure, `the peer's certificate is not trusted: ${failure}`);
   const facts: TlsFacts = {
     protocol: socket.getProtocol() ?? '',
     cipher: socket.getCipher()?.name ?? '',

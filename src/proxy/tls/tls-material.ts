@@ -25,6 +25,7 @@ import { ConfigError } from '../errors.ts';
 import type { ProxyServices } from '../services.ts';
 import { cipherList, protocolVersion } from './tls-parameters.ts';
 import { readSanMatchers } from './san-matchers.ts';
+import { loggedCheck } from './refusal-log.ts';
 import { standingCheck } from './standing-check.ts';
 
 const UNTRUSTING: TrustSecret = { kind: 'trust', rootsPem: '', crlPem: '', version: '' };
@@ -194,7 +195,7 @@ export class TlsMaterial {
     };
     if (certificate !== undefined) this.#services.intermediates.addPem(certificate.certChainPem);
     this.checkKey = `${sanMatchersKey(this.#sans)} ${this.#peerIs}`;
-    this.check = makePeerCheck({
+    const check = makePeerCheck({
       roots: rootsPem === '' ? undefined : rootsPem,
       crl: crlPem,
       revocationOfLeafOnly: this.#leafCrlOnly,
@@ -205,6 +206,7 @@ export class TlsMaterial {
       peerIs: this.#peerIs,
       clock: this.#services.clock,
     });
+    this.check = loggedCheck(check, this.#peerIs, this.#services);
   }
 }
 
