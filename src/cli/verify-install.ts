@@ -1,5 +1,5 @@
 // topsail verify-install: whether what is installed is whole and runs; x precheck: whether a cluster can take an installation.
-import { componentStates, findForeign } from '#controllers';
+import { componentStates, enrolledNamespaces, findForeign } from '#controllers';
 import { type KubeClient, type KubeObject, RESOURCES } from '#kube';
 import { type CliContext, CliError } from './context.ts';
 import { componentsOf, type InstallFlags, settingsOf } from './install-settings.ts';
@@ -15,6 +15,14 @@ export async function verifyInstall(context: CliContext, flags: InstallFlags): P
       bad += 1;
       context.out(`✘ ${object}: ${problem}\n`);
     }
+  }
+  if (bad > 0) {
+    // Their webhook fails closed: nobody comes in without a proxy.
+    const enrolled = await enrolledNamespaces(client);
+    if (enrolled.length > 0)
+      context.out(
+        `! While the control plane does not run, new pods of these namespaces are refused: ${enrolled.join(', ')}\n`,
+      );
   }
   context.out(
     bad === 0

@@ -144,6 +144,9 @@ const test: KubeTest = {
       assert.equal(cluster.try(['-n', 'work', 'apply', '-f', '-'], JSON.stringify(pod('late', {}))).ok, false);
       assert.equal(cluster.try(['-n', 'default', 'apply', '-f', '-'], JSON.stringify(pod('free', {}))).ok, true);
       assert.equal(cluster.try(['-n', 'work', 'create', 'configmap', 'any', '--from-literal=a=b']).ok, true);
+      const told = topsail(cluster, ['verify-install', '--set', 'profile=minimal']);
+      assert.equal(told.status, 1);
+      assert.match(told.out, /new pods of these namespaces are refused: .*work/);
     });
     await step('uninstall --purge removes what install made, and keeps the kinds', () => {
       const end = mustTopsail(cluster, ['uninstall', '--purge', '-y']);
