@@ -34,6 +34,19 @@ const FEATURES = [
   'HTTPRouteRequestTimeout',
   'HTTPRouteResponseHeaderModification',
   'HTTPRouteSchemeRedirect',
+  'HTTPRoute303RedirectStatusCode',
+  'HTTPRoute307RedirectStatusCode',
+  'HTTPRoute308RedirectStatusCode',
+  'HTTPRouteBackendProtocolH2C',
+  'HTTPRouteBackendRequestHeaderModification',
+  'HTTPRouteBackendTimeout',
+  'HTTPRouteNamedRouteRule',
+  'HTTPRouteRequestPercentageMirror',
+  'GRPCRouteNamedRouteRule',
+  'GatewayInfrastructure',
+  'GatewayHTTPListenerIsolation',
+  'TLSRouteModeTerminate',
+  'TLSRouteModeMixed',
 ];
 
 const test: KubeTest = {

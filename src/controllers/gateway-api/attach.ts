@@ -25,7 +25,7 @@ export type Attachment =
 const KINDS_OF: Readonly<Record<string, readonly string[]>> = {
   HTTP: ['HTTPRoute', 'GRPCRoute'],
   HTTPS: ['HTTPRoute', 'GRPCRoute'],
-  TLS: ['TLSRoute', 'TCPRoute'],
+  TLS: ['TLSRoute'],
   TCP: ['TCPRoute'],
 };
 

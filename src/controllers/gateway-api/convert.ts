@@ -135,8 +135,10 @@ function bindToListener(
     };
     bound.set(key, entry);
     entry.http.push(...http);
-    if (route.kind === 'TLSRoute') entry.tls.push(...l4.map((one) => ({ match: [{ sniHosts: [host] }], ...one })));
-    else if (route.kind === 'TCPRoute') entry.tcp.push(...l4);
+    if (route.kind === 'TLSRoute' && listener.tls?.mode === 'Passthrough')
+      entry.tls.push(...l4.map((one) => ({ match: [{ sniHosts: [host] }], ...one })));
+    // Behind a listener that ends TLS the rest is plain bytes; its hostname has chosen already.
+    else if (route.kind === 'TLSRoute' || route.kind === 'TCPRoute') entry.tcp.push(...l4);
   }
 }
 
@@ -229,14 +231,15 @@ function gatewayOf(gateway: KubernetesGateway, counts: ReadonlyMap<string, numbe
       ],
     };
   });
-  const bad = listeners.some(({ conditions }) =>
-    conditions.some((one) => one.type === 'Accepted' && one.status === 'False'),
+  const accepted = listeners.filter(({ conditions }) =>
+    conditions.some((one) => one.type === 'Accepted' && one.status === 'True'),
   );
+  const bad = accepted.length < listeners.length;
   return {
     gateway,
     manifests: [...secrets.values(), ...manifests],
     listeners,
-    conditions: [condition('Accepted', true, bad ? 'ListenersNotValid' : 'Accepted')],
+    conditions: [condition('Accepted', accepted.length > 0, bad ? 'ListenersNotValid' : 'Accepted')],
   };
 }
 
