@@ -19,6 +19,7 @@ import { type ApplyBatch, DiscoveryClient, type Reject, type XdsBatch } from '#x
 import type { AgentIdentity } from './agent-identity.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
 import { startProxy } from './proxy.ts';
+import { processMetrics } from './process-metrics.ts';
 import { traceEnvironment } from './trace-environment.ts';
 import { VERSION } from './version.ts';
 import type { WorkloadLog } from './workload-log.ts';
@@ -71,6 +72,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   });
   const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION, node: { ...metadata } });
   stats.addSource(metrics);
+  stats.addSource({ renderPrometheus: () => [processMetrics()] });
   const local = localPeer(metadata);
   const taps = new TapStation({ clock, local });
   const told = traceEnvironment(local, metadata);
@@ -116,6 +118,8 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   };
   let expiry = clock.setTimer(EXPIRE_MS, expire, { unref: true });
   let isReady = false;
+  // Virtual hosts by themselves: a changed route moves one of them and not a whole table.
+  const vhds = process.env['TOPSAIL_VHDS'] !== 'false';
   const seen = new Set<string>();
   const applyAny = (batch: XdsBatch): ReturnType<ApplyBatch> => {
     if (batch.typeUrl === TYPE_URL.nameTable) return applyNames(options.names, batch);
@@ -138,7 +142,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     node: () => ({
       id: options.nodeId,
       cluster: options.cluster,
-      metadata: { ...metadata, TOPSAIL_ADMIN_PORT: admin.port },
+      metadata: { ...metadata, TOPSAIL_ADMIN_PORT: admin.port, ...(vhds ? { TOPSAIL_VHDS: true } : {}) },
       locality: { region: '', zone: '', subZone: '' },
       userAgent: `topsail/${VERSION}`,
     }),
@@ -152,6 +156,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   remote.onWants = (names) => client.subscribe(TYPE_URL.secret, names);
   client.subscribeAll(TYPE_URL.cluster);
   client.subscribeAll(TYPE_URL.listener);
+  if (vhds) client.subscribeAll(TYPE_URL.virtualHost);
   if (options.names !== undefined) client.subscribeAll(TYPE_URL.nameTable);
   client.start();
 

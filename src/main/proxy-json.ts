@@ -3,6 +3,7 @@ import { fromBinary, toJson } from '@bufbuild/protobuf';
 import type { ProxyJson } from '#api';
 import { type Clock, TYPE_URL } from '#base';
 import { loadTypes } from '#proto';
+import { appendMessages } from '#proto/light.ts';
 import type { DumpedResource, ProxySync, TypeSync } from '#xds';
 
 const SHORT: Readonly<Record<string, string>> = {
@@ -52,6 +53,9 @@ function stateOf(type: TypeSync): ProxyJson['types'][string] {
   return type.outstanding > 0 ? 'STALE' : 'SYNCED';
 }
 
+/** envoy.config.route.v3.RouteConfiguration.virtual_hosts */
+const VIRTUAL_HOSTS = 2;
+
 /** By part; private keys are left out. */
 export async function dumpProxy(
   dump: ReadonlyMap<string, readonly DumpedResource[]>,
@@ -62,10 +66,20 @@ export async function dumpProxy(
     const part = parts[PARTS[typeUrl] ?? ''];
     const schema = registry.getMessage(typeUrl.slice(typeUrl.lastIndexOf('/') + 1));
     if (part === undefined || schema === undefined) continue;
-    for (const { resource } of resources)
-      part.push(withoutKeys(toJson(schema, fromBinary(schema, resource.bytes), { registry })));
+    for (const { resource } of resources) {
+      // A proxy that takes virtual hosts by themselves has a table's there.
+      const hosts = typeUrl === TYPE_URL.route ? hostsOf(dump, resource.name) : [];
+      const bytes = hosts.length === 0 ? resource.bytes : appendMessages(resource.bytes, VIRTUAL_HOSTS, hosts);
+      part.push(withoutKeys(toJson(schema, fromBinary(schema, bytes), { registry })));
+    }
   }
   return parts;
+}
+
+function hostsOf(dump: ReadonlyMap<string, readonly DumpedResource[]>, table: string): readonly Uint8Array[] {
+  return (dump.get(TYPE_URL.virtualHost) ?? [])
+    .filter(({ resource }) => resource.name.startsWith(`${table}/`))
+    .map(({ resource }) => resource.bytes);
 }
 
 function withoutKeys(json: unknown): unknown {

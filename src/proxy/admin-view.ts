@@ -1,6 +1,7 @@
 // What the admin pages read, taken from the running proxy: listeners, clusters with their live hosts, resources as they came.
 
 import { type LogLevel, TYPE_URL } from '#base';
+import { appendMessages } from '#proto/light.ts';
 import type {
   AdminView,
   ClusterView,
@@ -34,6 +35,9 @@ const TYPE_OF: Readonly<Record<DumpedKind, string>> = {
   endpoint: TYPE_URL.endpoint,
   secret: TYPE_URL.secret,
 };
+
+/** envoy.config.route.v3.RouteConfiguration.virtual_hosts */
+const VIRTUAL_HOSTS = 2;
 
 export function makeAdminView(proxy: Proxy, process: ProcessView): AdminView {
   return {
@@ -129,11 +133,19 @@ function resources(proxy: Proxy, kind: DumpedKind): DumpedResource[] {
   return [...(proxy.config.held().get(TYPE_OF[kind]) ?? [])].map(([name, held]) => ({
     name,
     version: held.version,
-    bytes: held.bytes,
+    bytes: kind === 'route' ? withVirtualHosts(proxy, name, held.bytes) : held.bytes,
     updatedWallMs: held.updatedWallMs,
     isStatic: held.version === '',
     state: kind === 'listener' && warming.has(name) ? 'warming' : 'active',
   }));
+}
+
+/** As if those that came by themselves had come with it. */
+function withVirtualHosts(proxy: Proxy, table: string, bytes: Uint8Array): Uint8Array {
+  const hosts = [...(proxy.config.held().get(TYPE_URL.virtualHost) ?? [])]
+    .filter(([name]) => name.startsWith(`${table}/`))
+    .map(([, held]) => held.bytes);
+  return hosts.length === 0 ? bytes : appendMessages(bytes, VIRTUAL_HOSTS, hosts);
 }
 
 function unready(proxy: Proxy): string[] {

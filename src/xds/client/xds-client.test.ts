@@ -209,7 +209,7 @@ test('a name that is no longer wanted is dropped without a word of the server', 
 });
 
 test('of virtual hosts that are taken by themselves only the changed one is sent again', () => {
-  const { clock, client, backend, log, batches } = setting('delta');
+  const { clock, client, backend, log, batches, link } = setting('delta');
   const host = (name: string, version: string) => ({
     ...resource('RDS', name, version),
     typeUrl: TYPE_URL.virtualHost,
@@ -233,6 +233,18 @@ test('of virtual hosts that are taken by themselves only the changed one is sent
   backend.set({ [TYPE_URL.virtualHost]: [host('80/b', '2')] });
   clock.advance(0);
   assert.deepEqual(batches[0]?.removed, ['80/a']);
+  log();
+  // The server goes away and comes back with one more: what is held is not sent again.
+  link.refuse = true;
+  link.cut();
+  clock.advance(60_000);
+  backend.set({ [TYPE_URL.virtualHost]: [host('80/b', '2'), host('80/c', '1')] });
+  link.refuse = false;
+  clock.advance(200_000);
+  assert.deepEqual(
+    batches.map((b) => [b.added.map((r) => r.name), b.removed]),
+    [[['80/c'], []]],
+  );
 });
 
 /** Batches that wait until they are let go, one by one. */
