@@ -22,6 +22,7 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly abou
     file: 'micro/telemetry.ts',
     about: 'cost of counters, histograms, Istio metrics, summaries and log lines',
   },
+  request: { file: 'micro/request.ts', about: 'cost of a request inside the proxy, without sockets' },
   jwt: { file: 'micro/jwt.ts', about: 'cost of a token, seen before and new' },
   load: { file: 'loadgen/main.ts', about: 'the load generator by itself (--url, --connections, --rate, --duration)' },
 };

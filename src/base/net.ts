@@ -35,6 +35,11 @@ export type PeerVerdict =
 export interface ConnHandler {
   /** `data` belongs to the handler until it returns; copy what must live longer, or pass it on to `write`. */
   onData(data: Buffer): void;
+  /**
+   * A short read, before `onData` gets a copy of it: the first `length` bytes of `lent`, which are the
+   * handler's only during this call. False: not taken, `onData` follows.
+   */
+  onShortData?(lent: Buffer, length: number): boolean;
   /** The peer sent FIN; our side may still write. */
   onEnd(): void;
   /** Queued bytes fell below the low mark after `write` had returned false. */

@@ -40,6 +40,11 @@ function reads(read: Operator): Compile {
 }
 
 const text = (value: string): string | undefined => (value === '' ? undefined : value);
+/** As Envoy logs details: no spaces. */
+const oneWord = (value: string): string | undefined => {
+  if (value === '') return undefined;
+  return value.includes(' ') ? value.replaceAll(' ', '_') : value;
+};
 const addressOnly = (value: string): string | undefined =>
   text(value.startsWith('/') ? value : value.replace(/:\d+$/, '').replace(/^\[|\]$/g, ''));
 const portOnly = (value: string): number | undefined => {
@@ -72,10 +77,10 @@ const OPERATORS: ReadonlyMap<string, Compile> = new Map<string, Compile>([
   ['RESPONSE_HEADERS_BYTES', reads((c) => c.record.responseHeaderBytes)],
   ['PROTOCOL', reads((c) => (c.record.protocol === 'TCP' ? undefined : c.record.protocol))],
   ['RESPONSE_CODE', reads((c) => c.record.responseCode)],
-  ['RESPONSE_CODE_DETAILS', reads((c) => text(c.record.responseCodeDetails.replaceAll(' ', '_')))],
-  ['CONNECTION_TERMINATION_DETAILS', reads((c) => text(c.record.connectionTerminationDetails.replaceAll(' ', '_')))],
+  ['RESPONSE_CODE_DETAILS', reads((c) => oneWord(c.record.responseCodeDetails))],
+  ['CONNECTION_TERMINATION_DETAILS', reads((c) => oneWord(c.record.connectionTerminationDetails))],
   // A dash in JSON too, where other operators without a value are null.
-  ['RESPONSE_FLAGS', reads((c) => c.record.flags.join(',') || '-')],
+  ['RESPONSE_FLAGS', reads((c) => (c.record.flags.length === 0 ? '-' : c.record.flags.join(',')))],
   ['RESPONSE_FLAGS_LONG', reads((c) => c.record.flags.map((flag) => LONG_FLAGS[flag]).join(',') || '-')],
   ['DURATION', reads((c) => (c.record.endMs < 0 ? undefined : span(c.record.startMs, c.record.endMs)))],
   [
@@ -103,7 +108,7 @@ const OPERATORS: ReadonlyMap<string, Compile> = new Map<string, Compile>([
   ['UPSTREAM_LOCAL_ADDRESS', reads((c) => text(c.record.upstreamLocalAddress))],
   ['UPSTREAM_LOCAL_ADDRESS_WITHOUT_PORT', reads((c) => addressOnly(c.record.upstreamLocalAddress))],
   ['UPSTREAM_LOCAL_PORT', reads((c) => portOnly(c.record.upstreamLocalAddress))],
-  ['UPSTREAM_TRANSPORT_FAILURE_REASON', reads((c) => text(c.record.upstreamTransportFailure.replaceAll(' ', '_')))],
+  ['UPSTREAM_TRANSPORT_FAILURE_REASON', reads((c) => oneWord(c.record.upstreamTransportFailure))],
   ['UPSTREAM_PEER_URI_SAN', reads((c) => text(c.record.upstreamPrincipal))],
   ['DOWNSTREAM_REMOTE_ADDRESS', reads((c) => text(c.record.downstreamRemoteAddress))],
   ['DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT', reads((c) => addressOnly(c.record.downstreamRemoteAddress))],

@@ -1,11 +1,10 @@
 // Chooses the codec of a downstream connection: by configuration, by ALPN, or by the HTTP/2 preface (RFC 9113 §3.4).
 
-import type { ConnError, ConnHandler } from '#base';
+import { atTurnEnd, type ConnError, type ConnHandler } from '#base';
 import { H1ServerConnection } from '#wire/h1';
 import { DEFAULT_H2_LIMITS, H2ServerConnection, type H2Violation } from '#wire/h2';
 import type { HttpVersion, RequestAcceptor } from '#wire/http';
 import type { DownstreamConnection } from '../network/filter.ts';
-import { atTurnEnd } from '../turn-end.ts';
 import type { ManagerConfig } from './manager-config.ts';
 
 export interface ServerCodec {

@@ -129,7 +129,9 @@ function removeInternal(headers: HeaderBlock, edge: boolean): void {
     flat[write + 2] = flat[read + 2] as string;
     write += 3;
   }
+  if (flat.length === write) return;
   flat.length = write;
+  headers.forgetLines();
 }
 
 function dropUnderscores(headers: HeaderBlock): void {

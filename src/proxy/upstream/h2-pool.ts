@@ -1,11 +1,10 @@
 // Connections to one endpoint that carry HTTP/2: few, each with many streams; another one only when all are full.
 
-import { type Conn, type ConnError, type ConnHandler, Deadline } from '#base';
+import { atTurnEnd, type Conn, type ConnError, type ConnHandler, Deadline } from '#base';
 import { CLUSTER } from '#telemetry';
 import { DEFAULT_H2_LIMITS, H2ClientConnection } from '#wire/h2';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '#wire/http';
 import type { Breaker, Host } from '../cluster/index.ts';
-import { atTurnEnd } from '../turn-end.ts';
 import type { Cluster } from './cluster.ts';
 import { type HttpPool, type PooledConnection, type PoolWaiter, transportWords } from './http-pool.ts';
 import type { Transport } from './transport.ts';

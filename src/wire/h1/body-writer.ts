@@ -1,7 +1,7 @@
 // Sends a head and its body with as few system calls as it can: the head waits for the first piece
 // of the body until the end of the present turn of the loop, and goes alone when none came.
 
-import type { Conn } from '#base';
+import { atTurnEnd, type Conn } from '#base';
 import type { HeaderBlock } from '../http/index.ts';
 import { latin1Of } from '../http/latin1.ts';
 import { SMALL_BODY_BYTES } from './limits.ts';
@@ -9,14 +9,12 @@ import { chunkHead, fieldsText } from './serialize.ts';
 
 export type Framing = 'none' | 'length' | 'chunked' | 'raw';
 
-const waiting: BodyWriter[] = [];
-const turnEnd = Promise.resolve();
-
 export class BodyWriter {
   #head = '';
   #queued = false;
   #framing: Framing = 'none';
   readonly #conn: Conn;
+  readonly #flush = (): void => this.flush();
 
   constructor(conn: Conn) {
     this.#conn = conn;
@@ -33,7 +31,7 @@ export class BodyWriter {
     this.#head += text;
     if (this.#queued) return;
     this.#queued = true;
-    if (waiting.push(this) === 1) void turnEnd.then(flushWaiting);
+    atTurnEnd(this.#flush);
   }
 
   /** False when the socket's queue is above its high mark. */
@@ -70,10 +68,4 @@ export class BodyWriter {
     this.#head = '';
     return all === '' ? true : this.#conn.writeText(all);
   }
-}
-
-function flushWaiting(): void {
-  // A flush never queues another writer, so the list can be walked and emptied.
-  for (const writer of waiting) writer.flush();
-  waiting.length = 0;
 }

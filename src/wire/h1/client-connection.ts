@@ -17,6 +17,7 @@ import { HeadBuffer } from './head-buffer.ts';
 import { HeadFacts } from './head-facts.ts';
 import { DEFAULT_H1_LIMITS, type H1Limits } from './limits.ts';
 import { parseResponse } from './parse-response.ts';
+import { copyResponseHead, RepeatedHead } from './repeated-head.ts';
 
 export interface H1ClientOwner {
   /** The last exchange ended and the connection may carry another request. */
@@ -43,6 +44,9 @@ export class H1ClientConnection implements ConnHandler {
   readonly #limits: H1Limits;
   readonly #facts = new HeadFacts();
   readonly #head = new HeadBuffer();
+  readonly #repeated = new RepeatedHead(copyResponseHead);
+  /** Of the response that is being read. */
+  #version: '1.0' | '1.1' = '1.1';
   readonly #body: BodyReader;
   readonly #writer: BodyWriter;
 
@@ -77,6 +81,22 @@ export class H1ClientConnection implements ConnHandler {
     this.heard = true;
     let bytes: Buffer | undefined = data;
     while (bytes !== undefined && bytes.length > 0) bytes = this.#consume(bytes);
+    this.#release();
+  }
+
+  onShortData(lent: Buffer, length: number): boolean {
+    if (this.#state !== 'head') return false;
+    const text = this.#head.takeShort(lent, length, this.#limits.headBytesMax);
+    if (text === undefined) return false;
+    this.heard = true;
+    const rest = this.#head.shortRest(lent, length);
+    this.#begin(text);
+    if (rest === undefined) this.#release();
+    else this.onData(rest);
+    return true;
+  }
+
+  #release(): void {
     // Only now is it known that nothing follows the response.
     if (!this.#released) return;
     this.#released = false;
@@ -144,11 +164,12 @@ export class H1ClientConnection implements ConnHandler {
     stream.method = method;
     stream.upgrade = upgrade !== '';
     const flat = head.headers.flat;
-    let text = `${method} ${method === 'CONNECT' ? head.authority : head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n`;
+    const { lines, linesEnd } = head.headers;
+    let text = `${method} ${method === 'CONNECT' ? head.authority : head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n${lines}`;
     let hasLength = false;
     for (let i = 0; i < flat.length; i += 3) {
       if (flat[i] === 'content-length') hasLength = true;
-      text += `${flat[i + 1]}: ${flat[i + 2]}\r\n`;
+      if (i >= linesEnd) text += `${flat[i + 1]}: ${flat[i + 2]}\r\n`;
     }
     let framing: Framing = 'none';
     if (method === 'CONNECT') framing = 'raw';
@@ -229,12 +250,17 @@ export class H1ClientConnection implements ConnHandler {
   #begin(text: string): void {
     const stream = this.#stream as H1ClientStream;
     const facts = this.#facts;
-    const parsed = parseResponse(text, facts, this.#limits.fieldsMax);
-    if (parsed.error !== undefined) {
-      this.#fail(parsed.error);
-      return;
+    let head = this.#repeated.take(text);
+    if (head === undefined) {
+      const parsed = parseResponse(text, facts, this.#limits.fieldsMax);
+      if (parsed.error !== undefined) {
+        this.#fail(parsed.error);
+        return;
+      }
+      head = parsed.head;
+      this.#version = parsed.version;
+      this.#repeated.note(text, head);
     }
-    const head = parsed.head;
     const status = head.status;
     stream.responseStarted = true;
     if (status === 101) {
@@ -247,7 +273,7 @@ export class H1ClientConnection implements ConnHandler {
     }
     if (status < 200) return stream.handler.onInformational(status, head.headers);
     if (stream.method === 'CONNECT' && status < 300) return this.#tunnel(stream, head);
-    this.#keepAlive = parsed.version === '1.1' ? !facts.close : facts.keepAlive && !facts.close;
+    this.#keepAlive = this.#version === '1.1' ? !facts.close : facts.keepAlive && !facts.close;
     if (stream.method === 'HEAD' || status === 204 || status === 304) this.#body.begin('none', 0);
     else if (facts.chunked) this.#body.begin('chunked', 0);
     else if (facts.contentLength >= 0) this.#body.begin('length', facts.contentLength);

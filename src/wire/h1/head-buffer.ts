@@ -1,6 +1,6 @@
 // Finds the end of a head; keeps bytes only while a head is incomplete (RFC 9112 §2.1).
 
-import { latin1 } from '../http/latin1.ts';
+import { latin1, rememberText } from '../http/latin1.ts';
 import { LEADING_EMPTY_LINES_MAX } from './limits.ts';
 
 const CR = 0x0d;
@@ -11,6 +11,7 @@ export class HeadBuffer {
   bodyAt = 0;
   /** What `bodyAt` counts in: the incoming bytes, joined with what was kept. */
   joined: Buffer | undefined = undefined;
+  #short = '';
   #kept: Buffer | undefined = undefined;
 
   get empty(): boolean {
@@ -39,6 +40,29 @@ export class HeadBuffer {
     this.joined = data;
     this.bodyAt = end + 4;
     return latin1(data, from, end);
+  }
+
+  /** The text of a head that begins and ends within one short read; undefined in all other cases, which are `take`'s. */
+  takeShort(lent: Buffer, length: number, bytesMax: number): string | undefined {
+    if (this.#kept !== undefined || lent[0] === CR) return undefined;
+    const text = latin1(lent, 0, length);
+    const end = text.indexOf('\r\n\r\n');
+    if (end < 0 || end > bytesMax) return undefined;
+    this.bodyAt = end + 4;
+    this.#short = text;
+    return text.slice(0, end);
+  }
+
+  /** A copy of what followed the head that `takeShort` gave; undefined when nothing did. */
+  shortRest(lent: Buffer, length: number): Buffer | undefined {
+    const at = this.bodyAt;
+    const text = this.#short;
+    this.#short = '';
+    if (at === length) return undefined;
+    const rest = Buffer.allocUnsafe(length - at);
+    lent.copy(rest, 0, at, length);
+    rememberText(rest, text.slice(at));
+    return rest;
   }
 
   clear(): void {

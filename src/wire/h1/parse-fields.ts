@@ -44,6 +44,10 @@ export function parseFields(
 ): H1ErrorCode | undefined {
   const end = text.length;
   let count = 0;
+  // The lines that stay as they came, up to `position`; `kept` is where those begin that were not yet put there.
+  let lines = '';
+  let kept = position;
+  let verbatim = true;
   while (position < end) {
     let eol = text.indexOf('\r\n', position);
     if (eol < 0) eol = end;
@@ -57,15 +61,22 @@ export function parseFields(
     let to = eol;
     while (from < to && isSpace(text.charCodeAt(from))) from++;
     while (to > from && isSpace(text.charCodeAt(to - 1))) to--;
+    if (from !== colon + 2 || to !== eol || text.charCodeAt(colon + 1) !== SP) verbatim = false;
     const value = text.slice(from, to);
     if (name.kind === NAME.other) {
       headers.push(name.lower, sentName, value);
     } else {
+      if (name.kind === NAME.te) verbatim = false;
+      else if (name.kind !== NAME.contentLength) {
+        if (kept < position) lines += text.slice(kept, position);
+        kept = eol + 2;
+      }
       const error = readSpecial(name.kind, name.lower, sentName, value, headers, facts);
       if (error !== undefined) return error;
     }
     position = eol + 2;
   }
+  if (verbatim) headers.setLines(kept < end ? `${lines}${text.slice(kept)}\r\n` : lines);
   return finish(headers, facts);
 }
 

@@ -4,8 +4,8 @@ import type { HeaderBlock, RequestHead, ResponseHead } from '../http/index.ts';
 
 export function fieldsText(headers: HeaderBlock): string {
   const flat = headers.flat;
-  let text = '';
-  for (let i = 0; i < flat.length; i += 3) text += `${flat[i + 1]}: ${flat[i + 2]}\r\n`;
+  let text = headers.lines;
+  for (let i = headers.linesEnd; i < flat.length; i += 3) text += `${flat[i + 1]}: ${flat[i + 2]}\r\n`;
   return text;
 }
 

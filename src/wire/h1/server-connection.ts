@@ -2,15 +2,7 @@
 // (RFC 9112 §9.3); pipelined bytes wait, with reading paused, until the response before them is out.
 
 import type { Conn, ConnError, ConnHandler } from '#base';
-import {
-  type HeaderBlock,
-  type RequestAcceptor,
-  type RequestHead,
-  type ResetReason,
-  type ResponseHead,
-  type ServerStream,
-  type ServerStreamHandler,
-} from '../http/index.ts';
+import type { HeaderBlock, RequestAcceptor, ResetReason, ResponseHead } from '../http/index.ts';
 import { BodyReader, EMPTY } from './body-reader.ts';
 import { BodyWriter, type Framing } from './body-writer.ts';
 import { H1_ERRORS, type H1ErrorCode, h1ErrorText } from './errors.ts';
@@ -18,7 +10,9 @@ import { HeadBuffer } from './head-buffer.ts';
 import { HeadFacts } from './head-facts.ts';
 import { DEFAULT_H1_LIMITS, type H1Limits } from './limits.ts';
 import { parseRequest } from './parse-request.ts';
+import { copyRequestHead, RepeatedHead } from './repeated-head.ts';
 import { fieldsText, reasonPhrase, statusLine } from './serialize.ts';
+import { H1ServerStream } from './server-stream.ts';
 
 export interface H1ServerOptions {
   readonly limits?: H1Limits;
@@ -54,6 +48,7 @@ export class H1ServerConnection implements ConnHandler {
   readonly #limits: H1Limits;
   readonly #facts = new HeadFacts();
   readonly #head = new HeadBuffer();
+  readonly #repeated = new RepeatedHead(copyRequestHead);
   readonly #body: BodyReader;
   readonly #writer: BodyWriter;
 
@@ -84,6 +79,18 @@ export class H1ServerConnection implements ConnHandler {
     if (this.#state === 'wait' || this.#state === 'held') this.#hold(data);
     else if (this.#reading) this.#hold(data);
     else this.#process(data);
+  }
+
+  onShortData(lent: Buffer, length: number): boolean {
+    if (this.#state !== 'head' || this.#reading || this.#later !== undefined) return false;
+    const text = this.#head.takeShort(lent, length, this.#limits.headBytesMax);
+    if (text === undefined) return false;
+    const rest = this.#head.shortRest(lent, length);
+    this.#reading = true;
+    this.#begin(text);
+    this.#reading = false;
+    if (rest !== undefined) this.onData(rest);
+    return true;
   }
 
   onEnd(): void {
@@ -136,7 +143,10 @@ export class H1ServerConnection implements ConnHandler {
     const tunnel = (status === 101 && stream.protocol !== '') || (stream.connect && status >= 200 && status < 300);
     const bodiless = stream.method === 'HEAD' || status === 204 || status === 304;
     const flat = head.headers.flat;
-    let text = statusLine(status);
+    // RFC 9110 §8.6: never with 1xx, 204 or a successful CONNECT.
+    const noLength = tunnel || status === 204;
+    const linesEnd = noLength ? 0 : head.headers.linesEnd;
+    let text = linesEnd === 0 ? statusLine(status) : statusLine(status) + head.headers.lines;
     let hasLength = false;
     let close = this.draining || !this.#peerKeepsAlive;
     for (let i = 0; i < flat.length; i += 3) {
@@ -146,11 +156,10 @@ export class H1ServerConnection implements ConnHandler {
         continue;
       }
       if (lower === 'content-length') {
-        // RFC 9110 §8.6: never with 1xx, 204 or a successful CONNECT.
-        if (tunnel || status === 204) continue;
+        if (noLength) continue;
         hasLength = true;
       }
-      text += `${flat[i + 1]}: ${flat[i + 2]}\r\n`;
+      if (i >= linesEnd) text += `${flat[i + 1]}: ${flat[i + 2]}\r\n`;
     }
     let framing: Framing = 'none';
     if (tunnel) {
@@ -269,12 +278,16 @@ export class H1ServerConnection implements ConnHandler {
 
   #begin(text: string): void {
     const facts = this.#facts;
-    const parsed = parseRequest(text, facts, this.#limits.fieldsMax, this.#options.secure);
-    if (parsed.error !== undefined) {
-      this.#refuse(parsed.error);
-      return;
+    let head = this.#repeated.take(text);
+    if (head === undefined) {
+      const parsed = parseRequest(text, facts, this.#limits.fieldsMax, this.#options.secure);
+      if (parsed.error !== undefined) {
+        this.#refuse(parsed.error);
+        return;
+      }
+      head = parsed.head;
+      this.#repeated.note(text, head);
     }
-    const head = parsed.head;
     if (head.version === '1.0' && !this.#options.acceptHttp10) {
       this.#answerAndClose(426, 'http1.version');
       return;
@@ -372,72 +385,5 @@ export class H1ServerConnection implements ConnHandler {
     this.#writer.flush();
     this.conn.end();
     this.#options.onClosing?.();
-  }
-}
-
-class H1ServerStream implements ServerStream {
-  handler: ServerStreamHandler | undefined = undefined;
-  requestComplete = false;
-  readonly version: '1.0' | '1.1';
-  readonly method: string;
-  readonly protocol: string;
-  readonly connect: boolean;
-  readonly #connection: H1ServerConnection;
-  #ended = false;
-
-  constructor(connection: H1ServerConnection, head: RequestHead, connect: boolean) {
-    this.#connection = connection;
-    this.version = head.version as '1.0' | '1.1';
-    this.method = head.method;
-    this.protocol = head.protocol;
-    this.connect = connect;
-  }
-
-  get queuedBytes(): number {
-    return this.#connection.conn.queuedBytes;
-  }
-
-  requestEnded(): void {
-    this.requestComplete = true;
-    if (this.#ended) this.#connection.responseDone(this);
-  }
-
-  sendInformational(status: number, headers: HeaderBlock): void {
-    if (!this.#ended && this.version === '1.1') this.#connection.sendInformational(status, headers);
-  }
-
-  sendHead(head: ResponseHead, end: boolean): void {
-    if (this.#ended) return;
-    this.#ended = end;
-    this.#connection.sendHead(this, head, end);
-    if (end) this.#connection.responseDone(this);
-  }
-
-  sendData(data: Uint8Array, end: boolean): boolean {
-    if (this.#ended) return true;
-    this.#ended = end;
-    const room = this.#connection.sendData(data, end);
-    if (end) this.#connection.responseDone(this);
-    return room;
-  }
-
-  sendTrailers(trailers: HeaderBlock): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#connection.sendTrailers(trailers);
-    this.#connection.responseDone(this);
-  }
-
-  reset(_reason: ResetReason): void {
-    this.#ended = true;
-    this.#connection.resetByOwner(this);
-  }
-
-  pause(): void {
-    this.#connection.setStreamPaused(this, true);
-  }
-
-  resume(): void {
-    this.#connection.setStreamPaused(this, false);
   }
 }

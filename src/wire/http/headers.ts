@@ -3,7 +3,14 @@
 
 export class HeaderBlock {
   /** Triples: lower-case name, name as sent, value. Read it in hot loops; change it through the methods. */
-  readonly flat: string[] = [];
+  readonly flat: string[];
+  /** The first entries of `flat`, up to `linesEnd`, as the field lines they came in; a change to them forgets it. */
+  lines = '';
+  linesEnd = 0;
+
+  constructor(flat: string[] = []) {
+    this.flat = flat;
+  }
 
   get count(): number {
     return this.flat.length / 3;
@@ -43,6 +50,7 @@ export class HeaderBlock {
     const flat = this.flat;
     for (let i = 0; i < flat.length; i += 3) {
       if (flat[i] !== lower) continue;
+      if (i < this.linesEnd) this.forgetLines();
       flat[i + 2] = value;
       this.#removeFrom(lower, i + 3);
       return;
@@ -55,9 +63,22 @@ export class HeaderBlock {
   }
 
   clone(): HeaderBlock {
-    const copy = new HeaderBlock();
-    for (const s of this.flat) copy.flat.push(s);
+    const copy = new HeaderBlock(this.flat.slice());
+    copy.lines = this.lines;
+    copy.linesEnd = this.linesEnd;
     return copy;
+  }
+
+  /** All fields came as these lines, in this order. */
+  setLines(lines: string): void {
+    this.lines = lines;
+    this.linesEnd = this.flat.length;
+  }
+
+  /** Whoever changes `flat` itself says so. */
+  forgetLines(): void {
+    this.lines = '';
+    this.linesEnd = 0;
   }
 
   *entries(): IterableIterator<readonly [name: string, value: string]> {
@@ -76,7 +97,10 @@ export class HeaderBlock {
     const flat = this.flat;
     let write = start;
     for (let read = start; read < flat.length; read += 3) {
-      if (flat[read] === lower) continue;
+      if (flat[read] === lower) {
+        if (read < this.linesEnd) this.forgetLines();
+        continue;
+      }
       if (write !== read) {
         flat[write] = flat[read] as string;
         flat[write + 1] = flat[read + 1] as string;
