@@ -46,7 +46,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
       former ??
       (input.retained === undefined
         ? undefined
-        : { retained: input.retained, destinationRules, virtualServices: written }),
+        : { retained: input.retained, destinationRules, virtualServices: NO_ROUTES }),
   });
   const modesChanged =
     former === undefined || former.mesh.rootNamespace !== mesh.rootNamespace || !samePolicies(former.config, config);
@@ -84,6 +84,9 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
     ],
   });
 }
+
+/** A restart keeps what routes mean, not the routes: what is written now was not in force before. */
+const NO_ROUTES: VirtualServiceIndex = { all: [], conditions: [] };
 
 const NO_KEY_SETS: ReadonlyMap<string, string> = new Map();
 

@@ -6,6 +6,7 @@ import { FakeClock } from '#base';
 import { type ConfigObject, parseText, viewOf } from '#config';
 import type { SnapshotDiff } from './diff.ts';
 import { Pusher } from './pusher.ts';
+import { readRetained, retainedText } from './referenced-subsets.ts';
 import type { Snapshot } from './snapshot.ts';
 
 const parse = (text: string): ConfigObject[] =>
@@ -164,6 +165,36 @@ describe('a route to a subset', () => {
     bench.pusher.flush();
     assert.equal(bench.last.virtualServices.all.length, 1);
     assert.deepEqual(bench.codes(), []);
+  });
+});
+
+describe('after a restart', () => {
+  const again = (bench: Bench, ...objects: readonly ConfigObject[][]): Snapshot => {
+    const retained = readRetained(retainedText(bench.last));
+    const pusher = new Pusher({ clock: bench.clock, domain: 'cluster.local', cluster: 'c1', retained });
+    pusher.configChanged(viewOf(objects.flat(), 1), {
+      from: 0,
+      to: 1,
+      added: new Set(objects.flat().map((o) => o.key)),
+      changed: new Set(),
+      removed: new Set(),
+    });
+    return pusher.snapshot as Snapshot;
+  };
+
+  it('a route that came meanwhile, to a subset that nobody ever defined, waits as it would have before', () => {
+    const snapshot = again(new Bench(SERVICE), SERVICE, route('v1'));
+    assert.equal(snapshot.virtualServices.all.length, 0);
+    assert.deepEqual(
+      snapshot.conditions.map((c) => c.code),
+      ['TS-REG-003'],
+    );
+  });
+
+  it('a route whose subset went meanwhile keeps its former endpoints', () => {
+    const snapshot = again(new Bench(SERVICE, RULE, route('v1')), SERVICE, route('v1'));
+    assert.equal(snapshot.virtualServices.all.length, 1);
+    assert.equal(snapshot.retained.subsets.size, 1);
   });
 });
 
