@@ -127,7 +127,7 @@ export class Proxy {
     const { clock } = this.services;
     const end = clock.now() + limitMs;
     if (this.listeners.connectionCount > 0) {
-      this.listeners.drainConnections();
+      this.listeners.drainGently();
       const acceptMs = Math.min(ACCEPTS_STILL_MS, limitMs / 4);
       await new Promise<void>((resolve) => clock.setTimer(acceptMs, resolve));
     }

@@ -65,7 +65,8 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
         this.#codec = codec;
         this.#version = version;
         this.#stats.inc(version === '2' ? HTTP.downstream_cx_http2_total : HTTP.downstream_cx_http1_total);
-        if (this.#draining) codec.drain();
+        // HTTP/1.1 begins with a request at hand: its response says it.
+        if (this.#draining && version === '2') codec.drain();
       },
       onClosing: () => this.#onClosing(),
       onClosed: (error) => this.#onClosed(error),
@@ -209,9 +210,10 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     });
   }
 
-  drain(): void {
+  drain(gently = false): void {
     this.#draining = true;
-    this.#codec?.drain();
+    // HTTP/1.1 says it with its next response: a resting connection that closes could meet a request under way.
+    if (!gently || this.#version === '2') this.#codec?.drain();
   }
 
   /** The configuration changed: what it would refuse, and would never end by itself, ends now. */

@@ -134,9 +134,11 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
     this.#listener.services.wheel.arm(this.#deadline, REVOKED_GRACE_MS, this.#listener.services.clock.now());
   }
 
-  drain(): void {
-    if (this.#terminal !== undefined) this.#terminal.drain();
-    else this.close('');
+  /** `gently`: what rests may still send a request, which is then told to be the last. */
+  drain(gently = false): void {
+    if (this.#terminal !== undefined) this.#terminal.drain(gently);
+    // In the middle of a handshake or of its first bytes: it is served once. Nobody has said anything on the others.
+    else if (!gently && this.#chain === undefined && this.#peeked === undefined) this.close('');
   }
 
   close(details: string): void {

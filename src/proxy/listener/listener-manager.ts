@@ -63,6 +63,11 @@ export class ListenerManager {
     for (const listener of this.#listeners.values()) listener.drain();
   }
 
+  /** Those that are open take nothing new; others are taken still. */
+  drainGently(): void {
+    for (const listener of this.#listeners.values()) listener.drainGently();
+  }
+
   destroyAll(): void {
     for (const listener of this.#listeners.values()) listener.destroy();
     this.#listeners.clear();

@@ -74,6 +74,11 @@ export class LiveListener {
     for (const connection of [...this.#connections]) connection.drain();
   }
 
+  /** The next response on each connection is its last; none is closed before. */
+  drainGently(): void {
+    for (const connection of [...this.#connections]) connection.drain(true);
+  }
+
   remove(): void {
     this.removed = true;
     this.generation++;

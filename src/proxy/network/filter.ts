@@ -1,7 +1,8 @@
 // What a network filter is: it sees a connection before (and, if it wants, while) the terminal filter owns it.
 
 import type { Clock, Conn, Logger, Random } from '#base';
-import type { StreamRecord } from '#telemetry';
+import type { StatStore, StreamRecord } from '#telemetry';
+import type { ClusterManager } from '../upstream/cluster-manager.ts';
 
 /** Facts of one downstream connection that outlive any configuration (design 4). */
 export interface DownstreamConnection {
@@ -55,6 +56,8 @@ export interface NetworkFilterContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly stats: StatStore;
+  readonly clusters: ClusterManager;
   readonly listener: string;
   readonly filterChain: string;
 }
@@ -85,8 +88,8 @@ export interface TerminalFilter {
 
 /** What a listener may still ask of a connection that a terminal filter owns. */
 export interface TerminalConnection {
-  /** Finish what is in progress, then close. */
-  drain(): void;
+  /** Finish what is in progress, then close. `gently`: what rests stays open for one more request. */
+  drain(gently?: boolean): void;
   /** The configuration changed, and still means this connection. */
   recheck?(): void;
 }
