@@ -257,7 +257,7 @@ function decideTcp(chain: Chain, request: OracleRequest): boolean {
     const extension = NETWORK_FILTERS.find(({ typeUrl }) => typeUrl === any?.typeUrl);
     assert.ok(extension !== undefined && any?.value !== undefined);
     const made = extension
-      .build(any.value, {} as never, filter.name ?? '')
+      .build(any.value, { stats: new StatStore() } as never, filter.name ?? '')
       .create(connection as never, new StreamRecord());
     if (made?.onConnection?.(() => {}) !== 'continue') break;
   }

@@ -220,8 +220,9 @@ function compileNetworkFilter(
   const extension = context.extensions.networkFilter(config.typeUrl);
   if (extension === undefined)
     throw new ConfigError('proxy.field-invalid', field, unknownExtension(filter.name, config.typeUrl));
-  const { clock, random, log } = context.services;
-  return extension.build(config.value, { clock, random, log, listener, filterChain: chain }, filter.name);
+  const { clock, random, log, stats, clusters } = context.services;
+  const given = { clock, random, log, stats, clusters, listener, filterChain: chain };
+  return extension.build(config.value, given, filter.name);
 }
 
 function listenerFilters(listener: Listener, field: string, context: CompileContext): ListenerFilters {

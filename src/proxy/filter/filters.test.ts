@@ -444,7 +444,15 @@ function network<D extends DescMessage>(schema: D, config: MessageInitShape<D>) 
   const extension = NETWORK_FILTERS.find((f) => f.typeUrl.endsWith(schema.typeName));
   const factory = extension?.build(
     toBinary(schema, create(schema, config)),
-    { clock: new FakeClock(), random: new SeededRandom(1), log: silentLogger, listener: '', filterChain: '' },
+    {
+      clock: new FakeClock(),
+      random: new SeededRandom(1),
+      log: silentLogger,
+      stats: new StatStore(),
+      clusters: {} as never,
+      listener: '',
+      filterChain: '',
+    },
     'n',
   );
   const closed: string[] = [];

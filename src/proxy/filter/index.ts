@@ -17,6 +17,7 @@ import { localRateLimitExtension } from './http/local-ratelimit.ts';
 import { opaExtension } from './http/opa/index.ts';
 import { rbacExtension } from './http/rbac.ts';
 import { setFilterStateExtension } from './http/set-filter-state.ts';
+import { networkExtAuthzExtension } from './network/ext-authz.ts';
 import { istioNetworkExtensions } from './network/istio.ts';
 import { connectionLimitExtension, networkLocalRateLimitExtension } from './network/limits.ts';
 import { networkRbacExtension } from './network/rbac.ts';
@@ -42,6 +43,7 @@ export const HTTP_FILTERS: readonly HttpFilterExtension[] = [
 
 export const NETWORK_FILTERS: readonly NetworkFilterExtension[] = [
   networkRbacExtension,
+  networkExtAuthzExtension,
   networkSetFilterStateExtension,
   networkLocalRateLimitExtension,
   connectionLimitExtension,

@@ -8,7 +8,7 @@ import { RBACSchema as TcpRbacSchema } from '#proto/envoy/extensions/filters/net
 import type { AuthorizationPolicy, MeshSettings, RequestAuthentication } from '#registry';
 import { type FetchedKeySets, httpAuthentication } from '../authn/request-authentication.ts';
 import { type Init, typed } from '../encode.ts';
-import { CUSTOM_PREFIX, customFilters } from './custom-filters.ts';
+import { CUSTOM_PREFIX, customFilters, customTcpFilters } from './custom-filters.ts';
 import type { ResolvedProvider } from './extension-providers.ts';
 import { rbacPolicy } from './rules.ts';
 
@@ -43,15 +43,18 @@ export function httpAuthorization(input: AuthorizationInput): readonly Init<type
 }
 
 export function tcpAuthorization(input: AuthorizationInput): readonly Init<typeof FilterSchema>[] {
-  return filters(input, 'tcp').map(({ rules, shadow, action }) =>
-    typed('envoy.filters.network.rbac', TcpRbacSchema, {
-      statPrefix: 'tcp.',
-      ...(rules === undefined ? {} : { rules }),
-      ...(shadow === undefined
-        ? {}
-        : { shadowRules: shadow, shadowRulesStatPrefix: `istio_dry_run_${action.toLowerCase()}_` }),
-    }),
-  );
+  return [
+    ...customTcp(input),
+    ...filters(input, 'tcp').map(({ rules, shadow, action }) =>
+      typed('envoy.filters.network.rbac', TcpRbacSchema, {
+        statPrefix: 'tcp.',
+        ...(rules === undefined ? {} : { rules }),
+        ...(shadow === undefined
+          ? {}
+          : { shadowRules: shadow, shadowRulesStatPrefix: `istio_dry_run_${action.toLowerCase()}_` }),
+      }),
+    ),
+  ];
 }
 
 interface Filter {
@@ -85,7 +88,11 @@ function actionOf(
   const action = policy.spec.action ?? 'ALLOW';
   if (action !== 'CUSTOM') return action;
   if (isDryRun(policy)) return undefined;
-  return protocol === 'http' && deciderOf(policy, input) !== undefined ? undefined : 'DENY';
+  return asks(deciderOf(policy, input), protocol) ? undefined : 'DENY';
+}
+
+function asks(decider: ResolvedProvider['decider'], protocol: 'http' | 'tcp'): boolean {
+  return decider !== undefined && (protocol === 'http' || decider.kind === 'grpc');
 }
 
 function deciderOf(policy: AuthorizationPolicy, input: AuthorizationInput): ResolvedProvider['decider'] {
@@ -95,12 +102,23 @@ function deciderOf(policy: AuthorizationPolicy, input: AuthorizationInput): Reso
 function custom(input: AuthorizationInput): readonly Init<typeof HttpFilterSchema>[] {
   return input.providers.flatMap(({ name, decider }) => {
     if (decider === undefined) return [];
-    const policies = input.policies.filter(
-      (policy) => policy.spec.action === 'CUSTOM' && !isDryRun(policy) && policy.spec.provider?.name === name,
-    );
-    const rules = rulesOf(policies, 'DENY', 'http', input);
+    const rules = rulesOf(policiesAsking(name, input), 'DENY', 'http', input);
     return rules === undefined ? [] : customFilters(name, decider, rules, input.providers.length > 1);
   });
+}
+
+function customTcp(input: AuthorizationInput): readonly Init<typeof FilterSchema>[] {
+  return input.providers.flatMap(({ name, decider }) => {
+    if (decider?.kind !== 'grpc') return [];
+    const rules = rulesOf(policiesAsking(name, input), 'DENY', 'tcp', input);
+    return rules === undefined ? [] : customTcpFilters(name, decider, rules, input.providers.length > 1);
+  });
+}
+
+function policiesAsking(name: string, { policies }: AuthorizationInput): readonly AuthorizationPolicy[] {
+  return policies.filter(
+    (policy) => policy.spec.action === 'CUSTOM' && !isDryRun(policy) && policy.spec.provider?.name === name,
+  );
 }
 
 function isDryRun(policy: AuthorizationPolicy): boolean {

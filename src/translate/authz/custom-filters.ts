@@ -7,8 +7,11 @@ import {
   ExtAuthzSchema,
   type HttpServiceSchema,
 } from '#proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
+import type { FilterSchema } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
 import { RBACSchema as HttpRbacSchema } from '#proto/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import type { HttpFilterSchema } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { ExtAuthzSchema as TcpExtAuthzSchema } from '#proto/envoy/extensions/filters/network/ext_authz/v3/ext_authz_pb.ts';
+import { RBACSchema as TcpRbacSchema } from '#proto/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
 import type { RBACSchema } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
 import type { MetadataMatcherSchema } from '#proto/envoy/type/matcher/v3/metadata_pb.ts';
 import type { ListStringMatcherSchema } from '#proto/envoy/type/matcher/v3/string_pb.ts';
@@ -17,6 +20,7 @@ import { duration, type Init, typed } from '../encode.ts';
 import type { Decider } from './extension-providers.ts';
 
 type HttpFilter = Init<typeof HttpFilterSchema>;
+type NetworkFilter = Init<typeof FilterSchema>;
 
 /** Name prefix of policies that only mark. */
 export const CUSTOM_PREFIX = 'istio-ext-authz-';
@@ -29,16 +33,50 @@ export function customFilters(
   rules: Init<typeof RBACSchema>,
   several: boolean,
 ): readonly HttpFilter[] {
-  const prefix = several ? `istio_ext_authz_${name}_` : 'istio_ext_authz_';
-  const marked: Init<typeof MetadataMatcherSchema> = {
-    filter: 'envoy.filters.http.rbac',
+  const prefix = markPrefix(name, several);
+  return [
+    typed('envoy.filters.http.rbac', HttpRbacSchema, { shadowRules: rules, shadowRulesStatPrefix: prefix }),
+    askingFilter(decider, marked('envoy.filters.http.rbac', prefix)),
+  ];
+}
+
+/** The same for plain TCP: only gRPC authorizers are asked there, as in Istio. */
+export function customTcpFilters(
+  name: string,
+  { config, cluster, host }: Decider & { readonly kind: 'grpc' },
+  rules: Init<typeof RBACSchema>,
+  several: boolean,
+): readonly NetworkFilter[] {
+  const prefix = markPrefix(name, several);
+  return [
+    typed('envoy.filters.network.rbac', TcpRbacSchema, {
+      statPrefix: 'tcp.',
+      shadowRules: rules,
+      shadowRulesStatPrefix: prefix,
+    }),
+    typed('envoy.filters.network.ext_authz', TcpExtAuthzSchema, {
+      statPrefix: 'tcp.',
+      grpcService: {
+        targetSpecifier: { case: 'envoyGrpc', value: { clusterName: cluster, authority: host } },
+        timeout: duration(durationMs(config.timeout, TIMEOUT_MS)),
+      },
+      transportApiVersion: 2,
+      failureModeAllow: config.failOpen ?? false,
+      filterEnabledMetadata: marked('envoy.filters.network.rbac', prefix),
+    }),
+  ];
+}
+
+function markPrefix(name: string, several: boolean): string {
+  return several ? `istio_ext_authz_${name}_` : 'istio_ext_authz_';
+}
+
+function marked(filter: string, prefix: string): Init<typeof MetadataMatcherSchema> {
+  return {
+    filter,
     path: [{ segment: { case: 'key', value: `${prefix}shadow_effective_policy_id` } }],
     value: { matchPattern: { case: 'stringMatch', value: { matchPattern: { case: 'prefix', value: CUSTOM_PREFIX } } } },
   };
-  return [
-    typed('envoy.filters.http.rbac', HttpRbacSchema, { shadowRules: rules, shadowRulesStatPrefix: prefix }),
-    askingFilter(decider, marked),
-  ];
 }
 
 function askingFilter(decider: Decider, marked: Init<typeof MetadataMatcherSchema>): HttpFilter {

@@ -6,6 +6,7 @@ import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { authorizationPoliciesOf, requestAuthenticationsOf } from '#registry';
 import type { Snapshot } from '#push';
+import { audited } from '../authz/audit-logs.ts';
 import { type AuthorizationInput, httpAuthorization, tcpAuthorization } from '../authz/authorization-filters.ts';
 import { providersKey, resolveProviders } from '../authz/extension-providers.ts';
 import type { KeyPart, TranslationCache } from '../cache.ts';
@@ -135,7 +136,7 @@ function manager(
   const { mesh } = authorization;
   return httpManager({
     mesh,
-    telemetry,
+    telemetry: audited(telemetry, authorization.policies, 'http'),
     envoy,
     statPrefix: `outbound_${name}`,
     direction: 'gateway',
@@ -185,13 +186,31 @@ function chainsOf(
         : [
             {
               ...where,
-              filters: [...rbac, ...tcpProxy(scope.telemetry.client, name, tcpTargets(server, scope))],
+              filters: [
+                ...rbac,
+                ...tcpProxy(
+                  audited(scope.telemetry.client, authorization.policies, 'tcp'),
+                  name,
+                  tcpTargets(server, scope),
+                ),
+              ],
               transportSocket: serverTls(tls, mesh, 'tcp'),
               transportSocketConnectTimeout: duration(HANDSHAKE_TIMEOUT_MS),
             },
           ];
     case 'tcp':
-      return [{ filters: [...rbac, ...tcpProxy(scope.telemetry.client, name, tcpTargets(server, scope))] }];
+      return [
+        {
+          filters: [
+            ...rbac,
+            ...tcpProxy(
+              audited(scope.telemetry.client, authorization.policies, 'tcp'),
+              name,
+              tcpTargets(server, scope),
+            ),
+          ],
+        },
+      ];
     case 'passthrough':
       return passthroughChains(server, scope).map((chain) => ({
         ...chain,

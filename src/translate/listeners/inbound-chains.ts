@@ -2,6 +2,7 @@
 
 import type { RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.ts';
 import { isHttp, isHttp2, type MeshSettings, type MtlsMode, type PortProtocol } from '#registry';
+import { audited } from '../authz/audit-logs.ts';
 import { type AuthorizationInput, httpAuthorization, tcpAuthorization } from '../authz/authorization-filters.ts';
 import { duration, type Init } from '../encode.ts';
 import { httpManager } from '../filters/http-manager.ts';
@@ -89,7 +90,9 @@ function chain(input: ChainInput, traffic: Traffic, tls: boolean, match: ChainMa
       ? [manager(input)]
       : [
           ...tcpAuthorization(input.authorization),
-          ...tcpProxy(input.telemetry, input.cluster, [{ cluster: input.cluster, weight: 1 }]),
+          ...tcpProxy(audited(input.telemetry, input.authorization.policies, 'tcp'), input.cluster, [
+            { cluster: input.cluster, weight: 1 },
+          ]),
         ];
   const where = { ...match, ...input.where };
   return {
@@ -103,7 +106,7 @@ function chain(input: ChainInput, traffic: Traffic, tls: boolean, match: ChainMa
 function manager(input: ChainInput) {
   return httpManager({
     mesh: input.mesh,
-    telemetry: input.telemetry,
+    telemetry: audited(input.telemetry, input.authorization.policies, 'http'),
     envoy: input.envoy,
     statPrefix: `inbound_0.0.0.0_${input.port}`,
     direction: 'inbound',

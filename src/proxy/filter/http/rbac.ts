@@ -7,6 +7,7 @@ import { ConfigError } from '../../errors.ts';
 import type { FilterCallbacks, FilterStatus, HttpFilter, HttpFilterExtension } from '../../http/filter.ts';
 import { deniedDetails, RbacEngine } from '../rbac/engine.ts';
 import { noteDecision, noteLog } from '../rbac/note-decision.ts';
+import { countDecision, rbacCounters, type RbacCounters } from '../rbac/rbac-counters.ts';
 
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC';
 const ROUTE_TYPE = `${TYPE}PerRoute`;
@@ -17,6 +18,11 @@ interface Rules {
   readonly enforcedPrefix: string;
   readonly shadow: RbacEngine | undefined;
   readonly shadowPrefix: string;
+}
+
+interface Counting {
+  readonly enforced: RbacCounters;
+  readonly shadow: RbacCounters;
 }
 
 const NO_RULES: Rules = { enforced: undefined, enforcedPrefix: '', shadow: undefined, shadowPrefix: '' };
@@ -34,11 +40,13 @@ function compileRules(config: RBAC, field: string): Rules {
 
 class RbacFilter implements HttpFilter {
   readonly #rules: Rules;
+  readonly #counting: Counting;
   readonly #name: string;
   readonly #callbacks: FilterCallbacks;
 
-  constructor(rules: Rules, name: string, callbacks: FilterCallbacks) {
+  constructor(rules: Rules, counting: Counting, name: string, callbacks: FilterCallbacks) {
     this.#rules = rules;
+    this.#counting = counting;
     this.#name = name;
     this.#callbacks = callbacks;
   }
@@ -48,11 +56,15 @@ class RbacFilter implements HttpFilter {
     const { record, connection } = callbacks;
     const rules = (callbacks.route?.perFilterConfig(this.#name) as Rules | undefined) ?? this.#rules;
     const input = { head, connection, record };
-    if (rules.shadow !== undefined)
-      noteDecision(record, METADATA, 'shadow', rules.shadowPrefix, rules.shadow.decide(input));
+    if (rules.shadow !== undefined) {
+      const decision = rules.shadow.decide(input);
+      noteDecision(record, METADATA, 'shadow', rules.shadowPrefix, decision);
+      countDecision(this.#counting.shadow, decision);
+    }
     if (rules.enforced === undefined) return 'continue';
     const decision = rules.enforced.decide(input);
-    if (rules.enforced.action === 'log') noteLog(record, decision.policy !== '');
+    countDecision(this.#counting.enforced, decision);
+    if (rules.enforced.action === 'log') noteLog(record, METADATA, decision.policy);
     else noteDecision(record, METADATA, 'enforced', rules.enforcedPrefix, decision);
     if (decision.allowed) return 'continue';
     callbacks.reply({ status: 403, body: 'RBAC: access denied', details: deniedDetails(decision.policy) });
@@ -63,11 +75,15 @@ class RbacFilter implements HttpFilter {
 export const rbacExtension: HttpFilterExtension = {
   name: 'envoy.filters.http.rbac',
   typeUrl: TYPE,
-  build: (config, _, filterName) => {
+  build: (config, { stats, statPrefix }, filterName) => {
     const rules = compileRules(decodeMessage<RBAC>(TYPE, config, filterName), filterName);
+    const counting = {
+      enforced: rbacCounters(stats, statPrefix, rules.enforcedPrefix, ''),
+      shadow: rbacCounters(stats, statPrefix, rules.shadowPrefix, 'shadow_'),
+    };
     return {
       name: filterName,
-      create: (callbacks) => new RbacFilter(rules, filterName, callbacks),
+      create: (callbacks) => new RbacFilter(rules, counting, filterName, callbacks),
       stillAllows: ({ head, connection, record, routeConfig }) =>
         ((routeConfig as Rules | undefined) ?? rules).enforced?.decide({ head, connection, record }).allowed ?? true,
     };

@@ -14,6 +14,7 @@ import type {
 import { factsOf, NO_REQUEST } from '../connection-facts.ts';
 import { deniedDetails, RbacEngine } from '../rbac/engine.ts';
 import { noteDecision, noteLog } from '../rbac/note-decision.ts';
+import { countDecision, rbacCounters, type RbacCounters } from '../rbac/rbac-counters.ts';
 
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.network.rbac.v3.RBAC';
 const METADATA = 'envoy.filters.network.rbac';
@@ -22,6 +23,7 @@ interface Rules {
   readonly enforced: RbacEngine | undefined;
   readonly shadow: RbacEngine | undefined;
   readonly shadowPrefix: string;
+  readonly counting: { readonly enforced: RbacCounters; readonly shadow: RbacCounters };
   readonly continuous: boolean;
 }
 
@@ -46,14 +48,22 @@ class NetworkRbac implements NetworkFilter {
   }
 
   #decide(): NetworkStatus {
-    const { enforced, shadow, shadowPrefix } = this.#rules;
+    const { enforced, shadow, shadowPrefix, counting } = this.#rules;
     const record = this.#record;
     const input: MatchInput = { head: NO_REQUEST, connection: factsOf(this.#connection), record };
-    if (shadow !== undefined) noteDecision(record, METADATA, 'shadow', shadowPrefix, shadow.decide(input));
+    if (shadow !== undefined) {
+      const decision = shadow.decide(input);
+      noteDecision(record, METADATA, 'shadow', shadowPrefix, decision);
+      countDecision(counting.shadow, decision);
+    }
     if (enforced === undefined) return 'continue';
     const decision = enforced.decide(input);
-    if (enforced.action === 'log') noteLog(record, decision.policy !== '');
-    else noteDecision(record, METADATA, 'enforced', '', decision);
+    countDecision(counting.enforced, decision);
+    if (enforced.action === 'log') {
+      noteLog(record, METADATA, decision.policy);
+      // The connection's access log is written from what streams begin with.
+      this.#connection.metadata = record.metadata;
+    } else noteDecision(record, METADATA, 'enforced', '', decision);
     if (decision.allowed) return 'continue';
     const details = deniedDetails(decision.policy);
     record.connectionTerminationDetails = details;
@@ -65,7 +75,7 @@ class NetworkRbac implements NetworkFilter {
 export const networkRbacExtension: NetworkFilterExtension = {
   name: 'envoy.filters.network.rbac',
   typeUrl: TYPE,
-  build: (config, _, filterName) => {
+  build: (config, { stats }, filterName) => {
     const message = decodeMessage<RBAC>(TYPE, config, filterName);
     if (message.matcher !== undefined || message.shadowMatcher !== undefined)
       throw new ConfigError('proxy.unsupported', `${filterName}.matcher`, 'give the policies as rules');
@@ -76,6 +86,10 @@ export const networkRbacExtension: NetworkFilterExtension = {
           ? undefined
           : new RbacEngine(message.shadowRules, `${filterName}.shadow_rules`),
       shadowPrefix: message.shadowRulesStatPrefix,
+      counting: {
+        enforced: rbacCounters(stats, message.statPrefix, '', ''),
+        shadow: rbacCounters(stats, message.statPrefix, message.shadowRulesStatPrefix, 'shadow_'),
+      },
       continuous: message.enforcementType === 1,
     };
     return {

@@ -38,7 +38,10 @@ export function noteDecision(
   }
 }
 
-export function noteLog(record: StreamRecord, matched: boolean): void {
-  record.metadata ??= new Map();
-  record.metadata.set('envoy.common', { ...record.metadata.get('envoy.common'), access_log_hint: matched });
+/** `policy`: what an AUDIT rule matched; '' = none did. Envoy's access log reads the hint, ours the name too. */
+export function noteLog(record: StreamRecord, filter: string, policy: string): void {
+  const all = (record.metadata ??= new Map());
+  const hinted = all.get('envoy.common')?.['access_log_hint'] === true;
+  all.set('envoy.common', { ...all.get('envoy.common'), access_log_hint: hinted || policy !== '' });
+  if (policy !== '') all.set(filter, { ...all.get(filter), audit_effective_policy_id: policy });
 }

@@ -50,9 +50,8 @@ export interface CheckOptions {
   readonly metadataNamespaces: readonly string[];
 }
 
-export function checkRequest(input: CheckInput, options: CheckOptions): CheckRequest {
-  const { head, connection, record, body } = input;
-  const peer = (address: string, port: number, principal: string): object => ({
+function peer(address: string, port: number, principal: string): object {
+  return {
     address: {
       address: {
         case: 'socketAddress',
@@ -61,7 +60,23 @@ export function checkRequest(input: CheckInput, options: CheckOptions): CheckReq
     },
     principal,
     labels: {},
-  });
+  };
+}
+
+/** Of a connection, before any byte of it: who, where from, where to. */
+export function connectionCheck(connection: DownstreamFacts, localPrincipal: string): CheckRequest {
+  return {
+    attributes: {
+      source: peer(connection.remoteAddress, connection.remotePort, connection.peerPrincipal),
+      destination: peer(connection.localAddress, connection.localPort, localPrincipal),
+      contextExtensions: {},
+      ...(connection.sni === '' ? {} : { tlsSession: { sni: connection.sni } }),
+    },
+  } as unknown as CheckRequest;
+}
+
+export function checkRequest(input: CheckInput, options: CheckOptions): CheckRequest {
+  const { head, connection, record, body } = input;
   const length = head.headers.get('content-length');
   const metadata = metadataOf(record, options.metadataNamespaces);
   return {

@@ -2,7 +2,7 @@
 
 import { decodeLight, encodeLight } from '#proto/light.ts';
 import type { HeaderValueOption } from '#proto/envoy/config/core/v3/base_pb.ts';
-import type { CheckResponse } from '#proto/envoy/service/auth/v3/external_auth_pb.ts';
+import type { CheckRequest, CheckResponse } from '#proto/envoy/service/auth/v3/external_auth_pb.ts';
 import { HeaderBlock, type RequestHead } from '#wire/http';
 import type { ClusterManager } from '../../../upstream/cluster-manager.ts';
 import { type CallAnswer, callCluster } from '../../call/cluster-call.ts';
@@ -13,7 +13,7 @@ import type { Authorizer, Decision, HeaderChange } from './decision.ts';
 const PATH = '/envoy.service.auth.v3.Authorization/Check';
 const FRAME_BYTES = 5;
 
-export interface GrpcAuthorizerOptions extends CheckOptions {
+export interface GrpcTarget {
   readonly clusters: ClusterManager;
   readonly cluster: string;
   readonly authority: string;
@@ -21,34 +21,40 @@ export interface GrpcAuthorizerOptions extends CheckOptions {
   readonly initialMetadata: readonly (readonly [string, string])[];
 }
 
+export type GrpcAuthorizerOptions = GrpcTarget & CheckOptions;
+
 export function grpcAuthorizer(options: GrpcAuthorizerOptions): Authorizer {
-  return {
-    check: (input, done) => {
-      const message = encodeLight('envoy.service.auth.v3.CheckRequest', checkRequest(input, options));
-      const body = Buffer.allocUnsafe(FRAME_BYTES + message.length);
-      body[0] = 0;
-      body.writeUInt32BE(message.length, 1);
-      body.set(message, FRAME_BYTES);
-      const headers = new HeaderBlock();
-      headers.add('te', 'trailers');
-      headers.add('content-type', 'application/grpc');
-      for (const [name, value] of options.initialMetadata) headers.add(name, value);
-      const head: RequestHead = {
-        method: 'POST',
-        path: PATH,
-        authority: options.authority,
-        scheme: 'http',
-        version: '2',
-        protocol: '',
-        headers,
-      };
-      const { clusters, cluster, timeoutMs } = options;
-      return callCluster(
-        { clusters, cluster, head, body, timeoutMs, answerBytesMax: CHECK_ANSWER_BYTES_MAX },
-        (result) => done(result.ok ? read(result.answer) : { kind: 'error', reason: result.reason }),
-      );
-    },
+  return { check: (input, done) => askGrpc(checkRequest(input, options), options, done) };
+}
+
+/** One Check call; `done` is called once, unless it is cancelled. */
+export function askGrpc(
+  request: CheckRequest,
+  target: GrpcTarget,
+  done: (decision: Decision) => void,
+): { cancel(): void } {
+  const message = encodeLight('envoy.service.auth.v3.CheckRequest', request);
+  const body = Buffer.allocUnsafe(FRAME_BYTES + message.length);
+  body[0] = 0;
+  body.writeUInt32BE(message.length, 1);
+  body.set(message, FRAME_BYTES);
+  const headers = new HeaderBlock();
+  headers.add('te', 'trailers');
+  headers.add('content-type', 'application/grpc');
+  for (const [name, value] of target.initialMetadata) headers.add(name, value);
+  const head: RequestHead = {
+    method: 'POST',
+    path: PATH,
+    authority: target.authority,
+    scheme: 'http',
+    version: '2',
+    protocol: '',
+    headers,
   };
+  const { clusters, cluster, timeoutMs } = target;
+  return callCluster({ clusters, cluster, head, body, timeoutMs, answerBytesMax: CHECK_ANSWER_BYTES_MAX }, (result) =>
+    done(result.ok ? read(result.answer) : { kind: 'error', reason: result.reason }),
+  );
 }
 
 function read(answer: CallAnswer): Decision {

@@ -90,7 +90,7 @@ function listed(allowed: NamePredicate, refused: NamePredicate | undefined): Nam
   return refused === undefined ? allowed : (name) => allowed(name) && !refused(name);
 }
 
-function grpcTarget(service: GrpcService, field: string) {
+export function grpcTarget(service: GrpcService, field: string) {
   const target = service.targetSpecifier;
   if (target.case !== 'envoyGrpc')
     throw new ConfigError('proxy.unsupported', `${field}.google_grpc`, 'give envoy_grpc');
