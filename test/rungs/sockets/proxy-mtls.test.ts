@@ -1,85 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeRoot } from '../../../src/identity/index.ts';
-import { formatPem } from '../../../src/wire/tls/index.ts';
-import type { SecretSource, SecretValue } from '../../../src/identity/secret-source.ts';
-import { makePeer } from '../../../src/identity/testing/make-peer.ts';
+import { downstreamTls, identity, secretsOf, upstreamTls } from './mtls-fixture.ts';
 import { cluster, fetchText, listener, managerFilter, runProxy, startApp } from './proxy-fixture.ts';
-
-const TLS = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3';
-
-/** Secrets under Istio's two names; `withdraw` takes them back, `give` brings new ones. */
-class Secrets implements SecretSource {
-  readonly #values = new Map<string, SecretValue>();
-  readonly #listeners = new Map<string, Set<(value: SecretValue) => void>>();
-
-  give(name: string, value: SecretValue): void {
-    this.#values.set(name, value);
-    for (const changed of this.#listeners.get(name) ?? []) changed(value);
-  }
-
-  subscribe(name: string, changed: (value: SecretValue) => void): () => void {
-    const set = this.#listeners.get(name) ?? new Set();
-    this.#listeners.set(name, set.add(changed));
-    const value = this.#values.get(name);
-    if (value !== undefined) changed(value);
-    return () => void set.delete(changed);
-  }
-}
-
-const root = makeRoot({ organization: 'cluster.local', nowMs: Date.now() });
-
-function identity(spiffeId: string, version = '1'): SecretValue {
-  const peer = makePeer(root, Date.now(), { uris: [spiffeId] });
-  return {
-    kind: 'certificate',
-    certChainPem: peer.pem,
-    privateKeyPem: peer.keyPem,
-    version: `${spiffeId}/${version}`,
-    notAfterMs: Date.now() + 3_600_000,
-    spiffeId,
-  };
-}
-
-function secretsOf(spiffeId: string): Secrets {
-  const secrets = new Secrets();
-  secrets.give('default', identity(spiffeId));
-  secrets.give('ROOTCA', {
-    kind: 'trust',
-    rootsPem: formatPem('CERTIFICATE', root.certificate.der),
-    crlPem: '',
-    version: 'r1',
-  });
-  return secrets;
-}
-
-const common = (sans: readonly string[], alpn: readonly string[]) => ({
-  tls_certificate_sds_secret_configs: [{ name: 'default', sds_config: { ads: {} } }],
-  combined_validation_context: {
-    default_validation_context: {
-      match_typed_subject_alt_names: sans.map((exact) => ({ san_type: 'URI', matcher: { exact } })),
-    },
-    validation_context_sds_secret_config: { name: 'ROOTCA', sds_config: { ads: {} } },
-  },
-  alpn_protocols: alpn,
-});
-
-const downstreamTls = {
-  name: 'tls',
-  typed_config: {
-    '@type': `${TLS}.DownstreamTlsContext`,
-    require_client_certificate: true,
-    common_tls_context: common([], ['istio-http/1.1', 'istio', 'http/1.1']),
-  },
-};
-const upstreamTls = (server: string) => ({
-  name: 'tls',
-  typed_config: {
-    '@type': `${TLS}.UpstreamTlsContext`,
-    sni: 'outbound_.80_._.b.default.svc.cluster.local',
-    common_tls_context: common([server], ['istio-http/1.1']),
-  },
-});
 
 async function pair(expectedServer: string) {
   const app = await startApp((request, response) => response.end(String(request.headers['x-forwarded-client-cert'])));
@@ -96,7 +18,7 @@ async function pair(expectedServer: string) {
           {
             filter_chain_match: { transport_protocol: 'tls', application_protocols: ['istio-http/1.1', 'istio'] },
             filters: [route('app')],
-            transport_socket: downstreamTls,
+            transport_socket: downstreamTls(['istio-http/1.1', 'istio', 'http/1.1']),
           },
           { filter_chain_match: { transport_protocol: 'raw_buffer' }, filters: [route('app')] },
         ],
@@ -118,7 +40,7 @@ async function pair(expectedServer: string) {
   const secrets = secretsOf('spiffe://cluster.local/ns/default/sa/a');
   const client = await runProxy(
     [listener('out', [{ filters: [route('b')] }])],
-    [cluster('b', [server.port('in')], { transport_socket: upstreamTls(expectedServer) })],
+    [cluster('b', [server.port('in')], { transport_socket: upstreamTls(expectedServer, ['istio-http/1.1']) })],
     secrets,
   );
   return { app, server, client, secrets, close: () => (client.close(), server.close(), app.close()) };
