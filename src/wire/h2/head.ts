@@ -5,10 +5,10 @@ import type { RequestHead, ResponseHead } from '../http/stream.ts';
 export type HeadResult<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly detail: string };
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-const BAD_VALUE = /[\0\r\n]|^[ \t]|[ \t]$/;
+const BREAKS_LINE = /[\0\r\n]/;
 const BAD_PATH = /[\0-\x20\x7f#]/;
 /** Connection-specific fields have no meaning in HTTP/2 (§8.2.2). */
-const CONNECTION_SPECIFIC = new Set([
+const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
   'proxy-connection',
@@ -21,12 +21,54 @@ function bad(detail: string): { readonly ok: false; readonly detail: string } {
   return { ok: false, detail };
 }
 
-function fieldProblem(name: string, value: string): string | undefined {
+/** Names that may be carried, judged once: the same few come with every request. */
+const goodNames = new Set<string>();
+const GOOD_NAMES_MAX = 1024;
+const GOOD_NAME_CHARS_MAX = 128;
+
+function nameProblem(name: string): string | undefined {
+  if (goodNames.has(name)) return undefined;
   if (!NAME.test(name)) return `field name ${JSON.stringify(name.slice(0, 40))} is malformed (RFC 9113 §8.2.1)`;
-  if (BAD_VALUE.test(value)) return `value of ${name} is malformed (RFC 9113 §8.2.1)`;
   if (CONNECTION_SPECIFIC.has(name)) return `${name} is specific to a connection (RFC 9113 §8.2.2)`;
+  // Full: peers may send any number of names, so later ones are judged anew each time.
+  if (goodNames.size < GOOD_NAMES_MAX && name.length <= GOOD_NAME_CHARS_MAX) goodNames.add(name);
+  return undefined;
+}
+
+/** A value must not hold a line break or NUL, nor begin or end with white space. */
+function isBadValue(value: string): boolean {
+  const { length } = value;
+  if (length === 0) return false;
+  return isSpace(value.charCodeAt(0)) || isSpace(value.charCodeAt(length - 1)) || BREAKS_LINE.test(value);
+}
+
+function isSpace(code: number): boolean {
+  return code === 0x20 || code === 0x09;
+}
+
+function fieldProblem(name: string, value: string): string | undefined {
+  const problem = nameProblem(name);
+  if (problem !== undefined) return problem;
+  if (isBadValue(value)) return `value of ${name} is malformed (RFC 9113 §8.2.1)`;
   if (name === 'te' && value !== 'trailers') return 'te may only say trailers (RFC 9113 §8.2.2)';
   return undefined;
+}
+
+let lastMethod = 'GET';
+let lastAuthority = '';
+
+function isMethod(method: string): boolean {
+  if (method === lastMethod) return true;
+  if (!/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method)) return false;
+  lastMethod = method;
+  return true;
+}
+
+function isAuthority(name: string): boolean {
+  if (name === lastAuthority) return true;
+  if (/[\0-\x20\x7f@/\\#?]/.test(name)) return false;
+  lastAuthority = name;
+  return true;
 }
 
 export function requestFromFields(fields: readonly string[]): HeadResult<RequestHead> {
@@ -46,7 +88,7 @@ export function requestFromFields(fields: readonly string[]): HeadResult<Request
     if (name.charCodeAt(0) === 58) {
       if (flat.length > 0 || cookies !== undefined || host !== undefined)
         return bad(`${name} after a regular field (RFC 9113 §8.3)`);
-      if (BAD_VALUE.test(value)) return bad(`value of ${name} is malformed (RFC 9113 §8.2.1)`);
+      if (isBadValue(value)) return bad(`value of ${name} is malformed (RFC 9113 §8.2.1)`);
       const bit =
         name === ':method'
           ? 1
@@ -79,13 +121,12 @@ export function requestFromFields(fields: readonly string[]): HeadResult<Request
   }
   // Crumbs are joined before anything outside HTTP/2 sees them (§8.2.3).
   if (cookies !== undefined) flat.push('cookie', 'cookie', cookies);
-  if (method === '' || !/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method))
-    return bad(':method is missing or malformed (RFC 9113 §8.3.1)');
+  if (!isMethod(method)) return bad(':method is missing or malformed (RFC 9113 §8.3.1)');
   if (authority !== undefined && host !== undefined && authority.toLowerCase() !== host.toLowerCase()) {
     return bad(':authority and host differ (RFC 9113 §8.3.1)');
   }
   const name = authority ?? host ?? '';
-  if (/[\0-\x20\x7f@/\\#?]/.test(name)) return bad(':authority is malformed (RFC 9113 §8.3.1)');
+  if (!isAuthority(name)) return bad(':authority is malformed (RFC 9113 §8.3.1)');
   if (method === 'CONNECT' && protocol === '') {
     if (path !== undefined || scheme !== undefined || name === '')
       return bad('CONNECT takes only :authority (RFC 9113 §8.5)');
@@ -174,7 +215,10 @@ function pushFields(fields: string[], headers: HeaderBlock, upgraded: boolean): 
   const tokens = named === undefined ? undefined : new Set(named.split(',').map((t) => t.trim()));
   for (let i = 0; i < flat.length; i += 3) {
     const name = flat[i] as string;
-    if (CONNECTION_SPECIFIC.has(name) || name === 'host' || tokens?.has(name)) continue;
+    if (tokens?.has(name)) continue;
+    // Most names pass by their first letter.
+    const first = name.charCodeAt(0);
+    if (first >= 0x63 && first <= 0x75 && (CONNECTION_SPECIFIC.has(name) || name === 'host')) continue;
     const value = flat[i + 2] as string;
     if (name === 'te' && value !== 'trailers') continue;
     if (upgraded && (name === 'sec-websocket-key' || name === 'content-length')) continue;

@@ -32,10 +32,34 @@ const NOT_INDEXED = new Set([
 /** Secrets: never indexed, here or by any hop (RFC 7541 §7.1.3). */
 const NEVER_INDEXED = new Set(['authorization', 'cookie', 'set-cookie', 'proxy-authorization']);
 
+/** What one look-up by name tells. */
+interface NameFacts {
+  /** In the static table; 0 = not there. */
+  readonly index: number;
+  readonly values: ReadonlyMap<string, number> | undefined;
+  /** Bits of the literal that this name is written as (RFC 7541 §6.2); -1 = it goes into the dynamic table. */
+  readonly literal: number;
+}
+
+const UNKNOWN: NameFacts = { index: 0, values: undefined, literal: -1 };
+const FACTS: ReadonlyMap<string, NameFacts> = new Map(
+  [...STATIC_NAME_INDEX.keys(), ...NOT_INDEXED, ...NEVER_INDEXED].map((name): [string, NameFacts] => [
+    name,
+    {
+      index: STATIC_NAME_INDEX.get(name) ?? 0,
+      values: STATIC_PAIRS.get(name),
+      literal: NEVER_INDEXED.has(name) ? 0x10 : NOT_INDEXED.has(name) ? 0x00 : -1,
+    },
+  ]),
+);
+/** Characters: up to this many are written one by one, which is quicker than the call. */
+const SHORT_TEXT = 24;
+
 export class HpackEncoder {
-  /** "name\0value" -> serial number of its entry; entry i (from 0) has index STATIC_COUNT + inserted - serial. */
-  readonly #pairs = new Map<string, number>();
-  readonly #queue: string[] = [];
+  /** name -> value -> serial number of its entry; entry i (from 0) has index STATIC_COUNT + inserted - serial. */
+  readonly #pairs = new Map<string, Map<string, number>>();
+  readonly #names: string[] = [];
+  readonly #values: string[] = [];
   readonly #sizes: number[] = [];
   #evicted = 0;
   #size = 0;
@@ -72,35 +96,48 @@ export class HpackEncoder {
 
   /** Writes one field at `at` and returns the new end. `name` must be lower case. */
   field(out: Buffer, at: number, name: string, value: string): number {
-    const key = `${name}\0${value}`;
-    const fixed = STATIC_PAIRS.get(key);
+    const facts = FACTS.get(name) ?? UNKNOWN;
+    const fixed = facts.values?.get(value);
     if (fixed !== undefined) return writeInteger(out, at, 0x80, 7, fixed);
-    const serial = this.#pairs.get(key);
+    if (facts.literal >= 0) return writeLiteral(out, at, facts.literal, 4, facts.index, name, value);
+    const serial = this.#pairs.get(name)?.get(value);
     if (serial !== undefined)
-      return writeInteger(out, at, 0x80, 7, STATIC_COUNT + this.#evicted + this.#queue.length - serial);
-    const nameIndex = STATIC_NAME_INDEX.get(name) ?? 0;
-    if (NEVER_INDEXED.has(name)) return writeLiteral(out, at, 0x10, 4, nameIndex, name, value);
+      return writeInteger(out, at, 0x80, 7, STATIC_COUNT + this.#evicted + this.#names.length - serial);
     const size = name.length + value.length + ENTRY_OVERHEAD;
-    if (NOT_INDEXED.has(name) || size > this.#capacity / 4)
-      return writeLiteral(out, at, 0x00, 4, nameIndex, name, value);
-    const end = writeLiteral(out, at, 0x40, 6, nameIndex, name, value);
+    if (size > this.#capacity / 4) return writeLiteral(out, at, 0x00, 4, facts.index, name, value);
+    const end = writeLiteral(out, at, 0x40, 6, facts.index, name, value);
     this.#evictTo(this.#capacity - size);
-    this.#pairs.set(key, this.#evicted + this.#queue.length);
-    this.#queue.push(key);
+    this.#insert(name, value);
     this.#sizes.push(size);
     this.#size += size;
     return end;
   }
 
+  #insert(name: string, value: string): void {
+    const serial = this.#evicted + this.#names.length;
+    const values = this.#pairs.get(name);
+    if (values === undefined) this.#pairs.set(name, new Map([[value, serial]]));
+    else values.set(value, serial);
+    this.#names.push(name);
+    this.#values.push(value);
+  }
+
+  #forget(name: string, value: string): void {
+    const values = this.#pairs.get(name);
+    values?.delete(value);
+    if (values?.size === 0) this.#pairs.delete(name);
+  }
+
   #evictTo(bytes: number): void {
     let dropped = 0;
-    while (this.#size > bytes && dropped < this.#queue.length) {
-      this.#pairs.delete(this.#queue[dropped] as string);
+    while (this.#size > bytes && dropped < this.#names.length) {
+      this.#forget(this.#names[dropped] as string, this.#values[dropped] as string);
       this.#size -= this.#sizes[dropped] as number;
       dropped += 1;
     }
     if (dropped === 0) return;
-    this.#queue.splice(0, dropped);
+    this.#names.splice(0, dropped);
+    this.#values.splice(0, dropped);
     this.#sizes.splice(0, dropped);
     this.#evicted += dropped;
   }
@@ -137,7 +174,9 @@ function writeLiteral(
 }
 
 function writeText(out: Buffer, at: number, text: string): number {
-  const start = writeInteger(out, at, 0, 7, text.length);
-  writeLatin1(out, text, start);
-  return start + text.length;
+  const { length } = text;
+  const start = writeInteger(out, at, 0, 7, length);
+  if (length > SHORT_TEXT) writeLatin1(out, text, start);
+  else for (let i = 0; i < length; i++) out[start + i] = text.charCodeAt(i);
+  return start + length;
 }

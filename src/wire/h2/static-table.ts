@@ -70,10 +70,20 @@ export const STATIC_COUNT = ENTRIES.length;
 export const STATIC_NAMES: readonly string[] = ['', ...ENTRIES.map(([name]) => name)];
 export const STATIC_VALUES: readonly string[] = ['', ...ENTRIES.map(([, value]) => value)];
 
-/** "name\0value" -> index, for entries with a value. */
-export const STATIC_PAIRS: ReadonlyMap<string, number> = new Map(
-  ENTRIES.flatMap(([name, value], i) => (value === '' ? [] : [[`${name}\0${value}`, i + 1] as const])),
-);
+/** name -> value -> index, for entries with a value. */
+export const STATIC_PAIRS: ReadonlyMap<string, ReadonlyMap<string, number>> = staticPairs();
+
+function staticPairs(): Map<string, Map<string, number>> {
+  const pairs = new Map<string, Map<string, number>>();
+  ENTRIES.forEach(([name, value], i) => {
+    if (value === '') return;
+    const values = pairs.get(name);
+    if (values === undefined) pairs.set(name, new Map([[value, i + 1]]));
+    else values.set(value, i + 1);
+  });
+  return pairs;
+}
+
 /** name -> lowest index. */
 export const STATIC_NAME_INDEX: ReadonlyMap<string, number> = new Map(
   ENTRIES.map(([name], i) => [name, i + 1] as const).reverse(),
