@@ -9,8 +9,13 @@ const SECRET = 'envoy.extensions.transport_sockets.tls.v3.Secret';
 export class RemoteSecrets implements SecretSource {
   readonly #values = new Map<string, SecretValue>();
   readonly #subscribers = new Map<string, Set<(value: SecretValue) => void>>();
-  /** Called with all names that are wanted, whenever that changes. */
-  onWants: ((names: ReadonlySet<string>) => void) | undefined = undefined;
+  #onWants: ((names: ReadonlySet<string>) => void) | undefined = undefined;
+
+  /** Called with all names that are wanted: now if there are any, and whenever that changes. */
+  set onWants(asked: (names: ReadonlySet<string>) => void) {
+    this.#onWants = asked;
+    if (this.#subscribers.size > 0) this.#tell();
+  }
 
   subscribe(name: string, changed: (value: SecretValue) => void): () => void {
     // One entry a subscription, even when the same function subscribes twice.
@@ -62,6 +67,6 @@ export class RemoteSecrets implements SecretSource {
   }
 
   #tell(): void {
-    this.onWants?.(new Set(this.#subscribers.keys()));
+    this.#onWants?.(new Set(this.#subscribers.keys()));
   }
 }

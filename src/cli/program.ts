@@ -259,7 +259,13 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
   program
     .command('proxy')
     .description('the proxy alone, with an Envoy bootstrap')
-    .requiredOption('-c, --config-path <file>', 'bootstrap, JSON or YAML')
+    .option('-c, --config-path <file>', 'bootstrap, JSON or YAML')
+    .option('--config-yaml <text>', 'bootstrap as text, merged over the file')
+    .addOption(
+      new Option('--mode <mode>', 'validate: say whether the bootstrap is good, and end')
+        .choices(['serve', 'validate'])
+        .default('serve'),
+    )
     .option('--service-node <id>', 'node id')
     .option('--service-cluster <name>', 'node cluster')
     .option('--concurrency <n>', 'workers')

@@ -2,7 +2,7 @@
 // and malloc would keep for later, a thread's as well) goes with that process.
 import { spawn } from 'node:child_process';
 import process from 'node:process';
-import { json as readJson, text as readText } from 'node:stream/consumers';
+import { json as readJson } from 'node:stream/consumers';
 import type { NamedResource } from '#proxy';
 import type { BootstrapParts } from './read-bootstrap.ts';
 
@@ -17,11 +17,11 @@ type PackedResource = Omit<NamedResource, 'bytes'> & { readonly base64: string }
 type Answer = { readonly parts: Packed } | { readonly problem: string };
 
 /** Throws an Error that says where the text is no bootstrap. */
-export async function readBootstrapApart(text: string): Promise<BootstrapParts> {
+export async function readBootstrapApart(texts: readonly string[]): Promise<BootstrapParts> {
   const child = spawn(process.execPath, [process.argv[1] as string, READ_BOOTSTRAP], {
     stdio: ['pipe', 'pipe', 'inherit'],
   });
-  child.stdin.end(text);
+  child.stdin.end(JSON.stringify(texts));
   const answer = (await readJson(child.stdout)) as Answer;
   if ('problem' in answer) throw new Error(answer.problem);
   const { parts } = answer;
@@ -32,7 +32,7 @@ export async function answerBootstrap(): Promise<void> {
   const { readBootstrap } = await import('./read-bootstrap.ts');
   let answer: Answer;
   try {
-    const parts = await readBootstrap(await readText(process.stdin));
+    const parts = await readBootstrap(...((await readJson(process.stdin)) as readonly string[]));
     answer = { parts: { ...parts, clusters: parts.clusters.map(packed), listeners: parts.listeners.map(packed) } };
   } catch (error) {
     answer = { problem: (error as Error).message };

@@ -4,12 +4,12 @@ import process from 'node:process';
 import { setFlagsFromString } from 'node:v8';
 import type { Clock, Logger, LogLevel, Net, Random } from '#base';
 import { TYPE_URL } from '#base';
-import { FileSecrets, type SecretSource } from '#identity';
+import type { SecretSource } from '#identity';
 import { createLogger, LogLevels, openLogSink, SystemClock, SystemFs, SystemNet, SystemRandom } from '#io';
 import { ExtensionRegistry, LogFiles, Proxy, type ProxySelf } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
 import { readBootstrapApart } from './bootstrap-process.ts';
-import { followAds } from './proxy-ads.ts';
+import { ProxySources } from './proxy-ads.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
 import { memoryShare } from './memory-share.ts';
 import type { BootstrapParts } from './read-bootstrap.ts';
@@ -101,25 +101,31 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
   const levels = new LogLevels(levelOf(text('logLevel', 'info')));
   const log = createLogger({ level: 'info', levels });
   const fs = new SystemFs();
-  const content = inline !== '' ? inline : await fs.readText(path);
-  if (content === undefined || (path === '' && inline === '')) {
-    process.stderr.write(`error: ${path === '' ? 'no configuration: give -c FILE' : `${path}: no such file`}\n`);
+  const content = path === '' ? undefined : await fs.readText(path);
+  if ((content === undefined && path !== '') || (path === '' && inline === '')) {
+    const problem = path === '' ? 'no configuration: give -c FILE, or --config-yaml TEXT' : `${path}: no such file`;
+    process.stderr.write(`error: ${problem}\n`);
     return 1;
   }
+  const texts = [content, inline].filter((one): one is string => one !== undefined && one !== '');
   let handle: ProxyHandle;
   let bootstrap: BootstrapParts;
   const clock = new SystemClock();
   const random = new SystemRandom();
-  const secrets = new FileSecrets({ fs, log });
+  const validates = text('mode', 'serve') === 'validate';
+  let sources: ProxySources;
   try {
-    bootstrap = await readBootstrapApart(content);
-    handle = await startProxy({ bootstrap, clock, random, net: new SystemNet(), log, secrets });
+    bootstrap = named(await readBootstrapApart(texts), text('serviceNode', ''), text('serviceCluster', ''));
+    sources = new ProxySources({ bootstrap, clock, random, log });
+    const net = validates ? unbinding(new SystemNet()) : new SystemNet();
+    handle = await startProxy({ bootstrap, clock, random, net, log, secrets: sources.secrets });
   } catch (error) {
     process.stderr.write(`error: ${(error as Error).message}\n`);
     return 1;
   }
-  if (text('mode', '') === 'validate') {
-    process.stdout.write(`configuration '${path}' OK\n`);
+  const { secrets } = sources;
+  if (validates) {
+    process.stdout.write(`configuration '${inline === '' ? path : '--config-yaml'}' OK\n`);
     handle.close();
     return 0;
   }
@@ -160,18 +166,33 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
       return 1;
     }
   }
-  const ads =
-    bootstrap.ads === undefined
-      ? undefined
-      : followAds({ clock, random, log, proxy: handle.proxy, ads: bootstrap.ads, node: bootstrap.node });
+  sources.follow(handle.proxy);
   trimHeap();
   await ended.promise;
   log.info('draining');
   await handle.drain(DRAIN_MS);
   admin?.close();
-  ads?.close();
+  sources.close();
   handle.close();
   return 0;
+}
+
+/** Validation takes no port: another proxy may be serving there. */
+function unbinding(net: Net): Net {
+  return {
+    connect: (options, handler) => net.connect(options, handler),
+    resolve: (host) => net.resolve(host),
+    listen: async ({ host, port }) => ({ address: host, port, close: () => {} }),
+  };
+}
+
+/** The command line's word on the node wins over the file's, as in Envoy. */
+function named(bootstrap: BootstrapParts, id: string, cluster: string): BootstrapParts {
+  const { node } = bootstrap;
+  return {
+    ...bootstrap,
+    node: { ...node, ...(id === '' ? {} : { id }), ...(cluster === '' ? {} : { cluster }) },
+  };
 }
 
 function levelOf(name: string): LogLevel {

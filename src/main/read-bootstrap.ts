@@ -1,13 +1,14 @@
 // Envoy bootstrap files, JSON or YAML, taken apart into encoded resources. It loads protobuf-es and every type:
 // a proxy has it done by another process (bootstrap-process.ts), so that none of it stays.
 
-import { fromJson, toBinary } from '@bufbuild/protobuf';
+import { fromBinary, fromJson, toBinary } from '@bufbuild/protobuf';
 import { parse } from 'yaml';
 import { loadTypes } from '#proto';
 import { type Bootstrap, BootstrapSchema } from '#proto/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ApiConfigSource_ApiType } from '#proto/envoy/config/core/v3/config_source_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
+import type { Node } from '#proto/envoy/config/core/v3/base_pb.ts';
 import type { NamedResource } from '#proxy';
 
 export interface BootstrapParts {
@@ -21,15 +22,19 @@ export interface BootstrapParts {
     readonly id: string;
     readonly cluster: string;
     readonly metadata: Readonly<Record<string, unknown>>;
+    readonly locality: { readonly region: string; readonly zone: string; readonly subZone: string };
   };
   readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
 }
 
-/** Throws an Error that says where the text is no bootstrap. */
-export async function readBootstrap(text: string): Promise<BootstrapParts> {
-  const json: unknown = parse(text);
+/** Later texts are merged over earlier ones, as protobuf merges. Throws an Error that says where a text is no bootstrap. */
+export async function readBootstrap(...texts: readonly string[]): Promise<BootstrapParts> {
   const registry = await loadTypes();
-  const message = fromJson(BootstrapSchema, json as never, { registry });
+  const encoded = texts.map((text) =>
+    toBinary(BootstrapSchema, fromJson(BootstrapSchema, parse(text) as never, { registry })),
+  );
+  // Encodings in a row are their merger.
+  const message = fromBinary(BootstrapSchema, Buffer.concat(encoded));
   const { staticResources, dynamicResources, admin, node } = message;
   const at = admin?.address?.address;
   return {
@@ -45,7 +50,12 @@ export async function readBootstrap(text: string): Promise<BootstrapParts> {
     })),
     ads: readAds(dynamicResources),
     bytes: toBinary(BootstrapSchema, message),
-    node: { id: node?.id ?? '', cluster: node?.cluster ?? '', metadata: node?.metadata ?? {} },
+    node: {
+      id: node?.id ?? '',
+      cluster: node?.cluster ?? '',
+      metadata: node?.metadata ?? {},
+      locality: localityOf(node),
+    },
     adminAddress:
       at?.case === 'socketAddress'
         ? {
@@ -75,4 +85,9 @@ function readAds(dynamic: Bootstrap['dynamicResources']): BootstrapParts['ads'] 
   if (ads.apiType !== GRPC && ads.apiType !== DELTA_GRPC)
     throw new Error('dynamic_resources.ads_config.api_type: give GRPC or DELTA_GRPC');
   return { cluster: service.value.clusterName, delta: ads.apiType === DELTA_GRPC };
+}
+
+function localityOf(node: Node | undefined): BootstrapParts['node']['locality'] {
+  const { region = '', zone = '', subZone = '' } = node?.locality ?? {};
+  return { region, zone, subZone };
 }

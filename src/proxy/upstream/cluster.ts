@@ -105,8 +105,11 @@ export class Cluster {
       this.warm = true;
     }
     this.#followChecks(settings);
-    if (message.loadAssignment !== undefined && settings.discovery === DISCOVERY.STATIC)
-      this.#setStatic(message.loadAssignment);
+    if (settings.discovery === DISCOVERY.STATIC) {
+      if (message.loadAssignment !== undefined) this.#setStatic(message.loadAssignment);
+      // A black hole is complete without endpoints.
+      else if (!this.warm) this.setHosts([]);
+    }
   }
 
   setHosts(specs: readonly HostSpec[], policy?: HostPolicy): void {

@@ -13,7 +13,7 @@ import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.ts';
 import { GrpcServer } from '#wire/grpc';
 import { MapBackend, XdsServer } from '#xds';
-import { followAds } from '../../../src/main/proxy-ads.ts';
+import { ProxySources } from '../../../src/main/proxy-ads.ts';
 import { readBootstrap } from '../../../src/main/read-bootstrap.ts';
 import { address, cluster, fetchText, listener, managerFilter, runProxy, startApp } from './proxy-fixture.ts';
 
@@ -119,14 +119,8 @@ for (const apiType of ['DELTA_GRPC', 'GRPC'] as const) {
     );
     const proxy = await runProxy([], [], undefined, { bootstrap });
     assert.ok(bootstrap.ads !== undefined);
-    const client = followAds({
-      clock,
-      random: new SystemRandom(),
-      log: silentLogger,
-      proxy: proxy.handle.proxy,
-      ads: bootstrap.ads,
-      node: bootstrap.node,
-    });
+    const client = new ProxySources({ clock, random: new SystemRandom(), log: silentLogger, bootstrap });
+    client.follow(proxy.handle.proxy);
     t.after(() => {
       client.close();
       proxy.close();
@@ -154,7 +148,7 @@ for (const apiType of ['DELTA_GRPC', 'GRPC'] as const) {
 
     const { port } = server;
     await server.close(0);
-    await until('the loss', () => !client.status.connected);
+    await until('the loss', () => !client.connected);
     assert.equal(await ask(), 'served');
     backend.set(resources(app.port, 5));
     server = await listen(grpc, port);

@@ -236,7 +236,7 @@ export class Lab {
             '--drain-time-s',
             '1',
           ]
-        : ['-l', 'warning'];
+        : ['-l', process.env['LAB_LOG'] ?? 'warning'];
     const out = openSync(member.log, 'a');
     const child = spawn(command[0] as string, [...command.slice(1), '-c', bootstrap, ...own], {
       stdio: ['ignore', out, out],
