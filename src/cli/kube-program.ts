@@ -95,6 +95,11 @@ export function addKubeCommands(program: Command, { context, kubeStarters, exit 
     .option('-i, --istioNamespace <name>', 'namespace of the running control plane', 'istio-system')
     .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
     .action(async (options) => exit(await (await import('./migrate.ts')).migratePlan(await context(), options)));
+  clusterFlags(program.command('cost').description('CPU and memory that the mesh itself takes, by workload'))
+    .option('-n, --namespace <name>', 'only of this namespace')
+    .option('--seconds <number>', 'how long CPU is measured', '5')
+    .addOption(new Option('-o, --output <format>', 'table or json').choices(['table', 'json']).default('table'))
+    .action(async (options) => exit(await (await import('./cost.ts')).cost(await context(), options)));
   addInjectCommand(program, context, exit);
   addTagCommands(program, context, exit);
   addRevisionCommands(program, context, exit);
