@@ -44,13 +44,13 @@ const FEATURES = [
   'HTTPRouteRequestPercentageMirror',
   'GRPCRouteNamedRouteRule',
   'GatewayInfrastructure',
-  'GatewayHTTPListenerIsolation',
   'TLSRouteModeTerminate',
   'TLSRouteModeMixed',
 ];
 
 const test: KubeTest = {
   title: 'Gateway API conformance',
+  long: 'the suite takes eight minutes',
   run: async (cluster, step) => {
     const there = await step('the suite is built', () =>
       buildConformance((text) => process.stdout.write(`    ${text}\n`)),

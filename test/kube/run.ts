@@ -11,6 +11,10 @@ import { findPrograms, missingTools } from './programs.ts';
 /** One file's default export: its steps run in order. */
 export interface KubeTest {
   readonly title: string;
+  /** How many it needs at least. */
+  readonly nodes?: number;
+  /** Why it runs only by its name, or with TOPSAIL_TEST_LONG. */
+  readonly long?: string;
   run(cluster: Cluster, step: Step): Promise<void>;
 }
 
@@ -44,19 +48,27 @@ async function main(): Promise<number> {
       (positionals.length === 0 || positionals.includes(name.slice(0, -'.test.ts'.length))),
   );
   let failures = 0;
-  for (const file of files)
+  for (const file of files) {
+    const { long } = ((await import(join(here, file))) as { default: KubeTest }).default;
+    if (long !== undefined && positionals.length === 0 && process.env['TOPSAIL_TEST_LONG'] === undefined) {
+      say(`\n${file}: not run, ${long}: name it, or set TOPSAIL_TEST_LONG`);
+      continue;
+    }
     failures += await inOwnCluster(file, programs.folder, Number(values.nodes), values.keep === true);
+  }
   say(`${failures === 0 ? 'all well' : `${failures} failed`} in ${seconds(started)}`);
   return failures === 0 ? 0 : 1;
 }
 
 /** What one file leaves behind must not be another's beginning, and a cluster takes 8 s. */
-async function inOwnCluster(file: string, programs: string, nodes: number, keep: boolean): Promise<number> {
+async function inOwnCluster(file: string, programs: string, least: number, keep: boolean): Promise<number> {
   const up = performance.now();
+  const test = ((await import(join(here, file))) as { default: KubeTest }).default;
+  const nodes = Math.max(least, test.nodes ?? 1);
   const cluster = await startCluster({ programs, nodes, say: (text) => say(`    ${text}`) });
   say(`cluster of ${nodes} node(s): up in ${seconds(up)}`);
   try {
-    return await runFile(file, cluster);
+    return await runTest(test, cluster);
   } finally {
     if (keep) say(`left up: export KUBECONFIG=${cluster.kubeconfig}`);
     else {
@@ -73,8 +85,7 @@ function cannot(reason: string): number {
   return (process.env['CI'] ?? '') === '' ? 0 : 1;
 }
 
-async function runFile(file: string, cluster: Cluster): Promise<number> {
-  const test = ((await import(join(here, file))) as { default: KubeTest }).default;
+async function runTest(test: KubeTest, cluster: Cluster): Promise<number> {
   say(`\n${test.title}`);
   const step: Step = async (title, work) => {
     const begun = performance.now();

@@ -234,12 +234,22 @@ function gatewayOf(gateway: KubernetesGateway, counts: ReadonlyMap<string, numbe
   const accepted = listeners.filter(({ conditions }) =>
     conditions.some((one) => one.type === 'Accepted' && one.status === 'True'),
   );
+  const parameters = gateway.spec.infrastructure?.parametersRef;
   const bad = accepted.length < listeners.length;
   return {
     gateway,
     manifests: [...secrets.values(), ...manifests],
     listeners,
-    conditions: [condition('Accepted', accepted.length > 0, bad ? 'ListenersNotValid' : 'Accepted')],
+    conditions: [
+      parameters !== undefined
+        ? condition(
+            'Accepted',
+            false,
+            'InvalidParameters',
+            `infrastructure.parametersRef ${parameters.kind}/${parameters.name}: parameters are not taken; use infrastructure.labels and annotations`,
+          )
+        : condition('Accepted', accepted.length > 0, bad ? 'ListenersNotValid' : 'Accepted'),
+    ],
   };
 }
 

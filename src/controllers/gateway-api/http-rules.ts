@@ -283,9 +283,14 @@ function mirrorsOf(
       complain(found);
       return [];
     }
-    return [{ destination: found.destination, percentage: { value: requestMirror.percent ?? 100 } }];
+    return [{ destination: found.destination, percentage: { value: mirroredPercent(requestMirror) } }];
   });
   return mirrors.length === 0 ? {} : { mirrors };
+}
+
+function mirroredPercent({ percent, fraction }: NonNullable<HttpRouteFilter['requestMirror']>): number {
+  if (fraction !== undefined) return (fraction.numerator * 100) / (fraction.denominator ?? 100);
+  return percent ?? 100;
 }
 
 function timeoutOf({ timeouts }: RouteRule): HttpEntry {

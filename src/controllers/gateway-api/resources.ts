@@ -60,6 +60,7 @@ export interface KubernetesGateway extends KubeObject {
     readonly infrastructure?: {
       readonly labels?: Readonly<Record<string, string>>;
       readonly annotations?: Readonly<Record<string, string>>;
+      readonly parametersRef?: { readonly group: string; readonly kind: string; readonly name: string };
     };
   };
 }
@@ -106,7 +107,11 @@ export interface HttpRouteFilter {
     readonly path?: PathChange;
   };
   readonly urlRewrite?: { readonly hostname?: string; readonly path?: PathChange };
-  readonly requestMirror?: { readonly backendRef: BackendRef; readonly percent?: number };
+  readonly requestMirror?: {
+    readonly backendRef: BackendRef;
+    readonly percent?: number;
+    readonly fraction?: { readonly numerator: number; readonly denominator?: number };
+  };
 }
 
 export interface ValueMatch {
