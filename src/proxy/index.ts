@@ -1,5 +1,5 @@
 // The data plane: listeners, filters, routes, clusters; configured by xDS resources.
-export { accessLogSinks, LogFiles } from './access-log/index.ts';
+export { accessLogSinks, grpcLogSinks, LogFiles } from './access-log/index.ts';
 export type { NamedResource, ResourceReject } from './apply/named-resource.ts';
 export { ExtensionRegistry, type StreamSinkExtension } from './apply/extensions.ts';
 export { clusterDialer } from './upstream/cluster-dialer.ts';

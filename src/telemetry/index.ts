@@ -5,5 +5,6 @@ export * from './peer/index.ts';
 export * from './graph/index.ts';
 export * from './trace/index.ts';
 export * from './log/index.ts';
+export * from './log-sinks/index.ts';
 export * from './cel/index.ts';
 export { StreamReporter } from './stream-reporter.ts';

@@ -5,13 +5,12 @@ import { decodeLight } from '#proto/light.ts';
 import type {
   AccessLogCommon,
   HTTPAccessLogEntry,
-  ResponseFlags,
   TCPAccessLogEntry,
   TLSProperties,
 } from '#proto/envoy/data/accesslog/v3/accesslog_pb.ts';
 import type { Address } from '#proto/envoy/config/core/v3/address_pb.ts';
 import type { StreamAccessLogsMessage } from '#proto/envoy/service/accesslog/v3/als_pb.ts';
-import { PeerCache, type ResponseFlag, StreamRecord } from '#telemetry';
+import { ALS_FLAGS, ALS_METHODS, ALS_VERSIONS, PeerCache, StreamRecord } from '#telemetry';
 import type { MethodHandler } from '#wire/grpc';
 import { HeaderBlock } from '#wire/http';
 
@@ -19,41 +18,8 @@ export const ACCESS_LOG_PATH = '/envoy.service.accesslog.v3.AccessLogService/Str
 /** Access log names: on whose side of the connection Envoy stood. */
 export type LogSide = 'source' | 'destination';
 
-const VERSIONS: readonly StreamRecord['protocol'][] = ['HTTP/1.1', 'HTTP/1.0', 'HTTP/1.1', 'HTTP/2', 'HTTP/2'];
-const METHODS = ['', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'];
 /** AccessLogType of entries that end nothing. */
 const INTERMEDIATE = new Set([1, 2, 4, 5, 7, 8]);
-
-const FLAGS: readonly (readonly [keyof ResponseFlags, ResponseFlag])[] = [
-  ['failedLocalHealthcheck', 'LH'],
-  ['noHealthyUpstream', 'UH'],
-  ['upstreamRequestTimeout', 'UT'],
-  ['localReset', 'LR'],
-  ['upstreamRemoteReset', 'UR'],
-  ['upstreamConnectionFailure', 'UF'],
-  ['upstreamConnectionTermination', 'UC'],
-  ['upstreamOverflow', 'UO'],
-  ['noRouteFound', 'NR'],
-  ['delayInjected', 'DI'],
-  ['faultInjected', 'FI'],
-  ['rateLimited', 'RL'],
-  ['unauthorizedDetails', 'UAEX'],
-  ['rateLimitServiceError', 'RLSE'],
-  ['downstreamConnectionTermination', 'DC'],
-  ['upstreamRetryLimitExceeded', 'URX'],
-  ['streamIdleTimeout', 'SI'],
-  ['invalidEnvoyRequestHeaders', 'IH'],
-  ['downstreamProtocolError', 'DPE'],
-  ['upstreamMaxStreamDurationReached', 'UMSDR'],
-  ['responseFromCacheFilter', 'RFCF'],
-  ['noFilterConfigFound', 'NFCF'],
-  ['durationTimeout', 'DT'],
-  ['upstreamProtocolError', 'UPE'],
-  ['noClusterFound', 'NC'],
-  ['overloadManager', 'OM'],
-  ['dnsResolutionFailure', 'DF'],
-  ['downstreamRemoteReset', 'DR'],
-];
 
 /** Takes Envoy's stream of entries; never answers, as the service's contract has it. `opened` reads the log's name, which says the side and what is changed about metrics. */
 export function accessLogMethod(
@@ -93,10 +59,10 @@ export function accessLogMethod(
 export function httpRecord(entry: HTTPAccessLogEntry, peers: PeerCache): StreamRecord {
   const record = new StreamRecord();
   readCommon(record, entry.commonProperties, peers);
-  record.protocol = VERSIONS[entry.protocolVersion] ?? 'HTTP/1.1';
+  record.protocol = ALS_VERSIONS[entry.protocolVersion] ?? 'HTTP/1.1';
   const { request, response } = entry;
   if (request !== undefined) {
-    record.method = METHODS[request.requestMethod] ?? '';
+    record.method = ALS_METHODS[request.requestMethod] ?? '';
     record.path = request.path;
     record.originalPath = request.originalPath;
     record.authority = request.authority;
@@ -147,7 +113,8 @@ function readCommon(record: StreamRecord, common: AccessLogCommon | undefined, p
   readTls(record, common.tlsProperties);
   const flags = common.responseFlags;
   if (flags !== undefined)
-    for (const [field, flag] of FLAGS) if (flags[field] !== false && flags[field] !== undefined) record.addFlag(flag);
+    for (const [field, flag] of ALS_FLAGS)
+      if (flags[field] !== false && flags[field] !== undefined) record.addFlag(flag);
   const destination = common.customTags[PEER_TAGS.destination];
   if (destination !== undefined && destination !== '') record.destination = peers.endpoint(destination);
   record.upstreamMtls = common.customTags[PEER_TAGS.tlsMode] === 'istio';

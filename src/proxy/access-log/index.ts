@@ -1,2 +1,3 @@
 export { accessLogSinks } from './access-log-sinks.ts';
+export { grpcLogSinks } from './grpc-log-sinks.ts';
 export { LogFiles } from './log-files.ts';

@@ -148,7 +148,7 @@ function fromOtlp(config: OpenTelemetryConfig, field: string): Found {
   };
 }
 
-function compileTag({ tag, type }: CustomTag, { self }: ProxyServices, field: string): TagReader {
+export function compileTag({ tag, type }: CustomTag, { self }: ProxyServices, field: string): TagReader {
   switch (type.case) {
     case 'literal': {
       const made = [tag, type.value.value] as const;
