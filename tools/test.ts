@@ -50,6 +50,15 @@ function chromiumMissing(): string | undefined {
   return onPath('chromium') || onPath('google-chrome') ? undefined : "no Chromium: install the package 'chromium'";
 }
 
+/** Each addon is missing by itself; the test names which. */
+function addonsMissing(): string | undefined {
+  if (!onPath('prometheus')) return "no Prometheus: install the package 'prometheus'";
+  if (!onPath('java')) return 'no java, which Zipkin needs';
+  return spawnSync('python3', ['-c', 'import grpc, opentelemetry.proto.trace.v1.trace_pb2']).status === 0
+    ? undefined
+    : "no OTLP receiver: 'pip install opentelemetry-proto grpcio'";
+}
+
 const serial = ['--test-concurrency=1'];
 const one = ['--test-isolation=none'];
 const RUNGS: readonly Rung[] = [
@@ -74,6 +83,13 @@ const RUNGS: readonly Rung[] = [
   { name: 'envoy', files: ['test/rungs/envoy/**/*.test.ts'], missing: envoyMissing, args: serial, timeoutMs: 900_000 },
   { name: 'netns', files: ['test/rungs/netns/**/*.test.ts'], missing: netnsMissing, args: serial, timeoutMs: 900_000 },
   { name: 'kube', files: ['test/rungs/kube/**/*.test.ts'], missing: kubeMissing, args: serial, timeoutMs: 600_000 },
+  {
+    name: 'addons',
+    files: ['test/rungs/addons/**/*.test.ts'],
+    missing: addonsMissing,
+    args: serial,
+    timeoutMs: 600_000,
+  },
   {
     name: 'browser',
     files: ['test/rungs/browser/**/*.test.ts'],

@@ -17,6 +17,8 @@ import { authzView } from './authz-view.ts';
 import { caView, followExtraRoots } from './ca-view.ts';
 import { DiscoveryKeySets } from './discovery-key-sets.ts';
 import { discoveryMetrics } from './discovery-metrics.ts';
+import { processMetrics } from './process-metrics.ts';
+import { scrapeTargets } from './scrape-targets.ts';
 import { keepRetained, restoreRetained } from './discovery-retained.ts';
 import { DiscoveryTelemetry } from './discovery-telemetry.ts';
 import { makeTranslation } from './discovery-translate.ts';
@@ -112,7 +114,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
       uptimeMs: clock.wallTime() - startedMs,
       version: VERSION,
       certificates: identity.counts,
-    });
+    }) + processMetrics();
   const token = randomBytes(32).toString('base64url');
   const addresses: Record<string, string> = {};
   const mesh = makeMesh({
@@ -160,7 +162,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   const monitoring = await serveHttpApi({
     host: HOST,
     port: Number(options['monitoringPort'] ?? 15014),
-    routes: debugRoutes(mesh),
+    routes: [...debugRoutes(mesh), scrapeTargets(home.run, () => run.monitoringPort)],
     token,
     failed,
   });

@@ -104,12 +104,13 @@ export class SpanExporter {
     this.#busy = true;
     this.#counts.reports++;
     const collector = this.#collector;
+    const body = this.#bodyOf(spans);
     this.#call = callCluster(
       {
         clusters: this.#services.clusters,
         cluster: collector.cluster,
-        head: headOf(collector),
-        body: this.#bodyOf(spans),
+        head: headOf(collector, body.length),
+        body,
         timeoutMs: collector.timeoutMs > 0 ? collector.timeoutMs : REPORT_TIMEOUT_MS,
         answerBytesMax: REPORT_ANSWER_BYTES_MAX,
       },
@@ -145,9 +146,11 @@ export class SpanExporter {
   }
 }
 
-function headOf({ kind, authority, path, headers: more }: Collector): RequestHead {
+function headOf({ kind, authority, path, headers: more }: Collector, length: number): RequestHead {
   const headers = new HeaderBlock();
   if (kind === 'otlp-grpc') headers.add('te', 'trailers');
+  // Known beforehand, so that no collector has to take chunks.
+  else headers.add('content-length', String(length));
   headers.add('content-type', CONTENT_TYPES[kind]);
   for (const [name, value] of more) headers.add(name, value);
   return {
