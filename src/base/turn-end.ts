@@ -1,10 +1,13 @@
-// Runs things once at the end of the present turn of the loop: what one event produces leaves together.
+// Runs things once at the end of the present turn or round of the loop: what its events produce leaves together.
 //
-// A socket's callback opens a turn and closes it, which costs two assignments; anywhere else a microtask ends it.
+// A turn is one event: a socket's callback opens and closes it, which costs two assignments; anywhere
+// else a microtask ends it. A round is all events that the loop found at once; to be told its end costs a
+// callback of the loop, which pays only when rounds have several events, so it is tried and given up.
 
 const waiting: (() => void)[] = [];
 const settled = Promise.resolve();
 let open = false;
+let turns = 0;
 
 export function atTurnEnd(run: () => void): void {
   if (waiting.push(run) === 1 && !open) void settled.then(runWaiting);
@@ -12,6 +15,7 @@ export function atTurnEnd(run: () => void): void {
 
 export function openTurn(): void {
   open = true;
+  turns++;
 }
 
 export function closeTurn(): void {
@@ -23,4 +27,41 @@ function runWaiting(): void {
   // What is added meanwhile runs as well.
   for (let i = 0; i < waiting.length; i++) (waiting[i] as () => void)();
   waiting.length = 0;
+}
+
+/** After so many rounds of one event each the next ones are taken for such … */
+const LONELY_ROUNDS = 4;
+/** … until so many calls have been made. */
+const TURN_CALLS = 64;
+
+let callAtRoundEnd: ((run: () => void) => void) | undefined;
+const waitingForRound: (() => void)[] = [];
+let lonely = 0;
+let turnCalls = 0;
+let firstTurn = 0;
+
+/** How to be told the end of a round; without it a round ends with its turn. */
+export function provideRoundEnd(call: (run: () => void) => void): void {
+  callAtRoundEnd = call;
+}
+
+export function atRoundEnd(run: () => void): void {
+  if (!open || callAtRoundEnd === undefined || turnCalls > 0) {
+    if (turnCalls > 0) turnCalls--;
+    return atTurnEnd(run);
+  }
+  if (waitingForRound.push(run) > 1) return;
+  firstTurn = turns;
+  callAtRoundEnd(endRound);
+}
+
+function endRound(): void {
+  lonely = turns === firstTurn ? lonely + 1 : 0;
+  if (lonely >= LONELY_ROUNDS) {
+    lonely = 0;
+    turnCalls = TURN_CALLS;
+  }
+  const { length } = waitingForRound;
+  for (let i = 0; i < length; i++) (waitingForRound[i] as () => void)();
+  waitingForRound.splice(0, length);
 }

@@ -13,12 +13,15 @@ import type {
   Net,
   TlsClientOptions,
 } from '#base';
+import { provideRoundEnd } from '#base';
 import { SocketConn } from './socket-conn.ts';
 import { forgetSession, knownSession, rememberSession, secureContext, sessionKey } from './tls-context.ts';
 import { judgePeer } from './tls-peer.ts';
 
 /** What getaddrinfo does not tell; also the shortest that a resolver's answer is kept. */
 const DNS_TTL_MS = 5000;
+
+provideRoundEnd((run) => void setImmediate(run));
 
 const ignore: ConnHandler = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
 

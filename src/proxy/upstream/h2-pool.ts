@@ -1,6 +1,6 @@
 // Connections to one endpoint that carry HTTP/2: few, each with many streams; another one only when all are full.
 
-import { atTurnEnd, type Conn, type ConnError, type ConnHandler, Deadline } from '#base';
+import { atRoundEnd, type Conn, type ConnError, type ConnHandler, Deadline } from '#base';
 import { CLUSTER } from '#telemetry';
 import { DEFAULT_H2_LIMITS, H2ClientConnection } from '#wire/h2';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '#wire/http';
@@ -191,7 +191,7 @@ class PooledH2 implements ConnHandler, PooledConnection {
         onGoaway: () => {},
         onConnectionClosed: (error) => this.#pool.gone(this, error),
       },
-      { limits: DEFAULT_H2_LIMITS, defer: atTurnEnd, concurrentMax: this.#streamsMax },
+      { limits: DEFAULT_H2_LIMITS, defer: atRoundEnd, concurrentMax: this.#streamsMax },
     );
     this.conn.handler = this.h2;
     this.#pool.connected(this);

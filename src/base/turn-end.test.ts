@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { atRoundEnd, atTurnEnd, closeTurn, openTurn, provideRoundEnd } from './turn-end.ts';
+
+test('what is left for the end of a turn runs when the turn closes, and outside of one in a microtask', async () => {
+  const ran: string[] = [];
+  openTurn();
+  atTurnEnd(() => {
+    ran.push('a');
+    atTurnEnd(() => ran.push('b'));
+  });
+  assert.equal(ran.length, 0);
+  closeTurn();
+  assert.deepEqual(ran, ['a', 'b']);
+  atTurnEnd(() => ran.push('c'));
+  assert.equal(ran.length, 2);
+  await Promise.resolve();
+  assert.deepEqual(ran, ['a', 'b', 'c']);
+});
+
+test('what several turns of a round leave runs once the round is over', () => {
+  const rounds: (() => void)[] = [];
+  provideRoundEnd((run) => rounds.push(run));
+  const ran: number[] = [];
+  for (let i = 0; i < 3; i++) {
+    openTurn();
+    atRoundEnd(() => ran.push(i));
+    closeTurn();
+  }
+  assert.equal(ran.length, 0);
+  assert.equal(rounds.length, 1);
+  rounds.shift()?.();
+  assert.deepEqual(ran, [0, 1, 2]);
+});
+
+test('rounds of one turn each stop being waited for, and are tried again later', () => {
+  const rounds: (() => void)[] = [];
+  provideRoundEnd((run) => rounds.push(run));
+  let ran = 0;
+  let asked = 0;
+  for (let i = 1; i <= 200; i++) {
+    openTurn();
+    atRoundEnd(() => ran++);
+    closeTurn();
+    asked += rounds.length;
+    rounds.shift()?.();
+    assert.equal(ran, i);
+  }
+  assert.ok(asked > 4 && asked < 20, `${asked} rounds were waited for`);
+});
