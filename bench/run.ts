@@ -13,6 +13,10 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly abou
     file: 'pushes.ts',
     about: 'latency beside Envoy while 10,000 endpoints arrive and change (--rounds, --seconds, --only)',
   },
+  sidecar: {
+    file: 'sidecar.ts',
+    about: 'memory of `topsail run`, agent and proxy together, beside Envoy (--rounds, --seconds)',
+  },
   'control-plane': {
     file: 'control-plane.ts',
     about: '500 sidecars connect, a VirtualService and an endpoint change (--source memory|kube, --vhds, --rounds)',

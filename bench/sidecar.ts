@@ -1,0 +1,159 @@
+// `npm run bench -- sidecar`: memory of a real sidecar as shipped: agent and proxy in one process (`topsail run`) in a mesh
+// of five workloads and a gateway, idle, under load, and after its admin pages were read (which loads all descriptors), beside Envoy
+// under the same load on the same work's bare bootstrap, without an agent.
+//   --rounds 5  --seconds 3  --json FILE
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, loadavg, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { SMALL_MALLOC } from '../src/main/node-settings.ts';
+import { startMesh } from '../test/mesh/mesh.ts';
+import { findContestants } from './lib/contestants.ts';
+import { accepts, firstLine, freePorts, stop } from './lib/processes.ts';
+import { type MemoryCost, memoryOf } from './lib/process-cost.ts';
+import { median } from './lib/report.ts';
+import type { LoadResult } from './loadgen/run-load.ts';
+
+const HERE = import.meta.dirname;
+const MB = 1024;
+/** Envoy's by itself (design 6) and 20: beside other Envoys of a host its pages are split among them, and it shows less. */
+const GOAL_MB = 64 + 20;
+const IDLE_MS = 5000;
+const PAGES = [
+  '/config_dump?include_eds',
+  '/clusters?format=json',
+  '/stats/prometheus',
+  '/listeners?format=json',
+  '/certs',
+];
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '3' },
+    json: { type: 'string' },
+  },
+});
+const rounds = Number(values.rounds);
+const seconds = Number(values.seconds);
+const folder = mkdtempSync(join(tmpdir(), 'topsail-sidecar-'));
+const started: ChildProcess[] = [];
+process.on('exit', () => {
+  for (const child of started) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+interface Row {
+  readonly title: string;
+  readonly samples: { readonly memory: MemoryCost; readonly load?: LoadResult }[];
+}
+
+const mesh = await startMesh({
+  gateway: true,
+  workloads: ['frontend', 'details', 'ratings', 'reviews', 'other'].map((app) => ({ app, env: SMALL_MALLOC })),
+});
+const rows: Row[] = [];
+try {
+  const envoy = await startEnvoy();
+  const at = await mesh.meshAddress('reviews');
+  const { pid } = mesh.process('reviews');
+  await load(at, 2);
+  await sleep(IDLE_MS);
+  rows.push({ title: 'topsail run (agent and proxy), idle', samples: [{ memory: memoryOf([pid]) }] });
+  const loaded: Row = { title: 'topsail run (agent and proxy), under load', samples: [] };
+  const dumped: Row = { title: 'the same, admin pages read under load', samples: [] };
+  const beside: Row = { title: 'envoy (without an agent), under load', samples: [] };
+  rows.push(loaded, dumped, beside);
+  for (let round = 0; round < rounds; round++) {
+    loaded.samples.push(await underLoad(at, pid));
+    if (envoy !== undefined)
+      beside.samples.push(await underLoad({ host: '127.0.0.1', port: envoy.port }, envoy.process.pid as number));
+  }
+  for (let round = 0; round < rounds; round++)
+    dumped.samples.push(
+      await underLoad(at, pid, async () => {
+        for (const page of PAGES) await mesh.admin('reviews', page);
+      }),
+    );
+  if (envoy !== undefined) await stop(envoy.process);
+} finally {
+  await mesh.stop();
+}
+report();
+process.exit(0);
+
+/** Read three quarters through. */
+async function underLoad(
+  at: { readonly host: string; readonly port: number },
+  pid: number,
+  meanwhile: () => Promise<void> = async () => {},
+): Promise<Row['samples'][number]> {
+  const running = load(at, seconds);
+  await meanwhile();
+  await sleep(seconds * 750);
+  const memory = memoryOf([pid]);
+  return { memory, load: await running };
+}
+
+async function startEnvoy(): Promise<{ readonly process: ChildProcess; readonly port: number } | undefined> {
+  const { found, missing } = findContestants();
+  const contestant = found.find(({ name }) => name === 'envoy');
+  if (contestant === undefined) {
+    for (const line of missing) console.error(`not measured: ${line}`);
+    return undefined;
+  }
+  const backend = spawn(process.execPath, [join(HERE, 'lib/backend.ts'), 'h1', folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  started.push(backend);
+  const { port } = JSON.parse(await firstLine(backend)) as { port: number };
+  const [LISTEN_PORT = 0, ADMIN_PORT = 0] = await freePorts(2);
+  const child = contestant.start(
+    'h1',
+    { LISTEN_PORT, ADMIN_PORT, BACKEND_PORT: port, CERTS: folder, ACCESS_LOG: join(folder, 'envoy.log') },
+    folder,
+  );
+  if (child === undefined) return undefined;
+  started.push(child);
+  if (!(await accepts(LISTEN_PORT, child))) throw new Error('envoy did not listen within 15 s');
+  return { process: child, port: LISTEN_PORT };
+}
+
+async function load(at: { readonly host: string; readonly port: number }, duration: number): Promise<LoadResult> {
+  const url = `http://${at.host}:${at.port}/api/x`;
+  const args = ['--url', url, '--connections', '32', '--duration', String(duration), '--host', 'reviews:9080'];
+  const child = spawn(process.execPath, [join(HERE, 'loadgen/main.ts'), ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  started.push(child);
+  return JSON.parse(await firstLine(child)) as LoadResult;
+}
+
+function report(): void {
+  const of = (row: Row, read: (cost: MemoryCost) => number): number =>
+    median(row.samples.map(({ memory }) => read(memory))) / MB;
+  console.log(
+    `HTTP/1.1 on 32 connections, saturated; medians of ${rounds} interleaved rounds of ${seconds} s; ${cpus().length} cores, load ${(loadavg()[0] as number).toFixed(1)}.\n`,
+  );
+  console.log('| Process | PSS MB | RSS MB | RssAnon MB | requests/s | failed |\n|---|---|---|---|---|---|');
+  for (const row of rows) {
+    if (row.samples.length === 0) continue;
+    const loads = row.samples.map((one) => one.load).filter((one) => one !== undefined);
+    const [rate, failed] = [
+      loads.length === 0 ? '' : median(loads.map((one) => one.ratePerSecond)).toFixed(0),
+      loads.length === 0 ? '' : String(loads.reduce((n, one) => n + one.failed, 0)),
+    ];
+    console.log(
+      `| ${row.title} | ${of(row, (m) => m.pssKb).toFixed(0)} | ${of(row, (m) => m.rssKb).toFixed(0)} | ${of(row, (m) => m.rssAnonKb).toFixed(0)} | ${rate} | ${failed} |`,
+    );
+  }
+  for (const row of rows.slice(1, 3)) {
+    const pss = of(row, (m) => m.pssKb);
+    console.log(`\n${row.title}: PSS ${pss.toFixed(0)} MB, goal ${GOAL_MB} MB: ${pss <= GOAL_MB ? 'met' : 'missed'}.`);
+  }
+  if (values.json === undefined) return;
+  mkdirSync(dirname(values.json), { recursive: true });
+  writeFileSync(values.json, `${JSON.stringify({ rounds, seconds, rows }, null, 1)}\n`);
+}
