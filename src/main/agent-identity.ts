@@ -1,6 +1,6 @@
 // An agent's way to the control plane: a token over the Unix socket, one mTLS channel, certificates that renew themselves.
 import { type Clock, type Logger, type Random, type TlsClientOptions, type TlsContext } from '#base';
-import { makeSignCsr, type WorkloadSpec } from '#agent';
+import { CONTROL_PLANE_BACKOFF, makeSignCsr, type WorkloadSpec } from '#agent';
 import {
   CertificateManager,
   Intermediates,
@@ -83,6 +83,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     clock,
     random,
     gunzip,
+    backoff: CONTROL_PLANE_BACKOFF,
     userAgent: `topsail/${options.version}`,
     dialer: grpcDialer({
       ...options.xds,

@@ -50,7 +50,7 @@ export class AppProcess {
 
   static spawn(command: readonly string[], own: Readonly<Record<string, string>>): AppProcess {
     const env = { ...process.env, ...own };
-    const [first = '', ...args] = mortal(command, env.PATH);
+    const [first = '', ...args] = mortal(command, env['PATH']);
     return new AppProcess(spawn(first, args, { stdio: 'inherit', env }), command[0] ?? '');
   }
 
