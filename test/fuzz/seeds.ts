@@ -131,6 +131,12 @@ export const SEEDS = {
     frames(frame(TYPE.HEADERS, END_HEADERS | END_STREAM, 1, status('204'))),
     frames(frame(TYPE.HEADERS, END_HEADERS | END_STREAM, 1, Buffer.concat([status('200'), literal('x', 'a\r\nb: c')]))),
     frames(frame(TYPE.GOAWAY, 0, 0, Buffer.concat([u32(0), u32(0)]))),
+    // Found by the fuzzer: a control character in a trailer reached HTTP/1.1.
+    frames(
+      frame(TYPE.HEADERS, END_HEADERS, 1, status('200')),
+      frame(TYPE.DATA, 0, 1, Buffer.from('hello')),
+      frame(TYPE.HEADERS, END_HEADERS | END_STREAM, 1, literal('grpc-status', '\x01')),
+    ),
     frames(frame(TYPE.RST_STREAM, 0, 1, u32(7))),
     frames(frame(TYPE.PUSH_PROMISE, END_HEADERS, 1, Buffer.concat([u32(2), requestBlock('GET', '/pushed')]))),
   ],

@@ -17,6 +17,7 @@ export interface H2ClientObserver {
 }
 
 export class H2ClientConnection extends H2Connection {
+  override readonly peerIsServer = true;
   readonly #observer: H2ClientObserver;
   #nextId = 1;
   readonly #concurrentMax: number;
@@ -122,12 +123,13 @@ export class H2ClientConnection extends H2Connection {
 
   #onTrailers(stream: H2Stream, fields: readonly string[], end: boolean): void {
     const trailers = trailersFromFields(fields);
-    if (!end || !trailers.ok) {
-      this.streamError(
-        stream,
-        H2_ERROR.PROTOCOL_ERROR,
-        trailers.ok ? 'a second HEADERS without END_STREAM (RFC 9113 §8.1)' : trailers.detail,
-      );
+    if (!end || !trailers.ok || stream.lengthIsWrong(true)) {
+      const detail = !trailers.ok
+        ? trailers.detail
+        : end
+          ? 'the body does not match content-length (RFC 9113 §8.1.1)'
+          : 'a second HEADERS without END_STREAM (RFC 9113 §8.1)';
+      this.streamError(stream, H2_ERROR.PROTOCOL_ERROR, detail);
       return;
     }
     stream.remoteEnded = true;

@@ -49,6 +49,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   peerFrameBytesMax = FRAME_BYTES_DEFAULT;
   peerConcurrentStreamsMax = 0xffff_ffff;
   peerConnectProtocol = false;
+  readonly peerIsServer: boolean = false;
   /** Highest stream id that the peer opened (server role) or that we opened (client role). */
   lastStreamId = 0;
   /** The peer knows our limits. */

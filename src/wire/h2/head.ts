@@ -5,7 +5,9 @@ import type { RequestHead, ResponseHead } from '../http/stream.ts';
 export type HeadResult<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly detail: string };
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-const BREAKS_LINE = /[\0\r\n]/;
+/** Controls have no place in a field (RFC 9110 §5.5), and HTTP/1.1 behind us would not take them. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what it looks for
+const CONTROL = /[\0-\x08\x0a-\x1f\x7f]/;
 const BAD_PATH = /[\0-\x20\x7f#]/;
 /** Connection-specific fields have no meaning in HTTP/2 (§8.2.2). */
 const CONNECTION_SPECIFIC: ReadonlySet<string> = new Set([
@@ -35,11 +37,11 @@ function nameProblem(name: string): string | undefined {
   return undefined;
 }
 
-/** A value must not hold a line break or NUL, nor begin or end with white space. */
+/** A value must not hold a control, nor begin or end with white space. */
 function isBadValue(value: string): boolean {
   const { length } = value;
   if (length === 0) return false;
-  return isSpace(value.charCodeAt(0)) || isSpace(value.charCodeAt(length - 1)) || BREAKS_LINE.test(value);
+  return isSpace(value.charCodeAt(0)) || isSpace(value.charCodeAt(length - 1)) || CONTROL.test(value);
 }
 
 function isSpace(code: number): boolean {

@@ -8,6 +8,7 @@ const OUR_FRAME_BYTES_MAX = 65_536;
 export interface PeerSettings {
   readonly writer: { readonly encoder: { setCapacity(bytes: number): void } };
   readonly streams: ReadonlyMap<number, { sendWindow: number }>;
+  readonly peerIsServer: boolean;
   peerConcurrentStreamsMax: number;
   peerInitialWindow: number;
   peerFrameBytesMax: number;
@@ -22,6 +23,8 @@ export function applySetting(peer: PeerSettings, id: number, value: number): voi
       break;
     case SETTING.ENABLE_PUSH:
       mustBeFlag(value, 'ENABLE_PUSH');
+      if (value === 1 && peer.peerIsServer)
+        throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'a server sent ENABLE_PUSH of 1 (RFC 9113 §6.5.2)');
       break;
     case SETTING.MAX_CONCURRENT_STREAMS:
       peer.peerConcurrentStreamsMax = value;
