@@ -2,6 +2,7 @@ export * from './clock.ts';
 export * from './log.ts';
 export * from './net.ts';
 export * from './node-metadata.ts';
+export * from './present-read.ts';
 export * from './random.ts';
 export * from './resource.ts';
 export * from './result.ts';

@@ -3,7 +3,20 @@
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { getSystemErrorName } from 'node:util';
-import type { Conn, ConnError, ConnHandler, ListenOptions, TlsFacts, TlsServerOptions, TlsServerResult } from '#base';
+import {
+  beginRead,
+  closeTurn,
+  type Conn,
+  type ConnError,
+  type ConnHandler,
+  endRead,
+  type ListenOptions,
+  openTurn,
+  type TlsFacts,
+  type TlsServerOptions,
+  type TlsServerResult,
+} from '#base';
+import { READ_BYTES, returnBulkBuffer, takeBulkBuffer } from './bulk-buffers.ts';
 import { connErrorOf } from './conn-error.ts';
 import { originalDestination } from './original-destination.ts';
 import { handleOf, type ReadFunction, readResult, type StreamHandle } from './stream-handle.ts';
@@ -14,9 +27,7 @@ const CONN = Symbol('conn');
 type OwnedSocket = (Socket | TLSSocket) & { [CONN]: SocketConn };
 type OwnedHandle = StreamHandle & { [CONN]?: SocketConn };
 
-/** What one read may bring. */
-const READ_BYTES = 64 * 1024;
-/** Up to this much is copied out of the common buffer into Node's pool; more comes in a buffer of the connection's own. */
+/** Up to this much is copied out of the common buffer into Node's pool; more comes in a buffer of the connection's own, as long as it does. */
 const SMALL_BYTES = 4096;
 /** All sockets read into this one: a read and its handler are over before the next one begins. */
 const common = Buffer.allocUnsafeSlow(READ_BYTES);
@@ -175,25 +186,34 @@ export class SocketConn implements Conn, WriteOwner {
   /** Gives the buffer of the next read when that changes. */
   onRead(length: number): Buffer | undefined {
     const own = this.#own;
-    let data: Buffer;
-    let next: Buffer | undefined;
-    if (length <= SMALL_BYTES) {
-      data = Buffer.allocUnsafe(length);
-      (own ?? common).copy(data, 0, 0, length);
-      if (own !== undefined) next = common;
-      this.#own = undefined;
-    } else {
-      // Bulk: the buffer is handed on as it is, the next read gets another.
-      if (own !== undefined) data = length === own.length ? own : own.subarray(0, length);
-      else data = Buffer.from(common.subarray(0, length));
-      next = Buffer.allocUnsafeSlow(READ_BYTES);
-      this.#own = next;
+    if (length > SMALL_BYTES) return this.#onBulk(own, length);
+    if (own === undefined && !this.#paused && this.#unread === undefined) {
+      const { handler } = this;
+      if (handler.onShortData?.(common, length) === true) return undefined;
     }
-    if (this.#paused || this.#unread !== undefined) {
-      this.#unread = this.#unread === undefined ? data : Buffer.concat([this.#unread, data]);
-      this.#stopReading();
-    } else this.handler.onData(data);
-    return next;
+    const data = Buffer.allocUnsafe(length);
+    (own ?? common).copy(data, 0, 0, length);
+    this.#own = undefined;
+    if (own !== undefined) returnBulkBuffer(own);
+    this.#deliver(data);
+    return own === undefined ? undefined : common;
+  }
+
+  /** The buffer is handed on as it is; the next read gets another, unless nobody kept anything of this one. */
+  #onBulk(own: Buffer | undefined, length: number): Buffer | undefined {
+    const buffer = own ?? takeBulkBuffer();
+    if (own === undefined) common.copy(buffer, 0, 0, length);
+    beginRead(buffer.buffer);
+    this.#deliver(length === buffer.length ? buffer : buffer.subarray(0, length));
+    const next = endRead(length) ? buffer : takeBulkBuffer();
+    this.#own = next;
+    return next === own ? undefined : next;
+  }
+
+  #deliver(data: Buffer): void {
+    if (!this.#paused && this.#unread === undefined) return this.handler.onData(data);
+    this.#unread = this.#unread === undefined ? data : Buffer.concat([this.#unread, data]);
+    this.#stopReading();
   }
 
   onWritten(drained: boolean): void {
@@ -218,6 +238,8 @@ export class SocketConn implements Conn, WriteOwner {
   deliverClose(): void {
     if (this.#closed || this.#released) return;
     this.#closed = true;
+    if (this.#own !== undefined) returnBulkBuffer(this.#own);
+    this.#own = undefined;
     this.handler.onClose(this.#error);
   }
 
@@ -270,7 +292,14 @@ function plainAddress(address: string | undefined): string {
 
 function onRead(this: OwnedHandle, data?: unknown): Uint8Array | undefined {
   const length = readResult();
-  if (length > 0) return (this[CONN] as SocketConn).onRead(length);
+  if (length > 0) {
+    openTurn();
+    try {
+      return (this[CONN] as SocketConn).onRead(length);
+    } finally {
+      closeTurn();
+    }
+  }
   return (nodeReader as ReadFunction).call(this, data);
 }
 function onEnd(this: OwnedSocket): void {

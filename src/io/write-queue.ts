@@ -1,6 +1,8 @@
 // What a connection still has to write. The kernel takes almost every write at once; what follows one that
 // it did not take is kept, and leaves in one call when that one is done (as Node's own streams do it).
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { consumeBytes } from '#base';
 import {
   handleOf,
   lastWriteIsPending,
@@ -32,12 +34,15 @@ export class WriteQueue {
   /** Corks, and one while the socket connects. */
   #holds: number;
   #full = false;
+  /** OpenSSL has taken the bytes when a write returns, done or not. */
+  readonly #copies: boolean;
   readonly #socket: Socket;
   readonly #owner: WriteOwner;
 
   constructor(socket: Socket, owner: WriteOwner) {
     this.#socket = socket;
     this.#owner = owner;
+    this.#copies = (socket as TLSSocket).encrypted === true;
     this.#holds = socket.connecting ? 1 : 0;
   }
 
@@ -47,9 +52,11 @@ export class WriteQueue {
     const handle = handleOf(this.#socket);
     if (handle === undefined) return true;
     const request = (spare ??= newWriteRequest());
-    const status =
-      typeof chunk === 'string' ? handle.writeLatin1String(request, chunk) : handle.writeBuffer(request, chunk);
-    if (status === 0 && !lastWriteIsPending()) return true;
+    const bytes = typeof chunk !== 'string';
+    const status = bytes ? handle.writeBuffer(request, chunk) : handle.writeLatin1String(request, chunk);
+    const pending = lastWriteIsPending();
+    if (bytes && status === 0 && (!pending || this.#copies)) consumeBytes(chunk);
+    if (status === 0 && !pending) return true;
     return this.#settle(request, status, chunk, chunk.length);
   }
 
@@ -91,7 +98,10 @@ export class WriteQueue {
     if (handle === undefined) return;
     const request = (spare ??= newWriteRequest());
     const status = writeAll(handle, request, chunks, texts);
-    if (status !== 0 || lastWriteIsPending()) this.#settle(request, status, chunks, bytes);
+    const pending = lastWriteIsPending();
+    if (status === 0 && (!pending || this.#copies))
+      for (const chunk of chunks) if (typeof chunk !== 'string') consumeBytes(chunk);
+    if (status !== 0 || pending) this.#settle(request, status, chunks, bytes);
     else this.#done();
   }
 

@@ -1,5 +1,6 @@
 // Copies of requests that other clusters get; their answers are thrown away (request_mirror_policies).
 
+import { keepRead } from '#base';
 import type { ClientStream, ClientStreamHandler, HeaderBlock, RequestHead } from '#wire/http';
 import { PLAIN_PICK } from '../cluster/pick-context.ts';
 import type { MirrorPolicy } from '../route/index.ts';
@@ -56,6 +57,7 @@ export class Mirror implements PoolWaiter, ClientStreamHandler {
   data(data: Uint8Array, end: boolean): void {
     this.#ended = end;
     if (this.#over) return;
+    keepRead();
     const stream = this.#stream;
     if (stream !== undefined && stream.queuedBytes < KEPT_BYTES_MAX) {
       stream.sendData(data, end);

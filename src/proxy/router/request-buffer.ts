@@ -1,5 +1,6 @@
 // The request's body as far as it came, kept until it was sent and can't be needed again.
 
+import { keepRead } from '#base';
 import type { HeaderBlock } from '#wire/http';
 
 export class RequestBuffer {
@@ -13,6 +14,7 @@ export class RequestBuffer {
 
   add(data: Uint8Array): void {
     if (data.length === 0) return;
+    keepRead();
     this.pieces.push(data);
     this.bytes += data.length;
   }

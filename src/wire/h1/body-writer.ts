@@ -1,7 +1,7 @@
 // Sends a head and its body with as few system calls as it can: the head waits for the first piece
 // of the body until the end of the present turn of the loop, and goes alone when none came.
 
-import { atTurnEnd, type Conn } from '#base';
+import { atTurnEnd, type Conn, consumeBytes } from '#base';
 import type { HeaderBlock } from '../http/index.ts';
 import { latin1Of } from '../http/latin1.ts';
 import { SMALL_BODY_BYTES } from './limits.ts';
@@ -43,7 +43,10 @@ export class BodyWriter {
     const after = chunked ? (end ? '\r\n0\r\n\r\n' : '\r\n') : '';
     this.#head = '';
     if (before === '' && after === '') return this.#conn.write(data);
-    if (data.length <= SMALL_BODY_BYTES) return this.#conn.writeText(before + latin1Of(data) + after);
+    if (data.length <= SMALL_BODY_BYTES) {
+      consumeBytes(data);
+      return this.#conn.writeText(before + latin1Of(data) + after);
+    }
     this.#conn.cork();
     if (before !== '') this.#conn.writeText(before);
     let room = this.#conn.write(data);

@@ -1,5 +1,6 @@
 // Walks a chunked body (RFC 9112 §7.1) only as far as framing needs: data passes as slices of what came in.
 
+import { consumeSome } from '#base';
 import { HeaderBlock } from '../http/index.ts';
 import type { H1ErrorCode } from './errors.ts';
 import { HeadFacts } from './head-facts.ts';
@@ -64,12 +65,15 @@ export class ChunkedReader {
     }
     let at = 0;
     while (this.#state !== DONE && at < data.length) {
+      const framing = this.#state !== DATA;
       const next = this.#step(data, at, sink);
       if (next === -1) return -1;
       if (next === -2) {
         this.#held = Buffer.from(data.subarray(at));
+        consumeSome(data, data.length - at);
         return data.length - base;
       }
+      if (framing) consumeSome(data, next - at);
       at = next;
     }
     return at - base;

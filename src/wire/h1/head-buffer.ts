@@ -1,5 +1,6 @@
 // Finds the end of a head; keeps bytes only while a head is incomplete (RFC 9112 §2.1).
 
+import { consumeSome } from '#base';
 import { latin1, rememberText } from '../http/latin1.ts';
 import { LEADING_EMPTY_LINES_MAX } from './limits.ts';
 
@@ -39,6 +40,7 @@ export class HeadBuffer {
     if (end - from > bytesMax) return undefined;
     this.joined = data;
     this.bodyAt = end + 4;
+    consumeSome(data, this.bodyAt - at);
     return latin1(data, from, end);
   }
 

@@ -309,7 +309,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     if (end) stream.remoteEnded = true;
     if (size > 0 && !end) {
       if (stream.paused) stream.withheldCredit += size;
-      else this.#creditLater(stream, size);
+      else this.creditLater(stream, size);
     }
     const { handler } = stream;
     if (data.length > 0 || end) handler.onData(data, end);
@@ -317,7 +317,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   }
 
   /** A window is given back in steps of a half, not frame by frame. */
-  #creditLater(stream: H2Stream, bytes: number): void {
+  creditLater(stream: H2Stream, bytes: number): void {
     stream.withheldCredit += bytes;
     if (stream.withheldCredit < this.limits.streamWindowBytes / 2) return;
     const credit = stream.withheldCredit;

@@ -131,9 +131,7 @@ export class H2Stream implements ServerStream, ClientStream {
   resume(): void {
     if (!this.paused) return;
     this.paused = false;
-    const credit = this.withheldCredit;
-    this.withheldCredit = 0;
-    if (credit > 0 && !this.closed && !this.remoteEnded) this.connection.giveStreamCredit(this, credit);
+    if (!this.closed && !this.remoteEnded) this.connection.creditLater(this, 0);
   }
 
   /** Sends what the windows now allow. Called when one of them grew. */

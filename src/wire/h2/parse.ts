@@ -1,15 +1,21 @@
-// Cuts a byte stream into HTTP/2 frames (RFC 9113 §4.1); keeps only what is incomplete.
+// Cuts a byte stream into HTTP/2 frames (RFC 9113 §4.1); keeps only what is incomplete. DATA is handed on as it comes:
+// a frame of 16 kB that lies across two reads would be copied twice to be whole.
+import { consumeSome } from '#base';
 import { ConnectionError, H2_ERROR } from './errors.ts';
-import { FRAME_HEADER_BYTES } from './frame.ts';
+import { FLAG, FRAME, FRAME_HEADER_BYTES } from './frame.ts';
 
 export interface FrameSink {
-  /** `payload` is a view: valid until the call returns. */
+  /** `payload` is a view: valid until the call returns, but for DATA's. One DATA frame may come as several, END_STREAM with the last. */
   onFrame(type: number, flags: number, streamId: number, payload: Buffer): void;
 }
 
 export class FrameReader {
   readonly #payloadMax: number;
   #rest: Buffer | undefined = undefined;
+  /** Of a DATA frame that has begun. */
+  #dataLeft = 0;
+  #dataFlags = 0;
+  #dataStream = 0;
 
   constructor(payloadMax: number) {
     this.#payloadMax = payloadMax;
@@ -18,8 +24,9 @@ export class FrameReader {
   /** Throws a ConnectionError for a frame that is too long, before its payload is read. */
   read(chunk: Buffer, sink: FrameSink): void {
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
+    if (bytes !== chunk) consumeSome(chunk, chunk.length);
     this.#rest = undefined;
-    let at = 0;
+    let at = this.#dataLeft === 0 ? 0 : this.#moreData(bytes, 0, sink);
     while (bytes.length - at >= FRAME_HEADER_BYTES) {
       const length = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
       if (length > this.#payloadMax) {
@@ -29,19 +36,39 @@ export class FrameReader {
         );
       }
       const end = at + FRAME_HEADER_BYTES + length;
-      if (end > bytes.length) break;
+      const whole = end <= bytes.length;
+      const type = bytes[at + 3] as number;
+      const flags = bytes[at + 4] as number;
+      const inParts = !whole && type === FRAME.DATA && (flags & FLAG.PADDED) === 0;
+      if (!whole && !inParts) break;
       const streamId =
         ((bytes[at + 5] as number) & 0x7f) * 0x100_0000 +
         (((bytes[at + 6] as number) << 16) | ((bytes[at + 7] as number) << 8) | (bytes[at + 8] as number));
-      sink.onFrame(
-        bytes[at + 3] as number,
-        bytes[at + 4] as number,
-        streamId,
-        bytes.subarray(at + FRAME_HEADER_BYTES, end),
-      );
+      if (inParts) {
+        consumeSome(bytes, FRAME_HEADER_BYTES);
+        this.#dataLeft = length;
+        this.#dataFlags = flags;
+        this.#dataStream = streamId;
+        at = this.#moreData(bytes, at + FRAME_HEADER_BYTES, sink);
+        break;
+      }
+      // Of all but DATA nothing is kept.
+      consumeSome(bytes, type === FRAME.DATA ? FRAME_HEADER_BYTES : end - at);
+      sink.onFrame(type, flags, streamId, bytes.subarray(at + FRAME_HEADER_BYTES, end));
       at = end;
     }
     // A copy: the chunk's memory belongs to the socket's pool and may be large.
-    if (at < bytes.length) this.#rest = at === 0 && bytes !== chunk ? bytes : Buffer.from(bytes.subarray(at));
+    if (at === bytes.length) return;
+    this.#rest = at === 0 && bytes !== chunk ? bytes : Buffer.from(bytes.subarray(at));
+    consumeSome(bytes, bytes.length - at);
+  }
+
+  #moreData(bytes: Buffer, at: number, sink: FrameSink): number {
+    const take = Math.min(this.#dataLeft, bytes.length - at);
+    if (take === 0) return at;
+    this.#dataLeft -= take;
+    const flags = this.#dataLeft === 0 ? this.#dataFlags : this.#dataFlags & ~FLAG.END_STREAM;
+    sink.onFrame(FRAME.DATA, flags, this.#dataStream, bytes.subarray(at, at + take));
+    return at + take;
   }
 }

@@ -1,14 +1,14 @@
 // Writes HTTP/2 frames (RFC 9113 §4, §6) of one connection into a slab that is flushed once per turn.
 //
 // A region of the slab is written again only when the kernel has taken everything: until then it belongs to the socket.
-import type { Conn } from '#base';
+import { type Conn, consumeBytes } from '#base';
 import { writeLatin1 } from '../http/latin1.ts';
 import { FLAG, FRAME, FRAME_HEADER_BYTES } from './frame.ts';
 import { HpackEncoder } from './hpack-encode.ts';
 
 const SLAB_BYTES = 64 * 1024;
-/** From this size on, a body chunk goes out by itself instead of being copied. */
-const COPY_BYTES_MAX = 4096;
+/** Above this size a body chunk goes out by itself: copying a frame of the usual size costs less than a system call of its own. */
+const COPY_BYTES_MAX = 16 * 1024;
 
 export class FrameWriter {
   readonly encoder: HpackEncoder = new HpackEncoder();
@@ -51,6 +51,7 @@ export class FrameWriter {
     if (copy) {
       this.#slab.set(bytes, this.#at);
       this.#at += bytes.length;
+      consumeBytes(bytes);
       return;
     }
     this.#conn.cork();
@@ -164,6 +165,7 @@ export class FrameWriter {
     }
     if (this.#slab.length - this.#at >= bytes) return;
     this.flush();
+    if (this.#slab.length - this.#at >= bytes) return;
     this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
     this.#start = 0;
     this.#at = 0;

@@ -1,0 +1,36 @@
+// The read whose bytes are being handled right now: tells the socket whether its buffer can take the next read.
+//
+// A buffer of 64 kB that is handed on is mapped, faulted in page by page, and unmapped again by the garbage collector:
+// more than half of what passing bulk on costs. So whoever is done with bytes within the call counts them here; when
+// all were counted the buffer is read into again. Who keeps bytes counts nothing, and the buffer is theirs for good.
+// Only who sends bytes *and* keeps them has to say so (`keepRead`).
+
+let buffer: ArrayBufferLike | undefined;
+let consumed = 0;
+
+/** `into` holds the bytes that are about to be handled. */
+export function beginRead(into: ArrayBufferLike): void {
+  buffer = into;
+  consumed = 0;
+}
+
+/** Nobody needs these bytes any more: the kernel has them, or their text was taken. Each byte at most once. */
+export function consumeBytes(data: Uint8Array): void {
+  if (data.buffer === buffer) consumed += data.length;
+}
+
+/** `length` bytes of `data`, as with `consumeBytes`. */
+export function consumeSome(data: Uint8Array, length: number): void {
+  if (data.buffer === buffer) consumed += length;
+}
+
+/** Somebody keeps bytes of this read though they were, or will be, sent on. */
+export function keepRead(): void {
+  consumed = Number.NaN;
+}
+
+/** True when nobody needs any of the `length` bytes that were read. */
+export function endRead(length: number): boolean {
+  buffer = undefined;
+  return consumed === length;
+}

@@ -1,0 +1,170 @@
+// Bulk through the proxy, byte for byte: buffers are read into again as soon as nobody needs them, and never before.
+// Slow readers, retries and mirrors keep bytes beyond the read that brought them.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { createServer as createH2Server, connect as connectH2 } from 'node:http2';
+import { request } from 'node:http';
+import { type AddressInfo, createServer } from 'node:net';
+import { describe, test } from 'node:test';
+import { type App, cluster, listener, managerFilter, type RunningProxy, runProxy, startApp } from './proxy-fixture.ts';
+
+const BYTES = 6 << 20;
+/** Every 4 bytes tell where they are: what is overwritten or out of place shows. */
+const pattern = Buffer.alloc(BYTES);
+for (let i = 0; i < BYTES; i += 4) pattern.writeUInt32LE(Math.imul(i, 2654435761) >>> 0, i);
+const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+const WHOLE = digest(pattern);
+
+const H2 = {
+  typed_extension_protocol_options: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  },
+};
+
+async function collect(stream: AsyncIterable<unknown>, slowly: boolean): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of stream) {
+    pieces.push(piece as Buffer);
+    bytes += (piece as Buffer).length;
+    if (slowly && bytes > 200_000) {
+      bytes = 0;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+  return Buffer.concat(pieces);
+}
+
+/** Sends the pattern and reads what comes back. */
+async function echoed(port: number, slowly: boolean): Promise<string> {
+  const response = await new Promise<AsyncIterable<unknown>>((resolve, reject) => {
+    const sent = request({ host: '127.0.0.1', port, method: 'POST', path: '/', agent: false }, resolve);
+    sent.on('error', reject);
+    sent.end(pattern);
+  });
+  return digest(await collect(response, slowly));
+}
+
+const route = (action: object): object[] => [{ match: { prefix: '/' }, route: { cluster: 'app', ...action } }];
+
+async function proxyTo(app: App, action: object = {}, more: readonly object[] = []): Promise<RunningProxy> {
+  return await runProxy(
+    [listener('in', [{ filters: [managerFilter(route(action))] }])],
+    [cluster('app', [app.port]), ...more],
+  );
+}
+
+describe('6 MB both ways over HTTP/1.1', () => {
+  for (const slowly of [false, true])
+    test(slowly ? 'to a slow reader' : 'as fast as it goes', async (t) => {
+      const app = await startApp((asked, answer) => void asked.pipe(answer));
+      const proxy = await proxyTo(app);
+      t.after(() => (proxy.close(), app.close()));
+      const all = await Promise.all([1, 2, 3, 4].map(() => echoed(proxy.port('in'), slowly)));
+      assert.deepEqual(all, [WHOLE, WHOLE, WHOLE, WHOLE]);
+    });
+});
+
+test('an answer of 1 MB that comes in one piece is whole, again and again', async (t) => {
+  const whole = Buffer.concat([
+    Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 1048576\r\n\r\n'),
+    pattern.subarray(0, 1 << 20),
+  ]);
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.on('data', () => void socket.write(whole));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const proxy = await runProxy([listener('in', [{ filters: [managerFilter(route({}))] }])], [cluster('app', [port])]);
+  t.after(() => (proxy.close(), server.close()));
+  for (let i = 0; i < 5; i++) {
+    const answer = await fetch(`http://127.0.0.1:${proxy.port('in')}/`);
+    assert.equal(digest(Buffer.from(await answer.arrayBuffer())), digest(pattern.subarray(0, 1 << 20)));
+  }
+});
+
+test('a mirror gets the same bytes as the first', async (t) => {
+  const seen: string[] = [];
+  const shadow = await startApp((asked, answer) => {
+    void collect(asked, true).then((bytes) => {
+      seen.push(digest(bytes.subarray(0, 500_000)));
+      answer.end();
+    });
+  });
+  const app = await startApp((asked, answer) => void asked.pipe(answer));
+  const proxy = await proxyTo(app, { request_mirror_policies: [{ cluster: 'shadow' }] }, [
+    cluster('shadow', [shadow.port]),
+  ]);
+  t.after(() => (proxy.close(), app.close(), shadow.close()));
+  const part = pattern.subarray(0, 500_000);
+  for (let i = 0; i < 5; i++) {
+    const answer = await new Promise<AsyncIterable<unknown>>((resolve, reject) => {
+      const sent = request({ host: '127.0.0.1', port: proxy.port('in'), method: 'POST', agent: false }, resolve);
+      sent.on('error', reject);
+      sent.end(part);
+    });
+    assert.equal(digest(await collect(answer, false)), digest(part));
+  }
+  for (let i = 0; i < 200 && seen.length < 5; i++) await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 5 }, () => digest(part)),
+  );
+});
+
+test('what a retry sends again is what was sent first', async (t) => {
+  const part = pattern.subarray(0, 60_000);
+  const seen: string[] = [];
+  const app = await startApp((asked, answer) => {
+    void collect(asked, false).then((bytes) => {
+      seen.push(digest(bytes));
+      answer.statusCode = seen.length % 3 === 0 ? 200 : 503;
+      answer.end();
+    });
+  });
+  const proxy = await proxyTo(app, { retry_policy: { retry_on: '5xx', num_retries: 3 } });
+  t.after(() => (proxy.close(), app.close()));
+  for (let i = 0; i < 4; i++) {
+    const answer = await new Promise<AsyncIterable<unknown>>((resolve, reject) => {
+      const sent = request({ host: '127.0.0.1', port: proxy.port('in'), method: 'POST', agent: false }, resolve);
+      sent.on('error', reject);
+      sent.end(part);
+    });
+    await collect(answer, false);
+  }
+  assert.deepEqual(
+    seen,
+    Array.from({ length: 12 }, () => digest(part)),
+  );
+});
+
+describe('6 MB both ways over HTTP/2', () => {
+  for (const slowly of [false, true])
+    test(slowly ? 'to a slow reader' : 'as fast as it goes', async (t) => {
+      const server = createH2Server({ maxSessionMemory: 200 });
+      server.on('stream', (stream) => {
+        stream.on('error', () => {});
+        stream.respond({ ':status': 200 });
+        stream.pipe(stream);
+      });
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      const { port } = server.address() as AddressInfo;
+      const proxy = await runProxy(
+        [listener('in', [{ filters: [managerFilter(route({}), { codec_type: 'HTTP2' })] }])],
+        [cluster('app', [port], H2)],
+      );
+      const session = connectH2(`http://127.0.0.1:${proxy.port('in')}`, { maxSessionMemory: 200 });
+      t.after(() => (session.destroy(), proxy.close(), server.close()));
+      const one = async (): Promise<string> => {
+        const stream = session.request({ ':method': 'POST', ':path': '/' });
+        stream.end(pattern);
+        return digest(await collect(stream, slowly));
+      };
+      assert.deepEqual(await Promise.all([one(), one(), one()]), [WHOLE, WHOLE, WHOLE]);
+    });
+});
