@@ -13,6 +13,7 @@ import { compileCel, isInbound, type StreamRecord, traceReasonOf } from '#teleme
 import { HeaderBlock, type RequestHead } from '#wire/http';
 import { unpack } from '../apply/decode.ts';
 import { ConfigError } from '../errors.ts';
+import { grpcStatusOf } from '../http/rescue.ts';
 import { linearPattern } from '../matcher/linear-pattern.ts';
 import { NOBODY, type ProxySelf } from '../services.ts';
 import { compileHeaderMatcher, compileMetadataMatcher, fractionOf } from '../matcher/index.ts';
@@ -64,7 +65,7 @@ export function compileLogFilter(
     case 'grpcStatusFilter': {
       const statuses = new Set<number>(specifier.value.statuses);
       const { exclude } = specifier.value;
-      return (r) => statuses.has(grpcStatusOf(r)) !== exclude;
+      return (r) => statuses.has(statusOf(r)) !== exclude;
     }
     case 'extensionFilter':
       return byExpression(specifier.value, `${field}.extension_filter`, self);
@@ -134,27 +135,9 @@ function byExpression(filter: ExtensionFilter, field: string, self: ProxySelf): 
 }
 
 /** Envoy takes the status of the response when no gRPC status was said. */
-function grpcStatusOf(r: StreamRecord): number {
+function statusOf(r: StreamRecord): number {
   if (r.grpcStatus >= 0) return r.grpcStatus;
-  switch (r.responseCode) {
-    case 200:
-      return 0;
-    case 400:
-      return 13;
-    case 401:
-      return 16;
-    case 403:
-      return 7;
-    case 404:
-      return 12;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-      return 14;
-    default:
-      return 2;
-  }
+  return r.responseCode === 200 ? 0 : grpcStatusOf(r.responseCode);
 }
 
 function headOf(r: StreamRecord): RequestHead {
