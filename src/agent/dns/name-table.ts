@@ -1,6 +1,6 @@
 // The mesh's names with their addresses, as the control plane's NameTable tells them (inventory §3.11), found by every form that Kubernetes allows.
-import { fromBinary } from '@bufbuild/protobuf';
-import { NameTableSchema } from '#proto/istio/networking/nds/v1/nds_pb.ts';
+import type { NameTable } from '#proto/istio/networking/nds/v1/nds_pb.ts';
+import { decodeLight } from '#proto/light.ts';
 import { ipv4Bytes, ipv6Bytes } from '#wire/dns';
 
 export interface MeshName {
@@ -32,7 +32,8 @@ export class MeshNames {
   update(bytes: Uint8Array): void {
     const exact = new Map<string, MeshName>();
     const wildcards = new Map<string, MeshName>();
-    for (const [key, info] of Object.entries(fromBinary(NameTableSchema, bytes).table)) {
+    const { table } = decodeLight('istio.networking.nds.v1.NameTable', bytes) as NameTable;
+    for (const [key, info] of Object.entries(table)) {
       const host = key.toLowerCase();
       const v4 = info.ips.map(ipv4Bytes).filter((ip) => ip !== undefined);
       const name: MeshName = {
