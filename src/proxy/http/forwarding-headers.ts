@@ -141,7 +141,8 @@ function dropUnderscores(headers: HeaderBlock): void {
 function fixHost(head: RequestHead, localPort: number, config: ManagerConfig): void {
   if (head.authority === '' && head.version === '1.0') head.authority = config.defaultHostForHttp10;
   if (config.stripPort === 'none' && !config.stripTrailingDot) return;
-  const match = /^(\[[^\]]*\]|[^:]*)(?::([0-9]+))?$/.exec(head.authority);
+  // An empty port is none (RFC 3986 §6.2.3).
+  const match = /^(\[[^\]]*\]|[^:]*)(?::([0-9]*))?$/.exec(head.authority);
   if (match === null) return;
   let host = match[1] as string;
   let port = match[2];
@@ -150,6 +151,7 @@ function fixHost(head: RequestHead, localPort: number, config: ManagerConfig): v
     (config.stripPort === 'any' || (config.stripPort === 'matching' && Number(port) === localPort))
   )
     port = undefined;
-  if (config.stripTrailingDot && host.endsWith('.')) host = host.slice(0, -1);
+  // All of them: with one of two taken away, the server behind would take the other.
+  if (config.stripTrailingDot && host.endsWith('.')) host = host.replace(/\.+$/, '');
   if (head.method !== 'CONNECT') head.authority = port === undefined ? host : `${host}:${port}`;
 }

@@ -62,6 +62,8 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
           setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
         }),
     upgradeConfigs: [{ upgradeType: 'websocket' }, ...(input.connect === true ? [{ upgradeType: 'CONNECT' }] : [])],
+    // A name with the root's dot is the same host: policies, routes and the application see one spelling.
+    ...(direction === 'outbound' ? {} : { stripTrailingHostDot: true }),
     streamIdleTimeout: duration(0),
     serverName: 'istio-envoy',
     proxy100Continue: true,
