@@ -25,7 +25,7 @@ import { prepareRequest } from './forwarding-headers.ts';
 import type { HttpManager } from './http-manager.ts';
 import { HttpStream } from './http-stream.ts';
 import { normalizePath } from './normalize-path.ts';
-import { PEER_REVOKED, stillAllowed } from './revocation.ts';
+import { isEndless, PEER_REVOKED, REVOKED_GRACE_MS, stillAllowed } from './revocation.ts';
 
 export class HttpConnection implements RequestAcceptor, TerminalConnection {
   readonly downstream: DownstreamConnection;
@@ -43,6 +43,8 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   readonly #life: Deadline | undefined;
   #stats: StatBlock;
   #headerDeadline: Deadline | undefined = undefined;
+  /** When requests that are no longer allowed have to be over. */
+  #revocation: Deadline | undefined = undefined;
 
   constructor(downstream: DownstreamConnection, manager: HttpManager) {
     this.downstream = downstream;
@@ -216,16 +218,29 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     if (!gently || this.#version === '2') this.#codec?.drain();
   }
 
-  /** The configuration changed: what it would refuse, and would never end by itself, ends now. */
+  /** The configuration changed: what it would refuse, and would never end by itself, ends now, the rest soon. */
   recheck(): void {
+    if (!this.#revoke(true)) return;
+    const { wheel, clock } = this.services;
+    this.#revocation ??= new Deadline(() => void this.#revoke(false));
+    if (!this.#revocation.armed) wheel.arm(this.#revocation, REVOKED_GRACE_MS, clock.now());
+  }
+
+  /** True: some that are refused may still finish. */
+  #revoke(graceful: boolean): boolean {
+    let left = false;
     for (const stream of [...this.#streams]) {
-      if (stream.asked === undefined) continue;
       const { config } = this.#currentManager();
-      if (config === stream.config || stillAllowed(stream.asked, stream, config)) continue;
+      if (config === stream.config || stillAllowed(stream, config)) continue;
+      if (graceful && !isEndless(stream.asked ?? stream.head)) {
+        left = true;
+        continue;
+      }
       this.#stats.inc(HTTP.downstream_rq_peer_revoked);
       stream.record.responseCodeDetails = PEER_REVOKED;
       stream.reset(PEER_REVOKED);
     }
+    return left;
   }
 
   #admit(stream: HttpStream, xfcc: HttpManager['config']['xfccMode']): void {
@@ -346,6 +361,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     wheel.cancel(this.#idle);
     if (this.#life !== undefined) wheel.cancel(this.#life);
     if (this.#headerDeadline !== undefined) wheel.cancel(this.#headerDeadline);
+    if (this.#revocation !== undefined) wheel.cancel(this.#revocation);
     this.#stats.dec(HTTP.downstream_cx_active);
     this.#stats.inc(HTTP.downstream_cx_destroy);
     this.#stats.observe(HTTP.downstream_cx_length_ms, this.services.clock.now() - this.downstream.startMs);

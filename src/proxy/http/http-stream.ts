@@ -46,7 +46,7 @@ export class HttpStream implements ServerStreamHandler {
   /** The client's request is whole. */
   requestComplete: boolean;
   done = false;
-  /** What an upgrade asked for, to judge it again when the configuration changes. */
+  /** What was asked for, to judge it again when the configuration changes. */
   asked: RequestHead | undefined = undefined;
   readonly timers: StreamTimers;
   router: StreamRouter | undefined = undefined;
@@ -84,7 +84,7 @@ export class HttpStream implements ServerStreamHandler {
   /** Runs the head through the chain. The route was chosen before. */
   begin(): void {
     const factories = this.config.filters;
-    this.asked = keptForJudging(this.head);
+    this.asked = keptForJudging(this.head, this.config);
     for (let i = 0; i < factories.length; i++) {
       const factory = factories[i] as (typeof factories)[number];
       this.#filters.push(
