@@ -10,6 +10,7 @@ import { FloodGuard, type H2Violation } from './flood-guard.ts';
 import { HeaderBlockAssembler, type HeaderBlockFragments } from './header-block-assembler.ts';
 import { FrameReader, type FrameSink } from './parse.ts';
 import { applySetting } from './peer-settings.ts';
+import { StreamTable } from './stream-table.ts';
 import { StreamWaiters } from './stream-waiters.ts';
 import {
   type Goaway,
@@ -43,7 +44,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   readonly limits: H2Limits;
   readonly conn: Conn;
   readonly writer: FrameWriter;
-  readonly streams = new Map<number, H2Stream>();
+  readonly streams = new StreamTable<H2Stream>();
   sendWindow = DEFAULT_WINDOW;
   peerInitialWindow = DEFAULT_WINDOW;
   peerFrameBytesMax = FRAME_BYTES_DEFAULT;
@@ -132,8 +133,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     if (this.closed) return;
     this.closed = true;
     this.closing = true;
-    const open = [...this.streams.values()];
-    this.streams.clear();
+    const open = this.streams.takeAll();
     for (const stream of open) {
       stream.closed = true;
       this.resetHandler(stream, 'connection-termination', error?.message ?? 'the peer closed the connection', true);
@@ -148,8 +148,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     this.violation = violation;
     this.writer.goaway(this.lastStreamId, code, detail.slice(0, 200));
     this.writer.flush();
-    const open = [...this.streams.values()];
-    this.streams.clear();
+    const open = this.streams.takeAll();
     for (const stream of open) {
       stream.closed = true;
       this.resetHandler(stream, 'protocol-error', detail, true);
@@ -243,11 +242,6 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     this.#waiters.forDrain(stream);
   }
 
-  giveStreamCredit(stream: H2Stream, bytes: number): void {
-    stream.recvWindow += bytes;
-    this.writer.windowUpdate(stream.id, bytes);
-  }
-
   protected streamError(stream: H2Stream, code: number, detail: string): void {
     this.writer.reset(stream.id, code);
     this.forget(stream);
@@ -320,9 +314,9 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   creditLater(stream: H2Stream, bytes: number): void {
     stream.withheldCredit += bytes;
     if (stream.withheldCredit < this.limits.streamWindowBytes / 2) return;
-    const credit = stream.withheldCredit;
+    this.writer.windowUpdate(stream.id, stream.withheldCredit);
+    stream.recvWindow += stream.withheldCredit;
     stream.withheldCredit = 0;
-    this.giveStreamCredit(stream, credit);
   }
 
   #giveConnectionCredit(bytes: number): void {
