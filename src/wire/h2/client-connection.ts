@@ -51,7 +51,7 @@ export class H2ClientConnection extends H2Connection {
     this.#nextId += 2;
     this.lastStreamId = id;
     const stream = new H2Stream(this, id, handler);
-    this.streams.set(id, stream);
+    this.streams.add(stream);
     return stream;
   }
 
@@ -151,7 +151,7 @@ export class H2ClientConnection extends H2Connection {
 
   protected onPeerGoaway({ lastStreamId, code, debug }: Goaway): void {
     // What is above its id was not and will not be looked at (RFC 9113 §6.8): safe to repeat elsewhere.
-    for (const stream of [...this.streams.values()]) {
+    for (const stream of this.streams.values()) {
       if (stream.id <= lastStreamId) continue;
       this.forget(stream);
       this.resetHandler(stream, 'refused-stream', `the peer went away (GOAWAY ${code})`, false);

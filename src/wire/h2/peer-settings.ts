@@ -7,7 +7,7 @@ const OUR_FRAME_BYTES_MAX = 65_536;
 
 export interface PeerSettings {
   readonly writer: { readonly encoder: { setCapacity(bytes: number): void } };
-  readonly streams: ReadonlyMap<number, { sendWindow: number }>;
+  readonly streams: { values(): readonly { sendWindow: number }[] };
   readonly peerIsServer: boolean;
   peerConcurrentStreamsMax: number;
   peerInitialWindow: number;

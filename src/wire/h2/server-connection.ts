@@ -80,7 +80,7 @@ export class H2ServerConnection extends H2Connection {
     }
     const stream = new H2Stream(this, streamId, NOBODY);
     stream.headSeen = true;
-    this.streams.set(streamId, stream);
+    this.streams.add(stream);
     if (tooLarge) {
       stream.remoteEnded = end;
       this.#acceptor.onProtocolError(431, 'the header list is too large');
