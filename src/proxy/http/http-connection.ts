@@ -35,7 +35,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   #version: HttpVersion = '1.1';
   readonly #facts: ConnectionFacts;
   #certElement: string | undefined = undefined;
-  readonly #streams = new Set<HttpStream>();
+  readonly #streams: HttpStream[] = [];
   #requests = 0;
   #draining = false;
   #closed = false;
@@ -88,7 +88,6 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     const services = this.services;
     const nowMs = services.clock.now();
     this.#requests++;
-    if (this.#idle.armed) services.wheel.cancel(this.#idle);
     if (this.#headerDeadline?.armed === true) services.wheel.cancel(this.#headerDeadline);
     const stats = this.#stats;
     stats.inc(HTTP.downstream_rq_total);
@@ -105,7 +104,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
         : this.#facts.trusting(prepared.trustedAddress);
     this.#fillRecord(record, head, prepared.requestId, facts);
     const stream = new HttpStream(this, config, codec, head, end, record, facts);
-    this.#streams.add(stream);
+    stream.place = this.#streams.push(stream) - 1;
     stream.timers.start(nowMs);
     if (prepared.problem !== undefined) stream.reply({ status: 400, body: '', details: 'http1.unexpected_underscore' });
     else if (services.overload.refusingRequests) {
@@ -186,7 +185,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   }
 
   onStreamEnd(stream: HttpStream): void {
-    if (!this.#streams.delete(stream)) return;
+    this.#remove(stream);
     const record = stream.record;
     const now = this.services.clock.now();
     record.endMs = now;
@@ -199,7 +198,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     for (const sink of stream.config.sinks) sink.onStreamEnd(record);
     if (record.trace !== undefined) stream.config.tracer?.end(record);
     const idleMs = stream.config.idleMs;
-    if (this.#streams.size === 0 && !this.#closed && idleMs > 0) this.services.wheel.arm(this.#idle, idleMs, now);
+    if (this.#streams.length === 0 && !this.#closed && idleMs > 0) this.services.wheel.arm(this.#idle, idleMs, now);
   }
 
   /** The response is said; whether the client takes it is watched only where it did not at once. */
@@ -307,7 +306,16 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     facts.fill(record);
   }
 
+  #remove(stream: HttpStream): void {
+    const last = this.#streams.pop() as HttpStream;
+    if (last === stream) return;
+    this.#streams[stream.place] = last;
+    last.place = stream.place;
+  }
+
   #onIdle(): void {
+    // Armed when the last stream ended, and left so: the end of the present ones arms it anew.
+    if (this.#streams.length > 0) return;
     this.#stats.inc(HTTP.downstream_cx_idle_timeout);
     this.drain();
     this.#closeLater();
@@ -346,7 +354,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   #closeLater(): void {
     const ms = this.#manager.config.delayedCloseMs;
     const late = new Deadline(() => {
-      if (!this.#closed && this.#streams.size === 0) {
+      if (!this.#closed && this.#streams.length === 0) {
         this.#stats.inc(HTTP.downstream_cx_delayed_close_timeout);
         this.downstream.conn.destroy();
       }

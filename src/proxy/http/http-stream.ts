@@ -46,6 +46,7 @@ export class HttpStream implements ServerStreamHandler {
   /** The client's request is whole. */
   requestComplete: boolean;
   done = false;
+  place = 0; // among its connection's streams
   /** What was asked for, to judge it again when the configuration changes. */
   asked: RequestHead | undefined = undefined;
   readonly timers: StreamTimers;
@@ -521,8 +522,7 @@ export class HttpStream implements ServerStreamHandler {
 }
 
 const EMPTY = Buffer.alloc(0);
-/** Stands in for a filter that the route turns off. */
-const ABSENT: HttpFilter = {};
+const ABSENT: HttpFilter = {}; // stands in for a filter that the route turns off
 
 function asBuffer(data: Uint8Array): Buffer {
   return Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
