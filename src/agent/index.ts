@@ -6,7 +6,6 @@ export { childEnv, type ChildEnvFacts, type ServiceAddress, serviceOfCluster } f
 export { CONTROL_PLANE_BACKOFF } from './control-plane-backoff.ts';
 export { encodeHello, encodeSummary, encodeTap, type HelloFacts } from './encode-report.ts';
 export * from './dns/index.ts';
-export { OPEN_METRICS_TYPE, PROMETHEUS_TYPE, toOpenMetrics, wantsOpenMetrics } from './open-metrics.ts';
 export { HealthProbe } from './health-probe.ts';
 export { loopbackBlock, type NodeFacts, nodeMetadata } from './node-metadata.ts';
 export { mergeMetrics } from './merge-metrics.ts';
