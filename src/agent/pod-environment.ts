@@ -12,6 +12,8 @@ export interface PodEnvironment {
   readonly statusPort: number;
   readonly proxyConfig: Readonly<Record<string, unknown>>;
   readonly appProbers: string;
+  /** Where the application shows its own metrics, on the pod's loopback. */
+  readonly appMetrics: { readonly port: number; readonly path: string } | undefined;
   readonly metadata: NodeMetadata;
 }
 
@@ -60,8 +62,18 @@ export function readPodEnvironment(
     statusPort: Number(text('STATUS_PORT', '15020')),
     proxyConfig,
     appProbers: text('ISTIO_KUBE_APP_PROBERS'),
+    appMetrics: readAppMetrics(text('ISTIO_PROMETHEUS_ANNOTATIONS')),
     metadata,
   };
+}
+
+/** Istio's defaults: port 80, path /metrics. */
+function readAppMetrics(json: string): PodEnvironment['appMetrics'] {
+  if (json === '') return undefined;
+  const { scrape, path, port } = readObject(json);
+  if (scrape !== 'true') return undefined;
+  const number = typeof port === 'string' && /^\d+$/.test(port) ? Number(port) : 80;
+  return { port: number, path: typeof path === 'string' && path.startsWith('/') ? path : '/metrics' };
 }
 
 /** Lines of `key="value"`, the value quoted as Go's %q. */

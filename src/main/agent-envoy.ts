@@ -14,6 +14,7 @@ import {
   XdsRelay,
 } from '#agent';
 import { ENVOY_PEER_ENVIRONMENT } from '#base';
+import { processMetrics } from './process-metrics.ts';
 import { traceEnvironment } from './trace-environment.ts';
 import { AgentSecrets, FileSecrets, makeSdsMethods } from '#identity';
 import { gunzip, listenGrpc, SystemFs } from '#io';
@@ -41,6 +42,7 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
   const aggregator = new EdgeAggregator();
   const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION, node: { ...metadata } });
   stats.addSource(metrics);
+  stats.addSource({ renderPrometheus: () => [processMetrics()] });
   const local = localPeer(metadata);
   const taps = new TapStation({ clock, local });
   const reporter = new StreamReporter({ local, metrics, aggregator, taps });
@@ -110,7 +112,7 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
     services: () => clusters.map(serviceOfCluster).filter((one) => one !== undefined),
     health: () => ({ ...envoy.usage(), activeConnections: 0, activeRequests: 0 }),
     reportHealth: (problem) => relay.reportHealth(problem),
-    prometheus: () => [...renderPrometheus(stats)].join(''),
+    prometheus: (exemplars = false) => [...renderPrometheus(stats, { exemplars })].join(''),
     drain: async (patienceMs) => {
       await envoy.end(patienceMs);
       await listener.close(0);

@@ -2,7 +2,15 @@
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import process from 'node:process';
-import { CAPTURE_PORTS, MeshNames, type PodEnvironment, readPodEnvironment, TelemetryReporter } from '#agent';
+import {
+  CAPTURE_PORTS,
+  MeshNames,
+  mergeMetrics,
+  type PodEnvironment,
+  PROMETHEUS_TYPE,
+  readPodEnvironment,
+  TelemetryReporter,
+} from '#agent';
 import {
   type Clock,
   formatNodeId,
@@ -183,17 +191,28 @@ function statusHandler(
     if (path === '/healthz/ready')
       return ready() ? plain(200, '') : plain(503, 'the proxy has no whole configuration yet\n');
     if (path === '/stats/prometheus' || path === '/metrics')
-      return {
-        status: 200,
-        contentType: 'text/plain; version=0.0.4; charset=utf-8',
-        body: proxy()?.prometheus() ?? '',
-      };
+      return { status: 200, contentType: PROMETHEUS_TYPE, body: await mergedMetrics(pod, proxy()) };
     const prober = probers.get(path);
     if (prober === undefined) return plain(404, `no ${path} here\n`);
     const { status, body } = await askApp(prober, pod.ip);
     return plain(status, body);
   };
 }
+
+/** Proxy, agent and application on one page, as Istio's 15020 has it. */
+async function mergedMetrics({ appMetrics }: PodEnvironment, proxy: AgentProxy | undefined): Promise<string> {
+  const own = proxy?.prometheus() ?? '';
+  if (appMetrics === undefined) return own;
+  const answer = await callHttp({
+    target: { host: LOOPBACK, port: appMetrics.port },
+    method: 'GET',
+    path: appMetrics.path,
+    timeoutMs: SCRAPE_MS,
+  });
+  return mergeMetrics(own, answer?.status === 200 ? answer.body : '');
+}
+
+const SCRAPE_MS = 3_000;
 
 function localHandler(
   proxy: () => AgentProxy | undefined,

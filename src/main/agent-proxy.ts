@@ -52,7 +52,8 @@ export interface AgentProxy {
   health(): ProxyHealthReading;
   /** Undefined: the application is well. */
   reportHealth(problem: string | undefined): void;
-  prometheus(): string;
+  /** With exemplars it is no Prometheus text any more: for OpenMetrics only. */
+  prometheus(exemplars?: boolean): string;
   drain(patienceMs: number): Promise<void>;
 }
 
@@ -72,7 +73,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   });
   const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION, node: { ...metadata } });
   stats.addSource(metrics);
-  stats.addSource({ renderPrometheus: () => [processMetrics()] });
+  stats.addSource({ renderPrometheus: () => [processMetrics(), options.names?.metrics.render() ?? ''] });
   const local = localPeer(metadata);
   const taps = new TapStation({ clock, local });
   const told = traceEnvironment(local, metadata);
@@ -190,7 +191,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
       };
     },
     reportHealth: (problem) => client.reportHealth(problem),
-    prometheus: () => [...renderPrometheus(stats)].join(''),
+    prometheus: (exemplars = false) => [...renderPrometheus(stats, { exemplars })].join(''),
     drain: async (patienceMs) => {
       await handle.drain(patienceMs);
       expiry.cancel();

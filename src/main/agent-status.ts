@@ -1,7 +1,6 @@
 // The agent's status port, as Istio's 15020: readiness, and the metrics of proxy, agent and application in one.
-import { mergeMetrics } from '#agent';
-import { type HttpRoute, jsonAnswer } from '#base';
-import { callHttp } from '#io';
+import { askApp, mergeMetrics, OPEN_METRICS_TYPE, PROMETHEUS_TYPE, toOpenMetrics, wantsOpenMetrics } from '#agent';
+import { type Clock, type HttpRoute, jsonAnswer, type Net } from '#base';
 import type { AgentProxy } from './agent-proxy.ts';
 import type { AppProcess } from './app-process.ts';
 
@@ -9,12 +8,18 @@ export interface AgentStatusParts {
   readonly proxy: AgentProxy;
   readonly app: () => AppProcess | undefined;
   /** Of the application; undefined = it has none. */
-  readonly metrics: { readonly port: number; readonly path: string } | undefined;
+  readonly metrics: AppMetrics | undefined;
+  /** Where the application listens: inside its namespace, when it is captured. */
+  readonly net: Pick<Net, 'connect'>;
+  readonly clock: Clock;
 }
 
-const SCRAPE_MS = 3000;
+export interface AppMetrics {
+  readonly port: number;
+  readonly path: string;
+}
 
-export function agentStatusRoutes({ proxy, app, metrics }: AgentStatusParts): readonly HttpRoute[] {
+export function agentStatusRoutes({ proxy, app, metrics, net, clock }: AgentStatusParts): readonly HttpRoute[] {
   return [
     {
       method: 'GET',
@@ -27,21 +32,20 @@ export function agentStatusRoutes({ proxy, app, metrics }: AgentStatusParts): re
     {
       method: 'GET',
       path: '/stats/prometheus',
-      answer: async () => {
-        const answer =
-          metrics === undefined
-            ? undefined
-            : await callHttp({
-                target: { host: '127.0.0.1', port: metrics.port },
-                method: 'GET',
-                path: metrics.path,
-                timeoutMs: SCRAPE_MS,
-              });
-        return {
-          type: 'text/plain; version=0.0.4; charset=utf-8',
-          body: mergeMetrics(proxy.prometheus(), answer?.status === 200 ? answer.body : ''),
-        };
+      answer: async ({ headers }) => {
+        const own = metrics === undefined ? undefined : await askApp(net, clock, metrics.port, metrics.path);
+        return metricsAnswer(proxy, own ?? '', headers['accept']);
       },
     },
   ];
+}
+
+/** Proxy, agent and application on one page; with exemplars for who takes OpenMetrics. */
+function metricsAnswer(
+  proxy: AgentProxy,
+  application: string,
+  accept: string | undefined,
+): { readonly type: string; readonly body: string } {
+  if (!wantsOpenMetrics(accept)) return { type: PROMETHEUS_TYPE, body: mergeMetrics(proxy.prometheus(), application) };
+  return { type: OPEN_METRICS_TYPE, body: toOpenMetrics(mergeMetrics(proxy.prometheus(true), application)) };
 }

@@ -9,7 +9,7 @@ import { type AgentCapture, startAgentCapture } from './agent-capture.ts';
 import type { AgentProxy, AgentProxyOptions } from './agent-proxy.ts';
 import { findEnvoy, NO_ENVOY } from './find-envoy.ts';
 import { startAgentIdentity } from './agent-identity.ts';
-import { agentStatusRoutes } from './agent-status.ts';
+import { agentStatusRoutes, type AppMetrics } from './agent-status.ts';
 import { AppProcess } from './app-process.ts';
 import { claimBlock } from './claim-block.ts';
 import { type CaptureTier, chooseTier, ENVOY_UNCAPTURED } from './capture-tier.ts';
@@ -36,7 +36,7 @@ interface Plan extends Holdings {
   readonly gatewayPorts: Readonly<Record<string, number>>;
   readonly bindAddress: string;
   /** Where the application shows its own metrics. */
-  readonly appMetrics: { readonly port: number; readonly path: string } | undefined;
+  readonly appMetrics: AppMetrics | undefined;
   readonly logLevel: LogLevel;
   readonly accessLog: AccessLog;
   /** Path of the binary; undefined = our own proxy, in this process. */
@@ -209,7 +209,7 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
   const status = await serveHttpApi({
     host: HOST,
     port: plan.statusPort,
-    routes: agentStatusRoutes({ proxy, app: () => app, metrics: plan.appMetrics }),
+    routes: agentStatusRoutes({ proxy, app: () => app, metrics: plan.appMetrics, net: capture?.app ?? net, clock }),
   });
   let probe: HealthProbe | undefined;
   let stopping = false;

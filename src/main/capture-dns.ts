@@ -32,6 +32,7 @@ export async function serveDns(options: CaptureDnsOptions): Promise<{ close(): v
     names,
     random,
     log,
+    clock,
     hostResolvers: hostResolvers(clock),
     transport: { ask: askResolver },
   });

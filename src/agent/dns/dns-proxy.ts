@@ -1,5 +1,5 @@
 // The workload's resolver: the mesh's names from the name table, everything else from the host's resolvers (Istio's DNS proxy).
-import type { Logger, Random } from '#base';
+import type { Clock, Logger, Random } from '#base';
 import { DNS_CODE, DnsError, type DnsMessage, parseDns, repliesTo, udpSize, writeDns } from '#wire/dns';
 import { answerQuery, reply } from './answer-query.ts';
 import { DNS_LIMITS } from './limits.ts';
@@ -25,6 +25,8 @@ export interface DnsProxyOptions {
   readonly transport: DnsTransport;
   readonly random: Random;
   readonly log: Logger;
+  /** Times the host's resolvers. */
+  readonly clock?: Pick<Clock, 'now'>;
 }
 
 export class DnsProxy {
@@ -49,6 +51,7 @@ export class DnsProxy {
     if (query.response) return undefined;
     if (query.opcode !== 0) return writeDns(reply(query, DNS_CODE.notImplemented));
     const { names, hostResolvers, random } = this.#options;
+    names.metrics.requests++;
     const local = answerQuery(query, names, hostResolvers().search, random);
     if (local !== undefined) return fit(local, query, via);
     return (await this.#forward(query, bytes, via)) ?? writeDns(reply(query, DNS_CODE.serverFailure));
@@ -67,12 +70,18 @@ export class DnsProxy {
         return false;
       }
     };
+    const { names, clock } = this.#options;
+    const started = clock?.now() ?? 0;
+    names.metrics.upstreamRequests++;
     this.#forwarded += 1;
     try {
       for (const server of hostResolvers().servers.slice(0, DNS_LIMITS.serversMax)) {
         const answer = await transport.ask(server, sent, via, DNS_LIMITS.serverMs, fits);
-        if (answer !== undefined) return withId(answer, query.id);
+        if (answer === undefined) continue;
+        names.metrics.upstreamAnswered((clock?.now() ?? 0) - started);
+        return withId(answer, query.id);
       }
+      names.metrics.upstreamFailures++;
       return undefined;
     } finally {
       this.#forwarded -= 1;

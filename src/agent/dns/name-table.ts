@@ -2,6 +2,7 @@
 import type { NameTable } from '#proto/istio/networking/nds/v1/nds_pb.ts';
 import { decodeLight } from '#proto/light.ts';
 import { ipv4Bytes, ipv6Bytes } from '#wire/dns';
+import { DnsMetrics } from './dns-metrics.ts';
 
 export interface MeshName {
   /** The host as the table has it. */
@@ -13,6 +14,7 @@ export interface MeshName {
 }
 
 export class MeshNames {
+  readonly metrics = new DnsMetrics();
   readonly #namespace: string;
   readonly #domain: string;
   #exact = new Map<string, MeshName>();

@@ -142,6 +142,17 @@ describe('an injected pod', () => {
     ]);
   });
 
+  it('tells the agent where the application shows its metrics, unless they are not to be merged', () => {
+    const own = { 'prometheus.io/scrape': 'true', 'prometheus.io/port': '9000', 'prometheus.io/path': '/m' };
+    const told = (given: Record<string, string>): string | undefined =>
+      [...(inject(pod(given)).spec.initContainers ?? []), ...inject(pod(given)).spec.containers]
+        .find(({ name }) => name === 'istio-proxy')
+        ?.env?.find(({ name }) => name === 'ISTIO_PROMETHEUS_ANNOTATIONS')?.value;
+    assert.deepEqual(JSON.parse(told(own) ?? ''), { scrape: 'true', path: '/m', port: '9000' });
+    assert.equal(inject(pod(own)).metadata.annotations?.['prometheus.io/port'], '15020');
+    assert.equal(told({ ...own, 'prometheus.istio.io/merge-metrics': 'false' }), undefined);
+    assert.equal(told({}), undefined);
+  });
   it('takes resources, log level and readiness from annotations', () => {
     const given = pod({
       'sidecar.istio.io/proxyCPU': '50m',

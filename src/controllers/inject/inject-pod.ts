@@ -54,6 +54,7 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
     proxyConfig: settings.proxyConfig,
     statusPort: settings.statusPort,
     readiness: settings.readiness,
+    appMetrics: mergesMetrics(mesh, annotations) ? appMetrics(annotations) : '',
     appProbers: Object.keys(probed.probers).length === 0 ? '' : JSON.stringify(probed.probers),
     image: settings.image,
     discoveryAddress: settings.discoveryAddress,
@@ -198,8 +199,7 @@ function metadata(
     labels['version'] ??
     'latest';
   const annotations = meta.annotations ?? {};
-  const scrape =
-    mesh['enablePrometheusMerge'] !== false && annotations['prometheus.istio.io/merge-metrics'] !== 'false';
+  const scrape = mergesMetrics(mesh, annotations);
   return {
     ...meta,
     labels: {
@@ -226,6 +226,20 @@ function metadata(
         : { 'kubectl.kubernetes.io/default-container': annotations['kubectl.kubernetes.io/default-container'] }),
     },
   };
+}
+
+function mergesMetrics(
+  mesh: Readonly<Record<string, unknown>>,
+  annotations: Readonly<Record<string, string>>,
+): boolean {
+  return mesh['enablePrometheusMerge'] !== false && annotations['prometheus.istio.io/merge-metrics'] !== 'false';
+}
+
+/** Where the application shows its own metrics, for the agent: Istio's ISTIO_PROMETHEUS_ANNOTATIONS. '' = it has none. */
+function appMetrics(given: Readonly<Record<string, string>>): string {
+  if (given['prometheus.io/scrape'] !== 'true') return '';
+  const { 'prometheus.io/path': path = '', 'prometheus.io/port': port = '' } = given;
+  return JSON.stringify({ scrape: 'true', path, port });
 }
 
 /** Prometheus asks the agent, which asks proxy and application. */

@@ -34,6 +34,7 @@ export interface ProxyFacts {
   };
   /** JSON of the application's probes, '' when there are none. */
   readonly appProbers: string;
+  readonly appMetrics: string;
   readonly image: string;
   readonly discoveryAddress: string;
   readonly trustDomain: string;
@@ -154,6 +155,7 @@ function environment(config: InjectorConfig, facts: ProxyFacts): EnvVar[] {
     ...(proxy.network === '' ? [] : [{ name: 'ISTIO_META_NETWORK', value: proxy.network }]),
     { name: 'TRUST_DOMAIN', value: facts.trustDomain },
     { name: 'STATUS_PORT', value: String(facts.statusPort) },
+    ...(facts.appMetrics === '' ? [] : [{ name: 'ISTIO_PROMETHEUS_ANNOTATIONS', value: facts.appMetrics }]),
     ...(facts.appProbers === '' ? [] : [{ name: 'ISTIO_KUBE_APP_PROBERS', value: facts.appProbers }]),
   ];
   const names = new Set(own.map(({ name }) => name));

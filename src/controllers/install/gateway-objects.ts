@@ -28,7 +28,8 @@ export function gatewayObjects(
       proxyConfig: (settings.meshConfig['defaultConfig'] as Tree | undefined) ?? {},
       statusPort: settings.injector.proxy.statusPort,
       readiness: { initialDelaySeconds: 1, periodSeconds: 2, failureThreshold: 30 },
-      appProbers: '',
+      appMetrics: '',
+    appProbers: '',
       image: settings.image,
       discoveryAddress: settings.injector.discoveryAddress,
       trustDomain:

@@ -1,6 +1,7 @@
 // What is counted on one edge: a block of slots per response tuple, and plain counters for messages and connections.
 
-import { HISTOGRAM_SLOTS } from '../stats/histogram-buckets.ts';
+import { bucketOf, DEFAULT_BOUNDS, HISTOGRAM_SLOTS } from '../stats/histogram-buckets.ts';
+import type { Exemplar } from '../stats/render-prometheus.ts';
 import type { Edge } from './edge.ts';
 
 /** Slots of a response series. */
@@ -14,6 +15,8 @@ export interface ResponseSeries {
   /** `response_code="200",grpc_response_status="",response_flags="-"` */
   readonly labels: string;
   readonly values: Float64Array;
+  /** The last traced request of each bucket of durations; made with the first one. */
+  exemplars: (Exemplar | undefined)[] | undefined;
 }
 
 /** Everything that is counted on one edge. */
@@ -40,5 +43,10 @@ export class EdgeSeries {
 }
 
 export function newResponse(labels: string): ResponseSeries {
-  return { labels, values: new Float64Array(RESPONSE_SLOTS) };
+  return { labels, values: new Float64Array(RESPONSE_SLOTS), exemplars: undefined };
+}
+
+export function keepExemplar(series: ResponseSeries, exemplar: Exemplar): void {
+  series.exemplars ??= new Array<Exemplar | undefined>(DEFAULT_BOUNDS.length + 1).fill(undefined);
+  series.exemplars[bucketOf(exemplar.value)] = exemplar;
 }

@@ -161,6 +161,24 @@ test('an idle series goes and comes back from zero', () => {
   assert.match(lines(m, 'istio_requests_total')[0] ?? '', / 1$/);
 });
 
+test('a traced request stands beside the bucket that it fell into, for who can read it', () => {
+  const m = metrics();
+  const trace = {
+    traceId: 'a'.repeat(32),
+    spanId: 'b'.repeat(16),
+    parentSpanId: '',
+    sampled: true,
+    debug: false,
+    traceState: '',
+  };
+  m.recordIstio(inbound({ trace, startWallMs: 1_700_000_000_500 }), 'destination');
+  assert.doesNotMatch(page(m), /trace_id/);
+  assert.match(
+    [...m.renderPrometheus(false, true)].join(''),
+    /istio_request_duration_milliseconds_bucket\{.*le="10"\} 1 # \{trace_id="a{32}"\} [\d.]+ 1700000000\.500\n/,
+  );
+});
+
 test('the build is a series of its own', () => {
   assert.match(page(metrics()), /istio_build\{component="proxy",tag="1.31.0"\} 1/);
 });

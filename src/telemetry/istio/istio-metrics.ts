@@ -8,6 +8,7 @@ import { type Edge, EdgeIndex, OTHER, type Reporter } from './edge.ts';
 import {
   DURATION,
   EdgeSeries,
+  keepExemplar,
   newResponse,
   REQUEST_BYTES,
   REQUESTS,
@@ -62,9 +63,17 @@ export class IstioMetrics implements ExpositionSource {
       series.receivedBytes += record.bytesReceived;
       return;
     }
-    const values = this.#responseOf(series, record).values;
+    const response = this.#responseOf(series, record);
+    const { values } = response;
     (values[REQUESTS] as number)++;
     observeAt(values, DURATION, record.endMs - record.startMs);
+    const { trace } = record;
+    if (trace?.sampled === true)
+      keepExemplar(response, {
+        traceId: trace.traceId,
+        value: record.endMs - record.startMs,
+        wallMs: record.startWallMs,
+      });
     observeAt(values, REQUEST_BYTES, record.requestHeaderBytes + record.bytesReceived);
     observeAt(values, RESPONSE_BYTES, record.responseHeaderBytes + record.bytesSent);
     series.requestMessages += record.requestMessages;
@@ -100,8 +109,8 @@ export class IstioMetrics implements ExpositionSource {
     return { edges: this.#series.size, responses: this.#responses, tailored: this.#tailored.size };
   }
 
-  *renderPrometheus(): Iterable<string> {
-    yield* renderIstio([...this.#series.values()], this.#options.istioVersion);
+  *renderPrometheus(_usedOnly = false, exemplars = false): Iterable<string> {
+    yield* renderIstio([...this.#series.values()], this.#options.istioVersion, exemplars);
     yield* this.#tailored.render();
   }
 

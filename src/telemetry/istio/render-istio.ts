@@ -11,9 +11,9 @@ import {
   type ResponseSeries,
 } from './edge-series.ts';
 
-export function* renderIstio(all: readonly EdgeSeries[], version: string): Generator<string> {
+export function* renderIstio(all: readonly EdgeSeries[], version: string, exemplars: boolean): Generator<string> {
   let piece = `# TYPE istio_build gauge\nistio_build{component="proxy",tag="${escapeLabel(version || 'unknown')}"} 1\n`;
-  for (const lines of [responseFamilies(all), edgeFamilies(all)]) {
+  for (const lines of [responseFamilies(all, exemplars), edgeFamilies(all)]) {
     for (const line of lines) {
       piece += line;
       if (piece.length < RENDER_PIECE_CHARS) continue;
@@ -30,7 +30,7 @@ const HISTOGRAMS = [
   ['istio_response_bytes', RESPONSE_BYTES],
 ] as const;
 
-function* responseFamilies(all: readonly EdgeSeries[]): Generator<string> {
+function* responseFamilies(all: readonly EdgeSeries[], exemplars: boolean): Generator<string> {
   const http = all.filter((s) => s.edge.protocol !== 'tcp');
   if (http.length === 0) return;
   yield '# TYPE istio_requests_total counter\n';
@@ -43,7 +43,13 @@ function* responseFamilies(all: readonly EdgeSeries[]): Generator<string> {
     yield `# TYPE ${family} histogram\n`;
     for (const series of http) {
       for (const response of responsesOf(series))
-        yield renderHistogram(family, responseLabels(series, response), response.values, slot);
+        yield renderHistogram(
+          family,
+          responseLabels(series, response),
+          response.values,
+          slot,
+          exemplars && slot === DURATION ? response.exemplars : undefined,
+        );
     }
   }
 }

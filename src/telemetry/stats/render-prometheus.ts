@@ -8,6 +8,8 @@ import type { NamedStat, StatStore } from './stat-store.ts';
 
 export interface RenderOptions {
   readonly usedOnly?: boolean;
+  /** Trace ids beside buckets: for OpenMetrics only. */
+  readonly exemplars?: boolean;
   /** Judges the stat's full Envoy name. */
   readonly accept?: (name: string) => boolean;
 }
@@ -26,7 +28,8 @@ export function* renderPrometheus(store: StatStore, options: RenderOptions = {})
   }
   if (out.text !== '') yield out.take();
   for (const source of store.sources())
-    if (options.accept === undefined) yield* source.renderPrometheus(options.usedOnly === true);
+    if (options.accept === undefined)
+      yield* source.renderPrometheus(options.usedOnly === true, options.exemplars === true);
 }
 
 /** Collects lines and says when a piece is full. */
@@ -133,13 +136,32 @@ export function renderStat(family: string, labels: string, kind: StatKind, value
   return renderHistogram(family, labels, values, slot);
 }
 
-export function renderHistogram(family: string, labels: string, values: Float64Array, slot: number): string {
+/** What one observation of a bucket was: OpenMetrics has room for one per bucket. */
+export interface Exemplar {
+  readonly traceId: string;
+  readonly value: number;
+  readonly wallMs: number;
+}
+
+export function renderHistogram(
+  family: string,
+  labels: string,
+  values: Float64Array,
+  slot: number,
+  exemplars?: readonly (Exemplar | undefined)[],
+): string {
   const reading = readHistogram(values, slot);
   const lead = `${family}_bucket{${labels}${labels === '' ? '' : ','}le="`;
   let text = '';
-  for (let i = 0; i < DEFAULT_BOUNDS.length; i++) text += `${lead}${DEFAULT_BOUNDS[i]}"} ${reading.cumulative[i]}\n`;
-  text += `${lead}+Inf"} ${reading.count}\n`;
+  for (let i = 0; i < DEFAULT_BOUNDS.length; i++)
+    text += `${lead}${DEFAULT_BOUNDS[i]}"} ${reading.cumulative[i]}${exemplarText(exemplars?.[i])}\n`;
+  text += `${lead}+Inf"} ${reading.count}${exemplarText(exemplars?.[DEFAULT_BOUNDS.length])}\n`;
   return `${text}${family}_sum{${labels}} ${formatValue(reading.sum)}\n${family}_count{${labels}} ${reading.count}\n`;
+}
+
+function exemplarText(exemplar: Exemplar | undefined): string {
+  if (exemplar === undefined) return '';
+  return ` # {trace_id="${exemplar.traceId}"} ${formatValue(exemplar.value)} ${(exemplar.wallMs / 1000).toFixed(3)}`;
 }
 
 export function renderLabels(tags: readonly StatTag[]): string {

@@ -29,7 +29,7 @@ export interface ComputedStat {
 
 /** Other producers of Prometheus text (Istio's metrics): pieces of whole lines. */
 export interface ExpositionSource {
-  renderPrometheus(usedOnly: boolean): Iterable<string>;
+  renderPrometheus(usedOnly: boolean, exemplars: boolean): Iterable<string>;
 }
 
 export class Counter {

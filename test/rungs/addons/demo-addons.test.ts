@@ -162,6 +162,21 @@ describe('with real parts beside it the demo', { skip: missing !== '' && !requir
     assert.deepEqual([...codes], ['200']);
   });
 
+  test('leads from a bucket of Prometheus to a trace of Zipkin', async () => {
+    const known = new Set((await zipkinTraces()).map((spans) => spans[0]?.traceId ?? ''));
+    const now = Math.ceil(Date.now() / 1000);
+    const url = `http://127.0.0.1:${prometheus.port}/api/v1/query_exemplars?start=${now - 300}&end=${now}&query=${encodeURIComponent('istio_request_duration_milliseconds_bucket{reporter="destination"}')}`;
+    const { data } = (await (await fetch(url)).json()) as {
+      readonly data: readonly { readonly exemplars: readonly { readonly labels: { readonly trace_id: string } }[] }[];
+    };
+    const ids = data.flatMap(({ exemplars }) => exemplars.map(({ labels }) => labels.trace_id));
+    assert.ok(ids.length > 0, 'no exemplars');
+    assert.ok(
+      ids.some((id) => known.has(id)),
+      `none of ${ids.length} is a trace`,
+    );
+  });
+
   test('answers every query of the dashboards, and Kiali’s', async () => {
     const folder = join(root, 'samples/addons/dashboards');
     // Rates need two scrapes under load.
