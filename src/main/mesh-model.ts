@@ -17,6 +17,7 @@ import { serviceKey } from '#registry';
 import type { ConfigWriter } from './config-writer.ts';
 import type { DiscoveryTelemetry } from './discovery-telemetry.ts';
 import type { JoinedConfig } from './joined-config.ts';
+import { opaOnEnvoy } from './opa-on-envoy.ts';
 import { displayName, type ProgramTracker } from './program-tracker.ts';
 
 export interface MeshModelParts {
@@ -85,7 +86,7 @@ function listObjects(view: ConfigView, parts: MeshModelParts, filter: ObjectFilt
     (filter.namespace === undefined || id.namespace === filter.namespace || id.namespace === '') &&
     (filter.name === undefined || id.name === filter.name);
   const found = new Map<string, ObjectJson>();
-  const conditions = groupByObject(parts.pusher.snapshot?.conditions ?? []);
+  const conditions = groupByObject(conditionsOf(parts));
   for (const object of view.all()) {
     const id = { kind: object.kind, namespace: object.metadata.namespace, name: object.metadata.name };
     if (fits(id)) found.set(object.key, toJson(id, object, view, parts, conditions));
@@ -156,10 +157,15 @@ function groupByObject(conditions: readonly Complaint[]): ReadonlyMap<string, Co
   return groups;
 }
 
+function conditionsOf({ pusher, nodes }: MeshModelParts): readonly Complaint[] {
+  const { snapshot } = pusher;
+  return snapshot === undefined ? [] : [...snapshot.conditions, ...opaOnEnvoy(snapshot, nodes())];
+}
+
 function findings(parts: MeshModelParts): readonly FindingJson[] {
   const view = parts.joined.view;
   const documents = view === undefined ? [] : view.complaints;
-  return [...documents, ...(parts.pusher.snapshot?.conditions ?? [])];
+  return [...documents, ...conditionsOf(parts)];
 }
 
 function workloads(parts: MeshModelParts): readonly WorkloadJson[] {

@@ -13,6 +13,7 @@ import {
   type VirtualServiceIndex,
 } from '#registry';
 import { judgeOwnership } from './host-ownership.ts';
+import { checkAuthorizers } from './check-authorizers.ts';
 import { checkReferences } from './check-references.ts';
 import { checkTelemetry } from './check-telemetry.ts';
 import { retainReferences } from './retain-references.ts';
@@ -78,6 +79,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
       ...conflicts(retained.virtualServices),
       ...checkReferences(config, registry.services, retained.virtualServices),
       ...checkTelemetry(config, mesh, registry.services),
+      ...checkAuthorizers(config, registry.services, mesh),
       ...destinationRules.duplicateSubsets.map(({ object, subset, keptIn }) =>
         condition('TS-REG-005', object, { path: 'spec.subsets', subset, winner: `${keptIn.namespace}/${keptIn.name}` }),
       ),

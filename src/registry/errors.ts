@@ -66,6 +66,17 @@ const TABLE = {
     message: 'provider {provider} is of a kind that {what} cannot use here: nothing is sent to it',
     remedy: 'Name a provider of another kind; docs/compatibility.md lists those in force.',
   },
+  'TS-REG-013': {
+    severity: 'error',
+    message: 'provider {provider} {fault}: every request that this policy matches is denied',
+    remedy: 'Declare it in extensionProviders of MeshConfig as an external authorizer whose service exists.',
+  },
+  'TS-REG-014': {
+    severity: 'error',
+    message:
+      'provider {provider} is Open Policy Agent, which stock Envoy cannot ask: {workloads} deny every request that this policy matches',
+    remedy: "Run these workloads on Topsail's own proxy, or let OPA's Envoy plugin answer as envoyExtAuthzGrpc.",
+  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof TABLE;
