@@ -1,11 +1,23 @@
 // Small programs as Deployments: a server that says who it is, and a client that calls without pause and counts what went wrong.
 import type { Cluster } from './cluster.ts';
 
-/** Ends as a well-behaved program does: no new connections after SIGTERM, the requests that are there are answered. */
+/**
+ * At SIGTERM it takes no more connections, says so on those that are there, and ends 2 s later. Closing them at once
+ * would leave a POST that is on its way neither answered nor refused, and nobody may repeat that one.
+ */
 const SERVER = `
-const server = require('node:http').createServer((q, r) => setTimeout(() => r.end(process.env.HOSTNAME), 20));
+let ending = false;
+const server = require('node:http').createServer((q, r) => {
+  if (ending) r.setHeader('connection', 'close');
+  setTimeout(() => r.end(process.env.HOSTNAME), 20);
+});
 server.listen(8080, '0.0.0.0');
-process.on('SIGTERM', () => server.close(() => process.exit(0)));`;
+process.on('SIGTERM', () => {
+  ending = true;
+  server.closeIdleConnections = () => {};
+  server.close();
+  setTimeout(() => process.exit(0), 2000);
+});`;
 
 /** GET and POST: the second may not be repeated unless nobody has seen it. */
 const CLIENT = `

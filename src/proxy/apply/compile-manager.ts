@@ -9,7 +9,8 @@ import type {
 import { DEFAULT_H1_LIMITS } from '#wire/h1';
 import { ConfigError } from '../errors.ts';
 import type { HttpFilterFactory } from '../http/filter.ts';
-import type { ManagerConfig, RouteSource, StreamSink } from '../http/manager-config.ts';
+import type { ManagerConfig, ReplyMapper, RouteSource, StreamSink } from '../http/manager-config.ts';
+import { compileLogFilter } from '../access-log/log-filter.ts';
 import { compileCidrs } from '../listener/cidr-list.ts';
 import { millisOf } from '../matcher/fraction.ts';
 import type { ProxyServices } from '../services.ts';
@@ -44,8 +45,6 @@ export function compileManager(
 ): ManagerConfig {
   const common = hcm.commonHttpProtocolOptions;
   const http1 = hcm.httpProtocolOptions;
-  if (hcm.localReplyConfig !== undefined)
-    context.warn(`${field}.local_reply_config`, 'local replies keep their own words');
   if (hcm.codecType === 3)
     throw new ConfigError('proxy.unsupported', `${field}.codec_type`, 'HTTP/3 is not part of it');
   return {
@@ -55,6 +54,7 @@ export function compileManager(
     filters: compileFilters(hcm.httpFilters, context, hcm.statPrefix, `${field}.http_filters`),
     sinks: compileSinks(hcm.accessLog, context),
     tracer: undefined,
+    replyMappers: compileReplyMappers(hcm, context, field),
     serverName: hcm.serverName === '' ? 'envoy' : hcm.serverName,
     serverHeader: SERVER_HEADER[hcm.serverHeaderTransformation] ?? 'overwrite',
     via: hcm.via,
@@ -218,4 +218,26 @@ function xfccParts(hcm: HttpConnectionManager): ManagerConfig['xfccParts'] {
     dns: details?.dns ?? false,
     uri: details?.uri ?? false,
   };
+}
+
+/** Headers of local replies; their words stay their own. */
+function compileReplyMappers(
+  hcm: HttpConnectionManager,
+  context: CompileContext,
+  field: string,
+): readonly ReplyMapper[] {
+  const config = hcm.localReplyConfig;
+  if (config === undefined) return [];
+  const at = `${field}.local_reply_config`;
+  if (config.bodyFormat !== undefined) context.warn(`${at}.body_format`, 'local replies keep their own words');
+  return config.mappers.map((mapper, i) => {
+    const here = `${at}.mappers[${i}]`;
+    if (mapper.filter === undefined) throw new ConfigError('proxy.field-required', `${here}.filter`);
+    if (mapper.body !== undefined || mapper.bodyFormatOverride !== undefined || mapper.statusCode !== undefined)
+      context.warn(here, 'local replies keep their own status and words');
+    return {
+      applies: compileLogFilter(mapper.filter, `${here}.filter`, context.services.random),
+      headers: mapper.headersToAdd.map(({ header }) => [header?.key ?? '', header?.value ?? ''] as const),
+    };
+  });
 }

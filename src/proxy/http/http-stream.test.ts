@@ -60,6 +60,7 @@ function build(makers: readonly ((callbacks: FilterCallbacks) => HttpFilter)[], 
     headers: new HeaderBlock(),
   };
   const config = {
+    replyMappers: [],
     filters: makers.map((create, i) => ({ name: `f${i}`, create })),
     bufferLimit: 20,
     streamIdleMs: 0,

@@ -16,7 +16,7 @@ import { FILTER_DISABLED } from './filter-disabled.ts';
 import { FilterSlot } from './filter-slot.ts';
 import { HalfState } from './half-state.ts';
 import type { HttpConnection } from './http-connection.ts';
-import { buildLocalReply } from './local-reply.ts';
+import { buildLocalReply, mapReply } from './local-reply.ts';
 import type { ManagerConfig } from './manager-config.ts';
 import { type RescueCause, rescue } from './rescue.ts';
 import { keptForJudging } from './revocation.ts';
@@ -209,6 +209,7 @@ export class HttpStream implements ServerStreamHandler {
     this.#response.restart();
     const { head, body } = buildLocalReply(reply, this.head, record);
     this.mutateReply?.(head);
+    mapReply(head, this.config.replyMappers, record);
     this.responseHead(head, body.length === 0);
     if (body.length > 0) this.responseData(body, true);
   }

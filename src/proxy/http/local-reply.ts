@@ -3,6 +3,7 @@
 import type { StreamRecord } from '#telemetry';
 import { HeaderBlock, type RequestHead, type ResponseHead } from '#wire/http';
 import type { LocalReply } from './filter.ts';
+import type { ReplyMapper } from './manager-config.ts';
 import { grpcStatusOf } from './rescue.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -38,6 +39,13 @@ function addAll(headers: HeaderBlock, reply: LocalReply): void {
     if (name.toLowerCase() === 'content-type') headers.set(name, value);
     else headers.add(name, value);
   }
+}
+
+/** The first mapper that fits adds its headers. */
+export function mapReply(head: ResponseHead, mappers: readonly ReplyMapper[], record: StreamRecord): void {
+  if (mappers.length === 0) return;
+  for (const [name, value] of mappers.find(({ applies }) => applies(record))?.headers ?? [])
+    head.headers.set(name, value);
 }
 
 export function isGrpc(head: RequestHead): boolean {

@@ -21,6 +21,12 @@ export interface StreamSink {
   dispose?(): void;
 }
 
+/** What local replies of a kind carry besides (local_reply_config). */
+export interface ReplyMapper {
+  readonly applies: (record: StreamRecord) => boolean;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+}
+
 export interface ManagerConfig {
   readonly statPrefix: string;
   readonly codec: 'auto' | 'h1' | 'h2';
@@ -29,6 +35,7 @@ export interface ManagerConfig {
   readonly filters: readonly HttpFilterFactory[];
   readonly sinks: readonly StreamSink[];
   readonly tracer: StreamTracer | undefined;
+  readonly replyMappers: readonly ReplyMapper[];
 
   readonly serverName: string;
   readonly serverHeader: 'overwrite' | 'append-if-absent' | 'pass-through';

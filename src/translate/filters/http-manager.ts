@@ -7,6 +7,7 @@ import {
   HttpConnectionManager_ForwardClientCertDetails as Forward,
   HttpConnectionManager_PathWithEscapedSlashesAction as Escaped,
   type HttpFilterSchema,
+  type LocalReplyConfigSchema,
 } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { CorsSchema } from '#proto/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { HTTPFaultSchema } from '#proto/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
@@ -20,6 +21,7 @@ import { agentAccessLog, takePeerHeaders } from './envoy-peers.ts';
 import { peerMetadata } from './peer-metadata.ts';
 import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 import { statsFilter } from '../telemetry/stats-filter.ts';
+import { UNPROCESSED_HEADER } from '../routes/retry.ts';
 import { CORS_FILTER, FAULT_FILTER } from '../routes/route-filters.ts';
 
 type HttpFilter = Init<typeof HttpFilterSchema>;
@@ -65,6 +67,7 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
     // A name with the root's dot is the same host: policies, routes and the application see one spelling.
     ...(direction === 'outbound' ? {} : { stripTrailingHostDot: true }),
     streamIdleTimeout: duration(0),
+    ...(direction === 'inbound' ? { localReplyConfig: unprocessedReplies() } : {}),
     serverName: 'istio-envoy',
     proxy100Continue: true,
     ...normalization(mesh),
@@ -73,6 +76,18 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
       typedConfig: any(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: telemetry.useRequestId }),
     },
   });
+}
+
+/** The application took no connection (UF): the caller's proxy may send any request to another pod. */
+function unprocessedReplies(): Init<typeof LocalReplyConfigSchema> {
+  return {
+    mappers: [
+      {
+        filter: { filterSpecifier: { case: 'responseFlagFilter', value: { flags: ['UF'] } } },
+        headersToAdd: [{ header: { key: UNPROCESSED_HEADER, value: '1' } }],
+      },
+    ],
+  };
 }
 
 function httpFilters(input: HttpManagerInput): readonly HttpFilter[] {

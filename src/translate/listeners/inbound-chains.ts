@@ -7,6 +7,7 @@ import { type AuthorizationInput, httpAuthorization, tcpAuthorization } from '..
 import { duration, type Init } from '../encode.ts';
 import { httpManager } from '../filters/http-manager.ts';
 import { tcpProxy } from '../filters/tcp-proxy.ts';
+import { UNPROCESSED_HEADER } from '../routes/retry.ts';
 import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 import { meshServerTls, SERVER_ALPN } from '../tls-contexts.ts';
 import { type Chain, type ChainMatch, MESH_ALPN, MESH_HTTP_ALPN, MESH_TCP_ALPN, PLAIN_HTTP } from './listener-parts.ts';
@@ -121,6 +122,8 @@ function inboundRoutes(input: ChainInput): Init<typeof RouteConfigurationSchema>
   return {
     name: input.cluster,
     validateClusters: false,
+    // Only the sidecar itself may say so.
+    responseHeadersToRemove: [UNPROCESSED_HEADER],
     virtualHosts: [
       {
         name: `inbound|http|${input.servicePort}`,

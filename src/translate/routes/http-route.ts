@@ -22,6 +22,7 @@ import {
   IDEMPOTENT_METHODS,
   IDEMPOTENT_WORD,
   type RetrySpec,
+  retriableHeaders,
   safeRetry,
   UNPROCESSED,
 } from './retry.ts';
@@ -230,7 +231,7 @@ export function withRetries(
   const limits = spec === undefined ? undefined : explicitRetry(spec, retry.hashed);
   const policy = (retryOn: string): Action => ({
     ...action,
-    retryPolicy: { ...(limits ?? safeRetry(retry.hashed)), retryOn },
+    retryPolicy: { ...(limits ?? safeRetry(retry.hashed)), retryOn, retriableHeaders: retriableHeaders() },
   });
   if (!context.envoy)
     return [{ ...route, action: { case: 'route', value: policy(`${UNPROCESSED},${IDEMPOTENT_WORD}`) } }];

@@ -11,12 +11,14 @@ type Retry = Init<typeof RetryPolicySchema>;
 export type RetrySpec = NonNullable<HttpRoute['retries']>;
 
 /** Nothing of the request can have been processed: any method may be sent again. */
-export const UNPROCESSED = 'connect-failure,refused-stream,reset-before-request';
+export const UNPROCESSED = 'connect-failure,refused-stream,reset-before-request,retriable-headers';
 /** Repeating changes nothing (RFC 9110 §9.2.2): also after a reset that came before an answer. */
-export const IDEMPOTENT = 'connect-failure,refused-stream,reset-before-request,reset';
+export const IDEMPOTENT = 'connect-failure,refused-stream,reset-before-request,reset,retriable-headers';
 /** The same in one word, which our proxy knows and Envoy does not. */
 export const IDEMPOTENT_WORD = 'idempotent-reset';
 export const IDEMPOTENT_METHODS = 'GET|HEAD|OPTIONS|TRACE|PUT|DELETE';
+/** A sidecar's own answer when its application took no connection: nobody has seen the request. */
+export const UNPROCESSED_HEADER = 'x-topsail-unprocessed';
 const ATTEMPTS = 2;
 const HOST_SELECTION_ATTEMPTS = 5n;
 
@@ -25,6 +27,10 @@ export function previousHosts() {
     name: 'envoy.retry_host_predicates.previous_hosts',
     configType: { case: 'typedConfig' as const, value: any(PreviousHostsPredicateSchema, {}) },
   };
+}
+
+export function retriableHeaders(): NonNullable<Retry['retriableHeaders']> {
+  return [{ name: UNPROCESSED_HEADER, headerMatchSpecifier: { case: 'presentMatch', value: true } }];
 }
 
 /** `hashed`: consistent hashing finds its host by the key; avoiding it would break stickiness. */
