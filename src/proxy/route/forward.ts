@@ -46,7 +46,8 @@ export function compileForward(
   return {
     kind: 'forward',
     clusterNotFoundCode: NOT_FOUND_CODES[action.clusterNotFoundResponseCode] ?? 503,
-    timeoutMs: millisOf(action.timeout) ?? DEFAULT_TIMEOUT_MS,
+    // Envoy: whoever gives max_stream_duration means it instead of timeout.
+    timeoutMs: duration === undefined ? (millisOf(action.timeout) ?? DEFAULT_TIMEOUT_MS) : 0,
     idleTimeoutMs: millisOf(action.idleTimeout),
     maxStreamDurationMs: millisOf(duration?.maxStreamDuration),
     grpcTimeoutMaxMs: grpcMax,

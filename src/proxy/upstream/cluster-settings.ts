@@ -36,6 +36,8 @@ export interface ClusterSettings {
   readonly edsName: string;
   readonly lb: LbSettings;
   readonly pool: PoolSettings;
+  /** Differs where connections made before may not be used any longer. */
+  readonly connectionKey: string;
   readonly protocol: UpstreamProtocol;
   readonly autoSni: boolean;
   readonly maxStreamsPerConnection: number;
@@ -67,21 +69,30 @@ export function readClusterSettings(
   const keepalive = message.upstreamConnectionOptions?.tcpKeepalive;
   const bind = message.upstreamBindConfig?.sourceAddress?.address;
   const service = message.edsClusterConfig?.serviceName ?? '';
+  const pool: PoolSettings = {
+    connectTimeoutMs: millisOf(message.connectTimeout) ?? CONNECT_DEFAULT_MS,
+    idleMs: millisOf(common?.idleTimeout) ?? IDLE_DEFAULT_MS,
+    maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
+    localAddress: bind === undefined || bind === '' || bind === '0.0.0.0' ? undefined : bind,
+    keepAliveMs: keepalive === undefined ? undefined : (keepalive.keepaliveTime ?? 7200) * 1000,
+  };
+  const protocol = protocolOf(message, http);
+  const maxStreamsPerConnection = h2Options(message, http)?.maxConcurrentStreams ?? 1024;
   return {
     message,
     discovery: type.case === 'clusterType' ? DISCOVERY.FORWARD : (type.value ?? DISCOVERY.STATIC),
     edsName: service === '' ? message.name : service,
     lb: readLbSettings(message, { decode: (any) => tryDecode(any.typeUrl, any.value), warn }),
-    pool: {
-      connectTimeoutMs: millisOf(message.connectTimeout) ?? CONNECT_DEFAULT_MS,
-      idleMs: millisOf(common?.idleTimeout) ?? IDLE_DEFAULT_MS,
-      maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
-      localAddress: bind === undefined || bind === '' || bind === '0.0.0.0' ? undefined : bind,
-      keepAliveMs: keepalive === undefined ? undefined : (keepalive.keepaliveTime ?? 7200) * 1000,
-    },
-    protocol: protocolOf(message, http),
+    pool,
+    connectionKey: JSON.stringify([
+      protocol,
+      maxStreamsPerConnection,
+      pool.maxRequestsPerConnection,
+      pool.localAddress,
+    ]),
+    protocol,
     autoSni: http?.upstreamHttpProtocolOptions?.autoSni ?? message.upstreamHttpProtocolOptions?.autoSni ?? false,
-    maxStreamsPerConnection: h2Options(message, http)?.maxConcurrentStreams ?? 1024,
+    maxStreamsPerConnection,
     originalDstPort:
       message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,
     forward,

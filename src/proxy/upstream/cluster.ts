@@ -34,6 +34,7 @@ import { TunnelPool } from './tunnel-pool.ts';
 /** What hangs on a host: its pools, by routing priority. */
 interface HostPools {
   transportKey: string;
+  connectionKey: string;
   default: HttpPool | undefined;
   high: HttpPool | undefined;
   /** HTTP/2 because the client speaks it (use_downstream_protocol). */
@@ -225,11 +226,14 @@ export class Cluster {
 
   #poolsOf(host: Host, transport: Transport): HostPools {
     const pools = host.pools as HostPools | undefined;
-    if (pools !== undefined && pools.transportKey === transport.key) return pools;
-    // Other security: what is open finishes what it carries, and takes nothing new.
+    const { connectionKey } = this.settings;
+    if (pools !== undefined && pools.transportKey === transport.key && pools.connectionKey === connectionKey)
+      return pools;
+    // Other security, another protocol: what is open finishes what it carries, and takes nothing new.
     if (pools !== undefined) this.#closePools(host);
     const made: HostPools = {
       transportKey: transport.key,
+      connectionKey,
       default: undefined,
       high: undefined,
       asDownstream: undefined,

@@ -138,7 +138,7 @@ function inboundRoutes(input: ChainInput): Init<typeof RouteConfigurationSchema>
               value: {
                 clusterSpecifier: { case: 'cluster', value: input.cluster },
                 timeout: duration(0),
-                maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) },
+                maxGrpcTimeout: duration(0),
                 ...(grpc ? {} : { retryPolicy: { retryOn: 'reset-before-request', numRetries: 2 } }),
               },
             },

@@ -179,7 +179,7 @@ function forward(
           },
         }),
     timeout: duration(timeout),
-    maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(timeout) },
+    maxGrpcTimeout: duration(timeout),
     ...rewriteOf(route, match),
     ...(rewritten === undefined
       ? {}
@@ -350,7 +350,7 @@ export function defaultRoutes(
   const action: Action = {
     clusterSpecifier: { case: 'cluster', value: cluster },
     timeout: duration(0),
-    maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) },
+    maxGrpcTimeout: duration(0),
     ...(hashes.length === 0 ? {} : { hashPolicy: [...hashes] }),
   };
   const route: Route = {

@@ -180,7 +180,7 @@ const fallbacks = {
               value: {
                 clusterSpecifier: { case: 'cluster', value: cluster },
                 timeout: duration(0),
-                maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) },
+                maxGrpcTimeout: duration(0),
               },
             },
           },

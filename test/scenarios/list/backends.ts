@@ -84,11 +84,11 @@ function httpBackend(name: string, arrivals: Arrivals): Server {
   });
   const h2 = createHttp2(answer as never);
   return createServer((socket) => {
-    socket.once('data', (chunk: Buffer) => {
-      socket.pause();
+    socket.once('readable', () => {
+      const chunk = socket.read() as Buffer | null;
+      if (chunk === null) return;
       socket.unshift(chunk);
       (chunk.toString('latin1').startsWith(H2_PREFACE) ? h2 : h1).emit('connection', socket);
-      socket.resume();
     });
   });
 }
