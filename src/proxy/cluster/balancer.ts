@@ -1,6 +1,6 @@
 // Chooses a host: priority by health, then locality by weight, then the policy among its hosts. Reads the live hosts at every pick.
 
-import type { Clock, Random } from '#base';
+import { type Clock, type Random, runInSlices, type Steps } from '#base';
 import type { ClusterHosts } from './cluster-hosts.ts';
 import type { Host } from './host.ts';
 import { boundedLoad } from './lb/bounded-load.ts';
@@ -31,6 +31,8 @@ export class Balancer {
   #loads: PriorityLoads = { healthy: [], degraded: [], panic: [] };
   /** Made on first use, thrown away when hosts or health change. */
   #pickers = new Map<string, Picker>();
+  /** The last whole table of each hashing policy. */
+  readonly #settled = new Map<string, Picker>();
   /** Until then some host is in slow start, and equal weights are not equal. */
   #slowUntilMs = 0;
 
@@ -171,12 +173,12 @@ export class Balancer {
   #picker(key: string, hosts: readonly Host[], set: PrioritySet, source: Source): Picker {
     const known = this.#pickers.get(key);
     if (known !== undefined) return known;
-    const made = this.#make(hosts, set, source);
+    const made = this.#make(key, hosts, set, source);
     this.#pickers.set(key, made);
     return made;
   }
 
-  #make(hosts: readonly Host[], set: PrioritySet, source: Source): Picker {
+  #make(key: string, hosts: readonly Host[], set: PrioritySet, source: Source): Picker {
     const { policy, slowStart, hashBalanceFactor } = this.#settings;
     if (hosts.length === 0) return { pick: () => undefined };
     const weightOf =
@@ -203,10 +205,47 @@ export class Balancer {
       case 'peak-ewma':
         return peakEwma(hosts, context);
       case 'ring-hash':
-        return bound(hosts, ringHash(hosts, context, policy), hashBalanceFactor);
+        return bound(hosts, this.#inSlices(key, ringHash(hosts, context, policy), hosts, source), hashBalanceFactor);
       case 'maglev':
-        return bound(hosts, maglev(hosts, context, policy), hashBalanceFactor);
+        return bound(hosts, this.#inSlices(key, maglev(hosts, context, policy), hosts, source), hashBalanceFactor);
     }
+  }
+
+  /**
+   * The tables of hashing policies take tens of ms where hosts are many: until a new one is made beside the traffic,
+   * the former one chooses as far as its hosts still are there.
+   */
+  #inSlices(key: string, table: Steps<Picker>, hosts: readonly Host[], source: Source): Picker {
+    const made = runInSlices(this.#whileCurrent(table), this.#clock);
+    if (!(made instanceof Promise)) return this.#settle(key, made as Picker);
+    const former = this.#settled.get(key);
+    let current: Picker = {
+      pick: (hash, attempt) => {
+        const host = former?.pick(hash, attempt);
+        const usable = host !== undefined && !host.removed && (source === 'all' || host.unhealthy === 0);
+        return usable ? host : hosts[(hash + attempt) % hosts.length];
+      },
+    };
+    void made.then((picker) => {
+      if (picker !== undefined) current = this.#settle(key, picker);
+    });
+    return { pick: (hash, attempt) => current.pick(hash, attempt) };
+  }
+
+  #settle(key: string, picker: Picker): Picker {
+    this.#settled.set(key, picker);
+    return picker;
+  }
+
+  /** Undefined: the hosts changed meanwhile, and another table is being made. */
+  *#whileCurrent(table: Steps<Picker>): Steps<Picker | undefined> {
+    const version = this.#version;
+    while (version === this.#version) {
+      const step = table.next();
+      if (step.done === true) return step.value;
+      yield;
+    }
+    return undefined;
   }
 
   /** One table holds all localities: a host weighs its part of its locality's share. */

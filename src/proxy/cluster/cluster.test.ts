@@ -503,3 +503,49 @@ test('original destinations are made on demand and forgotten', () => {
   for (let i = 0; i < 5000; i++) hosts.pick({ address: `10.1.${i >> 8}.${i & 255}`, port: 80 });
   assert.equal(hosts.size, 4096);
 });
+
+test('while the table of a hashing policy is made, the former one chooses, and nobody gets a host that is gone', async () => {
+  /** Every look costs time, so that a large table takes many turns. */
+  class SlowClock extends FakeClock {
+    override now(): number {
+      this.advanceBusy(0.2);
+      return super.now();
+    }
+  }
+  const clock = new SlowClock();
+  const hosts = new ClusterHosts(clock);
+  const specs = (from: number, to: number) =>
+    assignment(Array.from({ length: to - from }, (_, i) => ({ n: from + i }))).specs;
+  hosts.apply(specs(0, 200));
+  const settings = readLbSettings(
+    create(ClusterSchema, {
+      name: 'c',
+      lbPolicy: 2,
+      lbConfig: { case: 'ringHashLbConfig', value: { minimumRingSize: 20_000n } },
+    }),
+    { decode: () => undefined, warn: () => {} },
+  );
+  const balancer = new Balancer(settings, hosts, clock, new SeededRandom(1));
+  const pick = (hash: number): string => balancer.pick({ ...PLAIN_PICK, hash })?.key ?? 'none';
+  const finish = async (): Promise<void> => {
+    while (clock.pendingTimers > 0) clock.advance(0);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const hashes = Array.from({ length: 100 }, (_, i) => (i * 42_949_673) >>> 0);
+  pick(1);
+  assert.ok(clock.pendingTimers > 0, 'it takes more than a turn');
+  await finish();
+  const before = hashes.map(pick);
+  hosts.apply(specs(20, 200));
+  const meanwhile = hashes.map(pick);
+  assert.ok(clock.pendingTimers > 0);
+  const gone = new Set(specs(0, 20).map((spec) => spec.key));
+  hashes.forEach((_, i) => {
+    assert.ok(!gone.has(meanwhile[i] as string));
+    if (!gone.has(before[i] as string)) assert.equal(meanwhile[i], before[i]);
+  });
+  await finish();
+  const after = hashes.map(pick);
+  assert.ok(after.every((key) => !gone.has(key) && key !== 'none'));
+  assert.ok(after.filter((key, i) => key === before[i]).length > 70, 'most stay where they were');
+});

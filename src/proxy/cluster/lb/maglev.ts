@@ -1,5 +1,6 @@
 // Maglev (Eisenbud et al., NSDI 2016 §3.4): a look-up table that hosts fill by turns, in proportion to weight, each in its own permutation.
 
+import type { Steps } from '#base';
 import type { Host } from '../host.ts';
 import { hash32, mix32 } from './hash32.ts';
 import type { Picker, PickerContext } from './picker.ts';
@@ -10,15 +11,18 @@ export interface MaglevSettings {
   readonly useHostname: boolean;
 }
 
-export function maglev(hosts: readonly Host[], context: PickerContext, settings: MaglevSettings): Picker {
-  if (hosts.length === 0) return { pick: () => undefined };
-  const table = buildTable(hosts, context, settings);
+/** Between two pauses: some 0.2 ms each. */
+const SLOTS_PER_STEP = 2048;
+const HOSTS_PER_STEP = 512;
+
+export function* maglev(hosts: readonly Host[], context: PickerContext, settings: MaglevSettings): Steps<Picker> {
+  const table = yield* buildTable(hosts, context, settings);
   return {
     pick: (hash, attempt) => hosts[table[(attempt === 0 ? hash : mix32(hash + attempt)) % table.length] as number],
   };
 }
 
-function buildTable(hosts: readonly Host[], context: PickerContext, settings: MaglevSettings): Int32Array {
+function* buildTable(hosts: readonly Host[], context: PickerContext, settings: MaglevSettings): Steps<Int32Array> {
   const size = settings.tableSize;
   const table = new Int32Array(size).fill(-1);
   const weights = hosts.map(context.weightOf);
@@ -27,13 +31,20 @@ function buildTable(hosts: readonly Host[], context: PickerContext, settings: Ma
     settings.useHostname && host.spec.hostname !== '' ? host.spec.hostname : host.key,
   );
   // Where each host's permutation stands; adding the skip and taking away the size keeps divisions out of the loop.
-  const slots = Int32Array.from(names, (name) => hash32(name) % size);
-  const skips = Int32Array.from(names, (name) => (hash32(name, 1) % (size - 1)) + 1);
+  const slots = new Int32Array(names.length);
+  const skips = new Int32Array(names.length);
+  for (const [i, name] of names.entries()) {
+    slots[i] = hash32(name) % size;
+    skips[i] = (hash32(name, 1) % (size - 1)) + 1;
+    if (i % HOSTS_PER_STEP === HOSTS_PER_STEP - 1) yield;
+  }
   const targets = new Float64Array(hosts.length);
-  // Each by its name, so that the order of an assignment changes nothing.
+  // Each by its name's hash, with its place below it, so that the order of an assignment changes nothing.
   const order = Int32Array.from(
-    names.map((_, i) => i).sort((a, b) => ((names[a] as string) < (names[b] as string) ? -1 : 1)),
+    Float64Array.from(names, (name, i) => hash32(name, 2) * 0x20_0000 + i).sort(),
+    (entry) => entry % 0x20_0000,
   );
+  yield;
   let filled = 0;
   for (let turn = 1; filled < size; turn++) {
     for (let n = 0; n < order.length && filled < size; n++) {
@@ -49,7 +60,7 @@ function buildTable(hosts: readonly Host[], context: PickerContext, settings: Ma
       }
       table[slot] = i;
       slots[i] = slot;
-      filled++;
+      if (++filled % SLOTS_PER_STEP === 0) yield;
     }
   }
   return table;

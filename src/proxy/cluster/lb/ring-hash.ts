@@ -1,5 +1,6 @@
 // Ring hash (Ketama): each host stands at many points of a ring, a request goes to the next point after its hash.
 
+import type { Steps } from '#base';
 import type { Host } from '../host.ts';
 import { MAX_RING_SIZE } from '../limits.ts';
 import { hash32, mix32 } from './hash32.ts';
@@ -11,9 +12,11 @@ export interface RingHashSettings {
   readonly useHostname: boolean;
 }
 
-export function ringHash(hosts: readonly Host[], context: PickerContext, settings: RingHashSettings): Picker {
-  if (hosts.length === 0) return { pick: () => undefined };
-  const { points, owners } = buildRing(hosts, context, settings);
+/** Points between two pauses: some 0.2 ms. */
+const POINTS_PER_STEP = 512;
+
+export function* ringHash(hosts: readonly Host[], context: PickerContext, settings: RingHashSettings): Steps<Picker> {
+  const { points, owners } = yield* buildRing(hosts, context, settings);
   return {
     pick: (hash, attempt) => {
       const point = attempt === 0 ? hash : mix32(hash + attempt);
@@ -29,11 +32,11 @@ export function ringHash(hosts: readonly Host[], context: PickerContext, setting
   };
 }
 
-function buildRing(
+function* buildRing(
   hosts: readonly Host[],
   context: PickerContext,
   settings: RingHashSettings,
-): { points: Uint32Array; owners: Uint32Array } {
+): Steps<{ points: Uint32Array; owners: Uint32Array }> {
   const weights = hosts.map(context.weightOf);
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   const smallest = weights.reduce((least, weight) => Math.min(least, weight)) / total;
@@ -43,12 +46,15 @@ function buildRing(
   const entries: number[] = [];
   let current = 0;
   let target = 0;
-  hosts.forEach((host, i) => {
+  for (const [i, host] of hosts.entries()) {
     const name = settings.useHostname && host.spec.hostname !== '' ? host.spec.hostname : host.key;
     target += (scale * (weights[i] as number)) / total;
     // The point in the upper bits, its owner below: sorted together as one number.
-    for (let n = 0; current < target; n++, current++) entries.push(hash32(`${name}_${n}`) * 0x20_0000 + i);
-  });
+    for (let n = 0; current < target; n++, current++) {
+      entries.push(hash32(`${name}_${n}`) * 0x20_0000 + i);
+      if (entries.length % POINTS_PER_STEP === 0) yield;
+    }
+  }
   const sorted = Float64Array.from(entries).sort();
   const points = new Uint32Array(sorted.length);
   const owners = new Uint32Array(sorted.length);
