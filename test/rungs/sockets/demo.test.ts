@@ -82,6 +82,9 @@ test('the control plane is killed and nobody notices but the supervisor', async 
 
 test('writes without the token, and calls by another name, are refused', async () => {
   const address = { host: '127.0.0.1', port: base + 4 };
+  // It was killed just now.
+  for (const end = Date.now() + READY_WITHIN_MS; await isFree(base + 4); await sleep(50))
+    assert.ok(Date.now() < end, 'the control plane did not come back');
   const apply = { target: address, method: 'POST', path: '/api/v1/apply', body: '{}', timeoutMs: 2000 } as const;
   assert.equal((await callHttp(apply))?.status, 401);
   assert.equal(
