@@ -60,34 +60,3 @@ function workloadOf(record: TapRecordJson): string {
 export function isFailed(record: Pick<TapRecordJson, 'status' | 'flags'>): boolean {
   return record.status >= 500 || record.status === 0 || record.flags.length > 0;
 }
-
-/** Why a request ended as it did, in words, from Envoy's flags and details. */
-export function verdictOf(record: TapRecordJson): string {
-  const byFlag: Readonly<Record<string, string>> = {
-    NR: 'no route matched',
-    UH: 'no healthy endpoint',
-    UF: 'the endpoint could not be reached',
-    UO: 'the circuit breaker was open',
-    UT: 'the endpoint took longer than the timeout',
-    UC: 'the endpoint closed the connection',
-    UR: 'the endpoint reset the stream',
-    URX: 'every retry failed',
-    DC: 'the caller went away',
-    FI: 'a fault was injected',
-    DI: 'a delay was injected',
-    RL: 'the rate limit was reached',
-    UAEX: 'external authorization refused',
-    DPE: 'the caller broke the protocol',
-    NC: 'the cluster is not known',
-    LR: 'the proxy reset the stream',
-    DT: 'the time for the whole request was over',
-  };
-  const words = record.flags.map((flag) => byFlag[flag] ?? flag);
-  if (record.details.startsWith('rbac_access_denied')) words.push('a policy denied it');
-  if (words.length > 0) return words.join('; ');
-  return record.status >= 500
-    ? 'the application answered so'
-    : record.status >= 400
-      ? 'the application refused'
-      : 'forwarded';
-}

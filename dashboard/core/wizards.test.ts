@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { ObjectJson } from '../../src/api/api-json.ts';
 import type { TapRecordJson } from '../../src/telemetry/graph/tap-record.ts';
 import { edgeOf } from './fixtures.testing.ts';
-import { requestOf, verdictOf } from './request-hops.ts';
+import { requestOf } from './request-hops.ts';
 import { modeFor } from './strict-readiness.ts';
 import { authorize, breakCircuits, injectFaults, setMtls, setTimeouts, shiftTraffic, weightsOf } from './wizards.ts';
 
@@ -154,14 +154,5 @@ test('hops follow from cause, though clocks differ', () => {
   assert.deepEqual(
     request.hops.map((one) => `${one.workload} ${one.direction}`),
     ['a outbound', 'b inbound', 'b outbound', 'c inbound'],
-  );
-});
-
-test('flags are told in words', () => {
-  const of = (status: number, flags: string[], details = ''): string =>
-    verdictOf({ status, flags, details } as unknown as TapRecordJson);
-  assert.deepEqual(
-    [of(503, ['UH']), of(403, [], 'rbac_access_denied_matched_policy[none]'), of(500, []), of(200, [])],
-    ['no healthy endpoint', 'a policy denied it', 'the application answered so', 'forwarded'],
   );
 });

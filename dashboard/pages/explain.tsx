@@ -4,7 +4,8 @@ import { type ReactNode, useState } from 'react';
 import type { TapRecordJson } from '../../src/telemetry/graph/tap-record.ts';
 import { clusterWords } from '../core/cluster-name.ts';
 import { clockText, millisText } from '../core/format.ts';
-import { groupRequests, isFailed, requestOf, type TappedRequest, verdictOf } from '../core/request-hops.ts';
+import { groupRequests, isFailed, requestOf, type TappedRequest } from '../core/request-hops.ts';
+import { verdictOf } from '../../src/telemetry/graph/verdict.ts';
 import { getJson, part } from '../store/api.ts';
 import { go } from '../store/route.ts';
 import { useSession } from '../store/session.ts';
@@ -175,10 +176,11 @@ function Hop({ hop, number }: { readonly hop: TapRecordJson; readonly number: nu
       'Outcome',
       <span key="o" className={isFailed(hop) ? 'is-bad' : ''}>
         {hop.status}
-        {hop.flags.length > 0 && ` ${hop.flags.join(',')}`}: {verdictOf(hop)}
+        {hop.flags.length > 0 && ` ${hop.flags.join(',')}`}: {verdictOf(hop).words}
         {hop.details !== '' && <span className="soft small"> ({hop.details})</span>}
       </span>,
     ],
+    ['Look at', verdictOf(hop).remedy],
     ['Listener', hop.listener],
     ['Route', [hop.virtualHost, hop.route].filter((one) => one !== '').join(' / ')],
     ['Policy', hop.policy],

@@ -1,7 +1,8 @@
 // Tap: requests as they finish, of one workload or all, with the filters of `topsail tap`.
 import { type ReactNode, useState } from 'react';
 import { clockText, millisText } from '../core/format.ts';
-import { isFailed, verdictOf } from '../core/request-hops.ts';
+import { verdictOf } from '../../src/telemetry/graph/verdict.ts';
+import { isFailed } from '../core/request-hops.ts';
 import { useStatus } from '../store/api.ts';
 import { useChoice } from '../store/route.ts';
 import { useSession } from '../store/session.ts';
@@ -115,7 +116,10 @@ export function TapPage(): ReactNode {
                 number: true,
                 sort: (r) => r.status,
                 cell: (r) => (
-                  <span className={isFailed(r) ? 'is-bad' : r.status >= 400 ? 'is-warn' : ''} title={verdictOf(r)}>
+                  <span
+                    className={isFailed(r) ? 'is-bad' : r.status >= 400 ? 'is-warn' : ''}
+                    title={verdictOf(r).words}
+                  >
                     {r.protocol === 'TCP' ? 'TCP' : r.status}
                     {r.flags.length > 0 && ` ${r.flags.join(',')}`}
                   </span>

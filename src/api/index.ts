@@ -16,5 +16,6 @@ export { authzRoutes, type AuthzSource } from './authz-routes.ts';
 export { type TapAgent, TapHub } from './tap-hub.ts';
 export { tapRoutes } from './tap-routes.ts';
 export type { TapRecordJson } from '#telemetry';
+export { type Verdict, type VerdictCode, verdictOf } from '#telemetry';
 export * from './ca-json.ts';
 export { type CaOutcome, caRoutes, type CaSource } from './ca-routes.ts';

@@ -1,5 +1,5 @@
 // topsail explain: what the proxies told of one request, hop by hop.
-import type { TapRecordJson } from '#api';
+import { type TapRecordJson, verdictOf } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
 
@@ -14,12 +14,23 @@ export async function explain(
     throw new CliError(
       `No tapped request has the id ${id}. Requests are only told while someone listens: leave "topsail tap" running, repeat the request, and take its id from there.`,
     );
-  context.out(options.output === 'json' ? `${JSON.stringify(hops, undefined, 2)}\n` : hops.map(explainHop).join('\n'));
+  context.out(
+    options.output === 'json'
+      ? `${JSON.stringify(
+          hops.map((hop) => ({ ...hop, verdict: verdictOf(hop) })),
+          undefined,
+          2,
+        )}\n`
+      : hops.map(explainHop).join('\n'),
+  );
   return 0;
 }
 
 export function explainHop(hop: TapRecordJson, index: number): string {
+  const verdict = verdictOf(hop);
   const facts: readonly (readonly [string, string])[] = [
+    ['why', verdict.words],
+    ['look at', verdict.remedy],
     ['request', `${hop.method} ${hop.authority}${hop.path} (${hop.protocol})`],
     [
       'answer',

@@ -15,4 +15,5 @@ export {
   type TrafficView,
   type WorkloadView,
 } from './traffic-graph.ts';
+export { type Verdict, type VerdictCode, verdictOf } from './verdict.ts';
 export { tapRecord, type TapPeer, type TapRecordJson } from './tap-record.ts';

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type VerdictCode, verdictOf } from './verdict.ts';
+
+const told = {
+  status: 200,
+  flags: [] as string[],
+  details: 'via_upstream',
+  attempts: 1,
+  policy: '',
+  upstreamFailure: '',
+  cluster: 'outbound|9080||reviews.default.svc.cluster.local',
+  endpoint: '10.0.0.1:9080',
+  grpcStatus: -1,
+};
+
+/** As both data planes tell it. */
+const CASES: readonly (readonly [VerdictCode, string, Partial<typeof told>])[] = [
+  ['forwarded', 'forwarded', {}],
+  ['after-retries', 'answered at try 3', { attempts: 3 }],
+  ['delayed', 'delays', { flags: ['DI'] }],
+  ['fault-aborted', 'injects', { status: 500, flags: ['FI'], details: 'fault_filter_abort' }],
+  ['fault-aborted', 'injects', { status: 500, flags: ['DI', 'FI'], details: 'fault_filter_abort' }],
+  ['no-route', 'no route', { status: 404, flags: ['NR'], details: 'route_not_found' }],
+  ['no-chain', 'plaintext', { status: 0, flags: ['NR'], details: 'filter_chain_not_found' }],
+  [
+    'no-cluster',
+    'outbound|9080|v9',
+    { status: 503, flags: ['NC'], details: 'cluster_not_found', cluster: 'outbound|9080|v9|x' },
+  ],
+  ['no-endpoint', 'no endpoint', { status: 503, flags: ['UH'], details: 'no_healthy_upstream' }],
+  [
+    'circuit-open',
+    'circuit breaker',
+    { status: 503, flags: ['UO'], details: 'upstream_reset_before_response_started{overflow}' },
+  ],
+  ['timeout', 'longer than the timeout', { status: 504, flags: ['UT'], details: 'response_timeout' }],
+  ['try-timeout', 'perTryTimeout', { status: 504, flags: ['UT'], details: 'upstream_per_try_timeout' }],
+  ['retries-exhausted', '3 tries', { status: 503, flags: ['URX'], attempts: 3 }],
+  [
+    'connect-refused',
+    'refused the connection',
+    { status: 503, flags: ['UF'], upstreamFailure: 'delayed_connect_error:_Connection_refused' },
+  ],
+  [
+    'connect-refused',
+    'refused the connection',
+    { status: 503, flags: ['UF'], upstreamFailure: 'ECONNREFUSED: connect ECONNREFUSED 127.0.0.1:1' },
+  ],
+  [
+    'connect-timeout',
+    'too long',
+    { status: 503, flags: ['UF'], details: 'upstream_reset_before_response_started{connection_timeout}' },
+  ],
+  [
+    'tls-failed',
+    'handshake',
+    {
+      status: 503,
+      flags: ['UF'],
+      upstreamFailure: 'TLS_error:|268435581:SSL_routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED:TLS_error_end',
+    },
+  ],
+  ['san-mismatch', 'another identity', { status: 503, flags: ['UF'], upstreamFailure: 'verify SAN list failed' }],
+  ['connect-failed', 'could not be reached', { status: 503, flags: ['UF'], upstreamFailure: 'no route to host' }],
+  [
+    'closed-by-endpoint',
+    'closed the connection',
+    { status: 503, flags: ['UC'], details: 'upstream_reset_before_response_started{connection_termination}' },
+  ],
+  ['reset-by-endpoint', 'reset the stream', { status: 503, flags: ['UR'] }],
+  ['endpoint-protocol', 'broke the protocol', { status: 502, flags: ['UPE'] }],
+  ['reset-by-proxy', 'proxy reset', { status: 503, flags: ['LR'] }],
+  ['stream-too-long', 'lasted longer', { status: 504, flags: ['UMSDR'] }],
+  ['idle', 'nothing came', { status: 504, flags: ['SI'], details: 'stream_idle_timeout' }],
+  ['caller-gone', 'went away', { status: 0, flags: ['DC'], details: 'downstream_remote_disconnect' }],
+  ['caller-protocol', 'http1.codec_error', { status: 400, flags: ['DPE'], details: 'http1.codec_error' }],
+  ['denied', 'no ALLOW rule', { status: 403, details: 'rbac_access_denied_matched_policy[none]' }],
+  [
+    'denied',
+    'ns[default]-policy[deny]-rule[0]',
+    {
+      status: 403,
+      details: 'rbac_access_denied_matched_policy[ns[default]-policy[deny]-rule[0]]',
+      policy: 'ns[default]-policy[deny]-rule[0]',
+    },
+  ],
+  ['jwt-refused', 'Jwt is expired', { status: 401, details: 'jwt_authn_access_denied{Jwt_is_expired}' }],
+  ['external-denied', 'denied', { status: 403, flags: ['UAEX'], details: 'ext_authz_denied' }],
+  ['external-failed', 'could not be asked', { status: 403, flags: ['UAEX'], details: 'ext_authz_error' }],
+  ['rate-limited', 'rate limit', { status: 429, flags: ['RL'], details: 'local_rate_limited' }],
+  ['rate-limit-failed', 'service', { status: 500, flags: ['RLSE'] }],
+  ['overloaded', 'short of memory', { status: 503, flags: ['OM'], details: 'overload' }],
+  ['dns-failed', 'resolved', { status: 503, flags: ['DF'], details: 'dns_resolution_failure' }],
+  ['too-large', 'larger', { status: 413, details: 'request_payload_too_large' }],
+  ['request-late', 'in time', { status: 408, details: 'request_header_timeout' }],
+  ['bad-path', 'path', { status: 400, details: 'path_normalization_failed' }],
+  ['no-host', 'host', { status: 400, details: 'missing_host_header' }],
+  ['upgrade-refused', 'upgrade', { status: 403, details: 'upgrade_failed' }],
+  ['preflight', 'preflight', { details: 'cors_response' }],
+  ['redirected', 'redirects', { status: 301, details: 'direct_response' }],
+  ['answered-by-route', 'itself', { status: 418, details: 'direct_response' }],
+  ['misdirected', 'another host', { status: 421 }],
+  ['application-failed', 'failure of its own', { status: 500 }],
+  ['application-refused', 'refused', { status: 404 }],
+  ['grpc-failed', 'gRPC status 14', { grpcStatus: 14 }],
+  ['internal-error', 'proxy failed', { status: 500, details: 'internal_error' }],
+];
+
+describe('the verdict', () => {
+  for (const [code, words, facts] of CASES)
+    test(`${code}: ${JSON.stringify(facts)}`, () => {
+      const verdict = verdictOf({ ...told, ...facts });
+      assert.equal(verdict.code, code);
+      assert.ok(verdict.words.includes(words), verdict.words);
+    });
+
+  test('has a remedy wherever something went wrong', () => {
+    const fine = new Set<VerdictCode>(['forwarded', 'preflight', 'health-checked', 'redirected', 'answered-by-route']);
+    for (const [code, , facts] of CASES)
+      assert.equal(verdictOf({ ...told, ...facts }).remedy === '', fine.has(code), code);
+  });
+});
