@@ -19,7 +19,7 @@ import type { ProxyServices } from '../services.ts';
 import { applyXfcc, clientCertElement } from './client-cert-header.ts';
 import { attachCodec, type ServerCodec } from './codec.ts';
 import { ConnectionFacts } from './connection-facts.ts';
-import { watchFlush } from './flush-watch.ts';
+import { FlushWatch } from './flush-watch.ts';
 import { httpDate } from './date-header.ts';
 import { prepareRequest } from './forwarding-headers.ts';
 import type { HttpManager } from './http-manager.ts';
@@ -37,6 +37,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   #certElement: string | undefined = undefined;
   readonly #streams: HttpStream[] = [];
   #requests = 0;
+  #flushes: FlushWatch | undefined = undefined;
   #draining = false;
   #closed = false;
   readonly #idle = new Deadline(() => this.#onIdle());
@@ -203,12 +204,13 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
 
   /** The response is said; whether the client takes it is watched only where it did not at once. */
   awaitFlush(codec: ServerStream, idleMs: number): void {
-    watchFlush(codec, idleMs, this.services, () => {
+    this.#flushes ??= new FlushWatch(this.services, (late) => {
       if (this.#closed) return;
       this.services.stats.counter('http2.tx_flush_timeout').inc();
-      if (codec.version === '2') codec.reset('timeout');
+      if (late.version === '2') late.reset('timeout');
       else this.downstream.conn.destroy();
     });
+    this.#flushes.watch(codec, idleMs);
   }
 
   drain(gently = false): void {
@@ -367,6 +369,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     this.#closed = true;
     const wheel = this.services.wheel;
     wheel.cancel(this.#idle);
+    this.#flushes?.close();
     if (this.#life !== undefined) wheel.cancel(this.#life);
     if (this.#headerDeadline !== undefined) wheel.cancel(this.#headerDeadline);
     if (this.#revocation !== undefined) wheel.cancel(this.#revocation);
