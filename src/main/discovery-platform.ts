@@ -2,11 +2,11 @@
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Clock, Fs, Logger } from '#base';
-import { parseDuration } from '#config/model';
 import type { PodChange } from '#registry';
 import { type OpenedConfig, openConfig } from './discovery-config.ts';
-import { type DiscoveryIdentity, type LeafLives, startFolderIdentity } from './discovery-identity.ts';
+import { type DiscoveryIdentity, startFolderIdentity } from './discovery-identity.ts';
 import type { Home } from './home.ts';
+import { leafLives } from './leaf-lives.ts';
 import type { LocalityOf } from './placed-translation.ts';
 import type { ProgramTracker } from './program-tracker.ts';
 
@@ -59,22 +59,4 @@ export async function openPlatform(parts: PlatformParts): Promise<Platform> {
     serving: async () => {},
     close: async () => {},
   };
-}
-
-/** istiod's variables: the life of a workload's certificate when none is asked for, and the longest. */
-export function leafLives(): LeafLives {
-  const usual = durationIn('DEFAULT_WORKLOAD_CERT_TTL');
-  const longest = durationIn('MAX_WORKLOAD_CERT_TTL');
-  return {
-    ...(usual === undefined ? {} : { leafTtlMs: usual }),
-    ...(longest === undefined ? {} : { leafTtlMaxMs: longest }),
-  };
-}
-
-function durationIn(name: string): number | undefined {
-  const text = process.env[name];
-  if (text === undefined || text === '') return undefined;
-  const ms = parseDuration(text);
-  if (ms === undefined || ms <= 0) throw new Error(`${name} is "${text}", which is no duration: write 24h or 30m.`);
-  return ms;
 }

@@ -6,11 +6,13 @@ import type {
   HttpConnectionManager,
   HttpFilter as FilterMessage,
 } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import type { StreamRecord } from '#telemetry';
 import { DEFAULT_H1_LIMITS } from '#wire/h1';
 import { ConfigError } from '../errors.ts';
 import type { HttpFilterFactory } from '../http/filter.ts';
 import type { ManagerConfig, ReplyMapper, RouteSource, StreamSink } from '../http/manager-config.ts';
 import { compileLogFilter } from '../access-log/log-filter.ts';
+import { compileTextFormat, logContext } from '../format/index.ts';
 import { compileCidrs } from '../listener/cidr-list.ts';
 import { millisOf } from '../matcher/fraction.ts';
 import type { ProxyServices } from '../services.ts';
@@ -237,7 +239,13 @@ function compileReplyMappers(
       context.warn(here, 'local replies keep their own status and words');
     return {
       applies: compileLogFilter(mapper.filter, `${here}.filter`, context.services.random),
-      headers: mapper.headersToAdd.map(({ header }) => [header?.key ?? '', header?.value ?? ''] as const),
+      headers: mapper.headersToAdd.map(({ header }, n) => {
+        const text = compileTextFormat(header?.value ?? '', `${here}.headers_to_add[${n}].header.value`, '');
+        return [
+          header?.key ?? '',
+          (record: StreamRecord) => text.format(logContext(record, record.startWallMs)),
+        ] as const;
+      }),
     };
   });
 }

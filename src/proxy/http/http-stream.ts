@@ -209,7 +209,7 @@ export class HttpStream implements ServerStreamHandler {
     this.#response.restart();
     const { head, body } = buildLocalReply(reply, this.head, record);
     this.mutateReply?.(head);
-    mapReply(head, this.config.replyMappers, record);
+    mapReply(head, this.config.replyMappers, record, reply.status);
     this.responseHead(head, body.length === 0);
     if (body.length > 0) this.responseData(body, true);
   }

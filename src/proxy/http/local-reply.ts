@@ -42,10 +42,17 @@ function addAll(headers: HeaderBlock, reply: LocalReply): void {
 }
 
 /** The first mapper that fits adds its headers. */
-export function mapReply(head: ResponseHead, mappers: readonly ReplyMapper[], record: StreamRecord): void {
+export function mapReply(
+  head: ResponseHead,
+  mappers: readonly ReplyMapper[],
+  record: StreamRecord,
+  status: number,
+): void {
   if (mappers.length === 0) return;
+  // What is meant: a gRPC reply is sent with 200.
+  record.responseCode = status;
   for (const [name, value] of mappers.find(({ applies }) => applies(record))?.headers ?? [])
-    head.headers.set(name, value);
+    head.headers.set(name, value(record));
 }
 
 export function isGrpc(head: RequestHead): boolean {

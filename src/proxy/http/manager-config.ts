@@ -24,7 +24,7 @@ export interface StreamSink {
 /** What local replies of a kind carry besides (local_reply_config). */
 export interface ReplyMapper {
   readonly applies: (record: StreamRecord) => boolean;
-  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly headers: readonly (readonly [name: string, value: (record: StreamRecord) => string])[];
 }
 
 export interface ManagerConfig {

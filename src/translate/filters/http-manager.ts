@@ -8,6 +8,7 @@ import {
   HttpConnectionManager_PathWithEscapedSlashesAction as Escaped,
   type HttpFilterSchema,
   type LocalReplyConfigSchema,
+  type ResponseMapperSchema,
 } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { CorsSchema } from '#proto/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { HTTPFaultSchema } from '#proto/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
@@ -67,7 +68,7 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
     // A name with the root's dot is the same host: policies, routes and the application see one spelling.
     ...(direction === 'outbound' ? {} : { stripTrailingHostDot: true }),
     streamIdleTimeout: duration(0),
-    ...(direction === 'inbound' ? { localReplyConfig: unprocessedReplies() } : {}),
+    ...localReplies(direction, mesh),
     serverName: 'istio-envoy',
     proxy100Continue: true,
     ...normalization(mesh),
@@ -78,15 +79,37 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
   });
 }
 
+/** On MeshConfig: `true` has refusals name policy and rule in a response header; whoever is refused can read it. */
+const DENIED_BY_ANNOTATION = 'topsail.io/denied-by-header';
+const DENIED_BY_HEADER = 'x-topsail-denied-by';
+
+/** The first that fits changes a reply of the proxy's own. */
+function localReplies(
+  direction: HttpManagerInput['direction'],
+  mesh: MeshSettings,
+): { readonly localReplyConfig?: Init<typeof LocalReplyConfigSchema> } {
+  const denied = direction !== 'outbound' && mesh.origin?.metadata.annotations[DENIED_BY_ANNOTATION] === 'true';
+  const mappers = [...(direction === 'inbound' ? [unprocessed()] : []), ...(denied ? [deniedBy()] : [])];
+  return mappers.length === 0 ? {} : { localReplyConfig: { mappers } };
+}
+
 /** The application took no connection (UF): the caller's proxy may send any request to another pod. */
-function unprocessedReplies(): Init<typeof LocalReplyConfigSchema> {
+function unprocessed(): Init<typeof ResponseMapperSchema> {
   return {
-    mappers: [
-      {
-        filter: { filterSpecifier: { case: 'responseFlagFilter', value: { flags: ['UF'] } } },
-        headersToAdd: [{ header: { key: UNPROCESSED_HEADER, value: '1' } }],
+    filter: { filterSpecifier: { case: 'responseFlagFilter', value: { flags: ['UF'] } } },
+    headersToAdd: [{ header: { key: UNPROCESSED_HEADER, value: '1' } }],
+  };
+}
+
+function deniedBy(): Init<typeof ResponseMapperSchema> {
+  return {
+    filter: {
+      filterSpecifier: {
+        case: 'statusCodeFilter',
+        value: { comparison: { op: 0, value: { defaultValue: 403, runtimeKey: 'topsail.denied_status' } } },
       },
-    ],
+    },
+    headersToAdd: [{ header: { key: DENIED_BY_HEADER, value: '%RESPONSE_CODE_DETAILS%' } }],
   };
 }
 
