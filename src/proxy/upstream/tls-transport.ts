@@ -28,9 +28,9 @@ export class TlsTransport {
     this.#material.onTrust = () => this.#judge();
   }
 
-  /** Changes with every secret version: connections made with the old one take nothing new. */
+  /** Changes with every secret version and with who the peer has to be: connections made under the old take nothing new. */
   get key(): string {
-    return `tls ${this.#material.version} ${this.#config.sni}`;
+    return `tls ${this.#material.version} ${this.#material.checkKey} ${this.#config.sni}`;
   }
   get ready(): boolean {
     return this.#material.ready;

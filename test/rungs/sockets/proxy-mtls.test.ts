@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { TYPE_URL } from '#base';
+import { readBootstrap } from '../../../src/main/read-bootstrap.ts';
 import { downstreamTls, identity, secretsOf, upstreamTls } from './mtls-fixture.ts';
 import { cluster, fetchText, listener, managerFilter, runProxy, startApp } from './proxy-fixture.ts';
 
@@ -78,4 +80,18 @@ test('a new certificate is used at once, a withdrawn one stops the traffic', asy
   assert.match((await fetchText(client.port('out'), '/')).body, /URI=spiffe:\/\/cluster\.local\/ns\/default\/sa\/a2$/);
   secrets.give('default', { kind: 'error', code: 'certificate_unusable', message: 'gone' });
   assert.equal((await fetchText(client.port('out'), '/')).status, 503);
+});
+
+test('who the server has to be is tightened: connections that stand carry nothing new', async (t) => {
+  const { client, server, close } = await pair('spiffe://cluster.local/ns/default/sa/b');
+  t.after(close);
+  assert.equal((await fetchText(client.port('out'), '/')).status, 200);
+  const tightened = cluster('b', [server.port('in')], {
+    transport_socket: upstreamTls('spiffe://cluster.local/ns/default/sa/other', ['istio-http/1.1']),
+  });
+  const { clusters } = await readBootstrap(JSON.stringify({ static_resources: { clusters: [tightened] } }));
+  assert.deepEqual(client.handle.proxy.applyResources(TYPE_URL.cluster, clusters, []), []);
+  const answer = await fetchText(client.port('out'), '/');
+  assert.equal(answer.status, 503);
+  assert.match(answer.body, /transport failure reason: TLS_error/);
 });
