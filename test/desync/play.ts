@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { TYPE } from '../floods/raw-h2.ts';
 import { parseWith } from '../fuzz/oracle.ts';
 import type { Entry } from './corpus.ts';
 
@@ -72,8 +73,10 @@ export async function play(
   });
   socket.write(entry.bytes);
   const wanted = entry.arrive?.length ?? 0;
-  const answered = (): boolean =>
-    wanted > 0 && (entry.h2 === true ? answer.includes('/entry\n') : answer.split('HTTP/1.1 200').length > wanted);
+  const answered = (): boolean => {
+    if (entry.h2 === true) return wanted > 0 ? answer.includes('/entry\n') : hasVerdict(Buffer.from(answer, 'latin1'));
+    return wanted > 0 && answer.split('HTTP/1.1 200').length > wanted;
+  };
   const began = performance.now();
   // A refused one is closed or reset; others are answered; what is neither is given a moment.
   while (!closed && !answered() && performance.now() - began < (wanted > 0 ? 10_000 : 400)) await sleep(5);
@@ -97,6 +100,13 @@ export async function play(
     complaints.push(`the next request got another answer: ${JSON.stringify(probe.slice(0, 200))}`);
   tap.take();
   return { arrived: Buffer.concat(arrived).toString('latin1'), complaints };
+}
+
+/** A frame that answers or ends a stream, or the connection. */
+function hasVerdict(bytes: Buffer): boolean {
+  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3))
+    if ([TYPE.HEADERS, TYPE.RST_STREAM, TYPE.GOAWAY].includes(bytes[at + 3] as 1 | 3 | 7)) return true;
+  return false;
 }
 
 async function ask(port: number): Promise<string> {

@@ -57,7 +57,7 @@ export function httpListener(name: string, port: number, routes: readonly object
   };
 }
 
-export function tcpListener(name: string, port: number, to: string): object {
+export function tcpListener(name: string, port: number, to: string, extra: object = {}): object {
   return {
     name,
     address: address(port),
@@ -71,6 +71,7 @@ export function tcpListener(name: string, port: number, to: string): object {
               stat_prefix: name,
               cluster: to,
               max_connect_attempts: 5,
+              ...extra,
             },
           },
         ],

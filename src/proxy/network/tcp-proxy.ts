@@ -9,6 +9,7 @@ import type { ProxyServices } from '../services.ts';
 import type { DownstreamConnection, TerminalConnection, TerminalFilter } from './filter.ts';
 import type { Host } from '../cluster/host.ts';
 import type { Cluster } from '../upstream/cluster.ts';
+import { LastWords } from './last-words.ts';
 import { transportWords } from '../upstream/http-pool.ts';
 import { hostPeer, nameService } from '../upstream/host-peer.ts';
 
@@ -230,37 +231,16 @@ class TcpSession implements TerminalConnection, ConnHandler {
     const up = this.#up;
     this.#release();
     if (up !== undefined && !up.destroyed) {
-      // What is queued still goes out; the kernel keeps the rest.
-      if (this.#connected) up.end();
-      if (!this.#downEnded || !this.#connected) up.destroy();
+      if (this.#connected) new LastWords(up, this.#proxy.services, () => {});
+      else up.destroy();
     }
     const record = this.#record;
     record.endMs = clock.now();
     record.connectionTerminationDetails = details;
     for (const sink of this.#proxy.config.sinks) sink.onStreamEnd(record);
-    if (this.#upEnded && details === '') {
-      this.#down.conn.end();
-      if (this.#downEnded) this.#down.close('');
-      else this.#down.conn.handler = new LastWords(this.#down);
-      return;
-    }
-    this.#down.close(details);
-  }
-}
-
-/** Waits for the client to close after the endpoint did. */
-class LastWords implements ConnHandler {
-  readonly #down: DownstreamConnection;
-  constructor(down: DownstreamConnection) {
-    this.#down = down;
-  }
-  onData(): void {}
-  onEnd(): void {
-    this.#down.close('');
-  }
-  onDrain(): void {}
-  onClose(): void {
-    this.#down.close('');
+    const { conn } = this.#down;
+    if (details !== '' || conn.destroyed) this.#down.close(details);
+    else new LastWords(conn, this.#proxy.services, () => this.#down.close(''));
   }
 }
 

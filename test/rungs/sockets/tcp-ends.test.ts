@@ -1,0 +1,84 @@
+// How TCP connections through the proxy end: nothing that was sent is lost, and nothing stays open for ever.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { cluster, listener, type RunningProxy, runProxy } from './proxy-fixture.ts';
+
+async function through(
+  serve: (socket: Socket) => void,
+): Promise<{ readonly proxy: RunningProxy; readonly server: Server }> {
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => {});
+    serve(socket);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const filter = {
+    name: 'tcp',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+      stat_prefix: 't',
+      cluster: 'app',
+    },
+  };
+  const proxy = await runProxy(
+    [listener('l', [{ filters: [filter] }])],
+    [cluster('app', [(server.address() as { port: number }).port])],
+  );
+  return { proxy, server };
+}
+
+async function allClosed(proxy: RunningProxy): Promise<boolean> {
+  for (const end = performance.now() + 30_000; performance.now() < end; await sleep(50))
+    if (proxy.handle.proxy.listeners.connectionCount === 0) return true;
+  return false;
+}
+
+test('a client that goes on after the endpoint has closed is closed', async (t) => {
+  const { proxy, server } = await through((socket) => {
+    socket.resume();
+    socket.end('bye');
+    setTimeout(() => socket.destroy(), 50);
+  });
+  t.after(() => (proxy.close(), server.close()));
+  const client = connect({ port: proxy.port('l'), host: '127.0.0.1', allowHalfOpen: true });
+  client.on('error', () => {});
+  client.resume();
+  await once(client, 'end');
+  // Half a connection may live on; that the other half is gone shows when something is sent to it.
+  const saying = setInterval(() => client.write('more'), 50);
+  t.after(() => clearInterval(saying));
+  assert.equal(await allClosed(proxy), true);
+  client.destroy();
+});
+
+test('a client whose bytes nobody takes any more is closed', async (t) => {
+  const { proxy, server } = await through((socket) => {
+    socket.pause();
+    setTimeout(() => socket.resetAndDestroy(), 300);
+  });
+  t.after(() => (proxy.close(), server.close()));
+  const client = connect({ port: proxy.port('l'), host: '127.0.0.1' });
+  client.on('error', () => {});
+  client.write(Buffer.alloc(20_000_000));
+  await once(client, 'close');
+  assert.equal(await allClosed(proxy), true);
+});
+
+test('both ends have said their last, and a slow client still gets all of it', async (t) => {
+  const { proxy, server } = await through((socket) => void socket.resume().end(Buffer.alloc(8_000_000, 'x')));
+  t.after(() => (proxy.close(), server.close()));
+  const client = connect({ port: proxy.port('l'), host: '127.0.0.1', allowHalfOpen: true });
+  let bytes = 0;
+  client.end('done');
+  client.on('data', (data) => {
+    bytes += data.length;
+    client.pause();
+    setTimeout(() => client.resume(), 2);
+  });
+  await once(client, 'end');
+  assert.equal(bytes, 8_000_000);
+  assert.equal(await allClosed(proxy), true);
+});
