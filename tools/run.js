@@ -13,7 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -126,28 +126,51 @@ function findNode() {
   );
 }
 
-function npmCommand() {
+function npmCommand(node) {
   const viaNpm = process.env.npm_execpath;
-  if (viaNpm && /\.c?js$/.test(viaNpm) && existsSync(viaNpm)) return [process.execPath, [viaNpm]];
+  if (viaNpm && /\.c?js$/.test(viaNpm) && existsSync(viaNpm)) return [node, [viaNpm]];
   return ['npm', []];
 }
 
+const NPM_FLAGS = ['--ignore-scripts', '--no-audit', '--no-fund', '--include=optional', '--loglevel=error'];
+
+/** Settings of the npm that started us must not leak into the one that we start. */
+function npmEnv() {
+  const env = { ...process.env };
+  for (const key of Object.keys(env)) {
+    if (!/^npm_(config_|package_|lifecycle_|command)/i.test(key)) continue;
+    // Where packages come from and are kept is the machine's, not the command's.
+    if (!/^npm_config_(cache|registry|.*proxy|cafile)$/i.test(key)) delete env[key];
+  }
+  return env;
+}
+
+/**
+ * npm leaves out optional packages that ask for a newer Node than it runs on: native parts of our tools would be
+ * missing. On an old Node the pinned one is fetched first, and npm runs under that.
+ */
+async function nodeForNpm() {
+  if (atLeastFloor(process.versions.node.split('.').map(Number))) return process.execPath;
+  const name = `node-${process.platform}-${process.arch}`;
+  const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).optionalDependencies[name];
+  if (version === undefined) return process.execPath;
+  const folder = join(root, '.cache', 'npm-node');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'package.json'), '{ "private": true }\n');
+  const [command, args] = npmCommand(process.execPath);
+  const env = npmEnv();
+  await quiet('Fetching Node', command, [...args, 'install', ...NPM_FLAGS, `${name}@${version}`], { env, cwd: folder });
+  return join(folder, 'node_modules', name, 'bin', 'node');
+}
+
 function install() {
-  return stamped('install', ['package-lock.json'], ['node_modules'], () => {
-    const [command, args] = npmCommand();
-    const env = { ...process.env };
-    // Settings of the npm that started us must not leak into the one that we start.
-    for (const key of Object.keys(env)) if (/^npm_(config_|package_|lifecycle_|command)/i.test(key)) delete env[key];
-    const flags = [
-      'ci',
-      '--ignore-scripts',
-      '--no-audit',
-      '--no-fund',
-      '--include=optional',
-      '--include=dev',
-      '--loglevel=error',
-    ];
-    return quiet('Installing packages', command, [...args, ...flags], { env });
+  return stamped('install', ['package-lock.json'], ['node_modules'], async () => {
+    const node = await nodeForNpm();
+    const [command, args] = npmCommand(node);
+    const env = npmEnv();
+    env.PATH = `${dirname(node)}${delimiter}${env.PATH ?? ''}`;
+    await quiet('Installing packages', command, [...args, 'ci', '--include=dev', ...NPM_FLAGS], { env });
+    rmSync(join(root, '.cache', 'npm-node'), { recursive: true, force: true });
   });
 }
 
