@@ -13,6 +13,7 @@ const HELPERS = new Set([
   'calls',
   'run',
   'yaml',
+  'server-calls',
   'all',
   'report',
   'column',

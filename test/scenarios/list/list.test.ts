@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { allFeatures } from './all.ts';
 import { judge, startLab } from './column.ts';
+import { scenariosDoc, writtenDoc } from './coverage.ts';
 import type { Lab } from './lab.ts';
 
 const features = await allFeatures();
@@ -21,4 +22,18 @@ describe('the scenario list on Topsail', () => {
       }, async () => {
         assert.equal((await judge(lab, scenario)).problem, '');
       });
+});
+
+test('docs/scenarios.md is current: node test/scenarios/list/coverage.ts writes it', async () => {
+  assert.equal(writtenDoc(), await scenariosDoc());
+});
+
+test('no two scenarios of a feature have one name, and few are argued away', () => {
+  const all = [...features].flatMap(([feature, scenarios]) => scenarios.map(({ name }) => `${feature}: ${name}`));
+  assert.deepEqual(
+    all.filter((name, i) => all.indexOf(name) !== i),
+    [],
+  );
+  const argued = [...features.values()].flat().filter(({ differs }) => differs !== undefined);
+  assert.ok(argued.length <= all.length * 0.03, `${argued.length} of ${all.length}`);
 });
