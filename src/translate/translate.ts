@@ -20,6 +20,7 @@ import {
   type TableName,
 } from './routes/outbound-routes.ts';
 import { type Scope, scopeOf } from './scope.ts';
+import { clientSecretNames } from './secrets/client-secrets.ts';
 import { gatewaySecrets } from './secrets/gateway-secrets.ts';
 
 type Resources = ReadonlyMap<string, XdsResource>;
@@ -88,12 +89,14 @@ function tablesOf(
 function routerSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): ResourceSet {
   const outbound = outboundOf(scope, proxy, snapshot, cache);
   const gateway = gatewayResources(snapshot, proxy, scope, cache);
+  const rules = snapshot.config.list('DestinationRule');
+  const asClient = cache.owned(rules, ['client-secrets'], () => clientSecretNames(rules));
   return new Map<string, Resources>([
     [TYPE_URL.cluster, new LayeredResources([outbound, fixedClusters(scope, proxy, cache)])],
     [TYPE_URL.endpoint, endpointsOf(scope, proxy, snapshot, cache)],
     [TYPE_URL.listener, gateway.listeners],
     [TYPE_URL.route, gateway.routes],
-    [TYPE_URL.secret, gatewaySecrets(gateway.secrets, snapshot, proxy, cache)],
+    [TYPE_URL.secret, gatewaySecrets(new Set([...gateway.secrets, ...asClient]), snapshot, proxy, cache)],
     [TYPE_URL.extensionConfig, new Map()],
     [TYPE_URL.nameTable, new Map()],
   ]);
