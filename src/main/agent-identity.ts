@@ -1,4 +1,5 @@
 // An agent's way to the control plane: a token over the Unix socket, one mTLS channel, certificates that renew themselves.
+import process from 'node:process';
 import { type Clock, type Logger, type Random, type TlsClientOptions, type TlsContext } from '#base';
 import { CONTROL_PLANE_BACKOFF, makeSignCsr, type WorkloadSpec } from '#agent';
 import {
@@ -13,6 +14,7 @@ import {
 import { callHttp, grpcDialer, gunzip } from '#io';
 import { GrpcChannel, type Metadata } from '#wire/grpc';
 import type { TokenAnswer, TrustAnswer } from './discovery-identity.ts';
+import { caChannel, type ExternalCa, externalCa } from './external-ca.ts';
 
 /** A token lives an hour. */
 const TOKEN_RENEW_MS = 45 * 60_000;
@@ -58,11 +60,18 @@ export interface ConnectOptions extends Pick<AgentIdentityOptions, 'clock' | 'ra
   readonly tokens: TokenSource;
   /** The name in the control plane's certificate. */
   readonly discoveryName: string;
+  /** Signs in place of the control plane. */
+  readonly ca?: ExternalCa | undefined;
 }
 
 /** Resolves when the first certificate is in force. */
 export function startAgentIdentity(options: AgentIdentityOptions): Promise<AgentIdentity> {
-  return connectIdentity({ ...options, tokens: new TokenHolder(options), discoveryName: DISCOVERY_NAME });
+  return connectIdentity({
+    ...options,
+    tokens: new TokenHolder(options),
+    discoveryName: DISCOVERY_NAME,
+    ca: externalCa(process.env),
+  });
 }
 
 /** Resolves when the first certificate is in force. */
@@ -77,8 +86,12 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     random,
     log,
     spiffeId: `spiffe://${trustDomain}/ns/${spec.namespace}/sa/${spec.serviceAccount}`,
-    signCsr: (csr, ttlMs, current) => makeSignCsr(channel, async () => tokens.answer.token)(csr, ttlMs, current),
+    issuerSaysTrust: options.ca === undefined,
+    signCsr: (csr, ttlMs, current) =>
+      makeSignCsr(signer ?? channel, async () => tokens.answer.token)(csr, ttlMs, current),
   });
+  const meshRoots = (): string => trust?.rootsPem ?? tokens.answer.rootsPem;
+  const signer = options.ca === undefined ? undefined : caChannel(options.ca, meshRoots, options);
   const channel = new GrpcChannel({
     clock,
     random,
@@ -92,7 +105,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
         clientTls(
           manager,
           {
-            rootsPem: trust?.rootsPem ?? tokens.answer.rootsPem,
+            rootsPem: meshRoots(),
             crlPem: trust?.crlPem ?? '',
             version: trust?.version ?? '',
             intermediates,
@@ -105,6 +118,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
   manager.subscribe(MESH_ROOTS, (value) => {
     if (value.kind === 'trust') trust = value;
   });
+  if (options.ca !== undefined) manager.setTrust(tokens.answer.rootsPem);
   await new Promise<void>((resolve) => {
     const stop = manager.subscribe(WORKLOAD_CERTIFICATE, (value) => {
       if (value.kind !== 'certificate') return;
@@ -124,6 +138,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     close: () => {
       tokens.close();
       manager.close();
+      signer?.close();
       channel.close();
     },
   };

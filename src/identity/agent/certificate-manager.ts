@@ -25,6 +25,8 @@ export interface CertificateManagerOptions {
   readonly log: Logger;
   readonly spiffeId: string;
   readonly signCsr: SignCsr;
+  /** The roots that come with a certificate are the mesh's; false with an authority that knows its own only. Default true. */
+  readonly issuerSaysTrust?: boolean;
   /** SECRET_TTL. */
   readonly ttlMs?: number;
   readonly keyKind?: KeyKind;
@@ -140,7 +142,7 @@ export class CertificateManager implements SecretSource {
     const trust = readTrustSecret(roots);
     if (!trust.ok) return trust.error.message;
     await this.#writeOut(secret.value, roots);
-    this.#roots = roots;
+    if (this.#options.issuerSaysTrust !== false) this.#roots = roots;
     // Trust first: with a new issuer, peers that renewed earlier are recognised before we show the new one.
     this.#publishTrust();
     this.#slots.set(WORKLOAD_CERTIFICATE, secret.value);
