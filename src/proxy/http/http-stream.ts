@@ -196,12 +196,8 @@ export class HttpStream implements ServerStreamHandler {
     if (this.done) return;
     const record = this.record;
     if (reply.flag !== undefined) record.addFlag(reply.flag);
-    if (this.responseHeadSent) {
-      record.responseCodeDetails = reply.details;
-      this.reset(reply.details);
-      return;
-    }
     record.responseCodeDetails = reply.details;
+    if (this.responseHeadSent) return this.reset(reply.details);
     this.#replied = true;
     this.router?.destroy();
     this.router = undefined;
