@@ -1,6 +1,7 @@
 // What the README promises to somebody who has only Node and npm, tried in a fresh clone under several of both:
-// `node test/newcomer/run.ts [--only 18/9,20/11] [--repo PATH] [--cache DIR]` (a cache of npm's that is there already). The Nodes and npms come from the registry, into a folder
-// that is removed at the end. Not a part of `npm test`: it downloads, and takes minutes.
+// `node test/newcomer/run.ts [--only 18/9,20/11] [--repo PATH] [--cache DIR]` (a cache of npm that is there already). The
+// Nodes and npms come from the registry, into a folder that is removed at the end. Not a part of `npm test`: it downloads,
+// and takes minutes.
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get as getHttp } from 'node:http';
