@@ -12,6 +12,7 @@ import type { ProxyProtocol } from '#proto/envoy/extensions/filters/listener/pro
 import type { HttpConnectionManager } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { TcpProxy as TcpProxyMessage } from '#proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import type { DownstreamTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import type { Steps } from '#base';
 import { ConfigError } from '../errors.ts';
 import { HttpManager } from '../http/http-manager.ts';
 import type { StreamSink } from '../http/manager-config.ts';
@@ -36,14 +37,26 @@ const RAW = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
 const LISTENER_FILTERS_DEFAULT_MS = 15_000;
 const DIRECTIONS = ['unspecified', 'inbound', 'outbound'] as const;
 
-export function compileListener(listener: Listener, context: CompileContext): ListenerSnapshot {
+/** Pauses after each filter chain. What was made of a listener that is refused is let go. */
+export function* compileListener(listener: Listener, context: CompileContext): Steps<ListenerSnapshot> {
+  const chains: FilterChain[] = [];
+  try {
+    return yield* compileInto(chains, listener, context);
+  } catch (error) {
+    for (const chain of chains) chain.dispose();
+    throw error;
+  }
+}
+
+function* compileInto(chains: FilterChain[], listener: Listener, context: CompileContext): Steps<ListenerSnapshot> {
   const field = `listener "${listener.name}"`;
   if (listener.udpListenerConfig !== undefined)
     throw new ConfigError('proxy.unsupported', `${field}.udp_listener_config`, 'UDP listeners are not part of it');
   const { host, port } = socketOf(listener.address, `${field}.address`);
-  const chains = listener.filterChains.map((chain, i) =>
-    compileChain(chain, listener, context, `${field}.filter_chains[${i}]`),
-  );
+  for (const [i, chain] of listener.filterChains.entries()) {
+    chains.push(compileChain(chain, listener, context, `${field}.filter_chains[${i}]`));
+    yield;
+  }
   const matcher = new FilterChainMatcher(
     listener.filterChains.map((message, i) => ({ match: message.filterChainMatch, value: chains[i] as FilterChain })),
   );

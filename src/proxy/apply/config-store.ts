@@ -78,7 +78,7 @@ export class ConfigStore {
     const rejects = yield* this.#context.routes.setHosts(resources, removed);
     const bad = new Set(rejects.map(({ name }) => name));
     for (const resource of resources) if (!bad.has(resource.name)) this.#hold(TYPE_URL.virtualHost, resource);
-    this.#warmListeners();
+    yield* this.#warmListeners();
     return rejects;
   }
 
@@ -143,9 +143,9 @@ export class ConfigStore {
         return yield* services.clusters.setAssignment(name, yield* decodeAssignment(name, bytes));
       case TYPE_URL.route:
         yield* routes.set(yield* decodeInSteps<RouteConfiguration>(typeUrl, bytes, `route configuration "${name}"`));
-        return this.#warmListeners();
+        return yield* this.#warmListeners();
       case TYPE_URL.listener:
-        return this.#setListener(yield* decodeInSteps<Listener>(typeUrl, bytes, `listener "${name}"`));
+        return yield* this.#setListener(yield* decodeInSteps<Listener>(typeUrl, bytes, `listener "${name}"`));
       default:
         return;
     }
@@ -163,14 +163,14 @@ export class ConfigStore {
     yield* clusters.setAssignment(edsName, yield* decodeAssignment(edsName, known.bytes));
   }
 
-  #warmListeners(): void {
+  *#warmListeners(): Steps<void> {
     for (const { message, route } of [...this.#warming.values()])
-      if (this.#context.routes.byName(route).current !== undefined) this.#setListener(message);
+      if (this.#context.routes.byName(route).current !== undefined) yield* this.#setListener(message);
   }
 
-  #setListener(message: Listener): void {
+  *#setListener(message: Listener): Steps<void> {
     // An empty API listener of gRPC has no address and is not for proxies.
-    const snapshot = compileListener(message, this.#context);
+    const snapshot = yield* compileListener(message, this.#context);
     const route = missingRoute(snapshot);
     if (route !== undefined) {
       for (const chain of chainsOf(snapshot)) chain.dispose();
