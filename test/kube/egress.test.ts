@@ -65,9 +65,11 @@ const test: KubeTest = {
       applyAll(cluster, 'shop', throughGateway());
       applyAll(cluster, 'istio-system', [originateTls()]);
       await until('an answer over TLS', 30, () => ask(cluster, `http://${HOST}/from-shop`) === '200 tls');
-      const log = cluster.kubectl(['-n', 'istio-system', 'logs', 'deploy/istio-egressgateway', '--tail=50']);
-      assert.match(log, /\/from-shop/);
-      assert.match(log, /outbound\|443\|\|partner\.example/);
+      // Logs are written a moment later.
+      await until('the log of the gateway', 15, () => {
+        const log = cluster.kubectl(['-n', 'istio-system', 'logs', 'deploy/istio-egressgateway', '--tail=50']);
+        return /"GET \/from-shop .* 200 .*outbound\|443\|\|partner\.example/.test(log);
+      });
     });
     await step('another authority is not believed', async () => {
       const { cert } = makeCertificate('nobody.example');
