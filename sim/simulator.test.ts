@@ -21,6 +21,9 @@ describe('a simulated mesh', () => {
   test('does the same again for the same seed', async () => {
     const [first, second] = [await simulate(7, 'faults'), await simulate(7, 'faults')];
     assert.equal(first.digest, second.digest);
-    assert.ok(first.log.some((line) => line.includes('dies')), 'something breaks in it');
+    assert.ok(
+      first.log.some((line) => line.includes('dies')),
+      'something breaks in it',
+    );
   });
 });

@@ -16,7 +16,8 @@ import { isAlive, root, withDescendants } from '../mesh/mesh.ts';
 
 /** npm 9 and 10 run on Node 18; npm 11 asks for 20.17 or 22.9 at least. */
 const PAIRS = ['18/9', '18/10', '20/9', '20/10', '20/11', '22/10', '22/11', '24/9', '24/10', '24/11'];
-const READY_WITHIN_MS = 300_000;
+/** Registries may be slow. */
+const READY_WITHIN_MS = 900_000;
 const ENDED_WITHIN_MS = 5_000;
 
 const { values } = parseArgs({
