@@ -68,6 +68,11 @@ const SCREENS: readonly Screen[] = [
     page: lazy(async () => ({ default: (await import('./pages/tap.tsx')).TapPage })),
   },
   {
+    pattern: /^\/traces(?:\/([^/]+))?$/,
+    title: 'Traces',
+    page: lazy(async () => ({ default: (await import('./pages/traces.tsx')).TracesPage })),
+  },
+  {
     pattern: /^\/explain(?:\/([^/]+))?$/,
     title: 'Explain',
     page: lazy(async () => ({ default: (await import('./pages/explain.tsx')).ExplainPage })),
@@ -82,6 +87,7 @@ const PLACES: readonly { readonly to: string; readonly name: string; readonly ic
     { to: '/config', name: 'Configuration', icon: 'config', key: 'c' },
     { to: '/security', name: 'Security', icon: 'lock', key: 's' },
     { to: '/tap', name: 'Tap', icon: 'tap', key: 't' },
+    { to: '/traces', name: 'Traces', icon: 'traces', key: 'r' },
     { to: '/explain', name: 'Explain', icon: 'explain', key: 'e' },
   ];
 

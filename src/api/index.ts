@@ -5,6 +5,8 @@ export { apiRoutes } from './routes.ts';
 export * from './api-json.ts';
 export * from './dashboard-json.ts';
 export { trafficRoutes } from './traffic-routes.ts';
+export type * from './trace-json.ts';
+export { readTraceSource, traceRoutes, type TraceSource } from './trace-routes.ts';
 export { pageRoutes } from './page-routes.ts';
 export { signInRoutes } from './sign-in.ts';
 export { ConfigHistory } from './config-history.ts';

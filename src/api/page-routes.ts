@@ -15,6 +15,8 @@ export const SCREEN_PATHS: readonly string[] = [
   '/wizard/:what',
   '/security',
   '/tap',
+  '/traces',
+  '/traces/:id',
   '/explain',
   '/explain/:id',
 ];

@@ -1,5 +1,5 @@
 // The command tree: names, flags and help. Loading it loads no command; each action imports its own file.
-import { Argument, Command, Option } from 'commander';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import type { CliContext } from './context.ts';
 import { addObserveCommands } from './observe-program.ts';
 import { addKubeCommands, type KubeStarters } from './kube-program.ts';
@@ -194,10 +194,18 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
     });
 }
 
+const TRACING = 'the dashboard shows traces of this collector: http://127.0.0.1:9411 (Zipkin’s API)';
+
+function httpUrl(text: string): string {
+  if (URL.canParse(text) && new URL(text).protocol === 'http:') return text;
+  throw new InvalidArgumentError('Give an http URL, such as http://127.0.0.1:9411.');
+}
+
 function addProcessCommands(program: Command, { starters, exit }: ProgramParts): void {
   add(program, 'demo', 'a mesh on this machine: control plane, gateway, bookshop, light load')
     .option('--no-load', 'without the built-in load')
     .option('--port-base <port>', 'five ports from here on: http, https, xDS, monitoring, page')
+    .option('--tracing <url>', TRACING, httpUrl)
     .addOption(
       new Option('--capture <tier>', 'how traffic is caught')
         .choices(['auto', 'userns', 'netns', 'none'])
@@ -218,6 +226,7 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     .option('--xds-port <port>', 'xDS and certificates, TLS', '15012')
     .option('--monitoring-port <port>', 'metrics and debug pages', '15014')
     .option('--port <port>', 'API and live page', '20001')
+    .option('--tracing <url>', TRACING, httpUrl)
     .option(
       '--jwks-allow <address>',
       'keys of issuers may be fetched from this address though it is not public ("private": from all private and loopback ones)',

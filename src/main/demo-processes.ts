@@ -13,6 +13,8 @@ interface Parts {
   readonly capture: string;
   /** A real Envoy in the place of our proxy. */
   readonly envoy: boolean;
+  /** Where the dashboard reads traces; '' = nowhere. */
+  readonly tracing: string;
 }
 
 interface Workload {
@@ -29,7 +31,7 @@ const WORKLOADS: readonly Workload[] = [
   { service: 'productpage', version: 'v1' },
 ];
 
-export function discoverySpec({ home, ports }: Parts): ProcessSpec {
+export function discoverySpec({ home, ports, tracing }: Parts): ProcessSpec {
   const args = [
     '--xds-port',
     String(ports.xds),
@@ -37,6 +39,7 @@ export function discoverySpec({ home, ports }: Parts): ProcessSpec {
     String(ports.monitoring),
     '--port',
     String(ports.page),
+    ...(tracing === '' ? [] : ['--tracing', tracing]),
   ];
   return {
     name: 'istiod',

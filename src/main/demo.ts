@@ -39,13 +39,14 @@ export async function demo(options: Readonly<Record<string, unknown>>): Promise<
     load: options['load'] !== false,
     capture: String(options['capture'] ?? 'auto'),
     envoy: options['dataPlane'] === 'envoy',
+    tracing: String(options['tracing'] ?? ''),
   });
 }
 
 async function run(
   home: Home,
   ports: DemoPorts,
-  options: { readonly load: boolean; readonly capture: string; readonly envoy: boolean },
+  options: { readonly load: boolean; readonly capture: string; readonly envoy: boolean; readonly tracing: string },
 ): Promise<number> {
   const root = rootFolder();
   // Keys and certificates are only needed on the first start.
@@ -78,7 +79,12 @@ async function run(
   });
   try {
     const started = performance.now();
-    const capture = await startAll(supervisor, home, ports, { root, capture: options.capture, envoy: options.envoy });
+    const capture = await startAll(supervisor, home, ports, {
+      root,
+      capture: options.capture,
+      envoy: options.envoy,
+      tracing: options.tracing,
+    });
     const answered = await pageAnswers(ports.http);
     if (!answered)
       say(
@@ -110,9 +116,9 @@ async function startAll(
   supervisor: Supervisor,
   home: Home,
   ports: DemoPorts,
-  options: { readonly root: string; readonly capture: string; readonly envoy: boolean },
+  options: { readonly root: string; readonly capture: string; readonly envoy: boolean; readonly tracing: string },
 ): Promise<string> {
-  const parts = { home, ports, root: options.root, capture: options.capture, envoy: options.envoy };
+  const parts = { home, ports, ...options };
   await supervisor.start(discoverySpec(parts), READY_WITHIN_MS);
   const facts: ReadyFacts[] = await Promise.all(
     [gatewaySpec(parts), ...bookshopSpecs(parts)].map((spec) => supervisor.start(spec, READY_WITHIN_MS)),

@@ -11,10 +11,12 @@ import {
   signInRoutes,
   type TapHub,
   tapRoutes,
+  traceRoutes,
+  type TraceSource,
   trafficRoutes,
 } from '#api';
 import type { Clock, Fs, HttpRoute } from '#base';
-import { SystemRandom } from '#io';
+import { callHttp, SystemRandom } from '#io';
 import type { TrafficGraph } from '#telemetry';
 import { rootFolder } from './home.ts';
 
@@ -27,6 +29,8 @@ export interface DashboardParts {
   readonly texts: ConfigTexts;
   readonly history: ConfigHistory;
   readonly logFolder: string;
+  /** Where traces are read from. */
+  readonly tracing: TraceSource | undefined;
 }
 
 /** They stand before the API's: `/` is the dashboard where it is built. */
@@ -39,6 +43,7 @@ export function dashboardRoutes({
   texts,
   history,
   logFolder,
+  tracing,
 }: DashboardParts): readonly HttpRoute[] {
   return [
     ...pageRoutes(builtFiles(dashboardFolder())),
@@ -47,6 +52,7 @@ export function dashboardRoutes({
     ...tapRoutes(taps),
     ...configRoutes(texts, history),
     ...logRoutes(fs, logFolder),
+    ...traceRoutes(tracing, callHttp),
   ];
 }
 

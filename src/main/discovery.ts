@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { apiRoutes, authzRoutes, caRoutes, ConfigHistory, debugRoutes, type RunJson } from '#api';
+import { apiRoutes, authzRoutes, caRoutes, ConfigHistory, debugRoutes, readTraceSource, type RunJson } from '#api';
 import { createLogger, gunzip, listenGrpc, serveHttpApi, SystemClock, SystemFs } from '#io';
 import type { LogLevel } from '#base';
 import { Pusher } from '#push';
@@ -135,6 +135,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     log
       .scope('api')
       .error('a request failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+  const tracing = readTraceSource(String(options['tracing'] ?? ''));
   const pages = dashboardRoutes({
     clock,
     fs,
@@ -144,6 +145,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     texts: config.texts,
     history,
     logFolder: home.logs,
+    tracing,
   });
   const api = await serveHttpApi({
     host: HOST,

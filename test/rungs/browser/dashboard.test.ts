@@ -19,6 +19,7 @@ const SCREENS = [
   '/wizard/shift?service=default%2Freviews',
   '/security',
   '/tap',
+  '/traces',
   '/explain',
 ];
 const FIRST_LOAD_BYTES_MAX = 300_000;

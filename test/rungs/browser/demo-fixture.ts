@@ -35,11 +35,11 @@ export interface WatchedPage {
   finish(name: string): Promise<void>;
 }
 
-export async function startDemo(): Promise<DemoFixture> {
+export async function startDemo(flags: readonly string[] = []): Promise<DemoFixture> {
   const home = mkdtempSync(join(tmpdir(), 'topsail-browser-'));
   const base = await fivePorts();
   const env = { ...process.env, TOPSAIL_ROOT: root };
-  const child = spawn(process.execPath, [entry, 'demo', '--home', home, '--port-base', String(base)], {
+  const child = spawn(process.execPath, [entry, 'demo', '--home', home, '--port-base', String(base), ...flags], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env,
   });
