@@ -70,7 +70,7 @@ export async function soak(ask: {
 /** Waits until nothing is held any more, or for so long that it never will. */
 async function settled(hold: () => Promise<Held>, before: Held | undefined): Promise<Held> {
   let held = await hold();
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < 160; i++) {
     const over =
       Object.keys(held.gauges).length === 0 &&
       held.timers <= (before?.timers ?? 0) &&
@@ -84,9 +84,9 @@ async function settled(hold: () => Promise<Held>, before: Held | undefined): Pro
 
 function resources(ports: SoakPorts, apps: SoakPorts): object {
   const limits = {
-    stream_idle_timeout: '2s',
+    stream_idle_timeout: '30s',
     delayed_close_timeout: '0.5s',
-    common_http_protocol_options: { idle_timeout: '2s' },
+    common_http_protocol_options: { idle_timeout: '5s' },
     upgrade_configs: [{ upgrade_type: 'websocket' }],
   };
   const idle = (h2: boolean): object => ({
@@ -98,7 +98,7 @@ function resources(ports: SoakPorts, apps: SoakPorts): object {
       },
     },
   });
-  const route = (to: string): object[] => [{ match: { prefix: '/' }, route: { cluster: to, timeout: '3s' } }];
+  const route = (to: string): object[] => [{ match: { prefix: '/' }, route: { cluster: to, timeout: '60s' } }];
   return {
     listeners: [
       httpListener('h1', ports.h1, route('app'), limits),
