@@ -127,7 +127,7 @@ function Heat({ traces }: { readonly traces: readonly TraceJson[] }): ReactNode 
   const rows = map.bounds.length + 1;
   const label = `Heat map of ${traces.length} traces from ${clockText(map.fromMs)} to ${clockText(map.toMs)}`;
   return (
-    <section className="card tight">
+    <section className="card">
       <h2>When, and how long</h2>
       <svg
         role="img"
@@ -179,11 +179,11 @@ function OneTrace({ id }: { readonly id: string }): ReactNode {
   const span = data.find((one) => one.id === chosen) ?? rows[0]?.span;
   return (
     <>
-      <section className="card tight">
+      <section className="card">
         <h2>
           {data.length} spans in {millisText(Math.max(...data.map((one) => one.durationMs)))}
         </h2>
-        <ol className="waterfall" aria-label="Spans">
+        <ol className="spans" aria-label="Spans">
           {rows.map(({ span: one, depth, left, width }) => (
             <li key={one.id}>
               <button type="button" aria-pressed={one.id === span?.id} onClick={() => setChosen(one.id)}>
@@ -213,7 +213,7 @@ function OneTrace({ id }: { readonly id: string }): ReactNode {
 function SpanFacts({ span }: { readonly span: SpanJson }): ReactNode {
   const request = span.tags['guid:x-request-id'];
   return (
-    <section className="card tight">
+    <section className="card">
       <h2>
         {span.service}: {span.name}
       </h2>
