@@ -162,7 +162,7 @@ const ROWS = {
   },
   'retries-exhausted': {
     when: flag('URX'),
-    words: (hop) => `every try failed${hop.attempts > 1 ? ` (${hop.attempts} tries)` : ''}`,
+    words: (hop) => `every try failed${hop.attempts > 1 ? ` (${hop.attempts} tries)` : ''}; the last: ${lastTry(hop)}`,
     remedy: 'The endpoints fail one after another: look at their logs; retries are in the VirtualService.',
   },
   'closed-by-endpoint': {
@@ -273,6 +273,10 @@ export function verdictOf(hop: Told): Verdict {
   for (const [code, row] of Object.entries(ROWS) as [VerdictCode, Row][])
     if (row.when(hop)) return { code, words: row.words(hop), remedy: row.remedy };
   throw new Error('the last row fits everything');
+}
+
+function lastTry(hop: Told): string {
+  return verdictOf({ ...hop, attempts: 1, flags: hop.flags.filter((one) => one !== 'URX') }).words;
 }
 
 /** "jwt_authn_access_denied{Jwt_is_expired}": details have no spaces, the words had. */
