@@ -231,7 +231,9 @@ describe('a default route', () => {
         route.action.case === 'route' ? route.action.value.retryPolicy?.retryOn : undefined,
       );
     };
-    assert.deepEqual(words('topsail'), ['connect-failure,refused-stream,reset-before-request,retriable-headers,idempotent-reset']);
+    assert.deepEqual(words('topsail'), [
+      'connect-failure,refused-stream,reset-before-request,retriable-headers,idempotent-reset',
+    ]);
     assert.deepEqual(words('envoy'), [
       'connect-failure,refused-stream,reset-before-request,reset,retriable-headers',
       'connect-failure,refused-stream,reset-before-request,retriable-headers',

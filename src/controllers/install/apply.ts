@@ -81,13 +81,19 @@ export async function componentStates(
   for (const object of components.flatMap(({ objects }) => objects)) {
     const found = await client.get(typeOf(object), placeOf(object));
     const problem = found.ok
-      ? READINESS[object.kind ?? '']?.(found.value)
+      ? (READINESS[object.kind ?? '']?.(found.value) ?? stopped(found.value))
       : found.error.code === 'kube_not_found'
         ? 'missing'
         : found.error.message;
     states.push({ object: textOf(object), problem });
   }
   return states;
+}
+
+/** As many pods as were asked for, but none were. */
+function stopped(object: KubeObject): string | undefined {
+  const { replicas } = (object['spec'] ?? {}) as { replicas?: number };
+  return replicas === 0 ? 'scaled to no pods' : undefined;
 }
 
 /** Undefined: ready; else what is missing. */

@@ -29,7 +29,7 @@ export function gatewayObjects(
       statusPort: settings.injector.proxy.statusPort,
       readiness: { initialDelaySeconds: 1, periodSeconds: 2, failureThreshold: 30 },
       appMetrics: '',
-    appProbers: '',
+      appProbers: '',
       image: settings.image,
       discoveryAddress: settings.injector.discoveryAddress,
       trustDomain:
