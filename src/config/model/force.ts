@@ -72,6 +72,8 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
   Telemetry: {
     'tracing[].customTags.*.formatter': 'acceptedWithWarning',
     'tracing[].disableContextPropagation': 'acceptedWithWarning',
+    // TCP connections are counted when they end.
+    'metrics[].reportingInterval': 'acceptedWithWarning',
   },
   MeshConfig: {
     'extensionProviders[].name': 'inForce',
