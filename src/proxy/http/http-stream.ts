@@ -51,8 +51,6 @@ export class HttpStream implements ServerStreamHandler {
   asked: RequestHead | undefined = undefined;
   readonly timers: StreamTimers;
   router: StreamRouter | undefined = undefined;
-  /** Applied to the next local reply's head: a route's response headers belong on its direct response too. */
-  mutateReply: ((head: ResponseHead) => void) | undefined = undefined;
   readonly #codec: ServerStream;
   readonly #filters: HttpFilter[] = [];
   readonly #request = new HalfState();
@@ -204,7 +202,8 @@ export class HttpStream implements ServerStreamHandler {
     this.#request.give();
     this.#response.restart();
     const { head, body } = buildLocalReply(reply, this.head, record);
-    this.mutateReply?.(head);
+    // A route's response headers belong on every answer of the proxy's own, as in Envoy.
+    this.choice?.mutateResponseHeaders(head, { head: this.head, connection: this.facts, record });
     mapReply(head, this.config.replyMappers, record, reply.status);
     this.responseHead(head, body.length === 0);
     if (body.length > 0) this.responseData(body, true);

@@ -23,37 +23,39 @@ export function prepareUpstreamHead(
   choice.mutateRequestHeaders(head, input);
   const authority = head.authority;
   if (target.rewritePath !== undefined && head.path !== '') {
-    const path = target.rewritePath(head.path);
-    if (path !== head.path) {
-      headers.set('x-envoy-original-path', head.path);
-      if (input.record.originalPath === '') input.record.originalPath = head.path;
-      head.path = path;
-      input.record.path = path;
-    }
+    // Envoy names the original also where the rewrite changed nothing.
+    headers.set('x-envoy-original-path', head.path);
+    if (input.record.originalPath === '') input.record.originalPath = head.path;
+    head.path = target.rewritePath(head.path);
+    input.record.path = head.path;
   }
-  rewriteHost(head, choice, target);
+  const called = head.authority;
+  if (rewriteHost(head, choice, target) && called !== '') headers.set('x-envoy-original-host', called);
   if (head.authority !== authority && target.appendXForwardedHost) headers.add('x-forwarded-host', authority);
   if (timeoutMs > 0) headers.set('x-envoy-expected-rq-timeout-ms', String(Math.round(timeoutMs)));
 }
 
-function rewriteHost(head: RequestHead, choice: RouteChoice, target: ForwardTarget): void {
+/** False where the route leaves the host alone. */
+function rewriteHost(head: RequestHead, choice: RouteChoice, target: ForwardTarget): boolean {
   if (choice.hostRewriteLiteral !== '') {
     head.authority = choice.hostRewriteLiteral;
-    return;
+    return true;
   }
   const rewrite = target.hostRewrite;
   switch (rewrite?.kind) {
     case 'literal':
       head.authority = rewrite.value;
-      return;
+      return true;
     case 'header': {
       const value = head.headers.get(rewrite.name);
-      if (value !== undefined && value !== '') head.authority = value;
-      return;
+      if (value === undefined || value === '') return false;
+      head.authority = value;
+      return true;
     }
     case 'path':
       head.authority = rewrite.rewrite(head.path);
-      return;
+      return true;
     default:
+      return false;
   }
 }

@@ -5,7 +5,6 @@ import { Deadline } from '#base';
 import { CLUSTER } from '#telemetry';
 import type { HeaderBlock, RequestHead, ResetReason, ResponseHead } from '#wire/http';
 import { type Breaker, type Host, observeResponseTime } from '../cluster/index.ts';
-import type { LocalReply } from '../http/filter.ts';
 import type { HttpStream, StreamRouter } from '../http/http-stream.ts';
 import { RESCUES, rescue, rescueReset, resetDetails, resetFlag } from '../http/rescue.ts';
 import type { ForwardTarget, RouteChoice } from '../route/index.ts';
@@ -81,7 +80,7 @@ export class Router implements StreamRouter {
         details: 'direct_response',
         headers: [['location', target.location(head)]],
       });
-    if (target.kind === 'direct') return this.#direct(choice, target.status, target.body);
+    if (target.kind === 'direct') return this.#direct(target.status, target.body);
     if (target.kind === 'none') return stream.rescue('no-route');
     this.#choice = choice;
     this.#target = target;
@@ -323,14 +322,8 @@ export class Router implements StreamRouter {
     if (end && this.#timeouts.totalMs > 0) this.#armTotal(record.startMs);
   }
 
-  #direct(choice: RouteChoice, status: number, body: string): void {
-    const stream = this.stream;
-    const reply: LocalReply = { status, body, details: 'direct_response' };
-    stream.mutateReply = (head) => {
-      stream.record.responseCode = head.status;
-      choice.mutateResponseHeaders(head, { head: stream.head, connection: stream.facts, record: stream.record });
-    };
-    stream.reply(reply);
+  #direct(status: number, body: string): void {
+    this.stream.reply({ status, body, details: 'direct_response' });
   }
 
   /** A cluster that is new here: its endpoints are on their way, so a route to it does not fail in between. */
