@@ -37,6 +37,8 @@ const secrets: SecretSource = {
 export interface Inbound {
   /** Where requests for the application arrive at its sidecar. */
   readonly appPort: number;
+  /** Lines of access logs, whatever file they are for. */
+  readonly logged: readonly string[];
   /** Sum of the counters whose name ends so. */
   counter(name: string): number;
   close(): void;
@@ -112,12 +114,14 @@ async function run(
     ...(keySets === undefined ? {} : { keySets }),
   });
   const set = translate(snapshot, node);
+  const logged: string[] = [];
   const handle = await startProxy({
     clock: new SystemClock(),
     random: new SystemRandom(),
     net: new SystemNet(),
     log: silentLogger,
     secrets,
+    openLog: () => ({ write: (text: string) => void logged.push(text), reopen: () => {}, close: () => {} }) as never,
   });
   for (const type of [TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.route, TYPE_URL.listener]) {
     const rejects = handle.proxy.applyResources(type, [...(set.get(type)?.values() ?? [])], []);
@@ -127,6 +131,7 @@ async function run(
   if (unbound.size > 0) throw new Error([...unbound].join('\n'));
   return {
     appPort: boundPort,
+    logged,
     counter: (name) =>
       [...handle.proxy.services.stats.named()]
         .filter((one) => one.name.endsWith(`.${name}`))
