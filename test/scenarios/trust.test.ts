@@ -119,7 +119,7 @@ describe('trust that changes under load', { concurrency: 2 }, () => {
         const told = await mesh.topsail('ca', 'revoke', '--identity', peer.spiffeId);
         assert.match(told.stdout, /Revoked one certificate/, told.stderr);
         await until('the refusal', LONG ? 5 : 20, async () => (await dialMesh(peer, at)) === undefined);
-          if (dataPlane === 'topsail') {
+        if (dataPlane === 'topsail') {
           await until('the cut', LONG ? 5 : 20, async () => standing.closed());
           assert.match(mesh.process('backend').log(), /no longer trusted.*peer_revoked/);
         } else {
