@@ -4,6 +4,7 @@
 import { Deadline } from '#base';
 import { CLUSTER } from '#telemetry';
 import type { HeaderBlock, RequestHead, ResetReason, ResponseHead } from '#wire/http';
+import type { LocalReply } from '../http/filter.ts';
 import { type Breaker, type Host, observeResponseTime } from '../cluster/index.ts';
 import type { HttpStream, StreamRouter } from '../http/http-stream.ts';
 import { RESCUES, rescue, rescueReset, resetDetails, resetFlag } from '../http/rescue.ts';
