@@ -54,6 +54,9 @@ function chromiumMissing(): string | undefined {
 function addonsMissing(): string | undefined {
   if (!onPath('prometheus')) return "no Prometheus: install the package 'prometheus'";
   if (!onPath('java')) return 'no java, which Zipkin needs';
+  const cache = process.env['XDG_CACHE_HOME'] ?? join(process.env['HOME'] ?? '', '.cache');
+  const jar = process.env['ZIPKIN_JAR'] ?? join(cache, 'topsail/zipkin/zipkin-server-3.5.1-exec.jar');
+  if (!existsSync(jar)) return 'no Zipkin: .ci/run fetches its server, or set ZIPKIN_JAR';
   return spawnSync('python3', ['-c', 'import grpc, opentelemetry.proto.trace.v1.trace_pb2']).status === 0
     ? undefined
     : "no OTLP receiver: 'pip install opentelemetry-proto grpcio'";
