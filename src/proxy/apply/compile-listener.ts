@@ -34,6 +34,7 @@ const TCP_PROXY = 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
 const TLS = 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext';
 const PROXY_PROTOCOL = 'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol';
 const RAW = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
+const MOST_PORT = 65_535;
 const LISTENER_FILTERS_DEFAULT_MS = 15_000;
 const DIRECTIONS = ['unspecified', 'inbound', 'outbound'] as const;
 
@@ -84,11 +85,15 @@ function* compileInto(chains: FilterChain[], listener: Listener, context: Compil
 
 function socketOf(address: Address | undefined, field: string): { readonly host: string; readonly port: number } {
   const at = address?.address;
-  if (at?.case === 'socketAddress')
+  if (at?.case === 'socketAddress') {
+    const port = at.value.portSpecifier.case === 'portValue' ? at.value.portSpecifier.value : 0;
+    if (port > MOST_PORT)
+      throw new ConfigError('proxy.field-invalid', `${field}.port_value`, `${port} is no port: 0 to ${MOST_PORT}`);
     return {
       host: at.value.address,
-      port: at.value.portSpecifier.case === 'portValue' ? at.value.portSpecifier.value : 0,
+      port,
     };
+  }
   if (at?.case === 'pipe') return { host: at.value.path, port: 0 };
   throw new ConfigError('proxy.unsupported', field, 'give socket_address or pipe');
 }
