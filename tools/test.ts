@@ -83,8 +83,20 @@ const RUNGS: readonly Rung[] = [
     args: serial,
     timeoutMs: 1_500_000,
   },
-  { name: 'envoy', files: ['test/rungs/envoy/**/*.test.ts'], missing: envoyMissing, args: serial, timeoutMs: 1_500_000 },
-  { name: 'netns', files: ['test/rungs/netns/**/*.test.ts'], missing: netnsMissing, args: serial, timeoutMs: 1_500_000 },
+  {
+    name: 'envoy',
+    files: ['test/rungs/envoy/**/*.test.ts'],
+    missing: envoyMissing,
+    args: serial,
+    timeoutMs: 1_500_000,
+  },
+  {
+    name: 'netns',
+    files: ['test/rungs/netns/**/*.test.ts'],
+    missing: netnsMissing,
+    args: serial,
+    timeoutMs: 1_500_000,
+  },
   { name: 'kube', files: ['test/rungs/kube/**/*.test.ts'], missing: kubeMissing, args: serial, timeoutMs: 900_000 },
   {
     name: 'addons',
