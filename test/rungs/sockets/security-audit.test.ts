@@ -21,10 +21,15 @@ test('what AUDIT matches leaves a line with policy and outcome, allowed or denie
   const proxy = await runInbound(TEXT, app.port);
   t.after(() => (proxy.close(), app.close()));
   const statuses: number[] = [];
-  for (const path of ['/free', '/money/7', '/money/vault']) statuses.push((await fetchText(proxy.appPort, path)).status);
+  for (const path of ['/free', '/money/7', '/money/vault'])
+    statuses.push((await fetchText(proxy.appPort, path)).status);
   assert.deepEqual(statuses, [200, 200, 403]);
   const end = Date.now() + 5000;
-  const lines = (): string[] => proxy.logged.join('').split('\n').filter((line) => line.includes('"audit"'));
+  const lines = (): string[] =>
+    proxy.logged
+      .join('')
+      .split('\n')
+      .filter((line) => line.includes('"audit"'));
   while (lines().length < 2 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
   const told = lines().map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.deepEqual(

@@ -26,7 +26,13 @@ interface PolicyClass {
 
 const operation = (fields: object): object => ({ to: [{ operation: fields }] });
 const CLASSES: readonly PolicyClass[] = [
-  { name: 'an exact path', rule: operation({ paths: ['/exact'] }), place: 0, denied: 'exact', paths: ['/exact', '/exact', '/free'] },
+  {
+    name: 'an exact path',
+    rule: operation({ paths: ['/exact'] }),
+    place: 0,
+    denied: 'exact',
+    paths: ['/exact', '/exact', '/free'],
+  },
   {
     name: 'a prefix',
     rule: operation({ paths: ['/admin*'] }),
@@ -34,7 +40,13 @@ const CLASSES: readonly PolicyClass[] = [
     denied: 'admin',
     paths: ['/admin/users', '/admin', '/admin/users/7', '/free'],
   },
-  { name: 'a suffix', rule: operation({ paths: ['*/secret'] }), place: 0, denied: 'secret', paths: ['/a/secret', '/secret', '/a/b/secret'] },
+  {
+    name: 'a suffix',
+    rule: operation({ paths: ['*/secret'] }),
+    place: 0,
+    denied: 'secret',
+    paths: ['/a/secret', '/secret', '/a/b/secret'],
+  },
   {
     name: 'a template',
     rule: operation({ paths: ['/t/{*}/private'] }),
@@ -56,7 +68,13 @@ const CLASSES: readonly PolicyClass[] = [
     denied: 'role',
     paths: ['/free'],
   },
-  { name: 'a method', rule: operation({ methods: ['DELETE'] }), place: 3, denied: 'DELETE', paths: ['/free', '/free/more'] },
+  {
+    name: 'a method',
+    rule: operation({ methods: ['DELETE'] }),
+    place: 3,
+    denied: 'DELETE',
+    paths: ['/free', '/free/more'],
+  },
 ];
 
 const policy = (rule: object): string => `

@@ -122,6 +122,8 @@ function startChild(program: string, args: readonly string[]): Promise<NaiveServ
     const child: ChildProcess = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'] });
     child.once('error', reject);
     child.once('exit', () => reject(new Error(`${program} ended`)));
-    child.stdout?.once('data', (data: Buffer) => resolve({ port: Number(data.toString()), close: () => void child.kill() }));
+    child.stdout?.once('data', (data: Buffer) =>
+      resolve({ port: Number(data.toString()), close: () => void child.kill() }),
+    );
   });
 }
