@@ -114,4 +114,6 @@ const HEADERS = [
   'X-Rewrite-URL: /exact\r\n',
   'X-HTTP-Method-Override: DELETE\r\n',
   'X-Forwarded-Host: shop.example\r\n',
+  'Host: shop.example\r\n',
+  'Host: other.example\r\n',
 ] as const;
