@@ -16,5 +16,7 @@ export * from './capture-plan.ts';
 export * from './envoy-agent.ts';
 export * from './layered-resources.ts';
 export * from './sorted-entries.ts';
+export * from './grpc-status-names.ts';
+export * from './retry-conditions.ts';
 export * from './steps.ts';
 export * from './cel/index.ts';

@@ -1,5 +1,6 @@
 // Rules of the parts of an HTTP route: destination, fault, redirect, rewrite, retries, CORS, direct response.
 
+import { GRPC_STATUS_NAMES, RETRY_CONDITIONS } from '#base';
 import type { CorsPolicy, Destination, HttpFault, HttpRetry, HttpRoute } from '../model/virtual-service.ts';
 import { parseDuration } from '../model/duration.ts';
 import { re2Problem } from '../parse/regex.ts';
@@ -14,26 +15,6 @@ export function checkDestination(context: Context, destination: Destination, pat
   }
   if (destination.port !== undefined) checkPort(context, destination.port.number ?? 0, [...path, 'port']);
 }
-
-const GRPC_STATUS = new Set([
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-]);
 
 export function checkFault(context: Context, fault: HttpFault | undefined, path: Path): void {
   if (fault === undefined) return;
@@ -55,7 +36,7 @@ export function checkFault(context: Context, fault: HttpFault | undefined, path:
   if (abort.httpStatus !== undefined && (abort.httpStatus < 200 || abort.httpStatus > 599))
     say(`${abort.httpStatus} is outside 200 to 599`, [...path, 'abort', 'httpStatus']);
   const grpc = abort.grpcStatus;
-  if (grpc !== undefined && !GRPC_STATUS.has(grpc) && !(/^\d{1,2}$/.test(grpc) && Number(grpc) <= 16))
+  if (grpc !== undefined && !GRPC_STATUS_NAMES.includes(grpc) && !(/^\d{1,2}$/.test(grpc) && Number(grpc) <= 16))
     say(`${shown(grpc)} is no gRPC status`, [...path, 'abort', 'grpcStatus']);
 }
 
@@ -110,25 +91,6 @@ export function checkRewrite(context: Context, rewrite: HttpRoute['rewrite'], pa
     context.problems.say('TS-CFG-0107', [...at, 'match'], { value: shown(regex.match), reason });
 }
 
-const RETRY_ON = new Set([
-  '5xx',
-  'gateway-error',
-  'reset',
-  'reset-before-request',
-  'connect-failure',
-  'envoy-ratelimited',
-  'retriable-4xx',
-  'refused-stream',
-  'retriable-status-codes',
-  'retriable-headers',
-  'http3-post-connect-failure',
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
-]);
-
 export function checkRetries(context: Context, retries: HttpRetry | undefined, path: Path): void {
   if (retries === undefined) return;
   const say = (reason: string, field: string): void =>
@@ -142,7 +104,8 @@ export function checkRetries(context: Context, retries: HttpRetry | undefined, p
   for (const word of (retries.retryOn ?? '').split(',')) {
     const condition = word.trim();
     const status = /^\d{3}$/.test(condition) && Number(condition) >= 100 && Number(condition) <= 599;
-    if (condition !== '' && !status && !RETRY_ON.has(condition)) say(`${shown(condition)} is no condition`, 'retryOn');
+    if (condition !== '' && !status && !RETRY_CONDITIONS.includes(condition))
+      say(`${shown(condition)} is no condition`, 'retryOn');
   }
 }
 

@@ -1,5 +1,6 @@
 // Compiles a route's RetryPolicy; a virtual host's stands in only where the route has none.
 
+import { RETRY_CONDITIONS } from '#base';
 import type { RetryPolicy } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import { ConfigError } from '../errors.ts';
 import { millisOf } from '../matcher/fraction.ts';
@@ -9,22 +10,7 @@ import type { RouteOptions } from './options.ts';
 import { readNumberField } from './single-field.ts';
 
 const KNOWN = new Set([
-  '5xx',
-  'gateway-error',
-  'reset',
-  'reset-before-request',
-  'connect-failure',
-  'envoy-ratelimited',
-  'retriable-4xx',
-  'refused-stream',
-  'retriable-status-codes',
-  'retriable-headers',
-  'http3-post-connect-failure',
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
+  ...RETRY_CONDITIONS,
   // Ours: methods that RFC 9110 §9.2.2 calls idempotent may be repeated after a reset (design 10).
   'idempotent-reset',
 ]);

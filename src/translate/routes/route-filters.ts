@@ -1,6 +1,7 @@
 // Per-route settings of the fault and CORS filters (inventory §1.1).
 
 import type { Any } from '@bufbuild/protobuf/wkt';
+import { GRPC_STATUS_NAMES } from '#base';
 import { durationMs } from '#config';
 import { CorsPolicySchema } from '#proto/envoy/extensions/filters/http/cors/v3/cors_pb.ts';
 import { HTTPFaultSchema } from '#proto/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
@@ -11,26 +12,6 @@ import { textMatcher } from './match.ts';
 
 export const FAULT_FILTER = 'envoy.filters.http.fault';
 export const CORS_FILTER = 'envoy.filters.http.cors';
-const GRPC_STATUS = [
-  'OK',
-  'CANCELLED',
-  'UNKNOWN',
-  'INVALID_ARGUMENT',
-  'DEADLINE_EXCEEDED',
-  'NOT_FOUND',
-  'ALREADY_EXISTS',
-  'PERMISSION_DENIED',
-  'RESOURCE_EXHAUSTED',
-  'FAILED_PRECONDITION',
-  'ABORTED',
-  'OUT_OF_RANGE',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-  'UNAUTHENTICATED',
-];
-
 export function routeFilters(route: HttpRoute): Record<string, Any> | undefined {
   const found: Record<string, Any> = {};
   const fault = faultOf(route.fault);
@@ -75,7 +56,7 @@ function faultOf(fault: HttpRoute['fault']): Init<typeof HTTPFaultSchema> | unde
 }
 
 function grpcStatus(text: string): number {
-  const index = GRPC_STATUS.indexOf(text.toUpperCase());
+  const index = GRPC_STATUS_NAMES.indexOf(text.toUpperCase());
   return index >= 0 ? index : Number(text);
 }
 
