@@ -41,17 +41,7 @@ export async function openConfig(options: OpenConfigOptions): Promise<OpenedConf
   await source.start();
   return {
     writer: new FolderWriter(store, source),
-    subscribe: (subscriber) => {
-      const keys = new Set([...store.view.all()].map((one) => one.key));
-      subscriber(store.view, {
-        from: 0,
-        to: store.view.generation,
-        added: keys,
-        changed: new Set(),
-        removed: new Set(),
-      });
-      store.subscribe(subscriber);
-    },
+    subscribe: (subscriber) => void store.follow(subscriber),
     generation: () => store.view.generation,
     texts: { textOf: (key) => store.documentsOf(key)[0]?.document?.text, documents: () => documentsByFile(store) },
     close: () => source.stop(),

@@ -59,17 +59,7 @@ export async function openKubeConfig(options: KubeConfigOptions): Promise<KubeCo
     source,
     store,
     writer: new KubeWriter(client, store),
-    subscribe: (subscriber) => {
-      const keys = new Set([...store.view.all()].map((one) => one.key));
-      subscriber(store.view, {
-        from: 0,
-        to: store.view.generation,
-        added: keys,
-        changed: new Set(),
-        removed: new Set(),
-      });
-      store.subscribe(subscriber);
-    },
+    subscribe: (subscriber) => void store.follow(subscriber),
     generation: () => store.view.generation,
     texts: { textOf: (key) => textOf(store, key), documents: () => documentsByKey(store) },
     close: () => {

@@ -95,6 +95,19 @@ describe('the store', () => {
     assert.deepEqual(store.view.list('AuthorizationPolicy', 'shop'), before);
   });
 
+  it('tells followers first what is there, then what changes', () => {
+    const store = filled(['a.yaml', route('v1')]);
+    const told: (readonly [number, number])[] = [];
+    const follower = store.follow((_, diff) => void told.push([diff.added.size, diff.changed.size]));
+    set(store, 'a.yaml', route('v2'));
+    follower.close();
+    set(store, 'a.yaml', route('v3'));
+    assert.deepEqual(told, [
+      [1, 0],
+      [0, 1],
+    ]);
+  });
+
   it('says nothing to subscribers when nothing changed', () => {
     const store = filled(['a.yaml', route('v1')]);
     let calls = 0;

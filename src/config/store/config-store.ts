@@ -57,6 +57,13 @@ export class ConfigStore {
     return { close: () => void this.#subscribers.delete(subscriber) };
   }
 
+  /** As `subscribe`, with everything that is in force already told first, as added. */
+  follow(subscriber: ConfigSubscriber): { close(): void } {
+    const added = new Set([...this.#view.all()].map((one) => one.key));
+    subscriber(this.#view, { from: 0, to: this.#view.generation, added, changed: new Set(), removed: new Set() });
+    return this.subscribe(subscriber);
+  }
+
   /** Replaces everything that `file` said. Takes effect with `commit`. Files of a first load come oldest first. */
   setFile(file: string, documents: readonly ParsedDocument[]): void {
     const former = this.#claimsOfFile.get(file) ?? this.#storedClaims(file);

@@ -4,7 +4,7 @@
 import type { Clock, Net } from '#base';
 import type { DnsCacheConfig } from '#proto/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache_pb.ts';
 import { chooseFamily } from './dns-family.ts';
-import { Host } from './host.ts';
+import { Host, unassigned } from './host.ts';
 import { millisOf } from '../matcher/fraction.ts';
 
 export interface ForwardSettings {
@@ -179,23 +179,6 @@ function readAuthority(authority: string, defaultPort: number): Target | undefin
 }
 
 function makeHost(address: string, { name, port }: Target, now: number): Host {
-  return new Host(
-    {
-      key: address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
-      address,
-      port,
-      hostname: name,
-      internalListener: '',
-      internalEndpointId: '',
-      priority: 0,
-      locality: { region: '', zone: '', subZone: '' },
-      weight: 1,
-      localityWeight: 0,
-      status: 'healthy',
-      metadata: {},
-      healthCheckPort: 0,
-      healthCheckDisabled: true,
-    },
-    now,
-  );
+  const key = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return new Host(unassigned(key, address, port, name), now);
 }

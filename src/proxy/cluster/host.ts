@@ -31,6 +31,26 @@ export interface HostSpec {
   readonly healthCheckDisabled: boolean;
 }
 
+/** An endpoint that no assignment names: an address that a request or the kernel gave. */
+export function unassigned(key: string, address: string, port: number, hostname: string): HostSpec {
+  return {
+    key,
+    address,
+    port,
+    hostname,
+    internalListener: '',
+    internalEndpointId: '',
+    priority: 0,
+    locality: { region: '', zone: '', subZone: '' },
+    weight: 1,
+    localityWeight: 0,
+    status: 'healthy',
+    metadata: {},
+    healthCheckPort: 0,
+    healthCheckDisabled: true,
+  };
+}
+
 /** Bits of `Host.unhealthy`; 0 = healthy. */
 export const HEALTH = {
   /** Failed active checks. */

@@ -1,7 +1,7 @@
 // Hosts of an original_dst cluster: made for the address that the client wanted, forgotten when unused.
 
 import type { Clock } from '#base';
-import { Host } from './host.ts';
+import { Host, unassigned } from './host.ts';
 import { MAX_ORIGINAL_DESTINATIONS } from './limits.ts';
 
 export class OriginalDestinationHosts {
@@ -64,24 +64,6 @@ export class OriginalDestinationHosts {
   }
 
   #make(key: string, address: string, port: number): Host {
-    return new Host(
-      {
-        key,
-        address,
-        port,
-        hostname: '',
-        internalListener: '',
-        internalEndpointId: '',
-        priority: 0,
-        locality: { region: '', zone: '', subZone: '' },
-        weight: 1,
-        localityWeight: 0,
-        status: 'healthy',
-        metadata: {},
-        healthCheckPort: 0,
-        healthCheckDisabled: true,
-      },
-      this.#clock.now(),
-    );
+    return new Host(unassigned(key, address, port, ''), this.#clock.now());
   }
 }
