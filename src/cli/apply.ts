@@ -19,6 +19,8 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
   const texts = await readManifests(context, options.filename);
   const mesh = await openMesh(context, options.home);
   const answer = await mesh.post<ApplyAnswer>('/api/v1/apply', { texts, namespace: options.namespace });
+  if (answer.applied.length === 0 && answer.findings.length === 0)
+    throw new CliError(`No objects passed to apply: ${texts.map(({ file }) => file).join(', ')} holds no document.`);
   let failed = false;
   for (const one of answer.applied) {
     if (one.action !== 'refused') context.out(`${objectName(one)} ${one.action}\n`);
@@ -48,9 +50,9 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
   for (const one of answer.applied) {
     const id = new URLSearchParams({ kind: one.kind, namespace: one.namespace, name: one.name });
     const [object] = one.action === 'refused' ? [] : await mesh.get<ObjectJson[]>(`/api/v1/objects?${id}`);
-    // What only the whole configuration shows: a subset that nobody defines keeps a route out of force.
+    // What only the whole configuration shows: a subset that nobody defines, an older VirtualService for the same host.
     for (const finding of object?.findings ?? [])
-      if (finding.severity === 'error' && !said.has(finding.code + finding.path)) context.err(findingText(finding));
+      if (finding.severity !== 'info' && !said.has(finding.code + finding.path)) context.err(findingText(finding));
   }
   return failed || programmed.acknowledged < programmed.concerned ? 1 : 0;
 }

@@ -23,6 +23,7 @@ export async function deleteObjects(
       ? { texts: await readManifests(context, options.filename), namespace: options.namespace }
       : { objects: namedObjects(words, options.namespace) };
   const deleted = await mesh.post<readonly DeletedJson[]>('/api/v1/delete', body);
+  if (deleted.length === 0) throw new CliError('No objects passed to delete: nothing here names one by kind and name.');
   let failed = false;
   for (const one of deleted) {
     if (one.error !== undefined) context.err(`${objectName(one)}: ${one.error}\n`);

@@ -18,6 +18,7 @@ export async function validate(context: CliContext, options: ValidateOptions): P
     errors += bad;
     if (bad === 0) context.out(`${file}: ${objects} ${objects === 1 ? 'object is' : 'objects are'} valid\n`);
   }
-  if (errors > 0) throw new CliError(`${errors} ${errors === 1 ? 'error' : 'errors'} found`);
+  if (errors > 0)
+    throw new CliError(`${errors} ${errors === 1 ? 'error' : 'errors'} found; docs/errors.md explains each code`);
   return 0;
 }

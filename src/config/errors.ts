@@ -53,6 +53,10 @@ export const ERRORS = {
     '{kind} documents are not read by the mesh.',
     'On one host start the workload with `topsail run`; in a cluster apply it with kubectl.',
   ),
+  'TS-CFG-0016': error(
+    'The text is not UTF-8.',
+    'Save it as UTF-8: `iconv -f LATIN1 -t UTF-8 FILE`, or UTF-16 in place of LATIN1 if that is what your editor wrote.',
+  ),
   // Fields
   'TS-CFG-0101': error('Field `{field}` is not known here.', 'Correct the name or remove the field.'),
   'TS-CFG-0102': error('`{field}` must be {expected}, not {found}.', 'Write a value of that form.'),

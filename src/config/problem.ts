@@ -75,8 +75,11 @@ export interface Place {
 
 export function toComplaint(problem: Problem, place: Place): Complaint {
   const entry = ERRORS[problem.code];
+  const filled = fill(entry.message, problem.args);
   const message =
-    fill(entry.message, problem.args) + (problem.nearest === undefined ? '' : ` Did you mean \`${problem.nearest}\`?`);
+    filled +
+    (problem.nearest === undefined ? '' : ` Did you mean \`${problem.nearest}\`?`) +
+    (problem.expected === undefined || filled.includes(problem.expected) ? '' : ` Expected: ${problem.expected}.`);
   return {
     code: problem.code,
     severity: entry.severity,

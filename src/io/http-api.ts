@@ -92,7 +92,10 @@ async function handle(
     }
     const body = request.method === 'POST' ? await readBody(request) : '';
     if (body === undefined)
-      return send(response, { status: 413, body: problem(`the body is over ${BODY_LIMIT_BYTES} bytes`) });
+      return send(response, {
+        status: 413,
+        body: problem(`the request has over ${BODY_LIMIT_BYTES} bytes: send it in several parts`),
+      });
     const asked: HttpAsked = {
       method: request.method ?? 'GET',
       path: url.pathname,

@@ -140,7 +140,8 @@ async function interrupt(pid: number): Promise<number> {
 function newcomer(path: string): Record<string, string> {
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env))
-    if (value !== undefined && !/^npm_|^NODE_|^TOPSAIL_|^(https?|all|no)_proxy$|^CI$/i.test(name)) env[name] = value;
+    if (value !== undefined && !/^npm_|^NODE_(?!EXTRA_CA)|^TOPSAIL_|^(https?|all|no)_proxy$|^CI$/i.test(name))
+      env[name] = value;
   return { ...env, PATH: path, npm_config_cache: values.cache ?? join(work, 'cache') };
 }
 

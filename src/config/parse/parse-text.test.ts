@@ -47,6 +47,29 @@ describe('the seed documents', () => {
 });
 
 describe('a complaint', () => {
+  it('says which values are expected', () => {
+    const text =
+      'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: a}\nspec: {mtls: {mode: STRIKT}}\n';
+    assert.match(one(text).complaints[0]?.message ?? '', /Did you mean `STRICT`\? Expected: .*PERMISSIVE, STRICT/);
+  });
+
+  it('says which versions are served', () => {
+    const [complaint] = one(virtualService(ROUTE).replace('istio.io/v1', 'istio.io/v7')).complaints;
+    assert.match(
+      complaint?.message ?? '',
+      /not served as networking\.istio\.io\/v7\. Expected: networking\.istio\.io\/v1,/,
+    );
+  });
+
+  it('refuses bytes that are not UTF-8, and keeps whose they were', () => {
+    const latin1 = Buffer.concat([Buffer.from(`${virtualService(ROUTE)}# caf`), Buffer.from([0xe9, 0x0a])]);
+    const document = one(latin1.toString());
+    assert.deepEqual(codes(document), ['TS-CFG-0016 ']);
+    assert.equal(document.object, undefined);
+    assert.equal(document.key, 'VirtualService/default/a');
+    assert.equal(document.complaints[0]?.column, 6);
+  });
+
   it('has file, line, column, path and the nearest known name', () => {
     const document = one(virtualService('hosts: [a]\nhttp:\n- rout:\n  - destination: {host: a}\n'));
     const [complaint] = document.complaints;

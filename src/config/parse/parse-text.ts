@@ -58,7 +58,8 @@ function parseDocument(file: string, document: TextDocument, options: ParseOptio
   const frame = { file, document, options };
   if (size > MAX_DOCUMENT_BYTES)
     return [refuse(frame, { code: 'TS-CFG-0002', path: [], args: { size, limit: MAX_DOCUMENT_BYTES } }, 1, 1)];
-  const loaded = loadYaml(document.text);
+  const foreign = foreignByte(document.text);
+  const loaded = foreign ?? loadYaml(document.text);
   if (!loaded.ok)
     return [
       {
@@ -69,6 +70,15 @@ function parseDocument(file: string, document: TextDocument, options: ParseOptio
   const items = itemsOf(loaded.value);
   if (items === undefined) return parseValue(frame, loaded.value, []);
   return items.flatMap((item, i) => parseValue(frame, item, ['items', i]));
+}
+
+/** Bytes that are not UTF-8 arrive as U+FFFD: written back, what they said would be lost. */
+function foreignByte(text: string): Loaded | undefined {
+  const at = text.indexOf('\uFFFD');
+  if (at === -1) return undefined;
+  const before = text.slice(0, at).split('\n');
+  const place = { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+  return { ok: false, problem: { code: 'TS-CFG-0016', path: [], args: {} }, ...place };
 }
 
 interface Frame {
