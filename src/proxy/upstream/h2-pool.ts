@@ -117,7 +117,7 @@ export class H2Pool implements HttpPool {
       cluster.stats.inc(CLUSTER.upstream_cx_overflow);
       return false;
     }
-    const c = new PooledH2(this, cluster.settings.maxStreamsPerConnection);
+    const c = new PooledH2(this, cluster.settings.maxStreamsPerConnection, () => cluster.services.clock.now());
     this.#connecting++;
     this.#host.activeConnections++;
     this.#host.totalConnections++;
@@ -167,10 +167,12 @@ class PooledH2 implements ConnHandler, PooledConnection {
   idleSweeps = 0;
   readonly #pool: H2Pool;
   readonly #streamsMax: number;
+  readonly #now: () => number;
 
-  constructor(pool: H2Pool, streamsMax: number) {
+  constructor(pool: H2Pool, streamsMax: number, now: () => number) {
     this.#pool = pool;
     this.#streamsMax = streamsMax;
+    this.#now = now;
   }
 
   start(handler: ClientStreamHandler): ClientStream {
@@ -191,7 +193,7 @@ class PooledH2 implements ConnHandler, PooledConnection {
         onGoaway: () => {},
         onConnectionClosed: (error) => this.#pool.gone(this, error),
       },
-      { limits: DEFAULT_H2_LIMITS, defer: atRoundEnd, concurrentMax: this.#streamsMax },
+      { limits: DEFAULT_H2_LIMITS, defer: atRoundEnd, concurrentMax: this.#streamsMax, now: this.#now },
     );
     this.conn.handler = this.h2;
     this.#pool.connected(this);

@@ -20,6 +20,7 @@ export class H2ClientConnection extends H2Connection {
   override readonly peerIsServer = true;
   readonly #observer: H2ClientObserver;
   #nextId = 1;
+  #answered = false;
   readonly #concurrentMax: number;
 
   /** `concurrentMax`: our own bound on streams under way; the peer's applies too. */
@@ -116,6 +117,7 @@ export class H2ClientConnection extends H2Connection {
     }
     stream.expectedBytes = length;
     stream.headSeen = true;
+    this.#answered = true;
     if (end) stream.remoteEnded = true;
     handler.onHead(head.value, end);
     if (end) this.settle(stream);
@@ -135,6 +137,11 @@ export class H2ClientConnection extends H2Connection {
     stream.remoteEnded = true;
     stream.handler.onTrailers(trailers.value);
     this.settle(stream);
+  }
+
+  /** Streams of a peer that has had enough of this connection go on elsewhere, unless it refuses from the first one on. */
+  protected override peerReset(stream: H2Stream, code: number): void {
+    if (code === H2_ERROR.ENHANCE_YOUR_CALM && !stream.headSeen && this.#answered) this.drain();
   }
 
   /** An endpoint that refuses what we ask of it floods nobody. */

@@ -7,6 +7,7 @@ import type { H2Stream } from './h2-stream.ts';
 import { HpackDecoder } from './hpack-decode.ts';
 import type { H2Limits } from './limits.ts';
 import { FloodGuard, type H2Violation } from './flood-guard.ts';
+import { Graves } from './graves.ts';
 import { HeaderBlockAssembler, type HeaderBlockFragments } from './header-block-assembler.ts';
 import { FrameReader, type FrameSink } from './parse.ts';
 import { applySetting } from './peer-settings.ts';
@@ -26,8 +27,6 @@ import { FrameWriter } from './serialize.ts';
 
 /** Output above this in the socket's queue counts as congestion: senders wait. */
 const CONGESTED_BYTES = 256 * 1024;
-/** Streams that we reset lately, by id: what was under way to them is nobody's fault. Twice as many as may be open. */
-const GRAVES_MAX = 2048;
 const DRAIN_PING = Buffer.from('drainpng', 'latin1');
 
 export interface H2Options {
@@ -64,7 +63,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   #recvCredit = 0;
   #settingsSeen = false;
   readonly #waiters = new StreamWaiters<H2Stream>();
-  readonly #graves = new Set<number>();
+  readonly #graves = new Graves();
   protected readonly floods: FloodGuard;
   readonly #block: HeaderBlockAssembler;
   /** Why we ended the connection; '' = we did not. */
@@ -224,14 +223,13 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   /** Over by our reset: frames that are under way to it are nobody's fault. */
   forget(stream: H2Stream): void {
     if (stream.closed) return;
-    this.#graves.add(stream.id);
-    if (this.#graves.size > GRAVES_MAX) this.#graves.delete(this.#graves.values().next().value as number);
+    this.#graves.add(stream.id, stream.recvWindow);
     this.#close(stream, false);
   }
 
   /** Body went out: window updates are the peer's due, not a flood. */
-  noteProgress(): void {
-    this.floods.progress();
+  noteProgress(frames: number): void {
+    this.floods.dataSent(frames);
   }
 
   waitForWindow(stream: H2Stream): void {
@@ -280,7 +278,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     this.#giveConnectionCredit(size);
     const stream = this.streams.get(streamId);
     if (stream === undefined || stream.remoteEnded) {
-      this.#onLateFrame(streamId, stream, 'DATA');
+      if (!this.#graves.takes(streamId, size)) this.#onLateFrame(streamId, stream, 'DATA');
       return;
     }
     stream.recvWindow -= size;
@@ -381,6 +379,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     }
     this.#close(stream, false);
     if (!stream.headSent) this.streamWasted();
+    this.peerReset(stream, code);
     this.resetHandler(
       stream,
       resetForCode(code),
@@ -389,9 +388,11 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     );
   }
 
+  protected peerReset(_stream: H2Stream, _code: number): void {}
+
   #onWindowUpdate(streamId: number, payload: Buffer): void {
     const increment = windowIncrement(payload);
-    this.floods.controlFrame();
+    this.floods.windowUpdate();
     if (streamId === 0) {
       if (increment === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'WINDOW_UPDATE of zero (RFC 9113 §6.9)');
       this.sendWindow += increment;

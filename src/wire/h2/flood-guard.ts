@@ -6,6 +6,8 @@ import type { H2Limits } from './limits.ts';
 const REFILL_MS = 30_000;
 /** A window that grows by less than this while body waits for it is drawn through a straw (CVE-2019-9511). */
 const STRAW_BYTES = 32;
+/** What a peer may answer to one DATA frame, on the stream and on the connection, now or when it comes to it (Envoy's figure). */
+const UPDATES_PER_DATA_FRAME = 20;
 
 export class FloodGuard {
   readonly #limits: H2Limits;
@@ -14,6 +16,7 @@ export class FloodGuard {
   #emptyData = 0;
   #resetCredit: number;
   #straws = 0;
+  #updatesDue = 0;
   #answersUnread = 0;
   #controlFullMs: number;
   #resetFullMs: number;
@@ -31,7 +34,19 @@ export class FloodGuard {
     this.#idleControl = 0;
   }
 
-  /** PING, SETTINGS, PRIORITY, WINDOW_UPDATE, their acknowledgements, unknown frames and those for closed streams. */
+  /** Body went out, in so many frames. */
+  dataSent(frames: number): void {
+    this.#idleControl = 0;
+    this.#updatesDue += frames * UPDATES_PER_DATA_FRAME;
+  }
+
+  /** A fast reader of many small messages may acknowledge each, long after the last one left. */
+  windowUpdate(): void {
+    if (this.#updatesDue > 0) this.#updatesDue -= 1;
+    else this.controlFrame();
+  }
+
+  /** PING, SETTINGS, PRIORITY, WINDOW_UPDATE that no body earned, their acknowledgements, unknown frames and those for closed streams. */
   controlFrame(): void {
     this.#idleControl += 1;
     if (this.#idleControl <= this.#limits.idleControlFramesMax) return;

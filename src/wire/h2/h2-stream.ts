@@ -186,7 +186,7 @@ export class H2Stream implements ServerStream, ClientStream {
 
   #write(data: Uint8Array, end: boolean): void {
     const max = this.connection.peerFrameBytesMax;
-    this.connection.noteProgress();
+    this.connection.noteProgress(Math.max(1, Math.ceil(data.length / max)));
     this.sendWindow -= data.length;
     this.connection.sendWindow -= data.length;
     let from = 0;

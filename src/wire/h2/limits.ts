@@ -16,7 +16,7 @@ export interface H2Limits {
   readonly connectionWindowBytes: number;
   /** SETTINGS_MAX_FRAME_SIZE that we announce (bytes). */
   readonly frameBytesMax: number;
-  /** PING, SETTINGS, PRIORITY, WINDOW_UPDATE without traffic between them: each needs work or an answer, none moves a request. */
+  /** PING, SETTINGS, PRIORITY, WINDOW_UPDATE that no body earned without traffic between them: each needs work or an answer, none moves a request. */
   readonly idleControlFramesMax: number;
   /** Requests that came to nothing beyond what finished ones earn (rapid reset, CVE-2023-44487). */
   readonly resetCreditMax: number;

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { createServer as createH2Server, connect as connectH2 } from 'node:http2';
+import { type ClientHttp2Session, createServer as createH2Server, connect as connectH2, constants } from 'node:http2';
 import { request } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { describe, test } from 'node:test';
@@ -173,4 +173,41 @@ describe('6 MB both ways over HTTP/2', () => {
       };
       assert.deepEqual(await Promise.all([one(), one(), one()]), [WHOLE, WHOLE, WHOLE]);
     });
+});
+
+/** Asks for a large answer and cancels it when a part is there; the status. */
+function cancelled(session: ClientHttp2Session): Promise<number> {
+  return new Promise((resolve) => {
+    let status = 0;
+    let bytes = 0;
+    const stream = session.request({ ':path': '/' });
+    stream.on('error', () => {});
+    stream.on('response', (head) => void (status = Number(head[':status'])));
+    stream.on('data', (data: Buffer) => {
+      bytes += data.length;
+      if (bytes > 100_000) stream.close(constants.NGHTTP2_CANCEL);
+    });
+    stream.on('close', () => resolve(status));
+  });
+}
+
+// Node's server never forgets the memory of answers that were cancelled, and from 10 MB on refuses every stream of the connection.
+test('an endpoint that has had enough of one connection is asked on another', async (t) => {
+  const server = createH2Server();
+  server.on('stream', (stream) => {
+    stream.on('error', () => {});
+    stream.respond({ ':status': 200 });
+    stream.end(pattern.subarray(0, 1 << 20));
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const proxy = await runProxy(
+    [listener('in', [{ filters: [managerFilter(route({}), { codec_type: 'HTTP2' })] }])],
+    [cluster('app', [port], H2)],
+  );
+  const session = connectH2(`http://127.0.0.1:${proxy.port('in')}`);
+  t.after(() => (session.destroy(), proxy.close(), server.close()));
+  let refused = 0;
+  for (let i = 0; i < 60; i++) if ((await cancelled(session)) !== 200) refused++;
+  assert.ok(refused <= 10, `${refused} of 60 requests were refused`);
 });

@@ -1,0 +1,134 @@
+// What looks like a flood and is none: acknowledgements of much body, body under way to a stream that we reset, a peer that has enough.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { HeaderBlock } from '../http/headers.ts';
+import type { ClientStreamHandler, RequestHead, ServerStream, ServerStreamHandler } from '../http/stream.ts';
+import { H2ClientConnection } from './client-connection.ts';
+import { H2_ERROR } from './errors.ts';
+import { FLAG, FRAME, SETTING } from './frame.ts';
+import { DEFAULT_LIMITS } from './limits.ts';
+import { MemoryPair } from './memory-pair.fixture.ts';
+import { H2ServerConnection } from './server-connection.ts';
+
+function frame(type: number, flags: number, stream: number, payload: Uint8Array = new Uint8Array(0)): Buffer {
+  const head = Buffer.alloc(9);
+  head.writeUIntBE(payload.length, 0, 3);
+  head[3] = type;
+  head[4] = flags;
+  head.writeUInt32BE(stream, 5);
+  return Buffer.concat([head, payload]);
+}
+
+function number(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32BE(value);
+  return bytes;
+}
+
+const request: RequestHead = {
+  method: 'GET',
+  path: '/',
+  authority: 'a.test',
+  scheme: 'http',
+  version: '2',
+  protocol: '',
+  headers: new HeaderBlock(),
+};
+const silent: ServerStreamHandler = { onData: () => {}, onTrailers: () => {}, onDrain: () => {}, onReset: () => {} };
+const post = (stream: number): Buffer =>
+  frame(FRAME.HEADERS, FLAG.END_HEADERS, stream, Buffer.from([0x83, 0x84, 0x86, 0x41, 1, 0x61]));
+
+/** A server with one client that has opened streams 1 and 3 and gives windows that never end. */
+function serving(): { server: H2ServerConnection; streams: ServerStream[]; pair: MemoryPair } {
+  const pair = new MemoryPair();
+  const streams: ServerStream[] = [];
+  const server = new H2ServerConnection(
+    pair.b,
+    { onRequest: (stream) => (streams.push(stream), silent), onProtocolError: () => {} },
+    { limits: DEFAULT_LIMITS, defer: pair.defer, now: () => 1_000 },
+  );
+  const settings = Buffer.alloc(6);
+  settings.writeUInt16BE(SETTING.INITIAL_WINDOW_SIZE);
+  settings.writeUInt32BE(1 << 30, 2);
+  server.onData(Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'));
+  server.onData(frame(FRAME.SETTINGS, 0, 0, settings));
+  server.onData(frame(FRAME.WINDOW_UPDATE, 0, 0, number(1 << 30)));
+  server.onData(post(1));
+  server.onData(post(3));
+  return { server, streams, pair };
+}
+
+test('a client may acknowledge each of many small messages by itself, however late', () => {
+  const { server, streams } = serving();
+  const stream = streams[0] as ServerStream;
+  stream.sendHead({ status: 200, headers: new HeaderBlock() }, false);
+  for (let i = 0; i < 5_000; i++) stream.sendData(Buffer.alloc(100), false);
+  for (let i = 0; i < 5_000; i++) {
+    server.onData(frame(FRAME.WINDOW_UPDATE, 0, 0, number(100)));
+    server.onData(frame(FRAME.WINDOW_UPDATE, 0, 1, number(100)));
+  }
+  assert.equal(server.violation, '');
+});
+
+test('acknowledgements of body that was never sent are a flood', () => {
+  const { server } = serving();
+  for (let i = 0; i < 1_100; i++) server.onData(frame(FRAME.WINDOW_UPDATE, 0, 0, number(1)));
+  assert.equal(server.violation, 'inbound_control_frames_flood');
+});
+
+test('what was under way to a stream that we reset is nobody’s fault, up to its window', () => {
+  const { server, streams } = serving();
+  streams[0]?.reset('local-reset');
+  const message = frame(FRAME.DATA, 0, 1, Buffer.alloc(100));
+  const fits = Math.floor(DEFAULT_LIMITS.streamWindowBytes / 100);
+  for (let i = 0; i < fits; i++) server.onData(message);
+  assert.equal(server.violation, '');
+  server.onData(frame(FRAME.DATA, FLAG.END_STREAM, 3, Buffer.alloc(10)));
+  for (let i = 0; i < 1_100; i++) server.onData(message);
+  assert.equal(server.violation, 'inbound_control_frames_flood');
+});
+
+interface Endpoint {
+  readonly client: H2ClientConnection;
+  readonly pair: MemoryPair;
+  readonly resets: string[];
+}
+
+/** A client whose endpoint answered the first request. */
+function asking(): Endpoint {
+  const pair = new MemoryPair();
+  const client = new H2ClientConnection(
+    pair.a,
+    { onCapacity: () => {}, onGoaway: () => {}, onConnectionClosed: () => {} },
+    { limits: DEFAULT_LIMITS, defer: pair.defer, concurrentMax: 100 },
+  );
+  client.onData(frame(FRAME.SETTINGS, 0, 0));
+  const resets: string[] = [];
+  const handler: ClientStreamHandler = {
+    onInformational: () => {},
+    onHead: () => {},
+    onData: () => {},
+    onTrailers: () => {},
+    onDrain: () => {},
+    onReset: (reason) => void resets.push(reason),
+  };
+  for (let i = 0; i < 3; i++) client.open(handler)?.sendHead(request, true);
+  return { client, pair, resets };
+}
+
+const calm = frame(FRAME.RST_STREAM, 0, 3, number(H2_ERROR.ENHANCE_YOUR_CALM));
+
+test('an endpoint that has had enough of a connection gets no more requests on it', () => {
+  const { client, resets } = asking();
+  client.onData(frame(FRAME.HEADERS, FLAG.END_HEADERS | FLAG.END_STREAM, 1, Buffer.from([0x88])));
+  client.onData(calm);
+  assert.deepEqual(resets, ['remote-reset']);
+  assert.equal(client.canOpen, false);
+  assert.equal(client.activeStreams, 1);
+});
+
+test('one that refuses from the first request on would refuse on every connection', () => {
+  const { client } = asking();
+  client.onData(calm);
+  assert.equal(client.canOpen, true);
+});
