@@ -73,6 +73,11 @@ const SCREENS: readonly Screen[] = [
     page: lazy(async () => ({ default: (await import('./pages/traces.tsx')).TracesPage })),
   },
   {
+    pattern: /^\/what-if$/,
+    title: 'What if',
+    page: lazy(async () => ({ default: (await import('./pages/what-if.tsx')).WhatIfPage })),
+  },
+  {
     pattern: /^\/explain(?:\/([^/]+))?$/,
     title: 'Explain',
     page: lazy(async () => ({ default: (await import('./pages/explain.tsx')).ExplainPage })),
@@ -89,6 +94,7 @@ const PLACES: readonly { readonly to: string; readonly name: string; readonly ic
     { to: '/tap', name: 'Tap', icon: 'tap', key: 't' },
     { to: '/traces', name: 'Traces', icon: 'traces', key: 'r' },
     { to: '/explain', name: 'Explain', icon: 'explain', key: 'e' },
+    { to: '/what-if', name: 'What if', icon: 'whatIf', key: 'i' },
   ];
 
 export function App(): ReactNode {

@@ -8,6 +8,11 @@ export function rateText(perSecond: number): string {
   return perSecond >= 0.1 ? perSecond.toFixed(1) : perSecond.toFixed(2);
 }
 
+/** 12 345 with narrow spaces. */
+export function countText(n: number): string {
+  return String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, '\u202f');
+}
+
 export function millisText(ms: number | null): string {
   if (ms === null || ms <= 0) return '–';
   if (ms >= 10_000) return `${(ms / 1000).toFixed(0)} s`;

@@ -1,9 +1,10 @@
 // Security: who talks in plaintext, whether STRICT may be switched on, who was denied, and a policy one click away.
 import type { ReactNode } from 'react';
 import type { TrafficEdgeJson } from '../../src/api/dashboard-json.ts';
-import { percentText, rateText } from '../core/format.ts';
+import { clockText, percentText, rateText } from '../core/format.ts';
 import { type Readiness, strictReadiness } from '../core/strict-readiness.ts';
-import { useObjects, useStatus, useTrafficOf } from '../store/api.ts';
+import { useDenied, useObjects, useStatus, useTrafficOf } from '../store/api.ts';
+import { useSession } from '../store/session.ts';
 import { Icon } from '../views/icon.tsx';
 import { ObjectTable } from '../views/object-table.tsx';
 import { Fact, Mtls, SortedTable } from '../views/pieces.tsx';
@@ -44,7 +45,11 @@ export function SecurityPage(): ReactNode {
           />
         </section>
         <section className="card tight">
-          <h2>Who was denied</h2>
+          <h2>Who was denied, and by which rule</h2>
+          <DeniedTable />
+        </section>
+        <section className="card tight">
+          <h2>Edges with denials</h2>
           <EdgeTable edges={denied} none="Nobody got a 401 or 403 in the last hour." />
         </section>
         <section className="card tight">
@@ -131,6 +136,92 @@ function ReadinessTable({ rows }: { readonly rows: readonly Readiness[] }): Reac
       ]}
     />
   );
+}
+
+/** Of the last minutes: what proxies remember of requests that a policy refused. */
+function DeniedTable(): ReactNode {
+  const { canWrite } = useSession();
+  const { data } = useDenied(canWrite);
+  if (!canWrite)
+    return (
+      <div className="empty">
+        Denied requests show paths and identities, so this needs the right to write: run{' '}
+        <code>./topsail dashboard</code> and open its link.
+      </div>
+    );
+  return (
+    <SortedTable
+      rows={data ?? []}
+      keyOf={(d) => `${d.namespace}/${d.workload}|${d.source}|${d.principal}|${d.method}|${d.path}|${d.words}`}
+      label="Denied requests"
+      none={data === undefined ? 'Loading…' : 'No policy denied a request in the last minutes.'}
+      columns={[
+        { name: 'Last', sort: (d) => d.lastMs, cell: (d) => <span className="soft">{clockText(d.lastMs)}</span> },
+        {
+          name: 'Caller',
+          sort: (d) => d.source,
+          cell: (d) => (
+            <div>
+              {d.source === '' || d.source === 'unknown' ? <span className="soft">unknown</span> : d.source}
+              <div className="mono small soft">
+                {d.principal === '' ? 'no certificate' : shortPrincipal(d.principal)}
+              </div>
+            </div>
+          ),
+        },
+        {
+          name: 'Callee',
+          sort: (d) => d.workload,
+          cell: (d) => <a href={`/workloads/${d.namespace}/${d.workload}`}>{d.workload}</a>,
+        },
+        {
+          name: 'Request',
+          sort: (d) => d.path,
+          cell: (d) => (
+            <code>
+              {d.method} {d.path}
+            </code>
+          ),
+        },
+        {
+          name: 'Denied by',
+          sort: (d) => d.rule?.name ?? '',
+          cell: (d) =>
+            d.rule === undefined ? (
+              d.words
+            ) : (
+              <span>
+                <a href={`/config/AuthorizationPolicy/${d.rule.namespace}/${d.rule.name}`}>{d.rule.name}</a>{' '}
+                <span className="soft small">rule {d.rule.rule}</span>
+              </span>
+            ),
+        },
+        { name: 'Seen', number: true, sort: (d) => d.count, cell: (d) => d.count },
+        {
+          name: 'Why',
+          cell: (d) =>
+            d.ids.length === 0 ? null : <a href={`/explain/${encodeURIComponent(d.ids.at(-1) ?? '')}`}>Explain</a>,
+        },
+        {
+          name: 'Policy',
+          cell: (d) =>
+            d.source === '' || d.source === 'unknown' ? null : (
+              <a
+                href={`/wizard/authorize?from=${encodeURIComponent(`${d.sourceNamespace}/${d.source}`)}&to=${encodeURIComponent(`${d.namespace}/${d.workload}`)}&action=ALLOW`}
+              >
+                Allow
+              </a>
+            ),
+        },
+      ]}
+    />
+  );
+}
+
+/** `spiffe://cluster.local/ns/default/sa/reviews` -> "default/reviews". */
+function shortPrincipal(principal: string): string {
+  const found = /\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(principal);
+  return found === null ? principal : `${found[1]}/${found[2]}`;
 }
 
 function EdgeTable({ edges, none }: { readonly edges: readonly TrafficEdgeJson[]; readonly none: string }): ReactNode {

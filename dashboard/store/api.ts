@@ -2,6 +2,7 @@
 import { useQuery, type UseQueryResult } from '@tanstack/react-query';
 import type { ApplyAnswer, ObjectId, ObjectJson, ProgrammedJson, StatusJson } from '../../src/api/api-json.ts';
 import type { ChangeJson, HistoryJson, SeriesJson, TrafficJson, ValidateAnswer } from '../../src/api/dashboard-json.ts';
+import type { DeniedJson, WhatIfJson } from '../../src/api/what-if-json.ts';
 import { setToken, token } from './session.ts';
 
 export class ApiError extends Error {
@@ -78,6 +79,8 @@ export const apply = (text: string, namespace: string): Promise<ApplyAnswer> =>
   postJson('/api/v1/apply', { texts: [{ file: 'dashboard', text }], namespace });
 export const check = (text: string, namespace: string, signal?: AbortSignal): Promise<ValidateAnswer> =>
   postJson('/api/v1/check', { texts: [{ file: 'edit', text }], namespace }, signal);
+export const whatIf = (text: string, namespace: string, removed: readonly ObjectId[] = []): Promise<WhatIfJson> =>
+  postJson('/api/v1/what-if', { texts: text === '' ? [] : [{ file: 'edit', text }], namespace, removed });
 export const programmed = (ids: readonly ObjectId[], generation: number, timeoutMs: number): Promise<ProgrammedJson> =>
   getJson(
     `/api/v1/wait?objects=${encodeURIComponent(ids.map((id) => `${id.kind}/${id.namespace}/${id.name}`).join(','))}&generation=${generation}&timeoutMs=${timeoutMs}`,
@@ -93,6 +96,9 @@ const every = (path: string, refetchInterval: number | false) => ({
 export const useStatus = (): UseQueryResult<StatusJson> => useQuery(every('/api/v1/status', 2000));
 export const useObjects = (): UseQueryResult<readonly ObjectJson[]> => useQuery(every('/api/v1/objects', 2000));
 export const useChanges = (): UseQueryResult<readonly ChangeJson[]> => useQuery(every('/api/v1/history', 3000));
+/** It shows paths: nothing is asked without the right to write. */
+export const useDenied = (canWrite: boolean): UseQueryResult<readonly DeniedJson[]> =>
+  useQuery({ ...every('/api/v1/denied', 5000), enabled: canWrite });
 export const useHistory = (id: ObjectId): UseQueryResult<HistoryJson> =>
   useQuery(every(`/api/v1/history/${objectPath(id)}`, 3000));
 export const useProxyConfig = (name: string): UseQueryResult<Readonly<Record<string, readonly unknown[]>>> =>

@@ -2,10 +2,12 @@
 import { lazy, type ReactNode, Suspense, useEffect, useState } from 'react';
 import { useQueryClient } from '@tanstack/react-query';
 import type { AppliedJson, FindingJson, ObjectId, ProgrammedJson } from '../../src/api/api-json.ts';
-import { apply, check, programmed } from '../store/api.ts';
+import type { WhatIfJson } from '../../src/api/what-if-json.ts';
+import { apply, check, programmed, whatIf } from '../store/api.ts';
 import { useSession } from '../store/session.ts';
 import { Findings } from './findings.tsx';
 import { Programmed } from './pieces.tsx';
+import { WhatIfResult } from './what-if-result.tsx';
 
 const YamlEditor = lazy(() => import('./yaml-editor.tsx'));
 
@@ -20,6 +22,8 @@ export interface EditObjectProps {
   readonly proposed?: string;
   readonly namespace: string;
   readonly saved?: (applied: readonly AppliedJson[]) => void;
+  /** Trying comes before saving here. */
+  readonly asksFirst?: boolean;
 }
 
 type Saving =
@@ -33,11 +37,12 @@ type Saving =
     }
   | { readonly step: 'failed'; readonly problem: string };
 
-export function EditObject({ initial, proposed, namespace, saved }: EditObjectProps): ReactNode {
+export function EditObject({ initial, proposed, namespace, saved, asksFirst = false }: EditObjectProps): ReactNode {
   const { canWrite } = useSession();
   const [text, setText] = useState(proposed ?? initial);
   const [base, setBase] = useState(initial);
   const [saving, setSaving] = useState<Saving>({ step: 'idle' });
+  const [trial, setTrial] = useState<WhatIfJson>();
   const client = useQueryClient();
   if (base !== initial && text === base) {
     // The object changed elsewhere and nothing was written here.
@@ -58,6 +63,17 @@ export function EditObject({ initial, proposed, namespace, saved }: EditObjectPr
       setSaving({ step: 'failed', problem: error instanceof Error ? error.message : String(error) });
     }
   };
+  const tryOut = async (): Promise<void> => {
+    try {
+      setTrial(await whatIf(text, namespace));
+    } catch (error) {
+      setSaving({ step: 'failed', problem: error instanceof Error ? error.message : String(error) });
+    }
+  };
+  const write = (next: string): void => {
+    setText(next);
+    setTrial(undefined);
+  };
   return (
     <div className="stack">
       {!canWrite && (
@@ -66,23 +82,33 @@ export function EditObject({ initial, proposed, namespace, saved }: EditObjectPr
         </div>
       )}
       <Suspense fallback={<p className="empty">Loading the editor…</p>}>
-        <YamlEditor text={text} onChange={setText} findings={findings} readOnly={!canWrite} />
+        <YamlEditor text={text} onChange={write} findings={findings} readOnly={!canWrite} />
       </Suspense>
       <div className="row">
         <button
           type="button"
-          className="primary"
+          className={asksFirst ? 'primary' : ''}
+          disabled={!canWrite || errors || text === base}
+          title="Replays the requests of the last minutes; nothing is applied"
+          onClick={() => void tryOut()}
+        >
+          What if?
+        </button>
+        <button
+          type="button"
+          className={asksFirst ? '' : 'primary'}
           disabled={!canWrite || errors || text === base || saving.step === 'saving'}
           onClick={() => void save()}
         >
           Save
         </button>
-        <button type="button" disabled={text === base} onClick={() => setText(base)}>
+        <button type="button" disabled={text === base} onClick={() => write(base)}>
           Undo all
         </button>
         <SavingState saving={saving} />
       </div>
       {findings.length > 0 && <Findings findings={findings} />}
+      {trial !== undefined && <WhatIfResult result={trial} />}
     </div>
   );
 }

@@ -17,6 +17,9 @@ export interface TapAsk {
 }
 
 interface Subscription extends TapAsk {
+  /** 5 for 5xx; 0 when one code is meant. */
+  readonly statusClass: number;
+  readonly statusCode: number;
   second: number;
   told: number;
 }
@@ -58,9 +61,12 @@ export class TapStation {
     const second = Math.floor(clock.now() / 1000);
     let json: string | undefined;
     for (const one of this.#subscriptions.values()) {
-      if (!fits(one, record)) continue;
-      if (one.second !== second) [one.second, one.told] = [second, 0];
-      if (one.told >= one.perSecondMax) continue;
+      // The cheapest question first: most requests come when their second is full.
+      if (one.second !== second) {
+        one.second = second;
+        one.told = 0;
+      }
+      if (one.told >= one.perSecondMax || !fits(one, record)) continue;
       one.told += 1;
       json ??= JSON.stringify(tapRecord(record, inbound, local));
       this.tell(one.subscription, json);
@@ -71,6 +77,8 @@ export class TapStation {
     if (this.#subscriptions.size >= SUBSCRIPTIONS_MAX) return;
     this.#subscriptions.set(ask.subscription, {
       ...ask,
+      statusClass: ask.status.endsWith('xx') ? Number(ask.status.charAt(0)) : 0,
+      statusCode: Number(ask.status),
       perSecondMax: Math.min(PER_SECOND_MAX, ask.perSecondMax || 1),
       second: 0,
       told: 0,
@@ -78,7 +86,7 @@ export class TapStation {
   }
 }
 
-function fits(ask: TapAsk, record: StreamRecord): boolean {
+function fits(ask: Subscription, record: StreamRecord): boolean {
   if (ask.pathPrefix !== '' && !record.path.startsWith(ask.pathPrefix)) return false;
   if (
     ask.to !== '' &&
@@ -88,8 +96,9 @@ function fits(ask: TapAsk, record: StreamRecord): boolean {
   )
     return false;
   if (ask.status === '') return true;
-  const code = String(record.responseCode);
-  return ask.status.endsWith('xx') ? code.startsWith(ask.status.charAt(0)) : code === ask.status;
+  return ask.statusClass > 0
+    ? Math.floor(record.responseCode / 100) === ask.statusClass
+    : record.responseCode === ask.statusCode;
 }
 
 function readStart(bytes: Uint8Array, outer: ProtoReader): TapAsk {

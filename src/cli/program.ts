@@ -196,6 +196,13 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
 
 const TRACING = 'the dashboard shows traces of this collector: http://127.0.0.1:9411 (Zipkin’s API)';
 
+const RECENT = 'requests a second remembered of each proxy, for what-if, denials and explain (0: none; default: 2)';
+
+function wholeNumber(text: string): number {
+  if (/^\d{1,4}$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('Give a whole number, such as 2.');
+}
+
 function httpUrl(text: string): string {
   if (URL.canParse(text) && new URL(text).protocol === 'http:') return text;
   throw new InvalidArgumentError('Give an http URL, such as http://127.0.0.1:9411.');
@@ -227,6 +234,7 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     .option('--monitoring-port <port>', 'metrics and debug pages', '15014')
     .option('--port <port>', 'API and live page', '20001')
     .option('--tracing <url>', TRACING, httpUrl)
+    .option('--recent-requests <n>', RECENT, wholeNumber)
     .option(
       '--jwks-allow <address>',
       'keys of issuers may be fetched from this address though it is not public ("private": from all private and loopback ones)',

@@ -8,12 +8,15 @@ import {
   type ConfigTexts,
   logRoutes,
   pageRoutes,
+  type RecentRequests,
   signInRoutes,
   type TapHub,
   tapRoutes,
   traceRoutes,
   type TraceSource,
   trafficRoutes,
+  type WhatIf,
+  whatIfRoutes,
 } from '#api';
 import type { Clock, Fs, HttpRoute } from '#base';
 import { callHttp, SystemRandom } from '#io';
@@ -26,6 +29,8 @@ export interface DashboardParts {
   readonly token: string;
   readonly traffic: TrafficGraph;
   readonly taps: TapHub;
+  readonly recent: RecentRequests;
+  readonly whatIf: WhatIf;
   readonly texts: ConfigTexts;
   readonly history: ConfigHistory;
   readonly logFolder: string;
@@ -40,6 +45,8 @@ export function dashboardRoutes({
   token,
   traffic,
   taps,
+  recent,
+  whatIf,
   texts,
   history,
   logFolder,
@@ -50,6 +57,7 @@ export function dashboardRoutes({
     ...signInRoutes({ clock, random: new SystemRandom(), token }),
     ...trafficRoutes(traffic, clock),
     ...tapRoutes(taps),
+    ...whatIfRoutes(recent, whatIf),
     ...configRoutes(texts, history),
     ...logRoutes(fs, logFolder),
     ...traceRoutes(tracing, callHttp),

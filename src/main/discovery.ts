@@ -4,7 +4,16 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import { apiRoutes, authzRoutes, caRoutes, ConfigHistory, debugRoutes, readTraceSource, type RunJson } from '#api';
+import {
+  apiRoutes,
+  authzRoutes,
+  caRoutes,
+  ConfigHistory,
+  debugRoutes,
+  readTraceSource,
+  RecentRequests,
+  type RunJson,
+} from '#api';
 import { createLogger, gunzip, listenGrpc, serveHttpApi, SystemClock, SystemFs } from '#io';
 import type { LogLevel } from '#base';
 import { Pusher } from '#push';
@@ -33,9 +42,12 @@ import { dumpProxy, proxyJson } from './proxy-json.ts';
 import { onShutdown, reportReady } from './supervised.ts';
 import { trimHeap } from './trim-heap.ts';
 import { VERSION } from './version.ts';
+import { whatIf } from './what-if.ts';
 
 const HOST = '127.0.0.1';
 const CLUSTER = 'Kubernetes';
+/** Requests remembered of each proxy, for each class of status. */
+const RECENT_PER_SECOND = 2;
 
 export async function discovery(options: Readonly<Record<string, unknown>>): Promise<number> {
   const clock = new SystemClock();
@@ -142,6 +154,13 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     token,
     traffic: telemetry.graph,
     taps: telemetry.taps,
+    recent: new RecentRequests(telemetry.taps, clock, Number(options['recentRequests'] ?? RECENT_PER_SECOND)),
+    whatIf: whatIf({
+      snapshot: () => pusher.snapshot,
+      registry: () => pusher.registry.view,
+      nodes: () => xds.proxies(),
+      wallTime: () => clock.wallTime(),
+    }),
     texts: config.texts,
     history,
     logFolder: home.logs,
