@@ -130,6 +130,14 @@ export function meshServerTls(mesh: MeshSettings, alpn: readonly string[]): Sock
   });
 }
 
+/** The machine's own list of public authorities. */
+const SYSTEM_ROOTS = 'system';
+
+/** Istio's name for roots in a file, with the revocation list beside them. */
+export function fileRoots(path: string, crlPath = ''): string {
+  return crlPath === '' ? `file-root:${path}` : `file-root:${path}~${crlPath}`;
+}
+
 /** DestinationRule `tls` SIMPLE and MUTUAL. */
 export function ruleClientTls(
   tls: ClientTls,
@@ -155,7 +163,9 @@ export function ruleClientTls(
             sds ? `kubernetes://${credential}` : `file-cert:${tls.clientCertificate ?? ''}~${tls.privateKey ?? ''}`,
           ),
         ];
-  const roots = sds ? `kubernetes://${credential}-cacert` : `file-root:${tls.caCertificates ?? 'system'}`;
+  // A Secret that only gateways may read names nothing on a sidecar: nobody is trusted then.
+  const trusted = tls.caCertificates ?? ((credential ?? '') === '' ? SYSTEM_ROOTS : '');
+  const roots = sds ? `kubernetes://${credential}-cacert` : fileRoots(trusted, tls.caCrl);
   return upstreamSocket({
     sni,
     commonTlsContext: {

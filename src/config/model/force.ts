@@ -50,12 +50,10 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     '**.trafficPolicy.tunnel': 'refused',
     '**.trafficPolicy.proxyProtocol': 'refused',
     '**.trafficPolicy.retryBudget.budgetInterval': 'acceptedWithWarning',
-    '**.tls.caCrl': 'refused',
   },
   Gateway: {
     'servers[].port.targetPort': 'acceptedWithWarning',
     'servers[].defaultEndpoint': 'acceptedWithWarning',
-    'servers[].tls.caCrl': 'refused',
     'servers[].tls.verifyCertificateSpki': 'refused',
     'servers[].tls.verifyCertificateHash': 'refused',
     'servers[].tls.insecureSkipVerify': 'refused',

@@ -187,10 +187,10 @@ describe('what is not in force', () => {
     one(`apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a}\nspec:\n${rest}`);
   it('refuses a security object rather than let more through', () => {
     const document = one(
-      'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a, trafficPolicy: {tls: {mode: SIMPLE, caCrl: x}}}\n',
+      'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a, trafficPolicy: {tunnel: {targetHost: x, targetPort: 80}}}\n',
     );
     assert.equal(document.object, undefined);
-    assert.deepEqual(codes(document), ['TS-CFG-0202 spec.trafficPolicy.tls.caCrl']);
+    assert.deepEqual(codes(document), ['TS-CFG-0202 spec.trafficPolicy.tunnel']);
   });
   it('refuses policies for waypoints', () => {
     assert.deepEqual(codes(policy('  targetRefs: [{kind: Service, name: a}]\n  rules: [{}]\n')), [

@@ -170,6 +170,11 @@ export function checkClientTls(context: Context, tls: ClientTls | undefined, sel
   ) {
     say('insecureSkipVerify excludes caCertificates and subjectAltNames', 'insecureSkipVerify');
   }
+  if (set('caCrl')) {
+    if (named) say('the revocation list belongs into the secret that credentialName names', 'caCrl');
+    else if (tls.insecureSkipVerify === true || (tls.mode !== 'SIMPLE' && tls.mode !== 'MUTUAL'))
+      say('a revocation list needs mode SIMPLE or MUTUAL, and a server that is verified', 'caCrl');
+  }
   if (tls.mode === 'ISTIO_MUTUAL') {
     if (files.length > 0) say(`ISTIO_MUTUAL uses the mesh’s own certificates; ${files[0]} must not be set`, files[0]);
     if (named) say('ISTIO_MUTUAL uses the mesh’s own certificates; credentialName must not be set', 'credentialName');

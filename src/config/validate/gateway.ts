@@ -130,6 +130,8 @@ function checkCertificates(tls: ServerTls, say: Say, warn: (reason: string, fiel
   ).filter((field) => (typeof tls[field] === 'string' ? tls[field] !== '' : tls[field] !== undefined));
   const has = (field: (typeof set)[number]): boolean => set.includes(field);
   const mode = tls.mode ?? 'PASSTHROUGH';
+  if ((tls.caCrl ?? '') !== '' && mode !== 'MUTUAL' && mode !== 'OPTIONAL_MUTUAL')
+    return say(`${mode} verifies no client by its own roots, so it has no revocation list`, 'caCrl');
   if (mode === 'ISTIO_MUTUAL') {
     if (set.length > 0) say(`ISTIO_MUTUAL uses the mesh’s own certificates; ${set[0]} must not be set`, set[0]);
     return;
@@ -146,7 +148,6 @@ function checkCertificates(tls: ServerTls, say: Say, warn: (reason: string, fiel
   }
   if (mutual && !named && !has('caCertificates') && !has('caCertCredentialName'))
     say(`${mode} needs caCertificates, or credentialName`);
-  if ((tls.caCrl ?? '') === '') return;
-  if (named) say('the revocation list belongs into the secret that credentialName names', 'caCrl');
-  if (mode === 'SIMPLE') say('SIMPLE verifies no client, so it has no revocation list', 'caCrl');
+  if ((tls.caCrl ?? '') !== '' && (named || has('caCertCredentialName')))
+    say('the revocation list belongs into the secret with the authorities', 'caCrl');
 }

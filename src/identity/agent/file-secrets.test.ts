@@ -75,3 +75,22 @@ test('each name goes to its source', () => {
   agent.subscribe('nobody', (value) => void (unknown = value));
   assert.equal(unknown?.kind === 'error' && unknown.code, 'secret_not_found');
 });
+
+test("the machine's own authorities are those of its distribution's file", async () => {
+  const { fs, secrets, seen } = setUp();
+  secrets.subscribe(fileRootsName('system'), (value) => seen.push(value));
+  await settle();
+  assert.deepEqual(
+    seen.map((value) => value.kind),
+    ['error'],
+  );
+  fs.files.set('/etc/pki/tls/certs/ca-bundle.crt', { text: root.rootsPem, mode: 0o644 });
+  secrets.subscribe(`${fileRootsName('system')}~`, (value) => seen.push(value));
+  await settle();
+  secrets.subscribe(fileRootsName('system', '/etc/certs/none.crl'), (value) => seen.push(value));
+  await settle();
+  assert.deepEqual(
+    seen.map((value) => value.kind),
+    ['error', 'trust', 'error'],
+  );
+});

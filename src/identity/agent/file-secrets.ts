@@ -1,4 +1,4 @@
-// Serves certificates and roots that lie in files, under Istio's names `file-cert:CHAIN~KEY` and `file-root:ROOTS[~CRL]`; reads them again when they change.
+// Serves certificates and roots that lie in files, under Istio's names `file-cert:CHAIN~KEY` and `file-root:ROOTS[~CRL]` (ROOTS `system`: the machine's own); reads them again when they change.
 
 import type { Fs, Logger, Result } from '#base';
 import { err } from '#base';
@@ -18,6 +18,25 @@ export function fileCertificateName(chainPath: string, keyPath: string): string 
 
 export function fileRootsName(rootsPath: string, crlPath = ''): string {
   return crlPath === '' ? `file-root:${rootsPath}` : `file-root:${rootsPath}~${crlPath}`;
+}
+
+const SYSTEM_ROOTS = 'system';
+/** Where distributions keep public authorities, as Go's crypto/x509 looks for them. */
+const SYSTEM_FILES = [
+  '/etc/ssl/certs/ca-certificates.crt',
+  '/etc/pki/tls/certs/ca-bundle.crt',
+  '/etc/ssl/ca-bundle.pem',
+  '/etc/pki/tls/cacert.pem',
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem',
+  '/etc/ssl/cert.pem',
+];
+
+async function readSystemRoots(fs: Fs): Promise<string | undefined> {
+  for (const path of SYSTEM_FILES) {
+    const text = await fs.readText(path);
+    if (text !== undefined) return text;
+  }
+  return undefined;
 }
 
 /** Names come from configuration; an entry lives as long as somebody subscribes to it. */
@@ -45,7 +64,11 @@ export class FileSecrets implements SecretSource {
   }
 
   #open(name: string): Entry {
-    const folders = new Set(pathsOf(name).map((path) => path.slice(0, Math.max(0, path.lastIndexOf('/'))) || '.'));
+    const folders = new Set(
+      pathsOf(name)
+        .filter((path) => path !== SYSTEM_ROOTS)
+        .map((path) => path.slice(0, Math.max(0, path.lastIndexOf('/'))) || '.'),
+    );
     let turn = Promise.resolve();
     const reload = (): void => {
       // One after the other: an older read must not overwrite a newer one.
@@ -84,7 +107,7 @@ async function readFiles(fs: Fs, name: string): Promise<Result<SecretValue, Iden
   const paths = pathsOf(name);
   const texts: string[] = [];
   for (const path of paths) {
-    const text = await fs.readText(path);
+    const text = path === SYSTEM_ROOTS ? await readSystemRoots(fs) : await fs.readText(path);
     if (text === undefined) return err(new IdentityError('secret_not_found', path));
     texts.push(text);
   }

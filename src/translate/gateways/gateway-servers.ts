@@ -98,7 +98,7 @@ function kindOf(protocol: PortProtocol, server: GatewayServer): ServerKind {
       return server.tls === undefined || redirectOnly ? 'http' : 'refused';
     case 'HTTPS':
     case 'TLS':
-      if (server.tls === undefined || mode === 'AUTO_PASSTHROUGH' || (server.tls.caCrl ?? '') !== '') return 'refused';
+      if (server.tls === undefined || mode === 'AUTO_PASSTHROUGH') return 'refused';
       if (mode === 'PASSTHROUGH') return 'passthrough';
       return protocol === 'HTTPS' ? 'https' : 'tls-terminated';
     default:

@@ -8,6 +8,7 @@ import {
   AGENT_SDS,
   downstreamSocket,
   exactSans,
+  fileRoots,
   GATEWAY_SDS,
   meshServerTls,
   SERVER_ALPN,
@@ -86,7 +87,7 @@ function validation(tls: Tls, credentials: readonly string[]) {
   const source: Sds =
     ca === undefined
       ? {
-          name: `file-root:${tls.caCertificates ?? tls.tlsCertificates?.[0]?.caCertificates ?? ''}`,
+          name: fileRoots(tls.caCertificates ?? tls.tlsCertificates?.[0]?.caCertificates ?? '', tls.caCrl),
           sdsConfig: AGENT_SDS,
         }
       : { name: caSecretName(ca), sdsConfig: GATEWAY_SDS };

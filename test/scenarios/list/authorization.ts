@@ -187,6 +187,32 @@ const RULES: Feature = [
   ...rule('an empty rule', 'rules', '{}', [as(FRIEND), plain()], []),
 ];
 
+/** A policy for a gateway by reference: it stops what comes through that gateway, and nothing elsewhere. */
+function targeted(name: string, target: string, kind: string, stops: boolean): Scenario {
+  const reference = `{ group: gateway.networking.k8s.io, kind: ${kind}, name: ${target} }`;
+  return {
+    name: `targetRefs: ${name}`,
+    proves: ['AuthorizationPolicy.targetRefs'],
+    config:
+      policy('p', 'AuthorizationPolicy', `{ targetRefs: [${reference}], action: DENY, rules: [{}] }`, 'istio-system') +
+      `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: default }
+spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: shop, namespace: default }
+spec: { hosts: ["*"], gateways: [edge], http: [{ route: [{ destination: { host: server, port: { number: 8000 } } }] }] }
+---
+`,
+    steps: [
+      { call: { via: 'gateway' }, expect: stops ? DENIED : OK },
+      { call: as(FRIEND), expect: OK },
+    ],
+  };
+}
+
 const ORDER: Feature = [
   {
     name: 'ALLOW without rules denies everybody',
@@ -272,6 +298,28 @@ const ORDER: Feature = [
     config: policy('p', 'AuthorizationPolicy', `{ ${SELECT}, action: AUDIT, rules: [{}] }`),
     steps: [{ call: as(FRIEND), expect: OK }],
   },
+  {
+    name: 'AUDIT leaves a line about what it names, denied or not, and none about the rest',
+    proves: ['AuthorizationPolicy.action'],
+    config:
+      policy('p', 'AuthorizationPolicy', `{ ${SELECT}, action: AUDIT, rules: [${operation('paths: ["/money*"]')}] }`) +
+      policy('d', 'AuthorizationPolicy', `{ ${SELECT}, action: DENY, rules: [${operation('paths: [/money/vault]')}] }`),
+    steps: [
+      {
+        call: as(FRIEND, { path: '/money/7' }),
+        expect: { ...OK, audit: { source: FRIEND, method: 'GET', path: '/money/7', response_code: 200 } },
+      },
+      {
+        call: as(FRIEND, { path: '/money/vault' }),
+        expect: { ...DENIED, audit: { source: FRIEND, path: '/money/vault', response_code: 403 } },
+      },
+      { call: as(FRIEND, { path: '/free' }), expect: { ...OK, audit: null } },
+    ],
+  },
+  targeted('a Gateway of the Gateway API that this is', 'entrance', 'Gateway', true),
+  targeted('a Gateway of the Gateway API that this is not', 'other', 'Gateway', false),
+  targeted('the class of the gateway', 'istio', 'GatewayClass', true),
+  targeted('another class', 'other', 'GatewayClass', false),
   {
     name: 'CUSTOM with an unknown provider denies',
     proves: ['AuthorizationPolicy.provider'],

@@ -102,6 +102,7 @@ function open(lab: Lab, call: Call, host: string, port: number): Promise<Socket>
             rejectUnauthorized: false,
             ...(tls.sni === undefined ? {} : { servername: tls.sni }),
             ...(tls.maxVersion === undefined ? {} : { maxVersion: tls.maxVersion }),
+            ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),
             ALPNProtocols: [...(tls.alpn ?? [call.h2 === true ? 'h2' : 'http/1.1'])],
             ...(pair === undefined ? {} : { cert: pair.certPem, key: pair.keyPem }),
           });

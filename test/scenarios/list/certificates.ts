@@ -1,5 +1,6 @@
 // Certificates of the lab: one authority for the mesh and its gateways, another that nobody trusts.
 import { generateKeyPair, issueLeaf, makeRoot, privateKeyPem } from '#identity';
+import { formatPem, parseCertificate, pemBlocks, writeRevocationList } from '#wire/tls';
 
 export interface Pair {
   readonly certPem: string;
@@ -23,6 +24,27 @@ export class Certificates {
     let pair = this.#known.get(key);
     if (pair === undefined) this.#known.set(key, (pair = this.#issue(name, stranger)));
     return pair;
+  }
+
+  /** The authority's list, on which this name's certificate stands. */
+  revocationList(name: string): string {
+    const blocks = pemBlocks(this.of(name).certPem, 'CERTIFICATE');
+    const leaf = blocks.ok ? parseCertificate(blocks.value[0] as Uint8Array) : undefined;
+    if (leaf?.ok !== true) throw new Error(`the certificate of ${name} can not be read`);
+    const { certificate, key } = this.#root;
+    const nowMs = Date.now();
+    const list = writeRevocationList(
+      {
+        issuer: certificate.subject,
+        authorityKeyId: key.keyId,
+        thisUpdateMs: nowMs - 60_000,
+        nextUpdateMs: nowMs + DAY_MS,
+        number: 1,
+        revoked: [{ serial: leaf.value.serial, atMs: nowMs - 60_000 }],
+      },
+      key,
+    );
+    return formatPem('X509 CRL', list);
   }
 
   #issue(name: string, stranger: boolean): Pair {

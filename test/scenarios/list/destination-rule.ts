@@ -256,6 +256,34 @@ const EJECTION: Feature = [
   },
 ];
 
+const SAFE = `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: safe, namespace: default }
+spec:
+  hosts: [safe.example.com]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports: [{ number: 80, name: http, protocol: HTTP }]
+  endpoints: [{ address: 127.0.0.1, ports: { http: \${port:secure} } }]
+---
+`;
+const FILES = 'caCertificates: "${file:roots}"';
+const NAMED = 'subjectAltNames: [secure.example.com]';
+
+function verified(name: string, field: string, tls: string, passes: boolean): Scenario {
+  return {
+    name,
+    proves: [`DestinationRule.trafficPolicy.tls.${field}`],
+    config: SAFE + destinationRule('safe.example.com', `{ tls: { mode: SIMPLE, sni: secure.example.com, ${tls} } }`),
+    steps: [
+      {
+        call: { via: 'forward', to: 'safe.example.com' },
+        expect: passes ? { status: 200, backend: 'secure' } : { status: 503, arrivals: 0 },
+      },
+    ],
+  };
+}
+
 const PRECEDENCE: Feature = [
   {
     name: 'subsets: labels choose endpoints',
@@ -322,19 +350,34 @@ ${routes(`{ match: [{ uri: { prefix: /1 } }], ${to('web', 'v1')} }`, `{ ${to('we
       'DestinationRule.trafficPolicy.tls.insecureSkipVerify',
       'DestinationRule.trafficPolicy.tls.sni',
     ],
-    config: `apiVersion: networking.istio.io/v1
-kind: ServiceEntry
-metadata: { name: safe, namespace: default }
-spec:
-  hosts: [safe.example.com]
-  location: MESH_EXTERNAL
-  resolution: STATIC
-  ports: [{ number: 80, name: http, protocol: HTTP }]
-  endpoints: [{ address: 127.0.0.1, ports: { http: \${port:secure} } }]
----
-${destinationRule('safe.example.com', '{ tls: { mode: SIMPLE, sni: secure.example.com, insecureSkipVerify: true } }')}`,
+    config:
+      SAFE +
+      destinationRule(
+        'safe.example.com',
+        '{ tls: { mode: SIMPLE, sni: secure.example.com, insecureSkipVerify: true } }',
+      ),
     steps: [{ call: { via: 'forward', to: 'safe.example.com' }, expect: { status: 200, backend: 'secure' } }],
   },
+  verified('tls: SIMPLE: verified by a file of authorities and a name', 'caCertificates', `${FILES}, ${NAMED}`, true),
+  verified(
+    'tls: SIMPLE: a name that the server has not',
+    'subjectAltNames',
+    `${FILES}, ${NAMED}`.replace('[secure', '[other'),
+    false,
+  ),
+  verified('tls: SIMPLE: the machine’s own authorities do not know it', 'caCertificates', NAMED, false),
+  verified(
+    'tls: SIMPLE: somebody else’s certificate is on the revocation list',
+    'caCrl',
+    `${FILES}, ${NAMED}, caCrl: "\${file:crl:revoked.example.com}"`,
+    true,
+  ),
+  verified(
+    'tls: SIMPLE: the server’s certificate is on the revocation list',
+    'caCrl',
+    `${FILES}, ${NAMED}, caCrl: "\${file:crl:secure.example.com}"`,
+    false,
+  ),
   {
     name: 'tls: SIMPLE to a backend that speaks none',
     proves: ['DestinationRule.trafficPolicy.tls.mode'],

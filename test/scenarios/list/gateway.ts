@@ -228,6 +228,30 @@ const TLS: Feature = [
     { call: secure({}, { identity: 'bob.example.com' }), expect: { refused: true } },
   ),
   scenario(
+    'MUTUAL: a certificate on the list in the Secret is refused',
+    ['tls.mode', 'tls.credentialName'],
+    gateway(server(443, 'HTTPS', `"${HOST}"`, '{ mode: MUTUAL, credentialName: shop }')) +
+      secret('shop', `\${secret-crl:${HOST}}`) +
+      BASE,
+    { call: secure({}, { identity: 'jane.example.com' }), expect: OK },
+    { call: secure({}, { identity: 'revoked.example.com' }), expect: { refused: true } },
+  ),
+  scenario(
+    'MUTUAL: certificates, authorities and a revocation list in files',
+    ['tls.serverCertificate', 'tls.privateKey', 'tls.caCertificates', 'tls.caCrl'],
+    gateway(
+      server(
+        443,
+        'HTTPS',
+        `"${HOST}"`,
+        `{ mode: MUTUAL, serverCertificate: "\${file:cert:${HOST}}", privateKey: "\${file:key:${HOST}}", caCertificates: "\${file:roots}", caCrl: "\${file:crl:revoked.example.com}" }`,
+      ),
+    ) + BASE,
+    { call: secure({}, { identity: 'jane.example.com' }), expect: { ...OK, certificate: `DNS:${HOST}` } },
+    { call: secure({}, { identity: 'revoked.example.com' }), expect: { refused: true } },
+    { call: secure({}, { identity: 'jane.example.com', stranger: true }), expect: { refused: true } },
+  ),
+  scenario(
     'OPTIONAL_MUTUAL: with and without',
     'tls.mode',
     gateway(server(443, 'HTTPS', `"${HOST}"`, '{ mode: OPTIONAL_MUTUAL, credentialName: shop }')) + WITH_CA + BASE,

@@ -109,7 +109,12 @@ export class Lab {
       }),
       this.#member('gateway', 'istio-system', next(), {
         ...common,
-        LABELS: { istio: 'ingressgateway', app: 'istio-ingressgateway' },
+        LABELS: {
+          istio: 'ingressgateway',
+          app: 'istio-ingressgateway',
+          'gateway.networking.k8s.io/gateway-name': 'entrance',
+          'gateway.networking.k8s.io/gateway-class-name': 'istio',
+        },
         TOPSAIL_GATEWAY_PORTS: Object.fromEntries(Object.entries(this.gatewayPorts)),
         TOPSAIL_GATEWAY_BIND: '127.0.0.1',
       }),
@@ -152,6 +157,20 @@ export class Lab {
   loopback(host: string): string {
     const full = host.includes('.') ? host : `${host}.default.svc.${DOMAIN}`;
     return serviceLoopback(this.block, full);
+  }
+
+  /** A file with roots, a revocation list, or half of a pair: `roots`, `crl:NAME`, `cert:NAME`, `key:NAME`. */
+  file(what: string): string {
+    const [kind = '', name = ''] = what.split(':', 2);
+    const made: Readonly<Record<string, () => string>> = {
+      roots: () => this.certificates.rootsPem,
+      crl: () => this.certificates.revocationList(name),
+      cert: () => this.certificates.of(name).certPem,
+      key: () => this.certificates.of(name).keyPem,
+    };
+    const path = join(this.#folder, `${kind}-${name}.pem`);
+    if (!existsSync(path)) writeFileSync(path, made[kind]?.() ?? '', { mode: 0o600 });
+    return path;
   }
 
   log(role: Role): string {

@@ -122,4 +122,32 @@ const MODES: Feature = [
   },
 ];
 
-export const feature: Feature = MODES;
+const settings = (name: string, field: string, mesh: string, ...steps: Scenario['steps']): Scenario => ({
+  name: `mTLS: ${name}`,
+  proves: [`MeshConfig.${field}`],
+  config: policy('modes', 'PeerAuthentication', '{ mtls: { mode: STRICT } }'),
+  mesh,
+  steps,
+});
+const sni = 'outbound_.8000_._.server.default.svc.cluster.local';
+const old = { identity: FRIEND, alpn: ALPN, sni, maxVersion: 'TLSv1.2' } as const;
+const SETTINGS: Feature = [
+  settings('TLS 1.2 is taken', 'meshMTLS.minProtocolVersion', '', { call: as(FRIEND, { tls: old }), expect: OK }),
+  settings(
+    'meshMTLS: not below the least version',
+    'meshMTLS.minProtocolVersion',
+    'meshMTLS: { minProtocolVersion: TLSV1_3 }\n',
+    { call: as(FRIEND), expect: OK },
+    { call: as(FRIEND, { tls: old }), expect: { refused: true } },
+    { call: { to: 'server:8000' }, expect: OK },
+  ),
+  settings(
+    'meshMTLS: the suites of TLS 1.2',
+    'meshMTLS.cipherSuites',
+    'meshMTLS: { cipherSuites: [ECDHE-ECDSA-AES256-GCM-SHA384] }\n',
+    { call: as(FRIEND, { tls: { ...old, ciphers: 'ECDHE-ECDSA-AES256-GCM-SHA384' } }), expect: OK },
+    { call: as(FRIEND, { tls: { ...old, ciphers: 'ECDHE-ECDSA-AES128-GCM-SHA256' } }), expect: { refused: true } },
+  ),
+];
+
+export const feature: Feature = [...MODES, ...SETTINGS];

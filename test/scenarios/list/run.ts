@@ -28,19 +28,28 @@ export async function runScenario(lab: Lab, scenario: Scenario): Promise<void> {
   }
 }
 
-/** `${port:web-v1}`, `${cert:NAME}` and the like: what only the lab knows. */
+/** `${port:web-v1}`, `${secret:NAME}`, `${file:crl:NAME}` and the like: what only the lab knows. */
 function fill(lab: Lab, text: string): string {
-  return text.replace(/\$\{(port|secret|stranger|secret-ca|own):([^}]+)\}/g, (_, kind: string, name: string) => {
-    if (kind === 'port') return String(lab.backends.port(name));
-    if (kind === 'own') return String(name === 'client' ? lab.httpProxyPort : (lab.gatewayPorts[Number(name)] ?? 0));
-    const pair = lab.certificates.of(name, kind === 'stranger');
-    const data: [string, string][] = [
-      ['tls.crt', pair.certPem],
-      ['tls.key', pair.keyPem],
-      ...(kind === 'secret-ca' ? [['ca.crt', lab.certificates.rootsPem] as [string, string]] : []),
-    ];
-    return `{ ${data.map(([key, value]) => `${key}: ${Buffer.from(value).toString('base64')}`).join(', ')} }`;
-  });
+  return text.replace(
+    /\$\{(port|secret|stranger|secret-ca|secret-crl|own|file):([^}]+)\}/g,
+    (_, kind: string, name: string) => {
+      if (kind === 'file') return lab.file(name);
+      if (kind === 'port') return String(lab.backends.port(name));
+      if (kind === 'own') return String(name === 'client' ? lab.httpProxyPort : (lab.gatewayPorts[Number(name)] ?? 0));
+      const pair = lab.certificates.of(name, kind === 'stranger');
+      const data: [string, string][] = [
+        ['tls.crt', pair.certPem],
+        ['tls.key', pair.keyPem],
+        ...(kind === 'secret-ca' || kind === 'secret-crl'
+          ? [['ca.crt', lab.certificates.rootsPem] as [string, string]]
+          : []),
+        ...(kind === 'secret-crl'
+          ? [['ca.crl', lab.certificates.revocationList('revoked.example.com')] as [string, string]]
+          : []),
+      ];
+      return `{ ${data.map(([key, value]) => `${key}: ${Buffer.from(value).toString('base64')}`).join(', ')} }`;
+    },
+  );
 }
 
 function assertNothingRejected(lab: Lab, before: number): void {
@@ -164,6 +173,13 @@ async function check(
       else assert.deepEqual(line[key], value, `${at}: log ${key}`);
     }
   }
+  if (expect.audit === null) {
+    await lab.flushLogs(got.role);
+    assert.equal(auditLine(lab, got), undefined, `${at}: audit`);
+  } else if (expect.audit !== undefined) {
+    const line = await untilLine(lab, got, () => auditLine(lab, got), `${at}: no line of AUDIT`);
+    for (const [key, value] of Object.entries(expect.audit)) assert.deepEqual(line[key], value, `${at}: audit ${key}`);
+  }
   void scenario;
   void step;
 }
@@ -187,16 +203,30 @@ async function arrivalsHold(lab: Lab, expect: Expectation, id: string, at: strin
   }
 }
 
-async function logLine(lab: Lab, got: Outcome, at: string): Promise<Record<string, unknown>> {
+type Line = Readonly<Record<string, unknown>>;
+
+function logLine(lab: Lab, got: Outcome, at: string): Promise<Line> {
+  return untilLine(lab, got, () => lineOf(lab, got, false), `${at}: no line in the access log`);
+}
+
+const auditLine = (lab: Lab, got: Outcome): Line | undefined => lineOf(lab, got, true);
+
+/** Both kinds of lines stand in one stream, and name the caller's port. */
+function lineOf(lab: Lab, got: Outcome, audit: boolean): Line | undefined {
+  return lab
+    .log(got.role)
+    .split('\n')
+    .filter((line) => line.includes(`:${got.localPort}"`) && line.startsWith('{'))
+    .map((line) => JSON.parse(line) as Line)
+    .findLast((line) => (line['audit'] === true) === audit);
+}
+
+async function untilLine(lab: Lab, got: Outcome, find: () => Line | undefined, problem: string): Promise<Line> {
   const end = performance.now() + LOG_MS;
   for (;;) {
-    const lines = lab.log(got.role).split('\n');
-    for (let i = lines.length - 1; i >= 0; i--) {
-      const line = lines[i] as string;
-      if (!line.includes(`:${got.localPort}"`) || !line.startsWith('{')) continue;
-      return JSON.parse(line) as Record<string, unknown>;
-    }
-    if (performance.now() > end) assert.fail(`${at}: no line in the access log`);
+    const line = find();
+    if (line !== undefined) return line;
+    if (performance.now() > end) assert.fail(problem);
     await lab.flushLogs(got.role);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

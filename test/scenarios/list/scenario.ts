@@ -38,6 +38,8 @@ export interface Call {
     /** Signed by nobody that is trusted. */
     readonly stranger?: boolean;
     readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
+    /** OpenSSL's names, for TLS 1.2. */
+    readonly ciphers?: string;
   };
   /** Of the whole answer; default 5 s. */
   readonly timeoutMs?: number;
@@ -58,6 +60,8 @@ export interface Expectation {
   /** The access log's words. */
   readonly flag?: string;
   readonly log?: Readonly<Record<string, string | number | RegExp | null>>;
+  /** Fields of the line that AUDIT left; null: it left none. */
+  readonly audit?: Readonly<Record<string, string | number>> | null;
   /** Timing class. */
   readonly atLeastMs?: number;
   readonly lessThanMs?: number;

@@ -1,0 +1,136 @@
+// Tokens at a gateway and at a server's sidecar: what passes, what is refused, what goes on, and routes that claims choose.
+import { generateKeyPairSync, sign } from 'node:crypto';
+import type { Call, Feature, Scenario } from './scenario.ts';
+import { OK, plain, policy, SELECT } from './server-calls.ts';
+import { to, WEB_SUBSETS } from './yaml.ts';
+
+const ISSUER = 'https://issuer.example';
+const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const forged = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const KEYS = JSON.stringify({ keys: [{ ...own.publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256' }] });
+
+const base64url = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+
+function token(claims: object, key = own.privateKey): string {
+  const seconds = Math.floor(Date.now() / 1000);
+  const body = { iss: ISSUER, sub: 'ann', iat: seconds - 60, exp: seconds + 86_400, ...claims };
+  const text = `${base64url({ alg: 'ES256', kid: 'one', typ: 'JWT' })}.${base64url(body)}`;
+  return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+}
+
+const bearer = (claims: object, key = own.privateKey) => ({ authorization: `Bearer ${token(claims, key)}` });
+const rule = (more = ''): string => `{ issuer: "${ISSUER}", jwks: '${KEYS}'${more === '' ? '' : `, ${more}`} }`;
+const atServer = (more = ''): string =>
+  policy('tokens', 'RequestAuthentication', `{ ${SELECT}, jwtRules: [${rule(more)}] }`);
+const PLAIN_MTLS = policy('modes', 'PeerAuthentication', '{ mtls: { mode: PERMISSIVE } }');
+
+function scenario(name: string, proves: string, config: string, ...steps: Scenario['steps']): Scenario {
+  return { name: `tokens: ${name}`, proves: [`RequestAuthentication.jwtRules${proves}`], config, steps };
+}
+
+const SERVER: Feature = [
+  scenario(
+    'a good one passes, a forged, foreign or ended one does not, none passes',
+    '.jwks',
+    PLAIN_MTLS + atServer(),
+    { call: plain({ headers: bearer({}) }), expect: OK },
+    { call: plain(), expect: OK },
+    { call: plain({ headers: bearer({}, forged.privateKey) }), expect: { status: 401, arrivals: 0 } },
+    { call: plain({ headers: bearer({ iss: 'https://other.example' }) }), expect: { status: 401, arrivals: 0 } },
+    { call: plain({ headers: bearer({ exp: 1_000_000 }) }), expect: { status: 401, arrivals: 0 } },
+  ),
+  scenario(
+    'audiences',
+    '.audiences',
+    PLAIN_MTLS + atServer('audiences: [shop]'),
+    { call: plain({ headers: bearer({ aud: ['shop', 'bar'] }) }), expect: OK },
+    { call: plain({ headers: bearer({ aud: 'bar' }) }), expect: { status: 403, arrivals: 0 } },
+  ),
+  scenario(
+    'in a header of its own, a parameter, a cookie',
+    '.fromHeaders',
+    PLAIN_MTLS + atServer('fromHeaders: [{ name: x-token, prefix: "jwt " }], fromParams: [t], fromCookies: [c]'),
+    { call: plain({ headers: { 'x-token': `jwt ${token({})}` } }), expect: OK },
+    { call: plain({ headers: { 'x-token': `jwt ${token({}, forged.privateKey)}` } }), expect: { status: 401 } },
+    { call: plain({ path: `/?t=${token({}, forged.privateKey)}` }), expect: { status: 401 } },
+    { call: plain({ headers: { cookie: `c=${token({}, forged.privateKey)}` } }), expect: { status: 401 } },
+  ),
+  scenario(
+    'claims go on in headers that a caller cannot write',
+    '.outputClaimToHeaders',
+    PLAIN_MTLS +
+      atServer('outputClaimToHeaders: [{ header: x-group, claim: group }, { header: x-er, claim: deep.er }]'),
+    {
+      call: plain({ headers: { ...bearer({ group: 'dev', deep: { er: 'in' } }), 'x-group': 'root' } }),
+      expect: { ...OK, upstream: { 'x-group': 'dev', 'x-er': 'in', authorization: null } },
+    },
+  ),
+  scenario(
+    'the token itself goes on when that is asked for',
+    '.forwardOriginalToken',
+    PLAIN_MTLS + atServer('forwardOriginalToken: true, outputPayloadToHeader: x-payload'),
+    {
+      call: plain({ headers: bearer({}) }),
+      expect: { ...OK, upstream: { authorization: /^Bearer ey/, 'x-payload': /^ey/ } },
+    },
+  ),
+];
+
+const GATEWAY = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: default }
+spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
+---
+${policy('tokens', 'RequestAuthentication', `{ selector: { matchLabels: { istio: ingressgateway } }, jwtRules: [${rule()}] }`, 'istio-system')}`;
+
+const way = (version: string): string => to('web', version).replace('host: web', 'host: web, port: { number: 8000 }');
+
+/** v2 for whom the match holds, v1 for everybody else. */
+function routed(match: string): string {
+  return `${GATEWAY}${WEB_SUBSETS}apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: shop, namespace: default }
+spec: { hosts: ["*"], gateways: [edge], http: [{ match: [${match}], ${way('v2')} }, { ${way('v1')} }] }
+---
+`;
+}
+
+const through = (claims?: object, more: Partial<Call> = {}): Call => ({
+  via: 'gateway',
+  ...(claims === undefined ? {} : { headers: bearer(claims) }),
+  ...more,
+});
+const V1 = { status: 200, backend: 'web-v1' } as const;
+const V2 = { status: 200, backend: 'web-v2' } as const;
+
+const ROUTES: Feature = [
+  scenario(
+    'a route asks for a claim',
+    '',
+    routed('{ headers: { "@request.auth.claims.group": { exact: dev } } }'),
+    { call: through({ group: 'dev' }), expect: V2 },
+    { call: through({ group: 'ops' }), expect: V1 },
+    { call: through({ group: ['ops', 'dev'] }), expect: V2 },
+    { call: through(), expect: V1 },
+    { call: through(undefined, { headers: { group: 'dev', 'request.auth.claims.group': 'dev' } }), expect: V1 },
+    { call: through(undefined, { headers: bearer({ group: 'dev' }, forged.privateKey) }), expect: { status: 401 } },
+  ),
+  scenario(
+    'a route asks for a claim inside another',
+    '',
+    routed('{ headers: { "@request.auth.claims[deep][er]": { prefix: in } } }'),
+    { call: through({ deep: { er: 'inside' } }), expect: V2 },
+    { call: through({ deep: { er: 'outside' } }), expect: V1 },
+    { call: through({ deep: 'inside' }), expect: V1 },
+  ),
+  scenario(
+    'a route refuses a claim',
+    '',
+    routed('{ withoutHeaders: { "@request.auth.claims.group": { exact: dev } } }'),
+    { call: through({ group: 'dev' }), expect: V1 },
+    { call: through({ group: 'ops' }), expect: V2 },
+    { call: through(), expect: V2 },
+  ),
+];
+
+export const feature: Feature = [...SERVER, ...ROUTES];
