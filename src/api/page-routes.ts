@@ -19,6 +19,7 @@ export const SCREEN_PATHS: readonly string[] = [
   '/traces/:id',
   '/explain',
   '/explain/:id',
+  '/what-if',
 ];
 
 const POLICY = [
