@@ -2,13 +2,12 @@
 //
 // The control plane and its clients are processes of their own; the transport is plaintext HTTP/2 on loopback for all rows;
 // the clients' CPU is not counted, but they share the machine: a client's receipt is what the times mean.
-import { fork, type ChildProcess } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type KubeClient, RESOURCES } from '#kube';
 import { type ApiServer, must, resourceOf, startApiServer } from '../test/rungs/kube/api-server.ts';
 import type { ClientsOrder, Seen } from './control-plane/clients.ts';
+import { Peer } from './control-plane/peer.ts';
 import type { Order, Report } from './control-plane/serve.ts';
 import { namespaceOf, serviceObject, type Size, sliceObject, virtualServiceObject } from './control-plane/objects.ts';
 
@@ -33,40 +32,6 @@ const size: Size = {
 };
 const clients = Number(values.clients);
 const rounds = Number(values.rounds);
-
-class Peer {
-  readonly process: ChildProcess;
-
-  constructor(file: string, env: Record<string, string> = {}, args: readonly string[] = []) {
-    this.process = fork(join(import.meta.dirname, 'control-plane', file), {
-      env: { ...process.env, ...env },
-      execArgv: [...args],
-    });
-    this.process.setMaxListeners(0);
-  }
-
-  send(message: object): void {
-    this.process.send(message);
-  }
-
-  next<T>(field: string): Promise<T> {
-    return new Promise((resolve, reject) => {
-      const heard = (message: Readonly<Record<string, T>>): void => {
-        if (!(field in message)) return;
-        this.process.off('message', heard as never);
-        resolve(message[field] as T);
-      };
-      this.process.on('message', heard as never);
-      this.process.once('exit', () => reject(new Error('a process of the benchmark ended')));
-    });
-  }
-
-  ask<T>(message: object, field: string): Promise<T> {
-    const answer = this.next<T>(field);
-    this.send(message);
-    return answer;
-  }
-}
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 const now = (): number => performance.timeOrigin + performance.now();

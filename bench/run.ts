@@ -21,6 +21,10 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly abou
     file: 'control-plane.ts',
     about: '500 sidecars connect, a VirtualService and an endpoint change (--source memory|kube, --vhds, --rounds)',
   },
+  'control-plane-churn': {
+    file: 'control-plane-churn.ts',
+    about: '10,000 fake pods on 1,000 nodes in an API server, 30 replaced a second (--minutes 20, --rate, --clients)',
+  },
   updates: { file: 'micro/updates.ts', about: 'how long the loop stands still while endpoints arrive' },
   telemetry: {
     file: 'micro/telemetry.ts',

@@ -6,6 +6,7 @@ import { FrameDecoder, frame } from '#wire/grpc';
 import { decodeResponse } from '../../src/xds/codec/response.ts';
 import { encodeDeltaRequest } from '../../src/xds/codec/request.ts';
 import { fromBinary } from '@bufbuild/protobuf';
+import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { HttpConnectionManagerSchema } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 
@@ -40,21 +41,27 @@ const seen = new Map<number, number>();
 const routesOf = new Map<string, readonly string[]>();
 let lastMs = 0;
 
-process.on('message', (order: ClientsOrder | { readonly mark: string } | { readonly ask: 'seen' | 'state' }) => {
-  if ('port' in order) for (let i = 0; i < order.count; i++) startClient(i, order);
-  else if ('mark' in order) {
-    marker = Buffer.from(order.mark, 'latin1');
-    seen.clear();
-    bytes = 0;
-    responses = 0;
-    process.send?.({ marked: true });
-  } else if (order.ask === 'seen')
-    process.send?.({ seen: { times: [...seen.values()], bytes, responses } satisfies Seen });
-  else process.send?.({ state: { configured: configured.size, bytes, responses, lastMs } });
-});
+process.on(
+  'message',
+  (order: ClientsOrder | { readonly mark: string } | { readonly ask: 'seen' | 'state' | 'endpoints' }) => {
+    if ('port' in order) for (let i = 0; i < order.count; i++) startClient(i, order);
+    else if ('mark' in order) {
+      marker = Buffer.from(order.mark, 'latin1');
+      seen.clear();
+      bytes = 0;
+      responses = 0;
+      process.send?.({ marked: true });
+    } else if (order.ask === 'seen')
+      process.send?.({ seen: { times: [...seen.values()], bytes, responses } satisfies Seen });
+    else if (order.ask === 'endpoints') process.send?.({ endpoints: endpointsHeld() });
+    else process.send?.({ state: { configured: configured.size, bytes, responses, lastMs } });
+  },
+);
 process.on('disconnect', () => process.exit(0));
 
 const configured = new Set<number>();
+/** What the first client holds, as it came. */
+const held = new Map<string, Uint8Array>();
 
 function startClient(i: number, order: ClientsOrder): void {
   const namespace = `bench-${i % order.namespaces}`;
@@ -113,6 +120,10 @@ function startClient(i: number, order: ClientsOrder): void {
         TYPE_URL.endpoint,
         response.resources.map((one) => one.name).filter((name) => name.startsWith('outbound|')),
       );
+    if (i === 0 && response.typeUrl === TYPE_URL.endpoint) {
+      for (const one of response.resources) held.set(one.name, one.bytes.slice());
+      for (const name of response.removed) held.delete(name);
+    }
     if (response.typeUrl === TYPE_URL.listener)
       want(
         TYPE_URL.route,
@@ -153,4 +164,20 @@ function routesFrom(name: string, version: string, listener: Uint8Array): readon
   }
   routesOf.set(key, names);
   return names;
+}
+
+/** Sorted addresses by the service's name. */
+function endpointsHeld(): Readonly<Record<string, readonly string[]>> {
+  const found: Record<string, readonly string[]> = {};
+  for (const [name, bytes] of held) {
+    const service = name.split('|')[3]?.split('.')[0] ?? '';
+    found[service] = fromBinary(ClusterLoadAssignmentSchema, bytes)
+      .endpoints.flatMap(({ lbEndpoints }) => lbEndpoints)
+      .map(({ hostIdentifier }) =>
+        hostIdentifier.case === 'endpoint' ? hostIdentifier.value.address?.address : undefined,
+      )
+      .map((address) => (address?.case === 'socketAddress' ? address.value.address : ''))
+      .sort();
+  }
+  return found;
 }

@@ -53,7 +53,7 @@ export function bookshop(image: string): string {
                 ports: [{ name: 'http', containerPort: 9080 }],
                 // It stops listening at SIGTERM: peers need a moment to forget it.
                 lifecycle: { preStop: { sleep: { seconds: 2 } } },
-                readinessProbe: { httpGet: { path: '/health', port: 'http' }, periodSeconds: 1 },
+                readinessProbe: { httpGet: { path: '/health', port: 'http' }, periodSeconds: 1, timeoutSeconds: 5 },
                 resources: { requests: { cpu: '10m', memory: '40Mi' } },
               },
             ],

@@ -84,7 +84,10 @@ const test: KubeTest = {
         cluster.kubectl(['-n', 'shop', 'rollout', 'status', 'deploy/productpage-v1', '--timeout=90s']);
         cluster.kubectl(['-n', 'shop', 'rollout', 'status', 'deploy/details-v1', '--timeout=90s']);
       });
-      assert.deepEqual(failures, []);
+      // A probe that a busy machine did not answer in time takes the only pod out of its Service: then it is said here.
+      const warnings = (): string =>
+        cluster.kubectl(['-n', 'shop', 'get', 'events', '--field-selector=type=Warning', '--sort-by=.lastTimestamp']);
+      assert.deepEqual(failures, [], failures.length === 0 ? '' : `${failures.join('; ')}\n${warnings()}`);
     });
     await step('uninstall --purge --delete-data leaves nothing', () => {
       mustTopsail(cluster, ['uninstall', '--purge', '--delete-data', '-y']);

@@ -13,14 +13,18 @@ const MODULE = fileURLToPath(new URL('conformance', import.meta.url));
 const FOLDER = join(CACHE, 'gateway-api');
 const SUITE = join(FOLDER, 'conformance');
 const ECHO = join(FOLDER, 'echo-basic');
+/** Our stand-in: the project does not publish its own as a module. */
+const MESH_ECHO = join(FOLDER, 'echo-advanced');
 export const GATEWAY_CRDS = join(FOLDER, 'crds');
 
 /** By the names that the suite's manifests have. */
 const ECHO_IMAGES = ['v1.5.1', 'v1.6.0-dev.3'].map((tag) => `registry.k8s.io/gateway-api/echo-basic:${tag}`);
 
+const MESH_ECHO_IMAGE = 'registry.k8s.io/gateway-api/echo-advanced:v1.5.1';
+
 /** False where it is not there and Go, which would build it, is not either. */
 export function buildConformance(say: (text: string) => void): boolean {
-  if (existsSync(SUITE) && existsSync(ECHO) && existsSync(GATEWAY_CRDS)) return true;
+  if ([SUITE, ECHO, MESH_ECHO, GATEWAY_CRDS].every((path) => existsSync(path))) return true;
   const env = { ...process.env, GOTOOLCHAIN: 'local', CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' };
   const go = (...args: string[]): string =>
     execFileSync('go', args, { cwd: MODULE, env, encoding: 'utf8', stdio: 'pipe' });
@@ -33,6 +37,7 @@ export function buildConformance(say: (text: string) => void): boolean {
   mkdirSync(FOLDER, { recursive: true });
   go('test', '-c', '-trimpath', '-ldflags', '-s -w', '-o', SUITE, '.');
   go('build', '-trimpath', '-ldflags', '-s -w', '-o', ECHO, 'sigs.k8s.io/gateway-api/conformance/echo-basic');
+  go('build', '-trimpath', '-ldflags', '-s -w', '-o', MESH_ECHO, './echo-advanced');
   const kinds = join(go('list', '-m', '-f', '{{.Dir}}', 'sigs.k8s.io/gateway-api').trim(), 'config/crd/standard');
   mkdirSync(GATEWAY_CRDS, { recursive: true });
   for (const file of readdirSync(kinds)) cpSync(join(kinds, file), join(GATEWAY_CRDS, file), { mode: 0 });
@@ -41,18 +46,27 @@ export function buildConformance(say: (text: string) => void): boolean {
 
 export function loadEchoImages(cluster: Cluster): void {
   const architecture: ImageArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
-  const image: OciImage = makeImage(
-    architecture,
-    { user: '', env: {}, workingDir: '/', labels: {}, entrypoint: ['/echo-basic'] },
-    [[{ path: 'echo-basic', kind: 'file', mode: 0o755, content: readFileSync(ECHO) }]],
-  );
+  const plain = { user: '', workingDir: '/', labels: {} };
+  const image: OciImage = makeImage(architecture, { ...plain, env: {}, entrypoint: ['/echo-basic'] }, [
+    [{ path: 'echo-basic', kind: 'file', mode: 0o755, content: readFileSync(ECHO) }],
+  ]);
   for (const name of ECHO_IMAGES) cluster.load(name, image);
+  // The suite runs `client` in the pods.
+  const mesh = makeImage(architecture, { ...plain, env: { PATH: '/bin' }, entrypoint: ['/bin/server'] }, [
+    [
+      { path: 'bin/server', kind: 'file', mode: 0o755, content: readFileSync(MESH_ECHO) },
+      { path: 'bin/client', kind: 'link', mode: 0o777, target: 'server' },
+    ],
+  ]);
+  cluster.load(MESH_ECHO_IMAGE, mesh);
   cluster.load('registry.k8s.io/coredns/coredns:v1.12.2', coreDnsImage(join(cluster.programs, 'coredns')));
 }
 
 export interface SuiteOptions {
   readonly profiles: readonly string[];
   readonly features: readonly string[];
+  /** Of the namespaces that the suite makes: `name=value`. */
+  readonly namespaceLabels?: string;
   readonly test?: string;
   readonly line?: (text: string) => void;
 }
@@ -79,6 +93,7 @@ export async function runConformance(
       '-contact=@topsail',
       '-allow-crds-mismatch',
       '-cleanup-base-resources=false',
+      ...(options.namespaceLabels === undefined ? [] : [`-namespace-labels=${options.namespaceLabels}`]),
       ...(options.test === undefined ? [] : [`-run-test=${options.test}`]),
     ],
     { env: { ...process.env, KUBECONFIG: cluster.kubeconfig }, stdio: ['ignore', 'pipe', 'pipe'] },

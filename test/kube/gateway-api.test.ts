@@ -11,9 +11,8 @@ import { mustTopsail, ROOT } from './topsail.ts';
 
 const HUB = 'topsail.local';
 const PAGE = join(ROOT, 'docs/gateway-api.md');
-const PROFILES = ['GATEWAY-HTTP', 'GATEWAY-GRPC', 'GATEWAY-TLS'];
-/** Optional features that are claimed. */
-const FEATURES = [
+/** Features that are claimed. */
+const GATEWAY_FEATURES = [
   'Gateway',
   'ReferenceGrant',
   'HTTPRoute',
@@ -47,6 +46,30 @@ const FEATURES = [
   'TLSRouteModeTerminate',
   'TLSRouteModeMixed',
 ];
+const MESH_FEATURES = [
+  'Mesh',
+  'HTTPRoute',
+  'ReferenceGrant',
+  'HTTPRouteParentRefPort',
+  'HTTPRouteResponseHeaderModification',
+  'HTTPRoute303RedirectStatusCode',
+  'HTTPRoute307RedirectStatusCode',
+  'HTTPRoute308RedirectStatusCode',
+  'MeshClusterIPMatching',
+  'MeshConsumerRoute',
+  'MeshHTTPRouteBackendRequestHeaderModification',
+  'MeshHTTPRouteNamedRouteRule',
+  'MeshHTTPRouteQueryParamMatching',
+  'MeshHTTPRouteRedirectPath',
+  'MeshHTTPRouteRedirectPort',
+  'MeshHTTPRouteRewritePath',
+  'MeshHTTPRouteSchemeRedirect',
+];
+/** In this order; only the mesh's pods have proxies. */
+const RUNS = {
+  mesh: { profiles: ['MESH-HTTP'], features: MESH_FEATURES, namespaceLabels: 'istio-injection=enabled' },
+  gateways: { profiles: ['GATEWAY-HTTP', 'GATEWAY-GRPC', 'GATEWAY-TLS'], features: GATEWAY_FEATURES },
+} as const;
 
 const test: KubeTest = {
   title: 'Gateway API conformance',
@@ -71,18 +94,22 @@ const test: KubeTest = {
     const stop = startLoadBalancer(cluster);
     const log = process.env['TOPSAIL_CONFORMANCE_LOG'];
     const only = process.env['TOPSAIL_CONFORMANCE_TEST'];
+    const passed: string[] = [];
+    const failed: string[] = [];
     try {
-      const outcomes = await step('the suite runs', () =>
-        runConformance(cluster, {
-          profiles: PROFILES,
-          features: FEATURES,
-          ...(only === undefined ? {} : { test: only }),
-          ...(log === undefined ? {} : { line: (text) => appendFileSync(log, `${text}\n`) }),
-        }),
-      );
-      const whole = [...outcomes].filter(([name]) => !name.includes('/'));
-      const failed = whole.filter(([, outcome]) => outcome === false).map(([name]) => name);
-      const passed = whole.filter(([, outcome]) => outcome === true).map(([name]) => name);
+      for (const [name, suite] of Object.entries(RUNS)) {
+        if (only !== undefined && only.startsWith('Mesh') !== (name === 'mesh')) continue;
+        const outcomes = await step(`the suite runs: ${suite.profiles.join(', ')}`, () =>
+          runConformance(cluster, {
+            ...suite,
+            ...(only === undefined ? {} : { test: only }),
+            ...(log === undefined ? {} : { line: (text) => appendFileSync(log, `${text}\n`) }),
+          }),
+        );
+        const whole = [...outcomes].filter(([test]) => !test.includes('/'));
+        passed.push(...whole.filter(([, outcome]) => outcome === true).map(([test]) => test));
+        failed.push(...whole.filter(([, outcome]) => outcome === false).map(([test]) => test));
+      }
       process.stdout.write(`    passed ${passed.length}, failed ${failed.length}: ${failed.join(' ')}\n`);
       if (only !== undefined) return;
       if (process.env['TOPSAIL_CONFORMANCE_WRITE'] !== undefined) writePage(passed, failed);

@@ -59,7 +59,9 @@ export function app(options: AppOptions): readonly object[] {
     args: ['-e', script],
     env: Object.entries(env).map(([key, value]) => ({ name: key, value })),
     resources: { requests: { cpu: '10m', memory: '40Mi' } },
-    ...(script === SERVER ? { readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 } } : {}),
+    ...(script === SERVER
+      ? { readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1, timeoutSeconds: 5 } }
+      : {}),
   };
   const spec = {
     serviceAccountName: name,

@@ -65,9 +65,10 @@ const test: KubeTest = {
     await steady('draining a node', () => {
       const drain = ['drain', 'n2', '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=120s'];
       cluster.kubectl(drain);
-      cluster.kubectl(['-n', 'load', 'rollout', 'status', 'deploy/server', '--timeout=120s']);
       cluster.kubectl(['uncordon', 'n2']);
+      // The only control plane may have moved too: without it no pod is let in, and a ReplicaSet asks again later and later.
       cluster.kubectl(['-n', 'istio-system', 'rollout', 'status', 'deploy/istiod', '--timeout=120s']);
+      cluster.kubectl(['-n', 'load', 'rollout', 'status', 'deploy/server', '--timeout=300s']);
     });
     await steady('moving to a second revision', () => {
       mustTopsail(cluster, [

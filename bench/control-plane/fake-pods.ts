@@ -1,0 +1,126 @@
+// Nodes and pods that nothing runs, with the EndpointSlices that name them; a pod is replaced as a Deployment's controller does it.
+import { type KubeClient, type KubeObject, RESOURCES } from '#kube';
+import { must } from '../../test/rungs/kube/api-server.ts';
+import { namespaceOf, serviceObject, type Size } from './objects.ts';
+
+/** Requests under way at once while the API server is filled. */
+const PARALLEL = 32;
+
+interface FakePod {
+  readonly name: string;
+  readonly ip: string;
+}
+
+export class FakePods {
+  readonly #client: KubeClient;
+  readonly #size: Size;
+  readonly #nodes: number;
+  /** By service, then by place in its slice. */
+  readonly #pods: FakePod[][] = [];
+  /** Changes of one service follow one another. */
+  readonly #turns = new Map<number, Promise<void>>();
+  #made = 0;
+
+  constructor(client: KubeClient, size: Size, nodes: number) {
+    this.#client = client;
+    this.#size = size;
+    this.#nodes = nodes;
+  }
+
+  async fill(): Promise<void> {
+    const { services, endpoints, namespaces } = this.#size;
+    for (let n = 0; n < namespaces; n++)
+      must(await this.#client.create(RESOURCES.namespaces, { metadata: { name: namespaceOf(n, this.#size) } }));
+    await each(this.#nodes, async (n) => void must(await this.#client.create(RESOURCES.nodes, nodeObject(n))));
+    await each(services, async (i) => {
+      const { clusterIP: _, ...spec } = serviceObject(i, this.#size)['spec'] as Record<string, unknown>;
+      must(await this.#client.create(RESOURCES.services, { ...serviceObject(i, this.#size), spec }));
+      const pods: FakePod[] = [];
+      for (let e = 0; e < endpoints; e++) pods.push(await this.#make(i));
+      this.#pods[i] = pods;
+      await this.#writeSlice(i);
+    });
+  }
+
+  /** A new pod is ready, then the former leaves the slice, then it goes. */
+  replace(i: number, e: number): Promise<void> {
+    const work = async (): Promise<void> => {
+      const pods = this.#pods[i] as FakePod[];
+      const former = pods[e] as FakePod;
+      pods[e] = await this.#make(i);
+      await this.#writeSlice(i);
+      must(await this.#client.delete(RESOURCES.pods, { namespace: namespaceOf(i, this.#size), name: former.name }));
+    };
+    const turn = (this.#turns.get(i) ?? Promise.resolve()).then(work);
+    this.#turns.set(i, turn);
+    return turn;
+  }
+
+  /** Sorted addresses of a service. */
+  addresses(i: number): readonly string[] {
+    return (this.#pods[i] ?? []).map(({ ip }) => ip).sort();
+  }
+
+  async #make(i: number): Promise<FakePod> {
+    const number = this.#made++;
+    const pod = {
+      name: `svc-${i}-${number}`,
+      ip: `10.${128 + (number >> 16)}.${(number >> 8) & 255}.${number & 255}`,
+    };
+    const namespace = namespaceOf(i, this.#size);
+    const object: KubeObject = {
+      metadata: { name: pod.name, namespace, labels: { app: `svc-${i}`, 'security.istio.io/tlsMode': 'istio' } },
+      spec: {
+        nodeName: `node-${number % this.#nodes}`,
+        // Nobody would end it.
+        terminationGracePeriodSeconds: 0,
+        containers: [{ name: 'app', image: 'none', ports: [{ containerPort: 8080 }] }],
+      },
+    };
+    must(await this.#client.create(RESOURCES.pods, object));
+    const status = {
+      phase: 'Running',
+      podIP: pod.ip,
+      podIPs: [{ ip: pod.ip }],
+      conditions: [{ type: 'Ready', status: 'True' }],
+    };
+    must(
+      await this.#client.mergePatch(RESOURCES.pods, { namespace, name: pod.name, subresource: 'status' }, { status }),
+    );
+    return pod;
+  }
+
+  async #writeSlice(i: number): Promise<void> {
+    const namespace = namespaceOf(i, this.#size);
+    const endpoints = (this.#pods[i] as FakePod[]).map(({ name, ip }) => ({
+      addresses: [ip],
+      conditions: { ready: true, serving: true, terminating: false },
+      targetRef: { kind: 'Pod', name, namespace },
+    }));
+    const slice: KubeObject = {
+      metadata: { name: `svc-${i}-a`, namespace, labels: { 'kubernetes.io/service-name': `svc-${i}` } },
+      addressType: 'IPv4',
+      ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+      endpoints,
+    };
+    must(await this.#client.apply(RESOURCES.endpointSlices, slice, { force: true }));
+  }
+}
+
+function nodeObject(n: number): KubeObject {
+  return {
+    metadata: {
+      name: `node-${n}`,
+      labels: { 'topology.kubernetes.io/region': 'here', 'topology.kubernetes.io/zone': `zone-${n % 3}` },
+    },
+    spec: {},
+  };
+}
+
+async function each(count: number, work: (i: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: PARALLEL }, worker));
+}
