@@ -203,6 +203,10 @@ export const ERRORS = {
     'Correct the errors reported with it.',
   ),
   'TS-CFG-0504': error('The object was not written: {reason}.', 'Correct the file that is named, then apply again.'),
+  'TS-CFG-0505': error(
+    'The file cannot be written: {reason}.',
+    'Make room on the disk of the configuration folder, or make the folder writable for the control plane, then apply again.',
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -42,9 +42,10 @@ async function main(): Promise<void> {
     await program.parseAsync();
   } catch (error) {
     const known = error instanceof Error && 'exitCode' in error ? (error as Error & { exitCode: number }) : undefined;
-    if (known === undefined) throw error;
-    process.stderr.write(`error: ${known.message}\n`);
-    process.exitCode = known.exitCode;
+    const refused = known?.message ?? (await import('./system-failure.ts')).systemFailure(error);
+    if (refused === undefined) throw error;
+    process.stderr.write(`error: ${refused}\n`);
+    process.exitCode = known?.exitCode ?? 1;
   }
 }
 

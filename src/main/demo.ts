@@ -11,6 +11,7 @@ import { type Home, homeForStart, makeHome, rootFolder } from './home.ts';
 import { removeRecords, removeStale, runningSupervisor, writeRecords } from './stale-records.ts';
 import { onShutdown } from './supervised.ts';
 import { type ReadyFacts, Supervisor } from './supervisor.ts';
+import { fullDisk, systemFailure } from './system-failure.ts';
 import { findEnvoy, NO_ENVOY } from './find-envoy.ts';
 import { watchLauncher } from './watch-launcher.ts';
 
@@ -102,7 +103,8 @@ async function run(
       }),
     );
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    const said = systemFailure(error) ?? (error instanceof Error ? error.message : String(error));
+    process.stderr.write(`error: ${[said, fullDisk(home.folder)].filter((line) => line !== undefined).join('\n')}\n`);
     await supervisor.stop();
     removeRecords(home.run);
     return 1;

@@ -1,8 +1,9 @@
 // Keeps a set of processes running: starts them, waits for their word, restarts what dies, ends all of them.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
+import { fullDisk, systemFailure } from './system-failure.ts';
 import { TRIM_EVERY_MS, trimLog } from './trim-log.ts';
 
 /** A process that lives this long has started well: its restarts begin again without delay. */
@@ -48,6 +49,8 @@ export class Supervisor {
   readonly #running = new Map<string, Running>();
   readonly #logLook: NodeJS.Timeout;
   #stopping = false;
+  /** Said once, not at every change. */
+  #unrecorded = false;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
@@ -98,14 +101,14 @@ export class Supervisor {
   #spawn(one: Running, first: (facts: ReadyFacts | undefined) => void): void {
     const { spec } = one;
     // Appending, so that a truncated log begins at its beginning again.
-    const log = openSync(this.#logPath(spec.name), 'a');
+    const log = this.#openLog(spec.name);
     const child = spawn(this.#options.node, [...spec.nodeArgs, ...this.#options.entry, ...spec.args], {
       stdio: ['ignore', log, log, 'ipc'],
       env: { ...spec.env },
       // An own process group: Ctrl-C reaches only us, and a group can be ended as a whole.
       detached: true,
     });
-    closeSync(log);
+    if (log !== 'ignore') closeSync(log);
     one.child = child;
     one.startedMs = Date.now();
     child.on('message', (message: { ready?: ReadyFacts }) => {
@@ -114,30 +117,56 @@ export class Supervisor {
       one.facts = message.ready;
       first(message.ready);
     });
-    child.on('error', () => {});
+    child.on('error', (error) => {
+      // Where there is no process there is no end of it either.
+      if (child.pid !== undefined) return;
+      one.child = undefined;
+      this.#ended(one, error.message, first);
+    });
     child.on('exit', (code, signal) => {
       if (child.pid !== undefined) killGroup(child.pid);
       one.child = undefined;
       this.#report();
-      if (one.facts === undefined) first(undefined);
-      if (!this.#stopping && one.facts !== undefined) this.#restart(one, signal ?? `status ${code}`);
+      this.#ended(one, signal ?? `status ${code}`, first);
     });
     this.#report();
   }
 
+  #ended(one: Running, how: string, first: (facts: ReadyFacts | undefined) => void): void {
+    if (one.facts === undefined) first(undefined);
+    else if (!this.#stopping) this.#restart(one, how);
+  }
+
+  /** Without a log a process runs on: whoever took it away, or filled the disk, must not end the mesh with it. */
+  #openLog(name: string): number | 'ignore' {
+    try {
+      mkdirSync(this.#options.logFolder, { recursive: true });
+      return openSync(this.#logPath(name), 'a');
+    } catch (error) {
+      this.#options.say(`${name} has no log: ${systemFailure(error) ?? String(error)}`);
+      return 'ignore';
+    }
+  }
+
   #restart(one: Running, how: string): void {
     if (Date.now() - one.startedMs > HEALTHY_MS) one.delayMs = FIRST_DELAY_MS;
-    this.#options.say(`${one.spec.name} ended (${how}): starting it again`);
+    const full = fullDisk(this.#options.logFolder);
+    this.#options.say(`${one.spec.name} ended (${how}): starting it again${full === undefined ? '' : `. ${full}`}`);
     one.restart = setTimeout(() => this.#spawn(one, () => {}), one.delayMs);
     one.delayMs = Math.min(one.delayMs * 2, LONGEST_DELAY_MS);
   }
 
   #report(): void {
-    this.#options.changed(
-      [...this.#running.values()].flatMap((one) =>
-        one.child?.pid === undefined ? [] : [{ name: one.spec.name, pid: one.child.pid }],
-      ),
+    const running = [...this.#running.values()].flatMap((one) =>
+      one.child?.pid === undefined ? [] : [{ name: one.spec.name, pid: one.child.pid }],
     );
+    try {
+      this.#options.changed(running);
+      this.#unrecorded = false;
+    } catch (error) {
+      if (!this.#unrecorded) this.#options.say(`What runs is not recorded: ${systemFailure(error) ?? String(error)}`);
+      this.#unrecorded = true;
+    }
   }
 
   #logPath(name: string): string {
@@ -150,8 +179,12 @@ export class Supervisor {
 
   #tail(name: string): string {
     const path = this.#logPath(name);
-    const text = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES).join('\n  ');
-    return `The end of ${path}:\n  ${text}`;
+    try {
+      const text = readFileSync(path, 'utf8').trimEnd().split('\n').slice(-TAIL_LINES).join('\n  ');
+      return `The end of ${path}:\n  ${text}`;
+    } catch {
+      return `There is no ${path}.`;
+    }
   }
 }
 

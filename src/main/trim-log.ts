@@ -7,6 +7,10 @@ export const TRIM_EVERY_MS = 10_000;
 /** Its writers append, so they go on at the new beginning. */
 export function trimLog(path: string): void {
   if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) < LIMIT_BYTES) return;
-  copyFileSync(path, `${path}.1`);
+  try {
+    copyFileSync(path, `${path}.1`);
+  } catch {
+    // A full disk has no room for the former part; beginning anew is what makes some.
+  }
   truncateSync(path);
 }

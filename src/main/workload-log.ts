@@ -43,9 +43,17 @@ export function openWorkloadLog(where: AccessLog, home: Home, { name, namespace 
     descriptor: openSync(file, 'a', 0o640),
     write: (line) => {
       toStderr(line);
-      appendFileSync(file, line);
+      appended(file, line);
     },
   };
+}
+
+function appended(file: string, line: string): void {
+  try {
+    appendFileSync(file, line);
+  } catch {
+    // Nor must a full disk, or a folder that somebody removed.
+  }
 }
 
 function toStderr(line: string): void {

@@ -111,6 +111,19 @@ describe('applying beside an editor', () => {
     fs.put('config/list.yaml', '}{');
     assert.equal((await source.remove('VirtualService/default/a')).outcome, 'refused');
   });
+  it('is refused with a complaint where the disk is full, and stays as it was', async () => {
+    const { fs, source, written, subset } = await started({ 'a.yaml': route('v1') });
+    fs.writeText = async () => {
+      throw new Error('ENOSPC: no space left on device, write');
+    };
+    for (const outcome of [await written(route('v2')), await written(route('v1', 'b'))])
+      assert.match(
+        outcome.outcome === 'refused' ? `${outcome.complaint.code} ${outcome.complaint.message}` : outcome.outcome,
+        /^TS-CFG-0505 .*no space left/,
+      );
+    assert.equal(subset(), 'v1');
+    assert.equal((await source.remove('VirtualService/default/a')).outcome, 'deleted');
+  });
 });
 
 describe('deleting an object', () => {

@@ -3,6 +3,7 @@
 import type { Clock, Fs, Logger, Timer } from '#base';
 import { dump } from 'js-yaml';
 import { MAX_FILES } from '../limits.ts';
+import type { ErrorCode } from '../errors.ts';
 import { manifestOf } from '../model/manifest.ts';
 import type { Complaint } from '../model/complaint.ts';
 import type { ConfigObject } from '../model/object.ts';
@@ -152,22 +153,22 @@ export class FolderSource {
     const { fs, folder, store } = this.#options;
     const text = this.#textOf(document);
     const [present] = store.documentsOf(key);
-    if (present === undefined) return this.#create(object, text);
+    if (present === undefined) return this.#create(key, object, text);
     const hindrance = hindranceOf(key, present);
     if (hindrance.refused !== undefined) return hindrance.refused;
     const fileText = (await fs.readText(`${folder}/${present.file}`)) ?? '';
     const next = replaceDocument(fileText, hindrance.document, text);
     if (next === fileText) return { outcome: 'unchanged', file: present.file };
-    return this.#save(present.file, next, 'configured');
+    return this.#save(key, present.file, next, 'configured');
   }
 
   /** A file of that name may hold other objects by now: theirs stay. */
-  async #create(object: ConfigObject, text: string): Promise<WriteOutcome> {
+  async #create(key: string, object: ConfigObject, text: string): Promise<WriteOutcome> {
     const { namespace, name } = object.metadata;
     const file = `${namespace === '' ? 'cluster' : namespace}/${object.kind}.${name}.yaml`;
     const former = await this.#options.fs.readText(`${this.#options.folder}/${file}`);
     const kept = former === undefined || former.trim() === '' ? '' : `${former.trimEnd()}\n---\n`;
-    return this.#save(file, kept + text, 'created');
+    return this.#save(key, file, kept + text, 'created');
   }
 
   /** Removes an object's document; the file with the last one. */
@@ -181,8 +182,12 @@ export class FolderSource {
       if (hindrance.refused !== undefined) return hindrance.refused;
       const path = `${folder}/${claim.file}`;
       const rest = removeDocument((await fs.readText(path)) ?? '', hindrance.document);
-      if (rest === undefined) await fs.remove(path);
-      else await fs.writeText(path, rest);
+      try {
+        if (rest === undefined) await fs.remove(path);
+        else await fs.writeText(path, rest);
+      } catch (reason) {
+        return unwritable(key, claim.file, reason);
+      }
     }
     await this.refresh();
     return { outcome: 'deleted' };
@@ -200,11 +205,15 @@ export class FolderSource {
     return `${named.replace(/^[ \t]*\n/, '').trimEnd()}\n`;
   }
 
-  async #save(file: string, text: string, outcome: 'created' | 'configured'): Promise<WriteOutcome> {
+  async #save(key: string, file: string, text: string, outcome: 'created' | 'configured'): Promise<WriteOutcome> {
     const { fs, folder } = this.#options;
     const path = `${folder}/${file}`;
-    await fs.makeFolder(path.slice(0, path.lastIndexOf('/')));
-    await fs.writeText(path, text);
+    try {
+      await fs.makeFolder(path.slice(0, path.lastIndexOf('/')));
+      await fs.writeText(path, text);
+    } catch (reason) {
+      return unwritable(key, file, reason);
+    }
     await this.refresh();
     return { outcome, file };
   }
@@ -229,13 +238,14 @@ function hindranceOf(
   return { document: document.document };
 }
 
-function refused(key: string, reason: string, file: string): Refused {
+function refused(key: string, reason: string, file: string, code: ErrorCode = 'TS-CFG-0504'): Refused {
   const place = { file, line: 0, column: 0, object: key.replace('/', ' ') };
-  return {
-    outcome: 'refused',
-    reason,
-    complaint: toComplaint({ code: 'TS-CFG-0504', path: [], args: { reason } }, place),
-  };
+  return { outcome: 'refused', reason, complaint: toComplaint({ code, path: [], args: { reason } }, place) };
+}
+
+/** A full disk, a folder that may only be read. */
+function unwritable(key: string, file: string, reason: unknown): Refused {
+  return refused(key, reason instanceof Error ? reason.message : String(reason), file, 'TS-CFG-0505');
 }
 
 function unreadable(file: string, reason: unknown): Complaint {
