@@ -3,7 +3,7 @@
 import { CONTROL_PLANE_BACKOFF, LEAVING, nodeMetadata } from '#agent';
 import { err, formatNodeId, ok, type Random, SeededRandom, silentLogger, TYPE_URL } from '#base';
 import { CertificateManager } from '#identity';
-import { Proxy, LogFiles, peerMetadataExtension } from '#proxy';
+import { Proxy, LogFiles, peerMetadataExtension, followWants } from '#proxy';
 import { encodePeerMetadata, localPeer, StatStore, type StreamRecord, type StreamReporter } from '#telemetry';
 import { parseCertificateRequest, pemBlocks } from '#wire/tls';
 import { allExtensions } from '../src/main/proxy-extensions.ts';
@@ -172,11 +172,7 @@ export class SimWorkload {
       }),
       apply: (batch) => proxy.applyInSlices(batch.typeUrl, batch.added, batch.removed),
     });
-    proxy.config.onWants = () => {
-      const { endpoints, routes } = proxy.config.wants();
-      client.subscribe(TYPE_URL.endpoint, endpoints);
-      client.subscribe(TYPE_URL.route, routes);
-    };
+    followWants(proxy, client);
     client.subscribeAll(TYPE_URL.cluster);
     client.subscribeAll(TYPE_URL.listener);
     client.start();

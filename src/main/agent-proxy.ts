@@ -2,7 +2,7 @@
 import process from 'node:process';
 import { type MeshNames, RemoteSecrets, type ServiceAddress, serviceOfCluster, TapStation } from '#agent';
 import { type Clock, type Logger, type Net, type NodeMetadata, type Random, TYPE_URL } from '#base';
-import { peerMetadataExtension } from '#proxy';
+import { peerMetadataExtension, followWants } from '#proxy';
 import { AgentSecrets, FileSecrets } from '#identity';
 import { type LogLevels, SystemFs } from '#io';
 import {
@@ -149,11 +149,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     }),
     apply,
   });
-  proxy.config.onWants = () => {
-    const { endpoints, routes } = proxy.config.wants();
-    client.subscribe(TYPE_URL.endpoint, endpoints);
-    client.subscribe(TYPE_URL.route, routes);
-  };
+  followWants(proxy, client);
   remote.onWants = (names) => client.subscribe(TYPE_URL.secret, names);
   client.subscribeAll(TYPE_URL.cluster);
   client.subscribeAll(TYPE_URL.listener);

@@ -76,6 +76,7 @@ import { file_envoy_extensions_filters_http_cors_v3_cors } from '#proto/envoy/ex
 import { file_envoy_extensions_filters_http_dynamic_forward_proxy_v3_dynamic_forward_proxy } from '#proto/envoy/extensions/filters/http/dynamic_forward_proxy/v3/dynamic_forward_proxy_pb.ts';
 import { file_envoy_extensions_filters_http_ext_authz_v3_ext_authz } from '#proto/envoy/extensions/filters/http/ext_authz/v3/ext_authz_pb.ts';
 import { file_envoy_extensions_filters_http_fault_v3_fault } from '#proto/envoy/extensions/filters/http/fault/v3/fault_pb.ts';
+import { file_envoy_extensions_filters_http_filter_chain_v3_filter_chain } from '#proto/envoy/extensions/filters/http/filter_chain/v3/filter_chain_pb.ts';
 import { file_envoy_extensions_filters_http_grpc_stats_v3_config } from '#proto/envoy/extensions/filters/http/grpc_stats/v3/config_pb.ts';
 import { file_envoy_extensions_filters_http_grpc_web_v3_grpc_web } from '#proto/envoy/extensions/filters/http/grpc_web/v3/grpc_web_pb.ts';
 import { file_envoy_extensions_filters_http_header_mutation_v3_header_mutation } from '#proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
@@ -252,6 +253,7 @@ const files: readonly DescFile[] = [
   file_envoy_extensions_filters_http_dynamic_forward_proxy_v3_dynamic_forward_proxy,
   file_envoy_extensions_filters_http_ext_authz_v3_ext_authz,
   file_envoy_extensions_filters_http_fault_v3_fault,
+  file_envoy_extensions_filters_http_filter_chain_v3_filter_chain,
   file_envoy_extensions_filters_http_grpc_stats_v3_config,
   file_envoy_extensions_filters_http_grpc_web_v3_grpc_web,
   file_envoy_extensions_filters_http_header_mutation_v3_header_mutation,

@@ -5,7 +5,7 @@ export { ExtensionRegistry, type StreamSinkExtension } from './apply/extensions.
 export { clusterDialer } from './upstream/cluster-dialer.ts';
 export { feedFromXds, followWants } from './apply/xds-feed.ts';
 export type { Host } from './cluster/index.ts';
-export { makeAdminView, type ProcessView } from './admin-view.ts';
+export { hostView, makeAdminView, type ProcessView } from './admin-view.ts';
 export * from './admin/index.ts';
 export { ConfigError } from './errors.ts';
 export { HTTP_FILTERS, NETWORK_FILTERS, peerMetadataExtension, RbacEngine } from './filter/index.ts';

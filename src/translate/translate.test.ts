@@ -40,6 +40,13 @@ metadata: { name: legacy }
 spec: { address: 10.0.0.2, labels: { app: a, version: v2 } }
 `);
 
+const SLOTS = [
+  'istio.policies.http',
+  'istio.policies.tcp.allow',
+  'istio.policies.tcp.audit',
+  'istio.policies.tcp.deny',
+];
+
 /** A registry and the snapshots that it went through. */
 function world() {
   const registry = new Registry({ domain: 'cluster.local', cluster: 'c1' });
@@ -132,6 +139,41 @@ describe('translation', () => {
       ['80/a.default.svc.cluster.local:80'],
     );
     assert.equal(fromBinary(RouteConfigurationSchema, get(after, TYPE_URL.route, '80').bytes).virtualHosts.length, 0);
+  });
+
+  it('gives an Envoy its policies by themselves: no edit of one touches a listener', () => {
+    const make = world();
+    const policy = (action: string, path: string): ConfigObject[] =>
+      parse(`apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: { name: p }
+spec: { selector: { matchLabels: { app: a } }, action: ${action}, rules: [{ to: [{ operation: { paths: [${path}] } }] }] }
+`);
+    const tokens = parse(`apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: { name: t }
+spec: { jwtRules: [{ issuer: i, jwks: '{"keys":[]}' }] }
+`);
+    const cache = new TranslationCache();
+    const node = sidecar('a', { TOPSAIL_DATA_PLANE: 'envoy' });
+    const versions = (set: ResourceSet, type: string): string =>
+      [...(set.get(type)?.values() ?? [])].map(({ name, version }) => `${name} ${version}`).join('\n');
+    const edits = [[], policy('DENY', '/a'), policy('ALLOW', '/a'), policy('AUDIT', '/b'), tokens].map((edit) =>
+      translate(make(edit), node, cache),
+    );
+    const listeners = edits.map((set) => versions(set, TYPE_URL.listener));
+    assert.equal(new Set(listeners).size, 1);
+    assert.equal(new Set(edits.map((set) => versions(set, TYPE_URL.extensionConfig))).size, edits.length);
+    for (const set of edits) assert.deepEqual([...(set.get(TYPE_URL.extensionConfig)?.keys() ?? [])].sort(), SLOTS);
+    assert.deepEqual(
+      edits[1]
+        ?.get(TYPE_URL.extensionConfig)
+        ?.get('istio.policies.http')
+        ?.origins.map(({ kind, name }) => [kind, name]),
+      [['AuthorizationPolicy', 'p']],
+    );
+    const origins = [...(edits[1]?.get(TYPE_URL.listener)?.values() ?? [])].flatMap((listener) => listener.origins);
+    assert.ok(!origins.some(({ name }) => name === 'p'));
   });
 
   it('lays a route table at the door of its VirtualService', () => {

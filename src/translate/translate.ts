@@ -70,7 +70,7 @@ function sidecarSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: T
     [TYPE_URL.route, proxied.length === 0 ? tables.routes : new LayeredResources([tables.routes, new Map(proxied)])],
     ...(proxy.vhds ? [[TYPE_URL.virtualHost, tables.hosts] as const] : []),
     [TYPE_URL.secret, new Map()],
-    [TYPE_URL.extensionConfig, new Map()],
+    [TYPE_URL.extensionConfig, own.extensions],
     [TYPE_URL.nameTable, new Map([[table.name, table]])],
   ]);
 }
@@ -97,7 +97,7 @@ function routerSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: Tr
     [TYPE_URL.listener, gateway.listeners],
     [TYPE_URL.route, gateway.routes],
     [TYPE_URL.secret, gatewaySecrets(new Set([...gateway.secrets, ...asClient]), snapshot, proxy, cache)],
-    [TYPE_URL.extensionConfig, new Map()],
+    [TYPE_URL.extensionConfig, gateway.extensions],
     [TYPE_URL.nameTable, new Map()],
   ]);
 }

@@ -175,6 +175,7 @@ function chainOf(policies: readonly OraclePolicy[]): Chain {
     providers: [],
     mesh,
     boundPort: (port: number) => port,
+    envoy: false,
   };
   const context = {
     clock: new FakeClock(),

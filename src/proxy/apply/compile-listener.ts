@@ -27,6 +27,7 @@ import { type CompileContext, compileManager, compileSinks } from './compile-man
 import { metricRules } from './metric-rules.ts';
 import { compileTracer } from '../tracing/compile-tracer.ts';
 import { decodeMessage, typeNameOf } from './decode.ts';
+import type { FilterLook } from './discovered-filters.ts';
 import { unknownExtension } from './extensions.ts';
 
 const HCM = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
@@ -38,18 +39,27 @@ const MOST_PORT = 65_535;
 const LISTENER_FILTERS_DEFAULT_MS = 15_000;
 const DIRECTIONS = ['unspecified', 'inbound', 'outbound'] as const;
 
+/** With what the listener's own filters are looked up in. */
+interface ListenerContext extends CompileContext {
+  readonly look: FilterLook;
+}
+
 /** Pauses after each filter chain. What was made of a listener that is refused is let go. */
-export function* compileListener(listener: Listener, context: CompileContext): Steps<ListenerSnapshot> {
+export function* compileListener(
+  message: Listener,
+  context: CompileContext,
+  look: FilterLook,
+): Steps<ListenerSnapshot> {
   const chains: FilterChain[] = [];
   try {
-    return yield* compileInto(chains, listener, context);
+    return yield* compileInto(chains, withDiscovered(message, look), { ...context, look });
   } catch (error) {
     for (const chain of chains) chain.dispose();
     throw error;
   }
 }
 
-function* compileInto(chains: FilterChain[], listener: Listener, context: CompileContext): Steps<ListenerSnapshot> {
+function* compileInto(chains: FilterChain[], listener: Listener, context: ListenerContext): Steps<ListenerSnapshot> {
   const field = `listener "${listener.name}"`;
   if (listener.udpListenerConfig !== undefined)
     throw new ConfigError('proxy.unsupported', `${field}.udp_listener_config`, 'UDP listeners are not part of it');
@@ -83,6 +93,22 @@ function* compileInto(chains: FilterChain[], listener: Listener, context: Compil
   };
 }
 
+/** Network filters that come by themselves stand in their places; HTTP filters do when their manager is read. */
+function withDiscovered(listener: Listener, look: FilterLook): Listener {
+  const whole = (chain: ChainMessage, field: string): ChainMessage => ({
+    ...chain,
+    filters: chain.filters.map((filter, i) => look.networkFilter(filter, `${field}.filters[${i}] "${filter.name}"`)),
+  });
+  const field = `listener "${listener.name}"`;
+  return {
+    ...listener,
+    filterChains: listener.filterChains.map((chain, i) => whole(chain, `${field}.filter_chains[${i}]`)),
+    ...(listener.defaultFilterChain === undefined
+      ? {}
+      : { defaultFilterChain: whole(listener.defaultFilterChain, `${field}.default_filter_chain`) }),
+  };
+}
+
 function socketOf(address: Address | undefined, field: string): { readonly host: string; readonly port: number } {
   const at = address?.address;
   if (at?.case === 'socketAddress') {
@@ -98,7 +124,7 @@ function socketOf(address: Address | undefined, field: string): { readonly host:
   throw new ConfigError('proxy.unsupported', field, 'give socket_address or pipe');
 }
 
-function compileChain(chain: ChainMessage, listener: Listener, context: CompileContext, field: string): FilterChain {
+function compileChain(chain: ChainMessage, listener: Listener, context: ListenerContext, field: string): FilterChain {
   const tls = compileTls(chain, context, `${field}.transport_socket`);
   const network: NetworkFilterFactory[] = [];
   let terminal: TerminalFilter | undefined;
@@ -152,16 +178,16 @@ function compileTerminal(
   filter: Filter,
   chain: ChainMessage,
   listener: Listener,
-  context: CompileContext,
+  context: ListenerContext,
   field: string,
 ): TerminalFilter | undefined {
   const config = filter.configType.case === 'typedConfig' ? filter.configType.value : undefined;
-  if (config === undefined)
-    throw new ConfigError('proxy.unsupported', field, 'give typed_config: filters by config_discovery are not read');
+  if (config === undefined) throw new ConfigError('proxy.unsupported', field, 'give typed_config');
   switch (typeNameOf(config.typeUrl)) {
     case HCM: {
       const inbound = DIRECTIONS[listener.trafficDirection] === 'inbound';
-      const hcm = decodeMessage<HttpConnectionManager>(HCM, config.value, field);
+      const read = decodeMessage<HttpConnectionManager>(HCM, config.value, field);
+      const hcm = { ...read, httpFilters: context.look.httpFilters(read.httpFilters, `${field}.http_filters`) };
       const manager = compileManager(hcm, context, listener.perConnectionBufferLimitBytes, field);
       return new HttpManager(
         {

@@ -2,6 +2,7 @@
 // A listener whose routes are missing waits for them; a cluster without its endpoints waits for those.
 // Everything is made in steps beside what is in force, so that a large push never holds up the traffic (design 3b).
 
+import type { TypedExtensionConfig } from '#proto/envoy/config/core/v3/extension_pb.ts';
 import type { Cluster as ClusterMessage } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import type { ClusterLoadAssignment } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { Listener } from '#proto/envoy/config/listener/v3/listener_pb.ts';
@@ -15,6 +16,7 @@ import { AwaitedSecrets } from './awaited-secrets.ts';
 import { compileListener } from './compile-listener.ts';
 import type { CompileContext } from './compile-manager.ts';
 import { decodeInSteps } from './decode.ts';
+import { DiscoveredFilters, MissingFilter } from './discovered-filters.ts';
 import type { Held, NamedResource, ResourceReject } from './named-resource.ts';
 
 export class ConfigStore {
@@ -22,8 +24,11 @@ export class ConfigStore {
   readonly #listeners: ListenerManager;
   readonly #discovery: ClusterDiscovery;
   readonly #held = new Map<string, Map<string, Held>>();
-  /** Listeners that wait for a route configuration. */
-  readonly #warming = new Map<string, { readonly message: Listener; readonly route: string }>();
+  /** Listeners that wait for a route configuration or, where none is named, for a filter. */
+  readonly #warming = new Map<string, { readonly message: Listener; readonly route: string | undefined }>();
+  readonly #filters = new DiscoveredFilters();
+  /** Listeners with filters that come by themselves, in force or waiting, and which. */
+  readonly #followers = new Map<string, { readonly message: Listener; readonly names: ReadonlySet<string> }>();
   readonly #awaited: AwaitedSecrets;
   /** Binding is asynchronous: listener changes run one after another. */
   #binding: Promise<void> = Promise.resolve();
@@ -55,6 +60,7 @@ export class ConfigStore {
     for (const name of removed) {
       held.delete(name);
       this.#remove(typeUrl, name);
+      if (typeUrl === TYPE_URL.extensionConfig) yield* this.#withoutFilter(name);
     }
     this.onWants?.();
     return rejects;
@@ -103,12 +109,17 @@ export class ConfigStore {
     return this.#bindErrors;
   }
 
-  /** Names to ask for by type: endpoints of EDS clusters, routes of listeners. */
-  wants(): { readonly endpoints: ReadonlySet<string>; readonly routes: ReadonlySet<string> } {
+  /** Names to ask for by type: endpoints of EDS clusters, routes and filters of listeners. */
+  wants(): {
+    readonly endpoints: ReadonlySet<string>;
+    readonly routes: ReadonlySet<string>;
+    readonly filters: ReadonlySet<string>;
+  } {
     const endpoints = new Set<string>();
     for (const cluster of this.#context.services.clusters.all())
       if (cluster.settings.discovery === DISCOVERY.EDS) endpoints.add(cluster.settings.edsName);
-    return { endpoints, routes: new Set(this.#context.routes.names()) };
+    const filters = new Set([...this.#followers.values()].flatMap(({ names }) => [...names]));
+    return { endpoints, routes: new Set(this.#context.routes.names()), filters };
   }
 
   /** All resources by type, for config_dump. */
@@ -146,9 +157,39 @@ export class ConfigStore {
         return yield* this.#warmListeners();
       case TYPE_URL.listener:
         return yield* this.#setListener(yield* decodeInSteps<Listener>(typeUrl, bytes, `listener "${name}"`));
+      case TYPE_URL.extensionConfig:
+        return yield* this.#setFilter(
+          name,
+          yield* decodeInSteps<TypedExtensionConfig>(typeUrl, bytes, `extension "${name}"`),
+        );
       default:
         return;
     }
+  }
+
+  /** Its listeners are made anew around it; where one cannot be, all keep the former filter. */
+  *#setFilter(name: string, { typedConfig }: TypedExtensionConfig): Steps<void> {
+    const former = this.#filters.get(name);
+    this.#filters.set(name, typedConfig);
+    try {
+      yield* this.#remake(name);
+    } catch (error) {
+      this.#filters.set(name, former);
+      yield* this.#remake(name);
+      throw error;
+    }
+  }
+
+  /** Listeners in force keep it: without, they would refuse everything or nothing. Those that wait may have a default. */
+  *#withoutFilter(name: string): Steps<void> {
+    this.#filters.set(name, undefined);
+    for (const { message, route } of [...this.#warming.values()])
+      if (route === undefined) yield* this.#setListener(message);
+  }
+
+  *#remake(filter: string): Steps<void> {
+    for (const { message, names } of [...this.#followers.values()])
+      if (names.has(filter)) yield* this.#setListener(message);
   }
 
   *#setCluster(message: ClusterMessage): Steps<void> {
@@ -165,12 +206,23 @@ export class ConfigStore {
 
   *#warmListeners(): Steps<void> {
     for (const { message, route } of [...this.#warming.values()])
-      if (this.#context.routes.byName(route).current !== undefined) yield* this.#setListener(message);
+      if (route !== undefined && this.#context.routes.byName(route).current !== undefined)
+        yield* this.#setListener(message);
   }
 
   *#setListener(message: Listener): Steps<void> {
     // An empty API listener of gRPC has no address and is not for proxies.
-    const snapshot = yield* compileListener(message, this.#context);
+    const look = this.#filters.look();
+    let snapshot: ListenerSnapshot;
+    try {
+      snapshot = yield* compileListener(message, this.#context, look);
+    } catch (error) {
+      if (!(error instanceof MissingFilter)) throw error;
+      this.#follow(message, look.names);
+      this.#warming.set(message.name, { message, route: undefined });
+      return;
+    }
+    this.#follow(message, look.names);
     const route = missingRoute(snapshot);
     if (route !== undefined) {
       for (const chain of chainsOf(snapshot)) chain.dispose();
@@ -179,6 +231,11 @@ export class ConfigStore {
     }
     this.#warming.delete(message.name);
     this.#awaited.add(snapshot, () => this.#bind(snapshot));
+  }
+
+  #follow(message: Listener, names: ReadonlySet<string>): void {
+    if (names.size > 0) this.#followers.set(message.name, { message, names });
+    else this.#followers.delete(message.name);
   }
 
   #bind(snapshot: ListenerSnapshot): void {
@@ -220,6 +277,7 @@ export class ConfigStore {
         return;
       case TYPE_URL.listener:
         this.#warming.delete(name);
+        this.#followers.delete(name);
         this.#awaited.drop(name);
         this.#binding = this.#binding.then(() => this.#listeners.remove(name));
         return;

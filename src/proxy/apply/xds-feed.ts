@@ -9,11 +9,20 @@ export function feedFromXds(proxy: Proxy, make: (apply: ApplyBatch) => XdsClient
   const client = make((batch) => proxy.applyInSlices(batch.typeUrl, batch.added, batch.removed));
   client.subscribeAll(TYPE_URL.cluster);
   client.subscribeAll(TYPE_URL.listener);
-  proxy.config.onWants = () => {
-    const { endpoints, routes } = proxy.config.wants();
-    client.subscribe(TYPE_URL.endpoint, endpoints);
-    client.subscribe(TYPE_URL.route, routes);
-  };
+  followWants(proxy, client);
   client.start();
   return client;
+}
+
+/** From now on the proxy's listeners and clusters say what else is asked for. */
+export function followWants(proxy: Proxy, client: XdsClient): void {
+  // Servers that have no filters by themselves are not asked for any.
+  let asksForFilters = false;
+  proxy.config.onWants = () => {
+    const { endpoints, routes, filters } = proxy.config.wants();
+    client.subscribe(TYPE_URL.endpoint, endpoints);
+    client.subscribe(TYPE_URL.route, routes);
+    asksForFilters ||= filters.size > 0;
+    if (asksForFilters) client.subscribe(TYPE_URL.extensionConfig, filters);
+  };
 }

@@ -7,8 +7,8 @@ import {
 } from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
 import { FileAccessLogSchema } from '#proto/envoy/extensions/access_loggers/file/v3/file_pb.ts';
 import { create } from '@bufbuild/protobuf';
-import type { AuthorizationPolicy } from '#registry';
 import { any } from '../encode.ts';
+import type { AuthorizationInput } from './authorization-filters.ts';
 import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 
 const COMMON = {
@@ -33,8 +33,9 @@ const FORMATS = {
   tcp: { ...COMMON, policy: policyOf('envoy.filters.network.rbac') },
 } as const;
 
-function auditLogs(policies: readonly AuthorizationPolicy[], traffic: 'http' | 'tcp'): readonly AccessLog[] {
-  if (!policies.some(({ spec }) => spec.action === 'AUDIT')) return [];
+/** An Envoy always has them: a policy that comes later must not touch the listener, and without a hint nothing is written. */
+function auditLogs({ policies, envoy }: AuthorizationInput, traffic: 'http' | 'tcp'): readonly AccessLog[] {
+  if (!envoy && !policies.some(({ spec }) => spec.action === 'AUDIT')) return [];
   const hinted = create(MetadataFilterSchema, {
     matcher: {
       filter: 'envoy.common',
@@ -64,10 +65,10 @@ function auditLogs(policies: readonly AuthorizationPolicy[], traffic: 'http' | '
 /** A side's telemetry with them, for the listeners that its policies stand in. */
 export function audited(
   telemetry: TelemetryOfSide,
-  policies: readonly AuthorizationPolicy[],
+  authorization: AuthorizationInput,
   traffic: 'http' | 'tcp',
 ): TelemetryOfSide {
-  const logs = auditLogs(policies, traffic);
+  const logs = auditLogs(authorization, traffic);
   if (logs.length === 0) return telemetry;
   return traffic === 'http'
     ? { ...telemetry, httpLogs: [...telemetry.httpLogs, ...logs] }

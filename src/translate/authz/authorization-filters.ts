@@ -20,63 +20,74 @@ export interface AuthorizationInput {
   readonly providers: readonly ResolvedProvider[];
   readonly mesh: MeshSettings;
   readonly boundPort: (declared: number) => number;
+  /** Stock Envoy: the filters come by themselves, and only names of them stand in the listeners. */
+  readonly envoy: boolean;
 }
 
-type Action = 'AUDIT' | 'DENY' | 'ALLOW';
+/** In the order in which they are asked. */
+export const ACTIONS = ['AUDIT', 'DENY', 'ALLOW'] as const;
+type Action = (typeof ACTIONS)[number];
+type HttpFilter = Init<typeof HttpFilterSchema>;
+type NetworkFilter = Init<typeof FilterSchema>;
 type Rules = Init<typeof RBACSchema>;
 
 const RBAC_ACTION = { AUDIT: RBAC_Action.LOG, DENY: RBAC_Action.DENY, ALLOW: RBAC_Action.ALLOW } as const;
 
-export function httpAuthorization(input: AuthorizationInput): readonly Init<typeof HttpFilterSchema>[] {
+/** A provider's two filters: one marks what its policies match, one asks about what is marked. */
+export interface CustomFilters<F> {
+  readonly provider: string;
+  readonly mark: F;
+  readonly ask: F;
+}
+
+export function httpAuthorization(input: AuthorizationInput): readonly HttpFilter[] {
+  return [...httpCustom(input).flatMap(({ mark, ask }) => [mark, ask]), ...httpDecided(input)];
+}
+
+export function tcpAuthorization(input: AuthorizationInput): readonly NetworkFilter[] {
   return [
-    ...custom(input),
+    ...tcpCustom(input).flatMap(({ mark, ask }) => [mark, ask]),
+    ...ACTIONS.flatMap((action) => tcpDecided(input, action) ?? []),
+  ];
+}
+
+/** What asks nobody: tokens, then the policies by action. */
+export function httpDecided(input: AuthorizationInput): readonly HttpFilter[] {
+  return [
     ...httpAuthentication(input.requestAuthentications, input.keySets),
-    ...filters(input, 'http').map(({ rules, shadow, action }) =>
-      typed('envoy.filters.http.rbac', HttpRbacSchema, {
-        ...(rules === undefined ? {} : { rules }),
-        ...(shadow === undefined
-          ? {}
-          : { shadowRules: shadow, shadowRulesStatPrefix: `istio_dry_run_${action.toLowerCase()}_` }),
-      }),
-    ),
+    ...ACTIONS.flatMap((action) => {
+      const found = filterOf(input, action, 'http');
+      return found === undefined ? [] : [typed('envoy.filters.http.rbac', HttpRbacSchema, found)];
+    }),
   ];
 }
 
-export function tcpAuthorization(input: AuthorizationInput): readonly Init<typeof FilterSchema>[] {
-  return [
-    ...customTcp(input),
-    ...filters(input, 'tcp').map(({ rules, shadow, action }) =>
-      typed('envoy.filters.network.rbac', TcpRbacSchema, {
-        statPrefix: 'tcp.',
-        ...(rules === undefined ? {} : { rules }),
-        ...(shadow === undefined
-          ? {}
-          : { shadowRules: shadow, shadowRulesStatPrefix: `istio_dry_run_${action.toLowerCase()}_` }),
-      }),
-    ),
-  ];
+/** The filter of one action, when some policy has it. */
+export function tcpDecided(input: AuthorizationInput, action: Action): NetworkFilter | undefined {
+  const found = filterOf(input, action, 'tcp');
+  return found === undefined
+    ? undefined
+    : typed('envoy.filters.network.rbac', TcpRbacSchema, { statPrefix: 'tcp.', ...found });
 }
 
-interface Filter {
-  readonly action: Action;
-  readonly rules: Rules | undefined;
-  readonly shadow: Rules | undefined;
+interface Rbac {
+  readonly rules?: Rules;
+  readonly shadowRules?: Rules;
+  readonly shadowRulesStatPrefix?: string;
 }
 
-function filters(input: AuthorizationInput, protocol: 'http' | 'tcp'): readonly Filter[] {
-  const found: Filter[] = [];
-  for (const action of ['AUDIT', 'DENY', 'ALLOW'] as const) {
-    const policies = input.policies.filter((policy) => actionOf(policy, protocol, input) === action);
-    const rules = rulesOf(
-      policies.filter((policy) => !isDryRun(policy)),
-      action,
-      protocol,
-      input,
-    );
-    const shadow = rulesOf(policies.filter(isDryRun), action, protocol, input);
-    if (rules !== undefined || shadow !== undefined) found.push({ action, rules, shadow });
-  }
-  return found;
+function filterOf(input: AuthorizationInput, action: Action, protocol: 'http' | 'tcp'): Rbac | undefined {
+  const policies = input.policies.filter((policy) => actionOf(policy, protocol, input) === action);
+  const inForce = policies.filter((policy) => !isDryRun(policy));
+  const rules = rulesOf(inForce, action, protocol, input);
+  const shadow = rulesOf(policies.filter(isDryRun), action, protocol, input);
+  if (rules === undefined && shadow === undefined) return undefined;
+  return {
+    ...(rules === undefined ? {} : { rules }),
+    ...(shadow === undefined
+      ? {}
+      : { shadowRules: shadow, shadowRulesStatPrefix: `istio_dry_run_${action.toLowerCase()}_` }),
+  };
 }
 
 /** Whose decider is not known, or not for this protocol, denies what it matches (design 8). */
@@ -99,20 +110,25 @@ function deciderOf(policy: AuthorizationPolicy, input: AuthorizationInput): Reso
   return input.providers.find(({ name }) => name === (policy.spec.provider?.name ?? ''))?.decider;
 }
 
-function custom(input: AuthorizationInput): readonly Init<typeof HttpFilterSchema>[] {
+export function httpCustom(input: AuthorizationInput): readonly CustomFilters<HttpFilter>[] {
   return input.providers.flatMap(({ name, decider }) => {
     if (decider === undefined) return [];
     const rules = rulesOf(policiesAsking(name, input), 'DENY', 'http', input);
-    return rules === undefined ? [] : customFilters(name, decider, rules, input.providers.length > 1);
+    return rules === undefined ? [] : [customFilters(name, decider, rules, marksApart(input))];
   });
 }
 
-function customTcp(input: AuthorizationInput): readonly Init<typeof FilterSchema>[] {
+export function tcpCustom(input: AuthorizationInput): readonly CustomFilters<NetworkFilter>[] {
   return input.providers.flatMap(({ name, decider }) => {
     if (decider?.kind !== 'grpc') return [];
     const rules = rulesOf(policiesAsking(name, input), 'DENY', 'tcp', input);
-    return rules === undefined ? [] : customTcpFilters(name, decider, rules, input.providers.length > 1);
+    return rules === undefined ? [] : [customTcpFilters(name, decider, rules, marksApart(input))];
   });
+}
+
+/** Several providers have marks of their own. Always where filters come one by one: a second provider must not rename the first's. */
+function marksApart({ envoy, providers }: AuthorizationInput): boolean {
+  return envoy || providers.length > 1;
 }
 
 function policiesAsking(name: string, { policies }: AuthorizationInput): readonly AuthorizationPolicy[] {
@@ -138,7 +154,7 @@ function rulesOf(
     const { namespace, name } = policy.metadata;
     const prefix =
       policy.spec.action === 'CUSTOM'
-        ? `${CUSTOM_PREFIX}${input.providers.length > 1 ? `${policy.spec.provider?.name ?? ''}-` : ''}`
+        ? `${CUSTOM_PREFIX}${marksApart(input) ? `${policy.spec.provider?.name ?? ''}-` : ''}`
         : '';
     for (const [index, rule] of (policy.spec.rules ?? []).entries()) {
       const effect = action === 'ALLOW' ? 'allow' : 'deny';

@@ -17,6 +17,7 @@ import type { MetadataMatcherSchema } from '#proto/envoy/type/matcher/v3/metadat
 import type { ListStringMatcherSchema } from '#proto/envoy/type/matcher/v3/string_pb.ts';
 import { OpaSchema } from '#proto/topsail/authz/v1/opa_pb.ts';
 import { duration, type Init, typed } from '../encode.ts';
+import type { CustomFilters } from './authorization-filters.ts';
 import type { Decider } from './extension-providers.ts';
 
 type HttpFilter = Init<typeof HttpFilterSchema>;
@@ -32,12 +33,13 @@ export function customFilters(
   decider: Decider,
   rules: Init<typeof RBACSchema>,
   several: boolean,
-): readonly HttpFilter[] {
+): CustomFilters<HttpFilter> {
   const prefix = markPrefix(name, several);
-  return [
-    typed('envoy.filters.http.rbac', HttpRbacSchema, { shadowRules: rules, shadowRulesStatPrefix: prefix }),
-    askingFilter(decider, marked('envoy.filters.http.rbac', prefix)),
-  ];
+  return {
+    provider: name,
+    mark: typed('envoy.filters.http.rbac', HttpRbacSchema, { shadowRules: rules, shadowRulesStatPrefix: prefix }),
+    ask: askingFilter(decider, marked('envoy.filters.http.rbac', prefix)),
+  };
 }
 
 /** The same for plain TCP: only gRPC authorizers are asked there, as in Istio. */
@@ -46,15 +48,16 @@ export function customTcpFilters(
   { config, cluster, host }: Decider & { readonly kind: 'grpc' },
   rules: Init<typeof RBACSchema>,
   several: boolean,
-): readonly NetworkFilter[] {
+): CustomFilters<NetworkFilter> {
   const prefix = markPrefix(name, several);
-  return [
-    typed('envoy.filters.network.rbac', TcpRbacSchema, {
+  return {
+    provider: name,
+    mark: typed('envoy.filters.network.rbac', TcpRbacSchema, {
       statPrefix: 'tcp.',
       shadowRules: rules,
       shadowRulesStatPrefix: prefix,
     }),
-    typed('envoy.filters.network.ext_authz', TcpExtAuthzSchema, {
+    ask: typed('envoy.filters.network.ext_authz', TcpExtAuthzSchema, {
       statPrefix: 'tcp.',
       grpcService: {
         targetSpecifier: { case: 'envoyGrpc', value: { clusterName: cluster, authority: host } },
@@ -64,7 +67,7 @@ export function customTcpFilters(
       failureModeAllow: config.failOpen ?? false,
       filterEnabledMetadata: marked('envoy.filters.network.rbac', prefix),
     }),
-  ];
+  };
 }
 
 function markPrefix(name: string, several: boolean): string {

@@ -7,7 +7,8 @@ import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { authorizationPoliciesOf, requestAuthenticationsOf } from '#registry';
 import type { Snapshot } from '#push';
 import { audited } from '../authz/audit-logs.ts';
-import { type AuthorizationInput, httpAuthorization, tcpAuthorization } from '../authz/authorization-filters.ts';
+import type { AuthorizationInput } from '../authz/authorization-filters.ts';
+import { discoveredPolicies, httpPolicies, slotsKey, tcpPolicies } from '../authz/discovered-policies.ts';
 import { providersKey, resolveProviders } from '../authz/extension-providers.ts';
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { address, duration, resource } from '../encode.ts';
@@ -26,6 +27,8 @@ import { secretNames, serverTls } from './server-tls.ts';
 export interface GatewayResources {
   readonly listeners: ReadonlyMap<string, XdsResource>;
   readonly routes: ReadonlyMap<string, XdsResource>;
+  /** Filters that the listeners only name. */
+  readonly extensions: ReadonlyMap<string, XdsResource>;
   /** SDS names that the listeners refer to. */
   readonly secrets: ReadonlySet<string>;
 }
@@ -51,7 +54,17 @@ export function gatewayResources(
     providers,
     mesh: snapshot.mesh,
     boundPort: (declared) => proxy.gatewayPorts[String(declared)] ?? declared,
+    envoy: proxy.envoy,
   };
+  const judged: KeyPart[] = [
+    snapshot.mesh,
+    proxy.envoy,
+    policies,
+    requestAuthentications,
+    requestAuthentications.length === 0 ? undefined : snapshot.keySets,
+    providersKey(providers),
+    JSON.stringify(proxy.gatewayPorts),
+  ];
   for (const group of serverGroups(snapshot, proxy)) {
     const name = listenerName(group.bind, group.port);
     const plain = group.servers.filter(({ kind }) => kind === 'http');
@@ -71,28 +84,22 @@ export function gatewayResources(
       name,
       group.host,
       group.listen,
-      snapshot.mesh,
       scope.telemetry,
-      proxy.envoy,
-      policies,
-      requestAuthentications,
-      requestAuthentications.length === 0 ? undefined : snapshot.keySets,
-      providersKey(providers),
-      JSON.stringify(proxy.gatewayPorts),
+      ...(proxy.envoy ? [snapshot.mesh, true, slotsKey(authorization)] : judged),
       tcp ? scope : undefined,
       ...group.servers.flatMap((s) => [s.gateway, s.server]),
     ];
     const origins = [
       ...scope.telemetry.origins,
       ...group.servers.map((server) => refOf(server.gateway)),
-      ...[...policies, ...requestAuthentications].map((policy) => refOf(policy)),
+      ...(proxy.envoy ? [] : [...policies, ...requestAuthentications].map((policy) => refOf(policy))),
     ];
     listeners.set(
       name,
       cache.resource(key, () => resource(ListenerSchema, name, listener(name, group, scope, authorization), origins)),
     );
   }
-  return { listeners, routes, secrets };
+  return { listeners, routes, secrets, extensions: discoveredPolicies(authorization, ['gateway', ...judged], cache) };
 }
 
 function listener(name: string, group: ServerGroup, scope: Scope, authorization: AuthorizationInput): Listener {
@@ -136,12 +143,12 @@ function manager(
   const { mesh } = authorization;
   return httpManager({
     mesh,
-    telemetry: audited(telemetry, authorization.policies, 'http'),
+    telemetry: audited(telemetry, authorization, 'http'),
     envoy,
     statPrefix: `outbound_${name}`,
     direction: 'gateway',
     routes: { name: table },
-    authorization: httpAuthorization(authorization),
+    authorization: httpPolicies(authorization),
     grpcWeb,
     trustedHops: mesh.spec.defaultConfig?.gatewayTopology?.numTrustedProxies ?? 0,
   });
@@ -158,7 +165,7 @@ function chainsOf(
   const tls = server.server.tls;
   const names = serverNames(server.hosts.map(({ host }) => host));
   const where = names.length === 0 ? {} : { filterChainMatch: { serverNames: [...names] } };
-  const rbac = tcpAuthorization(authorization);
+  const rbac = tcpPolicies(authorization);
   switch (server.kind) {
     case 'https':
       return tls === undefined
@@ -188,11 +195,7 @@ function chainsOf(
               ...where,
               filters: [
                 ...rbac,
-                ...tcpProxy(
-                  audited(scope.telemetry.client, authorization.policies, 'tcp'),
-                  name,
-                  tcpTargets(server, scope),
-                ),
+                ...tcpProxy(audited(scope.telemetry.client, authorization, 'tcp'), name, tcpTargets(server, scope)),
               ],
               transportSocket: serverTls(tls, mesh, 'tcp'),
               transportSocketConnectTimeout: duration(HANDSHAKE_TIMEOUT_MS),
@@ -203,11 +206,7 @@ function chainsOf(
         {
           filters: [
             ...rbac,
-            ...tcpProxy(
-              audited(scope.telemetry.client, authorization.policies, 'tcp'),
-              name,
-              tcpTargets(server, scope),
-            ),
+            ...tcpProxy(audited(scope.telemetry.client, authorization, 'tcp'), name, tcpTargets(server, scope)),
           ],
         },
       ];

@@ -3,7 +3,8 @@
 import type { RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.ts';
 import { isHttp, isHttp2, type MeshSettings, type MtlsMode, type PortProtocol } from '#registry';
 import { audited } from '../authz/audit-logs.ts';
-import { type AuthorizationInput, httpAuthorization, tcpAuthorization } from '../authz/authorization-filters.ts';
+import type { AuthorizationInput } from '../authz/authorization-filters.ts';
+import { httpPolicies, tcpPolicies } from '../authz/discovered-policies.ts';
 import { duration, type Init } from '../encode.ts';
 import { httpManager } from '../filters/http-manager.ts';
 import { tcpProxy } from '../filters/tcp-proxy.ts';
@@ -90,8 +91,8 @@ function chain(input: ChainInput, traffic: Traffic, tls: boolean, match: ChainMa
     traffic === 'http'
       ? [manager(input)]
       : [
-          ...tcpAuthorization(input.authorization),
-          ...tcpProxy(audited(input.telemetry, input.authorization.policies, 'tcp'), input.cluster, [
+          ...tcpPolicies(input.authorization),
+          ...tcpProxy(audited(input.telemetry, input.authorization, 'tcp'), input.cluster, [
             { cluster: input.cluster, weight: 1 },
           ]),
         ];
@@ -107,12 +108,12 @@ function chain(input: ChainInput, traffic: Traffic, tls: boolean, match: ChainMa
 function manager(input: ChainInput) {
   return httpManager({
     mesh: input.mesh,
-    telemetry: audited(input.telemetry, input.authorization.policies, 'http'),
+    telemetry: audited(input.telemetry, input.authorization, 'http'),
     envoy: input.envoy,
     statPrefix: `inbound_0.0.0.0_${input.port}`,
     direction: 'inbound',
     routes: { inline: inboundRoutes(input) },
-    authorization: httpAuthorization(input.authorization),
+    authorization: httpPolicies(input.authorization),
     grpcWeb: input.protocol === 'GRPC-Web',
   });
 }

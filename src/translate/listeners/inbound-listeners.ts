@@ -8,6 +8,7 @@ import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { receivingMode, type Snapshot } from '#push';
 import { authorizationPoliciesOf, isSniffed, type MtlsMode, requestAuthenticationsOf } from '#registry';
 import type { AuthorizationInput } from '../authz/authorization-filters.ts';
+import { discoveredPolicies, slotsKey } from '../authz/discovered-policies.ts';
 import { providersKey, resolveProviders } from '../authz/extension-providers.ts';
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { inboundClusterOf } from '../clusters/fixed-clusters.ts';
@@ -32,6 +33,8 @@ import {
 export interface Inbound {
   readonly listeners: ReadonlyMap<string, XdsResource>;
   readonly clusters: ReadonlyMap<string, XdsResource>;
+  /** Filters that the listeners only name. */
+  readonly extensions: ReadonlyMap<string, XdsResource>;
 }
 
 /** A port with the mode in force for it. */
@@ -56,12 +59,12 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
     providers,
     mesh,
     boundPort: (declared) => bound.get(declared) ?? declared,
+    envoy: proxy.envoy,
   };
   const telemetry = scope.telemetry.server;
   const origins = [
     ...scope.telemetry.origins,
-    ...policies.map((policy) => refOf(policy)),
-    ...requestAuthentications.map((policy) => refOf(policy)),
+    ...(proxy.envoy ? [] : [...policies, ...requestAuthentications].map((policy) => refOf(policy))),
     ...peerAuthentications.originsOf(proxy),
   ];
 
@@ -70,16 +73,19 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
     if (!port.refused) clusters.set(inboundCluster(port.declared), cluster(port, snapshot, cache));
 
   const listeners = new Map<string, XdsResource>();
-  const common: KeyPart[] = [
-    'inbound',
+  const judged: KeyPart[] = [
     mesh,
-    scope.telemetry,
     proxy.envoy,
     policies,
     requestAuthentications,
     requestAuthentications.length === 0 ? undefined : snapshot.keySets,
     providersKey(providers),
     ports.map(({ declared, listen }) => `${declared}:${listen}`).join(' '),
+  ];
+  const common: KeyPart[] = [
+    'inbound',
+    scope.telemetry,
+    ...(proxy.envoy ? [mesh, true, slotsKey(authorization)] : judged),
   ];
   if (proxy.captured) {
     const rest = receivingMode(peerAuthentications, formerPeerAuthentications, proxy);
@@ -107,7 +113,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
       );
     }
   }
-  return { listeners, clusters };
+  return { listeners, clusters, extensions: discoveredPolicies(authorization, ['inbound', ...judged], cache) };
 }
 
 function portKey(port: PortInForce): KeyPart {

@@ -189,6 +189,18 @@ for (const variant of ['delta', 'sotw'] as const) {
   });
 }
 
+test('a filter that no listener names any more stays until nobody asks for it: connections drain behind it', () => {
+  const clock = new FakeClock();
+  const backend = new MapBackend();
+  backend.set({ [LDS]: [resource('LDS', 'l')], [SHORT.ECDS]: [resource('ECDS', 'f'), resource('ECDS', 'g')] });
+  const client = new FakeXdsClient(new XdsServer({ backend, clock }), clock, { variant: 'delta' });
+  client.subscribe('LDS').subscribe('ECDS', ['f', 'g']);
+  assert.deepEqual(client.take(), ['LDS +l', 'ECDS +f,g']);
+  backend.set({ [LDS]: [resource('LDS', 'l', '2')], [SHORT.ECDS]: [resource('ECDS', 'f', '2')] });
+  clock.advance(100);
+  assert.deepEqual(client.take(), ['ECDS +f', 'LDS +l']);
+});
+
 test('a slow receiver gets the latest state only', () => {
   const { client, backend, clock } = mesh('delta');
   start(client);

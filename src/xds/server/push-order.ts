@@ -16,16 +16,12 @@ export interface PushStep {
 
 const CLUSTERS = new Set<string>([TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.secret]);
 /** Others may still refer to these. */
-const REFERRED = new Set<string>([
-  TYPE_URL.cluster,
-  TYPE_URL.endpoint,
-  TYPE_URL.secret,
-  TYPE_URL.route,
-  TYPE_URL.extensionConfig,
-]);
+const REFERRED = new Set<string>([TYPE_URL.cluster, TYPE_URL.endpoint, TYPE_URL.secret, TYPE_URL.route]);
 
 const never = (): boolean => false;
-const unreferred = (typeUrl: string): boolean => !REFERRED.has(typeUrl);
+/** A listener that drains still needs its filters: they go when nobody asks for them. */
+const released = (typeUrl: string): boolean => typeUrl !== TYPE_URL.extensionConfig;
+const unreferred = (typeUrl: string): boolean => !REFERRED.has(typeUrl) && released(typeUrl);
 
 /** Order inside one step; types that are not named come last. */
 const RANK: readonly string[] = [
@@ -42,13 +38,13 @@ export function pushSteps(wildcardClusters: boolean): readonly PushStep[] {
   if (!wildcardClusters) {
     return [
       { name: 'everything', types: 'all', removes: unreferred },
-      { name: 'removals', types: 'all', removes: () => true },
+      { name: 'removals', types: 'all', removes: released },
     ];
   }
   return [
     { name: 'clusters', types: CLUSTERS, removes: never },
     { name: 'listeners', types: 'all', removes: unreferred },
-    { name: 'removals', types: 'all', removes: () => true },
+    { name: 'removals', types: 'all', removes: released },
   ];
 }
 

@@ -137,6 +137,7 @@ export class PushSequence {
       if (type.outstanding.length > 0 || type.owed.size > 0) return false;
       if (
         step.name === 'everything' &&
+        type.typeUrl !== TYPE_URL.extensionConfig &&
         !isFullStateOfListeners(type) &&
         type.gone(this.#host.all(type.typeUrl)).length > 0
       )

@@ -12,6 +12,7 @@ export const SHORT = {
   LDS: TYPE_URL.listener,
   RDS: TYPE_URL.route,
   SDS: TYPE_URL.secret,
+  ECDS: TYPE_URL.extensionConfig,
 } as const;
 export type Short = keyof typeof SHORT;
 

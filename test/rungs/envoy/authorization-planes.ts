@@ -29,7 +29,7 @@ import { startProxy } from '../../../src/main/proxy.ts';
 import { protoRegistry, setJson } from '../../golden/resource-json.ts';
 import { freePort } from '../sockets/security-ports.ts';
 import { type Case, HTTP_PORT, TCP_PORT } from './authorization-cases.ts';
-import { staticBootstrap } from './static-bootstrap.ts';
+import { staticBootstrap, type Types, withFilters } from './static-bootstrap.ts';
 
 const NOW = Date.now();
 const root = makeRoot({ organization: 'cluster.local', nowMs: NOW });
@@ -275,6 +275,10 @@ async function runTopsail(set: ResourceSet): Promise<{ close(): void }> {
   return handle;
 }
 
+function extensionsOf(set: ResourceSet): ReadonlyMap<string, XdsResource> {
+  return set.get(TYPE_URL.extensionConfig) ?? new Map();
+}
+
 /** Secrets by name alone are the bootstrap's own. */
 function withStaticSecrets(value: JsonValue): JsonValue {
   if (Array.isArray(value)) return value.map(withStaticSecrets);
@@ -293,10 +297,21 @@ function withoutLogs(value: JsonValue): JsonValue {
   );
 }
 
-async function runEnvoy(binary: string, set: ResourceSet): Promise<{ close(): void }> {
+/** One Envoy for all workloads: each one's listeners with its own filters. */
+async function runEnvoy(
+  binary: string,
+  sets: readonly ResourceSet[],
+  ports: readonly Ports[],
+): Promise<{ close(): void }> {
   const folder = mkdtempSync(join(tmpdir(), 'topsail-matrix-'));
-  const types = withoutLogs(withStaticSecrets(JSON.parse(setJson(set, await protoRegistry())) as JsonObject));
-  const made = staticBootstrap(types as never);
+  const registry = await protoRegistry();
+  const types: Record<string, JsonObject> = {};
+  for (const set of sets) {
+    const wanted = new Map([...resources([set], ports), [TYPE_URL.extensionConfig, extensionsOf(set)]]);
+    const one = withFilters(JSON.parse(setJson(wanted, registry)) as Types);
+    for (const [type, found] of Object.entries(one)) types[type] = { ...found, ...types[type] };
+  }
+  const made = staticBootstrap(withoutLogs(withStaticSecrets(types)) as never);
   const { dynamicResources: _, ...bootstrap } = made;
   const inline = (inlineString: string): JsonObject => ({ inlineString });
   const secrets = [
@@ -363,8 +378,8 @@ export async function startPlanes(
     const free = await Promise.all(cases.flatMap(() => [freePort(), freePort()]));
     const ports = cases.map((_, i) => ({ http: free[2 * i] ?? 0, tcp: free[2 * i + 1] ?? 0 }));
     const sets = ports.map((one, i) => translate(snapshot, nodeOf(i, one, app, name)));
-    const set = resources(sets, ports);
-    const running = name === 'topsail' ? await runTopsail(set) : await runEnvoy(envoy ?? '', set);
+    const running =
+      name === 'topsail' ? await runTopsail(resources(sets, ports)) : await runEnvoy(envoy ?? '', sets, ports);
     planes.push({ name, ports, close: () => running.close() });
   }
   return {
