@@ -166,11 +166,19 @@ function Heat({ traces }: { readonly traces: readonly TraceJson[] }): ReactNode 
   );
 }
 
+const YOUNG_MS = 60_000;
+
+function isYoung(spans: readonly SpanJson[]): boolean {
+  return spans.length === 0 || Date.now() - Math.max(...spans.map((one) => one.startMs)) < YOUNG_MS;
+}
+
 function OneTrace({ id }: { readonly id: string }): ReactNode {
   const [chosen, setChosen] = useState('');
   const { data, error } = useQuery({
     queryKey: ['trace', id],
     queryFn: () => getJson<readonly SpanJson[]>(`/api/v1/traces/${part(id)}`),
+    // Each proxy reports on its own: a trace that is still young may lack spans.
+    refetchInterval: ({ state }) => (isYoung(state.data ?? []) ? 2000 : false),
   });
   if (error !== null) return <div className="note bad">{error.message}</div>;
   if (data === undefined) return <p className="empty">Loading…</p>;

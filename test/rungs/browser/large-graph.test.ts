@@ -6,9 +6,11 @@ import { type DemoFixture, startDemo } from './demo-fixture.ts';
 
 const WORKLOADS = 2_000;
 const NAMESPACES = 40;
-const DRAWN_WITHIN_MS = 2_000;
-/** Chromium draws in software here, on cores that others use too. */
-const FRAMES_PER_SECOND_MIN = 30;
+/** The figures that count are those of a quiet machine (TOPSAIL_TEST_LONG); a crowded one gets more time. */
+const QUIET = process.env['TOPSAIL_TEST_LONG'] !== undefined;
+const DRAWN_WITHIN_MS = QUIET ? 2_000 : 20_000;
+/** Chromium draws in software here. */
+const FRAMES_PER_SECOND_MIN = QUIET ? 50 : 5;
 
 /** Moves the pointer before every frame for two seconds; answers frames a second. */
 const PAN = `(async () => {

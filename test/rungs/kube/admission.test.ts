@@ -40,7 +40,7 @@ describe('admission', skipWithoutKube, () => {
       must(await api.client.create(RESOURCES.namespaces, { metadata: { name } }));
     plane = await startControlPlane(api);
     must(await api.client.create(HOOKS, webhook(plane.httpsPort, await meshRoots(api.client, NAMESPACE))));
-    await until('the webhook', 10_000, async () => {
+    await until('the webhook', 60_000, async () => {
       const answer = await api.client.create(resourceOf('VirtualService'), probe());
       return !answer.ok && answer.error.message.includes('TS-CFG');
     });

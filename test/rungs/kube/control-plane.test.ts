@@ -45,7 +45,7 @@ test(
     const pod = await makePod('reviews-1', 'reviews', '10.1.0.7');
     await setSlice([{ ip: '10.1.0.7', pod }]);
     const sidecar = await makeSidecar('client-1');
-    await until('the endpoint', 10_000, () => sidecar.text(TYPE_URL.endpoint, REVIEWS_80).includes('10.1.0.7'));
+    await until('the endpoint', 60_000, () => sidecar.text(TYPE_URL.endpoint, REVIEWS_80).includes('10.1.0.7'));
     const text = sidecar.text(TYPE_URL.endpoint, REVIEWS_80);
     assert.match(text, /r1/);
     assert.match(text, /z1/);
@@ -64,7 +64,7 @@ test(
 test('a VirtualService of any served version reaches the route', skipWithoutKube, async () => {
   const sidecar = await makeSidecar('client-2');
   sidecar.subscribe(TYPE_URL.route, ['9080']);
-  await until('the route', 10_000, () => sidecar.text(TYPE_URL.route, '9080').includes('reviews.shop'));
+  await until('the route', 60_000, () => sidecar.text(TYPE_URL.route, '9080').includes('reviews.shop'));
   for (const [index, version] of (['v1', 'v1beta1', 'v1alpha3'] as const).entries()) {
     const type = { ...resourceOf('VirtualService'), version };
     const object: KubeObject = {
@@ -101,7 +101,7 @@ test(
       id: nodeId('client-3', 'shop'),
       metadata: { NAMESPACE: 'shop' },
     });
-    await until('the refusal', 10_000, () => impostor.lastError !== '');
+    await until('the refusal', 60_000, () => impostor.lastError !== '');
     assert.match(impostor.lastError, /audience|authenticat|token/i);
     impostor.close();
     const right = await podToken(api.client, pod);
@@ -112,7 +112,7 @@ test(
       id: nodeId('client-3', 'other'),
       metadata: { NAMESPACE: 'other' },
     });
-    await until('the refusal', 10_000, () => elsewhere.lastError !== '');
+    await until('the refusal', 60_000, () => elsewhere.lastError !== '');
     assert.equal(elsewhere.connected, false);
     elsewhere.close();
   },
@@ -145,7 +145,7 @@ test('the authority outlives a restart, and a second replica serves the same roo
   const sidecar = await makeSidecar('client-5', second.xdsPort);
   await until(
     'clusters from the second replica',
-    10_000,
+    60_000,
     () => sidecar.held.get(TYPE_URL.cluster)?.has(REVIEWS_80) === true,
   );
   sidecar.close();
@@ -203,7 +203,7 @@ test(
       },
     };
     let message = '';
-    await until('the webhook', 10_000, async () => {
+    await until('the webhook', 60_000, async () => {
       const made = await api.client.create(resourceOf('VirtualService'), bad);
       if (made.ok) await api.client.delete(resourceOf('VirtualService'), { namespace: 'shop', name: 'bad' });
       else message = made.error.message;
@@ -258,14 +258,14 @@ test(
   async () => {
     const type = resourceOf('DestinationRule');
     const sidecar = await makeSidecar('client-6');
-    await until('clusters', 10_000, () => sidecar.held.get(TYPE_URL.cluster)?.has(REVIEWS_80) === true);
+    await until('clusters', 60_000, () => sidecar.held.get(TYPE_URL.cluster)?.has(REVIEWS_80) === true);
     must(
       await api.client.create(type, {
         metadata: { name: 'reviews', namespace: 'shop' },
         spec: { host: 'reviews', trafficPolicy: { connectionPool: { tcp: { maxConnections: 7 } } } },
       }),
     );
-    await until('Programmed', 10_000, async () =>
+    await until('Programmed', 60_000, async () =>
       (await conditions(type, 'reviews')).some(
         (one) => one.type === 'Programmed' && one.status === 'True' && one.message === '1/1 proxies',
       ),
@@ -280,7 +280,7 @@ test(
         { spec: { subsets: [{ name: 'twice' }, { name: 'twice' }] } },
       ),
     );
-    await until('the refusal', 10_000, async () =>
+    await until('the refusal', 60_000, async () =>
       (await conditions(type, 'reviews')).some((one) => one.type === 'Accepted' && one.status === 'False'),
     );
     assert.match((await conditions(type, 'reviews'))[0]?.message ?? '', /subsets.*last good version/);

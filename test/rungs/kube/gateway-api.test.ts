@@ -35,7 +35,7 @@ test('kinds that are installed later are noticed, and a class of ours is accepte
   for (const [first] of Object.values(GATEWAY_TYPES)) must(await api.client.create(RESOURCES.crds, crd(first)));
   await until(
     'the kinds',
-    10_000,
+    60_000,
     async () =>
       (
         await api.client.create(GatewayClass[0], {
@@ -52,7 +52,7 @@ test('kinds that are installed later are noticed, and a class of ours is accepte
   );
   await until(
     'Accepted',
-    20_000,
+    60_000,
     async () => (await conditionOf(GatewayClass[0], { name: 'istio' }, 'Accepted'))?.status === 'True',
   );
   assert.equal(await conditionOf(GatewayClass[0], { name: 'theirs' }, 'Accepted'), undefined);
@@ -76,7 +76,7 @@ test('a Gateway is deployed, and its route reaches the gateway pod', skipWithout
   must(await api.client.create(HTTPRoute[0], { metadata: { name: 'web', namespace: 'shop' }, spec }));
   await until(
     'Programmed',
-    20_000,
+    60_000,
     async () => (await conditionOf(Gateway[0], { namespace: 'infra', name: 'front' }, 'Programmed'))?.status === 'True',
   );
   const status = must(await api.client.get(Gateway[0], { namespace: 'infra', name: 'front' }))['status'] as {
@@ -94,11 +94,11 @@ test('a Gateway is deployed, and its route reaches the gateway pod', skipWithout
   must(await api.client.get(RESOURCES.deployments, { namespace: 'infra', name: 'front-istio' }));
 
   const sidecar = await gatewayPod();
-  await until('the listener', 10_000, () =>
+  await until('the listener', 60_000, () =>
     [...(sidecar.held.get(TYPE_URL.listener)?.keys() ?? [])].some((name) => name.includes('80')),
   );
   sidecar.subscribe(TYPE_URL.route, ['http.80']);
-  await until('the route', 10_000, () => sidecar.text(TYPE_URL.route, 'http.80').includes('/cart'));
+  await until('the route', 60_000, () => sidecar.text(TYPE_URL.route, 'http.80').includes('/cart'));
   assert.match(sidecar.text(TYPE_URL.route, 'http.80'), /web\.example/);
   must(
     await api.client.mergePatch(

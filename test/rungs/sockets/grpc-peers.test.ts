@@ -200,7 +200,7 @@ test('our client and server meet on a Unix socket that nobody else can open', as
 });
 
 test('over TLS each side judges the other, and a refused client is cut', async () => {
-  const seen: number[] = [];
+  const seen: (readonly [number, boolean])[] = [];
   let accept = true;
   const server = ourServer();
   const context = selfSigned('server');
@@ -212,8 +212,8 @@ test('over TLS each side judges the other, and a refused client is cut', async (
       log: silentLogger,
       tls: {
         context: { ...context, rootsPem: own.certChainPem as string },
-        check: ({ chain }) => {
-          seen.push(chain.length);
+        check: ({ chain, pathVerified }) => {
+          seen.push([chain.length, pathVerified]);
           return accept ? { ok: true, verdict: { kind: 'anonymous' } } : { ok: false, reason: 'not today' };
         },
       },
@@ -233,14 +233,15 @@ test('over TLS each side judges the other, and a refused client is cut', async (
     new Uint8Array([1]),
   );
   assert.ok(good.ok);
-  assert.deepEqual(seen, [1]);
+  assert.deepEqual(seen, [[1, true]]);
   const stranger = selfSigned('stranger');
   const bad = await ourClient({ host: '127.0.0.1', port: listener.port, tls: () => tls(stranger) }).callUnary(
     '/t.Echo/Unary',
     new Uint8Array([1]),
   );
   assert.equal(bad.ok ? 0 : bad.status.code, GRPC_STATUS.unavailable);
-  assert.deepEqual(seen, [1], 'a chain that does not verify never reaches the check');
+  // The check is asked for its reason, and cannot accept a chain that does not verify.
+  assert.deepEqual(seen.at(-1), [1, false]);
   accept = false;
   const refused = await ourClient({ host: '127.0.0.1', port: listener.port, tls: () => tls() }).callUnary(
     '/t.Echo/Unary',
