@@ -1,20 +1,28 @@
-// Keeps the ConfigMap `istio-ca-root-cert` in every namespace: pods mount it to trust the control plane. Leader only.
+// Keeps the ConfigMap `istio-ca-root-cert` in every namespace: pods mount it to know whom the mesh trusts, and who is revoked. Leader only.
 
 import type { Clock, Logger, Random } from '#base';
 import { Informer, keyOf, type KubeClient, RESOURCES, WorkQueue } from '#kube';
 
 export const ROOT_MAP = 'istio-ca-root-cert';
 const ROOT_KEY = 'root-cert.pem';
+/** Beside the roots: it needs no volume of its own, and is never older than they are. */
+const LIST_KEY = 'ca-crl.pem';
 /** Namespaces that no workload of a mesh runs in, as Istio's. */
 const NEVER: ReadonlySet<string> = new Set(['kube-system', 'kube-public', 'kube-node-lease', 'local-path-storage']);
 const RESYNC_MS = 10 * 60_000;
+
+interface Trust {
+  readonly rootsPem: string;
+  /** '': nothing is revoked. */
+  readonly crlPem: string;
+}
 
 export interface CaRootMapsOptions {
   readonly client: KubeClient;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly rootsPem: () => string;
+  readonly trust: () => Trust;
 }
 
 export class CaRootMaps {
@@ -40,7 +48,10 @@ export class CaRootMaps {
       ...common,
       types: [RESOURCES.configMaps],
       selectors: { fieldSelector: `metadata.name=${ROOT_MAP}` },
-      prune: (object) => (object['data'] as Readonly<Record<string, string>> | undefined)?.[ROOT_KEY] ?? '',
+      prune: (object) => {
+        const data = object['data'] as Readonly<Record<string, string>> | undefined;
+        return textOf({ rootsPem: data?.[ROOT_KEY] ?? '', crlPem: data?.[LIST_KEY] ?? '' });
+      },
       same: (a, b) => a === b,
     });
     this.#queue = new WorkQueue({
@@ -61,10 +72,10 @@ export class CaRootMaps {
 
   setLeading(leading: boolean): void {
     this.#leading = leading;
-    if (leading) this.rootsChanged();
+    if (leading) this.trustChanged();
   }
 
-  rootsChanged(): void {
+  trustChanged(): void {
     this.#enqueue(this.#namespaces.objects.keys());
   }
 
@@ -80,14 +91,14 @@ export class CaRootMaps {
   }
 
   async #ensure(namespace: string): Promise<void> {
-    const { client, log, rootsPem } = this.#options;
-    const roots = rootsPem();
+    const { client, log } = this.#options;
+    const trust = this.#options.trust();
     if (!this.#leading || this.#namespaces.get(namespace) === undefined) return;
-    if (this.#maps.get(keyOf({ namespace, name: ROOT_MAP })) === roots) return;
+    if (this.#maps.get(keyOf({ namespace, name: ROOT_MAP })) === textOf(trust)) return;
     const labels = { 'istio.io/config': 'true', 'app.kubernetes.io/managed-by': 'topsail' };
     const applied = await client.apply(RESOURCES.configMaps, {
       metadata: { name: ROOT_MAP, namespace, labels },
-      data: { [ROOT_KEY]: roots },
+      data: { [ROOT_KEY]: trust.rootsPem, ...(trust.crlPem === '' ? {} : { [LIST_KEY]: trust.crlPem }) },
     });
     if (applied.ok) {
       this.#foreign.delete(namespace);
@@ -100,4 +111,8 @@ export class CaRootMaps {
       log.warn('another control plane keeps this ConfigMap; it is left alone', { namespace, name: ROOT_MAP });
     this.#foreign.add(namespace);
   }
+}
+
+function textOf({ rootsPem, crlPem }: Trust): string {
+  return `${rootsPem}\0${crlPem}`;
 }

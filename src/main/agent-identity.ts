@@ -45,13 +45,19 @@ export interface AgentIdentity {
   close(): void;
 }
 
+export interface TrustNews {
+  /** Undefined: what came with our certificate is as new. */
+  readonly rootsPem?: string;
+  readonly crlPem: string;
+}
+
 /** Where tokens and the first trust come from: the control plane's socket, or a pod's projected files. */
 export interface TokenSource {
   /** Resolves when there is an answer. */
   start(): Promise<void>;
   readonly answer: TokenAnswer;
   /** Calls with the roots and revocation lists that the control plane has now, and with every later ones. */
-  onTrust(changed: (trust: TrustAnswer) => void): void;
+  onTrust(changed: (news: TrustNews) => void): void;
   close(): void;
 }
 
@@ -127,7 +133,10 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     });
     manager.start();
   });
-  tokens.onTrust(({ rootsPem, crlPem }) => manager.setTrust(rootsPem, crlPem));
+  tokens.onTrust(({ rootsPem, crlPem }) => {
+    if (rootsPem === undefined) manager.setRevoked(crlPem);
+    else manager.setTrust(rootsPem, crlPem);
+  });
   // The connection so far was anonymous.
   channel.reconnect();
   return {

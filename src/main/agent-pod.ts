@@ -24,9 +24,10 @@ import {
 import { PODINFO_FOLDER, ROOT_CERT_FOLDER, STATUS_PORT, TOKEN_FOLDER, METRICS_PORT } from '#controllers';
 import { callHttp, createLogger, serveAdminHttp, SystemClock, SystemNet, SystemRandom } from '#io';
 import { connectIdentity } from './agent-identity.ts';
-import { type AgentProxy, startAgentProxy } from './agent-proxy.ts';
+import { type AgentProxy, type AgentProxyOptions, startAgentProxy } from './agent-proxy.ts';
 import { askApp, readAppProbers } from './app-probers.ts';
 import { serveDns } from './capture-dns.ts';
+import { findEnvoy } from './find-envoy.ts';
 import { PodTokens } from './pod-tokens.ts';
 import { onShutdown } from './supervised.ts';
 import { trimHeap } from './trim-heap.ts';
@@ -89,6 +90,7 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
     log,
     tokenFile: `${TOKEN_FOLDER}/istio-token`,
     rootsFile: `${ROOT_CERT_FOLDER}/root-cert.pem`,
+    listFile: `${ROOT_CERT_FOLDER}/ca-crl.pem`,
     trustDomain: pod.trustDomain,
   });
   const identity = await Promise.race([
@@ -115,7 +117,7 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
   const { metadata } = pod;
   const canonical = metadata.LABELS['service.istio.io/canonical-name'] ?? metadata.WORKLOAD_NAME;
   const dns = metadata.DNS_CAPTURE === 'true' ? await servePodDns(pod, { clock, random, log, net }) : undefined;
-  proxy = await startAgentProxy({
+  const parts = {
     clock,
     random,
     net,
@@ -126,7 +128,8 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
     metadata,
     adminPort: ADMIN_PORT,
     ...(dns === undefined ? {} : { names: dns.names }),
-  });
+  };
+  proxy = metadata.TOPSAIL_DATA_PLANE === 'envoy' ? await startEnvoy(parts) : await startAgentProxy(parts);
   const reporter = new TelemetryReporter({
     clock,
     channel: identity.channel,
@@ -162,6 +165,13 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
   identity.close();
   for (const server of servers) server.close();
   process.exit(0);
+}
+
+/** Loaded only where it is asked for: most pods have the proxy in this process. */
+async function startEnvoy(options: AgentProxyOptions): Promise<AgentProxy> {
+  const binary = findEnvoy();
+  if (binary === undefined) throw new Error('the image has no Envoy: it is topsail-envoy that has');
+  return (await import('./agent-envoy.ts')).startEnvoyProxy({ ...options, binary });
 }
 
 /** What capture redirects from port 53 is answered here: the mesh's names, else what the cluster's DNS says. */

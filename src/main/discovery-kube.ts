@@ -54,7 +54,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
     names: servingNames(facts),
     tokenRoutes: [],
   });
-  const roots = new CaRootMaps({ client, clock, random, log, rootsPem: () => authority.trust.rootsPem });
+  const roots = new CaRootMaps({ client, clock, random, log, trust: () => authority.trust });
   const service = { name: facts.service, namespace: facts.namespace };
   const webhooks = new WebhookBundle({ client, clock, random, log, service, rootsPem: () => authority.trust.rootsPem });
   const injection = new Injection({ client, clock, random, log, namespace: facts.namespace, revision: facts.revision });
@@ -110,7 +110,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
       );
       await Promise.all([roots.start(), webhooks.start()]);
       authority.onTrustChange(() => {
-        roots.rootsChanged();
+        roots.trustChanged();
         webhooks.setServing();
       });
       webhooks.setServing();

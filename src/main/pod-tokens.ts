@@ -1,19 +1,21 @@
-// A pod's projected token and the mesh's roots, read again as the kubelet renews them.
+// A pod's projected token, the mesh's roots and its revocation list, read again as the kubelet renews them.
 import { readFile } from 'node:fs/promises';
 import type { Clock, Logger } from '#base';
-import type { TokenSource } from './agent-identity.ts';
-import type { TokenAnswer, TrustAnswer } from './discovery-identity.ts';
+import type { TokenSource, TrustNews } from './agent-identity.ts';
+import type { TokenAnswer } from './discovery-identity.ts';
 
 export interface PodTokensOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly tokenFile: string;
   readonly rootsFile: string;
+  /** Not there: nothing is revoked. */
+  readonly listFile: string;
   readonly trustDomain: string;
 }
 
-/** The kubelet renews at 80 % of a token's life; client-go reads as often. */
-const READ_MS = 60_000;
+/** The kubelet writes ConfigMaps and tokens again about once a minute: this adds little to it. */
+const READ_MS = 5_000;
 const RETRY_MS = 500;
 
 export class PodTokens implements TokenSource {
@@ -21,7 +23,8 @@ export class PodTokens implements TokenSource {
   #answer: TokenAnswer | undefined;
   #timer: { cancel(): void } | undefined;
   #told = false;
-  #trustChanged: ((trust: TrustAnswer) => void) | undefined;
+  #crlPem = '';
+  #trustChanged: ((news: TrustNews) => void) | undefined;
 
   constructor(options: PodTokensOptions) {
     this.#options = options;
@@ -38,9 +41,10 @@ export class PodTokens implements TokenSource {
     this.#later();
   }
 
-  onTrust(changed: (trust: TrustAnswer) => void): void {
+  onTrust(changed: (news: TrustNews) => void): void {
     // What came with the certificate is newer than the file, until the kubelet writes that again.
     this.#trustChanged = changed;
+    if (this.#crlPem !== '') changed({ crlPem: this.#crlPem });
   }
 
   close(): void {
@@ -48,12 +52,18 @@ export class PodTokens implements TokenSource {
   }
 
   async #read(): Promise<boolean> {
-    const { tokenFile, rootsFile, trustDomain, log } = this.#options;
+    const { tokenFile, rootsFile, listFile, trustDomain, log } = this.#options;
     try {
-      const [token, rootsPem] = await Promise.all([readFile(tokenFile, 'utf8'), readFile(rootsFile, 'utf8')]);
-      const former = this.#answer?.rootsPem;
+      const [token, rootsPem, crlPem] = await Promise.all([
+        readFile(tokenFile, 'utf8'),
+        readFile(rootsFile, 'utf8'),
+        readFile(listFile, 'utf8').catch(whenMissing),
+      ]);
+      const former = { roots: this.#answer?.rootsPem, list: this.#crlPem };
       this.#answer = { token: token.trim(), rootsPem, trustDomain };
-      if (former !== undefined && former !== rootsPem) this.#trustChanged?.({ rootsPem, crlPem: '', version: '' });
+      this.#crlPem = crlPem;
+      if (former.roots !== undefined && former.roots !== rootsPem) this.#trustChanged?.({ rootsPem, crlPem });
+      else if (former.list !== crlPem) this.#trustChanged?.({ crlPem });
       return true;
     } catch (error) {
       // The first wait is ordinary: the control plane writes the roots into a new namespace.
@@ -68,4 +78,10 @@ export class PodTokens implements TokenSource {
       unref: true,
     });
   }
+}
+
+/** A list that is there but can not be read is no empty one. */
+function whenMissing(error: NodeJS.ErrnoException): string {
+  if (error.code === 'ENOENT') return '';
+  throw error;
 }

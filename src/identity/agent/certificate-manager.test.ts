@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock, SeededRandom, silentLogger, ok, err } from '#base';
-import { parseCertificateRequest, pemBlocks } from '#wire/tls';
+import { formatPem, parseCertificateRequest, pemBlocks, writeRevocationList } from '#wire/tls';
 import { issueLeaf, makeRoot } from '../ca/signing-authority.ts';
 import type { SecretValue } from '../secret-source.ts';
 import { MemoryFs, TEST_IDENTITY } from '../testing/make-peer.ts';
@@ -193,4 +193,37 @@ test('after close nothing is fetched any more', async () => {
   clock.advance(10 * 86_400_000);
   await settle();
   assert.equal(mesh.calls.length, 1);
+});
+
+test('a revocation list comes and goes without another certificate, or another root', async () => {
+  const { manager, mesh, certificates, roots } = setUp();
+  manager.setRevoked('');
+  manager.start();
+  await settle();
+  const { certificate, key } = mesh.root;
+  const list = formatPem(
+    'X509 CRL',
+    writeRevocationList(
+      {
+        issuer: certificate.subject,
+        authorityKeyId: key.keyId,
+        thisUpdateMs: NOW,
+        nextUpdateMs: NOW + 1000,
+        number: 1,
+        revoked: [],
+      },
+      key,
+    ),
+  );
+  manager.setRevoked(list);
+  manager.setRevoked('');
+  assert.deepEqual(
+    roots.map((value) => value.kind === 'trust' && [value.rootsPem === mesh.root.rootsPem, value.crlPem]),
+    [
+      [true, ''],
+      [true, list],
+      [true, ''],
+    ],
+  );
+  assert.equal(certificates.length, 1);
 });

@@ -99,6 +99,12 @@ export class CertificateManager implements SecretSource {
     this.#renewal = clock.setTimer(Math.max(0, most) * random.float(), () => this.renew(), { unref: true });
   }
 
+  /** Who is revoked; whom the mesh trusts is as before. */
+  setRevoked(crlPem: string): void {
+    this.#crlPem = crlPem;
+    if (this.#roots !== '') this.#publishTrust();
+  }
+
   /** Renews now, whatever the age: the control plane announced another issuer. */
   renew(): void {
     this.#timer?.cancel();
