@@ -13,7 +13,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -42,6 +42,20 @@ function stop(message) {
   process.exit(1);
 }
 
+const SETUP_REMEDY =
+  'Setting up writes into the folder of the clone: make it writable for this user, or clone into a folder of your own.';
+const OFFLINE_REMEDY =
+  'npm could not reach its registry: check the network, or name a mirror with `npm config set registry URL`, and run the same command again.';
+
+/** What the first run keeps lies in `.cache`. */
+function makeCache() {
+  try {
+    mkdirSync(join(root, '.cache'), { recursive: true });
+  } catch (error) {
+    stop(`${error.message}. ${SETUP_REMEDY}`);
+  }
+}
+
 function hashOf(paths) {
   const hash = createHash('sha256');
   const add = (path) => {
@@ -62,8 +76,8 @@ function stamped(name, inputs, outputs, work) {
   const done =
     existsSync(stamp) && readFileSync(stamp, 'utf8') === want && outputs.every((o) => existsSync(join(root, o)));
   if (done) return Promise.resolve();
+  makeCache();
   return work().then(() => {
-    mkdirSync(dirname(stamp), { recursive: true });
     writeFileSync(stamp, want);
   });
 }
@@ -71,9 +85,9 @@ function stamped(name, inputs, outputs, work) {
 /** Runs a command quietly: one line that tells the time, the whole output only when it fails. */
 function quiet(label, command, args, options = {}) {
   return new Promise((resolve) => {
-    mkdirSync(join(root, '.cache'), { recursive: true });
     const logPath = join(root, '.cache', `${label.replace(/\W+/g, '-')}.log`);
     const log = createWriteStream(logPath);
+    log.on('error', (error) => stop(`${error.message}. ${SETUP_REMEDY}`));
     const started = Date.now();
     const tty = process.stderr.isTTY && !process.env.CI;
     const draw = () => process.stderr.write(`\r\x1b[2K${label} … ${Math.round((Date.now() - started) / 1000)} s`);
@@ -91,8 +105,16 @@ function quiet(label, command, args, options = {}) {
           resolve();
           return;
         }
-        process.stderr.write(`${readFileSync(logPath, 'utf8')}\n`);
-        stop(`${label} failed (${reason}). The whole output is above.`);
+        const said = readFileSync(logPath, 'utf8');
+        process.stderr.write(`${said}\n`);
+        const offline = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED/.test(said);
+        const full = /ENOSPC|EDQUOT/.test(said);
+        const remedy = offline
+          ? ` ${OFFLINE_REMEDY}`
+          : full
+            ? ' The disk is full: make room and run the same command again.'
+            : '';
+        stop(`${label} failed (${reason}). The whole output is above.${remedy}`);
       });
     };
     child.on('error', (error) => finish(1, error.message));
@@ -220,7 +242,8 @@ function runTask(node, task, args) {
   child.on('error', (error) => stop(`cannot start ${script}: ${error.message}`));
   child.on('close', (code, signal) => {
     clearInterval(orphanWatch);
-    process.exit(code ?? (signal === 'SIGINT' ? 130 : 143));
+    if (signal === 'SIGKILL') process.stderr.write(`topsail: ${basename(script)} was killed (SIGKILL).\n`);
+    process.exit(code ?? { SIGINT: 130, SIGKILL: 137 }[signal] ?? 143);
   });
 }
 

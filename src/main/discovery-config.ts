@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { AppliedJson, ApplyAnswer, ApplyAsk, ConfigTexts, DeletedJson, FindingJson, ObjectId } from '#api';
 import type { Clock, Fs, Logger } from '#base';
 import {
-  type Complaint,
   type ConfigSubscriber,
   ConfigStore,
   FolderSource,
@@ -112,7 +111,7 @@ class FolderWriter implements ConfigWriter {
     if (document.object === undefined) return { ...head, action: 'refused', findings: document.complaints };
     const result = await this.#source.write(document);
     if (result.outcome !== 'refused') return { ...head, action: result.outcome, findings: document.complaints };
-    return { ...head, action: 'refused', findings: [...document.complaints, refusal(document, id, result.reason)] };
+    return { ...head, action: 'refused', findings: [...document.complaints, result.complaint] };
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -141,19 +140,4 @@ function idOf(document: ParsedDocument): ObjectId | undefined {
 
 function groupOf(kind: string): string {
   return KINDS[kind as KindName]?.group ?? '';
-}
-
-function refusal(document: ParsedDocument, id: ObjectId, reason: string): Complaint {
-  return {
-    code: 'TS-CFG-0014',
-    severity: 'error',
-    file: '',
-    line: document.line,
-    column: 1,
-    object: `${id.kind} ${id.namespace}/${id.name}`,
-    path: '',
-    message: `It was not written: ${reason}.`,
-    remedy: '',
-    page: '',
-  };
 }

@@ -173,7 +173,7 @@ function typeOf(kind: string): ResourceType | undefined {
 
 function refusal(document: ParsedDocument, id: ObjectId, reason: string, remedy: string): Complaint {
   return {
-    code: 'TS-CFG-0014',
+    code: 'TS-CFG-0504',
     severity: 'error',
     file: '',
     line: document.line,

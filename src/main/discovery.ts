@@ -36,6 +36,7 @@ import { DiscoveryBackend } from './discovery-xds.ts';
 import { IdleTrim } from './idle-trim.ts';
 import { type Home, homeForStart, makeHome } from './home.ts';
 import { type Joined, JoinedConfig } from './joined-config.ts';
+import { KeptText } from './kept-text.ts';
 import { makeMesh } from './mesh-model.ts';
 import { ProgramTracker } from './program-tracker.ts';
 import { dumpProxy, proxyJson } from './proxy-json.ts';
@@ -67,6 +68,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     pusher,
     allow: (options['jwksAllow'] ?? []) as readonly string[],
   });
+  const workloads = new KeptText(fs, log, join(home.state, WORKLOADS_FILE));
   const joined = new JoinedConfig({
     clock,
     log,
@@ -75,7 +77,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
       pusher.configChanged(view, diff);
       keySets.configChanged(view);
     },
-    save: (all) => void fs.writeText(join(home.state, WORKLOADS_FILE), JSON.stringify(all), { mode: 0o600 }),
+    save: (all) => workloads.save(JSON.stringify(all)),
     restored: restoreWorkloads(home),
   });
   const tracker: ProgramTracker = new ProgramTracker({
