@@ -197,6 +197,13 @@ const MAKERS: readonly Make[] = [
   removal,
 ];
 
+/** Kinds whose edits an Envoy can take up only in its listeners and their chains, whose connections then drain (docs/envoy.md). */
+const CHAIN_KINDS = /^(delete )?(PeerAuthentication|Sidecar|Gateway|Service|ConfigMap)\//;
+
+export function touchesChains({ what }: Edit): boolean {
+  return CHAIN_KINDS.test(what);
+}
+
 export function randomEdit(roll: Roll): Edit {
   return pick(roll, MAKERS)(roll);
 }

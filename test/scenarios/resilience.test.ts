@@ -1,5 +1,5 @@
 // What must not be noticed by traffic: rotating certificates, a control plane that is killed, and its restart.
-// TOPSAIL_TEST_LONG=1 runs the long forms: 3 minutes of rotating 30 s certificates, 60 s without a control plane.
+// TOPSAIL_TEST_DATA_PLANE=envoy has Envoy carry it; TOPSAIL_TEST_LONG=1 runs the long forms: 3 minutes of rotating 30 s certificates, 60 s without a control plane.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
@@ -9,6 +9,7 @@ import { demoCertificateSecret } from '../../src/main/demo-certificate.ts';
 import { type FlowEnd, seed, startMesh, type TestMesh } from '../mesh/mesh.ts';
 import { callPlain } from '../mesh/plain-calls.ts';
 
+const PLANE = process.env['TOPSAIL_TEST_DATA_PLANE'] === 'envoy' ? 'envoy' : 'topsail';
 const LONG = (process.env['TOPSAIL_TEST_LONG'] ?? '') !== '';
 const PER_SECOND = 50;
 const WORKLOADS = [{ app: 'frontend' }, { app: 'reviews', version: 'v1' }, { app: 'reviews', version: 'v2' }];
@@ -23,7 +24,11 @@ describe('certificates of a short life', () => {
   const life = LONG ? 30 : 12;
   let mesh: TestMesh;
   before(async () => {
-    mesh = await startMesh({ workloads: WORKLOADS, discoveryEnv: { MAX_WORKLOAD_CERT_TTL: `${life}s` } });
+    mesh = await startMesh({
+      dataPlane: PLANE,
+      workloads: WORKLOADS,
+      discoveryEnv: { MAX_WORKLOAD_CERT_TTL: `${life}s` },
+    });
   });
   after(() => mesh.stop());
 
@@ -81,6 +86,7 @@ spec:
   let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh({
+      dataPlane: PLANE,
       gateway: true,
       workloads: [{ app: 'frontend' }],
       config: [gateway('one'), secret('one')],
@@ -131,6 +137,7 @@ describe('without a control plane', () => {
   let mesh: TestMesh;
   before(async () => {
     mesh = await startMesh({
+      dataPlane: PLANE,
       workloads: WORKLOADS,
       config: [
         'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: reviews }\nspec:\n  host: reviews\n  subsets: [{ name: v1, labels: { version: v1 } }, { name: v2, labels: { version: v2 } }]\n',
