@@ -80,7 +80,7 @@ test('subsets that nobody declared are declared', () => {
 
 test('faults are put in and taken out', () => {
   const [with_] = injectFaults([], SERVICE, { delayPercent: 10, delay: '5s', abortPercent: 0, status: 500 });
-  assert.deepEqual((with_?.spec['http'] as readonly unknown[])[0], {
+  assert.deepEqual(((with_?.spec ?? {})['http'] as readonly unknown[])[0], {
     fault: { delay: { percentage: { value: 10 }, fixedDelay: '5s' } },
     route: [{ destination: { host: 'reviews' } }],
   });
@@ -101,7 +101,7 @@ test('time-outs, breakers and mTLS keep what else the object says', () => {
     SERVICE,
     { maxConnections: 1, pending: 1, errors: 5, interval: '10s', ejection: '30s' },
   );
-  assert.deepEqual((rule?.spec['trafficPolicy'] as { tls: unknown }).tls, { mode: 'ISTIO_MUTUAL' });
+  assert.deepEqual(((rule?.spec ?? {})['trafficPolicy'] as { tls: unknown }).tls, { mode: 'ISTIO_MUTUAL' });
   assert.deepEqual(setMtls([], { namespace: 'default', name: '' }, 'STRICT')[0], {
     apiVersion: 'security.istio.io/v1',
     kind: 'PeerAuthentication',

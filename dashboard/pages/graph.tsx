@@ -8,6 +8,7 @@ import { buildGraph, type GraphModel, type Level } from '../core/graph-model.ts'
 import { useStatus } from '../store/api.ts';
 import { useLayout } from '../store/graph-layout.ts';
 import { type LiveTraffic, useLiveTraffic } from '../store/live-traffic.ts';
+import { useRanges } from '../store/ranges.ts';
 import { go, setChoices, useChoice } from '../store/route.ts';
 import { GraphDrawing, type LinkLabel } from '../views/graph-drawing.tsx';
 import { GraphCanvas } from '../views/graph-canvas.tsx';
@@ -34,6 +35,7 @@ export function GraphPage(): ReactNode {
   const until = useUntil(Number(ago));
   const live = useLiveTraffic(Number(windowText), until);
   const status = useStatus();
+  const ranges = useRanges();
   const edges = live.traffic?.edges ?? [];
   const known = useMemo(() => knownWorkloads(status.data), [status.data]);
   const found = parseFind(find);
@@ -80,17 +82,7 @@ export function GraphPage(): ReactNode {
           ]}
           onChange={setLevel}
         />
-        <Segmented
-          label="Time range"
-          value={windowText}
-          options={[
-            ['10', '10 s'],
-            ['60', '1 min'],
-            ['600', '10 min'],
-            ['3600', '1 h'],
-          ]}
-          onChange={setWindow}
-        />
+        <Segmented label="Time range" value={windowText} options={ranges} onChange={setWindow} />
         <Segmented
           label="On edges"
           value={label as LinkLabel}

@@ -5,20 +5,15 @@ import { clockText, durationText, percentText, rateText } from '../core/format.t
 import { goldenRows } from '../core/golden-rows.ts';
 import { meshNumbers } from '../core/mesh-numbers.ts';
 import { useChanges, useObjects, useStatus, useTrafficOf } from '../store/api.ts';
+import { useRanges } from '../store/ranges.ts';
 import { useChoice } from '../store/route.ts';
 import { Findings } from '../views/findings.tsx';
 import { GoldenTable } from '../views/golden-table.tsx';
 import { Fact, Segmented } from '../views/pieces.tsx';
 
-const WINDOWS = [
-  ['10', '10 s'],
-  ['60', '1 min'],
-  ['600', '10 min'],
-  ['3600', '1 h'],
-] as const;
-
 export function OverviewPage(): ReactNode {
   const [windowText, setWindow] = useChoice('window', '60');
+  const ranges = useRanges();
   const status = useStatus();
   const traffic = useTrafficOf(Number(windowText), undefined);
   const objects = useObjects();
@@ -28,8 +23,9 @@ export function OverviewPage(): ReactNode {
       <div className="head">
         <h1>Overview</h1>
         {status.isError && <span className="badge bad">the control plane does not answer</span>}
+        {traffic.isError && <span className="badge warn">{traffic.error.message}</span>}
         <span className="grow" />
-        <Segmented label="Time range" value={windowText as '60'} options={WINDOWS} onChange={setWindow} />
+        <Segmented label="Time range" value={windowText} options={ranges} onChange={setWindow} />
       </div>
       <div className="stack">
         <Summary edges={traffic.data?.edges ?? []} rows={rows} />

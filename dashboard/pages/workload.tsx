@@ -5,6 +5,7 @@ import type { ProxyJson, StatusJson } from '../../src/api/api-json.ts';
 import { durationText, percentText, rateText } from '../core/format.ts';
 import { objectsAbout } from '../core/objects-about.ts';
 import { getJson, part, useObjects, useProxyConfig, useStatus, useTrafficOf } from '../store/api.ts';
+import { useRanges } from '../store/ranges.ts';
 import { useChoice } from '../store/route.ts';
 import { useSession } from '../store/session.ts';
 import { EffectiveConfig, EndpointsTable, RoutesTable } from '../views/effective-config.tsx';
@@ -97,16 +98,7 @@ function Traffic({ id }: { readonly id: string }): ReactNode {
   };
   return (
     <div className="stack">
-      <Segmented
-        label="Time range"
-        value={span}
-        options={[
-          ['60', '1 min'],
-          ['600', '10 min'],
-          ['3600', '1 h'],
-        ]}
-        onChange={setSpan}
-      />
+      <Segmented label="Time range" value={span} options={useRanges(60)} onChange={setSpan} />
       <div className="grid two">
         <section className="card stack">
           <h2>

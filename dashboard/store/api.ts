@@ -90,8 +90,11 @@ const every = (path: string, refetchInterval: number | false) => ({
   queryKey: [path],
   queryFn: () => getJson<never>(path),
   refetchInterval,
-  placeholderData: (before: never | undefined) => before,
+  placeholderData: (before: unknown) => before as never,
 });
+
+/** What the mesh keeps by itself; longer ranges need a Prometheus. */
+export const KEPT_SECONDS = 3_600;
 
 export const useStatus = (): UseQueryResult<StatusJson> => useQuery(every('/api/v1/status', 2000));
 export const useObjects = (): UseQueryResult<readonly ObjectJson[]> => useQuery(every('/api/v1/objects', 2000));
@@ -103,13 +106,18 @@ export const useHistory = (id: ObjectId): UseQueryResult<HistoryJson> =>
   useQuery(every(`/api/v1/history/${objectPath(id)}`, 3000));
 export const useProxyConfig = (name: string): UseQueryResult<Readonly<Record<string, readonly unknown[]>>> =>
   useQuery({ ...every(`/api/v1/proxies/${part(name)}/config`, 5000), retry: false });
-export const useTrafficOf = (windowSeconds: number, until: number | undefined): UseQueryResult<TrafficJson> =>
-  useQuery(
-    every(
+export const useTrafficOf = (
+  windowSeconds: number,
+  until: number | undefined,
+  enabled = true,
+): UseQueryResult<TrafficJson> =>
+  useQuery({
+    ...every(
       `/api/v1/traffic?window=${windowSeconds}${until === undefined ? '' : `&until=${until}`}`,
-      until === undefined ? 2000 : false,
+      until === undefined ? (windowSeconds > KEPT_SECONDS ? 30_000 : 2000) : false,
     ),
-  );
+    enabled,
+  });
 
 /** Nothing is asked while `until` is undefined. */
 export const usePastTraffic = (windowSeconds: number, until: number | undefined): UseQueryResult<TrafficJson> =>
@@ -121,7 +129,7 @@ export const usePastTraffic = (windowSeconds: number, until: number | undefined)
 export function useSeries(
   filter: { readonly source?: string; readonly destination?: string },
   spanSeconds: number,
-  everyMs = spanSeconds <= 60 ? 1000 : 10_000,
+  everyMs = spanSeconds <= 60 ? 1000 : spanSeconds > KEPT_SECONDS ? 60_000 : 10_000,
 ): UseQueryResult<SeriesJson> {
   const query = new URLSearchParams({ ...filter, span: String(spanSeconds) });
   return useQuery(every(`/api/v1/series?${query}`, everyMs));

@@ -43,10 +43,12 @@ export default function Chart({ title, times, lines, text, height = 150 }: Chart
   useEffect(() => {
     plot.current?.setData(data);
     // Without a cursor the legend tells the newest numbers.
-    if (plot.current?.cursor.idx == null) plot.current?.setLegend({ idx: times.length - 1 });
+    const at = plot.current?.cursor.idx ?? undefined;
+    if (at === undefined) plot.current?.setLegend({ idx: times.length - 1 });
   }, [data]);
+  const newest = (values: Line['values']): number | undefined => values.at(-1) ?? undefined;
   const last = lines
-    .map((one) => `${one.name} ${one.values.at(-1) == null ? 'none' : text(one.values.at(-1) as number)}`)
+    .map(({ name, values }) => `${name} ${newest(values) === undefined ? 'none' : text(newest(values) ?? 0)}`)
     .join(', ');
   return (
     <div>

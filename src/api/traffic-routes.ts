@@ -3,6 +3,7 @@
 import { type Clock, type HttpAsked, type HttpRoute, jsonAnswer } from '#base';
 import type { EdgeView, SeriesStep, TrafficGraph, WorkloadView } from '#telemetry';
 import type { GoldenJson, SeriesJson, TrafficEdgeJson, TrafficJson } from './dashboard-json.ts';
+import type { LongTraffic } from './prometheus-traffic.ts';
 
 export type TrafficSource = Pick<TrafficGraph, 'edges' | 'workloads' | 'series' | 'dropped'>;
 
@@ -12,10 +13,19 @@ const LONGEST_WINDOW_SECONDS = 3_600;
 /** Seconds are kept for a minute only: what is older is summed from minutes, two at least. */
 const SHORTEST_PAST_SECONDS = 120;
 const LIVE_WITHIN_MS = 2_000;
+const LONGEST_FROM_PROMETHEUS_SECONDS = 30 * 86_400;
 
-export function trafficRoutes(source: TrafficSource, clock: Clock): readonly HttpRoute[] {
+/** `long`: where ranges beyond the last hour are read from. */
+export function trafficRoutes(source: TrafficSource, clock: Clock, long?: LongTraffic): readonly HttpRoute[] {
   return [
-    { method: 'GET', path: '/api/v1/traffic', answer: (asked) => jsonAnswer(readTraffic(source, clock, asked)) },
+    {
+      method: 'GET',
+      path: '/api/v1/traffic',
+      answer: async (asked) =>
+        long !== undefined && isLong(numberOf(asked, 'window'), numberOf(asked, 'until'), clock)
+          ? orUnreachable(long, await long.traffic(longTraffic(clock, asked)))
+          : jsonAnswer(readTraffic(source, clock, asked)),
+    },
     {
       method: 'GET',
       path: '/api/v1/traffic/events',
@@ -23,8 +33,41 @@ export function trafficRoutes(source: TrafficSource, clock: Clock): readonly Htt
         open: (send) => everySecond(clock, () => send(JSON.stringify(readTraffic(source, clock, asked)))),
       }),
     },
-    { method: 'GET', path: '/api/v1/series', answer: (asked) => jsonAnswer(readSeries(source, clock, asked)) },
+    {
+      method: 'GET',
+      path: '/api/v1/series',
+      answer: async (asked) =>
+        long !== undefined && isLong(numberOf(asked, 'span'), undefined, clock)
+          ? orUnreachable(long, await long.series(longSeries(clock, asked)))
+          : jsonAnswer(readSeries(source, clock, asked)),
+    },
   ];
+}
+
+function isLong(seconds: number | undefined, until: number | undefined, clock: Clock): boolean {
+  const ago = until === undefined ? 0 : Math.max(0, (clock.wallTime() - until) / 1000);
+  return (seconds ?? 0) + ago > LONGEST_WINDOW_SECONDS;
+}
+
+function longTraffic(clock: Clock, asked: HttpAsked) {
+  const windowSeconds = Math.min(LONGEST_FROM_PROMETHEUS_SECONDS, Math.round(numberOf(asked, 'window') ?? 60));
+  return { untilMs: Math.min(clock.wallTime(), numberOf(asked, 'until') ?? Infinity), windowSeconds };
+}
+
+function longSeries(clock: Clock, asked: HttpAsked) {
+  const spanSeconds = Math.min(LONGEST_FROM_PROMETHEUS_SECONDS, Math.round(numberOf(asked, 'span') ?? 60));
+  return {
+    source: asked.query.get('source') ?? undefined,
+    destination: asked.query.get('destination') ?? undefined,
+    untilMs: clock.wallTime(),
+    spanSeconds,
+  };
+}
+
+function orUnreachable(long: LongTraffic, value: unknown) {
+  return value === undefined
+    ? jsonAnswer({ error: `Prometheus at ${long.url} does not answer.` }, 502)
+    : jsonAnswer(value);
 }
 
 function readTraffic(source: TrafficSource, clock: Clock, asked: HttpAsked): TrafficJson {

@@ -196,6 +196,7 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
 
 const TRACING = 'the dashboard shows traces of this collector: http://127.0.0.1:9411 (Zipkin’s API)';
 
+const PROMETHEUS = 'the dashboard reads ranges beyond the last hour from this Prometheus: http://127.0.0.1:9090';
 const RECENT = 'requests a second remembered of each proxy, for what-if, denials and explain (0: none; default: 2)';
 
 function wholeNumber(text: string): number {
@@ -213,6 +214,7 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     .option('--no-load', 'without the built-in load')
     .option('--port-base <port>', 'five ports from here on: http, https, xDS, monitoring, page')
     .option('--tracing <url>', TRACING, httpUrl)
+    .option('--prometheus <url>', PROMETHEUS, httpUrl)
     .addOption(
       new Option('--capture <tier>', 'how traffic is caught')
         .choices(['auto', 'userns', 'netns', 'none'])
@@ -234,6 +236,7 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     .option('--monitoring-port <port>', 'metrics and debug pages', '15014')
     .option('--port <port>', 'API and live page', '20001')
     .option('--tracing <url>', TRACING, httpUrl)
+    .option('--prometheus <url>', PROMETHEUS, httpUrl)
     .option('--recent-requests <n>', RECENT, wholeNumber)
     .option(
       '--jwks-allow <address>',

@@ -15,6 +15,8 @@ interface Parts {
   readonly envoy: boolean;
   /** Where the dashboard reads traces; '' = nowhere. */
   readonly tracing: string;
+  /** Where the dashboard reads ranges beyond the last hour; '' = nowhere. */
+  readonly prometheus: string;
 }
 
 interface Workload {
@@ -31,7 +33,7 @@ const WORKLOADS: readonly Workload[] = [
   { service: 'productpage', version: 'v1' },
 ];
 
-export function discoverySpec({ home, ports, tracing }: Parts): ProcessSpec {
+export function discoverySpec({ home, ports, tracing, prometheus }: Parts): ProcessSpec {
   const args = [
     '--xds-port',
     String(ports.xds),
@@ -40,6 +42,7 @@ export function discoverySpec({ home, ports, tracing }: Parts): ProcessSpec {
     '--port',
     String(ports.page),
     ...(tracing === '' ? [] : ['--tracing', tracing]),
+    ...(prometheus === '' ? [] : ['--prometheus', prometheus]),
   ];
   return {
     name: 'istiod',

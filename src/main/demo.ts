@@ -41,13 +41,20 @@ export async function demo(options: Readonly<Record<string, unknown>>): Promise<
     capture: String(options['capture'] ?? 'auto'),
     envoy: options['dataPlane'] === 'envoy',
     tracing: String(options['tracing'] ?? ''),
+    prometheus: String(options['prometheus'] ?? ''),
   });
+}
+
+/** Where the dashboard reads what the mesh does not keep; '' = nowhere. */
+interface Sources {
+  readonly tracing: string;
+  readonly prometheus: string;
 }
 
 async function run(
   home: Home,
   ports: DemoPorts,
-  options: { readonly load: boolean; readonly capture: string; readonly envoy: boolean; readonly tracing: string },
+  options: { readonly load: boolean; readonly capture: string; readonly envoy: boolean } & Sources,
 ): Promise<number> {
   const root = rootFolder();
   // Keys and certificates are only needed on the first start.
@@ -85,6 +92,7 @@ async function run(
       capture: options.capture,
       envoy: options.envoy,
       tracing: options.tracing,
+      prometheus: options.prometheus,
     });
     const answered = await pageAnswers(ports.http);
     if (!answered)
@@ -118,7 +126,7 @@ async function startAll(
   supervisor: Supervisor,
   home: Home,
   ports: DemoPorts,
-  options: { readonly root: string; readonly capture: string; readonly envoy: boolean; readonly tracing: string },
+  options: { readonly root: string; readonly capture: string; readonly envoy: boolean } & Sources,
 ): Promise<string> {
   const parts = { home, ports, ...options };
   await supervisor.start(discoverySpec(parts), READY_WITHIN_MS);

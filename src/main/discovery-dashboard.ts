@@ -6,6 +6,7 @@ import {
   ConfigHistory,
   configRoutes,
   type ConfigTexts,
+  type LongTraffic,
   logRoutes,
   pageRoutes,
   type RecentRequests,
@@ -36,6 +37,8 @@ export interface DashboardParts {
   readonly logFolder: string;
   /** Where traces are read from. */
   readonly tracing: TraceSource | undefined;
+  /** Where ranges beyond the last hour are read from. */
+  readonly prometheus: LongTraffic | undefined;
 }
 
 /** They stand before the API's: `/` is the dashboard where it is built. */
@@ -51,11 +54,12 @@ export function dashboardRoutes({
   history,
   logFolder,
   tracing,
+  prometheus,
 }: DashboardParts): readonly HttpRoute[] {
   return [
     ...pageRoutes(builtFiles(dashboardFolder())),
     ...signInRoutes({ clock, random: new SystemRandom(), token }),
-    ...trafficRoutes(traffic, clock),
+    ...trafficRoutes(traffic, clock, prometheus),
     ...tapRoutes(taps),
     ...whatIfRoutes(recent, whatIf),
     ...configRoutes(texts, history),

@@ -10,11 +10,12 @@ import {
   caRoutes,
   ConfigHistory,
   debugRoutes,
+  prometheusTraffic,
   readTraceSource,
   RecentRequests,
   type RunJson,
 } from '#api';
-import { createLogger, gunzip, listenGrpc, serveHttpApi, SystemClock, SystemFs } from '#io';
+import { callHttp, createLogger, gunzip, listenGrpc, serveHttpApi, SystemClock, SystemFs } from '#io';
 import type { LogLevel } from '#base';
 import { Pusher } from '#push';
 import { XdsServer } from '#xds';
@@ -150,6 +151,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
       .scope('api')
       .error('a request failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   const tracing = readTraceSource(String(options['tracing'] ?? ''));
+  const prometheus = prometheusTraffic(String(options['prometheus'] ?? ''), callHttp);
   const pages = dashboardRoutes({
     clock,
     fs,
@@ -167,6 +169,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     history,
     logFolder: home.logs,
     tracing,
+    prometheus,
   });
   const api = await serveHttpApi({
     host: HOST,
@@ -204,6 +207,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     'live graph': run.address,
     xDS: `${HOST}:${xdsListener.port}`,
     monitoring: `http://${HOST}:${monitoring.port}`,
+    ...(prometheus === undefined ? {} : { prometheus: prometheus.url }),
   });
   await fs.writeText(home.runJson, `${JSON.stringify(run, undefined, 2)}\n`, { mode: 0o600 });
   log.info('the control plane is ready', { api: run.address, xds: `${HOST}:${xdsListener.port}`, config: home.config });

@@ -10,6 +10,8 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type RunningDemo, startDemo } from '../../mesh/demo.ts';
 import { cleanEnv } from '../../mesh/mesh-process.ts';
+import { prometheusTraffic } from '#api';
+import { callHttp } from '#io';
 import { meshEntry, root } from '../../mesh/mesh.ts';
 import {
   type Addon,
@@ -194,6 +196,22 @@ describe('with real parts beside it the demo', { skip: missing !== '' && !requir
     for (const expr of KIALI) if ((await series(expr)) === 0) empty.push(`Kiali: ${expr}`);
     clearInterval(load);
     assert.deepEqual(empty, []);
+  });
+
+  test('gives the dashboard ranges beyond the last hour', async () => {
+    const long = prometheusTraffic(`http://127.0.0.1:${prometheus.port}`, callHttp);
+    const traffic = await long?.traffic({ untilMs: Date.now(), windowSeconds: 7_200 });
+    const pairs = (traffic?.edges ?? [])
+      .filter((edge) => edge.requests > 0 && edge.mtls === 1)
+      .map((edge) => `${edge.source} ${edge.destination}`);
+    for (const wanted of ['istio-ingressgateway productpage-v1', 'productpage-v1 details-v1', 'reviews-v3 ratings-v1'])
+      assert.ok(pairs.includes(wanted), `${wanted} is among ${pairs.join(', ')}`);
+    const golden = traffic?.workloads.find((one) => one.workload === 'productpage-v1');
+    assert.ok((golden?.requestsPerSecond ?? 0) * 7_200 >= PAGES * 0.9, JSON.stringify(golden));
+    assert.ok((golden?.p50Ms ?? 0) > 0);
+    const asked = { source: undefined, destination: 'default/productpage-v1' };
+    const series = await long?.series({ ...asked, untilMs: Date.now(), spanSeconds: 7_200 });
+    assert.ok(Math.max(...(series?.requests ?? [])) > 0);
   });
 
   for (const over of ['grpc', 'http'] as const) {
