@@ -26,7 +26,11 @@ const builtinHttp: Plugin = {
 const result = await build({
   absWorkingDir: root,
   // The helper is a program of its own: it runs inside a captured namespace and knows nothing of the rest.
-  entryPoints: { topsail: 'src/main/cli.ts', 'capture-helper': 'src/main/capture-helper.ts' },
+  entryPoints: {
+    topsail: 'src/main/cli.ts',
+    'capture-helper': 'src/main/capture-helper.ts',
+    'proxy-worker': 'src/main/proxy-worker.ts',
+  },
   outdir: dist,
   bundle: true,
   splitting: true,

@@ -1,7 +1,7 @@
 // Sockets over node:net and node:tls behind the Net interface.
 import { lookup, Resolver } from 'node:dns/promises';
 import { chmod, rm } from 'node:fs/promises';
-import { connect as netConnect, createServer, isIP, type NetConnectOpts, type Socket } from 'node:net';
+import { connect as netConnect, createServer, isIP, type NetConnectOpts, type Server, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as tlsConnect, type TLSSocket } from 'node:tls';
 import type {
   BoundListener,
@@ -14,6 +14,7 @@ import type {
   TlsClientOptions,
 } from '#base';
 import { provideRoundEnd } from '#base';
+import type { HeldSocket, ListeningSockets } from './listening-sockets.ts';
 import { SocketConn } from './socket-conn.ts';
 import { forgetSession, knownSession, rememberSession, secureContext, sessionKey } from './tls-context.ts';
 import { judgePeer } from './tls-peer.ts';
@@ -26,12 +27,20 @@ provideRoundEnd((run) => void setImmediate(run));
 const ignore: ConnHandler = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
 
 export class SystemNet implements Net {
+  readonly #sockets: ListeningSockets | undefined;
+
+  /** `sockets`: where listening sockets are the process's, for its threads and its successor. */
+  constructor(sockets?: ListeningSockets) {
+    this.#sockets = sockets;
+  }
+
   async listen(options: ListenOptions, accept: (conn: Conn) => void): Promise<BoundListener> {
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false }, (socket) => {
       const conn = new SocketConn(socket, ignore, options.redirectedFrom);
       accept(conn);
       conn.open();
     });
+    if (this.#sockets !== undefined) return await listenOnHeld(server, await this.#sockets.acquire(options), options);
     const unix = options.host.startsWith('/') || options.host.startsWith('@');
     if (unix && options.host.startsWith('/')) await rm(options.host, { force: true });
     await new Promise<void>((resolve, reject) => {
@@ -77,6 +86,28 @@ export class SystemNet implements Net {
     const addresses = [...new Set(found.map((f) => f.address))];
     return { addresses, ttlMs: await answerTtl(host) };
   }
+}
+
+async function listenOnHeld(server: Server, held: HeldSocket, options: ListenOptions): Promise<BoundListener> {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ fd: held.fd, backlog: options.backlog ?? 1024 }, resolve);
+    });
+  } catch (error) {
+    held.release();
+    throw error;
+  }
+  server.removeAllListeners('error');
+  server.on('error', () => {});
+  return {
+    address: held.address,
+    port: held.port,
+    close: () => {
+      server.close();
+      held.release();
+    },
+  };
 }
 
 function connectTls(options: ConnectOptions, tls: TlsClientOptions, handler: ConnHandler): Conn {

@@ -11,8 +11,10 @@ import {
   createAdminHandler,
   makeAdminView,
   type ServerState,
+  type WorkersView,
 } from '#proxy';
 import type { ProxyHandle } from './proxy.ts';
+import type { ProxyWorkers } from './proxy-workers.ts';
 import { VERSION } from './version.ts';
 
 export interface ProxyAdminOptions {
@@ -64,8 +66,12 @@ export async function serveProxyAdmin(options: ProxyAdminOptions): Promise<Proxy
     certificates: () => certificates.pairs(),
     bootstrap: () => ({ bytes: options.bootstrap, updatedWallMs: startedWallMs }),
     logLevels: () => levels?.all() ?? new Map(),
-    setLogLevel: (scope, level) => levels?.set(scope, level) ?? false,
-    reopenLogs: () => handle.logs.reopenAll(),
+    setLogLevel: (scope, level) => {
+      handle.workers?.setLogLevel(scope, level);
+      return levels?.set(scope, level) ?? false;
+    },
+    reopenLogs: () => handle.reopenLogs(),
+    workers: handle.workers === undefined ? undefined : workersView(handle.workers),
     quit: () => options.quit(),
   });
   const failed = (error: unknown): void =>
@@ -82,6 +88,17 @@ export async function serveProxyAdmin(options: ProxyAdminOptions): Promise<Proxy
       certificates.close();
       bound.close();
     },
+  };
+}
+
+function workersView(workers: ProxyWorkers): WorkersView {
+  return {
+    stats: workers.stats,
+    count: workers.count,
+    crashes: () => workers.crashes,
+    look: () => workers.look(),
+    drainListeners: (inboundOnly) => workers.drainListeners(inboundOnly),
+    resetCounters: () => workers.resetCounters(),
   };
 }
 

@@ -5,12 +5,23 @@ import { setFlagsFromString } from 'node:v8';
 import type { Clock, Logger, LogLevel, Net, Random } from '#base';
 import { TYPE_URL } from '#base';
 import type { SecretSource } from '#identity';
-import { createLogger, LogLevels, openLogSink, SystemClock, SystemFs, SystemNet, SystemRandom } from '#io';
-import { ExtensionRegistry, LogFiles, Proxy, type ProxySelf } from '#proxy';
+import {
+  createLogger,
+  LogLevels,
+  openLogSink,
+  ProcessSockets,
+  SystemClock,
+  SystemFs,
+  SystemNet,
+  SystemRandom,
+} from '#io';
+import { type ExtensionRegistry, LogFiles, Proxy, type ProxySelf, type Sharing } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
 import { readBootstrapApart } from './bootstrap-process.ts';
+import { HoldingNet } from './holding-net.ts';
 import { ProxySources } from './proxy-ads.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
+import type { ProxyWorkers } from './proxy-workers.ts';
 import { memoryShare } from './memory-share.ts';
 import type { BootstrapParts } from './read-bootstrap.ts';
 import { trimHeap } from './trim-heap.ts';
@@ -34,6 +45,13 @@ export interface StartProxyOptions {
   readonly openLog?: typeof openLogSink;
   /** Memory in use as a share of what the process may have; default: by its container and heap. */
   readonly memory?: () => number;
+  /** Threads that carry the traffic; default 1: this one. */
+  readonly concurrency?: number;
+  /** Where listening sockets are kept for threads and for the process after this one. Needed with `concurrency`. */
+  readonly sockets?: ProcessSockets;
+  readonly logLevel?: LogLevel;
+  /** In a worker: what it shares with the others. */
+  readonly sharing?: Sharing;
   /** Brings resources: called once, when static ones are applied. */
   readonly feed?: (proxy: Proxy) => void;
 }
@@ -44,7 +62,11 @@ export interface ProxyHandle {
   /** Listener name -> bound addresses. */
   addresses(): ReadonlyMap<string, readonly { readonly address: string; readonly port: number }[]>;
   /** Access logs: reopened after a rotation. */
-  readonly logs: LogFiles;
+  reopenLogs(): void;
+  /** Everything that was logged is written. */
+  flushLogs(): Promise<void>;
+  /** Undefined where this thread carries the traffic. */
+  readonly workers: ProxyWorkers | undefined;
   drain(limitMs: number): Promise<void>;
   close(): void;
 }
@@ -53,11 +75,19 @@ export interface ProxyHandle {
 export async function startProxy(options: StartProxyOptions): Promise<ProxyHandle> {
   const stats = options.stats ?? new StatStore();
   const logs = new LogFiles({ open: options.openLog ?? openLogSink, clock: options.clock, stats });
+  const workers = (options.concurrency ?? 1) > 1 ? await prepareWorkers(options, stats) : undefined;
   const extensions = options.extensions ?? (await import('./proxy-extensions.ts')).allExtensions(logs);
   const proxy = await Proxy.create({
     ...options,
     stats,
     extensions,
+    ...(workers === undefined
+      ? {}
+      : {
+          net: new HoldingNet(options.net, options.sockets as ProcessSockets),
+          sharing: workers.sharing,
+          mirror: (...batch) => workers.mirror(...batch),
+        }),
     setV8Flag: setFlagsFromString,
     memory: options.memory ?? memoryShare({ given: process.env['TOPSAIL_MEMORY_LIMIT'] }),
     shrink: trimHeap,
@@ -77,18 +107,44 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
     if (unbound.size > 0)
       throw new Error([...unbound].map(([name, reason]) => `listener ${name}: ${reason}`).join('\n'));
   }
+  await workers?.start(proxy);
   options.feed?.(proxy);
   return {
     proxy,
     adminAddress,
     addresses: () => new Map([...proxy.listeners.all()].map((l) => [l.snapshot.name, l.addresses])),
-    logs,
+    workers,
+    flushLogs: () => logs.flushAll(),
+    reopenLogs: () => (workers === undefined ? logs.reopenAll() : workers.reopenLogs()),
     drain: async (limitMs) => {
-      await proxy.drain(limitMs);
+      await Promise.all([proxy.drain(limitMs), workers?.drain(limitMs)]);
       await logs.flushAll();
     },
-    close: () => proxy.close(),
+    close: () => {
+      proxy.close();
+      void workers?.close();
+    },
   };
+}
+
+async function prepareWorkers(options: StartProxyOptions, stats: StatStore): Promise<ProxyWorkers> {
+  if (options.sockets === undefined) throw new TypeError('startProxy: concurrency needs sockets');
+  const [{ ProxyWorkers }, { WorkerLogs }] = await Promise.all([
+    import('./proxy-workers.ts'),
+    import('./worker-logs.ts'),
+  ]);
+  const { metadata = {}, serviceName = '', nodeId = '', address = '' } = options.self ?? {};
+  return new ProxyWorkers({
+    count: options.concurrency ?? 1,
+    clock: options.clock,
+    log: options.log,
+    stats,
+    secrets: options.secrets,
+    sockets: options.sockets,
+    logs: new WorkerLogs(options.openLog),
+    self: { metadata, serviceName, nodeId, address, environment: {} },
+    logLevel: options.logLevel ?? 'info',
+  });
 }
 
 const DRAIN_MS = 10_000;
@@ -110,15 +166,27 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
   const texts = [content, inline].filter((one): one is string => one !== undefined && one !== '');
   let handle: ProxyHandle;
   let bootstrap: BootstrapParts;
+  let concurrency: number;
   const clock = new SystemClock();
   const random = new SystemRandom();
   const validates = text('mode', 'serve') === 'validate';
   let sources: ProxySources;
   try {
+    concurrency = readConcurrency(text('concurrency', ''));
     bootstrap = named(await readBootstrapApart(texts), text('serviceNode', ''), text('serviceCluster', ''));
     sources = new ProxySources({ bootstrap, clock, random, log });
     const net = validates ? unbinding(new SystemNet()) : new SystemNet();
-    handle = await startProxy({ bootstrap, clock, random, net, log, secrets: sources.secrets });
+    handle = await startProxy({
+      bootstrap,
+      clock,
+      random,
+      net,
+      log,
+      secrets: sources.secrets,
+      concurrency: validates ? 1 : concurrency,
+      sockets: new ProcessSockets(),
+      logLevel: levelOf(text('logLevel', 'info')),
+    });
   } catch (error) {
     process.stderr.write(`error: ${(error as Error).message}\n`);
     return 1;
@@ -131,7 +199,7 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
   }
   for (const [name, bound] of handle.addresses())
     for (const { address, port } of bound) log.info('listening', { listener: name, address: `${address}:${port}` });
-  process.on('SIGUSR1', () => handle.logs.reopenAll());
+  process.on('SIGUSR1', () => handle.reopenLogs());
   const ended = Promise.withResolvers<void>();
   process.once('SIGTERM', ended.resolve);
   process.once('SIGINT', ended.resolve);
@@ -142,6 +210,7 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
       service_node: text('serviceNode', bootstrap.node.id),
       service_cluster: text('serviceCluster', bootstrap.node.cluster),
       log_level: text('logLevel', 'info'),
+      concurrency,
     };
     try {
       admin = await serveProxyAdmin({
@@ -154,7 +223,7 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
         node: bootstrap.node,
         options,
         bootstrap: bootstrap.bytes,
-        ready: () => bootstrap.ads === undefined || handle.proxy.config.ready,
+        ready: () => (bootstrap.ads === undefined || handle.proxy.config.ready) && handle.workers?.settled !== false,
         quit: ended.resolve,
       });
       log.info('listening', { listener: 'admin', address: `${handle.adminAddress.host}:${admin.port}` });
@@ -175,6 +244,16 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
   sources.close();
   handle.close();
   return 0;
+}
+
+const MOST_WORKERS = 64;
+
+/** As in Envoy 0 is one worker. Throws an Error for what is no number of workers. */
+function readConcurrency(text: string): number {
+  if (text === '') return 1;
+  if (!/^\d{1,3}$/.test(text) || Number(text) > MOST_WORKERS)
+    throw new Error(`--concurrency: "${text}" is no number of workers; give 1 to ${MOST_WORKERS}`);
+  return Math.max(1, Number(text));
 }
 
 /** Validation takes no port: another proxy may be serving there. */

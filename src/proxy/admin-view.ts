@@ -13,6 +13,7 @@ import type {
   ThresholdView,
 } from './admin/index.ts';
 import { type Breaker, HEALTH, type Host } from './cluster/index.ts';
+import { withWorkers, type WorkersView } from './admin/workers-view.ts';
 import type { Proxy } from './proxy.ts';
 import type { Cluster } from './upstream/cluster.ts';
 
@@ -26,6 +27,8 @@ export interface ProcessView {
   setLogLevel(scope: string | undefined, level: LogLevel): boolean;
   reopenLogs(): void;
   quit(): void;
+  /** Undefined where one thread serves. */
+  readonly workers?: WorkersView | undefined;
 }
 
 const TYPE_OF: Readonly<Record<DumpedKind, string>> = {
@@ -40,6 +43,12 @@ const TYPE_OF: Readonly<Record<DumpedKind, string>> = {
 const VIRTUAL_HOSTS = 2;
 
 export function makeAdminView(proxy: Proxy, process: ProcessView): AdminView {
+  const { workers } = process;
+  if (workers === undefined) return ownView(proxy, process);
+  return withWorkers(ownView(proxy, process), workers);
+}
+
+function ownView(proxy: Proxy, process: ProcessView): AdminView {
   return {
     stats: proxy.services.stats,
     server: () => process.server(),
@@ -93,9 +102,10 @@ function thresholds(breaker: Breaker): ThresholdView {
   };
 }
 
-function hostView(host: Host): HostView {
+export function hostView(host: Host): HostView {
   const { spec } = host;
   return {
+    key: host.key,
     address: spec.internalListener === '' ? spec.address : `envoy://${spec.internalListener}`,
     port: spec.port,
     hostname: spec.hostname,

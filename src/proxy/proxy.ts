@@ -12,6 +12,7 @@ import { OverloadManager } from './overload/overload-manager.ts';
 import type { OverloadThresholds } from './overload/overload-actions.ts';
 import { loadRegexEngine } from './matcher/regex.ts';
 import { NOBODY, type ProxySelf, type ProxyServices } from './services.ts';
+import type { Sharing } from './shared/index.ts';
 import { SpanExporters } from './tracing/span-exporters.ts';
 import { ClusterDiscovery } from './upstream/cluster-discovery.ts';
 import { ClusterManager } from './upstream/cluster-manager.ts';
@@ -34,6 +35,10 @@ export interface ProxyOptions {
   /** Gives memory back; called when it begins to be short. */
   readonly shrink?: () => void;
   readonly overloadThresholds?: OverloadThresholds;
+  /** Where several threads serve. */
+  readonly sharing?: Sharing | undefined;
+  /** Told of every batch before it is applied: other threads apply the same ones in the same order. */
+  readonly mirror?: ResourceMirror | undefined;
 }
 
 /** The longest that a proxy that ends waits for its last spans to be taken. */
@@ -42,6 +47,8 @@ const LAST_SPANS_MS = 1_000;
 /** New connections are taken for so long while we leave, where there were any. */
 const ACCEPTS_STILL_MS = 1000;
 
+export type ResourceMirror = (typeUrl: string, added: readonly NamedResource[], removed: readonly string[]) => void;
+
 export class Proxy {
   readonly services: ProxyServices;
   readonly extensions: ExtensionRegistry;
@@ -49,9 +56,11 @@ export class Proxy {
   readonly listeners: ListenerManager;
   readonly config: ConfigStore;
   readonly #discovery: ClusterDiscovery;
+  readonly #mirror: ResourceMirror | undefined;
   #draining = false;
 
   private constructor(options: ProxyOptions) {
+    this.#mirror = options.mirror;
     this.extensions = options.extensions ?? new ExtensionRegistry();
     this.clusters = new ClusterManager();
     const { clock, random, net, log, secrets } = options;
@@ -80,6 +89,7 @@ export class Proxy {
         resetNewest: (count) => this.listeners.resetNewest(count),
         ...(options.overloadThresholds === undefined ? {} : { thresholds: options.overloadThresholds }),
       }),
+      sharing: options.sharing,
       draining: () => this.#draining,
     };
     this.services = services;
@@ -106,6 +116,7 @@ export class Proxy {
 
   /** In this turn of the loop: before there is traffic. */
   applyResources(typeUrl: string, added: readonly NamedResource[], removed: readonly string[]): ResourceReject[] {
+    this.#mirror?.(typeUrl, added, removed);
     return this.config.apply(typeUrl, added, removed);
   }
 
@@ -115,6 +126,7 @@ export class Proxy {
     added: readonly NamedResource[],
     removed: readonly string[],
   ): ResourceReject[] | Promise<ResourceReject[]> {
+    this.#mirror?.(typeUrl, added, removed);
     return runInSlices(this.config.applyInSteps(typeUrl, added, removed), this.services.clock);
   }
 

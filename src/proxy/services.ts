@@ -4,6 +4,7 @@ import type { Clock, Logger, Net, Random, TimerWheel } from '#base';
 import type { Intermediates, SecretSource } from '#identity';
 import type { PeerCache, StatStore, StreamReporter } from '#telemetry';
 import type { OverloadManager } from './overload/overload-manager.ts';
+import type { Sharing } from './shared/index.ts';
 import type { SpanExporters } from './tracing/span-exporters.ts';
 import type { ClusterManager } from './upstream/cluster-manager.ts';
 
@@ -43,6 +44,8 @@ export interface ProxyServices {
   /** What peers have shown on verified paths: a resumed session shows its leaf only. */
   readonly intermediates: Intermediates;
   readonly overload: OverloadManager;
+  /** What threads of this proxy have in common; undefined where one serves. */
+  readonly sharing: Sharing | undefined;
   /** The process goes down: answer "connection: close". */
   draining(): boolean;
 }

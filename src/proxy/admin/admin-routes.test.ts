@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { CLUSTER } from '#telemetry';
+import { CLUSTER, type StatStore } from '#telemetry';
 import { createAdminHandler, PROMETHEUS_PATHS } from './admin-routes.ts';
 import { fakeAdminView } from './fake-admin-view.ts';
 
@@ -99,7 +99,7 @@ test('ready follows the state', async () => {
 
 test('stats can be filtered with RE2 and inverted; a bad expression is an answer, not a crash', async () => {
   const view = fakeAdminView();
-  view.stats.cluster('c1').inc(CLUSTER.upstream_rq_total);
+  (view.stats as StatStore).cluster('c1').inc(CLUSTER.upstream_rq_total);
   assert.equal(
     (await ask('/stats?usedonly&filter=upstream_rq_t.tal$', { view })).body,
     'cluster.c1.upstream_rq_total: 1\n',

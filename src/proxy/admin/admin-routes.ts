@@ -8,6 +8,7 @@ import { clustersPage, listenersPage } from './cluster-pages.ts';
 import { configDumpPage } from './config-dump.ts';
 import { BadFilter } from './name-filter.ts';
 import { certsPage, initDumpPage, loggingPage, readyPage, serverInfoPage } from './server-pages.ts';
+import { workersPage } from './workers-view.ts';
 import { memoryPage, prometheusPage, statsPage } from './stats-pages.ts';
 
 export interface AdminRoute {
@@ -89,6 +90,12 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     help: 'print server stats in prometheus format (?usedonly, ?filter=RE2)',
     answer: prometheusPage,
   },
+  {
+    path: '/workers',
+    mutates: false,
+    help: 'threads that carry traffic, what each has open, and what they do not share (Topsail)',
+    answer: workersPage,
+  },
 ];
 
 /** Paths that another port may serve too: Istio's 15090 has only these. */
@@ -110,6 +117,7 @@ export function createAdminHandler(view: AdminView, onlyPaths?: readonly string[
     const allowed = route.mutates ? method === 'POST' : method === 'GET' || method === 'HEAD' || method === 'POST';
     if (!allowed) return text(`Method ${method} not allowed, ${route.mutates ? 'POST' : 'GET'} required.`, 405);
     try {
+      await view.refresh?.();
       return await route.answer(view, query);
     } catch (error) {
       if (error instanceof BadFilter) return text(`${error.message}\n`, 400);

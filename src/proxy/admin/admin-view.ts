@@ -2,7 +2,7 @@
 // kept between requests, and nothing here changes the proxy but the four methods at the end.
 
 import type { LogLevel, XdsResource } from '#base';
-import type { StatStore } from '#telemetry';
+import type { StatPages } from '#telemetry';
 
 export type ServerState = 'LIVE' | 'DRAINING' | 'PRE_INITIALIZING' | 'INITIALIZING';
 
@@ -34,6 +34,8 @@ export interface ThresholdView {
 }
 
 export interface HostView {
+  /** What it is called in its cluster. */
+  readonly key: string;
   readonly address: string;
   readonly port: number;
   readonly hostname: string;
@@ -111,8 +113,19 @@ export interface DrainOptions {
   readonly skipExit: boolean;
 }
 
+export interface WorkersPage {
+  readonly concurrency: number;
+  readonly crashes: number;
+  readonly workers: readonly {
+    readonly worker: number;
+    readonly threadId: number;
+    readonly connections: number;
+    readonly heapBytes: number;
+  }[];
+}
+
 export interface AdminView {
-  readonly stats: StatStore;
+  readonly stats: StatPages;
   server(): ServerFacts;
   listeners(): Iterable<ListenerView>;
   clusters(): Iterable<ClusterView>;
@@ -129,6 +142,10 @@ export interface AdminView {
   setLogLevel(scope: string | undefined, level: LogLevel): boolean;
   drainListeners(options: DrainOptions): void;
   reopenLogs(): void;
+  /** Where several threads serve: asks them, so that what follows in this turn is of now. */
+  refresh?(): Promise<void>;
+  /** Undefined where one thread serves. */
+  workers?(): WorkersPage;
   /** Ends the process, with the drain that SIGTERM has. */
   quit(): void;
 }

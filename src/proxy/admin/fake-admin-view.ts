@@ -45,6 +45,7 @@ export function fakeAdminView(): FakeAdminView {
         thresholds: { default: limits, high: limits },
         hosts: [
           {
+            key: 'host',
             address: '127.0.0.1',
             port: 9080,
             hostname: '',

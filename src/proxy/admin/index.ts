@@ -13,4 +13,6 @@ export type {
   ServerFacts,
   ServerState,
   ThresholdView,
+  WorkersPage,
 } from './admin-view.ts';
+export type { WorkersView } from './workers-view.ts';

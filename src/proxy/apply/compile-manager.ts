@@ -165,6 +165,8 @@ function compileFilters(
           stats: services.stats,
           clusters: services.clusters,
           statPrefix: `http.${statPrefix}.`,
+          place: at,
+          sharing: services.sharing,
         },
         filter.name,
       ),
@@ -188,7 +190,7 @@ function routeSource(hcm: HttpConnectionManager, context: CompileContext, field:
   const specifier = hcm.routeSpecifier;
   switch (specifier.case) {
     case 'routeConfig':
-      return { name: specifier.value.name, current: context.routes.compile(specifier.value) };
+      return { name: specifier.value.name, current: context.routes.compile(specifier.value, field) };
     case 'rds':
       return context.routes.byName(specifier.value.routeConfigName);
     default:

@@ -16,18 +16,19 @@ export function decodeRouteFilterConfig(
   filterName: string,
   config: Any,
   field: string,
+  place: string,
 ): unknown {
   if (typeNameOf(config.typeUrl) !== WRAPPER) {
     const extension = extensionOf(extensions, config.typeUrl);
     if (extension?.routeConfig === undefined)
       throw new ConfigError('proxy.field-invalid', field, unknownExtension(filterName, config.typeUrl));
-    return extension.routeConfig(config.value, config.typeUrl);
+    return extension.routeConfig(config.value, config.typeUrl, place);
   }
   const wrapper = decodeMessage<FilterConfig>(config.typeUrl, config.value, field);
   if (wrapper.disabled) return FILTER_DISABLED;
   if (wrapper.config === undefined) return undefined;
   if (wrapper.isOptional && extensionOf(extensions, wrapper.config.typeUrl) === undefined) return undefined;
-  return decodeRouteFilterConfig(extensions, filterName, wrapper.config, field);
+  return decodeRouteFilterConfig(extensions, filterName, wrapper.config, field, place);
 }
 
 function extensionOf(extensions: ExtensionRegistry, typeUrl: string): HttpFilterExtension | undefined {

@@ -19,7 +19,8 @@ interface HostChange {
 
 export class RouteStore {
   readonly #sources = new Map<string, RouteSource>();
-  readonly #options: RouteOptions;
+  /** By where the table stands in the configuration. */
+  readonly #options: (place: string) => RouteOptions;
   /** Tables that wait for their virtual hosts. */
   readonly #bare = new Map<string, RouteTable>();
   /** Encoded virtual hosts by table, then by resource name. */
@@ -27,15 +28,16 @@ export class RouteStore {
 
   constructor(extensions: ExtensionRegistry, log: Logger) {
     const warn = (field: string, reason: string): void => log.warn('route setting has no effect', { field, reason });
-    this.#options = {
-      decodeFilterConfig: (name, config, field) => decodeRouteFilterConfig(extensions, name, config, field),
+    this.#options = (place) => ({
+      decodeFilterConfig: (name, config, field) =>
+        decodeRouteFilterConfig(extensions, name, config, field, `${place}.${field}`),
       warn,
-    };
+    });
   }
 
   /** Of a listener that brings its routes itself. */
-  compile(config: RouteConfiguration): RouteTable {
-    return runAtOnce(RouteTable.compile(config, this.#options));
+  compile(config: RouteConfiguration, place: string): RouteTable {
+    return runAtOnce(RouteTable.compile(config, this.#options(place)));
   }
 
   /** The source of that name; without a table until one arrives. */
@@ -55,7 +57,7 @@ export class RouteStore {
   }
 
   *set(config: RouteConfiguration): Steps<void> {
-    const table = yield* RouteTable.compile(config, this.#options);
+    const table = yield* RouteTable.compile(config, this.#options(`route configuration "${config.name}"`));
     const hosts = this.#hosts.get(config.name);
     if (!table.usesVhds) this.#put(config.name, table);
     else if (hosts === undefined) this.#bare.set(config.name, table);

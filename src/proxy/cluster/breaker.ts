@@ -18,32 +18,36 @@ export class Breaker {
   overflows = { connections: 0, pending: 0, requests: 0, retries: 0 };
 
   tryConnection(): boolean {
-    if (this.connections >= this.maxConnections) return this.#overflow('connections');
+    if (this.connections >= this.maxConnections) return this.overflow('connections');
     this.connections++;
     return true;
   }
 
   tryPending(): boolean {
-    if (this.pending >= this.maxPending) return this.#overflow('pending');
+    if (this.pending >= this.maxPending) return this.overflow('pending');
     this.pending++;
     return true;
   }
 
   tryRequest(): boolean {
-    if (this.requests >= this.maxRequests) return this.#overflow('requests');
+    if (this.requests >= this.maxRequests) return this.overflow('requests');
     this.requests++;
     return true;
   }
 
   tryRetry(): boolean {
-    if (this.retries >= this.retryLimit) return this.#overflow('retries');
+    if (this.retries >= this.retryLimit) return this.overflow('retries');
     this.retries++;
     return true;
   }
 
   get retryLimit(): number {
     if (this.budget === undefined) return this.maxRetries;
-    return Math.max(this.budget.minimum, Math.floor(this.budget.fraction * (this.requests + this.pending)));
+    return Math.max(this.budget.minimum, Math.floor(this.budget.fraction * this.busy));
+  }
+
+  protected get busy(): number {
+    return this.requests + this.pending;
   }
 
   releaseConnection(): void {
@@ -59,7 +63,10 @@ export class Breaker {
     this.retries--;
   }
 
-  #overflow(which: keyof Breaker['overflows']): false {
+  /** The cluster is gone. */
+  dispose(): void {}
+
+  protected overflow(which: keyof Breaker['overflows']): false {
     this.overflows[which]++;
     return false;
   }
@@ -67,10 +74,20 @@ export class Breaker {
 
 /** Lives as long as the cluster's name: new thresholds change limits, never counts. */
 export class ClusterBreakers {
-  readonly default = new Breaker();
-  readonly high = new Breaker();
+  readonly default: Breaker;
+  readonly high: Breaker;
   /** Connections that one host may have; Infinity = no limit. */
   maxConnectionsPerHost = Number.POSITIVE_INFINITY;
+
+  constructor(make: (priority: 'default' | 'high') => Breaker = () => new Breaker()) {
+    this.default = make('default');
+    this.high = make('high');
+  }
+
+  dispose(): void {
+    this.default.dispose();
+    this.high.dispose();
+  }
 
   update(config: CircuitBreakers | undefined): void {
     setLimits(

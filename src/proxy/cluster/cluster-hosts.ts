@@ -23,6 +23,8 @@ export class ClusterHosts {
   version = 0;
   overprovisioning = 1.4;
   weightedHealth = false;
+  /** Told when something was found out of a host's health. */
+  onHealth: ((host: Host) => void) | undefined = undefined;
   readonly #clock: Clock;
   #hosts: ReadonlyMap<string, Host> = new Map();
 
@@ -81,6 +83,7 @@ export class ClusterHosts {
     if (before === host.unhealthy) return;
     if (host.unhealthy === 0) host.warmSinceMs = this.#clock.now();
     this.version++;
+    if (reason !== HEALTH.assignment) this.onHealth?.(host);
   }
 
   #change(host: Host, spec: HostSpec): void {

@@ -2,6 +2,7 @@
 // survives every update of the assignment, so that health, ejection and counters do too (design 4).
 
 import type { JsonObject } from '@bufbuild/protobuf';
+import type { SharedTally } from '../shared/shared-tally.ts';
 import { RestTime } from './rest-time.ts';
 
 export interface Locality {
@@ -91,6 +92,8 @@ export class Host {
 
   /** Whatever the pool layer hangs here: connection pools by (priority, options). */
   pools: unknown = undefined;
+  /** What all workers count of it together; undefined where one thread serves, or nothing limits or judges hosts. */
+  tally: SharedTally | undefined = undefined;
   /** Outlier detection's per-host numbers. */
   outlier: unknown = undefined;
 
@@ -99,6 +102,18 @@ export class Host {
     this.unhealthy = spec.status === 'unhealthy' || spec.status === 'draining' ? HEALTH.assignment : 0;
     this.degraded = spec.status === 'degraded';
     this.warmSinceMs = nowMs;
+  }
+
+  /** Counts a connection, unless it would be one too many. */
+  tryConnection(limit: number): boolean {
+    if (this.tally === undefined ? this.activeConnections >= limit : !this.tally.tryConnection(limit)) return false;
+    this.activeConnections++;
+    return true;
+  }
+
+  releaseConnection(): void {
+    this.activeConnections--;
+    this.tally?.releaseConnection();
   }
 
   get key(): string {

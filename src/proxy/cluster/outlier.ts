@@ -2,6 +2,7 @@
 
 import type { Clock, Random, Timer } from '#base';
 import type { ClusterHosts } from './cluster-hosts.ts';
+import { type SharedTally, TALLY } from '../shared/shared-tally.ts';
 import { HEALTH, type Host } from './host.ts';
 import type { EjectionCause, OutlierSettings } from './outlier-settings.ts';
 
@@ -99,6 +100,11 @@ export class OutlierDetector {
     }
   }
 
+  /** A worker counted as many failures in a row as are allowed. */
+  askedToEject(host: Host, cause: EjectionCause): void {
+    this.#eject(host, cause);
+  }
+
   /** An active check of an ejected host passed. */
   activeCheckPassed(host: Host): void {
     if (this.#settings.unejectOnHealthCheck && host.ejected) this.#uneject(host, monitorOf(host));
@@ -164,6 +170,8 @@ export class OutlierDetector {
     monitor.consecutive5xx = 0;
     monitor.consecutiveGateway = 0;
     monitor.consecutiveLocal = 0;
+    for (const cell of [TALLY.consecutive5xx, TALLY.consecutiveGateway, TALLY.consecutiveLocal])
+      host.tally?.drain(cell);
     this.#hosts.setUnhealthy(host, HEALTH.ejected, false);
     this.#listener.unejected?.(host);
   }
@@ -180,7 +188,10 @@ export class OutlierDetector {
   }
 
   #onInterval(): void {
-    for (const host of this.#hosts.all()) this.#checkReturn(host);
+    for (const host of this.#hosts.all()) {
+      if (host.tally !== undefined) collect(host.tally, monitorOf(host));
+      this.#checkReturn(host);
+    }
     this.#judgeRates('external', 'success-rate', 'failure-percentage');
     if (this.#settings.splitLocalOrigin)
       this.#judgeRates('local', 'success-rate-local-origin', 'failure-percentage-local-origin');
@@ -223,6 +234,14 @@ export class OutlierDetector {
         if (100 - rate >= settings.failurePercentageThreshold) this.#eject(host, failureCause);
     }
   }
+}
+
+/** What workers counted since the last look. */
+function collect(tally: SharedTally, { external, local }: HostMonitor): void {
+  external.total += tally.drain(TALLY.externalTotal);
+  external.success += tally.drain(TALLY.externalSuccess);
+  local.total += tally.drain(TALLY.localTotal);
+  local.success += tally.drain(TALLY.localSuccess);
 }
 
 function monitorOf(host: Host): HostMonitor {

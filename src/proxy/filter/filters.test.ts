@@ -57,6 +57,8 @@ function bench<D extends DescMessage>(name: string, schema: D, config: MessageIn
       stats: new StatStore(),
       clusters: new ClusterManager(),
       statPrefix: '',
+      place: '',
+      sharing: undefined,
     },
     name,
   );
@@ -100,6 +102,7 @@ function routeWith<D extends DescMessage>(
   const decoded = extension?.routeConfig?.(
     toBinary(schema, create(schema, config)),
     `type.googleapis.com/${schema.typeName}`,
+    '',
   );
   return {
     name: 'r',

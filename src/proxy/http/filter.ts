@@ -5,6 +5,7 @@ import type { Clock, Logger, Random } from '#base';
 import type { StatStore, StreamRecord } from '#telemetry';
 import type { HeaderBlock, RequestHead, ResponseHead } from '#wire/http';
 import type { ResponseFlag } from '#telemetry';
+import type { Sharing } from '../shared/index.ts';
 import type { ClusterManager } from '../upstream/cluster-manager.ts';
 
 /**
@@ -107,6 +108,10 @@ export interface FilterContext {
   /** For filters that ask a service. */
   readonly clusters: ClusterManager;
   readonly statPrefix: string;
+  /** Where in the configuration the filter stands: the same in every thread. */
+  readonly place: string;
+  /** What threads of this proxy have in common; undefined where one serves. */
+  readonly sharing: Sharing | undefined;
 }
 
 /** One per extension type URL. `build` throws a ConfigError for configuration that Envoy would refuse too. */
@@ -115,5 +120,5 @@ export interface HttpFilterExtension {
   readonly name: string;
   build(config: Uint8Array, context: FilterContext, filterName: string): HttpFilterFactory;
   /** Decodes typed_per_filter_config. */
-  routeConfig?(config: Uint8Array, typeUrl: string): unknown;
+  routeConfig?(config: Uint8Array, typeUrl: string, place: string): unknown;
 }

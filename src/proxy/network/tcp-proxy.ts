@@ -194,7 +194,7 @@ class TcpSession implements TerminalConnection, ConnHandler {
     this.#record.upstreamHost = host.key;
     this.#record.destination = hostPeer(host, this.#proxy.services.peers);
     this.#record.upstreamStartMs = services.clock.now();
-    host.activeConnections++;
+    host.tryConnection(Number.POSITIVE_INFINITY);
     host.totalConnections++;
     cluster.stats.inc(CLUSTER.upstream_cx_total);
     cluster.stats.inc(CLUSTER.upstream_cx_active);
@@ -206,7 +206,7 @@ class TcpSession implements TerminalConnection, ConnHandler {
     this.#host = undefined;
     this.#up = undefined;
     if (host === undefined) return;
-    host.activeConnections--;
+    host.releaseConnection();
     this.#cluster?.breaker().releaseConnection();
     this.#cluster?.stats.dec(CLUSTER.upstream_cx_active);
   }

@@ -10,6 +10,7 @@ import {
   type Breaker,
   ClusterBreakers,
   ClusterHosts,
+  type EjectionCause,
   type ForwardAnswer,
   ForwardHosts,
   type Host,
@@ -18,15 +19,18 @@ import {
   type HostSpec,
   OriginalDestinationHosts,
   OutlierDetector,
+  type OutlierSettings,
   type PickContext,
   readAssignment,
   readOutlierSettings,
 } from '../cluster/index.ts';
 import type { ProxyServices } from '../services.ts';
+import { OutlierReporter } from '../shared/index.ts';
 import { type ClusterSettings, DISCOVERY, readClusterSettings } from './cluster-settings.ts';
 import { HealthChecker } from './health-checker.ts';
 import { H2Pool } from './h2-pool.ts';
 import { H1Pool, type HttpPool, type PoolSettings } from './http-pool.ts';
+import { SharedCluster } from './shared-cluster.ts';
 import type { TransportFactory } from './transport-factory.ts';
 import type { Transport } from './transport.ts';
 import { TunnelPool } from './tunnel-pool.ts';
@@ -49,7 +53,9 @@ export class Cluster {
   readonly stats: StatBlock;
   settings!: ClusterSettings;
   readonly hosts: ClusterHosts;
-  readonly breakers = new ClusterBreakers();
+  readonly breakers: ClusterBreakers;
+  /** Undefined where one thread serves. */
+  readonly #shared: SharedCluster | undefined;
   /** Endpoints are known, or need not be asked for. */
   warm = false;
   readonly #warmWaiters = new Set<() => void>();
@@ -58,7 +64,7 @@ export class Cluster {
   #checker: HealthChecker | undefined = undefined;
   #checkBytes = '';
   #forward: ForwardHosts | undefined = undefined;
-  #outlier: OutlierDetector | undefined = undefined;
+  #outlier: OutlierDetector | OutlierReporter | undefined = undefined;
   #transports!: TransportFactory;
   readonly #makeTransports: (cluster: Cluster, previous: TransportFactory | undefined) => TransportFactory;
 
@@ -72,6 +78,10 @@ export class Cluster {
     this.#makeTransports = transports;
     this.stats = services.stats.cluster(message.altStatName === '' ? message.name : message.altStatName);
     this.hosts = new ClusterHosts(services.clock);
+    const shared =
+      services.sharing === undefined ? undefined : new SharedCluster(this.name, services.sharing, this.hosts);
+    this.#shared = shared;
+    this.breakers = new ClusterBreakers(shared === undefined ? undefined : (priority) => shared.makeBreaker(priority));
     this.update(message);
   }
 
@@ -81,19 +91,20 @@ export class Cluster {
 
   /** Takes new settings; hosts stay until an assignment says otherwise. Throws a ConfigError and changes nothing. */
   update(message: ClusterMessage): void {
-    const { clock, random, log } = this.services;
+    const { clock, log } = this.services;
     const settings = readClusterSettings(message, (field, reason) =>
       log.warn('cluster setting has no effect', { field, reason }),
     );
     this.settings = settings;
     this.breakers.update(message.circuitBreakers);
-    this.#balancer = new Balancer(settings.lb, this.hosts, clock, random);
+    this.#balancer = new Balancer(settings.lb, this.hosts, clock, this.services.random);
     this.#transports = this.#makeTransports(this, this.#transports);
     if (message.outlierDetection === undefined) {
       this.#outlier?.close();
       this.#outlier = undefined;
     } else if (this.#outlier !== undefined) this.#outlier.update(readOutlierSettings(message.outlierDetection));
-    else this.#outlier = new OutlierDetector(readOutlierSettings(message.outlierDetection), this.hosts, clock, random);
+    else this.#outlier = this.#makeOutlier(readOutlierSettings(message.outlierDetection));
+    for (const host of this.hosts.all()) this.#shared?.count(host, this.#countsHosts);
     if (settings.discovery === DISCOVERY.ORIGINAL_DST) {
       this.#originals ??= new OriginalDestinationHosts(clock, settings.originalDstPort, (host) =>
         this.#closePools(host),
@@ -121,7 +132,12 @@ export class Cluster {
     const changes = yield* this.hosts.applyInSteps(specs, policy);
     for (const host of changes.removed) {
       this.#checker?.remove(host);
+      this.#shared?.removed(host);
       this.#closePools(host);
+    }
+    if (this.#shared !== undefined) {
+      const use = { counts: this.#countsHosts, checks: this.settings.healthCheck !== undefined };
+      for (const host of changes.added) this.#shared.added(host, use);
     }
     this.warm = true;
     this.#wake();
@@ -130,6 +146,32 @@ export class Cluster {
     this.countHealthy();
     if (changes.added.length > 0 || changes.removed.length > 0) this.stats.inc(CLUSTER.membership_change);
     this.stats.inc(CLUSTER.update_success);
+  }
+
+  /** What the leader says of a host's health. */
+  takeHealth(key: string, bits: number): void {
+    const host = this.hosts.get(key);
+    if (host === undefined) return;
+    this.#shared?.take(host, bits);
+    this.countHealthy();
+  }
+
+  /** A worker saw that many failures in a row. */
+  askedToEject(key: string, cause: EjectionCause): void {
+    const host = this.hosts.get(key);
+    if (host !== undefined && this.#outlier instanceof OutlierDetector) this.#outlier.askedToEject(host, cause);
+  }
+
+  /** Hosts have counts that workers share. */
+  get #countsHosts(): boolean {
+    return this.#outlier !== undefined || Number.isFinite(this.breakers.maxConnectionsPerHost);
+  }
+
+  #makeOutlier(settings: OutlierSettings): OutlierDetector | OutlierReporter {
+    const shared = this.#shared;
+    if (shared?.isWorker === true)
+      return new OutlierReporter(settings, (host, cause) => shared.askEjection(host, cause));
+    return new OutlierDetector(settings, this.hosts, this.services.clock, this.services.random);
   }
 
   #setStatic(assignment: ClusterLoadAssignment): void {
@@ -154,7 +196,9 @@ export class Cluster {
     if (words === this.#checkBytes) return;
     this.#checkBytes = words;
     this.#checker?.close();
-    this.#checker = healthCheck === undefined ? undefined : new HealthChecker(this, healthCheck);
+    // Where several threads serve, one of them asks.
+    const checks = healthCheck !== undefined && this.#shared?.isWorker !== true;
+    this.#checker = checks ? new HealthChecker(this, healthCheck) : undefined;
     if (this.#checker !== undefined) for (const host of this.hosts.all()) this.#checker.add(host);
   }
 
@@ -272,6 +316,8 @@ export class Cluster {
     this.#transports.dispose();
     for (const host of this.allHosts()) this.#closePools(host);
     this.#forward?.close();
+    this.breakers.dispose();
+    if (this.#shared !== undefined) for (const host of this.hosts.all()) this.#shared.removed(host);
     this.services.stats.release(this.stats);
   }
 

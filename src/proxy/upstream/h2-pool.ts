@@ -6,7 +6,7 @@ import { DEFAULT_H2_LIMITS, H2ClientConnection } from '#wire/h2';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '#wire/http';
 import type { Breaker, Host } from '../cluster/index.ts';
 import type { Cluster } from './cluster.ts';
-import { type HttpPool, type PooledConnection, type PoolWaiter, transportWords } from './http-pool.ts';
+import { type HttpPool, mayConnect, type PooledConnection, type PoolWaiter, transportWords } from './http-pool.ts';
 import type { Transport } from './transport.ts';
 
 export class H2Pool implements HttpPool {
@@ -90,7 +90,7 @@ export class H2Pool implements HttpPool {
   gone(c: PooledH2, error: ConnError | undefined): void {
     const cluster = this.#cluster;
     this.#breaker.releaseConnection();
-    this.#host.activeConnections--;
+    this.#host.releaseConnection();
     cluster.stats.dec(CLUSTER.upstream_cx_active);
     cluster.stats.inc(CLUSTER.upstream_cx_destroy);
     const at = this.#open.indexOf(c);
@@ -113,13 +113,12 @@ export class H2Pool implements HttpPool {
 
   #connect(): boolean {
     const cluster = this.#cluster;
-    if (this.#host.activeConnections >= cluster.breakers.maxConnectionsPerHost || !this.#breaker.tryConnection()) {
+    if (!mayConnect(this.#host, cluster, this.#breaker)) {
       cluster.stats.inc(CLUSTER.upstream_cx_overflow);
       return false;
     }
     const c = new PooledH2(this, cluster.settings.maxStreamsPerConnection, () => cluster.services.clock.now());
     this.#connecting++;
-    this.#host.activeConnections++;
     this.#host.totalConnections++;
     cluster.stats.inc(CLUSTER.upstream_cx_total);
     cluster.stats.inc(CLUSTER.upstream_cx_http2_total);

@@ -97,8 +97,8 @@ export class HealthChecker {
     const good = result === 'ok';
     if ((host.unhealthy & HEALTH.pendingFirstCheck) !== 0) {
       // The first answer alone decides (Envoy).
-      hosts.setUnhealthy(host, HEALTH.pendingFirstCheck, false);
       hosts.setUnhealthy(host, HEALTH.activeFailed, !good);
+      hosts.setUnhealthy(host, HEALTH.pendingFirstCheck, false);
       watched.streak = 0;
     } else {
       const failed = (host.unhealthy & HEALTH.activeFailed) !== 0;

@@ -143,7 +143,7 @@ export class H1Pool implements HttpPool {
       this.#host.rest.closedAfter(until - c.restsSince);
     }
     this.#breaker.releaseConnection();
-    this.#host.activeConnections--;
+    this.#host.releaseConnection();
     const stats = cluster.stats;
     stats.dec(CLUSTER.upstream_cx_active);
     stats.inc(CLUSTER.upstream_cx_destroy);
@@ -190,7 +190,7 @@ export class H1Pool implements HttpPool {
 
   #connect(): boolean {
     const cluster = this.#cluster;
-    if (this.#host.activeConnections >= cluster.breakers.maxConnectionsPerHost || !this.#breaker.tryConnection()) {
+    if (!mayConnect(this.#host, cluster, this.#breaker)) {
       cluster.stats.inc(CLUSTER.upstream_cx_overflow);
       return false;
     }
@@ -199,7 +199,6 @@ export class H1Pool implements HttpPool {
     c.open(conn);
     this.#connecting.add(c);
     this.#all.add(c);
-    this.#host.activeConnections++;
     this.#host.totalConnections++;
     cluster.stats.inc(CLUSTER.upstream_cx_total);
     cluster.stats.inc(CLUSTER.upstream_cx_http1_total);
@@ -276,6 +275,14 @@ class PooledH1 implements ConnHandler {
 }
 
 /** Envoy's transport failure reasons. */
+/** Counts a connection against what the endpoint and the cluster may have. */
+export function mayConnect(host: Host, cluster: Cluster, breaker: Breaker): boolean {
+  if (!host.tryConnection(cluster.breakers.maxConnectionsPerHost)) return false;
+  if (breaker.tryConnection()) return true;
+  host.releaseConnection();
+  return false;
+}
+
 export function transportWords(error: ConnError | undefined): string {
   switch (error?.kind) {
     case 'refused':

@@ -42,7 +42,7 @@ export class TunnelPool implements HttpPool {
       return waiter.onFailure('overflow', '');
     }
     this.#open++;
-    this.#host.activeConnections++;
+    this.#host.tryConnection(Number.POSITIVE_INFINITY);
     this.#host.totalConnections++;
     stats.inc(CLUSTER.upstream_cx_total);
     stats.inc(CLUSTER.upstream_cx_active);
@@ -73,7 +73,7 @@ export class TunnelPool implements HttpPool {
   gone(waiter: PoolWaiter, error: ConnError | undefined): void {
     const { stats } = this.#cluster;
     this.#open--;
-    this.#host.activeConnections--;
+    this.#host.releaseConnection();
     this.#breaker.releaseConnection();
     stats.dec(CLUSTER.upstream_cx_active);
     stats.inc(CLUSTER.upstream_cx_destroy);

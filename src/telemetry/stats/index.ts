@@ -10,5 +10,7 @@ export {
   type StatNaming,
   StatStore,
 } from './stat-store.ts';
+export { MergedStats, type StatPages, WorkerStats } from './merged-stats.ts';
+export { SharedStatMemory, type StatWord } from './shared-stats.ts';
 export { escapeLabel, renderHistogram, renderPrometheus, type RenderOptions } from './render-prometheus.ts';
 export { renderJson, renderText, type StatLine, statLines } from './render-text.ts';

@@ -4,7 +4,8 @@
 import { DEFAULT_BOUNDS, readHistogram } from './histogram-buckets.ts';
 import { RENDER_PIECE_CHARS } from './limits.ts';
 import { type BlockSchema, isUsed, type StatBlock, type StatEntry, type StatKind, type StatTag } from './stat-block.ts';
-import type { NamedStat, StatStore } from './stat-store.ts';
+import type { StatPages } from './merged-stats.ts';
+import type { NamedStat } from './stat-store.ts';
 
 export interface RenderOptions {
   readonly usedOnly?: boolean;
@@ -17,7 +18,7 @@ export interface RenderOptions {
 /** Stats looked at between two pieces even when none is printed. */
 const VISITS_PER_PIECE = 4_000;
 
-export function* renderPrometheus(store: StatStore, options: RenderOptions = {}): Generator<string> {
+export function* renderPrometheus(store: StatPages, options: RenderOptions = {}): Generator<string> {
   const out = new PieceWriter();
   for (const [schema, blocks] of store.blocks()) yield* renderSchema(schema, [...blocks], options, out);
   yield* renderNamed(store, options, out);
@@ -83,7 +84,7 @@ function* renderSchema(
   }
 }
 
-function* renderNamed(store: StatStore, options: RenderOptions, out: PieceWriter): Generator<string> {
+function* renderNamed(store: StatPages, options: RenderOptions, out: PieceWriter): Generator<string> {
   const families = new Map<string, NamedStat[]>();
   for (const stat of store.named()) {
     if (options.accept?.(stat.name) === false || (options.usedOnly === true && !wasWritten(stat.kind, stat.values, 0)))

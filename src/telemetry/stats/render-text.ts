@@ -4,7 +4,7 @@ import { DEFAULT_BOUNDS, HISTOGRAM_SLOTS, HISTOGRAM_SUM, quantile } from './hist
 import { RENDER_PIECE_CHARS } from './limits.ts';
 import { codesOf, isShown, type RenderOptions, wasWritten } from './render-prometheus.ts';
 import type { StatBlock, StatKind } from './stat-block.ts';
-import type { StatStore } from './stat-store.ts';
+import type { StatPages } from './merged-stats.ts';
 
 export interface StatLine {
   readonly name: string;
@@ -14,7 +14,7 @@ export interface StatLine {
 }
 
 /** One line per stat, sorted by name within a block; blocks sorted among themselves. */
-export function* statLines(store: StatStore, options: RenderOptions = {}): Generator<StatLine> {
+export function* statLines(store: StatPages, options: RenderOptions = {}): Generator<StatLine> {
   const blocks: StatBlock[] = [];
   for (const [, members] of store.blocks()) blocks.push(...members);
   blocks.sort((a, b) => (a.prefix < b.prefix ? -1 : a.prefix > b.prefix ? 1 : 0));
@@ -29,7 +29,7 @@ export function* statLines(store: StatStore, options: RenderOptions = {}): Gener
   }
 }
 
-export function* renderText(store: StatStore, options: RenderOptions = {}): Generator<string> {
+export function* renderText(store: StatPages, options: RenderOptions = {}): Generator<string> {
   let piece = '';
   for (const line of statLines(store, options)) {
     piece += `${line.name}: ${line.value}\n`;
@@ -40,7 +40,7 @@ export function* renderText(store: StatStore, options: RenderOptions = {}): Gene
   if (piece !== '') yield piece;
 }
 
-export function* renderJson(store: StatStore, options: RenderOptions = {}): Generator<string> {
+export function* renderJson(store: StatPages, options: RenderOptions = {}): Generator<string> {
   let piece = '{"stats":[';
   let first = true;
   for (const line of statLines(store, options)) {

@@ -4,6 +4,7 @@
 // A slot that was never written holds -0, which adds like 0: so "used" costs no flag (Envoy's `usedonly`).
 
 import { HISTOGRAM_SLOTS, observeAt } from './histogram-buckets.ts';
+import { HEAP, type StatMemory } from './stat-memory.ts';
 
 export type StatKind = 'counter' | 'gauge' | 'histogram';
 /** Prometheus label and value. */
@@ -89,13 +90,15 @@ export class StatBlock {
   labelText: string | undefined = undefined;
   /** How many owners hold this block; the store drops it at 0. */
   references = 1;
+  readonly #memory: StatMemory;
 
-  constructor(schema: BlockSchema, tagValues: readonly string[]) {
+  constructor(schema: BlockSchema, tagValues: readonly string[], memory: StatMemory = HEAP) {
     this.schema = schema;
     this.tagValues = tagValues;
     let i = 0;
     this.prefix = schema.prefix.replace(/\$/g, () => tagValues[i++] ?? '');
-    this.values = new Float64Array(schema.slotCount).fill(-0);
+    this.#memory = memory;
+    this.values = memory.block(schema, tagValues);
   }
 
   inc(slot: number): void {
@@ -125,8 +128,15 @@ export class StatBlock {
   /** Counts a status code in the schema's `codes` family; what is no status code is not counted. */
   countCode(status: number): void {
     if (status < 100 || status > 599) return;
-    this.codeCounts ??= new Float64Array(500);
+    this.codeCounts ??= this.#memory.codes(this.values);
     (this.codeCounts[status - 100] as number)++;
+  }
+
+  /** Counts of the same block elsewhere. */
+  addCodes(counts: Float64Array | undefined): void {
+    if (counts === undefined) return;
+    this.codeCounts ??= this.#memory.codes(this.values);
+    for (let i = 0; i < counts.length; i++) (this.codeCounts[i] as number) += counts[i] as number;
   }
 }
 

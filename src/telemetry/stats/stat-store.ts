@@ -5,6 +5,7 @@ import { CLUSTER_BLOCK, HTTP_BLOCK, LISTENER_BLOCK, LISTENER_HTTP_BLOCK, TCP_BLO
 import { HISTOGRAM_SLOTS, observeAt } from './histogram-buckets.ts';
 import { MAX_NAMED_STATS } from './limits.ts';
 import { type BlockSchema, StatBlock, type StatKind, type StatTag } from './stat-block.ts';
+import { HEAP, type StatMemory } from './stat-memory.ts';
 
 /** How a single stat's name is split into a Prometheus family and labels. */
 export interface StatNaming {
@@ -72,6 +73,11 @@ export class StatStore {
   readonly #named = new Map<string, NamedStat>();
   readonly #computed = new Map<string, ComputedStat>();
   readonly #sources: ExpositionSource[] = [];
+  readonly #memory: StatMemory;
+
+  constructor(memory: StatMemory = HEAP) {
+    this.#memory = memory;
+  }
 
   /** The block of this kind and these tag values; made on first use, shared afterwards. Give it back with `release`. */
   block(schema: BlockSchema, ...tagValues: readonly string[]): StatBlock {
@@ -83,7 +89,7 @@ export class StatStore {
       found.references++;
       return found;
     }
-    const made = new StatBlock(schema, tagValues);
+    const made = new StatBlock(schema, tagValues, this.#memory);
     bySchema.set(key, made);
     return made;
   }
@@ -112,7 +118,8 @@ export class StatStore {
   /** Drops one owner's hold. An edit takes the new hold before it releases the old one, so counts go on. */
   release(block: StatBlock): void {
     if (--block.references > 0) return;
-    this.#blocks.get(block.schema)?.delete(block.tagValues.join('\u0000'));
+    if (this.#blocks.get(block.schema)?.delete(block.tagValues.join('\u0000')) === true)
+      this.#memory.freed(block.values);
   }
 
   counter(name: string, naming: StatNaming = {}): Counter {
@@ -175,14 +182,15 @@ export class StatStore {
         throw new TypeError(`Statistic ${name} is a ${found.kind} and was asked for as a ${kind}.`);
       return found.values;
     }
-    const values = new Float64Array(slots).fill(-0);
     // Above the bound a stat still counts for its holder, and is not shown; how many are hidden is.
     if (this.#named.size >= MAX_NAMED_STATS) {
       this.#hidden++;
       if (this.#hidden === 1) this.computed('server.stats_hidden', 'gauge', () => this.#hidden);
-      return values;
+      return new Float64Array(slots).fill(-0);
     }
-    this.#named.set(name, { name, family: naming.family ?? name, tags: naming.tags ?? [], kind, values });
+    const facts = { name, family: naming.family ?? name, tags: naming.tags ?? [], kind };
+    const values = this.#memory.named(facts, slots);
+    this.#named.set(name, { ...facts, values });
     return values;
   }
 

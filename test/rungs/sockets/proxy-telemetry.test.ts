@@ -138,6 +138,6 @@ test('three requests are counted everywhere, with who asked whom', async () => {
   const [edge] =
     aggregator.flush(0, { cpuSeconds: 0, rssBytes: 0, activeConnections: 0, activeRequests: 0 }).edges ?? [];
   assert.deepEqual([edge?.requests, edge?.destination?.workload, edge?.codes], [3n, 'reviews-v1', { '200': 3n }]);
-  await handle.logs.flushAll();
+  await handle.flushLogs();
   assert.equal(readFileSync(join(folder, 'access.log'), 'utf8').trim().split('\n').length, 3);
 });

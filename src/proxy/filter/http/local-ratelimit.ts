@@ -41,27 +41,37 @@ class Buckets {
   readonly main: TokenBucket | undefined;
   readonly byDescriptor = new Map<string, TokenBucket>();
 
-  constructor(settings: Settings, nowMs: number) {
-    this.main = settings.bucket === undefined ? undefined : new TokenBucket(settings.bucket, nowMs);
-    for (const { key, bucket } of settings.descriptors) this.byDescriptor.set(key, new TokenBucket(bucket, nowMs));
+  constructor(settings: Settings, make: (bucket: BucketSettings, key: string) => TokenBucket) {
+    this.main = settings.bucket === undefined ? undefined : make(settings.bucket, '');
+    for (const { key, bucket } of settings.descriptors) this.byDescriptor.set(key, make(bucket, key));
   }
 }
 
 /** Settings with their buckets: made once per filter or route configuration, so that a limit is shared by all that use it. */
 class Limiter {
   readonly settings: Settings;
+  readonly #name: string;
   #shared: Buckets | undefined;
   readonly #perConnection = new WeakMap<DownstreamFacts, Buckets>();
   readonly #routes = new WeakMap<CompiledRoute, readonly CompiledRateLimit[]>();
 
-  constructor(settings: Settings) {
+  /** `name` is the same in every thread of the proxy, and another one when the settings change. */
+  constructor(settings: Settings, name: string) {
     this.settings = settings;
+    this.#name = name;
   }
 
-  buckets(connection: DownstreamFacts, nowMs: number): Buckets {
-    if (!this.settings.perConnection) return (this.#shared ??= new Buckets(this.settings, nowMs));
+  buckets(connection: DownstreamFacts, { sharing }: FilterContext, nowMs: number): Buckets {
+    const own = (bucket: BucketSettings): TokenBucket => new TokenBucket(bucket, nowMs);
+    if (!this.settings.perConnection)
+      return (this.#shared ??= new Buckets(
+        this.settings,
+        sharing === undefined
+          ? own
+          : (bucket, key) => sharing.bucket(`${this.#name}|${key}`, bucket, nowMs, this) ?? own(bucket),
+      ));
     let buckets = this.#perConnection.get(connection);
-    if (buckets === undefined) this.#perConnection.set(connection, (buckets = new Buckets(this.settings, nowMs)));
+    if (buckets === undefined) this.#perConnection.set(connection, (buckets = new Buckets(this.settings, own)));
     return buckets;
   }
 
@@ -168,7 +178,7 @@ class LocalRateLimitFilter implements HttpFilter {
   /** Every bucket that means the request must have a token. */
   #admit(head: RequestHead, nowMs: number): boolean {
     const { settings } = this.#limiter;
-    const buckets = this.#limiter.buckets(this.#callbacks.connection, nowMs);
+    const buckets = this.#limiter.buckets(this.#callbacks.connection, this.#context, nowMs);
     const matched = settings.descriptors.length === 0 ? [] : this.#matched(head, buckets);
     const asked =
       matched.length === 0 || settings.alwaysDefault
@@ -212,7 +222,8 @@ export const localRateLimitExtension: HttpFilterExtension = {
   name: 'envoy.filters.http.local_ratelimit',
   typeUrl: TYPE,
   build: (config, context, filterName) => {
-    const own = new Limiter(readSettings(decodeMessage<LocalRateLimit>(TYPE, config, filterName), filterName));
+    const settings = readSettings(decodeMessage<LocalRateLimit>(TYPE, config, filterName), filterName);
+    const own = new Limiter(settings, nameOf(context.place, config));
     return {
       name: filterName,
       create: (callbacks) =>
@@ -223,8 +234,13 @@ export const localRateLimitExtension: HttpFilterExtension = {
         ),
     };
   },
-  routeConfig: (config) =>
+  routeConfig: (config, _, place) =>
     new Limiter(
       readSettings(decodeMessage<LocalRateLimit>(TYPE, config, 'typed_per_filter_config'), 'typed_per_filter_config'),
+      nameOf(place, config),
     ),
 };
+
+function nameOf(place: string, config: Uint8Array): string {
+  return `ratelimit|${place}|${Buffer.from(config).toString('base64')}`;
+}

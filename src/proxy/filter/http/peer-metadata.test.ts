@@ -21,6 +21,8 @@ function filter(fields: readonly number[], connection: DownstreamFacts, inMesh =
       random: new SeededRandom(1),
       log: silentLogger,
       statPrefix: '',
+      place: '',
+      sharing: undefined,
       stats: new StatStore(),
       clusters: { get: () => ({ showsIdentity: inMesh }) } as unknown as ClusterManager,
     },

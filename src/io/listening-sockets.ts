@@ -1,0 +1,189 @@
+// Listening sockets that outlive who accepts on them: bound once by the process, accepted on through descriptors of
+// their own by worker threads, and handed over to the process that takes this one's place. The queue of connections
+// that nobody has accepted yet belongs to the socket: neither a worker's end nor the process's loses any of it.
+//
+// Node's own handles are private: their shape is checked, and another one stops the program.
+import { chmod, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import process from 'node:process';
+import type { ListenOptions } from '#base';
+
+/** A descriptor that is the caller's, on a socket that is the process's. */
+export interface HeldSocket {
+  readonly fd: number;
+  readonly address: string;
+  readonly port: number;
+  /** The caller closed its descriptor. */
+  release(): void;
+}
+
+export interface ListeningSockets {
+  acquire(options: ListenOptions): Promise<HeldSocket>;
+}
+
+/** Node's TCP or Pipe. */
+export interface ServerHandle {
+  readonly fd: number;
+  close(): void;
+}
+
+interface TcpHandle extends ServerHandle {
+  bind(address: string, port: number, flags?: number): number;
+  bind6(address: string, port: number, flags?: number): number;
+  getsockname(out: { address?: string; port?: number }): number;
+}
+
+interface PipeHandle extends ServerHandle {
+  bind(path: string): number;
+}
+
+interface HandleBinding<K extends string, T> {
+  readonly constants: { readonly SERVER: number };
+  readonly make: new (type: number) => T;
+  readonly name: K;
+}
+
+const REUSE_PORT = 2;
+const F_DUPFD_CLOEXEC = 1030;
+
+interface Held {
+  readonly handle: ServerHandle;
+  readonly address: string;
+  readonly port: number;
+  users: number;
+}
+
+export class ProcessSockets implements ListeningSockets {
+  readonly #held = new Map<string, Promise<Held>>();
+  /** From the process before this one, until somebody listens there. */
+  readonly #inherited = new Map<string, ServerHandle>();
+
+  /** A listening socket of the process before: whoever listens at this place gets it. */
+  inherit(place: string, handle: ServerHandle): void {
+    this.#inherited.set(place, handle);
+  }
+
+  /** What nobody took: those listeners are gone from the configuration. */
+  dropInherited(): void {
+    for (const handle of this.#inherited.values()) handle.close();
+    this.#inherited.clear();
+  }
+
+  async acquire(options: ListenOptions): Promise<HeldSocket> {
+    const { handle, ...held } = await this.#hold(options);
+    try {
+      return { ...held, fd: duplicate(handle.fd) };
+    } catch (error) {
+      held.release();
+      throw error;
+    }
+  }
+
+  /** Keeps the place without accepting. */
+  async hold(options: ListenOptions): Promise<Omit<HeldSocket, 'fd'>> {
+    const { address, port, release } = await this.#hold(options);
+    return { address, port, release };
+  }
+
+  async #hold(options: ListenOptions): Promise<Omit<HeldSocket, 'fd'> & { readonly handle: ServerHandle }> {
+    const place = placeOf(options);
+    let opening = this.#held.get(place);
+    if (opening === undefined) {
+      opening = this.#open(place, options);
+      this.#held.set(place, opening);
+      opening.catch(() => this.#held.delete(place));
+    }
+    const held = await opening;
+    held.users++;
+    let released = false;
+    const release = (): void => {
+      if (released) return;
+      released = true;
+      if (--held.users > 0) return;
+      this.#held.delete(place);
+      held.handle.close();
+    };
+    return { handle: held.handle, address: held.address, port: held.port, release };
+  }
+
+  /** All of them, to be handed over. */
+  async all(): Promise<readonly (readonly [place: string, handle: ServerHandle])[]> {
+    return await Promise.all([...this.#held].map(async ([place, held]) => [place, (await held).handle] as const));
+  }
+
+  async #open(place: string, options: ListenOptions): Promise<Held> {
+    const known = this.#inherited.get(place);
+    this.#inherited.delete(place);
+    if (options.host.startsWith('/') || options.host.startsWith('@')) {
+      const handle = known ?? (await bindPath(options));
+      return { handle, address: options.host, port: 0, users: 0 };
+    }
+    const handle = (known as TcpHandle | undefined) ?? bindTcp(options);
+    const bound: { address?: string; port?: number } = {};
+    handle.getsockname(bound);
+    // libuv tells of a taken address only when one listens: the socket then has no port.
+    if (bound.port === undefined || bound.port === 0) {
+      handle.close();
+      throw Object.assign(new Error(`listen EADDRINUSE: address already in use ${options.host}:${options.port}`), {
+        code: 'EADDRINUSE',
+      });
+    }
+    return { handle, address: bound.address ?? options.host, port: bound.port, users: 0 };
+  }
+}
+
+function placeOf({ host, port }: ListenOptions): string {
+  return `${host}|${port}`;
+}
+
+function bindTcp({ host, port, reusePort }: ListenOptions): TcpHandle {
+  const { make, constants } = binding<'TCP', TcpHandle>('tcp_wrap', 'TCP');
+  const handle = new make(constants.SERVER);
+  const flags = reusePort === true ? REUSE_PORT : 0;
+  const errno = host.includes(':') ? handle.bind6(host, port, flags) : handle.bind(host, port, flags);
+  if (errno !== 0) {
+    handle.close();
+    throw new Error(`${host}:${port} can not be bound (errno ${-errno})`);
+  }
+  return handle;
+}
+
+async function bindPath({ host, mode }: ListenOptions): Promise<ServerHandle> {
+  const { make, constants } = binding<'Pipe', PipeHandle>('pipe_wrap', 'Pipe');
+  const handle = new make(constants.SERVER);
+  if (host.startsWith('/')) await rm(host, { force: true });
+  const errno = handle.bind(host.startsWith('@') ? `\0${host.slice(1)}` : host);
+  if (errno !== 0) {
+    handle.close();
+    throw new Error(`${host} can not be bound (errno ${-errno})`);
+  }
+  if (host.startsWith('/')) await chmod(host, mode ?? 0o600);
+  return handle;
+}
+
+function binding<K extends string, T>(module: string, name: K): HandleBinding<K, T> {
+  const found = (process as unknown as { binding?: (name: string) => Record<string, unknown> }).binding?.(module);
+  const make = found?.[name] as HandleBinding<K, T>['make'] | undefined;
+  const constants = found?.['constants'] as HandleBinding<K, T>['constants'] | undefined;
+  if (typeof make !== 'function' || typeof constants?.SERVER !== 'number')
+    throw new Error(`Sockets: this Node (${process.version}) has no longer ${module}.${name}; use the pinned Node`);
+  return { make, constants, name };
+}
+
+type Fcntl = (fd: number, command: number, type: 'int', value: number) => number;
+let fcntl: Fcntl | undefined;
+
+/** A second descriptor of the same socket, not for children. */
+function duplicate(fd: number): number {
+  if (fcntl === undefined) {
+    if (process.platform !== 'linux')
+      throw new Error(
+        'listening sockets are shared and handed over on Linux only: leave --concurrency and --hand-over-socket out',
+      );
+    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
+    fcntl = koffi.load('libc.so.6').func('int fcntl(int fd, int cmd, ...)') as unknown as Fcntl;
+  }
+  const made = fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0);
+  if (made < 0) throw new Error(`a listening socket can not be shared: no descriptor is left (fcntl of ${fd} failed)`);
+  return made;
+}

@@ -1,0 +1,205 @@
+// One worker thread of `topsail proxy --concurrency N`: a data plane that is told its configuration, secrets, sockets
+// and its hosts' health by the process, and says there what it counts and logs.
+
+import process from 'node:process';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import type { ListenOptions } from '#base';
+import type { SecretSource, SecretValue } from '#identity';
+import { createLogger, LogLevels, type ListeningSockets, SystemClock, SystemNet, SystemRandom } from '#io';
+import { hostView, SharedTable, Sharing } from '#proxy';
+import { type LogSink, SharedStatMemory, StatStore } from '#telemetry';
+import { type ProxyHandle, startProxy } from './proxy.ts';
+import { sharedClockOffset } from './shared-clock.ts';
+import { trimHeap } from './trim-heap.ts';
+import {
+  type FromWorker,
+  type SocketAnswer,
+  type ToWorker,
+  unpackBatch,
+  type WorkerLook,
+  type WorkerOrder,
+} from './worker-messages.ts';
+
+class WorkerThread {
+  readonly #order: WorkerOrder;
+  readonly #port: MessagePort;
+  readonly #levels: LogLevels;
+  readonly #secrets = new ToldSecrets((message) => this.#say(message));
+  readonly #sockets = new Map<number, PromiseWithResolvers<SocketAnswer>>();
+  readonly #writes = new Map<number, (error: Error | undefined) => void>();
+  readonly #sharing: Sharing;
+  #nextId = 1;
+  /** Batches are applied one after another. */
+  #applying: Promise<void> = Promise.resolve();
+
+  constructor(order: WorkerOrder, port: MessagePort) {
+    this.#order = order;
+    this.#port = port;
+    this.#levels = new LogLevels(order.logLevel);
+    this.#sharing = new Sharing({
+      table: new SharedTable(order.table, order.lanes, order.lane),
+      role: 'worker',
+      offsetMs: sharedClockOffset(),
+      askEjection: (cluster, host, cause) => this.#say({ kind: 'eject', cluster, host, cause }),
+    });
+    for (const [cluster, host, bits] of order.health) this.#sharing.board.set(cluster, host, bits);
+  }
+
+  async start(): Promise<void> {
+    const { self } = this.#order;
+    const log = createLogger({ level: this.#order.logLevel, levels: this.#levels });
+    const handle = await startProxy({
+      clock: new SystemClock(),
+      random: new SystemRandom(),
+      net: new SystemNet({ acquire: (options) => this.#acquire(options) } satisfies ListeningSockets),
+      log,
+      secrets: this.#secrets,
+      stats: new StatStore(new SharedStatMemory((word) => this.#say({ kind: 'stat', word }))),
+      self: { ...self, environment: (name) => self.environment[name] ?? process.env[name] },
+      openLog: (path) => this.#openLog(path),
+      sharing: this.#sharing,
+    });
+    this.#port.on('message', (message: ToWorker) => this.#take(message, handle));
+    this.#say({ kind: 'up' });
+    trimHeap();
+  }
+
+  #say(message: FromWorker): void {
+    this.#port.postMessage(message);
+  }
+
+  #take(message: ToWorker, handle: ProxyHandle): void {
+    const { proxy } = handle;
+    switch (message.kind) {
+      case 'apply':
+        this.#applying = this.#applying.then(() => this.#apply(message.batch, handle));
+        return;
+      case 'secret':
+        return this.#secrets.take(message.name, message.value);
+      case 'health':
+        this.#sharing.board.set(message.cluster, message.host, message.bits);
+        proxy.clusters.get(message.cluster)?.takeHealth(message.host, message.bits ?? 0);
+        return;
+      case 'socket':
+        this.#sockets.get(message.id)?.resolve(message.socket);
+        this.#sockets.delete(message.id);
+        return;
+      case 'logged': {
+        const done = this.#writes.get(message.id);
+        this.#writes.delete(message.id);
+        return done?.(message.problem === undefined ? undefined : new Error(message.problem));
+      }
+      case 'ask':
+        return void this.#answer(message.id, message.what, handle);
+      case 'drain':
+        return void handle
+          .drain(message.limitMs)
+          .then(() => this.#say({ kind: 'answer', id: message.id, answer: undefined }));
+      case 'drain-listeners':
+        for (const listener of proxy.listeners.all())
+          if (!message.inboundOnly || listener.snapshot.direction === 'inbound') listener.drain();
+        return;
+      case 'log-level':
+        this.#levels.set(message.scope, message.level);
+        return;
+      case 'reset-counters':
+        return proxy.services.stats.resetCounters();
+    }
+  }
+
+  async #apply(batch: Parameters<typeof unpackBatch>[0], { proxy }: ProxyHandle): Promise<void> {
+    try {
+      const rejects = await proxy.applyInSlices(batch.typeUrl, unpackBatch(batch), batch.removed);
+      // The process refused the same ones, and told whoever sent them.
+      for (const { name, detail } of rejects) proxy.services.log.debug('refused', { resource: name, detail });
+      await proxy.config.settled();
+    } finally {
+      this.#say({ kind: 'applied' });
+    }
+  }
+
+  async #answer(id: number, what: 'look' | 'settled', handle: ProxyHandle): Promise<void> {
+    if (what === 'look') return this.#say({ kind: 'answer', id, answer: lookAt(handle) });
+    await this.#applying;
+    this.#say({ kind: 'answer', id, answer: { unbound: [...(await handle.proxy.config.settled())] } });
+  }
+
+  async #acquire(options: ListenOptions): ReturnType<ListeningSockets['acquire']> {
+    const id = this.#nextId++;
+    const answer = Promise.withResolvers<SocketAnswer>();
+    this.#sockets.set(id, answer);
+    this.#say({ kind: 'listen', id, options });
+    const socket = await answer.promise;
+    if ('problem' in socket) throw new Error(socket.problem);
+    return { ...socket, release: () => this.#say({ kind: 'unlisten', id }) };
+  }
+
+  /** One writer per file, in the process: lines of two workers never tear each other. */
+  #openLog(path: string): LogSink {
+    return {
+      write: (block, done) => {
+        const id = this.#nextId++;
+        this.#writes.set(id, done);
+        this.#say({ kind: 'log', id, path, block });
+      },
+      // The process opens it anew.
+      reopen: (done) => done(undefined),
+      close: () => {},
+    };
+  }
+}
+
+class ToldSecrets implements SecretSource {
+  readonly #say: (message: FromWorker) => void;
+  readonly #subscribers = new Map<string, Set<(value: SecretValue) => void>>();
+  readonly #values = new Map<string, SecretValue>();
+
+  constructor(say: (message: FromWorker) => void) {
+    this.#say = say;
+  }
+
+  subscribe(name: string, changed: (value: SecretValue) => void): () => void {
+    // One entry a subscription, even when the same function subscribes twice.
+    const entry = (value: SecretValue): void => changed(value);
+    const known = this.#subscribers.get(name);
+    if (known === undefined) {
+      this.#subscribers.set(name, new Set([entry]));
+      this.#say({ kind: 'want-secret', name });
+    } else known.add(entry);
+    const value = this.#values.get(name);
+    if (value !== undefined) changed(value);
+    return () => {
+      const entries = this.#subscribers.get(name);
+      if (entries === undefined || !entries.delete(entry) || entries.size > 0) return;
+      this.#subscribers.delete(name);
+      this.#values.delete(name);
+      this.#say({ kind: 'drop-secret', name });
+    };
+  }
+
+  take(name: string, value: SecretValue): void {
+    const entries = this.#subscribers.get(name);
+    if (entries === undefined) return;
+    this.#values.set(name, value);
+    for (const entry of [...entries]) entry(value);
+  }
+}
+
+function lookAt({ proxy }: ProxyHandle): WorkerLook {
+  const { heapUsed, heapTotal } = process.memoryUsage();
+  return {
+    connections: proxy.listeners.connectionCount,
+    memory: { allocated: heapUsed, heapSize: heapTotal },
+    computed: Array.from(proxy.services.stats.computedStats(), ({ name, kind, read }) => ({
+      name,
+      kind,
+      value: read(),
+    })),
+    hosts: Array.from(
+      proxy.clusters.all(),
+      (cluster) => [cluster.name, Array.from(cluster.allHosts(), hostView)] as const,
+    ),
+  };
+}
+
+await new WorkerThread(workerData as WorkerOrder, parentPort as MessagePort).start();

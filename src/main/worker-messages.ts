@@ -1,0 +1,94 @@
+// What the process and its proxy workers say to each other. Both are of one build: no version, no compatibility.
+
+import type { ListenOptions, LogLevel } from '#base';
+import type { SecretValue } from '#identity';
+import type { EjectionCause, HostView, NamedResource, ToldHealth } from '#proxy';
+import type { ComputedStat, StatWord } from '#telemetry';
+
+/** `workerData` of a worker. */
+export interface WorkerOrder {
+  /** 1 to the number of workers; 0 is the process's own thread. */
+  readonly lane: number;
+  readonly lanes: number;
+  readonly table: SharedArrayBuffer;
+  readonly health: readonly (readonly [cluster: string, host: string, bits: number])[];
+  readonly logLevel: LogLevel;
+  readonly self: WorkerSelf;
+}
+
+/** ProxySelf without its function. */
+export interface WorkerSelf {
+  readonly metadata: Readonly<Record<string, unknown>>;
+  readonly serviceName: string;
+  readonly nodeId: string;
+  readonly address: string;
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Resources, their bytes one behind the other in `bytes`. */
+export interface PackedBatch {
+  readonly typeUrl: string;
+  readonly added: readonly { readonly name: string; readonly version: string; readonly length: number }[];
+  readonly removed: readonly string[];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export type ToWorker =
+  | { readonly kind: 'apply'; readonly batch: PackedBatch }
+  | { readonly kind: 'secret'; readonly name: string; readonly value: SecretValue }
+  | { readonly kind: 'health'; readonly cluster: string; readonly host: string; readonly bits: ToldHealth }
+  | { readonly kind: 'socket'; readonly id: number; readonly socket: SocketAnswer }
+  | { readonly kind: 'logged'; readonly id: number; readonly problem: string | undefined }
+  | { readonly kind: 'ask'; readonly id: number; readonly what: 'look' | 'settled' }
+  | { readonly kind: 'drain'; readonly id: number; readonly limitMs: number }
+  | { readonly kind: 'drain-listeners'; readonly inboundOnly: boolean }
+  | { readonly kind: 'log-level'; readonly scope: string | undefined; readonly level: LogLevel }
+  | { readonly kind: 'reset-counters' };
+
+export type SocketAnswer =
+  | { readonly fd: number; readonly address: string; readonly port: number }
+  | { readonly problem: string };
+
+export type FromWorker =
+  | { readonly kind: 'up' }
+  | { readonly kind: 'listen'; readonly id: number; readonly options: ListenOptions }
+  | { readonly kind: 'unlisten'; readonly id: number }
+  | { readonly kind: 'want-secret'; readonly name: string }
+  | { readonly kind: 'drop-secret'; readonly name: string }
+  | { readonly kind: 'log'; readonly id: number; readonly path: string; readonly block: string }
+  | { readonly kind: 'stat'; readonly word: StatWord }
+  | { readonly kind: 'eject'; readonly cluster: string; readonly host: string; readonly cause: EjectionCause }
+  | { readonly kind: 'applied' }
+  | { readonly kind: 'answer'; readonly id: number; readonly answer: WorkerLook | WorkerSettled | undefined };
+
+/** What a worker counts that stands in no statistics. */
+export interface WorkerLook {
+  readonly connections: number;
+  readonly memory: { readonly allocated: number; readonly heapSize: number };
+  readonly computed: readonly { readonly name: string; readonly kind: ComputedStat['kind']; readonly value: number }[];
+  readonly hosts: readonly (readonly [cluster: string, hosts: readonly HostView[]])[];
+}
+
+/** Listeners that could not be bound, and why. */
+export interface WorkerSettled {
+  readonly unbound: readonly (readonly [listener: string, reason: string])[];
+}
+
+export function packBatch(typeUrl: string, added: readonly NamedResource[], removed: readonly string[]): PackedBatch {
+  const bytes = new Uint8Array(added.reduce((sum, one) => sum + one.bytes.length, 0));
+  let at = 0;
+  const heads = added.map(({ name, version, bytes: own }) => {
+    bytes.set(own, at);
+    at += own.length;
+    return { name, version, length: own.length };
+  });
+  return { typeUrl, added: heads, removed, bytes };
+}
+
+export function unpackBatch({ added, bytes }: PackedBatch): NamedResource[] {
+  let at = 0;
+  return added.map(({ name, version, length }) => {
+    at += length;
+    return { name, version, bytes: bytes.subarray(at - length, at) };
+  });
+}

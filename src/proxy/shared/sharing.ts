@@ -1,0 +1,55 @@
+// What the threads of one proxy have in common. A proxy that serves with one thread has none of it.
+
+import type { EjectionCause } from '../cluster/outlier-settings.ts';
+import type { BucketSettings, TokenBucket } from '../filter/token-bucket.ts';
+import { HealthBoard, type ToldHealth } from './health-board.ts';
+import type { SharedTable } from './shared-table.ts';
+import { SharedTokenBucket } from './shared-token-bucket.ts';
+
+export interface SharingOptions {
+  readonly table: SharedTable;
+  /** Added to this thread's clock it gives the time that all agree on. */
+  readonly offsetMs: number;
+  /** The leader checks and ejects hosts and carries no traffic; workers are told. */
+  readonly role: 'leader' | 'worker';
+  /** Leader: to all workers. */
+  readonly tell?: (cluster: string, host: string, bits: ToldHealth) => void;
+  /** Worker: a host failed as often in a row as is allowed. */
+  readonly askEjection?: (cluster: string, host: string, cause: EjectionCause) => void;
+}
+
+export class Sharing {
+  readonly table: SharedTable;
+  readonly role: 'leader' | 'worker';
+  readonly board = new HealthBoard();
+  readonly #options: SharingOptions;
+
+  constructor(options: SharingOptions) {
+    this.#options = options;
+    this.table = options.table;
+    this.role = options.role;
+  }
+
+  tell(cluster: string, host: string, bits: ToldHealth): void {
+    this.board.set(cluster, host, bits);
+    this.#options.tell?.(cluster, host, bits);
+  }
+
+  askEjection(cluster: string, host: string, cause: EjectionCause): void {
+    this.#options.askEjection?.(cluster, host, cause);
+  }
+
+  /** The bucket of that name; undefined when there is no room for another one: this worker then counts alone. */
+  bucket(name: string, settings: BucketSettings, nowMs: number, owner: object): TokenBucket | undefined {
+    const { offsetMs } = this.#options;
+    const record = this.table.acquire(name, SharedTokenBucket.fillFirst(settings, nowMs + offsetMs));
+    if (record === undefined) return undefined;
+    this.#owners.register(owner, record);
+    return new SharedTokenBucket(settings, nowMs, record, offsetMs);
+  }
+
+  /** Route configurations have no end that is told: a bucket goes with what holds it. */
+  readonly #owners = new FinalizationRegistry<Parameters<SharedTable['release']>[0]>((record) =>
+    this.table.release(record),
+  );
+}
