@@ -207,6 +207,10 @@ export const ERRORS = {
     'The file cannot be written: {reason}.',
     'Make room on the disk of the configuration folder, or make the folder writable for the control plane, then apply again.',
   ),
+  'TS-CFG-0506': error(
+    'The configuration folder {folder} is gone; what it held stays in force until the mesh ends.',
+    'Put it back, or make an empty one to remove everything.',
+  ),
 } as const satisfies Record<string, ErrorEntry>;
 
 export type ErrorCode = keyof typeof ERRORS;

@@ -37,6 +37,28 @@ describe('a watched folder', () => {
     assert.deepEqual([...store.view.all()].map((o) => o.key).sort(), ['Namespace//n', 'VirtualService/default/a']);
     assert.deepEqual(store.view.complaints, []);
   });
+  it('that is gone as a whole leaves everything in force, and is told; one that is empty does not', async () => {
+    const { fs, source, store, subset, written } = await started({ 'a.yaml': route('v1') });
+    const text = fs.files.get('config/a.yaml')?.text ?? '';
+    const stat = fs.stat.bind(fs);
+    fs.stat = async (path) => (path === 'config' ? undefined : stat(path));
+    await fs.remove('config/a.yaml');
+    await source.refresh();
+    assert.equal(subset(), 'v1');
+    assert.deepEqual(
+      store.view.complaints.map((c) => c.code),
+      ['TS-CFG-0506'],
+    );
+    assert.equal((await written(route('v2', 'b'))).outcome, 'refused');
+    fs.stat = stat;
+    fs.put('config/a.yaml', text);
+    await source.refresh();
+    assert.equal(subset(), 'v1');
+    assert.deepEqual(store.view.complaints, []);
+    await fs.remove('config/a.yaml');
+    await source.refresh();
+    assert.equal(subset(), undefined);
+  });
   it('is read again when it has been quiet', async () => {
     const { clock, fs, source, subset } = await started({ 'a.yaml': route('v1') });
     fs.put('config/a.yaml', route('v2'));

@@ -45,6 +45,9 @@ interface KnownFile {
 /** File times are as coarse as this on some file systems. */
 const TIME_GRAIN_MS = 2000;
 
+/** What complaints about the folder itself are filed under: no file is called so. */
+const FOLDER = '.';
+
 export class FolderSource {
   readonly #options: FolderSourceOptions;
   readonly #known = new Map<string, KnownFile>();
@@ -95,6 +98,13 @@ export class FolderSource {
 
   async #scan(): Promise<void> {
     const { fs, folder, store, log } = this.#options;
+    if (await this.#isGone()) {
+      // Moved away, or a mount that is lost: an accident must not take the policies out of force.
+      store.setFile(FOLDER, [{ document: 0, line: 1, text: '', complaints: [gone(folder)] }]);
+      store.commit();
+      return;
+    }
+    store.removeFile(FOLDER);
     const paths = (await fs.walk(folder)).filter(isConfigFile);
     if (paths.length > MAX_FILES)
       log.error('the configuration folder holds too many files; the rest is not read', {
@@ -151,6 +161,7 @@ export class FolderSource {
     // What an editor wrote a moment ago must be known before a part of it is replaced.
     await this.refresh();
     const { fs, folder, store } = this.#options;
+    if (await this.#isGone()) return unwritable(key, '', new Error(`the folder ${folder} is gone`));
     const text = this.#textOf(document);
     const [present] = store.documentsOf(key);
     if (present === undefined) return this.#create(key, object, text);
@@ -191,6 +202,10 @@ export class FolderSource {
     }
     await this.refresh();
     return { outcome: 'deleted' };
+  }
+
+  async #isGone(): Promise<boolean> {
+    return (await this.#options.fs.stat(this.#options.folder)) === undefined;
   }
 
   #textOf(document: ParsedDocument): string {
@@ -246,6 +261,11 @@ function refused(key: string, reason: string, file: string, code: ErrorCode = 'T
 /** A full disk, a folder that may only be read. */
 function unwritable(key: string, file: string, reason: unknown): Refused {
   return refused(key, reason instanceof Error ? reason.message : String(reason), file, 'TS-CFG-0505');
+}
+
+function gone(folder: string): Complaint {
+  const place = { file: FOLDER, line: 0, column: 0, object: '' };
+  return toComplaint({ code: 'TS-CFG-0506', path: [], args: { folder } }, place);
 }
 
 function unreadable(file: string, reason: unknown): Complaint {
