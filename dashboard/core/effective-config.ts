@@ -1,5 +1,7 @@
 // What a proxy was given (xDS as JSON), as the rows that people ask for: routes, clusters, endpoints, listeners, certificates.
 
+import type { LiveEndpointJson } from '../../src/api/dashboard-json.ts';
+
 type Json = Readonly<Record<string, unknown>>;
 
 export interface CauseLink {
@@ -26,6 +28,8 @@ export interface EndpointRow {
   readonly weight: number;
   readonly locality: string;
   readonly mtls: boolean;
+  /** What the proxy itself says of it, where it can be asked. */
+  readonly live: LiveEndpointJson | undefined;
 }
 
 export interface ClusterRow {
@@ -59,18 +63,27 @@ export function routeRows(dump: ProxyDump): readonly RouteRow[] {
   );
 }
 
-export function endpointRows(dump: ProxyDump): readonly EndpointRow[] {
+export function endpointRows(dump: ProxyDump, live: readonly LiveEndpointJson[] = []): readonly EndpointRow[] {
+  const lives = new Map(live.map((one) => [`${one.cluster}|${one.address}`, one]));
   return list(dump['endpoints']).flatMap((assignment) =>
     list(assignment['endpoints']).flatMap((locality) =>
       list(locality['lbEndpoints']).map((one): EndpointRow => {
         const endpoint = record(one['endpoint']);
         const metadata = record(record(one['metadata'])['filterMetadata']);
         const place = record(locality['locality']);
+        const [cluster, address] = [text(assignment['clusterName']), addressText(record(endpoint['address']))];
+        const now = lives.get(`${cluster}|${address}`);
         return {
-          cluster: text(assignment['clusterName']),
-          address: addressText(record(endpoint['address'])),
+          cluster,
+          address,
           workload: text(record(metadata['istio'])['workload']).split(';')[0] ?? '',
-          health: text(one['healthStatus']) || 'HEALTHY',
+          health:
+            now?.ejected === true
+              ? 'EJECTED'
+              : now?.failedHealthCheck === true
+                ? 'UNHEALTHY'
+                : text(one['healthStatus']) || 'HEALTHY',
+          live: now,
           weight: Number(one['loadBalancingWeight'] ?? 1),
           locality: [place['region'], place['zone'], place['subZone']].filter(Boolean).join('/'),
           mtls: record(metadata['envoy.transport_socket_match'])['tlsMode'] === 'istio',

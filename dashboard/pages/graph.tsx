@@ -9,9 +9,10 @@ import { useStatus } from '../store/api.ts';
 import { useLayout } from '../store/graph-layout.ts';
 import { type LiveTraffic, useLiveTraffic } from '../store/live-traffic.ts';
 import { useRanges } from '../store/ranges.ts';
-import { go, setChoices, useChoice } from '../store/route.ts';
+import { go, useChoice } from '../store/route.ts';
 import { GraphDrawing, type LinkLabel } from '../views/graph-drawing.tsx';
 import { GraphCanvas } from '../views/graph-canvas.tsx';
+import { GraphLegend } from '../views/graph-legend.tsx';
 import { Icon } from '../views/icon.tsx';
 import { Segmented } from '../views/pieces.tsx';
 import { SidePanel } from '../views/side-panel.tsx';
@@ -20,7 +21,6 @@ import { SidePanel } from '../views/side-panel.tsx';
 const COLLAPSE_ABOVE = 200;
 /** Above this many nodes a canvas draws: SVG would not pan smoothly. */
 const SVG_NODES_MAX = 260;
-const REPLAY_MINUTES = 59;
 
 export function GraphPage(): ReactNode {
   const [level, setLevel] = useChoice('level', 'workload');
@@ -123,7 +123,7 @@ export function GraphPage(): ReactNode {
         />
         <SidePanel model={model} edges={edges} chosen={chosen} close={() => setChosen('')} />
       </div>
-      <Legend
+      <GraphLegend
         ago={Number(ago)}
         setAgo={(value) => setAgo(String(value))}
         links={model.links.length}
@@ -333,60 +333,4 @@ function usePanAndZoom(
       at.removeEventListener('wheel', onWheel);
     };
   }, [holder, move]);
-}
-
-function Legend({
-  ago,
-  setAgo,
-  nodes,
-  links,
-  many,
-}: {
-  readonly ago: number;
-  readonly setAgo: (minutes: number) => void;
-  readonly nodes: number;
-  readonly links: number;
-  readonly many: boolean;
-}): ReactNode {
-  const stroke = (classes: string): ReactNode => (
-    <svg width="26" height="8" aria-hidden="true">
-      <path className={`link ${classes}`} strokeWidth="3" d="M1,4H25" />
-    </svg>
-  );
-  return (
-    <div className="legend">
-      <span>{stroke('ok')}healthy</span>
-      <span>{stroke('degraded')}some fail</span>
-      <span>{stroke('failing')}over 10 % fail</span>
-      <span>{stroke('ok plain')}plaintext</span>
-      <span>
-        <Icon name="lock" size={13} />
-        both sides authenticated
-      </span>
-      <span className="grow">
-        {nodes} nodes, {links} edges
-        {many && (
-          <>
-            ; namespaces are folded: double-click one, or{' '}
-            <button type="button" className="plain" onClick={() => setChoices({ open: '*' })}>
-              open all
-            </button>
-          </>
-        )}
-      </span>
-      <label className="check">
-        Look back
-        <input
-          type="range"
-          min={0}
-          max={REPLAY_MINUTES}
-          step={1}
-          value={ago}
-          onChange={(event) => setAgo(Number(event.target.value))}
-          aria-valuetext={ago === 0 ? 'now' : `${ago} minutes ago`}
-        />
-        {ago === 0 ? 'now' : `${ago} min ago`}
-      </label>
-    </div>
-  );
 }

@@ -5,6 +5,7 @@ import type { SpanJson, TraceJson, TracesJson } from '../../src/api/trace-json.t
 import { clockText, millisText } from '../core/format.ts';
 import { heatMap, waterfallRows } from '../core/trace-rows.ts';
 import { getJson, part } from '../store/api.ts';
+import { useChoice } from '../store/route.ts';
 import { useSession } from '../store/session.ts';
 import { SortedTable } from '../views/pieces.tsx';
 
@@ -33,8 +34,8 @@ export function TracesPage({ params: [id = ''] }: { readonly params: readonly st
 }
 
 function TraceList(): ReactNode {
-  const [service, setService] = useState('');
-  const [slowerMs, setSlower] = useState('');
+  const [service, setService] = useChoice('service', '');
+  const [slowerMs, setSlower] = useChoice('slower', '');
   const query = new URLSearchParams({ service, slowerMs, limit: '200' });
   const { data, error } = useQuery({
     queryKey: ['traces', service, slowerMs],

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ProxyJson, StatusJson } from '../../src/api/api-json.ts';
 import { durationText, percentText, rateText } from '../core/format.ts';
 import { objectsAbout } from '../core/objects-about.ts';
-import { getJson, part, useObjects, useProxyConfig, useStatus, useTrafficOf } from '../store/api.ts';
+import { getJson, part, useObjects, useProxyConfig, useProxyLive, useStatus, useTrafficOf } from '../store/api.ts';
 import { useRanges } from '../store/ranges.ts';
 import { useChoice } from '../store/route.ts';
 import { useSession } from '../store/session.ts';
@@ -12,7 +12,7 @@ import { EffectiveConfig, EndpointsTable, RoutesTable } from '../views/effective
 import { Icon } from '../views/icon.tsx';
 import { ObjectTable } from '../views/object-table.tsx';
 import { PeersTable } from '../views/peers-table.tsx';
-import { Segmented, Tabs } from '../views/pieces.tsx';
+import { Segmented, SortedTable, Tabs } from '../views/pieces.tsx';
 import { TrafficCharts } from '../views/traffic-charts.tsx';
 
 const TABS = [
@@ -21,9 +21,11 @@ const TABS = [
   ['endpoints', 'Endpoints'],
   ['config', 'Effective configuration'],
   ['objects', 'Objects'],
-  ['identity', 'Identity'],
+  ['identity', 'Identity and certificates'],
   ['logs', 'Logs'],
 ] as const;
+/** Certificates are renewed at half their life: less left than this is a sign. */
+const SOON_MS = 3_600_000;
 type Tab = (typeof TABS)[number][0];
 
 export function WorkloadPage({
@@ -55,6 +57,10 @@ export function WorkloadPage({
         <a className="button" href={`/services/${namespace}/${service}`}>
           Service {service}
         </a>
+        <a className="button" href={`/traces?service=${encodeURIComponent(`${service}.${namespace}`)}`}>
+          <Icon name="traces" size={14} />
+          Traces
+        </a>
         <a className="button" href={`/tap?workload=${encodeURIComponent(`${namespace}/${name}`)}`}>
           <Icon name="tap" size={14} />
           Tap
@@ -70,7 +76,12 @@ export function WorkloadPage({
         <FromProxy name={`${name}.${namespace}`} tab={tab} />
       )}
       {tab === 'objects' && <Objects namespace={namespace} service={service} />}
-      {tab === 'identity' && <Identity proxy={proxy} workload={workload} />}
+      {tab === 'identity' && (
+        <div className="stack">
+          <Identity proxy={proxy} workload={workload} />
+          <Certificates name={`${name}.${namespace}`} />
+        </div>
+      )}
       {tab === 'logs' && <Logs name={name} />}
     </>
   );
@@ -129,12 +140,13 @@ function Traffic({ id }: { readonly id: string }): ReactNode {
 
 function FromProxy({ name, tab }: { readonly name: string; readonly tab: string }): ReactNode {
   const { data, error } = useProxyConfig(name);
+  const live = useProxyLive(name);
   if (error !== null) return <div className="note warn">{error.message}</div>;
   if (data === undefined) return <p className="empty">Loading…</p>;
   if (tab === 'config') return <EffectiveConfig dump={data} />;
   return (
     <section className="card tight">
-      {tab === 'routes' ? <RoutesTable dump={data} /> : <EndpointsTable dump={data} />}
+      {tab === 'routes' ? <RoutesTable dump={data} /> : <EndpointsTable dump={data} live={live.data} />}
     </section>
   );
 }
@@ -194,6 +206,39 @@ function Identity({
         </dd>
       </dl>
       {proxy !== undefined && proxy.lastError !== '' && <p className="note bad">{proxy.lastError}</p>}
+    </section>
+  );
+}
+
+function Certificates({ name }: { readonly name: string }): ReactNode {
+  const { data } = useProxyLive(name);
+  const left = (untilMs: number): ReactNode => {
+    const ms = untilMs - Date.now();
+    const tone = ms < 0 ? 'bad' : ms < SOON_MS ? 'warn' : 'ok';
+    return <span className={`badge ${tone}`}>{ms < 0 ? 'expired' : `${durationText(ms)} left`}</span>;
+  };
+  return (
+    <section className="card tight">
+      <h2>Certificates that the proxy holds</h2>
+      <SortedTable
+        rows={data?.certificates ?? []}
+        keyOf={(c) => `${c.role}${c.serial}`}
+        label="Certificates"
+        none={
+          data === undefined
+            ? 'Loading…'
+            : data.reachable
+              ? 'The proxy holds no certificate.'
+              : 'The pages of this proxy cannot be reached from the control plane.'
+        }
+        columns={[
+          { name: 'Of', cell: (c) => (c.role === 'own' ? 'the workload' : 'the root that it trusts') },
+          { name: 'Subject', cell: (c) => <span className="mono small">{c.subject}</span> },
+          { name: 'Serial', cell: (c) => <span className="mono small">{c.serial}</span> },
+          { name: 'Valid until', cell: (c) => new Date(c.notAfterMs).toISOString().slice(0, 16).replace('T', ' ') },
+          { name: 'Left', cell: (c) => left(c.notAfterMs) },
+        ]}
+      />
     </section>
   );
 }

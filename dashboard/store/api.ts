@@ -1,7 +1,14 @@
 // Calls the control plane that served this page. Reads are free on loopback; what writes, or shows paths, carries the token.
-import { useQuery, type UseQueryResult } from '@tanstack/react-query';
+import { useQueries, useQuery, type UseQueryResult } from '@tanstack/react-query';
 import type { ApplyAnswer, ObjectId, ObjectJson, ProgrammedJson, StatusJson } from '../../src/api/api-json.ts';
-import type { ChangeJson, HistoryJson, SeriesJson, TrafficJson, ValidateAnswer } from '../../src/api/dashboard-json.ts';
+import type {
+  ChangeJson,
+  HistoryJson,
+  ProxyLiveJson,
+  SeriesJson,
+  TrafficJson,
+  ValidateAnswer,
+} from '../../src/api/dashboard-json.ts';
 import type { DeniedJson, WhatIfJson } from '../../src/api/what-if-json.ts';
 import { setToken, token } from './session.ts';
 
@@ -104,8 +111,35 @@ export const useDenied = (canWrite: boolean): UseQueryResult<readonly DeniedJson
   useQuery({ ...every('/api/v1/denied', 5000), enabled: canWrite });
 export const useHistory = (id: ObjectId): UseQueryResult<HistoryJson> =>
   useQuery(every(`/api/v1/history/${objectPath(id)}`, 3000));
+/** Nothing is asked of no name */
 export const useProxyConfig = (name: string): UseQueryResult<Readonly<Record<string, readonly unknown[]>>> =>
-  useQuery({ ...every(`/api/v1/proxies/${part(name)}/config`, 5000), retry: false });
+  useQuery({ ...every(`/api/v1/proxies/${part(name)}/config`, 5000), retry: false, enabled: name !== '' });
+export const useProxyLive = (name: string): UseQueryResult<ProxyLiveJson> =>
+  useQuery({ ...every(`/api/v1/proxies/${part(name)}/live`, 3000), retry: false });
+export const useProxiesLive = (names: readonly string[]): readonly (ProxyLiveJson | undefined)[] =>
+  useQueries({
+    queries: names.map((name) => ({
+      queryKey: [`/api/v1/proxies/${part(name)}/live`],
+      queryFn: () => getJson<ProxyLiveJson>(`/api/v1/proxies/${part(name)}/live`),
+      refetchInterval: 3000,
+      retry: false,
+    })),
+  }).map((one) => one.data);
+/** One series for each destination, NAMESPACE/NAME. */
+export const useSeriesOfAll = (
+  destinations: readonly string[],
+  spanSeconds: number,
+): readonly (SeriesJson | undefined)[] =>
+  useQueries({
+    queries: destinations.map((destination) => {
+      const path = `/api/v1/series?${new URLSearchParams({ destination, span: String(spanSeconds) })}`;
+      return {
+        queryKey: [path],
+        queryFn: () => getJson<SeriesJson>(path),
+        refetchInterval: spanSeconds <= 60 ? 1000 : 30_000,
+      };
+    }),
+  }).map((one) => one.data);
 export const useTrafficOf = (
   windowSeconds: number,
   until: number | undefined,

@@ -108,7 +108,7 @@ export function EditObject({ initial, proposed, namespace, saved, asksFirst = fa
         <SavingState saving={saving} />
       </div>
       {findings.length > 0 && <Findings findings={findings} />}
-      {trial !== undefined && <WhatIfResult result={trial} />}
+      {trial !== undefined && <WhatIfResult result={trial} told={findings} />}
     </div>
   );
 }

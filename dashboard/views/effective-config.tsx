@@ -9,12 +9,22 @@ import {
   type ProxyDump,
   routeRows,
 } from '../core/effective-config.ts';
+import type { ProxyLiveJson } from '../../src/api/dashboard-json.ts';
+import { useObjects } from '../store/api.ts';
 import { Segmented, SortedTable } from './pieces.tsx';
 
-export function RoutesTable({ dump }: { readonly dump: ProxyDump }): ReactNode {
+export function RoutesTable({
+  dump,
+  service,
+}: {
+  readonly dump: ProxyDump;
+  /** Only routes of this host: `NAME.NAMESPACE`. */
+  readonly service?: string;
+}): ReactNode {
+  const rows = routeRows(dump);
   return (
     <SortedTable
-      rows={routeRows(dump)}
+      rows={service === undefined ? rows : rows.filter((one) => one.host.startsWith(`${service}.`))}
       keyOf={(r) => `${r.table}|${r.host}|${r.name}|${r.match}`}
       label="Routes"
       none="This proxy has no routes."
@@ -49,10 +59,17 @@ export function RoutesTable({ dump }: { readonly dump: ProxyDump }): ReactNode {
   );
 }
 
-export function EndpointsTable({ dump }: { readonly dump: ProxyDump }): ReactNode {
+export function EndpointsTable({
+  dump,
+  live,
+}: {
+  readonly dump: ProxyDump;
+  readonly live: ProxyLiveJson | undefined;
+}): ReactNode {
+  const number = (value: number | undefined): ReactNode => value ?? <span className="soft">–</span>;
   return (
     <SortedTable
-      rows={endpointRows(dump)}
+      rows={endpointRows(dump, live?.endpoints)}
       keyOf={(r) => `${r.cluster}|${r.address}`}
       label="Endpoints"
       none="This proxy was given no endpoints."
@@ -74,6 +91,19 @@ export function EndpointsTable({ dump }: { readonly dump: ProxyDump }): ReactNod
           sort: (r) => String(r.mtls),
           cell: (r) => (r.mtls ? 'yes' : <span className="is-warn">no</span>),
         },
+        {
+          name: 'Requests',
+          number: true,
+          sort: (r) => r.live?.requests ?? -1,
+          cell: (r) => number(r.live?.requests),
+        },
+        {
+          name: 'Errors',
+          number: true,
+          sort: (r) => r.live?.errors ?? -1,
+          cell: (r) => <span className={(r.live?.errors ?? 0) > 0 ? 'is-bad' : ''}>{number(r.live?.errors)}</span>,
+        },
+        { name: 'Open', number: true, sort: (r) => r.live?.active ?? -1, cell: (r) => number(r.live?.active) },
         { name: 'Weight', number: true, sort: (r) => r.weight, cell: (r) => r.weight },
       ]}
     />
@@ -145,11 +175,23 @@ export function EffectiveConfig({ dump }: { readonly dump: ProxyDump }): ReactNo
   );
 }
 
+/** The object, and where it stands. */
 function Cause({ cause }: { readonly cause: CauseLink | undefined }): ReactNode {
+  const { data } = useObjects();
   if (cause === undefined) return <span className="soft">default</span>;
+  const object = data?.find(
+    (one) => one.kind === cause.kind && one.namespace === cause.namespace && one.name === cause.name,
+  );
   return (
-    <a href={`/config/${cause.kind}/${cause.namespace || '-'}/${cause.name}`}>
-      {cause.kind} {cause.name}
-    </a>
+    <div>
+      <a href={`/config/${cause.kind}/${cause.namespace || '-'}/${cause.name}`}>
+        {cause.kind} {cause.name}
+      </a>
+      {object !== undefined && object.file !== '' && (
+        <div className="small soft" title={object.file}>
+          {object.file.split('/').at(-1)}, line {object.line}
+        </div>
+      )}
+    </div>
   );
 }

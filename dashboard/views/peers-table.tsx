@@ -7,10 +7,14 @@ import { Mtls, SortedTable, Success } from './pieces.tsx';
 export function PeersTable({
   edges,
   side,
+  both = false,
 }: {
   readonly edges: readonly TrafficEdgeJson[];
   readonly side: 'source' | 'destination';
+  /** The near end too, where it is not always the same. */
+  readonly both?: boolean;
 }): ReactNode {
+  const near = (e: TrafficEdgeJson): string => (side === 'source' ? e.destination : e.source);
   return (
     <SortedTable
       rows={edges}
@@ -25,6 +29,7 @@ export function PeersTable({
           sort: (e) => e[side],
           cell: (e) => <a href={`/workloads/${e[`${side}Namespace`]}/${e[side]}`}>{e[side]}</a>,
         },
+        ...(both ? [{ name: 'Answered by', sort: near, cell: near }] : []),
         {
           name: 'Requests/s',
           number: true,

@@ -4,10 +4,15 @@ import type { TrafficEdgeJson } from '../../src/api/dashboard-json.ts';
 import { objectsAbout } from '../core/objects-about.ts';
 import { millisText, percentText, rateText } from '../core/format.ts';
 import type { GraphLink, GraphModel, GraphNode } from '../core/graph-model.ts';
+import { isFailed } from '../core/request-hops.ts';
 import { useObjects } from '../store/api.ts';
+import { useSession } from '../store/session.ts';
+import { useTap } from '../store/tap.ts';
 import { Icon } from './icon.tsx';
 import { Mtls, Programmed } from './pieces.tsx';
 import { TrafficCharts } from './traffic-charts.tsx';
+
+const TAPPED_SHOWN = 6;
 
 export interface SidePanelProps {
   readonly model: GraphModel;
@@ -87,6 +92,7 @@ function NodePanel({ node }: { readonly node: GraphNode }): ReactNode {
           </a>
         )}
       </div>
+      {single && <LiveTap workload={id} to="" />}
       {node.kind !== 'external' && node.kind !== 'namespace' && (
         <About namespace={node.namespace} service={node.service} />
       )}
@@ -178,6 +184,7 @@ function LinkPanel({
           </a>
         </div>
       )}
+      {first !== undefined && <LiveTap workload={from} to={first.destination} />}
       {first !== undefined && (
         <About namespace={first.destinationNamespace} service={first.service.split('.')[0] ?? ''} />
       )}
@@ -236,4 +243,35 @@ function counts(all: readonly Readonly<Record<string, number>>[]): readonly (rea
   const sums = new Map<string, number>();
   for (const one of all) for (const [key, n] of Object.entries(one)) sums.set(key, (sums.get(key) ?? 0) + n);
   return [...sums].sort((a, b) => b[1] - a[1]);
+}
+
+/** The latest requests of what is chosen, as they finish. */
+function LiveTap({ workload, to }: { readonly workload: string; readonly to: string }): ReactNode {
+  const { canWrite } = useSession();
+  const { records, problem } = useTap(new URLSearchParams({ workload, to, perSecond: '5' }).toString(), canWrite);
+  return (
+    <div>
+      <h3>Requests as they happen</h3>
+      {!canWrite && (
+        <p className="small soft">
+          Paths are shown with the right to write: <code>./topsail dashboard</code>
+        </p>
+      )}
+      {problem !== '' && <p className="small is-bad">{problem}</p>}
+      {canWrite && problem === '' && records.length === 0 && <p className="small soft">Waiting for requests…</p>}
+      <ul className="tapped small">
+        {records.slice(0, TAPPED_SHOWN).map((one) => (
+          <li key={`${one.id}${one.direction}${one.atMs}${one.path}`}>
+            <span className={isFailed(one) ? 'is-bad' : 'is-ok'}>{one.protocol === 'TCP' ? 'TCP' : one.status}</span>
+            <a href={`/explain/${encodeURIComponent(one.id)}`} title={`${one.method} ${one.authority}${one.path}`}>
+              <code>
+                {one.method} {one.path}
+              </code>
+            </a>
+            <span className="soft num">{millisText(one.durationMs)}</span>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
 }

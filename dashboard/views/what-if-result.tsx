@@ -1,5 +1,6 @@
 // What an edit would do to the requests of the last minutes: how many stay, and each kind that would not, with why.
 import type { ReactNode } from 'react';
+import type { FindingJson } from '../../src/api/api-json.ts';
 import type { WhatIfChangeJson, WhatIfEffect, WhatIfJson } from '../../src/api/what-if-json.ts';
 import { clockText, countText } from '../core/format.ts';
 import { Findings } from './findings.tsx';
@@ -20,8 +21,18 @@ const WORDS: Readonly<Record<WhatIfEffect, string>> = {
   recovers: 'would work',
 };
 
-export function WhatIfResult({ result }: { readonly result: WhatIfJson }): ReactNode {
-  const { changes, requests, unchanged, notes, findings } = result;
+export function WhatIfResult({
+  result,
+  told = [],
+}: {
+  readonly result: WhatIfJson;
+  /** Findings that stand above already. */
+  readonly told?: readonly FindingJson[];
+}): ReactNode {
+  const { changes, requests, unchanged, notes } = result;
+  const findings = result.findings.filter(
+    (one) => !told.some((other) => other.code === one.code && other.message === one.message),
+  );
   const sum = (...effects: readonly WhatIfEffect[]): number =>
     changes.filter((one) => effects.includes(one.effect)).reduce((total, one) => total + one.count, 0);
   const bad = sum('fails', 'may fail');

@@ -85,10 +85,31 @@ export interface ValidateAnswer {
 }
 
 export interface CertificateJson {
+  readonly role: 'own' | 'root';
   readonly subject: string;
   readonly workload: string;
   readonly namespace: string;
   readonly serial: string;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
+}
+
+/** An endpoint as one proxy sees it. */
+export interface LiveEndpointJson {
+  readonly cluster: string;
+  readonly address: string;
+  /** By outlier detection. */
+  readonly ejected: boolean;
+  readonly failedHealthCheck: boolean;
+  readonly requests: number;
+  readonly errors: number;
+  readonly active: number;
+  readonly connections: number;
+}
+
+export interface ProxyLiveJson {
+  /** False: its admin pages do not answer the control plane. */
+  readonly reachable: boolean;
+  readonly endpoints: readonly LiveEndpointJson[];
+  readonly certificates: readonly CertificateJson[];
 }

@@ -4,6 +4,7 @@ export * from './mesh.ts';
 export { apiRoutes } from './routes.ts';
 export * from './api-json.ts';
 export * from './dashboard-json.ts';
+export { proxyLiveRoutes } from './proxy-live.ts';
 export { type LongTraffic, prometheusTraffic } from './prometheus-traffic.ts';
 export { trafficRoutes } from './traffic-routes.ts';
 export type * from './trace-json.ts';

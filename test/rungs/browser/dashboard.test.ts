@@ -21,6 +21,7 @@ const SCREENS = [
   '/tap',
   '/traces',
   '/explain',
+  '/what-if',
 ];
 const FIRST_LOAD_BYTES_MAX = 300_000;
 const SEEN_WITHIN_MS = 10_000;
@@ -106,10 +107,20 @@ test('a workload tells its traffic, routes, endpoints, what is in force, its ide
   await page.getByText('reviews.default.svc.cluster.local:9080').first().waitFor();
   await page.getByRole('tab', { name: 'Endpoints' }).click();
   await page.getByText('healthy').nth(1).waitFor();
+  // Numbers that only the proxy itself knows.
+  await page
+    .getByRole('cell', { name: /^[1-9]\d*$/ })
+    .first()
+    .waitFor({ timeout: SEEN_WITHIN_MS });
   await page.getByRole('tab', { name: 'Effective configuration' }).click();
   await page.getByRole('link', { name: 'DestinationRule bookshop-reviews' }).first().waitFor();
-  await page.getByRole('tab', { name: 'Identity' }).click();
+  await page
+    .getByText(/reviews.*, line \d+/)
+    .first()
+    .waitFor();
+  await page.getByRole('tab', { name: 'Identity and certificates' }).click();
   await page.getByText('spiffe://cluster.local/ns/default/sa/productpage').first().waitFor();
+  await page.getByText(/^\d+ h \d+ min left$/).waitFor({ timeout: SEEN_WITHIN_MS });
   await page.getByRole('tab', { name: 'Logs' }).click();
   await page.getByRole('log').filter({ hasText: 'GET' }).waitFor({ timeout: SEEN_WITHIN_MS });
   assert.deepEqual(problems, []);

@@ -8,22 +8,29 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { CHROMIUM_FLAGS, findChromium } from '../../../tools/chromium.ts';
 
 const root = join(import.meta.dirname, '../../..');
-const entry = join(root, 'dist/topsail.js');
+/** $TOPSAIL_ENTRY names another bundle. */
+const entry = process.env['TOPSAIL_ENTRY'] ?? join(root, 'dist/topsail.js');
 const output = join(root, 'test/output/browser');
 const READY_WITHIN_MS = 60_000;
 /** Below it ports are seldom taken by outgoing connections. */
 const FIRST_PORT = 20_000;
+
+export interface OpenOptions {
+  readonly scheme?: 'light' | 'dark';
+  readonly mayWrite?: boolean;
+  /** CSS pixels; default 1360. */
+  readonly width?: number;
+}
 
 export interface DemoFixture {
   readonly address: string;
   readonly shop: string;
   readonly browser: Browser;
   readonly token: string;
+  /** Where pictures are kept. */
+  readonly output: string;
   /** A page with its problems: what the console complained of, and what was asked of anyone else. */
-  open(
-    path: string,
-    options?: { readonly scheme?: 'light' | 'dark'; readonly mayWrite?: boolean },
-  ): Promise<WatchedPage>;
+  open(path: string, options?: OpenOptions): Promise<WatchedPage>;
   command(...args: string[]): string;
   stop(): Promise<void>;
 }
@@ -62,6 +69,7 @@ export async function startDemo(flags: readonly string[] = []): Promise<DemoFixt
   return {
     address: run.address,
     token: run.token,
+    output,
     shop: `http://127.0.0.1:${base}`,
     browser,
     command,
@@ -71,7 +79,7 @@ export async function startDemo(flags: readonly string[] = []): Promise<DemoFixt
         run.address,
         path,
         options?.mayWrite === true ? command('dashboard').trim() : undefined,
-        options?.scheme ?? 'light',
+        options ?? {},
       ),
     stop: async () => {
       await browser.close();
@@ -88,9 +96,9 @@ async function openPage(
   address: string,
   path: string,
   link: string | undefined,
-  scheme: 'light' | 'dark',
+  { scheme = 'light', width = 1360 }: OpenOptions,
 ): Promise<WatchedPage> {
-  const page = await browser.newPage({ viewport: { width: 1360, height: 860 }, colorScheme: scheme });
+  const page = await browser.newPage({ viewport: { width, height: 860 }, colorScheme: scheme });
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
   page.on('console', (message) => {
