@@ -41,7 +41,10 @@ export function fakeContext({ answers = {}, files = {} }: FakeMesh): {
       appendText: never,
       remove: never,
       makeFolder: never,
-      stat: never,
+      stat: async (path) =>
+        all[path] === undefined
+          ? undefined
+          : { isDirectory: false, size: all[path].length, modifiedMs: 0, mode: 0o644 },
       watch: never,
     },
     clock,

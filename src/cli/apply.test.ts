@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { apply } from './apply.ts';
+import { fakeContext } from './context.testing.ts';
+
+const options = (filename: string) => ({ filename: [filename], namespace: 'default', timeout: '1s' });
+const finding = (severity: string, code: string, message: string) => ({
+  ...{ severity, code, message, file: 'default/VirtualService.a.yaml', line: 1, column: 1 },
+  ...{ object: 'VirtualService default/a', path: 'spec.hosts[0]', remedy: 'Mend it.' },
+});
+
+describe('apply', () => {
+  it('says so when files hold no document at all', async () => {
+    const { context, home } = fakeContext({
+      answers: { '/api/v1/apply': { applied: [], findings: [], generation: 1 } },
+      files: { '/work/empty.yaml': '# nothing yet\n' },
+    });
+    await assert.rejects(
+      apply(context, { ...options('/work/empty.yaml'), home }),
+      /No objects passed to apply: \/work\/empty\.yaml/,
+    );
+  });
+
+  it('prints after --wait what only the whole configuration shows, warnings too', async () => {
+    const older = finding('warning', 'TS-REG-004', 'host a already has the older VirtualService default/b');
+    const one = { kind: 'VirtualService', group: 'networking.istio.io', namespace: 'default', name: 'a' };
+    const { context, home, out, err } = fakeContext({
+      answers: {
+        '/api/v1/apply': { applied: [{ ...one, action: 'created', findings: [] }], findings: [], generation: 1 },
+        '/api/v1/wait': { acknowledged: 7, concerned: 7, rejected: [], lagging: [] },
+        '/api/v1/objects': [{ ...one, findings: [older, finding('info', 'X', 'unsaid')] }],
+      },
+      files: { '/work/a.yaml': 'kind: VirtualService\n' },
+    });
+    assert.equal(await apply(context, { ...options('/work/a.yaml'), home, wait: true }), 0);
+    assert.match(out(), /virtualservice\.networking\.istio\.io\/a created\nProgrammed 7\/7/);
+    assert.match(err(), /^warning \[TS-REG-004\] .*older VirtualService default\/b\. Mend it\.\n$/);
+  });
+});
