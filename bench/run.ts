@@ -31,6 +31,10 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly abou
     about: 'cost of counters, histograms, Istio metrics, summaries and log lines',
   },
   request: { file: 'micro/request.ts', about: 'cost of a request inside the proxy, without sockets' },
+  authorization: {
+    file: 'micro/authorization.ts',
+    about: 'cost of deciding one request while 1 to 1,000 policies stand on the workload',
+  },
   jwt: { file: 'micro/jwt.ts', about: 'cost of a token, seen before and new' },
   load: { file: 'loadgen/main.ts', about: 'the load generator by itself (--url, --connections, --rate, --duration)' },
 };

@@ -35,9 +35,3 @@ export function compileStringMatcher(matcher: StringMatcher, field: string): Str
       throw new ConfigError('proxy.field-required', `${field}.match_pattern`);
   }
 }
-
-/** The text when only that one value, exactly as written, can match; indexes are built over it. */
-export function exactValueOf(matcher: StringMatcher | undefined): string | undefined {
-  if (matcher === undefined || matcher.ignoreCase || matcher.matchPattern.case !== 'exact') return undefined;
-  return matcher.matchPattern.value;
-}

@@ -1,12 +1,13 @@
-// Decides by RBAC rules: policies are indexed by the identity, path or method they cannot do without, so that a thousand of them cost what one does.
+// Decides by RBAC rules: policies are indexed by the identity, path or header they cannot do without, so that a thousand of them cost what one does.
 
 import type { Policy, RBAC } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
 import { ConfigError } from '../../errors.ts';
 import type { MatchInput, RequestPredicate } from '../../matcher/match-input.ts';
-import { barePath } from '../../matcher/path-template.ts';
 import { allOf, anyOf, type Duplicates } from './combine.ts';
-import { compilePermission, exactMethodsOf, exactPathsOf, unionOf } from './permission.ts';
-import { compilePrincipal, exactIdentitiesOf } from './principal.ts';
+import { type Demand, demandsOfAll, demandsOfAny, type Pattern } from './demand.ts';
+import { compilePermission, permissionDemands } from './permission.ts';
+import { type IndexedPolicy, PolicyIndex, search } from './policy-index.ts';
+import { compilePrincipal, principalDemands } from './principal.ts';
 
 export interface RbacDecision {
   readonly allowed: boolean;
@@ -14,19 +15,15 @@ export interface RbacDecision {
   readonly policy: string;
 }
 
-interface CompiledPolicy {
+interface CompiledPolicy extends IndexedPolicy {
   readonly name: string;
-  /** Place in the order of names: the first match names the decision. */
-  readonly order: number;
-  readonly matches: RequestPredicate;
   readonly decision: RbacDecision;
 }
 
 export class RbacEngine {
   readonly action: 'allow' | 'deny' | 'log';
-  readonly #byIdentity = new Map<string, CompiledPolicy[]>();
-  readonly #byPath = new Map<string, CompiledPolicy[]>();
-  readonly #byMethod = new Map<string, CompiledPolicy[]>();
+  readonly #indexes: readonly PolicyIndex<CompiledPolicy>[];
+  /** They demand nothing that can be looked up. */
   readonly #others: CompiledPolicy[] = [];
   /** Made once: what hangs on a decision (note-decision.ts) is found by its identity. */
   readonly #noMatch: RbacDecision;
@@ -39,46 +36,74 @@ export class RbacEngine {
     this.action = action;
     this.#noMatch = { allowed: action !== 'allow', policy: '' };
     const duplicates: Duplicates = action === 'allow' ? 'all' : 'any';
-    Object.keys(rules.policies)
-      .sort()
-      .forEach((name, order) => {
-        const policy = rules.policies[name] as Policy;
-        this.#add(
-          {
-            name,
-            order,
-            matches: compilePolicy(policy, `${field}.policies["${name}"]`, duplicates),
-            decision: { allowed: action !== 'deny', policy: name },
-          },
-          policy,
-        );
-      });
+    const names = Object.keys(rules.policies).sort();
+    const matches = names.map((name) =>
+      compilePolicy(rules.policies[name] as Policy, `${field}.policies["${name}"]`, duplicates),
+    );
+    const demands = names.map((name) => demandsOf(rules.policies[name] as Policy));
+    const common = commonness(demands);
+    const indexes = new Map<string, PolicyIndex<CompiledPolicy>>();
+    for (const [order, name] of names.entries()) {
+      const policy: CompiledPolicy = {
+        name,
+        order,
+        matches: matches[order] as RequestPredicate,
+        decision: { allowed: action !== 'deny', policy: name },
+      };
+      const demand = rarest(demands[order] ?? [], common);
+      if (demand === undefined) {
+        this.#others.push(policy);
+        continue;
+      }
+      let index = indexes.get(demand.source);
+      if (index === undefined) indexes.set(demand.source, (index = new PolicyIndex(demand.source)));
+      index.add(demand.patterns, policy);
+    }
+    this.#indexes = [...indexes.values()];
   }
 
   decide(input: MatchInput): RbacDecision {
     return this.#firstMatch(input)?.decision ?? this.#noMatch;
   }
 
-  #add(policy: CompiledPolicy, source: Policy): void {
-    const identities = unionOf(source.principals.map(exactIdentitiesOf));
-    if (identities !== undefined) return index(this.#byIdentity, identities, policy);
-    const paths = unionOf(source.permissions.map(exactPathsOf));
-    if (paths !== undefined) return index(this.#byPath, paths, policy);
-    const methods = unionOf(source.permissions.map(exactMethodsOf));
-    if (methods !== undefined) return index(this.#byMethod, methods, policy);
-    this.#others.push(policy);
-  }
-
   #firstMatch(input: MatchInput): CompiledPolicy | undefined {
     let best = search(this.#others, input, undefined);
-    if (this.#byIdentity.size > 0 && input.connection.mtls) {
-      for (const san of input.connection.peerUriSans) best = search(this.#byIdentity.get(san), input, best);
-      best = search(this.#byIdentity.get(input.connection.peerPrincipal), input, best);
-    }
-    if (this.#byPath.size > 0) best = search(this.#byPath.get(barePath(input.head.path)), input, best);
-    if (this.#byMethod.size > 0) best = search(this.#byMethod.get(input.head.method), input, best);
+    for (const index of this.#indexes) best = index.firstMatch(input, best);
     return best;
   }
+}
+
+function demandsOf({ permissions, principals }: Policy): readonly Demand[] {
+  return demandsOfAll([
+    demandsOfAny(permissions.map(permissionDemands)),
+    demandsOfAny(principals.map(principalDemands)),
+  ]);
+}
+
+const keyOf = (source: string, { how, text, ignoreCase }: Pattern): string =>
+  `${source}\0${how}\0${ignoreCase}\0${text}`;
+
+/** How many policies each pattern would find. */
+function commonness(demands: readonly (readonly Demand[])[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { source, patterns } of demands.flat())
+    for (const pattern of patterns) {
+      const key = keyOf(source, pattern);
+      counts.set(key, (counts.get(key) ?? 0) + 1);
+    }
+  return counts;
+}
+
+/** The demand that tells its policy best from the others. */
+function rarest(demands: readonly Demand[], common: ReadonlyMap<string, number>): Demand | undefined {
+  const worst = ({ source, patterns }: Demand): number =>
+    Math.max(...patterns.map((pattern) => common.get(keyOf(source, pattern)) ?? 0));
+  let best: { readonly demand: Demand; readonly found: number } | undefined;
+  for (const demand of demands) {
+    const found = worst(demand);
+    if (best === undefined || found < best.found) best = { demand, found };
+  }
+  return best?.demand;
 }
 
 function compilePolicy(policy: Policy, field: string, duplicates: Duplicates): RequestPredicate {
@@ -100,28 +125,6 @@ function compilePolicy(policy: Policy, field: string, duplicates: Duplicates): R
       policy.principals.map((principal, i) => compilePrincipal(principal, `${field}.principals[${i}]`, duplicates)),
     ),
   ]);
-}
-
-function index(map: Map<string, CompiledPolicy[]>, keys: readonly string[], policy: CompiledPolicy): void {
-  for (const key of keys) {
-    const list = map.get(key);
-    if (list === undefined) map.set(key, [policy]);
-    else list.push(policy);
-  }
-}
-
-/** The first match in order of names, of this list and what was found before. */
-function search(
-  list: readonly CompiledPolicy[] | undefined,
-  input: MatchInput,
-  best: CompiledPolicy | undefined,
-): CompiledPolicy | undefined {
-  if (list === undefined) return best;
-  for (const policy of list) {
-    if (best !== undefined && policy.order >= best.order) return best;
-    if (policy.matches(input)) return policy;
-  }
-  return best;
 }
 
 /** As access logs and details print it. */

@@ -8,9 +8,10 @@ import { MAX_MATCHER_DEPTH } from '../../matcher/limits.ts';
 import type { RequestPredicate } from '../../matcher/match-input.ts';
 import { compileMetadataMatcher } from '../../matcher/metadata-matcher.ts';
 import { barePath, compilePathTemplate } from '../../matcher/path-template.ts';
-import { compileStringMatcher, exactValueOf } from '../../matcher/string-matcher.ts';
+import { compileStringMatcher } from '../../matcher/string-matcher.ts';
 import { readStringField } from '../../route/single-field.ts';
 import { allOf, anyOf, type Duplicates, opposite } from './combine.ts';
+import { type Demand, demandsOfAll, demandsOfAny, headerDemand, textDemand } from './demand.ts';
 
 const TEMPLATE_TYPE = 'envoy.extensions.path.match.uri_template.v3.UriTemplateMatchConfig';
 
@@ -85,52 +86,19 @@ export function compilePermission(
   }
 }
 
-/** Values one of which the request's path must equal for this permission to hold; undefined = no such list. */
-export function exactPathsOf(permission: Permission): readonly string[] | undefined {
+/** What a request needs for this permission to hold. */
+export function permissionDemands(permission: Permission): readonly Demand[] {
   const { rule } = permission;
   switch (rule.case) {
-    case 'urlPath': {
-      const value = rule.value.rule.case === 'path' ? exactValueOf(rule.value.rule.value) : undefined;
-      return value === undefined ? undefined : [value];
-    }
+    case 'urlPath':
+      return rule.value.rule.case === 'path' ? textDemand('path', rule.value.rule.value) : [];
+    case 'header':
+      return headerDemand(rule.value);
     case 'andRules':
-      return rule.value.rules.map(exactPathsOf).find((values) => values !== undefined);
+      return demandsOfAll(rule.value.rules.map(permissionDemands));
     case 'orRules':
-      return unionOf(rule.value.rules.map(exactPathsOf));
+      return demandsOfAny(rule.value.rules.map(permissionDemands));
     default:
-      return undefined;
+      return [];
   }
-}
-
-export function exactMethodsOf(permission: Permission): readonly string[] | undefined {
-  const { rule } = permission;
-  switch (rule.case) {
-    case 'header': {
-      const { name, invertMatch, treatMissingHeaderAsEmpty, headerMatchSpecifier: specifier } = rule.value;
-      if (name.toLowerCase() !== ':method' || invertMatch || treatMissingHeaderAsEmpty) return undefined;
-      const value =
-        specifier.case === 'exactMatch'
-          ? specifier.value
-          : specifier.case === 'stringMatch'
-            ? exactValueOf(specifier.value)
-            : undefined;
-      return value === undefined ? undefined : [value];
-    }
-    case 'andRules':
-      return rule.value.rules.map(exactMethodsOf).find((values) => values !== undefined);
-    case 'orRules':
-      return unionOf(rule.value.rules.map(exactMethodsOf));
-    default:
-      return undefined;
-  }
-}
-
-/** Undefined when any part has no list: it could then match any value. */
-export function unionOf(lists: readonly (readonly string[] | undefined)[]): readonly string[] | undefined {
-  const values = new Set<string>();
-  for (const list of lists) {
-    if (list === undefined) return undefined;
-    for (const value of list) values.add(value);
-  }
-  return [...values];
 }

@@ -8,9 +8,9 @@ import { MAX_MATCHER_DEPTH } from '../../matcher/limits.ts';
 import type { MatchInput, RequestPredicate } from '../../matcher/match-input.ts';
 import { compileMetadataMatcher } from '../../matcher/metadata-matcher.ts';
 import { barePath } from '../../matcher/path-template.ts';
-import { compileStringMatcher, exactValueOf } from '../../matcher/string-matcher.ts';
+import { compileStringMatcher } from '../../matcher/string-matcher.ts';
 import { allOf, anyOf, type Duplicates, opposite } from './combine.ts';
-import { unionOf } from './permission.ts';
+import { type Demand, demandsOfAll, demandsOfAny, headerDemand, textDemand } from './demand.ts';
 
 /** Filter state under which Istio's policies look for the peer's identity. */
 const PEER_PRINCIPAL = 'io.istio.peer_principal';
@@ -95,25 +95,25 @@ function readState(input: MatchInput, key: string): string | undefined {
   return input.record.filterState?.get(key);
 }
 
-/** Identities one of which the peer must have for this principal to hold; undefined = no such list. */
-export function exactIdentitiesOf(principal: Principal): readonly string[] | undefined {
+/** What a request needs for this principal to hold. */
+export function principalDemands(principal: Principal): readonly Demand[] {
   const { identifier } = principal;
   switch (identifier.case) {
     case 'authenticated':
-      return listOf(exactValueOf(identifier.value.principalName));
+      return textDemand('identity', identifier.value.principalName);
     case 'filterState':
       return identifier.value.key === PEER_PRINCIPAL && identifier.value.matcher.case !== undefined
-        ? listOf(exactValueOf(identifier.value.matcher.value))
-        : undefined;
+        ? textDemand('identity', identifier.value.matcher.value)
+        : [];
+    case 'urlPath':
+      return identifier.value.rule.case === 'path' ? textDemand('path', identifier.value.rule.value) : [];
+    case 'header':
+      return headerDemand(identifier.value);
     case 'andIds':
-      return identifier.value.ids.map(exactIdentitiesOf).find((values) => values !== undefined);
+      return demandsOfAll(identifier.value.ids.map(principalDemands));
     case 'orIds':
-      return unionOf(identifier.value.ids.map(exactIdentitiesOf));
+      return demandsOfAny(identifier.value.ids.map(principalDemands));
     default:
-      return undefined;
+      return [];
   }
-}
-
-function listOf(value: string | undefined): readonly string[] | undefined {
-  return value === undefined ? undefined : [value];
 }

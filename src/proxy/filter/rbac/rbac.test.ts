@@ -10,6 +10,8 @@ import {
   type RBAC,
   RBACSchema,
 } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
+import type { HeaderMatcher } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import type { StringMatcher } from '#proto/envoy/type/matcher/v3/string_pb.ts';
 import { ConfigError } from '../../errors.ts';
 import { testConnection, testHead, testInput } from '../../match-input.testing.ts';
 import type { MatchInput } from '../../matcher/match-input.ts';
@@ -198,37 +200,58 @@ test('the details name the policy, or none', () => {
   );
 });
 
-// A slow evaluator straight from the proto's comments, over the few kinds that the index knows.
-function slowPermission(p: Permission, input: MatchInput): boolean {
+// A slow evaluator straight from the proto's comments, over the kinds that the index knows.
+function slowText(matcher: StringMatcher | undefined, value: string): boolean {
+  const wanted = String(matcher?.matchPattern.value);
+  const [text, want] = matcher?.ignoreCase === true ? [value.toLowerCase(), wanted.toLowerCase()] : [value, wanted];
+  if (matcher?.matchPattern.case === 'exact') return text === want;
+  if (matcher?.matchPattern.case === 'prefix') return text.startsWith(want);
+  return matcher?.matchPattern.case === 'suffix' ? text.endsWith(want) : text.includes(want);
+}
+function slowHeader(
+  { name, headerMatchSpecifier: specifier }: HeaderMatcher,
+  input: MatchInput,
+  all: boolean,
+): boolean {
+  const values = name === ':method' ? [input.head.method] : input.head.headers.getAll(name);
+  const holds = (value: string): boolean =>
+    specifier.case === 'stringMatch' ? slowText(specifier.value, value) : specifier.value === value;
+  return all ? values.length > 0 && values.every(holds) : values.some(holds);
+}
+function slowPermission(p: Permission, input: MatchInput, all: boolean): boolean {
   switch (p.rule.case) {
     case 'any':
       return true;
     case 'andRules':
-      return p.rule.value.rules.every((r) => slowPermission(r, input));
+      return p.rule.value.rules.every((r) => slowPermission(r, input, all));
     case 'orRules':
-      return p.rule.value.rules.some((r) => slowPermission(r, input));
+      return p.rule.value.rules.some((r) => slowPermission(r, input, all));
     case 'notRule':
-      return !slowPermission(p.rule.value, input);
+      return !slowPermission(p.rule.value, input, !all);
     case 'urlPath':
-      return p.rule.value.rule.value?.matchPattern.value === input.head.path;
+      return slowText(p.rule.value.rule.value, input.head.path);
     case 'header':
-      return p.rule.value.headerMatchSpecifier.value === input.head.method;
+      return slowHeader(p.rule.value, input, all);
     default:
       throw new Error('not generated');
   }
 }
-function slowPrincipal(p: Principal, input: MatchInput): boolean {
+function slowPrincipal(p: Principal, input: MatchInput, all: boolean): boolean {
   switch (p.identifier.case) {
     case 'any':
       return true;
     case 'andIds':
-      return p.identifier.value.ids.every((r) => slowPrincipal(r, input));
+      return p.identifier.value.ids.every((r) => slowPrincipal(r, input, all));
     case 'orIds':
-      return p.identifier.value.ids.some((r) => slowPrincipal(r, input));
+      return p.identifier.value.ids.some((r) => slowPrincipal(r, input, all));
     case 'notId':
-      return !slowPrincipal(p.identifier.value, input);
-    case 'authenticated':
-      return input.connection.peerUriSans.includes(p.identifier.value.principalName?.matchPattern.value as string);
+      return !slowPrincipal(p.identifier.value, input, !all);
+    case 'authenticated': {
+      const wanted = p.identifier.value.principalName;
+      return input.connection.peerUriSans.some((san) => slowText(wanted, san));
+    }
+    case 'header':
+      return slowHeader(p.identifier.value, input, all);
     default:
       throw new Error('not generated');
   }
@@ -239,18 +262,28 @@ function slow(rules: RBAC, input: MatchInput): string | undefined {
     .find((name) => {
       const policy = rules.policies[name];
       return (
-        policy?.permissions.some((p) => slowPermission(p, input)) === true &&
-        policy.principals.some((p) => slowPrincipal(p, input))
+        policy?.permissions.some((p) => slowPermission(p, input, rules.action === 0)) === true &&
+        policy.principals.some((p) => slowPrincipal(p, input, rules.action === 0))
       );
     });
 }
 
 const word = fc.constantFrom('a', 'b', 'c');
+const piece = fc.constantFrom('', 'a', 'b', '/a', '/a/', 'A', '/ns/', '/ns/a/sa/', '/ns/b/sa/', '/sa/', '/ns/a/sa/b');
+const someText = fc.array(piece, { maxLength: 3 }).map((parts) => parts.join(''));
+const matcher = fc
+  .tuple(fc.constantFrom('exact', 'prefix', 'suffix', 'contains'), someText, fc.boolean())
+  .map(([how, value, ignoreCase]) => ({ matchPattern: { case: how, value }, ignoreCase }) as const);
+const textHeader = matcher.map(
+  (value) => ({ name: 'x-h', headerMatchSpecifier: { case: 'stringMatch', value } }) as const,
+);
 const permissions = fc.letrec<{ tree: PermissionInit }>((tie) => ({
   tree: fc.oneof(
     { maxDepth: 3 },
     word.map((w) => path(`/${w}`)),
     word.map((w) => method(w)),
+    matcher.map((value): PermissionInit => ({ rule: { case: 'urlPath', value: { rule: { case: 'path', value } } } })),
+    textHeader.map((value): PermissionInit => ({ rule: { case: 'header', value } })),
     fc.constant(anything),
     fc
       .array(tie('tree'), { maxLength: 3 })
@@ -265,6 +298,8 @@ const principals = fc.letrec<{ tree: PrincipalInit }>((tie) => ({
   tree: fc.oneof(
     { maxDepth: 3 },
     word.map((w) => identity(w)),
+    matcher.map((value): PrincipalInit => ({ identifier: { case: 'authenticated', value: { principalName: value } } })),
+    textHeader.map((value): PrincipalInit => ({ identifier: { case: 'header', value } })),
     fc.constant(anyone),
     fc
       .array(tie('tree'), { maxLength: 3 })
@@ -285,15 +320,22 @@ test('the indexed engine decides as a slow evaluator does', () => {
     fc.property(
       fc.array(policy, { maxLength: 6 }),
       fc.constantFrom(0 as const, 1 as const),
-      fc.array(fc.tuple(word, word, word), { minLength: 1, maxLength: 5 }),
+      fc.array(
+        fc.tuple(word, fc.oneof(word, someText), fc.oneof(word, someText), fc.array(someText, { maxLength: 2 })),
+        {
+          minLength: 1,
+          maxLength: 5,
+        },
+      ),
       (policies, action, requests) => {
         const rules = create(RBACSchema, {
           action,
           policies: Object.fromEntries(policies.map((p, i) => [`p${i}`, p])),
         });
         const compiled = new RbacEngine(rules, 'f');
-        for (const [m, p, who] of requests) {
+        for (const [m, p, who, values] of requests) {
           const input = from(who, { method: m, path: `/${p}` });
+          for (const value of values) input.head.headers.add('x-h', value);
           const expected = slow(rules, input);
           assert.deepEqual(compiled.decide(input), {
             allowed: (expected !== undefined) === (action === 0),
@@ -302,6 +344,6 @@ test('the indexed engine decides as a slow evaluator does', () => {
         }
       },
     ),
-    { numRuns: 500 },
+    { numRuns: 2000 },
   );
 });
