@@ -18,3 +18,4 @@ export { TapStation, type TapStationOptions } from './tap-station.ts';
 export { TelemetryReporter } from './telemetry-reporter.ts';
 export { type DeclaredPort, readWorkloadSpec, type WorkloadSpec } from './workload-spec.ts';
 export * from './envoy/index.ts';
+export { grpcBootstrap, type GrpcBootstrapFacts } from './grpc/bootstrap.ts';

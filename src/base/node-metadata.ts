@@ -24,6 +24,8 @@ export interface NodeMetadata {
   readonly NETWORK?: string;
   readonly POD_PORTS?: string;
   readonly DNS_CAPTURE?: string;
+  /** 'grpc': a gRPC client without a proxy. */
+  readonly GENERATOR?: string;
   /** 'topsail' or 'envoy': only which extensions may be sent depends on it. */
   readonly TOPSAIL_DATA_PLANE?: 'topsail' | 'envoy';
   readonly TOPSAIL_BOUND_PORTS?: readonly BoundPort[];

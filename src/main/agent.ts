@@ -11,6 +11,7 @@ import { findEnvoy, NO_ENVOY } from './find-envoy.ts';
 import { startAgentIdentity } from './agent-identity.ts';
 import { agentStatusRoutes, type AppMetrics } from './agent-status.ts';
 import { AppProcess } from './app-process.ts';
+import { GRPC_BOOTSTRAP_VARIABLE, serveGrpcClient } from './agent-grpc.ts';
 import { claimBlock } from './claim-block.ts';
 import { type CaptureTier, chooseTier, ENVOY_UNCAPTURED } from './capture-tier.ts';
 import { freePorts } from './free-ports.ts';
@@ -176,6 +177,7 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
     domain: identity.trustDomain,
   });
   const names = await capture?.serveDns({ clock, random, namespace: spec.namespace, domain: identity.trustDomain });
+  const cluster = `${metadata.LABELS['service.istio.io/canonical-name'] ?? spec.name}.${spec.namespace}`;
   const proxy = await startDataPlane(plan.envoy, {
     clock,
     random,
@@ -183,13 +185,18 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
     log,
     identity,
     nodeId,
-    cluster: `${metadata.LABELS['service.istio.io/canonical-name'] ?? spec.name}.${spec.namespace}`,
+    cluster,
     metadata,
     adminPort: plan.adminPort,
     levels,
     output,
     ...(names === undefined ? {} : { names }),
   });
+  const grpcPath = process.env[GRPC_BOOTSTRAP_VARIABLE];
+  const grpcEnv =
+    grpcPath === undefined || command === undefined
+      ? {}
+      : await serveGrpcClient({ clock, log, identity, nodeId, cluster, metadata, path: grpcPath });
   const reporter = new TelemetryReporter({
     clock,
     channel: identity.channel,
@@ -230,13 +237,14 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
   const first = plan.boundPorts[0];
   if (command === undefined || first === undefined) proxy.reportHealth(undefined);
   if (command !== undefined) {
-    const env = childEnv(spec, {
+    const ofMesh = childEnv(spec, {
       appPorts: new Map(plan.boundPorts.map((one) => [one.port, one.appPort])),
       httpProxyPort: plan.httpProxyPort,
       loopbackBlock: plan.block ?? '127.0',
       services: proxy.services(),
       domain: identity.trustDomain,
     });
+    const env = { ...ofMesh, ...grpcEnv };
     app =
       capture === undefined
         ? AppProcess.spawn(command, env)

@@ -31,6 +31,8 @@ export interface ProxyView {
   readonly verifiedNamespace: string;
   /** Takes virtual hosts by themselves: a changed route then costs one host, not its table (design §6). */
   readonly vhds: boolean;
+  /** A gRPC client that is its own proxy (Istio's generator `grpc`). */
+  readonly proxyless: boolean;
 }
 
 export function proxyView(node: ProxyNode): ProxyView {
@@ -58,6 +60,7 @@ export function proxyView(node: ProxyNode): ProxyView {
     namedPorts: namedPorts(meta.POD_PORTS),
     verifiedNamespace: /^spiffe:\/\/[^/]+\/ns\/([^/]+)\/sa\/[^/]+$/.exec(node.principal)?.[1] ?? '',
     vhds: meta.TOPSAIL_VHDS === true,
+    proxyless: meta.GENERATOR === 'grpc',
   };
 }
 

@@ -8,6 +8,7 @@ import { blackHole, connectClusterOf, dynamicDns, inboundPassthrough, passthroug
 import { loadAssignments, outboundClusters, placeOf } from './clusters/outbound-clusters.ts';
 import { type Init, resource } from './encode.ts';
 import { gatewayResources } from './gateways/gateway-listeners.ts';
+import { proxylessEndpoints, proxylessSet } from './grpc/proxyless.ts';
 import { inbound } from './listeners/inbound-listeners.ts';
 import { capturedListeners, loopbackListeners } from './listeners/outbound-listeners.ts';
 import { nameTable } from './name-table.ts';
@@ -33,6 +34,7 @@ export function translate(
 ): ResourceSet {
   const proxy = proxyView(node);
   const scope = scopeOf(snapshot, proxy, cache);
+  if (proxy.proxyless) return proxylessSet(snapshot, proxy, scope, cache);
   return proxy.kind === 'router' ? routerSet(snapshot, proxy, scope, cache) : sidecarSet(snapshot, proxy, scope, cache);
 }
 
@@ -44,7 +46,9 @@ export function translateEndpoints(
 ): Resources {
   const proxy = proxyView(node);
   const scope = scopeOf(snapshot, proxy, cache);
-  return endpointsOf(scope, proxy, snapshot, cache);
+  return proxy.proxyless
+    ? proxylessEndpoints(snapshot, proxy, scope, cache)
+    : endpointsOf(scope, proxy, snapshot, cache);
 }
 
 function sidecarSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): ResourceSet {

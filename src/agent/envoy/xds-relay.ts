@@ -1,10 +1,15 @@
-// Passes Envoy's discovery stream on to the control plane, message by message and unread: the agent's channel adds
+// Passes a data plane's discovery stream on to the control plane, message by message and unread: the agent's channel adds
 // token and certificate, and survives Envoy's and the control plane's restarts apart from each other.
 import { type ClientCall, GRPC_STATUS, type GrpcChannel, type Metadata, type MethodHandler } from '#wire/grpc';
 import { encodeDeltaRequest } from '#xds';
 
 /** Envoy is told to speak delta. */
 export const RELAYED_PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
+/** gRPC's clients speak state of the world. */
+export const RELAYED_PATHS: readonly string[] = [
+  RELAYED_PATH,
+  '/envoy.service.discovery.v3.AggregatedDiscoveryService/StreamAggregatedResources',
+];
 /** Istio's agents report their workload's health as a request of this type. */
 const HEALTH_TYPE = 'type.googleapis.com/istio.v1.HealthInformation';
 

@@ -42,7 +42,7 @@ export function outboundTable(
 ): OutboundTable {
   const options: HostOptions = { scope, envoy: proxy.envoy, cache };
   if (table.service !== undefined)
-    return { table: ownTable(table.name, table.service, table.port, options), hosts: [] };
+    return { table: serviceRoutes(table.name, table.service, table.port, options), hosts: [] };
   const settings = { name: table.name, validateClusters: false, ignorePortInHostMatching: true };
   const hosts = sharedHosts(table, scope, options);
   if (!proxy.vhds)
@@ -126,7 +126,8 @@ function sharedHosts(table: TableName, scope: Scope, options: HostOptions): read
   return hosts;
 }
 
-function ownTable(name: string, service: Service, port: number, options: HostOptions): XdsResource {
+/** A table of one service alone, for whatever authority. */
+export function serviceRoutes(name: string, service: Service, port: number, options: HostOptions): XdsResource {
   const host = hostOf(service, port, ['*'], options);
   return options.cache.resource(['rds', name, host], () =>
     routeTable({ name, validateClusters: false, ignorePortInHostMatching: true }, [host]),

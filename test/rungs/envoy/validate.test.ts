@@ -31,7 +31,9 @@ describe('Envoy accepts what is generated', {
     .filter((name) => name.endsWith('.yaml'))
     .sort()) {
     const golden = readCase(join(CASES, file));
-    for (const proxy of golden.proxies.keys()) {
+    for (const [proxy, node] of golden.proxies) {
+      // gRPC's clients are sent what no proxy takes.
+      if (node.metadata.GENERATOR === 'grpc') continue;
       it(`${golden.name}, ${proxy}`, () => {
         assert.ok(envoy !== undefined, 'no Envoy found');
         const set = JSON.parse(setJson(golden.envoyResources(proxy), registry)) as Record<
