@@ -35,6 +35,7 @@ export function readPodEnvironment(
   const proxyConfig = readObject(text('PROXY_CONFIG', '{}'));
   const meta = (name: string): string => text(`ISTIO_META_${name}`);
   const mode = meta('INTERCEPTION_MODE');
+  const envoy = text('TOPSAIL_DATA_PLANE') === 'envoy';
   const metadata: NodeMetadata = {
     NAMESPACE: text('POD_NAMESPACE'),
     SERVICE_ACCOUNT: text('SERVICE_ACCOUNT', 'default'),
@@ -48,7 +49,7 @@ export function readPodEnvironment(
     PROXY_CONFIG: proxyConfig,
     POD_PORTS: meta('POD_PORTS'),
     DNS_CAPTURE: meta('DNS_CAPTURE'),
-    TOPSAIL_DATA_PLANE: 'topsail',
+    TOPSAIL_DATA_PLANE: envoy ? 'envoy' : 'topsail',
     ...(meta('NETWORK') === '' ? {} : { NETWORK: meta('NETWORK') }),
   };
   return {

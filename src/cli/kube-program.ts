@@ -80,6 +80,10 @@ export function addKubeCommands(program: Command, { context, kubeStarters, exit 
     .option('--tag <tag>', 'tag (default: the version)')
     .option('-o, --output <folder>', 'save: folder of the tars', '.')
     .option('--containerd <socket>', "load: containerd's socket (default: kind, k3d or minikube is looked for)")
+    .option(
+      '--envoy',
+      "also topsail-envoy, for pods with the annotation topsail.io/data-plane: envoy (this machine's Envoy)",
+    )
     .option('--insecure', 'push: the registry speaks HTTP')
     .action(async (action: string, options) => exit(await kubeStarters.images(action, options)));
   installFlags(program.command('verify-install').description('whether what is installed is whole and runs')).action(

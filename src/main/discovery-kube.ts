@@ -24,6 +24,8 @@ import { isGenerated, startGatewayApi } from './discovery-kube-gateways.ts';
 import { findKubeAccess, makeKubeClient } from './kube-access.ts';
 import { VERSION } from './version.ts';
 
+/** A drained node takes pods along with the control plane: its proxies hear that from it, before they look for another. */
+const LEAVE_MS = 4_000;
 const ALL_ADDRESSES = '0.0.0.0';
 const START_ATTEMPTS = 5;
 /** Names of this pod; the contract of docs/designs/kubernetes.md. */
@@ -78,6 +80,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
   return {
     identity,
     host: ALL_ADDRESSES,
+    leaveMs: LEAVE_MS,
     localityOf: (namespace, workload) => config?.pods.localityOf(namespace, workload),
     openConfig: async (podsChanged) => {
       log.info('reading the cluster', { namespace: facts.namespace, revision: facts.revision });

@@ -32,6 +32,8 @@ export interface Platform {
     readonly config: OpenedConfig;
     readonly metrics: () => string;
   }): Promise<void>;
+  /** How long it serves on after it was told to end: until nobody new is sent to it. */
+  readonly leaveMs?: number;
   close(): Promise<void>;
 }
 

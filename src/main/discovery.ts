@@ -219,8 +219,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   reportReady({ api: api.port, xds: xdsListener.port });
 
   return await new Promise((resolve) => {
-    onShutdown((reason) => {
-      log.info('stopping', { reason });
+    const stop = (): void => {
       for (const one of [api, monitoring, socket, config, joined, keySets, xds, trim]) one.close();
       grpc.endAll('the control plane stops');
       rmSync(home.runJson, { force: true });
@@ -229,6 +228,11 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
         resolve(0);
         process.exit(0);
       });
+    };
+    onShutdown((reason) => {
+      log.info('stopping', { reason });
+      if (platform.leaveMs === undefined) stop();
+      else clock.setTimer(platform.leaveMs, stop);
     });
   });
 }

@@ -11,6 +11,7 @@ import {
   NODE_PATH,
   type OciImage,
   parseLdd,
+  PROXY_DATA_FOLDER,
   TOPSAIL_FOLDER,
   TOPSAIL_UID,
 } from '#controllers';
@@ -27,10 +28,15 @@ const CERTIFICATE_FILES = [
 ];
 const NFT_FILES = ['/usr/sbin/nft', '/sbin/nft', '/usr/bin/nft'];
 
+const ENVOY_PATH = '/usr/local/bin/envoy';
+
 export class ImageError extends Error {}
 
-/** Images of this machine's architecture, by short name: `topsail`, and `bookshop` with the example's services. */
-export function buildImages(): ReadonlyMap<string, OciImage> {
+/**
+ * Images of this machine's architecture, by short name: `topsail`, and `bookshop` with the example's services. Given
+ * Envoy's program, `topsail-envoy` too, for pods that ask for it.
+ */
+export function buildImages(envoy?: string): ReadonlyMap<string, OciImage> {
   const root = rootFolder();
   const architecture: ImageArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
   const base = baseFiles();
@@ -46,21 +52,35 @@ export function buildImages(): ReadonlyMap<string, OciImage> {
     NODE_ENV: 'production',
     ...SMALL_MALLOC,
   };
-  const topsail = makeImage(
-    architecture,
-    { ...common, env, entrypoint: [NODE_PATH, ...SMALL_HEAP, `${TOPSAIL_FOLDER}/dist/topsail.js`] },
-    [base, appLayer(bundleFiles(root))],
-  );
+  const entrypoint = [NODE_PATH, ...SMALL_HEAP, `${TOPSAIL_FOLDER}/dist/topsail.js`];
+  const app = appLayer(bundleFiles(root));
+  const topsail = makeImage(architecture, { ...common, env, entrypoint }, [base, app]);
   // Not the proxy's user: its traffic would not be redirected.
   const bookshop = makeImage(
     architecture,
     { ...common, user: '1000:1000', env: { PATH: env.PATH }, entrypoint: [NODE_PATH] },
     [base, appLayer(bookshopFiles(root))],
   );
-  return new Map([
+  const images = new Map([
     ['topsail', topsail],
     ['bookshop', bookshop],
   ]);
+  if (envoy === undefined) return images;
+  // Only its volume can be written to: that is where Envoy's bootstrap and the agent's socket go.
+  const withEnvoy = { ...env, ENVOY_PATH, TMPDIR: PROXY_DATA_FOLDER };
+  const layers = [base, envoyFiles(envoy), app];
+  return images.set('topsail-envoy', makeImage(architecture, { ...common, env: withEnvoy, entrypoint }, layers));
+}
+
+/** Its libraries are the C library's, which Node needs too: those that are there already do no harm. */
+function envoyFiles(envoy: string) {
+  const files = [...librariesOf(envoy), envoy].map((path) => ({
+    path: (path === envoy ? ENVOY_PATH : path).slice(1),
+    kind: 'file' as const,
+    mode: 0o755,
+    content: readFileSync(realpathSync(path)),
+  }));
+  return files;
 }
 
 function baseFiles() {

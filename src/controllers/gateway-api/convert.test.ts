@@ -237,6 +237,21 @@ describe('the Gateway API', () => {
     assert.deepEqual(specOf(mesh('shop', 'a')).http?.[0]?.match, [{ port: 80 }]);
   });
 
+  it('leaves the other ports of a Service alone when a route is for one of them', () => {
+    const one = route([{ backendRefs: [to('a')] }], {
+      parentRefs: [{ group: '', kind: 'Service', name: 'a', port: 80 }],
+      hostnames: [],
+    });
+    const [made] = virtualServices(input([one], { servicePorts: () => [80, 8080] }));
+    assert.deepEqual(
+      specOf(made).http?.map(({ match }) => match),
+      [[{ port: 80 }], [{ port: 8080 }]],
+    );
+    assert.deepEqual(specOf(made).http?.[1]?.route, [
+      { destination: { host: 'a.shop.svc.cluster.local', port: { number: 8080 } } },
+    ]);
+  });
+
   it('knows gRPC methods and TLS by server name', () => {
     const grpc = specOf(
       virtualServices(

@@ -51,6 +51,8 @@ interface Bound {
   readonly gateway: string;
   readonly host: string;
   readonly exportTo: readonly string[] | undefined;
+  /** Of the Service that it is bound to. */
+  readonly ports?: readonly number[];
   readonly http: RankedEntry[];
   readonly tls: HttpEntry[];
   readonly tcp: HttpEntry[];
@@ -67,7 +69,7 @@ export function convertGatewayApi(input: GatewayApiInput): GatewayApiOutput {
       if (found.kind === 'foreign') return [];
       if (found.kind === 'listeners')
         for (const one of found.attached) bindToListener(one, route, made, bound, attachedRoutes);
-      if (found.kind === 'service') bindToService(found, route, made, bound, input.domain);
+      if (found.kind === 'service') bindToService(found, route, made, bound, input);
       return [
         {
           parentRef,
@@ -148,7 +150,7 @@ function bindToService(
   route: Route,
   { http, l4 }: Content,
   bound: Map<string, Bound>,
-  domain: string,
+  { domain, servicePorts }: GatewayApiInput,
 ): void {
   const namespace = route.metadata.namespace ?? '';
   const host = `${parent.name}.${parent.namespace}.svc.${domain}`;
@@ -159,13 +161,14 @@ function bindToService(
     gateway: 'mesh',
     host,
     exportTo: namespace === parent.namespace ? undefined : ['.'],
+    ports: servicePorts(parent.namespace, parent.name) ?? [],
     http: [],
     tls: [],
     tcp: [],
   };
   bound.set(key, entry);
   entry.http.push(...http.map((one) => ({ ...one, entries: one.entries.map((each) => withPort(each, parent.port)) })));
-  entry.tcp.push(...l4);
+  entry.tcp.push(...l4.map((one) => withPort(one, parent.port)));
 }
 
 function withPort(entry: HttpEntry, port: number | undefined): HttpEntry {
@@ -174,8 +177,20 @@ function withPort(entry: HttpEntry, port: number | undefined): HttpEntry {
   return { ...entry, match: matches.map((match) => ({ ...match, port })) };
 }
 
-function virtualServiceOf({ namespace, name, gateway, host, exportTo, http, tls, tcp }: Bound): KubeObject {
-  const entries = inOrder(http);
+/** A route for one port of a Service says nothing about its others: these go where they would go without it. */
+function untouchedPorts(http: readonly HttpEntry[], host: string, ports: readonly number[]): readonly HttpEntry[] {
+  const touched = new Set(
+    http.flatMap((entry) => ((entry['match'] as readonly HttpEntry[] | undefined) ?? [{}]).map(({ port }) => port)),
+  );
+  if (touched.size === 0 || touched.has(undefined)) return [];
+  return ports
+    .filter((port) => !touched.has(port))
+    .map((port) => ({ match: [{ port }], route: [{ destination: { host, port: { number: port } } }] }));
+}
+
+function virtualServiceOf({ namespace, name, gateway, host, exportTo, ports, http, tls, tcp }: Bound): KubeObject {
+  const ordered = inOrder(http);
+  const entries = [...ordered, ...untouchedPorts(ordered, host, ports ?? [])];
   return {
     apiVersion: 'networking.istio.io/v1',
     kind: 'VirtualService',

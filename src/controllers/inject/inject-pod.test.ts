@@ -181,6 +181,21 @@ describe('an injected pod', () => {
     assert.equal(proxy?.resources?.limits?.['memory'], '1024Mi');
   });
 
+  it('has the image with Envoy when it asks for it, and is refused where that cannot be', () => {
+    const asking = pod({ 'topsail.io/data-plane': 'envoy' });
+    const over = { proxy: { ...config.proxy, envoyImage: 'hub/topsail-envoy:1' } };
+    const proxy = inject(asking, over).spec.initContainers?.find(({ name }) => name === 'istio-proxy');
+    assert.equal(proxy?.image, 'hub/topsail-envoy:1');
+    assert.equal(proxy?.env?.find(({ name }) => name === 'TOPSAIL_DATA_PLANE')?.value, 'envoy');
+    assert.match(refusal(asking), /topsail\.io\/data-plane\]: envoy is not possible/);
+    assert.match(refusal(pod({ 'topsail.io/data-plane': 'nginx' })), /expected one of topsail, envoy/);
+    const dns = { 'proxy.istio.io/config': '{proxyMetadata: {ISTIO_META_DNS_CAPTURE: "true"}}' };
+    assert.match(
+      refusal(pod({ 'topsail.io/data-plane': 'envoy', ...dns })),
+      /envoy does not answer the pod's DNS: take ISTIO_META_DNS_CAPTURE out/,
+    );
+  });
+
   it('has no capture in mode NONE, nor with the CNI plugin', () => {
     assert.deepEqual(
       inject(pod({ 'sidecar.istio.io/interceptionMode': 'NONE' })).spec.initContainers?.map(({ name }) => name),

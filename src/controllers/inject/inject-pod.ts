@@ -44,6 +44,7 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
   const ports = apps.flatMap((one) => one.ports ?? []);
   const proxy = proxyContainer(config, {
     role: settings.role,
+    dataPlane: settings.dataPlane,
     resources: settings.resources,
     workloadName: workload.name,
     owner: workload.owner,

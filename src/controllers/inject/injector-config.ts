@@ -12,6 +12,8 @@ export interface LabelSelector {
 
 export interface ProxyDefaults {
   readonly image: string;
+  /** The image for pods that ask for Envoy as their proxy: the same, and Envoy's program. */
+  readonly envoyImage?: string;
   readonly imagePullPolicy: string;
   readonly imagePullSecrets: readonly string[];
   readonly clusterDomain: string;

@@ -8,6 +8,7 @@ import type { InjectorConfig } from './injector-config.ts';
 export interface PodAnnotations {
   /** Istio's templates `sidecar` and `gateway`. */
   readonly role: 'sidecar' | 'router';
+  readonly dataPlane: 'topsail' | 'envoy';
   readonly image: string;
   readonly resources: Resources;
   readonly logLevel: string;
@@ -36,6 +37,8 @@ export const UNUSED_ANNOTATIONS = [
   'sidecar.istio.io/statsCompression',
 ];
 
+/** Which proxy runs in the pod; Istio has no such choice. */
+const DATA_PLANE = 'topsail.io/data-plane';
 const QUANTITY = /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$/;
 const LEVELS = new Set(['trace', 'debug', 'info', 'warning', 'warn', 'error', 'critical', 'off']);
 
@@ -56,9 +59,19 @@ export function readPodAnnotations(
   const status = 'readiness.status.sidecar.istio.io/';
   const template = read.word('inject.istio.io/templates', ['sidecar', 'gateway']) ?? 'sidecar';
   const role = template === 'gateway' ? 'router' : 'sidecar';
+  const dataPlane = (read.word(DATA_PLANE, ['topsail', 'envoy']) ?? 'topsail') as PodAnnotations['dataPlane'];
+  const dnsCapture = String(metadata['ISTIO_META_DNS_CAPTURE'] ?? '') === 'true';
+  const refuseEnvoy = (message: string): void => refuse({ field: `metadata.annotations[${DATA_PLANE}]`, message });
+  if (dataPlane === 'envoy' && proxy.envoyImage === undefined)
+    refuseEnvoy('envoy is not possible: the installation names no image with it; install this version again');
+  if (dataPlane === 'envoy' && dnsCapture)
+    refuseEnvoy(
+      "envoy does not answer the pod's DNS: take ISTIO_META_DNS_CAPTURE out of proxyMetadata, or use topsail",
+    );
   return {
     role,
-    image: read.text('sidecar.istio.io/proxyImage') ?? proxy.image,
+    dataPlane,
+    image: read.text('sidecar.istio.io/proxyImage') ?? (dataPlane === 'envoy' ? (proxy.envoyImage ?? '') : proxy.image),
     resources: resourcesOf(read, proxy.resources),
     logLevel: read.word('sidecar.istio.io/logLevel', [...LEVELS]) ?? proxy.logLevel,
     interceptionMode: mode as PodAnnotations['interceptionMode'],
@@ -69,7 +82,7 @@ export function readPodAnnotations(
         ? proxyConfig['holdApplicationUntilProxyStarts']
         : proxy.holdApplicationUntilProxyStarts,
     rewriteProbes: read.flag('sidecar.istio.io/rewriteAppHTTPProbers') ?? config.rewriteAppHTTPProbe,
-    dnsCapture: String(metadata['ISTIO_META_DNS_CAPTURE'] ?? '') === 'true',
+    dnsCapture,
     statusPort: read.number('status.sidecar.istio.io/port', 0, 65_535) ?? proxy.statusPort,
     readiness: {
       initialDelaySeconds:

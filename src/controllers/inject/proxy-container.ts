@@ -10,11 +10,13 @@ export const STATUS_PORT = 15021;
 export const METRICS_PORT = 15090;
 export const TOKEN_FOLDER = '/var/run/secrets/tokens';
 export const ROOT_CERT_FOLDER = '/var/run/secrets/istio';
+export const PROXY_DATA_FOLDER = '/var/lib/istio/data';
 export const PODINFO_FOLDER = '/etc/istio/pod';
 const TOKEN_SECONDS = 43_200;
 
 export interface ProxyFacts {
   readonly role: 'sidecar' | 'router';
+  readonly dataPlane: 'topsail' | 'envoy';
   readonly resources: Resources;
   readonly workloadName: string;
   readonly owner: string;
@@ -91,7 +93,7 @@ export function proxySecurity(privileged: boolean): NonNullable<Container['secur
 export function proxyMounts(): VolumeMount[] {
   return [
     { name: 'istiod-ca-cert', mountPath: ROOT_CERT_FOLDER },
-    { name: 'istio-data', mountPath: '/var/lib/istio/data' },
+    { name: 'istio-data', mountPath: PROXY_DATA_FOLDER },
     { name: 'istio-token', mountPath: TOKEN_FOLDER },
     { name: 'istio-podinfo', mountPath: PODINFO_FOLDER },
   ];
@@ -155,6 +157,7 @@ function environment(config: InjectorConfig, facts: ProxyFacts): EnvVar[] {
     ...(proxy.network === '' ? [] : [{ name: 'ISTIO_META_NETWORK', value: proxy.network }]),
     { name: 'TRUST_DOMAIN', value: facts.trustDomain },
     { name: 'STATUS_PORT', value: String(facts.statusPort) },
+    ...(facts.dataPlane === 'topsail' ? [] : [{ name: 'TOPSAIL_DATA_PLANE', value: facts.dataPlane }]),
     ...(facts.appMetrics === '' ? [] : [{ name: 'ISTIO_PROMETHEUS_ANNOTATIONS', value: facts.appMetrics }]),
     ...(facts.appProbers === '' ? [] : [{ name: 'ISTIO_KUBE_APP_PROBERS', value: facts.appProbers }]),
   ];

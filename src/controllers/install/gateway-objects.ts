@@ -30,6 +30,7 @@ export function gatewayObjects(
       readiness: { initialDelaySeconds: 1, periodSeconds: 2, failureThreshold: 30 },
       appMetrics: '',
       appProbers: '',
+      dataPlane: 'topsail',
       image: settings.image,
       discoveryAddress: settings.injector.discoveryAddress,
       trustDomain:

@@ -270,6 +270,7 @@ function injector(
     proxy: {
       ...d,
       image,
+      envoyImage: image.replace(/\/topsail:/, '/topsail-envoy:'),
       imagePullPolicy,
       imagePullSecrets,
       clusterDomain: text('clusterDomain', d.clusterDomain),
