@@ -67,7 +67,6 @@ export const ISTIOD_VALUES: readonly Value[] = [
   { at: 'pilot.replicaCount', default: 1 },
   { at: 'pilot.resources', default: { requests: { cpu: '500m', memory: '2048Mi' } } },
   { at: 'pilot.env', default: {} },
-  { at: 'pilot.cni.enabled', default: false },
   { at: 'pilot.podAnnotations', default: {} },
   { at: 'pilot.nodeSelector', default: {}, install: 'components.pilot.k8s.nodeSelector' },
   { at: 'pilot.tolerations', default: [], install: 'components.pilot.k8s.tolerations' },

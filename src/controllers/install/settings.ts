@@ -125,6 +125,8 @@ export function settle(read: SettingsReader, spec: Tree, profile: string, input:
   for (const name of ['cni', 'ztunnel'])
     if (read.flag(`components.${name}.enabled`, false))
       warnings.push(`components.${name}: this version does not install it yet; pods redirect their own traffic.`);
+  if (read.flag('values.pilot.cni.enabled', false))
+    warnings.push('values.pilot.cni.enabled: there is no CNI plugin in this version; pods redirect their own traffic.');
   for (const path of read.unread()) warnings.push(`${path}: not known here, it has no effect.`);
   return { ...settings, warnings };
 }
@@ -261,7 +263,8 @@ function injector(
     discoveryAddress: `istiod${revision === 'default' ? '' : `-${revision}`}.${namespace}.svc:15012`,
     rewriteAppHTTPProbe: read.flag(`${hook}.rewriteAppHTTPProbe`, true),
     nativeSidecars: read.flag('values.pilot.env.ENABLE_NATIVE_SIDECARS', true),
-    cni: read.flag('values.pilot.cni.enabled', false),
+    // There is no plugin yet: a pod without its own capture would bypass its proxy.
+    cni: false,
     alwaysInjectSelector: read.list(`${hook}.alwaysInjectSelector`) as readonly LabelSelector[],
     neverInjectSelector: read.list(`${hook}.neverInjectSelector`) as readonly LabelSelector[],
     injectedAnnotations: Object.fromEntries(
