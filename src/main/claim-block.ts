@@ -12,13 +12,14 @@ export async function claimBlock(spec: WorkloadSpec, taken: ReadonlySet<string>)
   const tried = new Set(taken);
   for (let i = 0; i < ATTEMPTS; i++) {
     const block = loopbackBlock(spec, tried);
-    if (await hold(block)) return block;
+    if (await holdBlock(block)) return block;
     tried.add(block);
   }
   throw new Error(`no block of loopback addresses is free: ${ATTEMPTS} were tried, from 127.64 to 127.253`);
 }
 
-function hold(block: string): Promise<boolean> {
+/** False where another process of this host has it. */
+export function holdBlock(block: string): Promise<boolean> {
   return new Promise((resolve) => {
     const holder = createServer((socket) => socket.destroy());
     holder.once('error', () => resolve(false));

@@ -25,6 +25,7 @@ import {
 import { gunzip, listenGrpc, SystemClock, SystemFs } from '#io';
 import { encodePeerMetadata, localPeer } from '#telemetry';
 import { GrpcServer } from '#wire/grpc';
+import { holdBlock } from '../../../src/main/claim-block.ts';
 import { freePorts } from '../../../src/main/free-ports.ts';
 import { type Backends, startBackends } from './backends.ts';
 import { Certificates } from './certificates.ts';
@@ -72,6 +73,8 @@ export class Lab {
     backends: Backends;
     certificates: Certificates;
     ports: readonly number[];
+    /** Of loopback addresses: two labs of one machine must not share theirs. */
+    block: string;
   }) {
     const { options, folder, ports } = parts;
     const rest = [...ports];
@@ -83,8 +86,7 @@ export class Lab {
     this.httpProxyPort = next();
     this.gatewayPorts = Object.fromEntries(GATEWAY_PORTS.map((port) => [port, next()]));
     this.serverPorts = Object.fromEntries(Object.values(SERVER_PORTS).map((port) => [port, next()]));
-    // Two labs of one machine must not share addresses; the ports differ, so the third octets may.
-    this.block = `127.${64 + (this.httpProxyPort % 128)}`;
+    this.block = parts.block;
     const applications: Record<number, number> = {
       [SERVER_PORTS.http]: this.backends.port('server'),
       [SERVER_PORTS.tcp]: this.backends.port('server-tcp'),
@@ -131,7 +133,7 @@ export class Lab {
     const backends = await startBackends({ cert: certPem, key: keyPem });
     const count = 1 + GATEWAY_PORTS.length + Object.keys(SERVER_PORTS).length + ROLES.length;
     const ports = await freePorts(count, join(folder, 'ports'));
-    const lab = new Lab({ options, folder, backends, certificates, ports });
+    const lab = new Lab({ options, folder, backends, certificates, ports, block: await freeBlock() });
     try {
       await lab.apply('');
       for (const member of lab.#members) await lab.#startMember(member, options);
@@ -310,4 +312,10 @@ export function topsailCommand(): readonly string[] {
   const source = join(import.meta.dirname, '../../../src/main/cli.ts');
   const entry = process.env['TOPSAIL_ENTRY'] ?? (existsSync(bundle) ? bundle : source);
   return [process.execPath, entry, 'proxy'];
+}
+
+/** Held as long as this process lives. */
+async function freeBlock(): Promise<string> {
+  for (let second = 64; second < 254; second++) if (await holdBlock(`127.${second}`)) return `127.${second}`;
+  throw new Error('no block of loopback addresses is free');
 }
