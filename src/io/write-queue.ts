@@ -72,7 +72,14 @@ export class WriteQueue {
     this.#full = false;
     this.#flush();
     if (this.#inFlight) this.#full = true;
-    else queueMicrotask(() => this.#socket.destroyed || this.#owner.onWritten(true));
+    else queueMicrotask(() => this.#tellRoom());
+  }
+
+  #tellRoom(): void {
+    if (this.#socket.destroyed) return;
+    // More was written since, and is not taken yet: they are told when it is.
+    if (this.bytes > 0) this.#full = true;
+    else this.#owner.onWritten(true);
   }
 
   #keep(chunk: string | Uint8Array): boolean {

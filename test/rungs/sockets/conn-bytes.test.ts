@@ -135,6 +135,33 @@ test('what is written before the end arrives before it, and corked pieces in one
   listener.close();
 });
 
+test('an end waits for what a slow reader has not taken, also right after corked pieces that left at once', async () => {
+  const listener = await net.listen({ host: '127.0.0.1', port: 0 }, (conn) => {
+    conn.handler = {
+      onData: () => {
+        conn.cork();
+        conn.writeText('a');
+        conn.write(Buffer.alloc(70_000, 'b'));
+        conn.uncork();
+        conn.write(Buffer.alloc(16 << 20, 'c'));
+        conn.write(Buffer.alloc(100_000, 'd'));
+        conn.end();
+      },
+      onEnd() {},
+      onDrain() {},
+      onClose() {},
+    };
+  });
+  const client = connectSocket(listener.port, '127.0.0.1');
+  client.write('?');
+  await wait(50);
+  let got = 0;
+  client.on('data', (data: Buffer) => void (got += data.length));
+  await new Promise((resolve) => client.once('close', resolve));
+  listener.close();
+  assert.equal(got, 1 + 70_000 + (16 << 20) + 100_000);
+});
+
 test('a writer that was told to stop is told to go on, though all left when it uncorked', async () => {
   const told: string[] = [];
   const done = Promise.withResolvers<void>();
