@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeCertificates } from './lib/certificates.ts';
 import { type Contestant, findContestants, hasH2load, outputOf } from './lib/contestants.ts';
-import { accepts, firstLine, freePorts, stop } from './lib/processes.ts';
+import { accepts, firstLine, freePorts, linesOf, stop } from './lib/processes.ts';
 import { cpuMicroseconds, memoryOf, processTree } from './lib/process-cost.ts';
 import { markdown, type Round, type RowResult } from './lib/report.ts';
 import { type Row, ROWS } from './lib/rows.ts';
@@ -121,10 +121,13 @@ async function startContestant(contestant: Contestant, row: Row, backendPort: nu
 
 async function measureRound(r: Running, row: Row): Promise<Round> {
   const pids = processTree(r.process.pid as number);
-  const before = cpuMicroseconds(pids);
+  let before = cpuMicroseconds(pids);
   let memory = memoryOf(pids);
-  const timer = setTimeout(() => (memory = memoryOf(pids)), seconds * 750);
-  const result = await load(r, row, seconds);
+  let timer: NodeJS.Timeout | undefined;
+  const result = await load(r, row, seconds, () => {
+    before = cpuMicroseconds(pids);
+    timer = setTimeout(() => (memory = memoryOf(pids)), seconds * 750);
+  });
   clearTimeout(timer);
   const cpu = cpuMicroseconds(pids) - before;
   return {
@@ -137,8 +140,11 @@ async function measureRound(r: Running, row: Row): Promise<Round> {
   };
 }
 
-async function load(r: Running, row: Row, duration: number): Promise<LoadResult> {
-  if (row.load === 'h2load') return await runH2load(r.port, row, duration);
+async function load(r: Running, row: Row, duration: number, begins: () => void = () => {}): Promise<LoadResult> {
+  if (row.load === 'h2load') {
+    begins();
+    return await runH2load(r.port, row, duration);
+  }
   const args = [
     join(HERE, 'loadgen', 'main.ts'),
     '--url',
@@ -152,11 +158,20 @@ async function load(r: Running, row: Row, duration: number): Promise<LoadResult>
     '--header',
     'accept: */*',
     ...(row.rate === undefined ? [] : ['--rate', String(row.rate)]),
+    ...(row.upBefore === true ? ['--gate'] : []),
+    ...(row.handshakes === undefined ? [] : ['--no-keepalive']),
+    ...(row.handshakes === 'resumed' ? ['--resume'] : []),
     ...(row.clientTls
       ? ['--ca', `${certs}/ca.pem`, '--cert', `${certs}/cert.pem`, '--key', `${certs}/key.pem`, '--alpn', 'http/1.1']
       : []),
   ];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   started.push(child);
-  return JSON.parse(await firstLine(child)) as LoadResult;
+  const line = linesOf(child);
+  if (row.upBefore === true) {
+    await line();
+    begins();
+    child.stdin?.write('go\n');
+  } else begins();
+  return JSON.parse(await line()) as LoadResult;
 }

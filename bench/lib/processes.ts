@@ -2,6 +2,7 @@
 
 import type { ChildProcess } from 'node:child_process';
 import { connect, createServer } from 'node:net';
+import { createInterface } from 'node:readline';
 
 export function firstLine(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -12,6 +13,18 @@ export function firstLine(child: ChildProcess): Promise<string> {
     });
     child.on('exit', (code) => reject(new Error(`a helper process ended with ${code}`)));
   });
+}
+
+/** Each call waits for one more line of its output. */
+export function linesOf(child: ChildProcess): () => Promise<string> {
+  const { stdout } = child;
+  if (stdout === null) throw new Error('a helper process without a pipe for its output');
+  const lines = createInterface({ input: stdout })[Symbol.asyncIterator]();
+  return async () => {
+    const next = await lines.next();
+    if (next.done === true) throw new Error(`a helper process ended with ${child.exitCode}`);
+    return next.value;
+  };
 }
 
 export async function freePorts(count: number): Promise<number[]> {

@@ -13,6 +13,10 @@ export interface Row {
   readonly connections: number;
   /** Requests per second; absent = saturated. */
   readonly rate?: number;
+  /** All connections are up, and their handshakes paid for, before the clock starts. */
+  readonly upBefore?: boolean;
+  /** A connection per request; `resumed`: with the TLS session of the one before. */
+  readonly handshakes?: 'full' | 'resumed';
   /** Concurrent streams per connection (HTTP/2). */
   readonly streams?: number;
   /** gRPC messages of 100 bytes that a request carries; the answer brings them back. */
@@ -103,12 +107,31 @@ export const ROWS: readonly Row[] = [
   },
   {
     name: 'idle-1000',
-    title: '1,000 TLS connections, nearly idle (100 requests/s)',
+    title: '1,000 TLS connections that are up, 100 requests/s',
     work: 'mtls-in',
     ...plain,
     clientTls: true,
     connections: 1_000,
     rate: 100,
+    upBefore: true,
+  },
+  {
+    name: 'tls-full',
+    title: 'mTLS in, a connection and a full handshake per request, 8 at a time',
+    work: 'mtls-in',
+    ...plain,
+    clientTls: true,
+    connections: 8,
+    handshakes: 'full',
+  },
+  {
+    name: 'tls-resumed',
+    title: 'mTLS in, a connection and a resumed handshake per request, 8 at a time',
+    work: 'mtls-in',
+    ...plain,
+    clientTls: true,
+    connections: 8,
+    handshakes: 'resumed',
   },
   { name: 'tcp', title: 'TCP, 32 connections, saturated', work: 'tcp', ...plain, connections: 32 },
 ];

@@ -17,6 +17,8 @@ const { values } = parseArgs({
     host: { type: 'string' },
     header: { type: 'string', multiple: true, default: [] },
     'no-keepalive': { type: 'boolean', default: false },
+    resume: { type: 'boolean', default: false },
+    gate: { type: 'boolean', default: false },
     ca: { type: 'string' },
     cert: { type: 'string' },
     key: { type: 'string' },
@@ -26,7 +28,7 @@ const { values } = parseArgs({
 });
 if (values.url === undefined) {
   console.error(
-    'usage: loadgen --url URL [--connections N] [--rate PER_SECOND] [--duration SECONDS] [--header "name: value"] [--no-keepalive] [--ca F --cert F --key F --sni NAME --alpn PROTOCOL]',
+    'usage: loadgen --url URL [--connections N] [--rate PER_SECOND] [--duration SECONDS] [--header "name: value"] [--no-keepalive] [--resume] [--gate] [--ca F --cert F --key F --sni NAME --alpn PROTOCOL]',
   );
   process.exit(2);
 }
@@ -48,6 +50,16 @@ const result = await runLoad({
   connections: Number(values.connections),
   durationMs: Number(values.duration) * 1000,
   keepAlive: !values['no-keepalive'],
+  resume: values.resume,
+  // For who measures another process: says that all connections are up, and begins when it is told to.
+  ...(values.gate
+    ? {
+        ready: (): Promise<void> => {
+          console.log('ready');
+          return new Promise((resolve) => process.stdin.once('data', () => resolve()));
+        },
+      }
+    : {}),
   ...(values.rate === undefined ? {} : { rate: Number(values.rate) }),
   ...(url.protocol === 'https:'
     ? {

@@ -24,6 +24,10 @@ export interface LoadOptions {
   /** False opens a connection per request. Default true. */
   readonly keepAlive?: boolean;
   readonly tls?: ConnectionOptions;
+  /** TLS: every connection after the first resumes its session. */
+  readonly resume?: boolean;
+  /** Called when all connections are up; requests begin, and the clock starts, when it resolves. */
+  readonly ready?: () => Promise<void>;
   /** A request without an answer after this long is a failure. Default 10 s. */
   readonly timeoutMs?: number;
 }
@@ -73,6 +77,9 @@ class Load {
   readonly request: Buffer;
   opened = 0;
   stopped = false;
+  /** Of the connection before. */
+  session: Buffer | undefined = undefined;
+  #waitsForAll: boolean;
   #startMs = 0;
   #due = 0;
   #pending = 0;
@@ -80,6 +87,7 @@ class Load {
   constructor(options: LoadOptions, resolve: (result: LoadResult) => void) {
     this.options = options;
     this.#resolve = resolve;
+    this.#waitsForAll = options.ready !== undefined;
     const headers = Object.entries(options.headers ?? {})
       .map(([k, v]) => `${k}: ${v}\r\n`)
       .join('');
@@ -90,15 +98,30 @@ class Load {
   }
 
   start(): void {
-    this.#startMs = performance.now();
     for (let i = 0; i < this.options.connections; i++) this.#clients.push(new Client(this));
     for (const client of this.#clients) client.open();
+    if (!this.#waitsForAll) this.#begin();
+  }
+
+  #begin(): void {
+    this.#startMs = performance.now();
     if (this.options.rate !== undefined) this.#tick();
     setTimeout(() => this.#stop(), this.options.durationMs);
   }
 
+  async #allUp(): Promise<void> {
+    await this.options.ready?.();
+    this.#waitsForAll = false;
+    this.#begin();
+    if (this.options.rate === undefined) for (const client of this.#idle.splice(0)) this.free(client);
+  }
+
   /** A client has nothing to do. */
   free(client: Client): void {
+    if (this.#waitsForAll) {
+      if (this.#idle.push(client) === this.options.connections) void this.#allUp();
+      return;
+    }
     if (this.options.rate === undefined) {
       if (!this.stopped) this.#send(client, performance.now());
       return;
@@ -221,8 +244,11 @@ class Client {
     const { host, port, tls } = this.#load.options;
     this.#load.opened++;
     this.#reader = new ResponseReader();
-    const socket = tls === undefined ? connect(port, host) : connectTls({ ...tls, host, port });
+    const session = this.#load.session === undefined ? {} : { session: this.#load.session };
+    const socket = tls === undefined ? connect(port, host) : connectTls({ ...tls, ...session, host, port });
     this.#socket = socket;
+    if (this.#load.options.resume === true)
+      socket.on('session', (ticket: Buffer) => void (this.#load.session = ticket));
     socket.setNoDelay(true);
     socket.once(tls === undefined ? 'connect' : 'secureConnect', () => this.#load.free(this));
     socket.on('data', (data: Buffer) => this.#onData(data));
