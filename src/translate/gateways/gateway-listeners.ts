@@ -20,7 +20,7 @@ import type { ProxyView } from '../proxy-view.ts';
 import { targetOf } from '../routes/virtual-host.ts';
 import type { Scope } from '../scope.ts';
 import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
-import { gatewayTable, httpsTableName, httpTableName } from './gateway-routes.ts';
+import { gatewayTable, hostsElsewhere, httpsTableName, httpTableName } from './gateway-routes.ts';
 import { boundHosts, serverCovers, type ServerGroup, serverGroups, type ServerInForce } from './gateway-servers.ts';
 import { secretNames, serverTls } from './server-tls.ts';
 
@@ -76,7 +76,8 @@ export function gatewayResources(
       for (const secret of secretNames(server.server.tls)) secrets.add(secret);
       if (server.kind !== 'https') continue;
       const table = httpsTableName(server, group.bind);
-      routes.set(table, gatewayTable(table, [server], scope, proxy, cache));
+      const elsewhere = hostsElsewhere(server, group.servers);
+      routes.set(table, gatewayTable(table, [server], scope, proxy, cache, elsewhere));
     }
     const tcp = group.servers.some(({ kind }) => kind !== 'http' && kind !== 'https');
     const key: KeyPart[] = [

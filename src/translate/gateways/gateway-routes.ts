@@ -37,6 +37,8 @@ export function gatewayTable(
   scope: Scope,
   proxy: ProxyView,
   cache: TranslationCache,
+  /** Hosts that other TLS servers of the port answer. */
+  elsewhere: readonly string[] = [],
 ): XdsResource {
   const key: KeyPart[] = [
     'gateway-rds',
@@ -45,6 +47,7 @@ export function gatewayTable(
     JSON.stringify(sortedEntries(scope.labels)),
     scope.namespace,
     scope.snapshot.mesh,
+    elsewhere.join(),
   ];
   const bound = servers.map((server) => ({ server, hosts: boundHosts(server, scope) }));
   for (const { server, hosts } of bound) {
@@ -53,7 +56,34 @@ export function gatewayTable(
       key.push(host, virtualService, destinationInputs(virtualService, scope));
   }
   return cache.resource(key, () =>
-    routeTable({ name, validateClusters: false, ignorePortInHostMatching: true }, encodeHosts(bound, scope, proxy)),
+    routeTable({ name, validateClusters: false, ignorePortInHostMatching: true }, [
+      ...encodeHosts(bound, scope, proxy, new Set(elsewhere)),
+    ]),
+  );
+}
+
+/** Hosts that a client which reuses a connection for another name may ask this server for, and has to ask another. */
+export function hostsElsewhere(server: ServerInForce, group: readonly ServerInForce[]): readonly string[] {
+  const others = group.filter((one) => one !== server && one.kind !== 'refused').flatMap((one) => one.hosts);
+  const own = (name: string): boolean => server.hosts.some(({ host }) => hostCovers(host, name));
+  return [...new Set(others.map(({ host }) => host))].filter((host) => !own(host)).sort();
+}
+
+/** RFC 9113 §9.1.2: browsers put two names of one certificate on one connection, and open another when told 421. */
+function misdirected(port: number, domains: readonly string[], origins: readonly ObjectRef[]): EncodedHost {
+  return encoded(
+    create(VirtualHostSchema, {
+      name: `misdirected:${port}`,
+      domains: [...domains],
+      routes: [
+        {
+          name: 'misdirected',
+          match: { pathSpecifier: { case: 'prefix', value: '/' } },
+          action: { case: 'directResponse', value: { status: 421 } },
+        },
+      ],
+    }),
+    origins,
   );
 }
 
@@ -61,6 +91,7 @@ function encodeHosts(
   bound: readonly { server: ServerInForce; hosts: ReturnType<typeof boundHosts> }[],
   scope: Scope,
   proxy: ProxyView,
+  elsewhere: ReadonlySet<string>,
 ): readonly EncodedHost[] {
   const byHost = new Map<string, HostUnderWork>();
   const at = (host: string, port: number): HostUnderWork => {
@@ -92,23 +123,26 @@ function encodeHosts(
   }
   const first = bound[0]?.server.server.port.number ?? 0;
   const hosts = [...byHost].filter(([, entry]) => entry.routes.length > 0 || entry.tlsOnly);
-  if (hosts.length === 0)
-    return [
+  const gateways = bound.map(({ server }) => refOf(server.gateway));
+  const others = [...elsewhere].filter((host) => hosts.every(([own]) => own !== host));
+  const away = others.length === 0 ? [] : [misdirected(first, others, gateways)];
+  if (hosts.length === 0) {
+    const blackhole = { name: `blackhole:${first}`, domains: ['*'] };
+    return others.includes('*') ? away : [...away, encoded(create(VirtualHostSchema, blackhole), gateways)];
+  }
+  return [
+    ...hosts.map(([host, entry]) =>
       encoded(
-        create(VirtualHostSchema, { name: `blackhole:${first}`, domains: ['*'] }),
-        bound.map(({ server }) => refOf(server.gateway)),
+        create(VirtualHostSchema, {
+          name: `${host}:${entry.port}`,
+          domains: [host],
+          routes: entry.routes,
+          includeRequestAttemptCount: true,
+          ...(entry.tlsOnly ? { requireTls: VirtualHost_TlsRequirementType.ALL } : {}),
+        }),
+        entry.origins,
       ),
-    ];
-  return hosts.map(([host, entry]) =>
-    encoded(
-      create(VirtualHostSchema, {
-        name: `${host}:${entry.port}`,
-        domains: [host],
-        routes: entry.routes,
-        includeRequestAttemptCount: true,
-        ...(entry.tlsOnly ? { requireTls: VirtualHost_TlsRequirementType.ALL } : {}),
-      }),
-      entry.origins,
     ),
-  );
+    ...away,
+  ];
 }

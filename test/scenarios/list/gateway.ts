@@ -182,6 +182,9 @@ const TLS: Feature = [
       call: secure({ host: 'b.example.com' }, { sni: 'b.example.com' }),
       expect: { ...OK, certificate: 'DNS:b.example.com' },
     },
+    // What a browser does that has a connection to a host of the same certificate.
+    { call: secure({ host: 'b.example.com' }), expect: { status: 421 } },
+    { call: secure({ host: 'c.example.com' }), expect: { status: 404 } },
   ),
   scenario(
     'SIMPLE: not below the least version',
