@@ -77,6 +77,11 @@ const TABLE = {
       'provider {provider} is Open Policy Agent, which stock Envoy cannot ask: {workloads} deny every request that this policy matches',
     remedy: "Run these workloads on Topsail's own proxy, or let OPA's Envoy plugin answer as envoyExtAuthzGrpc.",
   },
+  'TS-REG-015': {
+    severity: 'error',
+    message: 'the mesh already has the older MeshConfig {winner}: nothing of this one is in force',
+    remedy: 'Write its settings into that one, or remove one of the two.',
+  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof TABLE;
@@ -96,7 +101,7 @@ export function condition(
     severity,
     file: object.source.file,
     line: object.source.line,
-    column: 0,
+    column: 1,
     object: `${object.kind} ${object.metadata.namespace}/${object.metadata.name}`,
     path: details.path,
     message: filled(message),
