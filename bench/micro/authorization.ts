@@ -47,7 +47,8 @@ function filterOf(count: number, rule: (n: number) => object) {
     boundPort: (port) => port,
     envoy: false,
   });
-  const config = (made[0]?.configType as unknown as { readonly value: { readonly value: Uint8Array } }).value.value;
+  const typed = made[0]?.configType as unknown as { readonly value: { readonly value: Uint8Array } } | undefined;
+  const config = typed?.value.value ?? new Uint8Array();
   const context = {
     clock: new FakeClock(0),
     random: new SeededRandom(1),

@@ -73,6 +73,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
     retained: retained.retained,
     keySets: input.keySets ?? former?.keySets ?? NO_KEY_SETS,
     conditions: [
+      ...furtherMeshConfigs(config),
       ...written.conditions,
       ...owned.conditions,
       ...retained.conditions,
@@ -117,6 +118,12 @@ function samePolicies(a: ConfigView, b: ConfigView): boolean {
 
 function sameMesh(former: Snapshot | undefined, config: ConfigView): MeshSettings | undefined {
   return former !== undefined && former.mesh.origin === config.list('MeshConfig')[0] ? former.mesh : undefined;
+}
+
+function furtherMeshConfigs(config: ConfigView): readonly Condition[] {
+  const [first, ...others] = config.list('MeshConfig');
+  const winner = `${first?.metadata.namespace}/${first?.metadata.name}`;
+  return others.map((object) => condition('TS-REG-015', object, { path: '', winner }));
 }
 
 /** In the mesh the oldest VirtualService of a host wins; the others say so (user-pains 28). */

@@ -64,6 +64,22 @@ test('another namespace’s host is warned about, and held back in strict mode',
     assert.deepEqual(hijack({ strict: true, host }), { codes: ['TS-REG-009'], inForce: false }, host);
 });
 
+test('a second MeshConfig says that it is not in force', () => {
+  const text = ['first', 'second']
+    .map(
+      (name) =>
+        `apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig\nmetadata: { name: ${name}, namespace: istio-system }\n`,
+    )
+    .join('---\n');
+  const config = viewOf(parseText('t.yaml', text, { createdMs: 1 }).flatMap(({ object }) => object ?? []));
+  const { view } = new Registry({ domain: 'cluster.local', cluster: 'Kubernetes' }).rebuild(config);
+  const { conditions } = buildSnapshot({ config, registry: view, domain: 'cluster.local', former: undefined });
+  assert.deepEqual(
+    conditions.map(({ code, object }) => [code, object]),
+    [['TS-REG-015', 'MeshConfig istio-system/second']],
+  );
+});
+
 test('owners, the root namespace, whom the owner granted it and rules for oneself are free', () => {
   for (const free of [
     { by: 'victim' },
