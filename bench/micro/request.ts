@@ -6,7 +6,16 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { BoundListener, Conn, ConnectOptions, ConnHandler, ListenOptions, Net, TlsServerResult } from '#base';
+import type {
+  BoundListener,
+  Conn,
+  ConnectOptions,
+  ConnHandler,
+  Draft,
+  ListenOptions,
+  Net,
+  TlsServerResult,
+} from '#base';
 import { FileSecrets } from '#identity';
 import { createLogger, SystemClock, SystemFs, SystemRandom } from '#io';
 import { startProxy } from '../../src/main/proxy.ts';
@@ -46,6 +55,9 @@ class MemoryConn implements Conn {
     this.written += data.length;
     wire.set(data, 0);
     return true;
+  }
+  writeDraft(draft: Draft): boolean {
+    return this.write(draft.view());
   }
   writeText(text: string): boolean {
     this.written += text.length;

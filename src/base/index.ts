@@ -1,4 +1,5 @@
 export * from './clock.ts';
+export * from './draft.ts';
 export * from './log.ts';
 export * from './net.ts';
 export * from './node-metadata.ts';

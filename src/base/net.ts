@@ -3,6 +3,8 @@
 // One `Conn` wraps one socket and calls methods of one handler: no event emitter, stream, promise
 // or closure per event, because the proxy pays for each of these on every request.
 
+import type { Draft } from './draft.ts';
+
 /** Facts of a finished TLS handshake. Never changes during a connection's life. */
 export interface TlsFacts {
   readonly protocol: string;
@@ -72,6 +74,8 @@ export interface Conn {
   write(data: Uint8Array): boolean;
   /** Writes latin1 text: the head and a small body in one system call. */
   writeText(text: string): boolean;
+  /** As `write`, of bytes that are only lent: they are copied where the kernel does not take them at once. */
+  writeDraft?(draft: Draft): boolean;
   cork(): void;
   uncork(): void;
   pause(): void;
@@ -155,6 +159,8 @@ export interface ListenOptions {
   /** 0 lets the kernel choose. */
   readonly port: number;
   readonly reusePort?: boolean;
+  /** Tells listeners on port 0 apart where several threads accept for one. */
+  readonly label?: string;
   readonly backlog?: number;
   /** Mode of a Unix socket, default 0o600. */
   readonly mode?: number;

@@ -9,6 +9,7 @@ import {
   type Conn,
   type ConnError,
   type ConnHandler,
+  type Draft,
   endRead,
   type ListenOptions,
   openTurn,
@@ -119,6 +120,9 @@ export class SocketConn implements Conn, WriteOwner {
   }
   writeText(text: string): boolean {
     return this.#ending ? true : this.#queue.write(text);
+  }
+  writeDraft(draft: Draft): boolean {
+    return this.#ending ? true : this.#queue.writeDraft(draft);
   }
   cork(): void {
     this.#queue.hold();

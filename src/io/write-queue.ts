@@ -2,7 +2,7 @@
 // it did not take is kept, and leaves in one call when that one is done (as Node's own streams do it).
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { consumeBytes } from '#base';
+import { consumeBytes, type Draft } from '#base';
 import {
   handleOf,
   lastWriteIsPending,
@@ -58,6 +58,19 @@ export class WriteQueue {
     if (bytes && status === 0 && (!pending || this.#copies)) consumeBytes(chunk);
     if (status === 0 && !pending) return true;
     return this.#settle(request, status, chunk, chunk.length);
+  }
+
+  writeDraft(draft: Draft): boolean {
+    if (this.#inFlight || this.#holds > 0) return this.#keep(Buffer.from(draft.view()));
+    const handle = handleOf(this.#socket);
+    if (handle === undefined) return true;
+    const request = (spare ??= newWriteRequest());
+    const view = draft.view();
+    const status = handle.writeBuffer(request, view);
+    const pending = lastWriteIsPending();
+    if (status === 0 && !pending) return true;
+    if (pending && !this.#copies) draft.giveAway();
+    return this.#settle(request, status, view, view.length);
   }
 
   hold(): void {

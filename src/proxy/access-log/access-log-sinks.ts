@@ -8,10 +8,9 @@ import type { StreamSinkExtension } from '../apply/extensions.ts';
 import { ConfigError } from '../errors.ts';
 import {
   compileSubstitutionFormat,
-  compileTextFormat,
   DEFAULT_ACCESS_LOG_FORMAT,
-  type FormatContext,
   logContext,
+  logFormat,
   type SubstitutionFormat,
 } from '../format/index.ts';
 import type { StreamSink } from '../http/manager-config.ts';
@@ -23,7 +22,7 @@ const FILE = 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAc
 const STDOUT = 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StdoutAccessLog';
 const STDERR = 'type.googleapis.com/envoy.extensions.access_loggers.stream.v3.StderrAccessLog';
 
-type Format = (context: FormatContext) => string;
+type Format = Pick<SubstitutionFormat, 'format' | 'put'>;
 
 export function accessLogSinks(files: LogFiles): readonly StreamSinkExtension[] {
   const stream = (name: string, typeUrl: string, path: string): StreamSinkExtension => ({
@@ -34,9 +33,7 @@ export function accessLogSinks(files: LogFiles): readonly StreamSinkExtension[] 
       return sink(
         files,
         path,
-        format.case === undefined
-          ? defaultFormat()
-          : bind(compileSubstitutionFormat(format.value, `${name}.log_format`)),
+        format.case === undefined ? defaultFormat() : compileSubstitutionFormat(format.value, `${name}.log_format`),
         services,
         log,
       );
@@ -64,12 +61,12 @@ function sink(files: LogFiles, path: string, format: Format, services: ProxyServ
       : compileLogFilter(log.filter, 'access_log.filter', services.random, services.self);
   const writer = files.acquire(path);
   const { clock } = services;
+  const { put, format: text } = format;
   return {
     onStreamEnd: (record) => {
       if (accepts !== undefined && !accepts(record)) return;
-      writer.write(
-        format(logContext(record, clock.wallTime(), record.protocol === 'TCP' ? 'TcpConnectionEnd' : 'DownstreamEnd')),
-      );
+      const type = record.protocol === 'TCP' ? 'TcpConnectionEnd' : 'DownstreamEnd';
+      writer.writeBy(put, text, logContext(record, clock.wallTime(), type));
     },
     dispose: () => files.release(path),
   };
@@ -81,7 +78,7 @@ function fileFormat(message: FileAccessLog): Format {
     case undefined:
       return defaultFormat();
     case 'logFormat':
-      return bind(compileSubstitutionFormat(format.value, 'access_log.log_format'));
+      return compileSubstitutionFormat(format.value, 'access_log.log_format');
     case 'format':
       return textFormat(format.value);
     default:
@@ -98,10 +95,5 @@ function defaultFormat(): Format {
 }
 
 function textFormat(text: string): Format {
-  const compiled = compileTextFormat(text, 'access_log.format', '-');
-  return (context) => compiled.format(context);
-}
-
-function bind(format: SubstitutionFormat): Format {
-  return (context) => format.format(context);
+  return logFormat(text, 'access_log.format', '-');
 }

@@ -1,5 +1,6 @@
 // Compiles envoy.config.core.v3.SubstitutionFormatString, and the format that Envoy logs with when none is given.
 
+import type { Draft } from '#base';
 import type { SubstitutionFormatString } from '#proto/envoy/config/core/v3/substitution_format_string_pb.ts';
 import { ConfigError } from '../errors.ts';
 import type { FormatContext } from './format-context.ts';
@@ -11,6 +12,8 @@ export interface SubstitutionFormat {
   readonly contentType: string;
   /** JSON ends with a line feed, text as it was written. */
   format(context: FormatContext): string;
+  /** Adds the same text to `out`; false where it is not all ASCII: some of it is there then. */
+  put(context: FormatContext, out: Draft): boolean;
 }
 
 export const DEFAULT_ACCESS_LOG_FORMAT =
@@ -38,6 +41,7 @@ export function compileSubstitutionFormat(config: SubstitutionFormatString, fiel
       return {
         contentType: config.contentType || 'application/json; charset=UTF-8',
         format: (context) => `${json(context)}\n`,
+        put: (context, out) => out.ascii(json(context)) && out.ascii('\n'),
       };
     }
     case undefined:
@@ -46,9 +50,14 @@ export function compileSubstitutionFormat(config: SubstitutionFormatString, fiel
 }
 
 function textFormat(text: string, config: SubstitutionFormatString, field: string): SubstitutionFormat {
-  const compiled = compileTextFormat(text, field, config.omitEmptyValues ? '' : '-');
   return {
+    ...logFormat(text, field, config.omitEmptyValues ? '' : '-'),
     contentType: config.contentType || 'text/plain',
-    format: (context: FormatContext) => logText(compiled.format(context)),
   };
+}
+
+/** A line of text as an access log has it. */
+export function logFormat(text: string, field: string, missing: '-' | ''): Pick<SubstitutionFormat, 'format' | 'put'> {
+  const compiled = compileTextFormat(text, field, missing);
+  return { format: (context) => logText(compiled.format(context)), put: compiled.put };
 }

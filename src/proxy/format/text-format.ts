@@ -1,5 +1,6 @@
 // Compiles a format string ("%REQ(:METHOD)% %RESPONSE_CODE%") once; formatting joins literals and values.
 
+import type { Draft } from '#base';
 import { ConfigError } from '../errors.ts';
 import type { FormatContext } from './format-context.ts';
 import { compileOperator, type Operator, type OperatorValue } from './operators.ts';
@@ -10,6 +11,8 @@ export interface TextFormat {
   /** The text itself when it has no operator. */
   readonly literal: string | undefined;
   format(context: FormatContext): string;
+  /** Adds the text to `out`; false where a piece is beyond ASCII: some of it is there then. */
+  put(context: FormatContext, out: Draft): boolean;
 }
 
 const COMMAND = /%([A-Z0-9_]+)(?:\(([^)]*)\))?(?::([0-9]+))?%/y;
@@ -58,15 +61,19 @@ export function parseSegments(format: string, field: string): Segment[] {
 /** `missing` stands for operators without a value: "-" in logs, "" in headers and with omit_empty_values. */
 export function compileTextFormat(format: string, field: string, missing: '-' | '' = '-'): TextFormat {
   const segments = parseSegments(format, field);
-  if (segments.length === 0) return { literal: '', format: () => '' };
-  const only = segments[0];
-  if (segments.length === 1 && typeof only === 'string') return { literal: only, format: () => only };
+  const only = segments.length === 0 ? '' : segments.length === 1 ? segments[0] : undefined;
+  if (typeof only === 'string') return { literal: only, format: () => only, put: (_, out) => out.ascii(only) };
   return {
     literal: undefined,
     format: (context) => {
       let out = '';
       for (const segment of segments) out += typeof segment === 'string' ? segment : textOf(segment(context), missing);
       return out;
+    },
+    put: (context, out) => {
+      for (const segment of segments)
+        if (!out.ascii(typeof segment === 'string' ? segment : textOf(segment(context), missing))) return false;
+      return true;
     },
   };
 }

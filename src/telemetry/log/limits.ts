@@ -3,6 +3,9 @@
 /** Characters that are joined before a write: one system call per few hundred lines. */
 export const BLOCK_CHARS = 32_768;
 
+/** Bytes beside a block for its last line: longer ones make the buffer grow. */
+export const SPARE_BYTES = 4_096;
+
 /** Characters that may wait for a slow file or pipe; beyond it lines are dropped and counted. About 20,000 lines. */
 export const MAX_QUEUED_CHARS = 4_194_304;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock } from '#base';
+import { FakeClock, type Draft } from '#base';
 import { type LogSink, LogWriter } from './log-writer.ts';
 
 class FakeSink implements LogSink {
@@ -97,4 +97,31 @@ test('closing flushes first', () => {
   log.write('last\n');
   log.close();
   assert.deepEqual(sink.events, ['last\n', '<close>']);
+});
+
+test('a line is put into the block piece by piece, and as text where a piece is beyond ASCII', () => {
+  const sink = new FakeSink();
+  const log = new LogWriter(sink, new FakeClock());
+  const put = (name: string, out: Draft): boolean => out.ascii('hello ') && out.ascii(name) && out.ascii('\n');
+  const text = (name: string): string => `hello ${name}\n`;
+  log.writeBy(put, text, 'Ann');
+  log.writeBy(put, text, 'Zoë');
+  log.writeBy(put, text, 'Bob');
+  log.flush();
+  assert.deepEqual(sink.events, ['hello Ann\nhello Zoë\nhello Bob\n']);
+  assert.equal(log.writtenLines, 3);
+});
+
+test('lines that are put find no room either while the sink takes nothing', () => {
+  const sink = new FakeSink();
+  sink.slow = true;
+  const log = new LogWriter(sink, new FakeClock(), { blockChars: 10, maxQueuedChars: 100 });
+  for (let i = 0; i < 1_000; i++)
+    log.writeBy(
+      (line, out) => out.ascii(line),
+      (line) => line,
+      '123456789\n',
+    );
+  assert.ok(log.queuedChars <= 100);
+  assert.equal(log.droppedLines, 990);
 });

@@ -1,8 +1,8 @@
 // Writes access log lines in blocks of 32 kB: joins, flushes by size and by time, drops and counts
 // when the file or pipe is slower than the traffic. The traffic never waits for its log.
 
-import type { Clock, Timer } from '#base';
-import { BLOCK_CHARS, DEFAULT_FLUSH_MS, MAX_QUEUED_CHARS } from './limits.ts';
+import { type Clock, Draft, type Timer } from '#base';
+import { BLOCK_CHARS, DEFAULT_FLUSH_MS, MAX_QUEUED_CHARS, SPARE_BYTES } from './limits.ts';
 
 /** Where blocks go: one open file, or stdout. `io` implements it. */
 export interface LogSink {
@@ -25,7 +25,9 @@ export class LogWriter {
   readonly #flushMs: number;
   readonly #blockChars: number;
   readonly #maxQueued: number;
-  #pending = '';
+  /** Lines of the block that is being filled, in UTF-8. */
+  readonly #pending: Draft;
+  #ascii = true;
   /** Blocks in order; undefined stands where the path is to be opened anew. */
   #queued: (string | undefined)[] = [];
   #queuedChars = 0;
@@ -42,17 +44,42 @@ export class LogWriter {
     this.#clock = clock;
     this.#flushMs = options.flushMs ?? DEFAULT_FLUSH_MS;
     this.#blockChars = options.blockChars ?? BLOCK_CHARS;
+    this.#pending = new Draft(this.#blockChars + SPARE_BYTES);
     this.#maxQueued = options.maxQueuedChars ?? MAX_QUEUED_CHARS;
   }
 
   /** `line` ends with its newline (the format's own). */
   write(line: string): void {
-    if (this.#queuedChars + this.#pending.length + line.length > this.#maxQueued) {
+    if (this.#queuedChars + this.#pending.length + line.length > this.#maxQueued) this.droppedLines++;
+    else this.#take(line);
+  }
+
+  /**
+   * A line without a string of its own: `put` adds it, as ASCII, to the block. Where it gives false, what it
+   * put is taken away again, and the line is what `text` gives.
+   */
+  writeBy<T>(put: (context: T, out: Draft) => boolean, text: (context: T) => string, context: T): void {
+    const out = this.#pending;
+    const start = out.length;
+    if (this.#queuedChars + start >= this.#maxQueued) {
       this.droppedLines++;
       return;
     }
+    if (put(context, out)) return this.#added();
+    out.length = start;
+    this.#take(text(context));
+  }
+
+  #take(line: string): void {
+    if (!this.#pending.ascii(line)) {
+      this.#pending.data(Buffer.from(line, 'utf8'));
+      this.#ascii = false;
+    }
+    this.#added();
+  }
+
+  #added(): void {
     this.writtenLines++;
-    this.#pending += line;
     if (this.#pending.length >= this.#blockChars) this.#seal();
     else this.#timer ??= this.#clock.setTimer(this.#flushMs, () => this.#onTimer(), { unref: true });
   }
@@ -88,10 +115,13 @@ export class LogWriter {
   }
 
   #seal(): void {
-    if (this.#pending === '') return;
-    this.#queued.push(this.#pending);
-    this.#queuedChars += this.#pending.length;
-    this.#pending = '';
+    const pending = this.#pending;
+    if (pending.length === 0) return;
+    const block = Buffer.from(pending.view().buffer, 0, pending.length).toString(this.#ascii ? 'latin1' : 'utf8');
+    pending.length = 0;
+    this.#ascii = true;
+    this.#queued.push(block);
+    this.#queuedChars += block.length;
     if (!this.#busy) this.#next();
   }
 

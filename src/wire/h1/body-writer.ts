@@ -1,16 +1,19 @@
 // Sends a head and its body with as few system calls as it can: the head waits for the first piece
 // of the body until the end of the present turn of the loop, and goes alone when none came.
 
-import { atTurnEnd, type Conn, consumeBytes } from '#base';
+import { atTurnEnd, type Conn, consumeBytes, Draft, type DraftHolder } from '#base';
 import type { HeaderBlock } from '../http/index.ts';
-import { latin1Of } from '../http/latin1.ts';
 import { SMALL_BODY_BYTES } from './limits.ts';
 import { chunkHead, fieldsText } from './serialize.ts';
 
 export type Framing = 'none' | 'length' | 'chunked' | 'raw';
 
-export class BodyWriter {
-  #head = '';
+/** One for all connections: a message leaves it before the next one begins, or is copied out. */
+const draft = new Draft();
+
+export class BodyWriter implements DraftHolder {
+  /** A head that had to leave the draft before its body came. */
+  #kept: Buffer | undefined = undefined;
   #queued = false;
   #framing: Framing = 'none';
   readonly #conn: Conn;
@@ -20,15 +23,21 @@ export class BodyWriter {
     this.#conn = conn;
   }
 
-  /** `text` includes the closing empty line. */
-  head(text: string, framing: Framing, end: boolean): void {
+  /** Where the head's text goes, with its closing empty line; `head` follows. */
+  begin(): Draft {
+    draft.begin(this);
+    if (this.#kept !== undefined) draft.data(this.#kept);
+    this.#kept = undefined;
+    return draft;
+  }
+
+  /** The head is in the draft. */
+  head(framing: Framing, end: boolean): void {
     this.#framing = framing;
     if (end) {
-      this.#conn.writeText(this.#head === '' ? text : this.#head + text);
-      this.#head = '';
+      this.#send();
       return;
     }
-    this.#head += text;
     if (this.#queued) return;
     this.#queued = true;
     atTurnEnd(this.#flush);
@@ -39,16 +48,19 @@ export class BodyWriter {
     if (this.#framing === 'none') return true;
     const chunked = this.#framing === 'chunked';
     if (data.length === 0) return end ? this.#finish(chunked ? '0\r\n\r\n' : '') : true;
-    const before = chunked ? this.#head + chunkHead(data.length) : this.#head;
+    const before = this.#waiting || chunked;
     const after = chunked ? (end ? '\r\n0\r\n\r\n' : '\r\n') : '';
-    this.#head = '';
-    if (before === '' && after === '') return this.#conn.write(data);
+    if (!before) return this.#conn.write(data);
+    const out = this.begin();
+    if (chunked) out.text(chunkHead(data.length));
     if (data.length <= SMALL_BODY_BYTES) {
       consumeBytes(data);
-      return this.#conn.writeText(before + latin1Of(data) + after);
+      out.data(data);
+      out.text(after);
+      return this.#send();
     }
     this.#conn.cork();
-    if (before !== '') this.#conn.writeText(before);
+    this.#send();
     let room = this.#conn.write(data);
     if (after !== '') room = this.#conn.writeText(after);
     this.#conn.uncork();
@@ -61,14 +73,28 @@ export class BodyWriter {
 
   flush(): void {
     this.#queued = false;
-    const head = this.#head;
-    this.#head = '';
-    if (head !== '') this.#conn.writeText(head);
+    if (!this.#waiting) return;
+    this.begin();
+    this.#send();
+  }
+
+  makeRoom(from: Draft): void {
+    this.#kept = Buffer.from(from.view());
+  }
+
+  get #waiting(): boolean {
+    return this.#kept !== undefined || draft.heldBy(this);
   }
 
   #finish(text: string): boolean {
-    const all = this.#head + text;
-    this.#head = '';
-    return all === '' ? true : this.#conn.writeText(all);
+    if (text === '' && !this.#waiting) return true;
+    this.begin().text(text);
+    return this.#send();
+  }
+
+  #send(): boolean {
+    draft.finish();
+    const conn = this.#conn;
+    return conn.writeDraft === undefined ? conn.write(Buffer.from(draft.view())) : conn.writeDraft(draft);
   }
 }

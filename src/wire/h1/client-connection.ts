@@ -18,6 +18,7 @@ import { HeadFacts } from './head-facts.ts';
 import { DEFAULT_H1_LIMITS, type H1Limits } from './limits.ts';
 import { parseResponse } from './parse-response.ts';
 import { copyResponseHead, RepeatedHead } from './repeated-head.ts';
+import { putField } from './serialize.ts';
 
 export interface H1ClientOwner {
   /** The last exchange ended and the connection may carry another request. */
@@ -165,25 +166,33 @@ export class H1ClientConnection implements ConnHandler {
     stream.upgrade = upgrade !== '';
     const flat = head.headers.flat;
     const { lines, linesEnd } = head.headers;
-    let text = `${method} ${method === 'CONNECT' ? head.authority : head.path} HTTP/1.1\r\nhost: ${head.authority}\r\n${lines}`;
+    const out = this.#writer.begin();
+    out.text(method);
+    out.text(' ');
+    out.text(method === 'CONNECT' ? head.authority : head.path);
+    out.text(' HTTP/1.1\r\nhost: ');
+    out.text(head.authority);
+    out.text('\r\n');
+    out.text(lines);
     let hasLength = false;
     for (let i = 0; i < flat.length; i += 3) {
       if (flat[i] === 'content-length') hasLength = true;
-      if (i >= linesEnd) text += `${flat[i + 1]}: ${flat[i + 2]}\r\n`;
+      if (i >= linesEnd) putField(out, flat[i + 1] as string, flat[i + 2] as string);
     }
     let framing: Framing = 'none';
     if (method === 'CONNECT') framing = 'raw';
     else if (upgrade !== '') {
       framing = 'raw';
-      text += `connection: Upgrade\r\nupgrade: ${upgrade}\r\n`;
+      out.text(`connection: Upgrade\r\nupgrade: ${upgrade}\r\n`);
     } else if (!end) {
       framing = hasLength ? 'length' : 'chunked';
-      if (!hasLength) text += 'transfer-encoding: chunked\r\n';
+      if (!hasLength) out.text('transfer-encoding: chunked\r\n');
     } else if (!hasLength && (method === 'POST' || method === 'PUT' || method === 'PATCH'))
-      text += 'content-length: 0\r\n';
+      out.text('content-length: 0\r\n');
     stream.requestComplete = end || framing === 'raw';
     // An upgrade's head goes at once: its first bytes only follow the 101.
-    this.#writer.head(`${text}\r\n`, framing, end || framing === 'raw');
+    out.text('\r\n');
+    this.#writer.head(framing, end || framing === 'raw');
   }
 
   sendData(stream: H1ClientStream, data: Uint8Array, end: boolean): boolean {

@@ -1,7 +1,7 @@
 // Finds the end of a head; keeps bytes only while a head is incomplete (RFC 9112 §2.1).
 
 import { consumeSome } from '#base';
-import { latin1, rememberText } from '../http/latin1.ts';
+import { latin1 } from '../http/latin1.ts';
 import { LEADING_EMPTY_LINES_MAX } from './limits.ts';
 
 const CR = 0x0d;
@@ -12,7 +12,6 @@ export class HeadBuffer {
   bodyAt = 0;
   /** What `bodyAt` counts in: the incoming bytes, joined with what was kept. */
   joined: Buffer | undefined = undefined;
-  #short = '';
   #kept: Buffer | undefined = undefined;
 
   get empty(): boolean {
@@ -51,19 +50,15 @@ export class HeadBuffer {
     const end = text.indexOf('\r\n\r\n');
     if (end < 0 || end > bytesMax) return undefined;
     this.bodyAt = end + 4;
-    this.#short = text;
     return text.slice(0, end);
   }
 
   /** A copy of what followed the head that `takeShort` gave; undefined when nothing did. */
   shortRest(lent: Buffer, length: number): Buffer | undefined {
     const at = this.bodyAt;
-    const text = this.#short;
-    this.#short = '';
     if (at === length) return undefined;
     const rest = Buffer.allocUnsafe(length - at);
     lent.copy(rest, 0, at, length);
-    rememberText(rest, text.slice(at));
     return rest;
   }
 

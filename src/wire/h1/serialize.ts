@@ -1,6 +1,7 @@
 // Heads, chunks and trailers as text (RFC 9112 §3-§7).
 
-import type { HeaderBlock, RequestHead, ResponseHead } from '../http/index.ts';
+import type { Draft } from '#base';
+import type { HeaderBlock } from '../http/index.ts';
 
 export function fieldsText(headers: HeaderBlock): string {
   const flat = headers.flat;
@@ -9,14 +10,11 @@ export function fieldsText(headers: HeaderBlock): string {
   return text;
 }
 
-/** The head without framing fields and without the closing empty line. */
-export function requestText(head: RequestHead, method: string): string {
-  const target = method === 'CONNECT' ? head.authority : head.path;
-  return `${method} ${target} HTTP/1.1\r\nhost: ${head.authority}\r\n${fieldsText(head.headers)}`;
-}
-
-export function responseText(head: ResponseHead): string {
-  return statusLine(head.status) + fieldsText(head.headers);
+export function putField(out: Draft, name: string, value: string): void {
+  out.text(name);
+  out.text(': ');
+  out.text(value);
+  out.text('\r\n');
 }
 
 export function statusLine(status: number): string {

@@ -11,7 +11,7 @@ import { HeadFacts } from './head-facts.ts';
 import { DEFAULT_H1_LIMITS, type H1Limits } from './limits.ts';
 import { parseRequest } from './parse-request.ts';
 import { copyRequestHead, RepeatedHead } from './repeated-head.ts';
-import { fieldsText, reasonPhrase, statusLine } from './serialize.ts';
+import { fieldsText, putField, reasonPhrase, statusLine } from './serialize.ts';
 import { H1ServerStream } from './server-stream.ts';
 
 export interface H1ServerOptions {
@@ -146,7 +146,9 @@ export class H1ServerConnection implements ConnHandler {
     // RFC 9110 §8.6: never with 1xx, 204 or a successful CONNECT.
     const noLength = tunnel || status === 204;
     const linesEnd = noLength ? 0 : head.headers.linesEnd;
-    let text = linesEnd === 0 ? statusLine(status) : statusLine(status) + head.headers.lines;
+    const out = this.#writer.begin();
+    out.text(statusLine(status));
+    if (linesEnd > 0) out.text(head.headers.lines);
     let hasLength = false;
     let close = this.draining || !this.#peerKeepsAlive;
     for (let i = 0; i < flat.length; i += 3) {
@@ -159,18 +161,18 @@ export class H1ServerConnection implements ConnHandler {
         if (noLength) continue;
         hasLength = true;
       }
-      if (i >= linesEnd) text += `${flat[i + 1]}: ${flat[i + 2]}\r\n`;
+      if (i >= linesEnd) putField(out, flat[i + 1] as string, flat[i + 2] as string);
     }
     let framing: Framing = 'none';
     if (tunnel) {
       framing = 'raw';
-      if (status === 101) text += `connection: Upgrade\r\nupgrade: ${stream.protocol}\r\n`;
+      if (status === 101) out.text(`connection: Upgrade\r\nupgrade: ${stream.protocol}\r\n`);
     } else if (!bodiless) {
       if (hasLength) framing = 'length';
-      else if (end) text += 'content-length: 0\r\n';
+      else if (end) out.text('content-length: 0\r\n');
       else if (stream.version === '1.1') {
         framing = 'chunked';
-        text += 'transfer-encoding: chunked\r\n';
+        out.text('transfer-encoding: chunked\r\n');
       } else {
         framing = 'raw';
         close = true;
@@ -178,9 +180,10 @@ export class H1ServerConnection implements ConnHandler {
     }
     if (!tunnel && close) {
       this.draining = true;
-      text += 'connection: close\r\n';
-    } else if (!tunnel && stream.version === '1.0') text += 'connection: keep-alive\r\n';
-    this.#writer.head(`${text}\r\n`, framing, end);
+      out.text('connection: close\r\n');
+    } else if (!tunnel && stream.version === '1.0') out.text('connection: keep-alive\r\n');
+    out.text('\r\n');
+    this.#writer.head(framing, end);
     if (tunnel) this.#openTunnel();
     else if (this.#state === 'held') this.#state = 'wait';
   }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createHash } from 'node:crypto';
 import { connect as connectSocket } from 'node:net';
-import type { Conn, ConnHandler } from '#base';
+import { type Conn, type ConnHandler, Draft } from '#base';
 import { SystemNet } from '#io';
 
 const net = new SystemNet();
@@ -96,13 +96,16 @@ test('bytes and the end that come while reading is paused are delivered after it
     };
   });
   const client = connectSocket(listener.port, '127.0.0.1');
+  const count = async (wanted: number): Promise<void> => {
+    for (let i = 0; i < 500 && events.length < wanted; i++) await wait(10);
+  };
   client.write('first');
-  await wait(30);
+  await count(1);
   client.end(' last');
   await wait(30);
   assert.deepEqual(events, ['first']);
   accepted?.resume();
-  await wait(30);
+  await count(4);
   assert.deepEqual(events, ['first', 'again ', ' last', '<end>']);
   accepted?.destroy();
   client.destroy();
@@ -189,4 +192,38 @@ test('a writer that was told to stop is told to go on, though all left when it u
   client.destroy();
   listener.close();
   assert.deepEqual(told, ['stop', 'go on']);
+});
+
+test('drafts of one buffer to a slow reader arrive whole and in order, whatever the kernel took of them at once', async () => {
+  const draft = new Draft();
+  const holder = { makeRoom() {} };
+  const sent: string[] = [];
+  const listener = await net.listen({ host: '127.0.0.1', port: 0 }, (conn) => {
+    const handler: ConnHandler = { onData: send, onEnd() {}, onDrain: send, onClose() {} };
+    conn.handler = handler;
+    function send(): void {
+      while (sent.length < 3000) {
+        const text = `${sent.length}:${'abcdefghij'[sent.length % 10]?.repeat(1 + ((sent.length * 7919) % 4000))};`;
+        sent.push(text);
+        draft.begin(holder);
+        draft.text(text);
+        draft.finish();
+        if (conn.writeDraft?.(draft) === false) return;
+      }
+      conn.end();
+    }
+  });
+  const client = connectSocket(listener.port, '127.0.0.1');
+  client.write('?');
+  const got: Buffer[] = [];
+  client.on('data', (data: Buffer) => {
+    got.push(data);
+    client.pause();
+    setTimeout(() => client.resume(), 1);
+  });
+  await new Promise((resolve) => client.once('end', resolve));
+  assert.equal(sent.length, 3000);
+  assert.equal(digest(Buffer.concat(got)), digest(Buffer.from(sent.join(''))));
+  client.destroy();
+  listener.close();
 });
