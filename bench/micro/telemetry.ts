@@ -1,6 +1,10 @@
 // Cost of the telemetry that every request pays: a counter, a histogram, Istio's standard metrics.
 
+import { create, toBinary } from '@bufbuild/protobuf';
+import { TapStation } from '#agent';
 import { FakeClock } from '#base';
+import { SystemClock } from '#io';
+import { AgentCommandSchema, TapStartSchema } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
 import {
   CLUSTER,
   EdgeAggregator,
@@ -13,6 +17,7 @@ import {
   renderPrometheus,
   StatStore,
   StreamRecord,
+  StreamReporter,
 } from '#telemetry';
 import { HeaderBlock } from '#wire/http';
 
@@ -78,6 +83,23 @@ measure('istio: with a response flag', () => istio.recordIstio(flagged, 'destina
 const aggregator = new EdgeAggregator();
 measure('summary: one edge', () => aggregator.add(one, 'destination'));
 measure('summary: 64 edges in turn', (i) => aggregator.add(many[i & 63] as StreamRecord, 'destination'));
+
+const station = new TapStation({ clock: new SystemClock(), local: one.destination });
+measure('tap: nobody listens', () => station.add(one, true));
+for (const [i, status] of ['', '401', '403', '5xx'].entries()) {
+  const value = create(TapStartSchema, { subscription: BigInt(i), status, perSecondMax: 2 });
+  station.onCommand(toBinary(AgentCommandSchema, create(AgentCommandSchema, { command: { case: 'tapStart', value } })));
+}
+measure('tap: recent requests are remembered, 2 a second', () => station.add(one, true));
+
+const reporter = new StreamReporter({ local: one.destination, metrics: istio, aggregator, taps: station });
+const sink = reporter.sink('destination');
+measure('together: a cluster’s stats, metrics, summary, recent requests', () => {
+  cluster.inc(CLUSTER.upstream_rq_total);
+  cluster.countCode(200);
+  cluster.observe(CLUSTER.upstream_rq_time, 3);
+  sink.onStreamEnd(one);
+});
 
 const discard: LogSink = { write: (_, done) => done(undefined), reopen: (done) => done(undefined), close: () => {} };
 const log = new LogWriter(discard, new FakeClock());
