@@ -288,7 +288,9 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     )
     .option('--service-node <id>', 'node id')
     .option('--service-cluster <name>', 'node cluster')
-    .option('--concurrency <n>', 'workers')
+    .option('--concurrency <n>', 'worker threads, 1 to 64', '1')
+    .option('--hand-over-socket <path>', 'take over from the proxy that waits there, then wait there for the next')
+    .option('--drain-time-s <seconds>', 'how long connections may take to end when this proxy does', '10')
     .option('-l, --log-level <level>', 'debug, info, warn or error', 'info')
     .allowUnknownOption()
     .action(async (options) => exit(await starters.proxy(options)));

@@ -4,6 +4,7 @@ export * from './fs.ts';
 export * from './log.ts';
 export * from './net.ts';
 export { type HeldSocket, type ListeningSockets, ProcessSockets, type ServerHandle } from './listening-sockets.ts';
+export * from './hand-over.ts';
 export { type DescriptorHandle } from './netns-sockets.ts';
 export { NamespaceNet, type NamespaceParts } from './netns-net.ts';
 export { askResolver } from './dns-client.ts';

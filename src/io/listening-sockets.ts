@@ -106,18 +106,16 @@ export class ProcessSockets implements ListeningSockets {
     return { handle: held.handle, address: held.address, port: held.port, release };
   }
 
-  /** All of them, to be handed over. */
+  /** What can be handed over. The path of a Unix socket is removed with whoever bound it: those are bound anew. */
   async all(): Promise<readonly (readonly [place: string, handle: ServerHandle])[]> {
-    return await Promise.all([...this.#held].map(async ([place, held]) => [place, (await held).handle] as const));
+    const places = [...this.#held].filter(([place]) => !isPath(place));
+    return await Promise.all(places.map(async ([place, held]) => [place, (await held).handle] as const));
   }
 
   async #open(place: string, options: ListenOptions): Promise<Held> {
     const known = this.#inherited.get(place);
     this.#inherited.delete(place);
-    if (options.host.startsWith('/') || options.host.startsWith('@')) {
-      const handle = known ?? (await bindPath(options));
-      return { handle, address: options.host, port: 0, users: 0 };
-    }
+    if (isPath(options.host)) return { handle: await bindPath(options), address: options.host, port: 0, users: 0 };
     const handle = (known as TcpHandle | undefined) ?? bindTcp(options);
     const bound: { address?: string; port?: number } = {};
     handle.getsockname(bound);
@@ -132,8 +130,12 @@ export class ProcessSockets implements ListeningSockets {
   }
 }
 
-function placeOf({ host, port }: ListenOptions): string {
-  return `${host}|${port}`;
+function placeOf({ host, port, label }: ListenOptions): string {
+  return port === 0 && !isPath(host) ? `${host}|0|${label ?? ''}` : `${host}|${port}`;
+}
+
+function isPath(host: string): boolean {
+  return host.startsWith('/') || host.startsWith('@');
 }
 
 function bindTcp({ host, port, reusePort }: ListenOptions): TcpHandle {
@@ -174,7 +176,7 @@ type Fcntl = (fd: number, command: number, type: 'int', value: number) => number
 let fcntl: Fcntl | undefined;
 
 /** A second descriptor of the same socket, not for children. */
-function duplicate(fd: number): number {
+export function duplicate(fd: number): number {
   if (fcntl === undefined) {
     if (process.platform !== 'linux')
       throw new Error(

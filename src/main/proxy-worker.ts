@@ -93,7 +93,7 @@ class WorkerThread {
         return void this.#answer(message.id, message.what, handle);
       case 'drain':
         return void handle
-          .drain(message.limitMs)
+          .drain(message.limitMs, message.succeeded)
           .then(() => this.#say({ kind: 'answer', id: message.id, answer: undefined }));
       case 'drain-listeners':
         for (const listener of proxy.listeners.all())

@@ -129,9 +129,9 @@ export class ProxyWorkers {
   }
 
   /** All at once; resolves when the last has nothing open, or its time is up. */
-  async drain(limitMs: number): Promise<void> {
+  async drain(limitMs: number, succeeded: boolean): Promise<void> {
     this.#ending = true;
-    await Promise.all(this.#alive().map((link) => link.drain(limitMs)));
+    await Promise.all(this.#alive().map((link) => link.drain(limitMs, succeeded)));
   }
 
   async close(): Promise<void> {
@@ -250,8 +250,8 @@ class WorkerLink {
     return this.#asking<T>((id) => this.say({ kind: 'ask', id, what }));
   }
 
-  async drain(limitMs: number): Promise<void> {
-    await this.#asking((id) => this.say({ kind: 'drain', id, limitMs }));
+  async drain(limitMs: number, succeeded: boolean): Promise<void> {
+    await this.#asking((id) => this.say({ kind: 'drain', id, limitMs, succeeded }));
   }
 
   async stop(): Promise<void> {

@@ -21,6 +21,7 @@ import { readBootstrapApart } from './bootstrap-process.ts';
 import { HoldingNet } from './holding-net.ts';
 import { ProxySources } from './proxy-ads.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
+import { ProxyHandOver } from './proxy-hand-over.ts';
 import type { ProxyWorkers } from './proxy-workers.ts';
 import { memoryShare } from './memory-share.ts';
 import type { BootstrapParts } from './read-bootstrap.ts';
@@ -67,7 +68,8 @@ export interface ProxyHandle {
   flushLogs(): Promise<void>;
   /** Undefined where this thread carries the traffic. */
   readonly workers: ProxyWorkers | undefined;
-  drain(limitMs: number): Promise<void>;
+  /** `succeeded`: another process accepts on the same sockets. */
+  drain(limitMs: number, succeeded?: boolean): Promise<void>;
   close(): void;
 }
 
@@ -116,8 +118,8 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
     workers,
     flushLogs: () => logs.flushAll(),
     reopenLogs: () => (workers === undefined ? logs.reopenAll() : workers.reopenLogs()),
-    drain: async (limitMs) => {
-      await Promise.all([proxy.drain(limitMs), workers?.drain(limitMs)]);
+    drain: async (limitMs, succeeded = false) => {
+      await Promise.all([proxy.drain(limitMs, succeeded), workers?.drain(limitMs, succeeded)]);
       await logs.flushAll();
     },
     close: () => {
@@ -147,7 +149,7 @@ async function prepareWorkers(options: StartProxyOptions, stats: StatStore): Pro
   });
 }
 
-const DRAIN_MS = 10_000;
+const DRAIN_S = 10;
 
 export async function proxyCommand(options: Readonly<Record<string, unknown>>): Promise<number> {
   const text = (name: string, fallback: string): string =>
@@ -167,6 +169,10 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
   let handle: ProxyHandle;
   let bootstrap: BootstrapParts;
   let concurrency: number;
+  let drainMs: number;
+  let handOver: ProxyHandOver | undefined;
+  const handOverPath = text('handOverSocket', '');
+  const sockets = new ProcessSockets();
   const clock = new SystemClock();
   const random = new SystemRandom();
   const validates = text('mode', 'serve') === 'validate';
@@ -175,7 +181,12 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
     concurrency = readConcurrency(text('concurrency', ''));
     bootstrap = named(await readBootstrapApart(texts), text('serviceNode', ''), text('serviceCluster', ''));
     sources = new ProxySources({ bootstrap, clock, random, log });
-    const net = validates ? unbinding(new SystemNet()) : new SystemNet();
+    drainMs = readDrainTime(text('drainTimeS', ''));
+    handOver =
+      handOverPath === '' || validates
+        ? undefined
+        : await ProxyHandOver.begin({ path: handOverPath, sockets, clock, log });
+    const net = validates ? unbinding(new SystemNet()) : new SystemNet(handOver === undefined ? undefined : sockets);
     handle = await startProxy({
       bootstrap,
       clock,
@@ -184,9 +195,13 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
       log,
       secrets: sources.secrets,
       concurrency: validates ? 1 : concurrency,
-      sockets: new ProcessSockets(),
+      sockets,
       logLevel: levelOf(text('logLevel', 'info')),
     });
+    if (handOver?.hasPredecessor === true) {
+      sources.follow(handle.proxy);
+      await handOver.serving(() => isReady(handle, bootstrap));
+    }
   } catch (error) {
     process.stderr.write(`error: ${(error as Error).message}\n`);
     return 1;
@@ -201,6 +216,7 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
     for (const { address, port } of bound) log.info('listening', { listener: name, address: `${address}:${port}` });
   process.on('SIGUSR1', () => handle.reopenLogs());
   const ended = Promise.withResolvers<void>();
+  let succeeded = false;
   process.once('SIGTERM', ended.resolve);
   process.once('SIGINT', ended.resolve);
   let admin: { readonly port: number; close(): void } | undefined;
@@ -235,11 +251,17 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
       return 1;
     }
   }
-  sources.follow(handle.proxy);
+  if (handOver?.hasPredecessor !== true) sources.follow(handle.proxy);
+  await handOver?.offer(() => {
+    succeeded = true;
+    admin?.close();
+    ended.resolve();
+  });
   trimHeap();
   await ended.promise;
   log.info('draining');
-  await handle.drain(DRAIN_MS);
+  handOver?.close();
+  await handle.drain(drainMs, succeeded);
   admin?.close();
   sources.close();
   handle.close();
@@ -254,6 +276,16 @@ function readConcurrency(text: string): number {
   if (!/^\d{1,3}$/.test(text) || Number(text) > MOST_WORKERS)
     throw new Error(`--concurrency: "${text}" is no number of workers; give 1 to ${MOST_WORKERS}`);
   return Math.max(1, Number(text));
+}
+
+function readDrainTime(text: string): number {
+  if (text === '') return DRAIN_S * 1000;
+  if (!/^\d{1,6}$/.test(text)) throw new Error(`--drain-time-s: "${text}" is no number of seconds`);
+  return Number(text) * 1000;
+}
+
+function isReady(handle: ProxyHandle, bootstrap: BootstrapParts): boolean {
+  return (bootstrap.ads === undefined || handle.proxy.config.ready) && handle.workers?.settled !== false;
 }
 
 /** Validation takes no port: another proxy may be serving there. */

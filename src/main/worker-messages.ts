@@ -40,7 +40,7 @@ export type ToWorker =
   | { readonly kind: 'socket'; readonly id: number; readonly socket: SocketAnswer }
   | { readonly kind: 'logged'; readonly id: number; readonly problem: string | undefined }
   | { readonly kind: 'ask'; readonly id: number; readonly what: 'look' | 'settled' }
-  | { readonly kind: 'drain'; readonly id: number; readonly limitMs: number }
+  | { readonly kind: 'drain'; readonly id: number; readonly limitMs: number; readonly succeeded: boolean }
   | { readonly kind: 'drain-listeners'; readonly inboundOnly: boolean }
   | { readonly kind: 'log-level'; readonly scope: string | undefined; readonly level: LogLevel }
   | { readonly kind: 'reset-counters' };

@@ -28,7 +28,7 @@ export class ProxyProcess {
   }
 
   /** `resources`: the bootstrap's static_resources. */
-  static async start(resources: object): Promise<ProxyProcess> {
+  static async start(resources: object, flags: readonly string[] = []): Promise<ProxyProcess> {
     const adminPort = await freePort();
     const folder = mkdtempSync(join(tmpdir(), 'topsail-proxy-'));
     const config = join(folder, 'bootstrap.json');
@@ -37,7 +37,7 @@ export class ProxyProcess {
       config,
       JSON.stringify({ node: { id: 'life', cluster: 'life' }, admin, static_resources: resources }),
     );
-    const child = spawn(process.execPath, [meshEntry(), 'proxy', '-c', config, '--log-level', 'error'], {
+    const child = spawn(process.execPath, [meshEntry(), 'proxy', '-c', config, '--log-level', 'error', ...flags], {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     const proxy = new ProxyProcess(adminPort, child);
@@ -71,6 +71,11 @@ export class ProxyProcess {
     return new Map(
       lines.map((line) => [line.slice(0, line.lastIndexOf(':')), Number(line.slice(line.lastIndexOf(':') + 1))]),
     );
+  }
+
+  /** It ends by itself: another one took its place. */
+  async gone(): Promise<void> {
+    if (this.alive) await once(this.#child, 'exit');
   }
 
   /** SIGTERM as an orchestrator does it; resolves when the process is gone. */

@@ -13,6 +13,8 @@ export interface RolloutPorts {
 export interface LoadOrder {
   readonly ports: RolloutPorts;
   readonly perSecond: number;
+  /** Also HTTP/1.1 on a connection of its own for each request. */
+  readonly fresh?: boolean;
 }
 export interface LoadEnd {
   readonly sent: Readonly<Record<string, number>>;
@@ -59,18 +61,21 @@ function note(kind: string, problem: string | undefined): void {
 
 const agent = new Agent({ keepAlive: true, maxSockets: 32 });
 
-function overH1(port: number, method: string): Promise<void> {
+function overH1(port: number, method: string, fresh = false): Promise<void> {
   return new Promise((resolve) => {
     const over = (problem: string | undefined): void => {
-      note(`h1 ${method}`, problem);
+      note(fresh ? 'h1 new' : `h1 ${method}`, problem);
       resolve();
     };
-    const asked = request({ host: '127.0.0.1', port, method, path: '/', agent, timeout: 30_000 }, (answer) => {
-      let body = '';
-      answer.on('data', (piece) => (body += piece));
-      answer.once('end', () => over(answer.statusCode === 200 ? undefined : `${answer.statusCode} ${body}`));
-      answer.once('error', (error) => over(error.message));
-    });
+    const asked = request(
+      { host: '127.0.0.1', port, method, path: '/', agent: fresh ? false : agent, timeout: 30_000 },
+      (answer) => {
+        let body = '';
+        answer.on('data', (piece) => (body += piece));
+        answer.once('end', () => over(answer.statusCode === 200 ? undefined : `${answer.statusCode} ${body}`));
+        answer.once('error', (error) => over(error.message));
+      },
+    );
     asked.once('timeout', () => asked.destroy(new Error('no answer in 30 s')));
     asked.once('error', (error) => over(error.message));
     asked.end(method === 'POST' ? 'body' : undefined);
@@ -88,9 +93,17 @@ function sessionTo(port: number): ClientHttp2Session {
   return session;
 }
 
-function overH2(port: number, method: string, grpc: boolean): Promise<void> {
+/** Asks again what was refused unseen, as RFC 9113 §8.7 has it: Node refuses by itself what meets a GOAWAY in its queue. */
+async function overH2(port: number, method: string, grpc: boolean): Promise<void> {
+  const kind = grpc ? 'gRPC' : `h2 ${method}`;
+  let problem = await onceOverH2(port, method, grpc);
+  for (let again = 0; again < 2 && problem?.includes('REFUSED_STREAM') === true; again++)
+    problem = await onceOverH2(port, method, grpc);
+  note(kind, problem);
+}
+
+function onceOverH2(port: number, method: string, grpc: boolean): Promise<string | undefined> {
   return new Promise((resolve) => {
-    const kind = grpc ? 'gRPC' : `h2 ${method}`;
     let status = 0;
     let grpcStatus: string | undefined;
     let problem: string | undefined;
@@ -110,8 +123,7 @@ function overH2(port: number, method: string, grpc: boolean): Promise<void> {
     stream.on('close', () => {
       if (problem === undefined && status !== 200) problem = `status ${status}`;
       if (problem === undefined && grpc && grpcStatus !== '0') problem = `grpc-status ${grpcStatus}`;
-      note(kind, problem);
-      resolve();
+      resolve(problem);
     });
     stream.resume();
     stream.end(method === 'POST' ? 'body' : undefined);
@@ -139,7 +151,7 @@ function overTcp(port: number): Promise<void> {
   });
 }
 
-async function load({ ports, perSecond }: LoadOrder): Promise<void> {
+async function load({ ports, perSecond, fresh = false }: LoadOrder): Promise<void> {
   const pending = new Set<Promise<void>>();
   const kinds = [
     () => overH1(ports.h1, 'GET'),
@@ -147,6 +159,7 @@ async function load({ ports, perSecond }: LoadOrder): Promise<void> {
     () => overH2(ports.h2, 'GET', false),
     () => overH2(ports.h2, 'POST', false),
     () => overH2(ports.h2, 'POST', true),
+    ...(fresh ? [() => overH1(ports.h1, 'GET', true)] : []),
   ];
   const began = performance.now();
   for (let n = 0; !stop; ) {

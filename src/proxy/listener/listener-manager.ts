@@ -63,6 +63,11 @@ export class ListenerManager {
     for (const listener of this.#listeners.values()) listener.drain();
   }
 
+  /** Somebody else accepts on the same sockets. */
+  stopAccepting(): void {
+    for (const listener of this.#listeners.values()) listener.stopAccepting();
+  }
+
   /** Those that are open take nothing new; others are taken still. */
   drainGently(): void {
     for (const listener of this.#listeners.values()) listener.drainGently();

@@ -47,12 +47,13 @@ export class LiveListener {
   }
 
   async bind(): Promise<void> {
-    const { host, port, additional, bindToPort, reusePort, backlog } = this.snapshot;
+    const { name, host, port, additional, bindToPort, reusePort, backlog } = this.snapshot;
     if (!bindToPort) return;
-    for (const at of [{ host, port }, ...additional]) {
+    for (const [i, at] of [{ host, port }, ...additional].entries()) {
       this.#bound.push(
-        await this.services.net.listen({ ...at, reusePort, ...(backlog === undefined ? {} : { backlog }) }, (conn) =>
-          this.#accept(conn),
+        await this.services.net.listen(
+          { ...at, label: `${name}#${i}`, reusePort, ...(backlog === undefined ? {} : { backlog }) },
+          (conn) => this.#accept(conn),
         ),
       );
     }
@@ -70,8 +71,12 @@ export class LiveListener {
 
   /** No new connections; the present ones finish what they do. */
   drain(): void {
-    for (const bound of this.#bound.splice(0)) bound.close();
+    this.stopAccepting();
     for (const connection of [...this.#connections]) connection.drain();
+  }
+
+  stopAccepting(): void {
+    for (const bound of this.#bound.splice(0)) bound.close();
   }
 
   /** The next response on each connection is its last; none is closed before. */
