@@ -30,6 +30,10 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly abou
     file: 'micro/telemetry.ts',
     about: 'cost of counters, histograms, Istio metrics, summaries and log lines',
   },
+  workers: {
+    file: 'workers.ts',
+    about: 'spread of 1 to 8 HTTP/2 connections over worker threads, and their memory (--rounds)',
+  },
   request: { file: 'micro/request.ts', about: 'cost of a request inside the proxy, without sockets' },
   authorization: {
     file: 'micro/authorization.ts',
