@@ -2,10 +2,16 @@
 
 /** What one read may bring. */
 export const READ_BYTES = 64 * 1024;
+/** The same where bulk comes as fast as it is taken: a quarter of the system calls. */
+const LARGE_BYTES = 256 * 1024;
 /** As many connections as commonly carry bulk at the same moment; 1 MB in all. */
 const KEPT_MAX = 16;
+/** Connections that read so much at once, 2 MB in all; the others read as usual. */
+const LARGE_MAX = 8;
 
 const kept: Buffer[] = [];
+const keptLarge: Buffer[] = [];
+let largeLent = 0;
 
 export function takeBulkBuffer(): Buffer {
   return kept.pop() ?? Buffer.allocUnsafeSlow(READ_BYTES);
@@ -13,5 +19,25 @@ export function takeBulkBuffer(): Buffer {
 
 /** Only one that nobody reads from, and that no handle reads into any more. */
 export function returnBulkBuffer(buffer: Buffer): void {
-  if (kept.length < KEPT_MAX) kept.push(buffer);
+  if (buffer.length === LARGE_BYTES) {
+    largeLent--;
+    keptLarge.push(buffer);
+  } else if (kept.length < KEPT_MAX) kept.push(buffer);
+}
+
+/**
+ * Where the next read goes after one of `length` bytes into `buffer`. `reusable`: nobody keeps any of them;
+ * whoever does not take them as fast as they come gets no large buffers, which he would only hold.
+ */
+export function nextBulkBuffer(buffer: Buffer, length: number, reusable: boolean): Buffer {
+  const large = buffer.length === LARGE_BYTES;
+  if (!reusable) {
+    if (large) largeLent--;
+    return takeBulkBuffer();
+  }
+  if (large ? length >= READ_BYTES : length < READ_BYTES || largeLent === LARGE_MAX) return buffer;
+  returnBulkBuffer(buffer);
+  if (large) return takeBulkBuffer();
+  largeLent++;
+  return keptLarge.pop() ?? Buffer.allocUnsafeSlow(LARGE_BYTES);
 }

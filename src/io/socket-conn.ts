@@ -17,7 +17,7 @@ import {
   type TlsServerOptions,
   type TlsServerResult,
 } from '#base';
-import { READ_BYTES, returnBulkBuffer, takeBulkBuffer } from './bulk-buffers.ts';
+import { nextBulkBuffer, READ_BYTES, returnBulkBuffer, takeBulkBuffer } from './bulk-buffers.ts';
 import { connErrorOf } from './conn-error.ts';
 import { originalDestination } from './original-destination.ts';
 import { handleOf, type ReadFunction, readResult, type StreamHandle } from './stream-handle.ts';
@@ -209,7 +209,7 @@ export class SocketConn implements Conn, WriteOwner {
     if (own === undefined) common.copy(buffer, 0, 0, length);
     beginRead(buffer.buffer);
     this.#deliver(length === buffer.length ? buffer : buffer.subarray(0, length));
-    const next = endRead(length) ? buffer : takeBulkBuffer();
+    const next = nextBulkBuffer(buffer, length, endRead(length));
     this.#own = next;
     return next === own ? undefined : next;
   }

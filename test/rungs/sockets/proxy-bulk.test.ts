@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { type ClientHttp2Session, createServer as createH2Server, connect as connectH2, constants } from 'node:http2';
 import { request } from 'node:http';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, test } from 'node:test';
 import { type App, cluster, listener, managerFilter, type RunningProxy, runProxy, startApp } from './proxy-fixture.ts';
 
@@ -15,6 +15,8 @@ const pattern = Buffer.alloc(BYTES);
 for (let i = 0; i < BYTES; i += 4) pattern.writeUInt32LE(Math.imul(i, 2654435761) >>> 0, i);
 const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const WHOLE = digest(pattern);
+
+const TCP_PROXY = 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
 
 const H2 = {
   typed_extension_protocol_options: {
@@ -210,4 +212,50 @@ test('an endpoint that has had enough of one connection is asked on another', as
   let refused = 0;
   for (let i = 0; i < 60; i++) if ((await cancelled(session)) !== 200) refused++;
   assert.ok(refused <= 10, `${refused} of 60 requests were refused`);
+});
+
+test('clients that read nothing of an endless answer make the proxy hold a part of it, not more and more', async (t) => {
+  const piece = Buffer.alloc(64 * 1024, 'x');
+  let given = 0;
+  const server = createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    const pour = (): void => {
+      do given += piece.length;
+      while (socket.write(piece));
+    };
+    socket.on('drain', pour);
+    socket.once('data', () => {
+      socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000000000000\r\n\r\n');
+      pour();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const tcp = { name: 'tcp', typed_config: { '@type': TCP_PROXY, stat_prefix: 'tcp', cluster: 'app' } };
+  const proxy = await runProxy(
+    [listener('http', [{ filters: [managerFilter(route({}))] }]), listener('tcp', [{ filters: [tcp] }])],
+    [cluster('app', [port])],
+  );
+  const clients = ['http', 'tcp'].flatMap((name) =>
+    Array.from({ length: 20 }, () => {
+      const socket = connect(proxy.port(name), '127.0.0.1');
+      socket.on('error', () => socket.destroy());
+      socket.pause();
+      socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+      return socket;
+    }),
+  );
+  t.after(() => {
+    for (const socket of clients) socket.destroy();
+    proxy.close();
+    server.close();
+  });
+  const before = process.memoryUsage().arrayBuffers;
+  // Until the kernel's buffers on the way are full and nothing moves.
+  for (let last = -1, still = 0; still < 10; last = given) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    still = given === last && given > 0 ? still + 1 : 0;
+  }
+  const held = process.memoryUsage().arrayBuffers - before;
+  assert.ok(held < 40 * 1024 * 1024, `${(held / 2 ** 20).toFixed(0)} MB are held for 40 clients`);
 });

@@ -26,6 +26,15 @@ export class GrpcMessageCounter {
         at += step;
         continue;
       }
+      // Most prefixes lie whole in what is there.
+      if (this.#prefixAt === 0 && data.length - at >= 5) {
+        this.messages++;
+        at += 5;
+        this.#left =
+          (data[at - 4] as number) * 0x100_0000 +
+          (((data[at - 3] as number) << 16) | ((data[at - 2] as number) << 8) | (data[at - 1] as number));
+        continue;
+      }
       // The first byte says whether the message is compressed; four bytes of length follow.
       this.#length =
         this.#prefixAt <= 1
