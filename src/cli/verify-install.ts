@@ -33,7 +33,7 @@ export async function verifyInstall(context: CliContext, flags: InstallFlags): P
 }
 
 /** The oldest Kubernetes whose API has all that we write: restartable init containers are stable there. */
-const OLDEST_MINOR = 29;
+export const OLDEST_MINOR = 29;
 
 export async function precheck(context: CliContext, flags: InstallFlags): Promise<number> {
   const client = await open(context, flags);

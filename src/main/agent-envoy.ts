@@ -42,7 +42,8 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
   const aggregator = new EdgeAggregator();
   const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION, node: { ...metadata } });
   stats.addSource(metrics);
-  stats.addSource({ renderPrometheus: () => [processMetrics()] });
+  let child: EnvoyProcess | undefined;
+  stats.addSource({ renderPrometheus: () => [processMetrics(child?.usage())] });
   const local = localPeer(metadata);
   const taps = new TapStation({ clock, local });
   const reporter = new StreamReporter({ local, metrics, aggregator, taps });
@@ -95,6 +96,7 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
     clock,
     log,
   });
+  child = envoy;
 
   let isReady = false;
   let clusters: readonly string[] = [];

@@ -21,8 +21,19 @@ const FAMILIES: readonly (readonly [name: string, type: 'counter' | 'gauge', hel
   ],
 ];
 
-export function processMetrics(): string {
+/** A proxy that is a child of this process costs what both take together. */
+export interface ChildUsage {
+  readonly cpuSeconds: number;
+  readonly rssBytes: number;
+}
+
+export function processMetrics(child: ChildUsage = { cpuSeconds: 0, rssBytes: 0 }): string {
+  const more: Readonly<Record<string, number>> = {
+    process_cpu_seconds_total: child.cpuSeconds,
+    process_resident_memory_bytes: child.rssBytes,
+  };
   return FAMILIES.map(
-    ([name, type, help, read]) => `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${read()}\n`,
+    ([name, type, help, read]) =>
+      `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${name} ${read() + (more[name] ?? 0)}\n`,
   ).join('');
 }

@@ -49,11 +49,18 @@ const test: KubeTest = {
           await until('an answer', 45, () => ask('/') === '200');
           await until('the route', 30, () => ask('/teapot') === '418');
         });
-    await step('proxy-status names the data plane of each', async () => {
-      await until('both', 30, () => {
-        const { out } = mustTopsail(cluster, ['proxy-status']);
-        return /from-theirs\S*.*envoy/.test(out) && /from-ours\S*.*topsail/.test(out);
-      });
+    await step('what runs there is Envoy', () => {
+      const script = "fetch('http://127.0.0.1:15000/server_info').then((r) => r.text()).then(console.log)";
+      const node = ['/usr/local/bin/node', '-e', script];
+      const info = cluster.kubectl(['-n', 'both', 'exec', 'deploy/theirs', '-c', 'istio-proxy', '--', ...node]);
+      assert.match(info, /"version": ".*BoringSSL"/);
+    });
+    await step('topsail cost names the proxies of each workload, and the control plane', () => {
+      const { out } = mustTopsail(cluster, ['cost', '--seconds', '2']);
+      for (const name of ['ours', 'theirs', 'from-ours', 'from-theirs'])
+        assert.match(out, new RegExp(`both\\s+${name}\\s+sidecar\\s+1\\s+\\d+m\\s+[1-9]\\d*Mi`));
+      assert.match(out, /istio-system\s+istiod\s+control plane\s+1\s+\d+m\s+[1-9]\d*Mi/);
+      process.stdout.write(out.replaceAll(/^/gm, '    '));
     });
   },
 };

@@ -148,6 +148,33 @@ const test: KubeTest = {
       assert.equal(told.status, 1);
       assert.match(told.out, /new pods of these namespaces are refused: .*work/);
     });
+    await step('back again, it says in status, event and description what is wrong with an object', async () => {
+      // While nobody checks it, only its schema does.
+      cluster.kubectl(['-n', 'work', 'apply', '-f', '-'], JSON.stringify(refusedHere()));
+      cluster.kubectl(['-n', 'istio-system', 'scale', 'deploy/istiod', '--replicas=1']);
+      cluster.kubectl(['-n', 'work', 'wait', '--for=condition=Accepted=False', 'vs/bad', '--timeout=90s']);
+      await until('the event', 20, () => {
+        const events = cluster.kubectl(['-n', 'work', 'get', 'events', '--field-selector=type=Warning']);
+        return /Invalid\s+virtualservice\/bad\s+http\[0\]/.test(events);
+      });
+      const told = cluster.kubectl(['-n', 'work', 'describe', 'vs', 'bad']);
+      assert.match(told, /Reason:\s+Invalid/);
+      assert.match(told, /Warning\s+Invalid\s+.*topsail\s+http\[0\]/);
+    });
+    await step('kubectl knows the kinds by their short names, with columns and explanations', () => {
+      cluster.kubectl(['apply', '-f', join(ROOT, 'examples/seed/04-strict-mtls.yaml')]);
+      for (const seed of ['02-reviews-jason', '05-backend-policy', '08-circuit-breaking'])
+        cluster.kubectl(['-n', 'work', 'apply', '-f', join(ROOT, `examples/seed/${seed}.yaml`)]);
+      const got = cluster.kubectl(['-n', 'work', 'get', 'vs,dr,gw,se']);
+      assert.match(got, /NAME\s+GATEWAYS\s+HOSTS\s+AGE/);
+      assert.match(got, /destinationrule\.networking\.istio\.io\/reviews\s+reviews/);
+      assert.match(
+        cluster.kubectl(['get', 'pa,ap', '-A']),
+        /peerauthentication\.security\.istio\.io\/default\s+STRICT/,
+      );
+      assert.match(cluster.kubectl(['explain', 'virtualservice.spec.http.timeout']), /FIELD: timeout/);
+      cluster.kubectl(['-n', 'work', 'wait', '--for=condition=Accepted', 'dr/reviews', '--timeout=30s']);
+    });
     await step('uninstall --purge removes what install made, and keeps the kinds', () => {
       const end = mustTopsail(cluster, ['uninstall', '--purge', '-y']);
       assert.match(end.out, /CustomResourceDefinitions and your objects of these kinds were kept/);

@@ -60,6 +60,13 @@ const test: KubeTest = {
       cluster.kubectl(['label', 'namespace', 'load', 'istio-injection=enabled']);
       applyAll(cluster, 'load', [
         ...app({ name: 'server', image: IMAGE, replicas: 3 }),
+        // A drain evicts all pods of a node at once, were they the only ones: this is how it is told not to.
+        {
+          apiVersion: 'policy/v1',
+          kind: 'PodDisruptionBudget',
+          metadata: { name: 'server' },
+          spec: { maxUnavailable: 1, selector: { matchLabels: { app: 'server' } } },
+        },
         ...loader({ name: 'client', image: IMAGE, target: 'http://server:8080/', node: 'n1' }),
       ]);
       cluster.kubectl(['-n', 'load', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=120s']);

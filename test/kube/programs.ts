@@ -31,7 +31,8 @@ const NODE = [
   'portmap',
   'coredns',
 ];
-const VERSION = 'v1.36.3';
+/** What `npm run test:k8s` builds; where KUBEBUILDER_ASSETS holds another one, that one is run. */
+export const KUBERNETES_VERSION = 'v1.36.3';
 const MODULES: Readonly<Record<string, readonly string[]>> = {
   containerd: ['containerd', 'containerd-shim-runc-v2', 'ctr'].map(
     (name) => `github.com/containerd/containerd/v2/cmd/${name}@v2.3.7`,
@@ -104,9 +105,9 @@ function build(folder: string, say: (text: string) => void): void {
   };
   if (KUBERNETES.some((name) => absent.has(name))) {
     const versions = ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'];
-    const [, major, minor] = /^v(\d+)\.(\d+)/.exec(VERSION) as unknown as [string, string, string];
+    const [, major, minor] = /^v(\d+)\.(\d+)/.exec(KUBERNETES_VERSION) as unknown as [string, string, string];
     const stamps = versions.map(
-      (name) => `-X ${name}.gitVersion=${VERSION} -X ${name}.gitMajor=${major} -X ${name}.gitMinor=${minor}`,
+      (name) => `-X ${name}.gitVersion=${KUBERNETES_VERSION} -X ${name}.gitMajor=${major} -X ${name}.gitMinor=${minor}`,
     );
     go(
       'Kubernetes',
