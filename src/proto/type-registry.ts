@@ -178,6 +178,7 @@ import { file_xds_type_matcher_v3_matcher } from '#proto/xds/type/matcher/v3/mat
 import { file_xds_type_matcher_v3_regex } from '#proto/xds/type/matcher/v3/regex_pb.ts';
 import { file_xds_type_matcher_v3_string } from '#proto/xds/type/matcher/v3/string_pb.ts';
 import { file_xds_type_v3_typed_struct } from '#proto/xds/type/v3/typed_struct_pb.ts';
+import { file_udpa_type_v1_typed_struct } from '#proto/udpa/type/v1/typed_struct_pb.ts';
 
 const files: readonly DescFile[] = [
   file_google_protobuf_any,
@@ -355,6 +356,7 @@ const files: readonly DescFile[] = [
   file_xds_type_matcher_v3_regex,
   file_xds_type_matcher_v3_string,
   file_xds_type_v3_typed_struct,
+  file_udpa_type_v1_typed_struct,
 ];
 
 export const types: Registry = createRegistry(...files);

@@ -17,6 +17,7 @@ import { localRateLimitExtension } from './http/local-ratelimit.ts';
 import { opaExtension } from './http/opa/index.ts';
 import { rbacExtension } from './http/rbac.ts';
 import { setFilterStateExtension } from './http/set-filter-state.ts';
+import { wasmExtension } from './http/wasm.ts';
 import { networkExtAuthzExtension } from './network/ext-authz.ts';
 import { istioNetworkExtensions } from './network/istio.ts';
 import { connectionLimitExtension, networkLocalRateLimitExtension } from './network/limits.ts';
@@ -38,6 +39,7 @@ export const HTTP_FILTERS: readonly HttpFilterExtension[] = [
   opaExtension,
   dynamicForwardProxyExtension,
   grpcWebExtension,
+  wasmExtension,
   ...istioExtensions,
 ];
 
