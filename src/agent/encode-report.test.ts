@@ -16,6 +16,8 @@ test('what is written by hand is what the schema reads', () => {
     bytesSent: 300,
     upstreamMtls: true,
     destinationService: 'b.default.svc.cluster.local',
+    virtualHost: 'b.default.svc.cluster.local:80',
+    routeName: 'first',
   });
   aggregator.add(record, 'source');
   const summary = aggregator.flush(1_750_000_000_123, {

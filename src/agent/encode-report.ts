@@ -1,6 +1,6 @@
 // Writes topsail.telemetry.v1.AgentReport (proto/own/topsail/telemetry/v1/telemetry.proto) without a protobuf runtime.
 import { ProtoWriter } from '#proto/light.ts';
-import type { EdgeSampleInit, SummaryInit } from '#telemetry';
+import type { EdgeSampleInit, RouteSampleInit, SummaryInit } from '#telemetry';
 
 export interface HelloFacts {
   readonly nodeId: string;
@@ -41,6 +41,7 @@ export function encodeSummary(summary: SummaryInit): Uint8Array {
       }
       for (const edge of summary.edges ?? []) w.message(2, (e) => writeEdge(e, edge as EdgeSampleInit));
       integer(w, 3, summary.droppedEdges ?? 0n);
+      for (const route of summary.routes ?? []) w.message(5, (r) => writeRoute(r, route as RouteSampleInit));
       if (health === undefined) return;
       w.message(4, (h) => {
         double(h, 1, health.cpuSeconds ?? 0);
@@ -67,15 +68,26 @@ function writeEdge(w: ProtoWriter, edge: EdgeSampleInit): void {
     edge.connectionsClosed,
   ];
   for (const [i, n] of counts.entries()) integer(w, i + 7, n ?? 0n);
-  const latency = edge.latencyCounts ?? [];
-  if (latency.length > 0) {
-    w.message(13, (packed) => {
-      for (const n of latency) packed.varint64(n);
-    });
-  }
+  writePacked(w, 13, edge.latencyCounts ?? []);
   double(w, 14, edge.latencySumMs ?? 0);
   writeCounts(w, 15, edge.codes ?? {});
   writeCounts(w, 16, edge.flags ?? {});
+}
+
+function writeRoute(w: ProtoWriter, route: RouteSampleInit): void {
+  w.stringField(1, route.virtualHost ?? '')
+    .stringField(2, route.route ?? '')
+    .stringField(3, route.service ?? '');
+  integer(w, 4, route.requests ?? 0n);
+  integer(w, 5, route.failures ?? 0n);
+  writePacked(w, 6, route.latencyCounts ?? []);
+}
+
+function writePacked(w: ProtoWriter, field: number, values: readonly bigint[]): void {
+  if (values.length === 0) return;
+  w.message(field, (packed) => {
+    for (const n of values) packed.varint64(n);
+  });
 }
 
 function writePeer(w: ProtoWriter, field: number, peer: EdgeSampleInit['source']): void {

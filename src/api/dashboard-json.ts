@@ -35,6 +35,19 @@ export interface GoldenJson {
   readonly mtlsShare: number | null;
 }
 
+/** What went by one route, told by the callers' proxies. */
+export interface RouteTrafficJson {
+  readonly virtualHost: string;
+  readonly route: string;
+  readonly service: string;
+  readonly requests: number;
+  readonly requestsPerSecond: number;
+  readonly successRate: number;
+  readonly p50Ms: number;
+  readonly p95Ms: number;
+  readonly p99Ms: number;
+}
+
 export interface TrafficJson {
   /** The control plane's clock, and the end of the window. */
   readonly nowMs: number;

@@ -1,11 +1,12 @@
 // Traffic as the dashboard reads it: edges and the golden table of a window that may lie in the past, live by
 // events, and series of one workload or edge.
 import { type Clock, type HttpAsked, type HttpRoute, jsonAnswer } from '#base';
-import type { EdgeView, SeriesStep, TrafficGraph, WorkloadView } from '#telemetry';
-import type { GoldenJson, SeriesJson, TrafficEdgeJson, TrafficJson } from './dashboard-json.ts';
+import type { EdgeView, RouteTraffic, SeriesStep, TrafficGraph, WorkloadView } from '#telemetry';
+import type { GoldenJson, RouteTrafficJson, SeriesJson, TrafficEdgeJson, TrafficJson } from './dashboard-json.ts';
 import type { LongTraffic } from './prometheus-traffic.ts';
 
 export type TrafficSource = Pick<TrafficGraph, 'edges' | 'workloads' | 'series' | 'dropped'>;
+export type RouteSource = Pick<RouteTraffic, 'routes'>;
 
 const LIVE_EVERY_MS = 1_000;
 const DEFAULT_WINDOW_SECONDS = 10;
@@ -16,7 +17,12 @@ const LIVE_WITHIN_MS = 2_000;
 const LONGEST_FROM_PROMETHEUS_SECONDS = 30 * 86_400;
 
 /** `long`: where ranges beyond the last hour are read from. */
-export function trafficRoutes(source: TrafficSource, clock: Clock, long?: LongTraffic): readonly HttpRoute[] {
+export function trafficRoutes(
+  source: TrafficSource,
+  routes: RouteSource,
+  clock: Clock,
+  long?: LongTraffic,
+): readonly HttpRoute[] {
   return [
     {
       method: 'GET',
@@ -32,6 +38,14 @@ export function trafficRoutes(source: TrafficSource, clock: Clock, long?: LongTr
       answer: (asked) => ({
         open: (send) => everySecond(clock, () => send(JSON.stringify(readTraffic(source, clock, asked)))),
       }),
+    },
+    {
+      method: 'GET',
+      path: '/api/v1/traffic/routes',
+      answer: (asked) => {
+        const window = Math.min(LONGEST_WINDOW_SECONDS, numberOf(asked, 'window') ?? 60);
+        return jsonAnswer(routes.routes(clock.wallTime(), window) satisfies readonly RouteTrafficJson[]);
+      },
     },
     {
       method: 'GET',

@@ -51,7 +51,7 @@ export function explainHop(hop: TapRecordJson, index: number): string {
     [
       'identity',
       hop.mtls
-        ? `mutual TLS ${hop.tls}: ${hop.source.principal || '?'} -> ${hop.destination.principal || '?'}`
+        ? `mutual TLS${hop.tls === '' ? '' : ` ${hop.tls}`}: ${hop.source.principal || '?'} -> ${hop.destination.principal || '?'}`
         : 'plaintext',
     ],
   ];

@@ -16,7 +16,7 @@ export function addObserveCommands(program: Command, { context, exit }: Pick<Pro
       .argument('[name]', 'one workload, or all versions of an app')
       .option('-n, --namespace <name>', 'one namespace')
       .option('--window <duration>', 'how long back: 10s to 1h', alone ? '1m' : '10s')
-      .addOption(new Option('--by <what>', 'rows').choices(['workload', 'service']).default('workload'));
+      .addOption(new Option('--by <what>', 'rows').choices(['workload', 'service', 'route']).default('workload'));
     if (alone) command.addOption(new Option('-o, --output <format>').choices(['json']));
     command.action(async (workload: string | undefined, options) =>
       exit(await (await import('./stat.ts'))[name](await context(), workload, options)),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TrafficEdgeJson } from '#api';
-import { byService, windowSeconds } from './stat.ts';
+import { byService, routeRow, statTable, windowSeconds } from './stat.ts';
 
 const edge = (fields: Partial<TrafficEdgeJson>): TrafficEdgeJson => ({
   source: 'a',
@@ -62,4 +62,31 @@ test('a service sums the edges of its versions, and the one that fails most come
 test('a window is a number with its unit', () => {
   assert.deepEqual(['10s', '5m', '1h'].map(windowSeconds), [10, 300, 3600]);
   assert.throws(() => windowSeconds('soon'), /--window soon is no duration/);
+});
+
+test('the tables read as they always did', () => {
+  const workload = {
+    ...{ name: 'reviews-v1', namespace: 'shop', successRate: 0.9512, requestsPerSecond: 12.34 },
+    ...{ p50Ms: 3.21, p95Ms: 48.6, p99Ms: 0, mtls: 'yes' },
+  };
+  assert.equal(
+    statTable([workload]),
+    `NAME         NAMESPACE   SUCCESS   RPS    P50     P95    P99   MTLS
+reviews-v1   shop        95.12%    12.3   3.2ms   49ms   -     yes
+`,
+  );
+  const numbers = { requests: 9, requestsPerSecond: 0.15, successRate: 1, p50Ms: 2, p95Ms: 4, p99Ms: 4 };
+  const inMesh = { virtualHost: 'reviews.shop.svc.cluster.local:9080', service: 'reviews.shop.svc.cluster.local' };
+  assert.equal(
+    statTable([
+      routeRow({ ...numbers, ...inMesh, route: 'jason' }),
+      routeRow({ ...numbers, virtualHost: '*:80', service: 'page.shop.svc.cluster.local', route: 'bookshop' }),
+      routeRow({ ...numbers, virtualHost: '', service: '', route: '' }),
+    ]),
+    `SERVICE   NAMESPACE   ROUTE      HOST                                  SUCCESS   RPS   P50     P95     P99
+reviews   shop        jason      reviews.shop.svc.cluster.local:9080   100.00%   0.1   2.0ms   4.0ms   4.0ms
+page      shop        bookshop   *:80                                  100.00%   0.1   2.0ms   4.0ms   4.0ms
+none                                                                   100.00%   0.1   2.0ms   4.0ms   4.0ms
+`,
+  );
 });

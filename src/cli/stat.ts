@@ -1,5 +1,5 @@
 // topsail stat, topsail top: the golden table from the mesh's own data, without any Prometheus.
-import type { GoldenJson, TrafficEdgeJson, TrafficJson } from '#api';
+import type { GoldenJson, RouteTrafficJson, TrafficEdgeJson, TrafficJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
 import { table } from './table.ts';
@@ -21,6 +21,9 @@ interface Row {
   readonly p95Ms: number;
   readonly p99Ms: number;
   readonly mtls: string;
+  /** Of a route: its virtual host, and its name there. */
+  readonly host?: string;
+  readonly route?: string;
 }
 
 const WINDOW = /^(\d+)(s|m|h)$/;
@@ -58,13 +61,28 @@ async function readRows(
   name: string | undefined,
   options: StatOptions,
 ): Promise<readonly Row[]> {
-  const traffic = await get<TrafficJson>(`/api/v1/traffic?window=${windowSeconds(options.window ?? '1m')}`);
+  const window = windowSeconds(options.window ?? '1m');
+  if (options.by === 'route') {
+    const routes = await get<readonly RouteTrafficJson[]>(`/api/v1/traffic/routes?window=${window}`);
+    return routes.map(routeRow).filter((row) => fits(row, name, options));
+  }
+  const traffic = await get<TrafficJson>(`/api/v1/traffic?window=${window}`);
   const rows = options.by === 'service' ? byService(traffic.edges) : traffic.workloads.map(workloadRow);
-  return rows.filter(
-    (row) =>
-      (options.namespace === undefined || row.namespace === options.namespace) &&
-      (name === undefined || row.name === name || row.name.startsWith(`${name}-v`)),
+  return rows.filter((row) => fits(row, name, options));
+}
+
+function fits(row: Row, name: string | undefined, { namespace }: StatOptions): boolean {
+  return (
+    (namespace === undefined || row.namespace === namespace) &&
+    (name === undefined || row.name === name || row.name.startsWith(`${name}-v`))
   );
+}
+
+/** A route's name is the one that a VirtualService gives it. */
+export function routeRow(row: RouteTrafficJson): Row {
+  const asked = row.virtualHost.includes('.svc.') ? row.virtualHost : row.service;
+  const [name = '', namespace = ''] = asked.split('.');
+  return { ...row, name: name === '' ? 'none' : name, namespace, mtls: '-', host: row.virtualHost };
 }
 
 export function windowSeconds(text: string): number {
@@ -117,18 +135,23 @@ export function byService(edges: readonly TrafficEdgeJson[]): readonly Row[] {
   return rows.sort((a, b) => a.successRate - b.successRate || b.p99Ms - a.p99Ms);
 }
 
-function statTable(rows: readonly Row[]): string {
+export function statTable(rows: readonly Row[]): string {
+  const byRoute = rows[0]?.host !== undefined;
   const cells = rows.map((row) => [
     row.name,
     row.namespace,
+    ...(byRoute ? [row.route ?? '', row.host ?? ''] : []),
     `${(row.successRate * 100).toFixed(2)}%`,
     row.requestsPerSecond.toFixed(1),
     latency(row.p50Ms),
     latency(row.p95Ms),
     latency(row.p99Ms),
-    row.mtls,
+    ...(byRoute ? [] : [row.mtls]),
   ]);
-  return table(['NAME', 'NAMESPACE', 'SUCCESS', 'RPS', 'P50', 'P95', 'P99', 'MTLS'], cells);
+  const numbers = ['SUCCESS', 'RPS', 'P50', 'P95', 'P99'];
+  return byRoute
+    ? table(['SERVICE', 'NAMESPACE', 'ROUTE', 'HOST', ...numbers], cells)
+    : table(['NAME', 'NAMESPACE', ...numbers, 'MTLS'], cells);
 }
 
 function latency(ms: number): string {

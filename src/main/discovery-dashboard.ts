@@ -21,7 +21,7 @@ import {
 } from '#api';
 import type { Clock, Fs, HttpRoute } from '#base';
 import { callHttp, SystemRandom } from '#io';
-import type { TrafficGraph } from '#telemetry';
+import type { RouteTraffic, TrafficGraph } from '#telemetry';
 import { rootFolder } from './home.ts';
 
 export interface DashboardParts {
@@ -29,6 +29,7 @@ export interface DashboardParts {
   readonly fs: Fs;
   readonly token: string;
   readonly traffic: TrafficGraph;
+  readonly routes: RouteTraffic;
   readonly taps: TapHub;
   readonly recent: RecentRequests;
   readonly whatIf: WhatIf;
@@ -47,6 +48,7 @@ export function dashboardRoutes({
   fs,
   token,
   traffic,
+  routes,
   taps,
   recent,
   whatIf,
@@ -59,7 +61,7 @@ export function dashboardRoutes({
   return [
     ...pageRoutes(builtFiles(dashboardFolder())),
     ...signInRoutes({ clock, random: new SystemRandom(), token }),
-    ...trafficRoutes(traffic, clock, prometheus),
+    ...trafficRoutes(traffic, routes, clock, prometheus),
     ...tapRoutes(taps),
     ...whatIfRoutes(recent, whatIf),
     ...configRoutes(texts, history),

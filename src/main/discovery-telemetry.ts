@@ -3,7 +3,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type EdgeJson, type TapAgent, TapHub } from '#api';
 import type { Clock, Logger } from '#base';
 import { AgentCommandSchema, AgentReportSchema, type Hello } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
-import { type EdgeView, TrafficGraph } from '#telemetry';
+import { type EdgeView, RouteTraffic, TrafficGraph } from '#telemetry';
 import { GRPC_STATUS, type GrpcServer, type ServerCall } from '#wire/grpc';
 import type { DiscoveryIdentity } from './discovery-identity.ts';
 
@@ -14,6 +14,7 @@ const EXPIRE_MS = 60_000;
 
 export class DiscoveryTelemetry {
   readonly graph = new TrafficGraph();
+  readonly routes = new RouteTraffic();
   readonly taps = new TapHub();
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -51,6 +52,7 @@ export class DiscoveryTelemetry {
 
   #expire(): void {
     this.graph.expire(this.#clock.wallTime());
+    this.routes.expire(this.#clock.wallTime());
     this.#clock.setTimer(EXPIRE_MS, () => this.#expire(), { unref: true });
   }
 
@@ -61,8 +63,10 @@ export class DiscoveryTelemetry {
   #take(call: ServerCall, bytes: Uint8Array, namespace: string, teller: Teller): void {
     const { report } = fromBinary(AgentReportSchema, bytes);
     if (report.case === 'hello') this.#greet(call, report.value, namespace, teller);
-    else if (report.case === 'summary') this.graph.merge(report.value, this.#clock.wallTime(), namespace);
-    else if (report.case === 'tap' && teller.agent !== undefined)
+    else if (report.case === 'summary') {
+      this.graph.merge(report.value, this.#clock.wallTime(), namespace);
+      this.routes.merge(report.value.routes, this.#clock.wallTime());
+    } else if (report.case === 'tap' && teller.agent !== undefined)
       this.taps.record(teller.agent, report.value.subscription, report.value.json);
   }
 

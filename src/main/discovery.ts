@@ -158,6 +158,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     fs,
     token,
     traffic: telemetry.graph,
+    routes: telemetry.routes,
     taps: telemetry.taps,
     recent: new RecentRequests(telemetry.taps, clock, Number(options['recentRequests'] ?? RECENT_PER_SECOND)),
     whatIf: whatIf({

@@ -5,10 +5,9 @@ import type { EdgeSampleSchema, SummarySchema } from '#proto/topsail/telemetry/v
 import { type Edge, EdgeIndex, type Reporter } from '../istio/edge.ts';
 import type { PeerInfo, ResponseFlag, StreamRecord } from '../stream-record.ts';
 import { isFailure } from './failure.ts';
+import { LATENCY_BOUNDS, latencyBucket } from './latency.ts';
 import { MAX_CODES_PER_EDGE, MAX_EDGES_PER_SUMMARY } from './limits.ts';
-
-/** Upper bounds in ms of `latency_counts`, without +Inf. */
-export const LATENCY_BOUNDS: readonly number[] = [0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000];
+import { RouteAggregator } from './route-aggregator.ts';
 
 /** A Summary as plain data: `create(SummarySchema, …)` and `toBinary` are the sender's. */
 export type SummaryInit = Exclude<MessageInitShape<typeof SummarySchema>, { $typeName: string }>;
@@ -42,6 +41,7 @@ class Sample {
 export class EdgeAggregator {
   readonly #index = new EdgeIndex(MAX_EDGES_PER_SUMMARY * 2);
   #samples = new Map<Edge, Sample>();
+  readonly #routes = new RouteAggregator();
   #dropped = 0;
 
   /** Adds a finished stream, or a finished connection that was not reported while it lived. */
@@ -50,7 +50,8 @@ export class EdgeAggregator {
     if (sample === undefined) return;
     sample.bytesSent += record.bytesSent;
     sample.bytesReceived += record.bytesReceived;
-    if (isFailure(record)) sample.failures++;
+    const failed = isFailure(record);
+    if (failed) sample.failures++;
     for (const flag of record.flags) count(sample.flags, flag);
     if (record.protocol === 'TCP') {
       sample.opened++;
@@ -62,6 +63,7 @@ export class EdgeAggregator {
     sample.latencySumMs += ms;
     (sample.latency[latencyBucket(ms)] as number)++;
     count(sample.codes, String(record.responseCode));
+    if (reporter === 'source' && !this.#routes.add(record, failed, ms)) this.#dropped++;
   }
 
   /** For connections that live long: opened, bytes now and then, closed. */
@@ -92,6 +94,7 @@ export class EdgeAggregator {
     return {
       at: { seconds: BigInt(Math.floor(wallMs / 1000)), nanos: Math.floor(wallMs % 1000) * 1_000_000 },
       edges,
+      routes: [...this.#routes.flush()],
       droppedEdges,
       health: {
         cpuSeconds: health.cpuSeconds,
@@ -114,12 +117,6 @@ export class EdgeAggregator {
     this.#samples.set(edge, sample);
     return sample;
   }
-}
-
-export function latencyBucket(ms: number): number {
-  let i = 0;
-  while (i < LATENCY_BOUNDS.length && ms > (LATENCY_BOUNDS[i] as number)) i++;
-  return i;
 }
 
 function count(counts: Map<string, number>, key: string): void {

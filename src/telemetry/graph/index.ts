@@ -1,10 +1,12 @@
 export {
   EdgeAggregator,
   type EdgeSampleInit,
-  LATENCY_BOUNDS,
   type ProxyHealthReading,
   type SummaryInit,
 } from './edge-aggregator.ts';
+export { LATENCY_BOUNDS } from './latency.ts';
+export type { RouteSampleInit } from './route-aggregator.ts';
+export { RouteTraffic, type RouteView } from './route-traffic.ts';
 export { isFailure } from './failure.ts';
 export {
   type EdgeView,

@@ -3,7 +3,7 @@
 
 import type { EdgeSample, Peer, Summary } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
 import { quantile } from '../stats/histogram-buckets.ts';
-import { LATENCY_BOUNDS } from './edge-aggregator.ts';
+import { LATENCY_BOUNDS } from './latency.ts';
 import { MAX_CODES_PER_EDGE, MAX_GRAPH_EDGES } from './limits.ts';
 import { WindowRing } from './window-ring.ts';
 
