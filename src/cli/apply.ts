@@ -16,6 +16,7 @@ export interface ApplyOptions {
 }
 
 export async function apply(context: CliContext, options: ApplyOptions): Promise<number> {
+  const timeoutMs = parseSeconds(options.timeout) * 1000;
   const texts = await readManifests(context, options.filename);
   const mesh = await openMesh(context, options.home);
   const answer = await mesh.post<ApplyAnswer>('/api/v1/apply', { texts, namespace: options.namespace });
@@ -38,7 +39,6 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
   const ids = answer.applied
     .filter((one) => one.action !== 'refused')
     .map((one) => `${one.kind}/${one.namespace}/${one.name}`);
-  const timeoutMs = parseSeconds(options.timeout) * 1000;
   const query = new URLSearchParams({
     objects: ids.join(','),
     generation: String(answer.generation),

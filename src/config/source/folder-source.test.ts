@@ -59,6 +59,21 @@ describe('a watched folder', () => {
     await source.refresh();
     assert.equal(subset(), undefined);
   });
+  it('leaves a file unread that is too large', async () => {
+    const { fs, source, store } = await started();
+    fs.put('config/huge.yaml', 'x');
+    const stat = fs.stat.bind(fs);
+    fs.stat = async (path) => {
+      const found = await stat(path);
+      return found === undefined || !path.endsWith('huge.yaml') ? found : { ...found, size: 10 * 2 ** 30 };
+    };
+    fs.readText = async (path) => assert.fail(`${path} was read`);
+    await source.refresh();
+    assert.deepEqual(
+      store.view.complaints.map((c) => c.code),
+      ['TS-CFG-0002'],
+    );
+  });
   it('is read again when it has been quiet', async () => {
     const { clock, fs, source, subset } = await started({ 'a.yaml': route('v1') });
     fs.put('config/a.yaml', route('v2'));

@@ -2,7 +2,7 @@
 
 import type { Clock, Fs, Logger, Timer } from '#base';
 import { dump } from 'js-yaml';
-import { MAX_FILES } from '../limits.ts';
+import { MAX_FILE_BYTES, MAX_FILES } from '../limits.ts';
 import type { ErrorCode } from '../errors.ts';
 import { manifestOf } from '../model/manifest.ts';
 import type { Complaint } from '../model/complaint.ts';
@@ -137,10 +137,16 @@ export class FolderSource {
   async #read(path: string, size: number, modifiedMs: number): Promise<void> {
     const { fs, folder, store, clock, defaultNamespace } = this.#options;
     const former = this.#known.get(path);
+    const known = { size, modifiedMs, doubtful: clock.wallTime() - modifiedMs < TIME_GRAIN_MS };
+    if (size > MAX_FILE_BYTES) {
+      this.#known.set(path, known);
+      store.setFile(path, [{ document: 0, line: 1, text: '', complaints: [tooLarge(path, size)] }]);
+      return;
+    }
     try {
       const text = await fs.readText(`${folder}/${path}`);
       if (text === undefined) return;
-      this.#known.set(path, { size, modifiedMs, doubtful: clock.wallTime() - modifiedMs < TIME_GRAIN_MS });
+      this.#known.set(path, known);
       store.setFile(
         path,
         parseText(path, text, {
@@ -261,6 +267,11 @@ function refused(key: string, reason: string, file: string, code: ErrorCode = 'T
 /** A full disk, a folder that may only be read. */
 function unwritable(key: string, file: string, reason: unknown): Refused {
   return refused(key, reason instanceof Error ? reason.message : String(reason), file, 'TS-CFG-0505');
+}
+
+function tooLarge(file: string, size: number): Complaint {
+  const place = { file, line: 1, column: 1, object: '' };
+  return toComplaint({ code: 'TS-CFG-0002', path: [], args: { size, limit: MAX_FILE_BYTES } }, place);
 }
 
 function gone(folder: string): Complaint {
