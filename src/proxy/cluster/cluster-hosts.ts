@@ -55,19 +55,25 @@ export class ClusterHosts {
   *applyInSteps(specs: readonly HostSpec[], policy: HostPolicy = DEFAULT_POLICY): Steps<HostChanges> {
     const before = this.#hosts;
     const next = new Map<string, Host>();
+    const hosts: Host[] = [];
     const added: Host[] = [];
     const removed: Host[] = [];
     for (const [i, spec] of specs.entries()) {
       let host = before.get(spec.key);
       if (host === undefined) added.push((host = new Host(spec, this.#clock.now())));
       next.set(spec.key, host);
+      hosts.push(host);
       if (i % HOSTS_PER_STEP === HOSTS_PER_STEP - 1) yield;
     }
-    for (const [key, host] of before) if (!next.has(key)) removed.push(host);
+    let looked = 0;
+    for (const [key, host] of before) {
+      if (!next.has(key)) removed.push(host);
+      if (++looked % HOSTS_PER_STEP === 0) yield;
+    }
     yield;
     // Somebody else's set came meanwhile: whoever began last wins, on top of it.
     if (this.#hosts !== before) return yield* this.applyInSteps(specs, policy);
-    for (const spec of specs) this.#change(next.get(spec.key) as Host, spec);
+    for (const [i, host] of hosts.entries()) this.#change(host, specs[i] as HostSpec);
     for (const host of removed) host.removed = true;
     this.#hosts = next;
     this.overprovisioning = policy.overprovisioning;
