@@ -150,16 +150,16 @@ const test: KubeTest = {
     });
     await step('back again, it says in status, event and description what is wrong with an object', async () => {
       // While nobody checks it, only its schema does.
-      cluster.kubectl(['-n', 'work', 'apply', '-f', '-'], JSON.stringify(refusedHere()));
+      cluster.kubectl(['-n', 'work', 'apply', '-f', '-'], JSON.stringify(badPattern()));
       cluster.kubectl(['-n', 'istio-system', 'scale', 'deploy/istiod', '--replicas=1']);
-      cluster.kubectl(['-n', 'work', 'wait', '--for=condition=Accepted=False', 'vs/bad', '--timeout=90s']);
+      cluster.kubectl(['-n', 'work', 'wait', '--for=condition=Accepted=False', 'vs/wrong', '--timeout=90s']);
       await until('the event', 20, () => {
         const events = cluster.kubectl(['-n', 'work', 'get', 'events', '--field-selector=type=Warning']);
-        return /Invalid\s+virtualservice\/bad\s+http\[0\]/.test(events);
+        return /Invalid\s+virtualservice\/wrong\s+\S*http\[0\]\.match\[0\]\.uri\.regex/.test(events);
       });
-      const told = cluster.kubectl(['-n', 'work', 'describe', 'vs', 'bad']);
+      const told = cluster.kubectl(['-n', 'work', 'describe', 'vs', 'wrong']);
       assert.match(told, /Reason:\s+Invalid/);
-      assert.match(told, /Warning\s+Invalid\s+.*topsail\s+http\[0\]/);
+      assert.match(told, /Warning\s+Invalid\s+.*topsail\s+\S*http\[0\]/);
     });
     await step('kubectl knows the kinds by their short names, with columns and explanations', () => {
       cluster.kubectl(['apply', '-f', join(ROOT, 'examples/seed/04-strict-mtls.yaml')]);
@@ -349,6 +349,19 @@ function foreignState(cluster: ClusterArg): string {
 }
 
 /** Its match says two things about one path. */
+/** Its schema lets it pass. */
+function badPattern(): object {
+  return {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: { name: 'wrong' },
+    spec: {
+      hosts: ['a'],
+      http: [{ match: [{ uri: { regex: '(' } }], route: [{ destination: { host: 'a' } }] }],
+    },
+  };
+}
+
 function refusedHere(): object {
   return {
     apiVersion: 'networking.istio.io/v1',
