@@ -1,7 +1,7 @@
 // `npm run bench -- propagation`: from a file event to the last acknowledgement of the last step, on a mesh of real
 // processes under load. The clock starts before the rename that puts the file in place and stops when the API's wait
 // answers, so the watcher's and the API's own time are in it.
-//   --edits 100  --rate 50 (requests/s)  --json FILE
+//   --edits 100  --rate 50 (requests/s)  --data-plane topsail|envoy  --json FILE
 
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -20,11 +20,13 @@ const { values } = parseArgs({
   options: {
     edits: { type: 'string', default: '100' },
     rate: { type: 'string', default: '50' },
+    'data-plane': { type: 'string', default: 'topsail' },
     json: { type: 'string', default: '' },
   },
 });
 const edits = Number(values.edits);
 const rate = Number(values.rate);
+const dataPlane = values['data-plane'] === 'envoy' ? 'envoy' : 'topsail';
 
 interface Kind {
   readonly name: string;
@@ -65,6 +67,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 const mesh = await startMesh({
+  dataPlane,
   gateway: true,
   workloads: [
     { app: 'frontend' },
@@ -100,7 +103,7 @@ async function measure(running: TestMesh): Promise<void> {
   const load = await running.stopFlow('frontend', 'load');
   const rows = [...[...byKind].map(([kind, histogram]) => row(kind.name, histogram)), row('all', all)];
   console.log(
-    `From the file event to the last ACK, ${proxies} proxies, ${edits} edits, ${rate} requests/s (${load.sent} sent, ${load.failures.length} failed), ${cpus().length} cores.\n`,
+    `From the file event to the last ACK, ${proxies} proxies (${dataPlane}), ${edits} edits, ${rate} requests/s (${load.sent} sent, ${load.failures.length} failed), ${cpus().length} cores.\n`,
   );
   console.log('| Edit | n | p50 ms | p99 ms | max ms |\n|---|---|---|---|---|');
   for (const one of rows) console.log(`| ${one.edit} | ${one.count} | ${one.p50Ms} | ${one.p99Ms} | ${one.maxMs} |`);
@@ -111,6 +114,7 @@ async function measure(running: TestMesh): Promise<void> {
   const json = JSON.stringify(
     {
       benchmark: 'propagation',
+      dataPlane,
       when: new Date().toISOString(),
       proxies,
       edits,

@@ -1,5 +1,6 @@
 // The nine files of examples/seed, one after another, on the running demo as its user has it: nothing crashes, the shop
 // goes on, and a route whose subset is taken away keeps its former clusters and says so.
+// TOPSAIL_TEST_DATA_PLANE=envoy: the demo of `npm start -- --data-plane envoy`.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -12,16 +13,17 @@ import { meshEntry, root, seed } from '../mesh/mesh.ts';
 import { callPlain } from '../mesh/plain-calls.ts';
 
 const FILES = ['01', '02', '03', '04', '05', '06', '07', '08', '09'];
+const PLANE = process.env['TOPSAIL_TEST_DATA_PLANE'] === 'envoy' ? 'envoy' : 'topsail';
 const ASKED = 120;
 /** A share of a tenth is over it, or nothing, once in a hundred thousand runs. */
 const MOST_V2 = 30;
 
-describe('the seed files on the running demo', () => {
+describe(`the seed files on the running demo, data plane ${PLANE}`, () => {
   let home = '';
   let demo: RunningDemo;
   before(async () => {
     home = mkdtempSync(join(tmpdir(), 'topsail-seeds-'));
-    demo = await startDemo(home, ['--no-load']);
+    demo = await startDemo(home, ['--no-load', '--data-plane', PLANE]);
   });
   after(async () => {
     await demo.stop();
