@@ -61,6 +61,15 @@ export interface DiscoveryIdentity {
   readonly counts: CertificateCounts;
   /** Routes of the Unix socket: whoever can open it operates this mesh. */
   readonly tokenRoutes: readonly HttpRoute[];
+  readonly gatewayFault?: GatewayFault;
+}
+
+/** What keeps a caller from being the gateway that it says it is; absent where nobody knows better than the caller. */
+export type GatewayFault = (caller: Caller, gateway: ClaimedGateway) => string | undefined;
+
+export interface ClaimedGateway {
+  readonly workload: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface CertificateCounts {
@@ -78,6 +87,7 @@ export interface DiscoveryIdentityOptions {
   /** Names under which agents, and the API server, expect us. */
   readonly names: readonly string[];
   readonly tokenRoutes: readonly HttpRoute[];
+  readonly gatewayFault?: GatewayFault;
 }
 
 /** How long leaves live: unless something else is asked for, and at most. */
@@ -178,6 +188,7 @@ export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): Discov
       );
     },
     tokenRoutes: options.tokenRoutes,
+    ...(options.gatewayFault === undefined ? {} : { gatewayFault: options.gatewayFault }),
   };
 }
 

@@ -1,6 +1,8 @@
 // Pods become workloads: labels, identity and ports from the pod, locality from its node. Readiness comes from EndpointSlices, not from here.
 import type { Clock, Logger, Random } from '#base';
+import type { Caller } from '#identity';
 import { Informer, type KubeClient, type KubeObject, RESOURCES } from '#kube';
+import type { ClaimedGateway } from './discovery-identity.ts';
 import { type Locality, NO_LOCALITY, type PodChange, type Workload } from '#registry';
 
 /** What is kept of a pod of several kilobytes. */
@@ -80,6 +82,17 @@ export class KubePods {
   localityOf(namespace: string, name: string): Locality | undefined {
     const pod = this.#pods.get(`${namespace}/${name}`);
     return pod === undefined ? undefined : this.#locality(pod);
+  }
+
+  /** A gateway is a pod of the caller's own account, and has the labels that it claims: they choose the keys it gets. */
+  gatewayFault(caller: Caller, { workload, labels }: ClaimedGateway): string | undefined {
+    const place = `${caller.namespace}/${workload}`;
+    const pod = this.#pods.get(place);
+    if (pod === undefined) return `there is no pod ${place}, and a gateway has to be one`;
+    if (pod.serviceAccount !== caller.serviceAccount)
+      return `pod ${place} runs as ${pod.serviceAccount}, not as ${caller.serviceAccount}`;
+    const wrong = Object.entries(labels).find(([name, value]) => pod.labels[name] !== value);
+    return wrong === undefined ? undefined : `pod ${place} has no label ${wrong[0]}=${wrong[1]}`;
   }
 
   #publish(keys: Iterable<string>): void {

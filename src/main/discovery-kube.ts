@@ -48,6 +48,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
   );
   const fs = new SecretFs({ client, clock, random, log, namespace: facts.namespace });
   const authority = await startAuthority(fs, parts);
+  let config: KubeConfig | undefined;
   const identity = makeDiscoveryIdentity({
     clock,
     log,
@@ -55,6 +56,8 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
     tokens: new TokenReviews(client),
     names: servingNames(facts),
     tokenRoutes: [],
+    gatewayFault: (caller, gateway) =>
+      config === undefined ? 'the cluster is not read yet' : config.pods.gatewayFault(caller, gateway),
   });
   const roots = new CaRootMaps({ client, clock, random, log, trust: () => authority.trust });
   const service = { name: facts.service, namespace: facts.namespace };
@@ -73,7 +76,6 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
       for (const writer of writers) writer.setLeading(leading);
     },
   });
-  let config: KubeConfig | undefined;
   let status: StatusWriter | undefined;
   let gatewayApi: GatewayApiController | undefined;
   const servers: { close(): void }[] = [];

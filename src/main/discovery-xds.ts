@@ -47,6 +47,13 @@ export class DiscoveryBackend implements XdsBackend {
       workload: node.parsed?.workload ?? '',
     });
     if (misfit !== undefined) return { ok: false, reason: misfit.message };
+    // A gateway gets the keys that its labels choose.
+    const { parsed, metadata: claimed } = node;
+    if (parsed !== undefined && parsed.type !== 'sidecar') {
+      const gateway = { workload: parsed.workload, labels: claimed.LABELS ?? {} };
+      const reason = this.#options.identity.gatewayFault?.(caller.value, gateway);
+      if (reason !== undefined) return { ok: false, reason };
+    }
     return authorizeIdentity(node, caller.value.spiffeId, true);
   }
 
