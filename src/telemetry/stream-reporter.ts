@@ -22,6 +22,7 @@ interface Service {
   readonly namespace: string;
 }
 
+const SNI = /^outbound_\.\d+_\.[\w.-]*_\.[a-z0-9.-]+$/;
 /** Cluster names remembered; configuration bounds them, and clearing costs nothing but a parse. */
 const MAX_SERVICES = 4_096;
 
@@ -62,7 +63,12 @@ export class StreamReporter {
     if (reporter === 'source' && record.source === UNKNOWN_PEER) record.source = local;
     if (reporter !== 'source' && record.destination === UNKNOWN_PEER) record.destination = local;
     if (record.destinationService !== '') return;
-    const service = this.#serviceOf(record.upstreamCluster);
+    let service = this.#serviceOf(record.upstreamCluster);
+    if (service.host === '' && reporter !== 'source' && record.downstreamMtls) {
+      // Answered before a cluster was chosen (denied, say): a caller of the mesh said in its SNI what it asked for.
+      const asked = this.#serviceOf(record.sni);
+      if (asked.namespace === local.namespace) service = asked;
+    }
     record.destinationService = service.host;
     record.destinationServiceName = service.name;
     record.destinationServiceNamespace = service.namespace || (reporter === 'source' ? '' : local.namespace);
@@ -79,8 +85,9 @@ export class StreamReporter {
   }
 }
 
+/** A cluster's name, or an SNI: "outbound_.9080_._.reviews.default.svc.cluster.local". */
 function readCluster(cluster: string): Service {
-  const [direction, , , host = ''] = cluster.split('|');
+  const [direction, , , host = ''] = SNI.test(cluster) ? cluster.split('_.') : cluster.split('|');
   if (host !== '' && (direction === 'outbound' || direction === 'inbound')) {
     const [name = '', namespace = ''] = host.split('.');
     return { host, name, namespace: host.includes('.svc.') ? namespace : '' };
