@@ -148,19 +148,24 @@ const test: KubeTest = {
       assert.equal(told.status, 1);
       assert.match(told.out, /new pods of these namespaces are refused: .*work/);
     });
-    await step('back again, it says in status, event and description what is wrong with an object', async () => {
-      // While nobody checks it, only its schema does.
-      cluster.kubectl(['-n', 'work', 'apply', '-f', '-'], JSON.stringify(badPattern()));
-      cluster.kubectl(['-n', 'istio-system', 'scale', 'deploy/istiod', '--replicas=1']);
-      cluster.kubectl(['-n', 'work', 'wait', '--for=condition=Accepted=False', 'vs/wrong', '--timeout=90s']);
-      await until('the event', 20, () => {
-        const events = cluster.kubectl(['-n', 'work', 'get', 'events', '--field-selector=type=Warning']);
-        return /Invalid\s+virtualservice\/wrong\s+\S*http\[0\]\.match\[0\]\.uri\.regex/.test(events);
-      });
-      const told = cluster.kubectl(['-n', 'work', 'describe', 'vs', 'wrong']);
-      assert.match(told, /Reason:\s+Invalid/);
-      assert.match(told, /Warning\s+Invalid\s+.*topsail\s+\S*http\[0\]/);
-    });
+    await step(
+      'back again, and its webhook too, it says in status, event and description what is wrong with an object',
+      async () => {
+        // Where somebody took the webhook away, only the schema checks.
+        cluster.kubectl(['delete', 'validatingwebhookconfigurations', '-l', 'app.kubernetes.io/managed-by=topsail']);
+        cluster.kubectl(['-n', 'work', 'apply', '-f', '-'], JSON.stringify(badPattern()));
+        cluster.kubectl(['-n', 'istio-system', 'scale', 'deploy/istiod', '--replicas=1']);
+        mustTopsail(cluster, ['install', '--set', 'profile=minimal', '-y', '--readiness-timeout', '90s']);
+        cluster.kubectl(['-n', 'work', 'wait', '--for=condition=Accepted=False', 'vs/wrong', '--timeout=90s']);
+        await until('the event', 20, () => {
+          const events = cluster.kubectl(['-n', 'work', 'get', 'events', '--field-selector=type=Warning']);
+          return /Invalid\s+virtualservice\/wrong\s+\S*http\[0\]\.match\[0\]\.uri\.regex/.test(events);
+        });
+        const told = cluster.kubectl(['-n', 'work', 'describe', 'vs', 'wrong']);
+        assert.match(told, /Reason:\s+Invalid/);
+        assert.match(told, /Warning\s+Invalid\s+.*topsail\s+\S*http\[0\]/);
+      },
+    );
     await step('kubectl knows the kinds by their short names, with columns and explanations', () => {
       cluster.kubectl(['apply', '-f', join(ROOT, 'examples/seed/04-strict-mtls.yaml')]);
       for (const seed of ['02-reviews-jason', '05-backend-policy', '08-circuit-breaking'])

@@ -2,7 +2,8 @@
 import type { Cluster } from './cluster.ts';
 
 /**
- * At SIGTERM it takes no more connections, says so on those that are there, and ends 2 s later. Closing them at once
+ * At SIGTERM it takes no more connections, says so on those that are there, and ends 5 s later: until then its
+ * callers have heard of it on a busy machine too. Closing them at once
  * would leave a POST that is on its way neither answered nor refused, and nobody may repeat that one.
  */
 const SERVER = `
@@ -16,7 +17,7 @@ process.on('SIGTERM', () => {
   ending = true;
   server.closeIdleConnections = () => {};
   server.close();
-  setTimeout(() => process.exit(0), 2000);
+  setTimeout(() => process.exit(0), 5000);
 });`;
 
 /** GET and POST: the second may not be repeated unless nobody has seen it. */
@@ -65,7 +66,7 @@ export function app(options: AppOptions): readonly object[] {
   };
   const spec = {
     serviceAccountName: name,
-    terminationGracePeriodSeconds: 10,
+    terminationGracePeriodSeconds: 30,
     containers: [container],
     ...(node === undefined ? {} : { nodeSelector: { 'kubernetes.io/hostname': node } }),
   };
