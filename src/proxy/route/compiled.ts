@@ -79,7 +79,6 @@ export interface ForwardTarget {
   readonly upgrades: ReadonlyMap<string, UpgradeRule>;
   readonly priority: 'default' | 'high';
   readonly internalRedirect: InternalRedirect | undefined;
-  readonly hedgeOnPerTryTimeout: boolean;
 }
 
 export interface UpgradeRule {

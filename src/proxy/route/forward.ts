@@ -41,8 +41,8 @@ export function compileForward(
       `${field}.cors`,
       'has no effect: give the policy as typed_per_filter_config of envoy.filters.http.cors',
     );
-  if (action.hedgePolicy !== undefined && !action.hedgePolicy.hedgeOnPerTryTimeout)
-    options.warn(`${field}.hedge_policy`, 'only hedge_on_per_try_timeout has an effect');
+  if ((action.hedgePolicy ?? virtualHost.hedgePolicy) !== undefined)
+    options.warn(`${field}.hedge_policy`, 'has no effect: a try that takes too long ends before the next begins');
   return {
     kind: 'forward',
     clusterNotFoundCode: NOT_FOUND_CODES[action.clusterNotFoundResponseCode] ?? 503,
@@ -68,7 +68,6 @@ export function compileForward(
     upgrades: compileUpgrades(action, field),
     priority: action.priority === 1 ? 'high' : 'default',
     internalRedirect: compileInternalRedirect(action),
-    hedgeOnPerTryTimeout: action.hedgePolicy?.hedgeOnPerTryTimeout ?? false,
   };
 }
 
