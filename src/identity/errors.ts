@@ -111,7 +111,6 @@ const TABLE = {
   token_audience: ['the token is meant for another audience', 'use a token with audience istio-ca'],
   // Secrets.
   secret_not_found: ['there is no such secret', 'create it, or correct the name'],
-  secret_not_entitled: ['this proxy may not read the secret', 'put the secret into the namespace of the gateway'],
   secret_incomplete: [
     'the secret lacks a key or certificate',
     'use tls.crt and tls.key, or cert and key; ca.crt or cacert for the bundle',

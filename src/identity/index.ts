@@ -18,8 +18,6 @@ export type { CertificateServiceOptions, CreateCertificate } from './ca/certific
 export { issueLeaf, makeIntermediate, makeRoot } from './ca/signing-authority.ts';
 export type { Leaf, LeafRequest, SigningAuthority } from './ca/signing-authority.ts';
 export * from './errors.ts';
-export { isGatewaySecretName, resolveGatewaySecret } from './gateway-secret.ts';
-export type { GatewaySecret, GatewaySecretRequest, SecretObject } from './gateway-secret.ts';
 export { Intermediates } from './intermediates.ts';
 export { generateKeyPair, privateKeyPem, readKeyPair } from './key-pair.ts';
 export type { KeyKind, KeyPair } from './key-pair.ts';
