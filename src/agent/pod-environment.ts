@@ -37,6 +37,7 @@ export function readPodEnvironment(
   const mode = meta('INTERCEPTION_MODE');
   const envoy = text('TOPSAIL_DATA_PLANE') === 'envoy';
   const metadata: NodeMetadata = {
+    ...passedOn(env),
     NAMESPACE: text('POD_NAMESPACE'),
     SERVICE_ACCOUNT: text('SERVICE_ACCOUNT', 'default'),
     WORKLOAD_NAME: meta('WORKLOAD_NAME'),
@@ -66,6 +67,16 @@ export function readPodEnvironment(
     appMetrics: readAppMetrics(text('ISTIO_PROMETHEUS_ANNOTATIONS')),
     metadata,
   };
+}
+
+/** Istio's agents pass on whatever is called so: a control plane may read more of it than is known here. */
+function passedOn(env: Readonly<Record<string, string | undefined>>): Readonly<Record<string, unknown>> {
+  const found: Record<string, unknown> = {};
+  for (const [name, value = ''] of Object.entries(env)) {
+    if (name.startsWith('ISTIO_META_')) found[name.slice('ISTIO_META_'.length)] = value;
+    else if (name.startsWith('ISTIO_METAJSON_')) Object.assign(found, readObject(value));
+  }
+  return found;
 }
 
 /** Istio's defaults: port 80, path /metrics. */
