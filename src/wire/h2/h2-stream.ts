@@ -9,6 +9,7 @@ import type {
   ServerStream,
   ServerStreamHandler,
 } from '../http/stream.ts';
+import { BodyQueue } from './body-queue.ts';
 import type { H2Connection } from './connection.ts';
 import { codeForReset } from './errors.ts';
 import { fieldsOfRequest, fieldsOfResponse, fieldsOfTrailers } from './head.ts';
@@ -41,8 +42,7 @@ export class H2Stream implements ServerStream, ClientStream {
   /** Received bytes whose window is not given back while the reader is paused. */
   withheldCredit = 0;
   paused = false;
-  readonly #queue: Uint8Array[] = [];
-  #queuedBytes = 0;
+  readonly #queue = new BodyQueue();
   #endAfterQueue = false;
   #trailers: HeaderBlock | undefined = undefined;
   #wantsDrain = false;
@@ -56,7 +56,7 @@ export class H2Stream implements ServerStream, ClientStream {
   }
 
   get queuedBytes(): number {
-    return this.closed ? 0 : this.#queuedBytes;
+    return this.closed ? 0 : this.#queue.bytes;
   }
 
   /** More body than content-length says, or at its end another amount (RFC 9113 §8.1.1). */
@@ -88,17 +88,14 @@ export class H2Stream implements ServerStream, ClientStream {
 
   sendData(data: Uint8Array, end: boolean): boolean {
     if (this.closed || this.localEnded || this.#endAfterQueue) return true;
-    if (this.#queue.length > 0 || data.length > this.#room()) {
-      if (data.length > 0) {
-        this.#queue.push(data);
-        this.#queuedBytes += data.length;
-      }
+    if (this.#queue.bytes > 0 || data.length > this.#room()) {
+      this.#queue.push(data);
       if (end) this.#endAfterQueue = true;
       this.flushQueue();
     } else {
       this.#write(data, end);
     }
-    const pause = this.#queuedBytes > QUEUE_HIGH_BYTES || this.connection.congested;
+    const pause = this.#queue.bytes > QUEUE_HIGH_BYTES || this.connection.congested;
     if (pause && !this.closed) {
       this.#wantsDrain = true;
       this.connection.waitForDrain(this);
@@ -108,7 +105,7 @@ export class H2Stream implements ServerStream, ClientStream {
 
   sendTrailers(trailers: HeaderBlock): void {
     if (this.closed || this.localEnded || this.#endAfterQueue) return;
-    if (this.#queue.length > 0) {
+    if (this.#queue.bytes > 0) {
       this.#trailers = trailers;
       this.#endAfterQueue = true;
       return;
@@ -136,31 +133,24 @@ export class H2Stream implements ServerStream, ClientStream {
 
   /** Sends what the windows now allow. Called when one of them grew. */
   flushQueue(): void {
-    while (this.#queue.length > 0 && !this.closed) {
-      const data = this.#queue[0] as Uint8Array;
+    while (this.#queue.bytes > 0 && !this.closed) {
       const room = this.#room();
       if (room <= 0) {
         this.connection.waitForWindow(this);
         break;
       }
-      const last = this.#queue.length === 1;
-      if (data.length <= room) {
-        this.#queue.shift();
-        this.#queuedBytes -= data.length;
-        this.#write(data, last && this.#endAfterQueue && this.#trailers === undefined);
-      } else {
-        this.#queue[0] = data.subarray(room);
-        this.#queuedBytes -= room;
-        this.#write(data.subarray(0, room), false);
-      }
+      const data = this.#queue.first(room);
+      const last = data.length === this.#queue.bytes;
+      this.#write(data, last && this.#endAfterQueue && this.#trailers === undefined);
+      this.#queue.drop(data.length);
     }
-    if (this.#queue.length === 0 && this.#endAfterQueue && !this.localEnded && !this.closed) this.#sendEnd();
+    if (this.#queue.bytes === 0 && this.#endAfterQueue && !this.localEnded && !this.closed) this.#sendEnd();
   }
 
   /** The connection's output or this stream's queue shrank. */
   drained(): boolean {
     if (!this.#wantsDrain || this.closed) return true;
-    if (this.#queuedBytes > QUEUE_HIGH_BYTES / 2) return false;
+    if (this.#queue.bytes > QUEUE_HIGH_BYTES / 2) return false;
     this.#wantsDrain = false;
     this.handler.onDrain();
     return true;
