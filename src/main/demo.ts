@@ -69,8 +69,10 @@ async function run(
     changed: (running) => writeRecords(home.run, running),
   });
   let load: { stop(): void } | undefined;
+  let stopping = false;
   const stopped = new Promise<number>((resolve) => {
     const stop = (reason: string): void => {
+      stopping = true;
       say(`Stopping: ${reason}`);
       load?.stop();
       void supervisor.stop().then(() => {
@@ -111,6 +113,8 @@ async function run(
       }),
     );
   } catch (error) {
+    // What ends because it was told to is no failure.
+    if (stopping) process.exit(await stopped);
     const said = systemFailure(error) ?? (error instanceof Error ? error.message : String(error));
     process.stderr.write(`error: ${[said, fullDisk(home.folder)].filter((line) => line !== undefined).join('\n')}\n`);
     await supervisor.stop();

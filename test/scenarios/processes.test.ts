@@ -2,6 +2,8 @@
 // TOPSAIL_TEST_LONG=1 weighs after 60 s of load, through `npm start`, and kills npm. TOPSAIL_TEST_CAPTURE=none,userns,netns
 // chooses the capture tiers (default: the best that this machine allows).
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +11,7 @@ import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asDemo, freeBase, isFree, type RunningDemo, startDemo, startUntilReady, stillAlive } from '../mesh/demo.ts';
+import { cleanEnv } from '../mesh/mesh-process.ts';
 import { isAlive, meshEntry, root, withDescendants } from '../mesh/mesh.ts';
 import { callPlain } from '../mesh/plain-calls.ts';
 
@@ -108,6 +111,26 @@ function processes(capture: string): void {
     const left = readdirSync(join(home, 'run'), { recursive: true, encoding: 'utf8' });
     assert.deepEqual(left.sort(), ['ports', 'workloads'], 'no record, claim or socket stays in run/');
     assert.deepEqual(namespaces(), []);
+  });
+
+  test('Ctrl-C while it starts ends everything, and is no failure', async () => {
+    const flags = ['--home', home, '--port-base', String(await freeBase()), '--capture', capture];
+    const child = spawn(process.execPath, [meshEntry(), 'demo', ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...cleanEnv(), TOPSAIL_ROOT: root },
+      detached: true,
+    });
+    let said = '';
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (said += chunk));
+    const ended = once(child, 'exit');
+    const records = join(home, 'run/processes.json');
+    await soon('the first process', REPAIRED_WITHIN_MS, () => existsSync(records));
+    everybody = withDescendants(child.pid as number);
+    child.kill('SIGINT');
+    const [status] = await ended;
+    assert.equal(status, 0, said);
+    assert.doesNotMatch(said, /error|The end of/);
+    await gone(everybody, ENDED_WITHIN_MS);
   });
 
   test('the second start answers soon, over HTTP and HTTPS, and says what is where', async () => {
