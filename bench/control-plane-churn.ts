@@ -1,6 +1,7 @@
 // Endless change: fake pods on fake nodes in a real API server are replaced at a steady rate; the control plane's memory
 // over time, and at the end whether a sidecar that was connected all the while holds every endpoint, and no other.
 import { parseArgs } from 'node:util';
+import { SMALL_HEAP } from '../src/main/node-settings.ts';
 import { startApiServer } from '../test/rungs/kube/api-server.ts';
 import type { ClientsOrder } from './control-plane/clients.ts';
 import { FakePods } from './control-plane/fake-pods.ts';
@@ -43,7 +44,7 @@ try {
     `${values.nodes} nodes, ${size.services * size.endpoints} pods of ${size.services} services: made in ${((performance.now() - filledMs) / 1000).toFixed(0)} s`,
   );
   const env = { BENCH_SIZE: JSON.stringify(size), BENCH_KUBECONFIG: api.kubeconfig };
-  const plane = new Peer('serve.ts', env);
+  const plane = new Peer('serve.ts', env, SMALL_HEAP);
   const port = await plane.next<number>('ready');
   const fleet = new Peer('clients.ts');
   const clients = Number(values.clients);
