@@ -74,6 +74,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
     keySets: input.keySets ?? former?.keySets ?? NO_KEY_SETS,
     conditions: [
       ...furtherMeshConfigs(config),
+      ...foreignTrustDomain(mesh, domain),
       ...written.conditions,
       ...owned.conditions,
       ...retained.conditions,
@@ -118,6 +119,12 @@ function samePolicies(a: ConfigView, b: ConfigView): boolean {
 
 function sameMesh(former: Snapshot | undefined, config: ConfigView): MeshSettings | undefined {
   return former !== undefined && former.mesh.origin === config.list('MeshConfig')[0] ? former.mesh : undefined;
+}
+
+/** Identities are of the cluster's domain. */
+function foreignTrustDomain({ origin, trustDomain }: MeshSettings, domain: string): readonly Condition[] {
+  if (origin === undefined || trustDomain === domain) return [];
+  return [condition('TS-REG-016', origin, { path: 'trustDomain', domain, trustDomain })];
 }
 
 function furtherMeshConfigs(config: ConfigView): readonly Condition[] {

@@ -80,6 +80,18 @@ test('a second MeshConfig says that it is not in force', () => {
   );
 });
 
+test('a trust domain that the authority does not issue for is complained about', () => {
+  const text =
+    'apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig\nmetadata: { name: m }\ntrustDomain: other.example\n';
+  const config = viewOf(parseText('t.yaml', text, { createdMs: 1 }).flatMap(({ object }) => object ?? []));
+  const { view } = new Registry({ domain: 'cluster.local', cluster: 'Kubernetes' }).rebuild(config);
+  const { conditions } = buildSnapshot({ config, registry: view, domain: 'cluster.local', former: undefined });
+  assert.deepEqual(
+    conditions.map(({ code, path }) => [code, path]),
+    [['TS-REG-016', 'trustDomain']],
+  );
+});
+
 test('owners, the root namespace, whom the owner granted it and rules for oneself are free', () => {
   for (const free of [
     { by: 'victim' },

@@ -82,6 +82,11 @@ const TABLE = {
     message: 'the mesh already has the older MeshConfig {winner}: nothing of this one is in force',
     remedy: 'Write its settings into that one, or remove one of the two.',
   },
+  'TS-REG-016': {
+    severity: 'error',
+    message: 'certificates are issued for {domain}, not for trust domain {trustDomain}: no peer is believed',
+    remedy: 'Leave trustDomain out: the authority knows no other yet.',
+  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof TABLE;
