@@ -1,5 +1,6 @@
 // Edits of every kind under load, with WebSockets open: nothing fails and nothing closes but what an edit revokes.
-// TOPSAIL_TEST_STORM_SEED chooses another sequence, TOPSAIL_TEST_STORM_EDITS another length (default 200),
+// TOPSAIL_TEST_STORM_SEED chooses another sequence, TOPSAIL_TEST_STORM_EDITS another length (default 200, on Envoy 60
+// without TOPSAIL_TEST_LONG),
 // TOPSAIL_TEST_CAPTURE=none,userns,netns the capture tiers (default none), TOPSAIL_TEST_DATA_PLANE=envoy Envoy's.
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
@@ -11,9 +12,13 @@ import { type MeshAsk, startMesh, type TestMesh } from '../mesh/mesh.ts';
 import { type Edit, randomEdit, type Roll, touchesChains } from './random-edit.ts';
 
 const SEED = Number(process.env['TOPSAIL_TEST_STORM_SEED'] ?? 1);
-const EDITS = Number(process.env['TOPSAIL_TEST_STORM_EDITS'] ?? 200);
 const TIERS = (process.env['TOPSAIL_TEST_CAPTURE'] ?? 'none').split(',') as NonNullable<MeshAsk['capture']>[];
 const PLANE = process.env['TOPSAIL_TEST_DATA_PLANE'] === 'envoy' ? 'envoy' : 'topsail';
+/** The same on Envoy is for the long form. */
+const EDITS = Number(
+  process.env['TOPSAIL_TEST_STORM_EDITS'] ??
+    (PLANE === 'envoy' && (process.env['TOPSAIL_TEST_LONG'] ?? '') === '' ? 60 : 200),
+);
 const ENVOY_EDITS = Math.ceil(EDITS / 4);
 const REVOKED_WITHIN_MS = 5000;
 

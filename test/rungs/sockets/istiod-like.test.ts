@@ -196,7 +196,7 @@ test('a pod’s agent is served by a control plane that behaves as Istio’s', {
   );
   assert.deepEqual({ ...LABELS }, { app: 'web', version: 'v1' });
   assert.match(POD_PORTS ?? '', /8080/);
-  const { NODE_NAME, ANNOTATIONS } = node?.metadata as unknown as Record<string, unknown>;
+  const { NODE_NAME, ANNOTATIONS } = (node?.metadata ?? {}) as unknown as Record<string, unknown>;
   assert.deepEqual([NODE_NAME, ANNOTATIONS], ['node-1', { a: 'b' }], 'whatever begins with ISTIO_META is passed on');
   assert.equal(names.size > 0, true);
   assert.deepEqual(backend.rejections, []);
