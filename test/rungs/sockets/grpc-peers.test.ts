@@ -200,7 +200,7 @@ test('our client and server meet on a Unix socket that nobody else can open', as
 });
 
 test('over TLS each side judges the other, and a refused client is cut', async () => {
-  const seen: (readonly [number, boolean])[] = [];
+  const seen: (readonly [number, boolean | undefined])[] = [];
   let accept = true;
   const server = ourServer();
   const context = selfSigned('server');
