@@ -15,6 +15,7 @@ import type {
 } from '#base';
 import { provideRoundEnd } from '#base';
 import type { HeldSocket, ListeningSockets } from './listening-sockets.ts';
+import { connErrorOf } from './conn-error.ts';
 import { SocketConn } from './socket-conn.ts';
 import { forgetSession, knownSession, rememberSession, secureContext, sessionKey } from './tls-context.ts';
 import { judgePeer } from './tls-peer.ts';
@@ -139,6 +140,12 @@ function connectTls(options: ConnectOptions, tls: TlsClientOptions, handler: Con
     // TLS 1.3 tickets may arrive before the verdict: they are kept only for peers that passed.
     if (chain !== undefined) rememberSession(key, { session: ticket, chain });
     else fresh = ticket;
+  });
+  // Reached, and then reset before the handshake was over: the peer does not speak TLS, or refuses this one.
+  let reached = false;
+  socket.once('connect', () => (reached = true));
+  socket.prependListener('error', (error) => {
+    if (reached && chain === undefined) conn.blame({ ...connErrorOf(error), kind: 'tls' });
   });
   watchConnect(socket, conn, options, 'secureConnect', () => {
     const judged = judgePeer(socket, tls.context, tls.check, tls.sni, known?.chain);
