@@ -77,7 +77,10 @@ export function readClusterSettings(
     keepAliveMs: keepalive === undefined ? undefined : (keepalive.keepaliveTime ?? 7200) * 1000,
   };
   const protocol = protocolOf(message, http);
-  const maxStreamsPerConnection = h2Options(message, http)?.maxConcurrentStreams ?? 1024;
+  const h2 = h2Options(message, http);
+  if (h2?.initialStreamWindowSize !== undefined || h2?.initialConnectionWindowSize !== undefined)
+    warn(`${field}.http2_protocol_options`, 'window sizes have no effect: connections to endpoints have our own');
+  const maxStreamsPerConnection = h2?.maxConcurrentStreams ?? 1024;
   return {
     message,
     discovery: type.case === 'clusterType' ? DISCOVERY.FORWARD : (type.value ?? DISCOVERY.STATIC),
