@@ -21,13 +21,18 @@ export interface WorkloadIdentity {
 const TRUST_DOMAIN = /^[a-z0-9._-]{1,255}$/;
 const SEGMENT = /^[A-Za-z0-9._-]+$/;
 
+/** What a SPIFFE id can hold before its first slash. */
+export function isTrustDomain(text: string): boolean {
+  return TRUST_DOMAIN.test(text);
+}
+
 export function parseSpiffeId(text: string): Result<SpiffeId, IdentityError> {
   const malformed = (why: string): Result<SpiffeId, IdentityError> =>
     err(new IdentityError('spiffe_malformed', `${JSON.stringify(text.slice(0, 200))} ${why}`));
   if (text.length > SPIFFE_ID_CHARACTERS_MAX) return malformed('is too long');
   if (!text.startsWith('spiffe://')) return malformed('does not begin with spiffe://');
   const [trustDomain, ...path] = text.slice('spiffe://'.length).split('/');
-  if (trustDomain === undefined || !TRUST_DOMAIN.test(trustDomain)) return malformed('has no valid trust domain');
+  if (trustDomain === undefined || !isTrustDomain(trustDomain)) return malformed('has no valid trust domain');
   for (const segment of path) {
     if (!SEGMENT.test(segment) || segment === '.' || segment === '..')
       return malformed('has a path segment that is empty or not allowed');

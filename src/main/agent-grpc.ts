@@ -10,6 +10,7 @@ import { MESH_ROOTS, WORKLOAD_CERTIFICATE } from '#identity';
 import { gunzip, listenGrpc } from '#io';
 import { GrpcServer } from '#wire/grpc';
 import type { AgentIdentity } from './agent-identity.ts';
+import { CLUSTER_DOMAIN } from './cluster-domain.ts';
 
 export const GRPC_BOOTSTRAP_VARIABLE = 'GRPC_XDS_BOOTSTRAP';
 
@@ -44,7 +45,7 @@ export async function serveGrpcClient(options: GrpcClientOptions): Promise<Recor
   replace(path, grpcBootstrap({ nodeId, cluster, metadata, socket, files }));
   log.info('gRPC clients find the mesh by a bootstrap file', { path });
   // The loopback forward proxy is not for them: empty means none.
-  return { [GRPC_BOOTSTRAP_VARIABLE]: path, grpc_proxy: '', no_grpc_proxy: `.svc.${identity.trustDomain}` };
+  return { [GRPC_BOOTSTRAP_VARIABLE]: path, grpc_proxy: '', no_grpc_proxy: `.svc.${CLUSTER_DOMAIN}` };
 }
 
 /** Resolves when certificate and roots are there; each newer one replaces its file. */

@@ -49,6 +49,8 @@ export interface TrustNews {
   /** Undefined: what came with our certificate is as new. */
   readonly rootsPem?: string;
   readonly crlPem: string;
+  /** Undefined: it cannot change while we run. */
+  readonly trustDomain?: string;
 }
 
 /** Where tokens and the first trust come from: the control plane's socket, or a pod's projected files. */
@@ -84,7 +86,7 @@ export function startAgentIdentity(options: AgentIdentityOptions): Promise<Agent
 export async function connectIdentity(options: ConnectOptions): Promise<AgentIdentity> {
   const { clock, log, random, spec, tokens, discoveryName } = options;
   await tokens.start();
-  const trustDomain = tokens.answer.trustDomain;
+  let trustDomain = tokens.answer.trustDomain;
   let trust: TrustSecret | undefined;
   const intermediates = new Intermediates();
   const manager: CertificateManager = new CertificateManager({
@@ -115,6 +117,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
             crlPem: trust?.crlPem ?? '',
             version: trust?.version ?? '',
             intermediates,
+            trustDomain,
           },
           discoveryName,
           clock,
@@ -133,9 +136,15 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     });
     manager.start();
   });
-  tokens.onTrust(({ rootsPem, crlPem }) => {
+  tokens.onTrust(({ rootsPem, crlPem, trustDomain: now = trustDomain }) => {
     if (rootsPem === undefined) manager.setRevoked(crlPem);
     else manager.setTrust(rootsPem, crlPem);
+    if (now === trustDomain) return;
+    log.info("the mesh's trust domain changed", { former: trustDomain, now });
+    trustDomain = now;
+    // Until there is a certificate of the new one, the token alone says who we are.
+    channel.reconnect();
+    manager.renewSoon();
   });
   // The connection so far was anonymous.
   channel.reconnect();
@@ -155,12 +164,15 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
 
 function clientTls(
   manager: CertificateManager,
-  { rootsPem, crlPem, version, intermediates }: TrustAnswer & { readonly intermediates: Intermediates },
+  { rootsPem, crlPem, version, intermediates, trustDomain }: TrustAnswer & { readonly intermediates: Intermediates },
   name: string,
   clock: Clock,
 ): TlsClientOptions {
-  // One that ran out (the machine slept) would be refused for ever; without it the token is enough.
-  const current = (manager.current?.notAfterMs ?? 0) > clock.wallTime() ? manager.current : undefined;
+  // One that ran out (the machine slept), or is of a former trust domain, would be refused for ever; the token is enough.
+  const held = manager.current;
+  const good =
+    (held?.notAfterMs ?? 0) > clock.wallTime() && held?.spiffeId.startsWith(`spiffe://${trustDomain}/`) === true;
+  const current = good ? held : undefined;
   const context: TlsContext = {
     rootsPem,
     minVersion: 'TLSv1.3',

@@ -27,6 +27,7 @@ import { connectIdentity } from './agent-identity.ts';
 import { type AgentProxy, type AgentProxyOptions, startAgentProxy } from './agent-proxy.ts';
 import { askApp, readAppProbers } from './app-probers.ts';
 import { serveDns } from './capture-dns.ts';
+import { CLUSTER_DOMAIN } from './cluster-domain.ts';
 import { findEnvoy } from './find-envoy.ts';
 import { PodTokens } from './pod-tokens.ts';
 import { onShutdown } from './supervised.ts';
@@ -36,7 +37,6 @@ import { VERSION } from './version.ts';
 const ALL_ADDRESSES = '0.0.0.0';
 const LOOPBACK = '127.0.0.1';
 const ADMIN_PORT = 15000;
-const CLUSTER_DOMAIN = 'cluster.local';
 /** What is open may end by itself: Istio's terminationDrainDuration. */
 const DRAIN_MS = 5000;
 const WAIT_LIMIT_MS = 60_000;

@@ -13,6 +13,7 @@ import { agentStatusRoutes, type AppMetrics } from './agent-status.ts';
 import { AppProcess } from './app-process.ts';
 import { GRPC_BOOTSTRAP_VARIABLE, serveGrpcClient } from './agent-grpc.ts';
 import { claimBlock } from './claim-block.ts';
+import { CLUSTER_DOMAIN } from './cluster-domain.ts';
 import { type CaptureTier, chooseTier, ENVOY_UNCAPTURED } from './capture-tier.ts';
 import { freePorts } from './free-ports.ts';
 import { homeForJoin } from './home.ts';
@@ -174,9 +175,9 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
     ip,
     workload: spec.name,
     namespace: spec.namespace,
-    domain: identity.trustDomain,
+    domain: CLUSTER_DOMAIN,
   });
-  const names = await capture?.serveDns({ clock, random, namespace: spec.namespace, domain: identity.trustDomain });
+  const names = await capture?.serveDns({ clock, random, namespace: spec.namespace, domain: CLUSTER_DOMAIN });
   const cluster = `${metadata.LABELS['service.istio.io/canonical-name'] ?? spec.name}.${spec.namespace}`;
   const proxy = await startDataPlane(plan.envoy, {
     clock,
@@ -242,7 +243,7 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
       httpProxyPort: plan.httpProxyPort,
       loopbackBlock: plan.block ?? '127.0',
       services: proxy.services(),
-      domain: identity.trustDomain,
+      domain: CLUSTER_DOMAIN,
     });
     const env = { ...ofMesh, ...grpcEnv };
     app =

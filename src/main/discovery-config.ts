@@ -5,6 +5,7 @@ import type { Clock, Fs, Logger } from '#base';
 import {
   type ConfigSubscriber,
   ConfigStore,
+  type ConfigView,
   FolderSource,
   KINDS,
   type KindName,
@@ -27,6 +28,7 @@ export interface OpenedConfig {
   readonly writer: ConfigWriter;
   /** Calls with the present view at once, then with each new one. */
   subscribe(subscriber: ConfigSubscriber): void;
+  view(): ConfigView;
   generation(): number;
   readonly texts: ConfigTexts;
   close(): void;
@@ -41,6 +43,7 @@ export async function openConfig(options: OpenConfigOptions): Promise<OpenedConf
   return {
     writer: new FolderWriter(store, source),
     subscribe: (subscriber) => void store.follow(subscriber),
+    view: () => store.view,
     generation: () => store.view.generation,
     texts: { textOf: (key) => store.documentsOf(key)[0]?.document?.text, documents: () => documentsByFile(store) },
     close: () => source.stop(),

@@ -36,13 +36,13 @@ import {
   metadataValue,
   unaryMethod,
 } from '#wire/grpc';
+import { CLUSTER_DOMAIN } from './cluster-domain.ts';
 
-export const TRUST_DOMAIN = 'cluster.local';
 const NAMESPACE = 'istio-system';
 /** Names under which agents expect the control plane. */
 export const DISCOVERY_NAMES = [
   'istiod.istio-system.svc',
-  'istiod.istio-system.svc.cluster.local',
+  `istiod.istio-system.svc.${CLUSTER_DOMAIN}`,
   'istiod',
   'localhost',
 ];
@@ -58,6 +58,8 @@ export interface DiscoveryIdentity {
   onServing(changed: (context: TlsContext) => void): void;
   caller(peer: GrpcPeer, metadata: Metadata): ReturnType<typeof authenticateCaller>;
   registerMethods(server: GrpcServer): void;
+  /** MeshConfig `trustDomainAliases`: callers with certificates of these are ours too. */
+  setTrustAliases(aliases: readonly string[]): void;
   readonly counts: CertificateCounts;
   /** Routes of the Unix socket: whoever can open it operates this mesh. */
   readonly tokenRoutes: readonly HttpRoute[];
@@ -104,6 +106,7 @@ export async function startFolderIdentity(options: {
   readonly stateFolder: string;
   /** Istio's `cacerts` files; a self-signed root is made when there are none. */
   readonly cacertsFolder: string;
+  readonly trustDomain: string;
   readonly lives: LeafLives;
 }): Promise<DiscoveryIdentity> {
   const { clock, fs, log, stateFolder, cacertsFolder } = options;
@@ -113,7 +116,7 @@ export async function startFolderIdentity(options: {
     log,
     folder: join(stateFolder, 'ca'),
     cacertsFolder,
-    trustDomain: TRUST_DOMAIN,
+    trustDomain: options.trustDomain,
     ...options.lives,
   });
   if (!started.ok) throw started.error;
@@ -133,12 +136,14 @@ export async function startFolderIdentity(options: {
 
 export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): DiscoveryIdentity {
   const { clock, log, authority, tokens, names } = options;
+  let aliases: readonly string[] = [];
   const service = makeCertificateService({ authority, clock, log });
   const caller = (peer: GrpcPeer, metadata: Metadata) =>
     authenticateCaller(
       { authorization: metadataValue(metadata, 'authorization'), peer: peer.verdict },
       tokens,
-      TRUST_DOMAIN,
+      authority.trustDomain,
+      aliases,
     );
 
   const counts = {
@@ -155,7 +160,7 @@ export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): Discov
     renewal = clock.setTimer((notAfterMs - clock.wallTime()) / 2, renew, { unref: true });
     return context;
   };
-  const serving = () => ({ context: makeServing(), check: servingCheck(authority, clock) });
+  const serving = () => ({ context: makeServing(), check: servingCheck(authority, () => aliases, clock) });
   const watchers: ((context: TlsContext) => void)[] = [];
   const renew = (): void => {
     const context = makeServing();
@@ -169,6 +174,9 @@ export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): Discov
     serving,
     caller,
     onServing: (changed) => void watchers.push(changed),
+    setTrustAliases: (given) => {
+      aliases = given;
+    },
     registerMethods: (server) => {
       server.register(CREATE_CERTIFICATE_PATH, (call) =>
         unaryMethod(async (bytes) => {
@@ -208,6 +216,7 @@ export interface TokenAnswer {
 export interface TrustAnswer {
   readonly rootsPem: string;
   readonly crlPem: string;
+  readonly trustDomain: string;
   /** Changes with them. */
   readonly version: string;
 }
@@ -227,7 +236,7 @@ function tokenRoute(tokens: WorkloadTokens, authority: CertificateAuthority): Ht
       return jsonAnswer({
         token: issued.value,
         rootsPem: authority.trust.rootsPem,
-        trustDomain: TRUST_DOMAIN,
+        trustDomain: authority.trustDomain,
       } satisfies TokenAnswer);
     },
   };
@@ -237,7 +246,9 @@ function tokenRoute(tokens: WorkloadTokens, authority: CertificateAuthority): Ht
 function trustRoute(authority: CertificateAuthority, clock: Clock): HttpRoute {
   const answer = (): TrustAnswer => {
     const { rootsPem, crlPem } = authority.trust;
-    return { rootsPem, crlPem, version: hash('sha256', `${rootsPem}\0${crlPem}`, 'hex').slice(0, 16) };
+    const { trustDomain } = authority;
+    const version = hash('sha256', `${trustDomain}\0${rootsPem}\0${crlPem}`, 'hex').slice(0, 16);
+    return { rootsPem, crlPem, trustDomain, version };
   };
   return {
     method: 'GET',
@@ -263,7 +274,7 @@ function servingContext(
   version: number,
 ): { readonly context: TlsContext; readonly notAfterMs: number } {
   const key = generateKeyPair();
-  const uris = [`spiffe://${TRUST_DOMAIN}/ns/${NAMESPACE}/sa/istiod`];
+  const uris = [`spiffe://${authority.trustDomain}/ns/${NAMESPACE}/sa/istiod`];
   const issued = authority.issue(
     { spki: key.spki, uris, dns: names, ttlMs: SERVING_TTL_MS, keyEncipherment: false },
     'istiod',
@@ -280,14 +291,15 @@ function servingContext(
   return { context, notAfterMs: issued.notAfterMs };
 }
 
-/** No certificate means anonymous (and a token is asked for); one that fails closes the connection. Roots and revocation lists are those of the moment. */
-function servingCheck(authority: CertificateAuthority, clock: Clock): PeerCheck {
+/** No certificate means anonymous (and a token is asked for); one that fails closes the connection. Roots, revocation lists and aliases are those of the moment. */
+function servingCheck(authority: CertificateAuthority, aliases: () => readonly string[], clock: Clock): PeerCheck {
   let version = '';
   const intermediates = new Intermediates();
   let check: PeerCheck | undefined;
   return (peer) => {
     const { rootsPem, crlPem } = authority.trust;
-    const now = `${rootsPem}${crlPem}`;
+    const trustDomains = [authority.trustDomain, ...aliases()];
+    const now = `${trustDomains.join()} ${rootsPem}${crlPem}`;
     if (check === undefined || now !== version) {
       version = now;
       check = makePeerCheck({
@@ -295,7 +307,7 @@ function servingCheck(authority: CertificateAuthority, clock: Clock): PeerCheck 
         crl: crlPem,
         intermediates,
         sanMatchers: [],
-        trustDomains: [TRUST_DOMAIN],
+        trustDomains,
         required: false,
         peerIs: 'client',
         clock,

@@ -42,7 +42,6 @@ export async function openKubeConfig(options: KubeConfigOptions): Promise<KubeCo
   const store = new ConfigStore();
   const pods = new KubePods({ client, clock, random, log, cluster, changed: options.podsChanged });
   await pods.start();
-  const meshConfigMap = revision === 'default' ? 'istio' : `istio-${revision}`;
   const source = new KubeSource({
     client,
     clock,
@@ -51,7 +50,7 @@ export async function openKubeConfig(options: KubeConfigOptions): Promise<KubeCo
     store,
     rootNamespace,
     revision: revision === 'default' ? '' : revision,
-    meshConfigMap,
+    meshConfigMap: meshConfigMapOf(revision),
   });
   await source.start();
   return {
@@ -60,6 +59,7 @@ export async function openKubeConfig(options: KubeConfigOptions): Promise<KubeCo
     store,
     writer: new KubeWriter(client, store),
     subscribe: (subscriber) => void store.follow(subscriber),
+    view: () => store.view,
     generation: () => store.view.generation,
     texts: { textOf: (key) => textOf(store, key), documents: () => documentsByKey(store) },
     close: () => {
@@ -67,6 +67,11 @@ export async function openKubeConfig(options: KubeConfigOptions): Promise<KubeCo
       pods.stop();
     },
   };
+}
+
+/** Istio's name of the ConfigMap with the mesh's settings. */
+export function meshConfigMapOf(revision: string): string {
+  return revision === 'default' ? 'istio' : `istio-${revision}`;
 }
 
 /** The API server keeps no comments: what is shown is what it holds. */

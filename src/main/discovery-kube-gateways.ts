@@ -5,7 +5,7 @@ import { GatewayApiController } from '#controllers';
 import { readCertificateSecret } from '#identity';
 import type { KubeClient } from '#kube';
 import type { KubeConfig } from './discovery-kube-config.ts';
-import { TRUST_DOMAIN } from './discovery-identity.ts';
+import { CLUSTER_DOMAIN } from './cluster-domain.ts';
 
 /** The generated objects' place in the store. */
 const FILE = 'gateway-api';
@@ -23,7 +23,7 @@ export function startGatewayApi(
   const { store } = config;
   const controller = new GatewayApiController({
     ...parts,
-    domain: TRUST_DOMAIN,
+    domain: CLUSTER_DOMAIN,
     view: () => store.view,
     hasCertificate: (namespace, name) => {
       const data = store.view.get('Secret', namespace, name)?.spec.data;

@@ -2,6 +2,7 @@
 import { networkInterfaces } from 'node:os';
 import process from 'node:process';
 import { type HttpRoute, jsonAnswer, type Logger, type TlsContext } from '#base';
+import { readKubeObject, viewOf } from '#config';
 import {
   AUTHORITY_SECRET,
   type GatewayApiController,
@@ -14,14 +15,16 @@ import {
 } from '#controllers';
 import { CertificateAuthority } from '#identity';
 import { servePod, SystemRandom } from '#io';
-import { KubeError, LeaderElection } from '#kube';
-import { type KubeConfig, openKubeConfig } from './discovery-kube-config.ts';
-import { type DiscoveryIdentity, makeDiscoveryIdentity, TRUST_DOMAIN } from './discovery-identity.ts';
+import { type KubeClient, KubeError, LeaderElection, RESOURCES } from '#kube';
+import { type KubeConfig, meshConfigMapOf, openKubeConfig } from './discovery-kube-config.ts';
+import { type DiscoveryIdentity, makeDiscoveryIdentity } from './discovery-identity.ts';
+import { CLUSTER_DOMAIN } from './cluster-domain.ts';
 import type { Platform, PlatformParts } from './discovery-platform.ts';
 import { leafLives } from './leaf-lives.ts';
 import { Injection } from './discovery-kube-inject.ts';
 import { isGenerated, startGatewayApi } from './discovery-kube-gateways.ts';
 import { findKubeAccess, makeKubeClient } from './kube-access.ts';
+import { trustDomainOf } from './trust-domain.ts';
 import { VERSION } from './version.ts';
 
 /** A drained node takes pods along with the control plane: its proxies hear that from it, before they look for another. */
@@ -47,7 +50,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
     'topsail-discovery',
   );
   const fs = new SecretFs({ client, clock, random, log, namespace: facts.namespace });
-  const authority = await startAuthority(fs, parts);
+  const authority = await startAuthority(fs, parts, () => configuredTrustDomain(client, facts));
   let config: KubeConfig | undefined;
   const identity = makeDiscoveryIdentity({
     clock,
@@ -147,7 +150,11 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
 }
 
 /** Two replicas may both find no Secret: one of them writes it, the other reads it then. */
-async function startAuthority(fs: SecretFs, { clock, log }: PlatformParts): Promise<CertificateAuthority> {
+async function startAuthority(
+  fs: SecretFs,
+  { clock, log }: PlatformParts,
+  trustDomain: () => Promise<string>,
+): Promise<CertificateAuthority> {
   for (let attempt = 1; ; attempt++) {
     try {
       const started = await CertificateAuthority.start({
@@ -156,7 +163,7 @@ async function startAuthority(fs: SecretFs, { clock, log }: PlatformParts): Prom
         log,
         folder: AUTHORITY_SECRET,
         cacertsFolder: 'cacerts',
-        trustDomain: TRUST_DOMAIN,
+        trustDomain: await trustDomain(),
         ...leafLives(),
       });
       if (started.ok) return started.value;
@@ -167,6 +174,15 @@ async function startAuthority(fs: SecretFs, { clock, log }: PlatformParts): Prom
       await new Promise<void>((resolve) => void clock.setTimer(1000 * attempt, resolve));
     }
   }
+}
+
+/** The mesh's ConfigMap alone, before the cluster is read: the authority needs it first. */
+async function configuredTrustDomain(client: KubeClient, { namespace, revision }: PodFacts): Promise<string> {
+  const name = meshConfigMapOf(revision);
+  const found = await client.get(RESOURCES.configMaps, { namespace, name });
+  if (!found.ok && found.error.code !== 'kube_not_found') throw found.error;
+  const documents = found.ok ? readKubeObject('ConfigMap', found.value, name) : [];
+  return trustDomainOf(viewOf(documents.flatMap(({ object }) => object ?? [])));
 }
 
 async function serveWebhooks(
@@ -247,7 +263,7 @@ export function podFacts(env: Readonly<Record<string, string | undefined>>): Pod
 function servingNames({ namespace, revision, service }: PodFacts): readonly string[] {
   const own = [
     `${service}.${namespace}.svc`,
-    `${service}.${namespace}.svc.cluster.local`,
+    `${service}.${namespace}.svc.${CLUSTER_DOMAIN}`,
     `istiod-remote.${namespace}.svc`,
     `istio-pilot.${namespace}.svc`,
   ];

@@ -9,6 +9,7 @@ import type { Home } from './home.ts';
 import { leafLives } from './leaf-lives.ts';
 import type { LocalityOf } from './placed-translation.ts';
 import type { ProgramTracker } from './program-tracker.ts';
+import { trustDomainOf } from './trust-domain.ts';
 
 export interface PlatformParts {
   readonly clock: Clock;
@@ -46,6 +47,13 @@ export async function openPlatform(parts: PlatformParts): Promise<Platform> {
       .startsWith('kube');
   if (cluster) return (await import('./discovery-kube.ts')).openKubePlatform(parts);
   const { clock, fs, log, home } = parts;
+  const config = await openConfig({
+    folder: String(options['config'] ?? home.config),
+    stateFolder: home.state,
+    fs,
+    clock,
+    log,
+  });
   return {
     identity: await startFolderIdentity({
       clock,
@@ -53,11 +61,11 @@ export async function openPlatform(parts: PlatformParts): Promise<Platform> {
       log,
       stateFolder: home.state,
       cacertsFolder: process.env['ROOT_CA_DIR'] ?? join(home.folder, 'cacerts'),
+      trustDomain: trustDomainOf(config.view()),
       lives: leafLives(),
     }),
     host: '127.0.0.1',
-    openConfig: () =>
-      openConfig({ folder: String(options['config'] ?? home.config), stateFolder: home.state, fs, clock, log }),
+    openConfig: async () => config,
     serving: async () => {},
     close: async () => {},
   };

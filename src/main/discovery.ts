@@ -21,7 +21,7 @@ import type { LogLevel } from '#base';
 import { Pusher } from '#push';
 import { XdsServer } from '#xds';
 import { GrpcServer } from '#wire/grpc';
-import { TRUST_DOMAIN } from './discovery-identity.ts';
+import { CLUSTER_DOMAIN } from './cluster-domain.ts';
 import { dashboardRoutes } from './discovery-dashboard.ts';
 import { openPlatform } from './discovery-platform.ts';
 import { authzView } from './authz-view.ts';
@@ -44,6 +44,7 @@ import { ProgramTracker } from './program-tracker.ts';
 import { dumpProxy, proxyJson } from './proxy-json.ts';
 import { onShutdown, reportReady } from './supervised.ts';
 import { trimHeap } from './trim-heap.ts';
+import { followTrustDomain } from './trust-domain.ts';
 import { VERSION } from './version.ts';
 import { whatIf } from './what-if.ts';
 
@@ -63,7 +64,13 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   const platform = await openPlatform({ clock, fs, log, home, options });
   const { identity } = platform;
   const telemetry = new DiscoveryTelemetry({ clock, log });
-  const pusher = new Pusher({ clock, domain: TRUST_DOMAIN, cluster: CLUSTER, retained: restoreRetained(home) });
+  const pusher = new Pusher({
+    clock,
+    domain: CLUSTER_DOMAIN,
+    cluster: CLUSTER,
+    trustDomain: identity.authority.trustDomain,
+    retained: restoreRetained(home),
+  });
   const keySets = new DiscoveryKeySets({
     clock,
     log,
@@ -98,6 +105,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   });
   pusher.subscribe((snapshot, diff) => tracker.snapshotMade(snapshot, diff));
   pusher.subscribe(followExtraRoots(identity, log.scope('ca')));
+  pusher.subscribe(followTrustDomain(identity, log.scope('ca')));
   const xds = new XdsServer({ backend, clock, log: log.scope('xds') });
   xds.onProgress(() => {
     tracker.progressed();

@@ -64,7 +64,14 @@ export function whatIf(parts: WhatIfParts): WhatIf {
       return { ...nothing, notes: ['Nothing was replayed: the edit has errors.'] };
     const config = editedView(before.config, documents, ask, parts.wallTime());
     const after = withSettledModes(
-      buildSnapshot({ config, registry, domain: before.domain, former: before, keySets: before.keySets }),
+      buildSnapshot({
+        config,
+        registry,
+        domain: before.domain,
+        trustDomain: before.mesh.trustDomain,
+        former: before,
+        keySets: before.keySets,
+      }),
     );
     const own = after.conditions.filter(
       (one) => !before.conditions.some((old) => old.code === one.code && old.message === one.message),

@@ -23,6 +23,8 @@ export interface SnapshotInput {
   readonly config: ConfigView;
   readonly registry: RegistryView;
   readonly domain: string;
+  /** The authority's; absent where none issues: MeshConfig's is in force then. */
+  readonly trustDomain?: string;
   readonly former: Snapshot | undefined;
   /** Last good references from before a restart; `former` wins. */
   readonly retained?: Retained;
@@ -32,7 +34,7 @@ export interface SnapshotInput {
 
 export function buildSnapshot(input: SnapshotInput): Snapshot {
   const { config, registry, domain, former } = input;
-  const mesh = sameMesh(former, config) ?? meshSettings(config);
+  const mesh = sameMesh(former, config) ?? meshSettings(config, input.trustDomain);
   const exists = (host: string): boolean => registry.services.byHost.has(host);
   const destinationRules = buildDestinationRules(config, { domain, exists, former: former?.destinationRules });
   const all = buildVirtualServices(config, { domain, exists, former: former?.virtualServices });
@@ -74,7 +76,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
     keySets: input.keySets ?? former?.keySets ?? NO_KEY_SETS,
     conditions: [
       ...furtherMeshConfigs(config),
-      ...foreignTrustDomain(mesh, domain),
+      ...waitingTrustDomain(mesh),
       ...written.conditions,
       ...owned.conditions,
       ...retained.conditions,
@@ -121,10 +123,11 @@ function sameMesh(former: Snapshot | undefined, config: ConfigView): MeshSetting
   return former !== undefined && former.mesh.origin === config.list('MeshConfig')[0] ? former.mesh : undefined;
 }
 
-/** Identities are of the cluster's domain. */
-function foreignTrustDomain({ origin, trustDomain }: MeshSettings, domain: string): readonly Condition[] {
-  if (origin === undefined || trustDomain === domain) return [];
-  return [condition('TS-REG-016', origin, { path: 'trustDomain', domain, trustDomain })];
+/** Certificates are issued for the trust domain that was configured when the control plane started. */
+function waitingTrustDomain(mesh: MeshSettings): readonly Condition[] {
+  const { origin, trustDomain: inForce, configuredTrustDomain: trustDomain } = mesh;
+  if (origin === undefined || trustDomain === inForce) return [];
+  return [condition('TS-REG-016', origin, { path: 'trustDomain', inForce, trustDomain })];
 }
 
 function furtherMeshConfigs(config: ConfigView): readonly Condition[] {

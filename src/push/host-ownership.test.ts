@@ -80,16 +80,33 @@ test('a second MeshConfig says that it is not in force', () => {
   );
 });
 
-test('a trust domain that the authority does not issue for is complained about', () => {
-  const text =
-    'apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig\nmetadata: { name: m }\ntrustDomain: other.example\n';
-  const config = viewOf(parseText('t.yaml', text, { createdMs: 1 }).flatMap(({ object }) => object ?? []));
-  const { view } = new Registry({ domain: 'cluster.local', cluster: 'Kubernetes' }).rebuild(config);
-  const { conditions } = buildSnapshot({ config, registry: view, domain: 'cluster.local', former: undefined });
-  assert.deepEqual(
-    conditions.map(({ code, path }) => [code, path]),
-    [['TS-REG-016', 'trustDomain']],
-  );
+test('a trust domain other than the one that certificates are issued for waits, as an alias, for the next start', () => {
+  const build = (spec: string, trustDomain?: string) => {
+    const text = `apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig\nmetadata: { name: m }\n${spec}`;
+    const config = viewOf(parseText('t.yaml', text, { createdMs: 1 }).flatMap(({ object }) => object ?? []));
+    const { view } = new Registry({ domain: 'cluster.local', cluster: 'Kubernetes' }).rebuild(config);
+    const domain = 'cluster.local';
+    const input = { config, registry: view, domain, former: undefined };
+    const { conditions, mesh } = buildSnapshot(trustDomain === undefined ? input : { ...input, trustDomain });
+    return {
+      complaints: conditions.map(({ code, path }) => [code, path]),
+      domains: [mesh.trustDomain, ...mesh.trustDomainAliases],
+    };
+  };
+  const other = 'trustDomain: other.example\ntrustDomainAliases: [cluster.local, old.example]\n';
+  assert.deepEqual(build(other, 'cluster.local'), {
+    complaints: [['TS-REG-016', 'trustDomain']],
+    domains: ['cluster.local', 'old.example', 'other.example'],
+  });
+  assert.deepEqual(build(other, 'other.example'), {
+    complaints: [],
+    domains: ['other.example', 'cluster.local', 'old.example'],
+  });
+  assert.deepEqual(build(other).domains, ['other.example', 'cluster.local', 'old.example']);
+  assert.deepEqual(build('', 'other.example'), {
+    complaints: [['TS-REG-016', 'trustDomain']],
+    domains: ['other.example'],
+  });
 });
 
 test('owners, the root namespace, whom the owner granted it and rules for oneself are free', () => {

@@ -15,6 +15,8 @@ export interface PusherOptions {
   /** DNS suffix of services, "cluster.local". */
   readonly domain: string;
   readonly cluster: string;
+  /** The authority's; absent: MeshConfig's. */
+  readonly trustDomain?: string;
   readonly debounce?: DebounceLimits;
   /** Last good references from before a restart. */
   readonly retained?: Retained;
@@ -131,7 +133,7 @@ export class Pusher {
     if (waiting === undefined) return;
     this.#waiting = undefined;
     const change = this.#registryChange(waiting.config, waiting.keys);
-    const { domain, retained } = this.#options;
+    const { domain, retained, trustDomain } = this.#options;
     const former = this.#snapshot;
     const next = buildSnapshot({
       config: waiting.config,
@@ -140,6 +142,7 @@ export class Pusher {
       former,
       keySets: this.#keySets,
       ...(retained === undefined ? {} : { retained }),
+      ...(trustDomain === undefined ? {} : { trustDomain }),
     });
     this.#awaitSenders(former, next);
     this.#publish(next, { objects: waiting.keys, endpoints: change.changed, configuration: true });

@@ -83,9 +83,10 @@ const TABLE = {
     remedy: 'Write its settings into that one, or remove one of the two.',
   },
   'TS-REG-016': {
-    severity: 'error',
-    message: 'certificates are issued for {domain}, not for trust domain {trustDomain}: no peer is believed',
-    remedy: 'Leave trustDomain out: the authority knows no other yet.',
+    severity: 'warning',
+    message:
+      'identities stay those of {inForce} until the control plane starts again: {trustDomain} is an alias until then',
+    remedy: 'Keep {inForce} in trustDomainAliases, start the control plane again, then the pods.',
   },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 

@@ -6,7 +6,10 @@ import type { MeshSpec } from './kinds.ts';
 export interface MeshSettings {
   readonly spec: MeshSpec;
   readonly rootNamespace: string;
+  /** The one that identities are of: the authority's, where there is one. */
   readonly trustDomain: string;
+  /** As MeshConfig says it. */
+  readonly configuredTrustDomain: string;
   readonly trustDomainAliases: readonly string[];
   readonly autoMtls: boolean;
   readonly allowAnyOutbound: boolean;
@@ -23,14 +26,18 @@ export interface MeshSettings {
 
 const EMPTY: MeshSpec = Object.freeze({});
 
-export function meshSettings(view: ConfigView): MeshSettings {
+/** `inForce`: the trust domain that the authority issues for; without it, MeshConfig's. */
+export function meshSettings(view: ConfigView, inForce?: string): MeshSettings {
   const origin = view.list('MeshConfig')[0];
   const spec = origin?.spec ?? EMPTY;
+  const configuredTrustDomain = spec.trustDomain ?? 'cluster.local';
+  const trustDomain = inForce ?? configuredTrustDomain;
   return Object.freeze<MeshSettings>({
     spec,
     rootNamespace: spec.rootNamespace ?? 'istio-system',
-    trustDomain: spec.trustDomain ?? 'cluster.local',
-    trustDomainAliases: spec.trustDomainAliases ?? [],
+    trustDomain,
+    configuredTrustDomain,
+    trustDomainAliases: aliases(spec, trustDomain),
     autoMtls: spec.enableAutoMtls ?? true,
     allowAnyOutbound: (spec.outboundTrafficPolicy?.mode ?? 'ALLOW_ANY') !== 'REGISTRY_ONLY',
     inboundLocalhost: spec.inboundTrafficPolicy?.mode === 'LOCALHOST',
@@ -47,4 +54,10 @@ export function meshSettings(view: ConfigView): MeshSettings {
     h2Upgrade: spec.h2UpgradePolicy === 'UPGRADE',
     origin,
   });
+}
+
+/** A trust domain that waits for the next start counts already: replicas of the control plane start one after another. */
+function aliases({ trustDomain, trustDomainAliases }: MeshSpec, inForce: string): readonly string[] {
+  const waiting = trustDomain === undefined ? [] : [trustDomain];
+  return [...new Set([...(trustDomainAliases ?? []), ...waiting])].filter((one) => one !== inForce);
 }

@@ -37,13 +37,19 @@ export function validateEndpointSlice(context: Context, spec: EndpointSliceSpec,
   }
 }
 
+/** SPIFFE ids have no capitals, and none ends with a dot. */
+const isTrustDomain = (text: string): boolean => isFqdn(text) && text === text.toLowerCase() && !text.endsWith('.');
+
 export function validateMeshConfig(context: Context, spec: MeshConfigSpec, path: Path): void {
   const say = (reason: string, ...at: string[]): void =>
     context.problems.say('TS-CFG-0342', [...path, ...at], { reason });
-  const { rootNamespace, trustDomain } = spec;
+  const { rootNamespace, trustDomain, trustDomainAliases } = spec;
   if (rootNamespace !== undefined && !isDnsLabel(rootNamespace))
     say(`${shown(rootNamespace)} is no namespace`, 'rootNamespace');
-  if (trustDomain !== undefined && !isFqdn(trustDomain)) say(`${shown(trustDomain)} is no trust domain`, 'trustDomain');
+  if (trustDomain !== undefined && !isTrustDomain(trustDomain))
+    say(`${shown(trustDomain)} is no trust domain`, 'trustDomain');
+  for (const alias of trustDomainAliases ?? [])
+    if (!isTrustDomain(alias)) say(`${shown(alias)} is no trust domain`, 'trustDomainAliases');
   const ports = [spec.proxyListenPort ?? 15_001, spec.proxyInboundListenPort ?? 15_006, spec.proxyHttpPort ?? 0];
   if (new Set(ports).size !== ports.length)
     say('proxyListenPort, proxyInboundListenPort and proxyHttpPort must differ', 'proxyListenPort');

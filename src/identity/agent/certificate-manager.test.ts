@@ -121,6 +121,18 @@ test('with nothing ever issued, subscribers get an error, and the certificate on
   assert.equal(certificates.at(-1)?.kind, 'certificate');
 });
 
+test('the authority of the mesh may issue for another trust domain by now; one that knows only itself may not', async () => {
+  const identity = TEST_IDENTITY.replace('cluster.local', 'example.org');
+  for (const issuerSaysTrust of [true, false]) {
+    const { mesh, manager, certificates } = setUp({ issuerSaysTrust });
+    mesh.identity = identity;
+    manager.start();
+    await settle();
+    const last = certificates.at(-1);
+    assert.equal(last?.kind === 'certificate' && last.spiffeId, issuerSaysTrust && identity);
+  }
+});
+
 test('a certificate with another identity is not taken', async () => {
   const { mesh, manager, certificates } = setUp();
   mesh.identity = 'spiffe://cluster.local/ns/default/sa/other';

@@ -10,6 +10,7 @@ import { LEAF_TTL_DEFAULT_MS } from '../limits.ts';
 import { readCertificateSecret, readTrustSecret } from '../read-certificate-secret.ts';
 import type { CertificateSecret, SecretSource, SecretValue } from '../secret-source.ts';
 import { MESH_ROOTS, WORKLOAD_CERTIFICATE } from '../secret-source.ts';
+import { formatWorkloadIdentity, parseWorkloadIdentity } from '../spiffe-id.ts';
 import { SecretSlots } from './secret-slots.ts';
 
 /** Has a request signed. `current`, where there is one, is what the connection may show instead of a token. */
@@ -25,7 +26,7 @@ export interface CertificateManagerOptions {
   readonly log: Logger;
   readonly spiffeId: string;
   readonly signCsr: SignCsr;
-  /** The roots that come with a certificate are the mesh's; false with an authority that knows its own only. Default true. */
+  /** The roots that come with a certificate are the mesh's, and so is its trust domain; false with an authority that knows its own only. Default true. */
   readonly issuerSaysTrust?: boolean;
   /** SECRET_TTL. */
   readonly ttlMs?: number;
@@ -91,7 +92,12 @@ export class CertificateManager implements SecretSource {
     this.#roots = rootsPem;
     this.#crlPem = crlPem;
     this.#publishTrust();
-    if (this.current === undefined || before === certificatesOf(rootsPem)[0]) return;
+    if (before !== certificatesOf(rootsPem)[0]) this.renewSoon();
+  }
+
+  /** Our certificate, if we have one, no longer fits what the mesh is now. */
+  renewSoon(): void {
+    if (this.current === undefined) return;
     const { clock, random } = this.#options;
     this.#renewal?.cancel();
     // Not all at once, and well before ours ends.
@@ -143,7 +149,7 @@ export class CertificateManager implements SecretSource {
     const roots = signed.value[signed.value.length - 1] ?? '';
     const secret = readCertificateSecret(chain, privateKeyPem(key));
     if (!secret.ok) return secret.error.message;
-    if (secret.value.spiffeId !== spiffeId)
+    if (!this.#isOurs(secret.value.spiffeId))
       return `the authority issued ${secret.value.spiffeId || 'no identity'} instead of ${spiffeId}`;
     const trust = readTrustSecret(roots);
     if (!trust.ok) return trust.error.message;
@@ -152,17 +158,30 @@ export class CertificateManager implements SecretSource {
     // Trust first: with a new issuer, peers that renewed earlier are recognised before we show the new one.
     this.#publishTrust();
     this.#slots.set(WORKLOAD_CERTIFICATE, secret.value);
-    this.#renewLater(secret.value.notAfterMs);
+    this.#renewLater(secret.value);
     return undefined;
   }
 
-  #renewLater(notAfterMs: number): void {
+  /** The mesh may have got another trust domain since we started. */
+  #isOurs(issued: string): boolean {
+    const { spiffeId, issuerSaysTrust } = this.#options;
+    if (issued === spiffeId) return true;
+    if (issuerSaysTrust === false) return false;
+    const [theirs, ours] = [parseWorkloadIdentity(issued), parseWorkloadIdentity(spiffeId)];
+    return (
+      theirs.ok &&
+      ours.ok &&
+      formatWorkloadIdentity({ ...theirs.value, trustDomain: ours.value.trustDomain }) === spiffeId
+    );
+  }
+
+  #renewLater({ spiffeId, notAfterMs }: CertificateSecret): void {
     const { clock, random } = this.#options;
     const ratio = (this.#options.graceRatio ?? 0.5) + (this.#options.graceJitter ?? 0.01) * (random.float() * 2 - 1);
     const left = notAfterMs - clock.wallTime();
     const delay = Math.max(RENEW_AFTER_MIN_MS, left * (1 - Math.min(1, Math.max(0, ratio))));
     this.#log.info('certificate in force', {
-      identity: this.#options.spiffeId,
+      identity: spiffeId,
       notAfter: new Date(notAfterMs).toISOString(),
     });
     this.#timer = clock.setTimer(delay, () => void this.#fetch(), { unref: true });

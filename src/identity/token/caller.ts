@@ -24,8 +24,9 @@ export async function authenticateCaller(
   shown: CallerCredentials,
   tokens: TokenVerifier,
   trustDomain: string,
+  aliases: readonly string[] = [],
 ): Promise<Result<Caller, IdentityError>> {
-  const byCertificate = fromCertificate(shown.peer);
+  const byCertificate = fromCertificate(shown.peer, trustDomain, aliases);
   if (byCertificate !== undefined && !byCertificate.ok) return byCertificate;
   if (shown.authorization === undefined) {
     return byCertificate ?? err(new IdentityError('caller_unauthenticated', 'no token and no certificate'));
@@ -45,12 +46,19 @@ export async function authenticateCaller(
   return byToken;
 }
 
-function fromCertificate(peer: PeerVerdict): Result<Caller, IdentityError> | undefined {
+/** An identity of an alias is known, and signed, as the trust domain's own. */
+function fromCertificate(
+  peer: PeerVerdict,
+  trustDomain: string,
+  aliases: readonly string[],
+): Result<Caller, IdentityError> | undefined {
   if (peer.kind === 'anonymous') return undefined;
   const identity = parseWorkloadIdentity(peer.spiffeId);
   if (!identity.ok) return err(new IdentityError('caller_unauthenticated', identity.error.message));
   const { namespace, serviceAccount } = identity.value;
-  return ok({ spiffeId: peer.spiffeId, namespace, serviceAccount, workload: undefined });
+  const own = aliases.includes(identity.value.trustDomain);
+  const spiffeId = own ? formatWorkloadIdentity({ trustDomain, namespace, serviceAccount }) : peer.spiffeId;
+  return ok({ spiffeId, namespace, serviceAccount, workload: undefined });
 }
 
 async function fromToken(

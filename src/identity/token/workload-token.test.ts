@@ -121,3 +121,13 @@ test('a caller is known by token, by certificate, or by both when they agree', a
     'a certificate outlives the token it was got with',
   );
 });
+
+test('a certificate of an alias counts as one of the trust domain, and agrees with a token', async () => {
+  const { tokens } = await start();
+  const authorization = `Bearer ${await issued(tokens)}`;
+  const ask = (aliases: readonly string[]) =>
+    authenticateCaller({ authorization, peer: peer(ID) }, tokens, 'example.org', aliases);
+  const known = await ask(['cluster.local']);
+  assert.equal(known.ok && known.value.spiffeId, 'spiffe://example.org/ns/default/sa/reviews');
+  assert.equal(await codeOf(ask([])), 'caller_unauthenticated');
+});

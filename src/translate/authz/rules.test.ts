@@ -59,6 +59,19 @@ describe('a rule', () => {
     assert.match(made, /spiffe:\/\/td1\/ns\/a\/sa\/b/);
     assert.match(made, /spiffe:\/\/td2\/ns\/a\/sa\/b/);
   });
+  it('takes trust domains of others as they are, and adds ours to an end that fits one of ours', () => {
+    const principals = (value: string) => text({ from: [{ source: { principals: [value] } }] });
+    assert.doesNotMatch(principals('other/ns/a/sa/b'), /td[12]/);
+    assert.doesNotMatch(principals('*other/ns/a/sa/b'), /td[12]/);
+    assert.match(principals('*/ns/a/sa/b'), /"suffix","value":"\/ns\/a\/sa\/b"/);
+    const fits = principals('*d2/ns/a/sa/b');
+    assert.match(fits, /"suffix","value":"d2\/ns\/a\/sa\/b"/);
+    assert.match(fits, /spiffe:\/\/td1\/ns\/a\/sa\/b/);
+    assert.match(
+      text({ when: [{ key: 'source.principal', values: ['cluster.local/ns/a/*'] }] }),
+      /spiffe:\/\/td1\/ns\/a\//,
+    );
+  });
   it('means the bound port of a declared one', () => {
     assert.match(text({ to: [{ operation: { ports: ['9080'] } }] }, { boundPort: () => 21_080 }), /21080/);
   });

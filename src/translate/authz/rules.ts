@@ -175,14 +175,17 @@ function trustDomains(mesh: MeshSettings): readonly string[] {
   return [...new Set([mesh.trustDomain, ...mesh.trustDomainAliases])];
 }
 
-/** A principal of one of our trust domains is meant in each of them; `cluster.local` always means ours. */
+/** A principal of one of our trust domains is meant in each of them; `cluster.local` always means ours, `*END` those that end so. */
 function aliases(values: readonly string[] | undefined, mesh: MeshSettings): readonly string[] | undefined {
   const domains = trustDomains(mesh);
   return values?.flatMap((value) => {
     const slash = value.indexOf('/');
     const domain = slash < 0 ? '' : value.slice(0, slash);
-    if (domain !== 'cluster.local' && !domains.includes(domain)) return [value];
-    return domains.map((other) => other + value.slice(slash));
+    const inEach = (list: readonly string[]): string[] => list.map((other) => other + value.slice(slash));
+    if (domain === 'cluster.local' || domains.includes(domain)) return inEach(domains);
+    if (domain.length < 2 || !domain.startsWith('*')) return [value];
+    const others = domains.filter((one) => !one.endsWith(domain.slice(1)));
+    return others.length === domains.length ? [value] : [value, ...inEach(others)];
   });
 }
 

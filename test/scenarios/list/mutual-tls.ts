@@ -1,6 +1,6 @@
 // PeerAuthentication at a server's sidecar, over real handshakes.
 import type { Feature, Scenario } from './scenario.ts';
-import { ALPN, as, FRIEND, OK, plain, policy, SELECT } from './server-calls.ts';
+import { ALPN, as, DENIED, FRIEND, OK, plain, policy, SELECT } from './server-calls.ts';
 
 function mtls(name: string, spec: string, tls: boolean, clear: boolean, namespace = 'default', more = ''): Scenario {
   return {
@@ -122,6 +122,30 @@ const MODES: Feature = [
   },
 ];
 
+const ours = (domain: string, path = 'ns/default/sa/client') => as(`spiffe://${domain}/${path}`);
+const TRUST_DOMAINS: Feature = [
+  {
+    name: 'mTLS: the trust domain and its aliases are ours, and cluster.local of a policy means them',
+    proves: ['MeshConfig.trustDomain', 'MeshConfig.trustDomainAliases', 'PeerAuthentication.mtls.mode'],
+    mesh: 'trustDomain: example.org\ntrustDomainAliases: [old.example]\n',
+    config:
+      policy('modes', 'PeerAuthentication', '{ mtls: { mode: STRICT } }') +
+      policy(
+        'friends',
+        'AuthorizationPolicy',
+        `{ ${SELECT}, rules: [{ from: [{ source: { principals: [cluster.local/ns/default/sa/client, example.org/ns/other/sa/caller] } }] }] }`,
+      ),
+    steps: [
+      { call: ours('example.org'), expect: OK },
+      { call: ours('old.example'), expect: OK },
+      { call: ours('old.example', 'ns/other/sa/caller'), expect: OK },
+      { call: ours('example.org', 'ns/other/sa/client'), expect: DENIED },
+      { call: ours('cluster.local'), expect: { refused: true } },
+      { call: ours('other.example'), expect: { refused: true } },
+    ],
+  },
+];
+
 const settings = (name: string, field: string, mesh: string, ...steps: Scenario['steps']): Scenario => ({
   name: `mTLS: ${name}`,
   proves: [`MeshConfig.${field}`],
@@ -150,4 +174,4 @@ const SETTINGS: Feature = [
   ),
 ];
 
-export const feature: Feature = [...MODES, ...SETTINGS];
+export const feature: Feature = [...MODES, ...TRUST_DOMAINS, ...SETTINGS];
