@@ -150,6 +150,7 @@ export class SimNet implements Net {
       accept(wire.server);
       wire.send(wire.server, () => {
         if (wire.client.destroyed || this.isStopped) return;
+        if (options.preamble !== undefined) wire.client.write(options.preamble);
         if (tls === undefined) wire.client.connected();
         else wire.client.startTlsClient(tls);
       });

@@ -151,6 +151,8 @@ export interface ConnectOptions {
   readonly localAddress?: string;
   readonly noDelay?: boolean;
   readonly keepAliveMs?: number;
+  /** Sent first of all, ahead of TLS too (a PROXY header); short enough for an empty socket to take at once. */
+  readonly preamble?: Uint8Array;
 }
 
 export interface ListenOptions {

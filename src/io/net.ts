@@ -72,6 +72,7 @@ export class SystemNet implements Net {
   connect(options: ConnectOptions, handler: ConnHandler): Conn {
     if (options.tls !== undefined) return connectTls(options, options.tls, handler);
     const socket = netConnect(socketOptions(options));
+    if (options.preamble !== undefined) socket.write(options.preamble);
     const conn = new SocketConn(socket, handler);
     watchConnect(socket, conn, options, 'connect', () => {
       conn.connected();
@@ -117,7 +118,9 @@ function connectTls(options: ConnectOptions, tls: TlsClientOptions, handler: Con
   let socket: TLSSocket;
   try {
     socket = tlsConnect({
-      ...(socketOptions(options) as ConnectionOptions),
+      ...(options.preamble === undefined
+        ? (socketOptions(options) as ConnectionOptions)
+        : { socket: socketAfter(options.preamble, options) }),
       secureContext: secureContext(tls.context, 'client'),
       ALPNProtocols: [...tls.alpn],
       servername: tls.sni,
@@ -163,6 +166,13 @@ function connectTls(options: ConnectOptions, tls: TlsClientOptions, handler: Con
     if (!socket.destroyed) conn.open();
   });
   return conn;
+}
+
+/** TLS begins behind these bytes: they wait for the connection before the handshake does. */
+function socketAfter(preamble: Uint8Array, options: ConnectOptions): Socket {
+  const socket = netConnect(socketOptions(options));
+  socket.write(preamble);
+  return socket;
 }
 
 function watchConnect(

@@ -1,5 +1,6 @@
 // TLS contexts of both sides: the mesh's own certificates, files, and gateways' Secrets (design §3e; Envoy transport_sockets/tls/v3).
 
+import type { MessageInitShape } from '@bufbuild/protobuf';
 import type {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
@@ -16,6 +17,8 @@ import {
   type TlsParametersSchema,
   TlsParameters_TlsProtocol,
 } from '#proto/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
+import { ProxyProtocolConfig_Version } from '#proto/envoy/config/core/v3/proxy_protocol_pb.ts';
+import { ProxyProtocolUpstreamTransportSchema } from '#proto/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
 import type { TransportSocketSchema } from '#proto/envoy/config/core/v3/base_pb.ts';
 import type { StringMatcherSchema } from '#proto/envoy/type/matcher/v3/string_pb.ts';
 import type { MeshSettings } from '#registry';
@@ -31,6 +34,7 @@ const PARAMETERS = {
   tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2,
   tlsMaximumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_3,
 };
+export const PROXY_PROTOCOL_SOCKET = 'envoy.transport_sockets.upstream_proxy_protocol';
 const OWN_CERTIFICATE: Sds = { name: 'default', sdsConfig: AGENT_SDS };
 const MESH_ROOTS: Sds = { name: 'ROOTCA', sdsConfig: AGENT_SDS };
 
@@ -44,6 +48,17 @@ export const SERVER_ALPN = { http: ['h2', 'http/1.1', 'http/1.0'], tcp: ['istio'
 
 export function rawBuffer(): Socket {
   return typed('envoy.transport_sockets.raw_buffer', RawBufferSchema, {});
+}
+
+/** A PROXY header ahead of what `inner` sends (trafficPolicy.proxyProtocol). */
+export function proxyProtocol(
+  version: 'V1' | 'V2' | undefined,
+  inner: MessageInitShape<typeof TransportSocketSchema>,
+): Socket {
+  return typed(PROXY_PROTOCOL_SOCKET, ProxyProtocolUpstreamTransportSchema, {
+    config: { version: version === 'V2' ? ProxyProtocolConfig_Version.V2 : ProxyProtocolConfig_Version.V1 },
+    transportSocket: inner,
+  });
 }
 
 export function upstreamSocket(context: Init<typeof UpstreamTlsContextSchema>): Socket {

@@ -48,7 +48,6 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     '**.outlierDetection.outlierDetectionHttpErrorCodes': 'acceptedWithWarning',
     // Left out, traffic would take another way than the one that was written.
     '**.trafficPolicy.tunnel': 'refused',
-    '**.trafficPolicy.proxyProtocol': 'refused',
     '**.trafficPolicy.retryBudget.budgetInterval': 'acceptedWithWarning',
   },
   Gateway: {

@@ -16,6 +16,7 @@ import type { DownstreamConnection, TerminalConnection } from '../network/filter
 import { Router } from '../router/router.ts';
 import type { RouteChoice } from '../route/index.ts';
 import type { ProxyServices } from '../services.ts';
+import { UpstreamClient } from '../upstream/client-pools.ts';
 import { applyXfcc, clientCertElement } from './client-cert-header.ts';
 import { attachCodec, type ServerCodec } from './codec.ts';
 import { ConnectionFacts } from './connection-facts.ts';
@@ -37,6 +38,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   #certElement: string | undefined = undefined;
   readonly #streams: HttpStream[] = [];
   #requests = 0;
+  #upstreamClient: UpstreamClient | undefined = undefined;
   #flushes: FlushWatch | undefined = undefined;
   #draining = false;
   #closed = false;
@@ -77,6 +79,10 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
       onViolation: (violation) => this.#onViolation(violation),
       now: () => this.services.clock.now(),
     });
+  }
+
+  get upstreamClient(): UpstreamClient {
+    return (this.#upstreamClient ??= new UpstreamClient(this.downstream));
   }
 
   count(slot: number): void {
@@ -370,6 +376,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     const wheel = this.services.wheel;
     wheel.cancel(this.#idle);
     this.#flushes?.close();
+    this.#upstreamClient?.close();
     if (this.#life !== undefined) wheel.cancel(this.#life);
     if (this.#headerDeadline !== undefined) wheel.cancel(this.#headerDeadline);
     if (this.#revocation !== undefined) wheel.cancel(this.#revocation);

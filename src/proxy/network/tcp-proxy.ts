@@ -180,7 +180,7 @@ class TcpSession implements TerminalConnection, ConnHandler {
       this.#record.addFlag('UH');
       return this.#finish('no_healthy_upstream');
     }
-    const transport = cluster.transportOf(host);
+    const transport = cluster.transportOf(host, down);
     if (!transport.ready) {
       this.#record.addFlag('UF');
       return this.#finish('TLS_error:_Secret_is_not_supplied_by_SDS');

@@ -375,8 +375,8 @@ export class Router implements StreamRouter {
       this.head.protocol === '' &&
       target.upgrades.get('connect')?.terminateConnect === true
     )
-      return this.cluster.tunnels(host, target.priority);
-    return this.cluster.pool(host, target.priority, this.head.version === '2');
+      return this.cluster.tunnels(host, target.priority, this.stream.connection);
+    return this.cluster.pool(host, target.priority, this.head.version === '2', this.stream.connection);
   }
 
   #mayRetry(attempt: UpstreamAttempt): boolean {

@@ -26,25 +26,23 @@ import {
 } from '../cluster/index.ts';
 import type { ProxyServices } from '../services.ts';
 import { OutlierReporter } from '../shared/index.ts';
+import { type ClientHolder, ClientPools, type ClientPoolSet, drainPools, type PoolSet } from './client-pools.ts';
 import { type ClusterSettings, DISCOVERY, readClusterSettings } from './cluster-settings.ts';
 import { HealthChecker } from './health-checker.ts';
 import { H2Pool } from './h2-pool.ts';
 import { H1Pool, type HttpPool, type PoolSettings } from './http-pool.ts';
 import { SharedCluster } from './shared-cluster.ts';
+import type { ClientAddresses } from './proxy-header.ts';
 import type { TransportFactory } from './transport-factory.ts';
 import type { Transport } from './transport.ts';
 import { TunnelPool } from './tunnel-pool.ts';
 
 /** What hangs on a host: its pools, by routing priority. */
-interface HostPools {
+interface HostPools extends PoolSet {
   transportKey: string;
   connectionKey: string;
-  default: HttpPool | undefined;
-  high: HttpPool | undefined;
-  /** HTTP/2 because the client speaks it (use_downstream_protocol). */
-  asDownstream: HttpPool | undefined;
-  /** For CONNECT that ends here. */
-  tunnels: HttpPool | undefined;
+  /** Where connections stand for clients. */
+  clients: ClientPools | undefined;
 }
 
 export class Cluster {
@@ -239,8 +237,10 @@ export class Cluster {
     if (this.#originals !== undefined) yield* this.#originals.all();
   }
 
-  transportOf(host: Host): Transport {
-    return this.#transports.forHost(host);
+  /** `client`: whose bytes the connection carries. */
+  transportOf(host: Host, client?: ClientAddresses): Transport {
+    const transport = this.#transports.forHost(host);
+    return client === undefined ? transport : (transport.forClient?.(client) ?? transport);
   }
 
   /** Its endpoints are of the mesh: they see our certificate. */
@@ -249,23 +249,29 @@ export class Cluster {
   }
 
   /** The connections of one endpoint for one routing priority. */
-  pool(host: Host, priority: 'default' | 'high' = 'default', downstreamH2 = false): HttpPool {
-    const transport = this.#transports.forHost(host);
-    const pools = this.#poolsOf(host, transport);
+  pool(host: Host, priority: 'default' | 'high' = 'default', downstreamH2 = false, from?: ClientHolder): HttpPool {
+    const common = this.#transports.forHost(host);
+    const own = from === undefined ? undefined : this.#poolsFor(from, host, common);
+    const pools = own ?? this.#poolsOf(host, common);
+    const transport = own?.transport ?? common;
     if (downstreamH2 && this.settings.protocol === 'downstream')
       return (pools.asDownstream ??= new H2Pool(this, host, transport, this.breakers.of(priority)));
     return (pools[priority] ??= this.#makePool(host, transport, priority));
   }
 
   /** Raw connections to one endpoint. */
-  tunnels(host: Host, priority: 'default' | 'high' = 'default'): HttpPool {
-    const transport = this.#transports.forHost(host);
-    return (this.#poolsOf(host, transport).tunnels ??= new TunnelPool(
-      this,
-      host,
-      transport,
-      this.breakers.of(priority),
-    ));
+  tunnels(host: Host, priority: 'default' | 'high' = 'default', from?: ClientHolder): HttpPool {
+    const common = this.#transports.forHost(host);
+    const own = from === undefined ? undefined : this.#poolsFor(from, host, common);
+    const pools = own ?? this.#poolsOf(host, common);
+    return (pools.tunnels ??= new TunnelPool(this, host, own?.transport ?? common, this.breakers.of(priority)));
+  }
+
+  /** Undefined where connections do not say whom they stand for: all share them. */
+  #poolsFor(from: ClientHolder, host: Host, transport: Transport): ClientPoolSet | undefined {
+    if (transport.forClient === undefined) return undefined;
+    const pools = this.#poolsOf(host, transport);
+    return (pools.clients ??= new ClientPools()).of(from.upstreamClient, transport);
   }
 
   #poolsOf(host: Host, transport: Transport): HostPools {
@@ -282,6 +288,7 @@ export class Cluster {
       high: undefined,
       asDownstream: undefined,
       tunnels: undefined,
+      clients: undefined,
     };
     host.pools = made;
     return made;
@@ -323,9 +330,9 @@ export class Cluster {
 
   #closePools(host: Host): void {
     const pools = host.pools as HostPools | undefined;
-    pools?.default?.drain();
-    pools?.high?.drain();
-    pools?.asDownstream?.drain();
     host.pools = undefined;
+    if (pools === undefined) return;
+    drainPools(pools);
+    pools.clients?.close();
   }
 }

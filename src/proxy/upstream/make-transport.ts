@@ -1,16 +1,18 @@
 // Reads a transport_socket into the transport that it means.
 
 import type { TransportSocket } from '#proto/envoy/config/core/v3/base_pb.ts';
+import type { ProxyProtocolUpstreamTransport } from '#proto/envoy/extensions/transport_sockets/proxy_protocol/v3/upstream_proxy_protocol_pb.ts';
 import type { UpstreamTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { decodeMessage, typeNameOf } from '../apply/decode.ts';
 import { unknownExtension } from '../apply/extensions.ts';
 import { ConfigError } from '../errors.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from './cluster.ts';
+import { ProxyProtocolTransport } from './proxy-protocol-transport.ts';
 import { TlsTransport } from './tls-transport.ts';
-import { PlainTransport, type Transport } from './transport.ts';
+import { type ClosableTransport, PlainTransport } from './transport.ts';
 
-export type ClosableTransport = Transport & { dispose(): void };
+const PROXY_PROTOCOL = 'envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport';
 
 export function makeTransport(
   socket: TransportSocket | undefined,
@@ -30,7 +32,35 @@ export function makeTransport(
         services,
         field,
       );
+    case PROXY_PROTOCOL:
+      return withProxyHeader(
+        decodeMessage<ProxyProtocolUpstreamTransport>(PROXY_PROTOCOL, config?.value as Uint8Array, field),
+        cluster,
+        services,
+        field,
+      );
     default:
       throw new ConfigError('proxy.field-invalid', field, unknownExtension(socket.name, config?.typeUrl ?? ''));
   }
+}
+
+function withProxyHeader(
+  config: ProxyProtocolUpstreamTransport,
+  cluster: Cluster,
+  services: ProxyServices,
+  field: string,
+): ClosableTransport {
+  const inner = config.transportSocket;
+  if (inner === undefined) throw new ConfigError('proxy.field-required', `${field}.transport_socket`);
+  if (inner.configType.case === 'typedConfig' && typeNameOf(inner.configType.value.typeUrl) === PROXY_PROTOCOL)
+    throw new ConfigError('proxy.unsupported', `${field}.transport_socket`, 'one PROXY header is enough');
+  if (config.config?.passThroughTlvs !== undefined)
+    services.log.warn('cluster setting has no effect', {
+      field: `${field}.config.pass_through_tlvs`,
+      reason: 'type-length-values of a header that came in are not kept',
+    });
+  return new ProxyProtocolTransport(
+    makeTransport(inner, cluster, services, `${field}.transport_socket`),
+    config.config,
+  );
 }

@@ -39,12 +39,12 @@ export class TlsTransport {
     return this.#material.localPrincipal;
   }
 
-  connect(host: Host, handler: ConnHandler): Conn {
+  connect(host: Host, handler: ConnHandler, preamble?: Uint8Array): Conn {
     const { context, check, checkKey, alpn } = this.#material;
     const { sni } = this.#config;
     return this.#standing.add(
       this.#services.net.connect(
-        connectOptions(host, this.#cluster.poolSettings, { context, alpn, sni, check, checkKey }),
+        connectOptions(host, this.#cluster.poolSettings, { context, alpn, sni, check, checkKey }, preamble),
         handler,
       ),
     );

@@ -6,7 +6,8 @@ import type { TransportSocket } from '#proto/envoy/config/core/v3/base_pb.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Host } from '../cluster/host.ts';
 import type { Cluster } from './cluster.ts';
-import { type ClosableTransport, makeTransport } from './make-transport.ts';
+import { makeTransport } from './make-transport.ts';
+import type { ClosableTransport } from './transport.ts';
 
 const MATCH_METADATA = 'envoy.transport_socket_match';
 

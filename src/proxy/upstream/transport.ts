@@ -3,6 +3,7 @@
 import type { Conn, ConnHandler, Net, TlsClientOptions } from '#base';
 import type { Host } from '../cluster/host.ts';
 import type { PoolSettings } from './http-pool.ts';
+import type { ClientAddresses } from './proxy-header.ts';
 
 export interface Transport {
   /** Names the settings: pools are kept as long as it stays. */
@@ -12,8 +13,13 @@ export interface Transport {
   readonly tls: boolean;
   /** SPIFFE id of the certificate that we show; ''. */
   readonly localPrincipal: string;
-  connect(host: Host, handler: ConnHandler): Conn;
+  /** `preamble`: bytes that go ahead of everything. */
+  connect(host: Host, handler: ConnHandler, preamble?: Uint8Array): Conn;
+  /** Where a connection says whom it stands for: connections of one client, which no other may use. */
+  forClient?(client: ClientAddresses): Transport;
 }
+
+export type ClosableTransport = Transport & { dispose(): void };
 
 export class PlainTransport implements Transport {
   readonly key = 'plain';
@@ -28,8 +34,8 @@ export class PlainTransport implements Transport {
     this.#settings = settings;
   }
 
-  connect(host: Host, handler: ConnHandler): Conn {
-    return this.#net.connect(connectOptions(host, this.#settings()), handler);
+  connect(host: Host, handler: ConnHandler, preamble?: Uint8Array): Conn {
+    return this.#net.connect(connectOptions(host, this.#settings(), undefined, preamble), handler);
   }
 
   dispose(): void {}
@@ -40,12 +46,14 @@ export function connectOptions(
   host: Host,
   settings: PoolSettings,
   tls?: TlsClientOptions,
+  preamble?: Uint8Array,
 ): Parameters<Net['connect']>[0] {
   return {
     host: host.spec.address,
     port: host.spec.port,
     timeoutMs: settings.connectTimeoutMs,
     ...(tls === undefined ? {} : { tls }),
+    ...(preamble === undefined ? {} : { preamble }),
     ...(settings.localAddress === undefined ? {} : { localAddress: settings.localAddress }),
     ...(settings.keepAliveMs === undefined ? {} : { keepAliveMs: settings.keepAliveMs }),
   };

@@ -26,7 +26,7 @@ import {
 } from '#registry';
 import { ADS, address, duration, type Init } from '../encode.ts';
 import { configPath, outboundCluster, outboundSni } from '../names.ts';
-import { CLIENT_ALPN, meshClientTls, rawBuffer, ruleClientTls } from '../tls-contexts.ts';
+import { CLIENT_ALPN, meshClientTls, proxyProtocol, rawBuffer, ruleClientTls } from '../tls-contexts.ts';
 import {
   circuitBreakers,
   loadBalancing,
@@ -79,7 +79,7 @@ export function outboundClusterOf(input: OutboundClusterInput): ClusterInit {
     ...outlierAndLocality(policy, input.mesh),
     ...tcpKeepalive(policy.connectionPool),
     ...(options === undefined ? {} : { typedExtensionProtocolOptions: options }),
-    ...transport(input, policy, protocol),
+    ...withProxyHeader(transport(input, policy, protocol), policy),
     metadata: { filterMetadata: { istio: metadata(input) } },
   };
 }
@@ -208,6 +208,23 @@ function transport(input: OutboundClusterInput, policy: EffectivePolicy, protoco
   // STRICT: nothing may leave in the clear, whatever an endpoint says of itself (design 8).
   if (mode === 'STRICT') return { transportSocketMatches: [istio], transportSocket: socket };
   return { transportSocketMatches: [istio, { name: 'tlsMode-disabled', match: {}, transportSocket: rawBuffer() }] };
+}
+
+/** Every way of the cluster begins with the header. */
+function withProxyHeader(plain: ClusterInit, { proxyProtocol: wanted }: EffectivePolicy): ClusterInit {
+  if (wanted === undefined) return plain;
+  const { transportSocket, transportSocketMatches = [] } = plain;
+  const ahead = (socket: ClusterInit['transportSocket']) => proxyProtocol(wanted.version, socket ?? rawBuffer());
+  return {
+    transportSocketMatches: transportSocketMatches.map(({ name = '', match = {}, transportSocket: inner }) => ({
+      name,
+      match,
+      transportSocket: ahead(inner),
+    })),
+    ...(transportSocket === undefined && transportSocketMatches.length > 0
+      ? {}
+      : { transportSocket: ahead(transportSocket) }),
+  };
 }
 
 function metadata(input: OutboundClusterInput) {

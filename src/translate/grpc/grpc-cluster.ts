@@ -1,5 +1,5 @@
 // A cluster for gRPC's clients: endpoints by EDS, round robin or ring hash, limits, ejection, and mutual TLS with the certificate files
-// that the bootstrap names. A cluster that wants TLS of another kind, or other endpoints, is not sent: its calls fail, none goes in the clear.
+// that the bootstrap names. A cluster that wants TLS of another kind, a PROXY header, or other endpoints, is not sent: its calls fail, none goes in the clear.
 
 import { fromBinary } from '@bufbuild/protobuf';
 import type { XdsResource } from '#base';
@@ -11,7 +11,7 @@ import {
 } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { UpstreamTlsContextSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { ADS, type Init, resource } from '../encode.ts';
-import { upstreamSocket } from '../tls-contexts.ts';
+import { PROXY_PROTOCOL_SOCKET, upstreamSocket } from '../tls-contexts.ts';
 
 /** What the bootstrap calls the files of the workload's certificate and the mesh's roots. */
 const PROVIDER = { instanceName: 'default' };
@@ -19,6 +19,8 @@ const PROVIDER = { instanceName: 'default' };
 export function grpcCluster(from: XdsResource): XdsResource | undefined {
   const cluster = fromBinary(ClusterSchema, from.bytes);
   if (cluster.clusterDiscoveryType.value !== Cluster_DiscoveryType.EDS) return undefined;
+  // gRPC's clients send no PROXY header.
+  if (cluster.transportSocketMatches.some((m) => m.transportSocket?.name === PROXY_PROTOCOL_SOCKET)) return undefined;
   const tls = tlsOf(cluster);
   if (tls === 'none of ours') return undefined;
   const { name, lbPolicy, lbConfig, circuitBreakers, outlierDetection } = cluster;

@@ -387,6 +387,17 @@ ${routes(`{ match: [{ uri: { prefix: /1 } }], ${to('web', 'v1')} }`, `{ ${to('we
     steps: [{ call: {}, expect: { status: 503, flag: 'UF' } }],
   },
   policy('tls: DISABLE is plaintext', 'tls.mode', '{ tls: { mode: DISABLE } }', all(6, 3)),
+  {
+    name: 'proxyProtocol: a backend reads who the client is ahead of its bytes',
+    proves: ['DestinationRule.trafficPolicy.proxyProtocol.version'],
+    config: destinationRule('db', '{ proxyProtocol: { version: V1 } }'),
+    steps: [
+      {
+        call: { to: 'db:9000', tcp: 'hello' },
+        expect: { body: /^db-v[12]:PROXY TCP4 127\.0\.0\.1 [0-9.]+ [0-9]+ [0-9]+\r\n(?:db-v[12]:)?hello$/ },
+      },
+    ],
+  },
 ];
 
 export const feature: Feature = [...BALANCERS, ...HASHES, ...POOLS, ...EJECTION, ...PRECEDENCE];

@@ -1,0 +1,60 @@
+// Puts a PROXY header ahead of all that a connection to an endpoint carries, TLS too (Envoy's upstream_proxy_protocol).
+
+import type { Conn, ConnHandler } from '#base';
+import type { ProxyProtocolConfig } from '#proto/envoy/config/core/v3/proxy_protocol_pb.ts';
+import type { Host } from '../cluster/host.ts';
+import { type ClientAddresses, writeProxyHeader } from './proxy-header.ts';
+import type { ClosableTransport, Transport } from './transport.ts';
+
+/** ProxyProtocolConfig.Version */
+const V2 = 1;
+
+class HeadedTransport implements Transport {
+  protected readonly inner: Transport;
+  readonly #header: Uint8Array;
+  readonly #version: number;
+
+  constructor(inner: Transport, version: 1 | 2, client?: ClientAddresses) {
+    this.inner = inner;
+    this.#version = version;
+    this.#header = writeProxyHeader(version, client);
+  }
+
+  get key(): string {
+    return `proxy${this.#version} ${this.inner.key}`;
+  }
+  get ready(): boolean {
+    return this.inner.ready;
+  }
+  get tls(): boolean {
+    return this.inner.tls;
+  }
+  get localPrincipal(): string {
+    return this.inner.localPrincipal;
+  }
+
+  connect(host: Host, handler: ConnHandler): Conn {
+    return this.inner.connect(host, handler, this.#header);
+  }
+}
+
+/** Used as it is, it speaks for the proxy itself: health checks, mirrored requests, calls of filters. */
+export class ProxyProtocolTransport extends HeadedTransport implements ClosableTransport {
+  readonly #closable: ClosableTransport;
+  readonly #version: 1 | 2;
+
+  constructor(inner: ClosableTransport, config: ProxyProtocolConfig | undefined) {
+    const version = config?.version === V2 ? 2 : 1;
+    super(inner, version);
+    this.#closable = inner;
+    this.#version = version;
+  }
+
+  forClient(client: ClientAddresses): Transport {
+    return new HeadedTransport(this.inner, this.#version, client);
+  }
+
+  dispose(): void {
+    this.#closable.dispose();
+  }
+}
