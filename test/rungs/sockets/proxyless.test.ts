@@ -119,6 +119,11 @@ function proxyless(kind: string, program: readonly string[]): void {
   });
 
   test(`stays correct through ${EDITS} random edits, and while the control plane is away`, async () => {
+    // A connection that was refused while TLS was switched on waits for gRPC's own back-off before it is tried again.
+    await mesh.apply(routes(50));
+    let settled: Counts = {};
+    for (const end = Date.now() + 3 * APPLIED_WITHIN_MS; Date.now() < end; settled = await client.ask(20))
+      if ((settled['v1'] ?? 0) > 0 && (settled['v2'] ?? 0) > 0 && failuresOf(settled).length === 0) break;
     let seed = 1;
     const roll = (n: number): number => (seed = (seed * 48_271) % 2_147_483_647) % n;
     for (let i = 0; i < EDITS; i++) {
