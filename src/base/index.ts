@@ -1,3 +1,4 @@
+export * from './body-compressor.ts';
 export * from './clock.ts';
 export * from './draft.ts';
 export * from './log.ts';

@@ -1,4 +1,5 @@
 // The only area that opens sockets, files and timers.
+export { openCompressor } from './body-compressor.ts';
 export * from './clock.ts';
 export * from './fs.ts';
 export * from './log.ts';

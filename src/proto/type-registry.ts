@@ -67,7 +67,9 @@ import { file_envoy_extensions_access_loggers_stream_v3_stream } from '#proto/en
 import { file_envoy_extensions_clusters_dynamic_forward_proxy_v3_cluster } from '#proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
 import { file_envoy_extensions_common_dynamic_forward_proxy_v3_dns_cache } from '#proto/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache_pb.ts';
 import { file_envoy_extensions_common_ratelimit_v3_ratelimit } from '#proto/envoy/extensions/common/ratelimit/v3/ratelimit_pb.ts';
+import { file_envoy_extensions_compression_brotli_compressor_v3_brotli } from '#proto/envoy/extensions/compression/brotli/compressor/v3/brotli_pb.ts';
 import { file_envoy_extensions_compression_gzip_compressor_v3_gzip } from '#proto/envoy/extensions/compression/gzip/compressor/v3/gzip_pb.ts';
+import { file_envoy_extensions_compression_zstd_compressor_v3_zstd } from '#proto/envoy/extensions/compression/zstd/compressor/v3/zstd_pb.ts';
 import { file_envoy_extensions_filters_common_fault_v3_fault } from '#proto/envoy/extensions/filters/common/fault/v3/fault_pb.ts';
 import { file_envoy_extensions_filters_common_set_filter_state_v3_value } from '#proto/envoy/extensions/filters/common/set_filter_state/v3/value_pb.ts';
 import { file_envoy_extensions_filters_http_buffer_v3_buffer } from '#proto/envoy/extensions/filters/http/buffer/v3/buffer_pb.ts';
@@ -245,7 +247,9 @@ const files: readonly DescFile[] = [
   file_envoy_extensions_clusters_dynamic_forward_proxy_v3_cluster,
   file_envoy_extensions_common_dynamic_forward_proxy_v3_dns_cache,
   file_envoy_extensions_common_ratelimit_v3_ratelimit,
+  file_envoy_extensions_compression_brotli_compressor_v3_brotli,
   file_envoy_extensions_compression_gzip_compressor_v3_gzip,
+  file_envoy_extensions_compression_zstd_compressor_v3_zstd,
   file_envoy_extensions_filters_common_fault_v3_fault,
   file_envoy_extensions_filters_common_set_filter_state_v3_value,
   file_envoy_extensions_filters_http_buffer_v3_buffer,

@@ -8,7 +8,13 @@ export type { Host } from './cluster/index.ts';
 export { hostView, makeAdminView, type ProcessView } from './admin-view.ts';
 export * from './admin/index.ts';
 export { ConfigError } from './errors.ts';
-export { HTTP_FILTERS, NETWORK_FILTERS, peerMetadataExtension, RbacEngine } from './filter/index.ts';
+export {
+  compressorExtension,
+  HTTP_FILTERS,
+  NETWORK_FILTERS,
+  peerMetadataExtension,
+  RbacEngine,
+} from './filter/index.ts';
 export type * from './http/filter.ts';
 export type { StreamSink } from './http/manager-config.ts';
 export type { LiveListener } from './listener/live-listener.ts';

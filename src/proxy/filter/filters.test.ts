@@ -78,6 +78,7 @@ function bench<D extends DescMessage>(name: string, schema: D, config: MessageIn
         continueResponse: () => {},
         reply: (reply) => void made.replies.push(reply),
         replaceData: () => {},
+        addResponseData: () => {},
         resetStream: () => {},
         get bufferLimit() {
           return made.bufferLimit;

@@ -52,5 +52,6 @@ export const NETWORK_FILTERS: readonly NetworkFilterExtension[] = [
   ...istioNetworkExtensions,
 ];
 
+export { compressorExtension } from './http/compressor/compressor.ts';
 export { type LocalMetadata, peerMetadataExtension } from './http/peer-metadata.ts';
 export { RbacEngine } from './rbac/engine.ts';

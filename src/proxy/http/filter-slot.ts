@@ -43,6 +43,9 @@ export class FilterSlot implements FilterCallbacks {
   replaceData(data: Uint8Array): void {
     this.#stream.replaceData(data);
   }
+  addResponseData(data: Uint8Array): void {
+    this.#stream.addResponseData(this.#index, data);
+  }
   resetStream(detail: string): void {
     this.#stream.reset(detail);
   }

@@ -50,6 +50,8 @@ export interface FilterCallbacks {
   reply(reply: LocalReply): void;
   /** Called in `responseTrailers` it puts these bytes, as the body's last, in place of the trailers. */
   replaceData(data: Uint8Array): void;
+  /** Only in `responseTrailers`: the body's last bytes, ahead of the trailers. */
+  addResponseData(data: Uint8Array): void;
   resetStream(detail: string): void;
   /** Most bytes that `buffer` may collect for this stream. */
   bufferLimit: number;

@@ -11,6 +11,7 @@ import {
   type ServerStreamHandler,
 } from '#wire/http';
 import type { RouteChoice } from '../route/index.ts';
+import { asBuffer } from './as-buffer.ts';
 import type { DownstreamFacts, HttpFilter, LocalReply } from './filter.ts';
 import { FILTER_DISABLED } from './filter-disabled.ts';
 import { FilterSlot } from './filter-slot.ts';
@@ -219,6 +220,10 @@ export class HttpStream implements ServerStreamHandler {
 
   replaceData(data: Uint8Array): void {
     this.#replaced = data;
+  }
+
+  addResponseData(index: number, data: Uint8Array): void {
+    this.#runResponseData(index - 1, data, false);
   }
 
   clearRoute(): void {
@@ -439,6 +444,8 @@ export class HttpStream implements ServerStreamHandler {
         this.#response.trailers = trailers;
         return;
       }
+      // What the filter added is held further on.
+      if (this.#response.stopped) return this.responseTrailers(trailers);
       const data = this.#replaced;
       if (data === undefined) continue;
       // The filter turned them into the body's last bytes.
@@ -519,7 +526,3 @@ export class HttpStream implements ServerStreamHandler {
 
 const EMPTY = Buffer.alloc(0);
 const ABSENT: HttpFilter = {}; // stands in for a filter that the route turns off
-
-function asBuffer(data: Uint8Array): Buffer {
-  return Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-}
