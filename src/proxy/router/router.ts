@@ -361,11 +361,8 @@ export class Router implements StreamRouter {
     cluster.stats.inc(CLUSTER.upstream_rq_total);
     const attempt = new UpstreamAttempt(this, host, this.services.clock.now());
     this.#attempt = attempt;
-    this.#pool(host).request(attempt, fresh, isIdempotent(this.head.method));
-  }
-
-  cancelWaiting(attempt: UpstreamAttempt): void {
-    this.#pool(attempt.host).cancel(attempt);
+    attempt.pool = this.#pool(host);
+    attempt.pool.request(attempt, fresh, isIdempotent(this.head.method));
   }
 
   #pool(host: Host): HttpPool {

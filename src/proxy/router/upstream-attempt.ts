@@ -11,12 +11,14 @@ import type {
   ResponseHead,
 } from '#wire/http';
 import type { Host } from '../cluster/host.ts';
-import type { PooledConnection, PoolWaiter } from '../upstream/http-pool.ts';
+import type { HttpPool, PooledConnection, PoolWaiter } from '../upstream/http-pool.ts';
 import type { Router } from './router.ts';
 
 export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
   readonly host: Host;
   readonly startMs: number;
+  /** Where it waits for a connection: settings that change meanwhile make others. */
+  pool: HttpPool | undefined = undefined;
   /** A connection was there. */
   connected = false;
   /** It had carried requests before. */
@@ -99,7 +101,7 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     this.complete();
     const stream = this.#stream;
     if (stream === undefined) {
-      this.#router.cancelWaiting(this);
+      this.pool?.cancel(this);
       return;
     }
     this.#router.cluster.stats.inc(CLUSTER.upstream_rq_tx_reset);
