@@ -9,6 +9,7 @@ import { type Locality, NO_LOCALITY, type PodChange, type Workload } from '#regi
 interface PodRecord {
   readonly namespace: string;
   readonly name: string;
+  /** '' until the node tells: its proxy may be here before. */
   readonly ip: string;
   readonly node: string;
   readonly serviceAccount: string;
@@ -104,7 +105,8 @@ export class KubePods {
       changes.push({
         namespace: key.slice(0, slash),
         name: key.slice(slash + 1),
-        workload: pod === undefined ? undefined : this.#workload(pod),
+        // Nothing to send to before it has an address.
+        workload: pod === undefined || pod.ip === '' ? undefined : this.#workload(pod),
       });
     }
     if (changes.length > 0) this.#options.changed(changes);
@@ -168,11 +170,9 @@ interface PodSpec {
   }[];
 }
 
-/** Nothing before it has an address. */
-function readPod(object: KubeObject): PodRecord | undefined {
+function readPod(object: KubeObject): PodRecord {
   const spec = (object['spec'] ?? {}) as PodSpec;
   const ip = ((object['status'] ?? {}) as { podIP?: string }).podIP ?? '';
-  if (ip === '') return undefined;
   const ports: Record<string, number> = {};
   for (const container of spec.containers ?? []) {
     for (const port of container.ports ?? [])
