@@ -186,7 +186,7 @@ function FindField({
     <input
       type={label === 'Find' ? 'search' : 'text'}
       size={16}
-      placeholder={label === 'Find' ? 'Find: errors>1' : 'Hide: rps<1'}
+      placeholder={label}
       aria-label={label}
       value={value}
       title={
