@@ -3,7 +3,7 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { type EdgeJson, type TapAgent, TapHub } from '#api';
 import type { Clock, Logger } from '#base';
 import { AgentCommandSchema, AgentReportSchema, type Hello } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
-import { type EdgeView, RouteTraffic, TrafficGraph } from '#telemetry';
+import { type EdgeView, RouteTraffic, ToldTime, TrafficGraph } from '#telemetry';
 import { GRPC_STATUS, type GrpcServer, type ServerCall } from '#wire/grpc';
 import type { DiscoveryIdentity } from './discovery-identity.ts';
 
@@ -30,7 +30,7 @@ export class DiscoveryTelemetry {
       // Messages wait for the verdict on who sends them.
       let namespace: string | undefined;
       const waiting: Uint8Array[] = [];
-      const teller: Teller = { agent: undefined, left: () => {} };
+      const teller: Teller = { agent: undefined, told: new ToldTime(), left: () => {} };
       const take = (bytes: Uint8Array): void => this.#take(call, bytes, namespace as string, teller);
       void identity.caller(call.peer, call.metadata).then((caller) => {
         if (!caller.ok) return call.end({ code: GRPC_STATUS.unauthenticated, message: caller.error.message });
@@ -64,7 +64,8 @@ export class DiscoveryTelemetry {
     const { report } = fromBinary(AgentReportSchema, bytes);
     if (report.case === 'hello') this.#greet(call, report.value, namespace, teller);
     else if (report.case === 'summary') {
-      this.graph.merge(report.value, this.#clock.wallTime(), namespace);
+      teller.told.arrived(this.#clock.wallTime());
+      this.graph.merge(report.value, this.#clock.wallTime(), namespace, teller.told);
       this.routes.merge(report.value.routes, this.#clock.wallTime());
     } else if (report.case === 'tap' && teller.agent !== undefined)
       this.taps.record(teller.agent, report.value.subscription, report.value.json);
@@ -91,6 +92,7 @@ export class DiscoveryTelemetry {
 /** Who speaks on a stream, once it said so. */
 interface Teller {
   agent: TapAgent | undefined;
+  readonly told: ToldTime;
   left: () => void;
 }
 

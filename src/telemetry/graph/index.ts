@@ -17,5 +17,6 @@ export {
   type TrafficView,
   type WorkloadView,
 } from './traffic-graph.ts';
+export { ToldTime } from './told-time.ts';
 export { type Verdict, type VerdictCode, verdictOf } from './verdict.ts';
 export { tapRecord, type TapPeer, type TapRecordJson } from './tap-record.ts';

@@ -6,6 +6,7 @@ import { type PeerInfo, StreamRecord, UNKNOWN_PEER } from '../stream-record.ts';
 import { IstioMetrics } from '../istio/istio-metrics.ts';
 import { StreamReporter } from '../stream-reporter.ts';
 import { EdgeAggregator } from './edge-aggregator.ts';
+import { ToldTime } from './told-time.ts';
 import { TrafficGraph } from './traffic-graph.ts';
 
 const peer = (name: string): PeerInfo => ({
@@ -70,6 +71,26 @@ test("rates are per second of the window, or of the edge's life when it is young
   assert.equal(Math.round((old?.requestsPerSecond ?? 0) * 60), 20);
   assert.equal(graph.edges(T0 + 120_000).length, 0);
   assert.equal(graph.edges(T0 + 120_000, 3_600).length, 1);
+});
+
+test('rates do not depend on how many summaries a window happens to hold', () => {
+  const graph = new TrafficGraph();
+  const told = new ToldTime();
+  // Twenty requests a second; summaries come late, two at a time, or after a gap.
+  let before = T0;
+  for (const ms of [1_000, 2_010, 3_900, 3_990, 5_000, 6_700, 7_020, 8_000, 9_990, 10_000, 11_001, 12_200, 13_950]) {
+    const at = T0 + ms;
+    told.arrived(at);
+    const records = Array.from({ length: Math.round((at - before) / 50) }, () => record());
+    graph.merge(summary('source', records), at, undefined, told);
+    before = at;
+  }
+  for (const now of [13_950, 14_400, 15_100]) {
+    const [edge] = graph.edges(T0 + now, 10);
+    const rate = edge?.requestsPerSecond ?? 0;
+    assert.ok(Math.abs(rate - 20) < 0.5, `${rate} a second`);
+    assert.equal(graph.workloads(T0 + now, 10)[0]?.requestsPerSecond, rate);
+  }
 });
 
 test('the caller tells of failures, the callee of mTLS', () => {

@@ -5,6 +5,7 @@ import type { EdgeSample, Peer, Summary } from '#proto/topsail/telemetry/v1/tele
 import { quantile } from '../stats/histogram-buckets.ts';
 import { LATENCY_BOUNDS } from './latency.ts';
 import { MAX_CODES_PER_EDGE, MAX_GRAPH_EDGES } from './limits.ts';
+import type { ToldTime } from './told-time.ts';
 import { WindowRing } from './window-ring.ts';
 
 export interface GraphPeer {
@@ -96,6 +97,8 @@ class Account {
   readonly flags = new Map<string, number>();
   open = 0;
   lastMs = 0;
+  /** Of the agent that told last; undefined when nobody keeps it. */
+  told: ToldTime | undefined;
 
   sum(nowMs: number, windowMs: number): Float64Array {
     const row = new Float64Array(WIDTH);
@@ -136,9 +139,10 @@ export class TrafficGraph {
 
   /**
    * Adds one agent's second. `nowMs` is our wall clock: agents' clocks are not compared.
-   * With `namespace` (of the agent's verified identity), samples whose own side is of another one are refused.
+   * With `namespace` (of the agent's verified identity), samples whose own side is of another one are refused; with
+   * `told`, rates are per second that the agent's summaries tell of.
    */
-  merge(summary: Summary, nowMs: number, namespace?: string): void {
+  merge(summary: Summary, nowMs: number, namespace?: string, told?: ToldTime): void {
     this.dropped += Number(summary.droppedEdges);
     const row = new Float64Array(WIDTH);
     for (const sample of summary.edges) {
@@ -158,6 +162,7 @@ export class TrafficGraph {
       account.seconds.add(nowMs, row);
       account.minutes.add(nowMs, row);
       account.lastMs = nowMs;
+      account.told = told;
       account.open = Math.max(0, account.open + Number(sample.connectionsOpened) - Number(sample.connectionsClosed));
       addCounts(account.codes, sample.codes);
       addCounts(account.flags, sample.flags);
@@ -180,27 +185,30 @@ export class TrafficGraph {
   /** Inbound traffic per workload, worst success rate first, then slowest. */
   workloads(nowMs: number, windowSeconds = 60): WorkloadView[] {
     const windowMs = Math.min(HOUR_MS, Math.max(1_000, windowSeconds * 1000));
-    const rows = new Map<string, { peer: GraphPeer; row: Float64Array; firstMs: number }>();
+    const rows = new Map<string, { peer: GraphPeer; row: Float64Array; firstMs: number; perSecond: number }>();
     for (const edge of this.#edges.values()) {
       const row = mergedRow(edge, nowMs, windowMs);
       if (!hasTraffic(row)) continue;
       const key = `${edge.destination.namespace}/${edge.destination.workload}`;
       const known = rows.get(key);
-      if (known === undefined) rows.set(key, { peer: edge.destination, row, firstMs: edge.firstMs });
+      const perSecond = (row[REQUESTS] as number) / spanOf(edge, nowMs, windowMs);
+      if (known === undefined) rows.set(key, { peer: edge.destination, row, firstMs: edge.firstMs, perSecond });
       else {
+        known.perSecond += perSecond;
         for (let i = 0; i < WIDTH; i++) (known.row[i] as number) += row[i] as number;
         known.firstMs = Math.min(known.firstMs, edge.firstMs);
       }
     }
     const views = Array.from(
       rows.values(),
-      ({ peer, row, firstMs }): WorkloadView => ({
+      ({ peer, row, firstMs, perSecond }): WorkloadView => ({
         workload: peer.workload,
         namespace: peer.namespace,
         service: peer.service,
         version: peer.version,
         mtlsShare: (row[MTLS] as number) / (row[JUDGED] as number),
-        ...trafficView(row, span(firstMs, nowMs, windowMs)),
+        // The rates of its edges add up, each over the time that its own teller told of.
+        ...trafficView(row, perSecond === 0 ? span(firstMs, nowMs, windowMs) : (row[REQUESTS] as number) / perSecond),
       }),
     );
     return views.sort(
@@ -359,11 +367,19 @@ function viewOf(edge: GraphEdge, nowMs: number, windowMs: number): EdgeView | un
     flags: Object.fromEntries(teller?.flags ?? []),
     openConnections: open,
     lastSeenMs: lastMs(edge),
-    ...trafficView(row, span(edge.firstMs, nowMs, windowMs)),
+    ...trafficView(row, spanOf(edge, nowMs, windowMs)),
   };
 }
 
-/** Seconds that the window's sums stand for: a young edge was not there for all of it. */
+/** Seconds that the sums of an edge stand for. */
+function spanOf(edge: GraphEdge, nowMs: number, windowMs: number): number {
+  const told = (edge.bySource ?? edge.byDestination)?.told?.within(nowMs, windowMs) ?? 0;
+  const life = span(edge.firstMs, nowMs, windowMs);
+  if (told === 0 || windowMs > MINUTE_MS) return life;
+  return life < windowMs / 1000 ? Math.min(life, told / 1000) : told / 1000;
+}
+
+/** Seconds of the window that something was there for: a young edge was not for all of it. */
 function span(firstMs: number, nowMs: number, windowMs: number): number {
   return Math.min(windowMs, Math.max(1_000, nowMs - firstMs + 1_000)) / 1000;
 }
