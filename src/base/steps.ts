@@ -4,8 +4,8 @@ import type { Clock } from './clock.ts';
 /** Work that pauses; each pause is a place where others may run. */
 export type Steps<T> = Generator<undefined, T, undefined>;
 
-/** ms of one turn that such work may take: with the last step, and the garbage it leaves, a turn stays under 5. */
-const SLICE_MS = 1;
+/** ms of one turn that such work may take: a request passes four turns, and each may wait behind a slice. */
+const SLICE_MS = 0.25;
 
 /** To the end, in this turn. */
 export function runAtOnce<T>(steps: Steps<T>): T {
