@@ -21,10 +21,10 @@ export class FolderWatch {
   #again = false;
   #closed = false;
 
-  constructor(folder: string, changed: () => void) {
+  constructor(folder: string, changed: () => void, pollMs = POLL_MS) {
     this.#folder = folder;
     this.#changed = changed;
-    this.#poll = setInterval(() => void this.#look(), POLL_MS).unref();
+    this.#poll = setInterval(() => void this.#look(), pollMs).unref();
     void this.#look();
   }
 

@@ -79,7 +79,7 @@ export async function play(
   };
   const began = performance.now();
   // A refused one is closed or reset; others are answered; what is neither is given a moment.
-  while (!closed && !answered() && performance.now() - began < (wanted > 0 ? 10_000 : 400)) await sleep(5);
+  while (!closed && !answered() && performance.now() - began < (wanted > 0 ? 120_000 : 400)) await sleep(5);
   while (!closed && performance.now() - last < 20) await sleep(5);
   socket.destroy();
   await sleep(5);
@@ -115,7 +115,8 @@ async function ask(port: number): Promise<string> {
   socket.on('error', () => {});
   socket.on('data', (data) => (text += data.toString('latin1')));
   socket.write('GET /probe HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
-  await once(socket, 'close');
+  // Not by `once` of node:events, which a reset would reject.
+  await new Promise((resolve) => socket.once('close', resolve));
   // Chunks of a server that sends them: only the body counts.
   return text.includes('GET /probe\n') ? 'GET /probe\n' : text;
 }

@@ -38,7 +38,7 @@ type Handle = (request: IncomingMessage, response: ServerResponse) => void;
 
 async function run(t: TestContext, filters: readonly object[], handle: Handle, route: object = {}) {
   const app = await startApp(handle);
-  const manager = managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' }, ...route }], {
+  const manager = managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app', timeout: '0s' }, ...route }], {
     http_filters: [...filters, routerFilter],
   });
   const proxy = await runProxy([listener('l', [{ filters: [manager] }])], [cluster('app', [app.port])]);

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import { connect as connectSocket } from 'node:net';
 import { type Conn, type ConnHandler, Draft } from '#base';
 import { SystemNet } from '#io';
+import { until } from '../../mesh/until.ts';
 
 const net = new SystemNet();
 const wait = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
@@ -33,7 +34,13 @@ class Sends implements ConnHandler {
 }
 
 /** Bytes of one connection go to another, with back-pressure. */
-async function relay(): Promise<{ readonly inPort: number; readonly outPort: number; close(): void }> {
+async function relay(): Promise<{
+  readonly inPort: number;
+  readonly outPort: number;
+  /** Where the bytes go to is connected. */
+  ready(): boolean;
+  close(): void;
+}> {
   const sends = new Sends();
   const out = await net.listen({ host: '127.0.0.1', port: 0 }, (conn) => {
     sends.conn = conn;
@@ -46,6 +53,7 @@ async function relay(): Promise<{ readonly inPort: number; readonly outPort: num
   return {
     inPort: into.port,
     outPort: out.port,
+    ready: () => sends.conn !== undefined,
     close: () => {
       into.close();
       out.close();
@@ -56,11 +64,10 @@ async function relay(): Promise<{ readonly inPort: number; readonly outPort: num
 }
 
 test('a slow reader gets every byte of 8 MB, in order', async () => {
-  const { inPort, outPort, close } = await relay();
+  const { inPort, outPort, ready, close } = await relay();
   const sent = pattern(8 * 1024 * 1024);
   const reader = connectSocket(outPort, '127.0.0.1');
-  await new Promise((resolve) => reader.once('connect', resolve));
-  await wait(20);
+  await until('the way out', () => ready());
   const writer = connectSocket(inPort, '127.0.0.1');
   for (let at = 0; at < sent.length; at += 100_003) writer.write(sent.subarray(at, at + 100_003));
   writer.end();
@@ -96,9 +103,7 @@ test('bytes and the end that come while reading is paused are delivered after it
     };
   });
   const client = connectSocket(listener.port, '127.0.0.1');
-  const count = async (wanted: number): Promise<void> => {
-    for (let i = 0; i < 500 && events.length < wanted; i++) await wait(10);
-  };
+  const count = (wanted: number): Promise<void> => until(`${wanted} events`, () => events.length >= wanted);
   client.write('first');
   await count(1);
   client.end(' last');
@@ -167,7 +172,6 @@ test('an end waits for what a slow reader has not taken, also right after corked
 
 test('a writer that was told to stop is told to go on, though all left when it uncorked', async () => {
   const told: string[] = [];
-  const done = Promise.withResolvers<void>();
   const listener = await net.listen({ host: '127.0.0.1', port: 0 }, (conn) => {
     conn.handler = {
       onData: () => {
@@ -178,17 +182,14 @@ test('a writer that was told to stop is told to go on, though all left when it u
         told.push(room ? 'room' : 'stop');
       },
       onEnd() {},
-      onDrain: () => {
-        told.push('go on');
-        done.resolve();
-      },
+      onDrain: () => void told.push('go on'),
       onClose() {},
     };
   });
   const client = connectSocket(listener.port, '127.0.0.1');
   client.write('?');
   client.resume();
-  await Promise.race([done.promise, wait(5000)]);
+  await until('the word to go on', () => told.length > 1);
   client.destroy();
   listener.close();
   assert.deepEqual(told, ['stop', 'go on']);

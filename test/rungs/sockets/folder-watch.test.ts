@@ -1,13 +1,14 @@
-// A watched folder on a real file system: every way of saving is noticed soon, not only by the next look.
-import assert from 'node:assert/strict';
+// A watched folder on a real file system: every way of saving is noticed by the kernel's word, without any look in between.
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SystemFs } from '#io';
+import { FolderWatch } from '../../../src/io/folder-watch.ts';
+import { until } from '../../mesh/until.ts';
 
-const SOON_MS = 800;
+/** Longer than any test waits: nothing is found by looking again. */
+const NO_LOOK_MS = 3_600_000;
 
 interface Watched {
   readonly folder: string;
@@ -18,24 +19,25 @@ interface Watched {
 async function watched(t: { after(run: () => void): void }): Promise<Watched> {
   const folder = mkdtempSync(join(tmpdir(), 'topsail-watch-'));
   let notices = 0;
-  const watch = new SystemFs().watch(folder, () => (notices += 1));
+  const watch = new FolderWatch(folder, () => (notices += 1), NO_LOOK_MS);
   t.after(() => {
     watch.close();
     rmSync(folder, { recursive: true, force: true });
   });
-  await sleep(100);
+  let tries = 0;
+  await until('the watch', () => {
+    // What was there at its first look is no change.
+    if (notices === 0) writeFileSync(join(folder, 'first.yaml'), `try: ${tries++}\n`);
+    return notices > 0;
+  });
   return {
     folder,
     noticed: async (what, change) => {
-      const before = notices;
-      const started = Date.now();
-      change();
-      while (notices === before) {
-        assert.ok(Date.now() - started < SOON_MS, `${what} was not noticed within ${SOON_MS} ms`);
-        await sleep(5);
-      }
       // What trails behind one edit is not the next one's.
       await sleep(40);
+      const before = notices;
+      change();
+      await until(what, () => notices > before);
     },
   };
 }

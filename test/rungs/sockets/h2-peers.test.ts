@@ -83,7 +83,7 @@ test('node:http2 as server: 200 requests over one connection, bodies and resets 
       if (seen.size === 200) resolve(seen);
     };
     const conn = new SystemNet().connect(
-      { host: '127.0.0.1', port: (server.address() as AddressInfo).port, timeoutMs: 2000 },
+      { host: '127.0.0.1', port: (server.address() as AddressInfo).port, timeoutMs: 60_000 },
       {
         ...idle,
         onConnected: () => {

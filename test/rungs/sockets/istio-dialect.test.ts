@@ -26,6 +26,7 @@ import {
   runProxy,
   startApp,
 } from './proxy-fixture.ts';
+import { until } from '../../mesh/until.ts';
 
 const clock = new SystemClock();
 const registry = await loadTypes();
@@ -130,7 +131,7 @@ const common = (port: number) => ({
     resource(ClusterSchema, TYPE_URL.cluster, CLUSTER, {
       name: CLUSTER,
       type: 'EDS',
-      connect_timeout: '10s',
+      connect_timeout: '60s',
       eds_cluster_config: { eds_config: ADS, service_name: CLUSTER },
       metadata: { filter_metadata: { istio: { services: [{ host: HOST, name: 'reviews', namespace: 'default' }] } } },
     }),
@@ -168,16 +169,8 @@ function collecting(lines: string[]): Logger {
   return log;
 }
 
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 20_000;
-  while (!(await holds())) {
-    assert.ok(Date.now() < end, `${what}: not within 20 s`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 for (const apiType of ['DELTA_GRPC', 'GRPC'] as const) {
-  test(`what Istio's control plane sends is taken over ${apiType}`, { timeout: 60_000 }, async (t) => {
+  test(`what Istio's control plane sends is taken over ${apiType}`, async (t) => {
     const app = await startApp((_, response) => response.end('served'));
     const backend = new MapBackend();
     backend.set({

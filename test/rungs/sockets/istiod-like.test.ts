@@ -30,6 +30,7 @@ import { startAgentProxy } from '../../../src/main/agent-proxy.ts';
 import { PodTokens } from '../../../src/main/pod-tokens.ts';
 import { cluster, fetchText, listener, managerFilter, startApp } from './proxy-fixture.ts';
 import { freePort } from './security-ports.ts';
+import { until } from '../../mesh/until.ts';
 
 const clock = new SystemClock();
 const registry = await loadTypes();
@@ -62,7 +63,7 @@ const ENV = {
   PROXY_CONFIG: '{"concurrency":2}',
 };
 
-test('a pod’s agent is served by a control plane that behaves as Istio’s', { timeout: 60_000 }, async (t) => {
+test('a pod’s agent is served by a control plane that behaves as Istio’s', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'topsail-istiod-'));
   writeFileSync(join(folder, 'istio-token'), TOKEN);
   writeFileSync(join(folder, 'root-cert.pem'), root.rootsPem);
@@ -155,6 +156,7 @@ test('a pod’s agent is served by a control plane that behaves as Istio’s', {
       tokenFile: join(folder, 'istio-token'),
       rootsFile: join(folder, 'root-cert.pem'),
       listFile: join(folder, 'ca-crl.pem'),
+      boundFile: join(folder, 'trust-domains.json'),
       trustDomain: pod.trustDomain,
     }),
     xds: pod.discovery,
@@ -198,6 +200,6 @@ test('a pod’s agent is served by a control plane that behaves as Istio’s', {
   assert.match(POD_PORTS ?? '', /8080/);
   const { NODE_NAME, ANNOTATIONS } = (node?.metadata ?? {}) as unknown as Record<string, unknown>;
   assert.deepEqual([NODE_NAME, ANNOTATIONS], ['node-1', { a: 'b' }], 'whatever begins with ISTIO_META is passed on');
-  assert.equal(names.size > 0, true);
+  await until('the name table', () => names.size > 0);
   assert.deepEqual(backend.rejections, []);
 });

@@ -8,7 +8,7 @@ export interface RawAnswer {
   readonly head: string;
 }
 
-const PATIENCE_MS = 20_000;
+const PATIENCE_MS = 120_000;
 
 /** Sends all; `answered` is told of each. A request that ends its connection without an answer is passed over. */
 export async function sendPipelined(

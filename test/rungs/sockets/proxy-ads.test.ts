@@ -16,6 +16,7 @@ import { MapBackend, XdsServer } from '#xds';
 import { ProxySources } from '../../../src/main/proxy-ads.ts';
 import { readBootstrap } from '../../../src/main/read-bootstrap.ts';
 import { address, cluster, fetchText, listener, managerFilter, runProxy, startApp } from './proxy-fixture.ts';
+import { until } from '../../mesh/until.ts';
 
 const clock = new SystemClock();
 const registry = await loadTypes();
@@ -39,7 +40,7 @@ const resources = (port: number, others = 0, badCluster = false) => ({
     resource(ClusterSchema, TYPE_URL.cluster, 'app', {
       name: 'app',
       type: 'EDS',
-      connect_timeout: '1s',
+      connect_timeout: '60s',
       eds_cluster_config: { eds_config: ADS },
     }),
     ...(badCluster
@@ -88,14 +89,6 @@ const resources = (port: number, others = 0, badCluster = false) => ({
 
 const listen = (grpc: GrpcServer, port: number): Promise<GrpcListener> =>
   listenGrpc({ host: '127.0.0.1', port, log: silentLogger }, (stream) => grpc.accept(stream));
-
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 20_000;
-  while (!(await holds())) {
-    assert.ok(Date.now() < end, `${what}: not within 20 s`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
 
 for (const apiType of ['DELTA_GRPC', 'GRPC'] as const) {
   test(`over ${apiType} everything comes, changes, and stays while the server is gone`, async (t) => {

@@ -1,9 +1,9 @@
 // CONNECT that ends at the proxy (Envoy's connect_config): what follows the head is bytes to and from the endpoint.
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { createServer, connect as tcpConnect, type AddressInfo, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { cluster, listener, managerFilter, runProxy } from './proxy-fixture.ts';
+import { until } from '../../mesh/until.ts';
 
 const CONNECT_ROUTE = {
   match: { connect_matcher: {} },
@@ -25,15 +25,14 @@ async function startEcho(): Promise<{ readonly server: Server; readonly port: nu
 async function connected(
   port: number,
   early = '',
-): Promise<{ readonly socket: Socket; read(until: RegExp): Promise<string> }> {
+): Promise<{ readonly socket: Socket; read(wanted: RegExp): Promise<string> }> {
   const socket = tcpConnect(port, '127.0.0.1');
   socket.on('error', () => {});
   let text = '';
   socket.on('data', (data) => (text += data.toString()));
   socket.write(`CONNECT app.example:80 HTTP/1.1\r\nhost: app.example:80\r\n\r\n${early}`);
-  const read = async (until: RegExp): Promise<string> => {
-    for (const end = Date.now() + 3000; !until.test(text) && Date.now() < end; )
-      await new Promise((resolve) => setTimeout(resolve, 5));
+  const read = async (wanted: RegExp): Promise<string> => {
+    await until(String(wanted), () => wanted.test(text));
     return text;
   };
   return { socket, read };
@@ -55,9 +54,7 @@ test('CONNECT with a connect_config opens a connection to the endpoint and passe
   client.socket.write('hello');
   assert.match(await client.read(/HELLO/), /HELLO$/);
   client.socket.destroy();
-  for (const end = Date.now() + 2000; echo.sockets.size > 0 && Date.now() < end; )
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  assert.equal(echo.sockets.size, 0, "the endpoint's connection goes with the client's");
+  await until("the endpoint's connection goes with the client's", () => echo.sockets.size === 0);
 });
 
 test('bytes sent right behind the head reach the endpoint', async (t) => {
@@ -89,7 +86,7 @@ test("the endpoint's end is the client's", async (t) => {
   t.after(() => (proxy.close(), echo.server.close()));
   const client = await connected(proxy.port('l'));
   await client.read(/\r\n\r\n/);
-  const closed = once(client.socket, 'close');
+  const closed = new Promise((resolve) => client.socket.once('close', resolve));
   for (const socket of echo.sockets) socket.end();
   await closed;
 });

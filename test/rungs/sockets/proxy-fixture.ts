@@ -18,6 +18,8 @@ export async function startApp(
   port = 0,
 ): Promise<App> {
   const server = createServer(handle);
+  // A connection that rests while the machine stands still must not end just when it is used again.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   return {
     port: (server.address() as AddressInfo).port,
@@ -62,7 +64,8 @@ export function cluster(name: string, ports: readonly number[], extra: object = 
   return {
     name,
     type: 'STATIC',
-    connect_timeout: '1s',
+    // A connection on this machine is there at once, but a busy machine may notice it late.
+    connect_timeout: '60s',
     ...extra,
     load_assignment: {
       cluster_name: name,

@@ -1,19 +1,15 @@
 // Active health checks over real sockets: HTTP, TCP and gRPC; what fails takes no requests, and comes back.
 import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
 import { createServer } from 'node:net';
 import { createServer as createH2 } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { cluster, fetchText, listener, managerFilter, runProxy, startApp } from './proxy-fixture.ts';
+import { until } from '../../mesh/until.ts';
 
 const ROUTE = { match: { prefix: '/' }, route: { cluster: 'app' } };
 const QUICK = { timeout: '0.3s', interval: '0.03s', unhealthy_threshold: 2, healthy_threshold: 2 };
-
-async function until(good: () => Promise<boolean>): Promise<void> {
-  for (const end = Date.now() + 4000; !(await good()); await sleep(10))
-    assert.ok(Date.now() < end, 'it never came about');
-}
 
 test('HTTP: an endpoint that answers 500 takes no requests until it is well again', async (t) => {
   let sick = false;
@@ -40,19 +36,20 @@ test('HTTP: an endpoint that answers 500 takes no requests until it is well agai
     ]
       .sort()
       .join();
-  await until(async () => (await bodies()) === 'a,b');
+  await until('both take requests', async () => (await bodies()) === 'a,b');
   sick = true;
-  await until(async () => (await bodies()) === 'b');
+  await until('only the well one does', async () => (await bodies()) === 'b');
   sick = false;
-  await until(async () => (await bodies()) === 'a,b');
+  await until('both do again', async () => (await bodies()) === 'a,b');
 });
 
 test('before the first good answer nothing is sent', async (t) => {
-  const app = await startApp(
-    (request, response) => void setTimeout(() => response.end('well'), request.url === '/healthz' ? 150 : 0),
+  const checked: ServerResponse[] = [];
+  const app = await startApp((request, response) =>
+    request.url === '/healthz' ? void checked.push(response) : void response.end('well'),
   );
   const checks = {
-    health_checks: [{ ...QUICK, http_health_check: { path: '/healthz' } }],
+    health_checks: [{ ...QUICK, timeout: '600s', http_health_check: { path: '/healthz' } }],
     common_lb_config: { healthy_panic_threshold: { value: 0 } },
   };
   const proxy = await runProxy(
@@ -60,8 +57,12 @@ test('before the first good answer nothing is sent', async (t) => {
     [cluster('app', [app.port], checks)],
   );
   t.after(() => (proxy.close(), app.close()));
+  await until('it is checked', () => checked.length > 0);
   assert.equal((await fetchText(proxy.port('l'), '/')).status, 503);
-  await until(async () => (await fetchText(proxy.port('l'), '/')).status === 200);
+  await until('it is known to be well', async () => {
+    for (const response of checked.splice(0)) response.end('well');
+    return (await fetchText(proxy.port('l'), '/')).status === 200;
+  });
 });
 
 test('TCP: what answers the expected bytes is well', async (t) => {
@@ -80,9 +81,9 @@ test('TCP: what answers the expected bytes is well', async (t) => {
   t.after(() => (proxy.close(), server.close()));
   const healthy = async (): Promise<boolean> =>
     [...(proxy.handle.proxy.clusters.get('app')?.allHosts() ?? [])][0]?.healthy === true;
-  await until(healthy);
+  await until('it is well', healthy);
   well = false;
-  await until(async () => !(await healthy()));
+  await until('it is sick', async () => !(await healthy()));
 });
 
 test('gRPC: SERVING is well, and nothing else', async (t) => {
@@ -108,9 +109,9 @@ test('gRPC: SERVING is well, and nothing else', async (t) => {
   t.after(() => (proxy.close(), server.close()));
   const healthy = async (): Promise<boolean> =>
     [...(proxy.handle.proxy.clusters.get('app')?.allHosts() ?? [])][0]?.healthy === true;
-  await until(healthy);
+  await until('it is well', healthy);
   status = 2;
-  await until(async () => !(await healthy()));
+  await until('it is sick', async () => !(await healthy()));
 });
 
 test('per_try_idle_timeout ends an attempt on which nothing moves', async (t) => {
@@ -148,7 +149,7 @@ test('previous_priorities: a retry goes to the next priority', async (t) => {
         { filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app', retry_policy: retry } }])] },
       ]),
     ],
-    [{ name: 'app', type: 'STATIC', connect_timeout: '1s', load_assignment: { cluster_name: 'app', endpoints } }],
+    [{ name: 'app', type: 'STATIC', connect_timeout: '60s', load_assignment: { cluster_name: 'app', endpoints } }],
   );
   t.after(() => (proxy.close(), bad.close(), good.close()));
   for (let i = 0; i < 5; i++) assert.equal((await fetchText(proxy.port('l'), '/')).body, 'good');

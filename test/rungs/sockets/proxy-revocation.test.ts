@@ -3,18 +3,17 @@ import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import http2 from 'node:http2';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fromJson, toBinary } from '@bufbuild/protobuf';
-import { TYPE_URL } from '#base';
+import { FakeClock, TYPE_URL } from '#base';
 import { loadTypes } from '#proto';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { renderPrometheus, StatStore } from '#telemetry';
 import { cluster, listener, managerFilter, routerFilter, runProxy, startApp } from './proxy-fixture.ts';
+import { until } from '../../mesh/until.ts';
 
 const registry = await loadTypes();
-/** What design 4 promises, and a slow machine's share. */
-const CUT_WITHIN_MS = 15_000;
-const NEARLY_DONE_MS = 150;
+/** What design 4 promises, by the proxy's own clock. */
+const CUT_WITHIN_MS = 5_000;
 
 /** Refuses these paths. */
 function policy(...paths: readonly string[]): object {
@@ -57,22 +56,24 @@ interface Watched {
 
 for (const before of ['another policy', 'no policy'] as const) {
   test(`streams that ${before} let in are cut when an edit refuses them, and only those`, async (t) => {
+    let finishShort = (): void => {};
     const app = await startApp((req, response) => {
       response.writeHead(200, { 'content-type': 'text/event-stream' });
       if (req.url?.includes('short') === true) {
         response.write('x');
-        setTimeout(() => response.end('done'), NEARLY_DONE_MS);
+        finishShort = () => void response.end('done');
         return;
       }
       const timer = setInterval(() => response.write('event\n'), 50);
       response.on('close', () => clearInterval(timer));
     });
     const stats = new StatStore();
+    const clock = new FakeClock(Date.now());
     const proxy = await runProxy(
       [guarded(before === 'no policy' ? [] : [policy('/elsewhere')])],
       [cluster('app', [app.port])],
       undefined,
-      { stats },
+      { stats, clock },
     );
     const port = proxy.port('l');
     const session = http2.connect(`http://127.0.0.1:${port}`);
@@ -104,13 +105,6 @@ for (const before of ['another policy', 'no policy'] as const) {
     };
     const refused = [overH2('/refused'), overH1('/refused')];
     const allowed = [overH2('/allowed'), overH1('/allowed')];
-    const until = async (what: string, holds: () => boolean): Promise<void> => {
-      const end = Date.now() + CUT_WITHIN_MS;
-      while (!holds()) {
-        assert.ok(Date.now() < end, what);
-        await sleep(20);
-      }
-    };
     await until('all of them run', () => [...refused, ...allowed].every((one) => one.bytes > 0));
     const short = overH2('/short');
     await until('the short one runs', () => short.bytes > 0);
@@ -122,8 +116,17 @@ for (const before of ['another policy', 'no policy'] as const) {
       proxy.handle.proxy.applyResources(TYPE_URL.listener, [{ name: 'l', bytes, version: '2' }], []),
       [],
     );
+    await proxy.handle.proxy.config.settled();
+    finishShort();
+    await until('the end of what was nearly done', () => short.ended !== 'no');
+    assert.equal(short.ended, 'whole', 'it was let finish');
+    assert.deepEqual(
+      refused.map((one) => one.ended),
+      ['no', 'no'],
+      'the others have the same time',
+    );
+    clock.advance(CUT_WITHIN_MS);
     await until('the refused are cut', () => refused.every((one) => one.ended === 'cut'));
-    assert.equal(short.ended, 'whole', 'what was nearly done was let finish');
     const counts = allowed.map((one) => one.bytes);
     await until("nobody else's", () => allowed.every((one, i) => one.bytes > (counts[i] as number)));
     assert.match([...renderPrometheus(stats)].join(''), /downstream_rq_peer_revoked\{[^}]*\} 2\b/);

@@ -12,6 +12,7 @@ import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.ts';
 import { VirtualHostSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import { address, fetchText, listener, managerFilter, runProxy, startApp, type RunningProxy } from './proxy-fixture.ts';
+import { until } from '../../mesh/until.ts';
 
 const registry = await loadTypes();
 
@@ -30,7 +31,7 @@ function put(
   assert.deepEqual(proxy.handle.proxy.applyResources(typeUrl, [{ name, bytes, version }], []), []);
 }
 
-const EDS = { name: 'late', type: 'EDS', connect_timeout: '1s', eds_cluster_config: { eds_config: { ads: {} } } };
+const EDS = { name: 'late', type: 'EDS', connect_timeout: '60s', eds_cluster_config: { eds_config: { ads: {} } } };
 const endpoints = (port: number): object => ({
   cluster_name: 'late',
   endpoints: [{ lb_endpoints: [{ endpoint: { address: address(port) } }] }],
@@ -96,9 +97,8 @@ test('a listener that needs a secret takes the place of the former one only when
   assert.deepEqual(proxy.handle.proxy.config.warmingListeners, ['l']);
   // An error settles it as well: there is nothing to wait for, and the chain refuses by itself.
   for (const changed of waiting) changed({ kind: 'error', code: 'x', message: 'there is no such secret' });
-  await sleep(60);
+  await until('it takes its place', () => proxy.handle.proxy.config.warmingListeners.length === 0);
   await proxy.handle.proxy.config.settled();
-  assert.deepEqual(proxy.handle.proxy.config.warmingListeners, []);
   await assert.rejects(fetchText(proxy.port('l'), '/'));
 });
 

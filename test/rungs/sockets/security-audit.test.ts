@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fetchText, startApp } from './proxy-fixture.ts';
 import { runInbound } from './security-fixture.ts';
+import { until } from '../../mesh/until.ts';
 
 const TEXT = `
 apiVersion: security.istio.io/v1
@@ -24,13 +25,12 @@ test('what AUDIT matches leaves a line with policy and outcome, allowed or denie
   for (const path of ['/free', '/money/7', '/money/vault'])
     statuses.push((await fetchText(proxy.appPort, path)).status);
   assert.deepEqual(statuses, [200, 200, 403]);
-  const end = Date.now() + 5000;
   const lines = (): string[] =>
     proxy.logged
       .join('')
       .split('\n')
       .filter((line) => line.includes('"audit"'));
-  while (lines().length < 2 && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 10));
+  await until('both lines', () => lines().length >= 2);
   const told = lines().map((line) => JSON.parse(line) as Record<string, unknown>);
   assert.deepEqual(
     told.map(({ policy, method, path, response_code }) => [policy, method, path, response_code]),

@@ -1,15 +1,15 @@
 // Remote key sets: from a policy's jwksUri or issuer over the safe client into the next snapshot, and into the proxy.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
-import { silentLogger } from '#base';
+import { type Logger, silentLogger } from '#base';
 import { type ConfigView, parseText, viewOf } from '#config';
 import { SystemClock } from '#io';
 import { Pusher } from '#push';
 import { DiscoveryKeySets } from '../../../src/main/discovery-key-sets.ts';
 import { fetchText, startApp } from './proxy-fixture.ts';
 import { runInbound } from './security-fixture.ts';
+import { until } from '../../mesh/until.ts';
 
 const clock = new SystemClock();
 const viewOfText = (text: string): ConfigView =>
@@ -19,9 +19,11 @@ async function fetched(text: string, allow: readonly string[]): Promise<Readonly
   const view = viewOfText(text);
   const pusher = new Pusher({ clock, domain: 'cluster.local', cluster: 'Kubernetes' });
   pusher.configChanged(view, { from: 0, to: 1, added: new Set(), changed: new Set(), removed: new Set() });
-  const keySets = new DiscoveryKeySets({ clock, log: silentLogger, pusher, allow });
+  let complaints = 0;
+  const log: Logger = { ...silentLogger, warn: () => void complaints++, scope: () => log };
+  const keySets = new DiscoveryKeySets({ clock, log, pusher, allow });
   keySets.configChanged(view);
-  for (let i = 0; i < 40 && (pusher.snapshot?.keySets.size ?? 0) === 0; i++) await sleep(25);
+  await until('keys, or why there are none', () => complaints > 0 || (pusher.snapshot?.keySets.size ?? 0) > 0);
   keySets.close();
   pusher.close();
   return pusher.snapshot?.keySets ?? new Map();

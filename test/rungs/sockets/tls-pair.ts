@@ -18,7 +18,7 @@ export async function startEcho(options: { context: TlsContext; check: PeerCheck
   const listener = await net.listen({ host: '127.0.0.1', port: 0 }, (raw) => {
     const { context, check } = side.options;
     raw.startTlsServer(
-      { context, check, requestClientCertificate: true, alpn: ['istio'], handshakeTimeoutMs: 5000 },
+      { context, check, requestClientCertificate: true, alpn: ['istio'], handshakeTimeoutMs: 60_000 },
       (result) => {
         if (!result.ok) {
           outcomes.push(result);
@@ -67,7 +67,7 @@ export function dial(
       {
         host: '127.0.0.1',
         port,
-        timeoutMs: 5000,
+        timeoutMs: 60_000,
         tls: {
           context: client.context,
           alpn: ['istio'],

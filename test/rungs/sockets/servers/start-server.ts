@@ -90,7 +90,7 @@ http {
 `,
   );
   const child = spawn('nginx', ['-c', join(folder, 'nginx.conf'), '-p', folder], { stdio: 'ignore' });
-  for (const end = performance.now() + 10_000; ; ) {
+  for (const end = performance.now() + 120_000; ; ) {
     const up = await fetch(`http://127.0.0.1:${port}/`).then(
       () => true,
       () => false,
