@@ -128,7 +128,6 @@ export const OVERSIZED: Readonly<Record<string, number>> = {
   'src/proxy/http/http-stream.ts': 530,
   'src/proxy/router/router.ts': 510,
   'src/wire/h1/server-connection.ts': 445,
-  'src/telemetry/graph/traffic-graph.ts': 415,
 };
 
 export function checkShape(file: SourceFile): Finding[] {

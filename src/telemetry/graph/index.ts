@@ -8,15 +8,15 @@ export { LATENCY_BOUNDS } from './latency.ts';
 export type { RouteSampleInit } from './route-aggregator.ts';
 export { RouteTraffic, type RouteView } from './route-traffic.ts';
 export { isFailure } from './failure.ts';
-export {
-  type EdgeView,
-  type GraphPeer,
-  type SeriesFilter,
-  type SeriesStep,
-  TrafficGraph,
-  type TrafficView,
-  type WorkloadView,
-} from './traffic-graph.ts';
+export { TrafficGraph } from './traffic-graph.ts';
+export type {
+  EdgeView,
+  GraphPeer,
+  SeriesFilter,
+  SeriesStep,
+  TrafficView,
+  WorkloadView,
+} from './traffic-views.ts';
 export { ToldTime } from './told-time.ts';
 export { type Verdict, type VerdictCode, verdictOf } from './verdict.ts';
 export { tapRecord, type TapPeer, type TapRecordJson } from './tap-record.ts';

@@ -6,72 +6,8 @@ import { quantile } from '../stats/histogram-buckets.ts';
 import { LATENCY_BOUNDS } from './latency.ts';
 import { MAX_CODES_PER_EDGE, MAX_GRAPH_EDGES } from './limits.ts';
 import type { ToldTime } from './told-time.ts';
+import type { EdgeView, GraphPeer, SeriesFilter, SeriesStep, TrafficView, WorkloadView } from './traffic-views.ts';
 import { WindowRing } from './window-ring.ts';
-
-export interface GraphPeer {
-  /** 'unknown' when nobody said. */
-  readonly workload: string;
-  readonly namespace: string;
-  readonly service: string;
-  readonly version: string;
-  readonly principal: string;
-  readonly cluster: string;
-}
-
-/** What the numbers of a window say; rates per second, latencies in ms (NaN without requests). */
-export interface TrafficView {
-  readonly requestsPerSecond: number;
-  readonly failuresPerSecond: number;
-  /** 1 when nothing failed, also when nothing was asked. */
-  readonly successRate: number;
-  readonly p50Ms: number;
-  readonly p95Ms: number;
-  readonly p99Ms: number;
-  readonly meanMs: number;
-  readonly bytesSentPerSecond: number;
-  readonly bytesReceivedPerSecond: number;
-  readonly connectionsOpened: number;
-  readonly requests: number;
-  readonly failures: number;
-}
-
-export interface EdgeView extends TrafficView {
-  readonly source: GraphPeer;
-  readonly destination: GraphPeer;
-  /** FQDN that was asked for; '' when unknown. */
-  readonly destinationService: string;
-  readonly protocol: string;
-  readonly mtls: 'yes' | 'no' | 'mixed' | 'unknown';
-  /** Who told: the callee's proxy, the caller's, or both. */
-  readonly reporters: readonly ('source' | 'destination')[];
-  /** Since the edge was first seen. */
-  readonly codes: Readonly<Record<string, number>>;
-  readonly flags: Readonly<Record<string, number>>;
-  readonly openConnections: number;
-  /** Wall ms. */
-  readonly lastSeenMs: number;
-}
-
-export interface WorkloadView extends TrafficView {
-  readonly workload: string;
-  readonly namespace: string;
-  readonly service: string;
-  readonly version: string;
-  /** Share of inbound traffic over mTLS, 0..1; NaN without traffic. */
-  readonly mtlsShare: number;
-}
-
-/** Which edges a series sums: those whose ends are the named ones ('namespace/workload'). */
-export interface SeriesFilter {
-  readonly source?: string;
-  readonly destination?: string;
-}
-
-/** One step of a series, rates per second. */
-export interface SeriesStep extends TrafficView {
-  /** Wall ms of the step's start. */
-  readonly atMs: number;
-}
 
 /** Columns of a row. */
 const REQUESTS = 0;
