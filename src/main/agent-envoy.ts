@@ -29,10 +29,12 @@ import {
 } from '#telemetry';
 import { GrpcServer } from '#wire/grpc';
 import type { AgentProxy, AgentProxyOptions } from './agent-proxy.ts';
-import { envoyMetricRules } from './envoy-metric-rules.ts';
+import { envoyMetricSettings } from './envoy-metric-settings.ts';
 import { EnvoyProcess } from './envoy-process.ts';
 
 const LOOK_MS = 100;
+/** Series that nobody adds to any more are looked for so often. */
+const EXPIRE_MS = 60_000;
 /** Names of clusters are looked up once: the environment of the child is made of them. */
 const CLUSTERS_PAGE = '/clusters?format=json';
 
@@ -58,9 +60,9 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
   server.register(RELAYED_PATH, relay.method);
   server.register(
     ACCESS_LOG_PATH,
-    accessLogMethod((side, stats) => {
-      const sink = reporter.sink(side, envoyMetricRules(stats, log));
-      return (record) => sink.onStreamEnd(record);
+    accessLogMethod(clock, (side, stats) => {
+      const { rules, tcpReportMs } = envoyMetricSettings(stats, log);
+      return reporter.sink(side, rules, tcpReportMs);
     }),
   );
   for (const [path, method] of await makeSdsMethods(secrets, log)) server.register(path, method);
@@ -98,6 +100,11 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
   });
   child = envoy;
 
+  const expire = (): void => {
+    metrics.expire(clock.now());
+    expiry = clock.setTimer(EXPIRE_MS, expire, { unref: true });
+  };
+  let expiry = clock.setTimer(EXPIRE_MS, expire, { unref: true });
   let isReady = false;
   let clusters: readonly string[] = [];
   const ready = (async () => {
@@ -116,6 +123,7 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
     reportHealth: (problem) => relay.reportHealth(problem),
     prometheus: (exemplars = false) => [...renderPrometheus(stats, { exemplars })].join(''),
     drain: async (patienceMs) => {
+      expiry.cancel();
       await envoy.end(patienceMs);
       await listener.close(0);
     },

@@ -7,4 +7,5 @@ export * from './trace/index.ts';
 export * from './log/index.ts';
 export * from './log-sinks/index.ts';
 export * from './cel/index.ts';
-export { StreamReporter } from './stream-reporter.ts';
+export { LiveTcp, TCP_REPORT_MS } from './live-tcp.ts';
+export { StreamReporter, type StreamReporterSink } from './stream-reporter.ts';

@@ -6,6 +6,7 @@ import type { EdgeAggregator } from './graph/edge-aggregator.ts';
 import type { Reporter } from './istio/edge.ts';
 import type { IstioMetrics } from './istio/istio-metrics.ts';
 import type { MetricRules } from './istio/metric-rules.ts';
+import { LiveTcp, TCP_REPORT_MS } from './live-tcp.ts';
 import { type PeerInfo, type StreamRecord, UNKNOWN_PEER } from './stream-record.ts';
 
 export interface StreamReporterOptions {
@@ -14,6 +15,13 @@ export interface StreamReporterOptions {
   readonly metrics?: IstioMetrics;
   readonly aggregator?: EdgeAggregator;
   readonly taps?: { add(record: StreamRecord, inbound: boolean): void };
+}
+
+export interface StreamReporterSink {
+  /** Call after `endMs` was set. */
+  onStreamEnd(record: StreamRecord): void;
+  /** A TCP connection reached its endpoint: its end goes to what is returned, and not to `onStreamEnd`. */
+  onTcpConnected(record: StreamRecord, nowMs: number): LiveTcp | undefined;
 }
 
 interface Service {
@@ -29,31 +37,38 @@ const MAX_SERVICES = 4_096;
 export class StreamReporter {
   readonly #options: StreamReporterOptions;
   readonly #services = new Map<string, Service>();
-  readonly #sinks = new Map<string, { onStreamEnd(record: StreamRecord): void }>();
+  readonly #sinks = new Map<string, StreamReporterSink>();
 
   constructor(options: StreamReporterOptions) {
     this.#options = options;
   }
 
-  /** `destination` for inbound listeners, `source` for outbound ones and gateways. Call after `endMs` was set. */
-  sink(reporter: Reporter, rules?: MetricRules): { onStreamEnd(record: StreamRecord): void } {
-    // Sinks with rules are their listener's own: configuration bounds their number.
-    let sink = rules === undefined ? this.#sinks.get(reporter) : undefined;
+  /** `destination` for inbound listeners, `source` for outbound ones and gateways. */
+  sink(reporter: Reporter, rules?: MetricRules, tcpReportMs: number = TCP_REPORT_MS): StreamReporterSink {
+    // Sinks with rules or an interval of their own are their listener's: configuration bounds their number.
+    const shared = rules === undefined && tcpReportMs === TCP_REPORT_MS;
+    let sink = shared ? this.#sinks.get(reporter) : undefined;
     if (sink === undefined) {
       const { metrics, aggregator, taps } = this.#options;
       sink = {
         onStreamEnd: (record) => {
           this.#complete(record, reporter);
-          // Bytes of a CONNECT into the mesh are counted by the listener that they enter.
-          if (record.upstreamCluster.startsWith('connect|')) return;
+          if (countedElsewhere(record)) return;
           metrics?.recordIstio(record, reporter, rules);
           taps?.add(record, reporter !== 'source');
-          // A mesh peer that did not say who it is tells of the edge itself, and knows both its ends.
-          if (reporter !== 'source' && record.source === UNKNOWN_PEER && record.downstreamPrincipal !== '') return;
-          aggregator?.add(record, reporter);
+          if (!toldByPeer(record, reporter)) aggregator?.add(record, reporter);
+        },
+        onTcpConnected: (record, nowMs) => {
+          this.#complete(record, reporter);
+          if (countedElsewhere(record)) return undefined;
+          return new LiveTcp(record, reporter, tcpReportMs, {
+            metrics: metrics?.openTcp(record, reporter, nowMs, rules),
+            aggregator: toldByPeer(record, reporter) ? undefined : aggregator,
+            finished: () => taps?.add(record, reporter !== 'source'),
+          });
         },
       };
-      if (rules === undefined) this.#sinks.set(reporter, sink);
+      if (shared) this.#sinks.set(reporter, sink);
     }
     return sink;
   }
@@ -83,6 +98,16 @@ export class StreamReporter {
     }
     return service;
   }
+}
+
+/** Bytes of a CONNECT into the mesh are counted by the listener that they enter. */
+function countedElsewhere(record: StreamRecord): boolean {
+  return record.upstreamCluster.startsWith('connect|');
+}
+
+/** A mesh peer that did not say who it is tells of the edge itself, and knows both its ends. */
+function toldByPeer(record: StreamRecord, reporter: Reporter): boolean {
+  return reporter !== 'source' && record.source === UNKNOWN_PEER && record.downstreamPrincipal !== '';
 }
 
 /** A cluster's name, or an SNI: "outbound_.9080_._.reviews.default.svc.cluster.local". */

@@ -3,16 +3,19 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
+import { connect, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { serviceLoopback } from '#base';
 import { callHttp } from '#io';
 import { findEnvoy } from '../../src/main/find-envoy.ts';
 import { startMesh, type TestMesh } from '../mesh/mesh.ts';
 
 /** Lines, counts and spans are on their way for a second or two. */
-const ARRIVES_WITHIN_MS = 20_000;
+const ARRIVES_WITHIN_MS = 90_000;
+const DATABASE = 'db.default.svc.cluster.local';
 const envoy = findEnvoy();
 
 interface Span {
@@ -32,6 +35,7 @@ for (const dataPlane of ['topsail', 'envoy'] as const) {
   describe(`Telemetry, ${dataPlane}`, { skip }, () => {
     let mesh: TestMesh;
     let collector: Server;
+    let database: TcpServer;
     const spans: Span[] = [];
 
     before(async () => {
@@ -44,15 +48,21 @@ for (const dataPlane of ['topsail', 'envoy'] as const) {
         });
       });
       await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+      database = createTcpServer((socket) => void socket.on('error', () => {}).pipe(socket));
+      await new Promise<void>((resolve) => database.listen(0, '127.0.0.1', resolve));
       mesh = await startMesh({
         workloads: [{ app: 'asker' }, { app: 'told', version: 'v1' }],
         dataPlane,
-        config: [settings((collector.address() as AddressInfo).port)],
+        config: [
+          settings((collector.address() as AddressInfo).port),
+          databaseAt((database.address() as AddressInfo).port),
+        ],
       });
     });
     after(async () => {
       await mesh?.stop();
       collector.close();
+      database.close();
     });
 
     const ask = async (path: string, headers: Readonly<Record<string, string>> = {}): Promise<void> => {
@@ -67,7 +77,7 @@ for (const dataPlane of ['topsail', 'envoy'] as const) {
         target: { host: '127.0.0.1', port: statusPort },
         method: 'GET',
         path: '/stats/prometheus',
-        timeoutMs: 5_000,
+        timeoutMs: 30_000,
       });
       return answer?.body ?? '';
     };
@@ -79,10 +89,17 @@ for (const dataPlane of ['topsail', 'envoy'] as const) {
           'accessLogging: [{ match: { mode: SERVER }, providers: [{ name: lines }], filter: { expression: "request.url_path.startsWith(\'/kept\')" } }]',
         ),
       );
-      await ask('/left-out');
-      await ask('/kept?a=1');
-      await until('the line', () => lines('told-v1', 'server-line').some((line) => line.includes('/kept?a=1')));
-      assert.equal(lines('told-v1', 'server-line').length, 1);
+      // Envoy serves open connections by the former listener until it has drained them.
+      await until('the line', async () => {
+        await ask('/left-out');
+        await ask('/kept?a=1');
+        await sleep(300);
+        return lines('told-v1', 'server-line').length > 0;
+      });
+      assert.deepEqual(
+        lines('told-v1', 'server-line').filter((line) => !line.includes('/kept?a=1')),
+        [],
+      );
       assert.equal(lines('asker', 'server-line').length, 0);
       await mesh.apply(telemetry('logs', 'accessLogging: [{ disabled: true }]'));
       // Envoy serves open connections by the former listener until it has drained them.
@@ -121,6 +138,30 @@ for (const dataPlane of ['topsail', 'envoy'] as const) {
       const tailored = page.split('\n').filter((line) => line.includes('tenant='));
       assert.ok(
         tailored.every((line) => line.startsWith('istio_requests_total{') && !line.includes('source_principal')),
+      );
+    });
+
+    test('counts the bytes of a TCP connection while it lives, as often as it is told', async (t) => {
+      await mesh.apply(telemetry('connections', 'metrics: [{ reportingInterval: 100ms }]'));
+      const { block } = JSON.parse(readFileSync(join(mesh.home, 'run/workloads/asker.default.json'), 'utf8')) as {
+        block: string;
+      };
+      const socket = connect({ host: serviceLoopback(block, DATABASE), port: 9300 });
+      t.after(() => socket.destroy());
+      socket.on('error', () => {}).write('12345');
+      let page = '';
+      const shows = async (counts: Readonly<Record<string, number>>): Promise<boolean> => {
+        page = await metrics('asker');
+        return Object.entries(counts).every(([name, count]) =>
+          new RegExp(`istio_tcp_${name}_total\\{[^}]*destination_service="${DATABASE}"[^}]*\\} ${count}\n`).test(page),
+        );
+      };
+      await until('the bytes of the open connection', () =>
+        shows({ connections_opened: 1, connections_closed: 0, received_bytes: 5, sent_bytes: 5 }),
+      );
+      socket.end('678');
+      await until('its end', () =>
+        shows({ connections_opened: 1, connections_closed: 1, received_bytes: 8, sent_bytes: 8 }),
       );
     });
 
@@ -179,7 +220,8 @@ for (const dataPlane of ['topsail', 'envoy'] as const) {
 
 function telemetry(name: string, spec: string): string {
   // One object of the namespace holds at a time: the oldest.
-  const selected = name === 'metrics' ? 'selector: { matchLabels: { app: told } }\n  ' : '';
+  const app = { metrics: 'told', connections: 'asker' }[name];
+  const selected = app === undefined ? '' : `selector: { matchLabels: { app: ${app} } }\n  `;
   const namespace = name === 'traces' ? 'istio-system' : 'default';
   return `apiVersion: telemetry.istio.io/v1\nkind: Telemetry\nmetadata: { name: ${name}, namespace: ${namespace} }\nspec:\n  ${selected}${spec}\n`;
 }
@@ -204,6 +246,19 @@ spec:
   location: MESH_EXTERNAL
   resolution: STATIC
   ports: [{ number: 9411, name: http, protocol: HTTP, targetPort: ${zipkin} }]
+  endpoints: [{ address: 127.0.0.1 }]
+`;
+}
+
+function databaseAt(port: number): string {
+  return `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: db, namespace: default }
+spec:
+  hosts: [${DATABASE}]
+  location: MESH_EXTERNAL
+  resolution: STATIC
+  ports: [{ number: 9300, name: tcp, protocol: TCP, targetPort: ${port} }]
   endpoints: [{ address: 127.0.0.1 }]
 `;
 }

@@ -1,5 +1,6 @@
 // Turns entries of Envoy's access log service (v3) into the records that our own proxy fills, so that nothing
 // above the agent asks which proxy it was (design §3d).
+import type { Clock } from '#base';
 import { ENVOY_PEER_METADATA as PEER_METADATA, ENVOY_PEER_TAGS as PEER_TAGS } from '#base';
 import { decodeLight } from '#proto/light.ts';
 import type {
@@ -10,9 +11,10 @@ import type {
 } from '#proto/envoy/data/accesslog/v3/accesslog_pb.ts';
 import type { Address } from '#proto/envoy/config/core/v3/address_pb.ts';
 import type { StreamAccessLogsMessage } from '#proto/envoy/service/accesslog/v3/als_pb.ts';
-import { ALS_FLAGS, ALS_METHODS, ALS_VERSIONS, PeerCache, StreamRecord } from '#telemetry';
+import { ALS_FLAGS, ALS_METHODS, ALS_VERSIONS, PeerCache, StreamRecord, type StreamReporterSink } from '#telemetry';
 import type { MethodHandler } from '#wire/grpc';
 import { HeaderBlock } from '#wire/http';
+import { LiveConnections } from './live-connections.ts';
 
 export const ACCESS_LOG_PATH = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs';
 /** Access log names: on whose side of the connection Envoy stood. */
@@ -20,14 +22,18 @@ export type LogSide = 'source' | 'destination';
 
 /** AccessLogType of entries that end nothing. */
 const INTERMEDIATE = new Set([1, 2, 4, 5, 7, 8]);
+/** Those of TCP connections that live: reached their endpoint, and now and then. */
+const TCP_LIVES = new Set([1, 2]);
 
 /** Takes Envoy's stream of entries; never answers, as the service's contract has it. `opened` reads the log's name, which says the side and what is changed about metrics. */
 export function accessLogMethod(
-  opened: (side: LogSide, stats: Uint8Array | undefined) => (record: StreamRecord) => void,
+  clock: Clock,
+  opened: (side: LogSide, stats: Uint8Array | undefined) => StreamReporterSink,
 ): MethodHandler {
   const peers = new PeerCache();
+  const connections = new LiveConnections(clock);
   return (call) => {
-    let finished: ((record: StreamRecord) => void) | undefined;
+    let sink: StreamReporterSink | undefined;
     return {
       onMessage(bytes) {
         const message = decodeLight(
@@ -36,7 +42,7 @@ export function accessLogMethod(
         ) as StreamAccessLogsMessage;
         if (message.identifier !== undefined) {
           const [side, stats] = message.identifier.logName.split('?', 2);
-          finished = opened(
+          sink = opened(
             side === 'destination' ? 'destination' : 'source',
             stats === undefined ? undefined : Buffer.from(stats, 'base64url'),
           );
@@ -45,15 +51,28 @@ export function accessLogMethod(
         if (logEntries.case === 'httpLogs')
           for (const entry of logEntries.value.logEntry) finish(httpRecord(entry, peers), entry.commonProperties);
         if (logEntries.case === 'tcpLogs')
-          for (const entry of logEntries.value.logEntry) finish(tcpRecord(entry, peers), entry.commonProperties);
+          for (const entry of logEntries.value.logEntry) connection(tcpRecord(entry, peers), entry.commonProperties);
       },
       onHalfClose: () => call.end(),
     };
     function finish(record: StreamRecord, common: AccessLogCommon | undefined): void {
       if (common === undefined || INTERMEDIATE.has(common.accessLogType)) return;
-      finished?.(record);
+      sink?.onStreamEnd(onOurClock(record));
+    }
+    function connection(record: StreamRecord, common: AccessLogCommon | undefined): void {
+      if (common === undefined || sink === undefined) return;
+      if (TCP_LIVES.has(common.accessLogType)) connections.lives(common.streamId, onOurClock(record), sink);
+      else if (!connections.ends(common.streamId, onOurClock(record))) finish(record, common);
     }
   };
+
+  /** Envoy tells how long it took, in its own time. */
+  function onOurClock(record: StreamRecord): StreamRecord {
+    const now = clock.now();
+    record.startMs = now - record.endMs;
+    record.endMs = now;
+    return record;
+  }
 }
 
 export function httpRecord(entry: HTTPAccessLogEntry, peers: PeerCache): StreamRecord {

@@ -70,7 +70,7 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     'tracing[].customTags.*.formatter': 'acceptedWithWarning',
     'tracing[].disableContextPropagation': 'acceptedWithWarning',
     // TCP connections are counted when they end.
-    'metrics[].reportingInterval': 'acceptedWithWarning',
+    'metrics[].reportingInterval': 'inForce',
   },
   MeshConfig: {
     'extensionProviders[].name': 'inForce',

@@ -22,9 +22,8 @@ import type { FilterChain, ListenerFilters, ListenerSnapshot } from '../listener
 import { millisOf } from '../matcher/fraction.ts';
 import type { NetworkFilterFactory, TerminalFilter } from '../network/filter.ts';
 import { TcpProxy } from '../network/tcp-proxy.ts';
-import type { MetricRules } from '#telemetry';
 import { type CompileContext, compileManager, compileSinks } from './compile-manager.ts';
-import { metricRules } from './metric-rules.ts';
+import { type MetricSettings, metricSettings } from './metric-rules.ts';
 import { compileTracer } from '../tracing/compile-tracer.ts';
 import { decodeMessage, typeNameOf } from './decode.ts';
 import type { FilterLook } from './discovered-filters.ts';
@@ -193,7 +192,10 @@ function compileTerminal(
         {
           ...manager,
           tracer: compileTracer(hcm, inbound ? 'server' : 'client', context.services, context.warn, field),
-          sinks: [...manager.sinks, ...reporterSinks(listener, context, metricRules(hcm.httpFilters, context, field))],
+          sinks: [
+            ...manager.sinks,
+            ...reporterSinks(listener, context, metricSettings(hcm.httpFilters, context, field)),
+          ],
         },
         context.services,
       );
@@ -204,7 +206,7 @@ function compileTerminal(
         listener,
         context,
         field,
-        metricRules(chain.filters, context, field),
+        metricSettings(chain.filters, context, field),
       );
     default:
       return undefined;
@@ -215,11 +217,13 @@ function compileTerminal(
 function reporterSinks(
   listener: Listener,
   context: CompileContext,
-  rules: MetricRules | undefined,
+  { rules, tcpReportMs }: MetricSettings,
 ): readonly StreamSink[] {
   const { reporter } = context.services;
   if (reporter === undefined) return [];
-  return [reporter.sink(DIRECTIONS[listener.trafficDirection] === 'inbound' ? 'destination' : 'source', rules)];
+  return [
+    reporter.sink(DIRECTIONS[listener.trafficDirection] === 'inbound' ? 'destination' : 'source', rules, tcpReportMs),
+  ];
 }
 
 function compileTcpProxy(
@@ -227,7 +231,7 @@ function compileTcpProxy(
   listener: Listener,
   context: CompileContext,
   field: string,
-  rules: MetricRules | undefined,
+  metrics: MetricSettings,
 ): TcpProxy {
   const specifier = tcp.clusterSpecifier;
   if (tcp.tunnelingConfig !== undefined)
@@ -247,7 +251,7 @@ function compileTcpProxy(
       totalWeight,
       idleMs: millisOf(tcp.idleTimeout) ?? 3_600_000,
       connectAttempts: tcp.maxConnectAttempts ?? 1,
-      sinks: [...compileSinks(tcp.accessLog, context), ...reporterSinks(listener, context, rules)],
+      sinks: [...compileSinks(tcp.accessLog, context), ...reporterSinks(listener, context, metrics)],
     },
     context.services,
   );

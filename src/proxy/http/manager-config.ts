@@ -1,6 +1,6 @@
 // What an HttpConnectionManager message becomes: frozen values with Envoy's defaults filled in.
 
-import type { StreamRecord } from '#telemetry';
+import type { LiveTcp, StreamRecord } from '#telemetry';
 import type { H1Limits } from '#wire/h1';
 import type { H2Limits } from '#wire/h2';
 import type { RouteTable } from '../route/index.ts';
@@ -18,6 +18,8 @@ export interface RouteSource {
 /** Reads a finished stream's record: access log, metrics, trace, tap. */
 export interface StreamSink {
   onStreamEnd(record: StreamRecord): void;
+  /** A TCP connection reached its endpoint. What is returned hears of it while it lives, and of its end instead of `onStreamEnd`. */
+  onTcpConnected?(record: StreamRecord, nowMs: number): LiveTcp | undefined;
   dispose?(): void;
 }
 

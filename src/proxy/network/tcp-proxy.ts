@@ -1,7 +1,7 @@
 // TCP proxying as a terminal filter: one upstream connection per client connection (envoy.filters.network.tcp_proxy).
 
 import { type Conn, type ConnError, type ConnHandler, Deadline } from '#base';
-import { CLUSTER, StreamRecord, type StatBlock, TCP } from '#telemetry';
+import { CLUSTER, type LiveTcp, StreamRecord, type StatBlock, TCP } from '#telemetry';
 import { PLAIN_PICK } from '../cluster/pick-context.ts';
 import { ConnectionFacts } from '../http/connection-facts.ts';
 import type { StreamSink } from '../http/manager-config.ts';
@@ -68,6 +68,8 @@ class TcpSession implements TerminalConnection, ConnHandler {
   #upEnded = false;
   #over = false;
   readonly #idle: Deadline | undefined;
+  /** Who hears of the connection while it lives, by which sink. */
+  #live: { readonly sink: StreamSink; readonly report: LiveTcp; readonly next: Deadline } | undefined = undefined;
 
   constructor(down: DownstreamConnection, proxy: TcpProxy) {
     this.#down = down;
@@ -123,6 +125,7 @@ class TcpSession implements TerminalConnection, ConnHandler {
         this.#host === undefined ? '' : (this.#cluster?.transportOf(this.#host).localPrincipal ?? '');
       this.#record.upstreamMtls = true;
     }
+    this.#beginReports();
     if (this.#downEnded) this.#up?.end();
     this.#down.conn.resume();
   }
@@ -217,6 +220,21 @@ class TcpSession implements TerminalConnection, ConnHandler {
     wheel.arm(this.#idle, this.#proxy.config.idleMs, clock.now());
   }
 
+  #beginReports(): void {
+    const { wheel, clock } = this.#proxy.services;
+    for (const sink of this.#proxy.config.sinks) {
+      const report = sink.onTcpConnected?.(this.#record, clock.now());
+      if (report === undefined) continue;
+      const next = new Deadline(() => {
+        report.report(clock.now());
+        wheel.arm(next, report.everyMs, clock.now());
+      });
+      this.#live = { sink, report, next };
+      wheel.arm(next, report.everyMs, clock.now());
+      return;
+    }
+  }
+
   #onIdle(): void {
     this.#proxy.stats.inc(TCP.idle_timeout);
     this.#record.addFlag('SI');
@@ -237,7 +255,12 @@ class TcpSession implements TerminalConnection, ConnHandler {
     const record = this.#record;
     record.endMs = clock.now();
     record.connectionTerminationDetails = details;
-    for (const sink of this.#proxy.config.sinks) sink.onStreamEnd(record);
+    const live = this.#live;
+    if (live !== undefined) wheel.cancel(live.next);
+    for (const sink of this.#proxy.config.sinks) {
+      if (sink === live?.sink) live.report.end(record.endMs);
+      else sink.onStreamEnd(record);
+    }
     const { conn } = this.#down;
     if (details !== '' || conn.destroyed) this.#down.close(details);
     else new LastWords(conn, this.#proxy.services, () => this.#down.close(''));

@@ -1,3 +1,3 @@
 export { Edge, EdgeIndex, type EdgeProtocol, type Reporter } from './edge.ts';
-export { IstioMetrics, type IstioMetricsOptions, TcpReport } from './istio-metrics.ts';
+export { IstioMetrics, type IstioMetricsOptions, type TcpReport } from './istio-metrics.ts';
 export { compileMetricRules, type MetricConfig, type MetricRules } from './metric-rules.ts';

@@ -112,10 +112,10 @@ test('equal peers in different objects are one series', () => {
 
 test('a TCP connection that is reported while it lives is pinned, opened once and closed once', () => {
   const m = metrics({ idleExpiryMs: 1_000 });
-  const report = m.openTcp(inbound({ protocol: 'TCP' }), 'destination');
-  report.bytes(10, 20);
+  const report = m.openTcp(inbound({ protocol: 'TCP' }), 'destination', 0);
+  report.bytes(10, 20, 5);
   m.expire(1_000_000);
-  report.bytes(1, 2);
+  report.bytes(1, 2, 1_000_000);
   report.closed(1_000_000);
   report.closed(1_000_000);
   const text = page(m);

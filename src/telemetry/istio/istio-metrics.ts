@@ -81,11 +81,12 @@ export class IstioMetrics implements ExpositionSource {
   }
 
   /** For TCP connections that are reported while they live; use instead of `recordIstio`, not beside it. */
-  openTcp(record: StreamRecord, reporter: Reporter): TcpReport {
+  openTcp(record: StreamRecord, reporter: Reporter, nowMs: number, rules?: MetricRules): TcpReport {
+    if (rules !== undefined) return this.#tailored.openTcp(record, reporter, nowMs, rules);
     const series = this.#seriesOf(record, reporter);
     series.opened++;
     series.edge.pins++;
-    return new TcpReport(series);
+    return new PlainTcpReport(series);
   }
 
   /** Forgets what nobody added to for the idle time. Call it now and then (a minute is fine). */
@@ -158,7 +159,13 @@ export class IstioMetrics implements ExpositionSource {
 }
 
 /** What a living TCP connection adds to its series. */
-export class TcpReport {
+export interface TcpReport {
+  /** Bytes since the last call. */
+  bytes(sent: number, received: number, nowMs: number): void;
+  closed(nowMs: number): void;
+}
+
+class PlainTcpReport implements TcpReport {
   readonly #series: EdgeSeries;
   #open = true;
 
@@ -166,7 +173,6 @@ export class TcpReport {
     this.#series = series;
   }
 
-  /** Bytes since the last call; Istio reports every 5 s. */
   bytes(sent: number, received: number): void {
     this.#series.sentBytes += sent;
     this.#series.receivedBytes += received;

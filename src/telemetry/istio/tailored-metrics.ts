@@ -8,12 +8,21 @@ import { RENDER_PIECE_CHARS } from '../stats/limits.ts';
 import type { StreamRecord } from '../stream-record.ts';
 import { Edge, edgeLabels, OTHER, type Reporter } from './edge.ts';
 import { DEFAULT_IDLE_EXPIRY_MS, MAX_RESPONSE_SERIES } from './limits.ts';
+import type { TcpReport } from './istio-metrics.ts';
 import type { MetricRule, MetricRules } from './metric-rules.ts';
+
+/** What one report adds of a TCP connection; of one that was not reported while it lived, everything. */
+interface TcpPart {
+  readonly opened: number;
+  readonly closed: number;
+  readonly sent: number;
+  readonly received: number;
+}
 
 interface Metric {
   readonly name: string;
   readonly histogram: boolean;
-  readonly read: (record: StreamRecord) => number;
+  readonly read: (record: StreamRecord, part: TcpPart) => number;
   /** Labels of the response beside those of the peers. */
   readonly response: boolean;
 }
@@ -42,10 +51,10 @@ const GRPC: readonly Metric[] = [
   metric('response_messages_total', (r) => r.responseMessages, 'counter', false),
 ];
 const TCP: readonly Metric[] = [
-  metric('tcp_connections_opened_total', () => 1),
-  metric('tcp_connections_closed_total', () => 1),
-  metric('tcp_sent_bytes_total', (r) => r.bytesSent),
-  metric('tcp_received_bytes_total', (r) => r.bytesReceived),
+  metric('tcp_connections_opened_total', (_, part) => part.opened),
+  metric('tcp_connections_closed_total', (_, part) => part.closed),
+  metric('tcp_sent_bytes_total', (_, part) => part.sent),
+  metric('tcp_received_bytes_total', (_, part) => part.received),
 ];
 
 interface Series {
@@ -75,6 +84,22 @@ export class TailoredMetrics {
   }
 
   record(record: StreamRecord, reporter: Reporter, rules: MetricRules): void {
+    const part = { opened: 1, closed: 1, sent: record.bytesSent, received: record.bytesReceived };
+    this.#add(record, reporter, rules, part, record.endMs >= 0 ? record.endMs : record.startMs);
+  }
+
+  /** Labels are looked at anew with each report: what they are made of may come late. */
+  openTcp(record: StreamRecord, reporter: Reporter, openMs: number, rules: MetricRules): TcpReport {
+    const add = (change: Partial<TcpPart>, nowMs: number): void =>
+      this.#add(record, reporter, rules, { opened: 0, closed: 0, sent: 0, received: 0, ...change }, nowMs);
+    add({ opened: 1 }, openMs);
+    return {
+      bytes: (sent, received, nowMs) => add({ sent, received }, nowMs),
+      closed: (nowMs) => add({ closed: 1 }, nowMs),
+    };
+  }
+
+  #add(record: StreamRecord, reporter: Reporter, rules: MetricRules, part: TcpPart, nowMs: number): void {
     const protocol = record.protocol === 'TCP' ? 'tcp' : record.grpc ? 'grpc' : 'http';
     const context: CelContext = { record, inbound: reporter !== 'source', node: this.#node };
     const edge = new Edge(record, reporter, protocol, '');
@@ -82,9 +107,9 @@ export class TailoredMetrics {
       const rule = rules.of(one.name);
       if (rule.off) continue;
       const series = this.#seriesOf(one, labelText(edge, one, rule, context), reporter);
-      series.lastMs = record.endMs >= 0 ? record.endMs : record.startMs;
-      if (one.histogram) observeAt(series.values, 0, one.read(record));
-      else series.values[0] = (series.values[0] as number) + one.read(record);
+      series.lastMs = nowMs;
+      if (one.histogram) observeAt(series.values, 0, one.read(record, part));
+      else series.values[0] = (series.values[0] as number) + one.read(record, part);
     }
   }
 

@@ -15,7 +15,11 @@ import {
   type HeaderValueOptionSchema,
 } from '#proto/envoy/config/core/v3/base_pb.ts';
 import { ApiVersion } from '#proto/envoy/config/core/v3/config_source_pb.ts';
-import { HttpGrpcAccessLogConfigSchema } from '#proto/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
+import {
+  type CommonGrpcAccessLogConfigSchema,
+  HttpGrpcAccessLogConfigSchema,
+  TcpGrpcAccessLogConfigSchema,
+} from '#proto/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
 import {
   Config_ValueType,
   ConfigSchema,
@@ -30,7 +34,8 @@ const GRPC_STATUS = ['grpc-status'];
 
 /** The log whose name says on which side of the connection Envoy stands. */
 export function agentAccessLog(
-  direction: 'inbound' | 'outbound' | 'gateway',
+  side: 'source' | 'destination',
+  traffic: 'http' | 'tcp',
   stats: Init<typeof PluginConfigSchema> | undefined,
 ): AccessLog {
   const hostTag = (tag: string, namespace: string, key: string) => ({
@@ -43,26 +48,30 @@ export function agentAccessLog(
       },
     },
   });
-  const config = any(HttpGrpcAccessLogConfigSchema, {
-    commonConfig: {
-      logName: `${direction === 'inbound' ? 'destination' : 'source'}${stats === undefined ? '' : `?${statsText(stats)}`}`,
-      grpcService: { targetSpecifier: { case: 'envoyGrpc', value: { clusterName: ENVOY_AGENT_CLUSTERS.accessLog } } },
-      transportApiVersion: ApiVersion.V3,
-      bufferFlushInterval: duration(FLUSH_MS),
-      customTags:
-        direction === 'inbound'
-          ? []
-          : [
-              hostTag(ENVOY_PEER_TAGS.destination, 'istio', 'workload'),
-              hostTag(ENVOY_PEER_TAGS.tlsMode, 'envoy.transport_socket_match', 'tlsMode'),
-            ],
-    },
-    additionalRequestHeadersToLog: ['content-type', ...headersIn(stats)],
-    additionalResponseHeadersToLog: GRPC_STATUS,
-    additionalResponseTrailersToLog: GRPC_STATUS,
-  });
+  const commonConfig: Init<typeof CommonGrpcAccessLogConfigSchema> = {
+    logName: `${side}${stats === undefined ? '' : `?${statsText(stats)}`}`,
+    grpcService: { targetSpecifier: { case: 'envoyGrpc', value: { clusterName: ENVOY_AGENT_CLUSTERS.accessLog } } },
+    transportApiVersion: ApiVersion.V3,
+    bufferFlushInterval: duration(FLUSH_MS),
+    customTags:
+      side === 'destination'
+        ? []
+        : [
+            hostTag(ENVOY_PEER_TAGS.destination, 'istio', 'workload'),
+            hostTag(ENVOY_PEER_TAGS.tlsMode, 'envoy.transport_socket_match', 'tlsMode'),
+          ],
+  };
+  const config =
+    traffic === 'tcp'
+      ? any(TcpGrpcAccessLogConfigSchema, { commonConfig })
+      : any(HttpGrpcAccessLogConfigSchema, {
+          commonConfig,
+          additionalRequestHeadersToLog: ['content-type', ...headersIn(stats)],
+          additionalResponseHeadersToLog: GRPC_STATUS,
+          additionalResponseTrailersToLog: GRPC_STATUS,
+        });
   return create(AccessLogSchema, {
-    name: 'envoy.access_loggers.http_grpc',
+    name: `envoy.access_loggers.${traffic}_grpc`,
     configType: { case: 'typedConfig', value: config },
   });
 }

@@ -55,7 +55,12 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
         ? { case: 'rds', value: { configSource: ADS, routeConfigName: routes.name } }
         : { case: 'routeConfig', value: routes.inline },
     httpFilters: [...httpFilters(input)],
-    accessLog: [...telemetry.httpLogs, ...(input.envoy ? [agentAccessLog(direction, telemetry.stats)] : [])],
+    accessLog: [
+      ...telemetry.httpLogs,
+      ...(input.envoy
+        ? [agentAccessLog(direction === 'inbound' ? 'destination' : 'source', 'http', telemetry.stats)]
+        : []),
+    ],
     useRemoteAddress: gateway,
     ...(gateway && (input.trustedHops ?? 0) > 0 ? { xffNumTrustedHops: input.trustedHops ?? 0 } : {}),
     ...(direction === 'outbound'

@@ -1,6 +1,13 @@
 // TCP proxying to one or several clusters, behind what its metrics need (inventory §3.4, TCP order).
 
+import { create } from '@bufbuild/protobuf';
 import { durationMs } from '#config';
+import {
+  type AccessLog,
+  AccessLogFilterSchema,
+  AccessLogSchema,
+} from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
+import { AccessLogType } from '#proto/envoy/data/accesslog/v3/accesslog_pb.ts';
 import type { FilterSchema } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
 import { TcpProxySchema } from '#proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import type { ConnectionPool } from '../clusters/traffic-policy.ts';
@@ -10,6 +17,32 @@ import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 export interface TcpTarget {
   readonly cluster: string;
   readonly weight: number;
+}
+
+function accessLogs({
+  tcpLogs,
+  tcpReports,
+}: TelemetryOfSide): Pick<Init<typeof TcpProxySchema>, 'accessLog' | 'accessLogOptions'> {
+  if (tcpReports === undefined) return { accessLog: [...tcpLogs] };
+  return {
+    accessLog: [...tcpLogs.map(atTheEnd), tcpReports.log],
+    accessLogOptions: { accessLogFlushInterval: duration(tcpReports.everyMs), flushAccessLogOnConnected: true },
+  };
+}
+
+/** What is written of living connections is for the agent only. */
+function atTheEnd(log: AccessLog): AccessLog {
+  const once: Init<typeof AccessLogFilterSchema> = {
+    filterSpecifier: {
+      case: 'logTypeFilter',
+      value: { types: [AccessLogType.TcpUpstreamConnected, AccessLogType.TcpPeriodic], exclude: true },
+    },
+  };
+  const filter: Init<typeof AccessLogFilterSchema> =
+    log.filter === undefined
+      ? once
+      : { filterSpecifier: { case: 'andFilter', value: { filters: [log.filter, once] } } };
+  return create(AccessLogSchema, { ...log, filter: create(AccessLogFilterSchema, filter) });
 }
 
 export function tcpProxy(
@@ -29,7 +62,7 @@ export function tcpProxy(
             case: 'weightedClusters',
             value: { clusters: targets.map(({ cluster, weight }) => ({ name: cluster, weight })) },
           },
-    accessLog: [...telemetry.tcpLogs],
+    ...accessLogs(telemetry),
     ...(idle === undefined ? {} : { idleTimeout: duration(idle) }),
   });
   return [...telemetry.networkFilters, proxy];

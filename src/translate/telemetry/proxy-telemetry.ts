@@ -9,10 +9,14 @@ import { PluginConfigSchema } from '#proto/istio/stats/config_pb.ts';
 import { mergeTelemetry, type SideTelemetry, type Telemetry } from '#registry';
 import type { TranslationCache } from '../cache.ts';
 import { type Init, typed } from '../encode.ts';
+import { agentAccessLog } from '../filters/envoy-peers.ts';
 import { accessLogs } from './access-logs.ts';
 import { type ProviderPlaces, sinkOf } from './providers.ts';
 import { statsConfig } from './stats-filter.ts';
 import { tracing } from './tracing.ts';
+
+/** Istio's own interval (tcp_reporting_duration of stats.PluginConfig). */
+const TCP_REPORT_MS = 5_000;
 
 export interface TelemetryOfSide {
   readonly httpLogs: readonly AccessLog[];
@@ -24,6 +28,8 @@ export interface TelemetryOfSide {
   readonly useRequestId: boolean;
   /** Changes to Istio's metrics. */
   readonly stats: Init<typeof PluginConfigSchema> | undefined;
+  /** How a stock Envoy tells its agent of TCP connections, and how often while they live; undefined for our proxy, which counts itself. */
+  readonly tcpReports: { readonly log: AccessLog; readonly everyMs: number } | undefined;
   /** In front of TCP proxies: stock Envoy has no filter for these metrics, its agent counts. */
   readonly networkFilters: readonly Init<typeof FilterSchema>[];
 }
@@ -49,8 +55,8 @@ export function proxyTelemetry(
   );
   return cache.value(['telemetry', merged, sinks.join(' '), serviceName, envoy], () =>
     Object.freeze({
-      client: sideOf(merged.client, places, serviceName, envoy),
-      server: sideOf(merged.server, places, serviceName, envoy),
+      client: sideOf(merged.client, 'source', places, serviceName, envoy),
+      server: sideOf(merged.server, 'destination', places, serviceName, envoy),
       origins: objects.map((object) => refOf(object)),
     }),
   );
@@ -66,7 +72,13 @@ function providersOf({ logs, tracing: inForce }: SideTelemetry) {
   return [...(logs ?? []).map(({ provider }) => provider), inForce?.provider].filter((one) => one !== undefined);
 }
 
-function sideOf(side: SideTelemetry, places: ProviderPlaces, serviceName: string, envoy: boolean): TelemetryOfSide {
+function sideOf(
+  side: SideTelemetry,
+  reporter: 'source' | 'destination',
+  places: ProviderPlaces,
+  serviceName: string,
+  envoy: boolean,
+): TelemetryOfSide {
   const stats = statsConfig(side);
   return Object.freeze<TelemetryOfSide>({
     httpLogs: accessLogs(side.logs, places, 'http'),
@@ -75,6 +87,9 @@ function sideOf(side: SideTelemetry, places: ProviderPlaces, serviceName: string
     tracing: tracing(side.tracing, places, serviceName),
     useRequestId: side.tracing?.useRequestId ?? true,
     stats,
+    tcpReports: envoy
+      ? { log: agentAccessLog(reporter, 'tcp', stats), everyMs: side.reportingMs ?? TCP_REPORT_MS }
+      : undefined,
     networkFilters: envoy || stats === undefined ? [] : [typed('istio.stats', PluginConfigSchema, stats)],
   });
 }

@@ -9,6 +9,7 @@ import { ProtoReader } from '#proto/light.ts';
 import { renderPrometheus, StatStore, type StreamRecord } from '#telemetry';
 import { GrpcServer, unaryMethod } from '#wire/grpc';
 import { cluster, fetchText, listener, managerFilter, runProxy, startApp } from './proxy-fixture.ts';
+import { until } from '../../mesh/until.ts';
 
 const clock = new SystemClock();
 const TYPE = 'type.googleapis.com/envoy.extensions';
@@ -37,18 +38,13 @@ const http = (config: object) => ({
   typed_config: { '@type': `${TYPE}.access_loggers.grpc.v3.HttpGrpcAccessLogConfig`, ...config },
 });
 
-async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 20_000;
-  while (!(await holds())) {
-    assert.ok(Date.now() < end, `${what}: not within 20 s`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 test('finished requests and connections arrive at the access log service', async (t) => {
   const seen: { readonly record: StreamRecord; readonly side: string }[] = [];
   const grpc = new GrpcServer({ clock });
-  const taken = accessLogMethod((side) => (record) => void seen.push({ record, side }));
+  const taken = accessLogMethod(clock, (side) => ({
+    onStreamEnd: (record) => void seen.push({ record, side }),
+    onTcpConnected: () => undefined,
+  }));
   grpc.register(ACCESS_LOG_PATH, taken);
   const server = await listen(grpc);
   const app = await startApp((_, response) => response.writeHead(418, { 'x-app': 'tea' }).end('short'));
@@ -133,7 +129,7 @@ test('a service that is away costs entries and no request; when it is back entri
   const grpc = new GrpcServer({ clock });
   grpc.register(
     ACCESS_LOG_PATH,
-    accessLogMethod(() => () => void count++),
+    accessLogMethod(clock, () => ({ onStreamEnd: () => void count++, onTcpConnected: () => undefined })),
   );
   const first = await listen(grpc);
   const { port } = first;

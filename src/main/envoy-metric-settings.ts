@@ -10,16 +10,23 @@ function pattern(source: string): (text: string) => boolean {
   return (text) => compiled.test(text);
 }
 
-/** Undefined: the standard metrics, also where the configuration cannot be read. */
-export function envoyMetricRules(bytes: Uint8Array | undefined, log: Logger): MetricRules | undefined {
-  if (bytes === undefined) return undefined;
+export interface EnvoyMetricSettings {
+  readonly rules: MetricRules | undefined;
+  readonly tcpReportMs: number | undefined;
+}
+
+/** Nothing set: the standard metrics, also where the configuration cannot be read. */
+export function envoyMetricSettings(bytes: Uint8Array | undefined, log: Logger): EnvoyMetricSettings {
+  const standard = { rules: undefined, tcpReportMs: undefined };
+  if (bytes === undefined) return standard;
   try {
-    const { metrics } = decodeLight('stats.PluginConfig', bytes) as PluginConfig;
+    const { metrics, tcpReportingDuration: every } = decodeLight('stats.PluginConfig', bytes) as PluginConfig;
     const rules = compileMetricRules(metrics, { pattern });
-    if (rules.ok) return rules.value;
+    const tcpReportMs = every === undefined ? undefined : Number(every.seconds) * 1000 + every.nanos / 1e6;
+    if (rules.ok) return { rules: rules.value, tcpReportMs };
     log.warn('changes to metrics are not in force', { reason: rules.error });
   } catch (error) {
     log.warn('changes to metrics are not in force', { reason: (error as Error).message });
   }
-  return undefined;
+  return standard;
 }
