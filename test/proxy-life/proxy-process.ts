@@ -9,6 +9,9 @@ import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { meshEntry } from '../mesh/mesh.ts';
 
+/** Generous: the machine may be doing other things. */
+const START_MS = 300_000;
+
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -87,7 +90,7 @@ export class ProxyProcess {
   }
 
   async #ready(): Promise<void> {
-    for (const end = performance.now() + 60_000; performance.now() < end && this.alive; await sleep(30)) {
+    for (const end = performance.now() + START_MS; performance.now() < end && this.alive; await sleep(30)) {
       const answer = await fetch(`http://127.0.0.1:${this.adminPort}/ready`).catch(() => undefined);
       if (answer?.status === 200) return;
     }

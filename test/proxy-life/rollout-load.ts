@@ -176,8 +176,9 @@ async function load({ ports, perSecond, fresh = false }: LoadOrder): Promise<voi
   parentPort?.postMessage({ sent, failures } satisfies LoadEnd);
 }
 
-parentPort?.on('message', (order: LoadOrder | 'stop') => {
+parentPort?.on('message', (order: LoadOrder | 'stop' | 'count') => {
   if (order === 'stop') stop = true;
+  else if (order === 'count') parentPort?.postMessage(Object.values(sent).reduce((sum, of) => sum + of, 0));
   else void load(order);
 });
 while (!app.listening || !app2.listening || !echo.listening) await sleep(5);

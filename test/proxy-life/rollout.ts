@@ -2,6 +2,7 @@
 //
 //   node test/proxy-life/rollout.ts [--restarts 20] [--scale 10] [--per-second 1000] [--unordered] [--at-least 1000000]
 //
+// After the restarts and the scaling one backend after another is replaced until so many requests were sent.
 // A backend leaves as in a cluster: clients are told, its proxy gets SIGTERM, the pod ends when the proxy has. With
 // `--unordered` the clients hear of it only some hundred milliseconds after the proxy did.
 import { once } from 'node:events';
@@ -149,6 +150,15 @@ class Fleet {
   }
 }
 
+/** Between the replacements of a load that goes on. */
+const BETWEEN_MS = 5_000;
+
+async function sentBy(worker: Worker): Promise<number> {
+  const answer = once(worker, 'message') as Promise<[number]>;
+  worker.postMessage('count');
+  return (await answer)[0];
+}
+
 export async function rollout(ask: RolloutAsk): Promise<LoadEnd> {
   const worker = new Worker(new URL('./rollout-load.ts', import.meta.url));
   const [apps] = (await once(worker, 'message')) as [RolloutPorts];
@@ -157,7 +167,6 @@ export async function rollout(ask: RolloutAsk): Promise<LoadEnd> {
     for (let i = 0; i < 3; i++) await fleet.grow();
     const ports = await fleet.startClient();
     worker.postMessage({ ports, perSecond: ask.perSecond });
-    const began = performance.now();
     for (let i = 0; i < ask.restarts * 3; i++) {
       await fleet.grow();
       await fleet.shrink();
@@ -165,7 +174,11 @@ export async function rollout(ask: RolloutAsk): Promise<LoadEnd> {
     while (fleet.backends.length < ask.scale) await fleet.grow();
     while (fleet.backends.length > 2) await fleet.shrink();
     while (fleet.backends.length < ask.scale) await fleet.grow();
-    while (((performance.now() - began) / 1000) * ask.perSecond < ask.atLeast) await sleep(100);
+    while (ask.atLeast > 0 && (await sentBy(worker)) < ask.atLeast) {
+      await sleep(BETWEEN_MS);
+      await fleet.grow();
+      await fleet.shrink();
+    }
     worker.postMessage('stop');
     const [end] = (await once(worker, 'message')) as [LoadEnd];
     return end;

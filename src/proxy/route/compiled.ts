@@ -69,6 +69,8 @@ export interface ForwardTarget {
   readonly grpcTimeoutOffsetMs: number;
   /** The route's, or its virtual host's. */
   readonly retry: CompiledRetryPolicy | undefined;
+  /** hedge_on_per_try_timeout: the route's, or its virtual host's. */
+  readonly hedge: boolean;
   /** Query included in and out; undefined = path stays. */
   readonly rewritePath: ((path: string) => string) | undefined;
   readonly hostRewrite: HostRewrite | undefined;

@@ -1,6 +1,8 @@
 // Compiles a RouteAction: every default of the forwarding settings filled in (route_components.proto).
 
 import type {
+  HedgePolicy,
+  RetryPolicy,
   RouteAction,
   RouteAction_RequestMirrorPolicy,
   VirtualHost,
@@ -41,8 +43,6 @@ export function compileForward(
       `${field}.cors`,
       'has no effect: give the policy as typed_per_filter_config of envoy.filters.http.cors',
     );
-  if ((action.hedgePolicy ?? virtualHost.hedgePolicy) !== undefined)
-    options.warn(`${field}.hedge_policy`, 'has no effect: a try that takes too long ends before the next begins');
   return {
     kind: 'forward',
     clusterNotFoundCode: NOT_FOUND_CODES[action.clusterNotFoundResponseCode] ?? 503,
@@ -60,6 +60,12 @@ export function compileForward(
             action.retryPolicy === undefined ? `${defaults.virtualHostField}.retry_policy` : `${field}.retry_policy`,
             options,
           ),
+    hedge: compileHedge(
+      action.hedgePolicy ?? virtualHost.hedgePolicy,
+      retry,
+      action.hedgePolicy === undefined ? `${defaults.virtualHostField}.hedge_policy` : `${field}.hedge_policy`,
+      options,
+    ),
     rewritePath: compilePathRewrite(action, path, field),
     hostRewrite: compileHostRewrite(action, field),
     appendXForwardedHost: action.appendXForwardedHost,
@@ -73,6 +79,26 @@ export function compileForward(
 
 function firstNonEmpty<T>(...lists: readonly (readonly T[])[]): readonly T[] {
   return lists.find((list) => list.length > 0) ?? [];
+}
+
+/** Of the policy Envoy has one field in force, and so have we. */
+function compileHedge(
+  policy: HedgePolicy | undefined,
+  retry: RetryPolicy | undefined,
+  field: string,
+  options: RouteOptions,
+): boolean {
+  if (policy === undefined) return false;
+  if ((policy.initialRequests ?? 1) > 1)
+    options.warn(`${field}.initial_requests`, 'has no effect, as in Envoy: a request begins with one attempt');
+  if ((policy.additionalRequestChance?.numerator ?? 0) > 0)
+    options.warn(`${field}.additional_request_chance`, 'has no effect, as in Envoy');
+  if (policy.hedgeOnPerTryTimeout && retry?.perTryTimeout === undefined)
+    options.warn(
+      `${field}.hedge_on_per_try_timeout`,
+      'has no effect unless the retry policy gives per_try_timeout, or a request x-envoy-upstream-rq-per-try-timeout-ms',
+    );
+  return policy.hedgeOnPerTryTimeout;
 }
 
 function compileHostRewrite(action: RouteAction, field: string): HostRewrite | undefined {

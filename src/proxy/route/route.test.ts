@@ -532,6 +532,50 @@ test('hash policies combine, end early and make cookies', () => {
   assert.equal(hash(sticky, { headers: [['cookie', `a=b; user="${value}"`]] }), made);
 });
 
+test('hedging is the route’s or its virtual host’s; what Envoy leaves out of force is warned of', () => {
+  warnings.length = 0;
+  const hedging = (policy: object, ofHost?: object) =>
+    target(
+      table([
+        {
+          name: 'all',
+          domains: ['*'],
+          ...(ofHost === undefined ? {} : { hedgePolicy: ofHost }),
+          routes: [
+            {
+              match: prefix('/'),
+              action: {
+                case: 'route',
+                value: { ...to('a').value, retryPolicy: { perTryTimeout: { seconds: 1n } }, hedgePolicy: policy },
+              },
+            },
+          ],
+        },
+      ]),
+    ) as ForwardTarget;
+  assert.equal(hedging({ hedgeOnPerTryTimeout: true }).hedge, true);
+  assert.equal(hedging({}, { hedgeOnPerTryTimeout: true }).hedge, false);
+  assert.deepEqual(warnings, []);
+  hedging({ initialRequests: 2, additionalRequestChance: { numerator: 10 } });
+  assert.deepEqual(
+    warnings.map((field: string) => field.slice(field.lastIndexOf('.') + 1)),
+    ['initial_requests', 'additional_request_chance'],
+  );
+  warnings.length = 0;
+  const ofHost = target(
+    table([
+      {
+        name: 'all',
+        domains: ['*'],
+        hedgePolicy: { hedgeOnPerTryTimeout: true },
+        routes: [{ match: prefix('/'), action: to('a') }],
+      },
+    ]),
+  ) as ForwardTarget;
+  assert.equal(ofHost.hedge, true);
+  assert.deepEqual(warnings, ['virtual_hosts["all"].hedge_policy.hedge_on_per_try_timeout']);
+});
+
 test('what cannot be honoured is refused or warned of, never dropped', () => {
   warnings.length = 0;
   routes({

@@ -1,20 +1,21 @@
 // What the load balancer is told of a request.
 
-import type { Host } from '../cluster/host.ts';
 import { PLAIN_PICK, type PickContext } from '../cluster/pick-context.ts';
 import type { HttpStream } from '../http/http-stream.ts';
 import { type ForwardTarget, hashRequest, type RouteChoice } from '../route/index.ts';
+import type { LeftHosts } from './left-hosts.ts';
 
 export function pickContext(
   stream: HttpStream,
   choice: RouteChoice,
   target: ForwardTarget,
-  avoid: ReadonlySet<Host> | undefined,
-  usedPriorities: ReadonlySet<number> | undefined,
+  left: LeftHosts | undefined,
   setCookie: (value: string) => void,
 ): PickContext {
   const { downstream } = stream.connection;
   const redirected = downstream.restoredDestination;
+  const avoid = left?.hosts;
+  const usedPriorities = left?.priorities;
   if (
     !redirected &&
     avoid === undefined &&

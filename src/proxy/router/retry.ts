@@ -37,18 +37,29 @@ export function retriesOnResponse(policy: CompiledRetryPolicy, request: RequestH
 
 /** `connected`: there was a connection, so the endpoint may have seen the request unless `processed` is false. */
 export function retriesOnReset(
-  policy: CompiledRetryPolicy,
+  policy: CompiledRetryPolicy | undefined,
   request: RequestHead,
   reason: ResetReason,
   connected: boolean,
   processed: boolean,
 ): boolean {
+  if (policy === undefined) return false;
   const { on } = policy;
   if (reason === 'overflow' || !allowsRequest(policy, request)) return false;
   if (on.has('reset') || on.has('5xx') || on.has('gateway-error')) return true;
   if (!connected && on.has('connect-failure')) return true;
   if (on.has('refused-stream') && (reason === 'refused-stream' || (connected && !processed))) return true;
   return on.has('reset-before-request') && !processed;
+}
+
+/** An attempt that was given up because it took too long counts like a gateway's error. */
+export function retriesOnTimeout(policy: CompiledRetryPolicy | undefined): boolean {
+  return policy !== undefined && (policy.on.has('5xx') || policy.on.has('gateway-error') || policy.on.has('reset'));
+}
+
+/** Whether an attempt that takes too long gets another one beside it: whatever the words, as nothing failed (Envoy's RetryState). */
+export function hedges(policy: CompiledRetryPolicy | undefined, request: RequestHead): boolean {
+  return policy !== undefined && policy.on.size > 0 && allowsRequest(policy, request);
 }
 
 function allowsRequest(policy: CompiledRetryPolicy, request: RequestHead): boolean {

@@ -16,7 +16,9 @@ import type { HttpPool } from '../upstream/http-pool.ts';
 import { pickContext } from './pick-input.ts';
 import { prepareUpstreamHead, upgradeAllowed } from './prepare-request.ts';
 import { RequestBuffer } from './request-buffer.ts';
-import { backoffMs, isIdempotent, retriesOnReset, retriesOnResponse } from './retry.ts';
+import { countStatus } from './count-status.ts';
+import { LeftHosts } from './left-hosts.ts';
+import { backoffMs, hedges, isIdempotent, retriesOnReset, retriesOnResponse, retriesOnTimeout } from './retry.ts';
 import { routeTimeouts, type RouteTimeouts } from './timeouts.ts';
 import { startMirrors, type Mirror } from './mirror.ts';
 import { UpstreamAttempt } from './upstream-attempt.ts';
@@ -30,6 +32,8 @@ export class Router implements StreamRouter {
   #choice: RouteChoice | undefined = undefined;
   #target: ForwardTarget | undefined = undefined;
   #attempt: UpstreamAttempt | undefined = undefined;
+  /** Took longer than their time, have a successor and may answer yet (hedge_on_per_try_timeout). */
+  #late: UpstreamAttempt[] | undefined = undefined;
   #attempts = 0;
   #retriesLeft = 0;
   #replayed = false;
@@ -37,13 +41,11 @@ export class Router implements StreamRouter {
   #requestEnded = false;
   #done = false;
   #body: RequestBuffer | undefined = undefined;
-  #avoid: Set<Host> | undefined = undefined;
-  #timeouts: RouteTimeouts = { totalMs: 0, perTryMs: 0, perTryIdleMs: 0 };
+  #left: LeftHosts | undefined = undefined;
+  #timeouts: RouteTimeouts = { totalMs: 0, perTryMs: 0, perTryIdleMs: 0, hedge: false };
   #total: Deadline | undefined = undefined;
   #backoff: Deadline | undefined = undefined;
   #retrying = false;
-  #attemptedPriorities: number[] = [];
-  #usedPriorities: Set<number> | undefined = undefined;
   #endWait: (() => void) | undefined = undefined;
   #mirrors: readonly Mirror[] | undefined = undefined;
 
@@ -81,7 +83,8 @@ export class Router implements StreamRouter {
         details: 'direct_response',
         headers: [['location', target.location(head)]],
       });
-    if (target.kind === 'direct') return this.#direct(target.status, target.body);
+    if (target.kind === 'direct')
+      return stream.reply({ status: target.status, body: target.body, details: 'direct_response' });
     if (target.kind === 'none') return stream.rescue('no-route');
     this.#choice = choice;
     this.#target = target;
@@ -137,6 +140,7 @@ export class Router implements StreamRouter {
     this.#endWait?.();
     if (this.#total !== undefined) wheel.cancel(this.#total);
     if (this.#backoff !== undefined) wheel.cancel(this.#backoff);
+    for (const late of this.#late ?? []) late.abandon();
     this.#attempt?.abandon();
     this.#attempt = undefined;
     this.#body = undefined;
@@ -151,10 +155,7 @@ export class Router implements StreamRouter {
   // From the attempt.
 
   onReady(attempt: UpstreamAttempt): void {
-    const record = this.stream.record;
-    record.upstreamHost = attempt.host.key;
-    record.destination = hostPeer(attempt.host, this.services.peers);
-    record.upstreamLocalAddress = '';
+    this.#name(attempt);
     const body = this.#body;
     const head = this.stream.head;
     if (body === undefined || (body.empty && body.trailers === undefined)) {
@@ -171,7 +172,8 @@ export class Router implements StreamRouter {
     if (!attempt.congested) this.stream.resumeRequest();
   }
 
-  onInformational(status: number, headers: HeaderBlock): void {
+  onInformational(attempt: UpstreamAttempt, status: number, headers: HeaderBlock): void {
+    this.#settleOn(attempt);
     this.stream.sendInformational(status, headers);
   }
 
@@ -179,21 +181,22 @@ export class Router implements StreamRouter {
     const stream = this.stream;
     const cluster = this.cluster;
     const now = this.services.clock.now();
-    cluster.report(attempt.host, { kind: 'answer', status: head.status });
+    if (!attempt.timedOut) cluster.report(attempt.host, { kind: 'answer', status: head.status });
     observeResponseTime(attempt.host, now - attempt.startMs, now);
     countStatus(cluster, head.status);
     const policy = this.#target?.retry;
-    if (
-      policy !== undefined &&
-      head.status !== 101 &&
-      retriesOnResponse(policy, this.head, head) &&
-      this.#mayRetry(attempt)
-    ) {
-      attempt.abandon();
-      this.#retry(head);
-      return;
+    const late = this.#isLate(attempt);
+    if (policy !== undefined && head.status !== 101 && retriesOnResponse(policy, this.head, head)) {
+      const again = !late && this.#mayRetry(attempt);
+      if (again || this.#othersMayAnswer(attempt)) {
+        attempt.abandon();
+        this.#drop(attempt);
+        if (again) this.#retry(head);
+        return;
+      }
     }
-    if (this.#retrying && head.status < 500) cluster.stats.inc(CLUSTER.upstream_rq_retry_success);
+    this.#settleOn(attempt);
+    if (this.#retrying && !late && head.status < 500) cluster.stats.inc(CLUSTER.upstream_rq_retry_success);
     this.#responseStarted = true;
     this.#body = undefined;
     const record = stream.record;
@@ -244,9 +247,11 @@ export class Router implements StreamRouter {
       return;
     }
     stream.record.upstreamTransportFailure = transport;
-    if (attempt.connected) this.cluster.report(attempt.host, { kind: 'request-failed' });
-    this.#attempt = undefined;
+    if (attempt.connected && !attempt.timedOut) this.cluster.report(attempt.host, { kind: 'request-failed' });
+    const late = this.#isLate(attempt);
+    this.#drop(attempt);
     if (
+      !late &&
       attempt.connected &&
       !this.#replayed &&
       this.#bodyKept &&
@@ -258,36 +263,80 @@ export class Router implements StreamRouter {
       this.#try(true);
       return;
     }
-    const policy = this.#target?.retry;
     if (
-      policy !== undefined &&
-      retriesOnReset(policy, this.head, reason, attempt.connected, processed) &&
+      !late &&
+      retriesOnReset(this.#target?.retry, this.head, reason, attempt.connected, processed) &&
       this.#mayRetry(attempt)
     )
       return this.#retry(undefined);
+    if (this.#othersMayAnswer(attempt)) return;
     stream.record.attempts = this.#attempts;
     stream.reply(rescueReset(reason, transport, this.#attempts > 1));
   }
 
   onPerTryTimeout(attempt: UpstreamAttempt): void {
-    this.cluster.stats.inc(CLUSTER.upstream_rq_per_try_timeout);
     this.cluster.report(attempt.host, { kind: 'timeout' });
+    if (this.#timeouts.hedge) return this.#hedge(attempt);
+    this.cluster.stats.inc(CLUSTER.upstream_rq_per_try_timeout);
     attempt.abandon();
     this.#attempt = undefined;
-    const policy = this.#target?.retry;
-    if (
-      !this.#responseStarted &&
-      policy !== undefined &&
-      (policy.on.has('5xx') || policy.on.has('gateway-error') || policy.on.has('reset')) &&
-      this.#mayRetry(attempt)
-    )
+    if (!this.#responseStarted && retriesOnTimeout(this.#target?.retry) && this.#mayRetry(attempt))
       return this.#retry(undefined);
     this.#timeOut(rescue('per-try-timeout'));
   }
 
+  /** Another attempt beside this one, as far as retries go: whichever answers first is the answer. */
+  #hedge(attempt: UpstreamAttempt): void {
+    attempt.timedOut = true;
+    if (!hedges(this.#target?.retry, this.head) || !this.#mayRetry(attempt)) return;
+    (this.#late ??= []).push(attempt);
+    this.#retry(undefined);
+  }
+
+  #isLate(attempt: UpstreamAttempt): boolean {
+    return this.#late?.includes(attempt) === true;
+  }
+
+  #drop(attempt: UpstreamAttempt): void {
+    if (this.#attempt === attempt) this.#attempt = undefined;
+    this.#late = this.#late?.filter((late) => late !== attempt);
+  }
+
+  /** Besides this one: an attempt that has not been answered, or one that is about to begin. */
+  #othersMayAnswer(attempt: UpstreamAttempt): boolean {
+    if (this.#late === undefined) return false;
+    const next = this.#attempt ?? (this.#backoff?.armed === true ? this.#backoff : undefined);
+    return (next !== undefined && next !== attempt) || this.#late.some((late) => late !== attempt);
+  }
+
+  /** This one answers: nobody waits for the others any more. */
+  #settleOn(attempt: UpstreamAttempt): void {
+    if (this.#late === undefined) return;
+    this.#drop(attempt);
+    for (const other of this.#late) other.abandon();
+    this.#attempt?.abandon();
+    if (this.#backoff !== undefined) this.services.wheel.cancel(this.#backoff);
+    this.#late = undefined;
+    this.#attempt = attempt;
+    this.#name(attempt);
+  }
+
+  /** What telemetry says of where the request went. */
+  #name(attempt: UpstreamAttempt): void {
+    const record = this.stream.record;
+    record.upstreamHost = attempt.host.key;
+    record.destination = hostPeer(attempt.host, this.services.peers);
+    record.upstreamLocalAddress = '';
+    attempt.namePrincipals(record);
+  }
+
   /** Nothing moved on the attempt's stream for so long (per_try_idle_timeout). */
   onPerTryIdle(attempt: UpstreamAttempt): void {
-    this.cluster.report(attempt.host, { kind: 'timeout' });
+    if (!attempt.timedOut) this.cluster.report(attempt.host, { kind: 'timeout' });
+    if (this.#timeouts.hedge && !this.#responseStarted) {
+      if (!attempt.timedOut) this.#hedge(attempt);
+      return;
+    }
     attempt.abandon();
     this.#attempt = undefined;
     if (this.#responseStarted) {
@@ -296,13 +345,7 @@ export class Router implements StreamRouter {
       this.stream.reset(RESCUES['per-try-idle-timeout'].details);
       return;
     }
-    const policy = this.#target?.retry;
-    if (
-      policy !== undefined &&
-      (policy.on.has('5xx') || policy.on.has('gateway-error') || policy.on.has('reset')) &&
-      this.#mayRetry(attempt)
-    )
-      return this.#retry(undefined);
+    if (retriesOnTimeout(this.#target?.retry) && this.#mayRetry(attempt)) return this.#retry(undefined);
     this.stream.record.attempts = this.#attempts;
     this.stream.reply(rescue('per-try-idle-timeout'));
   }
@@ -321,10 +364,6 @@ export class Router implements StreamRouter {
     if (target.mirrors.length > 0) this.#mirrors = startMirrors(this.services, head, target.mirrors, end);
     if (!end) this.#body = new RequestBuffer();
     if (end && this.#timeouts.totalMs > 0) this.#armTotal(record.startMs);
-  }
-
-  #direct(status: number, body: string): void {
-    this.stream.reply({ status, body, details: 'direct_response' });
   }
 
   /** A cluster that is new here: its endpoints are on their way, so a route to it does not fail in between. */
@@ -348,12 +387,14 @@ export class Router implements StreamRouter {
     const target = this.#target as ForwardTarget;
     const choice = this.#choice as RouteChoice;
     if (choice.route.attemptCountInRequest) this.head.headers.set('x-envoy-attempt-count', String(this.#attempts));
-    const context = pickContext(this.stream, choice, target, this.#avoid, this.#usedPriorities, (cookie) =>
+    const context = pickContext(this.stream, choice, target, this.#left, (cookie) =>
       (this.#setCookies ??= []).push(cookie),
     );
     const host = cluster.pickFor(context, this.head.authority);
     if (host === undefined) {
       cluster.stats.inc(CLUSTER.upstream_cx_none_healthy);
+      // A hedge that finds no host takes nothing away from those under way.
+      if (this.#late !== undefined && this.#late.length > 0) return;
       this.stream.rescue('no-healthy-upstream');
       return;
     }
@@ -389,21 +430,8 @@ export class Router implements StreamRouter {
       return false;
     }
     this.#retrying = true;
-    if (this.#target?.retry?.avoidPreviousHosts === true) (this.#avoid ??= new Set()).add(attempt.host);
-    this.#leavePriority(attempt.host.spec.priority);
+    (this.#left ??= new LeftHosts(this.#target?.retry, cluster)).add(attempt.host);
     return true;
-  }
-
-  /** previous_priorities: after so many attempts those that they went to get nothing more, until all had their turn. */
-  #leavePriority(priority: number): void {
-    const frequency = this.#target?.retry?.previousPrioritiesFrequency ?? 0;
-    if (frequency === 0) return;
-    this.#attemptedPriorities.push(priority);
-    if (this.#attemptedPriorities.length < frequency) return;
-    const used = (this.#usedPriorities ??= new Set());
-    for (const one of this.#attemptedPriorities.splice(0)) used.add(one);
-    for (const host of this.cluster.hosts.all()) if (!used.has(host.spec.priority)) return;
-    this.#usedPriorities = undefined;
   }
 
   #retry(response: ResponseHead | undefined): void {
@@ -422,13 +450,14 @@ export class Router implements StreamRouter {
 
   #endRequest(): void {
     this.#requestEnded = true;
+    this.#attempt?.armPerTry();
     if (this.#timeouts.totalMs > 0 && this.#total === undefined) this.#armTotal(this.services.clock.now());
   }
 
   #armTotal(nowMs: number): void {
     this.#total = new Deadline(() => {
       this.cluster.stats.inc(CLUSTER.upstream_rq_timeout);
-      if (this.#attempt !== undefined) this.cluster.report(this.#attempt.host, { kind: 'timeout' });
+      if (this.#attempt?.timedOut === false) this.cluster.report(this.#attempt.host, { kind: 'timeout' });
       this.#timeOut(rescue('response-timeout'));
     });
     this.services.wheel.arm(this.#total, this.#timeouts.totalMs, nowMs);
@@ -477,18 +506,3 @@ export class Router implements StreamRouter {
 const EMPTY = Buffer.alloc(0);
 /** The longest that a request waits for a new cluster's endpoints: as long as a step of a push. */
 const WARMING_MS = 5000;
-
-const CLASSES: readonly number[] = [
-  0,
-  CLUSTER.upstream_rq_1xx,
-  CLUSTER.upstream_rq_2xx,
-  CLUSTER.upstream_rq_3xx,
-  CLUSTER.upstream_rq_4xx,
-  CLUSTER.upstream_rq_5xx,
-];
-
-function countStatus(cluster: Cluster, status: number): void {
-  if (status < 100 || status > 599) return;
-  cluster.stats.inc(CLASSES[(status / 100) | 0] as number);
-  cluster.stats.countCode(status);
-}

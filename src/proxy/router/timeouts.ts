@@ -8,6 +8,8 @@ export interface RouteTimeouts {
   readonly totalMs: number;
   readonly perTryMs: number;
   readonly perTryIdleMs: number;
+  /** An attempt that takes longer than perTryMs goes on while another begins. */
+  readonly hedge: boolean;
 }
 
 const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
@@ -27,7 +29,15 @@ export function routeTimeouts(head: RequestHead, target: ForwardTarget): RouteTi
   // A tunnel lives as long as its ends want.
   if (head.protocol !== '' || head.method === 'CONNECT') totalMs = 0;
   if (totalMs > 0 && perTryMs >= totalMs) perTryMs = 0;
-  return { totalMs, perTryMs, perTryIdleMs: target.retry?.perTryIdleTimeoutMs ?? 0 };
+  return { totalMs, perTryMs, perTryIdleMs: target.retry?.perTryIdleTimeoutMs ?? 0, hedge: takeHedge(head, target) };
+}
+
+/** The header is between the client and this proxy only. */
+function takeHedge(head: RequestHead, target: ForwardTarget): boolean {
+  const asked = head.headers.get('x-envoy-hedge-on-per-try-timeout');
+  if (asked === undefined) return target.hedge;
+  head.headers.remove('x-envoy-hedge-on-per-try-timeout');
+  return asked === 'true' || (asked !== 'false' && target.hedge);
 }
 
 function grpcTimeout(head: RequestHead): number | undefined {

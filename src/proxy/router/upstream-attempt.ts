@@ -1,7 +1,7 @@
 // One attempt at one endpoint: waits for a connection, sends, and tells the router what comes back.
 
-import { Deadline } from '#base';
-import { CLUSTER } from '#telemetry';
+import { type Conn, Deadline } from '#base';
+import { CLUSTER, type StreamRecord } from '#telemetry';
 import type {
   ClientStream,
   ClientStreamHandler,
@@ -24,8 +24,11 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
   /** It had carried requests before. */
   reused = false;
   congested = false;
+  /** It took longer than its time; outlier detection knows. */
+  timedOut = false;
   readonly #router: Router;
   #stream: ClientStream | undefined = undefined;
+  #tls: Conn['tls'] = undefined;
   #over = false;
   /** Our side of the stream has ended. */
   #sentAll = false;
@@ -38,11 +41,15 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     this.startMs = startMs;
     host.activeRequests++;
     host.totalRequests++;
-    const ms = router.perTryMs;
-    if (ms > 0) {
-      this.#perTry = new Deadline(() => router.onPerTryTimeout(this));
-      router.services.wheel.arm(this.#perTry, ms, startMs);
-    }
+    if (router.requestEnded) this.armPerTry();
+  }
+
+  /** The request is whole: from now on the endpoint's time runs (an upload's length is not its fault). */
+  armPerTry(): void {
+    const { perTryMs, services } = this.#router;
+    if (perTryMs === 0 || this.#perTry !== undefined || this.#over) return;
+    this.#perTry = new Deadline(() => this.#router.onPerTryTimeout(this));
+    services.wheel.arm(this.#perTry, perTryMs, services.clock.now());
   }
 
   /** The idle time begins anew. */
@@ -91,6 +98,14 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     this.#stream?.resume();
   }
 
+  namePrincipals(record: StreamRecord): void {
+    const peer = this.#tls?.peer;
+    if (peer?.kind !== 'verified') return;
+    record.upstreamPrincipal = peer.spiffeId;
+    record.upstreamLocalPrincipal = this.#router.cluster.transportOf(this.host).localPrincipal;
+    record.upstreamMtls = true;
+  }
+
   /** Nobody waits for the answer any more. */
   abandon(): void {
     if (this.#over) {
@@ -104,8 +119,13 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
       this.pool?.cancel(this);
       return;
     }
-    this.#router.cluster.stats.inc(CLUSTER.upstream_rq_tx_reset);
+    this.#countReset(CLUSTER.upstream_rq_tx_reset);
     stream.reset('local-reset');
+  }
+
+  /** Only where the stream ends alone: over HTTP/1.1 its connection goes with it, and Envoy counts none. */
+  #countReset(slot: number): void {
+    if (this.version === '2') this.#router.cluster.stats.inc(slot);
   }
 
   /** The answer is whole. */
@@ -124,12 +144,7 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     this.connected = true;
     this.reused = connection.requests > 0;
     const record = this.#router.stream.record;
-    const tls = connection.conn.tls;
-    if (tls !== undefined && tls.peer.kind === 'verified') {
-      record.upstreamPrincipal = tls.peer.spiffeId;
-      record.upstreamLocalPrincipal = this.#router.cluster.transportOf(this.host).localPrincipal;
-      record.upstreamMtls = true;
-    }
+    this.#tls = connection.conn.tls;
     if (record.upstreamStartMs < 0) record.upstreamStartMs = this.startMs;
     this.#stream = connection.start(this);
     this.#router.onReady(this);
@@ -144,7 +159,7 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
   // From the stream.
 
   onInformational(status: number, headers: HeaderBlock): void {
-    if (!this.#over) this.#router.onInformational(status, headers);
+    if (!this.#over) this.#router.onInformational(this, status, headers);
   }
 
   onHead(head: ResponseHead, end: boolean): void {
@@ -172,7 +187,7 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
   onReset(reason: ResetReason, _detail: string, processed: boolean): void {
     if (this.#over) return;
     this.complete();
-    this.#router.cluster.stats.inc(CLUSTER.upstream_rq_rx_reset);
+    if (reason === 'remote-reset') this.#countReset(CLUSTER.upstream_rq_rx_reset);
     this.#router.onReset(this, reason, '', processed);
   }
 }
