@@ -6,6 +6,8 @@ export interface CaRootJson {
   readonly key: string;
   readonly notAfterMs: number;
   readonly signs: boolean;
+  /** The only ones that it vouches for; undefined: all. */
+  readonly trustDomains?: readonly string[];
 }
 
 export interface CaStatusJson {

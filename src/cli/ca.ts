@@ -61,13 +61,14 @@ function show(context: CliContext, status: CaStatusJson, output: string | undefi
   context.out(`${issued} certificates issued since the start, ${revoked} revoked\n\n`);
   context.out(
     table(
-      ['ROOT', 'SERIAL', 'KEY', 'UNTIL', 'SIGNS'],
+      ['ROOT', 'SERIAL', 'KEY', 'UNTIL', 'SIGNS', 'FOR'],
       roots.map((root) => [
         root.subject,
         root.serial,
         root.key,
         new Date(root.notAfterMs).toISOString(),
         root.signs ? 'yes' : '',
+        root.trustDomains?.join(', ') ?? 'all',
       ]),
     ),
   );

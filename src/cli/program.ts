@@ -240,7 +240,7 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     .option('--recent-requests <n>', RECENT, wholeNumber)
     .option(
       '--jwks-allow <address>',
-      'keys of issuers may be fetched from this address though it is not public ("private": from all private and loopback ones)',
+      'keys of issuers and SPIFFE bundles may be fetched from this address though it is not public ("private": from all private and loopback ones)',
       collect,
       [] as string[],
     )

@@ -7,6 +7,8 @@ export const ROOT_MAP = 'istio-ca-root-cert';
 const ROOT_KEY = 'root-cert.pem';
 /** Beside the roots: it needs no volume of its own, and is never older than they are. */
 const LIST_KEY = 'ca-crl.pem';
+/** Further roots, each for one trust domain, as JSON. */
+const BOUND_KEY = 'trust-domains.json';
 /** Namespaces that no workload of a mesh runs in, as Istio's. */
 const NEVER: ReadonlySet<string> = new Set(['kube-system', 'kube-public', 'kube-node-lease', 'local-path-storage']);
 const RESYNC_MS = 10 * 60_000;
@@ -15,6 +17,8 @@ interface Trust {
   readonly rootsPem: string;
   /** '': nothing is revoked. */
   readonly crlPem: string;
+  /** None, as a rule. */
+  readonly bound?: readonly { readonly trustDomain: string; readonly rootsPem: string }[];
 }
 
 export interface CaRootMapsOptions {
@@ -50,7 +54,7 @@ export class CaRootMaps {
       selectors: { fieldSelector: `metadata.name=${ROOT_MAP}` },
       prune: (object) => {
         const data = object['data'] as Readonly<Record<string, string>> | undefined;
-        return textOf({ rootsPem: data?.[ROOT_KEY] ?? '', crlPem: data?.[LIST_KEY] ?? '' });
+        return [data?.[ROOT_KEY], data?.[LIST_KEY], data?.[BOUND_KEY]].map((text) => text ?? '').join('\0');
       },
       same: (a, b) => a === b,
     });
@@ -98,7 +102,11 @@ export class CaRootMaps {
     const labels = { 'istio.io/config': 'true', 'app.kubernetes.io/managed-by': 'topsail' };
     const applied = await client.apply(RESOURCES.configMaps, {
       metadata: { name: ROOT_MAP, namespace, labels },
-      data: { [ROOT_KEY]: trust.rootsPem, ...(trust.crlPem === '' ? {} : { [LIST_KEY]: trust.crlPem }) },
+      data: {
+        [ROOT_KEY]: trust.rootsPem,
+        ...(trust.crlPem === '' ? {} : { [LIST_KEY]: trust.crlPem }),
+        ...(trust.bound === undefined ? {} : { [BOUND_KEY]: JSON.stringify(trust.bound) }),
+      },
     });
     if (applied.ok) {
       this.#foreign.delete(namespace);
@@ -113,6 +121,6 @@ export class CaRootMaps {
   }
 }
 
-function textOf({ rootsPem, crlPem }: Trust): string {
-  return `${rootsPem}\0${crlPem}`;
+function textOf({ rootsPem, crlPem, bound }: Trust): string {
+  return [rootsPem, crlPem, bound === undefined ? '' : JSON.stringify(bound)].join('\0');
 }

@@ -124,6 +124,10 @@ const TABLE = {
     'allow it explicitly if it is yours',
   ],
   jwks_fetch_failed: ['the key set could not be fetched', 'check jwksUri from the control plane host'],
+  spiffe_bundle_malformed: [
+    'the SPIFFE bundle is not valid: {detail}',
+    'check what caCertificates[].spiffeBundleUrl of MeshConfig returns',
+  ],
   jwks_malformed: ['the key set is not valid', 'check what jwksUri returns'],
   jwt_too_long: ['the token is longer than the limit', 'put less into the token'],
   jwt_bad_form: ['the token is not three parts with dots between', 'send a compact JWS'],

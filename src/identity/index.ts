@@ -17,6 +17,8 @@ export { CREATE_CERTIFICATE_PATH, makeCertificateService } from './ca/certificat
 export type { CertificateServiceOptions, CreateCertificate } from './ca/certificate-service.ts';
 export { issueLeaf, makeIntermediate, makeRoot } from './ca/signing-authority.ts';
 export type { Leaf, LeafRequest, SigningAuthority } from './ca/signing-authority.ts';
+export { boundRoots, wholeBundles } from './domain-roots.ts';
+export type { DomainRoots, ExtraRoots } from './domain-roots.ts';
 export * from './errors.ts';
 export { Intermediates } from './intermediates.ts';
 export { generateKeyPair, privateKeyPem, readKeyPair } from './key-pair.ts';
@@ -30,6 +32,7 @@ export type { SanMatcher } from './san-matcher.ts';
 export { decodeSecret, encodeSecret } from './secret-message.ts';
 export * from './secret-source.ts';
 export * from './spiffe-id.ts';
+export { readSpiffeValidator } from './spiffe-validator.ts';
 export { authenticateCaller } from './token/caller.ts';
 export type { Caller, CallerCredentials } from './token/caller.ts';
 export { TOKEN_AUDIENCE, WorkloadTokens } from './token/workload-token.ts';

@@ -6,6 +6,7 @@ import type { Certificate } from '#wire/tls';
 import { OID, parseCertificate } from '#wire/tls';
 import type { CertificationPath } from './certification-path.ts';
 import { findPath, isValidAt } from './certification-path.ts';
+import type { DomainRoots } from './domain-roots.ts';
 import type { IdentityErrorCode } from './errors.ts';
 import { IdentityError } from './errors.ts';
 import { Intermediates } from './intermediates.ts';
@@ -21,6 +22,8 @@ import { hex, parseTrustBundle, sameBytes } from './trust-bundle.ts';
 export interface PeerCheckOptions {
   /** PEM bundle. Undefined = the chain is not checked: then no certificate proves anything and every peer is anonymous. */
   readonly roots: string | undefined;
+  /** In place of `roots`: what vouches for each trust domain. The peer must have one SPIFFE id, in one of them. */
+  readonly bundles?: readonly DomainRoots[] | undefined;
   /** PEM; '' = no revocation lists. */
   readonly crl: string;
   /** Only the leaf's revocation counts, not its issuers' (Envoy's only_verify_leaf_cert_crl). */
@@ -44,11 +47,14 @@ const ANONYMOUS: { readonly ok: true; readonly verdict: PeerVerdict } = { ok: tr
 
 /** One check per (trust version, matcher); it parses roots and lists once. */
 export function makePeerCheck(options: PeerCheckOptions): PeerCheck {
-  const judge = options.roots === undefined ? undefined : new PeerJudge(options, parseTrustBundle(options.roots));
+  const { roots, bundles } = options;
+  const judge = roots === undefined && bundles === undefined ? undefined : new PeerJudge(options);
   return ({ chain, pathVerified }) => {
     if (chain.length === 0)
       return options.required || options.peerIs === 'server' ? refuse('peer_no_certificate') : ANONYMOUS;
-    if (judge !== undefined) return judge.check(chain, pathVerified === true || options.established === true);
+    // Whoever verified the path knew nothing of trust domains.
+    const vouched = (pathVerified === true && bundles === undefined) || options.established === true;
+    if (judge !== undefined) return judge.check(chain, vouched);
     // Names that nobody vouches for must not satisfy a matcher.
     return options.sanMatchers.length > 0 || options.trustDomains !== undefined
       ? refuse('trust_bundle_empty')
@@ -64,21 +70,27 @@ export function refusalCode(reason: string): IdentityErrorCode {
 class PeerJudge {
   readonly #options: PeerCheckOptions;
   readonly #trust: TrustBundle;
+  /** By trust domain; undefined: `#trust` is for all. */
+  readonly #bundles: ReadonlyMap<string, TrustBundle> | undefined;
   readonly #lists: RevocationLists | undefined;
   readonly #intermediates: Intermediates;
   /** By SHA-256 of the leaf. Signatures stay true; dates, revocation and names are judged every time. */
   readonly #paths = new Map<string, CertificationPath>();
 
-  constructor(options: PeerCheckOptions, trust: TrustBundle) {
+  constructor(options: PeerCheckOptions) {
     this.#options = options;
-    this.#trust = trust;
+    const { bundles } = options;
+    this.#trust = parseTrustBundle(bundles === undefined ? (options.roots ?? '') : '');
+    this.#bundles =
+      bundles === undefined
+        ? undefined
+        : new Map(bundles.map(({ trustDomain, rootsPem }) => [trustDomain, parseTrustBundle(rootsPem)]));
     this.#lists = options.crl === '' ? undefined : new RevocationLists(options.crl);
     this.#intermediates = options.intermediates ?? new Intermediates();
   }
 
   /** `vouched`: somebody verified the path, and only what stands on it may be unknown here. */
   check(chain: readonly Uint8Array[], vouched: boolean): ReturnType<PeerCheck> {
-    if (this.#trust.roots.length === 0) return refuse('trust_bundle_empty', this.#trust.complaints.join('; '));
     if (chain.length > PEER_CHAIN_MAX) return refuse('peer_chain_too_long', `${chain.length} certificates shown`);
     const id = hash('sha256', chain[0] as Uint8Array, 'base64');
     const known = this.#paths.get(id);
@@ -90,17 +102,28 @@ class PeerJudge {
     const wallMs = this.#options.clock.wallTime();
     const nowMs = this.#options.established === true ? Math.min(wallMs, certificate.notAfterMs) : wallMs;
     const path = known?.every((one) => isValidAt(one, nowMs)) === true ? known : undefined;
-    const code = this.#leafFault(certificate, nowMs);
+    const trust = this.#trustFor(certificate);
+    if (trust === undefined) return refuse('peer_wrong_trust_domain', describe(certificate));
+    if (trust.roots.length === 0) return refuse('trust_bundle_empty', trust.complaints.join('; '));
+    const code = this.#leafFault(certificate, trust, nowMs);
     if (code !== undefined) return refuse(code, describe(certificate));
-    const found = path ?? this.#findPath(certificate, chain.slice(1), nowMs, id);
+    const found = path ?? this.#findPath(certificate, trust, chain.slice(1), nowMs, id);
     if (!('code' in found)) return this.#identityOf(certificate, this.#revoked(found, nowMs));
-    if (!vouched || found.code !== 'peer_unknown_root' || this.#knowsIssuerOf(certificate))
+    if (!vouched || found.code !== 'peer_unknown_root' || this.#knowsIssuerOf(certificate, trust))
       return refuse(found.code, found.at);
     return this.#identityOf(certificate, this.#lists?.names(certificate) === true ? 'peer_revoked' : undefined);
   }
 
+  /** Undefined: nothing vouches for the leaf's trust domain, or it has none. Several names are refused with their own reason later. */
+  #trustFor(leaf: Certificate): TrustBundle | undefined {
+    if (this.#bundles === undefined) return this.#trust;
+    const id = parseSpiffeId(leaf.names.uris.find((uri) => uri.startsWith('spiffe:')) ?? '');
+    return id.ok ? this.#bundles.get(id.value.trustDomain) : undefined;
+  }
+
   #findPath(
     leaf: Certificate,
+    trust: TrustBundle,
     shown: readonly Uint8Array[],
     nowMs: number,
     id: string,
@@ -112,7 +135,7 @@ class PeerJudge {
       // One that cannot be read only makes the path harder to find.
       if (parsed.ok) intermediates.push(parsed.value);
     }
-    const result = findPath(leaf, [...intermediates, ...this.#intermediates.all()], this.#trust, nowMs);
+    const result = findPath(leaf, [...intermediates, ...this.#intermediates.all()], trust, nowMs);
     if (!result.ok) return result;
     for (const issuer of result.path.slice(1, -1)) this.#intermediates.add(issuer);
     this.#paths.set(id, result.path);
@@ -120,18 +143,18 @@ class PeerJudge {
     return result.path;
   }
 
-  #knowsIssuerOf(leaf: Certificate): boolean {
-    if (this.#trust.bySubject.has(hex(leaf.issuer))) return true;
+  #knowsIssuerOf(leaf: Certificate, trust: TrustBundle): boolean {
+    if (trust.bySubject.has(hex(leaf.issuer))) return true;
     return this.#intermediates.all().some((one) => sameBytes(one.subject, leaf.issuer));
   }
 
-  #leafFault(leaf: Certificate, nowMs: number): IdentityErrorCode | undefined {
+  #leafFault(leaf: Certificate, trust: TrustBundle, nowMs: number): IdentityErrorCode | undefined {
     if (nowMs < leaf.notBeforeMs - CLOCK_SKEW_MS) return 'peer_not_yet_valid';
     if (nowMs > leaf.notAfterMs + EXPIRY_SLACK_MS) return 'peer_expired';
     if (leaf.unknownCritical.length > 0) return 'peer_critical_extension';
     if (isWeakKey(leaf.publicKey)) return 'peer_weak_key';
     // A self-signed server that somebody pinned often is its own authority; a mesh identity never is (X.509-SVID §4.1).
-    const pinned = (): boolean => this.#trust.roots.some((root) => sameBytes(root.der, leaf.der));
+    const pinned = (): boolean => trust.roots.some((root) => sameBytes(root.der, leaf.der));
     if (leaf.isCa && (this.#options.trustDomains !== undefined || !pinned())) return 'peer_is_ca';
     const use = this.#options.peerIs === 'client' ? OID.clientAuth : OID.serverAuth;
     const uses = leaf.extendedKeyUsage;

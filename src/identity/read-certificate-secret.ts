@@ -4,6 +4,8 @@ import { hash } from 'node:crypto';
 import type { Result } from '#base';
 import { err, ok } from '#base';
 import { parseCertificate, pemBlocks } from '#wire/tls';
+import type { DomainRoots } from './domain-roots.ts';
+import { boundRootsKey } from './domain-roots.ts';
 import { IdentityError } from './errors.ts';
 import { readKeyPair } from './key-pair.ts';
 import type { CertificateSecret, TrustSecret } from './secret-source.ts';
@@ -34,14 +36,27 @@ export function readCertificateSecret(
   });
 }
 
-export function readTrustSecret(rootsPem: string, crlPem = ''): Result<TrustSecret, IdentityError> {
-  const bundle = parseTrustBundle(rootsPem);
-  if (bundle.roots.length === 0) return err(new IdentityError('trust_bundle_empty', bundle.complaints.join('; ')));
+export function readTrustSecret(
+  rootsPem: string,
+  crlPem = '',
+  bundles: readonly DomainRoots[] = [],
+): Result<TrustSecret, IdentityError> {
+  for (const pem of bundles.length === 0 ? [rootsPem] : bundles.map((one) => one.rootsPem)) {
+    const bundle = parseTrustBundle(pem);
+    if (bundle.roots.length === 0) return err(new IdentityError('trust_bundle_empty', bundle.complaints.join('; ')));
+  }
   if (crlPem !== '') {
     const { problem } = new RevocationLists(crlPem);
     if (problem !== undefined) return err(new IdentityError('revocation_list_unusable', problem));
   }
-  return ok({ kind: 'trust', rootsPem, crlPem, version: versionOf(rootsPem, crlPem) });
+  if (bundles.length === 0) return ok({ kind: 'trust', rootsPem, crlPem, version: versionOf(rootsPem, crlPem) });
+  return ok({
+    kind: 'trust',
+    rootsPem,
+    crlPem,
+    bundles,
+    version: versionOf(rootsPem, crlPem, boundRootsKey(bundles)),
+  });
 }
 
 function versionOf(...parts: readonly string[]): string {

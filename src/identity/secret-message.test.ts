@@ -11,6 +11,10 @@ import { makePeer } from './testing/make-peer.ts';
 
 const NOW = 1_750_000_000_000;
 const root = makeRoot({ organization: 'cluster.local', nowMs: NOW });
+const bundles = [
+  { trustDomain: 'cluster.local', rootsPem: root.rootsPem },
+  { trustDomain: 'partner.example', rootsPem: makeRoot({ organization: 'partner', nowMs: NOW }).rootsPem },
+];
 const pair = makePeer(root, NOW);
 
 for (const [how, decode] of [
@@ -18,7 +22,11 @@ for (const [how, decode] of [
   ['the light decoder', (bytes: Uint8Array): Secret => decodeLight(SecretSchema.typeName, bytes) as unknown as Secret],
 ] as const) {
   test(`a certificate and a bundle survive the way through ${how}`, () => {
-    for (const secret of [readCertificateSecret(pair.pem, pair.keyPem), readTrustSecret(root.rootsPem)]) {
+    for (const secret of [
+      readCertificateSecret(pair.pem, pair.keyPem),
+      readTrustSecret(root.rootsPem),
+      readTrustSecret(root.rootsPem, '', bundles),
+    ]) {
       assert.ok(secret.ok);
       const message = decode(encodeSecret('default', secret.value));
       assert.equal(message.name, 'default');

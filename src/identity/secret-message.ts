@@ -1,19 +1,21 @@
 // Turns secrets into envoy.extensions.transport_sockets.tls.v3.Secret and back.
 
-import type { DataSource } from '#proto/envoy/config/core/v3/base_pb.ts';
 import type { Secret } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import { ProtoWriter } from '#proto/light.ts';
 import { IdentityError } from './errors.ts';
 import { readCertificateSecret, readTrustSecret } from './read-certificate-secret.ts';
 import type { CertificateSecret, SecretValue, TrustSecret } from './secret-source.ts';
+import { encodeSpiffeValidator, inline, readSpiffeValidator, textOf } from './spiffe-validator.ts';
 
-/** Field numbers of Secret, TlsCertificate, CertificateValidationContext and DataSource. */
+/** Field numbers of Secret, TlsCertificate and CertificateValidationContext. */
 const SECRET = { name: 1, tlsCertificate: 2, validationContext: 4 } as const;
 const CERTIFICATE = { chain: 1, privateKey: 2 } as const;
-const VALIDATION = { trustedCa: 1, crl: 7 } as const;
-const INLINE_BYTES = 2;
+const VALIDATION = { trustedCa: 1, crl: 7, customValidator: 12 } as const;
 
-/** The encoded message, as SDS and ADS carry it. */
+/**
+ * The encoded message, as SDS and ADS carry it. Envoy's SPIFFE validator knows no revocation lists: while there is one,
+ * it counts, and roots that are for one trust domain only are trusted for nobody. No list covers them anyway.
+ */
 export function encodeSecret(name: string, value: CertificateSecret | TrustSecret): Uint8Array {
   const secret = new ProtoWriter(1024).stringField(SECRET.name, name);
   if (value.kind === 'certificate') {
@@ -24,6 +26,8 @@ export function encodeSecret(name: string, value: CertificateSecret | TrustSecre
   }
   const inner = new ProtoWriter(1024).bytesField(VALIDATION.trustedCa, inline(value.rootsPem));
   if (value.crlPem !== '') inner.bytesField(VALIDATION.crl, inline(value.crlPem));
+  else if (value.bundles !== undefined)
+    inner.bytesField(VALIDATION.customValidator, encodeSpiffeValidator(value.bundles));
   return secret.bytesField(SECRET.validationContext, inner.finish()).finish();
 }
 
@@ -39,25 +43,16 @@ export function decodeSecret(secret: Secret): SecretValue {
     return read.ok ? read.value : problem(read.error);
   }
   if (type.case === 'validationContext') {
-    const roots = textOf(type.value.trustedCa);
+    const bundles = readSpiffeValidator(type.value);
+    if (!bundles.ok) return failed(secret.name, bundles.error);
+    const roots = textOf(type.value.trustedCa) ?? (bundles.value === undefined ? undefined : '');
     if (roots === undefined) return failed(secret.name, 'it has no inline trusted_ca');
     const crl = type.value.crl === undefined ? '' : textOf(type.value.crl);
     if (crl === undefined) return failed(secret.name, 'its crl is not inline');
-    const read = readTrustSecret(roots, crl);
+    const read = readTrustSecret(roots, crl, bundles.value);
     return read.ok ? read.value : problem(read.error);
   }
   return failed(secret.name, `it is of kind ${type.case ?? 'none'}`);
-}
-
-function inline(pem: string): Uint8Array {
-  return new ProtoWriter(pem.length + 8).bytesField(INLINE_BYTES, Buffer.from(pem, 'utf8')).finish();
-}
-
-function textOf(source: DataSource | undefined): string | undefined {
-  const specifier = source?.specifier;
-  if (specifier?.case === 'inlineString') return specifier.value;
-  if (specifier?.case === 'inlineBytes') return Buffer.from(specifier.value).toString('utf8');
-  return undefined;
 }
 
 function failed(name: string, why: string): SecretValue {

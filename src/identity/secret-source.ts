@@ -1,5 +1,7 @@
 // Where certificates and trust bundles come from, as the proxy sees it; who fetched them is not its business.
 
+import type { DomainRoots } from './domain-roots.ts';
+
 /** A certificate chain with its key. Every new value has a new `version`. */
 export interface CertificateSecret {
   readonly kind: 'certificate';
@@ -19,6 +21,8 @@ export interface TrustSecret {
   readonly rootsPem: string;
   /** '' = no revocation list. */
   readonly crlPem: string;
+  /** When given, a peer needs a SPIFFE id of one of these domains and a path to a root of that domain; `rootsPem` then proves nobody. */
+  readonly bundles?: readonly DomainRoots[];
   readonly version: string;
 }
 

@@ -7,6 +7,7 @@ import {
   Intermediates,
   makePeerCheck,
   MESH_ROOTS,
+  type DomainRoots,
   type SecretSource,
   type TrustSecret,
   WORKLOAD_CERTIFICATE,
@@ -49,6 +50,8 @@ export interface TrustNews {
   /** Undefined: what came with our certificate is as new. */
   readonly rootsPem?: string;
   readonly crlPem: string;
+  /** Further roots, each for one trust domain. */
+  readonly bound?: readonly DomainRoots[];
   /** Undefined: it cannot change while we run. */
   readonly trustDomain?: string;
 }
@@ -136,9 +139,9 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     });
     manager.start();
   });
-  tokens.onTrust(({ rootsPem, crlPem, trustDomain: now = trustDomain }) => {
-    if (rootsPem === undefined) manager.setRevoked(crlPem);
-    else manager.setTrust(rootsPem, crlPem);
+  tokens.onTrust(({ rootsPem, crlPem, bound, trustDomain: now = trustDomain }) => {
+    if (rootsPem === undefined) manager.setBeside(crlPem, bound);
+    else manager.setTrust(rootsPem, crlPem, bound);
     if (now === trustDomain) return;
     log.info("the mesh's trust domain changed", { former: trustDomain, now });
     trustDomain = now;

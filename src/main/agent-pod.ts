@@ -91,6 +91,7 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
     tokenFile: `${TOKEN_FOLDER}/istio-token`,
     rootsFile: `${ROOT_CERT_FOLDER}/root-cert.pem`,
     listFile: `${ROOT_CERT_FOLDER}/ca-crl.pem`,
+    boundFile: `${ROOT_CERT_FOLDER}/trust-domains.json`,
     trustDomain: pod.trustDomain,
   });
   const identity = await Promise.race([

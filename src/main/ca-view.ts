@@ -1,7 +1,6 @@
 // What the API shows and does of the certificate authority.
 import type { CaOutcome, CaSource, CaStatusJson } from '#api';
-import type { Clock, Logger } from '#base';
-import type { MeshSettings } from '#registry';
+import type { Clock } from '#base';
 import type { DiscoveryIdentity } from './discovery-identity.ts';
 
 export function caView({ authority, counts }: DiscoveryIdentity, clock: Clock): CaSource {
@@ -24,17 +23,5 @@ export function caView({ authority, counts }: DiscoveryIdentity, clock: Clock): 
       const done = await authority.revoke(ask);
       return done.ok ? { ok: true, value: done.value } : outcome(done.error);
     },
-  };
-}
-
-/** MeshConfig `caCertificates`: roots of others, trusted beside ours. */
-export function followExtraRoots(
-  { authority }: DiscoveryIdentity,
-  log: Logger,
-): (snapshot: { readonly mesh: MeshSettings }) => void {
-  return ({ mesh }) => {
-    const pems = (mesh.spec.caCertificates ?? []).flatMap(({ pem }) => pem ?? []);
-    for (const complaint of authority.setExtraRoots(pems))
-      log.warn('a root of MeshConfig.caCertificates is not trusted', { complaint });
   };
 }

@@ -17,6 +17,7 @@ import {
   type Caller,
   CertificateAuthority,
   CREATE_CERTIFICATE_PATH,
+  type DomainRoots,
   generateKeyPair,
   IdentityError,
   Intermediates,
@@ -24,6 +25,7 @@ import {
   makePeerCheck,
   privateKeyPem,
   type TokenVerifier,
+  wholeBundles,
   WorkloadTokens,
 } from '#identity';
 import { IstioCertificateRequestSchema, IstioCertificateResponseSchema } from '#proto/istio/v1/auth/ca_pb.ts';
@@ -216,6 +218,7 @@ export interface TokenAnswer {
 export interface TrustAnswer {
   readonly rootsPem: string;
   readonly crlPem: string;
+  readonly bound?: readonly DomainRoots[];
   readonly trustDomain: string;
   /** Changes with them. */
   readonly version: string;
@@ -245,10 +248,8 @@ function tokenRoute(tokens: WorkloadTokens, authority: CertificateAuthority): Ht
 /** What agents trust: who has it already is answered when it changes, or after a while. */
 function trustRoute(authority: CertificateAuthority, clock: Clock): HttpRoute {
   const answer = (): TrustAnswer => {
-    const { rootsPem, crlPem } = authority.trust;
-    const { trustDomain } = authority;
-    const version = hash('sha256', `${trustDomain}\0${rootsPem}\0${crlPem}`, 'hex').slice(0, 16);
-    return { rootsPem, crlPem, trustDomain, version };
+    const trust = { ...authority.trust, trustDomain: authority.trustDomain };
+    return { ...trust, version: hash('sha256', JSON.stringify(trust), 'hex').slice(0, 16) };
   };
   return {
     method: 'GET',
@@ -297,13 +298,14 @@ function servingCheck(authority: CertificateAuthority, aliases: () => readonly s
   const intermediates = new Intermediates();
   let check: PeerCheck | undefined;
   return (peer) => {
-    const { rootsPem, crlPem } = authority.trust;
+    const { rootsPem, crlPem, bound } = authority.trust;
     const trustDomains = [authority.trustDomain, ...aliases()];
-    const now = `${trustDomains.join()} ${rootsPem}${crlPem}`;
+    const now = JSON.stringify([trustDomains, rootsPem, crlPem, bound]);
     if (check === undefined || now !== version) {
       version = now;
       check = makePeerCheck({
         roots: rootsPem,
+        bundles: bound === undefined ? undefined : wholeBundles(rootsPem, bound),
         crl: crlPem,
         intermediates,
         sanMatchers: [],

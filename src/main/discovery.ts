@@ -25,7 +25,7 @@ import { CLUSTER_DOMAIN } from './cluster-domain.ts';
 import { dashboardRoutes } from './discovery-dashboard.ts';
 import { openPlatform } from './discovery-platform.ts';
 import { authzView } from './authz-view.ts';
-import { caView, followExtraRoots } from './ca-view.ts';
+import { caView } from './ca-view.ts';
 import { DiscoveryKeySets } from './discovery-key-sets.ts';
 import { discoveryMetrics } from './discovery-metrics.ts';
 import { processMetrics } from './process-metrics.ts';
@@ -35,12 +35,14 @@ import { DiscoveryTelemetry } from './discovery-telemetry.ts';
 import { makeTranslation } from './discovery-translate.ts';
 import { placedTranslation } from './placed-translation.ts';
 import { DiscoveryBackend } from './discovery-xds.ts';
+import { ExtraRoots } from './extra-roots.ts';
 import { IdleTrim } from './idle-trim.ts';
 import { type Home, homeForStart, makeHome } from './home.ts';
 import { type Joined, JoinedConfig } from './joined-config.ts';
 import { KeptText } from './kept-text.ts';
 import { makeMesh } from './mesh-model.ts';
 import { ProgramTracker } from './program-tracker.ts';
+import { CauseLines, clusterOf } from './cause-lines.ts';
 import { dumpProxy, proxyJson } from './proxy-json.ts';
 import { onShutdown, reportReady } from './supervised.ts';
 import { trimHeap } from './trim-heap.ts';
@@ -71,12 +73,9 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     trustDomain: identity.authority.trustDomain,
     retained: restoreRetained(home),
   });
-  const keySets = new DiscoveryKeySets({
-    clock,
-    log,
-    pusher,
-    allow: (options['jwksAllow'] ?? []) as readonly string[],
-  });
+  const allow = (options['jwksAllow'] ?? []) as readonly string[];
+  const keySets = new DiscoveryKeySets({ clock, log, pusher, allow });
+  const extraRoots = new ExtraRoots({ clock, log: log.scope('ca'), identity, allow });
   const workloads = new KeptText(fs, log, join(home.state, WORKLOADS_FILE));
   const joined = new JoinedConfig({
     clock,
@@ -104,7 +103,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     rejected: (one) => tracker.rejected(one),
   });
   pusher.subscribe((snapshot, diff) => tracker.snapshotMade(snapshot, diff));
-  pusher.subscribe(followExtraRoots(identity, log.scope('ca')));
+  pusher.subscribe((snapshot) => extraRoots.snapshotMade(snapshot));
   pusher.subscribe(followTrustDomain(identity, log.scope('ca')));
   const xds = new XdsServer({ backend, clock, log: log.scope('xds') });
   xds.onProgress(() => {
@@ -141,6 +140,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     }) + processMetrics();
   const token = randomBytes(32).toString('base64url');
   const addresses: Record<string, string> = {};
+  const causes = new CauseLines({ view: () => joined.view, textOf: config.texts.textOf });
   const mesh = makeMesh({
     writer: config.writer,
     generation: config.generation,
@@ -150,7 +150,11 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     telemetry,
     proxies: () => xds.status().map((sync) => proxyJson(sync, clock)),
     nodes: () => xds.proxies(),
-    dump: (node) => dumpProxy(xds.dump(node.id) ?? new Map()),
+    dump: async (node) => {
+      const dump = xds.dump(node.id) ?? new Map();
+      const parts = await dumpProxy(dump);
+      return { ...parts, causes: causes.ofDump(parts, dump) };
+    },
     isHealthy: (namespace, name) => pusher.registry.workloads.get(`WorkloadEntry/${namespace}/${name}`)?.healthy,
     metrics,
     facts: { version: VERSION, startedMs, pid: process.pid, home: home.folder, addresses },
@@ -168,6 +172,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     traffic: telemetry.graph,
     routes: telemetry.routes,
     taps: telemetry.taps,
+    causesOf: (hop) => causes.ofHop(hop, clusterOf(xds, hop)),
     recent: new RecentRequests(telemetry.taps, clock, Number(options['recentRequests'] ?? RECENT_PER_SECOND)),
     whatIf: whatIf({
       snapshot: () => pusher.snapshot,
@@ -229,7 +234,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
 
   return await new Promise((resolve) => {
     const stop = (): void => {
-      for (const one of [api, monitoring, socket, config, joined, keySets, xds, trim]) one.close();
+      for (const one of [api, monitoring, socket, config, joined, keySets, extraRoots, xds, trim]) one.close();
       grpc.endAll('the control plane stops');
       rmSync(home.runJson, { force: true });
       rmSync(home.tokenSocket, { force: true });

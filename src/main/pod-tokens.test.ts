@@ -18,6 +18,7 @@ test('a list alone leaves the roots as they are; new roots bring the list with t
     tokenFile: join(folder, 'istio-token'),
     rootsFile: join(folder, 'root-cert.pem'),
     listFile: join(folder, 'ca-crl.pem'),
+    boundFile: join(folder, 'trust-domains.json'),
     trustDomain: 'cluster.local',
   });
   t.after(() => (tokens.close(), rmSync(folder, { recursive: true })));
@@ -38,5 +39,13 @@ test('a list alone leaves the roots as they are; new roots bring the list with t
   await later(2);
   rmSync(join(folder, 'ca-crl.pem'));
   await later(3);
-  assert.deepEqual(heard, [{ crlPem: 'one' }, { rootsPem: 'second', crlPem: 'one' }, { crlPem: '' }]);
+  const bound = [{ trustDomain: 'partner.example', rootsPem: 'theirs' }];
+  put('trust-domains.json', JSON.stringify(bound));
+  await later(4);
+  assert.deepEqual(heard, [
+    { crlPem: 'one' },
+    { rootsPem: 'second', crlPem: 'one' },
+    { crlPem: '' },
+    { crlPem: '', bound },
+  ]);
 });

@@ -1,6 +1,7 @@
-// A pod's projected token, the mesh's roots and its revocation list, read again as the kubelet renews them.
+// A pod's projected token, the mesh's roots, its revocation list and the roots for other trust domains, read again as the kubelet renews them.
 import { readFile } from 'node:fs/promises';
 import type { Clock, Logger } from '#base';
+import type { DomainRoots } from '#identity';
 import type { TokenSource, TrustNews } from './agent-identity.ts';
 import type { TokenAnswer } from './discovery-identity.ts';
 
@@ -11,6 +12,8 @@ export interface PodTokensOptions {
   readonly rootsFile: string;
   /** Not there: nothing is revoked. */
   readonly listFile: string;
+  /** Not there: no root is for one trust domain only. */
+  readonly boundFile: string;
   readonly trustDomain: string;
 }
 
@@ -23,7 +26,7 @@ export class PodTokens implements TokenSource {
   #answer: TokenAnswer | undefined;
   #timer: { cancel(): void } | undefined;
   #told = false;
-  #crlPem = '';
+  #beside: Beside = { crlPem: '', boundJson: '' };
   #trustChanged: ((news: TrustNews) => void) | undefined;
 
   constructor(options: PodTokensOptions) {
@@ -44,7 +47,7 @@ export class PodTokens implements TokenSource {
   onTrust(changed: (news: TrustNews) => void): void {
     // What came with the certificate is newer than the file, until the kubelet writes that again.
     this.#trustChanged = changed;
-    if (this.#crlPem !== '') changed({ crlPem: this.#crlPem });
+    if (this.#beside.crlPem !== '' || this.#beside.boundJson !== '') changed(newsOf(this.#beside));
   }
 
   close(): void {
@@ -52,18 +55,21 @@ export class PodTokens implements TokenSource {
   }
 
   async #read(): Promise<boolean> {
-    const { tokenFile, rootsFile, listFile, trustDomain, log } = this.#options;
+    const { tokenFile, rootsFile, listFile, boundFile, trustDomain, log } = this.#options;
     try {
-      const [token, rootsPem, crlPem] = await Promise.all([
+      const [token, rootsPem, crlPem, boundJson] = await Promise.all([
         readFile(tokenFile, 'utf8'),
         readFile(rootsFile, 'utf8'),
         readFile(listFile, 'utf8').catch(whenMissing),
+        readFile(boundFile, 'utf8').catch(whenMissing),
       ]);
-      const former = { roots: this.#answer?.rootsPem, list: this.#crlPem };
+      const former = { roots: this.#answer?.rootsPem, ...this.#beside };
+      const beside = { crlPem, boundJson };
+      const news = newsOf(beside);
       this.#answer = { token: token.trim(), rootsPem, trustDomain };
-      this.#crlPem = crlPem;
-      if (former.roots !== undefined && former.roots !== rootsPem) this.#trustChanged?.({ rootsPem, crlPem });
-      else if (former.list !== crlPem) this.#trustChanged?.({ crlPem });
+      this.#beside = beside;
+      if (former.roots !== undefined && former.roots !== rootsPem) this.#trustChanged?.({ rootsPem, ...news });
+      else if (former.crlPem !== crlPem || former.boundJson !== boundJson) this.#trustChanged?.(news);
       return true;
     } catch (error) {
       // The first wait is ordinary: the control plane writes the roots into a new namespace.
@@ -78,6 +84,16 @@ export class PodTokens implements TokenSource {
       unref: true,
     });
   }
+}
+
+/** What lies beside the roots. */
+interface Beside {
+  readonly crlPem: string;
+  readonly boundJson: string;
+}
+
+function newsOf({ crlPem, boundJson }: Beside): TrustNews {
+  return boundJson === '' ? { crlPem } : { crlPem, bound: JSON.parse(boundJson) as readonly DomainRoots[] };
 }
 
 /** A list that is there but can not be read is no empty one. */

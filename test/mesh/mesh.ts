@@ -36,6 +36,7 @@ export interface MeshAsk {
   readonly files?: Readonly<Record<string, string>>;
   /** For the control plane. */
   readonly discoveryEnv?: Readonly<Record<string, string>>;
+  readonly discoveryFlags?: readonly string[];
 }
 
 export interface Order {
@@ -112,7 +113,10 @@ export class TestMesh {
     this.#https = https;
     const control = this.#add(
       'istiod',
-      ['discovery', '--xds-port', String(xds), '--monitoring-port', String(monitoring), '--port', String(api)],
+      [
+        ...['discovery', '--xds-port', String(xds), '--monitoring-port', String(monitoring), '--port', String(api)],
+        ...(this.#ask.discoveryFlags ?? []),
+      ],
       this.#ask.discoveryEnv ?? {},
     );
     await control.start();

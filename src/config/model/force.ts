@@ -119,8 +119,8 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     enableAutoMtls: 'inForce',
     trustDomain: 'inForce',
     'caCertificates[].pem': 'inForce',
-    // Left out, a root would be trusted for more than it is for.
-    'caCertificates[].trustDomains': 'refused',
+    'caCertificates[].spiffeBundleUrl': 'inForce',
+    'caCertificates[].trustDomains': 'inForce',
     'caCertificates[].certSigners': 'acceptedWithWarning',
     defaultServiceExportTo: 'inForce',
     defaultVirtualServiceExportTo: 'inForce',

@@ -50,6 +50,15 @@ export function validateMeshConfig(context: Context, spec: MeshConfigSpec, path:
     say(`${shown(trustDomain)} is no trust domain`, 'trustDomain');
   for (const alias of trustDomainAliases ?? [])
     if (!isTrustDomain(alias)) say(`${shown(alias)} is no trust domain`, 'trustDomainAliases');
+  for (const [i, { pem, spiffeBundleUrl: url, trustDomains }] of (spec.caCertificates ?? []).entries()) {
+    const at = ['caCertificates', String(i)];
+    if (pem === undefined && url === undefined) say('pem or spiffeBundleUrl is required', ...at);
+    // Roots that came over a connection that nobody vouched for would vouch for everybody.
+    if (url !== undefined && !(URL.canParse(url) && new URL(url).protocol === 'https:'))
+      say(`${shown(url)} is no https address`, ...at, 'spiffeBundleUrl');
+    for (const name of trustDomains ?? [])
+      if (!isTrustDomain(name)) say(`${shown(name)} is no trust domain`, ...at, 'trustDomains');
+  }
   const ports = [spec.proxyListenPort ?? 15_001, spec.proxyInboundListenPort ?? 15_006, spec.proxyHttpPort ?? 0];
   if (new Set(ports).size !== ports.length)
     say('proxyListenPort, proxyInboundListenPort and proxyHttpPort must differ', 'proxyListenPort');

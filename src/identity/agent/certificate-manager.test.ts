@@ -209,7 +209,7 @@ test('after close nothing is fetched any more', async () => {
 
 test('a revocation list comes and goes without another certificate, or another root', async () => {
   const { manager, mesh, certificates, roots } = setUp();
-  manager.setRevoked('');
+  manager.setBeside('');
   manager.start();
   await settle();
   const { certificate, key } = mesh.root;
@@ -227,8 +227,8 @@ test('a revocation list comes and goes without another certificate, or another r
       key,
     ),
   );
-  manager.setRevoked(list);
-  manager.setRevoked('');
+  manager.setBeside(list);
+  manager.setBeside('');
   assert.deepEqual(
     roots.map((value) => value.kind === 'trust' && [value.rootsPem === mesh.root.rootsPem, value.crlPem]),
     [

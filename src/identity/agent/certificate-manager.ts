@@ -3,6 +3,8 @@
 import type { Clock, Fs, Logger, Random, Result } from '#base';
 import { formatPem, writeCertificateRequest, writeName } from '#wire/tls';
 import { certificatesOf, joinRoots } from '../ca/authority-keeper.ts';
+import type { DomainRoots } from '../domain-roots.ts';
+import { wholeBundles } from '../domain-roots.ts';
 import { IdentityError } from '../errors.ts';
 import type { KeyKind, KeyPair } from '../key-pair.ts';
 import { generateKeyPair, privateKeyPem } from '../key-pair.ts';
@@ -53,6 +55,8 @@ export class CertificateManager implements SecretSource {
   /** The mesh's roots as we heard last, with our certificate or after it. The first is the one that signs. */
   #roots = '';
   #crlPem = '';
+  /** Further roots, each for one trust domain. */
+  #bound: readonly DomainRoots[] = [];
   #renewal: { cancel(): void } | undefined;
   #timer: { cancel(): void } | undefined;
   #failures = 0;
@@ -85,12 +89,13 @@ export class CertificateManager implements SecretSource {
   }
 
   /** What the mesh trusts from now on. A root that signs instead of ours has us ask for another certificate soon. */
-  setTrust(rootsPem: string, crlPem = ''): void {
+  setTrust(rootsPem: string, crlPem = '', bound: readonly DomainRoots[] = []): void {
     // Nothing is taken that would have us trust nobody.
     if (certificatesOf(rootsPem).length === 0) return;
     const before = certificatesOf(this.#roots)[0];
     this.#roots = rootsPem;
     this.#crlPem = crlPem;
+    this.#bound = bound;
     this.#publishTrust();
     if (before !== certificatesOf(rootsPem)[0]) this.renewSoon();
   }
@@ -105,9 +110,10 @@ export class CertificateManager implements SecretSource {
     this.#renewal = clock.setTimer(Math.max(0, most) * random.float(), () => this.renew(), { unref: true });
   }
 
-  /** Who is revoked; whom the mesh trusts is as before. */
-  setRevoked(crlPem: string): void {
+  /** Who is revoked, and which roots are for one trust domain; the mesh's own are as before. */
+  setBeside(crlPem: string, bound: readonly DomainRoots[] = []): void {
     this.#crlPem = crlPem;
+    this.#bound = bound;
     if (this.#roots !== '') this.#publishTrust();
   }
 
@@ -210,7 +216,8 @@ export class CertificateManager implements SecretSource {
   }
 
   #publishTrust(): void {
-    const trust = readTrustSecret(joinRoots([this.#roots]), this.#crlPem);
+    const roots = joinRoots([this.#roots]);
+    const trust = readTrustSecret(roots, this.#crlPem, wholeBundles(roots, this.#bound));
     const value: SecretValue = trust.ok
       ? trust.value
       : { kind: 'error', code: trust.error.code, message: trust.error.message };

@@ -4,6 +4,7 @@ import type { Result } from '#base';
 import type { Certificate } from '#wire/tls';
 import { formatPem, parseCertificate, pemBlocks } from '#wire/tls';
 import { findPath } from '../certification-path.ts';
+import type { DomainRoots } from '../domain-roots.ts';
 import type { IdentityError } from '../errors.ts';
 import { parseTrustBundle } from '../trust-bundle.ts';
 import type { SigningAuthority } from './signing-authority.ts';
@@ -13,6 +14,8 @@ export interface MeshTrust {
   readonly rootsPem: string;
   /** '' = none. */
   readonly crlPem: string;
+  /** Further roots, each for one trust domain only; undefined or empty: none is bound to one. */
+  readonly bound?: readonly DomainRoots[];
 }
 
 export type AuthorityPhase = 'steady' | 'announced' | 'draining';

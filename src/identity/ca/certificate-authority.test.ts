@@ -285,7 +285,7 @@ test('further roots of the mesh are trusted beside our own', async () => {
   const authority = await start(new MemoryFs(), new FakeClock(NOW));
   const other = makeRoot({ organization: 'other mesh', nowMs: NOW });
   const own = authority.trust.rootsPem;
-  assert.deepEqual(authority.setExtraRoots([other.rootsPem]), []);
+  assert.deepEqual(authority.setExtraRoots([{ pem: other.rootsPem, trustDomains: [] }]), []);
   assert.equal(authority.trust.rootsPem, own + other.rootsPem);
   authority.setExtraRoots([]);
   assert.equal(authority.trust.rootsPem, own);
@@ -323,4 +323,32 @@ test('cacerts that are incomplete, mismatched or lead nowhere stop the start', a
     });
     assert.equal(started.ok ? '' : started.error.code, code);
   }
+});
+
+test('roots for one trust domain stand apart from those for everybody', async () => {
+  const authority = await start(new MemoryFs(), new FakeClock(NOW));
+  const other = makeRoot({ organization: 'other mesh', nowMs: NOW });
+  const own = authority.trust.rootsPem;
+  let changes = 0;
+  authority.onTrustChange(() => changes++);
+  const extra = [{ pem: other.rootsPem, trustDomains: ['partner.example'] }];
+  authority.setExtraRoots(extra, ['old.example']);
+  authority.setExtraRoots(extra, ['old.example']);
+  assert.deepEqual([authority.trust.rootsPem, changes], [own, 1]);
+  assert.deepEqual(authority.trust.bound, [
+    { trustDomain: 'cluster.local', rootsPem: '' },
+    { trustDomain: 'old.example', rootsPem: '' },
+    { trustDomain: 'partner.example', rootsPem: other.rootsPem },
+  ]);
+  assert.deepEqual(
+    authority.status().roots.map(({ signs, trustDomains }) => [signs, trustDomains]),
+    [
+      [true, undefined],
+      [false, ['partner.example']],
+    ],
+  );
+  authority.setExtraRoots(extra, []);
+  assert.equal(authority.trust.bound?.length, 2);
+  authority.setExtraRoots([], []);
+  assert.deepEqual([authority.trust.bound, changes], [undefined, 3]);
 });

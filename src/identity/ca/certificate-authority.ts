@@ -3,6 +3,8 @@
 import type { Clock, Fs, Logger, Result } from '#base';
 import { err, ok } from '#base';
 import { formatPem, OID, pemBlocks } from '#wire/tls';
+import type { ExtraRoots } from '../domain-roots.ts';
+import { boundRoots, boundRootsKey } from '../domain-roots.ts';
 import { IdentityError } from '../errors.ts';
 import {
   ISSUED_LEAVES_MAX,
@@ -50,6 +52,8 @@ export interface RootStatus {
   readonly notAfterMs: number;
   /** New leaves lead to it. */
   readonly signs: boolean;
+  /** The only ones that it vouches for; undefined: all. */
+  readonly trustDomains?: readonly string[];
 }
 
 export interface AuthorityStatus {
@@ -72,7 +76,9 @@ export class CertificateAuthority {
   #keeper!: AuthorityKeeper;
   #trust!: MeshTrust;
   /** MeshConfig `caCertificates`. */
-  #extraRoots: readonly string[] = [];
+  #extraRoots: readonly ExtraRoots[] = [];
+  /** Our trust domain and its aliases. */
+  #domains: readonly string[] = [];
   readonly #issued = new Map<string, KnownLeaf>();
   readonly #watchers = new Set<(trust: MeshTrust) => void>();
 
@@ -141,13 +147,12 @@ export class CertificateAuthority {
         key: keyText(signer.certificate.publicKey),
         notAfterMs: signer.certificate.notAfterMs,
       },
-      roots: parseTrustBundle(this.#trust.rootsPem).roots.map((root, index) => ({
-        subject: root.subjectText,
-        serial: root.serial,
-        key: keyText(root.publicKey),
-        notAfterMs: root.notAfterMs,
-        signs: index === 0,
-      })),
+      roots: [
+        ...rootsOf(this.#trust.rootsPem).map((root, index) => ({ ...root, signs: index === 0 })),
+        ...this.#extraRoots
+          .filter(({ trustDomains }) => trustDomains.length > 0)
+          .flatMap(({ pem, trustDomains }) => rootsOf(pem).map((root) => ({ ...root, signs: false, trustDomains }))),
+      ],
       revoked: revokedCount,
     };
   }
@@ -159,11 +164,14 @@ export class CertificateAuthority {
   }
 
   /** Roots of others that this mesh trusts; complaints name those that cannot be used. */
-  setExtraRoots(pems: readonly string[]): readonly string[] {
-    if (pems.join() === this.#extraRoots.join()) return [];
-    this.#extraRoots = pems;
+  setExtraRoots(extra: readonly ExtraRoots[], aliases: readonly string[] = []): readonly string[] {
+    const domains = [this.#options.trustDomain, ...aliases];
+    const same = JSON.stringify(extra) === JSON.stringify(this.#extraRoots);
+    if (same && domains.join() === this.#domains.join()) return [];
+    this.#extraRoots = extra;
+    this.#domains = domains;
     this.#setTrust();
-    return pems.flatMap((pem) => parseTrustBundle(pem).complaints);
+    return same ? [] : extra.flatMap(({ pem }) => parseTrustBundle(pem).complaints);
   }
 
   /**
@@ -246,11 +254,28 @@ export class CertificateAuthority {
 
   #setTrust(): void {
     const { rootsPem, crlPem } = this.#keeper.trust;
-    const trust = { rootsPem: joinRoots([rootsPem, ...this.#extraRoots]), crlPem };
-    if (trust.rootsPem === this.#trust.rootsPem && trust.crlPem === this.#trust.crlPem) return;
+    const everybody = this.#extraRoots.filter(({ trustDomains }) => trustDomains.length === 0);
+    const bound = boundRoots(this.#extraRoots, this.#domains);
+    const trust: MeshTrust = {
+      rootsPem: joinRoots([rootsPem, ...everybody.map(({ pem }) => pem)]),
+      crlPem,
+      ...(bound.length === 0 ? {} : { bound }),
+    };
+    const before = this.#trust;
+    const same = trust.rootsPem === before.rootsPem && trust.crlPem === before.crlPem;
+    if (same && boundRootsKey(bound) === boundRootsKey(before.bound)) return;
     this.#trust = trust;
     for (const changed of [...this.#watchers]) changed(trust);
   }
+}
+
+function rootsOf(pem: string): readonly Pick<RootStatus, 'subject' | 'serial' | 'key' | 'notAfterMs'>[] {
+  return parseTrustBundle(pem).roots.map((root) => ({
+    subject: root.subjectText,
+    serial: root.serial,
+    key: keyText(root.publicKey),
+    notAfterMs: root.notAfterMs,
+  }));
 }
 
 function keyText(key: { readonly algorithm: string; readonly bits: number }): string {

@@ -1,14 +1,16 @@
-// Keeps the key sets that configuration refers to: fetched at once, refreshed every 20 minutes, kept through failures,
+// Keeps the key sets and SPIFFE bundles that configuration refers to: fetched at once, refreshed every 20 minutes (a bundle
+// sooner where it says so), kept through failures,
 // tried again after 1 s and then 1 minute doubling to an hour, forgotten 7 days after the last use (Istio's times).
 
 import type { Clock, Logger, Result, Timer } from '#base';
 import { err, ok } from '#base';
 import { IdentityError } from '../errors.ts';
 import { parseKeySet } from './parse-key-set.ts';
+import { parseSpiffeBundle } from './parse-spiffe-bundle.ts';
 
-/** `issuer`: OpenID discovery says where its keys are. */
+/** `issuer`: OpenID discovery says where its keys are. `bundle`: roots, which are kept as PEM. */
 export interface KeySetSource {
-  readonly kind: 'uri' | 'issuer';
+  readonly kind: 'uri' | 'issuer' | 'bundle';
   readonly url: string;
   readonly timeoutMs: number;
 }
@@ -28,15 +30,23 @@ export interface KeySetKeeperOptions {
 }
 
 const REFRESH_MS = 20 * 60_000;
+/** Whatever a bundle asks for. */
+const REFRESH_MIN_MS = 1000;
 const RETRY_MS = 1000;
 const RETRIES = 3;
 const FAILURE_FIRST_MS = 60_000;
 const FAILURE_MAX_MS = 60 * 60_000;
 const UNUSED_MS = 7 * 24 * 3_600_000;
 
+interface Kept {
+  readonly text: string;
+  readonly refreshMs: number | undefined;
+}
+
 interface Entry {
   source: KeySetSource;
   keys: string | undefined;
+  refreshMs: number;
   problem: IdentityError | undefined;
   failures: number;
   timer: Timer | undefined;
@@ -74,6 +84,7 @@ export class KeySetKeeper {
         const entry: Entry = {
           source,
           keys: undefined,
+          refreshMs: REFRESH_MS,
           problem: undefined,
           failures: 0,
           timer: undefined,
@@ -109,20 +120,21 @@ export class KeySetKeeper {
     if (read.ok) {
       entry.failures = 0;
       entry.problem = undefined;
-      if (entry.keys !== read.value) {
-        entry.keys = read.value;
+      entry.refreshMs = Math.max(REFRESH_MIN_MS, Math.min(REFRESH_MS, read.value.refreshMs ?? REFRESH_MS));
+      if (entry.keys !== read.value.text) {
+        entry.keys = read.value.text;
         this.#options.changed(this.#known(), key);
       }
     } else {
       entry.failures++;
       entry.problem = read.error;
-      this.#options.log.warn('a key set could not be fetched', {
+      this.#options.log.warn(`a ${entry.source.kind === 'bundle' ? 'SPIFFE bundle' : 'key set'} could not be fetched`, {
         source: key,
         problem: read.error.message,
         kept: entry.keys !== undefined,
       });
     }
-    entry.timer = this.#options.clock.setTimer(pauseOf(entry.failures), () => void this.#refresh(key, entry), {
+    entry.timer = this.#options.clock.setTimer(pauseOf(entry), () => void this.#refresh(key, entry), {
       unref: true,
     });
   }
@@ -133,13 +145,17 @@ export class KeySetKeeper {
     return sets;
   }
 
-  async #read(source: KeySetSource): Promise<Result<string, IdentityError>> {
-    const where = source.kind === 'uri' ? ok(source.url) : await this.#discover(source);
+  async #read(source: KeySetSource): Promise<Result<Kept, IdentityError>> {
+    const where = source.kind === 'issuer' ? await this.#discover(source) : ok(source.url);
     if (!where.ok) return where;
     const text = await this.#fetch(where.value, source.timeoutMs);
     if (!text.ok) return text;
+    if (source.kind === 'bundle') {
+      const bundle = parseSpiffeBundle(text.value);
+      return bundle.ok ? ok({ text: bundle.value.rootsPem, refreshMs: bundle.value.refreshMs }) : bundle;
+    }
     const keys = parseKeySet(text.value);
-    return keys.ok ? ok(JSON.stringify(keys.value)) : keys;
+    return keys.ok ? ok({ text: JSON.stringify(keys.value), refreshMs: undefined }) : keys;
   }
 
   /** OpenID Connect Discovery 1.0 §4. */
@@ -180,8 +196,8 @@ export class KeySetKeeper {
   }
 }
 
-function pauseOf(failures: number): number {
-  if (failures === 0) return REFRESH_MS;
+function pauseOf({ failures, refreshMs }: Entry): number {
+  if (failures === 0) return refreshMs;
   if (failures <= RETRIES) return RETRY_MS;
   return Math.min(FAILURE_MAX_MS, FAILURE_FIRST_MS * 2 ** Math.min(failures - RETRIES - 1, 10));
 }

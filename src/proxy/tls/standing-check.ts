@@ -6,13 +6,14 @@ import { makePeerCheck, type TrustSecret } from '#identity';
 import type { ProxyServices } from '../services.ts';
 
 export function standingCheck(
-  { rootsPem, crlPem }: TrustSecret,
+  { rootsPem, bundles, crlPem }: TrustSecret,
   revocationOfLeafOnly: boolean,
   peerIs: 'client' | 'server',
   { clock, intermediates }: ProxyServices,
 ): PeerCheck {
   return makePeerCheck({
     roots: rootsPem,
+    bundles,
     crl: crlPem,
     revocationOfLeafOnly,
     sanMatchers: [],

@@ -8,6 +8,7 @@ import {
   fileRootsName,
   makePeerCheck,
   readCertificateSecret,
+  readSpiffeValidator,
   readTrustSecret,
   type SanMatcher,
   sanMatchersKey,
@@ -73,13 +74,21 @@ export class TlsMaterial {
     this.#leafCrlOnly = validation.inline?.onlyVerifyLeafCertCrl ?? false;
     const certificate = common.tlsCertificateSdsSecretConfigs[0];
     this.#needsCertificate = certificate !== undefined || common.tlsCertificates.length > 0;
-    this.#needsTrust = validation.sds !== undefined || validation.inline?.trustedCa !== undefined;
+    const inlineTrust =
+      validation.inline?.trustedCa !== undefined || validation.inline?.customValidatorConfig !== undefined;
+    this.#needsTrust = validation.sds !== undefined || inlineTrust;
     if (certificate !== undefined) this.#followCertificate(certificate.name);
     else if (common.tlsCertificates[0] !== undefined) this.#takeCertificate(common.tlsCertificates[0], field);
     if (peerIs === 'client' && !this.#needsCertificate)
       throw new ConfigError('proxy.field-required', `${field}.common_tls_context.tls_certificates`);
     if (validation.sds !== undefined) this.#follow(validation.sds.name);
-    else if (validation.inline?.trustedCa !== undefined) this.#takeTrust(validation.inline, field);
+    else if (validation.inline !== undefined && inlineTrust) this.#takeTrust(validation.inline, field);
+    if (validation.sds !== undefined && validation.inline?.customValidatorConfig !== undefined)
+      throw new ConfigError(
+        'proxy.unsupported',
+        `${field}.combined_validation_context.default_validation_context.custom_validator_config`,
+        'give the trust domains in the secret',
+      );
     this.#build();
   }
 
@@ -162,10 +171,13 @@ export class TlsMaterial {
   }
 
   #takeTrust(validation: CertificateValidationContext, field: string): void {
+    const bundles = readSpiffeValidator(validation);
+    if (!bundles.ok) throw new ConfigError('proxy.field-invalid', `${field}.custom_validator_config`, bundles.error);
     const roots = validation.trustedCa?.specifier;
-    if (roots?.case === 'filename') return this.#follow(fileRootsName(roots.value));
+    if (roots?.case === 'filename' && bundles.value === undefined) return this.#follow(fileRootsName(roots.value));
     const crl = validation.crl === undefined ? '' : inlineText(validation.crl, `${field}.crl`);
-    const read = readTrustSecret(inlineText(validation.trustedCa, `${field}.trusted_ca`), crl);
+    const pem = bundles.value === undefined ? inlineText(validation.trustedCa, `${field}.trusted_ca`) : '';
+    const read = readTrustSecret(pem, crl, bundles.value);
     if (!read.ok) throw new ConfigError('proxy.field-invalid', `${field}.trusted_ca`, read.error.message);
     this.#trust = read.value;
   }
@@ -179,7 +191,9 @@ export class TlsMaterial {
       this.version = 'missing';
       return;
     }
-    const { rootsPem, crlPem } = trust ?? UNTRUSTING;
+    const { rootsPem: forAll, bundles, crlPem } = trust ?? UNTRUSTING;
+    // OpenSSL knows no trust domains: it gets all roots, and our check decides.
+    const rootsPem = bundles === undefined ? forAll : bundles.map((one) => one.rootsPem).join('');
     const parameters = this.#common.tlsParams;
     this.version = `${certificate?.version ?? ''}/${trust?.version ?? ''}`;
     this.context = {
@@ -197,6 +211,7 @@ export class TlsMaterial {
     this.checkKey = `${sanMatchersKey(this.#sans)} ${this.#peerIs}`;
     const check = makePeerCheck({
       roots: rootsPem === '' ? undefined : rootsPem,
+      bundles,
       crl: crlPem,
       revocationOfLeafOnly: this.#leafCrlOnly,
       sanMatchers: this.#sans,
