@@ -5,7 +5,7 @@ import sys
 import grpc
 import grpc.experimental
 
-DEADLINE_S = 10
+DEADLINE_S = 60
 channel = grpc.secure_channel(sys.argv[1], grpc.xds_channel_credentials(grpc.experimental.insecure_channel_credentials()))
 who = channel.unary_unary("/t.Greeter/Who")
 

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import * as grpc from '@grpc/grpc-js';
 import { register, XdsChannelCredentials } from '@grpc/grpc-js-xds';
 
-const DEADLINE_MS = 10_000;
+const DEADLINE_MS = 60_000;
 const TARGET = process.argv[2] ?? '';
 const same = (bytes: Buffer): Buffer => bytes;
 

@@ -4,12 +4,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freeBase } from '../../mesh/demo.ts';
+import { testPorts } from '../../mesh/test-ports.ts';
 
 const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'topsail');
 const ZIPKIN_JAR = process.env['ZIPKIN_JAR'] ?? join(cache, 'zipkin/zipkin-server-3.5.1-exec.jar');
 /** A JVM on a busy machine takes its time. */
-const READY_WITHIN_MS = 120_000;
+const READY_WITHIN_MS = 300_000;
 
 export const prometheusMissing =
   spawnSync('prometheus', ['--version']).status === 0 ? undefined : "no Prometheus: install the package 'prometheus'";
@@ -30,7 +30,7 @@ export interface Addon {
 }
 
 export async function startZipkin(): Promise<Addon> {
-  const port = await freeBase();
+  const [port = 0] = await testPorts(1);
   const env = { ...process.env, QUERY_PORT: String(port), STORAGE_TYPE: 'mem', SELF_TRACING_ENABLED: 'false' };
   const addon = run('java', ['-Xmx192m', '-XX:TieredStopAtLevel=1', '-jar', ZIPKIN_JAR], env, port);
   await until(addon, 'Zipkin', async () => (await fetch(`http://127.0.0.1:${port}/health`)).ok);
@@ -39,7 +39,7 @@ export async function startZipkin(): Promise<Addon> {
 
 /** Finds its targets as docs/telemetry.md says: by the control plane's list. */
 export async function startPrometheus(monitoringPort: number): Promise<Addon> {
-  const port = (await freeBase()) + 1;
+  const [port = 0] = await testPorts(1);
   const folder = mkdtempSync(join(tmpdir(), 'topsail-prometheus-'));
   const config = join(folder, 'prometheus.yml');
   writeFileSync(
@@ -82,13 +82,17 @@ export interface ReceivedSpan {
   readonly attributes: Readonly<Record<string, string>>;
 }
 
-/** OTLP over gRPC on `port`, over HTTP on `port + 1`; prints each span as a line of JSON. */
-export async function startOtlpReceiver(): Promise<Addon & { spans(): readonly ReceivedSpan[] }> {
-  const port = (await freeBase()) + 2;
-  const addon = run('python3', [join(import.meta.dirname, 'otlp_receiver.py'), String(port)], process.env, port);
+/** OTLP over gRPC on `port`, over HTTP on `httpPort`; prints each span as a line of JSON. */
+export async function startOtlpReceiver(): Promise<
+  Addon & { readonly httpPort: number; spans(): readonly ReceivedSpan[] }
+> {
+  const [port = 0, httpPort = 0] = await testPorts(2);
+  const program = join(import.meta.dirname, 'otlp_receiver.py');
+  const addon = run('python3', [program, String(port), String(httpPort)], process.env, port);
   await until(addon, 'the OTLP receiver', () => Promise.resolve(addon.said().includes('ready')));
   return {
     ...addon,
+    httpPort,
     spans: () =>
       addon
         .said()
@@ -117,7 +121,7 @@ function run(
     said: () => (child.exitCode === null ? text : `${text}\n(ended: ${child.exitCode})`),
     stop: async () => {
       const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-      if (child.exitCode === null && child.kill('SIGKILL')) await ended;
+      if (child.exitCode === null && child.signalCode === null && child.kill('SIGKILL')) await ended;
       after?.();
     },
   };

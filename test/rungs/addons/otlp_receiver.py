@@ -1,4 +1,4 @@
-# Takes spans over OTLP (gRPC on PORT, HTTP on PORT + 1) with OpenTelemetry's own messages, and prints each as a line of JSON.
+# Takes spans over OTLP (gRPC on PORT, HTTP on HTTP_PORT) with OpenTelemetry's own messages, and prints each as a line of JSON.
 import json
 import sys
 import threading
@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
-PORT = int(sys.argv[1])
+PORT, HTTP_PORT = int(sys.argv[1]), int(sys.argv[2])
 lock = threading.Lock()
 
 
@@ -62,6 +62,6 @@ server = grpc.server(futures.ThreadPoolExecutor(4))
 trace_service_pb2_grpc.add_TraceServiceServicer_to_server(Traces(), server)
 assert server.add_insecure_port(f"127.0.0.1:{PORT}") == PORT
 server.start()
-http = ThreadingHTTPServer(("127.0.0.1", PORT + 1), Http)
+http = ThreadingHTTPServer(("127.0.0.1", HTTP_PORT), Http)
 print("ready", flush=True)
 http.serve_forever()

@@ -1,9 +1,9 @@
 // Who asked whom, over real processes: metrics of both proxies, and one edge told by both ends.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { callHttp } from '#io';
 import { startMesh, type TestMesh } from '../../mesh/mesh.ts';
+import { until } from '../../mesh/until.ts';
 
 let mesh: TestMesh;
 
@@ -48,26 +48,36 @@ test('the callee knows who asked, and by mutual TLS', async () => {
 });
 
 test('both tell of one edge, and the application saw no metadata', async () => {
-  for (const end = Date.now() + 8000; ; await sleep(100)) {
-    const edges = (await mesh.edges()).filter((edge) => edge.destination === 'told-v1');
-    if (edges.length === 1 && edges[0]?.source === 'asker' && edges[0].mtls === 1) break;
-    assert.ok(Date.now() < end, JSON.stringify(edges));
-  }
+  let edges: Awaited<ReturnType<TestMesh['edges']>> = [];
+  await until(
+    () => JSON.stringify(edges),
+    async () => {
+      edges = (await mesh.edges()).filter((edge) => edge.destination === 'told-v1');
+      return edges.length === 1 && edges[0]?.source === 'asker' && edges[0].mtls === 1;
+    },
+  );
   const [answer] = await mesh.order('asker', { url: 'http://told:9080/', bodies: true });
   assert.doesNotMatch(`${answer?.body} ${JSON.stringify(answer?.headers)}`, /x-envoy-peer-metadata/);
 });
 
 test('the control plane counts what it pushed, signed, and how long proxies took', async () => {
-  const answer = await callHttp({
-    target: { host: '127.0.0.1', port: (mesh.run as unknown as { monitoringPort: number }).monitoringPort },
-    method: 'GET',
-    path: '/metrics',
-    timeoutMs: 3000,
-  });
-  const text = answer?.body ?? '';
+  let text = '';
+  // Proxies tell a little later what they took.
+  await until(
+    () => text,
+    async () => {
+      const answer = await callHttp({
+        target: { host: '127.0.0.1', port: (mesh.run as unknown as { monitoringPort: number }).monitoringPort },
+        method: 'GET',
+        path: '/metrics',
+        timeoutMs: 30_000,
+      });
+      text = answer?.body ?? '';
+      return /^pilot_proxy_convergence_time_count [1-9]/m.test(text);
+    },
+  );
   assert.match(text, /^pilot_xds\{version="[^"]+"\} 2$/m);
   assert.match(text, /^pilot_xds_pushes\{type="lds"\} [1-9]/m);
-  assert.match(text, /^pilot_proxy_convergence_time_count [1-9]/m);
   assert.match(text, /^citadel_server_success_cert_issuance_count [1-9]/m);
   assert.match(text, /^citadel_server_root_cert_expiry_timestamp \d{10}$/m);
 });

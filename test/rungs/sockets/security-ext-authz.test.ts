@@ -18,6 +18,7 @@ import {
 import { fetchText, startApp } from './proxy-fixture.ts';
 import { type Inbound, runInbound } from './security-fixture.ts';
 import { freePort } from './security-ports.ts';
+import { until } from '../../mesh/until.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../../examples/opa');
 
@@ -254,14 +255,19 @@ test('an upgrade is judged without waiting for a body that never ends', async (t
 test('no answer is a refusal, unless told otherwise; both are counted, and a service that comes back is asked again', async (t) => {
   const app = await echo();
   const port = await freePort();
-  const text = (open: boolean): string =>
+  const text = (open: boolean, timeout: string): string =>
     service('judge', port, 'http') +
     mesh(
-      `envoyExtAuthzHttp: { service: judge.shop.svc.cluster.local, port: ${port}, failOpen: ${open}, statusOnError: "503", timeout: 0.3s }`,
+      `envoyExtAuthzHttp: { service: judge.shop.svc.cluster.local, port: ${port}, failOpen: ${open}, statusOnError: "503", timeout: ${timeout} }`,
     ) +
     custom();
-  const [closed, open] = [await runInbound(text(false), app.port), await runInbound(text(true), app.port)];
-  t.after(() => (closed.close(), open.close(), app.close()));
+  const both = async (timeout: string): Promise<readonly [Inbound, Inbound]> => {
+    const two = [await runInbound(text(false, timeout), app.port), await runInbound(text(true, timeout), app.port)];
+    t.after(() => two.forEach((one) => one.close()));
+    return two as [Inbound, Inbound];
+  };
+  const [closed, open] = await both('60s');
+  t.after(() => app.close());
   const status = async (proxy: Inbound): Promise<number> => (await fetchText(proxy.appPort, '/')).status;
   assert.deepEqual([await status(closed), await status(open)], [503, 200]);
   assert.deepEqual(
@@ -278,7 +284,8 @@ test('no answer is a refusal, unless told otherwise; both are counted, and a ser
   assert.deepEqual([await status(closed), await status(open)], [503, 200]);
   const slow = await startApp(() => {}, port);
   t.after(() => slow.close());
-  assert.deepEqual([await status(closed), await status(open)], [503, 200]);
+  const [impatient, easy] = await both('0.3s');
+  assert.deepEqual([await status(impatient), await status(easy)], [503, 200]);
 });
 
 test('a provider that nobody knows denies what its policies match, and nothing else', async (t) => {
@@ -356,17 +363,14 @@ test('a real OPA decides, dies, and decides again', {
       ],
       { stdio: 'ignore' },
     );
-    for (let i = 0; i < 200; i++) {
-      if ((await fetchText(port, '/health').catch(() => undefined))?.status === 200) return server;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    throw new Error('OPA does not answer');
+    await until('OPA', async () => (await fetchText(port, '/health').catch(() => undefined))?.status === 200);
+    return server;
   };
   let server = await start();
   const proxy = await runInbound(
     service('judge', port, 'http') +
       mesh(
-        `opa: { service: judge.shop.svc.cluster.local, port: ${port}, timeout: 2s, statusOnError: "503", includeRequestBodyInCheck: { maxRequestBytes: 10000 } }`,
+        `opa: { service: judge.shop.svc.cluster.local, port: ${port}, timeout: 60s, statusOnError: "503", includeRequestBodyInCheck: { maxRequestBytes: 10000 } }`,
       ) +
       custom(),
     app.port,

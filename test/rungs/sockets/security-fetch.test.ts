@@ -18,7 +18,7 @@ async function serve(
 
 const options = (exactly: readonly string[], privateRanges = false) => ({
   mayDial: (address: string) => mayFetchFrom(address, { privateRanges, exactly }),
-  timeoutMs: 2000,
+  timeoutMs: 60_000,
   bytesMax: 1000,
 });
 const outcome = async (url: string, allowed: ReturnType<typeof options>): Promise<string> => {

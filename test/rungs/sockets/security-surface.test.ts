@@ -6,7 +6,6 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { apiRoutes, authzRoutes, caRoutes, debugRoutes } from '#api';
 import { makeCsr, generateKeyPair } from '#identity';
@@ -14,6 +13,7 @@ import { grpcDialer, gunzip, SystemClock, SystemRandom } from '#io';
 import { IstioCertificateRequestSchema } from '#proto/istio/v1/auth/ca_pb.ts';
 import { DeltaDiscoveryRequestSchema } from '#proto/envoy/service/discovery/v3/discovery_pb.ts';
 import { GrpcChannel } from '#wire/grpc';
+import { until } from '../../mesh/until.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'surface-'));
@@ -60,13 +60,14 @@ before(async () => {
     ['discovery', '--home', folder, '--port', '0', '--xds-port', '0', '--monitoring-port', '0'],
     { stdio: 'ignore' },
   );
-  for (let i = 0; i < 400 && !existsSync(join(folder, 'run.json')); i++) await sleep(50);
+  await until('the control plane', () => existsSync(join(folder, 'run.json')));
   run = JSON.parse(readFileSync(join(folder, 'run.json'), 'utf8')) as Run;
   rootsPem = (JSON.parse((await call({ socketPath: run.tokenSocket }, '/trust')).body) as { rootsPem: string })
     .rootsPem;
 });
-after(() => {
-  child.kill();
+after(async () => {
+  const gone = new Promise((resolve) => child.once('exit', resolve));
+  if (child.kill()) await gone;
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -210,7 +211,7 @@ async function ads(nodeId: string, namespace: string, token: string | undefined)
       const stream = link.openStream(
         '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources',
         { onMessage: () => resolve(0), onStatus: (status) => resolve(status.code) },
-        { timeoutMs: 5000, ...(token === undefined ? {} : { metadata: { authorization: `Bearer ${token}` } }) },
+        { timeoutMs: 60_000, ...(token === undefined ? {} : { metadata: { authorization: `Bearer ${token}` } }) },
       );
       stream.send(
         toBinary(
@@ -250,7 +251,7 @@ describe('the xDS port', () => {
       const result = await link.callUnary(
         '/istio.v1.auth.IstioCertificateService/CreateCertificate',
         toBinary(IstioCertificateRequestSchema, create(IstioCertificateRequestSchema, { csr, validityDuration: 60n })),
-        { timeoutMs: 5000, ...(token === undefined ? {} : { metadata: { authorization: `Bearer ${token}` } }) },
+        { timeoutMs: 60_000, ...(token === undefined ? {} : { metadata: { authorization: `Bearer ${token}` } }) },
       );
       link.close();
       return result.ok
@@ -269,7 +270,7 @@ describe('the xDS port', () => {
   it('knows no other service', async () => {
     const link = channel();
     const result = await link.callUnary('/grpc.reflection.v1.ServerReflection/ServerReflectionInfo', new Uint8Array(), {
-      timeoutMs: 5000,
+      timeoutMs: 60_000,
     });
     link.close();
     assert.equal(result.ok ? 0 : result.status.code, 12);

@@ -8,7 +8,7 @@ import { after, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ProcessSpec, Supervisor } from '../../../src/main/supervisor.ts';
 
-const WITHIN_MS = 30_000;
+const WITHIN_MS = 180_000;
 const folder = mkdtempSync(join(tmpdir(), 'topsail-supervisor-'));
 const logFolder = join(folder, 'logs');
 const said: string[] = [];

@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { readProxyHeader } from '../../../src/proxy/listener/proxy-protocol.ts';
 import { downstreamTls, secretsOf, upstreamTls } from './mtls-fixture.ts';
 import { cluster, fetchText, listener, managerFilter, runProxy, startApp } from './proxy-fixture.ts';
+import { until } from '../../mesh/until.ts';
 
 const TYPE = 'type.googleapis.com/envoy.extensions';
 const RAW = {
@@ -82,11 +83,6 @@ async function ask(port: number, agent: Agent): Promise<number> {
   });
 }
 
-async function until(holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !holds(); i++) await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.ok(holds());
-}
-
 const toApp = managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' } }]);
 
 for (const version of ['V1', 'V2'] as const) {
@@ -105,7 +101,7 @@ for (const version of ['V1', 'V2'] as const) {
     assert.deepEqual(seen.sources, [`127.0.0.1:${ports[0]}`, `127.0.0.1:${ports[1]}`]);
     assert.equal(seen.open.size, 2);
     for (const agent of agents) agent.destroy();
-    await until(() => seen.open.size === 0);
+    await until('all are closed', () => seen.open.size === 0);
   });
 }
 
@@ -130,7 +126,7 @@ test('a health check speaks for the proxy itself', async (t) => {
   const check = {
     health_checks: [
       {
-        timeout: '5s',
+        timeout: '60s',
         interval: '60s',
         healthy_threshold: 1,
         unhealthy_threshold: 1,
@@ -143,7 +139,7 @@ test('a health check speaks for the proxy itself', async (t) => {
     [cluster('app', [seen.port], { ...headed('V1'), ...check })],
   );
   t.after(() => proxy.close());
-  await until(() => seen.sources.length > 0);
+  await until('the check', () => seen.sources.length > 0);
   assert.equal(seen.sources[0], '');
 });
 

@@ -7,18 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { StatusJson } from '#api';
 import { isAlive, meshEntry, root, startMesh, type TestMesh } from '../../mesh/mesh.ts';
 import { cleanEnv } from '../../mesh/mesh-process.ts';
+import { until } from '../../mesh/until.ts';
 
-const WITHIN_MS = 15_000;
 const ASK = 'fetch("http://told:9080/by-hand").then(async (answer) => console.log(answer.status))';
-
-async function until(what: string, good: () => Promise<boolean> | boolean): Promise<void> {
-  for (const end = Date.now() + WITHIN_MS; !(await good()); await sleep(50))
-    assert.ok(Date.now() < end, `${what} took over ${WITHIN_MS} ms`);
-}
 
 function startByHand(
   home: string,
@@ -70,10 +64,14 @@ describe('a workload started by hand', () => {
     const before = records();
     await ask();
     assert.deepEqual(records(), before);
-    const status = await mesh.api<StatusJson>('GET', '/api/v1/status');
-    assert.deepEqual(
-      status.workloads.map((one) => one.name),
-      ['told-v1'],
+    let names = '';
+    await until(
+      () => `there are ${names}`,
+      async () => {
+        const status = await mesh.api<StatusJson>('GET', '/api/v1/status');
+        names = status.workloads.map((one) => one.name).join();
+        return names === 'told-v1';
+      },
     );
     await until("the caller's own account", async () =>
       (await mesh.edges()).some((edge) => edge.source === 'asker' && edge.destination === 'told-v1'),

@@ -169,7 +169,7 @@ describe('a certificate that must not pass', () => {
     forger.on('tlsClientError', () => {});
     forger.on('secureConnection', (s) => {
       s.on('error', () => {});
-      s.on('data', () => s.end('HTTP/1.1 200 OK\r\ncontent-length: 7\r\n\r\nreached'));
+      s.on('data', () => s.end('HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: close\r\n\r\nreached'));
     });
     await new Promise<void>((resolve) => forger.listen(0, '127.0.0.1', resolve));
     const route = (to: string) => managerFilter([{ match: { prefix: '/' }, route: { cluster: to } }]);

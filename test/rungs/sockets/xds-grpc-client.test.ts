@@ -14,6 +14,7 @@ import { RouterSchema } from '#proto/envoy/extensions/filters/http/router/v3/rou
 import { HttpConnectionManagerSchema } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { GrpcServer, unaryMethod } from '#wire/grpc';
 import { MapBackend, XdsServer } from '#xds';
+import { until } from '../../mesh/until.ts';
 
 const clock = new SystemClock();
 const registry = createRegistry(HttpConnectionManagerSchema, RouterSchema);
@@ -74,7 +75,7 @@ function app(name: string): Promise<GrpcListener> {
   return listenGrpc({ host: '127.0.0.1', port: 0, log: silentLogger }, (stream) => server.accept(stream));
 }
 
-test('a proxyless client moves to another cluster without a failed call', { timeout: 30_000 }, async () => {
+test('a proxyless client moves to another cluster without a failed call', async () => {
   const [a, b] = [await app('a'), await app('b')];
   const backend = new MapBackend();
   const show = (name: string, port: number): number =>
@@ -106,7 +107,7 @@ test('a proxyless client moves to another cluster without a failed call', { time
         same,
         same,
         Buffer.alloc(0),
-        { deadline: Date.now() + 10_000 },
+        { deadline: Date.now() + 60_000 },
         (error, answer) => resolve(error === null ? String(answer) : `failed: ${error.message}`),
       );
     });
@@ -116,14 +117,14 @@ test('a proxyless client moves to another cluster without a failed call', { time
     for (let round = 0; round < 4; round++) {
       const [name, at] = round % 2 === 0 ? (['b', b] as const) : (['a', a] as const);
       const snapshot = show(name, at.port);
-      const end = performance.now() + 8000;
-      let last = '';
-      while (performance.now() < end && !(last === name && (xds.status()[0]?.watermark ?? 0) >= snapshot)) {
-        last = await call();
-        answers.add(last);
-        await new Promise((resolve) => setTimeout(resolve, 5));
-      }
-      assert.equal(last, name, JSON.stringify(xds.status(), undefined, 1));
+      await until(
+        () => JSON.stringify(xds.status(), undefined, 1),
+        async () => {
+          const last = await call();
+          answers.add(last);
+          return last === name && (xds.status()[0]?.watermark ?? 0) >= snapshot;
+        },
+      );
     }
     assert.deepEqual([...answers].sort(), ['a', 'b']);
     assert.deepEqual(xds.status()[0]?.rejects, []);
