@@ -7,3 +7,5 @@ export * from './parse/index.ts';
 export * from './source/index.ts';
 export * from './store/index.ts';
 export * from './validate/index.ts';
+export { TARGETING_KINDS, unboundTargets } from './waypoint-targets.ts';
+export type { TargetingKind, UnboundTarget } from './waypoint-targets.ts';

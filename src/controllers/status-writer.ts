@@ -1,7 +1,16 @@
 // Writes into each of the mesh's objects what became of it: Accepted, Programmed n/m, complaints. Leader only, on change, rate-limited.
 
 import type { Clock, Logger, Random, Timer } from '#base';
-import { type ConfigDiff, type ConfigView, type KindInfo, KINDS, type KindName, type StatusInput } from '#config';
+import {
+  type ConfigDiff,
+  type ConfigView,
+  type KindInfo,
+  KINDS,
+  type KindName,
+  type StatusInput,
+  TARGETING_KINDS,
+  unboundTargets,
+} from '#config';
 import { type KubeClient, type KubeObject, RESOURCES, type ResourceType, WorkQueue } from '#kube';
 
 /** How far an object is with the proxies that it concerns; undefined while no snapshot holds it. */
@@ -28,7 +37,7 @@ export interface StatusWriterOptions {
 }
 
 interface Condition {
-  readonly type: 'Accepted' | 'Programmed';
+  readonly type: 'Accepted' | 'Programmed' | 'WaypointAccepted';
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
@@ -109,7 +118,7 @@ export class StatusWriter {
     const place = placeOf(key);
     const id = { kind: key.slice(0, key.indexOf('/')), ...place };
     const count = this.#options.programmed(id);
-    const wanted = conditionsOf(input, count);
+    const wanted = [...conditionsOf(input, count), ...waypointCondition(view(), id, input)];
     if (wanted[1]?.status !== 'True') this.#queue.addAfter(key, PENDING_MS);
     const former = this.#written.get(key) ?? (await this.#read(type, place));
     if (former === undefined || same(former, wanted)) {
@@ -210,6 +219,23 @@ function conditionsOf(input: StatusInput, count: ProgrammedCount | undefined): r
           ...generation,
         };
   return [accepted, { ...programmedCondition(count, input), ...generation }];
+}
+
+/** Istio's own condition, where a target needs a waypoint: absent where none is named. */
+function waypointCondition(
+  view: ConfigView,
+  { kind, namespace, name }: { readonly kind: string; readonly namespace: string; readonly name: string },
+  input: StatusInput,
+): readonly Condition[] {
+  const targeting = TARGETING_KINDS.find((one) => one === kind);
+  const object =
+    targeting && view.list(targeting, namespace).find((one) => one.metadata.name === name && input.state !== 'refused');
+  const unbound = object === undefined ? [] : unboundTargets(view, object);
+  const [first] = unbound;
+  if (first === undefined) return [];
+  const message = unbound.map((one) => one.message).join('; ');
+  const generation = input.generation > 0 ? { observedGeneration: input.generation } : {};
+  return [{ type: 'WaypointAccepted', status: 'False', reason: first.reason, message, ...generation }];
 }
 
 function programmedCondition(count: ProgrammedCount | undefined, input: StatusInput): Condition {

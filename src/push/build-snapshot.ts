@@ -15,6 +15,7 @@ import {
 import { judgeOwnership } from './host-ownership.ts';
 import { checkAuthorizers } from './check-authorizers.ts';
 import { checkReferences } from './check-references.ts';
+import { checkTargets } from './check-targets.ts';
 import { checkTelemetry } from './check-telemetry.ts';
 import { retainReferences } from './retain-references.ts';
 import type { Retained, Snapshot } from './snapshot.ts';
@@ -84,6 +85,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
       ...checkReferences(config, registry.services, retained.virtualServices),
       ...checkTelemetry(config, mesh, registry.services),
       ...checkAuthorizers(config, registry.services, mesh),
+      ...checkTargets(config, mesh.rootNamespace),
       ...destinationRules.duplicateSubsets.map(({ object, subset, keptIn }) =>
         condition('TS-REG-005', object, { path: 'spec.subsets', subset, winner: `${keptIn.namespace}/${keptIn.name}` }),
       ),

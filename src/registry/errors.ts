@@ -88,6 +88,17 @@ const TABLE = {
       'identities stay those of {inForce} until the control plane starts again: {trustDomain} is an alias until then',
     remedy: 'Keep {inForce} in trustDomainAliases, start the control plane again, then the pods.',
   },
+  'TS-REG-017': {
+    severity: 'warning',
+    message: '{why}: for this target the policy is in force nowhere',
+    remedy: "Give a selector: then the workloads' own proxies enforce it.",
+  },
+  'TS-REG-018': {
+    severity: 'warning',
+    message:
+      'a GatewayClass is a target only from the root namespace {rootNamespace}: for it the policy is in force nowhere',
+    remedy: 'Move the policy to {rootNamespace}, or name a Gateway of its own namespace.',
+  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof TABLE;

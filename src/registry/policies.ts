@@ -18,7 +18,7 @@ export function authorizationPoliciesOf(
   return placesOf(proxy, rootNamespace).flatMap((place) =>
     view
       .list('AuthorizationPolicy', place)
-      .filter((policy) => isForWorkload(policy.spec, policy.metadata.namespace, proxy)),
+      .filter((policy) => isForWorkload(policy.spec, policy.metadata.namespace, proxy, rootNamespace)),
   );
 }
 
@@ -31,7 +31,7 @@ export function requestAuthenticationsOf(
   return placesOf(proxy, rootNamespace).flatMap((place) =>
     view
       .list('RequestAuthentication', place)
-      .filter((policy) => isForWorkload(policy.spec, policy.metadata.namespace, proxy)),
+      .filter((policy) => isForWorkload(policy.spec, policy.metadata.namespace, proxy, rootNamespace)),
   );
 }
 
@@ -58,13 +58,13 @@ export function selectsWorkloads({ selector, targetRef, targetRefs }: Targeted):
 }
 
 /** A policy with targets is for gateways that run them; those for Services and ServiceEntries are waypoints' business. */
-export function isForWorkload(spec: Targeted, namespace: string, proxy: ProxyIdentity): boolean {
+export function isForWorkload(spec: Targeted, namespace: string, proxy: ProxyIdentity, rootNamespace: string): boolean {
   const targets = [...(spec.targetRef === undefined ? [] : [spec.targetRef]), ...(spec.targetRefs ?? [])];
   if (targets.length === 0) return labelsMatch(spec.selector?.matchLabels, proxy.labels);
   return targets.some(({ group, kind, name }) => {
     if (group !== GATEWAY_GROUP) return false;
     if (kind === 'Gateway') return namespace === proxy.namespace && proxy.labels[GATEWAY_NAME] === name;
-    return kind === 'GatewayClass' && proxy.labels[GATEWAY_CLASS] === name;
+    return kind === 'GatewayClass' && namespace === rootNamespace && proxy.labels[GATEWAY_CLASS] === name;
   });
 }
 

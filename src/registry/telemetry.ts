@@ -96,7 +96,9 @@ export function telemetriesOf(view: ConfigView, proxy: ProxyIdentity, rootNamesp
     view.list('Telemetry', namespace).find(({ spec }) => !selectsWorkloads(spec));
   const own = view
     .list('Telemetry', proxy.namespace)
-    .find(({ spec, metadata }) => selectsWorkloads(spec) && isForWorkload(spec, metadata.namespace, proxy));
+    .find(
+      ({ spec, metadata }) => selectsWorkloads(spec) && isForWorkload(spec, metadata.namespace, proxy, rootNamespace),
+    );
   const namespace = proxy.namespace === rootNamespace ? undefined : whole(proxy.namespace);
   return [whole(rootNamespace), namespace, own].filter((one) => one !== undefined);
 }

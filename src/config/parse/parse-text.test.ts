@@ -192,10 +192,17 @@ describe('what is not in force', () => {
     assert.equal(document.object, undefined);
     assert.deepEqual(codes(document), ['TS-CFG-0202 spec.trafficPolicy.tunnel']);
   });
-  it('refuses policies for waypoints', () => {
-    assert.deepEqual(codes(policy('  targetRefs: [{kind: Service, name: a}]\n  rules: [{}]\n')), [
-      'TS-CFG-0320 spec.targetRefs[0].kind',
-    ]);
+  it('accepts the targets that Istio knows, and no others', () => {
+    const target = (text: string): readonly string[] => codes(policy(`  targetRefs: [${text}]\n  rules: [{}]\n`));
+    for (const text of [
+      '{kind: Service, name: a}',
+      '{group: core, kind: Service, name: a}',
+      '{group: networking.istio.io, kind: ServiceEntry, name: a}',
+      '{group: gateway.networking.k8s.io, kind: Gateway, name: a}',
+      '{group: gateway.networking.k8s.io, kind: GatewayClass, name: a}',
+    ])
+      assert.deepEqual(target(text), [], text);
+    assert.deepEqual(target('{group: apps, kind: Deployment, name: a}'), ['TS-CFG-0320 spec.targetRefs[0].kind']);
   });
   it('refuses a dry run that is neither true nor false', () => {
     const dry =

@@ -228,8 +228,6 @@ function checkTarget(context: Context, ref: TargetRef, path: Path): void {
   const target = `${ref.group ?? ''}/${ref.kind}`;
   const say = (reason: string): void => context.problems.say('TS-CFG-0320', [...path, 'kind'], { reason });
   if (!TARGET_KINDS.has(target)) say(`${shown(target)} cannot be a target`);
-  else if (ref.kind === 'Service' || ref.kind === 'ServiceEntry')
-    say(`policies for ${shown(ref.kind)} need a waypoint; give a selector`);
 }
 
 /** Gateways of a VirtualService or one of its matches. */

@@ -321,6 +321,19 @@ const ORDER: Feature = [
   targeted('the class of the gateway', 'istio', 'GatewayClass', true),
   targeted('another class', 'other', 'GatewayClass', false),
   {
+    name: 'targetRefs: a Service that no waypoint serves',
+    proves: ['AuthorizationPolicy.targetRefs'],
+    config: policy(
+      'p',
+      'AuthorizationPolicy',
+      '{ targetRefs: [{ kind: Service, name: server }, { group: networking.istio.io, kind: ServiceEntry, name: none }], action: DENY, rules: [{}] }',
+    ),
+    steps: [
+      { call: as(FRIEND), expect: OK },
+      { call: plain(), expect: OK },
+    ],
+  },
+  {
     name: 'CUSTOM with an unknown provider denies',
     proves: ['AuthorizationPolicy.provider'],
     config: policy(
