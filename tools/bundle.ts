@@ -5,7 +5,7 @@
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
-import { build, type Plugin } from 'esbuild';
+import { build, type BuildOptions, type Plugin } from 'esbuild';
 import { buildDashboard } from './bundle-dashboard.ts';
 import { root } from './steps.ts';
 
@@ -23,17 +23,10 @@ const builtinHttp: Plugin = {
     }));
   },
 };
-const result = await build({
+const options = {
   absWorkingDir: root,
-  // The helper is a program of its own: it runs inside a captured namespace and knows nothing of the rest.
-  entryPoints: {
-    topsail: 'src/main/cli.ts',
-    'capture-helper': 'src/main/capture-helper.ts',
-    'proxy-worker': 'src/main/proxy-worker.ts',
-  },
   outdir: dist,
   bundle: true,
-  splitting: true,
   format: 'esm',
   platform: 'node',
   target: 'node24',
@@ -52,7 +45,19 @@ const result = await build({
   plugins: [builtinHttp],
   logLevel: 'warning',
   metafile: true,
+} satisfies BuildOptions;
+const result = await build({
+  ...options,
+  // The helper is a program of its own: it runs inside a captured namespace and knows nothing of the rest.
+  entryPoints: {
+    topsail: 'src/main/cli.ts',
+    'capture-helper': 'src/main/capture-helper.ts',
+    'proxy-worker': 'src/main/proxy-worker.ts',
+  },
+  splitting: true,
 });
+// One file: it is copied to nodes by itself.
+await build({ ...options, entryPoints: { 'cni-plugin': 'src/main/cni-plugin.ts' } });
 removeOldChunks(join(dist, 'chunks'), new Set(Object.keys(result.metafile.outputs).map((name) => resolve(root, name))));
 const bytes = Object.entries(result.metafile.outputs)
   .filter(([name]) => name.endsWith('.js'))

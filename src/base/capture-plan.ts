@@ -19,3 +19,12 @@ export interface CapturePlan {
   /** Port of the DNS proxy; undefined leaves DNS alone. */
   readonly dnsPort?: number;
 }
+
+/** On pods whose capture the CNI plugin applies, beside Istio's annotations that say what is captured. */
+export const CAPTURE_ANNOTATION = 'topsail.io/capture';
+/** Its value: with DNS, or without. */
+export const CAPTURE_KINDS = { plain: 'cni', dns: 'cni,dns' } as const;
+/** The container that checks the redirection which the CNI plugin has applied: Istio's name. */
+export const VALIDATION_CONTAINER = 'istio-validation';
+/** How it ends when nothing redirects: Istio's, which its repair looks for, too. */
+export const CAPTURE_MISSING_STATUS = 126;

@@ -6,6 +6,8 @@ import type { CliContext } from './context.ts';
 export interface KubeStarters {
   readonly agent: (role: string, options: Readonly<Record<string, unknown>>) => Promise<number>;
   readonly captureApply: (options: Readonly<Record<string, unknown>>) => Promise<number>;
+  readonly captureValidate: () => Promise<number>;
+  readonly cniNode: (options: Readonly<Record<string, unknown>>) => Promise<number>;
   readonly images: (action: string, options: Readonly<Record<string, unknown>>) => Promise<number>;
 }
 
@@ -187,6 +189,18 @@ function addPodCommands(program: Command, starters: KubeStarters, exit: (status:
     .command('apply')
     .description('redirect this network namespace to the proxy')
     .requiredOption('--plan <json>', 'what to redirect')
+    .option('--netns <path>', 'another network namespace')
     .option('--dry-run', 'only print the rules')
     .action(async (options) => exit(await starters.captureApply(options)));
+  capture
+    .command('validate')
+    .description('whether this network namespace is redirected; ends with 126 when it is not')
+    .action(async () => exit(await starters.captureValidate()));
+  program
+    .command('cni')
+    .description('redirection of pods by a CNI plugin')
+    .command('node')
+    .description('install the plugin on this node and keep it there (DaemonSet istio-cni-node)')
+    .option('--log-level <level>', 'debug, info, warning or error', 'info')
+    .action(async (options) => exit(await starters.cniNode(options)));
 }

@@ -1,12 +1,12 @@
 // topsail manifest translate: an IstioOperator as values of the Helm charts and the commands that use them.
-import { overlay, type Tree, isTree } from '#controllers';
+import { type InstallSettings, overlay, type Tree, isTree } from '#controllers';
 import type { CliContext } from './context.ts';
 import { type InstallFlags, settingsOf } from './install-settings.ts';
 import { toYaml } from './to-yaml.ts';
 
 interface Release {
   readonly name: string;
-  readonly chart: 'base' | 'istiod' | 'gateway';
+  readonly chart: 'base' | 'istiod' | 'cni' | 'gateway';
   readonly namespace: string;
   readonly values: Tree;
 }
@@ -33,7 +33,7 @@ export async function manifestTranslate(
   const releases: Release[] = [];
   if (settings.base) releases.push({ name: 'istio-base', chart: 'base', namespace, values: {} });
   if (pilot !== undefined) {
-    const { gateways: _gateways, global, revision: _revision, ...values } = settings.values;
+    const { gateways: _gateways, cni: _cni, global, revision: _revision, ...values } = settings.values;
     const own: Tree = {
       ...named,
       global: overlay(isTree(global) ? global : {}, image),
@@ -47,11 +47,13 @@ export async function manifestTranslate(
         podAnnotations: { ...pilot.annotations },
         nodeSelector: { ...pilot.nodeSelector },
         tolerations: [...pilot.tolerations],
+        cni: { enabled: injector.cni },
       },
       ...(Object.keys(settings.meshConfig).length === 0 ? {} : { meshConfig: settings.meshConfig }),
     };
     releases.push({ name: `istiod${suffix}`, chart: 'istiod', namespace, values: overlay(values, own) });
   }
+  if (settings.cni !== undefined) releases.push(cniRelease(settings.cni, { ...named, global: image }));
   for (const gateway of settings.gateways)
     releases.push({
       name: gateway.name,
@@ -75,6 +77,30 @@ export async function manifestTranslate(
     });
   await write(context, releases, flags.output);
   return 0;
+}
+
+function cniRelease(cni: NonNullable<InstallSettings['cni']>, common: Tree): Release {
+  const { labelKey, labelValue, ...repair } = cni.repair;
+  return {
+    name: 'istio-cni',
+    chart: 'cni',
+    namespace: cni.namespace,
+    values: {
+      ...common,
+      cniBinDir: cni.binDir,
+      cniConfDir: cni.confDir,
+      cniConfFileName: cni.confFile,
+      chained: cni.chained,
+      excludeNamespaces: [...cni.excludeNamespaces],
+      repair: { ...repair, brokenPodLabelKey: labelKey, brokenPodLabelValue: labelValue },
+      logging: { level: cni.logLevel },
+      env: { ...cni.env },
+      resources: cni.resources as Tree,
+      podAnnotations: { ...cni.annotations },
+      nodeSelector: { ...cni.nodeSelector },
+      tolerations: [...cni.tolerations],
+    },
+  };
 }
 
 /** Into a folder, or as one text whose values are quoted documents of the shell. */

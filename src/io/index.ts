@@ -8,6 +8,7 @@ export { type HeldSocket, type ListeningSockets, ProcessSockets, type ServerHand
 export * from './hand-over.ts';
 export { type DescriptorHandle } from './netns-sockets.ts';
 export { NamespaceNet, type NamespaceParts } from './netns-net.ts';
+export { enterNetworkNamespace } from './enter-netns.ts';
 export { askResolver } from './dns-client.ts';
 export { serveDnsUdp } from './dns-server.ts';
 export * from './random.ts';

@@ -32,6 +32,8 @@ async function main(): Promise<void> {
     kubeStarters: {
       agent: async (role, options) => (await import('./agent-pod.ts')).runPodAgent(role, options),
       captureApply: async (options) => (await import('./capture.ts')).captureApply(options),
+      captureValidate: async () => (await import('./capture.ts')).captureValidate(),
+      cniNode: async (options) => (await import('./cni-node.ts')).runCniNode(options),
       images: async (action, options) => (await import('./images.ts')).imagesCommand(action, options),
     },
     exit: (status) => {

@@ -19,6 +19,8 @@ export interface Cluster {
   /** Makes an image known on every node. */
   load(name: string, image: OciImage): void;
   readonly nodes: number;
+  /** A node's own files: `cni` is its CNI configuration, `cnibin` a folder of plugins. */
+  folder(node: number): string;
   /** The folder of the cluster's own programs. */
   readonly programs: string;
   down(): void;
@@ -57,6 +59,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   return {
     kubeconfig,
     nodes,
+    folder: (node) => join(run, `n${node}`),
     programs,
     kubectl,
     try: (args, input) => {

@@ -68,6 +68,7 @@ export const ISTIOD_VALUES: readonly Value[] = [
   { at: 'pilot.resources', default: { requests: { cpu: '500m', memory: '2048Mi' } } },
   { at: 'pilot.env', default: {} },
   { at: 'pilot.podAnnotations', default: {} },
+  { at: 'pilot.cni.enabled', default: false },
   { at: 'pilot.nodeSelector', default: {}, install: 'components.pilot.k8s.nodeSelector' },
   { at: 'pilot.tolerations', default: [], install: 'components.pilot.k8s.tolerations' },
   { at: 'sidecarInjectorWebhook.enableNamespacesByDefault', default: false },
@@ -76,6 +77,32 @@ export const ISTIOD_VALUES: readonly Value[] = [
   { at: 'sidecarInjectorWebhook.neverInjectSelector', default: [] },
   { at: 'sidecarInjectorWebhook.injectedAnnotations', default: {} },
   { at: 'meshConfig', default: {}, install: 'meshConfig' },
+];
+
+export const CNI_VALUES: readonly Value[] = [
+  { at: 'revision', default: '', expression: REVISION },
+  ...IMAGE,
+  { at: 'cniBinDir', default: '/opt/cni/bin', install: 'values.cni.cniBinDir' },
+  { at: 'cniConfDir', default: '/etc/cni/net.d', install: 'values.cni.cniConfDir' },
+  { at: 'cniConfFileName', default: '', install: 'values.cni.cniConfFileName' },
+  { at: 'chained', default: true, install: 'values.cni.chained' },
+  { at: 'excludeNamespaces', default: ['kube-system'], install: 'values.cni.excludeNamespaces' },
+  { at: 'repair.enabled', default: true, install: 'values.cni.repair.enabled' },
+  { at: 'repair.repairPods', default: true, install: 'values.cni.repair.repairPods' },
+  { at: 'repair.deletePods', default: false, install: 'values.cni.repair.deletePods' },
+  { at: 'repair.labelPods', default: false, install: 'values.cni.repair.labelPods' },
+  {
+    at: 'repair.brokenPodLabelKey',
+    default: 'cni.istio.io/uninitialized',
+    install: 'values.cni.repair.brokenPodLabelKey',
+  },
+  { at: 'repair.brokenPodLabelValue', default: 'true', install: 'values.cni.repair.brokenPodLabelValue' },
+  { at: 'logging.level', default: 'info', install: 'values.cni.logging.level' },
+  { at: 'env', default: {}, install: 'values.cni.env' },
+  { at: 'resources', default: { requests: { cpu: '100m', memory: '100Mi' } }, install: 'values.cni.resources' },
+  { at: 'podAnnotations', default: {}, install: 'values.cni.podAnnotations' },
+  { at: 'nodeSelector', default: {}, install: 'components.cni.k8s.nodeSelector' },
+  { at: 'tolerations', default: [], install: 'components.cni.k8s.tolerations' },
 ];
 
 const GATEWAY = 'components.ingressGateways.0';

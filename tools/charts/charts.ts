@@ -11,7 +11,7 @@ import {
   type TreeValue,
 } from '#controllers';
 import type { KubeObject } from '#kube';
-import { chartValues, defaultsOf, GATEWAY_VALUES, ISTIOD_VALUES, REVISION } from './chart-values.ts';
+import { chartValues, CNI_VALUES, defaultsOf, GATEWAY_VALUES, ISTIOD_VALUES, REVISION } from './chart-values.ts';
 import { emitTemplate } from './emit-template.ts';
 import { marker } from './marker.ts';
 import { TemplateReader } from './template-reader.ts';
@@ -59,6 +59,11 @@ export function charts(version: string): ReadonlyMap<string, string> {
     '_helpers.tpl': HELPERS + GATEWAY_HELPERS,
     'gateway.yaml': gatewayTemplate(),
     'NOTES.txt': notes(gatewayDefaults(), FREE),
+  });
+  chart('cni', "Topsail's CNI plugin: pods without a privileged container", defaultsOf(CNI_VALUES), {
+    '_helpers.tpl': HELPERS,
+    'cni.yaml': cniTemplate(),
+    'NOTES.txt': notes(defaultsOf(CNI_VALUES), FREE),
   });
   return files;
 }
@@ -264,6 +269,17 @@ function gatewayTemplate(): string {
   });
   const { objects, embedded } = render(values, { components: { ingressGateways: [{}] } });
   return NOTICE + objects.map((one) => `---\n${emitTemplate(withPorts(one), embedded)}`).join('');
+}
+
+function cniTemplate(): string {
+  const values = chartValues(CNI_VALUES, {
+    'components.base.enabled': false,
+    'components.pilot.enabled': false,
+    'components.cni.enabled': true,
+    'components.cni.namespace': marker('text', NAMESPACE),
+  });
+  const { objects, embedded } = render(values, {});
+  return NOTICE + objects.map((one) => `---\n${emitTemplate(one, embedded)}`).join('');
 }
 
 /** What the builder reads out of a mesh's settings or a list of ports is the user's here. */

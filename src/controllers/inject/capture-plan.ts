@@ -1,6 +1,6 @@
 // Reads a pod's capture annotations over the installation's defaults; what is no port, CIDR or interface name is refused.
-import type { CapturePlan } from '#base';
-import type { InjectorConfig } from './injector-config.ts';
+import { CAPTURE_ANNOTATION, CAPTURE_KINDS, type CapturePlan } from '#base';
+import { DEFAULT_PROXY, type ProxyDefaults } from './injector-config.ts';
 import { INBOUND_PORT, OUTBOUND_PORT, PROXY_UID } from './proxy-container.ts';
 
 const PREFIX = 'traffic.sidecar.istio.io/';
@@ -12,7 +12,7 @@ export interface Refusal {
 
 export interface CaptureInput {
   readonly annotations: Readonly<Record<string, string>>;
-  readonly config: InjectorConfig;
+  readonly config: { readonly proxy: Omit<ProxyDefaults, 'image'> };
   readonly dns: boolean;
   readonly statusPort: number;
   readonly refuse: (refusal: Refusal) => void;
@@ -59,12 +59,9 @@ export function capturePlan({ annotations, config, dns, statusPort, refuse }: Ca
     );
   const inbound = raw('includeInboundPorts', proxy.includeInboundPorts);
   const outbound = raw('includeOutboundIPRanges', proxy.includeIPRanges);
-  const virtual = Object.hasOwn(annotations, 'istio.io/reroute-virtual-interfaces')
+  const virtual = Object.hasOwn(annotations, VIRTUAL)
     ? list(
-        {
-          text: annotations['istio.io/reroute-virtual-interfaces'] ?? '',
-          field: 'metadata.annotations[istio.io/reroute-virtual-interfaces]',
-        },
+        { text: annotations[VIRTUAL] ?? '', field: `metadata.annotations[${VIRTUAL}]` },
         readInterface,
         'interface name',
       )
@@ -89,6 +86,43 @@ export function capturePlan({ annotations, config, dns, statusPort, refuse }: Ca
     virtualInterfaces: virtual,
     ...(dns ? { dnsPort: 15053 } : {}),
   };
+}
+
+const VIRTUAL = 'istio.io/reroute-virtual-interfaces';
+
+/** A plan as Istio's annotations, for whoever applies it later: the CNI plugin. `planOfAnnotations` reads the same plan back. */
+export function captureAnnotations(plan: CapturePlan): Record<string, string> {
+  const text = (value: '*' | readonly (string | number)[]): string => (value === '*' ? value : value.join(','));
+  return {
+    [CAPTURE_ANNOTATION]: plan.dnsPort === undefined ? CAPTURE_KINDS.plain : CAPTURE_KINDS.dns,
+    [`${PREFIX}includeInboundPorts`]: text(plan.includeInboundPorts),
+    [`${PREFIX}excludeInboundPorts`]: text(plan.excludeInboundPorts),
+    [`${PREFIX}includeOutboundIPRanges`]: text(plan.includeOutboundRanges),
+    [`${PREFIX}excludeOutboundIPRanges`]: text(plan.excludeOutboundRanges),
+    [`${PREFIX}includeOutboundPorts`]: text(plan.includeOutboundPorts),
+    [`${PREFIX}excludeOutboundPorts`]: text(plan.excludeOutboundPorts),
+    [`${PREFIX}excludeInterfaces`]: text(plan.excludeInterfaces),
+    [VIRTUAL]: text(plan.virtualInterfaces),
+  };
+}
+
+/** Everything is checked anew: annotations are anybody's who may make pods. */
+export function planOfAnnotations(
+  annotations: Readonly<Record<string, string>>,
+): { readonly plan: CapturePlan } | { readonly problem: string } {
+  const kind = annotations[CAPTURE_ANNOTATION];
+  const refusals: Refusal[] = [];
+  if (kind !== CAPTURE_KINDS.plain && kind !== CAPTURE_KINDS.dns)
+    refusals.push({ field: `metadata.annotations[${CAPTURE_ANNOTATION}]`, message: `"${kind}" is not known here` });
+  const plan = capturePlan({
+    annotations,
+    config: { proxy: DEFAULT_PROXY },
+    dns: kind === CAPTURE_KINDS.dns,
+    statusPort: 0,
+    refuse: (refusal) => refusals.push(refusal),
+  });
+  const [first] = refusals;
+  return first === undefined ? { plan } : { problem: `${first.field}: ${first.message}` };
 }
 
 function readPort(text: string): number | undefined {

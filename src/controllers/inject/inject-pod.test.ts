@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { Pod } from '../kube/pod.ts';
+import { planOfAnnotations } from './capture-plan.ts';
 import { decideInjection } from './decide.ts';
 import { injectPod } from './inject-pod.ts';
 import { DEFAULT_PROXY, type InjectorConfig } from './injector-config.ts';
@@ -202,9 +203,51 @@ describe('an injected pod', () => {
       ['istio-proxy'],
     );
     assert.deepEqual(
-      inject(pod(), { cni: true }).spec.initContainers?.map(({ name }) => name),
-      ['istio-proxy'],
+      inject(pod({ 'sidecar.istio.io/interceptionMode': 'NONE', 'topsail.io/capture': 'cni' }), { cni: true }).metadata
+        .annotations?.['topsail.io/capture'],
+      undefined,
     );
+  });
+});
+
+describe('a pod whose capture the CNI plugin applies', () => {
+  it('has no privileged container, and one that checks the redirection', () => {
+    const { spec } = inject(pod(), { cni: true });
+    assert.deepEqual(
+      spec.initContainers?.map(({ name }) => name),
+      ['istio-validation', 'istio-proxy'],
+    );
+    for (const { securityContext } of spec.initContainers ?? []) {
+      assert.equal(securityContext?.runAsUser, 1337);
+      assert.deepEqual(securityContext?.capabilities, { drop: ['ALL'] });
+    }
+  });
+
+  it('tells by annotations what its init container would have applied', () => {
+    const cases: Record<string, string>[] = [
+      {},
+      {
+        'traffic.sidecar.istio.io/includeInboundPorts': '80,8080',
+        'traffic.sidecar.istio.io/excludeOutboundIPRanges': '10.0.0.0/8,fd00::/8',
+        'traffic.sidecar.istio.io/excludeInterfaces': 'eth1',
+        'istio.io/reroute-virtual-interfaces': 'tap0',
+        'proxy.istio.io/config': 'proxyMetadata: { ISTIO_META_DNS_CAPTURE: "true" }',
+      },
+      { 'traffic.sidecar.istio.io/includeOutboundIPRanges': '', 'traffic.sidecar.istio.io/includeOutboundPorts': '9' },
+    ];
+    for (const annotations of cases) {
+      const given = inject(pod(annotations)).spec.initContainers?.[0]?.args?.at(-1) ?? '';
+      const read = planOfAnnotations(inject(pod(annotations), { cni: true }).metadata.annotations ?? {});
+      assert.ok('plan' in read);
+      assert.deepEqual(read.plan, JSON.parse(given));
+    }
+  });
+
+  it('is not captured by annotations that nobody could have written', () => {
+    const broken = { 'topsail.io/capture': 'cni', 'traffic.sidecar.istio.io/excludeInterfaces': 'eth0" accept' };
+    const read = planOfAnnotations(broken);
+    assert.match('problem' in read ? read.problem : '', /excludeInterfaces\]: .* is no interface name/);
+    assert.ok('problem' in planOfAnnotations({ 'topsail.io/capture': 'perhaps' }));
   });
 });
 

@@ -1,9 +1,9 @@
 // A pod with its proxy: a pure function of pod, namespace and configuration, made of typed objects; the given pod is not changed.
-import type { CapturePlan } from '#base';
+import { CAPTURE_ANNOTATION, type CapturePlan, VALIDATION_CONTAINER } from '#base';
 import { NODE_PATH, TOPSAIL_FOLDER } from '../images/rootfs.ts';
 import type { Container, Pod, PodMeta, PodSpec, Resources, Volume } from '../kube/pod.ts';
 import { rewriteProbes } from './app-probes.ts';
-import { capturePlan, type Refusal } from './capture-plan.ts';
+import { captureAnnotations, capturePlan, type Refusal } from './capture-plan.ts';
 import type { InjectorConfig } from './injector-config.ts';
 import { PROXY_CONTAINER, proxyContainer, proxySecurity, proxyVolumes } from './proxy-container.ts';
 import { type PodAnnotations, readPodAnnotations } from './pod-annotations.ts';
@@ -23,7 +23,6 @@ export type InjectionResult =
 
 export const STATUS_ANNOTATION = 'sidecar.istio.io/status';
 const CAPTURE_CONTAINER = 'istio-init';
-const VALIDATION_CONTAINER = 'istio-validation';
 
 export function injectPod({ pod, namespace, config, mesh }: InjectionInput): InjectionResult {
   const refusals: Refusal[] = [];
@@ -64,7 +63,7 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
   proxy.volumeMounts = [...(proxy.volumeMounts ?? []), ...settings.userVolumeMounts];
   const merged = given === undefined ? proxy : mergeProxy(proxy, given, refuse);
   const plan =
-    settings.interceptionMode === 'NONE' || settings.role === 'router' || config.cni
+    settings.interceptionMode === 'NONE' || settings.role === 'router'
       ? undefined
       : capturePlan({ annotations, config, dns: settings.dnsCapture, statusPort: settings.statusPort, refuse });
   if (settings.interceptionMode === 'TPROXY')
@@ -86,7 +85,10 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
     });
   if (refusals.length > 0) return { ok: false, refusals };
   const kept = inits.map((one) => byName.get(one.name) ?? one);
-  const first = plan === undefined ? [] : [captureContainer(plan, config, settings)];
+  const first =
+    plan === undefined
+      ? []
+      : [config.cni ? validationContainer(config, settings) : captureContainer(plan, config, settings)];
   const own = settings.native
     ? { initContainers: [...first, { ...merged, restartPolicy: 'Always' }, ...kept] }
     : { initContainers: [...first, ...kept] };
@@ -113,7 +115,15 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
   };
   return {
     ok: true,
-    pod: { ...pod, metadata: metadata(pod.metadata, workload.name, config, settings, added, mesh), spec: patched },
+    pod: {
+      ...pod,
+      metadata: metadata(pod.metadata, workload.name, config, settings, {
+        added,
+        mesh,
+        capture: plan !== undefined && config.cni ? captureAnnotations(plan) : {},
+      }),
+      spec: patched,
+    },
   };
 }
 
@@ -140,6 +150,18 @@ function captureContainer(plan: CapturePlan, config: InjectorConfig, settings: P
       readOnlyRootFilesystem: true,
       capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
     },
+  };
+}
+
+/** Without the CNI plugin's rules the application must not start: it would talk past its proxy. */
+function validationContainer(config: InjectorConfig, settings: PodAnnotations): Container {
+  return {
+    name: VALIDATION_CONTAINER,
+    image: settings.image,
+    imagePullPolicy: config.proxy.imagePullPolicy,
+    args: ['capture', 'validate'],
+    resources: { requests: { cpu: '10m', memory: '40Mi' }, limits: settings.resources.limits ?? {} },
+    securityContext: proxySecurity(false),
   };
 }
 
@@ -183,13 +205,19 @@ function mergeProxy(proxy: Container, given: Container, refuse: (refusal: Refusa
   };
 }
 
+interface MetadataParts {
+  readonly added: object;
+  readonly mesh: Readonly<Record<string, unknown>>;
+  /** What the CNI plugin reads. */
+  readonly capture: Readonly<Record<string, string>>;
+}
+
 function metadata(
   meta: PodMeta,
   workload: string,
   config: InjectorConfig,
   settings: PodAnnotations,
-  added: object,
-  mesh: Readonly<Record<string, unknown>>,
+  { added, mesh, capture }: MetadataParts,
 ): PodMeta {
   const labels = meta.labels ?? {};
   const service =
@@ -199,7 +227,8 @@ function metadata(
     labels['app.kubernetes.io/version'] ??
     labels['version'] ??
     'latest';
-  const annotations = meta.annotations ?? {};
+  // Whether the plugin acts is ours to say.
+  const { [CAPTURE_ANNOTATION]: _capture, ...annotations } = meta.annotations ?? {};
   const scrape = mergesMetrics(mesh, annotations);
   return {
     ...meta,
@@ -215,6 +244,7 @@ function metadata(
     annotations: {
       ...config.injectedAnnotations,
       ...annotations,
+      ...capture,
       ...(scrape ? scrapeAnnotations(annotations, settings.statusPort) : {}),
       'istio.io/rev': config.revision,
       [STATUS_ANNOTATION]: JSON.stringify({

@@ -110,6 +110,18 @@ const READINESS: Readonly<Record<string, (object: KubeObject) => string | undefi
     const ready = Math.min(status.availableReplicas ?? 0, status.updatedReplicas ?? 0);
     return ready >= replicas ? undefined : `${ready} of ${replicas} pods available`;
   },
+  DaemonSet: (object) => {
+    const status = (object['status'] ?? {}) as {
+      observedGeneration?: number;
+      desiredNumberScheduled?: number;
+      numberAvailable?: number;
+      updatedNumberScheduled?: number;
+    };
+    if ((status.observedGeneration ?? 0) < (object.metadata.generation ?? 0)) return 'not seen by its controller';
+    const ready = Math.min(status.numberAvailable ?? 0, status.updatedNumberScheduled ?? 0);
+    const wanted = status.desiredNumberScheduled ?? 0;
+    return ready >= wanted ? undefined : `on ${ready} of ${wanted} nodes`;
+  },
   MutatingWebhookConfiguration: (object) => {
     const hooks = (object['webhooks'] ?? []) as readonly { clientConfig?: { caBundle?: string } }[];
     return hooks.every((hook) => (hook.clientConfig?.caBundle ?? '') !== '')

@@ -1,5 +1,6 @@
 // Installing Topsail into a cluster: settings, objects, applying and removing them.
 export * from './apply.ts';
+export { type CniAgentConfig, CNI_METRICS_PORT, CNI_MOUNTS, CNI_READY_PORT, CNI_RUN_FOLDER } from './cni-objects.ts';
 export * from './manifest.ts';
 export * from './naming.ts';
 export * from './profiles.ts';

@@ -1,6 +1,7 @@
 // Everything that an installation consists of, as objects, in the order in which they are applied.
 import type { KubeObject } from '#kube';
 import { accessObjects } from './access-objects.ts';
+import { cniObjects } from './cni-objects.ts';
 import { gatewayObjects } from './gateway-objects.ts';
 import { istiodObjects } from './istiod-objects.ts';
 import { labelled, namingOf } from './naming.ts';
@@ -51,6 +52,8 @@ export function manifest({ settings, crds, yaml }: ManifestInput): readonly Comp
       objects: [...accessObjects(naming), ...istiodObjects(settings, naming, yaml), hook, validationWebhook(naming)],
     });
   }
+  if (settings.cni !== undefined)
+    components.push({ title: 'CNI', objects: cniObjects(settings, naming, settings.cni) });
   for (const [role, title] of [
     ['ingress', 'Ingress gateways'],
     ['egress', 'Egress gateways'],

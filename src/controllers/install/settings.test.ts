@@ -75,12 +75,26 @@ describe('settings of an installation', () => {
   it('name what they do not know', () => {
     const settings = readSettings({
       ...none,
-      set: ['values.global.proxy.noSuchThing=1', 'components.cni.enabled=true'],
+      set: ['values.global.proxy.noSuchThing=1', 'components.ztunnel.enabled=true'],
     });
     assert.deepEqual(settings.warnings, [
-      'components.cni: this version does not install it yet; pods redirect their own traffic.',
+      'components.ztunnel: this version does not install it yet; pods have sidecars.',
       'values.global.proxy.noSuchThing: not known here, it has no effect.',
     ]);
+  });
+
+  it('leave capture to the CNI plugin where it is installed, or where its own chart did', () => {
+    const of = (...set: string[]) => readSettings({ ...none, set });
+    const one = of('components.cni.enabled=true', 'values.cni.cniBinDir=/bin/cni', 'values.cni.repair.deletePods=true');
+    assert.deepEqual(one.warnings, []);
+    assert.equal(one.injector.cni, true);
+    assert.equal(one.cni?.binDir, '/bin/cni');
+    assert.equal(one.cni?.confDir, '/etc/cni/net.d');
+    assert.equal(one.cni?.repair.deletePods, true);
+    assert.deepEqual(one.cni?.excludeNamespaces, ['kube-system']);
+    assert.equal(of('values.pilot.cni.enabled=true').injector.cni, true);
+    assert.equal(of('values.pilot.cni.enabled=true').cni, undefined);
+    assert.equal(of().injector.cni, false);
   });
 
   it('refuse what cannot be used, by its path', () => {

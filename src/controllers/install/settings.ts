@@ -29,6 +29,26 @@ export interface GatewaySettings extends ComponentSettings {
   }[];
 }
 
+export interface CniSettings extends ComponentSettings {
+  readonly namespace: string;
+  readonly logLevel: string;
+  /** Folders of the node. */
+  readonly binDir: string;
+  readonly confDir: string;
+  /** '' is the first file by name. */
+  readonly confFile: string;
+  readonly chained: boolean;
+  readonly excludeNamespaces: readonly TreeValue[];
+  readonly repair: {
+    readonly enabled: boolean;
+    readonly repairPods: boolean;
+    readonly deletePods: boolean;
+    readonly labelPods: boolean;
+    readonly labelKey: string;
+    readonly labelValue: string;
+  };
+}
+
 export interface InstallSettings {
   readonly profile: string;
   /** 'default' or a name of its own. */
@@ -44,6 +64,7 @@ export interface InstallSettings {
         readonly logLevel: string;
       })
     | undefined;
+  readonly cni: CniSettings | undefined;
   readonly gateways: readonly GatewaySettings[];
   readonly meshConfig: Tree;
   readonly meshNetworks: Tree;
@@ -93,6 +114,7 @@ export function settle(read: SettingsReader, spec: Tree, profile: string, input:
   const imagePullSecrets = read.list('values.global.imagePullSecrets').map(String);
   const meshConfig = overlay(read.tree('values.meshConfig'), read.tree('meshConfig'));
   const pilotOn = read.flag('components.pilot.enabled', true);
+  const cniOn = read.flag('components.cni.enabled', false);
   const autoscale = read.flag('values.pilot.autoscaleEnabled', true);
   const pilot = component(read, 'components.pilot', 'values.pilot', { cpu: '500m', memory: '2048Mi' });
   const sampling = read.value('values.pilot.traceSampling');
@@ -114,19 +136,17 @@ export function settle(read: SettingsReader, spec: Tree, profile: string, input:
           logLevel: read.text('values.global.logging.level').replace(/^default:/, '') || 'info',
         }
       : undefined,
+    cni: cniOn ? cniSettings(read, namespace) : undefined,
     gateways: [...gateways(read, spec, 'ingress', namespace), ...gateways(read, spec, 'egress', namespace)],
     meshConfig:
       typeof sampling === 'number' ? overlay({ defaultConfig: { tracing: { sampling } } }, meshConfig) : meshConfig,
     meshNetworks: read.tree('values.global.meshNetworks'),
-    injector: injector(read, { revision, namespace, image, imagePullPolicy, imagePullSecrets }),
+    injector: injector(read, { revision, namespace, image, imagePullPolicy, imagePullSecrets, cniOn }),
     enableNamespacesByDefault: read.flag('values.sidecarInjectorWebhook.enableNamespacesByDefault', false),
     values: read.tree('values'),
   };
-  for (const name of ['cni', 'ztunnel'])
-    if (read.flag(`components.${name}.enabled`, false))
-      warnings.push(`components.${name}: this version does not install it yet; pods redirect their own traffic.`);
-  if (read.flag('values.pilot.cni.enabled', false))
-    warnings.push('values.pilot.cni.enabled: there is no CNI plugin in this version; pods redirect their own traffic.');
+  if (read.flag('components.ztunnel.enabled', false))
+    warnings.push('components.ztunnel: this version does not install it yet; pods have sidecars.');
   for (const path of read.unread()) warnings.push(`${path}: not known here, it has no effect.`);
   return { ...settings, warnings };
 }
@@ -192,6 +212,30 @@ function component(
   };
 }
 
+/** Defaults are Istio's. */
+function cniSettings(read: SettingsReader, namespace: string): CniSettings {
+  const at = 'values.cni';
+  const excluded = read.list(`${at}.excludeNamespaces`);
+  return {
+    ...component(read, 'components.cni', at, { cpu: '100m', memory: '100Mi' }),
+    namespace: read.text('components.cni.namespace') || namespace,
+    logLevel: read.text(`${at}.logging.level`) || 'info',
+    binDir: read.text(`${at}.cniBinDir`) || '/opt/cni/bin',
+    confDir: read.text(`${at}.cniConfDir`) || '/etc/cni/net.d',
+    confFile: read.text(`${at}.cniConfFileName`),
+    chained: read.flag(`${at}.chained`, true),
+    excludeNamespaces: excluded.length > 0 ? excluded : ['kube-system'],
+    repair: {
+      enabled: read.flag(`${at}.repair.enabled`, true),
+      repairPods: read.flag(`${at}.repair.repairPods`, true),
+      deletePods: read.flag(`${at}.repair.deletePods`, false),
+      labelPods: read.flag(`${at}.repair.labelPods`, false),
+      labelKey: read.text(`${at}.repair.brokenPodLabelKey`) || 'cni.istio.io/uninitialized',
+      labelValue: read.text(`${at}.repair.brokenPodLabelValue`) || 'true',
+    },
+  };
+}
+
 const INGRESS_PORTS = [
   { name: 'status-port', port: 15021, targetPort: 15021 },
   { name: 'http2', port: 80, targetPort: 8080 },
@@ -249,7 +293,9 @@ function servicePort(item: Tree): GatewaySettings['ports'][number] {
 
 function injector(
   read: SettingsReader,
-  facts: Pick<InstallSettings, 'revision' | 'namespace' | 'image' | 'imagePullPolicy' | 'imagePullSecrets'>,
+  facts: Pick<InstallSettings, 'revision' | 'namespace' | 'image' | 'imagePullPolicy' | 'imagePullSecrets'> & {
+    readonly cniOn: boolean;
+  },
 ): InjectorConfig {
   const { revision, namespace, image, imagePullPolicy, imagePullSecrets } = facts;
   const proxy = 'values.global.proxy';
@@ -263,8 +309,8 @@ function injector(
     discoveryAddress: `istiod${revision === 'default' ? '' : `-${revision}`}.${namespace}.svc:15012`,
     rewriteAppHTTPProbe: read.flag(`${hook}.rewriteAppHTTPProbe`, true),
     nativeSidecars: read.flag('values.pilot.env.ENABLE_NATIVE_SIDECARS', true),
-    // There is no plugin yet: a pod without its own capture would bypass its proxy.
-    cni: false,
+    // Whoever installs the plugin by its own chart says so here.
+    cni: read.flag('values.pilot.cni.enabled', facts.cniOn),
     alwaysInjectSelector: read.list(`${hook}.alwaysInjectSelector`) as readonly LabelSelector[],
     neverInjectSelector: read.list(`${hook}.neverInjectSelector`) as readonly LabelSelector[],
     injectedAnnotations: Object.fromEntries(

@@ -2,7 +2,7 @@
 # node.sh N: containerd + kubelet + kube-proxy of node N in the network namespace made by up.sh
 . "$(dirname "$0")/lib.sh"
 n=$1; D=$RUN/n$n; IP=$NET.$((10+n)); I="$(innet $n)"
-mkdir -p $D/{kubelet,containerd,state,cni,logs}
+mkdir -p $D/{kubelet,containerd,state,cni,cnibin,logs}
 cert node$n /O=system:nodes/CN=system:node:n$n ca extendedKeyUsage=serverAuth,clientAuth "subjectAltName=IP:$IP,DNS:n$n"
 kubeconf node$n node$n
 cat >$D/cni/10-bridge.conflist <<EOC
@@ -26,7 +26,7 @@ disabled_plugins = ["io.containerd.nri.v1.nri", "io.containerd.snapshotter.v1.bt
 [plugins."io.containerd.cri.v1.runtime"]
   restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".cni]
-  bin_dirs = ["$BIN"]
+  bin_dirs = ["$D/cnibin", "$BIN"]
   conf_dir = "$D/cni"
 [plugins."io.containerd.cri.v1.runtime".containerd]
   default_runtime_name = "runc"

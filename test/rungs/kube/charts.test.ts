@@ -22,7 +22,7 @@ describe('charts', skipWithoutHelm, () => {
   before(() => assert.match(run(['version', '--short']), /^v[34]\./));
 
   it('pass helm lint', () => {
-    for (const chart of ['base', 'istiod', 'gateway']) run(['lint', '--quiet', join(ROOT, 'charts', chart)]);
+    for (const chart of ['base', 'istiod', 'gateway', 'cni']) run(['lint', '--quiet', join(ROOT, 'charts', chart)]);
   });
 
   it('base holds the kinds of install', () => {
@@ -37,6 +37,14 @@ describe('charts', skipWithoutHelm, () => {
       assert.deepEqual(rendered, installed(flags(values), [], 'Istiod'));
     });
   }
+
+  for (const [title, values] of Object.entries(CNI_CASES()))
+    it(`cni with ${title} is what install makes`, () => {
+      const { global = {}, nodeSelector = {}, tolerations = [], ...cni } = values;
+      const k8s = { nodeSelector, tolerations };
+      const spec = { values: { global, cni }, components: { cni: { enabled: true, k8s } } };
+      assert.deepEqual(template('cni', 'istio-cni', values), installed([{ kind: 'IstioOperator', spec }], [], 'CNI'));
+    });
 
   it('gateway is what install makes', () => {
     const gateway = {
@@ -84,7 +92,10 @@ describe('manifest translate', skipWithoutHelm, () => {
         profile: 'demo',
         meshConfig: { accessLogFile: '/dev/stdout' },
         values: { pilot: { env: { A: 'b' } }, global: { proxy: { logLevel: 'info' } } },
-        components: { pilot: { k8s: { replicaCount: 2, tolerations: [{ operator: 'Exists' }] } } },
+        components: {
+          pilot: { k8s: { replicaCount: 2, tolerations: [{ operator: 'Exists' }] } },
+          cni: { enabled: true },
+        },
       };
       writeFileSync(operator, dump({ apiVersion: 'install.istio.io/v1alpha1', kind: 'IstioOperator', spec }));
       execFileSync(join(ROOT, 'topsail'), ['manifest', 'translate', '-f', operator, '-o', folder], { stdio: 'pipe' });
@@ -92,6 +103,7 @@ describe('manifest translate', skipWithoutHelm, () => {
       const values = (name: string): object => load(readFileSync(join(folder, `${name}.yaml`), 'utf8')) as object;
       const object = { kind: 'IstioOperator', spec };
       assert.deepEqual(template('istiod', 'istiod', values('istiod')), installed([object], [], 'Istiod'));
+      assert.deepEqual(template('cni', 'istio-cni', values('istio-cni')), installed([object], [], 'CNI'));
       for (const [name, title] of [
         ['istio-ingressgateway', 'Ingress gateways'],
         ['istio-egressgateway', 'Egress gateways'],
@@ -133,6 +145,7 @@ describe('charts in a real API server', skipHere, () => {
     install('istiod', 'canary', '--set', 'revision=canary');
     const gateway = install('gateway', 'istio-ingressgateway', '--set', 'service.type=ClusterIP');
     assert.doesNotMatch(gateway, /no effect/);
+    assert.match(install('cni', 'istio-cni', '--set', 'ambient.enabled=true'), /! ambient: not known here/);
   });
 
   it('are not touched by `topsail install`, which lists them', async () => {
@@ -158,7 +171,7 @@ describe('charts in a real API server', skipHere, () => {
   });
 
   it('leave the kinds when they are uninstalled', async () => {
-    for (const release of ['istio-ingressgateway', 'canary', 'istiod', 'istio-base'])
+    for (const release of ['istio-cni', 'istio-ingressgateway', 'canary', 'istiod', 'istio-base'])
       run(['uninstall', release, '-n', 'istio-system'], api.kubeconfig);
     assert.ok((await api.client.get(RESOURCES.crds, { name: 'virtualservices.networking.istio.io' })).ok);
     assert.equal((await api.client.get(RESOURCES.mutatingWebhooks, { name: 'istio-sidecar-injector' })).ok, false);
@@ -187,6 +200,7 @@ function ISTIOD_CASES(): Record<string, Record<string, unknown>> {
         autoscaleEnabled: false,
         replicaCount: 3,
         env: { ENABLE_NATIVE_SIDECARS: 'false', OTHER: 'x' },
+        cni: { enabled: true },
         podAnnotations: { a: 'b' },
         resources: { limits: { memory: '1Gi' } },
       },
@@ -197,6 +211,26 @@ function ISTIOD_CASES(): Record<string, Record<string, unknown>> {
         injectedAnnotations: { c: 'd' },
       },
       meshConfig: { accessLogFile: '/dev/stdout', defaultConfig: { tracing: { sampling: 100 } } },
+    },
+  };
+}
+
+function CNI_CASES(): Record<string, Record<string, unknown>> {
+  return {
+    'nothing set': {},
+    'every kind of value': {
+      global: { hub: 'registry.example.com/mesh', tag: '9', imagePullSecrets: ['pull'] },
+      cniBinDir: '/home/kubernetes/bin',
+      cniConfDir: '/etc/kubernetes/cni/net.d',
+      cniConfFileName: '10-net.conflist',
+      chained: false,
+      excludeNamespaces: ['kube-system', 'other'],
+      repair: { repairPods: false, deletePods: true },
+      logging: { level: 'debug' },
+      env: { A: 'b' },
+      resources: { limits: { memory: '1Gi' } },
+      nodeSelector: { pool: 'a' },
+      tolerations: [{ key: 'x', operator: 'Exists' }],
     },
   };
 }
