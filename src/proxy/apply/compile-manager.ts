@@ -1,7 +1,6 @@
 // Reads an HttpConnectionManager message into its configuration; refuses what Envoy would refuse.
 
 import type { AccessLog } from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
-import type { Http2ProtocolOptions } from '#proto/envoy/config/core/v3/protocol_pb.ts';
 import type {
   HttpConnectionManager,
   HttpFilter as FilterMessage,
@@ -10,6 +9,7 @@ import type { StreamRecord } from '#telemetry';
 import { DEFAULT_H1_LIMITS } from '#wire/h1';
 import { ConfigError } from '../errors.ts';
 import type { HttpFilterFactory } from '../http/filter.ts';
+import { readH2Settings } from '../http/h2-settings.ts';
 import type { ManagerConfig, ReplyMapper, RouteSource, StreamSink } from '../http/manager-config.ts';
 import { compileLogFilter } from '../access-log/log-filter.ts';
 import { compileTextFormat, logContext } from '../format/index.ts';
@@ -65,7 +65,7 @@ export function compileManager(
       headBytesMax: (hcm.maxRequestHeadersKb ?? DEFAULT_H1_LIMITS.headBytesMax / 1024) * 1024,
       fieldsMax: common?.maxHeadersCount ?? DEFAULT_H1_LIMITS.fieldsMax,
     },
-    h2: readH2(hcm.http2ProtocolOptions),
+    h2: readH2Settings(hcm.http2ProtocolOptions, 'client', `${field}.http2_protocol_options`, context.warn),
     h2ConnectProtocol: hcm.http2ProtocolOptions?.allowConnect ?? false,
     acceptHttp10: http1?.acceptHttp10 ?? false,
     defaultHostForHttp10: http1?.defaultHostForHttp10 ?? '',
@@ -174,16 +174,6 @@ function compileFilters(
   });
   if (filters.length === 0) throw new ConfigError('proxy.field-invalid', field, 'must end with the router');
   return factories;
-}
-
-function readH2(options: Http2ProtocolOptions | undefined): ManagerConfig['h2'] {
-  return {
-    ...(options?.maxConcurrentStreams === undefined ? {} : { concurrentStreamsMax: options.maxConcurrentStreams }),
-    ...(options?.initialStreamWindowSize === undefined ? {} : { streamWindowBytes: options.initialStreamWindowSize }),
-    ...(options?.initialConnectionWindowSize === undefined
-      ? {}
-      : { connectionWindowBytes: options.initialConnectionWindowSize }),
-  };
 }
 
 function routeSource(hcm: HttpConnectionManager, context: CompileContext, field: string): RouteSource {

@@ -5,6 +5,8 @@ import { H1ServerConnection } from '#wire/h1';
 import { DEFAULT_H2_LIMITS, H2ServerConnection, type H2Violation } from '#wire/h2';
 import type { HttpVersion, RequestAcceptor } from '#wire/http';
 import type { DownstreamConnection } from '../network/filter.ts';
+import type { ProxyServices } from '../services.ts';
+import { H2KeepAlive } from './h2-keep-alive.ts';
 import type { ManagerConfig } from './manager-config.ts';
 
 export interface ServerCodec {
@@ -21,7 +23,7 @@ export interface CodecEvents {
   onHeadPending(pending: boolean): void;
   /** An HTTP/2 connection ends for a breach by the client. */
   onViolation(violation: H2Violation): void;
-  readonly now: () => number;
+  readonly services: Pick<ProxyServices, 'clock' | 'wheel' | 'random' | 'stats'>;
 }
 
 const PREFACE = 'PRI * HTTP/2.0';
@@ -68,21 +70,31 @@ function startH2(
     ...DEFAULT_H2_LIMITS,
     headerListBytesMax: config.limits.headBytesMax,
     headersMax: config.limits.fieldsMax,
-    ...config.h2,
+    ...config.h2.limits,
   };
+  const { services } = events;
+  let keepAlive: H2KeepAlive | undefined;
   const codec = new H2ServerConnection(
     downstream.conn,
     acceptor,
-    { limits, defer: atTurnEnd, connectProtocol: config.h2ConnectProtocol, now: events.now },
+    { limits, defer: atTurnEnd, connectProtocol: config.h2ConnectProtocol, now: () => services.clock.now() },
     {
       onStreamClosed: () => {},
-      onConnectionClosed: (error) => events.onClosed(error),
+      onConnectionClosed: (error) => {
+        keepAlive?.stop();
+        events.onClosed(error);
+      },
       onViolation: (violation) => events.onViolation(violation),
       onClosing: () => events.onClosing(),
       onHeadPending: (pending) => events.onHeadPending(pending),
     },
   );
   downstream.conn.handler = codec;
+  if (config.h2.keepAlive !== undefined)
+    keepAlive = new H2KeepAlive(config.h2.keepAlive, codec, services, () => {
+      services.stats.counter('http2.keepalive_timeout').inc();
+      downstream.conn.destroy();
+    });
   events.onCodec(codec, '2');
 }
 

@@ -77,7 +77,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
       onClosed: (error) => this.#onClosed(error),
       onHeadPending: (pending) => this.#onHeadPending(pending),
       onViolation: (violation) => this.#onViolation(violation),
-      now: () => this.services.clock.now(),
+      services: this.services,
     });
   }
 
@@ -146,6 +146,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     );
     const record = stream.record;
     record.routeName = choice?.name ?? '';
+    record.routeMetadata = choice?.route.metadata;
     record.virtualHost = choice?.virtualHost ?? '';
     record.upstreamCluster = choice?.cluster ?? '';
     if (choice?.route.bufferLimit !== undefined) stream.bufferLimit = choice.route.bufferLimit;

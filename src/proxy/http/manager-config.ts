@@ -2,9 +2,9 @@
 
 import type { LiveTcp, StreamRecord } from '#telemetry';
 import type { H1Limits } from '#wire/h1';
-import type { H2Limits } from '#wire/h2';
 import type { RouteTable } from '../route/index.ts';
 import type { HttpFilterFactory } from './filter.ts';
+import type { H2Settings } from './h2-settings.ts';
 import type { PathRules } from './normalize-path.ts';
 import type { StreamTracer } from '../tracing/stream-tracer.ts';
 import type { XfccMode, XfccParts } from './client-cert-header.ts';
@@ -43,8 +43,7 @@ export interface ManagerConfig {
   readonly serverHeader: 'overwrite' | 'append-if-absent' | 'pass-through';
   readonly via: string;
   readonly limits: H1Limits;
-  /** What the configuration says of HTTP/2, over the codec's defaults. */
-  readonly h2: Partial<H2Limits>;
+  readonly h2: H2Settings;
   readonly h2ConnectProtocol: boolean;
   readonly acceptHttp10: boolean;
   readonly defaultHostForHttp10: string;

@@ -9,6 +9,7 @@ import type { HttpProtocolOptions } from '#proto/envoy/extensions/upstreams/http
 import { decodeMessage, typeNameOf, unpack } from '../apply/decode.ts';
 import { type ForwardSettings, type LbSettings, readForwardSettings, readLbSettings } from '../cluster/index.ts';
 import { ConfigError } from '../errors.ts';
+import { type H2Settings, readH2Settings } from '../http/h2-settings.ts';
 import { millisOf } from '../matcher/fraction.ts';
 import { type HealthCheckSettings, readHealthCheck } from './health-check-settings.ts';
 import type { PoolSettings } from './http-pool.ts';
@@ -40,7 +41,7 @@ export interface ClusterSettings {
   readonly connectionKey: string;
   readonly protocol: UpstreamProtocol;
   readonly autoSni: boolean;
-  readonly maxStreamsPerConnection: number;
+  readonly h2: H2Settings;
   /** The service that Istio's metadata name (`istio.services`). */
   readonly service: ServiceName | undefined;
   readonly originalDstPort: number;
@@ -78,24 +79,17 @@ export function readClusterSettings(
   };
   const protocol = protocolOf(message, http);
   const h2 = h2Options(message, http);
-  if (h2?.initialStreamWindowSize !== undefined || h2?.initialConnectionWindowSize !== undefined)
-    warn(`${field}.http2_protocol_options`, 'window sizes have no effect: connections to endpoints have our own');
-  const maxStreamsPerConnection = h2?.maxConcurrentStreams ?? 1024;
+  const h2Settings = readH2Settings(h2, 'endpoint', `${field}.http2_protocol_options`, warn);
   return {
     message,
     discovery: type.case === 'clusterType' ? DISCOVERY.FORWARD : (type.value ?? DISCOVERY.STATIC),
     edsName: service === '' ? message.name : service,
     lb: readLbSettings(message, { decode: (any) => tryDecode(any.typeUrl, any.value), warn }),
     pool,
-    connectionKey: JSON.stringify([
-      protocol,
-      maxStreamsPerConnection,
-      pool.maxRequestsPerConnection,
-      pool.localAddress,
-    ]),
+    connectionKey: JSON.stringify([protocol, h2Settings, pool.maxRequestsPerConnection, pool.localAddress]),
     protocol,
     autoSni: http?.upstreamHttpProtocolOptions?.autoSni ?? message.upstreamHttpProtocolOptions?.autoSni ?? false,
-    maxStreamsPerConnection,
+    h2: h2Settings,
     originalDstPort:
       message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,
     forward,

@@ -5,6 +5,9 @@ import { CLUSTER } from '#telemetry';
 import { DEFAULT_H2_LIMITS, H2ClientConnection } from '#wire/h2';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '#wire/http';
 import type { Breaker, Host } from '../cluster/index.ts';
+import { H2KeepAlive } from '../http/h2-keep-alive.ts';
+import type { H2Settings } from '../http/h2-settings.ts';
+import type { ProxyServices } from '../services.ts';
 import type { Cluster } from './cluster.ts';
 import { type HttpPool, mayConnect, type PooledConnection, type PoolWaiter, transportWords } from './http-pool.ts';
 import type { Transport } from './transport.ts';
@@ -117,7 +120,7 @@ export class H2Pool implements HttpPool {
       cluster.stats.inc(CLUSTER.upstream_cx_overflow);
       return false;
     }
-    const c = new PooledH2(this, cluster.settings.maxStreamsPerConnection, () => cluster.services.clock.now());
+    const c = new PooledH2(this, cluster);
     this.#connecting++;
     this.#host.totalConnections++;
     cluster.stats.inc(CLUSTER.upstream_cx_total);
@@ -165,13 +168,14 @@ class PooledH2 implements ConnHandler, PooledConnection {
   requests = 0;
   idleSweeps = 0;
   readonly #pool: H2Pool;
-  readonly #streamsMax: number;
-  readonly #now: () => number;
+  readonly #settings: H2Settings;
+  readonly #services: ProxyServices;
+  #keepAlive: H2KeepAlive | undefined = undefined;
 
-  constructor(pool: H2Pool, streamsMax: number, now: () => number) {
+  constructor(pool: H2Pool, { settings, services }: Cluster) {
     this.#pool = pool;
-    this.#streamsMax = streamsMax;
-    this.#now = now;
+    this.#settings = settings.h2;
+    this.#services = services;
   }
 
   start(handler: ClientStreamHandler): ClientStream {
@@ -185,15 +189,30 @@ class PooledH2 implements ConnHandler, PooledConnection {
   }
 
   onConnected(): void {
+    const { limits, keepAlive } = this.#settings;
+    const { clock, stats } = this.#services;
     this.h2 = new H2ClientConnection(
       this.conn,
       {
         onCapacity: () => this.#pool.capacity(),
         onGoaway: () => {},
-        onConnectionClosed: (error) => this.#pool.gone(this, error),
+        onConnectionClosed: (error) => {
+          this.#keepAlive?.stop();
+          this.#pool.gone(this, error);
+        },
       },
-      { limits: DEFAULT_H2_LIMITS, defer: atRoundEnd, concurrentMax: this.#streamsMax, now: this.#now },
+      {
+        limits: { ...DEFAULT_H2_LIMITS, ...limits },
+        defer: atRoundEnd,
+        concurrentMax: limits.concurrentStreamsMax ?? DEFAULT_H2_LIMITS.concurrentStreamsMax,
+        now: () => clock.now(),
+      },
     );
+    if (keepAlive !== undefined)
+      this.#keepAlive = new H2KeepAlive(keepAlive, this.h2, this.#services, () => {
+        stats.counter('http2.keepalive_timeout').inc();
+        this.conn.destroy();
+      });
     this.conn.handler = this.h2;
     this.#pool.connected(this);
   }

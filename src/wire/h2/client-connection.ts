@@ -56,17 +56,6 @@ export class H2ClientConnection extends H2Connection {
     return stream;
   }
 
-  sendPing(payload: Uint8Array): void {
-    if (!this.closing) this.writer.ping(payload, false);
-  }
-
-  /** Set by whoever sends keep-alive pings. */
-  pong: ((payload: Buffer) => void) | undefined = undefined;
-
-  protected override onPong(payload: Buffer): void {
-    this.pong?.(payload);
-  }
-
   protected override peerSettingsChanged(): void {
     this.#observer.onCapacity();
   }

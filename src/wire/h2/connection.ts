@@ -66,6 +66,9 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   readonly #graves = new Graves();
   protected readonly floods: FloodGuard;
   readonly #block: HeaderBlockAssembler;
+  chunksReceived = 0;
+  /** Hears the answers to PINGs; set by whoever sends them. */
+  pong: ((payload: Buffer) => void) | undefined = undefined;
   /** Why we ended the connection; '' = we did not. */
   violation: H2Violation | '' = '';
 
@@ -108,6 +111,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
 
   onData(data: Buffer): void {
     if (this.closing) return;
+    this.chunksReceived++;
     try {
       this.consume(data);
     } catch (error) {
@@ -452,15 +456,12 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
         this.finalGoaway = true;
         this.writer.goaway(this.lastStreamId, H2_ERROR.NO_ERROR, '');
         if (this.streams.size === 0) this.#endWhenIdle();
-      } else this.onPong(payload);
+      } else this.pong?.(payload);
       return;
     }
     this.writer.ping(payload, true);
     this.floods.answered(this.writer.queuedBytes);
   }
-
-  /** An answer to a keep-alive PING. */
-  protected onPong(_payload: Buffer): void {}
 
   #onPriority(streamId: number, payload: Buffer): void {
     if (streamId === 0) throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'PRIORITY on stream 0 (RFC 9113 §6.3)');
