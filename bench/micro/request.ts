@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { closeTurn, openTurn } from '#base';
 import type {
   BoundListener,
   Conn,
@@ -66,7 +67,9 @@ class MemoryConn implements Conn {
   }
   receive(data: Buffer): void {
     data.copy(wire, 0);
+    openTurn();
     if (this.handler.onShortData?.(wire, data.length) !== true) this.handler.onData(Buffer.from(data));
+    closeTurn();
   }
   cork(): void {}
   uncork(): void {}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { atRoundEnd, atTurnEnd, closeTurn, openTurn, provideRoundEnd } from './turn-end.ts';
+import { FakeClock } from './clock.ts';
+import { atRoundEnd, atTurnEnd, closeTurn, openTurn, provideRoundEnd, turnTime } from './turn-end.ts';
 
 test('what is left for the end of a turn runs when the turn closes, and outside of one in a microtask', async () => {
   const ran: string[] = [];
@@ -16,6 +17,20 @@ test('what is left for the end of a turn runs when the turn closes, and outside 
   assert.equal(ran.length, 2);
   await Promise.resolve();
   assert.deepEqual(ran, ['a', 'b', 'c']);
+});
+
+test('within a turn it is one time; outside of one, and in the next one, the clock is read anew', () => {
+  const clock = new FakeClock();
+  clock.advance(5);
+  openTurn();
+  assert.equal(turnTime(clock), 5);
+  clock.advance(2);
+  assert.equal(turnTime(clock), 5);
+  closeTurn();
+  assert.equal(turnTime(clock), 7);
+  openTurn();
+  assert.equal(turnTime(clock), 7);
+  closeTurn();
 });
 
 test('what several turns of a round leave runs once the round is over', () => {

@@ -1,13 +1,25 @@
 // Runs things once at the end of the present turn or round of the loop: what its events produce leaves together.
+// What happens within a turn happens at one time: its clock is read once.
 //
 // A turn is one event: a socket's callback opens and closes it, which costs two assignments; anywhere
 // else a microtask ends it. A round is all events that the loop found at once; to be told its end costs a
 // callback of the loop, which pays only when rounds have several events, so it is tried and given up.
 
+import type { Clock } from './clock.ts';
+
 const waiting: (() => void)[] = [];
 const settled = Promise.resolve();
 let open = false;
 let turns = 0;
+/** Monotonic ms of the present turn; below 0 until somebody asks. */
+let turnMs = -1;
+
+/** The time of the present turn; of the call itself outside of one. Not for what measures how long a turn takes. */
+export function turnTime(clock: Clock): number {
+  if (!open) return clock.now();
+  if (turnMs < 0) turnMs = clock.now();
+  return turnMs;
+}
 
 export function atTurnEnd(run: () => void): void {
   if (waiting.push(run) === 1 && !open) void settled.then(runWaiting);
@@ -15,6 +27,7 @@ export function atTurnEnd(run: () => void): void {
 
 export function openTurn(): void {
   open = true;
+  turnMs = -1;
   turns++;
 }
 

@@ -1,4 +1,5 @@
 // The real clock: monotonic time from performance.now, timers from Node.
+import { performance } from 'node:perf_hooks';
 import type { Clock, Timer } from '#base';
 
 export class SystemClock implements Clock {

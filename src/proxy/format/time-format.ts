@@ -58,9 +58,12 @@ function dayOfYear(d: Date): number {
 const MILLIS = Array.from({ length: 1000 }, (_, ms) => `.${String(ms).padStart(3, '0')}Z`);
 let isoSecond = -1;
 let isoText = '';
+let isoMs = -1;
+let isoWhole = '';
 
-/** As toISOString, which costs as much as the rest of a log line: the second is written once. */
+/** As toISOString, which costs as much as the rest of a log line: the second is written once, and a busy millisecond. */
 function isoTime(wallMs: number): string {
+  if (wallMs === isoMs) return isoWhole;
   const second = Math.floor(wallMs / 1000);
   const millis = MILLIS[Math.floor(wallMs) - second * 1000];
   if (millis === undefined) return new Date(wallMs).toISOString();
@@ -68,7 +71,9 @@ function isoTime(wallMs: number): string {
     isoSecond = second;
     isoText = new Date(second * 1000).toISOString().slice(0, -5);
   }
-  return isoText + millis;
+  isoMs = wallMs;
+  isoWhole = isoText + millis;
+  return isoWhole;
 }
 
 /** Undefined when the format has a specifier that is not known. */

@@ -1,7 +1,7 @@
 // A downstream connection that speaks HTTP: one codec, the manager whose configuration the next request gets,
 // and what is the same for all its requests.
 
-import { type ConnError, Deadline } from '#base';
+import { type ConnError, Deadline, turnTime } from '#base';
 import { HTTP, type StatBlock, StreamRecord } from '#telemetry';
 import type { H2Violation } from '#wire/h2';
 import type {
@@ -93,7 +93,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     const manager = this.#currentManager();
     const config = manager.config;
     const services = this.services;
-    const nowMs = services.clock.now();
+    const nowMs = turnTime(services.clock);
     this.#requests++;
     if (this.#headerDeadline?.armed === true) services.wheel.cancel(this.#headerDeadline);
     const stats = this.#stats;
@@ -195,7 +195,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   onStreamEnd(stream: HttpStream): void {
     this.#remove(stream);
     const record = stream.record;
-    const now = this.services.clock.now();
+    const now = turnTime(this.services.clock);
     record.endMs = now;
     const stats = this.#stats;
     stats.dec(HTTP.downstream_rq_active);

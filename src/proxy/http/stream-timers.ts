@@ -1,6 +1,6 @@
 // The deadlines of one stream: idle, whole request, longest life. None is made that is not configured.
 
-import { Deadline, type TimerWheel } from '#base';
+import { Deadline, type TimerWheel, turnTime } from '#base';
 import { HTTP } from '#telemetry';
 import type { HttpStream } from './http-stream.ts';
 
@@ -41,7 +41,7 @@ export class StreamTimers {
 
   /** Something moved; gives the present time. */
   touch(): number {
-    const now = this.#stream.connection.services.clock.now();
+    const now = turnTime(this.#stream.connection.services.clock);
     if (this.#idle !== undefined && this.#idleMs > 0) this.#wheel.arm(this.#idle, this.#idleMs, now);
     if (this.#request !== undefined && this.#stream.requestComplete) this.#wheel.cancel(this.#request);
     return now;

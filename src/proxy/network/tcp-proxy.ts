@@ -1,6 +1,6 @@
 // TCP proxying as a terminal filter: one upstream connection per client connection (envoy.filters.network.tcp_proxy).
 
-import { type Conn, type ConnError, type ConnHandler, Deadline } from '#base';
+import { type Conn, type ConnError, type ConnHandler, Deadline, turnTime } from '#base';
 import { CLUSTER, type LiveTcp, StreamRecord, type StatBlock, TCP } from '#telemetry';
 import { PLAIN_PICK } from '../cluster/pick-context.ts';
 import { ConnectionFacts } from '../http/connection-facts.ts';
@@ -217,7 +217,7 @@ class TcpSession implements TerminalConnection, ConnHandler {
   #touch(): void {
     if (this.#idle === undefined) return;
     const { wheel, clock } = this.#proxy.services;
-    wheel.arm(this.#idle, this.#proxy.config.idleMs, clock.now());
+    wheel.arm(this.#idle, this.#proxy.config.idleMs, turnTime(clock));
   }
 
   #beginReports(): void {

@@ -1,6 +1,6 @@
 // Connections to one endpoint that carry HTTP/2: few, each with many streams; another one only when all are full.
 
-import { atRoundEnd, type Conn, type ConnError, type ConnHandler, Deadline } from '#base';
+import { atRoundEnd, type Conn, type ConnError, type ConnHandler, Deadline, turnTime } from '#base';
 import { CLUSTER } from '#telemetry';
 import { DEFAULT_H2_LIMITS, H2ClientConnection } from '#wire/h2';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '#wire/http';
@@ -133,7 +133,7 @@ export class H2Pool implements HttpPool {
   #watchIdle(): void {
     const { idleMs } = this.#cluster.poolSettings;
     const { wheel, clock } = this.#cluster.services;
-    if (idleMs > 0 && !this.#sweep.armed) wheel.arm(this.#sweep, idleMs / 4, clock.now());
+    if (idleMs > 0 && !this.#sweep.armed) wheel.arm(this.#sweep, idleMs / 4, turnTime(clock));
   }
 
   /** Four sweeps without a stream are the idle time. */
@@ -205,7 +205,7 @@ class PooledH2 implements ConnHandler, PooledConnection {
         limits: { ...DEFAULT_H2_LIMITS, ...limits },
         defer: atRoundEnd,
         concurrentMax: limits.concurrentStreamsMax ?? DEFAULT_H2_LIMITS.concurrentStreamsMax,
-        now: () => clock.now(),
+        now: () => turnTime(clock),
       },
     );
     if (keepAlive !== undefined)

@@ -1,7 +1,7 @@
 // Connections to one endpoint that carry HTTP/1.1: idle ones in a stack (last in, first out keeps them warm),
 // requests that wait for one in a bounded queue.
 
-import { type Conn, type ConnError, type ConnHandler, Deadline } from '#base';
+import { type Conn, type ConnError, type ConnHandler, Deadline, turnTime } from '#base';
 import { CLUSTER } from '#telemetry';
 import { H1ClientConnection } from '#wire/h1';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '#wire/http';
@@ -168,7 +168,7 @@ export class H1Pool implements HttpPool {
       return;
     }
     c.idleSweeps = 0;
-    const now = this.#cluster.services.clock.now();
+    const now = turnTime(this.#cluster.services.clock);
     c.restsSince = now;
     const said = c.h1.keepAliveParameters;
     if (said !== '' && said !== this.#saidLast) this.#host.rest.announced((this.#saidLast = said));
@@ -179,7 +179,7 @@ export class H1Pool implements HttpPool {
 
   /** When the newest rests for too long, so do all; two stay to show when the endpoint closes them. */
   #newestMayServe(repeatable: boolean): boolean {
-    const now = this.#cluster.services.clock.now();
+    const now = turnTime(this.#cluster.services.clock);
     const idle = this.#idle;
     const newest = idle[idle.length - 1] as PooledH1;
     const oldest = idle[0] as PooledH1;

@@ -1,7 +1,7 @@
 // Bounds of the access log's writers, with their unit and argument.
 
 /** Characters that are joined before a write: one system call per few hundred lines. */
-export const BLOCK_CHARS = 32_768;
+export const BLOCK_CHARS = 65_536;
 
 /** Bytes beside a block for its last line: longer ones make the buffer grow. */
 export const SPARE_BYTES = 4_096;

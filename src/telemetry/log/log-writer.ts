@@ -1,4 +1,4 @@
-// Writes access log lines in blocks of 32 kB: joins, flushes by size and by time, drops and counts
+// Writes access log lines in blocks of 64 kB: joins, flushes by size and by time, drops and counts
 // when the file or pipe is slower than the traffic. The traffic never waits for its log.
 
 import { type Clock, Draft, type Timer } from '#base';

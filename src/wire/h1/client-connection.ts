@@ -13,7 +13,7 @@ import {
 import { BodyReader, EMPTY } from './body-reader.ts';
 import { BodyWriter, type Framing } from './body-writer.ts';
 import { type H1ErrorCode, h1ErrorText } from './errors.ts';
-import { HeadBuffer } from './head-buffer.ts';
+import { HeadBuffer, restOf } from './head-buffer.ts';
 import { HeadFacts } from './head-facts.ts';
 import { DEFAULT_H1_LIMITS, type H1Limits } from './limits.ts';
 import { parseResponse } from './parse-response.ts';
@@ -86,12 +86,14 @@ export class H1ClientConnection implements ConnHandler {
   }
 
   onShortData(lent: Buffer, length: number): boolean {
-    if (this.#state !== 'head') return false;
-    const text = this.#head.takeShort(lent, length, this.#limits.headBytesMax);
+    if (this.#state !== 'head' || !this.#head.empty) return false;
+    const known = this.#repeated.takeShort(lent, length);
+    const text = known === undefined ? this.#head.takeShort(lent, length, this.#limits.headBytesMax) : '';
     if (text === undefined) return false;
     this.heard = true;
-    const rest = this.#head.shortRest(lent, length);
-    this.#begin(text);
+    const rest = restOf(lent, known === undefined ? this.#head.bodyAt : this.#repeated.bodyAt, length);
+    if (known === undefined) this.#begin(text);
+    else this.#start(known);
     if (rest === undefined) this.#release();
     else this.onData(rest);
     return true;
@@ -257,11 +259,9 @@ export class H1ClientConnection implements ConnHandler {
   }
 
   #begin(text: string): void {
-    const stream = this.#stream as H1ClientStream;
-    const facts = this.#facts;
     let head = this.#repeated.take(text);
     if (head === undefined) {
-      const parsed = parseResponse(text, facts, this.#limits.fieldsMax);
+      const parsed = parseResponse(text, this.#facts, this.#limits.fieldsMax);
       if (parsed.error !== undefined) {
         this.#fail(parsed.error);
         return;
@@ -270,6 +270,12 @@ export class H1ClientConnection implements ConnHandler {
       this.#version = parsed.version;
       this.#repeated.note(text, head);
     }
+    this.#start(head);
+  }
+
+  #start(head: ResponseHead): void {
+    const stream = this.#stream as H1ClientStream;
+    const facts = this.#facts;
     const status = head.status;
     stream.responseStarted = true;
     if (status === 101) {

@@ -43,9 +43,9 @@ export class HeadBuffer {
     return latin1(data, from, end);
   }
 
-  /** The text of a head that begins and ends within one short read; undefined in all other cases, which are `take`'s. */
+  /** Nothing is kept: the text of a head that begins and ends within one short read; undefined in all other cases, which are `take`'s. */
   takeShort(lent: Buffer, length: number, bytesMax: number): string | undefined {
-    if (this.#kept !== undefined || lent[0] === CR) return undefined;
+    if (lent[0] === CR) return undefined;
     const text = latin1(lent, 0, length);
     const end = text.indexOf('\r\n\r\n');
     if (end < 0 || end > bytesMax) return undefined;
@@ -53,19 +53,18 @@ export class HeadBuffer {
     return text.slice(0, end);
   }
 
-  /** A copy of what followed the head that `takeShort` gave; undefined when nothing did. */
-  shortRest(lent: Buffer, length: number): Buffer | undefined {
-    const at = this.bodyAt;
-    if (at === length) return undefined;
-    const rest = Buffer.allocUnsafe(length - at);
-    lent.copy(rest, 0, at, length);
-    return rest;
-  }
-
   clear(): void {
     this.#kept = undefined;
     this.joined = undefined;
   }
+}
+
+/** A copy of what follows a head in a read that is only lent; undefined when nothing does. */
+export function restOf(lent: Buffer, at: number, length: number): Buffer | undefined {
+  if (at === length) return undefined;
+  const rest = Buffer.allocUnsafe(length - at);
+  lent.copy(rest, 0, at, length);
+  return rest;
 }
 
 function skipEmptyLines(data: Buffer, at: number): number {

@@ -2,11 +2,11 @@
 // (RFC 9112 §9.3); pipelined bytes wait, with reading paused, until the response before them is out.
 
 import type { Conn, ConnError, ConnHandler } from '#base';
-import type { HeaderBlock, RequestAcceptor, ResetReason, ResponseHead } from '../http/index.ts';
+import type { HeaderBlock, RequestAcceptor, RequestHead, ResetReason, ResponseHead } from '../http/index.ts';
 import { BodyReader, EMPTY } from './body-reader.ts';
 import { BodyWriter, type Framing } from './body-writer.ts';
 import { H1_ERRORS, type H1ErrorCode, h1ErrorText } from './errors.ts';
-import { HeadBuffer } from './head-buffer.ts';
+import { HeadBuffer, restOf } from './head-buffer.ts';
 import { HeadFacts } from './head-facts.ts';
 import { DEFAULT_H1_LIMITS, type H1Limits } from './limits.ts';
 import { parseRequest } from './parse-request.ts';
@@ -82,12 +82,14 @@ export class H1ServerConnection implements ConnHandler {
   }
 
   onShortData(lent: Buffer, length: number): boolean {
-    if (this.#state !== 'head' || this.#reading || this.#later !== undefined) return false;
-    const text = this.#head.takeShort(lent, length, this.#limits.headBytesMax);
+    if (this.#state !== 'head' || this.#reading || this.#later !== undefined || !this.#head.empty) return false;
+    const known = this.#repeated.takeShort(lent, length);
+    const text = known === undefined ? this.#head.takeShort(lent, length, this.#limits.headBytesMax) : '';
     if (text === undefined) return false;
-    const rest = this.#head.shortRest(lent, length);
+    const rest = restOf(lent, known === undefined ? this.#head.bodyAt : this.#repeated.bodyAt, length);
     this.#reading = true;
-    this.#begin(text);
+    if (known === undefined) this.#begin(text);
+    else this.#start(known);
     this.#reading = false;
     if (rest !== undefined) this.onData(rest);
     return true;
@@ -280,10 +282,9 @@ export class H1ServerConnection implements ConnHandler {
   }
 
   #begin(text: string): void {
-    const facts = this.#facts;
     let head = this.#repeated.take(text);
     if (head === undefined) {
-      const parsed = parseRequest(text, facts, this.#limits.fieldsMax, this.#options.secure);
+      const parsed = parseRequest(text, this.#facts, this.#limits.fieldsMax, this.#options.secure);
       if (parsed.error !== undefined) {
         this.#refuse(parsed.error);
         return;
@@ -291,6 +292,11 @@ export class H1ServerConnection implements ConnHandler {
       head = parsed.head;
       this.#repeated.note(text, head);
     }
+    this.#start(head);
+  }
+
+  #start(head: RequestHead): void {
+    const facts = this.#facts;
     if (head.version === '1.0' && !this.#options.acceptHttp10) {
       this.#answerAndClose(426, 'http1.version');
       return;

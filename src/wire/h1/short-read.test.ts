@@ -131,6 +131,36 @@ test('a head is copied from the second repetition on, and a long one never', () 
   }
 });
 
+test('a head is known by its bytes only while all of them come again, wherever the read is cut', () => {
+  const { conn, seen } = server();
+  const head = (name: string): string => `GET /${name} HTTP/1.1\r\nhost: h\r\n\r\n`;
+  for (let i = 0; i < 3; i++) read(conn, head('a'));
+  read(conn, head('b'));
+  // The end of a head decides as much as its beginning: these differ in the last byte that can.
+  for (const text of [`GET /a HTTP/1.1\r\nhost: h1\r\n\r\n`, 'GET /a HTTP/1.1\r\nhost: h\r\nx: 1\r\n\r\n'])
+    read(conn, text);
+  for (let i = 0; i < 3; i++) read(conn, head('a'));
+  read(conn, head('a').slice(0, -1));
+  read(conn, '\n');
+  assert.deepEqual(
+    seen.map((line) => line.trimEnd()),
+    [...Array(3).fill('GET /a h'), 'GET /b h', 'GET /a h1', 'GET /a h x,1', ...Array(4).fill('GET /a h')],
+  );
+});
+
+test('bytes of a head are compared whatever its length leaves in the last word', () => {
+  for (let extra = 0; extra < 8; extra++) {
+    const { conn, seen } = server();
+    const path = 'p'.repeat(extra);
+    for (let i = 0; i < 4; i++) read(conn, `POST /${path} HTTP/1.1\r\nhost: h\r\ncontent-length: 2\r\n\r\n${i}!`);
+    read(conn, `POST /${path} HTTP/1.1\r\nhost: h\r\ncontent-length: 3\r\n\r\nend`);
+    assert.deepEqual(
+      seen.map((line) => line.split(' ').at(-1)),
+      ['0!', '1!', '2!', '3!', 'end'],
+    );
+  }
+});
+
 test('field lines that are sent as they came are what the fields say', () => {
   const field = fc.record({
     name: fc.constantFrom('a', 'X-B', 'host', 'connection', 'content-length', 'te', 'keep-alive', 'Cookie'),
