@@ -1,23 +1,20 @@
 // What a proxy was given (xDS as JSON), as the rows that people ask for: routes, clusters, endpoints, listeners, certificates.
 
+import type { CauseJson, ConfigCauseJson } from '../../src/api/api-json.ts';
 import type { LiveEndpointJson } from '../../src/api/dashboard-json.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
-export interface CauseLink {
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-}
-
 export interface RouteRow {
+  /** Told apart by its place: table, host, number. */
+  readonly id: string;
   readonly table: string;
   readonly host: string;
   readonly name: string;
   readonly match: string;
   readonly to: readonly { readonly cluster: string; readonly weight: number }[];
   readonly extras: readonly string[];
-  readonly cause: CauseLink | undefined;
+  readonly cause: CauseJson | undefined;
 }
 
 export interface EndpointRow {
@@ -37,7 +34,7 @@ export interface ClusterRow {
   readonly kind: string;
   readonly policy: string;
   readonly extras: readonly string[];
-  readonly cause: CauseLink | undefined;
+  readonly cause: CauseJson | undefined;
 }
 
 export type ProxyDump = Readonly<Record<string, readonly unknown[]>>;
@@ -46,17 +43,19 @@ export type ProxyDump = Readonly<Record<string, readonly unknown[]>>;
 const NO_LIMIT = 4_294_967_295;
 
 export function routeRows(dump: ProxyDump): readonly RouteRow[] {
+  const causes = causesOf(dump, 'routes');
   return list(dump['routes']).flatMap((table) =>
     list(table['virtualHosts']).flatMap((host) =>
       list(host['routes']).map(
-        (route): RouteRow => ({
+        (route, i): RouteRow => ({
+          id: `${text(table['name'])}|${text(host['name'])}|${i}`,
           table: text(table['name']),
           host: text(host['name']),
           name: text(route['name']),
           match: matchText(record(route['match'])),
           to: targetsOf(route),
           extras: extrasOf(route),
-          cause: causeOf(route) ?? causeOf(host) ?? causeOf(table),
+          cause: causes.get(`${text(table['name'])}|${text(host['name'])}|${i}`),
         }),
       ),
     ),
@@ -94,6 +93,7 @@ export function endpointRows(dump: ProxyDump, live: readonly LiveEndpointJson[] 
 }
 
 export function clusterRows(dump: ProxyDump): readonly ClusterRow[] {
+  const causes = causesOf(dump, 'clusters');
   return list(dump['clusters']).map((cluster) => {
     const outlier = record(cluster['outlierDetection']);
     const thresholds = list(record(cluster['circuitBreakers'])['thresholds'])[0] ?? {};
@@ -105,32 +105,34 @@ export function clusterRows(dump: ProxyDump): readonly ClusterRow[] {
       kind: text(cluster['type']) || 'STATIC',
       policy: text(cluster['lbPolicy']) || 'ROUND_ROBIN',
       extras: [...limits, ...(Object.keys(outlier).length === 0 ? [] : ['ejects failing endpoints'])],
-      cause: causeOf(cluster),
+      cause: causes.get(text(cluster['name'])),
     };
   });
 }
 
-export function listenerRows(
-  dump: ProxyDump,
-): readonly { readonly name: string; readonly address: string; readonly direction: string; readonly chains: number }[] {
+export interface ListenerRow {
+  readonly name: string;
+  readonly address: string;
+  readonly direction: string;
+  readonly chains: number;
+  readonly cause: CauseJson | undefined;
+}
+
+export function listenerRows(dump: ProxyDump): readonly ListenerRow[] {
+  const causes = causesOf(dump, 'listeners');
   return list(dump['listeners']).map((one) => ({
     name: text(one['name']),
     address: addressText(record(one['address'])),
     direction: text(one['trafficDirection']).toLowerCase(),
     chains: list(one['filterChains']).length,
+    cause: causes.get(text(one['name'])),
   }));
 }
 
-/** `/apis/GROUP/VERSION/namespaces/NS/virtual-service/NAME`, as Istio keeps beside what it made. */
-function causeOf(holder: Json): CauseLink | undefined {
-  const path = text(record(record(record(holder['metadata'])['filterMetadata'])['istio'])['config']);
-  const found = /\/namespaces\/([^/]*)\/([^/]+)\/([^/]+)$/.exec(path);
-  if (found === null) return undefined;
-  const kind = (found[2] as string)
-    .split('-')
-    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
-    .join('');
-  return { kind, namespace: found[1] as string, name: found[3] as string };
+/** By what they name. */
+function causesOf(dump: ProxyDump, part: ConfigCauseJson['part']): ReadonlyMap<string, CauseJson> {
+  const causes = (dump['causes'] ?? []) as readonly ConfigCauseJson[];
+  return new Map(causes.filter((one) => one.part === part).map(({ of, cause }) => [of, cause]));
 }
 
 function targetsOf(route: Json): RouteRow['to'] {

@@ -88,6 +88,12 @@ export function ConfigObjectPage({
   );
 }
 
+/** A link to the place of the object that caused something. */
+function lineAsked(): number | undefined {
+  const line = Number(new URLSearchParams(location.search).get('line') ?? 0);
+  return line > 0 ? line : undefined;
+}
+
 function Edit({ id, object }: { readonly id: ObjectId; readonly object: ObjectJson | undefined }): ReactNode {
   const { data, error } = useQuery({
     queryKey: ['text', id, object?.generation],
@@ -117,7 +123,7 @@ function Edit({ id, object }: { readonly id: ObjectId; readonly object: ObjectJs
   return (
     <div className="stack">
       {object !== undefined && object.findings.length > 0 && <Findings findings={object.findings} />}
-      <EditObject key={objectPath(id)} initial={data} namespace={id.namespace || 'default'} />
+      <EditObject key={objectPath(id)} initial={data} namespace={id.namespace || 'default'} line={lineAsked()} />
     </div>
   );
 }

@@ -1,6 +1,7 @@
 // Explain: one request hop by hop, which listener, route, policy, endpoint, retry and identity decided it.
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useState } from 'react';
+import type { HopCausesJson } from '../../src/api/api-json.ts';
 import type { TapRecordJson } from '../../src/telemetry/graph/tap-record.ts';
 import { clusterWords } from '../core/cluster-name.ts';
 import { clockText, millisText } from '../core/format.ts';
@@ -10,6 +11,7 @@ import { getJson, part } from '../store/api.ts';
 import { go } from '../store/route.ts';
 import { useSession } from '../store/session.ts';
 import { useTap } from '../store/tap.ts';
+import { Cause } from '../views/cause.tsx';
 import { SortedTable } from '../views/pieces.tsx';
 
 export function ExplainPage({ params: [id = ''] }: { readonly params: readonly string[] }): ReactNode {
@@ -170,7 +172,11 @@ function Waterfall({ request }: { readonly request: TappedRequest }): ReactNode 
   );
 }
 
-function Hop({ hop, number }: { readonly hop: TapRecordJson; readonly number: number }): ReactNode {
+type ExplainedHop = TapRecordJson & { readonly causes?: HopCausesJson };
+
+function Hop({ hop, number }: { readonly hop: ExplainedHop; readonly number: number }): ReactNode {
+  const { route, policy, cluster } = hop.causes ?? {};
+  const because = (cause: typeof route): ReactNode => (cause === undefined ? '' : <Cause cause={cause} />);
   const facts: readonly (readonly [string, ReactNode])[] = [
     [
       'Outcome',
@@ -183,9 +189,12 @@ function Hop({ hop, number }: { readonly hop: TapRecordJson; readonly number: nu
     ['Look at', verdictOf(hop).remedy],
     ['Listener', hop.listener],
     ['Route', [hop.virtualHost, hop.route].filter((one) => one !== '').join(' / ')],
+    ['Route of', because(route)],
     ['Policy', hop.policy],
+    ['Policy of', because(policy)],
     ['Dry run', hop.shadowPolicy],
     ['Cluster', hop.cluster === '' ? '' : clusterWords(hop.cluster)],
+    ['Cluster of', because(cluster)],
     [
       'Endpoint',
       hop.endpoint === ''

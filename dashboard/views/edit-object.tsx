@@ -22,6 +22,8 @@ export interface EditObjectProps {
   readonly proposed?: string;
   readonly namespace: string;
   readonly saved?: (applied: readonly AppliedJson[]) => void;
+  /** Where the editor opens, from 1. */
+  readonly line?: number | undefined;
   /** Trying comes before saving here. */
   readonly asksFirst?: boolean;
 }
@@ -37,7 +39,14 @@ type Saving =
     }
   | { readonly step: 'failed'; readonly problem: string };
 
-export function EditObject({ initial, proposed, namespace, saved, asksFirst = false }: EditObjectProps): ReactNode {
+export function EditObject({
+  initial,
+  proposed,
+  namespace,
+  saved,
+  line,
+  asksFirst = false,
+}: EditObjectProps): ReactNode {
   const { canWrite } = useSession();
   const [text, setText] = useState(proposed ?? initial);
   const [base, setBase] = useState(initial);
@@ -82,7 +91,13 @@ export function EditObject({ initial, proposed, namespace, saved, asksFirst = fa
         </div>
       )}
       <Suspense fallback={<p className="empty">Loading the editor…</p>}>
-        <YamlEditor text={text} onChange={write} findings={findings} readOnly={!canWrite} />
+        <YamlEditor
+          text={text}
+          onChange={write}
+          findings={findings}
+          readOnly={!canWrite}
+          {...(line === undefined ? {} : { line })}
+        />
       </Suspense>
       <div className="row">
         <button

@@ -1,16 +1,9 @@
 // What a proxy has in force, as tables; each row leads to the object that caused it.
 import { type ReactNode, useState } from 'react';
 import { clusterWords } from '../core/cluster-name.ts';
-import {
-  type CauseLink,
-  clusterRows,
-  endpointRows,
-  listenerRows,
-  type ProxyDump,
-  routeRows,
-} from '../core/effective-config.ts';
+import { clusterRows, endpointRows, listenerRows, type ProxyDump, routeRows } from '../core/effective-config.ts';
 import type { ProxyLiveJson } from '../../src/api/dashboard-json.ts';
-import { useObjects } from '../store/api.ts';
+import { Cause } from './cause.tsx';
 import { Segmented, SortedTable } from './pieces.tsx';
 
 export function RoutesTable({
@@ -25,7 +18,7 @@ export function RoutesTable({
   return (
     <SortedTable
       rows={service === undefined ? rows : rows.filter((one) => one.host.startsWith(`${service}.`))}
-      keyOf={(r) => `${r.table}|${r.host}|${r.name}|${r.match}`}
+      keyOf={(r) => r.id}
       label="Routes"
       none="This proxy has no routes."
       columns={[
@@ -162,6 +155,7 @@ export function EffectiveConfig({ dump }: { readonly dump: ProxyDump }): ReactNo
               { name: 'Address', cell: (r) => <code>{r.address}</code> },
               { name: 'Direction', sort: (r) => r.direction, cell: (r) => r.direction },
               { name: 'Filter chains', number: true, cell: (r) => r.chains },
+              { name: 'Because of', cell: (r) => <Cause cause={r.cause} /> },
             ]}
           />
         )}
@@ -171,27 +165,6 @@ export function EffectiveConfig({ dump }: { readonly dump: ProxyDump }): ReactNo
           </pre>
         )}
       </section>
-    </div>
-  );
-}
-
-/** The object, and where it stands. */
-function Cause({ cause }: { readonly cause: CauseLink | undefined }): ReactNode {
-  const { data } = useObjects();
-  if (cause === undefined) return <span className="soft">default</span>;
-  const object = data?.find(
-    (one) => one.kind === cause.kind && one.namespace === cause.namespace && one.name === cause.name,
-  );
-  return (
-    <div>
-      <a href={`/config/${cause.kind}/${cause.namespace || '-'}/${cause.name}`}>
-        {cause.kind} {cause.name}
-      </a>
-      {object !== undefined && object.file !== '' && (
-        <div className="small soft" title={object.file}>
-          {object.file.split('/').at(-1)}, line {object.line}
-        </div>
-      )}
     </div>
   );
 }

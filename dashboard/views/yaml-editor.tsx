@@ -4,7 +4,7 @@ import { autocompletion, type CompletionContext, type CompletionResult } from '@
 import { yaml } from '@codemirror/lang-yaml';
 import { HighlightStyle, syntaxHighlighting } from '@codemirror/language';
 import { type Diagnostic, lintGutter, setDiagnostics } from '@codemirror/lint';
-import { EditorState } from '@codemirror/state';
+import { Compartment, EditorState } from '@codemirror/state';
 import { EditorView } from '@codemirror/view';
 import { tags } from '@lezer/highlight';
 import { basicSetup } from 'codemirror';
@@ -19,7 +19,12 @@ export interface YamlEditorProps {
   readonly onChange: (text: string) => void;
   readonly findings: readonly FindingJson[];
   readonly readOnly: boolean;
+  /** Shown and chosen when the editor opens, from 1. */
+  readonly line?: number;
 }
+
+/** Whether one may write is known a little after the editor is there: it must not lose the cursor by that. */
+const LOCK = new Compartment();
 
 const SCHEMAS = schema.$defs as unknown as Schemas;
 
@@ -53,11 +58,13 @@ const WORDS = syntaxHighlighting(
   ]),
 );
 
-export default function YamlEditor({ text, onChange, findings, readOnly }: YamlEditorProps): ReactNode {
+export default function YamlEditor({ text, onChange, findings, readOnly, line }: YamlEditorProps): ReactNode {
   const holder = useRef<HTMLDivElement>(null);
   const view = useRef<EditorView>(undefined);
   const changed = useRef(onChange);
   changed.current = onChange;
+  /** What was told and may come back as `text` when more has been written already. */
+  const told = useRef(new Set<string>());
   useEffect(() => {
     const place = holder.current as HTMLDivElement;
     const root = place.shadowRoot ?? place.attachShadow({ mode: 'open' });
@@ -73,19 +80,30 @@ export default function YamlEditor({ text, onChange, findings, readOnly }: YamlE
           LOOK,
           WORDS,
           autocompletion({ override: [complete] }),
-          EditorState.readOnly.of(readOnly),
+          LOCK.of(EditorState.readOnly.of(readOnly)),
           EditorState.tabSize.of(2),
           EditorView.contentAttributes.of({ 'aria-label': 'YAML of the object' }),
-          EditorView.updateListener.of((update) => update.docChanged && changed.current(update.state.doc.toString())),
+          EditorView.updateListener.of((update) => {
+            if (!update.docChanged) return;
+            const written = update.state.doc.toString();
+            told.current.add(written);
+            changed.current(written);
+          }),
         ],
       }),
     });
     view.current = made;
+    if (line !== undefined) showLine(made, line);
     return () => made.destroy();
+  }, []);
+  useEffect(() => {
+    view.current?.dispatch({ effects: LOCK.reconfigure(EditorState.readOnly.of(readOnly)) });
   }, [readOnly]);
   useEffect(() => {
     const { current } = view;
-    if (current === undefined || current.state.doc.toString() === text) return;
+    if (current === undefined) return;
+    if (current.state.doc.toString() === text) return void told.current.clear();
+    if (told.current.has(text)) return;
     current.dispatch({ changes: { from: 0, to: current.state.doc.length, insert: text } });
   }, [text]);
   useEffect(() => {
@@ -99,6 +117,11 @@ export default function YamlEditor({ text, onChange, findings, readOnly }: YamlE
       );
   }, [findings]);
   return <div className="editor" ref={holder} />;
+}
+
+function showLine(view: EditorView, wanted: number): void {
+  const { from, to } = view.state.doc.line(Math.min(Math.max(1, wanted), view.state.doc.lines));
+  view.dispatch({ selection: { anchor: from, head: to }, effects: EditorView.scrollIntoView(from, { y: 'center' }) });
 }
 
 function complete(context: CompletionContext): CompletionResult | null {

@@ -6,6 +6,33 @@ export interface ObjectId {
   readonly name: string;
 }
 
+/** The place of an object's text that caused something. */
+export interface CauseJson extends ObjectId {
+  /** `spec.http[2]` */
+  readonly path: string;
+  /** '' where no file says it (objects of a cluster). */
+  readonly file: string;
+  /** In the file; without one in the object's own text. 0 = not known. */
+  readonly line: number;
+  /** In the object's own text, which the editor shows. */
+  readonly textLine: number;
+}
+
+/** What caused one part of a proxy's configuration. */
+export interface ConfigCauseJson {
+  readonly part: 'routes' | 'clusters' | 'listeners';
+  /** A cluster's or listener's name; of a route its table, virtual host and number in there: `TABLE|HOST|3`. */
+  readonly of: string;
+  readonly cause: CauseJson;
+}
+
+/** What caused the decisions of one hop: what `explain` answers beside the hop's own record. */
+export interface HopCausesJson {
+  readonly route?: CauseJson;
+  readonly policy?: CauseJson;
+  readonly cluster?: CauseJson;
+}
+
 /** A finding in a form that prints: `file:line:column: message (field) [code]`. */
 export interface FindingJson {
   readonly severity: 'error' | 'warning' | 'info';

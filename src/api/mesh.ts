@@ -29,7 +29,7 @@ export interface Mesh {
   onProgress(changed: () => void): () => void;
   status(): Promise<StatusJson>;
   proxies(): readonly ProxyJson[];
-  /** Resources by part (listeners, routes, …) as protobuf JSON; undefined when no such proxy is connected. */
+  /** Resources by part (listeners, routes, …) as protobuf JSON, and `causes` (ConfigCauseJson); undefined when no such proxy is connected. */
   proxyConfig(name: string): Promise<Readonly<Record<string, readonly unknown[]>> | undefined>;
   edges(): readonly EdgeJson[];
 }

@@ -1,11 +1,13 @@
 // Taps over HTTP: a stream of events while one listens, and what is known of one request. Paths are shown, so both need the token.
 import { type HttpAsked, type HttpRoute, jsonAnswer } from '#base';
+import type { TapRecordJson } from '#telemetry';
+import type { HopCausesJson } from './api-json.ts';
 import { TAP_SUBSCRIPTIONS_MAX, type TapFilter, type TapHub } from './tap-hub.ts';
 
 const DEFAULT_PER_SECOND = 50;
 const PER_SECOND_MAX = 1_000;
 
-export function tapRoutes(hub: TapHub): readonly HttpRoute[] {
+export function tapRoutes(hub: TapHub, causesOf: (hop: TapRecordJson) => HopCausesJson): readonly HttpRoute[] {
   return [
     {
       method: 'GET',
@@ -19,7 +21,8 @@ export function tapRoutes(hub: TapHub): readonly HttpRoute[] {
       method: 'GET',
       path: '/api/v1/explain/:id',
       write: true,
-      answer: ({ params }) => jsonAnswer(hub.explain(params['id'] ?? '')),
+      answer: ({ params }) =>
+        jsonAnswer(hub.explain(params['id'] ?? '').map((hop) => ({ ...hop, causes: causesOf(hop) }))),
     },
   ];
 }

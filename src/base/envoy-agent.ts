@@ -4,7 +4,11 @@
 export const ENVOY_AGENT_CLUSTERS = { xds: 'xds-grpc', secrets: 'sds-grpc', accessLog: 'topsail-agent' } as const;
 
 /** Custom tags of access log entries: facts of the chosen endpoint. */
-export const ENVOY_PEER_TAGS = { destination: 'topsail_destination', tlsMode: 'topsail_tls_mode' } as const;
+export const ENVOY_PEER_TAGS = {
+  destination: 'topsail_destination',
+  tlsMode: 'topsail_tls_mode',
+  cause: 'topsail_cause',
+} as const;
 
 /** Where the caller's own word of itself lies in an entry's dynamic metadata. */
 export const ENVOY_PEER_METADATA = { namespace: 'topsail.peer', key: 'metadata' } as const;

@@ -1,4 +1,5 @@
 export * from './body-compressor.ts';
+export * from './cause.ts';
 export * from './clock.ts';
 export * from './draft.ts';
 export * from './log.ts';

@@ -1,7 +1,10 @@
 // topsail explain: what the proxies told of one request, hop by hop.
-import { type TapRecordJson, verdictOf } from '#api';
+import { type HopCausesJson, type TapRecordJson, verdictOf } from '#api';
+import { causeWords } from './cause-text.ts';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
+
+type Hop = TapRecordJson & { readonly causes?: HopCausesJson };
 
 export async function explain(
   context: CliContext,
@@ -9,7 +12,7 @@ export async function explain(
   options: { readonly home?: string; readonly output?: string },
 ): Promise<number> {
   const mesh = await openMesh(context, options.home);
-  const hops = await mesh.get<readonly TapRecordJson[]>(`/api/v1/explain/${encodeURIComponent(id)}`);
+  const hops = await mesh.get<readonly Hop[]>(`/api/v1/explain/${encodeURIComponent(id)}`);
   if (hops.length === 0)
     throw new CliError(
       `No tapped request has the id ${id}. Requests are only told while someone listens: leave "topsail tap" running, repeat the request, and take its id from there.`,
@@ -26,7 +29,9 @@ export async function explain(
   return 0;
 }
 
-export function explainHop(hop: TapRecordJson, index: number): string {
+export function explainHop(hop: Hop, index: number): string {
+  const { route, policy, cluster } = hop.causes ?? {};
+  const because = (cause: typeof route): string => (cause === undefined ? '' : `because of ${causeWords(cause)}`);
   const verdict = verdictOf(hop);
   const facts: readonly (readonly [string, string])[] = [
     ['why', verdict.words],
@@ -38,9 +43,12 @@ export function explainHop(hop: TapRecordJson, index: number): string {
     ],
     ['listener', hop.listener],
     ['route', [hop.virtualHost, hop.route].filter((one) => one !== '').join(' / ')],
+    ['', because(route)],
     ['policy', hop.policy],
+    ['', because(policy)],
     ['dry run', hop.shadowPolicy],
     ['cluster', hop.cluster],
+    ['', because(cluster)],
     [
       'endpoint',
       hop.endpoint === ''

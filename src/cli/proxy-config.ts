@@ -1,5 +1,6 @@
 // topsail proxy-config: what one proxy was given, by type, as istioctl's short tables or as JSON.
-import type { ProxyJson } from '#api';
+import type { ConfigCauseJson, ProxyJson } from '#api';
+import { causeWords } from './cause-text.ts';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
 import { agentSecrets, SECRET_HEADS, secretCells, secretRow } from './proxy-secrets.ts';
@@ -9,7 +10,9 @@ export const CONFIG_PARTS = ['all', 'listeners', 'routes', 'clusters', 'endpoint
 export type ConfigPart = (typeof CONFIG_PARTS)[number];
 
 type Json = { readonly [key: string]: unknown };
-type Dump = Readonly<Record<Exclude<ConfigPart, 'all'>, readonly Json[]>>;
+type Dump = Readonly<Record<Exclude<ConfigPart, 'all'>, readonly Json[]>> & {
+  readonly causes: readonly ConfigCauseJson[];
+};
 
 export async function proxyConfig(
   context: CliContext,
@@ -42,7 +45,17 @@ export async function proxyConfig(
           rows.map((row) => secretCells(row, nowMs)),
         ),
       );
-    } else context.out(table(HEADS[one], (dump[one] ?? []).flatMap(ROWS[one])));
+    } else {
+      const causes = new Map(
+        dump.causes.filter(({ part: of }) => of === one).map(({ of, cause }) => [of, causeWords(cause)]),
+      );
+      context.out(
+        table(
+          HEADS[one],
+          (dump[one] ?? []).flatMap((resource) => ROWS[one](resource, causes)),
+        ),
+      );
+    }
   }
   return 0;
 }
@@ -53,18 +66,21 @@ function proxyCalled(name: string, all: readonly ProxyJson[]): ProxyJson | undef
 
 type Part = Exclude<ConfigPart, 'all' | 'secrets'>;
 const HEADS: Readonly<Record<Part, readonly string[]>> = {
-  listeners: ['NAME', 'ADDRESS', 'PORT', 'MATCH', 'DESTINATION'],
-  routes: ['NAME', 'VHOST NAME', 'DOMAINS', 'MATCH', 'DESTINATION'],
-  clusters: ['SERVICE FQDN', 'PORT', 'SUBSET', 'DIRECTION', 'TYPE'],
+  listeners: ['NAME', 'ADDRESS', 'PORT', 'MATCH', 'DESTINATION', 'CAUSE'],
+  routes: ['NAME', 'VHOST NAME', 'DOMAINS', 'MATCH', 'DESTINATION', 'CAUSE'],
+  clusters: ['SERVICE FQDN', 'PORT', 'SUBSET', 'DIRECTION', 'TYPE', 'CAUSE'],
   endpoints: ['ENDPOINT', 'STATUS', 'WEIGHT', 'CLUSTER'],
 };
 
-const ROWS: Readonly<Record<Part, (resource: Json) => string[][]>> = {
+/** What caused a cluster, listener or route, as `of` of ConfigCauseJson names it. */
+type Causes = ReadonlyMap<string, string>;
+const ROWS: Readonly<Record<Part, (resource: Json, causes: Causes) => string[][]>> = {
   listeners: listenerRows,
   routes: routeRows,
-  clusters: (c) => {
+  clusters: (c, causes) => {
+    const cause = causes.get(String(c['name'])) ?? '-';
     const [direction, port, subset, host] = String(c['name']).split('|');
-    if (host === undefined) return [[String(c['name']), '-', '-', '-', String(c['type'] ?? 'STATIC')]];
+    if (host === undefined) return [[String(c['name']), '-', '-', '-', String(c['type'] ?? 'STATIC'), cause]];
     return [
       [
         host === '' ? '-' : host,
@@ -72,6 +88,7 @@ const ROWS: Readonly<Record<Part, (resource: Json) => string[][]>> = {
         subset === '' ? '-' : (subset ?? ''),
         direction ?? '',
         String(c['type'] ?? 'STATIC'),
+        cause,
       ],
     ];
   },
@@ -89,7 +106,7 @@ const ROWS: Readonly<Record<Part, (resource: Json) => string[][]>> = {
     ),
 };
 
-function listenerRows(listener: Json): string[][] {
+function listenerRows(listener: Json, causes: Causes): string[][] {
   const address = at(listener, 'address', 'socketAddress');
   const head = [String(listener['name']), String(address?.['address'] ?? ''), String(address?.['portValue'] ?? '')];
   const chains = [
@@ -100,6 +117,7 @@ function listenerRows(listener: Json): string[][] {
     ...head,
     matchText(chain['filterChainMatch'] as Json | undefined),
     destinationText(chain),
+    causes.get(String(listener['name'])) ?? '-',
   ]);
 }
 
@@ -126,14 +144,15 @@ function destinationText(chain: Json): string {
   return '-';
 }
 
-function routeRows(config: Json): string[][] {
+function routeRows(config: Json, causes: Causes): string[][] {
   return list(config['virtualHosts']).flatMap((host) =>
-    list(host['routes']).map((route) => [
+    list(host['routes']).map((route, i) => [
       String(config['name']),
       String(host['name']),
       shorten((host['domains'] as string[] | undefined) ?? []),
       routeMatchText(route['match'] as Json | undefined),
       routeTargetText(route),
+      causes.get(`${String(config['name'])}|${String(host['name'])}|${i}`) ?? '-',
     ]),
   );
 }

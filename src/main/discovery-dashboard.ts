@@ -6,12 +6,14 @@ import {
   ConfigHistory,
   configRoutes,
   type ConfigTexts,
+  type HopCausesJson,
   type LongTraffic,
   logRoutes,
   pageRoutes,
   type RecentRequests,
   signInRoutes,
   type TapHub,
+  type TapRecordJson,
   tapRoutes,
   traceRoutes,
   type TraceSource,
@@ -31,6 +33,7 @@ export interface DashboardParts {
   readonly traffic: TrafficGraph;
   readonly routes: RouteTraffic;
   readonly taps: TapHub;
+  readonly causesOf: (hop: TapRecordJson) => HopCausesJson;
   readonly recent: RecentRequests;
   readonly whatIf: WhatIf;
   readonly texts: ConfigTexts;
@@ -50,6 +53,7 @@ export function dashboardRoutes({
   traffic,
   routes,
   taps,
+  causesOf,
   recent,
   whatIf,
   texts,
@@ -62,7 +66,7 @@ export function dashboardRoutes({
     ...pageRoutes(builtFiles(dashboardFolder())),
     ...signInRoutes({ clock, random: new SystemRandom(), token }),
     ...trafficRoutes(traffic, routes, clock, prometheus),
-    ...tapRoutes(taps),
+    ...tapRoutes(taps, causesOf),
     ...whatIfRoutes(recent, whatIf),
     ...configRoutes(texts, history),
     ...logRoutes(fs, logFolder),

@@ -27,6 +27,7 @@ export interface MeshModelParts {
   readonly tracker: ProgramTracker;
   readonly telemetry: DiscoveryTelemetry;
   readonly proxies: () => readonly ProxyJson[];
+  /** With `causes`. */
   readonly dump: (node: ProxyNode) => Promise<Readonly<Record<string, readonly unknown[]>>>;
   readonly nodes: () => Iterable<ProxyNode>;
   readonly isHealthy: (namespace: string, name: string) => boolean | undefined;

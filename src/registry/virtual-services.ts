@@ -26,6 +26,8 @@ export interface ResolvedHttpRoute {
   readonly route: HttpRoute;
   readonly namespace: string;
   readonly origin: ObjectRef;
+  /** Where in that object's text. */
+  readonly path: string;
 }
 
 export interface VirtualServiceIndex {
@@ -61,7 +63,7 @@ function resolve(
   parts: readonly VirtualService[],
 ): ResolvedVirtualService {
   const { name, namespace } = object.metadata;
-  const http = (object.spec.http ?? []).flatMap((route) => expand(route, object, parts));
+  const http = (object.spec.http ?? []).flatMap((route, index) => expand(route, `spec.http[${index}]`, object, parts));
   return Object.freeze<ResolvedVirtualService>({
     object,
     hosts,
@@ -104,21 +106,27 @@ function delegatesOf(object: VirtualService, view: ConfigView, conditions: Condi
 /** A route that delegates becomes the delegate's routes, each with both sides' conditions. One level only. */
 function expand(
   route: HttpRoute,
+  path: string,
   object: VirtualService,
   parts: readonly VirtualService[],
 ): readonly ResolvedHttpRoute[] {
   const own = { namespace: object.metadata.namespace, origin: refOf(object) };
-  if (route.delegate === undefined) return [{ route, ...own }];
+  if (route.delegate === undefined) return [{ route, path, ...own }];
   const namespace = route.delegate.namespace ?? object.metadata.namespace;
   const delegate = parts.find(
     (part) => part !== object && part.metadata.name === route.delegate?.name && part.metadata.namespace === namespace,
   );
   const merged: ResolvedHttpRoute[] = [];
-  for (const child of delegate?.spec.http ?? []) {
+  for (const [index, child] of (delegate?.spec.http ?? []).entries()) {
     if (child.delegate !== undefined) continue;
     const match = mergeMatches(route.match, child.match);
     if (match === undefined) continue;
-    merged.push({ route: mergeRoute(route, child, match), namespace, origin: refOf(delegate as VirtualService) });
+    merged.push({
+      route: mergeRoute(route, child, match),
+      namespace,
+      origin: refOf(delegate as VirtualService),
+      path: `spec.http[${index}]`,
+    });
   }
   return merged;
 }

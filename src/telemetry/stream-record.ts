@@ -58,6 +58,9 @@ export const UNKNOWN_PEER: PeerInfo = {
   cluster: '',
 };
 
+/** Filter name -> its fields. */
+export type RouteMetadata = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
 export class StreamRecord {
   /** Monotonic ms of the first byte of the request, and of later moments; -1 = not reached. */
   startMs = 0;
@@ -94,6 +97,8 @@ export class StreamRecord {
   listener = '';
   filterChain = '';
   routeName = '';
+  /** What its configuration keeps beside the route that was chosen. */
+  routeMetadata: RouteMetadata | undefined = undefined;
   virtualHost = '';
   virtualCluster = '';
   upstreamCluster = '';

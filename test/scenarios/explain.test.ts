@@ -12,13 +12,15 @@ import { type TapRecordJson, type VerdictCode, verdictOf } from '#api';
 import { type MeshAsk, type Order, startMesh, type TestMesh } from '../mesh/mesh.ts';
 
 const PLANES = (process.env['TOPSAIL_TEST_DATA_PLANE'] ?? 'topsail').split(',') as NonNullable<MeshAsk['dataPlane']>[];
-const WITHIN_MS = 15_000;
+const WITHIN_MS = 90_000;
 
 interface Case {
   readonly expected: VerdictCode;
   /** Among the words or the facts of the hop that says so. */
   readonly facts?: Partial<Record<keyof TapRecordJson, RegExp>>;
   readonly config?: string;
+  /** What the hop went by, as `explain` prints it. */
+  readonly because?: RegExp;
   readonly order?: Partial<Order>;
   readonly to?: string;
   readonly prepare?: (mesh: TestMesh) => Promise<void>;
@@ -78,6 +80,7 @@ const CASES: Readonly<Record<string, Case>> = {
   'a fault aborts': {
     expected: 'fault-aborted',
     config: virtualService(`[{ fault: { abort: { httpStatus: 500, percentage: { value: 100 } } }, route: [${TO}] }]`),
+    because: /because of VirtualService default\/case spec\.http\[0\] \(.*case\.yaml:6\)/,
   },
   'a fault delays': {
     expected: 'delayed',
@@ -120,6 +123,7 @@ const CASES: Readonly<Record<string, Case>> = {
     expected: 'denied',
     only: 'topsail',
     facts: { policy: /policy\[case\]-rule\[0\]/ },
+    because: /because of AuthorizationPolicy default\/case spec\.rules\[0\] \(.*case\.yaml:4\)/,
     config: policy('action: DENY, rules: [{ to: [{ operation: { methods: [GET] } }] }]'),
   },
   'no policy allows': {
@@ -148,6 +152,7 @@ spec:
   },
   'more requests than the circuit breaker allows': {
     expected: 'circuit-open',
+    because: /because of DestinationRule default\/case spec\.trafficPolicy \(.*case\.yaml:6\)/,
     config: destinationRule(
       '{ connectionPool: { tcp: { maxConnections: 1 }, http: { http1MaxPendingRequests: 1, http2MaxRequests: 1 } } }',
     ),
@@ -257,6 +262,7 @@ for (const plane of PLANES)
           const said = await mesh.topsail('explain', hop.id);
           assert.equal(said.status, 0, said.stderr);
           assert.ok(said.stdout.includes(verdictOf(hop).words), said.stdout);
+          if (one.because !== undefined) assert.match(said.stdout, one.because);
         } finally {
           await failing(0)(mesh);
           for (const kind of [

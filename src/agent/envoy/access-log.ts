@@ -1,7 +1,6 @@
 // Turns entries of Envoy's access log service (v3) into the records that our own proxy fills, so that nothing
 // above the agent asks which proxy it was (design §3d).
-import type { Clock } from '#base';
-import { ENVOY_PEER_METADATA as PEER_METADATA, ENVOY_PEER_TAGS as PEER_TAGS } from '#base';
+import { type Clock, ENVOY_PEER_METADATA as PEER_METADATA, ENVOY_PEER_TAGS as PEER_TAGS, ROUTE_CAUSE } from '#base';
 import { decodeLight } from '#proto/light.ts';
 import type {
   AccessLogCommon,
@@ -136,6 +135,9 @@ function readCommon(record: StreamRecord, common: AccessLogCommon | undefined, p
       if (flags[field] !== false && flags[field] !== undefined) record.addFlag(flag);
   const destination = common.customTags[PEER_TAGS.destination];
   if (destination !== undefined && destination !== '') record.destination = peers.endpoint(destination);
+  const cause = common.customTags[PEER_TAGS.cause];
+  if (cause !== undefined && cause !== '')
+    record.routeMetadata = { [ROUTE_CAUSE.namespace]: { [ROUTE_CAUSE.key]: cause } };
   record.upstreamMtls = common.customTags[PEER_TAGS.tlsMode] === 'istio';
   readPeer(record, common, peers);
 }

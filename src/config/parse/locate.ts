@@ -10,13 +10,18 @@ export interface Spot {
 
 /** Lines and columns within the document's text, from 1, in the order of `problems`. */
 export function locate(text: string, problems: readonly Pick<Problem, 'path' | 'atKey'>[]): Spot[] {
+  return problems.map(locator(text));
+}
+
+/** Reads the text once for any number of places. */
+export function locator(text: string): (place: Pick<Problem, 'path' | 'atKey'>) => Spot {
   const lines = new LineCounter();
   const root = parse(text, lines);
-  return problems.map((problem) => {
-    const offset = root === undefined ? 0 : offsetOf(root, problem.path, problem.atKey === true);
+  return ({ path, atKey }) => {
+    const offset = root === undefined ? 0 : offsetOf(root, path, atKey === true);
     const { line, col } = lines.linePos(offset);
     return { line: Math.max(1, line), column: Math.max(1, col) };
-  });
+  };
 }
 
 function parse(text: string, lines: LineCounter): Node | undefined {

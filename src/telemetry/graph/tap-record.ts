@@ -1,5 +1,6 @@
 // A finished request as tap tells it: what came, what decided it, where it went. Never a header's value, never a query: they may be secrets.
 
+import { ROUTE_CAUSE } from '#base';
 import type { PeerInfo, StreamRecord } from '../stream-record.ts';
 
 export interface TapPeer {
@@ -34,6 +35,8 @@ export interface TapRecordJson {
   readonly service: string;
   readonly listener: string;
   readonly route: string;
+  /** The place that caused the route (`readCause`); '' where no object did. */
+  readonly cause: string;
   readonly virtualHost: string;
   readonly cluster: string;
   readonly endpoint: string;
@@ -80,6 +83,7 @@ export function tapRecord(record: StreamRecord, inbound: boolean, local: PeerInf
     service: record.destinationService,
     listener: record.listener,
     route: record.routeName,
+    cause: causeOf(record),
     virtualHost: record.virtualHost,
     cluster: record.upstreamCluster,
     endpoint: record.upstreamHost,
@@ -91,4 +95,9 @@ export function tapRecord(record: StreamRecord, inbound: boolean, local: PeerInf
     sni: record.sni,
     upstreamFailure: record.upstreamTransportFailure,
   };
+}
+
+function causeOf({ routeMetadata }: StreamRecord): string {
+  const cause = routeMetadata?.[ROUTE_CAUSE.namespace]?.[ROUTE_CAUSE.key];
+  return typeof cause === 'string' ? cause : '';
 }

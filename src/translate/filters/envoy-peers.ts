@@ -8,6 +8,7 @@ import {
   ENVOY_PEER_METADATA,
   ENVOY_PEER_TAGS,
   PEER_METADATA_HEADERS,
+  ROUTE_CAUSE,
 } from '#base';
 import { type AccessLog, AccessLogSchema } from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
 import {
@@ -48,6 +49,19 @@ export function agentAccessLog(
       },
     },
   });
+  const causeTag = {
+    tag: ENVOY_PEER_TAGS.cause,
+    type: {
+      case: 'metadata' as const,
+      value: {
+        kind: { kind: { case: 'route' as const, value: {} } },
+        metadataKey: {
+          key: ROUTE_CAUSE.namespace,
+          path: [{ segment: { case: 'key' as const, value: ROUTE_CAUSE.key } }],
+        },
+      },
+    },
+  };
   const commonConfig: Init<typeof CommonGrpcAccessLogConfigSchema> = {
     logName: `${side}${stats === undefined ? '' : `?${statsText(stats)}`}`,
     grpcService: { targetSpecifier: { case: 'envoyGrpc', value: { clusterName: ENVOY_AGENT_CLUSTERS.accessLog } } },
@@ -57,6 +71,7 @@ export function agentAccessLog(
       side === 'destination'
         ? []
         : [
+            ...(traffic === 'http' ? [causeTag] : []),
             hostTag(ENVOY_PEER_TAGS.destination, 'istio', 'workload'),
             hostTag(ENVOY_PEER_TAGS.tlsMode, 'envoy.transport_socket_match', 'tlsMode'),
           ],

@@ -1,5 +1,6 @@
 // One HTTP rule of a VirtualService as Envoy routes, and the default route of a service without one (inventory §1.1, §3.6).
 
+import { causeText, ROUTE_CAUSE } from '#base';
 import { durationMs } from '#config';
 import type {
   RouteSchema,
@@ -119,7 +120,12 @@ function httpRoutes(
   const base: Route = {
     ...(name === '' ? {} : { name }),
     match: routeMatch(match),
-    metadata: { filterMetadata: { istio: { config: configPath('virtual-service', vs.namespace, vs.name) } } },
+    metadata: {
+      filterMetadata: {
+        istio: { config: configPath('virtual-service', vs.namespace, vs.name) },
+        [ROUTE_CAUSE.namespace]: { [ROUTE_CAUSE.key]: causeText(rule.origin, rule.path) },
+      },
+    },
     ...(match?.statPrefix === undefined || match.statPrefix === '' ? {} : { statPrefix: match.statPrefix }),
     ...(filters === undefined ? {} : { typedPerFilterConfig: filters }),
     ...headerChanges(route.headers),
