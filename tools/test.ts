@@ -65,52 +65,52 @@ function addonsMissing(): string | undefined {
 const serial = ['--test-concurrency=1'];
 const one = ['--test-isolation=none'];
 const RUNGS: readonly Rung[] = [
-  { name: 'pure', files: PURE_TESTS, missing: () => undefined, args: one, timeoutMs: 120_000 },
-  { name: 'golden', files: ['test/golden/*.test.ts'], missing: () => undefined, args: one, timeoutMs: 120_000 },
-  { name: 'simulator', files: ['sim/**/*.test.ts'], missing: () => undefined, args: one, timeoutMs: 300_000 },
-  { name: 'docs', files: ['test/docs/*.test.ts'], missing: () => undefined, args: serial, timeoutMs: 900_000 },
+  { name: 'pure', files: PURE_TESTS, missing: () => undefined, args: one, timeoutMs: 600_000 },
+  { name: 'golden', files: ['test/golden/*.test.ts'], missing: () => undefined, args: one, timeoutMs: 600_000 },
+  { name: 'simulator', files: ['sim/**/*.test.ts'], missing: () => undefined, args: one, timeoutMs: 900_000 },
+  { name: 'docs', files: ['test/docs/*.test.ts'], missing: () => undefined, args: serial, timeoutMs: 1_800_000 },
   {
     name: 'sockets',
     files: ['test/rungs/sockets/**/*.test.ts'],
     missing: () => undefined,
     args: serial,
-    timeoutMs: 1_500_000,
+    timeoutMs: 1_800_000,
   },
   {
     name: 'scenarios',
     files: ['test/scenarios/**/*.test.ts'],
     missing: () => undefined,
     args: serial,
-    timeoutMs: 1_500_000,
+    timeoutMs: 1_800_000,
   },
   {
     name: 'envoy',
     files: ['test/rungs/envoy/**/*.test.ts'],
     missing: envoyMissing,
     args: serial,
-    timeoutMs: 1_500_000,
+    timeoutMs: 1_800_000,
   },
   {
     name: 'netns',
     files: ['test/rungs/netns/**/*.test.ts'],
     missing: netnsMissing,
     args: serial,
-    timeoutMs: 1_500_000,
+    timeoutMs: 1_800_000,
   },
-  { name: 'kube', files: ['test/rungs/kube/**/*.test.ts'], missing: kubeMissing, args: serial, timeoutMs: 900_000 },
+  { name: 'kube', files: ['test/rungs/kube/**/*.test.ts'], missing: kubeMissing, args: serial, timeoutMs: 1_800_000 },
   {
     name: 'addons',
     files: ['test/rungs/addons/**/*.test.ts'],
     missing: addonsMissing,
     args: serial,
-    timeoutMs: 900_000,
+    timeoutMs: 1_800_000,
   },
   {
     name: 'browser',
     files: ['test/rungs/browser/**/*.test.ts'],
     missing: chromiumMissing,
     args: serial,
-    timeoutMs: 900_000,
+    timeoutMs: 1_800_000,
   },
 ];
 

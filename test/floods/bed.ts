@@ -16,14 +16,21 @@ const LIMITS = {
 const ROUTES = [{ match: { prefix: '/' }, route: { cluster: 'app', timeout: '0s' } }];
 
 export class FloodBed {
-  /** Where the floods go. */
+  /** Where floods go that hold things: what waits is cut soon. */
   readonly port: number;
+  /** Where floods go that do too much: no time-out may come before the limit that must end them. */
+  readonly busyPort: number;
   readonly #others: number;
   readonly #proxy: ProxyProcess;
   readonly #bystander: Worker;
 
-  private constructor(port: number, others: number, proxy: ProxyProcess, bystander: Worker) {
+  private constructor(
+    [port, busyPort, others]: readonly [number, number, number],
+    proxy: ProxyProcess,
+    bystander: Worker,
+  ) {
     this.port = port;
+    this.busyPort = busyPort;
     this.#others = others;
     this.#proxy = proxy;
     this.#bystander = bystander;
@@ -32,13 +39,17 @@ export class FloodBed {
   static async start(): Promise<FloodBed> {
     const bystander = new Worker(new URL('./bystander.ts', import.meta.url));
     const [app] = (await once(bystander, 'message')) as [number];
-    const [port, others] = [await freePort(), await freePort()];
+    const ports = [await freePort(), await freePort(), await freePort()] as const;
     const proxy = await ProxyProcess.start({
       // The other client has its own door: limits that are short for an attacker are too short for a machine in need.
-      listeners: [httpListener('flood', port, ROUTES, LIMITS), httpListener('others', others, ROUTES)],
+      listeners: [
+        httpListener('flood', ports[0], ROUTES, LIMITS),
+        httpListener('busy', ports[1], ROUTES),
+        httpListener('others', ports[2], ROUTES),
+      ],
       clusters: [cluster('app', [app])],
     });
-    const bed = new FloodBed(port, others, proxy, bystander);
+    const bed = new FloodBed(ports, proxy, bystander);
     await bed.quietly(2000);
     return bed;
   }

@@ -21,7 +21,7 @@ async function pour(
   next: (peer: RawH2) => Uint8Array,
   first?: (peer: RawH2) => void,
 ): Promise<FloodEnd> {
-  const peer = await RawH2.connect(bed.port, settings);
+  const peer = await RawH2.connect(bed.busyPort, settings);
   first?.(peer);
   const cut = await peer.pour(() => next(peer), limitMs);
   peer.destroy();

@@ -77,7 +77,8 @@ export const SLOW_FLOODS: readonly Flood[] = [
   },
   {
     name: 'slow bodies, HTTP/1.1',
-    counters: ['http.flood.downstream_rq_timeout'],
+    // Where this side stands still for a moment nothing moves: then that is what is told of.
+    counters: ['http.flood.downstream_rq_timeout', 'http.flood.downstream_rq_idle_timeout'],
     run: async (bed, limitMs) =>
       await drip(
         await sockets(bed, 300, 'POST /small HTTP/1.1\r\nhost: a\r\ncontent-length: 100000\r\n\r\n'),
@@ -87,7 +88,7 @@ export const SLOW_FLOODS: readonly Flood[] = [
   },
   {
     name: 'slow bodies, HTTP/2',
-    counters: ['http.flood.downstream_rq_timeout'],
+    counters: ['http.flood.downstream_rq_timeout', 'http.flood.downstream_rq_idle_timeout'],
     async run(bed, limitMs) {
       const peer = await RawH2.connect(bed.port);
       peer.keep = true;

@@ -9,7 +9,7 @@ export function cluster(name: string, ports: readonly number[], extra: object = 
   return {
     name,
     type: 'STATIC',
-    connect_timeout: '5s',
+    connect_timeout: '60s',
     circuit_breakers: {
       thresholds: [
         { max_connections: 100_000, max_pending_requests: 100_000, max_requests: 100_000, max_retries: 1_000 },

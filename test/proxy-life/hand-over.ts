@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { cluster, httpListener, OVER_H2, tcpListener } from './config.ts';
 import { freePort, ProxyProcess } from './proxy-process.ts';
+import { SENT_LEAST, sentBy } from './rollout.ts';
 import type { LoadEnd, LoadOrder, RolloutPorts } from './rollout-load.ts';
 
 export interface HandOverAsk {
@@ -30,7 +31,7 @@ export async function handOver(ask: HandOverAsk): Promise<LoadEnd> {
     '--concurrency',
     String(ask.concurrency),
     '--drain-time-s',
-    '10',
+    '60',
   ];
   const start = async (): Promise<ProxyProcess> => await ProxyProcess.start(resources(ports, apps), flags);
   let serving = await start();
@@ -43,6 +44,7 @@ export async function handOver(ask: HandOverAsk): Promise<LoadEnd> {
       await before.gone();
     }
     await sleep(1_000);
+    while ((await sentBy(worker)) < SENT_LEAST) await sleep(50);
     worker.postMessage('stop');
     const [end] = (await once(worker, 'message')) as [LoadEnd];
     return end;

@@ -97,18 +97,21 @@ class Fleet {
   async grow(): Promise<void> {
     const ports = { h1: await freePort(), h2: await freePort(), tcp: await freePort() };
     const route = (to: string): object[] => [{ match: { prefix: '/' }, route: { cluster: to, timeout: '0s' } }];
-    const proxy = await ProxyProcess.start({
-      listeners: [
-        httpListener('h1', ports.h1, route('app')),
-        httpListener('h2', ports.h2, route('app2')),
-        tcpListener('tcp', ports.tcp, 'echo'),
-      ],
-      clusters: [
-        cluster('app', [this.#apps.h1]),
-        cluster('app2', [this.#apps.h2], OVER_H2),
-        cluster('echo', [this.#apps.tcp]),
-      ],
-    });
+    const proxy = await ProxyProcess.start(
+      {
+        listeners: [
+          httpListener('h1', ports.h1, route('app')),
+          httpListener('h2', ports.h2, route('app2')),
+          tcpListener('tcp', ports.tcp, 'echo'),
+        ],
+        clusters: [
+          cluster('app', [this.#apps.h1]),
+          cluster('app2', [this.#apps.h2], OVER_H2),
+          cluster('echo', [this.#apps.tcp]),
+        ],
+      },
+      ['--drain-time-s', '60'],
+    );
     this.backends.push({ proxy, ports });
     this.#tellClient();
   }
@@ -153,7 +156,10 @@ class Fleet {
 /** Between the replacements of a load that goes on. */
 const BETWEEN_MS = 5_000;
 
-async function sentBy(worker: Worker): Promise<number> {
+/** Every kind of load was there by then, also where the machine is fast. */
+export const SENT_LEAST = 200;
+
+export async function sentBy(worker: Worker): Promise<number> {
   const answer = once(worker, 'message') as Promise<[number]>;
   worker.postMessage('count');
   return (await answer)[0];
@@ -179,6 +185,7 @@ export async function rollout(ask: RolloutAsk): Promise<LoadEnd> {
       await fleet.grow();
       await fleet.shrink();
     }
+    while ((await sentBy(worker)) < SENT_LEAST) await sleep(50);
     worker.postMessage('stop');
     const [end] = (await once(worker, 'message')) as [LoadEnd];
     return end;

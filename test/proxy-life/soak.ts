@@ -70,7 +70,7 @@ export async function soak(ask: {
 /** Waits until nothing is held any more, or for so long that it never will. */
 async function settled(hold: () => Promise<Held>, before: Held | undefined): Promise<Held> {
   let held = await hold();
-  for (let i = 0; i < 160; i++) {
+  for (let i = 0; i < 480; i++) {
     const over =
       Object.keys(held.gauges).length === 0 &&
       held.timers <= (before?.timers ?? 0) &&

@@ -1,14 +1,14 @@
 // Transparent capture with real namespaces, real rules and clients that know nothing of a mesh (design §3c, tiers 1 and 2).
 import assert from 'node:assert/strict';
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { meshEntry, root, startMesh, type TestMesh } from '../../mesh/mesh.ts';
+import { isAlive, meshEntry, root, startMesh, type TestMesh } from '../../mesh/mesh.ts';
 import { cleanEnv } from '../../mesh/mesh-process.ts';
+import { until } from '../../mesh/until.ts';
 
 const SERVICES = `
 apiVersion: v1
@@ -64,7 +64,7 @@ for (const tier of ['userns', 'netns'] as const) {
       const left = [record(mesh, 'reviews'), record(mesh, 'ratings')];
       await mesh.stop();
       for (const one of left) {
-        assert.ok(!existsSync(`/proc/${one.app.pid}`), 'the application is gone');
+        assert.ok(!isAlive(one.app.pid), 'the application is gone');
         assert.ok(one.netns === undefined || !namespaces().includes(one.netns), 'so is its namespace');
       }
     });
@@ -74,15 +74,15 @@ for (const tier of ['userns', 'netns'] as const) {
     test('curl reaches services by every form of their name, with no word about a proxy', async () => {
       const names = ['reviews', 'reviews.default', 'reviews.default.svc', 'reviews.default.svc.cluster.local'];
       const { out, err } = await run(
-        `env | grep -ic proxy; for n in ${names.join(' ')}; do curl -s -m 10 -o /dev/null -w '%{http_code}\\n' http://$n:9080/; done`,
+        `env | grep -ic proxy; for n in ${names.join(' ')}; do curl -s -m 60 -o /dev/null -w '%{http_code}\\n' http://$n:9080/; done`,
       );
       assert.deepEqual(out.trim().split('\n'), ['0', '200', '200', '200', '200'], err);
     });
 
     test('so do Python, a TCP service and a headless one', async () => {
-      const python = 'import urllib.request as u; print(u.urlopen("http://reviews:9080/", timeout=10).status)';
+      const python = 'import urllib.request as u; print(u.urlopen("http://reviews:9080/", timeout=60).status)';
       const { out, err } = await run(
-        `python3 -c '${python}'; for u in plain:7000 headless:9080; do curl -s -m 10 -o /dev/null -w '%{http_code}\\n' http://$u/; done`,
+        `python3 -c '${python}'; for u in plain:7000 headless:9080; do curl -s -m 60 -o /dev/null -w '%{http_code}\\n' http://$u/; done`,
       );
       assert.deepEqual(out.trim().split('\n'), ['200', '200', '200'], err);
     });
@@ -100,7 +100,7 @@ for (const tier of ['userns', 'netns'] as const) {
 
     test('the application is who it was, and its end is ours', async () => {
       const { status, out } = await run(
-        'id -u; nft flush ruleset 2>/dev/null; curl -s -m 10 -o /dev/null -w "%{http_code}\\n" http://reviews:9080/; exit 7',
+        'id -u; nft flush ruleset 2>/dev/null; curl -s -m 60 -o /dev/null -w "%{http_code}\\n" http://reviews:9080/; exit 7',
       );
       assert.equal(status, 7);
       const [uid, code] = out.trim().split('\n');
@@ -111,7 +111,7 @@ for (const tier of ['userns', 'netns'] as const) {
 
     test('a signal reaches it', async () => {
       const child = start(mesh, tier, 'trap "echo stopped; exit 0" TERM; echo began; while :; do sleep 0.1; done');
-      while (!child.text().includes('began')) await sleep(50);
+      await until('the application', () => child.text().includes('began'));
       child.kill('SIGTERM');
       await child.ended;
       assert.match(child.text(), /stopped/);
@@ -140,9 +140,9 @@ for (const tier of ['userns', 'netns'] as const) {
         dump.stderr.on('data', (said: Buffer) => said.toString().includes('listening') && resolve()),
       );
       const { out } = await run(
-        "curl -s -m 10 -H 'x-secret: do-not-look-at-me' -o /dev/null -w '%{http_code}\\n' http://reviews:9080/",
+        "curl -s -m 60 -H 'x-secret: do-not-look-at-me' -o /dev/null -w '%{http_code}\\n' http://reviews:9080/",
       );
-      for (let i = 0; i < 50 && !Buffer.concat(chunks).includes('\x16\x03', 0, 'latin1'); i++) await sleep(100);
+      await until('a TLS handshake', () => Buffer.concat(chunks).includes('\x16\x03', 0, 'latin1'));
       dump.kill('SIGINT');
       await new Promise<void>((resolve) => dump.once('close', () => resolve()));
       assert.equal(out.trim(), '200');
@@ -153,12 +153,11 @@ for (const tier of ['userns', 'netns'] as const) {
 
     test('when its agent is killed the application goes, and the next start removes what stayed', async () => {
       const child = start(mesh, tier, 'echo began; exec sleep 100', 'victim');
-      while (!child.text().includes('began')) await sleep(50);
+      await until('the application', () => child.text().includes('began'));
       const { agent, app, netns } = record(mesh, 'victim');
       process.kill(agent.pid, 'SIGKILL');
       await child.ended;
-      for (let i = 0; i < 40 && existsSync(`/proc/${app.pid}`); i++) await sleep(50);
-      assert.ok(!existsSync(`/proc/${app.pid}`), 'within 2 s');
+      await until('the end of the application', () => !isAlive(app.pid));
       await run('true');
       assert.ok(netns === undefined || !namespaces().includes(netns));
     });
@@ -244,7 +243,7 @@ function addressOf(netns: string): string {
 
 function plainStatus(host: string, port: number): Promise<number | string> {
   return new Promise((resolve) => {
-    const asked = request({ host, port, path: '/', agent: false, timeout: 5000 }, (response) =>
+    const asked = request({ host, port, path: '/', agent: false, timeout: 60_000 }, (response) =>
       resolve(response.statusCode ?? 0),
     );
     asked.on('timeout', () => asked.destroy(new Error('no answer')));
