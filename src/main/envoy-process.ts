@@ -94,6 +94,9 @@ export class EnvoyProcess {
       'warning',
       '--drain-time-s',
       '5',
+      // Every answer of a connection that drains asks to leave it, not more and more of them.
+      '--drain-strategy',
+      'immediate',
       '--file-flush-interval-msec',
       String(LOG_FLUSH_MS),
     ];

@@ -176,6 +176,25 @@ spec: { jwtRules: [{ issuer: i, jwks: '{"keys":[]}' }] }
     assert.ok(!origins.some(({ name }) => name === 'p'));
   });
 
+  it('gives an Envoy its forward proxy ahead of what its tunnels lead to, and no edit of what unknown hosts get changes it', () => {
+    const node = sidecar('x', {
+      TOPSAIL_DATA_PLANE: 'envoy',
+      INTERCEPTION_MODE: 'NONE',
+      TOPSAIL_LOOPBACK_BLOCK: '127.66',
+      TOPSAIL_HTTP_PROXY_PORT: 15080,
+    });
+    const listeners = (mode: string) => {
+      const mesh = parse(
+        `apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig\nmetadata: { name: istio, namespace: istio-system }\noutboundTrafficPolicy: { mode: ${mode} }\n`,
+      );
+      return translate(world()(mesh), node).get(TYPE_URL.listener) ?? new Map<string, XdsResource>();
+    };
+    const [some, none] = [listeners('ALLOW_ANY'), listeners('REGISTRY_ONLY')];
+    const names = [...some.keys()].filter((name) => name.startsWith('127.'));
+    assert.deepEqual([names[0], names.length > 1], ['127.0.0.1_15080', true]);
+    assert.equal(some.get('127.0.0.1_15080')?.version, none.get('127.0.0.1_15080')?.version);
+  });
+
   it('lays a route table at the door of its VirtualService', () => {
     const vs = parse(
       'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: [{ route: [{ destination: { host: a } }] }] }\n',

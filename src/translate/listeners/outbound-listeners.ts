@@ -64,6 +64,20 @@ export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: Transla
   const tables: TableName[] = [];
   const block = proxy.loopbackBlock;
   const mesh = scope.snapshot.mesh;
+  // It comes before the listeners that its tunnels lead to. An Envoy takes listeners up one after another: a caller that
+  // is told to leave one of those comes back by a new tunnel, which must not be one that is on its way out already.
+  if (proxy.httpProxyPort !== undefined) {
+    const at = proxy.httpProxyPort;
+    const name = listenerName('127.0.0.1', at);
+    // Nor may it change alone, since a tunnel cannot be told to end: what unknown hosts get is left to its routes.
+    const resolves = scope.envoy || resolvesUnknownHosts(scope);
+    listeners.set(
+      name,
+      cache.resource(['lds', 'http_proxy', mesh, scope.telemetry, scope.envoy, resolves, at], () =>
+        resource(ListenerSchema, name, forwardProxy(scope, name, at, resolves), []),
+      ),
+    );
+  }
   if (block !== undefined) {
     for (const [service, port] of ports(scope)) {
       if (service.hostname.startsWith('*')) continue;
@@ -89,17 +103,6 @@ export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: Transla
         ),
       );
     }
-  }
-  if (proxy.httpProxyPort !== undefined) {
-    const at = proxy.httpProxyPort;
-    const name = listenerName('127.0.0.1', at);
-    const resolves = resolvesUnknownHosts(scope);
-    listeners.set(
-      name,
-      cache.resource(['lds', 'http_proxy', mesh, scope.telemetry, scope.envoy, resolves, at], () =>
-        resource(ListenerSchema, name, forwardProxy(scope, name, at, resolves), []),
-      ),
-    );
   }
   return { listeners, tables };
 }
