@@ -71,6 +71,8 @@ export class ProgramTracker {
   rejected(rejection: Rejection): void {
     for (const origin of rejection.origins) {
       const key = objectKey(origin.kind, origin.namespace, origin.name);
+      // Told late: the object has another form by now, on which the proxy has said nothing yet.
+      if (rejection.snapshot < (this.#since.get(key)?.snapshot ?? 0)) continue;
       let byProxy = this.#rejections.get(key);
       if (byProxy === undefined) {
         if (this.#rejections.size >= MOST_REJECTIONS) continue;
