@@ -8,11 +8,12 @@ import { readyScreen } from './demo-screen.ts';
 import { startDemoLoad } from './demo-load.ts';
 import { bookshopSpecs, discoverySpec, gatewaySpec } from './demo-processes.ts';
 import { type Home, homeForStart, makeHome, rootFolder } from './home.ts';
-import { removeRecords, removeStale, runningSupervisor, writeRecords } from './stale-records.ts';
+import { PORT_FOLDER, removeRecords, removeStale, runningSupervisor, writeRecords } from './stale-records.ts';
 import { onShutdown } from './supervised.ts';
 import { type ReadyFacts, Supervisor } from './supervisor.ts';
 import { fullDisk, systemFailure } from './system-failure.ts';
 import { findEnvoy, NO_ENVOY } from './find-envoy.ts';
+import { claimPorts } from './free-ports.ts';
 import { watchLauncher } from './watch-launcher.ts';
 
 const READY_WITHIN_MS = 60_000;
@@ -68,6 +69,12 @@ async function run(
     say,
     changed: (running) => writeRecords(home.run, running),
   });
+  // Its gateway listens only when it has its configuration; until then nobody else may choose those ports.
+  const release = claimPorts(Object.values(ports) as number[], join(home.run, PORT_FOLDER));
+  const cleanUp = (): void => {
+    release();
+    removeRecords(home.run);
+  };
   let load: { stop(): void } | undefined;
   let stopping = false;
   const stopped = new Promise<number>((resolve) => {
@@ -76,7 +83,7 @@ async function run(
       say(`Stopping: ${reason}`);
       load?.stop();
       void supervisor.stop().then(() => {
-        removeRecords(home.run);
+        cleanUp();
         resolve(0);
       });
     };
@@ -118,7 +125,7 @@ async function run(
     const said = systemFailure(error) ?? (error instanceof Error ? error.message : String(error));
     process.stderr.write(`error: ${[said, fullDisk(home.folder)].filter((line) => line !== undefined).join('\n')}\n`);
     await supervisor.stop();
-    removeRecords(home.run);
+    cleanUp();
     return 1;
   }
   const status = await stopped;

@@ -26,6 +26,17 @@ export async function freePorts(count: number, claims: string): Promise<number[]
   return ports;
 }
 
+/** Ports that were chosen otherwise, so that no process of the mesh takes them; the result gives them back. */
+export function claimPorts(ports: readonly number[], claims: string): () => void {
+  mkdirSync(claims, { recursive: true, mode: 0o700 });
+  const mine = ports.map((port) => join(claims, String(port)));
+  // The second time where the first one cleared a claim of the dead.
+  for (const claim of mine) if (!take(claim)) take(claim);
+  return () => {
+    for (const claim of mine) rmSync(claim, { force: true });
+  };
+}
+
 function take(claim: string): boolean {
   try {
     const file = openSync(claim, 'wx', 0o600);
