@@ -18,7 +18,7 @@ export interface PairsResult {
 
 const ASKS = 20;
 /** An acknowledged listener or route is in force a little later. */
-const TRIES = 4;
+const TRIES = 12;
 const PAUSE_MS = 60;
 
 export async function runPairs(seed: number, pairs: number, progress?: (done: number) => void): Promise<PairsResult> {

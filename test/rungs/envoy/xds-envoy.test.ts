@@ -6,7 +6,6 @@ import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -23,6 +22,8 @@ import { SecretSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/s
 import { DownstreamTlsContextSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import { GrpcServer } from '#wire/grpc';
 import { MapBackend, XdsServer, type XdsVariant } from '#xds';
+import { testPorts } from '../../mesh/test-ports.ts';
+import { until } from '../../mesh/until.ts';
 import { selfSigned } from '../sockets/self-signed.ts';
 
 const envoy = process.env['ENVOY_PATH'] ?? 'envoy';
@@ -171,14 +172,6 @@ function bootstrap(variant: XdsVariant, xdsPort: number, sdsPath: string): JsonV
   };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 async function app(name: string): Promise<{ server: Server; port: number }> {
   const server = createHttpServer((_, response) => response.end(name));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -197,16 +190,6 @@ function get(port: number): Promise<string> {
   });
 }
 
-async function until<T>(what: string, check: () => T | Promise<T>, ms = 15_000): Promise<T> {
-  const end = performance.now() + ms;
-  for (;;) {
-    const value = await check();
-    if (value) return value;
-    if (performance.now() > end) throw new Error(`waited ${ms} ms in vain: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-}
-
 async function serve(backend: MapBackend, host: string): Promise<{ xds: XdsServer; listener: GrpcListener }> {
   const xds = new XdsServer({ backend, clock });
   const grpc = new GrpcServer({ clock, gunzip });
@@ -217,11 +200,11 @@ async function serve(backend: MapBackend, host: string): Promise<{ xds: XdsServe
 for (const variant of ['delta', 'sotw'] as const) {
   test(`Envoy (${variant}) is configured, follows changes without a failed request, and its rejection is laid at the right door`, {
     skip,
-    timeout: 60_000,
+    timeout: 900_000,
   }, async () => {
     const folder = mkdtempSync(join(tmpdir(), 'xds-envoy-'));
     const [a, b] = [await app('a'), await app('b')];
-    const port = await freePort();
+    const [port = 0] = await testPorts(1);
     const secrets = new MapBackend();
     secrets.set({ [TYPE_URL.secret]: [secret()] });
     const backend = new MapBackend();
@@ -266,7 +249,10 @@ for (const variant of ['delta', 'sotw'] as const) {
           [TYPE_URL.endpoint]: [endpoint(name, at)],
           [TYPE_URL.route]: [route(name)],
         });
-        await until(`round ${round}`, () => (sync()?.watermark ?? 0) >= snapshot);
+        await until(
+          () => `round ${round}, the last answer is ${answers.at(-1)}`,
+          () => (sync()?.watermark ?? 0) >= snapshot && answers.at(-1) === `200 ${name}`,
+        );
       }
       load = false;
       await loaded;

@@ -2,12 +2,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crdOf, type KindInfo, KINDS, type KindName, KIND_NAMES } from '#config';
 import { KubeHttp } from '#io';
 import { type KubeAccess, KubeClient, type KubeObject, RESOURCES } from '#kube';
+import { testPorts } from '../../mesh/test-ports.ts';
+
+/** Many times what an idle machine needs. */
+const READY_WITHIN_MS = 120_000;
 
 export interface ApiServer {
   readonly folder: string;
@@ -41,7 +44,7 @@ export async function startApiServer(options: { readonly crds?: boolean } = {}):
   if (bin === undefined) throw new Error(missingKube());
   const folder = mkdtempSync(join(tmpdir(), 'topsail-kube-'));
   mkdirSync(join(folder, 'etcd'), { mode: 0o700 });
-  const [etcdPort, peerPort, port] = [await freePort(), await freePort(), await freePort()];
+  const [etcdPort = 0, peerPort = 0, port = 0] = await testPorts(3);
   const token = randomBytes(16).toString('hex');
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   writeFileSync(join(folder, 'sa.key'), privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
@@ -95,8 +98,8 @@ export async function startApiServer(options: { readonly crds?: boolean } = {}):
   try {
     await until(
       'the API server',
-      30_000,
-      async () => (await transport.call({ method: 'GET', path: '/readyz', timeoutMs: 1000 }))?.body === 'ok',
+      READY_WITHIN_MS,
+      async () => (await transport.call({ method: 'GET', path: '/readyz', timeoutMs: 5000 }))?.body === 'ok',
     );
     if (options.crds === true) await installKinds(client);
   } catch (error) {
@@ -113,7 +116,7 @@ export async function installKinds(client: KubeClient): Promise<void> {
       must(await client.apply(RESOURCES.crds, crdOf(kind) as unknown as KubeObject, { force: true })),
     ),
   );
-  await until('the kinds', 20_000, async () => {
+  await until('the kinds', READY_WITHIN_MS, async () => {
     const served = await Promise.all(own.map((kind) => client.page(resourceOf(kind), {}, '', 1)));
     return served.every((one) => one.ok);
   });
@@ -137,14 +140,6 @@ export async function until(what: string, ms: number, holds: () => Promise<boole
     if (performance.now() > end) throw new Error(`gave up waiting for ${what} after ${ms} ms`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => void server.close(resolve));
-  return port;
 }
 
 function start(program: string, args: readonly string[]): ChildProcess {

@@ -7,7 +7,8 @@ import type { KubeClient } from '#kube';
 import { makePeerCheck } from '#identity';
 import { GrpcChannel } from '#wire/grpc';
 import { DiscoveryClient, type ReceivedResource } from '#xds';
-import { type ApiServer, freePort, until } from './api-server.ts';
+import { testPorts } from '../../mesh/test-ports.ts';
+import { type ApiServer, until } from './api-server.ts';
 
 export interface ControlPlane {
   readonly xdsPort: number;
@@ -19,14 +20,12 @@ export interface ControlPlane {
 const clock = new SystemClock();
 const random = new SystemRandom();
 
-export async function startControlPlane(api: ApiServer, name = 'istiod-0'): Promise<ControlPlane> {
-  const [xdsPort, httpsPort, readyPort, monitoringPort, port] = [
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-    await freePort(),
-  ];
+export async function startControlPlane(
+  api: ApiServer,
+  name = 'istiod-0',
+  more: Readonly<Record<string, string>> = {},
+): Promise<ControlPlane> {
+  const [xdsPort = 0, httpsPort = 0, readyPort = 0, monitoringPort = 0, port = 0] = await testPorts(5);
   const root = join(import.meta.dirname, '../../..');
   const flags = {
     'xds-port': xdsPort,
@@ -44,7 +43,7 @@ export async function startControlPlane(api: ApiServer, name = 'istiod-0'): Prom
     'debug',
     ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
   ];
-  const env = { ...process.env, TOPSAIL_HOME: join(api.folder, name), POD_NAME: name };
+  const env = { ...process.env, TOPSAIL_HOME: join(api.folder, name), POD_NAME: name, ...more };
   const child: ChildProcess = spawn(process.execPath, [join(root, 'src/main/cli.ts'), ...args], {
     env,
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -59,7 +58,7 @@ export async function startControlPlane(api: ApiServer, name = 'istiod-0'): Prom
       () => false,
     );
   };
-  await until('the control plane', 20_000, ready);
+  await until('the control plane', 120_000, ready);
   return {
     xdsPort,
     httpsPort,
@@ -91,7 +90,7 @@ export async function podToken(
     path,
     body,
     contentType: 'application/json',
-    timeoutMs: 5000,
+    timeoutMs: 30_000,
   });
   const { status } = JSON.parse(answer?.body ?? '{}') as { status?: { token?: string } };
   if (status?.token === undefined) throw new Error(`no token: ${answer?.body}`);
@@ -100,7 +99,7 @@ export async function podToken(
 
 export async function meshRoots(client: KubeClient, namespace: string): Promise<string> {
   let roots = '';
-  await until('istio-ca-root-cert', 10_000, async () => {
+  await until('istio-ca-root-cert', 60_000, async () => {
     const map = await client.get(
       { group: '', version: 'v1', plural: 'configmaps', kind: 'ConfigMap', namespaced: true },
       { namespace, name: 'istio-ca-root-cert' },

@@ -86,7 +86,7 @@ test('a Gateway is deployed, and its route reaches the gateway pod', skipWithout
   assert.equal(status.addresses.length, 1);
   await until(
     'the attached route',
-    5000,
+    60_000,
     async () =>
       (must(await api.client.get(Gateway[0], { namespace: 'infra', name: 'front' }))['status'] as typeof status)
         .listeners[0]?.attachedRoutes === 1,
@@ -107,8 +107,8 @@ test('a Gateway is deployed, and its route reaches the gateway pod', skipWithout
       { spec: { rules: [{ backendRefs: [{ name: 'missing', port: 1 }] }] } },
     ),
   );
-  await until('the change', 5000, () => !sidecar.text(TYPE_URL.route, 'http.80').includes('/cart'));
-  await until('its reason', 5000, async () => {
+  await until('the change', 60_000, () => !sidecar.text(TYPE_URL.route, 'http.80').includes('/cart'));
+  await until('its reason', 60_000, async () => {
     const { parents } = must(await api.client.get(HTTPRoute[0], { namespace: 'shop', name: 'web' }))['status'] as {
       parents: { controllerName: string; conditions: { type: string; reason: string }[] }[];
     };

@@ -89,7 +89,7 @@ function asGateway(token: string, pod: string): Sidecar {
 
 test('the gateway’s pod gets its key', skipWithoutKube, async () => {
   const gateway = asGateway(await makePod('entrance-1', 'entrance', { ...LABELS, app: 'entrance' }), 'entrance-1');
-  await until('the key', 30_000, () => gateway.text(TYPE_URL.secret, SECRET).includes('PRIVATE KEY'));
+  await until('the key', 60_000, () => gateway.text(TYPE_URL.secret, SECRET).includes('PRIVATE KEY'));
   gateway.close();
 });
 
@@ -97,7 +97,7 @@ test('a neighbour that claims its labels, or its name, gets nothing', skipWithou
   const token = await makePod('app-1', 'app', { app: 'app' });
   for (const pod of ['app-1', 'entrance-1']) {
     const thief = asGateway(token, pod);
-    await until('the refusal', 30_000, () => thief.lastError !== '');
+    await until('the refusal', 60_000, () => thief.lastError !== '');
     assert.equal(thief.text(TYPE_URL.secret, SECRET), '');
     assert.equal(thief.held.size, 0);
     thief.close();

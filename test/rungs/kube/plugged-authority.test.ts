@@ -97,10 +97,10 @@ test(
   'the intermediate in the Secret signs, and the one that replaces it signs from then on',
   skipWithoutKube,
   async () => {
-    await until('the root', 10_000, async () => (await published())['root-cert.pem'] === corporate.rootsPem);
-    await until('the first signs', 10_000, async () => (await issuer()).includes('first'));
+    await until('the root', 60_000, async () => (await published())['root-cert.pem'] === corporate.rootsPem);
+    await until('the first signs', 60_000, async () => (await issuer()).includes('first'));
     await issue(made('second'));
-    await until('the second signs', 30_000, async () => (await issuer()).includes('second'));
+    await until('the second signs', 60_000, async () => (await issuer()).includes('second'));
     assert.equal((await published())['root-cert.pem'], corporate.rootsPem);
   },
 );

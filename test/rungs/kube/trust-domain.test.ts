@@ -69,7 +69,7 @@ test('certificates are of the trust domain of the ConfigMap', skipWithoutKube, a
 
 test('another one is told of, and waits', skipWithoutKube, async () => {
   await configure('trustDomain: other.example\n');
-  await until('the warning', 30_000, async () => plane.output().includes('another trustDomain is configured'));
+  await until('the warning', 60_000, async () => plane.output().includes('another trustDomain is configured'));
   assert.equal(await identity(), 'URI:spiffe://example.org/ns/shop/sa/app');
 });
 

@@ -49,7 +49,7 @@ export class ControlPlane implements XdsBackend {
   }
 
   /** Every one of these proxies acknowledged the newest snapshot, or rejected some of it. */
-  async settled(count: number, timeoutMs = 15_000): Promise<void> {
+  async settled(count: number, timeoutMs = 90_000): Promise<void> {
     const end = performance.now() + timeoutMs;
     for (;;) {
       const all = this.xds.status();

@@ -118,7 +118,8 @@ const HASHES: Feature = [
   ),
 ];
 
-const slow: Step['call'] = { headers: { 'x-delay': '400' } };
+/** Longer than a busy machine needs to send six calls. */
+const slow: Step['call'] = { headers: { 'x-delay': '1500' } };
 const POOLS: Feature = [
   {
     name: 'connectionPool: one connection and one that waits, the rest overflow',
@@ -219,7 +220,7 @@ const EJECTION: Feature = [
     config:
       destinationRule(
         'web',
-        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 2, interval: 1s, baseEjectionTime: 1s, maxEjectionPercent: 100 } }',
+        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 2, interval: 1s, baseEjectionTime: 10s, maxEjectionPercent: 100 } }',
       ) + routes('{ retries: { attempts: 0 }, route: [{ destination: { host: web } }] }'),
     steps: [
       { call: { headers: { 'x-answer': '500', 'x-only': 'web-v2' } }, times: 9 },
@@ -232,7 +233,7 @@ const EJECTION: Feature = [
     config:
       destinationRule(
         'web',
-        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 0, consecutiveGatewayErrors: 2, interval: 1s, baseEjectionTime: 1s, maxEjectionPercent: 100 } }',
+        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 0, consecutiveGatewayErrors: 2, interval: 1s, baseEjectionTime: 10s, maxEjectionPercent: 100 } }',
       ) + routes('{ retries: { attempts: 0 }, route: [{ destination: { host: web } }] }'),
     steps: [
       { call: { headers: { 'x-answer': '500', 'x-only': 'web-v2' } }, times: 9 },
@@ -247,7 +248,7 @@ const EJECTION: Feature = [
     config:
       destinationRule(
         'web',
-        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 1, interval: 1s, baseEjectionTime: 1s, maxEjectionPercent: 40 } }',
+        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 1, interval: 1s, baseEjectionTime: 10s, maxEjectionPercent: 40 } }',
       ) + routes('{ retries: { attempts: 0 }, route: [{ destination: { host: web } }] }'),
     steps: [
       { call: { headers: { 'x-answer': '500' } }, times: 9 },

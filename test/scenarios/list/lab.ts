@@ -26,7 +26,7 @@ import { gunzip, listenGrpc, SystemClock, SystemFs } from '#io';
 import { encodePeerMetadata, localPeer } from '#telemetry';
 import { GrpcServer } from '#wire/grpc';
 import { holdBlock } from '../../../src/main/claim-block.ts';
-import { freePorts } from '../../../src/main/free-ports.ts';
+import { testPorts } from '../../mesh/test-ports.ts';
 import { type Backends, startBackends } from './backends.ts';
 import { Certificates } from './certificates.ts';
 import { type Applied, ControlPlane } from './control-plane.ts';
@@ -36,7 +36,7 @@ export type Plane = 'topsail' | 'envoy';
 export type Role = 'client' | 'server' | 'gateway';
 export const ROLES: readonly Role[] = ['client', 'server', 'gateway'];
 const DOMAIN = 'cluster.local';
-const READY_MS = 30_000;
+const READY_MS = 120_000;
 
 interface Member {
   readonly role: Role;
@@ -132,7 +132,7 @@ export class Lab {
     const { certPem, keyPem } = certificates.of('secure.example.com');
     const backends = await startBackends({ cert: certPem, key: keyPem });
     const count = 1 + GATEWAY_PORTS.length + Object.keys(SERVER_PORTS).length + ROLES.length;
-    const ports = await freePorts(count, join(folder, 'ports'));
+    const ports = await testPorts(count);
     const lab = new Lab({ options, folder, backends, certificates, ports, block: await freeBlock() });
     try {
       await lab.apply('');

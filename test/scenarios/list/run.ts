@@ -5,9 +5,9 @@ import type { Lab, Role } from './lab.ts';
 import type { Expectation, HeaderCheck, Scenario, Step } from './scenario.ts';
 
 /** A listener that was acknowledged reaches its worker a little later: a scenario is tried again for so long. */
-const TRY_MS = 4000;
+const TRY_MS = 30_000;
 const PAUSE_MS = 60;
-const LOG_MS = 1500;
+const LOG_MS = 4000;
 let cases = 0;
 
 /** Throws what did not hold at the last try. */
