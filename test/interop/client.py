@@ -137,7 +137,7 @@ def unimplemented_service():
 
 
 def nothing_left():
-    for _ in range(100):
+    for _ in range(900):
         left = json.loads(unary(S + "Active", b"").partition(b"\n")[0])["active"]
         if left == 0:
             return

@@ -4,10 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import type { Locator, Page } from 'playwright-core';
+import { until } from '../../mesh/until.ts';
 import { seriousViolations } from './axe.ts';
 import { type DemoFixture, startDemo } from './demo-fixture.ts';
 
-const SEEN_WITHIN_MS = 30_000;
+const SEEN_WITHIN_MS = 120_000;
 const folder = mkdtempSync(join(tmpdir(), 'topsail-changes-'));
 
 let demo: DemoFixture;
@@ -25,6 +27,20 @@ function apply(name: string, text: string): void {
   demo.command('apply', '--wait', '-f', file);
 }
 
+/** What if, again and again: requests that show it must have been remembered first. */
+async function askUntil(page: Page, shown: Locator): Promise<void> {
+  await until(
+    () => `${String(shown)} is not shown`,
+    async () => {
+      await page.getByRole('button', { name: 'What if?' }).click();
+      return await shown.waitFor({ timeout: 4_000 }).then(
+        () => true,
+        () => false,
+      );
+    },
+  );
+}
+
 const routes = (http: string): string => `apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: reviews, namespace: default }
@@ -33,14 +49,8 @@ spec: { hosts: [reviews], http: [${http}] }
 
 test('what if: an edit is tried on the requests of the last minutes, and nothing is applied', async () => {
   const { page, problems, finish } = await demo.open('/what-if', { mayWrite: true });
-  // Some requests must have been remembered.
-  await page.getByRole('button', { name: 'What if?' }).click();
   const row = page.getByRole('row').filter({ hasText: 'productpage-v1 → details-v1' });
-  for (let left = 10; left > 0 && (await row.count()) === 0; left--) {
-    await page.waitForTimeout(2_000);
-    await page.getByRole('button', { name: 'What if?' }).click();
-  }
-  await row.getByText('would fail').first().waitFor();
+  await askUntil(page, row.getByText('would fail').first());
   await row
     .getByText(/deny-all/)
     .first()
@@ -55,7 +65,6 @@ test('what if: an edit is tried on the requests of the last minutes, and nothing
 test('what if: a changed route tells who would go elsewhere, and saves from the same place', async () => {
   apply('routes', routes('{ route: [{ destination: { host: reviews, subset: v1 } }] }'));
   const { page, problems, finish } = await demo.open('/config/VirtualService/default/reviews', { mayWrite: true });
-  await page.waitForTimeout(3_000);
   const editor = page.getByRole('textbox', { name: 'YAML of the object' });
   await editor.click();
   await page.keyboard.press('Control+A');
@@ -64,9 +73,8 @@ test('what if: a changed route tells who would go elsewhere, and saves from the 
   await page.keyboard.type(
     '{ apiVersion: networking.istio.io/v1, kind: VirtualService, metadata: { name: reviews, namespace: default }, spec: { hosts: [reviews], http: [{ route: [{ destination: { host: reviews, subset: v3 } }] }] } }',
   );
-  await page.getByRole('button', { name: 'What if?' }).click();
   const row = page.getByRole('row').filter({ hasText: 'productpage-v1 → reviews' });
-  await row.getByText('goes elsewhere').first().waitFor({ timeout: SEEN_WITHIN_MS });
+  await askUntil(page, row.getByText('goes elsewhere').first());
   await row.getByText('reviews v3').first().waitFor();
   await row.getByRole('link', { name: 'VirtualService reviews' }).first().waitFor();
   await page.getByRole('button', { name: 'Save' }).click();
@@ -104,7 +112,14 @@ spec: { selector: { matchLabels: { app: details } }, action: DENY, rules: [{ to:
 `,
   );
   const { page, problems, finish } = await demo.open('/security', { mayWrite: true });
-  const row = page.getByRole('region', { name: 'Denied requests' }).getByRole('row').filter({ hasText: 'details-v1' });
+  const deniedIn = (where: Page): Locator =>
+    where
+      .getByRole('region', { name: 'Denied requests' })
+      .getByRole('row')
+      .filter({ hasText: 'productpage' })
+      .filter({ hasText: 'details-v1' })
+      .first();
+  const row = deniedIn(page);
   await row.getByRole('link', { name: 'no-details' }).waitFor({ timeout: SEEN_WITHIN_MS });
   await row.getByText('rule 0').waitFor();
   assert.deepEqual(await seriousViolations(page), []);
@@ -112,7 +127,7 @@ spec: { selector: { matchLabels: { app: details } }, action: DENY, rules: [{ to:
   await finish('security-denied');
   demo.command('delete', '-f', join(folder, 'no-details.yaml'));
   const other = await demo.open('/security', { mayWrite: true });
-  await other.page.getByRole('link', { name: 'Allow' }).first().click();
+  await deniedIn(other.page).getByRole('link', { name: 'Allow' }).click();
   await other.page.getByRole('button', { name: 'Make the manifest' }).click();
   await other.page.getByText('sa/productpage').first().waitFor();
   await other.finish('security-allow');

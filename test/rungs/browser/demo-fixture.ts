@@ -11,7 +11,9 @@ const root = join(import.meta.dirname, '../../..');
 /** $TOPSAIL_ENTRY names another bundle. */
 const entry = process.env['TOPSAIL_ENTRY'] ?? join(root, 'dist/topsail.js');
 const output = join(root, 'test/output/browser');
-const READY_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 180_000;
+/** Of a page, where a test says nothing else, and of a command. */
+const PATIENCE_MS = 120_000;
 /** Below it ports are seldom taken by outgoing connections. */
 const FIRST_PORT = 20_000;
 
@@ -50,18 +52,33 @@ export async function startDemo(flags: readonly string[] = []): Promise<DemoFixt
     stdio: ['ignore', 'pipe', 'inherit'],
     env,
   });
-  await ready(child);
+  const end = async (): Promise<void> => {
+    if (child.exitCode === null && child.signalCode === null) {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill('SIGTERM');
+      await ended;
+    }
+    rmSync(home, { recursive: true, force: true, maxRetries: 10 });
+  };
+  await ready(child).catch(async (error: unknown) => {
+    await end();
+    throw error;
+  });
   const run = JSON.parse(readFileSync(join(home, 'run.json'), 'utf8')) as {
     readonly address: string;
     readonly token: string;
   };
-  const browser = await chromium.launch({ executablePath: findChromium(), args: [...CHROMIUM_FLAGS] });
+  const launched = chromium.launch({ executablePath: findChromium(), args: [...CHROMIUM_FLAGS], timeout: PATIENCE_MS });
+  const browser = await launched.catch(async (error: unknown) => {
+    await end();
+    throw error;
+  });
   mkdirSync(output, { recursive: true });
   const command = (...args: string[]): string => {
     const result = spawnSync(process.execPath, [entry, ...args, '--home', home], {
       encoding: 'utf8',
       env,
-      timeout: 30_000,
+      timeout: PATIENCE_MS,
     });
     if (result.status !== 0) throw new Error(`topsail ${args.join(' ')}: ${result.stderr}`);
     return result.stdout;
@@ -83,10 +100,7 @@ export async function startDemo(flags: readonly string[] = []): Promise<DemoFixt
       ),
     stop: async () => {
       await browser.close();
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.kill('SIGTERM');
-      await ended;
-      rmSync(home, { recursive: true, force: true });
+      await end();
     },
   };
 }
@@ -99,6 +113,7 @@ async function openPage(
   { scheme = 'light', width = 1360 }: OpenOptions,
 ): Promise<WatchedPage> {
   const page = await browser.newPage({ viewport: { width, height: 860 }, colorScheme: scheme });
+  page.setDefaultTimeout(PATIENCE_MS);
   const problems: string[] = [];
   page.on('pageerror', (error) => problems.push(`error: ${error.message}`));
   page.on('console', (message) => {
@@ -113,6 +128,8 @@ async function openPage(
     await page.getByText('may write').waitFor();
   }
   await page.goto(`${address}${path}`);
+  // Until that is known again every editor is read only.
+  if (link !== undefined) await page.getByText('may write').waitFor();
   return {
     page,
     problems,

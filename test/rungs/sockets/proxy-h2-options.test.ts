@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { connect, createServer, type ServerHttp2Session } from 'node:http2';
 import { type AddressInfo, connect as connectTcp, createServer as createTcpServer } from 'node:net';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { cluster, fetchText, listener, managerFilter, runProxy } from './proxy-fixture.ts';
+import { until } from '../../mesh/until.ts';
 
 const route = { match: { prefix: '/' }, route: { cluster: 'app', timeout: '0s' } };
 const upstreamOptions = (h2: object): object => ({
@@ -21,15 +21,6 @@ const plain = (options: object): object[] => [
 ];
 const KEEP_ALIVE = { connection_keepalive: { interval: '0.1s', timeout: '0.1s' } };
 
-/** Until it is there; the test's own limit is the runner's. */
-async function until<T>(look: () => T | undefined): Promise<T> {
-  for (;;) {
-    const found = look();
-    if (found !== undefined) return found;
-    await sleep(5);
-  }
-}
-
 test('clients are told the windows and the number of streams', async () => {
   const proxy = await runProxy(
     plain({ initial_stream_window_size: 70_000, initial_connection_window_size: 300_000, max_concurrent_streams: 5 }),
@@ -39,7 +30,7 @@ test('clients are told the windows and the number of streams', async () => {
   await once(session, 'remoteSettings');
   assert.equal(session.remoteSettings.initialWindowSize, 70_000);
   assert.equal(session.remoteSettings.maxConcurrentStreams, 5);
-  await until(() => (session.state.remoteWindowSize === 300_000 ? true : undefined));
+  await until('the window', () => session.state.remoteWindowSize === 300_000);
   session.close();
   proxy.close();
 });
@@ -80,8 +71,8 @@ test('endpoints are told the windows, get no more streams than said, and are ask
   const first = sessions[0] as ServerHttp2Session;
   assert.equal(first.remoteSettings.initialWindowSize, 80_000);
   // Less what the answer took of it.
-  await until(() => ((first.state.remoteWindowSize ?? 0) > 399_000 ? true : undefined));
-  await until(() => (pings > 2 ? true : undefined));
+  await until('the window', () => (first.state.remoteWindowSize ?? 0) > 399_000);
+  await until('several PINGs', () => pings > 2);
   assert.equal(sessions.length, 3);
   proxy.close();
   app.close();
@@ -113,7 +104,7 @@ test('a client that answers no PING is cut', async () => {
   socket.write('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
   socket.write(Buffer.from('000000040000000000', 'hex'));
   socket.resume();
-  await once(socket, 'close');
+  await new Promise((resolve) => socket.once('close', resolve));
   assert.equal(proxy.handle.proxy.services.stats.counter('http2.keepalive_timeout').value, 1);
   proxy.close();
 });
