@@ -57,6 +57,7 @@ export function fakeContext({ answers = {}, files = {} }: FakeMesh): {
     out: (text) => void (out += text),
     err: (text) => void (err += text),
     readStdin: never,
+    inPod: never,
     colour: false,
     interrupted: new Promise(() => {}),
     sleep: async (ms) => clock.advance(ms),

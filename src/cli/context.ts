@@ -9,6 +9,22 @@ export interface EventCall {
   readonly until: Promise<void>;
 }
 
+/** Which cluster's mesh a command means; a field that is there was given. */
+export interface ClusterFlags {
+  readonly kubeconfig?: string | undefined;
+  readonly context?: string | undefined;
+  readonly istioNamespace?: string | undefined;
+  readonly revision?: string | undefined;
+}
+
+export interface PodCommand {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly command: readonly string[];
+  readonly timeoutMs: number;
+}
+
 export interface CliContext {
   readonly cwd: string;
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -33,6 +49,13 @@ export interface CliContext {
     readonly context?: string | undefined;
     readonly fieldManager: string;
   }) => Promise<KubeClient>;
+  /** Runs a program in a pod; rejects with a sentence when it cannot be run. */
+  readonly inPod: (
+    flags: ClusterFlags,
+    asked: PodCommand,
+  ) => Promise<{ readonly status: number; readonly out: string; readonly err: string }>;
+  /** The mesh is a cluster's, not this machine's. */
+  readonly cluster?: ClusterFlags;
   /** The folder with package.json, deploy/ and dist/. */
   readonly root: () => string;
   readonly version: string;

@@ -6,6 +6,7 @@ import { findHome, readRun } from './find-mesh.ts';
 const CALL_TIMEOUT_MS = 15_000;
 
 export interface MeshClient {
+  /** '' for a cluster's. */
   readonly home: string;
   readonly run: RunJson;
   get<T>(path: string, timeoutMs?: number): Promise<T>;
@@ -13,7 +14,13 @@ export interface MeshClient {
   post<T>(path: string, body: unknown, timeoutMs?: number): Promise<T>;
 }
 
+/** The cluster's where the command was told so, else one of this machine. */
 export async function openMesh(context: CliContext, home: string | undefined): Promise<MeshClient> {
+  if (context.cluster === undefined) return await openLocal(context, home);
+  return await (await import('./cluster-mesh.ts')).openClusterMesh(context, context.cluster);
+}
+
+async function openLocal(context: CliContext, home: string | undefined): Promise<MeshClient> {
   const folder = await findHome(context, home);
   const run = await readRun(context, folder);
   const url = new URL(run.address);

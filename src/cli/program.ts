@@ -1,6 +1,6 @@
 // The command tree: names, flags and help. Loading it loads no command; each action imports its own file.
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
-import type { CliContext } from './context.ts';
+import type { CliContext, ClusterFlags } from './context.ts';
 import { addObserveCommands } from './observe-program.ts';
 import { addKubeCommands, type KubeStarters } from './kube-program.ts';
 
@@ -47,6 +47,22 @@ function add(program: Command, name: string, description: string): Command {
     .option('--home <dir>', 'folder of the mesh (default: $TOPSAIL_HOME, then the nearest .topsail/ upwards)');
 }
 
+/** A command that can ask a cluster's mesh, too. */
+function addAnywhere(program: Command, name: string, description: string): Command {
+  return add(program, name, `${description}; of this machine's mesh, else the cluster's`)
+    .option('-c, --kubeconfig <file>', "the cluster's mesh (default: $KUBECONFIG, then ~/.kube/config)")
+    .option('--context <name>', 'context of the kubeconfig')
+    .option('-i, --istioNamespace <name>', 'namespace of the control plane (default: istio-system)')
+    .option('-r, --revision <name>', 'only this revision of the control plane')
+    .option('-n, --namespace <name>', 'namespace of the proxy, where its name has none');
+}
+
+const chosen = async (context: CliContext, options: ClusterFlags & { readonly home?: string }): Promise<CliContext> =>
+  (await import('./cluster-mesh.ts')).inChosenMesh(context, options);
+
+const inNamespace = (name: string, { namespace }: { readonly namespace?: string }): string =>
+  namespace === undefined || name.includes('.') ? name : `${name}.${namespace}`;
+
 const namespaceFlag = (): Option =>
   new Option('-n, --namespace <name>', 'namespace of what names none').default('default');
 const fileFlag = (): Option =>
@@ -91,6 +107,17 @@ function addConfigCommands(program: Command, { context, exit }: ProgramParts): v
 
 function addViewCommands(program: Command, { context, exit, version }: ProgramParts): void {
   const output = (): Option => new Option('-o, --output <format>', 'json');
+  program
+    .command('request', { hidden: true })
+    .description("one call to the control plane's API, or with --port to another listener of loopback")
+    .argument('<method>')
+    .argument('<path>')
+    .argument('[body]', 'JSON')
+    .option('--home <dir>', 'folder of the mesh')
+    .option('--port <port>', 'port of a listener that needs no token')
+    .action(async (method: string, path: string, body: string | undefined, options) =>
+      exit(await (await import('./request.ts')).request(await context(), method, path, body, options)),
+    );
   add(program, 'version', 'versions of client, control plane and proxies')
     .option('--no-remote', 'only this client')
     .action(async (options) => exit(await (await import('./status.ts')).version(await context(), version, options)));
@@ -100,14 +127,17 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
   add(program, 'check', 'what is wrong and what to do next; fails on errors')
     .alias('analyze')
     .action(async (options) => exit(await (await import('./status.ts')).check(await context(), options)));
-  add(program, 'proxy-status', 'whether each proxy has what it should have')
+  addAnywhere(program, 'proxy-status', 'whether each proxy has what it should have')
     .alias('ps')
     .argument('[proxy]', 'NAME or NAME.NAMESPACE')
     .addOption(output())
-    .action(async (name, options) =>
-      exit(await (await import('./proxy-status.ts')).proxyStatus(await context(), name, options)),
-    );
-  add(program, 'proxy-config', 'what a proxy was given')
+    .action(async (name: string | undefined, options) => {
+      const which = name === undefined ? undefined : inNamespace(name, options);
+      exit(
+        await (await import('./proxy-status.ts')).proxyStatus(await chosen(await context(), options), which, options),
+      );
+    });
+  addAnywhere(program, 'proxy-config', 'what a proxy was given')
     .alias('pc')
     .addArgument(
       new Argument('<part>', 'which part').choices([
@@ -126,10 +156,10 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
     )
     .argument('<proxy>', 'NAME or NAME.NAMESPACE')
     .addOption(new Option('-o, --output <format>', 'short or json').default('short'))
-    .action(async (part: string, name, options) => {
+    .action(async (part: string, name: string, options) => {
       const { CONFIG_PARTS, proxyConfig } = await import('./proxy-config.ts');
       const plural = CONFIG_PARTS.find((one) => one === part || one === `${part}s`) ?? 'all';
-      exit(await proxyConfig(await context(), plural, name, options));
+      exit(await proxyConfig(await chosen(await context(), options), plural, inNamespace(name, options), options));
     });
   add(program, 'edges', 'who calls whom: requests, errors, latency, mTLS')
     .addOption(output())
@@ -199,6 +229,8 @@ const TRACING = 'the dashboard shows traces of this collector: http://127.0.0.1:
 const PROMETHEUS = 'the dashboard reads ranges beyond the last hour from this Prometheus: http://127.0.0.1:9090';
 const RECENT = 'requests a second remembered of each proxy, for what-if, denials and explain (0: none; default: 2)';
 
+const CONCURRENCY = "threads that carry the workload's traffic, 1 to 64 (captured workloads: 1)";
+
 function wholeNumber(text: string): number {
   if (/^\d{1,4}$/.test(text)) return Number(text);
   throw new InvalidArgumentError('Give a whole number, such as 2.');
@@ -264,6 +296,7 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
         .default('auto'),
     )
     .addOption(new Option('--data-plane <which>', 'which proxy').choices(['topsail', 'envoy']).default('topsail'))
+    .option('--concurrency <n>', CONCURRENCY, '1')
     .argument('<command...>', 'the process')
     .passThroughOptions()
     .action(async (command, options) => exit(await starters.run(command, options)));
@@ -275,6 +308,7 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     )
     .option('--bind <port=port>', 'container port = port to bind here, e.g. 8080=8080', collect, [] as string[])
     .addOption(new Option('--data-plane <which>', 'which proxy').choices(['topsail', 'envoy']).default('topsail'))
+    .option('--concurrency <n>', CONCURRENCY, '1')
     .action(async (options) => exit(await starters.gateway(options)));
   program
     .command('proxy')

@@ -2,6 +2,8 @@
 // certificate and roots, which only the proxy itself knows and tells on its admin port.
 import { X509Certificate } from 'node:crypto';
 import type { ProxyJson } from '#api';
+import { PROXY_CONTAINER } from '#controllers';
+import { requestIn } from './cluster-mesh.ts';
 import type { CliContext } from './context.ts';
 
 export interface SecretRow {
@@ -63,13 +65,12 @@ export function secretRow(secret: Secret): SecretRow {
   };
 }
 
-/** What the agent gave its proxy; nothing where the proxy's admin port is on another machine. */
+/** What the agent gave its proxy; nothing where neither this machine nor the cluster reaches the proxy's admin port. */
 export async function agentSecrets(context: CliContext, proxy: ProxyJson | undefined): Promise<readonly SecretRow[]> {
   if (proxy === undefined || proxy.adminPort === 0) return [];
   const ask = async <T>(path: string): Promise<T | undefined> => {
-    const target = { host: '127.0.0.1', port: proxy.adminPort };
-    const answer = await context.call({ target, method: 'GET', path, timeoutMs: ADMIN_TIMEOUT_MS });
-    return answer?.status === 200 ? (JSON.parse(answer.body) as T) : undefined;
+    const text = await (context.cluster === undefined ? asked : askedInPod)(context, proxy, path);
+    return text === undefined ? undefined : (JSON.parse(text) as T);
   };
   const dump = await ask<{ configs?: readonly { secret?: Secret }[] }>('/config_dump?resource=dynamic_active_secrets');
   const named = (dump?.configs ?? []).flatMap(({ secret }) => (secret === undefined ? [] : [secretRow(secret)]));
@@ -82,6 +83,27 @@ export async function agentSecrets(context: CliContext, proxy: ProxyJson | undef
     ...cert_chain.slice(0, 1).map((one) => pageRow(one, 'Cert Chain')),
     ...ca_cert.map((one) => pageRow(one, 'CA')),
   ]);
+}
+
+async function asked(context: CliContext, { adminPort }: ProxyJson, path: string): Promise<string | undefined> {
+  const target = { host: '127.0.0.1', port: adminPort };
+  const answer = await context.call({ target, method: 'GET', path, timeoutMs: ADMIN_TIMEOUT_MS });
+  return answer?.status === 200 ? answer.body : undefined;
+}
+
+/** Its admin port is on the pod's loopback. */
+async function askedInPod(
+  context: CliContext,
+  { name, namespace, adminPort }: ProxyJson,
+  path: string,
+): Promise<string | undefined> {
+  const where = { namespace, pod: name, container: PROXY_CONTAINER };
+  try {
+    return await requestIn(context, context.cluster ?? {}, where, ['GET', path, '--port', String(adminPort)]);
+  } catch {
+    // The pod has gone, or its image is another one's.
+    return undefined;
+  }
 }
 
 function pageRow(one: CertificatePage, type: SecretRow['type']): SecretRow {

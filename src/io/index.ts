@@ -17,6 +17,7 @@ export * from './http-api-call.ts';
 export * from './grpc-http2.ts';
 export * from './admin-http.ts';
 export * from './log-sink.ts';
+export { type PodCommand, type PodCommandEnd, runInPod } from './kube-exec.ts';
 export * from './kube-http.ts';
 export * from './kube-http-server.ts';
 export * from './safe-fetch.ts';

@@ -1,8 +1,10 @@
 // HTTPS to the API server over node:https: kept-alive connections, credentials read again now and then, watches as streams.
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { Duplex } from 'node:stream';
 
 /** The same shapes as `#kube` has; this area does not import it. */
 type FileOrText = { readonly file: string } | { readonly text: string };
@@ -110,6 +112,42 @@ export class KubeHttp {
     };
   }
 
+  /** A WebSocket of the API server: the connection after its 101. Rejects with what the server said otherwise. */
+  async upgrade(path: string, protocol: string, timeoutMs: number): Promise<{ socket: Duplex; head: Buffer }> {
+    const headers = {
+      accept: '*/*',
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': randomBytes(16).toString('base64'),
+      'sec-websocket-protocol': protocol,
+    };
+    const request = await this.#request({ method: 'GET', path, timeoutMs }, true, headers);
+    return await new Promise((resolve, reject) => {
+      const cut = setTimeout(() => request.destroy(new Error('the API server did not answer')), timeoutMs);
+      request.on('upgrade', (_response, socket, head) => {
+        clearTimeout(cut);
+        resolve({ socket, head });
+      });
+      request.on('response', (response) => {
+        let body = '';
+        response.setEncoding('utf8');
+        response.on('data', (text: string) => {
+          if (body.length < REFUSAL_BYTES) body += text;
+        });
+        response.on('end', () => {
+          clearTimeout(cut);
+          reject(new Error(sentenceOf(body) ?? `the API server answered ${response.statusCode}`));
+        });
+      });
+      request.on('error', (error) => {
+        clearTimeout(cut);
+        reject(error);
+      });
+      request.end();
+    });
+  }
+
   close(): void {
     this.#agent?.calls.destroy();
     this.#agent?.streams.destroy();
@@ -178,11 +216,12 @@ export class KubeHttp {
     });
   }
 
-  async #request(asked: Asked, stream: boolean): Promise<ClientRequest> {
+  async #request(asked: Asked, stream: boolean, more: Readonly<Record<string, string>> = {}): Promise<ClientRequest> {
     const credentials = await this.#currentCredentials();
     const agents = await this.#agentsFor(credentials);
     const secure = this.#base.protocol === 'https:';
-    const headers: Record<string, string> = { accept: 'application/json', 'user-agent': this.#options.userAgent };
+    const agent = this.#options.userAgent;
+    const headers: Record<string, string> = { accept: 'application/json', 'user-agent': agent, ...more };
     if (credentials.token !== '') headers['authorization'] = `Bearer ${credentials.token}`;
     if (asked.body !== undefined) {
       headers['content-type'] = asked.contentType ?? 'application/json';
@@ -256,6 +295,15 @@ export class KubeHttp {
 async function read(from: FileOrText | undefined): Promise<string | undefined> {
   if (from === undefined) return undefined;
   return 'text' in from ? from.text : readFile(from.file, 'utf8');
+}
+
+/** Of a Status object. */
+function sentenceOf(body: string): string | undefined {
+  try {
+    return (JSON.parse(body) as { message?: string }).message;
+  } catch {
+    return undefined;
+  }
 }
 
 function retryAfter(response: IncomingMessage): number {

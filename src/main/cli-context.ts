@@ -33,6 +33,7 @@ export function createCliContext(): CliContext {
     open: async (url) => (await import('./open-browser.ts')).openBrowser(url),
     stream: async (call, take) => (await import('./event-stream.ts')).readEventStream(call, take),
     kube: async (flags) => (await import('./kube-access.ts')).openKube(flags),
+    inPod: async (flags, asked) => (await import('./kube-access.ts')).inPod(flags, asked),
     root: rootFolder,
     version: VERSION,
     resolvePath: (...parts) => resolve(...parts),

@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import process from 'node:process';
 import { load } from 'js-yaml';
 import { inClusterAccess, type KubeAccess, KubeClient, KubeError, readKubeconfig } from '#kube';
-import { KubeHttp } from '#io';
+import { KubeHttp, type PodCommand, type PodCommandEnd, runInPod } from '#io';
 import { VERSION } from './version.ts';
 
 const NAMESPACE_FILE = '/var/run/secrets/kubernetes.io/serviceaccount/namespace';
@@ -60,5 +60,19 @@ export async function openKube(flags: {
     if (!(error instanceof KubeError)) throw error;
     // Printed as one sentence, without a stack.
     throw Object.assign(new Error(`${error.message}. What to do: ${error.remedy}.`), { exitCode: 1 });
+  }
+}
+
+export async function inPod(
+  flags: { readonly kubeconfig?: string | undefined; readonly context?: string | undefined },
+  asked: PodCommand,
+): Promise<PodCommandEnd> {
+  const http = new KubeHttp({ access: findKubeAccess(flags), userAgent: `topsail/${VERSION}` });
+  try {
+    return await runInPod(http, asked);
+  } catch (error) {
+    throw Object.assign(new Error(error instanceof Error ? error.message : String(error)), { exitCode: 1 });
+  } finally {
+    http.close();
   }
 }

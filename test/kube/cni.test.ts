@@ -8,7 +8,7 @@ import { statusFrom } from './gateway-client.ts';
 import { app, applyAll } from './mesh-apps.ts';
 import type { Cluster } from './cluster.ts';
 import type { KubeTest } from './run.ts';
-import { mustTopsail, until } from './topsail.ts';
+import { mustTopsail, topsail, until } from './topsail.ts';
 
 const HUB = 'topsail.local';
 const IMAGE = `${HUB}/bookshop:${VERSION}`;
@@ -73,6 +73,21 @@ const test: KubeTest = {
       applyAll(cluster, 'meshed', [strict()]);
       await until('a refusal', 45, () => statusFrom(cluster, 'plain', 'outsider', url) !== '200');
       assert.equal(statusFrom(cluster, 'meshed', 'caller', 'http://web:8080/'), '200');
+    });
+    await step('proxy-status and proxy-config ask the control plane of the cluster', async () => {
+      const status = (): string => mustTopsail(cluster, ['proxy-status', '-i', 'istio-system']).out;
+      const pod = /^(web-\S+)\.meshed /m.exec(status())?.[1] ?? '';
+      await until('all to have it', 45, () => /^web-\S+\.meshed +\S+ +SYNCED +SYNCED +SYNCED +SYNCED /m.test(status()));
+      const config = (...words: string[]): string =>
+        mustTopsail(cluster, ['proxy-config', ...words, '--kubeconfig', cluster.kubeconfig]).out;
+      assert.match(config('cluster', `${pod}.meshed`), /^web\.meshed\.svc\.cluster\.local +8080 /m);
+      assert.match(config('route', pod, '-n', 'meshed'), /\/teapot/);
+      assert.match(config('secret', pod, '-n', 'meshed'), /Cert Chain +ACTIVE +true/);
+      const unknown = topsail(cluster, ['proxy-config', 'cluster', 'nobody.meshed', '-i', 'istio-system']);
+      assert.equal(unknown.status, 1);
+      assert.match(unknown.err, /nobody/);
+      const empty = topsail(cluster, ['proxy-status', '-i', 'plain']);
+      assert.match(empty.err, /No control plane is ready in namespace plain/);
     });
     await step('it comes back into a configuration that the network wrote anew', async () => {
       writeFileSync(file, before);
