@@ -220,7 +220,7 @@ const EJECTION: Feature = [
     config:
       destinationRule(
         'web',
-        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 2, interval: 1s, baseEjectionTime: 10s, maxEjectionPercent: 100 } }',
+        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 2, interval: 1s, baseEjectionTime: 5s, maxEjectionPercent: 100 } }',
       ) + routes('{ retries: { attempts: 0 }, route: [{ destination: { host: web } }] }'),
     steps: [
       { call: { headers: { 'x-answer': '500', 'x-only': 'web-v2' } }, times: 9 },
@@ -233,7 +233,7 @@ const EJECTION: Feature = [
     config:
       destinationRule(
         'web',
-        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 0, consecutiveGatewayErrors: 2, interval: 1s, baseEjectionTime: 10s, maxEjectionPercent: 100 } }',
+        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 0, consecutiveGatewayErrors: 2, interval: 1s, baseEjectionTime: 5s, maxEjectionPercent: 100 } }',
       ) + routes('{ retries: { attempts: 0 }, route: [{ destination: { host: web } }] }'),
     steps: [
       { call: { headers: { 'x-answer': '500', 'x-only': 'web-v2' } }, times: 9 },
@@ -248,7 +248,7 @@ const EJECTION: Feature = [
     config:
       destinationRule(
         'web',
-        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 1, interval: 1s, baseEjectionTime: 10s, maxEjectionPercent: 40 } }',
+        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 1, interval: 1s, baseEjectionTime: 5s, maxEjectionPercent: 40 } }',
       ) + routes('{ retries: { attempts: 0 }, route: [{ destination: { host: web } }] }'),
     steps: [
       { call: { headers: { 'x-answer': '500' } }, times: 9 },
