@@ -5,6 +5,9 @@
 // all were counted the buffer is read into again. Who keeps bytes counts nothing, and the buffer is theirs for good.
 // Only who sends bytes *and* keeps them has to say so (`keepRead`).
 
+/** Copying so much costs less than a new buffer. */
+const KEPT_COPY_MAX = 16 * 1024;
+
 let buffer: ArrayBufferLike | undefined;
 let consumed = 0;
 
@@ -27,6 +30,14 @@ export function consumeSome(data: Uint8Array, length: number): void {
 /** Somebody keeps bytes of this read though they were, or will be, sent on. */
 export function keepRead(): void {
   consumed = Number.NaN;
+}
+
+/** Bytes that are sent on, and needed after that: a copy where a short piece would cost all of the read's buffer. */
+export function keptBytes(data: Uint8Array): Uint8Array {
+  if (data.buffer !== buffer) return data;
+  if (data.length <= KEPT_COPY_MAX) return Buffer.from(data);
+  keepRead();
+  return data;
 }
 
 /** True when nobody needs any of the `length` bytes that were read. */

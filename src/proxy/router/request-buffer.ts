@@ -1,7 +1,10 @@
 // The request's body as far as it came, kept until it was sent and can't be needed again.
 
-import { keepRead } from '#base';
+import { keptBytes } from '#base';
 import type { HeaderBlock } from '#wire/http';
+
+/** Without a retry policy: what is sent again when the endpoint did not look at it. */
+export const UNSEEN_BYTES_MAX = 16 * 1024;
 
 export class RequestBuffer {
   readonly pieces: Uint8Array[] = [];
@@ -14,8 +17,7 @@ export class RequestBuffer {
 
   add(data: Uint8Array): void {
     if (data.length === 0) return;
-    keepRead();
-    this.pieces.push(data);
+    this.pieces.push(keptBytes(data));
     this.bytes += data.length;
   }
 }

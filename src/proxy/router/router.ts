@@ -1,7 +1,7 @@
 // The last filter: carries a request to an endpoint of its route's cluster, tries again where the policy
 // allows, and brings the response back (Envoy's router filter).
 
-import { Deadline } from '#base';
+import { Deadline, turnTime } from '#base';
 import { CLUSTER } from '#telemetry';
 import type { HeaderBlock, RequestHead, ResetReason, ResponseHead } from '#wire/http';
 import type { LocalReply } from '../http/filter.ts';
@@ -15,7 +15,7 @@ import { hostPeer, nameService } from '../upstream/host-peer.ts';
 import type { HttpPool } from '../upstream/http-pool.ts';
 import { pickContext } from './pick-input.ts';
 import { prepareUpstreamHead, upgradeAllowed } from './prepare-request.ts';
-import { RequestBuffer } from './request-buffer.ts';
+import { RequestBuffer, UNSEEN_BYTES_MAX } from './request-buffer.ts';
 import { countStatus } from './count-status.ts';
 import { LeftHosts } from './left-hosts.ts';
 import { backoffMs, hedges, isIdempotent, retriesOnReset, retriesOnResponse, retriesOnTimeout } from './retry.ts';
@@ -41,6 +41,7 @@ export class Router implements StreamRouter {
   #requestEnded = false;
   #done = false;
   #body: RequestBuffer | undefined = undefined;
+  #bodyKept = true;
   #left: LeftHosts | undefined = undefined;
   #timeouts: RouteTimeouts = { totalMs: 0, perTryMs: 0, perTryIdleMs: 0, hedge: false };
   #total: Deadline | undefined = undefined;
@@ -180,7 +181,7 @@ export class Router implements StreamRouter {
   onHead(attempt: UpstreamAttempt, head: ResponseHead, end: boolean): void {
     const stream = this.stream;
     const cluster = this.cluster;
-    const now = this.services.clock.now();
+    const now = turnTime(this.services.clock);
     if (!attempt.timedOut) cluster.report(attempt.host, { kind: 'answer', status: head.status });
     observeResponseTime(attempt.host, now - attempt.startMs, now);
     countStatus(cluster, head.status);
@@ -400,7 +401,7 @@ export class Router implements StreamRouter {
     }
     if (target.hostRewrite?.kind === 'auto' && host.spec.hostname !== '') this.head.authority = host.spec.hostname;
     cluster.stats.inc(CLUSTER.upstream_rq_total);
-    const attempt = new UpstreamAttempt(this, host, this.services.clock.now());
+    const attempt = new UpstreamAttempt(this, host, turnTime(this.services.clock));
     this.#attempt = attempt;
     attempt.pool = this.#pool(host);
     attempt.pool.request(attempt, fresh, isIdempotent(this.head.method));
@@ -477,29 +478,29 @@ export class Router implements StreamRouter {
     for (const mirror of this.#mirrors ?? []) mirror.data(data, end);
     const body = this.#body;
     if (body === undefined) return;
-    body.add(data);
-    // What was sent and is too long to keep can't be sent again.
-    if (body.bytes > this.stream.bufferLimit && this.#attempt?.ready === true) {
-      this.#body = undefined;
-      this.#bodyKept = false;
-      this.cluster.stats.inc(CLUSTER.retry_or_shadow_abandoned);
-    }
+    if (this.#attempt?.ready !== true || body.bytes + data.length <= this.#keptMax) return body.add(data);
+    // What is sent and is too long to keep can't be sent again.
+    this.#body = undefined;
+    this.#bodyKept = false;
+    if (this.#target?.retry !== undefined) this.cluster.stats.inc(CLUSTER.retry_or_shadow_abandoned);
   }
 
-  #bodyKept = true;
-
-  /** Without a retry policy the body is kept only until it was sent once. */
-  #releaseBody(): void {
+  /** Without a retry policy only a short body is sent again, to an endpoint that refused it unseen. */
+  get #keptMax(): number {
     const retries = this.#target?.retry !== undefined && this.#retriesLeft > 0;
-    if (retries && (this.#body?.bytes ?? 0) <= this.stream.bufferLimit) return;
-    if ((this.#body?.bytes ?? 0) > 0) this.#bodyKept = false;
+    return retries ? this.stream.bufferLimit : Math.min(this.stream.bufferLimit, UNSEEN_BYTES_MAX);
+  }
+
+  #releaseBody(): void {
+    if ((this.#body?.bytes ?? 0) <= this.#keptMax) return;
+    this.#bodyKept = false;
     this.#body = undefined;
   }
 
   #complete(attempt: UpstreamAttempt): void {
     attempt.complete();
     this.cluster.stats.inc(CLUSTER.upstream_rq_completed);
-    this.cluster.stats.observe(CLUSTER.upstream_rq_time, this.services.clock.now() - attempt.startMs);
+    this.cluster.stats.observe(CLUSTER.upstream_rq_time, turnTime(this.services.clock) - attempt.startMs);
   }
 }
 
