@@ -1,4 +1,5 @@
 // Draws very large graphs on a canvas: what is in view only, words only where they can be read. The same places as the SVG.
+// Something around the view is painted too, so that panning moves the picture and paints it anew only now and then.
 import { type ReactNode, useEffect, useRef } from 'react';
 import { rateText } from '../core/format.ts';
 import type { View } from '../core/geometry.ts';
@@ -17,6 +18,10 @@ export interface GraphCanvasProps {
 
 const WORDS_FROM_SCALE = 0.42;
 const CLICK_SLOP = 4;
+/** Pixels that are painted beyond each side of the view; the style sheet's `--beyond` says the same. */
+const BEYOND = 320;
+/** It is painted anew once the view rests for so long. */
+const REST_MS = 180;
 const COLOURS = [
   '--card',
   '--ink',
@@ -34,10 +39,15 @@ type Colours = Readonly<Record<(typeof COLOURS)[number], string>>;
 export function GraphCanvas({ model, layout, view, chosen, found, choose, open }: GraphCanvasProps): ReactNode {
   const canvas = useRef<HTMLCanvasElement>(null);
   const colours = useRef<Colours>(undefined);
+  const painted = useRef<{ readonly view: View; readonly layout: GraphLayout; readonly marks: string }>(undefined);
+  const moved = useRef(0);
   useEffect(() => {
     const at = canvas.current as HTMLCanvasElement;
-    const frame = requestAnimationFrame(() => {
+    const marks = `${chosen} ${found === undefined ? '' : [...found].join(' ')}`;
+    const paint = (): void => {
       const { clientWidth: width, clientHeight: height } = at;
+      painted.current = { view, layout, marks };
+      at.style.transform = '';
       const ratio = devicePixelRatio;
       if (at.width !== Math.round(width * ratio) || at.height !== Math.round(height * ratio))
         [at.width, at.height] = [Math.round(width * ratio), Math.round(height * ratio)];
@@ -45,7 +55,7 @@ export function GraphCanvas({ model, layout, view, chosen, found, choose, open }
       const context = at.getContext('2d') as CanvasRenderingContext2D;
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, width, height);
-      context.translate(view.x, view.y);
+      context.translate(view.x + BEYOND, view.y + BEYOND);
       context.scale(view.scale, view.scale);
       draw(context, {
         model,
@@ -54,14 +64,24 @@ export function GraphCanvas({ model, layout, view, chosen, found, choose, open }
         found,
         scale: view.scale,
         colours: colours.current,
-        inView: inView(view, width, height),
+        inView: inView({ ...view, x: view.x + BEYOND, y: view.y + BEYOND }, width, height),
       });
-    });
+    };
+    const before = painted.current;
+    const [x, y] = [view.x - (before?.view.x ?? 0), view.y - (before?.view.y ?? 0)];
+    if (before !== undefined && (x !== 0 || y !== 0)) moved.current = performance.now();
+    const same = before?.layout === layout && before.view.scale === view.scale && before.marks === marks;
+    if (same && Math.abs(x) <= BEYOND && Math.abs(y) <= BEYOND && performance.now() - moved.current < REST_MS) {
+      at.style.transform = `translate(${x}px,${y}px)`;
+      const rest = setTimeout(paint, REST_MS);
+      return () => clearTimeout(rest);
+    }
+    const frame = requestAnimationFrame(paint);
     return () => cancelAnimationFrame(frame);
   }, [model, layout, view, chosen, found]);
   const down = useRef({ x: 0, y: 0 });
   const at = (event: React.MouseEvent): string => {
-    const place = (canvas.current as HTMLCanvasElement).getBoundingClientRect();
+    const place = (canvas.current?.parentElement as HTMLElement).getBoundingClientRect();
     return nodeAt(
       layout,
       (event.clientX - place.left - view.x) / view.scale,
