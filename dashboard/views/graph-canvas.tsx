@@ -81,7 +81,7 @@ export function GraphCanvas({ model, layout, view, chosen, found, choose, open }
   }, [model, layout, view, chosen, found]);
   const down = useRef({ x: 0, y: 0 });
   const at = (event: React.MouseEvent): string => {
-    const place = (canvas.current?.parentElement as HTMLElement).getBoundingClientRect();
+    const place = ((canvas.current as HTMLCanvasElement).parentElement as HTMLElement).getBoundingClientRect();
     return nodeAt(
       layout,
       (event.clientX - place.left - view.x) / view.scale,
