@@ -2,21 +2,25 @@
 // Both messages are written and read by hand: no protobuf runtime in a sidecar for two fields.
 import { err, ok } from '#base';
 import { CREATE_CERTIFICATE_PATH, type SignCsr } from '#identity';
-import { ProtoReader, ProtoWriter } from '#proto/light.ts';
+import { ProtoReader, ProtoWriter, writeStruct } from '#proto/light.ts';
 import type { GrpcChannel } from '#wire/grpc';
 
 const TIMEOUT_MS = 10_000;
-const FIELD = { csr: 1, validityDuration: 3, certChain: 1 } as const;
+const FIELD = { csr: 1, validityDuration: 3, metadata: 4, certChain: 1 } as const;
 
-/** `token` is asked for at each signing; undefined when none can be had: then the present certificate must do. */
-export function makeSignCsr(channel: GrpcChannel, token: () => Promise<string | undefined>): SignCsr {
+/**
+ * `token` is asked for at each signing; undefined when none can be had: then the present certificate must do.
+ * `certSigner`: the signer of the cluster that the workload wants (ISTIO_META_CERT_SIGNER); '' leaves it to the control plane.
+ */
+export function makeSignCsr(channel: GrpcChannel, token: () => Promise<string | undefined>, certSigner = ''): SignCsr {
   return async (csrPem, ttlMs) => {
     const shown = await token();
-    const request = new ProtoWriter(1024)
+    const writer = new ProtoWriter(1024)
       .stringField(FIELD.csr, csrPem)
       .tag(FIELD.validityDuration, 0)
-      .varint64(BigInt(Math.round(ttlMs / 1000)))
-      .finish();
+      .varint64(BigInt(Math.round(ttlMs / 1000)));
+    if (certSigner !== '') writer.message(FIELD.metadata, (inner) => writeStruct(inner, { CertSigner: certSigner }));
+    const request = writer.finish();
     const answer = await channel.callUnary(CREATE_CERTIFICATE_PATH, request, {
       timeoutMs: TIMEOUT_MS,
       waitForReady: true,

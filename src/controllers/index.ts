@@ -8,4 +8,5 @@ export * from './ca-root-maps.ts';
 export * from './webhook-bundle.ts';
 export * from './webhook-validate.ts';
 export * from './status-writer.ts';
+export * from './kubernetes-signer.ts';
 export * from './gateway-api/index.ts';

@@ -12,6 +12,8 @@ export interface DomainRoots {
 export interface ExtraRoots {
   readonly pem: string;
   readonly trustDomains: readonly string[];
+  /** The signers whose certificates lead to them; undefined or empty: any signer's. */
+  readonly certSigners?: readonly string[];
 }
 
 /** What is bound to trust domains; empty when nothing is. Domains of ours are named even where no root is bound to them. */

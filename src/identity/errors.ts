@@ -103,6 +103,19 @@ const TABLE = {
   ],
   csr_rate_limited: ['too many certificates asked for by one identity', 'wait, and keep the certificate you have'],
   csr_impersonation: ['the caller may not ask for another identity', 'remove ImpersonatedIdentity'],
+  csr_wrong_identity: [
+    'the request does not ask for exactly the identity of the caller, and the signer signs it as it is',
+    'put the SPIFFE id of the workload into the request, and no other name',
+  ],
+  signer_unknown: [
+    'the signer cannot be used',
+    'set K8S_SIGNER, or CERT_SIGNER_DOMAIN for signers that workloads name, and list its root under caCertificates of MeshConfig',
+  ],
+  signer_failed: ['the signer issued no certificate', 'look at the CertificateSigningRequest and at the signer'],
+  signer_wrong_certificate: [
+    'the signer issued another certificate than the one asked for',
+    'correct the signer: the certificate carries the names and the key of the request and leads to its root in caCertificates',
+  ],
   authority_not_ready: ['the authority has no usable key at the moment', 'look at the control plane log'],
   // Tokens.
   token_malformed: ['the token is no signed JWT of this mesh', 'ask the control plane for a new one'],
@@ -125,7 +138,7 @@ const TABLE = {
   ],
   jwks_fetch_failed: ['the key set could not be fetched', 'check jwksUri from the control plane host'],
   spiffe_bundle_malformed: [
-    'the SPIFFE bundle is not valid: {detail}',
+    'the SPIFFE bundle is not valid',
     'check what caCertificates[].spiffeBundleUrl of MeshConfig returns',
   ],
   jwks_malformed: ['the key set is not valid', 'check what jwksUri returns'],

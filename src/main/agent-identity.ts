@@ -71,6 +71,8 @@ export interface ConnectOptions extends Pick<AgentIdentityOptions, 'clock' | 'ra
   readonly tokens: TokenSource;
   /** The name in the control plane's certificate. */
   readonly discoveryName: string;
+  /** The signer of the cluster that the control plane is to ask for us; '' leaves it to that. */
+  readonly certSigner?: string;
   /** Signs in place of the control plane. */
   readonly ca?: ExternalCa | undefined;
 }
@@ -99,7 +101,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     spiffeId: `spiffe://${trustDomain}/ns/${spec.namespace}/sa/${spec.serviceAccount}`,
     issuerSaysTrust: options.ca === undefined,
     signCsr: (csr, ttlMs, current) =>
-      makeSignCsr(signer ?? channel, async () => tokens.answer.token)(csr, ttlMs, current),
+      makeSignCsr(signer ?? channel, async () => tokens.answer.token, options.certSigner)(csr, ttlMs, current),
   });
   const meshRoots = (): string => trust?.rootsPem ?? tokens.answer.rootsPem;
   const signer = options.ca === undefined ? undefined : caChannel(options.ca, meshRoots, options);

@@ -1,6 +1,7 @@
 // `topsail agent`: the agent of a pod with the proxy in this very process (design 15), as injection or a gateway's Deployment starts it.
 import { createSocket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import process from 'node:process';
 import {
   CAPTURE_PORTS,
@@ -28,6 +29,7 @@ import { type AgentProxy, type AgentProxyOptions, startAgentProxy } from './agen
 import { askApp, readAppProbers } from './app-probers.ts';
 import { serveDns } from './capture-dns.ts';
 import { CLUSTER_DOMAIN } from './cluster-domain.ts';
+import { podConcurrency } from './concurrency.ts';
 import { findEnvoy } from './find-envoy.ts';
 import { PodTokens } from './pod-tokens.ts';
 import { onShutdown } from './supervised.ts';
@@ -103,6 +105,7 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
       tokens,
       xds: pod.discovery,
       discoveryName: pod.discovery.host,
+      certSigner: process.env['ISTIO_META_CERT_SIGNER'] ?? '',
       version: VERSION,
     }),
     quit.promise,
@@ -128,6 +131,7 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
     cluster: `${canonical}.${pod.namespace}`,
     metadata,
     adminPort: ADMIN_PORT,
+    concurrency: podConcurrency(pod.proxyConfig, availableParallelism()),
     ...(dns === undefined ? {} : { names: dns.names }),
   };
   proxy = metadata.TOPSAIL_DATA_PLANE === 'envoy' ? await startEnvoy(parts) : await startAgentProxy(parts);
@@ -212,7 +216,7 @@ function statusHandler(
 
 /** Proxy, agent and application on one page, as Istio's 15020 has it. */
 async function mergedMetrics({ appMetrics }: PodEnvironment, proxy: AgentProxy | undefined): Promise<string> {
-  const own = proxy?.prometheus() ?? '';
+  const own = (await proxy?.prometheus()) ?? '';
   if (appMetrics === undefined) return own;
   const answer = await callHttp({
     target: { host: LOOPBACK, port: appMetrics.port },

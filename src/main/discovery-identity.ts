@@ -18,6 +18,7 @@ import {
   CertificateAuthority,
   CREATE_CERTIFICATE_PATH,
   type DomainRoots,
+  type ExternalSigner,
   generateKeyPair,
   IdentityError,
   Intermediates,
@@ -92,6 +93,8 @@ export interface DiscoveryIdentityOptions {
   readonly names: readonly string[];
   readonly tokenRoutes: readonly HttpRoute[];
   readonly gatewayFault?: GatewayFault;
+  /** Signs workloads' certificates in place of the authority. */
+  readonly signer?: ExternalSigner | undefined;
 }
 
 /** How long leaves live: unless something else is asked for, and at most. */
@@ -139,7 +142,7 @@ export async function startFolderIdentity(options: {
 export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): DiscoveryIdentity {
   const { clock, log, authority, tokens, names } = options;
   let aliases: readonly string[] = [];
-  const service = makeCertificateService({ authority, clock, log });
+  const service = makeCertificateService({ authority, clock, log, signer: options.signer });
   const caller = (peer: GrpcPeer, metadata: Metadata) =>
     authenticateCaller(
       { authorization: metadataValue(metadata, 'authorization'), peer: peer.verdict },

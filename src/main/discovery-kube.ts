@@ -9,6 +9,8 @@ import {
   CaRootMaps,
   reviewValidation,
   SecretFs,
+  KubernetesSigner,
+  signerSettings,
   StatusWriter,
   TokenReviews,
   WebhookBundle,
@@ -52,6 +54,8 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
   const fs = new SecretFs({ client, clock, random, log, namespace: facts.namespace });
   const authority = await startAuthority(fs, parts, () => configuredTrustDomain(client, facts));
   let config: KubeConfig | undefined;
+  const signing = signerSettings(process.env);
+  if (signing !== undefined) log.info('a signer of the cluster signs for workloads', signing);
   const identity = makeDiscoveryIdentity({
     clock,
     log,
@@ -59,6 +63,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
     tokens: new TokenReviews(client),
     names: servingNames(facts),
     tokenRoutes: [],
+    signer: signing && new KubernetesSigner({ client, clock, random, log: log.scope('ca'), ...signing }),
     gatewayFault: (caller, gateway) =>
       config === undefined ? 'the cluster is not read yet' : config.pods.gatewayFault(caller, gateway),
   });

@@ -56,9 +56,9 @@ export class ExtraRoots {
   #apply(): void {
     const { identity, log } = this.#options;
     const extra = (this.#mesh?.spec.caCertificates ?? []).flatMap((one): readonly Roots[] => {
-      const { pem, spiffeBundleUrl: url, trustDomains = [] } = one;
+      const { pem, spiffeBundleUrl: url, trustDomains = [], certSigners = [] } = one;
       const roots = pem ?? (url === undefined ? undefined : this.#bundles.get(keySetKey({ kind: 'bundle', url })));
-      return roots === undefined ? [] : [{ pem: roots, trustDomains }];
+      return roots === undefined ? [] : [{ pem: roots, trustDomains, certSigners }];
     });
     for (const complaint of identity.authority.setExtraRoots(extra, this.#mesh?.trustDomainAliases))
       log.warn('a root of MeshConfig.caCertificates is not trusted', { complaint });

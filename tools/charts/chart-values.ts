@@ -61,6 +61,7 @@ export const ISTIOD_VALUES: readonly Value[] = [
   { at: 'global.proxy.excludeOutboundPorts', default: '' },
   { at: 'global.proxy.holdApplicationUntilProxyStarts', default: false },
   { at: 'global.proxy.privileged', default: false },
+  { at: 'global.certSigners', default: [] },
   { at: 'pilot.autoscaleEnabled', default: true },
   { at: 'pilot.autoscaleMin', default: 1 },
   { at: 'pilot.autoscaleMax', default: 5 },

@@ -173,6 +173,12 @@ interface Flag {
 
 /** What decides about objects, not only about values in them. */
 const FLAGS: readonly Flag[] = [
+  {
+    path: 'values.global.certSigners',
+    condition: '$.Values.global.certSigners',
+    yes: [marker('list', '$.Values.global.certSigners')],
+    no: [],
+  },
   { path: 'values.pilot.autoscaleEnabled', condition: '$.Values.pilot.autoscaleEnabled', yes: true, no: false },
   { path: 'values.revision', condition: `eq ${REVISION} "default"`, yes: 'default', no: undefined },
   {

@@ -58,7 +58,35 @@ function ownRules(): readonly Rule[] {
   ];
 }
 
-export function accessObjects(naming: Naming): readonly KubeObject[] {
+/** Approving needs the right over the signer by its name: no list of names would be a right over all. */
+function signerRules(signers: readonly string[]): readonly Rule[] {
+  const apiGroups = ['certificates.k8s.io'];
+  return [
+    { apiGroups, resources: ['certificatesigningrequests'], verbs: ['create', 'get', 'delete'] },
+    { apiGroups, resources: ['certificatesigningrequests/approval'], verbs: ['update'] },
+    { apiGroups, resources: ['signers'], resourceNames: signers, verbs: ['approve'] },
+  ];
+}
+
+function signerObjects(naming: Naming, account: string, signers: readonly string[]): readonly KubeObject[] {
+  if (signers.length === 0) return [];
+  const { namespace, suffix } = naming;
+  const name = `istiod-signers${suffix}-${namespace}`;
+  const meta = labelled(naming, 'Pilot', { app: 'istiod' });
+  return [
+    { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: meta(name), rules: signerRules(signers) },
+    {
+      apiVersion: `${RBAC}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: meta(name),
+      roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name },
+      subjects: [{ kind: 'ServiceAccount', name: account, namespace }],
+    },
+  ];
+}
+
+/** `signers`: those of the cluster that the control plane may have sign for workloads. */
+export function accessObjects(naming: Naming, signers: readonly string[]): readonly KubeObject[] {
   const { namespace, suffix } = naming;
   const account = `istiod${suffix}`;
   const cluster = `istiod-clusterrole${suffix}-${namespace}`;
@@ -91,5 +119,6 @@ export function accessObjects(naming: Naming): readonly KubeObject[] {
       roleRef: { apiGroup: RBAC, kind: 'Role', name: account },
       subjects,
     },
+    ...signerObjects(naming, account, signers),
   ];
 }

@@ -49,7 +49,12 @@ export function manifest({ settings, crds, yaml }: ManifestInput): readonly Comp
     });
     components.push({
       title: 'Istiod',
-      objects: [...accessObjects(naming), ...istiodObjects(settings, naming, yaml), hook, validationWebhook(naming)],
+      objects: [
+        ...accessObjects(naming, settings.certSigners),
+        ...istiodObjects(settings, naming, yaml),
+        hook,
+        validationWebhook(naming),
+      ],
     });
   }
   if (settings.cni !== undefined)

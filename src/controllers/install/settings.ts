@@ -68,6 +68,8 @@ export interface InstallSettings {
   readonly gateways: readonly GatewaySettings[];
   readonly meshConfig: Tree;
   readonly meshNetworks: Tree;
+  /** Signers of the cluster that may be asked for workloads' certificates. */
+  readonly certSigners: readonly string[];
   readonly injector: InjectorConfig;
   readonly enableNamespacesByDefault: boolean;
   readonly values: Tree;
@@ -141,6 +143,7 @@ export function settle(read: SettingsReader, spec: Tree, profile: string, input:
     meshConfig:
       typeof sampling === 'number' ? overlay({ defaultConfig: { tracing: { sampling } } }, meshConfig) : meshConfig,
     meshNetworks: read.tree('values.global.meshNetworks'),
+    certSigners: read.list('values.global.certSigners').map(String),
     injector: injector(read, { revision, namespace, image, imagePullPolicy, imagePullSecrets, cniOn }),
     enableNamespacesByDefault: read.flag('values.sidecarInjectorWebhook.enableNamespacesByDefault', false),
     values: read.tree('values'),

@@ -174,14 +174,29 @@ export class CertificateAuthority {
     return same ? [] : extra.flatMap(({ pem }) => parseTrustBundle(pem).complaints);
   }
 
+  /** What certificates of somebody else's signer may lead to, as `caCertificates` says. */
+  rootsOfSigner(name: string): string {
+    const theirs = this.#extraRoots.filter(
+      ({ certSigners, trustDomains }) =>
+        (certSigners === undefined || certSigners.length === 0 || certSigners.includes(name)) &&
+        (trustDomains.length === 0 || trustDomains.includes(this.#options.trustDomain)),
+    );
+    return joinRoots(theirs.map(({ pem }) => pem));
+  }
+
+  /** Of a leaf that was asked for with `ttlMs`. */
+  boundedLife(ttlMs: number): number {
+    const most = this.#options.leafTtlMaxMs ?? LEAF_TTL_MAX_MS;
+    const wanted = ttlMs > 0 ? ttlMs : (this.#options.leafTtlMs ?? LEAF_TTL_DEFAULT_MS);
+    return Math.min(most, Math.max(LEAF_TTL_MIN_MS, wanted));
+  }
+
   /**
    * `ttlMs` is bounded, 0 or less means the default. Every certificate leaves one line in the log. `ours`: the
    * control plane's own, which it renews whenever trust changes.
    */
   issue(request: LeafRequest, requestedBy: string, ours = false): IssuedCertificate {
-    const most = this.#options.leafTtlMaxMs ?? LEAF_TTL_MAX_MS;
-    const wanted = request.ttlMs > 0 ? request.ttlMs : (this.#options.leafTtlMs ?? LEAF_TTL_DEFAULT_MS);
-    const ttlMs = Math.min(most, Math.max(LEAF_TTL_MIN_MS, wanted));
+    const ttlMs = this.boundedLife(request.ttlMs);
     const { signer } = this.#keeper;
     const leaf = issueLeaf(signer, { ...request, ttlMs }, this.#options.clock.wallTime());
     const identity = [...request.uris, ...(request.dns ?? [])].join(',');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import type { JsonObject } from '@bufbuild/protobuf';
-import { FakeClock, silentLogger } from '#base';
+import { err, FakeClock, ok, silentLogger } from '#base';
 import { IstioCertificateRequestSchema } from '#proto/istio/v1/auth/ca_pb.ts';
 import { formatPem, parseCertificate, pemBlocks, writeCertificateRequest, writeName } from '#wire/tls';
 import { makeCsr } from '../agent/certificate-manager.ts';
@@ -12,6 +12,9 @@ import type { Caller } from '../token/caller.ts';
 import { CertificateAuthority } from './certificate-authority.ts';
 import { makeCertificateService } from './certificate-service.ts';
 import type { CertificateServiceOptions } from './certificate-service.ts';
+import type { ExternalSigner } from './external-signer.ts';
+import { issueLeaf, makeIntermediate, makeRoot } from './signing-authority.ts';
+import type { SigningAuthority } from './signing-authority.ts';
 
 const NOW = 1_750_000_000_000;
 const caller: Caller = {
@@ -100,4 +103,70 @@ test('only who may impersonate gets a certificate of another identity, and only 
   assert.deepEqual(typeof leaf === 'object' ? leaf.names.uris : leaf, [wanted]);
   assert.equal(await node(csr, 0n, { ImpersonatedIdentity: 'spiffe://other/ns/shop/sa/cart' }), 'csr_impersonation');
   assert.equal(await node(csr, 0n, { ImpersonatedIdentity: 7 }), 'csr_impersonation');
+});
+
+test("a signer's certificate is handed on only if it is exactly what was asked for, below a root of that signer", async () => {
+  const clock = new FakeClock(NOW);
+  const theirs = makeRoot({ organization: 'theirs', nowMs: NOW });
+  const between = makeIntermediate(theirs, { organization: 'theirs', nowMs: NOW });
+  const strange = makeRoot({ organization: 'strange', nowMs: NOW });
+  const mine = generateKeyPair();
+  const by = (authority: SigningAuthority, uris: readonly string[], key = mine, dns: readonly string[] = []): string =>
+    issueLeaf(authority, { spki: key.spki, uris, dns, ttlMs: 3_600_000, keyEncipherment: false }, NOW).pem +
+    authority.intermediatesPem;
+  const started = await CertificateAuthority.start({
+    fs: new MemoryFs(),
+    clock,
+    log: silentLogger,
+    folder: 'ca',
+    trustDomain: 'cluster.local',
+  });
+  assert.ok(started.ok);
+  const authority = started.value;
+  authority.setExtraRoots([
+    { pem: theirs.rootsPem, trustDomains: [], certSigners: ['issuers.example/mesh'] },
+    { pem: strange.rootsPem, trustDomains: [], certSigners: ['issuers.example/other'] },
+  ]);
+  let answer = by(between, [TEST_IDENTITY]);
+  const asked: string[] = [];
+  const signer: ExternalSigner = {
+    nameFor: (name) => (name === 'nobody' ? err('unknown') : ok(`issuers.example/${name || 'mesh'}`)),
+    sign: async (name) => {
+      asked.push(name);
+      return answer === '' ? err('it sleeps') : ok(answer);
+    },
+  };
+  const service = makeCertificateService({ authority, clock, log: silentLogger, signer });
+  const ask = async (csr: string, CertSigner = ''): Promise<string | readonly string[]> => {
+    const request = create(IstioCertificateRequestSchema, { csr, metadata: CertSigner === '' ? {} : { CertSigner } });
+    const done = await service(request, { ...caller, spiffeId: TEST_IDENTITY });
+    clock.advance(2000);
+    return done.ok ? done.value.certChain : done.error.code;
+  };
+  const csr = makeCsr(mine, TEST_IDENTITY);
+  const [leaf, intermediate, roots] = (await ask(csr)) as readonly string[];
+  assert.equal(`${leaf}${intermediate}`, answer);
+  assert.equal(roots, authority.trust.rootsPem);
+  assert.ok(roots?.includes(theirs.rootsPem));
+
+  assert.equal(await ask(makeCsr(mine, 'spiffe://cluster.local/ns/default/sa/admin')), 'csr_wrong_identity');
+  assert.equal(await ask(csr, 'nobody'), 'signer_unknown');
+  assert.equal(await ask(csr, 'rootless'), 'signer_unknown');
+  assert.deepEqual(asked, ['issuers.example/mesh'], 'nothing of this reached a signer');
+  assert.equal(await ask(csr, 'other'), 'signer_wrong_certificate', "another signer's root does not do");
+  for (const wrong of [
+    by(between, ['spiffe://cluster.local/ns/default/sa/admin']),
+    by(between, [TEST_IDENTITY, 'spiffe://cluster.local/ns/default/sa/admin']),
+    by(between, [TEST_IDENTITY], mine, ['istiod.istio-system.svc']),
+    by(between, [TEST_IDENTITY], generateKeyPair()),
+    by(strange, [TEST_IDENTITY]),
+    by(between, []),
+    theirs.rootsPem,
+    'no PEM',
+  ]) {
+    answer = wrong;
+    assert.equal(await ask(csr), 'signer_wrong_certificate');
+  }
+  answer = '';
+  assert.equal(await ask(csr), 'signer_failed');
 });

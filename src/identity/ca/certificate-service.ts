@@ -11,12 +11,16 @@ import { isWeakKey, verifySignature } from '../signature.ts';
 import { parseWorkloadIdentity } from '../spiffe-id.ts';
 import type { Caller } from '../token/caller.ts';
 import type { CertificateAuthority } from './certificate-authority.ts';
+import type { ExternalSigner } from './external-signer.ts';
+import { asksOnlyFor, judgeSigned } from './external-signer.ts';
 import { SigningRate } from './signing-rate.ts';
 
 export interface CertificateServiceOptions {
   readonly authority: CertificateAuthority;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Signs in place of the authority, whose roots stay trusted. */
+  readonly signer?: ExternalSigner | undefined;
   /** Node proxies fetch certificates of the workloads on their node. Absent = nobody may. */
   readonly mayImpersonate?: (caller: Caller, spiffeId: string) => boolean;
 }
@@ -44,6 +48,11 @@ export function makeCertificateService(options: CertificateServiceOptions): Crea
     const csr = readSigningRequest(request.csr);
     if (!csr.ok) return refused(csr.error);
     const ttlMs = request.validityDuration > 0n ? Number(request.validityDuration) * 1000 : 0;
+    if (options.signer !== undefined) {
+      const asked = { request, csr: csr.value, identity: identity.value, ttlMs, requestedBy: caller.spiffeId };
+      const signed = await signElsewhere(options.signer, asked, { ...options, log });
+      return signed.ok ? signed : refused(signed.error);
+    }
     const { publicKey } = csr.value;
     const issued = options.authority.issue(
       {
@@ -56,6 +65,42 @@ export function makeCertificateService(options: CertificateServiceOptions): Crea
     );
     return ok({ $typeName: 'istio.v1.auth.IstioCertificateResponse', certChain: [...issued.chain] });
   };
+}
+
+/** `CertSigner` in the metadata of a request is Istio's name for the signer that a workload wants. */
+async function signElsewhere(
+  signer: ExternalSigner,
+  asked: {
+    readonly request: IstioCertificateRequest;
+    readonly csr: CertificateRequest;
+    readonly identity: string;
+    readonly ttlMs: number;
+    readonly requestedBy: string;
+  },
+  { authority, clock, log }: CertificateServiceOptions,
+): Promise<Result<IstioCertificateResponse, IdentityError>> {
+  const { request, csr, identity } = asked;
+  if (!asksOnlyFor(csr, identity)) return err(new IdentityError('csr_wrong_identity', identity));
+  const wanted = request.metadata?.['CertSigner'];
+  const name = signer.nameFor(typeof wanted === 'string' ? wanted : '');
+  if (!name.ok) return err(new IdentityError('signer_unknown', name.error));
+  const rootsPem = authority.rootsOfSigner(name.value);
+  if (rootsPem === '') return err(new IdentityError('signer_unknown', `${name.value} has no root in caCertificates`));
+  const answer = await signer.sign(name.value, request.csr, authority.boundedLife(asked.ttlMs));
+  if (!answer.ok) return err(new IdentityError('signer_failed', `${name.value}: ${answer.error}`));
+  const signed = judgeSigned(answer.value, { csr, identity, rootsPem }, clock);
+  if (!signed.ok) return signed;
+  const { chain, serial, notBeforeMs, notAfterMs } = signed.value;
+  log.info('certificate issued', {
+    identity,
+    serial,
+    notBefore: new Date(notBeforeMs).toISOString(),
+    notAfter: new Date(notAfterMs).toISOString(),
+    requestedBy: asked.requestedBy,
+    signer: name.value,
+  });
+  const certChain = [...chain, authority.trust.rootsPem];
+  return ok({ $typeName: 'istio.v1.auth.IstioCertificateResponse', certChain });
 }
 
 /** A request whose signature was made by the key it holds. */

@@ -192,6 +192,7 @@ function ISTIOD_CASES(): Record<string, Record<string, unknown>> {
         tag: '9',
         imagePullPolicy: 'Always',
         imagePullSecrets: ['pull'],
+        certSigners: ['issuers.example.org/mesh', 'issuers.example.org/other'],
         logging: { level: 'default:debug' },
         network: 'n1',
         proxy: { logLevel: 'debug', statusPort: 15030, privileged: true, resources: { limits: { cpu: '1' } } },
