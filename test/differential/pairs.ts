@@ -18,7 +18,7 @@ export interface PairsResult {
 
 const ASKS = 20;
 /** An acknowledged listener or route is in force a little later. */
-const TRIES = 12;
+const TRY_MS = 15_000;
 const PAUSE_MS = 60;
 
 export async function runPairs(seed: number, pairs: number, progress?: (done: number) => void): Promise<PairsResult> {
@@ -34,11 +34,11 @@ export async function runPairs(seed: number, pairs: number, progress?: (done: nu
       await Promise.all([topsail.apply(config), envoy.apply(config)]);
       for (const one of asks) {
         let differing: readonly string[] = [];
-        for (let k = 0; k < TRIES; k++) {
-          if (k > 0) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+        for (const end = performance.now() + TRY_MS; ; ) {
           const [a, b] = await Promise.all([ask(topsail, one), ask(envoy, one)]);
           differing = differences(a, b);
-          if (differing.length === 0) break;
+          if (differing.length === 0 || performance.now() > end) break;
+          await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
         }
         done++;
         if (differing.length > 0) found.push({ seed: own, ask: one, differences: differing, config });
