@@ -14,7 +14,7 @@ export { mergeMetrics } from './merge-metrics.ts';
 export { parseDownwardApi, type PodEnvironment, readPodEnvironment } from './pod-environment.ts';
 export { RemoteSecrets } from './remote-secrets.ts';
 export { makeSignCsr } from './sign-csr.ts';
-export { TapStation, type TapStationOptions } from './tap-station.ts';
+export { type TapAsk, TapStation, type TapStationOptions } from './tap-station.ts';
 export { TelemetryReporter } from './telemetry-reporter.ts';
 export { type DeclaredPort, readWorkloadSpec, type WorkloadSpec } from './workload-spec.ts';
 export * from './envoy/index.ts';

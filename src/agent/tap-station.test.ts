@@ -32,6 +32,26 @@ function listening(): { readonly station: TapStation; readonly clock: FakeClock;
   return { station, clock, told };
 }
 
+test('several threads tap as one: each knows who asks, and together they tell no more than was asked for', () => {
+  const main = listening();
+  const worker = listening();
+  main.station.changed = (asks) => worker.station.take(asks);
+  worker.station.tell = (subscription, json) => main.station.relay(subscription, json);
+  main.station.onCommand(start({}));
+  for (const path of ['/a', '/b']) worker.station.add(record(path, 200), true);
+  main.station.add(record('/main', 200), true);
+  assert.deepEqual(
+    main.told.map(({ path }) => path),
+    ['/a', '/b'],
+  );
+  worker.clock.advance(1000);
+  main.clock.advance(1000);
+  main.station.onCommand(stop);
+  worker.station.add(record('/late', 200), true);
+  main.station.relay(7n, '{}');
+  assert.equal(main.told.length, 2);
+});
+
 test('only what fits is told, and never a query', () => {
   const { station, told } = listening();
   station.onCommand(start({ pathPrefix: '/api', status: '5xx' }));

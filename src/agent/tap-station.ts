@@ -34,6 +34,8 @@ export class TapStation {
   readonly #subscriptions = new Map<bigint, Subscription>();
   /** Where records go; set by who can send them. */
   tell: (subscription: bigint, json: string) => void = () => {};
+  /** Who is asked for changed: told to other threads of the proxy. */
+  changed: (asks: readonly TapAsk[]) => void = () => {};
 
   constructor(options: TapStationOptions) {
     this.#options = options;
@@ -47,11 +49,29 @@ export class TapStation {
       else if (reader.field === 2) this.#subscriptions.delete(readStart(bytes, reader).subscription);
       else reader.skip();
     }
+    this.changed([...this.#subscriptions.values()]);
+  }
+
+  /** Another thread's list in the place of this one's. */
+  take(asks: readonly TapAsk[]): void {
+    const known = new Set(asks.map(({ subscription }) => subscription));
+    for (const subscription of this.#subscriptions.keys())
+      if (!known.has(subscription)) this.#subscriptions.delete(subscription);
+    for (const ask of asks) if (!this.#subscriptions.has(ask.subscription)) this.#start(ask);
+  }
+
+  /** What another thread tells of: all of them together stay within what was asked for. */
+  relay(subscription: bigint, json: string): void {
+    const one = this.#subscriptions.get(subscription);
+    if (one === undefined || !this.#hasRoom(one, Math.floor(this.#options.clock.now() / 1000))) return;
+    one.told += 1;
+    this.tell(subscription, json);
   }
 
   /** The stream to the control plane ended, and with it all who asked. */
   clear(): void {
     this.#subscriptions.clear();
+    this.changed([]);
   }
 
   /** `inbound`: the stream came for this workload, rather than from it. */
@@ -62,15 +82,19 @@ export class TapStation {
     let json: string | undefined;
     for (const one of this.#subscriptions.values()) {
       // The cheapest question first: most requests come when their second is full.
-      if (one.second !== second) {
-        one.second = second;
-        one.told = 0;
-      }
-      if (one.told >= one.perSecondMax || !fits(one, record)) continue;
+      if (!this.#hasRoom(one, second) || !fits(one, record)) continue;
       one.told += 1;
       json ??= JSON.stringify(tapRecord(record, inbound, local));
       this.tell(one.subscription, json);
     }
+  }
+
+  #hasRoom(one: Subscription, second: number): boolean {
+    if (one.second !== second) {
+      one.second = second;
+      one.told = 0;
+    }
+    return one.told < one.perSecondMax;
   }
 
   #start(ask: TapAsk): void {

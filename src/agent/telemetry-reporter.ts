@@ -12,7 +12,7 @@ export interface TelemetryReporterOptions {
   readonly clock: Clock;
   readonly channel: GrpcChannel;
   readonly hello: HelloFacts;
-  readonly aggregator: EdgeAggregator;
+  readonly aggregator: Pick<EdgeAggregator, 'flush'>;
   readonly health: () => ProxyHealthReading;
   readonly taps?: TapStation;
 }

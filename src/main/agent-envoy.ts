@@ -121,7 +121,7 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
     services: () => clusters.map(serviceOfCluster).filter((one) => one !== undefined),
     health: () => ({ ...envoy.usage(), activeConnections: 0, activeRequests: 0 }),
     reportHealth: (problem) => relay.reportHealth(problem),
-    prometheus: (exemplars = false) => [...renderPrometheus(stats, { exemplars })].join(''),
+    prometheus: async (exemplars = false) => [...renderPrometheus(stats, { exemplars })].join(''),
     drain: async (patienceMs) => {
       expiry.cancel();
       await envoy.end(patienceMs);

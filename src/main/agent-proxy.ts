@@ -2,12 +2,11 @@
 import process from 'node:process';
 import { type MeshNames, RemoteSecrets, type ServiceAddress, serviceOfCluster, TapStation } from '#agent';
 import { type Clock, type Logger, type Net, type NodeMetadata, type Random, TYPE_URL } from '#base';
-import { peerMetadataExtension, followWants } from '#proxy';
+import { followWants } from '#proxy';
 import { AgentSecrets, FileSecrets } from '#identity';
-import { type LogLevels, SystemFs } from '#io';
+import { type LogLevels, ProcessSockets, SystemFs } from '#io';
 import {
   EdgeAggregator,
-  encodePeerMetadata,
   IstioMetrics,
   type ProxyHealthReading,
   localPeer,
@@ -17,11 +16,13 @@ import {
 } from '#telemetry';
 import { type ApplyBatch, DiscoveryClient, type Reject, type XdsBatch } from '#xds';
 import type { AgentIdentity } from './agent-identity.ts';
+import { GatheredReporting } from './gathered-reporting.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
 import { startProxy } from './proxy.ts';
 import { processMetrics } from './process-metrics.ts';
 import { traceEnvironment } from './trace-environment.ts';
 import { VERSION } from './version.ts';
+import { installPeerMetadata } from './worker-reporting.ts';
 import type { WorkloadLog } from './workload-log.ts';
 
 export interface AgentProxyOptions {
@@ -38,6 +39,8 @@ export interface AgentProxyOptions {
   readonly levels?: LogLevels;
   /** Where access logs go; default: as the mesh's configuration says. */
   readonly output?: Pick<WorkloadLog, 'open' | 'descriptor'>;
+  /** Threads that carry the traffic; default 1: this one. */
+  readonly concurrency?: number;
   /** The workload's DNS, which the control plane's name table feeds. */
   readonly names?: MeshNames;
 }
@@ -45,7 +48,7 @@ export interface AgentProxyOptions {
 export interface AgentProxy {
   /** First whole configuration and bound listeners. */
   readonly ready: Promise<void>;
-  readonly aggregator: EdgeAggregator;
+  readonly aggregator: Pick<EdgeAggregator, 'flush'>;
   readonly taps: TapStation;
   isReady(): boolean;
   services(): readonly ServiceAddress[];
@@ -53,7 +56,7 @@ export interface AgentProxy {
   /** Undefined: the application is well. */
   reportHealth(problem: string | undefined): void;
   /** With exemplars it is no Prometheus text any more: for OpenMetrics only. */
-  prometheus(exemplars?: boolean): string;
+  prometheus(exemplars?: boolean): Promise<string>;
   drain(patienceMs: number): Promise<void>;
 }
 
@@ -72,11 +75,12 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     remote,
   });
   const metrics = new IstioMetrics({ istioVersion: metadata.ISTIO_VERSION, node: { ...metadata } });
-  stats.addSource(metrics);
   stats.addSource({ renderPrometheus: () => [processMetrics(), options.names?.metrics.render() ?? ''] });
   const local = localPeer(metadata);
   const taps = new TapStation({ clock, local });
   const told = traceEnvironment(local, metadata);
+  const self = { metadata, nodeId: options.nodeId };
+  const concurrency = options.concurrency ?? 1;
   const handle = await startProxy({
     clock,
     random,
@@ -93,11 +97,15 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
       environment: (name) => told[name] ?? process.env[name],
     },
     reporter: new StreamReporter({ local, metrics, aggregator, taps }),
+    concurrency,
+    sockets: new ProcessSockets(),
+    reporting: { ...self, environment: told },
+    ...(options.levels === undefined ? {} : { logLevel: options.levels.all().get('') ?? 'info' }),
   });
-  const { proxy } = handle;
-  proxy.extensions.registerHttpFilter(
-    peerMetadataExtension({ encoded: encodePeerMetadata(local), nodeId: options.nodeId }, proxy.services.peers),
-  );
+  const { proxy, workers } = handle;
+  installPeerMetadata(proxy, self);
+  const gathered = workers === undefined ? undefined : new GatheredReporting(workers, clock, local);
+  stats.addSource(gathered ?? metrics);
   const admin = await serveProxyAdmin({
     clock,
     log,
@@ -108,7 +116,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     port: options.adminPort,
     bootstrap: new Uint8Array(0),
     node: { id: options.nodeId, cluster: options.cluster, metadata: { ...metadata } },
-    options: { service_node: options.nodeId, service_cluster: options.cluster, concurrency: 1 },
+    options: { service_node: options.nodeId, service_cluster: options.cluster, concurrency },
     ready: () => isReady,
     // The same way out as a signal's.
     quit: () => void process.kill(process.pid, 'SIGTERM'),
@@ -161,6 +169,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     if (options.names !== undefined && !seen.has(TYPE_URL.nameTable)) return false;
     if (!seen.has(TYPE_URL.cluster) || !seen.has(TYPE_URL.listener) || proxy.config.warmingListeners.length > 0)
       return false;
+    if (workers?.settled === false) return false;
     const { endpoints, routes } = proxy.config.wants();
     return (endpoints.size === 0 || seen.has(TYPE_URL.endpoint)) && (routes.size === 0 || seen.has(TYPE_URL.route));
   };
@@ -172,8 +181,8 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   })();
   return {
     ready,
-    aggregator,
-    taps,
+    aggregator: gathered ?? aggregator,
+    taps: gathered?.taps ?? taps,
     isReady: () => isReady,
     services: () =>
       [...proxy.clusters.all()].map((cluster) => serviceOfCluster(cluster.name)).filter((one) => one !== undefined),
@@ -182,14 +191,18 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
       return {
         cpuSeconds: (user + system) / 1e6,
         rssBytes: process.memoryUsage.rss(),
-        activeConnections: proxy.listeners.connectionCount,
+        activeConnections: gathered?.connections ?? proxy.listeners.connectionCount,
         activeRequests: 0,
       };
     },
     reportHealth: (problem) => client.reportHealth(problem),
-    prometheus: (exemplars = false) => [...renderPrometheus(stats, { exemplars })].join(''),
+    prometheus: async (exemplars = false) => {
+      await workers?.look();
+      return [...renderPrometheus(workers?.stats ?? stats, { exemplars })].join('');
+    },
     drain: async (patienceMs) => {
       await handle.drain(patienceMs);
+      await gathered?.gather();
       expiry.cancel();
       admin.close();
       client.close();

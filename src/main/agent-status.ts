@@ -41,11 +41,12 @@ export function agentStatusRoutes({ proxy, app, metrics, net, clock }: AgentStat
 }
 
 /** Proxy, agent and application on one page; with exemplars for who takes OpenMetrics. */
-function metricsAnswer(
+async function metricsAnswer(
   proxy: AgentProxy,
   application: string,
   accept: string | undefined,
-): { readonly type: string; readonly body: string } {
-  if (!wantsOpenMetrics(accept)) return { type: PROMETHEUS_TYPE, body: mergeMetrics(proxy.prometheus(), application) };
-  return { type: OPEN_METRICS_TYPE, body: toOpenMetrics(mergeMetrics(proxy.prometheus(true), application)) };
+): Promise<{ readonly type: string; readonly body: string }> {
+  if (!wantsOpenMetrics(accept))
+    return { type: PROMETHEUS_TYPE, body: mergeMetrics(await proxy.prometheus(), application) };
+  return { type: OPEN_METRICS_TYPE, body: toOpenMetrics(mergeMetrics(await proxy.prometheus(true), application)) };
 }

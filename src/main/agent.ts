@@ -13,6 +13,7 @@ import { agentStatusRoutes, type AppMetrics } from './agent-status.ts';
 import { AppProcess } from './app-process.ts';
 import { GRPC_BOOTSTRAP_VARIABLE, serveGrpcClient } from './agent-grpc.ts';
 import { claimBlock } from './claim-block.ts';
+import { readConcurrency } from './concurrency.ts';
 import { CLUSTER_DOMAIN } from './cluster-domain.ts';
 import { type CaptureTier, chooseTier, ENVOY_UNCAPTURED } from './capture-tier.ts';
 import { freePorts } from './free-ports.ts';
@@ -41,6 +42,7 @@ interface Plan extends Holdings {
   readonly appMetrics: AppMetrics | undefined;
   readonly logLevel: LogLevel;
   readonly accessLog: AccessLog;
+  readonly concurrency: number;
   /** Path of the binary; undefined = our own proxy, in this process. */
   readonly envoy: string | undefined;
 }
@@ -81,9 +83,13 @@ async function makePlan(type: Plan['type'], flags: Flags): Promise<Plan | string
   const sidecar = type === 'sidecar';
   const wanted = (flags['capture'] ?? 'auto') as CaptureTier | 'auto';
   if (envoy !== undefined && wanted !== 'auto' && wanted !== 'none') return ENVOY_UNCAPTURED;
+  const concurrency = workersOf(text('concurrency'));
+  if (typeof concurrency === 'string') return concurrency;
+  if (concurrency > 1 && envoy !== undefined) return ENVOY_CONCURRENCY;
   const chosen = chooseTier(sidecar && envoy === undefined ? wanted : 'none');
   if (typeof chosen === 'string') return chosen;
   const { tier: capture } = chosen;
+  if (concurrency > 1 && capture !== 'none') return CAPTURED_CONCURRENCY;
   const bare = sidecar && capture === 'none';
   const ports = await freePorts(2 + (sidecar ? 1 + 2 * spec.ports.length : 0), join(home.run, PORT_FOLDER));
   const [adminPort = 0, statusPort = 0, proxyPort = 0, ...rest] = ports;
@@ -113,6 +119,7 @@ async function makePlan(type: Plan['type'], flags: Flags): Promise<Plan | string
         : undefined,
     logLevel: text('logLevel') as LogLevel,
     accessLog: (flags['accessLog'] ?? 'stdout') as AccessLog,
+    concurrency,
     envoy,
   };
 }
@@ -189,6 +196,7 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
     cluster,
     metadata,
     adminPort: plan.adminPort,
+    concurrency: plan.concurrency,
     levels,
     output,
     ...(names === undefined ? {} : { names }),
@@ -276,6 +284,18 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
   trimHeap();
   reportReady({ capture: plan.capture, admin: plan.adminPort, status: plan.statusPort });
   return await new Promise<never>(() => {});
+}
+
+const CAPTURED_CONCURRENCY =
+  '--concurrency: sockets of a captured workload belong to one thread. Give --capture none with it, or leave it out.';
+const ENVOY_CONCURRENCY = '--concurrency is of our own proxy: with --data-plane envoy leave it out.';
+
+function workersOf(text: string): number | string {
+  try {
+    return readConcurrency(text);
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
 
 /** Loads only the one that runs. */

@@ -6,11 +6,12 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import type { ListenOptions } from '#base';
 import type { SecretSource, SecretValue } from '#identity';
 import { createLogger, LogLevels, type ListeningSockets, SystemClock, SystemNet, SystemRandom } from '#io';
-import { hostView, SharedTable, Sharing } from '#proxy';
+import { hostView, type Proxy, SharedTable, Sharing } from '#proxy';
 import { type LogSink, SharedStatMemory, StatStore } from '#telemetry';
 import { type ProxyHandle, startProxy } from './proxy.ts';
 import { sharedClockOffset } from './shared-clock.ts';
 import { trimHeap } from './trim-heap.ts';
+import type { WorkerReporting } from './worker-reporting.ts';
 import {
   type FromWorker,
   type SocketAnswer,
@@ -28,6 +29,7 @@ class WorkerThread {
   readonly #sockets = new Map<number, PromiseWithResolvers<SocketAnswer>>();
   readonly #writes = new Map<number, (error: Error | undefined) => void>();
   readonly #sharing: Sharing;
+  #reporting: WorkerReporting | undefined = undefined;
   #nextId = 1;
   /** Batches are applied one after another. */
   #applying: Promise<void> = Promise.resolve();
@@ -46,10 +48,14 @@ class WorkerThread {
   }
 
   async start(): Promise<void> {
-    const { self } = this.#order;
+    const { self, reporting: order } = this.#order;
+    const clock = new SystemClock();
+    // The proxy alone reports to nobody, and loads nothing for it.
+    const reporting =
+      order === undefined ? undefined : new (await import('./worker-reporting.ts')).WorkerReporting(order, clock);
     const log = createLogger({ level: this.#order.logLevel, levels: this.#levels });
     const handle = await startProxy({
-      clock: new SystemClock(),
+      clock,
       random: new SystemRandom(),
       net: new SystemNet({ acquire: (options) => this.#acquire(options) } satisfies ListeningSockets),
       log,
@@ -58,10 +64,19 @@ class WorkerThread {
       self: { ...self, environment: (name) => self.environment[name] ?? process.env[name] },
       openLog: (path) => this.#openLog(path),
       sharing: this.#sharing,
+      ...(reporting === undefined ? {} : { reporter: reporting.reporter }),
     });
+    if (reporting !== undefined) this.#report(reporting, handle.proxy);
     this.#port.on('message', (message: ToWorker) => this.#take(message, handle));
     this.#say({ kind: 'up' });
     trimHeap();
+  }
+
+  #report(reporting: WorkerReporting, proxy: Proxy): void {
+    this.#reporting = reporting;
+    reporting.install(proxy);
+    reporting.taps.tell = (subscription, json) => this.#say({ kind: 'tap', subscription, json });
+    reporting.taps.take(this.#order.taps);
   }
 
   #say(message: FromWorker): void {
@@ -102,6 +117,8 @@ class WorkerThread {
       case 'log-level':
         this.#levels.set(message.scope, message.level);
         return;
+      case 'taps':
+        return this.#reporting?.taps.take(message.asks);
       case 'reset-counters':
         return proxy.services.stats.resetCounters();
     }
@@ -118,8 +135,12 @@ class WorkerThread {
     }
   }
 
-  async #answer(id: number, what: 'look' | 'settled', handle: ProxyHandle): Promise<void> {
-    if (what === 'look') return this.#say({ kind: 'answer', id, answer: lookAt(handle) });
+  async #answer(id: number, what: 'look' | 'settled' | 'summary', handle: ProxyHandle): Promise<void> {
+    const reporting = this.#reporting;
+    if (what === 'look')
+      return this.#say({ kind: 'answer', id, answer: lookAt(handle, reporting?.exposition() ?? '') });
+    if (what === 'summary')
+      return this.#say({ kind: 'answer', id, answer: reporting?.summary(handle.proxy.listeners.connectionCount) });
     await this.#applying;
     this.#say({ kind: 'answer', id, answer: { unbound: [...(await handle.proxy.config.settled())] } });
   }
@@ -185,9 +206,10 @@ class ToldSecrets implements SecretSource {
   }
 }
 
-function lookAt({ proxy }: ProxyHandle): WorkerLook {
+function lookAt({ proxy }: ProxyHandle, exposition: string): WorkerLook {
   const { heapUsed, heapTotal } = process.memoryUsage();
   return {
+    exposition,
     connections: proxy.listeners.connectionCount,
     memory: { allocated: heapUsed, heapSize: heapTotal },
     computed: Array.from(proxy.services.stats.computedStats(), ({ name, kind, read }) => ({

@@ -3,6 +3,7 @@
 
 import { closeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
+import type { TapAsk } from '#agent';
 import { type Clock, type Logger, type LogLevel, TYPE_URL } from '#base';
 import type { SecretSource } from '#identity';
 import type { ProcessSockets } from '#io';
@@ -18,7 +19,9 @@ import {
   type WorkerOrder,
   type WorkerSelf,
   type WorkerSettled,
+  type WorkerSummary,
 } from './worker-messages.ts';
+import type { ReportingOrder } from './worker-reporting.ts';
 
 export interface ProxyWorkersOptions {
   readonly count: number;
@@ -30,6 +33,8 @@ export interface ProxyWorkersOptions {
   readonly logs: WorkerLogs;
   readonly self: WorkerSelf;
   readonly logLevel: LogLevel;
+  /** In an agent. */
+  readonly reporting: ReportingOrder | undefined;
 }
 
 /** A worker that has not answered by then is left out of a page. */
@@ -49,6 +54,11 @@ export class ProxyWorkers {
   readonly #crashes;
   #proxy: Proxy | undefined = undefined;
   #ending = false;
+  #taps: readonly TapAsk[] = [];
+  /** Istio's metrics of each worker, as of the last look. */
+  expositions: readonly string[] = [];
+  /** A worker tells of a request that somebody asked for. */
+  onTap: (subscription: bigint, json: string) => void = () => {};
 
   constructor(options: ProxyWorkersOptions) {
     this.#options = options;
@@ -96,7 +106,20 @@ export class ProxyWorkers {
         return look === undefined ? [] : [{ ...look, lane: link.lane, threadId: link.threadId }];
       }),
     );
-    return looks.flat();
+    const all = looks.flat();
+    this.expositions = all.map(({ exposition }) => exposition);
+    return all;
+  }
+
+  /** What agents' workers counted since the last call. */
+  async summaries(): Promise<readonly WorkerSummary[]> {
+    const told = this.#alive().map((link) => Promise.race([link.ask<WorkerSummary>('summary'), this.#after(LOOK_MS)]));
+    return (await Promise.all(told)).filter((one) => one !== undefined);
+  }
+
+  setTaps(asks: readonly TapAsk[]): void {
+    this.#taps = asks;
+    this.#sayAll({ kind: 'taps', asks });
   }
 
   get count(): number {
@@ -157,9 +180,12 @@ export class ProxyWorkers {
       health: [...this.sharing.board.all()],
       logLevel: this.#options.logLevel,
       self: this.#options.self,
+      reporting: this.#options.reporting,
+      taps: this.#taps,
     };
     const link = new WorkerLink(order, this.#options, {
       eject: (cluster, host, cause) => this.#proxy?.clusters.get(cluster)?.askedToEject(host, cause),
+      tap: (subscription, json) => this.onTap(subscription, json),
       ended: (reason) =>
         this.#ended(link, reason, this.#options.clock.now() - startedMs >= STEADY_MS ? 0 : failures + 1),
     });
@@ -202,6 +228,7 @@ function inOrder(held: HeldResources): (readonly [string, NonNullable<ReturnType
 
 interface LinkEvents {
   readonly eject: (...asked: [cluster: string, host: string, cause: Parameters<Sharing['askEjection']>[2]]) => void;
+  readonly tap: (subscription: bigint, json: string) => void;
   readonly ended: (reason: string) => void;
 }
 
@@ -246,7 +273,7 @@ class WorkerLink {
   }
 
   /** Undefined when it ends before it answers. */
-  ask<T>(what: 'look' | 'settled'): Promise<T | undefined> {
+  ask<T>(what: 'look' | 'settled' | 'summary'): Promise<T | undefined> {
     return this.#asking<T>((id) => this.say({ kind: 'ask', id, what }));
   }
 
@@ -295,6 +322,8 @@ class WorkerLink {
         return;
       case 'eject':
         return this.#events.eject(message.cluster, message.host, message.cause);
+      case 'tap':
+        return this.#events.tap(message.subscription, message.json);
       case 'applied':
         this.pending--;
         return;

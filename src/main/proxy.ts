@@ -17,6 +17,7 @@ import {
 } from '#io';
 import { type ExtensionRegistry, LogFiles, Proxy, type ProxySelf, type Sharing } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
+import { readConcurrency } from './concurrency.ts';
 import { readBootstrapApart } from './bootstrap-process.ts';
 import { HoldingNet } from './holding-net.ts';
 import { ProxySources } from './proxy-ads.ts';
@@ -25,6 +26,7 @@ import { ProxyHandOver } from './proxy-hand-over.ts';
 import type { ProxyWorkers } from './proxy-workers.ts';
 import { memoryShare } from './memory-share.ts';
 import type { BootstrapParts } from './read-bootstrap.ts';
+import type { ReportingOrder } from './worker-reporting.ts';
 import { trimHeap } from './trim-heap.ts';
 
 export interface StartProxyOptions {
@@ -51,6 +53,8 @@ export interface StartProxyOptions {
   /** Where listening sockets are kept for threads and for the process after this one. Needed with `concurrency`. */
   readonly sockets?: ProcessSockets;
   readonly logLevel?: LogLevel;
+  /** With `concurrency`, in an agent: what its workers count finished streams into, and their environment. */
+  readonly reporting?: ReportingOrder & { readonly environment: Readonly<Record<string, string>> };
   /** In a worker: what it shares with the others. */
   readonly sharing?: Sharing;
   /** Brings resources: called once, when static ones are applied. */
@@ -144,8 +148,9 @@ async function prepareWorkers(options: StartProxyOptions, stats: StatStore): Pro
     secrets: options.secrets,
     sockets: options.sockets,
     logs: new WorkerLogs(options.openLog),
-    self: { metadata, serviceName, nodeId, address, environment: {} },
+    self: { metadata, serviceName, nodeId, address, environment: options.reporting?.environment ?? {} },
     logLevel: options.logLevel ?? 'info',
+    reporting: options.reporting,
   });
 }
 
@@ -266,16 +271,6 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
   sources.close();
   handle.close();
   return 0;
-}
-
-const MOST_WORKERS = 64;
-
-/** As in Envoy 0 is one worker. Throws an Error for what is no number of workers. */
-function readConcurrency(text: string): number {
-  if (text === '') return 1;
-  if (!/^\d{1,3}$/.test(text) || Number(text) > MOST_WORKERS)
-    throw new Error(`--concurrency: "${text}" is no number of workers; give 1 to ${MOST_WORKERS}`);
-  return Math.max(1, Number(text));
 }
 
 function readDrainTime(text: string): number {

@@ -1,9 +1,11 @@
 // What the process and its proxy workers say to each other. Both are of one build: no version, no compatibility.
 
+import type { TapAsk } from '#agent';
 import type { ListenOptions, LogLevel } from '#base';
 import type { SecretValue } from '#identity';
 import type { EjectionCause, HostView, NamedResource, ToldHealth } from '#proxy';
-import type { ComputedStat, StatWord } from '#telemetry';
+import type { ComputedStat, StatWord, SummaryInit } from '#telemetry';
+import type { ReportingOrder } from './worker-reporting.ts';
 
 /** `workerData` of a worker. */
 export interface WorkerOrder {
@@ -14,6 +16,9 @@ export interface WorkerOrder {
   readonly health: readonly (readonly [cluster: string, host: string, bits: number])[];
   readonly logLevel: LogLevel;
   readonly self: WorkerSelf;
+  /** In an agent: what finished streams are counted into. */
+  readonly reporting: ReportingOrder | undefined;
+  readonly taps: readonly TapAsk[];
 }
 
 /** ProxySelf without its function. */
@@ -39,11 +44,13 @@ export type ToWorker =
   | { readonly kind: 'health'; readonly cluster: string; readonly host: string; readonly bits: ToldHealth }
   | { readonly kind: 'socket'; readonly id: number; readonly socket: SocketAnswer }
   | { readonly kind: 'logged'; readonly id: number; readonly problem: string | undefined }
-  | { readonly kind: 'ask'; readonly id: number; readonly what: 'look' | 'settled' }
+  | { readonly kind: 'ask'; readonly id: number; readonly what: 'look' | 'settled' | 'summary' }
   | { readonly kind: 'drain'; readonly id: number; readonly limitMs: number; readonly succeeded: boolean }
   | { readonly kind: 'drain-listeners'; readonly inboundOnly: boolean }
   | { readonly kind: 'log-level'; readonly scope: string | undefined; readonly level: LogLevel }
-  | { readonly kind: 'reset-counters' };
+  | { readonly kind: 'reset-counters' }
+  /** All of them: what is missing is over. */
+  | { readonly kind: 'taps'; readonly asks: readonly TapAsk[] };
 
 export type SocketAnswer =
   | { readonly fd: number; readonly address: string; readonly port: number }
@@ -59,7 +66,12 @@ export type FromWorker =
   | { readonly kind: 'stat'; readonly word: StatWord }
   | { readonly kind: 'eject'; readonly cluster: string; readonly host: string; readonly cause: EjectionCause }
   | { readonly kind: 'applied' }
-  | { readonly kind: 'answer'; readonly id: number; readonly answer: WorkerLook | WorkerSettled | undefined };
+  | { readonly kind: 'tap'; readonly subscription: bigint; readonly json: string }
+  | {
+      readonly kind: 'answer';
+      readonly id: number;
+      readonly answer: WorkerLook | WorkerSettled | WorkerSummary | undefined;
+    };
 
 /** What a worker counts that stands in no statistics. */
 export interface WorkerLook {
@@ -67,6 +79,16 @@ export interface WorkerLook {
   readonly memory: { readonly allocated: number; readonly heapSize: number };
   readonly computed: readonly { readonly name: string; readonly kind: ComputedStat['kind']; readonly value: number }[];
   readonly hosts: readonly (readonly [cluster: string, hosts: readonly HostView[]])[];
+  /** Istio's metrics as text; '' outside an agent. */
+  readonly exposition: string;
+}
+
+/** An agent's worker, since it was asked last. */
+export interface WorkerSummary {
+  readonly edges: NonNullable<SummaryInit['edges']>;
+  readonly routes: NonNullable<SummaryInit['routes']>;
+  readonly droppedEdges: bigint;
+  readonly connections: number;
 }
 
 /** Listeners that could not be bound, and why. */

@@ -134,7 +134,10 @@ export const ProxyConfigSchema = message('Settings that a proxy starts with.', {
     default: 'MUTUAL_TLS',
   }),
   statNameLength: integer('Longest name of a statistic.', { default: 189 }),
-  concurrency: integer('Worker threads; 0: one for each core.', { minimum: 0, defaultText: 'from the CPU limit' }),
+  concurrency: integer('Worker threads of pods; 0: one for each core. Elsewhere --concurrency says it.', {
+    minimum: 0,
+    defaultText: '1',
+  }),
   proxyBootstrapTemplatePath: text('Template of the bootstrap.'),
   interceptionMode: names('How traffic is redirected.', ['REDIRECT', 'TPROXY', 'NONE'] as const, {
     default: 'REDIRECT',

@@ -31,6 +31,7 @@ const NOT_SHARED: readonly string[] = [
   'local_rate_limit_per_downstream_connection: a connection is of one worker',
   'TLS sessions: a client that comes back to another worker makes a whole handshake',
   'answers of resolvers, key sets and authorization services',
+  'Istio’s metrics and edges of a worker that died: what the others counted stays',
   'overload: each worker sheds its own connections, all by the memory of the process',
 ];
 
