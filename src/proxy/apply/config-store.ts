@@ -4,7 +4,6 @@
 
 import type { TypedExtensionConfig } from '#proto/envoy/config/core/v3/extension_pb.ts';
 import type { Cluster as ClusterMessage } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
-import type { ClusterLoadAssignment } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { Listener } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import type { RouteConfiguration } from '#proto/envoy/config/route/v3/route_pb.ts';
 import { runAtOnce, type Steps, TYPE_URL } from '#base';
@@ -151,7 +150,7 @@ export class ConfigStore {
       case TYPE_URL.cluster:
         return yield* this.#setCluster(yield* decodeInSteps<ClusterMessage>(typeUrl, bytes, `cluster "${name}"`));
       case TYPE_URL.endpoint:
-        return yield* services.clusters.setAssignment(name, yield* decodeAssignment(name, bytes));
+        return yield* services.clusters.setAssignment(name, bytes);
       case TYPE_URL.route:
         yield* routes.set(yield* decodeInSteps<RouteConfiguration>(typeUrl, bytes, `route configuration "${name}"`));
         return yield* this.#warmListeners();
@@ -201,7 +200,7 @@ export class ConfigStore {
     if (discovery !== DISCOVERY.EDS || (cluster.warm && edsName === before)) return;
     const known = this.#heldOf(TYPE_URL.endpoint).get(edsName);
     if (known === undefined) return;
-    yield* clusters.setAssignment(edsName, yield* decodeAssignment(edsName, known.bytes));
+    yield* clusters.setAssignment(edsName, known.bytes);
   }
 
   *#warmListeners(): Steps<void> {
@@ -303,10 +302,6 @@ function missingRoute(snapshot: ListenerSnapshot): string | undefined {
     if (routes !== undefined && routes.current === undefined) return routes.name;
   }
   return undefined;
-}
-
-function decodeAssignment(name: string, bytes: Uint8Array): Steps<ClusterLoadAssignment> {
-  return decodeInSteps<ClusterLoadAssignment>(TYPE_URL.endpoint, bytes, `cluster load assignment "${name}"`);
 }
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -29,7 +29,8 @@ export function* decodeInSteps<T>(typeUrl: string, bytes: Uint8Array, field: str
   }
 }
 
-function undecodable(typeUrl: string, field: string, error: Error): ConfigError {
+/** What to say of bytes that are no such message. */
+export function undecodable(typeUrl: string, field: string, error: Error): ConfigError {
   return new ConfigError('proxy.field-invalid', field, `is no ${typeNameOf(typeUrl)}: ${error.message}`);
 }
 

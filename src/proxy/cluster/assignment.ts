@@ -36,28 +36,41 @@ export function* readAssignment(assignment: ClusterLoadAssignment): Steps<Assign
   const specs = new Map<string, HostSpec>();
   let count = 0;
   for (const [i, group] of assignment.endpoints.entries()) {
-    const field = `cluster load assignment "${assignment.clusterName}".endpoints[${i}]`;
-    if (group.priority > MAX_PRIORITY)
-      throw new ConfigError('proxy.field-invalid', `${field}.priority`, `must be at most ${MAX_PRIORITY}`);
-    const locality: Locality = {
-      region: group.locality?.region ?? '',
-      zone: group.locality?.zone ?? '',
-      subZone: group.locality?.subZone ?? '',
-    };
+    const field = groupField(assignment, i);
+    const locality = readLocality(group, field);
     for (const [k, endpoint] of group.lbEndpoints.entries()) {
       const spec = readEndpoint(endpoint, group, locality, `${field}.lb_endpoints[${k}]`);
       if (!specs.has(spec.key)) specs.set(spec.key, spec);
       if (++count % ENDPOINTS_PER_STEP === 0) yield;
     }
   }
+  return assignmentOf(assignment, specs);
+}
+
+export function assignmentOf({ policy }: ClusterLoadAssignment, specs: ReadonlyMap<string, HostSpec>): Assignment {
   return {
     specs: [...specs.values()],
-    overprovisioning: (assignment.policy?.overprovisioningFactor ?? 140) / 100,
-    weightedHealth: assignment.policy?.weightedPriorityHealth ?? false,
+    overprovisioning: (policy?.overprovisioningFactor ?? 140) / 100,
+    weightedHealth: policy?.weightedPriorityHealth ?? false,
   };
 }
 
-function readEndpoint(endpoint: LbEndpoint, group: LocalityLbEndpoints, locality: Locality, field: string): HostSpec {
+export function groupField({ clusterName }: ClusterLoadAssignment, index: number): string {
+  return `cluster load assignment "${clusterName}".endpoints[${index}]`;
+}
+
+export function readLocality({ priority, locality }: LocalityLbEndpoints, field: string): Locality {
+  if (priority > MAX_PRIORITY)
+    throw new ConfigError('proxy.field-invalid', `${field}.priority`, `must be at most ${MAX_PRIORITY}`);
+  return { region: locality?.region ?? '', zone: locality?.zone ?? '', subZone: locality?.subZone ?? '' };
+}
+
+export function readEndpoint(
+  endpoint: LbEndpoint,
+  group: LocalityLbEndpoints,
+  locality: Locality,
+  field: string,
+): HostSpec {
   if (endpoint.hostIdentifier.case !== 'endpoint')
     throw new ConfigError('proxy.unsupported', field, 'endpoints by name are not read');
   const { address, hostname, healthCheckConfig } = endpoint.hostIdentifier.value;

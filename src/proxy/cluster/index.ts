@@ -1,5 +1,6 @@
 // Clusters as policy: live hosts, balancing, outlier detection, circuit breakers.
 export { type Assignment, readAssignment } from './assignment.ts';
+export { type KeptAssignment, readKeptAssignment } from './kept-assignment.ts';
 export { Balancer } from './balancer.ts';
 export { Breaker, ClusterBreakers } from './breaker.ts';
 export { ClusterHosts, type HostChanges, type HostPolicy } from './cluster-hosts.ts';

@@ -1,9 +1,10 @@
 // All clusters by name; they outlive the snapshots that describe them.
 
 import type { Cluster as ClusterMessage } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
-import type { ClusterLoadAssignment } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
-import type { Steps } from '#base';
-import { readAssignment } from '../cluster/index.ts';
+import { type Steps, TYPE_URL } from '#base';
+import { MalformedProtobuf } from '#proto/light.ts';
+import { undecodable } from '../apply/decode.ts';
+import { type KeptAssignment, readKeptAssignment } from '../cluster/index.ts';
 import type { ProxyServices } from '../services.ts';
 import { Cluster } from './cluster.ts';
 import { TransportFactory } from './transport-factory.ts';
@@ -12,6 +13,8 @@ export class ClusterManager {
   readonly #clusters = new Map<string, Cluster>();
   /** A thousand assignments in one response must not each walk a thousand clusters. */
   readonly #byEdsName = new Map<string, Set<Cluster>>();
+  /** What the endpoints of followed names were read from: the next assignment is compared with it. */
+  readonly #assignments = new Map<string, KeptAssignment>();
   #services: ProxyServices | undefined = undefined;
 
   /** Services hold the manager and the manager needs them: tied once, at start. */
@@ -50,9 +53,18 @@ export class ClusterManager {
   }
 
   /** To all clusters that take their endpoints by this name. */
-  *setAssignment(edsName: string, message: ClusterLoadAssignment): Steps<void> {
-    const { specs, ...policy } = yield* readAssignment(message);
-    for (const cluster of [...(this.#byEdsName.get(edsName) ?? [])]) yield* cluster.setHostsInSteps(specs, policy);
+  *setAssignment(edsName: string, bytes: Uint8Array): Steps<void> {
+    let assignment: KeptAssignment;
+    try {
+      assignment = yield* readKeptAssignment(bytes, this.#assignments.get(edsName));
+    } catch (error) {
+      if (!(error instanceof MalformedProtobuf)) throw error;
+      throw undecodable(TYPE_URL.endpoint, `cluster load assignment "${edsName}"`, error);
+    }
+    const followers = this.#byEdsName.get(edsName);
+    if (followers === undefined) return;
+    this.#assignments.set(edsName, assignment);
+    for (const cluster of [...followers]) yield* cluster.setHostsInSteps(assignment.specs, assignment);
   }
 
   /** Some cluster takes its endpoints by this name. */
@@ -83,6 +95,8 @@ export class ClusterManager {
   #unname(cluster: Cluster, edsName: string): void {
     const named = this.#byEdsName.get(edsName);
     named?.delete(cluster);
-    if (named?.size === 0) this.#byEdsName.delete(edsName);
+    if (named?.size !== 0) return;
+    this.#byEdsName.delete(edsName);
+    this.#assignments.delete(edsName);
   }
 }
