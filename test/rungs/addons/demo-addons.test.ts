@@ -332,10 +332,14 @@ describe('with real parts beside it the demo', { skip: missing !== '' && !requir
   function apply(name: string, text: string): void {
     const file = join(home, `${name}.yaml`);
     writeFileSync(file, text);
-    const done = spawnSync(process.execPath, [meshEntry(), 'apply', '--wait', '-f', file, '--home', home], {
-      encoding: 'utf8',
-      env: cleanEnv(),
-    });
+    const done = spawnSync(
+      process.execPath,
+      [meshEntry(), 'apply', '--wait', '--timeout', '120s', '-f', file, '--home', home],
+      {
+        encoding: 'utf8',
+        env: cleanEnv(),
+      },
+    );
     assert.equal(done.status, 0, done.stdout + done.stderr);
   }
 

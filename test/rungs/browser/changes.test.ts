@@ -24,7 +24,7 @@ after(async () => {
 function apply(name: string, text: string): void {
   const file = join(folder, `${name}.yaml`);
   writeFileSync(file, text);
-  demo.command('apply', '--wait', '-f', file);
+  demo.command('apply', '--wait', '--timeout', '120s', '-f', file);
 }
 
 /** What if, again and again: requests that show it must have been remembered first. */
@@ -78,7 +78,7 @@ test('what if: a changed route tells who would go elsewhere, and saves from the 
   await row.getByText('reviews v3').first().waitFor();
   await row.getByRole('link', { name: 'VirtualService reviews' }).first().waitFor();
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByRole('status').getByText('Programmed 7/7').waitFor({ timeout: SEEN_WITHIN_MS });
+  await page.getByRole('status').getByText('Programmed 7/7').first().waitFor({ timeout: SEEN_WITHIN_MS });
   assert.deepEqual(problems, []);
   await finish('what-if-route');
 });
@@ -120,14 +120,14 @@ spec: { selector: { matchLabels: { app: details } }, action: DENY, rules: [{ to:
       .filter({ hasText: 'details-v1' })
       .first();
   const row = deniedIn(page);
-  await row.getByRole('link', { name: 'no-details' }).waitFor({ timeout: SEEN_WITHIN_MS });
-  await row.getByText('rule 0').waitFor();
+  await row.getByRole('link', { name: 'no-details' }).first().waitFor({ timeout: SEEN_WITHIN_MS });
+  await row.getByText('rule 0').first().waitFor();
   assert.deepEqual(await seriousViolations(page), []);
   assert.deepEqual(problems, []);
   await finish('security-denied');
   demo.command('delete', '-f', join(folder, 'no-details.yaml'));
   const other = await demo.open('/security', { mayWrite: true });
-  await deniedIn(other.page).getByRole('link', { name: 'Allow' }).click();
+  await deniedIn(other.page).getByRole('link', { name: 'Allow' }).first().click();
   await other.page.getByRole('button', { name: 'Make the manifest' }).click();
   await other.page.getByText('sa/productpage').first().waitFor();
   await other.finish('security-allow');
@@ -143,7 +143,11 @@ test('a service shows its versions, endpoints, routes and objects', async () => 
       .filter({ hasText: name })
       .getByText('healthy')
       .waitFor({ timeout: SEEN_WITHIN_MS });
-  await page.getByRole('region', { name: 'Routes' }).getByRole('link', { name: 'VirtualService reviews' }).waitFor();
+  await page
+    .getByRole('region', { name: 'Routes' })
+    .getByRole('link', { name: 'VirtualService reviews' })
+    .first()
+    .waitFor();
   assert.deepEqual(await seriousViolations(page), []);
   assert.deepEqual(problems, []);
   await finish('service');
@@ -161,7 +165,10 @@ test('the panel of the graph taps what is chosen, and the past is played', async
   assert.deepEqual(await seriousViolations(page), []);
   await page.screenshot({ path: join(demo.output, 'graph-tap.png') });
   await page.getByRole('button', { name: 'Replay' }).click();
-  await page.getByText(/^\d+ min ago, until/).waitFor({ timeout: SEEN_WITHIN_MS });
+  await page
+    .getByText(/^\d+ min ago, until/)
+    .first()
+    .waitFor({ timeout: SEEN_WITHIN_MS });
   assert.match(page.url(), /ago=\d+/);
   await page.getByRole('button', { name: 'Pause' }).click();
   assert.deepEqual(problems, []);

@@ -47,7 +47,7 @@ test('the overview lists every workload with its golden signals, and loads littl
   );
   const bytes = (): number => [...sizes.values()].reduce((sum, size) => sum + size, 0);
   await page.reload();
-  for (const name of WORKLOADS) await page.getByRole('link', { name, exact: true }).waitFor();
+  for (const name of WORKLOADS) await page.getByRole('link', { name, exact: true }).first().waitFor();
   await page.getByRole('heading', { name: /Control plane/ }).waitFor();
   await page.getByText('100 %').first().waitFor({ timeout: SEEN_WITHIN_MS });
   assert.deepEqual(problems, []);
@@ -93,7 +93,10 @@ test('a node opens its panel by keyboard, with charts, configuration and an addr
   const panel = page.getByRole('complementary', { name: 'What is chosen' });
   await panel.getByRole('heading', { name: 'reviews-v2' }).waitFor();
   await panel.getByRole('img', { name: /Requests a second, now/ }).waitFor();
-  await panel.getByRole('link', { name: /DestinationRule bookshop-reviews/ }).waitFor();
+  await panel
+    .getByRole('link', { name: /DestinationRule bookshop-reviews/ })
+    .first()
+    .waitFor();
   assert.match(page.url(), /chosen=workload%2Fdefault%2Freviews-v2/);
   await page.reload();
   await panel.getByRole('heading', { name: 'reviews-v2' }).waitFor();
@@ -117,7 +120,7 @@ test('find, hide and levels change what the graph shows', async () => {
 
 test('a workload tells its traffic, routes, endpoints, what is in force, its identity and its log', async () => {
   const { page, problems, finish } = await demo.open('/workloads/default/productpage-v1', { mayWrite: true });
-  await page.getByRole('link', { name: 'istio-ingressgateway' }).waitFor({ timeout: SEEN_WITHIN_MS });
+  await page.getByRole('link', { name: 'istio-ingressgateway' }).first().waitFor({ timeout: SEEN_WITHIN_MS });
   await page.getByRole('tab', { name: 'Routes' }).click();
   await page.getByText('reviews.default.svc.cluster.local:9080').first().waitFor();
   await page.getByRole('tab', { name: 'Endpoints' }).click();
@@ -135,7 +138,10 @@ test('a workload tells its traffic, routes, endpoints, what is in force, its ide
     .waitFor();
   await page.getByRole('tab', { name: 'Identity and certificates' }).click();
   await page.getByText('spiffe://cluster.local/ns/default/sa/productpage').first().waitFor();
-  await page.getByText(/^\d+ h \d+ min left$/).waitFor({ timeout: SEEN_WITHIN_MS });
+  await page
+    .getByText(/^\d+ h \d+ min left$/)
+    .first()
+    .waitFor({ timeout: SEEN_WITHIN_MS });
   await page.getByRole('tab', { name: 'Logs' }).click();
   await page.getByRole('log').filter({ hasText: 'GET' }).waitFor({ timeout: SEEN_WITHIN_MS });
   assert.deepEqual(problems, []);
@@ -158,12 +164,12 @@ test('an edit shows findings as one writes, is saved to all proxies, and is take
   await page.keyboard.press('Control+End');
   await page.keyboard.type('  trafficPolicy: { connectionPool: { tcp: { maxConnections: 50 } } }\n');
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByRole('status').getByText('Programmed 7/7').waitFor();
+  await page.getByRole('status').getByText('Programmed 7/7').first().waitFor();
   await page.getByRole('tab', { name: 'History' }).click();
   await page.locator('.diff .added').filter({ hasText: 'maxConnections: 50' }).waitFor();
   await page.getByRole('button', { name: 'Revert to this' }).first().click();
   await page.locator('.diff .removed').filter({ hasText: 'maxConnections: 50' }).waitFor();
-  await page.getByRole('status').getByText('Programmed 7/7').waitFor();
+  await page.getByRole('status').getByText('Programmed 7/7').first().waitFor();
   assert.deepEqual(problems, []);
   await finish('configuration');
 });
@@ -184,7 +190,7 @@ test('sliders shift all traffic to one version', async () => {
   await page.getByRole('button', { name: 'All to v3' }).click();
   await page.getByRole('button', { name: 'Make the manifest' }).click();
   await page.getByRole('button', { name: 'Save' }).click();
-  await page.getByRole('status').getByText('Programmed 7/7').waitFor();
+  await page.getByRole('status').getByText('Programmed 7/7').first().waitFor();
   const text = await (await fetch(`${demo.shop}/productpage`)).text();
   assert.match(text, /reviews-v3|v3/);
   assert.deepEqual(problems, []);
@@ -198,9 +204,9 @@ test('security says whether STRICT may be switched on, and makes a policy from a
   const wizard = await demo.open('/wizard/authorize?from=default%2Fproductpage-v1&to=default%2Fdetails-v1', {
     mayWrite: true,
   });
-  await wizard.page.getByText('productpage-v1 → details-v1').waitFor();
+  await wizard.page.getByText('productpage-v1 → details-v1').first().waitFor();
   await wizard.page.getByRole('button', { name: 'Make the manifest' }).click();
-  await wizard.page.getByText('cluster.local/ns/default/sa/productpage').waitFor();
+  await wizard.page.getByText('cluster.local/ns/default/sa/productpage').first().waitFor();
   assert.deepEqual([...problems, ...wizard.problems], []);
   await wizard.finish('wizard-authorize');
 });
@@ -224,7 +230,7 @@ test('tap shows requests, and explain says hop by hop what decided one', async (
 
 test('a page without the link may only read, and a link works once', async () => {
   const { page, finish } = await demo.open('/config/DestinationRule/default/bookshop-details');
-  await page.getByText('read only').waitFor();
+  await page.getByText('read only', { exact: true }).waitFor();
   await page.getByRole('button', { name: 'Save', disabled: true }).waitFor();
   await finish('read-only');
   const link = new URL(demo.command('dashboard').trim());

@@ -125,11 +125,11 @@ async function openPage(
   });
   if (link !== undefined) {
     await page.goto(link);
-    await page.getByText('may write').waitFor();
+    await page.getByText('may write', { exact: true }).waitFor();
   }
   await page.goto(`${address}${path}`);
   // Until that is known again every editor is read only.
-  if (link !== undefined) await page.getByText('may write').waitFor();
+  if (link !== undefined) await page.getByText('may write', { exact: true }).waitFor();
   return {
     page,
     problems,

@@ -38,7 +38,7 @@ before(async () => {
   demo = await startDemo(['--tracing', `http://127.0.0.1:${port}`]);
   const file = join(folder, 'tracing.yaml');
   writeFileSync(file, settings(port));
-  demo.command('apply', '--wait', '-f', file);
+  demo.command('apply', '--wait', '--timeout', '120s', '-f', file);
 });
 after(async () => {
   await demo?.stop();
@@ -59,8 +59,8 @@ test('traces are listed with a heat map, and one opens as a waterfall from the g
     .getByRole('button', { name: /productpage\.default server/ })
     .first()
     .click();
-  await page.getByText('istio.canonical_service').waitFor();
-  await page.getByRole('link', { name: 'Explain this request' }).waitFor();
+  await page.getByText('istio.canonical_service').first().waitFor();
+  await page.getByRole('link', { name: 'Explain this request' }).first().waitFor();
   assert.deepEqual(await seriousViolations(page), []);
   assert.deepEqual(problems, []);
   await finish('trace');
@@ -68,7 +68,7 @@ test('traces are listed with a heat map, and one opens as a waterfall from the g
 
 test('without the right to write no path is shown', async () => {
   const { page, finish } = await demo.open('/traces');
-  await page.getByText('this needs the right to write').waitFor();
+  await page.getByText('this needs the right to write').first().waitFor();
   await finish('traces-read-only');
 });
 

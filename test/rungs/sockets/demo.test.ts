@@ -55,7 +55,14 @@ test('the page answers through the gateway', async () => {
 });
 
 test('a canary is edited live, and apply --wait returns when every proxy has it', async () => {
-  const applied = topsail('apply', '--wait', '-f', join(root, 'examples/seed/02-reviews-jason.yaml'));
+  const applied = topsail(
+    'apply',
+    '--wait',
+    '--timeout',
+    '120s',
+    '-f',
+    join(root, 'examples/seed/02-reviews-jason.yaml'),
+  );
   assert.equal(applied.status, 0, applied.stderr);
   assert.match(applied.stdout, /virtualservice\.networking\.istio\.io\/reviews created/);
   assert.match(applied.stdout, /Programmed 7\/7/);
@@ -64,7 +71,7 @@ test('a canary is edited live, and apply --wait returns when every proxy has it'
     assert.equal(await reviewsVersion({ 'end-user': 'jason' }), 'v2');
   }
   assert.match(
-    topsail('apply', '--wait', '-f', join(root, 'examples/seed/02-reviews-jason.yaml')).stdout,
+    topsail('apply', '--wait', '--timeout', '120s', '-f', join(root, 'examples/seed/02-reviews-jason.yaml')).stdout,
     /reviews unchanged\n.*\nProgrammed 7\/7/,
   );
 });
