@@ -33,6 +33,9 @@ metadata: { name: default, namespace: default }
 spec: { mtls: { mode: STRICT } }
 `;
 
+/** Nobody who writes to a pipe is so slow once its agent has gone. */
+const PIPES_KEPT_MS = 5_000;
+
 interface Ran {
   readonly status: number;
   readonly out: string;
@@ -110,7 +113,11 @@ for (const tier of ['userns', 'netns'] as const) {
     });
 
     test('a signal reaches it', async () => {
-      const child = start(mesh, tier, 'trap "echo stopped; exit 0" TERM; echo began; while :; do sleep 0.1; done');
+      const child = start(
+        mesh,
+        tier,
+        'trap "echo stopped; exit 0" TERM; echo began; while :; do sleep 0.1 & wait; done',
+      );
       await until('the application', () => child.text().includes('began'));
       child.kill('SIGTERM');
       await child.ended;
@@ -198,14 +205,17 @@ function start(mesh: TestMesh, tier: string, script: string, name = 'client'): S
   let err = '';
   child.stdout.on('data', (chunk: Buffer) => (out += chunk));
   child.stderr.on('data', (chunk: Buffer) => (err += chunk));
-  // Not "close": a grandchild may keep the pipe.
   const ended = new Promise<number>((resolve) => {
     child.once('exit', (code) => {
-      setTimeout(() => {
+      const over = (): void => {
+        clearTimeout(late);
         child.stdout.destroy();
         child.stderr.destroy();
         resolve(code ?? 1);
-      }, 50);
+      };
+      // All that was said has been read then; but a grandchild may keep the pipe.
+      child.once('close', over);
+      const late = setTimeout(over, PIPES_KEPT_MS);
     });
   });
   return {
