@@ -77,6 +77,8 @@ export const ISTIOD_VALUES: readonly Value[] = [
   { at: 'sidecarInjectorWebhook.alwaysInjectSelector', default: [] },
   { at: 'sidecarInjectorWebhook.neverInjectSelector', default: [] },
   { at: 'sidecarInjectorWebhook.injectedAnnotations', default: {} },
+  { at: 'sidecarInjectorWebhook.templates', default: {} },
+  { at: 'sidecarInjectorWebhook.defaultTemplates', default: [] },
   { at: 'meshConfig', default: {}, install: 'meshConfig' },
 ];
 

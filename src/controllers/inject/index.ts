@@ -1,6 +1,7 @@
 // Putting the proxy into pods.
 export * from './app-probes.ts';
 export * from './capture-plan.ts';
+export * from './custom-template.ts';
 export * from './decide.ts';
 export * from './inject-manifest.ts';
 export * from './inject-pod.ts';

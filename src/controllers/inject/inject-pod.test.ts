@@ -62,8 +62,8 @@ function inject(given: Pod, over: Partial<InjectorConfig> = {}): Pod {
   return result.pod;
 }
 
-function refusal(given: Pod): string {
-  const result = injectPod({ pod: given, namespace: 'shop', config, mesh: {} });
+function refusal(given: Pod, over: Partial<InjectorConfig> = {}): string {
+  const result = injectPod({ pod: given, namespace: 'shop', config: { ...config, ...over }, mesh: {} });
   return result.ok ? 'injected' : result.refusals.map(({ field, message }) => `${field}: ${message}`).join('; ');
 }
 
@@ -272,6 +272,48 @@ describe('a pod with the gateway template', () => {
       refusal(pod({ 'inject.istio.io/templates': 'mine' })),
       /expected one of sidecar, gateway, found "mine"/,
     );
+  });
+});
+
+describe('a custom template', () => {
+  const templates = {
+    greeting:
+      'spec:\n  containers:\n  - name: istio-proxy\n    env:\n    - name: GREETING\n      value: hello-world\n    resources: { limits: { cpu: null } }\n',
+    toleration:
+      'metadata: { labels: { team: a } }\nspec: { tolerations: [{ operator: Exists }], hostAliases: [{ ip: 1.2.3.4 }] }',
+    action: 'metadata:\n  labels:\n    a: "{{ .Values.x }}"\n',
+    without: 'spec: { initContainers: [{ name: istio-proxy, $patch: delete }] }',
+    other: 'kind: Pod',
+  };
+  const proxyOf = (given: Pod) =>
+    [...(given.spec.initContainers ?? []), ...given.spec.containers].filter(({ name }) => name === 'istio-proxy');
+
+  it('is merged over the proxy, native sidecar or not', () => {
+    for (const native of ['true', 'false']) {
+      const asked = { 'inject.istio.io/templates': 'sidecar,greeting', 'sidecar.istio.io/nativeSidecar': native };
+      const [proxy, second] = proxyOf(inject(pod(asked), { templates }));
+      assert.equal(second, undefined);
+      assert.equal(proxy?.env?.find(({ name }) => name === 'GREETING')?.value, 'hello-world');
+      assert.ok(proxy?.env?.some(({ name }) => name === 'POD_NAME'));
+      assert.deepEqual(proxy?.resources?.limits, { memory: '1024Mi' });
+    }
+  });
+
+  it("is everybody's when it is a default one, and others follow in order", () => {
+    const { metadata, spec } = inject(pod(), { templates, defaultTemplates: ['sidecar', 'toleration', 'greeting'] });
+    assert.equal(metadata.labels?.['team'], 'a');
+    assert.deepEqual(spec['tolerations'], [{ operator: 'Exists' }]);
+    assert.deepEqual(spec['hostAliases'], [{ ip: '1.2.3.4' }]);
+    assert.equal(proxyOf({ metadata, spec })[0]?.env?.at(-1)?.name, 'GREETING');
+  });
+
+  it('that cannot be used refuses the pod with its name', () => {
+    const why = (names: string): string => refusal(pod({ 'inject.istio.io/templates': names }), { templates });
+    assert.match(why('sidecar,action'), /template action: line 3 has a Go template action/);
+    assert.match(why('sidecar,other'), /template other: "kind" is no part/);
+    assert.match(why('sidecar,none'), /expected one of sidecar, gateway, greeting, .* found "none"/);
+    assert.match(why('greeting'), /must name one of sidecar, gateway/);
+    assert.match(why('sidecar,without'), /takes the proxy out again/);
   });
 });
 

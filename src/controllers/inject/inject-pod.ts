@@ -3,6 +3,7 @@ import { CAPTURE_ANNOTATION, type CapturePlan, VALIDATION_CONTAINER } from '#bas
 import { NODE_PATH, TOPSAIL_FOLDER } from '../images/rootfs.ts';
 import type { Container, Pod, PodMeta, PodSpec, Resources, Volume } from '../kube/pod.ts';
 import { rewriteProbes } from './app-probes.ts';
+import { applyTemplates } from './custom-template.ts';
 import { captureAnnotations, capturePlan, type Refusal } from './capture-plan.ts';
 import type { InjectorConfig } from './injector-config.ts';
 import { PROXY_CONTAINER, proxyContainer, proxySecurity, proxyVolumes } from './proxy-container.ts';
@@ -113,17 +114,20 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
     containers: settings.native ? [] : [PROXY_CONTAINER],
     volumes: proxyVolumes(config).map(({ name }) => name),
   };
+  const injected: Pod = {
+    ...pod,
+    metadata: metadata(pod.metadata, workload.name, config, settings, {
+      added,
+      mesh,
+      capture: plan !== undefined && config.cni ? captureAnnotations(plan) : {},
+    }),
+    spec: patched,
+  };
+  const whole = applyTemplates(injected, settings.patches);
+  if (isInjected(whole)) return { ok: true, pod: whole };
   return {
-    ok: true,
-    pod: {
-      ...pod,
-      metadata: metadata(pod.metadata, workload.name, config, settings, {
-        added,
-        mesh,
-        capture: plan !== undefined && config.cni ? captureAnnotations(plan) : {},
-      }),
-      spec: patched,
-    },
+    ok: false,
+    refusals: [{ field: 'metadata', message: 'a custom template takes the proxy out again: correct the template' }],
   };
 }
 

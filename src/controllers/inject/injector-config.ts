@@ -55,6 +55,10 @@ export interface InjectorConfig {
   readonly alwaysInjectSelector: readonly LabelSelector[];
   readonly neverInjectSelector: readonly LabelSelector[];
   readonly injectedAnnotations: Readonly<Record<string, string>>;
+  /** Patches by name, as YAML. Undefined in settings of an earlier version. */
+  readonly templates?: Readonly<Record<string, string>>;
+  /** For pods that choose none; undefined is `sidecar` alone. */
+  readonly defaultTemplates?: readonly string[];
   readonly proxy: ProxyDefaults;
 }
 

@@ -3,11 +3,14 @@ import { CORE_SCHEMA, load } from 'js-yaml';
 import { overlay, isTree, type Tree } from '../install/set-flag.ts';
 import type { Resources, Volume, VolumeMount } from '../kube/pod.ts';
 import type { Refusal } from './capture-plan.ts';
+import { BUILT_IN_TEMPLATES, readTemplate } from './custom-template.ts';
 import type { InjectorConfig } from './injector-config.ts';
 
 export interface PodAnnotations {
   /** Istio's templates `sidecar` and `gateway`. */
   readonly role: 'sidecar' | 'router';
+  /** Custom templates over it, in order. */
+  readonly patches: readonly Tree[];
   readonly dataPlane: 'topsail' | 'envoy';
   readonly image: string;
   readonly resources: Resources;
@@ -37,6 +40,7 @@ export const UNUSED_ANNOTATIONS = [
   'sidecar.istio.io/statsCompression',
 ];
 
+const TEMPLATES = 'inject.istio.io/templates';
 /** Which proxy runs in the pod; Istio has no such choice. */
 const DATA_PLANE = 'topsail.io/data-plane';
 const QUANTITY = /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti)?$/;
@@ -57,8 +61,7 @@ export function readPodAnnotations(
     read.word('sidecar.istio.io/interceptionMode', ['REDIRECT', 'TPROXY', 'NONE']) ??
     (typeof proxyConfig['interceptionMode'] === 'string' ? proxyConfig['interceptionMode'] : 'REDIRECT');
   const status = 'readiness.status.sidecar.istio.io/';
-  const template = read.word('inject.istio.io/templates', ['sidecar', 'gateway']) ?? 'sidecar';
-  const role = template === 'gateway' ? 'router' : 'sidecar';
+  const { role, patches } = templatesOf(read.text(TEMPLATES), config, refuse);
   const dataPlane = (read.word(DATA_PLANE, ['topsail', 'envoy']) ?? 'topsail') as PodAnnotations['dataPlane'];
   const dnsCapture = String(metadata['ISTIO_META_DNS_CAPTURE'] ?? '') === 'true';
   const refuseEnvoy = (message: string): void => refuse({ field: `metadata.annotations[${DATA_PLANE}]`, message });
@@ -70,6 +73,7 @@ export function readPodAnnotations(
     );
   return {
     role,
+    patches,
     dataPlane,
     image: read.text('sidecar.istio.io/proxyImage') ?? (dataPlane === 'envoy' ? (proxy.envoyImage ?? '') : proxy.image),
     resources: resourcesOf(read, proxy.resources),
@@ -99,6 +103,33 @@ export function readPodAnnotations(
     userVolumes: read.named('sidecar.istio.io/userVolume'),
     userVolumeMounts: read.named('sidecar.istio.io/userVolumeMount') as unknown as readonly VolumeMount[],
   };
+}
+
+function templatesOf(
+  text: string | undefined,
+  config: InjectorConfig,
+  refuse: (refusal: Refusal) => void,
+): Pick<PodAnnotations, 'role' | 'patches'> {
+  const field =
+    text === undefined ? 'values.sidecarInjectorWebhook.defaultTemplates' : `metadata.annotations[${TEMPLATES}]`;
+  const names = text === undefined ? (config.defaultTemplates ?? []) : text.split(',').map((name) => name.trim());
+  const custom = config.templates ?? {};
+  const patches: Tree[] = [];
+  const base: string[] = [];
+  for (const name of names) {
+    if (BUILT_IN_TEMPLATES.some((one) => one === name)) base.push(name);
+    else if (!Object.hasOwn(custom, name)) {
+      const known = [...BUILT_IN_TEMPLATES, ...Object.keys(custom)].join(', ');
+      refuse({ field, message: `expected one of ${known}, found "${name.slice(0, 100)}"` });
+    } else {
+      const found = readTemplate(custom[name] ?? '');
+      if ('patch' in found) patches.push(found.patch);
+      else refuse({ field, message: `template ${name}: ${found.problem}` });
+    }
+  }
+  if (base.length > 1 || (base.length === 0 && names.length > 0))
+    refuse({ field, message: `"${names.join(',').slice(0, 100)}" must name one of ${BUILT_IN_TEMPLATES.join(', ')}` });
+  return { role: base[0] === 'gateway' ? 'router' : 'sidecar', patches };
 }
 
 function resourcesOf(read: AnnotationReader, defaults: Resources): Resources {

@@ -83,6 +83,17 @@ describe('settings of an installation', () => {
     ]);
   });
 
+  it('name custom templates that cannot be used', () => {
+    const object = {
+      kind: 'IstioOperator',
+      spec: { values: { sidecarInjectorWebhook: { templates: { good: 'spec: {}', bad: '{{ .Values }}' } } } },
+    };
+    const { warnings, injector } = readSettings({ ...none, operators: [{ file: 'x', object }] });
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0] ?? '', /templates\.bad: line 1 has a Go template action/);
+    assert.deepEqual(Object.keys(injector.templates ?? {}), ['good', 'bad']);
+  });
+
   it('leave capture to the CNI plugin where it is installed, or where its own chart did', () => {
     const of = (...set: string[]) => readSettings({ ...none, set });
     const one = of('components.cni.enabled=true', 'values.cni.cniBinDir=/bin/cni', 'values.cni.repair.deletePods=true');

@@ -1,4 +1,5 @@
 // From profile, IstioOperator files and --set to settled values: each layer over the one before; what is not read becomes a warning.
+import { readTemplate } from '../inject/custom-template.ts';
 import { DEFAULT_PROXY, type InjectorConfig, type LabelSelector } from '../inject/injector-config.ts';
 import type { Resources } from '../kube/pod.ts';
 import { PROFILES } from './profiles.ts';
@@ -150,6 +151,13 @@ export function settle(read: SettingsReader, spec: Tree, profile: string, input:
   };
   if (read.flag('components.ztunnel.enabled', false))
     warnings.push('components.ztunnel: this version does not install it yet; pods have sidecars.');
+  for (const [name, text] of Object.entries(settings.injector.templates ?? {})) {
+    const found = readTemplate(text);
+    if ('problem' in found)
+      warnings.push(
+        `values.sidecarInjectorWebhook.templates.${name}: ${found.problem}; pods that choose it are refused.`,
+      );
+  }
   for (const path of read.unread()) warnings.push(`${path}: not known here, it has no effect.`);
   return { ...settings, warnings };
 }
@@ -294,6 +302,10 @@ function servicePort(item: Tree): GatewaySettings['ports'][number] {
   };
 }
 
+function textsAt(read: SettingsReader, path: string): Record<string, string> {
+  return Object.fromEntries(Object.entries(read.tree(path)).map(([k, v]) => [k, String(v)]));
+}
+
 function injector(
   read: SettingsReader,
   facts: Pick<InstallSettings, 'revision' | 'namespace' | 'image' | 'imagePullPolicy' | 'imagePullSecrets'> & {
@@ -316,9 +328,9 @@ function injector(
     cni: read.flag('values.pilot.cni.enabled', facts.cniOn),
     alwaysInjectSelector: read.list(`${hook}.alwaysInjectSelector`) as readonly LabelSelector[],
     neverInjectSelector: read.list(`${hook}.neverInjectSelector`) as readonly LabelSelector[],
-    injectedAnnotations: Object.fromEntries(
-      Object.entries(read.tree(`${hook}.injectedAnnotations`)).map(([k, v]) => [k, String(v)]),
-    ),
+    injectedAnnotations: textsAt(read, `${hook}.injectedAnnotations`),
+    templates: textsAt(read, `${hook}.templates`),
+    defaultTemplates: read.list(`${hook}.defaultTemplates`).map(String),
     proxy: {
       ...d,
       image,

@@ -210,6 +210,8 @@ function ISTIOD_CASES(): Record<string, Record<string, unknown>> {
         rewriteAppHTTPProbe: false,
         neverInjectSelector: [{ matchLabels: { no: 'proxy' } }],
         injectedAnnotations: { c: 'd' },
+        templates: { own: 'metadata:\n  labels:\n    a: b\n' },
+        defaultTemplates: ['sidecar', 'own'],
       },
       meshConfig: { accessLogFile: '/dev/stdout', defaultConfig: { tracing: { sampling: 100 } } },
     },
