@@ -3,8 +3,9 @@ import { test } from 'node:test';
 import type { PeerVerdict } from '#base';
 import { FakeClock } from '#base';
 import type { CertificateFields } from '#wire/tls';
-import { OID, writeName, writeRevocationList, formatPem, parseCertificate } from '#wire/tls';
-import { makeIntermediate, makeRoot } from './ca/signing-authority.ts';
+import { OID, pemBlocks, writeName, writeRevocationList, formatPem, parseCertificate } from '#wire/tls';
+import { issueLeaf, makeIntermediate, makeRoot } from './ca/signing-authority.ts';
+import { generateKeyPair } from './key-pair.ts';
 import type { SigningAuthority } from './ca/signing-authority.ts';
 import { Intermediates } from './intermediates.ts';
 import type { PeerCheckOptions } from './peer-check.ts';
@@ -296,4 +297,18 @@ test('one bad certificate in a bundle only narrows trust', () => {
   const broken = formatPem('CERTIFICATE', Uint8Array.of(0x30, 0));
   assert.equal(typeof check(peerWith({}), { roots: broken + root.rootsPem }), 'object');
   assert.equal(check(peerWith({}), { roots: broken }), 'trust_bundle_empty');
+});
+
+test('a leaf just issued is taken by clocks behind and ahead, and refused with its reason beyond', () => {
+  const spki = generateKeyPair().spki;
+  const request = { spki, uris: [TEST_IDENTITY], ttlMs: 3_600_000, keyEncipherment: false };
+  const blocks = pemBlocks(issueLeaf(root, request, NOW).pem, 'CERTIFICATE');
+  assert.ok(blocks.ok);
+  const at = (offMs: number): string => {
+    const verdict = check(blocks.value, { clock: new FakeClock(NOW + offMs), crl: '' });
+    return typeof verdict === 'string' ? verdict : verdict.kind;
+  };
+  // Backdated by two minutes, and clocks may differ by ten seconds more.
+  assert.deepEqual([at(-119_000), at(-130_000), at(-131_000)], ['verified', 'verified', 'peer_not_yet_valid']);
+  assert.deepEqual([at(3_600_000), at(3_603_000), at(3_604_000)], ['verified', 'verified', 'peer_expired']);
 });
