@@ -50,6 +50,10 @@ export interface ClusterSettings {
   /** Of a dynamic_forward_proxy cluster. */
   readonly forward: ForwardSettings | undefined;
   readonly dnsRefreshMs: number;
+  /** Ask again when the answer says, rather than by `dnsRefreshMs`. */
+  readonly dnsRespectTtl: boolean;
+  /** After a failure: first and longest wait, doubling; undefined = `dnsRefreshMs`. */
+  readonly dnsFailure: { readonly baseMs: number; readonly maxMs: number } | undefined;
   readonly dnsFamily: number;
 }
 
@@ -99,6 +103,8 @@ export function readClusterSettings(
         : readHealthCheck(message.healthChecks[0], `${field}.health_checks[0]`),
     service: readService(message),
     dnsRefreshMs: millisOf(message.dnsRefreshRate) ?? DNS_REFRESH_DEFAULT_MS,
+    dnsRespectTtl: message.respectDnsTtl,
+    dnsFailure: readFailureRate(message),
     dnsFamily: message.dnsLookupFamily,
   };
 }
@@ -150,6 +156,11 @@ function protocolOf(message: ClusterMessage, http: HttpProtocolOptions | undefin
       if (message.protocolSelection === 1) return 'downstream';
       return message.http2ProtocolOptions === undefined ? 'h1' : 'h2';
   }
+}
+
+function readFailureRate({ dnsFailureRefreshRate: rate }: ClusterMessage): ClusterSettings['dnsFailure'] {
+  const baseMs = millisOf(rate?.baseInterval);
+  return baseMs === undefined ? undefined : { baseMs, maxMs: millisOf(rate?.maxInterval) ?? baseMs * 10 };
 }
 
 function tryDecode(typeUrl: string, bytes: Uint8Array): unknown {

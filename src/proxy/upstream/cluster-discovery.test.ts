@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { create } from '@bufbuild/protobuf';
+import { FakeClock, SeededRandom, silentLogger, TimerWheel } from '#base';
+import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
+import type { ProxyServices } from '../services.ts';
+import { ClusterDiscovery } from './cluster-discovery.ts';
+import { DISCOVERY, type ClusterSettings } from './cluster-settings.ts';
+import type { Cluster } from './cluster.ts';
+
+interface Answer {
+  readonly addresses: readonly string[];
+  readonly ttlMs: number;
+}
+
+function build(settings: Partial<ClusterSettings>) {
+  const clock = new FakeClock();
+  const asked: number[] = [];
+  const hosts: string[][] = [];
+  let answer: Answer | undefined = { addresses: ['10.0.0.1', '10.0.0.2'], ttlMs: 30_000 };
+  const services = {
+    clock,
+    wheel: new TimerWheel(clock),
+    random: new SeededRandom(1),
+    log: silentLogger,
+    net: {
+      resolve: async () => {
+        asked.push(clock.now());
+        if (answer === undefined) throw new Error('NXDOMAIN');
+        return answer;
+      },
+    },
+  } as unknown as ProxyServices;
+  const cluster = {
+    name: 'dns',
+    warm: false,
+    settings: {
+      discovery: DISCOVERY.STRICT_DNS,
+      dnsRefreshMs: 5_000,
+      dnsRespectTtl: false,
+      dnsFailure: undefined,
+      dnsFamily: 0,
+      message: {
+        loadAssignment: create(ClusterLoadAssignmentSchema, {
+          endpoints: [
+            {
+              lbEndpoints: [
+                {
+                  hostIdentifier: {
+                    case: 'endpoint',
+                    value: {
+                      address: {
+                        address: {
+                          case: 'socketAddress',
+                          value: { address: 'shop.example', portSpecifier: { case: 'portValue', value: 80 } },
+                        },
+                      },
+                    },
+                  },
+                },
+              ],
+            },
+          ],
+        }),
+      },
+      ...settings,
+    },
+    setHosts: (specs: readonly { key: string }[]) => {
+      hosts.push(specs.map(({ key }) => key));
+      cluster.warm = true;
+    },
+  };
+  const discovery = new ClusterDiscovery(services);
+  discovery.follow(cluster as unknown as Cluster);
+  return {
+    asked,
+    hosts,
+    discovery,
+    cluster: cluster as unknown as Cluster,
+    answers: (next: Answer | undefined) => (answer = next),
+    /** Time passes while answers come. */
+    advance: async (ms: number) => {
+      for (let left = ms; left > 0; left -= 100) {
+        clock.advance(Math.min(100, left));
+        for (let i = 0; i < 4; i++) await Promise.resolve();
+      }
+    },
+  };
+}
+
+test('a name is asked for again by the cluster’s rate', async () => {
+  const bed = build({});
+  await bed.advance(12_000);
+  assert.equal(bed.asked.length, 3);
+  assert.deepEqual(bed.hosts[0], ['10.0.0.1:80', '10.0.0.2:80']);
+});
+
+test('or when its answer says, where that is respected', async () => {
+  const bed = build({ dnsRespectTtl: true });
+  await bed.advance(29_000);
+  assert.equal(bed.asked.length, 1);
+  await bed.advance(2_000);
+  assert.equal(bed.asked.length, 2);
+});
+
+test('an answer that may be kept for a moment only is not asked for in a loop, one without a time by the rate', async () => {
+  const moment = build({ dnsRespectTtl: true });
+  moment.answers({ addresses: ['10.0.0.1'], ttlMs: 1 });
+  await moment.advance(32_500);
+  assert.equal(moment.asked.length, 4);
+  for (const ttlMs of [0, Number.POSITIVE_INFINITY]) {
+    const bed = build({ dnsRespectTtl: true });
+    bed.answers({ addresses: ['10.0.0.1'], ttlMs });
+    await bed.advance(40_500);
+    assert.equal(bed.asked.length, 4, `TTL ${ttlMs}`);
+  }
+});
+
+test('failures wait longer and longer, and the last answer stays', async () => {
+  const bed = build({ dnsFailure: { baseMs: 1_000, maxMs: 4_000 } });
+  await bed.advance(100);
+  bed.answers(undefined);
+  await bed.advance(60_000);
+  const waits = bed.asked.slice(2).map((at, i) => at - (bed.asked[i + 1] as number));
+  assert.ok(waits.length > 10);
+  assert.ok((waits[0] as number) <= 1_200, `${waits[0]}`);
+  assert.ok(
+    waits.slice(3).every((wait) => wait >= 1_900 && wait <= 4_300),
+    String(waits),
+  );
+  assert.equal(bed.hosts.length, 1);
+  bed.answers({ addresses: ['10.0.0.3'], ttlMs: 1 });
+  await bed.advance(5_000);
+  assert.deepEqual(bed.hosts.at(-1), ['10.0.0.3:80']);
+});
+
+test('a logical name is one host, whatever its address is at the moment', async () => {
+  const bed = build({ discovery: DISCOVERY.LOGICAL_DNS });
+  await bed.advance(100);
+  bed.answers({ addresses: ['10.0.0.9', '10.0.0.1'], ttlMs: 1 });
+  await bed.advance(6_000);
+  assert.deepEqual(bed.hosts, [['10.0.0.1:80'], ['10.0.0.9:80']]);
+});
+
+test('a cluster that is forgotten is not asked for any more', async () => {
+  const bed = build({});
+  await bed.advance(100);
+  bed.discovery.forget(bed.cluster);
+  await bed.advance(60_000);
+  assert.equal(bed.asked.length, 1);
+});
