@@ -16,6 +16,7 @@ import { callHttp, grpcDialer, gunzip } from '#io';
 import { GrpcChannel, type Metadata } from '#wire/grpc';
 import type { TokenAnswer, TrustAnswer } from './discovery-identity.ts';
 import { caChannel, type ExternalCa, externalCa } from './external-ca.ts';
+import { workloadKeyKind } from './workload-key-kind.ts';
 
 /** A token lives an hour. */
 const TOKEN_RENEW_MS = 45 * 60_000;
@@ -99,6 +100,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     random,
     log,
     spiffeId: `spiffe://${trustDomain}/ns/${spec.namespace}/sa/${spec.serviceAccount}`,
+    keyKind: workloadKeyKind(process.env),
     issuerSaysTrust: options.ca === undefined,
     signCsr: (csr, ttlMs, current) =>
       makeSignCsr(signer ?? channel, async () => tokens.answer.token, options.certSigner)(csr, ttlMs, current),

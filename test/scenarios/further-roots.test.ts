@@ -64,7 +64,10 @@ describe('roots of another mesh', { concurrency: 2 }, () => {
         writeFileSync(join(folder, 'web.pem'), web.rootsPem);
         const url = `https://localhost:${(server.address() as AddressInfo).port}/bundle`;
         mesh = await startMesh({
-          workloads: [{ app: 'client' }, { app: 'backend' }],
+          workloads: [
+            { app: 'client', env: { ECC_SIGNATURE_ALGORITHM: 'ECDSA', ECC_CURVE: 'P384' } },
+            { app: 'backend', env: { WORKLOAD_RSA_KEY_SIZE: '2048' } },
+          ],
           config: [settings(url), STRICT],
           dataPlane,
           discoveryEnv: { NODE_EXTRA_CA_CERTS: join(folder, 'web.pem') },
@@ -95,6 +98,21 @@ describe('roots of another mesh', { concurrency: 2 }, () => {
         assert.ok(await reaches(visitor));
         if (dataPlane === 'topsail')
           assert.match(mesh.process('backend').log(), /a client was refused.*peer_unknown_root/);
+      });
+
+      test('and keys are of the kinds that each workload asked for', async () => {
+        const seen = await Promise.all(
+          ['client', 'backend'].map(async (workload) => {
+            const found = await dialMesh(leaf(first, identity(DOMAIN)), await mesh.meshAddress(workload));
+            const { asymmetricKeyType, asymmetricKeyDetails } = found?.socket.getPeerX509Certificate()?.publicKey ?? {};
+            found?.socket.destroy();
+            return [asymmetricKeyType, asymmetricKeyDetails?.namedCurve ?? asymmetricKeyDetails?.modulusLength];
+          }),
+        );
+        assert.deepEqual(seen, [
+          ['ec', 'secp384r1'],
+          ['rsa', 2048],
+        ]);
       });
 
       test('stay while the publisher fails, and go when it publishes others', async () => {
