@@ -119,7 +119,7 @@ export class Balancer {
     }
     if (this.#settings.localityWeighted && source !== 'all' && !this.#isHashing())
       return this.#pickInLocality(set, chosen.priority, source, hash, attempt);
-    return this.#picker(`${chosen.priority}/${source}`, set[source], set, source).pick(hash, attempt);
+    return this.#picker(pickerKey(chosen.priority, source), set[source], set, source).pick(hash, attempt);
   }
 
   /** All priorities again when none but the used ones can take anything. */
@@ -144,7 +144,7 @@ export class Balancer {
     if (chooser === undefined) {
       const usable = set.localities.filter((locality) => this.#localityShare(locality, source) > 0);
       if (usable.length === 0)
-        return this.#picker(`${priority}/${source}`, set[source], set, source).pick(hash, attempt);
+        return this.#picker(pickerKey(priority, source), set[source], set, source).pick(hash, attempt);
       const scheduler = new EdfScheduler(
         usable,
         (locality) => this.#localityShare(locality, source),
@@ -278,4 +278,11 @@ function choosePriority(
     if (point <= reached) return { priority: i, source: 'degraded' };
   }
   return undefined;
+}
+
+const KEYS: Readonly<Record<Source, string[]>> = { healthy: [], degraded: [], all: [] };
+
+/** One string each: one made for every pick would be hashed every time. Priorities are few. */
+function pickerKey(priority: number, source: Source): string {
+  return (KEYS[source][priority] ??= `${priority}/${source}`);
 }

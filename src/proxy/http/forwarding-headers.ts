@@ -83,10 +83,10 @@ export function prepareRequest(
   if (internalSeen && !internal) removeInternal(headers, edge);
   if (config.useRemoteAddress) {
     if (!config.skipXffAppend)
-      headers.set('x-forwarded-for', xff === undefined ? client.remoteAddress : `${xff},${client.remoteAddress}`);
+      headers.put('x-forwarded-for', xff === undefined ? client.remoteAddress : `${xff},${client.remoteAddress}`);
     if (config.trustedHops === 0 || xfp === undefined) xfp = setProto(headers, client.tls);
-    if (internal) headers.set('x-envoy-internal', 'true');
-    if (edge && trustedAddress !== '') headers.set('x-envoy-external-address', trustedAddress);
+    if (internal) headers.put('x-envoy-internal', 'true');
+    if (edge && trustedAddress !== '') headers.put('x-envoy-external-address', trustedAddress);
   } else if (xfp === undefined || (xfp !== 'http' && xfp !== 'https')) xfp = setProto(headers, client.tls);
   if (config.appendForwardedPort && !headers.has('x-forwarded-port'))
     headers.push('x-forwarded-port', 'x-forwarded-port', String(client.localPort));
@@ -96,7 +96,7 @@ export function prepareRequest(
   if (requestId === undefined || requestId === '' || (edge && !config.preserveExternalRequestId)) {
     if (config.generateRequestId) {
       requestId = random.uuid();
-      headers.set('x-request-id', requestId);
+      headers.put('x-request-id', requestId);
     }
   }
   return { trustedAddress, requestId: requestId ?? '', problem: undefined };
@@ -104,7 +104,7 @@ export function prepareRequest(
 
 function setProto(headers: HeaderBlock, tls: boolean): string {
   const proto = tls ? 'https' : 'http';
-  headers.set('x-forwarded-proto', proto);
+  headers.put('x-forwarded-proto', proto);
   return proto;
 }
 

@@ -48,7 +48,8 @@ export class Choice implements RouteChoice {
   }
 
   perFilterConfig(filterName: string): unknown {
-    return this.#parts.filterConfigs.get(filterName);
+    const { filterConfigs } = this.#parts;
+    return filterConfigs.size === 0 ? undefined : filterConfigs.get(filterName);
   }
 
   mutateRequestHeaders(head: RequestHead, input: MatchInput): void {

@@ -32,7 +32,7 @@ export function prepareUpstreamHead(
   const called = head.authority;
   if (rewriteHost(head, choice, target) && called !== '') headers.set('x-envoy-original-host', called);
   if (head.authority !== authority && target.appendXForwardedHost) headers.add('x-forwarded-host', authority);
-  if (timeoutMs > 0) headers.set('x-envoy-expected-rq-timeout-ms', String(Math.round(timeoutMs)));
+  if (timeoutMs > 0) headers.put('x-envoy-expected-rq-timeout-ms', String(Math.round(timeoutMs)));
 }
 
 /** False where the route leaves the host alone. */

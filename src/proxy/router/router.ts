@@ -210,7 +210,7 @@ export class Router implements StreamRouter {
       else if (head.status === 200 && attempt.version === '2' && this.head.version === '1.1') head.status = 101;
     }
     const headers = head.headers;
-    headers.set('x-envoy-upstream-service-time', String(Math.max(0, Math.round(now - attempt.startMs))));
+    headers.put('x-envoy-upstream-service-time', String(Math.max(0, Math.round(now - attempt.startMs))));
     const choice = this.#choice as RouteChoice;
     if (choice.route.attemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
     record.responseCode = head.status;

@@ -4,6 +4,7 @@ import { consumeSome } from '#base';
 import { latin1 } from '../http/latin1.ts';
 import { LEADING_EMPTY_LINES_MAX } from './limits.ts';
 
+const { allocUnsafe } = Buffer;
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -62,7 +63,7 @@ export class HeadBuffer {
 /** A copy of what follows a head in a read that is only lent; undefined when nothing does. */
 export function restOf(lent: Buffer, at: number, length: number): Buffer | undefined {
   if (at === length) return undefined;
-  const rest = Buffer.allocUnsafe(length - at);
+  const rest = allocUnsafe(length - at);
   lent.copy(rest, 0, at, length);
   return rest;
 }

@@ -46,7 +46,11 @@ export class HeaderBlock {
 
   /** Replaces all values by one; keeps the place of the first. */
   set(name: string, value: string): void {
-    const lower = name.toLowerCase();
+    this.put(name.toLowerCase(), value, name);
+  }
+
+  /** As `set`, of a name that is in lower case. */
+  put(lower: string, value: string, name = lower): void {
     const flat = this.flat;
     for (let i = 0; i < flat.length; i += 3) {
       if (flat[i] !== lower) continue;
