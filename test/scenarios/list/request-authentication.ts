@@ -24,6 +24,13 @@ const atServer = (more = ''): string =>
   policy('tokens', 'RequestAuthentication', `{ ${SELECT}, jwtRules: [${rule(more)}] }`);
 const PLAIN_MTLS = policy('modes', 'PeerAuthentication', '{ mtls: { mode: PERMISSIVE } }');
 
+const onlyViewers = (claim: string): string =>
+  policy(
+    'viewers',
+    'AuthorizationPolicy',
+    `{ ${SELECT}, rules: [{ when: [{ key: "request.auth.claims[${claim}]", values: [viewer] }] }] }`,
+  );
+
 function scenario(name: string, proves: string, config: string, ...steps: Scenario['steps']): Scenario {
   return { name: `tokens: ${name}`, proves: [`RequestAuthentication.jwtRules${proves}`], config, steps };
 }
@@ -54,6 +61,30 @@ const SERVER: Feature = [
     { call: plain({ headers: { 'x-token': `jwt ${token({}, forged.privateKey)}` } }), expect: { status: 401 } },
     { call: plain({ path: `/?t=${token({}, forged.privateKey)}` }), expect: { status: 401 } },
     { call: plain({ headers: { cookie: `c=${token({}, forged.privateKey)}` } }), expect: { status: 401 } },
+  ),
+  scenario(
+    'a claim of words apart is a list where the rule says so',
+    '.spaceDelimitedClaims',
+    PLAIN_MTLS + atServer('spaceDelimitedClaims: [roles]') + onlyViewers('roles'),
+    { call: plain({ headers: bearer({ roles: 'editor viewer' }) }), expect: OK },
+    { call: plain({ headers: bearer({ roles: 'editor viewers' }) }), expect: { status: 403, arrivals: 0 } },
+    { call: plain(), expect: { status: 403, arrivals: 0 } },
+  ),
+  scenario(
+    'a claim of words apart is one text elsewhere',
+    '.spaceDelimitedClaims',
+    PLAIN_MTLS + atServer() + onlyViewers('roles'),
+    { call: plain({ headers: bearer({ roles: 'editor viewer' }) }), expect: { status: 403, arrivals: 0 } },
+    { call: plain({ headers: bearer({ roles: ['editor', 'viewer'] }) }), expect: OK },
+  ),
+  scenario(
+    'a claim inside of a claim, as text and in a list',
+    '',
+    PLAIN_MTLS + atServer() + onlyViewers('realm][roles'),
+    { call: plain({ headers: bearer({ realm: { roles: 'viewer' } }) }), expect: OK },
+    { call: plain({ headers: bearer({ realm: { roles: ['editor', 'viewer'] } }) }), expect: OK },
+    { call: plain({ headers: bearer({ realm: { roles: ['editor'] } }) }), expect: { status: 403, arrivals: 0 } },
+    { call: plain({ headers: bearer({ 'realm][roles': 'viewer' }) }), expect: { status: 403, arrivals: 0 } },
   ),
   scenario(
     'claims go on in headers that a caller cannot write',
