@@ -138,6 +138,8 @@ export interface CompiledRetryPolicy {
   /** Retries only when one of these is on the request; empty = always. */
   readonly requestHeaders: readonly HeaderCondition[];
   readonly avoidPreviousHosts: boolean;
+  /** Hosts that no retry goes to, by what their assignment says of them (omit_host_metadata, omit_canary_hosts). */
+  readonly omitsHost: ((metadata: FilterMetadata) => boolean) | undefined;
   readonly hostSelectionAttempts: number;
   /** Change the priority after this many attempts; 0 = never. */
   readonly previousPrioritiesFrequency: number;

@@ -1,14 +1,20 @@
 // Compiles a route's RetryPolicy; a virtual host's stands in only where the route has none.
 
+import type { Any } from '@bufbuild/protobuf/wkt';
 import { RETRY_CONDITIONS } from '#base';
 import type { RetryPolicy } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import type { OmitHostMetadataConfig } from '#proto/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb.ts';
+import { decodeMessage, typeNameOf } from '../apply/decode.ts';
 import { ConfigError } from '../errors.ts';
 import { millisOf } from '../matcher/fraction.ts';
 import { compileBlockMatcher } from '../matcher/header-matcher.ts';
-import type { CompiledRetryPolicy } from './compiled.ts';
+import type { CompiledRetryPolicy, FilterMetadata } from './compiled.ts';
 import type { RouteOptions } from './options.ts';
 import { readNumberField } from './single-field.ts';
 
+/** The filter name whose metadata of an endpoint count. */
+const LB_METADATA = 'envoy.lb';
+const OMIT_METADATA = 'envoy.extensions.retry.host.omit_host_metadata.v3.OmitHostMetadataConfig';
 const KNOWN = new Set([
   ...RETRY_CONDITIONS,
   // Ours: methods that RFC 9110 §9.2.2 calls idempotent may be repeated after a reset (design 10).
@@ -45,7 +51,7 @@ export function compileRetryPolicy(policy: RetryPolicy, field: string, options: 
     requestHeaders: policy.retriableRequestHeaders.map((matcher, i) =>
       compileBlockMatcher(matcher, `${field}.retriable_request_headers[${i}]`),
     ),
-    avoidPreviousHosts: avoidsPreviousHosts(policy, field, options),
+    ...hostPredicates(policy, field, options),
     hostSelectionAttempts: Number(policy.hostSelectionRetryMaxAttempts) || 1,
     previousPrioritiesFrequency: previousPriorities(policy, field, options),
     baseIntervalMs,
@@ -63,19 +69,39 @@ export function compileRetryPolicy(policy: RetryPolicy, field: string, options: 
   };
 }
 
-function avoidsPreviousHosts(policy: RetryPolicy, field: string, options: RouteOptions): boolean {
-  let avoids = false;
+function hostPredicates(
+  policy: RetryPolicy,
+  field: string,
+  options: RouteOptions,
+): Pick<CompiledRetryPolicy, 'avoidPreviousHosts' | 'omitsHost'> {
+  let avoidPreviousHosts = false;
+  const omitting: ((metadata: FilterMetadata) => boolean)[] = [];
   policy.retryHostPredicate.forEach((predicate, i) => {
-    const type = predicate.configType.value?.typeUrl ?? '';
-    if (type.endsWith('.PreviousHostsPredicate') || predicate.name === 'envoy.retry_host_predicates.previous_hosts')
-      avoids = true;
-    else
-      options.warn(
-        `${field}.retry_host_predicate[${i}]`,
-        `"${predicate.name}" is not supported: every host may be tried again`,
-      );
+    const at = `${field}.retry_host_predicate[${i}]`;
+    const config = predicate.configType.value;
+    const name = config === undefined ? predicate.name : typeNameOf(config.typeUrl);
+    if (name.endsWith('.PreviousHostsPredicate') || name === 'envoy.retry_host_predicates.previous_hosts')
+      avoidPreviousHosts = true;
+    else if (name.endsWith('.OmitCanaryHostsPredicate') || name === 'envoy.retry_host_predicates.omit_canary_hosts')
+      omitting.push((metadata) => metadata[LB_METADATA]?.['canary'] === true);
+    else if (config !== undefined && name === OMIT_METADATA) omitting.push(readOmitted(config, at));
+    else options.warn(at, `"${predicate.name}" is not supported: every host may be tried again`);
   });
-  return avoids;
+  return {
+    avoidPreviousHosts,
+    omitsHost: omitting.length === 0 ? undefined : (metadata) => omitting.some((omits) => omits(metadata)),
+  };
+}
+
+/** A host is left out when its metadata of envoy.lb hold all that is written; nothing written leaves nobody out. */
+function readOmitted(config: Any, field: string): (metadata: FilterMetadata) => boolean {
+  const { metadataMatch } = decodeMessage<OmitHostMetadataConfig>(config.typeUrl, config.value, field);
+  const wanted = Object.entries(metadataMatch?.filterMetadata[LB_METADATA] ?? {});
+  if (wanted.length === 0) return () => false;
+  return (metadata) => {
+    const have = metadata[LB_METADATA];
+    return have !== undefined && wanted.every(([key, value]) => JSON.stringify(have[key]) === JSON.stringify(value));
+  };
 }
 
 function previousPriorities(policy: RetryPolicy, field: string, options: RouteOptions): number {

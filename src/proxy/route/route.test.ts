@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { runAtOnce } from '#base';
 import { RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.ts';
 import { RouteSchema, VirtualHostSchema } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import { OmitHostMetadataConfigSchema } from '#proto/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb.ts';
 import { UriTemplateMatchConfigSchema } from '#proto/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts';
 import { UriTemplateRewriteConfigSchema } from '#proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.ts';
 import { HeaderBlock } from '#wire/http';
@@ -530,6 +531,38 @@ test('hash policies combine, end early and make cookies', () => {
   const value = /user="([0-9a-f]{8})"; Max-Age=60; Path=\/; HttpOnly/.exec(cookies[0] ?? '')?.[1];
   assert.ok(value !== undefined);
   assert.equal(hash(sticky, { headers: [['cookie', `a=b; user="${value}"`]] }), made);
+});
+
+test('retries leave out hosts by their metadata', () => {
+  warnings.length = 0;
+  const retry = (predicate: object): ForwardTarget['retry'] =>
+    (
+      target(
+        routes({
+          match: prefix('/'),
+          action: {
+            case: 'route',
+            value: { ...to('a').value, retryPolicy: { retryOn: '5xx', retryHostPredicate: [predicate] } },
+          },
+        }),
+      ) as ForwardTarget
+    ).retry;
+  const metadata = { filterMetadata: { 'envoy.lb': { stage: 'beta' } } };
+  const config = packAny(
+    OmitHostMetadataConfigSchema,
+    create(OmitHostMetadataConfigSchema, { metadataMatch: metadata }),
+  );
+  const named = retry({ name: 'omit', configType: { case: 'typedConfig', value: config } });
+  assert.equal(named?.omitsHost?.({ 'envoy.lb': { stage: 'beta', zone: 'a' } }), true);
+  assert.equal(named?.omitsHost?.({ 'envoy.lb': { stage: 'prod' } }), false);
+  assert.equal(named?.omitsHost?.({}), false);
+  const canary = retry({ name: 'envoy.retry_host_predicates.omit_canary_hosts' });
+  assert.equal(canary?.omitsHost?.({ 'envoy.lb': { canary: true } }), true);
+  assert.equal(canary?.omitsHost?.({ 'envoy.lb': { canary: 'true' } }), false);
+  assert.equal(retry({ name: 'envoy.retry_host_predicates.previous_hosts' })?.omitsHost, undefined);
+  assert.deepEqual(warnings, []);
+  retry({ name: 'of.somebody.else' });
+  assert.equal(warnings.length, 1);
 });
 
 test('hedging is the route’s or its virtual host’s; what Envoy leaves out of force is warned of', () => {

@@ -29,6 +29,7 @@ const POLICY = {
   retriableHeaders: [],
   requestHeaders: [],
   avoidPreviousHosts: true,
+  omitsHost: undefined,
   hostSelectionAttempts: 3,
   previousPrioritiesFrequency: 0,
   baseIntervalMs: 25,

@@ -1,11 +1,14 @@
-// Hosts and priorities that a request's retries go past, as its policy says (previous_hosts, previous_priorities).
+// Hosts and priorities that a request's retries go past, as its policy says (previous_hosts, omit_host_metadata,
+// previous_priorities).
 
 import type { Host } from '../cluster/index.ts';
 import type { CompiledRetryPolicy } from '../route/index.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 
 export class LeftHosts {
-  hosts: Set<Host> | undefined = undefined;
+  /** Undefined: any host will do. */
+  readonly avoid: ((host: Host) => boolean) | undefined;
+  readonly #hosts = new Set<Host>();
   priorities: Set<number> | undefined = undefined;
   readonly #policy: CompiledRetryPolicy | undefined;
   readonly #cluster: Cluster;
@@ -14,10 +17,13 @@ export class LeftHosts {
   constructor(policy: CompiledRetryPolicy | undefined, cluster: Cluster) {
     this.#policy = policy;
     this.#cluster = cluster;
+    const omits = policy?.omitsHost;
+    if (policy?.avoidPreviousHosts === true || omits !== undefined)
+      this.avoid = (host) => this.#hosts.has(host) || omits?.(host.spec.metadata) === true;
   }
 
   add(host: Host): void {
-    if (this.#policy?.avoidPreviousHosts === true) (this.hosts ??= new Set()).add(host);
+    if (this.#policy?.avoidPreviousHosts === true) this.#hosts.add(host);
     this.#leave(host.spec.priority);
   }
 

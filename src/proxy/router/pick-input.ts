@@ -14,7 +14,7 @@ export function pickContext(
 ): PickContext {
   const { downstream } = stream.connection;
   const redirected = downstream.restoredDestination;
-  const avoid = left?.hosts;
+  const avoid = left?.avoid;
   const usedPriorities = left?.priorities;
   if (
     !redirected &&
@@ -33,7 +33,7 @@ export function pickContext(
             { head: stream.head, connection: stream.facts, record: stream.record },
             setCookie,
           ),
-    avoid: avoid === undefined ? undefined : (host) => avoid.has(host),
+    avoid,
     attempts: target.retry?.hostSelectionAttempts ?? 1,
     usedPriorities,
     metadataMatch: choice.metadataMatch,
