@@ -19,6 +19,8 @@ export const ACCESS_LOG_PATH = '/envoy.service.accesslog.v3.AccessLogService/Str
 /** Access log names: on whose side of the connection Envoy stood. */
 export type LogSide = 'source' | 'destination';
 
+/** Envoy names the rule that denied in its details alone. */
+const DENIED_BY = /^rbac_access_denied_matched_policy\[(.+)\]$/;
 /** AccessLogType of entries that end nothing. */
 const INTERMEDIATE = new Set([1, 2, 4, 5, 7, 8]);
 /** Those of TCP connections that live: reached their endpoint, and now and then. */
@@ -97,6 +99,8 @@ export function httpRecord(entry: HTTPAccessLogEntry, peers: PeerCache): StreamR
   if (response !== undefined) {
     record.responseCode = response.responseCode ?? 0;
     record.responseCodeDetails = response.responseCodeDetails;
+    const rule = DENIED_BY.exec(record.responseCodeDetails)?.[1] ?? 'none';
+    if (rule !== 'none') record.policyRule = rule;
     record.bytesSent = Number(response.responseBodyBytes);
     record.responseHeaderBytes = Number(response.responseHeadersBytes);
     const status = response.responseTrailers['grpc-status'] ?? response.responseHeaders['grpc-status'];
@@ -133,6 +137,7 @@ function readCommon(record: StreamRecord, common: AccessLogCommon | undefined, p
   if (flags !== undefined)
     for (const [field, flag] of ALS_FLAGS)
       if (flags[field] !== false && flags[field] !== undefined) record.addFlag(flag);
+  readPolicies(record, common);
   const destination = common.customTags[PEER_TAGS.destination];
   if (destination !== undefined && destination !== '') record.destination = peers.endpoint(destination);
   const cause = common.customTags[PEER_TAGS.cause];
@@ -140,6 +145,21 @@ function readCommon(record: StreamRecord, common: AccessLogCommon | undefined, p
     record.routeMetadata = { [ROUTE_CAUSE.namespace]: { [ROUTE_CAUSE.key]: cause } };
   record.upstreamMtls = common.customTags[PEER_TAGS.tlsMode] === 'istio';
   readPeer(record, common, peers);
+}
+
+/** Rules in force and in dry run, as the filters note them. */
+function readPolicies(record: StreamRecord, common: AccessLogCommon): void {
+  const notes: Readonly<Record<string, unknown>> =
+    common.metadata?.filterMetadata['envoy.filters.http.rbac'] ??
+    common.metadata?.filterMetadata['envoy.filters.network.rbac'] ??
+    {};
+  for (const action of ['allow', 'deny']) {
+    const prefix = `istio_dry_run_${action}_shadow_`;
+    const result = notes[`${prefix}engine_result`];
+    if (result === undefined || record.shadowDenied) continue;
+    record.shadowPolicyRule = String(notes[`${prefix}effective_policy_id`] ?? '');
+    record.shadowDenied = result === 'denied';
+  }
 }
 
 /** What the caller says of itself is believed only on mTLS and only about its own namespace (design §3d). */
