@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { TYPE_URL } from '#base';
+import { TYPE_URL, type XdsResource } from '#base';
 import { foldDelta, foldSotw } from './subscription.ts';
+import { TypeState } from './type-state.ts';
 
 const CDS = TYPE_URL.cluster;
 
@@ -38,4 +39,32 @@ test('delta: a name asked for again is answered again; an unknown one is dropped
   const first = foldDelta(CDS, undefined, ['a'], []);
   assert.deepEqual(foldDelta(CDS, first.next, ['a'], ['x']).asked, ['a']);
   assert.deepEqual(foldDelta(CDS, first.next, [], ['x']).dropped, []);
+});
+
+test('streams that name all that there is share one set; what one of them names later is its own', () => {
+  const one = (name: string): XdsResource => ({
+    typeUrl: TYPE_URL.endpoint,
+    name,
+    version: '1',
+    bytes: new Uint8Array(),
+    origins: [],
+  });
+  const all = new Map(['a', 'b'].map((name) => [name, one(name)]));
+  const subscribed = (...names: string[]): TypeState => {
+    const type = new TypeState(TYPE_URL.endpoint);
+    type.subscribe({ wildcard: false, legacy: false, names: new Set(names) }, all);
+    return type;
+  };
+  const [first, second, part, more] = [
+    subscribed('a', 'b'),
+    subscribed('b', 'a'),
+    subscribed('a'),
+    subscribed('a', 'b', 'c'),
+  ];
+  assert.equal(first.subscription.names, second.subscription.names);
+  assert.deepEqual([...part.subscription.names], ['a']);
+  assert.deepEqual([...more.subscription.names], ['a', 'b', 'c']);
+  second.subscribe(foldDelta(TYPE_URL.endpoint, second.subscription, ['c'], ['a']).next, all);
+  assert.deepEqual([...second.subscription.names], ['b', 'c']);
+  assert.deepEqual([...first.subscription.names], ['a', 'b']);
 });

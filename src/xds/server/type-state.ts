@@ -111,10 +111,7 @@ export class TypeState {
       this.subscription = next;
       return;
     }
-    // The control plane's own strings take the place of the decoded ones: thousands of streams share them.
-    const names = new Set<string>();
-    for (const name of next.names) names.add(all.get(name)?.name ?? name);
-    this.subscription = { ...next, names };
+    this.subscription = { ...next, names: sharedNames(next.names, all) };
   }
 
   /** `all`: what the stream is at; a client that gets all of it at once shares the set with others. */
@@ -165,6 +162,26 @@ export class TypeState {
   wants(name: string): boolean {
     return wants(this.subscription, name);
   }
+}
+
+/** By the set of resources: the names of all of it. */
+const namesOf = new WeakMap<Resources, ReadonlySet<string>>();
+
+/** Thousands of streams name the same: they share one set where a client names all that there is, else at least the control plane's own strings. */
+function sharedNames(names: ReadonlySet<string>, all: Resources): ReadonlySet<string> {
+  if (names.size === all.size && isEvery(names, all)) {
+    const known = namesOf.get(all);
+    if (known !== undefined) return known;
+  }
+  const own = new Set<string>();
+  for (const name of names) own.add(all.get(name)?.name ?? name);
+  if (own.size === all.size && isEvery(own, all)) namesOf.set(all, own);
+  return own;
+}
+
+function isEvery(names: ReadonlySet<string>, all: Resources): boolean {
+  for (const name of names) if (!all.has(name)) return false;
+  return true;
 }
 
 /** Whether the text holds the name as a whole: 'outbound|80||a' is not in 'outbound|80||a.default'. */
