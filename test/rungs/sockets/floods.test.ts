@@ -16,6 +16,6 @@ for (const flood of FLOODS) {
     const seen = await judge(bed, flood, LIMIT_MS);
     assert.deepEqual(seen.complaints, []);
     // The figures are for `node test/floods/run.ts` on a quiet machine; here nobody may be starved.
-    assert.ok(seen.latency.p50 < 10_000, `others waited ${seen.latency.p50.toFixed(0)} ms (p50)`);
+    assert.ok(seen.latency.p50 < 60_000, `others waited ${seen.latency.p50.toFixed(0)} ms (p50)`);
   });
 }
