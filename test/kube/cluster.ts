@@ -16,34 +16,51 @@ export interface Cluster {
   kubectl(args: readonly string[], input?: string): string;
   /** As kubectl, but says whether it went well. */
   try(args: readonly string[], input?: string): { readonly ok: boolean; readonly text: string };
-  /** Makes an image known on every node. */
+  /** Makes an image known on every node; one that was preloaded is known. */
   load(name: string, image: OciImage): void;
+  preload(name: string, image: OciImage): Promise<void>;
   readonly nodes: number;
   /** A node's own files: `cni` is its CNI configuration, `cnibin` a folder of plugins. */
   folder(node: number): string;
   /** The folder of the cluster's own programs. */
   readonly programs: string;
-  down(): void;
+  /** One of the clusters that this machine may have at a time. */
+  readonly slot: Slot;
+  down(): Promise<void>;
 }
+
+/** Two clusters at once: while one runs a test, the next one starts. */
+export const SLOTS = [
+  { name: 'topsail', env: {} },
+  {
+    name: 'topsail2',
+    env: {
+      TOPSAIL_KUBE_CLUSTER: 'topsail2',
+      TOPSAIL_KUBE_NET: '10.211.0',
+      TOPSAIL_KUBE_POD_NET: '10.215',
+      TOPSAIL_KUBE_SVC_NET: '10.217',
+    },
+  },
+] as const;
+export type Slot = (typeof SLOTS)[number];
 
 export interface ClusterOptions {
   readonly programs: string;
   readonly nodes: number;
   readonly say: (text: string) => void;
-  /** Name of the clusters on one machine, and the third part of its addresses. */
-  readonly name?: string;
+  readonly slot: Slot;
 }
 
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const { programs, nodes, say } = options;
-  const run = join(CACHE, `run-${options.name ?? 'topsail'}`);
+  const { programs, nodes, say, slot } = options;
+  const run = join(CACHE, `run-${slot.name}`);
   const images = bedImages(programs);
   const env = {
     ...process.env,
     TOPSAIL_KUBE_BIN: programs,
     TOPSAIL_KUBE_RUN: run,
     TOPSAIL_KUBE_IMAGES: images.join(' '),
-    ...(options.name === undefined ? {} : { TOPSAIL_KUBE_CLUSTER: options.name }),
+    ...slot.env,
   };
   // What a killed run left behind.
   if (existsSync(run)) execFileSync(join(bed, 'down.sh'), { env, stdio: 'ignore' });
@@ -56,8 +73,21 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       maxBuffer: 256 << 20,
       ...(input === undefined ? {} : { input }),
     });
+  const known = new Map<string, string>();
+  const imports = (name: string, image: OciImage): readonly (readonly string[])[] => {
+    const { digest } = image.manifest;
+    if (known.get(name) === digest) return [];
+    known.set(name, digest);
+    const path = writeImage(name, image);
+    return Array.from({ length: nodes }, (_, i) => [
+      ...['-a', join(run, `n${i + 1}/containerd.sock`), '-n', 'k8s.io'],
+      ...['images', 'import', '--local', path],
+    ]);
+  };
+  const ctr = join(programs, 'ctr');
   return {
     kubeconfig,
+    slot,
     nodes,
     folder: (node) => join(run, `n${node}`),
     programs,
@@ -71,16 +101,18 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
       }
     },
     load: (name, image) => {
-      const path = writeImage(name, image);
-      for (let n = 1; n <= nodes; n++)
-        execFileSync(
-          join(programs, 'ctr'),
-          ['-a', join(run, `n${n}/containerd.sock`), '-n', 'k8s.io', 'images', 'import', '--local', path],
-          { stdio: 'pipe' },
-        );
+      for (const args of imports(name, image)) execFileSync(ctr, args, { stdio: 'pipe' });
     },
-    down: () => void execFileSync(join(bed, 'down.sh'), { env, stdio: 'ignore' }),
+    preload: async (name, image) => {
+      for (const args of imports(name, image)) await ended(spawn(ctr, args, { stdio: 'ignore' }), `import of ${name}`);
+    },
+    down: () => ended(spawn(join(bed, 'down.sh'), { env, stdio: 'ignore' }), 'down.sh'),
   };
+}
+
+async function ended(child: ChildProcess, what: string): Promise<void> {
+  const status = await new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
+  if (status !== 0) throw new Error(`${what} ended with ${status}`);
 }
 
 async function runScript(child: ChildProcess, say: (text: string) => void): Promise<void> {
@@ -94,8 +126,7 @@ async function runScript(child: ChildProcess, say: (text: string) => void): Prom
   };
   child.stdout?.on('data', take);
   child.stderr?.on('data', take);
-  const status = await new Promise<number>((resolve) => child.once('exit', (code) => resolve(code ?? 1)));
-  if (status !== 0) throw new Error(`the cluster did not start (status ${status}); the logs are in ${CACHE}`);
+  await ended(child, `the start of the cluster (the logs are in ${CACHE})`);
 }
 
 function bedImages(programs: string): readonly string[] {
@@ -110,8 +141,13 @@ function imagePath(name: string): string {
   return join(CACHE, 'images', `${name.replaceAll(/[/:]/g, '_')}.tar`);
 }
 
+const written = new Map<string, string>();
+
+/** Once in a run, whatever clusters it is for. */
 function writeImage(name: string, image: OciImage): string {
   const path = imagePath(name);
+  if (written.get(path) === image.manifest.digest) return path;
+  written.set(path, image.manifest.digest);
   mkdirSync(join(CACHE, 'images'), { recursive: true });
   const file = openSync(path, 'w');
   for (const chunk of imageArchive(name, [image])) writeSync(file, chunk);
@@ -120,7 +156,7 @@ function writeImage(name: string, image: OciImage): string {
 }
 
 /** The last lines of every log of the cluster's own programs: for a failure's report. */
-export function clusterLogs(name = 'topsail', lines = 5): string {
+export function clusterLogs({ name }: Slot, lines = 5): string {
   const folder = join(CACHE, `run-${name}`, 'log');
   if (!existsSync(folder)) return '';
   return (

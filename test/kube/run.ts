@@ -1,11 +1,14 @@
 // npm run test:k8s: runs each test of this folder in a real cluster of its own and takes it down; every step with its time.
+// While one test runs, the cluster of the next one starts.
 // Arguments: names of test files (without .test.ts) to run only these; --keep leaves the cluster up; --nodes N.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type Cluster, clusterLogs, startCluster } from './cluster.ts';
+import { buildImages } from '../../src/main/image-files.ts';
+import { VERSION } from '../../src/main/version.ts';
+import { type Cluster, clusterLogs, SLOTS, startCluster } from './cluster.ts';
 import { findPrograms, missingTools } from './programs.ts';
 
 /** One file's default export: its steps run in order. */
@@ -13,6 +16,8 @@ export interface KubeTest {
   readonly title: string;
   /** How many it needs at least. */
   readonly nodes?: number;
+  /** It loads its images itself. */
+  readonly withoutImages?: boolean;
   /** Why it runs only by its name, or with TOPSAIL_TEST_LONG. */
   readonly long?: string;
   run(cluster: Cluster, step: Step): Promise<void>;
@@ -47,36 +52,76 @@ async function main(): Promise<number> {
       name.endsWith('.test.ts') &&
       (positionals.length === 0 || positionals.includes(name.slice(0, -'.test.ts'.length))),
   );
-  let failures = 0;
+  const tests: KubeTest[] = [];
   for (const file of files) {
-    const { long } = ((await import(join(here, file))) as { default: KubeTest }).default;
-    if (long !== undefined && positionals.length === 0 && process.env['TOPSAIL_TEST_LONG'] === undefined) {
-      say(`\n${file}: not run, ${long}: name it, or set TOPSAIL_TEST_LONG`);
-      continue;
-    }
-    failures += await inOwnCluster(file, programs.folder, Number(values.nodes), values.keep === true);
+    const test = ((await import(join(here, file))) as { default: KubeTest }).default;
+    if (test.long !== undefined && positionals.length === 0 && process.env['TOPSAIL_TEST_LONG'] === undefined)
+      say(`${file}: not run, ${test.long}: name it, or set TOPSAIL_TEST_LONG`);
+    else tests.push(test);
   }
+  const failures = await runAll(tests, {
+    programs: programs.folder,
+    least: Number(values.nodes),
+    keep: values.keep === true,
+  });
   say(`${failures === 0 ? 'all well' : `${failures} failed`} in ${seconds(started)}`);
   return failures === 0 ? 0 : 1;
 }
 
-/** What one file leaves behind must not be another's beginning, and a cluster takes 8 s. */
-async function inOwnCluster(file: string, programs: string, least: number, keep: boolean): Promise<number> {
-  const up = performance.now();
-  const test = ((await import(join(here, file))) as { default: KubeTest }).default;
-  const nodes = Math.max(least, test.nodes ?? 1);
-  const cluster = await startCluster({ programs, nodes, say: (text) => say(`    ${text}`) });
-  say(`cluster of ${nodes} node(s): up in ${seconds(up)}`);
-  try {
-    return await runTest(test, cluster);
-  } finally {
-    if (keep) say(`left up: export KUBECONFIG=${cluster.kubeconfig}`);
-    else {
-      const down = performance.now();
-      cluster.down();
-      say(`cluster: down in ${seconds(down)}`);
+/** What one test leaves behind must not be another's beginning; the next cluster is ready when it is needed. */
+async function runAll(
+  tests: readonly KubeTest[],
+  { programs, least, keep }: { readonly programs: string; readonly least: number; readonly keep: boolean },
+): Promise<number> {
+  const begin = (i: number): Promise<Cluster> | undefined => {
+    const test = tests[i];
+    const slot = SLOTS[i % SLOTS.length] ?? SLOTS[0];
+    if (test === undefined) return undefined;
+    const started = prepared(test, programs, Math.max(least, test.nodes ?? 1), slot);
+    // It is looked at when its turn comes.
+    started.catch(() => {});
+    return started;
+  };
+  let failures = 0;
+  let going = Promise.resolve();
+  let next = begin(0);
+  for (const [i, test] of tests.entries()) {
+    const waited = performance.now();
+    let cluster: Cluster;
+    try {
+      cluster = await (next as Promise<Cluster>);
+    } catch (error) {
+      say(`\n${test.title}: ${String(error)}`);
+      failures++;
+      next = begin(i + 1);
+      continue;
     }
+    say(`\n${test.title} (waited ${seconds(waited)} for its cluster)`);
+    // The slot of the next one is that of the one before.
+    next = keep ? undefined : going.then(() => begin(i + 1) as Promise<Cluster>);
+    next?.catch(() => {});
+    failures += await runTest(test, cluster);
+    if (keep) {
+      say(`left up: export KUBECONFIG=${cluster.kubeconfig}`);
+      next = i + 1 < tests.length ? begin(i + 1) : undefined;
+    } else going = cluster.down();
   }
+  await going;
+  return failures;
+}
+
+async function prepared(
+  { title, withoutImages }: KubeTest,
+  programs: string,
+  nodes: number,
+  slot: (typeof SLOTS)[number],
+): Promise<Cluster> {
+  const up = performance.now();
+  const cluster = await startCluster({ programs, nodes, slot, say: (text) => say(`    [${title}] ${text}`) });
+  if (withoutImages !== true)
+    for (const [name, image] of buildImages()) await cluster.preload(`topsail.local/${name}:${VERSION}`, image);
+  say(`    [${title}] cluster of ${nodes} node(s): up in ${seconds(up)}`);
+  return cluster;
 }
 
 /** Without what it needs the rung is skipped on a developer's machine and fails in CI. */
@@ -86,7 +131,6 @@ function cannot(reason: string): number {
 }
 
 async function runTest(test: KubeTest, cluster: Cluster): Promise<number> {
-  say(`\n${test.title}`);
   const step: Step = async (title, work) => {
     const begun = performance.now();
     try {
@@ -104,7 +148,7 @@ async function runTest(test: KubeTest, cluster: Cluster): Promise<number> {
   } catch (error) {
     const { stack, stdout, stderr } = error as { stack?: string; stdout?: string; stderr?: string };
     say(`${stack ?? String(error)}\n${stdout ?? ''}${stderr ?? ''}`);
-    if (process.env['TOPSAIL_KUBE_LOGS'] !== undefined) say(clusterLogs());
+    if (process.env['TOPSAIL_KUBE_LOGS'] !== undefined) say(clusterLogs(cluster.slot));
     return 1;
   }
 }

@@ -4,8 +4,9 @@
 NODES=${1:-1}
 [ -e $RUN/pid/etcd ] && { echo "already up in $RUN (down.sh first)"; exit 1; }
 mkdir -p $RUN/{log,pid,etcd} $PKI
-# the kubelet sets these for the whole machine; down.sh puts them back
-(cd /proc/sys && for k in kernel/panic kernel/panic_on_oops vm/overcommit_memory; do echo $k $(cat $k); done) >$RUN/sysctl
+# the kubelet sets these for the whole machine; down.sh puts them back as they were before the first cluster
+cat $(dirname $RUN)/run-*/sysctl 2>/dev/null | head -3 >$RUN/sysctl.before
+[ -s $RUN/sysctl.before ] && mv $RUN/sysctl.before $RUN/sysctl || (cd /proc/sys && for k in kernel/panic kernel/panic_on_oops vm/overcommit_memory; do echo $k $(cat $k); done) >$RUN/sysctl
 # --- network: one bridge in the host, one netns per node
 ip link add $BR type bridge 2>/dev/null; ip addr add $NET.1/24 dev $BR 2>/dev/null; ip link set $BR up
 netns() {
