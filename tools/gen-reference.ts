@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { dump } from 'js-yaml';
 import { crdOf, editorSchema, KIND_NAMES, KINDS } from '../src/config/model/index.ts';
-import { kubernetesVersions } from './kubernetes-versions.ts';
+import { kubernetesVersions, topsailVersions } from './kubernetes-versions.ts';
 import { compatibilityPage, errorsPage, kindPage, referenceIndex } from '../src/config/reference.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -18,7 +18,10 @@ export function generated(): Map<string, string> {
   for (const kind of KIND_NAMES) files.set(`docs/reference/${kind}.md`, kindPage(kind));
   files.set('docs/reference/README.md', referenceIndex());
   files.set('docs/reference/topsail.schema.json', `${JSON.stringify(editorSchema(crds), null, 1)}\n`);
-  files.set('docs/compatibility.md', `${compatibilityPage().trimEnd()}\n\n${kubernetesVersions()}`);
+  files.set(
+    'docs/compatibility.md',
+    `${compatibilityPage().trimEnd()}\n\n${kubernetesVersions()}\n${topsailVersions()}`,
+  );
   files.set('docs/errors.md', errorsPage());
   for (const kind of crds) {
     const { group, plural } = KINDS[kind];

@@ -1,4 +1,4 @@
-// The part of docs/compatibility.md about Kubernetes: which versions are run, which only should work, which are refused.
+// The parts of docs/compatibility.md about versions: which of Kubernetes are run, should work or are refused; which of Topsail work together.
 import { OLDEST_MINOR } from '../src/cli/verify-install.ts';
 import { KUBERNETES_VERSION } from '../test/kube/programs.ts';
 
@@ -13,4 +13,18 @@ export function kubernetesVersions(): string {
     ],
   ];
   return `## Kubernetes\n\n| Version | Status |\n| --- | --- |\n${rows.map(([version, status]) => `| ${version} | ${status} |\n`).join('')}`;
+}
+
+/** What was run, not what is hoped for. */
+export function topsailVersions(): string {
+  return `## Versions of Topsail
+
+There is one version yet, 0.1.0. That a control plane and proxies one version apart work together is tested by
+
+\`\`\`sh
+node test/versions/run.ts FOLDER        # a clone of the other version, after npm run bundle there
+\`\`\`
+
+which runs scenarios on a mesh of both, first with this version's control plane and the other's proxies, then the other way round. Last run: this version and its own state 70 commits before, scenarios \`seed-files\` (without capture) and \`trust\`, both ways round. Proxies say by node metadata what they can do beyond Envoy (\`TOPSAIL_VHDS\`); who does not say it is given what Envoy is given.
+`;
 }
