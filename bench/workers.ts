@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net';
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { cluster, httpListener, OVER_H2 } from '../test/proxy-life/config.ts';
-import { freePort, ProxyProcess } from '../test/proxy-life/proxy-process.ts';
+import { freePort } from '../test/mesh/test-ports.ts';
+import { ProxyProcess } from '../test/proxy-life/proxy-process.ts';
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '20' } } });
 const rounds = Number(values.rounds);

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '../proxy-life/proxy-process.ts';
+import { freePort } from '../mesh/test-ports.ts';
 
 export interface EchoServer {
   readonly name: string;

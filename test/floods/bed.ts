@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { cluster, httpListener } from '../proxy-life/config.ts';
-import { freePort, ProxyProcess } from '../proxy-life/proxy-process.ts';
+import { freePort } from '../mesh/test-ports.ts';
+import { ProxyProcess } from '../proxy-life/proxy-process.ts';
 import type { Latency } from './bystander.ts';
 
 /** Short, so that what holds things is cut within a test's time. */

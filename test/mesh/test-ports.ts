@@ -13,3 +13,9 @@ export async function testPorts(count: number): Promise<number[]> {
   mkdirSync(PORT_CLAIMS, { recursive: true, mode: 0o700 });
   return await freePorts(count, PORT_CLAIMS);
 }
+
+/** One of them, for a process that is told where to listen. */
+export async function freePort(): Promise<number> {
+  const [port] = await testPorts(1);
+  return port as number;
+}

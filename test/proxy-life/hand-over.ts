@@ -10,7 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { cluster, httpListener, OVER_H2, tcpListener } from './config.ts';
-import { freePort, ProxyProcess } from './proxy-process.ts';
+import { freePort } from '../mesh/test-ports.ts';
+import { ProxyProcess } from './proxy-process.ts';
 import { SENT_LEAST, sentBy } from './rollout.ts';
 import type { LoadEnd, LoadOrder, RolloutPorts } from './rollout-load.ts';
 

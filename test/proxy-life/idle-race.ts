@@ -10,7 +10,8 @@ import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { cluster, httpListener } from './config.ts';
-import { freePort, ProxyProcess } from './proxy-process.ts';
+import { freePort } from '../mesh/test-ports.ts';
+import { ProxyProcess } from './proxy-process.ts';
 
 export interface IdleRaceAsk {
   readonly requests: number;

@@ -18,7 +18,8 @@ import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { type ProxyHandle, startProxy } from '../../src/main/proxy.ts';
 import { readBootstrap } from '../../src/main/read-bootstrap.ts';
 import { cluster, httpListener, OVER_H2, tcpListener } from './config.ts';
-import { freePort, ProxyProcess } from './proxy-process.ts';
+import { freePort } from '../mesh/test-ports.ts';
+import { ProxyProcess } from './proxy-process.ts';
 import type { LoadEnd, RolloutPorts } from './rollout-load.ts';
 
 export interface RolloutAsk {

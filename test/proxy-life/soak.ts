@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { cluster, httpListener, OVER_H2, tcpListener } from './config.ts';
-import { freePort } from './proxy-process.ts';
+import { freePort } from '../mesh/test-ports.ts';
 import type { SoakPorts, SoakSent } from './soak-load.ts';
 import type { Held } from './soak-proxy.ts';
 

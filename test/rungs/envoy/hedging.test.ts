@@ -13,7 +13,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { meshEntry } from '../../mesh/mesh.ts';
 import { cluster, httpListener } from '../../proxy-life/config.ts';
-import { freePort } from '../../proxy-life/proxy-process.ts';
+import { freePort } from '../../mesh/test-ports.ts';
 import { findEnvoy } from './find-envoy.ts';
 
 const envoy = findEnvoy();

@@ -7,7 +7,8 @@ import { CORPUS } from '../../desync/corpus.ts';
 import { play, Tap } from '../../desync/play.ts';
 import { type EchoServer, SERVERS, type ServerKind } from '../../desync/servers.ts';
 import { cluster, httpListener } from '../../proxy-life/config.ts';
-import { freePort, ProxyProcess } from '../../proxy-life/proxy-process.ts';
+import { freePort } from '../../mesh/test-ports.ts';
+import { ProxyProcess } from '../../proxy-life/proxy-process.ts';
 
 const here: ServerKind[] = [];
 for (const kind of SERVERS) {

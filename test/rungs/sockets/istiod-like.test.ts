@@ -29,7 +29,7 @@ import { connectIdentity } from '../../../src/main/agent-identity.ts';
 import { startAgentProxy } from '../../../src/main/agent-proxy.ts';
 import { PodTokens } from '../../../src/main/pod-tokens.ts';
 import { cluster, fetchText, listener, managerFilter, startApp } from './proxy-fixture.ts';
-import { freePort } from './security-ports.ts';
+import { freePort } from '../../mesh/test-ports.ts';
 import { until } from '../../mesh/until.ts';
 
 const clock = new SystemClock();

@@ -17,7 +17,7 @@ import {
 } from '#proto/envoy/service/auth/v3/external_auth_pb.ts';
 import { fetchText, startApp } from './proxy-fixture.ts';
 import { type Inbound, runInbound } from './security-fixture.ts';
-import { freePort } from './security-ports.ts';
+import { freePort } from '../../mesh/test-ports.ts';
 import { until } from '../../mesh/until.ts';
 
 const EXAMPLES = join(import.meta.dirname, '../../../examples/opa');

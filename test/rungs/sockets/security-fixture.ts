@@ -10,7 +10,7 @@ import { buildSnapshot } from '../../../src/push/index.ts';
 import { Registry } from '../../../src/registry/index.ts';
 import { translate } from '../../../src/translate/index.ts';
 import { formatPem } from '../../../src/wire/tls/index.ts';
-import { freePort } from './security-ports.ts';
+import { freePort } from '../../mesh/test-ports.ts';
 
 const root = makeRoot({ organization: 'cluster.local', nowMs: Date.now() });
 const IDENTITY = 'spiffe://cluster.local/ns/shop/sa/app';

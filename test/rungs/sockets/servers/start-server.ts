@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startApp } from '../proxy-fixture.ts';
-import { freePort } from '../security-ports.ts';
+import { freePort } from '../../../mesh/test-ports.ts';
 
 export const SERVERS = ['node', 'nginx', 'python', 'go'] as const;
 export type ServerName = (typeof SERVERS)[number];
