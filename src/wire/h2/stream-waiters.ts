@@ -1,4 +1,5 @@
-// Streams that wait to send: for a window to grow, or for queued output to drain. They take turns in the order in which they began to wait.
+// Streams that wait to send: for a window to grow, or for queued output to drain. They take turns: who was first to use
+// a window that grew is last the next time, or one long body would keep all others of its connection waiting.
 
 export interface WaitingStream {
   /** Sends what the windows allow. */
@@ -29,6 +30,8 @@ export class StreamWaiters<S extends WaitingStream> {
     const waiting = [...this.#window];
     this.#window.clear();
     for (const stream of waiting) this.#wake(stream);
+    const first = waiting[0];
+    if (first !== undefined && this.#window.delete(first)) this.#window.add(first);
   }
 
   streamWindowGrew(stream: S): void {
