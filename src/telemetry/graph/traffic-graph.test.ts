@@ -93,6 +93,25 @@ test('rates do not depend on how many summaries a window happens to hold', () =>
   }
 });
 
+test('callers that came and went are rated over the window, not over the life of the newest', () => {
+  const graph = new TrafficGraph();
+  for (const ms of [0, 15_000, 30_000]) {
+    const told = new ToldTime();
+    told.arrived(T0 + ms);
+    graph.merge(
+      summary(
+        'source',
+        Array.from({ length: 20 }, () => record()),
+      ),
+      T0 + ms,
+      undefined,
+      told,
+    );
+  }
+  assert.equal(graph.edges(T0 + 60_500, 60)[0]?.requestsPerSecond, 40 / 60);
+  assert.equal(graph.edges(T0 + 34_000, 10)[0]?.requestsPerSecond, 2);
+});
+
 test('the caller tells of failures, the callee of mTLS', () => {
   const graph = new TrafficGraph();
   graph.merge(summary('source', [record({ upstreamMtls: false }), record({ responseCode: 0, flags: ['UF'] })]), T0);

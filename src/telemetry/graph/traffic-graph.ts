@@ -23,6 +23,8 @@ const LATENCY = 8;
 const WIDTH = LATENCY + LATENCY_BOUNDS.length + 1;
 
 const MINUTE_MS = 60_000;
+/** Seconds: agents tell once a second, on a busy machine later. */
+const ABOUT_A_SUMMARY = 2;
 const HOUR_MS = 3_600_000;
 
 /** One reporter's account of an edge. */
@@ -307,11 +309,14 @@ function viewOf(edge: GraphEdge, nowMs: number, windowMs: number): EdgeView | un
   };
 }
 
-/** Seconds that the sums of an edge stand for. */
+/**
+ * Seconds that the sums of an edge stand for: the time that summaries tell of, where a summary more or less is all that
+ * parts it from the window. Where it is further off, the agent was not there for all of it, and asked for nothing then.
+ */
 function spanOf(edge: GraphEdge, nowMs: number, windowMs: number): number {
-  const told = (edge.bySource ?? edge.byDestination)?.told?.within(nowMs, windowMs) ?? 0;
   const life = span(edge.firstMs, nowMs, windowMs);
-  if (told === 0 || windowMs > MINUTE_MS) return life;
+  const told = (edge.bySource ?? edge.byDestination)?.told?.within(nowMs, windowMs) ?? 0;
+  if (told === 0 || windowMs > MINUTE_MS || Math.abs(told / 1000 - life) > ABOUT_A_SUMMARY) return life;
   return life < windowMs / 1000 ? Math.min(life, told / 1000) : told / 1000;
 }
 
