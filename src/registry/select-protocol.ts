@@ -1,8 +1,9 @@
 // Chooses a port's protocol: appProtocol first, then the name's prefix (pkg/config/kube/conversion.go, inventory §3.5).
 
+import type { PortProtocolName } from '#base';
 import type { PortProtocol } from './model.ts';
 
-const BY_NAME: Readonly<Record<string, PortProtocol>> = {
+const BY_NAME: Readonly<Record<PortProtocolName, PortProtocol>> = {
   http: 'HTTP',
   http2: 'HTTP2',
   grpc: 'GRPC',
@@ -24,7 +25,8 @@ const BY_APP_PROTOCOL: Readonly<Record<string, PortProtocol>> = {
 };
 
 export function protocolFromName(text: string): PortProtocol | undefined {
-  return BY_NAME[text.toLowerCase()];
+  const names: Readonly<Record<string, PortProtocol>> = BY_NAME;
+  return names[text.toLowerCase()];
 }
 
 export function selectProtocol(port: {

@@ -48,6 +48,12 @@ function inside(shape: Shape, path: string): [Shape, string] {
   return [shape, path];
 }
 
+/** What a value must be, in words that stand after "must be". */
+export function expectedText(shape: Shape): string {
+  const text = typeText(shape);
+  return text === 'whole number' ? `a ${text}` : text;
+}
+
 /** The type in words: "text", "list of Service". */
 export function typeText(shape: Shape): string {
   if (shape['x-kubernetes-int-or-string'] === true) return 'number or text';

@@ -1,9 +1,9 @@
 // Says which kind a manifest is of, from its apiVersion and kind.
 
+import { nearest } from '#base';
 import { KIND_NAMES, type KindInfo, KINDS, type KindName } from '../model/kinds.ts';
 import type { Problems } from '../problem.ts';
 import { shown } from '../problem.ts';
-import { nearest } from './nearest.ts';
 
 /** Kubernetes' own kinds that a folder of manifests may hold although the mesh does not read them. */
 const NOT_READ = new Set([

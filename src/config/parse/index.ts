@@ -1,7 +1,6 @@
 // From text, or plain data, to objects and complaints.
 
 export { locator, type Spot } from './locate.ts';
-export * from './nearest.ts';
 export { type ParsedDocument, type ParseOptions, parseText } from './parse-text.ts';
 export * from './parse-manifest.ts';
 export * from './regex.ts';

@@ -140,6 +140,11 @@ describe('a value', () => {
       'hosts: [a]\nhttp:\n- route:\n  - weight: 1\n',
       ['TS-CFG-0103 spec.http[0].route[0].destination'],
     ],
+    [
+      'a delay of a wrong type, which is no missing delay',
+      `${ROUTE}  fault: {delay: {fixedDelay: 5}}\n`,
+      ['TS-CFG-0106 spec.http[0].fault.delay.fixedDelay'],
+    ],
     ['an empty list item', 'hosts: [a]\nhttp:\n- \n', ['TS-CFG-0110 spec.http[0]']],
     [
       'a port that does not exist',

@@ -1,11 +1,11 @@
 // Reads a plain value by a schema into a frozen value, or problems: proto JSON's rules (proto3 JSON mapping), strict about unknown names.
 
+import { nearest } from '#base';
 import { parseDuration } from '../model/duration.ts';
 import type { Force, ForceNode } from '../model/force.ts';
-import { type Shape, typeText } from '../model/shape.ts';
+import { expectedText, type Shape } from '../model/shape.ts';
 import { MAX_DEPTH, MAX_VALUES } from '../limits.ts';
 import { type Path, type Problems, shown, type Step } from '../problem.ts';
-import { nearest } from './nearest.ts';
 import { re2Problem } from './regex.ts';
 
 export interface ReadOptions {
@@ -42,7 +42,7 @@ class Reader {
   }
 
   #wrong(shape: Shape, value: unknown, hint = ''): undefined {
-    const expected = typeText(shape) + hint;
+    const expected = expectedText(shape) + hint;
     this.problems.say('TS-CFG-0102', this.path, { field: this.#field, expected, found: shown(value) }, { expected });
     return undefined;
   }
@@ -136,17 +136,17 @@ class Reader {
     result: Readonly<Record<string, unknown>>,
   ): void {
     for (const name of shape.required ?? []) {
-      const written = value[name] ?? value[snake(name)];
-      if (written === null || written === undefined)
+      if (!isWritten(value, name))
         this.problems.say(
           'TS-CFG-0103',
           [...this.path, name],
           { field: name },
-          { expected: typeText(shape.properties?.[name] ?? {}) },
+          { expected: expectedText(shape.properties?.[name] ?? {}) },
         );
     }
     for (const choice of shape.choices ?? []) {
-      const set = choice.fields.filter((name) => Object.hasOwn(result, name));
+      // What is written and could not be read counts: its own complaint says what is wrong with it.
+      const set = choice.fields.filter((name) => Object.hasOwn(result, name) || isWritten(value, name));
       const fields = choice.fields.join(', ');
       if (set.length > 1)
         this.problems.say(
@@ -300,6 +300,12 @@ export function isMapping(value: unknown): value is Record<string, unknown> {
 
 function snake(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+/** Under its name, or as protobuf spells it; null is nothing. */
+function isWritten(value: Readonly<Record<string, unknown>>, name: string): boolean {
+  const written = value[name] ?? value[snake(name)];
+  return written !== null && written !== undefined;
 }
 
 function isBase64(value: string): boolean {
