@@ -81,8 +81,9 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
       ...written.conditions,
       ...owned.conditions,
       ...retained.conditions,
-      ...conflicts(retained.virtualServices),
-      ...checkReferences(config, registry.services, retained.virtualServices),
+      ...conflicts(retained.virtualServices, written),
+      // Of what its owner wrote, also where its former text stays in force.
+      ...checkReferences(config, registry.services, written),
       ...checkTelemetry(config, mesh, registry.services),
       ...checkAuthorizers(config, registry.services, mesh),
       ...checkTargets(config, mesh.rootNamespace),
@@ -138,17 +139,22 @@ function furtherMeshConfigs(config: ConfigView): readonly Condition[] {
   return others.map((object) => condition('TS-REG-015', object, { path: '', winner }));
 }
 
-/** In the mesh the oldest VirtualService of a host wins; the others say so (user-pains 28). */
-function conflicts(index: VirtualServiceIndex): readonly Condition[] {
+/** In the mesh the oldest VirtualService of a host wins; the others say so (user-pains 28), where their present text has the host. */
+function conflicts(index: VirtualServiceIndex, written: VirtualServiceIndex): readonly Condition[] {
   const winners = new Map<string, string>();
+  const texts = index === written ? undefined : new Map(written.all.map((vs) => [vs.object.key, vs]));
   const found: Condition[] = [];
   for (const vs of index.all) {
     if (!vs.gateways.includes('mesh')) continue;
-    for (const [i, host] of vs.hosts.entries()) {
+    const text = texts?.get(vs.object.key) ?? vs;
+    for (const host of vs.hosts) {
       const key = `${host}|${[...vs.exportTo].sort().join(',')}`;
       const winner = winners.get(key);
       if (winner === undefined) winners.set(key, `${vs.namespace}/${vs.name}`);
-      else found.push(condition('TS-REG-004', vs.object, { path: `spec.hosts[${i}]`, host, winner }));
+      else if (text.hosts.includes(host))
+        found.push(
+          condition('TS-REG-004', text.object, { path: `spec.hosts[${text.hosts.indexOf(host)}]`, host, winner }),
+        );
     }
   }
   return found;

@@ -158,6 +158,20 @@ describe('a route to a subset', () => {
     assert.deepEqual(bench.codes(), ['TS-REG-003']);
   });
 
+  it('that never existed is complained of, and not what its former text was complained of', () => {
+    const lost = parse(`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: reviews }
+spec: { hosts: [reviews], http: [{ route: [{ destination: { host: revews } }] }] }
+`);
+    const bench = new Bench(SERVICE, RULE, lost);
+    assert.deepEqual(bench.codes(), ['TS-REG-006']);
+    bench.set(route('v9'));
+    bench.pusher.flush();
+    assert.equal(bench.last.virtualServices.all[0]?.object, lost[0]);
+    assert.deepEqual(bench.codes(), ['TS-REG-003']);
+  });
+
   it('waits for the subset when there were no routes, in whatever order they are applied', () => {
     const bench = new Bench(SERVICE, route('v1'));
     assert.equal(bench.last.virtualServices.all.length, 0);
@@ -165,6 +179,29 @@ describe('a route to a subset', () => {
     bench.pusher.flush();
     assert.equal(bench.last.virtualServices.all.length, 1);
     assert.deepEqual(bench.codes(), []);
+  });
+});
+
+describe('a route to an unknown host', () => {
+  const hint = (host: string): string | undefined => {
+    const routes = parse(`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: a }
+spec: { hosts: [a], http: [{ route: [{ destination: { host: ${host} } }] }] }
+`);
+    const [found] = new Bench(SERVICE, routes).last.conditions;
+    assert.equal(found?.code, 'TS-REG-006');
+    assert.equal(found?.message.includes('Did you mean'), found?.nearest !== undefined);
+    return found?.nearest;
+  };
+
+  it('is told the nearest service of the namespace, as the host was written', () => {
+    assert.equal(hint('revews'), 'reviews');
+    assert.equal(hint('revews.default.svc.cluster.local'), 'reviews.default.svc.cluster.local');
+    assert.equal(hint('revews.default'), 'reviews.default');
+    assert.equal(hint('revews.default.svc'), 'reviews.default.svc');
+    assert.equal(hint('ratings'), undefined);
+    assert.equal(hint('revews.example.org'), undefined);
   });
 });
 

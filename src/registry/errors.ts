@@ -110,6 +110,8 @@ export function condition(
   code: ConditionCode,
   object: ConfigObject,
   details: { readonly path: string } & Readonly<Record<string, string>>,
+  /** The known name nearest to the one written. */
+  nearest?: string,
 ): Condition {
   const { severity, message, remedy } = TABLE[code];
   const filled = (template: string): string => template.replace(/\{(\w+)\}/g, (_, name: string) => details[name] ?? '');
@@ -121,7 +123,8 @@ export function condition(
     column: 1,
     object: `${object.kind} ${object.metadata.namespace}/${object.metadata.name}`,
     path: details.path,
-    message: filled(message),
+    message: filled(message) + (nearest === undefined ? '' : `. Did you mean \`${nearest}\`?`),
+    ...(nearest === undefined ? {} : { nearest }),
     remedy: filled(remedy),
     page: `errors.md#${code.toLowerCase()}`,
   });
