@@ -27,6 +27,17 @@ test('a wrong flag is named, with what to write instead', () => {
   assert.match(readWorkloadSpec({ ...flags, name: '../x' }) as string, /--name "..\/x"/);
 });
 
+test('a port whose name misses a protocol by a letter is refused, one of another name is not', () => {
+  const told = readWorkloadSpec({ ...flags, ports: ['htp:8001'] });
+  assert.match(
+    told as string,
+    /^--port "htp:8001": "htp" is no protocol\. Did you mean http\? Protocols are http, http2, grpc,/,
+  );
+  assert.match(readWorkloadSpec({ ...flags, ports: ['grcp-api:8001'] }) as string, /Did you mean grpc\?/);
+  for (const name of ['http', 'http-web', 'grpc-web', 'GRPC', 'udp', 'web', 'metrics', 'admin'])
+    assert.equal(typeof readWorkloadSpec({ ...flags, ports: [`${name}:8001`] }), 'object', name);
+});
+
 test('the child learns its port, its proxy and the services of its namespace', () => {
   const services = [
     'outbound|9080||ratings.default.svc.cluster.local',

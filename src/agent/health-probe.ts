@@ -4,6 +4,9 @@ import type { Clock, Net, Timer } from '#base';
 const STARTING_MS = 100;
 const EVERY_MS = 2000;
 const TIMEOUT_MS = 1000;
+/** A silent application is told of after so long, then again after each such while. */
+const SILENT_MS = 5000;
+const STILL_SILENT_MS = 60_000;
 /** So many refusals in a row make a healthy application unhealthy; one answer heals it. */
 const FAILURES = 3;
 
@@ -12,6 +15,8 @@ export interface HealthProbeOptions {
   readonly net: Pick<Net, 'connect'>;
   readonly port: number;
   readonly changed: (healthy: boolean, reason: string) => void;
+  /** It has not answered yet, so long after its start. */
+  readonly silent?: (seconds: number) => void;
 }
 
 export class HealthProbe {
@@ -20,6 +25,8 @@ export class HealthProbe {
   #failures = 0;
   #healthy: boolean | undefined;
   #closed = false;
+  #startedMs = 0;
+  #tellMs = SILENT_MS;
 
   constructor(options: HealthProbeOptions) {
     this.#options = options;
@@ -31,6 +38,7 @@ export class HealthProbe {
   }
 
   start(): void {
+    this.#startedMs = this.#options.clock.now();
     this.#ask();
   }
 
@@ -73,7 +81,15 @@ export class HealthProbe {
       this.#healthy = healthy;
       this.#options.changed(healthy, reason);
     }
+    if (this.#healthy === undefined) this.#tellSilence();
     const wait = this.#healthy === true ? EVERY_MS : STARTING_MS;
     this.#timer = this.#options.clock.setTimer(wait, () => this.#ask(), { unref: true });
+  }
+
+  #tellSilence(): void {
+    const waitedMs = this.#options.clock.now() - this.#startedMs;
+    if (waitedMs < this.#tellMs) return;
+    this.#tellMs = waitedMs + STILL_SILENT_MS;
+    this.#options.silent?.(Math.round(waitedMs / 1000));
   }
 }

@@ -1,5 +1,7 @@
 // What `topsail run` and `topsail gateway` are told about a workload, read from their flags.
 
+import { nearest, PORT_PROTOCOLS } from '#base';
+
 export interface DeclaredPort {
   readonly name: string;
   /** The port that Services and policies mean. */
@@ -38,6 +40,8 @@ export function readWorkloadSpec(flags: {
   for (const text of flags.ports) {
     const port = readPort(text);
     if (port === undefined) return `--port "${text}" is no port: write 9080 or http:9080.`;
+    const misspelled = misspelledProtocol(port.name);
+    if (misspelled !== undefined) return `--port "${text}": ${misspelled}`;
     if (ports.some((one) => one.port === port.port)) return `--port ${port.port} is given twice.`;
     ports.push(port);
   }
@@ -60,4 +64,14 @@ function readPort(text: string): DeclaredPort | undefined {
   const port = Number(text.slice(colon + 1));
   if (!Number.isInteger(port) || port < 1 || port > 65_535) return undefined;
   return { name: colon < 0 ? '' : text.slice(0, colon), port };
+}
+
+/** A name of its own, such as a Service's targetPort, is a good name; one that misses a protocol by a letter is none. */
+function misspelledProtocol(name: string): string | undefined {
+  const [word = ''] = name.toLowerCase().split('-');
+  if (PORT_PROTOCOLS.some((one) => one === word)) return undefined;
+  const near = nearest(word, PORT_PROTOCOLS);
+  return near === undefined
+    ? undefined
+    : `"${word}" is no protocol. Did you mean ${near}? Protocols are ${PORT_PROTOCOLS.join(', ')}.`;
 }

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import process from 'node:process';
 import { childEnv, HealthProbe, LEAVING, nodeMetadata, readWorkloadSpec, TelemetryReporter } from '#agent';
-import { formatNodeId, type LogLevel } from '#base';
+import { type BoundPort, formatNodeId, type LogLevel } from '#base';
 import { createLogger, LogLevels, SystemClock, SystemNet, SystemRandom, serveHttpApi } from '#io';
 import { type AgentCapture, startAgentCapture } from './agent-capture.ts';
 import type { AgentProxy, AgentProxyOptions } from './agent-proxy.ts';
@@ -272,7 +272,9 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
           proxy.reportHealth(healthy ? undefined : reason);
           if (healthy) answered();
         };
-        probe = new HealthProbe({ clock, net: capture?.app ?? net, port: first.appPort, changed });
+        const silent = (seconds: number): void =>
+          log.warn('waiting for the program to listen', notListening(first, seconds));
+        probe = new HealthProbe({ clock, net: capture?.app ?? net, port: first.appPort, changed, silent });
         probe.start();
       });
     }
@@ -284,6 +286,15 @@ async function runAgent(plan: Plan, command: readonly string[] | undefined): Pro
   trimHeap();
   reportReady({ capture: plan.capture, admin: plan.adminPort, status: plan.statusPort });
   return await new Promise<never>(() => {});
+}
+
+/** Until then no request comes to it. */
+function notListening({ port, appPort }: BoundPort, seconds: number): Readonly<Record<string, string | number>> {
+  const remedy =
+    port === appPort
+      ? `let it listen on ${port}, or leave --port out where it serves nothing`
+      : `let it listen on $PORT, which is ${appPort} and stands for ${port}; or say with --app-port where it listens`;
+  return { port: appPort, seconds, remedy };
 }
 
 const CAPTURED_CONCURRENCY =
