@@ -36,4 +36,29 @@ describe('apply', () => {
     assert.match(out(), /virtualservice\.networking\.istio\.io\/a created\nProgrammed 7\/7/);
     assert.match(err(), /^warning \[TS-REG-004\] .*older VirtualService default\/b\. Mend it\.\n$/);
   });
+
+  it('fails after --wait where an error keeps the object out of force, and says so last', async () => {
+    const one = { kind: 'VirtualService', group: 'networking.istio.io', namespace: 'default', name: 'a' };
+    const ran = async (code: string) => {
+      const { context, home, err } = fakeContext({
+        answers: {
+          '/api/v1/apply': { applied: [{ ...one, action: 'configured', findings: [] }], findings: [], generation: 1 },
+          '/api/v1/wait': { acknowledged: 9, concerned: 9, rejected: [], lagging: [] },
+          '/api/v1/objects': [{ ...one, findings: [finding('error', code, 'its former routes stay in force')] }],
+        },
+        files: { '/work/a.yaml': 'kind: VirtualService\n' },
+      });
+      const status = await apply(context, { ...options('/work/a.yaml'), home, wait: true });
+      return { status, last: err().trim().split('\n').at(-1) };
+    };
+    const aside = await ran('TS-REG-003');
+    assert.equal(aside.status, 1);
+    assert.match(
+      aside.last ?? '',
+      /^virtualservice\.networking\.istio\.io\/a: the new form is not in force \(TS-REG-003\); "Programmed" counts/,
+    );
+    const partly = await ran('TS-REG-002');
+    assert.equal(partly.status, 1);
+    assert.match(partly.last ?? '', /: not all of it is in force \(TS-REG-002\)/);
+  });
 });

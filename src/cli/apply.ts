@@ -46,6 +46,7 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
   });
   const programmed = await mesh.get<ProgrammedJson>(`/api/v1/wait?${query}`, timeoutMs + 5000);
   context.out(programmedText(programmed));
+  const outOfForce: string[] = [];
   const said = new Set(answer.applied.flatMap((one) => one.findings.map((finding) => finding.code + finding.path)));
   for (const one of answer.applied) {
     const id = new URLSearchParams({ kind: one.kind, namespace: one.namespace, name: one.name });
@@ -53,8 +54,23 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
     // What only the whole configuration shows: a subset that nobody defines, an older VirtualService for the same host.
     for (const finding of object?.findings ?? [])
       if (finding.severity !== 'info' && !said.has(finding.code + finding.path)) context.err(findingText(finding));
+    if (object !== undefined) outOfForce.push(...outOfForceText(object));
   }
-  return failed || programmed.acknowledged < programmed.concerned ? 1 : 0;
+  for (const line of outOfForce) context.err(line);
+  return failed || outOfForce.length > 0 || programmed.acknowledged < programmed.concerned ? 1 : 0;
+}
+
+/** Codes with which nothing of the present text is in force. */
+const SET_ASIDE: ReadonlySet<string> = new Set(['TS-REG-003', 'TS-REG-015']);
+
+/** The proxies have acknowledged what the control plane made of the object, which is not what its owner wrote. */
+function outOfForceText(object: ObjectJson): readonly string[] {
+  const codes = [...new Set(object.findings.filter(({ severity }) => severity === 'error').map(({ code }) => code))];
+  if (codes.length === 0) return [];
+  const what = codes.some((code) => SET_ASIDE.has(code)) ? 'the new form is not in force' : 'not all of it is in force';
+  return [
+    `${objectName(object)}: ${what} (${codes.join(', ')}); "Programmed" counts the proxies that have what is in force instead\n`,
+  ];
 }
 
 function parseSeconds(text: string): number {

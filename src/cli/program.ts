@@ -156,6 +156,15 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
     )
     .argument('<proxy>', 'NAME or NAME.NAMESPACE')
     .addOption(new Option('-o, --output <format>', 'short or json').default('short'))
+    .option('--fqdn <text>', 'clusters: only those whose host has this in it')
+    .option('--port <port>', 'clusters, listeners, endpoints: only of this port')
+    .addOption(new Option('--direction <way>', 'clusters: only these').choices(['inbound', 'outbound']))
+    .option('--subset <text>', 'clusters: only those whose subset has this in it')
+    .option('--name <name>', 'routes: only the table of this name')
+    .option('--type <type>', 'listeners: only these: HTTP, TCP or HTTP+TCP')
+    .option('--address <address>', 'listeners, endpoints: only of this address')
+    .option('--cluster <name>', 'endpoints: only of this cluster, such as "outbound|9080|v1|HOST"')
+    .option('--status <status>', 'endpoints: only of this health: HEALTHY, UNHEALTHY, DRAINING, ...')
     .action(async (part: string, name: string, options) => {
       const { CONFIG_PARTS, proxyConfig } = await import('./proxy-config.ts');
       const plural = CONFIG_PARTS.find((one) => one === part || one === `${part}s`) ?? 'all';

@@ -2,14 +2,15 @@
 import type { ConfigCauseJson, ProxyJson } from '#api';
 import { causeWords } from './cause-text.ts';
 import { type CliContext, CliError } from './context.ts';
+import { type Json, jsonAt, jsonList } from './json-paths.ts';
 import { openMesh } from './mesh-client.ts';
+import { checkFilter, type ConfigFilter, endpointStatus, narrow } from './proxy-config-filter.ts';
 import { agentSecrets, SECRET_HEADS, secretCells, secretRow } from './proxy-secrets.ts';
 import { table } from './table.ts';
 
 export const CONFIG_PARTS = ['all', 'listeners', 'routes', 'clusters', 'endpoints', 'secrets'] as const;
 export type ConfigPart = (typeof CONFIG_PARTS)[number];
 
-type Json = { readonly [key: string]: unknown };
 type Dump = Readonly<Record<Exclude<ConfigPart, 'all'>, readonly Json[]>> & {
   readonly causes: readonly ConfigCauseJson[];
 };
@@ -17,14 +18,15 @@ type Dump = Readonly<Record<Exclude<ConfigPart, 'all'>, readonly Json[]>> & {
 export async function proxyConfig(
   context: CliContext,
   part: ConfigPart,
-  name: string,
-  options: { readonly home?: string; readonly output: string },
+  proxy: string,
+  options: ConfigFilter & { readonly home?: string; readonly output: string },
 ): Promise<number> {
+  checkFilter(part, options);
   const mesh = await openMesh(context, options.home);
-  const dump = await mesh.get<Dump>(`/api/v1/proxies/${encodeURIComponent(name)}/config`);
+  const dump = narrowed(await mesh.get<Dump>(`/api/v1/proxies/${encodeURIComponent(proxy)}/config`), options);
   const secrets =
     part === 'all' || part === 'secrets'
-      ? await agentSecrets(context, proxyCalled(name, await mesh.get<readonly ProxyJson[]>('/api/v1/proxies')))
+      ? await agentSecrets(context, proxyCalled(proxy, await mesh.get<readonly ProxyJson[]>('/api/v1/proxies')))
       : [];
   const parts = part === 'all' ? (['listeners', 'routes', 'clusters', 'endpoints', 'secrets'] as const) : [part];
   if (options.output === 'json') {
@@ -60,6 +62,13 @@ export async function proxyConfig(
   return 0;
 }
 
+function narrowed(dump: Dump, filter: ConfigFilter): Dump {
+  const parts = (['listeners', 'routes', 'clusters', 'endpoints'] as const).map(
+    (part) => [part, narrow(part, dump[part] ?? [], filter)] as const,
+  );
+  return { ...dump, ...Object.fromEntries(parts) };
+}
+
 function proxyCalled(name: string, all: readonly ProxyJson[]): ProxyJson | undefined {
   return all.find((p) => p.id === name || p.name === name || `${p.name}.${p.namespace}` === name);
 }
@@ -93,12 +102,12 @@ const ROWS: Readonly<Record<Part, (resource: Json, causes: Causes) => string[][]
     ];
   },
   endpoints: (assignment) =>
-    list(assignment['endpoints']).flatMap((locality) =>
-      list(locality['lbEndpoints']).map((e) => {
-        const address = at(e, 'endpoint', 'address', 'socketAddress');
+    jsonList(assignment['endpoints']).flatMap((locality) =>
+      jsonList(locality['lbEndpoints']).map((e) => {
+        const address = jsonAt(e, 'endpoint', 'address', 'socketAddress');
         return [
           `${address?.['address'] ?? '?'}:${address?.['portValue'] ?? '?'}`,
-          String(e['healthStatus'] ?? 'HEALTHY'),
+          endpointStatus(e),
           String(e['loadBalancingWeight'] ?? 1),
           String(assignment['clusterName']),
         ];
@@ -107,10 +116,10 @@ const ROWS: Readonly<Record<Part, (resource: Json, causes: Causes) => string[][]
 };
 
 function listenerRows(listener: Json, causes: Causes): string[][] {
-  const address = at(listener, 'address', 'socketAddress');
+  const address = jsonAt(listener, 'address', 'socketAddress');
   const head = [String(listener['name']), String(address?.['address'] ?? ''), String(address?.['portValue'] ?? '')];
   const chains = [
-    ...list(listener['filterChains']),
+    ...jsonList(listener['filterChains']),
     ...(listener['defaultFilterChain'] === undefined ? [] : [listener['defaultFilterChain'] as Json]),
   ];
   return chains.map((chain) => [
@@ -133,11 +142,11 @@ function matchText(match: Json | undefined): string {
 }
 
 function destinationText(chain: Json): string {
-  for (const filter of list(chain['filters'])) {
+  for (const filter of jsonList(chain['filters'])) {
     const config = filter['typedConfig'] as Json | undefined;
-    const rds = at(config, 'rds');
+    const rds = jsonAt(config, 'rds');
     if (rds !== undefined) return `Route: ${String(rds['routeConfigName'])}`;
-    const inline = at(config, 'routeConfig');
+    const inline = jsonAt(config, 'routeConfig');
     if (inline !== undefined) return `Inline Route: ${String(inline['name'] ?? '')}`;
     if (config?.['cluster'] !== undefined) return `Cluster: ${String(config['cluster'])}`;
   }
@@ -145,8 +154,8 @@ function destinationText(chain: Json): string {
 }
 
 function routeRows(config: Json, causes: Causes): string[][] {
-  return list(config['virtualHosts']).flatMap((host) =>
-    list(host['routes']).map((route, i) => [
+  return jsonList(config['virtualHosts']).flatMap((host) =>
+    jsonList(host['routes']).map((route, i) => [
       String(config['name']),
       String(host['name']),
       shorten((host['domains'] as string[] | undefined) ?? []),
@@ -162,8 +171,8 @@ function routeMatchText(match: Json | undefined): string {
   const path =
     match['prefix'] !== undefined
       ? `${String(match['prefix'])}*`
-      : String(match['path'] ?? match['pathSeparatedPrefix'] ?? at(match, 'safeRegex')?.['regex'] ?? '/*');
-  const headers = list(match['headers']).map((h) => String(h['name']));
+      : String(match['path'] ?? match['pathSeparatedPrefix'] ?? jsonAt(match, 'safeRegex')?.['regex'] ?? '/*');
+  const headers = jsonList(match['headers']).map((h) => String(h['name']));
   return headers.length === 0 ? path : `${path} [${headers.join(',')}]`;
 }
 
@@ -173,24 +182,14 @@ function routeTargetText(route: Json): string {
     return route['redirect'] !== undefined
       ? 'redirect'
       : route['directResponse'] !== undefined
-        ? `direct ${String(at(route, 'directResponse')?.['status'])}`
+        ? `direct ${String(jsonAt(route, 'directResponse')?.['status'])}`
         : '-';
   if (action['cluster'] !== undefined) return String(action['cluster']);
-  return list(at(action, 'weightedClusters')?.['clusters'])
+  return jsonList(jsonAt(action, 'weightedClusters')?.['clusters'])
     .map((c) => `${String(c['name'])} ${String(c['weight'] ?? 0)}`)
     .join(', ');
 }
 
 function shorten(domains: readonly string[]): string {
   return domains.length <= 2 ? domains.join(', ') : `${domains.slice(0, 2).join(', ')} + ${domains.length - 2} more...`;
-}
-
-function list(value: unknown): readonly Json[] {
-  return Array.isArray(value) ? (value as Json[]) : [];
-}
-
-function at(value: unknown, ...path: readonly string[]): Json | undefined {
-  let here = value as Json | undefined;
-  for (const name of path) here = here?.[name] as Json | undefined;
-  return here;
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TrafficEdgeJson } from '#api';
-import { byService, routeRow, statTable, windowSeconds } from './stat.ts';
+import { fakeContext } from './context.testing.ts';
+import { byService, routeRow, stat, statTable, windowSeconds } from './stat.ts';
 
 const edge = (fields: Partial<TrafficEdgeJson>): TrafficEdgeJson => ({
   source: 'a',
@@ -89,4 +90,31 @@ page      shop        bookshop   *:80                                  100.00%  
 none                                                                   100.00%   0.1   2.0ms   4.0ms   4.0ms
 `,
   );
+});
+
+test('a name that nobody has is refused with the names that there are', async () => {
+  const { context, out } = fakeContext({
+    answers: {
+      '/api/v1/traffic': { edges: [], workloads: [] },
+      '/api/v1/traffic/routes': [],
+      '/api/v1/status': {
+        proxies: [{ name: 'gate', namespace: 'edge' }],
+        workloads: [{ name: 'b-v1', namespace: 'shop' }],
+      },
+      '/api/v1/objects?kind=Service': [{ name: 'b', namespace: 'shop' }],
+      '/api/v1/objects?kind=ServiceEntry': [{ name: 'x', namespace: 'shop', spec: { hosts: ['api.example.org'] } }],
+    },
+  });
+  await assert.rejects(stat(context, 'nosuch', {}), /No workload is called nosuch\. Known: b-v1\.shop, gate\.edge\./);
+  await assert.rejects(
+    stat(context, 'gate', { namespace: 'shop' }),
+    /called gate in namespace shop\. Known: b-v1\.shop\./,
+  );
+  await assert.rejects(
+    stat(context, 'c', { by: 'route' }),
+    /No service is called c\. Known: api\.example\.org, b\.shop\./,
+  );
+  assert.equal(out(), '');
+  for (const known of ['b', 'gate']) assert.equal(await stat(context, known, {}), 0);
+  assert.match(out(), /^No traffic seen in that time\.\n/);
 });

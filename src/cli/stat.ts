@@ -1,5 +1,5 @@
 // topsail stat, topsail top: the golden table from the mesh's own data, without any Prometheus.
-import type { GoldenJson, RouteTrafficJson, TrafficEdgeJson, TrafficJson } from '#api';
+import type { GoldenJson, ObjectJson, RouteTrafficJson, StatusJson, TrafficEdgeJson, TrafficJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
 import { table } from './table.ts';
@@ -12,9 +12,12 @@ export interface StatOptions {
   readonly output?: string;
 }
 
-interface Row {
+interface Named {
   readonly name: string;
   readonly namespace: string;
+}
+
+interface Row extends Named {
   readonly successRate: number;
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
@@ -33,6 +36,7 @@ const TOP_ROWS = 30;
 export async function stat(context: CliContext, name: string | undefined, options: StatOptions): Promise<number> {
   const mesh = await openMesh(context, options.home);
   const rows = await readRows(mesh.get, name, options);
+  if (name !== undefined && rows.length === 0) await mustBeKnown(mesh.get, name, options);
   if (options.output === 'json') context.out(`${JSON.stringify(rows, undefined, 2)}\n`);
   else context.out(rows.length === 0 ? 'No traffic seen in that time.\n' : statTable(rows));
   return 0;
@@ -41,6 +45,9 @@ export async function stat(context: CliContext, name: string | undefined, option
 /** The same table each second, busiest first, until interrupted. */
 export async function top(context: CliContext, name: string | undefined, options: StatOptions): Promise<number> {
   const mesh = await openMesh(context, options.home);
+  // What has gone from the mesh may have had traffic within the window.
+  if (name !== undefined && (await readRows(mesh.get, name, options)).length === 0)
+    await mustBeKnown(mesh.get, name, options);
   let over = false;
   void context.interrupted.then(() => (over = true));
   while (!over) {
@@ -56,11 +63,34 @@ export async function top(context: CliContext, name: string | undefined, options
   return 0;
 }
 
-async function readRows(
-  get: <T>(path: string) => Promise<T>,
-  name: string | undefined,
-  options: StatOptions,
-): Promise<readonly Row[]> {
+type Get = <T>(path: string) => Promise<T>;
+
+/** Without traffic in the window a name is still one of the mesh, or else a misspelled one. */
+async function mustBeKnown(get: Get, name: string, options: StatOptions): Promise<void> {
+  const ofServices = options.by === 'service' || options.by === 'route';
+  const known = ofServices ? await serviceNames(get) : await workloadNames(get);
+  const here = known.filter((one) => fits(one, undefined, options));
+  if (here.some((one) => fits(one, name, options))) return;
+  const names = [...new Set(here.map((one) => (one.namespace === '' ? one.name : `${one.name}.${one.namespace}`)))];
+  const where = options.namespace === undefined ? '' : ` in namespace ${options.namespace}`;
+  throw new CliError(
+    `No ${ofServices ? 'service' : 'workload'} is called ${name}${where}. Known: ${names.sort().join(', ') || 'none'}.`,
+  );
+}
+
+async function workloadNames(get: Get): Promise<readonly Named[]> {
+  const { proxies, workloads } = await get<Pick<StatusJson, 'proxies' | 'workloads'>>('/api/v1/status');
+  return [...proxies, ...workloads];
+}
+
+async function serviceNames(get: Get): Promise<readonly Named[]> {
+  const services = await get<readonly ObjectJson[]>('/api/v1/objects?kind=Service');
+  const entries = await get<readonly ObjectJson[]>('/api/v1/objects?kind=ServiceEntry');
+  const hosts = entries.flatMap(({ spec }) => (spec as { readonly hosts?: readonly string[] }).hosts ?? []);
+  return [...services, ...hosts.map(serviceName)];
+}
+
+async function readRows(get: Get, name: string | undefined, options: StatOptions): Promise<readonly Row[]> {
   const window = windowSeconds(options.window ?? '1m');
   if (options.by === 'route') {
     const routes = await get<readonly RouteTrafficJson[]>(`/api/v1/traffic/routes?window=${window}`);
@@ -71,7 +101,7 @@ async function readRows(
   return rows.filter((row) => fits(row, name, options));
 }
 
-function fits(row: Row, name: string | undefined, { namespace }: StatOptions): boolean {
+function fits(row: Named, name: string | undefined, { namespace }: StatOptions): boolean {
   return (
     (namespace === undefined || row.namespace === namespace) &&
     (name === undefined || row.name === name || row.name.startsWith(`${name}-v`))
@@ -115,7 +145,7 @@ export function byService(edges: readonly TrafficEdgeJson[]): readonly Row[] {
     (one) => one.service,
   );
   const rows = Array.from(groups, ([service, own]): Row => {
-    const [name = service, namespace = ''] = service.includes('.svc.') ? service.split('.') : [service];
+    const { name, namespace } = serviceName(service);
     const rate = own.reduce((sum, one) => sum + one.requestsPerSecond, 0);
     const failing = own.reduce((sum, one) => sum + one.errorsPerSecond, 0);
     const weighted = (of: (edge: TrafficEdgeJson) => number): number =>
@@ -133,6 +163,12 @@ export function byService(edges: readonly TrafficEdgeJson[]): readonly Row[] {
     };
   });
   return rows.sort((a, b) => a.successRate - b.successRate || b.p99Ms - a.p99Ms);
+}
+
+/** A service of the cluster goes by its name and namespace, another by its host. */
+function serviceName(host: string): Named {
+  const [name = host, namespace = ''] = host.includes('.svc.') ? host.split('.') : [host];
+  return { name, namespace };
 }
 
 export function statTable(rows: readonly Row[]): string {
