@@ -13,6 +13,11 @@ export function countText(n: number): string {
   return String(Math.round(n)).replace(/\B(?=(\d{3})+$)/g, '\u202f');
 }
 
+/** About as many: two digits that say something. */
+export function roundText(n: number): string {
+  return countText(Number(n.toPrecision(2)));
+}
+
 export function millisText(ms: number | null): string {
   if (ms === null || ms <= 0) return '–';
   if (ms >= 10_000) return `${(ms / 1000).toFixed(0)} s`;

@@ -6,7 +6,7 @@ import { balanceWeights } from './balance-weights.ts';
 import { clusterWords } from './cluster-name.ts';
 import { edgeOf } from './fixtures.testing.ts';
 import { parseFind } from './find-expression.ts';
-import { durationText, millisText, percentText, rateText } from './format.ts';
+import { durationText, millisText, percentText, rateText, roundText } from './format.ts';
 import { buildGraph } from './graph-model.ts';
 import { diffLines } from './line-diff.ts';
 import { byPain } from './pain.ts';
@@ -17,6 +17,7 @@ import { yamlPlace } from './yaml-path.ts';
 test('numbers read as people say them', () => {
   assert.deepEqual([0, 0.04, 4.9, 120, 1500, 25_000].map(rateText), ['0', '0.04', '4.9', '120', '1.5k', '25k']);
   assert.deepEqual([0, 3.14, 42.4, 1500, null].map(millisText), ['–', '3.1 ms', '42 ms', '1.5 s', '–']);
+  assert.deepEqual([0, 17, 1_234, 2_980].map(roundText), ['0', '17', '1\u202f200', '3\u202f000']);
   assert.deepEqual(
     [durationText(5000), durationText(3_700_000), durationText(90_000_000)],
     ['5 s', '1 h 1 min', '1 d 1 h'],

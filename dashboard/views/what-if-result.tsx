@@ -2,7 +2,7 @@
 import type { ReactNode } from 'react';
 import type { FindingJson } from '../../src/api/api-json.ts';
 import type { WhatIfChangeJson, WhatIfEffect, WhatIfJson } from '../../src/api/what-if-json.ts';
-import { clockText, countText } from '../core/format.ts';
+import { clockText, countText, roundText } from '../core/format.ts';
 import { Findings } from './findings.tsx';
 import { Fact, SortedTable } from './pieces.tsx';
 
@@ -29,7 +29,7 @@ export function WhatIfResult({
   /** Findings that stand above already. */
   readonly told?: readonly FindingJson[];
 }): ReactNode {
-  const { changes, requests, unchanged, notes } = result;
+  const { changes, requests, seen, unchanged, notes } = result;
   const findings = result.findings.filter(
     (one) => !told.some((other) => other.code === one.code && other.message === one.message),
   );
@@ -45,21 +45,26 @@ export function WhatIfResult({
         <>
           <section className="card grid three" aria-label="In short">
             <Fact value={countText(requests)}>
-              remembered requests were replayed, the oldest of {clockText(result.sinceMs)}
+              {requests === seen ? 'requests' : `of about ${roundText(seen)} requests`} since{' '}
+              {clockText(result.sinceMs)} were remembered, and replayed
             </Fact>
             <Fact value={countText(bad)} tone={bad > 0 ? 'is-bad' : 'is-ok'}>
-              would be answered with an error
+              of these would be answered with an error
             </Fact>
-            <Fact value={countText(sum('moves', 'slower'))}>would go elsewhere, or be slower</Fact>
-            <Fact value={countText(unchanged)}>stay as they are</Fact>
+            <Fact value={countText(sum('moves', 'slower'))}>of these would go elsewhere, or be slower</Fact>
+            <Fact value={countText(unchanged)}>of these stay as they are</Fact>
           </section>
           <section className="card tight">
             <ChangesTable changes={changes} />
           </section>
         </>
       )}
-      {requests > 0 && notes.length > 0 && (
+      {requests > 0 && (
         <ul className="note small plain-list">
+          <li>
+            Counts are of a sample: a few requests a second of each proxy in each direction, more of those that fail.
+            What is rare may not be in it. A request between two proxies counts at both.
+          </li>
           {notes.map((one) => (
             <li key={one}>{one}</li>
           ))}
@@ -73,11 +78,9 @@ function ChangesTable({ changes }: { readonly changes: readonly WhatIfChangeJson
   return (
     <SortedTable
       rows={changes}
-      keyOf={(c) =>
-        `${c.side}${c.source}${c.destination}${c.method}${c.authority}${c.path}${c.before}${c.after}${c.ids[0] ?? ''}`
-      }
+      keyOf={(c) => JSON.stringify({ ...c, count: 0, ids: [] })}
       label="Requests whose outcome would change"
-      none="Nothing changes for the requests of the last minutes."
+      none="Nothing changes for the requests that were remembered."
       columns={[
         {
           name: 'Outcome',
@@ -98,12 +101,14 @@ function ChangesTable({ changes }: { readonly changes: readonly WhatIfChangeJson
                 {c.source} → {c.destination}
               </div>
               <code className="small soft">
-                {c.method} {c.path}
+                {c.method} {c.authority}
+                {c.path}
               </code>
+              <div className="small soft">as the {c.side}’s proxy saw it</div>
             </div>
           ),
         },
-        { name: 'Seen', number: true, sort: (c) => c.count, cell: (c) => c.count },
+        { name: 'In the sample', number: true, sort: (c) => c.count, cell: (c) => c.count },
         { name: 'Now', cell: (c) => c.before },
         {
           name: 'After the edit',

@@ -72,6 +72,21 @@ test('no more is told in a second than was asked for', () => {
   assert.equal(told.length, 3);
 });
 
+test('what a workload sends leaves room for what it answers, also when another thread tells it', () => {
+  const main = listening();
+  const worker = listening();
+  worker.station.tell = (subscription, json) => main.station.relay(subscription, json);
+  main.station.changed = (asks) => worker.station.take(asks);
+  main.station.onCommand(start({}));
+  for (let i = 0; i < 5; i++) worker.station.add(record(`/sent-${i}`, 200), false);
+  for (let i = 0; i < 5; i++) worker.station.add(record(`/"direction":"outbound"/${i}`, 200), true);
+  for (let i = 0; i < 5; i++) main.station.add(record('/late', 200), i % 2 === 0);
+  assert.deepEqual(
+    main.told.map(({ path }) => path),
+    ['/sent-0', '/sent-1', '/"direction":"outbound"/0', '/"direction":"outbound"/1'],
+  );
+});
+
 test('after its end, or the end of the stream, nothing is told', () => {
   const { station, told } = listening();
   station.onCommand(start({}));

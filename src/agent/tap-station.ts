@@ -1,4 +1,5 @@
 // Taps of this workload's proxy: what finished is told to those who asked for its like, sampled; without anyone asking it costs a comparison.
+// Each direction has its own share of a second: what a workload asks for ends before what it answers, and would take all.
 import type { Clock } from '#base';
 import { ProtoReader } from '#proto/light.ts';
 import { type PeerInfo, type StreamRecord, tapRecord } from '#telemetry';
@@ -6,6 +7,8 @@ import { type PeerInfo, type StreamRecord, tapRecord } from '#telemetry';
 /** Subscriptions at once: each costs a few comparisons a request. */
 const SUBSCRIPTIONS_MAX = 32;
 const PER_SECOND_MAX = 1_000;
+/** As a record is written by `tapRecord`; inside of a value its quotes would be escaped. */
+const INBOUND = '"direction":"inbound"';
 
 export interface TapAsk {
   readonly subscription: bigint;
@@ -13,6 +16,7 @@ export interface TapAsk {
   /** '', a code, or a class such as 5xx. */
   readonly status: string;
   readonly to: string;
+  /** Of each direction. */
   readonly perSecondMax: number;
 }
 
@@ -21,7 +25,8 @@ interface Subscription extends TapAsk {
   readonly statusClass: number;
   readonly statusCode: number;
   second: number;
-  told: number;
+  toldInbound: number;
+  toldOutbound: number;
 }
 
 export interface TapStationOptions {
@@ -63,8 +68,9 @@ export class TapStation {
   /** What another thread tells of: all of them together stay within what was asked for. */
   relay(subscription: bigint, json: string): void {
     const one = this.#subscriptions.get(subscription);
-    if (one === undefined || !this.#hasRoom(one, Math.floor(this.#options.clock.now() / 1000))) return;
-    one.told += 1;
+    const inbound = json.includes(INBOUND);
+    if (one === undefined || !hasRoom(one, inbound, Math.floor(this.#options.clock.now() / 1000))) return;
+    count(one, inbound);
     this.tell(subscription, json);
   }
 
@@ -82,19 +88,11 @@ export class TapStation {
     let json: string | undefined;
     for (const one of this.#subscriptions.values()) {
       // The cheapest question first: most requests come when their second is full.
-      if (!this.#hasRoom(one, second) || !fits(one, record)) continue;
-      one.told += 1;
+      if (!hasRoom(one, inbound, second) || !fits(one, record)) continue;
+      count(one, inbound);
       json ??= JSON.stringify(tapRecord(record, inbound, local));
       this.tell(one.subscription, json);
     }
-  }
-
-  #hasRoom(one: Subscription, second: number): boolean {
-    if (one.second !== second) {
-      one.second = second;
-      one.told = 0;
-    }
-    return one.told < one.perSecondMax;
   }
 
   #start(ask: TapAsk): void {
@@ -105,9 +103,24 @@ export class TapStation {
       statusCode: Number(ask.status),
       perSecondMax: Math.min(PER_SECOND_MAX, ask.perSecondMax || 1),
       second: 0,
-      told: 0,
+      toldInbound: 0,
+      toldOutbound: 0,
     });
   }
+}
+
+function hasRoom(one: Subscription, inbound: boolean, second: number): boolean {
+  if (one.second !== second) {
+    one.second = second;
+    one.toldInbound = 0;
+    one.toldOutbound = 0;
+  }
+  return (inbound ? one.toldInbound : one.toldOutbound) < one.perSecondMax;
+}
+
+function count(one: Subscription, inbound: boolean): void {
+  if (inbound) one.toldInbound += 1;
+  else one.toldOutbound += 1;
 }
 
 function fits(ask: Subscription, record: StreamRecord): boolean {

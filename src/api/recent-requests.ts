@@ -46,7 +46,7 @@ export class RecentRequests {
   #second = 0;
   #taken = 0;
 
-  /** `perSecond`: of each proxy, for each of a few classes of status; 0 remembers nothing. */
+  /** `perSecond`: of each proxy and direction, for each of a few classes of status; 0 remembers nothing. */
   constructor(hub: Pick<TapHub, 'listen'>, clock: Clock, perSecond: number) {
     this.#clock = clock;
     if (perSecond <= 0) return;

@@ -7,7 +7,7 @@ export interface TapFilter {
   readonly pathPrefix: string;
   readonly status: string;
   readonly to: string;
-  /** From each proxy. */
+  /** From each proxy, of each direction. */
   readonly perSecondMax: number;
 }
 

@@ -34,6 +34,8 @@ export interface WhatIfJson {
   readonly changes: readonly WhatIfChangeJson[];
   /** Remembered requests that were replayed, since when, and how many stay as they are. */
   readonly requests: number;
+  /** Of about so many that proxies saw since then: the rest was not remembered. */
+  readonly seen: number;
   readonly sinceMs: number;
   readonly unchanged: number;
   /** What such an edit does beyond what a replay can show. */

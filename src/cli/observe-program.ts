@@ -27,7 +27,7 @@ export function addObserveCommands(program: Command, { context, exit }: Pick<Pro
     .option('--to <service>', 'only requests to a service or workload of this name')
     .option('--path <prefix>', 'only paths that begin so')
     .option('--status <code>', 'only this status: 404, or 5xx')
-    .option('--per-second <n>', 'at most so many a second from each proxy', '50')
+    .option('--per-second <n>', 'at most so many a second from each proxy, in each direction', '50')
     .option('--max <n>', 'end after so many')
     .addOption(new Option('-o, --output <format>').choices(['json']))
     .action(async (workload: string | undefined, options) =>

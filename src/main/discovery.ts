@@ -179,6 +179,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
       registry: () => pusher.registry.view,
       nodes: () => xds.proxies(),
       wallTime: () => clock.wallTime(),
+      traffic: telemetry.graph,
     }),
     texts: config.texts,
     history,

@@ -6,8 +6,8 @@ import type { ProxyNode } from '#base';
 import { type ConfigObject, parseText, viewOf } from '#config';
 import { buildSnapshot } from '#push';
 import { Registry } from '#registry';
-import { StreamRecord, tapRecord, UNKNOWN_PEER } from '#telemetry';
-import { whatIf } from './what-if.ts';
+import { type EdgeView, StreamRecord, tapRecord, UNKNOWN_PEER } from '#telemetry';
+import { type WhatIfParts, whatIf } from './what-if.ts';
 
 const parse = (text: string): ConfigObject[] =>
   parseText('t.yaml', text, { defaultNamespace: 'default', createdMs: 1 }).map(({ object, complaints }) => {
@@ -84,7 +84,12 @@ const takenPlain = seen(true, {
   path: '/health',
 });
 
-function ask(text: string, recent: readonly RecentRequest[], more: Partial<WhatIfAsk> = {}) {
+function ask(
+  text: string,
+  recent: readonly RecentRequest[],
+  more: Partial<WhatIfAsk> = {},
+  edges: ReturnType<WhatIfParts['traffic']['edges']> = [],
+) {
   const registry = new Registry({ domain: 'cluster.local', cluster: 'c' });
   const config = viewOf(parse(BASE));
   const view = registry.rebuild(config).view;
@@ -94,6 +99,7 @@ function ask(text: string, recent: readonly RecentRequest[], more: Partial<WhatI
     registry: () => view,
     nodes: () => [node('web'), node('reviews-v1')],
     wallTime: () => 5,
+    traffic: { edges: () => edges },
   })({ texts: text === '' ? [] : [{ file: 'edit', text }], namespace: 'default', ...more }, recent);
   return { ...answer, effects: answer.changes.map(({ effect, before, after }) => `${effect}: ${before} -> ${after}`) };
 }
@@ -101,6 +107,21 @@ function ask(text: string, recent: readonly RecentRequest[], more: Partial<WhatI
 test('what does not concern the requests changes nothing', () => {
   const answer = ask(RULE, [plain, asJason, taken]);
   assert.deepEqual([answer.effects, answer.requests, answer.unchanged], [[], 30, 30]);
+});
+
+test('it says of how many requests the replayed ones are a sample: each counts at both of its proxies', () => {
+  const edge = { requests: 400, reporters: ['source', 'destination'] } as unknown as EdgeView;
+  assert.equal(ask(RULE, [plain, taken], {}, [edge]).seen, 800);
+  assert.equal(ask(RULE, [plain, taken]).seen, 20);
+});
+
+test('requests that would be told alike are one row with one count', () => {
+  const failed = seen(false, { routeName: 'rest', upstreamCluster: V1, responseCode: 500 }, { count: 3, ids: ['j'] });
+  const answer = ask(routes(`{ ${to('v2')} }`), [plain, failed]);
+  assert.deepEqual(
+    answer.changes.map(({ count, ids }) => [count, ids]),
+    [[13, ['i', 'j']]],
+  );
 });
 
 test('another version is told as another destination, with the object that causes it', () => {

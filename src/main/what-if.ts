@@ -22,6 +22,7 @@ import {
 } from '#config';
 import { buildSnapshot, type Snapshot, withSettledModes } from '#push';
 import type { RegistryView } from '#registry';
+import type { TrafficGraph } from '#telemetry';
 import { TranslationCache, translate } from '#translate';
 import { displayName } from './program-tracker.ts';
 import { judge, type Judgement } from './what-if-access.ts';
@@ -32,11 +33,14 @@ export interface WhatIfParts {
   readonly registry: () => RegistryView | undefined;
   readonly nodes: () => Iterable<ProxyNode>;
   readonly wallTime: () => number;
+  /** All that proxies saw, of which the replayed requests are a sample. */
+  readonly traffic: Pick<TrafficGraph, 'edges'>;
 }
 
 /** Proxies whose resources are made twice for one answer: those with the most requests. */
 const PROXIES_MAX = 64;
 const CHANGES_MAX = 200;
+const IDS_MAX = 5;
 /** What the replay cannot show, by kind. */
 const BEYOND: Readonly<Record<string, string>> = {
   DestinationRule:
@@ -59,7 +63,7 @@ export function whatIf(parts: WhatIfParts): WhatIf {
     const registry = parts.registry();
     const findings = documents.flatMap((one) => one.complaints);
     const objects = [...documents.flatMap(idOf), ...(ask.removed ?? [])];
-    const nothing = { findings, objects, changes: [], requests: 0, sinceMs: 0, unchanged: 0 };
+    const nothing = { findings, objects, changes: [], requests: 0, seen: 0, sinceMs: 0, unchanged: 0 };
     if (before === undefined || registry === undefined || findings.some((one) => one.severity === 'error'))
       return { ...nothing, notes: ['Nothing was replayed: the edit has errors.'] };
     const config = editedView(before.config, documents, ask, parts.wallTime());
@@ -82,8 +86,11 @@ export function whatIf(parts: WhatIfParts): WhatIf {
     return {
       findings: [...findings, ...own],
       objects,
-      changes: changes.sort((a, b) => rank(a.effect) - rank(b.effect) || b.count - a.count).slice(0, CHANGES_MAX),
+      changes: merged(changes)
+        .sort((a, b) => rank(a.effect) - rank(b.effect) || b.count - a.count)
+        .slice(0, CHANGES_MAX),
       requests,
+      seen: Math.max(requests, seenSince(parts, sinceMs)),
       sinceMs,
       unchanged: requests - changed,
       notes: [...new Set([...objects.flatMap(({ kind }) => BEYOND[kind] ?? []), ...replay.notes()])],
@@ -93,6 +100,25 @@ export function whatIf(parts: WhatIfParts): WhatIf {
 
 function rank(effect: WhatIfEffect): number {
   return ['fails', 'may fail', 'slower', 'moves', 'recovers'].indexOf(effect);
+}
+
+/** What is told alike is one row, whatever else parts its requests: response, identity, route. */
+function merged(changes: readonly WhatIfChangeJson[]): WhatIfChangeJson[] {
+  const alike = Map.groupBy(changes, ({ count: _count, ids: _ids, ...shown }) => JSON.stringify(shown));
+  return Array.from(alike.values(), (all) => ({
+    ...(all[0] as WhatIfChangeJson),
+    count: all.reduce((sum, one) => sum + one.count, 0),
+    ids: all.flatMap((one) => one.ids).slice(-IDS_MAX),
+  }));
+}
+
+/** A request between two proxies counts at both, as it is remembered of both. */
+function seenSince({ traffic, wallTime }: WhatIfParts, sinceMs: number): number {
+  if (sinceMs === 0) return 0;
+  const nowMs = wallTime();
+  return traffic
+    .edges(nowMs, (nowMs - sinceMs) / 1_000)
+    .reduce((sum, { requests, reporters }) => sum + requests * reporters.length, 0);
 }
 
 function idOf({ kind, namespace, name }: ParsedDocument): readonly ObjectId[] {
