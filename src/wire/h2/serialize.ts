@@ -9,8 +9,11 @@ import { HpackEncoder } from './hpack-encode.ts';
 
 /** What one read brings leaves in one write, though its frames be cut smaller. */
 const SLAB_BYTES = 80 * 1024;
-/** As many connections as commonly have unsent output at the same moment. */
-const SPARE_MAX = 16;
+/**
+ * As many connections as have unsent output at the end of one round of the loop; 10 MB at worst, of which only pages
+ * that were written to count. A connection that finds none pays for a new one every time.
+ */
+const SPARE_MAX = 128;
 /** Above this size a body chunk goes out by itself: copying a frame of the usual size costs less than a system call of its own. */
 const COPY_BYTES_MAX = 16 * 1024;
 
