@@ -160,7 +160,7 @@ function Rail({ path }: { readonly path: string }): ReactNode {
           <span className="small">
             {problem === '' ? (
               <>
-                To edit, run <code>./topsail dashboard</code>
+                To edit, and to see single requests, run <code>./topsail dashboard</code> and open its link
               </>
             ) : (
               problem

@@ -5,7 +5,16 @@ import type { TapRecordJson } from '../../src/telemetry/graph/tap-record.ts';
 import { edgeOf } from './fixtures.testing.ts';
 import { requestOf } from './request-hops.ts';
 import { modeFor } from './strict-readiness.ts';
-import { authorize, breakCircuits, injectFaults, setMtls, setTimeouts, shiftTraffic, weightsOf } from './wizards.ts';
+import {
+  authorize,
+  breakCircuits,
+  injectFaults,
+  setMtls,
+  setTimeouts,
+  shiftTraffic,
+  versionsOf,
+  weightsOf,
+} from './wizards.ts';
 
 const SERVICE = { namespace: 'default', name: 'reviews' };
 
@@ -76,6 +85,21 @@ test('subsets that nobody declared are declared', () => {
     { name: 'v1', labels: { version: 'v1' } },
     { name: 'v2', labels: { version: 'v2' } },
   ]);
+});
+
+test('traffic is split over what the rule names, or else over the versions that run', () => {
+  const runs = (service: string, version: string) => ({
+    name: `${service}-${version}`,
+    namespace: 'default',
+    service,
+    version,
+    gateway: false,
+  });
+  const known = [runs('reviews', 'v2'), runs('reviews', 'v1'), runs('reviews', 'v1'), runs('details', 'v9')];
+  assert.deepEqual(versionsOf([], known, SERVICE), ['v1', 'v2']);
+  const rule = object('DestinationRule', 'r', { host: 'reviews', subsets: [{ name: 'old' }, { name: 'new' }] });
+  assert.deepEqual(versionsOf([rule], known, SERVICE), ['new', 'old']);
+  assert.deepEqual(versionsOf([rule], known, { namespace: 'other', name: 'reviews' }), []);
 });
 
 test('faults are put in and taken out', () => {

@@ -1,6 +1,7 @@
 // From what a wizard was told to the manifests that say it: existing objects are changed, missing ones are made.
 import type { ObjectJson } from '../../src/api/api-json.ts';
 import type { TrafficEdgeJson } from '../../src/api/dashboard-json.ts';
+import type { KnownWorkload } from './graph-model.ts';
 
 export interface Manifest {
   readonly apiVersion: string;
@@ -51,6 +52,20 @@ export function subsetsOf(
     name: String(one['name']),
     version: String(record(one['labels'])['version'] ?? one['name']),
   }));
+}
+
+/** What a service's traffic can be split over: its rule's subsets, or else the versions that run. */
+export function versionsOf(
+  objects: readonly ObjectJson[],
+  known: readonly KnownWorkload[],
+  service: ServiceRef,
+): readonly string[] {
+  const subsets = subsetsOf(findRule(objects, service)).map((one) => one.name);
+  const running = known
+    .filter((one) => one.namespace === service.namespace && one.service === service.name)
+    .map((one) => one.version)
+    .filter((one) => one !== '');
+  return [...new Set(subsets.length > 0 ? subsets : running)].sort();
 }
 
 /** Present share of each subset on the rule that takes what no other rule matched. */

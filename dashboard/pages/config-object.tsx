@@ -184,7 +184,12 @@ function History({ id }: { readonly id: ObjectId }): ReactNode {
               {i === 0 && <span className="badge accent">now</span>}
               <span className="grow" />
               {i > 0 && one.text !== '' && (
-                <button type="button" disabled={!canWrite} onClick={() => void revert(one)}>
+                <button
+                  type="button"
+                  disabled={!canWrite}
+                  title={canWrite ? undefined : 'This tab may read only: run ./topsail dashboard and open its link'}
+                  onClick={() => void revert(one)}
+                >
                   Revert to this
                 </button>
               )}

@@ -22,6 +22,13 @@ const COLLAPSE_ABOVE = 200;
 /** Above this many nodes a canvas draws: SVG would not pan smoothly. */
 const SVG_NODES_MAX = 260;
 
+const ON_EDGES: readonly (readonly [LinkLabel, string])[] = [
+  ['both', 'all'],
+  ['rate', 'rate'],
+  ['latency', 'latency'],
+  ['none', 'nothing'],
+];
+
 export function GraphPage(): ReactNode {
   const [level, setLevel] = useChoice('level', 'workload');
   const [windowText, setWindow] = useChoice('window', '60');
@@ -83,17 +90,13 @@ export function GraphPage(): ReactNode {
           onChange={setLevel}
         />
         <Segmented label="Time range" value={windowText} options={ranges} onChange={setWindow} />
-        <Segmented
-          label="On edges"
-          value={label as LinkLabel}
-          options={[
-            ['both', 'All'],
-            ['rate', 'Rate'],
-            ['latency', 'Latency'],
-            ['none', 'None'],
-          ]}
-          onChange={setLabel}
-        />
+        <select aria-label="On edges" value={label} onChange={(event) => setLabel(event.target.value)}>
+          {ON_EDGES.map(([key, text]) => (
+            <option key={key} value={key}>
+              On edges: {text}
+            </option>
+          ))}
+        </select>
         <FindField label="Find" value={find} result={found} onChange={setFind} />
         <FindField label="Hide" value={hide} result={hidden} onChange={setHide} />
         <label className="check small">

@@ -30,6 +30,9 @@ export function OverviewPage(): ReactNode {
       <div className="stack">
         <Summary edges={traffic.data?.edges ?? []} rows={rows} />
         <section className="card tight">
+          <h2>
+            Workloads <span className="soft small">success, latency and mTLS of what each is asked (inbound)</span>
+          </h2>
           <GoldenTable
             rows={rows}
             none={

@@ -1,13 +1,14 @@
 // Security: who talks in plaintext, whether STRICT may be switched on, who was denied, and a policy one click away.
 import type { ReactNode } from 'react';
 import type { TrafficEdgeJson } from '../../src/api/dashboard-json.ts';
+import { deniedIdentities } from '../core/denied-identities.ts';
 import { clockText, percentText, rateText } from '../core/format.ts';
 import { type Readiness, strictReadiness } from '../core/strict-readiness.ts';
 import { useDenied, useObjects, useStatus, useTrafficOf } from '../store/api.ts';
 import { useSession } from '../store/session.ts';
 import { Icon } from '../views/icon.tsx';
 import { ObjectTable } from '../views/object-table.tsx';
-import { Fact, Mtls, SortedTable } from '../views/pieces.tsx';
+import { type Column, Fact, Mtls, SortedTable } from '../views/pieces.tsx';
 
 const POLICIES: ReadonlySet<string> = new Set(['AuthorizationPolicy', 'PeerAuthentication', 'RequestAuthentication']);
 const DENIED: ReadonlySet<string> = new Set(['401', '403']);
@@ -50,7 +51,7 @@ export function SecurityPage(): ReactNode {
         </section>
         <section className="card tight">
           <h2>Edges with denials</h2>
-          <EdgeTable edges={denied} none="Nobody got a 401 or 403 in the last hour." />
+          <DeniedEdges edges={denied} />
         </section>
         <section className="card tight">
           <h2>Policies</h2>
@@ -224,7 +225,49 @@ function shortPrincipal(principal: string): string {
   return found === null ? principal : `${found[1]}/${found[2]}`;
 }
 
-function EdgeTable({ edges, none }: { readonly edges: readonly TrafficEdgeJson[]; readonly none: string }): ReactNode {
+/** Beside a caller stands who was denied, which need not be who it is now. */
+function DeniedEdges({ edges }: { readonly edges: readonly TrafficEdgeJson[] }): ReactNode {
+  const { canWrite } = useSession();
+  const { data } = useDenied(canWrite);
+  const identity = (edge: TrafficEdgeJson): ReactNode => {
+    if (!canWrite)
+      return (
+        <span className="small soft">
+          run <code>./topsail dashboard</code> to see it
+        </span>
+      );
+    const found = deniedIdentities(edge, data ?? []);
+    return found.length === 0 ? (
+      <span className="small soft">no longer remembered</span>
+    ) : (
+      <span className="mono small">
+        {found.map((one) => (one === '' ? 'no certificate' : shortPrincipal(one))).join(', ')}
+      </span>
+    );
+  };
+  return (
+    <EdgeTable
+      edges={edges}
+      none="Nobody got a 401 or 403 in the last hour."
+      identity={{ name: 'Denied identity', cell: identity }}
+    />
+  );
+}
+
+const OWN_IDENTITY: Column<TrafficEdgeJson> = {
+  name: 'Identity',
+  cell: (e) => <span className="mono small">{e.sourcePrincipal || 'none'}</span>,
+};
+
+function EdgeTable({
+  edges,
+  none,
+  identity = OWN_IDENTITY,
+}: {
+  readonly edges: readonly TrafficEdgeJson[];
+  readonly none: string;
+  readonly identity?: Column<TrafficEdgeJson>;
+}): ReactNode {
   const link = (e: TrafficEdgeJson, action: string): string =>
     `/wizard/authorize?from=${encodeURIComponent(`${e.sourceNamespace}/${e.source}`)}&to=${encodeURIComponent(`${e.destinationNamespace}/${e.destination}`)}&action=${action}`;
   return (
@@ -258,7 +301,7 @@ function EdgeTable({ edges, none }: { readonly edges: readonly TrafficEdgeJson[]
               : '–',
         },
         { name: 'mTLS', sort: (e) => e.mtls, cell: (e) => <Mtls share={e.mtls} /> },
-        { name: 'Identity', cell: (e) => <span className="mono small">{e.sourcePrincipal || 'none'}</span> },
+        identity,
         {
           name: 'Policy',
           cell: (e) => (

@@ -1,5 +1,5 @@
 // Wizards: a form on the left, the manifest that it makes on the right, saved like any edit.
-import { type ReactNode, useMemo, useState } from 'react';
+import { type ReactNode, useMemo, useRef, useState } from 'react';
 import type { ObjectJson } from '../../src/api/api-json.ts';
 import {
   authorize,
@@ -11,10 +11,12 @@ import {
   type ServiceRef,
   setMtls,
   setTimeouts,
+  versionsOf,
 } from '../core/wizards.ts';
 import { writeYaml } from '../core/write-yaml.ts';
 import { useObjects, useStatus, useTrafficOf } from '../store/api.ts';
 import { knownWorkloads } from '../core/golden-rows.ts';
+import type { KnownWorkload } from '../core/graph-model.ts';
 import { useChoice } from '../store/route.ts';
 import { EditObject } from '../views/edit-object.tsx';
 import { Segmented } from '../views/pieces.tsx';
@@ -39,19 +41,17 @@ export function WizardPage({ params: [what = ''] }: { readonly params: readonly 
   const [chosen, setChosen] = useChoice('service', '');
   const status = useStatus();
   const objects = useObjects();
+  const known = useMemo(() => knownWorkloads(status.data), [status.data]);
   const services = useMemo(
-    () =>
-      [
-        ...new Set(
-          knownWorkloads(status.data)
-            .filter((one) => !one.gateway)
-            .map((one) => `${one.namespace}/${one.service}`),
-        ),
-      ].sort(),
-    [status.data],
+    () => [...new Set(known.filter((one) => !one.gateway).map((one) => `${one.namespace}/${one.service}`))].sort(),
+    [known],
   );
-  const id = chosen === '' ? (services[0] ?? '') : chosen;
-  const service = useMemo(() => ({ namespace: id.split('/')[0] ?? '', name: id.split('/')[1] ?? '' }), [id]);
+  // Kept once it is known, so that a version that comes or goes does not change the form under one's hands.
+  const proposed = useRef('');
+  if (proposed.current === '' && objects.data !== undefined && services.length > 0)
+    proposed.current = firstService(what, services, objects.data, known);
+  const id = chosen === '' ? proposed.current : chosen;
+  const service = useMemo(() => serviceRef(id), [id]);
   const [manifests, setManifests] = useState<readonly Manifest[]>([]);
   const text = manifests.map(writeYaml).join('---\n');
   return (
@@ -102,6 +102,22 @@ export function WizardPage({ params: [what = ''] }: { readonly params: readonly 
       )}
     </>
   );
+}
+
+/** What a wizard opens with: to shift traffic, a service that has something to shift between. */
+function firstService(
+  what: string,
+  services: readonly string[],
+  objects: readonly ObjectJson[],
+  known: readonly KnownWorkload[],
+): string {
+  const fits = (one: string): boolean => what !== 'shift' || versionsOf(objects, known, serviceRef(one)).length > 1;
+  return services.find(fits) ?? services[0] ?? '';
+}
+
+function serviceRef(id: string): ServiceRef {
+  const [namespace = '', name = ''] = id.split('/');
+  return { namespace, name };
 }
 
 interface FieldSpec {

@@ -177,7 +177,7 @@ function Identity({
         <dt>Data plane</dt>
         <dd>{proxy === undefined ? '–' : `${proxy.dataPlane} ${proxy.version}`}</dd>
         <dt>Capture</dt>
-        <dd>{workload?.capture ?? proxy?.capture ?? '–'}</dd>
+        <dd>{proxy?.capture || '–'}</dd>
         <dt>Connected for</dt>
         <dd>{proxy === undefined ? '–' : durationText(proxy.connectedMs)}</dd>
         <dt>Snapshot</dt>

@@ -18,6 +18,7 @@ export function WorkloadsPage(): ReactNode {
     <>
       <div className="head">
         <h1>Workloads</h1>
+        <span className="soft">success, latency and mTLS of what each is asked (inbound)</span>
         <span className="grow" />
         <input
           type="search"

@@ -1,6 +1,7 @@
 // A chart over time with uPlot: colours of the theme, cursors of one group move together. Loaded when first shown.
 import { type ReactNode, useEffect, useRef } from 'react';
 import uPlot from 'uplot';
+import { tickTexts, WHOLE_STEPS } from '../core/axis.ts';
 import { clockText } from '../core/format.ts';
 import 'uplot/dist/uPlot.min.css';
 
@@ -11,6 +12,7 @@ export interface Line {
   readonly values: readonly (number | null)[];
   readonly fill?: boolean;
   readonly dash?: readonly number[];
+  readonly width?: number;
 }
 
 export interface ChartProps {
@@ -19,18 +21,22 @@ export interface ChartProps {
   readonly lines: readonly Line[];
   readonly text: (value: number) => string;
   readonly height?: number;
+  /** There are no halves of what is counted. */
+  readonly whole?: boolean;
 }
 
+/** A dash up to so long is drawn as a dot. */
+const DOT_MAX = 3;
 const SYNC = uPlot.sync('topsail');
 
-export default function Chart({ title, times, lines, text, height = 150 }: ChartProps): ReactNode {
+export default function Chart({ title, times, lines, text, height = 150, whole = false }: ChartProps): ReactNode {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const data = [times, ...lines.map((one) => one.values)] as unknown as uPlot.AlignedData;
   const scheme = useScheme();
   useEffect(() => {
     const holder = place.current as HTMLDivElement;
-    const made = new uPlot(optionsOf(holder, lines, text, height), data, holder);
+    const made = new uPlot(optionsOf(holder, { lines, text, height, whole }), data, holder);
     plot.current = made;
     const observer = new ResizeObserver(() => made.setSize({ width: holder.clientWidth, height }));
     observer.observe(holder);
@@ -60,9 +66,7 @@ export default function Chart({ title, times, lines, text, height = 150 }: Chart
 
 function optionsOf(
   holder: HTMLElement,
-  lines: readonly Line[],
-  text: (value: number) => string,
-  height: number,
+  { lines, text, height, whole }: Required<Pick<ChartProps, 'lines' | 'text' | 'height' | 'whole'>>,
 ): uPlot.Options {
   const style = getComputedStyle(holder);
   const probe = document.createElement('span');
@@ -83,11 +87,16 @@ function optionsOf(
     height,
     padding: [8, 10, 0, 0],
     cursor: { sync: { key: SYNC.key }, points: { size: 6 }, drag: { x: false, y: false } },
-    legend: { live: true, markers: { width: 2 } },
+    legend: { live: true, markers: { width: 2, dash: (_plot, i) => borderStyle(lines[i - 1]?.dash) } },
     scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.15 : 1] } },
     axes: [
       { ...axis, space: 70, size: 26, values: (_plot, at) => at.map(timeText) },
-      { ...axis, size: 58, values: (_plot, values) => values.map((value) => text(value)) },
+      {
+        ...axis,
+        size: 58,
+        values: (_plot, values) => [...tickTexts(values, text)],
+        ...(whole ? { incrs: [...WHOLE_STEPS] } : {}),
+      },
     ],
     series: [
       { label: 'at', value: (_plot, at: number | null) => (at === null ? '' : timeText(at)) },
@@ -95,7 +104,7 @@ function optionsOf(
         (one): uPlot.Series => ({
           label: one.name,
           stroke: colour(one.colour),
-          width: 1.8,
+          width: one.width ?? 1.8,
           points: { show: false },
           spanGaps: false,
           value: (_plot, value: number | null) => (value === null ? '–' : text(value)),
@@ -107,6 +116,12 @@ function optionsOf(
   };
   probe.remove();
   return options;
+}
+
+/** Markers of the legend are told apart as their lines are. */
+function borderStyle(dash: Line['dash']): string {
+  const first = dash?.[0];
+  return first === undefined ? 'solid' : first > DOT_MAX ? 'dashed' : 'dotted';
 }
 
 function timeText(seconds: number): string {

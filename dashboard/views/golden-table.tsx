@@ -1,4 +1,4 @@
-// The golden table: success, requests, latency and mTLS of each workload; the order is by pain until a heading is pressed.
+// The golden table: success, requests, latency and mTLS of what each workload is asked; the order is by pain until a heading is pressed.
 import type { ReactNode } from 'react';
 import { millisText, rateText } from '../core/format.ts';
 import type { GoldenRow } from '../core/golden-rows.ts';
@@ -31,7 +31,7 @@ const COLUMNS: readonly Column<GoldenRow>[] = [
     sort: (r) => r.successRate,
     cell: (r) => <Success share={r.successRate} asked={r.requestsPerSecond > 0} />,
   },
-  { name: 'Requests/s', number: true, sort: (r) => r.requestsPerSecond, cell: (r) => rateText(r.requestsPerSecond) },
+  { name: 'Inbound req/s', number: true, sort: (r) => r.requestsPerSecond, cell: (r) => rateText(r.requestsPerSecond) },
   { name: 'p50', number: true, sort: (r) => r.p50Ms, cell: (r) => millisText(r.p50Ms) },
   { name: 'p95', number: true, sort: (r) => r.p95Ms, cell: (r) => millisText(r.p95Ms) },
   { name: 'p99', number: true, sort: (r) => r.p99Ms, cell: (r) => millisText(r.p99Ms) },

@@ -61,8 +61,10 @@ export function GraphLegend({
         <Icon name="lock" size={13} />
         both sides authenticated
       </span>
-      <span className="grow">
-        {nodes} nodes, {links} edges
+      <span className="count">
+        <span>
+          {nodes} nodes, {links} edges
+        </span>
         {many && (
           <>
             ; namespaces are folded: double-click one, or{' '}

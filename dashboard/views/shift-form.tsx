@@ -2,20 +2,16 @@
 import { type ReactNode, useMemo, useState } from 'react';
 import { balanceWeights } from '../core/balance-weights.ts';
 import { knownWorkloads } from '../core/golden-rows.ts';
-import { findRoutes, findRule, shiftTraffic, subsetsOf, weightsOf } from '../core/wizards.ts';
+import { findRoutes, shiftTraffic, versionsOf, weightsOf } from '../core/wizards.ts';
 import type { FormProps } from '../pages/wizard.tsx';
 import { useStatus } from '../store/api.ts';
 
 export function ShiftForm({ service, objects, made }: FormProps): ReactNode {
   const status = useStatus();
-  const versions = useMemo(() => {
-    const rule = subsetsOf(findRule(objects, service)).map((one) => one.name);
-    const running = knownWorkloads(status.data)
-      .filter((one) => one.namespace === service.namespace && one.service === service.name)
-      .map((one) => one.version)
-      .filter((one) => one !== '');
-    return [...new Set(rule.length > 0 ? rule : running)].sort();
-  }, [objects, service, status.data]);
+  const versions = useMemo(
+    () => versionsOf(objects, knownWorkloads(status.data), service),
+    [objects, service, status.data],
+  );
   const present = weightsOf(findRoutes(objects, service));
   const [touched, setTouched] = useState<ReadonlyMap<string, number>>();
   const even = (i: number): number => Math.floor(100 / versions.length) + (i < 100 % versions.length ? 1 : 0);

@@ -254,7 +254,7 @@ function LiveTap({ workload, to }: { readonly workload: string; readonly to: str
       <h3>Requests as they happen</h3>
       {!canWrite && (
         <p className="small soft">
-          Paths are shown with the right to write: <code>./topsail dashboard</code>
+          They show paths, so this needs the right to write: run <code>./topsail dashboard</code> and open its link.
         </p>
       )}
       {problem !== '' && <p className="small is-bad">{problem}</p>}

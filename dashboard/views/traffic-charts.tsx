@@ -34,8 +34,9 @@ export function TrafficCharts({
         text={millisText}
         lines={[
           { name: 'p50', colour: '--ok', values: data.p50Ms },
-          { name: 'p95', colour: '--warn', values: data.p95Ms, dash: [6, 3] },
-          { name: 'p99', colour: '--bad', values: data.p99Ms, dash: [2, 3] },
+          { name: 'p95', colour: '--warn', values: data.p95Ms, dash: [10, 5] },
+          // The darkest, and dots: told from p95 with any colour vision, also where both run on one line.
+          { name: 'p99', colour: '--ink', values: data.p99Ms, dash: [2, 4], width: 2.2 },
         ]}
       />
       {bytes && (
@@ -43,6 +44,7 @@ export function TrafficCharts({
           title="Bytes a second"
           times={times}
           text={bytesText}
+          whole
           lines={[
             { name: 'sent', colour: '--ok', values: data.bytesSent },
             { name: 'received', colour: '--accent', values: data.bytesReceived, dash: [6, 3] },

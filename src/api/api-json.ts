@@ -124,6 +124,7 @@ export interface WorkloadJson {
   readonly address: string;
   readonly ports: readonly { readonly port: number; readonly boundPort: number; readonly appPort: number }[];
   readonly health: 'healthy' | 'unhealthy' | 'unknown';
+  /** As its proxy tells it; '' where none is connected. */
   readonly capture: string;
   readonly connected: boolean;
 }

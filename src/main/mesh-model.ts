@@ -170,6 +170,7 @@ function findings(parts: MeshModelParts): readonly FindingJson[] {
 }
 
 function workloads(parts: MeshModelParts): readonly WorkloadJson[] {
+  const captures = new Map(parts.proxies().map((one) => [`${one.namespace}/${one.name}`, one.capture]));
   return parts.joined.staying().map((one) => {
     const healthy = parts.isHealthy(one.namespace, one.name);
     return {
@@ -180,7 +181,7 @@ function workloads(parts: MeshModelParts): readonly WorkloadJson[] {
       address: one.address,
       ports: one.boundPorts,
       health: healthy === undefined ? ('unknown' as const) : healthy ? ('healthy' as const) : ('unhealthy' as const),
-      capture: 'none',
+      capture: captures.get(`${one.namespace}/${one.name}`) ?? '',
       connected: parts.joined.isConnected(one.namespace, one.name),
     };
   });

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import type { StatusJson } from '#api';
 import { until } from '../../mesh/until.ts';
 import { seriousViolations } from './axe.ts';
 import { type DemoFixture, startDemo } from './demo-fixture.ts';
@@ -142,6 +143,12 @@ test('a workload tells its traffic, routes, endpoints, what is in force, its ide
     .getByText(/^\d+ h \d+ min left$/)
     .first()
     .waitFor({ timeout: SEEN_WITHIN_MS });
+  const { workloads, proxies } = (await (await fetch(`${demo.address}/api/v1/status`)).json()) as StatusJson;
+  for (const name of WORKLOADS) {
+    const told = proxies.find((one) => one.name === name)?.capture;
+    assert.ok(told !== undefined && told !== '');
+    assert.equal(workloads.find((one) => one.name === name)?.capture, told);
+  }
   await page.getByRole('tab', { name: 'Logs' }).click();
   await page.getByRole('log').filter({ hasText: 'GET' }).waitFor({ timeout: SEEN_WITHIN_MS });
   assert.deepEqual(problems, []);
@@ -185,8 +192,8 @@ test('the editor completes fields from the schema of the kind', async () => {
   await finish('completion');
 });
 
-test('sliders shift all traffic to one version', async () => {
-  const { page, problems, finish } = await demo.open('/wizard/shift?service=default%2Freviews', { mayWrite: true });
+test('shifting traffic opens with a service that has versions, and sliders send all to one', async () => {
+  const { page, problems, finish } = await demo.open('/wizard/shift', { mayWrite: true });
   await page.getByRole('button', { name: 'All to v3' }).click();
   await page.getByRole('button', { name: 'Make the manifest' }).click();
   await page.getByRole('button', { name: 'Save' }).click();
