@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { StatusJson } from '#api';
+import type { Page } from 'playwright-core';
 import { until } from '../../mesh/until.ts';
 import { seriousViolations } from './axe.ts';
 import { type DemoFixture, startDemo } from './demo-fixture.ts';
@@ -33,6 +34,19 @@ before(async () => {
   demo = await startDemo();
 });
 after(() => demo?.stop());
+
+/** Counted from outside: the page's policy lets nothing be evaluated in it a second time. */
+async function shown(page: Page, selector: string, count: number): Promise<void> {
+  let seen = 0;
+  await until(
+    () => `${selector}: ${seen} instead of ${count}`,
+    async () => {
+      seen = await page.locator(selector).count();
+      return seen === count;
+    },
+    SEEN_WITHIN_MS,
+  );
+}
 
 test('the overview lists every workload with its golden signals, and loads little from nowhere else', async () => {
   const { page, problems, finish } = await demo.open('/');
@@ -66,9 +80,7 @@ test('the graph shows every edge of the demo with its rate and lock', async () =
     await page
       .getByRole('button', { name: new RegExp(`(workload|gateway) ${name},`) })
       .waitFor({ timeout: SEEN_WITHIN_MS });
-  await page.waitForFunction(`document.querySelectorAll('.link-group').length === 7`, undefined, {
-    timeout: SEEN_WITHIN_MS,
-  });
+  await shown(page, '.link-group', 7);
   let links: string[] = [];
   // What failed while the demo was starting is forgotten after a minute.
   await until(
@@ -112,10 +124,10 @@ test('find, hide and levels change what the graph shows', async () => {
   await page.locator('.node.found').waitFor();
   assert.equal(await page.locator('.node.found').count(), 1);
   await page.getByRole('textbox', { name: 'Hide' }).fill('name~reviews');
-  await page.waitForFunction(`document.querySelectorAll('.node').length === 4`, undefined, { timeout: SEEN_WITHIN_MS });
+  await shown(page, '.node', 4);
   await page.getByRole('textbox', { name: 'Hide' }).fill('');
   await page.getByRole('button', { name: 'Namespaces' }).click();
-  await page.waitForFunction(`document.querySelectorAll('.node').length === 2`, undefined, { timeout: SEEN_WITHIN_MS });
+  await shown(page, '.node', 2);
   await finish('graph-namespaces');
 });
 
