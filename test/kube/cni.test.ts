@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { buildImages } from '../../src/main/image-files.ts';
 import { VERSION } from '../../src/main/version.ts';
 import { statusFrom } from './gateway-client.ts';
-import { app, applyAll } from './mesh-apps.ts';
+import { app, applyAll, strict, teapot } from './mesh-apps.ts';
 import type { Cluster } from './cluster.ts';
 import type { KubeTest } from './run.ts';
 import { mustTopsail, topsail, until } from './topsail.ts';
@@ -154,28 +154,4 @@ function lastExit(cluster: Cluster): number | undefined {
 
 interface Ended {
   readonly terminated?: { readonly exitCode: number };
-}
-
-function strict(): object {
-  return {
-    apiVersion: 'security.istio.io/v1',
-    kind: 'PeerAuthentication',
-    metadata: { name: 'default' },
-    spec: { mtls: { mode: 'STRICT' } },
-  };
-}
-
-function teapot(host: string): object {
-  return {
-    apiVersion: 'networking.istio.io/v1',
-    kind: 'VirtualService',
-    metadata: { name: host },
-    spec: {
-      hosts: [host],
-      http: [
-        { match: [{ uri: { prefix: '/teapot' } }], directResponse: { status: 418 } },
-        { route: [{ destination: { host } }] },
-      ],
-    },
-  };
 }

@@ -5,7 +5,7 @@ import { findEnvoy } from '../../src/main/find-envoy.ts';
 import { buildImages } from '../../src/main/image-files.ts';
 import { VERSION } from '../../src/main/version.ts';
 import { statusFrom } from './gateway-client.ts';
-import { app, applyAll } from './mesh-apps.ts';
+import { app, applyAll, strict, teapot } from './mesh-apps.ts';
 import type { KubeTest } from './run.ts';
 import { mustTopsail, until } from './topsail.ts';
 
@@ -66,27 +66,3 @@ const test: KubeTest = {
 };
 
 export default test;
-
-function strict(): object {
-  return {
-    apiVersion: 'security.istio.io/v1',
-    kind: 'PeerAuthentication',
-    metadata: { name: 'default' },
-    spec: { mtls: { mode: 'STRICT' } },
-  };
-}
-
-function teapot(host: string): object {
-  return {
-    apiVersion: 'networking.istio.io/v1',
-    kind: 'VirtualService',
-    metadata: { name: host },
-    spec: {
-      hosts: [host],
-      http: [
-        { match: [{ uri: { prefix: '/teapot' } }], directResponse: { status: 418 } },
-        { route: [{ destination: { host } }] },
-      ],
-    },
-  };
-}

@@ -123,3 +123,29 @@ export function takeLoad(cluster: Cluster, namespace: string, name: string): Loa
     ]),
   ) as Load;
 }
+
+/** A namespace in which plaintext is refused. */
+export function strict(): object {
+  return {
+    apiVersion: 'security.istio.io/v1',
+    kind: 'PeerAuthentication',
+    metadata: { name: 'default' },
+    spec: { mtls: { mode: 'STRICT' } },
+  };
+}
+
+/** A route that only a proxy can answer: what shows that it was asked. */
+export function teapot(host: string): object {
+  return {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'VirtualService',
+    metadata: { name: host },
+    spec: {
+      hosts: [host],
+      http: [
+        { match: [{ uri: { prefix: '/teapot' } }], directResponse: { status: 418 } },
+        { route: [{ destination: { host } }] },
+      ],
+    },
+  };
+}

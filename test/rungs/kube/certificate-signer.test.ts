@@ -16,8 +16,8 @@ import {
 } from '#identity';
 import { RESOURCES } from '#kube';
 import { parseCertificateRequest, pemBlocks } from '#wire/tls';
-import { type ApiServer, must, resourceOf, skipWithoutKube, startApiServer, until } from './api-server.ts';
-import { type ControlPlane, meshRoots, podToken, Sidecar, startControlPlane } from './control-plane.ts';
+import { type ApiServer, must, skipWithoutKube, startApiServer, until } from './api-server.ts';
+import { type ControlPlane, meshRoots, Sidecar, shopToken, startControlPlane } from './control-plane.ts';
 
 const TYPE = RESOURCES.certificateSigningRequests;
 const IDENTITY = 'spiffe://cluster.local/ns/shop/sa/app';
@@ -51,19 +51,7 @@ if (skipWithoutKube.skip === undefined) {
       K8S_SIGNER: ISSUER,
       CERT_SIGNER_DOMAIN: 'issuers.example.org',
     });
-    must(await api.client.create(resourceOf('ServiceAccount'), { metadata: { name: 'app', namespace: 'shop' } }));
-    const pod = must(
-      await api.client.create(RESOURCES.pods, {
-        metadata: { name: 'app-1', namespace: 'shop' },
-        spec: {
-          serviceAccountName: 'app',
-          automountServiceAccountToken: false,
-          containers: [{ name: 'a', image: 'a' }],
-        },
-      }),
-    );
-    const { uid } = pod.metadata as { readonly uid: string };
-    token = await podToken(api.client, { namespace: 'shop', name: 'app-1', serviceAccount: 'app', uid });
+    token = await shopToken(api.client);
     signWhatIsApproved();
   });
   after(async () => {

@@ -3,12 +3,12 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { silentLogger, TYPE_URL, type TlsClientOptions } from '#base';
 import { grpcDialer, gunzip, SystemClock, SystemRandom } from '#io';
-import type { KubeClient } from '#kube';
+import { type KubeClient, RESOURCES } from '#kube';
 import { makePeerCheck } from '#identity';
 import { GrpcChannel } from '#wire/grpc';
 import { DiscoveryClient, type ReceivedResource } from '#xds';
 import { testPorts } from '../../mesh/test-ports.ts';
-import { type ApiServer, until } from './api-server.ts';
+import { type ApiServer, must, resourceOf, until } from './api-server.ts';
 
 export interface ControlPlane {
   readonly xdsPort: number;
@@ -70,6 +70,23 @@ export async function startControlPlane(
         child.kill('SIGTERM');
       }),
   };
+}
+
+/** Makes pod `app-1` of account `app` in namespace `shop`, which nothing starts; answers its token. */
+export async function shopToken(client: KubeClient): Promise<string> {
+  must(await client.create(resourceOf('ServiceAccount'), { metadata: { name: 'app', namespace: 'shop' } }));
+  const pod = must(
+    await client.create(RESOURCES.pods, {
+      metadata: { name: 'app-1', namespace: 'shop' },
+      spec: {
+        serviceAccountName: 'app',
+        automountServiceAccountToken: false,
+        containers: [{ name: 'a', image: 'a' }],
+      },
+    }),
+  );
+  const { uid } = pod.metadata as { readonly uid: string };
+  return await podToken(client, { namespace: 'shop', name: 'app-1', serviceAccount: 'app', uid });
 }
 
 /** As the kubelet mounts it: for one audience, bound to a pod that exists. */

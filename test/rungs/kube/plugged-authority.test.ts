@@ -7,8 +7,8 @@ import { makeSignCsr } from '#agent';
 import { generateKeyPair, makeCsr, makeIntermediate, makeRoot, privateKeyPem, type SigningAuthority } from '#identity';
 import { RESOURCES } from '#kube';
 import { formatPem, writeRevocationList } from '#wire/tls';
-import { type ApiServer, must, resourceOf, skipWithoutKube, startApiServer, until } from './api-server.ts';
-import { type ControlPlane, podToken, Sidecar, startControlPlane } from './control-plane.ts';
+import { type ApiServer, must, skipWithoutKube, startApiServer, until } from './api-server.ts';
+import { type ControlPlane, Sidecar, shopToken, startControlPlane } from './control-plane.ts';
 
 const SECRETS = RESOURCES.secrets;
 const corporate = makeRoot({ organization: 'corporate', nowMs: Date.now() });
@@ -25,20 +25,7 @@ if (skipWithoutKube.skip === undefined) {
       must(await api.client.create(RESOURCES.namespaces, { metadata: { name } }));
     await issue(made('first'));
     plane = await startControlPlane(api);
-    const accounts = resourceOf('ServiceAccount');
-    must(await api.client.create(accounts, { metadata: { name: 'app', namespace: 'shop' } }));
-    const pod = must(
-      await api.client.create(RESOURCES.pods, {
-        metadata: { name: 'app-1', namespace: 'shop' },
-        spec: {
-          serviceAccountName: 'app',
-          automountServiceAccountToken: false,
-          containers: [{ name: 'a', image: 'a' }],
-        },
-      }),
-    );
-    const { uid } = pod.metadata as { readonly uid: string };
-    token = await podToken(api.client, { namespace: 'shop', name: 'app-1', serviceAccount: 'app', uid });
+    token = await shopToken(api.client);
   });
   after(async () => {
     await plane?.stop();

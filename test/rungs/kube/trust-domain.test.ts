@@ -5,8 +5,8 @@ import { after, before, test } from 'node:test';
 import { makeSignCsr } from '#agent';
 import { generateKeyPair, makeCsr } from '#identity';
 import { RESOURCES } from '#kube';
-import { type ApiServer, must, resourceOf, skipWithoutKube, startApiServer, until } from './api-server.ts';
-import { type ControlPlane, meshRoots, podToken, Sidecar, startControlPlane } from './control-plane.ts';
+import { type ApiServer, must, skipWithoutKube, startApiServer, until } from './api-server.ts';
+import { type ControlPlane, meshRoots, Sidecar, shopToken, startControlPlane } from './control-plane.ts';
 
 let api: ApiServer;
 let plane: ControlPlane;
@@ -24,20 +24,7 @@ if (skipWithoutKube.skip === undefined) {
       must(await api.client.create(RESOURCES.namespaces, { metadata: { name } }));
     await configure('trustDomain: example.org\n');
     plane = await startControlPlane(api);
-    const accounts = resourceOf('ServiceAccount');
-    must(await api.client.create(accounts, { metadata: { name: 'app', namespace: 'shop' } }));
-    const pod = must(
-      await api.client.create(RESOURCES.pods, {
-        metadata: { name: 'app-1', namespace: 'shop' },
-        spec: {
-          serviceAccountName: 'app',
-          automountServiceAccountToken: false,
-          containers: [{ name: 'a', image: 'a' }],
-        },
-      }),
-    );
-    const { uid } = pod.metadata as { readonly uid: string };
-    token = await podToken(api.client, { namespace: 'shop', name: 'app-1', serviceAccount: 'app', uid });
+    token = await shopToken(api.client);
   });
   after(async () => {
     await plane?.stop();
