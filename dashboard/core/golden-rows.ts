@@ -49,6 +49,7 @@ export function goldenRows(traffic: readonly GoldenJson[], status: StatusJson | 
       version,
       successRate: 1,
       requestsPerSecond: 0,
+      deniedPerSecond: 0,
       p50Ms: 0,
       p95Ms: 0,
       p99Ms: 0,

@@ -36,6 +36,7 @@ test('what fails comes before what is slow, and both before what is well', () =>
     version: '',
     successRate,
     requestsPerSecond: 10,
+    deniedPerSecond: 0,
     p50Ms: 1,
     p95Ms: 1,
     p99Ms,

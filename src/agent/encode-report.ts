@@ -72,6 +72,8 @@ function writeEdge(w: ProtoWriter, edge: EdgeSampleInit): void {
   double(w, 14, edge.latencySumMs ?? 0);
   writeCounts(w, 15, edge.codes ?? {});
   writeCounts(w, 16, edge.flags ?? {});
+  integer(w, 17, edge.denied ?? 0n);
+  writeCounts(w, 18, edge.denials ?? {});
 }
 
 function writeRoute(w: ProtoWriter, route: RouteSampleInit): void {

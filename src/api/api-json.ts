@@ -137,13 +137,20 @@ export interface EdgeJson {
   readonly service: string;
   readonly protocol: string;
   readonly requestsPerSecond: number;
+  /** Failed or denied. */
   readonly errorsPerSecond: number;
+  /** Of the errors, those that a policy, a token or an external authorizer refused. */
+  readonly deniedPerSecond: number;
+  /** Why, as the response code details say it, with how many there were of each. */
+  readonly denials: Readonly<Record<string, number>>;
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
   /** Share of requests or connections that were mutually authenticated, 0 to 1. */
   readonly mtls: number;
+  /** The newest of `sourcePrincipals`. */
   readonly sourcePrincipal: string;
+  readonly sourcePrincipals: readonly string[];
   readonly destinationPrincipal: string;
 }
 

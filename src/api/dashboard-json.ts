@@ -9,6 +9,7 @@ export interface TrafficEdgeJson extends EdgeJson {
   readonly destinationVersion: string;
   readonly requests: number;
   readonly failures: number;
+  readonly denied: number;
   readonly bytesSentPerSecond: number;
   readonly bytesReceivedPerSecond: number;
   readonly connectionsOpened: number;
@@ -25,9 +26,10 @@ export interface GoldenJson {
   readonly namespace: string;
   readonly service: string;
   readonly version: string;
-  /** 0 to 1. */
+  /** 0 to 1; what was denied is no success. */
   readonly successRate: number;
   readonly requestsPerSecond: number;
+  readonly deniedPerSecond: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
@@ -65,6 +67,7 @@ export interface SeriesJson {
   /** Wall seconds of each step's start. */
   readonly times: readonly number[];
   readonly requests: readonly number[];
+  /** Failed or denied. */
   readonly failures: readonly number[];
   readonly p50Ms: readonly (number | null)[];
   readonly p95Ms: readonly (number | null)[];

@@ -23,6 +23,6 @@ export type * from './what-if-json.ts';
 export { type WhatIf, whatIfRoutes } from './what-if-routes.ts';
 export { tapRoutes } from './tap-routes.ts';
 export type { TapRecordJson } from '#telemetry';
-export { type Verdict, type VerdictCode, verdictOf } from '#telemetry';
+export { denialWords, type Verdict, type VerdictCode, verdictOf } from '#telemetry';
 export * from './ca-json.ts';
 export { type CaOutcome, caRoutes, type CaSource } from './ca-routes.ts';

@@ -215,6 +215,9 @@ function edgesOf(
       sourceService: label('source_canonical_service'),
       sourceVersion: label('source_version'),
       sourcePrincipal: known(label('source_principal')),
+      sourcePrincipals: [...new Set(all.map(({ labels }) => known(labels['source_principal'] ?? '')))].filter(
+        (principal) => principal !== '',
+      ),
       destination: label('destination_workload'),
       destinationNamespace: label('destination_workload_namespace'),
       destinationCanonical: known(label('destination_canonical_service')),
@@ -224,6 +227,10 @@ function edgesOf(
       protocol: own.length > 0 ? label('request_protocol') : 'tcp',
       requestsPerSecond: count / windowSeconds,
       errorsPerSecond: failures / windowSeconds,
+      // Istio's metrics do not part a policy's 403 from an application's.
+      deniedPerSecond: 0,
+      denied: 0,
+      denials: {},
       p50Ms: quantiles[0]?.get(key) ?? 0,
       p95Ms: quantiles[1]?.get(key) ?? 0,
       p99Ms: quantiles[2]?.get(key) ?? 0,
@@ -265,6 +272,7 @@ function goldenOf(
       version: first.destinationVersion,
       successRate: requests === 0 ? 1 : 1 - (sum((edge) => edge.errorsPerSecond) * windowSeconds) / requests,
       requestsPerSecond: requests / windowSeconds,
+      deniedPerSecond: 0,
       p50Ms: quantiles[0]?.get(id) ?? 0,
       p95Ms: quantiles[1]?.get(id) ?? 0,
       p99Ms: quantiles[2]?.get(id) ?? 0,

@@ -1,7 +1,7 @@
 // Replays an edit over remembered requests before it is applied, and tells who was denied by which rule. Paths and
 // identities are shown, so both need the token.
 import { type HttpRoute, jsonAnswer } from '#base';
-import { type TapRecordJson, verdictOf } from '#telemetry';
+import { denyingRule, verdictOf } from '#telemetry';
 import type { RecentRequest, RecentRequests } from './recent-requests.ts';
 import type { DeniedJson, WhatIfAsk, WhatIfJson } from './what-if-json.ts';
 
@@ -38,15 +38,7 @@ export function deniedOf(recent: readonly RecentRequest[]): readonly DeniedJson[
       count,
       lastMs,
       ids,
-      rule: ruleOf(last),
+      rule: denyingRule(last.policy === '' ? last.details : last.policy),
       words: verdictOf(last).words,
     }));
-}
-
-/** `ns[default]-policy[deny-all]-rule[0]`, as Istio names what it makes of a rule; beside it in the details. */
-function ruleOf({ policy, details }: TapRecordJson): DeniedJson['rule'] {
-  const found = /ns\[([^\]]*)\]-policy\[([^\]]*)\]-rule\[(\d+)\]/.exec(policy === '' ? details : policy);
-  return found === null
-    ? undefined
-    : { namespace: found[1] as string, name: found[2] as string, rule: Number(found[3]) };
 }

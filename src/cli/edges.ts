@@ -1,5 +1,5 @@
 // topsail edges: who calls whom, how often, how well, and whether mutually authenticated.
-import type { EdgeJson } from '#api';
+import { denialWords, type EdgeJson } from '#api';
 import type { CliContext } from './context.ts';
 import { openMesh } from './mesh-client.ts';
 import { table } from './table.ts';
@@ -20,7 +20,10 @@ export async function edges(
 
 function edgeTable(all: readonly EdgeJson[]): string {
   if (all.length === 0) return 'No traffic seen in the last seconds.\n';
-  const rows = foldEdges(all).map((e) => [
+  const folded = foldEdges(all);
+  // A column more where there is something in it.
+  const anyDenied = folded.some((e) => e.deniedPerSecond > 0);
+  const rows = folded.map((e) => [
     e.source,
     e.destination,
     e.protocol,
@@ -29,8 +32,21 @@ function edgeTable(all: readonly EdgeJson[]): string {
     latency(e.p50Ms),
     latency(e.p99Ms),
     e.mtls >= 1 ? 'yes' : e.mtls <= 0 ? 'no' : `${Math.round(e.mtls * 100)}%`,
+    ...(anyDenied ? [e.deniedPerSecond > 0 ? deniedText(e) : '-'] : []),
   ]);
-  return table(['SOURCE', 'DESTINATION', 'PROTOCOL', 'RPS', 'ERRORS', 'P50', 'P99', 'MTLS'], rows);
+  const heads = ['SOURCE', 'DESTINATION', 'PROTOCOL', 'RPS', 'ERRORS', 'P50', 'P99', 'MTLS'];
+  return table(anyDenied ? [...heads, 'DENIED BY'] : heads, rows);
+}
+
+/** Who denied, the most frequent first. */
+function deniedText({ denials }: EdgeJson): string {
+  const sums = new Map<string, number>();
+  for (const [details, count] of Object.entries(denials))
+    sums.set(denialWords(details), (sums.get(denialWords(details)) ?? 0) + count);
+  return [...sums]
+    .sort(([, a], [, b]) => b - a)
+    .map(([words]) => words)
+    .join('; ');
 }
 
 /**
@@ -51,6 +67,8 @@ export function foldEdges(all: readonly EdgeJson[]): readonly EdgeJson[] {
       ...first,
       requestsPerSecond: rate,
       errorsPerSecond: own.reduce((sum, e) => sum + e.errorsPerSecond, 0),
+      deniedPerSecond: own.reduce((sum, e) => sum + e.deniedPerSecond, 0),
+      denials: sumCounts(own.map((e) => e.denials)),
       p50Ms: mean((e) => e.p50Ms),
       p95Ms: Math.max(...own.map((e) => e.p95Ms)),
       p99Ms: Math.max(...own.map((e) => e.p99Ms)),
@@ -58,6 +76,12 @@ export function foldEdges(all: readonly EdgeJson[]): readonly EdgeJson[] {
     };
   });
   return folded.sort((a, b) => b.requestsPerSecond - a.requestsPerSecond);
+}
+
+function sumCounts(all: readonly Readonly<Record<string, number>>[]): Readonly<Record<string, number>> {
+  const sums = new Map<string, number>();
+  for (const [name, count] of all.flatMap((one) => Object.entries(one))) sums.set(name, (sums.get(name) ?? 0) + count);
+  return Object.fromEntries(sums);
 }
 
 function latency(ms: number): string {

@@ -10,6 +10,9 @@ const edge = (fields: Partial<TrafficEdgeJson>): TrafficEdgeJson => ({
   sourceService: 'a',
   sourceVersion: '',
   sourcePrincipal: '',
+  sourcePrincipals: [],
+  deniedPerSecond: 0,
+  denials: {},
   destination: 'b-v1',
   destinationNamespace: 'shop',
   destinationCanonical: 'b',
@@ -25,6 +28,7 @@ const edge = (fields: Partial<TrafficEdgeJson>): TrafficEdgeJson => ({
   mtls: 1,
   requests: 60,
   failures: 0,
+  denied: 0,
   bytesSentPerSecond: 0,
   bytesReceivedPerSecond: 0,
   connectionsOpened: 0,
@@ -52,12 +56,20 @@ test('a service sums the edges of its versions, and the one that fails most come
       namespace: 'shop',
       successRate: 0.75,
       requestsPerSecond: 4,
+      deniedShare: 0,
       p50Ms: 20,
       p95Ms: 2,
       p99Ms: 80,
       mtls: '75%',
     },
   );
+});
+
+test('what was denied has a column of its own, where anything was', () => {
+  const table = statTable(byService([edge({ requestsPerSecond: 4, errorsPerSecond: 1, deniedPerSecond: 1 })]));
+  assert.match(table, /^NAME +NAMESPACE +SUCCESS +DENIED +RPS/);
+  assert.match(table, /\nb +shop +75\.00% +25\.00% +4\.0/);
+  assert.doesNotMatch(statTable(byService([edge({})])), /DENIED/);
 });
 
 test('a window is a number with its unit', () => {

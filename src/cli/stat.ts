@@ -24,6 +24,8 @@ interface Row extends Named {
   readonly p95Ms: number;
   readonly p99Ms: number;
   readonly mtls: string;
+  /** Of the requests, 0 to 1; not known of a route. */
+  readonly deniedShare?: number;
   /** Of a route: its virtual host, and its name there. */
   readonly host?: string;
   readonly route?: string;
@@ -127,6 +129,7 @@ function workloadRow(row: GoldenJson): Row {
   return {
     ...row,
     name: row.workload,
+    deniedShare: row.requestsPerSecond === 0 ? 0 : row.deniedPerSecond / row.requestsPerSecond,
     mtls:
       mtlsShare === null
         ? '-'
@@ -151,11 +154,13 @@ export function byService(edges: readonly TrafficEdgeJson[]): readonly Row[] {
     const weighted = (of: (edge: TrafficEdgeJson) => number): number =>
       rate === 0 ? 0 : own.reduce((sum, one) => sum + of(one) * one.requestsPerSecond, 0) / rate;
     const mtls = weighted((one) => one.mtls);
+    const denied = own.reduce((sum, one) => sum + one.deniedPerSecond, 0);
     return {
       name,
       namespace,
       successRate: rate === 0 ? 1 : 1 - failing / rate,
       requestsPerSecond: rate,
+      deniedShare: rate === 0 ? 0 : denied / rate,
       p50Ms: weighted((one) => one.p50Ms),
       p95Ms: Math.max(...own.map((one) => one.p95Ms)),
       p99Ms: Math.max(...own.map((one) => one.p99Ms)),
@@ -173,18 +178,21 @@ function serviceName(host: string): Named {
 
 export function statTable(rows: readonly Row[]): string {
   const byRoute = rows[0]?.host !== undefined;
+  // A column more where there is something in it: what was denied is no success, and not the application's fault.
+  const anyDenied = rows.some(({ deniedShare = 0 }) => deniedShare > 0);
   const cells = rows.map((row) => [
     row.name,
     row.namespace,
     ...(byRoute ? [row.route ?? '', row.host ?? ''] : []),
     `${(row.successRate * 100).toFixed(2)}%`,
+    ...(anyDenied ? [(row.deniedShare ?? 0) > 0 ? `${((row.deniedShare ?? 0) * 100).toFixed(2)}%` : '-'] : []),
     row.requestsPerSecond.toFixed(1),
     latency(row.p50Ms),
     latency(row.p95Ms),
     latency(row.p99Ms),
     ...(byRoute ? [] : [row.mtls]),
   ]);
-  const numbers = ['SUCCESS', 'RPS', 'P50', 'P95', 'P99'];
+  const numbers = ['SUCCESS', ...(anyDenied ? ['DENIED'] : []), 'RPS', 'P50', 'P95', 'P99'];
   return byRoute
     ? table(['SERVICE', 'NAMESPACE', 'ROUTE', 'HOST', ...numbers], cells)
     : table(['NAME', 'NAMESPACE', ...numbers, 'MTLS'], cells);

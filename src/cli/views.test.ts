@@ -57,6 +57,9 @@ const edge = (fields: Partial<EdgeJson>): EdgeJson => ({
   p99Ms: 6,
   mtls: 1,
   sourcePrincipal: '',
+  sourcePrincipals: [],
+  deniedPerSecond: 0,
+  denials: {},
   destinationPrincipal: '',
   ...fields,
 });
@@ -164,6 +167,25 @@ suite('edges', () => {
     assert.deepEqual(
       rows.map((row) => row.split(/ {2,}/).slice(0, 5).join(' ')),
       ['caller hello-v1 http 9.0 0.0%', 'caller hello-v1 http 4.0 25.0%', 'caller hello-v1 tcp 1.0 0.0%'],
+    );
+  });
+});
+
+suite('edges with denials', () => {
+  test('says who denied, and counts it as an error', async () => {
+    const denials = {
+      'rbac_access_denied_matched_policy[ns[default]-policy[hello]-rule[0]]': 3,
+      'rbac_access_denied_matched_policy[none]': 1,
+    };
+    const { context, out } = fakeContext({
+      answers: {
+        '/api/v1/edges': [edge({ errorsPerSecond: 1, deniedPerSecond: 1, denials }), edge({ protocol: 'tcp' })],
+      },
+    });
+    await edges(context, {});
+    assert.match(
+      out(),
+      /MTLS +DENIED BY\ncaller +hello-v1 +http .* 100\.0% .* AuthorizationPolicy default\/hello, rule 0; no ALLOW rule matched\ncaller .* -\n/,
     );
   });
 });

@@ -126,12 +126,15 @@ function toJson(edge: EdgeView): EdgeJson {
     service: edge.destinationService,
     protocol: edge.protocol,
     requestsPerSecond: edge.requestsPerSecond,
-    errorsPerSecond: edge.failuresPerSecond,
+    errorsPerSecond: edge.failuresPerSecond + edge.deniedPerSecond,
+    deniedPerSecond: edge.deniedPerSecond,
+    denials: edge.denials,
     p50Ms: finite(edge.p50Ms),
     p95Ms: finite(edge.p95Ms),
     p99Ms: finite(edge.p99Ms),
     mtls: edge.mtls === 'yes' ? 1 : edge.mtls === 'mixed' ? 0.5 : 0,
     sourcePrincipal: edge.source.principal,
+    sourcePrincipals: edge.sourcePrincipals,
     destinationPrincipal: edge.destination.principal,
   };
 }

@@ -104,6 +104,9 @@ test('a plan counts who would be refused, and takes silence for no proof', () =>
     p99Ms: 1,
     mtls,
     sourcePrincipal: '',
+    sourcePrincipals: [],
+    deniedPerSecond: 0,
+    denials: {},
     destinationPrincipal: '',
   });
   const plan = (edges: readonly EdgeJson[]) =>

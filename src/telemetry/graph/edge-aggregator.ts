@@ -4,7 +4,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { EdgeSampleSchema, SummarySchema } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
 import { type Edge, EdgeIndex, type Reporter } from '../istio/edge.ts';
 import type { PeerInfo, ResponseFlag, StreamRecord } from '../stream-record.ts';
-import { isFailure } from './failure.ts';
+import { denialOf, isFailure } from './failure.ts';
 import { LATENCY_BOUNDS, latencyBucket } from './latency.ts';
 import { MAX_CODES_PER_EDGE, MAX_EDGES_PER_SUMMARY } from './limits.ts';
 import { RouteAggregator } from './route-aggregator.ts';
@@ -24,6 +24,7 @@ class Sample {
   readonly edge: Edge;
   requests = 0;
   failures = 0;
+  denied = 0;
   bytesSent = 0;
   bytesReceived = 0;
   opened = 0;
@@ -32,6 +33,7 @@ class Sample {
   readonly latency = new Float64Array(LATENCY_BOUNDS.length + 1);
   readonly codes = new Map<string, number>();
   readonly flags = new Map<string, number>();
+  readonly denials = new Map<string, number>();
 
   constructor(edge: Edge) {
     this.edge = edge;
@@ -50,8 +52,7 @@ export class EdgeAggregator {
     if (sample === undefined) return;
     sample.bytesSent += record.bytesSent;
     sample.bytesReceived += record.bytesReceived;
-    const failed = isFailure(record);
-    if (failed) sample.failures++;
+    const failed = judge(sample, record);
     for (const flag of record.flags) count(sample.flags, flag);
     if (record.protocol === 'TCP') {
       sample.opened++;
@@ -77,7 +78,7 @@ export class EdgeAggregator {
     if (what.opened === true) sample.opened++;
     if (what.closed === true) {
       sample.closed++;
-      if (isFailure(record)) sample.failures++;
+      judge(sample, record);
       for (const flag of record.flags) count(sample.flags, flag satisfies ResponseFlag);
     }
     sample.bytesSent += what.sent ?? 0;
@@ -119,6 +120,19 @@ export class EdgeAggregator {
   }
 }
 
+/** Counts it as denied or failed, where it was; what was denied did not fail. */
+function judge(sample: Sample, record: StreamRecord): boolean {
+  const denial = denialOf(record);
+  if (denial !== '') {
+    sample.denied++;
+    count(sample.denials, denial);
+    return true;
+  }
+  const failed = isFailure(record);
+  if (failed) sample.failures++;
+  return failed;
+}
+
 function count(counts: Map<string, number>, key: string): void {
   const known = counts.get(key);
   if (known !== undefined) counts.set(key, known + 1);
@@ -145,6 +159,8 @@ function toSample(s: Sample): EdgeSampleInit {
     latencySumMs: s.latencySumMs,
     codes: toCounts(s.codes),
     flags: toCounts(s.flags),
+    denied: BigInt(s.denied),
+    denials: toCounts(s.denials),
   };
 }
 

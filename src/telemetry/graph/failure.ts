@@ -1,4 +1,5 @@
-// What counts as a failed request for success rates: the server's fault or the mesh's, not the client's.
+// What counts as a failed request for success rates: the server's fault or the mesh's, not the client's; and what counts
+// as denied: what a policy, a token or an external authorizer refused.
 
 import type { ResponseFlag, StreamRecord } from '../stream-record.ts';
 
@@ -8,10 +9,21 @@ const CLIENT_FLAGS: ReadonlySet<ResponseFlag> = new Set(['DC', 'DR', 'DPE', 'UAE
 /** Unknown, DeadlineExceeded, Internal, Unavailable, DataLoss: what a server is to blame for. */
 const GRPC_FAILURES: ReadonlySet<number> = new Set([2, 4, 13, 14, 15]);
 
+/** How the details of a refusal begin, with Envoy as with our proxy. */
+const DENIALS = ['rbac_access_denied', 'jwt_authn_access_denied', 'ext_authz_denied', 'ext_authz_error'] as const;
+
 export function isFailure(record: StreamRecord): boolean {
   if (record.responseCode >= 500) return true;
   if (record.grpc && GRPC_FAILURES.has(record.grpcStatus)) return true;
   // A connection, or a request that got no answer, failed when the proxy says why.
   if (record.responseCode !== 0) return false;
   return record.flags.some((flag) => !CLIENT_FLAGS.has(flag));
+}
+
+/** The details that say which rule refused it; '' when it was not refused by the proxy that tells. */
+export function denialOf(record: Pick<StreamRecord, 'responseCodeDetails' | 'connectionTerminationDetails'>): string {
+  const { responseCodeDetails, connectionTerminationDetails } = record;
+  if (responseCodeDetails === 'via_upstream') return '';
+  const details = responseCodeDetails === '' ? connectionTerminationDetails : responseCodeDetails;
+  return details !== '' && DENIALS.some((beginning) => details.startsWith(beginning)) ? details : '';
 }

@@ -7,7 +7,8 @@ export {
 export { LATENCY_BOUNDS } from './latency.ts';
 export type { RouteSampleInit } from './route-aggregator.ts';
 export { RouteTraffic, type RouteView } from './route-traffic.ts';
-export { isFailure } from './failure.ts';
+export { denialOf, isFailure } from './failure.ts';
+export { denialWords, type DenyingRule, denyingRule } from './denial-words.ts';
 export { TrafficGraph } from './traffic-graph.ts';
 export type {
   EdgeView,

@@ -14,3 +14,6 @@ export const MAX_GRAPH_ROUTES = 2_000;
 
 /** Edges that the control plane keeps; 25 kB each with traffic from both reporters: 50 MB at worst. */
 export const MAX_GRAPH_EDGES = 2_000;
+
+/** Different reasons of denials, and identities of callers, that an edge remembers; the one seen longest ago goes first. */
+export const MAX_SEEN_PER_EDGE = 32;

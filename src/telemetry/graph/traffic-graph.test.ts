@@ -5,6 +5,7 @@ import { type Summary, SummarySchema } from '#proto/topsail/telemetry/v1/telemet
 import { type PeerInfo, StreamRecord, UNKNOWN_PEER } from '../stream-record.ts';
 import { IstioMetrics } from '../istio/istio-metrics.ts';
 import { StreamReporter } from '../stream-reporter.ts';
+import { denialWords } from './denial-words.ts';
 import { EdgeAggregator } from './edge-aggregator.ts';
 import { ToldTime } from './told-time.ts';
 import { TrafficGraph } from './traffic-graph.ts';
@@ -210,4 +211,57 @@ test('one sink counts into the metrics and the summary', () => {
   );
   assert.deepEqual([r.destinationServiceName, r.destinationServiceNamespace], ['reviews', 'default']);
   assert.equal(reporter.sink('source'), reporter.sink('source'));
+});
+
+test('what a policy denied is an error of the edge with its reason, also where the caller only saw a 403', () => {
+  const rule = 'ns[default]-policy[no-gets]-rule[0]';
+  const graph = new TrafficGraph();
+  graph.merge(summary('source', [record(), record({ responseCode: 403, responseCodeDetails: 'via_upstream' })]), T0);
+  graph.merge(
+    summary('destination', [
+      record({ responseCodeDetails: 'via_upstream' }),
+      record({
+        responseCode: 403,
+        responseCodeDetails: `rbac_access_denied_matched_policy[${rule}]`,
+        policyRule: rule,
+      }),
+    ]),
+    T0,
+  );
+  const [edge] = graph.edges(T0 + 1_000);
+  assert.deepEqual([edge?.requests, edge?.failures, edge?.denied, edge?.successRate], [2, 0, 1, 0.5]);
+  assert.deepEqual(
+    Object.entries(edge?.denials ?? {}).map(([details, n]) => `${denialWords(details)}: ${n}`),
+    ['AuthorizationPolicy default/no-gets, rule 0: 1'],
+  );
+  assert.equal(graph.workloads(T0 + 1_000)[0]?.successRate, 0.5);
+  // Of the last minute there is nothing any more, and so no reason either.
+  assert.deepEqual(graph.edges(T0 + 120_000, 60), []);
+});
+
+test('a connection that a policy denied counts once, as denied', () => {
+  const graph = new TrafficGraph();
+  const details = 'rbac_access_denied_matched_policy[none]';
+  graph.merge(
+    summary('destination', [
+      record({ protocol: 'TCP', responseCode: 0, connectionTerminationDetails: details, flags: ['UF'] }),
+    ]),
+    T0,
+  );
+  const [edge] = graph.edges(T0 + 1_000);
+  assert.deepEqual([edge?.failures, edge?.denied, edge?.connectionsOpened, edge?.successRate], [0, 1, 1, 0]);
+  assert.deepEqual(edge?.denials, { [details]: 1 });
+});
+
+test('an edge names every identity of its caller, the latest first, and forgets those of another time', () => {
+  const graph = new TrafficGraph();
+  const as = (account: string) => record({ upstreamLocalPrincipal: `spiffe://cluster.local/ns/default/sa/${account}` });
+  graph.merge(summary('source', [as('friend')]), T0);
+  graph.merge(summary('source', [as('caller')]), T0 + 1_000);
+  const names = (nowMs: number, window?: number) =>
+    graph.edges(nowMs, window)[0]?.sourcePrincipals.map((one) => one.split('/').at(-1));
+  assert.deepEqual(names(T0 + 2_000), ['caller', 'friend']);
+  for (let i = 0; i < 100; i++) graph.merge(summary('source', [as(`a${i}`)]), T0 + 300_000);
+  assert.equal(names(T0 + 300_000)?.length, 32);
+  assert.equal(graph.edges(T0 + 300_000).length, 1);
 });

@@ -3,6 +3,7 @@
 
 import type { EdgeSample, Peer, Summary } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
 import { quantile } from '../stats/histogram-buckets.ts';
+import { LastSeen } from './last-seen.ts';
 import { LATENCY_BOUNDS } from './latency.ts';
 import { MAX_CODES_PER_EDGE, MAX_GRAPH_EDGES } from './limits.ts';
 import type { ToldTime } from './told-time.ts';
@@ -19,7 +20,8 @@ const OPENED = 5;
 const MTLS = 6;
 /** Requests and connections that `MTLS` is a share of. */
 const JUDGED = 7;
-const LATENCY = 8;
+const DENIED = 8;
+const LATENCY = 9;
 const WIDTH = LATENCY + LATENCY_BOUNDS.length + 1;
 
 const MINUTE_MS = 60_000;
@@ -33,6 +35,8 @@ class Account {
   readonly minutes = new WindowRing({ slotMs: MINUTE_MS, slots: 61, width: WIDTH });
   readonly codes = new Map<string, number>();
   readonly flags = new Map<string, number>();
+  /** Made when the first is denied: most edges never see one. */
+  denials: LastSeen | undefined;
   open = 0;
   lastMs = 0;
   /** Of the agent that told last; undefined when nobody keeps it. */
@@ -59,6 +63,8 @@ interface GraphEdge {
   readonly destinationService: string;
   readonly protocol: string;
   readonly firstMs: number;
+  /** Identities of the caller: a workload's account may change, and an edge has as many as it had. */
+  readonly principals: LastSeen;
   bySource: Account | undefined;
   byDestination: Account | undefined;
 }
@@ -104,6 +110,8 @@ export class TrafficGraph {
       account.open = Math.max(0, account.open + Number(sample.connectionsOpened) - Number(sample.connectionsClosed));
       addCounts(account.codes, sample.codes);
       addCounts(account.flags, sample.flags);
+      for (const [details, n] of Object.entries(sample.denials))
+        (account.denials ??= new LastSeen()).add(details, Number(n), nowMs);
     }
   }
 
@@ -208,6 +216,7 @@ export class TrafficGraph {
         destinationService: sample.destinationService,
         protocol: sample.protocol,
         firstMs: nowMs,
+        principals: new LastSeen(),
         bySource: undefined,
         byDestination: undefined,
       };
@@ -215,6 +224,7 @@ export class TrafficGraph {
     }
     // Each side knows its own name best; the other's principal is what it verified.
     edge.source = mergePeer(edge.source, source);
+    if (source.principal !== '') edge.principals.add(source.principal, 1, nowMs);
     edge.destination = mergePeer(edge.destination, destination);
     return edge;
   }
@@ -252,6 +262,7 @@ function fillRow(row: Float64Array, s: EdgeSample): void {
   row[SENT] = Number(s.bytesSent);
   row[RECEIVED] = Number(s.bytesReceived);
   row[OPENED] = Number(s.connectionsOpened);
+  row[DENIED] = Number(s.denied);
   row[JUDGED] = judged;
   row[MTLS] = s.mtls ? judged : 0;
   const buckets = Math.min(s.latencyCounts.length, LATENCY_BOUNDS.length + 1);
@@ -260,7 +271,7 @@ function fillRow(row: Float64Array, s: EdgeSample): void {
 
 /**
  * The caller's account where there is one, since only it sees what never arrived; the callee's else.
- * Whether it was mTLS is the callee's to say.
+ * Whether it was mTLS is the callee's to say; what was denied, each side's that denied it.
  */
 function mergedRow(edge: GraphEdge, nowMs: number, windowMs: number): Float64Array {
   return mergeAccounts(edge.bySource?.sum(nowMs, windowMs), edge.byDestination?.sum(nowMs, windowMs));
@@ -272,6 +283,7 @@ function mergeAccounts(bySource: Float64Array | undefined, byDestination: Float6
   if (byDestination !== undefined && (byDestination[JUDGED] as number) > 0) {
     row[MTLS] = byDestination[MTLS] as number;
     row[JUDGED] = byDestination[JUDGED] as number;
+    if (row !== byDestination) (row[DENIED] as number) += byDestination[DENIED] as number;
   }
   return row;
 }
@@ -303,10 +315,19 @@ function viewOf(edge: GraphEdge, nowMs: number, windowMs: number): EdgeView | un
     ],
     codes: Object.fromEntries(teller?.codes ?? []),
     flags: Object.fromEntries(teller?.flags ?? []),
+    denials: denialsOf(edge, nowMs - windowMs),
+    sourcePrincipals: edge.principals.since(nowMs - windowMs).map(([principal]) => principal),
     openConnections: open,
     lastSeenMs: lastMs(edge),
     ...trafficView(row, spanOf(edge, nowMs, windowMs)),
   };
+}
+
+function denialsOf({ bySource, byDestination }: GraphEdge, sinceMs: number): Readonly<Record<string, number>> {
+  const told = [bySource, byDestination].flatMap((account) => account?.denials?.since(sinceMs) ?? []);
+  const sums = new Map<string, number>();
+  for (const [details, count] of told) sums.set(details, (sums.get(details) ?? 0) + count);
+  return Object.fromEntries(sums);
 }
 
 /**
@@ -329,13 +350,17 @@ function trafficView(row: Float64Array, seconds: number): TrafficView {
   const requests = row[REQUESTS] as number;
   const failures = row[FAILURES] as number;
   const asked = requests + (row[OPENED] as number);
+  // The two sides' summaries do not come at the same moment.
+  const denied = Math.max(0, Math.min(row[DENIED] as number, asked - failures));
   const latency = row.subarray(LATENCY, WIDTH);
   return {
     requests,
     failures,
+    denied,
     requestsPerSecond: requests / seconds,
     failuresPerSecond: failures / seconds,
-    successRate: asked === 0 ? 1 : Math.max(0, 1 - failures / asked),
+    deniedPerSecond: denied / seconds,
+    successRate: asked === 0 ? 1 : Math.max(0, 1 - (failures + denied) / asked),
     p50Ms: quantile(latency, LATENCY_BOUNDS, 0.5),
     p95Ms: quantile(latency, LATENCY_BOUNDS, 0.95),
     p99Ms: quantile(latency, LATENCY_BOUNDS, 0.99),

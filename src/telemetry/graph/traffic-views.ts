@@ -14,7 +14,9 @@ export interface GraphPeer {
 export interface TrafficView {
   readonly requestsPerSecond: number;
   readonly failuresPerSecond: number;
-  /** 1 when nothing failed, also when nothing was asked. */
+  /** Refused by a policy, a token or an external authorizer; no part of the failures. */
+  readonly deniedPerSecond: number;
+  /** 1 when nothing failed or was denied, also when nothing was asked. */
   readonly successRate: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
@@ -25,6 +27,7 @@ export interface TrafficView {
   readonly connectionsOpened: number;
   readonly requests: number;
   readonly failures: number;
+  readonly denied: number;
 }
 
 export interface EdgeView extends TrafficView {
@@ -39,6 +42,10 @@ export interface EdgeView extends TrafficView {
   /** Since the edge was first seen. */
   readonly codes: Readonly<Record<string, number>>;
   readonly flags: Readonly<Record<string, number>>;
+  /** Within the window: what the details of each refusal say, with how many there were since the edge was first seen. */
+  readonly denials: Readonly<Record<string, number>>;
+  /** Identities that callers showed within the window, the one seen last first; the newest alone is `source.principal`. */
+  readonly sourcePrincipals: readonly string[];
   readonly openConnections: number;
   /** Wall ms. */
   readonly lastSeenMs: number;

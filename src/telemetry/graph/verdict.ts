@@ -1,6 +1,7 @@
 // Why a request ended as it did, in words with what to look at next, from one tapped record: Envoy's response flags and
 // response-code details, so that it reads records of both data planes alike.
 
+import { tokenTrouble } from './denial-words.ts';
 import type { TapRecordJson } from './tap-record.ts';
 
 export interface Verdict {
@@ -54,7 +55,7 @@ const ROWS = {
   },
   'jwt-refused': {
     when: says('jwt_authn_access_denied'),
-    words: (hop) => `its token was refused: ${inBraces(hop.details) || 'no reason is known'}`,
+    words: (hop) => `its token was refused: ${tokenTrouble(hop.details)}`,
     remedy: 'Look at the token and at the RequestAuthentication of the workload.',
   },
   'external-denied': {
@@ -277,9 +278,4 @@ export function verdictOf(hop: Told): Verdict {
 
 function lastTry(hop: Told): string {
   return verdictOf({ ...hop, attempts: 1, flags: hop.flags.filter((one) => one !== 'URX') }).words;
-}
-
-/** "jwt_authn_access_denied{Jwt_is_expired}": details have no spaces, the words had. */
-function inBraces(details: string): string {
-  return (/\{(.*)\}$/.exec(details)?.[1] ?? '').replaceAll('_', ' ');
 }

@@ -1,0 +1,31 @@
+// What the response code details of a refusal say, in a few words: who denied, and by which rule.
+
+/** The rule of an AuthorizationPolicy, by its place in `spec.rules`. */
+export interface DenyingRule {
+  readonly namespace: string;
+  readonly name: string;
+  readonly rule: number;
+}
+
+/** `ns[default]-policy[deny-all]-rule[0]`, as Istio names what it makes of a rule, alone or within the details. */
+export function denyingRule(text: string): DenyingRule | undefined {
+  const found = /ns\[([^\]]*)\]-policy\[([^\]]*)\]-rule\[(\d+)\]/.exec(text);
+  return found === null
+    ? undefined
+    : { namespace: found[1] as string, name: found[2] as string, rule: Number(found[3]) };
+}
+
+export function denialWords(details: string): string {
+  const rule = denyingRule(details);
+  if (rule !== undefined) return `AuthorizationPolicy ${rule.namespace}/${rule.name}, rule ${rule.rule}`;
+  if (details.startsWith('rbac_')) return 'no ALLOW rule matched';
+  if (details.startsWith('jwt_authn')) return `token refused: ${tokenTrouble(details)}`;
+  if (details.startsWith('ext_authz_denied')) return 'external authorizer';
+  if (details.startsWith('ext_authz_error')) return 'external authorizer did not answer';
+  return details;
+}
+
+/** "jwt_authn_access_denied{Jwt_is_expired}": details have no spaces, the words had. */
+export function tokenTrouble(details: string): string {
+  return (/\{(.*)\}$/.exec(details)?.[1] ?? '').replaceAll('_', ' ') || 'no reason is known';
+}
