@@ -1,5 +1,6 @@
 // What a pod tells its agent: injection's environment variables and the downward API's files, as node metadata (inventory §4).
 import type { NodeMetadata } from '#base';
+import { ISTIO_DISCOVERY, podMetadata, readObject } from './pod-metadata.ts';
 
 export interface PodEnvironment {
   readonly role: 'sidecar' | 'router';
@@ -8,7 +9,14 @@ export interface PodEnvironment {
   readonly serviceAccount: string;
   readonly ip: string;
   readonly trustDomain: string;
+  /** The DNS domain of services. */
+  readonly domain: string;
+  /** The cluster's name, for the control plane to know whom to ask about the token. */
+  readonly clusterId: string;
   readonly discovery: { readonly host: string; readonly port: number };
+  /** CA_ADDR names another one than the control plane. */
+  readonly authorityElsewhere: boolean;
+  readonly roots: RootFiles;
   readonly statusPort: number;
   readonly proxyConfig: Readonly<Record<string, unknown>>;
   readonly appProbers: string;
@@ -17,50 +25,56 @@ export interface PodEnvironment {
   readonly metadata: NodeMetadata;
 }
 
-const ISTIO_VERSION = '1.31.0';
+export interface RootFiles {
+  /** What the mesh trusts; undefined: the ConfigMap that every namespace has. */
+  readonly mesh: string | undefined;
+  /** What the control plane's certificate alone leads to; undefined: what the mesh trusts. */
+  readonly discovery: string | undefined;
+}
+
+/** The downward API's files and the command line's domain; '' and undefined where there are none. */
+export interface PodFiles {
+  readonly labels: string;
+  readonly annotations?: string;
+  /** `--domain`: the DNS domain of the pod's namespace. */
+  readonly domain?: string;
+}
 
 /** A sentence when the environment is not a pod's of this mesh. */
 export function readPodEnvironment(
   role: 'sidecar' | 'router',
   env: Readonly<Record<string, string | undefined>>,
-  labelsFile: string,
+  files: PodFiles,
 ): PodEnvironment | string {
   const text = (name: string, fallback = ''): string => env[name] ?? fallback;
-  for (const name of ['POD_NAME', 'POD_NAMESPACE', 'INSTANCE_IP', 'CA_ADDR']) {
+  for (const name of ['POD_NAME', 'POD_NAMESPACE', 'INSTANCE_IP']) {
     if (text(name) === '') return `$${name} is not set: this command runs in pods into which topsail put it.`;
   }
-  const discovery = readAddress(text('CA_ADDR'));
-  if (discovery === undefined) return `$CA_ADDR is "${text('CA_ADDR')}", expected HOST:PORT of the control plane.`;
-  const labels = parseDownwardApi(labelsFile);
   const proxyConfig = readObject(text('PROXY_CONFIG', '{}'));
-  const meta = (name: string): string => text(`ISTIO_META_${name}`);
-  const mode = meta('INTERCEPTION_MODE');
-  const envoy = text('TOPSAIL_DATA_PLANE') === 'envoy';
-  const metadata: NodeMetadata = {
-    ...passedOn(env),
-    NAMESPACE: text('POD_NAMESPACE'),
-    SERVICE_ACCOUNT: text('SERVICE_ACCOUNT', 'default'),
-    WORKLOAD_NAME: meta('WORKLOAD_NAME'),
-    LABELS: labels,
-    CLUSTER_ID: meta('CLUSTER_ID') || 'Kubernetes',
-    MESH_ID: meta('MESH_ID') || 'cluster.local',
-    ISTIO_VERSION,
-    INSTANCE_IPS: text('INSTANCE_IP'),
-    INTERCEPTION_MODE: mode === 'NONE' || mode === 'TPROXY' ? mode : 'REDIRECT',
-    PROXY_CONFIG: proxyConfig,
-    POD_PORTS: meta('POD_PORTS'),
-    DNS_CAPTURE: meta('DNS_CAPTURE'),
-    TOPSAIL_DATA_PLANE: envoy ? 'envoy' : 'topsail',
-    ...(meta('NETWORK') === '' ? {} : { NETWORK: meta('NETWORK') }),
-  };
+  const told = proxyConfig['discoveryAddress'];
+  const discoveryAddress = typeof told === 'string' && told !== '' ? told : text('CA_ADDR') || ISTIO_DISCOVERY;
+  const discovery = readAddress(discoveryAddress);
+  if (discovery === undefined)
+    return `the control plane's address is "${discoveryAddress}" (discoveryAddress in $PROXY_CONFIG, else $CA_ADDR), expected HOST:PORT.`;
+  const metadata = podMetadata({
+    env,
+    labels: parseDownwardApi(files.labels),
+    annotations: parseDownwardApi(files.annotations ?? ''),
+    proxyConfig,
+    discoveryAddress,
+  });
   return {
     role,
     name: text('POD_NAME'),
     namespace: text('POD_NAMESPACE'),
     serviceAccount: text('SERVICE_ACCOUNT', 'default'),
     ip: text('INSTANCE_IP'),
-    trustDomain: text('TRUST_DOMAIN', 'cluster.local'),
+    trustDomain: text('TRUST_DOMAIN') || 'cluster.local',
+    domain: /^[^.]+\.svc\.(.+)$/.exec(files.domain ?? '')?.[1] ?? 'cluster.local',
+    clusterId: metadata.CLUSTER_ID,
     discovery,
+    authorityElsewhere: (text('CA_ADDR') || discoveryAddress) !== discoveryAddress,
+    roots: readRootFiles(env),
     statusPort: Number(text('STATUS_PORT', '15020')),
     proxyConfig,
     appProbers: text('ISTIO_KUBE_APP_PROBERS'),
@@ -69,15 +83,17 @@ export function readPodEnvironment(
   };
 }
 
-/** Istio's agents pass on whatever is called so: a control plane may read more of it than is known here. */
-function passedOn(env: Readonly<Record<string, string | undefined>>): Readonly<Record<string, unknown>> {
-  const found: Record<string, unknown> = {};
-  for (const [name, value = ''] of Object.entries(env)) {
-    if (name.startsWith('ISTIO_META_')) found[name.slice('ISTIO_META_'.length)] = value;
-    else if (name.startsWith('ISTIO_METAJSON_')) Object.assign(found, readObject(value));
-  }
-  return found;
+/** PILOT_CERT_PROVIDER says who made the control plane's certificate, XDS_ROOT_CA where its root is, as in Istio. */
+function readRootFiles(env: Readonly<Record<string, string | undefined>>): RootFiles {
+  const provider = env['PILOT_CERT_PROVIDER'] ?? '';
+  const named = env['XDS_ROOT_CA'] ?? '';
+  const cluster = provider === 'kubernetes' ? CLUSTER_ROOTS : undefined;
+  return { mesh: provider === 'custom' ? CUSTOM_ROOTS : undefined, discovery: named === '' ? cluster : named };
 }
+
+/** Istio's places of them. */
+const CUSTOM_ROOTS = '/etc/certs/root-cert.pem';
+const CLUSTER_ROOTS = '/var/run/secrets/kubernetes.io/serviceaccount/ca.crt';
 
 /** Istio's defaults: port 80, path /metrics. */
 function readAppMetrics(json: string): PodEnvironment['appMetrics'] {
@@ -109,15 +125,4 @@ export function parseDownwardApi(text: string): Readonly<Record<string, string>>
 function readAddress(text: string): { host: string; port: number } | undefined {
   const found = /^(.+):(\d{1,5})$/.exec(text);
   return found === null ? undefined : { host: found[1] as string, port: Number(found[2]) };
-}
-
-function readObject(text: string): Readonly<Record<string, unknown>> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : {};
-  } catch {
-    return {};
-  }
 }

@@ -3,16 +3,21 @@
 import { err, ok } from '#base';
 import { CREATE_CERTIFICATE_PATH, type SignCsr } from '#identity';
 import { ProtoReader, ProtoWriter, writeStruct } from '#proto/light.ts';
-import type { GrpcChannel } from '#wire/grpc';
+import type { GrpcChannel, Metadata } from '#wire/grpc';
 
 const TIMEOUT_MS = 10_000;
 const FIELD = { csr: 1, validityDuration: 3, metadata: 4, certChain: 1 } as const;
 
 /**
- * `token` is asked for at each signing; undefined when none can be had: then the present certificate must do.
+ * `token` is asked for at each signing, alone or as the call's metadata; undefined when none can be had: then the present
+ * certificate must do.
  * `certSigner`: the signer of the cluster that the workload wants (ISTIO_META_CERT_SIGNER); '' leaves it to the control plane.
  */
-export function makeSignCsr(channel: GrpcChannel, token: () => Promise<string | undefined>, certSigner = ''): SignCsr {
+export function makeSignCsr(
+  channel: GrpcChannel,
+  token: () => Promise<string | Metadata | undefined>,
+  certSigner = '',
+): SignCsr {
   return async (csrPem, ttlMs) => {
     const shown = await token();
     const writer = new ProtoWriter(1024)
@@ -24,7 +29,9 @@ export function makeSignCsr(channel: GrpcChannel, token: () => Promise<string | 
     const answer = await channel.callUnary(CREATE_CERTIFICATE_PATH, request, {
       timeoutMs: TIMEOUT_MS,
       waitForReady: true,
-      ...(shown === undefined ? {} : { metadata: { authorization: `Bearer ${shown}` } }),
+      ...(shown === undefined
+        ? {}
+        : { metadata: typeof shown === 'string' ? { authorization: `Bearer ${shown}` } : shown }),
     });
     if (!answer.ok) return err({ message: answer.status.message });
     const chain: string[] = [];

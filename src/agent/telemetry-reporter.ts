@@ -1,12 +1,14 @@
 // Sends one summary a second to the control plane over topsail.telemetry.v1; what cannot be sent is folded into the next one.
 import type { Clock, Timer } from '#base';
 import type { EdgeAggregator, ProxyHealthReading } from '#telemetry';
-import { type ClientCall, type GrpcChannel } from '#wire/grpc';
+import { type ClientCall, GRPC_STATUS, type GrpcChannel } from '#wire/grpc';
 import { encodeHello, encodeSummary, encodeTap, type HelloFacts } from './encode-report.ts';
 import type { TapStation } from './tap-station.ts';
 
 const PATH = '/topsail.telemetry.v1.TelemetryService/Report';
 const EVERY_MS = 1000;
+/** A control plane that has no such service (Istio's) is asked again at this pace: another may take its place. */
+const UNKNOWN_AGAIN_MS = 300_000;
 
 export interface TelemetryReporterOptions {
   readonly clock: Clock;
@@ -22,6 +24,8 @@ export class TelemetryReporter {
   #call: ClientCall | undefined;
   #timer: Timer | undefined;
   #closed = false;
+  /** Until when nobody there takes summaries. */
+  #unknownUntilMs = 0;
   #finished = (): void => {};
 
   constructor(options: TelemetryReporterOptions) {
@@ -73,7 +77,7 @@ export class TelemetryReporter {
 
   #turn(): void {
     if (this.#closed) return;
-    if (this.#call?.open !== true) this.#open();
+    if (this.#call?.open !== true && this.#options.clock.now() >= this.#unknownUntilMs) this.#open();
     // The aggregator is bounded: while nobody listens, it keeps what it has and counts the rest as dropped.
     if (this.#call?.writable === true) this.#sendSummary(this.#call);
     this.start();
@@ -89,7 +93,8 @@ export class TelemetryReporter {
       PATH,
       {
         onMessage: (bytes) => this.#onCommand(bytes),
-        onStatus: () => {
+        onStatus: ({ code }) => {
+          if (code === GRPC_STATUS.unimplemented) this.#unknownUntilMs = this.#options.clock.now() + UNKNOWN_AGAIN_MS;
           if (this.#call === call) this.#call = undefined;
           // Whoever listened asks again on the next stream.
           this.#options.taps?.clear();

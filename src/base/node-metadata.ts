@@ -11,6 +11,12 @@ export interface BoundPort {
 }
 
 export interface NodeMetadata {
+  readonly NAME?: string;
+  readonly ANNOTATIONS?: Readonly<Record<string, string>>;
+  readonly ENVOY_STATUS_PORT?: number;
+  readonly ENVOY_PROMETHEUS_PORT?: number;
+  /** Names that the control plane's certificate may have. */
+  readonly PILOT_SAN?: readonly string[];
   readonly NAMESPACE: string;
   readonly SERVICE_ACCOUNT: string;
   readonly WORKLOAD_NAME: string;

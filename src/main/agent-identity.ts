@@ -1,4 +1,5 @@
 // An agent's way to the control plane: a token over the Unix socket, one mTLS channel, certificates that renew themselves.
+import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import { type Clock, type Logger, type Random, type TlsClientOptions, type TlsContext } from '#base';
 import { CONTROL_PLANE_BACKOFF, makeSignCsr, type WorkloadSpec } from '#agent';
@@ -26,6 +27,8 @@ const TOKEN_TIMEOUT_MS = 5000;
 /** The control plane answers when its trust changes, and after its own patience anyway; then it is asked again. */
 const TRUST_TIMEOUT_MS = 60_000;
 const TRUST_RETRY_MS = 1000;
+/** Istio's key: a control plane of several clusters asks the right one about the token. */
+const CLUSTER_ID_KEY = 'clusterid';
 const DISCOVERY_NAME = 'istiod.istio-system.svc';
 
 export interface AgentIdentityOptions {
@@ -72,6 +75,10 @@ export interface ConnectOptions extends Pick<AgentIdentityOptions, 'clock' | 'ra
   readonly tokens: TokenSource;
   /** The name in the control plane's certificate. */
   readonly discoveryName: string;
+  /** Its certificate leads to these roots; undefined: to those of the mesh. */
+  readonly discoveryRootsFile?: string | undefined;
+  /** The Kubernetes cluster whose tokens we show; absent where there is none. */
+  readonly clusterId?: string;
   /** The signer of the cluster that the control plane is to ask for us; '' leaves it to that. */
   readonly certSigner?: string;
   /** Signs in place of the control plane. */
@@ -90,7 +97,7 @@ export function startAgentIdentity(options: AgentIdentityOptions): Promise<Agent
 
 /** Resolves when the first certificate is in force. */
 export async function connectIdentity(options: ConnectOptions): Promise<AgentIdentity> {
-  const { clock, log, random, spec, tokens, discoveryName } = options;
+  const { clock, log, random, spec, tokens, discoveryName, discoveryRootsFile } = options;
   await tokens.start();
   let trustDomain = tokens.answer.trustDomain;
   let trust: TrustSecret | undefined;
@@ -103,7 +110,11 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     keyKind: workloadKeyKind(process.env),
     issuerSaysTrust: options.ca === undefined,
     signCsr: (csr, ttlMs, current) =>
-      makeSignCsr(signer ?? channel, async () => tokens.answer.token, options.certSigner)(csr, ttlMs, current),
+      makeSignCsr(signer ?? channel, async () => whoAsks(), options.certSigner)(csr, ttlMs, current),
+  });
+  const whoAsks = (): Metadata => ({
+    authorization: `Bearer ${tokens.answer.token}`,
+    ...(options.clusterId === undefined ? {} : { [CLUSTER_ID_KEY]: options.clusterId }),
   });
   const meshRoots = (): string => trust?.rootsPem ?? tokens.answer.rootsPem;
   const signer = options.ca === undefined ? undefined : caChannel(options.ca, meshRoots, options);
@@ -120,7 +131,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
         clientTls(
           manager,
           {
-            rootsPem: meshRoots(),
+            rootsPem: discoveryRootsFile === undefined ? meshRoots() : readFileSync(discoveryRootsFile, 'utf8'),
             crlPem: trust?.crlPem ?? '',
             version: trust?.version ?? '',
             intermediates,
@@ -159,7 +170,7 @@ export async function connectIdentity(options: ConnectOptions): Promise<AgentIde
     channel,
     secrets: manager,
     trustDomain,
-    metadata: () => ({ authorization: `Bearer ${tokens.answer.token}` }),
+    metadata: whoAsks,
     close: () => {
       tokens.close();
       manager.close();

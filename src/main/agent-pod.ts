@@ -28,8 +28,8 @@ import { connectIdentity } from './agent-identity.ts';
 import { type AgentProxy, type AgentProxyOptions, startAgentProxy } from './agent-proxy.ts';
 import { askApp, readAppProbers } from './app-probers.ts';
 import { serveDns } from './capture-dns.ts';
-import { CLUSTER_DOMAIN } from './cluster-domain.ts';
 import { podConcurrency } from './concurrency.ts';
+import { externalCa } from './external-ca.ts';
 import { findEnvoy } from './find-envoy.ts';
 import { PodTokens } from './pod-tokens.ts';
 import { onShutdown } from './supervised.ts';
@@ -48,11 +48,11 @@ type Flags = Readonly<Record<string, unknown>>;
 
 export async function runPodAgent(role: string, flags: Flags): Promise<number> {
   if (role === 'wait') return await waitForProxy();
-  const pod = readPodEnvironment(
-    role === 'router' ? 'router' : 'sidecar',
-    process.env,
-    readText(`${PODINFO_FOLDER}/labels`),
-  );
+  const pod = readPodEnvironment(role === 'router' ? 'router' : 'sidecar', process.env, {
+    labels: readText(`${PODINFO_FOLDER}/labels`),
+    annotations: readText(`${PODINFO_FOLDER}/annotations`),
+    domain: String(flags['domain'] ?? ''),
+  });
   if (typeof pod === 'string') {
     process.stderr.write(`error: ${pod}\n`);
     return 1;
@@ -91,7 +91,7 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
     clock,
     log,
     tokenFile: `${TOKEN_FOLDER}/istio-token`,
-    rootsFile: `${ROOT_CERT_FOLDER}/root-cert.pem`,
+    rootsFile: pod.roots.mesh ?? `${ROOT_CERT_FOLDER}/root-cert.pem`,
     listFile: `${ROOT_CERT_FOLDER}/ca-crl.pem`,
     boundFile: `${ROOT_CERT_FOLDER}/trust-domains.json`,
     trustDomain: pod.trustDomain,
@@ -104,7 +104,10 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
       spec: pod,
       tokens,
       xds: pod.discovery,
-      discoveryName: pod.discovery.host,
+      discoveryName: process.env['ISTIOD_SAN'] || pod.discovery.host,
+      clusterId: pod.clusterId,
+      discoveryRootsFile: pod.roots.discovery,
+      ca: pod.authorityElsewhere ? externalCa(process.env) : undefined,
       certSigner: process.env['ISTIO_META_CERT_SIGNER'] ?? '',
       version: VERSION,
     }),
@@ -116,7 +119,7 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
     ip: pod.ip,
     workload: pod.name,
     namespace: pod.namespace,
-    domain: CLUSTER_DOMAIN,
+    domain: pod.domain,
   });
   const { metadata } = pod;
   const canonical = metadata.LABELS['service.istio.io/canonical-name'] ?? metadata.WORKLOAD_NAME;
@@ -184,7 +187,7 @@ async function servePodDns(
   pod: PodEnvironment,
   parts: { readonly clock: Clock; readonly random: Random; readonly log: Logger; readonly net: Net },
 ): Promise<{ readonly names: MeshNames; close(): void }> {
-  const names = new MeshNames(pod.namespace, CLUSTER_DOMAIN);
+  const names = new MeshNames(pod.namespace, pod.domain);
   const socket = createSocket('udp4');
   await new Promise<void>((resolve, reject) => {
     socket.once('error', reject);

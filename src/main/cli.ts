@@ -6,6 +6,8 @@ import { VERSION } from './version.ts';
 const FLOOR = [24, 21] as const;
 /** bootstrap-process.ts's own, which is not loaded for a string. */
 const READ_BOOTSTRAP = 'read-bootstrap';
+/** First words of Istio's own images' command lines. */
+const PILOT_AGENT = new Set(['proxy', 'istio-iptables', 'wait']);
 
 async function main(): Promise<void> {
   const [major, minor] = process.versions.node.split('.').map(Number) as [number, number];
@@ -18,6 +20,8 @@ async function main(): Promise<void> {
   }
   enableCompileCache();
   if (process.argv[2] === READ_BOOTSTRAP) return (await import('./bootstrap-process.ts')).answerBootstrap();
+  const words = await givenWords();
+  if (words === undefined) return;
   const { buildProgram } = await import('#cli');
   const program = buildProgram({
     version: VERSION,
@@ -41,13 +45,29 @@ async function main(): Promise<void> {
     },
   });
   try {
-    await program.parseAsync();
+    await program.parseAsync(words, { from: 'user' });
   } catch (error) {
     const known = error instanceof Error && 'exitCode' in error ? (error as Error & { exitCode: number }) : undefined;
     const refused = known?.message ?? (await import('./system-failure.ts')).systemFailure(error);
     if (refused === undefined) throw error;
     process.stderr.write(`error: ${refused}\n`);
     process.exitCode = known?.exitCode ?? 1;
+  }
+}
+
+/** Undefined: they can't be honoured, and that was said. */
+async function givenWords(): Promise<string[] | undefined> {
+  const given = process.argv.slice(2);
+  if (!PILOT_AGENT.has(given[0] ?? '')) return given;
+  try {
+    const found = (await import('./pilot-agent-words.ts')).pilotAgentWords(given);
+    if (found === undefined) return given;
+    if (found.without.length > 0) process.stderr.write(`note: without effect here: ${found.without.join(', ')}\n`);
+    return [...found.words];
+  } catch (error) {
+    process.stderr.write(`error: ${(error as Error).message}\n`);
+    process.exitCode = 1;
+    return undefined;
   }
 }
 

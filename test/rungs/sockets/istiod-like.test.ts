@@ -144,7 +144,7 @@ test('a pod’s agent is served by a control plane that behaves as Istio’s', a
   const pod = readPodEnvironment(
     'sidecar',
     { ...ENV, CA_ADDR: `127.0.0.1:${server.port}` },
-    'app="web"\nversion="v1"\n',
+    { labels: 'app="web"\nversion="v1"\n', domain: 'default.svc.cluster.local' },
   );
   assert.ok(typeof pod !== 'string', String(pod));
   const parts = { clock, random: new SystemRandom(), log: silentLogger };
