@@ -25,4 +25,6 @@ export { tapRoutes } from './tap-routes.ts';
 export type { TapRecordJson } from '#telemetry';
 export { denialWords, type Verdict, type VerdictCode, verdictOf } from '#telemetry';
 export * from './ca-json.ts';
+export type * from './generated-json.ts';
+export { generatedRoutes } from './generated-routes.ts';
 export { type CaOutcome, caRoutes, type CaSource } from './ca-routes.ts';

@@ -80,7 +80,12 @@ export async function requestIn(
   throw new CliError(err.trim().replace(/^error: /, '') || `${command.join(' ')} ended with ${status}`);
 }
 
-async function controlPlanes(context: CliContext, flags: ClusterFlags, namespace: string): Promise<readonly string[]> {
+/** Pods that are ready; a sentence when there is none. */
+export async function controlPlanes(
+  context: CliContext,
+  flags: ClusterFlags,
+  namespace: string,
+): Promise<readonly string[]> {
   const client = await context.kube({ ...flags, fieldManager: 'topsail' });
   const revision = flags.revision === undefined ? '' : `,istio.io/rev=${flags.revision}`;
   const listed = await client.list(RESOURCES.pods, { namespace, labelSelector: `app=istiod${revision}` });

@@ -58,6 +58,7 @@ export function fakeContext({ answers = {}, files = {} }: FakeMesh): {
     err: (text) => void (err += text),
     readStdin: never,
     inPod: never,
+    generate: never,
     colour: false,
     interrupted: new Promise(() => {}),
     sleep: async (ms) => clock.advance(ms),

@@ -1,6 +1,7 @@
 // What a command is given: where to read, where to print, whom to call. No command touches the process itself.
-import type { Clock, Fs, HttpCaller } from '#base';
-import type { KubeClient } from '#kube';
+import type { GeneratedJson } from '#api';
+import type { Clock, Fs, HttpCaller, ProxyNode, ResourceSet } from '#base';
+import type { KubeClient, KubeObject } from '#kube';
 
 export interface EventCall {
   readonly url: string;
@@ -23,6 +24,25 @@ export interface PodCommand {
   readonly container: string;
   readonly command: readonly string[];
   readonly timeoutMs: number;
+}
+
+/** What this program's own version would generate for proxies of a cluster. */
+export interface GenerateAsk {
+  readonly flags: ClusterFlags;
+  readonly namespace: string;
+  readonly revision: string;
+  /** In place of the cluster's: what the installation would write. */
+  readonly meshConfigMap: KubeObject | undefined;
+  /** What the running control plane knows besides the cluster's objects. */
+  readonly running: Pick<GeneratedJson, 'trustDomain' | 'retained' | 'keySets'>;
+  readonly nodes: readonly ProxyNode[];
+}
+
+export interface Generated {
+  /** In the order of the nodes. */
+  readonly resources: readonly ResourceSet[];
+  /** An encoded resource as protobuf's JSON. */
+  readonly decode: (typeUrl: string, bytes: Uint8Array) => unknown;
 }
 
 export interface CliContext {
@@ -49,6 +69,8 @@ export interface CliContext {
     readonly context?: string | undefined;
     readonly fieldManager: string;
   }) => Promise<KubeClient>;
+  /** Reads the whole cluster, as a control plane of this version would. */
+  readonly generate: (ask: GenerateAsk) => Promise<Generated>;
   /** Runs a program in a pod; rejects with a sentence when it cannot be run. */
   readonly inPod: (
     flags: ClusterFlags,

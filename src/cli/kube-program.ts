@@ -46,16 +46,21 @@ function installFlags(command: Command): Command {
 }
 
 export function addKubeCommands(program: Command, { context, kubeStarters, exit }: Parts): void {
-  installFlags(
-    program
-      .command('install')
-      .alias('upgrade')
-      .description('install into a Kubernetes cluster, or change what is installed'),
-  )
+  installFlags(program.command('install').description('install into a Kubernetes cluster, or change what is installed'))
     .option('-y, --skip-confirmation', 'do not ask')
     .option('--dry-run', 'only print what would be applied')
     .option('--readiness-timeout <duration>', 'how long to wait until it runs', '300s')
     .action(async (options) => exit(await (await import('./install.ts')).install(await context(), options)));
+  installFlags(
+    program
+      .command('upgrade')
+      .description('install this version over another one; says first what changes for every object and every proxy'),
+  )
+    .option('-y, --skip-confirmation', 'do not ask')
+    .option('--dry-run', 'only print the plan')
+    .option('-o, --output <format>', 'short or json', 'short')
+    .option('--readiness-timeout <duration>', 'how long to wait until it runs', '300s')
+    .action(async (options) => exit(await (await import('./upgrade.ts')).upgrade(await context(), options)));
   const manifest = program.command('manifest').description('what install applies, as YAML');
   installFlags(manifest.command('generate').description('print the objects'))
     .option('-o, --output <folder>', 'write one file per component instead')

@@ -100,13 +100,17 @@ export class KubeClient {
     });
   }
 
-  /** Server-side apply: we own exactly the fields given. `force` takes them from other managers. */
+  /** Server-side apply: we own exactly the fields given. `force` takes them from other managers; `dryRun` only says what would be. */
   apply(
     type: ResourceType,
     object: KubeObject,
-    options: { readonly force?: boolean; readonly subresource?: string } = {},
+    options: { readonly force?: boolean; readonly subresource?: string; readonly dryRun?: boolean } = {},
   ): Promise<KubeResult<KubeObject>> {
-    const query = { fieldManager: this.fieldManager, force: options.force === true ? 'true' : undefined };
+    const query = {
+      fieldManager: this.fieldManager,
+      force: options.force === true ? 'true' : undefined,
+      dryRun: options.dryRun === true ? 'All' : undefined,
+    };
     const path = resourcePath(type, placeOf(object, options.subresource), query);
     return this.#object({
       method: 'PATCH',

@@ -34,6 +34,7 @@ export function createCliContext(): CliContext {
     stream: async (call, take) => (await import('./event-stream.ts')).readEventStream(call, take),
     kube: async (flags) => (await import('./kube-access.ts')).openKube(flags),
     inPod: async (flags, asked) => (await import('./kube-access.ts')).inPod(flags, asked),
+    generate: async (ask) => (await import('./upgrade-generate.ts')).generateFor(ask),
     root: rootFolder,
     version: VERSION,
     resolvePath: (...parts) => resolve(...parts),

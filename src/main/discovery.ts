@@ -10,6 +10,7 @@ import {
   caRoutes,
   ConfigHistory,
   debugRoutes,
+  generatedRoutes,
   prometheusTraffic,
   proxyLiveRoutes,
   readTraceSource,
@@ -36,6 +37,7 @@ import { makeTranslation } from './discovery-translate.ts';
 import { placedTranslation } from './placed-translation.ts';
 import { DiscoveryBackend } from './discovery-xds.ts';
 import { ExtraRoots } from './extra-roots.ts';
+import { generatedView } from './generated-view.ts';
 import { IdleTrim } from './idle-trim.ts';
 import { type Home, homeForStart, makeHome } from './home.ts';
 import { type Joined, JoinedConfig } from './joined-config.ts';
@@ -93,13 +95,14 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     streams: () => xds.status(),
     snapshot: () => pusher.snapshot,
   });
+  const translation = placedTranslation(makeTranslation(), platform.localityOf);
   const backend = new DiscoveryBackend({
     clock,
     log: log.scope('xds'),
     identity,
     pusher,
     joined,
-    translation: placedTranslation(makeTranslation(), platform.localityOf),
+    translation,
     rejected: (one) => tracker.rejected(one),
   });
   pusher.subscribe((snapshot, diff) => tracker.snapshotMade(snapshot, diff));
@@ -197,6 +200,9 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
         authzView({ snapshot: () => pusher.snapshot, nodes: () => xds.proxies(), edges: () => mesh.edges() }),
       ),
       ...caRoutes(caView(identity, clock)),
+      ...generatedRoutes(
+        generatedView({ clock, snapshot: () => pusher.snapshot, nodes: () => xds.proxies(), translation }),
+      ),
       ...proxyLiveRoutes(mesh.proxies, callHttp),
     ],
     token,

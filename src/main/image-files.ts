@@ -7,10 +7,12 @@ import {
   appLayer,
   baseLayer,
   type ImageArchitecture,
+  type ImageConfig,
   makeImage,
   NODE_PATH,
   type OciImage,
   parseLdd,
+  type TarEntry,
   PROXY_DATA_FOLDER,
   TOPSAIL_FOLDER,
   TOPSAIL_UID,
@@ -32,13 +34,26 @@ const ENVOY_PATH = '/usr/local/bin/envoy';
 
 export class ImageError extends Error {}
 
+/** What an image is made of, before it is one. */
+export interface ImageParts {
+  readonly config: ImageConfig;
+  readonly layers: readonly (readonly TarEntry[])[];
+}
+
 /**
  * Images of this machine's architecture, by short name: `topsail`, and `bookshop` with the example's services. Given
  * Envoy's program, `topsail-envoy` too, for pods that ask for it.
  */
 export function buildImages(envoy?: string): ReadonlyMap<string, OciImage> {
-  const root = rootFolder();
   const architecture: ImageArchitecture = process.arch === 'arm64' ? 'arm64' : 'amd64';
+  return new Map(
+    [...imageParts(envoy)].map(([name, { config, layers }]) => [name, makeImage(architecture, config, layers)]),
+  );
+}
+
+/** docker/Dockerfile makes the same. */
+export function imageParts(envoy?: string): ReadonlyMap<string, ImageParts> {
+  const root = rootFolder();
   const base = baseFiles();
   const labels = {
     'org.opencontainers.image.title': 'topsail',
@@ -54,22 +69,17 @@ export function buildImages(envoy?: string): ReadonlyMap<string, OciImage> {
   };
   const entrypoint = [NODE_PATH, ...SMALL_HEAP, `${TOPSAIL_FOLDER}/dist/topsail.js`];
   const app = appLayer(bundleFiles(root));
-  const topsail = makeImage(architecture, { ...common, env, entrypoint }, [base, app]);
   // Not the proxy's user: its traffic would not be redirected.
-  const bookshop = makeImage(
-    architecture,
-    { ...common, user: '1000:1000', env: { PATH: env.PATH }, entrypoint: [NODE_PATH] },
-    [base, appLayer(bookshopFiles(root))],
-  );
-  const images = new Map([
-    ['topsail', topsail],
-    ['bookshop', bookshop],
+  const bookshop = { ...common, user: '1000:1000', env: { PATH: env.PATH }, entrypoint: [NODE_PATH] };
+  const images = new Map<string, ImageParts>([
+    ['topsail', { config: { ...common, env, entrypoint }, layers: [base, app] }],
+    ['bookshop', { config: bookshop, layers: [base, appLayer(bookshopFiles(root))] }],
   ]);
   if (envoy === undefined) return images;
   // Only its volume can be written to: that is where Envoy's bootstrap and the agent's socket go.
   const withEnvoy = { ...env, ENVOY_PATH, TMPDIR: PROXY_DATA_FOLDER };
-  const layers = [base, envoyFiles(envoy), app];
-  return images.set('topsail-envoy', makeImage(architecture, { ...common, env: withEnvoy, entrypoint }, layers));
+  const config = { ...common, env: withEnvoy, entrypoint };
+  return images.set('topsail-envoy', { config, layers: [base, envoyFiles(envoy), app] });
 }
 
 /** Its libraries are the C library's, which Node needs too: those that are there already do no harm. */

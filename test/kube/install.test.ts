@@ -7,11 +7,14 @@ import { VERSION } from '../../src/main/version.ts';
 import { makeCertificate } from './gateway-client.ts';
 import type { KubeTest } from './run.ts';
 import { mustTopsail, ROOT, topsail, until } from './topsail.ts';
+import { upgradeIsPlanned } from './upgrade-plan.ts';
 
 type ClusterArg = Parameters<KubeTest['run']>[0];
 
 const HUB = 'topsail.local';
 const APP = `${HUB}/bookshop:${VERSION}`;
+const FROM_STDIN = ['-f', '-', '--set', 'values.pilot.resources.requests.cpu=10m'];
+const operator = (): string => readFileSync(join(ROOT, 'examples/seed/10-install-operator.yaml'), 'utf8');
 
 const test: KubeTest = {
   title: 'Installation, refusals, Jobs, removal',
@@ -73,18 +76,16 @@ const test: KubeTest = {
       cluster.kubectl(['delete', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: foreignIstio() }));
     });
     await step("the seed's IstioOperator installs from standard input", () => {
-      const operator = readFileSync(join(ROOT, 'examples/seed/10-install-operator.yaml'), 'utf8');
-      mustTopsail(
-        cluster,
-        ['install', '-f', '-', '--set', 'values.pilot.resources.requests.cpu=10m', '-y', '--readiness-timeout', '90s'],
-        operator,
-      );
+      mustTopsail(cluster, ['install', ...FROM_STDIN, '-y', '--readiness-timeout', '90s'], operator());
       const mesh = cluster.kubectl(['-n', 'istio-system', 'get', 'configmap', 'istio', '-o', 'jsonpath={.data.mesh}']);
       assert.match(mesh, /accessLogFile: \/dev\/stdout/);
     });
     await step('verify-install says so', () => {
       assert.match(mustTopsail(cluster, ['verify-install']).out, /✔ The installation is whole and runs/);
     });
+    await step('upgrade says first what changes, per object and per proxy', () =>
+      upgradeIsPlanned(cluster, FROM_STDIN, operator()),
+    );
     await step('installing again changes nothing; another profile prunes the gateway', () => {
       mustTopsail(cluster, ['install', '-y']);
       const end = mustTopsail(cluster, ['install', '--set', 'profile=minimal', '-y']);
@@ -353,7 +354,6 @@ function foreignState(cluster: ClusterArg): string {
   ].join('\n');
 }
 
-/** Its match says two things about one path. */
 /** Its schema lets it pass. */
 function badPattern(): object {
   return {
@@ -367,6 +367,7 @@ function badPattern(): object {
   };
 }
 
+/** Its match says two things about one path. */
 function refusedHere(): object {
   return {
     apiVersion: 'networking.istio.io/v1',

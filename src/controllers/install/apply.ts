@@ -143,20 +143,28 @@ export async function prune(
   revision: string,
   { client, progress }: ApplyOptions,
 ): Promise<void> {
-  const wanted = new Set(components.flatMap(({ objects }) => objects.map((one) => textOf(one))));
-  for (const object of await owned(client, `${REVISION_LABEL}=${revision}`)) {
-    if (
-      wanted.has(textOf(object)) ||
-      object.kind === 'Namespace' ||
-      object.kind === 'CustomResourceDefinition' ||
-      isMade(object)
-    )
-      continue;
+  for (const object of await superfluous(components, revision, client)) {
     const gone = await remove(client, object);
     if (!gone.ok && gone.error.code !== 'kube_not_found')
       throw new InstallError(`${textOf(object)}: ${gone.error.message}`, gone.error.remedy);
     progress({ kind: 'pruned', object: textOf(object) });
   }
+}
+
+/** What an earlier manifest of this revision had and this one has not. */
+export async function superfluous(
+  components: readonly Component[],
+  revision: string,
+  client: KubeClient,
+): Promise<readonly KubeObject[]> {
+  const wanted = new Set(components.flatMap(({ objects }) => objects.map((one) => textOf(one))));
+  return (await owned(client, `${REVISION_LABEL}=${revision}`)).filter(
+    (object) =>
+      !wanted.has(textOf(object)) &&
+      object.kind !== 'Namespace' &&
+      object.kind !== 'CustomResourceDefinition' &&
+      !isMade(object),
+  );
 }
 
 /** Tags are made by `tag set`, not by a manifest. */
@@ -187,7 +195,7 @@ export function remove(client: KubeClient, object: KubeObject): Promise<KubeResu
   return client.delete(typeOf(object), placeOf(object));
 }
 
-function placeOf(object: KubeObject): { namespace?: string; name: string } {
+export function placeOf(object: KubeObject): { namespace?: string; name: string } {
   const { namespace, name } = object.metadata;
   return { name, ...(namespace === undefined ? {} : { namespace }) };
 }

@@ -3,6 +3,7 @@ export * from './apply.ts';
 export { type CniAgentConfig, CNI_METRICS_PORT, CNI_MOUNTS, CNI_READY_PORT, CNI_RUN_FOLDER } from './cni-objects.ts';
 export * from './manifest.ts';
 export * from './naming.ts';
+export * from './object-plan.ts';
 export * from './profiles.ts';
 export * from './set-flag.ts';
 export * from './settings.ts';
