@@ -167,6 +167,7 @@ test('hops follow from cause, though clocks differ', () => {
       status: 200,
       flags: [],
       details: '',
+      source: { workload: '', namespace: '', principal: '' },
       destination: { workload: to, namespace: 'd', principal: '' },
     }) as unknown as TapRecordJson;
   const request = requestOf('id', [
@@ -176,7 +177,7 @@ test('hops follow from cause, though clocks differ', () => {
     hop('a', 'outbound', 'b', 100),
   ]);
   assert.deepEqual(
-    request.hops.map((one) => `${one.workload} ${one.direction}`),
+    request.tree.map(({ hop: one }) => `${one.workload} ${one.direction}`),
     ['a outbound', 'b inbound', 'b outbound', 'c inbound'],
   );
 });

@@ -90,7 +90,7 @@ function Recent(): ReactNode {
             ),
           },
           { name: 'First seen by', sort: (r) => r.first.workload, cell: (r) => r.first.workload },
-          { name: 'Accounts', number: true, sort: (r) => r.hops.length, cell: (r) => r.hops.length },
+          { name: 'Accounts', number: true, sort: (r) => r.tree.length, cell: (r) => r.tree.length },
           {
             name: 'Status',
             number: true,
@@ -129,8 +129,13 @@ function OneRequest({ id }: { readonly id: string }): ReactNode {
     <div className="stack">
       <p className="mono soft">{id}</p>
       <Waterfall request={request} />
-      {request.hops.map((hop, i) => (
-        <Hop key={`${hop.workload}${hop.direction}${hop.atMs}${i}`} hop={hop} number={i + 1} />
+      {request.tree.map(({ hop, parent, maybe }, i) => (
+        <Hop
+          key={`${hop.workload}${hop.direction}${hop.atMs}${i}`}
+          hop={hop}
+          number={i + 1}
+          causedBy={[parent, ...maybe]}
+        />
       ))}
     </div>
   );
@@ -145,9 +150,12 @@ function Waterfall({ request }: { readonly request: TappedRequest }): ReactNode 
         {request.first.path} <span className={`badge ${request.failed ? 'bad' : 'ok'}`}>{request.first.status}</span>
       </h2>
       <div className="waterfall">
-        {request.hops.map((hop, i) => (
+        {request.tree.map(({ hop, depth }, i) => (
           <div key={`${hop.workload}${hop.direction}${hop.atMs}${i}`} style={{ display: 'contents' }}>
-            <span className="small">
+            <span className="small" style={{ paddingLeft: `${depth * 0.9}rem` }}>
+              <a className="soft" href={`#hop-${i + 1}`}>
+                {i + 1}.
+              </a>{' '}
               {hop.workload}{' '}
               <span className="soft">
                 {hop.direction === 'inbound'
@@ -174,7 +182,16 @@ function Waterfall({ request }: { readonly request: TappedRequest }): ReactNode 
 
 type ExplainedHop = TapRecordJson & { readonly causes?: HopCausesJson };
 
-function Hop({ hop, number }: { readonly hop: ExplainedHop; readonly number: number }): ReactNode {
+function Hop({
+  hop,
+  number,
+  causedBy,
+}: {
+  readonly hop: ExplainedHop;
+  readonly number: number;
+  /** Indexes of other hops: the one that caused it, or may have; -1 is none. */
+  readonly causedBy: readonly number[];
+}): ReactNode {
   const { route, policy, cluster } = hop.causes ?? {};
   const because = (cause: typeof route): ReactNode => (cause === undefined ? '' : <Cause cause={cause} />);
   const facts: readonly (readonly [string, ReactNode])[] = [
@@ -187,6 +204,7 @@ function Hop({ hop, number }: { readonly hop: ExplainedHop; readonly number: num
       </span>,
     ],
     ['Look at', verdictOf(hop).remedy],
+    ['Caused by', <CausedBy key="c" indexes={causedBy} />],
     ['Listener', hop.listener],
     ['Route', [hop.virtualHost, hop.route].filter((one) => one !== '').join(' / ')],
     ['Route of', because(route)],
@@ -218,7 +236,7 @@ function Hop({ hop, number }: { readonly hop: ExplainedHop; readonly number: num
     ['SNI', hop.sni],
   ];
   return (
-    <section className="card">
+    <section className="card" id={`hop-${number}`}>
       <h2>
         {number}. <a href={`/workloads/${hop.namespace}/${hop.workload}`}>{hop.workload}</a>{' '}
         <span className="soft small">
@@ -233,5 +251,21 @@ function Hop({ hop, number }: { readonly hop: ExplainedHop; readonly number: num
           .map(([name, value]) => [<dt key={`t${name}`}>{name}</dt>, <dd key={name}>{value}</dd>])}
       </dl>
     </section>
+  );
+}
+
+function CausedBy({ indexes }: { readonly indexes: readonly number[] }): ReactNode {
+  const numbers = indexes.filter((one) => one >= 0).map((one) => one + 1);
+  if (numbers.length === 0) return <span className="soft">the request itself: no other hop caused it</span>;
+  return (
+    <span>
+      {numbers.map((one, i) => (
+        <span key={one}>
+          {i === 0 ? 'hop ' : ' or '}
+          <a href={`#hop-${one}`}>{one}</a>
+        </span>
+      ))}
+      {numbers.length > 1 && <span className="soft small"> (they ran side by side, and no span tells them apart)</span>}
+    </span>
   );
 }

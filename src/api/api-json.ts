@@ -1,4 +1,5 @@
 // The JSON that the control plane's API speaks: what the command line and the page read. Plain data only.
+import type { TapRecordJson } from '#telemetry';
 
 export interface ObjectId {
   readonly kind: string;
@@ -31,6 +32,16 @@ export interface HopCausesJson {
   readonly route?: CauseJson;
   readonly policy?: CauseJson;
   readonly cluster?: CauseJson;
+}
+
+/** A hop of a request that was asked about, with its place among the others, which are told in the same list. */
+export interface ExplainedHopJson extends TapRecordJson {
+  readonly causes: HopCausesJson;
+  /** Index of the hop that caused it, before it in the list; -1: nobody tells. */
+  readonly parent: number;
+  readonly depth: number;
+  /** Indexes of other hops that may as well have caused it. */
+  readonly maybe: readonly number[];
 }
 
 /** A finding in a form that prints: `file:line:column: message (field) [code]`. */

@@ -142,6 +142,8 @@ test('a record is believed from its own workload only, and kept for explain', ()
       durationMs: 1,
       authority: '',
       path: '/',
+      source: { workload: '' },
+      destination: { workload: '' },
     });
   hub.record({ workload: 'a', namespace: 'd' }, 1n, record('a', 2));
   hub.record({ workload: 'b', namespace: 'd' }, 1n, record('a', 1));
@@ -150,7 +152,7 @@ test('a record is believed from its own workload only, and kept for explain', ()
   hub.record({ workload: 'b', namespace: 'd' }, 9n, record('b', 1));
   assert.equal(heard.length, 2);
   assert.deepEqual(
-    hub.explain('r').map((one) => one.workload),
+    hub.explain('r').map((one) => one.hop.workload),
     ['b', 'a'],
   );
 });

@@ -86,9 +86,9 @@ export class RecentRequests {
     return { last, count: 0, firstMs: now, lastMs: now, ids: [], durationsMs: [] };
   }
 
-  #isKnown({ id, namespace, workload, direction, atMs }: TapRecordJson): boolean {
+  #isKnown({ id, namespace, workload, direction, atMs, durationMs, path }: TapRecordJson): boolean {
     if (id === '') return false;
-    const key = `${id} ${namespace}/${workload} ${direction} ${atMs}`;
+    const key = `${id} ${namespace}/${workload} ${direction} ${atMs} ${durationMs} ${path}`;
     if (this.#seen.has(key)) return true;
     if (this.#seen.size >= SEEN_MAX) this.#seen = new Set();
     this.#seen.add(key);

@@ -1,5 +1,5 @@
 // Fans taps out to the agents that fit and their records in to who asked; keeps the last records for `explain`.
-import type { TapRecordJson } from '#telemetry';
+import { requestTree, type TapRecordJson, type TreeHop } from '#telemetry';
 
 export interface TapFilter {
   /** '' for every workload; else NAME or NAMESPACE/NAME. */
@@ -73,16 +73,11 @@ export class TapHub {
     asked.take(json);
   }
 
-  /** All that was told about a request, in the order of time, each hop once for each side. */
-  explain(id: string): readonly TapRecordJson[] {
-    const records = this.#kept.filter((one) => one.id === id).map((one) => JSON.parse(one.json) as TapRecordJson);
-    const unique = new Map(
-      records.map((one) => [
-        `${one.namespace}/${one.workload} ${one.direction} ${one.atMs} ${one.authority} ${one.path}`,
-        one,
-      ]),
-    );
-    return [...unique.values()].sort((a, b) => a.atMs - b.atMs || b.durationMs - a.durationMs);
+  /** All that was told about a request, each hop once for each side and after what caused it. */
+  explain(id: string): readonly TreeHop[] {
+    // Told through two subscriptions it is the same text; two calls alike differ in their times at least.
+    const unique = new Set(this.#kept.filter((one) => one.id === id).map((one) => one.json));
+    return requestTree(Array.from(unique, (json) => JSON.parse(json) as TapRecordJson));
   }
 }
 
@@ -98,9 +93,14 @@ function fits({ workload }: TapFilter, agent: Pick<TapAgent, 'workload' | 'names
 function readRecord(json: string): TapRecordJson | undefined {
   try {
     const record = JSON.parse(json) as Partial<TapRecordJson> | null;
-    return typeof record?.id === 'string' && typeof record.workload === 'string'
-      ? (record as TapRecordJson)
-      : undefined;
+    const whole =
+      typeof record?.id === 'string' &&
+      typeof record.workload === 'string' &&
+      typeof record.source?.workload === 'string' &&
+      typeof record.destination?.workload === 'string' &&
+      Number.isFinite(record.atMs) &&
+      Number.isFinite(record.durationMs);
+    return whole ? (record as TapRecordJson) : undefined;
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 // Taps over HTTP: a stream of events while one listens, and what is known of one request. Paths are shown, so both need the token.
 import { type HttpAsked, type HttpRoute, jsonAnswer } from '#base';
 import type { TapRecordJson } from '#telemetry';
-import type { HopCausesJson } from './api-json.ts';
+import type { ExplainedHopJson, HopCausesJson } from './api-json.ts';
 import { TAP_SUBSCRIPTIONS_MAX, type TapFilter, type TapHub } from './tap-hub.ts';
 
 const DEFAULT_PER_SECOND = 50;
@@ -22,7 +22,11 @@ export function tapRoutes(hub: TapHub, causesOf: (hop: TapRecordJson) => HopCaus
       path: '/api/v1/explain/:id',
       write: true,
       answer: ({ params }) =>
-        jsonAnswer(hub.explain(params['id'] ?? '').map((hop) => ({ ...hop, causes: causesOf(hop) }))),
+        jsonAnswer(
+          hub
+            .explain(params['id'] ?? '')
+            .map(({ hop, ...place }): ExplainedHopJson => ({ ...hop, ...place, causes: causesOf(hop) })),
+        ),
     },
   ];
 }

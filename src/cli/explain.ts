@@ -1,10 +1,8 @@
 // topsail explain: what the proxies told of one request, hop by hop.
-import { type HopCausesJson, type TapRecordJson, verdictOf } from '#api';
+import { type ExplainedHopJson, verdictOf } from '#api';
 import { causeWords } from './cause-text.ts';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
-
-type Hop = TapRecordJson & { readonly causes?: HopCausesJson };
 
 export async function explain(
   context: CliContext,
@@ -12,10 +10,10 @@ export async function explain(
   options: { readonly home?: string; readonly output?: string },
 ): Promise<number> {
   const mesh = await openMesh(context, options.home);
-  const hops = await mesh.get<readonly Hop[]>(`/api/v1/explain/${encodeURIComponent(id)}`);
+  const hops = await mesh.get<readonly ExplainedHopJson[]>(`/api/v1/explain/${encodeURIComponent(id)}`);
   if (hops.length === 0)
     throw new CliError(
-      `No tapped request has the id ${id}. Requests are only told while someone listens: leave "topsail tap" running, repeat the request, and take its id from there.`,
+      `No request with the id ${id} is remembered: of many requests proxies tell a few a second. Leave "topsail tap" running, repeat the request, and take its id from there.`,
     );
   context.out(
     options.output === 'json'
@@ -29,11 +27,12 @@ export async function explain(
   return 0;
 }
 
-export function explainHop(hop: Hop, index: number): string {
-  const { route, policy, cluster } = hop.causes ?? {};
+export function explainHop(hop: ExplainedHopJson, index: number): string {
+  const { route, policy, cluster } = hop.causes;
   const because = (cause: typeof route): string => (cause === undefined ? '' : `because of ${causeWords(cause)}`);
   const verdict = verdictOf(hop);
   const facts: readonly (readonly [string, string])[] = [
+    ['caused by', causedBy(hop)],
     ['why', verdict.words],
     ['look at', verdict.remedy],
     ['request', `${hop.method} ${hop.authority}${hop.path} (${hop.protocol})`],
@@ -71,4 +70,13 @@ export function explainHop(hop: Hop, index: number): string {
       .map(([name, text]) => `   ${name.padEnd(9)} ${text}\n`)
       .join('')
   );
+}
+
+/** Which hop's work it was part of, by the numbers in front of the hops. */
+function causedBy({ parent, maybe }: ExplainedHopJson): string {
+  if (parent < 0) return '';
+  const others = maybe.filter((one) => one >= 0).map((one) => one + 1);
+  return others.length === 0
+    ? `${parent + 1}`
+    : `${parent + 1}, or ${others.join(' or ')}: they ran side by side, and no span tells them apart`;
 }

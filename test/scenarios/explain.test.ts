@@ -8,7 +8,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type TapRecordJson, type VerdictCode, verdictOf } from '#api';
+import { type ExplainedHopJson, type TapRecordJson, type VerdictCode, verdictOf } from '#api';
 import { explainHop } from '../../src/cli/explain.ts';
 import { type MeshAsk, startMesh, type TestMesh } from '../mesh/mesh.ts';
 import { selfSigned } from '../rungs/sockets/self-signed.ts';
@@ -118,7 +118,7 @@ async function explained(mesh: TestMesh, id: string, byCommand: boolean): Promis
     const answer = await fetch(new URL(`/api/v1/explain/${encodeURIComponent(id)}`, mesh.run.address), {
       headers: { authorization: `Bearer ${mesh.run.token}` },
     });
-    return ((await answer.json()) as TapRecordJson[]).map(explainHop).join('\n');
+    return ((await answer.json()) as ExplainedHopJson[]).map(explainHop).join('\n');
   }
   const said = await mesh.topsail('explain', id);
   assert.equal(said.status, 0, said.stderr);

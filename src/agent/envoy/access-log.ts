@@ -126,6 +126,8 @@ function readCommon(record: StreamRecord, common: AccessLogCommon | undefined, p
   record.endMs = duration === undefined ? 0 : Number(duration.seconds) * 1000 + duration.nanos / 1e6;
   record.upstreamCluster = common.upstreamCluster;
   record.upstreamHost = addressText(common.upstreamRemoteAddress);
+  record.upstreamLocalAddress = addressText(common.upstreamLocalAddress);
+  record.downstreamDirectRemoteAddress = addressText(common.downstreamDirectRemoteAddress);
   record.downstreamRemoteAddress = addressText(common.downstreamRemoteAddress);
   record.downstreamLocalAddress = addressText(common.downstreamLocalAddress);
   record.upstreamTransportFailure = common.upstreamTransportFailureReason;

@@ -70,7 +70,7 @@ function build(ask: Ask = {}) {
       cancel: () => said.push('cancelled'),
       request: (waiter: PoolWaiter) => {
         const connection = {
-          conn: { tls: undefined },
+          conn: { tls: undefined, localAddress: '10.0.0.1', localPort: 40_000 },
           requests: 0,
           start: (handler: ClientStreamHandler) => {
             const upstream: Upstream = { host: host.spec.address, handler, got: [] };

@@ -327,7 +327,7 @@ export class Router implements StreamRouter {
     const record = this.stream.record;
     record.upstreamHost = attempt.host.key;
     record.destination = hostPeer(attempt.host, this.services.peers);
-    record.upstreamLocalAddress = '';
+    record.upstreamLocalAddress = attempt.localAddress;
     attempt.namePrincipals(record);
   }
 

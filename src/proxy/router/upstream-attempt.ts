@@ -11,6 +11,7 @@ import type {
   ResponseHead,
 } from '#wire/http';
 import type { Host } from '../cluster/host.ts';
+import { hostPort } from '../http/connection-facts.ts';
 import type { HttpPool, PooledConnection, PoolWaiter } from '../upstream/http-pool.ts';
 import type { Router } from './router.ts';
 
@@ -28,7 +29,7 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
   timedOut = false;
   readonly #router: Router;
   #stream: ClientStream | undefined = undefined;
-  #tls: Conn['tls'] = undefined;
+  #conn: Conn | undefined = undefined;
   #over = false;
   /** Our side of the stream has ended. */
   #sentAll = false;
@@ -98,8 +99,13 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     this.#stream?.resume();
   }
 
+  /** Our end of its connection; '' while there is none. */
+  get localAddress(): string {
+    return this.#conn === undefined ? '' : hostPort(this.#conn.localAddress, this.#conn.localPort);
+  }
+
   namePrincipals(record: StreamRecord): void {
-    const peer = this.#tls?.peer;
+    const peer = this.#conn?.tls?.peer;
     if (peer?.kind !== 'verified') return;
     record.upstreamPrincipal = peer.spiffeId;
     record.upstreamLocalPrincipal = this.#router.cluster.transportOf(this.host).localPrincipal;
@@ -144,7 +150,7 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     this.connected = true;
     this.reused = connection.requests > 0;
     const record = this.#router.stream.record;
-    this.#tls = connection.conn.tls;
+    this.#conn = connection.conn;
     if (record.upstreamStartMs < 0) record.upstreamStartMs = this.startMs;
     this.#stream = connection.start(this);
     this.#router.onReady(this);

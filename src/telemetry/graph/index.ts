@@ -21,3 +21,4 @@ export type {
 export { ToldTime } from './told-time.ts';
 export { type Verdict, type VerdictCode, verdictOf } from './verdict.ts';
 export { tapRecord, type TapPeer, type TapRecordJson } from './tap-record.ts';
+export { requestTree, type TreeHop } from './request-tree.ts';

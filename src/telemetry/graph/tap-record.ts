@@ -47,6 +47,11 @@ export interface TapRecordJson {
   readonly tls: string;
   readonly sni: string;
   readonly upstreamFailure: string;
+  /** The caller's end of the connection between two proxies, as each of them knows it: "10.0.0.1:40112"; '' when none was made. */
+  readonly connection: string;
+  /** '' where this proxy makes no spans. */
+  readonly spanId: string;
+  readonly parentSpanId: string;
 }
 
 export function tapRecord(record: StreamRecord, inbound: boolean, local: PeerInfo): TapRecordJson {
@@ -94,6 +99,9 @@ export function tapRecord(record: StreamRecord, inbound: boolean, local: PeerInf
     tls: record.tlsVersion,
     sni: record.sni,
     upstreamFailure: record.upstreamTransportFailure,
+    connection: inbound ? record.downstreamDirectRemoteAddress : record.upstreamLocalAddress,
+    spanId: record.trace?.spanId ?? '',
+    parentSpanId: record.trace?.parentSpanId ?? '',
   };
 }
 
