@@ -46,6 +46,7 @@ function filterOf(count: number, rule: (n: number) => object) {
     mesh: meshSettings(view),
     boundPort: (port) => port,
     envoy: false,
+    split: false,
   });
   const typed = made[0]?.configType as unknown as { readonly value: { readonly value: Uint8Array } } | undefined;
   const config = typed?.value.value ?? new Uint8Array();

@@ -285,6 +285,19 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
       collect,
       [] as string[],
     )
+    .option(
+      '--wasm-allow <address>',
+      'modules of WasmPlugins may be fetched from this address though it is not public ("private": from all private and loopback ones)',
+      collect,
+      [] as string[],
+    )
+    .option(
+      '--wasm-insecure-registry <host>',
+      'modules are pulled from this registry by http ("host:port")',
+      collect,
+      [] as string[],
+    )
+    .option('--wasm-module-bytes <n>', 'most bytes of a module', wholeNumber)
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .action(async (options) => exit(await starters.discovery(options)));
   workloadFlags(add(program, 'run', 'put a process into the mesh: topsail run --name a --port 9080 -- COMMAND...'))

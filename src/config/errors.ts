@@ -174,6 +174,7 @@ export const ERRORS = {
     '{value} is no expression that can be used: {reason}.',
     'Write CEL over the attributes of docs/telemetry.md, such as `response.code >= 400`.',
   ),
+  'TS-CFG-0346': error('The plugin is not legal: {reason}.', 'Correct the plugin.'),
   // Warnings of Istio
   'TS-CFG-0401': warning('The selector is empty: it chooses every workload.', 'Remove the selector, or name labels.'),
   'TS-CFG-0402': warning('{value} is a gateway in the old form.', 'Write `namespace/name`.'),

@@ -1,7 +1,8 @@
-// Fetches a small document from an address that configuration named, and never from a place that `mayDial` refuses:
+// Fetches documents and modules from an address that configuration named, and never from a place that `mayDial` refuses:
 // every address is judged when it is dialled, and again for every redirect (server-side request forgery).
 import { lookup } from 'node:dns/promises';
 import { request as httpRequest } from 'node:http';
+import type { IncomingHttpHeaders } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { LookupFunction } from 'node:net';
 import { isIP } from 'node:net';
@@ -18,12 +19,33 @@ export interface SafeFetchOptions {
 }
 
 export type SafeFetchError = { readonly kind: 'refused' | 'failed'; readonly message: string };
+type Failed = Result<never, SafeFetchError>;
 type Fetched = Result<string, SafeFetchError>;
 
 const REDIRECTS_MAX = 3;
 
+/** A document that is text. */
 export async function safeFetch(address: string, options: SafeFetchOptions): Promise<Fetched> {
+  const answer = await safeRequest(address, { ...options, headers: { accept: 'application/json' } });
+  if (!answer.ok) return answer;
+  const { status, body } = answer.value;
+  return status === 200 ? ok(body.toString('utf8')) : failed(`status ${status}`);
+}
+
+export interface SafeAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | undefined>>;
+  /** Empty unless the status is 200. */
+  readonly body: Buffer;
+}
+
+/** One GET, whatever its final status. An `authorization` is for the first address' origin: no redirect takes it elsewhere. */
+export async function safeRequest(
+  address: string,
+  options: SafeFetchOptions & { readonly headers?: Readonly<Record<string, string>> },
+): Promise<Result<SafeAnswer, SafeFetchError>> {
   let at = address;
+  let headers = options.headers ?? {};
   const deadline = AbortSignal.timeout(options.timeoutMs);
   for (let hop = 0; hop <= (options.redirectsMax ?? REDIRECTS_MAX); hop++) {
     if (!URL.canParse(at)) return failed(`"${at.slice(0, 200)}" is no address`);
@@ -31,12 +53,16 @@ export async function safeFetch(address: string, options: SafeFetchOptions): Pro
     if (url.protocol !== 'http:' && url.protocol !== 'https:')
       return refused(`${url.protocol} is neither http nor https`);
     if (url.username !== '' || url.password !== '') return refused('the address holds credentials');
-    const answer = await fetchOnce(url, options, deadline);
-    if (typeof answer === 'string') return ok(answer);
+    const answer = await fetchOnce(url, headers, options, deadline);
+    if ('status' in answer) return ok(answer);
     if (!('redirect' in answer)) return err(answer);
     const next = URL.canParse(answer.redirect, url.href) ? new URL(answer.redirect, url) : undefined;
     if (next === undefined) return failed('a redirect names no address');
     if (url.protocol === 'https:' && next.protocol !== 'https:') return refused('a redirect leads from https to http');
+    if (next.origin !== url.origin) {
+      const { authorization: _, ...others } = headers;
+      headers = others;
+    }
     at = next.href;
   }
   return failed('too many redirects');
@@ -44,9 +70,10 @@ export async function safeFetch(address: string, options: SafeFetchOptions): Pro
 
 function fetchOnce(
   url: URL,
+  headers: Readonly<Record<string, string>>,
   options: SafeFetchOptions,
   signal: AbortSignal,
-): Promise<string | SafeFetchError | { readonly redirect: string }> {
+): Promise<SafeAnswer | SafeFetchError | { readonly redirect: string }> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   if (isIP(host) !== 0 && !options.mayDial(host))
     return Promise.resolve({ kind: 'refused', message: `${host} may not be dialled` });
@@ -63,7 +90,7 @@ function fetchOnce(
         agent: false,
         signal,
         lookup: judgedLookup(options.mayDial),
-        headers: { accept: 'application/json' },
+        headers,
         ...(options.rootsPem === undefined ? {} : { ca: options.rootsPem }),
       },
       (response) => {
@@ -74,9 +101,10 @@ function fetchOnce(
           resolve({ redirect: location });
           return;
         }
+        const answer = (body: Buffer): SafeAnswer => ({ status: statusCode, headers: textsOf(response.headers), body });
         if (statusCode !== 200) {
           response.destroy();
-          resolve({ kind: 'failed', message: `status ${statusCode}` });
+          resolve(answer(Buffer.alloc(0)));
           return;
         }
         const pieces: Buffer[] = [];
@@ -86,13 +114,20 @@ function fetchOnce(
           if (bytes > options.bytesMax) response.destroy(new Error(`more than ${options.bytesMax} bytes`));
           else pieces.push(piece);
         });
-        response.on('end', () => resolve(Buffer.concat(pieces).toString('utf8')));
+        response.on('end', () => resolve(answer(Buffer.concat(pieces))));
         response.on('error', fault);
       },
     );
     request.on('error', fault);
     request.end();
   });
+}
+
+/** Repeated fields but cookies are joined already. */
+function textsOf(headers: IncomingHttpHeaders): Readonly<Record<string, string | undefined>> {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, Array.isArray(value) ? value.join(', ') : value]),
+  );
 }
 
 class Refused extends Error {}
@@ -117,10 +152,10 @@ function judgedLookup(mayDial: (address: string) => boolean): LookupFunction {
   };
 }
 
-function refused(message: string): Fetched {
+function refused(message: string): Failed {
   return err({ kind: 'refused', message });
 }
 
-function failed(message: string): Fetched {
+function failed(message: string): Failed {
   return err({ kind: 'failed', message });
 }

@@ -28,6 +28,7 @@ import { openPlatform } from './discovery-platform.ts';
 import { authzView } from './authz-view.ts';
 import { caView } from './ca-view.ts';
 import { DiscoveryKeySets } from './discovery-key-sets.ts';
+import { discoveryPlugins, PLUGINS_FOLDER } from './discovery-plugins.ts';
 import { discoveryMetrics } from './discovery-metrics.ts';
 import { processMetrics } from './process-metrics.ts';
 import { scrapeTargets } from './scrape-targets.ts';
@@ -77,6 +78,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   });
   const allow = (options['jwksAllow'] ?? []) as readonly string[];
   const keySets = new DiscoveryKeySets({ clock, log, pusher, allow });
+  const plugins = discoveryPlugins({ clock, log, pusher, options, folder: join(home.state, PLUGINS_FOLDER) });
   const extraRoots = new ExtraRoots({ clock, log: log.scope('ca'), identity, allow });
   const workloads = new KeptText(fs, log, join(home.state, WORKLOADS_FILE));
   const joined = new JoinedConfig({
@@ -86,6 +88,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
       tracker.viewMade(view, config.generation());
       pusher.configChanged(view, diff);
       keySets.configChanged(view);
+      plugins.configChanged(view);
     },
     save: (all) => workloads.save(JSON.stringify(all)),
     restored: restoreWorkloads(home),
@@ -241,7 +244,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
 
   return await new Promise((resolve) => {
     const stop = (): void => {
-      for (const one of [api, monitoring, socket, config, joined, keySets, extraRoots, xds, trim]) one.close();
+      for (const one of [api, monitoring, socket, config, joined, keySets, plugins, extraRoots, xds, trim]) one.close();
       grpc.endAll('the control plane stops');
       rmSync(home.runJson, { force: true });
       rmSync(home.tokenSocket, { force: true });

@@ -14,11 +14,12 @@ import {
 } from '#registry';
 import { judgeOwnership } from './host-ownership.ts';
 import { checkAuthorizers } from './check-authorizers.ts';
+import { checkPlugins } from './check-plugins.ts';
 import { checkReferences } from './check-references.ts';
 import { checkTargets } from './check-targets.ts';
 import { checkTelemetry } from './check-telemetry.ts';
 import { retainReferences } from './retain-references.ts';
-import type { Retained, Snapshot } from './snapshot.ts';
+import type { Retained, SettledPlugins, Snapshot } from './snapshot.ts';
 
 export interface SnapshotInput {
   readonly config: ConfigView;
@@ -31,6 +32,8 @@ export interface SnapshotInput {
   readonly retained?: Retained;
   /** Default: the former snapshot's. */
   readonly keySets?: ReadonlyMap<string, string>;
+  /** Default: the former snapshot's. */
+  readonly plugins?: SettledPlugins;
 }
 
 export function buildSnapshot(input: SnapshotInput): Snapshot {
@@ -75,6 +78,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
       : former.formerPeerAuthentications,
     retained: retained.retained,
     keySets: input.keySets ?? former?.keySets ?? NO_KEY_SETS,
+    plugins: input.plugins ?? former?.plugins ?? NO_PLUGINS,
     conditions: [
       ...furtherMeshConfigs(config),
       ...waitingTrustDomain(mesh),
@@ -87,6 +91,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
       ...checkTelemetry(config, mesh, registry.services),
       ...checkAuthorizers(config, registry.services, mesh),
       ...checkTargets(config, mesh.rootNamespace),
+      ...checkPlugins(config, input.plugins ?? former?.plugins ?? NO_PLUGINS),
       ...destinationRules.duplicateSubsets.map(({ object, subset, keptIn }) =>
         condition('TS-REG-005', object, { path: 'spec.subsets', subset, winner: `${keptIn.namespace}/${keptIn.name}` }),
       ),
@@ -98,6 +103,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
 const NO_ROUTES: VirtualServiceIndex = { all: [], conditions: [] };
 
 const NO_KEY_SETS: ReadonlyMap<string, string> = new Map();
+const NO_PLUGINS: SettledPlugins = new Map();
 
 /** The successor when only endpoints changed: everything else is shared. */
 export function withEndpoints(former: Snapshot, registry: RegistryView): Snapshot {

@@ -14,7 +14,13 @@ export interface SnapshotDiff {
 }
 
 /** Kinds that concern only proxies of their own namespace, unless they are in the root namespace. */
-const LOCAL_KINDS: ReadonlySet<string> = new Set(['Sidecar', 'AuthorizationPolicy', 'RequestAuthentication', 'Secret']);
+const LOCAL_KINDS: ReadonlySet<string> = new Set([
+  'Sidecar',
+  'AuthorizationPolicy',
+  'RequestAuthentication',
+  'WasmPlugin',
+  'Secret',
+]);
 
 const REGISTRY_KINDS: ReadonlySet<string> = new Set(['Service', 'ServiceEntry', 'MeshConfig', ...ENDPOINT_KINDS]);
 

@@ -8,3 +8,4 @@ export * from './diff.ts';
 export { readRetained, retainedText } from './referenced-subsets.ts';
 export * from './debounce.ts';
 export * from './pusher.ts';
+export { type PluginModule, PluginModules, pullsAlways } from './plugin-modules.ts';

@@ -6,7 +6,7 @@ import { type EndpointChange, type PodChange, Registry, type Service, type Servi
 import { buildSnapshot, withEndpoints, withSettledModes } from './build-snapshot.ts';
 import { Debounce, type DebounceLimits, STANDALONE_DEBOUNCE } from './debounce.ts';
 import { changedKeys, isEndpointOnly, type SnapshotDiff, touchesRegistry } from './diff.ts';
-import type { Retained, Snapshot } from './snapshot.ts';
+import type { Retained, SettledPlugins, Snapshot } from './snapshot.ts';
 
 export type SnapshotSubscriber = (snapshot: Snapshot, diff: SnapshotDiff) => void;
 
@@ -33,6 +33,7 @@ export class Pusher {
   #waiting: { config: ConfigView; keys: Set<string> } | undefined;
   #snapshot: Snapshot | undefined;
   #keySets: ReadonlyMap<string, string> = new Map();
+  #plugins: SettledPlugins = new Map();
   /** The snapshot in which receivers began to accept former modes too, and when they stop at the latest. */
   #settling: { readonly since: number; readonly timer: Timer } | undefined;
 
@@ -97,6 +98,16 @@ export class Pusher {
   /** Key sets were fetched anew and differ; `keys` are the RequestAuthentications that use them. */
   keySetsChanged(keySets: ReadonlyMap<string, string>, keys: Iterable<string>): void {
     this.#keySets = keySets;
+    this.#fetched(keys);
+  }
+
+  /** Modules of these WasmPlugins are settled, or settled anew. */
+  pluginsChanged(plugins: SettledPlugins, keys: Iterable<string>): void {
+    this.#plugins = plugins;
+    this.#fetched(keys);
+  }
+
+  #fetched(keys: Iterable<string>): void {
     if (this.#snapshot !== undefined)
       this.configChanged(this.#waiting?.config ?? this.#snapshot.config, {
         from: 0,
@@ -141,6 +152,7 @@ export class Pusher {
       domain,
       former,
       keySets: this.#keySets,
+      plugins: this.#plugins,
       ...(retained === undefined ? {} : { retained }),
       ...(trustDomain === undefined ? {} : { trustDomain }),
     });

@@ -12,6 +12,7 @@ import type {
   Subset,
   TrafficPolicy,
   VirtualServiceIndex,
+  WasmPlugin,
 } from '#registry';
 import type { ObjectRef } from '#base';
 
@@ -29,6 +30,18 @@ export interface Retained {
   /** What a VirtualService said before it referred to a subset that never existed. */
   readonly virtualServices: ReadonlyMap<string, ResolvedVirtualService>;
 }
+
+/** A WasmPlugin whose module is settled. While that of a newer text is fetched, the former text stays in force with its module. */
+export interface SettledPlugin {
+  readonly plugin: WasmPlugin;
+  /** Undefined: there is none to be had, and `failStrategy` decides. */
+  readonly module: { readonly code: Uint8Array; readonly sha256: string } | undefined;
+  /** What is wrong with the newest text's module; undefined when all is well. */
+  readonly problem: string | undefined;
+}
+
+/** By key of the object. Those that are absent wait for their module. */
+export type SettledPlugins = ReadonlyMap<string, SettledPlugin>;
 
 export interface Snapshot {
   /** Grows by one with every change that proxies may see. */
@@ -50,6 +63,8 @@ export interface Snapshot {
   readonly retained: Retained;
   /** Key sets that were fetched for RequestAuthentications, by where they came from; the same object until one differs. */
   readonly keySets: ReadonlyMap<string, string>;
+  /** Modules that were fetched for WasmPlugins; the same object until one differs. */
+  readonly plugins: SettledPlugins;
   /** Findings across objects; each names its object. */
   readonly conditions: readonly Condition[];
 }

@@ -99,6 +99,11 @@ const TABLE = {
       'a GatewayClass is a target only from the root namespace {rootNamespace}: for it the policy is in force nowhere',
     remedy: 'Move the policy to {rootNamespace}, or name a Gateway of its own namespace.',
   },
+  'TS-REG-019': {
+    severity: 'error',
+    message: 'the module {url} is not to be had: {problem}; {effect}',
+    remedy: 'Correct `url`, `sha256` or `imagePullSecret`, or let the control plane ask that address (docs/wasm.md).',
+  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof TABLE;

@@ -14,6 +14,7 @@ export * from './destination-rules.ts';
 export * from './virtual-services.ts';
 export * from './peer-authentication.ts';
 export * from './policies.ts';
+export * from './wasm-plugins.ts';
 export * from './errors.ts';
 export * from './mesh-settings.ts';
 export * from './telemetry.ts';

@@ -35,7 +35,7 @@ export function requestAuthenticationsOf(
   );
 }
 
-function placesOf(proxy: ProxyIdentity, rootNamespace: string): readonly string[] {
+export function placesOf(proxy: ProxyIdentity, rootNamespace: string): readonly string[] {
   return proxy.namespace === rootNamespace ? [rootNamespace] : [rootNamespace, proxy.namespace];
 }
 

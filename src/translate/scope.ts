@@ -18,9 +18,11 @@ import {
   type Sidecar,
   sidecarOf,
   telemetriesOf,
+  wasmPluginsOf,
 } from '#registry';
 import type { TranslationCache } from './cache.ts';
 import type { ProxyView } from './proxy-view.ts';
+import { type PluginSlots, pluginSlots } from './wasm/plugin-slots.ts';
 import { namesItself, type ProxyTelemetry, proxyTelemetry } from './telemetry/proxy-telemetry.ts';
 
 export interface Scope {
@@ -37,6 +39,8 @@ export interface Scope {
   readonly services: readonly Service[];
   readonly sidecar: Sidecar | undefined;
   readonly allowAny: boolean;
+  /** Where the listeners of these workloads hold a place for a WasmPlugin. */
+  readonly plugins: PluginSlots;
   /** Of the workloads that share it: Telemetry objects may choose by labels. */
   readonly telemetry: ProxyTelemetry;
   service(host: string): Service | undefined;
@@ -58,6 +62,7 @@ export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: Translation
   const labels = usesLabels(snapshot) ? proxy.labels : {};
   const labelText = JSON.stringify(sortedEntries(labels));
   const telemetries = telemetriesOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
+  const plugins = pluginSlots(wasmPluginsOf(snapshot.config, proxy, snapshot.mesh.rootNamespace), cache);
   const serviceName = proxy.envoy && namesItself(telemetries, snapshot) ? serviceNameOf(proxy) : '';
   const key = [
     'scope',
@@ -66,6 +71,7 @@ export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: Translation
     sidecar as ConfigObject | undefined,
     labelText,
     telemetries,
+    plugins,
     serviceName,
   ];
   return cache.owned(snapshot.virtualServices, key, () => {
@@ -73,7 +79,7 @@ export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: Translation
     const service = (host: string): Service | undefined =>
       scope.service(host) ?? scope.service(scope.resolve(host, snapshot.mesh.rootNamespace));
     const places = { mesh: snapshot.mesh, service };
-    return { ...scope, telemetry: proxyTelemetry(telemetries, places, serviceName, proxy.envoy, cache) };
+    return { ...scope, plugins, telemetry: proxyTelemetry(telemetries, places, serviceName, proxy.envoy, cache) };
   });
 }
 
@@ -112,7 +118,7 @@ function buildScope(
   { namespace, envoy }: ProxyView,
   sidecar: Sidecar | undefined,
   labels: Readonly<Record<string, string>>,
-): Omit<Scope, 'telemetry'> {
+): Omit<Scope, 'telemetry' | 'plugins'> {
   const { mesh, services: index } = snapshot;
   const egress = egressHosts(sidecar);
   const visible = (service: Service): boolean =>

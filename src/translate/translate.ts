@@ -22,6 +22,7 @@ import {
 } from './routes/outbound-routes.ts';
 import { type Scope, scopeOf } from './scope.ts';
 import { clientSecretNames } from './secrets/client-secrets.ts';
+import { pluginResources } from './wasm/plugin-resources.ts';
 import { gatewaySecrets } from './secrets/gateway-secrets.ts';
 
 type Resources = ReadonlyMap<string, XdsResource>;
@@ -74,7 +75,7 @@ function sidecarSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: T
     [TYPE_URL.route, proxied.length === 0 ? tables.routes : new LayeredResources([tables.routes, new Map(proxied)])],
     ...(proxy.vhds ? [[TYPE_URL.virtualHost, tables.hosts] as const] : []),
     [TYPE_URL.secret, new Map()],
-    [TYPE_URL.extensionConfig, own.extensions],
+    [TYPE_URL.extensionConfig, withPlugins(own.extensions, snapshot, proxy, cache)],
     [TYPE_URL.nameTable, new Map([[table.name, table]])],
   ]);
 }
@@ -101,9 +102,15 @@ function routerSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: Tr
     [TYPE_URL.listener, gateway.listeners],
     [TYPE_URL.route, gateway.routes],
     [TYPE_URL.secret, gatewaySecrets(new Set([...gateway.secrets, ...asClient]), snapshot, proxy, cache)],
-    [TYPE_URL.extensionConfig, gateway.extensions],
+    [TYPE_URL.extensionConfig, withPlugins(gateway.extensions, snapshot, proxy, cache)],
     [TYPE_URL.nameTable, new Map()],
   ]);
+}
+
+/** Filters that listeners only name: policies, where they stand there by name, and plugins. */
+function withPlugins(policies: Resources, snapshot: Snapshot, proxy: ProxyView, cache: TranslationCache): Resources {
+  const plugins = pluginResources(snapshot, proxy, cache);
+  return plugins.size === 0 ? policies : policies.size === 0 ? plugins : new LayeredResources([policies, plugins]);
 }
 
 /** One map for all proxies of a scope. */

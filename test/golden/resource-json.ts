@@ -3,13 +3,14 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { createRegistry, type DescFile, fromBinary, type JsonValue, type Registry, toJson } from '@bufbuild/protobuf';
+import { file_google_protobuf_wrappers } from '@bufbuild/protobuf/wkt';
 import type { ResourceSet, XdsResource } from '#base';
 
 const GENERATED = join(import.meta.dirname, '../../src/proto/gen');
 const PARTS = ['envoy/config', 'envoy/extensions', 'envoy/type', 'io', 'istio', 'topsail'];
 
 export async function protoRegistry(): Promise<Registry> {
-  const files: DescFile[] = [];
+  const files: DescFile[] = [file_google_protobuf_wrappers];
   for (const part of PARTS) {
     for (const entry of readdirSync(join(GENERATED, part), { recursive: true, encoding: 'utf8' })) {
       if (!entry.endsWith('_pb.ts')) continue;

@@ -172,6 +172,7 @@ function chainOf(policies: readonly OraclePolicy[]): Chain {
     policies: authorizationPoliciesOf(view, { namespace: 'team-a', labels: {} }, 'istio-system'),
     requestAuthentications: [],
     keySets: new Map<string, string>(),
+    split: false,
     providers: [],
     mesh,
     boundPort: (port: number) => port,

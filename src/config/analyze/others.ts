@@ -167,7 +167,13 @@ export function analyzeSelectors(context: AnalysisContext): Complaint[] {
       }),
     );
   };
-  for (const kind of ['AuthorizationPolicy', 'PeerAuthentication', 'RequestAuthentication', 'Telemetry'] as const) {
+  for (const kind of [
+    'AuthorizationPolicy',
+    'PeerAuthentication',
+    'RequestAuthentication',
+    'Telemetry',
+    'WasmPlugin',
+  ] as const) {
     for (const object of context.view.list(kind))
       check(object, object.spec.selector?.matchLabels, ['spec', 'selector']);
   }

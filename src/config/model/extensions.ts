@@ -1,4 +1,4 @@
-// EnvoyFilter, WasmPlugin, TrafficExtension and the ProxyConfig resource: known kinds that are refused for now, with Istio's schemas.
+// WasmPlugin, and EnvoyFilter, TrafficExtension and the ProxyConfig resource, which are refused for now, with Istio's schemas.
 
 import {
   anyObject,

@@ -21,7 +21,7 @@ export const KIND_FORCE: Readonly<Record<KindName, Force>> = {
   PeerAuthentication: 'inForce',
   RequestAuthentication: 'inForce',
   Telemetry: 'inForce',
-  WasmPlugin: 'refused',
+  WasmPlugin: 'inForce',
   TrafficExtension: 'refused',
   Service: 'inForce',
   Endpoints: 'inForce',
@@ -71,6 +71,12 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     'tracing[].disableContextPropagation': 'acceptedWithWarning',
     // TCP connections are counted when they end.
     'metrics[].reportingInterval': 'inForce',
+  },
+  WasmPlugin: {
+    // Whoever gives a key means that unsigned modules must not run.
+    verificationKey: 'refused',
+    // A plugin of connections may be one that refuses them.
+    'type=NETWORK': 'refused',
   },
   MeshConfig: {
     'extensionProviders[].name': 'inForce',

@@ -14,6 +14,7 @@ export * from './json-schema.ts';
 export * from './kinds.ts';
 export * from './manifest.ts';
 export * from './mesh-config.ts';
+export * from './module-source.ts';
 export * from './object.ts';
 export * from './peer-authentication.ts';
 export * from './proxy-config.ts';

@@ -225,7 +225,11 @@ describe('what is not in force', () => {
   });
   it('refuses whole kinds', () => {
     assert.deepEqual(
-      codes(one('apiVersion: extensions.istio.io/v1alpha1\nkind: WasmPlugin\nmetadata: {name: a}\nspec: {url: a}\n')),
+      codes(
+        one(
+          'apiVersion: extensions.istio.io/v1alpha1\nkind: TrafficExtension\nmetadata: {name: a}\nspec: {wasm: {url: a}}\n',
+        ),
+      ),
       ['TS-CFG-0203 kind'],
     );
   });

@@ -8,7 +8,7 @@ import { MESH_CONFIG_MAP } from '../parse/mesh-config-map.ts';
 import { type ParsedDocument, parseText } from '../parse/parse-text.ts';
 
 /** Keys of Secrets that gateways are served from (inventory §1.3). */
-const SECRET_KEYS = ['tls.crt', 'tls.key', 'ca.crt', 'ca.crl', 'cert', 'key', 'cacert', 'crl'];
+const SECRET_KEYS = ['tls.crt', 'tls.key', 'ca.crt', 'ca.crl', 'cert', 'key', 'cacert', 'crl', '.dockerconfigjson'];
 /** The authority's own keys are nobody's gateway certificate. */
 const AUTHORITY_SECRETS: ReadonlySet<string> = new Set(['cacerts', 'istio-ca-secret']);
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';

@@ -14,6 +14,7 @@ import { validateServiceEntry, validateWorkloadEntry, validateWorkloadGroup } fr
 import { validateSidecar } from './sidecar.ts';
 import { validateTelemetry } from './telemetry.ts';
 import { validateVirtualService } from './virtual-service.ts';
+import { validateWasmPlugin } from './wasm-plugin.ts';
 
 type Rules = { readonly [K in KindName]?: (context: Context, spec: SpecOf<K>, path: Path) => void };
 
@@ -29,6 +30,7 @@ const RULES: Rules = {
   PeerAuthentication: validatePeerAuthentication,
   RequestAuthentication: validateRequestAuthentication,
   Telemetry: validateTelemetry,
+  WasmPlugin: validateWasmPlugin,
   Service: validateService,
   EndpointSlice: validateEndpointSlice,
   MeshConfig: validateMeshConfig,

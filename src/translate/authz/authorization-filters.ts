@@ -9,6 +9,7 @@ import type { AuthorizationPolicy, MeshSettings, RequestAuthentication } from '#
 import { type FetchedKeySets, httpAuthentication } from '../authn/request-authentication.ts';
 import { type Init, typed } from '../encode.ts';
 import { CUSTOM_PREFIX, customFilters, customTcpFilters } from './custom-filters.ts';
+import { NO_PLUGINS, type PluginFilters } from '../wasm/plugin-slots.ts';
 import type { ResolvedProvider } from './extension-providers.ts';
 import { rbacPolicy } from './rules.ts';
 
@@ -22,6 +23,8 @@ export interface AuthorizationInput {
   readonly boundPort: (declared: number) => number;
   /** Stock Envoy: the filters come by themselves, and only names of them stand in the listeners. */
   readonly envoy: boolean;
+  /** Some plugin stands between tokens and policies. */
+  readonly split: boolean;
 }
 
 /** In the order in which they are asked. */
@@ -40,8 +43,18 @@ export interface CustomFilters<F> {
   readonly ask: F;
 }
 
-export function httpAuthorization(input: AuthorizationInput): readonly HttpFilter[] {
-  return [...httpCustom(input).flatMap(({ mark, ask }) => [mark, ask]), ...httpDecided(input)];
+export function httpAuthorization(
+  input: AuthorizationInput,
+  plugins: PluginFilters = NO_PLUGINS,
+): readonly HttpFilter[] {
+  return [
+    ...httpCustom(input).flatMap(({ mark, ask }) => [mark, ask]),
+    ...plugins.authn,
+    ...httpTokens(input),
+    ...plugins.authz,
+    ...httpRules(input),
+    ...plugins.last,
+  ];
 }
 
 export function tcpAuthorization(input: AuthorizationInput): readonly NetworkFilter[] {
@@ -51,15 +64,16 @@ export function tcpAuthorization(input: AuthorizationInput): readonly NetworkFil
   ];
 }
 
-/** What asks nobody: tokens, then the policies by action. */
-export function httpDecided(input: AuthorizationInput): readonly HttpFilter[] {
-  return [
-    ...httpAuthentication(input.requestAuthentications, input.keySets),
-    ...ACTIONS.flatMap((action) => {
-      const found = filterOf(input, action, 'http');
-      return found === undefined ? [] : [typed('envoy.filters.http.rbac', HttpRbacSchema, found)];
-    }),
-  ];
+export function httpTokens(input: AuthorizationInput): readonly HttpFilter[] {
+  return httpAuthentication(input.requestAuthentications, input.keySets);
+}
+
+/** The policies that ask nobody, by action. */
+export function httpRules(input: AuthorizationInput): readonly HttpFilter[] {
+  return ACTIONS.flatMap((action) => {
+    const found = filterOf(input, action, 'http');
+    return found === undefined ? [] : [typed('envoy.filters.http.rbac', HttpRbacSchema, found)];
+  });
 }
 
 /** The filter of one action, when some policy has it. */

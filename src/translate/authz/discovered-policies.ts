@@ -18,13 +18,15 @@ import { RBACSchema as TcpRbacSchema } from '#proto/envoy/extensions/filters/net
 import { typeUrlOf } from '#proto';
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { ADS, any, type Init, resource } from '../encode.ts';
+import type { PluginFilters } from '../wasm/plugin-slots.ts';
 import {
   ACTIONS,
   type AuthorizationInput,
   type CustomFilters,
   httpAuthorization,
   httpCustom,
-  httpDecided,
+  httpRules,
+  httpTokens,
   tcpAuthorization,
   tcpCustom,
   tcpDecided,
@@ -37,17 +39,25 @@ type Extension = Init<typeof TypedExtensionConfigSchema>;
 const NONE: ReadonlyMap<string, XdsResource> = new Map();
 
 const HTTP = 'istio.policies.http';
+/** Its two halves, where a plugin stands between them. */
+const HTTP_TOKENS = 'istio.policies.http.tokens';
+const HTTP_RULES = 'istio.policies.http.rules';
 const TCP = 'istio.policies.tcp';
 
-/** The filters of an HTTP chain that judge: themselves, or their names. */
-export function httpPolicies(input: AuthorizationInput): readonly HttpFilter[] {
-  if (!input.envoy) return httpAuthorization(input);
+/** The filters of an HTTP chain that judge, themselves or their names, with the plugins between them (inventory §3.4). */
+export function httpPolicies(input: AuthorizationInput, plugins: PluginFilters): readonly HttpFilter[] {
+  if (!input.envoy) return httpAuthorization(input, plugins);
+  const chain = typeUrlOf(FilterChainConfigSchema);
   return [
     ...httpCustom(input).flatMap(({ provider }) => [
       slot(markName(HTTP, provider), typeUrlOf(HttpRbacSchema)),
       slot(askName(HTTP, provider), typeUrlOf(ExtAuthzSchema)),
     ]),
-    slot(HTTP, typeUrlOf(FilterChainConfigSchema)),
+    ...plugins.authn,
+    ...(plugins.authz.length === 0
+      ? [slot(HTTP, chain)]
+      : [slot(HTTP_TOKENS, chain), ...plugins.authz, slot(HTTP_RULES, chain)]),
+    ...plugins.last,
   ];
 }
 
@@ -89,8 +99,19 @@ function discovered(input: AuthorizationInput): ReadonlyMap<string, XdsResource>
     }
   };
   putCustom(HTTP, httpCustom(input));
-  const filters = httpDecided(input).map(extension);
-  put(HTTP, any(FilterChainConfigSchema, filters.length === 0 ? {} : { defaultFilterChain: { filters } }));
+  const putChain = (name: string, filters: readonly HttpFilter[]): void =>
+    put(
+      name,
+      any(
+        FilterChainConfigSchema,
+        filters.length === 0 ? {} : { defaultFilterChain: { filters: filters.map(extension) } },
+      ),
+    );
+  putChain(HTTP, [...httpTokens(input), ...httpRules(input)]);
+  if (input.split) {
+    putChain(HTTP_TOKENS, httpTokens(input));
+    putChain(HTTP_RULES, httpRules(input));
+  }
   putCustom(TCP, tcpCustom(input));
   for (const action of ACTIONS)
     put(

@@ -19,7 +19,7 @@ import { BLACK_HOLE } from '../names.ts';
 import type { ProxyView } from '../proxy-view.ts';
 import { targetOf } from '../routes/virtual-host.ts';
 import type { Scope } from '../scope.ts';
-import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
+import { type PluginFilters, pluginFilters } from '../wasm/plugin-slots.ts';
 import { gatewayTable, hostsElsewhere, httpsTableName, httpTableName } from './gateway-routes.ts';
 import { boundHosts, serverCovers, type ServerGroup, serverGroups, type ServerInForce } from './gateway-servers.ts';
 import { secretNames, serverTls } from './server-tls.ts';
@@ -55,6 +55,7 @@ export function gatewayResources(
     mesh: snapshot.mesh,
     boundPort: (declared) => proxy.gatewayPorts[String(declared)] ?? declared,
     envoy: proxy.envoy,
+    split: scope.plugins.client.some(({ phase }) => phase === 'AUTHZ'),
   };
   const judged: KeyPart[] = [
     snapshot.mesh,
@@ -63,6 +64,7 @@ export function gatewayResources(
     requestAuthentications,
     requestAuthentications.length === 0 ? undefined : snapshot.keySets,
     providersKey(providers),
+    authorization.split,
     JSON.stringify(proxy.gatewayPorts),
   ];
   for (const group of serverGroups(snapshot, proxy)) {
@@ -86,6 +88,7 @@ export function gatewayResources(
       group.host,
       group.listen,
       scope.telemetry,
+      scope.plugins,
       ...(proxy.envoy ? [snapshot.mesh, true, slotsKey(authorization)] : judged),
       tcp ? scope : undefined,
       ...group.servers.flatMap((s) => [s.gateway, s.server]),
@@ -114,8 +117,8 @@ function listener(name: string, group: ServerGroup, scope: Scope, authorization:
                 httpTableName(group.port, group.bind),
                 name,
                 authorization,
-                scope.telemetry.client,
-                scope.envoy,
+                scope,
+                pluginFilters(scope.plugins.client, group.port),
                 plain.some(({ protocol }) => protocol === 'GRPC-Web'),
               ),
             ],
@@ -137,19 +140,19 @@ function manager(
   table: string,
   name: string,
   authorization: AuthorizationInput,
-  telemetry: TelemetryOfSide,
-  envoy: boolean,
+  scope: Scope,
+  plugins: PluginFilters,
   grpcWeb: boolean,
 ) {
   const { mesh } = authorization;
   return httpManager({
     mesh,
-    telemetry: audited(telemetry, authorization, 'http'),
-    envoy,
+    telemetry: audited(scope.telemetry.client, authorization, 'http'),
+    envoy: scope.envoy,
     statPrefix: `outbound_${name}`,
     direction: 'gateway',
     routes: { name: table },
-    authorization: httpPolicies(authorization),
+    authorization: httpPolicies(authorization, plugins),
     grpcWeb,
     trustedHops: mesh.spec.defaultConfig?.gatewayTopology?.numTrustedProxies ?? 0,
   });
@@ -179,8 +182,8 @@ function chainsOf(
                   httpsTableName(server, group.bind),
                   name,
                   authorization,
-                  scope.telemetry.client,
-                  scope.envoy,
+                  scope,
+                  pluginFilters(scope.plugins.client, group.port),
                   false,
                 ),
               ],

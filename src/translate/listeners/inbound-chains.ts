@@ -11,6 +11,7 @@ import { tcpProxy } from '../filters/tcp-proxy.ts';
 import { UNPROCESSED_HEADER } from '../routes/retry.ts';
 import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 import { meshServerTls, SERVER_ALPN } from '../tls-contexts.ts';
+import { pluginFilters, type PluginSlot } from '../wasm/plugin-slots.ts';
 import { type Chain, type ChainMatch, MESH_ALPN, MESH_HTTP_ALPN, MESH_TCP_ALPN, PLAIN_HTTP } from './listener-parts.ts';
 
 export interface ChainInput {
@@ -28,6 +29,7 @@ export interface ChainInput {
   /** `destinationPort` on virtualInbound; empty on a listener of its own. */
   readonly where: ChainMatch;
   readonly authorization: AuthorizationInput;
+  readonly plugins: readonly PluginSlot[];
   /** Names of the catch-all chains differ. */
   readonly httpChainName?: string;
 }
@@ -113,7 +115,7 @@ function manager(input: ChainInput) {
     statPrefix: `inbound_0.0.0.0_${input.port}`,
     direction: 'inbound',
     routes: { inline: inboundRoutes(input) },
-    authorization: httpPolicies(input.authorization),
+    authorization: httpPolicies(input.authorization, pluginFilters(input.plugins, input.port)),
     grpcWeb: input.protocol === 'GRPC-Web',
   });
 }

@@ -17,7 +17,6 @@ import { tcpProxy } from '../filters/tcp-proxy.ts';
 import { BLACK_HOLE, INBOUND_PASSTHROUGH, inboundCluster } from '../names.ts';
 import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
-import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 import { inboundChains } from './inbound-chains.ts';
 import { type InboundPort, inboundPorts } from './inbound-ports.ts';
 import {
@@ -60,8 +59,8 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
     mesh,
     boundPort: (declared) => bound.get(declared) ?? declared,
     envoy: proxy.envoy,
+    split: scope.plugins.server.some(({ phase }) => phase === 'AUTHZ'),
   };
-  const telemetry = scope.telemetry.server;
   const origins = [
     ...scope.telemetry.origins,
     ...(proxy.envoy ? [] : [...policies, ...requestAuthentications].map((policy) => refOf(policy))),
@@ -80,11 +79,13 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
     requestAuthentications,
     requestAuthentications.length === 0 ? undefined : snapshot.keySets,
     providersKey(providers),
+    authorization.split,
     ports.map(({ declared, listen }) => `${declared}:${listen}`).join(' '),
   ];
   const common: KeyPart[] = [
     'inbound',
     scope.telemetry,
+    scope.plugins,
     ...(proxy.envoy ? [mesh, true, slotsKey(authorization)] : judged),
   ];
   if (proxy.captured) {
@@ -93,7 +94,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
     listeners.set(
       'virtualInbound',
       cache.resource(key, () =>
-        resource(ListenerSchema, 'virtualInbound', virtualInbound(ports, rest, proxy, authorization, telemetry), [
+        resource(ListenerSchema, 'virtualInbound', virtualInbound(ports, rest, proxy, authorization, scope), [
           ...origins,
           ...ports.flatMap((p) => p.origins),
         ]),
@@ -105,7 +106,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
       listeners.set(
         name,
         cache.resource([...common, 'bound', portKey(port)], () =>
-          resource(ListenerSchema, name, boundListener(name, port, proxy.envoy, authorization, telemetry), [
+          resource(ListenerSchema, name, boundListener(name, port, proxy.envoy, authorization, scope), [
             ...origins,
             ...port.origins,
           ]),
@@ -146,10 +147,11 @@ function chainsOf(
   port: PortInForce,
   envoy: boolean,
   authorization: AuthorizationInput,
-  telemetry: TelemetryOfSide,
+  scope: Scope,
   where: { readonly destinationPort?: number },
 ): readonly Chain[] {
   const { mesh } = authorization;
+  const telemetry = scope.telemetry.server;
   if (port.refused)
     return [
       {
@@ -175,6 +177,7 @@ function chainsOf(
     host: port.service?.hostname ?? '*',
     where,
     authorization,
+    plugins: scope.plugins.server,
   });
 }
 
@@ -183,9 +186,10 @@ function virtualInbound(
   rest: MtlsMode,
   { tproxy, envoy }: ProxyView,
   authorization: AuthorizationInput,
-  telemetry: TelemetryOfSide,
+  scope: Scope,
 ): Listener {
   const { mesh } = authorization;
+  const telemetry = scope.telemetry.server;
   const declared = ports.filter((port) => port.protocol !== 'Unsupported').map((port) => port.declared);
   const catchAll = inboundChains({
     mesh,
@@ -201,6 +205,7 @@ function virtualInbound(
     host: INBOUND_PASSTHROUGH,
     where: {},
     authorization,
+    plugins: scope.plugins.server,
   });
   return {
     name: 'virtualInbound',
@@ -222,7 +227,7 @@ function virtualInbound(
         filters: [...tcpProxy(telemetry, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])],
       },
       ...catchAll,
-      ...ports.flatMap((port) => chainsOf(port, envoy, authorization, telemetry, { destinationPort: port.declared })),
+      ...ports.flatMap((port) => chainsOf(port, envoy, authorization, scope, { destinationPort: port.declared })),
     ],
   };
 }
@@ -232,7 +237,7 @@ function boundListener(
   port: PortInForce,
   envoy: boolean,
   authorization: AuthorizationInput,
-  telemetry: TelemetryOfSide,
+  scope: Scope,
 ): Listener {
   const sniffed = port.protocol === 'Unsupported';
   return {
@@ -241,8 +246,8 @@ function boundListener(
     trafficDirection: TrafficDirection.INBOUND,
     listenerFilters: [tlsInspector(), ...(sniffed ? [httpInspector()] : [])],
     ...detection(authorization.mesh.protocolDetectionTimeoutMs),
-    accessLog: [...telemetry.listenerLogs],
-    filterChains: [...chainsOf(port, envoy, authorization, telemetry, {})],
+    accessLog: [...scope.telemetry.server.listenerLogs],
+    filterChains: [...chainsOf(port, envoy, authorization, scope, {})],
     metadata: { filterMetadata: { istio: { declaredPort: port.declared } } },
   };
 }

@@ -10,6 +10,7 @@ import { upstreamAlpn } from '../filters/upstream-alpn.ts';
 import { BLACK_HOLE, outboundCluster, PASSTHROUGH } from '../names.ts';
 import { targetOf } from '../routes/virtual-host.ts';
 import type { Scope } from '../scope.ts';
+import { allPlugins } from '../wasm/plugin-slots.ts';
 import {
   type Chain,
   type ChainMatch,
@@ -37,7 +38,7 @@ export function sharedHttpListener(place: ListenerPlace, scope: Scope, table: st
     statPrefix: `outbound_${listenerName(place.address, place.port)}`,
     direction: 'outbound',
     routes: { name: table },
-    authorization: [],
+    authorization: allPlugins(scope.plugins.client, place.port),
   });
   return {
     ...base(place, scope),
@@ -69,7 +70,7 @@ export function serviceListener(
       statPrefix: `outbound_${name}`,
       direction: 'outbound',
       routes: { name: table },
-      authorization: [],
+      authorization: allPlugins(scope.plugins.client, port.number),
       grpcWeb: port.protocol === 'GRPC-Web',
       ...(last === undefined ? {} : { last }),
     });

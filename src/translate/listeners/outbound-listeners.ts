@@ -9,6 +9,7 @@ import { address, resource } from '../encode.ts';
 import { dynamicForwardProxy } from '../filters/dynamic-forward-proxy.ts';
 import { httpManager } from '../filters/http-manager.ts';
 import type { ProxyView } from '../proxy-view.ts';
+import { allPlugins } from '../wasm/plugin-slots.ts';
 import { HTTP_PROXY_TABLE, resolvesUnknownHosts, serviceTable, type TableName } from '../routes/outbound-routes.ts';
 import type { Scope } from '../scope.ts';
 import { type Listener, listenerName } from './listener-parts.ts';
@@ -28,8 +29,9 @@ export function capturedListeners(scope: Scope, cache: TranslationCache): Outbou
     if (!listeners.has(name))
       listeners.set(
         name,
-        cache.resource(['lds', scope.snapshot.mesh, scope.telemetry, scope.allowAny, scope.envoy, ...key], () =>
-          resource(ListenerSchema, name, make(), origins),
+        cache.resource(
+          ['lds', scope.snapshot.mesh, scope.telemetry, scope.plugins, scope.allowAny, scope.envoy, ...key],
+          () => resource(ListenerSchema, name, make(), origins),
         ),
       );
   };
@@ -73,7 +75,7 @@ export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: Transla
     const resolves = scope.envoy || resolvesUnknownHosts(scope);
     listeners.set(
       name,
-      cache.resource(['lds', 'http_proxy', mesh, scope.telemetry, scope.envoy, resolves, at], () =>
+      cache.resource(['lds', 'http_proxy', mesh, scope.telemetry, scope.plugins, scope.envoy, resolves, at], () =>
         resource(ListenerSchema, name, forwardProxy(scope, name, at, resolves), []),
       ),
     );
@@ -91,6 +93,7 @@ export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: Transla
         'lds',
         mesh,
         scope.telemetry,
+        scope.plugins,
         scope.allowAny,
         scope.envoy,
         ...serviceKeyParts(service, port, host, scope),
@@ -116,7 +119,7 @@ function forwardProxy(scope: Scope, name: string, port: number, resolves: boolea
     statPrefix: 'outbound_http_proxy',
     direction: 'outbound',
     routes: { name: HTTP_PROXY_TABLE },
-    authorization: [],
+    authorization: allPlugins(scope.plugins.client, undefined),
     connect: true,
     ...(resolves ? { last: [dynamicForwardProxy()] } : {}),
   });

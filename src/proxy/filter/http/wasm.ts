@@ -17,7 +17,7 @@ export const wasmExtension: HttpFilterExtension = {
   typeUrl: TYPE,
   build: (bytes, { log }, filterName) => {
     const { config } = decodeMessage<Wasm>(TYPE, bytes, filterName);
-    const failOpen = config?.failOpen ?? false;
+    const failOpen = config?.failOpen === true || config?.failurePolicy === 3;
     log.warn('Wasm plugins do not run in this proxy', {
       filter: filterName,
       plugin: config?.name ?? '',
