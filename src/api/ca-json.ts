@@ -11,10 +11,11 @@ export interface CaRootJson {
 }
 
 export interface CaStatusJson {
-  readonly kind: 'self-signed' | 'plugged-in';
+  readonly kind: 'self-signed' | 'plugged-in' | 'external';
   readonly phase: 'steady' | 'announced' | 'draining';
   /** Milliseconds until the phase ends by itself. */
   readonly nextStepInMs?: number;
+  /** Of kind `external`: the control plane's own certificate. */
   readonly signer: { readonly subject: string; readonly key: string; readonly notAfterMs: number };
   readonly roots: readonly CaRootJson[];
   readonly revoked: number;

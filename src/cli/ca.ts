@@ -57,7 +57,9 @@ function show(context: CliContext, status: CaStatusJson, output: string | undefi
   const { kind, phase, signer, roots, revoked, issued, nextStepInMs } = status;
   context.out(`${kind}, ${phase}: ${PHASES[phase]}\n`);
   if (nextStepInMs !== undefined) context.out(`next step in ${Math.max(0, Math.ceil(nextStepInMs / 1000))} s\n`);
-  context.out(`signs as ${signer.subject} (${signer.key}) until ${new Date(signer.notAfterMs).toISOString()}\n`);
+  const until = new Date(signer.notAfterMs).toISOString();
+  if (kind === 'external') context.out(`another authority signs; serves as ${signer.subject} until ${until}\n`);
+  else context.out(`signs as ${signer.subject} (${signer.key}) until ${until}\n`);
   context.out(`${issued} certificates issued since the start, ${revoked} revoked\n\n`);
   context.out(
     table(

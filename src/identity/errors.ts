@@ -82,6 +82,10 @@ const TABLE = {
     'the authority is plugged in by files',
     'replace its files; revoked certificates belong into ca-crl.pem there',
   ],
+  authority_is_elsewhere: [
+    'certificates are signed by another authority (ENABLE_CA_SERVER=false)',
+    'ask that authority; pods find it by CA_ADDR (values.global.caAddress)',
+  ],
   leaf_unknown: [
     'no valid certificate is known by that serial or identity',
     'take the serial from the log line `certificate issued`',

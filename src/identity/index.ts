@@ -15,6 +15,7 @@ export type {
 } from './ca/certificate-authority.ts';
 export { CREATE_CERTIFICATE_PATH, makeCertificateService } from './ca/certificate-service.ts';
 export type { CertificateServiceOptions, CreateCertificate } from './ca/certificate-service.ts';
+export type { ElsewhereFiles } from './ca/elsewhere-root.ts';
 export type { ExternalSigner } from './ca/external-signer.ts';
 export { issueLeaf, makeIntermediate, makeRoot } from './ca/signing-authority.ts';
 export type { Leaf, LeafRequest, SigningAuthority } from './ca/signing-authority.ts';

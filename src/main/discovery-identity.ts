@@ -18,6 +18,7 @@ import {
   CertificateAuthority,
   CREATE_CERTIFICATE_PATH,
   type DomainRoots,
+  type ElsewhereFiles,
   type ExternalSigner,
   generateKeyPair,
   IdentityError,
@@ -113,6 +114,8 @@ export async function startFolderIdentity(options: {
   readonly cacertsFolder: string;
   readonly trustDomain: string;
   readonly lives: LeafLives;
+  /** Somebody else signs. */
+  readonly elsewhere?: ElsewhereFiles | undefined;
 }): Promise<DiscoveryIdentity> {
   const { clock, fs, log, stateFolder, cacertsFolder } = options;
   const started = await CertificateAuthority.start({
@@ -122,6 +125,7 @@ export async function startFolderIdentity(options: {
     folder: join(stateFolder, 'ca'),
     cacertsFolder,
     trustDomain: options.trustDomain,
+    elsewhere: options.elsewhere,
     ...options.lives,
   });
   if (!started.ok) throw started.error;
@@ -162,6 +166,8 @@ export function makeDiscoveryIdentity(options: DiscoveryIdentityOptions): Discov
   const makeServing = (): TlsContext => {
     const { context, notAfterMs } = servingContext(authority, names, ++version);
     renewal?.cancel();
+    // Given files are renewed by whoever gave them.
+    if (authority.served !== undefined) return context;
     renewal = clock.setTimer((notAfterMs - clock.wallTime()) / 2, renew, { unref: true });
     return context;
   };
@@ -277,6 +283,11 @@ function servingContext(
   names: readonly string[],
   version: number,
 ): { readonly context: TlsContext; readonly notAfterMs: number } {
+  const { served, trust } = authority;
+  if (served !== undefined) {
+    const { certChainPem, privateKeyPem: servedKey, notAfterMs } = served;
+    return { context: { certChainPem, privateKeyPem: servedKey, ...servingRules(trust, version) }, notAfterMs };
+  }
   const key = generateKeyPair();
   const uris = [`spiffe://${authority.trustDomain}/ns/${NAMESPACE}/sa/istiod`];
   const issued = authority.issue(
@@ -287,12 +298,16 @@ function servingContext(
   const context: TlsContext = {
     certChainPem: issued.chain.slice(0, -1).join(''),
     privateKeyPem: privateKeyPem(key),
-    rootsPem: authority.trust.rootsPem,
-    minVersion: 'TLSv1.2',
-    maxVersion: 'TLSv1.3',
-    version: `serving-${version}`,
+    ...servingRules(trust, version),
   };
   return { context, notAfterMs: issued.notAfterMs };
+}
+
+function servingRules(
+  { rootsPem }: { readonly rootsPem: string },
+  version: number,
+): Pick<TlsContext, 'rootsPem' | 'minVersion' | 'maxVersion' | 'version'> {
+  return { rootsPem, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', version: `serving-${version}` };
 }
 
 /** No certificate means anonymous (and a token is asked for); one that fails closes the connection. Roots, revocation lists and aliases are those of the moment. */

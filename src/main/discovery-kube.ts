@@ -1,4 +1,5 @@
 // The control plane in a cluster: state and configuration in the API server, identity by TokenReview, webhooks, writers behind one lease.
+import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import process from 'node:process';
 import { type HttpRoute, jsonAnswer, type Logger, type TlsContext } from '#base';
@@ -18,6 +19,7 @@ import {
 import { CertificateAuthority } from '#identity';
 import { servePod, SystemRandom } from '#io';
 import { type KubeClient, KubeError, LeaderElection, RESOURCES } from '#kube';
+import { authorityElsewhere } from './authority-elsewhere.ts';
 import { type KubeConfig, meshConfigMapOf, openKubeConfig } from './discovery-kube-config.ts';
 import { type DiscoveryIdentity, makeDiscoveryIdentity } from './discovery-identity.ts';
 import { CLUSTER_DOMAIN } from './cluster-domain.ts';
@@ -71,7 +73,9 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
   const service = { name: facts.service, namespace: facts.namespace };
   const webhooks = new WebhookBundle({ client, clock, random, log, service, rootsPem: () => authority.trust.rootsPem });
   const injection = new Injection({ client, clock, random, log, namespace: facts.namespace, revision: facts.revision });
-  const writers: { setLeading(leading: boolean): void }[] = [roots];
+  // Another authority keeps these ConfigMaps itself.
+  const keepsRoots = authority.served === undefined;
+  const writers: { setLeading(leading: boolean): void }[] = keepsRoots ? [roots] : [];
   const election = new LeaderElection({
     client,
     clock,
@@ -121,7 +125,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
           log,
         )),
       );
-      await Promise.all([roots.start(), webhooks.start()]);
+      await Promise.all([keepsRoots ? roots.start() : undefined, webhooks.start()]);
       authority.onTrustChange(() => {
         roots.trustChanged();
         webhooks.setServing();
@@ -156,18 +160,20 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
 
 /** Two replicas may both find no Secret: one of them writes it, the other reads it then. */
 async function startAuthority(
-  fs: SecretFs,
-  { clock, log }: PlatformParts,
+  secrets: SecretFs,
+  { clock, log, fs, options }: PlatformParts,
   trustDomain: () => Promise<string>,
 ): Promise<CertificateAuthority> {
+  const elsewhere = authorityElsewhere(process.env, options, existsSync);
   for (let attempt = 1; ; attempt++) {
     try {
       const started = await CertificateAuthority.start({
-        fs,
+        fs: elsewhere === undefined ? secrets : fs,
         clock,
         log,
         folder: AUTHORITY_SECRET,
         cacertsFolder: 'cacerts',
+        elsewhere,
         trustDomain: await trustDomain(),
         ...leafLives(),
       });

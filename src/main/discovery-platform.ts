@@ -1,8 +1,10 @@
 // What differs between a control plane of one machine and one in a cluster: where configuration, identity and state come from.
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Clock, Fs, Logger } from '#base';
 import type { PodChange } from '#registry';
+import { authorityElsewhere } from './authority-elsewhere.ts';
 import { type OpenedConfig, openConfig } from './discovery-config.ts';
 import { type DiscoveryIdentity, startFolderIdentity } from './discovery-identity.ts';
 import type { Home } from './home.ts';
@@ -63,6 +65,7 @@ export async function openPlatform(parts: PlatformParts): Promise<Platform> {
       cacertsFolder: process.env['ROOT_CA_DIR'] ?? join(home.folder, 'cacerts'),
       trustDomain: trustDomainOf(config.view()),
       lives: leafLives(),
+      elsewhere: authorityElsewhere(process.env, options, existsSync),
     }),
     host: '127.0.0.1',
     openConfig: async () => config,

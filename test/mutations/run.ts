@@ -1,6 +1,6 @@
 // Mutated requests against DENY policies in front of real servers, in slices: a long run may be stopped and goes on where it was.
 //
-//   nice node test/mutations/run.ts [--per-class 1000000] [--slice 25000] [--ledger .cache/mutations.json] [--minutes 600]
+//   nice node test/mutations/run.ts [--per-class 1000000] [--slice 25000] [--ledger .cache/mutations.json] [--minutes 600] [--first-seed 1000]
 //
 // Every slice has its own seed and its own proxy and server, and stands in the ledger when it ended without a finding.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     slice: { type: 'string', default: '25000' },
     ledger: { type: 'string', default: '.cache/mutations.json' },
     minutes: { type: 'string', default: '600' },
+    'first-seed': { type: 'string', default: '1000' },
   },
 });
 
@@ -53,7 +54,7 @@ function next(): Work | undefined {
 let found = 0;
 for (let work = next(); work !== undefined && performance.now() < end && found === 0; work = next()) {
   const row = (ledger[work.key] ??= { slices: 0, sent: 0, refused: 0, served: 0 });
-  const seed = 1000 + row.slices;
+  const seed = Number(values['first-seed']) + row.slices;
   const seen = await throwAt(work.server, work.one, Math.min(slice, share - row.sent), seed);
   for (const request of seen.reached.slice(0, 20))
     console.log(`REACHED ${work.key}, seed ${seed}: ${JSON.stringify(request)}`);

@@ -26,6 +26,7 @@ const MESH: readonly Value[] = [
   { at: 'global.network', default: '' },
   { at: 'global.multiCluster.clusterName', default: d.clusterId },
   { at: 'global.sds.token.aud', default: d.tokenAudience },
+  { at: 'global.pilotCertProvider', default: 'istiod' },
   { at: 'global.proxy.clusterDomain', default: d.clusterDomain },
   { at: 'global.proxy.logLevel', default: d.logLevel },
 ];
@@ -62,6 +63,7 @@ export const ISTIOD_VALUES: readonly Value[] = [
   { at: 'global.proxy.holdApplicationUntilProxyStarts', default: false },
   { at: 'global.proxy.privileged', default: false },
   { at: 'global.certSigners', default: [] },
+  { at: 'global.caAddress', default: '' },
   { at: 'pilot.autoscaleEnabled', default: true },
   { at: 'pilot.autoscaleMin', default: 1 },
   { at: 'pilot.autoscaleMax', default: 5 },
@@ -117,6 +119,13 @@ export const GATEWAY_VALUES: readonly Value[] = [
   ...IMAGE,
   { at: 'global.istioNamespace', default: 'istio-system', install: 'namespace' },
   ...MESH,
+  {
+    at: 'global.caAddress',
+    default: '',
+    // The whole address: what a gateway's container is told is settled here.
+    expression:
+      '($.Values.global.caAddress | default (printf "istiod%v.%v.svc:15012" (include "topsail.suffix" $) $.Values.global.istioNamespace))',
+  },
   { at: 'replicaCount', default: 1, install: `${GATEWAY}.k8s.replicaCount` },
   {
     at: 'resources',

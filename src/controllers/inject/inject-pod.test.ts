@@ -154,6 +154,19 @@ describe('an injected pod', () => {
     assert.equal(told({ ...own, 'prometheus.istio.io/merge-metrics': 'false' }), undefined);
     assert.equal(told({}), undefined);
   });
+  it('is told of another authority beside the control plane', () => {
+    const told = (over: Partial<InjectorConfig['proxy']>): readonly (string | undefined)[] => {
+      const env = inject(pod(), { proxy: { ...config.proxy, ...over } }).spec.initContainers?.at(-1)?.env ?? [];
+      const value = (name: string): string => env.find((one) => one.name === name)?.value ?? '';
+      const { discoveryAddress } = JSON.parse(value('PROXY_CONFIG')) as { discoveryAddress: string };
+      return [value('CA_ADDR'), discoveryAddress, value('PILOT_CERT_PROVIDER')];
+    };
+    const istiod = 'istiod.istio-system.svc:15012';
+    const csr = 'cert-manager-istio-csr.cert-manager.svc:443';
+    assert.deepEqual(told({}), [istiod, istiod, 'istiod']);
+    assert.deepEqual(told({ caAddress: csr, certProvider: 'custom' }), [csr, istiod, 'custom']);
+  });
+
   it('takes resources, log level and readiness from annotations', () => {
     const given = pod({
       'sidecar.istio.io/proxyCPU': '50m',

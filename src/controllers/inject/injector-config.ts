@@ -39,6 +39,10 @@ export interface ProxyDefaults {
   readonly holdApplicationUntilProxyStarts: boolean;
   readonly privileged: boolean;
   readonly tokenAudience: string;
+  /** Who signs workloads' certificates, HOST:PORT; '' or undefined: the control plane. */
+  readonly caAddress?: string;
+  /** Istio's pilotCertProvider: who made the control plane's own certificate. */
+  readonly certProvider?: string;
 }
 
 export interface InjectorConfig {
@@ -84,6 +88,8 @@ export const DEFAULT_PROXY: Omit<ProxyDefaults, 'image'> = {
   holdApplicationUntilProxyStarts: false,
   privileged: false,
   tokenAudience: 'istio-ca',
+  caAddress: '',
+  certProvider: 'istiod',
 };
 
 export function selects(selector: LabelSelector, labels: Readonly<Record<string, string>>): boolean {

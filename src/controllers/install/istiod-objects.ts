@@ -130,6 +130,8 @@ function deployment(settings: InstallSettings, naming: Naming, select: Readonly<
     volumeMounts: [
       { name: 'home', mountPath: HOME },
       { name: 'tmp', mountPath: '/tmp' },
+      { name: 'istio-csr-dns-cert', mountPath: '/var/run/secrets/istiod/tls', readOnly: true },
+      { name: 'istio-csr-ca-configmap', mountPath: '/var/run/secrets/istiod/ca', readOnly: true },
     ],
   };
   return {
@@ -153,6 +155,9 @@ function deployment(settings: InstallSettings, naming: Naming, select: Readonly<
           volumes: [
             { name: 'home', emptyDir: { medium: 'Memory' } },
             { name: 'tmp', emptyDir: {} },
+            // Only read where another authority signs (ENABLE_CA_SERVER=false).
+            { name: 'istio-csr-dns-cert', secret: { secretName: 'istiod-tls', optional: true } },
+            { name: 'istio-csr-ca-configmap', configMap: { name: 'istio-ca-root-cert', optional: true } },
           ],
           ...(Object.keys(pilot.nodeSelector).length === 0 ? {} : { nodeSelector: pilot.nodeSelector }),
           tolerations: [{ key: 'cni.istio.io/not-ready', operator: 'Exists' }, ...pilot.tolerations],

@@ -362,6 +362,8 @@ function injector(
       holdApplicationUntilProxyStarts: read.flag(`${proxy}.holdApplicationUntilProxyStarts`, false),
       privileged: read.flag(`${proxy}.privileged`, false),
       tokenAudience: read.text('values.global.sds.token.aud') || d.tokenAudience,
+      caAddress: read.text('values.global.caAddress'),
+      certProvider: read.text('values.global.pilotCertProvider') || 'istiod',
     },
   };
 }

@@ -21,8 +21,9 @@ export interface MeshTrust {
 export type AuthorityPhase = 'steady' | 'announced' | 'draining';
 
 export interface AuthorityKeeper {
-  readonly kind: 'self-signed' | 'plugged-in';
-  readonly signer: SigningAuthority;
+  readonly kind: 'self-signed' | 'plugged-in' | 'external';
+  /** Undefined: somebody else signs. */
+  readonly signer: SigningAuthority | undefined;
   readonly trust: MeshTrust;
   readonly phase: AuthorityPhase;
   /** When the phase ends by itself. */

@@ -13,9 +13,11 @@ import {
   LEAF_TTL_MIN_MS,
   ROTATION_SPREAD_MS,
 } from '../limits.ts';
+import type { CertificateSecret } from '../secret-source.ts';
 import { parseTrustBundle } from '../trust-bundle.ts';
 import type { AuthorityKeeper, AuthorityPhase, MeshTrust } from './authority-keeper.ts';
 import { joinRoots } from './authority-keeper.ts';
+import { type ElsewhereFiles, ElsewhereRoot, leafText } from './elsewhere-root.ts';
 import { OwnRoot } from './own-root.ts';
 import { PluggedRoot } from './plugged-root.ts';
 import type { RotationTimes } from './root-rotation.ts';
@@ -32,6 +34,8 @@ export interface CertificateAuthorityOptions {
   readonly folder: string;
   /** Folder with Istio's `cacerts` files; when it holds any of them they are used, and must be complete. */
   readonly cacertsFolder?: string;
+  /** Somebody else signs: no authority is made. */
+  readonly elsewhere?: ElsewhereFiles | undefined;
   readonly trustDomain: string;
   readonly leafTtlMs?: number;
   readonly leafTtlMaxMs?: number;
@@ -75,6 +79,7 @@ export class CertificateAuthority {
   readonly #log: Logger;
   #keeper!: AuthorityKeeper;
   #trust!: MeshTrust;
+  #servedVersion: string | undefined;
   /** MeshConfig `caCertificates`. */
   #extraRoots: readonly ExtraRoots[] = [];
   /** Our trust domain and its aliases. */
@@ -94,9 +99,14 @@ export class CertificateAuthority {
   }
 
   async #open(): Promise<Result<void, IdentityError>> {
-    const { fs, clock, folder, cacertsFolder, trustDomain, leafTtlMaxMs, rotation, pluggedSpreadMs } = this.#options;
+    const { fs, clock, folder, cacertsFolder, elsewhere, trustDomain, leafTtlMaxMs, rotation, pluggedSpreadMs } =
+      this.#options;
     const log = this.#log;
     const changed = (): void => this.#setTrust();
+    if (elsewhere !== undefined) {
+      const files = await ElsewhereRoot.open({ fs, clock, log, files: elsewhere, changed });
+      return files.ok ? this.#keep(files.value) : files;
+    }
     if (cacertsFolder !== undefined) {
       const plugged = await PluggedRoot.open({
         fs,
@@ -125,6 +135,7 @@ export class CertificateAuthority {
   #keep(keeper: AuthorityKeeper): Result<void, IdentityError> {
     this.#keeper = keeper;
     this.#trust = keeper.trust;
+    this.#servedVersion = this.served?.version;
     return ok(undefined);
   }
 
@@ -137,16 +148,12 @@ export class CertificateAuthority {
   }
 
   status(): AuthorityStatus {
-    const { kind, phase, nextStepMs, signer, revokedCount } = this.#keeper;
+    const { kind, phase, nextStepMs, revokedCount } = this.#keeper;
     return {
       kind,
       phase,
       nextStepMs,
-      signer: {
-        subject: signer.certificate.subjectText,
-        key: keyText(signer.certificate.publicKey),
-        notAfterMs: signer.certificate.notAfterMs,
-      },
+      signer: this.#signerStatus(),
       roots: [
         ...rootsOf(this.#trust.rootsPem).map((root, index) => ({ ...root, signs: index === 0 })),
         ...this.#extraRoots
@@ -157,7 +164,21 @@ export class CertificateAuthority {
     };
   }
 
-  /** Calls `changed` after every change of `trust`; the result ends it. */
+  #signerStatus(): AuthorityStatus['signer'] {
+    const { signer } = this.#keeper;
+    const served = this.served;
+    if (signer === undefined)
+      return { subject: leafText(served?.certChainPem ?? ''), key: '', notAfterMs: served?.notAfterMs ?? 0 };
+    const { subjectText, publicKey, notAfterMs } = signer.certificate;
+    return { subject: subjectText, key: keyText(publicKey), notAfterMs };
+  }
+
+  /** With what the control plane serves, where it is given instead of issued here: then nothing is issued here at all. */
+  get served(): CertificateSecret | undefined {
+    return this.#keeper instanceof ElsewhereRoot ? this.#keeper.serving : undefined;
+  }
+
+  /** Calls `changed` after every change of `trust`, or of what is served; the result ends it. */
   onTrustChange(changed: (trust: MeshTrust) => void): () => void {
     this.#watchers.add(changed);
     return () => void this.#watchers.delete(changed);
@@ -198,6 +219,7 @@ export class CertificateAuthority {
   issue(request: LeafRequest, requestedBy: string, ours = false): IssuedCertificate {
     const ttlMs = this.boundedLife(request.ttlMs);
     const { signer } = this.#keeper;
+    if (signer === undefined) throw new IdentityError('authority_is_elsewhere', request.uris.join());
     const leaf = issueLeaf(signer, { ...request, ttlMs }, this.#options.clock.wallTime());
     const identity = [...request.uris, ...(request.dns ?? [])].join(',');
     this.#log.info('certificate issued', {
@@ -277,7 +299,9 @@ export class CertificateAuthority {
       ...(bound.length === 0 ? {} : { bound }),
     };
     const before = this.#trust;
-    const same = trust.rootsPem === before.rootsPem && trust.crlPem === before.crlPem;
+    const served = this.served?.version;
+    const same = trust.rootsPem === before.rootsPem && trust.crlPem === before.crlPem && served === this.#servedVersion;
+    this.#servedVersion = served;
     if (same && boundRootsKey(bound) === boundRootsKey(before.bound)) return;
     this.#trust = trust;
     for (const changed of [...this.#watchers]) changed(trust);

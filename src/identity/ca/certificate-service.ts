@@ -53,6 +53,8 @@ export function makeCertificateService(options: CertificateServiceOptions): Crea
       const signed = await signElsewhere(options.signer, asked, { ...options, log });
       return signed.ok ? signed : refused(signed.error);
     }
+    if (options.authority.served !== undefined)
+      return refused(new IdentityError('authority_is_elsewhere', caller.spiffeId));
     const { publicKey } = csr.value;
     const issued = options.authority.issue(
       {

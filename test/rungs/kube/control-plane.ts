@@ -24,6 +24,7 @@ export async function startControlPlane(
   api: ApiServer,
   name = 'istiod-0',
   more: Readonly<Record<string, string>> = {},
+  moreFlags: readonly string[] = [],
 ): Promise<ControlPlane> {
   const [xdsPort = 0, httpsPort = 0, readyPort = 0, monitoringPort = 0, port = 0] = await testPorts(5);
   const root = join(import.meta.dirname, '../../..');
@@ -42,6 +43,7 @@ export async function startControlPlane(
     '--log-level',
     'debug',
     ...Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
+    ...moreFlags,
   ];
   const env = { ...process.env, TOPSAIL_HOME: join(api.folder, name), POD_NAME: name, ...more };
   const child: ChildProcess = spawn(process.execPath, [join(root, 'src/main/cli.ts'), ...args], {
