@@ -6,6 +6,7 @@ import { LISTENER, StreamRecord } from '#telemetry';
 import { PEER_REVOKED } from '../http/revocation.ts';
 import type {
   DownstreamConnection,
+  EarlyDial,
   FilterStateEntry,
   NetworkFilter,
   TerminalConnection,
@@ -15,6 +16,7 @@ import type { ChainInput } from './filter-chain-match.ts';
 import type { FilterChain } from './listener-snapshot.ts';
 import type { LiveListener } from './live-listener.ts';
 import { type Peeked, peekProtocol } from './peek-protocol.ts';
+import { SilentClient } from './silent-client.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 
 /** A client that sends this much without becoming recognisable is let through as plain bytes. */
@@ -45,6 +47,8 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
   #peeked: Buffer | undefined = undefined;
   #seen: Peeked = NOTHING_SEEN;
   #deadline: Deadline | undefined = undefined;
+  #silent: SilentClient | undefined = undefined;
+  #early: EarlyDial | undefined = undefined;
   #terminal: TerminalConnection | undefined = undefined;
   #filters: NetworkFilter[] = [];
   #closed = false;
@@ -151,6 +155,8 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
         peer: this.remoteAddress,
         details,
       });
+    this.#silent?.handOver(undefined);
+    this.#early?.abandon();
     for (const filter of this.#filters) filter.onClose?.();
     this.#listener.leave(this);
     if (!this.conn.destroyed) this.conn.destroy();
@@ -179,6 +185,7 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
       this.close('listener_filter_error');
       return;
     }
+    this.#silent?.spoke();
     this.#seen = seen;
     this.sni = seen.serverName;
     this.offeredAlpn = seen.applicationProtocols;
@@ -219,6 +226,12 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
       return;
     }
     this.#armDeadline();
+    this.#silent = new SilentClient(
+      this,
+      this.#listener,
+      () => this.#match(),
+      () => this.#goOnUnseen(),
+    );
   }
 
   #armDeadline(): void {
@@ -260,6 +273,11 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
       this.close('listener_filter_timeout');
       return;
     }
+    this.#goOnUnseen();
+  }
+
+  /** No protocol was found in what came so far, if anything did. */
+  #goOnUnseen(): void {
     this.conn.pause();
     if (this.#peeked !== undefined) this.conn.unread(this.#peeked);
     this.#peeked = undefined;
@@ -294,6 +312,7 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
     const listener = this.#listener;
     if (this.#deadline !== undefined) listener.services.wheel.cancel(this.#deadline);
     const chain = this.#match();
+    this.#early = this.#silent?.handOver(chain);
     if (chain === undefined) {
       listener.stats.inc(LISTENER.no_filter_chain_match);
       this.close('filter_chain_not_found');
@@ -373,7 +392,7 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
   #startTerminal(): void {
     this.#held = false;
     const chain = this.#chain as FilterChain;
-    this.#terminal = chain.terminal.start(this);
+    this.#terminal = chain.terminal.start(this, this.#early);
     // Changed meanwhile: the first request is served and told to close.
     if (this.terminal() === undefined) this.#cutPlaintext();
     this.conn.resume();

@@ -4,6 +4,7 @@ import type { BoundListener, Conn } from '#base';
 import { LISTENER, type StatBlock } from '#telemetry';
 import type { ProxyServices } from '../services.ts';
 import { AcceptedConnection } from './accepted-connection.ts';
+import { FirstSpeakers } from './first-speakers.ts';
 import type { ListenerSnapshot } from './listener-snapshot.ts';
 
 /** Connections judged in one turn of the loop when trust changes: a first look at a peer costs up to 0.2 ms. */
@@ -16,6 +17,7 @@ export class LiveListener {
   /** Grows with every snapshot: connections compare it to know whether to match again. */
   generation = 0;
   removed = false;
+  readonly speakers = new FirstSpeakers();
   readonly #bound: BoundListener[] = [];
   readonly #connections = new Set<AcceptedConnection>();
   readonly #siblings: (address: string, port: number) => LiveListener | undefined;

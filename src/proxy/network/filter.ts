@@ -67,6 +67,8 @@ export interface NetworkFilterFactory {
   create(connection: DownstreamConnection, record: StreamRecord): NetworkFilter;
   /** Whether a connection that an earlier configuration let in may go on under this one. */
   stillAllows?(connection: DownstreamConnection): boolean;
+  /** Whether an endpoint may be dialled before the client has said anything. Absent: it may not. */
+  allowsEarlyDial?(connection: DownstreamConnection): boolean;
   dispose?(): void;
 }
 
@@ -80,10 +82,23 @@ export interface NetworkFilterExtension {
 /** The last filter of a chain: owns the connection's bytes. Shared by all connections of its chain. */
 export interface TerminalFilter {
   readonly kind: 'http' | 'tcp';
-  /** Takes the connection; sets `conn.handler`. */
-  start(connection: DownstreamConnection): TerminalConnection;
+  /** Takes the connection; sets `conn.handler`. `early`: what this filter's `dialEarly` returned for it. */
+  start(connection: DownstreamConnection, early?: EarlyDial): TerminalConnection;
+  /**
+   * Dials an endpoint for a client that has not said anything yet, and leaves the client alone. `heard` is called once at
+   * most, never before this returns. Undefined: nobody can be dialled now.
+   */
+  dialEarly?(connection: DownstreamConnection, heard: (what: EarlyNews) => void): EarlyDial | undefined;
   /** Called when the chain is thrown away. */
   dispose?(): void;
+}
+
+/** `spoke`: bytes wait to be read. `left`: the endpoint closed without a word, or could not be reached. */
+export type EarlyNews = 'spoke' | 'left';
+
+/** An endpoint's connection that waits for its client's first bytes, or to be given up. */
+export interface EarlyDial {
+  abandon(): void;
 }
 
 /** What a listener may still ask of a connection that a terminal filter owns. */

@@ -6,7 +6,7 @@ import { PLAIN_PICK } from '../cluster/pick-context.ts';
 import { ConnectionFacts } from '../http/connection-facts.ts';
 import type { StreamSink } from '../http/manager-config.ts';
 import type { ProxyServices } from '../services.ts';
-import type { DownstreamConnection, TerminalConnection, TerminalFilter } from './filter.ts';
+import type { DownstreamConnection, EarlyDial, EarlyNews, TerminalConnection, TerminalFilter } from './filter.ts';
 import type { Host } from '../cluster/host.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import { LastWords } from './last-words.ts';
@@ -35,8 +35,15 @@ export class TcpProxy implements TerminalFilter {
     this.stats = services.stats.tcp(config.statPrefix);
   }
 
-  start(connection: DownstreamConnection): TerminalConnection {
-    return new TcpSession(connection, this);
+  start(connection: DownstreamConnection, early?: EarlyDial): TerminalConnection {
+    const session = early instanceof TcpSession && early.waits ? early : new TcpSession(connection, this);
+    session.take();
+    return session;
+  }
+
+  dialEarly(connection: DownstreamConnection, heard: (what: EarlyNews) => void): EarlyDial | undefined {
+    const session = new TcpSession(connection, this);
+    return session.dial(heard) ? session : undefined;
   }
 
   dispose(): void {
@@ -55,7 +62,7 @@ export class TcpProxy implements TerminalFilter {
   }
 }
 
-class TcpSession implements TerminalConnection, ConnHandler {
+class TcpSession implements TerminalConnection, ConnHandler, EarlyDial {
   readonly #down: DownstreamConnection;
   readonly #proxy: TcpProxy;
   readonly #record = new StreamRecord();
@@ -68,6 +75,9 @@ class TcpSession implements TerminalConnection, ConnHandler {
   #upEnded = false;
   #over = false;
   readonly #idle: Deadline | undefined;
+  /** Set until the client is this session's: what the endpoint does meanwhile is told here. */
+  #heard: ((what: EarlyNews) => void) | undefined = undefined;
+  #taken = false;
   /** Who hears of the connection while it lives, by which sink. */
   #live: { readonly sink: StreamSink; readonly report: LiveTcp; readonly next: Deadline } | undefined = undefined;
 
@@ -79,11 +89,52 @@ class TcpSession implements TerminalConnection, ConnHandler {
     record.startMs = down.startMs;
     record.startWallMs = proxy.services.clock.wallTime();
     new ConnectionFacts(down).fill(record);
-    proxy.stats.inc(TCP.downstream_cx_total);
-    down.conn.handler = this;
     this.#idle = proxy.config.idleMs > 0 ? new Deadline(() => this.#onIdle()) : undefined;
-    this.#touch();
+  }
+
+  /** An endpoint was dialled, and is neither taken nor gone. */
+  get waits(): boolean {
+    return !this.#taken && !this.#over;
+  }
+
+  /** False: nobody can be dialled now. */
+  dial(heard: (what: EarlyNews) => void): boolean {
     this.#connect();
+    this.#heard = heard;
+    return !this.#over;
+  }
+
+  /** The client is this session's from here on. */
+  take(): void {
+    this.#taken = true;
+    this.#heard = undefined;
+    const { conn } = this.#down;
+    this.#proxy.stats.inc(TCP.downstream_cx_total);
+    conn.handler = this;
+    this.#touch();
+    conn.pause();
+    if (this.#up === undefined) return this.#connect();
+    if (!this.#connected) return;
+    this.#join();
+    this.#up.resume();
+  }
+
+  /** The client turned out to be another filter's, or left. */
+  abandon(): void {
+    if (this.waits) this.#giveUp();
+  }
+
+  #giveUp(): void {
+    this.#over = true;
+    const up = this.#up;
+    this.#release();
+    up?.destroy();
+  }
+
+  #tell(news: EarlyNews): void {
+    const heard = this.#heard;
+    this.#heard = undefined;
+    heard?.(news);
   }
 
   drain(): void {
@@ -125,12 +176,22 @@ class TcpSession implements TerminalConnection, ConnHandler {
         this.#host === undefined ? '' : (this.#cluster?.transportOf(this.#host).localPrincipal ?? '');
       this.#record.upstreamMtls = true;
     }
+    if (this.#taken) this.#join();
+  }
+
+  /** Both ends are there. */
+  #join(): void {
     this.#beginReports();
     if (this.#downEnded) this.#up?.end();
     this.#down.conn.resume();
   }
 
   upstreamData(data: Buffer): void {
+    if (!this.#taken) {
+      this.#up?.pause();
+      this.#up?.unread(data);
+      return this.#tell('spoke');
+    }
     this.#record.bytesSent += data.length;
     this.#proxy.stats.add(TCP.downstream_cx_tx_bytes_total, data.length);
     this.#touch();
@@ -138,6 +199,10 @@ class TcpSession implements TerminalConnection, ConnHandler {
   }
 
   upstreamEnd(): void {
+    if (!this.#taken) {
+      this.#giveUp();
+      return this.#tell('left');
+    }
     this.#upEnded = true;
     this.#down.conn.end();
     if (this.#downEnded) this.#finish('');
@@ -150,6 +215,10 @@ class TcpSession implements TerminalConnection, ConnHandler {
   upstreamClosed(error: ConnError | undefined): void {
     if (this.#over) return;
     this.#release();
+    if (this.#connected && !this.#taken) {
+      this.#over = true;
+      return this.#tell('left');
+    }
     if (this.#connected) return this.#finish('');
     this.#record.upstreamTransportFailure = transportWords(error);
     this.#cluster?.stats.inc(CLUSTER.upstream_cx_connect_fail);
@@ -165,7 +234,6 @@ class TcpSession implements TerminalConnection, ConnHandler {
     const name = this.#proxy.chooseCluster();
     this.#record.upstreamCluster = name;
     this.#attempts++;
-    this.#down.conn.pause();
     const cluster = services.clusters.get(name);
     if (cluster === undefined) {
       this.#proxy.stats.inc(TCP.downstream_cx_no_route);
@@ -244,6 +312,7 @@ class TcpSession implements TerminalConnection, ConnHandler {
   #finish(details: string): void {
     if (this.#over) return;
     this.#over = true;
+    if (!this.#taken) return this.#tell('left');
     const { wheel, clock } = this.#proxy.services;
     if (this.#idle !== undefined) wheel.cancel(this.#idle);
     const up = this.#up;

@@ -25,7 +25,36 @@ spec:
   clusterIP: None
   selector: { app: reviews }
   ports: [{ name: http, port: 9080 }]
+---
+apiVersion: v1
+kind: Service
+metadata: { name: greeter, namespace: default }
+spec:
+  selector: { app: greeter }
+  ports: [{ port: 7100 }]
 `;
+
+/** A server that speaks first, on a port whose protocol nobody named. */
+const GREETER = `python3 -c '
+import socket
+server = socket.create_server(("0.0.0.0", 7100))
+while True:
+  client, _ = server.accept()
+  client.sendall(b"220 hello")
+  client.close()
+'`;
+const GREETED = `python3 -c '
+import socket, time
+for attempt in range(600):
+  try:
+    said = socket.create_connection(("greeter", 7100), 60).recv(64)
+  except OSError:
+    said = b""
+  if said:
+    break
+  time.sleep(0.1)
+print(said.decode())
+'`;
 const STRICT = `
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
@@ -88,6 +117,14 @@ for (const tier of ['userns', 'netns'] as const) {
         `python3 -c '${python}'; for u in plain:7000 headless:9080; do curl -s -m 60 -o /dev/null -w '%{http_code}\\n' http://$u/; done`,
       );
       assert.deepEqual(out.trim().split('\n'), ['200', '200', '200'], err);
+    });
+
+    test('a server that speaks first is heard, though nobody named its protocol', async () => {
+      const greeter = start(mesh, tier, GREETER, 'greeter', ['--port', '7100']);
+      const { out, err } = await run(GREETED);
+      greeter.kill('SIGTERM');
+      await greeter.ended;
+      assert.equal(out.trim(), '220 hello', err);
     });
 
     test('a service keeps its address, has no IPv6 one, and what does not exist is not found', async () => {
@@ -178,7 +215,7 @@ interface Started {
   kill(signal: NodeJS.Signals): void;
 }
 
-function start(mesh: TestMesh, tier: string, script: string, name = 'client'): Started {
+function start(mesh: TestMesh, tier: string, script: string, name = 'client', more: readonly string[] = []): Started {
   const args = [
     meshEntry(),
     'run',
@@ -192,6 +229,7 @@ function start(mesh: TestMesh, tier: string, script: string, name = 'client'): S
     tier,
     '--log-level',
     'error',
+    ...more,
     '--',
     'sh',
     '-c',

@@ -92,12 +92,14 @@ export const networkRbacExtension: NetworkFilterExtension = {
       },
       continuous: message.enforcementType === 1,
     };
+    const allows = (connection: DownstreamConnection): boolean =>
+      rules.enforced?.decide({ head: NO_REQUEST, connection: factsOf(connection), record: new StreamRecord() })
+        .allowed ?? true;
     return {
       name: filterName,
       create: (connection, record) => new NetworkRbac(rules, connection, record),
-      stillAllows: (connection) =>
-        rules.enforced?.decide({ head: NO_REQUEST, connection: factsOf(connection), record: new StreamRecord() })
-          .allowed ?? true,
+      stillAllows: allows,
+      allowsEarlyDial: allows,
     };
   },
 };

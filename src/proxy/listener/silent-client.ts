@@ -1,0 +1,80 @@
+// A client that has said nothing on a port whose protocol is found out from the first bytes: its endpoint is dialled
+// meanwhile, and whoever speaks first decides. Only where no policy has a say before bytes come, or allows it already.
+
+import { Deadline } from '#base';
+import type { DownstreamConnection, EarlyDial, EarlyNews, TerminalFilter } from '../network/filter.ts';
+import type { FilterChain } from './listener-snapshot.ts';
+import type { LiveListener } from './live-listener.ts';
+
+/** On a port that services of HTTP share, what has another protocol goes past them: a client of theirs that waits is far likelier. */
+const SHARED_PORT_MS = 1000;
+/** Where nobody could be dialled: endpoints may come, or a breaker close. */
+const AGAIN_MS = 1000;
+
+export class SilentClient {
+  readonly #connection: DownstreamConnection;
+  readonly #listener: LiveListener;
+  /** The chain of a connection without a first byte. */
+  readonly #chain: () => FilterChain | undefined;
+  readonly #settle: () => void;
+  readonly #silence = new Deadline(() => this.#dial());
+  #dialled: { readonly by: TerminalFilter; readonly early: EarlyDial } | undefined = undefined;
+
+  constructor(
+    connection: DownstreamConnection,
+    listener: LiveListener,
+    chain: () => FilterChain | undefined,
+    settle: () => void,
+  ) {
+    this.#connection = connection;
+    this.#listener = listener;
+    this.#chain = chain;
+    this.#settle = settle;
+    const { speakers, snapshot } = listener;
+    const shared = snapshot.direction === 'outbound' && (snapshot.host === '0.0.0.0' || snapshot.host === '::');
+    const patienceMs = Math.max(speakers.patienceMs(this.#port), shared ? SHARED_PORT_MS : 0);
+    if (patienceMs === 0) this.#dial();
+    else this.#wait(patienceMs);
+  }
+
+  /** The client's own bytes decided. */
+  spoke(): void {
+    this.#listener.speakers.note(this.#port, 'client');
+  }
+
+  /** The connection goes to `chain`: what was dialled for it, if it was this chain that dialled. */
+  handOver(chain: FilterChain | undefined): EarlyDial | undefined {
+    this.#listener.services.wheel.cancel(this.#silence);
+    const dialled = this.#dialled;
+    this.#dialled = undefined;
+    if (dialled !== undefined && dialled.by === chain?.terminal) return dialled.early;
+    dialled?.early.abandon();
+    return undefined;
+  }
+
+  get #port(): string {
+    return `${this.#connection.localAddress}:${this.#connection.localPort}`;
+  }
+
+  #dial(): void {
+    const chain = this.#chain();
+    if (chain === undefined || chain.tls !== undefined) return;
+    if (!chain.filters.every((filter) => filter.allowsEarlyDial?.(this.#connection) === true)) return;
+    const early = chain.terminal.dialEarly?.(this.#connection, (news) => this.#heard(news));
+    if (early !== undefined) this.#dialled = { by: chain.terminal, early };
+    else this.#wait(AGAIN_MS);
+  }
+
+  #wait(ms: number): void {
+    const { wheel, clock } = this.#listener.services;
+    wheel.arm(this.#silence, ms, clock.now());
+  }
+
+  #heard(news: EarlyNews): void {
+    const { speakers } = this.#listener;
+    if (news === 'spoke') speakers.note(this.#port, 'server');
+    // What HTTP's clients open for later outlives what was dialled for them.
+    else if (speakers.of(this.#port) === 'client') return;
+    this.#settle();
+  }
+}
