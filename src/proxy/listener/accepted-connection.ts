@@ -5,7 +5,6 @@ import { type Conn, type ConnHandler, Deadline } from '#base';
 import { LISTENER, StreamRecord } from '#telemetry';
 import { PEER_REVOKED } from '../http/revocation.ts';
 import type {
-  DownstreamConnection,
   EarlyDial,
   FilterStateEntry,
   NetworkFilter,
@@ -16,7 +15,7 @@ import type { ChainInput } from './filter-chain-match.ts';
 import type { FilterChain } from './listener-snapshot.ts';
 import type { LiveListener } from './live-listener.ts';
 import { type Peeked, peekProtocol } from './peek-protocol.ts';
-import { SilentClient } from './silent-client.ts';
+import { SilentClient, type Undecided } from './silent-client.ts';
 import { readProxyHeader } from './proxy-protocol.ts';
 
 /** A client that sends this much without becoming recognisable is let through as plain bytes. */
@@ -27,7 +26,7 @@ const REVOKED_GRACE_MS = 2000;
 
 const NOTHING_SEEN: Peeked = { transportProtocol: 'raw_buffer', serverName: '', applicationProtocols: [] };
 
-export class AcceptedConnection implements DownstreamConnection, ConnHandler {
+export class AcceptedConnection implements Undecided, ConnHandler {
   conn: Conn;
   remoteAddress: string;
   remotePort: number;
@@ -90,7 +89,7 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
   terminal(): TerminalFilter | undefined {
     const listener = this.#listener;
     if (this.#generation === listener.generation) return this.#chain?.terminal;
-    const chain = listener.removed ? undefined : this.#match();
+    const chain = listener.removed ? undefined : this.match();
     if (chain === undefined || chain.securityClass !== this.#chain?.securityClass) return undefined;
     this.#generation = listener.generation;
     this.#chain = chain;
@@ -208,7 +207,7 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
   #lacksTls(): boolean {
     const { removed, snapshot } = this.#listener;
     if (removed || snapshot.direction !== 'inbound' || this.conn.tls !== undefined) return false;
-    const chain = this.#match();
+    const chain = this.match();
     return chain === undefined || chain.tls !== undefined;
   }
 
@@ -226,12 +225,7 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
       return;
     }
     this.#armDeadline();
-    this.#silent = new SilentClient(
-      this,
-      this.#listener,
-      () => this.#match(),
-      () => this.#goOnUnseen(),
-    );
+    this.#silent = new SilentClient(this, this.#listener);
   }
 
   #armDeadline(): void {
@@ -273,11 +267,11 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
       this.close('listener_filter_timeout');
       return;
     }
-    this.#goOnUnseen();
+    this.goOnUnseen();
   }
 
   /** No protocol was found in what came so far, if anything did. */
-  #goOnUnseen(): void {
+  goOnUnseen(): void {
     this.conn.pause();
     if (this.#peeked !== undefined) this.conn.unread(this.#peeked);
     this.#peeked = undefined;
@@ -293,7 +287,7 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
     this.restoredDestination = true;
   }
 
-  #match(): FilterChain | undefined {
+  match(): FilterChain | undefined {
     const { matcher, defaultChain } = this.#listener.snapshot;
     const input: ChainInput = {
       destinationAddress: this.localAddress,
@@ -311,7 +305,7 @@ export class AcceptedConnection implements DownstreamConnection, ConnHandler {
   #chooseChain(): void {
     const listener = this.#listener;
     if (this.#deadline !== undefined) listener.services.wheel.cancel(this.#deadline);
-    const chain = this.#match();
+    const chain = this.match();
     this.#early = this.#silent?.handOver(chain);
     if (chain === undefined) {
       listener.stats.inc(LISTENER.no_filter_chain_match);

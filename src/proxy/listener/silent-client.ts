@@ -11,25 +11,22 @@ const SHARED_PORT_MS = 1000;
 /** Where nobody could be dialled: endpoints may come, or a breaker close. */
 const AGAIN_MS = 1000;
 
+export interface Undecided extends DownstreamConnection {
+  /** The chain that fits what is known of the connection so far. */
+  match(): FilterChain | undefined;
+  /** No protocol was found in what came so far, if anything did. */
+  goOnUnseen(): void;
+}
+
 export class SilentClient {
-  readonly #connection: DownstreamConnection;
+  readonly #connection: Undecided;
   readonly #listener: LiveListener;
-  /** The chain of a connection without a first byte. */
-  readonly #chain: () => FilterChain | undefined;
-  readonly #settle: () => void;
   readonly #silence = new Deadline(() => this.#dial());
   #dialled: { readonly by: TerminalFilter; readonly early: EarlyDial } | undefined = undefined;
 
-  constructor(
-    connection: DownstreamConnection,
-    listener: LiveListener,
-    chain: () => FilterChain | undefined,
-    settle: () => void,
-  ) {
+  constructor(connection: Undecided, listener: LiveListener) {
     this.#connection = connection;
     this.#listener = listener;
-    this.#chain = chain;
-    this.#settle = settle;
     const { speakers, snapshot } = listener;
     const shared = snapshot.direction === 'outbound' && (snapshot.host === '0.0.0.0' || snapshot.host === '::');
     const patienceMs = Math.max(speakers.patienceMs(this.#port), shared ? SHARED_PORT_MS : 0);
@@ -57,7 +54,7 @@ export class SilentClient {
   }
 
   #dial(): void {
-    const chain = this.#chain();
+    const chain = this.#connection.match();
     if (chain === undefined || chain.tls !== undefined) return;
     if (!chain.filters.every((filter) => filter.allowsEarlyDial?.(this.#connection) === true)) return;
     const early = chain.terminal.dialEarly?.(this.#connection, (news) => this.#heard(news));
@@ -75,6 +72,6 @@ export class SilentClient {
     if (news === 'spoke') speakers.note(this.#port, 'server');
     // What HTTP's clients open for later outlives what was dialled for them.
     else if (speakers.of(this.#port) === 'client') return;
-    this.#settle();
+    this.#connection.goOnUnseen();
   }
 }
