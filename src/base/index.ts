@@ -4,6 +4,7 @@ export * from './clock.ts';
 export * from './draft.ts';
 export * from './log.ts';
 export * from './nearest.ts';
+export * from './mesh-alpn.ts';
 export * from './net.ts';
 export * from './node-metadata.ts';
 export * from './port-protocols.ts';

@@ -1,7 +1,7 @@
 // The server side of TLS on a connection that is already open; bytes put back before are part of the handshake.
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import type { ConnError, TlsFacts, TlsServerOptions } from '#base';
+import { type ConnError, METADATA_EXCHANGE, type TlsFacts, type TlsServerOptions } from '#base';
 import { connErrorOf } from './conn-error.ts';
 import { secureContext } from './tls-context.ts';
 import { judgePeer } from './tls-peer.ts';
@@ -86,8 +86,11 @@ function attach(socket: TLSSocket, judged: ReturnType<typeof judgePeer>): TlsSer
   return judged.ok ? { ok: true, socket, facts: judged.facts } : judged;
 }
 
-/** With nothing in common the first offered name is answered: Node would kill a handshake that Envoy lets pass (design §3e). */
+/**
+ * With nothing in common the first offered name is answered: Node would kill a handshake that Envoy lets pass (design §3e).
+ * Not the one that a frame follows, where there is another.
+ */
 export function chooseAlpn(ours: readonly string[], offered: readonly string[]): string | undefined {
   for (const name of ours) if (offered.includes(name)) return name;
-  return offered[0];
+  return offered.find((name) => name !== METADATA_EXCHANGE) ?? offered[0];
 }

@@ -1,6 +1,7 @@
 // TLS contexts of both sides: the mesh's own certificates, files, and gateways' Secrets (design §3e; Envoy transport_sockets/tls/v3).
 
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { HTTP_ALPN } from '#base';
 import type {
   DownstreamTlsContextSchema,
   UpstreamTlsContextSchema,
@@ -40,8 +41,8 @@ const MESH_ROOTS: Sds = { name: 'ROOTCA', sdsConfig: AGENT_SDS };
 
 /** Names that a mesh proxy offers to a mesh proxy: `istio-…` says which side of the chains is meant, the rest is the real protocol. */
 export const CLIENT_ALPN = {
-  http1: ['istio-http/1.1', 'istio', 'http/1.1'],
-  http2: ['istio-h2', 'istio', 'h2'],
+  http1: HTTP_ALPN.h1,
+  http2: HTTP_ALPN.h2,
   tcp: ['istio'],
 } as const;
 export const SERVER_ALPN = { http: ['h2', 'http/1.1', 'http/1.0'], tcp: ['istio'] } as const;

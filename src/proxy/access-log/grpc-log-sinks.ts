@@ -23,7 +23,7 @@ import { logContext } from '../format/index.ts';
 import type { StreamSink } from '../http/manager-config.ts';
 import { millisOf } from '../matcher/fraction.ts';
 import type { ProxyServices } from '../services.ts';
-import { compileTag } from '../tracing/compile-tracer.ts';
+import { compileTag } from '../tracing/compile-tag.ts';
 import { AlsSender, type AlsTarget } from './als-sender.ts';
 import { compileAnyValue, compileKeyValues } from './any-value-format.ts';
 import { BUFFER_BYTES, FLUSH_MS } from './limits.ts';
@@ -164,8 +164,10 @@ function extrasOf(
     responseTrailers: [],
   },
 ): AlsExtras {
+  const warn = (field: string, reason: string): void =>
+    services.log.warn('access log setting has no effect', { field, reason });
   const tags = (config?.customTags ?? []).map((tag, i) =>
-    compileTag(tag, services, `access_log "${name}".common_config.custom_tags[${i}]`),
+    compileTag(tag, services, warn, `access_log "${name}".common_config.custom_tags[${i}]`),
   );
   return {
     ...headers,

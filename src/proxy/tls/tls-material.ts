@@ -1,7 +1,7 @@
 // What one CommonTlsContext needs of keys and trust: certificate and roots by secret name, from files or
 // inline, put together anew whenever one of them changes. Fails closed while one is missing (design 8).
 
-import type { PeerCheck, TlsContext, TlsFacts } from '#base';
+import { METADATA_EXCHANGE, type PeerCheck, type TlsContext, type TlsFacts } from '#base';
 import {
   type CertificateSecret,
   fileCertificateName,
@@ -68,7 +68,7 @@ export class TlsMaterial {
     this.#peerIs = peerIs;
     this.#required = required;
     this.#services = services;
-    this.alpn = common.alpnProtocols;
+    this.alpn = common.alpnProtocols.filter((name) => name !== METADATA_EXCHANGE);
     const validation = validationOf(common);
     this.#sans = readSanMatchers(validation.inline, field);
     this.#leafCrlOnly = validation.inline?.onlyVerifyLeafCertCrl ?? false;

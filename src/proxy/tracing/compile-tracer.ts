@@ -5,19 +5,23 @@ import type { OpenTelemetryConfig } from '#proto/envoy/config/trace/v3/opentelem
 import type { ZipkinConfig } from '#proto/envoy/config/trace/v3/zipkin_pb.ts';
 import type { HttpConnectionManager } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { UuidRequestIdConfig } from '#proto/envoy/extensions/request_id/uuid/v3/uuid_pb.ts';
-import type { CustomTag } from '#proto/envoy/type/tracing/v3/custom_tag_pb.ts';
 import type { TraceFormat } from '#telemetry';
-import { unpack } from '../apply/decode.ts';
+import { typeNameOf, unpack } from '../apply/decode.ts';
+import { unknownExtension } from '../apply/extensions.ts';
 import { ConfigError } from '../errors.ts';
 import { millisOf } from '../matcher/fraction.ts';
 import type { ProxyServices } from '../services.ts';
-import { MAX_HEADER_TAG_CHARS } from './limits.ts';
+import { compileTag } from './compile-tag.ts';
 import type { Collector } from './span-exporter.ts';
-import { StreamTracer, type TagReader } from './stream-tracer.ts';
+import { StreamTracer } from './stream-tracer.ts';
 
 const ZIPKIN = 'envoy.config.trace.v3.ZipkinConfig';
 const OTLP = 'envoy.config.trace.v3.OpenTelemetryConfig';
 const UUID = 'envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig';
+/** Envoy's, which have no part here. */
+const OTHER_TRACERS = new Set(
+  ['DatadogConfig', 'SkyWalkingConfig', 'XRayConfig', 'DynamicOtConfig'].map((name) => `envoy.config.trace.v3.${name}`),
+);
 const JSON_ENDPOINT = 1;
 const MAX_PATH = 256;
 
@@ -36,7 +40,7 @@ export function compileTracer(
   const at = `${field}.tracing`;
   if (tracing.verbose) warn(`${at}.verbose`, 'spans hold no annotations');
   if (tracing.spawnUpstreamSpan === true) warn(`${at}.spawn_upstream_span`, 'one span is made of a request');
-  const found = collectorOf(tracing, `${at}.provider`);
+  const found = collectorOf(tracing, warn, `${at}.provider`);
   const exporter = found === undefined ? undefined : services.spans.acquire(found.collector);
   const percent = (value: { readonly value: number } | undefined): number => value?.value ?? 100;
   return new StreamTracer({
@@ -47,7 +51,7 @@ export function compileTracer(
       overall: percent(tracing.overallSampling),
     },
     useRequestId: useRequestId(hcm, field),
-    tags: tracing.customTags.map((tag, i) => compileTag(tag, services, `${at}.custom_tags[${i}]`)),
+    tags: tracing.customTags.map((tag, i) => compileTag(tag, services, warn, `${at}.custom_tags[${i}]`)),
     maxPathLength: tracing.maxPathTagLength ?? MAX_PATH,
     formats: found?.formats ?? [],
     shortIds: found?.shortIds ?? false,
@@ -75,7 +79,7 @@ interface Found {
   readonly shortIds: boolean;
 }
 
-function collectorOf(tracing: Tracing, field: string): Found | undefined {
+function collectorOf(tracing: Tracing, warn: Warn, field: string): Found | undefined {
   const { provider } = tracing;
   if (provider === undefined) return undefined;
   const config = provider.configType.case === 'typedConfig' ? provider.configType.value : undefined;
@@ -83,11 +87,12 @@ function collectorOf(tracing: Tracing, field: string): Found | undefined {
   if (zipkin !== undefined) return fromZipkin(zipkin, field);
   const otlp = unpack<OpenTelemetryConfig>(config, OTLP, field);
   if (otlp !== undefined) return fromOtlp(otlp, field);
-  throw new ConfigError(
-    'proxy.unsupported',
-    `${field} "${provider.name}"`,
-    'use the Zipkin or the OpenTelemetry tracer',
-  );
+  // Requests matter more than their spans: what Envoy would take is taken, and said.
+  if (OTHER_TRACERS.has(typeNameOf(config?.typeUrl ?? ''))) {
+    warn(`${field} "${provider.name}"`, 'no spans are told: use the Zipkin or the OpenTelemetry tracer');
+    return undefined;
+  }
+  throw new ConfigError('proxy.field-invalid', field, unknownExtension(provider.name, config?.typeUrl ?? ''));
 }
 
 function fromZipkin(config: ZipkinConfig, field: string): Found {
@@ -146,33 +151,4 @@ function fromOtlp(config: OpenTelemetryConfig, field: string): Found {
     formats,
     shortIds: false,
   };
-}
-
-export function compileTag({ tag, type }: CustomTag, { self }: ProxyServices, field: string): TagReader {
-  switch (type.case) {
-    case 'literal': {
-      const made = [tag, type.value.value] as const;
-      return () => made;
-    }
-    case 'environment': {
-      const value = self.environment(type.value.name) ?? type.value.defaultValue;
-      // Without a value there is no tag, as in Envoy.
-      const made = value === '' ? undefined : ([tag, value] as const);
-      return () => made;
-    }
-    case 'requestHeader': {
-      const { name, defaultValue } = type.value;
-      const lower = name.toLowerCase();
-      return (record) => {
-        const value = record.requestHeaders?.get(lower) ?? defaultValue;
-        return value === '' ? undefined : [tag, value.slice(0, MAX_HEADER_TAG_CHARS)];
-      };
-    }
-    default:
-      throw new ConfigError(
-        'proxy.unsupported',
-        `${field}.${type.case ?? 'type'}`,
-        'use literal, environment or request_header',
-      );
-  }
 }

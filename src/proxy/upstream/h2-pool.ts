@@ -126,7 +126,7 @@ export class H2Pool implements HttpPool {
     cluster.stats.inc(CLUSTER.upstream_cx_total);
     cluster.stats.inc(CLUSTER.upstream_cx_http2_total);
     cluster.stats.inc(CLUSTER.upstream_cx_active);
-    c.conn = this.#transport.connect(this.#host, c);
+    c.conn = this.#transport.connect(this.#host, c, undefined, 'h2');
     return true;
   }
 

@@ -195,7 +195,7 @@ export class H1Pool implements HttpPool {
       return false;
     }
     const c = new PooledH1(this);
-    const conn = this.#transport.connect(this.#host, c);
+    const conn = this.#transport.connect(this.#host, c, undefined, 'h1');
     c.open(conn);
     this.#connecting.add(c);
     this.#all.add(c);

@@ -33,8 +33,8 @@ class HeadedTransport implements Transport {
     return this.inner.localPrincipal;
   }
 
-  connect(host: Host, handler: ConnHandler): Conn {
-    return this.inner.connect(host, handler, this.#header);
+  connect(host: Host, handler: ConnHandler, _preamble?: Uint8Array, http?: 'h1' | 'h2'): Conn {
+    return this.inner.connect(host, handler, this.#header, http);
   }
 }
 

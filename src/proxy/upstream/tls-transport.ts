@@ -1,6 +1,6 @@
 // TLS towards endpoints: secrets by name from the SecretSource, peer check, ALPN and server name (UpstreamTlsContext).
 
-import type { Conn, ConnHandler } from '#base';
+import { type Conn, type ConnHandler, HTTP_ALPN, METADATA_EXCHANGE } from '#base';
 import type { UpstreamTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import type { Host } from '../cluster/host.ts';
 import { TlsMaterial } from '../tls/tls-material.ts';
@@ -18,6 +18,8 @@ export class TlsTransport {
   readonly #cluster: Cluster;
   readonly #services: ProxyServices;
   readonly #material: TlsMaterial;
+  /** Istio's control plane names the TCP list for all, and says by the filter istio.alpn what requests offer. */
+  readonly #ofMesh: boolean;
   readonly #standing = new StandingConnections();
 
   constructor(config: UpstreamTlsContext, cluster: Cluster, services: ProxyServices, field: string) {
@@ -25,6 +27,7 @@ export class TlsTransport {
     this.#cluster = cluster;
     this.#services = services;
     this.#material = new TlsMaterial(config.commonTlsContext, 'server', true, services, field);
+    this.#ofMesh = config.commonTlsContext?.alpnProtocols.includes(METADATA_EXCHANGE) === true;
     this.#material.onTrust = () => this.#judge();
   }
 
@@ -39,8 +42,9 @@ export class TlsTransport {
     return this.#material.localPrincipal;
   }
 
-  connect(host: Host, handler: ConnHandler, preamble?: Uint8Array): Conn {
-    const { context, check, checkKey, alpn } = this.#material;
+  connect(host: Host, handler: ConnHandler, preamble?: Uint8Array, http?: 'h1' | 'h2'): Conn {
+    const { context, check, checkKey } = this.#material;
+    const alpn = this.#ofMesh && http !== undefined ? HTTP_ALPN[http] : this.#material.alpn;
     const { sni } = this.#config;
     return this.#standing.add(
       this.#services.net.connect(

@@ -13,8 +13,8 @@ export interface Transport {
   readonly tls: boolean;
   /** SPIFFE id of the certificate that we show; ''. */
   readonly localPrincipal: string;
-  /** `preamble`: bytes that go ahead of everything. */
-  connect(host: Host, handler: ConnHandler, preamble?: Uint8Array): Conn;
+  /** `preamble`: bytes that go ahead of everything. `http`: the connection carries requests, by this protocol. */
+  connect(host: Host, handler: ConnHandler, preamble?: Uint8Array, http?: 'h1' | 'h2'): Conn;
   /** Where a connection says whom it stands for: connections of one client, which no other may use. */
   forClient?(client: ClientAddresses): Transport;
 }
