@@ -28,6 +28,7 @@ export type { KeyKind, KeyPair } from './key-pair.ts';
 export * from './limits.ts';
 export { makePeerCheck, refusalCode } from './peer-check.ts';
 export type { PeerCheckOptions } from './peer-check.ts';
+export { rootsWithoutList } from './revocation.ts';
 export { readCertificateSecret, readTrustSecret } from './read-certificate-secret.ts';
 export { matchesDnsName, matchesSan, sanMatchersKey } from './san-matcher.ts';
 export type { SanMatcher } from './san-matcher.ts';

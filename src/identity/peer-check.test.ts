@@ -10,6 +10,7 @@ import type { SigningAuthority } from './ca/signing-authority.ts';
 import { Intermediates } from './intermediates.ts';
 import type { PeerCheckOptions } from './peer-check.ts';
 import { makePeerCheck, refusalCode } from './peer-check.ts';
+import { rootsWithoutList } from './revocation.ts';
 import { makePeer, TEST_IDENTITY, weakSpki } from './testing/make-peer.ts';
 
 const NOW = 1_750_000_000_000;
@@ -240,6 +241,23 @@ test('a session that is resumed is refused once its peer expired, was revoked, l
   clock.advance(3_600_000 + 10_001);
   const late = judge(resumed);
   assert.equal(late.ok ? '' : refusalCode(late.reason), 'peer_expired');
+});
+
+test('where lists count where they are, a chain below a root without one is judged without', () => {
+  const ours = makePeer(root, NOW).der;
+  const other = makeRoot({ organization: 'partner', nowMs: NOW });
+  const theirs = makePeer(other, NOW).der;
+  const both = root.rootsPem + other.rootsPem;
+  const look = (der: Uint8Array, list: string): unknown =>
+    check([der], { roots: both, crl: list, revocation: 'where-listed' });
+  const list = crl(root, [serialOf(ours)]);
+  assert.equal(look(ours, list), 'peer_revoked');
+  assert.equal(typeof look(theirs, list), 'object');
+  assert.equal(check([theirs], { roots: both, crl: list }), 'peer_revocation_unknown', 'Envoy takes a list as whole');
+  assert.equal(look(theirs, list + crl(other, [serialOf(theirs)])), 'peer_revoked');
+  assert.equal(look(theirs, list + crl(other, [], NOW - 11_000)), 'peer_revocation_stale');
+  assert.equal(look(makePeer(root, NOW).der, crl(root, [], NOW - 11_000)), 'peer_revocation_stale');
+  assert.deepEqual([rootsWithoutList(both, list).length, rootsWithoutList(both, list + crl(other, [])).length], [1, 0]);
 });
 
 test('revocation: revoked, covered, not covered, stale, forged, unreadable', () => {

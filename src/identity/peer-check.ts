@@ -26,6 +26,8 @@ export interface PeerCheckOptions {
   readonly bundles?: readonly DomainRoots[] | undefined;
   /** PEM; '' = no revocation lists. */
   readonly crl: string;
+  /** A chain whose root has no list is judged without; undefined: it is refused while there is any, as Envoy does. */
+  readonly revocation?: 'where-listed' | undefined;
   /** Only the leaf's revocation counts, not its issuers' (Envoy's only_verify_leaf_cert_crl). */
   readonly revocationOfLeafOnly?: boolean;
   /** At least one must match; empty = any name. */
@@ -167,9 +169,11 @@ class PeerJudge {
   #revoked(path: CertificationPath, nowMs: number): IdentityErrorCode | undefined {
     if (this.#lists === undefined) return undefined;
     const until = this.#options.revocationOfLeafOnly === true ? 1 : path.length - 1;
+    const root = path.at(-1) as Certificate;
+    const mayLack = this.#options.revocation === 'where-listed' && !this.#lists.areOf(root);
     for (let i = 0; i < until && i + 1 < path.length; i++) {
       const code = this.#lists.fault(path[i] as Certificate, path[i + 1] as Certificate, nowMs);
-      if (code !== undefined) return code;
+      if (code !== undefined && !(mayLack && code === 'peer_revocation_unknown')) return code;
     }
     return undefined;
   }

@@ -5,7 +5,13 @@ import { parseRevocationList, pemBlocks } from '#wire/tls';
 import type { IdentityErrorCode } from './errors.ts';
 import { CLOCK_SKEW_MS } from './limits.ts';
 import { verifySignature } from './signature.ts';
-import { hex, sameBytes } from './trust-bundle.ts';
+import { hex, parseTrustBundle, sameBytes } from './trust-bundle.ts';
+
+/** Those roots of a bundle that have no list of their own. */
+export function rootsWithoutList(rootsPem: string, crlPem: string): readonly Certificate[] {
+  const lists = new RevocationLists(crlPem);
+  return parseTrustBundle(rootsPem).roots.filter((root) => !lists.areOf(root));
+}
 
 export class RevocationLists {
   readonly #byIssuer = new Map<string, RevocationList[]>();
@@ -48,6 +54,12 @@ export class RevocationLists {
     }
     if (covered) return undefined;
     return stale ? 'peer_revocation_stale' : 'peer_revocation_unknown';
+  }
+
+  /** One of the lists is this authority's. A list that cannot be used may be anybody's. */
+  areOf(issuer: Certificate): boolean {
+    const lists = this.#byIssuer.get(hex(issuer.subject)) ?? [];
+    return this.problem !== undefined || lists.some((list) => this.#signedBy(list, issuer));
   }
 
   /** Some list of its issuer's name has it: enough to refuse, where the issuer itself is not at hand. */

@@ -21,6 +21,8 @@ export interface TrustSecret {
   readonly rootsPem: string;
   /** '' = no revocation list. */
   readonly crlPem: string;
+  /** A chain whose root has no list is judged without; undefined: it is refused while there is any. Our own proxies know it, Envoy does not. */
+  readonly revocation?: 'where-listed' | undefined;
   /** When given, a peer needs a SPIFFE id of one of these domains and a path to a root of that domain; `rootsPem` then proves nobody. */
   readonly bundles?: readonly DomainRoots[];
   readonly version: string;

@@ -51,13 +51,18 @@ function contextByVersion(context: TlsContext, role: Role): SecureContext {
     ...(context.certChainPem === undefined ? {} : { cert: context.certChainPem }),
     ...(context.privateKeyPem === undefined ? {} : { key: context.privateKeyPem }),
     ...(context.rootsPem === undefined ? {} : { ca: context.rootsPem }),
-    ...(context.crlPem === undefined || context.crlPem === '' ? {} : { crl: context.crlPem }),
+    ...(context.crlPem === undefined || context.crlPem === '' ? {} : { crl: eachList(context.crlPem) }),
     ...(context.ciphers === undefined ? {} : { ciphers: context.ciphers }),
     ...(context.curves === undefined ? {} : { ecdhCurve: context.curves }),
     ...(role === 'server' ? { sessionIdContext: createHash('sha256').update(key).digest('hex').slice(0, 32) } : {}),
   });
   remember(contexts, key, made, CONTEXTS_MAX);
   return made;
+}
+
+/** Node reads the first list of a text and passes over the others. */
+function eachList(crlPem: string): string[] {
+  return crlPem.match(/-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/g) ?? [crlPem];
 }
 
 export function sessionKey(context: TlsContext, sni: string, checkKey: string): string {

@@ -201,6 +201,7 @@ function clientTls(
   const check = makePeerCheck({
     roots: rootsPem,
     crl: crlPem,
+    revocation: 'where-listed',
     intermediates,
     sanMatchers: [{ san: 'dns', how: { kind: 'exact', value: name } }],
     trustDomains: undefined,

@@ -325,6 +325,7 @@ function servingCheck(authority: CertificateAuthority, aliases: () => readonly s
         roots: rootsPem,
         bundles: bound === undefined ? undefined : wholeBundles(rootsPem, bound),
         crl: crlPem,
+        revocation: 'where-listed',
         intermediates,
         sanMatchers: [],
         trustDomains,

@@ -219,7 +219,7 @@ export class CertificateManager implements SecretSource {
     const roots = joinRoots([this.#roots]);
     const trust = readTrustSecret(roots, this.#crlPem, wholeBundles(roots, this.#bound));
     const value: SecretValue = trust.ok
-      ? trust.value
+      ? { ...trust.value, revocation: 'where-listed' }
       : { kind: 'error', code: trust.error.code, message: trust.error.message };
     const known = this.#slots.get(MESH_ROOTS);
     if (known?.kind === 'trust' && value.kind === 'trust' && known.version === value.version) return;

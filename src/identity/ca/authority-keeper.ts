@@ -33,6 +33,8 @@ export interface AuthorityKeeper {
   issued(lifeMs: number): void;
   /** Begins to replace the root; the new one is announced for `spreadMs` before it signs. */
   rotate(spreadMs: number): Promise<Result<void, IdentityError>>;
+  /** Whether it needs a list of its own though nobody is revoked: others beside it have one. False: it has none to give. */
+  listAnyway(wanted: boolean): boolean;
   /** Takes the next step now, whatever may fail by it. */
   hurry(): Promise<Result<void, IdentityError>>;
   revoke(

@@ -2,14 +2,15 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LogFields, Logger } from '#base';
 import { FakeClock, silentLogger } from '#base';
-import { formatPem, OID, parseCertificate, pemBlocks } from '#wire/tls';
+import { formatPem, OID, parseCertificate, pemBlocks, writeRevocationList } from '#wire/tls';
 import type { Certificate } from '#wire/tls';
 import { generateKeyPair, privateKeyPem } from '../key-pair.ts';
 import { makePeerCheck } from '../peer-check.ts';
+import { rootsWithoutList } from '../revocation.ts';
 import { MemoryFs, TEST_IDENTITY } from '../testing/make-peer.ts';
 import { CertificateAuthority } from './certificate-authority.ts';
 import type { CertificateAuthorityOptions, IssuedCertificate } from './certificate-authority.ts';
-import { makeIntermediate, makeRoot } from './signing-authority.ts';
+import { makeIntermediate, makeRoot, type SigningAuthority } from './signing-authority.ts';
 
 const NOW = 1_750_000_000_000;
 const DAY = 86_400_000;
@@ -289,6 +290,32 @@ test('further roots of the mesh are trusted beside our own', async () => {
   assert.equal(authority.trust.rootsPem, own + other.rootsPem);
   authority.setExtraRoots([]);
   assert.equal(authority.trust.rootsPem, own);
+});
+
+test('lists of further roots count, and ours is written beside them', async () => {
+  const authority = await start(new MemoryFs(), new FakeClock(NOW));
+  const other = makeRoot({ organization: 'other', nowMs: NOW });
+  const listOf = (by: SigningAuthority): string =>
+    formatPem(
+      'X509 CRL',
+      writeRevocationList(
+        {
+          issuer: by.certificate.subject,
+          authorityKeyId: by.key.keyId,
+          thisUpdateMs: NOW,
+          nextUpdateMs: NOW + 1000,
+          number: 1,
+          revoked: [],
+        },
+        by.key,
+      ),
+    );
+  authority.setExtraRoots([{ pem: other.rootsPem + listOf(other), trustDomains: [] }]);
+  assert.equal(authority.trust.crlPem.match(/BEGIN X509 CRL/g)?.length, 2);
+  assert.deepEqual(rootsWithoutList(authority.trust.rootsPem, authority.trust.crlPem), []);
+  const stranger = makeRoot({ organization: 'stranger', nowMs: NOW });
+  authority.setExtraRoots([{ pem: other.rootsPem + listOf(stranger), trustDomains: [] }]);
+  assert.equal(authority.trust.crlPem, '', 'a list of somebody else is left out');
 });
 
 test('cacerts that are incomplete, mismatched or lead nowhere stop the start', async () => {

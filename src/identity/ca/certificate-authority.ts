@@ -14,6 +14,7 @@ import {
   ROTATION_SPREAD_MS,
 } from '../limits.ts';
 import type { CertificateSecret } from '../secret-source.ts';
+import { RevocationLists, rootsWithoutList } from '../revocation.ts';
 import { parseTrustBundle } from '../trust-bundle.ts';
 import type { AuthorityKeeper, AuthorityPhase, MeshTrust } from './authority-keeper.ts';
 import { joinRoots } from './authority-keeper.ts';
@@ -80,6 +81,7 @@ export class CertificateAuthority {
   #keeper!: AuthorityKeeper;
   #trust!: MeshTrust;
   #servedVersion: string | undefined;
+  #toldBare = '';
   /** MeshConfig `caCertificates`. */
   #extraRoots: readonly ExtraRoots[] = [];
   /** Our trust domain and its aliases. */
@@ -290,11 +292,10 @@ export class CertificateAuthority {
   }
 
   #setTrust(): void {
-    const { rootsPem, crlPem } = this.#keeper.trust;
-    const everybody = this.#extraRoots.filter(({ trustDomains }) => trustDomains.length === 0);
+    const crlPem = this.#lists();
     const bound = boundRoots(this.#extraRoots, this.#domains);
     const trust: MeshTrust = {
-      rootsPem: joinRoots([rootsPem, ...everybody.map(({ pem }) => pem)]),
+      rootsPem: this.#everybodysRoots(),
       crlPem,
       ...(bound.length === 0 ? {} : { bound }),
     };
@@ -306,6 +307,48 @@ export class CertificateAuthority {
     this.#trust = trust;
     for (const changed of [...this.#watchers]) changed(trust);
   }
+
+  /** Ours and those that caCertificates brings: stock Envoy refuses whatever none covers, so theirs count only beside one of ours. */
+  #lists(): string {
+    const read = this.#extraRoots.map(({ pem }) => listsOf(pem));
+    const theirs = read.flatMap(({ good }) => good);
+    if (read.some(({ bad }) => bad > 0))
+      this.#log.warn('a revocation list in caCertificates is left out', {
+        remedy: 'give a list that one of the certificates of the same pem has signed',
+      });
+    const given = this.#keeper.listAnyway(theirs.length > 0);
+    if (theirs.length > 0 && !given)
+      this.#log.warn('revocation lists of caCertificates are not in force beside an authority that has none', {
+        remedy: 'put ca-crl.pem beside the files of the authority',
+      });
+    const lists = given ? [this.#keeper.trust.crlPem, ...theirs].join('') : '';
+    const bare = lists === '' ? [] : rootsWithoutList(this.#everybodysRoots(), lists);
+    const told = bare.map((root) => root.subjectText).join(', ');
+    if (told !== '' && told !== this.#toldBare)
+      this.#log.warn('roots without a revocation list: stock Envoy refuses their peers while there is another list', {
+        roots: told,
+        remedy: 'put their list (X509 CRL) beside them in caCertificates',
+      });
+    this.#toldBare = told;
+    return lists;
+  }
+
+  #everybodysRoots(): string {
+    const everybody = this.#extraRoots.filter(({ trustDomains }) => trustDomains.length === 0);
+    return joinRoots([this.#keeper.trust.rootsPem, ...everybody.map(({ pem }) => pem)]);
+  }
+}
+
+/** Revocation lists among the certificates, of those certificates: one that cannot be used would have everybody refused. */
+function listsOf(pem: string): { readonly good: readonly string[]; readonly bad: number } {
+  const blocks = pemBlocks(pem, 'X509 CRL');
+  const lists = blocks.ok ? blocks.value.map((der) => formatPem('X509 CRL', der)) : [];
+  const { roots } = parseTrustBundle(pem);
+  const good = lists.filter((text) => {
+    const list = new RevocationLists(text);
+    return list.problem === undefined && roots.some((root) => list.areOf(root));
+  });
+  return { good, bad: lists.length - good.length };
 }
 
 function rootsOf(pem: string): readonly Pick<RootStatus, 'subject' | 'serial' | 'key' | 'notAfterMs'>[] {

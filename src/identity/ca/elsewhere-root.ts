@@ -73,6 +73,9 @@ export class ElsewhereRoot implements AuthorityKeeper {
   async hurry(): Promise<Result<void, IdentityError>> {
     return err(new IdentityError('authority_is_elsewhere', 'its root is replaced there'));
   }
+  listAnyway(): boolean {
+    return this.#given.trust.crlPem !== '';
+  }
   async revoke(): Promise<Result<void, IdentityError>> {
     return err(new IdentityError('authority_is_elsewhere', 'it revokes by its own list'));
   }

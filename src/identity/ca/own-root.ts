@@ -34,6 +34,7 @@ export class OwnRoot implements AuthorityKeeper {
   readonly #times: RotationTimes;
   #state: AuthorityState;
   #crlPem = '';
+  #listAnyway = false;
   #timer: { cancel(): void } | undefined;
   #watch: { close(): void } | undefined;
   #closed = false;
@@ -113,6 +114,14 @@ export class OwnRoot implements AuthorityKeeper {
       await this.#step(phase === 'announced' ? 'switch' : 'drop');
       return ok(undefined);
     });
+  }
+
+  listAnyway(wanted: boolean): boolean {
+    if (wanted !== this.#listAnyway) {
+      this.#listAnyway = wanted;
+      this.#writeList();
+    }
+    return true;
   }
 
   async revoke(
@@ -209,7 +218,7 @@ export class OwnRoot implements AuthorityKeeper {
     const { current, other } = this.#state;
     const nowMs = this.#options.clock.wallTime();
     this.#crlPem =
-      revoked.length === 0
+      revoked.length === 0 && !this.#listAnyway
         ? ''
         : [current, ...(other === undefined ? [] : [other])]
             .map((root) => formatPem('X509 CRL', listOf(root, revoked, nowMs)))

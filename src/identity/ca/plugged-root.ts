@@ -95,6 +95,10 @@ export class PluggedRoot implements AuthorityKeeper {
     return ok(undefined);
   }
 
+  listAnyway(): boolean {
+    return this.trust.crlPem !== '';
+  }
+
   async revoke(): Promise<Result<void, IdentityError>> {
     return err(new IdentityError('authority_is_plugged_in', `${this.#options.folder}/ca-crl.pem`));
   }

@@ -6,7 +6,7 @@ import { makePeerCheck, type TrustSecret } from '#identity';
 import type { ProxyServices } from '../services.ts';
 
 export function standingCheck(
-  { rootsPem, bundles, crlPem }: TrustSecret,
+  { rootsPem, bundles, crlPem, revocation }: TrustSecret,
   revocationOfLeafOnly: boolean,
   peerIs: 'client' | 'server',
   { clock, intermediates }: ProxyServices,
@@ -15,6 +15,7 @@ export function standingCheck(
     roots: rootsPem,
     bundles,
     crl: crlPem,
+    revocation,
     revocationOfLeafOnly,
     sanMatchers: [],
     trustDomains: undefined,

@@ -10,6 +10,7 @@ import {
   readCertificateSecret,
   readSpiffeValidator,
   readTrustSecret,
+  rootsWithoutList,
   type SanMatcher,
   sanMatchersKey,
   type SecretValue,
@@ -191,7 +192,7 @@ export class TlsMaterial {
       this.version = 'missing';
       return;
     }
-    const { rootsPem: forAll, bundles, crlPem } = trust ?? UNTRUSTING;
+    const { rootsPem: forAll, bundles, crlPem, revocation } = trust ?? UNTRUSTING;
     // OpenSSL knows no trust domains: it gets all roots, and our check decides.
     const rootsPem = bundles === undefined ? forAll : bundles.map((one) => one.rootsPem).join('');
     const parameters = this.#common.tlsParams;
@@ -204,7 +205,10 @@ export class TlsMaterial {
         ? {}
         : { certChainPem: certificate.certChainPem, privateKeyPem: certificate.privateKeyPem }),
       ...(rootsPem === '' ? {} : { rootsPem }),
-      ...(crlPem === '' ? {} : { crlPem }),
+      // OpenSSL refuses what no list covers: where that is allowed, our check alone decides.
+      ...(crlPem === '' || (revocation === 'where-listed' && rootsWithoutList(rootsPem, crlPem).length > 0)
+        ? {}
+        : { crlPem }),
       ...cipherList(parameters),
     };
     if (certificate !== undefined) this.#services.intermediates.addPem(certificate.certChainPem);
@@ -213,6 +217,7 @@ export class TlsMaterial {
       roots: rootsPem === '' ? undefined : rootsPem,
       bundles,
       crl: crlPem,
+      revocation,
       revocationOfLeafOnly: this.#leafCrlOnly,
       sanMatchers: this.#sans,
       trustDomains: undefined,

@@ -1,5 +1,5 @@
 // AuthorizationPolicy at a server's sidecar, every rule as ALLOW and as DENY; RequestAuthentication by presence.
-import type { Call, Feature, Scenario } from './scenario.ts';
+import type { Call, Expectation, Feature, Scenario } from './scenario.ts';
 import { ALPN, as, DENIED, FRIEND, OK, OTHER, plain, policy, SELECT } from './server-calls.ts';
 
 /** The rule alone, as ALLOW and as DENY: what it takes and what it leaves. */
@@ -213,6 +213,29 @@ spec: { hosts: ["*"], gateways: [edge], http: [{ route: [{ destination: { host: 
   };
 }
 
+/** What an earlier filter noted of the request: here the verdict of a policy that is not in force yet. */
+function noted(action: 'ALLOW' | 'DENY', field: string, money: Expectation, others: Expectation): Scenario {
+  const key = 'experimental.envoy.filters.http.rbac[istio_dry_run_deny_shadow_engine_result]';
+  const tried = policy(
+    'd',
+    'AuthorizationPolicy',
+    `{ ${SELECT}, action: DENY, rules: [${operation('paths: ["/money*"]')}] }`,
+  );
+  const rules = `[${when(key, `${field}: ["denied"]`)}]`;
+  return {
+    name: `${action}: ${field} of what a filter noted (experimental.envoy.filters.*)`,
+    proves: ['AuthorizationPolicy.rules.when.key'],
+    config:
+      tried.replace('namespace: default }', 'namespace: default, annotations: { istio.io/dry-run: "true" } }') +
+      policy('p', 'AuthorizationPolicy', `{ ${SELECT}, action: ${action}, rules: ${rules} }`),
+    steps: [
+      { call: as(FRIEND, { path: '/money/7' }), expect: money },
+      { call: plain({ path: '/money' }), expect: money },
+      { call: as(FRIEND, { path: '/free' }), expect: others },
+    ],
+  };
+}
+
 const ORDER: Feature = [
   {
     name: 'ALLOW without rules denies everybody',
@@ -333,6 +356,10 @@ const ORDER: Feature = [
       { call: plain(), expect: OK },
     ],
   },
+  noted('ALLOW', 'values', OK, DENIED),
+  noted('ALLOW', 'notValues', DENIED, OK),
+  // All DENY policies are one filter, and what that notes is for those after it.
+  noted('DENY', 'values', OK, OK),
   {
     name: 'CUSTOM with an unknown provider denies',
     proves: ['AuthorizationPolicy.provider'],

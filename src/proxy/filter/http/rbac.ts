@@ -56,13 +56,14 @@ class RbacFilter implements HttpFilter {
     const { record, connection } = callbacks;
     const rules = (callbacks.route?.perFilterConfig(this.#name) as Rules | undefined) ?? this.#rules;
     const input = { head, connection, record };
+    // What the dry run notes is for later filters: the rules in force here do not see it, as in Envoy.
+    const decision = rules.enforced?.decide(input);
     if (rules.shadow !== undefined) {
-      const decision = rules.shadow.decide(input);
-      noteDecision(record, METADATA, 'shadow', rules.shadowPrefix, decision);
-      countDecision(this.#counting.shadow, decision);
+      const tried = rules.shadow.decide(input);
+      noteDecision(record, METADATA, 'shadow', rules.shadowPrefix, tried);
+      countDecision(this.#counting.shadow, tried);
     }
-    if (rules.enforced === undefined) return 'continue';
-    const decision = rules.enforced.decide(input);
+    if (rules.enforced === undefined || decision === undefined) return 'continue';
     countDecision(this.#counting.enforced, decision);
     if (rules.enforced.action === 'log') noteLog(record, METADATA, decision.policy);
     else noteDecision(record, METADATA, 'enforced', rules.enforcedPrefix, decision);
