@@ -21,6 +21,7 @@ import { applyXfcc, clientCertElement } from './client-cert-header.ts';
 import { attachCodec, type ServerCodec } from './codec.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import { FlushWatch } from './flush-watch.ts';
+import { HEAD_TOO_LATE, HEAD_TOO_LATE_TOLD, headlessRecord } from './headless-request.ts';
 import { httpDate } from './date-header.ts';
 import { prepareRequest } from './forwarding-headers.ts';
 import type { HttpManager } from './http-manager.ts';
@@ -125,15 +126,8 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     this.#stats.inc(HTTP.downstream_cx_protocol_error);
     if (status === 431)
       this.services.stats.counter(`${this.#version === '2' ? 'http2' : 'http1'}.header_overflow`).inc();
-    const now = this.services.clock.now();
-    const record = new StreamRecord();
-    record.startMs = now;
-    record.endMs = now;
-    record.startWallMs = this.services.clock.wallTime();
-    record.responseCode = status;
-    record.responseCodeDetails = detail.split(':', 1)[0] as string;
+    const record = headlessRecord(this.services, this.#facts, { status, details: detail.split(':', 1)[0] as string });
     record.addFlag('DPE');
-    this.#facts.fill(record);
     for (const sink of this.#manager.config.sinks) sink.onStreamEnd(record);
   }
 
@@ -347,7 +341,13 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
 
   #onHeadersLate(): void {
     this.#stats.inc(HTTP.downstream_rq_header_timeout);
-    this.downstream.conn.destroy();
+    const record = headlessRecord(this.services, this.#facts, HEAD_TOO_LATE_TOLD);
+    for (const sink of this.#manager.config.sinks) sink.onStreamEnd(record);
+    const { conn } = this.downstream;
+    if (this.#version === '2' || this.#streams.length > 0) return conn.destroy();
+    conn.writeText(HEAD_TOO_LATE);
+    conn.end();
+    this.#closeLater();
   }
 
   #onLifeOver(): void {

@@ -3,6 +3,7 @@
 import { Deadline, type TimerWheel, turnTime } from '#base';
 import { HTTP } from '#telemetry';
 import type { HttpStream } from './http-stream.ts';
+import { rescue } from './rescue.ts';
 
 export class StreamTimers {
   readonly #stream: HttpStream;
@@ -27,7 +28,7 @@ export class StreamTimers {
       });
       this.#wheel.arm(this.#request, requestTimeoutMs, nowMs);
     }
-    if (maxStreamMs > 0) this.#setLife(maxStreamMs, nowMs);
+    if (maxStreamMs > 0) this.setLife(maxStreamMs, nowMs);
   }
 
   /** 0 = no limit. A route may say otherwise than the manager. */
@@ -37,6 +38,14 @@ export class StreamTimers {
       this.#idle ??= new Deadline(() => this.#onIdle());
       this.#wheel.arm(this.#idle, ms, nowMs);
     } else if (this.#idle !== undefined) this.#wheel.cancel(this.#idle);
+  }
+
+  /** Since the stream began; 0 = no limit. A route may say otherwise than the manager. */
+  setLife(ms: number, startMs: number): void {
+    if (this.#life !== undefined) this.#wheel.cancel(this.#life);
+    if (ms === 0) return;
+    this.#life ??= new Deadline(() => this.#onOld());
+    this.#wheel.arm(this.#life, ms, startMs);
   }
 
   /** Something moved; gives the present time. */
@@ -53,18 +62,20 @@ export class StreamTimers {
     if (this.#life !== undefined) this.#wheel.cancel(this.#life);
   }
 
-  #setLife(ms: number, nowMs: number): void {
-    this.#life = new Deadline(() => {
-      this.#stream.connection.count(HTTP.downstream_rq_max_duration_reached);
-      this.#stream.rescue('downstream-max-duration');
-    });
-    this.#wheel.arm(this.#life, ms, nowMs);
+  #onOld(): void {
+    this.#stream.connection.count(HTTP.downstream_rq_max_duration_reached);
+    this.#timeOut('downstream-max-duration');
+  }
+
+  /** Envoy: 504 once the request was whole, since then the endpoint is late; before that 408. */
+  #timeOut(cause: 'downstream-max-duration' | 'stream-idle'): void {
+    this.#stream.reply({ ...rescue(cause), status: this.#stream.requestComplete ? 504 : 408 });
   }
 
   #onIdle(): void {
     const stream = this.#stream;
     stream.connection.count(HTTP.downstream_rq_idle_timeout);
     stream.record.addFlag('SI');
-    stream.rescue('stream-idle');
+    this.#timeOut('stream-idle');
   }
 }

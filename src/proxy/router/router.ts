@@ -362,6 +362,7 @@ export class Router implements StreamRouter {
     record.upstreamCluster = choice.cluster;
     nameService(record, this.cluster);
     if (target.idleTimeoutMs !== undefined) stream.timers.setIdle(target.idleTimeoutMs, record.startMs);
+    if (target.maxStreamDurationMs !== undefined) stream.timers.setLife(target.maxStreamDurationMs, record.startMs);
     if (target.mirrors.length > 0) this.#mirrors = startMirrors(this.services, head, target.mirrors, end);
     if (!end) this.#body = new RequestBuffer();
     if (end && this.#timeouts.totalMs > 0) this.#armTotal(record.startMs);

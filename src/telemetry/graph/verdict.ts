@@ -191,6 +191,16 @@ const ROWS = {
     words: plain('the name of the destination could not be resolved'),
     remedy: 'Look at the hosts of the ServiceEntry and at the DNS of the machine.',
   },
+  'no-host': {
+    when: (hop) => says('missing_host_header')(hop) || says('http1.missing_host')(hop),
+    words: plain('it names no host'),
+    remedy: 'Send a Host header.',
+  },
+  'headers-too-large': {
+    when: (hop) => hop.details.includes('headers_too_large') || hop.details.includes('too_many_headers'),
+    words: plain('the head of the request was larger than the proxy takes'),
+    remedy: 'Send smaller or fewer headers: cookies are what grows.',
+  },
   'caller-protocol': {
     when: flag('DPE'),
     words: (hop) => `the caller broke the protocol${hop.details === '' ? '' : ` (${hop.details})`}`,
@@ -216,7 +226,6 @@ const ROWS = {
     words: plain('the path has a form that is not let through'),
     remedy: 'Look at pathNormalization in MeshConfig.',
   },
-  'no-host': { when: says('missing_host_header'), words: plain('it names no host'), remedy: 'Send a Host header.' },
   'upgrade-refused': {
     when: says('upgrade_failed'),
     words: plain('the upgrade that it asks for is not allowed'),
@@ -224,6 +233,11 @@ const ROWS = {
   },
   preflight: { when: says('cors_'), words: plain('the proxy answered a CORS preflight'), remedy: '' },
   'health-checked': { when: says('health_check_ok'), words: plain('the proxy answered a health check'), remedy: '' },
+  misdirected: {
+    when: (hop) => hop.status === 421,
+    words: plain('it came on a connection of another host'),
+    remedy: 'The client has to open a connection of its own for this host; clients of HTTP/2 do so by themselves.',
+  },
   redirected: {
     when: (hop) => says('direct_response')(hop) && hop.status >= 300 && hop.status < 400,
     words: plain('a route redirects it'),
@@ -234,11 +248,6 @@ const ROWS = {
     when: says('internal_error'),
     words: plain('the proxy failed on it'),
     remedy: 'This is a fault of the proxy: please report it with the bug-report.',
-  },
-  misdirected: {
-    when: (hop) => hop.status === 421,
-    words: plain('it came on a connection of another host'),
-    remedy: 'The client has to open a connection of its own for this host; clients of HTTP/2 do so by themselves.',
   },
   'application-failed': {
     when: (hop) => hop.status >= 500,
