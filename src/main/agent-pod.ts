@@ -5,6 +5,7 @@ import { availableParallelism } from 'node:os';
 import process from 'node:process';
 import {
   CAPTURE_PORTS,
+  CaptureWatch,
   MeshNames,
   mergeMetrics,
   type PodEnvironment,
@@ -75,9 +76,15 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
     () => proxy,
     (reason) => quit.resolve(reason),
   );
+  const capture = new CaptureWatch({ clock, net, address: pod.ip, changed: (captured) => tellCapture(log, captured) });
   const status = statusHandler(
     pod,
-    () => !stopping && proxy?.isReady() === true,
+    () =>
+      stopping || proxy?.isReady() !== true
+        ? 'the proxy has no whole configuration yet'
+        : capture.lost
+          ? CAPTURE_LOST
+          : '',
     () => proxy,
   );
   // Loopback's listeners know the commands that end or drain; what the pod's address shows does not.
@@ -162,17 +169,27 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
       identity: `spiffe://${pod.trustDomain}/ns/${pod.namespace}/sa/${pod.serviceAccount}`,
       role: pod.role,
     });
+    if (pod.role === 'sidecar' && metadata.INTERCEPTION_MODE !== 'NONE') capture.start();
     trimHeap();
   }
   const reason = await quit.promise;
   stopping = true;
   log.info('stopping', { reason });
   if (reason !== QUIT_NOW) await proxy.drain(DRAIN_MS);
+  capture.close();
   reporter.close();
   dns?.close();
   identity.close();
   for (const server of servers) server.close();
   process.exit(0);
+}
+
+const CAPTURE_LOST = 'the rules that redirect the traffic of this pod to its proxy were deleted';
+
+/** A pod whose traffic goes past its proxy gets none from services; what could repair it, the proxy's container may not do. */
+function tellCapture(log: Logger, captured: boolean): void {
+  if (captured) log.info('the traffic of this pod goes to its proxy again');
+  else log.error(CAPTURE_LOST, { remedy: 'restart the pod, and find out who may change rules in it (NET_ADMIN)' });
 }
 
 /** Loaded only where it is asked for: most pods have the proxy in this process. */
@@ -201,13 +218,16 @@ const QUIT_NOW = 'asked to quit';
 
 function statusHandler(
   pod: PodEnvironment,
-  ready: () => boolean,
+  /** Why not; '' = ready. */
+  unready: () => string,
   proxy: () => AgentProxy | undefined,
 ): StreamedHandler {
   const probers = readAppProbers(pod.appProbers);
   return async (_method, path) => {
-    if (path === '/healthz/ready')
-      return ready() ? plain(200, '') : plain(503, 'the proxy has no whole configuration yet\n');
+    if (path === '/healthz/ready') {
+      const reason = unready();
+      return reason === '' ? plain(200, '') : plain(503, `${reason}\n`);
+    }
     if (path === '/stats/prometheus' || path === '/metrics')
       return { status: 200, contentType: PROMETHEUS_TYPE, body: await mergedMetrics(pod, proxy()) };
     const prober = probers.get(path);

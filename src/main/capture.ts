@@ -3,13 +3,11 @@ import { spawnSync } from 'node:child_process';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import process from 'node:process';
-import { nftRules } from '#agent';
+import { nftRules, PROBE_PORT } from '#agent';
 import { CAPTURE_MISSING_STATUS, type CapturePlan } from '#base';
 import { INBOUND_PORT } from '#controllers';
 import { enterNetworkNamespace } from '#io';
 
-/** Nobody listens there: what arrives nevertheless was redirected (Istio's port for the same check). */
-const PROBE_PORT = 15002;
 const CHECK_WITHIN_MS = 5_000;
 const CHECK_AGAIN_MS = 200;
 

@@ -127,6 +127,28 @@ for (const tier of ['userns', 'netns'] as const) {
       assert.equal(out.trim(), '220 hello', err);
     });
 
+    test('the proxies of both ends are replaced, and serve with two threads then: no request and no name is lost', async () => {
+      const before = [record(mesh, 'reviews'), record(mesh, 'ratings')];
+      await mesh.startFlow('ratings', { id: 'replaced', url: 'http://reviews:9080/', perSecond: 40 });
+      for (const name of ['reviews', 'ratings']) {
+        const { status, stderr } = await mesh.topsail(
+          ...['proxy-replace', name, '--concurrency', '2', '--drain-time-s', '2'],
+        );
+        assert.equal(status, 0, stderr);
+        assert.match((await mesh.topsail('proxy-status', name)).stdout, /2 workers\n/);
+      }
+      const end = await mesh.stopFlow('ratings', 'replaced');
+      assert.deepEqual(end.failures, []);
+      assert.ok(end.done > 0);
+      const after = [record(mesh, 'reviews'), record(mesh, 'ratings')];
+      assert.deepEqual(
+        after.map(({ agent, app }) => [agent, app]),
+        before.map(({ agent, app }) => [agent, app]),
+      );
+      const { out, err } = await run("curl -s -m 60 -o /dev/null -w '%{http_code}\\n' http://reviews:9080/");
+      assert.equal(out.trim(), '200', err);
+    });
+
     test('a service keeps its address, has no IPv6 one, and what does not exist is not found', async () => {
       const { out } = await run(
         'getent ahostsv4 reviews | head -1; getent ahostsv4 reviews | head -1; getent ahostsv6 reviews | grep -vc ::ffff; getent hosts nothing.invalid || echo none',
