@@ -54,6 +54,8 @@ export async function manifestTranslate(
     releases.push({ name: `istiod${suffix}`, chart: 'istiod', namespace, values: overlay(values, own) });
   }
   if (settings.cni !== undefined) releases.push(cniRelease(settings.cni, { ...named, global: image }));
+  if (settings.ztunnel !== undefined)
+    releases.push({ name: 'ztunnel', chart: 'ztunnel', namespace: settings.ztunnel.namespace, values: {} });
   for (const gateway of settings.gateways)
     releases.push({
       name: gateway.name,

@@ -65,6 +65,17 @@ export function charts(version: string): ReadonlyMap<string, string> {
     'cni.yaml': cniTemplate(),
     'NOTES.txt': notes(defaultsOf(CNI_VALUES), FREE),
   });
+  // Any of Istio's values may be given: they are named as being without effect.
+  chart(
+    'ztunnel',
+    'In the place of the node proxy of ambient mode, which Topsail has not yet: a notice',
+    {},
+    {
+      '_helpers.tpl': HELPERS,
+      'ztunnel.yaml': ztunnelTemplate(),
+      'NOTES.txt': `${notes({}, FREE)}! The node proxy of ambient mode is not part of this version: nothing runs. See the ConfigMap ztunnel.\n`,
+    },
+  );
   return files;
 }
 
@@ -283,6 +294,17 @@ function cniTemplate(): string {
     'components.pilot.enabled': false,
     'components.cni.enabled': true,
     'components.cni.namespace': marker('text', NAMESPACE),
+  });
+  const { objects, embedded } = render(values, {});
+  return NOTICE + objects.map((one) => `---\n${emitTemplate(one, embedded)}`).join('');
+}
+
+function ztunnelTemplate(): string {
+  const values = chartValues([], {
+    'components.base.enabled': false,
+    'components.pilot.enabled': false,
+    'components.ztunnel.enabled': true,
+    'components.ztunnel.namespace': marker('text', NAMESPACE),
   });
   const { objects, embedded } = render(values, {});
   return NOTICE + objects.map((one) => `---\n${emitTemplate(one, embedded)}`).join('');

@@ -6,6 +6,7 @@ import { gatewayObjects } from './gateway-objects.ts';
 import { istiodObjects } from './istiod-objects.ts';
 import { labelled, namingOf } from './naming.ts';
 import type { InstallSettings } from './settings.ts';
+import { ztunnelObjects } from './ztunnel-objects.ts';
 import { injectionWebhook, injectorName, validationWebhook } from './webhook-objects.ts';
 
 export interface Component {
@@ -59,6 +60,8 @@ export function manifest({ settings, crds, yaml }: ManifestInput): readonly Comp
   }
   if (settings.cni !== undefined)
     components.push({ title: 'CNI', objects: cniObjects(settings, naming, settings.cni) });
+  if (settings.ztunnel !== undefined)
+    components.push({ title: 'Ztunnel', objects: ztunnelObjects(naming, settings.ztunnel) });
   for (const [role, title] of [
     ['ingress', 'Ingress gateways'],
     ['egress', 'Egress gateways'],

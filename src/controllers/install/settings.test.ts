@@ -78,7 +78,7 @@ describe('settings of an installation', () => {
       set: ['values.global.proxy.noSuchThing=1', 'components.ztunnel.enabled=true'],
     });
     assert.deepEqual(settings.warnings, [
-      'components.ztunnel: this version does not install it yet; pods have sidecars.',
+      'components.ztunnel: the node proxy is not part of this version; a ConfigMap says so in its place, and pods have sidecars.',
       'values.global.proxy.noSuchThing: not known here, it has no effect.',
     ]);
   });

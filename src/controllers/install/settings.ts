@@ -5,6 +5,7 @@ import type { Resources } from '../kube/pod.ts';
 import { PROFILES } from './profiles.ts';
 import { isTree, overlay, parseSetFlag, SetFlagError, type Tree, type TreeValue, withValue } from './set-flag.ts';
 import { type SettingsReader, TreeReader } from './tree-reader.ts';
+import type { ZtunnelSettings } from './ztunnel-objects.ts';
 
 export interface ComponentSettings {
   readonly replicas: number;
@@ -66,6 +67,7 @@ export interface InstallSettings {
       })
     | undefined;
   readonly cni: CniSettings | undefined;
+  readonly ztunnel: ZtunnelSettings | undefined;
   readonly gateways: readonly GatewaySettings[];
   readonly meshConfig: Tree;
   readonly meshNetworks: Tree;
@@ -118,6 +120,7 @@ export function settle(read: SettingsReader, spec: Tree, profile: string, input:
   const meshConfig = overlay(read.tree('values.meshConfig'), read.tree('meshConfig'));
   const pilotOn = read.flag('components.pilot.enabled', true);
   const cniOn = read.flag('components.cni.enabled', false);
+  const ztunnelOn = read.flag('components.ztunnel.enabled', false);
   const autoscale = read.flag('values.pilot.autoscaleEnabled', true);
   const pilot = component(read, 'components.pilot', 'values.pilot', { cpu: '500m', memory: '2048Mi' });
   const sampling = read.value('values.pilot.traceSampling');
@@ -140,6 +143,7 @@ export function settle(read: SettingsReader, spec: Tree, profile: string, input:
         }
       : undefined,
     cni: cniOn ? cniSettings(read, namespace) : undefined,
+    ztunnel: ztunnelOn ? { namespace: read.text('components.ztunnel.namespace') || namespace } : undefined,
     gateways: [...gateways(read, spec, 'ingress', namespace), ...gateways(read, spec, 'egress', namespace)],
     meshConfig:
       typeof sampling === 'number' ? overlay({ defaultConfig: { tracing: { sampling } } }, meshConfig) : meshConfig,
@@ -149,8 +153,10 @@ export function settle(read: SettingsReader, spec: Tree, profile: string, input:
     enableNamespacesByDefault: read.flag('values.sidecarInjectorWebhook.enableNamespacesByDefault', false),
     values: read.tree('values'),
   };
-  if (read.flag('components.ztunnel.enabled', false))
-    warnings.push('components.ztunnel: this version does not install it yet; pods have sidecars.');
+  if (ztunnelOn)
+    warnings.push(
+      'components.ztunnel: the node proxy is not part of this version; a ConfigMap says so in its place, and pods have sidecars.',
+    );
   for (const [name, text] of Object.entries(settings.injector.templates ?? {})) {
     const found = readTemplate(text);
     if ('problem' in found)

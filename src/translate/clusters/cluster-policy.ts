@@ -11,8 +11,12 @@ import type { ConnectionPool, EffectivePolicy, LoadBalancer, OutlierDetection } 
 type ClusterInit = Init<typeof ClusterSchema>;
 
 const UNLIMITED = 4_294_967_295;
-/** Share of active requests that may be retries, and how many always may (design 10; user-pains 29). */
-const RETRY_BUDGET = { percent: 20, minConcurrency: 3 };
+/**
+ * Share of active requests that may be retries, and how many always may (design 10; user-pains 29). A pod that goes fails
+ * all its requests at once: each of them has to find another one, so the second is what a pod may have at a time.
+ */
+const RETRY_BUDGET = { percent: 20, minConcurrency: 100 };
+const ISTIO_MIN_RETRY_CONCURRENCY = 3;
 
 export type UpstreamProtocol = 'http1' | 'http2' | 'downstream' | 'tcp';
 
@@ -33,7 +37,10 @@ export function circuitBreakers(policy: EffectivePolicy): Init<typeof CircuitBre
           : {
               retryBudget: {
                 budgetPercent: { value: budget?.percent ?? RETRY_BUDGET.percent },
-                minRetryConcurrency: budget?.minRetryConcurrency ?? RETRY_BUDGET.minConcurrency,
+                minRetryConcurrency:
+                  budget === undefined
+                    ? RETRY_BUDGET.minConcurrency
+                    : (budget.minRetryConcurrency ?? ISTIO_MIN_RETRY_CONCURRENCY),
               },
             }),
       },
