@@ -6,7 +6,7 @@ import { toYaml } from './to-yaml.ts';
 
 interface Release {
   readonly name: string;
-  readonly chart: 'base' | 'istiod' | 'cni' | 'gateway';
+  readonly chart: 'base' | 'istiod' | 'cni' | 'gateway' | 'ztunnel';
   readonly namespace: string;
   readonly values: Tree;
 }
