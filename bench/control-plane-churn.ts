@@ -1,7 +1,6 @@
 // Endless change: fake pods on fake nodes in a real API server are replaced at a steady rate; the control plane's memory
 // over time, and at the end whether a sidecar that was connected all the while holds every endpoint, and no other.
 import { parseArgs } from 'node:util';
-import { SMALL_HEAP } from '../src/main/node-settings.ts';
 import { startApiServer } from '../test/rungs/kube/api-server.ts';
 import type { ClientsOrder } from './control-plane/clients.ts';
 import { FakePods } from './control-plane/fake-pods.ts';
@@ -44,9 +43,9 @@ try {
     `${values.nodes} nodes, ${size.services * size.endpoints} pods of ${size.services} services: made in ${((performance.now() - filledMs) / 1000).toFixed(0)} s`,
   );
   const env = { BENCH_SIZE: JSON.stringify(size), BENCH_KUBECONFIG: api.kubeconfig };
-  const plane = new Peer('serve.ts', env, SMALL_HEAP);
+  const plane = await Peer.plane(env);
   const port = await plane.next<number>('ready');
-  const fleet = new Peer('clients.ts');
+  const fleet = Peer.fleet();
   const clients = Number(values.clients);
   fleet.send({ port, count: clients, namespaces: size.namespaces, vhds: true } satisfies ClientsOrder);
   while ((await fleet.ask<{ configured: number }>({ ask: 'state' }, 'state')).configured < clients) await sleep(200);

@@ -21,7 +21,7 @@ const { values } = parseArgs({
     rounds: { type: 'string', default: '10' },
     vhds: { type: 'boolean', default: false },
     pause: { type: 'string', default: '12' },
-    profile: { type: 'boolean', default: false },
+    'node-args': { type: 'string', default: '' },
     json: { type: 'string' },
   },
 });
@@ -45,13 +45,12 @@ const median = (list: readonly number[]): number =>
 
 const api: ApiServer | undefined = values.source === 'kube' ? await startApiServer({ crds: true }) : undefined;
 if (api !== undefined) await fillApiServer(api.client);
-const plane = new Peer(
-  'serve.ts',
+const plane = await Peer.plane(
   { BENCH_SIZE: JSON.stringify(size), ...(api === undefined ? {} : { BENCH_KUBECONFIG: api.kubeconfig }) },
-  values.profile ? ['--cpu-prof', '--cpu-prof-dir=/tmp/topsail-profile'] : [],
+  values['node-args'] === '' ? [] : values['node-args'].split(' '),
 );
 const port = await plane.next<number>('ready');
-const fleet = new Peer('clients.ts');
+const fleet = Peer.fleet();
 const before = await plane.ask<Report>({ do: 'report' } satisfies Order, 'report');
 
 const startedMs = now();
@@ -60,6 +59,7 @@ interface State {
   readonly configured: number;
   readonly bytes: number;
   readonly lastMs: number;
+  readonly reconnects: number;
 }
 let state: State;
 do {

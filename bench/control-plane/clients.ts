@@ -33,6 +33,8 @@ const NONE = {
   responseNonce: '',
   errorDetail: undefined,
 };
+const RECONNECT_MS = 1000;
+let reconnects = 0;
 let bytes = 0;
 let responses = 0;
 let marker: Buffer | undefined;
@@ -54,7 +56,7 @@ process.on(
     } else if (order.ask === 'seen')
       process.send?.({ seen: { times: [...seen.values()], bytes, responses } satisfies Seen });
     else if (order.ask === 'endpoints') process.send?.({ endpoints: endpointsHeld() });
-    else process.send?.({ state: { configured: configured.size, bytes, responses, lastMs } });
+    else process.send?.({ state: { configured: configured.size, bytes, responses, lastMs, reconnects } });
   },
 );
 process.on('disconnect', () => process.exit(0));
@@ -67,6 +69,12 @@ function startClient(i: number, order: ClientsOrder): void {
   const namespace = `bench-${i % order.namespaces}`;
   const session = connect(`http://127.0.0.1:${order.port}`, { settings: { initialWindowSize: 8 << 20 } });
   session.on('error', (error) => console.error(`client ${i}: ${error.message}`));
+  // As a proxy does: a machine that stood still for as long as a keepalive waits cuts connections.
+  session.on('close', () => {
+    reconnects++;
+    if (i === 0) held.clear();
+    setTimeout(() => startClient(i, order), RECONNECT_MS);
+  });
   session.on('connect', () => session.setLocalWindowSize(16 << 20));
   const stream = session.request(
     {

@@ -82,9 +82,14 @@ export function retainReferences(input: RetainInput): RetainResult {
     all.length === input.virtualServices.all.length && all.every((vs, i) => vs === input.virtualServices.all[i]);
   return {
     virtualServices: same ? input.virtualServices : { ...input.virtualServices, all },
-    retained: { subsets, virtualServices: kept },
+    retained: { subsets: sameSubsets(former.subsets, subsets) ? former.subsets : subsets, virtualServices: kept },
     conditions,
   };
+}
+
+/** What is made of them stays valid. */
+function sameSubsets(a: Retained['subsets'], b: Retained['subsets']): boolean {
+  return a.size === b.size && [...b].every(([key, subset]) => a.get(key) === subset);
 }
 
 function keepSubsetsOf(

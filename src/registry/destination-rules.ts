@@ -76,7 +76,24 @@ export function buildDestinationRules(view: ConfigView, context: RuleContext): D
     wildcard.sort((a, b) => bySpecificity(a.host, b.host));
     byNamespace.set(namespace, { exact, wildcard });
   }
-  return { byNamespace, duplicateSubsets, usesLabels };
+  const index = { byNamespace, duplicateSubsets, usesLabels };
+  return context.former !== undefined && sameRules(context.former, index) ? context.former : index;
+}
+
+/** What is kept for an index stays valid as long as it holds the same rules. */
+function sameRules(a: DestinationRuleIndex, b: DestinationRuleIndex): boolean {
+  if (a.byNamespace.size !== b.byNamespace.size) return false;
+  for (const [namespace, rules] of b.byNamespace) {
+    const former = a.byNamespace.get(namespace);
+    if (former === undefined || former.exact.size !== rules.exact.size) return false;
+    if (!sameList(former.wildcard, rules.wildcard)) return false;
+    for (const [host, list] of rules.exact) if (!sameList(former.exact.get(host) ?? [], list)) return false;
+  }
+  return true;
+}
+
+function sameList(a: readonly MergedRule[], b: readonly MergedRule[]): boolean {
+  return a.length === b.length && a.every((rule, i) => rule === b[i]);
 }
 
 function reuse(

@@ -8,8 +8,8 @@ export type KeyPart = string | number | boolean | undefined | object | readonly 
 
 export class TranslationCache {
   readonly #ids = new WeakMap<object, number>();
-  readonly #resources = new Map<string, XdsResource>();
-  readonly #values = new Map<string, unknown>();
+  readonly #resources = new Generations<XdsResource>(TRANSLATION_LIMITS.cachedResources);
+  readonly #values = new Generations<unknown>(TRANSLATION_LIMITS.cachedValues);
   readonly #owned = new WeakMap<object, Map<string, unknown>>();
   #nextId = 1;
   hits = 0;
@@ -17,11 +17,11 @@ export class TranslationCache {
 
   /** Runs `make` once for equal keys. The key must hold everything that `make` reads. */
   resource(key: readonly KeyPart[], make: () => XdsResource): XdsResource {
-    return this.#remember(this.#resources, TRANSLATION_LIMITS.cachedResources, this.keyOf(key), make);
+    return this.#remember(this.#resources, this.keyOf(key), make);
   }
 
   value<T>(key: readonly KeyPart[], make: () => T): T {
-    return this.#remember(this.#values as Map<string, T>, TRANSLATION_LIMITS.cachedValues, this.keyOf(key), make);
+    return this.#remember(this.#values as Generations<T>, this.keyOf(key), make);
   }
 
   /** As `value`, for what is large and of one snapshot: it goes when `owner` does. */
@@ -61,23 +61,42 @@ export class TranslationCache {
     return typeof part === 'string' ? part : `=${String(part)}`;
   }
 
-  /** Least recently used goes first. */
-  #remember<T>(entries: Map<string, T>, limit: number, key: string, make: () => T): T {
+  #remember<T>(entries: Generations<T>, key: string, make: () => T): T {
     const known = entries.get(key);
     if (known !== undefined) {
       this.hits++;
-      entries.delete(key);
-      entries.set(key, known);
       return known;
     }
     this.misses++;
     const made = make();
     entries.set(key, made);
-    if (entries.size > limit)
-      for (const oldest of entries.keys()) {
-        entries.delete(oldest);
-        break;
-      }
     return made;
+  }
+}
+
+/** Keeps what was used of late: what nobody asked for while half of the limit was used or made anew is let go. A hit costs one look-up. */
+class Generations<T> {
+  readonly #limit: number;
+  #young = new Map<string, T>();
+  #old = new Map<string, T>();
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  get(key: string): T | undefined {
+    const young = this.#young.get(key);
+    if (young !== undefined) return young;
+    const old = this.#old.get(key);
+    if (old !== undefined) this.set(key, old);
+    return old;
+  }
+
+  set(key: string, value: T): void {
+    if (this.#young.size >= this.#limit / 2) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(key, value);
   }
 }

@@ -5,6 +5,7 @@ import { NameTableSchema } from '#proto/istio/networking/nds/v1/nds_pb.ts';
 import type { Endpoint, ServiceEndpoints } from '#registry';
 import { isIpAddress, serviceKey } from '#registry';
 import type { Snapshot } from '#push';
+import type { TranslationCache } from './cache.ts';
 import { type Init, resource } from './encode.ts';
 import type { Scope } from './scope.ts';
 
@@ -12,8 +13,16 @@ type Table = NonNullable<Init<typeof NameTableSchema>['table']>;
 
 export const NAME_TABLE = 'nametable';
 
-/** Headless services answer with their endpoints' addresses. */
-export function nameTable(scope: Scope, snapshot: Snapshot): XdsResource {
+/** Headless services answer with their endpoints' addresses: without any, endpoints do not matter. */
+export function nameTable(scope: Scope, snapshot: Snapshot, cache: TranslationCache): XdsResource {
+  const { services } = scope;
+  const headless = cache.owned(services, ['headless'], () => ({ some: services.some((one) => one.headless) })).some;
+  return headless
+    ? cache.owned(snapshot.endpoints, ['nds', services], () => makeTable(scope, snapshot))
+    : cache.owned(services, ['nds'], () => makeTable(scope, snapshot));
+}
+
+function makeTable(scope: Scope, snapshot: Snapshot): XdsResource {
   const table: Table = {};
   for (const service of scope.services) {
     if (service.hostname.startsWith('*') && service.resolution !== 'dynamic-dns') continue;

@@ -75,7 +75,7 @@ export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: Translation
     serviceName,
   ];
   return cache.owned(snapshot.virtualServices, key, () => {
-    const scope = buildScope(snapshot, proxy, sidecar, labels);
+    const scope = buildScope(snapshot, proxy, sidecar, labels, cache);
     const service = (host: string): Service | undefined =>
       scope.service(host) ?? scope.service(scope.resolve(host, snapshot.mesh.rootNamespace));
     const places = { mesh: snapshot.mesh, service };
@@ -118,21 +118,15 @@ function buildScope(
   { namespace, envoy }: ProxyView,
   sidecar: Sidecar | undefined,
   labels: Readonly<Record<string, string>>,
+  cache: TranslationCache,
 ): Omit<Scope, 'telemetry' | 'plugins'> {
   const { mesh, services: index } = snapshot;
   const egress = egressHosts(sidecar);
-  const visible = (service: Service): boolean =>
-    isVisible(service.exportTo, {
-      own: service.namespace,
-      from: namespace,
-      meshDefault: mesh.spec.defaultServiceExportTo,
-    }) && imported(egress, service.namespace, service.hostname, namespace);
-  const byHost = new Map<string, Service>();
-  for (const [host, candidates] of index.byHost) {
-    const found = findService(candidates, namespace, visible);
-    if (found !== undefined) byHost.set(host, found);
-  }
-  const services = [...byHost.values()].sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
+  const { byHost, services } = cache.owned(
+    index,
+    ['visible', mesh, namespace, sidecar as ConfigObject | undefined],
+    () => visibleServices(snapshot, namespace, egress, cache),
+  );
   const virtualServices = snapshot.virtualServices.all.filter((vs) =>
     isVisible(vs.exportTo, {
       own: vs.namespace,
@@ -177,6 +171,38 @@ function buildScope(
     resolve: (host, ns) => resolveHost(host, ns, { domain: snapshot.domain, exists }),
     allowsPort: (host, port) => portAllowed(egress, byHost.get(host), port, namespace),
   };
+}
+
+interface Visible {
+  readonly byHost: ReadonlyMap<string, Service>;
+  /** Sorted by host. */
+  readonly services: readonly Service[];
+}
+
+/** One object for all namespaces that see the same: most of a mesh. */
+function visibleServices(
+  { mesh, services: index }: Pick<Snapshot, 'mesh' | 'services'>,
+  namespace: string,
+  egress: readonly EgressHost[] | undefined,
+  cache: TranslationCache,
+): Visible {
+  const visible = (service: Service): boolean =>
+    isVisible(service.exportTo, {
+      own: service.namespace,
+      from: namespace,
+      meshDefault: mesh.spec.defaultServiceExportTo,
+    }) && imported(egress, service.namespace, service.hostname, namespace);
+  const byHost = new Map<string, Service>();
+  for (const [host, candidates] of index.byHost) {
+    const found = findService(candidates, namespace, visible);
+    if (found !== undefined) byHost.set(host, found);
+  }
+  const services = [...byHost.values()].sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
+  const names = services.map((service) => cache.idOf(service)).join();
+  return cache.owned(index, ['seen', names, egress === undefined ? '' : namespace, egress], () => ({
+    byHost,
+    services,
+  }));
 }
 
 function meshHosts(

@@ -121,6 +121,31 @@ describe('translation', () => {
     assert.deepEqual(changed, ['80']);
   });
 
+  it('keeps clusters and assignments over changes of routes, for all namespaces, and renews one service’s', () => {
+    const next = world();
+    const cache = new TranslationCache();
+    const elsewhere = sidecar('z', { NAMESPACE: 'elsewhere' });
+    const before = translate(next(), sidecar('x'), cache);
+    const route = parse(
+      'apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec: { hosts: [a], http: [{ timeout: 1s, route: [{ destination: { host: a } }] }] }\n',
+    );
+    const routed = next(route);
+    const joined = next(
+      route,
+      parse(
+        'apiVersion: networking.istio.io/v1\nkind: WorkloadEntry\nmetadata: { name: b1 }\nspec: { address: 10.0.0.3, labels: { app: b } }\n',
+      ),
+    );
+    const assigned = before.get(TYPE_URL.endpoint);
+    for (const node of [sidecar('x'), elsewhere])
+      assert.equal(translate(routed, node, cache).get(TYPE_URL.endpoint), assigned);
+    const after = translate(joined, sidecar('x'), cache).get(TYPE_URL.endpoint);
+    const renewed = [...(after ?? [])].filter(([name, one]) => assigned?.get(name) !== one).map(([name]) => name);
+    assert.deepEqual(renewed, ['outbound|81||b.default.svc.cluster.local', 'outbound|82||b.default.svc.cluster.local']);
+    for (const node of [sidecar('x'), elsewhere])
+      assert.deepEqual(versions(translate(joined, node, cache)), versions(translate(joined, node)));
+  });
+
   it('gives virtual hosts by themselves to a proxy that takes them, and an edit changes one of them', () => {
     const next = world();
     const node = sidecar('x', { TOPSAIL_VHDS: true });

@@ -5,7 +5,7 @@ import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import type { Snapshot } from '#push';
 import { TranslationCache } from './cache.ts';
 import { blackHole, connectClusterOf, dynamicDns, inboundPassthrough, passthrough } from './clusters/fixed-clusters.ts';
-import { loadAssignments, outboundClusters, placeOf } from './clusters/outbound-clusters.ts';
+import { loadAssignments, outboundClusters } from './clusters/outbound-clusters.ts';
 import { type Init, resource } from './encode.ts';
 import { gatewayResources } from './gateways/gateway-listeners.ts';
 import { proxylessEndpoints, proxylessSet } from './grpc/proxyless.ts';
@@ -49,11 +49,11 @@ export function translateEndpoints(
   const scope = scopeOf(snapshot, proxy, cache);
   return proxy.proxyless
     ? proxylessEndpoints(snapshot, proxy, scope, cache)
-    : endpointsOf(scope, proxy, snapshot, cache);
+    : loadAssignments(scope, proxy, snapshot, cache);
 }
 
 function sidecarSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): ResourceSet {
-  const outbound = outboundOf(scope, proxy, snapshot, cache);
+  const outbound = outboundClusters(scope, proxy, snapshot, cache);
   const own = inbound(snapshot, proxy, scope, cache);
   const out = proxy.captured
     ? cache.owned(scope, ['captured'], () => capturedListeners(scope, cache))
@@ -67,10 +67,10 @@ function sidecarSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: T
     proxy.captured || proxy.httpProxyPort === undefined
       ? []
       : [[HTTP_PROXY_TABLE, httpProxyTable(scope, proxy, cache)]];
-  const table = cache.owned(snapshot.endpoints, ['nds', scope], () => nameTable(scope, snapshot));
+  const table = nameTable(scope, snapshot, cache);
   return new Map<string, Resources>([
     [TYPE_URL.cluster, new LayeredResources([outbound, fixedClusters(scope, proxy, cache), own.clusters])],
-    [TYPE_URL.endpoint, endpointsOf(scope, proxy, snapshot, cache)],
+    [TYPE_URL.endpoint, loadAssignments(scope, proxy, snapshot, cache)],
     [TYPE_URL.listener, new LayeredResources([out.listeners, own.listeners])],
     [TYPE_URL.route, proxied.length === 0 ? tables.routes : new LayeredResources([tables.routes, new Map(proxied)])],
     ...(proxy.vhds ? [[TYPE_URL.virtualHost, tables.hosts] as const] : []),
@@ -92,13 +92,13 @@ function tablesOf(
 }
 
 function routerSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): ResourceSet {
-  const outbound = outboundOf(scope, proxy, snapshot, cache);
+  const outbound = outboundClusters(scope, proxy, snapshot, cache);
   const gateway = gatewayResources(snapshot, proxy, scope, cache);
   const rules = snapshot.config.list('DestinationRule');
   const asClient = cache.owned(rules, ['client-secrets'], () => clientSecretNames(rules));
   return new Map<string, Resources>([
     [TYPE_URL.cluster, new LayeredResources([outbound, fixedClusters(scope, proxy, cache)])],
-    [TYPE_URL.endpoint, endpointsOf(scope, proxy, snapshot, cache)],
+    [TYPE_URL.endpoint, loadAssignments(scope, proxy, snapshot, cache)],
     [TYPE_URL.listener, gateway.listeners],
     [TYPE_URL.route, gateway.routes],
     [TYPE_URL.secret, gatewaySecrets(new Set([...gateway.secrets, ...asClient]), snapshot, proxy, cache)],
@@ -113,29 +113,6 @@ function withPlugins(policies: Resources, snapshot: Snapshot, proxy: ProxyView, 
   return plugins.size === 0 ? policies : policies.size === 0 ? plugins : new LayeredResources([policies, plugins]);
 }
 
-/** One map for all proxies of a scope. */
-function outboundOf(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): Resources {
-  return cache.owned(snapshot.epoch, ['outbound', scope, proxy.kind, proxy.captured, proxy.direct], () =>
-    outboundClusters(scope, proxy, snapshot, cache),
-  );
-}
-
-function endpointsOf(scope: Scope, proxy: ProxyView, snapshot: Snapshot, cache: TranslationCache): Resources {
-  return cache.owned(
-    snapshot.endpoints,
-    [
-      'assignments',
-      scope,
-      snapshot.peerAuthentications,
-      proxy.kind,
-      proxy.captured,
-      proxy.direct,
-      placeOf(scope, proxy),
-    ],
-    () => loadAssignments(scope, proxy, snapshot, cache),
-  );
-}
-
 function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache): Resources {
   const { mesh } = scope.snapshot;
   const inits: Init<typeof ClusterSchema>[] = [blackHole(mesh)];
@@ -143,8 +120,8 @@ function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache):
   const forward = proxy.kind === 'sidecar' && !proxy.captured && proxy.httpProxyPort !== undefined;
   if (forward && resolvesUnknownHosts(scope)) inits.push(dynamicDns(mesh));
   const block = proxy.loopbackBlock;
-  const key = ['fixed', proxy.kind, proxy.captured, proxy.envoy, forward, block];
-  return cache.owned(scope, key, () => {
+  const key = ['fixed', mesh, proxy.kind, proxy.captured, proxy.envoy, forward, resolvesUnknownHosts(scope), block];
+  return cache.owned(scope.services, key, () => {
     if (forward && block !== undefined) {
       for (const service of scope.services) {
         if (service.hostname.startsWith('*')) continue;

@@ -7,6 +7,12 @@ export const XDS_LIMITS = {
   namesMax: 50_000,
   /** Characters of one resource name. */
   nameLengthMax: 2048,
+  /** Names of one request from which on its list is remembered for other clients: shorter ones are read as fast. */
+  repeatedNamesMin: 64,
+  /** Such lists that are remembered: clients of a few namespaces and kinds connect at a time. */
+  repeatedNamesKept: 16,
+  /** Bytes of a list that is remembered: about ten thousand names. */
+  repeatedNamesBytesMax: 1024 * 1024,
   /** Bytes of one request: ten thousand names with versions are about 1 MB. */
   requestBytesMax: 16 * 1024 * 1024,
   /** Bytes of one response that a client takes: a whole mesh's clusters. */

@@ -90,40 +90,34 @@ export function findSubset(scope: Scope, service: Service, name: string): Subset
   );
 }
 
-/** What all scopes share within one snapshot: the part decides, so most scopes find their clusters by its few fields. */
-type PartMemo = Map<string, XdsResource>;
-
 function partKey(part: ClusterPart, cache: TranslationCache): string {
   const { service, port, subset, hostPolicy, ruleOrigins } = part;
   return `${cache.idOf(service)} ${port.number} ${subset === undefined ? '' : cache.idOf(subset)} ${hostPolicy === undefined ? '' : cache.idOf(hostPolicy)} ${cache.idOf(ruleOrigins)}`;
 }
 
+/** Within one epoch only endpoints change, and those of clusters do not. */
 export function outboundClusters(
   scope: Scope,
   proxy: ProxyView,
   snapshot: Snapshot,
   cache: TranslationCache,
 ): ReadonlyMap<string, XdsResource> {
-  const memo = cache.owned(
-    snapshot.epoch,
-    ['cds-memo', proxy.kind, proxy.captured, proxy.direct],
-    (): PartMemo => new Map(),
-  );
-  const found = new Map<string, XdsResource>();
-  for (const part of partsOf(scope, cache)) {
-    const key = partKey(part, cache);
-    let made = memo.get(key);
-    if (made === undefined) {
-      made = clusterResource(clusterInput(part, proxy, snapshot, cache), cache);
-      memo.set(key, made);
-    }
-    found.set(made.name, made);
-  }
-  return found;
+  const parts = partsOf(scope, cache);
+  const newest = cache.owned(parts, ['clusters', proxy.kind, proxy.captured, proxy.direct], newMade);
+  if (newest.epoch !== snapshot.epoch)
+    renew(newest, snapshot, parts, cache, (part) => clusterResource(clusterInput(part, proxy, snapshot, cache), cache));
+  return newest.byName;
 }
 
-function partsOf(scope: Scope, cache: TranslationCache): readonly ClusterPart[] {
-  return cache.owned(scope, ['parts'], () => clusterParts(scope));
+/** One list for all scopes in which it comes out alike: most of a mesh, which then shares all that is made of it. */
+export function partsOf(scope: Scope, cache: TranslationCache): readonly ClusterPart[] {
+  const { destinationRules, retained, mesh } = scope.snapshot;
+  // Lists by their identity: in a key they would stand with all that they hold.
+  const reads = [cache.idOf(scope.services), mesh, retained.subsets, scope.namespace, JSON.stringify(scope.labels)];
+  return cache.owned(destinationRules, ['parts-of-scope', ...reads], () => {
+    const parts = clusterParts(scope);
+    return cache.owned(destinationRules, ['parts', parts.map((part) => partKey(part, cache)).join()], () => parts);
+  });
 }
 
 function clusterResource(input: OutboundClusterInput, cache: TranslationCache): XdsResource {
@@ -194,7 +188,7 @@ function identitiesOf(
 ): readonly string[] {
   const list = endpoints?.byPort.get(port.number);
   if (list === undefined) return service.subjectAltNames;
-  return cache.value(['identities', list, snapshot.mesh, service], () =>
+  return cache.owned(list, ['identities', snapshot.mesh, service], () =>
     endpointIdentities(snapshot.mesh, service, list),
   );
 }
@@ -221,24 +215,70 @@ export function loadAssignments(
   snapshot: Snapshot,
   cache: TranslationCache,
 ): ReadonlyMap<string, XdsResource> {
-  const place = placeOf(scope, proxy);
-  const memo = cache.owned(
-    snapshot.endpoints,
-    ['eds-memo', snapshot.peerAuthentications, snapshot.mesh, place],
-    (): PartMemo => new Map(),
+  const parts = partsOf(scope, cache);
+  // There are few places, but as many sets of labels as pods ever had.
+  const owner = scope.readsClientLabels ? snapshot.endpoints : parts;
+  const key = ['assignments', cache.idOf(parts), placeOf(scope, proxy), proxy.kind, proxy.captured, proxy.direct];
+  const newest = cache.owned(owner, key, newMade);
+  renew(newest, snapshot, parts, cache, (part) =>
+    asksForEndpoints(part, proxy) ? assignmentResource(part, scope, proxy, snapshot, cache) : undefined,
   );
-  const found = new Map<string, XdsResource>();
-  for (const part of partsOf(scope, cache)) {
-    if (!asksForEndpoints(part, proxy)) continue;
-    const key = partKey(part, cache);
-    let made = memo.get(key);
-    if (made === undefined) {
-      made = assignmentResource(part, scope, proxy, snapshot, cache);
-      memo.set(key, made);
-    }
-    found.set(made.name, made);
+  return newest.byName;
+}
+
+/** What was made of parts for one class of clients last, and of what it was made. */
+interface Made {
+  epoch: object | undefined;
+  endpoints: Snapshot['endpoints'];
+  peerAuthentications: Snapshot['peerAuthentications'] | undefined;
+  byName: ReadonlyMap<string, XdsResource>;
+}
+
+function newMade(): Made {
+  return { epoch: undefined, endpoints: new Map(), peerAuthentications: undefined, byName: new Map() };
+}
+
+/** Only what the services with other endpoints than before give is made anew; the map stays where that is nothing new. */
+function renew(
+  made: Made,
+  { epoch, endpoints, peerAuthentications }: Snapshot,
+  parts: readonly ClusterPart[],
+  cache: TranslationCache,
+  make: (part: ClusterPart) => XdsResource | undefined,
+): void {
+  const known = made.peerAuthentications === peerAuthentications;
+  const changed: XdsResource[] = [];
+  const look = (part: ClusterPart): void => {
+    const one = make(part);
+    if (one !== undefined && made.byName.get(one.name) !== one) changed.push(one);
+  };
+  if (!known) parts.forEach(look);
+  else if (made.endpoints !== endpoints) {
+    const ofService = cache.owned(parts, ['by-service'], () => partsByService(parts));
+    for (const service of differentServices(made.endpoints, endpoints)) ofService.get(service)?.forEach(look);
+  }
+  if (changed.length > 0) {
+    const byName = new Map(made.byName);
+    for (const one of changed) byName.set(one.name, one);
+    made.byName = byName;
+  }
+  Object.assign(made, { epoch, endpoints, peerAuthentications });
+}
+
+function partsByService(parts: readonly ClusterPart[]): ReadonlyMap<string, readonly ClusterPart[]> {
+  const found = new Map<string, ClusterPart[]>();
+  for (const part of parts) {
+    const key = serviceKey(part.service);
+    const list = found.get(key);
+    if (list === undefined) found.set(key, [part]);
+    else list.push(part);
   }
   return found;
+}
+
+function* differentServices(before: Snapshot['endpoints'], after: Snapshot['endpoints']): Iterable<string> {
+  for (const [service, endpoints] of after) if (before.get(service) !== endpoints) yield service;
+  for (const service of before.keys()) if (!after.has(service)) yield service;
 }
 
 /** What of a client decides its assignments: its locality, and its labels only where some rule reads them. */
@@ -276,11 +316,9 @@ function assignmentResource(
   const endpoints = endpointsOfPort(snapshot.endpoints.get(serviceKey(service)), port.number);
   const { peerAuthentications } = snapshot;
   const place: KeyPart = plan === undefined ? '' : [placeOf(scope, proxy), setting];
-  const list: KeyPart = endpoints.length === 0 ? 'none' : cache.idOf(endpoints);
   const key: KeyPart[] = [
     'eds',
     cluster,
-    list,
     subset?.labels,
     peerAuthentications.inputsOf(service.namespace),
     service.meshExternal,
@@ -295,5 +333,7 @@ function assignmentResource(
       meshExternal: service.meshExternal,
       plan,
     });
-  return cache.resource(key, () => resource(ClusterLoadAssignmentSchema, cluster, init(), [service.origin]));
+  const make = (): XdsResource => resource(ClusterLoadAssignmentSchema, cluster, init(), [service.origin]);
+  // Endpoints come and go all the time: what was made of them goes with them.
+  return endpoints.length === 0 ? cache.resource(key, make) : cache.owned(endpoints, key, make);
 }

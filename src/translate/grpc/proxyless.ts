@@ -53,12 +53,14 @@ function mapped(
   cache: TranslationCache,
   kind: string,
 ): Resources {
-  const found = new Map<string, XdsResource>();
-  for (const [name, one] of from) {
-    const made = cache.value([kind, one], () => make(one));
-    if (made !== undefined) found.set(name, made);
-  }
-  return found;
+  return cache.owned(from, [kind], () => {
+    const found = new Map<string, XdsResource>();
+    for (const [name, one] of from) {
+      const { made } = cache.owned(one, [kind], () => ({ made: make(one) }));
+      if (made !== undefined) found.set(name, made);
+    }
+    return found;
+  });
 }
 
 function namesOf(scope: Scope, cache: TranslationCache): { readonly listeners: Resources; readonly routes: Resources } {

@@ -138,6 +138,36 @@ test('responses made of cached bytes are what protobuf-es expects, and one body 
   assert.deepEqual(decodeResponse('delta', toBinary(DeltaDiscoveryResponseSchema, es)).removed, ['gone']);
 });
 
+test('a large resource is written as it is, in its place among small ones', () => {
+  const resource = (name: string, size: number): XdsResource => ({
+    typeUrl: 'tt',
+    name,
+    bytes: new Uint8Array(size).fill(size & 0x7f),
+    version: `v-${name}`,
+    origins: [],
+  });
+  const list = [resource('a', 3), resource('large', 100_000), resource('b', 4), resource('empty', 0)];
+  const written = list.map((one) => Buffer.from(one.bytes));
+  const encode = (variant: 'delta' | 'sotw'): Uint8Array => {
+    const parts = new ResponseEncoder().encode(variant, { typeUrl: 'tt', version: '4', nonce: '1' }, list, []);
+    assert.ok(parts.includes(list[1]?.bytes as Uint8Array));
+    return new Uint8Array(Buffer.concat(parts));
+  };
+  const delta = fromBinary(DeltaDiscoveryResponseSchema, encode('delta')).resources;
+  assert.deepEqual(
+    delta.map(({ name, version }) => [name, version]),
+    list.map(({ name, version }) => [name, version]),
+  );
+  assert.deepEqual(
+    delta.map((one) => Buffer.from(one.resource?.value ?? [])),
+    written,
+  );
+  assert.deepEqual(
+    fromBinary(DiscoveryResponseSchema, encode('sotw')).resources.map((one) => Buffer.from(one.value)),
+    written,
+  );
+});
+
 test('arbitrary bytes end in a value or a named error', () => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 100 }), (bytes) => {

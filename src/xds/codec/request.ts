@@ -1,6 +1,7 @@
 // Reads and writes discovery requests without protobuf-es: the proxy sends them, the server reads thousands.
 import { ProtoReader, ProtoWriter, readStruct, writeStruct } from '#proto/light.ts';
 import type { DeltaDiscoveryRequest, DiscoveryRequest, ErrorDetail, XdsNode } from './messages.ts';
+import type { RepeatedNames } from './repeated-names.ts';
 
 export function decodeDiscoveryRequest(bytes: Uint8Array): DiscoveryRequest {
   const reader = new ProtoReader(bytes);
@@ -34,9 +35,10 @@ export function encodeDiscoveryRequest(request: DiscoveryRequest): Uint8Array {
   return writer.finish();
 }
 
-export function decodeDeltaRequest(bytes: Uint8Array): DeltaDiscoveryRequest {
+/** `repeated`: lists of names that other clients sent. */
+export function decodeDeltaRequest(bytes: Uint8Array, repeated?: RepeatedNames): DeltaDiscoveryRequest {
   const reader = new ProtoReader(bytes);
-  const subscribe: string[] = [];
+  let subscribe: readonly string[] = [];
   const unsubscribe: string[] = [];
   const initialVersions = new Map<string, string>();
   let node: XdsNode | undefined;
@@ -46,16 +48,38 @@ export function decodeDeltaRequest(bytes: Uint8Array): DeltaDiscoveryRequest {
   while (reader.next()) {
     if (reader.field === 1) node = decodeNode(reader.sub());
     else if (reader.field === 2) typeUrl = reader.string();
-    else if (reader.field === 3) subscribe.push(reader.string());
+    else if (reader.field === 3) subscribe = readSubscribed(reader, bytes, subscribe, repeated);
     else if (reader.field === 4) unsubscribe.push(reader.string());
     else if (reader.field === 5) decodeVersion(reader.sub(), initialVersions);
     else if (reader.field === 6) responseNonce = reader.string();
     else if (reader.field === 7) errorDetail = decodeError(reader.sub());
-    else if (reader.field === 8) subscribe.push(decodeLocator(reader.sub()));
+    else if (reader.field === 8) subscribe = [...subscribe, decodeLocator(reader.sub())];
     else if (reader.field === 9) unsubscribe.push(decodeLocator(reader.sub()));
     else reader.skip();
   }
   return { node, typeUrl, subscribe, unsubscribe, initialVersions, responseNonce, errorDetail };
+}
+
+/** All names that follow one another from here on. */
+function readSubscribed(
+  reader: ProtoReader,
+  bytes: Uint8Array,
+  before: readonly string[],
+  repeated: RepeatedNames | undefined,
+): readonly string[] {
+  const start = reader.pos - 1;
+  const known = before.length === 0 ? repeated?.find(bytes, start) : undefined;
+  if (known !== undefined) {
+    reader.pos = known.end;
+    return known.names;
+  }
+  const names = [...before, reader.string()];
+  while (bytes[reader.pos] === bytes[start] && reader.pos < reader.end) {
+    reader.pos++;
+    names.push(reader.string());
+  }
+  if (before.length === 0) repeated?.remember(bytes, start, reader.pos, names);
+  return names;
 }
 
 export function encodeDeltaRequest(request: DeltaDiscoveryRequest): Uint8Array {

@@ -12,14 +12,15 @@ export type XdsVariant = 'sotw' | 'delta';
 const RUN_ENTRIES = 64;
 /** Different runs kept that begin with the same resource. */
 const RUNS_MAX = 16;
+/** A resource of so many bytes is written as it is, not copied into a run: large ones are often one proxy's own. */
+const LARGE_BYTES = 4096;
 
 interface Run {
   readonly list: readonly XdsResource[];
-  readonly bytes: Uint8Array;
+  readonly parts: readonly Uint8Array[];
 }
 
 export class ResponseEncoder {
-  readonly #entries = { sotw: new WeakMap<XdsResource, Uint8Array>(), delta: new WeakMap<XdsResource, Uint8Array>() };
   /** By their first resource: they go with it. */
   readonly #runs = {
     sotw: new WeakMap<XdsResource, readonly Run[]>(),
@@ -38,40 +39,66 @@ export class ResponseEncoder {
     if (variant === 'delta') for (const name of removed) writer.tag(6, 2).string(name);
     const parts = [writer.finish()];
     for (let from = 0; from < list.length; from += RUN_ENTRIES)
-      parts.push(this.#run(variant, list, from, Math.min(list.length, from + RUN_ENTRIES)));
+      parts.push(...this.#run(variant, list, from, Math.min(list.length, from + RUN_ENTRIES)));
     return parts;
   }
 
-  #run(variant: XdsVariant, list: readonly XdsResource[], from: number, to: number): Uint8Array {
+  #run(variant: XdsVariant, list: readonly XdsResource[], from: number, to: number): readonly Uint8Array[] {
     const first = list[from] as XdsResource;
     const runs = this.#runs[variant].get(first) ?? [];
-    for (const run of runs) if (sameRun(run.list, list, from, to)) return run.bytes;
+    for (const run of runs) if (sameRun(run.list, list, from, to)) return run.parts;
     const resources = list.slice(from, to);
-    const entries = resources.map((resource) => this.#entry(variant, resource));
-    const bytes = entries.length === 1 ? (entries[0] as Uint8Array) : joined(entries);
-    this.#runs[variant].set(first, [{ list: resources, bytes }, ...runs.slice(0, RUNS_MAX - 1)]);
-    return bytes;
-  }
-
-  #entry(variant: XdsVariant, resource: XdsResource): Uint8Array {
-    const known = this.#entries[variant].get(resource);
-    if (known !== undefined) return known;
-    const any = (w: ProtoWriter): void => void w.stringField(1, resource.typeUrl).bytesField(2, resource.bytes);
-    const writer = new ProtoWriter(resource.bytes.length + 2 * resource.name.length + 160);
-    if (variant === 'sotw') writer.message(2, any);
-    else writer.message(2, (w) => w.stringField(1, resource.version).message(2, any).stringField(3, resource.name));
-    const bytes = writer.finish();
-    this.#entries[variant].set(resource, bytes);
-    return bytes;
+    const parts = encodeRun(variant, resources);
+    this.#runs[variant].set(first, [{ list: resources, parts }, ...runs.slice(0, RUNS_MAX - 1)]);
+    return parts;
   }
 }
 
-function joined(entries: readonly Uint8Array[]): Uint8Array {
-  const bytes = new Uint8Array(entries.reduce((sum, entry) => sum + entry.length, 0));
+function encodeRun(variant: XdsVariant, resources: readonly XdsResource[]): readonly Uint8Array[] {
+  const pieces: Uint8Array[] = [];
+  const parts: Uint8Array[] = [];
+  const gather = (): void => {
+    if (pieces.length > 0) parts.push(joined(pieces.splice(0)));
+  };
+  for (const resource of resources) {
+    pieces.push(entryHead(variant, resource));
+    if (resource.bytes.length < LARGE_BYTES) pieces.push(resource.bytes);
+    else {
+      gather();
+      parts.push(resource.bytes);
+    }
+  }
+  gather();
+  return parts;
+}
+
+/** All of an entry but the resource's own bytes, which end it. */
+function entryHead(variant: XdsVariant, { name, version, typeUrl, bytes }: XdsResource): Uint8Array {
+  const any = new ProtoWriter(typeUrl.length + 16).stringField(1, typeUrl).tag(2, 2).varint(bytes.length).finish();
+  const whole = new ProtoWriter(name.length + version.length + any.length + 32);
+  if (variant === 'sotw') {
+    return whole
+      .tag(2, 2)
+      .varint(any.length + bytes.length)
+      .raw(any)
+      .finish();
+  }
+  const before = new ProtoWriter(name.length + version.length + 16)
+    .stringField(1, version)
+    .stringField(3, name)
+    .tag(2, 2)
+    .varint(any.length + bytes.length)
+    .finish();
+  const length = before.length + any.length + bytes.length;
+  return whole.tag(2, 2).varint(length).raw(before).raw(any).finish();
+}
+
+function joined(pieces: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
   let at = 0;
-  for (const entry of entries) {
-    bytes.set(entry, at);
-    at += entry.length;
+  for (const piece of pieces) {
+    bytes.set(piece, at);
+    at += piece.length;
   }
   return bytes;
 }

@@ -9,6 +9,7 @@ import {
   type XdsResource,
 } from '#base';
 import type { GrpcServer, MethodHandler } from '#wire/grpc';
+import { RepeatedNames } from '../codec/repeated-names.ts';
 import { ResponseEncoder, type XdsVariant } from '../codec/response.ts';
 import { XDS_ERRORS, xdsError } from '../errors.ts';
 import { XDS_LIMITS } from '../limits.ts';
@@ -38,6 +39,7 @@ export class XdsServer implements StreamHost {
   readonly clock: Clock;
   readonly log: Logger;
   readonly encoder = new ResponseEncoder();
+  readonly repeated = new RepeatedNames();
   readonly #streams = new Set<XdsStream>();
   readonly #turns = new Set<XdsStream>();
   readonly #watchers = new Set<() => void>();

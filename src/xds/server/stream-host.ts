@@ -1,5 +1,6 @@
 // What a stream asks of the server that it belongs to.
 import type { Clock, Logger } from '#base';
+import type { RepeatedNames } from '../codec/repeated-names.ts';
 import type { ResponseEncoder } from '../codec/response.ts';
 import type { XdsBackend } from './backend.ts';
 import type { PushCounts } from './push-counts.ts';
@@ -10,6 +11,8 @@ export interface StreamHost {
   readonly clock: Clock;
   readonly log: Logger;
   readonly encoder: ResponseEncoder;
+  /** Long lists of names, of all streams. */
+  readonly repeated: RepeatedNames;
   readonly counts: PushCounts;
   joined(stream: XdsStream): void;
   left(stream: XdsStream): void;

@@ -2,6 +2,7 @@
 import { MalformedProtobuf } from '#proto/light.ts';
 import type { ErrorDetail, XdsNode } from '../codec/messages.ts';
 import { decodeDeltaRequest, decodeDiscoveryRequest } from '../codec/request.ts';
+import type { RepeatedNames } from '../codec/repeated-names.ts';
 import type { XdsVariant } from '../codec/response.ts';
 import { XDS_ERRORS, xdsError } from '../errors.ts';
 import { foldDelta, foldSotw, type Subscription, type SubscriptionChange } from './subscription.ts';
@@ -17,17 +18,17 @@ export interface StreamRequest {
 }
 
 /** Throws a GrpcError that ends the stream when the bytes are no request. */
-export function readStreamRequest(variant: XdsVariant, bytes: Uint8Array): StreamRequest {
+export function readStreamRequest(variant: XdsVariant, bytes: Uint8Array, repeated: RepeatedNames): StreamRequest {
   try {
-    return variant === 'delta' ? readDelta(bytes) : readSotw(bytes);
+    return variant === 'delta' ? readDelta(bytes, repeated) : readSotw(bytes);
   } catch (error) {
     if (error instanceof MalformedProtobuf) throw xdsError(XDS_ERRORS.malformed, error.message);
     throw error;
   }
 }
 
-function readDelta(bytes: Uint8Array): StreamRequest {
-  const r = decodeDeltaRequest(bytes);
+function readDelta(bytes: Uint8Array, repeated: RepeatedNames): StreamRequest {
+  const r = decodeDeltaRequest(bytes, repeated);
   return {
     node: r.node,
     typeUrl: r.typeUrl,

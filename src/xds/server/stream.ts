@@ -69,7 +69,7 @@ export class XdsStream implements ServerCallHandler {
   }
 
   onMessage(bytes: Uint8Array): void {
-    const request = readStreamRequest(this.#variant, bytes);
+    const request = readStreamRequest(this.#variant, bytes, this.#host.repeated);
     if (this.#node !== undefined) this.#handle(request, this.#node);
     else if (this.#authorizing) this.#keepEarly(request);
     else {

@@ -69,6 +69,10 @@ export function foldDelta(
   const known = before ?? NOTHING;
   if (subscribe.length === 0 && unsubscribe.length === 0)
     return { next: known, asked: [], dropped: [], wildcardBegan: false };
+  if (known.names.size === 0 && unsubscribe.length === 0) {
+    const names = setOf(subscribe);
+    if (!names.has('*')) return { next: { ...known, names }, asked: subscribe, dropped: [], wildcardBegan: false };
+  }
   const names = new Set(known.names);
   let wildcard = known.wildcard;
   let legacy = known.legacy;
@@ -93,6 +97,15 @@ export function foldDelta(
     dropped,
     wildcardBegan: wildcard && !known.wildcard,
   };
+}
+
+/** Lists that many clients send alike are one array (RepeatedNames): they get one set, too. */
+const sets = new WeakMap<readonly string[], ReadonlySet<string>>();
+
+function setOf(list: readonly string[]): ReadonlySet<string> {
+  let set = sets.get(list);
+  if (set === undefined) sets.set(list, (set = new Set(list)));
+  return set;
 }
 
 export function wants(subscription: Subscription, name: string): boolean {

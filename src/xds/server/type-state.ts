@@ -169,6 +169,19 @@ const namesOf = new WeakMap<Resources, ReadonlySet<string>>();
 
 /** Thousands of streams name the same: they share one set where a client names all that there is, else at least the control plane's own strings. */
 function sharedNames(names: ReadonlySet<string>, all: Resources): ReadonlySet<string> {
+  const last = lastShared.get(names);
+  if (last?.all === all) return last.shared;
+  const shared = makeShared(names, all);
+  lastShared.set(names, { all, shared });
+  return shared;
+}
+
+const lastShared = new WeakMap<
+  ReadonlySet<string>,
+  { readonly all: Resources; readonly shared: ReadonlySet<string> }
+>();
+
+function makeShared(names: ReadonlySet<string>, all: Resources): ReadonlySet<string> {
   if (names.size === all.size && isEvery(names, all)) {
     const known = namesOf.get(all);
     if (known !== undefined) return known;
