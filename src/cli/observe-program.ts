@@ -1,4 +1,4 @@
-// The part of the command tree that looks at traffic: stat, top, tap, explain, dashboard.
+// The part of the command tree that looks at traffic and proxies: stat, top, tap, explain, dashboard, proxy-replace.
 import { Argument, type Command, Option } from 'commander';
 import type { ProgramParts } from './program.ts';
 
@@ -38,6 +38,15 @@ export function addObserveCommands(program: Command, { context, exit }: Pick<Pro
     .addOption(new Option('-o, --output <format>').choices(['json']))
     .action(async (id: string, options) =>
       exit(await (await import('./explain.ts')).explain(await context(), id, options)),
+    );
+  add('proxy-replace', 'another proxy for a workload, of the program as it is installed now; its application goes on')
+    .argument('<workload>', 'NAME or NAME.NAMESPACE')
+    .option('-n, --namespace <name>', 'namespace of what names none', 'default')
+    .option('--concurrency <n>', 'with so many threads')
+    .option('--drain-time-s <seconds>', 'how long connections may take to end at the present one', '10')
+    .option('--log-level <level>', 'debug, info, warn or error')
+    .action(async (workload: string, options) =>
+      exit(await (await import('./proxy-replace.ts')).proxyReplace(await context(), workload, options)),
     );
   add('dashboard', 'a link to the dashboard with the right to write; or the page of an addon')
     .alias('d')

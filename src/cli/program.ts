@@ -238,7 +238,7 @@ const TRACING = 'the dashboard shows traces of this collector: http://127.0.0.1:
 const PROMETHEUS = 'the dashboard reads ranges beyond the last hour from this Prometheus: http://127.0.0.1:9090';
 const RECENT = 'requests a second remembered of each proxy, for what-if, denials and explain (0: none; default: 2)';
 
-const CONCURRENCY = "threads that carry the workload's traffic, 1 to 64 (captured workloads: 1)";
+const CONCURRENCY = "threads that carry the workload's traffic, 1 to 64";
 
 function wholeNumber(text: string): number {
   if (/^\d{1,4}$/.test(text)) return Number(text);

@@ -7,25 +7,35 @@ const UNDER_ANSWER_MAX = 512;
 export function serveDnsUdp(
   socket: Socket,
   answer: (query: Uint8Array) => Promise<Uint8Array | undefined>,
-): { close(): void } {
+): { close(): Promise<void> } {
   let open = 0;
-  let closed = false;
+  const closed = Promise.withResolvers<void>();
+  let closing = false;
+  // Whoever comes after us on the same socket does not know of a question that we took.
+  const closeWhenIdle = (): void => {
+    if (!closing || open > 0) return;
+    closing = false;
+    socket.close();
+    closed.resolve();
+  };
   socket.on('error', () => {});
   socket.on('message', (query, from) => {
     if (open >= UNDER_ANSWER_MAX) return;
     open += 1;
     void answer(query)
       .then((bytes) => {
-        if (bytes !== undefined && !closed) socket.send(bytes, from.port, from.address, () => {});
+        if (bytes !== undefined) socket.send(bytes, from.port, from.address, () => {});
       })
       .finally(() => {
         open -= 1;
+        closeWhenIdle();
       });
   });
   return {
     close: () => {
-      closed = true;
-      socket.close();
+      closing = true;
+      closeWhenIdle();
+      return closed.promise;
     },
   };
 }

@@ -4,10 +4,17 @@ export * from './clock.ts';
 export * from './fs.ts';
 export * from './log.ts';
 export * from './net.ts';
-export { type HeldSocket, type ListeningSockets, ProcessSockets, type ServerHandle } from './listening-sockets.ts';
+export { ListenerBook, type PlacedDescriptor } from './listener-book.ts';
+export {
+  duplicateForExec,
+  type HeldSocket,
+  type ListeningSockets,
+  ProcessSockets,
+  type ServerHandle,
+} from './listening-sockets.ts';
 export * from './hand-over.ts';
 export { type DescriptorHandle } from './netns-sockets.ts';
-export { NamespaceNet, type NamespaceParts } from './netns-net.ts';
+export { type NamespaceDescriptors, NamespaceNet, type NamespaceParts } from './netns-net.ts';
 export { enterNetworkNamespace } from './enter-netns.ts';
 export { askResolver } from './dns-client.ts';
 export { serveDnsUdp } from './dns-server.ts';

@@ -7,10 +7,10 @@ import { chmod, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import process from 'node:process';
 import type { ListenOptions } from '#base';
+import { type HeldDescriptor, isPath, type ListenerBook, placeOf } from './listener-book.ts';
 
 /** A descriptor that is the caller's, on a socket that is the process's. */
-export interface HeldSocket {
-  readonly fd: number;
+export interface HeldSocket extends HeldDescriptor {
   readonly address: string;
   readonly port: number;
   /** The caller closed its descriptor. */
@@ -28,6 +28,7 @@ export interface ServerHandle {
 }
 
 interface TcpHandle extends ServerHandle {
+  open(fd: number): number;
   bind(address: string, port: number, flags?: number): number;
   bind6(address: string, port: number, flags?: number): number;
   getsockname(out: { address?: string; port?: number }): number;
@@ -44,35 +45,51 @@ interface HandleBinding<K extends string, T> {
 }
 
 const REUSE_PORT = 2;
+const F_DUPFD = 0;
 const F_DUPFD_CLOEXEC = 1030;
 
 interface Held {
   readonly handle: ServerHandle;
+  readonly until: Promise<void> | undefined;
   readonly address: string;
   readonly port: number;
   users: number;
 }
 
+export interface ProcessSocketsOptions {
+  /** Where sockets of the process before this one are found, and those of this one are written down. */
+  readonly book?: ListenerBook;
+  /** Makes the sockets of another namespace. */
+  readonly bind?: (options: ListenOptions) => number;
+}
+
 export class ProcessSockets implements ListeningSockets {
+  readonly #options: ProcessSocketsOptions;
   readonly #held = new Map<string, Promise<Held>>();
+  readonly #accepting = Promise.withResolvers<void>();
   /** From the process before this one, until somebody listens there. */
   readonly #inherited = new Map<string, ServerHandle>();
+
+  constructor(options: ProcessSocketsOptions = {}) {
+    this.#options = options;
+  }
 
   /** A listening socket of the process before: whoever listens at this place gets it. */
   inherit(place: string, handle: ServerHandle): void {
     this.#inherited.set(place, handle);
   }
 
-  /** What nobody took: those listeners are gone from the configuration. */
+  /** The configuration is whole: what is left are sockets of listeners that are gone from it. */
   dropInherited(): void {
     for (const handle of this.#inherited.values()) handle.close();
     this.#inherited.clear();
+    this.#accepting.resolve();
   }
 
   async acquire(options: ListenOptions): Promise<HeldSocket> {
-    const { handle, ...held } = await this.#hold(options);
+    const { handle, until, ...held } = await this.#hold(options);
     try {
-      return { ...held, fd: duplicate(handle.fd) };
+      return { ...held, fd: duplicate(handle.fd), ...(until === undefined ? {} : { until }) };
     } catch (error) {
       held.release();
       throw error;
@@ -80,12 +97,12 @@ export class ProcessSockets implements ListeningSockets {
   }
 
   /** Keeps the place without accepting. */
-  async hold(options: ListenOptions): Promise<Omit<HeldSocket, 'fd'>> {
+  async hold(options: ListenOptions): Promise<Omit<HeldSocket, 'fd' | 'until'>> {
     const { address, port, release } = await this.#hold(options);
     return { address, port, release };
   }
 
-  async #hold(options: ListenOptions): Promise<Omit<HeldSocket, 'fd'> & { readonly handle: ServerHandle }> {
+  async #hold(options: ListenOptions): Promise<Omit<HeldSocket, 'fd' | 'until'> & Pick<Held, 'handle' | 'until'>> {
     const place = placeOf(options);
     let opening = this.#held.get(place);
     if (opening === undefined) {
@@ -101,9 +118,10 @@ export class ProcessSockets implements ListeningSockets {
       released = true;
       if (--held.users > 0) return;
       this.#held.delete(place);
+      this.#options.book?.closed(options, held.handle);
       held.handle.close();
     };
-    return { handle: held.handle, address: held.address, port: held.port, release };
+    return { handle: held.handle, until: held.until, address: held.address, port: held.port, release };
   }
 
   /** What can be handed over. The path of a Unix socket is removed with whoever bound it: those are bound anew. */
@@ -115,8 +133,13 @@ export class ProcessSockets implements ListeningSockets {
   async #open(place: string, options: ListenOptions): Promise<Held> {
     const known = this.#inherited.get(place);
     this.#inherited.delete(place);
-    if (isPath(options.host)) return { handle: await bindPath(options), address: options.host, port: 0, users: 0 };
-    const handle = (known as TcpHandle | undefined) ?? bindTcp(options);
+    if (isPath(options.host))
+      return { handle: await bindPath(options), until: undefined, address: options.host, port: 0, users: 0 };
+    const { book, bind } = this.#options;
+    const placed = known === undefined ? book?.take(options) : undefined;
+    const fd = known === undefined ? (placed?.fd ?? bind?.(options)) : undefined;
+    const until = known === undefined ? placed?.until : this.#accepting.promise;
+    const handle = (known as TcpHandle | undefined) ?? (fd === undefined ? bindTcp(options) : openTcp(fd, place));
     const bound: { address?: string; port?: number } = {};
     handle.getsockname(bound);
     // libuv tells of a taken address only when one listens: the socket then has no port.
@@ -126,16 +149,9 @@ export class ProcessSockets implements ListeningSockets {
         code: 'EADDRINUSE',
       });
     }
-    return { handle, address: bound.address ?? options.host, port: bound.port, users: 0 };
+    book?.held(options, handle);
+    return { handle, until, address: bound.address ?? options.host, port: bound.port, users: 0 };
   }
-}
-
-function placeOf({ host, port, label }: ListenOptions): string {
-  return port === 0 && !isPath(host) ? `${host}|0|${label ?? ''}` : `${host}|${port}`;
-}
-
-function isPath(host: string): boolean {
-  return host.startsWith('/') || host.startsWith('@');
 }
 
 function bindTcp({ host, port, reusePort }: ListenOptions): TcpHandle {
@@ -147,6 +163,13 @@ function bindTcp({ host, port, reusePort }: ListenOptions): TcpHandle {
     handle.close();
     throw new Error(`${host}:${port} can not be bound (errno ${-errno})`);
   }
+  return handle;
+}
+
+function openTcp(fd: number, place: string): TcpHandle {
+  const { make, constants } = binding<'TCP', TcpHandle>('tcp_wrap', 'TCP');
+  const handle = new make(constants.SERVER);
+  if (handle.open(fd) !== 0) throw new Error(`descriptor ${fd} is no socket (${place})`);
   return handle;
 }
 
@@ -177,6 +200,19 @@ let fcntl: Fcntl | undefined;
 
 /** A second descriptor of the same socket, not for children. */
 export function duplicate(fd: number): number {
+  const made = control(fd, F_DUPFD_CLOEXEC);
+  if (made < 0) throw new Error(`a listening socket can not be shared: no descriptor is left (fcntl of ${fd} failed)`);
+  return made;
+}
+
+/** A second descriptor of the same socket, which stays open when this process becomes another program. */
+export function duplicateForExec(fd: number): number {
+  const made = control(fd, F_DUPFD);
+  if (made < 0) throw new Error(`a socket can not be handed on: no descriptor is left (fcntl of ${fd} failed)`);
+  return made;
+}
+
+function control(fd: number, command: number): number {
   if (fcntl === undefined) {
     if (process.platform !== 'linux')
       throw new Error(
@@ -185,7 +221,5 @@ export function duplicate(fd: number): number {
     const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
     fcntl = koffi.load('libc.so.6').func('int fcntl(int fd, int cmd, ...)') as unknown as Fcntl;
   }
-  const made = fcntl(fd, F_DUPFD_CLOEXEC, 'int', 0);
-  if (made < 0) throw new Error(`a listening socket can not be shared: no descriptor is left (fcntl of ${fd} failed)`);
-  return made;
+  return fcntl(fd, command, 'int', 0);
 }

@@ -14,6 +14,7 @@ import type {
   TlsClientOptions,
 } from '#base';
 import { provideRoundEnd } from '#base';
+import { acceptOn, type ListenerBook } from './listener-book.ts';
 import type { HeldSocket, ListeningSockets } from './listening-sockets.ts';
 import { connErrorOf } from './conn-error.ts';
 import { SocketConn } from './socket-conn.ts';
@@ -29,10 +30,15 @@ const ignore: ConnHandler = { onData() {}, onEnd() {}, onDrain() {}, onClose() {
 
 export class SystemNet implements Net {
   readonly #sockets: ListeningSockets | undefined;
+  readonly #book: ListenerBook | undefined;
 
-  /** `sockets`: where listening sockets are the process's, for its threads and its successor. */
-  constructor(sockets?: ListeningSockets) {
+  /**
+   * `sockets`: where listening sockets are the process's, for its threads and its successor. `book`: where only a
+   * successor may need them, and until then they cost nothing.
+   */
+  constructor(sockets?: ListeningSockets, book?: ListenerBook) {
     this.#sockets = sockets;
+    this.#book = book;
   }
 
   async listen(options: ListenOptions, accept: (conn: Conn) => void): Promise<BoundListener> {
@@ -42,6 +48,19 @@ export class SystemNet implements Net {
       conn.open();
     });
     if (this.#sockets !== undefined) return await listenOnHeld(server, await this.#sockets.acquire(options), options);
+    const known = this.#book?.take(options);
+    if (known !== undefined) {
+      const close = await acceptOn(server, options, known);
+      this.#book?.opened(options, server, known.fd);
+      return {
+        address: options.host,
+        port: options.port,
+        close: () => {
+          this.#book?.closed(options, server);
+          close();
+        },
+      };
+    }
     const unix = options.host.startsWith('/') || options.host.startsWith('@');
     if (unix && options.host.startsWith('/')) await rm(options.host, { force: true });
     await new Promise<void>((resolve, reject) => {
@@ -63,10 +82,18 @@ export class SystemNet implements Net {
     // Accept errors (EMFILE) end single accepts, not the listener.
     server.on('error', () => {});
     if (unix && options.host.startsWith('/')) await chmod(options.host, options.mode ?? 0o600);
+    this.#book?.opened(options, server);
     const bound = server.address();
     const [address, port] =
       bound === null || typeof bound === 'string' ? [options.host, 0] : [bound.address, bound.port];
-    return { address, port, close: () => void server.close() };
+    return {
+      address,
+      port,
+      close: () => {
+        this.#book?.closed(options, server);
+        server.close();
+      },
+    };
   }
 
   connect(options: ConnectOptions, handler: ConnHandler): Conn {
@@ -92,24 +119,19 @@ export class SystemNet implements Net {
 
 async function listenOnHeld(server: Server, held: HeldSocket, options: ListenOptions): Promise<BoundListener> {
   try {
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ fd: held.fd, backlog: options.backlog ?? 1024 }, resolve);
-    });
+    const close = await acceptOn(server, options, held);
+    return {
+      address: held.address,
+      port: held.port,
+      close: () => {
+        close();
+        held.release();
+      },
+    };
   } catch (error) {
     held.release();
     throw error;
   }
-  server.removeAllListeners('error');
-  server.on('error', () => {});
-  return {
-    address: held.address,
-    port: held.port,
-    close: () => {
-      server.close();
-      held.release();
-    },
-  };
 }
 
 function connectTls(options: ConnectOptions, tls: TlsClientOptions, handler: ConnHandler): Conn {

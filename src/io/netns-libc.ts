@@ -1,4 +1,4 @@
-// The seven socket calls that Node does not offer, on raw descriptors (Linux, glibc through koffi; loaded at first use).
+// The eight socket calls that Node does not offer, on raw descriptors (Linux, glibc through koffi; loaded at first use).
 import { createRequire } from 'node:module';
 
 const SOCK_NONBLOCK = 0x800;
@@ -28,6 +28,7 @@ export interface SocketCalls {
   disconnect(fd: number): number;
   accept(fd: number, from: { port: number }): number;
   bind(fd: number, to: SocketAddress): number;
+  listen(fd: number, backlog: number): number;
   /** 0 when the socket has none. */
   localPort(fd: number): number;
   /** Waits until there is something to accept; false when there was not in time. */
@@ -44,6 +45,7 @@ export function loadSocketCalls(): SocketCalls {
   const connect = define('int connect(int fd, const uint8_t *address, uint32_t length)');
   const accept4 = define('int accept4(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length, int flags)');
   const bind = define('int bind(int fd, const uint8_t *address, uint32_t length)');
+  const listen = define('int listen(int fd, int backlog)');
   const getsockname = define('int getsockname(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length)');
   const poll = define('int poll(_Inout_ uint8_t *fds, unsigned long count, int timeout)');
   const close = define('int close(int fd)');
@@ -60,6 +62,7 @@ export function loadSocketCalls(): SocketCalls {
       return made;
     },
     bind: (fd, to) => outcome(bind(fd, sockAddr(to), SOCKADDR_BYTES)),
+    listen: (fd, backlog) => outcome(listen(fd, backlog)),
     localPort: (fd) => {
       const address = new Uint8Array(SOCKADDR_BYTES);
       return getsockname(fd, address, new Uint32Array([SOCKADDR_BYTES])) === 0 ? portIn(address) : 0;

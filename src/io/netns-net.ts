@@ -1,12 +1,16 @@
 // Listens and connects inside another network namespace from this process; what is accepted and connected are ordinary Conns.
-import { createServer, type Server, Socket } from 'node:net';
+import { createServer, Socket } from 'node:net';
 import type { BoundListener, Conn, ConnectOptions, ConnError, ConnHandler, ListenOptions } from '#base';
+import { acceptOn, type ListenerBook } from './listener-book.ts';
+import type { ListeningSockets } from './listening-sockets.ts';
 import { ERRNO, loadSocketCalls, type SocketCalls } from './netns-libc.ts';
 import { type DescriptorHandle, NamespaceSockets } from './netns-sockets.ts';
 import { SocketConn } from './socket-conn.ts';
 
 /** How often a connect that was not over at once is looked at: inside one namespace it takes microseconds. */
 const LOOK_MS = 2;
+
+const LOOPBACK = '127.0.0.1';
 
 const ignore: ConnHandler = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
 
@@ -18,29 +22,78 @@ export interface NamespaceParts {
   readonly spare: DescriptorHandle;
 }
 
+/** The same as numbers: they are whoever's has been told of them. */
+export interface NamespaceDescriptors {
+  readonly seed: number;
+  readonly seedPort: number;
+  readonly spare: number;
+}
+
+export interface NamespaceListening {
+  /** Where listening sockets are the process's, for its threads. */
+  readonly sockets?: ListeningSockets | undefined;
+  /** Where a successor may need them. */
+  readonly book?: ListenerBook | undefined;
+}
+
 export class NamespaceNet {
   readonly #calls: SocketCalls = loadSocketCalls();
+  readonly #parts: NamespaceParts;
   readonly #sockets: NamespaceSockets;
+  readonly #listening: NamespaceListening;
 
-  constructor(parts: NamespaceParts) {
+  constructor(parts: NamespaceParts, listening: NamespaceListening = {}) {
+    this.#parts = parts;
     this.#sockets = new NamespaceSockets(this.#calls, parts);
+    this.#listening = listening;
+  }
+
+  /** What this one makes sockets with. */
+  get descriptors(): NamespaceDescriptors {
+    return { seed: this.#parts.seed.fd, seedPort: this.#parts.seedPort, spare: this.#parts.spare.fd };
+  }
+
+  /** The same for another user: two of one pair would take each other's sockets. */
+  breed(): NamespaceDescriptors {
+    const seed = this.bind({ host: LOOPBACK, port: 0 });
+    const errno = this.#calls.listen(seed, 16);
+    if (errno !== 0) {
+      this.#calls.close(seed);
+      throw new Error(`the captured namespace gives no sockets (listen: errno ${errno})`);
+    }
+    return { seed, seedPort: this.#calls.localPort(seed), spare: this.#sockets.make() };
+  }
+
+  /** A bound socket on which nobody listens yet. */
+  bind(options: ListenOptions): number {
+    const fd = this.#sockets.make();
+    const errno = this.#calls.bind(fd, { address: options.host, port: options.port });
+    if (errno === 0) return fd;
+    this.#calls.close(fd);
+    throw new Error(`${options.host}:${options.port} can't be bound in the captured namespace (errno ${errno})`);
   }
 
   async listen(options: ListenOptions, accept: (conn: Conn) => void): Promise<BoundListener> {
-    const fd = this.#sockets.make();
-    const errno = this.#calls.bind(fd, { address: options.host, port: options.port });
-    if (errno !== 0) {
-      this.#calls.close(fd);
-      throw new Error(`${options.host}:${options.port} can't be bound in the captured namespace (errno ${errno})`);
-    }
+    const { sockets, book } = this.#listening;
+    const held = await sockets?.acquire(options);
+    const socket = held ?? book?.take(options) ?? { fd: this.bind(options) };
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       const conn = new SocketConn(socket, ignore);
       accept(conn);
       conn.open();
     });
-    await listenOn(server, fd, options.backlog ?? 1024);
-    const port = options.port === 0 ? this.#calls.localPort(fd) : options.port;
-    return { address: options.host, port, close: () => void server.close() };
+    const port = options.port === 0 ? this.#calls.localPort(socket.fd) : options.port;
+    const close = await acceptOn(server, options, socket);
+    book?.opened(options, server, socket.fd);
+    return {
+      address: options.host,
+      port,
+      close: () => {
+        book?.closed(options, server);
+        close();
+        held?.release();
+      },
+    };
   }
 
   /** Without TLS: inside the namespace there is only the application. */
@@ -85,17 +138,6 @@ export class NamespaceNet {
       socket.destroy();
     }
   }
-}
-
-function listenOn(server: Server, fd: number, backlog: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ fd, backlog }, () => {
-      server.removeAllListeners('error');
-      server.on('error', () => {});
-      resolve();
-    });
-  });
 }
 
 function connectError(errno: number, where: string): ConnError {

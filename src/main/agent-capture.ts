@@ -3,9 +3,12 @@ import type { ChildProcess } from 'node:child_process';
 import process from 'node:process';
 import { MeshNames } from '#agent';
 import type { BoundPort, Clock, Logger, Net, Random } from '#base';
+import { type ListenerBook, ProcessSockets } from '#io';
 import { serveDns } from './capture-dns.ts';
-import { openNamespace } from './capture-namespace.ts';
+import { inheritNamespace, type NamespaceRemains, openNamespace } from './capture-namespace.ts';
 import { CaptureNet } from './capture-net.ts';
+import { HoldingNet } from './holding-net.ts';
+import type { ThreadNet } from './thread-net.ts';
 
 export interface AgentCapture {
   /** The workload's own; undefined where it is only reached through ports of the host. */
@@ -17,14 +20,23 @@ export interface AgentCapture {
   /** Where the application itself is. */
   readonly app: Pick<Net, 'connect'>;
   /** The names to feed. */
-  serveDns(options: {
-    readonly clock: Clock;
-    readonly random: Random;
-    readonly namespace: string;
-    readonly domain: string;
-  }): Promise<MeshNames>;
+  names(namespace: string, domain: string): MeshNames;
+  /** When they are there: who asks before would hear that there is no such name. */
+  serveDns(options: { readonly clock: Clock; readonly random: Random; readonly names: MeshNames }): Promise<void>;
+  /** Resolves when every question that was taken has its answer. */
+  endDns(): Promise<void>;
   start(command: readonly string[], env: Readonly<Record<string, string>>): ChildProcess;
+  /** For threads that carry the traffic. */
+  threads(): ThreadNet;
+  /** Descriptors of the namespace: this process's own, or others that can be used beside them. */
+  remains(which: 'own' | 'more'): NamespaceRemains;
   close(): void;
+}
+
+/** Listening sockets outside and inside the namespace. */
+export interface CaptureBooks {
+  readonly outside: ListenerBook;
+  readonly inside: ListenerBook;
 }
 
 export async function startAgentCapture(options: {
@@ -32,27 +44,60 @@ export async function startAgentCapture(options: {
   readonly outside: Net;
   readonly boundPorts: readonly BoundPort[];
   readonly log: Logger;
+  readonly books: CaptureBooks;
+  /** Of the process before this one. */
+  readonly inherited?: { readonly remains: NamespaceRemains; readonly owns: boolean } | undefined;
 }): Promise<AgentCapture> {
-  const namespace = await openNamespace(options.tier);
-  let dns: { close(): void } | undefined;
+  const { tier, books, inherited, outside, boundPorts } = options;
+  const namespace =
+    inherited === undefined
+      ? await openNamespace(tier, books.inside)
+      : inheritNamespace(inherited.remains, books.inside, inherited.owns);
+  const { net } = namespace;
+  const reachable = namespace.address !== undefined;
+  let dns: { close(): Promise<void> } | undefined;
   return {
     address: namespace.address,
-    netns: namespace.veth?.name,
-    net: new CaptureNet({
-      outside: options.outside,
-      inside: namespace.net,
-      boundPorts: options.boundPorts,
-      reachable: namespace.address !== undefined,
-    }),
-    app: namespace.net,
-    serveDns: async ({ clock, random, namespace: home, domain }) => {
-      const names = new MeshNames(home, domain);
-      dns = await serveDns({ clock, random, log: options.log, names, namespace });
-      return names;
+    netns: namespace.netns,
+    net: new CaptureNet({ outside, inside: net, boundPorts, reachable }),
+    app: net,
+    names: (home, domain) => new MeshNames(home, domain),
+    serveDns: async (parts) => {
+      dns = await serveDns({ ...parts, log: options.log, namespace: { dns: await namespace.openDns(), net } });
+    },
+    endDns: async () => {
+      await dns?.close();
+      dns = undefined;
     },
     start: (command, env) => namespace.start(command, { ...ownEnv(), ...env }),
+    threads: () => {
+      const sockets = {
+        outside: new ProcessSockets({ book: books.outside }),
+        inside: new ProcessSockets({ book: books.inside, bind: (asked) => net.bind(asked) }),
+      };
+      const held = new HoldingNet(outside, sockets.inside);
+      return {
+        holding: new CaptureNet({
+          outside: new HoldingNet(outside, sockets.outside),
+          inside: {
+            listen: (asked) => held.listen(asked),
+            connect: (asked, handler) => net.connect(asked, handler),
+          },
+          boundPorts,
+          reachable,
+        }),
+        outside: sockets.outside,
+        captured: { inside: sockets.inside, order: () => ({ boundPorts, reachable, namespace: net.breed() }) },
+      };
+    },
+    remains: (which) => ({
+      ...(which === 'own' ? net.descriptors : net.breed()),
+      dns: namespace.dnsDescriptor,
+      address: namespace.address,
+      netns: namespace.netns,
+    }),
     close: () => {
-      dns?.close();
+      void dns?.close();
       namespace.close();
     },
   };

@@ -20,6 +20,7 @@ import { GatheredReporting } from './gathered-reporting.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
 import { startProxy } from './proxy.ts';
 import { processMetrics } from './process-metrics.ts';
+import { plainThreads, type ThreadNet } from './thread-net.ts';
 import { traceEnvironment } from './trace-environment.ts';
 import { VERSION } from './version.ts';
 import { installPeerMetadata } from './worker-reporting.ts';
@@ -41,6 +42,8 @@ export interface AgentProxyOptions {
   readonly output?: Pick<WorkloadLog, 'open' | 'descriptor'>;
   /** Threads that carry the traffic; default 1: this one. */
   readonly concurrency?: number;
+  /** How they get at the network; default: at the host's. */
+  readonly threads?: ThreadNet;
   /** The workload's DNS, which the control plane's name table feeds. */
   readonly names?: MeshNames;
 }
@@ -57,7 +60,8 @@ export interface AgentProxy {
   reportHealth(problem: string | undefined): void;
   /** With exemplars it is no Prometheus text any more: for OpenMetrics only. */
   prometheus(exemplars?: boolean): Promise<string>;
-  drain(patienceMs: number): Promise<void>;
+  /** `succeeded`: another process accepts on the same sockets. */
+  drain(patienceMs: number, succeeded?: boolean): Promise<void>;
 }
 
 const LOOK_MS = 20;
@@ -98,7 +102,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     },
     reporter: new StreamReporter({ local, metrics, aggregator, taps }),
     concurrency,
-    sockets: new ProcessSockets(),
+    threads: options.threads ?? plainThreads(net, new ProcessSockets()),
     reporting: { ...self, environment: told },
     ...(options.levels === undefined ? {} : { logLevel: options.levels.all().get('') ?? 'info' }),
   });
@@ -200,8 +204,8 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
       await workers?.look();
       return [...renderPrometheus(workers?.stats ?? stats, { exemplars })].join('');
     },
-    drain: async (patienceMs) => {
-      await handle.drain(patienceMs);
+    drain: async (patienceMs, succeeded = false) => {
+      await handle.drain(patienceMs, succeeded);
       await gathered?.gather();
       expiry.cancel();
       admin.close();

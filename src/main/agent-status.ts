@@ -2,16 +2,21 @@
 import { askApp, mergeMetrics, OPEN_METRICS_TYPE, PROMETHEUS_TYPE, toOpenMetrics, wantsOpenMetrics } from '#agent';
 import { type Clock, type HttpRoute, jsonAnswer, type Net } from '#base';
 import type { AgentProxy } from './agent-proxy.ts';
-import type { AppProcess } from './app-process.ts';
+import type { ChangedFlags } from './agent-inheritance.ts';
+import type { App } from './app-process.ts';
 
 export interface AgentStatusParts {
   readonly proxy: AgentProxy;
-  readonly app: () => AppProcess | undefined;
+  readonly app: () => App | undefined;
   /** Of the application; undefined = it has none. */
   readonly metrics: AppMetrics | undefined;
   /** Where the application listens: inside its namespace, when it is captured. */
   readonly net: Pick<Net, 'connect'>;
   readonly clock: Clock;
+  /** How often the proxy was replaced. */
+  readonly epoch: number;
+  /** A sentence where it can't be. */
+  readonly replaceProxy: (changed: ChangedFlags) => string | undefined;
 }
 
 export interface AppMetrics {
@@ -19,14 +24,33 @@ export interface AppMetrics {
   readonly path: string;
 }
 
-export function agentStatusRoutes({ proxy, app, metrics, net, clock }: AgentStatusParts): readonly HttpRoute[] {
+export function agentStatusRoutes({
+  proxy,
+  app,
+  metrics,
+  net,
+  clock,
+  ...parts
+}: AgentStatusParts): readonly HttpRoute[] {
   return [
     {
       method: 'GET',
       path: '/healthz/ready',
       answer: () => {
         const good = proxy.isReady() && app()?.running !== false;
-        return jsonAnswer({ ready: good }, good ? 200 : 503);
+        return jsonAnswer({ ready: good, epoch: parts.epoch }, good ? 200 : 503);
+      },
+    },
+    {
+      method: 'POST',
+      path: '/proxy/replace',
+      answer: ({ query }) => {
+        const given = ['concurrency', 'logLevel', 'drainTimeS'].flatMap((name) => {
+          const value = query.get(name);
+          return value === null ? [] : [[name, value] as const];
+        });
+        const problem = parts.replaceProxy(Object.fromEntries(given));
+        return problem === undefined ? jsonAnswer({ epoch: parts.epoch }, 202) : jsonAnswer({ problem }, 409);
       },
     },
     {

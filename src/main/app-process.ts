@@ -17,7 +17,15 @@ function mortal(command: readonly string[], path: string | undefined): readonly 
   return ['setpriv', '--pdeathsig', 'KILL', '--', ...command];
 }
 
-export class AppProcess {
+export interface App {
+  readonly ended: Promise<AppEnd>;
+  readonly pid: number | undefined;
+  readonly running: boolean;
+  /** Asks it to end, then makes it. */
+  end(patienceMs: number): Promise<void>;
+}
+
+export class AppProcess implements App {
   readonly ended: Promise<AppEnd>;
   readonly #child: ChildProcess;
   #over = false;
@@ -62,7 +70,6 @@ export class AppProcess {
     return !this.#over;
   }
 
-  /** Asks it to end, then makes it. */
   async end(patienceMs: number): Promise<void> {
     if (this.#over) return;
     this.#child.kill('SIGTERM');

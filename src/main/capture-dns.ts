@@ -1,4 +1,5 @@
 // The DNS proxy of a captured workload on its sockets: 15053 over UDP (handed over) and TCP (inside the namespace).
+import type { Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import {
   CAPTURE_PORTS,
@@ -11,7 +12,6 @@ import {
 } from '#agent';
 import type { Clock, Logger, Net, Random } from '#base';
 import { askResolver, serveDnsUdp } from '#io';
-import type { CaptureNamespace } from './capture-namespace.ts';
 
 const RESOLV_CONF = '/etc/resolv.conf';
 /** A laptop changes networks; its file is read again no more often than this. */
@@ -22,10 +22,10 @@ export interface CaptureDnsOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly names: MeshNames;
-  readonly namespace: { readonly dns: CaptureNamespace['dns']; readonly net: Pick<Net, 'listen'> };
+  readonly namespace: { readonly dns: Socket; readonly net: Pick<Net, 'listen'> };
 }
 
-export async function serveDns(options: CaptureDnsOptions): Promise<{ close(): void }> {
+export async function serveDns(options: CaptureDnsOptions): Promise<{ close(): Promise<void> }> {
   const { clock, random, names, namespace } = options;
   const log = options.log.scope('dns');
   const proxy = new DnsProxy({
@@ -46,9 +46,10 @@ export async function serveDns(options: CaptureDnsOptions): Promise<{ close(): v
     });
   });
   return {
+    /** Resolves when every question that was taken has its answer. */
     close: () => {
-      udp.close();
       tcp.close();
+      return udp.close();
     },
   };
 }

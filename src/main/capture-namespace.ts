@@ -1,12 +1,13 @@
 // A captured network namespace with its helper: opened before the proxy starts, entered by the application, closed at the end.
 import { type ChildProcess, spawn } from 'node:child_process';
-import type { Socket as UdpSocket } from 'node:dgram';
+import { createSocket, type Socket as UdpSocket } from 'node:dgram';
+import { closeSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import process from 'node:process';
 import { addressCommands, CAPTURE_PORTS, INNER_ADDRESS, redirectRules } from '#agent';
-import { type DescriptorHandle, NamespaceNet } from '#io';
+import { type DescriptorHandle, type ListenerBook, type NamespaceDescriptors, NamespaceNet } from '#io';
 import type { FromHelper, HelperSetup, HelperStart } from './capture-messages.ts';
-import { addVethNamespace, type VethNamespace } from './capture-veth.ts';
+import { addVethNamespace, removeVethNamespace, type VethNamespace } from './capture-veth.ts';
 
 const OPEN_WITHIN_MS = 15_000;
 
@@ -14,26 +15,36 @@ export interface CaptureNamespace {
   /** What peers on this machine reach the workload by; undefined: only through ports of the host. */
   readonly address: string | undefined;
   /** What has to be removed should this process be killed. */
-  readonly veth: VethNamespace | undefined;
+  readonly netns: string | undefined;
   readonly net: NamespaceNet;
-  readonly dns: UdpSocket;
+  /** Bound to the port of DNS. */
+  readonly dnsDescriptor: number;
+  /** Reads there from now on: once. */
+  openDns(): Promise<UdpSocket>;
   /** The helper becomes this; its process stays our child. */
   start(command: readonly string[], env: Readonly<Record<string, string>>): ChildProcess;
   close(): void;
 }
 
+/** What is left of one whose helper has become the application: what the next process of this workload needs. */
+export interface NamespaceRemains extends NamespaceDescriptors {
+  readonly dns: number;
+  readonly address: string | undefined;
+  readonly netns: string | undefined;
+}
+
 /** Rejects with a reason when the machine does not allow it after all. */
-export async function openNamespace(tier: 'userns' | 'netns'): Promise<CaptureNamespace> {
+export async function openNamespace(tier: 'userns' | 'netns', book: ListenerBook): Promise<CaptureNamespace> {
   const veth = tier === 'netns' ? addVethNamespace() : undefined;
   try {
-    return await open(veth);
+    return await open(veth, book);
   } catch (error) {
     veth?.remove();
     throw error;
   }
 }
 
-async function open(veth: VethNamespace | undefined): Promise<CaptureNamespace> {
+async function open(veth: VethNamespace | undefined, book: ListenerBook): Promise<CaptureNamespace> {
   const into =
     veth === undefined ? ['unshare', '--user', '--map-root-user', '--net', '--'] : ['ip', 'netns', 'exec', veth.name];
   const [program, ...args] = [...into, process.execPath, '--max-semi-space-size=1', helperPath()];
@@ -49,13 +60,14 @@ async function open(veth: VethNamespace | undefined): Promise<CaptureNamespace> 
   };
   child.once('spawn', () => child.send(setup, () => {}));
   const parts = await socketsFrom(child);
-  const net = new NamespaceNet(parts);
+  const net = new NamespaceNet(parts, { book });
   let started = false;
   return {
     address: veth?.address,
-    veth,
+    netns: veth?.name,
     net,
-    dns: parts.dns,
+    dnsDescriptor: descriptorOf(parts.dns),
+    openDns: async () => parts.dns,
     start: (command, env) => {
       started = true;
       child.send({ command, env } satisfies HelperStart, () => {});
@@ -67,6 +79,50 @@ async function open(veth: VethNamespace | undefined): Promise<CaptureNamespace> 
       veth?.remove();
     },
   };
+}
+
+/** `owns`: the namespace ends with us. */
+export function inheritNamespace(remains: NamespaceRemains, book: ListenerBook, owns: boolean): CaptureNamespace {
+  const { seed, seedPort, spare, address, netns } = remains;
+  const net = new NamespaceNet({ seed: descriptor(seed), seedPort, spare: descriptor(spare) }, { book });
+  return {
+    address,
+    netns,
+    net,
+    dnsDescriptor: remains.dns,
+    openDns: async () => {
+      const dns = createSocket('udp4');
+      await new Promise<void>((resolve, reject) => {
+        dns.once('error', reject);
+        dns.bind({ fd: remains.dns }, resolve);
+      });
+      return dns;
+    },
+    start: () => {
+      throw new Error('the application of this namespace runs already');
+    },
+    close: () => {
+      net.close();
+      if (owns && netns !== undefined) removeVethNamespace(netns);
+    },
+  };
+}
+
+/** Node's own handle is private, and lies behind a symbol. */
+function descriptorOf(socket: UdpSocket): number {
+  const states = Object.getOwnPropertySymbols(socket).map(
+    (key) => (socket as unknown as Record<symbol, { readonly handle?: { readonly fd?: number } | null }>)[key],
+  );
+  const fd = states.find((one) => typeof one?.handle?.fd === 'number')?.handle?.fd;
+  if (fd === undefined || fd < 0)
+    throw new Error(
+      `DNS of the captured namespace: this Node (${process.version}) does not tell a socket's descriptor`,
+    );
+  return fd;
+}
+
+function descriptor(fd: number): DescriptorHandle {
+  return { fd, close: () => closeSync(fd) };
 }
 
 interface Parts {

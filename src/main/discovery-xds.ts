@@ -32,6 +32,8 @@ const LOOPBACK = '127.0.0.1';
 export class DiscoveryBackend implements XdsBackend {
   readonly #options: DiscoveryBackendOptions;
   readonly #watchers = new Set<(change: SnapshotChange) => void>();
+  /** Streams of each workload: two while one proxy takes over from another. */
+  readonly #streams = new Map<string, number>();
   #lastDiff: { readonly snapshot: number; readonly diff: SnapshotDiff } | undefined;
 
   constructor(options: DiscoveryBackendOptions) {
@@ -61,6 +63,7 @@ export class DiscoveryBackend implements XdsBackend {
     const { parsed, metadata } = node;
     if (parsed === undefined || metadata.TOPSAIL_CAPTURE === undefined) return;
     const boundPorts = metadata.TOPSAIL_BOUND_PORTS ?? [];
+    this.#streams.set(node.id, (this.#streams.get(node.id) ?? 0) + 1);
     this.#options.log.info('a workload joined', {
       workload: parsed.workload,
       namespace: parsed.namespace,
@@ -84,6 +87,9 @@ export class DiscoveryBackend implements XdsBackend {
   disconnected(node: ProxyNode): void {
     if (node.parsed === undefined || node.metadata.TOPSAIL_CAPTURE === undefined) return;
     const { namespace, workload } = node.parsed;
+    const others = (this.#streams.get(node.id) ?? 1) - 1;
+    if (others > 0) return void this.#streams.set(node.id, others);
+    this.#streams.delete(node.id);
     this.#options.log.info('a workload left', { workload, namespace });
     // Its process is most likely gone: callers leave it out at once. One that lost only us says again that it is well.
     this.#setHealth(node, false);
@@ -106,15 +112,9 @@ export class DiscoveryBackend implements XdsBackend {
     return { snapshot: snapshot.number, resources: this.#options.translation.translate(snapshot, node) };
   }
 
-  endpoints(node: ProxyNode, names: ReadonlySet<string>): ReadonlyMap<string, XdsResource> {
+  endpoints(node: ProxyNode): ReadonlyMap<string, XdsResource> {
     const snapshot = this.#options.pusher.snapshot;
-    const all = snapshot === undefined ? undefined : this.#options.translation.translateEndpoints(snapshot, node);
-    const found = new Map<string, XdsResource>();
-    for (const name of names) {
-      const resource = all?.get(name);
-      if (resource !== undefined) found.set(name, resource);
-    }
-    return found;
+    return snapshot === undefined ? new Map() : this.#options.translation.translateEndpoints(snapshot, node);
   }
 
   subscribe(changed: (change: SnapshotChange) => void): () => void {

@@ -3,9 +3,17 @@
 
 import process from 'node:process';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import type { ListenOptions } from '#base';
+import type { ListenOptions, Net } from '#base';
 import type { SecretSource, SecretValue } from '#identity';
-import { createLogger, LogLevels, type ListeningSockets, SystemClock, SystemNet, SystemRandom } from '#io';
+import {
+  createLogger,
+  LogLevels,
+  type ListeningSockets,
+  NamespaceNet,
+  SystemClock,
+  SystemNet,
+  SystemRandom,
+} from '#io';
 import { hostView, type Proxy, SharedTable, Sharing } from '#proxy';
 import { type LogSink, SharedStatMemory, StatStore } from '#telemetry';
 import { type ProxyHandle, startProxy } from './proxy.ts';
@@ -29,6 +37,7 @@ class WorkerThread {
   readonly #sockets = new Map<number, PromiseWithResolvers<SocketAnswer>>();
   readonly #writes = new Map<number, (error: Error | undefined) => void>();
   readonly #sharing: Sharing;
+  readonly #accepting = Promise.withResolvers<void>();
   #reporting: WorkerReporting | undefined = undefined;
   #nextId = 1;
   /** Batches are applied one after another. */
@@ -57,7 +66,7 @@ class WorkerThread {
     const handle = await startProxy({
       clock,
       random: new SystemRandom(),
-      net: new SystemNet({ acquire: (options) => this.#acquire(options) } satisfies ListeningSockets),
+      net: await this.#net(),
       log,
       secrets: this.#secrets,
       stats: new StatStore(new SharedStatMemory((word) => this.#say({ kind: 'stat', word }))),
@@ -119,6 +128,8 @@ class WorkerThread {
         return;
       case 'taps':
         return this.#reporting?.taps.take(message.asks);
+      case 'accept':
+        return this.#accepting.resolve();
       case 'reset-counters':
         return proxy.services.stats.resetCounters();
     }
@@ -145,14 +156,31 @@ class WorkerThread {
     this.#say({ kind: 'answer', id, answer: { unbound: [...(await handle.proxy.config.settled())] } });
   }
 
-  async #acquire(options: ListenOptions): ReturnType<ListeningSockets['acquire']> {
+  async #net(): Promise<Net> {
+    const outside = new SystemNet(this.#listening(false));
+    const { capture } = this.#order;
+    if (capture === undefined) return outside;
+    const { CaptureNet } = await import('./capture-net.ts');
+    const { seed, seedPort, spare } = capture.namespace;
+    const parts = { seed: { fd: seed }, seedPort, spare: { fd: spare } };
+    const inside = new NamespaceNet(parts, { sockets: this.#listening(true) });
+    return new CaptureNet({ ...capture, outside, inside });
+  }
+
+  #listening(inside: boolean): ListeningSockets {
+    return { acquire: (options) => this.#acquire(inside, options) };
+  }
+
+  async #acquire(inside: boolean, options: ListenOptions): ReturnType<ListeningSockets['acquire']> {
     const id = this.#nextId++;
     const answer = Promise.withResolvers<SocketAnswer>();
     this.#sockets.set(id, answer);
-    this.#say({ kind: 'listen', id, options });
-    const socket = await answer.promise;
-    if ('problem' in socket) throw new Error(socket.problem);
-    return { ...socket, release: () => this.#say({ kind: 'unlisten', id }) };
+    this.#say({ kind: 'listen', id, inside, options });
+    const told = await answer.promise;
+    if ('problem' in told) throw new Error(told.problem);
+    const { waits, ...socket } = told;
+    const until = waits ? { until: this.#accepting.promise } : {};
+    return { ...socket, ...until, release: () => this.#say({ kind: 'unlisten', id }) };
   }
 
   /** One writer per file, in the process: lines of two workers never tear each other. */

@@ -6,10 +6,10 @@ import { Worker } from 'node:worker_threads';
 import type { TapAsk } from '#agent';
 import { type Clock, type Logger, type LogLevel, TYPE_URL } from '#base';
 import type { SecretSource } from '#identity';
-import type { ProcessSockets } from '#io';
 import { type NamedResource, type Proxy, SharedTable, Sharing } from '#proxy';
 import { MergedStats, type StatStore, WorkerStats } from '#telemetry';
 import { sharedClockOffset } from './shared-clock.ts';
+import type { ThreadNet } from './thread-net.ts';
 import type { WorkerLogs } from './worker-logs.ts';
 import {
   type FromWorker,
@@ -29,7 +29,7 @@ export interface ProxyWorkersOptions {
   readonly log: Logger;
   readonly stats: StatStore;
   readonly secrets: SecretSource;
-  readonly sockets: ProcessSockets;
+  readonly threads: ThreadNet;
   readonly logs: WorkerLogs;
   readonly self: WorkerSelf;
   readonly logLevel: LogLevel;
@@ -182,6 +182,7 @@ export class ProxyWorkers {
       self: this.#options.self,
       reporting: this.#options.reporting,
       taps: this.#taps,
+      capture: this.#options.threads.captured?.order(),
     };
     const link = new WorkerLink(order, this.#options, {
       eject: (cluster, host, cause) => this.#proxy?.clusters.get(cluster)?.askedToEject(host, cause),
@@ -242,6 +243,7 @@ class WorkerLink {
   readonly #options: ProxyWorkersOptions;
   readonly #events: LinkEvents;
   readonly #sockets = new Map<number, () => void>();
+  readonly #namespace: readonly number[];
   readonly #secrets = new Map<string, () => void>();
   readonly #asked = new Map<number, (answer: unknown) => void>();
   #nextId = 1;
@@ -250,6 +252,8 @@ class WorkerLink {
 
   constructor(order: WorkerOrder, options: ProxyWorkersOptions, events: LinkEvents) {
     this.lane = order.lane;
+    const namespace = order.capture?.namespace;
+    this.#namespace = namespace === undefined ? [] : [namespace.seed, namespace.spare];
     this.#options = options;
     this.#events = events;
     this.#worker = new Worker(workerFile(), { workerData: order, name: `proxy-${order.lane}`, stdin: false });
@@ -303,7 +307,7 @@ class WorkerLink {
           this.say({ kind: 'logged', id: message.id, problem }),
         );
       case 'listen':
-        return await this.#listen(message.id, message.options);
+        return await this.#listen(message);
       case 'unlisten':
         this.#sockets.get(message.id)?.();
         this.#sockets.delete(message.id);
@@ -336,15 +340,19 @@ class WorkerLink {
     }
   }
 
-  async #listen(id: number, options: Extract<FromWorker, { kind: 'listen' }>['options']): Promise<void> {
+  async #listen({ id, inside, options }: Extract<FromWorker, { kind: 'listen' }>): Promise<void> {
+    const { outside, captured } = this.#options.threads;
+    const sockets = inside ? captured?.inside : outside;
     try {
-      const { release, ...socket } = await this.#options.sockets.acquire(options);
+      if (sockets === undefined) throw new Error('this workload is not captured');
+      const { release, until, ...socket } = await sockets.acquire(options);
       if (this.#over) {
         closeSync(socket.fd);
         return release();
       }
       this.#sockets.set(id, release);
-      this.say({ kind: 'socket', id, socket });
+      this.say({ kind: 'socket', id, socket: { ...socket, waits: until !== undefined } });
+      void until?.then(() => this.say({ kind: 'accept' }));
     } catch (error) {
       this.say({ kind: 'socket', id, socket: { problem: (error as Error).message } });
     }
@@ -354,6 +362,7 @@ class WorkerLink {
     if (this.#over) return;
     this.#over = true;
     for (const release of this.#sockets.values()) release();
+    for (const fd of this.#namespace) closeSync(fd);
     for (const end of this.#secrets.values()) end();
     for (const answer of this.#asked.values()) answer(undefined);
     this.#events.ended(this.#reason === '' ? `exit code ${code}` : this.#reason);

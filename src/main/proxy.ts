@@ -17,15 +17,16 @@ import {
 } from '#io';
 import { type ExtensionRegistry, LogFiles, Proxy, type ProxySelf, type Sharing } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
+import { proxyModules } from './proxy-modules.ts';
 import { readConcurrency } from './concurrency.ts';
 import { readBootstrapApart } from './bootstrap-process.ts';
-import { HoldingNet } from './holding-net.ts';
 import { ProxySources } from './proxy-ads.ts';
 import { serveProxyAdmin } from './proxy-admin.ts';
 import { ProxyHandOver } from './proxy-hand-over.ts';
 import type { ProxyWorkers } from './proxy-workers.ts';
 import { memoryShare } from './memory-share.ts';
 import type { BootstrapParts } from './read-bootstrap.ts';
+import { plainThreads, type ThreadNet } from './thread-net.ts';
 import type { ReportingOrder } from './worker-reporting.ts';
 import { trimHeap } from './trim-heap.ts';
 
@@ -50,8 +51,8 @@ export interface StartProxyOptions {
   readonly memory?: () => number;
   /** Threads that carry the traffic; default 1: this one. */
   readonly concurrency?: number;
-  /** Where listening sockets are kept for threads and for the process after this one. Needed with `concurrency`. */
-  readonly sockets?: ProcessSockets;
+  /** Needed with `concurrency`. */
+  readonly threads?: ThreadNet;
   readonly logLevel?: LogLevel;
   /** With `concurrency`, in an agent: what its workers count finished streams into, and their environment. */
   readonly reporting?: ReportingOrder & { readonly environment: Readonly<Record<string, string>> };
@@ -90,11 +91,12 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
     ...(workers === undefined
       ? {}
       : {
-          net: new HoldingNet(options.net, options.sockets as ProcessSockets),
+          net: (options.threads as ThreadNet).holding,
           sharing: workers.sharing,
           mirror: (...batch) => workers.mirror(...batch),
         }),
     setV8Flag: setFlagsFromString,
+    modules: proxyModules(),
     memory: options.memory ?? memoryShare({ given: process.env['TOPSAIL_MEMORY_LIMIT'] }),
     shrink: trimHeap,
   });
@@ -134,7 +136,7 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
 }
 
 async function prepareWorkers(options: StartProxyOptions, stats: StatStore): Promise<ProxyWorkers> {
-  if (options.sockets === undefined) throw new TypeError('startProxy: concurrency needs sockets');
+  if (options.threads === undefined) throw new TypeError('startProxy: concurrency needs threads');
   const [{ ProxyWorkers }, { WorkerLogs }] = await Promise.all([
     import('./proxy-workers.ts'),
     import('./worker-logs.ts'),
@@ -146,7 +148,7 @@ async function prepareWorkers(options: StartProxyOptions, stats: StatStore): Pro
     log: options.log,
     stats,
     secrets: options.secrets,
-    sockets: options.sockets,
+    threads: options.threads,
     logs: new WorkerLogs(options.openLog),
     self: { metadata, serviceName, nodeId, address, environment: options.reporting?.environment ?? {} },
     logLevel: options.logLevel ?? 'info',
@@ -200,7 +202,7 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
       log,
       secrets: sources.secrets,
       concurrency: validates ? 1 : concurrency,
-      sockets,
+      threads: plainThreads(net, sockets),
       logLevel: levelOf(text('logLevel', 'info')),
     });
     if (handOver?.hasPredecessor === true) {

@@ -11,8 +11,8 @@ export function reportReady(facts: Readonly<Record<string, string | number>>): v
   if (process.connected) process.send?.({ ready: facts });
 }
 
-/** Runs `stop` once, on the first signal or the supervisor's death. A second signal ends at once. */
-export function onShutdown(stop: (reason: string) => void): void {
+/** Runs `stop` once, on the first signal or, where it is to, the supervisor's death. A second signal ends at once. */
+export function onShutdown(stop: (reason: string) => void, watches = true): void {
   let begun = false;
   const once = (reason: string): void => {
     if (begun) process.exit(1);
@@ -20,6 +20,7 @@ export function onShutdown(stop: (reason: string) => void): void {
     stop(reason);
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => once(signal));
+  if (!watches) return;
   watchSupervisor(() => {
     if (!begun) once('the supervisor is gone');
   });

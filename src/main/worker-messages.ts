@@ -5,6 +5,7 @@ import type { ListenOptions, LogLevel } from '#base';
 import type { SecretValue } from '#identity';
 import type { EjectionCause, HostView, NamedResource, ToldHealth } from '#proxy';
 import type { ComputedStat, StatWord, SummaryInit } from '#telemetry';
+import type { CaptureOrder } from './thread-net.ts';
 import type { ReportingOrder } from './worker-reporting.ts';
 
 /** `workerData` of a worker. */
@@ -19,6 +20,8 @@ export interface WorkerOrder {
   /** In an agent: what finished streams are counted into. */
   readonly reporting: ReportingOrder | undefined;
   readonly taps: readonly TapAsk[];
+  /** Of a captured workload. */
+  readonly capture: CaptureOrder | undefined;
 }
 
 /** ProxySelf without its function. */
@@ -49,16 +52,24 @@ export type ToWorker =
   | { readonly kind: 'drain-listeners'; readonly inboundOnly: boolean }
   | { readonly kind: 'log-level'; readonly scope: string | undefined; readonly level: LogLevel }
   | { readonly kind: 'reset-counters' }
+  /** The configuration is whole: sockets of the process before this one may be accepted on. */
+  | { readonly kind: 'accept' }
   /** All of them: what is missing is over. */
   | { readonly kind: 'taps'; readonly asks: readonly TapAsk[] };
 
 export type SocketAnswer =
-  | { readonly fd: number; readonly address: string; readonly port: number }
+  | {
+      readonly fd: number;
+      readonly address: string;
+      readonly port: number;
+      /** Until 'accept' is said. */
+      readonly waits: boolean;
+    }
   | { readonly problem: string };
 
 export type FromWorker =
   | { readonly kind: 'up' }
-  | { readonly kind: 'listen'; readonly id: number; readonly options: ListenOptions }
+  | { readonly kind: 'listen'; readonly id: number; readonly inside: boolean; readonly options: ListenOptions }
   | { readonly kind: 'unlisten'; readonly id: number }
   | { readonly kind: 'want-secret'; readonly name: string }
   | { readonly kind: 'drop-secret'; readonly name: string }

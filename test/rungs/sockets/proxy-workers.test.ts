@@ -5,7 +5,8 @@ import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { ProcessSockets } from '../../../src/io/index.ts';
+import { ProcessSockets, SystemNet } from '../../../src/io/index.ts';
+import { plainThreads } from '../../../src/main/thread-net.ts';
 import type { ProxyWorkers } from '../../../src/main/proxy-workers.ts';
 import { renderText } from '../../../src/telemetry/index.ts';
 import {
@@ -40,7 +41,7 @@ async function startWorkers(
     [listener('in', [{ filters: [managerFilter(options.routes ?? ALL, options.manager)] }])],
     [cluster('c', options.ports, options.cluster)],
     undefined,
-    { concurrency: 2, sockets: new ProcessSockets(), logLevel: 'error' },
+    { concurrency: 2, threads: plainThreads(new SystemNet(), new ProcessSockets()), logLevel: 'error' },
   );
   t.after(() => proxy.close());
   const workers = proxy.handle.workers as ProxyWorkers;
