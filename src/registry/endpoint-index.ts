@@ -153,9 +153,7 @@ function fromSlices(service: Service, port: ServicePort, sources: EndpointSource
     const target = (spec.ports ?? []).find((p) => (p.name ?? '') === port.name || (spec.ports ?? []).length === 1);
     if (target?.port === undefined) continue;
     for (const endpoint of spec.endpoints ?? []) {
-      const conditions = endpoint.conditions ?? {};
-      const health =
-        conditions.terminating === true ? 'draining' : conditions.ready === false ? 'unhealthy' : 'healthy';
+      const health = healthOf(endpoint.conditions ?? {});
       const { targetRef } = endpoint;
       const pod =
         targetRef?.kind === 'Pod'
@@ -167,6 +165,20 @@ function fromSlices(service: Service, port: ServicePort, sources: EndpointSource
     }
   }
   return found;
+}
+
+/** One that is ending is never ready, but may serve. */
+function healthOf({
+  ready,
+  serving,
+  terminating,
+}: {
+  readonly ready?: boolean;
+  readonly serving?: boolean;
+  readonly terminating?: boolean;
+}): Endpoint['health'] {
+  if (terminating === true) return serving === false ? 'unhealthy' : 'draining';
+  return ready === false ? 'unhealthy' : 'healthy';
 }
 
 function known(

@@ -83,6 +83,27 @@ describe('the registry', () => {
     assert.equal(endpoints(registry, 'a')[0]?.health, 'healthy');
   });
 
+  it('knows which pods are ready, which are ending and serve still, and which do not serve', () => {
+    const slice = `apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: a-1, labels: { kubernetes.io/service-name: a } }
+addressType: IPv4
+ports: [{ name: http, port: 8080, protocol: TCP }]
+endpoints:
+- { addresses: [10.0.0.1], conditions: { ready: true, serving: true, terminating: false } }
+- { addresses: [10.0.0.2], conditions: { ready: false, serving: false, terminating: false } }
+- { addresses: [10.0.0.3], conditions: { ready: false, serving: true, terminating: true } }
+- { addresses: [10.0.0.4], conditions: { ready: false, serving: false, terminating: true } }
+`;
+    const { registry } = registryOf(view(service('a'), slice));
+    assert.deepEqual(Object.fromEntries(endpoints(registry, 'a').map((e) => [e.address, e.health])), {
+      '10.0.0.1': 'healthy',
+      '10.0.0.2': 'unhealthy',
+      '10.0.0.3': 'draining',
+      '10.0.0.4': 'unhealthy',
+    });
+  });
+
   it('forgets the endpoints of a workload that is gone', () => {
     const fixed = objects(service('a'));
     const { registry } = registryOf(viewOf([...fixed, ...objects(workload('a1', 'a', '10.0.0.1'))]));

@@ -25,10 +25,8 @@ interface Group {
 export function loadAssignment(input: LoadAssignmentInput): Init<typeof ClusterLoadAssignmentSchema> {
   const { plan } = input;
   const groups = new Map<string, Group>();
-  for (const endpoint of input.endpoints) {
-    if (endpoint.health !== 'healthy' || !labelsMatch(input.subsetLabels, endpoint.labels)) continue;
+  for (const endpoint of inForce(input)) {
     const { region, zone, subZone } = endpoint.locality;
-    if (plan?.kind === 'distribute' && plan.share(endpoint.locality) === undefined) continue;
     const distance = plan?.distance(endpoint) ?? 0;
     const key = `${region}/${zone}/${subZone} ${distance}`;
     const group = groups.get(key);
@@ -49,6 +47,19 @@ export function loadAssignment(input: LoadAssignmentInput): Init<typeof ClusterL
       lbEndpoints: endpoints.map((endpoint) => lbEndpoint(endpoint, input)),
     })),
   };
+}
+
+/** Where none is healthy, those that are ending and serve still, as kube-proxy has it: better than nobody. */
+function inForce({ endpoints, subsetLabels, plan }: LoadAssignmentInput): readonly Endpoint[] {
+  const chosen = (health: Endpoint['health']): readonly Endpoint[] =>
+    endpoints.filter(
+      (one) =>
+        one.health === health &&
+        labelsMatch(subsetLabels, one.labels) &&
+        (plan?.kind !== 'distribute' || plan.share(one.locality) !== undefined),
+    );
+  const healthy = chosen('healthy');
+  return healthy.length > 0 ? healthy : chosen('draining');
 }
 
 /** Localities weigh as their endpoints do, or as their part of the rule's share. */

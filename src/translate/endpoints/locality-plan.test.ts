@@ -99,3 +99,11 @@ test('failoverPriority counts the labels that an endpoint shares with the client
     second: 1,
   });
 });
+
+test('endpoints that are ending get requests only where no other one is healthy', () => {
+  const ending = (address: string): Endpoint => ({ ...endpoint(address, 'eu/a/1'), health: 'draining' });
+  const down = (address: string): Endpoint => ({ ...endpoint(address, 'eu/a/1'), health: 'unhealthy' });
+  assert.deepEqual(levels({}, [ending('old'), endpoint('new', 'eu/a/1')]), { new: 0 });
+  assert.deepEqual(levels({}, [ending('old'), down('starting')]), { old: 0 });
+  assert.deepEqual(levels({}, [down('starting')]), {});
+});
