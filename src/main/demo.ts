@@ -6,6 +6,7 @@ import { type CaptureTier, chooseTier, ENVOY_UNCAPTURED } from './capture-tier.t
 import { type DemoPorts, demoPorts, freeBase, takenPorts } from './demo-ports.ts';
 import { readyScreen } from './demo-screen.ts';
 import { startDemoLoad } from './demo-load.ts';
+import { demoSettles } from './demo-settles.ts';
 import { bookshopSpecs, discoverySpec, gatewaySpec } from './demo-processes.ts';
 import { type Home, homeForStart, makeHome, rootFolder } from './home.ts';
 import { PORT_FOLDER, removeRecords, removeStale, runningSupervisor, writeRecords } from './stale-records.ts';
@@ -17,6 +18,8 @@ import { claimPorts } from './free-ports.ts';
 import { watchLauncher } from './watch-launcher.ts';
 
 const READY_WITHIN_MS = 60_000;
+/** Longer than that no page waits: its own answer tells more. */
+const SETTLED_WITHIN_MS = 10_000;
 const PAGE_WITHIN_MS = 15_000;
 
 export async function demo(options: Readonly<Record<string, unknown>>): Promise<number> {
@@ -103,6 +106,7 @@ async function run(
       tracing: options.tracing,
       prometheus: options.prometheus,
     });
+    await demoSettles(home, SETTLED_WITHIN_MS);
     const answered = await pageAnswers(ports.http);
     if (!answered)
       say(
