@@ -2,7 +2,7 @@
 // chain without its secret refuses connections by itself).
 
 import { Deadline } from '#base';
-import type { ListenerSnapshot } from '../listener/listener-snapshot.ts';
+import { chainsOf, disposeSnapshot, type ListenerSnapshot } from '../listener/listener-snapshot.ts';
 import type { ProxyServices } from '../services.ts';
 
 /** As long as a step of a push. */
@@ -46,7 +46,7 @@ export class AwaitedSecrets {
     const waiting = this.#listeners.get(name);
     if (waiting === undefined) return;
     this.#listeners.delete(name);
-    for (const chain of chainsOf(waiting.snapshot)) chain.dispose();
+    disposeSnapshot(waiting.snapshot);
   }
 
   #lookAgain(): void {
@@ -71,8 +71,4 @@ export class AwaitedSecrets {
 
 function isSettled(snapshot: ListenerSnapshot): boolean {
   return chainsOf(snapshot).every(({ tls }) => tls === undefined || tls.settled);
-}
-
-function chainsOf(snapshot: ListenerSnapshot): ListenerSnapshot['chains'] {
-  return snapshot.defaultChain === undefined ? snapshot.chains : [...snapshot.chains, snapshot.defaultChain];
 }

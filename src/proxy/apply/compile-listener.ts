@@ -22,12 +22,13 @@ import type { FilterChain, ListenerFilters, ListenerSnapshot } from '../listener
 import { millisOf } from '../matcher/fraction.ts';
 import type { NetworkFilterFactory, TerminalFilter } from '../network/filter.ts';
 import { TcpProxy } from '../network/tcp-proxy.ts';
-import { type CompileContext, compileManager, compileSinks } from './compile-manager.ts';
+import { type CompileContext, compileLogs, compileManager, compileSinks } from './compile-manager.ts';
 import { type MetricSettings, metricSettings } from './metric-rules.ts';
 import { compileTracer } from '../tracing/compile-tracer.ts';
 import { decodeMessage, typeNameOf } from './decode.ts';
 import type { FilterLook } from './discovered-filters.ts';
 import { unknownExtension } from './extensions.ts';
+import { tellUnread } from './unread-fields.ts';
 
 const HCM = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager';
 const TCP_PROXY = 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
@@ -62,6 +63,7 @@ function* compileInto(chains: FilterChain[], listener: Listener, context: Listen
   const field = `listener "${listener.name}"`;
   if (listener.udpListenerConfig !== undefined)
     throw new ConfigError('proxy.unsupported', `${field}.udp_listener_config`, 'UDP listeners are not part of it');
+  tellUnread('Listener', listener, field, context.warn);
   const { host, port } = socketOf(listener.address, `${field}.address`);
   for (const [i, chain] of listener.filterChains.entries()) {
     chains.push(compileChain(chain, listener, context, `${field}.filter_chains[${i}]`));
@@ -87,6 +89,7 @@ function* compileInto(chains: FilterChain[], listener: Listener, context: Listen
         : compileChain(listener.defaultFilterChain, listener, context, `${field}.default_filter_chain`),
     reusePort: listener.enableReusePort ?? listener.reusePort,
     backlog: listener.tcpBacklogSize,
+    unmatchedSinks: compileLogs(listener.accessLog, context),
     direction: DIRECTIONS[listener.trafficDirection] ?? 'unspecified',
     message: listener,
   };
@@ -124,6 +127,7 @@ function socketOf(address: Address | undefined, field: string): { readonly host:
 }
 
 function compileChain(chain: ChainMessage, listener: Listener, context: ListenerContext, field: string): FilterChain {
+  tellUnread('FilterChain', chain, field, context.warn);
   const tls = compileTls(chain, context, `${field}.transport_socket`);
   const network: NetworkFilterFactory[] = [];
   let terminal: TerminalFilter | undefined;
@@ -234,6 +238,7 @@ function compileTcpProxy(
   metrics: MetricSettings,
 ): TcpProxy {
   const specifier = tcp.clusterSpecifier;
+  tellUnread('TcpProxy', tcp, field, context.warn);
   if (tcp.tunnelingConfig !== undefined)
     throw new ConfigError('proxy.unsupported', `${field}.tunneling_config`, 'TCP over HTTP CONNECT is not part of it');
   const clusters =

@@ -19,6 +19,7 @@ import type { ProxyServices } from '../services.ts';
 import { typeNameOf } from './decode.ts';
 import { type ExtensionRegistry, unknownExtension } from './extensions.ts';
 import type { RouteStore } from './route-store.ts';
+import { tellUnread } from './unread-fields.ts';
 
 export interface CompileContext {
   readonly services: ProxyServices;
@@ -45,6 +46,7 @@ export function compileManager(
   bufferLimit: number | undefined,
   field: string,
 ): ManagerConfig {
+  tellUnread('HttpConnectionManager', hcm, field, context.warn);
   const common = hcm.commonHttpProtocolOptions;
   const http1 = hcm.httpProtocolOptions;
   if (hcm.codecType === 3)
@@ -115,15 +117,17 @@ export function compileManager(
 }
 
 export function compileSinks(logs: readonly AccessLog[], context: CompileContext): readonly StreamSink[] {
-  const sinks: StreamSink[] = [...context.extensions.commonSinks];
-  for (const log of logs) {
+  return [...context.extensions.commonSinks, ...compileLogs(logs, context)];
+}
+
+export function compileLogs(logs: readonly AccessLog[], context: CompileContext): readonly StreamSink[] {
+  return logs.map((log) => {
     const config = log.configType.value;
     const extension = config === undefined ? undefined : context.extensions.streamSink(config.typeUrl);
     if (config === undefined || extension === undefined)
       throw new ConfigError('proxy.field-invalid', 'access_log', unknownExtension(log.name, config?.typeUrl ?? ''));
-    sinks.push(extension.build(config.value, context.services, log));
-  }
-  return sinks;
+    return extension.build(config.value, context.services, log);
+  });
 }
 
 function compileFilters(

@@ -8,7 +8,7 @@ import type { Listener } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import type { RouteConfiguration } from '#proto/envoy/config/route/v3/route_pb.ts';
 import { runAtOnce, type Steps, TYPE_URL } from '#base';
 import type { ListenerManager } from '../listener/listener-manager.ts';
-import type { FilterChain, ListenerSnapshot } from '../listener/listener-snapshot.ts';
+import { chainsOf, disposeSnapshot, type ListenerSnapshot } from '../listener/listener-snapshot.ts';
 import type { ClusterDiscovery } from '../upstream/cluster-discovery.ts';
 import { DISCOVERY } from '../upstream/cluster-settings.ts';
 import { AwaitedSecrets } from './awaited-secrets.ts';
@@ -224,7 +224,7 @@ export class ConfigStore {
     this.#follow(message, look.names);
     const route = missingRoute(snapshot);
     if (route !== undefined) {
-      for (const chain of chainsOf(snapshot)) chain.dispose();
+      disposeSnapshot(snapshot);
       this.#warming.set(message.name, { message, route });
       return;
     }
@@ -290,10 +290,6 @@ export class ConfigStore {
     if (held === undefined) this.#held.set(typeUrl, (held = new Map()));
     return held;
   }
-}
-
-function chainsOf({ chains, defaultChain }: ListenerSnapshot): readonly FilterChain[] {
-  return defaultChain === undefined ? chains : [...chains, defaultChain];
 }
 
 function missingRoute(snapshot: ListenerSnapshot): string | undefined {

@@ -308,7 +308,7 @@ export class AcceptedConnection implements Undecided, ConnHandler {
     const chain = this.match();
     this.#early = this.#silent?.handOver(chain);
     if (chain === undefined) {
-      listener.stats.inc(LISTENER.no_filter_chain_match);
+      listener.unmatched(this);
       this.close('filter_chain_not_found');
       return;
     }

@@ -2,7 +2,8 @@
 
 import type { Conn, TlsFacts } from '#base';
 import type { DownstreamTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
-import { TlsMaterial } from '../tls/tls-material.ts';
+import { tellUnread } from '../apply/unread-fields.ts';
+import { TlsMaterial, tlsWarning } from '../tls/tls-material.ts';
 import type { ProxyServices } from '../services.ts';
 import type { DownstreamTls } from './listener-snapshot.ts';
 
@@ -14,6 +15,7 @@ export class ChainTls implements DownstreamTls {
   readonly #handshakeMs: number;
 
   constructor(config: DownstreamTlsContext, connectTimeoutMs: number, services: ProxyServices, field: string) {
+    tellUnread('DownstreamTlsContext', config, field, tlsWarning(services));
     this.#material = new TlsMaterial(
       config.commonTlsContext,
       'client',

@@ -1,6 +1,7 @@
 // One version of a listener: its address, what it looks at before it chooses a chain, and its chains.
 
 import type { Conn, TlsFacts } from '#base';
+import type { StreamSink } from '../http/manager-config.ts';
 import type { NetworkFilterFactory, TerminalFilter } from '../network/filter.ts';
 import type { FilterChainMatcher } from './filter-chain-match.ts';
 
@@ -20,6 +21,8 @@ export interface ListenerSnapshot {
   readonly defaultChain: FilterChain | undefined;
   readonly reusePort: boolean;
   readonly backlog: number | undefined;
+  /** Told of connections that no chain takes: the listener's own access logs. */
+  readonly unmatchedSinks: readonly StreamSink[];
   readonly direction: 'inbound' | 'outbound' | 'unspecified';
   readonly message: unknown;
 }
@@ -63,4 +66,14 @@ export interface DownstreamTls {
     ) => void,
   ): void;
   dispose(): void;
+}
+
+export function chainsOf({ chains, defaultChain }: ListenerSnapshot): readonly FilterChain[] {
+  return defaultChain === undefined ? chains : [...chains, defaultChain];
+}
+
+/** Lets go of what it holds: secrets, logs. */
+export function disposeSnapshot(snapshot: ListenerSnapshot): void {
+  for (const chain of chainsOf(snapshot)) chain.dispose();
+  for (const sink of snapshot.unmatchedSinks) sink.dispose?.();
 }

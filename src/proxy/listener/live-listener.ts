@@ -1,11 +1,12 @@
 // A listening socket and its connections. The socket owns no configuration: the snapshot is replaced under it (design 4).
 
 import type { BoundListener, Conn } from '#base';
-import { LISTENER, type StatBlock } from '#telemetry';
+import { LISTENER, type StatBlock, StreamRecord } from '#telemetry';
+import { ConnectionFacts } from '../http/connection-facts.ts';
 import type { ProxyServices } from '../services.ts';
 import { AcceptedConnection } from './accepted-connection.ts';
 import { FirstSpeakers } from './first-speakers.ts';
-import type { ListenerSnapshot } from './listener-snapshot.ts';
+import { chainsOf, disposeSnapshot, type ListenerSnapshot } from './listener-snapshot.ts';
 
 /** Connections judged in one turn of the loop when trust changes: a first look at a peer costs up to 0.2 ms. */
 const JUDGED_PER_TURN = 16;
@@ -68,17 +69,19 @@ export class LiveListener {
     this.generation++;
     this.#followTrust();
     for (const connection of [...this.#connections]) connection.recheck();
-    for (const chain of chainsOf(old)) chain.dispose();
+    disposeSnapshot(old);
   }
 
-  /** No new connections; the present ones finish what they do. */
-  drain(): void {
-    this.stopAccepting();
+  /** No new connections; the present ones finish what they do. Resolves when nobody waits to be accepted. */
+  async drain(): Promise<void> {
+    const empty = this.stopAccepting();
     for (const connection of [...this.#connections]) connection.drain();
+    await empty;
   }
 
-  stopAccepting(): void {
-    for (const bound of this.#bound.splice(0)) bound.close();
+  async stopAccepting(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#bound.splice(0).map((bound) => bound.close()));
   }
 
   /** The next response on each connection is its last; none is closed before. */
@@ -89,15 +92,34 @@ export class LiveListener {
   remove(): void {
     this.removed = true;
     this.generation++;
-    this.drain();
+    void this.drain();
   }
 
   /** Cuts what is left. */
   destroy(): void {
-    this.drain();
+    this.#destroyed = true;
+    void this.drain();
     for (const connection of [...this.#connections]) connection.close('');
-    for (const chain of chainsOf(this.snapshot)) chain.dispose();
+    disposeSnapshot(this.snapshot);
     this.services.stats.release(this.stats);
+  }
+
+  /** Nobody will own the connection: only the listener's own logs can tell of it. */
+  unmatched(connection: AcceptedConnection): void {
+    this.stats.inc(LISTENER.no_filter_chain_match);
+    const { clock, reporter } = this.services;
+    const refusals = this.snapshot.direction === 'inbound' ? reporter?.refusals() : undefined;
+    if (this.snapshot.unmatchedSinks.length === 0 && refusals === undefined) return;
+    const record = new StreamRecord();
+    record.protocol = 'TCP';
+    record.startMs = connection.startMs;
+    record.startWallMs = clock.wallTime();
+    new ConnectionFacts(connection).fill(record);
+    record.addFlag('NR');
+    record.endMs = clock.now();
+    record.connectionTerminationDetails = 'filter_chain_not_found';
+    refusals?.onStreamEnd(record);
+    for (const sink of this.snapshot.unmatchedSinks) sink.onStreamEnd(record);
   }
 
   siblingFor(address: string, port: number): LiveListener | undefined {
@@ -130,6 +152,7 @@ export class LiveListener {
   }
 
   #accept(conn: Conn): void {
+    if (this.#destroyed) return conn.destroy();
     const { overload } = this.services;
     if (overload.refusingConnections) {
       this.stats.inc(LISTENER.downstream_cx_overload_reject);
@@ -140,9 +163,6 @@ export class LiveListener {
     const connection = new AcceptedConnection(conn, this, this.services.clock.now());
     this.adopt(connection);
     connection.begin();
+    if (this.#stopped) connection.drain(true);
   }
-}
-
-function chainsOf(snapshot: ListenerSnapshot): ListenerSnapshot['chains'] {
-  return snapshot.defaultChain === undefined ? snapshot.chains : [...snapshot.chains, snapshot.defaultChain];
 }

@@ -7,6 +7,7 @@ import type {
   RouteAction_RequestMirrorPolicy,
   VirtualHost,
 } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import { tellUnread } from '../apply/unread-fields.ts';
 import { ConfigError } from '../errors.ts';
 import { millisOf, runtimeFractionOf } from '../matcher/fraction.ts';
 import type { ForwardTarget, HostRewrite, MirrorPolicy, UpgradeRule } from './compiled.ts';
@@ -34,6 +35,7 @@ export function compileForward(
   options: RouteOptions,
 ): ForwardTarget {
   const { virtualHost } = defaults;
+  tellUnread('RouteAction', action, field, options.warn);
   const duration = action.maxStreamDuration;
   const grpcMax = millisOf(duration?.grpcTimeoutHeaderMax) ?? millisOf(action.maxGrpcTimeout);
   const retry = action.retryPolicy ?? virtualHost.retryPolicy;

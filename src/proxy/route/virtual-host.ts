@@ -11,6 +11,7 @@ import type {
   VirtualHost,
   WeightedCluster_ClusterWeight,
 } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import { tellUnread } from '../apply/unread-fields.ts';
 import { ConfigError } from '../errors.ts';
 import { compileHeaderOptions, type Mutation } from '../format/index.ts';
 import { fractionOf } from '../matcher/fraction.ts';
@@ -74,6 +75,7 @@ export class CompiledVirtualHost {
   /** Pauses after every few routes. */
   static *compile(host: VirtualHost, table: TableSettings, options: RouteOptions): Steps<CompiledVirtualHost> {
     const field = `virtual_hosts["${host.name}"]`;
+    tellUnread('VirtualHost', host, field, options.warn);
     if (host.domains.length === 0) throw new ConfigError('proxy.field-required', `${field}.domains`);
     if (host.matcher !== undefined)
       throw new ConfigError('proxy.unsupported', `${field}.matcher`, 'give the routes as a list');

@@ -23,6 +23,7 @@ import type {
 } from '#proto/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import type { SdsSecretConfig } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { CommonTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { tellUnread } from '../apply/unread-fields.ts';
 import { ConfigError } from '../errors.ts';
 import type { ProxyServices } from '../services.ts';
 import { cipherList, protocolVersion } from './tls-parameters.ts';
@@ -71,6 +72,12 @@ export class TlsMaterial {
     this.#services = services;
     this.alpn = common.alpnProtocols.filter((name) => name !== METADATA_EXCHANGE);
     const validation = validationOf(common);
+    const warn = tlsWarning(services);
+    tellUnread('CommonTlsContext', common, `${field}.common_tls_context`, warn);
+    tellUnread('TlsParameters', common.tlsParams, `${field}.common_tls_context.tls_params`, warn);
+    tellUnread('CertificateValidationContext', validation.inline, `${field}.validation_context`, warn);
+    for (const own of common.tlsCertificates)
+      tellUnread('TlsCertificate', own, `${field}.common_tls_context.tls_certificates`, warn);
     this.#sans = readSanMatchers(validation.inline, field);
     this.#leafCrlOnly = validation.inline?.onlyVerifyLeafCertCrl ?? false;
     const certificate = common.tlsCertificateSdsSecretConfigs[0];
@@ -115,6 +122,11 @@ export class TlsMaterial {
   /** Servers ask for a certificate when there is something to judge it by, or when they insist. */
   get asksForCertificate(): boolean {
     return this.#required || this.#needsTrust;
+  }
+
+  /** Any name does, as far as this goes. */
+  get asksNoName(): boolean {
+    return this.#sans.length === 0;
   }
 
   /** Equal texts ask the same of the peer. */
@@ -228,6 +240,11 @@ export class TlsMaterial {
     });
     this.check = loggedCheck(check, this.#peerIs, this.#services);
   }
+}
+
+/** Of TLS contexts: where they stand is in the field's name. */
+export function tlsWarning({ log }: ProxyServices): (field: string, reason: string) => void {
+  return (field, reason) => log.warn('TLS setting has no effect', { field, reason });
 }
 
 function validationOf(common: CommonTlsContext): {

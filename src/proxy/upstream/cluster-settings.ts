@@ -7,6 +7,7 @@ import type {
 import type { ClusterConfig as ForwardClusterConfig } from '#proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
 import type { HttpProtocolOptions } from '#proto/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { decodeMessage, typeNameOf, unpack } from '../apply/decode.ts';
+import { tellUnread } from '../apply/unread-fields.ts';
 import { type ForwardSettings, type LbSettings, readForwardSettings, readLbSettings } from '../cluster/index.ts';
 import { ConfigError } from '../errors.ts';
 import { type H2Settings, readH2Settings } from '../http/h2-settings.ts';
@@ -19,6 +20,8 @@ export const DISCOVERY = { STATIC: 0, STRICT_DNS: 1, LOGICAL_DNS: 2, EDS: 3, ORI
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 const FORWARD = 'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig';
+/** Istio's: peers are known otherwise here (filter/network/istio.ts). */
+const ISTIO_EXCHANGE = 'istio.metadata_exchange';
 const CONNECT_DEFAULT_MS = 5000;
 const IDLE_DEFAULT_MS = 3_600_000;
 const DNS_REFRESH_DEFAULT_MS = 5000;
@@ -41,6 +44,7 @@ export interface ClusterSettings {
   readonly connectionKey: string;
   readonly protocol: UpstreamProtocol;
   readonly autoSni: boolean;
+  readonly autoSanValidation: boolean;
   readonly h2: H2Settings;
   /** The service that Istio's metadata name (`istio.services`). */
   readonly service: ServiceName | undefined;
@@ -63,6 +67,11 @@ export function readClusterSettings(
 ): ClusterSettings {
   const field = `cluster "${message.name}"`;
   if (message.name === '') throw new ConfigError('proxy.field-required', 'cluster.name');
+  tellUnread('Cluster', message, field, warn);
+  tellUnread('CommonLbConfig', message.commonLbConfig, `${field}.common_lb_config`, warn);
+  if (message.healthChecks.length > 1) warn(`${field}.health_checks`, 'the first of them counts');
+  for (const { name } of message.filters)
+    if (name !== ISTIO_EXCHANGE) warn(`${field}.filters "${name}"`, 'connections to endpoints have no filters');
   const type = message.clusterDiscoveryType;
   const forward = type.case === 'clusterType' ? readClusterType(type.value, field) : undefined;
   const http = unpack<HttpProtocolOptions>(
@@ -81,6 +90,9 @@ export function readClusterSettings(
     localAddress: bind === undefined || bind === '' || bind === '0.0.0.0' ? undefined : bind,
     keepAliveMs: keepalive === undefined ? undefined : (keepalive.keepaliveTime ?? 7200) * 1000,
   };
+  const names = http?.upstreamHttpProtocolOptions ?? message.upstreamHttpProtocolOptions;
+  if (names !== undefined && names.overrideAutoSniHeader !== '')
+    warn(`${field}.upstream_http_protocol_options.override_auto_sni_header`, 'names are not taken from requests');
   const protocol = protocolOf(message, http);
   const h2 = h2Options(message, http);
   const h2Settings = readH2Settings(h2, 'endpoint', `${field}.http2_protocol_options`, warn);
@@ -92,7 +104,8 @@ export function readClusterSettings(
     pool,
     connectionKey: JSON.stringify([protocol, h2Settings, pool.maxRequestsPerConnection, pool.localAddress]),
     protocol,
-    autoSni: http?.upstreamHttpProtocolOptions?.autoSni ?? message.upstreamHttpProtocolOptions?.autoSni ?? false,
+    autoSni: names?.autoSni ?? false,
+    autoSanValidation: names?.autoSanValidation ?? false,
     h2: h2Settings,
     originalDstPort:
       message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,

@@ -3,9 +3,11 @@
 import { type Conn, type ConnHandler, HTTP_ALPN, METADATA_EXCHANGE } from '#base';
 import type { UpstreamTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
 import type { Host } from '../cluster/host.ts';
-import { TlsMaterial } from '../tls/tls-material.ts';
+import { tellUnread } from '../apply/unread-fields.ts';
+import { TlsMaterial, tlsWarning } from '../tls/tls-material.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from './cluster.ts';
+import { namedPeer, serverNameOf } from './server-name.ts';
 import { StandingConnections } from './standing-connections.ts';
 import { connectOptions } from './transport.ts';
 
@@ -26,6 +28,7 @@ export class TlsTransport {
     this.#config = config;
     this.#cluster = cluster;
     this.#services = services;
+    tellUnread('UpstreamTlsContext', config, field, tlsWarning(services));
     this.#material = new TlsMaterial(config.commonTlsContext, 'server', true, services, field);
     this.#ofMesh = config.commonTlsContext?.alpnProtocols.includes(METADATA_EXCHANGE) === true;
     this.#material.onTrust = () => this.#judge();
@@ -45,10 +48,19 @@ export class TlsTransport {
   connect(host: Host, handler: ConnHandler, preamble?: Uint8Array, http?: 'h1' | 'h2'): Conn {
     const { context, check, checkKey } = this.#material;
     const alpn = this.#ofMesh && http !== undefined ? HTTP_ALPN[http] : this.#material.alpn;
-    const { sni } = this.#config;
+    const { settings } = this.#cluster;
+    const sni = serverNameOf(settings, this.#config.sni, host);
+    const named = settings.autoSanValidation && this.#material.asksNoName;
     return this.#standing.add(
       this.#services.net.connect(
-        connectOptions(host, this.#cluster.poolSettings, { context, alpn, sni, check, checkKey }, preamble),
+        connectOptions(
+          host,
+          this.#cluster.poolSettings,
+          named
+            ? { context, alpn, sni, check: namedPeer(check, sni), checkKey: `${checkKey} named ${sni}` }
+            : { context, alpn, sni, check, checkKey },
+          preamble,
+        ),
         handler,
       ),
     );

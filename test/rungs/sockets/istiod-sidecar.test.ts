@@ -1,8 +1,11 @@
 // A whole sidecar as Istio's control plane configures it: captured connections, mutual TLS, sniffing, passthrough, policies. Traffic
 // of both directions goes through this project's proxy; a test's net says what the kernel would of redirected connections.
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { type Conn, type Logger, type Net } from '#base';
 import { SystemNet } from '#io';
@@ -10,7 +13,7 @@ import { freePort } from '../../mesh/test-ports.ts';
 import { until } from '../../mesh/until.ts';
 import { IN_MESH, sidecar, VIP } from './istiod-fixture.ts';
 import { secretsOf } from './mtls-fixture.ts';
-import { runProxy, startApp } from './proxy-fixture.ts';
+import { listener, managerFilter, runProxy, startApp } from './proxy-fixture.ts';
 
 const SERVER = 'spiffe://cluster.local/ns/default/sa/reviews';
 
@@ -138,4 +141,36 @@ test('a sidecar of Istio’s control plane carries what its pod sends and gets',
     'requests are told from bytes',
   );
   assert.deepEqual(lines, []);
+});
+
+test('a connection that no chain takes stands in the listener’s own log', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'topsail-unmatched-'));
+  const path = join(folder, 'log');
+  const proxy = await runProxy(
+    [
+      listener('l', [{ filter_chain_match: { destination_port: 1 }, filters: [managerFilter([])] }], {
+        access_log: [
+          {
+            name: 'envoy.access_loggers.file',
+            filter: { response_flag_filter: { flags: ['NR'] } },
+            typed_config: {
+              '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
+              path,
+              log_format: {
+                text_format_source: { inline_string: '%RESPONSE_FLAGS% %CONNECTION_TERMINATION_DETAILS%\n' },
+              },
+            },
+          },
+        ],
+      }),
+    ],
+    [],
+  );
+  t.after(() => {
+    proxy.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  assert.equal(await talk('127.0.0.1', proxy.port('l'), 'x'), 'closed');
+  await proxy.handle.flushLogs();
+  await until('the line', () => readFileSync(path, 'utf8') === 'NR filter_chain_not_found\n');
 });
