@@ -39,7 +39,6 @@ export function bookshop(image: string): string {
           metadata: { labels },
           spec: {
             serviceAccountName: service,
-            terminationGracePeriodSeconds: 5,
             containers: [
               {
                 name: service,

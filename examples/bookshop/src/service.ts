@@ -43,20 +43,27 @@ export function json(value: unknown, status = 200): Answer {
   return { status, type: 'application/json', body: `${JSON.stringify(value)}\n` };
 }
 
+/** Less than the 30 s that Kubernetes gives. */
+const STOP_MS = 20_000;
+
 /** Starts a service; `answer` says what each request gets, undefined is a 404. */
 export function serve(name: string, answer: (asked: Asked) => Promise<Answer | undefined> | Answer | undefined): void {
   const port = Number(process.env['PORT'] ?? 9080);
+  let ending = false;
   const server = createServer((req, res) => {
+    if (ending) res.setHeader('connection', 'close');
     void respond(name, answer, req, res);
   });
   server.keepAliveTimeout = 75_000;
   server.listen(port, process.env['HOST'] ?? '127.0.0.1', () => {
     console.log(JSON.stringify({ time: new Date().toISOString(), service: name, version, message: 'listening', port }));
   });
+  // What is being answered gets its answer; whoever started this service decides how long that may take.
   const stop = (): void => {
+    ending = true;
     server.close(() => process.exit(0));
     server.closeIdleConnections();
-    setTimeout(() => process.exit(0), 1000).unref();
+    setTimeout(() => process.exit(0), STOP_MS).unref();
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
