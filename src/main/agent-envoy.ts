@@ -61,6 +61,7 @@ export async function startEnvoyProxy(options: AgentProxyOptions & { readonly bi
   server.register(
     ACCESS_LOG_PATH,
     accessLogMethod(clock, (side, stats) => {
+      if (side === 'refused') return reporter.refusals();
       const { rules, tcpReportMs } = envoyMetricSettings(stats, log);
       return reporter.sink(side, rules, tcpReportMs);
     }),

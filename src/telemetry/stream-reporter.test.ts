@@ -1,6 +1,8 @@
 // What a stream's record left open is filled in: its own workload, and the service that was asked for.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { EdgeAggregator } from './graph/edge-aggregator.ts';
+import { IstioMetrics } from './istio/istio-metrics.ts';
 import { StreamRecord, UNKNOWN_PEER } from './stream-record.ts';
 import { StreamReporter } from './stream-reporter.ts';
 
@@ -21,4 +23,35 @@ test('a request that was denied before a cluster was chosen belongs to the servi
 test('nobody names services of other namespaces, or what is no service, by an SNI', () => {
   for (const name of ['details.bank.svc.cluster.local', 'details.shop', 'x"} y.shop.svc.z', ''])
     assert.equal(serviceOf({ sni: sni(name), downstreamMtls: true }), '');
+});
+
+const HEALTH = { cpuSeconds: 0, rssBytes: 0, activeConnections: 0, activeRequests: 0 };
+
+test('a caller of the mesh that did not say who it is tells of the edge itself; a denial only the callee can tell', () => {
+  const told = (fields: Partial<StreamRecord>) => {
+    const aggregator = new EdgeAggregator();
+    const reporter = new StreamReporter({ local: { ...UNKNOWN_PEER, workload: 'details-v1' }, aggregator });
+    const peer = { downstreamMtls: true, downstreamPrincipal: 'spiffe://cluster.local/ns/shop/sa/web' };
+    reporter
+      .sink('destination')
+      .onStreamEnd(Object.assign(new StreamRecord(), { protocol: 'TCP', ...peer, ...fields }));
+    return aggregator.flush(0, HEALTH).edges?.map((edge) => edge.denials);
+  };
+  assert.deepEqual(told({}), []);
+  assert.deepEqual(told({ connectionTerminationDetails: 'rbac_access_denied_matched_policy[none]' }), [
+    { 'rbac_access_denied_matched_policy[none]': 1n },
+  ]);
+});
+
+test('what no filter chain took is told and tapped as denied, and no part of the metrics', () => {
+  const aggregator = new EdgeAggregator();
+  const metrics = new IstioMetrics({ istioVersion: '1.31.0' });
+  const tapped: string[] = [];
+  const taps = { add: (record: StreamRecord) => void tapped.push(record.connectionTerminationDetails) };
+  const reporter = new StreamReporter({ local: { ...UNKNOWN_PEER, workload: 'a' }, aggregator, metrics, taps });
+  reporter.refusals().onStreamEnd(Object.assign(new StreamRecord(), { protocol: 'TCP', flags: ['NR'] }));
+  const [edge] = aggregator.flush(0, HEALTH).edges ?? [];
+  assert.deepEqual([edge?.destination?.workload, edge?.denied, edge?.failures], ['a', 1n, 0n]);
+  assert.deepEqual(tapped, ['filter_chain_not_found']);
+  assert.doesNotMatch([...metrics.renderPrometheus(true, false)].join(''), /istio_tcp/);
 });

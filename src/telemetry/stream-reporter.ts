@@ -3,6 +3,7 @@
 // upstream cluster's name tells ("outbound|9080|v1|reviews.default.svc.cluster.local").
 
 import type { EdgeAggregator } from './graph/edge-aggregator.ts';
+import { denialOf, NO_FILTER_CHAIN } from './graph/failure.ts';
 import type { Reporter } from './istio/edge.ts';
 import type { IstioMetrics } from './istio/istio-metrics.ts';
 import type { MetricRules } from './istio/metric-rules.ts';
@@ -38,6 +39,7 @@ export class StreamReporter {
   readonly #options: StreamReporterOptions;
   readonly #services = new Map<string, Service>();
   readonly #sinks = new Map<string, StreamReporterSink>();
+  #refusals: StreamReporterSink | undefined = undefined;
 
   constructor(options: StreamReporterOptions) {
     this.#options = options;
@@ -56,7 +58,8 @@ export class StreamReporter {
           if (countedElsewhere(record)) return;
           metrics?.recordIstio(record, reporter, rules);
           taps?.add(record, reporter !== 'source');
-          if (!toldByPeer(record, reporter)) aggregator?.add(record, reporter);
+          // What was denied here its caller cannot tell apart from an application's refusal.
+          if (!toldByPeer(record, reporter) || denialOf(record) !== '') aggregator?.add(record, reporter);
         },
         onTcpConnected: (record, nowMs) => {
           this.#complete(record, reporter);
@@ -71,6 +74,24 @@ export class StreamReporter {
       if (shared) this.#sinks.set(reporter, sink);
     }
     return sink;
+  }
+
+  /**
+   * For connections that an inbound listener turned away before any filter chain took them, such as plaintext where
+   * mutual TLS is demanded: they are told and tapped, and no part of Istio's metrics, which know only of what a chain took.
+   */
+  refusals(): StreamReporterSink {
+    const { aggregator, taps } = this.#options;
+    return (this.#refusals ??= {
+      onStreamEnd: (record) => {
+        this.#complete(record, 'destination');
+        // A stock Envoy's log says so by its flag alone.
+        if (record.connectionTerminationDetails === '') record.connectionTerminationDetails = NO_FILTER_CHAIN;
+        taps?.add(record, true);
+        aggregator?.add(record, 'destination');
+      },
+      onTcpConnected: () => undefined,
+    });
   }
 
   #complete(record: StreamRecord, reporter: Reporter): void {

@@ -16,8 +16,8 @@ import { HeaderBlock } from '#wire/http';
 import { LiveConnections } from './live-connections.ts';
 
 export const ACCESS_LOG_PATH = '/envoy.service.accesslog.v3.AccessLogService/StreamAccessLogs';
-/** Access log names: on whose side of the connection Envoy stood. */
-export type LogSide = 'source' | 'destination';
+/** Access log names: on whose side of the connection Envoy stood; or that no filter chain took the connection. */
+export type LogSide = 'source' | 'destination' | 'refused';
 
 /** Envoy names the rule that denied in its details alone. */
 const DENIED_BY = /^rbac_access_denied_matched_policy\[(.+)\]$/;
@@ -44,7 +44,7 @@ export function accessLogMethod(
         if (message.identifier !== undefined) {
           const [side, stats] = message.identifier.logName.split('?', 2);
           sink = opened(
-            side === 'destination' ? 'destination' : 'source',
+            side === 'destination' || side === 'refused' ? side : 'source',
             stats === undefined ? undefined : Buffer.from(stats, 'base64url'),
           );
         }

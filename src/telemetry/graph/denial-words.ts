@@ -1,5 +1,7 @@
 // What the response code details of a refusal say, in a few words: who denied, and by which rule.
 
+import { NO_FILTER_CHAIN } from './failure.ts';
+
 /** The rule of an AuthorizationPolicy, by its place in `spec.rules`. */
 export interface DenyingRule {
   readonly namespace: string;
@@ -22,6 +24,7 @@ export function denialWords(details: string): string {
   if (details.startsWith('jwt_authn')) return `token refused: ${tokenTrouble(details)}`;
   if (details.startsWith('ext_authz_denied')) return 'external authorizer';
   if (details.startsWith('ext_authz_error')) return 'external authorizer did not answer';
+  if (details === NO_FILTER_CHAIN) return 'plaintext where mutual TLS is demanded, or an unknown server name';
   return details;
 }
 

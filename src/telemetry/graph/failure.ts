@@ -10,7 +10,14 @@ const CLIENT_FLAGS: ReadonlySet<ResponseFlag> = new Set(['DC', 'DR', 'DPE', 'UAE
 const GRPC_FAILURES: ReadonlySet<number> = new Set([2, 4, 13, 14, 15]);
 
 /** How the details of a refusal begin, with Envoy as with our proxy. */
-const DENIALS = ['rbac_access_denied', 'jwt_authn_access_denied', 'ext_authz_denied', 'ext_authz_error'] as const;
+export const NO_FILTER_CHAIN = 'filter_chain_not_found';
+const DENIALS = [
+  NO_FILTER_CHAIN,
+  'rbac_access_denied',
+  'jwt_authn_access_denied',
+  'ext_authz_denied',
+  'ext_authz_error',
+] as const;
 
 export function isFailure(record: StreamRecord): boolean {
   if (record.responseCode >= 500) return true;

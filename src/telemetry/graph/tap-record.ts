@@ -77,7 +77,7 @@ export function tapRecord(record: StreamRecord, inbound: boolean, local: PeerInf
     status: record.responseCode,
     grpcStatus: record.grpcStatus,
     flags: record.flags,
-    details: record.responseCodeDetails,
+    details: record.responseCodeDetails || record.connectionTerminationDetails,
     bytesReceived: record.bytesReceived,
     bytesSent: record.bytesSent,
     source: side(named(record.source, !inbound), inbound ? record.downstreamPrincipal : record.upstreamLocalPrincipal),

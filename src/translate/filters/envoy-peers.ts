@@ -63,10 +63,7 @@ export function agentAccessLog(
     },
   };
   const commonConfig: Init<typeof CommonGrpcAccessLogConfigSchema> = {
-    logName: `${side}${stats === undefined ? '' : `?${statsText(stats)}`}`,
-    grpcService: { targetSpecifier: { case: 'envoyGrpc', value: { clusterName: ENVOY_AGENT_CLUSTERS.accessLog } } },
-    transportApiVersion: ApiVersion.V3,
-    bufferFlushInterval: duration(FLUSH_MS),
+    ...toAgent(`${side}${stats === undefined ? '' : `?${statsText(stats)}`}`),
     customTags:
       side === 'destination'
         ? []
@@ -89,6 +86,27 @@ export function agentAccessLog(
     name: `envoy.access_loggers.${traffic}_grpc`,
     configType: { case: 'typedConfig', value: config },
   });
+}
+
+/** Of an inbound listener: what no filter chain took, which no chain's log tells of. */
+export function refusedAccessLog(): AccessLog {
+  return create(AccessLogSchema, {
+    name: 'envoy.access_loggers.tcp_grpc',
+    filter: { filterSpecifier: { case: 'responseFlagFilter', value: { flags: ['NR'] } } },
+    configType: {
+      case: 'typedConfig',
+      value: any(TcpGrpcAccessLogConfigSchema, { commonConfig: toAgent('refused') }),
+    },
+  });
+}
+
+function toAgent(logName: string): Init<typeof CommonGrpcAccessLogConfigSchema> {
+  return {
+    logName,
+    grpcService: { targetSpecifier: { case: 'envoyGrpc', value: { clusterName: ENVOY_AGENT_CLUSTERS.accessLog } } },
+    transportApiVersion: ApiVersion.V3,
+    bufferFlushInterval: duration(FLUSH_MS),
+  };
 }
 
 /** Request headers that labels are made of. */

@@ -13,6 +13,7 @@ import { providersKey, resolveProviders } from '../authz/extension-providers.ts'
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { inboundClusterOf } from '../clusters/fixed-clusters.ts';
 import { address, duration, resource } from '../encode.ts';
+import { refusedAccessLog } from '../filters/envoy-peers.ts';
 import { tcpProxy } from '../filters/tcp-proxy.ts';
 import { BLACK_HOLE, INBOUND_PASSTHROUGH, inboundCluster } from '../names.ts';
 import type { ProxyView } from '../proxy-view.ts';
@@ -218,7 +219,7 @@ function virtualInbound(
       httpInspector(declared),
     ],
     ...detection(mesh.protocolDetectionTimeoutMs),
-    accessLog: [...telemetry.listenerLogs],
+    accessLog: [...telemetry.listenerLogs, ...(envoy ? [refusedAccessLog()] : [])],
     ...(tproxy ? { transparent: true } : {}),
     filterChains: [
       {
@@ -246,7 +247,7 @@ function boundListener(
     trafficDirection: TrafficDirection.INBOUND,
     listenerFilters: [tlsInspector(), ...(sniffed ? [httpInspector()] : [])],
     ...detection(authorization.mesh.protocolDetectionTimeoutMs),
-    accessLog: [...scope.telemetry.server.listenerLogs],
+    accessLog: [...scope.telemetry.server.listenerLogs, ...(envoy ? [refusedAccessLog()] : [])],
     filterChains: [...chainsOf(port, envoy, authorization, scope, {})],
     metadata: { filterMetadata: { istio: { declaredPort: port.declared } } },
   };
