@@ -104,6 +104,41 @@ endpoints:
     });
   });
 
+  it('follows an EndpointSlice from one service to another, and to none', () => {
+    const slice = (owner: string): ConfigObject[] =>
+      objects(`apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: s-1, labels: { ${owner === '' ? '' : `kubernetes.io/service-name: ${owner}`} } }
+addressType: IPv4
+ports: [{ name: http, port: 8080, protocol: TCP }]
+endpoints: [{ addresses: [10.0.0.1] }]
+`);
+    const fixed = objects(service('a') + '---\n' + service('b') + '---\n' + service('c'));
+    const { registry } = registryOf(viewOf([...fixed, ...slice('a')]));
+    const held = (): number[] => ['a', 'b', 'c'].map((name) => endpoints(registry, name).length);
+    const seen = [held()];
+    for (const owner of ['b', '']) {
+      registry.updateEndpoints(viewOf([...fixed, ...slice(owner)]), ['EndpointSlice/default/s-1']);
+      seen.push(held());
+    }
+    assert.deepEqual(seen, [
+      [1, 0, 0],
+      [0, 1, 0],
+      [0, 0, 0],
+    ]);
+  });
+
+  it('keeps the index of DestinationRules while they are the same', () => {
+    const rule = objects(
+      'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: { name: a }\nspec: { host: a }\n',
+    );
+    const context = { domain: 'cluster.local', exists: () => true };
+    const first = buildDestinationRules(viewOf(rule), { ...context, former: undefined });
+    const others = viewOf([...rule, ...objects(service('a'))]);
+    assert.equal(buildDestinationRules(others, { ...context, former: first }), first);
+    assert.notEqual(buildDestinationRules(view(), { ...context, former: first }), first);
+  });
+
   it('forgets the endpoints of a workload that is gone', () => {
     const fixed = objects(service('a'));
     const { registry } = registryOf(viewOf([...fixed, ...objects(workload('a1', 'a', '10.0.0.1'))]));

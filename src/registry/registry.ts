@@ -79,6 +79,7 @@ export class Registry {
   updateEndpoints(config: ConfigView, keys: Iterable<string>): EndpointChange {
     const view = this.#view;
     if (view === undefined) return this.rebuild(config);
+    const former = this.#config;
     this.#config = config;
     const touched = new Map<string, Service>();
     for (const key of keys) {
@@ -90,7 +91,9 @@ export class Registry {
         else this.#put(entry);
         this.#touch(this.#workloads.get(key), view.services, touched);
       } else {
-        for (const service of view.services.inNamespace.get(namespace) ?? []) touched.set(serviceKey(service), service);
+        const names = kind === 'Endpoints' ? [name] : [former, config].map((one) => sliceOwner(one, namespace, name));
+        for (const service of view.services.inNamespace.get(namespace) ?? [])
+          if (names.includes(service.name)) touched.set(serviceKey(service), service);
       }
     }
     return this.#reindex(view.services, touched.values(), view);
@@ -217,7 +220,7 @@ export class Registry {
   #slicesByService(): ReadonlyMap<string, CoreEndpointSlice[]> {
     const found = new Map<string, CoreEndpointSlice[]>();
     for (const slice of this.#config?.list('EndpointSlice') ?? []) {
-      const service = slice.metadata.labels['kubernetes.io/service-name'];
+      const service = slice.metadata.labels[SLICE_OWNER];
       if (service === undefined) continue;
       const key = `${slice.metadata.namespace}/${service}`;
       const list = found.get(key);
@@ -226,4 +229,11 @@ export class Registry {
     }
     return found;
   }
+}
+
+const SLICE_OWNER = 'kubernetes.io/service-name';
+
+/** The service that an EndpointSlice is of. */
+function sliceOwner(config: ConfigView | undefined, namespace: string, name: string): string | undefined {
+  return config?.get('EndpointSlice', namespace, name)?.metadata.labels[SLICE_OWNER];
 }

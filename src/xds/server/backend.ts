@@ -49,8 +49,8 @@ export interface XdsBackend {
   snapshot(): number;
   /** What this proxy gets from the current snapshot. `wanted` has an entry for every type it asked for. */
   resources(node: ProxyNode, wanted: ReadonlyMap<string, Wanted>): ProxyResources;
-  /** The current version of these endpoint resources for this proxy; a missing name does not exist. */
-  endpoints(node: ProxyNode, names: ReadonlySet<string>): ReadonlyMap<string, XdsResource>;
+  /** All endpoint resources of the current snapshot for this proxy. */
+  endpoints(node: ProxyNode): ReadonlyMap<string, XdsResource>;
   /** Calls `changed` for every new snapshot; the result ends that. */
   subscribe(changed: (change: SnapshotChange) => void): () => void;
   /** Whether a full snapshot can change anything for this proxy; absent = always. */

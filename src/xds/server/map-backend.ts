@@ -1,5 +1,5 @@
 // A backend over plain maps, the same resources for every client: the agent's SDS, tests and the simulator.
-import type { ProxyNode, XdsResource } from '#base';
+import { type ProxyNode, TYPE_URL, type XdsResource } from '#base';
 import type { GrpcPeer, Metadata } from '#wire/grpc';
 import type { Authorization, ProxyResources, Rejection, SnapshotChange, XdsBackend } from './backend.ts';
 
@@ -52,15 +52,8 @@ export class MapBackend implements XdsBackend {
     return { snapshot: this.#snapshot, resources: this.#types };
   }
 
-  endpoints(_node: ProxyNode, names: ReadonlySet<string>): ReadonlyMap<string, XdsResource> {
-    const found = new Map<string, XdsResource>();
-    for (const map of this.#types.values()) {
-      for (const name of names) {
-        const resource = map.get(name);
-        if (resource?.typeUrl.endsWith('ClusterLoadAssignment') === true) found.set(name, resource);
-      }
-    }
-    return found;
+  endpoints(): ReadonlyMap<string, XdsResource> {
+    return this.#types.get(TYPE_URL.endpoint) ?? new Map<string, XdsResource>();
   }
 
   subscribe(changed: (change: SnapshotChange) => void): () => void {

@@ -145,11 +145,7 @@ export class XdsStream implements ServerCallHandler {
 
   all(typeUrl: string): ReadonlyMap<string, XdsResource> {
     if (typeUrl === TYPE_URL.endpoint && this.#endpointsStale && this.#target !== undefined) {
-      this.#endpointsStale = false;
-      const fresh = this.#host.backend.resources(this.#node as ProxyNode, this.#wanted());
-      const resources = new Map(this.#target.resources);
-      resources.set(typeUrl, fresh.resources.get(typeUrl) ?? NO_RESOURCES);
-      this.#target = { snapshot: this.#target.snapshot, resources };
+      this.#useEndpoints(this.#host.backend.endpoints(this.#node as ProxyNode));
     }
     return this.#target?.resources.get(typeUrl) ?? NO_RESOURCES;
   }
@@ -341,10 +337,21 @@ export class XdsStream implements ServerCallHandler {
     if (this.#pendingEndpoints.size === 0 || type === undefined || type.outstanding.length > 0) return;
     const names = this.#pendingEndpoints;
     this.#pendingEndpoints = new Set();
-    const { list, removed } = type.differences(names, this.#host.backend.endpoints(node, names));
+    const all = this.#host.backend.endpoints(node);
+    const { list, removed } = type.differences(names, all);
     if (list.length > 0 || (removed.length > 0 && this.#variant === 'delta')) this.#transmit(type, list, removed);
     for (const name of removed) type.forget(name);
-    if (!this.#sequence.running && !this.#dirty) this.#reach(this.#host.backend.snapshot());
+    if (this.#sequence.running) return;
+    this.#useEndpoints(all);
+    if (!this.#dirty) this.#reach(this.#host.backend.snapshot());
+  }
+
+  /** From here on the stream is at these endpoints; once it has them, it shares the map instead of noting each. */
+  #useEndpoints(all: ReadonlyMap<string, XdsResource>): void {
+    if (this.#target === undefined) return;
+    this.#endpointsStale = false;
+    const resources = new Map(this.#target.resources).set(TYPE_URL.endpoint, all);
+    this.#target = { snapshot: this.#target.snapshot, resources };
   }
 
   #continue(): void {
