@@ -72,16 +72,14 @@ export class LiveListener {
     disposeSnapshot(old);
   }
 
-  /** No new connections; the present ones finish what they do. Resolves when nobody waits to be accepted. */
-  async drain(): Promise<void> {
-    const empty = this.stopAccepting();
+  /** No new connections; the present ones finish what they do. */
+  drain(): void {
+    this.stopAccepting();
     for (const connection of [...this.#connections]) connection.drain();
-    await empty;
   }
 
-  async stopAccepting(): Promise<void> {
-    this.#stopped = true;
-    await Promise.all(this.#bound.splice(0).map((bound) => bound.close()));
+  stopAccepting(): void {
+    for (const bound of this.#bound.splice(0)) bound.close();
   }
 
   /** The next response on each connection is its last; none is closed before. */
@@ -92,13 +90,12 @@ export class LiveListener {
   remove(): void {
     this.removed = true;
     this.generation++;
-    void this.drain();
+    this.drain();
   }
 
   /** Cuts what is left. */
   destroy(): void {
-    this.#destroyed = true;
-    void this.drain();
+    this.drain();
     for (const connection of [...this.#connections]) connection.close('');
     disposeSnapshot(this.snapshot);
     this.services.stats.release(this.stats);
@@ -107,9 +104,8 @@ export class LiveListener {
   /** Nobody will own the connection: only the listener's own logs can tell of it. */
   unmatched(connection: AcceptedConnection): void {
     this.stats.inc(LISTENER.no_filter_chain_match);
-    const { clock, reporter } = this.services;
-    const refusals = this.snapshot.direction === 'inbound' ? reporter?.refusals() : undefined;
-    if (this.snapshot.unmatchedSinks.length === 0 && refusals === undefined) return;
+    if (this.snapshot.unmatchedSinks.length === 0) return;
+    const { clock } = this.services;
     const record = new StreamRecord();
     record.protocol = 'TCP';
     record.startMs = connection.startMs;
@@ -118,7 +114,6 @@ export class LiveListener {
     record.addFlag('NR');
     record.endMs = clock.now();
     record.connectionTerminationDetails = 'filter_chain_not_found';
-    refusals?.onStreamEnd(record);
     for (const sink of this.snapshot.unmatchedSinks) sink.onStreamEnd(record);
   }
 
@@ -152,7 +147,6 @@ export class LiveListener {
   }
 
   #accept(conn: Conn): void {
-    if (this.#destroyed) return conn.destroy();
     const { overload } = this.services;
     if (overload.refusingConnections) {
       this.stats.inc(LISTENER.downstream_cx_overload_reject);
@@ -163,6 +157,5 @@ export class LiveListener {
     const connection = new AcceptedConnection(conn, this, this.services.clock.now());
     this.adopt(connection);
     connection.begin();
-    if (this.#stopped) connection.drain(true);
   }
 }
