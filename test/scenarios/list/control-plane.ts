@@ -77,9 +77,8 @@ export class ControlPlane implements XdsBackend {
       : { snapshot: snapshot.number, resources: this.#translation.translate(snapshot, node) };
   }
 
-  endpoints(node: ProxyNode, names: ReadonlySet<string>): ReadonlyMap<string, XdsResource> {
-    const all = this.#snapshot === undefined ? undefined : this.#translation.translateEndpoints(this.#snapshot, node);
-    return new Map([...(all ?? [])].filter(([name]) => names.has(name)));
+  endpoints(node: ProxyNode): ReadonlyMap<string, XdsResource> {
+    return this.#snapshot === undefined ? new Map() : this.#translation.translateEndpoints(this.#snapshot, node);
   }
 
   subscribe(changed: (change: SnapshotChange) => void): () => void {
