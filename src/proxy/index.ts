@@ -23,6 +23,6 @@ export { Proxy, type ProxyOptions, type ResourceMirror } from './proxy.ts';
 export { SharedTable, Sharing, type ToldHealth } from './shared/index.ts';
 export { RouteTable } from './route/index.ts';
 export type { EjectionCause } from './cluster/index.ts';
-export type { ProxySelf, ProxyServices } from './services.ts';
+export type { ModuleSource, ProxySelf, ProxyServices } from './services.ts';
 export type { Cluster } from './upstream/cluster.ts';
 export type { ClusterManager } from './upstream/cluster-manager.ts';

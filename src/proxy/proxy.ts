@@ -11,7 +11,7 @@ import { ListenerManager } from './listener/listener-manager.ts';
 import { OverloadManager } from './overload/overload-manager.ts';
 import type { OverloadThresholds } from './overload/overload-actions.ts';
 import { loadRegexEngine } from './matcher/regex.ts';
-import { NOBODY, type ProxySelf, type ProxyServices } from './services.ts';
+import { type ModuleSource, NOBODY, type ProxySelf, type ProxyServices } from './services.ts';
 import type { Sharing } from './shared/index.ts';
 import { SpanExporters } from './tracing/span-exporters.ts';
 import { ClusterDiscovery } from './upstream/cluster-discovery.ts';
@@ -37,6 +37,7 @@ export interface ProxyOptions {
   readonly overloadThresholds?: OverloadThresholds;
   /** Where several threads serve. */
   readonly sharing?: Sharing | undefined;
+  readonly modules?: ModuleSource | undefined;
   /** Told of every batch before it is applied: other threads apply the same ones in the same order. */
   readonly mirror?: ResourceMirror | undefined;
 }
@@ -90,6 +91,7 @@ export class Proxy {
         ...(options.overloadThresholds === undefined ? {} : { thresholds: options.overloadThresholds }),
       }),
       sharing: options.sharing,
+      modules: options.modules,
       draining: () => this.#draining,
     };
     this.services = services;

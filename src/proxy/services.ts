@@ -27,6 +27,13 @@ export const NOBODY: ProxySelf = {
   environment: () => undefined,
 };
 
+/** Where Wasm modules come from that are not in the configuration itself. */
+export interface ModuleSource {
+  readFile(path: string): Promise<Uint8Array>;
+  /** `sha256` '' or "nil" = any. */
+  fetch(url: string, sha256: string): Promise<Uint8Array>;
+}
+
 export interface ProxyServices {
   readonly clock: Clock;
   readonly random: Random;
@@ -46,6 +53,8 @@ export interface ProxyServices {
   readonly overload: OverloadManager;
   /** What threads of this proxy have in common; undefined where one serves. */
   readonly sharing: Sharing | undefined;
+  /** Undefined: modules come in the configuration only. */
+  readonly modules: ModuleSource | undefined;
   /** The process goes down: answer "connection: close". */
   draining(): boolean;
 }

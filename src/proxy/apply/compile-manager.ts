@@ -171,6 +171,8 @@ function compileFilters(
           statPrefix: `http.${statPrefix}.`,
           place: at,
           sharing: services.sharing,
+          self: services.self,
+          modules: services.modules,
         },
         filter.name,
       ),

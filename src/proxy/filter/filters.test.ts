@@ -33,6 +33,7 @@ import { ClusterManager } from '../upstream/cluster-manager.ts';
 import { GrpcMessageCounter } from './http/grpc-stats.ts';
 import { HTTP_FILTERS, NETWORK_FILTERS } from './index.ts';
 import { TokenBucket } from './token-bucket.ts';
+import { NOBODY } from '../services.ts';
 
 interface Bench {
   readonly clock: FakeClock;
@@ -59,6 +60,8 @@ function bench<D extends DescMessage>(name: string, schema: D, config: MessageIn
       statPrefix: '',
       place: '',
       sharing: undefined,
+      self: NOBODY,
+      modules: undefined,
     },
     name,
   );

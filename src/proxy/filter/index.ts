@@ -17,7 +17,7 @@ import { localRateLimitExtension } from './http/local-ratelimit.ts';
 import { opaExtension } from './http/opa/index.ts';
 import { rbacExtension } from './http/rbac.ts';
 import { setFilterStateExtension } from './http/set-filter-state.ts';
-import { wasmExtension } from './http/wasm.ts';
+import { wasmExtension } from './http/wasm/index.ts';
 import { networkExtAuthzExtension } from './network/ext-authz.ts';
 import { istioNetworkExtensions } from './network/istio.ts';
 import { connectionLimitExtension, networkLocalRateLimitExtension } from './network/limits.ts';

@@ -5,6 +5,7 @@ import type { Clock, Logger, Random } from '#base';
 import type { StatStore, StreamRecord } from '#telemetry';
 import type { HeaderBlock, RequestHead, ResponseHead } from '#wire/http';
 import type { ResponseFlag } from '#telemetry';
+import type { ModuleSource, ProxySelf } from '../services.ts';
 import type { Sharing } from '../shared/index.ts';
 import type { ClusterManager } from '../upstream/cluster-manager.ts';
 
@@ -114,6 +115,8 @@ export interface FilterContext {
   readonly place: string;
   /** What threads of this proxy have in common; undefined where one serves. */
   readonly sharing: Sharing | undefined;
+  readonly self: ProxySelf;
+  readonly modules: ModuleSource | undefined;
 }
 
 /** One per extension type URL. `build` throws a ConfigError for configuration that Envoy would refuse too. */

@@ -159,7 +159,23 @@ const common = (port: number) => ({
 const plugin = (failOpen: boolean): XdsResource =>
   resource(TypedExtensionConfigSchema, TYPE_URL.extensionConfig, PLUGIN, {
     name: PLUGIN,
-    typed_config: { '@type': WASM, config: { name: 'default.basic-auth', fail_open: failOpen } },
+    typed_config: {
+      '@type': WASM,
+      config: {
+        name: 'default.basic-auth',
+        fail_open: failOpen,
+        vm_config: {
+          runtime: 'envoy.wasm.runtime.v8',
+          // Where nobody may ask.
+          code: {
+            remote: {
+              http_uri: { uri: 'oci://127.0.0.1:1/basic-auth:1', cluster: '_', timeout: '30s' },
+              sha256: 'nil',
+            },
+          },
+        },
+      },
+    },
   });
 
 function collecting(lines: string[]): Logger {

@@ -7,6 +7,7 @@ import type { DownstreamFacts, FilterCallbacks } from '../../http/filter.ts';
 import { testConnection, testHead } from '../../match-input.testing.ts';
 import type { ClusterManager } from '../../upstream/cluster-manager.ts';
 import { peerMetadataExtension } from './peer-metadata.ts';
+import { NOBODY } from '../../services.ts';
 
 const peer = { ...UNKNOWN_PEER, workload: 'reviews-v1', namespace: 'shop', app: 'reviews', version: 'v1' };
 const text = encodePeerMetadata(peer);
@@ -23,6 +24,8 @@ function filter(fields: readonly number[], connection: DownstreamFacts, inMesh =
       statPrefix: '',
       place: '',
       sharing: undefined,
+      self: NOBODY,
+      modules: undefined,
       stats: new StatStore(),
       clusters: { get: () => ({ showsIdentity: inMesh }) } as unknown as ClusterManager,
     },
