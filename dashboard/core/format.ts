@@ -58,3 +58,9 @@ export function clockText(wallMs: number): string {
   const at = new Date(wallMs);
   return [at.getHours(), at.getMinutes(), at.getSeconds()].map((n) => String(n).padStart(2, '0')).join(':');
 }
+
+/** `spiffe://cluster.local/ns/default/sa/reviews` -> "default/reviews". */
+export function shortPrincipal(principal: string): string {
+  const found = /\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(principal);
+  return found === null ? principal : `${found[1]}/${found[2]}`;
+}

@@ -17,7 +17,9 @@ export interface GraphNode {
   readonly members: number;
   readonly rateIn: number;
   readonly rateOut: number;
+  /** Of what it is asked: failed or denied. */
   readonly errorShare: number;
+  readonly deniedShare: number;
   readonly p99Ms: number;
   readonly health: Health;
 }
@@ -30,7 +32,9 @@ export interface GraphLink {
   readonly protocols: readonly string[];
   readonly rate: number;
   readonly errorRate: number;
+  /** Failed or denied. */
   readonly errorShare: number;
+  readonly deniedShare: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
@@ -87,6 +91,7 @@ interface Sums {
   rateIn: number;
   rateOut: number;
   errorsIn: number;
+  deniedIn: number;
   p99Ms: number;
 }
 
@@ -97,6 +102,7 @@ interface LinkSums {
   readonly protocols: Set<string>;
   rate: number;
   errorRate: number;
+  deniedRate: number;
   weight: number;
   p50: number;
   p95: number;
@@ -118,7 +124,10 @@ export function buildGraph(
     const node = nodeOf(side, gateways, options);
     let sums = nodes.get(node.id);
     if (sums === undefined)
-      nodes.set(node.id, (sums = { first: node, members: new Set(), rateIn: 0, rateOut: 0, errorsIn: 0, p99Ms: 0 }));
+      nodes.set(
+        node.id,
+        (sums = { first: node, members: new Set(), rateIn: 0, rateOut: 0, errorsIn: 0, deniedIn: 0, p99Ms: 0 }),
+      );
     sums.members.add(`${side.namespace}/${side.workload}`);
     return sums;
   };
@@ -133,6 +142,7 @@ export function buildGraph(
     from.rateOut += edge.requestsPerSecond;
     to.rateIn += edge.requestsPerSecond;
     to.errorsIn += edge.errorsPerSecond;
+    to.deniedIn += edge.deniedPerSecond;
     to.p99Ms = Math.max(to.p99Ms, edge.p99Ms);
     if (from !== to || options.level === 'workload') addLink(links, from.first.id, to.first.id, edge);
   }
@@ -164,7 +174,7 @@ function destinationSide(edge: TrafficEdgeJson): Side {
 function nodeOf(side: Side, gateways: ReadonlySet<string>, options: GraphOptions): GraphNode {
   const { namespace, workload, version } = side;
   const service = side.service || workload;
-  const none = { members: 1, rateIn: 0, rateOut: 0, errorShare: 0, p99Ms: 0, health: 'idle' as const };
+  const none = { members: 1, rateIn: 0, rateOut: 0, errorShare: 0, deniedShare: 0, p99Ms: 0, health: 'idle' as const };
   if (namespace === UNKNOWN)
     return {
       id: `external/${service}`,
@@ -228,6 +238,7 @@ function addLink(links: Map<string, LinkSums>, from: string, to: string, edge: T
         protocols: new Set(),
         rate: 0,
         errorRate: 0,
+        deniedRate: 0,
         weight: 0,
         p50: 0,
         p95: 0,
@@ -243,6 +254,7 @@ function addLink(links: Map<string, LinkSums>, from: string, to: string, edge: T
   link.protocols.add(edge.protocol);
   link.rate += edge.requestsPerSecond;
   link.errorRate += edge.errorsPerSecond;
+  link.deniedRate += edge.deniedPerSecond;
   link.weight += weight;
   link.p50 += edge.p50Ms * weight;
   link.p95 = Math.max(link.p95, edge.p95Ms);
@@ -260,6 +272,7 @@ function finishNode(sums: Sums): GraphNode {
     rateIn: sums.rateIn,
     rateOut: sums.rateOut,
     errorShare,
+    deniedShare: sums.rateIn > 0 ? sums.deniedIn / sums.rateIn : 0,
     p99Ms: sums.p99Ms,
     health: sums.rateIn + sums.rateOut === 0 ? 'idle' : healthOf(errorShare),
   };
@@ -281,6 +294,7 @@ function finishLink(link: LinkSums): GraphLink {
     rate: link.rate,
     errorRate: link.errorRate,
     errorShare: link.rate > 0 ? link.errorRate / link.rate : 0,
+    deniedShare: link.rate > 0 ? link.deniedRate / link.rate : 0,
     p50Ms: link.p50 / link.weight,
     p95Ms: link.p95,
     p99Ms: link.p99,
@@ -310,4 +324,15 @@ function boxesOf(nodes: readonly GraphNode[], options: GraphOptions): Pick<Graph
 
 function serviceBox(node: GraphNode): string {
   return `svc/${node.namespace}/${node.service}`;
+}
+
+/** "12 % fail", or "denied" where that is most of it. */
+export function troubleWord({
+  errorShare,
+  deniedShare,
+}: {
+  readonly errorShare: number;
+  readonly deniedShare: number;
+}): 'fail' | 'denied' {
+  return deniedShare > errorShare / 2 ? 'denied' : 'fail';
 }

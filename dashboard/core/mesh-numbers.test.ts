@@ -5,13 +5,20 @@ import { meshNumbers } from './mesh-numbers.ts';
 const edge = (destination: string, requestsPerSecond: number, errorsPerSecond: number, mtls: number) => ({
   destination,
   requestsPerSecond,
+  deniedPerSecond: 0,
   errorsPerSecond,
   mtls,
 });
 
 test('what reached no workload is counted apart, and lowers no share of mutual TLS', () => {
   const numbers = meshNumbers([edge('a', 6, 1, 1), edge('b', 2, 0, 0.5), edge('unknown', 4, 3, 0)]);
-  assert.deepEqual(numbers, { requestsPerSecond: 12, errorsPerSecond: 4, lostPerSecond: 3, mtlsShare: 7 / 8 });
+  assert.deepEqual(numbers, {
+    requestsPerSecond: 12,
+    errorsPerSecond: 4,
+    deniedPerSecond: 0,
+    lostPerSecond: 3,
+    mtlsShare: 7 / 8,
+  });
 });
 
 test('without traffic there is no share', () => {

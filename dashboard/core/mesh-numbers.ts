@@ -9,12 +9,17 @@ export interface MeshNumbers {
   readonly errorsPerSecond: number;
   /** Of the errors, those that no workload's row shows. */
   readonly lostPerSecond: number;
+  /** Of the errors, what a policy refused. */
+  readonly deniedPerSecond: number;
   /** 0..1 of the requests that reached a workload; undefined where none did. */
   readonly mtlsShare: number | undefined;
 }
 
 export function meshNumbers(
-  edges: readonly Pick<TrafficEdgeJson, 'destination' | 'requestsPerSecond' | 'errorsPerSecond' | 'mtls'>[],
+  edges: readonly Pick<
+    TrafficEdgeJson,
+    'destination' | 'requestsPerSecond' | 'errorsPerSecond' | 'deniedPerSecond' | 'mtls'
+  >[],
 ): MeshNumbers {
   const sum = (of: (edge: (typeof edges)[number]) => number, some = edges): number =>
     some.reduce((total, edge) => total + of(edge), 0);
@@ -24,6 +29,7 @@ export function meshNumbers(
   return {
     requestsPerSecond: sum((edge) => edge.requestsPerSecond),
     errorsPerSecond: sum((edge) => edge.errorsPerSecond),
+    deniedPerSecond: sum((edge) => edge.deniedPerSecond),
     lostPerSecond: sum((edge) => edge.errorsPerSecond, lost),
     mtlsShare: rate === 0 ? undefined : sum((edge) => edge.requestsPerSecond * edge.mtls, arrived) / rate,
   };

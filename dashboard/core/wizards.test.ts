@@ -7,6 +7,7 @@ import { requestOf } from './request-hops.ts';
 import { modeFor } from './strict-readiness.ts';
 import {
   authorize,
+  seenIdentities,
   breakCircuits,
   injectFaults,
   setMtls,
@@ -135,12 +136,36 @@ test('time-outs, breakers and mTLS keep what else the object says', () => {
 });
 
 test('a policy from traffic names the identities that were seen, never anyone else', () => {
-  const [policy, ...others] = authorize([edgeOf({}), edgeOf({ sourcePrincipal: '', source: 'stranger' })], 'ALLOW');
+  const seen = seenIdentities([edgeOf({}), edgeOf({ sourcePrincipals: [], source: 'stranger' })]);
+  const [policy, ...others] = authorize(seen, 'ALLOW');
   assert.equal(others.length, 0);
   assert.deepEqual(policy?.spec, {
     selector: { matchLabels: { app: 'reviews' } },
     action: 'ALLOW',
     rules: [{ from: [{ source: { principals: ['cluster.local/ns/default/sa/productpage'] } }] }],
+  });
+});
+
+test('an edge that had several identities draws a policy for all of them, and tells who was always denied', () => {
+  const [friend, caller] = [
+    'spiffe://cluster.local/ns/default/sa/friend',
+    'spiffe://cluster.local/ns/default/sa/caller',
+  ];
+  const seen = seenIdentities([
+    edgeOf({ sourcePrincipals: [friend, caller] }),
+    edgeOf({ sourcePrincipals: [friend], service: 'reviews-too.default.svc.cluster.local' }),
+    edgeOf({ source: 'thief-v1', sourcePrincipals: [caller], requests: 5, denied: 5 }),
+  ]);
+  assert.deepEqual(
+    seen.map((one) => [one.edge.source, one.principal.split('/').at(-1), one.denied]),
+    [
+      ['productpage-v1', 'friend', false],
+      ['productpage-v1', 'caller', false],
+      ['thief-v1', 'caller', true],
+    ],
+  );
+  assert.deepEqual((authorize(seen, 'ALLOW')[0]?.spec['rules'] as Record<string, unknown>[])[0], {
+    from: [{ source: { principals: ['cluster.local/ns/default/sa/caller', 'cluster.local/ns/default/sa/friend'] } }],
   });
 });
 

@@ -204,15 +204,42 @@ export function setMtls(objects: readonly ObjectJson[], service: ServiceRef, mod
   ];
 }
 
-/** A policy that allows, or denies, the callers whose identity was seen on these edges. */
-export function authorize(edges: readonly TrafficEdgeJson[], action: 'ALLOW' | 'DENY'): readonly Manifest[] {
+/** An identity that was seen on an edge, to be chosen for a policy. */
+export interface SeenIdentity {
+  readonly edge: TrafficEdgeJson;
+  /** '' where the caller showed none: no policy can name it. */
+  readonly principal: string;
+  /** All that it asked for was denied: it is no part of what works today. */
+  readonly denied: boolean;
+}
+
+/** Every identity of every edge, once for each callee. */
+export function seenIdentities(edges: readonly TrafficEdgeJson[]): readonly SeenIdentity[] {
+  const seen = new Map<string, SeenIdentity>();
+  for (const edge of edges) {
+    const denied = edge.denied > 0 && edge.denied >= edge.requests + edge.connectionsOpened;
+    for (const principal of edge.sourcePrincipals.length === 0 ? [''] : edge.sourcePrincipals) {
+      const key = identityKey({ edge, principal });
+      const known = seen.get(key);
+      if (known === undefined || (known.denied && !denied)) seen.set(key, { edge, principal, denied });
+    }
+  }
+  return [...seen.values()];
+}
+
+export function identityKey({ edge, principal }: Pick<SeenIdentity, 'edge' | 'principal'>): string {
+  return `${edge.sourceNamespace}/${edge.source} ${principal} ${edge.destinationNamespace}/${edge.destination}`;
+}
+
+/** A policy for each callee that allows, or denies, these identities. */
+export function authorize(seen: readonly SeenIdentity[], action: 'ALLOW' | 'DENY'): readonly Manifest[] {
   const byService = Map.groupBy(
-    edges.filter((one) => one.sourcePrincipal !== ''),
-    (one) => `${one.destinationNamespace}/${one.destinationCanonical || one.destination}`,
+    seen.filter((one) => one.principal !== ''),
+    ({ edge }) => `${edge.destinationNamespace}/${edge.destinationCanonical || edge.destination}`,
   );
   return [...byService].map(([id, own]) => {
     const [namespace = '', name = ''] = id.split('/');
-    const principals = [...new Set(own.map((one) => one.sourcePrincipal.replace(/^spiffe:\/\//, '')))].sort();
+    const principals = [...new Set(own.map((one) => one.principal.replace(/^spiffe:\/\//, '')))].sort();
     return {
       apiVersion: SECURITY,
       kind: 'AuthorizationPolicy',

@@ -62,13 +62,20 @@ function Summary({
   readonly edges: Parameters<typeof meshNumbers>[0];
   readonly rows: ReturnType<typeof goldenRows>;
 }): ReactNode {
-  const { requestsPerSecond: rate, errorsPerSecond: errors, lostPerSecond: lost, mtlsShare } = meshNumbers(edges);
+  const {
+    requestsPerSecond: rate,
+    errorsPerSecond: errors,
+    lostPerSecond: lost,
+    deniedPerSecond: denied,
+    mtlsShare,
+  } = meshNumbers(edges);
   const failing = rows.filter((one) => one.requestsPerSecond > 0 && one.successRate < 0.999).length;
   return (
     <section className="card grid three" aria-label="The mesh in numbers">
       <Fact value={rateText(rate)}>requests a second between {rows.length} workloads</Fact>
       <Fact value={rate > 0 ? percentText(1 - errors / rate) : '–'} tone={errors > 0 ? 'is-bad' : ''}>
         succeed{errors > 0 ? `; ${rateText(errors)} a second fail` : ''}
+        {denied > 0 ? `, ${rateText(denied)} of them denied by policy` : ''}
         {lost > 0 ? `, ${rateText(lost)} of them before they reach a workload` : ''}
       </Fact>
       <Fact value={failing} tone={failing > 0 ? 'is-bad' : ''}>

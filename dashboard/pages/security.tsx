@@ -2,10 +2,11 @@
 import type { ReactNode } from 'react';
 import type { TrafficEdgeJson } from '../../src/api/dashboard-json.ts';
 import { deniedIdentities } from '../core/denied-identities.ts';
-import { clockText, percentText, rateText } from '../core/format.ts';
+import { clockText, percentText, rateText, shortPrincipal } from '../core/format.ts';
 import { type Readiness, strictReadiness } from '../core/strict-readiness.ts';
 import { useDenied, useObjects, useStatus, useTrafficOf } from '../store/api.ts';
 import { useSession } from '../store/session.ts';
+import { DeniedBy } from '../views/denied-by.tsx';
 import { Icon } from '../views/icon.tsx';
 import { ObjectTable } from '../views/object-table.tsx';
 import { type Column, Fact, Mtls, SortedTable } from '../views/pieces.tsx';
@@ -219,12 +220,6 @@ function DeniedTable(): ReactNode {
   );
 }
 
-/** `spiffe://cluster.local/ns/default/sa/reviews` -> "default/reviews". */
-function shortPrincipal(principal: string): string {
-  const found = /\/ns\/([^/]+)\/sa\/([^/]+)$/.exec(principal);
-  return found === null ? principal : `${found[1]}/${found[2]}`;
-}
-
 /** Beside a caller stands who was denied, which need not be who it is now. */
 function DeniedEdges({ edges }: { readonly edges: readonly TrafficEdgeJson[] }): ReactNode {
   const { canWrite } = useSession();
@@ -248,7 +243,8 @@ function DeniedEdges({ edges }: { readonly edges: readonly TrafficEdgeJson[] }):
   return (
     <EdgeTable
       edges={edges}
-      none="Nobody got a 401 or 403 in the last hour."
+      none="Nobody was denied in the last hour."
+      denied
       identity={{ name: 'Denied identity', cell: identity }}
     />
   );
@@ -256,17 +252,30 @@ function DeniedEdges({ edges }: { readonly edges: readonly TrafficEdgeJson[] }):
 
 const OWN_IDENTITY: Column<TrafficEdgeJson> = {
   name: 'Identity',
-  cell: (e) => <span className="mono small">{e.sourcePrincipal || 'none'}</span>,
+  cell: (e) => <span className="mono small">{e.sourcePrincipals.map(shortPrincipal).join(', ') || 'none'}</span>,
+};
+
+const DENIED_BY: Column<TrafficEdgeJson> = {
+  name: 'Denied by',
+  cell: (e) =>
+    Object.keys(e.denials).length === 0 ? (
+      <span className="soft">the application</span>
+    ) : (
+      <DeniedBy denials={[e.denials]} />
+    ),
 };
 
 function EdgeTable({
   edges,
   none,
   identity = OWN_IDENTITY,
+  denied = false,
 }: {
   readonly edges: readonly TrafficEdgeJson[];
   readonly none: string;
   readonly identity?: Column<TrafficEdgeJson>;
+  /** Says who denied. */
+  readonly denied?: boolean;
 }): ReactNode {
   const link = (e: TrafficEdgeJson, action: string): string =>
     `/wizard/authorize?from=${encodeURIComponent(`${e.sourceNamespace}/${e.source}`)}&to=${encodeURIComponent(`${e.destinationNamespace}/${e.destination}`)}&action=${action}`;
@@ -300,6 +309,7 @@ function EdgeTable({
               ? `${deniedOf(e)} (${percentText(Math.min(1, deniedOf(e) / Math.max(1, e.requests)))})`
               : '–',
         },
+        ...(denied ? [DENIED_BY] : []),
         { name: 'mTLS', sort: (e) => e.mtls, cell: (e) => <Mtls share={e.mtls} /> },
         identity,
         {
@@ -317,5 +327,7 @@ function EdgeTable({
 }
 
 function deniedOf(edge: TrafficEdgeJson): number {
-  return Object.entries(edge.codes).reduce((sum, [code, n]) => sum + (DENIED.has(code) ? n : 0), 0);
+  const answers = Object.entries(edge.codes).reduce((sum, [code, n]) => sum + (DENIED.has(code) ? n : 0), 0);
+  // A connection that was turned away has no code.
+  return Math.max(answers, edge.denied);
 }

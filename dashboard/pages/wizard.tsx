@@ -3,6 +3,9 @@ import { type ReactNode, useMemo, useRef, useState } from 'react';
 import type { ObjectJson } from '../../src/api/api-json.ts';
 import {
   authorize,
+  identityKey,
+  type SeenIdentity,
+  seenIdentities,
   breakCircuits,
   findRoutes,
   findRule,
@@ -18,6 +21,7 @@ import { useObjects, useStatus, useTrafficOf } from '../store/api.ts';
 import { knownWorkloads } from '../core/golden-rows.ts';
 import type { KnownWorkload } from '../core/graph-model.ts';
 import { useChoice } from '../store/route.ts';
+import { shortPrincipal } from '../core/format.ts';
 import { EditObject } from '../views/edit-object.tsx';
 import { Segmented } from '../views/pieces.tsx';
 import { ShiftForm } from '../views/shift-form.tsx';
@@ -287,7 +291,14 @@ function AuthorizeForm({ made }: { readonly made: FormProps['made'] }): ReactNod
       (from === '' || `${one.sourceNamespace}/${one.source}` === from) &&
       (to === '' || `${one.destinationNamespace}/${one.destination}` === to),
   );
-  const nameless = edges.filter((one) => one.sourcePrincipal === '').length;
+  const seen = seenIdentities(edges);
+  const named = seen.filter((one) => one.principal !== '');
+  const nameless = seen.length - named.length;
+  // Of the whole mesh's traffic nobody means to allow who is refused today; of one edge that may be just the point.
+  const [changed, setChanged] = useState<ReadonlySet<string>>(new Set());
+  const isChosen = (one: SeenIdentity): boolean =>
+    (action !== 'ALLOW' || from !== '' || !one.denied) !== changed.has(identityKey(one));
+  const chosen = named.filter(isChosen);
   return (
     <div className="stack">
       <p className="soft">
@@ -307,27 +318,51 @@ function AuthorizeForm({ made }: { readonly made: FormProps['made'] }): ReactNod
         <p className="note warn">Whoever did not call in the last hour will be refused: look at rare jobs first.</p>
       )}
       {nameless > 0 && (
-        <p className="note warn">{nameless} edges come from callers whose identity is not known; they are left out.</p>
+        <p className="note warn">
+          {nameless === 1 ? 'One caller showed' : `${nameless} callers showed`} no identity, so that no policy can name
+          {nameless === 1 ? ' it: it is' : ' them: they are'} left out.
+        </p>
       )}
-      <ul className="findings small">
-        {edges.slice(0, 30).map((one) => (
-          <li key={`${one.source}${one.destination}${one.service}`}>
-            {one.source} → {one.destination}
-          </li>
+      <fieldset className="identities">
+        <legend>
+          {chosen.length} of {named.length} identities
+        </legend>
+        {named.map((one) => (
+          <label key={identityKey(one)} className="row small">
+            <input
+              type="checkbox"
+              checked={isChosen(one)}
+              onChange={() => setChanged((before) => toggled(before, identityKey(one)))}
+            />
+            <span className="mono" title={one.principal}>
+              {shortPrincipal(one.principal)}
+            </span>
+            <span className="soft">
+              {one.edge.source} → {one.edge.destination}
+            </span>
+            {one.denied && <span className="badge warn">denied today</span>}
+          </label>
         ))}
-      </ul>
+        {named.length === 0 && <p className="small soft">None was seen.</p>}
+      </fieldset>
       <div>
         <button
           type="button"
           className="primary"
-          disabled={edges.length === nameless}
-          onClick={() => made(authorize(edges, action as 'ALLOW'))}
+          disabled={chosen.length === 0}
+          onClick={() => made(authorize(chosen, action as 'ALLOW'))}
         >
           Make the manifest
         </button>
       </div>
     </div>
   );
+}
+
+function toggled(set: ReadonlySet<string>, key: string): ReadonlySet<string> {
+  const other = new Set(set);
+  if (!other.delete(key)) other.add(key);
+  return other;
 }
 
 function basis(kind: string, object: ObjectJson | undefined): ReactNode {

@@ -1,6 +1,6 @@
 // The golden table: success, requests, latency and mTLS of what each workload is asked; the order is by pain until a heading is pressed.
 import type { ReactNode } from 'react';
-import { millisText, rateText } from '../core/format.ts';
+import { millisText, percentText, rateText } from '../core/format.ts';
 import type { GoldenRow } from '../core/golden-rows.ts';
 import { type Column, Mtls, SortedTable, Success } from './pieces.tsx';
 import { Sparkline } from './sparkline.tsx';
@@ -29,7 +29,14 @@ const COLUMNS: readonly Column<GoldenRow>[] = [
     name: 'Success',
     number: true,
     sort: (r) => r.successRate,
-    cell: (r) => <Success share={r.successRate} asked={r.requestsPerSecond > 0} />,
+    cell: (r) => (
+      <>
+        <Success share={r.successRate} asked={r.requestsPerSecond > 0} />
+        {r.deniedPerSecond > 0 && (
+          <div className="small is-bad">{percentText(Math.min(1, r.deniedPerSecond / r.requestsPerSecond))} denied</div>
+        )}
+      </>
+    ),
   },
   { name: 'Inbound req/s', number: true, sort: (r) => r.requestsPerSecond, cell: (r) => rateText(r.requestsPerSecond) },
   { name: 'p50', number: true, sort: (r) => r.p50Ms, cell: (r) => millisText(r.p50Ms) },

@@ -9,6 +9,7 @@ import {
   type GraphNode,
   type Health,
   healthOf,
+  troubleWord,
 } from '../core/graph-model.ts';
 import type { GraphLayout, Place, Point } from '../core/layout.ts';
 import { iconPath } from './icon.tsx';
@@ -137,7 +138,7 @@ function Link({ link, points, chosen, dim, moving, label, choose }: LinkProps): 
   const end = points.at(-1) as Point;
   const before = points.at(-2) ?? end;
   const tag = tagTexts(link, label);
-  const words = `${tag.first} ${tag.second}: ${link.from} to ${link.to}, ${rateText(link.rate)} requests a second, ${percentText(link.errorShare)} fail, p99 ${millisText(link.p99Ms)}, mTLS ${link.mtls}`;
+  const words = `${tag.first} ${tag.second}: ${link.from} to ${link.to}, ${rateText(link.rate)} requests a second, ${percentText(link.errorShare)} ${troubleWord(link)}, p99 ${millisText(link.p99Ms)}, mTLS ${link.mtls}`;
   return (
     <g
       className={`link-group${chosen ? ' chosen' : ''}${dim ? ' dim' : ''}`}
@@ -172,7 +173,7 @@ function tagTexts(link: GraphLink, label: LinkLabel): { readonly first: string; 
         : `${link.openConnections} open`;
   const second =
     link.errorShare >= DEGRADED_SHARE
-      ? `${percentText(link.errorShare)} fail`
+      ? `${percentText(link.errorShare)} ${troubleWord(link)}`
       : label === 'both' && link.rate > 0
         ? `p99 ${millisText(link.p99Ms)}`
         : '';
@@ -282,7 +283,7 @@ function Node({ node, place, chosen, dim, found, choose, open }: NodeProps): Rea
       : node.rateOut > 0
         ? `sends ${rateText(node.rateOut)}/s`
         : 'no traffic';
-  const words = `${detail}${failing ? `${percentText(node.errorShare)} fail · ${rateText(node.rateIn)}/s` : sub}`;
+  const words = `${detail}${failing ? `${percentText(node.errorShare)} ${troubleWord(node)} · ${rateText(node.rateIn)}/s` : sub}`;
   const classes = `node ${node.health}${chosen ? ' chosen' : ''}${dim ? ' dim' : ''}${found ? ' found' : ''}`;
   return (
     <g

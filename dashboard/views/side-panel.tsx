@@ -5,6 +5,7 @@ import { objectsAbout } from '../core/objects-about.ts';
 import { millisText, percentText, rateText } from '../core/format.ts';
 import type { GraphLink, GraphModel, GraphNode } from '../core/graph-model.ts';
 import { isFailed } from '../core/request-hops.ts';
+import { DeniedBy } from './denied-by.tsx';
 import { useObjects } from '../store/api.ts';
 import { useSession } from '../store/session.ts';
 import { useTap } from '../store/tap.ts';
@@ -116,6 +117,7 @@ function LinkPanel({
   );
   const codes = counts(own.map((one) => one.codes));
   const flags = counts(own.map((one) => one.flags));
+  const principals = [...new Set(own.flatMap((one) => one.sourcePrincipals))];
   const first = own[0];
   return (
     <>
@@ -132,6 +134,15 @@ function LinkPanel({
         <dd>{rateText(link.rate)} a second</dd>
         <dt>Failing</dt>
         <dd>{link.errorShare > 0 ? <span className="is-bad">{percentText(link.errorShare)}</span> : 'none'}</dd>
+        {link.deniedShare > 0 && (
+          <>
+            <dt>Denied</dt>
+            <dd>
+              <span className="is-bad">{percentText(link.deniedShare)}</span> by{' '}
+              <DeniedBy denials={own.map((one) => one.denials)} />
+            </dd>
+          </>
+        )}
         <dt>Latency</dt>
         <dd>
           p50 {millisText(link.p50Ms)}, p95 {millisText(link.p95Ms)}, p99 {millisText(link.p99Ms)}
@@ -150,10 +161,14 @@ function LinkPanel({
             <dd>{flags.map(([flag, n]) => `${flag}: ${n}`).join(', ')}</dd>
           </>
         )}
-        {first !== undefined && first.sourcePrincipal !== '' && (
+        {principals.length > 0 && (
           <>
-            <dt>Caller</dt>
-            <dd className="mono small">{first.sourcePrincipal}</dd>
+            <dt>{principals.length > 1 ? `Caller, as ${principals.length}` : 'Caller'}</dt>
+            <dd className="mono small">
+              {principals.map((one) => (
+                <div key={one}>{one}</div>
+              ))}
+            </dd>
           </>
         )}
         {first !== undefined && first.destinationPrincipal !== '' && (

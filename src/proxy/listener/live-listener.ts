@@ -104,8 +104,9 @@ export class LiveListener {
   /** Nobody will own the connection: only the listener's own logs can tell of it. */
   unmatched(connection: AcceptedConnection): void {
     this.stats.inc(LISTENER.no_filter_chain_match);
-    if (this.snapshot.unmatchedSinks.length === 0) return;
-    const { clock } = this.services;
+    const { clock, reporter } = this.services;
+    const refusals = this.snapshot.direction === 'inbound' ? reporter?.refusals() : undefined;
+    if (this.snapshot.unmatchedSinks.length === 0 && refusals === undefined) return;
     const record = new StreamRecord();
     record.protocol = 'TCP';
     record.startMs = connection.startMs;
@@ -114,6 +115,7 @@ export class LiveListener {
     record.addFlag('NR');
     record.endMs = clock.now();
     record.connectionTerminationDetails = 'filter_chain_not_found';
+    refusals?.onStreamEnd(record);
     for (const sink of this.snapshot.unmatchedSinks) sink.onStreamEnd(record);
   }
 
