@@ -151,7 +151,7 @@ export const ERRORS = {
   ),
   'TS-CFG-0330': error(
     'The path {value} is not legal: {reason}.',
-    'Use `*` at one end, or `{*}` and a last `{**}` as whole segments.',
+    'Use `*` at one end, or `{*}` and after them one `{**}`, as whole segments.',
   ),
   'TS-CFG-0331': error('The PeerAuthentication is not legal: {reason}.', 'Correct the object.'),
   'TS-CFG-0332': error('The token rule is not legal: {reason}.', 'Correct the rule.'),

@@ -89,15 +89,19 @@ function checkOperation(context: Context, operation: AuthorizationOperation | un
   }
 }
 
-/** Path templates: `{*}` and a last `{**}`, each a whole segment, not mixed with `*`. */
+/** Path templates: `{*}` and at most one `{**}`, which no template follows, each a whole segment, not mixed with `*`. */
 function checkPath(context: Context, value: string, path: Path): void {
   if (!/[{}]/.test(value)) return;
   const say = (reason: string): void => context.problems.say('TS-CFG-0330', path, { value: shown(value), reason });
   const segments = value.split('/');
   if (!value.startsWith('/')) return say('a template begins with `/`');
-  for (const [i, segment] of segments.entries()) {
-    if (segment === '{**}' && i !== segments.length - 1) return say('`{**}` must be the last segment');
-    if (segment === '{*}' || segment === '{**}') continue;
+  let rest = false;
+  for (const segment of segments) {
+    if (segment === '{*}' || segment === '{**}') {
+      if (rest) return say('no `{*}` or `{**}` may follow `{**}`');
+      rest = segment === '{**}';
+      continue;
+    }
     if (/[{}]/.test(segment)) return say('braces are only legal as `{*}` or `{**}`, alone in their segment');
     if (segment.includes('*')) return say('a template has no bare `*`');
   }

@@ -192,7 +192,7 @@ const CASES: readonly (readonly [KindName, string, readonly string[]])[] = [
   ],
   [
     'AuthorizationPolicy',
-    '{rules: [{to: [{operation: {paths: ["/a/{**}/b", "/{*}/b"]}}]}]}',
+    '{rules: [{to: [{operation: {paths: ["/a/{**}/b/{*}", "/{*}/b", "/a/{**}/b"]}}]}]}',
     ['TS-CFG-0330 rules[0].to[0].operation.paths[0]'],
   ],
   [

@@ -7,12 +7,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
-import { apiRoutes, authzRoutes, caRoutes, debugRoutes } from '#api';
+import {
+  apiRoutes,
+  authzRoutes,
+  caRoutes,
+  configRoutes,
+  debugRoutes,
+  generatedRoutes,
+  logRoutes,
+  pageRoutes,
+  proxyLiveRoutes,
+  signInRoutes,
+  tapRoutes,
+  traceRoutes,
+  trafficRoutes,
+  whatIfRoutes,
+} from '#api';
 import { makeCsr, generateKeyPair } from '#identity';
 import { grpcDialer, gunzip, SystemClock, SystemRandom } from '#io';
 import { IstioCertificateRequestSchema } from '#proto/istio/v1/auth/ca_pb.ts';
 import { DeltaDiscoveryRequestSchema } from '#proto/envoy/service/discovery/v3/discovery_pb.ts';
 import { GrpcChannel } from '#wire/grpc';
+import { scrapeTargets } from '../../../src/main/scrape-targets.ts';
 import { until } from '../../mesh/until.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -44,8 +60,9 @@ function call(
         response.setEncoding('utf8');
         response.on('data', (piece: string) => {
           body += piece;
-          if (response.headers['content-type']?.startsWith('text/event-stream') === true) response.destroy();
         });
+        // A stream may have nothing to say yet.
+        if (response.headers['content-type']?.startsWith('text/event-stream') === true) response.destroy();
         response.on('close', () => resolve({ status: response.statusCode ?? 0, body }));
       },
     );
@@ -94,6 +111,28 @@ const HTTP: readonly {
   { on: 'api', method: 'GET', path: '/api/v1/ca', anybody: 200, operator: 200 },
   { on: 'api', method: 'POST', path: '/api/v1/ca/rotate', anybody: 401, operator: 200 },
   { on: 'api', method: 'POST', path: '/api/v1/ca/revoke', anybody: 401, operator: 400 },
+  { on: 'api', method: 'POST', path: '/api/v1/sign-in/code', anybody: 401, operator: 200 },
+  { on: 'api', method: 'POST', path: '/api/v1/sign-in', anybody: 401, operator: 401 },
+  { on: 'api', method: 'GET', path: '/api/v1/sign-in', anybody: 401, operator: 200 },
+  { on: 'api', method: 'GET', path: '/api/v1/traffic', anybody: 200, operator: 200 },
+  { on: 'api', method: 'GET', path: '/api/v1/traffic/events', anybody: 200, operator: 200 },
+  { on: 'api', method: 'GET', path: '/api/v1/traffic/routes', anybody: 200, operator: 200 },
+  { on: 'api', method: 'GET', path: '/api/v1/series', anybody: 200, operator: 200 },
+  { on: 'api', method: 'GET', path: '/api/v1/tap', anybody: 401, operator: 200 },
+  { on: 'api', method: 'GET', path: '/api/v1/explain/nobody', anybody: 401, operator: 200 },
+  { on: 'api', method: 'POST', path: '/api/v1/what-if', anybody: 401, operator: 200 },
+  { on: 'api', method: 'GET', path: '/api/v1/denied', anybody: 401, operator: 200 },
+  { on: 'api', method: 'GET', path: '/api/v1/text/Service/nobody/nobody', anybody: 404, operator: 404 },
+  { on: 'api', method: 'GET', path: '/api/v1/text/Secret/nobody/nobody', anybody: 403, operator: 403 },
+  { on: 'api', method: 'GET', path: '/api/v1/history', anybody: 200, operator: 200 },
+  { on: 'api', method: 'GET', path: '/api/v1/history/Service/nobody/nobody', anybody: 200, operator: 200 },
+  { on: 'api', method: 'POST', path: '/api/v1/check', anybody: 401, operator: 200 },
+  { on: 'api', method: 'GET', path: '/api/v1/logs/nobody', anybody: 401, operator: 404 },
+  { on: 'api', method: 'GET', path: '/api/v1/traces', anybody: 401, operator: 200 },
+  { on: 'api', method: 'GET', path: '/api/v1/traces/nobody', anybody: 401, operator: 200 },
+  { on: 'api', method: 'GET', path: '/api/v1/generated', anybody: 200, operator: 200 },
+  { on: 'api', method: 'POST', path: '/api/v1/generated/bytes', anybody: 401, operator: 400 },
+  { on: 'api', method: 'GET', path: '/api/v1/proxies/nobody/live', anybody: 200, operator: 200 },
   { on: 'api', method: 'GET', path: '/', anybody: 200, operator: 200 },
   { on: 'api', method: 'GET', path: '/plain', anybody: 200, operator: 200 },
   { on: 'api', method: 'GET', path: '/api/v1/wait', anybody: 200, operator: 200 },
@@ -111,6 +150,7 @@ const HTTP: readonly {
   { on: 'monitoring', method: 'GET', path: '/debug/list', anybody: 200, operator: 200 },
   { on: 'monitoring', method: 'GET', path: '/debug/registryz', anybody: 200, operator: 200 },
   { on: 'monitoring', method: 'GET', path: '/debug/endpointz', anybody: 200, operator: 200 },
+  { on: 'monitoring', method: 'GET', path: '/debug/scrape-targets', anybody: 200, operator: 200 },
   { on: 'monitoring', method: 'GET', path: '/debug/config_dump', anybody: 400, operator: 400 },
   { on: 'monitoring', method: 'POST', path: '/api/v1/apply', anybody: 404, operator: 404 },
 ];
@@ -139,14 +179,26 @@ describe('the HTTP ports', () => {
   }
 
   it('have no route that the table lacks', () => {
-    const listed = new Set(HTTP.map(({ method, path }) => `${method} ${path.replace('nobody', ':')}`));
+    const plain = (path: string): string => path.replace(/\/(?:Service|Secret)(?=\/nobody)|\/nobody/g, '/:');
+    const listed = new Set(HTTP.map(({ method, path }) => `${method} ${plain(path)}`));
     const source = {} as never;
     const routes = [
       ...apiRoutes(source, clock),
       ...authzRoutes(source),
       ...caRoutes(source),
       ...debugRoutes(source),
-    ].map(({ method, path }) => `${method} ${path.replace(/:\w+/, ':')}`);
+      ...pageRoutes(new Map()),
+      ...signInRoutes(source),
+      ...trafficRoutes(source, source, clock, undefined),
+      ...tapRoutes(source, source),
+      ...whatIfRoutes(source, source),
+      ...configRoutes(source, source),
+      ...logRoutes(source, ''),
+      ...traceRoutes(undefined, source),
+      ...generatedRoutes(source),
+      ...proxyLiveRoutes(source, source),
+      scrapeTargets('', source),
+    ].map(({ method, path }) => `${method} ${path.replace(/:\w+/g, ':')}`);
     assert.deepEqual(
       routes.filter((route) => !listed.has(route)),
       [],
