@@ -37,6 +37,43 @@ describe('apply', () => {
     assert.match(err(), /^warning \[TS-REG-004\] .*older VirtualService default\/b\. Mend it\.\n$/);
   });
 
+  it('points at the line of the file that was applied, not of the copy that the mesh keeps', async () => {
+    const id = { kind: 'VirtualService', group: 'networking.istio.io', namespace: 'default', name: 'a' };
+    const found = {
+      ...finding('error', 'TS-REG-003', 'sends to subset v9'),
+      file: '/home/mesh/config/default/VirtualService.a.yaml',
+      path: 'spec.http[0].route[0].destination.subset',
+    };
+    const { context, home, err } = fakeContext({
+      answers: {
+        '/api/v1/apply': { applied: [{ ...id, action: 'created', findings: [] }], findings: [], generation: 1 },
+        '/api/v1/wait': { acknowledged: 1, concerned: 1, rejected: [], lagging: [] },
+        '/api/v1/objects': [{ ...id, findings: [found] }],
+      },
+      files: {
+        '/work/a.yaml': `# of the team
+apiVersion: v1
+kind: Service
+metadata: { name: a }
+spec: { ports: [{ port: 80 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: a }
+spec:
+  hosts: [a]
+  http:
+  - route:
+    - destination:
+        host: a
+        subset: v9
+`,
+      },
+    });
+    await apply(context, { ...options('/work/a.yaml'), home, wait: true });
+    assert.match(err(), /^error \[TS-REG-003\] \/work\/a\.yaml:16:17: /);
+  });
+
   it('fails after --wait where an error keeps the object out of force, and says so last', async () => {
     const one = { kind: 'VirtualService', group: 'networking.istio.io', namespace: 'default', name: 'a' };
     const ran = async (code: string) => {

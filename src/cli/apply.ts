@@ -53,7 +53,8 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
     const [object] = one.action === 'refused' ? [] : await mesh.get<ObjectJson[]>(`/api/v1/objects?${id}`);
     // What only the whole configuration shows: a subset that nobody defines, an older VirtualService for the same host.
     for (const finding of object?.findings ?? [])
-      if (finding.severity !== 'info' && !said.has(finding.code + finding.path)) context.err(findingText(finding));
+      if (finding.severity !== 'info' && !said.has(finding.code + finding.path))
+        context.err(findingText((await import('./own-places.ts')).inOwnText(finding, one, texts, options.namespace)));
     if (object !== undefined) outOfForce.push(...outOfForceText(object));
   }
   for (const line of outOfForce) context.err(line);

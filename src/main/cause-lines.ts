@@ -2,7 +2,7 @@
 // know their objects, and the line is looked up in the text that the configuration keeps.
 import type { CauseJson, ConfigCauseJson, HopCausesJson, TapRecordJson } from '#api';
 import { causeText, type ObjectRef, readCause, ROUTE_CAUSE, TYPE_URL, type XdsResource } from '#base';
-import { type ConfigObject, type ConfigView, locator, objectKey, type Spot } from '#config';
+import { type ConfigObject, type ConfigView, locator, objectKey, pathSteps, type Spot } from '#config';
 import type { DumpedResource, XdsServer } from '#xds';
 
 type Path = readonly (string | number)[];
@@ -94,7 +94,7 @@ class Looker {
       const whole = this.#parts.textOf(key);
       this.#spots.set(key, whole === undefined ? undefined : locator(whole));
     }
-    const textLine = this.#spots.get(key)?.({ path: pathOf(cause.path) }).line ?? 0;
+    const textLine = this.#spots.get(key)?.({ path: pathSteps(cause.path) }).line ?? 0;
     const file = object?.source.file ?? '';
     const line = textLine === 0 || file === '' ? textLine : (object?.source.line ?? 1) + textLine - 1;
     return { kind, namespace, name, path: cause.path, file, line, textLine };
@@ -149,14 +149,6 @@ class Looker {
     if (index >= 0) return `spec.${field}[${index}]`;
     return all.length === 1 ? `spec.${field}[0]` : all.length === 0 ? 'spec' : `spec.${field}`;
   }
-}
-
-/** `spec.http[2].name` as steps. */
-function pathOf(path: string): Path {
-  return path.split('.').flatMap((part) => {
-    const [name = '', ...indexes] = part.split('[');
-    return [name, ...indexes.map((index) => Number.parseInt(index, 10))];
-  });
 }
 
 function list(value: unknown): readonly Json[] {

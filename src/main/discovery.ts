@@ -46,6 +46,7 @@ import { KeptText } from './kept-text.ts';
 import { makeMesh } from './mesh-model.ts';
 import { ProgramTracker } from './program-tracker.ts';
 import { CauseLines, clusterOf } from './cause-lines.ts';
+import { conditionPlaces } from './condition-places.ts';
 import { dumpProxy, proxyJson } from './proxy-json.ts';
 import { onShutdown, reportReady } from './supervised.ts';
 import { trimHeap } from './trim-heap.ts';
@@ -146,7 +147,8 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     }) + processMetrics();
   const token = randomBytes(32).toString('base64url');
   const addresses: Record<string, string> = {};
-  const causes = new CauseLines({ view: () => joined.view, textOf: config.texts.textOf });
+  const texts = { view: () => joined.view, textOf: config.texts.textOf };
+  const causes = new CauseLines(texts);
   const mesh = makeMesh({
     writer: config.writer,
     generation: config.generation,
@@ -161,6 +163,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
       const parts = await dumpProxy(dump);
       return { ...parts, causes: causes.ofDump(parts, dump) };
     },
+    placed: conditionPlaces(texts),
     isHealthy: (namespace, name) => pusher.registry.workloads.get(`WorkloadEntry/${namespace}/${name}`)?.healthy,
     metrics,
     facts: { version: VERSION, startedMs, pid: process.pid, home: home.folder, addresses },

@@ -30,6 +30,8 @@ export interface MeshModelParts {
   /** With `causes`. */
   readonly dump: (node: ProxyNode) => Promise<Readonly<Record<string, readonly unknown[]>>>;
   readonly nodes: () => Iterable<ProxyNode>;
+  /** A condition at the line of its field. */
+  readonly placed: (complaint: Complaint) => Complaint;
   readonly isHealthy: (namespace: string, name: string) => boolean | undefined;
   readonly metrics: () => string;
   /** The configuration's, as `apply` answers it and `wait` takes it. */
@@ -158,9 +160,9 @@ function groupByObject(conditions: readonly Complaint[]): ReadonlyMap<string, Co
   return groups;
 }
 
-function conditionsOf({ pusher, nodes }: MeshModelParts): readonly Complaint[] {
+function conditionsOf({ pusher, nodes, placed }: MeshModelParts): readonly Complaint[] {
   const { snapshot } = pusher;
-  return snapshot === undefined ? [] : [...snapshot.conditions, ...opaOnEnvoy(snapshot, nodes())];
+  return snapshot === undefined ? [] : [...snapshot.conditions, ...opaOnEnvoy(snapshot, nodes())].map(placed);
 }
 
 function findings(parts: MeshModelParts): readonly FindingJson[] {

@@ -5,3 +5,4 @@ export { type ParsedDocument, type ParseOptions, parseText } from './parse-text.
 export * from './parse-manifest.ts';
 export * from './regex.ts';
 export * from './split-documents.ts';
+export * from './path-steps.ts';
