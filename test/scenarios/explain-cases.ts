@@ -1,6 +1,8 @@
 // The prepared cases of explain: what goes wrong, by which configuration, and what has to be said of it.
+import { generateKeyPairSync, sign } from 'node:crypto';
 import type { TapRecordJson, VerdictCode } from '#api';
 import type { Order, TestMesh } from '../mesh/mesh.ts';
+import { callPlain } from '../mesh/plain-calls.ts';
 
 export interface Case {
   readonly expected: VerdictCode;
@@ -16,6 +18,8 @@ export interface Case {
   readonly order?: Partial<Order>;
   readonly to?: string;
   readonly prepare?: (mesh: TestMesh) => Promise<void>;
+  /** In the place of an order to the frontend: a caller from outside the mesh. */
+  readonly act?: (mesh: TestMesh) => Promise<unknown>;
   /** On Envoy, where that differs: it retries what our proxy does not, and says less of a handshake. */
   readonly onEnvoy?: VerdictCode;
   /** Envoy does not come to this point within the test's few requests, or says nothing of it. */
@@ -57,6 +61,30 @@ export const failing =
   async (mesh: TestMesh): Promise<void> => {
     await Promise.all(['reviews-v1', 'reviews-v2'].map((name) => mesh.fail(name, status)));
   };
+
+const outsideInPlaintext = async (mesh: TestMesh): Promise<unknown> =>
+  await callPlain(await mesh.meshAddress('reviews-v1'));
+
+const KEYS = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const jwks = JSON.stringify({
+  keys: [{ ...KEYS.publicKey.export({ format: 'jwk' }), kid: 'k', use: 'sig', alg: 'ES256' }],
+});
+const requestAuthentication = `apiVersion: security.istio.io/v1
+kind: RequestAuthentication
+metadata: { name: case, namespace: default }
+spec:
+  selector: { matchLabels: { app: reviews } }
+  jwtRules: [{ issuer: someone, audiences: [here], jwks: '${jwks}' }]
+`;
+
+/** A token of `someone` for `here` that is well, but for what is said. */
+function token(claims: Readonly<Record<string, unknown>>): { readonly authorization: string } {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const seconds = Math.floor(Date.now() / 1000);
+  const text = `${part({ alg: 'ES256', kid: 'k' })}.${part({ iss: 'someone', sub: 'ann', aud: 'here', exp: seconds + 3600, ...claims })}`;
+  const signature = sign('sha256', Buffer.from(text), { key: KEYS.privateKey, dsaEncoding: 'ieee-p1363' });
+  return { authorization: `Bearer ${text}.${signature.toString('base64url')}` };
+}
 
 export const CASES: Readonly<Record<string, Case>> = {
   'nothing is wrong': { expected: 'forwarded' },
@@ -140,6 +168,65 @@ spec:
 `,
     order: { headers: { authorization: 'Bearer nonsense' } },
   },
+  'the token has expired': {
+    expected: 'jwt-refused',
+    facts: { details: /expired/i },
+    config: requestAuthentication,
+    order: { headers: token({ exp: 1_000_000_000 }) },
+  },
+  'the token is for somebody else': {
+    expected: 'jwt-refused',
+    facts: { details: /audience/i },
+    config: requestAuthentication,
+    order: { headers: token({ aud: 'elsewhere' }) },
+  },
+  'the token is of another issuer': {
+    expected: 'jwt-refused',
+    facts: { details: /issuer/i },
+    config: requestAuthentication,
+    order: { headers: token({ iss: 'stranger' }) },
+  },
+  'the token is missing where a policy wants one': {
+    expected: 'denied',
+    config: `${requestAuthentication}---\n${policy('action: DENY, rules: [{ from: [{ source: { notRequestPrincipals: ["*"] } }] }]')}`,
+    facts: { policy: /policy\[case\]-rule\[0\]/ },
+  },
+  'the token is well': {
+    expected: 'forwarded',
+    config: `${requestAuthentication}---\n${policy('action: ALLOW, rules: [{ from: [{ source: { requestPrincipals: ["someone/ann"] } }] }]')}`,
+    order: { headers: token({}) },
+  },
+  'plaintext where mutual TLS is demanded': {
+    expected: 'no-chain',
+    facts: { direction: /inbound/, workload: /reviews-v1/, mtls: /false/ },
+    config: `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: case, namespace: default }
+spec: { selector: { matchLabels: { app: reviews } }, mtls: { mode: STRICT } }
+`,
+    act: outsideInPlaintext,
+  },
+  'a caller without a certificate where a policy names identities': {
+    expected: 'denied',
+    facts: { direction: /inbound/, mtls: /false/ },
+    config: policy('action: ALLOW, rules: [{ from: [{ source: { principals: ["*"] } }] }]'),
+    act: outsideInPlaintext,
+  },
+  'the endpoint takes too long for its handshake': {
+    expected: 'connect-timeout',
+    server: 'mute',
+    tls: '{ connectionPool: { tcp: { connectTimeout: 0.3s } }, tls: { mode: SIMPLE } }',
+    to: 'http://outside.example',
+  },
+  'the endpoint breaks off a stream': {
+    expected: 'reset-by-endpoint',
+    server: 'resets',
+    tls: '{ connectionPool: { http: { h2UpgradePolicy: UPGRADE } } }',
+    to: 'http://outside.example',
+    // What may be sent twice is tried again.
+    order: { method: 'POST', body: 'x' },
+    onEnvoy: 'reset-by-endpoint',
+  },
   'more requests than the circuit breaker allows': {
     expected: 'circuit-open',
     config: destinationRule(
@@ -211,10 +298,12 @@ spec:
   },
   'the authorizer denies': {
     expected: 'external-denied',
+    facts: { flags: /UAEX/ },
     config: policy('action: CUSTOM, provider: { name: guard }, rules: [{}]'),
   },
   'the authorizer is away': {
     expected: 'external-failed',
+    facts: { flags: /UAEX/ },
     config: policy('action: CUSTOM, provider: { name: away }, rules: [{}]'),
   },
   'the body is larger than the authorizer takes': {

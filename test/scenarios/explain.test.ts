@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { createServer as createHttpServer, request } from 'node:http';
+import { createServer as createH2Server } from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import process from 'node:process';
@@ -11,13 +12,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExplainedHopJson, type TapRecordJson, type VerdictCode, verdictOf } from '#api';
 import { explainHop } from '../../src/cli/explain.ts';
 import { type MeshAsk, startMesh, type TestMesh } from '../mesh/mesh.ts';
+import { until } from '../mesh/until.ts';
 import { selfSigned } from '../rungs/sockets/self-signed.ts';
 import { type Case, CASES, external, failing } from './explain-cases.ts';
 
 const PLANES = (process.env['TOPSAIL_TEST_DATA_PLANE'] ?? 'topsail').split(',') as NonNullable<MeshAsk['dataPlane']>[];
 const WITHIN_MS = 90_000;
 
-const KINDS = ['VirtualService', 'DestinationRule', 'AuthorizationPolicy', 'RequestAuthentication', 'ServiceEntry'];
+const KINDS = [
+  'PeerAuthentication',
+  'VirtualService',
+  'DestinationRule',
+  'AuthorizationPolicy',
+  'RequestAuthentication',
+  'ServiceEntry',
+];
 
 /** Local servers that misbehave, each in its own way; and one that authorizes nobody. */
 function misbehave(): Readonly<Record<string, Server>> {
@@ -26,6 +35,8 @@ function misbehave(): Readonly<Record<string, Server>> {
   const { certChainPem: cert, privateKeyPem: key } = selfSigned('known');
   return {
     rude: tcp((socket) => socket.destroy()),
+    mute: tcp(() => {}),
+    resets: createH2Server().on('stream', (stream) => stream.on('error', () => {}).close(2)),
     nonsense: tcp((socket) => socket.end('this is no answer\r\n\r\n')),
     grpc: createHttpServer((_, response) =>
       response.writeHead(200, { 'content-type': 'application/grpc', 'grpc-status': '7' }).end(),
@@ -87,6 +98,32 @@ for (const plane of PLANES)
       await mesh?.stop();
     });
 
+    test('calls side by side under one id: each account stands below its own', async () => {
+      const id = '5f0c1d5e-9d3c-4f0b-8c55-0d9b6a3c7e21';
+      const url = 'http://reviews:9080/side-by-side?wait=200';
+      const order = { url, count: 6, concurrency: 6, headers: { 'x-request-id': id } };
+      let tree: readonly ExplainedHopJson[] = [];
+      await mesh.order('frontend', order);
+      await until(
+        () => JSON.stringify(tree.map((hop) => [hop.workload, hop.direction, hop.parent])),
+        async () => {
+          tree = await askFor(mesh, id);
+          return tree.length >= 12;
+        },
+      );
+      const below = tree.filter((hop) => hop.direction === 'inbound');
+      assert.equal(below.length, 6);
+      assert.equal(new Set(below.map((hop) => hop.parent)).size, 6, 'each caller caused one');
+      for (const hop of below) {
+        const parent = tree[hop.parent];
+        assert.ok(parent !== undefined);
+        assert.equal(parent.direction, 'outbound');
+        assert.equal(parent.destination.workload, hop.workload);
+        assert.notEqual(hop.connection, '');
+        assert.equal(parent.connection, hop.connection);
+      }
+    });
+
     for (const [name, one] of Object.entries(CASES)) {
       if (one.only !== undefined && one.only !== plane) continue;
       const expected = plane === 'envoy' ? (one.onEnvoy ?? one.expected) : one.expected;
@@ -98,9 +135,15 @@ for (const plane of PLANES)
           if (one.config !== undefined) await mesh.apply(one.config);
           if (one.server !== undefined) await mesh.apply(external(portOf(servers[one.server]), one.tls));
           await one.prepare?.(mesh);
-          const ask = () => mesh.order('frontend', { timeoutMs: 12_000, ...one.order, url: url.href });
-          const hop = await found(told, path, { expected, facts: one.facts }, ask);
-          const said = await explained(mesh, hop.id, one.because !== undefined);
+          const before = told.length;
+          const ask = () =>
+            one.act?.(mesh) ?? mesh.order('frontend', { timeoutMs: 12_000, ...one.order, url: url.href });
+          const own = (): readonly TapRecordJson[] =>
+            one.act === undefined ? told.filter((each) => each.path === path) : told.slice(before);
+          const hop = await found(own, { expected, facts: one.facts }, ask);
+          // A connection that never became a request has no id to ask for.
+          const said =
+            hop.id === '' ? explainHop(alone(hop), 0) : await explained(mesh, hop.id, one.because !== undefined);
           assert.ok(said.includes(verdictOf(hop).words), said);
           if (one.because !== undefined) assert.match(said, one.because);
         } finally {
@@ -112,13 +155,21 @@ for (const plane of PLANES)
     }
   });
 
+function alone(hop: TapRecordJson): ExplainedHopJson {
+  return { ...hop, causes: {}, parent: -1, depth: 0, maybe: [] };
+}
+
+async function askFor(mesh: TestMesh, id: string): Promise<readonly ExplainedHopJson[]> {
+  const answer = await fetch(new URL(`/api/v1/explain/${encodeURIComponent(id)}`, mesh.run.address), {
+    headers: { authorization: `Bearer ${mesh.run.token}` },
+  });
+  return (await answer.json()) as ExplainedHopJson[];
+}
+
 /** What `topsail explain` prints; without the command's own start where the words alone are looked at. */
 async function explained(mesh: TestMesh, id: string, byCommand: boolean): Promise<string> {
   if (!byCommand) {
-    const answer = await fetch(new URL(`/api/v1/explain/${encodeURIComponent(id)}`, mesh.run.address), {
-      headers: { authorization: `Bearer ${mesh.run.token}` },
-    });
-    return ((await answer.json()) as ExplainedHopJson[]).map(explainHop).join('\n');
+    return (await askFor(mesh, id)).map(explainHop).join('\n');
   }
   const said = await mesh.topsail('explain', id);
   assert.equal(said.status, 0, said.stderr);
@@ -126,19 +177,18 @@ async function explained(mesh: TestMesh, id: string, byCommand: boolean): Promis
 }
 
 /**
- * The first hop of a request to `path` that has the expected verdict and facts. Asked again while it is not there:
+ * The first of the hops that has the expected verdict and facts. Asked again while it is not there:
  * Envoy's connections go on with the filter chains that they began with until they are drained.
  */
 async function found(
-  told: readonly TapRecordJson[],
-  path: string,
+  told: () => readonly TapRecordJson[],
   { expected, facts }: { readonly expected: VerdictCode; readonly facts: Case['facts'] },
   ask: () => Promise<unknown>,
 ): Promise<TapRecordJson> {
   const end = Date.now() + WITHIN_MS;
   for (let looks = 0; ; looks++) {
     if (looks % 20 === 0) await ask();
-    const hops = told.filter((hop) => hop.path === path);
+    const hops = told();
     const hop = hops.find(
       (one) =>
         verdictOf(one).code === expected &&
