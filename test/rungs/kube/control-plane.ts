@@ -15,6 +15,8 @@ export interface ControlPlane {
   readonly httpsPort: number;
   readonly output: () => string;
   stop(): Promise<void>;
+  /** Without a word to anybody, as a node that loses its power. */
+  kill(): Promise<void>;
 }
 
 const clock = new SystemClock();
@@ -61,17 +63,13 @@ export async function startControlPlane(
     );
   };
   await until('the control plane', 120_000, ready);
-  return {
-    xdsPort,
-    httpsPort,
-    output: () => output,
-    stop: () =>
-      new Promise((resolve) => {
-        if (child.exitCode !== null) return resolve();
-        child.once('exit', () => resolve());
-        child.kill('SIGTERM');
-      }),
-  };
+  const end = (signal: 'SIGTERM' | 'SIGKILL') => (): Promise<void> =>
+    new Promise((resolve) => {
+      if (child.exitCode !== null || child.signalCode !== null) return resolve();
+      child.once('exit', () => resolve());
+      child.kill(signal);
+    });
+  return { xdsPort, httpsPort, output: () => output, stop: end('SIGTERM'), kill: end('SIGKILL') };
 }
 
 /** Makes pod `app-1` of account `app` in namespace `shop`, which nothing starts; answers its token. */
