@@ -1,6 +1,6 @@
 // Keeps our entry in the node's CNI folder: in the file that the runtime takes, in no other, whatever the network's own program writes.
 import type { Fs } from '#base';
-import { type ConfEdit, firstConf, ownConf, withoutPlugin, withPlugin } from './conf-list.ts';
+import { type ConfEdit, firstConf, isOwnConf, ownConf, withoutPlugin, withPlugin } from './conf-list.ts';
 
 export interface ConfFolderOptions {
   readonly fs: Fs;
@@ -29,9 +29,11 @@ export class ConfFolder {
       const own = ownConf(file === '' ? OWN_FILE : file, entry);
       const path = `${folder}/${own.name}`;
       if ((await fs.readText(path)) !== own.text) await fs.writeText(path, own.text);
+      // What it was chained into before.
+      for (const name of await this.#names()) await this.#edit(name, withoutPlugin);
       return undefined;
     }
-    const names = await this.#names();
+    const names = await this.#withoutOwn(await this.#names());
     const chosen = file === '' ? firstConf(names) : names.find((name) => name === file || name === listOf(file));
     if (chosen === undefined) return `${folder} holds no ${file === '' ? 'CNI configuration' : file} yet`;
     for (const other of names) if (other !== chosen) await this.#edit(other, withoutPlugin);
@@ -42,6 +44,17 @@ export class ConfFolder {
     const { chained, file, folder, fs } = this.#options;
     if (chained) for (const name of await this.#names()) await this.#edit(name, withoutPlugin);
     else await fs.remove(`${folder}/${file === '' ? OWN_FILE : file}`);
+  }
+
+  /** A file of our own, from when we were not chained, is taken away. */
+  async #withoutOwn(names: readonly string[]): Promise<readonly string[]> {
+    const { fs, folder } = this.#options;
+    const others: string[] = [];
+    for (const name of names)
+      if (isOwnConf({ name, text: (await fs.readText(`${folder}/${name}`)) ?? '' }))
+        await fs.remove(`${folder}/${name}`);
+      else others.push(name);
+    return others;
   }
 
   async #names(): Promise<readonly string[]> {

@@ -66,6 +66,11 @@ export function ownConf(name: string, entry: Fields): ConfFile {
   return { name, text: textOf({ cniVersion: '1.0.0', name: PLUGIN_TYPE, type: PLUGIN_TYPE, ...entry }) };
 }
 
+export function isOwnConf(file: ConfFile): boolean {
+  const config = parse(file);
+  return typeof config !== 'string' && config['plugins'] === undefined && isOurs(config);
+}
+
 function parse({ name, text }: ConfFile): Fields | string {
   if (text.length > CONF_BYTES) return `${name}: more than ${CONF_BYTES} bytes`;
   try {

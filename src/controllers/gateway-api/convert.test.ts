@@ -57,6 +57,9 @@ interface Spec {
     readonly route?: readonly { destination: { host: string }; weight?: number }[];
     readonly directResponse?: unknown;
     readonly fault?: unknown;
+    readonly retries?: unknown;
+    readonly timeout?: string;
+    readonly corsPolicy?: unknown;
   }[];
 }
 const specOf = (object: KubeObject | undefined): Spec => object?.['spec'] as Spec;
@@ -250,6 +253,34 @@ describe('the Gateway API', () => {
     assert.deepEqual(specOf(made).http?.[1]?.route, [
       { destination: { host: 'a.shop.svc.cluster.local', port: { number: 8080 } } },
     ]);
+  });
+
+  it('takes retries and cross-origin rules over', () => {
+    const [made] = virtualServices(
+      input([
+        route([
+          {
+            filters: [{ type: 'CORS', cors: { allowOrigins: ['https://a.example', 'https://*.b.example', '*'] } }],
+            retry: { codes: [500, 503], attempts: 3, backoff: '100ms' },
+            timeouts: { request: '9s', backendRequest: '2s' },
+            backendRefs: [to('a')],
+          },
+        ]),
+      ]),
+    );
+    const [entry] = specOf(made).http ?? [];
+    assert.deepEqual(entry?.retries, {
+      attempts: 3,
+      retryOn: 'connect-failure,refused-stream,reset,500,503',
+      backoff: '100ms',
+      perTryTimeout: '2s',
+    });
+    assert.equal(entry.timeout, '9s');
+    assert.deepEqual(entry.corsPolicy, {
+      allowOrigins: [{ exact: 'https://a.example' }, { regex: 'https://.+\\.b\\.example' }, { regex: '.*' }],
+      maxAge: '5s',
+      unmatchedPreflights: 'FORWARD',
+    });
   });
 
   it('knows gRPC methods and TLS by server name', () => {

@@ -1,5 +1,6 @@
 // Rules of HTTPRoute and GRPCRoute become entries of a VirtualService, in the Gateway API's order of precedence.
 import { type Backends, resolveBackend, resolveBackends, type Unresolved } from './backends.ts';
+import { corsOf, retriesOf } from './route-policies.ts';
 import type {
   GatewayApiInput,
   HeaderChange,
@@ -29,6 +30,7 @@ const KNOWN_FILTERS = new Set([
   'RequestRedirect',
   'URLRewrite',
   'RequestMirror',
+  'CORS',
 ]);
 
 export function httpEntries(
@@ -193,7 +195,7 @@ function actionOf(
   }
   const redirect = filters.find((filter) => filter.type === 'RequestRedirect')?.requestRedirect;
   const headers = headersOf(filters);
-  if (redirect !== undefined) return { ...redirectOf(redirect), ...headers };
+  if (redirect !== undefined) return { ...redirectOf(redirect), ...headers, ...corsOf(filters) };
   const refs = rule.backendRefs ?? [];
   const backends = resolveBackends(refs, route, input, complain);
   if (backends.destinations.length === 0) return FAILED;
@@ -201,7 +203,9 @@ function actionOf(
     ...headers,
     ...rewriteOf(filters),
     ...mirrorsOf(filters, route, input, complain),
+    ...corsOf(filters),
     ...timeoutOf(rule),
+    ...retriesOf(rule),
     ...lost(backends),
     route: destinationsOf(backends),
   };
@@ -293,8 +297,9 @@ function mirroredPercent({ percent, fraction }: NonNullable<HttpRouteFilter['req
   return percent ?? 100;
 }
 
-function timeoutOf({ timeouts }: RouteRule): HttpEntry {
-  const request = timeouts?.request ?? timeouts?.backendRequest;
+function timeoutOf({ timeouts, retry }: RouteRule): HttpEntry {
+  // Of a request that has several tries, each has its own.
+  const request = timeouts?.request ?? (retry === undefined ? timeouts?.backendRequest : undefined);
   // Zero means none, which is what leaving it out means here.
   return request === undefined || /^0+(\.0+)?(ms|s|m|h)?$/.test(request) ? {} : { timeout: request };
 }

@@ -106,6 +106,15 @@ export interface HttpRouteFilter {
     readonly statusCode?: number;
     readonly path?: PathChange;
   };
+  readonly cors?: {
+    readonly allowOrigins?: readonly string[];
+    readonly allowMethods?: readonly string[];
+    readonly allowHeaders?: readonly string[];
+    readonly exposeHeaders?: readonly string[];
+    readonly allowCredentials?: boolean;
+    /** Seconds. */
+    readonly maxAge?: number;
+  };
   readonly urlRewrite?: { readonly hostname?: string; readonly path?: PathChange };
   readonly requestMirror?: {
     readonly backendRef: BackendRef;
@@ -136,6 +145,7 @@ export interface RouteRule {
   readonly filters?: readonly HttpRouteFilter[];
   readonly backendRefs?: readonly BackendRef[];
   readonly timeouts?: { readonly request?: string; readonly backendRequest?: string };
+  readonly retry?: { readonly codes?: readonly number[]; readonly attempts?: number; readonly backoff?: string };
 }
 
 export interface Route extends KubeObject {
