@@ -1,5 +1,6 @@
 export * from './body-compressor.ts';
 export * from './cause.ts';
+export * from './certificate-hash.ts';
 export * from './clock.ts';
 export * from './draft.ts';
 export * from './log.ts';

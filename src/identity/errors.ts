@@ -52,6 +52,10 @@ const TABLE = {
     'no name of the peer certificate is among the expected ones',
     'check subjectAltNames and the service accounts',
   ],
+  peer_not_pinned: [
+    'the peer certificate is none of those that are named by their hash',
+    'check verifyCertificateHash and verifyCertificateSpki',
+  ],
   trust_bundle_empty: ['there is no usable root in the trust bundle', 'check ROOTCA'],
   revocation_list_unusable: [
     'the revocation list cannot be used',

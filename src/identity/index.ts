@@ -28,6 +28,8 @@ export type { KeyKind, KeyPair } from './key-pair.ts';
 export * from './limits.ts';
 export { makePeerCheck, refusalCode } from './peer-check.ts';
 export type { PeerCheckOptions } from './peer-check.ts';
+export type { CertificatePins } from './certificate-pins.ts';
+export { certificatePins, pinsKey } from './certificate-pins.ts';
 export { rootsWithoutList } from './revocation.ts';
 export { readCertificateSecret, readTrustSecret } from './read-certificate-secret.ts';
 export { matchesDnsName, matchesSan, sanMatchersKey } from './san-matcher.ts';

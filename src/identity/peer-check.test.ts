@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { test } from 'node:test';
 import type { PeerVerdict } from '#base';
 import { FakeClock } from '#base';
 import type { CertificateFields } from '#wire/tls';
 import { OID, pemBlocks, writeName, writeRevocationList, formatPem, parseCertificate } from '#wire/tls';
 import { issueLeaf, makeIntermediate, makeRoot } from './ca/signing-authority.ts';
+import { certificatePins, type CertificatePins } from './certificate-pins.ts';
 import { generateKeyPair } from './key-pair.ts';
 import type { SigningAuthority } from './ca/signing-authority.ts';
 import { Intermediates } from './intermediates.ts';
@@ -329,4 +331,24 @@ test('a leaf just issued is taken by clocks behind and ahead, and refused with i
   // Backdated by two minutes, and clocks may differ by ten seconds more.
   assert.deepEqual([at(-119_000), at(-130_000), at(-131_000)], ['verified', 'verified', 'peer_not_yet_valid']);
   assert.deepEqual([at(3_600_000), at(3_603_000), at(3_604_000)], ['verified', 'verified', 'peer_expired']);
+});
+
+test('a certificate may be named by its hash, or by that of its key', () => {
+  const peer = makePeer(root, NOW).der;
+  const parsed = parseCertificate(peer);
+  assert.ok(parsed.ok);
+  const whole = hash('sha256', peer, 'hex');
+  const key = hash('sha256', parsed.value.publicKey.spki, 'base64');
+  const pins = (hashes: readonly string[], keys: readonly string[]): CertificatePins => {
+    const read = certificatePins(hashes, keys);
+    assert.ok(read !== undefined && !('wrong' in read));
+    return read;
+  };
+  const other = [hash('sha256', 'x', 'hex'), hash('sha256', 'x', 'base64')] as const;
+  const colons = whole.toUpperCase().replace(/..(?=.)/g, '$&:');
+  assert.equal(typeof check([peer], { pins: pins([colons], []) }), 'object');
+  assert.equal(typeof check([peer], { pins: pins([other[0]], [key]) }), 'object', 'one of either is enough');
+  assert.equal(check([peer], { pins: pins([other[0]], [other[1]]) }), 'peer_not_pinned');
+  assert.equal(check([makePeer(unknownRoot, NOW).der], { pins: pins([whole], [key]) }), 'peer_unknown_root');
+  assert.deepEqual(certificatePins(['ab'], []), { wrong: 'ab' });
 });

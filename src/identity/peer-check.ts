@@ -4,6 +4,7 @@ import { hash } from 'node:crypto';
 import type { Clock, PeerCheck, PeerVerdict } from '#base';
 import type { Certificate } from '#wire/tls';
 import { OID, parseCertificate } from '#wire/tls';
+import { type CertificatePins, isPinned } from './certificate-pins.ts';
 import type { CertificationPath } from './certification-path.ts';
 import { findPath, isValidAt } from './certification-path.ts';
 import type { DomainRoots } from './domain-roots.ts';
@@ -32,6 +33,8 @@ export interface PeerCheckOptions {
   readonly revocationOfLeafOnly?: boolean;
   /** At least one must match; empty = any name. */
   readonly sanMatchers: readonly SanMatcher[];
+  /** The certificate must be one of these. */
+  readonly pins?: CertificatePins | undefined;
   /** The peer must have exactly one SPIFFE id, in one of these domains; undefined = any certificate of a trusted root. */
   readonly trustDomains: readonly string[] | undefined;
   /** Whether a peer without certificate is refused. Servers' certificates are always required. */
@@ -58,7 +61,7 @@ export function makePeerCheck(options: PeerCheckOptions): PeerCheck {
     const vouched = (pathVerified === true && bundles === undefined) || options.established === true;
     if (judge !== undefined) return judge.check(chain, vouched);
     // Names that nobody vouches for must not satisfy a matcher.
-    return options.sanMatchers.length > 0 || options.trustDomains !== undefined
+    return options.sanMatchers.length > 0 || options.trustDomains !== undefined || options.pins !== undefined
       ? refuse('trust_bundle_empty')
       : ANONYMOUS;
   };
@@ -198,7 +201,8 @@ class PeerJudge {
       if (domains !== undefined && !domains.includes(id.value.trustDomain))
         return refuse('peer_wrong_trust_domain', text);
     }
-    const { sanMatchers } = this.#options;
+    const { sanMatchers, pins } = this.#options;
+    if (pins !== undefined && !isPinned(pins, leaf)) return refuse('peer_not_pinned', describe(leaf));
     if (sanMatchers.length > 0 && !sanMatchers.some((matcher) => matchesSan(matcher, names)))
       return refuse('peer_san_mismatch', describe(leaf));
     return {

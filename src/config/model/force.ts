@@ -53,8 +53,6 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
   Gateway: {
     'servers[].port.targetPort': 'acceptedWithWarning',
     'servers[].defaultEndpoint': 'acceptedWithWarning',
-    'servers[].tls.verifyCertificateSpki': 'refused',
-    'servers[].tls.verifyCertificateHash': 'refused',
     'servers[].tls.insecureSkipVerify': 'refused',
   },
   WorkloadGroup: {

@@ -1,5 +1,6 @@
 // Rules of Gateway (istio pkg/config/validation/validation.go).
 
+import { isCertificateHash, isKeyHash } from '#base';
 import type { GatewayServer, GatewaySpec, ServerTls } from '../model/gateway.ts';
 import { type Path, shown } from '../problem.ts';
 import {
@@ -132,6 +133,15 @@ function checkCertificates(tls: ServerTls, say: Say, warn: (reason: string, fiel
   const mode = tls.mode ?? 'PASSTHROUGH';
   if ((tls.caCrl ?? '') !== '' && mode !== 'MUTUAL' && mode !== 'OPTIONAL_MUTUAL')
     return say(`${mode} verifies no client by its own roots, so it has no revocation list`, 'caCrl');
+  for (const [field, good] of [
+    ['verifyCertificateHash', isCertificateHash],
+    ['verifyCertificateSpki', isKeyHash],
+  ] as const) {
+    const given = tls[field] ?? [];
+    if (given.length > 0 && mode !== 'MUTUAL' && mode !== 'OPTIONAL_MUTUAL')
+      return say(`${mode} verifies no client by its own roots, so it names no certificates`, field);
+    for (const one of given) if (!good(one)) return say(`${shown(one)} is no SHA-256 as this field has it`, field);
+  }
   if (mode === 'ISTIO_MUTUAL') {
     if (set.length > 0) say(`ISTIO_MUTUAL uses the mesh’s own certificates; ${set[0]} must not be set`, set[0]);
     return;

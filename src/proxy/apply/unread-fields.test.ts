@@ -33,8 +33,8 @@ test('what is set is told by its field, what must not be left out is refused', (
   tellUnread('TcpProxy', { onDemand: {}, hashPolicy: [], accessLogOptions: undefined }, 'tcp', note);
   assert.deepEqual(told, ['tcp.on_demand']);
   assert.throws(
-    () => tellUnread('CertificateValidationContext', { verifyCertificateHash: ['ab'] }, 'ctx', note),
-    /ctx\.verify_certificate_hash is not supported/,
+    () => tellUnread('CertificateValidationContext', { maxVerifyDepth: 1 }, 'ctx', note),
+    /ctx\.max_verify_depth is not supported/,
   );
   assert.throws(
     () => tellUnread('Listener', { listenerSpecifier: { case: 'internalListener', value: {} } }, 'l', note),

@@ -128,8 +128,6 @@ export const UNREAD = {
       trustChainVerification: 'what leads to no root is refused',
     },
     refused: {
-      verifyCertificateSpki: 'give names: match_typed_subject_alt_names',
-      verifyCertificateHash: 'give names: match_typed_subject_alt_names',
       caCertificateProviderInstance: GIVE_ROOTS,
       systemRootCerts: GIVE_ROOTS,
       requireSignedCertificateTimestamp: 'timestamps are not checked',

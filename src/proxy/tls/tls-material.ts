@@ -3,10 +3,13 @@
 
 import { METADATA_EXCHANGE, type PeerCheck, type TlsContext, type TlsFacts } from '#base';
 import {
+  certificatePins,
+  type CertificatePins,
   type CertificateSecret,
   fileCertificateName,
   fileRootsName,
   makePeerCheck,
+  pinsKey,
   readCertificateSecret,
   readSpiffeValidator,
   readTrustSecret,
@@ -49,6 +52,7 @@ export class TlsMaterial {
   readonly #services: ProxyServices;
   readonly #subscriptions: (() => void)[] = [];
   readonly #sans: readonly SanMatcher[];
+  readonly #pins: CertificatePins | undefined;
   readonly #leafCrlOnly: boolean;
   readonly #needsCertificate: boolean;
   readonly #needsTrust: boolean;
@@ -79,12 +83,15 @@ export class TlsMaterial {
     for (const own of common.tlsCertificates)
       tellUnread('TlsCertificate', own, `${field}.common_tls_context.tls_certificates`, warn);
     this.#sans = readSanMatchers(validation.inline, field);
+    this.#pins = readPins(validation.inline, field);
     this.#leafCrlOnly = validation.inline?.onlyVerifyLeafCertCrl ?? false;
     const certificate = common.tlsCertificateSdsSecretConfigs[0];
     this.#needsCertificate = certificate !== undefined || common.tlsCertificates.length > 0;
     const inlineTrust =
       validation.inline?.trustedCa !== undefined || validation.inline?.customValidatorConfig !== undefined;
     this.#needsTrust = validation.sds !== undefined || inlineTrust;
+    if (this.#pins !== undefined && !this.#needsTrust)
+      throw new ConfigError('proxy.unsupported', `${field}.common_tls_context`, 'give trusted_ca beside the hashes');
     if (certificate !== undefined) this.#followCertificate(certificate.name);
     else if (common.tlsCertificates[0] !== undefined) this.#takeCertificate(common.tlsCertificates[0], field);
     if (peerIs === 'client' && !this.#needsCertificate)
@@ -133,7 +140,7 @@ export class TlsMaterial {
   get securityClass(): string {
     const common = this.#common;
     const names = common.tlsCertificateSdsSecretConfigs.map((c) => c.name).join();
-    return `tls required=${this.#required} cert=${names} trust=${validationOf(common).sds?.name ?? ''} sans=${sanMatchersKey(this.#sans)} alpn=${this.alpn.join()}`;
+    return `tls required=${this.#required} cert=${names} trust=${validationOf(common).sds?.name ?? ''} sans=${sanMatchersKey(this.#sans)} pins=${pinsKey(this.#pins)} alpn=${this.alpn.join()}`;
   }
 
   dispose(): void {
@@ -224,7 +231,7 @@ export class TlsMaterial {
       ...cipherList(parameters),
     };
     if (certificate !== undefined) this.#services.intermediates.addPem(certificate.certChainPem);
-    this.checkKey = `${sanMatchersKey(this.#sans)} ${this.#peerIs}`;
+    this.checkKey = `${sanMatchersKey(this.#sans)} ${pinsKey(this.#pins)} ${this.#peerIs}`;
     const check = makePeerCheck({
       roots: rootsPem === '' ? undefined : rootsPem,
       bundles,
@@ -232,6 +239,7 @@ export class TlsMaterial {
       revocation,
       revocationOfLeafOnly: this.#leafCrlOnly,
       sanMatchers: this.#sans,
+      pins: this.#pins,
       trustDomains: undefined,
       required: this.#required,
       intermediates: this.#services.intermediates,
@@ -245,6 +253,12 @@ export class TlsMaterial {
 /** Of TLS contexts: where they stand is in the field's name. */
 export function tlsWarning({ log }: ProxyServices): (field: string, reason: string) => void {
   return (field, reason) => log.warn('TLS setting has no effect', { field, reason });
+}
+
+function readPins(validation: CertificateValidationContext | undefined, field: string): CertificatePins | undefined {
+  const pins = certificatePins(validation?.verifyCertificateHash ?? [], validation?.verifyCertificateSpki ?? []);
+  if (pins === undefined || !('wrong' in pins)) return pins;
+  throw new ConfigError('proxy.field-invalid', `${field}.verify_certificate_hash`, `"${pins.wrong}" is no SHA-256`);
 }
 
 function validationOf(common: CommonTlsContext): {

@@ -230,6 +230,18 @@ const TLS: Feature = [
     { call: secure({}, { identity: 'jane.example.com' }), expect: OK },
     { call: secure({}, { identity: 'bob.example.com' }), expect: { refused: true } },
   ),
+  ...(['hash', 'spki'] as const).map((kind) => {
+    const field = kind === 'hash' ? 'verifyCertificateHash' : 'verifyCertificateSpki';
+    const tls = `{ mode: MUTUAL, credentialName: shop, ${field}: ["\${${kind}:jane.example.com}"] }`;
+    return scenario(
+      `MUTUAL: only the certificate of this ${kind}`,
+      `tls.${field}`,
+      gateway(server(443, 'HTTPS', `"${HOST}"`, tls)) + WITH_CA + BASE,
+      { call: secure({}, { identity: 'jane.example.com' }), expect: OK },
+      { call: secure({}, { identity: 'bob.example.com' }), expect: { refused: true } },
+      { call: secure({}, { identity: 'jane.example.com', stranger: true }), expect: { refused: true } },
+    );
+  }),
   scenario(
     'MUTUAL: a certificate on the list in the Secret is refused',
     ['tls.mode', 'tls.credentialName'],

@@ -1,5 +1,6 @@
 // Runs one scenario in a lab: applies its configuration, makes its calls, and says what differed from what it expects.
 import assert from 'node:assert/strict';
+import { hash, X509Certificate } from 'node:crypto';
 import { make, type Outcome } from './calls.ts';
 import type { Lab, Role } from './lab.ts';
 import type { Expectation, HeaderCheck, Scenario, Step } from './scenario.ts';
@@ -32,9 +33,10 @@ export async function runScenario(lab: Lab, scenario: Scenario): Promise<void> {
 /** `${port:web-v1}`, `${secret:NAME}`, `${file:crl:NAME}` and the like: what only the lab knows. */
 function fill(lab: Lab, text: string): string {
   return text.replace(
-    /\$\{(port|secret|stranger|secret-ca|secret-crl|own|file):([^}]+)\}/g,
+    /\$\{(port|secret|stranger|secret-ca|secret-crl|own|file|hash|spki):([^}]+)\}/g,
     (_, kind: string, name: string) => {
       if (kind === 'file') return lab.file(name);
+      if (kind === 'hash' || kind === 'spki') return pin(kind, lab.certificates.of(name).certPem);
       if (kind === 'port') return String(lab.backends.port(name));
       if (kind === 'own') return String(name === 'client' ? lab.httpProxyPort : (lab.gatewayPorts[Number(name)] ?? 0));
       const pair = lab.certificates.of(name, kind === 'stranger');
@@ -51,6 +53,12 @@ function fill(lab: Lab, text: string): string {
       return `{ ${data.map(([key, value]) => `${key}: ${Buffer.from(value).toString('base64')}`).join(', ')} }`;
     },
   );
+}
+
+/** As a Gateway names a client's certificate, or its key. */
+function pin(kind: 'hash' | 'spki', certPem: string): string {
+  const { fingerprint256, publicKey } = new X509Certificate(certPem);
+  return kind === 'hash' ? fingerprint256 : hash('sha256', publicKey.export({ type: 'spki', format: 'der' }), 'base64');
 }
 
 function assertNothingRejected(lab: Lab, before: number): void {
