@@ -6,7 +6,7 @@ import type { TapRecordJson } from '../../src/telemetry/graph/tap-record.ts';
 import { clusterWords } from '../core/cluster-name.ts';
 import { clockText, millisText } from '../core/format.ts';
 import { groupRequests, isFailed, requestOf, type TappedRequest } from '../core/request-hops.ts';
-import { verdictOf } from '../../src/telemetry/graph/verdict.ts';
+import { verdictInTree } from '../../src/telemetry/graph/verdict-in-tree.ts';
 import { getJson, part } from '../store/api.ts';
 import { go } from '../store/route.ts';
 import { useSession } from '../store/session.ts';
@@ -135,6 +135,7 @@ function OneRequest({ id }: { readonly id: string }): ReactNode {
           hop={hop}
           number={i + 1}
           causedBy={[parent, ...maybe]}
+          verdict={verdictInTree(request.tree, i)}
         />
       ))}
     </div>
@@ -186,11 +187,13 @@ function Hop({
   hop,
   number,
   causedBy,
+  verdict,
 }: {
   readonly hop: ExplainedHop;
   readonly number: number;
   /** Indexes of other hops: the one that caused it, or may have; -1 is none. */
   readonly causedBy: readonly number[];
+  readonly verdict: ReturnType<typeof verdictInTree>;
 }): ReactNode {
   const { route, policy, cluster } = hop.causes ?? {};
   const because = (cause: typeof route): ReactNode => (cause === undefined ? '' : <Cause cause={cause} />);
@@ -199,11 +202,11 @@ function Hop({
       'Outcome',
       <span key="o" className={isFailed(hop) ? 'is-bad' : ''}>
         {hop.status}
-        {hop.flags.length > 0 && ` ${hop.flags.join(',')}`}: {verdictOf(hop).words}
+        {hop.flags.length > 0 && ` ${hop.flags.join(',')}`}: {verdict.words}
         {hop.details !== '' && <span className="soft small"> ({hop.details})</span>}
       </span>,
     ],
-    ['Look at', verdictOf(hop).remedy],
+    ['Look at', verdict.remedy],
     ['Caused by', <CausedBy key="c" indexes={causedBy} />],
     ['Listener', hop.listener],
     ['Route', [hop.virtualHost, hop.route].filter((one) => one !== '').join(' / ')],

@@ -1,5 +1,5 @@
 // topsail explain: what the proxies told of one request, hop by hop.
-import { type ExplainedHopJson, verdictOf } from '#api';
+import { type ExplainedHopJson, verdictInTree } from '#api';
 import { causeWords } from './cause-text.ts';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
@@ -18,19 +18,28 @@ export async function explain(
   context.out(
     options.output === 'json'
       ? `${JSON.stringify(
-          hops.map((hop) => ({ ...hop, verdict: verdictOf(hop) })),
+          hops.map((hop, i) => ({ ...hop, verdict: verdictInTree(placed(hops), i) })),
           undefined,
           2,
         )}\n`
-      : hops.map(explainHop).join('\n'),
+      : explainHops(hops),
   );
   return 0;
 }
 
-export function explainHop(hop: ExplainedHopJson, index: number): string {
+export function explainHops(hops: readonly ExplainedHopJson[]): string {
+  return hops.map((_, i) => explainHop(hops, i)).join('\n');
+}
+
+function placed(hops: readonly ExplainedHopJson[]) {
+  return hops.map((hop) => ({ hop, parent: hop.parent }));
+}
+
+function explainHop(hops: readonly ExplainedHopJson[], index: number): string {
+  const hop = hops[index] as ExplainedHopJson;
   const { route, policy, cluster } = hop.causes;
   const because = (cause: typeof route): string => (cause === undefined ? '' : `because of ${causeWords(cause)}`);
-  const verdict = verdictOf(hop);
+  const verdict = verdictInTree(placed(hops), index);
   const facts: readonly (readonly [string, string])[] = [
     ['caused by', causedBy(hop)],
     ['why', verdict.words],

@@ -10,7 +10,7 @@ import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ExplainedHopJson, type TapRecordJson, type VerdictCode, verdictOf } from '#api';
-import { explainHop } from '../../src/cli/explain.ts';
+import { explainHops } from '../../src/cli/explain.ts';
 import { type MeshAsk, startMesh, type TestMesh } from '../mesh/mesh.ts';
 import { until } from '../mesh/until.ts';
 import { selfSigned } from '../rungs/sockets/self-signed.ts';
@@ -143,7 +143,7 @@ for (const plane of PLANES)
           const hop = await found(own, { expected, facts: one.facts }, ask);
           // A connection that never became a request has no id to ask for.
           const said =
-            hop.id === '' ? explainHop(alone(hop), 0) : await explained(mesh, hop.id, one.because !== undefined);
+            hop.id === '' ? explainHops([alone(hop)]) : await explained(mesh, hop.id, one.because !== undefined);
           assert.ok(said.includes(verdictOf(hop).words), said);
           if (one.because !== undefined) assert.match(said, one.because);
         } finally {
@@ -169,7 +169,7 @@ async function askFor(mesh: TestMesh, id: string): Promise<readonly ExplainedHop
 /** What `topsail explain` prints; without the command's own start where the words alone are looked at. */
 async function explained(mesh: TestMesh, id: string, byCommand: boolean): Promise<string> {
   if (!byCommand) {
-    return (await askFor(mesh, id)).map(explainHop).join('\n');
+    return explainHops(await askFor(mesh, id));
   }
   const said = await mesh.topsail('explain', id);
   assert.equal(said.status, 0, said.stderr);

@@ -22,3 +22,4 @@ export { ToldTime } from './told-time.ts';
 export { type Verdict, type VerdictCode, verdictOf } from './verdict.ts';
 export { tapRecord, type TapPeer, type TapRecordJson } from './tap-record.ts';
 export { requestTree, type TreeHop } from './request-tree.ts';
+export { type PlacedHop, verdictInTree } from './verdict-in-tree.ts';

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { TapRecordJson } from './tap-record.ts';
 import { type VerdictCode, verdictOf } from './verdict.ts';
+import { verdictInTree } from './verdict-in-tree.ts';
 
 const told = {
   status: 200,
@@ -123,4 +125,17 @@ describe('the verdict', () => {
     for (const [code, , facts] of CASES)
       assert.equal(verdictOf({ ...told, ...facts }).remedy === '', fine.has(code), code);
   });
+});
+
+test('what the proxy of the callee answered is not laid at the door of its application', () => {
+  const hop = (direction: 'outbound' | 'inbound', fields: Partial<TapRecordJson>) =>
+    ({ ...told, direction, workload: 'ratings-v1', status: 403, ...fields }) as TapRecordJson;
+  const asks = { hop: hop('outbound', {}), parent: -1 };
+  const denied = { hop: hop('inbound', { details: 'rbac_access_denied_matched_policy[none]' }), parent: 0 };
+  const own = { hop: hop('inbound', {}), parent: 0 };
+  assert.match(verdictInTree([asks, denied], 0).words, /^the proxy of ratings-v1 answered .* no ALLOW rule matched$/);
+  assert.equal(verdictInTree([asks, denied], 0).remedy, 'Look at hop 2.');
+  assert.equal(verdictInTree([asks, denied], 1).code, 'denied');
+  assert.equal(verdictInTree([asks, own], 0).code, 'application-refused');
+  assert.equal(verdictInTree([asks], 0).code, 'application-refused');
 });
