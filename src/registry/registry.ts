@@ -164,11 +164,12 @@ export class Registry {
     }
   }
 
-  #reindex(services: ServiceIndex, touched: Iterable<Service>, base?: RegistryView): EndpointChange {
+  #reindex(services: ServiceIndex, all: Iterable<Service>, base?: RegistryView): EndpointChange {
+    const touched = [...all];
     const former = this.#view?.endpoints ?? new Map<string, ServiceEndpoints>();
     const endpoints = new Map(base?.endpoints ?? []);
     const changed = new Set<string>();
-    const slices = this.#slicesByService();
+    const slices = this.#slicesByService(new Set(touched.map(({ name }) => name)));
     for (const service of touched) {
       const key = serviceKey(service);
       const before = former.get(key);
@@ -217,11 +218,12 @@ export class Registry {
     );
   }
 
-  #slicesByService(): ReadonlyMap<string, CoreEndpointSlice[]> {
+  /** Of services with these names; most changes concern one of thousands. */
+  #slicesByService(names: ReadonlySet<string>): ReadonlyMap<string, CoreEndpointSlice[]> {
     const found = new Map<string, CoreEndpointSlice[]>();
     for (const slice of this.#config?.list('EndpointSlice') ?? []) {
       const service = slice.metadata.labels[SLICE_OWNER];
-      if (service === undefined) continue;
+      if (service === undefined || !names.has(service)) continue;
       const key = `${slice.metadata.namespace}/${service}`;
       const list = found.get(key);
       if (list === undefined) found.set(key, [slice]);
