@@ -175,6 +175,8 @@ export interface BoundListener {
   readonly port: number;
   /** Stops accepting; open connections live on. */
   close(): void;
+  /** The same, and resolves when all that waited in the kernel's queue have been accepted. */
+  empty?(): Promise<void>;
 }
 
 export interface Net {

@@ -65,33 +65,6 @@ export class ListenerBook {
   }
 }
 
-/** Resolves when the server listens, or will by itself. The descriptor is the server's from now on. */
-export async function acceptOn(server: Server, options: ListenOptions, socket: HeldDescriptor): Promise<() => void> {
-  const { fd, until } = socket;
-  let closed = false;
-  let begun = false;
-  const begin = (): Promise<void> => {
-    begun = true;
-    return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ fd, backlog: options.backlog ?? 1024 }, () => {
-        server.removeAllListeners('error');
-        // Accept errors (EMFILE) end single accepts, not the listener.
-        server.on('error', () => {});
-        resolve();
-      });
-    });
-  };
-  if (until === undefined) await begin();
-  else void until.then(() => (closed ? undefined : begin()));
-  return () => {
-    if (closed) return;
-    closed = true;
-    if (begun) server.close();
-    else closeSync(fd);
-  };
-}
-
 export interface HeldDescriptor {
   readonly fd: number;
   /** Nobody accepts before. */

@@ -13,8 +13,8 @@ import { type HeldDescriptor, isPath, type ListenerBook, placeOf } from './liste
 export interface HeldSocket extends HeldDescriptor {
   readonly address: string;
   readonly port: number;
-  /** The caller closed its descriptor. */
-  release(): void;
+  /** The process's own descriptor goes with its last user's word: before the caller closes its one, who can still accept. */
+  release(): Promise<void> | void;
 }
 
 export interface ListeningSockets {

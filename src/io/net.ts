@@ -14,7 +14,8 @@ import type {
   TlsClientOptions,
 } from '#base';
 import { provideRoundEnd } from '#base';
-import { acceptOn, type ListenerBook } from './listener-book.ts';
+import { acceptOn, closeWhenEmpty } from './accepting.ts';
+import type { ListenerBook } from './listener-book.ts';
 import type { HeldSocket, ListeningSockets } from './listening-sockets.ts';
 import { connErrorOf } from './conn-error.ts';
 import { SocketConn } from './socket-conn.ts';
@@ -31,6 +32,8 @@ const ignore: ConnHandler = { onData() {}, onEnd() {}, onDrain() {}, onClose() {
 export class SystemNet implements Net {
   readonly #sockets: ListeningSockets | undefined;
   readonly #book: ListenerBook | undefined;
+  /** Of listeners that close. */
+  readonly #ports = new Map<number, Promise<unknown>>();
 
   /**
    * `sockets`: where listening sockets are the process's, for its threads and its successor. `book`: where only a
@@ -52,15 +55,9 @@ export class SystemNet implements Net {
     if (known !== undefined) {
       const close = await acceptOn(server, options, known);
       this.#book?.opened(options, server, known.fd);
-      return {
-        address: options.host,
-        port: options.port,
-        close: () => {
-          this.#book?.closed(options, server);
-          close();
-        },
-      };
+      return { address: options.host, port: options.port, ...this.#closing(options, options.port, server, close) };
     }
+    await this.#ports.get(options.port);
     const unix = options.host.startsWith('/') || options.host.startsWith('@');
     if (unix && options.host.startsWith('/')) await rm(options.host, { force: true });
     await new Promise<void>((resolve, reject) => {
@@ -86,14 +83,24 @@ export class SystemNet implements Net {
     const bound = server.address();
     const [address, port] =
       bound === null || typeof bound === 'string' ? [options.host, 0] : [bound.address, bound.port];
-    return {
-      address,
-      port,
-      close: () => {
-        this.#book?.closed(options, server);
-        server.close();
-      },
+    return { address, port, ...this.#closing(options, port, server, () => closeWhenEmpty(server)) };
+  }
+
+  #closing(
+    options: ListenOptions,
+    port: number,
+    server: Server,
+    close: () => Promise<void>,
+  ): Pick<BoundListener, 'close' | 'empty'> {
+    const empty = async (): Promise<void> => {
+      this.#book?.closed(options, server);
+      // Whoever wants the port meanwhile waits for it.
+      const over = Promise.all([this.#ports.get(port), close()]);
+      this.#ports.set(port, over);
+      await over;
+      if (this.#ports.get(port) === over) this.#ports.delete(port);
     };
+    return { close: () => void empty(), empty };
   }
 
   connect(options: ConnectOptions, handler: ConnHandler): Conn {
@@ -120,16 +127,13 @@ export class SystemNet implements Net {
 async function listenOnHeld(server: Server, held: HeldSocket, options: ListenOptions): Promise<BoundListener> {
   try {
     const close = await acceptOn(server, options, held);
-    return {
-      address: held.address,
-      port: held.port,
-      close: () => {
-        close();
-        held.release();
-      },
+    const empty = async (): Promise<void> => {
+      await held.release();
+      await close();
     };
+    return { address: held.address, port: held.port, close: () => void empty(), empty };
   } catch (error) {
-    held.release();
+    void held.release();
     throw error;
   }
 }

@@ -1,7 +1,8 @@
 // Listens and connects inside another network namespace from this process; what is accepted and connected are ordinary Conns.
 import { createServer, Socket } from 'node:net';
 import type { BoundListener, Conn, ConnectOptions, ConnError, ConnHandler, ListenOptions } from '#base';
-import { acceptOn, type ListenerBook } from './listener-book.ts';
+import { acceptOn } from './accepting.ts';
+import type { ListenerBook } from './listener-book.ts';
 import type { ListeningSockets } from './listening-sockets.ts';
 import { ERRNO, loadSocketCalls, type SocketCalls } from './netns-libc.ts';
 import { type DescriptorHandle, NamespaceSockets } from './netns-sockets.ts';
@@ -85,15 +86,12 @@ export class NamespaceNet {
     const port = options.port === 0 ? this.#calls.localPort(socket.fd) : options.port;
     const close = await acceptOn(server, options, socket);
     book?.opened(options, server, socket.fd);
-    return {
-      address: options.host,
-      port,
-      close: () => {
-        book?.closed(options, server);
-        close();
-        held?.release();
-      },
+    const empty = async (): Promise<void> => {
+      book?.closed(options, server);
+      await held?.release();
+      await close();
     };
+    return { address: options.host, port, close: () => void empty(), empty };
   }
 
   /** Without TLS: inside the namespace there is only the application. */

@@ -60,6 +60,9 @@ export class CaptureNet implements Net {
       close: () => {
         for (const one of made) one.close();
       },
+      empty: async () => {
+        await Promise.all(made.map(async (one) => await (one.empty?.() ?? one.close())));
+      },
     };
   }
 }

@@ -35,6 +35,7 @@ class WorkerThread {
   readonly #levels: LogLevels;
   readonly #secrets = new ToldSecrets((message) => this.#say(message));
   readonly #sockets = new Map<number, PromiseWithResolvers<SocketAnswer>>();
+  readonly #released = new Map<number, () => void>();
   readonly #writes = new Map<number, (error: Error | undefined) => void>();
   readonly #sharing: Sharing;
   readonly #accepting = Promise.withResolvers<void>();
@@ -128,6 +129,10 @@ class WorkerThread {
         return;
       case 'taps':
         return this.#reporting?.taps.take(message.asks);
+      case 'released':
+        this.#released.get(message.id)?.();
+        this.#released.delete(message.id);
+        return;
       case 'accept':
         return this.#accepting.resolve();
       case 'reset-counters':
@@ -180,7 +185,13 @@ class WorkerThread {
     if ('problem' in told) throw new Error(told.problem);
     const { waits, ...socket } = told;
     const until = waits ? { until: this.#accepting.promise } : {};
-    return { ...socket, ...until, release: () => this.#say({ kind: 'unlisten', id }) };
+    const release = (): Promise<void> => {
+      const released = Promise.withResolvers<void>();
+      this.#released.set(id, released.resolve);
+      this.#say({ kind: 'unlisten', id });
+      return released.promise;
+    };
+    return { ...socket, ...until, release };
   }
 
   /** One writer per file, in the process: lines of two workers never tear each other. */

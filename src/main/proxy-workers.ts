@@ -242,7 +242,7 @@ class WorkerLink {
   readonly #worker: Worker;
   readonly #options: ProxyWorkersOptions;
   readonly #events: LinkEvents;
-  readonly #sockets = new Map<number, () => void>();
+  readonly #sockets = new Map<number, () => Promise<void> | void>();
   readonly #namespace: readonly number[];
   readonly #secrets = new Map<string, () => void>();
   readonly #asked = new Map<number, (answer: unknown) => void>();
@@ -309,9 +309,9 @@ class WorkerLink {
       case 'listen':
         return await this.#listen(message);
       case 'unlisten':
-        this.#sockets.get(message.id)?.();
+        void this.#sockets.get(message.id)?.();
         this.#sockets.delete(message.id);
-        return;
+        return this.say({ kind: 'released', id: message.id });
       case 'want-secret': {
         const { name } = message;
         this.#secrets.set(
@@ -361,7 +361,7 @@ class WorkerLink {
   #exit(code: number): void {
     if (this.#over) return;
     this.#over = true;
-    for (const release of this.#sockets.values()) release();
+    for (const release of this.#sockets.values()) void release();
     for (const fd of this.#namespace) closeSync(fd);
     for (const end of this.#secrets.values()) end();
     for (const answer of this.#asked.values()) answer(undefined);

@@ -52,6 +52,8 @@ export type ToWorker =
   | { readonly kind: 'drain-listeners'; readonly inboundOnly: boolean }
   | { readonly kind: 'log-level'; readonly scope: string | undefined; readonly level: LogLevel }
   | { readonly kind: 'reset-counters' }
+  /** The process's own descriptor of it is closed, if nobody else needs it. */
+  | { readonly kind: 'released'; readonly id: number }
   /** The configuration is whole: sockets of the process before this one may be accepted on. */
   | { readonly kind: 'accept' }
   /** All of them: what is missing is over. */

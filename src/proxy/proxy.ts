@@ -148,6 +148,7 @@ export class Proxy {
       await new Promise<void>((resolve) => clock.setTimer(acceptMs, resolve));
     }
     this.listeners.drainAll();
+    await this.listeners.emptied();
     while (this.listeners.connectionCount > 0 && clock.now() < end) {
       await new Promise<void>((resolve) => clock.setTimer(50, resolve));
     }

@@ -15,6 +15,8 @@ export interface LoadOrder {
   readonly perSecond: number;
   /** Also HTTP/1.1 on a connection of its own for each request. */
   readonly fresh?: boolean;
+  /** One in so many is a TCP connection; default 50. */
+  readonly tcpEvery?: number;
 }
 export interface LoadEnd {
   readonly sent: Readonly<Record<string, number>>;
@@ -163,7 +165,7 @@ function overTcp(port: number): Promise<void> {
   });
 }
 
-async function load({ ports, perSecond, fresh = false }: LoadOrder): Promise<void> {
+async function load({ ports, perSecond, fresh = false, tcpEvery = 50 }: LoadOrder): Promise<void> {
   const pending = new Set<Promise<void>>();
   const kinds = [
     () => overH1(ports.h1, 'GET'),
@@ -179,7 +181,8 @@ async function load({ ports, perSecond, fresh = false }: LoadOrder): Promise<voi
   for (let n = 0; !stop; ) {
     const due = Math.floor(((performance.now() - began) / 1000) * perSecond);
     for (; n < due && pending.size < most; n++) {
-      const one = n % 50 === 49 ? overTcp(ports.tcp) : (kinds[n % kinds.length] as () => Promise<void>)();
+      const one =
+        n % tcpEvery === tcpEvery - 1 ? overTcp(ports.tcp) : (kinds[n % kinds.length] as () => Promise<void>)();
       pending.add(one);
       void one.then(() => pending.delete(one));
     }

@@ -1,6 +1,6 @@
 // Backends behind their proxies, rolled over and scaled under load: no request may fail (pains 1, 4).
 //
-//   node test/proxy-life/rollout.ts [--restarts 20] [--scale 10] [--per-second 1000] [--unordered] [--at-least 1000000]
+//   node test/proxy-life/rollout.ts [--restarts 20] [--scale 10] [--per-second 1000] [--unordered] [--at-least 1000000] [--tcp-every 50]
 //
 // After the restarts and the scaling one backend after another is replaced until so many requests were sent.
 // A backend leaves as in a cluster: clients are told, its proxy gets SIGTERM, the pod ends when the proxy has. With
@@ -20,7 +20,7 @@ import { readBootstrap } from '../../src/main/read-bootstrap.ts';
 import { cluster, httpListener, OVER_H2, tcpListener } from './config.ts';
 import { freePort } from '../mesh/test-ports.ts';
 import { ProxyProcess } from './proxy-process.ts';
-import type { LoadEnd, RolloutPorts } from './rollout-load.ts';
+import type { LoadEnd, LoadOrder, RolloutPorts } from './rollout-load.ts';
 
 export interface RolloutAsk {
   /** Of each of the three backends. */
@@ -32,6 +32,8 @@ export interface RolloutAsk {
   readonly unordered: boolean;
   /** Load goes on until so many requests were sent. */
   readonly atLeast: number;
+  /** One request in so many is a TCP connection of up to a second. */
+  readonly tcpEvery?: number;
 }
 
 /** What our control plane gives every route (design 10). */
@@ -173,7 +175,7 @@ export async function rollout(ask: RolloutAsk): Promise<LoadEnd> {
   try {
     for (let i = 0; i < 3; i++) await fleet.grow();
     const ports = await fleet.startClient();
-    worker.postMessage({ ports, perSecond: ask.perSecond });
+    worker.postMessage({ ports, perSecond: ask.perSecond, tcpEvery: ask.tcpEvery ?? 50 } satisfies LoadOrder);
     for (let i = 0; i < ask.restarts * 3; i++) {
       await fleet.grow();
       await fleet.shrink();
@@ -203,6 +205,7 @@ if (import.meta.main) {
       scale: { type: 'string', default: '10' },
       'per-second': { type: 'string', default: '1000' },
       'at-least': { type: 'string', default: '1000000' },
+      'tcp-every': { type: 'string', default: '50' },
       unordered: { type: 'boolean', default: false },
     },
   });
@@ -213,6 +216,7 @@ if (import.meta.main) {
     perSecond: Number(values['per-second']),
     atLeast: Number(values['at-least']),
     unordered: values.unordered,
+    tcpEvery: Number(values['tcp-every']),
   });
   const sent = Object.values(end.sent).reduce((a, b) => a + b, 0);
   console.log(end, `${sent} requests in ${Math.round((performance.now() - began) / 1000)} s`);

@@ -63,6 +63,11 @@ export class ListenerManager {
     for (const listener of this.#listeners.values()) listener.drain();
   }
 
+  /** Resolves when nobody waits to be accepted. */
+  async emptied(): Promise<void> {
+    await Promise.all(Array.from(this.#listeners.values(), (listener) => listener.emptied()));
+  }
+
   /** Somebody else accepts on the same sockets. */
   stopAccepting(): void {
     for (const listener of this.#listeners.values()) listener.stopAccepting();

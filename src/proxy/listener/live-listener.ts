@@ -18,6 +18,10 @@ export class LiveListener {
   /** Grows with every snapshot: connections compare it to know whether to match again. */
   generation = 0;
   removed = false;
+  /** Those that come still waited in the kernel's queue: they are served, and told that it is once. */
+  #stopped = false;
+  #destroyed = false;
+  #emptied: Promise<unknown> = Promise.resolve();
   readonly speakers = new FirstSpeakers();
   readonly #bound: BoundListener[] = [];
   readonly #connections = new Set<AcceptedConnection>();
@@ -79,7 +83,14 @@ export class LiveListener {
   }
 
   stopAccepting(): void {
-    for (const bound of this.#bound.splice(0)) bound.close();
+    this.#stopped = true;
+    const bound = this.#bound.splice(0);
+    this.#emptied = Promise.all([this.#emptied, ...bound.map(async (one) => await (one.empty?.() ?? one.close()))]);
+  }
+
+  /** Resolves when nobody waits to be accepted. */
+  async emptied(): Promise<void> {
+    await this.#emptied;
   }
 
   /** The next response on each connection is its last; none is closed before. */
@@ -95,6 +106,7 @@ export class LiveListener {
 
   /** Cuts what is left. */
   destroy(): void {
+    this.#destroyed = true;
     this.drain();
     for (const connection of [...this.#connections]) connection.close('');
     disposeSnapshot(this.snapshot);
@@ -149,6 +161,7 @@ export class LiveListener {
   }
 
   #accept(conn: Conn): void {
+    if (this.#destroyed) return conn.destroy();
     const { overload } = this.services;
     if (overload.refusingConnections) {
       this.stats.inc(LISTENER.downstream_cx_overload_reject);
@@ -159,5 +172,6 @@ export class LiveListener {
     const connection = new AcceptedConnection(conn, this, this.services.clock.now());
     this.adopt(connection);
     connection.begin();
+    if (this.#stopped) connection.drain(true);
   }
 }

@@ -130,13 +130,13 @@ for (const tier of ['userns', 'netns'] as const) {
     test('the proxies of both ends are replaced, and serve with two threads then: no request and no name is lost', async () => {
       const before = [record(mesh, 'reviews'), record(mesh, 'ratings')];
       await mesh.startFlow('ratings', { id: 'replaced', url: 'http://reviews:9080/', perSecond: 40 });
-      for (const name of ['reviews', 'ratings']) {
-        const { status, stderr } = await mesh.topsail(
-          ...['proxy-replace', name, '--concurrency', '2', '--drain-time-s', '2'],
-        );
-        assert.equal(status, 0, stderr);
+      const flags = ['--concurrency', '2', '--drain-time-s', '12'];
+      const ends = await Promise.all(
+        ['reviews', 'ratings'].map((name) => mesh.topsail('proxy-replace', name, ...flags)),
+      );
+      for (const { status, stderr } of ends) assert.equal(status, 0, stderr);
+      for (const name of ['reviews', 'ratings'])
         assert.match((await mesh.topsail('proxy-status', name)).stdout, /2 workers\n/);
-      }
       const end = await mesh.stopFlow('ratings', 'replaced');
       assert.deepEqual(end.failures, []);
       assert.ok(end.done > 0);
