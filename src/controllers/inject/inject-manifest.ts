@@ -4,6 +4,7 @@ import type { Refusal } from './capture-plan.ts';
 import { decideInjection } from './decide.ts';
 import { injectPod, isInjected } from './inject-pod.ts';
 import type { InjectorConfig } from './injector-config.ts';
+import { unusedAnnotations } from './unused-annotations.ts';
 
 export interface InjectManifestInput {
   readonly config: InjectorConfig;
@@ -85,12 +86,13 @@ function injectAt(
         message: `${message} (${kind} ${namespace}/${name})`,
       })),
     };
+  const unused = unusedAnnotations(given.annotations ?? {});
   const { ownerReferences: _, ...metadata } = injected.pod.metadata;
   const keep = kind === 'Pod' && given.ownerReferences !== undefined ? { ownerReferences: given.ownerReferences } : {};
   return {
     ok: true,
     object: replaceAt(object, path, { ...template, metadata: { ...metadata, ...keep }, spec: injected.pod.spec }),
-    note: undefined,
+    note: unused.length === 0 ? undefined : `${kind} ${namespace}/${name}: ${unused.join('; ')}`,
   };
 }
 

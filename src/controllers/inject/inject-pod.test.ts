@@ -412,6 +412,17 @@ describe('the patch', () => {
     assert.deepEqual(applyPatch(given, patch), JSON.parse(JSON.stringify(result.pod)));
   });
 
+  it('says which annotations have no effect, and what to use instead', () => {
+    const annotations = { 'sidecar.istio.io/agentLogLevel': 'debug', 'sidecar.istio.io/logLevel': 'debug' };
+    const review = reviewInjection(
+      { request: { uid: 'u', namespace: 'shop', object: pod(annotations) } },
+      { config, mesh: {} },
+    );
+    assert.deepEqual(review.response.warnings, [
+      'metadata.annotations[sidecar.istio.io/agentLogLevel] has no effect: one level is for agent and proxy: sidecar.istio.io/logLevel',
+    ]);
+  });
+
   it('leaves an injected pod alone', () => {
     const review = reviewInjection(
       { request: { uid: 'u', namespace: 'shop', object: inject(pod()) } },

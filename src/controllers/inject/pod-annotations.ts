@@ -32,14 +32,6 @@ export interface PodAnnotations {
   readonly userVolumeMounts: readonly VolumeMount[];
 }
 
-/** Known in Istio, without effect on this data plane: said, never silently dropped. */
-export const UNUSED_ANNOTATIONS = [
-  'sidecar.istio.io/bootstrapOverride',
-  'sidecar.istio.io/enableCoreDump',
-  'sidecar.istio.io/componentLogLevel',
-  'sidecar.istio.io/statsCompression',
-];
-
 const TEMPLATES = 'inject.istio.io/templates';
 /** Which proxy runs in the pod; Istio has no such choice. */
 const DATA_PLANE = 'topsail.io/data-plane';

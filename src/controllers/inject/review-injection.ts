@@ -4,6 +4,7 @@ import { decideInjection } from './decide.ts';
 import { injectPod, isInjected } from './inject-pod.ts';
 import type { InjectorConfig } from './injector-config.ts';
 import { jsonPatch } from './json-patch.ts';
+import { unusedAnnotations } from './unused-annotations.ts';
 
 export interface InjectionContext {
   readonly config: InjectorConfig;
@@ -51,8 +52,10 @@ export function reviewInjection(review: unknown, { config, mesh }: InjectionCont
   const injected = injectPod({ pod, namespace, config, mesh });
   if (!injected.ok) return refuse(injected.refusals.map(({ field, message }) => `${field}: ${message}`).join('; '));
   const patch = jsonPatch(pod, injected.pod);
+  const warnings = unusedAnnotations(pod.metadata.annotations ?? {});
   return answer({
     allowed: true,
+    ...(warnings.length === 0 ? {} : { warnings }),
     patchType: 'JSONPatch',
     patch: Buffer.from(JSON.stringify(patch)).toString('base64'),
   });

@@ -21,26 +21,34 @@ export async function planObjects(
   components: readonly Component[],
   revision: string,
 ): Promise<ObjectPlan> {
-  const added: string[] = [];
-  const changed: string[] = [];
-  const refused: string[] = [];
-  let unchanged = 0;
-  for (const object of components.flatMap(({ objects }) => objects)) {
-    const present = await client.get(typeOf(object), placeOf(object));
-    if (!present.ok) {
-      if (present.error.code === 'kube_not_found') added.push(textOf(object));
-      else refused.push(`${textOf(object)}: ${present.error.message}`);
-      continue;
-    }
-    // One that is there keeps its labels: install leaves it as it is.
-    const next =
-      object.kind === 'Namespace' ? present : await client.apply(typeOf(object), object, { force: true, dryRun: true });
-    if (!next.ok) refused.push(`${textOf(object)}: ${next.error.message}`);
-    else if (written(next.value) === written(present.value)) unchanged++;
-    else changed.push(textOf(object));
-  }
-  const removed = (await superfluous(components, revision, client)).map(textOf);
-  return { added, changed, removed, refused, unchanged };
+  const objects = components.flatMap((one) => one.objects);
+  const [outcomes, removed] = await Promise.all([
+    Promise.all(objects.map(async (object) => ({ object, outcome: await outcomeOf(client, object) }))),
+    superfluous(components, revision, client),
+  ]);
+  const named = (wanted: Outcome): readonly string[] =>
+    outcomes.filter(({ outcome }) => outcome === wanted).map(({ object }) => textOf(object));
+  return {
+    added: named('added'),
+    changed: named('changed'),
+    removed: removed.map(textOf),
+    refused: outcomes.flatMap(({ object, outcome }) =>
+      typeof outcome === 'string' ? [] : [`${textOf(object)}: ${outcome.refused}`],
+    ),
+    unchanged: named('unchanged').length,
+  };
+}
+
+type Outcome = 'added' | 'changed' | 'unchanged' | { readonly refused: string };
+
+async function outcomeOf(client: KubeClient, object: KubeObject): Promise<Outcome> {
+  const present = await client.get(typeOf(object), placeOf(object));
+  if (!present.ok) return present.error.code === 'kube_not_found' ? 'added' : { refused: present.error.message };
+  // One that is there keeps its labels: install leaves it as it is.
+  if (object.kind === 'Namespace') return 'unchanged';
+  const next = await client.apply(typeOf(object), object, { force: true, dryRun: true });
+  if (!next.ok) return { refused: next.error.message };
+  return written(next.value) === written(present.value) ? 'unchanged' : 'changed';
 }
 
 function written(object: KubeObject): string {
