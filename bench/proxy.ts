@@ -119,17 +119,27 @@ async function startContestant(contestant: Contestant, row: Row, backendPort: nu
   return undefined;
 }
 
+/** When the measured part of a load begins and ends. */
+interface Watched {
+  begins(): void;
+  ends(): void;
+}
+
 async function measureRound(r: Running, row: Row): Promise<Round> {
   const pids = processTree(r.process.pid as number);
   let before = cpuMicroseconds(pids);
+  let after = before;
   let memory = memoryOf(pids);
   let timer: NodeJS.Timeout | undefined;
-  const result = await load(r, row, seconds, () => {
-    before = cpuMicroseconds(pids);
-    timer = setTimeout(() => (memory = memoryOf(pids)), seconds * 750);
+  const result = await load(r, row, seconds, {
+    begins: () => {
+      before = cpuMicroseconds(pids);
+      timer = setTimeout(() => (memory = memoryOf(pids)), seconds * 750);
+    },
+    ends: () => (after = cpuMicroseconds(pids)),
   });
   clearTimeout(timer);
-  const cpu = cpuMicroseconds(pids) - before;
+  const cpu = after - before;
   return {
     cpuUsPerRequest: cpu / result.requests,
     requestsPerSecond: result.ratePerSecond,
@@ -140,10 +150,12 @@ async function measureRound(r: Running, row: Row): Promise<Round> {
   };
 }
 
-async function load(r: Running, row: Row, duration: number, begins: () => void = () => {}): Promise<LoadResult> {
+async function load(r: Running, row: Row, duration: number, clock?: Watched): Promise<LoadResult> {
   if (row.load === 'h2load') {
-    begins();
-    return await runH2load(r.port, row, duration);
+    clock?.begins();
+    const result = await runH2load(r.port, row, duration);
+    clock?.ends();
+    return result;
   }
   const args = [
     join(HERE, 'loadgen', 'main.ts'),
@@ -168,10 +180,15 @@ async function load(r: Running, row: Row, duration: number, begins: () => void =
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   started.push(child);
   const line = linesOf(child);
+  if (row.upBefore === true) await line();
+  clock?.begins();
+  if (row.upBefore === true) child.stdin?.write('go\n');
+  const result = JSON.parse(await line()) as LoadResult;
+  clock?.ends();
   if (row.upBefore === true) {
-    await line();
-    begins();
-    child.stdin?.write('go\n');
-  } else begins();
-  return JSON.parse(await line()) as LoadResult;
+    const gone = new Promise((resolve) => child.once('exit', resolve));
+    child.stdin?.write('end\n');
+    await gone;
+  }
+  return result;
 }

@@ -13,7 +13,7 @@ export interface Row {
   readonly connections: number;
   /** Requests per second; absent = saturated. */
   readonly rate?: number;
-  /** All connections are up, and their handshakes paid for, before the clock starts. */
+  /** All connections are up, and their handshakes paid for, before the clock starts, and open until it has stopped. */
   readonly upBefore?: boolean;
   /** A connection per request; `resumed`: with the TLS session of the one before. */
   readonly handshakes?: 'full' | 'resumed';

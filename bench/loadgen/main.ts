@@ -51,7 +51,7 @@ const result = await runLoad({
   durationMs: Number(values.duration) * 1000,
   keepAlive: !values['no-keepalive'],
   resume: values.resume,
-  // For who measures another process: says that all connections are up, and begins when it is told to.
+  // For who measures another process: says that all connections are up, begins when it is told to, and closes them when it is told again.
   ...(values.gate
     ? {
         ready: (): Promise<void> => {
@@ -76,4 +76,5 @@ const result = await runLoad({
     : {}),
 });
 console.log(JSON.stringify(result));
+if (values.gate) await new Promise((resolve) => process.stdin.once('data', resolve));
 process.exit(0);

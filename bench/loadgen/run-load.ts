@@ -26,7 +26,7 @@ export interface LoadOptions {
   readonly tls?: ConnectionOptions;
   /** TLS: every connection after the first resumes its session. */
   readonly resume?: boolean;
-  /** Called when all connections are up; requests begin, and the clock starts, when it resolves. */
+  /** Called when all connections are up; requests begin, and the clock starts, when it resolves. They stay open at the end: their close is not part of it. */
   readonly ready?: () => Promise<void>;
   /** A request without an answer after this long is a failure. Default 10 s. */
   readonly timeoutMs?: number;
@@ -201,7 +201,7 @@ class Load {
     if (this.#finished) return;
     this.#finished = true;
     for (let i = 0; i < this.#pending; i++) count(this.#failures, 'timeout');
-    for (const client of this.#clients) client.close();
+    if (this.options.ready === undefined) for (const client of this.#clients) client.close();
     const seconds = this.options.durationMs / 1000;
     const ms = (q: number): number => round(this.latency.quantile(q) / 1000);
     const good = [...this.#statuses].reduce((n, [status, k]) => n + (status >= '200' && status < '400' ? k : 0), 0);
