@@ -279,7 +279,7 @@ describe('the Gateway API', () => {
     assert.deepEqual(entry.corsPolicy, {
       allowOrigins: [{ exact: 'https://a.example' }, { regex: 'https://.+\\.b\\.example' }, { regex: '.*' }],
       maxAge: '5s',
-      unmatchedPreflights: 'FORWARD',
+      unmatchedPreflights: 'IGNORE',
     });
   });
 

@@ -32,8 +32,8 @@ export function corsOf(filters: readonly HttpRouteFilter[]): HttpEntry {
       ...(allowCredentials === undefined ? {} : { allowCredentials }),
       // Without one a browser asks again after 5 s, by the API's default.
       maxAge: `${maxAge ?? 5}s`,
-      // An origin that is not allowed gets an answer without these headers, and its browser keeps it back.
-      unmatchedPreflights: 'FORWARD',
+      // An origin that is not allowed is answered here, without these headers: its browser keeps the request back.
+      unmatchedPreflights: 'IGNORE',
     },
   };
 }
