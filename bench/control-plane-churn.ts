@@ -53,6 +53,7 @@ try {
 
   const startedMs = performance.now();
   let asked = 0;
+  let replaced = 0;
   let slowest = 0;
   const wrong: string[] = [];
   const under = new Set<Promise<void>>();
@@ -62,7 +63,7 @@ try {
     const now = await report();
     const minute = ((performance.now() - startedMs) / 60_000).toFixed(1);
     console.log(
-      `${minute.padStart(6)}  ${String(asked).padStart(8)}  ${mb(now.rss).padStart(11)}  ${mb(now.heap).padStart(7)}  ${(now.cpuMs / 1000).toFixed(1).padStart(5)}`,
+      `${minute.padStart(6)}  ${String(replaced).padStart(8)}  ${mb(now.rss).padStart(11)}  ${mb(now.heap).padStart(7)}  ${(now.cpuMs / 1000).toFixed(1).padStart(5)}`,
     );
   };
   for (;;) {
@@ -78,6 +79,7 @@ try {
       const i = (asked * 7) % size.services;
       const one = fake
         .replace(i, Math.floor(asked / size.services) % size.endpoints)
+        .then(() => void replaced++)
         .catch((error: unknown) => void wrong.push(String(error)))
         .finally(() => {
           under.delete(one);
@@ -101,7 +103,7 @@ try {
   } while (different.length > 0 && performance.now() - settledMs < SETTLE_MS);
   const end = await report();
   console.log(
-    `${asked} endpoints replaced (slowest in ${(slowest / 1000).toFixed(1)} s); services with another set of endpoints than the API server's, ${((performance.now() - settledMs) / 1000).toFixed(1)} s after: ${different.length} of ${size.services}`,
+    `${replaced} endpoints replaced (${fake.retries} calls made again, slowest in ${(slowest / 1000).toFixed(1)} s); services with another set of endpoints than the API server's, ${((performance.now() - settledMs) / 1000).toFixed(1)} s after: ${different.length} of ${size.services}`,
   );
   for (const text of different.slice(0, 5)) console.log(`  ${text}`);
   console.log(

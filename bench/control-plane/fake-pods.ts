@@ -5,6 +5,7 @@ import { namespaceOf, serviceObject, type Size } from './objects.ts';
 
 /** Requests under way at once while the API server is filled. */
 const PARALLEL = 32;
+const ATTEMPTS = 10;
 
 interface FakePod {
   readonly name: string;
@@ -20,6 +21,8 @@ export class FakePods {
   /** Changes of one service follow one another. */
   readonly #turns = new Map<number, Promise<void>>();
   #made = 0;
+  /** Calls that had to be made once more. */
+  retries = 0;
 
   constructor(client: KubeClient, size: Size, nodes: number) {
     this.#client = client;
@@ -48,12 +51,31 @@ export class FakePods {
       const pods = this.#pods[i] as FakePod[];
       const former = pods[e] as FakePod;
       pods[e] = await this.#make(i);
-      await this.#writeSlice(i);
-      must(await this.#client.delete(RESOURCES.pods, { namespace: namespaceOf(i, this.#size), name: former.name }));
+      await this.#again(() => this.#writeSlice(i));
+      const place = { namespace: namespaceOf(i, this.#size), name: former.name };
+      await this.#again(async () => {
+        const gone = await this.#client.delete(RESOURCES.pods, place);
+        if (!gone.ok && gone.error.code !== 'kube_not_found') throw gone.error;
+      });
     };
     const turn = (this.#turns.get(i) ?? Promise.resolve()).then(work);
-    this.#turns.set(i, turn);
+    this.#turns.set(
+      i,
+      turn.catch(() => {}),
+    );
     return turn;
+  }
+
+  /** An API server on a busy machine lets calls time out, as a Deployment's controller knows. */
+  async #again(call: () => Promise<void>): Promise<void> {
+    for (let attempt = 1; ; attempt++)
+      try {
+        return await call();
+      } catch (error) {
+        if (attempt === ATTEMPTS) throw error;
+        this.retries++;
+        await new Promise((resolve) => setTimeout(resolve, 1000 * attempt));
+      }
   }
 
   /** Sorted addresses of a service. */
@@ -77,16 +99,18 @@ export class FakePods {
         containers: [{ name: 'app', image: 'none', ports: [{ containerPort: 8080 }] }],
       },
     };
-    must(await this.#client.create(RESOURCES.pods, object));
+    await this.#again(async () => {
+      const made = await this.#client.create(RESOURCES.pods, object);
+      if (!made.ok && made.error.code !== 'kube_exists') throw made.error;
+    });
     const status = {
       phase: 'Running',
       podIP: pod.ip,
       podIPs: [{ ip: pod.ip }],
       conditions: [{ type: 'Ready', status: 'True' }],
     };
-    must(
-      await this.#client.mergePatch(RESOURCES.pods, { namespace, name: pod.name, subresource: 'status' }, { status }),
-    );
+    const place = { namespace, name: pod.name, subresource: 'status' };
+    await this.#again(async () => void must(await this.#client.mergePatch(RESOURCES.pods, place, { status })));
     return pod;
   }
 
