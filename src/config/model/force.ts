@@ -59,7 +59,13 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     probe: 'acceptedWithWarning',
   },
   Sidecar: {
-    'ingress[].tls': 'refused',
+    // A Sidecar's certificates are files, and its clients are known by their authority.
+    'ingress[].tls.httpsRedirect': 'refused',
+    'ingress[].tls.credentialName': 'refused',
+    'ingress[].tls.credentialNames': 'refused',
+    'ingress[].tls.caCertCredentialName': 'refused',
+    'ingress[].tls.subjectAltNames': 'refused',
+    'ingress[].tls.insecureSkipVerify': 'refused',
     'ingress[].captureMode': 'acceptedWithWarning',
     'egress[].captureMode': 'acceptedWithWarning',
     'outboundTrafficPolicy.egressProxy': 'acceptedWithWarning',

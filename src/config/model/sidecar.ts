@@ -26,7 +26,10 @@ const IngressSchema = message(
     defaultEndpoint: text(
       'Where the workload listens: `127.0.0.1:PORT`, `[::1]:PORT`, `0.0.0.0:PORT`, `[::]:PORT` or `unix:///PATH`.',
     ),
-    tls: described('TLS that ends at the sidecar: SIMPLE or MUTUAL.', ServerTlsSchema),
+    tls: described(
+      'TLS that ends at the sidecar: SIMPLE or MUTUAL, where the mode of mutual TLS is DISABLE at this port. With another mode only mutual TLS of the mesh is taken.',
+      ServerTlsSchema,
+    ),
     connectionPool: ConnectionPoolSchema,
   },
   { required: ['port'] },

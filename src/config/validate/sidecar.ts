@@ -59,8 +59,14 @@ function checkIngress(context: Context, ingress: SidecarIngress, ports: Set<numb
   }
   if (tls === undefined) return;
   if (!['SIMPLE', 'MUTUAL'].includes(tls.mode ?? 'PASSTHROUGH')) say('tls is SIMPLE or MUTUAL here', 'tls', 'mode');
-  for (const field of ['httpsRedirect', 'credentialName', 'subjectAltNames'] as const)
-    if (tls[field] !== undefined) say(`${field} cannot be set here`, 'tls', field);
+  const never = [
+    'httpsRedirect',
+    'credentialName',
+    'credentialNames',
+    'caCertCredentialName',
+    'subjectAltNames',
+  ] as const;
+  for (const field of never) if (tls[field] !== undefined) say(`${field} cannot be set here`, 'tls', field);
   checkServerTls(context, tls, [...path, 'tls']);
 }
 

@@ -10,6 +10,8 @@ import { httpManager } from '../filters/http-manager.ts';
 import { tcpProxy } from '../filters/tcp-proxy.ts';
 import { UNPROCESSED_HEADER } from '../routes/retry.ts';
 import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
+import type { ServerTls } from '#config';
+import { serverTls } from '../gateways/server-tls.ts';
 import { meshServerTls, SERVER_ALPN } from '../tls-contexts.ts';
 import { pluginFilters, type PluginSlot } from '../wasm/plugin-slots.ts';
 import { type Chain, type ChainMatch, MESH_ALPN, MESH_HTTP_ALPN, MESH_TCP_ALPN, PLAIN_HTTP } from './listener-parts.ts';
@@ -19,6 +21,8 @@ export interface ChainInput {
   readonly telemetry: TelemetryOfSide;
   readonly envoy: boolean;
   readonly mode: MtlsMode;
+  /** The Sidecar's own TLS of this port. */
+  readonly ownTls?: ServerTls | undefined;
   readonly protocol: PortProtocol;
   readonly chainName: string;
   readonly cluster: string;
@@ -38,7 +42,16 @@ type Traffic = 'http' | 'tcp';
 
 export function inboundChains(input: ChainInput): readonly Chain[] {
   const kind = isHttp(input.protocol) ? 'http' : input.protocol === 'Unsupported' ? 'sniffed' : 'tcp';
-  return CHAINS[input.mode][kind].map(({ traffic, tls, match }) => chain(input, traffic, tls, match));
+  if (input.ownTls !== undefined && input.mode === 'DISABLE') return [ownChain(input, input.ownTls)];
+  // Whoever asks for TLS of his own means no plaintext: what the mesh ends here is all that is taken.
+  const mode = input.ownTls === undefined ? input.mode : 'STRICT';
+  return CHAINS[mode][kind].map(({ traffic, tls, match }) => chain(input, traffic, tls, match));
+}
+
+/** Certificates in the workload's own files; mTLS of the mesh is off at such a port. */
+function ownChain(input: ChainInput, tls: ServerTls): Chain {
+  const traffic = isHttp(input.protocol) ? 'http' : 'tcp';
+  return { ...chain(input, traffic, false, {}), transportSocket: serverTls(tls, input.mesh, traffic) };
 }
 
 interface ChainRule {

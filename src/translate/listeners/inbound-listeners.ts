@@ -69,8 +69,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
   ];
 
   const clusters = new Map<string, XdsResource>();
-  for (const port of ports)
-    if (!port.refused) clusters.set(inboundCluster(port.declared), cluster(port, snapshot, cache));
+  for (const port of ports) clusters.set(inboundCluster(port.declared), cluster(port, snapshot, cache));
 
   const listeners = new Map<string, XdsResource>();
   const judged: KeyPart[] = [
@@ -119,7 +118,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
 }
 
 function portKey(port: PortInForce): KeyPart {
-  return [port.declared, port.listen, port.protocol, port.service?.hostname, port.servicePort, port.mode, port.refused];
+  return [port.declared, port.listen, port.protocol, port.service?.hostname, port.servicePort, port.mode, port.tls];
 }
 
 function cluster(port: InboundPort, snapshot: Snapshot, cache: TranslationCache): XdsResource {
@@ -153,19 +152,12 @@ function chainsOf(
 ): readonly Chain[] {
   const { mesh } = authorization;
   const telemetry = scope.telemetry.server;
-  if (port.refused)
-    return [
-      {
-        name: `refused_${port.declared}`,
-        filterChainMatch: where,
-        filters: [...tcpProxy(telemetry, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])],
-      },
-    ];
   return inboundChains({
     mesh,
     telemetry,
     envoy,
     mode: port.mode,
+    ownTls: port.tls,
     protocol:
       port.protocol === 'Unsupported' &&
       !isSniffed({ number: port.declared, name: '', protocol: port.protocol, targetPort: port.declared })

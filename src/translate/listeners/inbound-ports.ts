@@ -1,7 +1,7 @@
 // The ports that a workload serves: from the services that select it, its Sidecar's ingress, or what mode NONE declares.
 
 import type { ObjectRef } from '#base';
-import { refOf } from '#config';
+import { refOf, type ServerTls } from '#config';
 import type { Snapshot } from '#push';
 import { labelsMatch, type PortProtocol, protocolFromName, type Service, type ServicePort } from '#registry';
 import type { ConnectionPool } from '../clusters/traffic-policy.ts';
@@ -21,8 +21,8 @@ export interface InboundPort {
   readonly service: Service | undefined;
   readonly servicePort: number;
   readonly pool: ConnectionPool | undefined;
-  /** An ingress block that cannot be honoured yet: nothing is accepted (design 8). */
-  readonly refused: boolean;
+  /** What the Sidecar's ingress has end here in place of the mesh's TLS. */
+  readonly tls: ServerTls | undefined;
   readonly origins: readonly ObjectRef[];
 }
 
@@ -39,10 +39,12 @@ export function inboundPorts(snapshot: Snapshot, proxy: ProxyView, scope: Scope)
       service: undefined,
       servicePort: port,
       pool: undefined,
-      refused: false,
+      tls: undefined,
       origins: [],
     };
-    return { ...base, listen: boundPort, target: { host: '127.0.0.1', port: appPort } };
+    // Bound ports are the agent's to say; what ends at them is the Sidecar's all the same.
+    const { tls, origins } = ingressTls(scope, base);
+    return { ...base, tls, origins, listen: boundPort, target: { host: '127.0.0.1', port: appPort } };
   });
 }
 
@@ -63,7 +65,7 @@ function servedPorts(snapshot: Snapshot, proxy: ProxyView, scope: Scope): Readon
         service,
         servicePort: port.number,
         pool: scope.sidecar?.spec.inboundConnectionPool ?? policyOf(rule, undefined, port.number).connectionPool,
-        refused: false,
+        tls: undefined,
         origins: [service.origin],
       });
     }
@@ -98,10 +100,17 @@ function ingressPorts(
       service: known?.service,
       servicePort: known?.servicePort ?? declared,
       pool: listener.connectionPool ?? sidecar.spec.inboundConnectionPool ?? known?.pool,
-      refused: listener.tls !== undefined,
+      tls: listener.tls,
       origins: [refOf(sidecar), ...(known?.origins ?? [])],
     };
   });
+}
+
+function ingressTls({ sidecar }: Scope, { declared, tls, origins }: InboundPort): Pick<InboundPort, 'tls' | 'origins'> {
+  const found = sidecar?.spec.ingress?.find(({ port }) => port?.number === declared);
+  return sidecar === undefined || found?.tls === undefined
+    ? { tls, origins }
+    : { tls: found.tls, origins: [refOf(sidecar), ...origins] };
 }
 
 /** `127.0.0.1:8080`, `[::1]:8080`, `0.0.0.0:8080` (the workload's own address), `unix:///path`. */
