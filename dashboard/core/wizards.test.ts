@@ -164,9 +164,11 @@ test('an edge that had several identities draws a policy for all of them, and te
       ['thief-v1', 'caller', true],
     ],
   );
-  assert.deepEqual((authorize(seen, 'ALLOW')[0]?.spec['rules'] as Record<string, unknown>[])[0], {
-    from: [{ source: { principals: ['cluster.local/ns/default/sa/caller', 'cluster.local/ns/default/sa/friend'] } }],
-  });
+  assert.deepEqual(authorize(seen, 'ALLOW')[0]?.spec['rules'], [
+    {
+      from: [{ source: { principals: ['cluster.local/ns/default/sa/caller', 'cluster.local/ns/default/sa/friend'] } }],
+    },
+  ]);
 });
 
 test('the narrowest PeerAuthentication decides', () => {

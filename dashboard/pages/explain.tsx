@@ -259,7 +259,7 @@ function Hop({
 
 function CausedBy({ indexes }: { readonly indexes: readonly number[] }): ReactNode {
   const numbers = indexes.filter((one) => one >= 0).map((one) => one + 1);
-  if (numbers.length === 0) return <span className="soft">the request itself: no other hop caused it</span>;
+  if (numbers.length === 0) return <span className="soft">no hop that was told</span>;
   return (
     <span>
       {numbers.map((one, i) => (

@@ -170,7 +170,9 @@ function HealthCards({
         <h2>
           Configuration{' '}
           <span className={`badge ${errors > 0 ? 'bad' : warnings > 0 ? 'warn' : 'ok'}`}>
-            {errors + warnings === 0 ? 'no findings' : `${errors} errors, ${warnings} warnings`}
+            {errors + warnings === 0
+              ? 'no findings'
+              : `${errors} ${errors === 1 ? 'error' : 'errors'}, ${warnings} ${warnings === 1 ? 'warning' : 'warnings'}`}
           </span>
         </h2>
         <RecentChanges />

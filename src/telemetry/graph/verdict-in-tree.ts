@@ -19,6 +19,8 @@ export function verdictInTree(
   const hop = (hops[index] as PlacedHop).hop;
   const verdict = verdictOf(hop);
   if (hop.direction !== 'outbound' || !OF_THE_APPLICATION.has(verdict.code)) return verdict;
+  if (hop.mtls && !hops.some((one) => one.parent === index))
+    return { ...verdict, words: `${verdict.words}, or its proxy did, whose account was not told` };
   const at = hops.findLastIndex((one) => one.parent === index && one.hop.status === hop.status);
   const below = hops[at]?.hop;
   if (below === undefined || FINE.has(verdictOf(below).code)) return verdict;

@@ -138,4 +138,6 @@ test('what the proxy of the callee answered is not laid at the door of its appli
   assert.equal(verdictInTree([asks, denied], 1).code, 'denied');
   assert.equal(verdictInTree([asks, own], 0).code, 'application-refused');
   assert.equal(verdictInTree([asks], 0).code, 'application-refused');
+  const mutual = { ...asks, hop: { ...asks.hop, mtls: true } };
+  assert.match(verdictInTree([mutual], 0).words, /refused it, or its proxy did, whose account was not told$/);
 });
