@@ -13,15 +13,19 @@ const SLOTS = 512;
 const FINE_RANGE_MS = 4000;
 
 /** One deadline; made once by its owner and armed any number of times. */
-export class Deadline {
+export class Deadline<T = unknown> {
   next: Deadline | undefined = undefined;
   previous: Deadline | undefined = undefined;
   head: SlotList | undefined = undefined;
   dueMs = 0;
-  readonly fire: () => void;
+  /** A method's type, so that deadlines of any owner can stand in one list. */
+  readonly fire: { of(owner: T): void }['of'];
+  readonly owner: T;
 
-  constructor(fire: () => void) {
+  /** `owner`: what `fire` is given; whoever makes one for every request has no closure to pay for. */
+  constructor(fire: (owner: T) => void, owner?: T) {
     this.fire = fire;
+    this.owner = owner as T;
   }
 
   get armed(): boolean {
@@ -156,7 +160,7 @@ export class TimerWheel {
       // An earlier one may have cancelled or re-armed it.
       if (one.head !== list) continue;
       this.cancel(one);
-      if (one.dueMs <= now) one.fire();
+      if (one.dueMs <= now) one.fire(one.owner);
       else this.#insert(one, one.dueMs - now);
     }
   }

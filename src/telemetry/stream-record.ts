@@ -61,6 +61,11 @@ export const UNKNOWN_PEER: PeerInfo = {
 /** Filter name -> its fields. */
 export type RouteMetadata = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 
+/** Filter name -> its dynamic metadata. */
+export type DynamicMetadata = ReadonlyMap<string, Readonly<Record<string, unknown>>>;
+
+const NO_FLAGS: readonly ResponseFlag[] = [];
+
 export class StreamRecord {
   /** Monotonic ms of the first byte of the request, and of later moments; -1 = not reached. */
   startMs = 0;
@@ -85,7 +90,7 @@ export class StreamRecord {
   responseCode = 0;
   responseCodeDetails = '';
   connectionTerminationDetails = '';
-  flags: ResponseFlag[] = [];
+  flags: readonly ResponseFlag[] = NO_FLAGS;
   bytesReceived = 0;
   bytesSent = 0;
   requestHeaderBytes = 0;
@@ -141,12 +146,18 @@ export class StreamRecord {
   requestHeaders: HeaderBlock | undefined = undefined;
   responseHeaders: HeaderBlock | undefined = undefined;
   responseTrailers: HeaderBlock | undefined = undefined;
-  /** filter name -> its dynamic metadata; made only when a filter writes some. */
-  metadata: Map<string, Record<string, unknown>> | undefined = undefined;
+  /** Written by `addMetadata`: records may share a map. */
+  metadata: DynamicMetadata | undefined = undefined;
   /** Filter state objects by name, as strings; made only when needed. */
   filterState: Map<string, string> | undefined = undefined;
 
   addFlag(flag: ResponseFlag): void {
-    if (!this.flags.includes(flag)) this.flags.push(flag);
+    if (!this.flags.includes(flag)) this.flags = [...this.flags, flag];
+  }
+
+  /** Beside what the filter has written before. */
+  addMetadata(filter: string, fields: Readonly<Record<string, unknown>>): void {
+    const all = new Map(this.metadata);
+    this.metadata = all.set(filter, { ...all.get(filter), ...fields });
   }
 }

@@ -64,7 +64,7 @@ export class ConnectionFacts implements DownstreamFacts {
       record.alpn = tls.alpn;
       record.tlsVersion = tls.protocol;
     }
-    if (downstream.metadata !== undefined) record.metadata = new Map(downstream.metadata);
+    if (downstream.metadata !== undefined) record.metadata = downstream.metadata;
     if (downstream.filterState !== undefined)
       record.filterState = new Map([...downstream.filterState].map(([name, entry]) => [name, entry.value]));
   }

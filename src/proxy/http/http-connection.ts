@@ -134,10 +134,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   chooseRoute(stream: HttpStream): RouteChoice | undefined {
     const table = stream.config.routes.current;
     if (table === undefined) return undefined;
-    const choice = table.choose(
-      { head: stream.head, connection: stream.facts, record: stream.record },
-      this.services.random.float(),
-    );
+    const choice = table.choose(stream.input, this.services.random.float());
     const record = stream.record;
     record.routeName = choice?.name ?? '';
     record.routeMetadata = choice?.route.metadata;

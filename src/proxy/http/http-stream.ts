@@ -10,6 +10,7 @@ import {
   type ServerStream,
   type ServerStreamHandler,
 } from '#wire/http';
+import type { MatchInput } from '../matcher/match-input.ts';
 import type { RouteChoice } from '../route/index.ts';
 import { asBuffer } from './as-buffer.ts';
 import type { DownstreamFacts, HttpFilter, LocalReply } from './filter.ts';
@@ -40,7 +41,9 @@ export class HttpStream implements ServerStreamHandler {
   readonly config: ManagerConfig;
   readonly record: StreamRecord;
   readonly head: RequestHead;
-  facts: DownstreamFacts;
+  readonly facts: DownstreamFacts;
+  /** The same three for every condition over the request. */
+  readonly input: MatchInput;
   choice: RouteChoice | undefined = undefined;
   bufferLimit: number;
   responseHeadSent = false;
@@ -53,7 +56,7 @@ export class HttpStream implements ServerStreamHandler {
   readonly timers: StreamTimers;
   router: StreamRouter | undefined = undefined;
   readonly #codec: ServerStream;
-  readonly #filters: HttpFilter[] = [];
+  #filters: readonly HttpFilter[] = [];
   readonly #request = new HalfState();
   readonly #response = new HalfState();
   #responseHead: ResponseHead | undefined = undefined;
@@ -77,6 +80,7 @@ export class HttpStream implements ServerStreamHandler {
     this.requestComplete = end;
     this.record = record;
     this.facts = facts;
+    this.input = { head, connection: facts, record };
     this.bufferLimit = config.bufferLimit;
     this.timers = new StreamTimers(this, connection.services.wheel);
   }
@@ -85,14 +89,9 @@ export class HttpStream implements ServerStreamHandler {
   begin(): void {
     const factories = this.config.filters;
     this.asked = keptForJudging(this.head, this.config);
-    for (let i = 0; i < factories.length; i++) {
-      const factory = factories[i] as (typeof factories)[number];
-      this.#filters.push(
-        this.choice?.perFilterConfig(factory.name) === FILTER_DISABLED
-          ? ABSENT
-          : factory.create(new FilterSlot(this, i)),
-      );
-    }
+    this.#filters = factories.map((factory, i) =>
+      this.choice?.perFilterConfig(factory.name) === FILTER_DISABLED ? ABSENT : factory.create(new FilterSlot(this, i)),
+    );
     this.#runRequestHead(0);
   }
 
@@ -204,7 +203,7 @@ export class HttpStream implements ServerStreamHandler {
     this.#response.restart();
     const { head, body } = buildLocalReply(reply, this.head, record);
     // A route's response headers belong on every answer of the proxy's own, as in Envoy.
-    this.choice?.mutateResponseHeaders(head, { head: this.head, connection: this.facts, record });
+    this.choice?.mutateResponseHeaders(head, this.input);
     mapReply(head, this.config.replyMappers, record, reply.status);
     this.responseHead(head, body.length === 0);
     if (body.length > 0) this.responseData(body, true);

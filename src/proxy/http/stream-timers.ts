@@ -8,7 +8,7 @@ import { rescue } from './rescue.ts';
 export class StreamTimers {
   readonly #stream: HttpStream;
   readonly #wheel: TimerWheel;
-  #idle: Deadline | undefined = undefined;
+  #idle: Deadline<StreamTimers> | undefined = undefined;
   #request: Deadline | undefined = undefined;
   #life: Deadline | undefined = undefined;
   #idleMs = 0;
@@ -35,7 +35,7 @@ export class StreamTimers {
   setIdle(ms: number, nowMs: number): void {
     this.#idleMs = ms;
     if (ms > 0) {
-      this.#idle ??= new Deadline(() => this.#onIdle());
+      this.#idle ??= new Deadline(StreamTimers.#onIdle, this);
       this.#wheel.arm(this.#idle, ms, nowMs);
     } else if (this.#idle !== undefined) this.#wheel.cancel(this.#idle);
   }
@@ -72,10 +72,10 @@ export class StreamTimers {
     this.#stream.reply({ ...rescue(cause), status: this.#stream.requestComplete ? 504 : 408 });
   }
 
-  #onIdle(): void {
-    const stream = this.#stream;
+  static #onIdle(timers: StreamTimers): void {
+    const stream = timers.#stream;
     stream.connection.count(HTTP.downstream_rq_idle_timeout);
     stream.record.addFlag('SI');
-    this.#timeOut('stream-idle');
+    timers.#timeOut('stream-idle');
   }
 }

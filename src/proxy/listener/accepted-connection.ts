@@ -2,7 +2,7 @@
 // filter chain, TLS, network filters. Afterwards it keeps the facts that a later configuration is matched against.
 
 import { type Conn, type ConnHandler, Deadline } from '#base';
-import { LISTENER, StreamRecord } from '#telemetry';
+import { type DynamicMetadata, LISTENER, StreamRecord } from '#telemetry';
 import { PEER_REVOKED } from '../http/revocation.ts';
 import type {
   EarlyDial,
@@ -39,7 +39,7 @@ export class AcceptedConnection implements Undecided, ConnHandler {
   localPrincipal = '';
   readonly startMs: number;
   filterState: Map<string, FilterStateEntry> | undefined = undefined;
-  metadata: Map<string, Record<string, unknown>> | undefined = undefined;
+  metadata: DynamicMetadata | undefined = undefined;
   #listener: LiveListener;
   #chain: FilterChain | undefined = undefined;
   #generation = -1;

@@ -1,7 +1,7 @@
 // What a network filter is: it sees a connection before (and, if it wants, while) the terminal filter owns it.
 
 import type { Clock, Conn, Logger, Random } from '#base';
-import type { StatStore, StreamRecord } from '#telemetry';
+import type { DynamicMetadata, StatStore, StreamRecord } from '#telemetry';
 import type { ClusterManager } from '../upstream/cluster-manager.ts';
 
 /** Facts of one downstream connection that outlive any configuration (design 4). */
@@ -26,7 +26,7 @@ export interface DownstreamConnection {
   /** Filter state of the connection by name; shared with its streams. Made by `setFilterState`. */
   filterState: Map<string, FilterStateEntry> | undefined;
   /** Dynamic metadata that network filters wrote; streams begin with it. */
-  metadata: Map<string, Record<string, unknown>> | undefined;
+  metadata: DynamicMetadata | undefined;
   /** The terminal filter of the newest configuration that still means this connection; undefined = drain. Cheap when nothing changed. */
   terminal(): TerminalFilter | undefined;
   /** Closes the connection: with `details` for the access log. */

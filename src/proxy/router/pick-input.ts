@@ -1,17 +1,17 @@
 // What the load balancer is told of a request.
 
 import { PLAIN_PICK, type PickContext } from '../cluster/pick-context.ts';
-import type { HttpStream } from '../http/http-stream.ts';
 import { type ForwardTarget, hashRequest, type RouteChoice } from '../route/index.ts';
 import type { LeftHosts } from './left-hosts.ts';
+import type { Router } from './router.ts';
 
 export function pickContext(
-  stream: HttpStream,
+  router: Router,
   choice: RouteChoice,
   target: ForwardTarget,
   left: LeftHosts | undefined,
-  setCookie: (value: string) => void,
 ): PickContext {
+  const { stream } = router;
   const { downstream } = stream.connection;
   const redirected = downstream.restoredDestination;
   const avoid = left?.avoid;
@@ -28,11 +28,7 @@ export function pickContext(
     hash:
       target.hashPolicies.length === 0
         ? undefined
-        : hashRequest(
-            target.hashPolicies,
-            { head: stream.head, connection: stream.facts, record: stream.record },
-            setCookie,
-          ),
+        : hashRequest(target.hashPolicies, stream.input, (cookie) => (router.setCookies ??= []).push(cookie)),
     avoid,
     attempts: target.retry?.hostSelectionAttempts ?? 1,
     usedPriorities,

@@ -19,7 +19,7 @@ import { RequestBuffer, UNSEEN_BYTES_MAX } from './request-buffer.ts';
 import { countStatus } from './count-status.ts';
 import { LeftHosts } from './left-hosts.ts';
 import { backoffMs, hedges, isIdempotent, retriesOnReset, retriesOnResponse, retriesOnTimeout } from './retry.ts';
-import { routeTimeouts, type RouteTimeouts } from './timeouts.ts';
+import { NO_TIMEOUTS, routeTimeouts, type RouteTimeouts } from './timeouts.ts';
 import { startMirrors, type Mirror } from './mirror.ts';
 import { UpstreamAttempt } from './upstream-attempt.ts';
 
@@ -43,8 +43,8 @@ export class Router implements StreamRouter {
   #body: RequestBuffer | undefined = undefined;
   #bodyKept = true;
   #left: LeftHosts | undefined = undefined;
-  #timeouts: RouteTimeouts = { totalMs: 0, perTryMs: 0, perTryIdleMs: 0, hedge: false };
-  #total: Deadline | undefined = undefined;
+  #timeouts: RouteTimeouts = NO_TIMEOUTS;
+  #total: Deadline<Router> | undefined = undefined;
   #backoff: Deadline | undefined = undefined;
   #retrying = false;
   #endWait: (() => void) | undefined = undefined;
@@ -214,9 +214,8 @@ export class Router implements StreamRouter {
     const choice = this.#choice as RouteChoice;
     if (choice.route.attemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
     record.responseCode = head.status;
-    choice.mutateResponseHeaders(head, { head: this.head, connection: stream.facts, record });
-    if (this.#setCookies !== undefined)
-      for (const cookie of this.#setCookies) headers.push('set-cookie', 'set-cookie', cookie);
+    choice.mutateResponseHeaders(head, stream.input);
+    this.setCookies?.forEach((cookie) => headers.push('set-cookie', 'set-cookie', cookie));
     if (end) this.#complete(attempt);
     stream.responseHead(head, end);
   }
@@ -351,13 +350,13 @@ export class Router implements StreamRouter {
     this.stream.reply(rescue('per-try-idle-timeout'));
   }
 
-  #setCookies: string[] | undefined = undefined;
+  setCookies: string[] | undefined = undefined; // that hash policies ask for
 
   #prepare(head: RequestHead, choice: RouteChoice, target: ForwardTarget, end: boolean): void {
     const stream = this.stream;
     const record = stream.record;
     this.#timeouts = routeTimeouts(head, target);
-    prepareUpstreamHead(head, choice, target, { head, connection: stream.facts, record }, this.#timeouts.totalMs);
+    prepareUpstreamHead(head, choice, target, stream.input, this.#timeouts.totalMs);
     this.#retriesLeft = target.retry?.retries ?? 0;
     record.upstreamCluster = choice.cluster;
     nameService(record, this.cluster);
@@ -389,9 +388,7 @@ export class Router implements StreamRouter {
     const target = this.#target as ForwardTarget;
     const choice = this.#choice as RouteChoice;
     if (choice.route.attemptCountInRequest) this.head.headers.set('x-envoy-attempt-count', String(this.#attempts));
-    const context = pickContext(this.stream, choice, target, this.#left, (cookie) =>
-      (this.#setCookies ??= []).push(cookie),
-    );
+    const context = pickContext(this, choice, target, this.#left);
     const host = cluster.pickFor(context, this.head.authority);
     if (host === undefined) {
       cluster.stats.inc(CLUSTER.upstream_cx_none_healthy);
@@ -457,12 +454,14 @@ export class Router implements StreamRouter {
   }
 
   #armTotal(nowMs: number): void {
-    this.#total = new Deadline(() => {
-      this.cluster.stats.inc(CLUSTER.upstream_rq_timeout);
-      if (this.#attempt?.timedOut === false) this.cluster.report(this.#attempt.host, { kind: 'timeout' });
-      this.#timeOut(rescue('response-timeout'));
-    });
+    this.#total = new Deadline(Router.#onLate, this);
     this.services.wheel.arm(this.#total, this.#timeouts.totalMs, nowMs);
+  }
+
+  static #onLate(router: Router): void {
+    router.cluster.stats.inc(CLUSTER.upstream_rq_timeout);
+    if (router.#attempt?.timedOut === false) router.cluster.report(router.#attempt.host, { kind: 'timeout' });
+    router.#timeOut(rescue('response-timeout'));
   }
 
   #timeOut(reply: LocalReply): void {

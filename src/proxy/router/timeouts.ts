@@ -12,6 +12,8 @@ export interface RouteTimeouts {
   readonly hedge: boolean;
 }
 
+export const NO_TIMEOUTS: RouteTimeouts = { totalMs: 0, perTryMs: 0, perTryIdleMs: 0, hedge: false };
+
 const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
 
 export function routeTimeouts(head: RequestHead, target: ForwardTarget): RouteTimeouts {

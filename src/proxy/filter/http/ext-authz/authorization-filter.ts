@@ -189,12 +189,7 @@ export class AuthorizationFilter implements HttpFilter {
 
   #note(metadata: Readonly<Record<string, unknown>> | undefined): void {
     if (metadata === undefined) return;
-    const { record } = this.#callbacks;
-    record.metadata ??= new Map();
-    record.metadata.set(this.#settings.metadataName, {
-      ...record.metadata.get(this.#settings.metadataName),
-      ...metadata,
-    });
+    this.#callbacks.record.addMetadata(this.#settings.metadataName, metadata);
   }
 }
 

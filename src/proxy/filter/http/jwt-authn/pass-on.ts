@@ -26,12 +26,10 @@ export function passOn(token: ReadToken, provider: Provider, head: RequestHead, 
     const text = headerText(claimAt(token.payload, claim));
     if (text !== undefined) head.headers.add(header, text);
   }
-  if (provider.payloadInMetadata !== '') {
-    record.metadata ??= new Map();
-    const notes = record.metadata.get(JWT_METADATA) ?? {};
-    notes[provider.payloadInMetadata] = normalized(token.payload, provider.spaceDelimited);
-    record.metadata.set(JWT_METADATA, notes);
-  }
+  if (provider.payloadInMetadata !== '')
+    record.addMetadata(JWT_METADATA, {
+      [provider.payloadInMetadata]: normalized(token.payload, provider.spaceDelimited),
+    });
 }
 
 function claimAt(payload: Readonly<Record<string, unknown>>, path: readonly string[]): unknown {
