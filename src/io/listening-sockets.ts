@@ -91,7 +91,7 @@ export class ProcessSockets implements ListeningSockets {
     try {
       return { ...held, fd: duplicate(handle.fd), ...(until === undefined ? {} : { until }) };
     } catch (error) {
-      held.release();
+      void held.release();
       throw error;
     }
   }

@@ -292,7 +292,10 @@ function listenerFilters(listener: Listener, field: string, context: CompileCont
     else if (type === PROXY_PROTOCOL)
       proxyProtocol = readProxyProtocol(filter, `${field}.listener_filters[${i}]`, context);
     else if (type.includes('original_src'))
-      context.warn(`${field}.listener_filters[${i}]`, 'the source address is not kept');
+      context.warn(
+        `${field}.listener_filters[${i}]`,
+        'the source address is not kept: Node opens no transparent sockets',
+      );
     else
       throw new ConfigError(
         'proxy.field-invalid',

@@ -297,7 +297,10 @@ for (const plane of planes) {
 }
 
 function clustersFor(servers: Readonly<Record<string, Server>>): readonly object[] {
-  const port = (name: string): readonly number[] => [(servers[name]?.address() as AddressInfo).port];
+  const port = (name: string): readonly number[] => {
+    const at = servers[name]?.address() as AddressInfo | undefined;
+    return at === undefined ? [] : [at.port];
+  };
   return [
     cluster('app', port('app')),
     cluster('silent', port('silent')),
