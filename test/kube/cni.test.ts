@@ -21,6 +21,7 @@ interface Container {
 
 const test: KubeTest = {
   title: 'the CNI plugin',
+  seconds: 80,
   run: async (cluster, step) => {
     const [folder, programs] = [join(cluster.folder(1), 'cni'), join(cluster.folder(1), 'cnibin')];
     const file = join(folder, '10-bridge.conflist');

@@ -19,6 +19,7 @@ const DNS = { 'proxy.istio.io/config': 'proxyMetadata: {ISTIO_META_DNS_CAPTURE: 
 
 const test: KubeTest = {
   title: 'Ways out of the mesh, and renewed certificates',
+  seconds: 60,
   run: async (cluster, step) => {
     await step('images, profile demo with REGISTRY_ONLY, a partner outside of the mesh', () => {
       for (const [name, image] of buildImages()) cluster.load(`${HUB}/${name}:${VERSION}`, image);

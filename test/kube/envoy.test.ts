@@ -16,6 +16,7 @@ const ENVOY = { 'topsail.io/data-plane': 'envoy' };
 
 const test: KubeTest = {
   title: 'Envoy as the proxy of a pod',
+  seconds: 50,
   run: async (cluster, step) => {
     const envoy = findEnvoy();
     if (envoy === undefined) {

@@ -13,6 +13,7 @@ const HEADING = '## From nothing to a page, with five commands';
 
 const test: KubeTest = {
   title: 'Five commands',
+  seconds: 20,
   withoutImages: true,
   run: async (cluster, step) => {
     const folder = dirname(cluster.kubeconfig);

@@ -72,6 +72,7 @@ const RUNS = {
 
 const test: KubeTest = {
   title: 'Gateway API conformance',
+  seconds: 480,
   long: 'the suite takes eight minutes',
   run: async (cluster, step) => {
     const there = await step('the suite is built', () =>

@@ -30,6 +30,7 @@ spec:
 
 const test: KubeTest = {
   title: 'Injection and CNI, the rarer settings',
+  seconds: 240,
   long: 'it takes four minutes',
   run: async (cluster, step) => {
     const partner = makePartnerCa();

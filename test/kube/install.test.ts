@@ -18,6 +18,7 @@ const operator = (): string => readFileSync(join(ROOT, 'examples/seed/10-install
 
 const test: KubeTest = {
   title: 'Installation, refusals, Jobs, removal',
+  seconds: 85,
   run: async (cluster, step) => {
     await step('images are built and loaded', () => {
       for (const [name, image] of buildImages()) cluster.load(`${HUB}/${name}:${VERSION}`, image);

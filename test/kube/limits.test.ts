@@ -11,6 +11,7 @@ const CONNECTIONS = 1000;
 
 const test: KubeTest = {
   title: 'A sidecar of 128 Mi',
+  seconds: 25,
   run: async (cluster, step) => {
     await step('images, minimal profile, one echoing workload', async () => {
       for (const [name, image] of buildImages()) cluster.load(`${HUB}/${name}:${VERSION}`, image);

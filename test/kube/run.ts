@@ -16,6 +16,8 @@ export interface KubeTest {
   readonly title: string;
   /** How many it needs at least. */
   readonly nodes?: number;
+  /** About how long it takes: longer ones go first, so that each finds its cluster up. */
+  readonly seconds: number;
   /** It loads its images itself. */
   readonly withoutImages?: boolean;
   /** Why it runs only by its name, or with TOPSAIL_TEST_LONG. */
@@ -59,6 +61,7 @@ async function main(): Promise<number> {
       say(`${file}: not run, ${test.long}: name it, or set TOPSAIL_TEST_LONG`);
     else tests.push(test);
   }
+  tests.sort((a, b) => b.seconds - a.seconds);
   const failures = await runAll(tests, {
     programs: programs.folder,
     least: Number(values.nodes),
