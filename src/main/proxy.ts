@@ -187,6 +187,7 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
   try {
     concurrency = readConcurrency(text('concurrency', ''));
     bootstrap = named(await readBootstrapApart(texts), text('serviceNode', ''), text('serviceCluster', ''));
+    for (const field of bootstrap.without) log.warn('bootstrap setting has no effect', { field });
     sources = new ProxySources({ bootstrap, clock, random, log });
     drainMs = readDrainTime(text('drainTimeS', ''));
     handOver =

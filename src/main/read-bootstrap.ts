@@ -10,12 +10,15 @@ import { ApiConfigSource_ApiType } from '#proto/envoy/config/core/v3/config_sour
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import type { Node } from '#proto/envoy/config/core/v3/base_pb.ts';
 import type { NamedResource } from '#proxy';
+import { checkBootstrap } from './check-bootstrap.ts';
 
 export interface BootstrapParts {
   readonly clusters: readonly NamedResource[];
   readonly listeners: readonly NamedResource[];
   /** The aggregated stream that dynamic resources come by. */
   readonly ads: { readonly cluster: string; readonly delta: boolean } | undefined;
+  /** What stands in it and means nothing to this proxy. */
+  readonly without: readonly string[];
   /** All of it, encoded, for config_dump. */
   readonly bytes: Uint8Array;
   readonly node: {
@@ -35,6 +38,7 @@ export async function readBootstrap(...texts: readonly string[]): Promise<Bootst
   );
   // Encodings in a row are their merger.
   const message = fromBinary(BootstrapSchema, Buffer.concat(encoded));
+  const without = checkBootstrap(message, registry);
   const { staticResources, dynamicResources, admin, node } = message;
   const at = admin?.address?.address;
   return {
@@ -49,6 +53,7 @@ export async function readBootstrap(...texts: readonly string[]): Promise<Bootst
       version: '',
     })),
     ads: readAds(dynamicResources),
+    without,
     bytes: toBinary(BootstrapSchema, message),
     node: {
       id: node?.id ?? '',

@@ -3,9 +3,9 @@
 
 import { METADATA_EXCHANGE, type PeerCheck, type TlsContext, type TlsFacts } from '#base';
 import {
-  certificatePins,
   type CertificatePins,
   type CertificateSecret,
+  certificatePins,
   fileCertificateName,
   fileRootsName,
   makePeerCheck,
@@ -26,6 +26,7 @@ import type {
 } from '#proto/envoy/extensions/transport_sockets/tls/v3/common_pb.ts';
 import type { SdsSecretConfig } from '#proto/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import type { CommonTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { decodeMessage } from '../apply/decode.ts';
 import { tellUnread } from '../apply/unread-fields.ts';
 import { ConfigError } from '../errors.ts';
 import type { ProxyServices } from '../services.ts';
@@ -34,6 +35,7 @@ import { readSanMatchers } from './san-matchers.ts';
 import { loggedCheck } from './refusal-log.ts';
 import { standingCheck } from './standing-check.ts';
 
+const COMMON = 'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext';
 const UNTRUSTING: TrustSecret = { kind: 'trust', rootsPem: '', crlPem: '', version: '' };
 
 export class TlsMaterial {
@@ -63,13 +65,15 @@ export class TlsMaterial {
 
   /** `required`: a peer without certificate is refused (clients always refuse such servers). */
   constructor(
-    common: CommonTlsContext | undefined,
+    given: CommonTlsContext | undefined,
     peerIs: 'client' | 'server',
     required: boolean,
     services: ProxyServices,
     field: string,
   ) {
-    if (common === undefined) throw new ConfigError('proxy.field-required', `${field}.common_tls_context`);
+    if (given === undefined && peerIs === 'client')
+      throw new ConfigError('proxy.field-required', `${field}.common_tls_context`);
+    const common = given ?? decodeMessage<CommonTlsContext>(COMMON, new Uint8Array(0), field);
     this.#common = common;
     this.#peerIs = peerIs;
     this.#required = required;
@@ -92,6 +96,8 @@ export class TlsMaterial {
     this.#needsTrust = validation.sds !== undefined || inlineTrust;
     if (this.#pins !== undefined && !this.#needsTrust)
       throw new ConfigError('proxy.unsupported', `${field}.common_tls_context`, 'give trusted_ca beside the hashes');
+    if (this.#sans.length > 0 && !this.#needsTrust)
+      throw new ConfigError('proxy.field-required', `${field}.validation_context.trusted_ca`);
     if (certificate !== undefined) this.#followCertificate(certificate.name);
     else if (common.tlsCertificates[0] !== undefined) this.#takeCertificate(common.tlsCertificates[0], field);
     if (peerIs === 'client' && !this.#needsCertificate)

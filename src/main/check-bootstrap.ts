@@ -1,0 +1,135 @@
+// Refuses a bootstrap where Envoy would: the rules of its fields, what names must lead to, and extensions that nobody has. What is good
+// and means nothing to this proxy is told by name.
+
+import type { Registry } from '@bufbuild/protobuf';
+import { type Bootstrap, BootstrapSchema } from '#proto/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import { ZipkinConfigSchema } from '#proto/envoy/config/trace/v3/zipkin_pb.ts';
+import type { Listener } from '#proto/envoy/config/listener/v3/listener_pb.ts';
+import type { RouteConfiguration } from '#proto/envoy/config/route/v3/route_pb.ts';
+import {
+  type HttpConnectionManager,
+  HttpConnectionManagerSchema,
+} from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import { fromBinary } from '@bufbuild/protobuf';
+import { twice, typeName } from './check-meanings.ts';
+import { brokenRule } from './check-rules.ts';
+
+const MANAGER = HttpConnectionManagerSchema.typeName;
+/** Of a bootstrap; what is not here is read, or changes nothing that is seen. */
+const UNREAD = [
+  ['statsSinks', 'stats_sinks'],
+  ['bootstrapExtensions', 'bootstrap_extensions'],
+  ['overloadManager', 'overload_manager'],
+  ['layeredRuntime', 'layered_runtime'],
+  ['hdsConfig', 'hds_config'],
+  ['statsConfig', 'stats_config'],
+  ['clusterManager', 'cluster_manager'],
+  ['typedDnsResolverConfig', 'typed_dns_resolver_config'],
+  ['certificateProviderInstances', 'certificate_provider_instances'],
+  ['applicationLogConfig', 'application_log_config'],
+] as const;
+
+/** Throws an Error that names the field; gives what is left out. */
+export function checkBootstrap(bootstrap: Bootstrap, registry: Registry): readonly string[] {
+  const broken = brokenRule(BootstrapSchema, bootstrap, registry, 'bootstrap') ?? namesFault(bootstrap);
+  if (broken !== undefined) throw new Error(broken);
+  const told: string[] = [];
+  for (const [field, name] of UNREAD) {
+    const value = bootstrap[field];
+    if (value === undefined || (Array.isArray(value) && value.length === 0)) continue;
+    if (typeof value === 'object' && !Array.isArray(value) && Object.keys(value).length === 0) continue;
+    const parts = Array.isArray(value) ? value.map((one) => `"${(one as { readonly name: string }).name}"`) : [];
+    told.push([name, ...parts].join(' '));
+  }
+  if ((bootstrap.staticResources?.secrets ?? []).length > 0) told.push('static_resources.secrets');
+  return told;
+}
+
+function namesFault(bootstrap: Bootstrap): string | undefined {
+  const { staticResources, dynamicResources } = bootstrap;
+  const listeners = staticResources?.listeners ?? [];
+  const clusters = (staticResources?.clusters ?? []).map(({ name }) => name);
+  const double = twice(clusters);
+  if (double !== undefined) return `static_resources.clusters: two have the name "${double}"`;
+  const bound = twice(listeners.flatMap(placeOf));
+  if (bound !== undefined) return `static_resources.listeners: two have the address ${bound}`;
+  const ads = dynamicResources?.adsConfig;
+  if (ads !== undefined && ads.transportApiVersion === 1)
+    return 'dynamic_resources.ads_config.transport_api_version: must be V3';
+  const known = new Set(clusters);
+  const service = ads?.grpcServices[0]?.targetSpecifier;
+  if (service?.case === 'envoyGrpc' && !known.has(service.value.clusterName))
+    return `dynamic_resources.ads_config: there is no cluster "${service.value.clusterName}"`;
+  for (const { name, typedConfig, configType } of [
+    ...bootstrap.statsSinks.map(({ name, configType: one }) => ({ name, typedConfig: undefined, configType: one })),
+    ...bootstrap.bootstrapExtensions.map(({ name, typedConfig: one }) => ({
+      name,
+      typedConfig: one,
+      configType: undefined,
+    })),
+  ]) {
+    const typeUrl = (typedConfig ?? configType?.value)?.typeUrl ?? '';
+    if (!typeName(typeUrl).startsWith('envoy.'))
+      return `bootstrap: no extension "${name}" has the type "${typeName(typeUrl)}"`;
+  }
+  for (const listener of listeners) {
+    const fault = routesFault(listener, known);
+    if (fault !== undefined) return fault;
+  }
+  return undefined;
+}
+
+/** Port 0 is any that is free. */
+function placeOf({ address, enableReusePort }: Listener): readonly string[] {
+  const at = address?.address;
+  if (at?.case !== 'socketAddress' || at.value.portSpecifier.case !== 'portValue') return [];
+  const { value: port } = at.value.portSpecifier;
+  return port === 0 || enableReusePort === false ? [] : [`${at.value.protocol} ${at.value.address}:${port}`];
+}
+
+function routesFault(listener: Listener, known: ReadonlySet<string>): string | undefined {
+  const chains = [
+    ...listener.filterChains,
+    ...(listener.defaultFilterChain === undefined ? [] : [listener.defaultFilterChain]),
+  ];
+  for (const { filters } of chains)
+    for (const { configType } of filters) {
+      if (configType.case !== 'typedConfig' || typeName(configType.value.typeUrl) !== MANAGER) continue;
+      const hcm: HttpConnectionManager = fromBinary(HttpConnectionManagerSchema, configType.value.value);
+      const routes = hcm.routeSpecifier.case === 'routeConfig' ? hcm.routeSpecifier.value : undefined;
+      const tracer = zipkinCluster(hcm);
+      if (tracer !== undefined && !known.has(tracer))
+        return `listener "${listener.name}": tracing goes to the unknown cluster "${tracer}"`;
+      const unknown = routes === undefined ? undefined : unknownCluster(routes, known);
+      if (unknown !== undefined)
+        return `listener "${listener.name}": a route leads to the unknown cluster "${unknown}"`;
+    }
+  return undefined;
+}
+
+function zipkinCluster({ tracing }: HttpConnectionManager): string | undefined {
+  const config = tracing?.provider?.configType.value;
+  if (config === undefined || typeName(config.typeUrl) !== ZipkinConfigSchema.typeName) return undefined;
+  return fromBinary(ZipkinConfigSchema, config.value).collectorCluster || undefined;
+}
+
+/** Static routes are checked unless they say otherwise. */
+function unknownCluster(routes: RouteConfiguration, known: ReadonlySet<string>): string | undefined {
+  if (routes.validateClusters === false) return undefined;
+  for (const { routes: list, requestMirrorPolicies } of routes.virtualHosts) {
+    for (const { action } of list) {
+      if (action.case !== 'route') continue;
+      const { clusterSpecifier: to, requestMirrorPolicies: own } = action.value;
+      const named =
+        to.case === 'cluster'
+          ? [to.value]
+          : to.case === 'weightedClusters'
+            ? to.value.clusters.map(({ name }) => name)
+            : [];
+      const mirrors = [...own, ...requestMirrorPolicies].map(({ cluster }) => cluster);
+      const unknown = [...named, ...mirrors].find((name) => name !== '' && !known.has(name));
+      if (unknown !== undefined) return unknown;
+    }
+  }
+  return undefined;
+}
