@@ -28,6 +28,9 @@ const files = [
   ),
 ];
 
+/** No field has this type: it travels packed. */
+const PACKED = 'envoy/config/route/v3/route_components.proto#envoy.config.route.v3.FilterConfig';
+
 const order: DescMessage[] = [];
 const indexes = new Map<string, number>();
 
@@ -80,12 +83,13 @@ function messageKind(field: DescField, message: DescMessage): string {
   return json ? 'json' : `@${add(message)}`;
 }
 
-for (const path of files) {
+for (const taken of [...files, PACKED]) {
+  const [path = taken, only] = taken.split('#');
   const url = pathToFileURL(join(gen, path.replace(/\.proto$/, '_pb.ts'))).href;
   const module = (await import(url)) as Record<string, unknown>;
   const file = Object.entries(module).find(([name]) => name.startsWith('file_'))?.[1] as DescFile | undefined;
   if (file === undefined) throw new Error(`gen-light: ${path} has no file descriptor`);
-  for (const message of file.messages) add(message);
+  for (const message of file.messages) if (only === undefined || message.typeName === only) add(message);
 }
 
 const lines: string[] = [];

@@ -10,6 +10,8 @@ import { MEANINGS } from './check-meanings.ts';
 type Rules = Readonly<Record<string, unknown>>;
 
 const MAX_DEPTH = 64;
+/** Rules that Envoy 1.40 has no more. */
+const DROPPED: ReadonlySet<string> = new Set(['envoy.type.v3.TokenBucket.max_tokens']);
 /** Beyond it Envoy can't count in milliseconds. */
 const MAX_SECONDS = 315_576_000_000n;
 
@@ -56,7 +58,8 @@ function checkField(
   at: string,
   depth: number,
 ): string | undefined {
-  const own = hasOption(field, rules) ? getOption(field, rules) : undefined;
+  const ruled = hasOption(field, rules) && !DROPPED.has(`${field.parent.typeName}.${field.name}`);
+  const own = ruled ? getOption(field, rules) : undefined;
   const set = message.isSet(field);
   if (field.oneof !== undefined && !set) return undefined;
   if (field.fieldKind === 'list') return checkList(message.get(field) as ReflectList, own, registry, at, depth);

@@ -10,6 +10,7 @@ import { ApiConfigSource_ApiType } from '#proto/envoy/config/core/v3/config_sour
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import type { Node } from '#proto/envoy/config/core/v3/base_pb.ts';
 import type { NamedResource } from '#proxy';
+import { plainJson } from './bootstrap-json.ts';
 import { checkBootstrap } from './check-bootstrap.ts';
 
 export interface BootstrapParts {
@@ -34,7 +35,10 @@ export interface BootstrapParts {
 export async function readBootstrap(...texts: readonly string[]): Promise<BootstrapParts> {
   const registry = await loadTypes();
   const encoded = texts.map((text) =>
-    toBinary(BootstrapSchema, fromJson(BootstrapSchema, parse(text) as never, { registry })),
+    toBinary(
+      BootstrapSchema,
+      fromJson(BootstrapSchema, plainJson(parse(text) as never, BootstrapSchema, registry), { registry }),
+    ),
   );
   // Encodings in a row are their merger.
   const message = fromBinary(BootstrapSchema, Buffer.concat(encoded));

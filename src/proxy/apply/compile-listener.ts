@@ -20,6 +20,7 @@ import { ChainTls } from '../listener/downstream-tls.ts';
 import { FilterChainMatcher } from '../listener/filter-chain-match.ts';
 import type { FilterChain, ListenerFilters, ListenerSnapshot } from '../listener/listener-snapshot.ts';
 import { millisOf } from '../matcher/fraction.ts';
+import { CLOSED } from '../network/closed.ts';
 import type { NetworkFilterFactory, TerminalFilter } from '../network/filter.ts';
 import { TcpProxy } from '../network/tcp-proxy.ts';
 import { type CompileContext, compileLogs, compileManager, compileSinks } from './compile-manager.ts';
@@ -137,6 +138,7 @@ function compileChain(chain: ChainMessage, listener: Listener, context: Listener
     terminal = compileTerminal(filter, chain, listener, context, at);
     if (terminal === undefined) network.push(compileNetworkFilter(filter, listener.name, chain.name, context, at));
   });
+  if (chain.filters.length === 0) terminal = CLOSED;
   if (terminal === undefined)
     throw new ConfigError(
       'proxy.field-invalid',

@@ -56,6 +56,7 @@ export function compileManager(
     codec: CODECS[hcm.codecType] ?? 'auto',
     routes: routeSource(hcm, context, field),
     filters: compileFilters(hcm.httpFilters, context, hcm.statPrefix, `${field}.http_filters`),
+    routed: hcm.httpFilters.length > 0,
     sinks: compileSinks(hcm.accessLog, context),
     tracer: undefined,
     replyMappers: compileReplyMappers(hcm, context, field),
@@ -178,7 +179,6 @@ function compileFilters(
       ),
     );
   });
-  if (filters.length === 0) throw new ConfigError('proxy.field-invalid', field, 'must end with the router');
   return factories;
 }
 

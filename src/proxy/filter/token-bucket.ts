@@ -12,7 +12,6 @@ export interface BucketSettings {
 
 export function readBucket(config: BucketConfig, field: string): BucketSettings {
   const intervalMs = millisOf(config.fillInterval) ?? 0;
-  if (config.maxTokens < 1) throw new ConfigError('proxy.field-invalid', `${field}.max_tokens`, 'must be above 0');
   if (intervalMs < 50) throw new ConfigError('proxy.field-invalid', `${field}.fill_interval`, 'must be at least 50 ms');
   return { max: config.maxTokens, perFill: config.tokensPerFill ?? 1, intervalMs };
 }

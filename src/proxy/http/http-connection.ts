@@ -145,6 +145,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   }
 
   startRouter(stream: HttpStream, end: boolean): void {
+    if (!stream.config.routed) return;
     const router = new Router(stream, this.services);
     stream.router = router;
     router.requestHead(stream.head, end);

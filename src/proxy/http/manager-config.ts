@@ -35,6 +35,8 @@ export interface ManagerConfig {
   readonly routes: RouteSource;
   /** In order of configuration; the router is not among them. */
   readonly filters: readonly HttpFilterFactory[];
+  /** Without filters there is no router: nobody answers, and requests end by their time-outs, as in Envoy. */
+  readonly routed: boolean;
   readonly sinks: readonly StreamSink[];
   readonly tracer: StreamTracer | undefined;
   readonly replyMappers: readonly ReplyMapper[];

@@ -68,7 +68,7 @@ function parseIpv6(text: string): [number, number, number, number] | undefined {
   return [word(0), word(1), word(2), word(3)];
 }
 
-/** Throws a ConfigError for a range whose prefix is no address or whose length does not fit. */
+/** Throws a ConfigError for a range whose prefix is no address, or an IPv4 address in IPv6 with less than its 96 bits. */
 export function compileCidr(range: CidrRange, field: string): StringPredicate {
   const base = parseIp(range.addressPrefix);
   if (base === undefined)
@@ -78,10 +78,11 @@ export function compileCidr(range: CidrRange, field: string): StringPredicate {
       `"${range.addressPrefix}" is no IP address`,
     );
   const mapped = !base.v6 && range.addressPrefix.includes(':');
-  const length = (range.prefixLen ?? 0) - (mapped ? 96 : 0);
   const width = base.v6 ? 128 : 32;
-  if (length < 0 || length > width)
-    throw new ConfigError('proxy.field-invalid', `${field}.prefix_len`, `must be between 0 and ${width}`);
+  // Longer than the address is the address itself, as in Envoy.
+  const length = Math.min((range.prefixLen ?? 0) - (mapped ? 96 : 0), width);
+  if (length < 0)
+    throw new ConfigError('proxy.field-invalid', `${field}.prefix_len`, 'an IPv4 address in IPv6 has at least 96');
   return (text) => {
     const address = parseIp(text);
     return address !== undefined && address.v6 === base.v6 && samePrefix(address, base, length);

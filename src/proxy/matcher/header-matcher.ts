@@ -132,7 +132,6 @@ function compileValue(
     }
     case 'rangeMatch': {
       const { start, end } = specifier.value;
-      if (start >= end) throw new ConfigError('proxy.field-invalid', `${field}.range_match`, 'start must be below end');
       return (value) => {
         if (!/^[+-]?[0-9]{1,19}$/.test(value)) return false;
         const number = BigInt(value.startsWith('+') ? value.slice(1) : value);

@@ -174,7 +174,8 @@ test('a CIDR range holds its addresses and no other family', () => {
   assert.equal(range('2001:db8::', 33)('2001:db8:7fff::1'), true);
   assert.equal(range('2001:db8::', 33)('2001:db8:8000::1'), false);
   assert.equal(range('10.0.0.0', 8)('10.0.0.01'), false);
-  assert.throws(() => range('10.0.0.0', 33), ConfigError);
+  assert.equal(range('10.0.0.0', 33)('10.0.0.0'), true);
+  assert.equal(range('10.0.0.0', 33)('10.0.0.1'), false);
   assert.throws(() => range('ten', 8), ConfigError);
 });
 

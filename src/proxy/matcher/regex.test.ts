@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8';
 import fc from 'fast-check';
 import { RE2JS } from 're2js';
 import { ConfigError } from '../errors.ts';
-import { checkSubstitution, compileRegex, loadRegexEngine } from './regex.ts';
+import { compileRegex, loadRegexEngine, namesMissingGroup } from './regex.ts';
 import { translateRe2 } from './translate-re2.ts';
 
 before(async () =>
@@ -51,7 +51,10 @@ test('a substitution names groups as RE2 does', () => {
   );
   assert.equal(compileRegex('one', 'f').replaceAll('/xxx/one/yyy/one/zzz', 'two'), '/xxx/two/yyy/two/zzz');
   assert.equal(compileRegex('a*', 'f').replaceAll('baac', 'x'), 'xbxcx');
-  assert.throws(() => checkSubstitution('(a)', '\\2', 'f'), ConfigError);
+  assert.equal(namesMissingGroup('(a)', '\\2'), true);
+  assert.equal(namesMissingGroup('(a)', '\\\\2\\1'), false);
+  assert.equal(compileRegex('a', 'f').replaceAll('/a/b', 'c\\'), '/c/b');
+  assert.equal(compileRegex('a', 'f').replaceAll('/a/b', 'c\\d'), '/c/b');
 });
 
 const atom = fc.constantFrom(

@@ -176,40 +176,27 @@ function replaceWithRe2(regex: RE2JS, value: string, substitution: string): stri
   return out + value.slice(last);
 }
 
+/** Ends where a backslash stands before neither a digit nor a backslash, as RE2::Rewrite does. */
 function expand(substitution: string, group: (n: number) => string): string {
   let out = '';
   for (let i = 0; i < substitution.length; i++) {
     const c = substitution[i] as string;
-    const next = substitution[i + 1];
-    if (c !== '\\' || next === undefined) {
+    if (c !== '\\') {
       out += c;
       continue;
     }
-    out += next >= '0' && next <= '9' ? group(Number(next)) : next;
-    i++;
+    const next = substitution[++i] ?? '';
+    if (next >= '0' && next <= '9') out += group(Number(next));
+    else if (next === '\\') out += next;
+    else return out;
   }
   return out;
 }
 
-/** Checks that every group a substitution names exists, as RE2::CheckRewriteString does. */
-export function checkSubstitution(pattern: string, substitution: string, field: string): void {
-  const groups = countGroups(pattern);
-  for (const match of substitution.matchAll(/\\(.?)/gs)) {
-    const c = match[1] ?? '';
-    if (c === '\\') continue;
-    if (!/^[0-9]$/.test(c))
-      throw new ConfigError(
-        'proxy.field-invalid',
-        `${field}.substitution`,
-        'a backslash must be followed by a digit or a backslash',
-      );
-    if (Number(c) > groups)
-      throw new ConfigError(
-        'proxy.field-invalid',
-        `${field}.substitution`,
-        `group ${c} is not in the pattern, which has ${groups}`,
-      );
-  }
+/** RE2 replaces nothing by such a substitution. */
+export function namesMissingGroup(pattern: string, substitution: string): boolean {
+  const named = [...substitution.matchAll(/\\([0-9\\])/g)].map(([, c]) => (c === '\\' ? 0 : Number(c)));
+  return Math.max(0, ...named) > countGroups(pattern);
 }
 
 function countGroups(pattern: string): number {

@@ -4,7 +4,7 @@ import type { TypedExtensionConfig } from '#proto/envoy/config/core/v3/extension
 import type { RegexMatchAndSubstitute } from '#proto/envoy/type/matcher/v3/regex_pb.ts';
 import { ConfigError } from '../errors.ts';
 import { barePath, compileTemplateRewrite } from '../matcher/path-template.ts';
-import { checkSubstitution, compileRegex } from '../matcher/regex.ts';
+import { compileRegex, namesMissingGroup } from '../matcher/regex.ts';
 import type { CompiledPath } from './path-match.ts';
 import { readStringField } from './single-field.ts';
 
@@ -61,8 +61,8 @@ function compilePrefix(rewrite: string, path: CompiledPath, field: string): Rewr
 export function compileSubstitute(config: RegexMatchAndSubstitute, field: string): Rewrite {
   if (config.pattern === undefined) throw new ConfigError('proxy.field-required', `${field}.pattern`);
   const regex = compileRegex(config.pattern.regex, `${field}.pattern`);
-  const substitution = config.substitution;
-  checkSubstitution(config.pattern.regex, substitution, field);
+  const { substitution } = config;
+  if (namesMissingGroup(config.pattern.regex, substitution)) return (text) => text;
   return (text) => regex.replaceAll(text, substitution);
 }
 

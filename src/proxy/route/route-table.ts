@@ -3,7 +3,6 @@
 import type { RouteConfiguration } from '#proto/envoy/config/route/v3/route_pb.ts';
 import type { VirtualHost } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import type { Steps } from '#base';
-import { ConfigError } from '../errors.ts';
 import type { MatchInput } from '../matcher/match-input.ts';
 import type { RouteChoice } from './compiled.ts';
 import { type DomainPattern, DomainTable, stripPort } from './domain-table.ts';
@@ -37,14 +36,10 @@ export class RouteTable {
   static *compile(config: RouteConfiguration, options: RouteOptions): Steps<RouteTable> {
     warnUnused(config, options);
     const hosts = new Map<string, CompiledVirtualHost>();
-    for (const host of config.virtualHosts) {
-      if (hosts.has(host.name))
-        throw new ConfigError(
-          'proxy.field-invalid',
-          `route configuration "${config.name}".virtual_hosts`,
-          `two have the name "${host.name}"`,
-        );
-      hosts.set(host.name, yield* CompiledVirtualHost.compile(host, config, options));
+    for (const [i, host] of config.virtualHosts.entries()) {
+      // Hosts may share a name where their domains differ; those that are fetched by themselves never do.
+      const key = hosts.has(host.name) ? `${host.name}#${i}` : host.name;
+      hosts.set(key, yield* CompiledVirtualHost.compile(host, config, options));
       yield;
     }
     return yield* RouteTable.#of(config, hosts, options);

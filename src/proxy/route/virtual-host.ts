@@ -84,7 +84,7 @@ export class CompiledVirtualHost {
         `${field}.cors`,
         'has no effect: give the policy as typed_per_filter_config of envoy.filters.http.cors',
       );
-    const domains = host.domains.map((domain) => parseDomain(domain, `${field}.domains`));
+    const domains = host.domains.map(parseDomain);
     const entries: Entry[] = [];
     for (const route of host.routes) {
       entries.push(new RouteCompiler(route, host, table, `${field}.routes[${entries.length}]`, options).compile());
