@@ -6,6 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
+import { withAdditions } from './proto-additions.ts';
 import { ENVOY_ROOTS } from './proto-roots.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -48,7 +49,7 @@ while (queue.length > 0) {
     missing.push(path);
     continue;
   }
-  let text = readFileSync(source, 'utf8');
+  let text = withAdditions(path, readFileSync(source, 'utf8'));
   if (path === 'validate/validate.proto') text = patchValidate(text);
   const target = join(staging, path);
   mkdirSync(dirname(target), { recursive: true });

@@ -39,6 +39,11 @@ export function knownWorkloads(
   return [...known.values()];
 }
 
+/** A service may be called as one of its workloads is. */
+export function goldenKey(row: Pick<GoldenJson, 'workload' | 'namespace' | 'reached'>): string {
+  return `${row.reached ? '' : 'service '}${row.namespace}/${row.workload}`;
+}
+
 export function goldenRows(traffic: readonly GoldenJson[], status: StatusJson | undefined): readonly GoldenRow[] {
   const rows = new Map<string, GoldenJson>();
   for (const { name, namespace, service, version } of knownWorkloads(status)) {
@@ -47,6 +52,7 @@ export function goldenRows(traffic: readonly GoldenJson[], status: StatusJson | 
       namespace,
       service,
       version,
+      reached: true,
       successRate: 1,
       requestsPerSecond: 0,
       deniedPerSecond: 0,
@@ -56,7 +62,7 @@ export function goldenRows(traffic: readonly GoldenJson[], status: StatusJson | 
       mtlsShare: null,
     });
   }
-  for (const row of traffic) if (row.workload !== 'unknown') rows.set(`${row.namespace}/${row.workload}`, row);
+  for (const row of traffic) if (row.workload !== 'unknown') rows.set(goldenKey(row), row);
   return [...rows.values()].sort(byPain).map((row) => ({ ...row, ...stateOf(row, status) }));
 }
 

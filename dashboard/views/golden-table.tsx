@@ -1,7 +1,7 @@
 // The golden table: success, requests, latency and mTLS of what each workload is asked; the order is by pain until a heading is pressed.
 import type { ReactNode } from 'react';
 import { millisText, percentText, rateText } from '../core/format.ts';
-import type { GoldenRow } from '../core/golden-rows.ts';
+import { goldenKey, type GoldenRow } from '../core/golden-rows.ts';
 import { type Column, Mtls, SortedTable, Success } from './pieces.tsx';
 import { Sparkline } from './sparkline.tsx';
 
@@ -58,15 +58,7 @@ export function GoldenTable({
     cell: (r) => <Sparkline destination={`${r.namespace}/${r.workload}`} />,
   };
   const columns = rows.length > SPARKLINES_MAX ? COLUMNS : [...COLUMNS.slice(0, 2), spark, ...COLUMNS.slice(2)];
-  return (
-    <SortedTable
-      rows={rows}
-      columns={columns}
-      keyOf={(r) => `${r.namespace}/${r.workload}`}
-      label="Golden signals by workload"
-      none={none}
-    />
-  );
+  return <SortedTable rows={rows} columns={columns} keyOf={goldenKey} label="Golden signals by workload" none={none} />;
 }
 
 function State({ row }: { readonly row: GoldenRow }): ReactNode {

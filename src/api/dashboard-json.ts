@@ -23,6 +23,8 @@ export interface TrafficEdgeJson extends EdgeJson {
 /** Inbound traffic of a workload: one row of the golden table. */
 export interface GoldenJson {
   readonly workload: string;
+  /** False: it reached no workload that is known, and `workload` is the name of the service that was asked for. */
+  readonly reached: boolean;
   readonly namespace: string;
   readonly service: string;
   readonly version: string;

@@ -1,6 +1,7 @@
 // Traffic of ranges beyond what the control plane keeps, read from a Prometheus that scrapes Istio's standard metrics.
 // What comes from there is untrusted: only numbers and labels of known names are passed on, and only so many.
 import type { HttpCaller, HttpTarget } from '#base';
+import { nameDestination } from '#telemetry';
 import type { GoldenJson, SeriesJson, TrafficEdgeJson, TrafficJson } from './dashboard-json.ts';
 import { readTraceSource } from './trace-routes.ts';
 
@@ -31,6 +32,7 @@ interface Sample {
   readonly value: number;
 }
 
+const UNKNOWN = 'unknown';
 const TIMEOUT_MS = 10_000;
 /** Edges and their parts; a mesh of thousands folds them anyway. */
 const SAMPLES_MAX = 50_000;
@@ -256,9 +258,8 @@ function goldenOf(
   const key = (labels: Labels): string =>
     `${labels['destination_workload_namespace']}/${labels['destination_workload']}`;
   const quantiles = latencies.map((all) => new Map((all ?? []).map((one) => [key(one.labels), one.value])));
-  const byWorkload = Map.groupBy(
-    edges.filter((one) => one.destination !== 'unknown'),
-    (one) => `${one.destinationNamespace}/${one.destination}`,
+  const byWorkload = Map.groupBy(edges, (one) =>
+    one.destination === UNKNOWN && one.service !== '' ? one.service : `${one.destinationNamespace}/${one.destination}`,
   );
   return [...byWorkload].map(([id, own]) => {
     const first = own[0] as TrafficEdgeJson;
@@ -266,10 +267,15 @@ function goldenOf(
     const requests = sum((edge) => edge.requestsPerSecond) * windowSeconds;
     const share = sum((edge) => edge.mtls * edge.requestsPerSecond) * windowSeconds;
     return {
-      workload: first.destination,
-      namespace: first.destinationNamespace,
-      service: first.destinationCanonical,
-      version: first.destinationVersion,
+      ...nameDestination(
+        {
+          workload: first.destination,
+          namespace: first.destinationNamespace,
+          service: first.destinationCanonical,
+          version: first.destinationVersion,
+        },
+        first.service,
+      ),
       successRate: requests === 0 ? 1 : 1 - (sum((edge) => edge.errorsPerSecond) * windowSeconds) / requests,
       requestsPerSecond: requests / windowSeconds,
       deniedPerSecond: 0,
@@ -299,7 +305,7 @@ function counts(samples: readonly Sample[], label: string): Readonly<Record<stri
 }
 
 function known(text: string): string {
-  return text === 'unknown' ? '' : text;
+  return text === UNKNOWN ? '' : text;
 }
 
 function labelsOf(value: unknown): Labels {

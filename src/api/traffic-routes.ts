@@ -147,6 +147,7 @@ export function edgeJson(edge: EdgeView): TrafficEdgeJson {
 function goldenJson(view: WorkloadView): GoldenJson {
   return {
     workload: view.workload,
+    reached: view.reached,
     namespace: view.namespace,
     service: view.service,
     version: view.version,

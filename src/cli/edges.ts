@@ -1,8 +1,10 @@
 // topsail edges: who calls whom, how often, how well, and whether mutually authenticated.
-import { denialWords, type EdgeJson } from '#api';
+import { denialWords, type EdgeJson, serviceOfHost } from '#api';
 import type { CliContext } from './context.ts';
 import { openMesh } from './mesh-client.ts';
 import { table } from './table.ts';
+
+const UNKNOWN = 'unknown';
 
 export async function edges(
   context: CliContext,
@@ -21,11 +23,12 @@ export async function edges(
 function edgeTable(all: readonly EdgeJson[]): string {
   if (all.length === 0) return 'No traffic seen in the last seconds.\n';
   const folded = foldEdges(all);
+  const nameOf = namesOf(folded);
   // A column more where there is something in it.
   const anyDenied = folded.some((e) => e.deniedPerSecond > 0);
   const rows = folded.map((e) => [
-    e.source,
-    e.destination,
+    nameOf(e.sourceNamespace, e.source),
+    e.destination === UNKNOWN && e.service !== '' ? asked(e.service) : nameOf(e.destinationNamespace, e.destination),
     e.protocol,
     e.requestsPerSecond.toFixed(1),
     e.requestsPerSecond === 0 ? '-' : `${((100 * e.errorsPerSecond) / e.requestsPerSecond).toFixed(1)}%`,
@@ -36,6 +39,24 @@ function edgeTable(all: readonly EdgeJson[]): string {
   ]);
   const heads = ['SOURCE', 'DESTINATION', 'PROTOCOL', 'RPS', 'ERRORS', 'P50', 'P99', 'MTLS'];
   return table(anyDenied ? [...heads, 'DENIED BY'] : heads, rows);
+}
+
+/** By its name alone, or with its namespace where several have one of that name. */
+function namesOf(all: readonly EdgeJson[]): (namespace: string, name: string) => string {
+  const homes = new Map<string, Set<string>>();
+  const add = (namespace: string, name: string): void =>
+    void homes.set(name, (homes.get(name) ?? new Set<string>()).add(namespace));
+  for (const e of all) {
+    add(e.sourceNamespace, e.source);
+    add(e.destinationNamespace, e.destination);
+  }
+  return (namespace, name) => ((homes.get(name)?.size ?? 0) > 1 && name !== UNKNOWN ? `${name}.${namespace}` : name);
+}
+
+/** What reached no workload that is known goes by the service that was asked for. */
+function asked(host: string): string {
+  const { name, namespace } = serviceOfHost(host);
+  return namespace === '' ? name : `${name}.${namespace} (service)`;
 }
 
 /** Who denied, the most frequent first. */
@@ -55,7 +76,13 @@ function deniedText({ denials }: EdgeJson): string {
  */
 export function foldEdges(all: readonly EdgeJson[]): readonly EdgeJson[] {
   const groups = Map.groupBy(all, (e) =>
-    [e.sourceNamespace, e.source, e.destinationNamespace, e.destination, e.protocol].join(' '),
+    [
+      e.sourceNamespace,
+      e.source,
+      e.destinationNamespace,
+      e.destination === UNKNOWN ? e.service : e.destination,
+      e.protocol,
+    ].join(' '),
   );
   const folded = Array.from(groups.values(), (own): EdgeJson => {
     const [first, ...others] = own as [EdgeJson, ...EdgeJson[]];

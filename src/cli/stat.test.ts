@@ -72,6 +72,14 @@ test('what was denied has a column of its own, where anything was', () => {
   assert.doesNotMatch(statTable(byService([edge({})])), /DENIED/);
 });
 
+test('what reached no workload is told of the service', () => {
+  const row = {
+    ...{ name: 'reviews', namespace: 'shop', reached: false, successRate: 0, requestsPerSecond: 2 },
+    ...{ p50Ms: 1, p95Ms: 1, p99Ms: 1, mtls: 'no' },
+  };
+  assert.match(statTable([row]), /\nreviews \(service\) +shop +0\.00%/);
+});
+
 test('a window is a number with its unit', () => {
   assert.deepEqual(['10s', '5m', '1h'].map(windowSeconds), [10, 300, 3600]);
   assert.throws(() => windowSeconds('soon'), /--window soon is no duration/);

@@ -1,5 +1,13 @@
 // topsail stat, topsail top: the golden table from the mesh's own data, without any Prometheus.
-import type { GoldenJson, ObjectJson, RouteTrafficJson, StatusJson, TrafficEdgeJson, TrafficJson } from '#api';
+import {
+  type GoldenJson,
+  type ObjectJson,
+  type RouteTrafficJson,
+  serviceOfHost,
+  type StatusJson,
+  type TrafficEdgeJson,
+  type TrafficJson,
+} from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
 import { table } from './table.ts';
@@ -18,6 +26,8 @@ interface Named {
 }
 
 interface Row extends Named {
+  /** False: no workload that is known took it, and the name is the service's. */
+  readonly reached?: boolean;
   readonly successRate: number;
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
@@ -34,6 +44,7 @@ interface Row extends Named {
 const WINDOW = /^(\d+)(s|m|h)$/;
 const SECONDS = { s: 1, m: 60, h: 3600 } as const;
 const TOP_ROWS = 30;
+const UNKNOWN = 'unknown';
 
 export async function stat(context: CliContext, name: string | undefined, options: StatOptions): Promise<number> {
   const mesh = await openMesh(context, options.home);
@@ -89,7 +100,7 @@ async function serviceNames(get: Get): Promise<readonly Named[]> {
   const services = await get<readonly ObjectJson[]>('/api/v1/objects?kind=Service');
   const entries = await get<readonly ObjectJson[]>('/api/v1/objects?kind=ServiceEntry');
   const hosts = entries.flatMap(({ spec }) => (spec as { readonly hosts?: readonly string[] }).hosts ?? []);
-  return [...services, ...hosts.map(serviceName)];
+  return [...services, ...hosts.map(serviceOfHost)];
 }
 
 async function readRows(get: Get, name: string | undefined, options: StatOptions): Promise<readonly Row[]> {
@@ -148,7 +159,7 @@ export function byService(edges: readonly TrafficEdgeJson[]): readonly Row[] {
     (one) => one.service,
   );
   const rows = Array.from(groups, ([service, own]): Row => {
-    const { name, namespace } = serviceName(service);
+    const { name, namespace } = serviceOfHost(service);
     const rate = own.reduce((sum, one) => sum + one.requestsPerSecond, 0);
     const failing = own.reduce((sum, one) => sum + one.errorsPerSecond, 0);
     const weighted = (of: (edge: TrafficEdgeJson) => number): number =>
@@ -170,18 +181,12 @@ export function byService(edges: readonly TrafficEdgeJson[]): readonly Row[] {
   return rows.sort((a, b) => a.successRate - b.successRate || b.p99Ms - a.p99Ms);
 }
 
-/** A service of the cluster goes by its name and namespace, another by its host. */
-function serviceName(host: string): Named {
-  const [name = host, namespace = ''] = host.includes('.svc.') ? host.split('.') : [host];
-  return { name, namespace };
-}
-
 export function statTable(rows: readonly Row[]): string {
   const byRoute = rows[0]?.host !== undefined;
   // A column more where there is something in it: what was denied is no success, and not the application's fault.
   const anyDenied = rows.some(({ deniedShare = 0 }) => deniedShare > 0);
   const cells = rows.map((row) => [
-    row.name,
+    row.reached === false && row.name !== UNKNOWN ? `${row.name} (service)` : row.name,
     row.namespace,
     ...(byRoute ? [row.route ?? '', row.host ?? ''] : []),
     `${(row.successRate * 100).toFixed(2)}%`,

@@ -166,8 +166,30 @@ suite('edges', () => {
     const rows = out().trim().split('\n').slice(1);
     assert.deepEqual(
       rows.map((row) => row.split(/ {2,}/).slice(0, 5).join(' ')),
-      ['caller hello-v1 http 9.0 0.0%', 'caller hello-v1 http 4.0 25.0%', 'caller hello-v1 tcp 1.0 0.0%'],
+      [
+        'caller.other hello-v1 http 9.0 0.0%',
+        'caller.default hello-v1 http 4.0 25.0%',
+        'caller.default hello-v1 tcp 1.0 0.0%',
+      ],
     );
+  });
+});
+
+suite('edges that reached no workload', () => {
+  test('lead to the service that was asked for; alike names are told apart by namespace', async () => {
+    const { context, out } = fakeContext({
+      answers: {
+        '/api/v1/edges': [
+          edge({ destination: 'unknown', destinationNamespace: 'unknown', service: 'reviews.shop.svc.cluster.local' }),
+          edge({ destination: 'unknown', destinationNamespace: 'unknown', service: 'api.test' }),
+          edge({ sourceNamespace: 'other' }),
+        ],
+      },
+    });
+    await edges(context, {});
+    assert.match(out(), /\ncaller\.\w+ +reviews\.shop \(service\) /);
+    assert.match(out(), /\ncaller\.\w+ +api\.test /);
+    assert.match(out(), /\ncaller\.other +hello-v1 /);
   });
 });
 

@@ -27,6 +27,7 @@ export type CustomTags = Readonly<
       readonly literal?: { readonly value?: string };
       readonly environment?: { readonly name?: string; readonly defaultValue?: string };
       readonly header?: { readonly name?: string; readonly defaultValue?: string };
+      readonly formatter?: { readonly value?: string };
     }
   >
 >;
@@ -39,6 +40,8 @@ export interface TracingInForce {
   readonly customTags: CustomTags;
   readonly useRequestId: boolean;
   readonly istioTags: boolean;
+  /** No trace headers go onward. */
+  readonly keepsContext: boolean;
   readonly maxTagLength: number | undefined;
 }
 
@@ -171,6 +174,7 @@ function tracingOf(
   let disabled = false;
   let useRequestId = true;
   let istioTags = configured?.enableIstioTags ?? true;
+  let keepsContext = false;
   for (const entry of entries) {
     name = namesOf(entry.providers)[0] ?? name;
     disabled = entry.disableSpanReporting ?? disabled;
@@ -178,12 +182,13 @@ function tracingOf(
     customTags = entry.customTags ?? customTags;
     useRequestId = entry.useRequestIdForTraceSampling ?? useRequestId;
     istioTags = entry.enableIstioTags ?? istioTags;
+    keepsContext = entry.disableContextPropagation ?? keepsContext;
   }
   const provider = name === undefined || disabled ? undefined : providerNamed(mesh, name);
   if (provider === undefined && !disabled) return undefined;
   const maxTagLength =
     provider?.zipkin?.maxTagLength ?? provider?.opentelemetry?.maxTagLength ?? configured?.maxPathTagLength;
-  return { provider, sampling, customTags, useRequestId, istioTags, maxTagLength };
+  return { provider, sampling, customTags, useRequestId, istioTags, keepsContext, maxTagLength };
 }
 
 function metricsOf(

@@ -43,7 +43,9 @@ for (const dataPlane of ['topsail', 'envoy'] as const) {
         const pieces: Buffer[] = [];
         request.on('data', (piece: Buffer) => pieces.push(piece));
         request.on('end', () => {
-          if (request.url === '/api/v2/spans') spans.push(...(JSON.parse(Buffer.concat(pieces).toString()) as Span[]));
+          // Whoever does not show what the mesh's settings give him is not heard.
+          if (request.url === '/api/v2/spans' && request.headers['x-token'] === 'told')
+            spans.push(...(JSON.parse(Buffer.concat(pieces).toString()) as Span[]));
           response.writeHead(202).end();
         });
       });
@@ -174,7 +176,8 @@ for (const dataPlane of ['topsail', 'envoy'] as const) {
     randomSamplingPercentage: 100
     customTags:
       team: { literal: { value: shop } }
-      user: { header: { name: x-user, defaultValue: nobody } }`,
+      user: { header: { name: x-user, defaultValue: nobody } }
+      said: { formatter: { value: "%REQ(:METHOD)% %RESPONSE_CODE%" } }`,
         ),
       );
       const traceId = '0af7651916cd43dd8448eb211c80319c';
@@ -193,11 +196,36 @@ for (const dataPlane of ['topsail', 'envoy'] as const) {
       for (const span of [server, client]) {
         assert.equal(span?.tags['team'], 'shop');
         assert.equal(span?.tags['user'], 'ann');
+        assert.equal(span?.tags['said'], 'GET 200');
         assert.equal(span?.tags['http.status_code'], '200');
         assert.equal(span?.tags['istio.namespace'], 'default');
       }
       assert.equal(server?.tags['istio.canonical_service'], 'told');
       assert.equal(client?.localEndpoint.serviceName, 'asker.default');
+    });
+
+    test('passes no context on where that is asked, and tells its spans all the same', async () => {
+      await mesh.apply(
+        telemetry(
+          'traces',
+          `tracing:
+  - providers: [{ name: zipkin }]
+    randomSamplingPercentage: 100
+    disableContextPropagation: true`,
+        ),
+      );
+      let asked = 0;
+      await until('two spans of one request that know nothing of each other', async () => {
+        const path = `/alone-${++asked}`;
+        await ask(path);
+        await sleep(1_500);
+        const mine = spans.filter(({ tags }) => tags['http.url']?.endsWith(path));
+        return (
+          mine.length === 2 &&
+          mine.every(({ parentId }) => parentId === undefined) &&
+          new Set(mine.map(({ traceId }) => traceId)).size === 2
+        );
+      });
     });
 
     /** A caller's span, and its callee's below it. */
@@ -236,7 +264,12 @@ data:
     - name: lines
       envoyFileAccessLog: { path: /dev/stdout, logFormat: { text: "server-line %REQ(:PATH)% %RESPONSE_CODE%" } }
     - name: zipkin
-      zipkin: { service: zipkin.istio-system.svc.cluster.local, port: 9411 }
+      zipkin:
+        service: zipkin.istio-system.svc.cluster.local
+        port: 9411
+        timeout: 10s
+        headers: [{ name: x-token, value: told }]
+        traceContextOption: USE_B3_WITH_W3C_PROPAGATION
 ---
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry

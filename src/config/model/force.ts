@@ -70,12 +70,7 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     'egress[].captureMode': 'acceptedWithWarning',
     'outboundTrafficPolicy.egressProxy': 'acceptedWithWarning',
   },
-  Telemetry: {
-    'tracing[].customTags.*.formatter': 'acceptedWithWarning',
-    'tracing[].disableContextPropagation': 'acceptedWithWarning',
-    // TCP connections are counted when they end.
-    'metrics[].reportingInterval': 'inForce',
-  },
+  Telemetry: {},
   WasmPlugin: {
     // Whoever gives a key means that unsigned modules must not run.
     verificationKey: 'refused',
@@ -85,9 +80,7 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
   MeshConfig: {
     'extensionProviders[].name': 'inForce',
     'extensionProviders[].zipkin': 'inForce',
-    'extensionProviders[].zipkin.timeout': 'acceptedWithWarning',
-    'extensionProviders[].zipkin.headers': 'acceptedWithWarning',
-    'extensionProviders[].zipkin.traceContextOption': 'acceptedWithWarning',
+    'extensionProviders[].zipkin.headers[].envName': 'acceptedWithWarning',
     'extensionProviders[].opentelemetry': 'inForce',
     'extensionProviders[].opentelemetry.http.headers[].envName': 'acceptedWithWarning',
     'extensionProviders[].opentelemetry.grpc.initialMetadata[].envName': 'acceptedWithWarning',

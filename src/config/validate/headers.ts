@@ -32,11 +32,16 @@ function checkChangedName(context: Context, name: string, path: Path, authorityA
 }
 
 /** Envoy's format strings: `%%`, or `%OPERATOR%` and `%OPERATOR(argument):length%`. */
+export function formatProblem(value: string): string | undefined {
+  const rest = value.replaceAll('%%', '').replace(/%[A-Z_0-9]+(\([^)]*\))?(:\d+)?%/g, '');
+  return rest.includes('%') ? 'a single `%` begins an operator' : undefined;
+}
+
 function checkValue(context: Context, name: string, value: string, path: Path): void {
   const say = (reason: string): void => context.problems.say('TS-CFG-0308', path, { name: shown(name), reason });
   if (!HEADER_VALUE.test(value)) return say('it has control characters');
-  const rest = value.replaceAll('%%', '').replace(/%[A-Z_0-9]+(\([^)]*\))?(:\d+)?%/g, '');
-  if (rest.includes('%')) say('a single `%` begins an operator');
+  const problem = formatProblem(value);
+  if (problem !== undefined) say(problem);
 }
 
 export function checkHeaders(context: Context, headers: Headers | undefined, path: Path): void {

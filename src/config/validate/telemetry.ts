@@ -3,6 +3,7 @@
 import { checkCel } from '#base';
 import type { TelemetrySpec } from '../model/telemetry.ts';
 import { type Path, shown } from '../problem.ts';
+import { formatProblem } from './headers.ts';
 import { checkTargets, type Context } from './rules.ts';
 
 /** Labels as Prometheus takes them. */
@@ -18,6 +19,13 @@ export function validateTelemetry(context: Context, spec: TelemetrySpec, path: P
         field: 'providers',
         reason: 'only one tracer is used',
       });
+    for (const [tag, { formatter }] of Object.entries(tracing.customTags ?? {})) {
+      const problem = formatProblem(formatter?.value ?? '');
+      if (problem !== undefined)
+        context.problems.say('TS-CFG-0344', [...path, 'tracing', i, 'customTags', tag, 'formatter', 'value'], {
+          reason: `the format of tag ${shown(tag)} cannot be read: ${problem}`,
+        });
+    }
   }
   for (const [i, metrics] of (spec.metrics ?? []).entries()) {
     for (const [j, change] of (metrics.overrides ?? []).entries()) {

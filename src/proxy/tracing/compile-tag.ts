@@ -4,20 +4,21 @@ import type { CustomTag, CustomTag_Metadata } from '#proto/envoy/type/tracing/v3
 import type { MetadataKey } from '#proto/envoy/type/metadata/v3/metadata_pb.ts';
 import type { StreamRecord } from '#telemetry';
 import { ConfigError } from '../errors.ts';
+import { logContext, logFormat, type SubstitutionFormat } from '../format/index.ts';
 import type { ProxyServices } from '../services.ts';
 import { MAX_HEADER_TAG_CHARS } from './limits.ts';
 import type { TagReader } from './stream-tracer.ts';
 
 type Warn = (field: string, reason: string) => void;
 
-export function compileTag({ tag, type }: CustomTag, { self }: ProxyServices, warn: Warn, field: string): TagReader {
+export function compileTag({ tag, type }: CustomTag, services: ProxyServices, warn: Warn, field: string): TagReader {
   switch (type.case) {
     case 'literal': {
       const made = [tag, type.value.value] as const;
       return () => made;
     }
     case 'environment': {
-      const value = self.environment(type.value.name) ?? type.value.defaultValue;
+      const value = services.self.environment(type.value.name) ?? type.value.defaultValue;
       // Without a value there is no tag, as in Envoy.
       const made = value === '' ? undefined : ([tag, value] as const);
       return () => made;
@@ -30,11 +31,29 @@ export function compileTag({ tag, type }: CustomTag, { self }: ProxyServices, wa
         return value === '' ? undefined : [tag, value.slice(0, MAX_HEADER_TAG_CHARS)];
       };
     }
+    case 'value':
+      return formattedTag(tag, type.value, services, warn, `${field}.value`);
     case 'metadata':
       return metadataTag(tag, type.value, warn, `${field}.metadata`);
     default:
       throw new ConfigError('proxy.field-required', `${field}.type`);
   }
+}
+
+/** What a format string of access logs says; '' and `-` for nothing are no tag. A request is not refused for its span. */
+function formattedTag(tag: string, format: string, services: ProxyServices, warn: Warn, field: string): TagReader {
+  let compiled: Pick<SubstitutionFormat, 'format'>;
+  try {
+    compiled = logFormat(format, field, '');
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    warn(field, `${error.message} The tag is left out.`);
+    return () => undefined;
+  }
+  return (record) => {
+    const value = compiled.format(logContext(record, services.clock.wallTime()));
+    return value === '' ? undefined : [tag, value.slice(0, MAX_HEADER_TAG_CHARS)];
+  };
 }
 
 /** Istio's control plane names what dry runs of policies found, wherever a mesh is traced. */

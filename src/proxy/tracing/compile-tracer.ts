@@ -1,6 +1,7 @@
 // Reads the tracing of an HttpConnectionManager: sampling, custom tags, and the tracers that this proxy has
 // (envoy.tracers.zipkin, envoy.tracers.opentelemetry).
 
+import type { HttpService } from '#proto/envoy/config/core/v3/http_service_pb.ts';
 import type { OpenTelemetryConfig } from '#proto/envoy/config/trace/v3/opentelemetry_pb.ts';
 import type { ZipkinConfig } from '#proto/envoy/config/trace/v3/zipkin_pb.ts';
 import type { HttpConnectionManager } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
@@ -23,6 +24,7 @@ const OTHER_TRACERS = new Set(
   ['DatadogConfig', 'SkyWalkingConfig', 'XRayConfig', 'DynamicOtConfig'].map((name) => `envoy.config.trace.v3.${name}`),
 );
 const JSON_ENDPOINT = 1;
+const B3_AND_W3C = 1;
 const MAX_PATH = 256;
 
 type Tracing = NonNullable<HttpConnectionManager['tracing']>;
@@ -54,6 +56,8 @@ export function compileTracer(
     tags: tracing.customTags.map((tag, i) => compileTag(tag, services, warn, `${at}.custom_tags[${i}]`)),
     maxPathLength: tracing.maxPathTagLength ?? MAX_PATH,
     formats: found?.formats ?? [],
+    alsoW3c: found?.alsoW3c ?? false,
+    keepsContext: tracing.noContextPropagation,
     shortIds: found?.shortIds ?? false,
     exporter,
     self: services.self,
@@ -77,6 +81,8 @@ interface Found {
   readonly collector: Collector;
   readonly formats: readonly TraceFormat[];
   readonly shortIds: boolean;
+  /** W3C's header is written beside B3's, whatever came. */
+  readonly alsoW3c: boolean;
 }
 
 function collectorOf(tracing: Tracing, warn: Warn, field: string): Found | undefined {
@@ -98,43 +104,37 @@ function collectorOf(tracing: Tracing, warn: Warn, field: string): Found | undef
 function fromZipkin(config: ZipkinConfig, field: string): Found {
   if (config.collectorEndpointVersion !== JSON_ENDPOINT)
     throw new ConfigError('proxy.unsupported', `${field}.collector_endpoint_version`, 'use HTTP_JSON');
+  const service = config.collectorService;
   return {
     collector: {
       kind: 'zipkin',
-      cluster: config.collectorCluster,
-      authority: config.collectorHostname === '' ? config.collectorCluster : config.collectorHostname,
-      path: config.collectorEndpoint,
-      timeoutMs: 0,
-      headers: [],
       serviceName: '',
+      ...(service?.httpUri === undefined
+        ? {
+            cluster: config.collectorCluster,
+            authority: config.collectorHostname === '' ? config.collectorCluster : config.collectorHostname,
+            path: config.collectorEndpoint,
+            timeoutMs: 0,
+            headers: [],
+          }
+        : overHttp(service, `${field}.collector_service`)),
     },
     formats: ['b3-multi', 'b3-single', 'w3c'],
     shortIds: !config.traceId128bit,
+    alsoW3c: config.traceContextOption === B3_AND_W3C,
   };
 }
 
 function fromOtlp(config: OpenTelemetryConfig, field: string): Found {
   const formats: readonly TraceFormat[] = ['w3c', 'b3-single', 'b3-multi'];
   const { grpcService, httpService, serviceName } = config;
-  if (httpService?.httpUri !== undefined) {
-    const { uri, httpUpstreamType, timeout } = httpService.httpUri;
-    if (httpUpstreamType.case !== 'cluster')
-      throw new ConfigError('proxy.field-required', `${field}.http_service.http_uri.cluster`);
-    const [, authority = '', path = '/'] = /^https?:\/\/([^/]*)(\/.*)?$/.exec(uri) ?? [];
+  if (httpService?.httpUri !== undefined)
     return {
-      collector: {
-        kind: 'otlp-http',
-        cluster: httpUpstreamType.value,
-        authority,
-        path,
-        timeoutMs: millisOf(timeout) ?? 0,
-        headers: httpService.requestHeadersToAdd.map(({ header }) => [header?.key ?? '', header?.value ?? ''] as const),
-        serviceName,
-      },
+      collector: { kind: 'otlp-http', serviceName, ...overHttp(httpService, `${field}.http_service`) },
       formats,
       shortIds: false,
+      alsoW3c: false,
     };
-  }
   const target = grpcService?.targetSpecifier;
   if (target?.case !== 'envoyGrpc')
     throw new ConfigError('proxy.unsupported', `${field}.grpc_service`, 'give envoy_grpc with a cluster');
@@ -150,5 +150,24 @@ function fromOtlp(config: OpenTelemetryConfig, field: string): Found {
     },
     formats,
     shortIds: false,
+    alsoW3c: false,
+  };
+}
+
+/** Authority and path of a whole address, or a path alone, as Envoy takes both. */
+function overHttp(
+  { httpUri, requestHeadersToAdd }: HttpService,
+  field: string,
+): Pick<Collector, 'cluster' | 'authority' | 'path' | 'timeoutMs' | 'headers'> {
+  const cluster = httpUri?.httpUpstreamType;
+  if (httpUri === undefined || cluster?.case !== 'cluster')
+    throw new ConfigError('proxy.field-required', `${field}.http_uri.cluster`);
+  const [, authority = '', path = '/'] = /^(?:https?:\/\/([^/]*))?(\/.*)?$/.exec(httpUri.uri) ?? [];
+  return {
+    cluster: cluster.value,
+    authority: authority === '' ? cluster.value : authority,
+    path,
+    timeoutMs: millisOf(httpUri.timeout) ?? 0,
+    headers: requestHeadersToAdd.map(({ header }) => [header?.key ?? '', header?.value ?? ''] as const),
   };
 }

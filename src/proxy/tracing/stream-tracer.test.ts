@@ -23,6 +23,8 @@ function setUp(change: Partial<TracerOptions> = {}) {
     maxPathLength: 256,
     formats: ['b3-multi', 'b3-single', 'w3c'],
     shortIds: false,
+    alsoW3c: false,
+    keepsContext: false,
     exporter: { add: (span: Span) => void spans.push(span) } as unknown as SpanExporter,
     self: { ...NOBODY, nodeId: 'me' },
     random: new SeededRandom(7),
@@ -117,4 +119,19 @@ test('without a tracer headers pass as they came', () => {
   assert.equal(headers.get('traceparent'), `00-${TRACE}-${PARENT}-01`);
   assert.equal(headers.get('x-b3-traceid'), undefined);
   assert.equal(spans.length, 0);
+});
+
+test('W3C’s header goes beside B3’s where both are asked for', () => {
+  const { run, spans } = setUp({ alsoW3c: true });
+  const { headers } = run({});
+  assert.equal(headers.get('traceparent'), `00-${spans[0]?.traceId}-${spans[0]?.spanId}-01`);
+  assert.equal(headers.get('x-b3-spanid'), spans[0]?.spanId);
+});
+
+test('where the context is kept, spans are told and headers pass as they came', () => {
+  const { run, spans } = setUp({ keepsContext: true });
+  const { headers } = run({ traceparent: `00-${TRACE}-${PARENT}-01` });
+  assert.equal(spans[0]?.parentSpanId, PARENT);
+  assert.equal(headers.get('traceparent'), `00-${TRACE}-${PARENT}-01`);
+  assert.equal(headers.get('x-b3-traceid'), undefined);
 });

@@ -30,6 +30,10 @@ export interface TracerOptions {
   readonly maxPathLength: number;
   /** In the order in which headers are believed; the first is always written. */
   readonly formats: readonly TraceFormat[];
+  /** W3C's is written too, whatever came. */
+  readonly alsoW3c: boolean;
+  /** No context goes onward. */
+  readonly keepsContext: boolean;
   /** 16 digits are written where 64-bit ids are asked for. */
   readonly shortIds: boolean;
   /** Undefined: decisions are made and passed on by the request id alone, nothing is reported. */
@@ -85,7 +89,7 @@ export class StreamTracer {
     if (options.exporter === undefined) return;
     const context = this.#shorten(childContext(parent, sampled, options.random), parent);
     record.trace = context;
-    writeTraceContext(headers, context, formatsFor(headers, options.formats));
+    if (!options.keepsContext) writeTraceContext(headers, context, formatsFor(headers, options));
   }
 
   /** Once the record is complete. */
@@ -142,11 +146,14 @@ const NO_CONTEXT: TraceContext = {
 };
 
 /** Our own, and whatever else came: a header of another form would name the wrong parent. */
-function formatsFor(headers: HeaderBlock, formats: readonly TraceFormat[]): readonly TraceFormat[] {
+function formatsFor(
+  headers: HeaderBlock,
+  { formats, alsoW3c }: Pick<TracerOptions, 'formats' | 'alsoW3c'>,
+): readonly TraceFormat[] {
   return formats.filter(
     (format, i) =>
       i === 0 ||
-      (format === 'w3c' && headers.has('traceparent')) ||
+      (format === 'w3c' && (alsoW3c || headers.has('traceparent'))) ||
       (format === 'b3-single' && headers.has('b3')) ||
       (format === 'b3-multi' && headers.has('x-b3-traceid')),
   );

@@ -159,6 +159,23 @@ test('the golden table shows the worst workload first', () => {
   );
 });
 
+test('what reached no workload is told under the service that was asked for', () => {
+  const graph = new TrafficGraph();
+  const nobody = { workload: '', namespace: '' };
+  const asked = (destinationService: string) =>
+    record({ destination: { ...peer('reviews'), ...nobody }, destinationService, responseCode: 503, flags: ['UH'] });
+  graph.merge(summary('source', [record(), ...['reviews.shop.svc.cluster.local', 'api.test', ''].map(asked)]), T0);
+  assert.deepEqual(
+    graph.workloads(T0).map((w) => [w.workload, w.namespace, w.reached, w.successRate]),
+    [
+      ['api.test', '', false, 0],
+      ['reviews', 'shop', false, 0],
+      ['unknown', 'unknown', false, 0],
+      ['reviews-v1', 'default', true, 1],
+    ],
+  );
+});
+
 test('open connections keep an edge visible; closed ones do not', () => {
   const graph = new TrafficGraph();
   const aggregator = new EdgeAggregator();

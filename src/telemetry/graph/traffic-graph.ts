@@ -6,6 +6,7 @@ import { quantile } from '../stats/histogram-buckets.ts';
 import { LastSeen } from './last-seen.ts';
 import { LATENCY_BOUNDS } from './latency.ts';
 import { MAX_CODES_PER_EDGE, MAX_GRAPH_EDGES } from './limits.ts';
+import { type DestinationName, nameDestination, UNKNOWN } from './name-destination.ts';
 import type { ToldTime } from './told-time.ts';
 import type { EdgeView, GraphPeer, SeriesFilter, SeriesStep, TrafficView, WorkloadView } from './traffic-views.ts';
 import { WindowRing } from './window-ring.ts';
@@ -131,14 +132,15 @@ export class TrafficGraph {
   /** Inbound traffic per workload, worst success rate first, then slowest. */
   workloads(nowMs: number, windowSeconds = 60): WorkloadView[] {
     const windowMs = Math.min(HOUR_MS, Math.max(1_000, windowSeconds * 1000));
-    const rows = new Map<string, { peer: GraphPeer; row: Float64Array; firstMs: number; perSecond: number }>();
+    const rows = new Map<string, { named: DestinationName; row: Float64Array; firstMs: number; perSecond: number }>();
     for (const edge of this.#edges.values()) {
       const row = mergedRow(edge, nowMs, windowMs);
       if (!hasTraffic(row)) continue;
-      const key = `${edge.destination.namespace}/${edge.destination.workload}`;
+      const named = nameDestination(edge.destination, edge.destinationService);
+      const key = `${named.reached}/${named.namespace}/${named.workload}`;
       const known = rows.get(key);
       const perSecond = (row[REQUESTS] as number) / spanOf(edge, nowMs, windowMs);
-      if (known === undefined) rows.set(key, { peer: edge.destination, row, firstMs: edge.firstMs, perSecond });
+      if (known === undefined) rows.set(key, { named, row, firstMs: edge.firstMs, perSecond });
       else {
         known.perSecond += perSecond;
         for (let i = 0; i < WIDTH; i++) (known.row[i] as number) += row[i] as number;
@@ -147,11 +149,8 @@ export class TrafficGraph {
     }
     const views = Array.from(
       rows.values(),
-      ({ peer, row, firstMs, perSecond }): WorkloadView => ({
-        workload: peer.workload,
-        namespace: peer.namespace,
-        service: peer.service,
-        version: peer.version,
+      ({ named, row, firstMs, perSecond }): WorkloadView => ({
+        ...named,
         mtlsShare: (row[MTLS] as number) / (row[JUDGED] as number),
         // The rates of its edges add up, each over the time that its own teller told of.
         ...trafficView(row, perSecond === 0 ? span(firstMs, nowMs, windowMs) : (row[REQUESTS] as number) / perSecond),
@@ -232,8 +231,8 @@ export class TrafficGraph {
 
 function toPeer(peer: Peer | undefined): GraphPeer {
   return {
-    workload: peer?.workload || 'unknown',
-    namespace: peer?.namespace || 'unknown',
+    workload: peer?.workload || UNKNOWN,
+    namespace: peer?.namespace || UNKNOWN,
     service: peer?.canonicalService ?? '',
     version: peer?.version || peer?.canonicalRevision || '',
     principal: peer?.principal ?? '',

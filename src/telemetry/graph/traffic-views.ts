@@ -52,7 +52,10 @@ export interface EdgeView extends TrafficView {
 }
 
 export interface WorkloadView extends TrafficView {
+  /** The service's name, where what was asked reached no workload that is known. */
   readonly workload: string;
+  /** False: no endpoint took it, or one outside of the mesh did; `workload` is then the service's name. */
+  readonly reached: boolean;
   readonly namespace: string;
   readonly service: string;
   readonly version: string;

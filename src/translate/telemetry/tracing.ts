@@ -6,6 +6,7 @@ import { OpenTelemetryConfigSchema } from '#proto/envoy/config/trace/v3/opentele
 import {
   ZipkinConfig_CollectorEndpointVersion as Endpoint,
   ZipkinConfigSchema,
+  ZipkinConfig_TraceContextOption as Context,
 } from '#proto/envoy/config/trace/v3/zipkin_pb.ts';
 import type { HttpConnectionManager_TracingSchema } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { CustomTagSchema } from '#proto/envoy/type/tracing/v3/custom_tag_pb.ts';
@@ -19,6 +20,7 @@ type Tag = Init<typeof CustomTagSchema>;
 const ZIPKIN_PATH = '/api/v2/spans';
 const OTLP_PATH = '/v1/traces';
 const EXPORT_TIMEOUT_MS = 10_000;
+const ZIPKIN_TIMEOUT_MS = 5_000;
 
 /** `serviceName`: what a stock Envoy calls itself in OpenTelemetry; ours knows its own name. */
 export function tracing(
@@ -33,6 +35,7 @@ export function tracing(
     clientSampling: { value: 100 },
     randomSampling: { value: inForce.sampling },
     overallSampling: { value: 100 },
+    ...(inForce.keepsContext ? { noContextPropagation: true } : {}),
     ...(inForce.maxTagLength === undefined ? {} : { maxPathTagLength: inForce.maxTagLength }),
     customTags: [...(inForce.istioTags ? ISTIO_TAGS : []), ...customTags(inForce.customTags)],
     ...(provider === undefined ? {} : { provider }),
@@ -47,7 +50,7 @@ const ISTIO_TAGS: readonly Tag[] = Object.entries(TRACE_ENVIRONMENT).map(
 function customTags(tags: TracingInForce['customTags']): readonly Tag[] {
   return Object.entries(tags)
     .sort(([a], [b]) => (a < b ? -1 : 1))
-    .flatMap(([tag, { literal, environment, header }]): Tag[] => {
+    .flatMap(([tag, { literal, environment, header, formatter }]): Tag[] => {
       if (literal !== undefined) return [{ tag, type: { case: 'literal', value: { value: literal.value ?? '' } } }];
       if (environment !== undefined)
         return [
@@ -59,6 +62,7 @@ function customTags(tags: TracingInForce['customTags']): readonly Tag[] {
             },
           },
         ];
+      if (formatter !== undefined) return [{ tag, type: { case: 'value', value: formatter.value ?? '' } }];
       if (header === undefined) return [];
       return [
         {
@@ -77,16 +81,44 @@ function providerOf(
   const sink = sinkOf(provider, places);
   if (sink === undefined) return undefined;
   const { zipkin, opentelemetry } = provider;
-  if (zipkin !== undefined)
-    return typed('envoy.tracers.zipkin', ZipkinConfigSchema, {
-      collectorCluster: sink.cluster,
-      collectorEndpoint: zipkin.path ?? ZIPKIN_PATH,
-      collectorHostname: sink.host,
-      collectorEndpointVersion: Endpoint.HTTP_JSON,
-      traceId128bit: !(zipkin.enable64bitTraceId ?? false),
-      sharedSpanContext: false,
-    });
+  if (zipkin !== undefined) return typed('envoy.tracers.zipkin', ZipkinConfigSchema, zipkinConfig(zipkin, sink));
   return opentelemetry === undefined ? undefined : otlp(opentelemetry, sink, serviceName);
+}
+
+function zipkinConfig(
+  config: NonNullable<NonNullable<TracingInForce['provider']>['zipkin']>,
+  sink: Sink,
+): Init<typeof ZipkinConfigSchema> {
+  const { timeout, headers, traceContextOption } = config;
+  const path = config.path ?? ZIPKIN_PATH;
+  return {
+    collectorCluster: sink.cluster,
+    collectorEndpoint: path,
+    collectorHostname: sink.host,
+    collectorEndpointVersion: Endpoint.HTTP_JSON,
+    traceId128bit: !(config.enable64bitTraceId ?? false),
+    sharedSpanContext: false,
+    ...(traceContextOption === 'USE_B3_WITH_W3C_PROPAGATION'
+      ? { traceContextOption: Context.USE_B3_WITH_W3C_PROPAGATION }
+      : {}),
+    // The newer form, which can say more, only for who says more: older proxies read the former.
+    ...(timeout === undefined && (headers ?? []).length === 0
+      ? {}
+      : {
+          collectorService: {
+            httpUri: {
+              uri: `http://${sink.host}:${sink.port}${path}`,
+              httpUpstreamType: { case: 'cluster', value: sink.cluster },
+              timeout: duration(durationMs(timeout, ZIPKIN_TIMEOUT_MS)),
+            },
+            requestHeadersToAdd: headerValues(headers).map((header) => ({ header })),
+          },
+        }),
+  };
+}
+
+function headerValues(list: readonly { readonly name: string; readonly value?: string }[] | undefined) {
+  return (list ?? []).map(({ name, value }) => ({ key: name, value: value ?? '' }));
 }
 
 function otlp(
@@ -95,14 +127,12 @@ function otlp(
   serviceName: string,
 ) {
   const { http, grpc } = config;
-  const values = (list: readonly { readonly name: string; readonly value?: string }[] | undefined) =>
-    (list ?? []).map(({ name, value }) => ({ key: name, value: value ?? '' }));
   const exporter: Init<typeof OpenTelemetryConfigSchema> =
     http === undefined
       ? {
           grpcService: {
             targetSpecifier: { case: 'envoyGrpc', value: { clusterName: sink.cluster, authority: sink.host } },
-            initialMetadata: values(grpc?.initialMetadata),
+            initialMetadata: headerValues(grpc?.initialMetadata),
             ...(grpc?.timeout === undefined ? {} : { timeout: duration(durationMs(grpc.timeout, EXPORT_TIMEOUT_MS)) }),
           },
         }
@@ -113,7 +143,7 @@ function otlp(
               httpUpstreamType: { case: 'cluster', value: sink.cluster },
               timeout: duration(durationMs(http.timeout, EXPORT_TIMEOUT_MS)),
             },
-            requestHeadersToAdd: values(http.headers).map((header) => ({ header })),
+            requestHeadersToAdd: headerValues(http.headers).map((header) => ({ header })),
           },
         };
   return typed('envoy.tracers.opentelemetry', OpenTelemetryConfigSchema, { serviceName, ...exporter });

@@ -1,0 +1,37 @@
+// Fields of Envoy 1.40 that the package's older `.proto` files do not have yet, by file: each goes behind a line that is there once.
+
+export interface ProtoAddition {
+  /** The whole line, without its indentation. */
+  readonly behind: string;
+  readonly add: string;
+}
+
+export const PROTO_ADDITIONS: Readonly<Record<string, readonly ProtoAddition[]>> = {
+  'envoy/config/trace/v3/zipkin.proto': [
+    {
+      behind: 'bool trace_id_128bit = 3;',
+      add: `enum TraceContextOption { USE_B3 = 0; USE_B3_WITH_W3C_PROPAGATION = 1; }
+        TraceContextOption trace_context_option = 8;
+        core.v3.HttpService collector_service = 9;`,
+    },
+    {
+      behind: 'import "google/protobuf/wrappers.proto";',
+      add: 'import "envoy/config/core/v3/http_service.proto";',
+    },
+  ],
+  'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto': [
+    { behind: 'google.protobuf.BoolValue spawn_upstream_span = 10;', add: 'bool no_context_propagation = 13;' },
+  ],
+  'envoy/type/tracing/v3/custom_tag.proto': [{ behind: 'Metadata metadata = 5;', add: 'string value = 6;' }],
+};
+
+/** The file's text with them; an error where the package has grown the field itself, or lost the line. */
+export function withAdditions(path: string, text: string): string {
+  let whole = text;
+  for (const { behind, add } of PROTO_ADDITIONS[path] ?? []) {
+    const parts = whole.split(behind);
+    if (parts.length !== 2) throw new Error(`${path}: "${behind}" stands there ${parts.length - 1} times, not once`);
+    whole = parts.join(`${behind}\n${add}\n`);
+  }
+  return whole;
+}
