@@ -188,8 +188,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
     aggregator: gathered ?? aggregator,
     taps: gathered?.taps ?? taps,
     isReady: () => isReady,
-    services: () =>
-      [...proxy.clusters.all()].map((cluster) => serviceOfCluster(cluster.name)).filter((one) => one !== undefined),
+    services: () => Array.from(proxy.clusters.names(), serviceOfCluster).filter((one) => one !== undefined),
     health: () => {
       const { user, system } = process.cpuUsage();
       return {

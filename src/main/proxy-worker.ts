@@ -103,7 +103,7 @@ class WorkerThread {
         return this.#secrets.take(message.name, message.value);
       case 'health':
         this.#sharing.board.set(message.cluster, message.host, message.bits);
-        proxy.clusters.get(message.cluster)?.takeHealth(message.host, message.bits ?? 0);
+        proxy.clusters.live(message.cluster)?.takeHealth(message.host, message.bits ?? 0);
         return;
       case 'socket':
         this.#sockets.get(message.id)?.resolve(message.socket);

@@ -53,7 +53,7 @@ function ownView(proxy: Proxy, process: ProcessView): AdminView {
     stats: proxy.services.stats,
     server: () => process.server(),
     listeners: () => listenerViews(proxy),
-    clusters: () => [...proxy.clusters.all()].map(clusterView),
+    clusters: () => Array.from(proxy.clusters.all(), clusterView),
     certificates: () => process.certificates(),
     bootstrap: () => process.bootstrap(),
     resources: (kind) => resources(proxy, kind),
@@ -162,7 +162,7 @@ function unready(proxy: Proxy): string[] {
   const missing: string[] = [];
   if (!proxy.config.held().has(TYPE_URL.cluster)) missing.push('CDS');
   if (!proxy.config.held().has(TYPE_URL.listener)) missing.push('LDS');
-  for (const cluster of proxy.clusters.all()) if (!cluster.warm) missing.push(`EDS ${cluster.settings.edsName}`);
+  for (const name of proxy.clusters.missingEndpoints()) missing.push(`EDS ${name}`);
   for (const name of proxy.config.warmingListeners) missing.push(`RDS of ${name}`);
   return missing;
 }

@@ -170,7 +170,7 @@ export class Proxy {
     this.services.spans.close();
     this.#discovery.close();
     this.listeners.destroyAll();
-    for (const cluster of [...this.clusters.all()]) this.clusters.remove(cluster.name);
+    for (const name of [...this.clusters.names()]) this.clusters.remove(name);
     this.services.overload.close();
     this.services.wheel.close();
   }

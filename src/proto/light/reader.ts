@@ -3,8 +3,13 @@
 const TAG = { varint: 0, fixed64: 1, bytes: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const;
 export const WIRE_TYPE = TAG;
 
-const ASCII_MAX = 48;
+/** Characters put together one by one: from 13 on V8 keeps each step of that, 1 kB for a cluster's name. */
+const PIECED_MAX = 12;
 const GROUP_DEPTH_MAX = 32;
+/** Node's own, a third of a TextDecoder's time; it works on any Uint8Array. */
+const { latin1Slice } = Buffer.prototype as unknown as {
+  readonly latin1Slice: (this: Uint8Array, start: number, end: number) => string;
+};
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** The bytes are no message of this type. */
@@ -134,7 +139,7 @@ export class ProtoReader {
     const start = this.enter();
     const end = this.pos;
     const buf = this.#buf;
-    if (end - start <= ASCII_MAX) {
+    if (end - start <= PIECED_MAX) {
       let text = '';
       let i = start;
       for (; i < end; i++) {
@@ -143,7 +148,7 @@ export class ProtoReader {
         text += String.fromCharCode(code);
       }
       if (i === end) return text;
-    }
+    } else if (isAscii(buf, start, end)) return latin1Slice.call(buf, start, end);
     try {
       return strictUtf8.decode(buf.subarray(start, end));
     } catch {
@@ -218,4 +223,9 @@ export class ProtoReader {
     this.#view ??= new DataView(this.#buf.buffer, this.#buf.byteOffset, this.#buf.byteLength);
     return this.#view;
   }
+}
+
+function isAscii(buf: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if ((buf[i] as number) > 0x7f) return false;
+  return true;
 }

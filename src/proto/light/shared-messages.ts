@@ -1,8 +1,8 @@
 // Messages that come thousands of times with the same bytes are decoded once: the metadata of endpoints, of which a
 // service's hundreds are alike. What is shared is never written to.
 
-/** Distinct values kept, twice at most; some 200 bytes each. */
-const KEPT_MAX = 2048;
+/** Distinct values kept, twice at most; some 1 kB each with their keys. Those that are alike come close together. */
+const KEPT_MAX = 256;
 /** Bytes: longer ones are hardly ever alike. */
 const SIZE_MAX = 512;
 

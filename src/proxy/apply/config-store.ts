@@ -114,9 +114,7 @@ export class ConfigStore {
     readonly routes: ReadonlySet<string>;
     readonly filters: ReadonlySet<string>;
   } {
-    const endpoints = new Set<string>();
-    for (const cluster of this.#context.services.clusters.all())
-      if (cluster.settings.discovery === DISCOVERY.EDS) endpoints.add(cluster.settings.edsName);
+    const endpoints = new Set(this.#context.services.clusters.wantedEndpoints());
     const filters = new Set([...this.#followers.values()].flatMap(({ names }) => [...names]));
     return { endpoints, routes: new Set(this.#context.routes.names()), filters };
   }
@@ -136,7 +134,7 @@ export class ConfigStore {
       this.#pendingBinds > 0
     )
       return false;
-    for (const cluster of this.#context.services.clusters.all()) if (!cluster.warm) return false;
+    for (const _ of this.#context.services.clusters.missingEndpoints()) return false;
     return true;
   }
 
@@ -148,7 +146,10 @@ export class ConfigStore {
     const { services, routes } = this.#context;
     switch (typeUrl) {
       case TYPE_URL.cluster:
-        return yield* this.#setCluster(yield* decodeInSteps<ClusterMessage>(typeUrl, bytes, `cluster "${name}"`));
+        return yield* this.#setCluster(
+          yield* decodeInSteps<ClusterMessage>(typeUrl, bytes, `cluster "${name}"`),
+          bytes,
+        );
       case TYPE_URL.endpoint:
         return yield* services.clusters.setAssignment(name, bytes);
       case TYPE_URL.route:
@@ -191,13 +192,17 @@ export class ConfigStore {
       if (names.has(filter)) yield* this.#setListener(message);
   }
 
-  *#setCluster(message: ClusterMessage): Steps<void> {
+  *#setCluster(message: ClusterMessage, bytes: Uint8Array): Steps<void> {
     const { clusters } = this.#context.services;
-    const before = clusters.get(message.name)?.settings.edsName;
-    const cluster = clusters.set(message);
-    this.#discovery.follow(cluster);
-    const { discovery, edsName } = cluster.settings;
-    if (discovery !== DISCOVERY.EDS || (cluster.warm && edsName === before)) return;
+    const { name } = message;
+    const before = clusters.edsNameOf(name);
+    const cluster = clusters.set(message, bytes);
+    const edsName = clusters.edsNameOf(name) as string;
+    if (cluster !== undefined) {
+      this.#discovery.follow(cluster);
+      if (cluster.settings.discovery !== DISCOVERY.EDS) return;
+    }
+    if (clusters.isWarm(name) && edsName === before) return;
     const known = this.#heldOf(TYPE_URL.endpoint).get(edsName);
     if (known === undefined) return;
     yield* clusters.setAssignment(edsName, known.bytes);
@@ -260,12 +265,13 @@ export class ConfigStore {
     const { services, routes } = this.#context;
     switch (typeUrl) {
       case TYPE_URL.cluster: {
-        const cluster = services.clusters.get(name);
+        const cluster = services.clusters.live(name);
+        const edsName = services.clusters.edsNameOf(name);
         if (cluster !== undefined) this.#discovery.forget(cluster);
         services.clusters.remove(name);
         // Nobody asks for them any more, and so nobody will say when they are gone.
-        if (cluster !== undefined && !services.clusters.followsEndpoints(cluster.settings.edsName))
-          this.#heldOf(TYPE_URL.endpoint).delete(cluster.settings.edsName);
+        if (edsName !== undefined && !services.clusters.followsEndpoints(edsName))
+          this.#heldOf(TYPE_URL.endpoint).delete(edsName);
         return;
       }
       case TYPE_URL.endpoint:

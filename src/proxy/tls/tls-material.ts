@@ -9,6 +9,7 @@ import {
   fileCertificateName,
   fileRootsName,
   makePeerCheck,
+  MESH_ROOTS,
   pinsKey,
   readCertificateSecret,
   readSpiffeValidator,
@@ -18,6 +19,7 @@ import {
   sanMatchersKey,
   type SecretValue,
   type TrustSecret,
+  WORKLOAD_CERTIFICATE,
 } from '#identity';
 import type { DataSource } from '#proto/envoy/config/core/v3/base_pb.ts';
 import type {
@@ -62,6 +64,7 @@ export class TlsMaterial {
   #trust: TrustSecret | undefined = undefined;
   #certificateName = '';
   readonly #unheard = new Set<string>();
+  #isOfWorkload = true;
 
   /** `required`: a peer without certificate is refused (clients always refuse such servers). */
   constructor(
@@ -118,6 +121,11 @@ export class TlsMaterial {
     return this.#unheard.size === 0;
   }
 
+  /** Of secrets, it follows those alone that agents serve by themselves. */
+  get isOfWorkload(): boolean {
+    return this.#isOfWorkload;
+  }
+
   get localPrincipal(): string {
     return this.#certificate?.spiffeId ?? '';
   }
@@ -160,6 +168,7 @@ export class TlsMaterial {
 
   #follow(name: string): void {
     this.#unheard.add(name);
+    if (name !== WORKLOAD_CERTIFICATE && name !== MESH_ROOTS) this.#isOfWorkload = false;
     this.#subscriptions.push(
       this.#services.secrets.subscribe(name, (value) => {
         this.#unheard.delete(name);

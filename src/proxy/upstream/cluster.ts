@@ -83,6 +83,12 @@ export class Cluster {
     this.update(message);
   }
 
+  /** Nothing happens until somebody calls it: no checks, no names to look up, no secrets to ask for. */
+  get mayRest(): boolean {
+    const { discovery, healthCheck } = this.settings;
+    return discovery === DISCOVERY.EDS && healthCheck === undefined && this.#transports.mayRest;
+  }
+
   get poolSettings(): PoolSettings {
     return this.settings.pool;
   }

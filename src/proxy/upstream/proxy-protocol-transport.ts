@@ -50,6 +50,10 @@ export class ProxyProtocolTransport extends HeadedTransport implements ClosableT
     this.#version = version;
   }
 
+  get mayRest(): boolean {
+    return this.#closable.mayRest;
+  }
+
   forClient(client: ClientAddresses): Transport {
     return new HeadedTransport(this.inner, this.#version, client);
   }

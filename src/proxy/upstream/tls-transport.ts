@@ -41,6 +41,9 @@ export class TlsTransport {
   get ready(): boolean {
     return this.#material.ready;
   }
+  get mayRest(): boolean {
+    return this.#material.isOfWorkload;
+  }
   get localPrincipal(): string {
     return this.#material.localPrincipal;
   }

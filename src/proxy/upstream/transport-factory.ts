@@ -37,6 +37,11 @@ export class TransportFactory {
     return this.#fallback;
   }
 
+  /** Each can be made again at any time, and is ready then. */
+  get mayRest(): boolean {
+    return this.#fallback.mayRest && this.#matches.every(({ transport }) => transport.mayRest);
+  }
+
   /** Some endpoint is shown a SPIFFE certificate of ours. */
   get showsIdentity(): boolean {
     for (const { transport } of this.#matches) if (transport.localPrincipal !== '') return true;

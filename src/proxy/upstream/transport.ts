@@ -19,10 +19,15 @@ export interface Transport {
   forClient?(client: ClientAddresses): Transport;
 }
 
-export type ClosableTransport = Transport & { dispose(): void };
+export interface ClosableTransport extends Transport {
+  /** Needs no secret but those that every proxy has anyway: made again, it is ready at once. */
+  readonly mayRest: boolean;
+  dispose(): void;
+}
 
-export class PlainTransport implements Transport {
+export class PlainTransport implements ClosableTransport {
   readonly key = 'plain';
+  readonly mayRest = true;
   readonly ready = true;
   readonly tls = false;
   readonly localPrincipal = '';
