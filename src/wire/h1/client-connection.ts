@@ -12,6 +12,7 @@ import {
 } from '../http/index.ts';
 import { BodyReader, EMPTY } from './body-reader.ts';
 import { BodyWriter, type Framing } from './body-writer.ts';
+import { EarlyBytes } from './early-bytes.ts';
 import { type H1ErrorCode, h1ErrorText } from './errors.ts';
 import { HeadBuffer, restOf } from './head-buffer.ts';
 import { HeadFacts } from './head-facts.ts';
@@ -161,11 +162,10 @@ export class H1ClientConnection implements ConnHandler {
 
   sendHead(stream: H1ClientStream, head: RequestHead, end: boolean): void {
     if (this.#stream !== stream) return;
-    const upgrade = head.protocol;
-    // RFC 8441 §5: an extended CONNECT becomes GET with Upgrade on HTTP/1.1.
-    const method = upgrade !== '' && head.method === 'CONNECT' ? 'GET' : head.method;
+    const { method, protocol: upgrade } = head;
     stream.method = method;
     stream.upgrade = upgrade !== '';
+    stream.early = method === 'CONNECT' || stream.upgrade ? new EarlyBytes() : undefined;
     const flat = head.headers.flat;
     const { lines, linesEnd } = head.headers;
     const out = this.#writer.begin();
@@ -199,6 +199,7 @@ export class H1ClientConnection implements ConnHandler {
 
   sendData(stream: H1ClientStream, data: Uint8Array, end: boolean): boolean {
     if (this.#stream !== stream) return true;
+    if (stream.early !== undefined) return stream.early.take(data, end);
     const room = this.#writer.data(data, end);
     if (end) this.#requestEnded(stream);
     return room;
@@ -206,6 +207,7 @@ export class H1ClientConnection implements ConnHandler {
 
   sendTrailers(stream: H1ClientStream, trailers: HeaderBlock): void {
     if (this.#stream !== stream) return;
+    if (stream.early !== undefined) return void stream.early.take(EMPTY, true);
     this.#writer.trailers(trailers);
     this.#requestEnded(stream);
   }
@@ -288,6 +290,7 @@ export class H1ClientConnection implements ConnHandler {
     }
     if (status < 200) return stream.handler.onInformational(status, head.headers);
     if (stream.method === 'CONNECT' && status < 300) return this.#tunnel(stream, head);
+    stream.early?.refuse();
     this.#keepAlive = this.#version === '1.1' ? !facts.close : facts.keepAlive && !facts.close;
     if (stream.method === 'HEAD' || status === 204 || status === 304) this.#body.begin('none', 0);
     else if (facts.chunked) this.#body.begin('chunked', 0);
@@ -307,7 +310,11 @@ export class H1ClientConnection implements ConnHandler {
     this.#state = 'tunnel';
     this.#keepAlive = false;
     stream.requestComplete = false;
+    const { early } = stream;
+    stream.early = undefined;
     stream.handler.onHead(head, false);
+    if (early === undefined || early.empty) return;
+    if (this.sendData(stream, early.all(), early.ended)) stream.handler.onDrain();
   }
 
   /** The response is whole: the stream's later calls have no effect, but bytes that follow are not its. */
@@ -349,6 +356,8 @@ class H1ClientStream implements ClientStream {
   readonly handler: ClientStreamHandler;
   method = '';
   upgrade = false;
+  /** Until an upgrade or a tunnel is granted. */
+  early: EarlyBytes | undefined = undefined;
   requestComplete = false;
   responseStarted = false;
   readonly #connection: H1ClientConnection;

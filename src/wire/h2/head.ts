@@ -148,6 +148,8 @@ export function requestFromFields(fields: readonly string[]): HeadResult<Request
   ) {
     return bad(':path is missing or malformed (RFC 9113 §8.3.1)');
   }
+  // What extended CONNECT asks for is what GET with Upgrade does (RFC 8441 §5): policies and routes see the method that the application gets.
+  if (protocol !== '') method = 'GET';
   return { ok: true, value: { method, path, authority: name, scheme, version: '2', protocol, headers } };
 }
 

@@ -106,7 +106,7 @@ export class H2ServerConnection extends H2Connection {
     }
     stream.expectedBytes = length;
     stream.remoteEnded = end;
-    stream.tunnel = head.value.method === 'CONNECT';
+    stream.tunnel = head.value.method === 'CONNECT' || head.value.protocol !== '';
     stream.handler = this.#acceptor.onRequest(stream, head.value, end);
     if (end) this.settle(stream);
   }
