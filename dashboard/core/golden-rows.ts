@@ -1,6 +1,6 @@
 // The golden table: every workload that is known or had traffic, the one that hurts most first.
 import type { StatusJson } from '../../src/api/api-json.ts';
-import type { GoldenJson } from '../../src/api/dashboard-json.ts';
+import type { GoldenJson, TrafficEdgeJson } from '../../src/api/dashboard-json.ts';
 import type { KnownWorkload } from './graph-model.ts';
 import { byPain } from './pain.ts';
 
@@ -44,7 +44,12 @@ export function goldenKey(row: Pick<GoldenJson, 'workload' | 'namespace' | 'reac
   return `${row.reached ? '' : 'service '}${row.namespace}/${row.workload}`;
 }
 
-export function goldenRows(traffic: readonly GoldenJson[], status: StatusJson | undefined): readonly GoldenRow[] {
+/** `edges`: nobody of the mesh asks a gateway, so it is told by what it passes on. */
+export function goldenRows(
+  traffic: readonly GoldenJson[],
+  status: StatusJson | undefined,
+  edges: readonly TrafficEdgeJson[] = [],
+): readonly GoldenRow[] {
   const rows = new Map<string, GoldenJson>();
   for (const { name, namespace, service, version } of knownWorkloads(status)) {
     rows.set(`${namespace}/${name}`, {
@@ -63,7 +68,39 @@ export function goldenRows(traffic: readonly GoldenJson[], status: StatusJson | 
     });
   }
   for (const row of traffic) if (row.workload !== 'unknown') rows.set(goldenKey(row), row);
+  for (const row of [...rows.values()]) {
+    if (row.requestsPerSecond > 0 || !isGateway(row, status)) continue;
+    rows.set(goldenKey(row), passedOn(row, edges));
+  }
   return [...rows.values()].sort(byPain).map((row) => ({ ...row, ...stateOf(row, status) }));
+}
+
+function isGateway({ workload, namespace }: GoldenJson, status: StatusJson | undefined): boolean {
+  return status?.proxies.find((one) => one.name === workload && one.namespace === namespace)?.type === 'router';
+}
+
+function passedOn(row: GoldenJson, edges: readonly TrafficEdgeJson[]): GoldenJson {
+  const own = edges.filter((one) => one.source === row.workload && one.sourceNamespace === row.namespace);
+  const sum = (of: (edge: TrafficEdgeJson) => number): number => own.reduce((total, one) => total + of(one), 0);
+  const rate = sum((one) => one.requestsPerSecond);
+  if (rate === 0) return row;
+  const busiest = own.reduce((most, one) => (one.requestsPerSecond > most.requestsPerSecond ? one : most));
+  return {
+    ...row,
+    successRate:
+      1 -
+      Math.min(
+        rate,
+        sum((one) => one.errorsPerSecond),
+      ) /
+        rate,
+    requestsPerSecond: rate,
+    deniedPerSecond: sum((one) => one.deniedPerSecond),
+    // Quantiles of several edges do not add up: the busiest one's middle, and the worst of the rest.
+    p50Ms: busiest.p50Ms,
+    p95Ms: Math.max(...own.map((one) => one.p95Ms)),
+    p99Ms: Math.max(...own.map((one) => one.p99Ms)),
+  };
 }
 
 function stateOf(

@@ -120,8 +120,8 @@ function OneRequest({ id }: { readonly id: string }): ReactNode {
   if (data.length === 0)
     return (
       <div className="note">
-        No tapped request has this id. Requests are told only while someone listens: keep <a href="/tap">Tap</a> open,
-        repeat the request, and choose it there.
+        No request that is remembered has this id. The last quarter of an hour is kept as a sample; every request is
+        told while someone listens: keep <a href="/tap">Tap</a> open, repeat the request, and choose it there.
       </div>
     );
   const request = requestOf(id, data);
@@ -207,7 +207,7 @@ function Hop({
       </span>,
     ],
     ['Look at', verdict.remedy],
-    ['Caused by', <CausedBy key="c" indexes={causedBy} />],
+    ['Caused by', <CausedBy key="c" indexes={causedBy} first={number === 1} />],
     ['Listener', hop.listener],
     ['Route', [hop.virtualHost, hop.route].filter((one) => one !== '').join(' / ')],
     ['Route of', because(route)],
@@ -257,9 +257,12 @@ function Hop({
   );
 }
 
-function CausedBy({ indexes }: { readonly indexes: readonly number[] }): ReactNode {
+function CausedBy({ indexes, first }: { readonly indexes: readonly number[]; readonly first: boolean }): ReactNode {
   const numbers = indexes.filter((one) => one >= 0).map((one) => one + 1);
-  if (numbers.length === 0) return <span className="soft">no hop that was told</span>;
+  if (numbers.length === 0)
+    return (
+      <span className="soft">{first ? 'the request itself: it entered the mesh here' : 'no hop that was told'}</span>
+    );
   return (
     <span>
       {numbers.map((one, i) => (

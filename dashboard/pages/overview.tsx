@@ -17,7 +17,7 @@ export function OverviewPage(): ReactNode {
   const status = useStatus();
   const traffic = useTrafficOf(Number(windowText), undefined);
   const objects = useObjects();
-  const rows = goldenRows(traffic.data?.workloads ?? [], status.data);
+  const rows = goldenRows(traffic.data?.workloads ?? [], status.data, traffic.data?.edges);
   return (
     <>
       <div className="head">

@@ -39,11 +39,15 @@ export function ServicePage({
   const status = useStatus();
   const traffic = useTrafficOf(Number(span), undefined);
   const objects = useObjects();
-  const rows = goldenRows(traffic.data?.workloads ?? [], status.data)
+  const rows = goldenRows(traffic.data?.workloads ?? [], status.data, traffic.data?.edges)
     .filter((one) => one.namespace === namespace && (one.service || one.workload) === name)
     .toSorted((a, b) => (a.workload < b.workload ? -1 : 1));
+  const versions = rows.filter((one) => one.reached);
   const callers = (traffic.data?.edges ?? []).filter(
-    (one) => one.destinationNamespace === namespace && one.destinationCanonical === name,
+    (one) =>
+      (one.destinationNamespace === namespace && one.destinationCanonical === name) ||
+      // What reached no workload is of the service that was asked for.
+      (one.destination === 'unknown' && one.service.startsWith(`${name}.${namespace}.`)),
   );
   const proxies = [...new Set([...callers.map((one) => `${one.source}.${one.sourceNamespace}`)])].slice(0, CALLERS_MAX);
   const wizard = (what: string): string => `/wizard/${what}?service=${encodeURIComponent(`${namespace}/${name}`)}`;
@@ -74,8 +78,8 @@ export function ServicePage({
       <div className="stack">
         <Segmented label="Time range" value={span} options={ranges} onChange={setSpan} />
         <Shares rows={rows} />
-        {rows.length > 0 && (
-          <VersionCharts workloads={rows.map((one) => one.workload)} namespace={namespace} span={Number(span)} />
+        {versions.length > 0 && (
+          <VersionCharts workloads={versions.map((one) => one.workload)} namespace={namespace} span={Number(span)} />
         )}
         <section className="card tight">
           <h2>Workloads</h2>
@@ -88,7 +92,7 @@ export function ServicePage({
         <Endpoints place={{ namespace, name }} proxies={proxies} />
         <Routes
           place={{ namespace, name }}
-          caller={proxies[0] ?? (rows[0] === undefined ? '' : `${rows[0].workload}.${namespace}`)}
+          caller={proxies[0] ?? (versions[0] === undefined ? '' : `${versions[0].workload}.${namespace}`)}
         />
         <section className="card tight">
           <h2>Objects</h2>

@@ -187,7 +187,7 @@ function OneTrace({ id }: { readonly id: string }): ReactNode {
   const rows = waterfallRows(data);
   const span = data.find((one) => one.id === chosen) ?? rows[0]?.span;
   return (
-    <>
+    <div className="stack">
       <section className="card">
         <h2>
           {data.length} spans in {millisText(Math.max(...data.map((one) => one.durationMs)))}
@@ -215,7 +215,7 @@ function OneTrace({ id }: { readonly id: string }): ReactNode {
         </ol>
       </section>
       {span !== undefined && <SpanFacts span={span} />}
-    </>
+    </div>
   );
 }
 

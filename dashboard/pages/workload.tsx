@@ -1,5 +1,5 @@
 // One workload: what it answers and sends, its routes and endpoints, what its proxy has in force and why, identity, logs.
-import { type ReactNode, useState } from 'react';
+import type { ReactNode } from 'react';
 import { useQuery } from '@tanstack/react-query';
 import type { ProxyJson, StatusJson } from '../../src/api/api-json.ts';
 import { durationText, percentText, rateText } from '../core/format.ts';
@@ -10,6 +10,7 @@ import { useChoice } from '../store/route.ts';
 import { useSession } from '../store/session.ts';
 import { EffectiveConfig, EndpointsTable, RoutesTable } from '../views/effective-config.tsx';
 import { Icon } from '../views/icon.tsx';
+import { LogView } from '../views/log-view.tsx';
 import { ObjectTable } from '../views/object-table.tsx';
 import { PeersTable } from '../views/peers-table.tsx';
 import { Segmented, SortedTable, Tabs } from '../views/pieces.tsx';
@@ -245,7 +246,6 @@ function Certificates({ name }: { readonly name: string }): ReactNode {
 
 function Logs({ name }: { readonly name: string }): ReactNode {
   const { canWrite } = useSession();
-  const [wanted, setWanted] = useState('');
   const { data, error } = useQuery({
     queryKey: ['logs', name, canWrite],
     queryFn: () => getJson<{ readonly lines: readonly string[] }>(`/api/v1/logs/${part(name)}?tail=500`),
@@ -261,19 +261,6 @@ function Logs({ name }: { readonly name: string }): ReactNode {
       </div>
     );
   if (error !== null) return <div className="note warn">{error.message}</div>;
-  const lines = (data?.lines ?? []).filter((line) => line.toLowerCase().includes(wanted.toLowerCase()));
-  return (
-    <div className="stack">
-      <input
-        type="search"
-        placeholder="Only lines with"
-        aria-label="Filter lines"
-        value={wanted}
-        onChange={(event) => setWanted(event.target.value)}
-      />
-      <div className="log" tabIndex={0} role="log" aria-label={`Log of ${name}`}>
-        {lines.join('\n')}
-      </div>
-    </div>
-  );
+  if (data === undefined) return <p className="empty">Loading…</p>;
+  return <LogView name={name} lines={data.lines} />;
 }

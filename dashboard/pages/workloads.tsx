@@ -10,7 +10,7 @@ export function WorkloadsPage(): ReactNode {
   const status = useStatus();
   const traffic = useTrafficOf(60, undefined);
   const wanted = search.toLowerCase();
-  const rows = goldenRows(traffic.data?.workloads ?? [], status.data).filter((r) =>
+  const rows = goldenRows(traffic.data?.workloads ?? [], status.data, traffic.data?.edges).filter((r) =>
     `${r.workload} ${r.namespace} ${r.service}`.toLowerCase().includes(wanted),
   );
   const services = [...new Set(rows.map((r) => `${r.namespace}/${r.service || r.workload}`))].sort();

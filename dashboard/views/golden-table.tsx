@@ -14,10 +14,12 @@ const COLUMNS: readonly Column<GoldenRow>[] = [
     sort: (r) => r.workload,
     cell: (r) => (
       <span className="row">
-        <a href={`/workloads/${r.namespace}/${r.workload}`}>
-          <strong>{r.workload}</strong>
-        </a>
-        {r.gateway && <span className="badge accent">gateway</span>}
+        <Name row={r} />
+        {r.gateway && (
+          <span className="badge accent" title="Told by what it passes on to services of the mesh">
+            gateway
+          </span>
+        )}
         {r.version !== '' && r.version !== 'latest' && !r.workload.endsWith(r.version) && (
           <span className="badge">{r.version}</span>
         )}
@@ -55,13 +57,43 @@ export function GoldenTable({
 }): ReactNode {
   const spark: Column<GoldenRow> = {
     name: 'Last minute',
-    cell: (r) => <Sparkline destination={`${r.namespace}/${r.workload}`} />,
+    cell: (r) =>
+      r.reached && <Sparkline filter={{ [r.gateway ? 'source' : 'destination']: `${r.namespace}/${r.workload}` }} />,
   };
   const columns = rows.length > SPARKLINES_MAX ? COLUMNS : [...COLUMNS.slice(0, 2), spark, ...COLUMNS.slice(2)];
   return <SortedTable rows={rows} columns={columns} keyOf={goldenKey} label="Golden signals by workload" none={none} />;
 }
 
+function Name({ row: { workload, namespace, reached } }: { readonly row: GoldenRow }): ReactNode {
+  if (reached)
+    return (
+      <a href={`/workloads/${namespace}/${workload}`}>
+        <strong>{workload}</strong>
+      </a>
+    );
+  if (namespace === '')
+    return (
+      <>
+        <strong>{workload}</strong>
+        <span className="badge" title="Answered outside of the mesh, or by nobody">
+          external
+        </span>
+      </>
+    );
+  return (
+    <>
+      <a href={`/services/${namespace}/${workload}`}>
+        <strong>{workload}</strong>
+      </a>
+      <span className="badge warn" title="What was asked of this service and reached no workload of it">
+        no workload reached
+      </span>
+    </>
+  );
+}
+
 function State({ row }: { readonly row: GoldenRow }): ReactNode {
+  if (!row.reached) return <span className="soft">–</span>;
   if (row.health === 'unhealthy') return <span className="badge bad">unhealthy</span>;
   if (row.proxy === 'none') return <span className="badge">no proxy</span>;
   return (

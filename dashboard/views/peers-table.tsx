@@ -4,6 +4,8 @@ import type { TrafficEdgeJson } from '../../src/api/dashboard-json.ts';
 import { millisText, rateText } from '../core/format.ts';
 import { Mtls, SortedTable, Success } from './pieces.tsx';
 
+const NOBODY = 'unknown';
+
 export function PeersTable({
   edges,
   side,
@@ -27,9 +29,17 @@ export function PeersTable({
         {
           name: side === 'source' ? 'Caller' : 'Callee',
           sort: (e) => e[side],
-          cell: (e) => <a href={`/workloads/${e[`${side}Namespace`]}/${e[side]}`}>{e[side]}</a>,
+          cell: (e) => <End edge={e} side={side} />,
         },
-        ...(both ? [{ name: 'Answered by', sort: near, cell: near }] : []),
+        ...(both
+          ? [
+              {
+                name: 'Answered by',
+                sort: near,
+                cell: (e: TrafficEdgeJson) => (near(e) === NOBODY ? 'nobody' : near(e)),
+              },
+            ]
+          : []),
         {
           name: 'Requests/s',
           number: true,
@@ -48,8 +58,24 @@ export function PeersTable({
           ),
         },
         { name: 'p99', number: true, sort: (e) => e.p99Ms, cell: (e) => millisText(e.p99Ms) },
-        { name: 'mTLS', sort: (e) => e.mtls, cell: (e) => <Mtls share={e.mtls} /> },
+        { name: 'mTLS', sort: (e) => e.mtls, cell: (e) => <Mtls share={e.destination === NOBODY ? null : e.mtls} /> },
       ]}
     />
+  );
+}
+
+/** What reached no workload is told of the service that was asked for. */
+function End({ edge, side }: { readonly edge: TrafficEdgeJson; readonly side: 'source' | 'destination' }): ReactNode {
+  const name = edge[side];
+  if (name !== NOBODY) return <a href={`/workloads/${edge[`${side}Namespace`]}/${name}`}>{name}</a>;
+  if (side === 'source') return <span className="soft">somebody outside of the mesh</span>;
+  if (edge.service === '') return <span className="soft">nothing that is known</span>;
+  const [service = '', namespace = ''] = edge.service.includes('.svc.') ? edge.service.split('.') : [edge.service];
+  if (namespace === '') return <span>{service}</span>;
+  return (
+    <>
+      <a href={`/services/${namespace}/${service}`}>{service}</a>{' '}
+      <span className="soft small">no workload reached</span>
+    </>
   );
 }

@@ -5,8 +5,12 @@ import { useSeries } from '../store/api.ts';
 const WIDTH = 110;
 const HEIGHT = 26;
 
-export function Sparkline({ destination }: { readonly destination: string }): ReactNode {
-  const { data } = useSeries({ destination }, 60, 5000);
+export function Sparkline({
+  filter,
+}: {
+  readonly filter: { readonly source?: string; readonly destination?: string };
+}): ReactNode {
+  const { data } = useSeries(filter, 60, 5000);
   if (data === undefined) return <svg className="spark" width={WIDTH} height={HEIGHT} aria-hidden="true" />;
   const most = Math.max(1, ...data.requests);
   const line = lineOf(data.requests, most);
