@@ -144,6 +144,10 @@ export class SimWorkload {
     const sink = (side: string) => ({
       onStreamEnd: (record: StreamRecord) => this.#parts.finished(this, record, side !== 'source'),
     });
+    const reporter: { readonly [Name in keyof StreamReporter]?: unknown } = {
+      sink,
+      refusals: () => ({ onStreamEnd: () => {} }),
+    };
     const proxy = await Proxy.create({
       clock,
       random,
@@ -152,7 +156,7 @@ export class SimWorkload {
       secrets,
       stats,
       extensions,
-      reporter: { sink } as unknown as StreamReporter,
+      reporter: reporter as StreamReporter,
     });
     extensions.registerHttpFilter(
       peerMetadataExtension({ encoded: encodePeerMetadata(local), nodeId: this.nodeId }, proxy.services.peers),
