@@ -157,19 +157,26 @@ export function findDestinationRule(
     client.namespace === client.rootNamespace
       ? [service.namespace, client.rootNamespace]
       : [client.namespace, service.namespace, client.rootNamespace];
-  for (const place of new Set(places)) {
+  const usableAt = (place: string): readonly MergedRule[] => {
     const rules = index.byNamespace.get(place);
-    if (rules === undefined) continue;
+    if (rules === undefined) return [];
     const usable = (rule: MergedRule): boolean =>
       (rule.workloadSelector === undefined ||
         (place === client.namespace && labelsMatch(rule.workloadSelector, client.labels))) &&
       (place === client.namespace ||
         isVisible(rule.exportTo, { own: place, from: client.namespace, meshDefault: client.meshDefault }));
-    const candidates = [
+    return [
       ...(rules.exact.get(service.hostname) ?? []),
       ...rules.wildcard.filter((rule) => hostCovers(rule.host, service.hostname)),
     ].filter(usable);
-    const found = candidates.find((rule) => rule.workloadSelector !== undefined) ?? candidates[0];
+  };
+  // What names the workload itself is nearest, also in the root namespace, which is else asked last.
+  const selected = index.usesLabels
+    ? usableAt(client.namespace).find((rule) => rule.workloadSelector !== undefined)
+    : undefined;
+  if (selected !== undefined) return selected;
+  for (const place of new Set(places)) {
+    const [found] = usableAt(place);
     if (found !== undefined) return found;
   }
   return undefined;

@@ -15,7 +15,8 @@ const SUITE = join(FOLDER, 'conformance');
 const ECHO = join(FOLDER, 'echo-basic');
 /** Our stand-in: the project does not publish its own as a module. */
 const MESH_ECHO = join(FOLDER, 'echo-advanced');
-export const GATEWAY_CRDS = join(FOLDER, 'crds');
+/** The experimental channel: retries are of it. */
+export const GATEWAY_CRDS = join(FOLDER, 'experimental-kinds');
 
 /** By the names that the suite's manifests have. */
 const ECHO_IMAGES = ['v1.5.1', 'v1.6.0-dev.3'].map((tag) => `registry.k8s.io/gateway-api/echo-basic:${tag}`);
@@ -33,14 +34,17 @@ export function buildConformance(say: (text: string) => void): boolean {
   } catch {
     return false;
   }
-  say('building the conformance suite of the Gateway API (about a minute)');
-  mkdirSync(FOLDER, { recursive: true });
-  go('test', '-c', '-trimpath', '-ldflags', '-s -w', '-o', SUITE, '.');
-  go('build', '-trimpath', '-ldflags', '-s -w', '-o', ECHO, 'sigs.k8s.io/gateway-api/conformance/echo-basic');
-  go('build', '-trimpath', '-ldflags', '-s -w', '-o', MESH_ECHO, './echo-advanced');
-  const kinds = join(go('list', '-m', '-f', '{{.Dir}}', 'sigs.k8s.io/gateway-api').trim(), 'config/crd/standard');
+  if (![SUITE, ECHO, MESH_ECHO].every((path) => existsSync(path))) {
+    say('building the conformance suite of the Gateway API (about a minute)');
+    mkdirSync(FOLDER, { recursive: true });
+    go('test', '-c', '-trimpath', '-ldflags', '-s -w', '-o', SUITE, '.');
+    go('build', '-trimpath', '-ldflags', '-s -w', '-o', ECHO, 'sigs.k8s.io/gateway-api/conformance/echo-basic');
+    go('build', '-trimpath', '-ldflags', '-s -w', '-o', MESH_ECHO, './echo-advanced');
+  }
+  const kinds = join(go('list', '-m', '-f', '{{.Dir}}', 'sigs.k8s.io/gateway-api').trim(), 'config/crd/experimental');
   mkdirSync(GATEWAY_CRDS, { recursive: true });
-  for (const file of readdirSync(kinds)) cpSync(join(kinds, file), join(GATEWAY_CRDS, file), { mode: 0 });
+  for (const file of readdirSync(kinds).filter((name) => name.startsWith('gateway.')))
+    cpSync(join(kinds, file), join(GATEWAY_CRDS, file), { mode: 0 });
   return true;
 }
 

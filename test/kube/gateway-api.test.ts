@@ -43,6 +43,12 @@ const GATEWAY_FEATURES = [
   'HTTPRouteRequestPercentageMirror',
   'GRPCRouteNamedRouteRule',
   'GatewayInfrastructure',
+  'GatewayHTTPListenerIsolation',
+  'GatewayHTTPSListenerDetectMisdirectedRequests',
+  'HTTPRouteCORS',
+  'HTTPRouteRetry',
+  'BackendTLSPolicy',
+  'BackendTLSPolicySANValidation',
   'TLSRouteModeTerminate',
   'TLSRouteModeMixed',
 ];

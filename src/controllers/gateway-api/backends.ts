@@ -13,6 +13,13 @@ export interface Destination {
   readonly ref: BackendRef;
 }
 
+/** Where requests come from decides what they may reach. */
+export interface BackendInput extends GatewayApiInput {
+  readonly from: 'gateway' | 'mesh';
+  /** A policy for the port cannot be kept: requests fail, rather than to leave without it. */
+  readonly refuses: (namespace: string, service: string, port: number) => boolean;
+}
+
 export interface Backends {
   readonly destinations: readonly Destination[];
   /** Share of requests, in percent, whose backend does not exist. */
@@ -22,7 +29,7 @@ export interface Backends {
 export function resolveBackends(
   refs: readonly BackendRef[],
   route: Route,
-  input: GatewayApiInput,
+  input: BackendInput,
   complain: (problem: Unresolved) => void,
 ): Backends {
   const destinations: Destination[] = [];
@@ -35,15 +42,22 @@ export function resolveBackends(
     if ('reason' in found) {
       complain(found);
       lost += weight;
-    } else if (weight > 0) destinations.push({ ...found, weight, ref });
+    } else if (isRefused(ref, route, input)) lost += weight;
+    else if (weight > 0) destinations.push({ ...found, weight, ref });
   }
   return { destinations, lostPercent: total === 0 ? 100 : (lost * 100) / total };
+}
+
+/** Only gateways keep BackendTLSPolicies. */
+export function isRefused(ref: BackendRef, route: Route, input: BackendInput): boolean {
+  if (input.from === 'mesh' || (ref.kind ?? 'Service') !== 'Service') return false;
+  return input.refuses(ref.namespace ?? route.metadata.namespace ?? '', ref.name, ref.port ?? 0);
 }
 
 export function resolveBackend(
   ref: BackendRef,
   route: Route,
-  { grants, servicePorts, domain }: GatewayApiInput,
+  { grants, servicePorts, domain, from: side }: BackendInput,
 ): Unresolved | { readonly destination: Destination['destination'] } {
   const group = ref.group ?? '';
   const kind = ref.kind ?? 'Service';
@@ -56,7 +70,8 @@ export function resolveBackend(
       reason: 'InvalidKind',
       message: `backends of kind ${group === '' ? kind : `${group}/${kind}`} are not taken: use a Service`,
     };
-  if (!mayRefer(grants, from, { group, kind, namespace, name: ref.name }))
+  // What a workload may call anyhow, its own route may name.
+  if (side === 'gateway' && !mayRefer(grants, from, { group, kind, namespace, name: ref.name }))
     return {
       reason: 'RefNotPermitted',
       message: `no ReferenceGrant of namespace ${namespace} lets a ${route.kind} of ${from.namespace} refer to Service ${ref.name}`,

@@ -31,6 +31,10 @@ function input(routes: readonly Route[], more: Partial<GatewayApiInput> = {}): G
     gateways: [gateway([http])],
     routes,
     grants: [],
+    backendTlsPolicies: [],
+    namedPort: (_, name, port) => (name === 'a' && port === 'https' ? 80 : undefined),
+    caCertificates: () => undefined,
+    destinationRule: () => undefined,
     classes: new Set(['istio']),
     namespaceLabels: (name) => ({ name }),
     secretData: () => ({}),
@@ -268,7 +272,17 @@ describe('the Gateway API', () => {
         ]),
       ]),
     );
-    const [entry] = specOf(made).http ?? [];
+    const [preflight, entry] = specOf(made).http ?? [];
+    assert.deepEqual(preflight?.match, [
+      {
+        method: { exact: 'OPTIONS' },
+        headers: {
+          origin: { regex: '(?:https://a\\.example)|(?:https://.+\\.b\\.example)|(?:.*)' },
+          'access-control-request-method': { regex: '.+' },
+        },
+      },
+    ]);
+    assert.deepEqual(preflight.directResponse, { status: 200 });
     assert.deepEqual(entry?.retries, {
       attempts: 3,
       retryOn: 'connect-failure,refused-stream,reset,500,503',
@@ -281,6 +295,69 @@ describe('the Gateway API', () => {
       maxAge: '5s',
       unmatchedPreflights: 'IGNORE',
     });
+  });
+
+  it('answers preflights with what is exposed, and with what is asked for where all is allowed', () => {
+    const cors = {
+      allowOrigins: ['*'],
+      allowMethods: ['*'],
+      allowHeaders: ['x-a', 'x-b'],
+      exposeHeaders: ['x-c'],
+      allowCredentials: true,
+      maxAge: 60,
+    };
+    const [made] = virtualServices(input([route([{ filters: [{ type: 'CORS', cors }], backendRefs: [to('a')] }])]));
+    const [preflight] = (made!['spec'] as { http: { headers?: unknown }[] }).http;
+    assert.deepEqual(preflight?.headers, {
+      response: {
+        set: {
+          'access-control-allow-origin': '%REQ(origin)%',
+          'access-control-allow-methods': '%REQ(access-control-request-method)%',
+          'access-control-allow-headers': 'x-a,x-b',
+          'access-control-expose-headers': 'x-c',
+          'access-control-allow-credentials': 'true',
+          'access-control-max-age': '60',
+          vary: 'Origin',
+        },
+      },
+    });
+  });
+
+  it('lets a consumer’s route name a Service of another namespace without a grant', () => {
+    const made = convertGatewayApi(
+      input([
+        route([{ backendRefs: [to('c', { namespace: 'other' })] }], {
+          hostnames: [],
+          parentRefs: [{ group: '', kind: 'Service', namespace: 'other', name: 'c' }],
+        }),
+      ]),
+    );
+    const [made0] = made.manifests.filter(({ kind }) => kind === 'VirtualService');
+    assert.equal(specOf(made0).http?.[0]?.route?.[0]?.destination.host, 'c.other.svc.cluster.local');
+    assert.ok(made.routes[0]?.parents[0]?.conditions.every(({ status }) => status === 'True'));
+  });
+
+  it('keeps listeners of a port apart: a host is the narrowest one’s, which answers 404 where it has no route', () => {
+    const listeners = ['', '*.example', '*.a.example', 'b.a.example'].map((hostname, i) => ({
+      ...http,
+      name: `l${i}`,
+      ...(hostname === '' ? {} : { hostname }),
+    }));
+    const hosts = ['shop.test', '*.example', '*.a.example', 'b.a.example'];
+    const made = virtualServices(
+      input(
+        [route([{ backendRefs: [to('a')] }], { hostnames: hosts, parentRefs: [{ ...parent, sectionName: 'l0' }] })],
+        {
+          gateways: [gateway(listeners)],
+        },
+      ),
+    ).map((object) => ({ host: specOf(object).hosts[0], answer: specOf(object).http?.[0]?.directResponse }));
+    assert.deepEqual(made, [
+      { host: 'shop.test', answer: undefined },
+      { host: '*.example', answer: { status: 404 } },
+      { host: '*.a.example', answer: { status: 404 } },
+      { host: 'b.a.example', answer: { status: 404 } },
+    ]);
   });
 
   it('knows gRPC methods and TLS by server name', () => {

@@ -12,8 +12,10 @@ import {
   WorkQueue,
 } from '#kube';
 import { convertGatewayApi, type GatewayApiOutput } from './convert.ts';
+import { rulesOf } from './base-rule.ts';
 import { deploymentName, deploymentObjects } from './gateway-deployment.ts';
 import {
+  type BackendTlsPolicy,
   type Condition,
   GATEWAY_CONTROLLER,
   GATEWAY_TYPES,
@@ -23,6 +25,7 @@ import {
   type Route,
   type RouteKind,
 } from './resources.ts';
+import { addressesOf, sameStatus } from './status-values.ts';
 
 export interface GatewayApiControllerOptions {
   readonly client: KubeClient;
@@ -37,9 +40,19 @@ export interface GatewayApiControllerOptions {
   readonly publish: (manifests: readonly KubeObject[]) => void;
 }
 
+type CertificateMap = string;
 type KindName = keyof typeof GATEWAY_TYPES;
 const ROUTES: readonly RouteKind[] = ['HTTPRoute', 'GRPCRoute', 'TLSRoute', 'TCPRoute'];
 const SETTLE_MS = 30;
+/** The API takes no more in a policy's status. */
+const MOST_ANCESTORS = 16;
+
+interface PresentAncestor {
+  readonly ancestorRef?: { readonly name?: string; readonly namespace?: string };
+  readonly controllerName?: string;
+  readonly conditions?: readonly Condition[];
+}
+
 /** A key of the queue: make the GatewayClass. */
 const OWN_CLASS = 'own-class';
 const REVISION = 'istio.io/rev';
@@ -56,8 +69,10 @@ export class GatewayApiController {
   readonly #informers: ReadonlyMap<KindName, Informer<KubeObject>>;
   /** Services of the gateways: their addresses become the Gateways'. */
   readonly #services: Informer<readonly string[]>;
+  /** Followed only where a BackendTLSPolicy names one. */
+  #certificates: Informer<CertificateMap> | undefined;
   readonly #queue: WorkQueue;
-  #output: GatewayApiOutput = { manifests: [], gateways: [], routes: [] };
+  #output: GatewayApiOutput = { manifests: [], gateways: [], routes: [], policies: [] };
   #published = '[]';
   #leading = false;
   #timer: Timer | undefined;
@@ -107,15 +122,18 @@ export class GatewayApiController {
     this.#enqueue();
   }
 
-  /** Services, Secrets or namespaces of the mesh differ. */
+  /** Services, Secrets, namespaces or rules of the mesh differ. */
   configChanged(keys: Iterable<string>): void {
-    for (const key of keys) if (/^(Service|Secret|Namespace)\//.test(key)) return this.#touch();
+    const policies = (this.#informers.get('BackendTLSPolicy')?.objects.size ?? 0) > 0;
+    const read = policies ? /^(Service|Secret|Namespace|DestinationRule)\// : /^(Service|Secret|Namespace)\//;
+    for (const key of keys) if (read.test(key)) return this.#touch();
   }
 
   stop(): void {
     this.#timer?.cancel();
     for (const informer of this.#informers.values()) informer.stop();
     this.#services.stop();
+    this.#certificates?.stop();
     this.#queue.close();
   }
 
@@ -163,10 +181,20 @@ export class GatewayApiController {
     const classes = this.#list('GatewayClass').filter(
       (one) => (one['spec'] as { controllerName?: string } | undefined)?.controllerName === GATEWAY_CONTROLLER,
     );
+    const backendTlsPolicies = this.#list<BackendTlsPolicy>('BackendTLSPolicy');
+    if (backendTlsPolicies.some(({ spec }) => (spec.validation.caCertificateRefs ?? []).length > 0))
+      this.#followCertificates();
     return {
       gateways: this.#list<KubernetesGateway>('Gateway'),
       routes: ROUTES.flatMap((kind) => this.#list<Route>(kind)),
       grants: this.#list<ReferenceGrant>('ReferenceGrant'),
+      backendTlsPolicies,
+      namedPort: (namespace, name, port) =>
+        view()
+          .get('Service', namespace, name)
+          ?.spec.ports?.find((one) => one.name === port)?.port,
+      caCertificates: (namespace, name) => this.#certificates?.get(keyOf({ namespace, name })),
+      destinationRule: (host, namespaces) => rulesOf(host, namespaces, view().list('DestinationRule')),
       classes: new Set(classes.map(({ metadata }) => metadata.name)),
       namespaceLabels: (namespace) => view().get('Namespace', '', namespace)?.metadata.labels ?? {},
       servicePorts: (namespace, name) =>
@@ -179,10 +207,23 @@ export class GatewayApiController {
     };
   }
 
+  #followCertificates(): void {
+    if (this.#certificates !== undefined) return;
+    const { client, clock, random, log } = this.#options;
+    this.#certificates = new Informer<CertificateMap>({
+      ...{ client, clock, random, log: log.scope('gateway-api') },
+      types: [RESOURCES.configMaps],
+      prune: (object) => (object['data'] as Readonly<Record<string, string>> | undefined)?.['ca.crt'],
+    });
+    this.#certificates.onChange(() => this.#touch());
+    void this.#certificates.start();
+  }
+
   #enqueue(): void {
     if (!this.#leading) return;
     for (const { gateway } of this.#output.gateways) this.#queue.add(`Gateway/${keyOf(gateway.metadata)}`);
     for (const { route } of this.#output.routes) this.#queue.add(`${route.kind}/${keyOf(route.metadata)}`);
+    for (const { policy } of this.#output.policies) this.#queue.add(`BackendTLSPolicy/${keyOf(policy.metadata)}`);
     for (const { metadata } of this.#list('GatewayClass')) this.#queue.add(`GatewayClass/${metadata.name}`);
   }
 
@@ -194,6 +235,7 @@ export class GatewayApiController {
     if (object === undefined) return;
     if (kind === 'GatewayClass') return this.#writeClass(object);
     if (kind === 'Gateway') return this.#writeGateway(object as KubernetesGateway);
+    if (kind === 'BackendTLSPolicy') return this.#writePolicy(object as BackendTlsPolicy);
     const found = this.#output.routes.find(({ route }) => route === object);
     if (found === undefined) return;
     const present = ((object['status'] as { parents?: { controllerName?: string }[] } | undefined)?.parents ??
@@ -269,6 +311,28 @@ export class GatewayApiController {
     });
   }
 
+  async #writePolicy(policy: BackendTlsPolicy): Promise<void> {
+    const found = this.#output.policies.find((one) => one.policy === policy);
+    if (found === undefined) return;
+    const present = ((policy['status'] as { ancestors?: readonly PresentAncestor[] } | undefined)?.ancestors ??
+      []) as readonly PresentAncestor[];
+    const ancestors = found.ancestors.map((ancestor) => ({
+      ...ancestor,
+      conditions: this.#dated(
+        ancestor.conditions,
+        present.find(
+          ({ ancestorRef, controllerName }) =>
+            controllerName === GATEWAY_CONTROLLER &&
+            ancestorRef?.name === ancestor.ancestorRef.name &&
+            ancestorRef.namespace === ancestor.ancestorRef.namespace,
+        )?.conditions ?? [],
+      ),
+    }));
+    const others = present.filter((one) => one.controllerName !== GATEWAY_CONTROLLER);
+    const all = [...others, ...ancestors].slice(0, MOST_ANCESTORS);
+    if (all.length > 0 || present.length > 0) await this.#setStatus('BackendTLSPolicy', policy, { ancestors: all });
+  }
+
   async #deploy(gateway: KubernetesGateway): Promise<void> {
     const { client, revision, log } = this.#options;
     const { account, deployment, service } = deploymentObjects(gateway, revision);
@@ -316,33 +380,4 @@ export class GatewayApiController {
     );
     if (!applied.ok && applied.error.code !== 'kube_not_found') throw applied.error;
   }
-}
-
-/** What we would write is there already, whatever else is. */
-function sameStatus(present: unknown, wanted: unknown): boolean {
-  if (typeof wanted !== 'object' || wanted === null) return present === wanted;
-  if (typeof present !== 'object' || present === null) return false;
-  if (Array.isArray(wanted))
-    return (
-      Array.isArray(present) &&
-      present.length === wanted.length &&
-      wanted.every((one, i) => sameStatus(present[i], one))
-    );
-  return Object.entries(wanted).every(([key, value]) => sameStatus((present as Record<string, unknown>)[key], value));
-}
-
-/** Where the Service can be reached from; inside the cluster at least. */
-function addressesOf(object: KubeObject): readonly string[] {
-  const { ingress } = ((
-    object['status'] as { loadBalancer?: { ingress?: { ip?: string; hostname?: string }[] } } | undefined
-  )?.loadBalancer ?? {}) as { ingress?: { ip?: string; hostname?: string }[] };
-  const outside = (ingress ?? []).map(({ ip, hostname }) => ip ?? hostname ?? '').filter((one) => one !== '');
-  if (outside.length > 0) return outside;
-  const { type, clusterIP, externalIPs } = (object['spec'] ?? {}) as {
-    type?: string;
-    clusterIP?: string;
-    externalIPs?: string[];
-  };
-  if (externalIPs !== undefined && externalIPs.length > 0) return externalIPs;
-  return type !== 'LoadBalancer' && clusterIP !== undefined && clusterIP !== 'None' ? [clusterIP] : [];
 }

@@ -1,15 +1,14 @@
 // Rules of HTTPRoute and GRPCRoute become entries of a VirtualService, in the Gateway API's order of precedence.
-import { type Backends, resolveBackend, resolveBackends, type Unresolved } from './backends.ts';
-import { corsOf, retriesOf } from './route-policies.ts';
-import type {
-  GatewayApiInput,
-  HeaderChange,
-  HttpRouteFilter,
-  Route,
-  RouteMatch,
-  RouteRule,
-  ValueMatch,
-} from './resources.ts';
+import {
+  type BackendInput,
+  type Backends,
+  isRefused,
+  resolveBackend,
+  resolveBackends,
+  type Unresolved,
+} from './backends.ts';
+import { corsOf, retriesOf, withPreflights } from './route-policies.ts';
+import type { HeaderChange, HttpRouteFilter, Route, RouteMatch, RouteRule, ValueMatch } from './resources.ts';
 
 export type HttpEntry = Readonly<Record<string, unknown>>;
 
@@ -35,7 +34,7 @@ const KNOWN_FILTERS = new Set([
 
 export function httpEntries(
   route: Route,
-  input: GatewayApiInput,
+  input: BackendInput,
   complain: (problem: Unresolved) => void,
 ): readonly RankedEntry[] {
   const name = `${route.metadata.namespace}.${route.metadata.name}`;
@@ -45,7 +44,7 @@ export function httpEntries(
     const matches = rule.matches === undefined || rule.matches.length === 0 ? [{}] : rule.matches;
     return matches.map(
       (match, m): RankedEntry => ({
-        entries: entriesOf(match, rule, route, { ...action, name: `${name}.${index}` }),
+        entries: withPreflights(entriesOf(match, rule, route, { ...action, name: `${name}.${index}` }), rule),
         rank: [...rankOf(match, route), -index, -m],
         createdMs,
         route: name,
@@ -183,7 +182,7 @@ function values(field: string, list: readonly ValueMatch[] | undefined, nameOf: 
 function actionOf(
   rule: RouteRule,
   route: Route,
-  input: GatewayApiInput,
+  input: BackendInput,
   complain: (problem: Unresolved) => void,
 ): HttpEntry {
   const filters = rule.filters ?? [];
@@ -277,11 +276,11 @@ function rewriteOf(filters: readonly HttpRouteFilter[]): HttpEntry {
 function mirrorsOf(
   filters: readonly HttpRouteFilter[],
   route: Route,
-  input: GatewayApiInput,
+  input: BackendInput,
   complain: (problem: Unresolved) => void,
 ): HttpEntry {
   const mirrors = filters.flatMap(({ requestMirror }) => {
-    if (requestMirror === undefined) return [];
+    if (requestMirror === undefined || isRefused(requestMirror.backendRef, route, input)) return [];
     const found = resolveBackend(requestMirror.backendRef, route, input);
     if ('reason' in found) {
       complain(found);

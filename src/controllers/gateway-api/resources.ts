@@ -31,6 +31,7 @@ export const GATEWAY_TYPES = {
   TLSRoute: type('tlsroutes', 'TLSRoute', ['v1', 'v1alpha3', 'v1alpha2']),
   TCPRoute: type('tcproutes', 'TCPRoute', ['v1', 'v1alpha2']),
   ReferenceGrant: type('referencegrants', 'ReferenceGrant', ['v1', 'v1beta1']),
+  BackendTLSPolicy: type('backendtlspolicies', 'BackendTLSPolicy', ['v1', 'v1alpha3']),
 } as const;
 
 export interface Listener {
@@ -164,6 +165,40 @@ export interface ReferenceGrant extends KubeObject {
   };
 }
 
+export interface BackendTlsPolicy extends KubeObject {
+  readonly spec: {
+    readonly targetRefs: readonly {
+      readonly group: string;
+      readonly kind: string;
+      readonly name: string;
+      /** A port of the Service by its name. */
+      readonly sectionName?: string;
+    }[];
+    readonly validation: {
+      readonly caCertificateRefs?: readonly Reference[];
+      readonly wellKnownCACertificates?: string;
+      readonly hostname: string;
+      readonly subjectAltNames?: readonly {
+        readonly type: 'Hostname' | 'URI';
+        readonly hostname?: string;
+        readonly uri?: string;
+      }[];
+    };
+    readonly options?: Readonly<Record<string, string>>;
+  };
+}
+
+/** What of a DestinationRule is carried over. */
+interface RuleBlocks {
+  readonly loadBalancer?: object;
+  readonly connectionPool?: object;
+  readonly outlierDetection?: object;
+}
+
+export interface RulePolicy extends RuleBlocks {
+  readonly portLevelSettings?: readonly (RuleBlocks & { readonly port?: { readonly number?: number } })[];
+}
+
 export interface Condition {
   readonly type: string;
   readonly status: 'True' | 'False';
@@ -177,11 +212,20 @@ export interface GatewayApiInput {
   readonly gateways: readonly KubernetesGateway[];
   readonly routes: readonly Route[];
   readonly grants: readonly ReferenceGrant[];
+  readonly backendTlsPolicies: readonly BackendTlsPolicy[];
   /** GatewayClasses whose controller we are. */
   readonly classes: ReadonlySet<string>;
   readonly namespaceLabels: (namespace: string) => Readonly<Record<string, string>>;
   /** Port numbers of a Service; undefined when there is none. */
   readonly servicePorts: (namespace: string, name: string) => readonly number[] | undefined;
+  readonly namedPort: (namespace: string, name: string, port: string) => number | undefined;
+  /** `ca.crt` of a ConfigMap. */
+  readonly caCertificates: (namespace: string, name: string) => string | undefined;
+  /** The user's rule for the host, of the first of these namespaces that has one, or of the mesh's own. */
+  readonly destinationRule: (
+    host: string,
+    namespaces: readonly string[],
+  ) => { readonly trafficPolicy?: RulePolicy; readonly subsets?: readonly object[] } | undefined;
   /** Whether the Secret holds a usable certificate. */
   readonly hasCertificate: (namespace: string, name: string) => boolean;
   /** What the Secret holds, as the API server has it. */

@@ -38,10 +38,62 @@ export function corsOf(filters: readonly HttpRouteFilter[]): HttpEntry {
   };
 }
 
+/**
+ * A preflight that is allowed is answered by an entry of its own: the API wants the exposed headers in it, and where all
+ * methods or headers are allowed, those that are asked for, since browsers take no `*` beside credentials.
+ */
+export function withPreflights(entries: readonly HttpEntry[], { filters }: RouteRule): readonly HttpEntry[] {
+  const cors = filters?.find((filter) => filter.type === 'CORS')?.cors;
+  if (cors === undefined) return entries;
+  return entries.flatMap((entry) => {
+    const matches = ((entry['match'] as readonly Match[] | undefined) ?? [{}])
+      .filter(({ method }) => method === undefined || method.exact === 'OPTIONS')
+      .map((match) => ({ ...match, method: { exact: 'OPTIONS' }, headers: { ...match.headers, ...preflight(cors) } }));
+    if (matches.length === 0) return [entry];
+    const answer = { directResponse: { status: 200 }, headers: { response: { set: answersOf(cors) } } };
+    return [{ name: entry['name'], match: matches, ...answer }, entry];
+  });
+}
+
+type Cors = NonNullable<HttpRouteFilter['cors']>;
+interface Match {
+  readonly method?: { readonly exact?: string };
+  readonly headers?: object;
+}
+
+function preflight({ allowOrigins = [] }: Cors): object {
+  return {
+    origin: { regex: allowOrigins.map((origin) => `(?:${patternOf(origin)})`).join('|') || '[^\\s\\S]' },
+    'access-control-request-method': { regex: '.+' },
+  };
+}
+
+function answersOf(cors: Cors): Readonly<Record<string, string>> {
+  const { allowMethods = [], allowHeaders = [], exposeHeaders = [], allowCredentials = false, maxAge = 5 } = cors;
+  const listed = (list: readonly string[], asked: string): string =>
+    list.includes('*') ? `%REQ(${asked})%` : list.join(',').replaceAll('%', '%%');
+  const methods = listed(allowMethods, 'access-control-request-method');
+  const headers = listed(allowHeaders, 'access-control-request-headers');
+  // Nothing that would be for whom: without credentials `*` is a value of its own.
+  const exposed = (allowCredentials ? exposeHeaders.filter((name) => name !== '*') : exposeHeaders).join(',');
+  return {
+    'access-control-allow-origin': '%REQ(origin)%',
+    ...(methods === '' ? {} : { 'access-control-allow-methods': methods }),
+    ...(headers === '' ? {} : { 'access-control-allow-headers': headers }),
+    ...(exposed === '' ? {} : { 'access-control-expose-headers': exposed }),
+    ...(allowCredentials ? { 'access-control-allow-credentials': 'true' } : {}),
+    'access-control-max-age': String(maxAge),
+    vary: 'Origin',
+  };
+}
+
 /** `https://*.example.com` stands for any name below, not for the name itself. */
 function originOf(origin: string): HttpEntry {
-  if (origin === '*') return { regex: '.*' };
-  if (!origin.includes('*')) return { exact: origin };
+  return origin.includes('*') ? { regex: patternOf(origin) } : { exact: origin };
+}
+
+function patternOf(origin: string): string {
+  if (origin === '*') return '.*';
   const parts = origin.split('*').map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-  return { regex: parts.join('.+') };
+  return parts.join('.+');
 }

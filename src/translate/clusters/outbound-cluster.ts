@@ -69,7 +69,9 @@ export function outboundClusterOf(input: OutboundClusterInput): ClusterInit {
   const policy = effectivePolicy(input.hostPolicy, subset?.trafficPolicy, port.number);
   const name = outboundClusterName(input);
   const protocol = upstreamProtocol(port);
-  const options = protocolOptions(protocol, policy.connectionPool, mesh.h2Upgrade);
+  // What a gateway's client speaks says nothing of the application: HTTP/1.1 is what an unnamed port is asked in.
+  const spoken = protocol === 'downstream' && input.gateway ? 'http1' : protocol;
+  const options = protocolOptions(spoken, policy.connectionPool, mesh.h2Upgrade);
   const connect = durationMs(policy.connectionPool?.tcp?.connectTimeout, mesh.connectTimeoutMs);
   return {
     name,

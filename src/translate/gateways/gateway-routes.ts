@@ -65,8 +65,8 @@ export function gatewayTable(
 /** Hosts that a client which reuses a connection for another name may ask this server for, and has to ask another. */
 export function hostsElsewhere(server: ServerInForce, group: readonly ServerInForce[]): readonly string[] {
   const others = group.filter((one) => one !== server && one.kind !== 'refused').flatMap((one) => one.hosts);
-  const own = (name: string): boolean => server.hosts.some(({ host }) => hostCovers(host, name));
-  return [...new Set(others.map(({ host }) => host))].filter((host) => !own(host)).sort();
+  const own = new Set(server.hosts.map(({ host }) => host));
+  return [...new Set(others.map(({ host }) => host))].filter((host) => !own.has(host)).sort();
 }
 
 /** RFC 9113 §9.1.2: browsers put two names of one certificate on one connection, and open another when told 421. */
@@ -85,6 +85,24 @@ function misdirected(port: number, domains: readonly string[], origins: readonly
     }),
     origins,
   );
+}
+
+/** The server's own hosts that no route is for are not found here, and not to be asked for elsewhere. */
+function unrouted(
+  port: number,
+  bound: readonly { readonly server: ServerInForce }[],
+  routed: readonly (readonly [host: string, HostUnderWork])[],
+): readonly EncodedHost[] {
+  const taken = new Set(routed.map(([host]) => host));
+  const own = new Set(bound.flatMap(({ server }) => server.hosts.map(({ host }) => host)));
+  const domains = [...own].filter((host) => !taken.has(host));
+  if (domains.length === 0) return [];
+  return [
+    encoded(
+      create(VirtualHostSchema, { name: `unrouted:${port}`, domains }),
+      bound.map(({ server }) => refOf(server.gateway)),
+    ),
+  ];
 }
 
 function encodeHosts(
@@ -125,10 +143,10 @@ function encodeHosts(
   const hosts = [...byHost].filter(([, entry]) => entry.routes.length > 0 || entry.tlsOnly);
   const gateways = bound.map(({ server }) => refOf(server.gateway));
   const others = [...elsewhere].filter((host) => hosts.every(([own]) => own !== host));
-  const away = others.length === 0 ? [] : [misdirected(first, others, gateways)];
-  if (hosts.length === 0) {
+  const away = others.length === 0 ? [] : [misdirected(first, others, gateways), ...unrouted(first, bound, hosts)];
+  if (hosts.length === 0 && others.length === 0) {
     const blackhole = { name: `blackhole:${first}`, domains: ['*'] };
-    return others.includes('*') ? away : [...away, encoded(create(VirtualHostSchema, blackhole), gateways)];
+    return [encoded(create(VirtualHostSchema, blackhole), gateways)];
   }
   return [
     ...hosts.map(([host, entry]) =>
