@@ -141,3 +141,16 @@ test('a table that loses all its hosts serves on until it goes itself', () => {
   set();
   assert.equal(inForce(), false);
 });
+
+test('the first request to a host finds what is in force, though a newer version was refused', () => {
+  const { set, hosts, cluster } = open();
+  set();
+  hosts([host('a', '1'), host('b', '1')]);
+  const noAction = create(VirtualHostSchema, {
+    name: 'a',
+    domains: ['a'],
+    routes: [{ match: { pathSpecifier: { case: 'prefix', value: '/' } } }],
+  });
+  assert.equal(hosts([{ name: '80/a', version: '2', bytes: toBinary(VirtualHostSchema, noAction) }]).length, 1);
+  assert.deepEqual([cluster('a'), cluster('a'), cluster('b')], ['1', '1', '1']);
+});

@@ -6,10 +6,13 @@ import type { VirtualHost } from '#proto/envoy/config/route/v3/route_components_
 import { type Logger, runAtOnce, type Steps, TYPE_URL } from '#base';
 import type { RouteSource } from '../http/manager-config.ts';
 import { type CompiledVirtualHost, type RouteOptions, RouteTable } from '../route/index.ts';
-import { decodeInSteps } from './decode.ts';
+import { decodeInSteps, decodeMessage } from './decode.ts';
 import type { ExtensionRegistry } from './extensions.ts';
 import type { NamedResource, ResourceReject } from './named-resource.ts';
 import { decodeRouteFilterConfig } from './route-filter-config.ts';
+
+/** A virtual host of so many bytes, some ten routes, is made by its first request: most are never asked for. */
+const RESTING_BYTES = 8 * 1024;
 
 /** Virtual hosts of one table that came or went in one batch. */
 interface HostChange {
@@ -63,7 +66,7 @@ export class RouteStore {
     else if (hosts === undefined) this.#bare.set(config.name, table);
     else {
       const compiled: CompiledVirtualHost[] = [];
-      for (const [name, bytes] of hosts) compiled.push(yield* table.compileHost(yield* decodeHost(name, bytes)));
+      for (const [name, bytes] of hosts) compiled.push(yield* compileHost(table, name, bytes));
       this.#put(config.name, yield* table.withVirtualHosts(compiled));
     }
   }
@@ -87,8 +90,8 @@ export class RouteStore {
     const compiled: CompiledVirtualHost[] = [];
     for (const resource of added) {
       try {
-        const host = yield* decodeHost(resource.name, resource.bytes);
-        if (base?.usesVhds === true) compiled.push(yield* base.compileHost(host));
+        if (base?.usesVhds === true) compiled.push(yield* compileHost(base, resource.name, resource.bytes));
+        else yield* decodeHost(resource.name, resource.bytes);
         accepted.push(resource);
       } catch (error) {
         rejects.push({ name: resource.name, detail: (error as Error).message });
@@ -119,6 +122,11 @@ export class RouteStore {
     this.#bare.delete(name);
     this.byName(name).current = table;
   }
+}
+
+function* compileHost(table: RouteTable, name: string, bytes: Uint8Array): Steps<CompiledVirtualHost> {
+  const again = (): VirtualHost => decodeMessage(TYPE_URL.virtualHost, bytes, `virtual host "${name}"`);
+  return yield* table.compileHost(yield* decodeHost(name, bytes), bytes.length > RESTING_BYTES ? undefined : again);
 }
 
 function decodeHost(name: string, bytes: Uint8Array): Steps<VirtualHost> {

@@ -54,9 +54,12 @@ export class RouteTable {
     return new RouteTable(settings, hosts, yield* DomainTable.inSteps(domainsOf(hosts), field), options);
   }
 
-  /** A virtual host of this table, for `withVirtualHosts`. Throws a ConfigError for what Envoy would refuse. */
-  compileHost(host: VirtualHost): Steps<CompiledVirtualHost> {
-    return CompiledVirtualHost.compile(host, this.#settings, this.#options);
+  /**
+   * A virtual host of this table, for `withVirtualHosts`. Throws a ConfigError for what Envoy would refuse. With
+   * `again`, which reads it once more, it keeps no routes until its first request.
+   */
+  compileHost(host: VirtualHost, again?: () => VirtualHost): Steps<CompiledVirtualHost> {
+    return CompiledVirtualHost.compile(host, this.#settings, this.#options, again);
   }
 
   /** A table with these virtual hosts added or replaced and those names gone; no other host is compiled again. */

@@ -2,7 +2,7 @@
 
 import type { JsonObject } from '@bufbuild/protobuf';
 import type { Any } from '@bufbuild/protobuf/wkt';
-import type { Steps } from '#base';
+import { runAtOnce, type Steps } from '#base';
 import type { Metadata } from '#proto/envoy/config/core/v3/base_pb.ts';
 import type { RouteConfiguration } from '#proto/envoy/config/route/v3/route_pb.ts';
 import type {
@@ -60,20 +60,30 @@ interface Level {
 export class CompiledVirtualHost {
   readonly name: string;
   readonly domains: readonly DomainPattern[];
-  readonly #routes: RouteIndex<Entry>;
+  #routes: RouteIndex<Entry> | undefined;
+  readonly #again: (() => readonly Entry[]) | undefined;
   readonly #requireTls: 'none' | 'external' | 'all';
-  readonly #tlsRedirect: RouteChoice;
+  #tlsRedirect: RouteChoice | undefined = undefined;
 
-  private constructor(host: VirtualHost, domains: readonly DomainPattern[], routes: readonly Entry[]) {
+  private constructor(
+    host: VirtualHost,
+    domains: readonly DomainPattern[],
+    routes: readonly Entry[] | (() => readonly Entry[]),
+  ) {
     this.name = host.name;
     this.domains = domains;
     this.#requireTls = host.requireTls === 2 ? 'all' : host.requireTls === 1 ? 'external' : 'none';
-    this.#routes = new RouteIndex(routes);
-    this.#tlsRedirect = redirectChoice(host);
+    this.#routes = typeof routes === 'function' ? undefined : new RouteIndex(routes);
+    this.#again = typeof routes === 'function' ? routes : undefined;
   }
 
-  /** Pauses after every few routes. */
-  static *compile(host: VirtualHost, table: TableSettings, options: RouteOptions): Steps<CompiledVirtualHost> {
+  /** Pauses after every few routes. With `again`, which reads it once more, it keeps no routes until its first request. */
+  static *compile(
+    host: VirtualHost,
+    table: TableSettings,
+    options: RouteOptions,
+    again?: () => VirtualHost,
+  ): Steps<CompiledVirtualHost> {
     const field = `virtual_hosts["${host.name}"]`;
     tellUnread('VirtualHost', host, field, options.warn);
     if (host.domains.length === 0) throw new ConfigError('proxy.field-required', `${field}.domains`);
@@ -85,16 +95,18 @@ export class CompiledVirtualHost {
         'has no effect: give the policy as typed_per_filter_config of envoy.filters.http.cors',
       );
     const domains = host.domains.map(parseDomain);
-    const entries: Entry[] = [];
-    for (const route of host.routes) {
-      entries.push(new RouteCompiler(route, host, table, `${field}.routes[${entries.length}]`, options).compile());
-      if (entries.length % ROUTES_PER_STEP === 0) yield;
-    }
-    return new CompiledVirtualHost(host, domains, entries);
+    const entries = yield* compileRoutes(host, table, options);
+    if (again === undefined) return new CompiledVirtualHost(host, domains, entries);
+    // What it warns of was said.
+    return new CompiledVirtualHost(host, domains, () =>
+      runAtOnce(compileRoutes(again(), table, { ...options, warn: () => {} })),
+    );
   }
 
   choose(input: MatchInput, random: number): RouteChoice | undefined {
-    if (this.#requireTls !== 'none' && this.#mustRedirect(input)) return this.#tlsRedirect;
+    if (this.#requireTls !== 'none' && this.#mustRedirect(input))
+      return (this.#tlsRedirect ??= redirectChoice(this.name));
+    this.#routes ??= new RouteIndex(this.#again?.() ?? []);
     return this.#routes.find(input, random)?.choose(input, random);
   }
 
@@ -104,10 +116,20 @@ export class CompiledVirtualHost {
   }
 }
 
-function redirectChoice(host: VirtualHost): RouteChoice {
+function* compileRoutes(host: VirtualHost, table: TableSettings, options: RouteOptions): Steps<readonly Entry[]> {
+  const entries: Entry[] = [];
+  for (const route of host.routes) {
+    const field = `virtual_hosts["${host.name}"].routes[${entries.length}]`;
+    entries.push(new RouteCompiler(route, host, table, field, options).compile());
+    if (entries.length % ROUTES_PER_STEP === 0) yield;
+  }
+  return entries;
+}
+
+function redirectChoice(virtualHost: string): RouteChoice {
   const route: CompiledRoute = {
     name: '',
-    virtualHost: host.name,
+    virtualHost,
     path: { kind: 'prefix', value: '/' },
     action: HTTPS_REDIRECT,
     decorator: undefined,
