@@ -11,6 +11,8 @@ const SCALE_MIN = 0.03;
 const SCALE_MAX = 2.5;
 /** Small graphs are not blown up beyond this. */
 const FIT_SCALE_MAX = 1.35;
+/** Below it the words of a node are too small. */
+const READABLE_SCALE = 0.8;
 
 /** An SVG path: a smooth line through the points that starts, passes and ends level, as layers stand side by side. */
 export function smoothPath(points: readonly Point[]): string {
@@ -49,6 +51,26 @@ export function fitView(layout: Pick<GraphLayout, 'width' | 'height'>, width: nu
     Math.max(SCALE_MIN, Math.min(width / Math.max(1, layout.width), height / Math.max(1, layout.height))),
   );
   return { scale, x: (width - layout.width * scale) / 2, y: (height - layout.height * scale) / 2 };
+}
+
+/**
+ * The same, but where its words would be too small to read, as much of it around `at` as can be read. What is shown
+ * never ends before the view does.
+ */
+export function readableView(
+  layout: Pick<GraphLayout, 'width' | 'height'>,
+  width: number,
+  height: number,
+  at: Point,
+): View {
+  const whole = fitView(layout, width, height);
+  if (whole.scale >= READABLE_SCALE) return whole;
+  const scale = READABLE_SCALE;
+  const placed = (middle: number, length: number, room: number): number =>
+    length * scale <= room
+      ? (room - length * scale) / 2
+      : Math.min(0, Math.max(room - length * scale, room / 2 - middle * scale));
+  return { scale, x: placed(at.x, layout.width, width), y: placed(at.y, layout.height, height) };
 }
 
 /** Zooms so that what lies under the pointer stays there. */

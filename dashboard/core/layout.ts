@@ -28,9 +28,9 @@ export interface GraphShape {
   readonly boxes: readonly { readonly id: string; readonly parent: string; readonly kind: string }[];
 }
 
-export const NODE_WIDTH = 216;
+export const NODE_WIDTH = 204;
 export const NODE_HEIGHT = 56;
-const LABEL_WIDTH = 112;
+const LABEL_WIDTH = 100;
 const LABEL_HEIGHT = 34;
 const MARGIN = 28;
 /** Above this many nodes layering takes seconds: blocks then. */
@@ -58,7 +58,7 @@ function layoutLayered(shape: GraphShape): GraphLayout {
   graph.setGraph({
     rankdir: 'LR',
     nodesep: 30,
-    ranksep: 70,
+    ranksep: 44,
     edgesep: 14,
     marginx: MARGIN,
     marginy: MARGIN,

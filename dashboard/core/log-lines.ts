@@ -1,5 +1,7 @@
 // What a line of a workload's log tells: an access log entry in JSON or in Envoy's text form, an entry of the agent's own log, or
 // the application's own words. A line is only ever text: control characters show as their escapes.
+import { visibleText } from '../../src/base/visible-text.ts';
+
 export interface LogLine {
   readonly kind: 'access' | 'agent' | 'app';
   /** hh:mm:ss.mmm of the writer, '' where the line has no time. */
@@ -23,16 +25,8 @@ const TEXT =
 const NONE = { level: '', status: 0, flags: '', durationMs: null, to: '', requestId: '' } as const;
 
 export function readLogLine(line: string): LogLine {
-  const raw = visible(line);
+  const raw = visibleText(line);
   return accessOf(raw) ?? textAccessOf(raw) ?? agentOf(raw) ?? { ...NONE, kind: 'app', time: '', words: raw, raw };
-}
-
-/** The Controls of ASCII and of Latin-1, and what turns the direction of text around. */
-function visible(line: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-  return line.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (c) => {
-    return `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`;
-  });
 }
 
 function accessOf(raw: string): LogLine | undefined {

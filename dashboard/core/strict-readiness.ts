@@ -28,7 +28,7 @@ export function strictReadiness(
 ): readonly Readiness[] {
   return knownWorkloads(status)
     .filter((one) => !one.gateway)
-    .map((one) => {
+    .map((one): Readiness => {
       const labels = status.workloads.find((w) => w.name === one.name && w.namespace === one.namespace)?.labels ?? {};
       const into = edges.filter((edge) => edge.destination === one.name && edge.destinationNamespace === one.namespace);
       const plaintext = into.filter((edge) => edge.mtls < 1);
@@ -44,7 +44,13 @@ export function strictReadiness(
         callers: into.length,
         verdict,
       };
-    });
+    })
+    .sort((a, b) => rank(a) - rank(b) || (`${a.namespace}/${a.workload}` < `${b.namespace}/${b.workload}` ? -1 : 1));
+}
+
+/** What needs somebody's work comes first, what is done last. */
+function rank({ verdict }: Readiness): number {
+  return ['blocked', 'ready', 'no traffic', 'strict'].indexOf(verdict);
 }
 
 /** The narrowest PeerAuthentication: of the workload, of its namespace, of the mesh. */

@@ -2,7 +2,7 @@
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { clockText } from '../core/format.ts';
 import { parseFind } from '../core/find-expression.ts';
-import { fitView, type View, zoomAt } from '../core/geometry.ts';
+import { fitView, middleOf, readableView, type View, zoomAt } from '../core/geometry.ts';
 import { knownWorkloads } from '../core/golden-rows.ts';
 import { buildGraph, type GraphModel, type Level } from '../core/graph-model.ts';
 import { useStatus } from '../store/api.ts';
@@ -220,18 +220,32 @@ function Canvas({ waiting, ...props }: CanvasProps): ReactNode {
   const holder = useRef<HTMLDivElement>(null);
   const [view, setView] = useState<View>({ x: 0, y: 0, scale: 1 });
   const touched = useRef(false);
-  const fit = useCallback(() => {
-    const at = holder.current;
-    if (layout === undefined || at === null) return;
-    setView(fitView(layout, at.clientWidth, at.clientHeight));
-  }, [layout]);
+  const fitted = useRef<typeof layout>(undefined);
+  const many = model.nodes.length > SVG_NODES_MAX;
+  const { chosen } = props;
+  const fit = useCallback(
+    (whole = false) => {
+      const at = holder.current;
+      if (layout === undefined || at === null) return;
+      // Of many nodes only the whole says something; of a few, what was chosen is to be read.
+      const points = layout.links[chosen];
+      const focus = many || whole ? undefined : (layout.nodes[chosen] ?? (points && middleOf(points)));
+      setView(
+        focus === undefined
+          ? fitView(layout, at.clientWidth, at.clientHeight)
+          : readableView(layout, at.clientWidth, at.clientHeight, focus),
+      );
+    },
+    [layout, chosen, many],
+  );
   useEffect(() => {
-    touched.current = false;
-    fit();
+    if (fitted.current !== layout) touched.current = false;
+    fitted.current = layout;
+    if (!touched.current) fit();
     const observer = new ResizeObserver(() => touched.current || fit());
     observer.observe(holder.current as HTMLDivElement);
     return () => observer.disconnect();
-  }, [fit]);
+  }, [fit, layout]);
   const move = useCallback((change: (view: View) => View) => {
     touched.current = true;
     setView(change);
@@ -241,7 +255,6 @@ function Canvas({ waiting, ...props }: CanvasProps): ReactNode {
     move((before) =>
       zoomAt(before, { x: (holder.current?.clientWidth ?? 0) / 2, y: (holder.current?.clientHeight ?? 0) / 2 }, factor),
     );
-  const many = model.nodes.length > SVG_NODES_MAX;
   return (
     <div className="canvas" ref={holder} onKeyDown={(event) => onArrow(event, move)}>
       {layout !== undefined && many && <GraphCanvas {...props} layout={layout} view={view} />}
@@ -276,7 +289,7 @@ function Canvas({ waiting, ...props }: CanvasProps): ReactNode {
           aria-label="Show everything"
           onClick={() => {
             touched.current = false;
-            fit();
+            fit(true);
           }}
         >
           <Icon name="fit" size={16} />

@@ -303,7 +303,8 @@ function AuthorizeForm({ made }: { readonly made: FormProps['made'] }): ReactNod
     <div className="stack">
       <p className="soft">
         From who called whom in the last hour
-        {from === '' && to === '' ? '' : `, ${from || 'anyone'} to ${to || 'anyone'}`}: {edges.length} edges.
+        {from === '' && to === '' ? '' : `, ${from || 'anyone'} to ${to || 'anyone'}`}: {edges.length}{' '}
+        {edges.length === 1 ? 'edge' : 'edges'}.
       </p>
       <Segmented
         label="Action"

@@ -72,7 +72,7 @@ export function WorkloadPage({
         </a>
       </div>
       <Tabs value={tab as Tab} options={TABS} onChange={setTab} />
-      {tab === 'traffic' && <Traffic id={`${namespace}/${name}`} />}
+      {tab === 'traffic' && <Traffic id={`${namespace}/${name}`} gateway={proxy?.type === 'router'} />}
       {(tab === 'routes' || tab === 'endpoints' || tab === 'config') && (
         <FromProxy name={`${name}.${namespace}`} tab={tab} />
       )}
@@ -97,7 +97,7 @@ function ProxyBadge({ proxy, loaded }: { readonly proxy: ProxyJson | undefined; 
   );
 }
 
-function Traffic({ id }: { readonly id: string }): ReactNode {
+function Traffic({ id, gateway }: { readonly id: string; readonly gateway: boolean }): ReactNode {
   const [span, setSpan] = useChoice('span', '60');
   const { data } = useTrafficOf(Math.max(60, Number(span)), undefined);
   const edges = data?.edges ?? [];
@@ -108,9 +108,27 @@ function Traffic({ id }: { readonly id: string }): ReactNode {
     const errors = all.reduce((n, one) => n + one.errorsPerSecond, 0);
     return `${rateText(rate)} requests a second${errors > 0 ? `, ${percentText(errors / rate)} fail` : ''}`;
   };
+  const ranges = useRanges(60);
+  // Who asks a gateway is not of the mesh: what it passes on tells of its requests.
+  if (gateway && into.length === 0)
+    return (
+      <div className="stack">
+        <Segmented label="Time range" value={span} options={ranges} onChange={setSpan} />
+        <section className="card stack">
+          <h2>
+            Passed on into the mesh <span className="soft small">{sum(out)}</span>
+          </h2>
+          <TrafficCharts filter={{ source: id }} span={Number(span)} bytes />
+        </section>
+        <section className="card tight">
+          <h2>To whom</h2>
+          <PeersTable edges={out} side="destination" />
+        </section>
+      </div>
+    );
   return (
     <div className="stack">
-      <Segmented label="Time range" value={span} options={useRanges(60)} onChange={setSpan} />
+      <Segmented label="Time range" value={span} options={ranges} onChange={setSpan} />
       <div className="grid two">
         <section className="card stack">
           <h2>

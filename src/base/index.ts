@@ -26,4 +26,5 @@ export * from './sorted-entries.ts';
 export * from './grpc-status-names.ts';
 export * from './retry-conditions.ts';
 export * from './steps.ts';
+export * from './visible-text.ts';
 export * from './cel/index.ts';

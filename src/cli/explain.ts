@@ -1,5 +1,6 @@
 // topsail explain: what the proxies told of one request, hop by hop.
 import { type ExplainedHopJson, verdictInTree } from '#api';
+import { visibleBeyondAscii, visibleText } from '#base';
 import { causeWords } from './cause-text.ts';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
@@ -15,16 +16,13 @@ export async function explain(
     throw new CliError(
       `No request with the id ${id} is remembered: of many requests proxies tell a few a second. Leave "topsail tap" running, repeat the request, and take its id from there.`,
     );
-  context.out(
-    options.output === 'json'
-      ? `${JSON.stringify(
-          hops.map((hop, i) => ({ ...hop, verdict: verdictInTree(placed(hops), i) })),
-          undefined,
-          2,
-        )}\n`
-      : explainHops(hops),
-  );
+  context.out(options.output === 'json' ? `${hopsJson(hops)}\n` : explainHops(hops));
   return 0;
+}
+
+function hopsJson(hops: readonly ExplainedHopJson[]): string {
+  const told = hops.map((hop, i) => ({ ...hop, verdict: verdictInTree(placed(hops), i) }));
+  return visibleBeyondAscii(JSON.stringify(told, undefined, 2));
 }
 
 export function explainHops(hops: readonly ExplainedHopJson[]): string {
@@ -71,12 +69,12 @@ function explainHop(hops: readonly ExplainedHopJson[], index: number): string {
         : 'plaintext',
     ],
   ];
-  const head = `${index + 1}. ${hop.workload}.${hop.namespace}, ${hop.direction === 'inbound' ? `asked by ${hop.source.workload || 'unknown'}` : `asks ${hop.destination.workload || hop.service || hop.authority}`}\n`;
+  const head = `${index + 1}. ${hop.workload}.${hop.namespace}, ${hop.direction === 'inbound' ? `asked by ${hop.source.workload || 'unknown'}` : `asks ${hop.destination.workload || hop.service || hop.authority}`}`;
   return (
-    head +
+    `${visibleText(head)}\n` +
     facts
       .filter(([, text]) => text !== '')
-      .map(([name, text]) => `   ${name.padEnd(9)} ${text}\n`)
+      .map(([name, text]) => `   ${name.padEnd(9)} ${visibleText(text)}\n`)
       .join('')
   );
 }

@@ -1,5 +1,6 @@
 // topsail logs: what a process of this mesh wrote, or the access log of a workload that runs elsewhere; -f follows.
 import { logFileOf } from '#api';
+import { visibleText } from '#base';
 import { type CliContext, CliError } from './context.ts';
 import { findHome } from './find-mesh.ts';
 
@@ -26,7 +27,8 @@ export async function logs(context: CliContext, name: string, options: LogsOptio
   const lines = text.split('\n');
   const wanted = options.tail === 'all' ? lines.length : Number(options.tail) || TAIL_LINES;
   // The last piece is what stands after the last line's end.
-  context.out(lines.slice(-wanted - 1).join('\n'));
+  const shown = (text: string): string => (context.colour ? forTerminal(text) : text);
+  context.out(shown(lines.slice(-wanted - 1).join('\n')));
   let over = false;
   void context.interrupted.then(() => (over = true));
   while (options.follow === true && !over) {
@@ -34,8 +36,23 @@ export async function logs(context: CliContext, name: string, options: LogsOptio
     const now = (await context.fs.readText(path)) ?? '';
     // A shorter file was started anew.
     const fresh = now.startsWith(text.slice(0, 64)) && now.length >= text.length ? now.slice(text.length) : now;
-    if (fresh !== '') context.out(fresh);
+    if (fresh !== '') context.out(shown(fresh));
     text = now;
   }
   return 0;
+}
+
+/** Colours are the application's to give; what moves the cursor or answers to the terminal is not. */
+function forTerminal(text: string): string {
+  return text
+    .replaceAll('\r\n', '\n')
+    .split('\n')
+    .map((line) =>
+      line
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: the sequence that sets a colour
+        .split(/(\u001b\[[0-9;]*m)/)
+        .map((piece, i) => (i % 2 === 1 ? piece : visibleText(piece)))
+        .join(''),
+    )
+    .join('\n');
 }

@@ -1,6 +1,8 @@
 // Prints rows as kubectl does: upper-case heads, columns as wide as their widest cell, three spaces between.
+import { visibleText } from '#base';
 
-export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(heads: readonly string[], texts: readonly (readonly string[])[]): string {
+  const rows = texts.map((row) => row.map(visibleText));
   const widths = heads.map((head, i) => Math.max(head.length, ...rows.map((row) => (row[i] ?? '').length)));
   const line = (cells: readonly string[]): string =>
     cells

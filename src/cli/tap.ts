@@ -1,5 +1,6 @@
 // topsail tap: requests of proxies as they finish, one line each.
 import type { TapRecordJson } from '#api';
+import { visibleText } from '#base';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
 
@@ -42,7 +43,7 @@ export async function tap(context: CliContext, workload: string | undefined, opt
     (data) => {
       const record = JSON.parse(data) as TapRecordJson & { readonly error?: string };
       if (record.error !== undefined) refusal = record.error;
-      else if (left-- > 0) context.out(options.output === 'json' ? `${data}\n` : `${tapLine(record)}\n`);
+      else if (left-- > 0) context.out(options.output === 'json' ? `${visibleText(data)}\n` : `${tapLine(record)}\n`);
       if (left <= 0 || refusal !== undefined) enough();
     },
   );
@@ -59,5 +60,7 @@ export function tapLine(r: TapRecordJson): string {
     r.attempts > 1 ? `${r.attempts} tries` : '',
     r.policy,
   ].filter((one) => one !== '');
-  return `${new Date(r.atMs).toISOString().slice(11, 23)} ${r.direction === 'inbound' ? 'in ' : 'out'} ${from} -> ${to} ${r.method} ${r.authority}${r.path} ${outcome} ${r.durationMs.toFixed(1)}ms ${marks.join(' ')} ${r.id}`;
+  const line = `${new Date(r.atMs).toISOString().slice(11, 23)} ${r.direction === 'inbound' ? 'in ' : 'out'} ${from} -> ${to} ${r.method} ${r.authority}${r.path} ${outcome} ${r.durationMs.toFixed(1)}ms ${marks.join(' ')} ${r.id}`;
+  // Paths, and names that peers give themselves, are not ours.
+  return visibleText(line);
 }

@@ -4,6 +4,7 @@ import { describe as suite, test } from 'node:test';
 import type { EdgeJson, FindingJson, ObjectJson } from '#api';
 import { fakeContext } from './context.testing.ts';
 import { describe } from './describe.ts';
+import { tapLine } from './tap.ts';
 import { edges } from './edges.ts';
 import { get } from './get.ts';
 import { logs } from './logs.ts';
@@ -247,5 +248,29 @@ suite('proxy-config', () => {
     await assert.rejects(proxyConfig(context, 'routes', 'nope', { output: 'short' }), {
       message: 'nothing at /api/v1/proxies/nope/config',
     });
+  });
+});
+
+suite('tap', () => {
+  test('shows one line of visible text, whatever a peer calls itself', () => {
+    const record = {
+      ...{ atMs: 0, direction: 'inbound', protocol: 'HTTP/1.1', method: 'GET', authority: 'a', path: '/\u009b2J' },
+      ...{
+        status: 200,
+        grpcStatus: -1,
+        durationMs: 1,
+        flags: [],
+        mtls: false,
+        attempts: 1,
+        policy: '',
+        id: 'i',
+        service: '',
+      },
+      source: { workload: 'evil\n\u001b]0;title\u0007' },
+      destination: { workload: 'b' },
+    } as unknown as Parameters<typeof tapLine>[0];
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: none may be left
+    assert.doesNotMatch(tapLine(record), /[\u0000-\u001f\u007f-\u009f]/);
+    assert.match(tapLine(record), /evil\\u000a\\u001b\]0;title\\u0007 -> b GET a\/\\u009b2J 200/);
   });
 });

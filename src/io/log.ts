@@ -1,6 +1,6 @@
 // Log lines as istiod prints them: time, level, scope, message, fields; text or JSON, to stderr.
 import { writeSync } from 'node:fs';
-import type { LogFields, Logger, LogLevel } from '#base';
+import { type LogFields, type Logger, type LogLevel, visibleText } from '#base';
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
@@ -92,7 +92,7 @@ class StreamLogger implements Logger {
     let line = `${time}\t${level}\t${this.#scope}\t${message}`;
     for (const [key, value] of Object.entries(fields ?? {})) {
       if (value !== undefined)
-        line += ` ${key}=${typeof value === 'string' && /[\s"=]/.test(value) ? JSON.stringify(value) : String(value)}`;
+        line += ` ${key}=${typeof value === 'string' && /[\s"=]/.test(value) ? JSON.stringify(value) : visibleText(String(value))}`;
     }
     write(`${line}\n`);
   }

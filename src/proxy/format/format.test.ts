@@ -9,7 +9,7 @@ import { HeaderBlock, type RequestHead } from '#wire/http';
 import { ConfigError } from '../errors.ts';
 import { logContext, type FormatContext } from './format-context.ts';
 import { compileHeaderOptions, mutateRequest, mutateResponse } from './header-mutator.ts';
-import { compileSubstitutionFormat, DEFAULT_ACCESS_LOG_FORMAT } from './substitution-format.ts';
+import { compileSubstitutionFormat, DEFAULT_ACCESS_LOG_FORMAT, logFormat } from './substitution-format.ts';
 import { compileTextFormat } from './text-format.ts';
 
 function record(): StreamRecord {
@@ -209,4 +209,16 @@ test('no operator can end a header line, and no option may remove host', () => {
     () => compileHeaderOptions([create(HeaderValueOptionSchema, { header: { key: 'x y', value: '' } })], [], 'f'),
     ConfigError,
   );
+});
+
+test('what a token or a client says can neither end a line of a log nor talk to a terminal', () => {
+  const r = record();
+  r.sni = 'a\r\n[forged] line\u001b[2J';
+  r.metadata = new Map([['jwt', { sub: 'b\nc\u009b2J', list: ['d\ne'] }]]);
+  const { format } = logFormat(
+    '%REQUESTED_SERVER_NAME% %DYNAMIC_METADATA(jwt:sub)% %DYNAMIC_METADATA(jwt:list)% end\n',
+    'f',
+    '-',
+  );
+  assert.equal(format(logContext(r, 0)), 'a\\u000d\\u000a[forged] line\\u001b[2J b\\u000ac\\u009b2J ["d\\ne"] end\n');
 });

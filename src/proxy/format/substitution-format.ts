@@ -58,6 +58,6 @@ function textFormat(text: string, config: SubstitutionFormatString, field: strin
 
 /** A line of text as an access log has it. */
 export function logFormat(text: string, field: string, missing: '-' | ''): Pick<SubstitutionFormat, 'format' | 'put'> {
-  const compiled = compileTextFormat(text, field, missing);
+  const compiled = compileTextFormat(text, field, missing, true);
   return { format: (context) => logText(compiled.format(context)), put: compiled.put };
 }

@@ -1,6 +1,6 @@
 // Compiles a format string ("%REQ(:METHOD)% %RESPONSE_CODE%") once; formatting joins literals and values.
 
-import type { Draft } from '#base';
+import { type Draft, visibleText } from '#base';
 import { ConfigError } from '../errors.ts';
 import type { FormatContext } from './format-context.ts';
 import { compileOperator, type Operator, type OperatorValue } from './operators.ts';
@@ -17,8 +17,25 @@ export interface TextFormat {
 
 const COMMAND = /%([A-Z0-9_]+)(?:\(([^)]*)\))?(?::([0-9]+))?%/y;
 
+/** What no parser of HTTP has looked at: claims of tokens, names that certificates and clients give. */
+const FREE_TEXT = new Set([
+  'DYNAMIC_METADATA',
+  'METADATA',
+  'FILTER_STATE',
+  'REQUESTED_SERVER_NAME',
+  'DOWNSTREAM_PEER_URI_SAN',
+  'UPSTREAM_PEER_URI_SAN',
+]);
+
+function onOneLine(operator: Operator): Operator {
+  return (context) => {
+    const value = operator(context);
+    return typeof value === 'string' ? visibleText(value) : value;
+  };
+}
+
 /** Throws a ConfigError that quotes what it could not read. */
-export function parseSegments(format: string, field: string): Segment[] {
+export function parseSegments(format: string, field: string, forLog = false): Segment[] {
   const segments: Segment[] = [];
   let literal = '';
   let at = 0;
@@ -44,14 +61,10 @@ export function parseSegments(format: string, field: string): Segment[] {
       );
     if (literal !== '') segments.push(literal);
     literal = '';
-    segments.push(
-      compileOperator(
-        command[1] as string,
-        command[2],
-        command[3] === undefined ? undefined : Number(command[3]),
-        field,
-      ),
-    );
+    const name = command[1] as string;
+    const length = command[3] === undefined ? undefined : Number(command[3]);
+    const operator = compileOperator(name, command[2], length, field);
+    segments.push(forLog && FREE_TEXT.has(name) ? onOneLine(operator) : operator);
     at = COMMAND.lastIndex;
   }
   if (literal !== '') segments.push(literal);
@@ -59,8 +72,8 @@ export function parseSegments(format: string, field: string): Segment[] {
 }
 
 /** `missing` stands for operators without a value: "-" in logs, "" in headers and with omit_empty_values. */
-export function compileTextFormat(format: string, field: string, missing: '-' | '' = '-'): TextFormat {
-  const segments = parseSegments(format, field);
+export function compileTextFormat(format: string, field: string, missing: '-' | '' = '-', forLog = false): TextFormat {
+  const segments = parseSegments(format, field, forLog);
   const only = segments.length === 0 ? '' : segments.length === 1 ? segments[0] : undefined;
   if (typeof only === 'string') return { literal: only, format: () => only, put: (_, out) => out.ascii(only) };
   return {
