@@ -1,7 +1,7 @@
 // Transparent capture of one workload as the agent sees it: a namespace, the network through it, its DNS, its application.
 import type { ChildProcess } from 'node:child_process';
 import process from 'node:process';
-import { MeshNames } from '#agent';
+import { CaptureWatch, MeshNames } from '#agent';
 import type { BoundPort, Clock, Logger, Net, Random } from '#base';
 import { type ListenerBook, ProcessSockets } from '#io';
 import { serveDns } from './capture-dns.ts';
@@ -9,6 +9,9 @@ import { inheritNamespace, type NamespaceRemains, openNamespace } from './captur
 import { CaptureNet } from './capture-net.ts';
 import { HoldingNet } from './holding-net.ts';
 import type { ThreadNet } from './thread-net.ts';
+
+/** No machine's (RFC 5737): the rules make our own DNS answer there. */
+const ANYBODYS_DNS = { address: '192.0.2.53', port: 53 };
 
 export interface AgentCapture {
   /** The workload's own; undefined where it is only reached through ports of the host. */
@@ -25,6 +28,8 @@ export interface AgentCapture {
   serveDns(options: { readonly clock: Clock; readonly random: Random; readonly names: MeshNames }): Promise<void>;
   /** Resolves when every question that was taken has its answer. */
   endDns(): Promise<void>;
+  /** Rules that somebody deletes are put back from now on; `exposed` is told what went wrong when they could not be. */
+  guardRules(clock: Clock, exposed: (reason: string) => void): void;
   start(command: readonly string[], env: Readonly<Record<string, string>>): ChildProcess;
   /** For threads that carry the traffic. */
   threads(): ThreadNet;
@@ -55,7 +60,9 @@ export async function startAgentCapture(options: {
       : inheritNamespace(inherited.remains, books.inside, inherited.owns);
   const { net } = namespace;
   const reachable = namespace.address !== undefined;
+  const log = options.log.scope('capture');
   let dns: { close(): Promise<void> } | undefined;
+  let watch: CaptureWatch | undefined;
   return {
     address: namespace.address,
     netns: namespace.netns,
@@ -68,6 +75,21 @@ export async function startAgentCapture(options: {
     endDns: async () => {
       await dns?.close();
       dns = undefined;
+    },
+    guardRules: (clock, exposed) => {
+      const { putBack } = namespace;
+      if (putBack === undefined) return;
+      const changed = (captured: boolean): void => {
+        if (captured) return log.info('the traffic of this workload goes to its proxy again');
+        log.error('the rules that redirect the traffic of this workload to its proxy were deleted: they are put back');
+        try {
+          putBack();
+        } catch (error) {
+          exposed(`its traffic goes past its proxy: ${error instanceof Error ? error.message : String(error)}`);
+        }
+      };
+      watch = new CaptureWatch({ clock, net, ...ANYBODYS_DNS, made: true, changed });
+      watch.start();
     },
     start: (command, env) => namespace.start(command, { ...ownEnv(), ...env }),
     threads: () => {
@@ -97,6 +119,7 @@ export async function startAgentCapture(options: {
       netns: namespace.netns,
     }),
     close: () => {
+      watch?.close();
       void dns?.close();
       namespace.close();
     },

@@ -222,6 +222,7 @@ async function runAgent(
   };
   await proxy.ready;
   if (names !== undefined) await capture?.serveDns({ clock, random, names });
+  if (!standsIn) capture?.guardRules(clock, (reason) => proxy.reportHealth(reason));
   reporter.start();
   const first = plan.boundPorts[0];
   if (command === undefined || first === undefined) proxy.reportHealth(undefined);

@@ -1,5 +1,5 @@
 // A captured network namespace with its helper: opened before the proxy starts, entered by the application, closed at the end.
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { closeSync } from 'node:fs';
 import { dirname, extname, join } from 'node:path';
@@ -7,7 +7,7 @@ import process from 'node:process';
 import { addressCommands, CAPTURE_PORTS, INNER_ADDRESS, redirectRules } from '#agent';
 import { type DescriptorHandle, type ListenerBook, type NamespaceDescriptors, NamespaceNet } from '#io';
 import type { FromHelper, HelperSetup, HelperStart } from './capture-messages.ts';
-import { addVethNamespace, removeVethNamespace, type VethNamespace } from './capture-veth.ts';
+import { addVethNamespace, INNER_LINK, removeVethNamespace, type VethNamespace } from './capture-veth.ts';
 
 const OPEN_WITHIN_MS = 15_000;
 
@@ -23,6 +23,8 @@ export interface CaptureNamespace {
   openDns(): Promise<UdpSocket>;
   /** The helper becomes this; its process stays our child. */
   start(command: readonly string[], env: Readonly<Record<string, string>>): ChildProcess;
+  /** Makes the rules anew, after somebody deleted them: throws with nft's words. Undefined where only root outside could delete them. */
+  readonly putBack: (() => void) | undefined;
   close(): void;
 }
 
@@ -73,6 +75,7 @@ async function open(veth: VethNamespace | undefined, book: ListenerBook): Promis
       child.send({ command, env } satisfies HelperStart, () => {});
       return child;
     },
+    putBack: putBackIn(veth?.name, veth?.address),
     close: () => {
       if (!started) child.kill('SIGKILL');
       net.close();
@@ -101,11 +104,19 @@ export function inheritNamespace(remains: NamespaceRemains, book: ListenerBook, 
     start: () => {
       throw new Error('the application of this namespace runs already');
     },
+    putBack: putBackIn(netns, address),
     close: () => {
       net.close();
       if (owns && netns !== undefined) removeVethNamespace(netns);
     },
   };
+}
+
+function putBackIn(netns: string | undefined, address: string | undefined): (() => void) | undefined {
+  if (netns === undefined || address === undefined) return undefined;
+  const input = redirectRules({ address, link: INNER_LINK });
+  return () =>
+    void execFileSync('ip', ['netns', 'exec', netns, 'nft', '-f', '-'], { input, stdio: ['pipe', 'ignore', 'pipe'] });
 }
 
 /** Node's own handle is private, and lies behind a symbol. */

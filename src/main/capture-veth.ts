@@ -6,7 +6,7 @@ import process from 'node:process';
 const BLOCK = [198, 18] as const;
 const PAIRS = 32_000;
 const ATTEMPTS = 64;
-const INNER_LINK = 'eth0';
+export const INNER_LINK = 'eth0';
 
 export interface VethNamespace {
   readonly name: string;

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock, type Net } from '#base';
-import { CaptureWatch, PROBE_PORT } from './capture-watch.ts';
+import { CaptureWatch, type CaptureWatchOptions, PROBE_PORT } from './capture-watch.ts';
 
-function setUp() {
+function setUp(more: Partial<CaptureWatchOptions> = {}) {
   const clock = new FakeClock();
   const said: string[] = [];
   const state = { redirected: true, asked: [] as string[] };
@@ -16,7 +16,7 @@ function setUp() {
     },
   };
   const changed = (captured: boolean): void => void said.push(captured ? 'back' : 'lost');
-  const watch = new CaptureWatch({ clock, net, address: '10.1.2.3', changed });
+  const watch = new CaptureWatch({ clock, net, address: '10.1.2.3', changed, ...more });
   return { clock, said, state, watch };
 }
 
@@ -51,6 +51,14 @@ test('where nothing was ever redirected nothing is missed', () => {
   watch.start();
   clock.advance(60_000);
   assert.deepEqual([said, watch.lost], [[], false]);
+});
+
+test('whoever made them misses them at once, where they tell', () => {
+  const { clock, said, state, watch } = setUp({ port: 53, made: true });
+  state.redirected = false;
+  watch.start();
+  clock.advance(5000);
+  assert.deepEqual([state.asked[0], said], ['10.1.2.3:53', ['lost']]);
 });
 
 test('once closed it asks no more', () => {

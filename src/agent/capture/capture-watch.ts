@@ -1,5 +1,5 @@
-// Looks every other second whether a pod's traffic is still redirected to its proxy: somebody may delete the rules of a
-// live namespace. A call of the proxy to its own pod comes back in by the proxy's port where they are, else nobody answers.
+// Looks every other second whether a workload's traffic is still redirected to its proxy: somebody may delete the rules of a
+// live namespace. In a pod, a call of the proxy to its own pod comes back in by the proxy's port where they are, else nobody answers.
 import type { Clock, Net, Timer } from '#base';
 
 /** Nobody listens there: what arrives nevertheless was redirected (Istio's port for the same check). */
@@ -15,6 +15,10 @@ export interface CaptureWatchOptions {
   readonly net: Pick<Net, 'connect'>;
   /** The pod's own. */
   readonly address: string;
+  /** Another that only the rules make somebody answer at. */
+  readonly port?: number;
+  /** Whoever asks made the rules: it need not have seen them once. */
+  readonly made?: boolean;
   /** Told after every change; the first time only of rules that are gone. */
   readonly changed: (captured: boolean) => void;
 }
@@ -23,13 +27,14 @@ export class CaptureWatch {
   readonly #options: CaptureWatchOptions;
   #timer: Timer | undefined = undefined;
   /** Whoever never redirected anything has nothing to lose: an agent that is run by hand. */
-  #seen = false;
+  #seen: boolean;
   #lost = false;
   #refusals = 0;
   #closed = false;
 
   constructor(options: CaptureWatchOptions) {
     this.#options = options;
+    this.#seen = options.made === true;
   }
 
   /** Rules that were there are gone. */
@@ -40,9 +45,9 @@ export class CaptureWatch {
   start(): void {
     let answered = false;
     const nothing = (): void => {};
-    const { net, address } = this.#options;
+    const { net, address, port = PROBE_PORT } = this.#options;
     const conn = net.connect(
-      { host: address, port: PROBE_PORT, timeoutMs: TIMEOUT_MS },
+      { host: address, port, timeoutMs: TIMEOUT_MS },
       {
         onConnected: () => {
           answered = true;
