@@ -80,7 +80,7 @@ export function validateMeshConfig(context: Context, spec: MeshConfigSpec, path:
     'defaultTrafficPolicy',
     'outlierDetection',
   ]);
-  checkLocality(context, spec.localityLbSetting, true, [...path, 'localityLbSetting']);
+  checkLocality(context, spec.localityLbSetting, [...path, 'localityLbSetting']);
   const providers = spec.extensionProviders ?? [];
   checkDuplicates(
     context,

@@ -80,7 +80,7 @@ function checkTrafficPolicy(context: Context, policy: TrafficPolicy | undefined,
 function checkBlocks(context: Context, policy: TrafficPolicy | PortTrafficPolicy, selected: boolean, path: Path): void {
   checkOutlierDetection(context, policy.outlierDetection, [...path, 'outlierDetection']);
   checkConnectionPool(context, policy.connectionPool, [...path, 'connectionPool']);
-  checkLoadBalancer(context, policy.loadBalancer, policy.outlierDetection !== undefined, [...path, 'loadBalancer']);
+  checkLoadBalancer(context, policy.loadBalancer, [...path, 'loadBalancer']);
   checkClientTls(context, policy.tls, selected, [...path, 'tls']);
 }
 
@@ -103,7 +103,7 @@ export function checkConnectionPool(context: Context, pool: ConnectionPool | und
   }
 }
 
-function checkLoadBalancer(context: Context, settings: LoadBalancer | undefined, outlier: boolean, path: Path): void {
+function checkLoadBalancer(context: Context, settings: LoadBalancer | undefined, path: Path): void {
   if (settings === undefined) return;
   const say = (reason: string, ...at: string[]): void =>
     context.problems.say('TS-CFG-0324', [...path, ...at], { reason });
@@ -119,7 +119,7 @@ function checkLoadBalancer(context: Context, settings: LoadBalancer | undefined,
   if (warm && !['ROUND_ROBIN', 'LEAST_REQUEST', 'UNSPECIFIED', undefined].includes(settings.simple))
     say('warm-up needs ROUND_ROBIN or LEAST_REQUEST', 'simple');
   else if (warm && hash !== undefined) say('warm-up needs ROUND_ROBIN or LEAST_REQUEST', 'consistentHash');
-  checkLocality(context, settings.localityLbSetting, outlier, [...path, 'localityLbSetting']);
+  checkLocality(context, settings.localityLbSetting, [...path, 'localityLbSetting']);
 }
 
 function isPrime(x: number): boolean {
@@ -128,7 +128,7 @@ function isPrime(x: number): boolean {
   return true;
 }
 
-export function checkLocality(context: Context, locality: LocalityLb | undefined, outlier: boolean, path: Path): void {
+export function checkLocality(context: Context, locality: LocalityLb | undefined, path: Path): void {
   if (locality === undefined) return;
   const say = (reason: string, ...at: (string | number)[]): void =>
     context.problems.say('TS-CFG-0338', [...path, ...at], { reason });
@@ -137,7 +137,6 @@ export function checkLocality(context: Context, locality: LocalityLb | undefined
   );
   const exclusive = kinds.includes('distribute') ? kinds.length > 1 : false;
   if (exclusive) say('distribute excludes failover and failoverPriority');
-  if (kinds.length > 0 && !kinds.includes('distribute') && !outlier) context.problems.say('TS-CFG-0409', path);
   for (const [i, share] of (locality.distribute ?? []).entries()) {
     const weights = Object.values(share.to ?? {});
     if (weights.some((weight) => weight < 1 || weight > 100)) say('each share is 1 to 100', 'distribute', i, 'to');

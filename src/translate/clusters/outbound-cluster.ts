@@ -35,7 +35,7 @@ import {
   tcpKeepalive,
   type UpstreamProtocol,
 } from './cluster-policy.ts';
-import { type EffectivePolicy, effectivePolicy } from './traffic-policy.ts';
+import { type EffectivePolicy, effectivePolicy, withFailoverHealth } from './traffic-policy.ts';
 
 type ClusterInit = Init<typeof ClusterSchema>;
 
@@ -66,7 +66,8 @@ export function outboundClusterName(input: OutboundClusterInput): string {
 
 export function outboundClusterOf(input: OutboundClusterInput): ClusterInit {
   const { port, subset, mesh } = input;
-  const policy = effectivePolicy(input.hostPolicy, subset?.trafficPolicy, port.number);
+  const named = effectivePolicy(input.hostPolicy, subset?.trafficPolicy, port.number);
+  const policy = withFailoverHealth(named, mesh.spec.localityLbSetting);
   const name = outboundClusterName(input);
   const protocol = upstreamProtocol(port);
   // What a gateway's client speaks says nothing of the application: HTTP/1.1 is what an unnamed port is asked in.

@@ -29,7 +29,7 @@ import {
   outboundClusterName,
   outboundClusterOf,
 } from './outbound-cluster.ts';
-import { effectivePolicy } from './traffic-policy.ts';
+import { effectivePolicy, withFailoverHealth } from './traffic-policy.ts';
 
 /** A cluster before it is generated: which part of which service. */
 export interface ClusterPart {
@@ -305,8 +305,9 @@ function assignmentResource(
   cache: TranslationCache,
 ): XdsResource {
   const cluster = outboundCluster(port.number, subset?.name ?? '', service.hostname);
-  const policy = effectivePolicy(hostPolicy, subset?.trafficPolicy, port.number);
-  const setting = policy.loadBalancer?.localityLbSetting ?? snapshot.mesh.spec.localityLbSetting;
+  const ofMesh = snapshot.mesh.spec.localityLbSetting;
+  const policy = withFailoverHealth(effectivePolicy(hostPolicy, subset?.trafficPolicy, port.number), ofMesh);
+  const setting = policy.loadBalancer?.localityLbSetting ?? ofMesh;
   const plan = localityPlan({
     setting,
     outlier: policy.outlierDetection !== undefined,

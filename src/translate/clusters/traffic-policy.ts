@@ -1,5 +1,6 @@
 // The traffic policy in force for one port and subset: port over subset over host, each block apart (inventory §1.2).
 
+import type { LocalityLb } from '#config';
 import type { MergedRule, Subset, TrafficPolicy } from '#registry';
 
 export type ConnectionPool = NonNullable<TrafficPolicy['connectionPool']>;
@@ -55,6 +56,17 @@ function forPort(policy: TrafficPolicy | undefined, port: number): EffectivePoli
     proxyProtocol: policy.proxyProtocol,
     retryBudget: policy.retryBudget,
   };
+}
+
+/** What a failover that was asked for looks at where no outlier detection says: endpoints that can't be reached or answer as gateways do. */
+const FAILOVER_HEALTH: OutlierDetection = { consecutiveGatewayErrors: 5, consecutive5xxErrors: 0 };
+
+/** Whoever names where traffic fails over to means that it does, whether or not outlierDetection stands beside it. */
+export function withFailoverHealth(policy: EffectivePolicy, ofMesh: LocalityLb | undefined): EffectivePolicy {
+  const setting = policy.loadBalancer?.localityLbSetting ?? ofMesh;
+  const named = [...(setting?.failover ?? []), ...(setting?.failoverPriority ?? [])].length > 0;
+  if (policy.outlierDetection !== undefined || !named || setting?.enabled === false) return policy;
+  return { ...policy, outlierDetection: FAILOVER_HEALTH };
 }
 
 export function policyOf(rule: MergedRule | undefined, subset: Subset | undefined, port: number): EffectivePolicy {

@@ -1,5 +1,5 @@
 // Where a client's traffic goes by locality (Istio's localityLbSetting): shares that `distribute` gives, or priorities by
-// distance, by `failover` regions, or by the labels of `failoverPriority`. Priorities need outlier detection to move.
+// distance, by `failover` regions, or by the labels of `failoverPriority`. Priorities need outlier detection, which a named failover brings along.
 
 import type { LocalityLb } from '#config';
 import type { Endpoint, Locality } from '#registry';
