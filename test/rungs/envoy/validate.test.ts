@@ -9,6 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import type { JsonObject, Registry } from '@bufbuild/protobuf';
 import { readCase } from '../../golden/golden-case.ts';
 import { protoRegistry, setJson } from '../../golden/resource-json.ts';
+import { assemble } from '../../wasm/assemble.ts';
 import { findEnvoy } from './find-envoy.ts';
 import { staticBootstrap } from './static-bootstrap.ts';
 
@@ -24,6 +25,7 @@ describe('Envoy accepts what is generated', {
   before(async () => {
     registry = await protoRegistry();
     folder = mkdtempSync(join(tmpdir(), 'topsail-validate-'));
+    writeFileSync(join(folder, 'any.wasm'), await assemble('kitchen'));
   });
   after(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -41,8 +43,11 @@ describe('Envoy accepts what is generated', {
           Record<string, JsonObject>
         >;
         const path = join(folder, `${golden.name}.${proxy}.json`);
-        // The child's stdout is a socket here, which cannot be opened by name.
-        writeFileSync(path, JSON.stringify(staticBootstrap(set)).replaceAll('/dev/stdout', '/dev/null'));
+        // The child's stdout is a socket here, which cannot be opened by name; plugins' files are nobody's.
+        const text = JSON.stringify(staticBootstrap(set))
+          .replaceAll('/dev/stdout', '/dev/null')
+          .replaceAll(/\/opt\/[\w-]+\.wasm/g, join(folder, 'any.wasm'));
+        writeFileSync(path, text);
         const run = spawnSync(envoy, ['--mode', 'validate', '-c', path, '--log-level', 'error'], {
           encoding: 'utf8',
           timeout: 120_000,
