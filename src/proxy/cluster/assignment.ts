@@ -17,7 +17,14 @@ export interface Assignment {
   readonly weightedHealth: boolean;
 }
 
-const NO_METADATA = {};
+/** What all endpoints of a locality have of it. */
+export interface GroupFacts {
+  readonly locality: Locality;
+  readonly priority: number;
+  readonly localityWeight: number;
+}
+
+const NO_METADATA: HostSpec['metadata'] = {};
 /** By the numbers of HealthStatus: unknown, healthy, unhealthy, draining, timeout, degraded. */
 const STATUSES: readonly HostSpec['status'][] = [
   'healthy',
@@ -82,14 +89,22 @@ export function readEndpoint(
     locality,
     weight: Math.max(1, endpoint.loadBalancingWeight ?? 1),
     localityWeight: group.loadBalancingWeight ?? 0,
-    status: STATUSES[endpoint.healthStatus] ?? 'healthy',
+    status: statusOf(endpoint.healthStatus),
     metadata: readMetadata(endpoint.metadata),
     healthCheckPort: healthCheckConfig?.portValue ?? 0,
     healthCheckDisabled: healthCheckConfig?.disableActiveHealthCheck ?? false,
   };
 }
 
-function readMetadata(metadata: Metadata | undefined): HostSpec['metadata'] {
+export function statusOf(healthStatus: number): HostSpec['status'] {
+  return STATUSES[healthStatus] ?? 'healthy';
+}
+
+export function socketKey(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+export function readMetadata(metadata: Metadata | undefined): HostSpec['metadata'] {
   return metadata?.filterMetadata ?? NO_METADATA;
 }
 
@@ -104,7 +119,7 @@ function readAddress(
       if (portSpecifier.case === 'namedPort')
         throw new ConfigError('proxy.unsupported', `${field}.named_port`, 'give port_value');
       const port = portSpecifier.value ?? 0;
-      return { ...plain, key: host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`, address: host, port };
+      return { ...plain, key: socketKey(host, port), address: host, port };
     }
     case 'pipe':
       return { ...plain, key: address.address.value.path, address: address.address.value.path, port: 0 };

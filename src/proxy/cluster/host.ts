@@ -87,8 +87,7 @@ export class Host {
   ewmaMs = 0;
   ewmaAtMs = 0;
 
-  /** How long it lets connections rest. */
-  readonly rest: RestTime = new RestTime();
+  #rest: RestTime | undefined = undefined;
 
   /** Whatever the pool layer hangs here: connection pools by (priority, options). */
   pools: unknown = undefined;
@@ -102,6 +101,11 @@ export class Host {
     this.unhealthy = spec.status === 'unhealthy' || spec.status === 'draining' ? HEALTH.assignment : 0;
     this.degraded = spec.status === 'degraded';
     this.warmSinceMs = nowMs;
+  }
+
+  /** How long it lets connections rest. */
+  get rest(): RestTime {
+    return (this.#rest ??= new RestTime());
   }
 
   /** Counts a connection, unless it would be one too many. */

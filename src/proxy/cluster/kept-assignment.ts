@@ -5,8 +5,17 @@ import type { Steps } from '#base';
 import type { LbEndpoint, LocalityLbEndpoints } from '#proto/envoy/config/endpoint/v3/endpoint_components_pb.ts';
 import type { ClusterLoadAssignment } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { decodeLight, ProtoReader } from '#proto/light.ts';
-import { type Assignment, assignmentOf, groupField, readEndpoint, readLocality } from './assignment.ts';
+import {
+  type Assignment,
+  assignmentOf,
+  type GroupFacts,
+  groupField,
+  readEndpoint,
+  readLocality,
+} from './assignment.ts';
+import { hashBytes, sameBytes } from './byte-range.ts';
 import type { HostSpec, Locality } from './host.ts';
+import { PlainEndpoints } from './plain-endpoint.ts';
 
 const ASSIGNMENT = 'envoy.config.endpoint.v3.ClusterLoadAssignment';
 const GROUP = 'envoy.config.endpoint.v3.LocalityLbEndpoints';
@@ -43,13 +52,21 @@ export function* readKeptAssignment(bytes: Uint8Array, before: KeptAssignment | 
     groups.push(yield* readGroup(bytes, part, field, before?.groups[i / 2]));
   }
   const specs = new Map<string, HostSpec>();
-  let count = 0;
   for (const group of groups)
-    for (const spec of group.specs) {
-      if (!specs.has(spec.key)) specs.set(spec.key, spec);
-      if (++count % ITEMS_PER_STEP === 0) yield;
+    for (let from = 0; from < group.specs.length; from += ITEMS_PER_STEP) {
+      addFirst(specs, group.specs, from);
+      yield;
     }
   return { ...assignmentOf(message, specs), groups };
+}
+
+/** Of endpoints with one address the first counts. */
+function addFirst(specs: Map<string, HostSpec>, more: readonly HostSpec[], from: number): void {
+  const end = Math.min(more.length, from + ITEMS_PER_STEP);
+  for (let i = from; i < end; i++) {
+    const spec = more[i] as HostSpec;
+    if (!specs.has(spec.key)) specs.set(spec.key, spec);
+  }
 }
 
 function* readGroup(
@@ -63,26 +80,74 @@ function* readGroup(
   const weight = message.loadBalancingWeight ?? 0;
   const former = before !== undefined && isSame(before, message.priority, weight, said) ? before : undefined;
   const locality = former?.locality ?? said;
-  const specs: HostSpec[] = [];
-  let index: ReadonlyMap<number, number> | undefined;
-  let at = 0;
-  let decoded = 0;
-  for (let i = 0; i < places.length; i += 2) {
-    const start = places[i] as number;
-    const end = places[i + 1] as number;
-    if (former !== undefined && !hasItem(former, at, bytes, start, end)) {
-      index ??= yield* indexOf(former);
-      at = index.get(hash(bytes, start, end)) ?? -1;
-    }
-    if (former !== undefined && hasItem(former, at, bytes, start, end)) specs.push(former.specs[at++] as HostSpec);
-    else {
-      const endpoint = decodeLight(ENDPOINT, bytes.subarray(start, end)) as LbEndpoint;
-      specs.push(readEndpoint(endpoint, message, locality, `${field}.lb_endpoints[${i / 2}]`));
-      if (++decoded % DECODED_PER_STEP === 0) yield;
-    }
-    if (specs.length % ITEMS_PER_STEP === 0) yield;
+  const facts = { locality, priority: message.priority, localityWeight: weight };
+  const group = new GroupReader(bytes, places, facts, former);
+  for (;;) {
+    const next = group.some();
+    if (next === 'whole') break;
+    if (next === 'index') group.index = yield* indexOf(former as KeptGroup);
+    else if (next === 'message') {
+      const at = group.count;
+      const part = bytes.subarray(places[2 * at], places[2 * at + 1]);
+      const endpoint = decodeLight(ENDPOINT, part) as LbEndpoint;
+      group.add(readEndpoint(endpoint, message, locality, `${field}.lb_endpoints[${at}]`));
+    } else yield;
   }
-  return { bytes, places, specs, priority: message.priority, weight, locality };
+  return { bytes, places, specs: group.specs, priority: message.priority, weight, locality };
+}
+
+/** A group in the making; in plain functions, which V8 compiles better than generators. */
+class GroupReader {
+  readonly specs: HostSpec[] = [];
+  /** Made when the first endpoint does not stand where it stood. */
+  index: ReadonlyMap<number, number> | undefined = undefined;
+  readonly #bytes: Uint8Array;
+  readonly #places: Uint32Array;
+  readonly #plain: PlainEndpoints;
+  readonly #former: KeptGroup | undefined;
+  /** Where in the former group the next one is looked for first. */
+  #at = 0;
+
+  constructor(bytes: Uint8Array, places: Uint32Array, facts: GroupFacts, former: KeptGroup | undefined) {
+    this.#bytes = bytes;
+    this.#places = places;
+    this.#plain = new PlainEndpoints(bytes, facts);
+    this.#former = former;
+  }
+
+  get count(): number {
+    return this.specs.length;
+  }
+
+  add(spec: HostSpec): void {
+    this.specs.push(spec);
+  }
+
+  /** What it takes to go on: a pause, the index of the former group, the next endpoint's whole message; or nothing more. */
+  some(): 'pause' | 'index' | 'message' | 'whole' {
+    const places = this.#places;
+    const bytes = this.#bytes;
+    const former = this.#former;
+    let decoded = 0;
+    for (let i = this.count; 2 * i < places.length; i++) {
+      const start = places[2 * i] as number;
+      const end = places[2 * i + 1] as number;
+      if (former !== undefined && !hasItem(former, this.#at, bytes, start, end)) {
+        if (this.index === undefined) return 'index';
+        this.#at = this.index.get(hashBytes(bytes, start, end)) ?? -1;
+      }
+      if (former !== undefined && hasItem(former, this.#at, bytes, start, end)) {
+        this.add(former.specs[this.#at++] as HostSpec);
+      } else {
+        const spec = this.#plain.read(start, end);
+        if (spec === undefined) return 'message';
+        this.add(spec);
+        if (++decoded === DECODED_PER_STEP) return 'pause';
+      }
+      if (this.count % ITEMS_PER_STEP === 0) return 'pause';
+    }
+    return 'whole';
+  }
 }
 
 interface Parts {
@@ -122,29 +187,29 @@ function isSame(before: KeptGroup, priority: number, weight: number, { region, z
   );
 }
 
-function hasItem(group: KeptGroup, at: number, bytes: Uint8Array, start: number, end: number): boolean {
-  if (at < 0 || at >= group.specs.length) return false;
-  const from = group.places[2 * at] as number;
-  const length = end - start;
-  if ((group.places[2 * at + 1] as number) - from !== length) return false;
-  const former = group.bytes;
-  for (let i = 0; i < length; i++) if (former[from + i] !== bytes[start + i]) return false;
-  return true;
+function hasItem(
+  { specs, places, bytes: former }: KeptGroup,
+  at: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): boolean {
+  if (at < 0 || at >= specs.length) return false;
+  return sameBytes(former, places[2 * at] as number, places[2 * at + 1] as number, bytes, start, end);
 }
 
 /** By hash of their bytes; of two with one hash the last. */
 function* indexOf(group: KeptGroup): Steps<ReadonlyMap<number, number>> {
   const index = new Map<number, number>();
-  for (let at = 0; at < group.specs.length; at++) {
-    index.set(hash(group.bytes, group.places[2 * at] as number, group.places[2 * at + 1] as number), at);
-    if (at % ITEMS_PER_STEP === ITEMS_PER_STEP - 1) yield;
+  for (let from = 0; from < group.specs.length; from += ITEMS_PER_STEP) {
+    addToIndex(index, group, from);
+    yield;
   }
   return index;
 }
 
-/** FNV-1a, 31 bits: what is found by it is compared. */
-function hash(bytes: Uint8Array, start: number, end: number): number {
-  let value = 0x811c9dc5;
-  for (let i = start; i < end; i++) value = Math.imul(value ^ (bytes[i] as number), 0x01000193);
-  return value & 0x3fffffff;
+function addToIndex(index: Map<number, number>, { bytes, places, specs }: KeptGroup, from: number): void {
+  const end = Math.min(specs.length, from + ITEMS_PER_STEP);
+  for (let at = from; at < end; at++)
+    index.set(hashBytes(bytes, places[2 * at] as number, places[2 * at + 1] as number), at);
 }
