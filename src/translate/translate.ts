@@ -7,6 +7,7 @@ import { TranslationCache } from './cache.ts';
 import { blackHole, connectClusterOf, dynamicDns, inboundPassthrough, passthrough } from './clusters/fixed-clusters.ts';
 import { loadAssignments, outboundClusters } from './clusters/outbound-clusters.ts';
 import { type Init, resource } from './encode.ts';
+import { autoPassthroughAssignments } from './gateways/auto-passthrough.ts';
 import { gatewayResources } from './gateways/gateway-listeners.ts';
 import { proxylessEndpoints, proxylessSet } from './grpc/proxyless.ts';
 import { inbound } from './listeners/inbound-listeners.ts';
@@ -47,9 +48,16 @@ export function translateEndpoints(
 ): Resources {
   const proxy = proxyView(node);
   const scope = scopeOf(snapshot, proxy, cache);
-  return proxy.proxyless
-    ? proxylessEndpoints(snapshot, proxy, scope, cache)
+  if (proxy.proxyless) return proxylessEndpoints(snapshot, proxy, scope, cache);
+  return proxy.kind === 'router'
+    ? routerEndpoints(snapshot, proxy, scope, cache)
     : loadAssignments(scope, proxy, snapshot, cache);
+}
+
+function routerEndpoints(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): Resources {
+  const bySni = autoPassthroughAssignments(snapshot, proxy, scope, cache);
+  const all = loadAssignments(scope, proxy, snapshot, cache);
+  return bySni.size === 0 ? all : new LayeredResources([all, bySni]);
 }
 
 function sidecarSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): ResourceSet {
@@ -97,8 +105,8 @@ function routerSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: Tr
   const rules = snapshot.config.list('DestinationRule');
   const asClient = cache.owned(rules, ['client-secrets'], () => clientSecretNames(rules));
   return new Map<string, Resources>([
-    [TYPE_URL.cluster, new LayeredResources([outbound, fixedClusters(scope, proxy, cache)])],
-    [TYPE_URL.endpoint, loadAssignments(scope, proxy, snapshot, cache)],
+    [TYPE_URL.cluster, new LayeredResources([outbound, fixedClusters(scope, proxy, cache), gateway.clusters])],
+    [TYPE_URL.endpoint, routerEndpoints(snapshot, proxy, scope, cache)],
     [TYPE_URL.listener, gateway.listeners],
     [TYPE_URL.route, gateway.routes],
     [TYPE_URL.secret, gatewaySecrets(new Set([...gateway.secrets, ...asClient]), snapshot, proxy, cache)],

@@ -71,6 +71,7 @@ export interface SuiteOptions {
   readonly features: readonly string[];
   /** Of the namespaces that the suite makes: `name=value`. */
   readonly namespaceLabels?: string;
+  /** Names of tests, as a pattern. */
   readonly test?: string;
   readonly line?: (text: string) => void;
 }
@@ -84,7 +85,7 @@ export async function runConformance(
     SUITE,
     [
       '-test.run',
-      'TestConformance',
+      options.test === undefined ? 'TestConformance' : `TestConformance/^(${options.test})$`,
       '-test.v',
       '-test.timeout=30m',
       '-gateway-class=istio',
@@ -98,7 +99,6 @@ export async function runConformance(
       '-allow-crds-mismatch',
       '-cleanup-base-resources=false',
       ...(options.namespaceLabels === undefined ? [] : [`-namespace-labels=${options.namespaceLabels}`]),
-      ...(options.test === undefined ? [] : [`-run-test=${options.test}`]),
     ],
     { env: { ...process.env, KUBECONFIG: cluster.kubeconfig }, stdio: ['ignore', 'pipe', 'pipe'] },
   );

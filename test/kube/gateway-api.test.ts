@@ -61,6 +61,7 @@ const MESH_FEATURES = [
   'HTTPRoute303RedirectStatusCode',
   'HTTPRoute307RedirectStatusCode',
   'HTTPRoute308RedirectStatusCode',
+  'MeshClusterIPMatching',
   'MeshConsumerRoute',
   'MeshHTTPRouteBackendRequestHeaderModification',
   'MeshHTTPRouteNamedRouteRule',
@@ -99,7 +100,7 @@ const test: KubeTest = {
     });
     const stop = startLoadBalancer(cluster);
     const log = process.env['TOPSAIL_CONFORMANCE_LOG'];
-    // One test by its name, or one of the runs above by its own.
+    // Some tests by a pattern of their names, or one of the runs above by its own.
     const only = process.env['TOPSAIL_CONFORMANCE_TEST'];
     const passed: string[] = [];
     const failed: string[] = [];

@@ -20,13 +20,23 @@ import type { ProxyView } from '../proxy-view.ts';
 import { targetOf } from '../routes/virtual-host.ts';
 import type { Scope } from '../scope.ts';
 import { type PluginFilters, pluginFilters } from '../wasm/plugin-slots.ts';
+import { autoPassthroughChains, autoPassthroughClusters } from './auto-passthrough.ts';
 import { gatewayTable, hostsElsewhere, httpsTableName, httpTableName } from './gateway-routes.ts';
-import { boundHosts, serverCovers, type ServerGroup, serverGroups, type ServerInForce } from './gateway-servers.ts';
+import {
+  boundHosts,
+  serverCovers,
+  type ServerGroup,
+  serverGroups,
+  type ServerInForce,
+  type ServerKind,
+} from './gateway-servers.ts';
 import { secretNames, serverTls } from './server-tls.ts';
 
 export interface GatewayResources {
   readonly listeners: ReadonlyMap<string, XdsResource>;
   readonly routes: ReadonlyMap<string, XdsResource>;
+  /** Only those that listeners need beside the clusters of all services. */
+  readonly clusters: ReadonlyMap<string, XdsResource>;
   /** Filters that the listeners only name. */
   readonly extensions: ReadonlyMap<string, XdsResource>;
   /** SDS names that the listeners refer to. */
@@ -34,6 +44,7 @@ export interface GatewayResources {
 }
 
 const HANDSHAKE_TIMEOUT_MS = 15_000;
+const TLS_KINDS: ReadonlySet<ServerKind> = new Set(['https', 'passthrough', 'auto-passthrough', 'tls-terminated']);
 
 export function gatewayResources(
   snapshot: Snapshot,
@@ -44,6 +55,7 @@ export function gatewayResources(
   const listeners = new Map<string, XdsResource>();
   const routes = new Map<string, XdsResource>();
   const secrets = new Set<string>();
+  const clusters = new Map<string, XdsResource>();
   const policies = authorizationPoliciesOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
   const requestAuthentications = requestAuthenticationsOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
   const providers = resolveProviders(policies, { mesh: snapshot.mesh, service: scope.service, envoy: proxy.envoy });
@@ -76,6 +88,8 @@ export function gatewayResources(
     }
     for (const server of group.servers) {
       for (const secret of secretNames(server.server.tls)) secrets.add(secret);
+      if (server.kind === 'auto-passthrough')
+        for (const [each, cluster] of autoPassthroughClusters(server, scope, proxy, cache)) clusters.set(each, cluster);
       if (server.kind !== 'https') continue;
       const table = httpsTableName(server, group.bind);
       const elsewhere = hostsElsewhere(server, group.servers);
@@ -100,13 +114,34 @@ export function gatewayResources(
     ];
     listeners.set(
       name,
-      cache.resource(key, () => resource(ListenerSchema, name, listener(name, group, scope, authorization), origins)),
+      cache.resource(key, () =>
+        resource(
+          ListenerSchema,
+          name,
+          listener(name, group, scope, authorization, (server) => autoPassthroughChains(server, scope, proxy, cache)),
+          origins,
+        ),
+      ),
     );
   }
-  return { listeners, routes, secrets, extensions: discoveredPolicies(authorization, ['gateway', ...judged], cache) };
+  return {
+    listeners,
+    routes,
+    clusters,
+    secrets,
+    extensions: discoveredPolicies(authorization, ['gateway', ...judged], cache),
+  };
 }
 
-function listener(name: string, group: ServerGroup, scope: Scope, authorization: AuthorizationInput): Listener {
+type ChainsOf = (server: ServerInForce) => readonly Chain[];
+
+function listener(
+  name: string,
+  group: ServerGroup,
+  scope: Scope,
+  authorization: AuthorizationInput,
+  bySni: ChainsOf,
+): Listener {
   const plain = group.servers.filter(({ kind }) => kind === 'http');
   const chains =
     plain.length > 0
@@ -124,8 +159,8 @@ function listener(name: string, group: ServerGroup, scope: Scope, authorization:
             ],
           },
         ]
-      : withoutRepeats(group.servers.flatMap((server) => chainsOf(server, group, name, scope, authorization)));
-  const tls = group.servers.some(({ kind }) => kind === 'https' || kind === 'passthrough' || kind === 'tls-terminated');
+      : withoutRepeats(group.servers.flatMap((server) => chainsOf(server, group, name, scope, authorization, bySni)));
+  const tls = group.servers.some(({ kind }) => TLS_KINDS.has(kind));
   return {
     name,
     address: address(group.host, group.listen),
@@ -164,6 +199,7 @@ function chainsOf(
   name: string,
   scope: Scope,
   authorization: AuthorizationInput,
+  bySni: ChainsOf,
 ): readonly Chain[] {
   const { mesh } = authorization;
   const tls = server.server.tls;
@@ -215,7 +251,8 @@ function chainsOf(
         },
       ];
     case 'passthrough':
-      return passthroughChains(server, scope).map((chain) => ({
+    case 'auto-passthrough':
+      return (server.kind === 'passthrough' ? passthroughChains(server, scope) : bySni(server)).map((chain) => ({
         ...chain,
         filters: [...rbac, ...(chain.filters ?? [])],
       }));

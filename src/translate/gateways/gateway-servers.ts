@@ -15,7 +15,7 @@ import {
 import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
 
-export type ServerKind = 'http' | 'https' | 'tls-terminated' | 'passthrough' | 'tcp' | 'refused';
+export type ServerKind = 'http' | 'https' | 'tls-terminated' | 'passthrough' | 'auto-passthrough' | 'tcp' | 'refused';
 
 export interface ServerInForce {
   readonly gateway: Gateway;
@@ -98,7 +98,8 @@ function kindOf(protocol: PortProtocol, server: GatewayServer): ServerKind {
       return server.tls === undefined || redirectOnly ? 'http' : 'refused';
     case 'HTTPS':
     case 'TLS':
-      if (server.tls === undefined || mode === 'AUTO_PASSTHROUGH') return 'refused';
+      if (server.tls === undefined) return 'refused';
+      if (mode === 'AUTO_PASSTHROUGH') return 'auto-passthrough';
       if (mode === 'PASSTHROUGH') return 'passthrough';
       return protocol === 'HTTPS' ? 'https' : 'tls-terminated';
     default:

@@ -3,6 +3,7 @@ import type { Call, Feature, Scenario } from './scenario.ts';
 import { to, WEB_SUBSETS } from './yaml.ts';
 
 const HOST = 'shop.example.com';
+const SECURE = 'secure.default.svc.cluster.local';
 const V1 = to('web', 'v1').replace('host: web', 'host: web, port: { number: 8000 }');
 
 function gateway(servers: string, name = 'edge'): string {
@@ -187,6 +188,20 @@ const TLS: Feature = [
     { call: secure({ host: 'c.example.com' }), expect: { status: 404 } },
   ),
   scenario(
+    'a wider server’s connection is not the narrower one’s: 421',
+    'hosts',
+    gateway(
+      `${server(443, 'HTTPS', '"*.example.com"', '{ mode: SIMPLE, credentialName: shop }')}, ${server(443, 'HTTPS', '"b.example.com"', '{ mode: SIMPLE, credentialName: shop }').replace('name: p443https', 'name: bee')}`,
+    ) +
+      CERT +
+      WEB_SUBSETS +
+      bound(`{ ${V1} }`, '"*.example.com"'),
+    { call: secure(), expect: OK },
+    { call: secure({ host: 'c.example.com' }), expect: OK },
+    { call: secure({ host: 'b.example.com' }), expect: { status: 421 } },
+    { call: secure({ host: 'c.example.com' }, { sni: 'b.example.com' }), expect: { status: 421 } },
+  ),
+  scenario(
     'SIMPLE: not below the least version',
     'tls.minProtocolVersion',
     gateway(server(443, 'HTTPS', `"${HOST}"`, '{ mode: SIMPLE, credentialName: shop, minProtocolVersion: TLSV1_3 }')) +
@@ -301,6 +316,17 @@ const TLS: Feature = [
       expect: { status: 200, backend: 'secure', certificate: 'DNS:secure.example.com' },
     },
     { call: secure({}, { sni: 'other.example' }), expect: { refused: true } },
+  ),
+  scenario(
+    'AUTO_PASSTHROUGH: the mesh’s own TLS, by the service in its server name',
+    ['tls.mode', 'hosts'],
+    gateway(server(443, 'TLS', '"*.local"', '{ mode: AUTO_PASSTHROUGH }')),
+    {
+      call: secure({ host: SECURE }, { sni: `outbound_.443_._.${SECURE}`, alpn: ['istio', 'http/1.1'] }),
+      expect: { status: 200, backend: 'secure', certificate: 'DNS:secure.example.com' },
+    },
+    { call: secure({}, { sni: SECURE, alpn: ['istio', 'http/1.1'] }), expect: { refused: true } },
+    { call: secure({}, { sni: `outbound_.443_._.${SECURE}` }), expect: { refused: true } },
   ),
   scenario(
     'httpsRedirect: 301',
