@@ -17,6 +17,10 @@ const BENCHMARKS: Readonly<Record<string, { readonly file: string; readonly abou
     file: 'sidecar.ts',
     about: 'memory of `topsail run`, agent and proxy together, beside Envoy (--rounds, --seconds)',
   },
+  'mesh-size': {
+    file: 'mesh-size.ts',
+    about: 'memory of a sidecar that sees 10, then 1,000 services of ten endpoints (--services, --rounds)',
+  },
   'control-plane': {
     file: 'control-plane.ts',
     about: '500 sidecars connect, a VirtualService and an endpoint change (--source memory|kube, --vhds, --rounds)',

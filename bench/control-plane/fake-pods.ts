@@ -1,5 +1,5 @@
 // Nodes and pods that nothing runs, with the EndpointSlices that name them; a pod is replaced as a Deployment's controller does it.
-import { type KubeClient, type KubeObject, RESOURCES } from '#kube';
+import { type KubeClient, type KubeObject, RESOURCES, type ResourceType } from '#kube';
 import { must } from '../../test/rungs/kube/api-server.ts';
 import { namespaceOf, serviceObject, type Size } from './objects.ts';
 
@@ -33,15 +33,15 @@ export class FakePods {
   async fill(): Promise<void> {
     const { services, endpoints, namespaces } = this.#size;
     for (let n = 0; n < namespaces; n++)
-      must(await this.#client.create(RESOURCES.namespaces, { metadata: { name: namespaceOf(n, this.#size) } }));
-    await each(this.#nodes, async (n) => void must(await this.#client.create(RESOURCES.nodes, nodeObject(n))));
+      await this.#create(RESOURCES.namespaces, { metadata: { name: namespaceOf(n, this.#size) } });
+    await each(this.#nodes, (n) => this.#create(RESOURCES.nodes, nodeObject(n)));
     await each(services, async (i) => {
       const { clusterIP: _, ...spec } = serviceObject(i, this.#size)['spec'] as Record<string, unknown>;
-      must(await this.#client.create(RESOURCES.services, { ...serviceObject(i, this.#size), spec }));
+      await this.#create(RESOURCES.services, { ...serviceObject(i, this.#size), spec });
       const pods: FakePod[] = [];
       for (let e = 0; e < endpoints; e++) pods.push(await this.#make(i));
       this.#pods[i] = pods;
-      await this.#writeSlice(i);
+      await this.#again(() => this.#writeSlice(i));
     });
   }
 
@@ -99,10 +99,7 @@ export class FakePods {
         containers: [{ name: 'app', image: 'none', ports: [{ containerPort: 8080 }] }],
       },
     };
-    await this.#again(async () => {
-      const made = await this.#client.create(RESOURCES.pods, object);
-      if (!made.ok && made.error.code !== 'kube_exists') throw made.error;
-    });
+    await this.#create(RESOURCES.pods, object);
     const status = {
       phase: 'Running',
       podIP: pod.ip,
@@ -112,6 +109,13 @@ export class FakePods {
     const place = { namespace, name: pod.name, subresource: 'status' };
     await this.#again(async () => void must(await this.#client.mergePatch(RESOURCES.pods, place, { status })));
     return pod;
+  }
+
+  #create(type: ResourceType, object: KubeObject): Promise<void> {
+    return this.#again(async () => {
+      const made = await this.#client.create(type, object);
+      if (!made.ok && made.error.code !== 'kube_exists') throw made.error;
+    });
   }
 
   async #writeSlice(i: number): Promise<void> {

@@ -49,6 +49,7 @@ import { CauseLines, clusterOf } from './cause-lines.ts';
 import { conditionPlaces } from './condition-places.ts';
 import { dumpProxy, proxyJson } from './proxy-json.ts';
 import { onShutdown, reportReady } from './supervised.ts';
+import { steadyHeap } from './steady-heap.ts';
 import { trimHeap } from './trim-heap.ts';
 import { followTrustDomain } from './trust-domain.ts';
 import { VERSION } from './version.ts';
@@ -242,6 +243,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   log.info('the control plane is ready', { api: run.address, xds: `${HOST}:${xdsListener.port}`, config: home.config });
   await platform.serving({ tracker, config, metrics });
   trimHeap();
+  steadyHeap();
   const trim = new IdleTrim(clock);
   reportReady({ api: api.port, xds: xdsListener.port });
 
