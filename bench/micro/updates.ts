@@ -133,6 +133,11 @@ const PUSHES: readonly Push[] = [
     make: (round) => [assignment('big', 10_000, 1 + round)],
   },
   {
+    title: '10,000 endpoints, all of them new',
+    typeUrl: TYPE_URL.endpoint,
+    make: (round) => [assignment('new', 10_000, 10_000 * round)],
+  },
+  {
     title: '1,000 clusters',
     typeUrl: TYPE_URL.cluster,
     make: () => Array.from({ length: 1000 }, (_, i) => cluster(`c${i}`)),
@@ -156,7 +161,7 @@ for (const [way, apply] of Object.entries(WAYS)) {
   const proxy = await makeProxy();
   proxy.applyResources(
     TYPE_URL.cluster,
-    [cluster('big'), ...Array.from({ length: 1000 }, (_, i) => cluster(`c${i}`))],
+    [cluster('big'), cluster('new'), ...Array.from({ length: 1000 }, (_, i) => cluster(`c${i}`))],
     [],
   );
   for (let round = 0; round < rounds; round++) {
