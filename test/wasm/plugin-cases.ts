@@ -11,7 +11,12 @@ export type OnFailure = 'FAIL_CLOSED' | 'FAIL_OPEN' | 'FAIL_RELOAD';
 /** The filter in protobuf's JSON form; `code` is a file's name or the module itself. */
 export function pluginFilter(
   code: string | Uint8Array,
-  options: { readonly configuration?: string; readonly policy?: OnFailure; readonly name?: string } = {},
+  options: {
+    readonly configuration?: string;
+    readonly policy?: OnFailure;
+    readonly name?: string;
+    readonly environment?: Readonly<Record<string, string>>;
+  } = {},
 ): object {
   return {
     name: 'plugin',
@@ -23,6 +28,7 @@ export function pluginFilter(
         configuration: { '@type': `${TYPE}/google.protobuf.StringValue`, value: options.configuration ?? 'hello' },
         vm_config: {
           runtime: 'envoy.wasm.runtime.v8',
+          environment_variables: { key_values: options.environment ?? {} },
           code: {
             local:
               typeof code === 'string' ? { filename: code } : { inline_bytes: Buffer.from(code).toString('base64') },

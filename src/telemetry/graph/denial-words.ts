@@ -17,9 +17,16 @@ export function denyingRule(text: string): DenyingRule | undefined {
     : { namespace: found[1] as string, name: found[2] as string, rule: Number(found[3]) };
 }
 
+/** `wasmplugin[ns.name]`: the policy that stands for a plugin whose module is not there; '' for all others. */
+export function missingPlugin(text: string): string {
+  return /wasmplugin\[([^\]]*)\]/.exec(text)?.[1]?.replace('.', '/') ?? '';
+}
+
 export function denialWords(details: string): string {
   const rule = denyingRule(details);
   if (rule !== undefined) return `AuthorizationPolicy ${rule.namespace}/${rule.name}, rule ${rule.rule}`;
+  const absent = missingPlugin(details);
+  if (absent !== '') return `WasmPlugin ${absent}, whose module is not there`;
   if (details.startsWith('rbac_')) return 'no ALLOW rule matched';
   if (details.startsWith('jwt_authn')) return `token refused: ${tokenTrouble(details)}`;
   if (details.startsWith('ext_authz_denied')) return 'external authorizer';

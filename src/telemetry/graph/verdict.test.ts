@@ -21,6 +21,18 @@ const CASES: readonly (readonly [VerdictCode, string, Partial<typeof told>])[] =
   ['forwarded', 'forwarded', {}],
   ['after-retries', 'answered at try 3', { attempts: 3 }],
   ['delayed', 'delays', { flags: ['DI'] }],
+  ['plugin-answered', 'shop.auth', { status: 401, details: 'no_token', policy: 'plugin[shop.auth]' }],
+  ['proxy-answered', 'no_token', { status: 401, details: 'no_token', endpoint: '' }],
+  ['plugin-failed', 'a plugin failed', { status: 503, details: 'wasm_fail_stream' }],
+  [
+    'plugin-missing',
+    'WasmPlugin shop/auth',
+    {
+      status: 403,
+      details: 'rbac_access_denied_matched_policy[wasmplugin[shop.auth]]',
+      policy: 'wasmplugin[shop.auth]',
+    },
+  ],
   ['fault-aborted', 'injects', { status: 500, flags: ['FI'], details: 'fault_filter_abort' }],
   ['fault-aborted', 'injects', { status: 500, flags: ['DI', 'FI'], details: 'fault_filter_abort' }],
   ['no-route', 'no route', { status: 404, flags: ['NR'], details: 'route_not_found' }],

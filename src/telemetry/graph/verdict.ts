@@ -1,7 +1,7 @@
 // Why a request ended as it did, in words with what to look at next, from one tapped record: Envoy's response flags and
 // response-code details, so that it reads records of both data planes alike.
 
-import { tokenTrouble } from './denial-words.ts';
+import { missingPlugin, tokenTrouble } from './denial-words.ts';
 import type { TapRecordJson } from './tap-record.ts';
 
 export interface Verdict {
@@ -45,8 +45,30 @@ const SAN = /SAN|subject.?alt|hostname mismatch/i;
 const TLS = /TLS|certificate|ssl|handshake/i;
 const REFUSED = /refused|:_?111|delayed_connect_error/i;
 
+/** Only our own proxy says which one. */
+const plugin = ({ policy }: Told): string => {
+  const name = /^plugin\[(.*)\]$/.exec(policy)?.[1];
+  return name === undefined ? '' : ` (${name})`;
+};
+
 /** The first row that fits tells the outcome: what is more exact stands before what is general. */
 const ROWS = {
+  'plugin-missing': {
+    when: ({ policy, details }) => missingPlugin(policy) !== '' || missingPlugin(details) !== '',
+    words: ({ policy, details }) =>
+      `the module of WasmPlugin ${missingPlugin(policy) || missingPlugin(details)} is not there, and nothing may pass without it`,
+    remedy: "The WasmPlugin's status says why its module could not be had; failStrategy FAIL_OPEN lets requests pass.",
+  },
+  'plugin-failed': {
+    when: says('wasm_fail_stream'),
+    words: (hop) => `a plugin failed, and nothing may pass without it${plugin(hop)}`,
+    remedy: "The proxy's log says what ended the plugin; failStrategy decides what becomes of requests then.",
+  },
+  'plugin-answered': {
+    when: (hop) => says('via_wasm')(hop) || plugin(hop) !== '',
+    words: (hop) => `a plugin answered it${plugin(hop)}, with the details "${hop.details}"`,
+    remedy: 'Look at the pluginConfig of the WasmPlugin, and at what it logs.',
+  },
   denied: {
     when: says('rbac_access_denied'),
     words: (hop) =>
@@ -248,6 +270,12 @@ const ROWS = {
     when: says('internal_error'),
     words: plain('the proxy failed on it'),
     remedy: 'This is a fault of the proxy: please report it with the bug-report.',
+  },
+  // Envoy does not name the plugin that answers, whose own words these are.
+  'proxy-answered': {
+    when: (hop) => hop.endpoint === '' && hop.status >= 400 && hop.details !== '' && !says('via_upstream')(hop),
+    words: (hop) => `a filter of the proxy answered it, with the details "${hop.details}"`,
+    remedy: 'Look at the WasmPlugins of the workload, and at what they log.',
   },
   'application-failed': {
     when: (hop) => hop.status >= 500,

@@ -14,7 +14,7 @@ import { type WasmPlugin, wasmPluginsOf } from '#registry';
 import type { TranslationCache } from '../cache.ts';
 import { any, type Init, resource } from '../encode.ts';
 import type { ProxyView } from '../proxy-view.ts';
-import { pluginResourceName, withoutModule } from './plugin-slots.ts';
+import { pluginName, pluginResourceName, withoutModule } from './plugin-slots.ts';
 
 const NONE: ReadonlyMap<string, XdsResource> = new Map();
 const FAILURE = {
@@ -56,7 +56,7 @@ function resourceOf(
     extension(
       inForce,
       module === undefined
-        ? withoutModule(inForce.spec.failStrategy === 'FAIL_OPEN')
+        ? withoutModule(pluginName(inForce), inForce.spec.failStrategy === 'FAIL_OPEN')
         : filter(inForce, {
             specifier: { case: 'local', value: { specifier: { case: 'inlineBytes', value: module.code } } },
           }),

@@ -1,6 +1,7 @@
 // Where listeners hold a place for WasmPlugins: by name only, so that an edit of a plugin touches no listener (ECDS). What stands
 // there meanwhile, should nothing come, follows `failStrategy`.
 
+import { type PolicySchema, RBAC_Action } from '#proto/envoy/config/rbac/v3/rbac_pb.ts';
 import type { ExtensionConfigSourceSchema } from '#proto/envoy/config/core/v3/config_source_pb.ts';
 import { RBACSchema } from '#proto/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { WasmSchema } from '#proto/envoy/extensions/filters/http/wasm/v3/wasm_pb.ts';
@@ -14,6 +15,8 @@ type HttpFilter = Init<typeof HttpFilterSchema>;
 
 export interface PluginSlot {
   readonly name: string;
+  /** namespace.name */
+  readonly plugin: string;
   readonly phase: 'AUTHN' | 'AUTHZ' | 'STATS' | 'UNSPECIFIED_PHASE';
   readonly ports: 'all' | readonly number[];
   readonly failOpen: boolean;
@@ -36,8 +39,12 @@ export const NO_PLUGINS: PluginFilters = { authn: [], authz: [], last: [] };
 const NO_SLOTS: PluginSlots = Object.freeze({ client: [], server: [] });
 
 /** Istio's name of the resource, with the misspelling that its tools look for. */
-export function pluginResourceName({ metadata }: WasmPlugin): string {
-  return `extenstions.istio.io/wasmplugin/${metadata.namespace}.${metadata.name}`;
+export function pluginResourceName({ metadata }: Pick<WasmPlugin, 'metadata'>): string {
+  return `extenstions.istio.io/wasmplugin/${pluginName({ metadata })}`;
+}
+
+export function pluginName({ metadata }: Pick<WasmPlugin, 'metadata'>): string {
+  return `${metadata.namespace}.${metadata.name}`;
 }
 
 /** The same object as long as no listener has to change: it stands in cache keys. */
@@ -55,6 +62,7 @@ function slotsOf(plugins: readonly WasmPlugin[], mode: 'CLIENT' | 'SERVER'): rea
     return [
       {
         name: pluginResourceName(plugin),
+        plugin: pluginName(plugin),
         phase: phase ?? 'UNSPECIFIED_PHASE',
         ports,
         failOpen: failStrategy === 'FAIL_OPEN',
@@ -78,16 +86,23 @@ export function allPlugins(slots: readonly PluginSlot[], port: number | undefine
   return [...authn, ...authz, ...last];
 }
 
-function filterOf({ name, failOpen }: PluginSlot): HttpFilter {
+function filterOf({ name, plugin, failOpen }: PluginSlot): HttpFilter {
   const value: Init<typeof ExtensionConfigSourceSchema> = {
     configSource: ADS,
     typeUrls: [typeUrlOf(WasmSchema), typeUrlOf(RBACSchema)],
-    defaultConfig: withoutModule(failOpen),
+    defaultConfig: withoutModule(plugin, failOpen),
   };
   return { name, configType: { case: 'configDiscovery', value } };
 }
 
-/** Lets all pass, or nothing. */
-export function withoutModule(failOpen: boolean) {
-  return any(RBACSchema, failOpen ? {} : { rules: {} });
+/** Lets all pass, or nothing; what is denied is told by the plugin's name. */
+export function withoutModule(plugin: string, failOpen: boolean) {
+  if (failOpen) return any(RBACSchema, {});
+  const everything: Init<typeof PolicySchema> = {
+    permissions: [{ rule: { case: 'any', value: true } }],
+    principals: [{ identifier: { case: 'any', value: true } }],
+  };
+  return any(RBACSchema, {
+    rules: { action: RBAC_Action.DENY, policies: { [`wasmplugin[${plugin}]`]: everything } },
+  });
 }

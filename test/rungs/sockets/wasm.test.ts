@@ -48,6 +48,30 @@ test('a plugin does to requests and answers what it says', async (t) => {
   });
 });
 
+const RUNAWAYS: Readonly<Record<string, string>> = {
+  'computes for ever': '(loop (br 0))',
+  'recurses for ever': '(drop (call $self (i32.const 0) (i32.const 0) (i32.const 0)))',
+  'calls the host for ever': '(loop (drop (call $as (i32.const 99))) (br 0))',
+};
+
+for (const [what, body] of Object.entries(RUNAWAYS))
+  test(`a plugin that ${what} is ended, and the proxy goes on`, async (t) => {
+    const runaway = `(module (import "env" "proxy_set_effective_context" (func $as (param i32) (result i32)))
+      (memory (export "memory") 1) (func (export "proxy_abi_version_0_2_1"))
+      (func (export "malloc") (param i32) (result i32) (i32.const 64))
+      (func $self (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) ${body} (i32.const 0)))`;
+    const { send, stats } = await withPlugins(t, {
+      runaway: pluginFilter(await assemble(runaway), { name: 'runaway' }),
+      other: pluginFilter(await assemble('kitchen')),
+    });
+    assert.equal((await send('other')('/', {})).status, 200);
+    assert.equal((await send('runaway')('/', {})).status, 503);
+    assert.equal((await send('runaway')('/', {})).status, 503);
+    assert.equal((await send('other')('/', {})).headers['x-wasm-response'], 'yes');
+    assert.equal(stats.counter('wasm.runaway.failures').value, 1);
+    assert.equal(stats.counter('wasm.runaway.refused').value, 2);
+  });
+
 for (const [policy, { name, run }] of Object.entries(FAILURE_CASES))
   test(`${policy}: ${name}`, async (t) => {
     const code = await assemble('kitchen');
@@ -81,10 +105,10 @@ test('what cannot run refuses requests or is passed by, and says so', async (t) 
       assert.equal((await send('closed')('/', {})).status, 503);
       assert.equal((await send('open')('/', {})).status, 200);
     });
-  await t.test('bytes that are no module, a file that is not there, a configuration that it refuses', async (t2) => {
+  await t.test('bytes that are no module, a file that is none, a configuration that it refuses', async (t2) => {
     const { send } = await withPlugins(t2, {
       bytes: pluginFilter(Buffer.from('no module')),
-      file: pluginFilter('/no/such/module.wasm'),
+      file: pluginFilter(import.meta.filename),
       configuration: pluginFilter(await assemble('kitchen'), { configuration: 'refuse' }),
     });
     for (const name of ['bytes', 'file', 'configuration']) assert.equal((await send(name)('/', {})).status, 503, name);

@@ -1,11 +1,12 @@
 // The real control plane without its process: texts -> configuration -> registry -> snapshot -> translation -> xDS, for a
 // few proxies, with every scenario's configuration in the place of the one before.
 import { type ObjectRef, type ProxyNode, silentLogger, type XdsResource } from '#base';
-import { type ConfigObject, parseText, viewOf } from '#config';
+import { type ConfigObject, type ConfigView, parseText, viewOf } from '#config';
 import { SystemClock } from '#io';
-import { buildSnapshot, type Snapshot } from '#push';
+import { buildSnapshot, type PluginModules, type SettledPlugins, type Snapshot } from '#push';
 import { Registry } from '#registry';
 import { type Authorization, type Rejection, type SnapshotChange, type XdsBackend, XdsServer } from '#xds';
+import { discoveryPlugins } from '../../../src/main/discovery-plugins.ts';
 import { makeTranslation } from '../../../src/main/discovery-translate.ts';
 
 const DOMAIN = 'cluster.local';
@@ -23,6 +24,10 @@ export class ControlPlane implements XdsBackend {
   readonly #principals: (node: ProxyNode) => string;
   #snapshot: Snapshot | undefined;
   #number = 0;
+  /** Modules that WasmPlugins name by address; fetched only when a test wants it. */
+  #modules: PluginModules | undefined;
+  #plugins: SettledPlugins = new Map();
+  #config: ConfigView = viewOf([]);
 
   constructor(principals: (node: ProxyNode) => string) {
     this.#principals = principals;
@@ -39,13 +44,46 @@ export class ControlPlane implements XdsBackend {
         for (const one of document.complaints) complaints.push(`${one.code} ${one.object} ${one.path}: ${one.message}`);
       }
     });
-    const config = viewOf(objects);
+    this.#config = viewOf(objects);
+    this.#modules?.configChanged(this.#config);
+    return { snapshot: this.#build(), complaints };
+  }
+
+  /** From here on modules are fetched, with these options of the control plane's command, and kept in `folder`. */
+  fetchModules(options: Readonly<Record<string, unknown>>, folder: string): void {
+    this.#modules = discoveryPlugins({
+      clock: new SystemClock(),
+      log: silentLogger,
+      folder,
+      options,
+      pusher: {
+        pluginsChanged: (plugins) => {
+          this.#plugins = plugins;
+          this.#build();
+        },
+      },
+    });
+  }
+
+  /** What the status of objects says. */
+  conditions(): readonly string[] {
+    return this.#snapshot?.conditions.map(({ code, object, message }) => `${code} ${object}: ${message}`) ?? [];
+  }
+
+  #build(): number {
+    const config = this.#config;
     const registry = new Registry({ domain: DOMAIN, cluster: 'Kubernetes' });
-    const built = buildSnapshot({ config, registry: registry.rebuild(config).view, domain: DOMAIN, former: undefined });
+    const built = buildSnapshot({
+      config,
+      registry: registry.rebuild(config).view,
+      domain: DOMAIN,
+      former: undefined,
+      plugins: this.#plugins,
+    });
     const number = ++this.#number;
     this.#snapshot = Object.freeze({ ...built, number, configNumber: number });
     for (const watcher of [...this.#watchers]) watcher({ kind: 'full', snapshot: number });
-    return { snapshot: number, complaints };
+    return number;
   }
 
   /** Every one of these proxies acknowledged the newest snapshot, or rejected some of it. */
@@ -98,6 +136,7 @@ export class ControlPlane implements XdsBackend {
   }
 
   close(): void {
+    this.#modules?.close();
     this.xds.close();
   }
 }

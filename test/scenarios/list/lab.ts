@@ -175,6 +175,11 @@ export class Lab {
     return path;
   }
 
+  /** For what only this lab needs. */
+  get folder(): string {
+    return this.#folder;
+  }
+
   log(role: Role): string {
     try {
       return readFileSync(this.#of(role).log, 'utf8');

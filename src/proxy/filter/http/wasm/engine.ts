@@ -3,6 +3,12 @@
 export interface EngineMemory {
   readonly buffer: ArrayBuffer;
 }
+export interface EngineGlobal {
+  value: number;
+}
+export interface EngineTable {
+  set(index: number, value: unknown): void;
+}
 /** Compiled code; the engine's, and opaque. */
 export interface EngineModule {
   readonly [Symbol.toStringTag]?: string;

@@ -12,6 +12,8 @@ export interface HeaderMap {
   add(name: string, value: string): boolean;
   remove(name: string): void;
   readonly size: number;
+  /** Of plain headers. */
+  readonly bytes: number;
 }
 
 const NAME = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
@@ -77,6 +79,10 @@ class BlockMap implements HeaderMap {
 
   get size(): number {
     return this.#block.count + this.#pseudo.names.length;
+  }
+
+  get bytes(): number {
+    return this.#block.byteSize;
   }
 
   get(name: string): string | undefined {

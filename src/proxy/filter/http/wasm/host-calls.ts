@@ -44,16 +44,18 @@ export const callFunctions: HostTable = {
     pointer,
   ) => {
     const { memory, parts } = machine;
+    if (clusterSize >>> 0 > 1024 || headersSize >>> 0 > WASM_LIMITS.headersBytesMax) return STATUS.badArgument;
+    if (bodySize >>> 0 > WASM_LIMITS.callBodyBytesMax) return STATUS.badArgument;
     const name = memory.utf8(cluster, clusterSize);
     const head = requestOf(decodePairs(memory.bytes(headers, headersSize), WASM_LIMITS.headersMax));
     const calls = callsOf(machine);
     if (head === undefined || parts.clusters.get(name) === undefined) return STATUS.badArgument;
     if (calls.open >= WASM_LIMITS.callsMax) return STATUS.internalFailure;
+    const content = memory.copy(body, bodySize);
     const id = calls.nextId;
     calls.nextId = (id % 0x7fff_ffff) + 1;
-    calls.open++;
     memory.setU32(pointer, id);
-    const content = memory.copy(body, bodySize);
+    calls.open++;
     if (content.length > 0) head.headers.set('content-length', String(content.length));
     callCluster(
       {
@@ -66,10 +68,7 @@ export const callFunctions: HostTable = {
       },
       (result) => {
         calls.open--;
-        // Its stream may be over meanwhile.
-        machine.after(() => {
-          if (machine.contexts.get(context.id) === context) context.callAnswered(id, result);
-        });
+        machine.after(() => context.root.callAnswered(id, result));
       },
     );
     return STATUS.ok;

@@ -20,6 +20,7 @@ const INFO = 2;
 const GENERAL: HostTable = {
   proxy_log: (machine, { root }, level, pointer, size) => {
     const text = machine.memory.utf8(pointer, Math.min(size >>> 0, WASM_LIMITS.logLineBytesMax));
+    if (!machine.mayLog()) return STATUS.internalFailure;
     root.log[LEVELS[level ?? INFO] ?? 'info'](text);
     return STATUS.ok;
   },
@@ -47,17 +48,20 @@ const GENERAL: HostTable = {
     return STATUS.ok;
   },
   proxy_get_property: (machine, context, path, pathSize, pointer, size) => {
+    if (pathSize >>> 0 > WASM_LIMITS.propertyBytesMax) return STATUS.notFound;
     const found = context.property(pathOf(machine.memory.utf8(path, pathSize)));
     if (found === undefined) return STATUS.notFound;
     machine.memory.give(found, pointer, size);
     return STATUS.ok;
   },
-  proxy_set_property: (machine, context, path, pathSize, value, size) =>
-    context.setProperty(pathOf(machine.memory.utf8(path, pathSize)), machine.memory.latin1(value, size))
+  proxy_set_property: (machine, context, path, pathSize, value, size) => {
+    if ((pathSize >>> 0) + (size >>> 0) > WASM_LIMITS.propertyBytesMax) return STATUS.badArgument;
+    return context.setProperty(pathOf(machine.memory.utf8(path, pathSize)), machine.memory.latin1(value, size))
       ? STATUS.ok
-      : STATUS.badArgument,
+      : STATUS.badArgument;
+  },
   proxy_call_foreign_function: (machine, context, name, nameSize) => {
-    if (machine.memory.utf8(name, nameSize) !== 'clear_route_cache') return STATUS.notFound;
+    if (nameSize >>> 0 > 100 || machine.memory.utf8(name, nameSize) !== 'clear_route_cache') return STATUS.notFound;
     context.clearRoute();
     return STATUS.ok;
   },

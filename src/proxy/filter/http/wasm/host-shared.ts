@@ -36,9 +36,12 @@ export const sharedFunctions: HostTable = {
     memory.setU32(cas, found.cas);
     return STATUS.ok;
   },
-  proxy_set_shared_data: (machine, _, key, keySize, value, size, cas) =>
-    machine.parts.shared.set(machine.memory.latin1(key, keySize), machine.memory.copy(value, size), cas >>> 0),
+  proxy_set_shared_data: (machine, _, key, keySize, value, size, cas) => {
+    if ((keySize >>> 0) + (size >>> 0) > WASM_LIMITS.sharedDataBytesMax) return STATUS.internalFailure;
+    return machine.parts.shared.set(machine.memory.latin1(key, keySize), machine.memory.copy(value, size), cas >>> 0);
+  },
   proxy_register_shared_queue: (machine, { root }, name, nameSize, pointer) => {
+    if (nameSize >>> 0 > WASM_LIMITS.metricNameBytesMax) return STATUS.badArgument;
     const queue = machine.parts.shared.register(machine.memory.latin1(name, nameSize), () =>
       root.queueReady(queue?.id ?? 0),
     );
@@ -48,6 +51,7 @@ export const sharedFunctions: HostTable = {
   },
   // Other vm_ids' queues are not to be seen.
   proxy_resolve_shared_queue: (machine, { root }, vmId, vmIdSize, name, nameSize, pointer) => {
+    if ((vmIdSize >>> 0) + (nameSize >>> 0) > 2 * WASM_LIMITS.metricNameBytesMax) return STATUS.notFound;
     const of = machine.memory.utf8(vmId, vmIdSize);
     const queue =
       of === '' || of === root.vmId ? machine.parts.shared.resolve(machine.memory.latin1(name, nameSize)) : undefined;
@@ -56,17 +60,18 @@ export const sharedFunctions: HostTable = {
     return STATUS.ok;
   },
   proxy_enqueue_shared_queue: (machine, _, id, value, size) => {
-    const queue = machine.parts.shared.queue(id);
+    const { shared, clock } = machine.parts;
+    const queue = shared.queue(id);
     if (queue === undefined) return STATUS.notFound;
-    if (queue.entries.length >= WASM_LIMITS.queueEntriesMax) return STATUS.internalFailure;
-    queue.entries.push(machine.memory.copy(value, size));
-    machine.parts.clock.setTimer(0, () => queue.ready(), { unref: true });
+    if (size >>> 0 > WASM_LIMITS.queueBytesMax || !shared.put(queue, machine.memory.copy(value, size)))
+      return STATUS.internalFailure;
+    clock.setTimer(0, () => shared.tell(queue), { unref: true });
     return STATUS.ok;
   },
   proxy_dequeue_shared_queue: (machine, _, id, pointer, size) => {
     const queue = machine.parts.shared.queue(id);
     if (queue === undefined) return STATUS.notFound;
-    const first = queue.entries.shift();
+    const first = machine.parts.shared.take(queue);
     if (first === undefined) return STATUS.empty;
     machine.memory.give(first, pointer, size);
     return STATUS.ok;
@@ -74,6 +79,7 @@ export const sharedFunctions: HostTable = {
   proxy_define_metric: (machine, _, kind, name, nameSize, pointer) => {
     const known = metricsOf(machine);
     const type = METRIC_KINDS[kind];
+    if (nameSize >>> 0 > WASM_LIMITS.metricNameBytesMax) return STATUS.badArgument;
     const text = machine.memory.utf8(name, nameSize);
     if (type === undefined || text === '') return STATUS.badArgument;
     let id = known.byName.get(`${type} ${text}`);

@@ -17,7 +17,11 @@ function change(
   const map = context.map(type);
   if (map === undefined) return STATUS.badArgument;
   const { memory } = machine;
-  if (map.size >= WASM_LIMITS.headersMax) return STATUS.internalFailure;
+  const bytes = (keySize >>> 0) + (valueSize >>> 0);
+  // As many small ones as may be are not too many bytes.
+  const large = bytes > WASM_LIMITS.headersBytesMax / WASM_LIMITS.headersMax;
+  if (map.size >= WASM_LIMITS.headersMax || (large && map.bytes + bytes > WASM_LIMITS.headersBytesMax))
+    return STATUS.internalFailure;
   if (!map[how](memory.latin1(key, keySize), memory.latin1(value, valueSize))) return STATUS.badArgument;
   context.mapChanged(type);
   return STATUS.ok;
@@ -58,6 +62,7 @@ export const streamFunctions: HostTable = {
   },
   proxy_set_header_map_pairs: (machine, context, type, pointer, size) => {
     const map = context.map(type);
+    if (size >>> 0 > WASM_LIMITS.headersBytesMax) return STATUS.badArgument;
     const pairs = decodePairs(machine.memory.bytes(pointer, size), WASM_LIMITS.headersMax);
     if (map === undefined || pairs === undefined) return STATUS.badArgument;
     for (const [name] of map.pairs()) if (!name.startsWith(':')) map.remove(name);
@@ -84,6 +89,7 @@ export const streamFunctions: HostTable = {
   proxy_set_buffer_bytes: (machine, context, type, start, length, pointer, size) => {
     const bytes = context.buffer(type);
     if (bytes === undefined) return STATUS.notFound;
+    if (bytes.length + (size >>> 0) > WASM_LIMITS.bodyBytesMax) return STATUS.badArgument;
     const value = machine.memory.copy(pointer, size);
     const from = Math.min(start >>> 0, bytes.length);
     const made = Buffer.concat([bytes.subarray(0, from), value, bytes.subarray(from + (length >>> 0))]);
@@ -110,6 +116,11 @@ export const streamFunctions: HostTable = {
     grpcStatus,
   ) => {
     const { memory } = machine;
+    if (
+      bodySize >>> 0 > WASM_LIMITS.bodyBytesMax ||
+      (headersSize >>> 0) + (detailsSize >>> 0) > WASM_LIMITS.headersBytesMax
+    )
+      return STATUS.badArgument;
     const pairs = decodePairs(memory.bytes(headers, headersSize), WASM_LIMITS.headersMax);
     if (pairs === undefined || !(status >= 200 && status <= 599)) return STATUS.badArgument;
     // The log takes no blanks in it.
@@ -117,7 +128,7 @@ export const streamFunctions: HostTable = {
     return context.reply({
       status: status,
       body: memory.utf8(body, bodySize),
-      details: why === '' ? 'via_wasm' : `via_wasm::${why}`,
+      details: why === '' ? 'via_wasm' : why,
       headers: plainPairs(pairs),
       ...((grpcStatus ?? -1) >= 0 ? { grpcStatus: grpcStatus } : {}),
     })

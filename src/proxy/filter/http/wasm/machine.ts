@@ -10,7 +10,9 @@ import { engine, type EngineModule } from './engine.ts';
 import { GuestMemory } from './guest-memory.ts';
 import type { HeaderMap } from './header-map.ts';
 import { hostFunctions } from './host-functions.ts';
+import { WASM_LIMITS } from './limits.ts';
 import type { SharedState } from './shared-state.ts';
+import { TimeBudget } from './time-budget.ts';
 import { wasiFunctions } from './wasi.ts';
 
 export interface MachineParts {
@@ -44,8 +46,6 @@ export interface GuestContext {
   clearRoute(): void;
   /** proxy_done: what the guest waited for is over. */
   done(): boolean;
-  /** The answer to a call of this context, or why there is none. */
-  callAnswered(id: number, result: CallResult): void;
   /** The machine is gone. */
   machineFailed(): void;
 }
@@ -55,6 +55,8 @@ export interface RootFacts {
   readonly log: Logger;
   setTick(ms: number): void;
   queueReady(id: number): void;
+  /** The answer to a call of the plugin or of one of its streams, or why there is none. */
+  callAnswered(id: number, result: CallResult): void;
 }
 
 type Export = (...args: number[]) => number | bigint | undefined;
@@ -76,6 +78,9 @@ export class Machine {
   current: GuestContext | undefined = undefined;
   failure: Error | undefined = undefined;
   readonly #exports: Readonly<Record<string, unknown>>;
+  readonly #budget: TimeBudget;
+  /** What the present call has logged. */
+  #lines = 0;
   readonly #after: (() => void)[] = [];
   #depth = 0;
   #nextId = 1;
@@ -84,10 +89,12 @@ export class Machine {
     parts: MachineParts,
     exports: Readonly<Record<string, unknown>>,
     memory: GuestMemory,
+    budget: TimeBudget,
     old: boolean,
   ) {
     this.parts = parts;
     this.#exports = exports;
+    this.#budget = budget;
     this.memory = memory;
     this.old = old;
     this.on = Object.fromEntries(Object.entries(CALLBACKS).map(([key, name]) => [key, this.find(name)])) as Callbacks;
@@ -104,7 +111,7 @@ export class Machine {
       return machine;
     };
     const env = hostFunctions(self);
-    const wasi = wasiFunctions({ ...parts, memory: () => self().memory });
+    const wasi = wasiFunctions({ ...parts, memory: () => self().memory, mayLog: () => self().mayLog() });
     const imports: Record<string, Record<string, unknown>> = {};
     for (const { module, name, kind } of engine.Module.imports(parts.module)) {
       const found =
@@ -123,7 +130,8 @@ export class Machine {
     const allocate = (exports['proxy_on_memory_allocate'] ?? exports['malloc']) as Export | undefined;
     if (allocate === undefined) throw new Error('it exports neither proxy_on_memory_allocate nor malloc');
     const memory = new GuestMemory(exports['memory'], (size) => Number(allocate(size)) >>> 0);
-    machine = new Machine(parts, exports, memory, version.endsWith('0_1_0'));
+    const budget = await TimeBudget.of(exports, parts.clock);
+    machine = new Machine(parts, exports, memory, budget, version.endsWith('0_1_0'));
     const start = machine.find('_initialize') ?? machine.find('_start');
     if (start !== undefined) machine.run(undefined, start);
     if (machine.failure !== undefined) throw machine.failure;
@@ -147,11 +155,11 @@ export class Machine {
     if (this.failure !== undefined) return FAILED;
     const former = this.current;
     this.current = context;
-    this.#depth++;
+    if (this.#depth++ === 0) this.#begin();
     try {
       return Number(callback(a, b, c, d, e) ?? 0);
     } catch (error) {
-      this.#fail(error instanceof Error ? error : new Error(String(error)));
+      this.#fail(this.#budget.overdrawn ?? (error instanceof Error ? error : new Error(String(error))));
       return FAILED;
     } finally {
       this.current = former;
@@ -162,7 +170,18 @@ export class Machine {
   /** After the guest's present call, or at once when there is none. */
   after(action: () => void): void {
     if (this.#depth === 0) action();
-    else this.#after.push(action);
+    else if (this.#after.length < WASM_LIMITS.actionsMax) this.#after.push(action);
+    else throw new Error(`it did more than ${WASM_LIMITS.actionsMax} things to requests in one call`);
+  }
+
+  /** False when the present call has logged enough. */
+  mayLog(): boolean {
+    return ++this.#lines <= WASM_LIMITS.logLinesMax;
+  }
+
+  #begin(): void {
+    this.#lines = 0;
+    this.#budget.begin();
   }
 
   #settle(): void {

@@ -14,8 +14,7 @@ export abstract class PluginContext implements GuestContext {
   readonly id: number;
   readonly machine: Machine;
   readonly settings: PluginSettings;
-  abstract readonly root: RootFacts & { readonly id: number };
-  #answer: CallAnswer | undefined = undefined;
+  abstract readonly root: RootFacts & { readonly id: number; readonly answer: CallAnswer | undefined };
 
   constructor(machine: Machine, settings: PluginSettings) {
     this.machine = machine;
@@ -25,7 +24,7 @@ export abstract class PluginContext implements GuestContext {
   }
 
   map(type: number): HeaderMap | undefined {
-    const answer = this.#answer;
+    const { answer } = this.root;
     if (answer === undefined) return undefined;
     if (type === MAP.callHeaders) return responseMap(answer);
     return type === MAP.callTrailers && answer.trailers !== undefined ? plainMap(answer.trailers) : undefined;
@@ -36,7 +35,7 @@ export abstract class PluginContext implements GuestContext {
   buffer(type: number): Buffer | undefined {
     switch (type) {
       case BUFFER.callBody:
-        return this.#answer?.body;
+        return this.root.answer?.body;
       case BUFFER.vmConfiguration:
         return this.settings.vmConfiguration;
       case BUFFER.pluginConfiguration:
@@ -76,26 +75,12 @@ export abstract class PluginContext implements GuestContext {
     return false;
   }
 
-  /** A call that failed has no headers. */
-  callAnswered(id: number, result: CallResult): void {
-    this.#answer = result.ok ? result.answer : undefined;
-    const answer = this.#answer;
-    this.machine.run(
-      this,
-      this.machine.on.callResponse,
-      this.id,
-      id,
-      answer === undefined ? 0 : answer.headers.count + 1,
-      answer?.body.length ?? 0,
-      answer?.trailers?.count ?? 0,
-    );
-    this.#answer = undefined;
-  }
-
   abstract machineFailed(): void;
 }
 
 export class RootContext extends PluginContext implements RootFacts {
+  /** To the call whose callback runs. */
+  answer: CallAnswer | undefined = undefined;
   readonly #failed: () => void;
   #tick: Timer | undefined = undefined;
 
@@ -142,6 +127,25 @@ export class RootContext extends PluginContext implements RootFacts {
       },
       { unref: true },
     );
+  }
+
+  /**
+   * The guest is told as the plugin, whoever asked, and takes the stream's part by proxy_set_effective_context (as Envoy does). A call
+   * that failed has no headers.
+   */
+  callAnswered(id: number, result: CallResult): void {
+    const answer = result.ok ? result.answer : undefined;
+    this.answer = answer;
+    this.machine.run(
+      this,
+      this.machine.on.callResponse,
+      this.id,
+      id,
+      answer === undefined ? 0 : answer.headers.count + 1,
+      answer?.body.length ?? 0,
+      answer?.trailers?.count ?? 0,
+    );
+    this.answer = undefined;
   }
 
   queueReady(queue: number): void {

@@ -12,6 +12,8 @@ export interface SharedQueue {
   readonly id: number;
   readonly name: string;
   readonly entries: Buffer[];
+  /** Turns in which its owner will be called. */
+  announced: number;
   /** Called in a later turn, when something was put in. */
   ready: () => void;
 }
@@ -19,6 +21,7 @@ export interface SharedQueue {
 export class SharedState {
   readonly #data = new Map<string, Entry>();
   #bytes = 0;
+  #queued = 0;
   #cas = 1;
   readonly #queues = new Map<number, SharedQueue>();
 
@@ -46,7 +49,7 @@ export class SharedState {
       return found;
     }
     if (this.#queues.size >= WASM_LIMITS.queuesMax) return undefined;
-    const queue: SharedQueue = { id: this.#queues.size + 1, name, entries: [], ready };
+    const queue: SharedQueue = { id: this.#queues.size + 1, name, entries: [], announced: 0, ready };
     this.#queues.set(queue.id, queue);
     return queue;
   }
@@ -54,6 +57,27 @@ export class SharedState {
   resolve(name: string): SharedQueue | undefined {
     for (const queue of this.#queues.values()) if (queue.name === name) return queue;
     return undefined;
+  }
+
+  /** False when it is full, or its owner has much to hear already. */
+  put(queue: SharedQueue, value: Buffer): boolean {
+    const full = queue.entries.length >= WASM_LIMITS.queueEntriesMax || queue.announced >= WASM_LIMITS.queueEntriesMax;
+    if (full || this.#queued + value.length > WASM_LIMITS.queueBytesMax) return false;
+    this.#queued += value.length;
+    queue.entries.push(value);
+    queue.announced++;
+    return true;
+  }
+
+  take(queue: SharedQueue): Buffer | undefined {
+    const first = queue.entries.shift();
+    this.#queued -= first?.length ?? 0;
+    return first;
+  }
+
+  tell(queue: SharedQueue): void {
+    queue.announced--;
+    queue.ready();
   }
 
   queue(id: number): SharedQueue | undefined {

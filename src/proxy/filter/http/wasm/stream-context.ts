@@ -15,6 +15,8 @@ const END_HERE = 2;
 
 /** What a direction of the stream is at. */
 interface Half {
+  /** The plugin let the head go on at once. */
+  headGone: boolean;
   paused: boolean;
   /** Everything that comes is kept for the plugin to see at once. */
   buffering: boolean;
@@ -23,7 +25,14 @@ interface Half {
   body: Buffer | undefined;
   changed: boolean;
 }
-const newHalf = (): Half => ({ paused: false, buffering: false, passing: false, body: undefined, changed: false });
+const newHalf = (): Half => ({
+  headGone: false,
+  paused: false,
+  buffering: false,
+  passing: false,
+  body: undefined,
+  changed: false,
+});
 
 export class WasmFilter implements HttpFilter, Waiter {
   readonly #plugin: Plugin;
@@ -98,6 +107,7 @@ export class WasmFilter implements HttpFilter, Waiter {
       return 'continue';
     }
     this.#plugin.refused.inc();
+    this.#callbacks.record.policyRule = `plugin[${this.#plugin.settings.facts.name}]`;
     this.#callbacks.reply(REFUSAL);
     return 'stop';
   }
@@ -217,9 +227,9 @@ class StreamContext extends PluginContext {
   override map(type: number): HeaderMap | undefined {
     switch (type) {
       case MAP.requestHeaders:
-        return this.#request === undefined ? undefined : requestMap(this.#request);
+        return this.#request === undefined || this.#gone(0) ? undefined : requestMap(this.#request);
       case MAP.responseHeaders:
-        return this.#response === undefined ? undefined : responseMap(this.#response);
+        return this.#response === undefined || this.#gone(1) ? undefined : responseMap(this.#response);
       case MAP.requestTrailers:
         return this.#requestTrailers === undefined ? undefined : plainMap(this.#requestTrailers);
       case MAP.responseTrailers:
@@ -257,7 +267,10 @@ class StreamContext extends PluginContext {
 
   override setProperty(path: readonly string[], value: string): boolean {
     const { record } = this.#callbacks;
-    (record.filterState ??= new Map()).set(`wasm.${path.join('.')}`, value);
+    const state = (record.filterState ??= new Map());
+    const name = `wasm.${path.join('.')}`;
+    if (!state.has(name) && state.size >= WASM_LIMITS.propertiesMax) return false;
+    state.set(name, value);
     return true;
   }
 
@@ -271,7 +284,9 @@ class StreamContext extends PluginContext {
   override reply(reply: LocalReply): boolean {
     if (this.#over) return false;
     this.machine.after(() => {
-      if (!this.#over) this.#callbacks.reply(reply);
+      if (this.#over) return;
+      this.#callbacks.record.policyRule = `plugin[${this.settings.facts.name}]`;
+      this.#callbacks.reply(reply);
     });
     return true;
   }
@@ -297,13 +312,17 @@ class StreamContext extends PluginContext {
       return;
     }
     this.#plugin.refused.inc();
+    this.#callbacks.record.policyRule = `plugin[${this.settings.facts.name}]`;
     this.#callbacks.reply(REFUSAL);
   }
 
   #headStatus(direction: 0 | 1, action: number, end: boolean): FilterStatus {
     if (action === FAILED || this.#failed) return this.#afterFailure();
-    if (action === GO_ON || action === END_HERE) return 'continue';
     const half = this.#halves[direction];
+    if (action === GO_ON || action === END_HERE) {
+      half.headGone = true;
+      return 'continue';
+    }
     half.paused = true;
     half.buffering = this.settings.bodyBehindHead && action === 1 && !end;
     return half.buffering ? 'buffer' : 'stop';
@@ -325,6 +344,11 @@ class StreamContext extends PluginContext {
       this.#callbacks.continueRequest();
     } else this.#callbacks.continueResponse();
     half.passing = false;
+  }
+
+  /** A head that the plugin let go on is not to be had until all is over (as in Envoy): it may be on its way already. */
+  #gone(direction: 0 | 1): boolean {
+    return this.#halves[direction].headGone && !this.#over;
   }
 
   #letHeadPass(): void {

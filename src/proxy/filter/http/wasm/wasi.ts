@@ -1,7 +1,7 @@
 // The part of WASI preview 1 that plugins' runtimes call: environment, clocks, randomness, output to the log. Files there are none.
 
 import type { Clock, Logger, Random } from '#base';
-import type { GuestMemory } from './guest-memory.ts';
+import { BadPointer, type GuestMemory } from './guest-memory.ts';
 import { WASM_LIMITS } from './limits.ts';
 
 export interface WasiParts {
@@ -10,6 +10,7 @@ export interface WasiParts {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  readonly mayLog: () => boolean;
 }
 
 /** The guest ended itself. */
@@ -22,6 +23,7 @@ export class GuestExit extends Error {
 
 const OK = 0;
 const BAD_FILE = 8;
+const FAULT = 21;
 const INVALID = 28;
 const NO_SYSTEM = 52;
 
@@ -34,7 +36,14 @@ path_rename path_symlink path_unlink_file poll_oneoff proc_raise sock_accept soc
 
 type Host = (...args: never[]) => number;
 
-export function wasiFunctions({ memory, environment, clock, random, log }: WasiParts): ReadonlyMap<string, Host> {
+export function wasiFunctions({
+  memory,
+  environment,
+  clock,
+  random,
+  log,
+  mayLog,
+}: WasiParts): ReadonlyMap<string, Host> {
   const variables = [...environment].map(([name, value]) => Buffer.from(`${name}=${value}\0`));
   const told = (texts: readonly Buffer[], pointers: number, bytes: number): number => {
     let at = bytes;
@@ -57,14 +66,16 @@ export function wasiFunctions({ memory, environment, clock, random, log }: WasiP
     if (file !== 1 && file !== 2) return BAD_FILE;
     let line = '';
     let bytes = 0;
+    if (count >>> 0 > WASM_LIMITS.writePiecesMax) return INVALID;
     for (let i = 0; i < count >>> 0; i++) {
       const size = memory().u32(vectors + 8 * i + 4);
-      if (line.length < WASM_LIMITS.logLineBytesMax) line += memory().utf8(memory().u32(vectors + 8 * i), size);
+      const room = WASM_LIMITS.logLineBytesMax - line.length;
+      if (room > 0) line += memory().utf8(memory().u32(vectors + 8 * i), Math.min(size, room));
       bytes += size;
     }
     memory().setU32(written, bytes);
     const text = line.slice(0, WASM_LIMITS.logLineBytesMax).trimEnd();
-    if (text !== '') log[file === 1 ? 'info' : 'error'](text);
+    if (text !== '' && mayLog()) log[file === 1 ? 'info' : 'error'](text);
     return OK;
   };
   const nanos = (ms: number): bigint => BigInt(Math.round(ms * 1000)) * 1000n;
@@ -91,6 +102,7 @@ export function wasiFunctions({ memory, environment, clock, random, log }: WasiP
     [
       'random_get',
       (pointer: number, size: number) => {
+        if (size >>> 0 > WASM_LIMITS.randomBytesMax) return INVALID;
         const bytes = memory().bytes(pointer, size);
         for (let i = 0; i < bytes.length; i++) bytes[i] = random.uint32() & 0xff;
         return OK;
@@ -120,5 +132,17 @@ export function wasiFunctions({ memory, environment, clock, random, log }: WasiP
     ],
   ] as readonly (readonly [string, Host])[]);
   for (const name of UNAVAILABLE) found.set(name, () => NO_SYSTEM);
-  return found;
+  return new Map([...found].map(([name, host]) => [name, answeringFaults(host)]));
+}
+
+/** A bad pointer is the guest's fault, and it is told. */
+function answeringFaults(host: Host): Host {
+  return (...args) => {
+    try {
+      return host(...args);
+    } catch (error) {
+      if (error instanceof BadPointer) return FAULT;
+      throw error;
+    }
+  };
 }

@@ -1,12 +1,12 @@
 // All plugins of one thread: modules are compiled once beside the traffic, machines are shared by vm_id, code and environment, plugins
 // by all filters with one configuration.
 
-import type { Clock, Logger, Random } from '#base';
+import { type Clock, type Logger, type Random, runInSlices } from '#base';
 import type { StatStore } from '#telemetry';
 import type { ModuleSource } from '../../../services.ts';
 import type { ClusterManager } from '../../../upstream/cluster-manager.ts';
 import { engine, type EngineModule } from './engine.ts';
-import { boundMemory } from './bound-memory.ts';
+import { boundModule } from './bound-module.ts';
 import { WASM_LIMITS } from './limits.ts';
 import { Machine } from './machine.ts';
 import { Plugin } from './plugin.ts';
@@ -105,12 +105,18 @@ export class WasmHost {
   #module({ codeKey, code }: PluginSettings): Promise<EngineModule> {
     let found = this.#modules.get(codeKey);
     if (found === undefined) {
-      found = this.#read(code).then((bytes) =>
-        engine.compile(Uint8Array.from(boundMemory(bytes, WASM_LIMITS.memoryBytesMax))),
-      );
+      found = this.#compile(code);
       this.#modules.set(codeKey, found);
     }
     return found;
+  }
+
+  /** Twice: limits are written into what the engine has found valid. */
+  async #compile(code: ModuleCode): Promise<EngineModule> {
+    const bytes = Uint8Array.from(await this.#read(code));
+    await engine.compile(bytes);
+    const bound = await runInSlices(boundModule(bytes, WASM_LIMITS.memoryBytesMax), this.parts.clock);
+    return engine.compile(Uint8Array.from(bound));
   }
 
   async #read(code: ModuleCode): Promise<Uint8Array> {
