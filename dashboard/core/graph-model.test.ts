@@ -100,3 +100,16 @@ test('idle workloads are shown when asked for', () => {
     [['ratings-v1', 'idle']],
   );
 });
+
+test('what reached nobody was spoken to nobody: its link is neither mutually authenticated nor plaintext', () => {
+  const lost = edgeOf({ destination: 'unknown', destinationNamespace: 'unknown', mtls: 0 });
+  const { nodes, links } = buildGraph([...VERSIONS, lost], [], OPTIONS);
+  assert.deepEqual(
+    nodes.filter(({ kind }) => kind === 'service').map(({ id }) => id),
+    ['service/default/reviews'],
+  );
+  assert.equal(links.find(({ to }) => to === 'service/default/reviews')?.mtls, 'nobody');
+  // At the level of services it is one link with what arrived, and that alone is judged.
+  const [whole] = buildGraph([edgeOf({}), lost], [], { ...OPTIONS, level: 'service' }).links;
+  assert.equal(whole?.mtls, 'all');
+});

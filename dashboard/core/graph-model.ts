@@ -38,7 +38,8 @@ export interface GraphLink {
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
-  readonly mtls: 'all' | 'some' | 'none';
+  /** `nobody`: it reached no workload, so it was spoken to nobody. */
+  readonly mtls: 'all' | 'some' | 'none' | 'nobody';
   readonly openConnections: number;
   readonly bytesPerSecond: number;
 }
@@ -83,6 +84,8 @@ interface Side {
   readonly namespace: string;
   readonly service: string;
   readonly version: string;
+  /** Asked for as a service, and answered by no workload. */
+  readonly unreached?: true;
 }
 
 interface Sums {
@@ -104,6 +107,8 @@ interface LinkSums {
   errorRate: number;
   deniedRate: number;
   weight: number;
+  /** Of the weight, what reached somebody. */
+  reached: number;
   p50: number;
   p95: number;
   p99: number;
@@ -153,6 +158,11 @@ export function buildGraph(
   return { ...boxesOf(all, options), links: [...links.values()].map(finishLink) };
 }
 
+/** Of a service of the mesh; one outside of it has no workload that could be known. */
+export function reachedNobody(edge: Pick<TrafficEdgeJson, 'destination' | 'service'>): boolean {
+  return edge.destination === UNKNOWN && edge.service.includes('.svc.');
+}
+
 /** What never reached a workload is shown at the service that was asked. */
 function destinationSide(edge: TrafficEdgeJson): Side {
   const [host = '', namespace = ''] = edge.service.split('.');
@@ -168,6 +178,7 @@ function destinationSide(edge: TrafficEdgeJson): Side {
     namespace: edge.service.includes('.svc.') ? namespace : UNKNOWN,
     service: host,
     version: '',
+    ...(reachedNobody(edge) ? { unreached: true } : {}),
   };
 }
 
@@ -202,7 +213,7 @@ function nodeOf(side: Side, gateways: ReadonlySet<string>, options: GraphOptions
       ...none,
     };
   const gateway = gateways.has(`${namespace}/${workload}`);
-  if (options.level === 'service')
+  if (options.level === 'service' || side.unreached === true)
     return {
       id: `service/${namespace}/${service}`,
       kind: gateway ? 'gateway' : 'service',
@@ -240,6 +251,7 @@ function addLink(links: Map<string, LinkSums>, from: string, to: string, edge: T
         errorRate: 0,
         deniedRate: 0,
         weight: 0,
+        reached: 0,
         p50: 0,
         p95: 0,
         p99: 0,
@@ -259,7 +271,10 @@ function addLink(links: Map<string, LinkSums>, from: string, to: string, edge: T
   link.p50 += edge.p50Ms * weight;
   link.p95 = Math.max(link.p95, edge.p95Ms);
   link.p99 = Math.max(link.p99, edge.p99Ms);
-  link.mtls += edge.mtls * weight;
+  if (!reachedNobody(edge)) {
+    link.reached += weight;
+    link.mtls += edge.mtls * weight;
+  }
   link.open += edge.openConnections;
   link.bytes += edge.bytesSentPerSecond + edge.bytesReceivedPerSecond;
 }
@@ -284,7 +299,7 @@ export function healthOf(errorShare: number): Health {
 }
 
 function finishLink(link: LinkSums): GraphLink {
-  const mtls = link.mtls / link.weight;
+  const mtls = link.mtls / link.reached;
   return {
     id: `${link.from}>${link.to}`,
     from: link.from,
@@ -298,7 +313,7 @@ function finishLink(link: LinkSums): GraphLink {
     p50Ms: link.p50 / link.weight,
     p95Ms: link.p95,
     p99Ms: link.p99,
-    mtls: mtls > 0.999 ? 'all' : mtls < 0.001 ? 'none' : 'some',
+    mtls: link.reached === 0 ? 'nobody' : mtls > 0.999 ? 'all' : mtls < 0.001 ? 'none' : 'some',
     openConnections: link.open,
     bytesPerSecond: link.bytes,
   };

@@ -28,7 +28,7 @@ export interface GraphShape {
   readonly boxes: readonly { readonly id: string; readonly parent: string; readonly kind: string }[];
 }
 
-export const NODE_WIDTH = 204;
+export const NODE_WIDTH = 210;
 export const NODE_HEIGHT = 56;
 const LABEL_WIDTH = 100;
 const LABEL_HEIGHT = 34;

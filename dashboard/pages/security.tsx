@@ -3,6 +3,7 @@ import type { ReactNode } from 'react';
 import type { TrafficEdgeJson } from '../../src/api/dashboard-json.ts';
 import { deniedIdentities } from '../core/denied-identities.ts';
 import { clockText, percentText, rateText, shortPrincipal } from '../core/format.ts';
+import { reachedNobody } from '../core/graph-model.ts';
 import { type Readiness, strictReadiness } from '../core/strict-readiness.ts';
 import { useDenied, useObjects, useStatus, useTrafficOf } from '../store/api.ts';
 import { useSession } from '../store/session.ts';
@@ -20,7 +21,8 @@ export function SecurityPage(): ReactNode {
   const { data } = useTrafficOf(3600, undefined);
   const edges = data?.edges ?? [];
   const rows = status.data === undefined ? [] : strictReadiness(status.data, edges, objects.data ?? []);
-  const plaintext = edges.filter((one) => one.mtls < 1);
+  // What reached nobody was spoken to nobody, in plaintext or otherwise.
+  const plaintext = edges.filter((one) => one.mtls < 1 && !reachedNobody(one));
   const denied = edges.filter((one) => deniedOf(one) > 0);
   return (
     <>
@@ -292,7 +294,12 @@ function EdgeTable({
         {
           name: 'Callee',
           sort: (e) => e.destination,
-          cell: (e) => <a href={`/workloads/${e.destinationNamespace}/${e.destination}`}>{e.destination}</a>,
+          cell: (e) =>
+            e.destination === 'unknown' ? (
+              <span>{e.service || 'nothing that is known'}</span>
+            ) : (
+              <a href={`/workloads/${e.destinationNamespace}/${e.destination}`}>{e.destination}</a>
+            ),
         },
         {
           name: 'Requests/s',

@@ -175,6 +175,8 @@ interface EndpointSeen {
 function Endpoints({ place, proxies }: { readonly place: Place; readonly proxies: readonly string[] }): ReactNode {
   const { data } = useProxyConfig(proxies[0] ?? '');
   const live = useProxiesLive(proxies);
+  // Until a caller has told, nothing is known, which is not the same as none.
+  const told = live.some((one) => one !== undefined);
   const rows = endpointsSeen(place, data, proxies, live);
   return (
     <section className="card tight">
@@ -211,12 +213,12 @@ function Endpoints({ place, proxies }: { readonly place: Place; readonly proxies
                 <span className="is-bad">{r.ejectedBy.join(', ')}</span>
               ),
           },
-          { name: 'Requests', number: true, sort: (r) => r.requests, cell: (r) => r.requests },
+          { name: 'Requests', number: true, sort: (r) => r.requests, cell: (r) => (told ? r.requests : '–') },
           {
             name: 'Errors',
             number: true,
             sort: (r) => r.errors,
-            cell: (r) => <span className={r.errors > 0 ? 'is-bad' : ''}>{r.errors}</span>,
+            cell: (r) => <span className={r.errors > 0 ? 'is-bad' : ''}>{told ? r.errors : '–'}</span>,
           },
         ]}
       />

@@ -36,11 +36,13 @@ export function TracesPage({ params: [id = ''] }: { readonly params: readonly st
 function TraceList(): ReactNode {
   const [service, setService] = useChoice('service', '');
   const [slowerMs, setSlower] = useChoice('slower', '');
-  const query = new URLSearchParams({ service, slowerMs, limit: '200' });
+  const query = new URLSearchParams({ service, slowerMs, limit: '100' });
   const { data, error } = useQuery({
     queryKey: ['traces', service, slowerMs],
     queryFn: () => getJson<TracesJson>(`/api/v1/traces?${query}`),
+    // The next is asked for when the last has come: a slow collector is not asked by a queue.
     refetchInterval: 5000,
+    retry: 1,
     placeholderData: (before) => before,
   });
   if (error !== null)

@@ -253,8 +253,13 @@ function Certificates({ name }: { readonly name: string }): ReactNode {
         columns={[
           { name: 'Of', cell: (c) => (c.role === 'own' ? 'the workload' : 'the root that it trusts') },
           { name: 'Subject', cell: (c) => <span className="mono small">{c.subject}</span> },
-          { name: 'Serial', cell: (c) => <span className="mono small">{c.serial}</span> },
-          { name: 'Valid until', cell: (c) => new Date(c.notAfterMs).toISOString().slice(0, 16).replace('T', ' ') },
+          { name: 'Serial', extra: true, cell: (c) => <span className="mono small">{c.serial}</span> },
+          {
+            name: 'Valid until',
+            cell: (c) => (
+              <span className="date">{new Date(c.notAfterMs).toISOString().slice(0, 16).replace('T', ' ')}</span>
+            ),
+          },
           { name: 'Left', cell: (c) => left(c.notAfterMs) },
         ]}
       />

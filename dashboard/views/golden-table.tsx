@@ -57,6 +57,7 @@ export function GoldenTable({
 }): ReactNode {
   const spark: Column<GoldenRow> = {
     name: 'Last minute',
+    extra: true,
     cell: (r) =>
       r.reached && <Sparkline filter={{ [r.gateway ? 'source' : 'destination']: `${r.namespace}/${r.workload}` }} />,
   };

@@ -198,10 +198,12 @@ function Tag({
     <g className="tag" transform={`translate(${(at.x - width / 2).toFixed(1)},${(at.y - height / 2).toFixed(1)})`}>
       <rect width={width} height={height} rx={8} />
       <g transform={`translate(6,${height / 2 - 7.5}) scale(0.62)`}>
-        <path
-          className={`lock${link.mtls === 'all' ? '' : ' open'}`}
-          d={iconPath(link.mtls === 'all' ? 'lock' : 'unlock')}
-        />
+        {link.mtls !== 'nobody' && (
+          <path
+            className={`lock${link.mtls === 'all' ? '' : ' open'}`}
+            d={iconPath(link.mtls === 'all' ? 'lock' : 'unlock')}
+          />
+        )}
       </g>
       <text x={24} y={14}>{`${first} `}</text>
       {second !== '' && (

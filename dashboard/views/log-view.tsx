@@ -19,7 +19,8 @@ export function LogView({ name, lines }: { readonly name: string; readonly lines
   const fitting = lines
     .filter((line) => line.toLowerCase().includes(wanted.toLowerCase()))
     .map(readLogLine)
-    .filter((line) => isOf(line, kind));
+    .filter((line) => isOf(line, kind))
+    .reverse();
   return (
     <div className="stack">
       <div className="row">
@@ -33,7 +34,7 @@ export function LogView({ name, lines }: { readonly name: string; readonly lines
           onChange={(event) => setWanted(event.target.value)}
         />
         <span className="soft small">
-          {fitting.length} of the last {lines.length} lines, the newest below
+          {fitting.length} of the last {lines.length} lines, the newest first
         </span>
       </div>
       <div className="log" tabIndex={0} role="log" aria-label={`Log of ${name}`}>

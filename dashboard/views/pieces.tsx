@@ -86,9 +86,15 @@ export function Fact({
 export interface Column<T> {
   readonly name: string;
   readonly number?: true;
+  /** Left out where the window is narrow. */
+  readonly extra?: true;
   readonly cell: (row: T) => ReactNode;
   /** Without it the column cannot be sorted by. */
   readonly sort?: (row: T) => number | string;
+}
+
+function classOf({ number, extra }: Pick<Column<never>, 'number' | 'extra'>): string {
+  return [...(number === true ? ['num'] : []), ...(extra === true ? ['extra'] : [])].join(' ');
 }
 
 /** Rows keep their given order until a heading is pressed. */
@@ -123,7 +129,7 @@ export function SortedTable<T>({
               <th
                 key={one.name}
                 scope="col"
-                className={one.number === true ? 'num' : ''}
+                className={classOf(one)}
                 {...(by?.name === one.name
                   ? { 'aria-sort': by.down ? ('descending' as const) : ('ascending' as const) }
                   : {})}
@@ -143,7 +149,7 @@ export function SortedTable<T>({
           {sorted.map((row) => (
             <tr key={keyOf(row)}>
               {columns.map((one) => (
-                <td key={one.name} className={one.number === true ? 'num' : ''}>
+                <td key={one.name} className={classOf(one)}>
                   {one.cell(row)}
                 </td>
               ))}

@@ -122,7 +122,11 @@ function LinkPanel({
   return (
     <>
       <div className="row">
-        <Mtls share={link.mtls === 'all' ? 1 : link.mtls === 'none' ? 0 : 0.5} />
+        {link.mtls === 'nobody' ? (
+          <span className="badge bad">reached no workload</span>
+        ) : (
+          <Mtls share={link.mtls === 'all' ? 1 : link.mtls === 'none' ? 0 : 0.5} />
+        )}
         {link.protocols.map((one) => (
           <span key={one} className="badge">
             {one}

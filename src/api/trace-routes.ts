@@ -11,7 +11,8 @@ export interface TraceSource {
   readonly url: string;
 }
 
-const TIMEOUT_MS = 5_000;
+/** A collector that is busy, or holds much, takes its time. */
+const TIMEOUT_MS = 15_000;
 const MOST_TRACES = 200;
 const MOST_SPANS = 5_000;
 const LOOKBACK_MS = 3_600_000;

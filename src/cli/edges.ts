@@ -34,7 +34,13 @@ function edgeTable(all: readonly EdgeJson[]): string {
     e.requestsPerSecond === 0 ? '-' : `${((100 * e.errorsPerSecond) / e.requestsPerSecond).toFixed(1)}%`,
     latency(e.p50Ms),
     latency(e.p99Ms),
-    e.mtls >= 1 ? 'yes' : e.mtls <= 0 ? 'no' : `${Math.round(e.mtls * 100)}%`,
+    e.destination === UNKNOWN && e.service.includes('.svc.')
+      ? '-'
+      : e.mtls >= 1
+        ? 'yes'
+        : e.mtls <= 0
+          ? 'no'
+          : `${Math.round(e.mtls * 100)}%`,
     ...(anyDenied ? [e.deniedPerSecond > 0 ? deniedText(e) : '-'] : []),
   ]);
   const heads = ['SOURCE', 'DESTINATION', 'PROTOCOL', 'RPS', 'ERRORS', 'P50', 'P99', 'MTLS'];

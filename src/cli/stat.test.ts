@@ -80,6 +80,12 @@ test('what reached no workload is told of the service', () => {
   assert.match(statTable([row]), /\nreviews \(service\) +shop +0\.00%/);
 });
 
+test('what reached nobody of the mesh says nothing about mutual TLS', () => {
+  const [row] = byService([edge({ requestsPerSecond: 3 }), edge({ destination: 'unknown', mtls: 0 })]);
+  assert.equal(row?.mtls, 'yes');
+  assert.equal(byService([edge({ destination: 'unknown', mtls: 0 })])[0]?.mtls, '-');
+});
+
 test('a window is a number with its unit', () => {
   assert.deepEqual(['10s', '5m', '1h'].map(windowSeconds), [10, 300, 3600]);
   assert.throws(() => windowSeconds('soon'), /--window soon is no duration/);

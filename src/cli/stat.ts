@@ -141,8 +141,9 @@ function workloadRow(row: GoldenJson): Row {
     ...row,
     name: row.workload,
     deniedShare: row.requestsPerSecond === 0 ? 0 : row.deniedPerSecond / row.requestsPerSecond,
+    // What reached nobody was spoken to nobody.
     mtls:
-      mtlsShare === null
+      mtlsShare === null || (!row.reached && row.namespace !== '')
         ? '-'
         : mtlsShare > 0.999
           ? 'yes'
@@ -164,7 +165,9 @@ export function byService(edges: readonly TrafficEdgeJson[]): readonly Row[] {
     const failing = own.reduce((sum, one) => sum + one.errorsPerSecond, 0);
     const weighted = (of: (edge: TrafficEdgeJson) => number): number =>
       rate === 0 ? 0 : own.reduce((sum, one) => sum + of(one) * one.requestsPerSecond, 0) / rate;
-    const mtls = weighted((one) => one.mtls);
+    const met = own.filter((one) => one.destination !== UNKNOWN || namespace === '');
+    const metRate = met.reduce((sum, one) => sum + one.requestsPerSecond, 0);
+    const mtls = met.reduce((sum, one) => sum + one.mtls * one.requestsPerSecond, 0) / metRate;
     const denied = own.reduce((sum, one) => sum + one.deniedPerSecond, 0);
     return {
       name,
@@ -175,7 +178,7 @@ export function byService(edges: readonly TrafficEdgeJson[]): readonly Row[] {
       p50Ms: weighted((one) => one.p50Ms),
       p95Ms: Math.max(...own.map((one) => one.p95Ms)),
       p99Ms: Math.max(...own.map((one) => one.p99Ms)),
-      mtls: mtls > 0.999 ? 'yes' : mtls < 0.001 ? 'no' : `${Math.round(mtls * 100)}%`,
+      mtls: metRate === 0 ? '-' : mtls > 0.999 ? 'yes' : mtls < 0.001 ? 'no' : `${Math.round(mtls * 100)}%`,
     };
   });
   return rows.sort((a, b) => a.successRate - b.successRate || b.p99Ms - a.p99Ms);
