@@ -27,7 +27,7 @@ const test: KubeTest = {
       for (const [name, image] of buildImages()) cluster.load(`${HUB}/${name}:${VERSION}`, image);
     });
     await step('topsail install --set profile=demo -y', () => {
-      const end = mustTopsail(cluster, ['install', '--set', 'profile=demo', '-y', '--readiness-timeout', '90s']);
+      const end = mustTopsail(cluster, ['install', '--set', 'profile=demo', '-y', '--readiness-timeout', '600s']);
       assert.match(end.out, /✔ Istiod installed/);
       assert.match(end.out, /✔ Installation complete/);
     });
@@ -35,7 +35,7 @@ const test: KubeTest = {
       cluster.kubectl(['create', 'namespace', 'shop']);
       cluster.kubectl(['label', 'namespace', 'shop', 'istio-injection=enabled']);
       cluster.kubectl(['-n', 'shop', 'apply', '-f', '-'], bookshop(IMAGE));
-      cluster.kubectl(['-n', 'shop', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=120s']);
+      cluster.kubectl(['-n', 'shop', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=600s']);
       const pods = JSON.parse(cluster.kubectl(['-n', 'shop', 'get', 'pods', '-o', 'json'])) as {
         items: { spec: { initContainers: { name: string }[] } }[];
       };
@@ -85,8 +85,8 @@ const test: KubeTest = {
     await step('rolling restarts under load: no request fails', async () => {
       const failures = await underLoad(gateway, () => {
         cluster.kubectl(['-n', 'shop', 'rollout', 'restart', 'deploy/productpage-v1', 'deploy/details-v1']);
-        cluster.kubectl(['-n', 'shop', 'rollout', 'status', 'deploy/productpage-v1', '--timeout=90s']);
-        cluster.kubectl(['-n', 'shop', 'rollout', 'status', 'deploy/details-v1', '--timeout=90s']);
+        cluster.kubectl(['-n', 'shop', 'rollout', 'status', 'deploy/productpage-v1', '--timeout=600s']);
+        cluster.kubectl(['-n', 'shop', 'rollout', 'status', 'deploy/details-v1', '--timeout=600s']);
       });
       // A probe that a busy machine did not answer in time takes the only pod out of its Service: then it is said here.
       const warnings = (): string =>
@@ -144,7 +144,7 @@ async function moreSeeds(
   await step('seed 05: only the frontend may call the backend, only GET and POST, only /api/', async () => {
     cluster.kubectl(['label', 'namespace', 'default', 'istio-injection=enabled', '--overwrite']);
     cluster.kubectl(['-n', 'default', 'apply', '-f', '-'], callers(IMAGE));
-    cluster.kubectl(['-n', 'default', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=90s']);
+    cluster.kubectl(['-n', 'default', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=600s']);
     const ask = (who: string, path: string, method?: string): string =>
       statusFrom(cluster, 'default', who, `http://backend:8080${path}`, method);
     await until('before the policy', 20, () => ask('stranger', '/other') === '200');

@@ -37,7 +37,7 @@ const test: KubeTest = {
       .flatMap((one) => ['--set', one]);
     await step('install puts it on the node, behind the plugins that are there', () => {
       for (const [name, image] of buildImages()) cluster.load(`${HUB}/${name}:${VERSION}`, image);
-      mustTopsail(cluster, ['install', ...settings, '-y', '--readiness-timeout', '120s']);
+      mustTopsail(cluster, ['install', ...settings, '-y', '--readiness-timeout', '600s']);
       assert.deepEqual(plugins(), ['bridge', 'portmap', 'topsail-cni']);
       cluster.kubectl(['create', 'namespace', 'meshed']);
       cluster.kubectl(['label', 'namespace', 'meshed', 'istio-injection=enabled']);
@@ -51,7 +51,7 @@ const test: KubeTest = {
       ]);
       applyAll(cluster, 'plain', app({ name: 'outsider', image: IMAGE, script: IDLE }));
       for (const namespace of ['meshed', 'plain'])
-        cluster.kubectl(['-n', namespace, 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=180s']);
+        cluster.kubectl(['-n', namespace, 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=600s']);
       for (const { spec } of podsOf(cluster, 'meshed')) {
         assert.deepEqual(
           spec.initContainers?.map(({ name }) => name),
@@ -106,7 +106,7 @@ const test: KubeTest = {
         applyAll(cluster, 'meshed', app({ name: 'early', image: IMAGE }));
         await until('its check to fail', 90, () => lastExit(cluster) === 126);
         patchAgent(cluster, { spec: { template: { spec: { nodeSelector: { absent: null } } } } });
-        cluster.kubectl(['-n', 'meshed', 'wait', '--for=condition=Available', 'deploy/early', '--timeout=180s']);
+        cluster.kubectl(['-n', 'meshed', 'wait', '--for=condition=Available', 'deploy/early', '--timeout=600s']);
         await until('an answer', 45, () => statusFrom(cluster, 'meshed', 'caller', 'http://early:8080/') === '200');
         assert.match(
           cluster.kubectl(['-n', 'istio-system', 'logs', 'ds/istio-cni-node']),
@@ -120,7 +120,7 @@ const test: KubeTest = {
       assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), JSON.parse(before));
       assert.ok(!existsSync(join(folder, 'kubeconfig')));
       applyAll(cluster, 'plain', app({ name: 'after', image: IMAGE, script: IDLE }));
-      cluster.kubectl(['-n', 'plain', 'wait', '--for=condition=Available', 'deploy/after', '--timeout=120s']);
+      cluster.kubectl(['-n', 'plain', 'wait', '--for=condition=Available', 'deploy/after', '--timeout=600s']);
     });
   },
 };

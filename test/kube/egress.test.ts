@@ -24,7 +24,7 @@ const test: KubeTest = {
     await step('images, profile demo with REGISTRY_ONLY, a partner outside of the mesh', () => {
       for (const [name, image] of buildImages()) cluster.load(`${HUB}/${name}:${VERSION}`, image);
       const registryOnly = ['--set', 'meshConfig.outboundTrafficPolicy.mode=REGISTRY_ONLY'];
-      mustTopsail(cluster, ['install', '--set', 'profile=demo', ...registryOnly, '-y', '--readiness-timeout', '120s']);
+      mustTopsail(cluster, ['install', '--set', 'profile=demo', ...registryOnly, '-y', '--readiness-timeout', '600s']);
       const { cert, key } = makeCertificate(HOST);
       cluster.kubectl(['create', 'namespace', 'partner']);
       applyAll(
@@ -43,7 +43,7 @@ const test: KubeTest = {
         ...app({ name: 'server', image: IMAGE }),
       ]);
       for (const namespace of ['partner', 'shop'])
-        cluster.kubectl(['-n', namespace, 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=120s']);
+        cluster.kubectl(['-n', namespace, 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=600s']);
     });
     const ip = cluster.kubectl([
       '-n',

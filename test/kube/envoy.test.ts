@@ -28,7 +28,7 @@ const test: KubeTest = {
     await step('images, minimal profile', () => {
       for (const [name, image] of buildImages(envoy)) cluster.load(`${HUB}/${name}:${VERSION}`, image);
       const small = ['--set', 'values.global.proxy.resources.requests.cpu=10m'];
-      mustTopsail(cluster, ['install', '--set', 'profile=minimal', ...small, '-y', '--readiness-timeout', '120s']);
+      mustTopsail(cluster, ['install', '--set', 'profile=minimal', ...small, '-y', '--readiness-timeout', '600s']);
       cluster.kubectl(['create', 'namespace', 'both']);
       cluster.kubectl(['label', 'namespace', 'both', 'istio-injection=enabled']);
     });
@@ -41,7 +41,7 @@ const test: KubeTest = {
         strict(),
         ...['ours', 'theirs'].map(teapot),
       ]);
-      cluster.kubectl(['-n', 'both', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=180s']);
+      cluster.kubectl(['-n', 'both', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=600s']);
     });
     for (const from of ['from-ours', 'from-theirs'])
       for (const to of ['ours', 'theirs'])

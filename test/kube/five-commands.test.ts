@@ -35,7 +35,7 @@ const test: KubeTest = {
       await step(command, () => execFileSync('sh', ['-c', line], { cwd: ROOT, env, encoding: 'utf8', stdio: 'pipe' }));
     }
     await step('the pod has a proxy, and is ready: 2/2', () => {
-      cluster.kubectl(['-n', 'shop', 'wait', '--for=condition=Available', 'deploy/web', '--timeout=120s']);
+      cluster.kubectl(['-n', 'shop', 'wait', '--for=condition=Available', 'deploy/web', '--timeout=600s']);
       assert.match(cluster.kubectl(['-n', 'shop', 'get', 'pods']), /web-\S+\s+2\/2\s+Running/);
     });
   },

@@ -96,7 +96,7 @@ const test: KubeTest = {
         '--set',
         'values.global.proxy.resources.requests.cpu=10m',
       ];
-      mustTopsail(cluster, ['install', '--set', 'profile=minimal', ...small, '-y', '--readiness-timeout', '120s']);
+      mustTopsail(cluster, ['install', '--set', 'profile=minimal', ...small, '-y', '--readiness-timeout', '600s']);
     });
     const stop = startLoadBalancer(cluster);
     const log = process.env['TOPSAIL_CONFORMANCE_LOG'];

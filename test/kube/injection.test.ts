@@ -47,7 +47,7 @@ const test: KubeTest = {
           }),
           ...app({ name: 'caller', image: IMAGE, script: IDLE }),
         ]);
-        cluster.kubectl(['-n', 'meshed', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=180s']);
+        cluster.kubectl(['-n', 'meshed', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=600s']);
       });
       await injected(cluster, step);
       await bound(cluster, step, partner);
@@ -82,7 +82,7 @@ function operator(partner: PartnerCa, more: { readonly cni?: object }): string {
 }
 
 function install(cluster: Cluster, text: string): void {
-  mustTopsail(cluster, ['install', '-f', '-', '-y', '--readiness-timeout', '180s'], text);
+  mustTopsail(cluster, ['install', '-f', '-', '-y', '--readiness-timeout', '600s'], text);
 }
 
 interface PodJson {
@@ -179,7 +179,7 @@ async function repair(cluster: Cluster, step: Step, partner: PartnerCa): Promise
     install(cluster, operator(partner, { cni: { ...places, repair: { repairPods: false, deletePods: true } } }));
     const uid = await startsWithout(cluster, 'deleted', file, plain);
     await until('another pod', 120, () => ![uid, undefined].includes(podOf(cluster, 'deleted')?.metadata.uid));
-    cluster.kubectl(['-n', 'meshed', 'wait', '--for=condition=Available', 'deploy/deleted', '--timeout=180s']);
+    cluster.kubectl(['-n', 'meshed', 'wait', '--for=condition=Available', 'deploy/deleted', '--timeout=600s']);
     await until('an answer', 45, () => statusFrom(cluster, 'meshed', 'deleted', 'http://server:8080/') === '200');
   });
   await step('labelPods: it is labelled, and left to its owner', async () => {

@@ -59,7 +59,7 @@ const test: KubeTest = {
         'profile=minimal',
         '-y',
         '--readiness-timeout',
-        '60s',
+        '600s',
       ]);
       assert.match(end.out, /✔ Installation complete/);
       assert.equal(foreignState(cluster), before);
@@ -73,11 +73,11 @@ const test: KubeTest = {
       mustTopsail(cluster, ['uninstall', '--purge', '--delete-data', '-y']);
       assert.equal(foreignState(cluster), before);
       assert.ok(cluster.try(['get', 'namespace', 'istio-system']).text.includes('Active'));
-      cluster.kubectl(['delete', 'namespace', 'old', '--timeout=60s']);
+      cluster.kubectl(['delete', 'namespace', 'old', '--timeout=600s']);
       cluster.kubectl(['delete', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: foreignIstio() }));
     });
     await step("the seed's IstioOperator installs from standard input", () => {
-      mustTopsail(cluster, ['install', ...FROM_STDIN, '-y', '--readiness-timeout', '90s'], operator());
+      mustTopsail(cluster, ['install', ...FROM_STDIN, '-y', '--readiness-timeout', '600s'], operator());
       const mesh = cluster.kubectl(['-n', 'istio-system', 'get', 'configmap', 'istio', '-o', 'jsonpath={.data.mesh}']);
       assert.match(mesh, /accessLogFile: \/dev\/stdout/);
     });
@@ -157,8 +157,8 @@ const test: KubeTest = {
         cluster.kubectl(['delete', 'validatingwebhookconfigurations', '-l', 'app.kubernetes.io/managed-by=topsail']);
         cluster.kubectl(['-n', 'work', 'apply', '-f', '-'], JSON.stringify(badPattern()));
         cluster.kubectl(['-n', 'istio-system', 'scale', 'deploy/istiod', '--replicas=1']);
-        mustTopsail(cluster, ['install', '--set', 'profile=minimal', '-y', '--readiness-timeout', '90s']);
-        cluster.kubectl(['-n', 'work', 'wait', '--for=condition=Accepted=False', 'vs/wrong', '--timeout=90s']);
+        mustTopsail(cluster, ['install', '--set', 'profile=minimal', '-y', '--readiness-timeout', '600s']);
+        cluster.kubectl(['-n', 'work', 'wait', '--for=condition=Accepted=False', 'vs/wrong', '--timeout=600s']);
         await until('the event', 20, () => {
           const events = cluster.kubectl(['-n', 'work', 'get', 'events', '--field-selector=type=Warning']);
           return /Invalid\s+virtualservice\/wrong\s+\S*http\[0\]\.match\[0\]\.uri\.regex/.test(events);
@@ -180,7 +180,7 @@ const test: KubeTest = {
         /peerauthentication\.security\.istio\.io\/default\s+STRICT/,
       );
       assert.match(cluster.kubectl(['explain', 'virtualservice.spec.http.timeout']), /FIELD: timeout/);
-      cluster.kubectl(['-n', 'work', 'wait', '--for=condition=Accepted', 'dr/reviews', '--timeout=30s']);
+      cluster.kubectl(['-n', 'work', 'wait', '--for=condition=Accepted', 'dr/reviews', '--timeout=600s']);
     });
     await step('uninstall --purge removes what install made, and keeps the kinds', () => {
       const end = mustTopsail(cluster, ['uninstall', '--purge', '-y']);

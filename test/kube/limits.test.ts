@@ -23,12 +23,12 @@ const test: KubeTest = {
         'values.pilot.resources.requests.cpu=10m',
         '-y',
         '--readiness-timeout',
-        '120s',
+        '600s',
       ]);
       cluster.kubectl(['create', 'namespace', 'small']);
       cluster.kubectl(['label', 'namespace', 'small', 'istio-injection=enabled']);
       cluster.kubectl(['-n', 'small', 'apply', '-f', '-'], workload());
-      cluster.kubectl(['-n', 'small', 'wait', '--for=condition=Ready', 'pod/echo', '--timeout=120s']);
+      cluster.kubectl(['-n', 'small', 'wait', '--for=condition=Ready', 'pod/echo', '--timeout=600s']);
     });
     const ip = cluster.kubectl(['-n', 'small', 'get', 'pod', 'echo', '-o', 'jsonpath={.status.podIP}']);
     const refused = await step(`${CONNECTIONS} connections, each with a request`, async () => {

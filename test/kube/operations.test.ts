@@ -33,7 +33,7 @@ const test: KubeTest = {
   run: async (cluster, step) => {
     const rollout = (namespace: string, deployment: string): void => {
       cluster.kubectl(['-n', namespace, 'rollout', 'restart', `deploy/${deployment}`]);
-      cluster.kubectl(['-n', namespace, 'rollout', 'status', `deploy/${deployment}`, '--timeout=120s']);
+      cluster.kubectl(['-n', namespace, 'rollout', 'status', `deploy/${deployment}`, '--timeout=600s']);
     };
     const steady = async (title: string, change: () => void | Promise<void>): Promise<void> => {
       await step(`${title}: no request fails`, async () => {
@@ -55,7 +55,7 @@ const test: KubeTest = {
         ...TWO,
         '-y',
         '--readiness-timeout',
-        '120s',
+        '600s',
       ]);
       cluster.kubectl(['create', 'namespace', 'load']);
       cluster.kubectl(['label', 'namespace', 'load', 'istio-injection=enabled']);
@@ -70,7 +70,7 @@ const test: KubeTest = {
         },
         ...loader({ name: 'client', image: IMAGE, target: 'http://server:8080/', node: 'n1' }),
       ]);
-      cluster.kubectl(['-n', 'load', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=120s']);
+      cluster.kubectl(['-n', 'load', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=600s']);
     });
     await until('two control planes', 60, () => replicasReady(cluster) === '2');
     await until('answers', 30, () => takeLoad(cluster, 'load', 'client').count > 0);
@@ -78,16 +78,16 @@ const test: KubeTest = {
     await steady('scaling to one pod and back', () => {
       for (const replicas of [1, 4]) {
         cluster.kubectl(['-n', 'load', 'scale', 'deploy/server', `--replicas=${replicas}`]);
-        cluster.kubectl(['-n', 'load', 'rollout', 'status', 'deploy/server', '--timeout=120s']);
+        cluster.kubectl(['-n', 'load', 'rollout', 'status', 'deploy/server', '--timeout=600s']);
       }
     });
     await steady('restarting the control plane', () => rollout('istio-system', 'istiod'));
     await steady('draining a node', () => {
-      const drain = ['drain', 'n2', '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=240s'];
+      const drain = ['drain', 'n2', '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=600s'];
       cluster.kubectl(drain);
       cluster.kubectl(['uncordon', 'n2']);
-      cluster.kubectl(['-n', 'istio-system', 'rollout', 'status', 'deploy/istiod', '--timeout=120s']);
-      cluster.kubectl(['-n', 'load', 'rollout', 'status', 'deploy/server', '--timeout=300s']);
+      cluster.kubectl(['-n', 'istio-system', 'rollout', 'status', 'deploy/istiod', '--timeout=600s']);
+      cluster.kubectl(['-n', 'load', 'rollout', 'status', 'deploy/server', '--timeout=600s']);
     });
     await steady('moving to a second revision', () => {
       mustTopsail(cluster, [
@@ -99,7 +99,7 @@ const test: KubeTest = {
         ...SMALL,
         '-y',
         '--readiness-timeout',
-        '120s',
+        '600s',
       ]);
       cluster.kubectl(['label', 'namespace', 'load', 'istio-injection-', 'istio.io/rev=next', '--overwrite']);
       rollout('load', 'server');
@@ -147,7 +147,7 @@ async function adoption(
   await step('pods outside of the mesh reach PERMISSIVE ones', async () => {
     cluster.kubectl(['create', 'namespace', 'outside']);
     applyAll(cluster, 'outside', app({ name: 'caller', image: IMAGE, script: IDLE }));
-    cluster.kubectl(['-n', 'outside', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=90s']);
+    cluster.kubectl(['-n', 'outside', 'wait', '--for=condition=Available', 'deploy', '--all', '--timeout=600s']);
     await until('an answer', 20, () => ask('outside') === '200');
   });
   await step('and not STRICT ones, which the mesh still reaches', async () => {
