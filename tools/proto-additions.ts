@@ -22,6 +22,12 @@ export const PROTO_ADDITIONS: Readonly<Record<string, readonly ProtoAddition[]>>
   'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto': [
     { behind: 'google.protobuf.BoolValue spawn_upstream_span = 10;', add: 'bool no_context_propagation = 13;' },
   ],
+  'envoy/extensions/transport_sockets/tls/v3/tls.proto': [
+    {
+      behind: 'google.protobuf.BoolValue enforce_rsa_key_usage = 5;',
+      add: 'bool auto_host_sni = 6; bool auto_sni_san_validation = 7;',
+    },
+  ],
   'envoy/type/tracing/v3/custom_tag.proto': [{ behind: 'Metadata metadata = 5;', add: 'string value = 6;' }],
 };
 

@@ -27,6 +27,7 @@ export type PeerVerdict =
       /** The URI SANs, read from the DER. */
       readonly uriSans: readonly string[];
       readonly dnsSans: readonly string[];
+      readonly ipSans?: readonly string[];
       /** The one SPIFFE id, when there is exactly one; else ''. */
       readonly spiffeId: string;
       readonly notAfterMs: number;

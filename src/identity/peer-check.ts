@@ -211,6 +211,7 @@ class PeerJudge {
         kind: 'verified',
         uriSans: names.uris,
         dnsSans: names.dns,
+        ipSans: names.ips,
         spiffeId: text,
         notAfterMs: leaf.notAfterMs,
         serial: leaf.serial,

@@ -23,9 +23,10 @@ export function startMirrors(
     const cluster = services.clusters.get(name);
     const host = cluster?.pick(PLAIN_PICK);
     if (cluster === undefined || host === undefined) continue;
-    const mirror = new Mirror(shadowHead(head, policy.appendShadowSuffix), end);
+    const shadow = shadowHead(head, policy.appendShadowSuffix);
+    const mirror = new Mirror(shadow, end);
     mirrors.push(mirror);
-    cluster.pool(host).request(mirror, false);
+    cluster.pool(host, 'default', false, undefined, shadow).request(mirror, false);
   }
   return mirrors;
 }

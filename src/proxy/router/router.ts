@@ -412,8 +412,8 @@ export class Router implements StreamRouter {
       this.head.protocol === '' &&
       target.upgrades.get('connect')?.terminateConnect === true
     )
-      return this.cluster.tunnels(host, target.priority, this.stream.connection);
-    return this.cluster.pool(host, target.priority, this.head.version === '2', this.stream.connection);
+      return this.cluster.tunnels(host, target.priority, this.stream.connection, this.head);
+    return this.cluster.pool(host, target.priority, this.head.version === '2', this.stream.connection, this.head);
   }
 
   #mayRetry(attempt: UpstreamAttempt): boolean {

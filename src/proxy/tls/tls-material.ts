@@ -50,6 +50,7 @@ export class TlsMaterial {
   /** Called after every change of what is trusted. */
   onTrust: (() => void) | undefined = undefined;
   #standing: PeerCheck | undefined = undefined;
+  #checkOfAnyName: PeerCheck | undefined = undefined;
   readonly #common: CommonTlsContext;
   readonly #peerIs: 'client' | 'server';
   readonly #required: boolean;
@@ -145,9 +146,9 @@ export class TlsMaterial {
     return this.#required || this.#needsTrust;
   }
 
-  /** Any name does, as far as this goes. */
-  get asksNoName(): boolean {
-    return this.#sans.length === 0;
+  /** The check for whom somebody else names: configured names ask for nothing. */
+  get checkOfAnyName(): PeerCheck {
+    return (this.#checkOfAnyName ??= this.#makeCheck([]));
   }
 
   /** Equal texts ask the same of the peer. */
@@ -247,13 +248,19 @@ export class TlsMaterial {
     };
     if (certificate !== undefined) this.#services.intermediates.addPem(certificate.certChainPem);
     this.checkKey = `${sanMatchersKey(this.#sans)} ${pinsKey(this.#pins)} ${this.#peerIs}`;
+    this.check = this.#makeCheck(this.#sans);
+    this.#checkOfAnyName = undefined;
+  }
+
+  #makeCheck(sanMatchers: readonly SanMatcher[]): PeerCheck {
+    const { bundles, crlPem, revocation } = this.#trust ?? UNTRUSTING;
     const check = makePeerCheck({
-      roots: rootsPem === '' ? undefined : rootsPem,
+      roots: this.context.rootsPem,
       bundles,
       crl: crlPem,
       revocation,
       revocationOfLeafOnly: this.#leafCrlOnly,
-      sanMatchers: this.#sans,
+      sanMatchers,
       pins: this.#pins,
       trustDomains: undefined,
       required: this.#required,
@@ -261,7 +268,7 @@ export class TlsMaterial {
       peerIs: this.#peerIs,
       clock: this.#services.clock,
     });
-    this.check = loggedCheck(check, this.#peerIs, this.#services);
+    return loggedCheck(check, this.#peerIs, this.#services);
   }
 }
 

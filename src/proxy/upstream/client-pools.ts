@@ -2,6 +2,7 @@
 // them, and they end with the client's own connection.
 
 import type { HttpPool } from './http-pool.ts';
+import type { NamedPools } from './named-pools.ts';
 import type { ClientAddresses } from './proxy-header.ts';
 import type { Transport } from './transport.ts';
 
@@ -13,6 +14,8 @@ export interface PoolSet {
   asDownstream: HttpPool | undefined;
   /** For CONNECT that ends here. */
   tunnels: HttpPool | undefined;
+  /** Where requests say whom TLS has to name. */
+  names: NamedPools | undefined;
 }
 
 export interface ClientPoolSet extends PoolSet {
@@ -24,6 +27,7 @@ export function drainPools(pools: PoolSet): void {
   pools.default?.drain();
   pools.high?.drain();
   pools.asDownstream?.drain();
+  pools.names?.drain();
 }
 
 /** A client's connection, as clusters see it. Made when the first of them asks. */
@@ -68,6 +72,7 @@ export class ClientPools {
       high: undefined,
       asDownstream: undefined,
       tunnels: undefined,
+      names: undefined,
     };
     this.#sets.set(client, set);
     client.holds(this);

@@ -106,7 +106,7 @@ class ClusterGrpcStream implements TransportStream, PoolWaiter, ClientStreamHand
     host.activeRequests++;
     host.totalRequests++;
     this.#cluster.stats.inc(CLUSTER.upstream_rq_total);
-    this.#pool = this.#cluster.pool(host);
+    this.#pool = this.#cluster.pool(host, 'default', false, undefined, this.#head);
     this.#pool.request(this, false);
   }
 

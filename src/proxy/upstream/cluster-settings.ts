@@ -45,6 +45,8 @@ export interface ClusterSettings {
   readonly protocol: UpstreamProtocol;
   readonly autoSni: boolean;
   readonly autoSanValidation: boolean;
+  /** The header that names the server in the authority's place, in lower case; ''. */
+  readonly autoSniHeader: string;
   readonly h2: H2Settings;
   /** The service that Istio's metadata name (`istio.services`). */
   readonly service: ServiceName | undefined;
@@ -91,8 +93,6 @@ export function readClusterSettings(
     keepAliveMs: keepalive === undefined ? undefined : (keepalive.keepaliveTime ?? 7200) * 1000,
   };
   const names = http?.upstreamHttpProtocolOptions ?? message.upstreamHttpProtocolOptions;
-  if (names !== undefined && names.overrideAutoSniHeader !== '')
-    warn(`${field}.upstream_http_protocol_options.override_auto_sni_header`, 'names are not taken from requests');
   const protocol = protocolOf(message, http);
   const h2 = h2Options(message, http);
   const h2Settings = readH2Settings(h2, 'endpoint', `${field}.http2_protocol_options`, warn);
@@ -106,6 +106,7 @@ export function readClusterSettings(
     protocol,
     autoSni: names?.autoSni ?? false,
     autoSanValidation: names?.autoSanValidation ?? false,
+    autoSniHeader: names?.overrideAutoSniHeader.toLowerCase() ?? '',
     h2: h2Settings,
     originalDstPort:
       message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,

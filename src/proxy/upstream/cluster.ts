@@ -5,6 +5,7 @@ import type { Cluster as ClusterMessage } from '#proto/envoy/config/cluster/v3/c
 import type { ClusterLoadAssignment } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { runAtOnce, type Steps } from '#base';
 import { CLUSTER, type StatBlock } from '#telemetry';
+import type { RequestHead } from '#wire/http';
 import {
   Balancer,
   type Breaker,
@@ -31,6 +32,8 @@ import { type ClusterSettings, DISCOVERY, readClusterSettings } from './cluster-
 import { HealthChecker } from './health-checker.ts';
 import { H2Pool } from './h2-pool.ts';
 import { H1Pool, type HttpPool, type PoolSettings } from './http-pool.ts';
+import { NamedPools } from './named-pools.ts';
+import { askedName } from './server-name.ts';
 import { SharedCluster } from './shared-cluster.ts';
 import type { ClientAddresses } from './proxy-header.ts';
 import type { TransportFactory } from './transport-factory.ts';
@@ -254,23 +257,39 @@ export class Cluster {
     return this.#transports.showsIdentity;
   }
 
-  /** The connections of one endpoint for one routing priority. */
-  pool(host: Host, priority: 'default' | 'high' = 'default', downstreamH2 = false, from?: ClientHolder): HttpPool {
-    const common = this.#transports.forHost(host);
-    const own = from === undefined ? undefined : this.#poolsFor(from, host, common);
-    const pools = own ?? this.#poolsOf(host, common);
-    const transport = own?.transport ?? common;
+  /** The connections of one endpoint for one routing priority. `head`: of the request, which may say whom TLS has to name. */
+  pool(
+    host: Host,
+    priority: 'default' | 'high' = 'default',
+    downstreamH2 = false,
+    from?: ClientHolder,
+    head?: RequestHead,
+  ): HttpPool {
+    const { pools, transport } = this.#connections(host, from, head);
     if (downstreamH2 && this.settings.protocol === 'downstream')
       return (pools.asDownstream ??= new H2Pool(this, host, transport, this.breakers.of(priority)));
     return (pools[priority] ??= this.#makePool(host, transport, priority));
   }
 
   /** Raw connections to one endpoint. */
-  tunnels(host: Host, priority: 'default' | 'high' = 'default', from?: ClientHolder): HttpPool {
+  tunnels(host: Host, priority: 'default' | 'high' = 'default', from?: ClientHolder, head?: RequestHead): HttpPool {
+    const { pools, transport } = this.#connections(host, from, head);
+    return (pools.tunnels ??= new TunnelPool(this, host, transport, this.breakers.of(priority)));
+  }
+
+  #connections(
+    host: Host,
+    from: ClientHolder | undefined,
+    head: RequestHead | undefined,
+  ): { readonly pools: PoolSet; readonly transport: Transport } {
     const common = this.#transports.forHost(host);
     const own = from === undefined ? undefined : this.#poolsFor(from, host, common);
     const pools = own ?? this.#poolsOf(host, common);
-    return (pools.tunnels ??= new TunnelPool(this, host, own?.transport ?? common, this.breakers.of(priority)));
+    const transport = own?.transport ?? common;
+    const asked = head === undefined || transport.forName === undefined ? undefined : askedName(this.settings, head);
+    if (asked === undefined) return { pools, transport };
+    const named = (pools.names ??= new NamedPools()).of(asked, transport);
+    return { pools: named, transport: named.transport };
   }
 
   /** Undefined where connections do not say whom they stand for: all share them. */
@@ -294,6 +313,7 @@ export class Cluster {
       high: undefined,
       asDownstream: undefined,
       tunnels: undefined,
+      names: undefined,
       clients: undefined,
     };
     host.pools = made;

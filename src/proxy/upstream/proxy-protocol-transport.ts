@@ -4,6 +4,7 @@ import type { Conn, ConnHandler } from '#base';
 import type { ProxyProtocolConfig } from '#proto/envoy/config/core/v3/proxy_protocol_pb.ts';
 import type { Host } from '../cluster/host.ts';
 import { type ClientAddresses, writeProxyHeader } from './proxy-header.ts';
+import type { AskedName } from './server-name.ts';
 import type { ClosableTransport, Transport } from './transport.ts';
 
 /** ProxyProtocolConfig.Version */
@@ -12,11 +13,13 @@ const V2 = 1;
 class HeadedTransport implements Transport {
   protected readonly inner: Transport;
   readonly #header: Uint8Array;
-  readonly #version: number;
+  readonly #version: 1 | 2;
+  readonly #client: ClientAddresses | undefined;
 
   constructor(inner: Transport, version: 1 | 2, client?: ClientAddresses) {
     this.inner = inner;
     this.#version = version;
+    this.#client = client;
     this.#header = writeProxyHeader(version, client);
   }
 
@@ -35,6 +38,10 @@ class HeadedTransport implements Transport {
 
   connect(host: Host, handler: ConnHandler, _preamble?: Uint8Array, http?: 'h1' | 'h2'): Conn {
     return this.inner.connect(host, handler, this.#header, http);
+  }
+
+  forName(asked: AskedName): Transport {
+    return new HeadedTransport(this.inner.forName?.(asked) ?? this.inner, this.#version, this.#client);
   }
 }
 

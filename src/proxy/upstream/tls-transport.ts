@@ -7,9 +7,9 @@ import { tellUnread } from '../apply/unread-fields.ts';
 import { TlsMaterial, tlsWarning } from '../tls/tls-material.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from './cluster.ts';
-import { namedPeer, serverNameOf } from './server-name.ts';
+import { type AskedName, namedPeer } from './server-name.ts';
 import { StandingConnections } from './standing-connections.ts';
-import { connectOptions } from './transport.ts';
+import { connectOptions, type Transport } from './transport.ts';
 
 /** Settings that were replaced are kept until their last connection ends. */
 const LOOK_MS = 30_000;
@@ -48,25 +48,34 @@ export class TlsTransport {
     return this.#material.localPrincipal;
   }
 
-  connect(host: Host, handler: ConnHandler, preamble?: Uint8Array, http?: 'h1' | 'h2'): Conn {
-    const { context, check, checkKey } = this.#material;
+  connect(host: Host, handler: ConnHandler, preamble?: Uint8Array, http?: 'h1' | 'h2', asked?: AskedName): Conn {
+    const { context, checkKey } = this.#material;
     const alpn = this.#ofMesh && http !== undefined ? HTTP_ALPN[http] : this.#material.alpn;
-    const { settings } = this.#cluster;
-    const sni = serverNameOf(settings, this.#config.sni, host);
-    const named = settings.autoSanValidation && this.#material.asksNoName;
+    const sni = asked?.sni ?? this.#ownSni(host);
+    // Whom was asked for takes the place of configured names.
+    const isNamed = this.#config.autoSniSanValidation && sni !== '';
+    const sans = [asked?.san, isNamed ? sni : undefined].filter((name) => name !== undefined);
+    const check = sans.reduce(namedPeer, isNamed ? this.#material.checkOfAnyName : this.#material.check);
     return this.#standing.add(
       this.#services.net.connect(
         connectOptions(
           host,
           this.#cluster.poolSettings,
-          named
-            ? { context, alpn, sni, check: namedPeer(check, sni), checkKey: `${checkKey} named ${sni}` }
-            : { context, alpn, sni, check, checkKey },
+          { context, alpn, sni, check, checkKey: [checkKey, ...sans].join(isNamed ? ' only ' : ' named ') },
           preamble,
         ),
         handler,
       ),
     );
+  }
+
+  #ownSni(host: Host): string {
+    const { hostname } = host.spec;
+    return this.#config.autoHostSni && hostname !== '' ? hostname : this.#config.sni;
+  }
+
+  forName(asked: AskedName): Transport {
+    return new NamedTls(this, asked);
   }
 
   /** Connections may outlive the cluster's settings: what they trust is followed as long as there are any. */
@@ -77,5 +86,31 @@ export class TlsTransport {
 
   #judge(): void {
     this.#standing.judge((facts) => this.#material.faultOf(facts), this.#services);
+  }
+}
+
+/** For requests that ask for the same name. */
+class NamedTls implements Transport {
+  readonly tls = true;
+  readonly #all: TlsTransport;
+  readonly #asked: AskedName;
+
+  constructor(all: TlsTransport, asked: AskedName) {
+    this.#all = all;
+    this.#asked = asked;
+  }
+
+  get key(): string {
+    return `${this.#all.key} ${JSON.stringify(this.#asked)}`;
+  }
+  get ready(): boolean {
+    return this.#all.ready;
+  }
+  get localPrincipal(): string {
+    return this.#all.localPrincipal;
+  }
+
+  connect(host: Host, handler: ConnHandler, preamble?: Uint8Array, http?: 'h1' | 'h2'): Conn {
+    return this.#all.connect(host, handler, preamble, http, this.#asked);
   }
 }

@@ -4,6 +4,7 @@ import type { Conn, ConnHandler, Net, TlsClientOptions } from '#base';
 import type { Host } from '../cluster/host.ts';
 import type { PoolSettings } from './http-pool.ts';
 import type { ClientAddresses } from './proxy-header.ts';
+import type { AskedName } from './server-name.ts';
 
 export interface Transport {
   /** Names the settings: pools are kept as long as it stays. */
@@ -17,6 +18,8 @@ export interface Transport {
   connect(host: Host, handler: ConnHandler, preamble?: Uint8Array, http?: 'h1' | 'h2'): Conn;
   /** Where a connection says whom it stands for: connections of one client, which no other may use. */
   forClient?(client: ClientAddresses): Transport;
+  /** TLS: connections for requests that say whom its server has to be. */
+  forName?(asked: AskedName): Transport;
 }
 
 export interface ClosableTransport extends Transport {

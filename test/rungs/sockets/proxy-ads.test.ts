@@ -158,7 +158,10 @@ test('a bootstrap that asks for other sources is refused by name', async () => {
   );
   await assert.rejects(() => dynamic({ cds_config: ADS }), /ads_config is missing/);
   await assert.rejects(
-    () => dynamic({ ads_config: { api_type: 'GRPC', grpc_services: [{ google_grpc: { target_uri: 'x' } }] } }),
+    () =>
+      dynamic({
+        ads_config: { api_type: 'GRPC', grpc_services: [{ google_grpc: { target_uri: 'x', stat_prefix: 'x' } }] },
+      }),
     /envoy_grpc/,
   );
 });

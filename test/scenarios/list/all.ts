@@ -18,6 +18,7 @@ const HELPERS = new Set([
   'report',
   'column',
   'coverage',
+  'fields-set',
   'differences',
 ]);
 

@@ -5,7 +5,9 @@ import { ALPN, as, DENIED, FRIEND, OK, plain, policy, SELECT } from './server-ca
 function mtls(name: string, spec: string, tls: boolean, clear: boolean, namespace = 'default', more = ''): Scenario {
   return {
     name: `mTLS: ${name}`,
-    proves: ['PeerAuthentication.mtls.mode'],
+    proves: ['mtls', 'selector', 'portLevelMtls']
+      .filter((field) => `${spec}${more}`.includes(`${field}: {`))
+      .map((field) => `PeerAuthentication.${field}`),
     config: policy('modes', 'PeerAuthentication', spec, namespace) + more,
     steps: [
       { call: as(FRIEND), expect: tls ? OK : { refused: true } },

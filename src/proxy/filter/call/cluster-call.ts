@@ -79,7 +79,7 @@ class ClusterCall implements PoolWaiter, ClientStreamHandler {
     this.#host = host;
     host.activeRequests++;
     host.totalRequests++;
-    this.#pool = this.#cluster.pool(host);
+    this.#pool = this.#cluster.pool(host, 'default', false, undefined, this.#options.head);
     this.#pool.request(this, fresh);
   }
 
