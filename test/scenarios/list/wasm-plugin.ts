@@ -56,7 +56,7 @@ export const feature: Feature = [
   ),
   scenario('one answers by itself', ['type'], OPEN_PORTS + plugin('p', `${AT_SERVER}, type: HTTP`), {
     call: plain(doing('d')),
-    expect: TEAPOT,
+    expect: { ...TEAPOT, log: { response_code_details: 'denied' } },
   }),
   scenario('one changes bodies', ['url'], OPEN_PORTS + plugin('p', AT_SERVER), {
     call: plain({ ...doing('b'), method: 'POST', body: 'some words' }),
