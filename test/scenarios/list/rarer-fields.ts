@@ -164,7 +164,7 @@ const RULES: Feature = [
       'web',
       '{ loadBalancer: { simple: LEAST_REQUEST, warmup: { duration: 1s, minimumPercent: 20, aggression: 2 } } }',
     ),
-    steps: [{ call: {}, times: 30, together: 5, different: 3, expect: { status: 200 } }],
+    steps: [{ call: {}, times: 60, together: 5, different: 3, expect: { status: 200 } }],
   },
   {
     name: 'workloadSelector: a rule of other callers does nothing',
@@ -184,7 +184,7 @@ const RULES: Feature = [
     config:
       destinationRule(
         'web',
-        '{ outlierDetection: { consecutiveErrors: 1, interval: 1s, baseEjectionTime: 60s, maxEjectionPercent: 100, minHealthPercent: 0 } }',
+        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutiveErrors: 1, interval: 1s, baseEjectionTime: 60s, maxEjectionPercent: 100, minHealthPercent: 0 } }',
       ) + routes(`{ retries: { attempts: 0 }, ${to('web')} }`),
     steps: [
       { call: { headers: { 'x-answer': '503', 'x-only': 'web-v1' } }, times: 12 },
