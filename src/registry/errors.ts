@@ -104,6 +104,24 @@ const TABLE = {
     message: 'the module {url} is not to be had: {problem}; {effect}',
     remedy: 'Correct `url`, `sha256` or `imagePullSecret`, or let the control plane ask that address (docs/wasm.md).',
   },
+  'TS-REG-020': {
+    severity: 'warning',
+    message:
+      'namespace {owner} declares host {host} too, and this mesh lets only owners route it: in force for clients of the own namespace only',
+    remedy: 'Set exportTo to ".", or have it granted with the annotation {annotation} on Namespace {owner}.',
+  },
+  'TS-REG-021': {
+    severity: 'warning',
+    message:
+      'an older VirtualService of namespace {owner} has host {host} at gateway {gateway}: both decide about its requests',
+    remedy: 'Name another host, or have it granted with the annotation {annotation} on Namespace {owner}.',
+  },
+  'TS-REG-022': {
+    severity: 'error',
+    message:
+      'an older VirtualService of namespace {owner} has host {host} at gateway {gateway}, and this mesh lets only owners route it: not in force for this host',
+    remedy: 'Name another host, or have it granted with the annotation {annotation} on Namespace {owner}.',
+  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof TABLE;

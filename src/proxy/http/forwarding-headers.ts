@@ -4,6 +4,7 @@
 
 import type { Random } from '#base';
 import type { HeaderBlock, RequestHead } from '#wire/http';
+import { parseIp } from '../matcher/cidr.ts';
 import type { ManagerConfig } from './manager-config.ts';
 
 /** Honoured only from internal clients: they steer routing, retries and timeouts. */
@@ -25,8 +26,9 @@ const INTERNAL = new Set([
   'x-envoy-attempt-count',
   'x-envoy-is-timeout-retry',
 ]);
-/** Taken away at an edge: they name who calls. */
+/** Taken away at an edge: they name who calls, and what logs take for the path that was asked for. */
 const EDGE = new Set([
+  'x-envoy-original-path',
   'x-envoy-downstream-service-cluster',
   'x-envoy-downstream-service-node',
   'x-envoy-decorator-operation',
@@ -64,7 +66,7 @@ export function prepareRequest(
     if (lower.charCodeAt(0) === 0x78) {
       if (lower === 'x-request-id') requestId ??= flat[i + 2];
       else if (lower === 'x-forwarded-for') xff = xff === undefined ? flat[i + 2] : `${xff},${flat[i + 2]}`;
-      else if (lower === 'x-forwarded-proto') xfp ??= flat[i + 2];
+      else if (lower === 'x-forwarded-proto') xfp = xfp === undefined ? flat[i + 2] : '';
       else if (lower.startsWith('x-envoy-')) internalSeen = true;
     }
     if (config.underscores !== 'allow' && lower.includes('_')) underscore = true;
@@ -84,10 +86,10 @@ export function prepareRequest(
   if (config.useRemoteAddress) {
     if (!config.skipXffAppend)
       headers.put('x-forwarded-for', xff === undefined ? client.remoteAddress : `${xff},${client.remoteAddress}`);
-    if (config.trustedHops === 0 || xfp === undefined) xfp = setProto(headers, client.tls);
+    if (config.trustedHops === 0 || !isScheme(xfp)) xfp = setProto(headers, client.tls);
     if (internal) headers.put('x-envoy-internal', 'true');
     if (edge && trustedAddress !== '') headers.put('x-envoy-external-address', trustedAddress);
-  } else if (xfp === undefined || (xfp !== 'http' && xfp !== 'https')) xfp = setProto(headers, client.tls);
+  } else if (!isScheme(xfp)) xfp = setProto(headers, client.tls);
   if (config.appendForwardedPort && !headers.has('x-forwarded-port'))
     headers.push('x-forwarded-port', 'x-forwarded-port', String(client.localPort));
   head.scheme = config.schemeOverwrite !== '' ? config.schemeOverwrite : (xfp as 'http' | 'https');
@@ -100,6 +102,10 @@ export function prepareRequest(
     }
   }
   return { trustedAddress, requestId: requestId ?? '', problem: undefined };
+}
+
+function isScheme(text: string | undefined): boolean {
+  return text === 'http' || text === 'https';
 }
 
 function setProto(headers: HeaderBlock, tls: boolean): string {
@@ -115,7 +121,8 @@ function weighForwardedFor(xff: string | undefined, remoteAddress: string, confi
   // Ourselves are the last hop when the connection's own address counts.
   const back = config.useRemoteAddress ? config.trustedHops : config.trustedHops + 1;
   const address = list[list.length - back]?.trim();
-  return address === undefined || !/^[0-9A-Fa-f.:]+$/.test(address) ? remoteAddress : address;
+  // What is no address stands in no range: an unknown one would pass each `notRemoteIpBlocks`.
+  return address === undefined || parseIp(address) === undefined ? remoteAddress : address;
 }
 
 function removeInternal(headers: HeaderBlock, edge: boolean): void {

@@ -1,5 +1,5 @@
 // What an attacker spells differently: paths under each normalization, templates, and headers that only the mesh may set.
-import type { Feature, Scenario } from './scenario.ts';
+import type { Call, Feature, Scenario } from './scenario.ts';
 import { as, DENIED, FRIEND, OK, OTHER, plain, policy, SELECT } from './server-calls.ts';
 
 const MODES = ['NONE', 'BASE', 'MERGE_SLASHES', 'DECODE_AND_MERGE_SLASHES'] as const;
@@ -50,6 +50,31 @@ function paths(mode: Mode): Scenario {
 const XFCC = 'By=spiffe://cluster.local/ns/x/sa/y;URI=spiffe://cluster.local/ns/default/sa/admin';
 const forged = { 'x-forwarded-client-cert': XFCC };
 
+const credential = (name: string): string =>
+  `apiVersion: v1\nkind: Secret\nmetadata: { name: ${name}, namespace: istio-system }\ndata: \${secret-ca:${name}.example.com}\n---\n`;
+const TWO_SERVERS = `${credential('open')}${credential('inner')}apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: default }
+spec:
+  selector: { istio: ingressgateway }
+  servers:
+  - { port: { number: 443, name: open, protocol: HTTPS }, hosts: [open.example.com], tls: { mode: SIMPLE, credentialName: open } }
+  - { port: { number: 443, name: inner, protocol: HTTPS }, hosts: [inner.example.com], tls: { mode: MUTUAL, credentialName: inner } }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: edge, namespace: default }
+spec: { hosts: [open.example.com, inner.example.com], gateways: [edge], http: [{ route: [{ destination: { host: web, port: { number: 8000 } } }] }] }
+---
+`;
+const edge = (sni: string, more: Partial<Call> = {}): Call => ({
+  via: 'gateway',
+  port: 443,
+  host: sni,
+  tls: { sni },
+  ...more,
+});
+
 export const feature: Feature = [
   ...MODES.map(paths),
   {
@@ -95,6 +120,41 @@ export const feature: Feature = [
         }),
         expect: { ...OK, path: '/' },
       },
+    ],
+  },
+  {
+    name: 'a fragment, and bytes that are none of a path, are refused',
+    proves: ['AuthorizationPolicy.rules.to.operation.paths'],
+    config: deny('action: DENY, rules: [{ to: [{ operation: { paths: ["/admin"] } }] }]'),
+    steps: [
+      ...['/admin#', '/admin#/free', '/free#/../admin', '/free/..%00/admin'].flatMap((path) => [
+        { call: plain({ path }), expect: { status: 400, arrivals: 0 } },
+      ]),
+      { call: plain({ path: '/admin?#' }), expect: { status: 400, arrivals: 0 } },
+    ],
+  },
+  {
+    name: 'at an edge a stranger’s word about the original path is not believed',
+    proves: ['Gateway.servers.hosts'],
+    config: TWO_SERVERS,
+    steps: [
+      {
+        call: edge('open.example.com', { headers: { 'x-envoy-original-path': '/free' } }),
+        expect: { status: 200, upstream: { 'x-envoy-original-path': null } },
+      },
+    ],
+  },
+  {
+    name: 'a name of another server’s chain reaches no host that asks for a client’s certificate',
+    proves: ['Gateway.servers.tls.mode'],
+    config: TWO_SERVERS,
+    steps: [
+      { call: edge('open.example.com'), expect: { status: 200 } },
+      { call: edge('inner.example.com'), expect: { refused: true } },
+      ...['inner.example.com', 'INNER.example.com', 'inner.example.com:443', 'inner.example.com.'].flatMap((host) => [
+        { call: edge('open.example.com', { host }), expect: { status: 421, arrivals: 0 } },
+        { call: edge('open.example.com', { host, h2: true }), expect: { status: 421, arrivals: 0 } },
+      ]),
     ],
   },
 ];
