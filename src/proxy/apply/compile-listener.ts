@@ -258,10 +258,19 @@ function compileTcpProxy(
       totalWeight,
       idleMs: millisOf(tcp.idleTimeout) ?? 3_600_000,
       connectAttempts: tcp.maxConnectAttempts ?? 1,
+      lifeMs: millisOf(tcp.maxDownstreamConnectionDuration) ?? 0,
+      hashSource: hashesSource(tcp, context, field),
       sinks: [...compileSinks(tcp.accessLog, context), ...reporterSinks(listener, context, metrics)],
     },
     context.services,
   );
+}
+
+function hashesSource({ hashPolicy }: TcpProxyMessage, context: CompileContext, field: string): boolean {
+  for (const { policySpecifier } of hashPolicy)
+    if (policySpecifier.case !== 'sourceIp')
+      context.warn(`${field}.hash_policy`, 'connections are hashed by their source address only');
+  return hashPolicy.some(({ policySpecifier }) => policySpecifier.case === 'sourceIp');
 }
 
 function compileNetworkFilter(

@@ -5,18 +5,19 @@ import type {
   HttpConnectionManager,
   HttpFilter as FilterMessage,
 } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
+import type { Router as RouterMessage } from '#proto/envoy/extensions/filters/http/router/v3/router_pb.ts';
 import type { StreamRecord } from '#telemetry';
 import { DEFAULT_H1_LIMITS } from '#wire/h1';
 import { ConfigError } from '../errors.ts';
 import type { HttpFilterFactory } from '../http/filter.ts';
 import { readH2Settings } from '../http/h2-settings.ts';
-import type { ManagerConfig, ReplyMapper, RouteSource, StreamSink } from '../http/manager-config.ts';
+import type { ManagerConfig, ReplyMapper, RouterOptions, RouteSource, StreamSink } from '../http/manager-config.ts';
 import { compileLogFilter } from '../access-log/log-filter.ts';
 import { compileTextFormat, logContext } from '../format/index.ts';
 import { compileCidrs } from '../listener/cidr-list.ts';
 import { millisOf } from '../matcher/fraction.ts';
 import type { ProxyServices } from '../services.ts';
-import { typeNameOf } from './decode.ts';
+import { decodeMessage, typeNameOf } from './decode.ts';
 import { type ExtensionRegistry, unknownExtension } from './extensions.ts';
 import type { RouteStore } from './route-store.ts';
 import { tellUnread } from './unread-fields.ts';
@@ -57,6 +58,7 @@ export function compileManager(
     routes: routeSource(hcm, context, field),
     filters: compileFilters(hcm.httpFilters, context, hcm.statPrefix, `${field}.http_filters`),
     routed: hcm.httpFilters.length > 0,
+    router: readRouter(hcm.httpFilters.at(-1), context, `${field}.http_filters`),
     sinks: compileSinks(hcm.accessLog, context),
     tracer: undefined,
     replyMappers: compileReplyMappers(hcm, context, field),
@@ -180,6 +182,15 @@ function compileFilters(
     );
   });
   return factories;
+}
+
+/** Where there is none nobody answers. */
+function readRouter(filter: FilterMessage | undefined, context: CompileContext, field: string): RouterOptions {
+  const config = filter?.configType.case === 'typedConfig' ? filter.configType.value : undefined;
+  if (config === undefined) return { suppressHeaders: false, respectExpectedTimeout: false };
+  const router = decodeMessage<RouterMessage>(ROUTER, config.value, field);
+  tellUnread('Router', router, field, context.warn);
+  return { suppressHeaders: router.suppressEnvoyHeaders, respectExpectedTimeout: router.respectExpectedRqTimeout };
 }
 
 function routeSource(hcm: HttpConnectionManager, context: CompileContext, field: string): RouteSource {

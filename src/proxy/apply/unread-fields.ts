@@ -63,13 +63,21 @@ export const UNREAD = {
       earlyHeaderMutationExtensions: 'give the HTTP filter envoy.filters.http.header_mutation, or rules of routes',
     },
   },
+  Router: {
+    told: {
+      startChildSpan: 'attempts have no spans of their own',
+      upstreamLog: 'attempts have no log lines of their own',
+      upstreamLogOptions: 'attempts have no log lines of their own',
+      strictCheckHeaders: 'x-envoy headers that are ill-formed are not read',
+      suppressGrpcRequestFailureCodeStats: STATISTICS,
+    },
+    refused: { upstreamHttpFilters: 'give them as http_filters of the connection manager' },
+  },
   TcpProxy: {
     told: {
       onDemand: 'clusters come as they are',
-      hashPolicy: 'connections are balanced without it',
       downstreamIdleTimeout: LIMITED,
       upstreamIdleTimeout: LIMITED,
-      maxDownstreamConnectionDuration: LIMITED,
       accessLogFlushInterval: LOG_TIMES,
       flushAccessLogOnConnected: LOG_TIMES,
       accessLogOptions: LOG_TIMES,

@@ -82,7 +82,11 @@ export function prepareRequest(
     : xff !== undefined && !xff.includes(',');
   const internal = single && config.internalAddress(trustedAddress);
   const edge = config.useRemoteAddress && !internal;
-  if (internalSeen && !internal) removeInternal(headers, edge);
+  if (!internal) {
+    if (internalSeen) removeInternal(headers, edge);
+    const ofRoutes = config.routes.current?.internalOnlyHeaders;
+    if (ofRoutes !== undefined) for (const name of ofRoutes) headers.remove(name);
+  }
   if (config.useRemoteAddress) {
     if (!config.skipXffAppend)
       headers.put('x-forwarded-for', xff === undefined ? client.remoteAddress : `${xff},${client.remoteAddress}`);

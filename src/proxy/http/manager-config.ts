@@ -29,6 +29,14 @@ export interface ReplyMapper {
   readonly headers: readonly (readonly [name: string, value: (record: StreamRecord) => string])[];
 }
 
+/** The router filter's own settings. */
+export interface RouterOptions {
+  /** No x-envoy header is added. */
+  readonly suppressHeaders: boolean;
+  /** What the proxy before said of the time that is left counts. */
+  readonly respectExpectedTimeout: boolean;
+}
+
 export interface ManagerConfig {
   readonly statPrefix: string;
   readonly codec: 'auto' | 'h1' | 'h2';
@@ -37,6 +45,7 @@ export interface ManagerConfig {
   readonly filters: readonly HttpFilterFactory[];
   /** Without filters there is no router: nobody answers, and requests end by their time-outs, as in Envoy. */
   readonly routed: boolean;
+  readonly router: RouterOptions;
   readonly sinks: readonly StreamSink[];
   readonly tracer: StreamTracer | undefined;
   readonly replyMappers: readonly ReplyMapper[];

@@ -71,6 +71,12 @@ export function rescue(cause: RescueCause): LocalReply {
   return flag === undefined ? { status, body, details } : { status, body, details, flag };
 }
 
+/** `quiet`: whoever asked wants no failure for it (x-envoy-upstream-rq-timeout-alt-response). */
+export function lateReply(quiet: boolean): LocalReply {
+  const reply = rescue('response-timeout');
+  return quiet ? { ...reply, status: 204, body: '' } : reply;
+}
+
 /** Envoy's words for a reset of the upstream's stream, its flag and its status. */
 const RESETS: Readonly<
   Record<ResetReason, { readonly words: string; readonly flag: ResponseFlag; readonly status: number }>

@@ -2,6 +2,7 @@
 
 import { type Conn, type ConnError, type ConnHandler, Deadline, turnTime } from '#base';
 import { CLUSTER, type LiveTcp, StreamRecord, type StatBlock, TCP } from '#telemetry';
+import { hash32 } from '../cluster/lb/hash32.ts';
 import { PLAIN_PICK } from '../cluster/pick-context.ts';
 import { ConnectionFacts } from '../http/connection-facts.ts';
 import type { StreamSink } from '../http/manager-config.ts';
@@ -20,6 +21,10 @@ export interface TcpProxyConfig {
   /** 0 = none. */
   readonly idleMs: number;
   readonly connectAttempts: number;
+  /** How long a connection may last, 0 = as its ends want. */
+  readonly lifeMs: number;
+  /** Connections of one client go to one endpoint, where its cluster balances by hash. */
+  readonly hashSource: boolean;
   readonly sinks: readonly StreamSink[];
 }
 
@@ -75,6 +80,7 @@ class TcpSession implements TerminalConnection, ConnHandler, EarlyDial {
   #upEnded = false;
   #over = false;
   readonly #idle: Deadline | undefined;
+  #life: Deadline | undefined = undefined;
   /** Set until the client is this session's: what the endpoint does meanwhile is told here. */
   #heard: ((what: EarlyNews) => void) | undefined = undefined;
   #taken = false;
@@ -112,6 +118,7 @@ class TcpSession implements TerminalConnection, ConnHandler, EarlyDial {
     this.#proxy.stats.inc(TCP.downstream_cx_total);
     conn.handler = this;
     this.#touch();
+    this.#limitLife();
     conn.pause();
     if (this.#up === undefined) return this.#connect();
     if (!this.#connected) return;
@@ -245,6 +252,7 @@ class TcpSession implements TerminalConnection, ConnHandler, EarlyDial {
     const down = this.#down;
     const host = cluster.pick({
       ...PLAIN_PICK,
+      hash: this.#proxy.config.hashSource ? hash32(down.remoteAddress) : undefined,
       originalDestination: down.restoredDestination ? { address: down.localAddress, port: down.localPort } : undefined,
     });
     if (host === undefined) {
@@ -288,6 +296,17 @@ class TcpSession implements TerminalConnection, ConnHandler, EarlyDial {
     wheel.arm(this.#idle, this.#proxy.config.idleMs, turnTime(clock));
   }
 
+  #limitLife(): void {
+    const { config, services, stats } = this.#proxy;
+    if (config.lifeMs === 0) return;
+    this.#life = new Deadline(() => {
+      stats.inc(TCP.max_downstream_connection_duration);
+      this.#record.addFlag('DT');
+      this.#finish('max_connection_duration');
+    });
+    services.wheel.arm(this.#life, config.lifeMs, services.clock.now());
+  }
+
   #beginReports(): void {
     const { wheel, clock } = this.#proxy.services;
     for (const sink of this.#proxy.config.sinks) {
@@ -315,6 +334,7 @@ class TcpSession implements TerminalConnection, ConnHandler, EarlyDial {
     if (!this.#taken) return this.#tell('left');
     const { wheel, clock } = this.#proxy.services;
     if (this.#idle !== undefined) wheel.cancel(this.#idle);
+    if (this.#life !== undefined) wheel.cancel(this.#life);
     const up = this.#up;
     this.#release();
     if (up !== undefined && !up.destroyed) {

@@ -13,6 +13,8 @@ export class RouteTable {
   readonly name: string;
   /** The server asked for virtual hosts to be fetched by themselves. */
   readonly usesVhds: boolean;
+  /** Names, in lower case, that nobody but internal clients may send. */
+  readonly internalOnlyHeaders: readonly string[];
   readonly #settings: TableSettings & Pick<RouteConfiguration, 'ignorePortInHostMatching'>;
   readonly #options: RouteOptions;
   readonly #hosts: ReadonlyMap<string, CompiledVirtualHost>;
@@ -26,6 +28,7 @@ export class RouteTable {
   ) {
     this.name = settings.name;
     this.usesVhds = settings.vhds !== undefined;
+    this.internalOnlyHeaders = settings.internalOnlyHeaders.map((name) => name.toLowerCase());
     this.#settings = settings;
     this.#options = options;
     this.#hosts = hosts;
@@ -104,7 +107,6 @@ function warnUnused(config: RouteConfiguration, options: RouteOptions): void {
   const field = `route configuration "${config.name}"`;
   if (config.clusterSpecifierPlugins.length > 0)
     options.warn(`${field}.cluster_specifier_plugins`, 'cluster specifier plugins are not part of this proxy');
-  if (config.internalOnlyHeaders.length > 0) options.warn(`${field}.internal_only_headers`, 'has no effect');
   if (config.ignorePathParametersInPathMatching)
     options.warn(`${field}.ignore_path_parameters_in_path_matching`, 'has no effect');
 }

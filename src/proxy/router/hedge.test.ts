@@ -139,7 +139,7 @@ function build(ask: Ask = {}) {
     responseHeadSent: false,
     connection: { downstream: { restoredDestination: false } },
     timers: { setIdle: () => {} },
-    config: {},
+    config: { router: { suppressHeaders: false, respectExpectedTimeout: false } },
     facts: {},
     reply: (reply: { status: number; details: string }) => (
       said.push(`reply ${reply.status} ${reply.details}`), router.destroy()

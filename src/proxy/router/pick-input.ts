@@ -1,17 +1,18 @@
 // What the load balancer is told of a request.
 
 import { PLAIN_PICK, type PickContext } from '../cluster/pick-context.ts';
-import { type ForwardTarget, hashRequest, type RouteChoice } from '../route/index.ts';
+import { type CompiledRetryPolicy, type ForwardTarget, hashRequest, type RouteChoice } from '../route/index.ts';
 import type { LeftHosts } from './left-hosts.ts';
 import type { Router } from './router.ts';
 
 export function pickContext(
   router: Router,
   choice: RouteChoice,
-  target: ForwardTarget,
   left: LeftHosts | undefined,
+  retry: CompiledRetryPolicy | undefined,
 ): PickContext {
   const { stream } = router;
+  const target = choice.route.action as ForwardTarget;
   const { downstream } = stream.connection;
   const redirected = downstream.restoredDestination;
   const avoid = left?.avoid;
@@ -30,7 +31,7 @@ export function pickContext(
         ? undefined
         : hashRequest(target.hashPolicies, stream.input, (cookie) => (router.setCookies ??= []).push(cookie)),
     avoid,
-    attempts: target.retry?.hostSelectionAttempts ?? 1,
+    attempts: retry?.hostSelectionAttempts ?? 1,
     usedPriorities,
     metadataMatch: choice.metadataMatch,
     originalDestination: redirected ? { address: downstream.localAddress, port: downstream.localPort } : undefined,

@@ -1,9 +1,12 @@
 // What the router does to a request's head before it leaves: rewrites, headers of the route, upgrades.
 
-import type { RequestHead } from '#wire/http';
-import type { ManagerConfig } from '../http/manager-config.ts';
+import { type Clock, turnTime } from '#base';
+import type { HeaderBlock, RequestHead } from '#wire/http';
+import type { HttpStream } from '../http/http-stream.ts';
+import type { ManagerConfig, RouterOptions } from '../http/manager-config.ts';
 import type { MatchInput } from '../matcher/match-input.ts';
-import type { ForwardTarget, RouteChoice } from '../route/index.ts';
+import type { CompiledRoute, ForwardTarget, RouteChoice } from '../route/index.ts';
+import { type RouteTimeouts, tellTimeout } from './timeouts.ts';
 
 export function upgradeAllowed(head: RequestHead, target: ForwardTarget, config: ManagerConfig): boolean {
   const type = head.method === 'CONNECT' && head.protocol === '' ? 'connect' : head.protocol;
@@ -17,22 +20,36 @@ export function prepareUpstreamHead(
   choice: RouteChoice,
   target: ForwardTarget,
   input: MatchInput,
-  timeoutMs: number,
+  options: RouterOptions,
 ): void {
   const { headers } = head;
   choice.mutateRequestHeaders(head, input);
   const authority = head.authority;
   if (target.rewritePath !== undefined && head.path !== '') {
     // Envoy names the original also where the rewrite changed nothing.
-    headers.set('x-envoy-original-path', head.path);
+    if (!options.suppressHeaders) headers.set('x-envoy-original-path', head.path);
     if (input.record.originalPath === '') input.record.originalPath = head.path;
     head.path = target.rewritePath(head.path);
     input.record.path = head.path;
   }
   const called = head.authority;
-  if (rewriteHost(head, choice, target) && called !== '') headers.set('x-envoy-original-host', called);
+  if (rewriteHost(head, choice, target) && called !== '' && !options.suppressHeaders)
+    headers.set('x-envoy-original-host', called);
   if (head.authority !== authority && target.appendXForwardedHost) headers.add('x-forwarded-host', authority);
-  if (timeoutMs > 0) headers.put('x-envoy-expected-rq-timeout-ms', String(Math.round(timeoutMs)));
+}
+
+/** What the endpoint hears of the attempt that begins. */
+export function tellAttempt(
+  headers: HeaderBlock,
+  route: CompiledRoute,
+  attempts: number,
+  timeouts: RouteTimeouts,
+  { config, record }: HttpStream,
+  clock: Clock,
+): void {
+  if (route.attemptCountInRequest) headers.set('x-envoy-attempt-count', String(attempts));
+  if (!config.router.suppressHeaders)
+    tellTimeout(headers, timeouts, attempts < 2 ? 0 : turnTime(clock) - record.startMs);
 }
 
 /** False where the route leaves the host alone. */

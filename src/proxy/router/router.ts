@@ -7,14 +7,14 @@ import type { HeaderBlock, RequestHead, ResetReason, ResponseHead } from '#wire/
 import type { LocalReply } from '../http/filter.ts';
 import { type Breaker, type Host, observeResponseTime } from '../cluster/index.ts';
 import type { HttpStream, StreamRouter } from '../http/http-stream.ts';
-import { RESCUES, rescue, rescueReset, resetDetails, resetFlag } from '../http/rescue.ts';
+import { lateReply, RESCUES, rescue, rescueReset, resetDetails, resetFlag } from '../http/rescue.ts';
 import type { ForwardTarget, RouteChoice } from '../route/index.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import { hostPeer, nameService } from '../upstream/host-peer.ts';
 import type { HttpPool } from '../upstream/http-pool.ts';
 import { pickContext } from './pick-input.ts';
-import { prepareUpstreamHead, upgradeAllowed } from './prepare-request.ts';
+import { prepareUpstreamHead, tellAttempt, upgradeAllowed } from './prepare-request.ts';
 import { RequestBuffer, UNSEEN_BYTES_MAX } from './request-buffer.ts';
 import { countStatus } from './count-status.ts';
 import { LeftHosts } from './left-hosts.ts';
@@ -32,7 +32,7 @@ export class Router implements StreamRouter {
   #choice: RouteChoice | undefined = undefined;
   #target: ForwardTarget | undefined = undefined;
   #attempt: UpstreamAttempt | undefined = undefined;
-  /** Took longer than their time, have a successor and may answer yet (hedge_on_per_try_timeout). */
+  /** Beyond their time, with a successor (hedge_on_per_try_timeout). */
   #late: UpstreamAttempt[] | undefined = undefined;
   #attempts = 0;
   #retriesLeft = 0;
@@ -185,7 +185,7 @@ export class Router implements StreamRouter {
     if (!attempt.timedOut) cluster.report(attempt.host, { kind: 'answer', status: head.status });
     observeResponseTime(attempt.host, now - attempt.startMs, now);
     countStatus(cluster, head.status);
-    const policy = this.#target?.retry;
+    const policy = this.#timeouts.retry;
     const late = this.#isLate(attempt);
     if (policy !== undefined && head.status !== 101 && retriesOnResponse(policy, this.head, head)) {
       const again = !late && this.#mayRetry(attempt);
@@ -210,8 +210,9 @@ export class Router implements StreamRouter {
       else if (head.status === 200 && attempt.version === '2' && this.head.version === '1.1') head.status = 101;
     }
     const headers = head.headers;
-    headers.put('x-envoy-upstream-service-time', String(Math.max(0, Math.round(now - attempt.startMs))));
     const choice = this.#choice as RouteChoice;
+    if (!stream.config.router.suppressHeaders)
+      headers.put('x-envoy-upstream-service-time', String(Math.max(0, Math.round(now - attempt.startMs))));
     if (choice.route.attemptCountInResponse) headers.set('x-envoy-attempt-count', String(this.#attempts));
     record.responseCode = head.status;
     choice.mutateResponseHeaders(head, stream.input);
@@ -265,7 +266,7 @@ export class Router implements StreamRouter {
     }
     if (
       !late &&
-      retriesOnReset(this.#target?.retry, this.head, reason, attempt.connected, processed) &&
+      retriesOnReset(this.#timeouts.retry, this.head, reason, attempt.connected, processed) &&
       this.#mayRetry(attempt)
     )
       return this.#retry(undefined);
@@ -280,7 +281,7 @@ export class Router implements StreamRouter {
     this.cluster.stats.inc(CLUSTER.upstream_rq_per_try_timeout);
     attempt.abandon();
     this.#attempt = undefined;
-    if (!this.#responseStarted && retriesOnTimeout(this.#target?.retry) && this.#mayRetry(attempt))
+    if (!this.#responseStarted && retriesOnTimeout(this.#timeouts.retry) && this.#mayRetry(attempt))
       return this.#retry(undefined);
     this.#timeOut(rescue('per-try-timeout'));
   }
@@ -288,7 +289,7 @@ export class Router implements StreamRouter {
   /** Another attempt beside this one, as far as retries go: whichever answers first is the answer. */
   #hedge(attempt: UpstreamAttempt): void {
     attempt.timedOut = true;
-    if (!hedges(this.#target?.retry, this.head) || !this.#mayRetry(attempt)) return;
+    if (!hedges(this.#timeouts.retry, this.head) || !this.#mayRetry(attempt)) return;
     (this.#late ??= []).push(attempt);
     this.#retry(undefined);
   }
@@ -345,7 +346,7 @@ export class Router implements StreamRouter {
       this.stream.reset(RESCUES['per-try-idle-timeout'].details);
       return;
     }
-    if (retriesOnTimeout(this.#target?.retry) && this.#mayRetry(attempt)) return this.#retry(undefined);
+    if (retriesOnTimeout(this.#timeouts.retry) && this.#mayRetry(attempt)) return this.#retry(undefined);
     this.stream.record.attempts = this.#attempts;
     this.stream.reply(rescue('per-try-idle-timeout'));
   }
@@ -355,9 +356,9 @@ export class Router implements StreamRouter {
   #prepare(head: RequestHead, choice: RouteChoice, target: ForwardTarget, end: boolean): void {
     const stream = this.stream;
     const record = stream.record;
-    this.#timeouts = routeTimeouts(head, target);
-    prepareUpstreamHead(head, choice, target, stream.input, this.#timeouts.totalMs);
-    this.#retriesLeft = target.retry?.retries ?? 0;
+    this.#timeouts = routeTimeouts(head, target, stream.config.router);
+    prepareUpstreamHead(head, choice, target, stream.input, stream.config.router);
+    this.#retriesLeft = this.#timeouts.retry?.retries ?? 0;
     record.upstreamCluster = choice.cluster;
     nameService(record, this.cluster);
     if (target.idleTimeoutMs !== undefined) stream.timers.setIdle(target.idleTimeoutMs, record.startMs);
@@ -387,9 +388,8 @@ export class Router implements StreamRouter {
     this.#attempts++;
     const target = this.#target as ForwardTarget;
     const choice = this.#choice as RouteChoice;
-    if (choice.route.attemptCountInRequest) this.head.headers.set('x-envoy-attempt-count', String(this.#attempts));
-    const context = pickContext(this, choice, target, this.#left);
-    const host = cluster.pickFor(context, this.head.authority);
+    tellAttempt(this.head.headers, choice.route, this.#attempts, this.#timeouts, this.stream, this.services.clock);
+    const host = cluster.pickFor(pickContext(this, choice, this.#left, this.#timeouts.retry), this.head.authority);
     if (host === undefined) {
       cluster.stats.inc(CLUSTER.upstream_cx_none_healthy);
       // A hedge that finds no host takes nothing away from those under way.
@@ -429,13 +429,13 @@ export class Router implements StreamRouter {
       return false;
     }
     this.#retrying = true;
-    (this.#left ??= new LeftHosts(this.#target?.retry, cluster)).add(attempt.host);
+    (this.#left ??= new LeftHosts(this.#timeouts.retry, cluster)).add(attempt.host);
     return true;
   }
 
   #retry(response: ResponseHead | undefined): void {
     const cluster = this.cluster;
-    const policy = (this.#target as ForwardTarget).retry as NonNullable<ForwardTarget['retry']>;
+    const policy = this.#timeouts.retry as NonNullable<ForwardTarget['retry']>;
     this.#retriesLeft--;
     cluster.stats.inc(CLUSTER.upstream_rq_retry);
     cluster.stats.inc(CLUSTER.upstream_rq_retry_backoff_exponential);
@@ -461,7 +461,7 @@ export class Router implements StreamRouter {
   static #onLate(router: Router): void {
     router.cluster.stats.inc(CLUSTER.upstream_rq_timeout);
     if (router.#attempt?.timedOut === false) router.cluster.report(router.#attempt.host, { kind: 'timeout' });
-    router.#timeOut(rescue('response-timeout'));
+    router.#timeOut(lateReply(router.#timeouts.quiet));
   }
 
   #timeOut(reply: LocalReply): void {
@@ -482,12 +482,12 @@ export class Router implements StreamRouter {
     // What is sent and is too long to keep can't be sent again.
     this.#body = undefined;
     this.#bodyKept = false;
-    if (this.#target?.retry !== undefined) this.cluster.stats.inc(CLUSTER.retry_or_shadow_abandoned);
+    if (this.#timeouts.retry !== undefined) this.cluster.stats.inc(CLUSTER.retry_or_shadow_abandoned);
   }
 
   /** Without a retry policy only a short body is sent again, to an endpoint that refused it unseen. */
   get #keptMax(): number {
-    const retries = this.#target?.retry !== undefined && this.#retriesLeft > 0;
+    const retries = this.#timeouts.retry !== undefined && this.#retriesLeft > 0;
     return retries ? this.stream.bufferLimit : Math.min(this.stream.bufferLimit, UNSEEN_BYTES_MAX);
   }
 

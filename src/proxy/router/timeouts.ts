@@ -1,7 +1,10 @@
-// How long a request may take: the route's limits, the internal client's x-envoy headers, and grpc-timeout.
+// How long a request may take and how often it is tried: the route's limits, the internal client's x-envoy headers, and
+// grpc-timeout.
 
-import type { RequestHead } from '#wire/http';
-import type { ForwardTarget } from '../route/index.ts';
+import type { HeaderBlock, RequestHead } from '#wire/http';
+import type { RouterOptions } from '../http/manager-config.ts';
+import type { CompiledRetryPolicy, ForwardTarget } from '../route/index.ts';
+import { type Asked, takeAsked } from './asked-by-client.ts';
 
 export interface RouteTimeouts {
   /** Milliseconds from the request's end to the response's; 0 = none. */
@@ -10,36 +13,61 @@ export interface RouteTimeouts {
   readonly perTryIdleMs: number;
   /** An attempt that takes longer than perTryMs goes on while another begins. */
   readonly hedge: boolean;
+  /** Too late is 204, and not 504. */
+  readonly quiet: boolean;
+  /** The route's policy with what the client asked. */
+  readonly retry: CompiledRetryPolicy | undefined;
 }
 
-export const NO_TIMEOUTS: RouteTimeouts = { totalMs: 0, perTryMs: 0, perTryIdleMs: 0, hedge: false };
+export const NO_TIMEOUTS: RouteTimeouts = {
+  totalMs: 0,
+  perTryMs: 0,
+  perTryIdleMs: 0,
+  hedge: false,
+  quiet: false,
+  retry: undefined,
+};
 
+const EXPECTED = 'x-envoy-expected-rq-timeout-ms';
 const GRPC_UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
 
-export function routeTimeouts(head: RequestHead, target: ForwardTarget): RouteTimeouts {
-  let totalMs = target.timeoutMs;
-  const max = target.grpcTimeoutMaxMs;
-  if (max !== undefined) {
-    const asked = grpcTimeout(head);
-    if (asked !== undefined) totalMs = max > 0 ? Math.min(max, asked) : asked;
-  }
-  let perTryMs = target.retry?.perTryTimeoutMs ?? 0;
-  const header = head.headers.get('x-envoy-upstream-rq-timeout-ms');
-  if (header !== undefined && /^[0-9]{1,9}$/.test(header)) totalMs = Number(header);
-  const perTry = head.headers.get('x-envoy-upstream-rq-per-try-timeout-ms');
-  if (perTry !== undefined && /^[0-9]{1,9}$/.test(perTry)) perTryMs = Number(perTry);
+export function routeTimeouts(head: RequestHead, target: ForwardTarget, options: RouterOptions): RouteTimeouts {
+  const asked = takeAsked(head.headers, target.retry);
+  let totalMs = totalOf(head, target, asked, options);
+  let perTryMs = asked.perTryMs ?? target.retry?.perTryTimeoutMs ?? 0;
   // A tunnel lives as long as its ends want.
   if (head.protocol !== '' || head.method === 'CONNECT') totalMs = 0;
   if (totalMs > 0 && perTryMs >= totalMs) perTryMs = 0;
-  return { totalMs, perTryMs, perTryIdleMs: target.retry?.perTryIdleTimeoutMs ?? 0, hedge: takeHedge(head, target) };
+  return {
+    totalMs,
+    perTryMs,
+    perTryIdleMs: target.retry?.perTryIdleTimeoutMs ?? 0,
+    hedge: asked.hedge ?? target.hedge,
+    quiet: asked.quietTimeout,
+    retry: asked.retry,
+  };
 }
 
-/** The header is between the client and this proxy only. */
-function takeHedge(head: RequestHead, target: ForwardTarget): boolean {
-  const asked = head.headers.get('x-envoy-hedge-on-per-try-timeout');
-  if (asked === undefined) return target.hedge;
-  head.headers.remove('x-envoy-hedge-on-per-try-timeout');
-  return asked === 'true' || (asked !== 'false' && target.hedge);
+function totalOf(head: RequestHead, target: ForwardTarget, asked: Asked, options: RouterOptions): number {
+  if (options.respectExpectedTimeout) {
+    const expected = head.headers.get(EXPECTED);
+    if (expected !== undefined && /^[0-9]{1,9}$/.test(expected)) return Number(expected);
+  }
+  if (asked.totalMs !== undefined) return asked.totalMs;
+  const max = target.grpcTimeoutMaxMs;
+  if (max === undefined) return target.timeoutMs;
+  const told = grpcTimeout(head);
+  if (told === undefined) return target.timeoutMs;
+  return max > 0 ? Math.min(max, told) : told;
+}
+
+/** The endpoint hears how long its answer is waited for: this attempt's, or what is left of the whole (Envoy's setTimeoutHeaders). */
+export function tellTimeout(headers: HeaderBlock, timeouts: RouteTimeouts, spentMs: number): void {
+  const { totalMs, perTryMs, hedge } = timeouts;
+  let expected = perTryMs === 0 || hedge ? totalMs : perTryMs;
+  if (expected === 0) return;
+  if (totalMs > 0) expected = Math.min(expected, Math.max(1, totalMs - spentMs));
+  headers.put(EXPECTED, String(Math.round(expected)));
 }
 
 function grpcTimeout(head: RequestHead): number | undefined {

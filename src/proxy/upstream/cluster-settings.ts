@@ -89,6 +89,7 @@ export function readClusterSettings(
     connectTimeoutMs: millisOf(message.connectTimeout) ?? CONNECT_DEFAULT_MS,
     idleMs: millisOf(common?.idleTimeout) ?? IDLE_DEFAULT_MS,
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
+    maxConnectionMs: millisOf(common?.maxConnectionDuration) ?? 0,
     localAddress: bind === undefined || bind === '' || bind === '0.0.0.0' ? undefined : bind,
     keepAliveMs: keepalive === undefined ? undefined : (keepalive.keepaliveTime ?? 7200) * 1000,
   };

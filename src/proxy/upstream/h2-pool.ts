@@ -9,7 +9,14 @@ import { H2KeepAlive } from '../http/h2-keep-alive.ts';
 import type { H2Settings } from '../http/h2-settings.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from './cluster.ts';
-import { type HttpPool, mayConnect, type PooledConnection, type PoolWaiter, transportWords } from './http-pool.ts';
+import {
+  type HttpPool,
+  limitLife,
+  mayConnect,
+  type PooledConnection,
+  type PoolWaiter,
+  transportWords,
+} from './http-pool.ts';
 import type { Transport } from './transport.ts';
 
 export class H2Pool implements HttpPool {
@@ -73,6 +80,7 @@ export class H2Pool implements HttpPool {
     this.#connecting--;
     this.#open.push(c);
     this.#cluster.report(this.#host, { kind: 'connected' });
+    c.life = limitLife(this.#cluster, () => c.h2.drain());
     this.capacity();
     if (this.#draining) c.h2.drain();
     else this.#watchIdle();
@@ -92,6 +100,7 @@ export class H2Pool implements HttpPool {
 
   gone(c: PooledH2, error: ConnError | undefined): void {
     const cluster = this.#cluster;
+    if (c.life !== undefined) cluster.services.wheel.cancel(c.life);
     this.#breaker.releaseConnection();
     this.#host.releaseConnection();
     cluster.stats.dec(CLUSTER.upstream_cx_active);
@@ -167,6 +176,7 @@ class PooledH2 implements ConnHandler, PooledConnection {
   h2!: H2ClientConnection;
   requests = 0;
   idleSweeps = 0;
+  life: Deadline | undefined = undefined;
   readonly #pool: H2Pool;
   readonly #settings: H2Settings;
   readonly #services: ProxyServices;

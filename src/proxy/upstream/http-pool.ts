@@ -43,6 +43,8 @@ export interface PoolSettings {
   readonly idleMs: number;
   /** 0 = none. */
   readonly maxRequestsPerConnection: number;
+  /** 0 = none. What is under way then ends first. */
+  readonly maxConnectionMs: number;
   readonly localAddress: string | undefined;
   readonly keepAliveMs: number | undefined;
 }
@@ -117,13 +119,14 @@ export class H1Pool implements HttpPool {
   connected(c: PooledH1): void {
     this.#connecting.delete(c);
     this.#cluster.report(this.#host, { kind: 'connected' });
+    c.life = limitLife(this.#cluster, () => this.#expire(c));
     this.#give(c);
   }
 
   reusable(c: PooledH1): void {
     const max = this.#cluster.poolSettings.maxRequestsPerConnection;
-    if (this.#draining || (max > 0 && c.h1.requests >= max)) {
-      if (max > 0) this.#cluster.stats.inc(CLUSTER.upstream_cx_max_requests);
+    if (this.#draining || c.expired || (max > 0 && c.h1.requests >= max)) {
+      if (max > 0 && c.h1.requests >= max) this.#cluster.stats.inc(CLUSTER.upstream_cx_max_requests);
       c.h1.conn.end();
       c.h1.conn.destroy();
       return;
@@ -131,7 +134,14 @@ export class H1Pool implements HttpPool {
     this.#give(c);
   }
 
+  #expire(c: PooledH1): void {
+    c.expired = true;
+    if (!this.#idle.includes(c)) return;
+    c.h1.conn.destroy();
+  }
+
   gone(c: PooledH1, error: ConnError | undefined, connected: boolean): void {
+    if (c.life !== undefined) this.#cluster.services.wheel.cancel(c.life);
     const wasConnecting = this.#connecting.delete(c);
     this.#all.delete(c);
     const at = this.#idle.lastIndexOf(c);
@@ -246,6 +256,9 @@ class PooledH1 implements ConnHandler {
   restsSince = -1;
   /** When the present request asked for it. */
   takenMs: number | undefined = undefined;
+  life: Deadline | undefined = undefined;
+  /** Has lasted as long as it may. */
+  expired = false;
   #up = false;
   readonly #pool: H1Pool;
 
@@ -274,7 +287,17 @@ class PooledH1 implements ConnHandler {
   }
 }
 
-/** Envoy's transport failure reasons. */
+/** `then` is called once a connection that begins now has lasted as long as it may. */
+export function limitLife({ poolSettings, services, stats }: Cluster, then: () => void): Deadline | undefined {
+  if (poolSettings.maxConnectionMs === 0) return undefined;
+  const life = new Deadline(() => {
+    stats.inc(CLUSTER.upstream_cx_max_duration_reached);
+    then();
+  });
+  services.wheel.arm(life, poolSettings.maxConnectionMs, services.clock.now());
+  return life;
+}
+
 /** Counts a connection against what the endpoint and the cluster may have. */
 export function mayConnect(host: Host, cluster: Cluster, breaker: Breaker): boolean {
   if (!host.tryConnection(cluster.breakers.maxConnectionsPerHost)) return false;
@@ -283,6 +306,7 @@ export function mayConnect(host: Host, cluster: Cluster, breaker: Breaker): bool
   return false;
 }
 
+/** Envoy's transport failure reasons. */
 export function transportWords(error: ConnError | undefined): string {
   switch (error?.kind) {
     case 'refused':

@@ -5,6 +5,7 @@ import { Cluster_LbPolicy, type ClusterSchema } from '#proto/envoy/config/cluste
 import type { OutlierDetectionSchema } from '#proto/envoy/config/cluster/v3/outlier_detection_pb.ts';
 import type { CircuitBreakersSchema } from '#proto/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import { HttpProtocolOptionsSchema } from '#proto/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
+import type { MeshSettings } from '#registry';
 import { any, duration, type Init } from '../encode.ts';
 import type { ConnectionPool, EffectivePolicy, LoadBalancer, OutlierDetection } from './traffic-policy.ts';
 
@@ -100,6 +101,20 @@ export function outlierDetection(
     outlierDetection: value,
     commonLbConfig: { healthyPanicThreshold: { value: outlier.minHealthPercent ?? 0 } },
   };
+}
+
+/** On MeshConfig: how our proxy balances where no DestinationRule says; Envoy does it as it always does. */
+export const BALANCER_ANNOTATION = 'topsail.io/default-load-balancer';
+
+/** Metadata by which a cluster asks our proxy for a policy that Envoy has not. */
+export function ownBalancing(
+  balancer: LoadBalancer | undefined,
+  mesh: MeshSettings,
+): Readonly<Record<string, { policy: string }>> {
+  if (mesh.origin?.metadata.annotations[BALANCER_ANNOTATION] !== 'PEAK_EWMA') return {};
+  const { simple, consistentHash } = balancer ?? {};
+  if (consistentHash !== undefined || (simple !== undefined && simple !== 'UNSPECIFIED')) return {};
+  return warmup(balancer) === undefined ? { 'topsail.lb': { policy: 'PEAK_EWMA' } } : {};
 }
 
 export function loadBalancing(balancer: LoadBalancer | undefined): Pick<ClusterInit, 'lbPolicy' | 'lbConfig'> {

@@ -30,6 +30,7 @@ import { CLIENT_ALPN, meshClientTls, proxyProtocol, rawBuffer, ruleClientTls } f
 import {
   circuitBreakers,
   loadBalancing,
+  ownBalancing,
   outlierDetection,
   protocolOptions,
   tcpKeepalive,
@@ -83,7 +84,7 @@ export function outboundClusterOf(input: OutboundClusterInput): ClusterInit {
     ...tcpKeepalive(policy.connectionPool),
     ...(options === undefined ? {} : { typedExtensionProtocolOptions: options }),
     ...withProxyHeader(transport(input, policy, protocol), policy),
-    metadata: { filterMetadata: { istio: metadata(input) } },
+    metadata: { filterMetadata: { istio: metadata(input), ...ownBalancing(policy.loadBalancer, mesh) } },
   };
 }
 

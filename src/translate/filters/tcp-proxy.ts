@@ -10,13 +10,20 @@ import {
 import { AccessLogType } from '#proto/envoy/data/accesslog/v3/accesslog_pb.ts';
 import type { FilterSchema } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
 import { TcpProxySchema } from '#proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
-import type { ConnectionPool } from '../clusters/traffic-policy.ts';
+import type { EffectivePolicy } from '../clusters/traffic-policy.ts';
 import { duration, type Init, typed } from '../encode.ts';
+import type { Target } from '../routes/http-route.ts';
 import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 
 export interface TcpTarget {
   readonly cluster: string;
   readonly weight: number;
+  /** Of the service and subset. */
+  readonly policy?: EffectivePolicy;
+}
+
+export function tcpTarget({ cluster, policy }: Target, weight = 1): TcpTarget {
+  return { cluster, weight, ...(policy === undefined ? {} : { policy }) };
 }
 
 function accessLogs({
@@ -49,10 +56,13 @@ export function tcpProxy(
   telemetry: TelemetryOfSide,
   statPrefix: string,
   targets: readonly TcpTarget[],
-  pool?: ConnectionPool,
 ): readonly Init<typeof FilterSchema>[] {
   const first = targets[0];
-  const idle = durationMs(pool?.tcp?.idleTimeout);
+  // Of several the first one's, as in Istio: the connection is limited before its endpoint is chosen.
+  const policy = first?.policy;
+  const tcp = policy?.connectionPool?.tcp;
+  const idle = durationMs(tcp?.idleTimeout);
+  const life = durationMs(tcp?.maxConnectionDuration);
   const proxy = typed('envoy.filters.network.tcp_proxy', TcpProxySchema, {
     statPrefix,
     clusterSpecifier:
@@ -64,6 +74,11 @@ export function tcpProxy(
           },
     ...accessLogs(telemetry),
     ...(idle === undefined ? {} : { idleTimeout: duration(idle) }),
+    ...(life === undefined ? {} : { maxDownstreamConnectionDuration: duration(life) }),
+    // Of a connection nothing else is known.
+    ...(policy?.loadBalancer?.consistentHash?.useSourceIp === true
+      ? { hashPolicy: [{ policySpecifier: { case: 'sourceIp', value: {} } }] }
+      : {}),
   });
   return [...telemetry.networkFilters, proxy];
 }

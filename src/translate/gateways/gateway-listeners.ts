@@ -13,7 +13,7 @@ import { providersKey, resolveProviders } from '../authz/extension-providers.ts'
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { address, duration, resource } from '../encode.ts';
 import { httpManager } from '../filters/http-manager.ts';
-import { tcpProxy, type TcpTarget } from '../filters/tcp-proxy.ts';
+import { tcpProxy, type TcpTarget, tcpTarget } from '../filters/tcp-proxy.ts';
 import { type Chain, type Listener, listenerName, tlsInspector } from '../listeners/listener-parts.ts';
 import { BLACK_HOLE } from '../names.ts';
 import type { ProxyView } from '../proxy-view.ts';
@@ -314,10 +314,7 @@ type Routes =
 function targets(route: Routes, namespace: string, port: number, scope: Scope): readonly TcpTarget[] {
   const list = (route ?? [])
     .filter((target, _, all) => all.length === 1 || (target.weight ?? 0) > 0)
-    .map((target) => ({
-      cluster: targetOf(target.destination, namespace, port, scope).cluster,
-      weight: target.weight ?? 1,
-    }));
+    .map((target) => tcpTarget(targetOf(target.destination, namespace, port, scope), target.weight));
   return list.length === 0 ? [{ cluster: BLACK_HOLE, weight: 1 }] : list;
 }
 

@@ -5,7 +5,7 @@ import { isHttp, isSniffed, isTls, type ResolvedVirtualService, type Service, ty
 import { policyOf } from '../clusters/traffic-policy.ts';
 import { address } from '../encode.ts';
 import { httpManager } from '../filters/http-manager.ts';
-import { tcpProxy, type TcpTarget } from '../filters/tcp-proxy.ts';
+import { tcpProxy, type TcpTarget, tcpTarget } from '../filters/tcp-proxy.ts';
 import { upstreamAlpn } from '../filters/upstream-alpn.ts';
 import { BLACK_HOLE, outboundCluster, PASSTHROUGH } from '../names.ts';
 import { targetOf } from '../routes/virtual-host.ts';
@@ -164,8 +164,8 @@ function tcpChains(service: Service, port: ServicePort, scope: Scope): readonly 
   }
   if (!open) {
     const cluster = outboundCluster(port.number, '', service.hostname);
-    const pool = policyOf(scope.rule(service), undefined, port.number).connectionPool;
-    chains.push({ filters: [...tcpProxy(scope.telemetry.client, cluster, [{ cluster, weight: 1 }], pool)] });
+    const policy = policyOf(scope.rule(service), undefined, port.number);
+    chains.push({ filters: [...tcpProxy(scope.telemetry.client, cluster, [{ cluster, weight: 1, policy }])] });
   }
   return chains;
 }
@@ -212,10 +212,7 @@ type TcpRouteTargets =
 function proxyTo(route: TcpRouteTargets, vs: ResolvedVirtualService, port: ServicePort, scope: Scope) {
   const targets: TcpTarget[] = (route ?? [])
     .filter((target, _, all) => all.length === 1 || (target.weight ?? 0) > 0)
-    .map((target) => ({
-      cluster: targetOf(target.destination, vs.namespace, port.number, scope).cluster,
-      weight: target.weight ?? 1,
-    }));
+    .map((target) => tcpTarget(targetOf(target.destination, vs.namespace, port.number, scope), target.weight));
   const first = targets[0] ?? { cluster: BLACK_HOLE, weight: 1 };
   return tcpProxy(scope.telemetry.client, first.cluster, targets.length === 0 ? [first] : targets);
 }

@@ -13,7 +13,7 @@ import { RedirectAction_RedirectResponseCode } from '#proto/envoy/config/route/v
 import type { HttpMatch, HttpRoute, ResolvedHttpRoute, ResolvedVirtualService } from '#registry';
 import { duration, type Init } from '../encode.ts';
 import { configPath } from '../names.ts';
-import type { LoadBalancer } from '../clusters/traffic-policy.ts';
+import type { EffectivePolicy, LoadBalancer } from '../clusters/traffic-policy.ts';
 import { hashPolicies } from './hash-policy.ts';
 import { authorityOf, headerChanges } from './headers.ts';
 import { routeMatch } from './match.ts';
@@ -41,6 +41,7 @@ type Destination = {
 export interface Target {
   readonly cluster: string;
   readonly balancer: LoadBalancer | undefined;
+  readonly policy?: EffectivePolicy;
 }
 
 export interface RouteContext {

@@ -141,7 +141,7 @@ export function targetOf(
     service === undefined || subset === '' ? undefined : findSubset(scope, service, subset),
     port,
   );
-  return { cluster: outboundCluster(port, subset, host), balancer: policy.loadBalancer };
+  return { cluster: outboundCluster(port, subset, host), balancer: policy.loadBalancer, policy };
 }
 
 function onlyPort(service: Service | undefined): ServicePort | undefined {
