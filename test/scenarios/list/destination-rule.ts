@@ -255,6 +255,20 @@ const EJECTION: Feature = [
       { call: {}, times: 12, different: 2, expect: { status: 200 } },
     ],
   },
+  {
+    name: 'localityLbSetting: failoverPriority without outlierDetection stays near, and leaves whoever fails',
+    proves: ['DestinationRule.trafficPolicy.loadBalancer.localityLbSetting.failoverPriority'],
+    config:
+      destinationRule(
+        'web',
+        '{ loadBalancer: { simple: ROUND_ROBIN, localityLbSetting: { failoverPriority: ["version=v1"] } } }',
+      ) + routes('{ retries: { attempts: 0 }, route: [{ destination: { host: web } }] }'),
+    steps: [
+      { call: {}, times: 9, spread: { 'web-v1': [9, 9] }, expect: { status: 200 } },
+      { call: { headers: { 'x-answer': '503', 'x-only': 'web-v1' } }, times: 5, expect: { status: 503 } },
+      { call: {}, times: 9, spread: { 'web-v1': [0, 0] }, expect: { status: 200 } },
+    ],
+  },
 ];
 
 const SAFE = `apiVersion: networking.istio.io/v1
