@@ -190,6 +190,7 @@ export const ERRORS = {
     'The server name {value} is an address; clients do not send addresses as server names.',
     'Use a host name.',
   ),
+  // TS-CFG-0409 is burnt: it said that locality failover has no effect without outlierDetection.
   'TS-CFG-0410': warning('TLS below 1.2 is asked for.', 'Set minProtocolVersion to TLSV1_2.'),
   'TS-CFG-0411': warning('`{field}` has no effect here: {reason}.', 'Remove it.'),
   'TS-CFG-0412': warning('{reason}.', 'Correct it if it is not meant.'),

@@ -2,7 +2,8 @@
 
 import type { ConfigObject, Complaint } from '#config';
 
-const TABLE = {
+/** By code; docs/errors.md lists them. */
+export const CONDITIONS = {
   'TS-REG-001': {
     severity: 'error',
     message: 'delegates to VirtualService {delegate}, which does not exist or has hosts of its own',
@@ -124,7 +125,7 @@ const TABLE = {
   },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
-export type ConditionCode = keyof typeof TABLE;
+export type ConditionCode = keyof typeof CONDITIONS;
 
 /** A complaint about one object, found when it is seen together with others. */
 export type Condition = Complaint;
@@ -136,7 +137,7 @@ export function condition(
   /** The known name nearest to the one written. */
   nearest?: string,
 ): Condition {
-  const { severity, message, remedy } = TABLE[code];
+  const { severity, message, remedy } = CONDITIONS[code];
   const filled = (template: string): string => template.replace(/\{(\w+)\}/g, (_, name: string) => details[name] ?? '');
   return Object.freeze<Condition>({
     code,
