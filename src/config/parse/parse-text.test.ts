@@ -214,6 +214,14 @@ describe('what is not in force', () => {
       'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a, annotations: {istio.io/dry-run: "yes"}}\nspec: {rules: [{}]}\n';
     assert.deepEqual(codes(one(dry)), ['TS-CFG-0333 metadata.annotations["istio.io/dry-run"]']);
   });
+  it('refuses a value that an annotation of the mesh does not have', () => {
+    const mesh = (annotation: string): string =>
+      `apiVersion: mesh.istio.io/v1alpha1\nkind: MeshConfig\nmetadata: {name: mesh, annotations: {${annotation}}}\n`;
+    assert.deepEqual(codes(one(mesh('topsail.io/host-ownership: strict, topsail.io/denied-by-header: "true"'))), []);
+    assert.deepEqual(codes(one(mesh('topsail.io/host-ownership: Strict'))), [
+      'TS-CFG-0333 metadata.annotations["topsail.io/host-ownership"]',
+    ]);
+  });
   it('warns elsewhere', () => {
     const document = one(
       'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a, trafficPolicy: {outlierDetection: {outlierDetectionHttpErrorCodes: [500]}}}\n',
