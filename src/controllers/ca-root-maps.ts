@@ -100,14 +100,19 @@ export class CaRootMaps {
     if (!this.#leading || this.#namespaces.get(namespace) === undefined) return;
     if (this.#maps.get(keyOf({ namespace, name: ROOT_MAP })) === textOf(trust)) return;
     const labels = { 'istio.io/config': 'true', 'app.kubernetes.io/managed-by': 'topsail' };
-    const applied = await client.apply(RESOURCES.configMaps, {
+    const map = {
       metadata: { name: ROOT_MAP, namespace, labels },
       data: {
         [ROOT_KEY]: trust.rootsPem,
         ...(trust.crlPem === '' ? {} : { [LIST_KEY]: trust.crlPem }),
         ...(trust.bound === undefined ? {} : { [BOUND_KEY]: JSON.stringify(trust.bound) }),
       },
-    });
+    };
+    let applied = await client.apply(RESOURCES.configMaps, map);
+    if (!applied.ok && isEditedByHand(applied.error.message)) {
+      log.warn('somebody edited this ConfigMap: it is put back', { namespace, name: ROOT_MAP });
+      applied = await client.apply(RESOURCES.configMaps, map, { force: true });
+    }
     if (applied.ok) {
       this.#foreign.delete(namespace);
       return;
@@ -119,6 +124,12 @@ export class CaRootMaps {
       log.warn('another control plane keeps this ConfigMap; it is left alone', { namespace, name: ROOT_MAP });
     this.#foreign.add(namespace);
   }
+}
+
+/** All who hold its fields are people at a command line, as the API server's refusal names them. */
+function isEditedByHand(message: string): boolean {
+  const owners = [...message.matchAll(/conflicts? with "([^"]+)"/g)].map(([, owner]) => owner ?? '');
+  return owners.length > 0 && owners.every((owner) => owner.startsWith('kubectl'));
 }
 
 function textOf({ rootsPem, crlPem, bound }: Trust): string {

@@ -5,6 +5,7 @@ import { TYPE_URL } from '#base';
 import { makeSignCsr } from '#agent';
 import { generateKeyPair, issueLeaf, makeCsr, makeRoot, privateKeyPem } from '#identity';
 import { type KubeObject, RESOURCES } from '#kube';
+import { makeKubeClient } from '../../../src/main/kube-access.ts';
 import { type ApiServer, must, resourceOf, skipWithoutKube, startApiServer, until } from './api-server.ts';
 import { type ControlPlane, meshRoots, podToken, Sidecar, startControlPlane } from './control-plane.ts';
 
@@ -155,6 +156,19 @@ test('istio-ca-root-cert comes back when it is deleted, and appears in new names
   assert.equal(await meshRoots(api.client, 'shop'), roots);
   must(await api.client.create(RESOURCES.namespaces, { metadata: { name: 'fresh' } }));
   assert.equal(await meshRoots(api.client, 'fresh'), roots);
+});
+
+test('it is put back after an edit by hand, and left alone as another control plane’s', skipWithoutKube, async () => {
+  const edit = async (manager: string, namespace: string): Promise<void> => {
+    const { client, close } = makeKubeClient(api.access, manager);
+    const place = { namespace, name: 'istio-ca-root-cert' };
+    must(await client.mergePatch(RESOURCES.configMaps, place, { data: { 'root-cert.pem': manager } }));
+    close();
+  };
+  await edit('pilot-discovery', 'fresh');
+  await edit('kubectl-edit', 'shop');
+  await until('the roots', 60_000, async () => (await meshRoots(api.client, 'shop')) === roots);
+  assert.equal(await meshRoots(api.client, 'fresh'), 'pilot-discovery');
 });
 
 test(
