@@ -218,17 +218,15 @@ function textRule(text: string, given: Rules, at: string): string | undefined {
   if (known?.case !== 'wellKnownRegex') return undefined;
   const strict = given['strict'] !== false;
   const name = known.value === KnownRegex.HTTP_HEADER_NAME;
-  const allowed = name ? (strict ? HEADER_NAME : ANY_NAME) : strict ? HEADER_VALUE : ANY_VALUE;
+  const allowed = !strict ? ANY_TEXT : name ? HEADER_NAME : HEADER_VALUE;
   return allowed.test(text) ? undefined : `${at}: is no ${name ? 'name' : 'value'} of a header`;
 }
 
 const HEADER_NAME = /^:?[0-9a-zA-Z!#$%&'*+\-.^_|~`]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-const ANY_NAME = /^[^\u0000\n\r]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
 const HEADER_VALUE = /^[^\u0000-\u0008\n-\u001f\u007f]*$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-const ANY_VALUE = /^[^\u0000\n\r]*$/;
+const ANY_TEXT = /^[^\u0000\n\r]*$/;
 
 function lengthRule(length: number, given: Rules, least: string, most: string, at: string): string | undefined {
   const [from, to] = [given[least] as bigint | undefined, given[most] as bigint | undefined];

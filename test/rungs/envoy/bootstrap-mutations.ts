@@ -320,6 +320,7 @@ export const MUTATIONS: readonly Mutation[] = [
       virtual_hosts: [{ name: 'v', domains: ['*'], routes: [route({ cluster: 'nobody' })] }],
     },
   ],
+  ['a mirror', ROUTE, route({ request_mirror_policies: [{ cluster: 'c' }] })],
   ['a mirror to an unknown cluster', ROUTE, route({ request_mirror_policies: [{ cluster: 'nobody' }] })],
   ['a mirror without a cluster', ROUTE, route({ request_mirror_policies: [{}] })],
   ['weights of nothing', ROUTE, { match: { prefix: '/' }, route: { weighted_clusters: { clusters: [] } } }],

@@ -29,6 +29,7 @@ export const TAKEN: ReadonlySet<string> = new Set([
   'a substitution of a group that is not there',
   'a broken substitution',
   'auto_host_rewrite to a static cluster',
+  'a mirror',
   'a hash cookie',
   'unknown retry words',
   'a direct answer with status 200',
