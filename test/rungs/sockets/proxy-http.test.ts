@@ -291,7 +291,10 @@ test('an unknown filter is refused as Envoy refuses it', async () => {
             filters: [
               {
                 ...bad,
-                typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer' },
+                typed_config: {
+                  '@type': 'type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer',
+                  max_request_bytes: 1,
+                },
               },
             ],
           },

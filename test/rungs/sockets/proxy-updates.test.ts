@@ -84,7 +84,11 @@ test('a refused version changes nothing and says why', async (t) => {
   const proxy = await runProxy([listener('l', [{ filters: [to('a')] }])], [cluster('a', [a.port])]);
   const agent = new Agent();
   t.after(() => (proxy.close(), a.close()));
-  const [reject] = apply(proxy, 'listener', listener('l', [{ filters: [] }]));
+  const unknown = {
+    name: 'nobody',
+    typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.router.v3.Router' },
+  };
+  const [reject] = apply(proxy, 'listener', listener('l', [{ filters: [unknown] }]));
   assert.equal(reject?.name, 'l');
   assert.match(reject?.detail ?? '', /filter_chains\[0\]\.filters/);
   assert.equal((await get(proxy.port('l'), agent)).body, 'a');
