@@ -69,6 +69,13 @@ for (let round = 0; round < rounds; round++)
 report();
 process.exit(0);
 
+/** `never sent`: it still waited for a connection when the round ended. */
+function reasons({ failures, statuses }: Sample['load']): string {
+  const bad = Object.entries(statuses).filter(([status]) => status >= '400');
+  const all = [...Object.entries(failures), ...bad].map(([reason, n]) => `${reason} ${n}`);
+  return all.length === 0 ? '' : ` (${all.join(', ')})`;
+}
+
 function helper(file: string, ...args: readonly string[]): ChildProcess {
   const child = spawn(process.execPath, [join(HERE, file), ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   started.push(child);
@@ -105,7 +112,7 @@ async function measure(one: Running, pushing: boolean): Promise<Sample> {
   const sample = { pushing, load: result, cpuShare, pssMb: pssKb / 1024 };
   const { p50, p99, max } = result.latencyMs;
   console.error(
-    `${one.contestant.name} ${pushing ? 'pushes' : 'still'}: p50 ${p50.toFixed(2)} p99 ${p99.toFixed(2)} max ${max.toFixed(1)}, failed ${result.failed}, generator late ${result.generatorLagMs.p99?.toFixed(1)} ms`,
+    `${one.contestant.name} ${pushing ? 'pushes' : 'still'}: p50 ${p50.toFixed(2)} p99 ${p99.toFixed(2)} max ${max.toFixed(1)}, failed ${result.failed}${reasons(result)}, generator late ${result.generatorLagMs.p99?.toFixed(1)} ms`,
   );
   return sample;
 }
