@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { dump } from 'js-yaml';
 import { crdOf, editorSchema, KIND_NAMES, KINDS } from '../src/config/model/index.ts';
 import { kubernetesVersions, topsailVersions } from './kubernetes-versions.ts';
-import { compatibilityPage, errorsPage, kindPage, referenceIndex } from '../src/config/reference.ts';
+import { compatibilityPage, errorSections, errorsPage, kindPage, referenceIndex } from '../src/config/reference.ts';
 import { CONDITIONS } from '../src/registry/errors.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -23,7 +23,10 @@ export function generated(): Map<string, string> {
     'docs/compatibility.md',
     `${compatibilityPage().trimEnd()}\n\n${kubernetesVersions()}\n${topsailVersions()}`,
   );
-  files.set('docs/errors.md', `${errorsPage()}\n${conditions()}`);
+  files.set(
+    'docs/errors.md',
+    `${errorsPage()}\n## In the mesh\n\nConditions of objects that are valid alone.\n\n${errorSections(CONDITIONS)}`,
+  );
   for (const kind of crds) {
     const { group, plural } = KINDS[kind];
     files.set(
@@ -32,15 +35,6 @@ export function generated(): Map<string, string> {
     );
   }
   return files;
-}
-
-/** What objects' conditions say once the whole mesh is known. */
-function conditions(): string {
-  const entries = Object.entries(CONDITIONS).map(
-    ([code, { severity, message, remedy }]) =>
-      `### ${code}\n\n${severity === 'error' ? 'Error' : 'Warning'}: ${message}\n\n${remedy}\n`,
-  );
-  return `## In the mesh\n\nConditions of objects that are valid alone.\n\n${entries.join('\n')}`;
 }
 
 /** Paths that are missing, differ, or should not be there. */

@@ -3,6 +3,7 @@
 export * from './model/index.ts';
 export * from './analyze/index.ts';
 export * from './errors.ts';
+export { BALANCER_ANNOTATION, DENIED_BY_ANNOTATION, OWNERSHIP_ANNOTATION } from './mesh-annotations.ts';
 export * from './parse/index.ts';
 export * from './source/index.ts';
 export * from './store/index.ts';

@@ -123,15 +123,19 @@ export function compatibilityPage(): string {
   return `${intro.join('\n\n')}\n\n${sections.join('\n')}`;
 }
 
-export function errorsPage(): string {
-  const entries = Object.entries(ERRORS) as [string, ErrorEntry][];
-  const sections = entries.map(
-    ([code, entry]) =>
-      `### ${code}\n\n${entry.severity === 'error' ? 'Error' : 'Warning'}: ${entry.message}\n\n${entry.remedy}\n`,
+/** One section a code, as every table of errors is told. */
+export function errorSections(table: Readonly<Record<string, ErrorEntry>>): string {
+  const sections = Object.entries(table).map(
+    ([code, { severity, message, remedy }]) =>
+      `### ${code}\n\n${severity === 'error' ? 'Error' : 'Warning'}: ${message}\n\n${remedy}\n`,
   );
+  return sections.join('\n');
+}
+
+export function errorsPage(): string {
   const findings = Object.entries(FINDINGS).map(
     ([code, entry]) => `### ${code}\n\n${entry.name}, ${entry.severity}: ${entry.message}\n\n${entry.remedy}\n`,
   );
   const intro = '# Errors\n\nWhat can be wrong with configuration. `{…}` stands for what the message names.';
-  return `${intro}\n\n## One document\n\n${sections.join('\n')}\n## Between documents\n\nThe codes are Istio’s.\n\n${findings.join('\n')}`;
+  return `${intro}\n\n## One document\n\n${errorSections(ERRORS)}\n## Between documents\n\nThe codes are Istio’s.\n\n${findings.join('\n')}`;
 }

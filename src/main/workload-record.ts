@@ -3,22 +3,15 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
-import type { BoundPort } from '#base';
 import type { WorkloadSpec } from '#agent';
-import type { CaptureTier } from './capture-tier.ts';
+import type { KeptPlan } from './agent-inheritance.ts';
 import type { Home } from './home.ts';
 import { identify, isAlive, type ProcessIdentity } from './process-identity.ts';
 import { WORKLOAD_FOLDER } from './stale-records.ts';
 
-export interface Holdings {
+export interface Holdings extends KeptPlan {
   readonly spec: WorkloadSpec;
   readonly home: Home;
-  readonly capture: CaptureTier;
-  readonly boundPorts: readonly BoundPort[];
-  readonly httpProxyPort: number | undefined;
-  readonly block: string | undefined;
-  readonly adminPort: number;
-  readonly statusPort: number;
 }
 
 export function writeRecord(

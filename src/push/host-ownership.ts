@@ -1,6 +1,6 @@
 // Who may route whose hosts: in the mesh a namespace's VirtualService for another namespace's service is warned about, and not in force in strict mode, and so is one that an older of another namespace has at a gateway (user-pains 34).
 
-import type { ConfigView } from '#config';
+import { type ConfigView, OWNERSHIP_ANNOTATION } from '#config';
 import {
   type Condition,
   type ConditionCode,
@@ -14,8 +14,6 @@ import {
   type VirtualServiceIndex,
 } from '#registry';
 
-/** On MeshConfig: `strict` holds back what is not owned; anything else warns, as Istio lets it through. */
-export const OWNERSHIP_ANNOTATION = 'topsail.io/host-ownership';
 /** On a Namespace: who else may route its hosts, by comma; `*` = everybody. */
 export const GRANT_ANNOTATION = 'topsail.io/hosts-granted-to';
 

@@ -1,5 +1,6 @@
 // Istio's rules beyond the schema, by kind; the same for admission, control plane, command line and editor.
 
+import { MESH_ANNOTATION_VALUES } from '../mesh-annotations.ts';
 import type { KindName, SpecOf } from '../model/kinds.ts';
 import type { ConfigObject } from '../model/object.ts';
 import { type Path, type Problems, shown } from '../problem.ts';
@@ -53,19 +54,13 @@ const NEVER = new Map([
   ['internal.istio.io/parent-namespace', 'only the control plane sets it'],
 ]);
 const DRY_RUN = 'istio.io/dry-run';
-/** Ours on MeshConfig: a misspelled value would quietly mean the default. */
-const MESH_VALUES = new Map([
-  ['topsail.io/host-ownership', ['strict', 'warn']],
-  ['topsail.io/default-load-balancer', ['PEAK_EWMA']],
-  ['topsail.io/denied-by-header', ['true', 'false']],
-]);
 
 function checkAnnotations(object: ConfigObject, problems: Problems): void {
   const say = (value: string, reason: string): void =>
     problems.say('TS-CFG-0333', ['metadata', 'annotations', value], { value: shown(value), reason }, { atKey: true });
   for (const [name, reason] of NEVER) if (object.metadata.annotations[name] !== undefined) say(name, reason);
   if (object.kind === 'MeshConfig')
-    for (const [name, values] of MESH_VALUES) {
+    for (const [name, values] of MESH_ANNOTATION_VALUES) {
       const value = object.metadata.annotations[name];
       if (value !== undefined && !values.includes(value)) say(name, `${shown(value)} is not ${values.join(' or ')}`);
     }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { MeshSettings } from '#registry';
-import { BALANCER_ANNOTATION, ownBalancing } from './cluster-policy.ts';
+import { BALANCER_ANNOTATION } from '#config';
+import { ownBalancing } from './cluster-policy.ts';
 import type { LoadBalancer } from './traffic-policy.ts';
 
 function mesh(annotations: Readonly<Record<string, string>>): MeshSettings {

@@ -1,6 +1,6 @@
 // Connection pool, circuit breakers, outlier detection and balancing of a cluster, from a DestinationRule (inventory §1.2, §3.7).
 
-import { durationMs } from '#config';
+import { BALANCER_ANNOTATION, durationMs } from '#config';
 import { Cluster_LbPolicy, type ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import type { OutlierDetectionSchema } from '#proto/envoy/config/cluster/v3/outlier_detection_pb.ts';
 import type { CircuitBreakersSchema } from '#proto/envoy/config/cluster/v3/circuit_breaker_pb.ts';
@@ -102,9 +102,6 @@ export function outlierDetection(
     commonLbConfig: { healthyPanicThreshold: { value: outlier.minHealthPercent ?? 0 } },
   };
 }
-
-/** On MeshConfig: how our proxy balances where no DestinationRule says; Envoy does it as it always does. */
-export const BALANCER_ANNOTATION = 'topsail.io/default-load-balancer';
 
 /** Metadata by which a cluster asks our proxy for a policy that Envoy has not. */
 export function ownBalancing(

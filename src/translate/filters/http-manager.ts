@@ -1,5 +1,6 @@
 // The HTTP connection manager with its filters in Istio's order (inventory §3.4).
 
+import { DENIED_BY_ANNOTATION } from '#config';
 import type { FilterSchema as NetworkFilterSchema } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
 import type { RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.ts';
 import {
@@ -84,8 +85,6 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
   });
 }
 
-/** On MeshConfig: `true` has refusals name policy and rule in a response header; whoever is refused can read it. */
-const DENIED_BY_ANNOTATION = 'topsail.io/denied-by-header';
 const DENIED_BY_HEADER = 'x-topsail-denied-by';
 
 /** The first that fits changes a reply of the proxy's own. */
