@@ -14,11 +14,10 @@ const MODULE = join(folder, 'kitchen.wasm');
 writeFileSync(MODULE, await assemble('kitchen'), { mode: 0o644 });
 
 const OPEN_PORTS = policy('modes', 'PeerAuthentication', '{ mtls: { mode: PERMISSIVE } }');
-let made = 0;
 
-/** Each has a machine of its own: one that broke must not be another's. */
+/** Each has a machine of its own, at each try: one that broke must not be another's. */
 function plugin(name: string, fields: string, namespace = 'default'): string {
-  const env = `vmConfig: { env: [{ name: ONLY, value: "${++made}" }] }`;
+  const env = `vmConfig: { env: [{ name: ONLY, value: "\${fresh:machine}" }] }`;
   return `apiVersion: extensions.istio.io/v1alpha1
 kind: WasmPlugin
 metadata: { name: ${name}, namespace: ${namespace} }
