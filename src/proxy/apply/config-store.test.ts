@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { FakeClock, type Net, SeededRandom, silentLogger, TYPE_URL } from '#base';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
-import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { PLAIN_PICK } from '../cluster/index.ts';
 import { Proxy } from '../proxy.ts';
+import { assignmentOf } from './assignment.testing.ts';
 import type { NamedResource } from './named-resource.ts';
 
 /** Looking at it takes time: a machine on which every step costs something. */
@@ -33,32 +33,7 @@ async function open() {
   const endpoints = (name: string, network: number, count: number, version: string): NamedResource => ({
     name,
     version,
-    bytes: toBinary(
-      ClusterLoadAssignmentSchema,
-      create(ClusterLoadAssignmentSchema, {
-        clusterName: name,
-        endpoints: [
-          {
-            lbEndpoints: Array.from({ length: count }, (_, i) => ({
-              hostIdentifier: {
-                case: 'endpoint' as const,
-                value: {
-                  address: {
-                    address: {
-                      case: 'socketAddress' as const,
-                      value: {
-                        address: `10.${network}.${i >> 8}.${i & 255}`,
-                        portSpecifier: { case: 'portValue' as const, value: 80 },
-                      },
-                    },
-                  },
-                },
-              },
-            })),
-          },
-        ],
-      }),
-    ),
+    bytes: assignmentOf(name, network, count),
   });
   /** Turns of the loop until it is done. */
   const turns = async (running: unknown): Promise<number> => {

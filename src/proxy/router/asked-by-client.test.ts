@@ -3,23 +3,14 @@ import { test } from 'node:test';
 import { HeaderBlock, type RequestHead } from '#wire/http';
 import type { CompiledRetryPolicy, ForwardTarget } from '../route/index.ts';
 import { takeAsked } from './asked-by-client.ts';
+import { RETRY_POLICY } from './retry-policy.testing.ts';
 import { routeTimeouts, tellTimeout } from './timeouts.ts';
 
 const POLICY: CompiledRetryPolicy = {
+  ...RETRY_POLICY,
   on: new Set(['connect-failure']),
   retries: 2,
   perTryTimeoutMs: 300,
-  perTryIdleTimeoutMs: 0,
-  statusCodes: new Set(),
-  retriableHeaders: [],
-  requestHeaders: [],
-  avoidPreviousHosts: true,
-  omitsHost: undefined,
-  hostSelectionAttempts: 3,
-  previousPrioritiesFrequency: 0,
-  baseIntervalMs: 25,
-  maxIntervalMs: 250,
-  rateLimitedReset: undefined,
 };
 
 function block(fields: Readonly<Record<string, string>>): HeaderBlock {

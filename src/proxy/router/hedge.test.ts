@@ -8,6 +8,7 @@ import type { HttpStream } from '../http/http-stream.ts';
 import type { CompiledRetryPolicy, ForwardTarget, RouteChoice } from '../route/index.ts';
 import type { ProxyServices } from '../services.ts';
 import type { PooledConnection, PoolWaiter } from '../upstream/http-pool.ts';
+import { RETRY_POLICY } from './retry-policy.testing.ts';
 import { Router } from './router.ts';
 
 interface Upstream {
@@ -20,22 +21,7 @@ const PER_TRY_MS = 100;
 /** More than any back-off here. */
 const PAUSE_MS = 60;
 
-const POLICY = {
-  on: new Set(['5xx']),
-  retries: 1,
-  perTryTimeoutMs: PER_TRY_MS,
-  perTryIdleTimeoutMs: 0,
-  statusCodes: new Set<number>(),
-  retriableHeaders: [],
-  requestHeaders: [],
-  avoidPreviousHosts: true,
-  omitsHost: undefined,
-  hostSelectionAttempts: 3,
-  previousPrioritiesFrequency: 0,
-  baseIntervalMs: 25,
-  maxIntervalMs: 50,
-  rateLimitedReset: undefined,
-} satisfies CompiledRetryPolicy;
+const POLICY = { ...RETRY_POLICY, perTryTimeoutMs: PER_TRY_MS, maxIntervalMs: 50 } satisfies CompiledRetryPolicy;
 
 interface Ask {
   readonly policy?: Partial<CompiledRetryPolicy>;

@@ -4,8 +4,8 @@ import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { FakeClock, type Net, SeededRandom, silentLogger, TYPE_URL } from '#base';
 import { type Cluster, ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
-import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { UpstreamTlsContextSchema } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
+import { assignmentOf } from '../apply/assignment.testing.ts';
 import { PLAIN_PICK } from '../cluster/index.ts';
 import { Proxy } from '../proxy.ts';
 
@@ -42,35 +42,12 @@ async function open() {
   const setEndpoints = (name: string, network: number, count: number) =>
     proxy.applyResources(
       TYPE_URL.endpoint,
-      [{ name, version: String(++version), bytes: endpoints(name, network, count) }],
+      [{ name, version: String(++version), bytes: assignmentOf(name, network, count) }],
       [],
     );
   const rests = (name: string): boolean =>
     proxy.clusters.live(name) === undefined && [...proxy.clusters.names()].includes(name);
   return { proxy, asked, setCluster, setEndpoints, rests };
-}
-
-function endpoints(clusterName: string, network: number, count: number): Uint8Array {
-  const lbEndpoints = Array.from({ length: count }, (_, i) => ({
-    hostIdentifier: {
-      case: 'endpoint' as const,
-      value: {
-        address: {
-          address: {
-            case: 'socketAddress' as const,
-            value: {
-              address: `10.${network}.${i >> 8}.${i & 255}`,
-              portSpecifier: { case: 'portValue' as const, value: 80 },
-            },
-          },
-        },
-      },
-    },
-  }));
-  return toBinary(
-    ClusterLoadAssignmentSchema,
-    create(ClusterLoadAssignmentSchema, { clusterName, endpoints: [{ lbEndpoints }] }),
-  );
 }
 
 const tls = (secret: string): ClusterInit => ({

@@ -1,8 +1,8 @@
 // Our statistics have a real Envoy's names, families, labels and kinds: its pages are the yardstick.
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -18,8 +18,8 @@ import {
   StatStore,
   TCP_BLOCK,
 } from '#telemetry';
-import { until } from '../../mesh/until.ts';
 import { findEnvoy } from './find-envoy.ts';
+import { runEnvoy } from './running-envoy.ts';
 
 const envoy = findEnvoy();
 const required = process.env['CI'] !== undefined;
@@ -91,35 +91,10 @@ describe('statistics beside a real Envoy', { skip }, () => {
   before(async () => {
     assert.ok(envoy !== undefined, 'no Envoy found');
     folder = mkdtempSync(join(tmpdir(), 'topsail-stats-'));
-    writeFileSync(join(folder, 'b.json'), JSON.stringify(bootstrap));
-    const admin = join(folder, 'admin');
-    child = spawn(
-      envoy,
-      [
-        '-c',
-        join(folder, 'b.json'),
-        '--admin-address-path',
-        admin,
-        '--disable-hot-restart',
-        '--concurrency',
-        '1',
-        '-l',
-        'error',
-      ],
-      { stdio: 'ignore' },
-    );
-    // It makes the file, then writes it.
-    const address = (): string => (existsSync(admin) ? readFileSync(admin, 'utf8').trim() : '');
-    await until("Envoy's admin address", () => /:\d+$/.test(address()));
-    const base = `http://${address()}`;
-    const live = (): Promise<boolean> =>
-      fetch(`${base}/ready`).then(
-        ({ status }) => status === 200,
-        () => false,
-      );
-    await until('a live Envoy', live);
-    const text = await (await fetch(`${base}/stats`)).text();
-    const prometheus = await (await fetch(`${base}/stats/prometheus`)).text();
+    const running = await runEnvoy(envoy, folder, bootstrap);
+    child = running.child;
+    const text = await (await fetch(`${running.admin}/stats`)).text();
+    const prometheus = await (await fetch(`${running.admin}/stats/prometheus`)).text();
     names = new Set(text.split('\n').map((line) => line.slice(0, line.indexOf(': '))));
     for (const line of prometheus.split('\n')) {
       const [, , family = '', kind = ''] = line.split(' ');

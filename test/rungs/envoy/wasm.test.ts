@@ -1,7 +1,7 @@
 // The same plugin does the same in a real Envoy, and breaks the same way: what our host is measured by.
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -19,6 +19,7 @@ import {
   startApp,
 } from '../sockets/proxy-fixture.ts';
 import { findEnvoy } from './find-envoy.ts';
+import { runEnvoy } from './running-envoy.ts';
 
 const envoy = findEnvoy();
 const skip =
@@ -62,27 +63,10 @@ describe('plugins in a real Envoy', { skip }, () => {
         clusters: [cluster('app', [app.port]), cluster('svc', [svc.port])],
       },
     };
-    writeFileSync(join(folder, 'b.json'), JSON.stringify(bootstrap));
-    const admin = join(folder, 'admin');
-    child = spawn(
-      envoy,
-      [
-        '-c',
-        join(folder, 'b.json'),
-        '--admin-address-path',
-        admin,
-        '--disable-hot-restart',
-        '--concurrency',
-        '1',
-        '-l',
-        'error',
-      ],
-      { stdio: 'inherit' },
-    );
-    await until('admin', () => existsSync(admin) && readFileSync(admin, 'utf8').includes(':'));
-    const at = readFileSync(admin, 'utf8');
+    const running = await runEnvoy(envoy, folder, bootstrap);
+    child = running.child;
     await until('listeners', async () => {
-      const found = (await (await fetch(`http://${at}/listeners?format=json`)).json()) as {
+      const found = (await (await fetch(`${running.admin}/listeners?format=json`)).json()) as {
         readonly listener_statuses?: readonly {
           readonly name: string;
           readonly local_address: { readonly socket_address: { readonly port_value: number } };
@@ -92,7 +76,6 @@ describe('plugins in a real Envoy', { skip }, () => {
         ports.set(name, local_address.socket_address.port_value);
       return Object.keys(filters).every((name) => (ports.get(name) ?? 0) !== 0);
     });
-    await until('ready', async () => (await fetch(`http://${at}/ready`)).status === 200);
   });
   after(() => {
     child?.kill('SIGKILL');
