@@ -386,9 +386,10 @@ export class AcceptedConnection implements Undecided, ConnHandler {
   #startTerminal(): void {
     this.#held = false;
     const chain = this.#chain as FilterChain;
+    // Before it is the terminal filter's, which may have nowhere to put bytes yet.
+    this.conn.resume();
     this.#terminal = chain.terminal.start(this, this.#early);
     // Changed meanwhile: the first request is served and told to close.
     if (this.terminal() === undefined) this.#cutPlaintext();
-    this.conn.resume();
   }
 }

@@ -3,11 +3,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
+import type { Net } from '../../../src/base/index.ts';
+import { SystemNet } from '../../../src/io/index.ts';
 import { cluster, listener, type RunningProxy, runProxy } from './proxy-fixture.ts';
 import { until } from '../../mesh/until.ts';
 
 async function through(
   serve: (socket: Socket) => void,
+  net: Net = new SystemNet(),
 ): Promise<{ readonly proxy: RunningProxy; readonly server: Server }> {
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => {});
@@ -21,11 +24,14 @@ async function through(
       '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
       stat_prefix: 't',
       cluster: 'app',
+      max_connect_attempts: 3,
     },
   };
   const proxy = await runProxy(
     [listener('l', [{ filters: [filter] }])],
     [cluster('app', [(server.address() as { port: number }).port])],
+    undefined,
+    { net },
   );
   return { proxy, server };
 }
@@ -81,5 +87,37 @@ test('both ends have said their last, and a slow client still gets all of it', a
   });
   await ended(client, 'end');
   assert.equal(bytes, 8_000_000);
+  await allClosed(proxy);
+});
+
+/** Its first connection to an endpoint takes a while and then comes to nothing. */
+function failingOnce(): Net {
+  const net = new SystemNet();
+  let connects = 0;
+  return {
+    listen: (options, accept) => net.listen(options, accept),
+    resolve: (host) => net.resolve(host),
+    connect: (options, handler) => {
+      if (connects++ > 0) return net.connect(options, handler);
+      const conn = net.connect({ ...options, host: '@topsail-nobody-listens-here' }, { ...nobody });
+      setTimeout(() => handler.onClose({ kind: 'refused', code: 'ECONNREFUSED', message: 'refused' }), 300);
+      return conn;
+    },
+  };
+}
+const nobody = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
+
+test('what a client said while its endpoint could not be reached goes to the next one', async (t) => {
+  const { proxy, server } = await through((socket) => {
+    socket.pipe(socket);
+  }, failingOnce());
+  t.after(() => (proxy.close(), server.close()));
+  const client = connect({ port: proxy.port('l'), host: '127.0.0.1', allowHalfOpen: true });
+  let text = '';
+  client.on('data', (data) => void (text += data));
+  client.write('first ');
+  client.end('second');
+  await ended(client, 'end');
+  assert.equal(text, 'first second');
   await allClosed(proxy);
 });
