@@ -47,8 +47,11 @@ export class SocketConn implements Conn, WriteOwner {
   /** Where this connection's next read goes, when that is not the common buffer. */
   #own: Buffer | undefined = undefined;
   #unread: Buffer | undefined = undefined;
-  /** The peer's end came while bytes before it were held back. */
+  /** The peer's end came while bytes before it were held back; and then the socket closed. */
   #endLater = false;
+  #closeLater = false;
+  /** Its owner wants nothing more of it. */
+  #dropped = false;
   #paused = false;
   #open = false;
   #ending = false;
@@ -109,7 +112,7 @@ export class SocketConn implements Conn, WriteOwner {
     return this.#localPort;
   }
   get destroyed(): boolean {
-    return this.#socket.destroyed;
+    return this.#socket.destroyed && !this.#closeLater;
   }
   get queuedBytes(): number {
     return this.#queue.bytes;
@@ -145,12 +148,16 @@ export class SocketConn implements Conn, WriteOwner {
     this.#startReading();
   }
   end(): void {
-    if (this.#ending) return;
+    if (this.#ending || this.#closeLater) return;
     this.#ending = true;
     if (this.#queue.bytes === 0) this.#socket.end();
   }
   destroy(reset?: boolean): void {
-    if (reset === true) this.#socket.resetAndDestroy();
+    this.#dropped = true;
+    if (this.#closeLater) {
+      this.#closeLater = false;
+      queueMicrotask(() => this.deliverClose());
+    } else if (reset === true) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }
   unread(data: Buffer): void {
@@ -241,6 +248,11 @@ export class SocketConn implements Conn, WriteOwner {
 
   deliverClose(): void {
     if (this.#closed || this.#released) return;
+    // TLS reads on behind a pause: whoever will resume has not heard all yet.
+    if (this.#open && !this.#dropped && this.#error === undefined && (this.#unread !== undefined || this.#endLater)) {
+      this.#closeLater = true;
+      return;
+    }
     this.#closed = true;
     if (this.#own !== undefined) returnBulkBuffer(this.#own);
     this.#own = undefined;
@@ -248,14 +260,19 @@ export class SocketConn implements Conn, WriteOwner {
   }
 
   #deliverUnread(): void {
-    if (this.#paused || this.#released || this.#socket.destroyed) return;
+    if (this.#paused || this.#released || this.destroyed) return;
     const data = this.#unread;
     this.#unread = undefined;
     if (data !== undefined) this.handler.onData(data);
-    if (this.#paused || this.#unread !== undefined) return;
-    if (!this.#endLater) return this.#startReading();
-    this.#endLater = false;
-    this.handler.onEnd();
+    if (this.#paused || this.#dropped || this.#unread !== undefined) return;
+    if (this.#endLater) {
+      this.#endLater = false;
+      this.handler.onEnd();
+    }
+    if (this.#closeLater) {
+      this.#closeLater = false;
+      this.deliverClose();
+    } else this.#startReading();
   }
 
   #startReading(): void {

@@ -3,10 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createHash } from 'node:crypto';
-import { connect as connectSocket } from 'node:net';
+import { type AddressInfo, connect as connectSocket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { type Conn, type ConnHandler, Draft } from '#base';
 import { SystemNet } from '#io';
 import { until } from '../../mesh/until.ts';
+import { selfSigned } from './self-signed.ts';
 
 const net = new SystemNet();
 const wait = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
@@ -228,3 +230,52 @@ test('drafts of one buffer to a slow reader arrive whole and in order, whatever 
   client.destroy();
   listener.close();
 });
+
+for (const [writes, size] of [
+  [1, 20_000],
+  [10, 300],
+  [3, 16_000],
+] as const)
+  test(`a paused reader gets all of ${writes} x ${size} bytes of TLS, though both ends have closed meanwhile`, async (t) => {
+    const own = selfSigned('server');
+    const server = createTlsServer(
+      { key: own.privateKeyPem, cert: own.certChainPem, ...{ allowHalfOpen: true } },
+      (socket) => {
+        socket.resume().once('end', () => {
+          for (let i = 0; i < writes; i++) socket.write(Buffer.alloc(size, 'x'));
+          socket.end();
+        });
+      },
+    ).listen(0, '127.0.0.1');
+    t.after(() => server.close());
+    await new Promise((resolve) => server.once('listening', resolve));
+    let bytes = 0;
+    const events: string[] = [];
+    const conn = net.connect(
+      {
+        host: '127.0.0.1',
+        port: (server.address() as AddressInfo).port,
+        timeoutMs: 60_000,
+        tls: {
+          context: { minVersion: 'TLSv1.3', maxVersion: 'TLSv1.3', version: 'v1' },
+          alpn: [],
+          sni: '',
+          check: () => ({ ok: true, verdict: { kind: 'anonymous' } }),
+          checkKey: '',
+        },
+      },
+      {
+        onConnected: () => conn.end(),
+        onData: (data) => {
+          bytes += data.length;
+          conn.pause();
+          setTimeout(() => conn.resume(), 50);
+        },
+        onEnd: () => events.push('end'),
+        onDrain() {},
+        onClose: (error) => events.push(`close ${error?.code ?? 'well'}`),
+      },
+    );
+    await until('the end', () => events.length === 2);
+    assert.deepEqual([bytes, ...events], [writes * size, 'end', 'close well']);
+  });
