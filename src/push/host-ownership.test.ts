@@ -123,6 +123,130 @@ spec: { hosts: ["${host}"], gateways: [edge/gateway], http: [{ route: [{ destina
     assert.deepEqual(hijack({ strict: true, host, also, gateways, ...free }).codes, [], JSON.stringify(free));
 });
 
+const server = (
+  hosts: string,
+  name = 'gateway',
+  namespace = 'edge',
+  selector = '{ istio: ingressgateway }',
+): string => `---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: ${name}, namespace: ${namespace} }
+spec: { selector: ${selector}, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ${hosts} }] }
+`;
+const older = (host: string, namespace = 'victim', gateway = 'edge/gateway'): string => `---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: first, namespace: ${namespace} }
+spec: { hosts: ["${host}"], gateways: [${gateway}], http: [{ route: [{ destination: { host: bank.victim.svc.cluster.local } }] }] }
+`;
+const EDGE = '["edge/gateway"]';
+
+test('a pattern at a gateway protects the names below it, and a name itself from patterns above it', () => {
+  const open = server('["*"]');
+  for (const [held, host, codes] of [
+    ['*.example.com', 'pay.example.com', ['TS-REG-022']],
+    ['*.example.com', 'PAY.Example.COM.', ['TS-REG-022']],
+    ['*.example.com', '*.pay.example.com', ['TS-REG-022']],
+    ['pay.example.com', '*.example.com', ['TS-REG-022']],
+    ['pay.example.com', '*', ['TS-REG-022']],
+    ['*', 'pay.example.com', ['TS-REG-022']],
+    ['pay.example.com', 'pay.example.com.', ['TS-REG-022']],
+    ['xn--bcher-kva.example.com', 'XN--bcher-kva.example.com', ['TS-REG-022']],
+    ['*.example.com', 'example.com', []],
+    ['*.example.com', 'pay.example.org', []],
+    ['pay.example.com', 'shop.example.com', []],
+  ] as const) {
+    const tried = attempt({ strict: true, host, gateways: EDGE, also: open + older(held) });
+    assert.deepEqual(
+      { codes: tried.codes, mine: tried.mine },
+      { codes: [...codes], mine: codes.length === 0 },
+      `${held} and then ${host}`,
+    );
+    assert.deepEqual(
+      attempt({ strict: true, host, gateways: EDGE, also: open + older(held), grant: 'attacker' }).codes,
+      [],
+      `${held} granted, and then ${host}`,
+    );
+  }
+});
+
+test('a rule for every host beside one for some is not warned about', () => {
+  for (const [held, host] of [
+    ['*', 'pay.example.com'],
+    ['pay.example.com', '*'],
+  ] as const)
+    assert.deepEqual(attempt({ host, gateways: EDGE, also: older(held) }).codes, []);
+  assert.deepEqual(attempt({ host: 'pay.example.com', gateways: EDGE, also: older('*.example.com') }).codes, [
+    'TS-REG-021',
+  ]);
+});
+
+test('a Gateway of one’s own for the same workload is no way around another’s host', () => {
+  const host = 'pay.example.com';
+  const tried = (selector: string, hosts = '["*"]'): readonly string[] =>
+    attempt({
+      strict: true,
+      host,
+      gateways: '["attacker/own"]',
+      also: server('["*"]') + server(hosts, 'own', 'attacker', selector) + older(host),
+    }).codes;
+  assert.deepEqual(tried('{ istio: ingressgateway }'), ['TS-REG-022']);
+  assert.deepEqual(tried('{ app: gateway }'), ['TS-REG-022']);
+  assert.deepEqual(tried('{ istio: ingressgateway, app: gateway }'), ['TS-REG-022']);
+  assert.deepEqual(tried('{ istio: own }'), [], 'another workload');
+  const namesakes = ['edge', 'attacker']
+    .map((namespace) => server('["*"]', 'gateway', namespace, '{ gateway.networking.k8s.io/gateway-name: one }'))
+    .join('');
+  assert.deepEqual(
+    attempt({ strict: true, host, gateways: '["attacker/gateway"]', also: namesakes + older(host) }).codes,
+    [],
+    'the Gateway API names what is in the own namespace',
+  );
+});
+
+test('what the servers of a Gateway do not give to a namespace, that namespace does not hold there', () => {
+  const tried = (hosts: string, held: string, host: string): readonly string[] =>
+    attempt({ strict: true, host, gateways: EDGE, also: server(hosts) + older(held) }).codes;
+  assert.deepEqual(tried('["attacker/pay.example.com"]', 'pay.example.com', 'pay.example.com'), []);
+  assert.deepEqual(tried('["victim/*"]', 'pay.example.com', 'pay.example.com'), []);
+  assert.deepEqual(tried('["*/*"]', 'pay.example.com', 'pay.example.com'), ['TS-REG-022']);
+  // A pattern takes what the servers leave of it.
+  assert.deepEqual(tried('["pay.example.com"]', 'pay.example.com', '*'), ['TS-REG-022']);
+  assert.deepEqual(tried('["pay.example.com", "shop.example.com"]', 'pay.example.com', 'shop.example.com'), []);
+});
+
+test('what was one’s own first stays so, and what is held back protects nothing', () => {
+  const host = 'pay.example.com';
+  const own = older(host, 'attacker').replace('name: first', 'name: own');
+  assert.deepEqual(attempt({ strict: true, host, gateways: EDGE, also: own }).codes, []);
+  const wide = older('*.example.com', 'other').replace('name: first', 'name: wide');
+  const between = older('*.example.com') + wide + own;
+  assert.deepEqual(
+    attempt({ strict: true, host, gateways: EDGE, also: between, grant: 'attacker' }).codes,
+    ['TS-REG-022'],
+    'the other namespace’s alone',
+  );
+});
+
+test('in the mesh a pattern that is one namespace’s protects the names below it', () => {
+  const outside = entry('victim', '*.outside.example').replace('resolution: STATIC', 'resolution: NONE');
+  const also = outside.replace(/, endpoints: .*\}\]/, '');
+  const host = 'api.outside.example';
+  assert.deepEqual(hijack({ host, also }), { codes: ['TS-REG-008'], inForce: true });
+  assert.deepEqual(hijack({ strict: true, host, also }), { codes: ['TS-REG-009'], inForce: false });
+  assert.deepEqual(hijack({ strict: true, host, also, by: 'victim' }), { codes: [], inForce: true });
+  assert.deepEqual(hijack({ strict: true, host: 'outside.example', also }).codes, []);
+  const both = also + entry('attacker', host);
+  for (const by of ['attacker', 'victim'])
+    assert.deepEqual(attempt({ strict: true, host, also: both, by }).exportTo, ['.'], by);
+});
+
+test('the root’s dot and the case of a name make no other name of it', () => {
+  for (const host of ['bank.victim.svc.cluster.local.', 'BANK.victim.svc.Cluster.Local'])
+    assert.deepEqual(hijack({ strict: true, host }).codes, ['TS-REG-009'], host);
+});
+
 test('a second MeshConfig says that it is not in force', () => {
   const text = ['first', 'second']
     .map(

@@ -5,7 +5,7 @@ import {
   type Condition,
   type ConditionCode,
   condition,
-  hostCovers,
+  hostsOverlap,
   isWildcard,
   type MeshSettings,
   type ResolvedVirtualService,
@@ -13,6 +13,7 @@ import {
   type ServiceIndex,
   type VirtualServiceIndex,
 } from '#registry';
+import { GatewayHolds } from './gateway-holds.ts';
 
 /** On a Namespace: who else may route its hosts, by comma; `*` = everybody. */
 export const GRANT_ANNOTATION = 'topsail.io/hosts-granted-to';
@@ -30,24 +31,33 @@ export function judgeOwnership(input: OwnershipInput): {
 } {
   const { virtualServices, mesh } = input;
   const strict = mesh.origin?.metadata.annotations[OWNERSHIP_ANNOTATION] === 'strict';
-  const holders = holdersAtGateways(virtualServices.all);
+  const patterns = [...input.services.byHost.keys()].filter(isWildcard);
+  const judged = { ...input, patterns };
+  const bound = new Set(virtualServices.all.flatMap(({ gateways }) => gateways));
+  bound.delete('mesh');
+  const holds = new GatewayHolds(input.config, bound, (owner, other) => isGranted(input.config, owner, other));
   const conditions: Condition[] = [];
   let changed = false;
   const all = virtualServices.all.flatMap((vs): readonly ResolvedVirtualService[] => {
-    if (vs.namespace === mesh.rootNamespace) return [vs];
     const kept: string[] = [];
     const confined: string[] = [];
+    const hold = (host: string): void => {
+      for (const gateway of vs.gateways) if (gateway !== 'mesh') holds.add(vs, gateway, host);
+    };
     for (const [i, host] of vs.hosts.entries()) {
-      const fault = faultAt(vs, host, holders, input);
+      const fault = vs.namespace === mesh.rootNamespace ? undefined : faultAt(vs, host, holds, judged);
+      if (fault === undefined || fault.confines) hold(host);
       if (fault === undefined) kept.push(host);
       else {
         if (fault.confines) confined.push(host);
+        if (!strict && fault.quiet) continue;
         conditions.push(
           condition(strict ? fault.strict : fault.lax, vs.object, {
             path: `spec.hosts[${i}]`,
             host,
             owner: fault.owner,
             gateway: fault.gateway,
+            held: fault.held,
             annotation: GRANT_ANNOTATION,
           }),
         );
@@ -79,41 +89,34 @@ interface Fault {
   readonly strict: ConditionCode;
   readonly owner: string;
   readonly gateway: string;
+  /** What the owner has there. */
+  readonly held: string;
   /** Not refused, but for the own namespace only. */
   readonly confines: boolean;
+  /** A rule for every host beside one for some is how gateways are used: no warning. */
+  readonly quiet: boolean;
 }
 
 function faultAt(
   vs: ResolvedVirtualService,
   host: string,
-  holders: ReadonlyMap<string, string>,
-  input: OwnershipInput,
+  holds: GatewayHolds,
+  input: OwnershipInput & { /** Hosts of services that are patterns. */ readonly patterns: readonly string[] },
 ): Fault | undefined {
   for (const gateway of vs.gateways) {
-    const owner = holders.get(`${gateway} ${host}`);
-    if (owner !== undefined && owner !== vs.namespace && !isGranted(input.config, owner, vs.namespace))
-      return { lax: 'TS-REG-021', strict: 'TS-REG-022', owner, gateway, confines: false };
+    const hold = gateway === 'mesh' ? undefined : holds.holder(vs, gateway, host);
+    if (hold === undefined) continue;
+    const quiet = (hold.host === '*') !== (host === '*');
+    const at = { owner: hold.namespace, held: hold.host, gateway };
+    return { lax: 'TS-REG-021', strict: 'TS-REG-022', ...at, confines: false, quiet };
   }
   if (!vs.gateways.includes('mesh') || !reachesOthers(vs, input.mesh)) return undefined;
-  const owners = ownersOf(host, input.services);
+  const owners = ownersOf(host, input.services, input.patterns);
   const owner = owners.find((one) => one !== vs.namespace && !isGranted(input.config, one, vs.namespace));
   if (owner === undefined) return undefined;
-  const confines = !isWildcard(host) && owners.includes(vs.namespace);
-  return { lax: 'TS-REG-008', strict: confines ? 'TS-REG-020' : 'TS-REG-009', owner, gateway: '', confines };
-}
-
-/** Whose VirtualService, the oldest, has a host at a gateway. */
-function holdersAtGateways(all: readonly ResolvedVirtualService[]): ReadonlyMap<string, string> {
-  const holders = new Map<string, string>();
-  for (const { gateways, hosts, namespace } of all)
-    for (const gateway of gateways) {
-      if (gateway === 'mesh') continue;
-      for (const host of hosts) {
-        const key = `${gateway} ${host}`;
-        if (!holders.has(key)) holders.set(key, namespace);
-      }
-    }
-  return holders;
+  const confines = owners.includes(vs.namespace);
+  const at = { owner, held: host, gateway: '' };
+  return { lax: 'TS-REG-008', strict: confines ? 'TS-REG-020' : 'TS-REG-009', ...at, confines, quiet: false };
 }
 
 /** A rule for the own namespace's clients only takes nothing from anybody. */
@@ -123,14 +126,16 @@ function reachesOthers(vs: ResolvedVirtualService, mesh: MeshSettings): boolean 
 }
 
 /** Namespaces that have a service of this host. A service of the cluster is its namespace’s, whoever else declares it. */
-function ownersOf(host: string, services: ServiceIndex): readonly string[] {
+function ownersOf(host: string, services: ServiceIndex, patterns: readonly string[]): readonly string[] {
   const owners = new Set<string>();
   const add = (list: readonly Service[]): void => {
     const real = list.filter(({ registry }) => registry === 'Kubernetes');
     for (const { namespace } of real.length > 0 ? real : list) owners.add(namespace);
   };
   if (!isWildcard(host)) add(services.byHost.get(host) ?? []);
-  else for (const [name, list] of services.byHost) if (hostCovers(host, name)) add(list);
+  // A pattern of the one and a name below it of the other: each owns what the other's rule would take.
+  const names = isWildcard(host) ? services.byHost.keys() : patterns;
+  for (const name of names) if (hostsOverlap(host, name)) add(services.byHost.get(name) ?? []);
   return [...owners].sort();
 }
 

@@ -1,7 +1,9 @@
 // Turns a ServiceEntry into one registry service per host (inventory §1.4).
 
+import { canonicalIp } from '#base';
 import { refOf } from '#config';
-import { isWildcard } from './host.ts';
+import { bothFamilies } from './allocate-address.ts';
+import { isWildcard, sameHost } from './host.ts';
 import type { ServiceEntry } from './kinds.ts';
 import type { Resolution, Service } from './model.ts';
 import { protocolFromName, selectProtocol } from './select-protocol.ts';
@@ -21,9 +23,7 @@ export function hostsToAllocate(entry: ServiceEntry): readonly string[] {
   if (entry.metadata.labels[NO_ALLOCATION] === 'false') return [];
   const resolution = RESOLUTION[entry.spec.resolution ?? 'NONE'] ?? 'none';
   if (resolution === 'none') return [];
-  return (entry.spec.hosts ?? [])
-    .map((host) => host.toLowerCase())
-    .filter((host) => resolution === 'dynamic-dns' || !isWildcard(host));
+  return (entry.spec.hosts ?? []).map(sameHost).filter((host) => resolution === 'dynamic-dns' || !isWildcard(host));
 }
 
 export function convertServiceEntry(
@@ -41,7 +41,7 @@ export function convertServiceEntry(
     targetPort: port.targetPort ?? port.number,
   }));
   return (spec.hosts ?? []).map((text) => {
-    const host = text.toLowerCase();
+    const host = sameHost(text);
     const address = allocatable.has(host) ? options.allocated(host) : undefined;
     return Object.freeze<Service>({
       hostname: host,
@@ -51,7 +51,7 @@ export function convertServiceEntry(
       ports,
       resolution: RESOLUTION[spec.resolution ?? 'NONE'] ?? 'none',
       headless: false,
-      addresses: address !== undefined ? [address] : (spec.addresses ?? []),
+      addresses: address !== undefined ? bothFamilies(address) : (spec.addresses ?? []).map(canonicalIp),
       allocated: address !== undefined,
       labels: entry.metadata.labels,
       selector: spec.workloadSelector?.labels,

@@ -114,14 +114,16 @@ export const CONDITIONS = {
   'TS-REG-021': {
     severity: 'warning',
     message:
-      'an older VirtualService of namespace {owner} has host {host} at gateway {gateway}: both decide about its requests',
-    remedy: 'Name another host, or have it granted with the annotation {annotation} on Namespace {owner}.',
+      'an older VirtualService of namespace {owner} has {held} at gateway {gateway}: both decide about requests of host {host}',
+    remedy:
+      'Name another host, have it granted with the annotation {annotation} on Namespace {owner}, or say in the servers of the Gateway which namespace has it (NAMESPACE/HOST).',
   },
   'TS-REG-022': {
     severity: 'error',
     message:
-      'an older VirtualService of namespace {owner} has host {host} at gateway {gateway}, and this mesh lets only owners route it: not in force for this host',
-    remedy: 'Name another host, or have it granted with the annotation {annotation} on Namespace {owner}.',
+      'an older VirtualService of namespace {owner} has {held} at gateway {gateway}, and this mesh lets only owners route it: not in force for host {host}',
+    remedy:
+      'Name another host, have it granted with the annotation {annotation} on Namespace {owner}, or say in the servers of the Gateway which namespace has it (NAMESPACE/HOST).',
   },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 

@@ -6,7 +6,7 @@ export function resolveHost(
   namespace: string,
   options: { readonly domain: string; readonly exists: (host: string) => boolean },
 ): string {
-  const text = host.toLowerCase();
+  const text = sameHost(host);
   if (text.startsWith('*') || text === '' || isIpAddress(text)) return text;
   if (!text.includes('.')) return `${text}.${namespace}.svc.${options.domain}`;
   if (options.exists(text)) return text;
@@ -16,6 +16,12 @@ export function resolveHost(
     if (options.exists(full)) return full;
   }
   return text;
+}
+
+/** One spelling of a name: case does not matter, and neither does the root's dot. */
+export function sameHost(host: string): string {
+  const text = host.toLowerCase();
+  return text.endsWith('.') ? text.slice(0, -1) : text;
 }
 
 export function isWildcard(host: string): boolean {

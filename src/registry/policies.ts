@@ -68,6 +68,20 @@ export function isForWorkload(spec: Targeted, namespace: string, proxy: ProxyIde
   });
 }
 
+/** The mesh's, the namespace's, the workload's: at most one of each, the oldest; the narrowest comes last. */
+export function levelsOf<T extends { readonly spec: Targeted; readonly metadata: { readonly namespace: string } }>(
+  ofRoot: readonly T[],
+  ofNamespace: readonly T[],
+  { proxy, rootNamespace }: { readonly proxy: ProxyIdentity; readonly rootNamespace: string },
+): readonly T[] {
+  const whole = (list: readonly T[]): T | undefined => list.find(({ spec }) => !selectsWorkloads(spec));
+  const own = ofNamespace.find(
+    ({ spec, metadata }) => selectsWorkloads(spec) && isForWorkload(spec, metadata.namespace, proxy, rootNamespace),
+  );
+  const namespace = proxy.namespace === rootNamespace ? undefined : whole(ofNamespace);
+  return [whole(ofRoot), namespace, own].filter((one) => one !== undefined);
+}
+
 /** The one that selects the workload, else the namespace's, else the root namespace's; the oldest of each. */
 export function sidecarOf(view: ConfigView, proxy: ProxyIdentity, rootNamespace: string): Sidecar | undefined {
   const own = view.list('Sidecar', proxy.namespace);
@@ -80,5 +94,19 @@ export function sidecarOf(view: ConfigView, proxy: ProxyIdentity, rootNamespace:
 }
 
 export function gatewaysOf(view: ConfigView, proxy: ProxyIdentity): readonly Gateway[] {
-  return view.list('Gateway').filter((gateway) => labelsMatch(gateway.spec.selector, proxy.labels));
+  return view.list('Gateway').filter(({ metadata, spec: { selector } }) => {
+    // The Gateway API's label names an object of the workload's own namespace: one of that name elsewhere is another.
+    const foreign = selector?.[GATEWAY_NAME] !== undefined && metadata.namespace !== proxy.namespace;
+    return !foreign && labelsMatch(selector, proxy.labels);
+  });
+}
+
+/** Unless a label keeps them apart, one workload may run both. */
+export function mayShareWorkload(a: Gateway, b: Gateway): boolean {
+  const other = b.spec.selector ?? {};
+  const named = a.spec.selector?.[GATEWAY_NAME] !== undefined && other[GATEWAY_NAME] !== undefined;
+  if (named && a.metadata.namespace !== b.metadata.namespace) return false;
+  for (const [label, value] of Object.entries(a.spec.selector ?? {}))
+    if (other[label] !== undefined && other[label] !== value) return false;
+  return true;
 }

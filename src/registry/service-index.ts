@@ -4,6 +4,7 @@ import type { ConfigObject, ConfigView } from '#config';
 import { allocateAddresses } from './allocate-address.ts';
 import { convertService, serviceHostname } from './convert-service.ts';
 import { convertServiceEntry, hostsToAllocate } from './convert-service-entry.ts';
+import { sameHost } from './host.ts';
 import { type Service, serviceKey } from './model.ts';
 
 export interface ServiceIndex {
@@ -52,7 +53,7 @@ export function buildServiceIndex(
     for (const service of services) all.set(serviceKey(service), service);
   }
   for (const entry of entries) {
-    const print = (entry.spec.hosts ?? []).map((host) => allocations.get(host.toLowerCase()) ?? '').join(' ');
+    const print = (entry.spec.hosts ?? []).map((host) => allocations.get(sameHost(host)) ?? '').join(' ');
     const services = convert(cache, entry, print, () =>
       convertServiceEntry(entry, { allocated: (host) => allocations.get(host) }),
     );

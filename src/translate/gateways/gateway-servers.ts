@@ -11,6 +11,7 @@ import {
   protocolFromName,
   type PortProtocol,
   type ResolvedVirtualService,
+  sameHost,
 } from '#registry';
 import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
@@ -34,8 +35,8 @@ export interface ServerGroup {
   /** Where it is really bound (moved by the agent when privileged or taken). */
   readonly listen: number;
   readonly bind: string;
-  /** The address that is really bound: `bind`, unless that is every address and the proxy keeps to fewer. */
-  readonly host: string;
+  /** The addresses that are really bound: `bind`, unless that is every address: then those that the proxy has, or keeps to. */
+  readonly hosts: readonly string[];
   readonly servers: readonly ServerInForce[];
 }
 
@@ -50,7 +51,7 @@ export function serverGroups(snapshot: Snapshot, proxy: ProxyView): readonly Ser
         group: {
           port,
           bind,
-          host: bind === '0.0.0.0' ? proxy.gatewayBind : bind,
+          hosts: bind === '0.0.0.0' ? proxy.gatewayBinds : [bind],
           listen: proxy.gatewayPorts[String(port)] ?? port,
         },
         servers: [],
@@ -81,7 +82,7 @@ function serverInForce(gateway: Gateway, server: GatewayServer): ServerInForce {
     hosts: (server.hosts ?? []).map((text) => {
       const slash = text.indexOf('/');
       const place = slash < 0 ? '*' : text.slice(0, slash);
-      return { namespace: place === '.' ? namespace : place, host: text.slice(slash + 1).toLowerCase() };
+      return { namespace: place === '.' ? namespace : place, host: sameHost(text.slice(slash + 1)) };
     }),
   };
 }
