@@ -4,6 +4,7 @@ export * from './certificate-hash.ts';
 export * from './clock.ts';
 export * from './draft.ts';
 export * from './log.ts';
+export * from './ip-text.ts';
 export * from './nearest.ts';
 export * from './mesh-alpn.ts';
 export * from './net.ts';

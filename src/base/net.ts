@@ -162,6 +162,8 @@ export interface ListenOptions {
   /** 0 lets the kernel choose. */
   readonly port: number;
   readonly reusePort?: boolean;
+  /** On `::`: IPv4 clients too, as mapped addresses; without it an IPv6 address takes IPv6 only. */
+  readonly ipv4Too?: boolean;
   /** Tells listeners on port 0 apart where several threads accept for one. */
   readonly label?: string;
   readonly backlog?: number;

@@ -44,6 +44,8 @@ interface HandleBinding<K extends string, T> {
   readonly name: K;
 }
 
+/** libuv's flags of bind. */
+const IPV6_ONLY = 1;
 const REUSE_PORT = 2;
 const F_DUPFD = 0;
 const F_DUPFD_CLOEXEC = 1030;
@@ -154,11 +156,12 @@ export class ProcessSockets implements ListeningSockets {
   }
 }
 
-function bindTcp({ host, port, reusePort }: ListenOptions): TcpHandle {
+function bindTcp({ host, port, reusePort, ipv4Too }: ListenOptions): TcpHandle {
   const { make, constants } = binding<'TCP', TcpHandle>('tcp_wrap', 'TCP');
   const handle = new make(constants.SERVER);
   const flags = reusePort === true ? REUSE_PORT : 0;
-  const errno = host.includes(':') ? handle.bind6(host, port, flags) : handle.bind(host, port, flags);
+  const only = ipv4Too === true ? 0 : IPV6_ONLY;
+  const errno = host.includes(':') ? handle.bind6(host, port, flags | only) : handle.bind(host, port, flags);
   if (errno !== 0) {
     handle.close();
     throw new Error(`${host}:${port} can not be bound (errno ${-errno})`);

@@ -70,6 +70,7 @@ export class SystemNet implements Net {
             host: options.host,
             port: options.port,
             backlog,
+            ipv6Only: options.ipv4Too !== true,
             ...(options.reusePort === true ? { reusePort: true } : {}),
           },
           resolve,

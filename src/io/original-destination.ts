@@ -4,6 +4,7 @@
 // descriptor comes from the private `socket._handle.fd`: its absence is an error, not "not redirected".
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
+import { ipv6Text } from '#base';
 
 const SOL_IP = 0;
 const SOL_IPV6 = 41;
@@ -46,7 +47,5 @@ function readSockAddr(bytes: Uint8Array): { address: string; port: number } | un
   const port = view.getUint16(2);
   if (family === AF_INET) return { address: `${bytes[4]}.${bytes[5]}.${bytes[6]}.${bytes[7]}`, port };
   if (family !== AF_INET6) return undefined;
-  const words: string[] = [];
-  for (let i = 8; i < 24; i += 2) words.push(view.getUint16(i).toString(16));
-  return { address: words.join(':'), port };
+  return { address: ipv6Text(bytes.subarray(8, 24)), port };
 }

@@ -1,4 +1,4 @@
-// Gives hosts stable virtual addresses in 240.240.0.0/16: a hash of the name, moved on while taken (inventory §3.11).
+// Gives hosts stable virtual addresses in 240.240.0.0/16 and 2001:2::/48: a hash of the name, moved on while taken (inventory §3.11).
 
 const SIZE = 65_536;
 /** .0.0 and .255.255 look like network and broadcast addresses; .0.1 is kept for the resolver. */
@@ -29,6 +29,11 @@ export function allocateAddresses(
     given.set(host, `240.240.${offset >>> 8}.${offset & 255}`);
   }
   return given;
+}
+
+/** The address, and the one in the same place of the IPv6 block. */
+export function bothFamilies(address: string): readonly string[] {
+  return [address, `2001:2::f0f0:${offsetOf(address).toString(16)}`];
 }
 
 function offsetOf(address: string): number {

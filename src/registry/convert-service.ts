@@ -1,6 +1,7 @@
 // Turns a core Service into the registry's service (Istio's pkg/config/kube conversion).
 
 import { refOf } from '#config';
+import { bothFamilies } from './allocate-address.ts';
 import type { CoreService } from './kinds.ts';
 import type { Service, ServicePort } from './model.ts';
 import { selectProtocol } from './select-protocol.ts';
@@ -31,7 +32,7 @@ export function convertService(
     ports: (spec.ports ?? []).map(convertPort),
     resolution: external ? 'dns' : headless ? 'none' : 'static',
     headless,
-    addresses: own.length > 0 ? own : allocated ? [options.allocated as string] : [],
+    addresses: own.length > 0 ? own : allocated ? bothFamilies(options.allocated as string) : [],
     allocated,
     labels,
     selector: nonEmpty(spec.selector),

@@ -1,5 +1,6 @@
 // Turns a WorkloadEntry, or an endpoint written inside a ServiceEntry, into a workload (inventory §1.4).
 
+import { canonicalIp } from '#base';
 import { refOf } from '#config';
 import type { ServiceEntry, WorkloadEntry } from './kinds.ts';
 import { type Locality, NO_LOCALITY, type Workload } from './model.ts';
@@ -52,7 +53,7 @@ export function convertInlineEndpoint(
 
 function common(spec: EntrySpec, cluster: string) {
   return {
-    address: spec.address ?? '',
+    address: canonicalIp(spec.address ?? ''),
     ports: spec.ports ?? {},
     serviceAccount: spec.serviceAccount ?? '',
     network: spec.network ?? '',

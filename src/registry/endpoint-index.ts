@@ -1,5 +1,6 @@
 // Builds the endpoints of one service from workloads, Endpoints and EndpointSlices, and keeps what did not change.
 
+import { isIpv6 } from './address-family.ts';
 import type { CoreEndpoints, CoreEndpointSlice } from './kinds.ts';
 import {
   type Endpoint,
@@ -93,6 +94,7 @@ function declaredPort(workload: Workload, port: ServicePort, registry: Service['
 function make(address: string, port: number, declared: number, workload: Workload): Endpoint {
   return {
     address,
+    secondAddress: '',
     port,
     declaredPort: declared,
     labels: workload.labels,
@@ -117,6 +119,7 @@ function bare(
 ): Endpoint {
   return {
     address,
+    secondAddress: '',
     port,
     declaredPort: port,
     labels: {},
@@ -149,6 +152,7 @@ function fromEndpoints(service: Service, port: ServicePort, sources: EndpointSou
 
 function fromSlices(service: Service, port: ServicePort, sources: EndpointSources): Endpoint[] {
   const found: Endpoint[] = [];
+  const pods = new Map<string, number>();
   for (const { spec } of sources.slices) {
     const target = (spec.ports ?? []).find((p) => (p.name ?? '') === port.name || (spec.ports ?? []).length === 1);
     if (target?.port === undefined) continue;
@@ -160,11 +164,28 @@ function fromSlices(service: Service, port: ServicePort, sources: EndpointSource
           ? sources.pod(targetRef.namespace ?? service.namespace, targetRef.name ?? '')
           : undefined;
       for (const ip of endpoint.addresses ?? []) {
-        found.push(known(service, pod ?? sources.workloadAt(ip), ip, target.port, health));
+        const made = known(service, pod ?? sources.workloadAt(ip), ip, target.port, health);
+        // A pod of both families stands in a slice of each: it is one endpoint.
+        const place: string | undefined = targetRef?.kind === 'Pod' ? `${targetRef.name}:${target.port}` : undefined;
+        const at = place === undefined ? undefined : pods.get(place);
+        const other = at === undefined ? undefined : found[at];
+        if (at !== undefined && other?.secondAddress === '' && isIpv6(other.address) !== isIpv6(ip)) {
+          found[at] = bothOf(service, other, made);
+          continue;
+        }
+        if (place !== undefined && at === undefined) pods.set(place, found.length);
+        found.push(made);
       }
     }
   }
   return found;
+}
+
+/** The service's own first family comes first. */
+function bothOf({ addresses }: Service, a: Endpoint, b: Endpoint): Endpoint {
+  const v6First = isIpv6(addresses[0] ?? '');
+  const [first, second] = isIpv6(a.address) === v6First ? [a, b] : [b, a];
+  return { ...first, secondAddress: second.address };
 }
 
 /** One that is ending is never ready, but may serve. */

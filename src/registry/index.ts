@@ -3,6 +3,7 @@ export * from './kinds.ts';
 export * from './model.ts';
 export * from './host.ts';
 export * from './visibility.ts';
+export * from './address-family.ts';
 export * from './allocate-address.ts';
 export * from './select-protocol.ts';
 export * from './convert-service.ts';

@@ -85,6 +85,8 @@ export interface Workload {
 
 export interface Endpoint {
   readonly address: string;
+  /** The same pod's of the other family; '' when it has none. */
+  readonly secondAddress: string;
   readonly port: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly namespace: string;

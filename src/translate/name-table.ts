@@ -3,7 +3,7 @@
 import type { XdsResource } from '#base';
 import { NameTableSchema } from '#proto/istio/networking/nds/v1/nds_pb.ts';
 import type { Endpoint, ServiceEndpoints } from '#registry';
-import { isIpAddress, serviceKey } from '#registry';
+import { addressesFor, isIpAddress, serviceKey } from '#registry';
 import type { Snapshot } from '#push';
 import type { TranslationCache } from './cache.ts';
 import { type Init, resource } from './encode.ts';
@@ -18,7 +18,7 @@ export function nameTable(scope: Scope, snapshot: Snapshot, cache: TranslationCa
   const { services } = scope;
   const headless = cache.owned(services, ['headless'], () => ({ some: services.some((one) => one.headless) })).some;
   return headless
-    ? cache.owned(snapshot.endpoints, ['nds', services], () => makeTable(scope, snapshot))
+    ? cache.owned(snapshot.endpoints, ['nds', services, scope.families], () => makeTable(scope, snapshot))
     : cache.owned(services, ['nds'], () => makeTable(scope, snapshot));
 }
 
@@ -27,7 +27,7 @@ function makeTable(scope: Scope, snapshot: Snapshot): XdsResource {
   for (const service of scope.services) {
     if (service.hostname.startsWith('*') && service.resolution !== 'dynamic-dns') continue;
     const ips = service.headless
-      ? addressesOf(snapshot.endpoints.get(serviceKey(service)))
+      ? addressesFor({ addresses: addressesOf(snapshot.endpoints.get(serviceKey(service))) }, scope.families)
       : service.addresses.filter((address) => !address.includes('/'));
     if (ips.length === 0) continue;
     const kubernetes = service.registry === 'Kubernetes';
@@ -44,6 +44,7 @@ function addressesOf(endpoints: ServiceEndpoints | undefined): readonly string[]
   const all = new Set<string>();
   for (const list of endpoints?.byPort.values() ?? [])
     for (const e of list as readonly Endpoint[])
-      if (e.health === 'healthy' && isIpAddress(e.address)) all.add(e.address);
+      if (e.health === 'healthy')
+        for (const address of [e.address, e.secondAddress]) if (isIpAddress(address)) all.add(address);
   return [...all].sort();
 }

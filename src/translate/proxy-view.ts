@@ -1,7 +1,8 @@
 // A connected proxy as translation sees it: defaults filled in, metadata read once.
 
-import { type BoundPort, parseNodeId, type ProxyNode } from '#base';
-import { labelLocality, type Locality } from '#registry';
+import { type BoundPort, canonicalIp, parseNodeId, type ProxyNode } from '#base';
+import { type Families, familiesOf, labelLocality, type Locality } from '#registry';
+import { wildcards } from './listeners/listening-addresses.ts';
 
 export interface ProxyView {
   readonly kind: 'sidecar' | 'router';
@@ -10,6 +11,10 @@ export interface ProxyView {
   readonly serviceAccount: string;
   readonly workload: string;
   readonly ip: string;
+  /** Of the workload's own addresses: where its proxy listens, and which of others' addresses it can reach. */
+  readonly families: Families;
+  /** All of the workload's own addresses. */
+  readonly ips: readonly string[];
   /** NONE: nothing is captured, every listener binds its own port. */
   readonly captured: boolean;
   /** Endpoints' addresses mean the same to the application as to us: not where they are ports of the host that it cannot see (userns). */
@@ -22,7 +27,7 @@ export interface ProxyView {
   readonly httpProxyPort: number | undefined;
   readonly gatewayPorts: Readonly<Record<string, number>>;
   /** Where a gateway's servers listen that name no address. */
-  readonly gatewayBind: string;
+  readonly gatewayBinds: readonly string[];
   readonly network: string;
   readonly locality: Locality;
   /** Port name -> number, from POD_PORTS. */
@@ -39,13 +44,16 @@ export function proxyView(node: ProxyNode): ProxyView {
   const meta = node.metadata;
   const id = node.parsed ?? parseNodeId(node.id);
   const mode = meta.INTERCEPTION_MODE ?? 'REDIRECT';
+  const ips = (meta.INSTANCE_IPS || (id?.ip ?? '127.0.0.1')).split(',').map((one) => canonicalIp(one.trim()));
   return {
     kind: id?.type === 'router' ? 'router' : 'sidecar',
     namespace: meta.NAMESPACE ?? id?.namespace ?? 'default',
     labels: meta.LABELS ?? {},
     serviceAccount: meta.SERVICE_ACCOUNT ?? 'default',
     workload: meta.WORKLOAD_NAME ?? id?.workload ?? '',
-    ip: (meta.INSTANCE_IPS ?? '').split(',')[0] || (id?.ip ?? '127.0.0.1'),
+    ip: ips[0] ?? '127.0.0.1',
+    ips,
+    families: familiesOf(ips.join()),
     captured: mode !== 'NONE',
     direct: meta.TOPSAIL_CAPTURE !== 'userns',
     tproxy: mode === 'TPROXY',
@@ -54,7 +62,8 @@ export function proxyView(node: ProxyNode): ProxyView {
     loopbackBlock: meta.TOPSAIL_LOOPBACK_BLOCK,
     httpProxyPort: meta.TOPSAIL_HTTP_PROXY_PORT,
     gatewayPorts: meta.TOPSAIL_GATEWAY_PORTS ?? {},
-    gatewayBind: meta.TOPSAIL_GATEWAY_BIND ?? '0.0.0.0',
+    gatewayBinds:
+      meta.TOPSAIL_GATEWAY_BIND === undefined ? wildcards(familiesOf(ips.join())) : [meta.TOPSAIL_GATEWAY_BIND],
     network: meta.NETWORK ?? '',
     locality: node.locality.region === '' ? labelLocality(meta.LABELS ?? {}) : node.locality,
     namedPorts: namedPorts(meta.POD_PORTS),

@@ -4,7 +4,9 @@ import { sortedEntries } from '#base';
 import type { ConfigObject } from '#config';
 import type { Snapshot } from '#push';
 import {
+  addressesFor,
   bySpecificity,
+  type Families,
   findDestinationRule,
   findService,
   hostCovers,
@@ -31,6 +33,8 @@ export interface Scope {
   readonly namespace: string;
   /** Stock Envoy: its listeners hold no filter of ours. */
   readonly envoy: boolean;
+  /** Services are as such a proxy can reach them. */
+  readonly families: Families;
   /** Empty unless some rule asks for clients' labels. */
   readonly labels: Readonly<Record<string, string>>;
   /** Some failoverPriority compares endpoints' labels with the client's. */
@@ -68,6 +72,7 @@ export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: Translation
     'scope',
     proxy.namespace,
     proxy.envoy,
+    proxy.families,
     sidecar as ConfigObject | undefined,
     labelText,
     telemetries,
@@ -115,7 +120,7 @@ function readsClientLabels({ config, mesh }: Snapshot): boolean {
 
 function buildScope(
   snapshot: Snapshot,
-  { namespace, envoy }: ProxyView,
+  { namespace, envoy, families }: ProxyView,
   sidecar: Sidecar | undefined,
   labels: Readonly<Record<string, string>>,
   cache: TranslationCache,
@@ -124,8 +129,8 @@ function buildScope(
   const egress = egressHosts(sidecar);
   const { byHost, services } = cache.owned(
     index,
-    ['visible', mesh, namespace, sidecar as ConfigObject | undefined],
-    () => visibleServices(snapshot, namespace, egress, cache),
+    ['visible', mesh, namespace, families, sidecar as ConfigObject | undefined],
+    () => visibleServices(snapshot, { namespace, families }, egress, cache),
   );
   const virtualServices = snapshot.virtualServices.all.filter((vs) =>
     isVisible(vs.exportTo, {
@@ -149,6 +154,7 @@ function buildScope(
     snapshot,
     namespace,
     envoy,
+    families,
     labels,
     readsClientLabels: readsClientLabels(snapshot),
     services,
@@ -182,7 +188,7 @@ interface Visible {
 /** One object for all namespaces that see the same: most of a mesh. */
 function visibleServices(
   { mesh, services: index }: Pick<Snapshot, 'mesh' | 'services'>,
-  namespace: string,
+  { namespace, families }: Pick<ProxyView, 'namespace' | 'families'>,
   egress: readonly EgressHost[] | undefined,
   cache: TranslationCache,
 ): Visible {
@@ -195,7 +201,7 @@ function visibleServices(
   const byHost = new Map<string, Service>();
   for (const [host, candidates] of index.byHost) {
     const found = findService(candidates, namespace, visible);
-    if (found !== undefined) byHost.set(host, found);
+    if (found !== undefined) byHost.set(host, reachable(found, families, cache));
   }
   const services = [...byHost.values()].sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
   const names = services.map((service) => cache.idOf(service)).join();
@@ -203,6 +209,14 @@ function visibleServices(
     byHost,
     services,
   }));
+}
+
+/** The service itself where it has no address of another family. */
+function reachable(service: Service, families: Families, cache: TranslationCache): Service {
+  const addresses = addressesFor(service, families);
+  return addresses === service.addresses
+    ? service
+    : cache.owned(service, ['families', families], () => Object.freeze({ ...service, addresses }));
 }
 
 function meshHosts(

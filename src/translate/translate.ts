@@ -124,11 +124,22 @@ function withPlugins(policies: Resources, snapshot: Snapshot, proxy: ProxyView, 
 function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache): Resources {
   const { mesh } = scope.snapshot;
   const inits: Init<typeof ClusterSchema>[] = [blackHole(mesh)];
-  if (proxy.kind === 'sidecar' && proxy.captured) inits.push(passthrough(mesh), inboundPassthrough(mesh));
+  if (proxy.kind === 'sidecar' && proxy.captured)
+    inits.push(passthrough(mesh), inboundPassthrough(mesh, proxy.families));
   const forward = proxy.kind === 'sidecar' && !proxy.captured && proxy.httpProxyPort !== undefined;
   if (forward && resolvesUnknownHosts(scope)) inits.push(dynamicDns(mesh));
   const block = proxy.loopbackBlock;
-  const key = ['fixed', mesh, proxy.kind, proxy.captured, proxy.envoy, forward, resolvesUnknownHosts(scope), block];
+  const key = [
+    'fixed',
+    mesh,
+    proxy.kind,
+    proxy.captured,
+    proxy.families,
+    proxy.envoy,
+    forward,
+    resolvesUnknownHosts(scope),
+    block,
+  ];
   return cache.owned(scope.services, key, () => {
     if (forward && block !== undefined) {
       for (const service of scope.services) {

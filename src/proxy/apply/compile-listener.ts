@@ -18,7 +18,7 @@ import { HttpManager } from '../http/http-manager.ts';
 import type { StreamSink } from '../http/manager-config.ts';
 import { ChainTls } from '../listener/downstream-tls.ts';
 import { FilterChainMatcher } from '../listener/filter-chain-match.ts';
-import type { FilterChain, ListenerFilters, ListenerSnapshot } from '../listener/listener-snapshot.ts';
+import type { FilterChain, ListenerFilters, ListenerPlace, ListenerSnapshot } from '../listener/listener-snapshot.ts';
 import { millisOf } from '../matcher/fraction.ts';
 import { CLOSED } from '../network/closed.ts';
 import type { NetworkFilterFactory, TerminalFilter } from '../network/filter.ts';
@@ -65,7 +65,7 @@ function* compileInto(chains: FilterChain[], listener: Listener, context: Listen
   if (listener.udpListenerConfig !== undefined)
     throw new ConfigError('proxy.unsupported', `${field}.udp_listener_config`, 'UDP listeners are not part of it');
   tellUnread('Listener', listener, field, context.warn);
-  const { host, port } = socketOf(listener.address, `${field}.address`);
+  const place = socketOf(listener.address, `${field}.address`);
   for (const [i, chain] of listener.filterChains.entries()) {
     chains.push(compileChain(chain, listener, context, `${field}.filter_chains[${i}]`));
     yield;
@@ -76,8 +76,7 @@ function* compileInto(chains: FilterChain[], listener: Listener, context: Listen
   return {
     name: listener.name,
     statPrefix: listener.statPrefix,
-    host,
-    port,
+    ...place,
     additional: listener.additionalAddresses.map((a, i) => socketOf(a.address, `${field}.additional_addresses[${i}]`)),
     bindToPort: listener.bindToPort ?? listener.deprecatedV1?.bindToPort ?? true,
     useOriginalDst: listener.useOriginalDst ?? false,
@@ -112,7 +111,7 @@ function withDiscovered(listener: Listener, look: FilterLook): Listener {
   };
 }
 
-function socketOf(address: Address | undefined, field: string): { readonly host: string; readonly port: number } {
+function socketOf(address: Address | undefined, field: string): ListenerPlace {
   const at = address?.address;
   if (at?.case === 'socketAddress') {
     const port = at.value.portSpecifier.case === 'portValue' ? at.value.portSpecifier.value : 0;
@@ -121,6 +120,7 @@ function socketOf(address: Address | undefined, field: string): { readonly host:
     return {
       host: at.value.address,
       port,
+      ...(at.value.ipv4Compat ? { ipv4Too: true } : {}),
     };
   }
   if (at?.case === 'pipe') return { host: at.value.path, port: 0 };

@@ -1,5 +1,6 @@
 // All listeners by name, and which of them serves an original destination.
 
+import { canonicalIp } from '#base';
 import { LISTENER_MANAGER, LISTENER_MANAGER_BLOCK, type StatBlock } from '#telemetry';
 import type { ProxyServices } from '../services.ts';
 import type { ListenerSnapshot } from './listener-snapshot.ts';
@@ -42,7 +43,7 @@ export class ListenerManager {
     }
     if (known !== undefined) this.remove(snapshot.name);
     this.#listeners.set(snapshot.name, made);
-    this.#byAddress.set(`${snapshot.host}|${snapshot.port}`, made);
+    for (const key of placesOf(snapshot)) this.#byAddress.set(key, made);
     this.#stats.inc(LISTENER_MANAGER.listener_added);
     this.#stats.inc(LISTENER_MANAGER.listener_create_success);
     this.#stats.set(LISTENER_MANAGER.total_listeners_active, this.#listeners.size);
@@ -52,8 +53,8 @@ export class ListenerManager {
     const listener = this.#listeners.get(name);
     if (listener === undefined) return;
     this.#listeners.delete(name);
-    const key = `${listener.snapshot.host}|${listener.snapshot.port}`;
-    if (this.#byAddress.get(key) === listener) this.#byAddress.delete(key);
+    for (const key of placesOf(listener.snapshot))
+      if (this.#byAddress.get(key) === listener) this.#byAddress.delete(key);
     listener.remove();
     this.#stats.inc(LISTENER_MANAGER.listener_removed);
     this.#stats.set(LISTENER_MANAGER.total_listeners_active, this.#listeners.size);
@@ -106,10 +107,15 @@ export class ListenerManager {
   }
 }
 
+function placesOf({ host, port, additional }: ListenerSnapshot): readonly string[] {
+  return [{ host, port }, ...additional].map((one) => `${canonicalIp(one.host)}|${one.port}`);
+}
+
 function sameSocket(a: ListenerSnapshot, b: ListenerSnapshot): boolean {
   return (
     a.host === b.host &&
     a.port === b.port &&
+    a.ipv4Too === b.ipv4Too &&
     a.bindToPort === b.bindToPort &&
     JSON.stringify(a.additional) === JSON.stringify(b.additional)
   );

@@ -5,13 +5,19 @@ import type { StreamSink } from '../http/manager-config.ts';
 import type { NetworkFilterFactory, TerminalFilter } from '../network/filter.ts';
 import type { FilterChainMatcher } from './filter-chain-match.ts';
 
-export interface ListenerSnapshot {
-  readonly name: string;
-  readonly statPrefix: string;
+/** Where a listener is: an IP address with port, or the path of a Unix socket. */
+export interface ListenerPlace {
   readonly host: string;
   readonly port: number;
+  /** On `::`: IPv4 clients too. */
+  readonly ipv4Too?: boolean;
+}
+
+export interface ListenerSnapshot extends ListenerPlace {
+  readonly name: string;
+  readonly statPrefix: string;
   /** Further addresses with the same chains. */
-  readonly additional: readonly { readonly host: string; readonly port: number }[];
+  readonly additional: readonly ListenerPlace[];
   readonly bindToPort: boolean;
   /** Connections are handed to the listener that has their original destination as its address. */
   readonly useOriginalDst: boolean;

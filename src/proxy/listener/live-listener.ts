@@ -54,9 +54,9 @@ export class LiveListener {
   }
 
   async bind(): Promise<void> {
-    const { name, host, port, additional, bindToPort, reusePort, backlog } = this.snapshot;
+    const { name, host, port, ipv4Too = false, additional, bindToPort, reusePort, backlog } = this.snapshot;
     if (!bindToPort) return;
-    for (const [i, at] of [{ host, port }, ...additional].entries()) {
+    for (const [i, at] of [{ host, port, ipv4Too }, ...additional].entries()) {
       this.#bound.push(
         await this.services.net.listen(
           { ...at, label: `${name}#${i}`, reusePort, ...(backlog === undefined ? {} : { backlog }) },

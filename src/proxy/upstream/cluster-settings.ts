@@ -1,5 +1,6 @@
 // What a Cluster message becomes: settings with Envoy's defaults, without endpoints, health or pools (design 4).
 
+import { canonicalIp } from '#base';
 import type {
   Cluster as ClusterMessage,
   Cluster_CustomClusterType,
@@ -83,14 +84,13 @@ export function readClusterSettings(
   );
   const common = http?.commonHttpProtocolOptions ?? message.commonHttpProtocolOptions;
   const keepalive = message.upstreamConnectionOptions?.tcpKeepalive;
-  const bind = message.upstreamBindConfig?.sourceAddress?.address;
   const service = message.edsClusterConfig?.serviceName ?? '';
   const pool: PoolSettings = {
     connectTimeoutMs: millisOf(message.connectTimeout) ?? CONNECT_DEFAULT_MS,
     idleMs: millisOf(common?.idleTimeout) ?? IDLE_DEFAULT_MS,
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
     maxConnectionMs: millisOf(common?.maxConnectionDuration) ?? 0,
-    localAddress: bind === undefined || bind === '' || bind === '0.0.0.0' ? undefined : bind,
+    localAddresses: sourcesOf(message),
     keepAliveMs: keepalive === undefined ? undefined : (keepalive.keepaliveTime ?? 7200) * 1000,
   };
   const names = http?.upstreamHttpProtocolOptions ?? message.upstreamHttpProtocolOptions;
@@ -103,7 +103,7 @@ export function readClusterSettings(
     edsName: service === '' ? message.name : service,
     lb: readLbSettings(message, { decode: (any) => tryDecode(any.typeUrl, any.value), warn }),
     pool,
-    connectionKey: JSON.stringify([protocol, h2Settings, pool.maxRequestsPerConnection, pool.localAddress]),
+    connectionKey: JSON.stringify([protocol, h2Settings, pool.maxRequestsPerConnection, pool.localAddresses]),
     protocol,
     autoSni: names?.autoSni ?? false,
     autoSanValidation: names?.autoSanValidation ?? false,
@@ -122,6 +122,13 @@ export function readClusterSettings(
     dnsFailure: readFailureRate(message),
     dnsFamily: message.dnsLookupFamily,
   };
+}
+
+function sourcesOf({ upstreamBindConfig: bind }: ClusterMessage): readonly string[] {
+  const all = [bind?.sourceAddress, ...(bind?.extraSourceAddresses ?? []).map(({ address }) => address)];
+  return all
+    .map((one) => canonicalIp(one?.address ?? ''))
+    .filter((text) => text !== '' && text !== '0.0.0.0' && text !== '::');
 }
 
 function readService(message: ClusterMessage): ServiceName | undefined {

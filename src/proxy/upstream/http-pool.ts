@@ -45,7 +45,8 @@ export interface PoolSettings {
   readonly maxRequestsPerConnection: number;
   /** 0 = none. What is under way then ends first. */
   readonly maxConnectionMs: number;
-  readonly localAddress: string | undefined;
+  /** Where connections come from: the first of the endpoint's family. */
+  readonly localAddresses: readonly string[];
   readonly keepAliveMs: number | undefined;
 }
 

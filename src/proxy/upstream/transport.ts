@@ -56,13 +56,15 @@ export function connectOptions(
   tls?: TlsClientOptions,
   preamble?: Uint8Array,
 ): Parameters<Net['connect']>[0] {
+  const v6 = host.spec.address.includes(':');
+  const localAddress = settings.localAddresses.find((one) => one.includes(':') === v6);
   return {
     host: host.spec.address,
     port: host.spec.port,
     timeoutMs: settings.connectTimeoutMs,
     ...(tls === undefined ? {} : { tls }),
     ...(preamble === undefined ? {} : { preamble }),
-    ...(settings.localAddress === undefined ? {} : { localAddress: settings.localAddress }),
+    ...(localAddress === undefined ? {} : { localAddress }),
     ...(settings.keepAliveMs === undefined ? {} : { keepAliveMs: settings.keepAliveMs }),
   };
 }

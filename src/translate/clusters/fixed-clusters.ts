@@ -7,18 +7,17 @@ import {
   type ClusterSchema,
 } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterConfigSchema } from '#proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
-import type { MeshSettings, ServicePort } from '#registry';
+import type { Families, MeshSettings, ServicePort } from '#registry';
 import { isHttp2 } from '#registry';
 import { address, any, duration, type Init } from '../encode.ts';
 import { BLACK_HOLE, connectCluster, DYNAMIC_DNS, INBOUND_PASSTHROUGH, inboundCluster, PASSTHROUGH } from '../names.ts';
+import { inboundSources } from '../listeners/listening-addresses.ts';
 import { DNS_CACHE } from '../filters/dynamic-forward-proxy.ts';
 import { circuitBreakers, protocolOptions } from './cluster-policy.ts';
 import type { ConnectionPool } from './traffic-policy.ts';
 
 type ClusterInit = Init<typeof ClusterSchema>;
 
-/** iptables lets connections from this address reach the application instead of the proxy again (inventory §4). */
-const INBOUND_SOURCE = '127.0.0.6';
 const NO_POLICY = {
   connectionPool: undefined,
   outlierDetection: undefined,
@@ -46,8 +45,8 @@ export function passthrough(mesh: MeshSettings): ClusterInit {
   };
 }
 
-export function inboundPassthrough(mesh: MeshSettings): ClusterInit {
-  return { ...passthrough(mesh), name: INBOUND_PASSTHROUGH, ...bindSource() };
+export function inboundPassthrough(mesh: MeshSettings, families: Families): ClusterInit {
+  return { ...passthrough(mesh), name: INBOUND_PASSTHROUGH, ...bindSource(families) };
 }
 
 function originalDestination(mesh: MeshSettings): ClusterInit {
@@ -58,9 +57,17 @@ function originalDestination(mesh: MeshSettings): ClusterInit {
   };
 }
 
-function bindSource(): ClusterInit {
+/** The application is met from an address that capture lets through, of its own family. */
+function bindSource(families: Families): ClusterInit {
+  const [first = '', ...more] = inboundSources(families).map((one) => ({
+    address: one,
+    portSpecifier: { case: 'portValue' as const, value: 0 },
+  }));
   return {
-    upstreamBindConfig: { sourceAddress: { address: INBOUND_SOURCE, portSpecifier: { case: 'portValue', value: 0 } } },
+    upstreamBindConfig: {
+      ...(first === '' ? {} : { sourceAddress: first }),
+      ...(more.length === 0 ? {} : { extraSourceAddresses: more.map((one) => ({ address: one })) }),
+    },
   };
 }
 
@@ -90,6 +97,7 @@ export interface InboundClusterInput {
   readonly target: { readonly host: string; readonly port: number } | undefined;
   readonly pool: ConnectionPool | undefined;
   readonly mesh: MeshSettings;
+  readonly families: Families;
   readonly services: readonly { readonly host: string; readonly name: string; readonly namespace: string }[];
 }
 
@@ -103,7 +111,7 @@ export function inboundClusterOf(input: InboundClusterInput): ClusterInit {
   );
   const place: ClusterInit =
     target === undefined
-      ? { ...originalDestination(mesh), ...bindSource() }
+      ? { ...originalDestination(mesh), ...bindSource(input.families) }
       : {
           clusterDiscoveryType: { case: 'type', value: Cluster_DiscoveryType.STATIC },
           loadAssignment: {

@@ -323,6 +323,7 @@ function assignmentResource(
     subset?.labels,
     peerAuthentications.inputsOf(service.namespace),
     service.meshExternal,
+    proxy.families,
     place,
   ];
   const init = () =>
@@ -332,6 +333,7 @@ function assignmentResource(
       subsetLabels: subset?.labels,
       peerAuthentications,
       meshExternal: service.meshExternal,
+      families: proxy.families,
       plan,
     });
   const make = (): XdsResource => resource(ClusterLoadAssignmentSchema, cluster, init(), [service.origin]);

@@ -2,7 +2,16 @@
 
 import type { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { LbEndpointSchema } from '#proto/envoy/config/endpoint/v3/endpoint_components_pb.ts';
-import { type Endpoint, labelsMatch, type Locality, NO_LOCALITY, type PeerAuthenticationIndex } from '#registry';
+import {
+  type Endpoint,
+  type Families,
+  fits,
+  isIpAddress,
+  labelsMatch,
+  type Locality,
+  NO_LOCALITY,
+  type PeerAuthenticationIndex,
+} from '#registry';
 import { address, type Init } from '../encode.ts';
 import type { LocalityPlan } from './locality-plan.ts';
 
@@ -12,6 +21,8 @@ export interface LoadAssignmentInput {
   readonly subsetLabels: Readonly<Record<string, string>> | undefined;
   readonly peerAuthentications: PeerAuthenticationIndex;
   readonly meshExternal: boolean;
+  /** Of the client. */
+  readonly families: Families;
   /** How the client's place and labels matter. */
   readonly plan: LocalityPlan | undefined;
 }
@@ -49,8 +60,21 @@ export function loadAssignment(input: LoadAssignmentInput): Init<typeof ClusterL
   };
 }
 
+/** At the address that the client has a route to; others only where there is nothing else. */
+function reachable(endpoints: readonly Endpoint[], families: Families): readonly Endpoint[] {
+  const other = (one: Endpoint): boolean => isIpAddress(one.address) && !fits(one.address, families);
+  if (!endpoints.some(other)) return endpoints;
+  const found = endpoints.flatMap((one) => {
+    if (!other(one)) return [one];
+    return one.secondAddress === '' ? [] : [{ ...one, address: one.secondAddress }];
+  });
+  return found.length === 0 ? endpoints : found;
+}
+
 /** Where none is healthy, those that are ending and serve still, as kube-proxy has it: better than nobody. */
-function inForce({ endpoints, subsetLabels, plan }: LoadAssignmentInput): readonly Endpoint[] {
+function inForce(input: LoadAssignmentInput): readonly Endpoint[] {
+  const { subsetLabels, plan } = input;
+  const endpoints = reachable(input.endpoints, input.families);
   const chosen = (health: Endpoint['health']): readonly Endpoint[] =>
     endpoints.filter(
       (one) =>

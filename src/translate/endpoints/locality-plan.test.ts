@@ -39,6 +39,7 @@ function levels(input: Partial<PlanInput>, endpoints = ENDPOINTS): Record<string
     subsetLabels: undefined,
     peerAuthentications: { modeOf: () => 'PERMISSIVE' } as never,
     meshExternal: false,
+    families: '4',
     plan,
   });
   return Object.fromEntries(

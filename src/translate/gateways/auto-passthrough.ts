@@ -5,7 +5,7 @@ import { durationMs } from '#config';
 import { Cluster_DiscoveryType, ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { Snapshot } from '#push';
-import { hostCovers, serviceKey } from '#registry';
+import { type Families, hostCovers, serviceKey } from '#registry';
 import type { TranslationCache } from '../cache.ts';
 import { circuitBreakers, loadBalancing, outlierDetection } from '../clusters/cluster-policy.ts';
 import { discoveryType } from '../clusters/outbound-cluster.ts';
@@ -84,18 +84,18 @@ export function autoPassthroughAssignments(
   const parts = servers
     .filter(({ kind }) => kind === 'auto-passthrough')
     .flatMap((server) => partsBehind(server, scope, proxy, cache));
-  return new Map(parts.map((part) => [sniOf(part), assignmentOf(part, snapshot, cache)]));
+  return new Map(parts.map((part) => [sniOf(part), assignmentOf(part, snapshot, proxy.families, cache)]));
 }
 
-function assignmentOf(part: ClusterPart, snapshot: Snapshot, cache: TranslationCache): XdsResource {
+function assignmentOf(part: ClusterPart, snapshot: Snapshot, families: Families, cache: TranslationCache): XdsResource {
   const { service, port, subset } = part;
   const cluster = sniOf(part);
   const endpoints = endpointsOfPort(snapshot.endpoints.get(serviceKey(service)), port.number);
   const { peerAuthentications } = snapshot;
-  const key = ['sni-eds', cluster, subset?.labels, peerAuthentications.inputsOf(service.namespace)];
+  const key = ['sni-eds', cluster, families, subset?.labels, peerAuthentications.inputsOf(service.namespace)];
   const make = (): XdsResource => {
     const common = { cluster, endpoints, subsetLabels: subset?.labels, peerAuthentications };
-    const init = loadAssignment({ ...common, meshExternal: false, plan: undefined });
+    const init = loadAssignment({ ...common, meshExternal: false, families, plan: undefined });
     return resource(ClusterLoadAssignmentSchema, cluster, init, [service.origin]);
   };
   return endpoints.length === 0 ? cache.resource(key, make) : cache.owned(endpoints, key, make);

@@ -11,10 +11,11 @@ import type { AuthorizationInput } from '../authz/authorization-filters.ts';
 import { discoveredPolicies, httpPolicies, slotsKey, tcpPolicies } from '../authz/discovered-policies.ts';
 import { providersKey, resolveProviders } from '../authz/extension-providers.ts';
 import type { KeyPart, TranslationCache } from '../cache.ts';
-import { address, duration, resource } from '../encode.ts';
+import { duration, resource } from '../encode.ts';
 import { httpManager } from '../filters/http-manager.ts';
 import { tcpProxy, type TcpTarget, tcpTarget } from '../filters/tcp-proxy.ts';
 import { type Chain, type Listener, listenerName, tlsInspector } from '../listeners/listener-parts.ts';
+import { listeningAt } from '../listeners/listening-addresses.ts';
 import { BLACK_HOLE } from '../names.ts';
 import type { ProxyView } from '../proxy-view.ts';
 import { targetOf } from '../routes/virtual-host.ts';
@@ -99,7 +100,7 @@ export function gatewayResources(
     const key: KeyPart[] = [
       'gateway-lds',
       name,
-      group.host,
+      group.hosts.join(),
       group.listen,
       scope.telemetry,
       scope.plugins,
@@ -163,7 +164,7 @@ function listener(
   const tls = group.servers.some(({ kind }) => TLS_KINDS.has(kind));
   return {
     name,
-    address: address(group.host, group.listen),
+    ...listeningAt(group.hosts, group.listen),
     trafficDirection: TrafficDirection.OUTBOUND,
     accessLog: [...scope.telemetry.client.listenerLogs],
     ...(tls ? { listenerFilters: [tlsInspector()], listenerFiltersTimeout: duration(HANDSHAKE_TIMEOUT_MS) } : {}),

@@ -26,6 +26,8 @@ export interface ChainInput {
   readonly protocol: PortProtocol;
   readonly chainName: string;
   readonly cluster: string;
+  /** Every address, as statistics name it. */
+  readonly wildcard: string;
   /** In names and in the span's operation. */
   readonly port: number;
   readonly servicePort: number;
@@ -125,7 +127,7 @@ function manager(input: ChainInput) {
     mesh: input.mesh,
     telemetry: audited(input.telemetry, input.authorization, 'http'),
     envoy: input.envoy,
-    statPrefix: `inbound_0.0.0.0_${input.port}`,
+    statPrefix: `inbound_${input.wildcard}_${input.port}`,
     direction: 'inbound',
     routes: { inline: inboundRoutes(input) },
     authorization: httpPolicies(input.authorization, pluginFilters(input.plugins, input.port)),

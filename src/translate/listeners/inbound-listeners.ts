@@ -6,7 +6,7 @@ import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { receivingMode, type Snapshot } from '#push';
-import { authorizationPoliciesOf, isSniffed, type MtlsMode, requestAuthenticationsOf } from '#registry';
+import { authorizationPoliciesOf, type Families, isSniffed, type MtlsMode, requestAuthenticationsOf } from '#registry';
 import type { AuthorizationInput } from '../authz/authorization-filters.ts';
 import { discoveredPolicies, slotsKey } from '../authz/discovered-policies.ts';
 import { providersKey, resolveProviders } from '../authz/extension-providers.ts';
@@ -20,6 +20,7 @@ import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
 import { inboundChains } from './inbound-chains.ts';
 import { type InboundPort, inboundPorts } from './inbound-ports.ts';
+import { listeningAt, wildcardName, wildcards } from './listening-addresses.ts';
 import {
   type Chain,
   httpInspector,
@@ -69,7 +70,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
   ];
 
   const clusters = new Map<string, XdsResource>();
-  for (const port of ports) clusters.set(inboundCluster(port.declared), cluster(port, snapshot, cache));
+  for (const port of ports) clusters.set(inboundCluster(port.declared), cluster(port, snapshot, proxy.families, cache));
 
   const listeners = new Map<string, XdsResource>();
   const judged: KeyPart[] = [
@@ -86,6 +87,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
     'inbound',
     scope.telemetry,
     scope.plugins,
+    proxy.families,
     ...(proxy.envoy ? [mesh, true, slotsKey(authorization)] : judged),
   ];
   if (proxy.captured) {
@@ -121,10 +123,20 @@ function portKey(port: PortInForce): KeyPart {
   return [port.declared, port.listen, port.protocol, port.service?.hostname, port.servicePort, port.mode, port.tls];
 }
 
-function cluster(port: InboundPort, snapshot: Snapshot, cache: TranslationCache): XdsResource {
+function cluster(port: InboundPort, snapshot: Snapshot, families: Families, cache: TranslationCache): XdsResource {
   const name = inboundCluster(port.declared);
   const { service, target, pool, protocol } = port;
-  const key = ['inbound-cluster', port.declared, protocol, target?.host, target?.port, pool, snapshot.mesh, service];
+  const key = [
+    'inbound-cluster',
+    port.declared,
+    families,
+    protocol,
+    target?.host,
+    target?.port,
+    pool,
+    snapshot.mesh,
+    service,
+  ];
   return cache.resource(key, () =>
     resource(
       ClusterSchema,
@@ -135,6 +147,7 @@ function cluster(port: InboundPort, snapshot: Snapshot, cache: TranslationCache)
         target,
         pool,
         mesh: snapshot.mesh,
+        families,
         services:
           service === undefined ? [] : [{ host: service.hostname, name: service.name, namespace: service.namespace }],
       }),
@@ -163,8 +176,9 @@ function chainsOf(
       !isSniffed({ number: port.declared, name: '', protocol: port.protocol, targetPort: port.declared })
         ? 'TCP'
         : port.protocol,
-    chainName: listenerName('0.0.0.0', port.declared),
+    chainName: listenerName(wildcardName(scope.families), port.declared),
     cluster: inboundCluster(port.declared),
+    wildcard: wildcardName(scope.families),
     port: port.declared,
     servicePort: port.servicePort,
     host: port.service?.hostname ?? '*',
@@ -193,6 +207,7 @@ function virtualInbound(
     chainName: 'virtualInbound',
     httpChainName: 'virtualInbound-catchall-http',
     cluster: INBOUND_PASSTHROUGH,
+    wildcard: wildcardName(scope.families),
     port: 0,
     servicePort: 0,
     host: INBOUND_PASSTHROUGH,
@@ -202,7 +217,7 @@ function virtualInbound(
   });
   return {
     name: 'virtualInbound',
-    address: address('0.0.0.0', mesh.inboundPort),
+    ...listeningAt(wildcards(scope.families), mesh.inboundPort),
     trafficDirection: TrafficDirection.INBOUND,
     listenerFilters: [
       originalDestination(),

@@ -3,11 +3,12 @@
 import type { ObjectRef } from '#base';
 import { refOf, type ServerTls } from '#config';
 import type { Snapshot } from '#push';
-import { labelsMatch, type PortProtocol, protocolFromName, type Service, type ServicePort } from '#registry';
+import { isIpv6, labelsMatch, type PortProtocol, protocolFromName, type Service, type ServicePort } from '#registry';
 import type { ConnectionPool } from '../clusters/traffic-policy.ts';
 import { policyOf } from '../clusters/traffic-policy.ts';
 import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
+import { loopback } from './listening-addresses.ts';
 
 export interface InboundPort {
   /** The workload's declared port: in names, in policies, in PeerAuthentication. */
@@ -61,7 +62,7 @@ function servedPorts(snapshot: Snapshot, proxy: ProxyView, scope: Scope): Readon
         declared,
         listen: declared,
         protocol: port.protocol,
-        target: snapshot.mesh.inboundLocalhost ? { host: '127.0.0.1', port: declared } : undefined,
+        target: localhost(snapshot, proxy, declared),
         service,
         servicePort: port.number,
         pool: scope.sidecar?.spec.inboundConnectionPool ?? policyOf(rule, undefined, port.number).connectionPool,
@@ -94,9 +95,7 @@ function ingressPorts(
       declared,
       listen: declared,
       protocol: protocolFromName(listener.port?.protocol ?? '') ?? known?.protocol ?? 'Unsupported',
-      target:
-        endpointOf(listener.defaultEndpoint, proxy.ip) ??
-        (snapshot.mesh.inboundLocalhost ? { host: '127.0.0.1', port: declared } : undefined),
+      target: endpointOf(listener.defaultEndpoint, proxy.ips) ?? localhost(snapshot, proxy, declared),
       service: known?.service,
       servicePort: known?.servicePort ?? declared,
       pool: listener.connectionPool ?? sidecar.spec.inboundConnectionPool ?? known?.pool,
@@ -113,14 +112,20 @@ function ingressTls({ sidecar }: Scope, { declared, tls, origins }: InboundPort)
     : { tls: found.tls, origins: [refOf(sidecar), ...origins] };
 }
 
+/** The mesh's applications may listen on loopback alone. */
+function localhost({ mesh }: Snapshot, { families }: ProxyView, port: number): InboundPort['target'] {
+  return mesh.inboundLocalhost ? { host: loopback(families), port } : undefined;
+}
+
 /** `127.0.0.1:8080`, `[::1]:8080`, `0.0.0.0:8080` (the workload's own address), `unix:///path`. */
 function endpointOf(
   text: string | undefined,
-  ip: string,
+  ips: readonly string[],
 ): { readonly host: string; readonly port: number } | undefined {
   if (text === undefined || text === '') return undefined;
   if (text.startsWith('unix://')) return { host: text, port: 0 };
   const colon = text.lastIndexOf(':');
   const host = text.slice(0, colon).replace(/^\[|\]$/g, '');
-  return { host: host === '0.0.0.0' || host === '::' ? ip : host, port: Number(text.slice(colon + 1)) };
+  const own = ips.find((ip) => isIpv6(ip) === isIpv6(host)) ?? ips[0] ?? host;
+  return { host: host === '0.0.0.0' || host === '::' ? own : host, port: Number(text.slice(colon + 1)) };
 }

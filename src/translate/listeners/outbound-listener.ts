@@ -3,7 +3,6 @@
 import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
 import { isHttp, isSniffed, isTls, type ResolvedVirtualService, type Service, type ServicePort } from '#registry';
 import { policyOf } from '../clusters/traffic-policy.ts';
-import { address } from '../encode.ts';
 import { httpManager } from '../filters/http-manager.ts';
 import { tcpProxy, type TcpTarget, tcpTarget } from '../filters/tcp-proxy.ts';
 import { upstreamAlpn } from '../filters/upstream-alpn.ts';
@@ -21,8 +20,11 @@ import {
   tlsInspector,
 } from './listener-parts.ts';
 
+import { listeningAt, wildcards } from './listening-addresses.ts';
+
 export interface ListenerPlace {
-  readonly address: string;
+  /** The first is in its name. */
+  readonly addresses: readonly string[];
   readonly port: number;
   /** False where the redirected connection is handed over by virtualOutbound. */
   readonly bound: boolean;
@@ -35,7 +37,7 @@ export function sharedHttpListener(place: ListenerPlace, scope: Scope, table: st
     mesh,
     telemetry: scope.telemetry.client,
     envoy: scope.envoy,
-    statPrefix: `outbound_${listenerName(place.address, place.port)}`,
+    statPrefix: `outbound_${nameOf(place)}`,
     direction: 'outbound',
     routes: { name: table },
     authorization: allPlugins(scope.plugins.client, place.port),
@@ -61,7 +63,7 @@ export function serviceListener(
   table: string,
 ): Listener {
   const { mesh } = scope.snapshot;
-  const name = listenerName(place.address, place.port);
+  const name = nameOf(place);
   const manager = (last: Parameters<typeof httpManager>[0]['last']) =>
     httpManager({
       mesh,
@@ -111,10 +113,14 @@ export function serviceListener(
   };
 }
 
+export function nameOf({ addresses, port }: ListenerPlace): string {
+  return listenerName(addresses[0] as string, port);
+}
+
 function base(place: ListenerPlace, scope: Scope): Listener {
   return {
-    name: listenerName(place.address, place.port),
-    address: address(place.address, place.port),
+    name: nameOf(place),
+    ...listeningAt(place.addresses, place.port),
     trafficDirection: TrafficDirection.OUTBOUND,
     accessLog: [...scope.telemetry.client.listenerLogs],
     ...(place.bound ? {} : { bindToPort: false }),
@@ -231,7 +237,7 @@ export function virtualOutbound(scope: Scope): Listener {
   const cluster = scope.allowAny ? PASSTHROUGH : BLACK_HOLE;
   return {
     name: 'virtualOutbound',
-    address: address('0.0.0.0', mesh.outboundPort),
+    ...listeningAt(wildcards(scope.families), mesh.outboundPort),
     trafficDirection: TrafficDirection.OUTBOUND,
     useOriginalDst: true,
     accessLog: [...scope.telemetry.client.listenerLogs],

@@ -3,7 +3,7 @@
 import { type ObjectRef, serviceLoopback, type XdsResource } from '#base';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
-import { isHttp, isSniffed, type Service, type ServicePort } from '#registry';
+import { isHttp, isIpv6, isSniffed, type Service, type ServicePort } from '#registry';
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { address, resource } from '../encode.ts';
 import { dynamicForwardProxy } from '../filters/dynamic-forward-proxy.ts';
@@ -13,7 +13,8 @@ import { allPlugins } from '../wasm/plugin-slots.ts';
 import { HTTP_PROXY_TABLE, resolvesUnknownHosts, serviceTable, type TableName } from '../routes/outbound-routes.ts';
 import type { Scope } from '../scope.ts';
 import { type Listener, listenerName } from './listener-parts.ts';
-import { serviceListener, sharedHttpListener, virtualOutbound } from './outbound-listener.ts';
+import { wildcards } from './listening-addresses.ts';
+import { nameOf, serviceListener, sharedHttpListener, virtualOutbound } from './outbound-listener.ts';
 
 export interface OutboundListeners {
   readonly listeners: ReadonlyMap<string, XdsResource>;
@@ -25,12 +26,14 @@ const RESERVED_PORTS = new Set([15_001, 15_006, 15_021, 15_090]);
 export function capturedListeners(scope: Scope, cache: TranslationCache): OutboundListeners {
   const listeners = new Map<string, XdsResource>();
   const tables = new Map<string, TableName>();
+  const { mesh } = scope.snapshot;
+  const all = wildcards(scope.families);
   const add = (key: readonly KeyPart[], name: string, origins: readonly ObjectRef[], make: () => Listener): void => {
     if (!listeners.has(name))
       listeners.set(
         name,
         cache.resource(
-          ['lds', scope.snapshot.mesh, scope.telemetry, scope.plugins, scope.allowAny, scope.envoy, ...key],
+          ['lds', mesh, scope.telemetry, scope.plugins, scope.allowAny, scope.envoy, scope.families, ...key],
           () => resource(ListenerSchema, name, make(), origins),
         ),
       );
@@ -40,18 +43,15 @@ export function capturedListeners(scope: Scope, cache: TranslationCache): Outbou
     if (shared) {
       const table = String(port.number);
       tables.set(table, { name: table, port: port.number, service: undefined });
-      const place = { address: '0.0.0.0', port: port.number, bound: false };
-      add(['shared', port.number], listenerName(place.address, place.port), [], () =>
-        sharedHttpListener(place, scope, table),
-      );
+      const place = { addresses: all, port: port.number, bound: false };
+      add(['shared', port.number], nameOf(place), [], () => sharedHttpListener(place, scope, table));
       continue;
     }
     const table = serviceTable(service, port.number);
     if (isSniffed(port)) tables.set(table, { name: table, port: port.number, service });
-    const addresses = service.addresses.length > 0 ? service.addresses.filter((a) => !a.includes('/')) : ['0.0.0.0'];
-    for (const host of addresses) {
-      const place = { address: host, port: port.number, bound: false };
-      add(serviceKeyParts(service, port, host, scope), listenerName(host, port.number), [service.origin], () =>
+    for (const addresses of placesOf(service, all)) {
+      const place = { addresses, port: port.number, bound: false };
+      add(serviceKeyParts(service, port, addresses.join(), scope), nameOf(place), [service.origin], () =>
         serviceListener(place, service, port, scope, table),
       );
     }
@@ -88,7 +88,7 @@ export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: Transla
       if (listeners.has(name)) continue;
       const table = serviceTable(service, port.number);
       if (isHttp(port.protocol) || isSniffed(port)) tables.push({ name: table, port: port.number, service });
-      const place = { address: host, port: port.number, bound: true };
+      const place = { addresses: [host], port: port.number, bound: true };
       const key: KeyPart[] = [
         'lds',
         mesh,
@@ -130,6 +130,15 @@ function forwardProxy(scope: Scope, name: string, port: number, resolves: boolea
     accessLog: [...scope.telemetry.client.listenerLogs],
     filterChains: [{ filters: [manager] }],
   };
+}
+
+/** A listener for each address; the first one stands at the first of the other family, too. */
+function placesOf({ addresses }: Service, all: readonly string[]): readonly (readonly string[])[] {
+  if (addresses.length === 0) return [all];
+  const [first, ...more] = addresses.filter((one) => !one.includes('/'));
+  if (first === undefined) return [];
+  const other = more.find((one) => isIpv6(one) !== isIpv6(first));
+  return [other === undefined ? [first] : [first, other], ...more.filter((one) => one !== other).map((one) => [one])];
 }
 
 function* ports(scope: Scope): Iterable<readonly [Service, ServicePort]> {
