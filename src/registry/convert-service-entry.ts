@@ -1,6 +1,8 @@
 // Turns a ServiceEntry into one registry service per host (inventory §1.4).
 
+import { canonicalIp } from '#base';
 import { refOf } from '#config';
+import { bothFamilies } from './allocate-address.ts';
 import { isWildcard, sameHost } from './host.ts';
 import type { ServiceEntry } from './kinds.ts';
 import type { Resolution, Service } from './model.ts';
@@ -49,7 +51,7 @@ export function convertServiceEntry(
       ports,
       resolution: RESOLUTION[spec.resolution ?? 'NONE'] ?? 'none',
       headless: false,
-      addresses: address !== undefined ? [address] : (spec.addresses ?? []),
+      addresses: address !== undefined ? bothFamilies(address) : (spec.addresses ?? []).map(canonicalIp),
       allocated: address !== undefined,
       labels: entry.metadata.labels,
       selector: spec.workloadSelector?.labels,

@@ -35,8 +35,8 @@ export interface ServerGroup {
   /** Where it is really bound (moved by the agent when privileged or taken). */
   readonly listen: number;
   readonly bind: string;
-  /** The address that is really bound: `bind`, unless that is every address and the proxy keeps to fewer. */
-  readonly host: string;
+  /** The addresses that are really bound: `bind`, unless that is every address: then those that the proxy has, or keeps to. */
+  readonly hosts: readonly string[];
   readonly servers: readonly ServerInForce[];
 }
 
@@ -51,7 +51,7 @@ export function serverGroups(snapshot: Snapshot, proxy: ProxyView): readonly Ser
         group: {
           port,
           bind,
-          host: bind === '0.0.0.0' ? proxy.gatewayBind : bind,
+          hosts: bind === '0.0.0.0' ? proxy.gatewayBinds : [bind],
           listen: proxy.gatewayPorts[String(port)] ?? port,
         },
         servers: [],
