@@ -134,24 +134,29 @@ export class Proxy {
 
   /**
    * Answers "connection: close" and GOAWAY, goes on accepting for a moment, then waits until nothing is open or the time
-   * is up. A client that learns late that we leave is served meanwhile; one in the kernel's queue would be reset. Where a
-   * successor accepts on the same sockets, we stop that first.
+   * is up. A client that learns late that we leave is served meanwhile; one in the kernel's queue would be reset; the
+   * workload itself may go out as long as somebody is connected. Where a successor accepts on the same sockets, we stop
+   * that first.
    */
   async drain(limitMs: number, succeeded = false): Promise<void> {
     this.#draining = true;
     const { clock } = this.services;
     const end = clock.now() + limitMs;
-    if (succeeded) await this.#leaveToSuccessor(end - limitMs / 5);
-    else if (this.listeners.connectionCount > 0) {
-      this.listeners.drainGently();
-      const acceptMs = Math.min(ACCEPTS_STILL_MS, limitMs / 4);
-      await new Promise<void>((resolve) => clock.setTimer(acceptMs, resolve));
+    // What rests by then is closed, what is under way has the rest of the time.
+    const firm = end - limitMs / 5;
+    if (succeeded) await this.#leaveToSuccessor(firm);
+    else {
+      if (this.listeners.connectionCount > 0) {
+        this.listeners.drainGently();
+        const acceptMs = Math.min(ACCEPTS_STILL_MS, limitMs / 4);
+        await new Promise<void>((resolve) => clock.setTimer(acceptMs, resolve));
+      }
+      // Who finishes a request may have to ask others for it.
+      this.listeners.drainAllButOutbound();
+      await this.#untilNobody(firm);
     }
     this.listeners.drainAll();
-    await this.listeners.emptied();
-    while (this.listeners.connectionCount > 0 && clock.now() < end) {
-      await new Promise<void>((resolve) => clock.setTimer(50, resolve));
-    }
+    await this.#untilNobody(end);
     // A collector that is gone must not hold the end up.
     const late = new Promise<void>((resolve) => clock.setTimer(LAST_SPANS_MS, resolve, { unref: true }));
     await Promise.race([this.services.spans.finish(), late]);
@@ -159,10 +164,15 @@ export class Proxy {
 
   /** Another process accepts on the same sockets: what is open here is asked to go there, and may take its time. */
   async #leaveToSuccessor(until: number): Promise<void> {
-    const { clock } = this.services;
     this.listeners.stopAccepting();
     this.listeners.drainGently();
-    while (this.listeners.connectionCount > 0 && clock.now() < until)
+    await this.#untilNobody(until);
+  }
+
+  async #untilNobody(end: number): Promise<void> {
+    const { clock } = this.services;
+    await this.listeners.emptied();
+    while (this.listeners.connectionCount > 0 && clock.now() < end)
       await new Promise<void>((resolve) => clock.setTimer(50, resolve));
   }
 

@@ -64,6 +64,14 @@ export class ListenerManager {
     for (const listener of this.#listeners.values()) listener.drain();
   }
 
+  /** What others come in by closes; what the workload itself goes out by serves it still, each connection once. */
+  drainAllButOutbound(): void {
+    for (const listener of this.#listeners.values()) {
+      if (listener.snapshot.direction === 'outbound') listener.drainGently();
+      else listener.drain();
+    }
+  }
+
   /** Resolves when nobody waits to be accepted. */
   async emptied(): Promise<void> {
     await Promise.all(Array.from(this.#listeners.values(), (listener) => listener.emptied()));
