@@ -12,8 +12,10 @@ import { Worker } from 'node:worker_threads';
 import { cluster, httpListener, OVER_H2, tcpListener } from './config.ts';
 import { freePort } from '../mesh/test-ports.ts';
 import { ProxyProcess } from './proxy-process.ts';
-import { SENT_LEAST, sentBy } from './rollout.ts';
+import { SENT_LEAST, sentBy, total } from './rollout.ts';
 import type { LoadEnd, LoadOrder, RolloutPorts } from './rollout-load.ts';
+
+const DRAIN_S = 60;
 
 export interface HandOverAsk {
   readonly times: number;
@@ -32,12 +34,12 @@ export async function handOver(ask: HandOverAsk): Promise<LoadEnd> {
     '--concurrency',
     String(ask.concurrency),
     '--drain-time-s',
-    '60',
+    String(DRAIN_S),
   ];
   const start = async (): Promise<ProxyProcess> => await ProxyProcess.start(resources(ports, apps), flags);
   let serving = await start();
   try {
-    worker.postMessage({ ports, perSecond: ask.perSecond, fresh: true } satisfies LoadOrder);
+    worker.postMessage({ ports, perSecond: ask.perSecond, fresh: true, graceMs: DRAIN_S * 1000 } satisfies LoadOrder);
     await sleep(1_000);
     for (let i = 0; i < ask.times; i++) {
       const before = serving;
@@ -45,7 +47,7 @@ export async function handOver(ask: HandOverAsk): Promise<LoadEnd> {
       await before.gone();
     }
     await sleep(1_000);
-    while ((await sentBy(worker)) < SENT_LEAST) await sleep(50);
+    while (total(await sentBy(worker)) < SENT_LEAST) await sleep(50);
     worker.postMessage('stop');
     const [end] = (await once(worker, 'message')) as [LoadEnd];
     return end;

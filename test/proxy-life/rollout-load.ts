@@ -17,6 +17,8 @@ export interface LoadOrder {
   readonly fresh?: boolean;
   /** One in so many is a TCP connection; default 50. */
   readonly tcpEvery?: number;
+  /** As long as a backend's proxy waits for what is open (`--drain-time-s`). */
+  readonly graceMs: number;
 }
 export interface LoadEnd {
   readonly sent: Readonly<Record<string, number>>;
@@ -136,36 +138,43 @@ function onceOverH2(port: number, method: string, grpc: boolean): Promise<string
 }
 
 /**
- * As long as a backend's proxy waits for what is open (`--drain-time-s`). On a machine that lets this process stand still
- * for longer, a connection that should live for a second is cut rightly: that says nothing of the proxy.
+ * Lives for up to a second and says something twice. On a machine that lets this process stand still for longer than a
+ * backend's grace, it is cut rightly: that says nothing of the proxy.
  */
-const GRACE_MS = 10_000;
-
-/** Lives for up to a second and says something twice. */
-function overTcp(port: number): Promise<void> {
+function overTcp(port: number, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const began = performance.now();
     const socket = connect(port, '127.0.0.1');
+    let own = 0;
     let text = '';
     let problem: string | undefined = 'closed early';
     socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('nothing came back')));
-    socket.on('connect', () => socket.write('first'));
+    socket.on('connect', () => {
+      own = socket.localPort ?? 0;
+      socket.write('first');
+    });
+    let saidAll = false;
+    const goOn = (): void => {
+      saidAll = true;
+      socket.end('second');
+    };
     socket.on('data', (data) => {
       text += data.toString();
-      if (text === 'first') setTimeout(() => socket.end('second'), Math.random() * 1000);
+      if (text === 'first') setTimeout(goOn, Math.random() * 1000);
     });
     socket.on('end', () => void (problem = text === 'firstsecond' ? undefined : `cut after "${text}"`));
     socket.on('error', (error) => void (problem = error.message));
     socket.on('close', () => {
       const age = performance.now() - began;
-      if (problem !== undefined && age > GRACE_MS) note('TCP kept too long by its client', undefined);
-      else note('TCP', problem === undefined ? undefined : `${problem} after ${Math.round(age)} ms`);
+      const how = `after ${Math.round(age)} ms, ${saidAll ? 'both words' : 'one word'} said, from port ${own}`;
+      if (problem !== undefined && age > graceMs) note('TCP kept too long by its client', undefined);
+      else note('TCP', problem === undefined ? undefined : `${problem} ${how}`);
       resolve();
     });
   });
 }
 
-async function load({ ports, perSecond, fresh = false, tcpEvery = 50 }: LoadOrder): Promise<void> {
+async function load({ ports, perSecond, fresh = false, tcpEvery = 50, graceMs }: LoadOrder): Promise<void> {
   const pending = new Set<Promise<void>>();
   const kinds = [
     () => overH1(ports.h1, 'GET'),
@@ -182,7 +191,9 @@ async function load({ ports, perSecond, fresh = false, tcpEvery = 50 }: LoadOrde
     const due = Math.floor(((performance.now() - began) / 1000) * perSecond);
     for (; n < due && pending.size < most; n++) {
       const one =
-        n % tcpEvery === tcpEvery - 1 ? overTcp(ports.tcp) : (kinds[n % kinds.length] as () => Promise<void>)();
+        n % tcpEvery === tcpEvery - 1
+          ? overTcp(ports.tcp, graceMs)
+          : (kinds[n % kinds.length] as () => Promise<void>)();
       pending.add(one);
       void one.then(() => pending.delete(one));
     }
@@ -195,7 +206,7 @@ async function load({ ports, perSecond, fresh = false, tcpEvery = 50 }: LoadOrde
 
 parentPort?.on('message', (order: LoadOrder | 'stop' | 'count') => {
   if (order === 'stop') stop = true;
-  else if (order === 'count') parentPort?.postMessage(Object.values(sent).reduce((sum, of) => sum + of, 0));
+  else if (order === 'count') parentPort?.postMessage({ sent, failures } satisfies LoadEnd);
   else void load(order);
 });
 while (!app.listening || !app2.listening || !echo.listening) await sleep(5);
