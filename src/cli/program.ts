@@ -271,6 +271,8 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     )
     .option('--registries <names>', 'Kubernetes: the same as --kubernetes, as istiod has it')
     .option('--kubeconfig <file>', 'which API server')
+    .option('--untaint-nodes <bool>', 'take cni.istio.io/not-ready from nodes once the CNI plugin is ready there')
+    .option('--cni-namespace <namespace>', "of the CNI plugin's agents; default: our own")
     .option('--https-port <port>', 'webhooks, with --kubernetes', '15017')
     .option('--ready-port <port>', 'readiness, with --kubernetes', '8080')
     .option('--xds-port <port>', 'xDS and certificates, TLS', '15012')

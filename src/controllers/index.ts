@@ -8,5 +8,8 @@ export * from './ca-root-maps.ts';
 export * from './webhook-bundle.ts';
 export * from './webhook-validate.ts';
 export * from './status-writer.ts';
+export * from './node-untaint.ts';
+export * from './replica-counts.ts';
+export * from './replica-leases.ts';
 export * from './kubernetes-signer.ts';
 export * from './gateway-api/index.ts';

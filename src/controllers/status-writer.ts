@@ -19,6 +19,8 @@ export interface ProgrammedCount {
   readonly concerned: number;
   readonly rejected: readonly { readonly proxy: string; readonly reason: string }[];
   readonly lagging: readonly { readonly proxy: string; readonly reason: string }[];
+  /** Replicas that have not told of their proxies. */
+  readonly silent?: readonly string[];
 }
 
 export interface StatusWriterOptions {
@@ -33,7 +35,8 @@ export interface StatusWriterOptions {
     readonly kind: string;
     readonly namespace: string;
     readonly name: string;
-  }) => ProgrammedCount | undefined;
+    readonly generation: number;
+  }) => Promise<ProgrammedCount | undefined>;
 }
 
 interface Condition {
@@ -117,11 +120,12 @@ export class StatusWriter {
     if (!this.#leading || type === undefined || input === undefined || this.#options.generated(key)) return;
     const place = placeOf(key);
     const id = { kind: key.slice(0, key.indexOf('/')), ...place };
-    const count = this.#options.programmed(id);
+    const { generation } = input;
+    const count = input.state === 'refused' ? undefined : await this.#options.programmed({ ...id, generation });
     const wanted = [...conditionsOf(input, count), ...waypointCondition(view(), id, input)];
     if (wanted[1]?.status !== 'True') this.#queue.addAfter(key, PENDING_MS);
     const former = this.#written.get(key) ?? (await this.#read(type, place));
-    if (former === undefined || same(former, wanted)) {
+    if (former === undefined || same(former, wanted) || isHeld(former, wanted, count)) {
       if (former !== undefined) this.#written.set(key, former);
       return;
     }
@@ -255,9 +259,31 @@ function programmedCondition(count: ProgrammedCount | undefined, input: StatusIn
       reason: 'Rejected',
       message: `${ratio}; rejected by ${named(count.rejected)}`,
     };
+  if ((count.silent ?? []).length > 0)
+    return {
+      type: 'Programmed',
+      status: 'Unknown',
+      reason: 'Pending',
+      message: `${ratio}; not told yet by ${(count.silent ?? []).join(', ')}`,
+    };
   if (count.acknowledged < count.concerned)
     return { type: 'Programmed', status: 'False', reason: 'Pending', message: ratio };
   return { type: 'Programmed', status: 'True', reason: 'Programmed', message: ratio };
+}
+
+/** A replica that is silent for a moment takes nothing back: what was said of this form of the object stands. */
+function isHeld(
+  former: readonly Condition[],
+  [, wanted]: readonly Condition[],
+  count: ProgrammedCount | undefined,
+): boolean {
+  const before = former.find(({ type }) => type === 'Programmed');
+  return (
+    (count?.silent ?? []).length > 0 &&
+    wanted?.status === 'Unknown' &&
+    before?.status === 'True' &&
+    before.observedGeneration === wanted.observedGeneration
+  );
 }
 
 /** Only our own condition types count, and not when they changed. */

@@ -1,4 +1,4 @@
-// Workloads prove who they are with a projected token: the API server's TokenReview judges it, for our audience only.
+// Workloads prove who they are with a projected token: the API server's TokenReview judges it, for our audiences only.
 
 import { err, ok, type Result } from '#base';
 import { IdentityError, TOKEN_AUDIENCE, type TokenVerifier, type WorkloadClaims } from '#identity';
@@ -12,13 +12,13 @@ const TOKEN_CHARACTERS_MAX = 16_384;
 
 export class TokenReviews implements TokenVerifier {
   readonly #client: KubeClient;
-  readonly #audience: string;
+  readonly #audiences: readonly string[];
   /** One review serves all that show the same token at the same time (xDS and CSR of one start). */
   readonly #running = new Map<string, Promise<Result<WorkloadClaims, IdentityError>>>();
 
-  constructor(client: KubeClient, audience: string = TOKEN_AUDIENCE) {
+  constructor(client: KubeClient, audiences: readonly string[] = [TOKEN_AUDIENCE]) {
     this.#client = client;
-    this.#audience = audience;
+    this.#audiences = audiences;
   }
 
   verify(token: string): Promise<Result<WorkloadClaims, IdentityError>> {
@@ -34,7 +34,7 @@ export class TokenReviews implements TokenVerifier {
   }
 
   async #review(token: string): Promise<Result<WorkloadClaims, IdentityError>> {
-    const reviewed = await this.#client.reviewToken(token, [this.#audience]);
+    const reviewed = await this.#client.reviewToken(token, this.#audiences);
     if (!reviewed.ok)
       return err(
         new IdentityError('caller_unauthenticated', `the token could not be reviewed: ${reviewed.error.message}`),
@@ -43,7 +43,7 @@ export class TokenReviews implements TokenVerifier {
     if (!authenticated)
       return err(new IdentityError(/expired/.test(error) ? 'token_expired' : 'token_signature', error));
     // An API server that knows no audiences leaves the list empty: then the token was for the API server itself.
-    if (!audiences.includes(this.#audience))
+    if (!audiences.some((one) => this.#audiences.includes(one)))
       return err(new IdentityError('token_audience', `it is for ${audiences.join(', ') || 'the API server'}`));
     const account = ACCOUNT.exec(user?.username ?? '');
     if (account === null)

@@ -72,7 +72,8 @@ async function handle(options: PodServerOptions, request: IncomingMessage, respo
       path: url.pathname,
       params: {},
       query: url.searchParams,
-      headers: {},
+      // Who asks, where a route wants to know.
+      headers: { authorization: request.headers.authorization },
       body,
     };
     const answer = await route.answer(asked);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import process from 'node:process';
 import { type HttpRoute, jsonAnswer, type Logger, type TlsContext } from '#base';
-import { readKubeObject, viewOf } from '#config';
+import { type ConfigView, readKubeObject, viewOf } from '#config';
 import {
   AUTHORITY_SECRET,
   type GatewayApiController,
@@ -11,9 +11,11 @@ import {
   reviewValidation,
   SecretFs,
   KubernetesSigner,
+  NodeUntaint,
   signerSettings,
   StatusWriter,
   TokenReviews,
+  UNTAINT_VARIABLE,
   WebhookBundle,
 } from '#controllers';
 import { CertificateAuthority } from '#identity';
@@ -27,6 +29,7 @@ import type { Platform, PlatformParts } from './discovery-platform.ts';
 import { leafLives } from './leaf-lives.ts';
 import { Injection } from './discovery-kube-inject.ts';
 import { isGenerated, startGatewayApi } from './discovery-kube-gateways.ts';
+import { Replicas } from './discovery-kube-replicas.ts';
 import { findKubeAccess, makeKubeClient } from './kube-access.ts';
 import { trustDomainOf } from './trust-domain.ts';
 import { VERSION } from './version.ts';
@@ -58,11 +61,12 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
   let config: KubeConfig | undefined;
   const signing = signerSettings(process.env);
   if (signing !== undefined) log.info('a signer of the cluster signs for workloads', signing);
+  const tokens = new TokenReviews(client, tokenAudiences(process.env));
   const identity = makeDiscoveryIdentity({
     clock,
     log,
     authority,
-    tokens: new TokenReviews(client),
+    tokens,
     names: servingNames(facts),
     tokenRoutes: [],
     signer: signing && new KubernetesSigner({ client, clock, random, log: log.scope('ca'), ...signing }),
@@ -76,6 +80,10 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
   // Another authority keeps these ConfigMaps itself.
   const keepsRoots = authority.served === undefined;
   const writers: { setLeading(leading: boolean): void }[] = keepsRoots ? [roots] : [];
+  const untaint = untaints(options)
+    ? new NodeUntaint({ client, clock, random, log, namespace: text(options['cniNamespace']) ?? facts.namespace })
+    : undefined;
+  if (untaint !== undefined) writers.push(untaint);
   const election = new LeaderElection({
     client,
     clock,
@@ -89,6 +97,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
     },
   });
   let status: StatusWriter | undefined;
+  let replicas: Replicas | undefined;
   let gatewayApi: GatewayApiController | undefined;
   const servers: { close(): void }[] = [];
   return {
@@ -116,8 +125,22 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
     },
     serving: async ({ metrics, tracker }) => {
       const port = (name: string, otherwise: number): number => Number(options[name] ?? otherwise);
-      await injection.start();
-      servers.push(...(await serveWebhooks(identity, port('httpsPort', 15017), injection.routes, log)));
+      const view = (): ConfigView => (config as KubeConfig).store.view;
+      const httpsPort = port('httpsPort', 15017);
+      replicas = new Replicas({
+        client,
+        clock,
+        random,
+        log,
+        facts,
+        address: addressOf(process.env['POD_IP'] ?? podAddresses()[0] ?? '127.0.0.1', httpsPort),
+        tokens,
+        rootsPem: () => authority.trust.rootsPem,
+        view,
+        programmed: (id) => tracker.programmed([id]),
+      });
+      await Promise.all([injection.start(), untaint?.start()]);
+      servers.push(...(await serveWebhooks(identity, httpsPort, [...injection.routes, replicas.route], log)));
       servers.push(
         ...(await servePlain(
           { ready: port('readyPort', 8080), monitoring: port('monitoringPort', 15014) },
@@ -125,7 +148,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
           log,
         )),
       );
-      await Promise.all([keepsRoots ? roots.start() : undefined, webhooks.start()]);
+      await Promise.all([keepsRoots ? roots.start() : undefined, webhooks.start(), replicas.start()]);
       authority.onTrustChange(() => {
         roots.trustChanged();
         webhooks.setServing();
@@ -136,9 +159,9 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
         clock,
         random,
         log,
-        view: () => (config as KubeConfig).store.view,
+        view,
         generated: (key) => isGenerated(config as KubeConfig, key),
-        programmed: (id) => tracker.programmed([id]),
+        programmed: (asked) => (replicas as Replicas).programmed(asked),
       });
       config?.store.subscribe((_, diff) => status?.configChanged(diff));
       writers.push(status);
@@ -151,8 +174,9 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
       roots.stop();
       webhooks.stop();
       injection.stop();
+      untaint?.stop();
       config?.close();
-      await election.close();
+      await Promise.all([election.close(), replicas?.close()]);
       close();
     },
   };
@@ -279,6 +303,20 @@ function servingNames({ namespace, revision, service }: PodFacts): readonly stri
     `istio-pilot.${namespace}.svc`,
   ];
   return revision === 'default' ? [...own, 'istiod.istio-system.svc', 'localhost'] : [...own, 'localhost'];
+}
+
+function addressOf(host: string, port: number): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Istio's variable: several, with commas. */
+function tokenAudiences(env: Readonly<Record<string, string | undefined>>): readonly string[] | undefined {
+  const named = (env['TOKEN_AUDIENCES'] ?? '').split(',').flatMap((one) => one.trim() || []);
+  return named.length === 0 ? undefined : named;
+}
+
+function untaints(options: Readonly<Record<string, unknown>>): boolean {
+  return options['untaintNodes'] === 'true' || process.env[UNTAINT_VARIABLE] === 'true';
 }
 
 function text(value: unknown): string | undefined {

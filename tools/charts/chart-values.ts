@@ -1,7 +1,7 @@
 // What users of the charts may set, by Istio's names: default, and the path under which `install` knows it.
 import type { TreeValue } from '#controllers';
 import { DEFAULT_PROXY } from '#controllers';
-import type { ChartValues } from './template-reader.ts';
+import type { ChartValue, ChartValues } from './template-reader.ts';
 
 interface Value {
   /** In the chart's values. */
@@ -11,6 +11,8 @@ interface Value {
   readonly install?: string;
   /** When the value itself is not what is asked for. */
   readonly expression?: string;
+  /** It is written into objects even where it is settled while the chart is written. */
+  readonly asText?: boolean;
 }
 
 const d = DEFAULT_PROXY;
@@ -32,6 +34,22 @@ const MESH: readonly Value[] = [
 ];
 
 export const REVISION = '(include "topsail.revision" $)';
+
+/** By Istio's names at the top of the chart's values; `pilot.NAME`, as of old and as `install` has them, goes over them. */
+export const PILOT_VALUES: readonly Value[] = [
+  { at: 'autoscaleEnabled', default: true },
+  { at: 'autoscaleMin', default: 1 },
+  { at: 'autoscaleMax', default: 5 },
+  { at: 'replicaCount', default: 1 },
+  { at: 'resources', default: { requests: { cpu: '500m', memory: '2048Mi' } } },
+  { at: 'env', default: {} },
+  { at: 'podAnnotations', default: {} },
+  { at: 'cni.enabled', default: false },
+  { at: 'taint.enabled', default: false, asText: true },
+  { at: 'taint.namespace', default: '', expression: '($.Values.taint.namespace | default $.Release.Namespace)' },
+  { at: 'nodeSelector', default: {}, install: 'components.pilot.k8s.nodeSelector' },
+  { at: 'tolerations', default: [], install: 'components.pilot.k8s.tolerations' },
+].map((one) => ({ install: `values.pilot.${one.at}`, ...one }));
 
 export const ISTIOD_VALUES: readonly Value[] = [
   { at: 'revision', default: '', expression: REVISION },
@@ -64,16 +82,7 @@ export const ISTIOD_VALUES: readonly Value[] = [
   { at: 'global.proxy.privileged', default: false },
   { at: 'global.certSigners', default: [] },
   { at: 'global.caAddress', default: '' },
-  { at: 'pilot.autoscaleEnabled', default: true },
-  { at: 'pilot.autoscaleMin', default: 1 },
-  { at: 'pilot.autoscaleMax', default: 5 },
-  { at: 'pilot.replicaCount', default: 1 },
-  { at: 'pilot.resources', default: { requests: { cpu: '500m', memory: '2048Mi' } } },
-  { at: 'pilot.env', default: {} },
-  { at: 'pilot.podAnnotations', default: {} },
-  { at: 'pilot.cni.enabled', default: false },
-  { at: 'pilot.nodeSelector', default: {}, install: 'components.pilot.k8s.nodeSelector' },
-  { at: 'pilot.tolerations', default: [], install: 'components.pilot.k8s.tolerations' },
+  ...PILOT_VALUES,
   { at: 'sidecarInjectorWebhook.enableNamespacesByDefault', default: false },
   { at: 'sidecarInjectorWebhook.rewriteAppHTTPProbe', default: true },
   { at: 'sidecarInjectorWebhook.alwaysInjectSelector', default: [] },
@@ -155,10 +164,13 @@ export const GATEWAY_VALUES: readonly Value[] = [
 
 /** `constants`: what is settled while the chart is written. */
 export function chartValues(values: readonly Value[], constants: Readonly<Record<string, TreeValue>>): ChartValues {
-  const known = new Map<string, { expression: string } | { constant: TreeValue }>();
+  const known = new Map<string, ChartValue>();
   for (const value of values)
     known.set(value.install ?? `values.${value.at}`, { expression: value.expression ?? `$.Values.${value.at}` });
-  for (const [path, constant] of Object.entries(constants)) known.set(path, { constant });
+  for (const [path, constant] of Object.entries(constants)) {
+    const asText = values.find((one) => one.asText === true && one.install === path);
+    known.set(path, asText === undefined ? { constant } : { constant, expression: `$.Values.${asText.at}` });
+  }
   return known;
 }
 

@@ -9,9 +9,18 @@ import {
   settle,
   type Tree,
   type TreeValue,
+  UNTAINT_VARIABLE,
 } from '#controllers';
 import type { KubeObject } from '#kube';
-import { chartValues, CNI_VALUES, defaultsOf, GATEWAY_VALUES, ISTIOD_VALUES, REVISION } from './chart-values.ts';
+import {
+  chartValues,
+  CNI_VALUES,
+  defaultsOf,
+  GATEWAY_VALUES,
+  ISTIOD_VALUES,
+  PILOT_VALUES,
+  REVISION,
+} from './chart-values.ts';
 import { emitTemplate } from './emit-template.ts';
 import { marker } from './marker.ts';
 import { TemplateReader } from './template-reader.ts';
@@ -51,9 +60,9 @@ export function charts(version: string): ReadonlyMap<string, string> {
   };
   chart('base', "Topsail's kinds: install it first", { defaultRevision: 'default' }, { 'crds.yaml': crdsTemplate() });
   chart('istiod', "Topsail's control plane", defaultsOf(ISTIOD_VALUES), {
-    '_helpers.tpl': HELPERS,
+    '_helpers.tpl': HELPERS + ISTIOD_HELPERS,
     'istiod.yaml': istiodTemplate(),
-    'NOTES.txt': notes(defaultsOf(ISTIOD_VALUES), FREE),
+    'NOTES.txt': notes({ ...defaultsOf(ISTIOD_VALUES), pilot: defaultsOf(PILOT_VALUES) }, FREE),
   });
   chart('gateway', 'A gateway of Topsail', gatewayDefaults(), {
     '_helpers.tpl': HELPERS + GATEWAY_HELPERS,
@@ -87,6 +96,25 @@ const HELPERS = `{{- define "topsail.revision" -}}
 {{- end -}}
 {{- define "topsail.namespaceSuffix" -}}
 {{- if ne .Release.Namespace "istio-system" -}}-{{ .Release.Namespace }}{{- end -}}
+{{- end -}}
+`;
+
+/** Writes what is under `pilot` over the values at the top. */
+const ISTIOD_HELPERS = `{{- define "topsail.overlay" -}}
+{{- range $key, $value := .over -}}
+{{- $former := get $.base $key -}}
+{{- if and (kindIs "map" $value) (kindIs "map" $former) -}}
+{{- include "topsail.overlay" (dict "base" $former "over" $value) -}}
+{{- else -}}
+{{- $_ := set $.base $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+`;
+const OVERLAY = `{{- range $key, $value := $.Values.pilot -}}
+{{- if hasKey $.Values $key -}}
+{{- include "topsail.overlay" (dict "base" $.Values "over" (dict $key $value)) -}}
+{{- end -}}
 {{- end -}}
 `;
 
@@ -190,7 +218,13 @@ const FLAGS: readonly Flag[] = [
     yes: [marker('list', '$.Values.global.certSigners')],
     no: [],
   },
-  { path: 'values.pilot.autoscaleEnabled', condition: '$.Values.pilot.autoscaleEnabled', yes: true, no: false },
+  { path: 'values.pilot.autoscaleEnabled', condition: '$.Values.autoscaleEnabled', yes: true, no: false },
+  {
+    path: 'values.pilot.taint.enabled',
+    condition: `or $.Values.taint.enabled (eq (get $.Values.env "${UNTAINT_VARIABLE}" | toString) "true")`,
+    yes: true,
+    no: false,
+  },
   { path: 'values.revision', condition: `eq ${REVISION} "default"`, yes: 'default', no: undefined },
   {
     path: 'values.sidecarInjectorWebhook.enableNamespacesByDefault',
@@ -232,11 +266,11 @@ function istiodTemplate(): string {
       0,
     ),
   );
-  return NOTICE + documents.join('');
+  return NOTICE + OVERLAY + documents.join('');
 }
 
 function withNative(values: ReturnType<typeof chartValues>): ReturnType<typeof chartValues> {
-  const expression = '(ne (get $.Values.pilot.env "ENABLE_NATIVE_SIDECARS" | toString) "false")';
+  const expression = '(ne (get $.Values.env "ENABLE_NATIVE_SIDECARS" | toString) "false")';
   return new Map([
     ...values,
     ['values', { expression: '$.Values' }],

@@ -3,7 +3,11 @@ import type { SettingsReader, Tree, TreeValue } from '#controllers';
 import { marker } from './marker.ts';
 
 /** Values of a chart by the path under which `install` knows them: a Helm expression, or what to say right here. */
-export type ChartValues = ReadonlyMap<string, { readonly expression: string } | { readonly constant: TreeValue }>;
+export type ChartValues = ReadonlyMap<string, ChartValue>;
+/** Both: a flag that decides about objects, and is written into them as text. */
+export type ChartValue =
+  | { readonly expression: string }
+  | { readonly constant: TreeValue; readonly expression?: string };
 
 export class TemplateReader implements SettingsReader {
   readonly #values: ChartValues;
@@ -18,6 +22,9 @@ export class TemplateReader implements SettingsReader {
   }
 
   text(path: string): string {
+    const found = this.#values.get(path);
+    if (found !== undefined && 'constant' in found && found.expression !== undefined)
+      return marker('text', found.expression);
     return this.#answer(path, (expression) => marker('text', expression), String) ?? '';
   }
 

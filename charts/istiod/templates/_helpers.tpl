@@ -7,3 +7,13 @@
 {{- define "topsail.namespaceSuffix" -}}
 {{- if ne .Release.Namespace "istio-system" -}}-{{ .Release.Namespace }}{{- end -}}
 {{- end -}}
+{{- define "topsail.overlay" -}}
+{{- range $key, $value := .over -}}
+{{- $former := get $.base $key -}}
+{{- if and (kindIs "map" $value) (kindIs "map" $former) -}}
+{{- include "topsail.overlay" (dict "base" $former "over" $value) -}}
+{{- else -}}
+{{- $_ := set $.base $key $value -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

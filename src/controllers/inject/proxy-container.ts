@@ -99,25 +99,22 @@ export function proxyMounts(): VolumeMount[] {
   ];
 }
 
+/** The pod's own token, for the mesh only. */
+export function tokenVolume(config: InjectorConfig): Volume {
+  const serviceAccountToken = {
+    audience: config.proxy.tokenAudience,
+    expirationSeconds: TOKEN_SECONDS,
+    path: 'istio-token',
+  };
+  return { name: 'istio-token', projected: { sources: [{ serviceAccountToken }] } };
+}
+
 export function proxyVolumes(config: InjectorConfig): Volume[] {
   const field = (path: string): unknown => ({ path, fieldRef: { fieldPath: `metadata.${path}` } });
   return [
     { name: 'istio-data', emptyDir: {} },
     { name: 'istio-podinfo', downwardAPI: { items: [field('labels'), field('annotations')] } },
-    {
-      name: 'istio-token',
-      projected: {
-        sources: [
-          {
-            serviceAccountToken: {
-              audience: config.proxy.tokenAudience,
-              expirationSeconds: TOKEN_SECONDS,
-              path: 'istio-token',
-            },
-          },
-        ],
-      },
-    },
+    tokenVolume(config),
     { name: 'istiod-ca-cert', configMap: { name: 'istio-ca-root-cert' } },
   ];
 }

@@ -68,13 +68,14 @@ function signerRules(signers: readonly string[]): readonly Rule[] {
   ];
 }
 
-function signerObjects(naming: Naming, account: string, signers: readonly string[]): readonly KubeObject[] {
-  if (signers.length === 0) return [];
+/** What only those need who ask for it, by a role of its own. */
+function further(naming: Naming, title: string, own: readonly Rule[]): readonly KubeObject[] {
   const { namespace, suffix } = naming;
-  const name = `istiod-signers${suffix}-${namespace}`;
+  const name = `istiod-${title}${suffix}-${namespace}`;
+  const account = `istiod${suffix}`;
   const meta = labelled(naming, 'Pilot', { app: 'istiod' });
   return [
-    { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: meta(name), rules: signerRules(signers) },
+    { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: meta(name), rules: own },
     {
       apiVersion: `${RBAC}/v1`,
       kind: 'ClusterRoleBinding',
@@ -85,8 +86,14 @@ function signerObjects(naming: Naming, account: string, signers: readonly string
   ];
 }
 
-/** `signers`: those of the cluster that the control plane may have sign for workloads. */
-export function accessObjects(naming: Naming, signers: readonly string[]): readonly KubeObject[] {
+export interface FurtherAccess {
+  /** Those of the cluster that the control plane may have sign for workloads. */
+  readonly signers: readonly string[];
+  /** It takes a taint from nodes. */
+  readonly untaints: boolean;
+}
+
+export function accessObjects(naming: Naming, { signers, untaints }: FurtherAccess): readonly KubeObject[] {
   const { namespace, suffix } = naming;
   const account = `istiod${suffix}`;
   const cluster = `istiod-clusterrole${suffix}-${namespace}`;
@@ -119,6 +126,7 @@ export function accessObjects(naming: Naming, signers: readonly string[]): reado
       roleRef: { apiGroup: RBAC, kind: 'Role', name: account },
       subjects,
     },
-    ...signerObjects(naming, account, signers),
+    ...(signers.length === 0 ? [] : further(naming, 'signers', signerRules(signers))),
+    ...(untaints ? further(naming, 'untaint', [{ apiGroups: [''], resources: ['nodes'], verbs: ['patch'] }]) : []),
   ];
 }

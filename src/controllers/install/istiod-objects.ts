@@ -1,6 +1,6 @@
 // The control plane itself: its settings, Deployment and Service.
 import type { KubeObject } from '#kube';
-import { PROXY_UID } from '../inject/proxy-container.ts';
+import { PROXY_UID, TOKEN_FOLDER, tokenVolume } from '../inject/proxy-container.ts';
 import { type Naming, labelled } from './naming.ts';
 import type { InstallSettings } from './settings.ts';
 import { overlay, type Tree } from './set-flag.ts';
@@ -95,7 +95,10 @@ function deployment(settings: InstallSettings, naming: Naming, select: Readonly<
     name: 'discovery',
     image: settings.image,
     imagePullPolicy: settings.imagePullPolicy,
-    args: ['discovery', '--kubernetes', '--log-level', pilot.logLevel],
+    args: [
+      ...['discovery', '--kubernetes', '--log-level', pilot.logLevel],
+      ...['--untaint-nodes', pilot.taint.enabled, '--cni-namespace', pilot.taint.namespace],
+    ],
     ports: [
       ['http-ready', 8080],
       ['grpc-xds', 15012],
@@ -113,6 +116,7 @@ function deployment(settings: InstallSettings, naming: Naming, select: Readonly<
       { name: 'REVISION', value: revision },
       field('POD_NAME', 'metadata.name'),
       field('POD_NAMESPACE', 'metadata.namespace'),
+      field('POD_IP', 'status.podIP'),
       field('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
       { name: 'CLUSTER_ID', value: settings.injector.proxy.clusterId },
       { name: 'TOPSAIL_HOME', value: HOME },
@@ -130,6 +134,7 @@ function deployment(settings: InstallSettings, naming: Naming, select: Readonly<
     volumeMounts: [
       { name: 'home', mountPath: HOME },
       { name: 'tmp', mountPath: '/tmp' },
+      { name: 'istio-token', mountPath: TOKEN_FOLDER, readOnly: true },
       { name: 'istio-csr-dns-cert', mountPath: '/var/run/secrets/istiod/tls', readOnly: true },
       { name: 'istio-csr-ca-configmap', mountPath: '/var/run/secrets/istiod/ca', readOnly: true },
     ],
@@ -155,6 +160,7 @@ function deployment(settings: InstallSettings, naming: Naming, select: Readonly<
           volumes: [
             { name: 'home', emptyDir: { medium: 'Memory' } },
             { name: 'tmp', emptyDir: {} },
+            tokenVolume(settings.injector),
             // Only read where another authority signs (ENABLE_CA_SERVER=false).
             { name: 'istio-csr-dns-cert', secret: { secretName: 'istiod-tls', optional: true } },
             { name: 'istio-csr-ca-configmap', configMap: { name: 'istio-ca-root-cert', optional: true } },

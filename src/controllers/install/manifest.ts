@@ -51,7 +51,10 @@ export function manifest({ settings, crds, yaml }: ManifestInput): readonly Comp
     components.push({
       title: 'Istiod',
       objects: [
-        ...accessObjects(naming, settings.certSigners),
+        ...accessObjects(naming, {
+          signers: settings.certSigners,
+          untaints: settings.pilot.taint.access,
+        }),
         ...istiodObjects(settings, naming, yaml),
         hook,
         validationWebhook(naming),

@@ -4,6 +4,7 @@ import { DEFAULT_PROXY, type InjectorConfig, type LabelSelector } from '../injec
 import type { Resources } from '../kube/pod.ts';
 import { PROFILES } from './profiles.ts';
 import { isTree, overlay, parseSetFlag, SetFlagError, type Tree, type TreeValue, withValue } from './set-flag.ts';
+import { readTaint, type TaintSettings } from './taint-settings.ts';
 import { type SettingsReader, TreeReader } from './tree-reader.ts';
 import type { ZtunnelSettings } from './ztunnel-objects.ts';
 
@@ -64,6 +65,7 @@ export interface InstallSettings {
     | (ComponentSettings & {
         readonly autoscale: { readonly min: number; readonly max: number } | undefined;
         readonly logLevel: string;
+        readonly taint: TaintSettings;
       })
     | undefined;
   readonly cni: CniSettings | undefined;
@@ -140,6 +142,7 @@ export function settle(read: SettingsReader, spec: Tree, profile: string, input:
             ? { min: read.number('values.pilot.autoscaleMin', 1), max: read.number('values.pilot.autoscaleMax', 5) }
             : undefined,
           logLevel: read.text('values.global.logging.level').replace(/^default:/, '') || 'info',
+          taint: readTaint(read, namespace),
         }
       : undefined,
     cni: cniOn ? cniSettings(read, namespace) : undefined,
@@ -156,6 +159,11 @@ export function settle(read: SettingsReader, spec: Tree, profile: string, input:
   if (ztunnelOn)
     warnings.push(
       'components.ztunnel: the node proxy is not part of this version; a ConfigMap says so in its place, and pods have sidecars.',
+    );
+  const audience = settings.injector.proxy.tokenAudience;
+  if (pilotOn && audience !== DEFAULT_PROXY.tokenAudience && !(pilot.env['TOKEN_AUDIENCES'] ?? '').includes(audience))
+    warnings.push(
+      `values.global.sds.token.aud: istiod takes tokens for ${DEFAULT_PROXY.tokenAudience} only; set values.pilot.env.TOKEN_AUDIENCES to "${audience}" too.`,
     );
   for (const [name, text] of Object.entries(settings.injector.templates ?? {})) {
     const found = readTemplate(text);

@@ -139,6 +139,8 @@ export class Sidecar {
     readonly roots: string;
     readonly id: string;
     readonly metadata: Record<string, unknown>;
+    /** What this proxy cannot use. */
+    readonly refuses?: (name: string) => boolean;
   }) {
     this.channel = new GrpcChannel({
       clock,
@@ -171,7 +173,8 @@ export class Sidecar {
             TYPE_URL.endpoint,
             new Set([...type.keys()].filter((name) => name.startsWith('outbound|'))),
           );
-        return [];
+        const refused = added.filter(({ name }) => options.refuses?.(name) === true);
+        return refused.map(({ name }) => ({ name, detail: 'this proxy cannot use it' }));
       },
     });
     this.#client.subscribeAll(TYPE_URL.cluster);
