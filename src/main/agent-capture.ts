@@ -8,6 +8,7 @@ import { serveDns } from './capture-dns.ts';
 import { inheritNamespace, type NamespaceRemains, openNamespace } from './capture-namespace.ts';
 import { CaptureNet } from './capture-net.ts';
 import { HoldingNet } from './holding-net.ts';
+import { RuleGuard } from './rule-guard.ts';
 import type { ThreadNet } from './thread-net.ts';
 
 /** No machine's (RFC 5737): the rules make our own DNS answer there. */
@@ -28,8 +29,8 @@ export interface AgentCapture {
   serveDns(options: { readonly clock: Clock; readonly random: Random; readonly names: MeshNames }): Promise<void>;
   /** Resolves when every question that was taken has its answer. */
   endDns(): Promise<void>;
-  /** Rules that somebody deletes are put back from now on; `exposed` is told what went wrong when they could not be. */
-  guardRules(clock: Clock, exposed: (reason: string) => void): void;
+  /** Rules that somebody deletes are put back from now on; `exposed` is told why they could not be, and when they are there again. */
+  guardRules(clock: Clock, exposed: (reason: string | undefined) => void): void;
   start(command: readonly string[], env: Readonly<Record<string, string>>): ChildProcess;
   /** For threads that carry the traffic. */
   threads(): ThreadNet;
@@ -63,6 +64,7 @@ export async function startAgentCapture(options: {
   const log = options.log.scope('capture');
   let dns: { close(): Promise<void> } | undefined;
   let watch: CaptureWatch | undefined;
+  let guard: RuleGuard | undefined;
   return {
     address: namespace.address,
     netns: namespace.netns,
@@ -79,15 +81,8 @@ export async function startAgentCapture(options: {
     guardRules: (clock, exposed) => {
       const { putBack } = namespace;
       if (putBack === undefined) return;
-      const changed = (captured: boolean): void => {
-        if (captured) return log.info('the traffic of this workload goes to its proxy again');
-        log.error('the rules that redirect the traffic of this workload to its proxy were deleted: they are put back');
-        try {
-          putBack();
-        } catch (error) {
-          exposed(`its traffic goes past its proxy: ${error instanceof Error ? error.message : String(error)}`);
-        }
-      };
+      guard = new RuleGuard({ clock, log, putBack, exposed });
+      const changed = (captured: boolean): void => guard?.changed(captured);
       watch = new CaptureWatch({ clock, net, ...ANYBODYS_DNS, made: true, changed });
       watch.start();
     },
@@ -120,6 +115,7 @@ export async function startAgentCapture(options: {
     }),
     close: () => {
       watch?.close();
+      guard?.close();
       void dns?.close();
       namespace.close();
     },

@@ -31,6 +31,7 @@ import { onShutdown, reportReady } from './supervised.ts';
 import { plainThreads } from './thread-net.ts';
 import { trimHeap } from './trim-heap.ts';
 import { VERSION } from './version.ts';
+import { WorkloadHealth } from './workload-health.ts';
 import { openWorkloadLog } from './workload-log.ts';
 import { removeRecord, writeRecord } from './workload-record.ts';
 
@@ -222,10 +223,11 @@ async function runAgent(
   };
   await proxy.ready;
   if (names !== undefined) await capture?.serveDns({ clock, random, names });
-  if (!standsIn) capture?.guardRules(clock, (reason) => proxy.reportHealth(reason));
+  const health = new WorkloadHealth((problem) => void (stopping || proxy.reportHealth(problem)));
+  if (!standsIn) capture?.guardRules(clock, (reason) => health.exposed(reason));
   reporter.start();
   const first = plan.boundPorts[0];
-  if (command === undefined || first === undefined) proxy.reportHealth(undefined);
+  if (command === undefined || first === undefined) health.app(undefined);
   if (command !== undefined && inherited === undefined) {
     const ofMesh = childEnv(spec, {
       appPorts: new Map(plan.boundPorts.map((one) => [one.port, one.appPort])),
@@ -252,7 +254,7 @@ async function runAgent(
     // Resolves at the application's first answer; its end is told by `ended`.
     await new Promise<void>((answered) => {
       const changed = (healthy: boolean, reason: string): void => {
-        proxy.reportHealth(healthy ? undefined : reason);
+        health.app(healthy ? undefined : reason);
         if (healthy) answered();
       };
       const silent = (seconds: number): void =>
