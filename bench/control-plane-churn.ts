@@ -51,7 +51,12 @@ try {
   const clients = Number(values.clients);
   fleet.send({ port, count: clients, namespaces: size.namespaces, vhds: true } satisfies ClientsOrder);
   while ((await fleet.ask<{ configured: number }>({ ask: 'state' }, 'state')).configured < clients) await sleep(200);
-  const report = (): Promise<Report> => plane.ask<Report>({ do: 'report' } satisfies Order, 'report');
+  const report = (what: 'report' | 'collect' = 'report'): Promise<Report> =>
+    plane.ask<Report>({ do: what } satisfies Order, 'report');
+  const alive = async (): Promise<void> => {
+    const { heap, external, rss } = await report('collect');
+    console.log(`all garbage collected: heap ${mb(heap)} MB, outside ${mb(external)} MB, resident ${mb(rss)} MB`);
+  };
 
   const startedMs = performance.now();
   let asked = 0;
@@ -61,13 +66,14 @@ try {
   let slowest = 0;
   const wrong: string[] = [];
   const under = new Set<Promise<void>>();
-  console.log('minute  replaced  resident MB  heap MB  CPU-s');
+  await alive();
+  console.log('minute  replaced  resident MB  heap MB  of MB  outside MB  CPU-s');
   let line = 0;
   const say = async (): Promise<void> => {
     const now = await report();
     const minute = ((performance.now() - startedMs) / 60_000).toFixed(1);
     console.log(
-      `${minute.padStart(6)}  ${String(replaced).padStart(8)}  ${mb(now.rss).padStart(11)}  ${mb(now.heap).padStart(7)}  ${(now.cpuMs / 1000).toFixed(1).padStart(5)}`,
+      `${minute.padStart(6)}  ${String(replaced).padStart(8)}  ${mb(now.rss).padStart(11)}  ${mb(now.heap).padStart(7)}  ${mb(now.heapTotal).padStart(5)}  ${mb(now.external).padStart(10)}  ${(now.cpuMs / 1000).toFixed(1).padStart(5)}`,
     );
   };
   for (;;) {
@@ -114,6 +120,7 @@ try {
     `${replaced} endpoints replaced, ${(replaced / ((settledMs - startedMs) / 1000)).toFixed(1)} a second (${fake.retries} calls made again, slowest in ${(slowest / 1000).toFixed(1)} s); services with another set of endpoints than the API server's, ${((performance.now() - settledMs) / 1000).toFixed(1)} s after: ${different.length} of ${size.services}`,
   );
   for (const text of different.slice(0, 5)) console.log(`  ${text}`);
+  await alive();
   console.log(
     `resident ${mb(end.rss)} MB, peak ${mb(end.peak)} MB; ${end.acked} of ${end.proxies} proxies are at snapshot ${end.snapshot}`,
   );

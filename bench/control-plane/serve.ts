@@ -22,13 +22,17 @@ import { type Size, serviceObject, sliceObject, virtualServiceObject } from './o
 export type Order =
   | { readonly do: 'virtual-service'; readonly version: number }
   | { readonly do: 'endpoint'; readonly service: number; readonly version: number }
-  | { readonly do: 'report' };
+  | { readonly do: 'report' }
+  /** A report of what is left when all garbage is gone. */
+  | { readonly do: 'collect' };
 
 export interface Report {
   readonly cpuMs: number;
   readonly rss: number;
   readonly peak: number;
   readonly heap: number;
+  /** What V8 has of the system for it. */
+  readonly heapTotal: number;
   /** Buffers outside of V8's heap. */
   readonly external: number;
   readonly snapshot: number;
@@ -87,7 +91,10 @@ process.send?.({ ready: listener.port });
 process.on('message', (order: Order) => {
   if (order.do === 'virtual-service') put('VirtualService', virtualServiceObject(size, order.version));
   else if (order.do === 'endpoint') put('EndpointSlice', sliceObject(order.service, size, order.version));
-  else process.send?.(report());
+  else {
+    if (order.do === 'collect') trimHeap();
+    process.send?.(report());
+  }
 });
 process.on('disconnect', () => process.exit(0));
 
@@ -101,6 +108,7 @@ function report(): { readonly report: Report } {
       cpuMs: (user + system) / 1000,
       rss: memory.rss,
       heap: memory.heapUsed,
+      heapTotal: memory.heapTotal,
       external: memory.external,
       peak: process.resourceUsage().maxRSS * 1024,
       snapshot,

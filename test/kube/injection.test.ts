@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { VERSION } from '../../src/main/version.ts';
 import type { Cluster } from './cluster.ts';
 import { statusFrom } from './gateway-client.ts';
@@ -170,6 +171,15 @@ async function startsWithout(cluster: Cluster, name: string, file: string, plain
   return uid;
 }
 
+/** Undefined while it is not there, or not whole. */
+function jsonOf(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
 async function repair(cluster: Cluster, step: Step, partner: PartnerCa): Promise<void> {
   const [folder, programs] = [join(cluster.folder(1), 'cni'), join(cluster.folder(1), 'cnibin')];
   const file = join(folder, '10-bridge.conflist');
@@ -193,10 +203,10 @@ async function repair(cluster: Cluster, step: Step, partner: PartnerCa): Promise
     writeFileSync(file, plain);
     install(cluster, operator(partner, { cni: { ...places, chained: false, cniConfFileName: 'YYY-istio-cni.conf' } }));
     const own = join(folder, 'YYY-istio-cni.conf');
-    await until('the file', 60, () => existsSync(own));
-    assert.equal((JSON.parse(readFileSync(own, 'utf8')) as { type: string }).type, 'topsail-cni');
-    assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), JSON.parse(plain));
+    // Its own file comes first: nothing is without the plugin meanwhile.
+    await until('the file', 120, () => (jsonOf(own) as { type?: string } | undefined)?.type === 'topsail-cni');
+    await until('the network as it was', 120, () => isDeepStrictEqual(jsonOf(file), JSON.parse(plain)));
     mustTopsail(cluster, ['uninstall', '--purge', '-y']);
-    await until('it to go', 60, () => !existsSync(own));
+    await until('it to go', 120, () => !existsSync(own));
   });
 }
