@@ -19,6 +19,7 @@ import type { StreamSink } from '../http/manager-config.ts';
 import { ChainTls } from '../listener/downstream-tls.ts';
 import { FilterChainMatcher } from '../listener/filter-chain-match.ts';
 import type { FilterChain, ListenerFilters, ListenerPlace, ListenerSnapshot } from '../listener/listener-snapshot.ts';
+import { ProxyProtocolRules } from '../listener/proxy-protocol-rules.ts';
 import { millisOf } from '../matcher/fraction.ts';
 import { CLOSED } from '../network/closed.ts';
 import type { NetworkFilterFactory, TerminalFilter } from '../network/filter.ts';
@@ -294,7 +295,7 @@ function listenerFilters(listener: Listener, field: string, context: CompileCont
   let originalDst = listener.useOriginalDst ?? false;
   let tls: ListenerFilter | undefined;
   let http: ListenerFilter | undefined;
-  let proxyProtocol: ListenerFilters['proxyProtocol'] = 'none';
+  let proxyProtocol: ProxyProtocolRules | undefined;
   listener.listenerFilters.forEach((filter, i) => {
     const type = filter.configType.case === 'typedConfig' ? typeNameOf(filter.configType.value.typeUrl) : filter.name;
     if (type.includes('original_dst') || type.includes('OriginalDst')) originalDst = true;
@@ -330,16 +331,13 @@ function listenerFilters(listener: Listener, field: string, context: CompileCont
   };
 }
 
-function readProxyProtocol(filter: ListenerFilter, field: string, context: CompileContext): 'required' | 'optional' {
-  const config = decodeMessage<ProxyProtocol>(
-    PROXY_PROTOCOL,
-    (filter.configType.value as { value: Uint8Array }).value,
+function readProxyProtocol(filter: ListenerFilter, field: string, context: CompileContext): ProxyProtocolRules {
+  const { value } = filter.configType.value as { value: Uint8Array };
+  return new ProxyProtocolRules(
+    decodeMessage<ProxyProtocol>(PROXY_PROTOCOL, value, field),
+    context.services.stats,
     field,
   );
-  if (config.rules.length > 0) context.warn(`${field}.rules`, 'TLVs are not kept');
-  if (config.disallowedVersions.length > 0)
-    throw new ConfigError('proxy.unsupported', `${field}.disallowed_versions`, 'both versions are taken');
-  return config.allowRequestsWithoutProxyProtocol ? 'optional' : 'required';
 }
 
 function unlessDisabled(predicate: ListenerFilterChainMatchPredicate | undefined): (port: number) => boolean {

@@ -16,7 +16,7 @@ import type { FilterChain } from './listener-snapshot.ts';
 import type { LiveListener } from './live-listener.ts';
 import { type Peeked, peekProtocol } from './peek-protocol.ts';
 import { SilentClient, type Undecided } from './silent-client.ts';
-import { readProxyHeader } from './proxy-protocol.ts';
+import type { ProxyTlv } from './proxy-protocol.ts';
 
 /** A client that sends this much without becoming recognisable is let through as plain bytes. */
 const PEEK_BYTES_MAX = 64 * 1024;
@@ -40,6 +40,7 @@ export class AcceptedConnection implements Undecided, ConnHandler {
   readonly startMs: number;
   filterState: Map<string, FilterStateEntry> | undefined = undefined;
   metadata: DynamicMetadata | undefined = undefined;
+  proxyTlvs: readonly ProxyTlv[] | undefined = undefined;
   #listener: LiveListener;
   #chain: FilterChain | undefined = undefined;
   #generation = -1;
@@ -81,7 +82,7 @@ export class AcceptedConnection implements Undecided, ConnHandler {
         other.adopt(this);
       }
     }
-    if (this.#listener.snapshot.filters.proxyProtocol === 'none') return this.#startPeeking();
+    if (this.#listener.snapshot.filters.proxyProtocol === undefined) return this.#startPeeking();
     this.#awaitsHeader = true;
     this.#armDeadline();
   }
@@ -238,9 +239,9 @@ export class AcceptedConnection implements Undecided, ConnHandler {
   /** Who the sender speaks for is the client from here on. */
   #takeProxyHeader(bytes: Buffer): void {
     const { filters } = this.#listener.snapshot;
-    const read = readProxyHeader(bytes);
+    const read = filters.proxyProtocol?.take(bytes) ?? { kind: 'absent' };
     if (read.kind === 'incomplete') return;
-    if (read.kind === 'malformed' || (read.kind === 'absent' && filters.proxyProtocol !== 'optional')) {
+    if (read.kind === 'malformed') {
       this.#listener.stats.inc(LISTENER.downstream_listener_filter_error);
       return this.close('proxy_protocol_error');
     }
@@ -251,6 +252,8 @@ export class AcceptedConnection implements Undecided, ConnHandler {
       this.remotePort = source.port;
       this.localAddress = destination.address;
       this.localPort = destination.port;
+      this.proxyTlvs = filters.proxyProtocol?.passed(read.tlvs);
+      this.metadata = filters.proxyProtocol?.metadata(read.tlvs);
     }
     this.#awaitsHeader = false;
     this.#peeked = undefined;
@@ -345,6 +348,7 @@ export class AcceptedConnection implements Undecided, ConnHandler {
     if (chain.filters.length === 0) return this.#startTerminal();
     const record = new StreamRecord();
     record.protocol = 'TCP';
+    record.metadata = this.metadata;
     this.#filters = chain.filters.map((factory) => factory.create(this, record));
     this.#runFilters(0);
   }

@@ -4,6 +4,7 @@ import type { Conn, TlsFacts } from '#base';
 import type { StreamSink } from '../http/manager-config.ts';
 import type { NetworkFilterFactory, TerminalFilter } from '../network/filter.ts';
 import type { FilterChainMatcher } from './filter-chain-match.ts';
+import type { ProxyProtocolRules } from './proxy-protocol-rules.ts';
 
 /** Where a listener is: an IP address with port, or the path of a Unix socket. */
 export interface ListenerPlace {
@@ -37,8 +38,8 @@ export interface ListenerFilters {
   readonly originalDst: boolean;
   readonly tlsInspector: (port: number) => boolean;
   readonly httpInspector: (port: number) => boolean;
-  /** A PROXY protocol header comes first; `optional`: or none. */
-  readonly proxyProtocol: 'none' | 'required' | 'optional';
+  /** A PROXY protocol header comes first. */
+  readonly proxyProtocol: ProxyProtocolRules | undefined;
   /** 0 = no limit. */
   readonly timeoutMs: number;
   readonly continueOnTimeout: boolean;

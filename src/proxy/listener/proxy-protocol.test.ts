@@ -12,6 +12,7 @@ test('version 1 names both ends', () => {
     length: 37,
     version: 1,
     addresses: { source: { address: '1.2.3.4', port: 1000 }, destination: { address: '5.6.7.8', port: 443 } },
+    tlvs: [],
   });
   assert.equal(readProxyHeader(v1('PROXY TCP6 fd00::1 ::1 1 2')).kind, 'header');
   assert.deepEqual(readProxyHeader(v1('PROXY UNKNOWN ffff:: x')), {
@@ -19,6 +20,7 @@ test('version 1 names both ends', () => {
     length: 24,
     version: 1,
     addresses: undefined,
+    tlvs: [],
   });
 });
 
@@ -28,12 +30,13 @@ test('version 2 names both ends, of either family', () => {
     length: 28,
     version: 2,
     addresses: { source: { address: '1.2.3.4', port: 1000 }, destination: { address: '5.6.7.8', port: 443 } },
+    tlvs: [],
   });
   const six = readProxyHeader(v2(`21210024fd${'00'.repeat(14)}01${'00'.repeat(15)}0103e801bb`));
   assert.deepEqual(six.kind === 'header' ? six.addresses?.source : six, { address: 'fd00::1', port: 1000 });
   assert.deepEqual(
     readProxyHeader(v2('20000000')),
-    { kind: 'header', length: 16, version: 2, addresses: undefined },
+    { kind: 'header', length: 16, version: 2, addresses: undefined, tlvs: [] },
     'LOCAL',
   );
 });
@@ -72,4 +75,20 @@ test('whatever comes, it never throws and never reads past what is there', () =>
       },
     ),
   );
+});
+
+test('type-length-values stand behind the addresses of version 2', () => {
+  const read = readProxyHeader(v2('211100150102030405060708' + '03e801bb' + 'ea0003' + '616263' + '040000'));
+  assert.deepEqual(read.kind === 'header' && read.tlvs.map(({ type, value }) => [type, value.toString()]), [
+    [0xea, 'abc'],
+    [4, ''],
+  ]);
+  assert.equal(readProxyHeader(v2('211100110102030405060708' + '03e801bb' + 'ea00036162')).kind, 'malformed');
+  assert.equal(readProxyHeader(v2('2111000e0102030405060708' + '03e801bb' + 'ea00')).kind, 'malformed');
+});
+
+test('a version that is not looked for is what the client says', () => {
+  assert.equal(readProxyHeader(v1('PROXY TCP4 1.2.3.4 5.6.7.8 1000 443'), new Set([1])).kind, 'absent');
+  assert.equal(readProxyHeader(v2('20000000'), new Set([2])).kind, 'absent');
+  assert.equal(readProxyHeader(v2('20000000'), new Set([1])).kind, 'header');
 });

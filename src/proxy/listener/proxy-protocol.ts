@@ -5,6 +5,12 @@ export interface ProxiedAddresses {
   readonly destination: { readonly address: string; readonly port: number };
 }
 
+/** A type-length-value of version 2: `value` is part of the bytes that were read. */
+export interface ProxyTlv {
+  readonly type: number;
+  readonly value: Buffer;
+}
+
 export type ProxyHeader =
   | { readonly kind: 'incomplete' | 'absent' | 'malformed' }
   /** `addresses` is undefined where the sender speaks for itself (LOCAL, UNKNOWN). */
@@ -13,6 +19,7 @@ export type ProxyHeader =
       readonly length: number;
       readonly version: 1 | 2;
       readonly addresses: ProxiedAddresses | undefined;
+      readonly tlvs: readonly ProxyTlv[];
     };
 
 const SIGNATURE = Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]);
@@ -24,10 +31,13 @@ const V2_MAX = 65_535;
 const INCOMPLETE: ProxyHeader = { kind: 'incomplete' };
 const ABSENT: ProxyHeader = { kind: 'absent' };
 const MALFORMED: ProxyHeader = { kind: 'malformed' };
+const NO_TLVS: readonly ProxyTlv[] = [];
 
-export function readProxyHeader(bytes: Buffer): ProxyHeader {
-  if (startsLike(bytes, SIGNATURE)) return bytes.length < 16 ? INCOMPLETE : readV2(bytes);
-  if (startsLike(bytes, PREFIX)) return bytes.length < PREFIX.length ? INCOMPLETE : readV1(bytes);
+/** `unknown`: versions that are not looked for. */
+export function readProxyHeader(bytes: Buffer, unknown?: ReadonlySet<number>): ProxyHeader {
+  if (startsLike(bytes, SIGNATURE) && unknown?.has(2) !== true) return bytes.length < 16 ? INCOMPLETE : readV2(bytes);
+  if (startsLike(bytes, PREFIX) && unknown?.has(1) !== true)
+    return bytes.length < PREFIX.length ? INCOMPLETE : readV1(bytes);
   return ABSENT;
 }
 
@@ -43,7 +53,8 @@ function readV1(bytes: Buffer): ProxyHeader {
   if (end + 2 > V1_MAX) return MALFORMED;
   const length = end + 2;
   const line = bytes.toString('latin1', 0, end);
-  if (/^PROXY UNKNOWN( |$)/.test(line)) return { kind: 'header', length, version: 1, addresses: undefined };
+  if (/^PROXY UNKNOWN( |$)/.test(line))
+    return { kind: 'header', length, version: 1, addresses: undefined, tlvs: NO_TLVS };
   const parts = /^PROXY TCP([46]) (\S+) (\S+) ([0-9]{1,5}) ([0-9]{1,5})$/.exec(line);
   if (parts === null) return MALFORMED;
   const [, family = '', from = '', to = '', fromPort = '', toPort = ''] = parts;
@@ -57,6 +68,7 @@ function readV1(bytes: Buffer): ProxyHeader {
       source: { address: from, port: Number(fromPort) },
       destination: { address: to, port: Number(toPort) },
     },
+    tlvs: NO_TLVS,
   };
 }
 
@@ -67,33 +79,50 @@ function readV2(bytes: Buffer): ProxyHeader {
   if (versionAndCommand >> 4 !== 2 || (versionAndCommand & 15) > 1 || size > V2_MAX) return MALFORMED;
   const length = 16 + size;
   if (bytes.length < length) return INCOMPLETE;
-  const header = (addresses: ProxiedAddresses | undefined): ProxyHeader => ({
-    kind: 'header',
-    length,
-    version: 2,
-    addresses,
-  });
+  // What the sender says of itself is passed over.
+  const header = (addresses: ProxiedAddresses | undefined, tlvsAt = length): ProxyHeader => {
+    const tlvs = readTlvs(bytes.subarray(tlvsAt, length));
+    return tlvs === undefined ? MALFORMED : { kind: 'header', length, version: 2, addresses, tlvs };
+  };
   if ((versionAndCommand & 15) === 0) return header(undefined);
   switch (family) {
     case 0x11: {
       if (size < 12) return MALFORMED;
       const at = (offset: number): string => bytes.subarray(offset, offset + 4).join('.');
-      return header({
-        source: { address: at(16), port: bytes.readUInt16BE(24) },
-        destination: { address: at(20), port: bytes.readUInt16BE(26) },
-      });
+      return header(
+        {
+          source: { address: at(16), port: bytes.readUInt16BE(24) },
+          destination: { address: at(20), port: bytes.readUInt16BE(26) },
+        },
+        28,
+      );
     }
     case 0x21: {
       if (size < 36) return MALFORMED;
-      return header({
-        source: { address: v6At(bytes, 16), port: bytes.readUInt16BE(48) },
-        destination: { address: v6At(bytes, 32), port: bytes.readUInt16BE(50) },
-      });
+      return header(
+        {
+          source: { address: v6At(bytes, 16), port: bytes.readUInt16BE(48) },
+          destination: { address: v6At(bytes, 32), port: bytes.readUInt16BE(50) },
+        },
+        52,
+      );
     }
     default:
       // UNSPEC is the sender's own; Unix sockets and datagrams have no place here.
       return family === 0 ? header(undefined) : MALFORMED;
   }
+}
+
+function readTlvs(bytes: Buffer): readonly ProxyTlv[] | undefined {
+  const tlvs: ProxyTlv[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    if (at + 3 > bytes.length) return undefined;
+    const end = at + 3 + bytes.readUInt16BE(at + 1);
+    if (end > bytes.length) return undefined;
+    tlvs.push({ type: bytes[at] as number, value: bytes.subarray(at + 3, end) });
+    at = end;
+  }
+  return tlvs;
 }
 
 function v6At(bytes: Buffer, offset: number): string {

@@ -2,6 +2,7 @@
 
 import type { Clock, Conn, Logger, Random } from '#base';
 import type { DynamicMetadata, StatStore, StreamRecord } from '#telemetry';
+import type { ProxyTlv } from '../listener/proxy-protocol.ts';
 import type { ClusterManager } from '../upstream/cluster-manager.ts';
 
 /** Facts of one downstream connection that outlive any configuration (design 4). */
@@ -27,6 +28,8 @@ export interface DownstreamConnection {
   filterState: Map<string, FilterStateEntry> | undefined;
   /** Dynamic metadata that network filters wrote; streams begin with it. */
   metadata: DynamicMetadata | undefined;
+  /** Of its PROXY header: what endpoints may be told. */
+  readonly proxyTlvs?: readonly ProxyTlv[] | undefined;
   /** The terminal filter of the newest configuration that still means this connection; undefined = drain. Cheap when nothing changed. */
   terminal(): TerminalFilter | undefined;
   /** Closes the connection: with `details` for the access log. */

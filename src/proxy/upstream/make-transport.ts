@@ -54,11 +54,6 @@ function withProxyHeader(
   if (inner === undefined) throw new ConfigError('proxy.field-required', `${field}.transport_socket`);
   if (inner.configType.case === 'typedConfig' && typeNameOf(inner.configType.value.typeUrl) === PROXY_PROTOCOL)
     throw new ConfigError('proxy.unsupported', `${field}.transport_socket`, 'one PROXY header is enough');
-  if (config.config?.passThroughTlvs !== undefined)
-    services.log.warn('cluster setting has no effect', {
-      field: `${field}.config.pass_through_tlvs`,
-      reason: 'type-length-values of a header that came in are not kept',
-    });
   return new ProxyProtocolTransport(
     makeTransport(inner, cluster, services, `${field}.transport_socket`),
     config.config,

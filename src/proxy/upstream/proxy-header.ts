@@ -1,5 +1,6 @@
 // Writes a PROXY protocol header, version 1 (text) or 2 (binary), for the client that a connection to an endpoint stands for (haproxy.org, proxy-protocol.txt).
 
+import type { ProxyTlv } from '../listener/proxy-protocol.ts';
 import { type IpAddress, parseIp } from '../matcher/cidr.ts';
 
 /** Both ends of the client's own connection. */
@@ -8,6 +9,8 @@ export interface ClientAddresses {
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
+  /** Of the PROXY header that it came with. */
+  readonly proxyTlvs?: readonly ProxyTlv[] | undefined;
 }
 
 const SIGNATURE = Buffer.from([0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a]);
@@ -15,7 +18,11 @@ const UNKNOWN_V1 = Buffer.from('PROXY UNKNOWN\r\n', 'latin1');
 const LOCAL_V2 = Buffer.concat([SIGNATURE, Buffer.from([0x20, 0x00, 0x00, 0x00])]);
 
 /** Without a client, or with one that has no IP address, the proxy speaks for itself: UNKNOWN, or LOCAL. */
-export function writeProxyHeader(version: 1 | 2, client: ClientAddresses | undefined): Buffer {
+export function writeProxyHeader(
+  version: 1 | 2,
+  client: ClientAddresses | undefined,
+  passes: (type: number) => boolean = () => false,
+): Buffer {
   const source = client === undefined ? undefined : parseIp(client.remoteAddress);
   const destination = client === undefined ? undefined : parseIp(client.localAddress);
   if (client === undefined || source === undefined || destination === undefined)
@@ -27,7 +34,8 @@ export function writeProxyHeader(version: 1 | 2, client: ClientAddresses | undef
     const ends = `${text(source)} ${text(destination)} ${client.remotePort} ${client.localPort}`;
     return Buffer.from(`PROXY TCP${v6 ? 6 : 4} ${ends}\r\n`, 'latin1');
   }
-  const size = v6 ? 36 : 12;
+  const tlvs = (client.proxyTlvs ?? []).filter(({ type }) => passes(type));
+  const size = (v6 ? 36 : 12) + tlvs.reduce((sum, { value }) => sum + 3 + value.length, 0);
   const header = Buffer.alloc(16 + size);
   SIGNATURE.copy(header);
   header[12] = 0x21;
@@ -37,7 +45,12 @@ export function writeProxyHeader(version: 1 | 2, client: ClientAddresses | undef
   for (const ip of [source, destination])
     for (const word of v6 ? wordsV6(ip) : [ip.words[3]]) at = header.writeUInt32BE(word >>> 0, at);
   header.writeUInt16BE(client.remotePort, at);
-  header.writeUInt16BE(client.localPort, at + 2);
+  at = header.writeUInt16BE(client.localPort, at + 2);
+  for (const { type, value } of tlvs) {
+    at = header.writeUInt8(type, at);
+    at = header.writeUInt16BE(value.length, at);
+    at += value.copy(header, at);
+  }
   return header;
 }
 

@@ -2,6 +2,7 @@
 
 import type { Conn, ConnHandler } from '#base';
 import type { ProxyProtocolConfig } from '#proto/envoy/config/core/v3/proxy_protocol_pb.ts';
+import { tlvChoice } from '../listener/proxy-protocol-rules.ts';
 import type { Host } from '../cluster/host.ts';
 import { type ClientAddresses, writeProxyHeader } from './proxy-header.ts';
 import type { AskedName } from './server-name.ts';
@@ -10,21 +11,29 @@ import type { ClosableTransport, Transport } from './transport.ts';
 /** ProxyProtocolConfig.Version */
 const V2 = 1;
 
+interface HeaderSettings {
+  readonly version: 1 | 2;
+  /** Type-length-values of a client's own header that go along. */
+  readonly passes: (type: number) => boolean;
+  /** Names the settings. */
+  readonly key: string;
+}
+
 class HeadedTransport implements Transport {
   protected readonly inner: Transport;
+  protected readonly settings: HeaderSettings;
   readonly #header: Uint8Array;
-  readonly #version: 1 | 2;
   readonly #client: ClientAddresses | undefined;
 
-  constructor(inner: Transport, version: 1 | 2, client?: ClientAddresses) {
+  constructor(inner: Transport, settings: HeaderSettings, client?: ClientAddresses) {
     this.inner = inner;
-    this.#version = version;
+    this.settings = settings;
     this.#client = client;
-    this.#header = writeProxyHeader(version, client);
+    this.#header = writeProxyHeader(settings.version, client, settings.passes);
   }
 
   get key(): string {
-    return `proxy${this.#version} ${this.inner.key}`;
+    return `${this.settings.key} ${this.inner.key}`;
   }
   get ready(): boolean {
     return this.inner.ready;
@@ -41,20 +50,20 @@ class HeadedTransport implements Transport {
   }
 
   forName(asked: AskedName): Transport {
-    return new HeadedTransport(this.inner.forName?.(asked) ?? this.inner, this.#version, this.#client);
+    return new HeadedTransport(this.inner.forName?.(asked) ?? this.inner, this.settings, this.#client);
   }
 }
 
 /** Used as it is, it speaks for the proxy itself: health checks, mirrored requests, calls of filters. */
 export class ProxyProtocolTransport extends HeadedTransport implements ClosableTransport {
   readonly #closable: ClosableTransport;
-  readonly #version: 1 | 2;
 
   constructor(inner: ClosableTransport, config: ProxyProtocolConfig | undefined) {
     const version = config?.version === V2 ? 2 : 1;
-    super(inner, version);
+    const tlvs = config?.passThroughTlvs;
+    const key = `proxy${version}${tlvs === undefined ? '' : ` with ${tlvs.matchType} ${tlvs.tlvType.join(',')}`}`;
+    super(inner, { version, passes: tlvChoice(tlvs), key });
     this.#closable = inner;
-    this.#version = version;
   }
 
   get mayRest(): boolean {
@@ -62,7 +71,7 @@ export class ProxyProtocolTransport extends HeadedTransport implements ClosableT
   }
 
   forClient(client: ClientAddresses): Transport {
-    return new HeadedTransport(this.inner, this.#version, client);
+    return new HeadedTransport(this.inner, this.settings, client);
   }
 
   dispose(): void {

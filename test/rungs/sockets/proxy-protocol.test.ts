@@ -30,13 +30,22 @@ async function ask(port: number, pieces: readonly (string | Buffer)[]): Promise<
 }
 
 async function run(t: { after(end: () => void): void }, filters: readonly object[]): Promise<number> {
-  const app = await startApp((request, response) => response.end(String(request.headers['x-forwarded-for'])));
-  const manager = managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' } }], { use_remote_address: true });
+  const app = await startApp((request, response) =>
+    response.end(`${request.headers['x-tlv'] ?? ''} ${String(request.headers['x-forwarded-for'])}`),
+  );
+  t.after(() => app.close());
+  const value = '%DYNAMIC_METADATA(envoy.filters.listener.proxy_protocol:link)%';
+  const route = {
+    match: { prefix: '/' },
+    route: { cluster: 'app' },
+    request_headers_to_add: [{ header: { key: 'x-tlv', value } }],
+  };
+  const manager = managerFilter([route], { use_remote_address: true });
   const proxy = await runProxy(
     [listener('l', [{ filters: [manager] }], { listener_filters: filters })],
     [cluster('app', [app.port])],
   );
-  t.after(() => (proxy.close(), app.close()));
+  t.after(() => proxy.close());
   return proxy.port('l');
 }
 
@@ -56,4 +65,29 @@ test('a connection without a header is closed, or passes where that is allowed',
     await ask(await run(t, [filter({ allow_requests_without_proxy_protocol: true })]), [REQUEST]),
     /200 OK[^]*127\.0\.0\.1$/,
   );
+});
+
+const V2_WITH_TLV = (value: string): Buffer =>
+  Buffer.concat([
+    Buffer.from(`0d0a0d0a000d0a515549540a211100${(15 + value.length / 2).toString(16)}010203040506070803e801bb`, 'hex'),
+    Buffer.from(`ea00${(value.length / 2).toString(16).padStart(2, '0')}${value}`, 'hex'),
+  ]);
+
+test('a version that is disallowed is refused, or is the client’s own bytes where a header may be missing', async (t) => {
+  const v1 = `PROXY TCP4 9.8.7.6 5.6.7.8 1000 443\r\n${REQUEST}`;
+  const v2 = [V2_WITH_TLV('6162'), REQUEST];
+  const onlyV2 = await run(t, [filter({ disallowed_versions: ['V1'] })]);
+  assert.equal(await ask(onlyV2, [v1]), '');
+  assert.match(await ask(onlyV2, v2), /1\.2\.3\.4$/);
+  const onlyV1 = await run(t, [filter({ disallowed_versions: ['V2'], allow_requests_without_proxy_protocol: true })]);
+  assert.match(await ask(onlyV1, [v1]), /9\.8\.7\.6$/);
+  assert.match(await ask(onlyV1, v2), /^HTTP\/1\.1 400/, 'no request begins so');
+  await assert.rejects(run(t, [filter({ disallowed_versions: ['V1', 'V2'] })]), /no version is left/);
+});
+
+test('a type-length-value becomes metadata of the connection, and what is no text in it cannot do harm', async (t) => {
+  const rules = [{ tlv_type: 0xea, on_tlv_present: { key: 'link' } }];
+  const port = await run(t, [filter({ rules })]);
+  assert.match(await ask(port, [V2_WITH_TLV('76706365'), REQUEST]), /vpce 1\.2\.3\.4$/);
+  assert.match(await ask(port, [V2_WITH_TLV('61ffc3a9'), REQUEST]), /200 OK[^]*a!.* 1\.2\.3\.4$/);
 });

@@ -4,6 +4,7 @@ import { Agent, request } from 'node:http';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { readProxyHeader } from '../../../src/proxy/listener/proxy-protocol.ts';
+import { writeProxyHeader } from '../../../src/proxy/upstream/proxy-header.ts';
 import { downstreamTls, secretsOf, upstreamTls } from './mtls-fixture.ts';
 import { cluster, fetchText, listener, managerFilter, runProxy, startApp } from './proxy-fixture.ts';
 import { until } from '../../mesh/until.ts';
@@ -18,13 +19,13 @@ const INBOUND = {
   typed_config: { '@type': `${TYPE}.filters.listener.proxy_protocol.v3.ProxyProtocol` },
 };
 
-function headed(version: 'V1' | 'V2', inner: object = RAW): { transport_socket: object } {
+function headed(version: 'V1' | 'V2', inner: object = RAW, more: object = {}): { transport_socket: object } {
   return {
     transport_socket: {
       name: 'envoy.transport_sockets.upstream_proxy_protocol',
       typed_config: {
         '@type': `${TYPE}.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport`,
-        config: { version },
+        config: { version, ...more },
         transport_socket: inner,
       },
     },
@@ -35,12 +36,13 @@ interface Seen {
   readonly port: number;
   /** One per connection: the source that its header names, "" for the proxy itself. */
   readonly sources: string[];
+  readonly tlvs: string[];
   readonly open: Set<Socket>;
 }
 
 /** Reads the header of each connection, and answers every request behind it. */
 async function startReader(t: TestContext): Promise<Seen> {
-  const seen: Seen = { port: 0, sources: [], open: new Set() };
+  const seen: Seen = { port: 0, sources: [], tlvs: [], open: new Set() };
   const server: Server = createServer((socket) => {
     seen.open.add(socket);
     socket.on('error', () => {}).on('close', () => seen.open.delete(socket));
@@ -55,6 +57,7 @@ async function startReader(t: TestContext): Promise<Seen> {
         if (header.kind !== 'header') return;
         const { addresses } = header;
         seen.sources.push(addresses === undefined ? '' : `${addresses.source.address}:${addresses.source.port}`);
+        for (const { type, value } of header.tlvs) seen.tlvs.push(`${type} ${value.toString()}`);
         held = held.subarray(header.length);
         read = true;
       }
@@ -204,4 +207,30 @@ test('an endpoint that is not there is a failed connection, with TLS behind the 
     assert.equal(answer.status, 503);
     assert.match(answer.body, /delayed connect error: Connection refused/);
   }
+});
+
+test('type-length-values of the client’s own header go on, those that both sides let through', async (t) => {
+  const seen = await startReader(t);
+  const passes = { pass_through_tlvs: { match_type: 'INCLUDE', tlv_type: [0xea, 0xeb] } };
+  const inbound = { ...INBOUND, typed_config: { ...INBOUND.typed_config, ...passes } };
+  const proxy = await runProxy(
+    [listener('l', [{ filters: [toApp] }], { listener_filters: [inbound] })],
+    [
+      cluster(
+        'app',
+        [seen.port],
+        headed('V2', RAW, { pass_through_tlvs: { match_type: 'INCLUDE', tlv_type: [0xea] } }),
+      ),
+    ],
+  );
+  t.after(() => proxy.close());
+  const client = { remoteAddress: '9.8.7.6', remotePort: 1000, localAddress: '5.6.7.8', localPort: 443 };
+  const proxyTlvs = [0xea, 0xeb, 0xec].map((type) => ({ type, value: Buffer.from(`value of ${type}`) }));
+  const socket = connect(proxy.port('l'), '127.0.0.1');
+  t.after(() => socket.destroy());
+  const answer = new Promise((resolve) => socket.once('data', (data) => resolve(data.toString().split('\r\n')[0])));
+  socket.write(writeProxyHeader(2, { ...client, proxyTlvs }, () => true));
+  socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+  assert.equal(await answer, 'HTTP/1.1 200 OK');
+  assert.deepEqual([seen.sources, seen.tlvs], [['9.8.7.6:1000'], ['234 value of 234']]);
 });
