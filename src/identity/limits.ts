@@ -27,6 +27,8 @@ export const ROOT_TTL_MS = 3650 * 24 * 3_600_000;
 export const LEAF_TTL_MIN_MS = 10_000;
 /** Milliseconds for which our own revocation list is good; it is written anew every hour. */
 export const REVOCATION_LIST_TTL_MS = 7 * 24 * 3_600_000;
+/** Bytes of a file with certificates, roots or keys that configuration names; the list of all public authorities has 230 kB. */
+export const SECRET_FILE_BYTES_MAX = 4 << 20;
 /** Milliseconds between learning a plugged-in root and signing below it: agents hear of it within one. */
 export const PLUGGED_SPREAD_MS = 10_000;
 /** Milliseconds that a root which somebody asked for is announced before it signs. */

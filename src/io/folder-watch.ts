@@ -1,6 +1,6 @@
 // Notices every change below a folder: one kernel watch per folder. Node's own recursive watch follows the files
 // themselves on Linux and loses a file that is replaced by rename, which is how careful editors save.
-import { watch as watchFolder } from 'node:fs';
+import { type Stats, watch as watchFolder } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -11,6 +11,7 @@ const SETTLE_MS = 5;
 
 export class FolderWatch {
   readonly #folder: string;
+  readonly #only: readonly string[] | undefined;
   readonly #changed: () => void;
   readonly #poll: NodeJS.Timeout;
   readonly #watches = new Map<string, { readonly identity: string; close(): void }>();
@@ -21,8 +22,18 @@ export class FolderWatch {
   #again = false;
   #closed = false;
 
-  constructor(folder: string, changed: () => void, pollMs = POLL_MS) {
+  constructor(
+    folder: string,
+    changed: () => void,
+    options: {
+      readonly pollMs?: number;
+      /** Names of files in the folder; nothing else is looked at, whatever is beside them. */
+      readonly only?: readonly string[];
+    } = {},
+  ) {
+    const { pollMs = POLL_MS, only } = options;
     this.#folder = folder;
+    this.#only = only;
     this.#changed = changed;
     this.#poll = setInterval(() => void this.#look(), pollMs).unref();
     void this.#look();
@@ -56,7 +67,8 @@ export class FolderWatch {
       if (this.#closed) return;
       const before = this.#fingerprint;
       this.#fingerprint = next;
-      if (before !== undefined && before !== next) this.#changed();
+      // Whoever watches files read them before the first look: what changed in between would be lost.
+      if (before !== next && (before !== undefined || this.#only !== undefined)) this.#changed();
     } while (this.#again);
     this.#looking = false;
   }
@@ -65,7 +77,8 @@ export class FolderWatch {
   async #measure(): Promise<string> {
     const parts: string[] = [];
     const seen = new Set<string>();
-    await this.#measureFolder(this.#folder, parts, seen);
+    if (this.#only === undefined) await this.#measureFolder(this.#folder, parts, seen);
+    else await this.#measureFiles(this.#only, parts, seen);
     for (const [path, watch] of this.#watches) {
       if (seen.has(path)) continue;
       watch.close();
@@ -74,12 +87,18 @@ export class FolderWatch {
     return parts.sort().join('\n');
   }
 
+  async #measureFiles(names: readonly string[], parts: string[], seen: Set<string>): Promise<void> {
+    const folder = await stat(this.#folder).catch(() => undefined);
+    if (folder === undefined) return;
+    this.#arm(this.#folder, identityOf(folder));
+    seen.add(this.#folder);
+    for (const name of names) await measureFile(join(this.#folder, name), parts);
+  }
+
   async #measureFolder(folder: string, parts: string[], seen: Set<string>): Promise<void> {
     let entries;
     try {
-      // A number alone is given to the next folder as soon as it is free.
-      const { ino, birthtimeMs } = await stat(folder);
-      this.#arm(folder, `${ino} ${birthtimeMs}`);
+      this.#arm(folder, identityOf(await stat(folder)));
       entries = await readdir(folder, { withFileTypes: true });
     } catch {
       // It is gone, or was never there.
@@ -89,10 +108,7 @@ export class FolderWatch {
     for (const entry of entries) {
       const path = join(folder, entry.name);
       if (entry.isDirectory()) await this.#measureFolder(path, parts, seen);
-      else if (entry.isFile() || entry.isSymbolicLink()) {
-        const found = await stat(path).catch(() => undefined);
-        if (found !== undefined) parts.push(`${path}|${found.size}|${found.mtimeMs}|${found.ino}`);
-      }
+      else if (entry.isFile() || entry.isSymbolicLink()) await measureFile(path, parts);
     }
   }
 
@@ -115,4 +131,14 @@ export class FolderWatch {
       // Not there yet, or no watch left: the poll looks.
     }
   }
+}
+
+/** A number alone is given to the next folder as soon as it is free. */
+function identityOf({ ino, birthtimeMs }: Stats): string {
+  return `${ino} ${birthtimeMs}`;
+}
+
+async function measureFile(path: string, parts: string[]): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found !== undefined) parts.push(`${path}|${found.size}|${found.mtimeMs}|${found.ino}`);
 }

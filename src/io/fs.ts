@@ -1,14 +1,15 @@
 // Files over node:fs. Writes are atomic (temporary name, sync, rename); watching survives renames.
+import { constants } from 'node:fs';
 import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
-import type { FileStat, Fs } from '#base';
+import type { FileStat, Fs, ReadOptions } from '#base';
 import { FolderWatch } from './folder-watch.ts';
 
 let temporaryCount = 0;
 
 export class SystemFs implements Fs {
-  async readText(path: string): Promise<string | undefined> {
-    return await unlessMissing(readFile(path, 'utf8'));
+  async readText(path: string, options?: ReadOptions): Promise<string | undefined> {
+    return await unlessMissing(options === undefined ? readFile(path, 'utf8') : readRegular(path, options.bytesMax));
   }
 
   async writeText(path: string, text: string, options?: { readonly mode?: number }): Promise<void> {
@@ -53,8 +54,27 @@ export class SystemFs implements Fs {
     return files.map((e) => relative(folder, join(e.parentPath, e.name)).split(sep).join('/')).sort();
   }
 
-  watch(folder: string, changed: () => void): { close(): void } {
-    return new FolderWatch(folder, changed);
+  watch(folder: string, changed: () => void, only?: readonly string[]): { close(): void } {
+    return new FolderWatch(folder, changed, only === undefined ? {} : { only });
+  }
+}
+
+/** What it is, is asked of the file that is open, and its size is not believed: both may change. */
+async function readRegular(path: string, bytesMax: number): Promise<string> {
+  // A pipe that nobody writes to would hold the opening up.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!(await file.stat()).isFile()) throw new Error(`${path} is no regular file`);
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of file.createReadStream({ autoClose: false }) as AsyncIterable<Buffer>) {
+      size += chunk.length;
+      if (size > bytesMax) throw new Error(`${path} has more than ${bytesMax} bytes`);
+      chunks.push(chunk);
+    }
+    return Buffer.concat(chunks).toString('utf8');
+  } finally {
+    await file.close();
   }
 }
 

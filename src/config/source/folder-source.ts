@@ -1,6 +1,6 @@
 // A watched folder of YAML and JSON, laid out as its owner likes, as the source of configuration; `apply` and `delete` write into it.
 
-import type { Clock, Fs, Logger, Timer } from '#base';
+import type { Clock, FileStat, Fs, Logger, Timer } from '#base';
 import { dump } from 'js-yaml';
 import { MAX_FILE_BYTES, MAX_FILES } from '../limits.ts';
 import type { ErrorCode } from '../errors.ts';
@@ -114,7 +114,8 @@ export class FolderSource {
     const present = new Set(paths.slice(0, MAX_FILES));
     const changed: { path: string; size: number; modifiedMs: number }[] = [];
     for (const path of present) {
-      const stat = await fs.stat(`${folder}/${path}`);
+      const stat = await this.#stat(path);
+      if (stat === 'unreadable') continue;
       if (stat === undefined || stat.isDirectory) {
         present.delete(path);
         continue;
@@ -134,6 +135,18 @@ export class FolderSource {
     store.commit();
   }
 
+  /** One link that leads in a circle, or into a folder that is closed to us, must not keep the others from being read. */
+  async #stat(path: string): Promise<FileStat | 'unreadable' | undefined> {
+    const { fs, folder, store } = this.#options;
+    try {
+      return await fs.stat(`${folder}/${path}`);
+    } catch (reason) {
+      this.#known.set(path, { size: 0, modifiedMs: 0, doubtful: true });
+      store.setFile(path, [{ document: 0, line: 1, text: '', complaints: [unreadable(path, reason)] }]);
+      return 'unreadable';
+    }
+  }
+
   async #read(path: string, size: number, modifiedMs: number): Promise<void> {
     const { fs, folder, store, clock, defaultNamespace } = this.#options;
     const former = this.#known.get(path);
@@ -144,7 +157,7 @@ export class FolderSource {
       return;
     }
     try {
-      const text = await fs.readText(`${folder}/${path}`);
+      const text = await fs.readText(`${folder}/${path}`, { bytesMax: MAX_FILE_BYTES });
       if (text === undefined) return;
       this.#known.set(path, known);
       store.setFile(

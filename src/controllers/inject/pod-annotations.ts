@@ -150,6 +150,19 @@ function resourcesOf(read: AnnotationReader, defaults: Resources): Resources {
   };
 }
 
+/** Values of one annotation, aliases resolved: a few lines of them may stand for more than fits into memory, and a ring for no end. */
+const VALUES_MAX = 5000;
+
+function countValues(value: unknown, most: number): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  let count = 1;
+  for (const one of Object.values(value)) {
+    count += countValues(one, most - count);
+    if (count > most) break;
+  }
+  return count;
+}
+
 class AnnotationReader {
   readonly #annotations: Readonly<Record<string, string>>;
   readonly #refuse: (refusal: Refusal) => void;
@@ -201,6 +214,10 @@ class AnnotationReader {
     try {
       const value = load(text, { schema: CORE_SCHEMA });
       if (value === null || value === undefined) return {};
+      if (isTree(value) && countValues(value, VALUES_MAX) > VALUES_MAX) {
+        this.#complain(key, `at most ${VALUES_MAX} values, aliases resolved`, text);
+        return {};
+      }
       if (isTree(value)) return value;
     } catch {
       // Said below.

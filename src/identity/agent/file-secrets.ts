@@ -3,6 +3,7 @@
 import type { Fs, Logger, Result } from '#base';
 import { err } from '#base';
 import { IdentityError } from '../errors.ts';
+import { SECRET_FILE_BYTES_MAX } from '../limits.ts';
 import { readCertificateSecret, readTrustSecret } from '../read-certificate-secret.ts';
 import type { SecretSource, SecretValue } from '../secret-source.ts';
 
@@ -64,11 +65,13 @@ export class FileSecrets implements SecretSource {
   }
 
   #open(name: string): Entry {
-    const folders = new Set(
-      pathsOf(name)
-        .filter((path) => path !== SYSTEM_ROOTS)
-        .map((path) => path.slice(0, Math.max(0, path.lastIndexOf('/'))) || '.'),
-    );
+    const folders = new Map<string, string[]>();
+    for (const path of pathsOf(name)) {
+      if (path === SYSTEM_ROOTS) continue;
+      const slash = path.lastIndexOf('/');
+      const folder = slash < 0 ? '.' : path.slice(0, slash) || '/';
+      folders.set(folder, [...(folders.get(folder) ?? []), path.slice(slash + 1)]);
+    }
     let turn = Promise.resolve();
     const reload = (): void => {
       // One after the other: an older read must not overwrite a newer one.
@@ -78,7 +81,8 @@ export class FileSecrets implements SecretSource {
     };
     const entry: Entry = {
       subscribers: new Set(),
-      watches: [...folders].map((folder) => this.#fs.watch(folder, reload)),
+      // Whoever writes configuration names the files: what lies beside and below them is not looked through.
+      watches: [...folders].map(([folder, names]) => this.#fs.watch(folder, reload, names)),
       value: undefined,
     };
     this.#entries.set(name, entry);
@@ -107,7 +111,8 @@ async function readFiles(fs: Fs, name: string): Promise<Result<SecretValue, Iden
   const paths = pathsOf(name);
   const texts: string[] = [];
   for (const path of paths) {
-    const text = path === SYSTEM_ROOTS ? await readSystemRoots(fs) : await fs.readText(path);
+    const text = path === SYSTEM_ROOTS ? await readSystemRoots(fs) : await readNamed(fs, path);
+    if (text instanceof Error) return err(new IdentityError('secret_not_found', text.message));
     if (text === undefined) return err(new IdentityError('secret_not_found', path));
     texts.push(text);
   }
@@ -116,6 +121,15 @@ async function readFiles(fs: Fs, name: string): Promise<Result<SecretValue, Iden
     return readCertificateSecret(first, second);
   if (name.startsWith('file-root:') && first !== undefined) return readTrustSecret(first, second ?? '');
   return err(new IdentityError('secret_not_found', `${name} is neither file-cert:CHAIN~KEY nor file-root:ROOTS`));
+}
+
+/** Whoever writes configuration names it: it may be a pipe, a device, or a folder. */
+async function readNamed(fs: Fs, path: string): Promise<string | undefined | Error> {
+  try {
+    return await fs.readText(path, { bytesMax: SECRET_FILE_BYTES_MAX });
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 /** A name that means no files has none: watching for it would walk the working folder for ever. */

@@ -19,7 +19,7 @@ interface Watched {
 async function watched(t: { after(run: () => void): void }): Promise<Watched> {
   const folder = mkdtempSync(join(tmpdir(), 'topsail-watch-'));
   let notices = 0;
-  const watch = new FolderWatch(folder, () => (notices += 1), NO_LOOK_MS);
+  const watch = new FolderWatch(folder, () => (notices += 1), { pollMs: NO_LOOK_MS });
   t.after(() => {
     watch.close();
     rmSync(folder, { recursive: true, force: true });
