@@ -7,6 +7,8 @@ import process from 'node:process';
 import { imageArchive, type OciImage, parseImageName } from '#controllers';
 import { findEnvoy } from './find-envoy.ts';
 import { buildImages, ImageError } from './image-files.ts';
+import { presentContext } from './kube-access.ts';
+import { chooseCluster, loadCommand, localClusters } from './load-image.ts';
 import { VERSION } from './version.ts';
 
 const NO_ENVOY_HERE =
@@ -65,7 +67,7 @@ function save(name: string, image: OciImage, folder: string): string {
   return path;
 }
 
-/** containerd by its socket; else the first of kind, k3d and minikube that is installed and has a cluster. */
+/** containerd by its socket; else kind, k3d or minikube. */
 function load(name: string, path: string, socket: unknown): void {
   if (typeof socket === 'string') {
     execFileSync('ctr', ['-a', resolve(socket), '-n', 'k8s.io', 'images', 'import', '--local', path], {
@@ -73,20 +75,15 @@ function load(name: string, path: string, socket: unknown): void {
     });
     return say(`${name} loaded into containerd`);
   }
-  const ways: readonly (readonly [string, readonly string[], readonly string[]])[] = [
-    ['kind', ['get', 'clusters'], ['load', 'image-archive', path]],
-    ['k3d', ['cluster', 'list', '--no-headers'], ['image', 'import', path]],
-    ['minikube', ['status'], ['image', 'load', path]],
-  ];
-  for (const [tool, ask, args] of ways) {
-    const found = spawnSync(tool, ask, { encoding: 'utf8' });
-    if (found.status !== 0 || found.stdout.trim() === '') continue;
-    execFileSync(tool, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-    return say(`${name} loaded with ${tool}`);
-  }
-  throw new ImageError(
-    'Found no cluster to load into: kind, k3d and minikube have none. Name containerd\'s socket with --containerd, or use "topsail images push --hub HOST/PATH".',
-  );
+  const ask = (tool: string, args: readonly string[]): string | undefined => {
+    const asked = spawnSync(tool, args, { encoding: 'utf8' });
+    return asked.status === 0 ? asked.stdout : undefined;
+  };
+  const chosen = chooseCluster(localClusters(ask), presentContext());
+  if ('problem' in chosen) throw new ImageError(chosen.problem);
+  const { tool, name: cluster } = chosen.cluster;
+  execFileSync(tool, loadCommand(chosen.cluster, path), { stdio: ['ignore', 'ignore', 'inherit'] });
+  say(`${name} loaded with ${tool} into ${cluster}`);
 }
 
 function megabytes(image: OciImage): number {

@@ -18,9 +18,7 @@ export function findKubeAccess(
     const inside = inClusterAccess(process.env, readOr(NAMESPACE_FILE, 'istio-system').trim());
     if (inside !== undefined) return inside;
   }
-  const path = resolve(
-    named === undefined || named === '' ? join(homedir(), '.kube', 'config') : (named.split(':')[0] as string),
-  );
+  const path = kubeconfigPath(named);
   let value: unknown;
   try {
     value = load(readFileSync(path, 'utf8'));
@@ -30,6 +28,24 @@ export function findKubeAccess(
   const read = readKubeconfig(value, dirname(path), given.context);
   if (!read.ok) throw new KubeError('kubeconfig_unusable', `${path}: ${read.error.message}`);
   return read.value;
+}
+
+/** What kubectl means by itself; '' when there is no kubeconfig. */
+export function presentContext(): string {
+  try {
+    const { 'current-context': context } = load(readFileSync(kubeconfigPath(process.env['KUBECONFIG']), 'utf8')) as {
+      readonly 'current-context'?: string;
+    };
+    return context ?? '';
+  } catch {
+    return '';
+  }
+}
+
+function kubeconfigPath(named: string | undefined): string {
+  return resolve(
+    named === undefined || named === '' ? join(homedir(), '.kube', 'config') : (named.split(':')[0] as string),
+  );
 }
 
 export function makeKubeClient(
