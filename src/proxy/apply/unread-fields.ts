@@ -112,7 +112,6 @@ export const UNREAD = {
     told: {
       virtualClusters: STATISTICS,
       retryPolicyTypedConfig: 'give retry_policy',
-      includeIsTimeoutRetryHeader: 'no such header is written',
     },
   },
   RouteAction: {

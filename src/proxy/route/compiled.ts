@@ -40,6 +40,8 @@ export interface CompiledRoute {
   /** x-envoy-attempt-count to the upstream, to the client. */
   readonly attemptCountInRequest: boolean;
   readonly attemptCountInResponse: boolean;
+  /** x-envoy-is-timeout-retry to the upstream. */
+  readonly timeoutRetryInRequest: boolean;
 }
 
 export interface PathRule {

@@ -141,6 +141,7 @@ function redirectChoice(virtualHost: string): RouteChoice {
     virtualHostRateLimits: [],
     attemptCountInRequest: false,
     attemptCountInResponse: false,
+    timeoutRetryInRequest: false,
   };
   return new Choice(
     {
@@ -221,6 +222,7 @@ class RouteCompiler {
       virtualHostRateLimits: includeHost ? this.#host.rateLimits : [],
       attemptCountInRequest: this.#host.includeRequestAttemptCount,
       attemptCountInResponse: this.#host.includeAttemptCountInResponse,
+      timeoutRetryInRequest: this.#host.includeIsTimeoutRetryHeader,
     });
   }
 

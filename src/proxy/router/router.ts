@@ -282,7 +282,7 @@ export class Router implements StreamRouter {
     attempt.abandon();
     this.#attempt = undefined;
     if (!this.#responseStarted && retriesOnTimeout(this.#timeouts.retry) && this.#mayRetry(attempt))
-      return this.#retry(undefined);
+      return this.#retry(undefined, true);
     this.#timeOut(rescue('per-try-timeout'));
   }
 
@@ -291,7 +291,7 @@ export class Router implements StreamRouter {
     attempt.timedOut = true;
     if (!hedges(this.#timeouts.retry, this.head) || !this.#mayRetry(attempt)) return;
     (this.#late ??= []).push(attempt);
-    this.#retry(undefined);
+    this.#retry(undefined, true);
   }
 
   #isLate(attempt: UpstreamAttempt): boolean {
@@ -346,7 +346,7 @@ export class Router implements StreamRouter {
       this.stream.reset(RESCUES['per-try-idle-timeout'].details);
       return;
     }
-    if (retriesOnTimeout(this.#timeouts.retry) && this.#mayRetry(attempt)) return this.#retry(undefined);
+    if (retriesOnTimeout(this.#timeouts.retry) && this.#mayRetry(attempt)) return this.#retry(undefined, true);
     this.stream.record.attempts = this.#attempts;
     this.stream.reply(rescue('per-try-idle-timeout'));
   }
@@ -407,11 +407,8 @@ export class Router implements StreamRouter {
 
   #pool(host: Host): HttpPool {
     const target = this.#target as ForwardTarget;
-    if (
-      this.head.method === 'CONNECT' &&
-      this.head.protocol === '' &&
-      target.upgrades.get('connect')?.terminateConnect === true
-    )
+    const { method, protocol } = this.head;
+    if (method === 'CONNECT' && protocol === '' && target.upgrades.get('connect')?.terminateConnect === true)
       return this.cluster.tunnels(host, target.priority, this.stream.connection, this.head);
     return this.cluster.pool(host, target.priority, this.head.version === '2', this.stream.connection, this.head);
   }
@@ -433,8 +430,9 @@ export class Router implements StreamRouter {
     return true;
   }
 
-  #retry(response: ResponseHead | undefined): void {
-    const cluster = this.cluster;
+  #retry(response: ResponseHead | undefined, late = false): void {
+    const { cluster, head } = this;
+    if (this.#choice?.route.timeoutRetryInRequest === true) head.headers.put('x-envoy-is-timeout-retry', String(late));
     const policy = this.#timeouts.retry as NonNullable<ForwardTarget['retry']>;
     this.#retriesLeft--;
     cluster.stats.inc(CLUSTER.upstream_rq_retry);

@@ -1,0 +1,40 @@
+// Retries that say whether their predecessor took too long (include_is_timeout_retry_header).
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { cluster, fetchText, listener, managerFilter, runProxy, startApp } from './proxy-fixture.ts';
+
+const ROUTE = {
+  match: { prefix: '/' },
+  route: {
+    cluster: 'app',
+    timeout: '0s',
+    retry_policy: { retry_on: 'reset,gateway-error', num_retries: 50, per_try_timeout: '1s' },
+  },
+};
+
+test('a retry tells whether the attempt before it took too long', async (t) => {
+  const heard: Record<string, (string | undefined)[]> = {};
+  const app = await startApp((request, response) => {
+    const seen = (heard[request.url ?? ''] ??= []);
+    seen.push(request.headers['x-envoy-is-timeout-retry'] as string | undefined);
+    if (seen.length > 1) response.end('fine');
+    else if (request.url === '/reset') request.socket.destroy();
+  });
+  const hosts = (more: object): object => ({
+    route_config: { name: 'r', virtual_hosts: [{ name: 'v', domains: ['*'], routes: [ROUTE], ...more }] },
+  });
+  const proxy = await runProxy(
+    [
+      listener('tells', [{ filters: [managerFilter([], hosts({ include_is_timeout_retry_header: true }))] }]),
+      listener('silent', [{ filters: [managerFilter([], hosts({}))] }]),
+    ],
+    [cluster('app', [app.port])],
+  );
+  t.after(() => (proxy.close(), app.close()));
+  // First on a new connection: what meets the end of a resting one is sent again without a word.
+  for (const path of ['/reset', '/late']) assert.equal((await fetchText(proxy.port('tells'), path)).body, 'fine');
+  assert.equal((await fetchText(proxy.port('silent'), '/quiet')).body, 'fine');
+  assert.deepEqual([heard['/late']?.[0], heard['/late']?.at(-1)], [undefined, 'true']);
+  assert.deepEqual(heard['/reset']?.slice(0, 2), [undefined, 'false']);
+  assert.equal(heard['/quiet']?.at(-1), undefined);
+});
