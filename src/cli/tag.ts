@@ -60,12 +60,7 @@ export async function tagList(context: CliContext, options: TagOptions): Promise
   if (!namespaces.ok) throw new CliError(namespaces.error.message);
   const rows = tags.map(({ metadata: { labels = {} } }) => {
     const tag = labels[TAG_LABEL] ?? '';
-    const users = namespaces.value.filter(
-      ({ metadata }) =>
-        metadata.labels?.[REVISION_LABEL] === tag ||
-        (tag === 'default' && metadata.labels?.['istio-injection'] === 'enabled'),
-    );
-    return { tag, revision: labels[REVISION_LABEL] ?? '', namespaces: users.map(({ metadata }) => metadata.name) };
+    return { tag, revision: labels[REVISION_LABEL] ?? '', namespaces: usersOf(tag, namespaces.value) };
   });
   if (options.output === 'json') context.out(`${JSON.stringify(rows, undefined, 2)}\n`);
   else
@@ -84,8 +79,8 @@ export async function tagRemove(context: CliContext, tag: string, options: TagOp
   const client = await open(context, options);
   const found = (await hooks(client)).find((one) => one.metadata.labels?.[TAG_LABEL] === tag);
   if (found === undefined) throw new CliError(`There is no tag "${tag}". "topsail tag list" shows them.`);
-  const namespaces = await client.list(RESOURCES.namespaces, { labelSelector: `${REVISION_LABEL}=${tag}` });
-  const users = namespaces.ok ? namespaces.value.map(({ metadata }) => metadata.name) : [];
+  const namespaces = await client.list(RESOURCES.namespaces);
+  const users = namespaces.ok ? usersOf(tag, namespaces.value) : [];
   if (users.length > 0 && options.skipConfirmation !== true)
     throw new CliError(
       `Namespaces still use tag "${tag}": ${users.join(', ')}. New pods there would get no proxy. Label them anew first, or say -y.`,
@@ -94,6 +89,12 @@ export async function tagRemove(context: CliContext, tag: string, options: TagOp
   if (!gone.ok) throw new CliError(gone.error.message);
   context.out(`Revision tag ${tag} removed\n`);
   return 0;
+}
+
+function usersOf(tag: string, namespaces: readonly KubeObject[]): readonly string[] {
+  return namespaces.flatMap(({ metadata: { name, labels = {} } }) =>
+    labels[REVISION_LABEL] === tag || (tag === 'default' && labels['istio-injection'] === 'enabled') ? name : [],
+  );
 }
 
 function tagObject(tag: string, options: TagOptions): KubeObject {

@@ -68,6 +68,9 @@ const test: KubeTest = {
       mustTopsail(cluster, ['tag', 'set', 'prod', '--revision', 'topsail']);
       assert.match(mustTopsail(cluster, ['tag', 'list']).out, /prod\s+topsail/);
       assert.match(mustTopsail(cluster, ['revision', 'list']).out, /topsail\s+istio-system\s+1\/1\s+prod/);
+      assert.match(mustTopsail(cluster, ['revision', 'describe', 'topsail']).out, /Ready: +1\/1\nTags: +prod\n/);
+      mustTopsail(cluster, ['tag', 'remove', 'prod', '-y']);
+      assert.doesNotMatch(mustTopsail(cluster, ['tag', 'list']).out, /prod/);
     });
     await step('uninstall --purge leaves the foreign one byte for byte', () => {
       mustTopsail(cluster, ['uninstall', '--purge', '--delete-data', '-y']);
