@@ -1,5 +1,5 @@
 // From places to shapes: the path of a link through its points, a point on it, and the view that shows everything.
-import type { GraphLayout, Point } from './layout.ts';
+import type { GraphLayout, Place, Point } from './layout.ts';
 
 export interface View {
   readonly x: number;
@@ -13,6 +13,8 @@ const SCALE_MAX = 2.5;
 const FIT_SCALE_MAX = 1.35;
 /** Below it the words of a node are too small. */
 const READABLE_SCALE = 0.8;
+/** Pixels that stay free around what is brought into view. */
+const SHOWN_MARGIN = 24;
 
 /** An SVG path: a smooth line through the points that starts, passes and ends level, as layers stand side by side. */
 export function smoothPath(points: readonly Point[]): string {
@@ -71,6 +73,19 @@ export function readableView(
       ? (room - length * scale) / 2
       : Math.min(0, Math.max(room - length * scale, room / 2 - middle * scale));
   return { scale, x: placed(at.x, layout.width, width), y: placed(at.y, layout.height, height) };
+}
+
+/** Moved by as little as shows `place` whole, or its middle where the room is too small; the same object where it is shown. */
+export function shownView(view: View, place: Place, width: number, height: number): View {
+  const x = view.x + shift(place.x * view.scale + view.x, (place.width * view.scale) / 2, width);
+  const y = view.y + shift(place.y * view.scale + view.y, (place.height * view.scale) / 2, height);
+  return x === view.x && y === view.y ? view : { ...view, x, y };
+}
+
+function shift(middle: number, half: number, room: number): number {
+  const around = half + SHOWN_MARGIN;
+  if (2 * around > room) return room / 2 - middle;
+  return Math.max(0, around - middle) + Math.min(0, room - around - middle);
 }
 
 /** Zooms so that what lies under the pointer stays there. */

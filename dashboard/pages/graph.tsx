@@ -2,7 +2,7 @@
 import { type ReactNode, useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { clockText } from '../core/format.ts';
 import { parseFind } from '../core/find-expression.ts';
-import { fitView, middleOf, readableView, type View, zoomAt } from '../core/geometry.ts';
+import { fitView, middleOf, readableView, shownView, type View, zoomAt } from '../core/geometry.ts';
 import { knownWorkloads } from '../core/golden-rows.ts';
 import { buildGraph, type GraphModel, type Level } from '../core/graph-model.ts';
 import { useStatus } from '../store/api.ts';
@@ -241,11 +241,18 @@ function Canvas({ waiting, ...props }: CanvasProps): ReactNode {
   useEffect(() => {
     if (fitted.current !== layout) touched.current = false;
     fitted.current = layout;
-    if (!touched.current) fit();
-    const observer = new ResizeObserver(() => touched.current || fit());
-    observer.observe(holder.current as HTMLDivElement);
+    const at = holder.current as HTMLDivElement;
+    const place = layout?.nodes[chosen];
+    // A view of the reader's own stays, but the panel must not cover what was chosen.
+    const arrange = (): void => {
+      if (!touched.current) fit();
+      else if (place !== undefined) setView((before) => shownView(before, place, at.clientWidth, at.clientHeight));
+    };
+    arrange();
+    const observer = new ResizeObserver(arrange);
+    observer.observe(at);
     return () => observer.disconnect();
-  }, [fit, layout]);
+  }, [fit, layout, chosen]);
   const move = useCallback((change: (view: View) => View) => {
     touched.current = true;
     setView(change);

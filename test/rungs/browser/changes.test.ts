@@ -184,6 +184,10 @@ test('a narrow page loses nothing beyond its edge', async () => {
     await page.waitForTimeout(1_000);
     const beyond = (await page.evaluate('document.documentElement.scrollWidth - innerWidth')) as number;
     if (beyond > 1) wide.push(`${path} by ${beyond} px`);
+    const spare = (await page.evaluate(
+      "(() => { const rail = document.querySelector('.rail'); const last = rail.querySelector('nav').getBoundingClientRect(); return rail.getBoundingClientRect().bottom - last.bottom; })()",
+    )) as number;
+    if (spare > 40) wide.push(`${path}: ${spare} px below the navigation`);
   }
   assert.deepEqual(wide, []);
   await finish('narrow');
