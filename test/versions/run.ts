@@ -6,57 +6,28 @@
 // is not here, else what was here a hundred commits ago. FOLDER: a clone that has its bundle already (npm run bundle).
 // Scenarios are files of test/scenarios without .test.ts; without names, those that need nothing but processes.
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { otherVersion } from './other-version.ts';
 
 const root = join(import.meta.dirname, '../..');
 const SCENARIOS = ['seed-files', 'security-matrix', 'trust'];
-const COMMITS_AGO = 100;
 const { values, positionals: named } = parseArgs({
   allowPositionals: true,
   options: { ref: { type: 'string' }, folder: { type: 'string' } },
 });
-const other = join(
-  values.folder === undefined ? cloned(values.ref ?? otherVersion()) : resolve(values.folder),
-  'dist/topsail.js',
-);
+const folder = values.folder === undefined ? otherVersion(values.ref) : resolve(values.folder);
+const other = join(folder, 'dist/topsail.js');
 const own = process.env['TOPSAIL_ENTRY'] ?? join(root, 'dist/topsail.js');
-for (const entry of [other, own]) if (!existsSync(entry)) stop(`${entry} is not there: npm run bundle makes it`);
-
-function stop(reason: string): never {
-  process.stderr.write(`${reason}\n`);
-  process.exit(1);
-}
-
-function git(...args: readonly string[]): string {
-  const { status, stdout, stderr } = spawnSync('git', [...args], { cwd: root, encoding: 'utf8' });
-  if (status !== 0) stop(`git ${args.join(' ')}: ${stderr.trim()}`);
-  return stdout.trim();
-}
-
-function otherVersion(): string {
-  const [tag] = git('tag', '--list', 'v*', '--no-contains', 'HEAD', '--sort=-version:refname').split('\n');
-  return tag === undefined || tag === '' ? `HEAD~${COMMITS_AGO}` : tag;
-}
-
-/** A folder of that version with its bundle. */
-function cloned(ref: string): string {
-  const commit = git('rev-parse', '--verify', `${ref}^{commit}`);
-  const folder = join(root, '.cache/versions', commit.slice(0, 12));
-  if (existsSync(join(folder, 'dist/topsail.js'))) return folder;
-  process.stdout.write(`${ref} is cloned and bundled in ${folder}\n`);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(dirname(folder), { recursive: true });
-  git('clone', '--quiet', '--no-checkout', root, folder);
-  git('-C', folder, 'checkout', '--quiet', '--detach', commit);
-  const made = spawnSync(process.execPath, ['tools/run.js', 'bundle'], { cwd: folder, stdio: 'inherit' });
-  if (made.status !== 0) stop(`${ref} could not be bundled`);
-  return folder;
-}
+for (const entry of [other, own])
+  if (!existsSync(entry)) {
+    process.stderr.write(`${entry} is not there: npm run bundle makes it\n`);
+    process.exit(1);
+  }
 
 /** One program that is both versions: the control plane's where it is asked to be that. */
 function dispatcher(path: string, control: string, proxies: string): void {
