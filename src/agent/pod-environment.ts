@@ -8,6 +8,8 @@ export interface PodEnvironment {
   readonly namespace: string;
   readonly serviceAccount: string;
   readonly ip: string;
+  /** `ip`, and those of the other family. */
+  readonly addresses: readonly string[];
   readonly trustDomain: string;
   /** The DNS domain of services. */
   readonly domain: string;
@@ -36,6 +38,8 @@ export interface RootFiles {
 export interface PodFiles {
   readonly labels: string;
   readonly annotations?: string;
+  /** Of the pod's interfaces. */
+  readonly addresses?: readonly string[];
   /** `--domain`: the DNS domain of the pod's namespace. */
   readonly domain?: string;
 }
@@ -56,8 +60,11 @@ export function readPodEnvironment(
   const discovery = readAddress(discoveryAddress);
   if (discovery === undefined)
     return `the control plane's address is "${discoveryAddress}" (discoveryAddress in $PROXY_CONFIG, else $CA_ADDR), expected HOST:PORT.`;
+  const ip = text('INSTANCE_IP');
+  const addresses = [ip, ...(files.addresses ?? []).filter((one) => one.includes(':') !== ip.includes(':'))];
   const metadata = podMetadata({
     env,
+    addresses,
     labels: parseDownwardApi(files.labels),
     annotations: parseDownwardApi(files.annotations ?? ''),
     proxyConfig,
@@ -68,7 +75,8 @@ export function readPodEnvironment(
     name: text('POD_NAME'),
     namespace: text('POD_NAMESPACE'),
     serviceAccount: text('SERVICE_ACCOUNT', 'default'),
-    ip: text('INSTANCE_IP'),
+    ip,
+    addresses,
     trustDomain: text('TRUST_DOMAIN') || 'cluster.local',
     domain: /^[^.]+\.svc\.(.+)$/.exec(files.domain ?? '')?.[1] ?? 'cluster.local',
     clusterId: metadata.CLUSTER_ID,

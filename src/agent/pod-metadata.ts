@@ -22,6 +22,8 @@ const PROXY_CONFIG_DEFAULTS = {
 const NOT_TOLD: ReadonlySet<string> = new Set(['ENABLE_HBONE']);
 
 export interface PodFacts {
+  /** The first is the one that Kubernetes calls the pod's. */
+  readonly addresses: readonly string[];
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
@@ -30,7 +32,14 @@ export interface PodFacts {
   readonly discoveryAddress: string;
 }
 
-export function podMetadata({ env, labels, annotations, proxyConfig, discoveryAddress }: PodFacts): NodeMetadata {
+export function podMetadata({
+  env,
+  addresses,
+  labels,
+  annotations,
+  proxyConfig,
+  discoveryAddress,
+}: PodFacts): NodeMetadata {
   const text = (name: string): string => env[name] ?? '';
   const meta = (name: string): string => text(`ISTIO_META_${name}`);
   const mode = meta('INTERCEPTION_MODE');
@@ -45,7 +54,7 @@ export function podMetadata({ env, labels, annotations, proxyConfig, discoveryAd
     CLUSTER_ID: meta('CLUSTER_ID') || 'Kubernetes',
     MESH_ID: meta('MESH_ID') || 'cluster.local',
     ISTIO_VERSION,
-    INSTANCE_IPS: text('INSTANCE_IP'),
+    INSTANCE_IPS: addresses.join(','),
     INTERCEPTION_MODE: mode === 'NONE' || mode === 'TPROXY' ? mode : 'REDIRECT',
     ENVOY_STATUS_PORT: HEALTH_PORT,
     ENVOY_PROMETHEUS_PORT: METRICS_PORT,

@@ -16,6 +16,8 @@ export interface CapturePlan {
   readonly excludeInterfaces: readonly string[];
   /** Interfaces of virtual machines in the pod: what comes from them counts as outbound. */
   readonly virtualInterfaces: readonly string[];
+  /** Inbound by TPROXY: the application sees its clients' addresses. */
+  readonly transparent?: true;
   /** Port of the DNS proxy; undefined leaves DNS alone. */
   readonly dnsPort?: number;
 }

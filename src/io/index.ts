@@ -16,6 +16,7 @@ export * from './hand-over.ts';
 export { type DescriptorHandle } from './netns-sockets.ts';
 export { type NamespaceDescriptors, NamespaceNet, type NamespaceParts } from './netns-net.ts';
 export { enterNetworkNamespace } from './enter-netns.ts';
+export { addLoopbackAddress, deliverMarked } from './route-netlink.ts';
 export { askResolver } from './dns-client.ts';
 export { serveDnsUdp } from './dns-server.ts';
 export * from './random.ts';

@@ -11,6 +11,8 @@ import { HoldingNet } from './holding-net.ts';
 import { RuleGuard } from './rule-guard.ts';
 import type { ThreadNet } from './thread-net.ts';
 
+const LOOPBACK = '127.0.0.1';
+
 /** No machine's (RFC 5737): the rules make our own DNS answer there. */
 const ANYBODYS_DNS = { address: '192.0.2.53', port: 53 };
 
@@ -72,7 +74,11 @@ export async function startAgentCapture(options: {
     app: net,
     names: (home, domain) => new MeshNames(home, domain),
     serveDns: async (parts) => {
-      dns = await serveDns({ ...parts, log: options.log, namespace: { dns: await namespace.openDns(), net } });
+      dns = await serveDns({
+        ...parts,
+        log: options.log,
+        namespace: { dns: [await namespace.openDns()], hosts: [LOOPBACK], net },
+      });
     },
     endDns: async () => {
       await dns?.close();

@@ -1,5 +1,5 @@
 // `topsail agent`: the agent of a pod with the proxy in this very process (design 15), as injection or a gateway's Deployment starts it.
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import process from 'node:process';
@@ -25,6 +25,7 @@ import {
 } from '#base';
 import { PODINFO_FOLDER, ROOT_CERT_FOLDER, STATUS_PORT, TOKEN_FOLDER, METRICS_PORT } from '#controllers';
 import { callHttp, createLogger, serveAdminHttp, SystemClock, SystemNet, SystemRandom } from '#io';
+import { allAddresses, ownAddresses } from './own-addresses.ts';
 import { connectIdentity } from './agent-identity.ts';
 import { type AgentProxy, type AgentProxyOptions, startAgentProxy } from './agent-proxy.ts';
 import { askApp, readAppProbers } from './app-probers.ts';
@@ -37,7 +38,7 @@ import { onShutdown } from './supervised.ts';
 import { trimHeap } from './trim-heap.ts';
 import { VERSION } from './version.ts';
 
-const ALL_ADDRESSES = '0.0.0.0';
+const LOOPBACK6 = '::1';
 const LOOPBACK = '127.0.0.1';
 const ADMIN_PORT = 15000;
 /** What is open may end by itself: Istio's terminationDrainDuration. */
@@ -53,6 +54,7 @@ export async function runPodAgent(role: string, flags: Flags): Promise<number> {
     labels: readText(`${PODINFO_FOLDER}/labels`),
     annotations: readText(`${PODINFO_FOLDER}/annotations`),
     domain: String(flags['domain'] ?? ''),
+    addresses: ownAddresses(),
   });
   if (typeof pod === 'string') {
     process.stderr.write(`error: ${pod}\n`);
@@ -88,11 +90,15 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
     () => proxy,
   );
   // Loopback's listeners know the commands that end or drain; what the pod's address shows does not.
+  const all = allAddresses();
+  const loopbacks = loopbacksOf(pod);
   const servers = await Promise.all([
-    serveAdminHttp({ host: pod.ip, port: pod.statusPort }, status, failed),
-    serveAdminHttp({ host: LOOPBACK, port: pod.statusPort }, local(status), failed),
-    serveAdminHttp({ host: ALL_ADDRESSES, port: STATUS_PORT }, status, failed),
-    serveAdminHttp({ host: ALL_ADDRESSES, port: METRICS_PORT }, status, failed),
+    ...pod.addresses
+      .filter((host) => !loopbacks.includes(host))
+      .map((host) => serveAdminHttp({ host, port: pod.statusPort }, status, failed)),
+    ...loopbacks.map((host) => serveAdminHttp({ host, port: pod.statusPort }, local(status), failed)),
+    serveAdminHttp({ host: all, port: STATUS_PORT }, status, failed),
+    serveAdminHttp({ host: all, port: METRICS_PORT }, status, failed),
   ]);
   const tokens = new PodTokens({
     clock,
@@ -205,13 +211,23 @@ async function servePodDns(
   parts: { readonly clock: Clock; readonly random: Random; readonly log: Logger; readonly net: Net },
 ): Promise<{ readonly names: MeshNames; close(): void }> {
   const names = new MeshNames(pod.namespace, pod.domain);
-  const socket = createSocket('udp4');
-  await new Promise<void>((resolve, reject) => {
-    socket.once('error', reject);
-    socket.bind(CAPTURE_PORTS.dns, LOOPBACK, resolve);
-  });
-  const server = await serveDns({ ...parts, names, namespace: { dns: socket, net: parts.net } });
+  const hosts = loopbacksOf(pod);
+  const dns = await Promise.all(hosts.map(bindDns));
+  const server = await serveDns({ ...parts, names, namespace: { dns, hosts, net: parts.net } });
   return { names, close: () => server.close() };
+}
+
+function bindDns(host: string): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(host === LOOPBACK6 ? 'udp6' : 'udp4');
+    socket.once('error', reject);
+    socket.bind(CAPTURE_PORTS.dns, host, () => resolve(socket));
+  });
+}
+
+/** Capture redirects to the loopback address of the same family. */
+function loopbacksOf({ addresses }: PodEnvironment): readonly string[] {
+  return addresses.some((one) => one.includes(':')) ? [LOOPBACK, LOOPBACK6] : [LOOPBACK];
 }
 
 const QUIT_NOW = 'asked to quit';

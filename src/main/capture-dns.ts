@@ -10,7 +10,7 @@ import {
   type ResolvConf,
   readResolvConf,
 } from '#agent';
-import type { Clock, Logger, Net, Random } from '#base';
+import type { Clock, Conn, Logger, Net, Random } from '#base';
 import { askResolver, serveDnsUdp } from '#io';
 
 const RESOLV_CONF = '/etc/resolv.conf';
@@ -22,7 +22,12 @@ export interface CaptureDnsOptions {
   readonly random: Random;
   readonly log: Logger;
   readonly names: MeshNames;
-  readonly namespace: { readonly dns: Socket; readonly net: Pick<Net, 'listen'> };
+  readonly namespace: {
+    /** Bound to the DNS proxy's port, one for each of `hosts`. */
+    readonly dns: readonly Socket[];
+    readonly hosts: readonly string[];
+    readonly net: Pick<Net, 'listen'>;
+  };
 }
 
 export async function serveDns(options: CaptureDnsOptions): Promise<{ close(): Promise<void> }> {
@@ -36,20 +41,23 @@ export async function serveDns(options: CaptureDnsOptions): Promise<{ close(): P
     hostResolvers: hostResolvers(clock),
     transport: { ask: askResolver },
   });
-  const udp = serveDnsUdp(namespace.dns, (query) => proxy.answer(query, 'udp'));
+  const udp = namespace.dns.map((socket) => serveDnsUdp(socket, (query) => proxy.answer(query, 'udp')));
   let connections = 0;
-  const tcp = await namespace.net.listen({ host: '127.0.0.1', port: CAPTURE_PORTS.dns }, (conn) => {
+  const accept = (conn: Conn): void => {
     if (connections >= DNS_LIMITS.tcpConnectionsMax) return conn.destroy(true);
     connections += 1;
     new DnsTcpSession(conn, proxy, clock, () => {
       connections -= 1;
     });
-  });
+  };
+  const tcp = await Promise.all(
+    namespace.hosts.map((host) => namespace.net.listen({ host, port: CAPTURE_PORTS.dns }, accept)),
+  );
   return {
     /** Resolves when every question that was taken has its answer. */
-    close: () => {
-      tcp.close();
-      return udp.close();
+    close: async () => {
+      for (const one of tcp) one.close();
+      await Promise.all(udp.map((one) => one.close()));
     },
   };
 }

@@ -1,12 +1,13 @@
 // `topsail capture`: the redirection of a pod as one nft transaction in its network namespace, and the check that it is there.
 import { spawnSync } from 'node:child_process';
 import { createServer, connect, type Server, type Socket } from 'node:net';
-import { networkInterfaces } from 'node:os';
 import process from 'node:process';
 import { nftRules, PROBE_PORT } from '#agent';
 import { CAPTURE_MISSING_STATUS, type CapturePlan } from '#base';
 import { INBOUND_PORT } from '#controllers';
 import { enterNetworkNamespace } from '#io';
+import { captureRoutes } from './capture-routes.ts';
+import { ownAddresses } from './own-addresses.ts';
 
 const CHECK_WITHIN_MS = 5_000;
 const CHECK_AGAIN_MS = 200;
@@ -24,7 +25,10 @@ export function captureApply(options: Readonly<Record<string, unknown>>): number
   if (options['dryRun'] === true) return 0;
   if (typeof options['netns'] === 'string') enterNetworkNamespace(options['netns']);
   const done = spawnSync('nft', ['-f', '-'], { input: rules, encoding: 'utf8' });
-  if (done.status === 0) return 0;
+  if (done.status === 0) {
+    captureRoutes(plan);
+    return 0;
+  }
   process.stderr.write(
     `error: nft refused the rules: ${done.error?.message ?? done.stderr}\nWhat to do: the container needs NET_ADMIN and a kernel with nf_tables (CONFIG_NF_TABLES_INET, CONFIG_NFT_REDIR).\n`,
   );
@@ -33,9 +37,7 @@ export function captureApply(options: Readonly<Record<string, unknown>>): number
 
 /** The init container of pods that the CNI plugin captures: as the proxy's user, whose calls to the pod itself come back in. */
 export async function captureValidate(): Promise<number> {
-  const address = Object.values(networkInterfaces())
-    .flatMap((list) => list ?? [])
-    .find((one) => !one.internal && (one.scopeid ?? 0) === 0)?.address;
+  const [address] = ownAddresses();
   if (address === undefined) {
     process.stderr.write('error: this pod has no address\n');
     return 1;

@@ -12,6 +12,7 @@ import { installHostFiles, removeHostFiles } from './cni-host-files.ts';
 import { CniRepair, type RepairCount } from './cni-repair.ts';
 import { makeKubeClient } from './kube-access.ts';
 import { onShutdown } from './supervised.ts';
+import { allAddresses } from './own-addresses.ts';
 
 /** For file systems without notices, and for the token, which the kubelet renews within the hour. */
 const LOOK_MS = 5_000;
@@ -82,7 +83,7 @@ class CniNode {
     const failed = (error: unknown): void => log.error('an answer failed', { error: String(error) });
     const servers = await Promise.all(
       [CNI_READY_PORT, CNI_METRICS_PORT].map((port) =>
-        serveAdminHttp({ host: '0.0.0.0', port }, this.#handler, failed),
+        serveAdminHttp({ host: allAddresses(), port }, this.#handler, failed),
       ),
     );
     installHostFiles(CNI_MOUNTS.bin, config.binDir);

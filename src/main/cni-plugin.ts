@@ -6,14 +6,18 @@ import { dirname, join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { CAPTURE_TABLE, nftRules } from '#agent';
+import type { CapturePlan } from '#base';
 import { answerCni } from '#cni';
 import { planOfAnnotations } from '#controllers';
 import { enterNetworkNamespace } from '#io';
 import { RESOURCES } from '#kube';
+import { captureRoutes } from './capture-routes.ts';
 import { findKubeAccess, makeKubeClient } from './kube-access.ts';
 
 const HOME = dirname(fileURLToPath(import.meta.url));
 
+/** Of the one pod that this process is asked about. */
+let planned: CapturePlan | undefined;
 const answer = await answerCni(process.env, readFileSync(0, 'utf8'), {
   annotationsOf: async (pod, kubeconfig) => {
     const { client, close } = makeKubeClient(findKubeAccess({ kubeconfig }), 'topsail-cni');
@@ -28,12 +32,16 @@ const answer = await answerCni(process.env, readFileSync(0, 'utf8'), {
   },
   rulesOf: (annotations) => {
     const read = planOfAnnotations(annotations);
-    return 'plan' in read ? { rules: nftRules(read.plan) } : read;
+    if (!('plan' in read)) return read;
+    planned = read.plan;
+    return { rules: nftRules(read.plan) };
   },
   apply: (netns, rules) => {
     enterNetworkNamespace(netns);
     const done = nft(['-f', '-'], rules);
-    return done.status === 0 ? undefined : (done.error?.message ?? done.stderr);
+    if (done.status !== 0) return done.error?.message ?? done.stderr;
+    if (planned !== undefined) captureRoutes(planned);
+    return undefined;
   },
   isCaptured: (netns) => {
     enterNetworkNamespace(netns);

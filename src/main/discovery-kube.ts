@@ -1,6 +1,5 @@
 // The control plane in a cluster: state and configuration in the API server, identity by TokenReview, webhooks, writers behind one lease.
 import { existsSync } from 'node:fs';
-import { networkInterfaces } from 'node:os';
 import process from 'node:process';
 import { type HttpRoute, jsonAnswer, type Logger, type TlsContext } from '#base';
 import { type ConfigView, readKubeObject, viewOf } from '#config';
@@ -31,12 +30,13 @@ import { Injection } from './discovery-kube-inject.ts';
 import { isGenerated, startGatewayApi } from './discovery-kube-gateways.ts';
 import { Replicas } from './discovery-kube-replicas.ts';
 import { findKubeAccess, makeKubeClient } from './kube-access.ts';
+import { allAddresses, ownAddresses } from './own-addresses.ts';
 import { trustDomainOf } from './trust-domain.ts';
 import { VERSION } from './version.ts';
 
 /** A drained node takes pods along with the control plane: its proxies hear that from it, before they look for another. */
 const LEAVE_MS = 4_000;
-const ALL_ADDRESSES = '0.0.0.0';
+const ALL_ADDRESSES = allAddresses();
 const START_ATTEMPTS = 5;
 /** Names of this pod; the contract of docs/designs/kubernetes.md. */
 export interface PodFacts {
@@ -270,16 +270,9 @@ async function servePlain(
   const servers = [
     await servePod({ host: ALL_ADDRESSES, port: ports.ready, routes: [plain('/ready', () => ''), ...open], failed }),
   ];
-  for (const host of podAddresses())
+  for (const host of ownAddresses())
     servers.push(await servePod({ host, port: ports.monitoring, routes: open, failed }));
   return servers;
-}
-
-/** Link-local addresses are nobody's. */
-function podAddresses(): readonly string[] {
-  return Object.values(networkInterfaces()).flatMap((list) =>
-    (list ?? []).filter((one) => !one.internal && (one.scopeid ?? 0) === 0).map((one) => one.address),
-  );
 }
 
 export function podFacts(env: Readonly<Record<string, string | undefined>>): PodFacts {
