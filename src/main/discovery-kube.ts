@@ -133,7 +133,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
         random,
         log,
         facts,
-        address: addressOf(process.env['POD_IP'] ?? podAddresses()[0] ?? '127.0.0.1', httpsPort),
+        address: addressOf(process.env['POD_IP'] ?? ownAddresses()[0] ?? '127.0.0.1', httpsPort),
         tokens,
         rootsPem: () => authority.trust.rootsPem,
         view,
