@@ -60,9 +60,12 @@ function matches(matcher: SanMatcher, name: string): boolean {
 export function matchesDnsName(pattern: string, host: string): boolean {
   const wanted = host.toLowerCase().replace(/\.$/, '');
   const given = pattern.toLowerCase().replace(/\.$/, '');
+  if (wanted === '') return false;
   if (!given.includes('*')) return given === wanted;
   const rest = given.slice(1);
   if (!given.startsWith('*.') || rest.includes('*') || rest.indexOf('.', 1) < 0) return false;
+  // An address has no labels, though it has dots.
+  if (/^[\d.]+$/.test(wanted)) return false;
   const dot = wanted.indexOf('.');
   return dot > 0 && wanted.slice(dot) === rest;
 }

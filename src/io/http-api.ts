@@ -9,6 +9,10 @@ import type { HttpAnswer, HttpAsked, HttpEvents, HttpRoute } from '#base';
 /** The largest body of a write: a folder of manifests fits many times. */
 const BODY_LIMIT_BYTES = 8 << 20;
 const EVENT_QUEUE_LIMIT_BYTES = 1 << 20;
+/** Pages hold a few streams each; whoever opens more takes descriptors from the mesh. */
+const CONNECTIONS_MAX = 1000;
+/** For a request to arrive in; streams of answers have no end. */
+const REQUEST_TIMEOUT_MS = 30_000;
 
 export interface HttpApiOptions {
   /** A path beginning with '/' is a Unix socket (mode 0600), else an IP address. */
@@ -29,9 +33,11 @@ export interface HttpApi {
 
 export async function serveHttpApi(options: HttpApiOptions): Promise<HttpApi> {
   const routes = options.routes.map((route) => ({ route, parts: route.path.split('/') }));
-  const server = createServer({ keepAliveTimeout: 30_000 }, (request, response) => {
+  const times = { keepAliveTimeout: 30_000, headersTimeout: REQUEST_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS };
+  const server = createServer(times, (request, response) => {
     void handle(options, routes, request, response);
   });
+  server.maxConnections = CONNECTIONS_MAX;
   await listen(server, options);
   const address = server.address();
   return {
@@ -76,7 +82,8 @@ async function handle(
   response: ServerResponse,
 ): Promise<void> {
   try {
-    const url = new URL(request.url ?? '/', 'http://topsail');
+    const url = URL.parse(request.url ?? '/', 'http://topsail');
+    if (url === null) return send(response, { status: 400, body: problem('the address is none') });
     const refusal = options.host.startsWith('/') ? undefined : foreign(request, options.hostNames ?? []);
     if (refusal !== undefined) return send(response, { status: 403, body: problem(refusal) });
     const found = match(routes, request.method ?? 'GET', url.pathname);
@@ -108,6 +115,9 @@ async function handle(
     if ('open' in answer) streamEvents(response, answer);
     else send(response, answer);
   } catch (error) {
+    // What a caller wrote is read with JSON.parse by the routes.
+    if (error instanceof SyntaxError && !response.headersSent)
+      return send(response, { status: 400, body: problem(error.message) });
     options.failed?.(error);
     if (!response.headersSent)
       send(response, { status: 500, body: problem(error instanceof Error ? error.message : String(error)) });
@@ -124,7 +134,8 @@ function foreign(request: IncomingMessage, names: readonly string[]): string | u
   if (!ownName(host, names)) return `Host "${host}" is not this mesh: use 127.0.0.1`;
   const origin = request.headers.origin;
   if (origin === undefined) return undefined;
-  return origin.startsWith('http://') && ownName(origin.slice(7), names)
+  // Another port of this machine is another's page.
+  return origin.toLowerCase() === `http://${host.toLowerCase()}`
     ? undefined
     : `Origin "${origin}" may not call this mesh`;
 }

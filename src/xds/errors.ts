@@ -63,6 +63,12 @@ export const XDS_ERRORS = {
     message: 'making this configuration failed',
     remedy: 'the control plane has logged why; connect again',
   },
+  nodeTooLarge: {
+    code: 'TSP-XDS-010',
+    status: GRPC_STATUS.invalidArgument,
+    message: 'the node is larger than is kept of one',
+    remedy: 'shorten its id, or leave labels and annotations out of its metadata',
+  },
 } as const satisfies Record<string, XdsErrorEntry>;
 
 export function xdsError(entry: XdsErrorEntry, detail = ''): GrpcError {

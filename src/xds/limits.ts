@@ -7,6 +7,10 @@ export const XDS_LIMITS = {
   namesMax: 50_000,
   /** Characters of one resource name. */
   nameLengthMax: 2048,
+  /** Characters of a node's id: a pod's name and namespace have at most 318. */
+  nodeIdMax: 1024,
+  /** Characters of a node as JSON, which is kept as long as its stream: Kubernetes allows 256 kB of annotations. */
+  nodeCharactersMax: 1024 * 1024,
   /** Names of one request from which on its list is remembered for other clients: shorter ones are read as fast. */
   repeatedNamesMin: 64,
   /** Such lists that are remembered: clients of a few namespaces and kinds connect at a time. */

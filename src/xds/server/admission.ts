@@ -3,6 +3,7 @@ import { type Logger, type ProxyNode, parseNodeId } from '#base';
 import type { ServerCall } from '#wire/grpc';
 import type { XdsNode } from '../codec/messages.ts';
 import { XDS_ERRORS, xdsError } from '../errors.ts';
+import { XDS_LIMITS } from '../limits.ts';
 import type { Authorization, XdsBackend } from './backend.ts';
 
 /** Calls `admitted` now or later, or ends the call. Throws a GrpcError when there is no node. */
@@ -13,6 +14,8 @@ export function requestAdmission(
   admitted: (node: ProxyNode) => void,
 ): void {
   if (node === undefined || node.id === '') throw xdsError(XDS_ERRORS.noNode);
+  if (node.id.length > XDS_LIMITS.nodeIdMax || JSON.stringify(node).length > XDS_LIMITS.nodeCharactersMax)
+    throw xdsError(XDS_ERRORS.nodeTooLarge);
   const metadata = node.metadata as ProxyNode['metadata'];
   const claimed: ProxyNode = { ...node, metadata, parsed: parseNodeId(node.id), principal: '' };
   const decide = (authorization: Authorization): void => {
