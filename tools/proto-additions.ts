@@ -7,6 +7,12 @@ export interface ProtoAddition {
 }
 
 export const PROTO_ADDITIONS: Readonly<Record<string, readonly ProtoAddition[]>> = {
+  'envoy/config/core/v3/protocol.proto': [
+    {
+      behind: 'google.protobuf.UInt32Value max_headers_count = 2 [(validate.rules).uint32 = {gte: 1}];',
+      add: 'google.protobuf.UInt32Value max_response_headers_kb = 7;',
+    },
+  ],
   'envoy/config/trace/v3/zipkin.proto': [
     {
       behind: 'bool trace_id_128bit = 3;',

@@ -117,6 +117,7 @@ export function compatibilityPage(): string {
     '# Compatibility',
     'Topsail speaks Istio’s API, level 1.31. This page says, for each kind and field, whether it is',
     '- **in force**: it does what Istio’s does;\n- **accepted with a warning**: it is read and checked, and has no effect yet; the object says so;\n- **refused**: the object is refused, because leaving the field out would let something through that was not meant to be, or change what the object means.',
+    'Kinds of `topsail.io` are Topsail’s own, for what Istio’s API has no object for.',
     'The page is generated from the schemas (`node tools/gen-reference.ts`).',
     table(['Kind', 'Fields in force', 'Accepted with a warning', 'Refused'], KIND_NAMES.map(summary)),
   ];

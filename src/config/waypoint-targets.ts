@@ -5,7 +5,13 @@ import type { ConfigObject } from './model/object.ts';
 import type { ConfigView } from './model/view.ts';
 
 /** Kinds that have targetRefs and may be attached to a service. */
-export const TARGETING_KINDS = ['AuthorizationPolicy', 'RequestAuthentication', 'Telemetry', 'WasmPlugin'] as const;
+export const TARGETING_KINDS = [
+  'AuthorizationPolicy',
+  'RequestAuthentication',
+  'Telemetry',
+  'WasmPlugin',
+  'MessageLimits',
+] as const;
 export type TargetingKind = (typeof TARGETING_KINDS)[number];
 
 /** Reason and message are Istio's, of its condition WaypointAccepted. */

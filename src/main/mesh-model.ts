@@ -17,6 +17,7 @@ import { serviceKey } from '#registry';
 import type { ConfigWriter } from './config-writer.ts';
 import type { DiscoveryTelemetry } from './discovery-telemetry.ts';
 import type { JoinedConfig } from './joined-config.ts';
+import { limitsOnEnvoy } from './limits-on-envoy.ts';
 import { opaOnEnvoy } from './opa-on-envoy.ts';
 import { displayName, type ProgramTracker } from './program-tracker.ts';
 
@@ -162,7 +163,8 @@ function groupByObject(conditions: readonly Complaint[]): ReadonlyMap<string, Co
 
 function conditionsOf({ pusher, nodes, placed }: MeshModelParts): readonly Complaint[] {
   const { snapshot } = pusher;
-  return snapshot === undefined ? [] : [...snapshot.conditions, ...opaOnEnvoy(snapshot, nodes())].map(placed);
+  if (snapshot === undefined) return [];
+  return [...snapshot.conditions, ...opaOnEnvoy(snapshot, nodes()), ...limitsOnEnvoy(snapshot, nodes())].map(placed);
 }
 
 function findings(parts: MeshModelParts): readonly FindingJson[] {

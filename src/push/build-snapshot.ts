@@ -14,6 +14,7 @@ import {
 } from '#registry';
 import { judgeOwnership } from './host-ownership.ts';
 import { checkAuthorizers } from './check-authorizers.ts';
+import { checkLevels } from './check-levels.ts';
 import { checkPlugins } from './check-plugins.ts';
 import { checkReferences } from './check-references.ts';
 import { checkTargets } from './check-targets.ts';
@@ -91,6 +92,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
       ...checkTelemetry(config, mesh, registry.services),
       ...checkAuthorizers(config, registry.services, mesh),
       ...checkTargets(config, mesh.rootNamespace),
+      ...checkLevels(config),
       ...checkPlugins(config, input.plugins ?? former?.plugins ?? NO_PLUGINS),
       ...destinationRules.duplicateSubsets.map(({ object, subset, keptIn }) =>
         condition('TS-REG-005', object, { path: 'spec.subsets', subset, winner: `${keptIn.namespace}/${keptIn.name}` }),

@@ -19,6 +19,7 @@ const LOCAL_KINDS: ReadonlySet<string> = new Set([
   'AuthorizationPolicy',
   'RequestAuthentication',
   'WasmPlugin',
+  'MessageLimits',
   'Secret',
 ]);
 

@@ -125,6 +125,17 @@ export const CONDITIONS = {
     remedy:
       'Name another host, have it granted with the annotation {annotation} on Namespace {owner}, or say in the servers of the Gateway which namespace has it (NAMESPACE/HOST).',
   },
+  'TS-REG-023': {
+    severity: 'warning',
+    message: 'the older {kind} {winner} is for the same workloads: nothing of this one is in force',
+    remedy: 'Put both into one object, or select other workloads.',
+  },
+  'TS-REG-024': {
+    severity: 'warning',
+    message:
+      'stock Envoy cannot count a body that goes on at once: {workloads} refuse what announces too much, and let longer bodies of unknown length pass',
+    remedy: "Set request.body.mode to BUFFERED, or run these workloads on Topsail's own proxy.",
+  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof CONDITIONS;

@@ -16,6 +16,7 @@ export * from './virtual-services.ts';
 export * from './peer-authentication.ts';
 export * from './policies.ts';
 export * from './wasm-plugins.ts';
+export * from './message-limits.ts';
 export * from './errors.ts';
 export * from './mesh-settings.ts';
 export * from './telemetry.ts';

@@ -13,6 +13,7 @@ export type PeerAuthentication = ConfigObject<SpecOf<'PeerAuthentication'>>;
 export type RequestAuthentication = ConfigObject<SpecOf<'RequestAuthentication'>>;
 export type AuthorizationPolicy = ConfigObject<SpecOf<'AuthorizationPolicy'>>;
 export type WasmPlugin = ConfigObject<SpecOf<'WasmPlugin'>>;
+export type MessageLimits = ConfigObject<SpecOf<'MessageLimits'>>;
 export type CoreService = ConfigObject<SpecOf<'Service'>>;
 export type CoreEndpoints = ConfigObject<SpecOf<'Endpoints'>>;
 export type CoreEndpointSlice = ConfigObject<SpecOf<'EndpointSlice'>>;

@@ -4,7 +4,7 @@
 import { type ConfigView, durationMs, type ExtensionProvider, type SpecOf } from '#config';
 import type { ConfigObject } from '#config';
 import type { MeshSettings } from './mesh-settings.ts';
-import { isForWorkload, type ProxyIdentity, selectsWorkloads } from './policies.ts';
+import { levelsOf, type ProxyIdentity } from './policies.ts';
 
 export type Telemetry = ConfigObject<SpecOf<'Telemetry'>>;
 type TelemetrySpec = SpecOf<'Telemetry'>;
@@ -95,15 +95,10 @@ const LEGACY_ZIPKIN = 'defaultConfig.tracing.zipkin';
 
 /** The mesh's, the namespace's, the workload's: at most one of each, the oldest. */
 export function telemetriesOf(view: ConfigView, proxy: ProxyIdentity, rootNamespace: string): readonly Telemetry[] {
-  const whole = (namespace: string): Telemetry | undefined =>
-    view.list('Telemetry', namespace).find(({ spec }) => !selectsWorkloads(spec));
-  const own = view
-    .list('Telemetry', proxy.namespace)
-    .find(
-      ({ spec, metadata }) => selectsWorkloads(spec) && isForWorkload(spec, metadata.namespace, proxy, rootNamespace),
-    );
-  const namespace = proxy.namespace === rootNamespace ? undefined : whole(proxy.namespace);
-  return [whole(rootNamespace), namespace, own].filter((one) => one !== undefined);
+  return levelsOf<Telemetry>(view.list('Telemetry', rootNamespace), view.list('Telemetry', proxy.namespace), {
+    proxy,
+    rootNamespace,
+  });
 }
 
 export function providerNamed(mesh: MeshSettings, name: string): ExtensionProvider | undefined {

@@ -14,6 +14,7 @@ import {
   isVisible,
   isWildcard,
   type MergedRule,
+  messageLimitsOf,
   resolveHost,
   type ResolvedVirtualService,
   type Service,
@@ -23,6 +24,7 @@ import {
   wasmPluginsOf,
 } from '#registry';
 import type { TranslationCache } from './cache.ts';
+import { type ScopeLimits, scopeLimits } from './filters/message-limits.ts';
 import type { ProxyView } from './proxy-view.ts';
 import { type PluginSlots, pluginSlots } from './wasm/plugin-slots.ts';
 import { namesItself, type ProxyTelemetry, proxyTelemetry } from './telemetry/proxy-telemetry.ts';
@@ -45,6 +47,8 @@ export interface Scope {
   readonly allowAny: boolean;
   /** Where the listeners of these workloads hold a place for a WasmPlugin. */
   readonly plugins: PluginSlots;
+  /** Of the workloads that share it. */
+  readonly limits: ScopeLimits;
   /** Of the workloads that share it: Telemetry objects may choose by labels. */
   readonly telemetry: ProxyTelemetry;
   service(host: string): Service | undefined;
@@ -60,13 +64,14 @@ export interface Scope {
   allowsPort(host: string, port: number): boolean;
 }
 
-/** Scopes are equal, and shared, for proxies of one namespace, Sidecar, Telemetry and data plane; labels count only where some rule asks for them. */
+/** Scopes are equal, and shared, for proxies of one namespace, Sidecar, Telemetry, MessageLimits and data plane; labels count only where some rule asks for them. */
 export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: TranslationCache): Scope {
   const sidecar = proxy.kind === 'router' ? undefined : sidecarOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
   const labels = usesLabels(snapshot) ? proxy.labels : {};
   const labelText = JSON.stringify(sortedEntries(labels));
   const telemetries = telemetriesOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
   const plugins = pluginSlots(wasmPluginsOf(snapshot.config, proxy, snapshot.mesh.rootNamespace), cache);
+  const limits = scopeLimits(messageLimitsOf(snapshot.config, proxy, snapshot.mesh.rootNamespace), cache);
   const serviceName = proxy.envoy && namesItself(telemetries, snapshot) ? serviceNameOf(proxy) : '';
   const key = [
     'scope',
@@ -77,6 +82,7 @@ export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: Translation
     labelText,
     telemetries,
     plugins,
+    limits,
     serviceName,
   ];
   return cache.owned(snapshot.virtualServices, key, () => {
@@ -84,7 +90,12 @@ export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: Translation
     const service = (host: string): Service | undefined =>
       scope.service(host) ?? scope.service(scope.resolve(host, snapshot.mesh.rootNamespace));
     const places = { mesh: snapshot.mesh, service };
-    return { ...scope, plugins, telemetry: proxyTelemetry(telemetries, places, serviceName, proxy.envoy, cache) };
+    return {
+      ...scope,
+      plugins,
+      limits,
+      telemetry: proxyTelemetry(telemetries, places, serviceName, proxy.envoy, cache),
+    };
   });
 }
 
@@ -124,7 +135,7 @@ function buildScope(
   sidecar: Sidecar | undefined,
   labels: Readonly<Record<string, string>>,
   cache: TranslationCache,
-): Omit<Scope, 'telemetry' | 'plugins'> {
+): Omit<Scope, 'telemetry' | 'plugins' | 'limits'> {
   const { mesh, services: index } = snapshot;
   const egress = egressHosts(sidecar);
   const { byHost, services } = cache.owned(

@@ -13,6 +13,7 @@ import { proxylessEndpoints, proxylessSet } from './grpc/proxyless.ts';
 import { inbound } from './listeners/inbound-listeners.ts';
 import { capturedListeners, loopbackListeners } from './listeners/outbound-listeners.ts';
 import { nameTable } from './name-table.ts';
+import { INBOUND_PASSTHROUGH } from './names.ts';
 import { type ProxyView, proxyView } from './proxy-view.ts';
 import {
   HTTP_PROXY_TABLE,
@@ -125,7 +126,7 @@ function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache):
   const { mesh } = scope.snapshot;
   const inits: Init<typeof ClusterSchema>[] = [blackHole(mesh)];
   if (proxy.kind === 'sidecar' && proxy.captured)
-    inits.push(passthrough(mesh), inboundPassthrough(mesh, proxy.families));
+    inits.push(passthrough(mesh), inboundPassthrough(mesh, proxy.families, scope.limits.response));
   const forward = proxy.kind === 'sidecar' && !proxy.captured && proxy.httpProxyPort !== undefined;
   if (forward && resolvesUnknownHosts(scope)) inits.push(dynamicDns(mesh));
   const block = proxy.loopbackBlock;
@@ -139,6 +140,7 @@ function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache):
     forward,
     resolvesUnknownHosts(scope),
     block,
+    scope.limits,
   ];
   return cache.owned(scope.services, key, () => {
     if (forward && block !== undefined) {
@@ -150,6 +152,12 @@ function fixedClusters(scope: Scope, proxy: ProxyView, cache: TranslationCache):
         }
       }
     }
-    return new Map(inits.map((init) => [init.name ?? '', resource(ClusterSchema, init.name ?? '', init, [])]));
+    const { origins } = scope.limits;
+    return new Map(
+      inits.map((init) => {
+        const name = init.name ?? '';
+        return [name, resource(ClusterSchema, name, init, name === INBOUND_PASSTHROUGH ? origins : [])];
+      }),
+    );
   });
 }

@@ -173,6 +173,7 @@ export function analyzeSelectors(context: AnalysisContext): Complaint[] {
     'RequestAuthentication',
     'Telemetry',
     'WasmPlugin',
+    'MessageLimits',
   ] as const) {
     for (const object of context.view.list(kind))
       check(object, object.spec.selector?.matchLabels, ['spec', 'selector']);

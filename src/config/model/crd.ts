@@ -49,7 +49,7 @@ export function crdOf(kind: KindName): Json {
         listKind: `${info.manifest}List`,
         plural: info.plural,
         singular: info.manifest.toLowerCase(),
-        categories: ['istio-io', info.group.replaceAll('.', '-')],
+        categories: [...(info.group.endsWith('istio.io') ? ['istio-io'] : []), info.group.replaceAll('.', '-')],
         ...(info.short.length === 0 ? {} : { shortNames: info.short }),
       },
       scope: info.namespaced ? 'Namespaced' : 'Cluster',

@@ -23,6 +23,7 @@ export const KIND_FORCE: Readonly<Record<KindName, Force>> = {
   Telemetry: 'inForce',
   WasmPlugin: 'inForce',
   TrafficExtension: 'refused',
+  MessageLimits: 'inForce',
   Service: 'inForce',
   Endpoints: 'inForce',
   EndpointSlice: 'inForce',

@@ -20,6 +20,7 @@ import {
 } from './extensions.ts';
 import { GatewaySchema } from './gateway.ts';
 import { MeshConfigSchema, MeshNetworksSchema } from './mesh-config.ts';
+import { MessageLimitsSchema } from './message-limits.ts';
 import { PeerAuthenticationSchema } from './peer-authentication.ts';
 import { RequestAuthenticationSchema } from './request-authentication.ts';
 import type { Spec } from './schema.ts';
@@ -110,6 +111,8 @@ function core(
 
 const NETWORKING = 'networking.istio.io';
 const SECURITY = 'security.istio.io';
+/** Kinds of our own, for what Istio's API has no object for. */
+const OWN = 'topsail.io';
 const ALL_NETWORKING = ['v1', 'v1beta1', 'v1alpha3'] as const;
 const ALL_SECURITY = ['v1', 'v1beta1'] as const;
 
@@ -186,6 +189,20 @@ export const KINDS = {
   TrafficExtension: crd('TrafficExtension', 'extensions.istio.io', ['v1alpha1'], 'trafficextensions', [], [], {
     specRequired: true,
   }),
+  MessageLimits: crd(
+    'MessageLimits',
+    OWN,
+    ['v1alpha1'],
+    'messagelimits',
+    [],
+    [
+      column('Request-KiB', '.spec.request.headers.maxKiB'),
+      column('Request-Body', '.spec.request.body.maxBytes'),
+      column('Response-KiB', '.spec.response.headers.maxKiB'),
+      AGE,
+    ],
+    { specRequired: true },
+  ),
   Service: core('Service', '', ['v1'], 'services', ['svc'], { body: 'spec' }),
   Endpoints: core('Endpoints', '', ['v1'], 'endpoints', ['ep']),
   EndpointSlice: core('EndpointSlice', 'discovery.k8s.io', ['v1'], 'endpointslices', []),
@@ -218,6 +235,7 @@ export const SCHEMAS = {
   Telemetry: TelemetrySchema,
   WasmPlugin: WasmPluginSchema,
   TrafficExtension: TrafficExtensionSchema,
+  MessageLimits: MessageLimitsSchema,
   Service: ServiceSchema,
   Endpoints: EndpointsSchema,
   EndpointSlice: EndpointSliceSchema,

@@ -10,6 +10,7 @@ import { validateDestinationRule } from './destination-rule.ts';
 import { validateGateway } from './gateway.ts';
 import type { Context } from './rules.ts';
 import { isDnsLabel } from './rules.ts';
+import { validateMessageLimits } from './message-limits.ts';
 import { validatePeerAuthentication, validateRequestAuthentication } from './security.ts';
 import { validateServiceEntry, validateWorkloadEntry, validateWorkloadGroup } from './service-entry.ts';
 import { validateSidecar } from './sidecar.ts';
@@ -32,6 +33,7 @@ const RULES: Rules = {
   RequestAuthentication: validateRequestAuthentication,
   Telemetry: validateTelemetry,
   WasmPlugin: validateWasmPlugin,
+  MessageLimits: validateMessageLimits,
   Service: validateService,
   EndpointSlice: validateEndpointSlice,
   MeshConfig: validateMeshConfig,

@@ -4,7 +4,13 @@ import { type Naming, labelled } from './naming.ts';
 
 const READ = ['get', 'list', 'watch'];
 const WRITE = [...READ, 'create', 'update', 'patch', 'delete'];
-const MESH_GROUPS = ['networking.istio.io', 'security.istio.io', 'telemetry.istio.io', 'extensions.istio.io'];
+export const MESH_GROUPS = [
+  'networking.istio.io',
+  'security.istio.io',
+  'telemetry.istio.io',
+  'extensions.istio.io',
+  'topsail.io',
+];
 const RBAC = 'rbac.authorization.k8s.io';
 
 interface Rule {

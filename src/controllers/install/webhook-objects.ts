@@ -1,5 +1,6 @@
 // The webhooks as Istio has them: injection by revision and by namespace or pod label, validation of the mesh's kinds.
 import type { KubeObject } from '#kube';
+import { MESH_GROUPS } from './access-objects.ts';
 import { type Naming, labelled } from './naming.ts';
 
 interface Expression {
@@ -80,7 +81,6 @@ export function injectorName({ suffix, namespace }: Naming): string {
 /** Begins by letting everything pass: the control plane turns it to Fail when it serves. */
 export function validationWebhook(naming: Naming): KubeObject {
   const { suffix, namespace, revision } = naming;
-  const groups = ['security.istio.io', 'networking.istio.io', 'telemetry.istio.io', 'extensions.istio.io'];
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingWebhookConfiguration',
@@ -89,7 +89,7 @@ export function validationWebhook(naming: Naming): KubeObject {
       {
         name: 'rev.validation.istio.io',
         clientConfig: { service: { name: `istiod${suffix}`, namespace, path: '/validate', port: 443 } },
-        rules: [{ operations: ['CREATE', 'UPDATE'], apiGroups: groups, apiVersions: ['*'], resources: ['*'] }],
+        rules: [{ operations: ['CREATE', 'UPDATE'], apiGroups: MESH_GROUPS, apiVersions: ['*'], resources: ['*'] }],
         failurePolicy: 'Ignore',
         sideEffects: 'None',
         admissionReviewVersions: ['v1'],

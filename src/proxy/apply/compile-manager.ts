@@ -231,7 +231,7 @@ function xfccParts(hcm: HttpConnectionManager): ManagerConfig['xfccParts'] {
   };
 }
 
-/** Headers of local replies; their words stay their own. */
+/** What local replies become. */
 function compileReplyMappers(
   hcm: HttpConnectionManager,
   context: CompileContext,
@@ -244,10 +244,15 @@ function compileReplyMappers(
   return config.mappers.map((mapper, i) => {
     const here = `${at}.mappers[${i}]`;
     if (mapper.filter === undefined) throw new ConfigError('proxy.field-required', `${here}.filter`);
-    if (mapper.body !== undefined || mapper.bodyFormatOverride !== undefined || mapper.statusCode !== undefined)
-      context.warn(here, 'local replies keep their own status and words');
+    if (mapper.bodyFormatOverride !== undefined)
+      context.warn(`${here}.body_format_override`, 'the body is sent as it is written');
+    const body = mapper.body?.specifier.case === 'inlineString' ? mapper.body.specifier.value : undefined;
+    if (mapper.body !== undefined && body === undefined)
+      context.warn(`${here}.body`, 'give inline_string: local replies keep their own words');
     return {
       applies: compileLogFilter(mapper.filter, `${here}.filter`, context.services.random),
+      ...(mapper.statusCode === undefined ? {} : { status: mapper.statusCode }),
+      ...(body === undefined ? {} : { body }),
       headers: mapper.headersToAdd.map(({ header }, n) => {
         const text = compileTextFormat(header?.value ?? '', `${here}.headers_to_add[${n}].header.value`, '');
         return [

@@ -2,6 +2,7 @@
 
 import type { HttpFilterExtension } from '../http/filter.ts';
 import type { NetworkFilterExtension } from '../network/filter.ts';
+import { bodyLimitExtension } from './http/body-limit.ts';
 import { bufferExtension } from './http/buffer.ts';
 import { corsExtension } from './http/cors.ts';
 import { dynamicForwardProxyExtension } from './http/dynamic-forward-proxy.ts';
@@ -33,6 +34,7 @@ export const HTTP_FILTERS: readonly HttpFilterExtension[] = [
   localRateLimitExtension,
   headerMutationExtension,
   bufferExtension,
+  bodyLimitExtension,
   healthCheckExtension,
   jwtAuthnExtension,
   extAuthzExtension,

@@ -2,8 +2,8 @@
 
 import { atTurnEnd, type ConnError, type ConnHandler, turnTime } from '#base';
 import { H1ServerConnection } from '#wire/h1';
-import { DEFAULT_H2_LIMITS, H2ServerConnection, type H2Violation } from '#wire/h2';
-import type { HttpVersion, RequestAcceptor } from '#wire/http';
+import { DEFAULT_H2_LIMITS, H2ServerConnection, h2HeadLimits, type H2Violation } from '#wire/h2';
+import type { HeadBounds, HttpVersion, RequestAcceptor } from '#wire/http';
 import type { DownstreamConnection } from '../network/filter.ts';
 import type { ProxyServices } from '../services.ts';
 import { H2KeepAlive } from './h2-keep-alive.ts';
@@ -12,6 +12,8 @@ import type { ManagerConfig } from './manager-config.ts';
 export interface ServerCodec {
   /** No further requests; closes when the present ones are answered. */
   drain(): void;
+  /** Other limits of heads, from the next request on. */
+  limitHeads(bounds: HeadBounds): void;
 }
 
 export interface CodecEvents {
@@ -68,8 +70,7 @@ function startH2(
 ): void {
   const limits = {
     ...DEFAULT_H2_LIMITS,
-    headerListBytesMax: config.limits.headBytesMax,
-    headersMax: config.limits.fieldsMax,
+    ...h2HeadLimits(config.limits),
     ...config.h2.limits,
   };
   const { services } = events;

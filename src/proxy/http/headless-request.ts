@@ -3,6 +3,8 @@
 import { StreamRecord } from '#telemetry';
 import type { ProxyServices } from '../services.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
+import { mapperFor } from './local-reply.ts';
+import type { ReplyMapper } from './manager-config.ts';
 import { RESCUES } from './rescue.ts';
 
 const { status, details, body } = RESCUES['request-header-timeout'];
@@ -20,7 +22,20 @@ export function headlessRecord(
   record.startMs = record.endMs = clock.now();
   record.startWallMs = clock.wallTime();
   record.responseCode = told.status;
-  record.responseCodeDetails = told.details;
+  // A codec's word stands before the colon.
+  record.responseCodeDetails = told.details.split(':', 1)[0] as string;
   facts.fill(record);
   return record;
+}
+
+/** What a mapper of local replies has to say with the codec's own answer. */
+export function refusalBody(
+  services: Pick<ProxyServices, 'clock'>,
+  facts: ConnectionFacts,
+  mappers: readonly ReplyMapper[],
+  status: number,
+  detail: string,
+): string | undefined {
+  if (mappers.length === 0) return undefined;
+  return mapperFor(mappers, headlessRecord(services, facts, { status, details: detail }), status)?.body;
 }

@@ -21,7 +21,7 @@ import { applyXfcc, clientCertElement } from './client-cert-header.ts';
 import { attachCodec, type ServerCodec } from './codec.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import { FlushWatch } from './flush-watch.ts';
-import { HEAD_TOO_LATE, HEAD_TOO_LATE_TOLD, headlessRecord } from './headless-request.ts';
+import { HEAD_TOO_LATE, HEAD_TOO_LATE_TOLD, headlessRecord, refusalBody } from './headless-request.ts';
 import { httpDate } from './date-header.ts';
 import { prepareRequest } from './forwarding-headers.ts';
 import type { HttpManager } from './http-manager.ts';
@@ -74,7 +74,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
         // HTTP/1.1 begins with a request at hand: its response says it.
         if (this.#draining && version === '2') codec.drain();
       },
-      onClosing: () => this.#onClosing(),
+      onClosing: () => this.#closeLater(),
       onClosed: (error) => this.#onClosed(error),
       onHeadPending: (pending) => this.#onHeadPending(pending),
       onViolation: (violation) => this.#onViolation(violation),
@@ -122,11 +122,15 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     return stream;
   }
 
+  refusalBody(status: number, detail: string): string | undefined {
+    return refusalBody(this.services, this.#facts, this.#manager.config.replyMappers, status, detail);
+  }
+
   onProtocolError(status: number, detail: string): void {
     this.#stats.inc(HTTP.downstream_cx_protocol_error);
     if (status === 431)
       this.services.stats.counter(`${this.#version === '2' ? 'http2' : 'http1'}.header_overflow`).inc();
-    const record = headlessRecord(this.services, this.#facts, { status, details: detail.split(':', 1)[0] as string });
+    const record = headlessRecord(this.services, this.#facts, { status, details: detail });
     record.addFlag('DPE');
     for (const sink of this.#manager.config.sinks) sink.onStreamEnd(record);
   }
@@ -220,6 +224,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
 
   /** The configuration changed: what it would refuse, and would never end by itself, ends now, the rest soon. */
   recheck(): void {
+    this.#codec?.limitHeads(this.#currentManager().config.limits);
     if (!this.#revoke(true)) return;
     const { wheel, clock } = this.services;
     this.#revocation ??= new Deadline(() => void this.#revoke(false));
@@ -351,10 +356,6 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   #onLifeOver(): void {
     this.#stats.inc(HTTP.downstream_cx_max_duration_reached);
     this.drain();
-  }
-
-  #onClosing(): void {
-    this.#closeLater();
   }
 
   /** Our FIN is out: the client gets a while to close, then the socket goes. */

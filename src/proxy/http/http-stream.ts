@@ -18,7 +18,7 @@ import { FILTER_DISABLED } from './filter-disabled.ts';
 import { FilterSlot } from './filter-slot.ts';
 import { HalfState } from './half-state.ts';
 import type { HttpConnection } from './http-connection.ts';
-import { buildLocalReply, mapReply } from './local-reply.ts';
+import { addMapped, buildLocalReply, mappedReply, mapperFor } from './local-reply.ts';
 import type { ManagerConfig } from './manager-config.ts';
 import { type RescueCause, rescue } from './rescue.ts';
 import { keptForJudging } from './revocation.ts';
@@ -201,10 +201,11 @@ export class HttpStream implements ServerStreamHandler {
     this.router = undefined;
     this.#request.give();
     this.#response.restart();
-    const { head, body } = buildLocalReply(reply, this.head, record);
+    const mapper = mapperFor(this.config.replyMappers, record, reply.status);
+    const { head, body } = buildLocalReply(mappedReply(reply, mapper), this.head, record);
     // A route's response headers belong on every answer of the proxy's own, as in Envoy.
     this.choice?.mutateResponseHeaders(head, this.input);
-    mapReply(head, this.config.replyMappers, record, reply.status);
+    addMapped(head, mapper, record);
     this.responseHead(head, body.length === 0);
     if (body.length > 0) this.responseData(body, true);
   }

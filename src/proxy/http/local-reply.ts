@@ -41,18 +41,24 @@ function addAll(headers: HeaderBlock, reply: LocalReply): void {
   }
 }
 
-/** The first mapper that fits adds its headers. */
-export function mapReply(
-  head: ResponseHead,
+/** The first mapper that fits. It judges by the status that is meant: a gRPC reply is sent with 200. */
+export function mapperFor(
   mappers: readonly ReplyMapper[],
   record: StreamRecord,
   status: number,
-): void {
-  if (mappers.length === 0) return;
-  // What is meant: a gRPC reply is sent with 200.
+): ReplyMapper | undefined {
+  if (mappers.length === 0) return undefined;
   record.responseCode = status;
-  for (const [name, value] of mappers.find(({ applies }) => applies(record))?.headers ?? [])
-    head.headers.set(name, value(record));
+  return mappers.find(({ applies }) => applies(record));
+}
+
+export function mappedReply(reply: LocalReply, mapper: ReplyMapper | undefined): LocalReply {
+  if (mapper?.status === undefined && mapper?.body === undefined) return reply;
+  return { ...reply, status: mapper.status ?? reply.status, body: mapper.body ?? reply.body };
+}
+
+export function addMapped(head: ResponseHead, mapper: ReplyMapper | undefined, record: StreamRecord): void {
+  for (const [name, value] of mapper?.headers ?? []) head.headers.set(name, value(record));
 }
 
 export function isGrpc(head: RequestHead): boolean {

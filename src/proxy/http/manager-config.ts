@@ -23,9 +23,12 @@ export interface StreamSink {
   dispose?(): void;
 }
 
-/** What local replies of a kind carry besides (local_reply_config). */
+/** What local replies of a kind are, and carry besides (local_reply_config). */
 export interface ReplyMapper {
   readonly applies: (record: StreamRecord) => boolean;
+  /** In place of the reply's own. */
+  readonly status?: number;
+  readonly body?: string;
   readonly headers: readonly (readonly [name: string, value: (record: StreamRecord) => string])[];
 }
 

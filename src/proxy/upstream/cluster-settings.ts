@@ -13,6 +13,7 @@ import { type ForwardSettings, type LbSettings, readForwardSettings, readLbSetti
 import { ConfigError } from '../errors.ts';
 import { type H2Settings, readH2Settings } from '../http/h2-settings.ts';
 import { millisOf } from '../matcher/fraction.ts';
+import { DEFAULT_H1_LIMITS } from '#wire/h1';
 import { type HealthCheckSettings, readHealthCheck } from './health-check-settings.ts';
 import type { PoolSettings } from './http-pool.ts';
 
@@ -91,6 +92,7 @@ export function readClusterSettings(
     maxRequestsPerConnection: common?.maxRequestsPerConnection ?? message.maxRequestsPerConnection ?? 0,
     maxConnectionMs: millisOf(common?.maxConnectionDuration) ?? 0,
     localAddresses: sourcesOf(message),
+    heads: headsOf(common),
     keepAliveMs: keepalive === undefined ? undefined : (keepalive.keepaliveTime ?? 7200) * 1000,
   };
   const names = http?.upstreamHttpProtocolOptions ?? message.upstreamHttpProtocolOptions;
@@ -103,7 +105,13 @@ export function readClusterSettings(
     edsName: service === '' ? message.name : service,
     lb: readLbSettings(message, { decode: (any) => tryDecode(any.typeUrl, any.value), warn }),
     pool,
-    connectionKey: JSON.stringify([protocol, h2Settings, pool.maxRequestsPerConnection, pool.localAddresses]),
+    connectionKey: JSON.stringify([
+      protocol,
+      h2Settings,
+      pool.maxRequestsPerConnection,
+      pool.localAddresses,
+      pool.heads,
+    ]),
     protocol,
     autoSni: names?.autoSni ?? false,
     autoSanValidation: names?.autoSanValidation ?? false,
@@ -129,6 +137,16 @@ function sourcesOf({ upstreamBindConfig: bind }: ClusterMessage): readonly strin
   return all
     .map((one) => canonicalIp(one?.address ?? ''))
     .filter((text) => text !== '' && text !== '0.0.0.0' && text !== '::');
+}
+
+/** Envoy bounds their number only where it is said, or by its own default for requests. */
+function headsOf(common: HttpProtocolOptions['commonHttpProtocolOptions']): PoolSettings['heads'] {
+  const { maxResponseHeadersKb: kib, maxHeadersCount } = common ?? {};
+  if (kib === undefined && maxHeadersCount === undefined) return undefined;
+  return {
+    headBytesMax: kib === undefined ? DEFAULT_H1_LIMITS.headBytesMax : kib * 1024,
+    fieldsMax: maxHeadersCount ?? DEFAULT_H1_LIMITS.fieldsMax,
+  };
 }
 
 function readService(message: ClusterMessage): ServiceName | undefined {

@@ -2,13 +2,14 @@
 
 import { atRoundEnd, type Conn, type ConnError, type ConnHandler, Deadline, turnTime } from '#base';
 import { CLUSTER } from '#telemetry';
-import { DEFAULT_H2_LIMITS, H2ClientConnection } from '#wire/h2';
+import { DEFAULT_H2_LIMITS, H2ClientConnection, h2HeadLimits } from '#wire/h2';
 import type { ClientStream, ClientStreamHandler, ResetReason } from '#wire/http';
 import type { Breaker, Host } from '../cluster/index.ts';
 import { H2KeepAlive } from '../http/h2-keep-alive.ts';
 import type { H2Settings } from '../http/h2-settings.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from './cluster.ts';
+import type { PoolSettings } from './http-pool.ts';
 import {
   type HttpPool,
   limitLife,
@@ -179,12 +180,14 @@ class PooledH2 implements ConnHandler, PooledConnection {
   life: Deadline | undefined = undefined;
   readonly #pool: H2Pool;
   readonly #settings: H2Settings;
+  readonly #heads: PoolSettings['heads'];
   readonly #services: ProxyServices;
   #keepAlive: H2KeepAlive | undefined = undefined;
 
   constructor(pool: H2Pool, { settings, services }: Cluster) {
     this.#pool = pool;
     this.#settings = settings.h2;
+    this.#heads = settings.pool.heads;
     this.#services = services;
   }
 
@@ -200,6 +203,7 @@ class PooledH2 implements ConnHandler, PooledConnection {
 
   onConnected(): void {
     const { limits, keepAlive } = this.#settings;
+    const heads = this.#heads;
     const { clock, stats } = this.#services;
     this.h2 = new H2ClientConnection(
       this.conn,
@@ -212,7 +216,7 @@ class PooledH2 implements ConnHandler, PooledConnection {
         },
       },
       {
-        limits: { ...DEFAULT_H2_LIMITS, ...limits },
+        limits: { ...DEFAULT_H2_LIMITS, ...(heads === undefined ? {} : h2HeadLimits(heads)), ...limits },
         defer: atRoundEnd,
         concurrentMax: limits.concurrentStreamsMax ?? DEFAULT_H2_LIMITS.concurrentStreamsMax,
         now: () => turnTime(clock),

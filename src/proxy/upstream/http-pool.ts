@@ -3,8 +3,8 @@
 
 import { type Conn, type ConnError, type ConnHandler, Deadline, turnTime } from '#base';
 import { CLUSTER } from '#telemetry';
-import { H1ClientConnection } from '#wire/h1';
-import type { ClientStream, ClientStreamHandler, ResetReason } from '#wire/http';
+import { DEFAULT_H1_LIMITS, H1ClientConnection } from '#wire/h1';
+import type { ClientStream, ClientStreamHandler, HeadBounds, ResetReason } from '#wire/http';
 import type { Cluster } from './cluster.ts';
 import type { Breaker, Host } from '../cluster/index.ts';
 import type { Transport } from './transport.ts';
@@ -48,6 +48,8 @@ export interface PoolSettings {
   /** Where connections come from: the first of the endpoint's family. */
   readonly localAddresses: readonly string[];
   readonly keepAliveMs: number | undefined;
+  /** How large the heads of responses may be; undefined: the codecs' own limits. */
+  readonly heads: HeadBounds | undefined;
 }
 
 export class H1Pool implements HttpPool {
@@ -207,7 +209,7 @@ export class H1Pool implements HttpPool {
     }
     const c = new PooledH1(this);
     const conn = this.#transport.connect(this.#host, c, undefined, 'h1');
-    c.open(conn);
+    c.open(conn, this.#cluster.poolSettings.heads);
     this.#connecting.add(c);
     this.#all.add(c);
     this.#host.totalConnections++;
@@ -267,11 +269,15 @@ class PooledH1 implements ConnHandler {
     this.#pool = pool;
   }
 
-  open(conn: Conn): void {
-    this.h1 = new H1ClientConnection(conn, {
-      onReusable: () => this.#pool.reusable(this),
-      onGone: (_connection, error) => this.#pool.gone(this, error, this.#up),
-    });
+  open(conn: Conn, heads: HeadBounds | undefined): void {
+    this.h1 = new H1ClientConnection(
+      conn,
+      {
+        onReusable: () => this.#pool.reusable(this),
+        onGone: (_connection, error) => this.#pool.gone(this, error, this.#up),
+      },
+      heads === undefined ? DEFAULT_H1_LIMITS : { ...DEFAULT_H1_LIMITS, ...heads },
+    );
   }
 
   onConnected(): void {

@@ -27,6 +27,7 @@ export function denialWords(details: string): string {
   if (rule !== undefined) return `AuthorizationPolicy ${rule.namespace}/${rule.name}, rule ${rule.rule}`;
   const absent = missingPlugin(details);
   if (absent !== '') return `WasmPlugin ${absent}, whose module is not there`;
+  if (details.includes('messagelimits[')) return 'MessageLimits: the body is too large';
   if (details.startsWith('rbac_')) return 'no ALLOW rule matched';
   if (details.startsWith('jwt_authn')) return `token refused: ${tokenTrouble(details)}`;
   if (details.startsWith('ext_authz_denied')) return 'external authorizer';

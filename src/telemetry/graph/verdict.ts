@@ -69,6 +69,20 @@ const ROWS = {
     words: (hop) => `a plugin answered it${plugin(hop)}, with the details "${hop.details}"`,
     remedy: 'Look at the pluginConfig of the WasmPlugin, and at what it logs.',
   },
+  'too-large': {
+    when: ({ details }) =>
+      /^re(quest|sponse)_payload_too_large/.test(details) || details.includes('messagelimits[request-body]'),
+    words: plain('a body is larger than the proxy takes'),
+    remedy: 'Look at request.body of the MessageLimits of the workload; filters that read bodies have a limit too.',
+  },
+  'headers-too-large': {
+    when: ({ details }) => /^http[12]\.(headers_too_large|too_many_headers)/.test(details),
+    words: ({ details }) =>
+      details.startsWith('http1.too_many')
+        ? 'it has more headers than the proxy takes'
+        : 'its headers are larger than the proxy takes',
+    remedy: 'Look at request.headers of the MessageLimits of the workload; unset, it takes 60 KiB and 100 headers.',
+  },
   denied: {
     when: says('rbac_access_denied'),
     words: (hop) =>
@@ -218,11 +232,6 @@ const ROWS = {
     words: plain('it names no host'),
     remedy: 'Send a Host header.',
   },
-  'headers-too-large': {
-    when: (hop) => hop.details.includes('headers_too_large') || hop.details.includes('too_many_headers'),
-    words: plain('the head of the request was larger than the proxy takes'),
-    remedy: 'Send smaller or fewer headers: cookies are what grows.',
-  },
   'caller-protocol': {
     when: flag('DPE'),
     words: (hop) => `the caller broke the protocol${hop.details === '' ? '' : ` (${hop.details})`}`,
@@ -232,11 +241,6 @@ const ROWS = {
     when: flag('DC'),
     words: plain('the caller went away before the answer was whole'),
     remedy: "Compare the caller's own time-out with how long the service takes.",
-  },
-  'too-large': {
-    when: (hop) => says('request_payload_too_large')(hop) || says('response_payload_too_large')(hop),
-    words: plain('a body was larger than a filter can hold'),
-    remedy: 'Send less, or raise the limit of the filter that needs the whole body.',
   },
   'request-late': {
     when: (hop) => says('request_overall_timeout')(hop) || says('request_header_timeout')(hop),

@@ -5,8 +5,9 @@ import { Cluster_LbPolicy, type ClusterSchema } from '#proto/envoy/config/cluste
 import type { OutlierDetectionSchema } from '#proto/envoy/config/cluster/v3/outlier_detection_pb.ts';
 import type { CircuitBreakersSchema } from '#proto/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import { HttpProtocolOptionsSchema } from '#proto/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
-import type { MeshSettings } from '#registry';
+import type { HeadLimits, MeshSettings } from '#registry';
 import { any, duration, type Init } from '../encode.ts';
+import { responseHeadOptions } from '../filters/message-limits.ts';
 import type { ConnectionPool, EffectivePolicy, LoadBalancer, OutlierDetection } from './traffic-policy.ts';
 
 type ClusterInit = Init<typeof ClusterSchema>;
@@ -157,11 +158,14 @@ function warmup(balancer: LoadBalancer | undefined) {
   };
 }
 
+const ANY_HEAD: HeadLimits = { maxKiB: undefined, maxCount: undefined };
+
 /** Undefined when Envoy's defaults (HTTP/1.1, no limits) are what is wanted. */
 export function protocolOptions(
   protocol: UpstreamProtocol,
   pool: ConnectionPool | undefined,
   h2Upgrade: boolean,
+  answers: HeadLimits = ANY_HEAD,
 ): ClusterInit['typedExtensionProtocolOptions'] | undefined {
   if (protocol === 'tcp') return undefined;
   const http = pool?.http;
@@ -174,6 +178,7 @@ export function protocolOptions(
         : 'http1';
   const idle = durationMs(http?.idleTimeout ?? pool?.tcp?.idleTimeout);
   const common = {
+    ...responseHeadOptions(answers),
     ...(idle === undefined ? {} : { idleTimeout: duration(idle) }),
     ...(http?.maxRequestsPerConnection === undefined || http.maxRequestsPerConnection === 0
       ? {}

@@ -7,7 +7,7 @@ import {
   type ClusterSchema,
 } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ClusterConfigSchema } from '#proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
-import type { Families, MeshSettings, ServicePort } from '#registry';
+import type { Families, HeadLimits, MeshSettings, ServicePort } from '#registry';
 import { isHttp2 } from '#registry';
 import { address, any, duration, type Init } from '../encode.ts';
 import { BLACK_HOLE, connectCluster, DYNAMIC_DNS, INBOUND_PASSTHROUGH, inboundCluster, PASSTHROUGH } from '../names.ts';
@@ -35,8 +35,8 @@ export function blackHole(mesh: MeshSettings): ClusterInit {
   };
 }
 
-export function passthrough(mesh: MeshSettings): ClusterInit {
-  const options = protocolOptions('downstream', undefined, false);
+export function passthrough(mesh: MeshSettings, answers?: HeadLimits): ClusterInit {
+  const options = protocolOptions('downstream', undefined, false, answers);
   return {
     name: PASSTHROUGH,
     ...originalDestination(mesh),
@@ -45,8 +45,8 @@ export function passthrough(mesh: MeshSettings): ClusterInit {
   };
 }
 
-export function inboundPassthrough(mesh: MeshSettings, families: Families): ClusterInit {
-  return { ...passthrough(mesh), name: INBOUND_PASSTHROUGH, ...bindSource(families) };
+export function inboundPassthrough(mesh: MeshSettings, families: Families, answers: HeadLimits): ClusterInit {
+  return { ...passthrough(mesh, answers), name: INBOUND_PASSTHROUGH, ...bindSource(families) };
 }
 
 function originalDestination(mesh: MeshSettings): ClusterInit {
@@ -97,6 +97,8 @@ export interface InboundClusterInput {
   readonly target: { readonly host: string; readonly port: number } | undefined;
   readonly pool: ConnectionPool | undefined;
   readonly mesh: MeshSettings;
+  /** Heads that the application may answer with. */
+  readonly answers: HeadLimits;
   readonly families: Families;
   readonly services: readonly { readonly host: string; readonly name: string; readonly namespace: string }[];
 }
@@ -108,6 +110,7 @@ export function inboundClusterOf(input: InboundClusterInput): ClusterInit {
     protocol === 'Unsupported' ? 'downstream' : isHttp2(protocol) ? 'http2' : isTcp(protocol) ? 'tcp' : 'http1',
     pool,
     false,
+    input.answers,
   );
   const place: ClusterInit =
     target === undefined

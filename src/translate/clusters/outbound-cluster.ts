@@ -25,6 +25,7 @@ import {
   type TrafficPolicy,
 } from '#registry';
 import { ADS, address, duration, type Init } from '../encode.ts';
+import type { ScopeLimits } from '../filters/message-limits.ts';
 import { configPath, outboundCluster, outboundSni } from '../names.ts';
 import { CLIENT_ALPN, meshClientTls, proxyProtocol, rawBuffer, ruleClientTls } from '../tls-contexts.ts';
 import {
@@ -59,6 +60,8 @@ export interface OutboundClusterInput {
   readonly direct: boolean;
   /** For clusters that carry their endpoints (DNS); else empty. */
   readonly inline: readonly Endpoint[];
+  /** A gateway's: heads that endpoints may answer with. */
+  readonly limits: ScopeLimits | undefined;
 }
 
 export function outboundClusterName(input: OutboundClusterInput): string {
@@ -73,7 +76,7 @@ export function outboundClusterOf(input: OutboundClusterInput): ClusterInit {
   const protocol = upstreamProtocol(port);
   // What a gateway's client speaks says nothing of the application: HTTP/1.1 is what an unnamed port is asked in.
   const spoken = protocol === 'downstream' && input.gateway ? 'http1' : protocol;
-  const options = protocolOptions(spoken, policy.connectionPool, mesh.h2Upgrade);
+  const options = protocolOptions(spoken, policy.connectionPool, mesh.h2Upgrade, input.limits?.response);
   const connect = durationMs(policy.connectionPool?.tcp?.connectTimeout, mesh.connectTimeoutMs);
   return {
     name,
@@ -242,5 +245,5 @@ function metadata(input: OutboundClusterInput) {
 }
 
 export function clusterOrigins(input: OutboundClusterInput): readonly ObjectRef[] {
-  return [input.service.origin, ...input.ruleOrigins];
+  return [input.service.origin, ...input.ruleOrigins, ...(input.limits?.origins ?? [])];
 }

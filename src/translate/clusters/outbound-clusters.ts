@@ -103,9 +103,12 @@ export function outboundClusters(
   cache: TranslationCache,
 ): ReadonlyMap<string, XdsResource> {
   const parts = partsOf(scope, cache);
-  const newest = cache.owned(parts, ['clusters', proxy.kind, proxy.captured, proxy.direct], newMade);
+  const limits = limitsOf(scope, proxy);
+  const newest = cache.owned(parts, ['clusters', limits, proxy.kind, proxy.captured, proxy.direct], newMade);
   if (newest.epoch !== snapshot.epoch)
-    renew(newest, snapshot, parts, cache, (part) => clusterResource(clusterInput(part, proxy, snapshot, cache), cache));
+    renew(newest, snapshot, parts, cache, (part) =>
+      clusterResource(clusterInput(part, limits, proxy, snapshot, cache), cache),
+    );
   return newest.byName;
 }
 
@@ -136,6 +139,7 @@ function clusterResource(input: OutboundClusterInput, cache: TranslationCache): 
     captured,
     direct,
     inline,
+    limits,
   } = input;
   const key = [
     'cds',
@@ -152,12 +156,19 @@ function clusterResource(input: OutboundClusterInput, cache: TranslationCache): 
     captured,
     direct,
     inline,
+    limits,
   ];
   return cache.resource(key, () => resource(ClusterSchema, name, outboundClusterOf(input), clusterOrigins(input)));
 }
 
+/** Sidecars bound what their own application answers, gateways what everybody does. */
+function limitsOf({ limits }: Scope, { kind }: ProxyView): Scope['limits'] | undefined {
+  return kind === 'router' ? limits : undefined;
+}
+
 function clusterInput(
   part: ClusterPart,
+  limits: Scope['limits'] | undefined,
   proxy: ProxyView,
   snapshot: Snapshot,
   cache: TranslationCache,
@@ -176,6 +187,7 @@ function clusterInput(
     captured: proxy.captured,
     direct: proxy.direct,
     inline: dns ? endpointsOfPort(endpoints, port.number) : [],
+    limits,
   };
 }
 

@@ -7,6 +7,7 @@ import {
   HttpConnectionManagerSchema,
   HttpConnectionManager_ForwardClientCertDetails as Forward,
   HttpConnectionManager_PathWithEscapedSlashesAction as Escaped,
+  type HttpConnectionManager_UpgradeConfigSchema,
   type HttpFilterSchema,
   type LocalReplyConfigSchema,
   type ResponseMapperSchema,
@@ -20,6 +21,7 @@ import { UuidRequestIdConfigSchema } from '#proto/envoy/extensions/request_id/uu
 import type { MeshSettings } from '#registry';
 import { ADS, any, duration, type Init, typed } from '../encode.ts';
 import { agentAccessLog, takePeerHeaders } from './envoy-peers.ts';
+import { bodyBuffer, bodyLimit, limitReplies, requestHeadSettings, type ScopeLimits } from './message-limits.ts';
 import { peerMetadata } from './peer-metadata.ts';
 import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 import { statsFilter } from '../telemetry/stats-filter.ts';
@@ -42,6 +44,8 @@ export interface HttpManagerInput {
   /** Right before the router. */
   readonly last?: readonly HttpFilter[];
   readonly trustedHops?: number;
+  /** What requests may be as large as, and what the place is called that says so. */
+  readonly limits?: { readonly inForce: ScopeLimits; readonly hop: string };
   /** CONNECT is taken as a request. */
   readonly connect?: boolean;
 }
@@ -49,13 +53,15 @@ export interface HttpManagerInput {
 export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterSchema> {
   const { mesh, direction, routes, telemetry } = input;
   const gateway = direction === 'gateway';
+  const limits = input.limits?.inForce;
   return typed('envoy.filters.network.http_connection_manager', HttpConnectionManagerSchema, {
     statPrefix: input.statPrefix,
     routeSpecifier:
       'name' in routes
         ? { case: 'rds', value: { configSource: ADS, routeConfigName: routes.name } }
         : { case: 'routeConfig', value: routes.inline },
-    httpFilters: [...httpFilters(input)],
+    httpFilters: [...httpFilters(input, limits === undefined ? [] : bodyBuffer(limits, input.envoy))],
+    ...(limits === undefined ? {} : requestHeadSettings(limits)),
     accessLog: [
       ...telemetry.httpLogs,
       ...(input.envoy
@@ -70,11 +76,11 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
           forwardClientCertDetails: gateway ? Forward.SANITIZE_SET : Forward.APPEND_FORWARD,
           setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
         }),
-    upgradeConfigs: [{ upgradeType: 'websocket' }, ...(input.connect === true ? [{ upgradeType: 'CONNECT' }] : [])],
+    upgradeConfigs: [...upgrades(input)],
     // A name with the root's dot is the same host: policies, routes and the application see one spelling.
     ...(direction === 'outbound' ? {} : { stripTrailingHostDot: true }),
     streamIdleTimeout: duration(0),
-    ...localReplies(direction, mesh),
+    ...localReplies(input),
     serverName: 'istio-envoy',
     proxy100Continue: true,
     ...normalization(mesh),
@@ -88,12 +94,12 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
 const DENIED_BY_HEADER = 'x-topsail-denied-by';
 
 /** The first that fits changes a reply of the proxy's own. */
-function localReplies(
-  direction: HttpManagerInput['direction'],
-  mesh: MeshSettings,
-): { readonly localReplyConfig?: Init<typeof LocalReplyConfigSchema> } {
+function localReplies({ direction, mesh, limits, envoy }: HttpManagerInput): {
+  readonly localReplyConfig?: Init<typeof LocalReplyConfigSchema>;
+} {
   const denied = direction !== 'outbound' && mesh.origin?.metadata.annotations[DENIED_BY_ANNOTATION] === 'true';
-  const mappers = [...(direction === 'inbound' ? [unprocessed()] : []), ...(denied ? [deniedBy()] : [])];
+  const sizes = limits === undefined ? [] : limitReplies(limits.inForce, limits.hop, envoy);
+  const mappers = [...sizes, ...(direction === 'inbound' ? [unprocessed()] : []), ...(denied ? [deniedBy()] : [])];
   return mappers.length === 0 ? {} : { localReplyConfig: { mappers } };
 }
 
@@ -117,10 +123,21 @@ function deniedBy(): Init<typeof ResponseMapperSchema> {
   };
 }
 
-function httpFilters(input: HttpManagerInput): readonly HttpFilter[] {
+/** A stream that was upgraded has no end that stock Envoy could wait for. */
+function upgrades(input: HttpManagerInput): Init<typeof HttpConnectionManager_UpgradeConfigSchema>[] {
+  const collected = input.envoy && input.limits?.inForce.body?.buffered === true;
   return [
+    { upgradeType: 'websocket', ...(collected ? { filters: [...httpFilters(input, [])] } : {}) },
+    ...(input.connect === true ? [{ upgradeType: 'CONNECT' }] : []),
+  ];
+}
+
+function httpFilters(input: HttpManagerInput, collecting: readonly HttpFilter[]): readonly HttpFilter[] {
+  return [
+    ...(input.limits === undefined ? [] : bodyLimit(input.limits.inForce, input.envoy)),
     ...(input.envoy ? (input.direction === 'outbound' ? [] : [takePeerHeaders()]) : [peerMetadata(input.direction)]),
     ...input.authorization,
+    ...collecting,
     ...(input.grpcWeb === true ? [typed('envoy.filters.http.grpc_web', GrpcWebSchema, {})] : []),
     typed('envoy.filters.http.grpc_stats', GrpcStatsSchema, {
       emitFilterState: true,

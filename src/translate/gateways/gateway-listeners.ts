@@ -104,12 +104,14 @@ export function gatewayResources(
       group.listen,
       scope.telemetry,
       scope.plugins,
+      scope.limits,
       ...(proxy.envoy ? [snapshot.mesh, true, slotsKey(authorization)] : judged),
       tcp ? scope : undefined,
       ...group.servers.flatMap((s) => [s.gateway, s.server]),
     ];
     const origins = [
       ...scope.telemetry.origins,
+      ...scope.limits.origins,
       ...group.servers.map((server) => refOf(server.gateway)),
       ...(proxy.envoy ? [] : [...policies, ...requestAuthentications].map((policy) => refOf(policy))),
     ];
@@ -190,6 +192,7 @@ function manager(
     routes: { name: table },
     authorization: httpPolicies(authorization, plugins),
     grpcWeb,
+    limits: { inForce: scope.limits, hop: `the gateway at ${name}` },
     trustedHops: mesh.spec.defaultConfig?.gatewayTopology?.numTrustedProxies ?? 0,
   });
 }

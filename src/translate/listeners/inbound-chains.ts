@@ -7,6 +7,7 @@ import type { AuthorizationInput } from '../authz/authorization-filters.ts';
 import { httpPolicies, tcpPolicies } from '../authz/discovered-policies.ts';
 import { duration, type Init } from '../encode.ts';
 import { httpManager } from '../filters/http-manager.ts';
+import type { ScopeLimits } from '../filters/message-limits.ts';
 import { tcpProxy } from '../filters/tcp-proxy.ts';
 import { UNPROCESSED_HEADER } from '../routes/retry.ts';
 import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
@@ -36,6 +37,7 @@ export interface ChainInput {
   readonly where: ChainMatch;
   readonly authorization: AuthorizationInput;
   readonly plugins: readonly PluginSlot[];
+  readonly limits: ScopeLimits;
   /** Names of the catch-all chains differ. */
   readonly httpChainName?: string;
 }
@@ -132,7 +134,12 @@ function manager(input: ChainInput) {
     routes: { inline: inboundRoutes(input) },
     authorization: httpPolicies(input.authorization, pluginFilters(input.plugins, input.port)),
     grpcWeb: input.protocol === 'GRPC-Web',
+    limits: { inForce: input.limits, hop: hopOf(input) },
   });
+}
+
+function hopOf({ host, port }: ChainInput): string {
+  return port === 0 ? 'the called workload' : `port ${port} of ${host === '*' ? 'the called workload' : host}`;
 }
 
 function inboundRoutes(input: ChainInput): Init<typeof RouteConfigurationSchema> {

@@ -65,12 +65,14 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
   };
   const origins = [
     ...scope.telemetry.origins,
+    ...scope.limits.origins,
     ...(proxy.envoy ? [] : [...policies, ...requestAuthentications].map((policy) => refOf(policy))),
     ...peerAuthentications.originsOf(proxy),
   ];
 
   const clusters = new Map<string, XdsResource>();
-  for (const port of ports) clusters.set(inboundCluster(port.declared), cluster(port, snapshot, proxy.families, cache));
+  for (const port of ports)
+    clusters.set(inboundCluster(port.declared), cluster(port, snapshot, scope, proxy.families, cache));
 
   const listeners = new Map<string, XdsResource>();
   const judged: KeyPart[] = [
@@ -87,6 +89,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
     'inbound',
     scope.telemetry,
     scope.plugins,
+    scope.limits,
     proxy.families,
     ...(proxy.envoy ? [mesh, true, slotsKey(authorization)] : judged),
   ];
@@ -123,7 +126,13 @@ function portKey(port: PortInForce): KeyPart {
   return [port.declared, port.listen, port.protocol, port.service?.hostname, port.servicePort, port.mode, port.tls];
 }
 
-function cluster(port: InboundPort, snapshot: Snapshot, families: Families, cache: TranslationCache): XdsResource {
+function cluster(
+  port: InboundPort,
+  snapshot: Snapshot,
+  { limits }: Scope,
+  families: Families,
+  cache: TranslationCache,
+): XdsResource {
   const name = inboundCluster(port.declared);
   const { service, target, pool, protocol } = port;
   const key = [
@@ -136,6 +145,7 @@ function cluster(port: InboundPort, snapshot: Snapshot, families: Families, cach
     pool,
     snapshot.mesh,
     service,
+    limits,
   ];
   return cache.resource(key, () =>
     resource(
@@ -147,11 +157,12 @@ function cluster(port: InboundPort, snapshot: Snapshot, families: Families, cach
         target,
         pool,
         mesh: snapshot.mesh,
+        answers: limits.response,
         families,
         services:
           service === undefined ? [] : [{ host: service.hostname, name: service.name, namespace: service.namespace }],
       }),
-      port.origins,
+      [...port.origins, ...limits.origins],
     ),
   );
 }
@@ -185,6 +196,7 @@ function chainsOf(
     where,
     authorization,
     plugins: scope.plugins.server,
+    limits: scope.limits,
   });
 }
 
@@ -214,6 +226,7 @@ function virtualInbound(
     where: {},
     authorization,
     plugins: scope.plugins.server,
+    limits: scope.limits,
   });
   return {
     name: 'virtualInbound',

@@ -9,6 +9,7 @@ import { H1_ERRORS, type H1ErrorCode, h1ErrorText } from './errors.ts';
 import { HeadBuffer, restOf } from './head-buffer.ts';
 import { HeadFacts } from './head-facts.ts';
 import { DEFAULT_H1_LIMITS, type H1Limits } from './limits.ts';
+import type { HeadBounds } from '../http/stream.ts';
 import { parseRequest } from './parse-request.ts';
 import { copyRequestHead, RepeatedHead } from './repeated-head.ts';
 import { fieldsText, putField, reasonPhrase, statusLine } from './serialize.ts';
@@ -45,10 +46,10 @@ export class H1ServerConnection implements ConnHandler {
   #peerKeepsAlive = true;
   readonly #acceptor: RequestAcceptor;
   readonly #options: H1ServerOptions;
-  readonly #limits: H1Limits;
+  #limits: H1Limits;
   readonly #facts = new HeadFacts();
   readonly #head = new HeadBuffer();
-  readonly #repeated = new RepeatedHead(copyRequestHead);
+  #repeated = new RepeatedHead(copyRequestHead);
   readonly #body: BodyReader;
   readonly #writer: BodyWriter;
 
@@ -59,6 +60,14 @@ export class H1ServerConnection implements ConnHandler {
     this.#limits = options.limits ?? DEFAULT_H1_LIMITS;
     this.#body = new BodyReader(this.#limits, this);
     this.#writer = new BodyWriter(conn);
+  }
+
+  /** From the next head on. */
+  limitHeads({ headBytesMax, fieldsMax }: HeadBounds): void {
+    if (this.#limits.headBytesMax === headBytesMax && this.#limits.fieldsMax === fieldsMax) return;
+    this.#limits = { ...this.#limits, headBytesMax, fieldsMax };
+    // What is repeated is not measured again.
+    this.#repeated = new RepeatedHead(copyRequestHead);
   }
 
   get activeStream(): boolean {
@@ -370,12 +379,13 @@ export class H1ServerConnection implements ConnHandler {
   }
 
   #answerAndClose(status: number, code: H1ErrorCode): void {
-    const body = reasonPhrase(status);
+    const detail = h1ErrorText(code);
+    const body = this.#acceptor.refusalBody?.(status, detail) ?? reasonPhrase(status);
     this.#state = 'closed';
     this.conn.writeText(
-      `${statusLine(status)}content-length: ${body.length}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${body}`,
+      `${statusLine(status)}content-length: ${Buffer.byteLength(body)}\r\ncontent-type: text/plain\r\nconnection: close\r\n\r\n${body}`,
     );
-    this.#acceptor.onProtocolError(status, h1ErrorText(code));
+    this.#acceptor.onProtocolError(status, detail);
     this.#close();
   }
 

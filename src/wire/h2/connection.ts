@@ -40,7 +40,7 @@ export interface H2Options {
 }
 
 export abstract class H2Connection implements ConnHandler, FrameSink {
-  readonly limits: H2Limits;
+  limits: H2Limits;
   readonly conn: Conn;
   readonly writer: FrameWriter;
   readonly streams = new StreamTable<H2Stream>();
@@ -78,7 +78,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     this.writer = new FrameWriter(conn, options.defer);
     this.#reader = new FrameReader(options.limits.frameBytesMax);
     this.floods = new FloodGuard(options.limits, options.now);
-    this.#block = new HeaderBlockAssembler(options.limits);
+    this.#block = new HeaderBlockAssembler(this);
   }
 
   /** HEADERS of a stream that is not open, and of one that is (response, trailers). */

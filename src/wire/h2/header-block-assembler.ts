@@ -10,14 +10,15 @@ export interface HeaderBlockFragments {
 }
 
 export class HeaderBlockAssembler {
-  readonly #limits: H2Limits;
+  readonly #owner: { readonly limits: H2Limits };
   #streamId = 0;
   #flags = 0;
   #parts: Buffer[] = [];
   #bytes = 0;
 
-  constructor(limits: H2Limits) {
-    this.#limits = limits;
+  /** Its limits may change: they hold from the next fragment on. */
+  constructor(owner: { readonly limits: H2Limits }) {
+    this.#owner = owner;
   }
 
   /** The stream whose block is not whole yet; 0 = none. */
@@ -48,7 +49,8 @@ export class HeaderBlockAssembler {
   #add(fragment: Buffer): void {
     this.#parts.push(Buffer.from(fragment));
     this.#bytes += fragment.length;
-    if (this.#bytes > this.#limits.headerBlockBytesMax || this.#parts.length > this.#limits.continuationsMax + 1) {
+    const { headerBlockBytesMax, continuationsMax } = this.#owner.limits;
+    if (this.#bytes > headerBlockBytesMax || this.#parts.length > continuationsMax + 1) {
       throw new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'a header block is too large', 'header_overflow');
     }
   }

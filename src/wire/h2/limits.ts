@@ -1,5 +1,8 @@
 // Every limit of an HTTP/2 connection, with its unit and argument.
 
+import type { HeadBounds } from '../http/stream.ts';
+import { FRAME_BYTES_DEFAULT } from './frame.ts';
+
 export interface H2Limits {
   /** SETTINGS_MAX_CONCURRENT_STREAMS that we announce. Envoy's default for the edge. */
   readonly concurrentStreamsMax: number;
@@ -30,6 +33,16 @@ export interface H2Limits {
   readonly unreadBytes: number;
   /** PINGs and SETTINGS that are answered while output is unread, before the peer is cut. */
   readonly unreadAnswersMax: number;
+}
+
+/** A block that is allowed must also arrive: in frames of the least size that a peer may choose to fill. */
+export function h2HeadLimits({ headBytesMax, fieldsMax }: HeadBounds) {
+  return {
+    headerListBytesMax: headBytesMax,
+    headersMax: fieldsMax,
+    headerBlockBytesMax: Math.max(DEFAULT_LIMITS.headerBlockBytesMax, headBytesMax),
+    continuationsMax: Math.max(DEFAULT_LIMITS.continuationsMax, Math.ceil(headBytesMax / FRAME_BYTES_DEFAULT)),
+  };
 }
 
 export const DEFAULT_LIMITS: H2Limits = {

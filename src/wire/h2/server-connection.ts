@@ -1,19 +1,22 @@
 // The server role of HTTP/2: turns streams that the client opens into requests (RFC 9113 §8).
 import type { Conn, ConnError } from '#base';
 import { HeaderBlock } from '../http/headers.ts';
-import type { RequestAcceptor, ServerStreamHandler } from '../http/stream.ts';
+import type { HeadBounds, RequestAcceptor, ServerStreamHandler } from '../http/stream.ts';
 import { H2Connection, type H2Options } from './connection.ts';
 import { ConnectionError, H2_ERROR } from './errors.ts';
 import { CLIENT_PREFACE, SETTING } from './frame.ts';
 import type { H2Violation } from './flood-guard.ts';
 import { H2Stream } from './h2-stream.ts';
 import { contentLength, requestFromFields, trailersFromFields } from './head.ts';
+import { h2HeadLimits } from './limits.ts';
 
 /** Stands in until the acceptor has made the real handler. */
 const NOBODY: ServerStreamHandler = { onData: () => {}, onTrailers: () => {}, onDrain: () => {}, onReset: () => {} };
 
 /** Streams that a client may open above our limit before it has acknowledged it. */
 const EARLY_REFUSALS_MAX = 1000;
+/** In Envoy's word first. */
+const TOO_LARGE = 'http2.too_many_headers: the header list is too large';
 
 export interface H2ServerObserver {
   /** A stream is over; how many are left. */
@@ -83,14 +86,29 @@ export class H2ServerConnection extends H2Connection {
     this.streams.add(stream);
     if (tooLarge) {
       stream.remoteEnded = end;
-      this.#acceptor.onProtocolError(431, 'the header list is too large');
-      stream.sendHead({ status: 431, headers: new HeaderBlock() }, true);
+      this.#answerTooLarge(stream);
       if (!stream.closed) stream.reset('local-reset');
       // One of them is what the answer earned.
       this.floods.wasted(2);
       return;
     }
     this.#open(stream, fields, end);
+  }
+
+  /** From the next header block on; what was announced stays as it was. */
+  limitHeads(bounds: HeadBounds): void {
+    const { headerListBytesMax, headersMax } = this.limits;
+    if (headerListBytesMax === bounds.headBytesMax && headersMax === bounds.fieldsMax) return;
+    this.limits = { ...this.limits, ...h2HeadLimits(bounds) };
+  }
+
+  #answerTooLarge(stream: H2Stream): void {
+    const body = this.#acceptor.refusalBody?.(431, TOO_LARGE) ?? '';
+    this.#acceptor.onProtocolError(431, TOO_LARGE);
+    const headers = new HeaderBlock();
+    if (body !== '') headers.push('content-type', 'content-type', 'text/plain');
+    stream.sendHead({ status: 431, headers }, body === '');
+    if (body !== '') stream.sendData(Buffer.from(body, 'utf8'), true);
   }
 
   #open(stream: H2Stream, fields: readonly string[], end: boolean): void {

@@ -60,9 +60,17 @@ export interface ServerStreamHandler {
   onReset(reason: ResetReason, detail: string): void;
 }
 
+/** How large the head of a message may be. */
+export interface HeadBounds {
+  readonly headBytesMax: number;
+  readonly fieldsMax: number;
+}
+
 /** Made once per connection; called by the codec for each request. */
 export interface RequestAcceptor {
   onRequest(stream: ServerStream, head: RequestHead, end: boolean): ServerStreamHandler;
+  /** What to say with the codec's own answer of this status; undefined: its reason phrase. */
+  refusalBody?(status: number, detail: string): string | undefined;
   /** The codec refused bytes before a request could be made; it already answered (400, 431, …) or closed. */
   onProtocolError(status: number, detail: string): void;
 }

@@ -100,7 +100,13 @@ function probe(): KubeObject {
 
 /** As `install` makes it, but by address: the API server of this test is outside of the cluster. */
 function webhook(port: number, roots: string): KubeObject {
-  const groups = ['security.istio.io', 'networking.istio.io', 'telemetry.istio.io', 'extensions.istio.io'];
+  const groups = [
+    'security.istio.io',
+    'networking.istio.io',
+    'telemetry.istio.io',
+    'extensions.istio.io',
+    'topsail.io',
+  ];
   return {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingWebhookConfiguration',

@@ -21,6 +21,7 @@ const KINDS = [
   'RequestAuthentication',
   'Telemetry',
   'WasmPlugin',
+  'MessageLimits',
 ] as const;
 const REPEATED =
   /^DestinationRule\.(?:trafficPolicy\.portLevelSettings|subsets\.trafficPolicy)\..*\.|^Sidecar\.(?:inboundConnectionPool|ingress\.connectionPool)\..*\./;

@@ -1,0 +1,57 @@
+// Heads at their limit, one byte and one field beyond, and limits that change while a connection lives.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RequestAcceptor, ServerStreamHandler } from '../http/stream.ts';
+import { FakeConn } from './fake-conn.testing.ts';
+import { DEFAULT_H1_LIMITS } from './limits.ts';
+import { H1ServerConnection } from './server-connection.ts';
+import { HeaderBlock } from '../http/headers.ts';
+
+const silent: ServerStreamHandler = { onData: () => {}, onTrailers: () => {}, onDrain: () => {}, onReset: () => {} };
+
+function serve(headBytesMax: number, fieldsMax: number) {
+  const conn = new FakeConn();
+  const told: string[] = [];
+  const acceptor: RequestAcceptor = {
+    onRequest: (stream) => {
+      told.push('request');
+      stream.sendHead({ status: 204, headers: new HeaderBlock() }, true);
+      return silent;
+    },
+    onProtocolError: (status, detail) => void told.push(`${status} ${detail.split(':')[0]}`),
+    refusalBody: (status) => (status === 431 ? 'more than 60 bytes' : undefined),
+  };
+  const options = { limits: { ...DEFAULT_H1_LIMITS, headBytesMax, fieldsMax }, secure: false, acceptHttp10: false };
+  const server = new H1ServerConnection(conn, acceptor, options);
+  conn.handler = server;
+  return { conn, told, server };
+}
+
+/** A head of exactly so many bytes up to the empty line. */
+function head(bytes: number): string {
+  const start = 'GET / HTTP/1.1\r\nhost: a\r\nx: ';
+  return `${start}${'y'.repeat(bytes - start.length)}\r\n\r\n`;
+}
+
+test('a head as large as its limit passes, one byte more is answered with 431 and the words of whoever set the limit', () => {
+  const { conn, told } = serve(60, 10);
+  conn.receive(head(60));
+  conn.receive(head(61));
+  assert.deepEqual(told, ['request', '431 http1.headers_too_large']);
+  assert.match(conn.written, /HTTP\/1\.1 431 .*\r\ncontent-length: 18\r\n[^]*\r\n\r\nmore than 60 bytes$/);
+});
+
+test('as many fields as are allowed pass, one more is answered with 431', () => {
+  const { conn, told } = serve(1000, 3);
+  conn.receive('GET / HTTP/1.1\r\nhost: a\r\nb: 1\r\nc: 1\r\n\r\n');
+  conn.receive('GET / HTTP/1.1\r\nhost: a\r\nb: 1\r\nc: 1\r\nd: 1\r\n\r\n');
+  assert.deepEqual(told, ['request', '431 http1.too_many_headers']);
+});
+
+test('another limit holds from the next head on, also for one that repeats the former', () => {
+  const { conn, told, server } = serve(60, 10);
+  conn.receive(head(60));
+  server.limitHeads({ headBytesMax: 59, fieldsMax: 10 });
+  conn.receive(head(60));
+  assert.deepEqual(told, ['request', '431 http1.headers_too_large']);
+});
