@@ -140,12 +140,15 @@ test('least request prefers the idle, and bends weights by what is in flight', (
 
 test('random and peak EWMA reach all, EWMA the quicker one more', () => {
   close(share(count(cluster([{ n: 1 }, { n: 2, weight: 9 }], { lbPolicy: 3 }).balancer, 2000), 1), 0.5);
-  const { balancer, host } = cluster([{ n: 1 }, { n: 2 }], {
+  const { balancer, host, clock } = cluster([{ n: 1 }, { n: 2 }], {
     metadata: { filterMetadata: { 'topsail.lb': { policy: 'PEAK_EWMA' } } },
   });
   host(1).ewmaMs = 100;
   host(2).ewmaMs = 10;
   assert.equal(share(count(balancer, 100), 2), 1);
+  clock.advance(30_000);
+  host(2).ewmaAtMs = clock.now();
+  assert.equal(share(count(balancer, 100), 1), 1, 'who was slow is asked again once that is long ago');
 });
 
 for (const [name, lbPolicy] of [
