@@ -4,6 +4,7 @@ import { FINDINGS } from './analyze/findings.ts';
 import { type ErrorEntry, ERRORS } from './errors.ts';
 import { type Force, type ForceNode, forceAt, forceOf, KIND_FORCE } from './model/force.ts';
 import { KIND_NAMES, KINDS, type KindInfo, type KindName, SCHEMAS } from './model/kinds.ts';
+import { NOT_IN_FORCE_BECAUSE } from './model/refusals.ts';
 import { type Field, fieldsOf, type Shape, shapeOf, typeText } from './model/shape.ts';
 
 const WORDS: Readonly<Record<Force, string>> = {
@@ -111,7 +112,11 @@ export function compatibilityPage(): string {
       ...fieldsOf(shape).map((field) => [`\`${field.path}\``, WORDS[forceAt(kind, field.path)]]),
       ...valueRows(forceOf(kind), shape, ''),
     ];
-    return head + (rows.length === 0 ? 'No fields.\n' : `${table(['Field', 'Status'], rows)}\n`);
+    const why = Object.entries(NOT_IN_FORCE_BECAUSE[kind] ?? {}).map(
+      ([path, reason]) => `- \`${path.replace('=', ': ')}\`: ${reason}`,
+    );
+    const reasons = why.length === 0 ? '' : `\nNot in force, and why:\n\n${why.join('\n')}\n`;
+    return head + (rows.length === 0 ? 'No fields.\n' : `${table(['Field', 'Status'], rows)}\n${reasons}`);
   });
   const intro = [
     '# Compatibility',

@@ -122,3 +122,19 @@ test('changes to metrics gather, and a provider that counts nothing turns all of
     [['', true]],
   );
 });
+
+test('a tracer of the older setting that TLS is asked for gets nothing, rather than plaintext', () => {
+  const tracer = (tls: string): string | undefined => {
+    const text = `apiVersion: mesh.istio.io/v1alpha1
+kind: MeshConfig
+metadata: { name: mesh, namespace: istio-system }
+defaultConfig: { tracing: { zipkin: { address: "z.default:9411" }${tls} } }
+`;
+    const view = viewOf(parseText('t.yaml', text, { createdMs: 1 }).flatMap((one) => one.object ?? []));
+    return mergeTelemetry([], meshSettings(view)).server.tracing?.provider?.zipkin?.service;
+  };
+  assert.equal(tracer(''), 'z.default');
+  assert.equal(tracer(', tlsSettings: { mode: DISABLE }'), 'z.default');
+  for (const mode of ['SIMPLE', 'ISTIO_MUTUAL'])
+    assert.equal(tracer(`, tlsSettings: { mode: ${mode} }`), undefined, mode);
+});

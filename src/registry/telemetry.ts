@@ -227,7 +227,10 @@ function namesOf(providers: readonly { readonly name: string }[] | undefined): r
 }
 
 function legacyZipkin(mesh: MeshSettings): ExtensionProvider | undefined {
-  const address = mesh.spec.defaultConfig?.tracing?.zipkin?.address ?? '';
+  const { zipkin, tlsSettings } = mesh.spec.defaultConfig?.tracing ?? {};
+  // TLS that is asked for is not put on: nothing leaves rather than in plaintext.
+  if ((tlsSettings?.mode ?? 'DISABLE') !== 'DISABLE') return undefined;
+  const address = zipkin?.address ?? '';
   const [, service, port] = /^(.+):(\d+)$/.exec(address) ?? [];
   return service === undefined ? undefined : { name: LEGACY_ZIPKIN, zipkin: { service, port: Number(port) } };
 }

@@ -120,6 +120,8 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     accessLogFormat: 'inForce',
     accessLogEncoding: 'inForce',
     'outboundTrafficPolicy.mode': 'inForce',
+    // As ALLOW_ANY: captured connections go to the address that the application chose.
+    'outboundTrafficPolicy.mode=ALLOW_ANY_DYNAMIC_DNS': 'acceptedWithWarning',
     'outboundTrafficPolicy.tls': 'refused',
     enableAutoMtls: 'inForce',
     trustDomain: 'inForce',

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import { ERRORS } from '../errors.ts';
 import { FIELD_FORCE, forceAt, HARMLESS } from './force.ts';
+import { NOT_IN_FORCE_BECAUSE } from './refusals.ts';
 import { KIND_NAMES, KINDS, type KindName, SCHEMAS } from './kinds.ts';
 import { fieldsOf, shapeOf } from './shape.ts';
 import { stale } from '../../../tools/gen-reference.ts';
@@ -49,6 +50,14 @@ describe('the table of what is in force', () => {
       }
     }
     assert.deepEqual(unknown, []);
+  });
+  it('says why of all that is refused', () => {
+    const silent = Object.entries(FIELD_FORCE).flatMap(([kind, table]) =>
+      Object.entries(table)
+        .filter(([path, force]) => force === 'refused' && NOT_IN_FORCE_BECAUSE[kind as KindName]?.[path] === undefined)
+        .map(([path]) => `${kind} ${path}`),
+    );
+    assert.deepEqual(silent, []);
   });
   it('never lets a field of a security object or of a tls block do nothing (design 8)', () => {
     const soft: string[] = [];
