@@ -1,5 +1,14 @@
 // topsail install: shows what it is about to do, stops where another mesh would be harmed, applies, and waits until it runs.
-import { applyComponents, type Component, findForeign, InstallError, type Progress, prune } from '#controllers';
+import {
+  applyComponents,
+  checkImage,
+  type Component,
+  findForeign,
+  InstallError,
+  type InstallSettings,
+  type Progress,
+  prune,
+} from '#controllers';
 import { type CliContext, CliError } from './context.ts';
 import { componentsOf, type InstallFlags, settingsOf, yamlOf } from './install-settings.ts';
 
@@ -10,6 +19,8 @@ export interface InstallOptions extends InstallFlags {
 }
 
 const MANAGER = 'topsail-install';
+/** A pull of 50 MB over a slow line; beyond, the installation goes on and waits itself. */
+const IMAGE_MS = 120_000;
 
 export async function install(context: CliContext, options: InstallOptions): Promise<number> {
   const settings = await settingsOf(context, options);
@@ -28,6 +39,7 @@ export async function install(context: CliContext, options: InstallOptions): Pro
   try {
     components = await besideOthers(context, client, components, settings.revision);
     if (options.skipConfirmation !== true && !(await confirmed(context, settings.profile))) return 1;
+    await obtainable(context, client, settings);
     const progress = (event: Progress): void => tell(context, event);
     const parts = { client, clock: context.clock, timeoutMs: durationMs(options.readinessTimeout), progress };
     await applyComponents(components, parts);
@@ -64,6 +76,22 @@ async function besideOthers(
     ...one,
     objects: one.objects.filter((object) => !kept.has(`${object.kind} ${object.metadata.name}`)),
   }));
+}
+
+/** What nodes cannot have would show after minutes, as pods that wait. */
+async function obtainable(
+  context: CliContext,
+  client: Parameters<typeof checkImage>[1]['client'],
+  settings: InstallSettings,
+): Promise<void> {
+  const { pilot, cni, gateways, image } = settings;
+  if (pilot === undefined && cni === undefined && gateways.length === 0) return;
+  const checked = await checkImage(settings, { client, clock: context.clock, timeoutMs: IMAGE_MS });
+  if (checked.kind === 'unknown') context.err(`! whether nodes can obtain ${image} is not known: ${checked.reason}\n`);
+  if (checked.kind === 'missing')
+    throw new CliError(
+      `Node ${checked.node} cannot obtain ${image}; nothing was changed: ${checked.reason}\nWhat to do: bring it there with "topsail images load" or "topsail images push --hub HOST/PATH", and name what was pushed with --hub and --tag.`,
+    );
 }
 
 async function confirmed(context: CliContext, profile: string): Promise<boolean> {

@@ -1,5 +1,5 @@
 // `topsail images build|save|load|push`: Topsail's images, made here and taken where nodes find them.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -70,9 +70,7 @@ function save(name: string, image: OciImage, folder: string): string {
 /** containerd by its socket; else kind, k3d or minikube. */
 function load(name: string, path: string, socket: unknown): void {
   if (typeof socket === 'string') {
-    execFileSync('ctr', ['-a', resolve(socket), '-n', 'k8s.io', 'images', 'import', '--local', path], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    });
+    feed('ctr', ['-a', resolve(socket), '-n', 'k8s.io', 'images', 'import', '--local', path]);
     return say(`${name} loaded into containerd`);
   }
   const ask = (tool: string, args: readonly string[]): string | undefined => {
@@ -82,8 +80,14 @@ function load(name: string, path: string, socket: unknown): void {
   const chosen = chooseCluster(localClusters(ask), presentContext());
   if ('problem' in chosen) throw new ImageError(chosen.problem);
   const { tool, name: cluster } = chosen.cluster;
-  execFileSync(tool, loadCommand(chosen.cluster, path), { stdio: ['ignore', 'ignore', 'inherit'] });
+  feed(tool, loadCommand(chosen.cluster, path));
   say(`${name} loaded with ${tool} into ${cluster}`);
+}
+
+function feed(tool: string, args: readonly string[]): void {
+  const done = spawnSync(tool, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  if (done.error !== undefined) throw new ImageError(`${tool} cannot be run: ${done.error.message}`);
+  if (done.status !== 0) throw new ImageError(`${tool} ${args.join(' ')} ended with ${done.status}.`);
 }
 
 function megabytes(image: OciImage): number {

@@ -95,6 +95,16 @@ const test: KubeTest = {
       const end = mustTopsail(cluster, ['install', '--set', 'profile=minimal', '-y']);
       assert.match(end.out, /removed Deployment istio-system\/istio-ingressgateway/);
     });
+    await step('an image that nodes cannot obtain is told before anything is changed', () => {
+      const image = ['-n', 'istio-system', 'get', 'deploy/istiod', '-o', 'jsonpath={.spec.template.spec..image}'];
+      const former = cluster.kubectl(image);
+      const end = topsail(cluster, ['install', '--set', 'profile=minimal', '--hub', 'registry.invalid/mesh', '-y']);
+      assert.equal(end.status, 1, end.out);
+      assert.match(end.err, /Node \S+ cannot obtain registry\.invalid\/mesh\/topsail:\S+; nothing was changed: \S+/);
+      assert.equal(cluster.kubectl(image), former);
+      const left = ['-n', 'istio-system', 'get', 'pods', '-o', 'name'];
+      assert.doesNotMatch(cluster.kubectl(left), /topsail-image-check/);
+    });
     cluster.kubectl(['create', 'namespace', 'work']);
     cluster.kubectl(['label', 'namespace', 'work', 'istio-injection=enabled']);
     await until(

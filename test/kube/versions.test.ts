@@ -31,7 +31,13 @@ const test: KubeTest = {
     const other = (args: readonly string[]): void =>
       void execFileSync(process.execPath, [join(folder, 'dist/topsail.js'), ...args], {
         cwd: folder,
-        env: { ...process.env, TOPSAIL_ROOT: folder, KUBECONFIG: cluster.kubeconfig },
+        env: {
+          ...process.env,
+          // Where `ctr` is.
+          PATH: `${cluster.programs}:${process.env['PATH'] ?? ''}`,
+          TOPSAIL_ROOT: folder,
+          KUBECONFIG: cluster.kubeconfig,
+        },
         stdio: ['ignore', 'ignore', 'inherit'],
       });
     await step('its images are on the node', () =>

@@ -1,6 +1,7 @@
 // Installing Topsail into a cluster: settings, objects, applying and removing them.
 export * from './apply.ts';
 export { type CniAgentConfig, CNI_METRICS_PORT, CNI_MOUNTS, CNI_READY_PORT, CNI_RUN_FOLDER } from './cni-objects.ts';
+export * from './image-check.ts';
 export * from './manifest.ts';
 export * from './naming.ts';
 export * from './object-plan.ts';
