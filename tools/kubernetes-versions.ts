@@ -22,9 +22,10 @@ export function topsailVersions(): string {
 There is one version yet, 0.1.0. That a control plane and proxies one version apart work together is tested by
 
 \`\`\`sh
-node test/versions/run.ts FOLDER        # a clone of the other version, after npm run bundle there
+node test/versions/run.ts               # or --ref REF: a tag or a commit; it is cloned and bundled
+npm run test:k8s -- versions            # the same in a cluster, each pod with the proxy of its annotation
 \`\`\`
 
-which runs scenarios on a mesh of both, first with this version's control plane and the other's proxies, then the other way round. Last run: this version and its own state 70 commits before, scenarios \`seed-files\` (without capture) and \`trust\`, both ways round. Proxies say by node metadata what they can do beyond Envoy (\`TOPSAIL_VHDS\`); who does not say it is given what Envoy is given.
+The first runs scenarios on a mesh of both, first with this version's control plane and the other's proxies, then the other way round. Last run: this version and its own state 108 commits before, scenarios \`seed-files\`, \`security-matrix\` and \`trust\`, both ways round. Proxies say by node metadata what they can do beyond Envoy (\`TOPSAIL_VHDS\`); who does not say it is given what Envoy is given.
 `;
 }
