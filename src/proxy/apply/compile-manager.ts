@@ -187,10 +187,14 @@ function compileFilters(
 /** Where there is none nobody answers. */
 function readRouter(filter: FilterMessage | undefined, context: CompileContext, field: string): RouterOptions {
   const config = filter?.configType.case === 'typedConfig' ? filter.configType.value : undefined;
-  if (config === undefined) return { suppressHeaders: false, respectExpectedTimeout: false };
+  if (config === undefined) return { suppressHeaders: false, respectExpectedTimeout: false, strict: [] };
   const router = decodeMessage<RouterMessage>(ROUTER, config.value, field);
   tellUnread('Router', router, field, context.warn);
-  return { suppressHeaders: router.suppressEnvoyHeaders, respectExpectedTimeout: router.respectExpectedRqTimeout };
+  return {
+    suppressHeaders: router.suppressEnvoyHeaders,
+    respectExpectedTimeout: router.respectExpectedRqTimeout,
+    strict: router.strictCheckHeaders.map((name) => name.toLowerCase()),
+  };
 }
 
 function routeSource(hcm: HttpConnectionManager, context: CompileContext, field: string): RouteSource {

@@ -68,7 +68,6 @@ export const UNREAD = {
       startChildSpan: 'attempts have no spans of their own',
       upstreamLog: 'attempts have no log lines of their own',
       upstreamLogOptions: 'attempts have no log lines of their own',
-      strictCheckHeaders: 'x-envoy headers that are ill-formed are not read',
       suppressGrpcRequestFailureCodeStats: STATISTICS,
     },
     refused: { upstreamHttpFilters: 'give them as http_filters of the connection manager' },

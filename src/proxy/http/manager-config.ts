@@ -38,6 +38,8 @@ export interface RouterOptions {
   readonly suppressHeaders: boolean;
   /** What the proxy before said of the time that is left counts. */
   readonly respectExpectedTimeout: boolean;
+  /** x-envoy headers that have to be well formed, in lower case. */
+  readonly strict: readonly string[];
 }
 
 export interface ManagerConfig {

@@ -51,7 +51,7 @@ test('what is no number is not read, and goes all the same', () => {
   assert.equal(headers.count, 0);
 });
 
-const NO_OPTIONS = { suppressHeaders: false, respectExpectedTimeout: false };
+const NO_OPTIONS = { suppressHeaders: false, respectExpectedTimeout: false, strict: [] };
 
 function headWith(fields: Readonly<Record<string, string>>): RequestHead {
   const head = { method: 'GET', path: '/', authority: 'web', scheme: 'http', version: '1.1', protocol: '' } as const;

@@ -125,7 +125,7 @@ function build(ask: Ask = {}) {
     responseHeadSent: false,
     connection: { downstream: { restoredDestination: false } },
     timers: { setIdle: () => {} },
-    config: { router: { suppressHeaders: false, respectExpectedTimeout: false } },
+    config: { router: { suppressHeaders: false, respectExpectedTimeout: false, strict: [] } },
     facts: {},
     reply: (reply: { status: number; details: string }) => (
       said.push(`reply ${reply.status} ${reply.details}`), router.destroy()

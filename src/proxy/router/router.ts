@@ -19,6 +19,7 @@ import { RequestBuffer, UNSEEN_BYTES_MAX } from './request-buffer.ts';
 import { countStatus } from './count-status.ts';
 import { LeftHosts } from './left-hosts.ts';
 import { backoffMs, hedges, isIdempotent, retriesOnReset, retriesOnResponse, retriesOnTimeout } from './retry.ts';
+import { strictRefusal } from './strict-headers.ts';
 import { NO_TIMEOUTS, routeTimeouts, type RouteTimeouts } from './timeouts.ts';
 import { startMirrors, type Mirror } from './mirror.ts';
 import { UpstreamAttempt } from './upstream-attempt.ts';
@@ -77,16 +78,13 @@ export class Router implements StreamRouter {
     const choice = stream.choice;
     if (choice === undefined) return stream.rescue('no-route');
     const target = choice.route.action;
+    const details = 'direct_response';
     if (target.kind === 'redirect')
-      return stream.reply({
-        status: target.status,
-        body: '',
-        details: 'direct_response',
-        headers: [['location', target.location(head)]],
-      });
-    if (target.kind === 'direct')
-      return stream.reply({ status: target.status, body: target.body, details: 'direct_response' });
+      return stream.reply({ status: target.status, body: '', details, headers: [['location', target.location(head)]] });
+    if (target.kind === 'direct') return stream.reply({ status: target.status, body: target.body, details });
     if (target.kind === 'none') return stream.rescue('no-route');
+    const refusal = strictRefusal(head.headers, stream.config.router.strict);
+    if (refusal !== undefined) return stream.reply(refusal);
     this.#choice = choice;
     this.#target = target;
     const cluster = this.services.clusters.get(choice.cluster);
