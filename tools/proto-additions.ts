@@ -1,9 +1,11 @@
-// Fields of Envoy 1.40 that the package's older `.proto` files do not have yet, by file: each goes behind a line that is there once.
+// What Envoy 1.40 says otherwise than the package's older `.proto` files, by file: fields that go behind a line that is there once, or in its place.
 
 export interface ProtoAddition {
   /** The whole line, without its indentation. */
   readonly behind: string;
   readonly add: string;
+  /** In the place of the line. */
+  readonly instead?: true;
 }
 
 export const PROTO_ADDITIONS: Readonly<Record<string, readonly ProtoAddition[]>> = {
@@ -25,6 +27,21 @@ export const PROTO_ADDITIONS: Readonly<Record<string, readonly ProtoAddition[]>>
       add: 'import "envoy/config/core/v3/http_service.proto";',
     },
   ],
+  'envoy/extensions/common/ratelimit/v3/ratelimit.proto': [
+    // Empty: any value (a wildcard descriptor).
+    { behind: 'string value = 2 [(validate.rules).string = {min_len: 1}];', add: 'string value = 2;', instead: true },
+  ],
+  'envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit.proto': [
+    {
+      behind: 'bool rate_limited_as_resource_exhausted = 15;',
+      add: `repeated config.route.v3.RateLimit rate_limits = 17;
+        google.protobuf.UInt32Value max_dynamic_descriptors = 18;`,
+    },
+    {
+      behind: 'import "envoy/config/core/v3/base.proto";',
+      add: 'import "envoy/config/route/v3/route_components.proto";',
+    },
+  ],
   'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto': [
     { behind: 'google.protobuf.BoolValue spawn_upstream_span = 10;', add: 'bool no_context_propagation = 13;' },
   ],
@@ -40,10 +57,10 @@ export const PROTO_ADDITIONS: Readonly<Record<string, readonly ProtoAddition[]>>
 /** The file's text with them; an error where the package has grown the field itself, or lost the line. */
 export function withAdditions(path: string, text: string): string {
   let whole = text;
-  for (const { behind, add } of PROTO_ADDITIONS[path] ?? []) {
+  for (const { behind, add, instead } of PROTO_ADDITIONS[path] ?? []) {
     const parts = whole.split(behind);
     if (parts.length !== 2) throw new Error(`${path}: "${behind}" stands there ${parts.length - 1} times, not once`);
-    whole = parts.join(`${behind}\n${add}\n`);
+    whole = parts.join(instead === true ? add : `${behind}\n${add}\n`);
   }
   return whole;
 }

@@ -16,15 +16,19 @@ import type {
 } from '../../http/filter.ts';
 import { runtimeFractionOf } from '../../matcher/fraction.ts';
 import type { CompiledRoute, RouteChoice } from '../../route/index.ts';
-import { type CompiledRateLimit, compileRateLimits, describe, type DescriptorEntry } from '../rate-descriptors.ts';
+import { OPEN_VALUES_MAX } from '../limits.ts';
+import { type CompiledRateLimit, compileRateLimits, describe } from '../rate-descriptors.ts';
 import { streamContext } from '../stream-context.ts';
-import { type BucketSettings, readBucket, TokenBucket } from '../token-bucket.ts';
+import { readBucket, TokenBucket } from '../token-bucket.ts';
+import { type BucketsSettings, type MakeBucket, RateBuckets } from './rate-buckets.ts';
 
+/** Envoy's. */
+const OPEN_VALUES_DEFAULT = 20;
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit';
 
-interface Settings {
-  readonly bucket: BucketSettings | undefined;
-  readonly descriptors: readonly { readonly key: string; readonly bucket: BucketSettings }[];
+interface Settings extends BucketsSettings {
+  /** The filter's own actions, in the place of routes'. */
+  readonly limits: readonly CompiledRateLimit[];
   readonly stage: number;
   readonly status: number;
   readonly enabled: number;
@@ -37,22 +41,12 @@ interface Settings {
   readonly responseMutations: readonly Mutation[];
 }
 
-class Buckets {
-  readonly main: TokenBucket | undefined;
-  readonly byDescriptor = new Map<string, TokenBucket>();
-
-  constructor(settings: Settings, make: (bucket: BucketSettings, key: string) => TokenBucket) {
-    this.main = settings.bucket === undefined ? undefined : make(settings.bucket, '');
-    for (const { key, bucket } of settings.descriptors) this.byDescriptor.set(key, make(bucket, key));
-  }
-}
-
 /** Settings with their buckets: made once per filter or route configuration, so that a limit is shared by all that use it. */
 class Limiter {
   readonly settings: Settings;
   readonly #name: string;
-  #shared: Buckets | undefined;
-  readonly #perConnection = new WeakMap<DownstreamFacts, Buckets>();
+  #shared: RateBuckets | undefined;
+  readonly #perConnection = new WeakMap<DownstreamFacts, RateBuckets>();
   readonly #routes = new WeakMap<CompiledRoute, readonly CompiledRateLimit[]>();
 
   /** `name` is the same in every thread of the proxy, and another one when the settings change. */
@@ -61,17 +55,20 @@ class Limiter {
     this.#name = name;
   }
 
-  buckets(connection: DownstreamFacts, { sharing }: FilterContext, nowMs: number): Buckets {
-    const own = (bucket: BucketSettings): TokenBucket => new TokenBucket(bucket, nowMs);
+  buckets(connection: DownstreamFacts, { sharing }: FilterContext, nowMs: number): RateBuckets {
+    const own: MakeBucket = (bucket, _, __, atMs) => new TokenBucket(bucket, atMs);
     if (!this.settings.perConnection)
-      return (this.#shared ??= new Buckets(
+      return (this.#shared ??= new RateBuckets(
         this.settings,
         sharing === undefined
           ? own
-          : (bucket, key) => sharing.bucket(`${this.#name}|${key}`, bucket, nowMs, this) ?? own(bucket),
+          : (bucket, key, holder, atMs) =>
+              sharing.bucket(`${this.#name}|${key}`, bucket, atMs, holder) ?? own(bucket, key, holder, atMs),
+        nowMs,
       ));
     let buckets = this.#perConnection.get(connection);
-    if (buckets === undefined) this.#perConnection.set(connection, (buckets = new Buckets(this.settings, own)));
+    if (buckets === undefined)
+      this.#perConnection.set(connection, (buckets = new RateBuckets(this.settings, own, nowMs)));
     return buckets;
   }
 
@@ -103,10 +100,12 @@ function readSettings(config: LocalRateLimit, field: string): Settings {
       if (descriptor.tokenBucket === undefined)
         throw new ConfigError('proxy.field-required', `${field}.descriptors[${i}].token_bucket`);
       return {
-        key: keyOf(descriptor.entries.map((entry) => [entry.key, entry.value] as const)),
+        entries: descriptor.entries.map((entry) => [entry.key, entry.value] as const),
         bucket: readBucket(descriptor.tokenBucket, `${field}.descriptors[${i}].token_bucket`),
       };
     }),
+    valuesMax: valuesMax(config.maxDynamicDescriptors, field),
+    limits: compileRateLimits(config.rateLimits, `${field}.rate_limits`),
     stage: config.stage,
     status: status >= 400 ? status : 429,
     enabled: runtimeFractionOf(config.filterEnabled, 0),
@@ -124,9 +123,10 @@ function readSettings(config: LocalRateLimit, field: string): Settings {
   };
 }
 
-/** Descriptors are the same when their entries are, in order. */
-function keyOf(entries: readonly DescriptorEntry[]): string {
-  return JSON.stringify(entries);
+function valuesMax(configured: number | undefined, field: string): number {
+  if (configured === 0)
+    throw new ConfigError('proxy.field-invalid', `${field}.max_dynamic_descriptors`, 'must be at least 1');
+  return Math.min(configured ?? OPEN_VALUES_DEFAULT, OPEN_VALUES_MAX);
 }
 
 class LocalRateLimitFilter implements HttpFilter {
@@ -179,7 +179,7 @@ class LocalRateLimitFilter implements HttpFilter {
   #admit(head: RequestHead, nowMs: number): boolean {
     const { settings } = this.#limiter;
     const buckets = this.#limiter.buckets(this.#callbacks.connection, this.#context, nowMs);
-    const matched = settings.descriptors.length === 0 ? [] : this.#matched(head, buckets);
+    const matched = settings.descriptors.length === 0 ? [] : this.#matched(head, buckets, nowMs);
     const asked =
       matched.length === 0 || settings.alwaysDefault
         ? [...matched, ...(buckets.main === undefined ? [] : [buckets.main])]
@@ -196,15 +196,16 @@ class LocalRateLimitFilter implements HttpFilter {
     return admitted;
   }
 
-  #matched(head: RequestHead, buckets: Buckets): TokenBucket[] {
+  #matched(head: RequestHead, buckets: RateBuckets, nowMs: number): TokenBucket[] {
+    const { limits: own, stage } = this.#limiter.settings;
     const choice = this.#callbacks.route as RouteChoice | undefined;
-    if (choice === undefined) return [];
+    if (choice === undefined && own.length === 0) return [];
     const input = { head, connection: this.#callbacks.connection, record: this.#callbacks.record };
     const found: TokenBucket[] = [];
-    for (const limit of this.#limiter.limitsOf(choice.route)) {
-      if (limit.stage !== this.#limiter.settings.stage) continue;
-      const entries = describe(limit, input, choice.cluster);
-      const bucket = entries === undefined ? undefined : buckets.byDescriptor.get(keyOf(entries));
+    for (const limit of own.length > 0 || choice === undefined ? own : this.#limiter.limitsOf(choice.route)) {
+      if (own.length === 0 && limit.stage !== stage) continue;
+      const entries = describe(limit, input, choice?.cluster ?? '');
+      const bucket = entries === undefined ? undefined : buckets.of(entries, nowMs);
       if (bucket !== undefined) found.push(bucket);
     }
     return found;
