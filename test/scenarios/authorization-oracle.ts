@@ -35,6 +35,17 @@ export interface OraclePolicy {
 /** Facts that a request has or has not; a claim may be a list. */
 type Fact = string | readonly string[] | undefined;
 
+/** Segment by segment: `{*}` is one that is not empty, `{**}` all that are left. */
+function fitsTemplate(pattern: string, fact: string): boolean {
+  const wanted = pattern.split('/');
+  const given = fact.split('/');
+  for (const [i, segment] of wanted.entries()) {
+    if (segment === '{**}') return i < given.length;
+    if (i >= given.length || (segment === '{*}' ? given[i] === '' : given[i] !== segment)) return false;
+  }
+  return wanted.length === given.length;
+}
+
 function fits(pattern: string, fact: string): boolean {
   if (pattern === '*') return fact.length > 0;
   const letters = [...pattern];
@@ -55,8 +66,8 @@ function inBlock(block: string, address: string): boolean {
 
 function one(field: string, pattern: string, fact: string): boolean {
   if (/ip$|ipblocks$/i.test(field)) return inBlock(pattern, fact);
+  if (/paths/i.test(field) && pattern.includes('{')) return fitsTemplate(pattern, fact);
   if (/hosts/i.test(field)) return fits(pattern.toLowerCase(), fact.toLowerCase());
-  if (/^(not)?trustDomains$/i.test(field) || field === 'source.trustDomain') return pattern === '*' || pattern === fact;
   if (/requestPrincipals|auth\.principal/i.test(field)) {
     const [issuer = '', subject = ''] = fact.split('\n');
     if (pattern === '*') return issuer !== '' && subject !== '';

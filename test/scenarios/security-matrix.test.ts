@@ -74,7 +74,7 @@ const SOURCE: Readonly<Record<string, readonly string[]>> = {
   principals: ['cluster.local/ns/team-a/sa/web', 'cluster.local/ns/team-a/*', '*/sa/web', '*'],
   namespaces: ['team-a', 'team-*', '*-a', '*'],
   serviceAccounts: ['team-a/web', 'web'],
-  trustDomains: ['cluster.local', '*'],
+  trustDomains: ['cluster.local', 'cluster*', '*.local', 'cluster.l', '*'],
   ipBlocks: ['10.1.2.3', '10.1.0.0/16', '0.0.0.0/0'],
   remoteIpBlocks: ['192.0.2.7', '192.0.2.0/24'],
   requestPrincipals: ['https://issuer.example/ann', 'https://issuer.example/*', '*/ann', '*', 'https://issuer*'],
@@ -82,7 +82,7 @@ const SOURCE: Readonly<Record<string, readonly string[]>> = {
 const OPERATION: Readonly<Record<string, readonly string[]>> = {
   hosts: ['shop.example', 'shop*', '*.example', '*'],
   methods: ['GET', 'G*', '*T', '*'],
-  paths: ['/api/books', '/api/*', '*/books', '*'],
+  paths: ['/api/books', '/api/*', '*/books', '*', '/api/{*}', '/{*}/books', '/api/{**}', '/{**}', '/{*}/{*}/x'],
   ports: ['8080'],
 };
 const WHEN: Readonly<Record<string, readonly string[]>> = {
@@ -92,7 +92,7 @@ const WHEN: Readonly<Record<string, readonly string[]>> = {
   'source.namespace': ['team-a', 'team-*', '*-a', '*'],
   'source.principal': ['cluster.local/ns/team-a/sa/web', 'cluster.local/*', '*/web', '*'],
   'source.serviceAccount': ['team-a/web', 'web'],
-  'source.trustDomain': ['cluster.local', '*'],
+  'source.trustDomain': ['cluster.local', 'cl*', '*.local', '*'],
   'request.auth.principal': ['https://issuer.example/ann', '*'],
   'request.auth.audiences': ['shop', 'sh*', '*'],
   'request.auth.presenter': ['robot', '*'],
@@ -100,7 +100,7 @@ const WHEN: Readonly<Record<string, readonly string[]>> = {
   'request.auth.claims[deep][er]': ['down', '*'],
   'destination.ip': ['10.9.9.9', '10.9.0.0/16'],
   'destination.port': ['8080'],
-  'connection.sni': ['shop.example', 'shop*', '*.example'],
+  'connection.sni': ['shop.example', 'shop*', '*.example', '*'],
 };
 
 const negated = (field: string): string => `not${field[0]?.toUpperCase() ?? ''}${field.slice(1)}`;

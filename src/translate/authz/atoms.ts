@@ -69,8 +69,7 @@ export const permission = {
   },
   port: (port: number): Permission => ({ rule: { case: 'destinationPort', value: port } }),
   address: (block: string): Permission => ({ rule: { case: 'destinationIp', value: cidr(block) } }),
-  sni: (value: string): Permission =>
-    value === '*' ? ANY_PERMISSION : { rule: { case: 'requestedServerName', value: text(value) } },
+  sni: (value: string): Permission => ({ rule: { case: 'requestedServerName', value: presence(value) } }),
 };
 
 function authenticated(matcher: Text): Principal {
@@ -111,12 +110,22 @@ export const principal = {
     authenticated(
       value === '*' ? { matchPattern: { case: 'prefix', value: SPIFFE } } : text(value, { before: SPIFFE }),
     ),
-  trustDomain: (value: string): Principal =>
-    authenticated({ matchPattern: { case: 'prefix', value: value === '*' ? SPIFFE : `${SPIFFE}${value}/` } }),
+  trustDomain,
   serviceAccount: (namespace: string, account: string): Principal =>
     authenticated({ matchPattern: { case: 'suffix', value: `/ns/${namespace}/sa/${account}` } }),
   namespace,
 };
+
+/** A star stands for any part of the domain, and ends with it. */
+function trustDomain(value: string): Principal {
+  if (!value.includes('*') || value === '*')
+    return authenticated({ matchPattern: { case: 'prefix', value: value === '*' ? SPIFFE : `${SPIFFE}${value}/` } });
+  const pattern = value
+    .split('*')
+    .map((part) => part.replaceAll(/[.+?^${}()|[\]\\]/g, '\\$&'))
+    .join('[^/]*');
+  return authenticated({ matchPattern: { case: 'safeRegex', value: { regex: `${SPIFFE}${pattern}/.*` } } });
+}
 
 /** `spiffe://DOMAIN/ns/NAMESPACE/sa/ACCOUNT` has its namespace between `/ns/` and `/sa/`, and neither part can hold a slash. */
 function namespace(value: string): Principal {

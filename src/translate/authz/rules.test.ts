@@ -45,6 +45,10 @@ describe('a rule', () => {
       /"principals":\[\{"identifier":\{"case":"any","value":true\}\}\]/,
     );
   });
+  it('finds what a token’s principal begins with inside of its issuer', () => {
+    const written = text({ from: [{ source: { requestPrincipals: ['https://*'] } }] });
+    assert.match(written, /"prefix","value":"https:\/\/"/);
+  });
   it('with an unknown condition never allows', () => {
     assert.equal(rbacPolicy({ when: [{ key: 'request.weather', notValues: ['x'] }] }, context()), undefined);
   });
@@ -53,6 +57,26 @@ describe('a rule', () => {
       text({ from: [{ source: { requestPrincipals: ['a'] } }, { source: { namespaces: ['good'] } }] }),
       /\/ns\/good\/sa\//,
     );
+  });
+  it('takes stars in trust domains for what they stand for, and nothing beyond the domain', () => {
+    const pattern = (value: string): RegExp | undefined => {
+      const regex = /"safeRegex","value":\{"regex":("(?:[^"\\]|\\.)*")/.exec(
+        text({ from: [{ source: { trustDomains: [value] } }] }),
+      )?.[1];
+      return regex === undefined ? undefined : new RegExp(`^(?:${JSON.parse(regex) as string})$`);
+    };
+    assert.equal(pattern('td1'), undefined);
+    assert.equal(pattern('*'), undefined);
+    for (const [value, domain, fits] of [
+      ['*.example.com', 'eu.example.com', true],
+      ['*.example.com', 'example.com', false],
+      ['*.example.com', 'euxexample.com', false],
+      ['prod*', 'prod-eu', true],
+      ['prod*', 'test-prod', false],
+    ] as const)
+      assert.equal(pattern(value)?.test(`spiffe://${domain}/ns/a/sa/b`), fits, `${value} ${domain}`);
+    assert.equal(pattern('prod*')?.test('spiffe://test/ns/prod/sa/b'), false);
+    assert.equal(pattern('*prod')?.test('spiffe://test/ns/prod/sa/b'), false);
   });
   it('means a principal in every alias of the trust domain', () => {
     const made = text({ from: [{ source: { principals: ['cluster.local/ns/a/sa/b'] } }] });

@@ -98,6 +98,7 @@ const SOURCE: Readonly<Record<string, readonly string[]>> = {
   principals: ['cluster.local/ns/team-a/sa/web', 'cluster.local/ns/team-a/*', '*/sa/web', '*'],
   namespaces: ['team-a', 'team-*', '*-a', '*'],
   serviceAccounts: ['team-a/web'],
+  trustDomains: ['cluster.local', 'cluster*', '*.local', 'other*', '*'],
   ipBlocks: ['127.0.0.1', '127.0.0.2/32', '127.0.0.0/8', '10.0.0.0/8'],
   remoteIpBlocks: ['192.0.2.7', '198.51.100.0/24'],
   requestPrincipals: ['https://issuer.example/ann', 'https://issuer.example/*', '*/ann', '*'],
@@ -105,7 +106,7 @@ const SOURCE: Readonly<Record<string, readonly string[]>> = {
 const OPERATION: Readonly<Record<string, readonly string[]>> = {
   hosts: ['shop.example', 'shop*', '*.example', '*'],
   methods: ['GET', 'G*', '*T', '*'],
-  paths: ['/api/books', '/api/*', '*/books', '*'],
+  paths: ['/api/books', '/api/*', '*/books', '*', '/api/{*}', '/{*}/books', '/api/{**}', '/{**}', '/{*}/{*}/x'],
   ports: [String(HTTP_PORT), String(TCP_PORT)],
 };
 const WHEN: Readonly<Record<string, readonly string[]>> = {
@@ -115,6 +116,7 @@ const WHEN: Readonly<Record<string, readonly string[]>> = {
   'source.namespace': ['team-a', 'team-*', '*-a'],
   'source.principal': ['cluster.local/ns/team-a/sa/web', 'cluster.local/*', '*/web'],
   'source.serviceAccount': ['team-a/web'],
+  'source.trustDomain': ['cluster.local', 'cl*', '*.local'],
   'request.auth.principal': ['https://issuer.example/ann', '*'],
   'request.auth.audiences': ['shop', 'sh*', '*'],
   'request.auth.presenter': ['robot', '*'],
@@ -122,7 +124,7 @@ const WHEN: Readonly<Record<string, readonly string[]>> = {
   'request.auth.claims[deep][er]': ['down'],
   'destination.ip': [DESTINATION, '10.9.0.0/16'],
   'destination.port': [String(HTTP_PORT)],
-  'connection.sni': ['shop.example', 'shop*', '*.example'],
+  'connection.sni': ['shop.example', 'shop*', '*.example', '*'],
 };
 
 const negated = (field: string): string => `not${(field[0] ?? '').toUpperCase()}${field.slice(1)}`;
@@ -139,7 +141,9 @@ const RULES: readonly OracleRule[] = [
 ];
 
 /** What CUSTOM policies may say: nothing that only a verified peer or token knows. */
-const ASKABLE = RULES.filter((rule) => !/principal|namespace|serviceAccount|request\.auth/i.test(JSON.stringify(rule)));
+const ASKABLE = RULES.filter(
+  (rule) => !/principal|namespace|serviceAccount|trustDomain|request\.auth/i.test(JSON.stringify(rule)),
+);
 
 export function makeCases(together: number, seed: number): readonly Case[] {
   const random = new SeededRandom(seed);
