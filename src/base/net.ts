@@ -143,6 +143,14 @@ export interface TlsClientOptions {
   readonly checkKey: string;
 }
 
+export interface OriginalSource {
+  readonly address: string;
+  /** 0: any. */
+  readonly port: number;
+  /** By which the answers find their way here; 0 = none. */
+  readonly mark: number;
+}
+
 export interface ConnectOptions {
   /** IP address, host name or, with a leading '/' or '@', a Unix socket. */
   readonly host: string;
@@ -150,6 +158,8 @@ export interface ConnectOptions {
   readonly tls?: TlsClientOptions;
   readonly timeoutMs: number;
   readonly localAddress?: string;
+  /** The connection comes from this address, which is somebody else's: in the place of `localAddress`, without TLS only. */
+  readonly source?: OriginalSource;
   readonly noDelay?: boolean;
   readonly keepAliveMs?: number;
   /** Sent first of all, ahead of TLS too (a PROXY header); short enough for an empty socket to take at once. */
@@ -164,6 +174,8 @@ export interface ListenOptions {
   readonly reusePort?: boolean;
   /** On `::`: IPv4 clients too, as mapped addresses; without it an IPv6 address takes IPv6 only. */
   readonly ipv4Too?: boolean;
+  /** Takes connections to any address that TPROXY hands to it: their local address is where they were going. */
+  readonly transparent?: boolean;
   /** Tells listeners on port 0 apart where several threads accept for one. */
   readonly label?: string;
   readonly backlog?: number;

@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import process from 'node:process';
 import type { ListenOptions } from '#base';
 import { type HeldDescriptor, isPath, type ListenerBook, placeOf } from './listener-book.ts';
+import { bindTransparent } from './transparent-sockets.ts';
 
 /** A descriptor that is the caller's, on a socket that is the process's. */
 export interface HeldSocket extends HeldDescriptor {
@@ -139,7 +140,10 @@ export class ProcessSockets implements ListeningSockets {
       return { handle: await bindPath(options), until: undefined, address: options.host, port: 0, users: 0 };
     const { book, bind } = this.#options;
     const placed = known === undefined ? book?.take(options) : undefined;
-    const fd = known === undefined ? (placed?.fd ?? bind?.(options)) : undefined;
+    const fd =
+      known === undefined
+        ? (placed?.fd ?? (options.transparent === true ? bindTransparent(options) : bind?.(options)))
+        : undefined;
     const until = known === undefined ? placed?.until : this.#accepting.promise;
     const handle = (known as TcpHandle | undefined) ?? (fd === undefined ? bindTcp(options) : openTcp(fd, place));
     const bound: { address?: string; port?: number } = {};

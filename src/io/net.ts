@@ -1,7 +1,16 @@
 // Sockets over node:net and node:tls behind the Net interface.
 import { lookup, Resolver } from 'node:dns/promises';
 import { chmod, rm } from 'node:fs/promises';
-import { connect as netConnect, createServer, isIP, type NetConnectOpts, type Server, type Socket } from 'node:net';
+import {
+  connect as netConnect,
+  createServer,
+  isIP,
+  type NetConnectOpts,
+  type Server,
+  Socket,
+  type SocketConstructorOpts,
+  type TcpNetConnectOpts,
+} from 'node:net';
 import { type ConnectionOptions, connect as tlsConnect, type TLSSocket } from 'node:tls';
 import type {
   BoundListener,
@@ -11,6 +20,7 @@ import type {
   ConnHandler,
   ListenOptions,
   Net,
+  OriginalSource,
   TlsClientOptions,
 } from '#base';
 import { provideRoundEnd } from '#base';
@@ -21,6 +31,7 @@ import { connErrorOf } from './conn-error.ts';
 import { SocketConn } from './socket-conn.ts';
 import { forgetSession, knownSession, rememberSession, secureContext, sessionKey } from './tls-context.ts';
 import { judgePeer } from './tls-peer.ts';
+import { bindTransparent, socketFrom } from './transparent-sockets.ts';
 
 /** What getaddrinfo does not tell; also the shortest that a resolver's answer is kept. */
 const DNS_TTL_MS = 5000;
@@ -51,7 +62,8 @@ export class SystemNet implements Net {
       conn.open();
     });
     if (this.#sockets !== undefined) return await listenOnHeld(server, await this.#sockets.acquire(options), options);
-    const known = this.#book?.take(options);
+    const known =
+      this.#book?.take(options) ?? (options.transparent === true ? { fd: bindTransparent(options) } : undefined);
     if (known !== undefined) {
       const close = await acceptOn(server, options, known);
       this.#book?.opened(options, server, known.fd);
@@ -106,7 +118,13 @@ export class SystemNet implements Net {
 
   connect(options: ConnectOptions, handler: ConnHandler): Conn {
     if (options.tls !== undefined) return connectTls(options, options.tls, handler);
-    const socket = netConnect(socketOptions(options));
+    let socket: Socket;
+    try {
+      socket = options.source === undefined ? netConnect(socketOptions(options)) : connectFrom(options.source, options);
+    } catch (error) {
+      const { code = '', message } = error as NodeJS.ErrnoException;
+      return failedConn(handler, { kind: 'other', code, message });
+    }
     if (options.preamble !== undefined) socket.write(options.preamble);
     const conn = new SocketConn(socket, handler);
     watchConnect(socket, conn, options, 'connect', () => {
@@ -202,6 +220,12 @@ function socketAfter(preamble: Uint8Array, options: ConnectOptions): Socket {
   return socket;
 }
 
+function connectFrom(source: OriginalSource, options: ConnectOptions): Socket {
+  // `manualStart` is Node's own word for a socket that is not read before it is connected.
+  const made = { fd: socketFrom(source), allowHalfOpen: true, manualStart: true };
+  return new Socket(made as SocketConstructorOpts).connect(socketOptions(options) as TcpNetConnectOpts);
+}
+
 function watchConnect(
   socket: Socket,
   conn: SocketConn,
@@ -232,7 +256,9 @@ function socketOptions(options: ConnectOptions): NetConnectOpts {
     port: options.port,
     allowHalfOpen: true,
     noDelay: options.noDelay ?? true,
-    ...(options.localAddress === undefined ? {} : { localAddress: options.localAddress }),
+    ...(options.localAddress === undefined || options.source !== undefined
+      ? {}
+      : { localAddress: options.localAddress }),
     ...(options.keepAliveMs === undefined ? {} : { keepAlive: true, keepAliveInitialDelay: options.keepAliveMs }),
   };
 }

@@ -54,10 +54,15 @@ describe("pilot-agent's command line", () => {
     assert.deepEqual(made?.words, ['capture', 'validate']);
   });
 
+  it('captures without a change of addresses', () => {
+    const words = pilotAgentWords(['istio-iptables', '-m', 'TPROXY'])?.words ?? [];
+    assert.equal((JSON.parse(words.at(-1) ?? '') as { transparent?: boolean }).transparent, true);
+  });
+
   it('refuses what it can not capture', () => {
     assert.throws(
-      () => pilotAgentWords(['istio-iptables', '-m', 'TPROXY']),
-      /interception-mode TPROXY: here it is REDIRECT/,
+      () => pilotAgentWords(['istio-iptables', '-m', 'BRIDGE']),
+      /interception-mode BRIDGE: here it is REDIRECT or TPROXY/,
     );
     assert.throws(() => pilotAgentWords(['istio-iptables', '-i', '10.0.0.0/99']), /10\.0\.0\.0\/99/);
   });

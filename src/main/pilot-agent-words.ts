@@ -27,7 +27,6 @@ const FIXED_FLAGS: readonly (readonly [string, string, string])[] = [
   ['-z', '--inbound-capture-port', '15006'],
   ['-u', '--proxy-uid', '1337'],
   ['-g', '--proxy-gid', '1337'],
-  ['-m', '--istio-inbound-interception-mode', 'REDIRECT'],
 ];
 const SWITCHES = new Set([
   '--redirect-dns',
@@ -74,6 +73,10 @@ function captureWords(flags: Map<string, string>): PilotAgentWords {
     const value = take(flags, short, long);
     if (value !== undefined) annotations[annotation] = value;
   }
+  const mode = take(flags, '-m', '--istio-inbound-interception-mode') ?? 'REDIRECT';
+  if (mode !== 'REDIRECT' && mode !== 'TPROXY')
+    throw new Error(`istio-iptables --istio-inbound-interception-mode ${mode}: here it is REDIRECT or TPROXY.`);
+  annotations['sidecar.istio.io/interceptionMode'] = mode;
   const read = planOfAnnotations(annotations);
   if ('problem' in read) throw new Error(`istio-iptables: ${read.problem}`);
   return { words: ['capture', 'apply', '--plan', JSON.stringify(read.plan)], without: [...flags.keys()] };

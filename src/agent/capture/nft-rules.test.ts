@@ -59,6 +59,22 @@ describe('capture rules', () => {
     ]);
   });
 
+  it('hand over what comes in as it is, and bring answers to the proxy by its mark', () => {
+    const over = { transparent: true, excludeInboundPorts: [15020] } as const;
+    assert.deepEqual(chain('prerouting', over), []);
+    assert.deepEqual(chain('transparent', over), [
+      'iifname "lo" meta mark != 1338 return',
+      'ct direction reply return',
+      'tcp dport { 15008, 15020, 15021, 15090 } return',
+      'meta l4proto tcp meta mark set 1337 tproxy to :15006 accept',
+    ]);
+    assert.deepEqual(chain('marked', over).slice(0, 2), [
+      'meta l4proto tcp meta mark 1337 ct mark set 1337 return',
+      'ct mark 1337 meta mark set 1337 return',
+    ]);
+    assert.ok(!chain('output', over).some((rule) => rule.includes('15006')));
+  });
+
   it('send DNS to the agent when it is asked for', () => {
     assert.ok(chain('output', { dnsPort: 15053 }).includes('udp dport 53 redirect to :15053'));
     assert.ok(!nftRules(plan).includes('dport 53 '));

@@ -1,6 +1,7 @@
 // The redirection of a pod as nftables text, both address families in one table; the order is that of Istio's chains.
 // Every value was checked when the plan was read: nothing but numbers, addresses and interface names gets here.
 import type { CapturePlan } from '#base';
+import { TO_ITSELF_MARK, TRANSPARENT_MARK } from './capture-ports.ts';
 
 export const CAPTURE_TABLE = 'istio_capture';
 /** HBONE, merged metrics, health, metrics: the proxy's own, never redirected inbound. */
@@ -17,6 +18,7 @@ export function nftRules(plan: CapturePlan): string {
     `table inet ${CAPTURE_TABLE} {`,
     ...chain('prerouting', 'type nat hook prerouting priority dstnat; policy accept;', inbound(plan)),
     ...chain('output', 'type nat hook output priority -100; policy accept;', outbound(plan)),
+    ...(plan.transparent === true ? transparent(plan) : []),
     '}',
     '',
   ].join('\n');
@@ -28,6 +30,7 @@ function inbound(plan: CapturePlan): string[] {
   if (plan.excludeInterfaces.length > 0) rules.push(`iifname ${names(plan.excludeInterfaces)} return`);
   if (plan.virtualInterfaces.length > 0)
     rules.push(...outboundTargets(plan).map((rule) => `iifname ${names(plan.virtualInterfaces)} ${rule}`));
+  if (plan.transparent === true) return rules;
   rules.push(`tcp dport ${set(include === '*' ? [...OWN_PORTS, ...exclude] : OWN_PORTS)} return`);
   if (include === '*') rules.push(`meta l4proto tcp redirect to :${inboundPort}`);
   else if (include.length > 0) rules.push(`tcp dport ${set(include)} redirect to :${inboundPort}`);
@@ -47,7 +50,7 @@ function outbound(plan: CapturePlan): string[] {
     `oifname "lo" ip saddr ${INBOUND_SOURCE.ip} return`,
     `oifname "lo" ip6 saddr ${INBOUND_SOURCE.ip6} return`,
     // The application called itself by a service's name: the call goes in as everybody's does.
-    ...['skuid', 'skgid'].flatMap((who) => [
+    ...(plan.transparent === true ? [] : ['skuid', 'skgid']).flatMap((who) => [
       `oifname "lo" meta ${who} ${uid} ip daddr != 127.0.0.1 tcp dport != ${HBONE} redirect to :${inboundPort}`,
       `oifname "lo" meta ${who} ${uid} ip6 daddr != ::1 tcp dport != ${HBONE} redirect to :${inboundPort}`,
     ]),
@@ -61,6 +64,40 @@ function outbound(plan: CapturePlan): string[] {
     rules.push(`udp dport 53 redirect to :${plan.dnsPort}`, `tcp dport 53 redirect to :${plan.dnsPort}`);
   rules.push('ip daddr 127.0.0.1 return', 'ip6 daddr ::1 return', ...outboundTargets(plan));
   return rules;
+}
+
+/**
+ * Inbound without a change of addresses: what comes in, and what the pod sends to itself through its proxy, is handed to the
+ * proxy's transparent socket. The proxy meets the application in its client's name with a mark of its own, by which the
+ * application's answers come back here instead of going to that client.
+ */
+function transparent(plan: CapturePlan): string[] {
+  const { includeInboundPorts: include, excludeInboundPorts: exclude, inboundPort, proxyUid: uid } = plan;
+  const others = [...plan.excludeInterfaces, ...plan.virtualInterfaces];
+  const hand = `meta mark set ${TRANSPARENT_MARK} tproxy to :${inboundPort} accept`;
+  return [
+    ...chain('marked', 'type route hook output priority mangle; policy accept;', [
+      `meta l4proto tcp meta mark ${TRANSPARENT_MARK} ct mark set ${TRANSPARENT_MARK} return`,
+      `ct mark ${TRANSPARENT_MARK} meta mark set ${TRANSPARENT_MARK} return`,
+      `ip saddr ${INBOUND_SOURCE.ip} return`,
+      `ip6 saddr ${INBOUND_SOURCE.ip6} return`,
+      ...['skuid', 'skgid'].flatMap((who) => [
+        `oifname "lo" meta ${who} ${uid} ip daddr != 127.0.0.1 tcp dport != ${HBONE} meta mark set ${TO_ITSELF_MARK}`,
+        `oifname "lo" meta ${who} ${uid} ip6 daddr != ::1 tcp dport != ${HBONE} meta mark set ${TO_ITSELF_MARK}`,
+      ]),
+    ]),
+    ...chain('transparent', 'type filter hook prerouting priority mangle; policy accept;', [
+      ...(others.length === 0 ? [] : [`iifname ${names(others)} return`]),
+      `iifname "lo" meta mark != ${TO_ITSELF_MARK} return`,
+      'ct direction reply return',
+      `tcp dport ${set(include === '*' ? [...OWN_PORTS, ...exclude] : OWN_PORTS)} return`,
+      ...(include === '*'
+        ? [`meta l4proto tcp ${hand}`]
+        : include.length > 0
+          ? [`tcp dport ${set(include)} ${hand}`]
+          : []),
+    ]),
+  ];
 }
 
 /** Excluded addresses first, then what is redirected. */

@@ -14,13 +14,15 @@ export interface CaptureInput {
   readonly annotations: Readonly<Record<string, string>>;
   readonly config: { readonly proxy: Omit<ProxyDefaults, 'image'> };
   readonly dns: boolean;
+  /** Interception mode TPROXY. */
+  readonly transparent: boolean;
   readonly statusPort: number;
   readonly refuse: (refusal: Refusal) => void;
 }
 
 const MOST_ITEMS = 1000;
 
-export function capturePlan({ annotations, config, dns, statusPort, refuse }: CaptureInput): CapturePlan {
+export function capturePlan({ annotations, config, dns, transparent, statusPort, refuse }: CaptureInput): CapturePlan {
   const { proxy } = config;
   const raw = (name: string, fallback: string): { text: string; field: string } => {
     const key = `${PREFIX}${name}`;
@@ -84,10 +86,12 @@ export function capturePlan({ annotations, config, dns, statusPort, refuse }: Ca
     excludeOutboundPorts: ports('excludeOutboundPorts', proxy.excludeOutboundPorts),
     excludeInterfaces: interfaces('excludeInterfaces'),
     virtualInterfaces: virtual,
+    ...(transparent ? { transparent } : {}),
     ...(dns ? { dnsPort: 15053 } : {}),
   };
 }
 
+const MODE = 'sidecar.istio.io/interceptionMode';
 const VIRTUAL = 'istio.io/reroute-virtual-interfaces';
 
 /** A plan as Istio's annotations, for whoever applies it later: the CNI plugin. `planOfAnnotations` reads the same plan back. */
@@ -103,6 +107,7 @@ export function captureAnnotations(plan: CapturePlan): Record<string, string> {
     [`${PREFIX}excludeOutboundPorts`]: text(plan.excludeOutboundPorts),
     [`${PREFIX}excludeInterfaces`]: text(plan.excludeInterfaces),
     [VIRTUAL]: text(plan.virtualInterfaces),
+    ...(plan.transparent === true ? { [MODE]: 'TPROXY' } : {}),
   };
 }
 
@@ -118,6 +123,7 @@ export function planOfAnnotations(
     annotations,
     config: { proxy: DEFAULT_PROXY },
     dns: kind === CAPTURE_KINDS.dns,
+    transparent: annotations[MODE] === 'TPROXY',
     statusPort: 0,
     refuse: (refusal) => refusals.push(refusal),
   });

@@ -342,7 +342,7 @@ describe('what is refused names its field', () => {
       /excludeInterfaces\]: .* is no interface name/,
     ],
     [{ 'sidecar.istio.io/proxyCPU': 'lots' }, /proxyCPU\]: expected a quantity/],
-    [{ 'sidecar.istio.io/interceptionMode': 'TPROXY' }, /TPROXY is not possible/],
+    [{ 'sidecar.istio.io/interceptionMode': 'BRIDGE' }, /interceptionMode\]/],
     [{ 'sidecar.istio.io/nativeSidecar': 'perhaps' }, /expected true or false, found "perhaps"/],
     [{ 'proxy.istio.io/config': '[' }, /expected a mapping as YAML/],
     [{ 'sidecar.istio.io/userVolume': '{"a":1' }, /expected a JSON list/],

@@ -66,12 +66,14 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
   const plan =
     settings.interceptionMode === 'NONE' || settings.role === 'router'
       ? undefined
-      : capturePlan({ annotations, config, dns: settings.dnsCapture, statusPort: settings.statusPort, refuse });
-  if (settings.interceptionMode === 'TPROXY')
-    refuse({
-      field: 'metadata.annotations[sidecar.istio.io/interceptionMode]',
-      message: 'TPROXY is not possible in this version: use REDIRECT or NONE',
-    });
+      : capturePlan({
+          annotations,
+          config,
+          dns: settings.dnsCapture,
+          transparent: settings.interceptionMode === 'TPROXY',
+          statusPort: settings.statusPort,
+          refuse,
+        });
   for (const port of ports)
     if (PROXY_PORTS.has(port.containerPort))
       refuse({

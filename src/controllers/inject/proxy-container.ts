@@ -73,7 +73,10 @@ export function proxyContainer(config: InjectorConfig, facts: ProxyFacts): Conta
     readinessProbe:
       role === 'router' ? { ...readinessProbe, periodSeconds: Math.min(readiness.periodSeconds, 2) } : readinessProbe,
     ...(proxy.startup.enabled ? { startupProbe } : {}),
-    securityContext: proxySecurity(proxy.privileged),
+    securityContext:
+      role === 'sidecar' && facts.interceptionMode === 'TPROXY'
+        ? transparentSecurity()
+        : proxySecurity(proxy.privileged),
     volumeMounts: proxyMounts(),
   };
 }
@@ -87,6 +90,16 @@ export function proxySecurity(privileged: boolean): NonNullable<Container['secur
     privileged,
     allowPrivilegeEscalation: privileged,
     capabilities: { drop: ['ALL'] },
+  };
+}
+
+/** Addresses of others are for root with NET_ADMIN; the rules know the proxy by its group then, as Istio's do. */
+function transparentSecurity(): NonNullable<Container['securityContext']> {
+  return {
+    ...proxySecurity(false),
+    runAsUser: 0,
+    runAsNonRoot: false,
+    capabilities: { drop: ['ALL'], add: ['NET_ADMIN', 'NET_RAW'] },
   };
 }
 

@@ -9,6 +9,7 @@ import type {
 import type { Listener } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import type { Address } from '#proto/envoy/config/core/v3/address_pb.ts';
 import type { ProxyProtocol } from '#proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
+import type { OriginalSrc } from '#proto/envoy/extensions/filters/listener/original_src/v3/original_src_pb.ts';
 import type { HttpConnectionManager } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import type { TcpProxy as TcpProxyMessage } from '#proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import type { DownstreamTlsContext } from '#proto/envoy/extensions/transport_sockets/tls/v3/tls_pb.ts';
@@ -36,6 +37,7 @@ const HCM = 'envoy.extensions.filters.network.http_connection_manager.v3.HttpCon
 const TCP_PROXY = 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
 const TLS = 'envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext';
 const PROXY_PROTOCOL = 'envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol';
+const ORIGINAL_SRC = 'envoy.extensions.filters.listener.original_src.v3.OriginalSrc';
 const RAW = 'envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer';
 const MOST_PORT = 65_535;
 const LISTENER_FILTERS_DEFAULT_MS = 15_000;
@@ -79,6 +81,7 @@ function* compileInto(chains: FilterChain[], listener: Listener, context: Listen
     statPrefix: listener.statPrefix,
     ...place,
     additional: listener.additionalAddresses.map((a, i) => socketOf(a.address, `${field}.additional_addresses[${i}]`)),
+    transparent: listener.transparent ?? false,
     bindToPort: listener.bindToPort ?? listener.deprecatedV1?.bindToPort ?? true,
     useOriginalDst: listener.useOriginalDst ?? false,
     filters: listenerFilters(listener, field, context),
@@ -293,6 +296,7 @@ function compileNetworkFilter(
 function listenerFilters(listener: Listener, field: string, context: CompileContext): ListenerFilters {
   // `use_original_dst` asks for the look by itself, as Envoy takes it.
   let originalDst = listener.useOriginalDst ?? false;
+  let originalSrc: ListenerFilters['originalSrc'];
   let tls: ListenerFilter | undefined;
   let http: ListenerFilter | undefined;
   let proxyProtocol: ProxyProtocolRules | undefined;
@@ -303,11 +307,7 @@ function listenerFilters(listener: Listener, field: string, context: CompileCont
     else if (type.includes('http_inspector')) http = filter;
     else if (type === PROXY_PROTOCOL)
       proxyProtocol = readProxyProtocol(filter, `${field}.listener_filters[${i}]`, context);
-    else if (type.includes('original_src'))
-      context.warn(
-        `${field}.listener_filters[${i}]`,
-        'the source address is not kept: Node opens no transparent sockets',
-      );
+    else if (type === ORIGINAL_SRC) originalSrc = readOriginalSrc(filter, `${field}.listener_filters[${i}]`);
     else
       throw new ConfigError(
         'proxy.field-invalid',
@@ -323,12 +323,22 @@ function listenerFilters(listener: Listener, field: string, context: CompileCont
   );
   return {
     originalDst,
+    originalSrc,
     tlsInspector: tls !== undefined ? unlessDisabled(tls.filterDisabled) : () => needsTls,
     httpInspector: http !== undefined ? unlessDisabled(http.filterDisabled) : () => false,
     proxyProtocol,
     timeoutMs: millisOf(listener.listenerFiltersTimeout) ?? LISTENER_FILTERS_DEFAULT_MS,
     continueOnTimeout: listener.continueOnListenerFiltersTimeout,
   };
+}
+
+function readOriginalSrc(filter: ListenerFilter, field: string): NonNullable<ListenerFilters['originalSrc']> {
+  const { mark, bindPort } = decodeMessage<OriginalSrc>(
+    ORIGINAL_SRC,
+    (filter.configType.value as { value: Uint8Array }).value,
+    field,
+  );
+  return { mark, port: bindPort };
 }
 
 function readProxyProtocol(filter: ListenerFilter, field: string, context: CompileContext): ProxyProtocolRules {

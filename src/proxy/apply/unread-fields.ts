@@ -27,7 +27,6 @@ const GIVE_KEYS = 'give certificates as files, inline or by SDS';
 export const UNREAD = {
   Listener: {
     told: {
-      transparent: 'the source address is not kept',
       freebind: SOCKETS,
       socketOptions: SOCKETS,
       tcpFastOpenQueueLength: SOCKETS,

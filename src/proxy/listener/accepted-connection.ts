@@ -1,7 +1,7 @@
 // One accepted connection from its first byte to its terminal filter: original destination, peeking,
 // filter chain, TLS, network filters. Afterwards it keeps the facts that a later configuration is matched against.
 
-import { type Conn, type ConnHandler, Deadline } from '#base';
+import { type Conn, type ConnHandler, Deadline, type OriginalSource } from '#base';
 import { type DynamicMetadata, LISTENER, StreamRecord } from '#telemetry';
 import { PEER_REVOKED } from '../http/revocation.ts';
 import type {
@@ -11,9 +11,10 @@ import type {
   TerminalConnection,
   TerminalFilter,
 } from '../network/filter.ts';
-import type { ChainInput } from './filter-chain-match.ts';
+import { chainInput } from './filter-chain-match.ts';
 import type { FilterChain } from './listener-snapshot.ts';
 import type { LiveListener } from './live-listener.ts';
+import { originalSourceOf } from './original-source.ts';
 import { type Peeked, peekProtocol } from './peek-protocol.ts';
 import { SilentClient, type Undecided } from './silent-client.ts';
 import type { ProxyTlv } from './proxy-protocol.ts';
@@ -68,6 +69,10 @@ export class AcceptedConnection implements Undecided, ConnHandler {
 
   get listener(): string {
     return this.#listener.snapshot.name;
+  }
+
+  get originalSource(): OriginalSource | undefined {
+    return originalSourceOf(this, this.#listener.snapshot);
   }
 
   /** Runs the listener filters; the last step hands the connection to its chain. */
@@ -282,6 +287,7 @@ export class AcceptedConnection implements Undecided, ConnHandler {
   }
 
   #restoreDestination(): void {
+    if (this.#listener.snapshot.transparent) this.restoredDestination = true;
     const original = this.conn.originalDestination();
     if (original === undefined) return;
     if (original.address === this.localAddress && original.port === this.localPort) return;
@@ -292,17 +298,7 @@ export class AcceptedConnection implements Undecided, ConnHandler {
 
   match(): FilterChain | undefined {
     const { matcher, defaultChain } = this.#listener.snapshot;
-    const input: ChainInput = {
-      destinationAddress: this.localAddress,
-      destinationPort: this.localPort,
-      serverName: this.sni,
-      transportProtocol: this.#seen.transportProtocol,
-      applicationProtocols: this.offeredAlpn,
-      directSourceAddress: this.remoteAddress,
-      sourceAddress: this.remoteAddress,
-      sourcePort: this.remotePort,
-    };
-    return matcher.match(input) ?? defaultChain;
+    return matcher.match(chainInput(this, this.#seen.transportProtocol)) ?? defaultChain;
   }
 
   #chooseChain(): void {

@@ -19,6 +19,28 @@ export interface ChainInput {
   readonly sourcePort: number;
 }
 
+interface Facts {
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly sni: string;
+  readonly offeredAlpn: readonly string[];
+}
+
+export function chainInput(connection: Facts, transportProtocol: string): ChainInput {
+  return {
+    destinationAddress: connection.localAddress,
+    destinationPort: connection.localPort,
+    serverName: connection.sni,
+    transportProtocol,
+    applicationProtocols: connection.offeredAlpn,
+    directSourceAddress: connection.remoteAddress,
+    sourceAddress: connection.remoteAddress,
+    sourcePort: connection.remotePort,
+  };
+}
+
 interface Criteria<T> {
   readonly value: T;
   readonly port: number | undefined;

@@ -125,6 +125,7 @@ function sameSocket(a: ListenerSnapshot, b: ListenerSnapshot): boolean {
     a.port === b.port &&
     a.ipv4Too === b.ipv4Too &&
     a.bindToPort === b.bindToPort &&
+    a.transparent === b.transparent &&
     JSON.stringify(a.additional) === JSON.stringify(b.additional)
   );
 }

@@ -20,6 +20,8 @@ export interface ListenerSnapshot extends ListenerPlace {
   /** Further addresses with the same chains. */
   readonly additional: readonly ListenerPlace[];
   readonly bindToPort: boolean;
+  /** Connections keep the address that they were going to as their own. */
+  readonly transparent: boolean;
   /** Connections are handed to the listener that has their original destination as its address. */
   readonly useOriginalDst: boolean;
   readonly filters: ListenerFilters;
@@ -36,6 +38,8 @@ export interface ListenerSnapshot extends ListenerPlace {
 
 export interface ListenerFilters {
   readonly originalDst: boolean;
+  /** Connections to endpoints come from the client's address. */
+  readonly originalSrc: { readonly mark: number; readonly port: boolean } | undefined;
   readonly tlsInspector: (port: number) => boolean;
   readonly httpInspector: (port: number) => boolean;
   /** A PROXY protocol header comes first. */

@@ -54,12 +54,22 @@ export class LiveListener {
   }
 
   async bind(): Promise<void> {
-    const { name, host, port, ipv4Too = false, additional, bindToPort, reusePort, backlog } = this.snapshot;
+    const {
+      name,
+      host,
+      port,
+      ipv4Too = false,
+      additional,
+      bindToPort,
+      reusePort,
+      backlog,
+      transparent,
+    } = this.snapshot;
     if (!bindToPort) return;
     for (const [i, at] of [{ host, port, ipv4Too }, ...additional].entries()) {
       this.#bound.push(
         await this.services.net.listen(
-          { ...at, label: `${name}#${i}`, reusePort, ...(backlog === undefined ? {} : { backlog }) },
+          { ...at, label: `${name}#${i}`, reusePort, transparent, ...(backlog === undefined ? {} : { backlog }) },
           (conn) => this.#accept(conn),
         ),
       );

@@ -1,6 +1,6 @@
 // What a network filter is: it sees a connection before (and, if it wants, while) the terminal filter owns it.
 
-import type { Clock, Conn, Logger, Random } from '#base';
+import type { Clock, Conn, Logger, Random, OriginalSource } from '#base';
 import type { DynamicMetadata, StatStore, StreamRecord } from '#telemetry';
 import type { ProxyTlv } from '../listener/proxy-protocol.ts';
 import type { ClusterManager } from '../upstream/cluster-manager.ts';
@@ -13,6 +13,8 @@ export interface DownstreamConnection {
   /** Where the client meant to go: the original destination after redirection, else the socket's own address. */
   readonly localAddress: string;
   readonly localPort: number;
+  /** Connections to endpoints come from the client's address. */
+  readonly originalSource?: OriginalSource | undefined;
   /** True when `localAddress` was restored from the kernel or a proxy header. */
   readonly restoredDestination: boolean;
   readonly sni: string;

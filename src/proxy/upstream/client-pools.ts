@@ -22,6 +22,12 @@ export interface ClientPoolSet extends PoolSet {
   readonly transport: Transport;
 }
 
+/** What a client's own connections are made with. */
+export function transportFor(transport: Transport, client: ClientAddresses): Transport {
+  const own = transport.forClient?.(client) ?? transport;
+  return client.originalSource === undefined ? own : (own.fromSource?.(client.originalSource) ?? own);
+}
+
 /** Tunnels are left alone: they end with the connections that they carry. */
 export function drainPools(pools: PoolSet): void {
   pools.default?.drain();
@@ -57,6 +63,7 @@ export class UpstreamClient {
 /** Who sends requests for a client: its connection. */
 export interface ClientHolder {
   readonly upstreamClient: UpstreamClient;
+  readonly downstream: Pick<ClientAddresses, 'originalSource'>;
 }
 
 /** The pools of one endpoint, by client: as many as there are connections of clients that use it. */
@@ -67,7 +74,7 @@ export class ClientPools {
     let set = this.#sets.get(client);
     if (set !== undefined) return set;
     set = {
-      transport: transport.forClient?.(client.addresses) ?? transport,
+      transport: transportFor(transport, client.addresses),
       default: undefined,
       high: undefined,
       asDownstream: undefined,

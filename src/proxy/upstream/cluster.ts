@@ -27,7 +27,14 @@ import {
 } from '../cluster/index.ts';
 import type { ProxyServices } from '../services.ts';
 import { OutlierReporter } from '../shared/index.ts';
-import { type ClientHolder, ClientPools, type ClientPoolSet, drainPools, type PoolSet } from './client-pools.ts';
+import {
+  type ClientHolder,
+  ClientPools,
+  type ClientPoolSet,
+  drainPools,
+  type PoolSet,
+  transportFor,
+} from './client-pools.ts';
 import { type ClusterSettings, DISCOVERY, readClusterSettings } from './cluster-settings.ts';
 import { HealthChecker } from './health-checker.ts';
 import { H2Pool } from './h2-pool.ts';
@@ -249,7 +256,7 @@ export class Cluster {
   /** `client`: whose bytes the connection carries. */
   transportOf(host: Host, client?: ClientAddresses): Transport {
     const transport = this.#transports.forHost(host);
-    return client === undefined ? transport : (transport.forClient?.(client) ?? transport);
+    return client === undefined ? transport : transportFor(transport, client);
   }
 
   /** Its endpoints are of the mesh: they see our certificate. */
@@ -294,7 +301,11 @@ export class Cluster {
 
   /** Undefined where connections do not say whom they stand for: all share them. */
   #poolsFor(from: ClientHolder, host: Host, transport: Transport): ClientPoolSet | undefined {
-    if (transport.forClient === undefined) return undefined;
+    if (
+      transport.forClient === undefined &&
+      !(from.downstream.originalSource !== undefined && transport.fromSource !== undefined)
+    )
+      return undefined;
     const pools = this.#poolsOf(host, transport);
     return (pools.clients ??= new ClientPools()).of(from.upstreamClient, transport);
   }

@@ -1,5 +1,6 @@
 // Writes a PROXY protocol header, version 1 (text) or 2 (binary), for the client that a connection to an endpoint stands for (haproxy.org, proxy-protocol.txt).
 
+import type { OriginalSource } from '#base';
 import type { ProxyTlv } from '../listener/proxy-protocol.ts';
 import { type IpAddress, parseIp } from '../matcher/cidr.ts';
 
@@ -9,6 +10,8 @@ export interface ClientAddresses {
   readonly remotePort: number;
   readonly localAddress: string;
   readonly localPort: number;
+  /** Where connections to endpoints come from, when it is the client's address. */
+  readonly originalSource?: OriginalSource | undefined;
   /** Of the PROXY header that it came with. */
   readonly proxyTlvs?: readonly ProxyTlv[] | undefined;
 }

@@ -1,7 +1,8 @@
 // How connections to a cluster's endpoints are made: plain TCP, or TLS with what the cluster's transport sockets say.
 
-import type { Conn, ConnHandler, Net, TlsClientOptions } from '#base';
+import type { Conn, ConnHandler, Net, OriginalSource, TlsClientOptions } from '#base';
 import type { Host } from '../cluster/host.ts';
+import { parseIp } from '../matcher/cidr.ts';
 import type { PoolSettings } from './http-pool.ts';
 import type { ClientAddresses } from './proxy-header.ts';
 import type { AskedName } from './server-name.ts';
@@ -18,6 +19,8 @@ export interface Transport {
   connect(host: Host, handler: ConnHandler, preamble?: Uint8Array, http?: 'h1' | 'h2'): Conn;
   /** Where a connection says whom it stands for: connections of one client, which no other may use. */
   forClient?(client: ClientAddresses): Transport;
+  /** In plaintext: connections that come from a client's own address. */
+  fromSource?(source: OriginalSource): Transport;
   /** TLS: connections for requests that say whom its server has to be. */
   forName?(asked: AskedName): Transport;
 }
@@ -36,17 +39,32 @@ export class PlainTransport implements ClosableTransport {
   readonly localPrincipal = '';
   readonly #net: Net;
   readonly #settings: () => PoolSettings;
+  readonly #source: OriginalSource | undefined;
 
-  constructor(net: Net, settings: () => PoolSettings) {
+  constructor(net: Net, settings: () => PoolSettings, source?: OriginalSource) {
     this.#net = net;
     this.#settings = settings;
+    this.#source = source;
   }
 
   connect(host: Host, handler: ConnHandler, preamble?: Uint8Array): Conn {
-    return this.#net.connect(connectOptions(host, this.#settings(), undefined, preamble), handler);
+    const options = connectOptions(host, this.#settings(), undefined, preamble);
+    const source = this.#source;
+    // An endpoint of the other family, or behind a path, has no use for the address.
+    const fits =
+      source !== undefined && isIp(options.host) && source.address.includes(':') === options.host.includes(':');
+    return this.#net.connect(fits ? { ...options, source } : options, handler);
+  }
+
+  fromSource(source: OriginalSource): Transport {
+    return new PlainTransport(this.#net, this.#settings, source);
   }
 
   dispose(): void {}
+}
+
+function isIp(host: string): boolean {
+  return parseIp(host) !== undefined;
 }
 
 /** Options of one connection attempt. */
