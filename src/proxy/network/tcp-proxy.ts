@@ -4,7 +4,7 @@ import { type Conn, type ConnError, type ConnHandler, Deadline, turnTime } from 
 import { CLUSTER, type LiveTcp, StreamRecord, type StatBlock, TCP } from '#telemetry';
 import { hash32 } from '../cluster/lb/hash32.ts';
 import { PLAIN_PICK } from '../cluster/pick-context.ts';
-import { ConnectionFacts } from '../http/connection-facts.ts';
+import { ConnectionFacts, hostPort } from '../http/connection-facts.ts';
 import type { StreamSink } from '../http/manager-config.ts';
 import type { ProxyServices } from '../services.ts';
 import type { DownstreamConnection, EarlyDial, EarlyNews, TerminalConnection, TerminalFilter } from './filter.ts';
@@ -176,7 +176,11 @@ class TcpSession implements TerminalConnection, ConnHandler, EarlyDial {
   upstreamConnected(): void {
     this.#connected = true;
     this.#record.upstreamFirstByteMs = this.#proxy.services.clock.now();
-    const tls = this.#up?.tls;
+    const up = this.#up;
+    // Only where somebody hears of it: the kernel is asked for it.
+    if (up !== undefined && this.#proxy.config.sinks.length > 0)
+      this.#record.upstreamLocalAddress = hostPort(up.localAddress, up.localPort);
+    const tls = up?.tls;
     if (tls?.peer.kind === 'verified') {
       this.#record.upstreamPrincipal = tls.peer.spiffeId;
       this.#record.upstreamLocalPrincipal =

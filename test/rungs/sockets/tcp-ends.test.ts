@@ -121,3 +121,44 @@ test('what a client said while its endpoint could not be reached goes to the nex
   assert.equal(text, 'first second');
   await allClosed(proxy);
 });
+
+test('a log names both ends of the connection to the endpoint', async (t) => {
+  const from: number[] = [];
+  const server = createServer((socket) => {
+    from.push(socket.remotePort ?? 0);
+    socket.on('error', () => {}).pipe(socket);
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const logged: string[] = [];
+  const log = {
+    name: 'file',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.access_loggers.file.v3.FileAccessLog',
+      path: '/dev/null',
+      log_format: { text_format_source: { inline_string: '%UPSTREAM_LOCAL_ADDRESS% to %UPSTREAM_HOST%\n' } },
+    },
+  };
+  const filter = {
+    name: 'tcp',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+      stat_prefix: 't',
+      cluster: 'app',
+      access_log: [log],
+    },
+  };
+  const openLog = () =>
+    ({ write: (text: string) => void logged.push(text), reopen: () => {}, close: () => {} }) as never;
+  const proxy = await runProxy([listener('l', [{ filters: [filter] }])], [cluster('app', [port])], undefined, {
+    openLog,
+  });
+  t.after(() => (proxy.close(), server.close()));
+  const client = connect(proxy.port('l'), '127.0.0.1');
+  client.end('word');
+  client.resume();
+  await ended(client, 'close');
+  await allClosed(proxy);
+  await until('the line', () => logged.length > 0);
+  assert.equal(logged.join(''), `127.0.0.1:${from[0]} to 127.0.0.1:${port}\n`);
+});
