@@ -102,6 +102,8 @@ export interface TlsContext {
   /** PEM chain and key; absent on clients that show no certificate. */
   readonly certChainPem?: string;
   readonly privateKeyPem?: string;
+  /** Servers: further pairs, of another kind of key, for clients that take no other. */
+  readonly morePairs?: readonly { readonly certChainPem: string; readonly privateKeyPem: string }[];
   /** PEM bundle of trusted roots; absent = the peer's chain is not checked. */
   readonly rootsPem?: string;
   readonly crlPem?: string;

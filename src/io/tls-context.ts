@@ -43,13 +43,19 @@ function contextByVersion(context: TlsContext, role: Role): SecureContext {
   ].join('\0');
   const known = contexts.get(key);
   if (known !== undefined) return known;
+  const more = context.morePairs ?? [];
   const made = createSecureContext({
     minVersion: context.minVersion,
     maxVersion: context.maxVersion,
     // A root bundle may hold intermediates only, as Envoy's trusted_ca may.
     allowPartialTrustChain: true,
-    ...(context.certChainPem === undefined ? {} : { cert: context.certChainPem }),
-    ...(context.privateKeyPem === undefined ? {} : { key: context.privateKeyPem }),
+    // OpenSSL chooses by the kinds of signatures that the client takes; of one kind the last one stands.
+    ...(context.certChainPem === undefined
+      ? {}
+      : { cert: [...more.map((pair) => pair.certChainPem), context.certChainPem] }),
+    ...(context.privateKeyPem === undefined
+      ? {}
+      : { key: [...more.map((pair) => pair.privateKeyPem), context.privateKeyPem] }),
     ...(context.rootsPem === undefined ? {} : { ca: context.rootsPem }),
     ...(context.crlPem === undefined || context.crlPem === '' ? {} : { crl: eachList(context.crlPem) }),
     ...(context.ciphers === undefined ? {} : { ciphers: context.ciphers }),

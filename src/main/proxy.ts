@@ -195,6 +195,10 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
         ? undefined
         : await ProxyHandOver.begin({ path: handOverPath, sockets, clock, log });
     const net = validates ? unbinding(new SystemNet()) : new SystemNet(handOver === undefined ? undefined : sockets);
+    const metrics =
+      bootstrap.node.metadata['NAMESPACE'] === undefined
+        ? undefined
+        : (await import('./proxy-metrics.ts')).proxyMetrics(bootstrap.node, clock);
     handle = await startProxy({
       bootstrap,
       clock,
@@ -205,7 +209,10 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
       concurrency: validates ? 1 : concurrency,
       threads: plainThreads(net, sockets),
       logLevel: levelOf(text('logLevel', 'info')),
+      self: selfOf(bootstrap),
+      ...metrics?.options,
     });
+    metrics?.show(handle);
     if (handOver?.hasPredecessor === true) {
       sources.follow(handle.proxy);
       await handOver.serving(() => isReady(handle, bootstrap));
@@ -274,6 +281,17 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
   sources.close();
   handle.close();
   return 0;
+}
+
+/** As its node says, in the environment that it was started in. */
+function selfOf({ node: { id, cluster, metadata } }: BootstrapParts): ProxySelf {
+  return {
+    metadata,
+    serviceName: cluster,
+    nodeId: id,
+    address: '',
+    environment: (name) => process.env[name],
+  };
 }
 
 function readDrainTime(text: string): number {

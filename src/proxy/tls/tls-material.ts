@@ -62,8 +62,11 @@ export class TlsMaterial {
   readonly #needsCertificate: boolean;
   readonly #needsTrust: boolean;
   #certificate: CertificateSecret | undefined = undefined;
+  /** Servers may have further ones, of other kinds of keys: by their place in the list. */
+  readonly #more = new Map<string, CertificateSecret>();
   #trust: TrustSecret | undefined = undefined;
   #certificateName = '';
+  readonly #moreNames = new Set<string>();
   readonly #unheard = new Set<string>();
   #isOfWorkload = true;
 
@@ -104,6 +107,7 @@ export class TlsMaterial {
       throw new ConfigError('proxy.field-required', `${field}.validation_context.trusted_ca`);
     if (certificate !== undefined) this.#followCertificate(certificate.name);
     else if (common.tlsCertificates[0] !== undefined) this.#takeCertificate(common.tlsCertificates[0], field);
+    if (peerIs === 'client') this.#takeMore(common, field);
     if (peerIs === 'client' && !this.#needsCertificate)
       throw new ConfigError('proxy.field-required', `${field}.common_tls_context.tls_certificates`);
     if (validation.sds !== undefined) this.#follow(validation.sds.name);
@@ -184,7 +188,10 @@ export class TlsMaterial {
   }
 
   #take(value: SecretValue, name: string): void {
-    if (value.kind === 'certificate') this.#certificate = value;
+    if (this.#moreNames.has(name)) {
+      if (value.kind === 'certificate') this.#more.set(name, value);
+      else this.#more.delete(name);
+    } else if (value.kind === 'certificate') this.#certificate = value;
     else if (value.kind === 'trust') this.#trust = value;
     else {
       this.#services.log.warn('a secret is not usable', { name, code: value.code, reason: value.message });
@@ -198,12 +205,26 @@ export class TlsMaterial {
     const key = certificate.privateKey?.specifier;
     if (chain?.case === 'filename' && key?.case === 'filename')
       return this.#followCertificate(fileCertificateName(chain.value, key.value));
-    const read = readCertificateSecret(
-      inlineText(certificate.certificateChain, `${field}.certificate_chain`),
-      inlineText(certificate.privateKey, `${field}.private_key`),
-    );
-    if (!read.ok) throw new ConfigError('proxy.field-invalid', `${field}.tls_certificates`, read.error.message);
-    this.#certificate = read.value;
+    this.#certificate = readInline(certificate, field);
+  }
+
+  /** All but the first: each is shown once it is there, and nothing waits for it. */
+  #takeMore({ tlsCertificateSdsSecretConfigs: named, tlsCertificates }: CommonTlsContext, field: string): void {
+    for (const { name } of named.slice(1)) {
+      if (name === this.#certificateName || this.#moreNames.has(name)) continue;
+      this.#moreNames.add(name);
+      this.#follow(name);
+    }
+    if (named.length > 0) return;
+    for (const [i, own] of tlsCertificates.slice(1).entries()) {
+      const chain = own.certificateChain?.specifier;
+      const key = own.privateKey?.specifier;
+      if (chain?.case === 'filename' && key?.case === 'filename') {
+        const name = fileCertificateName(chain.value, key.value);
+        this.#moreNames.add(name);
+        this.#follow(name);
+      } else this.#more.set(`inline ${i}`, readInline(own, field));
+    }
   }
 
   #takeTrust(validation: CertificateValidationContext, field: string): void {
@@ -231,7 +252,8 @@ export class TlsMaterial {
     // OpenSSL knows no trust domains: it gets all roots, and our check decides.
     const rootsPem = bundles === undefined ? forAll : bundles.map((one) => one.rootsPem).join('');
     const parameters = this.#common.tlsParams;
-    this.version = `${certificate?.version ?? ''}/${trust?.version ?? ''}`;
+    const more = [...this.#more.values()];
+    this.version = [certificate?.version ?? '', trust?.version ?? '', ...more.map(({ version }) => version)].join('/');
     this.context = {
       version: this.version,
       minVersion: protocolVersion(parameters?.tlsMinimumProtocolVersion, 'TLSv1.2'),
@@ -239,6 +261,9 @@ export class TlsMaterial {
       ...(certificate === undefined
         ? {}
         : { certChainPem: certificate.certChainPem, privateKeyPem: certificate.privateKeyPem }),
+      ...(more.length === 0
+        ? {}
+        : { morePairs: more.map(({ certChainPem, privateKeyPem }) => ({ certChainPem, privateKeyPem })) }),
       ...(rootsPem === '' ? {} : { rootsPem }),
       // OpenSSL refuses what no list covers: where that is allowed, our check alone decides.
       ...(crlPem === '' || (revocation === 'where-listed' && rootsWithoutList(rootsPem, crlPem).length > 0)
@@ -270,6 +295,15 @@ export class TlsMaterial {
     });
     return loggedCheck(check, this.#peerIs, this.#services);
   }
+}
+
+function readInline({ certificateChain, privateKey }: TlsCertificate, field: string): CertificateSecret {
+  const read = readCertificateSecret(
+    inlineText(certificateChain, `${field}.certificate_chain`),
+    inlineText(privateKey, `${field}.private_key`),
+  );
+  if (!read.ok) throw new ConfigError('proxy.field-invalid', `${field}.tls_certificates`, read.error.message);
+  return read.value;
 }
 
 /** Of TLS contexts: where they stand is in the field's name. */

@@ -3,12 +3,22 @@
 import type { ObjectRef } from '#base';
 import { refOf, type ServerTls } from '#config';
 import type { Snapshot } from '#push';
-import { isIpv6, labelsMatch, type PortProtocol, protocolFromName, type Service, type ServicePort } from '#registry';
+import {
+  isIpv6,
+  labelsMatch,
+  type PortProtocol,
+  protocolFromName,
+  type Service,
+  type ServicePort,
+  type Sidecar,
+} from '#registry';
 import type { ConnectionPool } from '../clusters/traffic-policy.ts';
 import { policyOf } from '../clusters/traffic-policy.ts';
 import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
 import { loopback } from './listening-addresses.ts';
+
+type IngressListener = NonNullable<Sidecar['spec']['ingress']>[number];
 
 export interface InboundPort {
   /** The workload's declared port: in names, in policies, in PeerAuthentication. */
@@ -29,6 +39,7 @@ export interface InboundPort {
 
 export function inboundPorts(snapshot: Snapshot, proxy: ProxyView, scope: Scope): readonly InboundPort[] {
   const served = servedPorts(snapshot, proxy, scope);
+  const listeners = scope.sidecar?.spec.ingress ?? [];
   if (proxy.captured) return ingressPorts(snapshot, proxy, scope, served) ?? [...served.values()];
   return proxy.boundPorts.map(({ port, appPort, boundPort }) => {
     const known = served.get(port);
@@ -43,10 +54,20 @@ export function inboundPorts(snapshot: Snapshot, proxy: ProxyView, scope: Scope)
       tls: undefined,
       origins: [],
     };
-    // Bound ports are the agent's to say; what ends at them is the Sidecar's all the same.
-    const { tls, origins } = ingressTls(scope, base);
-    return { ...base, tls, origins, listen: boundPort, target: { host: '127.0.0.1', port: appPort } };
+    // Bound ports are the agent's to say; how they are served is the Sidecar's all the same.
+    const target = { host: '127.0.0.1', port: appPort };
+    const own = listeners.find((listener) => listener.port?.number === port);
+    return own === undefined || scope.sidecar === undefined
+      ? { ...base, listen: boundPort, target }
+      : { ...ofIngress(own, scope.sidecar, known, proxy), listen: boundPort, target: moved(own, proxy) ?? target };
   });
+}
+
+/** A declared port is where the agent says that the application listens for it. */
+function moved({ defaultEndpoint }: IngressListener, proxy: ProxyView): InboundPort['target'] {
+  const target = endpointOf(defaultEndpoint, proxy.ips);
+  const appPort = proxy.boundPorts.find(({ port }) => port === target?.port)?.appPort;
+  return target === undefined || appPort === undefined ? target : { ...target, port: appPort };
 }
 
 /** By declared port; of several services for one port the first (oldest) decides the protocol. */
@@ -90,26 +111,29 @@ function ingressPorts(
   const sidecar = scope.sidecar;
   return ingress.map((listener) => {
     const declared = listener.port?.number ?? 0;
-    const known = served.get(declared);
-    return {
-      declared,
-      listen: declared,
-      protocol: protocolFromName(listener.port?.protocol ?? '') ?? known?.protocol ?? 'Unsupported',
-      target: endpointOf(listener.defaultEndpoint, proxy.ips) ?? localhost(snapshot, proxy, declared),
-      service: known?.service,
-      servicePort: known?.servicePort ?? declared,
-      pool: listener.connectionPool ?? sidecar.spec.inboundConnectionPool ?? known?.pool,
-      tls: listener.tls,
-      origins: [refOf(sidecar), ...(known?.origins ?? [])],
-    };
+    const made = ofIngress(listener, sidecar, served.get(declared), proxy);
+    return { ...made, target: made.target ?? localhost(snapshot, proxy, declared) };
   });
 }
 
-function ingressTls({ sidecar }: Scope, { declared, tls, origins }: InboundPort): Pick<InboundPort, 'tls' | 'origins'> {
-  const found = sidecar?.spec.ingress?.find(({ port }) => port?.number === declared);
-  return sidecar === undefined || found?.tls === undefined
-    ? { tls, origins }
-    : { tls: found.tls, origins: [refOf(sidecar), ...origins] };
+function ofIngress(
+  listener: IngressListener,
+  sidecar: Sidecar,
+  known: InboundPort | undefined,
+  proxy: ProxyView,
+): InboundPort {
+  const declared = listener.port?.number ?? 0;
+  return {
+    declared,
+    listen: declared,
+    protocol: protocolFromName(listener.port?.protocol ?? '') ?? known?.protocol ?? 'Unsupported',
+    target: endpointOf(listener.defaultEndpoint, proxy.ips),
+    service: known?.service,
+    servicePort: known?.servicePort ?? declared,
+    pool: listener.connectionPool ?? sidecar.spec.inboundConnectionPool ?? known?.pool,
+    tls: listener.tls,
+    origins: [refOf(sidecar), ...(known?.origins ?? [])],
+  };
 }
 
 /** The mesh's applications may listen on loopback alone. */

@@ -54,6 +54,20 @@ export function sharedHttpListener(place: ListenerPlace, scope: Scope, table: st
   };
 }
 
+/** Bound to an address of its own: what comes is for a service of the table, whatever it looks like. */
+export function boundHttpListener(place: ListenerPlace, scope: Scope, table: string): Listener {
+  const manager = httpManager({
+    mesh: scope.snapshot.mesh,
+    telemetry: scope.telemetry.client,
+    envoy: scope.envoy,
+    statPrefix: `outbound_${nameOf(place)}`,
+    direction: 'outbound',
+    routes: { name: table },
+    authorization: allPlugins(scope.plugins.client, place.port),
+  });
+  return { ...base(place, scope), filterChains: [{ filters: [manager] }] };
+}
+
 /** One service port on its own address: HTTP, sniffed, TLS by server name, or TCP. */
 export function serviceListener(
   place: ListenerPlace,
@@ -139,13 +153,15 @@ function splitDefault(chains: readonly Chain[]): {
 function tcpChains(service: Service, port: ServicePort, scope: Scope): readonly Chain[] {
   const vs = scope.virtualService(service.hostname);
   const chains: Chain[] = [];
+  const taken = new Set<string>();
   let open = false;
   if (vs !== undefined) {
     for (const rule of isTls(port.protocol) || isSniffed(port) ? (vs.object.spec.tls ?? []) : []) {
       for (const match of rule.match ?? []) {
         if (!forUs(match, port.number, vs, scope)) continue;
-        const where: ChainMatch = { serverNames: [...(match.sniHosts ?? [])], ...subnets(match.destinationSubnets) };
-        chains.push({ filterChainMatch: where, filters: [...proxyTo(rule.route, vs, port, scope)] });
+        const where = freshNames(match, taken);
+        if (where !== undefined)
+          chains.push({ filterChainMatch: where, filters: [...proxyTo(rule.route, vs, port, scope)] });
       }
     }
     for (const rule of vs.object.spec.tcp ?? []) {
@@ -157,7 +173,8 @@ function tcpChains(service: Service, port: ServicePort, scope: Scope): readonly 
       }
       for (const match of matches) {
         if (!forUs(match, port.number, vs, scope)) continue;
-        const where = subnets(match.destinationSubnets);
+        const where = freshSubnets(match, taken);
+        if (where === undefined) continue;
         if (Object.keys(where).length === 0) open = true;
         chains.push({
           ...(Object.keys(where).length === 0 ? {} : { filterChainMatch: where }),
@@ -176,6 +193,11 @@ function tcpChains(service: Service, port: ServicePort, scope: Scope): readonly 
   return chains;
 }
 
+interface TlsMatch {
+  readonly sniHosts?: readonly string[] | undefined;
+  readonly destinationSubnets?: readonly string[] | undefined;
+}
+
 interface ClientMatch {
   readonly port?: number | undefined;
   readonly sourceLabels?: Readonly<Record<string, string>> | undefined;
@@ -189,6 +211,28 @@ function forUs(match: ClientMatch, port: number, _vs: ResolvedVirtualService, sc
     return false;
   if (match.gateways !== undefined && match.gateways.length > 0 && !match.gateways.includes('mesh')) return false;
   return Object.entries(match.sourceLabels ?? {}).every(([key, value]) => scope.labels[key] === value);
+}
+
+/** Of rules for the same the first one holds; an Envoy would take neither. */
+function freshNames({ sniHosts = [], destinationSubnets = [] }: TlsMatch, taken: Set<string>): ChainMatch | undefined {
+  const places = [...destinationSubnets].sort().join();
+  const serverNames = unrepeated(sniHosts, (name) => `${name.toLowerCase()} ${places}`, taken);
+  return serverNames.length === 0 ? undefined : { serverNames, ...subnets(destinationSubnets) };
+}
+
+function freshSubnets({ destinationSubnets = [] }: TlsMatch, taken: Set<string>): ChainMatch | undefined {
+  if (destinationSubnets.length === 0) return {};
+  const fresh = unrepeated(destinationSubnets, (subnet) => subnet, taken);
+  return fresh.length === 0 ? undefined : subnets(fresh);
+}
+
+function unrepeated(list: readonly string[], keyOf: (one: string) => string, taken: Set<string>): string[] {
+  return list.filter((one) => {
+    const key = keyOf(one);
+    const fresh = !taken.has(key);
+    taken.add(key);
+    return fresh;
+  });
 }
 
 function subnets(list: readonly string[] | undefined): ChainMatch {

@@ -12,6 +12,7 @@ import type { ProxyView } from '../proxy-view.ts';
 import { allPlugins } from '../wasm/plugin-slots.ts';
 import { HTTP_PROXY_TABLE, resolvesUnknownHosts, serviceTable, type TableName } from '../routes/outbound-routes.ts';
 import type { Scope } from '../scope.ts';
+import { boundEgress } from './bound-egress.ts';
 import { type Listener, listenerName } from './listener-parts.ts';
 import { wildcards } from './listening-addresses.ts';
 import { nameOf, serviceListener, sharedHttpListener, virtualOutbound } from './outbound-listener.ts';
@@ -56,6 +57,10 @@ export function capturedListeners(scope: Scope, cache: TranslationCache): Outbou
       );
     }
   }
+  for (const { place, table, origin, make } of boundEgress(scope)) {
+    if (table !== undefined) tables.set(table.name, table);
+    add(['egress', scope, nameOf(place)], nameOf(place), [origin], make);
+  }
   add(['virtualOutbound'], 'virtualOutbound', [], () => virtualOutbound(scope));
   return { listeners, tables: [...tables.values()] };
 }
@@ -78,6 +83,14 @@ export function loopbackListeners(scope: Scope, proxy: ProxyView, cache: Transla
       cache.resource(['lds', 'http_proxy', mesh, scope.telemetry, scope.plugins, scope.envoy, resolves, at], () =>
         resource(ListenerSchema, name, forwardProxy(scope, name, at, resolves), []),
       ),
+    );
+  }
+  for (const { place, table, origin, make } of boundEgress(scope)) {
+    if (table !== undefined) tables.push(table);
+    const name = nameOf(place);
+    listeners.set(
+      name,
+      cache.resource(['lds', 'egress', scope, name], () => resource(ListenerSchema, name, make(), [origin])),
     );
   }
   if (block !== undefined) {

@@ -17,6 +17,8 @@ export interface TableName {
   readonly port: number;
   /** The one service of a table of its own; undefined = all HTTP services of the port. */
   readonly service: Service | undefined;
+  /** Of a listener with an address of its own, which is no place to pass unknown hosts on to. */
+  readonly closed?: boolean;
 }
 
 export const HTTP_PROXY_TABLE = 'http_proxy';
@@ -122,7 +124,7 @@ function sharedHosts(table: TableName, scope: Scope, options: HostOptions): read
   if (table.port === PORT_OF_UNKNOWN_HOSTS)
     for (const [host, vs] of scope.unknownHosts)
       if (fresh([host]).length > 0) hosts.push(unknownHost(host, [host], vs, options));
-  hosts.push(fallback(scope.allowAny ? PASSTHROUGH : undefined));
+  hosts.push(fallback(scope.allowAny && table.closed !== true ? PASSTHROUGH : undefined));
   return hosts;
 }
 

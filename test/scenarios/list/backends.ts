@@ -2,7 +2,9 @@
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createHttp2 } from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTls } from 'node:tls';
+import { createServer as createTls, type TLSSocket } from 'node:tls';
+import { collector, countPings, keySets, mute, pingsOf } from './special-backends.ts';
+import type { Span } from './spans.ts';
 
 export interface Seen {
   readonly backend: string;
@@ -36,6 +38,8 @@ export class Arrivals {
 
 export interface Backends {
   readonly arrivals: Arrivals;
+  /** What the collector got. */
+  readonly spans: readonly Span[];
   port(name: string): number;
   close(): void;
 }
@@ -44,8 +48,16 @@ const HTTP = ['web-v1', 'web-v2', 'web-v3', 'api-v1', 'api-v2', 'server', 'ext']
 const TCP = ['db-v1', 'db-v2', 'server-tcp'];
 const H2_PREFACE = 'PRI *';
 
-export async function startBackends(secure: { readonly cert: string; readonly key: string }): Promise<Backends> {
+export interface SecureFacts {
+  readonly cert: string;
+  readonly key: string;
+  /** Whose clients `mutual` takes. */
+  readonly roots: string;
+}
+
+export async function startBackends(secure: SecureFacts): Promise<Backends> {
   const arrivals = new Arrivals();
+  const spans: Span[] = [];
   const servers: Server[] = [];
   const sockets = new Set<Socket>();
   const ports = new Map<string, number>();
@@ -61,9 +73,15 @@ export async function startBackends(secure: { readonly cert: string; readonly ke
   };
   for (const name of HTTP) await listen(name, httpBackend(name, arrivals));
   for (const name of TCP) await listen(name, tcpBackend(name));
-  await listen('secure', tlsBackend('secure', arrivals, secure));
+  await listen('secure', tlsBackend('secure', arrivals, secure, false));
+  await listen('vault', tlsBackend('vault', arrivals, secure, false));
+  await listen('mutual', tlsBackend('mutual', arrivals, secure, true));
+  await listen('collector', collector(spans));
+  await listen('key-sets', keySets());
+  await listen('mute', mute());
   return {
     arrivals,
+    spans,
     port: (name) => ports.get(name) ?? 1,
     close: () => {
       for (const server of servers) server.close();
@@ -83,6 +101,7 @@ function httpBackend(name: string, arrivals: Arrivals): Server {
     socket.on('data', (chunk: Buffer) => socket.write(chunk));
   });
   const h2 = createHttp2(answer as never);
+  h2.on('session', countPings);
   return createServer((socket) => {
     socket.once('readable', () => {
       const chunk = socket.read() as Buffer | null;
@@ -93,9 +112,16 @@ function httpBackend(name: string, arrivals: Arrivals): Server {
   });
 }
 
-function tlsBackend(name: string, arrivals: Arrivals, { cert, key }: { cert: string; key: string }): Server {
-  const h1 = createHttp({ keepAliveTimeout: 60_000 }, answerer(name, arrivals));
-  return createTls({ cert, key, ALPNProtocols: ['http/1.1'] }, (socket) => h1.emit('connection', socket));
+/** Who has to show a certificate is told which: `x-caller` of the answer. */
+function tlsBackend(name: string, arrivals: Arrivals, { cert, key, roots }: SecureFacts, mutual: boolean): Server {
+  const answer = answerer(name, arrivals);
+  const h1 = createHttp({ keepAliveTimeout: 60_000 }, (request, response) => {
+    if (mutual)
+      response.setHeader('x-caller', String((request.socket as TLSSocket).getPeerCertificate().subjectaltname));
+    answer(request, response);
+  });
+  const clients = mutual ? { requestCert: true, rejectUnauthorized: true, ca: roots } : {};
+  return createTls({ cert, key, ALPNProtocols: ['http/1.1'], ...clients }, (socket) => h1.emit('connection', socket));
 }
 
 function tcpBackend(name: string): Server {
@@ -118,7 +144,13 @@ function answerer(name: string, arrivals: Arrivals) {
         const only = asked('x-only');
         const status = (only === '' || only === name ? statuses[Math.min(nth, statuses.length - 1)] : 0) || 200;
         const extra = asked('x-reply') === '' ? {} : (JSON.parse(asked('x-reply')) as Record<string, string>);
-        response.writeHead(status, { 'content-type': 'application/json', 'x-backend': name, ...extra });
+        const pings = pingsOf(request);
+        response.writeHead(status, {
+          'content-type': 'application/json',
+          'x-backend': name,
+          ...(pings === undefined ? {} : { 'x-pings': String(pings) }),
+          ...extra,
+        });
         response.end(JSON.stringify(seen));
       };
       const delay = Number(asked('x-delay'));

@@ -38,7 +38,7 @@ export async function make(lab: Lab, call: Call, id: string): Promise<Outcome> {
     const headers = { host: call.host ?? authority, 'x-case': id, ...call.headers };
     const got =
       call.tcp !== undefined
-        ? await talk(socket, call.tcp, timeoutMs)
+        ? await talk(socket, call, timeoutMs)
         : call.h2 === true
           ? await askHttp2(socket, call, headers, timeoutMs)
           : await askHttp(socket, call, headers, timeoutMs);
@@ -69,7 +69,7 @@ function placeOf(lab: Lab, call: Call): { role: Role; host: string; port: number
     case 'gateway':
       return {
         role: 'gateway',
-        host: '127.0.0.1',
+        host: call.at ?? '127.0.0.1',
         port: lab.gatewayPorts[call.port ?? 80] ?? 0,
         authority: 'shop.example.com',
       };
@@ -84,7 +84,12 @@ function placeOf(lab: Lab, call: Call): { role: Role; host: string; port: number
       return { role: 'client', host: '127.0.0.1', port: lab.httpProxyPort, authority: call.to ?? '' };
     default: {
       const [name = 'web', port = '8000'] = (call.to ?? 'web:8000').split(':');
-      return { role: 'client', host: lab.loopback(name), port: Number(port), authority: `${name}:${port}` };
+      return {
+        role: 'client',
+        host: call.at ?? lab.loopback(name),
+        port: Number(port),
+        authority: `${name}:${port}`,
+      };
     }
   }
 }
@@ -101,7 +106,9 @@ function open(lab: Lab, call: Call, host: string, port: number): Promise<Socket>
             port,
             rejectUnauthorized: false,
             ...(tls.sni === undefined ? {} : { servername: tls.sni }),
+            ...(tls.minVersion === undefined ? {} : { minVersion: tls.minVersion }),
             ...(tls.maxVersion === undefined ? {} : { maxVersion: tls.maxVersion }),
+            ...(tls.curve === undefined ? {} : { ecdhCurve: tls.curve }),
             ...(tls.ciphers === undefined ? {} : { ciphers: tls.ciphers }),
             ALPNProtocols: [...(tls.alpn ?? [call.h2 === true ? 'h2' : 'http/1.1'])],
             ...(pair === undefined ? {} : { cert: pair.certPem, key: pair.keyPem }),
@@ -197,7 +204,7 @@ function askHttp2(socket: Socket, call: Call, headers: Record<string, unknown>, 
 }
 
 /** Everything until the other side falls silent or closes; nothing and closed is a refusal. */
-function talk(socket: Socket, words: string, timeoutMs: number): Promise<Got> {
+function talk(socket: Socket, { tcp = '', untilClosed }: Call, timeoutMs: number): Promise<Got> {
   return new Promise((resolve, reject) => {
     let body = '';
     let quiet: NodeJS.Timeout | undefined;
@@ -205,6 +212,7 @@ function talk(socket: Socket, words: string, timeoutMs: number): Promise<Got> {
     const late = setTimeout(() => reject(new Error(`no answer within ${timeoutMs} ms`)), timeoutMs);
     socket.on('data', (chunk: Buffer) => {
       body += chunk.toString();
+      if (untilClosed === true) return;
       clearTimeout(late);
       clearTimeout(quiet);
       quiet = setTimeout(done, SILENCE_MS);
@@ -215,7 +223,7 @@ function talk(socket: Socket, words: string, timeoutMs: number): Promise<Got> {
       else done();
     });
     socket.on('error', reject);
-    socket.write(words);
+    socket.write(tcp);
   });
 }
 

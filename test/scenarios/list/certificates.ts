@@ -1,4 +1,5 @@
 // Certificates of the lab: one authority for the mesh and its gateways, another that nobody trusts.
+import { generateKeyPairSync } from 'node:crypto';
 import { generateKeyPair, issueLeaf, makeRoot, privateKeyPem } from '#identity';
 import { formatPem, parseCertificate, pemBlocks, writeRevocationList } from '#wire/tls';
 
@@ -7,6 +8,7 @@ export interface Pair {
   readonly keyPem: string;
 }
 
+const RSA = 'rsa+';
 const DAY_MS = 86_400_000;
 
 export class Certificates {
@@ -18,7 +20,7 @@ export class Certificates {
     return this.#root.rootsPem;
   }
 
-  /** `name` is a SPIFFE id or a DNS name. */
+  /** `name` is a SPIFFE id or a DNS name; `rsa+` before it asks for such a key. */
   of(name: string, stranger = false): Pair {
     const key = `${name} ${stranger}`;
     let pair = this.#known.get(key);
@@ -48,12 +50,30 @@ export class Certificates {
   }
 
   #issue(name: string, stranger: boolean): Pair {
-    const key = generateKeyPair();
+    const key = name.startsWith(RSA) ? rsaKey() : ownKey();
     const spiffe = name.startsWith('spiffe://');
-    const request = { spki: key.spki, uris: spiffe ? [name] : [], dns: spiffe ? [] : [name], ttlMs: DAY_MS };
+    const request = {
+      spki: key.spki,
+      uris: spiffe ? [name] : [],
+      dns: spiffe ? [] : [name.replace(RSA, '')],
+      ttlMs: DAY_MS,
+    };
     const leaf = issueLeaf(stranger ? this.#strange : this.#root, { ...request, keyEncipherment: false }, Date.now());
-    return { certPem: leaf.pem, keyPem: privateKeyPem(key) };
+    return { certPem: leaf.pem, keyPem: key.pem };
   }
+}
+
+function ownKey() {
+  const key = generateKeyPair();
+  return { spki: key.spki, pem: privateKeyPem(key) };
+}
+
+function rsaKey() {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return {
+    spki: new Uint8Array(publicKey.export({ type: 'spki', format: 'der' })),
+    pem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  };
 }
 
 /** A core Secret as gateways read it. */

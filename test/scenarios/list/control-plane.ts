@@ -6,6 +6,7 @@ import { SystemClock } from '#io';
 import { buildSnapshot, type PluginModules, type SettledPlugins, type Snapshot } from '#push';
 import { Registry } from '#registry';
 import { type Authorization, type Rejection, type SnapshotChange, type XdsBackend, XdsServer } from '#xds';
+import { DiscoveryKeySets } from '../../../src/main/discovery-key-sets.ts';
 import { discoveryPlugins } from '../../../src/main/discovery-plugins.ts';
 import { makeTranslation } from '../../../src/main/discovery-translate.ts';
 
@@ -28,6 +29,18 @@ export class ControlPlane implements XdsBackend {
   #modules: PluginModules | undefined;
   #plugins: SettledPlugins = new Map();
   #config: ConfigView = viewOf([]);
+  #keySets: ReadonlyMap<string, string> = new Map();
+  readonly #issuers = new DiscoveryKeySets({
+    clock: new SystemClock(),
+    log: silentLogger,
+    allow: ['private'],
+    pusher: {
+      keySetsChanged: (keySets) => {
+        this.#keySets = keySets;
+        this.#build();
+      },
+    },
+  });
 
   constructor(principals: (node: ProxyNode) => string) {
     this.#principals = principals;
@@ -46,6 +59,7 @@ export class ControlPlane implements XdsBackend {
     });
     this.#config = viewOf(objects);
     this.#modules?.configChanged(this.#config);
+    this.#issuers.configChanged(this.#config);
     return { snapshot: this.#build(), complaints };
   }
 
@@ -79,6 +93,7 @@ export class ControlPlane implements XdsBackend {
       domain: DOMAIN,
       former: undefined,
       plugins: this.#plugins,
+      keySets: this.#keySets,
     });
     const number = ++this.#number;
     this.#snapshot = Object.freeze({ ...built, number, configNumber: number });
@@ -137,6 +152,7 @@ export class ControlPlane implements XdsBackend {
 
   close(): void {
     this.#modules?.close();
+    this.#issuers.close();
     this.xds.close();
   }
 }

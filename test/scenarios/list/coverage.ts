@@ -23,6 +23,29 @@ const KINDS = [
   'WasmPlugin',
   'MessageLimits',
 ] as const;
+/** In force, and nothing that a request could show here: what is it, and where it is shown. */
+const ARGUED: Readonly<Record<string, string>> = {
+  'VirtualService.http.fault.delay.exponentialDelay': 'validation refuses it: it was never in force in Istio either',
+  'VirtualService.http.fault.abort.http2Error': 'validation refuses it: it was never in force in Istio either',
+  'ServiceEntry.endpoints.network': 'the mesh is one network: MeshNetworks is accepted with a warning',
+  'WorkloadEntry.network': 'the mesh is one network: MeshNetworks is accepted with a warning',
+  'Gateway.servers.name': 'a name for whoever reads it',
+  'Sidecar.ingress.port.name': 'a name for whoever reads it',
+  'Sidecar.ingress.port.targetPort':
+    'a Sidecar’s ports have none in Istio either; `defaultEndpoint` says where the application is',
+  'Sidecar.ingress.bind': 'connections come to every address that is captured; `test/rungs/netns/capture.test.ts`',
+  'Sidecar.egress.port.name': 'a name for whoever reads it',
+  'Sidecar.egress.port.targetPort': 'a Sidecar’s ports have none in Istio either',
+  'WasmPlugin.sha256': '`test/scenarios/wasm-modules.test.ts` and its run with an Envoy: a right sum and a wrong one',
+  'WasmPlugin.imagePullPolicy': 'whether a kept module is fetched anew: `src/push/plugin-modules.test.ts`',
+  'WasmPlugin.imagePullSecret': '`test/scenarios/wasm-modules.test.ts` and its run with an Envoy, out of a registry',
+  'WasmPlugin.pluginName': 'the root id that a module reads: golden case `wasm`',
+  'WasmPlugin.vmConfig.env.valueFrom': 'a variable of the proxy’s own: golden case `wasm`',
+};
+const NAMESPACE_OF_TARGET = /\.targetRefs?\.namespace$/;
+/** No field may say so: a test looks for it. */
+export const UNSHOWN = 'shown nowhere';
+const OF_TARGETS = 'validation refuses it, as Istio does: a target is of the policy’s own namespace';
 const REPEATED =
   /^DestinationRule\.(?:trafficPolicy\.portLevelSettings|subsets\.trafficPolicy)\..*\.|^Sidecar\.(?:inboundConnectionPool|ingress\.connectionPool)\..*\./;
 
@@ -67,11 +90,14 @@ ${rows.join('\n')}
 
 ## Fields in force that no scenario proves
 
-They are shown elsewhere: by golden cases (\`test/golden/cases\`), tests of the proxy or tests of processes. The policies of one port
-and of a subset (\`portLevelSettings\`, \`subsets.trafficPolicy\`) and of a Sidecar (\`inboundConnectionPool\`, \`ingress.connectionPool\`) are
-read as \`trafficPolicy\` is, and are not listed.
+The policies of one port and of a subset (\`portLevelSettings\`, \`subsets.trafficPolicy\`) and of a Sidecar (\`inboundConnectionPool\`,
+\`ingress.connectionPool\`) are read as \`trafficPolicy\` is: what they hold is not listed again.
 
-${KINDS.map((kind) => `- ${kind}: ${unproved(kind, fields)}`).join('\n')}
+| Field | Why |
+|---|---|
+${KINDS.flatMap((kind) => unproved(kind, fields))
+  .map((field) => `| ${field} | ${NAMESPACE_OF_TARGET.test(field) ? OF_TARGETS : (ARGUED[field] ?? UNSHOWN)} |`)
+  .join('\n')}
 `;
 }
 
@@ -84,12 +110,11 @@ function allProved(scenario: Scenario): ReadonlySet<string> {
 }
 
 /** Without those above what is proved. */
-function unproved(kind: (typeof KINDS)[number], proved: ReadonlyMap<string, unknown>): string {
+function unproved(kind: (typeof KINDS)[number], proved: ReadonlyMap<string, unknown>): readonly string[] {
   const names = [...proved.keys()];
-  const left = inForce(kind).filter(
+  return inForce(kind).filter(
     (field) => !REPEATED.test(field) && !names.some((name) => name === field || name.startsWith(`${field}.`)),
   );
-  return left.length === 0 ? 'none' : left.map((field) => `\`${field.slice(kind.length + 1)}\``).join(', ');
 }
 
 if (process.argv[1] === import.meta.filename) writeFileSync(SCENARIOS_DOC, await scenariosDoc());

@@ -5,38 +5,25 @@ import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, wri
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
-import { ACCESS_LOG_PATH, envoyBootstrap } from '#agent';
-import {
-  ENVOY_PEER_ENVIRONMENT,
-  formatNodeId,
-  type NodeId,
-  type NodeMetadata,
-  serviceLoopback,
-  silentLogger,
-} from '#base';
-import {
-  AgentSecrets,
-  FileSecrets,
-  makeSdsMethods,
-  readCertificateSecret,
-  readTrustSecret,
-  SecretSlots,
-} from '#identity';
-import { gunzip, listenGrpc, SystemClock, SystemFs } from '#io';
+import { envoyBootstrap } from '#agent';
+import { ENVOY_PEER_ENVIRONMENT, formatNodeId, type NodeId, type NodeMetadata, serviceLoopback } from '#base';
 import { encodePeerMetadata, localPeer } from '#telemetry';
-import { GrpcServer } from '#wire/grpc';
 import { holdBlock } from '../../../src/main/claim-block.ts';
+import { traceEnvironment } from '../../../src/main/trace-environment.ts';
 import { testPorts } from '../../mesh/test-ports.ts';
 import { type Backends, startBackends } from './backends.ts';
 import { Certificates } from './certificates.ts';
 import { type Applied, ControlPlane } from './control-plane.ts';
 import { fixture, GATEWAY_PORTS, meshConfig, SERVER_PORTS } from './fixture.ts';
+import { type LabAgent, serveAgent } from './lab-agent.ts';
 
 export type Plane = 'topsail' | 'envoy';
 export type Role = 'client' | 'server' | 'gateway';
 export const ROLES: readonly Role[] = ['client', 'server', 'gateway'];
 const DOMAIN = 'cluster.local';
 const READY_MS = 120_000;
+/** Region, zone and sub-zone of the client. */
+const CLIENT_PLACE = 'here.near.next';
 
 interface Member {
   readonly role: Role;
@@ -46,6 +33,7 @@ interface Member {
   readonly adminPort: number;
   readonly log: string;
   child?: ChildProcess;
+  agent?: LabAgent;
 }
 
 export interface LabOptions {
@@ -65,7 +53,6 @@ export class Lab {
   readonly serverPorts: Readonly<Record<number, number>>;
   readonly #members: readonly Member[];
   readonly #folder: string;
-  readonly #close: (() => unknown)[] = [];
 
   private constructor(parts: {
     options: LabOptions;
@@ -96,7 +83,7 @@ export class Lab {
     this.#members = [
       this.#member('client', 'default', next(), {
         ...common,
-        LABELS: { app: 'client', version: 'v1' },
+        LABELS: { app: 'client', version: 'v1', 'istio-locality': CLIENT_PLACE },
         TOPSAIL_LOOPBACK_BLOCK: this.block,
         TOPSAIL_HTTP_PROXY_PORT: this.httpProxyPort,
       }),
@@ -130,7 +117,7 @@ export class Lab {
     const folder = mkdtempSync(join(tmpdir(), 'topsail-lab-'));
     const certificates = new Certificates();
     const { certPem, keyPem } = certificates.of('secure.example.com');
-    const backends = await startBackends({ cert: certPem, key: keyPem });
+    const backends = await startBackends({ cert: certPem, key: keyPem, roots: certificates.rootsPem });
     const count = 1 + GATEWAY_PORTS.length + Object.keys(SERVER_PORTS).length + ROLES.length;
     const ports = await testPorts(count);
     const lab = new Lab({ options, folder, backends, certificates, ports, block: await freeBlock() });
@@ -211,9 +198,15 @@ export class Lab {
     return wanted;
   }
 
+  /** Istio's, of what the proxy carried: of a stock Envoy its agent tells. */
+  async metrics(role: Role): Promise<string> {
+    if (this.plane === 'envoy') return this.#of(role).agent?.prometheus() ?? '';
+    return await this.admin(role, '/stats/prometheus');
+  }
+
   async close(): Promise<void> {
     for (const { child } of this.#members) child?.kill('SIGKILL');
-    for (const close of this.#close) await close();
+    for (const { agent } of this.#members) await agent?.close();
     this.control.close();
     this.backends.close();
     rmSync(this.#folder, { recursive: true, force: true });
@@ -244,9 +237,15 @@ export class Lab {
   async #startMember(member: Member, { plane, command }: LabOptions): Promise<void> {
     const { role, principal, adminPort } = member;
     const socket = join(this.#folder, `${role}.sock`);
-    await this.#serve(socket, principal);
-    const nodeId = formatNodeId(member.id);
     const metadata = member.metadata as NodeMetadata;
+    member.agent = await serveAgent({
+      socket,
+      metadata,
+      certificate: this.certificates.of(principal),
+      rootsPem: this.certificates.rootsPem,
+      xds: this.control.xds,
+    });
+    const nodeId = formatNodeId(member.id);
     const bootstrap = join(this.#folder, `${role}.json`);
     writeFileSync(bootstrap, envoyBootstrap({ nodeId, cluster: role, metadata, adminPort, socket }));
     const own =
@@ -270,31 +269,11 @@ export class Lab {
         ...process.env,
         [ENVOY_PEER_ENVIRONMENT.metadata]: encodePeerMetadata(localPeer(metadata)),
         [ENVOY_PEER_ENVIRONMENT.id]: nodeId,
+        ...traceEnvironment(localPeer(metadata), metadata),
       },
     });
     closeSync(out);
     member.child = child;
-  }
-
-  /** What an agent serves its Envoy: xDS, its secrets, and an ear for the access log. */
-  async #serve(socket: string, principal: string): Promise<void> {
-    const slots = new SecretSlots(['default', 'ROOTCA']);
-    const { certPem, keyPem } = this.certificates.of(principal);
-    const certificate = readCertificateSecret(certPem, keyPem);
-    const trust = readTrustSecret(this.certificates.rootsPem);
-    if (!certificate.ok || !trust.ok) throw new Error('the lab made a certificate that can not be read');
-    slots.set('default', certificate.value);
-    slots.set('ROOTCA', trust.value);
-    const files = new FileSecrets({ fs: new SystemFs(), log: silentLogger });
-    const secrets = new AgentSecrets({ workload: slots, files, remote: new SecretSlots([]) });
-    const server = new GrpcServer({ clock: new SystemClock(), gunzip });
-    this.control.xds.register(server);
-    server.register(ACCESS_LOG_PATH, (call) => ({ onMessage: () => {}, onHalfClose: () => call.end() }));
-    for (const [path, method] of await makeSdsMethods(secrets, silentLogger)) server.register(path, method);
-    const listener = await listenGrpc({ host: socket, port: 0, mode: 0o600, log: silentLogger }, (stream) =>
-      server.accept(stream),
-    );
-    this.#close.push(() => listener.close(0));
   }
 
   async #answering(): Promise<void> {

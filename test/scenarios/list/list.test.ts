@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { allFeatures } from './all.ts';
 import { judge, startLab } from './column.ts';
-import { scenariosDoc, writtenDoc } from './coverage.ts';
+import { scenariosDoc, UNSHOWN, writtenDoc } from './coverage.ts';
 import type { Lab } from './lab.ts';
 
 const features = await allFeatures();
@@ -26,6 +26,10 @@ describe('the scenario list on Topsail', () => {
 
 test('docs/scenarios.md is current: node test/scenarios/list/coverage.ts writes it', async () => {
   assert.equal(writtenDoc(), await scenariosDoc());
+});
+
+test('every field in force is shown by a scenario, or a line says why not', async () => {
+  assert.ok(!(await scenariosDoc()).includes(UNSHOWN), 'give it a scenario, or a line of ARGUED in coverage.ts');
 });
 
 test('no two scenarios of a feature have one name, and few are argued away', () => {

@@ -158,13 +158,19 @@ const RULES: Feature = [
     steps: [{ call: {}, expect: { status: 200, downstream: { 'set-cookie': /SameSite=Strict.*Secure/ } } }],
   },
   {
-    name: 'warmup: of old, and its share and aggression',
+    name: 'warmup: its share and aggression',
     proves: ['DestinationRule.trafficPolicy.loadBalancer.warmup'],
     config: destinationRule(
       'web',
       '{ loadBalancer: { simple: LEAST_REQUEST, warmup: { duration: 1s, minimumPercent: 20, aggression: 2 } } }',
     ),
     steps: [{ call: {}, times: 60, together: 5, different: 3, expect: { status: 200 } }],
+  },
+  {
+    name: 'warmup: of old',
+    proves: ['DestinationRule.trafficPolicy.loadBalancer.warmupDurationSecs'],
+    config: destinationRule('web', '{ loadBalancer: { simple: ROUND_ROBIN, warmupDurationSecs: 1s } }'),
+    steps: [{ call: {}, times: 30, together: 5, different: 3, expect: { status: 200 } }],
   },
   {
     name: 'workloadSelector: a rule of other callers does nothing',

@@ -1,4 +1,4 @@
-// Prints the scenario report as Markdown: what Topsail and Envoy did, side by side. `--only WORD` narrows, `--plane NAME` runs one column.
+// Prints the scenario report as Markdown: what Topsail and Envoy did, side by side. `--only WORD|WORD` narrows, `--plane NAME` runs one column.
 import process from 'node:process';
 import { allFeatures } from './all.ts';
 import { judge, startLab, type Verdict } from './column.ts';
@@ -8,7 +8,7 @@ const flag = (name: string): string | undefined => {
   const at = process.argv.indexOf(name);
   return at < 0 ? undefined : process.argv[at + 1];
 };
-const only = flag('--only') ?? '';
+const only = (flag('--only') ?? '').split('|');
 const planes = (flag('--plane') ?? 'topsail,envoy').split(',') as Plane[];
 const features = await allFeatures();
 const verdicts = new Map<Plane, Map<string, Verdict>>();
@@ -19,7 +19,7 @@ for (const plane of planes) {
   const started = performance.now();
   for (const [feature, scenarios] of features)
     for (const scenario of scenarios) {
-      if (!`${feature} ${scenario.name}`.includes(only)) continue;
+      if (!only.some((word) => `${feature} ${scenario.name}`.includes(word))) continue;
       const verdict = await judge(lab, scenario);
       if (process.argv.includes('--times')) console.error(`${verdict.ms.toFixed(0)} ms ${plane} ${scenario.name}`);
       column.set(`${feature}/${scenario.name}`, verdict);

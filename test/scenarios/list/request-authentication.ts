@@ -1,7 +1,7 @@
 // Tokens at a gateway and at a server's sidecar: what passes, what is refused, what goes on, and routes that claims choose.
 import { generateKeyPairSync, sign } from 'node:crypto';
 import type { Call, Feature, Scenario } from './scenario.ts';
-import { OK, plain, policy, SELECT } from './server-calls.ts';
+import { DENIED, OK, plain, policy, SELECT } from './server-calls.ts';
 import { to, WEB_SUBSETS } from './yaml.ts';
 
 const ISSUER = 'https://issuer.example';
@@ -32,7 +32,8 @@ const onlyViewers = (claim: string): string =>
   );
 
 function scenario(name: string, proves: string, config: string, ...steps: Scenario['steps']): Scenario {
-  return { name: `tokens: ${name}`, proves: [`RequestAuthentication.jwtRules${proves}`], config, steps };
+  const fields = proves.split(' ').map((field) => `RequestAuthentication.jwtRules${field}`);
+  return { name: `tokens: ${name}`, proves: fields, config, steps };
 }
 
 const SERVER: Feature = [
@@ -55,7 +56,7 @@ const SERVER: Feature = [
   ),
   scenario(
     'in a header of its own, a parameter, a cookie',
-    '.fromHeaders',
+    '.fromHeaders .fromParams .fromCookies',
     PLAIN_MTLS + atServer('fromHeaders: [{ name: x-token, prefix: "jwt " }], fromParams: [t], fromCookies: [c]'),
     { call: plain({ headers: { 'x-token': `jwt ${token({})}` } }), expect: OK },
     { call: plain({ headers: { 'x-token': `jwt ${token({}, forged.privateKey)}` } }), expect: { status: 401 } },
@@ -98,12 +99,82 @@ const SERVER: Feature = [
   ),
   scenario(
     'the token itself goes on when that is asked for',
-    '.forwardOriginalToken',
+    '.forwardOriginalToken .outputPayloadToHeader',
     PLAIN_MTLS + atServer('forwardOriginalToken: true, outputPayloadToHeader: x-payload'),
     {
       call: plain({ headers: bearer({}) }),
       expect: { ...OK, upstream: { authorization: /^Bearer ey/, 'x-payload': /^ey/ } },
     },
+  ),
+];
+
+const UNKNOWN = { status: 401, arrivals: 0 } as const;
+/** Where the laboratory serves the issuer's keys, that late. */
+const atUri = (more: string, lateMs = 0): string =>
+  policy(
+    'tokens',
+    'RequestAuthentication',
+    `{ ${SELECT}, jwtRules: [{ issuer: "${ISSUER}", jwksUri: "http://127.0.0.1:\${port:key-sets}/${lateMs}/${Buffer.from(KEYS).toString('base64url')}"${more} }] }`,
+  );
+const whose = (source: string, action = 'ALLOW'): string =>
+  policy(
+    'whose',
+    'AuthorizationPolicy',
+    `{ ${SELECT}, action: ${action}, rules: [{ from: [{ source: { ${source} } }] }] }`,
+  );
+const subject = (field: string, name: string, config: string, ...steps: Scenario['steps']): Scenario => ({
+  name: `tokens: ${name}`,
+  proves: [`AuthorizationPolicy.rules.from.source.${field}`],
+  config: PLAIN_MTLS + atServer() + config,
+  steps,
+});
+
+const ISSUERS: Feature = [
+  scenario(
+    'the issuer’s keys are fetched',
+    '.jwksUri .timeout',
+    PLAIN_MTLS + atUri(', timeout: 5s', 300),
+    { call: plain({ headers: bearer({}) }), expect: OK },
+    { call: plain({ headers: bearer({}, forged.privateKey) }), expect: UNKNOWN },
+  ),
+  scenario('keys that come too late are none', '.timeout', PLAIN_MTLS + atUri(', timeout: 50ms', 3000), {
+    call: plain({ headers: bearer({}) }),
+    expect: UNKNOWN,
+  }),
+  scenario(
+    'a rule that demands one',
+    '.presence',
+    PLAIN_MTLS + atServer('presence: REQUIRED'),
+    { call: plain({ headers: bearer({}) }), expect: OK },
+    { call: plain(), expect: UNKNOWN },
+  ),
+  {
+    name: 'tokens: rules of another workload do nothing',
+    proves: ['RequestAuthentication.selector'],
+    config: PLAIN_MTLS + atServer().replace('app: server', 'app: other'),
+    steps: [{ call: plain({ headers: bearer({}, forged.privateKey) }), expect: OK }],
+  },
+  subject(
+    'requestPrincipals',
+    'ALLOW: whose token it is',
+    whose(`requestPrincipals: ["${ISSUER}/ann"]`),
+    { call: plain({ headers: bearer({}) }), expect: OK },
+    { call: plain({ headers: bearer({ sub: 'bob' }) }), expect: DENIED },
+    { call: plain(), expect: DENIED },
+  ),
+  subject(
+    'requestPrincipals',
+    'DENY: whose token it is, by what it begins and ends with',
+    whose(`requestPrincipals: ["https://*", "*/bob"]`, 'DENY'),
+    { call: plain({ headers: bearer({}) }), expect: DENIED },
+    { call: plain(), expect: OK },
+  ),
+  subject(
+    'notRequestPrincipals',
+    'DENY: whoever has no token',
+    whose('notRequestPrincipals: ["*"]', 'DENY'),
+    { call: plain({ headers: bearer({}) }), expect: OK },
+    { call: plain(), expect: DENIED },
   ),
 ];
 
@@ -164,4 +235,4 @@ const ROUTES: Feature = [
   ),
 ];
 
-export const feature: Feature = [...SERVER, ...ROUTES];
+export const feature: Feature = [...SERVER, ...ISSUERS, ...ROUTES];

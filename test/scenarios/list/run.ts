@@ -4,6 +4,8 @@ import { hash, X509Certificate } from 'node:crypto';
 import { make, type Outcome } from './calls.ts';
 import type { Lab, Role } from './lab.ts';
 import type { Expectation, HeaderCheck, Scenario, Step } from './scenario.ts';
+import { grownSince, readMetrics } from './metrics.ts';
+import { spanHolds } from './spans.ts';
 
 /** A listener that was acknowledged reaches its worker a little later: a scenario is tried again for so long, and so often. */
 const TRY_MS = 30_000;
@@ -38,18 +40,22 @@ export async function runScenario(lab: Lab, scenario: Scenario): Promise<void> {
 /** `${port:web-v1}`, `${secret:NAME}`, `${file:crl:NAME}` and the like: what only the lab knows; `${fresh:NAME}` is new at each try. */
 function fill(lab: Lab, text: string): string {
   return text.replace(
-    /\$\{(port|secret|stranger|secret-ca|secret-crl|own|file|hash|spki|fresh):([^}]+)\}/g,
+    /\$\{(port|secret|stranger|secret-ca|secret-crl|only-ca|own|file|hash|spki|fresh):([^}]+)\}/g,
     (_, kind: string, name: string) => {
       if (kind === 'file') return lab.file(name);
       if (kind === 'fresh') return `${name}-${++cases}`;
       if (kind === 'hash' || kind === 'spki') return pin(kind, lab.certificates.of(name).certPem);
       if (kind === 'port') return String(lab.backends.port(name));
-      if (kind === 'own') return String(name === 'client' ? lab.httpProxyPort : (lab.gatewayPorts[Number(name)] ?? 0));
+      if (kind === 'own') return String(ownPort(lab, name));
       const pair = lab.certificates.of(name, kind === 'stranger');
       const data: [string, string][] = [
-        ['tls.crt', pair.certPem],
-        ['tls.key', pair.keyPem],
-        ...(kind === 'secret-ca' || kind === 'secret-crl'
+        ...(kind === 'only-ca'
+          ? []
+          : ([
+              ['tls.crt', pair.certPem],
+              ['tls.key', pair.keyPem],
+            ] as [string, string][])),
+        ...(kind === 'secret-ca' || kind === 'secret-crl' || kind === 'only-ca'
           ? [['ca.crt', lab.certificates.rootsPem] as [string, string]]
           : []),
         ...(kind === 'secret-crl'
@@ -59,6 +65,13 @@ function fill(lab: Lab, text: string): string {
       return `{ ${data.map(([key, value]) => `${key}: ${Buffer.from(value).toString('base64')}`).join(', ')} }`;
     },
   );
+}
+
+/** `client`: of its forward proxy; `server-8000`: where the server's sidecar takes a declared port; a number: of the gateway. */
+function ownPort(lab: Lab, name: string): number {
+  if (name === 'client') return lab.httpProxyPort;
+  const declared = /^server-(\d+)$/.exec(name)?.[1];
+  return (declared === undefined ? lab.gatewayPorts[Number(name)] : lab.serverPorts[Number(declared)]) ?? 0;
 }
 
 /** As a Gateway names a client's certificate, or its key. */
@@ -82,6 +95,7 @@ async function runSteps(lab: Lab, scenario: Scenario): Promise<void> {
     const role: Role = step.call.via === undefined || step.call.via === 'forward' ? 'client' : step.call.via;
     const names = Object.keys(step.counters ?? {});
     const before = names.length === 0 ? new Map<string, number>() : await lab.counters(role, names);
+    const metrics = step.metrics === undefined ? '' : await lab.metrics(role);
     const outcomes: Outcome[] = [];
     const times = step.times ?? 1;
     const ids: string[] = [];
@@ -104,6 +118,8 @@ async function runSteps(lab: Lab, scenario: Scenario): Promise<void> {
         .join('; ');
     checkAll(step, outcomes, i);
     if (names.length > 0) await checkCounters(lab, role, step, before, i);
+    if (step.metrics !== undefined) await grownSince(lab, role, readMetrics(metrics), step.metrics, `step ${i}`);
+    if (step.span !== undefined) for (const outcome of outcomes) await spanHolds(lab, outcome, step.span, `step ${i}`);
     if (step.pauseMs !== undefined) await new Promise((resolve) => setTimeout(resolve, step.pauseMs));
   }
 }
@@ -180,7 +196,10 @@ async function check(
   if (expect.atLeastMs !== undefined) assert.ok(got.ms >= expect.atLeastMs - 2, `${at}: took only ${got.ms} ms`);
   if (expect.lessThanMs !== undefined) assert.ok(got.ms < expect.lessThanMs, `${at}: took ${got.ms} ms`);
   await arrivalsHold(lab, expect, id, at);
-  if (expect.flag !== undefined || expect.log !== undefined) {
+  if (expect.log === null) {
+    await lab.flushLogs(got.role);
+    assert.equal(lineOf(lab, got, false), undefined, `${at}: a line in the access log`);
+  } else if (expect.flag !== undefined || expect.log !== undefined) {
     const line = await logLine(lab, got, at);
     if (expect.flag !== undefined) holds(String(line['response_flags']), expect.flag, `${at}: response flags`);
     for (const [key, value] of Object.entries(expect.log ?? {})) {

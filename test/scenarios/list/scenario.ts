@@ -11,6 +11,8 @@ export type Backend =
   | 'db-v1'
   | 'db-v2'
   | 'secure'
+  | 'vault'
+  | 'mutual'
   | 'ext';
 
 export type HeaderCheck = Readonly<Record<string, string | RegExp | null>>;
@@ -20,6 +22,8 @@ export interface Call {
   readonly via?: 'client' | 'forward' | 'gateway' | 'server';
   /** client: a service of the mesh, `web:8000`. */
   readonly to?: string;
+  /** Another address than the usual one. */
+  readonly at?: string;
   /** gateway and server: the declared port. */
   readonly port?: number;
   readonly method?: string;
@@ -30,6 +34,8 @@ export interface Call {
   readonly h2?: boolean;
   /** No HTTP: these bytes, and what comes back until the other side falls silent. */
   readonly tcp?: string;
+  /** The bytes' answer ends with the connection, which somebody else closes. */
+  readonly untilClosed?: boolean;
   readonly tls?: {
     readonly sni?: string;
     /** A SPIFFE id, or a DNS name, that the caller's certificate carries. */
@@ -37,9 +43,12 @@ export interface Call {
     readonly alpn?: readonly string[];
     /** Signed by nobody that is trusted. */
     readonly stranger?: boolean;
+    readonly minVersion?: 'TLSv1.3';
     readonly maxVersion?: 'TLSv1.2' | 'TLSv1.3';
     /** OpenSSL's names, for TLS 1.2. */
     readonly ciphers?: string;
+    /** The only one that is offered. */
+    readonly curve?: string;
   };
   /** Of the whole answer; default 5 s. */
   readonly timeoutMs?: number;
@@ -57,9 +66,9 @@ export interface Expectation {
   /** As the caller saw them; null = must be absent. */
   readonly downstream?: HeaderCheck;
   readonly body?: string | RegExp;
-  /** The access log's words. */
+  /** The access log's words; null: it has no line. */
   readonly flag?: string;
-  readonly log?: Readonly<Record<string, string | number | RegExp | null>>;
+  readonly log?: Readonly<Record<string, string | number | RegExp | null>> | null;
   /** Fields of the line that AUDIT left; null: it left none. */
   readonly audit?: Readonly<Record<string, string | number>> | null;
   /** Timing class. */
@@ -75,6 +84,14 @@ export interface Expectation {
   readonly certificate?: string;
 }
 
+/** One of Istio's metrics, summed over all series with these labels; null: the series has no such label. */
+export interface Growth {
+  readonly metric: string;
+  readonly labels?: Readonly<Record<string, string | null>>;
+  /** Exactly; 'some' is any number but none. */
+  readonly by: number | 'some';
+}
+
 export interface Step {
   readonly call: Call;
   readonly times?: number;
@@ -87,6 +104,10 @@ export interface Step {
   readonly different?: number;
   /** How much a counter of the called proxy grew at least. */
   readonly counters?: Readonly<Record<string, number>>;
+  /** How much metrics of the called proxy grew. */
+  readonly metrics?: readonly Growth[];
+  /** Tags of the span that a collector got of each call, its name and kind among them; null: no such tag. */
+  readonly span?: Readonly<Record<string, string | RegExp | null>>;
   /** Afterwards. */
   readonly pauseMs?: number;
   /** Remembers `set-cookie` of the answer, or sends what was remembered. */

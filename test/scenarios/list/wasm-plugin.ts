@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import process from 'node:process';
 import { rmSync } from 'node:fs';
 import { assemble } from '../../wasm/assemble.ts';
+import { targets } from './policy-targets.ts';
 import type { Feature, Scenario } from './scenario.ts';
 import { FRIEND, as, OK, plain, policy, SELECT } from './server-calls.ts';
 
@@ -151,5 +152,11 @@ spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, nam
     { call: plain(), expect: ANSWERED },
     { call: plain(doing('t')) },
     { call: plain(doing('d')), expect: PASSED },
+  ),
+  ...targets(
+    'WasmPlugin',
+    { call: { via: 'gateway', ...doing('d') }, expect: TEAPOT },
+    { call: { via: 'gateway', ...doing('d') }, expect: { status: 200, backend: 'web-v1' } },
+    (where) => plugin('p', where, 'istio-system'),
   ),
 ];
