@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import type { XdsResource } from '#base';
+import { FakeClock, type XdsResource } from '#base';
 import {
   DeltaDiscoveryRequestSchema,
   DeltaDiscoveryResponseSchema,
@@ -97,7 +97,7 @@ test('protobuf-es reads what we write, and the other way round', () => {
 });
 
 test('responses made of cached bytes are what protobuf-es expects, and one body serves all streams', () => {
-  const encoder = new ResponseEncoder();
+  const encoder = new ResponseEncoder(new FakeClock());
   const resource = (name: string): XdsResource => ({
     typeUrl: 'tt',
     name,
@@ -149,7 +149,12 @@ test('a large resource is written as it is, in its place among small ones', () =
   const list = [resource('a', 3), resource('large', 100_000), resource('b', 4), resource('empty', 0)];
   const written = list.map((one) => Buffer.from(one.bytes));
   const encode = (variant: 'delta' | 'sotw'): Uint8Array => {
-    const parts = new ResponseEncoder().encode(variant, { typeUrl: 'tt', version: '4', nonce: '1' }, list, []);
+    const parts = new ResponseEncoder(new FakeClock()).encode(
+      variant,
+      { typeUrl: 'tt', version: '4', nonce: '1' },
+      list,
+      [],
+    );
     assert.ok(parts.includes(list[1]?.bytes as Uint8Array));
     return new Uint8Array(Buffer.concat(parts));
   };

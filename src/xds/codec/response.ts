@@ -1,31 +1,30 @@
 // Writes discovery responses from cached resource bytes, and reads them on the client's side.
 //
 // A resource is encoded once for all streams. A response is a small head and runs of entries; streams whose lists
-// hold the same run share its bytes, also where the rest of their lists differs (field order is free in protobuf).
-import type { XdsResource } from '#base';
+// hold the same run at about the same time share its bytes, also where the rest of their lists differs (field order is
+// free in protobuf).
+import type { Clock, XdsResource } from '#base';
 import { ProtoReader, ProtoWriter } from '#proto/light.ts';
 import type { DiscoveryResponse } from './messages.ts';
+import { SharedRuns } from './shared-runs.ts';
 
 export type XdsVariant = 'sotw' | 'delta';
 
 /** Entries of a run: long enough for few writes, short enough that one resource of a proxy's own spoils little. */
 const RUN_ENTRIES = 64;
-/** Different runs kept that begin with the same resource. */
-const RUNS_MAX = 16;
 /** A resource of so many bytes is written as it is, not copied into a run: large ones are often one proxy's own. */
 const LARGE_BYTES = 4096;
 
-interface Run {
-  readonly list: readonly XdsResource[];
-  readonly parts: readonly Uint8Array[];
-}
-
 export class ResponseEncoder {
-  /** By their first resource: they go with it. */
-  readonly #runs = {
-    sotw: new WeakMap<XdsResource, readonly Run[]>(),
-    delta: new WeakMap<XdsResource, readonly Run[]>(),
-  };
+  readonly #runs: Readonly<Record<XdsVariant, SharedRuns>>;
+
+  constructor(clock: Clock) {
+    this.#runs = { sotw: new SharedRuns(clock), delta: new SharedRuns(clock) };
+  }
+
+  stop(): void {
+    for (const runs of Object.values(this.#runs)) runs.stop();
+  }
 
   /** The parts of one message, to be sent one after the other. */
   encode(
@@ -39,17 +38,11 @@ export class ResponseEncoder {
     if (variant === 'delta') for (const name of removed) writer.tag(6, 2).string(name);
     const parts = [writer.finish()];
     for (let from = 0; from < list.length; from += RUN_ENTRIES)
-      parts.push(...this.#run(variant, list, from, Math.min(list.length, from + RUN_ENTRIES)));
-    return parts;
-  }
-
-  #run(variant: XdsVariant, list: readonly XdsResource[], from: number, to: number): readonly Uint8Array[] {
-    const first = list[from] as XdsResource;
-    const runs = this.#runs[variant].get(first) ?? [];
-    for (const run of runs) if (sameRun(run.list, list, from, to)) return run.parts;
-    const resources = list.slice(from, to);
-    const parts = encodeRun(variant, resources);
-    this.#runs[variant].set(first, [{ list: resources, parts }, ...runs.slice(0, RUNS_MAX - 1)]);
+      parts.push(
+        ...this.#runs[variant].of(list, from, Math.min(list.length, from + RUN_ENTRIES), (run) =>
+          encodeRun(variant, run),
+        ),
+      );
     return parts;
   }
 }
@@ -101,12 +94,6 @@ function joined(pieces: readonly Uint8Array[]): Uint8Array {
     at += piece.length;
   }
   return bytes;
-}
-
-function sameRun(run: readonly XdsResource[], list: readonly XdsResource[], from: number, to: number): boolean {
-  if (run.length !== to - from) return false;
-  for (let i = 0; i < run.length; i++) if (run[i] !== list[from + i]) return false;
-  return true;
 }
 
 type Resource = DiscoveryResponse['resources'][number];

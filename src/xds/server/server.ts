@@ -38,7 +38,7 @@ export class XdsServer implements StreamHost {
   readonly backend: XdsBackend;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly encoder = new ResponseEncoder();
+  readonly encoder: ResponseEncoder;
   readonly repeated = new RepeatedNames();
   readonly #streams = new Set<XdsStream>();
   readonly #turns = new Set<XdsStream>();
@@ -51,6 +51,7 @@ export class XdsServer implements StreamHost {
   constructor(options: XdsServerOptions) {
     this.backend = options.backend;
     this.clock = options.clock;
+    this.encoder = new ResponseEncoder(this.clock);
     this.log = options.log ?? silentLogger;
     this.counts = new PushCounts(this.clock);
     this.#unsubscribe = this.backend.subscribe((change) => this.#changed(change));
@@ -149,6 +150,7 @@ export class XdsServer implements StreamHost {
   close(): void {
     this.#unsubscribe();
     this.#turn?.cancel();
+    this.encoder.stop();
   }
 
   // What the streams ask for.
