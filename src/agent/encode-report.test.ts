@@ -36,6 +36,8 @@ test('what is written by hand is what the schema reads', () => {
   assert.deepEqual({ ...edge?.flags }, { UO: 1n });
   assert.equal(edge?.latencyCounts.length, 14);
   assert.equal(edge?.latencySumMs, 7);
+  assert.equal(edge?.latencyMaxMs, 7);
+  assert.equal(report.value.routes[0]?.latencyMaxMs, 7);
   assert.equal(report.value.health?.cpuSeconds, 1.5);
   assert.equal(report.value.at?.nanos, 123_000_000);
 });

@@ -74,6 +74,7 @@ function writeEdge(w: ProtoWriter, edge: EdgeSampleInit): void {
   writeCounts(w, 16, edge.flags ?? {});
   integer(w, 17, edge.denied ?? 0n);
   writeCounts(w, 18, edge.denials ?? {});
+  double(w, 19, edge.latencyMaxMs ?? 0);
 }
 
 function writeRoute(w: ProtoWriter, route: RouteSampleInit): void {
@@ -83,6 +84,7 @@ function writeRoute(w: ProtoWriter, route: RouteSampleInit): void {
   integer(w, 4, route.requests ?? 0n);
   integer(w, 5, route.failures ?? 0n);
   writePacked(w, 6, route.latencyCounts ?? []);
+  double(w, 7, route.latencyMaxMs ?? 0);
 }
 
 function writePacked(w: ProtoWriter, field: number, values: readonly bigint[]): void {

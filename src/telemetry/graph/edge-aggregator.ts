@@ -30,6 +30,7 @@ class Sample {
   opened = 0;
   closed = 0;
   latencySumMs = 0;
+  latencyMaxMs = 0;
   readonly latency = new Float64Array(LATENCY_BOUNDS.length + 1);
   readonly codes = new Map<string, number>();
   readonly flags = new Map<string, number>();
@@ -62,6 +63,7 @@ export class EdgeAggregator {
     const ms = Math.max(0, record.endMs - record.startMs);
     sample.requests++;
     sample.latencySumMs += ms;
+    if (ms > sample.latencyMaxMs) sample.latencyMaxMs = ms;
     (sample.latency[latencyBucket(ms)] as number)++;
     count(sample.codes, String(record.responseCode));
     if (reporter === 'source' && !this.#routes.add(record, failed, ms)) this.#dropped++;
@@ -157,6 +159,7 @@ function toSample(s: Sample): EdgeSampleInit {
     connectionsClosed: BigInt(s.closed),
     latencyCounts: s.requests === 0 ? [] : Array.from(s.latency, BigInt),
     latencySumMs: s.latencySumMs,
+    latencyMaxMs: s.latencyMaxMs,
     codes: toCounts(s.codes),
     flags: toCounts(s.flags),
     denied: BigInt(s.denied),

@@ -12,6 +12,7 @@ interface Sums {
   requests: number;
   failures: number;
   readonly latency: Float64Array;
+  latencyMaxMs: number;
 }
 
 export class RouteAggregator {
@@ -31,11 +32,13 @@ export class RouteAggregator {
       if (this.#count >= MAX_ROUTES_PER_SUMMARY) return false;
       this.#count += 1;
       const latency = new Float64Array(LATENCY_BOUNDS.length + 1);
-      routes.set(record.routeName, (sums = { service: record.destinationService, requests: 0, failures: 0, latency }));
+      sums = { service: record.destinationService, requests: 0, failures: 0, latency, latencyMaxMs: 0 };
+      routes.set(record.routeName, sums);
     }
     sums.requests += 1;
     if (failed) sums.failures += 1;
     (sums.latency[latencyBucket(ms)] as number) += 1;
+    if (ms > sums.latencyMaxMs) sums.latencyMaxMs = ms;
     return true;
   }
 
@@ -49,6 +52,7 @@ export class RouteAggregator {
         requests: BigInt(sums.requests),
         failures: BigInt(sums.failures),
         latencyCounts: Array.from(sums.latency, BigInt),
+        latencyMaxMs: sums.latencyMaxMs,
       })),
     );
     this.#hosts = new Map();

@@ -31,7 +31,10 @@ interface Kept {
 const REQUESTS = 0;
 const FAILURES = 1;
 const LATENCY = 2;
-const WIDTH = LATENCY + LATENCY_BOUNDS.length + 1;
+/** The largest latency, after the counts: a maximum, not a sum. */
+const LARGEST = LATENCY + LATENCY_BOUNDS.length + 1;
+const WIDTH = LARGEST + 1;
+const MAXIMA = 1;
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 
@@ -53,6 +56,7 @@ export class RouteTraffic {
       row[FAILURES] = Number(sample.failures);
       for (const [i, n] of sample.latencyCounts.slice(0, LATENCY_BOUNDS.length + 1).entries())
         row[LATENCY + i] = Number(n);
+      row[LARGEST] = sample.latencyMaxMs;
       kept.seconds.add(nowMs, row);
       kept.minutes.add(nowMs, row);
       kept.lastMs = nowMs;
@@ -69,7 +73,8 @@ export class RouteTraffic {
       (windowMs <= MINUTE_MS ? seconds : minutes).sum(nowMs, windowMs, row);
       const requests = row[REQUESTS] as number;
       if (requests === 0) continue;
-      const latency = row.subarray(LATENCY, WIDTH);
+      const latency = row.subarray(LATENCY, LARGEST);
+      const largest = row[LARGEST] as number;
       views.push({
         virtualHost,
         route,
@@ -77,9 +82,9 @@ export class RouteTraffic {
         requests,
         requestsPerSecond: requests / Math.max(1, Math.min(windowMs, nowMs - firstMs + 1_000) / 1_000),
         successRate: Math.max(0, 1 - (row[FAILURES] as number) / requests),
-        p50Ms: quantile(latency, LATENCY_BOUNDS, 0.5),
-        p95Ms: quantile(latency, LATENCY_BOUNDS, 0.95),
-        p99Ms: quantile(latency, LATENCY_BOUNDS, 0.99),
+        p50Ms: quantile(latency, LATENCY_BOUNDS, 0.5, largest),
+        p95Ms: quantile(latency, LATENCY_BOUNDS, 0.95, largest),
+        p99Ms: quantile(latency, LATENCY_BOUNDS, 0.99, largest),
       });
     }
     return views.sort((a, b) => a.successRate - b.successRate || b.p99Ms - a.p99Ms);
@@ -94,8 +99,8 @@ export class RouteTraffic {
     const key = `${virtualHost}|${route}`;
     let kept = this.#routes.get(key);
     if (kept !== undefined || this.#routes.size >= MAX_GRAPH_ROUTES) return kept;
-    const seconds = new WindowRing({ slotMs: 1_000, slots: 62, width: WIDTH });
-    const minutes = new WindowRing({ slotMs: MINUTE_MS, slots: 61, width: WIDTH });
+    const seconds = new WindowRing({ slotMs: 1_000, slots: 62, width: WIDTH, maxima: MAXIMA });
+    const minutes = new WindowRing({ slotMs: MINUTE_MS, slots: 61, width: WIDTH, maxima: MAXIMA });
     kept = { virtualHost, route, service, firstMs: nowMs, lastMs: nowMs, seconds, minutes };
     this.#routes.set(key, kept);
     return kept;

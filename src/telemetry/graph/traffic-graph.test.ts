@@ -282,3 +282,16 @@ test('an edge names every identity of its caller, the latest first, and forgets 
   assert.equal(names(T0 + 300_000)?.length, 32);
   assert.equal(graph.edges(T0 + 300_000).length, 1);
 });
+
+test('latencies of one length are told as what they were, not as their bucket’s end', () => {
+  const graph = new TrafficGraph();
+  for (let s = 0; s < 3; s++)
+    graph.merge(summary('source', [record({ endMs: 5010 }), record({ endMs: 5020 + s })]), T0 + s * 1000);
+  const [edge] = graph.edges(T0 + 2_000);
+  for (const ms of [edge?.p50Ms, edge?.p95Ms, edge?.p99Ms])
+    assert.ok(ms !== undefined && ms >= 5000 && ms <= 5023, String(ms));
+  const [workload] = graph.workloads(T0 + 2_000);
+  assert.ok((workload?.p99Ms ?? 0) <= 5023);
+  const steps = graph.series({}, T0 + 3_000, 10);
+  assert.ok(steps.some(({ p99Ms }) => p99Ms >= 5000) && steps.every(({ p99Ms }) => !(p99Ms > 5023)));
+});

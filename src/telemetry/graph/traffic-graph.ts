@@ -9,7 +9,7 @@ import { MAX_CODES_PER_EDGE, MAX_GRAPH_EDGES } from './limits.ts';
 import { type DestinationName, nameDestination, UNKNOWN } from './name-destination.ts';
 import type { ToldTime } from './told-time.ts';
 import type { EdgeView, GraphPeer, SeriesFilter, SeriesStep, TrafficView, WorkloadView } from './traffic-views.ts';
-import { WindowRing } from './window-ring.ts';
+import { addRow, WindowRing } from './window-ring.ts';
 
 /** Columns of a row. */
 const REQUESTS = 0;
@@ -23,7 +23,10 @@ const MTLS = 6;
 const JUDGED = 7;
 const DENIED = 8;
 const LATENCY = 9;
-const WIDTH = LATENCY + LATENCY_BOUNDS.length + 1;
+/** The largest latency, after the counts: a maximum, not a sum. */
+const LARGEST = LATENCY + LATENCY_BOUNDS.length + 1;
+const WIDTH = LARGEST + 1;
+const MAXIMA = 1;
 
 const MINUTE_MS = 60_000;
 /** Seconds: agents tell once a second, on a busy machine later. */
@@ -32,8 +35,8 @@ const HOUR_MS = 3_600_000;
 
 /** One reporter's account of an edge. */
 class Account {
-  readonly seconds = new WindowRing({ slotMs: 1_000, slots: 62, width: WIDTH });
-  readonly minutes = new WindowRing({ slotMs: MINUTE_MS, slots: 61, width: WIDTH });
+  readonly seconds = new WindowRing({ slotMs: 1_000, slots: 62, width: WIDTH, maxima: MAXIMA });
+  readonly minutes = new WindowRing({ slotMs: MINUTE_MS, slots: 61, width: WIDTH, maxima: MAXIMA });
   readonly codes = new Map<string, number>();
   readonly flags = new Map<string, number>();
   /** Made when the first is denied: most edges never see one. */
@@ -143,7 +146,7 @@ export class TrafficGraph {
       if (known === undefined) rows.set(key, { named, row, firstMs: edge.firstMs, perSecond });
       else {
         known.perSecond += perSecond;
-        for (let i = 0; i < WIDTH; i++) (known.row[i] as number) += row[i] as number;
+        addRow(known.row, row, MAXIMA);
         known.firstMs = Math.min(known.firstMs, edge.firstMs);
       }
     }
@@ -176,7 +179,7 @@ export class TrafficGraph {
       const row = new Float64Array(WIDTH);
       for (const edge of edges) {
         const part = mergeAccounts(edge.bySource?.step(atMs, stepMs), edge.byDestination?.step(atMs, stepMs));
-        for (let column = 0; column < WIDTH; column++) (row[column] as number) += part[column] as number;
+        addRow(row, part, MAXIMA);
       }
       return { atMs, ...trafficView(row, stepMs / 1_000) };
     });
@@ -266,6 +269,7 @@ function fillRow(row: Float64Array, s: EdgeSample): void {
   row[MTLS] = s.mtls ? judged : 0;
   const buckets = Math.min(s.latencyCounts.length, LATENCY_BOUNDS.length + 1);
   for (let i = 0; i < buckets; i++) row[LATENCY + i] = Number(s.latencyCounts[i]);
+  row[LARGEST] = s.latencyMaxMs;
 }
 
 /**
@@ -351,7 +355,8 @@ function trafficView(row: Float64Array, seconds: number): TrafficView {
   const asked = requests + (row[OPENED] as number);
   // The two sides' summaries do not come at the same moment.
   const denied = Math.max(0, Math.min(row[DENIED] as number, asked - failures));
-  const latency = row.subarray(LATENCY, WIDTH);
+  const latency = row.subarray(LATENCY, LARGEST);
+  const largest = row[LARGEST] as number;
   return {
     requests,
     failures,
@@ -360,9 +365,9 @@ function trafficView(row: Float64Array, seconds: number): TrafficView {
     failuresPerSecond: failures / seconds,
     deniedPerSecond: denied / seconds,
     successRate: asked === 0 ? 1 : Math.max(0, 1 - (failures + denied) / asked),
-    p50Ms: quantile(latency, LATENCY_BOUNDS, 0.5),
-    p95Ms: quantile(latency, LATENCY_BOUNDS, 0.95),
-    p99Ms: quantile(latency, LATENCY_BOUNDS, 0.99),
+    p50Ms: quantile(latency, LATENCY_BOUNDS, 0.5, largest),
+    p95Ms: quantile(latency, LATENCY_BOUNDS, 0.95, largest),
+    p99Ms: quantile(latency, LATENCY_BOUNDS, 0.99, largest),
     meanMs: requests === 0 ? Number.NaN : (row[LATENCY_SUM] as number) / requests,
     bytesSentPerSecond: (row[SENT] as number) / seconds,
     bytesReceivedPerSecond: (row[RECEIVED] as number) / seconds,

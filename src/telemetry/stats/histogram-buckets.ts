@@ -50,8 +50,11 @@ export function readHistogram(values: Float64Array, base: number): HistogramRead
   return { count: count + 0, sum: (values[base + HISTOGRAM_SUM] as number) + 0, cumulative };
 }
 
-/** Estimates a quantile (0..1) from counts per bucket by going straight through the bucket; NaN when nothing was counted. */
-export function quantile(counts: ArrayLike<number>, bounds: readonly number[], q: number): number {
+/**
+ * Estimates a quantile (0..1) from counts per bucket by going straight through the bucket; NaN when nothing was counted.
+ * With `largest`, the largest value that was counted (0: not known), none is above it.
+ */
+export function quantile(counts: ArrayLike<number>, bounds: readonly number[], q: number, largest = 0): number {
   let total = 0;
   for (let i = 0; i < counts.length; i++) total += counts[i] as number;
   if (total === 0) return Number.NaN;
@@ -64,8 +67,9 @@ export function quantile(counts: ArrayLike<number>, bounds: readonly number[], q
       continue;
     }
     const low = i === 0 ? 0 : (bounds[i - 1] as number);
-    const high = i < bounds.length ? (bounds[i] as number) : low;
-    return low + (high - low) * ((rank - seen) / here);
+    const top = i < bounds.length ? (bounds[i] as number) : Math.max(low, largest);
+    const high = largest === 0 ? top : Math.min(top, largest);
+    return Math.min(low, high) + Math.max(0, high - low) * ((rank - seen) / here);
   }
   return bounds[bounds.length - 1] as number;
 }
