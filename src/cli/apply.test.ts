@@ -76,10 +76,10 @@ spec:
 
   it('fails after --wait where an error keeps the object out of force, and says so last', async () => {
     const one = { kind: 'VirtualService', group: 'networking.istio.io', namespace: 'default', name: 'a' };
-    const ran = async (code: string) => {
+    const ran = async (code: string, action = 'configured') => {
       const { context, home, err } = fakeContext({
         answers: {
-          '/api/v1/apply': { applied: [{ ...one, action: 'configured', findings: [] }], findings: [], generation: 1 },
+          '/api/v1/apply': { applied: [{ ...one, action, findings: [] }], findings: [], generation: 1 },
           '/api/v1/wait': { acknowledged: 9, concerned: 9, rejected: [], lagging: [] },
           '/api/v1/objects': [{ ...one, findings: [finding('error', code, 'its former routes stay in force')] }],
         },
@@ -94,6 +94,7 @@ spec:
       aside.last ?? '',
       /^virtualservice\.networking\.istio\.io\/a: the new form is not in force \(TS-REG-003\); "Programmed" counts/,
     );
+    assert.match((await ran('TS-REG-003', 'created')).last ?? '', /a: it is not in force \(TS-REG-003\)/);
     const partly = await ran('TS-REG-002');
     assert.equal(partly.status, 1);
     assert.match(partly.last ?? '', /: not all of it is in force \(TS-REG-002\)/);

@@ -1,5 +1,5 @@
 // topsail apply: hands manifests to the control plane, prints kubectl's words, and waits for the proxies if asked.
-import type { ApplyAnswer, ObjectJson, ProgrammedJson } from '#api';
+import type { ApplyAnswer, AppliedJson, ObjectJson, ProgrammedJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { findingText, programmedText } from './finding-text.ts';
 import { objectName } from './kinds.ts';
@@ -55,7 +55,7 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
     for (const finding of object?.findings ?? [])
       if (finding.severity !== 'info' && !said.has(finding.code + finding.path))
         context.err(findingText((await import('./own-places.ts')).inOwnText(finding, one, texts, options.namespace)));
-    if (object !== undefined) outOfForce.push(...outOfForceText(object));
+    if (object !== undefined) outOfForce.push(...outOfForceText(object, one.action));
   }
   for (const line of outOfForce) context.err(line);
   return failed || outOfForce.length > 0 || programmed.acknowledged < programmed.concerned ? 1 : 0;
@@ -65,10 +65,11 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
 const SET_ASIDE: ReadonlySet<string> = new Set(['TS-REG-003', 'TS-REG-015']);
 
 /** The proxies have acknowledged what the control plane made of the object, which is not what its owner wrote. */
-function outOfForceText(object: ObjectJson): readonly string[] {
+function outOfForceText(object: ObjectJson, action: AppliedJson['action']): readonly string[] {
   const codes = [...new Set(object.findings.filter(({ severity }) => severity === 'error').map(({ code }) => code))];
   if (codes.length === 0) return [];
-  const what = codes.some((code) => SET_ASIDE.has(code)) ? 'the new form is not in force' : 'not all of it is in force';
+  const whole = action === 'configured' ? 'the new form is not in force' : 'it is not in force';
+  const what = codes.some((code) => SET_ASIDE.has(code)) ? whole : 'not all of it is in force';
   return [
     `${objectName(object)}: ${what} (${codes.join(', ')}); "Programmed" counts the proxies that have what is in force instead\n`,
   ];

@@ -2,6 +2,7 @@
 import type { AuthzAnswerJson, AuthzPolicyJson, AuthzRuleJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
+import { structured } from './structured.ts';
 import { table } from './table.ts';
 
 interface Options {
@@ -13,7 +14,8 @@ interface Options {
 export async function authzCheck(context: CliContext, workload: string, options: Options): Promise<number> {
   const mesh = await openMesh(context, options.home);
   const policies = await mesh.get<readonly AuthzPolicyJson[]>(`/api/v1/authz/${encodeURIComponent(workload)}`);
-  if (options.output === 'json') context.out(`${JSON.stringify(policies, undefined, 2)}\n`);
+  const plain = await structured(policies, options.output);
+  if (plain !== undefined) context.out(plain);
   else if (policies.length === 0)
     context.out(`No AuthorizationPolicy applies to ${workload}: every request is allowed.\n`);
   else
@@ -56,7 +58,7 @@ export async function authzExplain(context: CliContext, options: ExplainOptions)
   const answer = await mesh.get<AuthzAnswerJson>(
     `/api/v1/authz/${encodeURIComponent(options.to)}/explain?${query.toString()}`,
   );
-  context.out(options.output === 'json' ? `${JSON.stringify(answer, undefined, 2)}\n` : explanation(answer));
+  context.out((await structured(answer, options.output)) ?? explanation(answer));
   return answer.decision === 'allowed' ? 0 : 2;
 }
 

@@ -3,6 +3,7 @@ import type { CaRevokedJson, CaStatusJson } from '#api';
 import { parseDuration } from '#config/model';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
+import { structured } from './structured.ts';
 import { table } from './table.ts';
 
 interface Options {
@@ -18,7 +19,7 @@ const PHASES: Readonly<Record<CaStatusJson['phase'], string>> = {
 
 export async function caStatus(context: CliContext, options: Options): Promise<number> {
   const mesh = await openMesh(context, options.home);
-  show(context, await mesh.get<CaStatusJson>('/api/v1/ca'), options.output);
+  await show(context, await mesh.get<CaStatusJson>('/api/v1/ca'), options.output);
   return 0;
 }
 
@@ -31,7 +32,7 @@ export async function caRotate(
     throw new CliError(`--spread is "${options.spread}", which is no duration: write 30s or 10m.`);
   const mesh = await openMesh(context, options.home);
   const ask = { ...(spreadMs === undefined ? {} : { spreadMs }), ...(options.now === true ? { now: true } : {}) };
-  show(context, await mesh.post<CaStatusJson>('/api/v1/ca/rotate', ask), options.output);
+  await show(context, await mesh.post<CaStatusJson>('/api/v1/ca/rotate', ask), options.output);
   return 0;
 }
 
@@ -49,9 +50,10 @@ export async function caRevoke(
   return 0;
 }
 
-function show(context: CliContext, status: CaStatusJson, output: string | undefined): void {
-  if (output === 'json') {
-    context.out(`${JSON.stringify(status, undefined, 2)}\n`);
+async function show(context: CliContext, status: CaStatusJson, output: string | undefined): Promise<void> {
+  const plain = await structured(status, output);
+  if (plain !== undefined) {
+    context.out(plain);
     return;
   }
   const { kind, phase, signer, roots, revoked, issued, nextStepInMs } = status;

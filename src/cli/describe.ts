@@ -2,7 +2,8 @@
 import type { ObjectJson } from '#api';
 import type { CliContext } from './context.ts';
 import { namedObjects } from './delete.ts';
-import { findingText, programmedText } from './finding-text.ts';
+import { findingText, laggingText } from './finding-text.ts';
+import { programmedCell } from './get.ts';
 import { openMesh } from './mesh-client.ts';
 import { age } from './table.ts';
 
@@ -41,13 +42,32 @@ function text(one: ObjectJson, spec: string, nowMs: number): string {
     ['Generation', String(one.generation)],
     ['Age', one.createdMs === 0 ? 'unknown' : age(nowMs - one.createdMs)],
     ['State', stateLine(one)],
+    ['Programmed', programmedLine(one)],
+    ...portRows(one),
   ];
   const labels = Object.entries(one.labels).map(([k, v]) => `${k}=${v}`);
   if (labels.length > 0) rows.push(['Labels', labels.join(', ')]);
   const head = rows.map(([name, value]) => `${`${name}:`.padEnd(14)}${value}\n`).join('');
   const findings =
     one.findings.length === 0 ? '' : `Findings:\n${one.findings.map((f) => `  ${findingText(f)}`).join('')}`;
-  return `${head}${programmedText(one.programmed)}${findings}Spec:\n${spec.replace(/^(?=.)/gm, '  ')}\n`;
+  return `${head}${laggingText(one.programmed)}${findings}Spec:\n${spec.trimEnd().replace(/^(?=.)/gm, '  ')}\n`;
+}
+
+/** A workload that joined by itself listens elsewhere than on the ports of its service. */
+function portRows({ annotations }: ObjectJson): [string, string][] {
+  const bound = annotations['topsail.io/bound-ports'];
+  if (bound === undefined) return [];
+  const ports = bound.split(',').map((pair) => {
+    const [port, at] = pair.split(':');
+    return port === at ? port : `${port} (listens on ${at})`;
+  });
+  return [['Ports', ports.join(', ')]];
+}
+
+function programmedLine({ programmed, spec }: ObjectJson): string {
+  const { selector } = (spec ?? {}) as { readonly selector?: unknown };
+  const nobody = programmed.concerned === 0 && selector !== undefined;
+  return `${programmedCell(programmed)}${nobody ? ' (no workload matches the selector)' : ''}`;
 }
 
 /** What is in no file was registered by the proxy of a workload, and leaves with it. */

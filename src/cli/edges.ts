@@ -2,7 +2,8 @@
 import { denialWords, type EdgeJson, serviceOfHost } from '#api';
 import type { CliContext } from './context.ts';
 import { openMesh } from './mesh-client.ts';
-import { table } from './table.ts';
+import { structured } from './structured.ts';
+import { latency, table } from './table.ts';
 
 const UNKNOWN = 'unknown';
 
@@ -13,7 +14,7 @@ export async function edges(
   const mesh = await openMesh(context, options.home);
   for (;;) {
     const all = await mesh.get<readonly EdgeJson[]>('/api/v1/edges');
-    context.out(options.output === 'json' ? `${JSON.stringify(all, undefined, 2)}\n` : edgeTable(all));
+    context.out((await structured(all, options.output)) ?? edgeTable(all));
     if (options.watch !== true) return 0;
     await context.sleep(1000);
     context.out('\n');
@@ -115,8 +116,4 @@ function sumCounts(all: readonly Readonly<Record<string, number>>[]): Readonly<R
   const sums = new Map<string, number>();
   for (const [name, count] of all.flatMap((one) => Object.entries(one))) sums.set(name, (sums.get(name) ?? 0) + count);
   return Object.fromEntries(sums);
-}
-
-function latency(ms: number): string {
-  return ms <= 0 ? '-' : ms < 10 ? `${ms.toFixed(1)}ms` : `${Math.round(ms)}ms`;
 }

@@ -10,6 +10,8 @@ export async function explain(
   id: string,
   options: { readonly home?: string; readonly output?: string },
 ): Promise<number> {
+  if (id.trim() === '')
+    throw new CliError('Name a request: topsail explain ID, the x-request-id that "topsail tap" shows.');
   const mesh = await openMesh(context, options.home);
   const hops = await mesh.get<readonly ExplainedHopJson[]>(`/api/v1/explain/${encodeURIComponent(id)}`);
   if (hops.length === 0)

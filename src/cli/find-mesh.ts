@@ -17,7 +17,7 @@ export async function findHome(context: CliContext, given: string | undefined): 
     folder = parent;
   }
   throw new CliError(
-    `No mesh found: there is no ${FOLDER} folder here or above. Start one with "topsail demo", or say where it is with --home or $TOPSAIL_HOME.`,
+    `No mesh found: there is no ${FOLDER} folder here or above. Start one with "topsail demo" (in a checkout: "npm start"), or say where it is with --home or $TOPSAIL_HOME.`,
   );
 }
 
@@ -33,7 +33,7 @@ export async function readRun(context: CliContext, home: string): Promise<RunJso
   }
   if (text === undefined)
     throw new CliError(
-      `The mesh of ${home} is not running (no run.json). Start it with "topsail demo" or "topsail discovery".`,
+      `The mesh of ${home} is not running (no run.json). Start it with "topsail demo" (in a checkout: "npm start") or "topsail discovery".`,
     );
   try {
     return JSON.parse(text) as RunJson;

@@ -15,7 +15,12 @@ export function findingText(finding: FindingJson): string {
 
 /** `Programmed 7/7`, then a line for each proxy that rejects or lags. */
 export function programmedText(programmed: ProgrammedJson): string {
-  let text = `Programmed ${programmed.acknowledged}/${programmed.concerned}\n`;
+  return `Programmed ${programmed.acknowledged}/${programmed.concerned}\n${laggingText(programmed)}`;
+}
+
+/** A line for each proxy that rejects or lags. */
+export function laggingText(programmed: ProgrammedJson): string {
+  let text = '';
   for (const one of programmed.rejected) text += `  ${one.proxy} rejected it: ${one.reason}\n`;
   for (const one of programmed.lagging) text += `  ${one.proxy} lags: ${one.reason}\n`;
   return text;

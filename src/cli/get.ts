@@ -70,8 +70,6 @@ async function render(
     const { toYaml } = await import('./to-yaml.ts');
     return toYaml(value);
   }
-  if (output !== '' && output !== 'wide')
-    throw new CliError(`-o ${output} is not known: use yaml, json, wide or name.`);
   return listing(objects, options.allNamespaces === true, output === 'wide', context.clock.wallTime());
 }
 
@@ -108,6 +106,10 @@ function listing(objects: readonly ObjectJson[], withNamespace: boolean, wide: b
 type Column = { readonly heads: string[]; readonly cells: (spec: Readonly<Record<string, unknown>>) => string[] };
 /** As kubectl prints a printer column that is a list: `["*"]`. */
 const texts = (value: unknown): string => (Array.isArray(value) ? JSON.stringify(value) : '');
+function fieldText(spec: unknown, ...path: readonly string[]): string {
+  const found = path.reduce((at, name) => (at as Record<string, unknown> | undefined)?.[name], spec);
+  return found === undefined ? '' : String(found);
+}
 const SPEC_COLUMNS: Readonly<Record<string, Column>> = {
   VirtualService: { heads: ['GATEWAYS', 'HOSTS'], cells: (s) => [texts(s['gateways']), texts(s['hosts'])] },
   DestinationRule: { heads: ['HOST'], cells: (s) => [String(s['host'] ?? '')] },
@@ -115,11 +117,16 @@ const SPEC_COLUMNS: Readonly<Record<string, Column>> = {
     heads: ['HOSTS', 'LOCATION', 'RESOLUTION'],
     cells: (s) => [texts(s['hosts']), String(s['location'] ?? ''), String(s['resolution'] ?? '')],
   },
-  PeerAuthentication: {
-    heads: ['MODE'],
-    cells: (s) => [String((s['mtls'] as { mode?: string } | undefined)?.mode ?? '')],
-  },
+  PeerAuthentication: { heads: ['MODE'], cells: (s) => [fieldText(s, 'mtls', 'mode')] },
   AuthorizationPolicy: { heads: ['ACTION'], cells: (s) => [String(s['action'] ?? 'ALLOW')] },
+  MessageLimits: {
+    heads: ['REQUEST-BODY', 'REQUEST-KIB', 'RESPONSE-KIB'],
+    cells: (s) => [
+      fieldText(s, 'request', 'body', 'maxBytes'),
+      fieldText(s, 'request', 'headers', 'maxKiB'),
+      fieldText(s, 'response', 'headers', 'maxKiB'),
+    ],
+  },
   WorkloadEntry: { heads: ['ADDRESS'], cells: (s) => [String(s['address'] ?? '')] },
   Service: {
     heads: ['PORT(S)'],
@@ -142,7 +149,7 @@ function stateText(one: ObjectJson): string {
   return one.findings.some((finding) => finding.severity === 'warning') ? 'Warning' : 'Accepted';
 }
 
-function programmedCell(programmed: ProgrammedJson): string {
+export function programmedCell(programmed: ProgrammedJson): string {
   return programmed.concerned === 0 ? '-' : `${programmed.acknowledged}/${programmed.concerned}`;
 }
 

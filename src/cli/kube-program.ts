@@ -30,7 +30,7 @@ function installFlags(command: Command): Command {
     .addOption(
       new Option('-f, --filename <path>', 'IstioOperator file, or - for standard input; may be repeated')
         .argParser(collect)
-        .default([] as string[], 'none'),
+        .default([] as string[]),
     )
     .addOption(
       new Option(
@@ -38,7 +38,7 @@ function installFlags(command: Command): Command {
         'one value, for example profile=demo or values.global.proxy.logLevel=debug; may be repeated',
       )
         .argParser(collect)
-        .default([] as string[], 'none'),
+        .default([] as string[]),
     )
     .option('-r, --revision <name>', 'a control plane of its own beside others')
     .option('--hub <host/path>', 'where the images are')
@@ -58,7 +58,7 @@ export function addKubeCommands(program: Command, { context, kubeStarters, exit 
   )
     .option('-y, --skip-confirmation', 'do not ask')
     .option('--dry-run', 'only print the plan')
-    .option('-o, --output <format>', 'short or json', 'short')
+    .addOption(new Option('-o, --output <format>', 'how').choices(['short', 'json']).default('short'))
     .option('--readiness-timeout <duration>', 'how long to wait until it runs', '300s')
     .action(async (options) => exit(await (await import('./upgrade.ts')).upgrade(await context(), options)));
   const manifest = program.command('manifest').description('what install applies, as YAML');
@@ -104,12 +104,12 @@ export function addKubeCommands(program: Command, { context, kubeStarters, exit 
   clusterFlags(migrate.command('plan').description('what it means, the order of namespaces, the way back; only reads'))
     .option('-r, --revision <name>', 'revision to be installed beside it', 'topsail')
     .option('-i, --istioNamespace <name>', 'namespace of the running control plane', 'istio-system')
-    .addOption(new Option('-o, --output <format>', 'text or json').choices(['text', 'json']).default('text'))
+    .addOption(new Option('-o, --output <format>', 'how').choices(['text', 'json']).default('text'))
     .action(async (options) => exit(await (await import('./migrate.ts')).migratePlan(await context(), options)));
   clusterFlags(program.command('cost').description('CPU and memory that the mesh itself takes, by workload'))
     .option('-n, --namespace <name>', 'only of this namespace')
     .option('--seconds <number>', 'how long CPU is measured', '5')
-    .addOption(new Option('-o, --output <format>', 'table or json').choices(['table', 'json']).default('table'))
+    .addOption(new Option('-o, --output <format>', 'how').choices(['table', 'json']).default('table'))
     .action(async (options) => exit(await (await import('./cost.ts')).cost(await context(), options)));
   addInjectCommand(program, context, exit);
   addTagCommands(program, context, exit);
@@ -122,10 +122,10 @@ function addInjectCommand(program: Command, context: Parts['context'], exit: Par
     .addOption(
       new Option('-f, --filename <path>', 'file, folder or - for standard input; may be repeated')
         .argParser(collect)
-        .default([] as string[], 'none'),
+        .default([] as string[]),
     )
     .option('-o, --output <file>', 'where to (default: standard output)')
-    .option('-n, --namespace <name>', 'namespace of what names none', 'default')
+    .option('-n, --namespace <name>', 'namespace of objects that name none', 'default')
     .option('-i, --istioNamespace <name>', 'namespace of the control plane', 'istio-system')
     .option('-r, --revision <name>', 'revision of the control plane')
     .option('--injectConfigFile <file>', "injection settings instead of the cluster's")
@@ -134,7 +134,7 @@ function addInjectCommand(program: Command, context: Parts['context'], exit: Par
     .addOption(
       new Option('-s, --set <path=value>', 'with --offline: one value; may be repeated')
         .argParser(collect)
-        .default([] as string[], 'none'),
+        .default([] as string[]),
     )
     .action(async (options) => exit(await (await import('./kube-inject.ts')).kubeInject(await context(), options)));
 }
@@ -159,7 +159,7 @@ function addTagCommands(program: Command, context: Parts['context'], exit: Parts
     .requiredOption('-r, --revision <name>', 'what it means')
     .action(async (name: string, options) => exit((await load()).tagGenerate(await context(), name, options)));
   named('list', 'tags, their revisions and who uses them')
-    .addOption(new Option('-o, --output <format>', 'table or json').default('table'))
+    .addOption(new Option('-o, --output <format>', 'how').choices(['table', 'json']).default('table'))
     .action(async (options) => exit(await (await load()).tagList(await context(), options)));
   named('remove', 'remove a tag')
     .argument('<tag>')
@@ -171,7 +171,7 @@ function addRevisionCommands(program: Command, context: Parts['context'], exit: 
   const revision = program.command('revision').description('the control planes of a cluster');
   const load = () => import('./revision.ts');
   clusterFlags(revision.command('list').description('revisions, tags and who uses them'))
-    .addOption(new Option('-o, --output <format>', 'table or json').default('table'))
+    .addOption(new Option('-o, --output <format>', 'how').choices(['table', 'json']).default('table'))
     .action(async (options) => exit(await (await load()).revisionList(await context(), options)));
   clusterFlags(revision.command('describe').description('one revision and its pods'))
     .argument('<revision>')

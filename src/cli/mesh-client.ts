@@ -43,7 +43,7 @@ async function openLocal(context: CliContext, home: string | undefined): Promise
     });
     if (answer === undefined) {
       throw new CliError(
-        `The control plane at ${run.address} does not answer. Is the mesh of ${folder} still running? Start it with "topsail demo".`,
+        `The control plane at ${run.address} does not answer. Is the mesh of ${folder} still running? Start it with "topsail demo" (in a checkout: "npm start").`,
       );
     }
     if (answer.status >= 300)

@@ -2,6 +2,7 @@
 import type { MtlsPlanJson } from '#api';
 import type { CliContext } from './context.ts';
 import { openMesh } from './mesh-client.ts';
+import { structured } from './structured.ts';
 import { table } from './table.ts';
 
 export async function mtlsPlan(
@@ -13,8 +14,9 @@ export async function mtlsPlan(
   const namespaces = plan.namespaces.filter(
     (one) => options.namespace === undefined || one.namespace === options.namespace,
   );
-  if (options.output === 'json') {
-    context.out(`${JSON.stringify({ ...plan, namespaces }, undefined, 2)}\n`);
+  const plain = await structured({ ...plan, namespaces }, options.output);
+  if (plain !== undefined) {
+    context.out(plain);
     return 0;
   }
   if (namespaces.length === 0) {

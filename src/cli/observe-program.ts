@@ -10,14 +10,14 @@ export function addObserveCommands(program: Command, { context, exit }: Pick<Pro
       .option('--home <dir>', 'folder of the mesh (default: $TOPSAIL_HOME, then the nearest .topsail/ upwards)');
   for (const [name, description, alone] of [
     ['stat', 'success, requests, latency per workload or service, the worst first', true],
-    ['top', 'the same each second, the busiest first', false],
+    ['top', 'success, requests, latency per workload or service each second, the busiest first', false],
   ] as const) {
     const command = add(name, description)
       .argument('[name]', 'one workload, or all versions of an app')
       .option('-n, --namespace <name>', 'one namespace')
       .option('--window <duration>', 'how long back: 10s to 1h', alone ? '1m' : '10s')
       .addOption(new Option('--by <what>', 'rows').choices(['workload', 'service', 'route']).default('workload'));
-    if (alone) command.addOption(new Option('-o, --output <format>').choices(['json']));
+    if (alone) command.addOption(new Option('-o, --output <format>', 'for a program').choices(['json']));
     command.action(async (workload: string | undefined, options) =>
       exit(await (await import('./stat.ts'))[name](await context(), workload, options)),
     );
@@ -29,19 +29,19 @@ export function addObserveCommands(program: Command, { context, exit }: Pick<Pro
     .option('--status <code>', 'only this status: 404, or 5xx')
     .option('--per-second <n>', 'at most so many a second from each proxy, in each direction', '50')
     .option('--max <n>', 'end after so many')
-    .addOption(new Option('-o, --output <format>').choices(['json']))
+    .addOption(new Option('-o, --output <format>', 'for a program').choices(['json']))
     .action(async (workload: string | undefined, options) =>
       exit(await (await import('./tap.ts')).tap(await context(), workload, options)),
     );
   add('explain', 'one tapped request hop by hop: route, policy, endpoint, retries, identity')
     .argument('<request-id>', 'its x-request-id')
-    .addOption(new Option('-o, --output <format>').choices(['json']))
+    .addOption(new Option('-o, --output <format>', 'for a program').choices(['json']))
     .action(async (id: string, options) =>
       exit(await (await import('./explain.ts')).explain(await context(), id, options)),
     );
   add('proxy-replace', 'another proxy for a workload, of the program as it is installed now; its application goes on')
     .argument('<workload>', 'NAME or NAME.NAMESPACE')
-    .option('-n, --namespace <name>', 'namespace of what names none', 'default')
+    .option('-n, --namespace <name>', 'namespace of the workload, where its name has none', 'default')
     .option('--concurrency <n>', 'with so many threads')
     .option('--drain-time-s <seconds>', 'how long connections may take to end at the present one', '10')
     .option('--log-level <level>', 'debug, info, warn or error')

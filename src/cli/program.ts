@@ -1,5 +1,5 @@
 // The command tree: names, flags and help. Loading it loads no command; each action imports its own file.
-import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { Argument, Command, Help, InvalidArgumentError, Option } from 'commander';
 import type { CliContext, ClusterFlags } from './context.ts';
 import { addObserveCommands } from './observe-program.ts';
 import { addKubeCommands, type KubeStarters } from './kube-program.ts';
@@ -31,13 +31,23 @@ export function buildProgram(parts: ProgramParts): Command {
     .version(parts.version, '-v, --version')
     .showHelpAfterError('(add --help to see what is possible)')
     .showSuggestionAfterError(true)
-    .enablePositionalOptions();
+    .enablePositionalOptions()
+    .configureHelp({ optionDescription: describeOption });
   addConfigCommands(program, parts);
   addViewCommands(program, parts);
   addObserveCommands(program, parts);
   addProcessCommands(program, parts);
   addKubeCommands(program, parts);
   return program;
+}
+
+/** Commander's text, without a default that is nothing. */
+function describeOption(option: Option): string {
+  const { defaultValue } = option as { readonly defaultValue?: unknown };
+  const nothing = defaultValue === '' || (Array.isArray(defaultValue) && defaultValue.length === 0);
+  return new Help().optionDescription(
+    nothing ? (Object.create(option, { defaultValue: { value: undefined } }) as Option) : option,
+  );
 }
 
 function add(program: Command, name: string, description: string): Command {
@@ -63,12 +73,12 @@ const chosen = async (context: CliContext, options: ClusterFlags & { readonly ho
 const inNamespace = (name: string, { namespace }: { readonly namespace?: string }): string =>
   namespace === undefined || name.includes('.') ? name : `${name}.${namespace}`;
 
-const namespaceFlag = (): Option =>
-  new Option('-n, --namespace <name>', 'namespace of what names none').default('default');
+const namespaceFlag = (of = 'objects that name none'): Option =>
+  new Option('-n, --namespace <name>', `namespace of ${of}`).default('default');
 const fileFlag = (): Option =>
   new Option('-f, --filename <path>', 'file, folder or - for standard input; may be repeated')
     .argParser(collect)
-    .default([] as string[], 'none');
+    .default([] as string[]);
 
 function addConfigCommands(program: Command, { context, exit }: ProgramParts): void {
   add(program, 'apply', 'create or change what manifests describe')
@@ -89,7 +99,7 @@ function addConfigCommands(program: Command, { context, exit }: ProgramParts): v
     .argument('[words...]', 'KIND[,KIND] [NAME...], KIND/NAME..., or all')
     .addOption(namespaceFlag())
     .option('-A, --all-namespaces', 'of every namespace')
-    .option('-o, --output <format>', 'yaml, json, wide or name')
+    .addOption(new Option('-o, --output <format>', 'how').choices(['yaml', 'json', 'wide', 'name']))
     .action(async (words, options) => exit(await (await import('./get.ts')).get(await context(), words, options)));
   add(program, 'describe', 'one object in words: state, findings, which proxies have it')
     .argument('<words...>', 'KIND NAME... or KIND/NAME...')
@@ -106,7 +116,7 @@ function addConfigCommands(program: Command, { context, exit }: ProgramParts): v
 }
 
 function addViewCommands(program: Command, { context, exit, version }: ProgramParts): void {
-  const output = (): Option => new Option('-o, --output <format>', 'json');
+  const output = (): Option => new Option('-o, --output <format>', 'for a program').choices(['json', 'yaml']);
   program
     .command('request', { hidden: true })
     .description("one call to the control plane's API, or with --port to another listener of loopback")
@@ -155,7 +165,7 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
       ]),
     )
     .argument('<proxy>', 'NAME or NAME.NAMESPACE')
-    .addOption(new Option('-o, --output <format>', 'short or json').default('short'))
+    .addOption(new Option('-o, --output <format>', 'how').choices(['short', 'json', 'yaml']).default('short'))
     .option('--fqdn <text>', 'clusters: only those whose host has this in it')
     .option('--port <port>', 'clusters, listeners, endpoints: only of this port')
     .addOption(new Option('--direction <way>', 'clusters: only these').choices(['inbound', 'outbound']))
@@ -360,7 +370,7 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
 function workloadFlags(command: Command): Command {
   return command
     .requiredOption('--name <name>', 'name of the workload')
-    .addOption(namespaceFlag())
+    .addOption(namespaceFlag('the workload'))
     .option('--service-account <name>', 'service account', 'default')
     .option('--labels <k=v,...>', 'labels that Services select by', '')
     .addOption(

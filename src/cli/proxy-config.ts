@@ -1,11 +1,12 @@
 // topsail proxy-config: what one proxy was given, by type, as istioctl's short tables or as JSON.
 import type { ConfigCauseJson, ProxyJson } from '#api';
 import { causeWords } from './cause-text.ts';
-import { type CliContext, CliError } from './context.ts';
+import type { CliContext } from './context.ts';
 import { type Json, jsonAt, jsonList } from './json-paths.ts';
 import { openMesh } from './mesh-client.ts';
 import { checkFilter, type ConfigFilter, endpointStatus, narrow } from './proxy-config-filter.ts';
 import { agentSecrets, SECRET_HEADS, secretCells, secretRow } from './proxy-secrets.ts';
+import { structured } from './structured.ts';
 import { table } from './table.ts';
 
 export const CONFIG_PARTS = ['all', 'listeners', 'routes', 'clusters', 'endpoints', 'secrets'] as const;
@@ -29,12 +30,12 @@ export async function proxyConfig(
       ? await agentSecrets(context, proxyCalled(proxy, await mesh.get<readonly ProxyJson[]>('/api/v1/proxies')))
       : [];
   const parts = part === 'all' ? (['listeners', 'routes', 'clusters', 'endpoints', 'secrets'] as const) : [part];
-  if (options.output === 'json') {
-    const whole = { ...dump, secrets: [...dump.secrets, ...secrets] };
-    context.out(`${JSON.stringify(part === 'all' ? whole : whole[part], undefined, 2)}\n`);
+  const whole = { ...dump, secrets: [...dump.secrets, ...secrets] };
+  const plain = await structured(part === 'all' ? whole : whole[part], options.output);
+  if (plain !== undefined) {
+    context.out(plain);
     return 0;
   }
-  if (options.output !== 'short') throw new CliError(`-o ${options.output} is not known: use short or json.`);
   for (const [i, one] of parts.entries()) {
     if (i > 0) context.out('\n');
     if (parts.length > 1) context.out(`${one.toUpperCase()}\n`);

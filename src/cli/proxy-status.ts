@@ -1,7 +1,8 @@
 // topsail proxy-status: per proxy and type, whether it has what it should have, from its own acknowledgements.
 import type { ProxyJson } from '#api';
-import type { CliContext } from './context.ts';
+import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
+import { structured } from './structured.ts';
 import { table } from './table.ts';
 
 const ADMIN_TIMEOUT_MS = 3000;
@@ -18,14 +19,13 @@ export async function proxyStatus(
     name === undefined
       ? all
       : all.filter((p) => p.id === name || p.name === name || `${p.name}.${p.namespace}` === name);
-  if (name !== undefined && proxies.length === 0) {
-    context.err(
-      `No connected proxy is called ${name}. Connected: ${all.map((p) => `${p.name}.${p.namespace}`).join(', ') || 'none'}.\n`,
+  if (name !== undefined && proxies.length === 0)
+    throw new CliError(
+      `No connected proxy is called ${name}. Connected: ${all.map((p) => `${p.name}.${p.namespace}`).join(', ') || 'none'}.`,
     );
-    return 1;
-  }
-  if (options.output === 'json') {
-    context.out(`${JSON.stringify(proxies, undefined, 2)}\n`);
+  const plain = await structured(proxies, options.output);
+  if (plain !== undefined) {
+    context.out(plain);
     return 0;
   }
   const rows = proxies.map((p) => [

@@ -10,7 +10,7 @@ import {
 } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
-import { table } from './table.ts';
+import { latency, table } from './table.ts';
 
 export interface StatOptions {
   readonly home?: string;
@@ -204,8 +204,4 @@ export function statTable(rows: readonly Row[]): string {
   return byRoute
     ? table(['SERVICE', 'NAMESPACE', 'ROUTE', 'HOST', ...numbers], cells)
     : table(['NAME', 'NAMESPACE', ...numbers, 'MTLS'], cells);
-}
-
-function latency(ms: number): string {
-  return ms <= 0 ? '-' : ms < 10 ? `${ms.toFixed(1)}ms` : `${Math.round(ms)}ms`;
 }

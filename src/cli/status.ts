@@ -1,8 +1,9 @@
 // topsail status: what runs; topsail check: what is wrong and what to do next (non-zero on trouble); topsail version.
-import type { ProxyJson, StatusJson } from '#api';
+import type { ProxyJson, StatusJson, WorkloadJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { findingText } from './finding-text.ts';
 import { openMesh } from './mesh-client.ts';
+import { structured } from './structured.ts';
 import { age, table } from './table.ts';
 
 const SETTLES_WITHIN_MS = 3000;
@@ -16,8 +17,9 @@ export interface MeshOptions {
 export async function status(context: CliContext, options: MeshOptions): Promise<number> {
   const mesh = await openMesh(context, options.home);
   const state = await mesh.get<StatusJson>('/api/v1/status');
-  if (options.output === 'json') {
-    context.out(`${JSON.stringify(state, undefined, 2)}\n`);
+  const plain = await structured(state, options.output);
+  if (plain !== undefined) {
+    context.out(plain);
     return 0;
   }
   const now = context.clock.wallTime();
@@ -29,7 +31,7 @@ export async function status(context: CliContext, options: MeshOptions): Promise
         .join('') +
       '\n',
   );
-  const rows = state.workloads.map((w) => {
+  const rows = state.workloads.toSorted(byName).map((w) => {
     const proxy = state.proxies.find((p) => p.name === w.name && p.namespace === w.namespace);
     return [
       w.name,
@@ -38,7 +40,8 @@ export async function status(context: CliContext, options: MeshOptions): Promise
       w.connected ? 'connected' : 'gone',
       proxy === undefined ? '-' : syncText(proxy),
       proxy?.capture || '-',
-      w.ports.map((p) => p.port).join(',') || '-',
+      // A service's ports are what callers know; a gateway is called where it listens.
+      w.ports.map((p) => (proxy?.type === 'router' ? p.boundPort : p.port)).join(',') || '-',
     ];
   });
   context.out(
@@ -50,6 +53,11 @@ export async function status(context: CliContext, options: MeshOptions): Promise
   if (trouble.length > 0)
     context.out(`\n${trouble.length} ${trouble.length === 1 ? 'finding' : 'findings'}: see "topsail check".\n`);
   return 0;
+}
+
+function byName(a: WorkloadJson, b: WorkloadJson): number {
+  const [left, right] = [`${a.namespace} ${a.name}`, `${b.namespace} ${b.name}`];
+  return left < right ? -1 : left > right ? 1 : 0;
 }
 
 export async function check(context: CliContext, options: MeshOptions): Promise<number> {

@@ -20,3 +20,9 @@ export function age(ms: number): string {
   if (s < 172_800) return `${Math.floor(s / 3600)}h`;
   return `${Math.floor(s / 86_400)}d`;
 }
+
+/** A latency in a column: 4.2ms, 180ms, 9.9s. */
+export function latency(ms: number): string {
+  if (ms <= 0) return '-';
+  return ms < 10 ? `${ms.toFixed(1)}ms` : ms < 999.5 ? `${Math.round(ms)}ms` : `${(ms / 1000).toFixed(1)}s`;
+}

@@ -1,5 +1,5 @@
 // topsail tap: requests of proxies as they finish, one line each.
-import type { TapRecordJson } from '#api';
+import type { StatusJson, TapRecordJson } from '#api';
 import { visibleText } from '#base';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
@@ -20,6 +20,7 @@ export async function tap(context: CliContext, workload: string | undefined, opt
   if (options.status !== undefined && !STATUS.test(options.status))
     throw new CliError(`--status ${options.status} is no status: give one such as 404, or a class such as 5xx.`);
   const mesh = await openMesh(context, options.home);
+  if (workload !== undefined) mustBeKnown(workload, await mesh.get<StatusJson>('/api/v1/status'));
   const query = new URLSearchParams({
     workload: workload ?? '',
     to: options.to ?? '',
@@ -49,6 +50,15 @@ export async function tap(context: CliContext, workload: string | undefined, opt
   );
   if (refusal !== undefined) throw new CliError(refusal);
   return 0;
+}
+
+/** A tap on nobody would wait for ever. The names are those by which the control plane finds whom to tap. */
+function mustBeKnown(name: string, { proxies, workloads }: Pick<StatusJson, 'proxies' | 'workloads'>): void {
+  const all = [...proxies, ...workloads];
+  if (all.some((one) => [one.name, `${one.name}.${one.namespace}`, `${one.namespace}/${one.name}`].includes(name)))
+    return;
+  const known = [...new Set(all.map((one) => `${one.name}.${one.namespace}`))].sort();
+  throw new CliError(`No workload is called ${name}. Known: ${known.join(', ') || 'none'}.`);
 }
 
 export function tapLine(r: TapRecordJson): string {

@@ -4,12 +4,13 @@ import { describe as suite, test } from 'node:test';
 import type { EdgeJson, FindingJson, ObjectJson } from '#api';
 import { fakeContext } from './context.testing.ts';
 import { describe } from './describe.ts';
-import { tapLine } from './tap.ts';
+import { latency } from './table.ts';
+import { tap, tapLine } from './tap.ts';
 import { edges } from './edges.ts';
 import { get } from './get.ts';
 import { logs } from './logs.ts';
 import { proxyConfig } from './proxy-config.ts';
-import { check } from './status.ts';
+import { check, status } from './status.ts';
 
 const NONE = { acknowledged: 0, concerned: 0, lagging: [], rejected: [] };
 
@@ -93,6 +94,22 @@ suite('describe', () => {
       annotations: { 'istio.io/autoRegistration': 'true' },
     });
     assert.match(await told(joined), /Source: +none: registered by its workload's proxy\n/);
+    assert.match(
+      await told({ ...joined, annotations: { 'topsail.io/bound-ports': '80:8123,90:90' } }),
+      /^Ports: +80 \(listens on 8123\), 90\n/m,
+    );
+  });
+
+  test('says how many have it as get does, and where a selector matches nobody', async () => {
+    assert.match(await told(object({})), /^Programmed: +-\n/m);
+    assert.match(
+      await told(object({ programmed: { ...NONE, acknowledged: 2, concerned: 3 } })),
+      /^Programmed: +2\/3\n/m,
+    );
+    const lonely = object({ kind: 'AuthorizationPolicy', spec: { selector: { matchLabels: { app: 'x' } } } });
+    const text = await told(lonely);
+    assert.match(text, /^Programmed: +- \(no workload matches the selector\)\n/m);
+    assert.match(text, /app: x\n$/);
   });
 });
 
@@ -107,18 +124,53 @@ suite('get', () => {
     assert.match(out(), /^reviews +\["mesh"\] +\["reviews","\*\.shop"\] +Accepted /m);
     assert.match(out(), /^lost .* Error /m);
   });
+
+  test("shows a kind's numbers as its printer columns do", async () => {
+    const spec = { request: { headers: { maxKiB: 16 }, body: { maxBytes: 1024 } } };
+    const { context, out } = fakeContext({ answers: { '/api/v1/objects': [object({ kind: 'MessageLimits', spec })] } });
+    await get(context, ['messagelimits'], { namespace: 'default' });
+    assert.match(out(), /^NAME +REQUEST-BODY +REQUEST-KIB +RESPONSE-KIB +STATE/);
+    assert.match(out(), /^reviews +1024 +16 +Accepted/m);
+  });
+});
+
+suite('status', () => {
+  test('shows where a gateway listens and on which ports others are asked for, by namespace and name', async () => {
+    const ports = [{ port: 8080, boundPort: 18080, appPort: 18080 }];
+    const at = (name: string, namespace: string) => ({ name, namespace, ports, connected: true, health: 'healthy' });
+    const { context, out } = fakeContext({
+      answers: {
+        '/api/v1/status': {
+          ...{ addresses: {}, findings: [], workloads: [at('gate', 'edge'), at('b', 'default'), at('a', 'default')] },
+          proxies: [{ name: 'gate', namespace: 'edge', type: 'router', types: {}, lastError: '' }],
+        },
+      },
+    });
+    await status(context, {});
+    const rows = out()
+      .split('\n')
+      .filter((line) => /8080/.test(line));
+    assert.deepEqual(
+      rows.map((row) => [row.split(/ +/)[0], row.split(/ +/).at(-1)]),
+      [
+        ['a', '8080'],
+        ['b', '8080'],
+        ['gate', '18080'],
+      ],
+    );
+  });
 });
 
 suite('check', () => {
   const workload = { name: 'caller', namespace: 'default', connected: false, health: 'unhealthy' };
-  const status = (workloads: readonly unknown[]) => ({ proxies: [], objects: 3, findings: [], workloads });
+  const state = (workloads: readonly unknown[]) => ({ proxies: [], objects: 3, findings: [], workloads });
 
   test('passes over what settles by itself, and errs about what stays', async () => {
     let asked = 0;
-    const passing = fakeContext({ answers: { '/api/v1/status': () => status(asked++ < 4 ? [workload] : []) } });
+    const passing = fakeContext({ answers: { '/api/v1/status': () => state(asked++ < 4 ? [workload] : []) } });
     assert.equal(await check(passing.context, {}), 0);
     assert.match(passing.out(), /^All is well/);
-    const lasting = fakeContext({ answers: { '/api/v1/status': status([workload]) } });
+    const lasting = fakeContext({ answers: { '/api/v1/status': state([workload]) } });
     assert.equal(await check(lasting.context, {}), 1);
     assert.match(lasting.out(), /^error \[workload\] caller\.default lost its connection/);
   });
@@ -174,6 +226,16 @@ suite('edges', () => {
       ],
     );
   });
+});
+
+test('what a program reads is JSON or YAML', async () => {
+  const { context, out } = fakeContext({ answers: { '/api/v1/edges': [edge({})] } });
+  await edges(context, { output: 'yaml' });
+  assert.match(out(), /^- source: caller\n/);
+});
+
+test('a latency of a second and more is told in seconds', () => {
+  assert.deepEqual([0, 4.25, 180.4, 999.4, 999.6, 9932].map(latency), ['-', '4.3ms', '180ms', '999ms', '1.0s', '9.9s']);
 });
 
 suite('edges that reached no workload', () => {
@@ -252,6 +314,20 @@ suite('proxy-config', () => {
 });
 
 suite('tap', () => {
+  test('is refused for a name that nobody has, with those that there are', async () => {
+    const { context } = fakeContext({
+      answers: {
+        '/api/v1/status': {
+          proxies: [{ name: 'gate', namespace: 'edge' }],
+          workloads: [{ name: 'b', namespace: 'shop' }],
+        },
+      },
+    });
+    await assert.rejects(tap(context, 'nosuch', {}), /No workload is called nosuch\. Known: b\.shop, gate\.edge\./);
+    // Whoever is known is listened to, which this test does not ask for.
+    for (const known of ['b', 'shop/b', 'gate.edge']) await assert.rejects(tap(context, known, {}), /does not ask/);
+  });
+
   test('shows one line of visible text, whatever a peer calls itself', () => {
     const record = {
       ...{ atMs: 0, direction: 'inbound', protocol: 'HTTP/1.1', method: 'GET', authority: 'a', path: '/\u009b2J' },

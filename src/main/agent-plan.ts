@@ -46,7 +46,7 @@ export async function makePlan(type: Plan['type'], flags: Flags, inherited?: Inh
   if (typeof spec === 'string') return spec;
   const home = homeForJoin(flags['home']);
   if (home === undefined)
-    return 'No mesh found: there is no .topsail folder here or above. Start one with "topsail demo", or say where it is with --home or $TOPSAIL_HOME.';
+    return 'No mesh found: there is no .topsail folder here or above. Start one with "topsail demo" (in a checkout: "npm start"), or say where it is with --home or $TOPSAIL_HOME.';
   const envoy = flags['dataPlane'] === 'envoy' ? findEnvoy() : undefined;
   if (flags['dataPlane'] === 'envoy' && envoy === undefined) return NO_ENVOY;
   const holder = inherited === undefined ? holderOf(home, spec) : undefined;

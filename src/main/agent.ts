@@ -1,5 +1,6 @@
 // `topsail run` and `topsail gateway`: one workload's agent with the proxy in this very process (design 15), and,
 // for `run`, the application as its child, captured as the machine allows (design §3c).
+import { existsSync } from 'node:fs';
 import process from 'node:process';
 import { childEnv, HealthProbe, LEAVING, nodeMetadata, TelemetryReporter } from '#agent';
 import { type BoundPort, formatNodeId } from '#base';
@@ -25,6 +26,7 @@ import { GRPC_BOOTSTRAP_VARIABLE, serveGrpcClient } from './agent-grpc.ts';
 import { holdBlock } from './claim-block.ts';
 import { CLUSTER_DOMAIN } from './cluster-domain.ts';
 import { InheritedApp } from './inherited-app.ts';
+import { onPath } from './on-path.ts';
 import { waitForRun } from './read-run.ts';
 import { removeStaleWorkloads } from './stale-records.ts';
 import { onShutdown, reportReady } from './supervised.ts';
@@ -53,6 +55,11 @@ export async function runGateway(flags: Flags): Promise<number> {
 
 async function runPlanned(type: Plan['type'], flags: Flags, command: readonly string[] | undefined): Promise<number> {
   const inherited = readInheritance();
+  const program = command?.[0] ?? '';
+  if (command !== undefined && inherited === undefined && onPath(program) === undefined && !existsSync(program)) {
+    fail(`${program}: command not found. Name a program on $PATH, or give its path.`);
+    return 127;
+  }
   const plan = await makePlan(type, flags, inherited);
   if (typeof plan === 'string') return fail(plan);
   return await runAgent(plan, command, inherited);

@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   if (process.argv[2] === READ_BOOTSTRAP) return (await import('./bootstrap-process.ts')).answerBootstrap();
   const words = await givenWords();
   if (words === undefined) return;
-  const { buildProgram } = await import('#cli');
+  const { buildProgram, knownWords } = await import('#cli');
   const program = buildProgram({
     version: VERSION,
     context: async () => (await import('./cli-context.ts')).createCliContext(),
@@ -45,7 +45,7 @@ async function main(): Promise<void> {
     },
   });
   try {
-    await program.parseAsync(words, { from: 'user' });
+    await program.parseAsync([...knownWords(program, words)], { from: 'user' });
   } catch (error) {
     const known = error instanceof Error && 'exitCode' in error ? (error as Error & { exitCode: number }) : undefined;
     const refused = known?.message ?? (await import('./system-failure.ts')).systemFailure(error);

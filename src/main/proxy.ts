@@ -158,6 +158,14 @@ async function prepareWorkers(options: StartProxyOptions, stats: StatStore): Pro
 
 const DRAIN_S = 10;
 
+async function readNamed(texts: readonly string[], path: string): Promise<BootstrapParts> {
+  try {
+    return await readBootstrapApart(texts);
+  } catch (error) {
+    throw new Error(`${path === '' ? '--config-yaml' : path}: ${(error as Error).message}`);
+  }
+}
+
 export async function proxyCommand(options: Readonly<Record<string, unknown>>): Promise<number> {
   const text = (name: string, fallback: string): string =>
     typeof options[name] === 'string' ? options[name] : fallback;
@@ -186,7 +194,7 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
   let sources: ProxySources;
   try {
     concurrency = readConcurrency(text('concurrency', ''));
-    bootstrap = named(await readBootstrapApart(texts), text('serviceNode', ''), text('serviceCluster', ''));
+    bootstrap = named(await readNamed(texts, path), text('serviceNode', ''), text('serviceCluster', ''));
     for (const field of bootstrap.without) log.warn('bootstrap setting has no effect', { field });
     sources = new ProxySources({ bootstrap, clock, random, log });
     drainMs = readDrainTime(text('drainTimeS', ''));

@@ -34,12 +34,14 @@ export interface BootstrapParts {
 /** Later texts are merged over earlier ones, as protobuf merges. Throws an Error that says where a text is no bootstrap. */
 export async function readBootstrap(...texts: readonly string[]): Promise<BootstrapParts> {
   const registry = await loadTypes();
-  const encoded = texts.map((text) =>
-    toBinary(
+  const encoded = texts.map((text) => {
+    const value = parse(text) as never;
+    refuseObjects(value);
+    return toBinary(
       BootstrapSchema,
-      fromJson(BootstrapSchema, plainJson(parse(text) as never, BootstrapSchema, registry), { registry }),
-    ),
-  );
+      fromJson(BootstrapSchema, plainJson(value, BootstrapSchema, registry), { registry }),
+    );
+  });
   // Encodings in a row are their merger.
   const message = fromBinary(BootstrapSchema, Buffer.concat(encoded));
   const without = checkBootstrap(message, registry);
@@ -73,6 +75,12 @@ export async function readBootstrap(...texts: readonly string[]): Promise<Bootst
           }
         : undefined,
   };
+}
+
+/** A bootstrap has neither field; what has both is meant for a mesh. */
+function refuseObjects(value: { readonly apiVersion?: unknown; readonly kind?: unknown } | null): void {
+  if (typeof value?.apiVersion === 'string' && typeof value.kind === 'string')
+    throw new Error(`this is no Envoy bootstrap but a ${value.kind}: give it to a mesh with "topsail apply -f"`);
 }
 
 /** Listeners and clusters come by ADS or not at all; nothing that is asked for is left out silently. */

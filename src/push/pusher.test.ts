@@ -156,6 +156,11 @@ describe('a route to a subset', () => {
     bench.pusher.flush();
     assert.equal(bench.last.virtualServices.all[0]?.object.spec.http?.[0]?.route?.[0]?.destination.subset, 'v1');
     assert.deepEqual(bench.codes(), ['TS-REG-003']);
+    const [message = ''] = bench.last.conditions.map((one) => one.message);
+    assert.match(
+      message,
+      /defines: its former routes stay in force \(subsets that are defined: v1(, v\d)*\)\. Did you/,
+    );
   });
 
   it('that never existed is complained of, and not what its former text was complained of', () => {

@@ -1,5 +1,6 @@
 // A route to a subset that does not exist keeps its former clusters, and its object says so (user-pains 11: apply order must not matter).
 
+import { nearest } from '#base';
 import { refOf } from '#config';
 import {
   type Condition,
@@ -72,7 +73,12 @@ export function retainReferences(input: RetainInput): RetainResult {
     const earlier = former.virtualServices.get(written.object.key) ?? formerOf.get(written.object.key);
     const effect =
       earlier === undefined ? 'its routes wait, requests go to the whole service' : 'its former routes stay in force';
-    for (const reference of lost) conditions.push(condition('TS-REG-003', written.object, { ...reference, effect }));
+    for (const reference of lost) {
+      const names = subsetNames(reference, written, input);
+      const there = names.length === 0 ? '' : ` (subsets that are defined: ${names.join(', ')})`;
+      const details = { ...reference, effect: `${effect}${there}` };
+      conditions.push(condition('TS-REG-003', written.object, details, nearest(reference.subset, names)));
+    }
     if (earlier === undefined) continue;
     all.push(earlier);
     kept.set(written.object.key, earlier);
@@ -164,6 +170,12 @@ function defined(reference: SubsetReference, vs: ResolvedVirtualService, input: 
   return ruleFor(input.destinationRules, service, vs, input.mesh).some((rule) =>
     rule.subsets.some((subset) => subset.name === reference.subset),
   );
+}
+
+function subsetNames(reference: SubsetReference, vs: ResolvedVirtualService, input: RetainInput): readonly string[] {
+  const service = input.services.byHost.get(reference.host)?.[0];
+  const rules = service === undefined ? [] : ruleFor(input.destinationRules, service, vs, input.mesh);
+  return [...new Set(rules.flatMap((rule) => rule.subsets.map(({ name }) => name)))].sort();
 }
 
 /** Rules that some client may get: those of the route's namespace, the service's, and the root namespace's. */

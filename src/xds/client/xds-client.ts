@@ -168,7 +168,8 @@ export class DiscoveryClient implements XdsClient {
     this.#call = undefined;
     this.#waiting = [];
     this.#lastError = reason;
-    this.#log[this.#connected ? 'warn' : 'debug']('the xDS stream ended', {
+    const words = 'lost the control plane: going on with the configuration that is there, and trying again';
+    this.#log[this.#connected ? 'warn' : 'debug'](words, {
       target: this.#options.channel.target,
       reason,
     });
