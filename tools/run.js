@@ -33,6 +33,7 @@ const TASKS = {
   bundle: { needs: ['install', 'generate'], script: 'tools/bundle.ts' },
   golden: { needs: ['install', 'generate'], script: 'tools/golden.ts' },
   format: { needs: ['install'], script: 'tools/format.ts' },
+  scenarios: { needs: ['install', 'generate', 'bundle'], script: 'test/scenarios/list/report.ts' },
   screenshots: { needs: ['install', 'generate', 'bundle'], script: 'tools/screenshots.ts' },
   'test:k8s': { needs: ['install', 'generate', 'bundle'], script: 'test/kube/run.ts' },
 };

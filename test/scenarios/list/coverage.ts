@@ -73,14 +73,14 @@ export async function scenariosDoc(): Promise<string> {
 
 ${count} scenarios run on Topsail and on a real Envoy, with the same control plane, configuration, calls and expectations
 (\`test/scenarios/list/\`). Both columns are part of \`npm test\`: rung \`scenarios\` for Topsail, rung \`envoy\` for Envoy.
-\`node test/scenarios/list/report.ts\` prints them side by side; \`--only WORD\` and \`--plane NAME\` narrow it.
+\`npm run scenarios\` prints them side by side; \`-- --only WORD\` and \`-- --plane NAME\` narrow it.
 This page is written by \`node test/scenarios/list/coverage.ts\`.
 
 ## Differences
 
 | What differs | Why |
 |---|---|
-${DIFFERENCES.map(({ what, why }) => `| ${what} | ${why} |`).join('\n')}
+${[...DIFFERENCES, ...argued(features)].map(({ what, why }) => `| ${what} | ${why} |`).join('\n')}
 
 ## Which scenario proves which field
 
@@ -99,6 +99,24 @@ ${KINDS.flatMap((kind) => unproved(kind, fields))
   .map((field) => `| ${field} | ${NAMESPACE_OF_TARGET.test(field) ? OF_TARGETS : (ARGUED[field] ?? UNSHOWN)} |`)
   .join('\n')}
 `;
+}
+
+/** Scenarios that do not hold on one of the planes. */
+function argued(
+  features: Awaited<ReturnType<typeof allFeatures>>,
+): readonly { readonly what: string; readonly why: string }[] {
+  return [...features].flatMap(([feature, scenarios]) =>
+    scenarios.flatMap(({ name, differs }) =>
+      differs === undefined
+        ? []
+        : [
+            {
+              what: `${feature}: ${name}, not on ${differs.plane === 'envoy' ? 'Envoy' : 'Topsail'}.`,
+              why: differs.reason,
+            },
+          ],
+    ),
+  );
 }
 
 /** What it says, and what its configuration sets below. */
