@@ -20,17 +20,11 @@ import { BLACK_HOLE } from '../names.ts';
 import type { ProxyView } from '../proxy-view.ts';
 import { targetOf } from '../routes/virtual-host.ts';
 import type { Scope } from '../scope.ts';
+import { serverNamesWithin } from '../server-names.ts';
 import { type PluginFilters, pluginFilters } from '../wasm/plugin-slots.ts';
 import { autoPassthroughChains, autoPassthroughClusters } from './auto-passthrough.ts';
 import { gatewayTable, hostsElsewhere, httpsTableName, httpTableName } from './gateway-routes.ts';
-import {
-  boundHosts,
-  serverCovers,
-  type ServerGroup,
-  serverGroups,
-  type ServerInForce,
-  type ServerKind,
-} from './gateway-servers.ts';
+import { boundHosts, type ServerGroup, serverGroups, type ServerInForce, type ServerKind } from './gateway-servers.ts';
 import { secretNames, serverTls } from './server-tls.ts';
 
 export interface GatewayResources {
@@ -285,12 +279,15 @@ function tcpTargets(server: ServerInForce, scope: Scope): readonly TcpTarget[] {
 function passthroughChains(server: ServerInForce, scope: Scope): readonly Chain[] {
   const port = server.server.port.number;
   const chains: Chain[] = [];
-  for (const virtualService of new Set(boundHosts(server, scope).map((bound) => bound.virtualService))) {
+  const bound = boundHosts(server, scope);
+  for (const virtualService of new Set(bound.map((one) => one.virtualService))) {
+    const hosts = bound.filter((one) => one.virtualService === virtualService).map(({ host }) => host);
     for (const rule of virtualService.object.spec.tls ?? []) {
       for (const match of rule.match ?? []) {
         if (match.port !== undefined && match.port !== port) continue;
-        const names = serverNames((match.sniHosts ?? []).filter((host) => serverCovers(server, host)));
-        if ((match.sniHosts ?? []).length > 0 && names.length === 0 && !(match.sniHosts ?? []).includes('*')) continue;
+        const own = serverNamesWithin(match.sniHosts ?? [], hosts, virtualService, scope);
+        if (own.length === 0) continue;
+        const names = serverNames(own);
         const list = targets(rule.route, virtualService.namespace, port, scope);
         chains.push({
           ...(names.length === 0 ? {} : { filterChainMatch: { serverNames: [...names] } }),

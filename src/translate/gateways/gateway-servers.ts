@@ -5,7 +5,6 @@ import {
   type Gateway,
   gatewaysOf,
   type GatewayServer,
-  hostCovers,
   labelsMatch,
   narrowerHost,
   protocolFromName,
@@ -138,8 +137,4 @@ export function boundHosts(server: ServerInForce, scope: Scope): readonly BoundH
     }
   }
   return found;
-}
-
-export function serverCovers(server: ServerInForce, name: string): boolean {
-  return server.hosts.some(({ host }) => hostCovers(host, name) || hostCovers(name, host));
 }

@@ -9,6 +9,7 @@ import { upstreamAlpn } from '../filters/upstream-alpn.ts';
 import { BLACK_HOLE, outboundCluster, PASSTHROUGH } from '../names.ts';
 import { targetOf } from '../routes/virtual-host.ts';
 import type { Scope } from '../scope.ts';
+import { serverNamesWithin } from '../server-names.ts';
 import { allPlugins } from '../wasm/plugin-slots.ts';
 import {
   type Chain,
@@ -159,7 +160,8 @@ function tcpChains(service: Service, port: ServicePort, scope: Scope): readonly 
     for (const rule of isTls(port.protocol) || isSniffed(port) ? (vs.object.spec.tls ?? []) : []) {
       for (const match of rule.match ?? []) {
         if (!forUs(match, port.number, vs, scope)) continue;
-        const where = freshNames(match, taken);
+        const names = serverNamesWithin(match.sniHosts ?? [], vs.hosts, vs, scope);
+        const where = freshNames(names, match, taken);
         if (where !== undefined)
           chains.push({ filterChainMatch: where, filters: [...proxyTo(rule.route, vs, port, scope)] });
       }
@@ -193,8 +195,7 @@ function tcpChains(service: Service, port: ServicePort, scope: Scope): readonly 
   return chains;
 }
 
-interface TlsMatch {
-  readonly sniHosts?: readonly string[] | undefined;
+interface SubnetMatch {
   readonly destinationSubnets?: readonly string[] | undefined;
 }
 
@@ -214,13 +215,17 @@ function forUs(match: ClientMatch, port: number, _vs: ResolvedVirtualService, sc
 }
 
 /** Of rules for the same the first one holds; an Envoy would take neither. */
-function freshNames({ sniHosts = [], destinationSubnets = [] }: TlsMatch, taken: Set<string>): ChainMatch | undefined {
+function freshNames(
+  names: readonly string[],
+  { destinationSubnets = [] }: SubnetMatch,
+  taken: Set<string>,
+): ChainMatch | undefined {
   const places = [...destinationSubnets].sort().join();
-  const serverNames = unrepeated(sniHosts, (name) => `${name.toLowerCase()} ${places}`, taken);
+  const serverNames = unrepeated(names, (name) => `${name} ${places}`, taken);
   return serverNames.length === 0 ? undefined : { serverNames, ...subnets(destinationSubnets) };
 }
 
-function freshSubnets({ destinationSubnets = [] }: TlsMatch, taken: Set<string>): ChainMatch | undefined {
+function freshSubnets({ destinationSubnets = [] }: SubnetMatch, taken: Set<string>): ChainMatch | undefined {
   if (destinationSubnets.length === 0) return {};
   const fresh = unrepeated(destinationSubnets, (subnet) => subnet, taken);
   return fresh.length === 0 ? undefined : subnets(fresh);
