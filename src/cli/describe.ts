@@ -1,11 +1,15 @@
 // topsail describe: one object in words: where it stands, what is wrong with it, who has it.
-import type { ObjectJson } from '#api';
+import type { ObjectJson, StatusJson } from '#api';
 import type { CliContext } from './context.ts';
 import { namedObjects } from './delete.ts';
 import { findingText, laggingText } from './finding-text.ts';
 import { programmedCell } from './get.ts';
-import { openMesh } from './mesh-client.ts';
+import { type MeshClient, openMesh } from './mesh-client.ts';
 import { age } from './table.ts';
+
+type Labels = Readonly<Record<string, string>>;
+/** What stands there may be meant for all namespaces, by rules of each kind. */
+const ROOT_NAMESPACE = 'istio-system';
 
 export interface DescribeOptions {
   readonly namespace: string;
@@ -28,12 +32,15 @@ export async function describe(
       missing += 1;
       context.err(`Error (NotFound): ${id.kind} "${id.name}" not found in namespace ${id.namespace}\n`);
     }
-    for (const one of objects) context.out(text(one, toYaml(one.spec ?? {}), context.clock.wallTime()));
+    for (const one of objects) {
+      const selects = await selectRows(one, mesh);
+      context.out(text(one, selects, toYaml(one.spec ?? {}), context.clock.wallTime()));
+    }
   }
   return missing > 0 ? 1 : 0;
 }
 
-function text(one: ObjectJson, spec: string, nowMs: number): string {
+function text(one: ObjectJson, selects: [string, string][], spec: string, nowMs: number): string {
   const rows: [string, string][] = [
     ['Name', one.name],
     ['Namespace', one.namespace],
@@ -42,7 +49,8 @@ function text(one: ObjectJson, spec: string, nowMs: number): string {
     ['Generation', String(one.generation)],
     ['Age', one.createdMs === 0 ? 'unknown' : age(nowMs - one.createdMs)],
     ['State', stateLine(one)],
-    ['Programmed', programmedLine(one)],
+    ['Programmed', programmedCell(one.programmed)],
+    ...selects,
     ...portRows(one),
   ];
   const labels = Object.entries(one.labels).map(([k, v]) => `${k}=${v}`);
@@ -64,10 +72,23 @@ function portRows({ annotations }: ObjectJson): [string, string][] {
   return [['Ports', ports.join(', ')]];
 }
 
-function programmedLine({ programmed, spec }: ObjectJson): string {
-  const { selector } = (spec ?? {}) as { readonly selector?: unknown };
-  const nobody = programmed.concerned === 0 && selector !== undefined;
-  return `${programmedCell(programmed)}${nobody ? ' (no workload matches the selector)' : ''}`;
+/** What a selector finds among the workloads of this mesh; nothing where it cannot be told. */
+async function selectRows(one: ObjectJson, mesh: MeshClient): Promise<[string, string][]> {
+  const spec = (one.spec ?? {}) as {
+    readonly selector?: { readonly matchLabels?: Labels };
+    readonly workloadSelector?: { readonly labels?: Labels };
+  };
+  const wanted = Object.entries(spec.selector?.matchLabels ?? spec.workloadSelector?.labels ?? {});
+  // A ServiceEntry selects WorkloadEntries, which need no proxy.
+  if (wanted.length === 0 || one.kind === 'ServiceEntry') return [];
+  const { workloads, proxies } = await mesh.get<StatusJson>('/api/v1/status');
+  const listed = proxies.every((p) => workloads.some((w) => w.name === p.name && w.namespace === p.namespace));
+  if (!listed) return [];
+  const fits = workloads.filter((w) => wanted.every(([key, value]) => w.labels[key] === value));
+  if (fits.length === 0) return [['Selects', 'nobody: no workload matches']];
+  if (one.namespace === ROOT_NAMESPACE) return [];
+  const names = fits.filter((w) => w.namespace === one.namespace).map((w) => w.name);
+  return [['Selects', names.sort().join(', ') || 'nobody: no workload of its namespace matches']];
 }
 
 /** What is in no file was registered by the proxy of a workload, and leaves with it. */

@@ -100,16 +100,33 @@ suite('describe', () => {
     );
   });
 
-  test('says how many have it as get does, and where a selector matches nobody', async () => {
+  test('says how many have it as get does', async () => {
     assert.match(await told(object({})), /^Programmed: +-\n/m);
     assert.match(
       await told(object({ programmed: { ...NONE, acknowledged: 2, concerned: 3 } })),
       /^Programmed: +2\/3\n/m,
     );
-    const lonely = object({ kind: 'AuthorizationPolicy', spec: { selector: { matchLabels: { app: 'x' } } } });
-    const text = await told(lonely);
-    assert.match(text, /^Programmed: +- \(no workload matches the selector\)\n/m);
-    assert.match(text, /app: x\n$/);
+    assert.doesNotMatch(await told(object({})), /\n\n/);
+  });
+
+  test('says whom a selector finds, also nobody, and nothing where not all workloads are known', async () => {
+    const selecting = async (app: string, proxies: readonly unknown[] = [], namespace = 'default'): Promise<string> => {
+      const at = (name: string, namespace: string) => ({ name, namespace, labels: { app: name } });
+      const one = object({ kind: 'MessageLimits', namespace, spec: { selector: { matchLabels: { app } } } });
+      const { context, out } = fakeContext({
+        answers: {
+          '/api/v1/objects': [one],
+          '/api/v1/status': { workloads: [at('a', 'default'), at('b', 'other')], proxies },
+        },
+      });
+      await describe(context, ['messagelimits/reviews'], { namespace });
+      return /^Selects: +(.*)$/m.exec(out())?.[1] ?? '';
+    };
+    assert.equal(await selecting('a'), 'a');
+    assert.equal(await selecting('b'), 'nobody: no workload of its namespace matches');
+    assert.equal(await selecting('x'), 'nobody: no workload matches');
+    assert.equal(await selecting('a', [], 'istio-system'), '');
+    assert.equal(await selecting('x', [{ name: 'pod', namespace: 'default' }]), '');
   });
 });
 
