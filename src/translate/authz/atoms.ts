@@ -91,13 +91,6 @@ function tokenText(name: 'iss' | 'sub', value: string): Principal {
 
 /** `ISSUER/SUBJECT`, parted at the last slash; a star at either end stands for the rest of that part, and for the other part where there is no slash. */
 function requestPrincipal(value: string): Principal {
-  const parted = partedPrincipal(value);
-  const begins = value.endsWith('*') && !value.startsWith('*') && value.includes('/');
-  // What it begins with may end within the issuer, whose slashes part nothing: "https://*".
-  return begins ? { identifier: { case: 'orIds', value: { ids: [parted, tokenText('iss', value)] } } } : parted;
-}
-
-function partedPrincipal(value: string): Principal {
   const slash = value.lastIndexOf('/');
   const [issuer, subject] =
     slash >= 0 ? [value.slice(0, slash), value.slice(slash + 1)] : value.startsWith('*') ? ['*', value] : [value, '*'];

@@ -45,10 +45,6 @@ describe('a rule', () => {
       /"principals":\[\{"identifier":\{"case":"any","value":true\}\}\]/,
     );
   });
-  it('finds what a token’s principal begins with inside of its issuer', () => {
-    const written = text({ from: [{ source: { requestPrincipals: ['https://*'] } }] });
-    assert.match(written, /"prefix","value":"https:\/\/"/);
-  });
   it('with an unknown condition never allows', () => {
     assert.equal(rbacPolicy({ when: [{ key: 'request.weather', notValues: ['x'] }] }, context()), undefined);
   });

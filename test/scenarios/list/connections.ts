@@ -1,5 +1,5 @@
 // How long connections live, how many there are, what is told of broken ones, and how many requests are tried again.
-import type { Feature, Scenario, Step } from './scenario.ts';
+import { EJECTED_MS, type Feature, type Scenario, type Step } from './scenario.ts';
 import { destinationRule, routes, to } from './yaml.ts';
 
 const POLICY = 'DestinationRule.trafficPolicy';
@@ -86,7 +86,7 @@ const TCP: Feature = [
 ];
 
 const WATCHED = 'maxEjectionPercent: 100, consecutive5xxErrors: 1';
-const broken: Step = { call: { headers: { 'x-answer': '503', 'x-only': 'web-v1' } }, times: 9 };
+const broken: Step = { call: { headers: { 'x-answer': '503', 'x-only': 'web-v1' } }, times: 9, pauseMs: EJECTED_MS };
 /** One endpoint where nobody listens, one that answers. */
 const HALF = `apiVersion: networking.istio.io/v1
 kind: ServiceEntry

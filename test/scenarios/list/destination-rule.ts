@@ -1,5 +1,5 @@
 // DestinationRule: balancing, hashing, pools, ejection, TLS to plain backends, precedence of policies.
-import type { Feature, Scenario, Step } from './scenario.ts';
+import { EJECTED_MS, type Feature, type Scenario, type Step } from './scenario.ts';
 import { destinationRule, routes, to, WEB_SUBSETS } from './yaml.ts';
 
 function policy(name: string, proves: string, block: string, ...steps: readonly Step[]): Scenario {
@@ -223,7 +223,7 @@ const EJECTION: Feature = [
         '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 2, interval: 1s, baseEjectionTime: 5s, maxEjectionPercent: 100 } }',
       ) + routes('{ retries: { attempts: 0 }, route: [{ destination: { host: web } }] }'),
     steps: [
-      { call: { headers: { 'x-answer': '500', 'x-only': 'web-v2' } }, times: 9 },
+      { call: { headers: { 'x-answer': '500', 'x-only': 'web-v2' } }, times: 9, pauseMs: EJECTED_MS },
       { call: {}, times: 12, spread: { 'web-v2': [0, 0] }, expect: { status: 200 } },
     ],
   },
@@ -236,9 +236,9 @@ const EJECTION: Feature = [
         '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 0, consecutiveGatewayErrors: 2, interval: 1s, baseEjectionTime: 5s, maxEjectionPercent: 100 } }',
       ) + routes('{ retries: { attempts: 0 }, route: [{ destination: { host: web } }] }'),
     steps: [
-      { call: { headers: { 'x-answer': '500', 'x-only': 'web-v2' } }, times: 9 },
+      { call: { headers: { 'x-answer': '500', 'x-only': 'web-v2' } }, times: 9, pauseMs: EJECTED_MS },
       { call: {}, times: 9, different: 3, expect: { status: 200 } },
-      { call: { headers: { 'x-answer': '503', 'x-only': 'web-v3' } }, times: 9 },
+      { call: { headers: { 'x-answer': '503', 'x-only': 'web-v3' } }, times: 9, pauseMs: EJECTED_MS },
       { call: {}, times: 9, spread: { 'web-v3': [0, 0] }, expect: { status: 200 } },
     ],
   },
@@ -251,7 +251,7 @@ const EJECTION: Feature = [
         '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 1, interval: 1s, baseEjectionTime: 5s, maxEjectionPercent: 40 } }',
       ) + routes('{ retries: { attempts: 0 }, route: [{ destination: { host: web } }] }'),
     steps: [
-      { call: { headers: { 'x-answer': '500' } }, times: 9 },
+      { call: { headers: { 'x-answer': '500' } }, times: 9, pauseMs: EJECTED_MS },
       { call: {}, times: 12, different: 2, expect: { status: 200 } },
     ],
   },
@@ -265,7 +265,12 @@ const EJECTION: Feature = [
       ) + routes('{ retries: { attempts: 0 }, route: [{ destination: { host: web } }] }'),
     steps: [
       { call: {}, times: 9, spread: { 'web-v1': [9, 9] }, expect: { status: 200 } },
-      { call: { headers: { 'x-answer': '503', 'x-only': 'web-v1' } }, times: 5, expect: { status: 503 } },
+      {
+        call: { headers: { 'x-answer': '503', 'x-only': 'web-v1' } },
+        times: 5,
+        expect: { status: 503 },
+        pauseMs: EJECTED_MS,
+      },
       { call: {}, times: 9, spread: { 'web-v1': [0, 0] }, expect: { status: 200 } },
     ],
   },

@@ -165,7 +165,7 @@ const ISSUERS: Feature = [
   subject(
     'requestPrincipals',
     'DENY: whose token it is, by what it begins and ends with',
-    whose(`requestPrincipals: ["https://*", "*/bob"]`, 'DENY'),
+    whose(`requestPrincipals: ["${ISSUER}/a*", "*/bob"]`, 'DENY'),
     { call: plain({ headers: bearer({}) }), expect: DENIED },
     { call: plain(), expect: OK },
   ),

@@ -92,6 +92,9 @@ export interface Growth {
   readonly by: number | 'some';
 }
 
+/** ms: an Envoy ejects on its main thread, and its workers hear of it later. */
+export const EJECTED_MS = 300;
+
 export interface Step {
   readonly call: Call;
   readonly times?: number;
