@@ -2,7 +2,7 @@
 
 import type { CidrRange } from '#proto/envoy/config/core/v3/address_pb.ts';
 import { ConfigError } from '../errors.ts';
-import { type IpAddress, parseIp } from '../matcher/cidr.ts';
+import { type IpAddress, parseCidr, parseIp } from '../matcher/cidr.ts';
 
 export interface CidrList {
   readonly length: number;
@@ -17,10 +17,10 @@ interface Range {
 
 export function compileCidrs(ranges: readonly CidrRange[]): CidrList {
   const compiled = ranges.map((range): Range => {
-    const base = parseIp(range.addressPrefix);
-    if (base === undefined)
+    const parsed = parseCidr(range);
+    if (parsed === undefined)
       throw new ConfigError('proxy.field-invalid', 'address_prefix', `"${range.addressPrefix}" is no IP address`);
-    return { base, prefix: Math.min(range.prefixLen ?? 0, base.v6 ? 128 : 32) };
+    return { base: parsed.base, prefix: parsed.length };
   });
   return {
     length: compiled.length,

@@ -16,11 +16,30 @@ export function parseIp(text: string): IpAddress | undefined {
     const v4 = parseIpv4(text);
     return v4 === undefined ? undefined : { v6: false, words: [0, 0, 0, v4] };
   }
-  const zone = text.indexOf('%');
-  const words = parseIpv6(zone < 0 ? text : text.slice(0, zone));
+  const words = wordsOf(text);
   if (words === undefined) return undefined;
   if (words[0] === 0 && words[1] === 0 && words[2] === 0xffff) return { v6: false, words: [0, 0, 0, words[3]] };
   return { v6: true, words };
+}
+
+function wordsOf(text: string): IpAddress['words'] | undefined {
+  const zone = text.indexOf('%');
+  return parseIpv6(zone < 0 ? text : text.slice(0, zone));
+}
+
+/**
+ * Undefined when the prefix is no address. An IPv4 address in IPv6 with less than its 96 bits is a range of IPv6, which
+ * holds no IPv4 address, as in Envoy; a length beyond the address is the address itself, as there.
+ */
+export function parseCidr(range: CidrRange): { readonly base: IpAddress; readonly length: number } | undefined {
+  const { addressPrefix } = range;
+  const prefixLen = range.prefixLen ?? 0;
+  const base = parseIp(addressPrefix);
+  if (base === undefined) return undefined;
+  if (base.v6 || !addressPrefix.includes(':')) return { base, length: Math.min(prefixLen, base.v6 ? 128 : 32) };
+  if (prefixLen >= 96) return { base, length: Math.min(prefixLen - 96, 32) };
+  const words = wordsOf(addressPrefix);
+  return words === undefined ? undefined : { base: { v6: true, words }, length: prefixLen };
 }
 
 function parseIpv4(text: string): number | undefined {
@@ -68,21 +87,16 @@ function parseIpv6(text: string): [number, number, number, number] | undefined {
   return [word(0), word(1), word(2), word(3)];
 }
 
-/** Throws a ConfigError for a range whose prefix is no address, or an IPv4 address in IPv6 with less than its 96 bits. */
+/** Throws a ConfigError for a range whose prefix is no address. */
 export function compileCidr(range: CidrRange, field: string): StringPredicate {
-  const base = parseIp(range.addressPrefix);
-  if (base === undefined)
+  const parsed = parseCidr(range);
+  if (parsed === undefined)
     throw new ConfigError(
       'proxy.field-invalid',
       `${field}.address_prefix`,
       `"${range.addressPrefix}" is no IP address`,
     );
-  const mapped = !base.v6 && range.addressPrefix.includes(':');
-  const width = base.v6 ? 128 : 32;
-  // Longer than the address is the address itself, as in Envoy.
-  const length = Math.min((range.prefixLen ?? 0) - (mapped ? 96 : 0), width);
-  if (length < 0)
-    throw new ConfigError('proxy.field-invalid', `${field}.prefix_len`, 'an IPv4 address in IPv6 has at least 96');
+  const { base, length } = parsed;
   return (text) => {
     const address = parseIp(text);
     return address !== undefined && address.v6 === base.v6 && samePrefix(address, base, length);

@@ -179,6 +179,29 @@ test('a CIDR range holds its addresses and no other family', () => {
   assert.throws(() => range('ten', 8), ConfigError);
 });
 
+test('a range of IPv6 around the addresses of IPv4 is one, and holds none of IPv4', () => {
+  const range = (addressPrefix: string, prefixLen: number) =>
+    compileCidr(create(CidrRangeSchema, { addressPrefix, prefixLen }), 'f');
+  for (const length of [0, 1, 64, 80, 95]) {
+    const matches = range('::ffff:0:0', length);
+    assert.equal(matches('10.0.0.1'), false, `/${length}`);
+    assert.equal(matches('::ffff:10.0.0.1'), false, `/${length}`);
+    assert.equal(matches('::1'), length <= 80, `/${length}`);
+    assert.equal(matches('8000::1'), length === 0, `/${length}`);
+  }
+  assert.equal(range('::ffff:0:0', 96)('10.0.0.1'), true);
+  assert.equal(range('::ffff:10.0.0.0', 104)('10.9.9.9'), true);
+  assert.equal(range('::ffff:10.0.0.0', 104)('11.0.0.1'), false);
+});
+
+test('no range of an address is refused, whatever its length', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), fc.integer({ min: 0, max: 2 ** 32 - 1 }), (ip, length) => {
+      compileCidr(create(CidrRangeSchema, { addressPrefix: ip, prefixLen: length }), 'f')(ip);
+    }),
+  );
+});
+
 test('every address is inside its own range of every length', () => {
   fc.assert(
     fc.property(fc.ipV4(), fc.integer({ min: 0, max: 32 }), (ip, length) =>
