@@ -43,6 +43,9 @@ export class TokenBucket {
     return Math.max(0, this.#filledMs + this.settings.intervalMs - nowMs);
   }
 
+  /** Nobody keeps it any more; whoever still has it at hand may go on asking. */
+  release(): void {}
+
   #fill(nowMs: number): void {
     const { intervalMs, perFill, max } = this.settings;
     const steps = Math.floor((nowMs - this.#filledMs) / intervalMs);

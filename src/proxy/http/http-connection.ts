@@ -272,13 +272,12 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
       stream.record.originalPath = head.path;
       stream.record.path = head.path = normal.path;
     }
-    if (!config.proxy100Continue && head.headers.get('expect')?.toLowerCase() === '100-continue') {
-      head.headers.remove('expect');
-      stream.expectsContinue();
-    }
+    const waits = !config.proxy100Continue && head.headers.get('expect')?.toLowerCase() === '100-continue';
+    if (waits) head.headers.remove('expect');
     stream.choice = this.chooseRoute(stream);
     config.tracer?.begin(head, stream.record, stream.choice?.route.decorator);
     stream.begin();
+    if (waits) stream.expectsContinue();
   }
 
   #currentManager(): HttpManager {

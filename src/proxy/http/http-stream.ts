@@ -152,9 +152,9 @@ export class HttpStream implements ServerStreamHandler {
     this.#codec.resume();
   }
 
-  /** The client waits for 100 before it sends its body; the manager answers for the upstream. */
+  /** The client waits for 100 before it sends its body; the manager answers for the upstream, unless the head was enough to refuse it. */
   expectsContinue(): void {
-    this.#codec.sendInformational(100, new HeaderBlock());
+    if (!this.#replied) this.sendInformational(100, new HeaderBlock());
   }
 
   sendInformational(status: number, headers: HeaderBlock): void {

@@ -9,14 +9,24 @@ const TOKENS = 1;
 const MADE_MS = 2;
 
 export class SharedTokenBucket extends TokenBucket {
-  readonly #record: SharedRecord;
+  #words: Int32Array;
+  #cells: number;
+  readonly #giveBack: () => void;
   readonly #offsetMs: number;
   readonly #madeMs: number;
 
-  /** `offsetMs` turns this worker's clock into the one that all agree on. */
-  constructor(settings: BucketSettings, nowMs: number, record: SharedRecord, offsetMs: number) {
+  /** `offsetMs` turns this worker's clock into the one that all agree on. `giveBack` may be called more than once. */
+  constructor(
+    settings: BucketSettings,
+    nowMs: number,
+    record: SharedRecord,
+    offsetMs: number,
+    giveBack: () => void = () => {},
+  ) {
     super(settings, nowMs);
-    this.#record = record;
+    this.#words = record.words;
+    this.#cells = record.cells;
+    this.#giveBack = giveBack;
     this.#offsetMs = offsetMs;
     this.#madeMs = new Float64Array(record.words.buffer, (record.cells + MADE_MS) * 4, 1)[0] as number;
   }
@@ -31,7 +41,8 @@ export class SharedTokenBucket extends TokenBucket {
 
   override take(nowMs: number): boolean {
     this.#fill(nowMs);
-    const { words, cells } = this.#record;
+    const words = this.#words;
+    const cells = this.#cells;
     for (;;) {
       const tokens = Atomics.load(words, cells + TOKENS);
       if (tokens < 1) return false;
@@ -41,7 +52,7 @@ export class SharedTokenBucket extends TokenBucket {
 
   override remaining(nowMs: number): number {
     this.#fill(nowMs);
-    return Atomics.load(this.#record.words, this.#record.cells + TOKENS);
+    return Atomics.load(this.#words, this.#cells + TOKENS);
   }
 
   override msToNextFill(nowMs: number): number {
@@ -49,9 +60,17 @@ export class SharedTokenBucket extends TokenBucket {
     return intervalMs - ((nowMs + this.#offsetMs - this.#madeMs) % intervalMs);
   }
 
+  /** The record is another's soon: a request that still has this bucket goes on with a copy. */
+  override release(): void {
+    this.#words = Int32Array.from(this.#words.subarray(this.#cells, this.#cells + MADE_MS));
+    this.#cells = 0;
+    this.#giveBack();
+  }
+
   #fill(nowMs: number): void {
     const { intervalMs, perFill, max } = this.settings;
-    const { words, cells } = this.#record;
+    const words = this.#words;
+    const cells = this.#cells;
     const step = Math.floor((nowMs + this.#offsetMs - this.#madeMs) / intervalMs);
     const before = Atomics.load(words, cells + STEP);
     if (step <= before || Atomics.compareExchange(words, cells + STEP, before, step) !== before) return;

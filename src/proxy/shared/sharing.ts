@@ -44,11 +44,13 @@ export class Sharing {
     const { offsetMs } = this.#options;
     const record = this.table.acquire(name, SharedTokenBucket.fillFirst(settings, nowMs + offsetMs));
     if (record === undefined) return undefined;
-    this.#owners.register(owner, record);
-    return new SharedTokenBucket(settings, nowMs, record, offsetMs);
+    this.#owners.register(owner, record, record);
+    return new SharedTokenBucket(settings, nowMs, record, offsetMs, () => {
+      if (this.#owners.unregister(record)) this.table.release(record);
+    });
   }
 
-  /** Route configurations have no end that is told: a bucket goes with what holds it. */
+  /** Route configurations have no end that is told: a bucket that nobody released goes with what holds it. */
   readonly #owners = new FinalizationRegistry<Parameters<SharedTable['release']>[0]>((record) =>
     this.table.release(record),
   );

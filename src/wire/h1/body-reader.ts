@@ -23,12 +23,17 @@ export class BodyReader {
   #chunks: ChunkedReader | undefined = undefined;
   /** The newest piece of a chunked body, held back within one `feed` so that `end` can go with it. */
   #pending: Buffer | undefined = undefined;
-  readonly #limits: H1Limits;
+  #limits: H1Limits;
   readonly #sink: BodySink;
 
   constructor(limits: H1Limits, sink: BodySink) {
     this.#limits = limits;
     this.#sink = sink;
+  }
+
+  /** From the next body on. */
+  limit(limits: H1Limits): void {
+    this.#limits = limits;
   }
 
   begin(kind: BodyKind, length: number): void {

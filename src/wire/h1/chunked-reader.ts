@@ -126,8 +126,10 @@ export class ChunkedReader {
       return at + 2;
     }
     const end = data.indexOf('\r\n\r\n', at, 'latin1');
-    if (end < 0) return data.length - at > this.#limits.trailerBytesMax ? this.#fail('http1.headers_too_large') : -2;
-    if (end - at > this.#limits.trailerBytesMax) return this.#fail('http1.headers_too_large');
+    const most = this.#limits.headBytesMax;
+    // Of the empty line that ends them three bytes may be there.
+    if (end < 0) return data.length - at > most + 3 ? this.#fail('http1.headers_too_large') : -2;
+    if (end - at > most) return this.#fail('http1.headers_too_large');
     const text = latin1(data, at, end);
     const trailers = new HeaderBlock();
     if (hasForbidden(text)) return this.#fail('http1.invalid_characters');

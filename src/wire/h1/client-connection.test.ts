@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { HeaderBlock, type RequestHead, type ResponseHead } from '../http/index.ts';
 import { H1ClientConnection } from './client-connection.ts';
 import { FakeConn } from './fake-conn.testing.ts';
+import { DEFAULT_H1_LIMITS } from './limits.ts';
 
 function request(overrides: Partial<RequestHead> = {}): RequestHead {
   return {
@@ -18,14 +19,12 @@ function request(overrides: Partial<RequestHead> = {}): RequestHead {
   };
 }
 
-function client() {
+function client(limits = DEFAULT_H1_LIMITS) {
   const conn = new FakeConn();
   const log: string[] = [];
   let head: ResponseHead | undefined;
-  const connection = new H1ClientConnection(conn, {
-    onReusable: () => log.push('reusable'),
-    onGone: () => log.push('gone'),
-  });
+  const owner = { onReusable: () => log.push('reusable'), onGone: () => log.push('gone') };
+  const connection = new H1ClientConnection(conn, owner, limits);
   conn.handler = connection;
   const stream = connection.start({
     onInformational: (status) => log.push(`info ${status}`),
@@ -123,4 +122,18 @@ test('an upgrade opens a tunnel both ways', () => {
   stream.sendData(Buffer.from('back'), false);
   assert.deepEqual(log, ['head 101', 'data first']);
   assert.match(conn.written, /back$/);
+});
+
+test('trailers of an answer have the bounds of its head', () => {
+  const limits = { ...DEFAULT_H1_LIMITS, headBytesMax: 80, fieldsMax: 2 };
+  const answer = (trailers: string) => {
+    const { conn, stream, log } = client(limits);
+    stream.sendHead(request(), true);
+    conn.receive(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n${trailers}\r\n\r\n`);
+    return log[1];
+  };
+  assert.equal(answer(`x: ${'y'.repeat(77)}`), 'trailers 1');
+  assert.equal(answer(`x: ${'y'.repeat(78)}`), 'reset protocol-error');
+  assert.equal(answer('a: 1\r\nb: 1'), 'trailers 2');
+  assert.equal(answer('a: 1\r\nb: 1\r\nc: 1'), 'reset protocol-error');
 });

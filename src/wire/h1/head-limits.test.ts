@@ -55,3 +55,40 @@ test('another limit holds from the next head on, also for one that repeats the f
   conn.receive(head(60));
   assert.deepEqual(told, ['request', '431 http1.headers_too_large']);
 });
+
+/** Trailers of exactly so many bytes up to the empty line. */
+function withTrailers(bytes: number): string {
+  return `POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\nx: ${'y'.repeat(bytes - 3)}\r\n\r\n`;
+}
+
+/** What became of a request's trailers: they came, or the connection was cut. */
+function receiveTrailers(limits: { headBytesMax: number; fieldsMax: number }, request: string, piece = 1e6): string {
+  const conn = new FakeConn();
+  let fate = 'nothing';
+  const acceptor: RequestAcceptor = {
+    onRequest: () => ({
+      ...silent,
+      onTrailers: () => void (fate = 'trailers'),
+      onReset: (reason, detail) => void (fate = `${reason} ${detail.split(':')[0]}`),
+    }),
+    onProtocolError: () => {},
+  };
+  const server = new H1ServerConnection(conn, acceptor, { secure: false, acceptHttp10: false });
+  server.limitHeads(limits);
+  conn.handler = server;
+  for (let at = 0; at < request.length; at += piece) conn.receive(request.slice(at, at + piece));
+  return fate;
+}
+
+test('trailers of a request have the bounds of its head, also those set while the connection lives', () => {
+  const bounds = { headBytesMax: 80, fieldsMax: 3 };
+  for (const piece of [1e6, 1]) {
+    assert.equal(receiveTrailers(bounds, withTrailers(80), piece), 'trailers');
+    assert.equal(receiveTrailers(bounds, withTrailers(81), piece), 'protocol-error http1.headers_too_large');
+  }
+  assert.equal(receiveTrailers({ headBytesMax: 300_000, fieldsMax: 3 }, withTrailers(100_000)), 'trailers');
+  const four =
+    'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n0\r\na: 1\r\nb: 1\r\nc: 1\r\nd: 1\r\n\r\n';
+  assert.match(receiveTrailers(bounds, four), /^protocol-error /);
+  assert.equal(receiveTrailers({ ...bounds, fieldsMax: 4 }, four), 'trailers');
+});

@@ -62,10 +62,11 @@ export class H1ServerConnection implements ConnHandler {
     this.#writer = new BodyWriter(conn);
   }
 
-  /** From the next head on. */
+  /** From the next head on, and the trailers that belong to it. */
   limitHeads({ headBytesMax, fieldsMax }: HeadBounds): void {
     if (this.#limits.headBytesMax === headBytesMax && this.#limits.fieldsMax === fieldsMax) return;
     this.#limits = { ...this.#limits, headBytesMax, fieldsMax };
+    this.#body.limit(this.#limits);
     // What is repeated is not measured again.
     this.#repeated = new RepeatedHead(copyRequestHead);
   }

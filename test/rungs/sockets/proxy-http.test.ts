@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, connect as tcpConnect } from 'node:net';
 import { test } from 'node:test';
-import { cluster, fetchText, listener, managerFilter, runProxy, startApp } from './proxy-fixture.ts';
+import { cluster, fetchText, listener, managerFilter, routerFilter, runProxy, startApp } from './proxy-fixture.ts';
 
 test('a request reaches the application and its answer the client', async (t) => {
   const app = await startApp((request, response) => {
@@ -304,4 +304,47 @@ test('an unknown filter is refused as Envoy refuses it', async () => {
     ),
     /Didn't find a registered implementation for 'my\.filter' with type URL: 'envoy\.extensions\.filters\.http\.buffer\.v3\.Buffer'/,
   );
+});
+
+test('whoever waits for 100 before a body that is too large is answered 413 at once', async (t) => {
+  const app = await startApp((request, response) => {
+    request.resume();
+    request.on('end', () => response.end('got it'));
+  });
+  const type = 'type.googleapis.com';
+  const limits = {
+    streamed: { name: 'topsail.filters.http.body_limit', '@type': `${type}/topsail.filters.v1.BodyLimit` },
+    collected: {
+      name: 'envoy.filters.http.buffer',
+      '@type': `${type}/envoy.extensions.filters.http.buffer.v3.Buffer`,
+    },
+  };
+  const listeners = Object.entries(limits).map(([name, limit]) => {
+    const filter = { name: limit.name, typed_config: { '@type': limit['@type'], max_request_bytes: 10 } };
+    const routes = [{ match: { prefix: '/' }, route: { cluster: 'app' } }];
+    return listener(name, [{ filters: [managerFilter(routes, { http_filters: [filter, routerFilter] })] }]);
+  });
+  const proxy = await runProxy(listeners, [cluster('app', [app.port])]);
+  t.after(() => (proxy.close(), app.close()));
+  for (const name of Object.keys(limits)) {
+    const statuses = async (length: number): Promise<string[]> => {
+      const socket = tcpConnect(proxy.port(name), '127.0.0.1');
+      socket.write(
+        `POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\nconnection: close\r\ncontent-length: ${length}\r\n\r\n`,
+      );
+      let text = '';
+      let sent = false;
+      socket.on('data', (data) => {
+        text += data.toString();
+        if (sent || !text.startsWith('HTTP/1.1 100 Continue\r\n\r\n')) return;
+        sent = true;
+        socket.write('x'.repeat(length));
+      });
+      await once(socket, 'end');
+      socket.destroy();
+      return text.match(/(?<=HTTP\/1\.1 )\d+/g) ?? [];
+    };
+    assert.deepEqual(await statuses(10), ['100', '200'], name);
+    assert.deepEqual(await statuses(11), ['413'], name);
+  }
 });

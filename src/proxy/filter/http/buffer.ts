@@ -8,6 +8,7 @@ import type { RequestHead } from '#wire/http';
 import { decodeMessage } from '../../apply/decode.ts';
 import { ConfigError } from '../../errors.ts';
 import type { FilterCallbacks, FilterStatus, HttpFilter, HttpFilterExtension } from '../../http/filter.ts';
+import { rescue } from '../../http/rescue.ts';
 
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer';
 const ROUTE_TYPE = `${TYPE}PerRoute`;
@@ -34,6 +35,10 @@ class BufferFilter implements HttpFilter {
     if (end || head.protocol !== '' || head.method === 'CONNECT') return 'continue';
     this.#head = head;
     this.#callbacks.bufferLimit = this.#limit;
+    if (Number(head.headers.get('content-length') ?? 0) > this.#limit) {
+      this.#callbacks.reply(rescue('request-too-large'));
+      return 'stop';
+    }
     return 'buffer';
   }
 

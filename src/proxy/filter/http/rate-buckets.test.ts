@@ -10,17 +10,17 @@ const often = { max: 3, perFill: 1, intervalMs: 60_000 };
 
 function buckets(valuesMax: number, ...patterns: readonly (readonly (readonly [string, string])[])[]) {
   const descriptors = patterns.map((entries, i) => ({ entries, bucket: i === 0 ? once : often }));
-  let made = 0;
+  const keys: string[] = [];
   const all = new RateBuckets(
     { bucket: undefined, descriptors, valuesMax },
-    (settings, _, __, nowMs) => {
-      made++;
+    (settings, key, _, nowMs) => {
+      keys.push(key);
       return new TokenBucket(settings, nowMs);
     },
     0,
   );
   const take = (...entries: readonly (readonly [string, string])[]): boolean | undefined => all.of(entries, 0)?.take(0);
-  return { take, made: () => made };
+  return { take, keys, made: () => keys.length };
 }
 
 test('each value of an open descriptor has a bucket of its own', () => {
@@ -75,4 +75,25 @@ test('however values come, a value among the last ones used is never made twice'
       },
     ),
   );
+});
+
+test('values that differ only far behind are apart, and what is kept of them is short', () => {
+  const long = 'z'.repeat(29_000);
+  const { take, keys } = buckets(20, [
+    ['a', ''],
+    ['b', ''],
+  ]);
+  assert.equal(take(['a', `${long}1`], ['b', 'x']), true);
+  assert.equal(take(['a', `${long}2`], ['b', 'x']), true);
+  assert.equal(take(['a', `${long}1`], ['b', 'x']), false);
+  assert.equal(take(['a', long], ['b', '1x']), true);
+  assert.equal(take(['a', `${long}1`], ['b', 'x']), false);
+  for (const key of keys) assert(key.length <= 64, key);
+});
+
+test('a value that looks like what is kept of a long one is another one', () => {
+  const { take, keys } = buckets(20, [['a', '']]);
+  take(['a', 'z'.repeat(100)]);
+  assert.equal(take(['a', keys[0] as string]), true);
+  assert.equal(new Set(keys).size, 2);
 });

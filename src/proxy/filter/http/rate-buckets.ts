@@ -1,6 +1,8 @@
 // The token buckets of a local rate limit: one for all requests, one for each descriptor that is written out, and one for each
 // value that came where a descriptor leaves the value open (Envoy's wildcard descriptors), the ones not used for longest going first.
 
+import { hash } from 'node:crypto';
+import { KEY_CHARS_MAX } from '../limits.ts';
 import type { BucketSettings, TokenBucket } from '../token-bucket.ts';
 import type { DescriptorEntry } from '../rate-descriptors.ts';
 
@@ -74,9 +76,10 @@ class OpenDescriptor {
       this.#values.set(key, known);
       return known.bucket;
     }
-    for (const oldest of this.#values.keys()) {
+    for (const [oldest, { bucket }] of this.#values) {
       if (this.#values.size < this.#most) break;
       this.#values.delete(oldest);
+      bucket.release();
     }
     const holder = {};
     const bucket = this.#make(this.#settings.bucket, key, holder, nowMs);
@@ -85,7 +88,9 @@ class OpenDescriptor {
   }
 }
 
-/** Descriptors are the same when their entries are, in order. */
+/** Descriptors are the same when their entries are, in order. Clients choose how long values are: of a long key the digest is kept. */
 function keyOf(entries: readonly DescriptorEntry[]): string {
-  return JSON.stringify(entries);
+  const key = JSON.stringify(entries);
+  // A digest never begins with the bracket that every key begins with.
+  return key.length > KEY_CHARS_MAX ? hash('sha256', key, 'base64') : key;
 }

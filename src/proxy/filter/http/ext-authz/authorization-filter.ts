@@ -5,6 +5,7 @@ import type { RequestHead, ResponseHead } from '#wire/http';
 import type { Clock } from '#base';
 import type { FilterCallbacks, FilterStatus, HttpFilter } from '../../../http/filter.ts';
 import type { MetadataSource } from '../../../matcher/metadata-matcher.ts';
+import { rescue } from '../../../http/rescue.ts';
 import { applyHeaders, isSafeHeader, setQuery } from './apply-decision.ts';
 import type { Authorizer, Decision, HeaderChange } from './decision.ts';
 
@@ -94,6 +95,10 @@ export class AuthorizationFilter implements HttpFilter {
     this.#callbacks.bufferLimit = this.#body.allowPartial
       ? Math.max(this.#callbacks.bufferLimit, this.#body.bytesMax)
       : this.#body.bytesMax;
+    if (!this.#body.allowPartial && Number(head.headers.get('content-length') ?? 0) > this.#body.bytesMax) {
+      this.#callbacks.reply(rescue('request-too-large'));
+      return 'stop';
+    }
     return 'buffer';
   }
 

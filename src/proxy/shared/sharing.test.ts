@@ -1,0 +1,66 @@
+// Buckets that all workers share: what is forgotten gives its record back at once, whenever memory is collected.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RateBuckets } from '../filter/http/rate-buckets.ts';
+import { SharedTable } from './shared-table.ts';
+import { Sharing } from './sharing.ts';
+
+const settings = { max: 2, perFill: 1, intervalMs: 60_000 };
+
+function worker(memory: SharedArrayBuffer, lane: number) {
+  const table = new SharedTable(memory, 2, lane, 64);
+  const sharing = new Sharing({ table, offsetMs: 0, role: 'worker' });
+  const buckets = new RateBuckets(
+    { bucket: undefined, descriptors: [{ entries: [['user', '']], bucket: settings }], valuesMax: 20 },
+    (bucket, key, holder, nowMs) => {
+      const shared = sharing.bucket(key, bucket, nowMs, holder);
+      assert(shared !== undefined, 'the table is full');
+      return shared;
+    },
+    0,
+  );
+  const of = (user: string) => {
+    const bucket = buckets.of([['user', user]], 0);
+    assert(bucket !== undefined);
+    return bucket;
+  };
+  return { of, table, sharing };
+}
+
+test('however many values come, as many records live as buckets are kept', () => {
+  const { of, table } = worker(SharedTable.allocate(2, 64), 0);
+  for (let i = 0; i < 1000; i++) of(`u${i}`);
+  assert.equal(table.size, 20);
+});
+
+test('a value that one worker forgets stays for the other one', () => {
+  const memory = SharedTable.allocate(2, 64);
+  const [a, b] = [worker(memory, 0), worker(memory, 1)];
+  assert.equal(a.of('ann').take(0), true);
+  assert.equal(b.of('ann').take(0), true);
+  for (let i = 0; i < 20; i++) a.of(`u${i}`);
+  assert.equal(a.table.size, 21);
+  assert.equal(a.of('ann').take(0), false);
+});
+
+test('a request that has a forgotten bucket at hand changes nothing of the record that is now of another', () => {
+  const { of } = worker(SharedTable.allocate(2, 64), 0);
+  const ann = of('ann');
+  ann.take(0);
+  for (let i = 0; i < 20; i++) of(`u${i}`);
+  assert.equal(ann.remaining(0), 1);
+  assert.deepEqual([ann.take(0), ann.take(0)], [true, false]);
+  for (let i = 0; i < 20; i++) assert.equal(of(`u${i}`).remaining(0), 2);
+});
+
+test('a bucket that is released twice gives back one record', () => {
+  const { table, sharing } = worker(SharedTable.allocate(2, 64), 0);
+  const owner = {};
+  const first = sharing.bucket('n', settings, 0, owner);
+  const second = sharing.bucket('n', settings, 0, owner);
+  first?.release();
+  first?.release();
+  assert.equal(table.size, 1);
+  second?.release();
+  assert.equal(table.size, 0);
+});
