@@ -8,7 +8,7 @@ import type {
   AuthorizationSource,
 } from '../model/authorization-policy.ts';
 import { type Path, shown } from '../problem.ts';
-import { checkAddress, checkTargets, type Context, isIpOrCidr } from './rules.ts';
+import { checkAddress, checkTargets, type Context, isBeyondIpv4, isIpOrCidr } from './rules.ts';
 
 const ONLY_L7 = new Set(['requestPrincipals', 'notRequestPrincipals']);
 
@@ -52,8 +52,10 @@ function checkSource(context: Context, source: AuthorizationSource | undefined, 
   const at = [...path, 'source'];
   checkLists(context, source as Readonly<Record<string, readonly string[] | undefined>>, at);
   for (const field of ['ipBlocks', 'notIpBlocks', 'remoteIpBlocks', 'notRemoteIpBlocks'] as const) {
-    for (const [i, block] of (source[field] ?? []).entries())
+    for (const [i, block] of (source[field] ?? []).entries()) {
       checkAddress(context, block, [...at, field, i], 'IP address or CIDR');
+      checkFamily(context, block, [...at, field, i]);
+    }
   }
   for (const field of ['serviceAccounts', 'notServiceAccounts'] as const) {
     for (const [i, account] of (source[field] ?? []).entries()) {
@@ -71,6 +73,12 @@ function checkSource(context: Context, source: AuthorizationSource | undefined, 
     context.problems.say('TS-CFG-0328', [...at, others[0] as string], {
       reason: `serviceAccounts and ${others[0]} exclude each other`,
     });
+}
+
+function checkFamily(context: Context, block: string, path: Path): void {
+  if (!isBeyondIpv4(block)) return;
+  const reason = `${shown(block)} holds addresses of IPv6 only; all of IPv4 are 0.0.0.0/0`;
+  context.problems.say('TS-CFG-0412', path, { reason });
 }
 
 function checkOperation(context: Context, operation: AuthorizationOperation | undefined, path: Path): void {
@@ -134,6 +142,7 @@ function checkCondition(context: Context, condition: AuthorizationCondition, pat
   if (![HEADER_KEY, CLAIM_KEY, FILTER_KEY].some((form) => form.test(key)) && !KEYS.has(key))
     return say('it is no attribute', 'key');
   for (const value of values) {
+    if (key.endsWith('.ip')) checkFamily(context, value, path);
     if (value === '') say('a value is empty');
     else if (key.endsWith('.ip') && !isIpOrCidr(value)) say(`${shown(value)} is no IP address or CIDR`);
     else if (key === 'destination.port' && (!/^\d{1,5}$/.test(value) || Number(value) < 1 || Number(value) > 65_535))

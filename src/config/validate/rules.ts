@@ -12,6 +12,8 @@ export interface Context {
 const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const HOST_PART = /^[a-zA-Z0-9_]([-a-zA-Z0-9_]{0,61}[a-zA-Z0-9_])?$/;
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/;
+/** As URLs spell it. */
+const MAPPED = /^\[::ffff:[0-9a-f]{1,4}:[0-9a-f]{1,4}\]$/;
 
 export function isDnsLabel(text: string): boolean {
   return LABEL.test(text);
@@ -33,6 +35,16 @@ export function isIpOrCidr(text: string): boolean {
   const ip = text.slice(0, slash);
   const bits = text.slice(slash + 1);
   return isIp(ip) && /^\d{1,3}$/.test(bits) && Number(bits) <= (ip.includes(':') ? 128 : 32);
+}
+
+/** Written like IPv4 in IPv6, but wider than that: a range of IPv6, which is compared with no address of IPv4. */
+export function isBeyondIpv4(text: string): boolean {
+  const [ip = '', bits] = text.split('/');
+  return bits !== undefined && Number(bits) < 96 && ip.includes(':') && isIpOrCidr(text) && MAPPED.test(hostOf(ip));
+}
+
+function hostOf(ip: string): string {
+  return new URL(`http://[${ip}]/`).hostname;
 }
 
 export function isFqdn(text: string): boolean {

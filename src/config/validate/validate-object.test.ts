@@ -192,6 +192,16 @@ const CASES: readonly (readonly [KindName, string, readonly string[]])[] = [
   ],
   [
     'AuthorizationPolicy',
+    '{rules: [{from: [{source: {notRemoteIpBlocks: ["::ffff:10.0.0.0/104", "0:0::FFFF:0:0/64", "::/0", "::ffff:0:0"]}}]}]}',
+    ['TS-CFG-0412 rules[0].from[0].source.notRemoteIpBlocks[1]'],
+  ],
+  [
+    'AuthorizationPolicy',
+    '{rules: [{when: [{key: source.ip, values: ["::ffff:1.2.3.4/95"]}]}]}',
+    ['TS-CFG-0412 rules[0].when[0]'],
+  ],
+  [
+    'AuthorizationPolicy',
     '{rules: [{to: [{operation: {paths: ["/a/{**}/b/{*}", "/{*}/b", "/a/{**}/b"]}}]}]}',
     ['TS-CFG-0330 rules[0].to[0].operation.paths[0]'],
   ],
