@@ -132,6 +132,13 @@ describe('at a gateway that lets TLS through', () => {
   it('every name is had where that is what rule and server say', () => {
     assert.deepEqual(chains({ rules: [rule('attacker', '["*"]', '["*"]')] }, GATEWAY), ['any > own']);
   });
+  it('a rule for the mesh, or for another gateway, is not in force', () => {
+    const both = rule('victim', ALL, ALL, 'mesh, edge/gateway');
+    const only = (gateway: string) => both.replace('sniHosts:', `gateways: [${gateway}], sniHosts:`);
+    assert.deepEqual(chains({ rules: [only('mesh')] }, GATEWAY), ['any > BlackHoleCluster']);
+    assert.deepEqual(chains({ rules: [only('edge/other')] }, GATEWAY), ['any > BlackHoleCluster']);
+    assert.deepEqual(chains({ rules: [only('mesh, edge/gateway')] }, GATEWAY), ['*.example.com > bank']);
+  });
   it('a name below one’s own pattern is had, where nobody is asked who owns it', () => {
     const rules = [rule('victim', ALL, ALL), rule('attacker', '[pay.example.com]', '[pay.example.com]')];
     assert.deepEqual(chains({ rules }, GATEWAY), ['*.example.com > bank', 'pay.example.com > own']);

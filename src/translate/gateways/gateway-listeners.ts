@@ -4,7 +4,7 @@ import type { XdsResource } from '#base';
 import { refOf } from '#config';
 import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
-import { authorizationPoliciesOf, requestAuthenticationsOf } from '#registry';
+import { authorizationPoliciesOf, gatewayName, requestAuthenticationsOf } from '#registry';
 import type { Snapshot } from '#push';
 import { audited } from '../authz/audit-logs.ts';
 import type { AuthorizationInput } from '../authz/authorization-filters.ts';
@@ -269,7 +269,7 @@ function tcpTargets(server: ServerInForce, scope: Scope): readonly TcpTarget[] {
   for (const { virtualService } of boundHosts(server, scope)) {
     for (const rule of virtualService.object.spec.tcp ?? []) {
       const matches = rule.match ?? [];
-      if (matches.length > 0 && !matches.some((match) => match.port === undefined || match.port === port)) continue;
+      if (matches.length > 0 && !matches.some((match) => heldAt(match, server, virtualService.namespace))) continue;
       return targets(rule.route, virtualService.namespace, port, scope);
     }
   }
@@ -284,7 +284,7 @@ function passthroughChains(server: ServerInForce, scope: Scope): readonly Chain[
     const hosts = bound.filter((one) => one.virtualService === virtualService).map(({ host }) => host);
     for (const rule of virtualService.object.spec.tls ?? []) {
       for (const match of rule.match ?? []) {
-        if (match.port !== undefined && match.port !== port) continue;
+        if (!heldAt(match, server, virtualService.namespace)) continue;
         const own = serverNamesWithin(match.sniHosts ?? [], hosts, virtualService, scope);
         if (own.length === 0) continue;
         const names = serverNames(own);
@@ -299,6 +299,17 @@ function passthroughChains(server: ServerInForce, scope: Scope): readonly Chain[
   return chains.length > 0
     ? chains
     : [{ filters: [...tcpProxy(scope.telemetry.client, BLACK_HOLE, [{ cluster: BLACK_HOLE, weight: 1 }])] }];
+}
+
+/** Whether a condition is about this gateway and its port. */
+function heldAt(
+  match: { readonly port?: number; readonly gateways?: readonly string[] },
+  { gatewayName: at, server }: ServerInForce,
+  namespace: string,
+): boolean {
+  if (match.port !== undefined && match.port !== server.port.number) return false;
+  const gateways = match.gateways ?? [];
+  return gateways.length === 0 || gateways.some((name) => gatewayName(name, namespace) === at);
 }
 
 type Routes =

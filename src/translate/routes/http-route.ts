@@ -10,7 +10,13 @@ import type {
   WeightedCluster_ClusterWeightSchema,
 } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import { RedirectAction_RedirectResponseCode } from '#proto/envoy/config/route/v3/route_components_pb.ts';
-import type { HttpMatch, HttpRoute, ResolvedHttpRoute, ResolvedVirtualService } from '#registry';
+import {
+  gatewayName,
+  type HttpMatch,
+  type HttpRoute,
+  type ResolvedHttpRoute,
+  type ResolvedVirtualService,
+} from '#registry';
 import { duration, type Init } from '../encode.ts';
 import { configPath } from '../names.ts';
 import type { EffectivePolicy, LoadBalancer } from '../clusters/traffic-policy.ts';
@@ -90,12 +96,9 @@ function applies(match: HttpMatch, vs: ResolvedVirtualService, context: RouteCon
   )
     return false;
   const gateways = match.gateways ?? [];
-  if (gateways.length > 0 && !gateways.some((name) => qualified(name, vs.namespace) === context.gateway)) return false;
+  if (gateways.length > 0 && !gateways.some((name) => gatewayName(name, vs.namespace) === context.gateway))
+    return false;
   return Object.entries(match.sourceLabels ?? {}).every(([key, value]) => context.sourceLabels[key] === value);
-}
-
-function qualified(gateway: string, namespace: string): string {
-  return gateway === 'mesh' || gateway.includes('/') ? gateway : `${namespace}/${gateway}`;
 }
 
 function catchesAll(match: HttpMatch): boolean {
