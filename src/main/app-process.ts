@@ -2,19 +2,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import process from 'node:process';
-import { onPath } from './on-path.ts';
+import { mortal } from './mortal.ts';
 
 export interface AppEnd {
   /** As a shell would say it: 128 + signal, 127 when it could not be started. */
   readonly status: number;
   readonly text: string;
-}
-
-/** The kernel ends it with us, should we be killed. What can't be found is left to say so itself. */
-function mortal(command: readonly string[], path: string | undefined): readonly string[] {
-  if (process.platform !== 'linux' || onPath('setpriv') === undefined || onPath(command[0] ?? '', path) === undefined)
-    return command;
-  return ['setpriv', '--pdeathsig', 'KILL', '--', ...command];
 }
 
 export interface App {

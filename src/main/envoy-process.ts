@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import process from 'node:process';
 import type { Clock, Logger } from '#base';
 import { callHttp } from '#io';
+import { mortal } from './mortal.ts';
 
 export interface EnvoyProcessOptions {
   readonly binary: string;
@@ -100,7 +101,9 @@ export class EnvoyProcess {
       '--file-flush-interval-msec',
       String(LOG_FLUSH_MS),
     ];
-    const child = spawn(binary, args, { stdio: ['ignore', output, 'inherit'], env: { ...process.env, ...env } });
+    // One that outlived its agent would go on at the same ports beside the next agent's, with what it knew.
+    const [program = binary, ...rest] = mortal([binary, ...args]);
+    const child = spawn(program, rest, { stdio: ['ignore', output, 'inherit'], env: { ...process.env, ...env } });
     this.#child = child;
     child.once('error', (error) => log.error('Envoy could not be started', { binary, error: error.message }));
     child.once('exit', (code, signal) => {

@@ -35,7 +35,7 @@ spec:
 `;
 
 /** A server that speaks first, on a port whose protocol nobody named. */
-const GREETER = `python3 -c '
+const GREETER = `exec python3 -c '
 import socket
 server = socket.create_server(("0.0.0.0", 7100))
 while True:
