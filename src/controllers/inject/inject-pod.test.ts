@@ -5,23 +5,10 @@ import type { Pod } from '../kube/pod.ts';
 import { planOfAnnotations } from './capture-plan.ts';
 import { decideInjection } from './decide.ts';
 import { injectPod } from './inject-pod.ts';
-import { DEFAULT_PROXY, type InjectorConfig } from './injector-config.ts';
+import { INJECTOR_CONFIG as config } from './injector-config.testing.ts';
+import type { InjectorConfig } from './injector-config.ts';
 import { jsonPatch, type PatchOperation } from './json-patch.ts';
 import { reviewInjection } from './review-injection.ts';
-
-const config: InjectorConfig = {
-  policy: 'enabled',
-  revision: 'default',
-  namespace: 'istio-system',
-  discoveryAddress: 'istiod.istio-system.svc:15012',
-  rewriteAppHTTPProbe: true,
-  nativeSidecars: true,
-  cni: false,
-  alwaysInjectSelector: [],
-  neverInjectSelector: [],
-  injectedAnnotations: {},
-  proxy: { ...DEFAULT_PROXY, image: 'hub/topsail:1' },
-};
 
 function pod(
   annotations: Record<string, string> = {},

@@ -3,22 +3,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { DEFAULT_PROXY, type InjectorConfig } from './injector-config.ts';
+import { INJECTOR_CONFIG as config } from './injector-config.testing.ts';
 import { reviewInjection } from './review-injection.ts';
-
-const config: InjectorConfig = {
-  policy: 'enabled',
-  revision: 'default',
-  namespace: 'istio-system',
-  discoveryAddress: 'istiod.istio-system.svc:15012',
-  rewriteAppHTTPProbe: true,
-  nativeSidecars: true,
-  cni: false,
-  alwaysInjectSelector: [],
-  neverInjectSelector: [],
-  injectedAnnotations: {},
-  proxy: { ...DEFAULT_PROXY, image: 'hub/topsail:1' },
-};
 
 interface Operation {
   readonly op: string;

@@ -1,6 +1,6 @@
 // AuthorizationPolicy at a server's sidecar, every rule as ALLOW and as DENY; RequestAuthentication by presence.
 import type { Call, Expectation, Feature, Scenario } from './scenario.ts';
-import { ALPN, as, DENIED, FRIEND, OK, OTHER, plain, policy, SELECT } from './server-calls.ts';
+import { EDGE_GATEWAY, ALPN, as, DENIED, FRIEND, OK, OTHER, plain, policy, SELECT } from './server-calls.ts';
 
 /** The rule alone, as ALLOW and as DENY: what it takes and what it leaves. */
 function rule(name: string, field: string, text: string, hits: readonly Call[], misses: readonly Call[]): Scenario[] {
@@ -195,12 +195,7 @@ function targeted(name: string, target: string, kind: string, stops: boolean): S
     proves: ['AuthorizationPolicy.targetRefs'],
     config:
       policy('p', 'AuthorizationPolicy', `{ targetRefs: [${reference}], action: DENY, rules: [{}] }`, 'istio-system') +
-      `apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: { name: edge, namespace: default }
-spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
----
-apiVersion: networking.istio.io/v1
+      `${EDGE_GATEWAY}apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: shop, namespace: default }
 spec: { hosts: ["*"], gateways: [edge], http: [{ route: [{ destination: { host: server, port: { number: 8000 } } }] }] }

@@ -1,5 +1,6 @@
 // TLS that a DestinationRule has callers speak: with certificates of their own, by port and subset, and whom they believe.
 import type { Feature, Scenario, Step } from './scenario.ts';
+import { EDGE_GATEWAY } from './server-calls.ts';
 import { destinationRule } from './yaml.ts';
 
 const HOST = 'mutual.example.com';
@@ -30,12 +31,7 @@ function scenario(name: string, proves: readonly string[], config: string, ...st
   return { name: `tls: ${name}`, proves, config, steps };
 }
 
-const GATEWAY = `apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: { name: edge, namespace: default }
-spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
----
-apiVersion: networking.istio.io/v1
+const GATEWAY = `${EDGE_GATEWAY}apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: shop, namespace: default }
 spec: { hosts: ["*"], gateways: [edge], http: [{ route: [{ destination: { host: ${HOST}, port: { number: 80 } } }] }] }

@@ -1,14 +1,9 @@
 // Sizes of requests and responses: at the limit and beyond it, at a workload and at a gateway, over HTTP/1.1 and HTTP/2.
 import type { Feature, Scenario } from './scenario.ts';
-import { OK, plain, policy, SELECT } from './server-calls.ts';
+import { EDGE_GATEWAY, OK, plain, policy, SELECT } from './server-calls.ts';
 
 const OPEN_PORTS = policy('modes', 'PeerAuthentication', '{ mtls: { mode: PERMISSIVE } }');
-const EDGE = `apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: { name: edge, namespace: default }
-spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
----
-apiVersion: networking.istio.io/v1
+const EDGE = `${EDGE_GATEWAY}apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: edge, namespace: default }
 spec: { hosts: ["*"], gateways: [edge], http: [{ route: [{ destination: { host: server, port: { number: 8000 } } }] }] }

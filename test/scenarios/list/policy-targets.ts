@@ -1,14 +1,9 @@
 // Policies that name what they are for by reference: a Gateway of the Gateway API, or the class of gateways; and those that name a token's subject.
 import type { Feature, Scenario, Step } from './scenario.ts';
-import { policy } from './server-calls.ts';
+import { EDGE_GATEWAY, policy } from './server-calls.ts';
 import { to, WEB_SUBSETS } from './yaml.ts';
 
-const GATEWAY = `${WEB_SUBSETS}apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: { name: edge, namespace: default }
-spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
----
-apiVersion: networking.istio.io/v1
+const GATEWAY = `${WEB_SUBSETS}${EDGE_GATEWAY}apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: { name: shop, namespace: default }
 spec: { hosts: ["*"], gateways: [edge], http: [{ ${to('web', 'v1').replace('host: web', 'host: web, port: { number: 8000 }')} }] }

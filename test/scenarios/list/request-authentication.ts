@@ -1,7 +1,7 @@
 // Tokens at a gateway and at a server's sidecar: what passes, what is refused, what goes on, and routes that claims choose.
 import { generateKeyPairSync, sign } from 'node:crypto';
 import type { Call, Feature, Scenario } from './scenario.ts';
-import { DENIED, OK, plain, policy, SELECT } from './server-calls.ts';
+import { EDGE_GATEWAY, DENIED, OK, plain, policy, SELECT } from './server-calls.ts';
 import { to, WEB_SUBSETS } from './yaml.ts';
 
 const ISSUER = 'https://issuer.example';
@@ -178,12 +178,7 @@ const ISSUERS: Feature = [
   ),
 ];
 
-const GATEWAY = `apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: { name: edge, namespace: default }
-spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
----
-${policy('tokens', 'RequestAuthentication', `{ selector: { matchLabels: { istio: ingressgateway } }, jwtRules: [${rule()}] }`, 'istio-system')}`;
+const GATEWAY = `${EDGE_GATEWAY}${policy('tokens', 'RequestAuthentication', `{ selector: { matchLabels: { istio: ingressgateway } }, jwtRules: [${rule()}] }`, 'istio-system')}`;
 
 const way = (version: string): string => to('web', version).replace('host: web', 'host: web, port: { number: 8000 }');
 

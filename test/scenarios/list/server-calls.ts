@@ -19,6 +19,14 @@ export function policy(name: string, kind: string, spec: string, namespace = 'de
   return `apiVersion: ${group}\nkind: ${kind}\nmetadata: { name: ${name}, namespace: ${namespace} }\nspec: ${spec}\n---\n`;
 }
 
+/** A Gateway `edge` at the ingress gateway: plain HTTP for any host. */
+export const EDGE_GATEWAY = `apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: default }
+spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
+---
+`;
+
 export const OK = { status: 200, backend: 'server' } as const;
 export const DENIED = { status: 403, body: 'RBAC: access denied', arrivals: 0 } as const;
 export const SELECT = 'selector: { matchLabels: { app: server } }';

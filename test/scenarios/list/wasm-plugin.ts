@@ -7,7 +7,7 @@ import { rmSync } from 'node:fs';
 import { assemble } from '../../wasm/assemble.ts';
 import { targets } from './policy-targets.ts';
 import type { Feature, Scenario } from './scenario.ts';
-import { FRIEND, as, OK, plain, policy, SELECT } from './server-calls.ts';
+import { EDGE_GATEWAY, FRIEND, as, OK, plain, policy, SELECT } from './server-calls.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'topsail-plugins-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
@@ -91,12 +91,7 @@ export const feature: Feature = [
   scenario(
     'the root namespace’s is everybody’s, gateways’ too',
     ['match'],
-    `${OPEN_PORTS}${plugin('p', '', 'istio-system')}apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: { name: edge, namespace: default }
-spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }
----
-`,
+    `${OPEN_PORTS}${plugin('p', '', 'istio-system')}${EDGE_GATEWAY}`,
     { call: plain(doing('d')), expect: TEAPOT },
     { call: { to: 'web:8000', ...doing('d') }, expect: TEAPOT },
     { call: { via: 'gateway', port: 80, host: 'any.example', ...doing('d') }, expect: TEAPOT },
