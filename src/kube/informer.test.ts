@@ -7,7 +7,13 @@ import { Informer } from './informer.ts';
 import { RESOURCES } from './object.ts';
 import { FakeApi, listOf, named, reply, settle } from './testing/fake-api.ts';
 
-function begin(options: { readonly types?: readonly (typeof RESOURCES.pods)[]; readonly resyncMs?: number } = {}) {
+function begin(
+  options: {
+    readonly types?: readonly (typeof RESOURCES.pods)[];
+    readonly resyncMs?: number;
+    readonly listed?: () => void;
+  } = {},
+) {
   const api = new FakeApi();
   const clock = new FakeClock();
   const client = new KubeClient({ transport: api, fieldManager: 'test' });
@@ -20,6 +26,7 @@ function begin(options: { readonly types?: readonly (typeof RESOURCES.pods)[]; r
     prune: (object) => object.metadata.resourceVersion,
     same: (a, b) => a === b,
     ...(options.resyncMs === undefined ? {} : { resyncMs: options.resyncMs }),
+    ...(options.listed === undefined ? {} : { listed: options.listed }),
   });
   const told: string[][] = [];
   informer.onChange((keys) => void told.push([...keys].sort()));
@@ -127,18 +134,21 @@ describe('an informer', () => {
   it('takes the first version that is served, and a kind that is not installed as empty until it is', async () => {
     const v1 = { ...RESOURCES.pods, group: 'g', version: 'v1' };
     const beta = { ...v1, version: 'v1beta1' };
-    const { api, clock, informer } = begin({ types: [v1, beta] as never });
+    let lists = 0;
+    const { api, clock, informer } = begin({ types: [v1, beta] as never, listed: () => void lists++ });
     let served = '';
     api.answer = ({ path }) =>
       served !== '' && path.includes(`/g/${served}/`) ? listOf([named('a')], '1') : reply(404, {});
     await informer.start();
     assert.equal(informer.reflector.state, 'absent');
     assert.equal(informer.synced, true);
+    assert.equal(lists, 0, 'nothing was listed');
     served = 'v1beta1';
     clock.advance(3000);
     await settle();
     assert.deepEqual([...informer.objects.keys()], ['shop/a']);
     assert.equal(informer.reflector.type.version, 'v1beta1');
+    assert.equal(lists, 1);
   });
 
   it('cuts a watch that outlives its time, and one that sends what is no event', async () => {

@@ -18,6 +18,8 @@ export interface InformerOptions<T> {
   readonly same?: (a: T, b: T) => boolean;
   /** Every so often all keys are reported, so that a handler that failed is asked again; 0 = never. */
   readonly resyncMs?: number;
+  /** Called after every complete list of a kind that the server knows: at once, or when the kind is installed later. */
+  readonly listed?: () => void;
 }
 
 export type KeysHandler = (keys: ReadonlySet<string>) => void;
@@ -95,6 +97,7 @@ export class Informer<T> implements ReflectorSink {
     this.#synced = true;
     this.#tell(this.#changedByList);
     this.#changedByList = new Set();
+    if (this.#reflector.state !== 'absent') this.#options.listed?.();
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 

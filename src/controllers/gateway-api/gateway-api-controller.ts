@@ -89,6 +89,7 @@ export class GatewayApiController {
           ...common,
           types: GATEWAY_TYPES[kind],
           prune: (object) => this.#prune(kind, object),
+          ...(kind === 'GatewayClass' ? { listed: () => this.#wantClass() } : {}),
         }),
       ]),
     );
@@ -118,7 +119,7 @@ export class GatewayApiController {
   setLeading(leading: boolean): void {
     this.#leading = leading;
     if (!leading) return;
-    this.#queue.add(OWN_CLASS);
+    this.#wantClass();
     this.#enqueue();
   }
 
@@ -225,6 +226,10 @@ export class GatewayApiController {
     for (const { route } of this.#output.routes) this.#queue.add(`${route.kind}/${keyOf(route.metadata)}`);
     for (const { policy } of this.#output.policies) this.#queue.add(`BackendTLSPolicy/${keyOf(policy.metadata)}`);
     for (const { metadata } of this.#list('GatewayClass')) this.#queue.add(`GatewayClass/${metadata.name}`);
+  }
+
+  #wantClass(): void {
+    if (this.#leading && this.#informers.get('GatewayClass')?.get('istio') === undefined) this.#queue.add(OWN_CLASS);
   }
 
   async #write(key: string): Promise<void> {
