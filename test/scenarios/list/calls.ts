@@ -20,6 +20,8 @@ export interface Outcome {
   readonly error: string;
   /** The caller's own port: the access log's key. */
   readonly localPort: number;
+  /** Of the proxy's log before the call. */
+  readonly logBytes: number;
   readonly certificate: string;
 }
 
@@ -29,7 +31,9 @@ const SILENCE_MS = 150;
 export async function make(lab: Lab, call: Call, id: string): Promise<Outcome> {
   const started = performance.now();
   const { role, host, port, authority } = placeOf(lab, call);
-  const base = { role, status: 0, headers: {}, body: '', seen: undefined, backend: '', localPort: 0, certificate: '' };
+  const logBytes = lab.logBytes(role);
+  const nothing = { status: 0, headers: {}, body: '', seen: undefined, backend: '', localPort: 0, certificate: '' };
+  const base = { role, logBytes, ...nothing };
   let socket: Socket | undefined;
   try {
     socket = await open(lab, call, host, port);

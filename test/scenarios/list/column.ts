@@ -8,6 +8,7 @@ export interface Verdict {
   readonly scenario: string;
   /** '' when it held. */
   readonly problem: string;
+  readonly tries: number;
   readonly ms: number;
 }
 
@@ -18,13 +19,15 @@ export async function startLab(plane: Plane): Promise<Lab> {
   return await Lab.start({ plane, command: [envoy] });
 }
 
-export async function judge(lab: Lab, scenario: Scenario): Promise<Verdict> {
+/** `times`: so often must it hold, one try right after another. */
+export async function judge(lab: Lab, scenario: Scenario, times = 1): Promise<Verdict> {
   const started = performance.now();
   let problem = '';
+  let tries = 0;
   try {
-    await runScenario(lab, scenario);
+    tries = await runScenario(lab, scenario, times);
   } catch (error) {
     problem = (error as Error).message || String(error);
   }
-  return { scenario: scenario.name, problem, ms: performance.now() - started };
+  return { scenario: scenario.name, problem, tries, ms: performance.now() - started };
 }

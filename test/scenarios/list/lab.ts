@@ -1,7 +1,18 @@
 // A laboratory: the control plane in this process, and a client's sidecar, a server's sidecar and a gateway as processes of one
 // data plane, all started from one kind of bootstrap, the agent's for Envoy.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -172,6 +183,22 @@ export class Lab {
       return readFileSync(this.#of(role).log, 'utf8');
     } catch {
       return '';
+    }
+  }
+
+  logBytes(role: Role): number {
+    return statSync(this.#of(role).log).size;
+  }
+
+  /** Whole lines, since it had so many bytes. */
+  logSince(role: Role, bytes: number): string {
+    const file = openSync(this.#of(role).log, 'r');
+    try {
+      const rest = Buffer.alloc(Math.max(0, fstatSync(file).size - bytes));
+      const text = rest.toString('utf8', 0, readSync(file, rest, 0, rest.length, bytes));
+      return text.slice(0, text.lastIndexOf('\n') + 1);
+    } finally {
+      closeSync(file);
     }
   }
 

@@ -92,7 +92,7 @@ export interface Growth {
   readonly by: number | 'some';
 }
 
-/** ms: an Envoy ejects on its main thread, and its workers hear of it later. */
+/** ms: an Envoy ejects on its main thread, and its workers hear of it later. Where nobody must be ejected; else `soon`. */
 export const EJECTED_MS = 300;
 
 export interface Step {
@@ -111,6 +111,8 @@ export interface Step {
   readonly metrics?: readonly Growth[];
   /** Tags of the span that a collector got of each call, its name and kind among them; null: no such tag. */
   readonly span?: Readonly<Record<string, string | RegExp | null>>;
+  /** Made again until it holds: threads of the proxy must hear of what the step before has done. It must change nothing. */
+  readonly soon?: true;
   /** Afterwards. */
   readonly pauseMs?: number;
   /** Remembers `set-cookie` of the answer, or sends what was remembered. */

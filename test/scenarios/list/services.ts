@@ -181,7 +181,7 @@ const TCP: Feature = [
     name: 'TCP: a service without rules',
     proves: ['Service.spec.ports'],
     config: '',
-    steps: [{ call: hello, times: 12, different: 2, expect: { body: /^db-v[12]:hello$/ } }],
+    steps: [{ call: hello, times: 24, together: 4, different: 2, expect: { body: /^db-v[12]:hello$/ } }],
   },
   tcp(
     'a subset',
@@ -205,7 +205,7 @@ const TCP: Feature = [
     'another port does not match',
     'VirtualService.tcp.match.port',
     '{ match: [{ port: 1 }], route: [{ destination: { host: db, subset: v2 } }] }',
-    { call: hello, times: 10, different: 2 },
+    { call: hello, times: 24, together: 4, different: 2 },
   ),
   tcp(
     'source labels',
@@ -235,7 +235,7 @@ const TCP: Feature = [
     name: 'exportTo: a VirtualService for another namespace',
     proves: ['VirtualService.exportTo'],
     config: WEB_SUBSETS + routes(`{ ${to('web', 'v3')} }`).replace('  http:', '  exportTo: [elsewhere]\n  http:'),
-    steps: [{ call: {}, times: 20, different: 3 }],
+    steps: [{ call: {}, times: 60, together: 5, different: 3 }],
   },
 ];
 
