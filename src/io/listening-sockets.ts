@@ -4,9 +4,9 @@
 //
 // Node's own handles are private: their shape is checked, and another one stops the program.
 import { chmod, rm } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import process from 'node:process';
 import type { ListenOptions } from '#base';
+import { libc } from './libc.ts';
 import { type HeldDescriptor, isPath, type ListenerBook, placeOf } from './listener-book.ts';
 import { bindTransparent } from './transparent-sockets.ts';
 
@@ -225,8 +225,7 @@ function control(fd: number, command: number): number {
       throw new Error(
         'listening sockets are shared and handed over on Linux only: leave --concurrency and --hand-over-socket out',
       );
-    const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-    fcntl = koffi.load('libc.so.6').func('int fcntl(int fd, int cmd, ...)') as unknown as Fcntl;
+    fcntl = libc().define<Fcntl>('int fcntl(int fd, int cmd, ...)');
   }
   return fcntl(fd, command, 'int', 0);
 }

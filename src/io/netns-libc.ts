@@ -1,5 +1,5 @@
-// The eight socket calls that Node does not offer, on raw descriptors (Linux, glibc through koffi; loaded at first use).
-import { createRequire } from 'node:module';
+// The eight socket calls that Node does not offer, on raw descriptors (Linux, glibc).
+import { libc } from './libc.ts';
 
 const SOCK_NONBLOCK = 0x800;
 const SOCK_CLOEXEC = 0x80000;
@@ -36,12 +36,8 @@ export interface SocketCalls {
   close(fd: number): void;
 }
 
-type Call = (...args: readonly unknown[]) => number;
-
 export function loadSocketCalls(): SocketCalls {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const libc = koffi.load('libc.so.6');
-  const define = (text: string): Call => libc.func(text) as unknown as Call;
+  const { define, errno } = libc();
   const connect = define('int connect(int fd, const uint8_t *address, uint32_t length)');
   const accept4 = define('int accept4(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length, int flags)');
   const bind = define('int bind(int fd, const uint8_t *address, uint32_t length)');
@@ -49,7 +45,7 @@ export function loadSocketCalls(): SocketCalls {
   const getsockname = define('int getsockname(int fd, _Out_ uint8_t *address, _Inout_ uint32_t *length)');
   const poll = define('int poll(_Inout_ uint8_t *fds, unsigned long count, int timeout)');
   const close = define('int close(int fd)');
-  const outcome = (result: number): number => (result === 0 ? 0 : koffi.errno());
+  const outcome = (result: number): number => (result === 0 ? 0 : errno());
   const nowhere = new Uint8Array(SOCKADDR_BYTES);
   return {
     connect: (fd, to) => outcome(connect(fd, sockAddr(to), SOCKADDR_BYTES)),
@@ -57,7 +53,7 @@ export function loadSocketCalls(): SocketCalls {
     accept: (fd, from) => {
       const address = new Uint8Array(SOCKADDR_BYTES);
       const made = accept4(fd, address, new Uint32Array([SOCKADDR_BYTES]), SOCK_NONBLOCK | SOCK_CLOEXEC);
-      if (made < 0) return -koffi.errno();
+      if (made < 0) return -errno();
       from.port = portIn(address);
       return made;
     },

@@ -1,10 +1,10 @@
 // Asks the kernel where a redirected connection was going: SO_ORIGINAL_DST of netfilter.
 //
-// Node has no getsockopt, so libc is called through koffi, loaded at the first question only. The
-// descriptor comes from the private `socket._handle.fd`: its absence is an error, not "not redirected".
-import { createRequire } from 'node:module';
+// Node has no getsockopt, so the C library is asked. The descriptor comes from the private `socket._handle.fd`: its
+// absence is an error, not "not redirected".
 import type { Socket } from 'node:net';
 import { ipv6Text } from '#base';
+import { libc } from './libc.ts';
 
 const SOL_IP = 0;
 const SOL_IPV6 = 41;
@@ -24,20 +24,14 @@ export function originalDestination(socket: Socket): { readonly address: string;
       'SO_ORIGINAL_DST: this Node does not tell the descriptor of a socket (socket._handle.fd); use the pinned Node',
     );
   if (fd < 0) return undefined;
-  const call = (getSockOpt ??= load());
+  const call = (getSockOpt ??= libc().define<GetSockOpt>(
+    'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
+  ));
   const value = new Uint8Array(28);
   const length = new Uint32Array([28]);
   const v6 = socket.localAddress?.includes(':') === true && !socket.localAddress.startsWith('::ffff:');
   if (call(fd, v6 ? SOL_IPV6 : SOL_IP, SO_ORIGINAL_DST, value, length) !== 0) return undefined;
   return readSockAddr(value);
-}
-
-function load(): GetSockOpt {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const libc = koffi.load('libc.so.6');
-  return libc.func(
-    'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
-  ) as unknown as GetSockOpt;
 }
 
 /** Reads sockaddr_in or sockaddr_in6. */

@@ -1,6 +1,6 @@
 // Addresses, routes and rules of the network namespace that this process is in, asked of the kernel by rtnetlink(7):
 // pods have no `ip` program. Whatever is there already is well.
-import { createRequire } from 'node:module';
+import { libc } from './libc.ts';
 
 const AF_NETLINK = 16;
 const AF_INET = 2;
@@ -59,12 +59,8 @@ function attribute(type: number, value: Uint8Array): Uint8Array {
   return bytes;
 }
 
-type Call = (...args: readonly unknown[]) => number;
-
 function ask(type: number, parts: readonly Uint8Array[]): void {
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const libc = koffi.load('libc.so.6');
-  const define = (text: string): Call => libc.func(text) as unknown as Call;
+  const { define, errno: lastError } = libc();
   const socket = define('int socket(int domain, int type, int protocol)');
   const send = define('long send(int fd, const uint8_t *bytes, unsigned long length, int flags)');
   const receive = define('long recv(int fd, _Out_ uint8_t *bytes, unsigned long length, int flags)');
@@ -76,7 +72,7 @@ function ask(type: number, parts: readonly Uint8Array[]): void {
   header.writeUInt16LE(FLAGS, 6);
   header.writeUInt32LE(1, 8);
   const fd = socket(AF_NETLINK, SOCK_RAW_CLOEXEC, 0);
-  if (fd < 0) throw new Error(`rtnetlink: no socket (errno ${koffi.errno()})`);
+  if (fd < 0) throw new Error(`rtnetlink: no socket (errno ${lastError()})`);
   try {
     const message = Buffer.concat([header, body]);
     const answer = Buffer.alloc(ANSWER_BYTES);
@@ -84,7 +80,7 @@ function ask(type: number, parts: readonly Uint8Array[]): void {
       send(fd, message, message.length, 0) !== message.length ||
       receive(fd, answer, ANSWER_BYTES, 0) < HEADER_BYTES + 4
     )
-      throw new Error(`rtnetlink: no answer (errno ${koffi.errno()})`);
+      throw new Error(`rtnetlink: no answer (errno ${lastError()})`);
     const errno = answer.readUInt16LE(4) === NLMSG_ERROR ? -answer.readInt32LE(HEADER_BYTES) : 0;
     if (errno !== 0 && errno !== EEXIST) throw new Error(`rtnetlink: request ${type} was refused (errno ${errno})`);
   } finally {

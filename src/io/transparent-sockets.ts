@@ -1,9 +1,9 @@
 // Sockets with addresses of others (IP_TRANSPARENT, Linux): listening ones to which TPROXY hands connections for any address,
 // and connections that come from a client's own address. Node has no such option, so that they are made by libc.
-import { createRequire } from 'node:module';
 import process from 'node:process';
 import type { ListenOptions, OriginalSource } from '#base';
 import { ipv6Bytes } from '#wire/dns';
+import { libc } from './libc.ts';
 
 const AF_INET = 2;
 const AF_INET6 = 10;
@@ -26,14 +26,14 @@ const IP_LOCAL_PORT_RANGE = 51;
 const SOURCE_PORTS = 1024 | (32_767 << 16);
 
 type Call = (...args: readonly unknown[]) => number;
-interface Libc {
+interface Calls {
   readonly socket: Call;
   readonly setOption: Call;
   readonly bind: Call;
   readonly close: Call;
   readonly errno: () => number;
 }
-let libc: Libc | undefined;
+let loaded: Calls | undefined;
 
 /** A bound socket on which nobody listens yet. */
 export function bindTransparent({ host, port, reusePort }: ListenOptions): number {
@@ -53,8 +53,8 @@ export function socketFrom({ address, port, mark }: OriginalSource): number {
   });
 }
 
-function make(host: string, port: number, options: (fd: number, calls: Libc) => void): number {
-  const calls = (libc ??= load());
+function make(host: string, port: number, options: (fd: number, calls: Calls) => void): number {
+  const calls = (loaded ??= load());
   const v6 = host.includes(':');
   const fd = calls.socket(v6 ? AF_INET6 : AF_INET, STREAM, 0);
   if (fd < 0) throw refused('socket', calls.errno());
@@ -90,16 +90,14 @@ function sockAddr(host: string, port: number): Uint8Array {
   return bytes;
 }
 
-function load(): Libc {
+function load(): Calls {
   if (process.platform !== 'linux') throw new Error('transparent sockets are Linux only');
-  const koffi = createRequire(import.meta.url)('koffi') as typeof import('koffi');
-  const library = koffi.load('libc.so.6');
-  const define = (text: string): Call => library.func(text) as unknown as Call;
+  const { define, errno } = libc();
   return {
     socket: define('int socket(int domain, int type, int protocol)'),
     setOption: define('int setsockopt(int fd, int level, int name, const int *value, uint32_t length)'),
     bind: define('int bind(int fd, const uint8_t *address, uint32_t length)'),
     close: define('int close(int fd)'),
-    errno: () => koffi.errno(),
+    errno,
   };
 }
