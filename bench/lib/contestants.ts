@@ -23,7 +23,7 @@ export interface Contestant {
 
 const ROOT = join(import.meta.dirname, '..', '..');
 
-/** `builds`: other bundles to compare with, as NAME=FOLDER[,NODE_FLAG…]. */
+/** `builds`: other bundles to compare with, as NAME=FOLDER[,NODE_FLAG…]; the flag `node=PATH` is another Node. */
 export function findContestants(builds: readonly string[] = []): {
   readonly found: Contestant[];
   readonly missing: string[];
@@ -40,9 +40,11 @@ export function findContestants(builds: readonly string[] = []): {
   );
   for (const build of builds) {
     const [name = '', rest = ''] = build.split(/=(.*)/s);
-    const [folder = '', ...flags] = rest.split(',');
+    const [folder = '', ...given] = rest.split(',');
+    const node = given.find((flag) => flag.startsWith('node='))?.slice('node='.length);
+    const flags = given.filter((flag) => !flag.startsWith('node='));
     add(
-      topsail(name, 'as given', join(ROOT, folder), flags.length === 0 ? SMALL_HEAP : flags),
+      topsail(name, 'as given', join(ROOT, folder), flags.length === 0 ? SMALL_HEAP : flags, node),
       `${name}: ${folder}/topsail.js is not there`,
     );
   }
@@ -74,7 +76,13 @@ function render(
 }
 
 /** What ships: the bundle, with the flags and the compile cache of images and the demo. */
-function topsail(name: string, version: string, folder: string, flags: readonly string[]): Contestant | undefined {
+function topsail(
+  name: string,
+  version: string,
+  folder: string,
+  flags: readonly string[],
+  node = process.execPath,
+): Contestant | undefined {
   const program = join(folder, 'topsail.js');
   if (!existsSync(program)) return undefined;
   return {
@@ -82,7 +90,7 @@ function topsail(name: string, version: string, folder: string, flags: readonly 
     version,
     start: (work, variables, temporary) =>
       launch(
-        process.execPath,
+        node,
         [
           ...flags,
           program,
