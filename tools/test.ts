@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, globSync } from 'node:fs';
 import { join } from 'node:path';
 import { PURE_TESTS } from './pure-tests.ts';
+import { SERIAL } from './serial-tests.ts';
 import { root } from './steps.ts';
 import { failuresOf } from './test-output.ts';
 
@@ -62,55 +63,53 @@ function addonsMissing(): string | undefined {
     : "no OTLP receiver: 'pip install opentelemetry-proto grpcio'";
 }
 
-/** A test that failed may leave sockets open: it is told, not waited for. */
-const serial = ['--test-concurrency=1', '--test-force-exit'];
 const one = ['--test-isolation=none'];
 const RUNGS: readonly Rung[] = [
   { name: 'pure', files: PURE_TESTS, missing: () => undefined, args: one, timeoutMs: 600_000 },
   { name: 'golden', files: ['test/golden/*.test.ts'], missing: () => undefined, args: one, timeoutMs: 600_000 },
   { name: 'simulator', files: ['sim/**/*.test.ts'], missing: () => undefined, args: one, timeoutMs: 900_000 },
-  { name: 'docs', files: ['test/docs/*.test.ts'], missing: () => undefined, args: serial, timeoutMs: 1_800_000 },
+  { name: 'docs', files: ['test/docs/*.test.ts'], missing: () => undefined, args: SERIAL, timeoutMs: 1_800_000 },
   {
     name: 'sockets',
     files: ['test/rungs/sockets/**/*.test.ts'],
     missing: () => undefined,
-    args: serial,
+    args: SERIAL,
     timeoutMs: 1_800_000,
   },
   {
     name: 'scenarios',
     files: ['test/scenarios/**/*.test.ts'],
     missing: () => undefined,
-    args: serial,
+    args: SERIAL,
     timeoutMs: 1_800_000,
   },
   {
     name: 'envoy',
     files: ['test/rungs/envoy/**/*.test.ts'],
     missing: envoyMissing,
-    args: serial,
+    args: SERIAL,
     timeoutMs: 1_800_000,
   },
   {
     name: 'netns',
     files: ['test/rungs/netns/**/*.test.ts'],
     missing: netnsMissing,
-    args: serial,
+    args: SERIAL,
     timeoutMs: 1_800_000,
   },
-  { name: 'kube', files: ['test/rungs/kube/**/*.test.ts'], missing: kubeMissing, args: serial, timeoutMs: 1_800_000 },
+  { name: 'kube', files: ['test/rungs/kube/**/*.test.ts'], missing: kubeMissing, args: SERIAL, timeoutMs: 1_800_000 },
   {
     name: 'addons',
     files: ['test/rungs/addons/**/*.test.ts'],
     missing: addonsMissing,
-    args: serial,
+    args: SERIAL,
     timeoutMs: 1_800_000,
   },
   {
     name: 'browser',
     files: ['test/rungs/browser/**/*.test.ts'],
     missing: chromiumMissing,
-    args: serial,
+    args: SERIAL,
     timeoutMs: 1_800_000,
   },
 ];
