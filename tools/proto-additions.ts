@@ -9,6 +9,12 @@ export interface ProtoAddition {
 }
 
 export const PROTO_ADDITIONS: Readonly<Record<string, readonly ProtoAddition[]>> = {
+  'envoy/config/cluster/v3/cluster.proto': [
+    {
+      behind: 'bool respect_dns_ttl = 39;',
+      add: 'google.protobuf.Duration dns_jitter = 58 [(validate.rules).duration = {gte {}}];',
+    },
+  ],
   'envoy/config/core/v3/protocol.proto': [
     {
       behind: 'google.protobuf.UInt32Value max_headers_count = 2 [(validate.rules).uint32 = {gte: 1}];',

@@ -198,7 +198,14 @@ function install() {
 }
 
 function generate(node) {
-  const inputs = ['tools/gen-proto.ts', 'tools/gen-light.ts', 'tools/proto-roots.ts', 'proto/own', 'package-lock.json'];
+  const inputs = [
+    'tools/gen-proto.ts',
+    'tools/gen-light.ts',
+    'tools/proto-roots.ts',
+    'tools/proto-additions.ts',
+    'proto/own',
+    'package-lock.json',
+  ];
   return stamped('generate', inputs, ['src/proto/gen'], () =>
     quiet('Generating protobuf code', node, ['tools/gen-proto.ts']),
   );

@@ -88,8 +88,6 @@ function clusterFault(cluster: Cluster): string | undefined {
     const name = endpoints.map(addressOf).find((at) => at !== undefined && !ADDRESS.test(at.address));
     if (name !== undefined) return `.load_assignment: ${name.address} is no IP address: give type STRICT_DNS`;
   }
-  if (type === LOGICAL_DNS && endpoints.length !== 1)
-    return '.load_assignment: clusters of type LOGICAL_DNS have one endpoint';
   const http = cluster.typedExtensionProtocolOptions[HTTP_OPTIONS];
   const auto = http !== undefined && fromBinary(HttpProtocolOptionsSchema, http.value).upstreamProtocolOptions.case;
   if (auto === 'autoConfig' && !/Tls|Quic/.test(socketTypes(cluster)))
@@ -106,7 +104,7 @@ function clusterFault(cluster: Cluster): string | undefined {
   return undefined;
 }
 
-const [STATIC, LOGICAL_DNS, EDS, ORIGINAL_DST, CUSTOM, CLUSTER_PROVIDED] = [0, 2, 3, 4, -1, 6];
+const [STATIC, EDS, ORIGINAL_DST, CUSTOM, CLUSTER_PROVIDED] = [0, 3, 4, -1, 6];
 
 function socketTypes({ transportSocket, transportSocketMatches }: Cluster): string {
   return [transportSocket, ...transportSocketMatches.map((one) => one.transportSocket)]

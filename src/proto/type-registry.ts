@@ -64,6 +64,8 @@ import { file_envoy_extensions_access_loggers_filters_cel_v3_cel } from '#proto/
 import { file_envoy_extensions_access_loggers_grpc_v3_als } from '#proto/envoy/extensions/access_loggers/grpc/v3/als_pb.ts';
 import { file_envoy_extensions_access_loggers_open_telemetry_v3_logs_service } from '#proto/envoy/extensions/access_loggers/open_telemetry/v3/logs_service_pb.ts';
 import { file_envoy_extensions_access_loggers_stream_v3_stream } from '#proto/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
+import { file_envoy_extensions_clusters_common_dns_v3_dns } from '#proto/envoy/extensions/clusters/common/dns/v3/dns_pb.ts';
+import { file_envoy_extensions_clusters_dns_v3_dns_cluster } from '#proto/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
 import { file_envoy_extensions_clusters_dynamic_forward_proxy_v3_cluster } from '#proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
 import { file_envoy_extensions_common_dynamic_forward_proxy_v3_dns_cache } from '#proto/envoy/extensions/common/dynamic_forward_proxy/v3/dns_cache_pb.ts';
 import { file_envoy_extensions_common_ratelimit_v3_ratelimit } from '#proto/envoy/extensions/common/ratelimit/v3/ratelimit_pb.ts';
@@ -245,6 +247,8 @@ const files: readonly DescFile[] = [
   file_envoy_extensions_access_loggers_grpc_v3_als,
   file_envoy_extensions_access_loggers_open_telemetry_v3_logs_service,
   file_envoy_extensions_access_loggers_stream_v3_stream,
+  file_envoy_extensions_clusters_common_dns_v3_dns,
+  file_envoy_extensions_clusters_dns_v3_dns_cluster,
   file_envoy_extensions_clusters_dynamic_forward_proxy_v3_cluster,
   file_envoy_extensions_common_dynamic_forward_proxy_v3_dns_cache,
   file_envoy_extensions_common_ratelimit_v3_ratelimit,

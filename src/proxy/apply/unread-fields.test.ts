@@ -12,6 +12,7 @@ const PACKAGES = [
   'envoy.extensions.filters.network.tcp_proxy.v3',
   'envoy.extensions.filters.http.router.v3',
   'envoy.extensions.transport_sockets.tls.v3',
+  'envoy.extensions.clusters.dns.v3',
 ];
 
 test('every field that is told of is one of Envoy’s', async () => {

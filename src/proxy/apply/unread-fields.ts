@@ -99,6 +99,7 @@ export const UNREAD = {
     },
     refused: { upstreamConfig: 'give the protocol in HttpProtocolOptions' },
   },
+  DnsCluster: { told: { typedDnsResolverConfig: RESOLVER } },
   CommonLbConfig: {
     told: {
       ignoreNewHostsUntilFirstHc: HOST_LIST,
@@ -188,6 +189,6 @@ function holdsSomething(value: unknown): boolean {
   return !('case' in value) || value.case !== undefined;
 }
 
-function snake(name: string): string {
+export function snake(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }

@@ -5,15 +5,16 @@ import { FakeClock, SeededRandom, silentLogger, TimerWheel } from '#base';
 import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import type { ProxyServices } from '../services.ts';
 import { ClusterDiscovery } from './cluster-discovery.ts';
-import { DISCOVERY, type ClusterSettings } from './cluster-settings.ts';
+import { DISCOVERY } from './cluster-settings.ts';
 import type { Cluster } from './cluster.ts';
+import type { DnsSettings } from './dns-settings.ts';
 
 interface Answer {
   readonly addresses: readonly string[];
   readonly ttlMs: number;
 }
 
-function build(settings: Partial<ClusterSettings>) {
+function build(dns: Partial<DnsSettings>, kind: number = DISCOVERY.STRICT_DNS) {
   const clock = new FakeClock();
   const asked: number[] = [];
   const hosts: string[][] = [];
@@ -35,11 +36,16 @@ function build(settings: Partial<ClusterSettings>) {
     name: 'dns',
     warm: false,
     settings: {
-      discovery: DISCOVERY.STRICT_DNS,
-      dnsRefreshMs: 5_000,
-      dnsRespectTtl: false,
-      dnsFailure: undefined,
-      dnsFamily: 0,
+      discovery: kind,
+      dns: {
+        refreshMs: 5_000,
+        respectTtl: false,
+        ttlLeastMs: 1_000,
+        jitterMs: 0,
+        failure: undefined,
+        family: 0,
+        ...dns,
+      },
       message: {
         loadAssignment: create(ClusterLoadAssignmentSchema, {
           endpoints: [
@@ -63,7 +69,6 @@ function build(settings: Partial<ClusterSettings>) {
           ],
         }),
       },
-      ...settings,
     },
     setHosts: (specs: readonly { key: string }[]) => {
       hosts.push(specs.map(({ key }) => key));
@@ -96,7 +101,7 @@ test('a name is asked for again by the cluster’s rate', async () => {
 });
 
 test('or when its answer says, where that is respected', async () => {
-  const bed = build({ dnsRespectTtl: true });
+  const bed = build({ respectTtl: true });
   await bed.advance(29_000);
   assert.equal(bed.asked.length, 1);
   await bed.advance(2_000);
@@ -104,12 +109,12 @@ test('or when its answer says, where that is respected', async () => {
 });
 
 test('an answer that may be kept for a moment only is not asked for in a loop, one without a time by the rate', async () => {
-  const moment = build({ dnsRespectTtl: true });
+  const moment = build({ respectTtl: true });
   moment.answers({ addresses: ['10.0.0.1'], ttlMs: 1 });
   await moment.advance(32_500);
   assert.equal(moment.asked.length, 4);
   for (const ttlMs of [0, Number.POSITIVE_INFINITY]) {
-    const bed = build({ dnsRespectTtl: true });
+    const bed = build({ respectTtl: true });
     bed.answers({ addresses: ['10.0.0.1'], ttlMs });
     await bed.advance(40_500);
     assert.equal(bed.asked.length, 4, `TTL ${ttlMs}`);
@@ -117,7 +122,7 @@ test('an answer that may be kept for a moment only is not asked for in a loop, o
 });
 
 test('failures wait longer and longer, and the last answer stays', async () => {
-  const bed = build({ dnsFailure: { baseMs: 1_000, maxMs: 4_000 } });
+  const bed = build({ failure: { baseMs: 1_000, maxMs: 4_000 } });
   await bed.advance(100);
   bed.answers(undefined);
   await bed.advance(60_000);
@@ -135,7 +140,7 @@ test('failures wait longer and longer, and the last answer stays', async () => {
 });
 
 test('a logical name is one host, whatever its address is at the moment', async () => {
-  const bed = build({ discovery: DISCOVERY.LOGICAL_DNS });
+  const bed = build({}, DISCOVERY.LOGICAL_DNS);
   await bed.advance(100);
   bed.answers({ addresses: ['10.0.0.9', '10.0.0.1'], ttlMs: 1 });
   await bed.advance(6_000);
@@ -148,4 +153,24 @@ test('a cluster that is forgotten is not asked for any more', async () => {
   bed.discovery.forget(bed.cluster);
   await bed.advance(60_000);
   assert.equal(bed.asked.length, 1);
+});
+
+test('a jitter is added to each wait after an answer, by the rate as by the time to live', async () => {
+  for (const respectTtl of [false, true]) {
+    const bed = build({ respectTtl, jitterMs: 4_000 });
+    bed.answers({ addresses: ['10.0.0.1'], ttlMs: 5_000 });
+    await bed.advance(200_000);
+    const waits = bed.asked.slice(2).map((at, i) => at - (bed.asked[i + 1] as number));
+    assert.ok(waits.length >= 15, `${waits.length}`);
+    for (const wait of waits) assert.ok(wait >= 5_000 && wait <= 9_200, `${wait}`);
+    assert.ok(new Set(waits).size > 5, String(waits));
+  }
+});
+
+test('a time to live counts no shorter than the least that is said', async () => {
+  const bed = build({ respectTtl: true, ttlLeastMs: 10_000 });
+  bed.answers({ addresses: ['10.0.0.1'], ttlMs: 2_000 });
+  // The first answer had 30 s to live.
+  await bed.advance(61_000);
+  assert.equal(bed.asked.length, 5);
 });

@@ -6,6 +6,7 @@ import type {
   Cluster_CustomClusterType,
 } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import type { ClusterConfig as ForwardClusterConfig } from '#proto/envoy/extensions/clusters/dynamic_forward_proxy/v3/cluster_pb.ts';
+import type { DnsCluster } from '#proto/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
 import type { HttpProtocolOptions } from '#proto/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { decodeMessage, typeNameOf, unpack } from '../apply/decode.ts';
 import { tellUnread } from '../apply/unread-fields.ts';
@@ -14,19 +15,20 @@ import { ConfigError } from '../errors.ts';
 import { type H2Settings, readH2Settings } from '../http/h2-settings.ts';
 import { millisOf } from '../matcher/fraction.ts';
 import { DEFAULT_H1_LIMITS } from '#wire/h1';
+import { type DnsSettings, readDnsCluster, readDnsSettings } from './dns-settings.ts';
 import { type HealthCheckSettings, readHealthCheck } from './health-check-settings.ts';
 import type { PoolSettings } from './http-pool.ts';
 
-/** Numbers of Cluster.DiscoveryType; FORWARD is the cluster_type dynamic_forward_proxy. */
+/** Numbers of Cluster.DiscoveryType; FORWARD is the cluster_type dynamic_forward_proxy; that of DNS is one of two. */
 export const DISCOVERY = { STATIC: 0, STRICT_DNS: 1, LOGICAL_DNS: 2, EDS: 3, ORIGINAL_DST: 4, FORWARD: 5 } as const;
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 const FORWARD = 'envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig';
+const DNS = 'envoy.extensions.clusters.dns.v3.DnsCluster';
 /** Istio's: peers are known otherwise here (filter/network/istio.ts). */
 const ISTIO_EXCHANGE = 'istio.metadata_exchange';
 const CONNECT_DEFAULT_MS = 5000;
 const IDLE_DEFAULT_MS = 3_600_000;
-const DNS_REFRESH_DEFAULT_MS = 5000;
 
 export type UpstreamProtocol = 'h1' | 'h2' | 'downstream' | 'alpn';
 
@@ -57,12 +59,8 @@ export interface ClusterSettings {
   readonly healthCheck: HealthCheckSettings | undefined;
   /** Of a dynamic_forward_proxy cluster. */
   readonly forward: ForwardSettings | undefined;
-  readonly dnsRefreshMs: number;
-  /** Ask again when the answer says, rather than by `dnsRefreshMs`. */
-  readonly dnsRespectTtl: boolean;
-  /** After a failure: first and longest wait, doubling; undefined = `dnsRefreshMs`. */
-  readonly dnsFailure: { readonly baseMs: number; readonly maxMs: number } | undefined;
-  readonly dnsFamily: number;
+  /** Of a cluster whose names are looked up. */
+  readonly dns: DnsSettings | undefined;
 }
 
 export function readClusterSettings(
@@ -76,8 +74,7 @@ export function readClusterSettings(
   if (message.healthChecks.length > 1) warn(`${field}.health_checks`, 'the first of them counts');
   for (const { name } of message.filters)
     if (name !== ISTIO_EXCHANGE) warn(`${field}.filters "${name}"`, 'connections to endpoints have no filters');
-  const type = message.clusterDiscoveryType;
-  const forward = type.case === 'clusterType' ? readClusterType(type.value, field) : undefined;
+  const discovery = readDiscovery(message, field, warn);
   const http = unpack<HttpProtocolOptions>(
     message.typedExtensionProtocolOptions[HTTP_OPTIONS],
     HTTP_OPTIONS,
@@ -101,7 +98,7 @@ export function readClusterSettings(
   const h2Settings = readH2Settings(h2, 'endpoint', `${field}.http2_protocol_options`, warn);
   return {
     message,
-    discovery: type.case === 'clusterType' ? DISCOVERY.FORWARD : (type.value ?? DISCOVERY.STATIC),
+    ...discovery,
     edsName: service === '' ? message.name : service,
     lb: readLbSettings(message, { decode: (any) => tryDecode(any.typeUrl, any.value), warn }),
     pool,
@@ -119,16 +116,11 @@ export function readClusterSettings(
     h2: h2Settings,
     originalDstPort:
       message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,
-    forward,
     healthCheck:
       message.healthChecks[0] === undefined
         ? undefined
         : readHealthCheck(message.healthChecks[0], `${field}.health_checks[0]`),
     service: readService(message),
-    dnsRefreshMs: millisOf(message.dnsRefreshRate) ?? DNS_REFRESH_DEFAULT_MS,
-    dnsRespectTtl: message.respectDnsTtl,
-    dnsFailure: readFailureRate(message),
-    dnsFamily: message.dnsLookupFamily,
   };
 }
 
@@ -157,18 +149,39 @@ function readService(message: ClusterMessage): ServiceName | undefined {
   return { host: text(first['host']), name: text(first['name']), namespace: text(first['namespace']) };
 }
 
-/** The one custom cluster type that this proxy has. */
-function readClusterType(type: Cluster_CustomClusterType, field: string): ForwardSettings {
-  if (type.typedConfig === undefined || typeNameOf(type.typedConfig.typeUrl) !== FORWARD)
-    throw new ConfigError('proxy.unsupported', `${field}.cluster_type`, `"${type.name}" is not part of it`);
-  const config = decodeMessage<ForwardClusterConfig>(
-    type.typedConfig.typeUrl,
-    type.typedConfig.value,
-    `${field}.cluster_type`,
-  );
+type Discovery = Pick<ClusterSettings, 'discovery' | 'forward' | 'dns'>;
+type Warn = (field: string, reason: string) => void;
+
+function readDiscovery(message: ClusterMessage, field: string, warn: Warn): Discovery {
+  const type = message.clusterDiscoveryType;
+  if (type.case === 'clusterType') return readClusterType(message, type.value, field, warn);
+  const discovery = type.value ?? DISCOVERY.STATIC;
+  const logical = discovery === DISCOVERY.LOGICAL_DNS;
+  const dns = logical || discovery === DISCOVERY.STRICT_DNS ? readDnsSettings(message, logical, field) : undefined;
+  return { discovery, forward: undefined, dns };
+}
+
+/** The two custom cluster types that this proxy has. */
+function readClusterType(
+  message: ClusterMessage,
+  { name, typedConfig }: Cluster_CustomClusterType,
+  field: string,
+  warn: Warn,
+): Discovery {
+  const at = `${field}.cluster_type`;
+  const kind = typedConfig === undefined ? '' : typeNameOf(typedConfig.typeUrl);
+  if (typedConfig === undefined || (kind !== FORWARD && kind !== DNS))
+    throw new ConfigError('proxy.unsupported', at, `"${name}" is not part of it`);
+  if (kind === DNS) {
+    const config = decodeMessage<DnsCluster>(typedConfig.typeUrl, typedConfig.value, at);
+    const { logical, dns } = readDnsCluster(message, config, field, warn);
+    return { discovery: logical ? DISCOVERY.LOGICAL_DNS : DISCOVERY.STRICT_DNS, forward: undefined, dns };
+  }
+  const config = decodeMessage<ForwardClusterConfig>(typedConfig.typeUrl, typedConfig.value, at);
   if (config.clusterImplementationSpecifier.case === 'subClustersConfig')
-    throw new ConfigError('proxy.unsupported', `${field}.cluster_type.sub_clusters_config`, 'give dns_cache_config');
-  return readForwardSettings(config.clusterImplementationSpecifier.value);
+    throw new ConfigError('proxy.unsupported', `${at}.sub_clusters_config`, 'give dns_cache_config');
+  const forward = readForwardSettings(config.clusterImplementationSpecifier.value);
+  return { discovery: DISCOVERY.FORWARD, forward, dns: undefined };
 }
 
 function h2Options(
@@ -196,11 +209,6 @@ function protocolOf(message: ClusterMessage, http: HttpProtocolOptions | undefin
       if (message.protocolSelection === 1) return 'downstream';
       return message.http2ProtocolOptions === undefined ? 'h1' : 'h2';
   }
-}
-
-function readFailureRate({ dnsFailureRefreshRate: rate }: ClusterMessage): ClusterSettings['dnsFailure'] {
-  const baseMs = millisOf(rate?.baseInterval);
-  return baseMs === undefined ? undefined : { baseMs, maxMs: millisOf(rate?.maxInterval) ?? baseMs * 10 };
 }
 
 function tryDecode(typeUrl: string, bytes: Uint8Array): unknown {

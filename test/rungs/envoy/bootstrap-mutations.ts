@@ -763,6 +763,50 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     }),
   ],
+  ['a DNS cluster by its type', C, dnsCluster({})],
+  [
+    'a DNS cluster by its type, with everything',
+    C,
+    dnsCluster({
+      dns_refresh_rate: '1s',
+      dns_failure_refresh_rate: { base_interval: '1s', max_interval: '2s' },
+      respect_dns_ttl: true,
+      dns_jitter: '0.5s',
+      dns_lookup_family: 'V4_PREFERRED',
+      all_addresses_in_single_endpoint: true,
+      dns_min_refresh_rate: '3s',
+    }),
+  ],
+  ['a DNS cluster by its type that asks too often', C, dnsCluster({ dns_refresh_rate: '0.001s' })],
+  ['a DNS cluster by its type with a jitter below zero', C, dnsCluster({ dns_jitter: '-1s' })],
+  ['a DNS cluster by its type with a least time too short', C, dnsCluster({ dns_min_refresh_rate: '0.5s' })],
+  ['a DNS cluster by its type of an unknown family', C, dnsCluster({ dns_lookup_family: 'V5' })],
+  ['a DNS cluster by its type with failures and no time', C, dnsCluster({ dns_failure_refresh_rate: {} })],
+  [
+    'a DNS cluster by its type with waits that end before they begin',
+    C,
+    dnsCluster({ dns_failure_refresh_rate: { base_interval: '5s', max_interval: '2s' } }),
+  ],
+  [
+    'a logical DNS cluster by its type with two endpoints',
+    C,
+    {
+      ...dnsCluster({ all_addresses_in_single_endpoint: true }),
+      load_assignment: {
+        cluster_name: 'c',
+        endpoints: [
+          { lb_endpoints: [{ endpoint: { address: socket(9, 'a') } }, { endpoint: { address: socket(9, 'b') } }] },
+        ],
+      },
+    },
+  ],
+  ['a DNS cluster with a jitter', C, clusterWith({ type: 'STRICT_DNS', dns_jitter: '1s' })],
+  ['a DNS cluster with a jitter below zero', C, clusterWith({ type: 'STRICT_DNS', dns_jitter: '-1s' })],
+  [
+    'a DNS cluster with waits that end before they begin',
+    C,
+    clusterWith({ type: 'STRICT_DNS', dns_failure_refresh_rate: { base_interval: '5s', max_interval: '2s' } }),
+  ],
   ['an endpoint without an address', [...LA, 'endpoints', 0, 'lb_endpoints', 0], { endpoint: {} }],
   ['an endpoint of weight zero', [...LA, 'endpoints', 0, 'lb_endpoints', 0, 'load_balancing_weight'], 0],
   [
@@ -1041,6 +1085,12 @@ function clusterWith(extra: object): object {
     ...((BASE as { static_resources: { clusters: object[] } }).static_resources.clusters[0] as object),
     ...extra,
   };
+}
+
+function dnsCluster(config: object): object {
+  const { type: _type, ...rest } = clusterWith({}) as { readonly type?: unknown };
+  const typedConfig = { '@type': `${T}/envoy.extensions.clusters.dns.v3.DnsCluster`, ...config };
+  return { ...rest, cluster_type: { name: 'envoy.clusters.dns', typed_config: typedConfig } };
 }
 
 function tcpProxy(extra: object = {}): object {
