@@ -365,6 +365,27 @@ test('five errors in a row eject a host, which comes back after the base time, l
   assert.equal(clock.pendingTimers, 0);
 });
 
+test('detection that was taken away and is configured anew holds nothing of before against anybody', () => {
+  const settings = { maxEjectionPercent: 100, interval: { seconds: 1n }, baseEjectionTime: { seconds: 10n } };
+  const { outlier, answers, clock, host, hosts, random } = detector(2, settings);
+  answers(1, 500, 5);
+  answers(2, 500, 4);
+  outlier.close();
+  assert.deepEqual([host(1).ejected, host(2).ejected], [false, false]);
+  const anew = new OutlierDetector(readOutlierSettings(create(OutlierDetectionSchema, settings)), hosts, clock, random);
+  const fails = (n: number, times: number): void => {
+    for (let i = 0; i < times; i++) anew.report(host(n), { kind: 'answer', status: 500 });
+  };
+  fails(2, 4);
+  assert.equal(host(2).ejected, false);
+  fails(1, 5);
+  // For the base time, not for twice that.
+  clock.advance(11_500);
+  assert.equal(host(1).ejected, false);
+  anew.close();
+  assert.equal(clock.pendingTimers, 0);
+});
+
 test('a shorter interval counts at once, not after the one under way', () => {
   const { outlier, answers, clock, host } = detector(2, {
     maxEjectionPercent: 50,

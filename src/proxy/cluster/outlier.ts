@@ -70,11 +70,16 @@ export class OutlierDetector {
     this.#schedule();
   }
 
-  /** Lets everybody back in: detection is no longer configured. */
+  /** Lets everybody back in, with nothing held against them: detection is no longer configured. */
   close(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    for (const host of this.#hosts.all()) if (host.ejected) this.#uneject(host, monitorOf(host));
+    for (const host of this.#hosts.all()) {
+      const monitor = monitorOf(host);
+      if (host.ejected) this.#uneject(host, monitor);
+      else forget(host, monitor);
+      host.outlier = undefined;
+    }
   }
 
   report(host: Host, outcome: HostOutcome): void {
@@ -167,11 +172,7 @@ export class OutlierDetector {
 
   #uneject(host: Host, monitor: HostMonitor): void {
     monitor.unejectedAtMs = this.#clock.now();
-    monitor.consecutive5xx = 0;
-    monitor.consecutiveGateway = 0;
-    monitor.consecutiveLocal = 0;
-    for (const cell of [TALLY.consecutive5xx, TALLY.consecutiveGateway, TALLY.consecutiveLocal])
-      host.tally?.drain(cell);
+    forget(host, monitor);
     this.#hosts.setUnhealthy(host, HEALTH.ejected, false);
     this.#listener.unejected?.(host);
   }
@@ -234,6 +235,14 @@ export class OutlierDetector {
         if (100 - rate >= settings.failurePercentageThreshold) this.#eject(host, failureCause);
     }
   }
+}
+
+/** The failures in a row, here and at workers. */
+function forget(host: Host, monitor: HostMonitor): void {
+  monitor.consecutive5xx = 0;
+  monitor.consecutiveGateway = 0;
+  monitor.consecutiveLocal = 0;
+  for (const cell of [TALLY.consecutive5xx, TALLY.consecutiveGateway, TALLY.consecutiveLocal]) host.tally?.drain(cell);
 }
 
 /** What workers counted since the last look. */
