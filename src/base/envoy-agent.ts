@@ -26,3 +26,8 @@ export const TRACE_ENVIRONMENT = {
 } as const;
 
 export const PEER_METADATA_HEADERS = { metadata: 'x-envoy-peer-metadata', id: 'x-envoy-peer-metadata-id' } as const;
+
+/** On what a RateLimit refuses: `NAMESPACE/NAME/RULE`, by which an Envoy's log tells which one it was. */
+export const RATE_LIMIT_HEADER = 'x-topsail-rate-limit';
+/** On what a RateLimit in shadow mode would have refused, towards the application. */
+export const SHADOW_LIMIT_HEADER = 'x-topsail-rate-limit-shadow';

@@ -314,12 +314,37 @@ test('filter state is formatted from the request', () => {
   assert.deepEqual([...(b.record.filterState ?? [])], [['k', 'shop']]);
 });
 
-test('a token bucket fills in steps up to its size', () => {
-  const bucket = new TokenBucket({ max: 3, perFill: 2, intervalMs: 100 }, 0);
-  assert.deepEqual([bucket.take(0), bucket.take(0), bucket.take(0), bucket.take(99)], [true, true, true, false]);
-  assert.equal(bucket.remaining(100), 2);
-  assert.equal(bucket.msToNextFill(130), 70);
+test('a token bucket fills evenly up to its size', () => {
+  const bucket = new TokenBucket({ max: 3, perFill: 2, intervalMs: 100 });
+  assert.equal(bucket.remaining(0), 3);
+  assert.deepEqual([bucket.take(0), bucket.take(0), bucket.take(0), bucket.take(49)], [true, true, true, false]);
+  assert.deepEqual([bucket.msToNextToken(30), bucket.msToNextToken(50), bucket.remaining(100)], [20, 0, 2]);
+  assert.deepEqual([bucket.take(75), bucket.take(99), bucket.take(100)], [true, false, true]);
   assert.equal(bucket.remaining(10_000), 3);
+});
+
+test('a token bucket never gives more than its size and what has come in since, nor less than is due', () => {
+  const settings = fc.record({
+    max: fc.integer({ min: 1, max: 50 }),
+    perFill: fc.integer({ min: 1, max: 1000 }),
+    intervalMs: fc.constantFrom(50, 1000, 60_000, 3_600_000, 86_400_000),
+  });
+  fc.assert(
+    fc.property(settings, fc.array(fc.double({ min: 0, max: 5, noNaN: true }), { maxLength: 60 }), (given, steps) => {
+      const bucket = new TokenBucket(given);
+      const tokenMs = given.intervalMs / given.perFill;
+      let now = 1000;
+      let level = given.max;
+      for (const step of steps) {
+        now += step * tokenMs;
+        level = Math.min(given.max, level + step);
+        const before = bucket.remaining(now);
+        assert.ok(Math.abs(before - Math.floor(level)) <= 1 && before <= level + 0.01, `${before} of ${level}`);
+        assert.equal(bucket.take(now), before >= 1);
+        if (before >= 1) level -= 1;
+      }
+    }),
+  );
 });
 
 const full = { defaultValue: { numerator: 100 } };

@@ -1,9 +1,15 @@
 // Turns a route's rate limit actions into descriptors of a request (envoy.config.route.v3.RateLimit).
 
-import type { RateLimit, RateLimit_Action } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import type {
+  RateLimit,
+  RateLimit_Action,
+  RateLimit_Action_MetaData,
+} from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import { ConfigError } from '../errors.ts';
+import { compileTextFormat } from '../format/index.ts';
 import { compileHeaderMatchers } from '../matcher/header-matcher.ts';
 import type { MatchInput } from '../matcher/match-input.ts';
+import { metadataValue } from '../matcher/metadata-matcher.ts';
 import { compileQueryMatcher } from '../matcher/query-matcher.ts';
 import { readFirst } from '../matcher/request-header.ts';
 
@@ -46,9 +52,11 @@ function compileAction(action: RateLimit_Action, field: string): EntryOf {
     case 'remoteAddress':
       return (input) => ['remote_address', input.connection.trustedRemoteAddress];
     case 'genericKey': {
-      const entry: DescriptorEntry = [specifier.value.descriptorKey || 'generic_key', specifier.value.descriptorValue];
-      return () => entry;
+      const { descriptorKey, descriptorValue } = specifier.value;
+      return textEntry(descriptorKey || 'generic_key', descriptorValue, `${field}.generic_key.descriptor_value`);
     }
+    case 'metadata':
+      return metadataEntry(specifier.value, `${field}.metadata`);
     case 'requestHeaders': {
       const { headerName, descriptorKey, skipIfAbsent } = specifier.value;
       const name = headerName.toLowerCase();
@@ -78,4 +86,39 @@ function compileAction(action: RateLimit_Action, field: string): EntryOf {
     default:
       throw new ConfigError('proxy.unsupported', field, `the action "${specifier.case}" is not evaluated`);
   }
+}
+
+/** With Envoy's runtime feature enable_formatter_for_ratelimit_action_descriptor_value, which our bootstraps turn on: what stands for nothing leaves the descriptor out. */
+function textEntry(key: string, text: string, field: string): EntryOf {
+  if (!text.includes('%')) {
+    const entry: DescriptorEntry = [key, text];
+    return () => entry;
+  }
+  const format = compileTextFormat(text, field, '');
+  return ({ head, connection, record }) => {
+    const value = format.format({
+      record,
+      connection,
+      requestHead: head,
+      responseHeaders: undefined,
+      nowWallMs: record.startWallMs,
+      localReplyBody: '',
+      accessLogType: '',
+    });
+    return value === '' ? undefined : [key, value];
+  };
+}
+
+/** Only text counts, as in Envoy. */
+function metadataEntry(action: RateLimit_Action_MetaData, field: string): EntryOf {
+  const { descriptorKey, metadataKey, defaultValue, source, skipIfAbsent } = action;
+  if (metadataKey === undefined) throw new ConfigError('proxy.field-required', `${field}.metadata_key`);
+  if (source !== 0) throw new ConfigError('proxy.unsupported', `${field}.source`, 'only dynamic metadata is read');
+  const path = metadataKey.path.map(({ segment }) => segment.value ?? '');
+  return ({ record }) => {
+    const found = metadataValue(record.metadata?.get(metadataKey.key), path);
+    const value = typeof found === 'string' && found !== '' ? found : defaultValue;
+    if (value !== '') return [descriptorKey, value];
+    return skipIfAbsent ? null : undefined;
+  };
 }

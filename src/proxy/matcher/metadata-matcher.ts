@@ -17,10 +17,13 @@ export function compileMetadataMatcher(matcher: MetadataMatcher, field: string):
   const keys = matcher.path.map((segment) => segment.segment.value ?? '');
   const value = compileValueMatcher(matcher.value, `${field}.value`);
   const invert = matcher.invert;
-  return (metadata) => value(lookup(metadata?.get(filter), keys)) !== invert;
+  return (metadata) => value(metadataValue(metadata?.get(filter), keys)) !== invert;
 }
 
-function lookup(root: Readonly<Record<string, unknown>> | undefined, keys: readonly string[]): JsonValue | undefined {
+export function metadataValue(
+  root: Readonly<Record<string, unknown>> | undefined,
+  keys: readonly string[],
+): JsonValue | undefined {
   let value: unknown = root;
   for (const key of keys) {
     if (typeof value !== 'object' || value === null || Array.isArray(value) || !Object.hasOwn(value, key))

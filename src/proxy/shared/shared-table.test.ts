@@ -100,15 +100,15 @@ test('a breaker of a cluster that is gone gives back what is still open there', 
   assert.deepEqual([theirs.tryRequest(), theirs.tryRequest(), theirs.tryRequest()], [true, true, false]);
 });
 
-test('tokens are filled once per interval, whichever worker sees it first', () => {
+test('a bucket fills once, whichever worker asks', () => {
   const [a, b] = views(2) as [SharedTable, SharedTable];
   const settings = { max: 3, perFill: 2, intervalMs: 100 };
   // The second worker's clock is 1,000 ms behind.
-  const first = SharedTokenBucket.fillFirst(settings, 5_000);
-  const one = new SharedTokenBucket(settings, 5_000, present(a.acquire('b', first)), 0);
-  const other = new SharedTokenBucket(settings, 4_000, present(b.acquire('b', first)), 1_000);
-  assert.deepEqual([one.take(5_000), other.take(4_000), one.take(5_099), other.take(4_099)], [true, true, true, false]);
-  assert.equal(other.msToNextFill(4_060), 40);
+  const one = new SharedTokenBucket(settings, present(a.acquire('b', SharedTokenBucket.fillFirst)), 0);
+  const other = new SharedTokenBucket(settings, present(b.acquire('b', SharedTokenBucket.fillFirst)), 1_000);
+  assert.equal(other.remaining(4_000), 3);
+  assert.deepEqual([one.take(5_000), other.take(4_000), one.take(5_040), other.take(4_049)], [true, true, true, false]);
+  assert.deepEqual([other.msToNextToken(4_040), one.msToNextToken(5_040), one.remaining(5_100)], [10, 10, 2]);
   assert.deepEqual([other.take(4_100), one.take(5_101), one.take(5_102)], [true, true, false]);
   assert.equal(one.remaining(6_000), 3);
 });

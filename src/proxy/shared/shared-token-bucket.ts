@@ -1,83 +1,64 @@
-// A token bucket that all workers draw from: fills are counted in steps since it was made, each by whoever sees it first.
+// A token bucket that all workers draw from: one number, the instant at which it would have been empty, that each changes by comparing.
 
-import { type BucketSettings, TokenBucket } from '../filter/token-bucket.ts';
+import { type BucketSettings, ROUNDING_MS, TokenBucket } from '../filter/token-bucket.ts';
 import type { SharedRecord } from './shared-table.ts';
 
-/** Cells: fills so far, tokens, and when it was made (a Float64 in two cells). */
-const STEP = 0;
-const TOKENS = 1;
-const MADE_MS = 2;
+/** Nanoseconds of the clock that all agree on, in two cells. */
+const EMPTY_AT = 0;
+const CELLS = 2;
+/** Earlier than any clock: full. */
+const NEVER = -(2n ** 62n);
+const NS_PER_MS = 1e6;
 
 export class SharedTokenBucket extends TokenBucket {
-  #words: Int32Array;
-  #cells: number;
+  #emptyAt: BigInt64Array;
   readonly #giveBack: () => void;
   readonly #offsetMs: number;
-  readonly #madeMs: number;
 
   /** `offsetMs` turns this worker's clock into the one that all agree on. `giveBack` may be called more than once. */
-  constructor(
-    settings: BucketSettings,
-    nowMs: number,
-    record: SharedRecord,
-    offsetMs: number,
-    giveBack: () => void = () => {},
-  ) {
-    super(settings, nowMs);
-    this.#words = record.words;
-    this.#cells = record.cells;
+  constructor(settings: BucketSettings, record: SharedRecord, offsetMs: number, giveBack: () => void = () => {}) {
+    super(settings);
+    this.#emptyAt = cellsOf(record);
     this.#giveBack = giveBack;
     this.#offsetMs = offsetMs;
-    this.#madeMs = new Float64Array(record.words.buffer, (record.cells + MADE_MS) * 4, 1)[0] as number;
   }
 
   /** For whoever makes the record. */
-  static fillFirst(settings: BucketSettings, sharedNowMs: number): (record: SharedRecord) => void {
-    return ({ words, cells }) => {
-      words[cells + TOKENS] = settings.max;
-      new Float64Array(words.buffer, (cells + MADE_MS) * 4, 1)[0] = sharedNowMs;
-    };
+  static fillFirst(record: SharedRecord): void {
+    cellsOf(record)[0] = NEVER;
   }
 
   override take(nowMs: number): boolean {
-    this.#fill(nowMs);
-    const words = this.#words;
-    const cells = this.#cells;
+    const now = nowMs + this.#offsetMs;
     for (;;) {
-      const tokens = Atomics.load(words, cells + TOKENS);
-      if (tokens < 1) return false;
-      if (Atomics.compareExchange(words, cells + TOKENS, tokens, tokens - 1) === tokens) return true;
+      const before = Atomics.load(this.#emptyAt, 0);
+      const next = this.afterOne(Number(before) / NS_PER_MS, now);
+      if (next > now + ROUNDING_MS) return false;
+      const after = BigInt(Math.floor(next * NS_PER_MS));
+      if (Atomics.compareExchange(this.#emptyAt, 0, before, after) === before) return true;
     }
   }
 
   override remaining(nowMs: number): number {
-    this.#fill(nowMs);
-    return Atomics.load(this.#words, this.#cells + TOKENS);
+    return this.tokensSince(this.#emptyMs(), nowMs + this.#offsetMs);
   }
 
-  override msToNextFill(nowMs: number): number {
-    const { intervalMs } = this.settings;
-    return intervalMs - ((nowMs + this.#offsetMs - this.#madeMs) % intervalMs);
+  override msToNextToken(nowMs: number): number {
+    const now = nowMs + this.#offsetMs;
+    return Math.max(0, this.afterOne(this.#emptyMs(), now) - now);
   }
 
   /** The record is another's soon: a request that still has this bucket goes on with a copy. */
   override release(): void {
-    this.#words = Int32Array.from(this.#words.subarray(this.#cells, this.#cells + MADE_MS));
-    this.#cells = 0;
+    this.#emptyAt = BigInt64Array.from(this.#emptyAt);
     this.#giveBack();
   }
 
-  #fill(nowMs: number): void {
-    const { intervalMs, perFill, max } = this.settings;
-    const words = this.#words;
-    const cells = this.#cells;
-    const step = Math.floor((nowMs + this.#offsetMs - this.#madeMs) / intervalMs);
-    const before = Atomics.load(words, cells + STEP);
-    if (step <= before || Atomics.compareExchange(words, cells + STEP, before, step) !== before) return;
-    const added = Math.min(max, (step - before) * perFill);
-    for (;;) {
-      const tokens = Atomics.load(words, cells + TOKENS);
-      if (Atomics.compareExchange(words, cells + TOKENS, tokens, Math.min(max, tokens + added)) === tokens) return;
-    }
+  #emptyMs(): number {
+    return Number(Atomics.load(this.#emptyAt, 0)) / NS_PER_MS;
   }
+}
+
+function cellsOf({ words, cells }: SharedRecord): BigInt64Array {
+  return new BigInt64Array(words.buffer, (cells + EMPTY_AT) * 4, CELLS / 2);
 }

@@ -12,15 +12,14 @@ function worker(memory: SharedArrayBuffer, lane: number) {
   const sharing = new Sharing({ table, offsetMs: 0, role: 'worker' });
   const buckets = new RateBuckets(
     { bucket: undefined, descriptors: [{ entries: [['user', '']], bucket: settings }], valuesMax: 20 },
-    (bucket, key, holder, nowMs) => {
-      const shared = sharing.bucket(key, bucket, nowMs, holder);
+    (bucket, key, holder) => {
+      const shared = sharing.bucket(key, bucket, holder);
       assert(shared !== undefined, 'the table is full');
       return shared;
     },
-    0,
   );
   const of = (user: string) => {
-    const bucket = buckets.of([['user', user]], 0);
+    const bucket = buckets.of([['user', user]]);
     assert(bucket !== undefined);
     return bucket;
   };
@@ -56,8 +55,8 @@ test('a request that has a forgotten bucket at hand changes nothing of the recor
 test('a bucket that is released twice gives back one record', () => {
   const { table, sharing } = worker(SharedTable.allocate(2, 64), 0);
   const owner = {};
-  const first = sharing.bucket('n', settings, 0, owner);
-  const second = sharing.bucket('n', settings, 0, owner);
+  const first = sharing.bucket('n', settings, owner);
+  const second = sharing.bucket('n', settings, owner);
   first?.release();
   first?.release();
   assert.equal(table.size, 1);

@@ -40,12 +40,12 @@ export class Sharing {
   }
 
   /** The bucket of that name; undefined when there is no room for another one: this worker then counts alone. */
-  bucket(name: string, settings: BucketSettings, nowMs: number, owner: object): TokenBucket | undefined {
+  bucket(name: string, settings: BucketSettings, owner: object): TokenBucket | undefined {
     const { offsetMs } = this.#options;
-    const record = this.table.acquire(name, SharedTokenBucket.fillFirst(settings, nowMs + offsetMs));
+    const record = this.table.acquire(name, SharedTokenBucket.fillFirst);
     if (record === undefined) return undefined;
     this.#owners.register(owner, record, record);
-    return new SharedTokenBucket(settings, nowMs, record, offsetMs, () => {
+    return new SharedTokenBucket(settings, record, offsetMs, () => {
       if (this.#owners.unregister(record)) this.table.release(record);
     });
   }

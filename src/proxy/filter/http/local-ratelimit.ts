@@ -1,7 +1,8 @@
 // HTTP filter envoy.filters.http.local_ratelimit: token buckets in this process, for all requests or by descriptor, per route or connection.
 
 import type { LocalRateLimit } from '#proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
-import type { Clock } from '#base';
+import { type Clock, RATE_LIMIT_HEADER } from '#base';
+import type { Counter, StatStore } from '#telemetry';
 import type { RequestHead, ResponseHead } from '#wire/http';
 import { decodeMessage } from '../../apply/decode.ts';
 import { ConfigError } from '../../errors.ts';
@@ -37,8 +38,23 @@ interface Settings extends BucketsSettings {
   readonly alwaysDefault: boolean;
   readonly limitHeaders: boolean;
   readonly grpcExhausted: boolean;
+  /** In the details of a reply: what our own control plane calls the rule. */
+  readonly rule: string;
+  readonly statPrefix: string;
   readonly requestMutations: readonly Mutation[];
   readonly responseMutations: readonly Mutation[];
+}
+
+interface Counters {
+  readonly enabled: Counter;
+  readonly enforced: Counter;
+  readonly ok: Counter;
+  readonly rateLimited: Counter;
+}
+
+function countersOf(stats: StatStore, prefix: string): Counters {
+  const one = (name: string): Counter => stats.counter(`${prefix}.http_local_rate_limit.${name}`);
+  return { enabled: one('enabled'), enforced: one('enforced'), ok: one('ok'), rateLimited: one('rate_limited') };
 }
 
 /** Settings with their buckets: made once per filter or route configuration, so that a limit is shared by all that use it. */
@@ -46,6 +62,7 @@ class Limiter {
   readonly settings: Settings;
   readonly #name: string;
   #shared: RateBuckets | undefined;
+  #counters: Counters | undefined;
   readonly #perConnection = new WeakMap<DownstreamFacts, RateBuckets>();
   readonly #routes = new WeakMap<CompiledRoute, readonly CompiledRateLimit[]>();
 
@@ -55,21 +72,22 @@ class Limiter {
     this.#name = name;
   }
 
-  buckets(connection: DownstreamFacts, { sharing }: FilterContext, nowMs: number): RateBuckets {
-    const own: MakeBucket = (bucket, _, __, atMs) => new TokenBucket(bucket, atMs);
+  buckets(connection: DownstreamFacts, { sharing }: FilterContext): RateBuckets {
+    const own: MakeBucket = (bucket) => new TokenBucket(bucket);
     if (!this.settings.perConnection)
       return (this.#shared ??= new RateBuckets(
         this.settings,
         sharing === undefined
           ? own
-          : (bucket, key, holder, atMs) =>
-              sharing.bucket(`${this.#name}|${key}`, bucket, atMs, holder) ?? own(bucket, key, holder, atMs),
-        nowMs,
+          : (bucket, key, holder) => sharing.bucket(`${this.#name}|${key}`, bucket, holder) ?? own(bucket, key, holder),
       ));
     let buckets = this.#perConnection.get(connection);
-    if (buckets === undefined)
-      this.#perConnection.set(connection, (buckets = new RateBuckets(this.settings, own, nowMs)));
+    if (buckets === undefined) this.#perConnection.set(connection, (buckets = new RateBuckets(this.settings, own)));
     return buckets;
+  }
+
+  counters(stats: StatStore): Counters {
+    return (this.#counters ??= countersOf(stats, this.settings.statPrefix));
   }
 
   limitsOf(route: CompiledRoute): readonly CompiledRateLimit[] {
@@ -114,6 +132,8 @@ function readSettings(config: LocalRateLimit, field: string): Settings {
     alwaysDefault: config.alwaysConsumeDefaultTokenBucket ?? true,
     limitHeaders: config.enableXRatelimitHeaders === 1,
     grpcExhausted: config.rateLimitedAsResourceExhausted,
+    rule: config.responseHeadersToAdd.find(({ header }) => header?.key === RATE_LIMIT_HEADER)?.header?.value ?? '',
+    statPrefix: config.statPrefix,
     requestMutations: compileHeaderOptions(
       config.requestHeadersToAddWhenNotEnforced,
       [],
@@ -148,16 +168,24 @@ class LocalRateLimitFilter implements HttpFilter {
     const { random, clock } = this.#context;
     if (settings.enabled <= random.float()) return 'continue';
     this.#head = head;
-    if (this.#admit(head, clock.now())) return 'continue';
+    const counters = this.#limiter.counters(this.#context.stats);
+    counters.enabled.inc();
+    if (this.#admit(head, clock.now())) {
+      counters.ok.inc();
+      return 'continue';
+    }
+    counters.rateLimited.inc();
     if (settings.enforced <= random.float()) {
       mutateRequest(settings.requestMutations, head, () => streamContext(this.#callbacks, head, clock.wallTime()));
       return 'continue';
     }
     this.#refused = true;
+    counters.enforced.inc();
+    if (settings.rule !== '') this.#callbacks.record.policyRule = `ratelimit[${settings.rule}]`;
     this.#callbacks.reply({
       status: settings.status,
       body: 'local_rate_limited',
-      details: 'local_rate_limited',
+      details: settings.rule === '' ? 'local_rate_limited' : `local_rate_limited[${settings.rule}]`,
       flag: 'RL',
       ...(settings.grpcExhausted ? { grpcStatus: 8 } : {}),
     });
@@ -178,8 +206,8 @@ class LocalRateLimitFilter implements HttpFilter {
   /** Every bucket that means the request must have a token. */
   #admit(head: RequestHead, nowMs: number): boolean {
     const { settings } = this.#limiter;
-    const buckets = this.#limiter.buckets(this.#callbacks.connection, this.#context, nowMs);
-    const matched = settings.descriptors.length === 0 ? [] : this.#matched(head, buckets, nowMs);
+    const buckets = this.#limiter.buckets(this.#callbacks.connection, this.#context);
+    const matched = settings.descriptors.length === 0 ? [] : this.#matched(head, buckets);
     const asked =
       matched.length === 0 || settings.alwaysDefault
         ? [...matched, ...(buckets.main === undefined ? [] : [buckets.main])]
@@ -196,7 +224,7 @@ class LocalRateLimitFilter implements HttpFilter {
     return admitted;
   }
 
-  #matched(head: RequestHead, buckets: RateBuckets, nowMs: number): TokenBucket[] {
+  #matched(head: RequestHead, buckets: RateBuckets): TokenBucket[] {
     const { limits: own, stage } = this.#limiter.settings;
     const choice = this.#callbacks.route as RouteChoice | undefined;
     if (choice === undefined && own.length === 0) return [];
@@ -205,18 +233,23 @@ class LocalRateLimitFilter implements HttpFilter {
     for (const limit of own.length > 0 || choice === undefined ? own : this.#limiter.limitsOf(choice.route)) {
       if (own.length === 0 && limit.stage !== stage) continue;
       const entries = describe(limit, input, choice?.cluster ?? '');
-      const bucket = entries === undefined ? undefined : buckets.of(entries, nowMs);
+      const bucket = entries === undefined ? undefined : buckets.of(entries);
       if (bucket !== undefined) found.push(bucket);
     }
     return found;
   }
 }
 
+/** One value for each filter that counted, as Envoy joins them. */
 function setLimitHeaders(head: ResponseHead, bucket: TokenBucket, clock: Clock): void {
   const now = clock.now();
-  head.headers.set('x-ratelimit-limit', String(bucket.settings.max));
-  head.headers.set('x-ratelimit-remaining', String(Math.floor(bucket.remaining(now))));
-  head.headers.set('x-ratelimit-reset', String(Math.ceil(bucket.msToNextFill(now) / 1000)));
+  const put = (name: string, value: number): void => {
+    const before = head.headers.get(name);
+    head.headers.set(name, before === undefined ? String(value) : `${before}, ${value}`);
+  };
+  put('x-ratelimit-limit', bucket.settings.max);
+  put('x-ratelimit-remaining', bucket.remaining(now));
+  put('x-ratelimit-reset', Math.ceil(bucket.msToNextToken(now) / 1000));
 }
 
 export const localRateLimitExtension: HttpFilterExtension = {

@@ -11,15 +11,11 @@ const often = { max: 3, perFill: 1, intervalMs: 60_000 };
 function buckets(valuesMax: number, ...patterns: readonly (readonly (readonly [string, string])[])[]) {
   const descriptors = patterns.map((entries, i) => ({ entries, bucket: i === 0 ? once : often }));
   const keys: string[] = [];
-  const all = new RateBuckets(
-    { bucket: undefined, descriptors, valuesMax },
-    (settings, key, _, nowMs) => {
-      keys.push(key);
-      return new TokenBucket(settings, nowMs);
-    },
-    0,
-  );
-  const take = (...entries: readonly (readonly [string, string])[]): boolean | undefined => all.of(entries, 0)?.take(0);
+  const all = new RateBuckets({ bucket: undefined, descriptors, valuesMax }, (settings, key) => {
+    keys.push(key);
+    return new TokenBucket(settings);
+  });
+  const take = (...entries: readonly (readonly [string, string])[]): boolean | undefined => all.of(entries)?.take(0);
   return { take, keys, made: () => keys.length };
 }
 

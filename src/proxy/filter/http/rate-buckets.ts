@@ -19,29 +19,29 @@ export interface BucketsSettings {
 }
 
 /** `holder` lives as long as the bucket is kept. */
-export type MakeBucket = (settings: BucketSettings, key: string, holder: object, nowMs: number) => TokenBucket;
+export type MakeBucket = (settings: BucketSettings, key: string, holder: object) => TokenBucket;
 
 export class RateBuckets {
   readonly main: TokenBucket | undefined;
   readonly #exact = new Map<string, TokenBucket>();
   readonly #open: OpenDescriptor[] = [];
 
-  constructor(settings: BucketsSettings, make: MakeBucket, nowMs: number) {
-    this.main = settings.bucket === undefined ? undefined : make(settings.bucket, '', this, nowMs);
+  constructor(settings: BucketsSettings, make: MakeBucket) {
+    this.main = settings.bucket === undefined ? undefined : make(settings.bucket, '', this);
     for (const descriptor of settings.descriptors) {
       const key = keyOf(descriptor.entries);
       if (descriptor.entries.some(([, value]) => value === ''))
         this.#open.push(new OpenDescriptor(descriptor, settings.valuesMax, make));
-      else this.#exact.set(key, make(descriptor.bucket, key, this, nowMs));
+      else this.#exact.set(key, make(descriptor.bucket, key, this));
     }
   }
 
   /** What is written out goes before what is left open; of open ones the first that fits. */
-  of(entries: readonly DescriptorEntry[], nowMs: number): TokenBucket | undefined {
+  of(entries: readonly DescriptorEntry[]): TokenBucket | undefined {
     const key = keyOf(entries);
     const exact = this.#exact.get(key);
     if (exact !== undefined) return exact;
-    return this.#open.find((one) => one.fits(entries))?.bucket(key, nowMs);
+    return this.#open.find((one) => one.fits(entries))?.bucket(key);
   }
 }
 
@@ -69,7 +69,7 @@ class OpenDescriptor {
     );
   }
 
-  bucket(key: string, nowMs: number): TokenBucket {
+  bucket(key: string): TokenBucket {
     const known = this.#values.get(key);
     if (known !== undefined) {
       this.#values.delete(key);
@@ -82,7 +82,7 @@ class OpenDescriptor {
       bucket.release();
     }
     const holder = {};
-    const bucket = this.#make(this.#settings.bucket, key, holder, nowMs);
+    const bucket = this.#make(this.#settings.bucket, key, holder);
     this.#values.set(key, { bucket, holder });
     return bucket;
   }

@@ -16,7 +16,7 @@ export const networkLocalRateLimitExtension: NetworkFilterExtension = {
   build: (config, context, filterName) => {
     const message = decodeMessage<LocalRateLimit>(RATE_TYPE, config, filterName);
     if (message.tokenBucket === undefined) throw new ConfigError('proxy.field-required', `${filterName}.token_bucket`);
-    const bucket = new TokenBucket(readBucket(message.tokenBucket, `${filterName}.token_bucket`), context.clock.now());
+    const bucket = new TokenBucket(readBucket(message.tokenBucket, `${filterName}.token_bucket`));
     const enabled = message.runtimeEnabled?.defaultValue ?? true;
     return {
       name: filterName,
