@@ -14,13 +14,13 @@ import { allPlugins } from '../wasm/plugin-slots.ts';
 import {
   type Chain,
   type ChainMatch,
+  detection,
   httpInspector,
   type Listener,
   listenerName,
   PLAIN_HTTP,
   tlsInspector,
 } from './listener-parts.ts';
-
 import { listeningAt, wildcards } from './listening-addresses.ts';
 
 export interface ListenerPlace {
@@ -33,31 +33,28 @@ export interface ListenerPlace {
 
 /** All HTTP services of one port share a table; what is not HTTP passes through. */
 export function sharedHttpListener(place: ListenerPlace, scope: Scope, table: string): Listener {
-  const { mesh } = scope.snapshot;
-  const manager = httpManager({
-    mesh,
-    telemetry: scope.telemetry.client,
-    envoy: scope.envoy,
-    statPrefix: `outbound_${nameOf(place)}`,
-    direction: 'outbound',
-    routes: { name: table },
-    authorization: allPlugins(scope.plugins.client, place.port),
-  });
   return {
     ...base(place, scope),
-    listenerFilters: [tlsInspector(), httpInspector()],
-    listenerFiltersTimeout: { seconds: 0n, nanos: 0 },
-    continueOnListenerFiltersTimeout: true,
-    filterChains: [
-      { filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: PLAIN_HTTP }, filters: [manager] },
-    ],
+    ...inspectors({ tls: true, http: true }, scope),
+    filterChains: [sharedHttpChain(place, scope, table)],
     defaultFilterChain: passthroughChain(scope),
+  };
+}
+
+export function sharedHttpChain(place: ListenerPlace, scope: Scope, table: string): Chain {
+  return {
+    filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: PLAIN_HTTP },
+    filters: [tableManager(place, scope, table)],
   };
 }
 
 /** Bound to an address of its own: what comes is for a service of the table, whatever it looks like. */
 export function boundHttpListener(place: ListenerPlace, scope: Scope, table: string): Listener {
-  const manager = httpManager({
+  return { ...base(place, scope), filterChains: [{ filters: [tableManager(place, scope, table)] }] };
+}
+
+function tableManager(place: ListenerPlace, scope: Scope, table: string): ReturnType<typeof httpManager> {
+  return httpManager({
     mesh: scope.snapshot.mesh,
     telemetry: scope.telemetry.client,
     envoy: scope.envoy,
@@ -66,7 +63,6 @@ export function boundHttpListener(place: ListenerPlace, scope: Scope, table: str
     routes: { name: table },
     authorization: allPlugins(scope.plugins.client, place.port),
   });
-  return { ...base(place, scope), filterChains: [{ filters: [manager] }] };
 }
 
 /** One service port on its own address: HTTP, sniffed, TLS by server name, or TCP. */
@@ -77,62 +73,81 @@ export function serviceListener(
   scope: Scope,
   table: string,
 ): Listener {
-  const { mesh } = scope.snapshot;
-  const name = nameOf(place);
-  const manager = (last: Parameters<typeof httpManager>[0]['last']) =>
-    httpManager({
-      mesh,
-      telemetry: scope.telemetry.client,
-      envoy: scope.envoy,
-      statPrefix: `outbound_${name}`,
-      direction: 'outbound',
-      routes: { name: table },
-      authorization: allPlugins(scope.plugins.client, port.number),
-      grpcWeb: port.protocol === 'GRPC-Web',
-      ...(last === undefined ? {} : { last }),
-    });
-  if (isHttp(port.protocol)) return { ...base(place, scope), filterChains: [{ filters: [manager(undefined)] }] };
+  if (isHttp(port.protocol)) {
+    const filters = [serviceManager(place, port, scope, table)];
+    return { ...base(place, scope), filterChains: [{ filters }] };
+  }
+  const { chains, tls, http } = serviceChains(place, service, port, scope, table);
+  return { ...base(place, scope), ...inspectors({ tls, http }, scope), ...withDefault(chains) };
+}
+
+/** What is not declared to be HTTP: TCP and TLS as they come, what is not declared by its first bytes. */
+export function serviceChains(
+  place: ListenerPlace,
+  service: Service,
+  port: ServicePort,
+  scope: Scope,
+  table: string,
+): { readonly chains: readonly Chain[]; readonly tls: boolean; readonly http: boolean } {
   const chains = tcpChains(service, port, scope);
   const named = chains.some(({ filterChainMatch }) => (filterChainMatch?.serverNames ?? []).length > 0);
-  if (!isSniffed(port)) {
-    const { matched, fallback } = splitDefault(chains);
+  if (!isSniffed(port)) return { chains, tls: named || isTls(port.protocol), http: false };
+  const plain = (protocols: readonly string[], alpn: 'http1' | 'http2'): Chain => ({
+    filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: [...protocols] },
+    filters: [serviceManager(place, port, scope, table, [upstreamAlpn(alpn)])],
+  });
+  const sniffed = [plain(['http/1.0', 'http/1.1'], 'http1'), plain(['h2c'], 'http2')];
+  const fallback = chains.filter(({ filterChainMatch }) => filterChainMatch === undefined);
+  const matched = chains.filter(({ filterChainMatch }) => filterChainMatch !== undefined);
+  return { chains: [...matched, ...sniffed, ...fallback], tls: true, http: true };
+}
+
+function serviceManager(
+  place: ListenerPlace,
+  port: ServicePort,
+  scope: Scope,
+  table: string,
+  last?: Parameters<typeof httpManager>[0]['last'],
+) {
+  return httpManager({
+    mesh: scope.snapshot.mesh,
+    telemetry: scope.telemetry.client,
+    envoy: scope.envoy,
+    statPrefix: `outbound_${nameOf(place)}`,
+    direction: 'outbound',
+    routes: { name: table },
+    authorization: allPlugins(scope.plugins.client, port.number),
+    grpcWeb: port.protocol === 'GRPC-Web',
+    ...(last === undefined ? {} : { last }),
+  });
+}
+
+/** What must be known of the first bytes before a chain is chosen. */
+export function inspectors(
+  { tls, http }: { readonly tls: boolean; readonly http: boolean },
+  scope: Scope,
+): Pick<Listener, 'listenerFilters' | 'listenerFiltersTimeout' | 'continueOnListenerFiltersTimeout'> {
+  if (http)
     return {
-      ...base(place, scope),
-      ...(named || isTls(port.protocol) ? { listenerFilters: [tlsInspector()] } : {}),
-      filterChains: [...matched],
-      ...(fallback === undefined
-        ? {}
-        : matched.length === 0
-          ? { filterChains: [fallback] }
-          : { defaultFilterChain: fallback }),
+      listenerFilters: [tlsInspector(), httpInspector()],
+      ...detection(scope.snapshot.mesh.protocolDetectionTimeoutMs),
     };
-  }
-  const { matched, fallback } = splitDefault(chains);
-  return {
-    ...base(place, scope),
-    listenerFilters: [tlsInspector(), httpInspector()],
-    listenerFiltersTimeout: { seconds: 0n, nanos: 0 },
-    continueOnListenerFiltersTimeout: true,
-    filterChains: [
-      ...matched,
-      {
-        filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: ['http/1.0', 'http/1.1'] },
-        filters: [manager([upstreamAlpn('http1')])],
-      },
-      {
-        filterChainMatch: { transportProtocol: 'raw_buffer', applicationProtocols: ['h2c'] },
-        filters: [manager([upstreamAlpn('http2')])],
-      },
-    ],
-    ...(fallback === undefined ? {} : { defaultFilterChain: fallback }),
-  };
+  return tls ? { listenerFilters: [tlsInspector()] } : {};
+}
+
+/** A chain for everything is the default one where there are others beside it. */
+function withDefault(chains: readonly Chain[]): Pick<Listener, 'filterChains' | 'defaultFilterChain'> {
+  const fallback = chains.find(({ filterChainMatch }) => filterChainMatch === undefined);
+  const matched = chains.filter((chain) => chain !== fallback);
+  if (fallback === undefined) return { filterChains: matched };
+  return matched.length === 0 ? { filterChains: [fallback] } : { filterChains: matched, defaultFilterChain: fallback };
 }
 
 export function nameOf({ addresses, port }: ListenerPlace): string {
   return listenerName(addresses[0] as string, port);
 }
 
-function base(place: ListenerPlace, scope: Scope): Listener {
+export function base(place: ListenerPlace, scope: Scope): Listener {
   return {
     name: nameOf(place),
     ...listeningAt(place.addresses, place.port),
@@ -140,14 +155,6 @@ function base(place: ListenerPlace, scope: Scope): Listener {
     accessLog: [...scope.telemetry.client.listenerLogs],
     ...(place.bound ? {} : { bindToPort: false }),
   };
-}
-
-function splitDefault(chains: readonly Chain[]): {
-  readonly matched: readonly Chain[];
-  readonly fallback: Chain | undefined;
-} {
-  const fallback = chains.find(({ filterChainMatch }) => filterChainMatch === undefined);
-  return { matched: chains.filter((chain) => chain !== fallback), fallback };
 }
 
 /** VirtualService tls and tcp rules that are for this client, then the service itself. */
