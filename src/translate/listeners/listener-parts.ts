@@ -11,7 +11,7 @@ import { HttpInspectorSchema } from '#proto/envoy/extensions/filters/listener/ht
 import { OriginalDstSchema } from '#proto/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
 import { OriginalSrcSchema } from '#proto/envoy/extensions/filters/listener/original_src/v3/original_src_pb.ts';
 import { TlsInspectorSchema } from '#proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
-import { type Init, typed } from '../encode.ts';
+import { duration, type Init, typed } from '../encode.ts';
 
 export type Listener = Init<typeof ListenerSchema>;
 export type Chain = Init<typeof FilterChainSchema>;
@@ -34,6 +34,13 @@ export function httpInspector(disabledPorts: readonly number[] = []): ListenerFi
   const filter = typed('envoy.filters.listener.http_inspector', HttpInspectorSchema, {});
   if (disabledPorts.length === 0) return filter;
   return { ...filter, filterDisabled: anyPort(disabledPorts) };
+}
+
+/** 0 waits for the client's first bytes as long as it takes. */
+export function detection(
+  timeoutMs: number,
+): Pick<Listener, 'listenerFiltersTimeout' | 'continueOnListenerFiltersTimeout'> {
+  return { listenerFiltersTimeout: duration(timeoutMs), continueOnListenerFiltersTimeout: true };
 }
 
 export function originalDestination(): ListenerFilter {

@@ -16,6 +16,7 @@ import { boundEgress } from './bound-egress.ts';
 import { type Listener, listenerName } from './listener-parts.ts';
 import { wildcards } from './listening-addresses.ts';
 import { nameOf, serviceListener, sharedHttpListener, virtualOutbound } from './outbound-listener.ts';
+import { wildcardListener, type WildcardParts } from './wildcard-listener.ts';
 
 export interface OutboundListeners {
   readonly listeners: ReadonlyMap<string, XdsResource>;
@@ -39,23 +40,44 @@ export function capturedListeners(scope: Scope, cache: TranslationCache): Outbou
         ),
       );
   };
+  const wildcard = new Map<number, WildcardParts>();
+  const partsOf = (port: number): WildcardParts => {
+    const parts = wildcard.get(port) ?? { http: undefined, ranges: [], tcp: undefined };
+    wildcard.set(port, parts);
+    return parts;
+  };
   for (const [service, port] of ports(scope)) {
     const shared = isHttp(port.protocol) || (isSniffed(port) && service.addresses.length === 0);
     if (shared) {
       const table = String(port.number);
       tables.set(table, { name: table, port: port.number, service: undefined });
-      const place = { addresses: all, port: port.number, bound: false };
-      add(['shared', port.number], nameOf(place), [], () => sharedHttpListener(place, scope, table));
+      partsOf(port.number).http = table;
       continue;
     }
     const table = serviceTable(service, port.number);
     if (isSniffed(port)) tables.set(table, { name: table, port: port.number, service });
-    for (const addresses of placesOf(service, all)) {
+    if (service.addresses.length === 0) partsOf(port.number).tcp ??= { service, port, table };
+    if (service.addresses.some((one) => one.includes('/'))) partsOf(port.number).ranges.push({ service, port, table });
+    for (const addresses of placesOf(service)) {
       const place = { addresses, port: port.number, bound: false };
       add(serviceKeyParts(service, port, addresses.join(), scope), nameOf(place), [service.origin], () =>
         serviceListener(place, service, port, scope, table),
       );
     }
+  }
+  for (const [port, parts] of wildcard) {
+    const { http, ranges, tcp } = parts;
+    const place = { addresses: all, port, bound: false };
+    const named = [...ranges, ...(tcp === undefined ? [] : [tcp])];
+    const origins = named.map(({ service }) => service.origin);
+    const keys = named.flatMap((one) => serviceKeyParts(one.service, one.port, all.join(), scope));
+    const make = (): Listener =>
+      named.length === 0 && http !== undefined
+        ? sharedHttpListener(place, scope, http)
+        : tcp !== undefined && ranges.length === 0 && http === undefined
+          ? serviceListener(place, tcp.service, tcp.port, scope, tcp.table)
+          : wildcardListener(place, parts, scope);
+    add(['wildcard', port, http, ranges.length, ...keys], nameOf(place), origins, make);
   }
   for (const { place, table, origin, make } of boundEgress(scope)) {
     if (table !== undefined) tables.set(table.name, table);
@@ -146,8 +168,7 @@ function forwardProxy(scope: Scope, name: string, port: number, resolves: boolea
 }
 
 /** A listener for each address; the first one stands at the first of the other family, too. */
-function placesOf({ addresses }: Service, all: readonly string[]): readonly (readonly string[])[] {
-  if (addresses.length === 0) return [all];
+function placesOf({ addresses }: Service): readonly (readonly string[])[] {
   const [first, ...more] = addresses.filter((one) => !one.includes('/'));
   if (first === undefined) return [];
   const other = more.find((one) => isIpv6(one) !== isIpv6(first));
