@@ -108,6 +108,9 @@ export function readClusterSettings(
       pool.maxRequestsPerConnection,
       pool.localAddresses,
       pool.heads,
+      // Those that are open have begun to count by the former ones.
+      pool.idleMs,
+      pool.maxConnectionMs,
     ]),
     protocol,
     autoSni: names?.autoSni ?? false,

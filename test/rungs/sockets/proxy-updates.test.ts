@@ -7,6 +7,8 @@ import { loadTypes } from '../../../src/proto/index.ts';
 import { ClusterSchema } from '../../../src/proto/gen/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '../../../src/proto/gen/envoy/config/listener/v3/listener_pb.ts';
 import { RouteConfigurationSchema } from '../../../src/proto/gen/envoy/config/route/v3/route_pb.ts';
+import { CLUSTER } from '../../../src/telemetry/index.ts';
+import { until } from '../../mesh/until.ts';
 import { cluster, listener, managerFilter, type RunningProxy, runProxy, startApp } from './proxy-fixture.ts';
 
 const registry = await loadTypes();
@@ -134,3 +136,33 @@ test('a listener waits for its routes, and follows them', async (t) => {
   });
   assert.equal((await get(proxy.port('l'), agent)).body, 'said');
 });
+
+for (const [what, options, counter] of [
+  ['idle_timeout', { idle_timeout: '0.1s' }, 'upstream_cx_idle_timeout'],
+  ['max_connection_duration', { max_connection_duration: '0.1s' }, 'upstream_cx_max_duration_reached'],
+] as const)
+  test(`another ${what} of an endpoint's connections counts at once, not when what rests has ended by the former one`, async (t) => {
+    const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+    const a = await startApp((_, response) => response.end('a'));
+    const proxy = await runProxy([listener('l', [{ filters: [to('late')] }])], []);
+    const agent = new Agent();
+    t.after(() => (proxy.close(), a.close()));
+    const configure = (common: object): void => {
+      const protocol = {
+        '@type': `type.googleapis.com/${HTTP_OPTIONS}`,
+        common_http_protocol_options: common,
+        explicit_http_config: { http_protocol_options: {} },
+      };
+      const json = cluster('late', [a.port], { typed_extension_protocol_options: { [HTTP_OPTIONS]: protocol } });
+      assert.deepEqual(apply(proxy, 'cluster', json), []);
+    };
+    configure({});
+    await proxy.handle.proxy.config.settled();
+    assert.equal((await get(proxy.port('l'), agent)).body, 'a');
+    configure(options);
+    await proxy.handle.proxy.config.settled();
+    assert.equal((await get(proxy.port('l'), agent)).body, 'a');
+    const counted = (): number | undefined =>
+      proxy.handle.proxy.services.clusters.get('late')?.stats.get(CLUSTER[counter]);
+    await until(counter, () => counted() === 1);
+  });

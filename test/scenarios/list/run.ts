@@ -14,8 +14,8 @@ const PAUSE_MS = 60;
 const LOG_MS = 4000;
 /** For what another thread must hear of first. */
 const SOON_MS = 10_000;
-/** Hosts remember who of them is out, a plugin that broke stays broken: no try may begin with what another has left. */
-const LEAVES_STATE = /outlierDetection|localityLbSetting|\$\{fresh:/;
+/** Who is out of a cluster's hosts, connections that are kept, a plugin that broke: no try may begin with what another has left. */
+const LEAVES_STATE = /outlierDetection|localityLbSetting|connectionPool|\$\{fresh:/;
 let cases = 0;
 
 /**
@@ -47,7 +47,7 @@ export async function runScenario(lab: Lab, scenario: Scenario, times = 1): Prom
 
 /** Puts its configuration in the place of the one before, which has left nothing in hosts that this one could see. */
 async function begin(lab: Lab, { config, mesh, rejected }: Scenario): Promise<void> {
-  // Hosts that nobody watches are all let back in.
+  // Hosts that nobody watches are all let back in; subsets go, and other pools let their connections go.
   if (LEAVES_STATE.test(config)) await lab.apply('');
   const before = lab.control.rejections.length;
   await lab.apply(fill(lab, config), mesh);
