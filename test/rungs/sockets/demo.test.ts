@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { callHttp } from '#io';
+import { isAlive } from '../../mesh/mesh.ts';
 import { until } from '../../mesh/until.ts';
 
 const root = join(import.meta.dirname, '../../..');
@@ -152,15 +153,6 @@ function recordedPid(name: string): number {
   const pid = recorded().find((one) => one.name === name)?.pid;
   assert.ok(pid !== undefined, name);
   return pid;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** A base from which five ports in a row are free at this moment. */

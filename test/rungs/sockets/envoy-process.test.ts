@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { test } from 'node:test';
+import { isAlive } from '../../mesh/mesh.ts';
 import { until } from '../../mesh/until.ts';
 
 const ROOT = join(import.meta.dirname, '../../..');
@@ -22,9 +23,9 @@ test('an agent that is killed takes its Envoy with it', async () => {
   try {
     const [said] = (await once(agent.stdout, 'data')) as [Buffer];
     const pid = Number(said.toString());
-    assert.ok(existsSync(`/proc/${pid}`));
+    assert.ok(isAlive(pid));
     agent.kill('SIGKILL');
-    await until('its Envoy’s end', () => !existsSync(`/proc/${pid}`));
+    await until('its Envoy’s end', () => !isAlive(pid));
   } finally {
     agent.kill('SIGKILL');
     rmSync(folder, { recursive: true, force: true });

@@ -9,7 +9,11 @@ let mesh: TestMesh;
 
 before(async () => {
   mesh = await startMesh({ workloads: [{ app: 'asker' }, { app: 'told', version: 'v1' }] });
-  await mesh.order('asker', { url: 'http://told:9080/', count: 3 });
+  const answers = await mesh.order('asker', { url: 'http://told:9080/', count: 3 });
+  assert.deepEqual(
+    answers.map(({ status }) => status),
+    [200, 200, 200],
+  );
 });
 after(() => mesh.stop());
 

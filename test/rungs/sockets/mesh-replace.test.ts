@@ -134,5 +134,5 @@ test('the end of an application is still the end of its agent, whose status it i
   const { app, pid } = record('told');
   process.kill(app.pid, 'SIGKILL');
   await until('the end of the agent', () => !isAlive(pid));
-  assert.match(mesh.logs(), /the application ended how="?SIGKILL/);
+  assert.match(mesh.process('told').log(), /the application ended how="?SIGKILL/);
 });

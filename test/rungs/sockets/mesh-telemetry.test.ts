@@ -32,7 +32,11 @@ const series = async (workload: string, reporter: string): Promise<string> => {
 };
 
 test('the caller counts under its own name and principal', async () => {
-  const line = await series('asker', 'source');
+  let line = '';
+  await until(
+    () => line,
+    async () => / 5$/.test((line = await series('asker', 'source'))),
+  );
   assert.match(line, /source_workload="asker"/);
   assert.match(line, /source_principal="spiffe:\/\/cluster\.local\/ns\/default\/sa\/asker"/);
   assert.match(line, /destination_principal="spiffe:\/\/cluster\.local\/ns\/default\/sa\/told"/);
