@@ -136,7 +136,7 @@ export class TestMesh {
     const all = this.#ask.workloads.map((one) => this.#addWorkload(one));
     if (this.#ask.gateway === true) all.push(this.#addGateway());
     await Promise.all(all.map((one) => one.start()));
-    await this.#settled();
+    await this.settled();
   }
 
   /** Below the mesh's folder, as an operator replaces them. */
@@ -451,8 +451,7 @@ export class TestMesh {
   }
 
   /** Everybody is connected, healthy and has the newest. */
-  async #settled(): Promise<void> {
-    const wanted = this.#ask.workloads.length;
+  async settled(wanted = this.#ask.workloads.length): Promise<void> {
     let seen = '';
     const settled = async (): Promise<boolean> => {
       const status = await this.api<StatusJson>('GET', '/api/v1/status');

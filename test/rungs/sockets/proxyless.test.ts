@@ -69,6 +69,7 @@ function proxyless(kind: string, program: readonly string[]): void {
   before(async () => {
     mesh = await startMesh({ workloads: [], config: [SERVICE, routes(50)] });
     await Promise.all(['v1', 'v2'].map((version) => startGreeter(mesh, version)));
+    await mesh.settled(2);
     client = new ProxylessClient(mesh, name, program, TARGET);
     await client.ready();
   });
