@@ -41,6 +41,8 @@ function filterOf(count: number, rule: (n: number) => object) {
   const made = httpAuthorization({
     policies: authorizationPoliciesOf(view, { namespace: 'shop', labels: {} }, 'istio-system'),
     requestAuthentications: [],
+    rateLimits: [],
+    gateway: false,
     keySets: new Map(),
     providers: [],
     mesh: meshSettings(view),

@@ -127,6 +127,10 @@ const SPEC_COLUMNS: Readonly<Record<string, Column>> = {
       fieldText(s, 'response', 'headers', 'maxKiB'),
     ],
   },
+  RateLimit: {
+    heads: ['RULES'],
+    cells: (s) => [((s['rules'] as RateRule[] | undefined) ?? []).map(rateText).join(', ')],
+  },
   WorkloadEntry: { heads: ['ADDRESS'], cells: (s) => [String(s['address'] ?? '')] },
   Service: {
     heads: ['PORT(S)'],
@@ -137,6 +141,16 @@ const SPEC_COLUMNS: Readonly<Record<string, Column>> = {
     ],
   },
 };
+
+interface RateRule {
+  readonly name?: string;
+  readonly limit?: { readonly requests?: number; readonly per?: string };
+  readonly mode?: string;
+}
+
+function rateText({ name, limit, mode }: RateRule): string {
+  return `${name ?? ''}: ${limit?.requests ?? ''}/${(limit?.per ?? '').toLowerCase()}${mode === 'SHADOW' ? ' (shadow)' : ''}`;
+}
 
 function specCells(one: ObjectJson): string[] {
   return SPEC_COLUMNS[one.kind]?.cells((one.spec ?? {}) as Record<string, unknown>) ?? [];

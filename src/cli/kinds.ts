@@ -27,6 +27,7 @@ export const KINDS: readonly KindNames[] = [
   { kind: 'WasmPlugin', group: 'extensions.istio.io', plural: 'wasmplugins', short: [] },
   { kind: 'TrafficExtension', group: 'extensions.istio.io', plural: 'trafficextensions', short: [] },
   { kind: 'MessageLimits', group: 'topsail.io', plural: 'messagelimits', short: [] },
+  { kind: 'RateLimit', group: 'topsail.io', plural: 'ratelimits', short: [] },
   { kind: 'Service', group: '', plural: 'services', short: ['svc'] },
   { kind: 'Endpoints', group: '', plural: 'endpoints', short: ['ep'] },
   { kind: 'EndpointSlice', group: 'discovery.k8s.io', plural: 'endpointslices', short: [] },

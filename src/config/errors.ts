@@ -175,6 +175,10 @@ export const ERRORS = {
     'Write CEL over the attributes of docs/telemetry.md, such as `response.code >= 400`.',
   ),
   'TS-CFG-0346': error('The plugin is not legal: {reason}.', 'Correct the plugin.'),
+  'TS-CFG-0347': error(
+    'The rate limit is not legal: {reason}.',
+    'Correct the rule; docs/rate-limits.md has examples of every kind.',
+  ),
   // Warnings of Istio
   'TS-CFG-0401': warning('The selector is empty: it chooses every workload.', 'Remove the selector, or name labels.'),
   'TS-CFG-0402': warning('{value} is a gateway in the old form.', 'Write `namespace/name`.'),

@@ -11,6 +11,7 @@ export const TARGETING_KINDS = [
   'Telemetry',
   'WasmPlugin',
   'MessageLimits',
+  'RateLimit',
 ] as const;
 export type TargetingKind = (typeof TARGETING_KINDS)[number];
 

@@ -20,6 +20,7 @@ const LOCAL_KINDS: ReadonlySet<string> = new Set([
   'RequestAuthentication',
   'WasmPlugin',
   'MessageLimits',
+  'RateLimit',
   'Secret',
 ]);
 

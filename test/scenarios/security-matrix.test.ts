@@ -171,6 +171,8 @@ function chainOf(policies: readonly OraclePolicy[]): Chain {
   const input = {
     policies: authorizationPoliciesOf(view, { namespace: 'team-a', labels: {} }, 'istio-system'),
     requestAuthentications: [],
+    rateLimits: [],
+    gateway: false,
     keySets: new Map<string, string>(),
     split: false,
     providers: [],

@@ -1,6 +1,12 @@
 // Turns entries of Envoy's access log service (v3) into the records that our own proxy fills, so that nothing
 // above the agent asks which proxy it was (design §3d).
-import { type Clock, ENVOY_PEER_METADATA as PEER_METADATA, ENVOY_PEER_TAGS as PEER_TAGS, ROUTE_CAUSE } from '#base';
+import {
+  type Clock,
+  ENVOY_PEER_METADATA as PEER_METADATA,
+  ENVOY_PEER_TAGS as PEER_TAGS,
+  RATE_LIMIT_HEADER,
+  ROUTE_CAUSE,
+} from '#base';
 import { decodeLight } from '#proto/light.ts';
 import type {
   AccessLogCommon,
@@ -101,6 +107,8 @@ export function httpRecord(entry: HTTPAccessLogEntry, peers: PeerCache): StreamR
     record.responseCodeDetails = response.responseCodeDetails;
     const rule = DENIED_BY.exec(record.responseCodeDetails)?.[1] ?? 'none';
     if (rule !== 'none') record.policyRule = rule;
+    const limit = response.responseHeaders[RATE_LIMIT_HEADER];
+    if (limit !== undefined && record.flags.includes('RL')) record.policyRule = `ratelimit[${limit}]`;
     record.bytesSent = Number(response.responseBodyBytes);
     record.responseHeaderBytes = Number(response.responseHeadersBytes);
     const status = response.responseTrailers['grpc-status'] ?? response.responseHeaders['grpc-status'];

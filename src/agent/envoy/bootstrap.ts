@@ -11,6 +11,9 @@ export interface EnvoyBootstrapFacts {
   readonly socket: string;
 }
 
+/** Keys of rate limits are written as formats; Envoy 1.40 takes them for plain text unless it is told. */
+const RUNTIME = { 'envoy.reloadable_features.enable_formatter_for_ratelimit_action_descriptor_value': true };
+
 /** Envoy v3 bootstrap as JSON text. */
 export function envoyBootstrap({ nodeId, cluster, metadata, adminPort, socket }: EnvoyBootstrapFacts): string {
   const agent = (name: string): unknown => ({
@@ -31,6 +34,7 @@ export function envoyBootstrap({ nodeId, cluster, metadata, adminPort, socket }:
   return JSON.stringify({
     node: { id: nodeId, cluster, metadata },
     admin: { address: { socket_address: { address: '127.0.0.1', port_value: adminPort } } },
+    layered_runtime: { layers: [{ name: 'topsail', static_layer: RUNTIME }] },
     dynamic_resources: {
       ads_config: {
         api_type: 'DELTA_GRPC',

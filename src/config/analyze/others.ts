@@ -174,6 +174,7 @@ export function analyzeSelectors(context: AnalysisContext): Complaint[] {
     'Telemetry',
     'WasmPlugin',
     'MessageLimits',
+    'RateLimit',
   ] as const) {
     for (const object of context.view.list(kind))
       check(object, object.spec.selector?.matchLabels, ['spec', 'selector']);

@@ -24,6 +24,7 @@ export const KIND_FORCE: Readonly<Record<KindName, Force>> = {
   WasmPlugin: 'inForce',
   TrafficExtension: 'refused',
   MessageLimits: 'inForce',
+  RateLimit: 'inForce',
   Service: 'inForce',
   Endpoints: 'inForce',
   EndpointSlice: 'inForce',

@@ -22,6 +22,7 @@ import { GatewaySchema } from './gateway.ts';
 import { MeshConfigSchema, MeshNetworksSchema } from './mesh-config.ts';
 import { MessageLimitsSchema } from './message-limits.ts';
 import { PeerAuthenticationSchema } from './peer-authentication.ts';
+import { RateLimitSchema } from './rate-limit.ts';
 import { RequestAuthenticationSchema } from './request-authentication.ts';
 import type { Spec } from './schema.ts';
 import { ServiceEntrySchema } from './service-entry.ts';
@@ -203,6 +204,15 @@ export const KINDS = {
     ],
     { specRequired: true },
   ),
+  RateLimit: crd(
+    'RateLimit',
+    OWN,
+    ['v1alpha1'],
+    'ratelimits',
+    [],
+    [column('Rules', '.spec.rules[*].name'), column('Mode', '.spec.rules[*].mode'), AGE],
+    { specRequired: true },
+  ),
   Service: core('Service', '', ['v1'], 'services', ['svc'], { body: 'spec' }),
   Endpoints: core('Endpoints', '', ['v1'], 'endpoints', ['ep']),
   EndpointSlice: core('EndpointSlice', 'discovery.k8s.io', ['v1'], 'endpointslices', []),
@@ -236,6 +246,7 @@ export const SCHEMAS = {
   WasmPlugin: WasmPluginSchema,
   TrafficExtension: TrafficExtensionSchema,
   MessageLimits: MessageLimitsSchema,
+  RateLimit: RateLimitSchema,
   Service: ServiceSchema,
   Endpoints: EndpointsSchema,
   EndpointSlice: EndpointSliceSchema,

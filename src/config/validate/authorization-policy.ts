@@ -98,7 +98,7 @@ function checkOperation(context: Context, operation: AuthorizationOperation | un
 }
 
 /** Path templates: `{*}` and at most one `{**}`, which no template follows, each a whole segment, not mixed with `*`. */
-function checkPath(context: Context, value: string, path: Path): void {
+export function checkPath(context: Context, value: string, path: Path): void {
   if (!/[{}]/.test(value)) return;
   const say = (reason: string): void => context.problems.say('TS-CFG-0330', path, { value: shown(value), reason });
   const segments = value.split('/');

@@ -1,6 +1,6 @@
 // Small rules that several kinds share: hosts, ports, addresses, labels, exportTo, selectors, target references (istio pkg/config/validation).
 
-import type { PolicySelector, TargetRef } from '../model/shared.ts';
+import type { PolicySelector, StringMatch, TargetRef } from '../model/shared.ts';
 import { type Path, type Problems, shown } from '../problem.ts';
 
 export interface Context {
@@ -254,4 +254,9 @@ export function checkGatewayNames(context: Context, gateways: readonly string[] 
       context.problems.say('TS-CFG-0306', at, { value: shown(gateway) });
     }
   }
+}
+
+export function checkStringMatch(context: Context, match: StringMatch | undefined, path: Path): void {
+  if (match?.prefix === '') context.problems.say('TS-CFG-0339', [...path, 'prefix'], { reason: 'the prefix is empty' });
+  if (match?.regex === '') context.problems.say('TS-CFG-0339', [...path, 'regex'], { reason: 'the pattern is empty' });
 }

@@ -11,6 +11,7 @@ import { validateGateway } from './gateway.ts';
 import type { Context } from './rules.ts';
 import { isDnsLabel } from './rules.ts';
 import { validateMessageLimits } from './message-limits.ts';
+import { validateRateLimit } from './rate-limit.ts';
 import { validatePeerAuthentication, validateRequestAuthentication } from './security.ts';
 import { validateServiceEntry, validateWorkloadEntry, validateWorkloadGroup } from './service-entry.ts';
 import { validateSidecar } from './sidecar.ts';
@@ -34,6 +35,7 @@ const RULES: Rules = {
   Telemetry: validateTelemetry,
   WasmPlugin: validateWasmPlugin,
   MessageLimits: validateMessageLimits,
+  RateLimit: validateRateLimit,
   Service: validateService,
   EndpointSlice: validateEndpointSlice,
   MeshConfig: validateMeshConfig,

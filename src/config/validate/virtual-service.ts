@@ -1,6 +1,5 @@
 // Rules of VirtualService (istio pkg/config/validation/virtualservice.go and validation.go).
 
-import type { StringMatch } from '../model/shared.ts';
 import type { HttpMatch, HttpRoute, RouteDestination, TlsRoute, VirtualServiceSpec } from '../model/virtual-service.ts';
 import { type Path, shown } from '../problem.ts';
 import { checkAuthorityOnce, checkHeaderName, checkHeaders, isClaim } from './headers.ts';
@@ -19,6 +18,7 @@ import {
   checkGatewayNames,
   checkHost,
   checkLabels,
+  checkStringMatch,
   type Context,
   covers,
   isDnsLabel,
@@ -144,11 +144,6 @@ function checkHttpMatch(context: Context, match: HttpMatch, around: RouteContext
   }
   checkLabels(context, match.sourceLabels, [...path, 'sourceLabels']);
   checkGatewayNames(context, match.gateways, [...path, 'gateways']);
-}
-
-function checkStringMatch(context: Context, match: StringMatch | undefined, path: Path): void {
-  if (match?.prefix === '') context.problems.say('TS-CFG-0339', [...path, 'prefix'], { reason: 'the prefix is empty' });
-  if (match?.regex === '') context.problems.say('TS-CFG-0339', [...path, 'regex'], { reason: 'the pattern is empty' });
 }
 
 function checkDelegatedMatch(context: Context, match: HttpMatch, path: Path): void {

@@ -22,12 +22,20 @@ export function missingPlugin(text: string): string {
   return /wasmplugin\[([^\]]*)\]/.exec(text)?.[1]?.replace('.', '/') ?? '';
 }
 
+/** `ratelimit[ns/name/rule]`, in a record's policy, and `local_rate_limited[ns/name/rule]` in our own proxy's details; '' for all others. */
+export function exceededLimit(text: string): string {
+  const [, object, rule] = /^(?:ratelimit|local_rate_limited)\[([^\]]+)\/([^\]/]+)\]$/.exec(text) ?? [];
+  return object === undefined ? '' : `rule ${rule} of RateLimit ${object}`;
+}
+
 export function denialWords(details: string): string {
   const rule = denyingRule(details);
   if (rule !== undefined) return `AuthorizationPolicy ${rule.namespace}/${rule.name}, rule ${rule.rule}`;
   const absent = missingPlugin(details);
   if (absent !== '') return `WasmPlugin ${absent}, whose module is not there`;
   if (details.includes('messagelimits[')) return 'MessageLimits: the body is too large';
+  const limit = exceededLimit(details);
+  if (limit !== '') return limit;
   if (details.startsWith('rbac_')) return 'no ALLOW rule matched';
   if (details.startsWith('jwt_authn')) return `token refused: ${tokenTrouble(details)}`;
   if (details.startsWith('ext_authz_denied')) return 'external authorizer';

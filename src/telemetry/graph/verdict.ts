@@ -1,7 +1,7 @@
 // Why a request ended as it did, in words with what to look at next, from one tapped record: Envoy's response flags and
 // response-code details, so that it reads records of both data planes alike.
 
-import { missingPlugin, tokenTrouble } from './denial-words.ts';
+import { exceededLimit, missingPlugin, tokenTrouble } from './denial-words.ts';
 import type { TapRecordJson } from './tap-record.ts';
 
 export interface Verdict {
@@ -106,8 +106,11 @@ const ROWS = {
   },
   'rate-limited': {
     when: (hop) => flag('RL')(hop) || says('local_rate_limited')(hop),
-    words: plain('a rate limit was reached'),
-    remedy: 'Raise the limit, or slow the caller down.',
+    words: ({ policy, details }) => {
+      const limit = exceededLimit(policy) || exceededLimit(details);
+      return limit === '' ? 'a rate limit was reached' : `${limit} was exceeded`;
+    },
+    remedy: 'Raise the limit, or slow the caller down; mode SHADOW counts without refusing.',
   },
   'rate-limit-failed': {
     when: flag('RLSE'),

@@ -6,7 +6,8 @@ import type { Init } from '../encode.ts';
 
 type Matcher = Init<typeof MetadataMatcherSchema>;
 
-const FILTER = 'envoy.filters.http.jwt_authn';
+/** The filter that notes them. */
+export const TOKENS = 'envoy.filters.http.jwt_authn';
 /** Where the filter is told to put a token's payload. */
 export const PAYLOAD = 'payload';
 
@@ -24,18 +25,18 @@ export function claimMatcher(path: readonly string[], text: Init<typeof StringMa
   const listed = {
     matchPattern: { case: 'listMatch' as const, value: { matchPattern: { case: 'oneOf' as const, value: one } } },
   };
-  return metadataMatcher(FILTER, [PAYLOAD, ...path], {
+  return metadataMatcher(TOKENS, [PAYLOAD, ...path], {
     matchPattern: { case: 'orMatch', value: { valueMatchers: [one, listed] } },
   });
 }
 
 /** The claim itself, not a list. */
 export function plainClaimMatcher(name: string, text: Init<typeof StringMatcherSchema>): Matcher {
-  return metadataMatcher(FILTER, [PAYLOAD, name], { matchPattern: { case: 'stringMatch', value: text } });
+  return metadataMatcher(TOKENS, [PAYLOAD, name], { matchPattern: { case: 'stringMatch', value: text } });
 }
 
 export function claimPresent(path: readonly string[]): Matcher {
-  return metadataMatcher(FILTER, [PAYLOAD, ...path], { matchPattern: { case: 'presentMatch', value: true } });
+  return metadataMatcher(TOKENS, [PAYLOAD, ...path], { matchPattern: { case: 'presentMatch', value: true } });
 }
 
 const PREFIX = '@request.auth.claims';
@@ -45,5 +46,14 @@ export function claimPathOf(header: string): readonly string[] | undefined {
   if (!header.toLowerCase().startsWith(PREFIX)) return undefined;
   const rest = header.slice(PREFIX.length);
   if (rest.startsWith('.') && rest.length > 1) return rest.slice(1).split('.');
-  return /^(\[[^\]]+\])+$/.test(rest) ? rest.slice(1, -1).split('][') : undefined;
+  return inBrackets(rest);
+}
+
+function inBrackets(text: string): readonly string[] | undefined {
+  return /^(\[[^\]]+\])+$/.test(text) ? text.slice(1, -1).split('][') : undefined;
+}
+
+/** `a.b` or `[a][b]`, as a RateLimit names a claim. */
+export function claimPath(text: string): readonly string[] {
+  return inBrackets(text) ?? text.split('.');
 }

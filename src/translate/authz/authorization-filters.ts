@@ -5,10 +5,11 @@ import { type PolicySchema, RBAC_Action, type RBACSchema } from '#proto/envoy/co
 import type { HttpFilterSchema } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { RBACSchema as HttpRbacSchema } from '#proto/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { RBACSchema as TcpRbacSchema } from '#proto/envoy/extensions/filters/network/rbac/v3/rbac_pb.ts';
-import type { AuthorizationPolicy, MeshSettings, RequestAuthentication } from '#registry';
+import type { AuthorizationPolicy, MeshSettings, RateLimit, RequestAuthentication } from '#registry';
 import { type FetchedKeySets, httpAuthentication } from '../authn/request-authentication.ts';
 import { type Init, typed } from '../encode.ts';
 import { CUSTOM_PREFIX, customFilters, customTcpFilters } from './custom-filters.ts';
+import { rateLimitFilters } from '../ratelimit/rate-limit-filters.ts';
 import { NO_PLUGINS, type PluginFilters } from '../wasm/plugin-slots.ts';
 import type { ResolvedProvider } from './extension-providers.ts';
 import { rbacPolicy } from './rules.ts';
@@ -16,6 +17,9 @@ import { rbacPolicy } from './rules.ts';
 export interface AuthorizationInput {
   readonly policies: readonly AuthorizationPolicy[];
   readonly requestAuthentications: readonly RequestAuthentication[];
+  /** Behind the policies: they count only what may be done. */
+  readonly rateLimits: readonly RateLimit[];
+  readonly gateway: boolean;
   readonly keySets: FetchedKeySets;
   /** Those that CUSTOM policies name. */
   readonly providers: readonly ResolvedProvider[];
@@ -53,6 +57,7 @@ export function httpAuthorization(
     ...httpTokens(input),
     ...plugins.authz,
     ...httpRules(input),
+    ...httpRateLimits(input),
     ...plugins.last,
   ];
 }
@@ -66,6 +71,10 @@ export function tcpAuthorization(input: AuthorizationInput): readonly NetworkFil
 
 export function httpTokens(input: AuthorizationInput): readonly HttpFilter[] {
   return httpAuthentication(input.requestAuthentications, input.keySets);
+}
+
+export function httpRateLimits({ rateLimits, gateway }: AuthorizationInput): readonly HttpFilter[] {
+  return rateLimitFilters(rateLimits, gateway);
 }
 
 /** The policies that ask nobody, by action. */

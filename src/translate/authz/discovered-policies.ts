@@ -1,7 +1,7 @@
 // What stands for a workload's policies in an Envoy's listeners: names, behind which the filters come by themselves (ECDS), so that an
 // edit of a policy touches no listener, and with it no connection. A listener waits for them: without, nothing is let in.
 //
-// All that is decided without asking anybody is one resource for HTTP: AUDIT, DENY and ALLOW change together. TCP has no filter
+// All that is decided without asking anybody is one resource for HTTP: AUDIT, DENY, ALLOW and rate limits change together. TCP has no filter
 // that holds others: there, each action is a resource of its own.
 
 import type { XdsResource } from '#base';
@@ -25,6 +25,7 @@ import {
   type CustomFilters,
   httpAuthorization,
   httpCustom,
+  httpRateLimits,
   httpRules,
   httpTokens,
   tcpAuthorization,
@@ -88,7 +89,7 @@ export function discoveredPolicies(
 }
 
 function discovered(input: AuthorizationInput): ReadonlyMap<string, XdsResource> {
-  const origins = [...input.policies, ...input.requestAuthentications].map((policy) => refOf(policy));
+  const origins = [...input.policies, ...input.requestAuthentications, ...input.rateLimits].map((one) => refOf(one));
   const made = new Map<string, XdsResource>();
   const put = (name: string, typedConfig: Extension['typedConfig']): void =>
     void made.set(name, resource(TypedExtensionConfigSchema, name, { name, typedConfig }, origins));
@@ -107,10 +108,11 @@ function discovered(input: AuthorizationInput): ReadonlyMap<string, XdsResource>
         filters.length === 0 ? {} : { defaultFilterChain: { filters: filters.map(extension) } },
       ),
     );
-  putChain(HTTP, [...httpTokens(input), ...httpRules(input)]);
+  const last = [...httpRules(input), ...httpRateLimits(input)];
+  putChain(HTTP, [...httpTokens(input), ...last]);
   if (input.split) {
     putChain(HTTP_TOKENS, httpTokens(input));
-    putChain(HTTP_RULES, httpRules(input));
+    putChain(HTTP_RULES, last);
   }
   putCustom(TCP, tcpCustom(input));
   for (const action of ACTIONS)

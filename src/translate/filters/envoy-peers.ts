@@ -8,6 +8,7 @@ import {
   ENVOY_PEER_METADATA,
   ENVOY_PEER_TAGS,
   PEER_METADATA_HEADERS,
+  RATE_LIMIT_HEADER,
   ROUTE_CAUSE,
 } from '#base';
 import { type AccessLog, AccessLogSchema } from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
@@ -32,6 +33,8 @@ import { statsText } from '../telemetry/stats-filter.ts';
 /** A summary leaves the agent each second; entries must not wait longer. */
 const FLUSH_MS = 500;
 const GRPC_STATUS = ['grpc-status'];
+/** A local reply of Envoy's says by it which RateLimit it was. */
+const ANSWERS = [...GRPC_STATUS, RATE_LIMIT_HEADER];
 
 /** The log whose name says on which side of the connection Envoy stands. */
 export function agentAccessLog(
@@ -79,7 +82,7 @@ export function agentAccessLog(
       : any(HttpGrpcAccessLogConfigSchema, {
           commonConfig,
           additionalRequestHeadersToLog: ['content-type', ...headersIn(stats)],
-          additionalResponseHeadersToLog: GRPC_STATUS,
+          additionalResponseHeadersToLog: ANSWERS,
           additionalResponseTrailersToLog: GRPC_STATUS,
         });
   return create(AccessLogSchema, {

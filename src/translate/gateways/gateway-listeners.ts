@@ -4,7 +4,7 @@ import type { XdsResource } from '#base';
 import { refOf } from '#config';
 import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
-import { authorizationPoliciesOf, gatewayName, requestAuthenticationsOf } from '#registry';
+import { authorizationPoliciesOf, gatewayName, rateLimitsOf, requestAuthenticationsOf } from '#registry';
 import type { Snapshot } from '#push';
 import { audited } from '../authz/audit-logs.ts';
 import type { AuthorizationInput } from '../authz/authorization-filters.ts';
@@ -53,10 +53,13 @@ export function gatewayResources(
   const clusters = new Map<string, XdsResource>();
   const policies = authorizationPoliciesOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
   const requestAuthentications = requestAuthenticationsOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
+  const rateLimits = rateLimitsOf(snapshot.config, proxy, snapshot.mesh.rootNamespace);
   const providers = resolveProviders(policies, { mesh: snapshot.mesh, service: scope.service, envoy: proxy.envoy });
   const authorization: AuthorizationInput = {
     policies,
     requestAuthentications,
+    rateLimits,
+    gateway: true,
     keySets: snapshot.keySets,
     providers,
     mesh: snapshot.mesh,
@@ -68,6 +71,7 @@ export function gatewayResources(
     snapshot.mesh,
     proxy.envoy,
     policies,
+    rateLimits,
     requestAuthentications,
     requestAuthentications.length === 0 ? undefined : snapshot.keySets,
     providersKey(providers),
@@ -107,7 +111,7 @@ export function gatewayResources(
       ...scope.telemetry.origins,
       ...scope.limits.origins,
       ...group.servers.map((server) => refOf(server.gateway)),
-      ...(proxy.envoy ? [] : [...policies, ...requestAuthentications].map((policy) => refOf(policy))),
+      ...(proxy.envoy ? [] : [...policies, ...requestAuthentications, ...rateLimits].map((policy) => refOf(policy))),
     ];
     listeners.set(
       name,

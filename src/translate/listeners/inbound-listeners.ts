@@ -6,13 +6,20 @@ import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import { receivingMode, type Snapshot } from '#push';
-import { authorizationPoliciesOf, type Families, isSniffed, type MtlsMode, requestAuthenticationsOf } from '#registry';
+import {
+  authorizationPoliciesOf,
+  type Families,
+  isSniffed,
+  type MtlsMode,
+  rateLimitsOf,
+  requestAuthenticationsOf,
+} from '#registry';
 import type { AuthorizationInput } from '../authz/authorization-filters.ts';
 import { discoveredPolicies, slotsKey } from '../authz/discovered-policies.ts';
 import { providersKey, resolveProviders } from '../authz/extension-providers.ts';
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { inboundClusterOf } from '../clusters/fixed-clusters.ts';
-import { address, duration, resource } from '../encode.ts';
+import { address, resource } from '../encode.ts';
 import { refusedAccessLog } from '../filters/envoy-peers.ts';
 import { tcpProxy } from '../filters/tcp-proxy.ts';
 import { BLACK_HOLE, INBOUND_PASSTHROUGH, inboundCluster } from '../names.ts';
@@ -23,6 +30,7 @@ import { type InboundPort, inboundPorts } from './inbound-ports.ts';
 import { listeningAt, wildcardName, wildcards } from './listening-addresses.ts';
 import {
   type Chain,
+  detection,
   httpInspector,
   type Listener,
   listenerName,
@@ -51,11 +59,14 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
   }));
   const policies = authorizationPoliciesOf(snapshot.config, proxy, mesh.rootNamespace);
   const requestAuthentications = requestAuthenticationsOf(snapshot.config, proxy, mesh.rootNamespace);
+  const rateLimits = rateLimitsOf(snapshot.config, proxy, mesh.rootNamespace);
   const providers = resolveProviders(policies, { mesh, service: scope.service, envoy: proxy.envoy });
   const bound = new Map(ports.map(({ declared, listen }) => [declared, listen]));
   const authorization: AuthorizationInput = {
     policies,
     requestAuthentications,
+    rateLimits,
+    gateway: false,
     keySets: snapshot.keySets,
     providers,
     mesh,
@@ -66,7 +77,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
   const origins = [
     ...scope.telemetry.origins,
     ...scope.limits.origins,
-    ...(proxy.envoy ? [] : [...policies, ...requestAuthentications].map((policy) => refOf(policy))),
+    ...(proxy.envoy ? [] : [...policies, ...requestAuthentications, ...rateLimits].map((policy) => refOf(policy))),
     ...peerAuthentications.originsOf(proxy),
   ];
 
@@ -79,6 +90,7 @@ export function inbound(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cach
     mesh,
     proxy.envoy,
     policies,
+    rateLimits,
     requestAuthentications,
     requestAuthentications.length === 0 ? undefined : snapshot.keySets,
     providersKey(providers),
@@ -271,9 +283,4 @@ function boundListener(
     filterChains: [...chainsOf(port, envoy, authorization, scope, {})],
     metadata: { filterMetadata: { istio: { declaredPort: port.declared } } },
   };
-}
-
-/** 0 waits for the client's first bytes as long as it takes. */
-function detection(timeoutMs: number): Listener {
-  return { listenerFiltersTimeout: duration(timeoutMs), continueOnListenerFiltersTimeout: true };
 }

@@ -23,7 +23,7 @@ export function routeMatch(match: HttpMatch | undefined): Init<typeof RouteMatch
   const claims: Claim[] = [];
   for (const [name, value] of Object.entries(match.headers ?? {})) {
     const path = claimPathOf(name);
-    if (path === undefined) headers.push(header(name, value));
+    if (path === undefined) headers.push(headerMatcher(name, value));
     else claims.push(claim(path, value));
   }
   for (const [name, value] of Object.entries(match.withoutHeaders ?? {})) {
@@ -37,7 +37,7 @@ export function routeMatch(match: HttpMatch | undefined): Init<typeof RouteMatch
     ['scheme', ':scheme'],
   ] as const) {
     const value = match[field];
-    if (value !== undefined) headers.push(header(name, value));
+    if (value !== undefined) headers.push(headerMatcher(name, value));
   }
   const query = Object.entries(match.queryParams ?? {}).map(([name, value]) => queryParameter(name, value));
   return {
@@ -64,7 +64,7 @@ export function textMatcher(match: StringMatch): Text | undefined {
   return undefined;
 }
 
-function header(name: string, match: StringMatch): Header {
+export function headerMatcher(name: string, match: StringMatch): Header {
   const text = textMatcher(match);
   return {
     name: name.toLowerCase(),
@@ -74,7 +74,7 @@ function header(name: string, match: StringMatch): Header {
 }
 
 function withoutHeader(name: string, match: StringMatch): Header {
-  const plain = header(name, match);
+  const plain = headerMatcher(name, match);
   return {
     ...plain,
     invertMatch: true,
