@@ -136,6 +136,34 @@ export const SLOW_FLOODS: readonly Flood[] = [
     run: (bed, limitMs) => zeroWindow(bed, '/small', 1_000, limitMs),
   },
   {
+    name: 'pipelined requests whose answers nobody reads, HTTP/1.1',
+    counters: ['http2.tx_flush_timeout', 'http.flood.downstream_cx_idle_timeout'],
+    run: (bed, limitMs) => pourUnread(bed, limitMs, () => PIPELINED),
+  },
+  {
+    name: 'streams whose answers nobody reads, HTTP/2',
+    counters: ['http2.outbound_flood', 'http2.inbound_reset_flood', 'http2.tx_flush_timeout'],
+    run(bed, limitMs) {
+      let id = -1;
+      const next = (): Buffer =>
+        frame(TYPE.HEADERS, END_HEADERS | END_STREAM, (id += 2), requestBlock('GET', '/heads'));
+      const first = Buffer.concat([PREFACE, frame(TYPE.SETTINGS, 0, 0)]);
+      // Slowly: more than may be under way are another flood.
+      return pourUnread(bed, limitMs, () => Buffer.concat(Array.from({ length: 10 }, next)), first);
+    },
+  },
+  {
+    name: 'interim answers without end that nobody reads',
+    counters: ['http.flood.downstream_rq_idle_timeout', 'http.flood.downstream_rq_timeout'],
+    async run(bed, limitMs) {
+      const all = await sockets(bed, 20, 'GET /early HTTP/1.1\r\nhost: a\r\n\r\n');
+      for (const one of all) one.socket.pause();
+      await sleep(3000);
+      for (const one of all) one.socket.resume();
+      return await drip(all, () => undefined, limitMs);
+    },
+  },
+  {
     name: 'connections that say nothing',
     counters: ['http.flood.downstream_cx_idle_timeout'],
     run: async (bed, limitMs) => await drip(await sockets(bed, 1_000, ''), () => undefined, limitMs),
@@ -163,6 +191,26 @@ export const SLOW_FLOODS: readonly Flood[] = [
       await drip(await sockets(bed, 100, `${HEAD}${'x: y\r\n'.repeat(5_000)}\r\n`), () => undefined, limitMs),
   },
 ];
+
+const PIPELINED = Buffer.from('GET /heads HTTP/1.1\r\nhost: a\r\n\r\n'.repeat(100));
+
+/** Connections that ask on and on, and read nothing. */
+async function pourUnread(
+  bed: FloodBed,
+  limitMs: number,
+  next: () => Buffer,
+  first = Buffer.alloc(0),
+): Promise<FloodEnd> {
+  const all = await sockets(bed, 1, first);
+  const [held] = all as [Held];
+  held.socket.pause();
+  const end = performance.now() + limitMs;
+  while (!held.closed && performance.now() < end) {
+    if (held.socket.writableLength < 1 << 20) held.socket.write(next());
+    await sleep(20);
+  }
+  return await drip(all, () => undefined, limitMs);
+}
 
 async function zeroWindow(bed: FloodBed, path: string, count: number, limitMs: number): Promise<FloodEnd> {
   const peer = await RawH2.connect(bed.port, [setting(4, 0)]);

@@ -20,3 +20,6 @@ export const SMALL_BODY_BYTES = 4096;
 
 /** Empty lines before a request line that are skipped (RFC 9112 §2.2 asks for at least one). */
 export const LEADING_EMPTY_LINES_MAX = 2;
+
+/** Of responses that the client does not take, bytes: no further request of its connection is read. A connection's own high mark, below which it says nothing of having room again. */
+export const UNREAD_BYTES_MAX = 64 * 1024;

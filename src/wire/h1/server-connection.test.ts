@@ -214,3 +214,54 @@ test('absolute form names scheme and authority', () => {
   const head = requests[0]?.head;
   assert.deepEqual([head?.scheme, head?.authority, head?.path], ['http', 'other:81', '/x?y']);
 });
+
+const PIPELINED = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n';
+const FULL = 64 * 1024;
+
+test('a client that takes no responses is not asked for more: pipelined requests wait for it', () => {
+  const { conn, requests } = serve((seen) => {
+    ok('ok')(seen);
+    if (requests.length === 2) conn.queuedBytes = FULL;
+  });
+  conn.receive(PIPELINED.repeat(5));
+  assert.equal(requests.length, 2);
+  assert.equal(conn.paused, true, 'and nothing more is read');
+  conn.receive(PIPELINED);
+  assert.equal(requests.length, 2);
+  conn.queuedBytes = 0;
+  conn.receive('GET /last HTTP/1.1\r\nhost: a\r\n\r\n');
+  assert.equal(requests.length, 2, 'what came later does not overtake what waits');
+  conn.handler.onDrain();
+  assert.equal(requests.length, 7, 'each of them is answered once it reads');
+  assert.equal(requests[6]?.head.path, '/last');
+  assert.equal(conn.paused, false);
+  conn.receive(PIPELINED);
+  assert.equal(requests.length, 8);
+});
+
+test('requests that wait for a client to read are still answered when the connection is to end', () => {
+  const { conn, requests } = serve((seen) => {
+    ok('ok')(seen);
+    if (requests.length === 1) conn.queuedBytes = FULL;
+  });
+  conn.receive(PIPELINED.repeat(2));
+  assert.equal(requests.length, 1);
+  (conn.handler as H1ServerConnection).drain();
+  assert.equal(conn.ended, false);
+  conn.queuedBytes = 0;
+  conn.handler.onDrain();
+  assert.equal(requests.length, 2);
+  assert.match(conn.written, /connection: close/);
+  assert.equal(conn.ended, true);
+});
+
+test('interim responses that the client does not take are left out', () => {
+  const { conn, requests } = serve();
+  conn.receive(PIPELINED);
+  const early = new HeaderBlock();
+  early.add('link', '</a>');
+  requests[0]?.stream.sendInformational(103, early);
+  conn.queuedBytes = FULL;
+  for (let i = 0; i < 10; i++) requests[0]?.stream.sendInformational(103, early);
+  assert.equal(conn.written.split('103 Early Hints').length - 1, 1);
+});

@@ -8,7 +8,7 @@ import { BodyWriter, type Framing } from './body-writer.ts';
 import { H1_ERRORS, type H1ErrorCode, h1ErrorText } from './errors.ts';
 import { HeadBuffer, restOf } from './head-buffer.ts';
 import { HeadFacts } from './head-facts.ts';
-import { DEFAULT_H1_LIMITS, type H1Limits } from './limits.ts';
+import { DEFAULT_H1_LIMITS, type H1Limits, UNREAD_BYTES_MAX } from './limits.ts';
 import type { HeadBounds } from '../http/stream.ts';
 import { parseRequest } from './parse-request.ts';
 import { copyRequestHead, RepeatedHead } from './repeated-head.ts';
@@ -82,17 +82,25 @@ export class H1ServerConnection implements ConnHandler {
   /** No further request; closes at once when none is in progress. */
   drain(): void {
     this.draining = true;
-    if (this.#stream === undefined && this.#state === 'head' && this.#head.empty) this.#close();
+    const waiting = this.headPending || this.#later !== undefined;
+    if (this.#stream === undefined && this.#state === 'head' && !waiting) this.#close();
+  }
+
+  /** The client takes no responses: before it does, its next request waits unread. */
+  get #isUnread(): boolean {
+    return this.conn.queuedBytes >= UNREAD_BYTES_MAX;
   }
 
   onData(data: Buffer): void {
-    if (this.#state === 'wait' || this.#state === 'held') this.#hold(data);
+    const inTurn = this.#state === 'head' && this.#later !== undefined;
+    if (inTurn || this.#state === 'wait' || this.#state === 'held') this.#hold(data);
     else if (this.#reading) this.#hold(data);
     else this.#process(data);
   }
 
   onShortData(lent: Buffer, length: number): boolean {
     if (this.#state !== 'head' || this.#reading || this.#later !== undefined || !this.#head.empty) return false;
+    if (this.#isUnread) return false;
     const known = this.#repeated.takeShort(lent, length);
     const text = known === undefined ? this.#head.takeShort(lent, length, this.#limits.headBytesMax) : '';
     if (text === undefined) return false;
@@ -123,7 +131,8 @@ export class H1ServerConnection implements ConnHandler {
   }
 
   onDrain(): void {
-    this.#stream?.handler?.onDrain();
+    if (this.#stream !== undefined) this.#stream.handler?.onDrain();
+    else if (this.#state === 'head' && this.#later !== undefined) this.#goOn();
   }
 
   onClose(error: ConnError | undefined): void {
@@ -201,7 +210,8 @@ export class H1ServerConnection implements ConnHandler {
   }
 
   sendInformational(status: number, headers: HeaderBlock): void {
-    this.conn.writeText(`${statusLine(status)}${fieldsText(headers)}\r\n`);
+    // Endpoints may say as many as they like, and no window bounds them.
+    if (!this.#isUnread) this.conn.writeText(`${statusLine(status)}${fieldsText(headers)}\r\n`);
   }
 
   sendData(data: Uint8Array, end: boolean): boolean {
@@ -263,6 +273,10 @@ export class H1ServerConnection implements ConnHandler {
     switch (this.#state) {
       case 'head': {
         const begun = !this.#head.empty;
+        if (!begun && this.#isUnread) {
+          this.#hold(bytes);
+          return undefined;
+        }
         const text = this.#head.take(bytes, 0, this.#limits.headBytesMax);
         if (text === undefined) return this.#refuse('http1.headers_too_large');
         if (text === '') {
@@ -344,6 +358,7 @@ export class H1ServerConnection implements ConnHandler {
   #goOn(): void {
     if (this.#reading) return;
     const later = this.#later;
+    if (later !== undefined && this.#state === 'head' && this.#isUnread) return this.#applyPause();
     this.#later = undefined;
     this.#pausedByQueue = false;
     this.#applyPause();

@@ -18,6 +18,7 @@ export class FloodGuard {
   #straws = 0;
   #updatesDue = 0;
   #answersUnread = 0;
+  #refusedUnread = 0;
   #controlFullMs: number;
   #resetFullMs: number;
 
@@ -95,6 +96,17 @@ export class FloodGuard {
     else if (++this.#answersUnread > this.#limits.unreadAnswersMax)
       throw calm('outbound_control_flood', 'answers to control frames are not read');
   }
+
+  /** A stream was opened; `queued` bytes of output are unread. False: it is refused. */
+  opened(queued: number): boolean {
+    if (queued < this.#limits.unreadHeadsBytes) {
+      this.#refusedUnread = 0;
+      return true;
+    }
+    if (++this.#refusedUnread > this.#limits.unreadStreamsMax)
+      throw calm('outbound_flood', 'responses are not read, and streams are opened');
+    return false;
+  }
 }
 
 /** Names the statistic that counts it: "http2.<name>". */
@@ -104,6 +116,7 @@ export type H2Violation =
   | 'inbound_empty_frames_flood'
   | 'inbound_window_update_frames_flood'
   | 'outbound_control_flood'
+  | 'outbound_flood'
   | 'header_overflow'
   | 'protocol_errors';
 

@@ -68,7 +68,8 @@ export class H2Stream implements ServerStream, ClientStream {
   }
 
   sendInformational(status: number, headers: HeaderBlock): void {
-    if (this.closed || this.localEnded) return;
+    // Endpoints may say as many as they like, and no window bounds them: who does not read goes without.
+    if (this.closed || this.localEnded || this.connection.congested) return;
     this.connection.writer.headers(
       this.id,
       fieldsOfResponse({ status, headers }),

@@ -33,6 +33,10 @@ export interface H2Limits {
   readonly unreadBytes: number;
   /** PINGs and SETTINGS that are answered while output is unread, before the peer is cut. */
   readonly unreadAnswersMax: number;
+  /** Above so many bytes of unread output new streams are refused: heads and trailers of responses know no window. */
+  readonly unreadHeadsBytes: number;
+  /** Streams in a row that are refused so, before the peer is cut. */
+  readonly unreadStreamsMax: number;
 }
 
 /** A block that is allowed must also arrive: in frames of the least size that a peer may choose to fill. */
@@ -61,4 +65,6 @@ export const DEFAULT_LIMITS: H2Limits = {
   emptyDataFramesMax: 32,
   unreadBytes: 64 * 1024,
   unreadAnswersMax: 1_000,
+  unreadHeadsBytes: 1024 * 1024,
+  unreadStreamsMax: 100,
 };

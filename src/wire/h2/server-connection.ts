@@ -81,6 +81,7 @@ export class H2ServerConnection extends H2Connection {
       if (this.settingsAcknowledged || ++this.#earlyRefusals > EARLY_REFUSALS_MAX) this.floods.wasted();
       return;
     }
+    if (!this.floods.opened(this.writer.queuedBytes)) return this.writer.reset(streamId, H2_ERROR.REFUSED_STREAM);
     const stream = new H2Stream(this, streamId, NOBODY);
     stream.headSeen = true;
     this.streams.add(stream);
