@@ -134,10 +134,15 @@ export function must<T>(
   return result.value;
 }
 
-export async function until(what: string, ms: number, holds: () => Promise<boolean> | boolean): Promise<void> {
+export async function until(
+  what: string | (() => string),
+  ms: number,
+  holds: () => Promise<boolean> | boolean,
+): Promise<void> {
   const end = performance.now() + ms;
   while (!(await holds())) {
-    if (performance.now() > end) throw new Error(`gave up waiting for ${what} after ${ms} ms`);
+    if (performance.now() > end)
+      throw new Error(`gave up waiting for ${typeof what === 'string' ? what : what()} after ${ms} ms`);
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
 }

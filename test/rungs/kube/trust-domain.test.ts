@@ -32,8 +32,18 @@ if (skipWithoutKube.skip === undefined) {
   });
 }
 
-/** What a workload's certificate says, whatever it asks for. */
+/** What a workload's certificate says, whatever it asks for; asked again where a busy machine answers too late. */
 async function identity(): Promise<string> {
+  let said = '';
+  await until(
+    () => `a certificate: ${said}`,
+    60_000,
+    async () => (said = await identityOnce()).startsWith('URI:'),
+  );
+  return said;
+}
+
+async function identityOnce(): Promise<string> {
   const sidecar = new Sidecar({
     port: plane.xdsPort,
     token,

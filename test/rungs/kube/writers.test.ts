@@ -55,12 +55,19 @@ test('Programmed counts the proxies of all replicas, and names one that refuses'
       }),
   );
   for (const sidecar of sidecars)
-    await until('clusters', WITHIN_MS, () => sidecar.held.get(TYPE_URL.cluster) !== undefined);
+    await until(
+      () => `clusters: ${sidecar.lastError}`,
+      WITHIN_MS,
+      () => sidecar.held.get(TYPE_URL.cluster) !== undefined,
+    );
   await makeRule('v1');
   await until('2/2', WITHIN_MS, async () => (await programmed('v1')) === 'True 2/2 proxies');
   await makeRule('refused');
-  await until('the refusal', WITHIN_MS, async () => (await programmed('refused')).startsWith('False 1/2 proxies; rej'));
-  assert.match(await programmed('refused'), /rejected by app-1\.shop: .*cannot use it/);
+  let refused = '';
+  await until('the refusal', WITHIN_MS, async () =>
+    (refused = await programmed('refused')).startsWith('False 1/2 proxies; rej'),
+  );
+  assert.match(refused, /rejected by app-1\.shop: .*cannot use it/);
 
   const [first] = planes.values();
   assert.equal(await ask(first as ControlPlane, ''), 401);
