@@ -103,7 +103,8 @@ export class MeshProcess {
   /** Lines of the access log: JSON objects that have a response code. */
   accessLog(): Readonly<Record<string, unknown>>[] {
     const lines: Record<string, unknown>[] = [];
-    for (const line of this.log().split('\n')) {
+    // What stands behind the last line end is still being written.
+    for (const line of this.log().split('\n').slice(0, -1)) {
       if (isAccessLine(line)) lines.push(JSON.parse(line) as Record<string, unknown>);
     }
     return lines;

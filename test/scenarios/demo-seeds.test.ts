@@ -58,7 +58,7 @@ describe(`the seed files on the running demo, data plane ${PLANE}`, () => {
   test('every one is taken by all proxies, and nothing crashes', async () => {
     const pids = demo.pids();
     for (const name of FILES) {
-      const done = topsail('apply', '--wait', '-f', seed(name));
+      const done = topsail('apply', '--wait', '--timeout', '120s', '-f', seed(name));
       assert.equal(done.status, 0, `${name}: ${done.stdout}${done.stderr}`);
       assert.match(done.stdout, /Programmed (\d+)\/\1\n/, name);
       assert.equal((await callPlain({ port: demo.portBase, path: '/productpage' })).status, 200, name);

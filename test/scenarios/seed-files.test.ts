@@ -102,7 +102,7 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
   });
 
   const apply = async (name: string): Promise<string> => {
-    const done = await mesh.topsail('apply', '--wait', '-f', seed(name));
+    const done = await mesh.topsail('apply', '--wait', '--timeout', '120s', '-f', seed(name));
     assert.equal(done.status, 0, `${done.stdout}${done.stderr}`);
     assert.match(done.stdout, /Programmed (\d+)\/\1/);
     return `${done.stdout}${done.stderr}`;
@@ -114,8 +114,22 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
     concurrency = 16,
   ): Promise<readonly Answer[]> =>
     mesh.order('frontend', { url: `http://${service}:9080/`, headers, count, concurrency });
-  /** Envoy's main thread ejects, and its workers hear of it. */
-  const ejectionReachesWorkers = () => sleep(dataPlane === 'envoy' ? 1000 : 0);
+  const ejections = async (service: string): Promise<number> => {
+    const stats = await mesh.admin('frontend', '/stats?filter=ejections_enforced_total');
+    const own = stats.split('\n').filter((line) => line.includes(`|${service}.`));
+    return own.reduce((all, line) => all + Number(/: (\d+)$/.exec(line)?.[1] ?? 0), 0);
+  };
+  /** Envoy's main thread ejects, and its workers hear of it within a second or so: then so many in a row pass as `wanted`. */
+  const ejectionReachesWorkers = async (
+    service: string,
+    former: number,
+    inARow: number,
+    wanted: (answer: Answer | undefined) => boolean,
+  ): Promise<void> => {
+    if (dataPlane !== 'envoy') return;
+    await until('an ejection', async () => (await ejections(service)) > former);
+    await until('the workers know', async () => (await send(service, {}, inARow, 1)).every(wanted));
+  };
   /** Of requests of which none fails. */
   const shareOfV2 = async (
     service: string,
@@ -156,8 +170,9 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
     );
     noFailure(await send('product-service', {}, 5, 1));
     await mesh.fail('product-service-v1', 503);
+    const former = await ejections('product-service');
     const three = await send('product-service', {}, 3, 1);
-    await ejectionReachesWorkers();
+    await ejectionReachesWorkers('product-service', former, 1, (one) => one?.body === 'no healthy upstream');
     const more = await send('product-service', {}, 3, 1);
     await mesh.fail('product-service-v1', 0);
     assert.deepEqual(
@@ -322,6 +337,7 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
   test('08: an endpoint that fails 5 times in a row is ejected, and comes back', async () => {
     await apply('08');
     if (!LONG) await mesh.apply(readFileSync(seed('08'), 'utf8').replaceAll('30s', `${EJECTED_MS / 1000}s`));
+    const former = await ejections('reviews');
     await mesh.fail('reviews-v1', 500);
     let failed = 0;
     let fifth = 0;
@@ -334,7 +350,8 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
         return failed === 5;
       },
     );
-    await ejectionReachesWorkers();
+    // Of six in a row the one would have got some.
+    await ejectionReachesWorkers('reviews', former, 6, (one) => one?.status === 200);
     // Whom it answers before its time is up: nobody.
     const rest: (readonly [number, number])[] = [];
     for (let i = 0; i < 55; i++) {
@@ -385,7 +402,7 @@ function seedFiles(capture: NonNullable<MeshAsk['capture']>, dataPlane: NonNulla
     await mesh.delete('DestinationRule', 'bookshop-reviews');
     const pids = [...mesh.processes.values()].map((one) => one.pid);
     for (const name of ['01', '02', '03', '04', '05', '06', '07', '08', '09']) {
-      const done = await mesh.topsail('apply', '--wait', '-f', seed(name));
+      const done = await mesh.topsail('apply', '--wait', '--timeout', '120s', '-f', seed(name));
       assert.equal(done.status, 0, `${name}: ${done.stdout}${done.stderr}`);
     }
     assert.deepEqual(

@@ -82,6 +82,12 @@ describe('with real parts beside it the demo', { skip: missing !== '' && !requir
       await sleep(200);
       return tapped !== '';
     });
+    // The providers are written into a file, and Zipkin's first spans take it long: from here on every page has its trace.
+    await until('the first trace', async () => {
+      await page();
+      await sleep(500);
+      return (await zipkinTraces()).some(complete);
+    });
     // Nothing of the pages until here may be counted later.
     await until('the last scrape', settled);
   });

@@ -3,6 +3,7 @@ import { createServer } from 'node:http';
 import process from 'node:process';
 
 const [port = '', ...hosts] = process.argv.slice(2);
+let waiting = hosts.length;
 for (const host of hosts)
   createServer((request, response) => {
     response.setHeader('content-type', 'application/json');
@@ -15,4 +16,6 @@ for (const host of hosts)
         peer: request.headers['x-forwarded-client-cert'],
       }),
     );
-  }).listen({ host, port: Number(port), ipv6Only: true }, () => process.stdout.write('ready\n'));
+  }).listen({ host, port: Number(port), ipv6Only: true }, () => {
+    if (--waiting === 0) process.stdout.write('ready\n');
+  });

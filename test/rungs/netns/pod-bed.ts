@@ -1,6 +1,7 @@
 // Pods without a kubelet: network namespaces on one switch, with the files and variables that injection gives a pod, the
 // rules of `topsail capture apply`, the agent of a pod, and an application that knows nothing of a mesh.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -63,7 +64,8 @@ exec sleep 1000000
 
 export class PodBed {
   readonly #mesh: TestMesh;
-  readonly #id = `tp${process.pid % 100_000}`;
+  /** Nobody else's, whatever a former run left behind. */
+  readonly #id = `tp${randomBytes(4).toString('hex')}`;
   readonly #folder = mkdtempSync(join(tmpdir(), 'topsail-pods-'));
   readonly #children: ChildProcess[] = [];
   readonly #namespaces: string[] = [];
