@@ -119,6 +119,16 @@ describe('the pusher', () => {
     assert.equal(bench.pushes.at(-1)?.diff.configuration, false);
   });
 
+  it('says that configuration changed with the pods of a headless service: names and listeners are theirs', () => {
+    const headless = parse(`apiVersion: v1
+kind: Service
+metadata: { name: reviews }
+spec: { clusterIP: None, selector: { app: reviews }, ports: [{ name: tcp, port: 80 }] }
+`);
+    const bench = new Bench(headless, workload('r1'));
+    bench.set(workload('r2'));
+    assert.equal(bench.pushes.at(-1)?.diff.configuration, true);
+  });
   it('says that configuration changed when an endpoint brings a new identity', () => {
     const bench = new Bench(SERVICE, workload('a'));
     bench.set(workload('b', 'somebody-else'));

@@ -209,9 +209,9 @@ export class Pusher {
   }
 }
 
-/** Clusters that resolve names carry their endpoints themselves. */
+/** Clusters that resolve names carry their endpoints themselves; names and listeners of headless services are their pods'. */
 function carriesEndpoints(service: Service | undefined): boolean {
-  return service?.resolution === 'dns' || service?.resolution === 'dns-round-robin';
+  return service?.resolution === 'dns' || service?.resolution === 'dns-round-robin' || service?.headless === true;
 }
 
 function identitiesOf(endpoints: ServiceEndpoints | undefined): string {

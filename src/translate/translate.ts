@@ -10,6 +10,7 @@ import { type Init, resource } from './encode.ts';
 import { autoPassthroughAssignments } from './gateways/auto-passthrough.ts';
 import { gatewayResources } from './gateways/gateway-listeners.ts';
 import { proxylessEndpoints, proxylessSet } from './grpc/proxyless.ts';
+import { headlessPods } from './listeners/headless-pods.ts';
 import { inbound } from './listeners/inbound-listeners.ts';
 import { capturedListeners, loopbackListeners } from './listeners/outbound-listeners.ts';
 import { nameTable } from './name-table.ts';
@@ -64,8 +65,9 @@ function routerEndpoints(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cac
 function sidecarSet(snapshot: Snapshot, proxy: ProxyView, scope: Scope, cache: TranslationCache): ResourceSet {
   const outbound = outboundClusters(scope, proxy, snapshot, cache);
   const own = inbound(snapshot, proxy, scope, cache);
+  const pods = proxy.captured && proxy.direct ? headlessPods(scope, snapshot, cache) : undefined;
   const out = proxy.captured
-    ? cache.owned(scope, ['captured'], () => capturedListeners(scope, cache))
+    ? cache.owned(scope, ['captured', pods?.text], () => capturedListeners(scope, cache, pods))
     : loopbackListeners(scope, proxy, cache);
   const tables = cache.owned(
     scope,

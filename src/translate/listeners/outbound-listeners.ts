@@ -13,6 +13,7 @@ import { allPlugins } from '../wasm/plugin-slots.ts';
 import { HTTP_PROXY_TABLE, resolvesUnknownHosts, serviceTable, type TableName } from '../routes/outbound-routes.ts';
 import type { Scope } from '../scope.ts';
 import { boundEgress } from './bound-egress.ts';
+import type { HeadlessPods } from './headless-pods.ts';
 import { type Listener, listenerName } from './listener-parts.ts';
 import { wildcards } from './listening-addresses.ts';
 import { nameOf, serviceListener, sharedHttpListener, virtualOutbound } from './outbound-listener.ts';
@@ -25,7 +26,12 @@ export interface OutboundListeners {
 
 const RESERVED_PORTS = new Set([15_001, 15_006, 15_021, 15_090]);
 
-export function capturedListeners(scope: Scope, cache: TranslationCache): OutboundListeners {
+/** `pods` where connections to them come with their address; else headless services share their ports. */
+export function capturedListeners(
+  scope: Scope,
+  cache: TranslationCache,
+  pods: HeadlessPods | undefined,
+): OutboundListeners {
   const listeners = new Map<string, XdsResource>();
   const tables = new Map<string, TableName>();
   const { mesh } = scope.snapshot;
@@ -48,17 +54,18 @@ export function capturedListeners(scope: Scope, cache: TranslationCache): Outbou
   };
   for (const [service, port] of ports(scope)) {
     const shared = isHttp(port.protocol) || (isSniffed(port) && service.addresses.length === 0);
+    const own = service.headless ? pods?.of(service) : undefined;
     if (shared) {
       const table = String(port.number);
       tables.set(table, { name: table, port: port.number, service: undefined });
       partsOf(port.number).http = table;
-      continue;
+      if (isHttp(port.protocol) || own === undefined) continue;
     }
     const table = serviceTable(service, port.number);
     if (isSniffed(port)) tables.set(table, { name: table, port: port.number, service });
-    if (service.addresses.length === 0) partsOf(port.number).tcp ??= { service, port, table };
+    if (service.addresses.length === 0 && own === undefined) partsOf(port.number).tcp ??= { service, port, table };
     if (service.addresses.some((one) => one.includes('/'))) partsOf(port.number).ranges.push({ service, port, table });
-    for (const addresses of placesOf(service)) {
+    for (const addresses of own?.map((address) => [address]) ?? placesOf(service)) {
       const place = { addresses, port: port.number, bound: false };
       add(serviceKeyParts(service, port, addresses.join(), scope), nameOf(place), [service.origin], () =>
         serviceListener(place, service, port, scope, table),

@@ -114,4 +114,28 @@ spec:
     ]);
     assert.equal(otherwise(listener), ' → outbound|3306||b.example.com');
   });
+
+  it('is nobody’s where headless services have pods: each pod has one of its own', () => {
+    const store = (name: string, ip: string): string => `
+apiVersion: v1
+kind: Service
+metadata: { name: ${name} }
+spec: { clusterIP: None, selector: { app: ${name} }, ports: [{ name: tcp, port: 5432 }, { name: odd, port: 7000 }] }
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: ${name} }
+spec: { address: ${ip}, labels: { app: ${name} } }
+`;
+    const found = listeners(store('a', '10.0.0.1'), store('b', '10.0.0.2'), entry('c', [], http(5432)));
+    for (const [name, ip] of [
+      ['a', '10.0.0.1'],
+      ['b', '10.0.0.2'],
+    ]) {
+      const host = `${name}.default.svc.cluster.local`;
+      assert.deepEqual(chains(found.get(`${ip}_5432`)), [` → outbound|5432||${host}`]);
+      assert.equal(otherwise(found.get(`${ip}_7000`)), ` → outbound|7000||${host}`);
+    }
+    assert.deepEqual(chains(found.get('0.0.0.0_5432')), ['http/1.1 h2c → http']);
+  });
 });
