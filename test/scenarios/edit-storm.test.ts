@@ -134,8 +134,11 @@ spec:
   test("an edit that asks for mTLS closes a plaintext peer's WebSockets, counted", async () => {
     await mesh.delete('PeerAuthentication', 'storm');
     await mesh.delete('PeerAuthentication', 'storm-reviews');
+    const peers = (mode: string): string =>
+      `apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: revoke, namespace: default }\nspec: { selector: { matchLabels: { app: reviews } }, mtls: { mode: ${mode} } }\n`;
+    // Everybody has it, and with it the end of what the storm left: nothing STRICT comes after the sockets.
+    await mesh.apply(peers('PERMISSIVE'));
     const at = await mesh.meshAddress('reviews-v1');
-    // What the storm left may be STRICT for a moment longer.
     while (plain.length < 5)
       await until('a plaintext WebSocket', () =>
         openPlain(at).then(
@@ -143,9 +146,7 @@ spec:
           () => false,
         ),
       );
-    await mesh.apply(
-      'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: { name: revoke, namespace: default }\nspec: { selector: { matchLabels: { app: reviews } }, mtls: { mode: STRICT } }\n',
-    );
+    await mesh.apply(peers('STRICT'));
     await until('their end', () => plain.every((one) => one.closed), REVOKED_WITHIN_MS);
     let counted = 0;
     await until(

@@ -187,6 +187,8 @@ describe('without a control plane', () => {
         parts.map((part) => [part, [...(config[part] ?? [])].map((one) => JSON.stringify(one)).sort()]),
       );
     };
+    // It came back for the test before this one, too.
+    await mesh.settled();
     const earlier = await dump();
     assert.match(earlier, /outbound\|9080\|v2\|reviews/);
     await mesh.process('istiod').stop('SIGKILL');
