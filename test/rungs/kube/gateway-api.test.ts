@@ -34,7 +34,11 @@ if (skipWithoutKube.skip === undefined) {
 test('kinds that are installed later are noticed, and a class of ours is accepted', skipWithoutKube, async () => {
   for (const [first] of Object.values(GATEWAY_TYPES)) must(await api.client.create(RESOURCES.crds, crd(first)));
   const theirs = { metadata: { name: 'theirs' }, spec: { controllerName: 'example.com/other' } };
-  await until('the kinds', 60_000, async () => (await api.client.create(GatewayClass[0], theirs)).ok);
+  await until('the kinds', 60_000, async () => {
+    const served = await Promise.all(Object.values(GATEWAY_TYPES).map(([first]) => api.client.page(first, {}, '', 1)));
+    return served.every((one) => one.ok);
+  });
+  must(await api.client.create(GatewayClass[0], theirs));
   // The class named `istio` is the control plane's own to make.
   await until(
     'Accepted',
@@ -95,8 +99,9 @@ test('a Gateway is deployed, and its route reaches the gateway pod', skipWithout
   );
   await until('the change', 60_000, () => !sidecar.text(TYPE_URL.route, 'http.80').includes('/cart'));
   await until('its reason', 60_000, async () => {
-    const { parents } = must(await api.client.get(HTTPRoute[0], { namespace: 'shop', name: 'web' }))['status'] as {
-      parents: { controllerName: string; conditions: { type: string; reason: string }[] }[];
+    const { parents = [] } = (must(await api.client.get(HTTPRoute[0], { namespace: 'shop', name: 'web' }))['status'] ??
+      {}) as {
+      parents?: { controllerName: string; conditions: { type: string; reason: string }[] }[];
     };
     return parents.some(
       (one) =>
