@@ -35,10 +35,15 @@ export function mustTopsail(cluster: Cluster, args: readonly string[], input?: s
   return end;
 }
 
+/** Late is not wrong on a busy machine. */
+const PATIENCE_S = 180;
+
+/** `seconds` is what an idle machine never needs. */
 export async function until(what: string, seconds: number, check: () => Promise<boolean> | boolean): Promise<void> {
-  const deadline = Date.now() + seconds * 1000;
+  const patience = Math.max(seconds, PATIENCE_S);
+  const deadline = Date.now() + patience * 1000;
   while (!(await check())) {
-    if (Date.now() > deadline) throw new Error(`${what}: not within ${seconds} s`);
+    if (Date.now() > deadline) throw new Error(`${what}: not within ${patience} s`);
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
 }
