@@ -37,6 +37,19 @@ export interface StatusWriterOptions {
     readonly name: string;
     readonly generation: number;
   }) => Promise<ProgrammedCount | undefined>;
+  /** Virtual addresses that an object's hosts were given. */
+  readonly addresses: (key: string) => readonly HostAddress[];
+}
+
+export interface HostAddress {
+  readonly host: string;
+  readonly value: string;
+}
+
+/** What of an object's status is ours and lasts. */
+interface Written {
+  readonly conditions: readonly Condition[];
+  readonly addresses: readonly HostAddress[];
 }
 
 interface Condition {
@@ -63,8 +76,8 @@ const PROXIES_NAMED = 3;
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
   readonly #queue: WorkQueue;
-  /** Key -> conditions in the API server, as far as we know. */
-  readonly #written = new Map<string, readonly Condition[]>();
+  /** Key -> what is in the API server, as far as we know. */
+  readonly #written = new Map<string, Written>();
   #leading = false;
   #sweep: Timer | undefined;
 
@@ -124,11 +137,12 @@ export class StatusWriter {
     const count = input.state === 'refused' ? undefined : await this.#options.programmed({ ...id, generation });
     const wanted = [...conditionsOf(input, count), ...waypointCondition(view(), id, input)];
     if (wanted[1]?.status !== 'True') this.#queue.addAfter(key, PENDING_MS);
-    const former = this.#written.get(key) ?? (await this.#read(type, place));
-    if (former === undefined || same(former, wanted) || isHeld(former, wanted, count)) {
-      if (former !== undefined) this.#written.set(key, former);
-      return;
-    }
+    const addresses = input.state === 'refused' ? [] : this.#options.addresses(key);
+    const known = this.#written.get(key) ?? (await this.#read(type, place));
+    if (known === undefined) return;
+    const { conditions: former } = known;
+    const held = same(former, wanted) || isHeld(former, wanted, count);
+    if (held && sameAddresses(known.addresses, addresses)) return void this.#written.set(key, known);
     const now = new Date(clock.wallTime()).toISOString().replace(/\.\d+Z$/, 'Z');
     const conditions = wanted.map((one): Condition => {
       const before = former.find((other) => other.type === one.type);
@@ -147,11 +161,12 @@ export class StatusWriter {
     }));
     const status = {
       conditions,
+      ...(addresses.length > 0 ? { addresses } : {}),
       validationMessages,
       ...(input.generation > 0 ? { observedGeneration: input.generation } : {}),
     };
     const applied = await client.apply(type, { metadata: place, status }, { force: true, subresource: 'status' });
-    if (applied.ok) this.#written.set(key, conditions);
+    if (applied.ok) this.#written.set(key, { conditions, addresses });
     else if (applied.error.code !== 'kube_not_found') throw applied.error;
     else return;
     await this.#tell(id, type, conditions, former, applied.ok ? applied.value : undefined);
@@ -161,9 +176,10 @@ export class StatusWriter {
   async #read(
     type: ResourceType,
     place: { readonly namespace: string; readonly name: string },
-  ): Promise<readonly Condition[] | undefined> {
+  ): Promise<Written | undefined> {
     const read = await this.#options.client.get(type, place);
-    if (read.ok) return (read.value['status'] as { conditions?: Condition[] } | undefined)?.conditions ?? [];
+    const { conditions = [], addresses = [] } = (read.ok ? (read.value['status'] ?? {}) : {}) as Partial<Written>;
+    if (read.ok) return { conditions, addresses };
     if (read.error.code === 'kube_not_found') return undefined;
     throw read.error;
   }
@@ -284,6 +300,10 @@ function isHeld(
     before?.status === 'True' &&
     before.observedGeneration === wanted.observedGeneration
   );
+}
+
+function sameAddresses(a: readonly HostAddress[], b: readonly HostAddress[]): boolean {
+  return a.length === b.length && a.every(({ host, value }, i) => host === b[i]?.host && value === b[i]?.value);
 }
 
 /** Only our own condition types count, and not when they changed. */

@@ -7,6 +7,7 @@ import {
   AUTHORITY_SECRET,
   type GatewayApiController,
   CaRootMaps,
+  type HostAddress,
   reviewValidation,
   SecretFs,
   KubernetesSigner,
@@ -20,6 +21,7 @@ import {
 import { CertificateAuthority } from '#identity';
 import { servePod, SystemRandom } from '#io';
 import { type KubeClient, KubeError, LeaderElection, RESOURCES } from '#kube';
+import type { Service } from '#registry';
 import { authorityElsewhere } from './authority-elsewhere.ts';
 import { type KubeConfig, meshConfigMapOf, openKubeConfig } from './discovery-kube-config.ts';
 import { type DiscoveryIdentity, makeDiscoveryIdentity } from './discovery-identity.ts';
@@ -104,6 +106,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
     identity,
     host: ALL_ADDRESSES,
     leaveMs: LEAVE_MS,
+    givenAddresses: () => config?.source.givenAddresses ?? new Map(),
     localityOf: (namespace, workload) => config?.pods.localityOf(namespace, workload),
     openConfig: async (podsChanged) => {
       log.info('reading the cluster', { namespace: facts.namespace, revision: facts.revision });
@@ -123,7 +126,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
       writers.push(gatewayApi);
       return opened;
     },
-    serving: async ({ metrics, tracker }) => {
+    serving: async ({ metrics, tracker, snapshot }) => {
       const port = (name: string, otherwise: number): number => Number(options[name] ?? otherwise);
       const view = (): ConfigView => (config as KubeConfig).store.view;
       const httpsPort = port('httpsPort', 15017);
@@ -162,6 +165,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
         view,
         generated: (key) => isGenerated(config as KubeConfig, key),
         programmed: (asked) => (replicas as Replicas).programmed(asked),
+        addresses: (key) => givenTo(snapshot()?.services.byObject.get(key) ?? []),
       });
       config?.store.subscribe((_, diff) => status?.configChanged(diff));
       writers.push(status);
@@ -314,4 +318,10 @@ function untaints(options: Readonly<Record<string, unknown>>): boolean {
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function givenTo(services: readonly Service[]): readonly HostAddress[] {
+  return services
+    .filter((service) => service.allocated)
+    .flatMap(({ hostname: host, addresses }) => addresses.map((value) => ({ value, host })));
 }

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Clock, Fs, Logger } from '#base';
+import type { Snapshot } from '#push';
 import type { PodChange } from '#registry';
 import { authorityElsewhere } from './authority-elsewhere.ts';
 import { type OpenedConfig, openConfig } from './discovery-config.ts';
@@ -29,11 +30,14 @@ export interface Platform {
   openConfig(podsChanged: (changes: readonly PodChange[]) => void): Promise<OpenedConfig>;
   /** Where a pod runs; absent where nobody knows better than the agent. */
   readonly localityOf?: LocalityOf;
+  /** Virtual addresses that hosts were given before, where that is written down. */
+  givenAddresses?(): ReadonlyMap<string, string>;
   /** Everything else serves: now what calls us may be told so. */
   serving(parts: {
     readonly tracker: ProgramTracker;
     readonly config: OpenedConfig;
     readonly metrics: () => string;
+    readonly snapshot: () => Snapshot | undefined;
   }): Promise<void>;
   /** How long it serves on after it was told to end: until nobody new is sent to it. */
   readonly leaveMs?: number;

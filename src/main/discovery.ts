@@ -77,6 +77,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     cluster: CLUSTER,
     trustDomain: identity.authority.trustDomain,
     retained: restoreRetained(home),
+    given: () => platform.givenAddresses?.() ?? new Map(),
   });
   const allow = (options['jwksAllow'] ?? []) as readonly string[];
   const keySets = new DiscoveryKeySets({ clock, log, pusher, allow });
@@ -241,7 +242,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   });
   await fs.writeText(home.runJson, `${JSON.stringify(run, undefined, 2)}\n`, { mode: 0o600 });
   log.info('the control plane is ready', { api: run.address, xds: `${HOST}:${xdsListener.port}`, config: home.config });
-  await platform.serving({ tracker, config, metrics });
+  await platform.serving({ tracker, config, metrics, snapshot: () => pusher.snapshot });
   trimHeap();
   steadyHeap();
   const trim = new IdleTrim(clock);

@@ -22,10 +22,12 @@ export async function generateFor(ask: GenerateAsk): Promise<Generated> {
   const { revision, running, meshConfigMap } = ask;
   const { client, close } = makeKubeClient(findKubeAccess(ask.flags), 'topsail');
   const { trustDomain } = running;
+  let given: () => ReadonlyMap<string, string> = () => new Map();
   const pusher = new Pusher({
     clock,
     domain: CLUSTER_DOMAIN,
     cluster: CLUSTER,
+    given: () => given(),
     retained: readRetained(running.retained),
     ...(trustDomain === '' ? {} : { trustDomain }),
   });
@@ -40,6 +42,7 @@ export async function generateFor(ask: GenerateAsk): Promise<Generated> {
     cluster: CLUSTER,
     podsChanged: (changes) => pusher.podsChanged(changes),
   });
+  given = () => config.source.givenAddresses;
   // It has no lease: it translates the Gateway API and writes no status.
   const gatewayApi = startGatewayApi(config, { client, clock, random, log, revision });
   try {

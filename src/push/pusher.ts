@@ -20,6 +20,8 @@ export interface PusherOptions {
   readonly debounce?: DebounceLimits;
   /** Last good references from before a restart. */
   readonly retained?: Retained;
+  /** Virtual addresses that hosts were given before, or by another replica. */
+  readonly given?: () => ReadonlyMap<string, string>;
 }
 
 /** How long receivers accept both plaintext and TLS for senders that do not acknowledge (design 5). */
@@ -39,7 +41,8 @@ export class Pusher {
 
   constructor(options: PusherOptions) {
     this.#options = options;
-    this.#registry = new Registry({ domain: options.domain, cluster: options.cluster });
+    const { domain, cluster, given } = options;
+    this.#registry = new Registry({ domain, cluster, ...(given === undefined ? {} : { given }) });
     this.#debounce = new Debounce(options.clock, options.debounce ?? STANDALONE_DEBOUNCE, () => this.#build());
   }
 

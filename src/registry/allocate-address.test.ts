@@ -29,6 +29,27 @@ describe('allocated addresses', () => {
       { numRuns: 30 },
     );
   });
+  it('are those that others say were given, where that can be', () => {
+    const given = new Map([
+      ['a.example', '240.240.7.7'],
+      ['b.example', '240.240.7.7'],
+      ['c.example', '10.0.0.1'],
+      ['d.example', '240.240.0.1'],
+      ['e.example', '240.240.300.1'],
+    ]);
+    const former = new Map([
+      ['a.example', '240.240.1.1'],
+      ['b.example', '240.240.1.2'],
+    ]);
+    const found = allocateAddresses(given.keys(), former, given);
+    assert.equal(found.get('a.example'), '240.240.7.7');
+    assert.equal(found.get('b.example'), '240.240.1.2', 'another host was given it first');
+    for (const host of ['c.example', 'd.example', 'e.example']) {
+      assert.match(found.get(host) ?? '', /^240\.240\./);
+      assert.notEqual(found.get(host), given.get(host));
+    }
+    assert.equal(new Set(found.values()).size, 5);
+  });
   it('never move when others come', () => {
     fc.assert(
       fc.property(hosts, hosts, (first, more) => {

@@ -3,32 +3,36 @@
 const SIZE = 65_536;
 /** .0.0 and .255.255 look like network and broadcast addresses; .0.1 is kept for the resolver. */
 const RESERVED = new Set([0, 1, SIZE - 1]);
+const OURS = /^240\.240\.(?:25[0-5]|2[0-4]\d|1?\d?\d)\.(?:25[0-5]|2[0-4]\d|1?\d?\d)$/;
 
 /**
  * Addresses for `hosts`, independent of the order in which they are named. `former` keeps what was
- * given before, so that a newcomer never takes an address that a client may have cached.
+ * given before, so that a newcomer never takes an address that a client may have cached; `given`, what
+ * others say was given, goes before it, so that all say the same.
  */
 export function allocateAddresses(
   hosts: Iterable<string>,
   former: ReadonlyMap<string, string> = new Map(),
+  given: ReadonlyMap<string, string> = new Map(),
 ): ReadonlyMap<string, string> {
   const wanted = [...new Set(hosts)].sort();
-  const given = new Map<string, string>();
+  const found = new Map<string, string>();
   const taken = new Set<number>(RESERVED);
+  for (const known of [given, former])
+    for (const host of wanted) {
+      const address = known.get(host) ?? '';
+      if (found.has(host) || !OURS.test(address) || taken.has(offsetOf(address))) continue;
+      found.set(host, address);
+      taken.add(offsetOf(address));
+    }
   for (const host of wanted) {
-    const address = former.get(host);
-    if (address === undefined) continue;
-    given.set(host, address);
-    taken.add(offsetOf(address));
-  }
-  for (const host of wanted) {
-    if (given.has(host) || taken.size >= SIZE) continue;
+    if (found.has(host) || taken.size >= SIZE) continue;
     let offset = hash(host) % SIZE;
     while (taken.has(offset)) offset = (offset + 1) % SIZE;
     taken.add(offset);
-    given.set(host, `240.240.${offset >>> 8}.${offset & 255}`);
+    found.set(host, `240.240.${offset >>> 8}.${offset & 255}`);
   }
-  return given;
+  return found;
 }
 
 /** The address, and the one in the same place of the IPv6 block. */

@@ -35,6 +35,7 @@ export const ENDPOINT_KINDS: ReadonlySet<string> = new Set(['WorkloadEntry', 'En
 export class Registry {
   readonly #domain: string;
   readonly #cluster: string;
+  readonly #given: (() => ReadonlyMap<string, string>) | undefined;
   readonly #cache: ConversionCache = new WeakMap();
   readonly #unhealthy = new Set<string>();
   #workloads = new Map<string, Workload>();
@@ -45,7 +46,12 @@ export class Registry {
   #view: RegistryView | undefined;
   #config: ConfigView | undefined;
 
-  constructor(options: { readonly domain: string; readonly cluster: string }) {
+  constructor(options: {
+    readonly domain: string;
+    readonly cluster: string;
+    readonly given?: () => ReadonlyMap<string, string>;
+  }) {
+    this.#given = options.given;
     this.#domain = options.domain;
     this.#cluster = options.cluster;
   }
@@ -64,6 +70,7 @@ export class Registry {
     const services = buildServiceIndex(config, {
       domain: this.#domain,
       former: this.#view?.services,
+      given: this.#given?.(),
       cache: this.#cache,
     });
     const present = new Set<string>();

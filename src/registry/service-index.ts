@@ -29,7 +29,12 @@ export type ConversionCache = WeakMap<ConfigObject, Conversion>;
 
 export function buildServiceIndex(
   view: ConfigView,
-  options: { readonly domain: string; readonly former: ServiceIndex | undefined; readonly cache: ConversionCache },
+  options: {
+    readonly domain: string;
+    readonly former: ServiceIndex | undefined;
+    readonly given?: ReadonlyMap<string, string> | undefined;
+    readonly cache: ConversionCache;
+  },
 ): ServiceIndex {
   const { domain, cache } = options;
   const core = view.list('Service');
@@ -42,7 +47,7 @@ export function buildServiceIndex(
       wanted.push(serviceHostname(object.metadata.name, object.metadata.namespace, domain));
   }
   for (const entry of entries) wanted.push(...hostsToAllocate(entry));
-  const allocations = allocateAddresses(wanted, options.former?.allocations);
+  const allocations = allocateAddresses(wanted, options.former?.allocations, options.given);
 
   const all = new Map<string, Service>();
   const byObject = new Map<string, readonly Service[]>();

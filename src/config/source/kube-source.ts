@@ -7,6 +7,7 @@ import { objectKey } from '../model/object.ts';
 import type { SpecOf } from '../model/kinds.ts';
 import type { ConfigDiff } from '../model/view.ts';
 import type { ConfigStore } from '../store/config-store.ts';
+import { GivenAddresses } from './given-addresses.ts';
 import { readKubeObject } from './kube-documents.ts';
 import { matchesAny } from './label-selector.ts';
 
@@ -38,6 +39,7 @@ const SECRET_TYPES = [
 export class KubeSource {
   readonly #options: KubeSourceOptions;
   readonly #kinds = new Map<KindName, KindSink>();
+  readonly #given = new GivenAddresses();
   /** Labels of every namespace, in the mesh or not. */
   readonly #namespaces = new Map<string, Readonly<Record<string, string>>>();
   #selectors: SpecOf<'MeshConfig'>['discoverySelectors'];
@@ -115,11 +117,18 @@ export class KubeSource {
     if (first) this.#resolve?.();
   }
 
+  /** Virtual addresses of hosts, as statuses have them. */
+  get givenAddresses(): ReadonlyMap<string, string> {
+    return this.#given.all;
+  }
+
   set(key: string, kind: KindName, object: KubeObject): void {
+    if (kind === 'ServiceEntry') this.#given.seen(key, object);
     this.#options.store.setFile(key, readKubeObject(kind, object, this.#options.meshConfigMap));
   }
 
   remove(key: string): void {
+    this.#given.gone(key);
     this.#options.store.removeFile(key);
   }
 

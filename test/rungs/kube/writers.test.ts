@@ -142,6 +142,28 @@ async function tokenOf(name: string): Promise<string> {
   return file;
 }
 
+test('virtual addresses that hosts were given stand in the status of their ServiceEntry', skipWithoutKube, async () => {
+  const type = resourceOf('ServiceEntry');
+  const hosts = ['a.example.com', 'b.example.com'];
+  const ports = [{ number: 443, name: 'tls', protocol: 'TLS' }];
+  const make = async (name: string, spec: object): Promise<void> =>
+    void must(await api.client.create(type, { metadata: { name, namespace: 'shop' }, spec: { ports, ...spec } }));
+  await make('own', { hosts: ['c.example.com'], addresses: ['10.9.0.1'], resolution: 'DNS' });
+  await make('given', { hosts, resolution: 'DNS' });
+  const statusOf = async (name: string): Promise<{ addresses?: { host: string; value: string }[] }> =>
+    must(await api.client.get(type, { namespace: 'shop', name }))['status'] ?? {};
+  await until('addresses', WITHIN_MS, async () => (await statusOf('given')).addresses !== undefined);
+  const { addresses = [] } = await statusOf('given');
+  assert.deepEqual(
+    addresses.map(({ host }) => host),
+    ['a.example.com', 'a.example.com', 'b.example.com', 'b.example.com'],
+  );
+  for (const [i, { value }] of addresses.entries())
+    assert.match(value, i % 2 === 0 ? /^240\.240\.\d+\.\d+$/ : /^2001:2::/);
+  await until('a status', WITHIN_MS, async () => Object.keys(await statusOf('own')).length > 0);
+  assert.equal((await statusOf('own')).addresses, undefined);
+});
+
 async function makeRule(name: string): Promise<void> {
   const spec = { host: 'reviews', subsets: [{ name, labels: { version: name } }] };
   must(await api.client.create(RULES, { metadata: { name, namespace: 'shop' }, spec }));

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { GivenAddresses } from './given-addresses.ts';
+
+const entry = (status: unknown) => ({ metadata: { name: 'a' }, status });
+
+describe('addresses that were given', () => {
+  it('are those of IPv4 by host, of the first object that tells of it, as long as it does', () => {
+    const given = new GivenAddresses();
+    given.seen('b', entry({ addresses: [{ host: 'a.example', value: '240.240.0.9' }] }));
+    given.seen(
+      'a',
+      entry({
+        addresses: [
+          { host: 'a.example', value: '240.240.0.8' },
+          { host: 'a.example', value: '2001:2::f0f0:8' },
+        ],
+      }),
+    );
+    assert.deepEqual([...given.all], [['a.example', '240.240.0.8']]);
+    given.seen('a', entry(undefined));
+    assert.deepEqual([...given.all], [['a.example', '240.240.0.9']]);
+    given.gone('b');
+    assert.equal(given.all.size, 0);
+  });
+
+  it('of what is no status of ours are none', () => {
+    const given = new GivenAddresses();
+    for (const status of [undefined, null, 1, { addresses: 7 }, { addresses: [null, 1, { host: 1, value: 'x' }, {}] }])
+      given.seen('a', entry(status));
+    assert.equal(given.all.size, 0);
+  });
+});
