@@ -34,7 +34,7 @@ let mesh: TestMesh;
 const record = (name: string): Record => mesh.record(name) as unknown as Record;
 const replaced = async (...args: readonly string[]): Promise<void> => {
   // As long as a busy machine may take for one request, and a connection that rests is waited for.
-  const { status, stdout, stderr } = await mesh.topsail('proxy-replace', ...args, '--drain-time-s', '12');
+  const { status, stdout, stderr } = await mesh.topsail('proxy-replace', ...args, '--drain-time-s', '20');
   assert.equal(status, 0, stderr);
   assert.match(stdout, /another proxy serves \(number \d+, after .* s\); its application went on/);
 };
