@@ -18,6 +18,7 @@ const HELPERS = new Set([
   'spans',
   'yaml',
   'server-calls',
+  'tokens',
   'all',
   'report',
   'column',

@@ -22,6 +22,7 @@ const KINDS = [
   'Telemetry',
   'WasmPlugin',
   'MessageLimits',
+  'RateLimit',
 ] as const;
 /** In force, and nothing that a request could show here: what is it, and where it is shown. */
 const ARGUED: Readonly<Record<string, string>> = {

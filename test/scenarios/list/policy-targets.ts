@@ -71,4 +71,11 @@ export const feature: Feature = [
     { call: large, expect: { status: 413, arrivals: 0 } },
     { call: large, expect: { status: 200, backend: 'web-v1' } },
   ),
+  ...targeted(
+    'RateLimit',
+    'rules: [{ name: "${fresh:rule}", limit: { requests: 1, per: DAY } }]',
+    'topsail.io/v1alpha1',
+    { call, times: 2, spread: { '200': [1, 1], '429': [1, 1] } },
+    { call, times: 2, expect: { status: 200, backend: 'web-v1' } },
+  ),
 ];

@@ -1,27 +1,11 @@
 // Tokens at a gateway and at a server's sidecar: what passes, what is refused, what goes on, and routes that claims choose.
-import { generateKeyPairSync, sign } from 'node:crypto';
 import type { Call, Feature, Scenario } from './scenario.ts';
 import { EDGE_GATEWAY, DENIED, OK, plain, policy, SELECT } from './server-calls.ts';
+import { bearer, forged, ISSUER, jwtRule, KEYS, token } from './tokens.ts';
 import { to, WEB_SUBSETS } from './yaml.ts';
 
-const ISSUER = 'https://issuer.example';
-const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const forged = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-const KEYS = JSON.stringify({ keys: [{ ...own.publicKey.export({ format: 'jwk' }), kid: 'one', alg: 'ES256' }] });
-
-const base64url = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
-
-function token(claims: object, key = own.privateKey): string {
-  const seconds = Math.floor(Date.now() / 1000);
-  const body = { iss: ISSUER, sub: 'ann', iat: seconds - 60, exp: seconds + 86_400, ...claims };
-  const text = `${base64url({ alg: 'ES256', kid: 'one', typ: 'JWT' })}.${base64url(body)}`;
-  return `${text}.${sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
-}
-
-const bearer = (claims: object, key = own.privateKey) => ({ authorization: `Bearer ${token(claims, key)}` });
-const rule = (more = ''): string => `{ issuer: "${ISSUER}", jwks: '${KEYS}'${more === '' ? '' : `, ${more}`} }`;
 const atServer = (more = ''): string =>
-  policy('tokens', 'RequestAuthentication', `{ ${SELECT}, jwtRules: [${rule(more)}] }`);
+  policy('tokens', 'RequestAuthentication', `{ ${SELECT}, jwtRules: [${jwtRule(more)}] }`);
 const PLAIN_MTLS = policy('modes', 'PeerAuthentication', '{ mtls: { mode: PERMISSIVE } }');
 
 const onlyViewers = (claim: string): string =>
@@ -178,7 +162,7 @@ const ISSUERS: Feature = [
   ),
 ];
 
-const GATEWAY = `${EDGE_GATEWAY}${policy('tokens', 'RequestAuthentication', `{ selector: { matchLabels: { istio: ingressgateway } }, jwtRules: [${rule()}] }`, 'istio-system')}`;
+const GATEWAY = `${EDGE_GATEWAY}${policy('tokens', 'RequestAuthentication', `{ selector: { matchLabels: { istio: ingressgateway } }, jwtRules: [${jwtRule()}] }`, 'istio-system')}`;
 
 const way = (version: string): string => to('web', version).replace('host: web', 'host: web, port: { number: 8000 }');
 
