@@ -20,6 +20,7 @@ export { addLoopbackAddress, deliverMarked } from './route-netlink.ts';
 export { askResolver } from './dns-client.ts';
 export { serveDnsUdp } from './dns-server.ts';
 export * from './random.ts';
+export { trimMalloc } from './trim-malloc.ts';
 export * from './http-api.ts';
 export * from './http-api-call.ts';
 export * from './grpc-http2.ts';

@@ -14,6 +14,7 @@ import {
   SystemFs,
   SystemNet,
   SystemRandom,
+  trimMalloc,
 } from '#io';
 import { type ExtensionRegistry, LogFiles, Proxy, type ProxySelf, type Sharing } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
@@ -98,7 +99,10 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
     setV8Flag: setFlagsFromString,
     modules: proxyModules(),
     memory: options.memory ?? memoryShare({ given: process.env['TOPSAIL_MEMORY_LIMIT'] }),
-    shrink: trimHeap,
+    shrink: () => {
+      trimHeap();
+      trimMalloc();
+    },
   });
   let adminAddress: ProxyHandle['adminAddress'];
   if (options.bootstrap !== undefined) {

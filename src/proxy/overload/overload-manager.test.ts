@@ -67,6 +67,21 @@ describe('memory', () => {
     assert.equal(at(0.81).closing, false);
   });
 
+  test('what can be given back is given back again and again, as long as it is short', () => {
+    const { manager, at, state, clock } = fixture();
+    manager.watch();
+    at(0.96);
+    state.connections = 0;
+    assert.equal(state.shrunk, 1);
+    clock.advance(4500);
+    assert.equal(state.shrunk, 1);
+    clock.advance(500);
+    assert.equal(state.shrunk, 2, 'nobody is let in, so nothing else would collect what those left who went');
+    at(0.5);
+    clock.advance(60_000);
+    assert.equal(state.shrunk, 2);
+  });
+
   test('goes on looking while it refuses, though no connection is left', () => {
     const { manager, at, state } = fixture();
     manager.watch();

@@ -16,6 +16,8 @@ const LOOK_MS = 250;
 /** Lag of the loop that counts as full, and only when it lasts: one long turn is no overload. */
 const LAG_FULL_MS = 1000;
 const LAG_LOOKS = 8;
+/** So many looks after it was given back what could be, it is tried again: it stops the loop for about 1 ms a MB. */
+const SHRINK_LOOKS = 20;
 /** Of the connections that are open, how many go at one look. */
 const RESET_SHARE = 0.1;
 
@@ -30,7 +32,7 @@ export interface OverloadOptions {
   readonly connections: () => number;
   /** Closes that many connections, the newest first. */
   readonly resetNewest: (count: number) => void;
-  /** Gives back what can be given back, once when memory begins to be short. */
+  /** Gives back what can be given back: when memory begins to be short, and every few seconds while it is. */
   readonly shrink?: (() => void) | undefined;
 }
 
@@ -49,6 +51,7 @@ export class OverloadManager {
   readonly #active = new Map<OverloadAction, Gauge>();
   #timer: Timer | undefined;
   #dueMs = 0;
+  #looksToShrink = 0;
 
   constructor(options: OverloadOptions) {
     this.#options = options;
@@ -89,6 +92,8 @@ export class OverloadManager {
     this.#lagPressure.set(Math.round(lag * 100));
     const changed = this.#states.update(Math.max(memory, lag));
     if (changed.length > 0) this.#apply(changed, memory, lag);
+    if (!this.closing) this.#looksToShrink = 0;
+    else if (memory > lag) this.#shrink();
     const open = this.#options.connections();
     if (this.#states.has('reset_newest_connections') && open > 0) {
       const count = Math.ceil(open * RESET_SHARE);
@@ -110,7 +115,6 @@ export class OverloadManager {
 
   #apply(changed: readonly OverloadAction[], memory: number, lag: number): void {
     const states = this.#states;
-    const began = this.closing;
     this.closing = states.has('disable_http_keepalive');
     this.refusingRequests = states.has('stop_accepting_requests');
     this.refusingConnections = states.has('stop_accepting_connections');
@@ -123,6 +127,12 @@ export class OverloadManager {
         lag: `${Math.round(lag * LAG_FULL_MS)} ms`,
       });
     }
-    if (!began && this.closing && memory > lag) this.#options.shrink?.();
+  }
+
+  /** Where nobody is let in nothing is allocated, and V8 would not collect what those left who went. */
+  #shrink(): void {
+    if (this.#looksToShrink-- > 0) return;
+    this.#looksToShrink = SHRINK_LOOKS - 1;
+    this.#options.shrink?.();
   }
 }
