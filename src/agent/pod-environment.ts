@@ -24,6 +24,8 @@ export interface PodEnvironment {
   readonly appProbers: string;
   /** Where the application shows its own metrics, on the pod's loopback. */
   readonly appMetrics: { readonly port: number; readonly path: string } | undefined;
+  /** How long the proxy serves after it was told to end, also when nobody is connected. */
+  readonly minimumDrainMs: number;
   readonly metadata: NodeMetadata;
 }
 
@@ -87,9 +89,19 @@ export function readPodEnvironment(
     proxyConfig,
     appProbers: text('ISTIO_KUBE_APP_PROBERS'),
     appMetrics: readAppMetrics(text('ISTIO_PROMETHEUS_ANNOTATIONS')),
+    minimumDrainMs: readSeconds(text('MINIMUM_DRAIN_DURATION')) * 1000,
     metadata,
   };
 }
+
+/** Istio's variable; what is no number of seconds waits for nobody. */
+function readSeconds(text: string): number {
+  const seconds = Number(/^(\d{1,4}(?:\.\d+)?)s$/.exec(text)?.[1] ?? 0);
+  return Math.min(seconds, MINIMUM_DRAIN_MOST_S);
+}
+
+/** Nobody's grace period is longer. */
+const MINIMUM_DRAIN_MOST_S = 3600;
 
 /** PILOT_CERT_PROVIDER says who made the control plane's certificate, XDS_ROOT_CA where its root is, as in Istio. */
 function readRootFiles(env: Readonly<Record<string, string | undefined>>): RootFiles {

@@ -181,7 +181,12 @@ async function run(pod: PodEnvironment, level: LogLevel): Promise<void> {
   const reason = await quit.promise;
   stopping = true;
   log.info('stopping', { reason });
-  if (reason !== QUIT_NOW) await proxy.drain(DRAIN_MS);
+  if (reason !== QUIT_NOW) {
+    // Of containers that end together the application may still call others, and be called by who has not heard of it.
+    if (metadata.TOPSAIL_DATA_PLANE !== 'envoy' && pod.minimumDrainMs > 0)
+      await new Promise<void>((resolve) => void clock.setTimer(pod.minimumDrainMs, resolve));
+    await proxy.drain(DRAIN_MS);
+  }
   capture.close();
   reporter.close();
   dns?.close();

@@ -90,6 +90,19 @@ describe('an injected pod', () => {
     assert.deepEqual(held.spec.containers[0]?.lifecycle?.postStart?.exec?.command.slice(-2), ['agent', 'wait']);
   });
 
+  it('has the proxy serve on for a while where it is told to end together with the application', () => {
+    const waits = (annotations: Readonly<Record<string, string>>): string | undefined => {
+      const { containers, initContainers = [] } = inject(pod(annotations)).spec;
+      const proxy = [...containers, ...initContainers].find(({ name }) => name === 'istio-proxy');
+      return proxy?.env?.find(({ name }) => name === 'MINIMUM_DRAIN_DURATION')?.value;
+    };
+    const classic = { 'sidecar.istio.io/nativeSidecar': 'false' };
+    assert.equal(waits({}), undefined);
+    assert.equal(waits(classic), '5s');
+    const own = { 'proxy.istio.io/config': '{proxyMetadata: {MINIMUM_DRAIN_DURATION: 1s}}' };
+    assert.equal(waits({ ...classic, ...own }), '1s');
+  });
+
   it('gives the proxy no capability and no root', () => {
     const proxy = inject(pod()).spec.initContainers?.find(({ name }) => name === 'istio-proxy');
     assert.deepEqual(proxy?.securityContext, {

@@ -60,6 +60,7 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
     image: settings.image,
     discoveryAddress: settings.discoveryAddress,
     trustDomain: trustDomainOf(mesh),
+    classic: settings.role === 'sidecar' && !settings.native,
   });
   proxy.volumeMounts = [...(proxy.volumeMounts ?? []), ...settings.userVolumeMounts];
   const merged = given === undefined ? proxy : mergeProxy(proxy, given, refuse);

@@ -13,6 +13,8 @@ export const ROOT_CERT_FOLDER = '/var/run/secrets/istio';
 export const PROXY_DATA_FOLDER = '/var/lib/istio/data';
 export const PODINFO_FOLDER = '/etc/istio/pod';
 const TOKEN_SECONDS = 43_200;
+/** Istio's default. */
+const MINIMUM_DRAIN = '5s';
 
 export interface ProxyFacts {
   readonly role: 'sidecar' | 'router';
@@ -40,6 +42,8 @@ export interface ProxyFacts {
   readonly image: string;
   readonly discoveryAddress: string;
   readonly trustDomain: string;
+  /** It ends together with the application, not after it. */
+  readonly classic?: boolean;
 }
 
 export function proxyContainer(config: InjectorConfig, facts: ProxyFacts): Container {
@@ -168,6 +172,7 @@ function environment(config: InjectorConfig, facts: ProxyFacts): EnvVar[] {
     ...(proxy.network === '' ? [] : [{ name: 'ISTIO_META_NETWORK', value: proxy.network }]),
     { name: 'TRUST_DOMAIN', value: facts.trustDomain },
     { name: 'STATUS_PORT', value: String(facts.statusPort) },
+    ...(facts.classic === true ? [{ name: 'MINIMUM_DRAIN_DURATION', value: MINIMUM_DRAIN }] : []),
     ...(facts.dataPlane === 'topsail' ? [] : [{ name: 'TOPSAIL_DATA_PLANE', value: facts.dataPlane }]),
     ...(facts.appMetrics === '' ? [] : [{ name: 'ISTIO_PROMETHEUS_ANNOTATIONS', value: facts.appMetrics }]),
     ...(facts.appProbers === '' ? [] : [{ name: 'ISTIO_KUBE_APP_PROBERS', value: facts.appProbers }]),

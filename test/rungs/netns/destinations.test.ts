@@ -1,4 +1,5 @@
-// Where captured connections of TCP go that no address of a service names: ranges of ServiceEntries and pods of headless services.
+// Where captured connections of TCP go that no address of a service names: ranges of ServiceEntries and pods of headless
+// services; and until when.
 import assert from 'node:assert/strict';
 import process from 'node:process';
 import { after, before, describe, test } from 'node:test';
@@ -9,6 +10,8 @@ import { PodBed } from './pod-bed.ts';
 const CLIENTS = { topsail: '10.67.0.10', envoy: '10.67.0.11' };
 const NEAR = '10.67.0.40';
 const FAR = '10.67.0.50';
+/** As injection has it for a proxy that ends together with its application, but longer than any machine is slow. */
+const STAYS = { MINIMUM_DRAIN_DURATION: '600s' };
 const STORES = { first: '10.67.0.20', second: '10.67.0.30' };
 
 const store = (name: keyof typeof STORES): string => `
@@ -55,7 +58,9 @@ describe('captured TCP', { skip: process.getuid?.() === 0 ? false : 'needs root'
     bed = new PodBed(mesh);
     await bed.start();
     await Promise.all([
-      ...planes.map((name) => bed.add({ name, addresses: [CLIENTS[name]], listens: ['0.0.0.0'], dataPlane: name })),
+      ...planes.map((name) =>
+        bed.add({ name, addresses: [CLIENTS[name]], listens: ['0.0.0.0'], dataPlane: name, env: STAYS }),
+      ),
       bed.add({ name: 'first', addresses: [STORES.first], listens: ['0.0.0.0'] }),
       bed.add({ name: 'second', addresses: [STORES.second], listens: ['0.0.0.0'] }),
       bed.add({ name: 'near', addresses: [NEAR], listens: ['0.0.0.0'], meshed: false }),
@@ -93,4 +98,10 @@ describe('captured TCP', { skip: process.getuid?.() === 0 ? false : 'needs root'
         assert.equal(await at(`http://${address}:8080/`), address, bed.said(plane));
     });
   }
+
+  test('an application that ends still goes out by its proxy, which was told to end at the same time', async () => {
+    await bed.tellToEnd('topsail');
+    const answer = await bed.call('topsail', `http://${NEAR}:8080/`);
+    assert.equal(typeof answer === 'number' ? answer : answer.at, NEAR, bed.said('topsail'));
+  });
 });

@@ -70,6 +70,7 @@ export class PodBed {
   readonly #children: ChildProcess[] = [];
   readonly #namespaces: string[] = [];
   readonly #pauses = new Map<string, number>();
+  readonly #agents = new Map<string, ChildProcess>();
   readonly #relayed = new Set<Socket>();
   #relay: Server | undefined;
 
@@ -156,6 +157,15 @@ export class PodBed {
     });
   }
 
+  /** As a kubelet tells the agent's container. */
+  async tellToEnd(pod: string): Promise<void> {
+    this.#agents.get(pod)?.kill('SIGTERM');
+    await until(
+      () => this.said(pod),
+      () => this.said(pod).includes('stopping'),
+    );
+  }
+
   said(pod: string, what = 'agent'): string {
     return readFileSync(join(this.#folder, `${pod}.${what}.log`), 'utf8');
   }
@@ -227,6 +237,7 @@ export class PodBed {
     const child = spawn(program, args, { env: { ...cleanEnv(), ...env }, stdio: ['ignore', fd, fd] });
     closeSync(fd);
     this.#children.push(child);
+    if (what === 'agent') this.#agents.set(pod, child);
     const said = (): string => readFileSync(log, 'utf8');
     await until(
       () => `${what} of ${pod}: ${said()}`,
