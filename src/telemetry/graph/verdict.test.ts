@@ -21,6 +21,16 @@ const CASES: readonly (readonly [VerdictCode, string, Partial<typeof told>])[] =
   ['forwarded', 'forwarded', {}],
   ['after-retries', 'answered at try 3', { attempts: 3 }],
   ['delayed', 'delays', { flags: ['DI'] }],
+  [
+    'rate-limited',
+    'rule orders of RateLimit shop/web was exceeded',
+    { status: 429, flags: ['RL'], details: 'local_rate_limited', policy: 'ratelimit[shop/web/orders]' },
+  ],
+  [
+    'rate-limited',
+    'rule orders of RateLimit shop/web was exceeded',
+    { status: 429, flags: ['RL'], details: 'local_rate_limited[shop/web/orders]' },
+  ],
   ['plugin-answered', 'shop.auth', { status: 401, details: 'no_token', policy: 'plugin[shop.auth]' }],
   ['proxy-answered', 'no_token', { status: 401, details: 'no_token', endpoint: '' }],
   ['plugin-failed', 'a plugin failed', { status: 503, details: 'wasm_fail_stream' }],
