@@ -1,5 +1,5 @@
 // A thread beside the floods: the application behind the proxy, and a client that goes on asking while another one attacks.
-import { Agent, createServer, get, type ServerResponse } from 'node:http';
+import { Agent, createServer, get } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
@@ -13,23 +13,12 @@ export interface Latency {
 
 const BIG = Buffer.alloc(2 * 1024 * 1024, 'x');
 const HEAD = 'v'.repeat(8_000);
-const EARLY = `HTTP/1.1 103 Early Hints\r\nlink: <${HEAD}>\r\n\r\n`.repeat(20);
-
-/** Interim responses without end, as fast as they are taken. */
-function sayEarly({ socket }: ServerResponse): void {
-  const say = (): void => {
-    if (socket?.writable === true && socket.write(EARLY)) setImmediate(say);
-  };
-  socket?.on('drain', say);
-  say();
-}
 
 const app = createServer((request, response) => {
   request.resume();
   if (request.url?.startsWith('/big') === true) response.end(BIG);
   else if (request.url?.startsWith('/never') === true) response.flushHeaders();
   else if (request.url?.startsWith('/heads') === true) response.writeHead(200, { 'x-big': HEAD }).end();
-  else if (request.url?.startsWith('/early') === true) sayEarly(response);
   else request.once('end', () => response.end('fine'));
   response.on('error', () => {});
 }).listen(0, '127.0.0.1');

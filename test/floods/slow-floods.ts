@@ -153,17 +153,6 @@ export const SLOW_FLOODS: readonly Flood[] = [
     },
   },
   {
-    name: 'interim answers without end that nobody reads',
-    counters: ['http.flood.downstream_rq_idle_timeout', 'http.flood.downstream_rq_timeout'],
-    async run(bed, limitMs) {
-      const all = await sockets(bed, 20, 'GET /early HTTP/1.1\r\nhost: a\r\n\r\n');
-      for (const one of all) one.socket.pause();
-      await sleep(3000);
-      for (const one of all) one.socket.resume();
-      return await drip(all, () => undefined, limitMs);
-    },
-  },
-  {
     name: 'connections that say nothing',
     counters: ['http.flood.downstream_cx_idle_timeout'],
     run: async (bed, limitMs) => await drip(await sockets(bed, 1_000, ''), () => undefined, limitMs),
