@@ -19,6 +19,11 @@ export class HeadBuffer {
     return this.#kept === undefined;
   }
 
+  /** The first character of an incomplete head, '' while there is none. */
+  get first(): string {
+    return this.#kept === undefined ? '' : String.fromCharCode(this.#kept[0] as number);
+  }
+
   /** The head's text, '' while incomplete, or undefined when longer than `bytesMax`. */
   take(data: Buffer, at: number, bytesMax: number): string | undefined {
     let from = at;

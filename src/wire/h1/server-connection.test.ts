@@ -215,6 +215,21 @@ test('absolute form names scheme and authority', () => {
   assert.deepEqual([head?.scheme, head?.authority, head?.path], ['http', 'other:81', '/x?y']);
 });
 
+test('what cannot begin a method is refused before its line has ended: a TLS hello to a plaintext port', () => {
+  const { conn, errors } = serve();
+  conn.receive('\x16\x03\x01\x02\x00\x01');
+  assert.equal(errors[0]?.detail.split(':')[0], 'http1.invalid_method');
+  assert.match(conn.written, /^HTTP\/1\.1 400 /);
+  assert.equal(conn.ended, true);
+});
+
+test('an empty line before a request may come in pieces', () => {
+  const { conn, errors, requests } = serve();
+  for (const piece of ['\r', '\n', 'GE', 'T / HTTP/1.1\r\nhost: a\r\n\r\n']) conn.receive(piece);
+  assert.deepEqual(errors, []);
+  assert.equal(requests.length, 1);
+});
+
 const PIPELINED = 'GET / HTTP/1.1\r\nhost: a\r\n\r\n';
 const FULL = 64 * 1024;
 

@@ -6,6 +6,7 @@ import type { HeaderBlock, RequestAcceptor, RequestHead, ResetReason, ResponseHe
 import { BodyReader, EMPTY } from './body-reader.ts';
 import { BodyWriter, type Framing } from './body-writer.ts';
 import { H1_ERRORS, type H1ErrorCode, h1ErrorText } from './errors.ts';
+import { isToken } from './field-name.ts';
 import { HeadBuffer, restOf } from './head-buffer.ts';
 import { HeadFacts } from './head-facts.ts';
 import { DEFAULT_H1_LIMITS, type H1Limits, UNREAD_BYTES_MAX } from './limits.ts';
@@ -280,7 +281,11 @@ export class H1ServerConnection implements ConnHandler {
         const text = this.#head.take(bytes, 0, this.#limits.headBytesMax);
         if (text === undefined) return this.#refuse('http1.headers_too_large');
         if (text === '') {
-          if (!begun && !this.#head.empty) this.#options.onHeadPending?.();
+          if (begun || this.#head.empty) return undefined;
+          // A TLS client that came to a plaintext port sends no line's end, and waits for us.
+          const { first } = this.#head;
+          if (first !== '\r' && !isToken(first)) return this.#refuse('http1.invalid_method');
+          this.#options.onHeadPending?.();
           return undefined;
         }
         const joined = this.#head.joined as Buffer;
