@@ -61,6 +61,8 @@ export function goldenRows(
       successRate: 1,
       requestsPerSecond: 0,
       deniedPerSecond: 0,
+      limitedPerSecond: 0,
+      denials: {},
       p50Ms: 0,
       p95Ms: 0,
       p99Ms: 0,
@@ -96,6 +98,7 @@ function passedOn(row: GoldenJson, edges: readonly TrafficEdgeJson[]): GoldenJso
         rate,
     requestsPerSecond: rate,
     deniedPerSecond: sum((one) => one.deniedPerSecond),
+    limitedPerSecond: sum((one) => one.limitedPerSecond),
     // Quantiles of several edges do not add up: the busiest one's middle, and the worst of the rest.
     p50Ms: busiest.p50Ms,
     p95Ms: Math.max(...own.map((one) => one.p95Ms)),

@@ -20,6 +20,8 @@ export interface GraphNode {
   /** Of what it is asked: failed or denied. */
   readonly errorShare: number;
   readonly deniedShare: number;
+  /** Of what it is asked: refused by a RateLimit, a part of the denied. */
+  readonly limitedShare: number;
   readonly p99Ms: number;
   readonly health: Health;
 }
@@ -35,6 +37,7 @@ export interface GraphLink {
   /** Failed or denied. */
   readonly errorShare: number;
   readonly deniedShare: number;
+  readonly limitedShare: number;
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
@@ -95,6 +98,7 @@ interface Sums {
   rateOut: number;
   errorsIn: number;
   deniedIn: number;
+  limitedIn: number;
   p99Ms: number;
 }
 
@@ -106,6 +110,7 @@ interface LinkSums {
   rate: number;
   errorRate: number;
   deniedRate: number;
+  limitedRate: number;
   weight: number;
   /** Of the weight, what reached somebody. */
   reached: number;
@@ -131,7 +136,16 @@ export function buildGraph(
     if (sums === undefined)
       nodes.set(
         node.id,
-        (sums = { first: node, members: new Set(), rateIn: 0, rateOut: 0, errorsIn: 0, deniedIn: 0, p99Ms: 0 }),
+        (sums = {
+          first: node,
+          members: new Set(),
+          rateIn: 0,
+          rateOut: 0,
+          errorsIn: 0,
+          deniedIn: 0,
+          limitedIn: 0,
+          p99Ms: 0,
+        }),
       );
     sums.members.add(`${side.namespace}/${side.workload}`);
     return sums;
@@ -148,6 +162,7 @@ export function buildGraph(
     to.rateIn += edge.requestsPerSecond;
     to.errorsIn += edge.errorsPerSecond;
     to.deniedIn += edge.deniedPerSecond;
+    to.limitedIn += edge.limitedPerSecond;
     to.p99Ms = Math.max(to.p99Ms, edge.p99Ms);
     if (from !== to || options.level === 'workload') addLink(links, from.first.id, to.first.id, edge);
   }
@@ -185,7 +200,16 @@ function destinationSide(edge: TrafficEdgeJson): Side {
 function nodeOf(side: Side, gateways: ReadonlySet<string>, options: GraphOptions): GraphNode {
   const { namespace, workload, version } = side;
   const service = side.service || workload;
-  const none = { members: 1, rateIn: 0, rateOut: 0, errorShare: 0, deniedShare: 0, p99Ms: 0, health: 'idle' as const };
+  const none = {
+    members: 1,
+    rateIn: 0,
+    rateOut: 0,
+    errorShare: 0,
+    deniedShare: 0,
+    limitedShare: 0,
+    p99Ms: 0,
+    health: 'idle' as const,
+  };
   if (namespace === UNKNOWN)
     return {
       id: `external/${service}`,
@@ -250,6 +274,7 @@ function addLink(links: Map<string, LinkSums>, from: string, to: string, edge: T
         rate: 0,
         errorRate: 0,
         deniedRate: 0,
+        limitedRate: 0,
         weight: 0,
         reached: 0,
         p50: 0,
@@ -267,6 +292,7 @@ function addLink(links: Map<string, LinkSums>, from: string, to: string, edge: T
   link.rate += edge.requestsPerSecond;
   link.errorRate += edge.errorsPerSecond;
   link.deniedRate += edge.deniedPerSecond;
+  link.limitedRate += edge.limitedPerSecond;
   link.weight += weight;
   link.p50 += edge.p50Ms * weight;
   link.p95 = Math.max(link.p95, edge.p95Ms);
@@ -288,6 +314,7 @@ function finishNode(sums: Sums): GraphNode {
     rateOut: sums.rateOut,
     errorShare,
     deniedShare: sums.rateIn > 0 ? sums.deniedIn / sums.rateIn : 0,
+    limitedShare: sums.rateIn > 0 ? sums.limitedIn / sums.rateIn : 0,
     p99Ms: sums.p99Ms,
     health: sums.rateIn + sums.rateOut === 0 ? 'idle' : healthOf(errorShare),
   };
@@ -310,6 +337,7 @@ function finishLink(link: LinkSums): GraphLink {
     errorRate: link.errorRate,
     errorShare: link.rate > 0 ? link.errorRate / link.rate : 0,
     deniedShare: link.rate > 0 ? link.deniedRate / link.rate : 0,
+    limitedShare: link.rate > 0 ? link.limitedRate / link.rate : 0,
     p50Ms: link.p50 / link.weight,
     p95Ms: link.p95,
     p99Ms: link.p99,
@@ -341,13 +369,17 @@ function serviceBox(node: GraphNode): string {
   return `svc/${node.namespace}/${node.service}`;
 }
 
-/** "12 % fail", or "denied" where that is most of it. */
+/** "12 % fail", or "denied", or "rate limited", where that is most of it. */
 export function troubleWord({
   errorShare,
   deniedShare,
-}: {
-  readonly errorShare: number;
-  readonly deniedShare: number;
-}): 'fail' | 'denied' {
-  return deniedShare > errorShare / 2 ? 'denied' : 'fail';
+  limitedShare,
+}: Pick<GraphLink, 'errorShare' | 'deniedShare' | 'limitedShare'>): 'fail' | 'denied' | 'rate limited' {
+  if (deniedShare <= errorShare / 2) return 'fail';
+  return refusedWord(deniedShare, limitedShare);
+}
+
+/** What is refused for its rate alone was not denied to anybody. */
+export function refusedWord(denied: number, limited: number): 'denied' | 'rate limited' {
+  return limited > denied / 2 ? 'rate limited' : 'denied';
 }

@@ -6,6 +6,7 @@ const edge = (destination: string, requestsPerSecond: number, errorsPerSecond: n
   destination,
   requestsPerSecond,
   deniedPerSecond: 0,
+  limitedPerSecond: 0,
   errorsPerSecond,
   mtls,
 });
@@ -16,9 +17,15 @@ test('what reached no workload is counted apart, and lowers no share of mutual T
     requestsPerSecond: 12,
     errorsPerSecond: 4,
     deniedPerSecond: 0,
+    limitedPerSecond: 0,
     lostPerSecond: 3,
     mtlsShare: 7 / 8,
   });
+});
+
+test('what a RateLimit refused is counted apart from what a policy did', () => {
+  const numbers = meshNumbers([{ ...edge('a', 6, 3, 1), deniedPerSecond: 3, limitedPerSecond: 2 }]);
+  assert.deepEqual([numbers.errorsPerSecond, numbers.deniedPerSecond, numbers.limitedPerSecond], [3, 1, 2]);
 });
 
 test('without traffic there is no share', () => {

@@ -11,6 +11,8 @@ export interface MeshNumbers {
   readonly lostPerSecond: number;
   /** Of the errors, what a policy refused. */
   readonly deniedPerSecond: number;
+  /** Of the errors, what a RateLimit refused. */
+  readonly limitedPerSecond: number;
   /** 0..1 of the requests that reached a workload; undefined where none did. */
   readonly mtlsShare: number | undefined;
 }
@@ -18,7 +20,7 @@ export interface MeshNumbers {
 export function meshNumbers(
   edges: readonly Pick<
     TrafficEdgeJson,
-    'destination' | 'requestsPerSecond' | 'errorsPerSecond' | 'deniedPerSecond' | 'mtls'
+    'destination' | 'requestsPerSecond' | 'errorsPerSecond' | 'deniedPerSecond' | 'limitedPerSecond' | 'mtls'
   >[],
 ): MeshNumbers {
   const sum = (of: (edge: (typeof edges)[number]) => number, some = edges): number =>
@@ -29,7 +31,8 @@ export function meshNumbers(
   return {
     requestsPerSecond: sum((edge) => edge.requestsPerSecond),
     errorsPerSecond: sum((edge) => edge.errorsPerSecond),
-    deniedPerSecond: sum((edge) => edge.deniedPerSecond),
+    deniedPerSecond: sum((edge) => edge.deniedPerSecond - edge.limitedPerSecond),
+    limitedPerSecond: sum((edge) => edge.limitedPerSecond),
     lostPerSecond: sum((edge) => edge.errorsPerSecond, lost),
     mtlsShare: rate === 0 ? undefined : sum((edge) => edge.requestsPerSecond * edge.mtls, arrived) / rate,
   };

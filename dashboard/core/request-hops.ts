@@ -31,8 +31,11 @@ export function requestOf(id: string, records: readonly TapRecordJson[]): Tapped
   return { id, tree, atMs, durationMs: end - atMs, first, failed: hops.some((one) => isFailed(one)) };
 }
 
+type Told = Pick<TapRecordJson, 'status' | 'flags' | 'details' | 'policy'>;
+
 /** It failed, or was denied. */
-export function isFailed({ status, flags, details }: Pick<TapRecordJson, 'status' | 'flags' | 'details'>): boolean {
-  const denied = denialOf({ responseCodeDetails: details, connectionTerminationDetails: '' }) !== '';
+export function isFailed({ status, flags, details, policy }: Told): boolean {
+  const told = { responseCodeDetails: details, connectionTerminationDetails: '' };
+  const denied = denialOf({ ...told, policyRule: policy, responseCode: status }) !== '';
   return status >= 500 || status === 0 || flags.length > 0 || denied;
 }

@@ -155,6 +155,7 @@ test('an edge that had several identities draws a policy for all of them, and te
     edgeOf({ sourcePrincipals: [friend, caller] }),
     edgeOf({ sourcePrincipals: [friend], service: 'reviews-too.default.svc.cluster.local' }),
     edgeOf({ source: 'thief-v1', sourcePrincipals: [caller], requests: 5, denied: 5 }),
+    edgeOf({ source: 'hasty-v1', sourcePrincipals: [caller], requests: 5, denied: 5, limited: 5 }),
   ]);
   assert.deepEqual(
     seen.map((one) => [one.edge.source, one.principal.split('/').at(-1), one.denied]),
@@ -162,6 +163,7 @@ test('an edge that had several identities draws a policy for all of them, and te
       ['productpage-v1', 'friend', false],
       ['productpage-v1', 'caller', false],
       ['thief-v1', 'caller', true],
+      ['hasty-v1', 'caller', false],
     ],
   );
   assert.deepEqual(authorize(seen, 'ALLOW')[0]?.spec['rules'], [

@@ -217,7 +217,9 @@ export interface SeenIdentity {
 export function seenIdentities(edges: readonly TrafficEdgeJson[]): readonly SeenIdentity[] {
   const seen = new Map<string, SeenIdentity>();
   for (const edge of edges) {
-    const denied = edge.denied > 0 && edge.denied >= edge.requests + edge.connectionsOpened;
+    // Who came too often may come.
+    const denials = edge.denied - edge.limited;
+    const denied = denials > 0 && denials >= edge.requests + edge.connectionsOpened;
     for (const principal of edge.sourcePrincipals.length === 0 ? [''] : edge.sourcePrincipals) {
       const key = identityKey({ edge, principal });
       const known = seen.get(key);

@@ -67,6 +67,7 @@ function Summary({
     errorsPerSecond: errors,
     lostPerSecond: lost,
     deniedPerSecond: denied,
+    limitedPerSecond: limited,
     mtlsShare,
   } = meshNumbers(edges);
   const failing = rows.filter((one) => one.requestsPerSecond > 0 && one.successRate < 0.999).length;
@@ -76,6 +77,7 @@ function Summary({
       <Fact value={rate > 0 ? percentText(1 - errors / rate) : '–'} tone={errors > 0 ? 'is-bad' : ''}>
         succeed{errors > 0 ? `; ${rateText(errors)} a second fail` : ''}
         {denied > 0 ? `, ${rateText(denied)} of them denied by policy` : ''}
+        {limited > 0 ? `, ${rateText(limited)} of them refused by a RateLimit` : ''}
         {lost > 0 ? `, ${rateText(lost)} of them before they reach a workload` : ''}
       </Fact>
       <Fact value={failing} tone={failing > 0 ? 'is-bad' : ''}>

@@ -1,7 +1,7 @@
 // Security: who talks in plaintext, whether STRICT may be switched on, who was denied, and a policy one click away.
 import type { ReactNode } from 'react';
 import type { TrafficEdgeJson } from '../../src/api/dashboard-json.ts';
-import { deniedIdentities } from '../core/denied-identities.ts';
+import { denialsOf, deniedIdentities, deniedOf } from '../core/denied-identities.ts';
 import { clockText, percentText, rateText, shortPrincipal } from '../core/format.ts';
 import { reachedNobody } from '../core/graph-model.ts';
 import { type Readiness, strictReadiness } from '../core/strict-readiness.ts';
@@ -13,7 +13,6 @@ import { ObjectTable } from '../views/object-table.tsx';
 import { type Column, Fact, Mtls, SortedTable } from '../views/pieces.tsx';
 
 const POLICIES: ReadonlySet<string> = new Set(['AuthorizationPolicy', 'PeerAuthentication', 'RequestAuthentication']);
-const DENIED: ReadonlySet<string> = new Set(['401', '403']);
 
 export function SecurityPage(): ReactNode {
   const status = useStatus();
@@ -260,10 +259,10 @@ const OWN_IDENTITY: Column<TrafficEdgeJson> = {
 const DENIED_BY: Column<TrafficEdgeJson> = {
   name: 'Denied by',
   cell: (e) =>
-    Object.keys(e.denials).length === 0 ? (
+    Object.keys(denialsOf(e)).length === 0 ? (
       <span className="soft">the application</span>
     ) : (
-      <DeniedBy denials={[e.denials]} />
+      <DeniedBy denials={[denialsOf(e)]} />
     ),
 };
 
@@ -331,10 +330,4 @@ function EdgeTable({
       ]}
     />
   );
-}
-
-function deniedOf(edge: TrafficEdgeJson): number {
-  const answers = Object.entries(edge.codes).reduce((sum, [code, n]) => sum + (DENIED.has(code) ? n : 0), 0);
-  // A connection that was turned away has no code.
-  return Math.max(answers, edge.denied);
 }

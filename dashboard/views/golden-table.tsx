@@ -2,6 +2,7 @@
 import type { ReactNode } from 'react';
 import { millisText, percentText, rateText } from '../core/format.ts';
 import { goldenKey, type GoldenRow } from '../core/golden-rows.ts';
+import { refusedWord } from '../core/graph-model.ts';
 import { type Column, Mtls, SortedTable, Success } from './pieces.tsx';
 import { Sparkline } from './sparkline.tsx';
 
@@ -35,7 +36,10 @@ const COLUMNS: readonly Column<GoldenRow>[] = [
       <>
         <Success share={r.successRate} asked={r.requestsPerSecond > 0} />
         {r.deniedPerSecond > 0 && (
-          <div className="small is-bad">{percentText(Math.min(1, r.deniedPerSecond / r.requestsPerSecond))} denied</div>
+          <div className="small is-bad">
+            {percentText(Math.min(1, r.deniedPerSecond / r.requestsPerSecond))}{' '}
+            {refusedWord(r.deniedPerSecond, r.limitedPerSecond)}
+          </div>
         )}
       </>
     ),

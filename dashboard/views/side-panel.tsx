@@ -3,7 +3,7 @@ import type { ReactNode } from 'react';
 import type { TrafficEdgeJson } from '../../src/api/dashboard-json.ts';
 import { objectsAbout } from '../core/objects-about.ts';
 import { millisText, percentText, rateText } from '../core/format.ts';
-import type { GraphLink, GraphModel, GraphNode } from '../core/graph-model.ts';
+import { type GraphLink, type GraphModel, type GraphNode, refusedWord } from '../core/graph-model.ts';
 import { isFailed } from '../core/request-hops.ts';
 import { DeniedBy } from './denied-by.tsx';
 import { useObjects } from '../store/api.ts';
@@ -140,7 +140,7 @@ function LinkPanel({
         <dd>{link.errorShare > 0 ? <span className="is-bad">{percentText(link.errorShare)}</span> : 'none'}</dd>
         {link.deniedShare > 0 && (
           <>
-            <dt>Denied</dt>
+            <dt>{refusedWord(link.deniedShare, link.limitedShare) === 'denied' ? 'Denied' : 'Rate limited'}</dt>
             <dd>
               <span className="is-bad">{percentText(link.deniedShare)}</span> by{' '}
               <DeniedBy denials={own.map((one) => one.denials)} />

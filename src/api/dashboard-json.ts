@@ -10,6 +10,9 @@ export interface TrafficEdgeJson extends EdgeJson {
   readonly requests: number;
   readonly failures: number;
   readonly denied: number;
+  /** Of the denied, those that a RateLimit refused. */
+  readonly limited: number;
+  readonly limitedPerSecond: number;
   readonly bytesSentPerSecond: number;
   readonly bytesReceivedPerSecond: number;
   readonly connectionsOpened: number;
@@ -32,6 +35,9 @@ export interface GoldenJson {
   readonly successRate: number;
   readonly requestsPerSecond: number;
   readonly deniedPerSecond: number;
+  readonly limitedPerSecond: number;
+  /** As of the edges that lead to it: what refused, with its count. */
+  readonly denials: Readonly<Record<string, number>>;
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;

@@ -23,7 +23,16 @@ export type * from './what-if-json.ts';
 export { type WhatIf, whatIfRoutes } from './what-if-routes.ts';
 export { tapRoutes } from './tap-routes.ts';
 export type { TapRecordJson } from '#telemetry';
-export { denialWords, serviceOfHost, type Verdict, type VerdictCode, verdictInTree, verdictOf } from '#telemetry';
+export {
+  denialWords,
+  denyingRule,
+  exceededLimit,
+  serviceOfHost,
+  type Verdict,
+  type VerdictCode,
+  verdictInTree,
+  verdictOf,
+} from '#telemetry';
 export * from './ca-json.ts';
 export type * from './generated-json.ts';
 export { generatedRoutes } from './generated-routes.ts';

@@ -231,7 +231,9 @@ function edgesOf(
       errorsPerSecond: failures / windowSeconds,
       // Istio's metrics do not part a policy's 403 from an application's.
       deniedPerSecond: 0,
+      limitedPerSecond: 0,
       denied: 0,
+      limited: 0,
       denials: {},
       p50Ms: quantiles[0]?.get(key) ?? 0,
       p95Ms: quantiles[1]?.get(key) ?? 0,
@@ -279,6 +281,8 @@ function goldenOf(
       successRate: requests === 0 ? 1 : 1 - (sum((edge) => edge.errorsPerSecond) * windowSeconds) / requests,
       requestsPerSecond: requests / windowSeconds,
       deniedPerSecond: 0,
+      limitedPerSecond: 0,
+      denials: {},
       p50Ms: quantiles[0]?.get(id) ?? 0,
       p95Ms: quantiles[1]?.get(id) ?? 0,
       p99Ms: quantiles[2]?.get(id) ?? 0,

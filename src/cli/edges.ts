@@ -1,6 +1,7 @@
 // topsail edges: who calls whom, how often, how well, and whether mutually authenticated.
-import { denialWords, type EdgeJson, serviceOfHost } from '#api';
+import { type EdgeJson, serviceOfHost } from '#api';
 import type { CliContext } from './context.ts';
+import { deniedBy, sumDenials } from './denied-by.ts';
 import { openMesh } from './mesh-client.ts';
 import { structured } from './structured.ts';
 import { latency, table } from './table.ts';
@@ -42,7 +43,7 @@ function edgeTable(all: readonly EdgeJson[]): string {
         : e.mtls <= 0
           ? 'no'
           : `${Math.round(e.mtls * 100)}%`,
-    ...(anyDenied ? [e.deniedPerSecond > 0 ? deniedText(e) : '-'] : []),
+    ...(anyDenied ? [e.deniedPerSecond > 0 ? deniedBy(e.denials) : '-'] : []),
   ]);
   const heads = ['SOURCE', 'DESTINATION', 'PROTOCOL', 'RPS', 'ERRORS', 'P50', 'P99', 'MTLS'];
   return table(anyDenied ? [...heads, 'DENIED BY'] : heads, rows);
@@ -64,17 +65,6 @@ function namesOf(all: readonly EdgeJson[]): (namespace: string, name: string) =>
 function asked(host: string): string {
   const { name, namespace } = serviceOfHost(host);
   return namespace === '' ? name : `${name}.${namespace} (service)`;
-}
-
-/** Who denied, the most frequent first. */
-function deniedText({ denials }: EdgeJson): string {
-  const sums = new Map<string, number>();
-  for (const [details, count] of Object.entries(denials))
-    sums.set(denialWords(details), (sums.get(denialWords(details)) ?? 0) + count);
-  return [...sums]
-    .sort(([, a], [, b]) => b - a)
-    .map(([words]) => words)
-    .join('; ');
 }
 
 /**
@@ -102,7 +92,7 @@ export function foldEdges(all: readonly EdgeJson[]): readonly EdgeJson[] {
       requestsPerSecond: rate,
       errorsPerSecond: own.reduce((sum, e) => sum + e.errorsPerSecond, 0),
       deniedPerSecond: own.reduce((sum, e) => sum + e.deniedPerSecond, 0),
-      denials: sumCounts(own.map((e) => e.denials)),
+      denials: sumDenials(own.map((e) => e.denials)),
       p50Ms: mean((e) => e.p50Ms),
       p95Ms: Math.max(...own.map((e) => e.p95Ms)),
       p99Ms: Math.max(...own.map((e) => e.p99Ms)),
@@ -110,10 +100,4 @@ export function foldEdges(all: readonly EdgeJson[]): readonly EdgeJson[] {
     };
   });
   return folded.sort((a, b) => b.requestsPerSecond - a.requestsPerSecond);
-}
-
-function sumCounts(all: readonly Readonly<Record<string, number>>[]): Readonly<Record<string, number>> {
-  const sums = new Map<string, number>();
-  for (const [name, count] of all.flatMap((one) => Object.entries(one))) sums.set(name, (sums.get(name) ?? 0) + count);
-  return Object.fromEntries(sums);
 }

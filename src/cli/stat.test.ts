@@ -12,6 +12,7 @@ const edge = (fields: Partial<TrafficEdgeJson>): TrafficEdgeJson => ({
   sourcePrincipal: '',
   sourcePrincipals: [],
   deniedPerSecond: 0,
+  limitedPerSecond: 0,
   denials: {},
   destination: 'b-v1',
   destinationNamespace: 'shop',
@@ -29,6 +30,7 @@ const edge = (fields: Partial<TrafficEdgeJson>): TrafficEdgeJson => ({
   requests: 60,
   failures: 0,
   denied: 0,
+  limited: 0,
   bytesSentPerSecond: 0,
   bytesReceivedPerSecond: 0,
   connectionsOpened: 0,
@@ -57,6 +59,7 @@ test('a service sums the edges of its versions, and the one that fails most come
       successRate: 0.75,
       requestsPerSecond: 4,
       deniedShare: 0,
+      denials: {},
       p50Ms: 20,
       p95Ms: 2,
       p99Ms: 80,
@@ -70,6 +73,15 @@ test('what was denied has a column of its own, where anything was', () => {
   assert.match(table, /^NAME +NAMESPACE +SUCCESS +DENIED +RPS/);
   assert.match(table, /\nb +shop +75\.00% +25\.00% +4\.0/);
   assert.doesNotMatch(statTable(byService([edge({})])), /DENIED/);
+});
+
+test('who refused is named', () => {
+  const denials = { 'ratelimit[default/r6/all]': 3, 'rbac_access_denied_matched_policy[none]': 1 };
+  const refused = edge({ requestsPerSecond: 4, errorsPerSecond: 1, deniedPerSecond: 1, denials });
+  const table = statTable(byService([refused, edge({ service: 'c.shop.svc.cluster.local' })]));
+  assert.match(table, /MTLS +DENIED BY\n/);
+  assert.match(table, /\nb +shop .* yes +RateLimit default\/r6, rule all; no ALLOW rule matched\n/);
+  assert.match(table, /\nc +shop .* yes +-\n/);
 });
 
 test('what reached no workload is told of the service', () => {

@@ -9,6 +9,7 @@ import {
   type TrafficJson,
 } from '#api';
 import { type CliContext, CliError } from './context.ts';
+import { deniedBy, type Denials, sumDenials } from './denied-by.ts';
 import { openMesh } from './mesh-client.ts';
 import { latency, table } from './table.ts';
 
@@ -36,6 +37,7 @@ interface Row extends Named {
   readonly mtls: string;
   /** Of the requests, 0 to 1; not known of a route. */
   readonly deniedShare?: number;
+  readonly denials?: Denials;
   /** Of a route: its virtual host, and its name there. */
   readonly host?: string;
   readonly route?: string;
@@ -175,6 +177,7 @@ export function byService(edges: readonly TrafficEdgeJson[]): readonly Row[] {
       successRate: rate === 0 ? 1 : 1 - failing / rate,
       requestsPerSecond: rate,
       deniedShare: rate === 0 ? 0 : denied / rate,
+      denials: sumDenials(own.map((one) => one.denials)),
       p50Ms: weighted((one) => one.p50Ms),
       p95Ms: Math.max(...own.map((one) => one.p95Ms)),
       p99Ms: Math.max(...own.map((one) => one.p99Ms)),
@@ -199,9 +202,10 @@ export function statTable(rows: readonly Row[]): string {
     latency(row.p95Ms),
     latency(row.p99Ms),
     ...(byRoute ? [] : [row.mtls]),
+    ...(anyDenied ? [(row.deniedShare ?? 0) > 0 ? deniedBy(row.denials ?? {}) || '-' : '-'] : []),
   ]);
   const numbers = ['SUCCESS', ...(anyDenied ? ['DENIED'] : []), 'RPS', 'P50', 'P95', 'P99'];
   return byRoute
     ? table(['SERVICE', 'NAMESPACE', 'ROUTE', 'HOST', ...numbers], cells)
-    : table(['NAME', 'NAMESPACE', ...numbers, 'MTLS'], cells);
+    : table(['NAME', 'NAMESPACE', ...numbers, 'MTLS', ...(anyDenied ? ['DENIED BY'] : [])], cells);
 }

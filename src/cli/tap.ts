@@ -1,5 +1,5 @@
 // topsail tap: requests of proxies as they finish, one line each.
-import type { StatusJson, TapRecordJson } from '#api';
+import { denyingRule, exceededLimit, type StatusJson, type TapRecordJson } from '#api';
 import { visibleText } from '#base';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
@@ -68,9 +68,17 @@ export function tapLine(r: TapRecordJson): string {
     r.flags.join(','),
     r.mtls ? 'mTLS' : 'plaintext',
     r.attempts > 1 ? `${r.attempts} tries` : '',
-    r.policy,
+    policyWords(r.policy),
   ].filter((one) => one !== '');
   const line = `${new Date(r.atMs).toISOString().slice(11, 23)} ${r.direction === 'inbound' ? 'in ' : 'out'} ${from} -> ${to} ${r.method} ${r.authority}${r.path} ${outcome} ${r.durationMs.toFixed(1)}ms ${marks.join(' ')} ${r.id}`;
   // Paths, and names that peers give themselves, are not ours.
   return visibleText(line);
+}
+
+/** As `explain` and the dashboard say it; the JSON keeps what proxies call it. */
+function policyWords(policy: string): string {
+  const limit = exceededLimit(policy);
+  if (limit !== '') return `${limit} was exceeded`;
+  const rule = denyingRule(policy);
+  return rule === undefined ? policy : `AuthorizationPolicy ${rule.namespace}/${rule.name}, rule ${rule.rule}`;
 }

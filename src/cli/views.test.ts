@@ -274,6 +274,15 @@ suite('edges that reached no workload', () => {
 });
 
 suite('edges with denials', () => {
+  test('names a RateLimit and its rule', async () => {
+    const denials = { 'ratelimit[default/r6/all]': 2, 'ratelimit[default/r6/all] 503': 1 };
+    const { context, out } = fakeContext({
+      answers: { '/api/v1/edges': [edge({ errorsPerSecond: 1, deniedPerSecond: 1, denials })] },
+    });
+    await edges(context, {});
+    assert.match(out(), /MTLS +DENIED BY\ncaller +hello-v1 +http .* 100\.0% .* RateLimit default\/r6, rule all\n/);
+  });
+
   test('says who denied, and counts it as an error', async () => {
     const denials = {
       'rbac_access_denied_matched_policy[ns[default]-policy[hello]-rule[0]]': 3,
@@ -343,6 +352,20 @@ suite('tap', () => {
     await assert.rejects(tap(context, 'nosuch', {}), /No workload is called nosuch\. Known: b\.shop, gate\.edge\./);
     // Whoever is known is listened to, which this test does not ask for.
     for (const known of ['b', 'shop/b', 'gate.edge']) await assert.rejects(tap(context, known, {}), /does not ask/);
+  });
+
+  test('says in words which limit, or which policy, refused', () => {
+    const refused = (policy: string) =>
+      tapLine({
+        ...{ atMs: 0, direction: 'inbound', protocol: 'HTTP/1.1', method: 'GET', authority: 'a', path: '/' },
+        ...{ status: 429, grpcStatus: -1, durationMs: 1, flags: ['RL'], mtls: true, attempts: 1, id: 'i', service: '' },
+        ...{ policy, source: { workload: 'a' }, destination: { workload: 'b' } },
+      } as unknown as Parameters<typeof tapLine>[0]);
+    const limit = refused('ratelimit[default/reviews/byclient]');
+    assert.match(limit, / RL mTLS rule byclient of RateLimit default\/reviews was exceeded i$/);
+    const rule = refused('ns[default]-policy[d6]-rule[0]');
+    assert.match(rule, / AuthorizationPolicy default\/d6, rule 0 i$/);
+    assert.match(refused('plugin[shop.auth]'), / plugin\[shop\.auth\] i$/);
   });
 
   test('shows one line of visible text, whatever a peer calls itself', () => {

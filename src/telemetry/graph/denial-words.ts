@@ -22,10 +22,27 @@ export function missingPlugin(text: string): string {
   return /wasmplugin\[([^\]]*)\]/.exec(text)?.[1]?.replace('.', '/') ?? '';
 }
 
-/** `ratelimit[ns/name/rule]`, in a record's policy, and `local_rate_limited[ns/name/rule]` in our own proxy's details; '' for all others. */
+/** A rule of a RateLimit, by its name. */
+export interface LimitingRule {
+  readonly namespace: string;
+  readonly name: string;
+  readonly rule: string;
+  /** What was answered, where a caller takes it for a failure or a policy's denial; 0 elsewhere. */
+  readonly status: number;
+}
+
+/** `ratelimit[ns/name/rule]`, in a record's policy and in denials, and `local_rate_limited[ns/name/rule]` in our own proxy's details. */
+export function limitingRule(text: string): LimitingRule | undefined {
+  const found = /^(?:ratelimit|local_rate_limited)\[([^\]/]*)\/([^\]/]+)\/([^\]/]+)\](?: (\d{3}))?$/.exec(text);
+  if (found === null) return undefined;
+  const [, namespace, name, rule, status] = found as unknown as [string, string, string, string, string | undefined];
+  return { namespace, name, rule, status: Number(status ?? 0) };
+}
+
+/** In the words of a verdict; '' where no RateLimit refused. */
 export function exceededLimit(text: string): string {
-  const [, object, rule] = /^(?:ratelimit|local_rate_limited)\[([^\]]+)\/([^\]/]+)\]$/.exec(text) ?? [];
-  return object === undefined ? '' : `rule ${rule} of RateLimit ${object}`;
+  const limit = limitingRule(text);
+  return limit === undefined ? '' : `rule ${limit.rule} of RateLimit ${limit.namespace}/${limit.name}`;
 }
 
 export function denialWords(details: string): string {
@@ -34,8 +51,8 @@ export function denialWords(details: string): string {
   const absent = missingPlugin(details);
   if (absent !== '') return `WasmPlugin ${absent}, whose module is not there`;
   if (details.includes('messagelimits[')) return 'MessageLimits: the body is too large';
-  const limit = exceededLimit(details);
-  if (limit !== '') return limit;
+  const limit = limitingRule(details);
+  if (limit !== undefined) return `RateLimit ${limit.namespace}/${limit.name}, rule ${limit.rule}`;
   if (details.startsWith('rbac_')) return 'no ALLOW rule matched';
   if (details.startsWith('jwt_authn')) return `token refused: ${tokenTrouble(details)}`;
   if (details.startsWith('ext_authz_denied')) return 'external authorizer';

@@ -1,5 +1,5 @@
 // What counts as a failed request for success rates: the server's fault or the mesh's, not the client's; and what counts
-// as denied: what a policy, a token or an external authorizer refused.
+// as denied: what a policy, a token, an external authorizer or a RateLimit refused.
 
 import type { ResponseFlag, StreamRecord } from '../stream-record.ts';
 
@@ -27,10 +27,24 @@ export function isFailure(record: StreamRecord): boolean {
   return record.flags.some((flag) => !CLIENT_FLAGS.has(flag));
 }
 
+type Told = Pick<StreamRecord, 'responseCodeDetails' | 'connectionTerminationDetails' | 'policyRule' | 'responseCode'>;
+
 /** The details that say which rule refused it; '' when it was not refused by the proxy that tells. */
-export function denialOf(record: Pick<StreamRecord, 'responseCodeDetails' | 'connectionTerminationDetails'>): string {
+export function denialOf(record: Told): string {
   const { responseCodeDetails, connectionTerminationDetails } = record;
   if (responseCodeDetails === 'via_upstream') return '';
+  if (responseCodeDetails.startsWith('local_rate_limited')) return limitOf(record);
   const details = responseCodeDetails === '' ? connectionTerminationDetails : responseCodeDetails;
   return details !== '' && DENIALS.some((beginning) => details.startsWith(beginning)) ? details : '';
+}
+
+/** Envoy's details do not name the rule, the policy of the record does. A limit that no RateLimit made is not ours to name. */
+function limitOf({ policyRule, responseCode }: Told): string {
+  if (!policyRule.startsWith('ratelimit[')) return '';
+  return isMistaken(responseCode) ? `${policyRule} ${responseCode}` : policyRule;
+}
+
+/** What the caller's proxy takes for a failure, or the caller for a denial, is told with its status, so that it counts once. */
+function isMistaken(status: number): boolean {
+  return status === 401 || status === 403 || status >= 500;
 }

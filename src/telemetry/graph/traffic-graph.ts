@@ -2,31 +2,23 @@
 // the last minute or hour. The read model behind `topsail edges`, `topsail stat` and the dashboard.
 
 import type { EdgeSample, Peer, Summary } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
-import { quantile } from '../stats/histogram-buckets.ts';
 import { LastSeen } from './last-seen.ts';
-import { LATENCY_BOUNDS } from './latency.ts';
 import { MAX_CODES_PER_EDGE, MAX_GRAPH_EDGES } from './limits.ts';
 import { type DestinationName, nameDestination, UNKNOWN } from './name-destination.ts';
 import type { ToldTime } from './told-time.ts';
-import type { EdgeView, GraphPeer, SeriesFilter, SeriesStep, TrafficView, WorkloadView } from './traffic-views.ts';
+import {
+  fillRow,
+  hasTraffic,
+  JUDGED,
+  MAXIMA,
+  mergeAccounts,
+  MTLS,
+  REQUESTS,
+  trafficView,
+  WIDTH,
+} from './traffic-row.ts';
+import type { EdgeView, GraphPeer, SeriesFilter, SeriesStep, WorkloadView } from './traffic-views.ts';
 import { addRow, WindowRing } from './window-ring.ts';
-
-/** Columns of a row. */
-const REQUESTS = 0;
-const FAILURES = 1;
-const LATENCY_SUM = 2;
-const SENT = 3;
-const RECEIVED = 4;
-const OPENED = 5;
-const MTLS = 6;
-/** Requests and connections that `MTLS` is a share of. */
-const JUDGED = 7;
-const DENIED = 8;
-const LATENCY = 9;
-/** The largest latency, after the counts: a maximum, not a sum. */
-const LARGEST = LATENCY + LATENCY_BOUNDS.length + 1;
-const WIDTH = LARGEST + 1;
-const MAXIMA = 1;
 
 const MINUTE_MS = 60_000;
 /** Seconds: agents tell once a second, on a busy machine later. */
@@ -71,6 +63,14 @@ interface GraphEdge {
   readonly principals: LastSeen;
   bySource: Account | undefined;
   byDestination: Account | undefined;
+}
+
+interface WorkloadSums {
+  readonly named: DestinationName;
+  readonly row: Float64Array;
+  readonly denials: Readonly<Record<string, number>>[];
+  firstMs: number;
+  perSecond: number;
 }
 
 export class TrafficGraph {
@@ -135,7 +135,7 @@ export class TrafficGraph {
   /** Inbound traffic per workload, worst success rate first, then slowest. */
   workloads(nowMs: number, windowSeconds = 60): WorkloadView[] {
     const windowMs = Math.min(HOUR_MS, Math.max(1_000, windowSeconds * 1000));
-    const rows = new Map<string, { named: DestinationName; row: Float64Array; firstMs: number; perSecond: number }>();
+    const rows = new Map<string, WorkloadSums>();
     for (const edge of this.#edges.values()) {
       const row = mergedRow(edge, nowMs, windowMs);
       if (!hasTraffic(row)) continue;
@@ -143,17 +143,20 @@ export class TrafficGraph {
       const key = `${named.reached}/${named.namespace}/${named.workload}`;
       const known = rows.get(key);
       const perSecond = (row[REQUESTS] as number) / spanOf(edge, nowMs, windowMs);
-      if (known === undefined) rows.set(key, { named, row, firstMs: edge.firstMs, perSecond });
+      const denials = denialsOf(edge, nowMs - windowMs);
+      if (known === undefined) rows.set(key, { named, row, firstMs: edge.firstMs, perSecond, denials: [denials] });
       else {
         known.perSecond += perSecond;
+        known.denials.push(denials);
         addRow(known.row, row, MAXIMA);
         known.firstMs = Math.min(known.firstMs, edge.firstMs);
       }
     }
     const views = Array.from(
       rows.values(),
-      ({ named, row, firstMs, perSecond }): WorkloadView => ({
+      ({ named, row, firstMs, perSecond, denials }): WorkloadView => ({
         ...named,
+        denials: sumsOf(denials.flatMap(Object.entries<number>)),
         mtlsShare: (row[MTLS] as number) / (row[JUDGED] as number),
         // The rates of its edges add up, each over the time that its own teller told of.
         ...trafficView(row, perSecond === 0 ? span(firstMs, nowMs, windowMs) : (row[REQUESTS] as number) / perSecond),
@@ -255,48 +258,12 @@ function mergePeer(known: GraphPeer, said: GraphPeer): GraphPeer {
   };
 }
 
-function fillRow(row: Float64Array, s: EdgeSample): void {
-  const judged = Number(s.requests) + Number(s.connectionsOpened);
-  row.fill(0);
-  row[REQUESTS] = Number(s.requests);
-  row[FAILURES] = Number(s.failures);
-  row[LATENCY_SUM] = s.latencySumMs;
-  row[SENT] = Number(s.bytesSent);
-  row[RECEIVED] = Number(s.bytesReceived);
-  row[OPENED] = Number(s.connectionsOpened);
-  row[DENIED] = Number(s.denied);
-  row[JUDGED] = judged;
-  row[MTLS] = s.mtls ? judged : 0;
-  const buckets = Math.min(s.latencyCounts.length, LATENCY_BOUNDS.length + 1);
-  for (let i = 0; i < buckets; i++) row[LATENCY + i] = Number(s.latencyCounts[i]);
-  row[LARGEST] = s.latencyMaxMs;
-}
-
-/**
- * The caller's account where there is one, since only it sees what never arrived; the callee's else.
- * Whether it was mTLS is the callee's to say; what was denied, each side's that denied it.
- */
 function mergedRow(edge: GraphEdge, nowMs: number, windowMs: number): Float64Array {
   return mergeAccounts(edge.bySource?.sum(nowMs, windowMs), edge.byDestination?.sum(nowMs, windowMs));
 }
 
-function mergeAccounts(bySource: Float64Array | undefined, byDestination: Float64Array | undefined): Float64Array {
-  const row =
-    bySource !== undefined && hasTraffic(bySource) ? bySource : (byDestination ?? bySource ?? new Float64Array(WIDTH));
-  if (byDestination !== undefined && (byDestination[JUDGED] as number) > 0) {
-    row[MTLS] = byDestination[MTLS] as number;
-    row[JUDGED] = byDestination[JUDGED] as number;
-    if (row !== byDestination) (row[DENIED] as number) += byDestination[DENIED] as number;
-  }
-  return row;
-}
-
 function nameOf(peer: GraphPeer): string {
   return `${peer.namespace}/${peer.workload}`;
-}
-
-function hasTraffic(row: Float64Array): boolean {
-  return row[REQUESTS] !== 0 || row[OPENED] !== 0 || row[SENT] !== 0 || row[RECEIVED] !== 0;
 }
 
 function viewOf(edge: GraphEdge, nowMs: number, windowMs: number): EdgeView | undefined {
@@ -327,9 +294,12 @@ function viewOf(edge: GraphEdge, nowMs: number, windowMs: number): EdgeView | un
 }
 
 function denialsOf({ bySource, byDestination }: GraphEdge, sinceMs: number): Readonly<Record<string, number>> {
-  const told = [bySource, byDestination].flatMap((account) => account?.denials?.since(sinceMs) ?? []);
+  return sumsOf([bySource, byDestination].flatMap((account) => account?.denials?.since(sinceMs) ?? []));
+}
+
+function sumsOf(counts: readonly (readonly [string, number])[]): Readonly<Record<string, number>> {
   const sums = new Map<string, number>();
-  for (const [details, count] of told) sums.set(details, (sums.get(details) ?? 0) + count);
+  for (const [details, count] of counts) sums.set(details, (sums.get(details) ?? 0) + count);
   return Object.fromEntries(sums);
 }
 
@@ -347,32 +317,6 @@ function spanOf(edge: GraphEdge, nowMs: number, windowMs: number): number {
 /** Seconds of the window that something was there for: a young edge was not for all of it. */
 function span(firstMs: number, nowMs: number, windowMs: number): number {
   return Math.min(windowMs, Math.max(1_000, nowMs - firstMs + 1_000)) / 1000;
-}
-
-function trafficView(row: Float64Array, seconds: number): TrafficView {
-  const requests = row[REQUESTS] as number;
-  const failures = row[FAILURES] as number;
-  const asked = requests + (row[OPENED] as number);
-  // The two sides' summaries do not come at the same moment.
-  const denied = Math.max(0, Math.min(row[DENIED] as number, asked - failures));
-  const latency = row.subarray(LATENCY, LARGEST);
-  const largest = row[LARGEST] as number;
-  return {
-    requests,
-    failures,
-    denied,
-    requestsPerSecond: requests / seconds,
-    failuresPerSecond: failures / seconds,
-    deniedPerSecond: denied / seconds,
-    successRate: asked === 0 ? 1 : Math.max(0, 1 - (failures + denied) / asked),
-    p50Ms: quantile(latency, LATENCY_BOUNDS, 0.5, largest),
-    p95Ms: quantile(latency, LATENCY_BOUNDS, 0.95, largest),
-    p99Ms: quantile(latency, LATENCY_BOUNDS, 0.99, largest),
-    meanMs: requests === 0 ? Number.NaN : (row[LATENCY_SUM] as number) / requests,
-    bytesSentPerSecond: (row[SENT] as number) / seconds,
-    bytesReceivedPerSecond: (row[RECEIVED] as number) / seconds,
-    connectionsOpened: row[OPENED] as number,
-  };
 }
 
 function addCounts(into: Map<string, number>, counts: Readonly<Record<string, bigint>>): void {

@@ -14,8 +14,10 @@ export interface GraphPeer {
 export interface TrafficView {
   readonly requestsPerSecond: number;
   readonly failuresPerSecond: number;
-  /** Refused by a policy, a token or an external authorizer; no part of the failures. */
+  /** Refused by a policy, a token, an external authorizer or a RateLimit; no part of the failures. */
   readonly deniedPerSecond: number;
+  /** Of the denied, those that a RateLimit refused: they say nothing about who may call whom. */
+  readonly limitedPerSecond: number;
   /** 1 when nothing failed or was denied, also when nothing was asked. */
   readonly successRate: number;
   readonly p50Ms: number;
@@ -28,6 +30,7 @@ export interface TrafficView {
   readonly requests: number;
   readonly failures: number;
   readonly denied: number;
+  readonly limited: number;
 }
 
 export interface EdgeView extends TrafficView {
@@ -59,6 +62,8 @@ export interface WorkloadView extends TrafficView {
   readonly namespace: string;
   readonly service: string;
   readonly version: string;
+  /** As of the edges that lead to it. */
+  readonly denials: Readonly<Record<string, number>>;
   /** Share of inbound traffic over mTLS, 0..1; NaN without traffic. */
   readonly mtlsShare: number;
 }

@@ -44,6 +44,8 @@ function traffic(): TrafficJson {
       sourcePrincipal: '',
       sourcePrincipals: [],
       deniedPerSecond: 0,
+      limitedPerSecond: 0,
+      limited: 0,
       denials: {},
       destination: `w${to}`,
       destinationNamespace: `ns${to % NAMESPACES}`,
