@@ -13,7 +13,7 @@ import type {
 import type { ProxyNode } from '#base';
 import { type Complaint, type ConfigObject, type ConfigView, type KindName, KINDS, objectKey } from '#config';
 import type { Pusher } from '#push';
-import { serviceKey } from '#registry';
+import { idlePolicies, type ProxyIdentity, serviceKey } from '#registry';
 import type { ConfigWriter } from './config-writer.ts';
 import type { DiscoveryTelemetry } from './discovery-telemetry.ts';
 import type { JoinedConfig } from './joined-config.ts';
@@ -164,7 +164,19 @@ function groupByObject(conditions: readonly Complaint[]): ReadonlyMap<string, Co
 function conditionsOf({ pusher, nodes, placed }: MeshModelParts): readonly Complaint[] {
   const { snapshot } = pusher;
   if (snapshot === undefined) return [];
-  return [...snapshot.conditions, ...opaOnEnvoy(snapshot, nodes()), ...limitsOnEnvoy(snapshot, nodes())].map(placed);
+  return [
+    ...snapshot.conditions,
+    ...opaOnEnvoy(snapshot, nodes()),
+    ...limitsOnEnvoy(snapshot, nodes()),
+    ...idlePolicies(snapshot.config, running(pusher, nodes()), snapshot.mesh.rootNamespace),
+  ].map(placed);
+}
+
+/** What has joined, all pods, and whoever is connected: a pod's proxy may be here before its address is. */
+function* running(pusher: Pusher, nodes: Iterable<ProxyNode>): Iterable<ProxyIdentity> {
+  yield* pusher.registry.running();
+  for (const { parsed, metadata } of nodes)
+    yield { namespace: metadata.NAMESPACE ?? parsed?.namespace ?? '', labels: metadata.LABELS ?? {} };
 }
 
 function findings(parts: MeshModelParts): readonly FindingJson[] {

@@ -136,6 +136,23 @@ export const CONDITIONS = {
       'stock Envoy cannot count a body that goes on at once: {workloads} refuse what announces too much, and let longer bodies of unknown length pass',
     remedy: "Set request.body.mode to BUFFERED, or run these workloads on Topsail's own proxy.",
   },
+  'TS-REG-025': {
+    severity: 'warning',
+    message: 'there is no Gateway {gateway} of the Gateway API: for this target it is in force nowhere',
+    remedy:
+      'Correct the name, or create the Gateway in the namespace of the object. Other gateways are chosen by a selector.',
+  },
+  'TS-REG-026': {
+    severity: 'warning',
+    message: 'no workload or gateway of {where} has the labels {labels}{elsewhere}: it is in force nowhere',
+    remedy: 'Correct the labels or the namespace, or start the workload: it is in force as soon as that runs.',
+  },
+  'TS-REG-027': {
+    severity: 'warning',
+    message:
+      'no RequestAuthentication applies where rule {rule} counts by the claim {claim}: no token is verified there, and all callers share one bucket',
+    remedy: 'Create a RequestAuthentication for these workloads, or count by another key.',
+  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof CONDITIONS;

@@ -40,9 +40,9 @@ export function placesOf(proxy: ProxyIdentity, rootNamespace: string): readonly 
 }
 
 /** Kubernetes' own label on what runs a Gateway of the Gateway API. */
-const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
+export const GATEWAY_NAME = 'gateway.networking.k8s.io/gateway-name';
 const GATEWAY_CLASS = 'gateway.networking.k8s.io/gateway-class-name';
-const GATEWAY_GROUP = 'gateway.networking.k8s.io';
+export const GATEWAY_GROUP = 'gateway.networking.k8s.io';
 
 interface Targeted {
   readonly selector?: AuthorizationPolicy['spec']['selector'];

@@ -64,6 +64,12 @@ export class Registry {
     return this.#workloads;
   }
 
+  /** WorkloadEntries, and all pods that have an address. */
+  *running(): Iterable<Workload> {
+    yield* this.#workloads.values();
+    for (const pods of this.#pods.values()) yield* pods.values();
+  }
+
   /** Reads everything anew; what did not change keeps its identity. */
   rebuild(config: ConfigView): EndpointChange {
     this.#config = config;

@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseText, viewOf } from '#config';
+import { idlePolicies } from './idle-policies.ts';
+import type { ProxyIdentity } from './policies.ts';
+
+const REVIEWS: ProxyIdentity = { namespace: 'shop', labels: { app: 'reviews', version: 'v1' } };
+const EDGE: ProxyIdentity = {
+  namespace: 'shop',
+  labels: { 'gateway.networking.k8s.io/gateway-name': 'edge', istio: 'edge' },
+};
+
+function limit(more: string, { namespace = 'shop', by = '' } = {}): string {
+  return `apiVersion: topsail.io/v1alpha1\nkind: RateLimit\nmetadata: { name: l, namespace: ${namespace} }\nspec: { ${more}rules: [{ name: r, ${by}limit: { requests: 1, per: MINUTE } }] }\n`;
+}
+function security(kind: string, spec: string, namespace = 'shop'): string {
+  return `apiVersion: security.istio.io/v1\nkind: ${kind}\nmetadata: { name: p, namespace: ${namespace} }\nspec: ${spec}\n`;
+}
+const gateway = (name: string): string =>
+  `targetRefs: [{ group: gateway.networking.k8s.io, kind: Gateway, name: ${name} }], `;
+const app = (name: string): string => `selector: { matchLabels: { app: ${name} } }, `;
+
+function told(texts: string | readonly string[], running: readonly ProxyIdentity[] = [REVIEWS, EDGE]): string[] {
+  const documents = parseText('t.yaml', [texts].flat().join('---\n'), { defaultNamespace: 'shop', createdMs: 1 });
+  const errors = documents.flatMap(({ complaints }) => complaints.filter(({ severity }) => severity === 'error'));
+  assert.deepEqual(errors, []);
+  return idlePolicies(viewOf(documents.flatMap(({ object }) => object ?? [])), running, 'istio-system').map(
+    (one) => `${one.code} ${one.severity} ${one.object} ${one.path}: ${one.message}`,
+  );
+}
+
+describe('a selector', () => {
+  it('that no workload has is told, with the nearest label', () => {
+    const nowhere = (object: string): string =>
+      `TS-REG-026 warning ${object} spec.selector.matchLabels: no workload or gateway of namespace shop has the labels app=revievs: it is in force nowhere. Did you mean \`app=reviews\`?`;
+    assert.deepEqual(told(limit(app('revievs'))), [nowhere('RateLimit shop/l')]);
+    const policy = security('AuthorizationPolicy', `{ ${app('revievs')}rules: [{}] }`);
+    assert.deepEqual(told(policy), [nowhere('AuthorizationPolicy shop/p')]);
+  });
+  it('that fits a workload, a gateway, or in the root namespace anybody, is not', () => {
+    assert.deepEqual(told(limit(app('reviews'))), []);
+    assert.deepEqual(told(limit('selector: { matchLabels: { istio: edge } }, ')), []);
+    assert.deepEqual(told(limit(app('reviews'), { namespace: 'istio-system' })), []);
+  });
+  it('that fits only workloads of another namespace is told with it', () => {
+    const [line = ''] = told(limit(app('reviews'), { namespace: 'other' }));
+    assert.match(line, /of namespace other has the labels app=reviews, though one of namespace shop has: /);
+    assert.doesNotMatch(line, /Did you mean/);
+  });
+  it('whose labels are there, but on no one workload together, is told without a guess', () => {
+    const both = 'selector: { matchLabels: { app: reviews, istio: edge } }, ';
+    assert.match(told(limit(both)).join('\n'), /has the labels app=reviews, istio=edge: it is in force nowhere$/);
+  });
+  it('is not told of while nobody runs, and no longer once its workload does', () => {
+    assert.deepEqual(told(limit(app('details')), []), []);
+    assert.equal(told(limit(app('details'))).length, 1);
+    assert.deepEqual(told(limit(app('details')), [REVIEWS, { namespace: 'shop', labels: { app: 'details' } }]), []);
+  });
+  it('that is absent or empty means all, and is in force for those who come', () => {
+    const later: ProxyIdentity = { namespace: 'elsewhere', labels: {} };
+    assert.deepEqual(told(limit(''), [later]), []);
+    assert.deepEqual(told(limit('selector: { matchLabels: {} }, '), [later]), []);
+    assert.deepEqual(told(limit('', { namespace: 'istio-system' }), [later]), []);
+  });
+});
+
+describe('a target', () => {
+  it('that is no Gateway is told, with the nearest name', () => {
+    assert.deepEqual(told(limit(gateway('egde'))), [
+      'TS-REG-025 warning RateLimit shop/l spec.targetRefs[0].name: there is no Gateway shop/egde of the Gateway API: for this target it is in force nowhere. Did you mean `edge`?',
+    ]);
+    assert.deepEqual(told(limit(gateway('edge'))), []);
+    assert.match(told(limit(gateway('edge'), { namespace: 'other' })).join(''), /no Gateway other\/edge/);
+  });
+  it('that is a Gateway whose pods do not run yet is not', () => {
+    const made =
+      'apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: { name: g, namespace: shop }\nspec: { selector: { gateway.networking.k8s.io/gateway-name: edge }, servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }] }\n';
+    assert.deepEqual(told([limit(gateway('edge')), made], [REVIEWS]), []);
+  });
+});
+
+describe('a rule by a claim', () => {
+  const by = 'by: [{ attribute: METHOD }, { claim: sub }], ';
+  const tokens = (spec: string, namespace = 'shop'): string => security('RequestAuthentication', spec, namespace);
+  const rules = 'jwtRules: [{ issuer: i, jwks: "{\\"keys\\":[]}" }]';
+  it('is told where no RequestAuthentication applies', () => {
+    const lines = [
+      'TS-REG-027 warning RateLimit shop/l spec.rules[0].by[1].claim: no RequestAuthentication applies where rule r counts by the claim sub: no token is verified there, and all callers share one bucket',
+    ];
+    assert.deepEqual(told(limit(app('reviews'), { by })), lines);
+    assert.deepEqual(told(limit('', { by })), lines);
+    assert.deepEqual(told([limit(app('reviews'), { by }), tokens(`{ ${app('details')}${rules} }`)]), lines);
+    assert.deepEqual(told([limit(app('reviews'), { by }), tokens('{}')]), lines, 'one without rules verifies nothing');
+  });
+  it('is fine where one applies to some of those that it limits', () => {
+    assert.deepEqual(told([limit('', { by }), tokens(`{ ${app('reviews')}${rules} }`)]), []);
+    assert.deepEqual(told([limit(app('reviews'), { by }), tokens(`{ ${rules} }`, 'istio-system')]), []);
+  });
+  it('of a limit that is in force nowhere says only that', () => {
+    assert.deepEqual(
+      told(limit(app('revievs'), { by })).map((line) => line.slice(0, 10)),
+      ['TS-REG-026'],
+    );
+  });
+});
