@@ -77,6 +77,30 @@ test('authz explain says what would have to be different: the nearest miss', asy
   assert.equal(code, 2);
 });
 
+test('authz explain says of a field that excludes what the request has of it', async () => {
+  const nearest = {
+    action: 'DENY',
+    namespace: 'shop',
+    name: 'only-good',
+    rule: 0,
+    missing: [
+      {
+        field: 'from[0].source.notPrincipals',
+        wanted: 'cluster.local/ns/a/sa/good',
+        found: 'cluster.local/ns/a/sa/good',
+      },
+      { field: 'to[0].operation.notPaths', wanted: '/a/*, /b', found: '/a/c' },
+    ],
+  };
+  const { text } = await explained({ ...ANSWER, decision: 'allowed', nearest });
+  assert.deepEqual(text.split('\n').slice(1), [
+    'Nearest miss: DENY policy shop/only-good, rule 0',
+    '  from[0].source.notPrincipals excludes cluster.local/ns/a/sa/good, and the request has it',
+    '  to[0].operation.notPaths excludes /a/*, /b, and the request has /a/c',
+    '',
+  ]);
+});
+
 test('authz explain names the rule that decided, who is asked before it and what only notes the request', async () => {
   const rule = { action: 'DENY', namespace: 'istio-system', name: 'no-admin', rule: 0 };
   const { text, code } = await explained({

@@ -1,5 +1,5 @@
 // topsail authz: which policies a workload has, and why a request would be allowed or denied.
-import type { AuthzAnswerJson, AuthzPolicyJson, AuthzRuleJson } from '#api';
+import type { AuthzAnswerJson, AuthzNearJson, AuthzPolicyJson, AuthzRuleJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
 import { structured } from './structured.ts';
@@ -73,10 +73,16 @@ function explanation(answer: AuthzAnswerJson): string {
   const near = answer.nearest;
   if (near !== undefined && near.missing.length > 0) {
     lines.push(`Nearest miss: ${nameOf(near)}`);
-    for (const { field, wanted, found } of near.missing)
-      lines.push(`  ${field} asks for ${wanted}${found === '' ? '' : `; the request has ${found}`}`);
+    for (const miss of near.missing) lines.push(`  ${missText(miss)}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** A field that excludes misses by what the request has. */
+function missText({ field, wanted, found }: AuthzNearJson['missing'][number]): string {
+  if (/\.not[A-Z]\w*$/.test(field))
+    return `${field} excludes ${wanted}, and the request has ${found === wanted ? 'it' : found}`;
+  return `${field} asks for ${wanted}${found === '' ? '' : `; the request has ${found}`}`;
 }
 
 function nameOf(rule: AuthzRuleJson): string {

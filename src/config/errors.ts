@@ -184,8 +184,8 @@ export const ERRORS = {
   'TS-CFG-0402': warning('{value} is a gateway in the old form.', 'Write `namespace/name`.'),
   'TS-CFG-0403': warning('An ALLOW policy without rules denies everything.', 'Add rules if that is not meant.'),
   'TS-CFG-0404': warning(
-    'This DENY rule has only HTTP fields: on TCP ports it denies everything.',
-    'Name the ports in `to.operation.ports`.',
+    'HTTP fields of a DENY rule do not count on TCP ports: there this one denies {denied}.',
+    'Name the ports in `to.operation.ports`, where a workload that it is for has TCP ports.',
   ),
   'TS-CFG-0405': warning('The body is large ({size} bytes).', 'Serve it from a service.'),
   'TS-CFG-0406': warning('The TLS setting has no effect: {reason}.', 'Remove it.'),

@@ -8,7 +8,7 @@ import type {
   AuthorizationSource,
 } from '../model/authorization-policy.ts';
 import { type Path, shown } from '../problem.ts';
-import { checkAddress, checkTargets, type Context, isBeyondIpv4, isIpOrCidr } from './rules.ts';
+import { checkAddress, checkMethodCase, checkTargets, type Context, isBeyondIpv4, isIpOrCidr } from './rules.ts';
 
 const ONLY_L7 = new Set(['requestPrincipals', 'notRequestPrincipals']);
 
@@ -26,7 +26,8 @@ export function validateAuthorizationPolicy(context: Context, spec: Authorizatio
     const at = [...path, 'rules', i];
     checkRule(context, rule, at);
     if (action === 'CUSTOM') checkCustom(context, rule, at);
-    if (action === 'DENY' && onlyHttp(rule)) context.problems.say('TS-CFG-0404', at);
+    const denied = action === 'DENY' ? deniedOnTcp(rule) : undefined;
+    if (denied !== undefined) context.problems.say('TS-CFG-0404', at, { denied });
   }
 }
 
@@ -91,6 +92,9 @@ function checkOperation(context: Context, operation: AuthorizationOperation | un
       if (!/^\d{1,5}$/.test(port) || Number(port) < 1 || Number(port) > 65_535)
         context.problems.say('TS-CFG-0305', [...at, field, i], { value: shown(port) });
     }
+  }
+  for (const field of ['methods', 'notMethods'] as const) {
+    for (const [i, value] of (operation[field] ?? []).entries()) checkMethodCase(context, value, [...at, field, i]);
   }
   for (const field of ['paths', 'notPaths'] as const) {
     for (const [i, value] of (operation[field] ?? []).entries()) checkPath(context, value, [...at, field, i]);
@@ -169,12 +173,26 @@ function checkCustom(context: Context, rule: AuthorizationRule, path: Path): voi
   }
 }
 
-function onlyHttp(rule: AuthorizationRule): boolean {
-  const from = rule.from?.length ?? 0;
-  const to = rule.to?.length ?? 0;
-  const tcpFrom =
-    rule.from?.some(({ source }) => Object.keys(source ?? {}).some((field) => !ONLY_L7.has(field))) ?? false;
-  const tcpTo =
-    rule.to?.some(({ operation }) => operation?.ports !== undefined || operation?.notPorts !== undefined) ?? false;
-  return (from > 0 && to === 0 && !tcpFrom) || (to > 0 && !tcpTo);
+/** On TCP ports a denying rule goes without its HTTP fields: what it denies there, where it has some and no port confines it. */
+function deniedOnTcp({ from = [], to = [], when = [] }: AuthorizationRule): string | undefined {
+  const confined =
+    (to.length > 0 && to.every(({ operation }) => namesPorts(operation))) ||
+    when.some(({ key }) => key === 'destination.port');
+  if (confined) return undefined;
+  const overHttp = (source: AuthorizationSource | undefined): readonly string[] =>
+    Object.keys(source ?? {}).filter((field) => ONLY_L7.has(field));
+  const http =
+    to.some(({ operation }) => !namesPorts(operation)) ||
+    from.some(({ source }) => overHttp(source).length > 0) ||
+    when.some(({ key }) => key.startsWith('request.'));
+  if (!http) return undefined;
+  const anybody =
+    from.length === 0 || from.some(({ source }) => overHttp(source).length === Object.keys(source ?? {}).length);
+  return anybody && when.every(({ key }) => key.startsWith('request.'))
+    ? 'everything'
+    : 'all that its other fields match, whatever the request';
+}
+
+function namesPorts(operation: AuthorizationOperation | undefined): boolean {
+  return operation?.ports !== undefined || operation?.notPorts !== undefined;
 }

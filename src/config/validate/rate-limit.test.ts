@@ -31,6 +31,7 @@ const REFUSED: readonly (readonly [string, readonly string[]])[] = [
   [ruled('match: { paths: ["/a?b=c"] }'), ['TS-CFG-0347 rules[0].match.paths[0]:5']],
   [ruled('match: { notPaths: ["/a*b"] }'), ['TS-CFG-0347 rules[0].match.notPaths[0]:5']],
   [ruled('match: { paths: ["/{**}/{*}"] }'), ['TS-CFG-0330 rules[0].match.paths[0]:5']],
+  [ruled('match: { methods: [GET, purge, post] }'), ['TS-CFG-0412 rules[0].match.methods[2]:5']],
   [ruled('match: { methods: ["GET POST"] }'), ['TS-CFG-0347 rules[0].match.methods[0]:5']],
   [ruled('match: { hosts: ["a.*.b"] }'), ['TS-CFG-0347 rules[0].match.hosts[0]:5']],
   [ruled('match: { headers: { "x y": {} } }'), ['TS-CFG-0307 rules[0].match.headers["x y"]:5']],

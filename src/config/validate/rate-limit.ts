@@ -4,7 +4,7 @@ import type { RateLimitKey, RateLimitMatch, RateLimitRule, RateLimitSpec } from 
 import { type Path, shown } from '../problem.ts';
 import { checkPath } from './authorization-policy.ts';
 import { checkHeaderName } from './headers.ts';
-import { checkStringMatch, checkTargets, type Context, isDnsLabel } from './rules.ts';
+import { checkMethodCase, checkStringMatch, checkTargets, type Context, isDnsLabel } from './rules.ts';
 
 const METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const HOST = /^\*?[-._A-Za-z0-9:[\]]*\*?$/;
@@ -48,8 +48,11 @@ function checkMatch(context: Context, match: RateLimitMatch, path: Path): void {
       checkPath(context, value, at);
     }
   }
-  for (const [i, value] of (match.methods ?? []).entries())
-    if (!METHOD.test(value)) say(context, [...path, 'methods', i], `${shown(value)} is no method`);
+  for (const [i, value] of (match.methods ?? []).entries()) {
+    const at = [...path, 'methods', i];
+    if (METHOD.test(value)) checkMethodCase(context, value, at);
+    else say(context, at, `${shown(value)} is no method`);
+  }
   for (const [i, value] of (match.hosts ?? []).entries())
     if (value === '' || !HOST.test(value)) say(context, [...path, 'hosts', i], `${shown(value)} is no host`);
   for (const [name, value] of Object.entries(match.headers ?? {})) {

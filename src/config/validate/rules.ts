@@ -260,3 +260,12 @@ export function checkStringMatch(context: Context, match: StringMatch | undefine
   if (match?.prefix === '') context.problems.say('TS-CFG-0339', [...path, 'prefix'], { reason: 'the prefix is empty' });
   if (match?.regex === '') context.problems.say('TS-CFG-0339', [...path, 'regex'], { reason: 'the pattern is empty' });
 }
+
+const METHODS = new Set(['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH']);
+
+/** `get` is a method of its own (RFC 9110 §9.1), and hardly ever meant. */
+export function checkMethodCase(context: Context, value: string, path: Path): void {
+  const nearest = value.toUpperCase();
+  if (value === nearest || !METHODS.has(nearest)) return;
+  context.problems.say('TS-CFG-0412', path, { reason: `${shown(value)}: methods are compared with case` }, { nearest });
+}

@@ -211,6 +211,23 @@ const CASES: readonly (readonly [KindName, string, readonly string[]])[] = [
     ['TS-CFG-0329 rules[0].when[0]', 'TS-CFG-0329 rules[0].when[1].key'],
   ],
   ['AuthorizationPolicy', '{action: DENY, rules: [{to: [{operation: {methods: [GET]}}]}]}', ['TS-CFG-0404 rules[0]']],
+  ['AuthorizationPolicy', '{action: DENY, rules: [{to: [{operation: {methods: [GET], ports: ["80"]}}]}]}', []],
+  ['AuthorizationPolicy', '{action: DENY, rules: [{from: [{source: {principals: [a]}}]}, {}]}', []],
+  [
+    'AuthorizationPolicy',
+    '{action: DENY, rules: [{to: [{operation: {ports: ["1"]}}, {operation: {paths: [/a]}}]}]}',
+    ['TS-CFG-0404 rules[0]'],
+  ],
+  [
+    'AuthorizationPolicy',
+    '{action: DENY, rules: [{when: [{key: "request.headers[x]", values: [a]}]}]}',
+    ['TS-CFG-0404 rules[0]'],
+  ],
+  [
+    'AuthorizationPolicy',
+    '{rules: [{to: [{operation: {methods: [get, GET, purge], notMethods: [Post]}}]}]}',
+    ['TS-CFG-0412 rules[0].to[0].operation.methods[0]', 'TS-CFG-0412 rules[0].to[0].operation.notMethods[0]'],
+  ],
   [
     'AuthorizationPolicy',
     '{action: CUSTOM, provider: {name: x}, rules: [{from: [{source: {principals: [a]}}]}]}',
@@ -224,6 +241,37 @@ describe('Istio’s rules', () => {
     it(`${expected.length === 0 ? 'accept' : 'complain about'} a ${kind} ${spec}`, () =>
       assert.deepEqual(complaints(kind, spec), expected));
   }
+});
+
+describe('a DENY rule with HTTP fields', () => {
+  const said = (rule: string): string[] =>
+    parseText(
+      'f',
+      `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a, namespace: b}\nspec: {action: DENY, rules: [${rule}]}\n`,
+    ).flatMap(({ complaints: all }) => all.map(({ code, message }) => `${code} ${message}`));
+  const denies = (what: string): string[] => [
+    `TS-CFG-0404 HTTP fields of a DENY rule do not count on TCP ports: there this one denies ${what}.`,
+  ];
+  const GET = 'to: [{operation: {methods: [GET]}}]';
+  it('is told that it denies everything on TCP ports where nothing else is asked', () => {
+    for (const rule of [
+      GET,
+      `${GET}, from: [{source: {requestPrincipals: [a]}}, {source: {principals: [b]}}]`,
+      `${GET}, when: [{key: "request.auth.claims[a]", values: [b]}]`,
+    ])
+      assert.deepEqual(said(`{${rule}}`), denies('everything'), rule);
+  });
+  it('is told what is left of it on TCP ports', () => {
+    for (const rule of [
+      `${GET}, from: [{source: {notPrincipals: [a/ns/b/sa/c]}}]`,
+      `${GET}, when: [{key: source.ip, values: [1.2.3.4]}]`,
+      'from: [{source: {namespaces: [a], requestPrincipals: [b]}}]',
+    ])
+      assert.deepEqual(said(`{${rule}}`), denies('all that its other fields match, whatever the request'), rule);
+  });
+  it('is fine where it names its ports', () => {
+    assert.deepEqual(said(`{${GET}, when: [{key: destination.port, values: ["80"]}]}`), []);
+  });
 });
 
 const INTERESTING = fc.constantFrom(
