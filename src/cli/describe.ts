@@ -10,6 +10,8 @@ import { age } from './table.ts';
 type Labels = Readonly<Record<string, string>>;
 /** What stands there may be meant for all namespaces, by rules of each kind. */
 const ROOT_NAMESPACE = 'istio-system';
+/** Kinds whose selector there chooses workloads of all namespaces. */
+const MESH_WIDE: ReadonlySet<string> = new Set(['AuthorizationPolicy', 'RequestAuthentication', 'RateLimit']);
 
 export interface DescribeOptions {
   readonly namespace: string;
@@ -86,7 +88,10 @@ async function selectRows(one: ObjectJson, mesh: MeshClient): Promise<[string, s
   if (!listed) return [];
   const fits = workloads.filter((w) => wanted.every(([key, value]) => w.labels[key] === value));
   if (fits.length === 0) return [['Selects', 'nobody: no workload matches']];
-  if (one.namespace === ROOT_NAMESPACE) return [];
+  if (one.namespace === ROOT_NAMESPACE) {
+    const named = fits.map(({ name, namespace }) => (namespace === ROOT_NAMESPACE ? name : `${name}.${namespace}`));
+    return MESH_WIDE.has(one.kind) ? [['Selects', named.sort().join(', ')]] : [];
+  }
   const names = fits.filter((w) => w.namespace === one.namespace).map((w) => w.name);
   return [['Selects', names.sort().join(', ') || 'nobody: no workload of its namespace matches']];
 }

@@ -144,12 +144,22 @@ const SPEC_COLUMNS: Readonly<Record<string, Column>> = {
 
 interface RateRule {
   readonly name?: string;
-  readonly limit?: { readonly requests?: number; readonly per?: string };
+  readonly by?: readonly { readonly attribute?: string; readonly claim?: string; readonly header?: string }[];
+  readonly limit?: { readonly requests?: number; readonly per?: string; readonly burst?: number };
   readonly mode?: string;
 }
 
-function rateText({ name, limit, mode }: RateRule): string {
-  return `${name ?? ''}: ${limit?.requests ?? ''}/${(limit?.per ?? '').toLowerCase()}${mode === 'SHADOW' ? ' (shadow)' : ''}`;
+/** `orders: 20/minute burst 5 by CLIENT+claim:sub (shadow)`. */
+function rateText({ name, by = [], limit, mode }: RateRule): string {
+  const keys = by.map(({ attribute, claim, header }) =>
+    claim !== undefined ? `claim:${claim}` : header !== undefined ? `header:${header}` : (attribute ?? ''),
+  );
+  return [
+    `${name ?? ''}: ${limit?.requests ?? ''}/${(limit?.per ?? '').toLowerCase()}`,
+    ...(limit?.burst === undefined ? [] : [`burst ${limit.burst}`]),
+    ...(keys.length === 0 ? [] : [`by ${keys.join('+')}`]),
+    ...(mode === 'SHADOW' ? ['(shadow)'] : []),
+  ].join(' ');
 }
 
 function specCells(one: ObjectJson): string[] {

@@ -195,7 +195,7 @@ export const KINDS = {
     OWN,
     ['v1alpha1'],
     'messagelimits',
-    [],
+    ['ml'],
     [
       column('Request-KiB', '.spec.request.headers.maxKiB'),
       column('Request-Body', '.spec.request.body.maxBytes'),
@@ -209,7 +209,7 @@ export const KINDS = {
     OWN,
     ['v1alpha1'],
     'ratelimits',
-    [],
+    ['rl'],
     [column('Rules', '.spec.rules[*].name'), column('Mode', '.spec.rules[*].mode'), AGE],
     { specRequired: true },
   ),
