@@ -12,6 +12,7 @@ const LONGEST_WAIT_MS = 600_000;
 export function apiRoutes(mesh: Mesh, clock: Clock): readonly HttpRoute[] {
   return [
     { method: 'GET', path: '/', answer: plainPage },
+    { method: 'GET', path: '/graph', answer: plainPage },
     { method: 'GET', path: '/plain', answer: plainPage },
     {
       method: 'POST',
@@ -39,7 +40,7 @@ export function apiRoutes(mesh: Mesh, clock: Clock): readonly HttpRoute[] {
   ];
 }
 
-/** Without any build: also what answers at `/` where no dashboard was built. */
+/** Without any build: also what answers at `/` and `/graph` where no dashboard was built. */
 function plainPage() {
   return { type: 'text/html; charset=utf-8', body: graphPage() };
 }

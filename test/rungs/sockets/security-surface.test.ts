@@ -134,6 +134,7 @@ const HTTP: readonly {
   { on: 'api', method: 'POST', path: '/api/v1/generated/bytes', anybody: 401, operator: 400 },
   { on: 'api', method: 'GET', path: '/api/v1/proxies/nobody/live', anybody: 200, operator: 200 },
   { on: 'api', method: 'GET', path: '/', anybody: 200, operator: 200 },
+  { on: 'api', method: 'GET', path: '/graph', anybody: 200, operator: 200 },
   { on: 'api', method: 'GET', path: '/plain', anybody: 200, operator: 200 },
   { on: 'api', method: 'GET', path: '/api/v1/wait', anybody: 200, operator: 200 },
   { on: 'api', method: 'GET', path: '/api/v1/edges/events', anybody: 200, operator: 200 },
