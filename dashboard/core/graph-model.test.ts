@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { edgeOf } from './fixtures.testing.ts';
-import { buildGraph, type GraphOptions } from './graph-model.ts';
+import { buildGraph, type GraphOptions, troubleWord } from './graph-model.ts';
 
 const OPTIONS: GraphOptions = { level: 'workload', collapsed: new Set(), expanded: new Set(), idle: false };
 const VERSIONS = [
@@ -112,4 +112,16 @@ test('what reached nobody was spoken to nobody: its link is neither mutually aut
   // At the level of services it is one link with what arrived, and that alone is judged.
   const [whole] = buildGraph([edgeOf({}), lost], [], { ...OPTIONS, level: 'service' }).links;
   assert.equal(whole?.mtls, 'all');
+});
+
+test('what is refused for its rate is not said to be denied', () => {
+  const word = (deniedPerSecond: number, limitedPerSecond: number) => {
+    const edge = edgeOf({ requestsPerSecond: 10, errorsPerSecond: 6, deniedPerSecond, limitedPerSecond });
+    const { nodes, links } = buildGraph([edge], [], OPTIONS);
+    const node = nodes.find(({ label }) => label === 'reviews-v1');
+    assert.ok(node !== undefined && links[0] !== undefined);
+    assert.equal(troubleWord(node), troubleWord(links[0]));
+    return troubleWord(node);
+  };
+  assert.deepEqual([word(0, 0), word(6, 0), word(6, 6), word(6, 2)], ['fail', 'denied', 'rate limited', 'denied']);
 });
