@@ -8,3 +8,5 @@ export const TRANSLATION_LIMITS = {
   /** Bytes of a direct response's body, as Istio allows. */
   directResponseBodyBytes: 1_048_576,
 } as const;
+/** Chains of one listener for addresses of HTTP services that lie in ranges of others; services beyond them share the last one. */
+export const EXACT_CHAINS_MAX = 100;

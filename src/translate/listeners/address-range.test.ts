@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import { addressOf, common, readRange } from './address-range.ts';
+import { addressOf, common, halved, readRange } from './address-range.ts';
 
 const text = (range: ReturnType<typeof readRange>): string | undefined =>
   range === undefined ? undefined : `${addressOf(range)}/${range.length}`;
@@ -33,6 +33,13 @@ describe('ranges of addresses', () => {
     assert.equal(shared('10.9.0.1', '0.0.0.0/0'), '10.9.0.1/32');
     assert.equal(shared('::/0', '0.0.0.0/0'), undefined);
     assert.equal(shared('fd00::/8', 'fd00:1::/32'), 'fd00:1::/32');
+  });
+
+  it('that are everything are two halves', () => {
+    const halves = (one: string) => halved(readRange(one) ?? assert.fail()).map(text);
+    assert.deepEqual(halves('0.0.0.0/0'), ['0.0.0.0/1', '128.0.0.0/1']);
+    assert.deepEqual(halves('::/0'), ['::/1', '8000::/1']);
+    assert.deepEqual(halves('128.0.0.0/1'), ['128.0.0.0/1']);
   });
 
   it('hold the address that they were made of, at any length', () => {

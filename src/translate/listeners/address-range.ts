@@ -28,6 +28,12 @@ export function common(a: AddressRange, b: AddressRange): AddressRange | undefin
   return wide.bits >> rest === narrow.bits >> rest ? narrow : undefined;
 }
 
+/** Two halves for all addresses: to an Envoy a prefix of no bits is none at all, so that what the bytes are would go before it. */
+export function halved(range: AddressRange): readonly AddressRange[] {
+  if (range.length > 0) return [range];
+  return [0n, 1n << (range.v6 ? 127n : 31n)].map((bits) => ({ ...range, bits, length: 1 }));
+}
+
 export function addressOf({ v6, bits }: AddressRange): string {
   const word = (at: number, size: number): bigint => (bits >> BigInt(at * size)) & ((1n << BigInt(size)) - 1n);
   if (!v6) return [3, 2, 1, 0].map((at) => word(at, 8).toString()).join('.');

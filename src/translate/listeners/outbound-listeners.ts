@@ -17,7 +17,7 @@ import type { HeadlessPods } from './headless-pods.ts';
 import { type Listener, listenerName } from './listener-parts.ts';
 import { wildcards } from './listening-addresses.ts';
 import { nameOf, serviceListener, sharedHttpListener, virtualOutbound } from './outbound-listener.ts';
-import { wildcardListener, type WildcardParts } from './wildcard-listener.ts';
+import { addressesInRanges, wildcardListener, type WildcardParts } from './wildcard-listener.ts';
 
 export interface OutboundListeners {
   readonly listeners: ReadonlyMap<string, XdsResource>;
@@ -48,7 +48,7 @@ export function capturedListeners(
   };
   const wildcard = new Map<number, WildcardParts>();
   const partsOf = (port: number): WildcardParts => {
-    const parts = wildcard.get(port) ?? { http: undefined, ranges: [], tcp: undefined };
+    const parts = wildcard.get(port) ?? { http: undefined, httpServices: [], ranges: [], tcp: undefined };
     wildcard.set(port, parts);
     return parts;
   };
@@ -59,6 +59,7 @@ export function capturedListeners(
       const table = String(port.number);
       tables.set(table, { name: table, port: port.number, service: undefined });
       partsOf(port.number).http = table;
+      partsOf(port.number).httpServices.push(service);
       if (isHttp(port.protocol) || own === undefined) continue;
     }
     const table = serviceTable(service, port.number);
@@ -84,7 +85,8 @@ export function capturedListeners(
         : tcp !== undefined && ranges.length === 0 && http === undefined
           ? serviceListener(place, tcp.service, tcp.port, scope, tcp.table)
           : wildcardListener(place, parts, scope);
-    add(['wildcard', port, http, ranges.length, ...keys], nameOf(place), origins, make);
+    const exact = http === undefined ? '' : addressesInRanges(parts).join(';');
+    add(['wildcard', port, http, exact, ranges.length, ...keys], nameOf(place), origins, make);
   }
   for (const { place, table, origin, make } of boundEgress(scope)) {
     if (table !== undefined) tables.set(table.name, table);

@@ -8,6 +8,7 @@ import type { FilterChain } from '#proto/envoy/config/listener/v3/listener_compo
 import { TcpProxySchema } from '#proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
 import { buildSnapshot } from '#push';
 import { Registry } from '#registry';
+import { EXACT_CHAINS_MAX } from '../limits.ts';
 import { translate } from '../translate.ts';
 
 const CLIENT: ProxyNode = {
@@ -93,6 +94,61 @@ describe('the listener of a port without an address', () => {
     const listener = found.get('0.0.0.0_80');
     assert.deepEqual(chains(listener), ['10.9.0.0/16 → outbound|80||b.example.com', 'http/1.1 h2c → http']);
     assert.equal(otherwise(listener), ' → outbound|80||a.example.com');
+  });
+
+  const web = (name: string, ip: string): string => `
+apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: shop }
+spec: { clusterIP: ${ip}, selector: { app: ${name} }, ports: [{ name: http, port: 8000 }] }
+`;
+
+  it('leaves addresses of HTTP services to them, whoever has a range around them', () => {
+    const found = listeners(
+      web('pay', '10.96.1.5'),
+      web('cart', '10.96.1.6'),
+      web('far', '10.5.0.1'),
+      entry('evil', ['10.96.0.0/12'], tcp(8000)),
+    );
+    const listener = found.get('0.0.0.0_8000');
+    assert.deepEqual(chains(listener), [
+      '10.96.1.6/32 http/1.1 h2c → http',
+      '10.96.1.5/32 http/1.1 h2c → http',
+      '10.96.0.0/12 → outbound|8000||evil.example.com',
+      'http/1.1 h2c → http',
+    ]);
+    assert.equal(otherwise(listener), ' → PassthroughCluster', 'what is no HTTP goes where it was sent');
+  });
+
+  it('has one chain for HTTP at an address, whatever the first bytes decide for who else names it: an Envoy takes no two', () => {
+    const odd = '{ number: 8000, name: odd }';
+    const found = listeners(web('pay', '10.96.1.5'), entry('evil', ['10.96.1.5/32'], odd));
+    assert.deepEqual(chains(found.get('0.0.0.0_8000')), [
+      '10.96.1.5/32 http/1.1 h2c → http',
+      '10.96.1.5/32 → outbound|8000||evil.example.com',
+      'http/1.1 h2c → http',
+    ]);
+  });
+
+  it('has so many chains for addresses, and one for those beyond', () => {
+    const count = EXACT_CHAINS_MAX + 5;
+    const all = Array.from({ length: count }, (_, i) => web(`s${i}`, `10.96.1.${i + 1}`));
+    const listener = listeners(...all, entry('evil', ['10.96.0.0/12'], tcp(8000))).get('0.0.0.0_8000');
+    const exact = (listener?.filterChains ?? []).filter(
+      ({ filterChainMatch }) => filterChainMatch?.prefixRanges[0]?.prefixLen === 32,
+    );
+    assert.equal(exact.length, EXACT_CHAINS_MAX);
+    const named = exact.flatMap(({ filterChainMatch }) => filterChainMatch?.prefixRanges ?? []);
+    assert.equal(new Set(named.map((one) => one.addressPrefix)).size, count);
+  });
+
+  it('takes all addresses by halves: a prefix of no bits is none to an Envoy', () => {
+    const found = listeners(web('pay', '10.96.1.5'), entry('evil', ['0.0.0.0/0'], tcp(8000)));
+    assert.deepEqual(chains(found.get('0.0.0.0_8000')), [
+      '10.96.1.5/32 http/1.1 h2c → http',
+      '0.0.0.0/1 128.0.0.0/1 → outbound|8000||evil.example.com',
+      'http/1.1 h2c → http',
+    ]);
   });
 
   it('keeps a rule for part of a range within it', () => {
