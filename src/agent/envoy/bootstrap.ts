@@ -11,8 +11,12 @@ export interface EnvoyBootstrapFacts {
   readonly socket: string;
 }
 
-/** Keys of rate limits are written as formats; Envoy 1.40 takes them for plain text unless it is told. */
-const RUNTIME = { 'envoy.reloadable_features.enable_formatter_for_ratelimit_action_descriptor_value': true };
+const RUNTIME = {
+  /** Keys of rate limits are written as formats; Envoy 1.40 takes them for plain text unless it is told. */
+  'envoy.reloadable_features.enable_formatter_for_ratelimit_action_descriptor_value': true,
+  /** Patterns as large as our proxy and Istio's bootstrap take: Envoy's own limit of 100 refuses a list of ten paths. */
+  're2.max_program_size.error_level': 32_768,
+};
 
 /** Envoy v3 bootstrap as JSON text. */
 export function envoyBootstrap({ nodeId, cluster, metadata, adminPort, socket }: EnvoyBootstrapFacts): string {

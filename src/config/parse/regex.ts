@@ -11,3 +11,8 @@ export function re2Problem(pattern: string): string | undefined {
     return thrown instanceof Error ? thrown.message : String(thrown);
   }
 }
+
+/** The instructions that a legal pattern becomes; undefined for one that is not. */
+export function re2Size(pattern: string): number | undefined {
+  return re2Problem(pattern) === undefined ? RE2JS.compile(pattern).programSize() : undefined;
+}

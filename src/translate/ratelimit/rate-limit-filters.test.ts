@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { fromBinary } from '@bufbuild/protobuf';
 import { LocalRateLimitSchema } from '#proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
 import { parseText } from '#config';
+import { StatusCode } from '#proto/envoy/type/v3/http_status_pb.ts';
 import type { RateLimit } from '#registry';
 import { rateLimitFilters } from './rate-limit-filters.ts';
 import { pathPattern, requestMatch } from './request-match.ts';
@@ -68,10 +69,18 @@ test('several paths are alternatives; hosts come with and without a port', () =>
     [true, true, false, false],
   );
   assert.deepEqual(
-    ['shop.example', 'shop.example:80', 'shop.example.org', 'shopxexample', 'a.internal', 'internal'].map((one) =>
-      hosts?.test(one),
-    ),
-    [true, true, false, false, true, false],
+    [
+      'shop.example',
+      'shop.example:80',
+      'shop.example:',
+      'shop.example.',
+      'shop.example..:8',
+      'shop.example.org',
+      'shopxexample',
+      'a.internal',
+      'internal',
+    ].map((one) => hosts?.test(one)),
+    [true, true, true, true, true, false, false, true, false],
   );
 });
 
@@ -122,4 +131,15 @@ test('only a gateway believes what is said of a client’s address', () => {
       ?.actions[1]?.actionSpecifier.value;
   assert.match(JSON.stringify(value(true)), /=%DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT%/);
   assert.match(JSON.stringify(value(false)), /=%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%/);
+});
+
+test('what may be answered is what Envoy’s schema names', () => {
+  const taken = Array.from({ length: 200 }, (_, i) => i + 400).filter((status) => {
+    const rules = [{ name: 'r', limit: { requests: 1, per: 'DAY' }, answer: { status } }];
+    return filtersOf(rules).length === 1;
+  });
+  assert.deepEqual(
+    taken,
+    Object.values(StatusCode).filter((code) => typeof code === 'number' && code >= 400),
+  );
 });

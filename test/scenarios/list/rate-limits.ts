@@ -147,6 +147,8 @@ const MATCHING: Feature = [
     ].map((other) => pass(plain({ ...COUNTED, ...other }), 2)),
     pass(plain(COUNTED)),
     refuse(plain({ ...COUNTED, method: 'PUT', host: 'SHOP.example:8000' })),
+    refuse(plain({ ...COUNTED, host: 'shop.example:' })),
+    refuse(plain({ ...COUNTED, host: 'shop.example.:8000' })),
     refuse(plain({ ...COUNTED, host: 'a.internal' })),
   ),
 ];
