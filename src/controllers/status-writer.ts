@@ -39,6 +39,8 @@ export interface StatusWriterOptions {
   }) => Promise<ProgrammedCount | undefined>;
   /** Virtual addresses that an object's hosts were given. */
   readonly addresses: (key: string) => readonly HostAddress[];
+  /** Host -> IPv4 address, as the object's status was last seen to say: others may write there, too. */
+  readonly claimed: (key: string) => ReadonlyMap<string, string>;
 }
 
 export interface HostAddress {
@@ -138,6 +140,10 @@ export class StatusWriter {
     const wanted = [...conditionsOf(input, count), ...waypointCondition(view(), id, input)];
     if (wanted[1]?.status !== 'True') this.#queue.addAfter(key, PENDING_MS);
     const addresses = input.state === 'refused' ? [] : this.#options.addresses(key);
+    const claimed = this.#options.claimed(key);
+    // Somebody else wrote there: what we know of it is not so any more.
+    if (addresses.some(({ host, value }) => !value.includes(':') && (claimed.get(host) ?? value) !== value))
+      this.#written.delete(key);
     const known = this.#written.get(key) ?? (await this.#read(type, place));
     if (known === undefined) return;
     const { conditions: former } = known;

@@ -166,6 +166,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
         generated: (key) => isGenerated(config as KubeConfig, key),
         programmed: (asked) => (replicas as Replicas).programmed(asked),
         addresses: (key) => givenTo(snapshot()?.services.byObject.get(key) ?? []),
+        claimed: (key) => config?.source.givenAddressesOf(key) ?? new Map(),
       });
       config?.store.subscribe((_, diff) => status?.configChanged(diff));
       writers.push(status);

@@ -50,6 +50,27 @@ describe('allocated addresses', () => {
     }
     assert.equal(new Set(found.values()).size, 5);
   });
+  it('stay with the host that has them, whatever others say they were given', () => {
+    const former = allocateAddresses(['pay.example', 'evil.example']);
+    const [pay = '', evil = ''] = [former.get('pay.example'), former.get('evil.example')];
+    const claim = new Map([['evil.example', pay]]);
+    assert.deepEqual(allocateAddresses(former.keys(), former, claim), former);
+    assert.deepEqual(allocateAddresses(former.keys(), former, new Map([...claim, ['pay.example', pay]])), former);
+    assert.equal(
+      allocateAddresses(['evil.example'], former, claim).get('evil.example'),
+      pay,
+      'nobody wants it any more',
+    );
+    const swapped = new Map([...claim, ['pay.example', evil]]);
+    assert.deepEqual(allocateAddresses(former.keys(), former, swapped), swapped, 'both statuses say so');
+  });
+  it('are those of the first that names them, where nothing is known', () => {
+    const given = new Map([
+      ['b.example', '240.240.7.7'],
+      ['a.example', '240.240.7.7'],
+    ]);
+    assert.equal(allocateAddresses(given.keys(), new Map(), given).get('b.example'), '240.240.7.7');
+  });
   it('never move when others come', () => {
     fc.assert(
       fc.property(hosts, hosts, (first, more) => {

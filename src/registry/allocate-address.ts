@@ -8,7 +8,8 @@ const OURS = /^240\.240\.(?:25[0-5]|2[0-4]\d|1?\d?\d)\.(?:25[0-5]|2[0-4]\d|1?\d?
 /**
  * Addresses for `hosts`, independent of the order in which they are named. `former` keeps what was
  * given before, so that a newcomer never takes an address that a client may have cached; `given`, what
- * others say was given, goes before it, so that all say the same.
+ * statuses say was given, goes before it, so that all say the same; of two that name one address the first has it, and
+ * nobody takes one that another host has and keeps.
  */
 export function allocateAddresses(
   hosts: Iterable<string>,
@@ -18,13 +19,20 @@ export function allocateAddresses(
   const wanted = [...new Set(hosts)].sort();
   const found = new Map<string, string>();
   const taken = new Set<number>(RESERVED);
-  for (const known of [given, former])
-    for (const host of wanted) {
-      const address = known.get(host) ?? '';
-      if (found.has(host) || !OURS.test(address) || taken.has(offsetOf(address))) continue;
-      found.set(host, address);
-      taken.add(offsetOf(address));
-    }
+  const take = (host: string, address = ''): void => {
+    if (found.has(host) || !OURS.test(address) || taken.has(offsetOf(address))) return;
+    found.set(host, address);
+    taken.add(offsetOf(address));
+  };
+  const hosted = new Set(wanted);
+  const holders = new Map(wanted.map((host) => [former.get(host) ?? '', host]));
+  const keeps = (host: string | undefined, address: string): boolean =>
+    host !== undefined && (given.get(host) ?? address) === address;
+  for (const [host, address] of given) {
+    const holder = holders.get(address);
+    if (hosted.has(host) && (holder === host || !keeps(holder, address))) take(host, address);
+  }
+  for (const host of wanted) take(host, former.get(host));
   for (const host of wanted) {
     if (found.has(host) || taken.size >= SIZE) continue;
     let offset = hash(host) % SIZE;

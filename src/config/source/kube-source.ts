@@ -122,6 +122,11 @@ export class KubeSource {
     return this.#given.all;
   }
 
+  /** Those that the status of one object has. */
+  givenAddressesOf(key: string): ReadonlyMap<string, string> {
+    return this.#given.of(key);
+  }
+
   set(key: string, kind: KindName, object: KubeObject): void {
     if (kind === 'ServiceEntry') this.#given.seen(key, object);
     this.#options.store.setFile(key, readKubeObject(kind, object, this.#options.meshConfigMap));
