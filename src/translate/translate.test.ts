@@ -42,6 +42,7 @@ spec: { address: 10.0.0.2, labels: { app: a, version: v2 } }
 
 const SLOTS = [
   'istio.policies.http',
+  'istio.policies.http.rates',
   'istio.policies.tcp.allow',
   'istio.policies.tcp.audit',
   'istio.policies.tcp.deny',

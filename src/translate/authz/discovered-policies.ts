@@ -1,8 +1,8 @@
 // What stands for a workload's policies in an Envoy's listeners: names, behind which the filters come by themselves (ECDS), so that an
 // edit of a policy touches no listener, and with it no connection. A listener waits for them: without, nothing is let in.
 //
-// All that is decided without asking anybody is one resource for HTTP: AUDIT, DENY, ALLOW and rate limits change together. TCP has no filter
-// that holds others: there, each action is a resource of its own.
+// All that is decided without asking anybody is one resource for HTTP: AUDIT, DENY and ALLOW change together. TCP has no filter
+// that holds others: there, each action is a resource of its own. So are rate limits: one that an Envoy refuses must not keep a policy back.
 
 import type { XdsResource } from '#base';
 import { refOf } from '#config';
@@ -43,6 +43,7 @@ const HTTP = 'istio.policies.http';
 /** Its two halves, where a plugin stands between them. */
 const HTTP_TOKENS = 'istio.policies.http.tokens';
 const HTTP_RULES = 'istio.policies.http.rules';
+const HTTP_RATES = 'istio.policies.http.rates';
 const TCP = 'istio.policies.tcp';
 
 /** The filters of an HTTP chain that judge, themselves or their names, with the plugins between them (inventory §3.4). */
@@ -58,6 +59,7 @@ export function httpPolicies(input: AuthorizationInput, plugins: PluginFilters):
     ...(plugins.authz.length === 0
       ? [slot(HTTP, chain)]
       : [slot(HTTP_TOKENS, chain), ...plugins.authz, slot(HTTP_RULES, chain)]),
+    slot(HTTP_RATES, chain),
     ...plugins.last,
   ];
 }
@@ -108,12 +110,12 @@ function discovered(input: AuthorizationInput): ReadonlyMap<string, XdsResource>
         filters.length === 0 ? {} : { defaultFilterChain: { filters: filters.map(extension) } },
       ),
     );
-  const last = [...httpRules(input), ...httpRateLimits(input)];
-  putChain(HTTP, [...httpTokens(input), ...last]);
+  putChain(HTTP, [...httpTokens(input), ...httpRules(input)]);
   if (input.split) {
     putChain(HTTP_TOKENS, httpTokens(input));
-    putChain(HTTP_RULES, last);
+    putChain(HTTP_RULES, httpRules(input));
   }
+  putChain(HTTP_RATES, httpRateLimits(input));
   putCustom(TCP, tcpCustom(input));
   for (const action of ACTIONS)
     put(
