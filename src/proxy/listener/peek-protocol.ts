@@ -1,5 +1,6 @@
 // Looks at the first bytes of a connection without using them up: ClientHello or HTTP (Envoy's tls_inspector, http_inspector).
 
+import { LEADING_EMPTY_LINES_MAX } from '#wire/h1';
 import { peekClientHello } from '#wire/tls';
 
 export interface Peeked {
@@ -34,11 +35,25 @@ const LINE_MAX = 8192;
 function peekHttp(bytes: Buffer): Peeked | undefined {
   const start = bytes.toString('latin1', 0, Math.min(bytes.length, PREFACE.length));
   if (PREFACE.startsWith(start)) return start.length === PREFACE.length ? H2 : undefined;
-  const eol = bytes.indexOf('\r\n', 0, 'latin1');
-  const line = bytes.toString('latin1', 0, eol < 0 ? Math.min(bytes.length, LINE_MAX) : eol);
-  const method = /^[A-Za-z!#$%&'*+.^_`|~-]{1,32}( |$)/.exec(line);
+  const at = afterEmptyLines(bytes);
+  if (at === undefined) return undefined;
+  const eol = bytes.indexOf('\r\n', at, 'latin1');
+  const line = bytes.toString('latin1', at, eol < 0 ? Math.min(bytes.length, LINE_MAX) : eol);
+  if (line === '' && eol < 0) return undefined;
+  const method = /^[0-9A-Za-z!#$%&'*+.^_`|~-]+( |$)/.exec(line);
   if (method === null) return RAW;
   if (eol < 0) return bytes.length < LINE_MAX ? undefined : RAW;
   if (/ HTTP\/1\.1$/.test(line)) return H11;
   return / HTTP\/1\.0$/.test(line) ? H10 : RAW;
+}
+
+/** Where the request line begins, as the codec reads it: whoever sends an empty line first would else be no HTTP, and nobody's rules be asked. */
+function afterEmptyLines(bytes: Buffer): number | undefined {
+  let at = 0;
+  for (let i = 0; i < LEADING_EMPTY_LINES_MAX && bytes[at] === 0x0d; i++) {
+    if (at + 1 === bytes.length) return undefined;
+    if (bytes[at + 1] !== 0x0a) break;
+    at += 2;
+  }
+  return at;
 }

@@ -1,5 +1,6 @@
 // HTTP filter envoy.filters.http.local_ratelimit: token buckets in this process, for all requests or by descriptor, per route or connection.
 
+import { hash } from 'node:crypto';
 import type { LocalRateLimit } from '#proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
 import { type Clock, RATE_LIMIT_HEADER } from '#base';
 import type { Counter, StatStore } from '#telemetry';
@@ -276,5 +277,5 @@ export const localRateLimitExtension: HttpFilterExtension = {
 };
 
 function nameOf(place: string, config: Uint8Array): string {
-  return `ratelimit|${place}|${Buffer.from(config).toString('base64')}`;
+  return `ratelimit|${place}|${hash('sha256', config, 'base64')}`;
 }
