@@ -52,6 +52,10 @@ export class TokenBucket {
   /** Nobody keeps it any more; whoever still has it at hand may go on asking. */
   release(): void {}
 
+  get isReleased(): boolean {
+    return false;
+  }
+
   protected afterOne(emptyMs: number, nowMs: number): number {
     return Math.max(emptyMs, nowMs - this.settings.max * this.tokenMs) + this.tokenMs;
   }

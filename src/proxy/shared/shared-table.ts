@@ -40,11 +40,14 @@ export class SharedTable {
   readonly #slots: number;
   readonly #recordsAt: number;
   readonly #recordsMax: number;
+  /** Of the leader and of each worker. */
+  readonly lanes: number;
 
   /** `buffer` comes from `SharedTable.allocate` for as many lanes; each worker has its own number. */
   constructor(buffer: SharedArrayBuffer, lanes: number, lane: number, recordsMax = SHARED_RECORDS_MAX) {
     this.#words = new Int32Array(buffer);
     this.#lane = lane;
+    this.lanes = lanes;
     this.#stride = RECORD_WORDS + lanes * LANE_WORDS;
     this.#slots = recordsMax * 2;
     this.#recordsAt = HEADER_WORDS + this.#slots;
@@ -215,7 +218,7 @@ export function giveBack({ words, cells, lane }: SharedRecord, cell: number): vo
   Atomics.sub(words, cells + cell, 1);
 }
 
-/** 64 bits of a name (FNV-1a, twice with other starts, mixed): two names in 65,536 meet once in 10^10 processes. */
+/** 64 bits of a name (FNV-1a, twice with other starts, mixed): two names in 131,072 meet once in 10^9 processes. */
 function hashOf(name: string): readonly [low: number, high: number] {
   let a = 0x811c9dc5;
   let b = 0x9747b28c;

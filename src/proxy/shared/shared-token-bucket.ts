@@ -10,17 +10,32 @@ const CELLS = 2;
 const NEVER = -(2n ** 62n);
 const NS_PER_MS = 1e6;
 
+export interface BucketKeeper {
+  /** May be called more than once. */
+  giveBack(): void;
+  used(): void;
+}
+
+const NOBODY: BucketKeeper = { giveBack: () => {}, used: () => {} };
+
 export class SharedTokenBucket extends TokenBucket {
+  readonly record: SharedRecord;
   #emptyAt: BigInt64Array;
-  readonly #giveBack: () => void;
+  #released = false;
+  readonly #keeper: BucketKeeper;
   readonly #offsetMs: number;
 
-  /** `offsetMs` turns this worker's clock into the one that all agree on. `giveBack` may be called more than once. */
-  constructor(settings: BucketSettings, record: SharedRecord, offsetMs: number, giveBack: () => void = () => {}) {
+  /** `offsetMs` turns this worker's clock into the one that all agree on. */
+  constructor(settings: BucketSettings, record: SharedRecord, offsetMs: number, keeper = NOBODY) {
     super(settings);
+    this.record = record;
     this.#emptyAt = cellsOf(record);
-    this.#giveBack = giveBack;
+    this.#keeper = keeper;
     this.#offsetMs = offsetMs;
+  }
+
+  override get isReleased(): boolean {
+    return this.#released;
   }
 
   /** For whoever makes the record. */
@@ -30,6 +45,7 @@ export class SharedTokenBucket extends TokenBucket {
 
   override take(nowMs: number): boolean {
     const now = nowMs + this.#offsetMs;
+    this.#keeper.used();
     for (;;) {
       const before = Atomics.load(this.#emptyAt, 0);
       const next = this.afterOne(Number(before) / NS_PER_MS, now);
@@ -51,7 +67,8 @@ export class SharedTokenBucket extends TokenBucket {
   /** The record is another's soon: a request that still has this bucket goes on with a copy. */
   override release(): void {
     this.#emptyAt = BigInt64Array.from(this.#emptyAt);
-    this.#giveBack();
+    this.#released = true;
+    this.#keeper.giveBack();
   }
 
   #emptyMs(): number {

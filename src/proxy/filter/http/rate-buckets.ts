@@ -71,8 +71,9 @@ class OpenDescriptor {
 
   bucket(key: string): TokenBucket {
     const known = this.#values.get(key);
-    if (known !== undefined) {
-      this.#values.delete(key);
+    this.#values.delete(key);
+    // What workers share has a bound of its own, for which this one may have been forgotten.
+    if (known !== undefined && !known.bucket.isReleased) {
       this.#values.set(key, known);
       return known.bucket;
     }
