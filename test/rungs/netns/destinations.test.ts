@@ -26,6 +26,15 @@ metadata: { name: ${name}, namespace: default }
 spec: { address: ${STORES[name]}, labels: { app: ${name} }, serviceAccount: ${name} }
 ---`;
 
+/** Its address lies in a range of another. */
+const WEB = '10.99.1.5';
+const web = `
+apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: default }
+spec: { selector: { app: first }, clusterIP: ${WEB}, ports: [{ name: http, port: 7001, targetPort: 8080 }] }
+---`;
+
 const range = (name: string, more: string): string => `
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -43,9 +52,9 @@ apiVersion: networking.istio.io/v1
 kind: Sidecar
 metadata: { name: default, namespace: default }
 spec: { outboundTrafficPolicy: { mode: REGISTRY_ONLY } }
----${store('first')}${store('second')}
+---${store('first')}${store('second')}${web}
 ${range('near', `addresses: [${NEAR}/30], resolution: NONE, ports: [{ number: 8080, name: tcp, protocol: TCP }]`)}
-${range('far', `addresses: [10.99.0.0/16], resolution: STATIC, endpoints: [{ address: ${FAR} }], ports: [{ number: 7000, name: tcp, protocol: TCP, targetPort: 8080 }]`)}
+${range('far', `addresses: [10.99.0.0/16], resolution: STATIC, endpoints: [{ address: ${FAR} }], ports: [{ number: 7000, name: tcp, protocol: TCP, targetPort: 8080 }, { number: 7001, name: more, protocol: TCP, targetPort: 8080 }]`)}
 ${range('web', 'resolution: NONE, ports: [{ number: 8080, name: http, protocol: HTTP }]')}
 `;
 
@@ -84,6 +93,12 @@ describe('captured TCP', { skip: process.getuid?.() === 0 ? false : 'needs root'
     }, async () => {
       assert.equal(await at(`http://${NEAR}:8080/`), NEAR, bed.said(plane));
       assert.equal(await at('http://10.99.7.7:7000/'), FAR, bed.said(plane));
+    });
+
+    test(`${plane}: an HTTP service whose address lies in a range of another is reached all the same`, {
+      skip,
+    }, async () => {
+      assert.equal(await at(`http://${WEB}:7001/`), STORES.first, bed.said(plane));
     });
 
     test(`${plane}: what lies in none is not`, { skip }, async () => {
