@@ -207,6 +207,18 @@ const KEYS: Feature = [
     refuse(plain({ headers: bearer({ sub: 'ann' }) })),
   ),
   scenario(
+    'a limit of as many paths as there may be keeps no policy back',
+    'rules.match.paths',
+    OPEN_PORTS +
+      policy('closed', 'AuthorizationPolicy', `{ ${SELECT}, action: DENY, rules: [{}] }`) +
+      limit(
+        'limit',
+        1,
+        `, match: { paths: [${Array.from({ length: 64 }, (_, i) => `"/some/${i}/{*}/items"`).join()}] }`,
+      ),
+    { call: plain({ path: '/some/63/a/items' }), times: 3, expect: { status: 403, arrivals: 0 } },
+  ),
+  scenario(
     'what a policy denies is not counted',
     'rules',
     OPEN_PORTS +
