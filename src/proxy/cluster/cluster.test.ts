@@ -7,6 +7,7 @@ import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { CircuitBreakersSchema } from '#proto/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import { OutlierDetectionSchema } from '#proto/envoy/config/cluster/v3/outlier_detection_pb.ts';
 import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
+import { endpointAt } from '../apply/assignment.testing.ts';
 import {
   Balancer,
   ClusterBreakers,
@@ -44,17 +45,7 @@ function assignment(specs: readonly Spec[]) {
             {
               healthStatus: s.status ?? 0,
               loadBalancingWeight: s.weight ?? 1,
-              hostIdentifier: {
-                case: 'endpoint' as const,
-                value: {
-                  address: {
-                    address: {
-                      case: 'socketAddress' as const,
-                      value: { address: `10.0.0.${s.n}`, portSpecifier: { case: 'portValue' as const, value: 80 } },
-                    },
-                  },
-                },
-              },
+              ...endpointAt(`10.0.0.${s.n}`),
             },
           ],
         })),

@@ -9,6 +9,7 @@ import {
 } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { DnsLookupFamily } from '#proto/envoy/extensions/clusters/common/dns/v3/dns_pb.ts';
 import { DnsClusterSchema } from '#proto/envoy/extensions/clusters/dns/v3/dns_cluster_pb.ts';
+import { endpointAt } from '../apply/assignment.testing.ts';
 import { DISCOVERY, readClusterSettings } from './cluster-settings.ts';
 
 type ClusterInit = Exclude<MessageInitShape<typeof ClusterSchema>, Cluster>;
@@ -17,20 +18,7 @@ type DnsInit = MessageInitShape<typeof DnsClusterSchema>;
 const seconds = (n: number) => ({ seconds: BigInt(n), nanos: 0 });
 
 function endpoints(...names: readonly string[]): NonNullable<ClusterInit['loadAssignment']> {
-  const lbEndpoints = names.map((address) => ({
-    hostIdentifier: {
-      case: 'endpoint' as const,
-      value: {
-        address: {
-          address: {
-            case: 'socketAddress' as const,
-            value: { address, portSpecifier: { case: 'portValue' as const, value: 80 } },
-          },
-        },
-      },
-    },
-  }));
-  return { clusterName: 'c', endpoints: [{ lbEndpoints }] };
+  return { clusterName: 'c', endpoints: [{ lbEndpoints: names.map(endpointAt) }] };
 }
 
 function read(init: ClusterInit) {

@@ -53,7 +53,15 @@ export function boundHttpListener(place: ListenerPlace, scope: Scope, table: str
   return { ...base(place, scope), filterChains: [{ filters: [tableManager(place, scope, table)] }] };
 }
 
-function tableManager(place: ListenerPlace, scope: Scope, table: string): ReturnType<typeof httpManager> {
+type ManagerInput = Parameters<typeof httpManager>[0];
+
+/** `own` stands in the place of what holds for the whole port. */
+function tableManager(
+  place: ListenerPlace,
+  scope: Scope,
+  table: string,
+  own: Partial<Pick<ManagerInput, 'authorization' | 'grpcWeb' | 'last'>> = {},
+): ReturnType<typeof httpManager> {
   return httpManager({
     mesh: scope.snapshot.mesh,
     telemetry: scope.telemetry.client,
@@ -62,6 +70,7 @@ function tableManager(place: ListenerPlace, scope: Scope, table: string): Return
     direction: 'outbound',
     routes: { name: table },
     authorization: allPlugins(scope.plugins.client, place.port),
+    ...own,
   });
 }
 
@@ -107,15 +116,9 @@ function serviceManager(
   port: ServicePort,
   scope: Scope,
   table: string,
-  last?: Parameters<typeof httpManager>[0]['last'],
-) {
-  return httpManager({
-    mesh: scope.snapshot.mesh,
-    telemetry: scope.telemetry.client,
-    envoy: scope.envoy,
-    statPrefix: `outbound_${nameOf(place)}`,
-    direction: 'outbound',
-    routes: { name: table },
+  last?: ManagerInput['last'],
+): ReturnType<typeof httpManager> {
+  return tableManager(place, scope, table, {
     authorization: allPlugins(scope.plugins.client, port.number),
     grpcWeb: port.protocol === 'GRPC-Web',
     ...(last === undefined ? {} : { last }),
