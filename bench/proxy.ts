@@ -84,7 +84,7 @@ async function measureRow(row: Row): Promise<RowResult> {
     if (one !== undefined) running.push(one);
   }
   const measured = new Map<string, Round[]>(running.map((r) => [r.contestant.name, []]));
-  for (const r of running) await load(r, row, Math.max(2, seconds));
+  for (const r of running) await load(r, warming(row), Math.max(2, seconds));
   for (let round = 0; round < rounds; round++) {
     // Another one begins each round, so that none always follows the same neighbour.
     for (let i = 0; i < running.length; i++) {
@@ -97,6 +97,12 @@ async function measureRow(row: Row): Promise<RowResult> {
   }
   for (const child of [backend, ...running.map((r) => r.process)]) await stop(child);
   return { row: row.name, title: row.title, contestants: Object.fromEntries(measured) };
+}
+
+/** A paced row is warmed by as many requests as a saturated one: 2,000 would leave most of the code to be compiled while it is measured. */
+function warming(row: Row): Row {
+  const { rate, upBefore: _, lead: __, ...rest } = row;
+  return rate === undefined ? row : { ...rest, connections: Math.min(row.connections, 32) };
 }
 
 async function startContestant(contestant: Contestant, row: Row, backendPort: number): Promise<Running | undefined> {
@@ -170,6 +176,7 @@ async function load(r: Running, row: Row, duration: number, clock?: Watched): Pr
     '--header',
     'accept: */*',
     ...(row.rate === undefined ? [] : ['--rate', String(row.rate)]),
+    ...(row.lead === undefined ? [] : ['--lead', String(row.lead)]),
     ...(row.upBefore === true ? ['--gate'] : []),
     ...(row.handshakes === undefined ? [] : ['--no-keepalive']),
     ...(row.handshakes === 'resumed' ? ['--resume'] : []),
@@ -180,7 +187,7 @@ async function load(r: Running, row: Row, duration: number, clock?: Watched): Pr
   const child = spawn(process.execPath, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   started.push(child);
   const line = linesOf(child);
-  if (row.upBefore === true) await line();
+  if (row.upBefore === true || row.lead !== undefined) await line();
   clock?.begins();
   if (row.upBefore === true) child.stdin?.write('go\n');
   const result = JSON.parse(await line()) as LoadResult;

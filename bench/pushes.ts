@@ -8,7 +8,7 @@ import { cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Contestant, findContestants } from './lib/contestants.ts';
-import { accepts, firstLine, freePorts, stop } from './lib/processes.ts';
+import { accepts, firstLine, freePorts, linesOf, stop } from './lib/processes.ts';
 import { cpuMicroseconds, memoryOf, processTree } from './lib/process-cost.ts';
 import { median } from './lib/report.ts';
 import type { LoadResult } from './loadgen/run-load.ts';
@@ -26,6 +26,7 @@ const { values } = parseArgs({
 const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 const RATE = 1000;
+const WARM_SECONDS = 10;
 
 interface Running {
   readonly contestant: Contestant;
@@ -58,7 +59,12 @@ const backendPort = (JSON.parse(await firstLine(backend)) as { port: number }).p
 const running: Running[] = [];
 for (const contestant of contestants) running.push(await begin(contestant));
 const samples = new Map<string, Sample[]>(running.map((one) => [one.contestant.name, []]));
-for (const one of running) await load(one.port, 2);
+// As many requests and pushes as leave no code to be compiled while it is measured.
+for (const one of running) {
+  one.xds.stdin?.write('on\n');
+  await load(one.port, ['--connections', '32', '--duration', String(WARM_SECONDS)]);
+  one.xds.stdin?.write('off\n');
+}
 const before = loadavg()[0] as number;
 for (let round = 0; round < rounds; round++)
   for (let i = 0; i < running.length; i++)
@@ -104,8 +110,9 @@ async function begin(contestant: Contestant): Promise<Running> {
 async function measure(one: Running, pushing: boolean): Promise<Sample> {
   one.xds.stdin?.write(pushing ? 'on\n' : 'off\n');
   const pids = processTree(one.process.pid as number);
-  const cpu = cpuMicroseconds(pids);
-  const result = await load(one.port, seconds);
+  let cpu = 0;
+  const paced = ['--connections', '16', '--rate', String(RATE), '--lead', '1', '--duration', String(seconds)];
+  const result = await load(one.port, paced, () => (cpu = cpuMicroseconds(pids)));
   const cpuShare = (cpuMicroseconds(pids) - cpu) / (seconds * 1e6);
   const { pssKb } = memoryOf(pids);
   one.xds.stdin?.write('off\n');
@@ -117,11 +124,15 @@ async function measure(one: Running, pushing: boolean): Promise<Sample> {
   return sample;
 }
 
-async function load(port: number, duration: number): Promise<LoadResult> {
-  const url = `http://127.0.0.1:${port}/bench`;
-  const args = ['--url', url, '--connections', '16', '--duration', String(duration), '--rate', String(RATE)];
-  const child = helper('loadgen/main.ts', ...args);
-  return JSON.parse(await firstLine(child)) as LoadResult;
+/** `counts`: called when what is measured begins. */
+async function load(port: number, options: readonly string[], counts?: () => void): Promise<LoadResult> {
+  const child = helper('loadgen/main.ts', '--url', `http://127.0.0.1:${port}/bench`, ...options);
+  const line = linesOf(child);
+  if (counts !== undefined) {
+    await line();
+    counts();
+  }
+  return JSON.parse(await line()) as LoadResult;
 }
 
 function report(): void {

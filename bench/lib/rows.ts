@@ -13,6 +13,8 @@ export interface Row {
   readonly connections: number;
   /** Requests per second; absent = saturated. */
   readonly rate?: number;
+  /** Seconds of the same load before the clock starts. */
+  readonly lead?: number;
   /** All connections are up, and their handshakes paid for, before the clock starts, and open until it has stopped. */
   readonly upBefore?: boolean;
   /** A connection per request; `resumed`: with the TLS session of the one before. */
@@ -35,6 +37,7 @@ export const ROWS: readonly Row[] = [
     ...plain,
     connections: 16,
     rate: 1_000,
+    lead: 1,
   },
   { name: 'h1-two', title: 'HTTP/1.1, 2 connections, saturated', work: 'h1', ...plain, connections: 2 },
   {

@@ -13,6 +13,7 @@ const { values } = parseArgs({
     connections: { type: 'string', default: '16' },
     rate: { type: 'string' },
     duration: { type: 'string', default: '10' },
+    lead: { type: 'string' },
     method: { type: 'string', default: 'GET' },
     host: { type: 'string' },
     header: { type: 'string', multiple: true, default: [] },
@@ -28,7 +29,7 @@ const { values } = parseArgs({
 });
 if (values.url === undefined) {
   console.error(
-    'usage: loadgen --url URL [--connections N] [--rate PER_SECOND] [--duration SECONDS] [--header "name: value"] [--no-keepalive] [--resume] [--gate] [--ca F --cert F --key F --sni NAME --alpn PROTOCOL]',
+    'usage: loadgen --url URL [--connections N] [--rate PER_SECOND] [--duration SECONDS] [--lead SECONDS] [--header "name: value"] [--no-keepalive] [--resume] [--gate] [--ca F --cert F --key F --sni NAME --alpn PROTOCOL]',
   );
   process.exit(2);
 }
@@ -51,7 +52,9 @@ const result = await runLoad({
   durationMs: Number(values.duration) * 1000,
   keepAlive: !values['no-keepalive'],
   resume: values.resume,
-  // For who measures another process: says that all connections are up, begins when it is told to, and closes them when it is told again.
+  // For who measures another process: says when it begins to count.
+  ...(values.lead === undefined ? {} : { leadMs: Number(values.lead) * 1000, begun: () => console.log('counts') }),
+  // For the same: says that all connections are up, begins when it is told to, and closes them when it is told again.
   ...(values.gate
     ? {
         ready: (): Promise<void> => {

@@ -26,6 +26,10 @@ export interface LoadOptions {
   readonly tls?: ConnectionOptions;
   /** TLS: every connection after the first resumes its session. */
   readonly resume?: boolean;
+  /** Sends so long before it counts anything: what opens connections and warms code up is not part of the result. Default 0. */
+  readonly leadMs?: number;
+  /** Called when it begins to count. */
+  readonly begun?: () => void;
   /** Called when all connections are up; requests begin, and the clock starts, when it resolves. They stay open at the end: their close is not part of it. */
   readonly ready?: () => Promise<void>;
   /** A request without an answer after this long is a failure. Default 10 s. */
@@ -64,8 +68,8 @@ export function runLoad(options: LoadOptions): Promise<LoadResult> {
 
 class Load {
   readonly options: LoadOptions;
-  readonly latency = new LatencyHistogram();
-  readonly #lag = new LatencyHistogram();
+  #latency = new LatencyHistogram();
+  #lag = new LatencyHistogram();
   readonly #statuses = new Map<string, number>();
   readonly #failures = new Map<string, number>();
   readonly #idle: Client[] = [];
@@ -106,6 +110,18 @@ class Load {
   #begin(): void {
     this.#startMs = performance.now();
     if (this.options.rate !== undefined) this.#tick();
+    const lead = this.options.leadMs ?? 0;
+    if (lead === 0) this.#count();
+    else setTimeout(() => this.#count(), lead);
+  }
+
+  /** From here on the result counts. */
+  #count(): void {
+    this.#latency = new LatencyHistogram();
+    this.#lag = new LatencyHistogram();
+    this.#statuses.clear();
+    this.#failures.clear();
+    this.options.begun?.();
     setTimeout(() => this.#stop(), this.options.durationMs);
   }
 
@@ -146,7 +162,7 @@ class Load {
   }
 
   answered(client: Client, status: number): void {
-    this.latency.add((performance.now() - client.fromMs) * 1000);
+    this.#latency.add((performance.now() - client.fromMs) * 1000);
     count(this.#statuses, String(status));
     this.#pending--;
     this.#finishWhenDone();
@@ -203,13 +219,13 @@ class Load {
     for (let i = 0; i < this.#pending; i++) count(this.#failures, 'timeout');
     if (this.options.ready === undefined) for (const client of this.#clients) client.close();
     const seconds = this.options.durationMs / 1000;
-    const ms = (q: number): number => round(this.latency.quantile(q) / 1000);
+    const ms = (q: number): number => round(this.#latency.quantile(q) / 1000);
     const good = [...this.#statuses].reduce((n, [status, k]) => n + (status >= '200' && status < '400' ? k : 0), 0);
-    const total = this.latency.count + [...this.#failures.values()].reduce((n, k) => n + k, 0);
+    const total = this.#latency.count + [...this.#failures.values()].reduce((n, k) => n + k, 0);
     this.#resolve({
       seconds,
-      requests: this.latency.count,
-      ratePerSecond: round(this.latency.count / seconds),
+      requests: this.#latency.count,
+      ratePerSecond: round(this.#latency.count / seconds),
       statuses: Object.fromEntries(this.#statuses),
       failures: Object.fromEntries(this.#failures),
       failed: total - good,
@@ -218,8 +234,8 @@ class Load {
         p90: ms(0.9),
         p99: ms(0.99),
         p999: ms(0.999),
-        max: round(this.latency.max / 1000),
-        mean: round(this.latency.mean / 1000),
+        max: round(this.#latency.max / 1000),
+        mean: round(this.#latency.mean / 1000),
       },
       generatorLagMs: { p99: round(this.#lag.quantile(0.99) / 1000) || 0, max: round(this.#lag.max / 1000) },
       connectionsOpened: this.opened,
