@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { trimMalloc } from './trim-malloc.ts';
+import { trimMalloc } from '#io';
 
 const MB = 2 ** 20;
 const WITHIN_MS = 120_000;
