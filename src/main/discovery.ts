@@ -98,7 +98,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   });
   const tracker: ProgramTracker = new ProgramTracker({
     clock,
-    streams: () => xds.status(),
+    streams: () => xds.connected(),
     snapshot: () => pusher.snapshot,
   });
   const translation = placedTranslation(makeTranslation(), platform.localityOf);
@@ -119,7 +119,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     tracker.progressed();
     if (pusher.settling)
       pusher.sendersAcknowledged(
-        Math.min(pusher.snapshot?.number ?? 0, ...xds.status().map(({ watermark }) => watermark)),
+        Math.min(pusher.snapshot?.number ?? 0, ...xds.connected().map(({ watermark }) => watermark)),
       );
   });
   keepRetained(pusher, home, fs);

@@ -18,6 +18,7 @@ export * from './policies.ts';
 export * from './wasm-plugins.ts';
 export * from './message-limits.ts';
 export * from './rate-limits.ts';
+export * from './reach.ts';
 export * from './idle-policies.ts';
 export * from './errors.ts';
 export * from './mesh-settings.ts';

@@ -57,15 +57,32 @@ export function selectsWorkloads({ selector, targetRef, targetRefs }: Targeted):
   );
 }
 
+/** Labels that choose, all of them together. */
+export interface Choice {
+  /** Undefined: of any. */
+  readonly namespace: string | undefined;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export function isChosen({ namespace, labels }: Choice, proxy: ProxyIdentity): boolean {
+  return (namespace === undefined || namespace === proxy.namespace) && labelsMatch(labels, proxy.labels);
+}
+
 /** A policy with targets is for gateways that run them; those for Services and ServiceEntries are waypoints' business. */
-export function isForWorkload(spec: Targeted, namespace: string, proxy: ProxyIdentity, rootNamespace: string): boolean {
+export function choicesOf(spec: Targeted, namespace: string, rootNamespace: string): readonly Choice[] {
   const targets = [...(spec.targetRef === undefined ? [] : [spec.targetRef]), ...(spec.targetRefs ?? [])];
-  if (targets.length === 0) return labelsMatch(spec.selector?.matchLabels, proxy.labels);
-  return targets.some(({ group, kind, name }) => {
-    if (group !== GATEWAY_GROUP) return false;
-    if (kind === 'Gateway') return namespace === proxy.namespace && proxy.labels[GATEWAY_NAME] === name;
-    return kind === 'GatewayClass' && namespace === rootNamespace && proxy.labels[GATEWAY_CLASS] === name;
+  if (targets.length === 0) return [{ namespace: undefined, labels: spec.selector?.matchLabels ?? {} }];
+  return targets.flatMap(({ group, kind, name }): readonly Choice[] => {
+    if (group !== GATEWAY_GROUP) return [];
+    if (kind === 'Gateway') return [{ namespace, labels: { [GATEWAY_NAME]: name } }];
+    const everywhere = kind === 'GatewayClass' && namespace === rootNamespace;
+    return everywhere ? [{ namespace: undefined, labels: { [GATEWAY_CLASS]: name } }] : [];
   });
+}
+
+/** Does a policy of its own namespace, or of the root namespace, name it? */
+export function isForWorkload(spec: Targeted, namespace: string, proxy: ProxyIdentity, rootNamespace: string): boolean {
+  return choicesOf(spec, namespace, rootNamespace).some((choice) => isChosen(choice, proxy));
 }
 
 /** The mesh's, the namespace's, the workload's: at most one of each, the oldest; the narrowest comes last. */
@@ -94,11 +111,12 @@ export function sidecarOf(view: ConfigView, proxy: ProxyIdentity, rootNamespace:
 }
 
 export function gatewaysOf(view: ConfigView, proxy: ProxyIdentity): readonly Gateway[] {
-  return view.list('Gateway').filter(({ metadata, spec: { selector } }) => {
-    // The Gateway API's label names an object of the workload's own namespace: one of that name elsewhere is another.
-    const foreign = selector?.[GATEWAY_NAME] !== undefined && metadata.namespace !== proxy.namespace;
-    return !foreign && labelsMatch(selector, proxy.labels);
-  });
+  return view.list('Gateway').filter((gateway) => isChosen(gatewayChoice(gateway), proxy));
+}
+
+/** The Gateway API's label names an object of the workload's own namespace: one of that name elsewhere is another. */
+export function gatewayChoice({ metadata, spec: { selector = {} } }: Gateway): Choice {
+  return { namespace: selector[GATEWAY_NAME] === undefined ? undefined : metadata.namespace, labels: selector };
 }
 
 /** Unless a label keeps them apart, one workload may run both. */

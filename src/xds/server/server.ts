@@ -28,6 +28,12 @@ export interface XdsServerOptions {
   readonly log?: Logger;
 }
 
+export interface ConnectedStream {
+  readonly node: ProxyNode;
+  /** The newest snapshot all of whose responses it acknowledged; -1 = none yet. Only ever grows. */
+  readonly watermark: number;
+}
+
 export interface DumpedResource {
   readonly resource: XdsResource;
   readonly status: 'acked' | 'sent' | 'rejected';
@@ -41,6 +47,7 @@ export class XdsServer implements StreamHost {
   readonly encoder: ResponseEncoder;
   readonly repeated = new RepeatedNames();
   readonly #streams = new Set<XdsStream>();
+  #connected: readonly ConnectedStream[] | undefined;
   readonly #turns = new Set<XdsStream>();
   readonly #watchers = new Set<() => void>();
   readonly #index = new ObjectIndex();
@@ -82,7 +89,15 @@ export class XdsServer implements StreamHost {
   }
 
   proxies(): readonly ProxyNode[] {
-    return [...this.#streams].map((stream) => stream.node).filter((node) => node !== undefined);
+    return this.connected().map(({ node }) => node);
+  }
+
+  /** Live: what they say is true at the moment of looking. The same array until a proxy comes or goes. */
+  connected(): readonly ConnectedStream[] {
+    this.#connected ??= [...this.#streams].filter(
+      (stream): stream is XdsStream & ConnectedStream => stream.node !== undefined,
+    );
+    return this.#connected;
   }
 
   /**
@@ -157,11 +172,13 @@ export class XdsServer implements StreamHost {
 
   joined(stream: XdsStream): void {
     this.#streams.add(stream);
+    this.#connected = undefined;
     this.progressed();
   }
 
   left(stream: XdsStream): void {
     this.#streams.delete(stream);
+    this.#connected = undefined;
     this.#turns.delete(stream);
     this.progressed();
   }
