@@ -144,8 +144,8 @@ export const CONDITIONS = {
   },
   'TS-REG-026': {
     severity: 'warning',
-    message: 'no workload or gateway of {where} has the labels {labels}{elsewhere}: it is in force nowhere',
-    remedy: 'Correct the labels or the namespace, or start the workload: it is in force as soon as that runs.',
+    message: 'no {who} of {where} has the labels {labels}{elsewhere}: {effect}',
+    remedy: 'Correct the labels or the namespace, or start the workload: it is found as soon as it runs.',
   },
   'TS-REG-027': {
     severity: 'warning',

@@ -64,7 +64,104 @@ describe('a selector', () => {
   });
 });
 
+describe('a selector of any kind', () => {
+  const spec = (apiVersion: string, kind: string, text: string, namespace = 'shop'): string =>
+    `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: o, namespace: ${namespace} }\nspec: { ${text} }\n`;
+  const servers = 'servers: [{ port: { number: 80, name: http, protocol: HTTP }, hosts: ["*"] }]';
+  type Written = readonly [kind: string, path: string, who: string, effect: string, write: (app: string) => string];
+  const kinds: readonly Written[] = [
+    ...(
+      [
+        ['security.istio.io/v1', 'PeerAuthentication', 'mtls: { mode: STRICT }'],
+        ['security.istio.io/v1', 'RequestAuthentication', 'jwtRules: [{ issuer: i, jwks: "{\\"keys\\":[]}" }]'],
+        ['telemetry.istio.io/v1', 'Telemetry', 'tracing: [{ randomSamplingPercentage: 1 }]'],
+        ['extensions.istio.io/v1alpha1', 'WasmPlugin', 'url: "file:///a.wasm"'],
+        ['topsail.io/v1alpha1', 'MessageLimits', 'request: { headers: { maxKiB: 8 } }'],
+      ] as const
+    ).map(
+      ([api, kind, more]): Written => [
+        kind,
+        'spec.selector.matchLabels',
+        'workload or gateway of namespace shop',
+        'it is in force nowhere',
+        (name: string) => spec(api, kind, app(name) + more),
+      ],
+    ),
+    [
+      'Sidecar',
+      'spec.workloadSelector.labels',
+      'workload of namespace shop',
+      'it is in force nowhere',
+      (name) =>
+        spec(
+          'networking.istio.io/v1',
+          'Sidecar',
+          `workloadSelector: { labels: { app: ${name} } }, egress: [{ hosts: ["./*"] }]`,
+        ),
+    ],
+    [
+      'DestinationRule',
+      'spec.workloadSelector.matchLabels',
+      'workload or gateway of namespace shop',
+      'it is in force nowhere',
+      (name) =>
+        spec(
+          'networking.istio.io/v1',
+          'DestinationRule',
+          `host: a, workloadSelector: { matchLabels: { app: ${name} } }`,
+        ),
+    ],
+    [
+      'Gateway',
+      'spec.selector',
+      'gateway of the mesh',
+      'it is in force nowhere',
+      (name) => spec('networking.istio.io/v1', 'Gateway', `selector: { app: ${name} }, ${servers}`),
+    ],
+    [
+      'ServiceEntry',
+      'spec.workloadSelector.labels',
+      'workload of namespace shop',
+      'its hosts have no endpoints',
+      (name) =>
+        spec(
+          'networking.istio.io/v1',
+          'ServiceEntry',
+          `hosts: [vm.example], ports: [{ number: 80, name: http, protocol: HTTP }], resolution: STATIC, workloadSelector: { labels: { app: ${name} } }`,
+        ),
+    ],
+  ];
+  for (const [kind, path, who, effect, write] of kinds)
+    it(`is told of: ${kind}`, () => {
+      assert.deepEqual(told(write('revievs')), [
+        `TS-REG-026 warning ${kind} shop/o ${path}: no ${who} has the labels app=revievs: ${effect}. Did you mean \`app=reviews\`?`,
+      ]);
+      assert.deepEqual(told(write('reviews')), []);
+      assert.deepEqual(told(write('revievs'), []), [], 'the mesh only starts');
+    });
+  it('in the root namespace is for its own workloads where the kind has it so', () => {
+    const strict = (namespace: string): string =>
+      spec('security.istio.io/v1', 'PeerAuthentication', `${app('reviews')}mtls: { mode: STRICT }`, namespace);
+    assert.match(
+      told(strict('istio-system')).join('\n'),
+      /no workload or gateway of namespace istio-system has the labels app=reviews, though one of namespace shop has:/,
+    );
+    const telemetry = spec('telemetry.istio.io/v1', 'Telemetry', `${app('reviews')}tracing: []`, 'istio-system');
+    assert.equal(told(telemetry).length, 1);
+    const tokens = security('RequestAuthentication', `{ ${app('reviews')} }`, 'istio-system');
+    assert.deepEqual(told(tokens), []);
+  });
+  it('of a Gateway that was made of one of the Gateway API is not told of', () => {
+    const made = `selector: { gateway.networking.k8s.io/gateway-name: later }, ${servers}`;
+    assert.deepEqual(told(spec('networking.istio.io/v1', 'Gateway', made)), []);
+  });
+});
+
 describe('a target', () => {
+  it('of any kind that has them is told', () => {
+    const tokens = security('RequestAuthentication', `{ ${gateway('egde')}jwtRules: [] }`);
+    assert.match(told(tokens).join('\n'), /^TS-REG-025 warning RequestAuthentication shop\/p .*Did you mean `edge`\?$/);
+  });
   it('that is no Gateway is told, with the nearest name', () => {
     assert.deepEqual(told(limit(gateway('egde'))), [
       'TS-REG-025 warning RateLimit shop/l spec.targetRefs[0].name: there is no Gateway shop/egde of the Gateway API: for this target it is in force nowhere. Did you mean `edge`?',
@@ -89,7 +186,11 @@ describe('a rule by a claim', () => {
     ];
     assert.deepEqual(told(limit(app('reviews'), { by })), lines);
     assert.deepEqual(told(limit('', { by })), lines);
-    assert.deepEqual(told([limit(app('reviews'), { by }), tokens(`{ ${app('details')}${rules} }`)]), lines);
+    const details: ProxyIdentity = { namespace: 'shop', labels: { app: 'details' } };
+    assert.deepEqual(
+      told([limit(app('reviews'), { by }), tokens(`{ ${app('details')}${rules} }`)], [REVIEWS, details]),
+      lines,
+    );
     assert.deepEqual(told([limit(app('reviews'), { by }), tokens('{}')]), lines, 'one without rules verifies nothing');
   });
   it('is fine where one applies to some of those that it limits', () => {

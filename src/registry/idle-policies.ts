@@ -1,58 +1,113 @@
-// RateLimits and AuthorizationPolicies that are in force nowhere, because nobody is what they name, and RateLimits by claims that nobody verifies:
-// told of what runs at this moment, so that a finding goes when its workload comes.
+// What is in force nowhere because nobody is what it names: selectors that nobody has, targets that are no Gateway, and RateLimits by
+// claims that nobody verifies. Told of what runs at this moment, so that a finding goes when its workload comes.
 
 import { nearest } from '#base';
-import type { ConfigView } from '#config';
+import { type ConfigObject, type ConfigView, type SpecOf, TARGETING_KINDS } from '#config';
 import { type Condition, condition } from './errors.ts';
-import type { AuthorizationPolicy, RateLimit } from './kinds.ts';
+import type { RateLimit } from './kinds.ts';
+import { LabelIndex } from './label-index.ts';
 import {
+  type Choice,
+  gatewayChoice,
   GATEWAY_GROUP,
   GATEWAY_NAME,
-  isForWorkload,
   type ProxyIdentity,
   requestAuthenticationsOf,
 } from './policies.ts';
-import { labelsMatch } from './visibility.ts';
+import { reachOf } from './reach.ts';
 
-type Policy = RateLimit | AuthorizationPolicy;
+type Running = LabelIndex<ProxyIdentity>;
 
 /** Labels that a misspelled one is compared with. */
 const MOST_COMPARED = 1000;
 
-/** `running`: every workload and gateway that is known. Without any the mesh is only starting, and nothing is said. */
+/** `all`: every workload and gateway that is known. Without any the mesh is only starting, and nothing is said. */
 export function idlePolicies(
   config: ConfigView,
-  running: Iterable<ProxyIdentity>,
+  all: Iterable<ProxyIdentity>,
   rootNamespace: string,
 ): readonly Condition[] {
-  const limits = config.list('RateLimit');
-  const policies: readonly Policy[] = [...limits, ...config.list('AuthorizationPolicy')];
-  const all = policies.length === 0 ? [] : [...running];
-  if (all.length === 0) return [];
+  const selecting = [...selectorsOf(config, rootNamespace)];
+  const targeting = TARGETING_KINDS.flatMap((kind) => config.list(kind)).filter(
+    ({ spec }) => spec.targetRef !== undefined || (spec.targetRefs ?? []).length > 0,
+  );
+  const limits = config.list('RateLimit').filter((limit) => claimsOf(limit).length > 0);
+  if (selecting.length + targeting.length + limits.length === 0) return [];
+  const running: Running = new LabelIndex([...all]);
+  if (running.all.length === 0) return [];
   return [
-    ...policies.flatMap((policy) => [
-      ...unmatchedSelector(policy, all, rootNamespace),
-      ...missingGateways(policy, all, config),
-    ]),
-    ...limits.flatMap((limit) => unverifiedClaims(limit, all, config, rootNamespace)),
+    ...selecting.flatMap((one) => unmatchedSelector(one, running)),
+    ...targeting.flatMap((policy) => missingGateways(policy, running, config)),
+    ...limits.flatMap((limit) => unverifiedClaims(limit, running, config, rootNamespace)),
   ];
 }
 
-function unmatchedSelector(policy: Policy, all: readonly ProxyIdentity[], rootNamespace: string): readonly Condition[] {
-  const { namespace } = policy.metadata;
-  const wanted = policy.spec.selector?.matchLabels ?? {};
-  const pairs = Object.entries(wanted).map(([name, value]) => `${name}=${value}`);
-  const everywhere = namespace === rootNamespace;
-  const near = everywhere ? all : all.filter((one) => one.namespace === namespace);
-  if (pairs.length === 0 || near.some(({ labels }) => labelsMatch(wanted, labels))) return [];
-  const elsewhere = all.find(({ labels }) => labelsMatch(wanted, labels))?.namespace;
+/** A selector that names labels. */
+interface Selecting {
+  readonly object: ConfigObject;
+  readonly path: string;
+  readonly choice: Choice;
+  /** Who is looked for, and what it means that there is none. */
+  readonly who: string;
+  readonly effect: string;
+}
+
+const SELECTING_KINDS = [...TARGETING_KINDS, 'PeerAuthentication'] as const;
+const ANYBODY = { who: 'workload or gateway', effect: 'it is in force nowhere' };
+const WORKLOAD = { ...ANYBODY, who: 'workload' };
+
+function* selectorsOf(config: ConfigView, rootNamespace: string): Iterable<Selecting> {
+  const reached = (object: ConfigObject, labels: Readonly<Record<string, string>> | undefined): readonly Choice[] =>
+    Object.keys(labels ?? {}).length === 0 ? [] : reachOf(object, rootNamespace).choices;
+  for (const kind of SELECTING_KINDS)
+    for (const object of config.list(kind)) {
+      const { targetRef, targetRefs } = object.spec as SpecOf<'AuthorizationPolicy'>;
+      // With targets these are who it is for.
+      if (targetRef !== undefined || (targetRefs ?? []).length > 0) continue;
+      for (const choice of reached(object, object.spec.selector?.matchLabels))
+        yield { object, path: 'spec.selector.matchLabels', choice, ...ANYBODY };
+    }
+  for (const object of config.list('Sidecar'))
+    for (const choice of reached(object, object.spec.workloadSelector?.labels))
+      yield { object, path: 'spec.workloadSelector.labels', choice, ...WORKLOAD };
+  for (const object of config.list('DestinationRule'))
+    for (const choice of reached(object, object.spec.workloadSelector?.matchLabels))
+      yield { object, path: 'spec.workloadSelector.matchLabels', choice, ...ANYBODY };
+  for (const object of config.list('Gateway')) {
+    const choice = gatewayChoice(object);
+    // Those of the Gateway API have a status of their own, and pods that are made for them.
+    if (Object.keys(choice.labels).length > 0 && choice.labels[GATEWAY_NAME] === undefined)
+      yield { object, path: 'spec.selector', choice, ...ANYBODY, who: 'gateway' };
+  }
+  for (const object of config.list('ServiceEntry')) {
+    const labels = object.spec.workloadSelector?.labels ?? {};
+    const choice = { namespace: object.metadata.namespace, labels };
+    if (Object.keys(labels).length > 0)
+      yield {
+        object,
+        path: 'spec.workloadSelector.labels',
+        choice,
+        who: 'workload',
+        effect: 'its hosts have no endpoints',
+      };
+  }
+}
+
+function unmatchedSelector({ object, path, choice, who, effect }: Selecting, running: Running): readonly Condition[] {
+  if (running.chosenBy(choice).length > 0) return [];
+  const { namespace, labels } = choice;
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
+  const elsewhere = running.chosenBy({ namespace: undefined, labels })[0]?.namespace;
   const details = {
-    path: 'spec.selector.matchLabels',
-    where: everywhere ? 'the mesh' : `namespace ${namespace}`,
+    path,
+    who,
+    effect,
+    where: namespace === undefined ? 'the mesh' : `namespace ${namespace}`,
     labels: pairs.join(', '),
     elsewhere: elsewhere === undefined ? '' : `, though one of namespace ${elsewhere} has`,
   };
-  return [condition('TS-REG-026', policy, details, elsewhere === undefined ? nearestLabel(pairs, near) : undefined)];
+  const near = elsewhere === undefined ? nearestLabel(pairs, running.inNamespace(namespace)) : undefined;
+  return [condition('TS-REG-026', object, details, near)];
 }
 
 /** The label of theirs that is nearest to the first one that none of them has. */
@@ -67,56 +122,60 @@ function nearestLabel(wanted: readonly string[], near: readonly ProxyIdentity[])
 }
 
 /** Targets of the Gateway API: what runs has their label, and what was made of a Gateway selects it. */
-function missingGateways(policy: Policy, all: readonly ProxyIdentity[], config: ConfigView): readonly Condition[] {
+function missingGateways(
+  policy: ConfigObject<SpecOf<(typeof TARGETING_KINDS)[number]>>,
+  running: Running,
+  config: ConfigView,
+): readonly Condition[] {
   const { metadata, spec } = policy;
+  const { namespace } = metadata;
   const refs = [
     ...(spec.targetRef === undefined ? [] : [{ ref: spec.targetRef, path: 'spec.targetRef.name' }]),
     ...(spec.targetRefs ?? []).map((ref, i) => ({ ref, path: `spec.targetRefs[${i}].name` })),
-  ].filter(({ ref }) => ref.group === GATEWAY_GROUP && ref.kind === 'Gateway');
+  ].filter(
+    ({ ref }) =>
+      ref.group === GATEWAY_GROUP &&
+      ref.kind === 'Gateway' &&
+      running.chosenBy({ namespace, labels: { [GATEWAY_NAME]: ref.name } }).length === 0,
+  );
   if (refs.length === 0) return [];
   const names = new Set([
-    ...all.filter((one) => one.namespace === metadata.namespace).map(({ labels }) => labels[GATEWAY_NAME]),
-    ...config.list('Gateway', metadata.namespace).map((gateway) => gateway.spec.selector?.[GATEWAY_NAME]),
+    ...running.inNamespace(namespace).flatMap(({ labels }) => labels[GATEWAY_NAME] ?? []),
+    ...config.list('Gateway', namespace).flatMap((gateway) => gateway.spec.selector?.[GATEWAY_NAME] ?? []),
   ]);
-  names.delete(undefined);
   return refs
     .filter(({ ref }) => !names.has(ref.name))
     .map(({ ref, path }) =>
-      condition(
-        'TS-REG-025',
-        policy,
-        { path, gateway: `${metadata.namespace}/${ref.name}` },
-        nearest(
-          ref.name,
-          [...names].flatMap((name) => name ?? []),
-        ),
-      ),
+      condition('TS-REG-025', policy, { path, gateway: `${namespace}/${ref.name}` }, nearest(ref.name, names)),
     );
+}
+
+interface ClaimCounted {
+  readonly rule: string;
+  readonly claim: string;
+  readonly path: string;
+}
+
+function claimsOf({ spec }: RateLimit): readonly ClaimCounted[] {
+  return spec.rules.flatMap((rule, i) =>
+    (rule.by ?? []).flatMap(({ claim }, j) =>
+      claim === undefined ? [] : [{ rule: rule.name, claim, path: `spec.rules[${i}].by[${j}].claim` }],
+    ),
+  );
 }
 
 /** Without a verified token all callers share the bucket of those who have none. */
 function unverifiedClaims(
   limit: RateLimit,
-  all: readonly ProxyIdentity[],
+  running: Running,
   config: ConfigView,
   rootNamespace: string,
 ): readonly Condition[] {
-  const { metadata, spec } = limit;
-  const claims = spec.rules.flatMap((rule, i) =>
-    (rule.by ?? []).flatMap(({ claim }, j) =>
-      claim === undefined ? [] : [{ rule: rule.name, claim, path: `spec.rules[${i}].by[${j}].claim` }],
-    ),
-  );
-  if (claims.length === 0) return [];
-  const limited = all.filter(
-    (one) =>
-      (metadata.namespace === rootNamespace || metadata.namespace === one.namespace) &&
-      isForWorkload(spec, metadata.namespace, one, rootNamespace),
-  );
+  const limited = reachOf(limit, rootNamespace).choices.flatMap((choice) => running.chosenBy(choice));
   const verified = limited.some((one) =>
     requestAuthenticationsOf(config, one, rootNamespace).some(({ spec: { jwtRules } }) => (jwtRules ?? []).length > 0),
   );
   // For whom it is in force nowhere, that is what is told.
   if (limited.length === 0 || verified) return [];
-  return claims.map((details) => condition('TS-REG-027', limit, details));
+  return claimsOf(limit).map((details) => condition('TS-REG-027', limit, { ...details }));
 }

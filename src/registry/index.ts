@@ -19,6 +19,7 @@ export * from './wasm-plugins.ts';
 export * from './message-limits.ts';
 export * from './rate-limits.ts';
 export * from './reach.ts';
+export * from './label-index.ts';
 export * from './idle-policies.ts';
 export * from './errors.ts';
 export * from './mesh-settings.ts';
