@@ -1,7 +1,9 @@
-// Writes into each of the mesh's objects what became of it: Accepted, Programmed n/m, complaints. Leader only, on change, rate-limited.
+// Writes into each of the mesh's objects what became of it: Accepted, Programmed n/m, what is found of it. Leader only, on change, rate-limited.
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock, Logger, Random, Timer } from '#base';
 import {
+  type Complaint,
   type ConfigDiff,
   type ConfigView,
   type KindInfo,
@@ -12,6 +14,7 @@ import {
   unboundTargets,
 } from '#config';
 import { type KubeClient, type KubeObject, RESOURCES, type ResourceType, WorkQueue } from '#kube';
+import { bySeverity, FINDINGS_MAX, findingsCondition, StatusFindings, validationMessage } from './status-findings.ts';
 
 /** How far an object is with the proxies that it concerns; undefined while no snapshot holds it. */
 export interface ProgrammedCount {
@@ -37,6 +40,8 @@ export interface StatusWriterOptions {
     readonly name: string;
     readonly generation: number;
   }) => Promise<ProgrammedCount | undefined>;
+  /** All that is found between objects at this moment. */
+  readonly findings: () => readonly Complaint[];
   /** Virtual addresses that an object's hosts were given. */
   readonly addresses: (key: string) => readonly HostAddress[];
   /** Host -> IPv4 address, as the object's status was last seen to say: others may write there, too. */
@@ -52,10 +57,13 @@ export interface HostAddress {
 interface Written {
   readonly conditions: readonly Condition[];
   readonly addresses: readonly HostAddress[];
+  readonly validationMessages: readonly object[];
 }
 
+const OUR_CONDITIONS = ['Accepted', 'Programmed', 'WaypointAccepted', 'PassedAnalysis'] as const;
+
 interface Condition {
-  readonly type: 'Accepted' | 'Programmed' | 'WaypointAccepted';
+  readonly type: (typeof OUR_CONDITIONS)[number];
   readonly status: 'True' | 'False' | 'Unknown';
   readonly reason: string;
   readonly message: string;
@@ -72,7 +80,8 @@ const SETTLE_MS = 250;
 const PENDING_MS = 1000;
 /** Proxies come and go: counts are brought up to date so often. */
 const SWEEP_MS = 60_000;
-const COMPLAINTS_MAX = 10;
+/** Workloads come and go: what is found between objects is looked at so often. */
+const LOOK_MS = 5000;
 const PROXIES_NAMED = 3;
 
 export class StatusWriter {
@@ -80,8 +89,10 @@ export class StatusWriter {
   readonly #queue: WorkQueue;
   /** Key -> what is in the API server, as far as we know. */
   readonly #written = new Map<string, Written>();
+  #findings = new StatusFindings();
   #leading = false;
   #sweep: Timer | undefined;
+  #look: Timer | undefined;
 
   constructor(options: StatusWriterOptions) {
     this.#options = options;
@@ -101,8 +112,13 @@ export class StatusWriter {
   setLeading(leading: boolean): void {
     this.#leading = leading;
     this.#sweep?.cancel();
+    this.#look?.cancel();
     this.#written.clear();
-    if (leading) this.#sweepAll();
+    if (!leading) return;
+    this.#findings = new StatusFindings();
+    // What the one that wrote before has told is not taken back to be told again.
+    this.#lookAgain(true);
+    this.#sweepAll();
   }
 
   configChanged(diff: ConfigDiff): void {
@@ -120,7 +136,15 @@ export class StatusWriter {
   stop(): void {
     this.#leading = false;
     this.#sweep?.cancel();
+    this.#look?.cancel();
     this.#queue.close();
+  }
+
+  #lookAgain(atOnce: boolean): void {
+    const { clock, findings } = this.#options;
+    for (const key of this.#findings.look(findings(), clock.now(), { atOnce }))
+      if (typeOf(key) !== undefined) this.#queue.add(key);
+    this.#look = clock.setTimer(LOOK_MS, () => this.#lookAgain(false), { unref: true });
   }
 
   #sweepAll(): void {
@@ -137,8 +161,13 @@ export class StatusWriter {
     const id = { kind: key.slice(0, key.indexOf('/')), ...place };
     const { generation } = input;
     const count = input.state === 'refused' ? undefined : await this.#options.programmed({ ...id, generation });
-    const wanted = [...conditionsOf(input, count), ...waypointCondition(view(), id, input)];
-    if (wanted[1]?.status !== 'True') this.#queue.addAfter(key, PENDING_MS);
+    const found = [...input.complaints, ...this.#findings.of(key)];
+    const told = [
+      ...conditionsOf(input, count),
+      ...waypointCondition(view(), id, input),
+      ...foundCondition(found, input),
+    ];
+    if (told[1]?.status !== 'True') this.#queue.addAfter(key, PENDING_MS);
     const addresses = input.state === 'refused' ? [] : this.#options.addresses(key);
     const claimed = this.#options.claimed(key);
     // Somebody else wrote there: what we know of it is not so any more.
@@ -147,8 +176,14 @@ export class StatusWriter {
     const known = this.#written.get(key) ?? (await this.#read(type, place));
     if (known === undefined) return;
     const { conditions: former } = known;
-    const held = same(former, wanted) || isHeld(former, wanted, count);
-    if (held && sameAddresses(known.addresses, addresses)) return void this.#written.set(key, known);
+    const wanted = told.map((one) => held(former, one, count) ?? one);
+    const validationMessages = bySeverity(found).slice(0, FINDINGS_MAX).map(validationMessage);
+    if (
+      same(former, wanted) &&
+      sameAddresses(known.addresses, addresses) &&
+      isDeepStrictEqual(known.validationMessages, validationMessages)
+    )
+      return void this.#written.set(key, known);
     const now = new Date(clock.wallTime()).toISOString().replace(/\.\d+Z$/, 'Z');
     const conditions = wanted.map((one): Condition => {
       const before = former.find((other) => other.type === one.type);
@@ -158,13 +193,6 @@ export class StatusWriter {
           before?.status === one.status && before.lastTransitionTime !== undefined ? before.lastTransitionTime : now,
       };
     });
-    const validationMessages = input.complaints.slice(0, COMPLAINTS_MAX).map((one) => ({
-      code: one.code,
-      level: one.severity.toUpperCase(),
-      path: one.path,
-      message: one.message,
-      remedy: one.remedy,
-    }));
     const status = {
       conditions,
       ...(addresses.length > 0 ? { addresses } : {}),
@@ -172,7 +200,7 @@ export class StatusWriter {
       ...(input.generation > 0 ? { observedGeneration: input.generation } : {}),
     };
     const applied = await client.apply(type, { metadata: place, status }, { force: true, subresource: 'status' });
-    if (applied.ok) this.#written.set(key, { conditions, addresses });
+    if (applied.ok) this.#written.set(key, { conditions, addresses, validationMessages });
     else if (applied.error.code !== 'kube_not_found') throw applied.error;
     else return;
     await this.#tell(id, type, conditions, former, applied.ok ? applied.value : undefined);
@@ -184,8 +212,9 @@ export class StatusWriter {
     place: { readonly namespace: string; readonly name: string },
   ): Promise<Written | undefined> {
     const read = await this.#options.client.get(type, place);
-    const { conditions = [], addresses = [] } = (read.ok ? (read.value['status'] ?? {}) : {}) as Partial<Written>;
-    if (read.ok) return { conditions, addresses };
+    const status = (read.ok ? (read.value['status'] ?? {}) : {}) as Partial<Written>;
+    const { conditions = [], addresses = [], validationMessages = [] } = status;
+    if (read.ok) return { conditions, addresses, validationMessages };
     if (read.error.code === 'kube_not_found') return undefined;
     throw read.error;
   }
@@ -293,19 +322,24 @@ function programmedCondition(count: ProgrammedCount | undefined, input: StatusIn
   return { type: 'Programmed', status: 'True', reason: 'Programmed', message: ratio };
 }
 
+/** What keeps an object out of force is said by Accepted. */
+function foundCondition(found: readonly Complaint[], input: StatusInput): readonly Condition[] {
+  const refusals = new Set(input.complaints.filter(({ severity }) => severity === 'error'));
+  const condition = findingsCondition(found.filter((one) => !refusals.has(one)));
+  const generation = input.generation > 0 ? { observedGeneration: input.generation } : {};
+  return condition === undefined ? [] : [{ ...condition, ...generation }];
+}
+
 /** A replica that is silent for a moment takes nothing back: what was said of this form of the object stands. */
-function isHeld(
+function held(
   former: readonly Condition[],
-  [, wanted]: readonly Condition[],
+  wanted: Condition,
   count: ProgrammedCount | undefined,
-): boolean {
+): Condition | undefined {
+  if (wanted.type !== 'Programmed' || wanted.status !== 'Unknown' || (count?.silent ?? []).length === 0)
+    return undefined;
   const before = former.find(({ type }) => type === 'Programmed');
-  return (
-    (count?.silent ?? []).length > 0 &&
-    wanted?.status === 'Unknown' &&
-    before?.status === 'True' &&
-    before.observedGeneration === wanted.observedGeneration
-  );
+  return before?.status === 'True' && before.observedGeneration === wanted.observedGeneration ? before : undefined;
 }
 
 function sameAddresses(a: readonly HostAddress[], b: readonly HostAddress[]): boolean {
@@ -313,16 +347,20 @@ function sameAddresses(a: readonly HostAddress[], b: readonly HostAddress[]): bo
 }
 
 /** Only our own condition types count, and not when they changed. */
-function same(a: readonly Condition[], b: readonly Condition[]): boolean {
-  return b.every((one) =>
-    a.some(
-      (other) =>
-        other.type === one.type &&
-        other.status === one.status &&
-        other.reason === one.reason &&
-        other.message === one.message &&
-        other.observedGeneration === one.observedGeneration,
-    ),
+function same(former: readonly Condition[], wanted: readonly Condition[]): boolean {
+  const ours = former.filter(({ type }) => OUR_CONDITIONS.includes(type));
+  return (
+    ours.length === wanted.length &&
+    wanted.every((one) =>
+      ours.some(
+        (other) =>
+          other.type === one.type &&
+          other.status === one.status &&
+          other.reason === one.reason &&
+          other.message === one.message &&
+          other.observedGeneration === one.observedGeneration,
+      ),
+    )
   );
 }
 

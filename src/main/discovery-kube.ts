@@ -126,7 +126,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
       writers.push(gatewayApi);
       return opened;
     },
-    serving: async ({ metrics, tracker, snapshot }) => {
+    serving: async ({ metrics, tracker, snapshot, findings }) => {
       const port = (name: string, otherwise: number): number => Number(options[name] ?? otherwise);
       const view = (): ConfigView => (config as KubeConfig).store.view;
       const httpsPort = port('httpsPort', 15017);
@@ -165,6 +165,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
         view,
         generated: (key) => isGenerated(config as KubeConfig, key),
         programmed: (asked) => (replicas as Replicas).programmed(asked),
+        findings,
         addresses: (key) => givenTo(snapshot()?.services.byObject.get(key) ?? []),
         claimed: (key) => config?.source.givenAddressesOf(key) ?? new Map(),
       });

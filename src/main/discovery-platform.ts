@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import type { Clock, Fs, Logger } from '#base';
+import type { Complaint } from '#config';
 import type { Snapshot } from '#push';
 import type { PodChange } from '#registry';
 import { authorityElsewhere } from './authority-elsewhere.ts';
@@ -38,6 +39,8 @@ export interface Platform {
     readonly config: OpenedConfig;
     readonly metrics: () => string;
     readonly snapshot: () => Snapshot | undefined;
+    /** All that is found between objects. */
+    readonly findings: () => readonly Complaint[];
   }): Promise<void>;
   /** How long it serves on after it was told to end: until nobody new is sent to it. */
   readonly leaveMs?: number;

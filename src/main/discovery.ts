@@ -43,7 +43,7 @@ import { IdleTrim } from './idle-trim.ts';
 import { type Home, homeForStart, makeHome } from './home.ts';
 import { type Joined, JoinedConfig } from './joined-config.ts';
 import { KeptText } from './kept-text.ts';
-import { makeMesh } from './mesh-model.ts';
+import { acrossObjects, makeMesh } from './mesh-model.ts';
 import { ProgramTracker } from './program-tracker.ts';
 import { CauseLines, clusterOf } from './cause-lines.ts';
 import { conditionPlaces } from './condition-places.ts';
@@ -242,7 +242,13 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   });
   await fs.writeText(home.runJson, `${JSON.stringify(run, undefined, 2)}\n`, { mode: 0o600 });
   log.info('the control plane is ready', { api: run.address, xds: `${HOST}:${xdsListener.port}`, config: home.config });
-  await platform.serving({ tracker, config, metrics, snapshot: () => pusher.snapshot });
+  await platform.serving({
+    tracker,
+    config,
+    metrics,
+    snapshot: () => pusher.snapshot,
+    findings: () => acrossObjects(pusher, xds.proxies()),
+  });
   trimHeap();
   steadyHeap();
   const trim = new IdleTrim(clock);

@@ -162,14 +162,20 @@ function groupByObject(conditions: readonly Complaint[]): ReadonlyMap<string, Co
 }
 
 function conditionsOf({ pusher, nodes, placed }: MeshModelParts): readonly Complaint[] {
+  return acrossObjects(pusher, nodes()).map(placed);
+}
+
+/** What is found when objects are seen together, and with what runs; at no line of theirs. */
+export function acrossObjects(pusher: Pusher, nodes: Iterable<ProxyNode>): readonly Complaint[] {
   const { snapshot } = pusher;
   if (snapshot === undefined) return [];
+  const connected = [...nodes];
   return [
     ...snapshot.conditions,
-    ...opaOnEnvoy(snapshot, nodes()),
-    ...limitsOnEnvoy(snapshot, nodes()),
-    ...idlePolicies(snapshot.config, running(pusher, nodes()), snapshot.mesh.rootNamespace),
-  ].map(placed);
+    ...opaOnEnvoy(snapshot, connected),
+    ...limitsOnEnvoy(snapshot, connected),
+    ...idlePolicies(snapshot.config, running(pusher, connected), snapshot.mesh.rootNamespace),
+  ];
 }
 
 /** What has joined, all pods, and whoever is connected: a pod's proxy may be here before its address is. */

@@ -315,6 +315,60 @@ test(
   },
 );
 
+test(
+  'what is found between objects stands in the status for as long as it is so, in the words of the command line',
+  skipWithoutKube,
+  async () => {
+    await makePod('app-7', 'client', '10.1.0.77', { app: 'client' });
+    const policies = resourceOf('AuthorizationPolicy');
+    const rules = resourceOf('VirtualService');
+    must(
+      await api.client.create(policies, {
+        metadata: { name: 'nobody', namespace: 'shop' },
+        spec: { selector: { matchLabels: { app: 'payments' } }, rules: [{}] },
+      }),
+    );
+    must(
+      await api.client.create(rules, {
+        metadata: { name: 'lost', namespace: 'shop' },
+        spec: { hosts: ['lost.shop'], http: [{ route: [{ destination: { host: 'nowhere' } }] }] },
+      }),
+    );
+    const analysis = async (type: typeof policies, name: string) =>
+      (await conditions(type, name)).find((one) => one.type === 'PassedAnalysis');
+    await until('the selector', 60_000, async () => (await analysis(policies, 'nobody'))?.status === 'False');
+    const found = await analysis(policies, 'nobody');
+    assert.equal(found?.reason, 'WarningsFound');
+    assert.match(found?.message ?? '', /^TS-REG-026 spec\.selector\.matchLabels: .*namespace shop.* app=payments/);
+    assert.deepEqual(
+      (must(await api.client.get(policies, { namespace: 'shop', name: 'nobody' }))['status'] as KubeObject)[
+        'validationMessages'
+      ],
+      [{ type: { code: 'TS-REG-026' }, level: 'WARNING', documentationUrl: 'docs/errors.md#ts-reg-026' }],
+    );
+    await until('the destination', 60_000, async () => /nowhere/.test((await analysis(rules, 'lost'))?.message ?? ''));
+    const written = must(await api.client.get(policies, { namespace: 'shop', name: 'nobody' })).metadata
+      .resourceVersion;
+
+    await makePod('payments-1', 'client', '10.1.0.78', { app: 'payments' });
+    await until('its workload', 60_000, async () => (await analysis(policies, 'nobody')) === undefined);
+    await until('no message', 60_000, async () => {
+      const object = must(await api.client.get(policies, { namespace: 'shop', name: 'nobody' }));
+      const { validationMessages = [] } = object['status'] as { validationMessages?: unknown[] };
+      return validationMessages.length === 0 && object.metadata.resourceVersion !== written;
+    });
+    assert.deepEqual(
+      (await conditions(policies, 'nobody')).map(({ type }) => type),
+      ['Accepted', 'Programmed'],
+    );
+    for (const [type, name] of [
+      [policies, 'nobody'],
+      [rules, 'lost'],
+    ] as const)
+      must(await api.client.delete(type, { namespace: 'shop', name }));
+  },
+);
+
 test('a policy for a Service says that no waypoint serves it', skipWithoutKube, async () => {
   const type = resourceOf('AuthorizationPolicy');
   must(
@@ -389,7 +443,7 @@ test('a gateway is given the certificate of a Secret in its namespace, and its r
 async function conditions(
   type: ReturnType<typeof resourceOf>,
   name: string,
-): Promise<readonly { type: string; status: string; message: string; observedGeneration?: number }[]> {
+): Promise<readonly { type: string; status: string; reason?: string; message: string; observedGeneration?: number }[]> {
   const object = must(await api.client.get(type, { namespace: 'shop', name }));
   return (
     (object['status'] as { conditions?: { type: string; status: string; message: string }[] } | undefined)

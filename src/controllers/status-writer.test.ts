@@ -1,0 +1,119 @@
+// Statuses are written by the one that leads, when something of them changed, and then once.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FakeClock, SeededRandom, silentLogger } from '#base';
+import { type Complaint, parseText, viewOf } from '#config';
+import type { KubeClient, KubeObject } from '#kube';
+import { StatusWriter } from './status-writer.ts';
+
+const POLICY =
+  'apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: { name: p, namespace: shop }\nspec: { selector: { matchLabels: { app: nobody } }, rules: [{}] }\n';
+const FOUND: Complaint = {
+  code: 'TS-REG-026',
+  severity: 'warning',
+  file: '',
+  line: 0,
+  column: 0,
+  object: 'AuthorizationPolicy shop/p',
+  path: 'spec.selector.matchLabels',
+  message: 'no workload has the labels app=nobody',
+  remedy: 'Correct the labels.',
+  page: 'errors.md#ts-reg-026',
+};
+
+interface Status {
+  readonly conditions: readonly { readonly type: string; readonly status: string }[];
+  readonly validationMessages: readonly object[];
+}
+
+function begin() {
+  const clock = new FakeClock();
+  const written: Status[] = [];
+  let object: KubeObject = { metadata: { name: 'p', namespace: 'shop' } };
+  let found: readonly Complaint[] = [];
+  const view = viewOf(parseText('t.yaml', POLICY, { createdMs: 1 }).flatMap((one) => one.object ?? []));
+  const statusInputs = new Map([
+    [
+      'AuthorizationPolicy/shop/p',
+      { key: 'AuthorizationPolicy/shop/p', generation: 1, state: 'accepted', complaints: [] } as const,
+    ],
+  ]);
+  const client = {
+    get: async () => ({ ok: true, value: object }),
+    apply: async (_: unknown, { status }: { status: Status }) => {
+      written.push(status);
+      object = { ...object, status };
+      return { ok: true, value: object };
+    },
+    create: async () => assert.fail('nothing is refused'),
+  } as unknown as KubeClient;
+  const writer = new StatusWriter({
+    client,
+    clock,
+    random: new SeededRandom(1),
+    log: silentLogger,
+    view: () => ({
+      ...view,
+      list: view.list.bind(view),
+      get: view.get.bind(view),
+      all: view.all.bind(view),
+      statusInputs,
+    }),
+    generated: () => false,
+    programmed: async () => ({ acknowledged: 0, concerned: 0, rejected: [], lagging: [] }),
+    findings: () => found,
+    addresses: () => [],
+    claimed: () => new Map(),
+  });
+  return {
+    written,
+    writer,
+    find: (...complaints: readonly Complaint[]): void => void (found = complaints),
+    seconds: async (count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) {
+        clock.advance(1000);
+        for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+      }
+    },
+  };
+}
+
+const types = (status: Status | undefined): string =>
+  (status?.conditions ?? []).map(({ type, status: state }) => `${type} ${state}`).join(', ');
+
+test('a finding that lasts is written once, and taken away once', async () => {
+  const { written, writer, find, seconds } = begin();
+  writer.setLeading(true);
+  await seconds(70);
+  assert.deepEqual(written.map(types), ['Accepted True, Programmed True']);
+  find(FOUND);
+  await seconds(200);
+  assert.deepEqual(written.slice(1).map(types), ['Accepted True, Programmed True, PassedAnalysis False']);
+  assert.deepEqual(written[1]?.validationMessages, [
+    { type: { code: 'TS-REG-026' }, level: 'WARNING', documentationUrl: 'docs/errors.md#ts-reg-026' },
+  ]);
+  find();
+  await seconds(200);
+  assert.deepEqual(written.slice(2).map(types), ['Accepted True, Programmed True']);
+  assert.deepEqual(written[2]?.validationMessages, []);
+  writer.stop();
+});
+
+test('who does not lead writes nothing, and who begins to takes nothing back', async () => {
+  const first = begin();
+  first.find(FOUND);
+  await first.seconds(100);
+  assert.deepEqual(first.written, []);
+  first.writer.setLeading(true);
+  await first.seconds(100);
+  assert.deepEqual(first.written.map(types), ['Accepted True, Programmed True, PassedAnalysis False']);
+  first.writer.setLeading(false);
+  first.find();
+  await first.seconds(100);
+  assert.equal(first.written.length, 1);
+  first.find(FOUND);
+  first.writer.setLeading(true);
+  await first.seconds(100);
+  assert.equal(first.written.length, 1, 'what is written is what is so');
+  first.writer.stop();
+});
