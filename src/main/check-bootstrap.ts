@@ -13,13 +13,13 @@ import {
 import { fromBinary } from '@bufbuild/protobuf';
 import { twice, typeName } from './check-meanings.ts';
 import { brokenRule } from './check-rules.ts';
+import { overloadFault, readOverload } from './read-overload.ts';
 
 const MANAGER = HttpConnectionManagerSchema.typeName;
 /** Of a bootstrap; what is not here is read, or changes nothing that is seen. */
 const UNREAD = [
   ['statsSinks', 'stats_sinks'],
   ['bootstrapExtensions', 'bootstrap_extensions'],
-  ['overloadManager', 'overload_manager'],
   ['layeredRuntime', 'layered_runtime'],
   ['hdsConfig', 'hds_config'],
   ['statsConfig', 'stats_config'],
@@ -41,12 +41,15 @@ export function checkBootstrap(bootstrap: Bootstrap, registry: Registry): readon
     const parts = Array.isArray(value) ? value.map((one) => `"${(one as { readonly name: string }).name}"`) : [];
     told.push([name, ...parts].join(' '));
   }
+  told.push(...readOverload(bootstrap).without);
   if ((bootstrap.staticResources?.secrets ?? []).length > 0) told.push('static_resources.secrets');
   return told;
 }
 
 function namesFault(bootstrap: Bootstrap): string | undefined {
-  const { staticResources, dynamicResources } = bootstrap;
+  const { staticResources, dynamicResources, overloadManager } = bootstrap;
+  const overload = overloadManager === undefined ? undefined : overloadFault(overloadManager);
+  if (overload !== undefined) return `overload_manager${overload}`;
   const listeners = staticResources?.listeners ?? [];
   const clusters = (staticResources?.clusters ?? []).map(({ name }) => name);
   const double = twice(clusters);

@@ -58,7 +58,7 @@ class WorkerThread {
   }
 
   async start(): Promise<void> {
-    const { self, reporting: order } = this.#order;
+    const { self, reporting: order, streamReset } = this.#order;
     const clock = new SystemClock();
     // The proxy alone reports to nobody, and loads nothing for it.
     const reporting =
@@ -74,6 +74,7 @@ class WorkerThread {
       self: { ...self, environment: (name) => self.environment[name] ?? process.env[name] },
       openLog: (path) => this.#openLog(path),
       sharing: this.#sharing,
+      streamReset,
       ...(reporting === undefined ? {} : { reporter: reporting.reporter }),
     });
     if (reporting !== undefined) this.#report(reporting, handle.proxy);

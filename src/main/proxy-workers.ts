@@ -6,7 +6,7 @@ import { Worker } from 'node:worker_threads';
 import type { TapAsk } from '#agent';
 import { type Clock, type Logger, type LogLevel, TYPE_URL } from '#base';
 import type { SecretSource } from '#identity';
-import { type NamedResource, type Proxy, SharedTable, Sharing } from '#proxy';
+import { type NamedResource, type Proxy, SharedTable, Sharing, type StreamReset } from '#proxy';
 import { MergedStats, type StatStore, WorkerStats } from '#telemetry';
 import { sharedClockOffset } from './shared-clock.ts';
 import type { ThreadNet } from './thread-net.ts';
@@ -33,6 +33,7 @@ export interface ProxyWorkersOptions {
   readonly logs: WorkerLogs;
   readonly self: WorkerSelf;
   readonly logLevel: LogLevel;
+  readonly streamReset: StreamReset | undefined;
   /** In an agent. */
   readonly reporting: ReportingOrder | undefined;
 }
@@ -179,6 +180,7 @@ export class ProxyWorkers {
       table: this.#table,
       health: [...this.sharing.board.all()],
       logLevel: this.#options.logLevel,
+      streamReset: this.#options.streamReset,
       self: this.#options.self,
       reporting: this.#options.reporting,
       taps: this.#taps,

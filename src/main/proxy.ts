@@ -16,7 +16,7 @@ import {
   SystemRandom,
   trimMalloc,
 } from '#io';
-import { type ExtensionRegistry, LogFiles, Proxy, type ProxySelf, type Sharing } from '#proxy';
+import { type ExtensionRegistry, LogFiles, Proxy, type ProxySelf, type Sharing, type StreamReset } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
 import { proxyModules } from './proxy-modules.ts';
 import { readConcurrency } from './concurrency.ts';
@@ -50,6 +50,8 @@ export interface StartProxyOptions {
   readonly openLog?: typeof openLogSink;
   /** Memory in use as a share of what the process may have; default: by its container and heap. */
   readonly memory?: () => number;
+  /** Which streams are reset when memory is short; default: as the bootstrap says. */
+  readonly streamReset?: StreamReset | undefined;
   /** Threads that carry the traffic; default 1: this one. */
   readonly concurrency?: number;
   /** Needed with `concurrency`. */
@@ -99,6 +101,7 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
     setV8Flag: setFlagsFromString,
     modules: proxyModules(),
     memory: options.memory ?? memoryShare({ given: process.env['TOPSAIL_MEMORY_LIMIT'] }),
+    streamReset: options.streamReset ?? options.bootstrap?.streamReset,
     shrink: () => {
       trimHeap();
       trimMalloc();
@@ -156,6 +159,7 @@ async function prepareWorkers(options: StartProxyOptions, stats: StatStore): Pro
     logs: new WorkerLogs(options.openLog),
     self: { metadata, serviceName, nodeId, address, environment: options.reporting?.environment ?? {} },
     logLevel: options.logLevel ?? 'info',
+    streamReset: options.streamReset ?? options.bootstrap?.streamReset,
     reporting: options.reporting,
   });
 }

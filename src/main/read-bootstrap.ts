@@ -9,15 +9,18 @@ import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { ApiConfigSource_ApiType } from '#proto/envoy/config/core/v3/config_source_pb.ts';
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import type { Node } from '#proto/envoy/config/core/v3/base_pb.ts';
-import type { NamedResource } from '#proxy';
+import type { NamedResource, StreamReset } from '#proxy';
 import { plainJson } from './bootstrap-json.ts';
 import { checkBootstrap } from './check-bootstrap.ts';
+import { readOverload } from './read-overload.ts';
 
 export interface BootstrapParts {
   readonly clusters: readonly NamedResource[];
   readonly listeners: readonly NamedResource[];
   /** The aggregated stream that dynamic resources come by. */
   readonly ads: { readonly cluster: string; readonly delta: boolean } | undefined;
+  /** Which streams are reset when memory is short, where it says. */
+  readonly streamReset: StreamReset | undefined;
   /** What stands in it and means nothing to this proxy. */
   readonly without: readonly string[];
   /** All of it, encoded, for config_dump. */
@@ -59,6 +62,7 @@ export async function readBootstrap(...texts: readonly string[]): Promise<Bootst
       version: '',
     })),
     ads: readAds(dynamicResources),
+    streamReset: readOverload(message).streamReset,
     without,
     bytes: toBinary(BootstrapSchema, message),
     node: {

@@ -3,7 +3,7 @@
 import type { TapAsk } from '#agent';
 import type { ListenOptions, LogLevel } from '#base';
 import type { SecretValue } from '#identity';
-import type { EjectionCause, HostView, NamedResource, ToldHealth } from '#proxy';
+import type { EjectionCause, HostView, NamedResource, StreamReset, ToldHealth } from '#proxy';
 import type { ComputedStat, StatWord, SummaryInit } from '#telemetry';
 import type { CaptureOrder } from './thread-net.ts';
 import type { ReportingOrder } from './worker-reporting.ts';
@@ -16,6 +16,7 @@ export interface WorkerOrder {
   readonly table: SharedArrayBuffer;
   readonly health: readonly (readonly [cluster: string, host: string, bits: number])[];
   readonly logLevel: LogLevel;
+  readonly streamReset: StreamReset | undefined;
   readonly self: WorkerSelf;
   /** In an agent: what finished streams are counted into. */
   readonly reporting: ReportingOrder | undefined;

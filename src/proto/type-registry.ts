@@ -120,6 +120,10 @@ import { file_envoy_extensions_load_balancing_policies_wrr_locality_v3_wrr_local
 import { file_envoy_extensions_path_match_uri_template_v3_uri_template_match } from '#proto/envoy/extensions/path/match/uri_template/v3/uri_template_match_pb.ts';
 import { file_envoy_extensions_path_rewrite_uri_template_v3_uri_template_rewrite } from '#proto/envoy/extensions/path/rewrite/uri_template/v3/uri_template_rewrite_pb.ts';
 import { file_envoy_extensions_request_id_uuid_v3_uuid } from '#proto/envoy/extensions/request_id/uuid/v3/uuid_pb.ts';
+import { file_envoy_extensions_resource_monitors_cgroup_memory_v3_cgroup_memory } from '#proto/envoy/extensions/resource_monitors/cgroup_memory/v3/cgroup_memory_pb.ts';
+import { file_envoy_extensions_resource_monitors_downstream_connections_v3_downstream_connections } from '#proto/envoy/extensions/resource_monitors/downstream_connections/v3/downstream_connections_pb.ts';
+import { file_envoy_extensions_resource_monitors_fixed_heap_v3_fixed_heap } from '#proto/envoy/extensions/resource_monitors/fixed_heap/v3/fixed_heap_pb.ts';
+import { file_envoy_extensions_resource_monitors_injected_resource_v3_injected_resource } from '#proto/envoy/extensions/resource_monitors/injected_resource/v3/injected_resource_pb.ts';
 import { file_envoy_extensions_retry_host_omit_host_metadata_v3_omit_host_metadata_config } from '#proto/envoy/extensions/retry/host/omit_host_metadata/v3/omit_host_metadata_config_pb.ts';
 import { file_envoy_extensions_retry_host_previous_hosts_v3_previous_hosts } from '#proto/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts_pb.ts';
 import { file_envoy_extensions_retry_priority_previous_priorities_v3_previous_priorities_config } from '#proto/envoy/extensions/retry/priority/previous_priorities/v3/previous_priorities_config_pb.ts';
@@ -303,6 +307,10 @@ const files: readonly DescFile[] = [
   file_envoy_extensions_path_match_uri_template_v3_uri_template_match,
   file_envoy_extensions_path_rewrite_uri_template_v3_uri_template_rewrite,
   file_envoy_extensions_request_id_uuid_v3_uuid,
+  file_envoy_extensions_resource_monitors_cgroup_memory_v3_cgroup_memory,
+  file_envoy_extensions_resource_monitors_downstream_connections_v3_downstream_connections,
+  file_envoy_extensions_resource_monitors_fixed_heap_v3_fixed_heap,
+  file_envoy_extensions_resource_monitors_injected_resource_v3_injected_resource,
   file_envoy_extensions_retry_host_omit_host_metadata_v3_omit_host_metadata_config,
   file_envoy_extensions_retry_host_previous_hosts_v3_previous_hosts,
   file_envoy_extensions_retry_priority_previous_priorities_v3_previous_priorities_config,

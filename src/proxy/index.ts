@@ -20,6 +20,7 @@ export type { StreamSink } from './http/manager-config.ts';
 export type { LiveListener } from './listener/live-listener.ts';
 export type * from './network/filter.ts';
 export { Proxy, type ProxyOptions, type ResourceMirror } from './proxy.ts';
+export type { StreamReset } from './overload/held-memory.ts';
 export { SharedTable, Sharing, type ToldHealth } from './shared/index.ts';
 export { RouteTable } from './route/index.ts';
 export type { EjectionCause } from './cluster/index.ts';

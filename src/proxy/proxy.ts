@@ -9,6 +9,7 @@ import type { NamedResource, ResourceReject } from './apply/named-resource.ts';
 import { RouteStore } from './apply/route-store.ts';
 import { ListenerManager } from './listener/listener-manager.ts';
 import { OverloadManager } from './overload/overload-manager.ts';
+import type { StreamReset } from './overload/held-memory.ts';
 import type { OverloadThresholds } from './overload/overload-actions.ts';
 import { loadRegexEngine } from './matcher/regex.ts';
 import { type ModuleSource, NOBODY, type ProxySelf, type ProxyServices } from './services.ts';
@@ -35,6 +36,8 @@ export interface ProxyOptions {
   /** Gives memory back; called when it begins to be short. */
   readonly shrink?: () => void;
   readonly overloadThresholds?: OverloadThresholds;
+  /** Which streams are reset for their memory, and when. */
+  readonly streamReset?: StreamReset | undefined;
   /** Where several threads serve. */
   readonly sharing?: Sharing | undefined;
   readonly modules?: ModuleSource | undefined;
@@ -88,6 +91,8 @@ export class Proxy {
         shrink: options.shrink,
         connections: () => this.listeners.connectionCount,
         resetNewest: (count) => this.listeners.resetNewest(count),
+        holders: (leastBytes) => this.listeners.holders(leastBytes),
+        streamReset: options.streamReset,
         ...(options.overloadThresholds === undefined ? {} : { thresholds: options.overloadThresholds }),
       }),
       sharing: options.sharing,

@@ -21,8 +21,12 @@ export class ProxyProcess {
     this.#child = child;
   }
 
-  /** `resources`: the bootstrap's static_resources. */
-  static async start(resources: object, flags: readonly string[] = []): Promise<ProxyProcess> {
+  /** `resources`: the bootstrap's static_resources; `environment`: beside this process's own. */
+  static async start(
+    resources: object,
+    flags: readonly string[] = [],
+    environment: Readonly<Record<string, string>> = {},
+  ): Promise<ProxyProcess> {
     const adminPort = await freePort();
     const folder = mkdtempSync(join(tmpdir(), 'topsail-proxy-'));
     const config = join(folder, 'bootstrap.json');
@@ -33,6 +37,7 @@ export class ProxyProcess {
     );
     const child = spawn(process.execPath, [meshEntry(), 'proxy', '-c', config, '--log-level', 'error', ...flags], {
       stdio: ['ignore', 'ignore', 'inherit'],
+      env: { ...process.env, ...environment },
     });
     const proxy = new ProxyProcess(adminPort, child);
     await proxy.#ready();
@@ -50,8 +55,20 @@ export class ProxyProcess {
 
   /** Private memory in bytes. */
   memory(): number {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
-    return Number(/RssAnon:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
+    return this.#status('RssAnon');
+  }
+
+  /** All that is resident, in bytes: files that are mapped too. */
+  resident(): number {
+    return this.#status('VmRSS');
+  }
+
+  /** Milliseconds of CPU that it has used, to the tick (10). */
+  cpuMs(): number {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
+    // Behind the name in brackets the third field of the page is the first.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * 10;
   }
 
   /** Open descriptors. */
@@ -78,6 +95,11 @@ export class ProxyProcess {
     const gone = once(this.#child, 'exit');
     this.#child.kill(signal);
     await gone;
+  }
+
+  #status(field: string): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
+    return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) * 1024;
   }
 
   async #ready(): Promise<void> {

@@ -47,6 +47,11 @@ export class FlushWatch {
     if (!this.#deadline.armed) wheel.arm(this.#deadline, this.#ms, nowMs);
   }
 
+  /** Those that wait. */
+  *streams(): Iterable<ServerStream> {
+    for (const { stream } of this.#said) yield stream;
+  }
+
   close(): void {
     this.#services.wheel.cancel(this.#deadline);
     this.#said = [];

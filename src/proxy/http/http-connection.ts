@@ -22,6 +22,9 @@ import { attachCodec, type ServerCodec } from './codec.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import { FlushWatch } from './flush-watch.ts';
 import { HEAD_TOO_LATE, HEAD_TOO_LATE_TOLD, headlessRecord, refusalBody } from './headless-request.ts';
+import { httpHolders } from './http-holders.ts';
+import type { Holder } from '../overload/held-memory.ts';
+import { countClass } from './status-class.ts';
 import { httpDate } from './date-header.ts';
 import { prepareRequest } from './forwarding-headers.ts';
 import type { HttpManager } from './http-manager.ts';
@@ -196,8 +199,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     const stats = this.#stats;
     stats.dec(HTTP.downstream_rq_active);
     stats.inc(HTTP.downstream_rq_completed);
-    const code = record.responseCode;
-    if (code >= 100 && code < 600) stats.inc(CLASS_SLOTS[(code / 100) | 0] as number);
+    countClass(stats, record.responseCode);
     stats.observe(HTTP.downstream_rq_time, now - record.startMs);
     for (const sink of stream.config.sinks) sink.onStreamEnd(record);
     if (record.trace !== undefined) stream.config.tracer?.end(record);
@@ -214,6 +216,10 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
       else this.downstream.conn.destroy();
     });
     this.#flushes.watch(codec, idleMs);
+  }
+
+  holders(leastBytes: number): Iterable<Holder> {
+    return httpHolders(this.downstream.conn, this.#version, this.#streams, this.#flushes?.streams() ?? [], leastBytes);
   }
 
   drain(gently = false): void {
@@ -385,12 +391,3 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     this.downstream.close('');
   }
 }
-
-const CLASS_SLOTS: readonly number[] = [
-  0,
-  HTTP.downstream_rq_1xx,
-  HTTP.downstream_rq_2xx,
-  HTTP.downstream_rq_3xx,
-  HTTP.downstream_rq_4xx,
-  HTTP.downstream_rq_5xx,
-];

@@ -5,7 +5,8 @@ import { StatStore, StreamRecord } from '#telemetry';
 import { HeaderBlock, type RequestHead, type ResponseHead, type ServerStream } from '#wire/http';
 import type { DownstreamFacts, FilterCallbacks, HttpFilter } from './filter.ts';
 import type { HttpConnection } from './http-connection.ts';
-import { HttpStream, type StreamRouter } from './http-stream.ts';
+import { HttpStream } from './http-stream.ts';
+import type { StreamRouter } from './stream-router.ts';
 import type { ManagerConfig } from './manager-config.ts';
 
 /** A stream with these filters between a codec that records and a router that echoes. */
@@ -31,6 +32,7 @@ function build(makers: readonly ((callbacks: FilterCallbacks) => HttpFilter)[], 
     requestTrailers: () => log.push('up trailers'),
     pauseResponse: () => {},
     resumeResponse: () => {},
+    heldBytes: 0,
     destroy: () => log.push('router destroyed'),
   };
   const services = {

@@ -22,19 +22,8 @@ import { addMapped, buildLocalReply, mappedReply, mapperFor } from './local-repl
 import type { ManagerConfig } from './manager-config.ts';
 import { type RescueCause, rescue } from './rescue.ts';
 import { keptForJudging } from './revocation.ts';
+import type { StreamRouter } from './stream-router.ts';
 import { StreamTimers } from './stream-timers.ts';
-
-/** What stands behind the last filter. */
-export interface StreamRouter {
-  requestHead(head: RequestHead, end: boolean): void;
-  requestData(data: Uint8Array, end: boolean): void;
-  requestTrailers(trailers: HeaderBlock): void;
-  /** The client reads slower than the upstream sends, or again fast enough. */
-  pauseResponse(): void;
-  resumeResponse(): void;
-  /** The stream is over: whatever is still going on upstream ends. */
-  destroy(): void;
-}
 
 export class HttpStream implements ServerStreamHandler {
   readonly connection: HttpConnection;
@@ -210,11 +199,16 @@ export class HttpStream implements ServerStreamHandler {
     if (body.length > 0) this.responseData(body, true);
   }
 
-  reset(detail: string): void {
+  /** Bytes of bodies that wait in memory, in either direction. */
+  get heldBytes(): number {
+    return this.#request.bytes + this.#response.bytes + this.#codec.queuedBytes + (this.router?.heldBytes ?? 0);
+  }
+
+  reset(detail: string, reason: ResetReason = 'local-reset'): void {
     if (this.done) return;
     if (this.record.responseCodeDetails === '' || this.record.responseCodeDetails === 'via_upstream')
       this.record.responseCodeDetails = detail;
-    this.#codec.reset('local-reset');
+    this.#codec.reset(reason);
     this.finish();
   }
 

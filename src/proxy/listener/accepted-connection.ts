@@ -3,7 +3,7 @@
 
 import { type Conn, type ConnHandler, Deadline, type OriginalSource } from '#base';
 import { type DynamicMetadata, LISTENER, StreamRecord } from '#telemetry';
-import { PEER_REVOKED } from '../http/revocation.ts';
+import { PEER_REVOKED, REVOKED_GRACE_MS } from '../http/revocation.ts';
 import type {
   EarlyDial,
   FilterStateEntry,
@@ -11,6 +11,7 @@ import type {
   TerminalConnection,
   TerminalFilter,
 } from '../network/filter.ts';
+import type { Holder } from '../overload/held-memory.ts';
 import { chainInput } from './filter-chain-match.ts';
 import type { FilterChain } from './listener-snapshot.ts';
 import type { LiveListener } from './live-listener.ts';
@@ -21,9 +22,6 @@ import type { ProxyTlv } from './proxy-protocol.ts';
 
 /** A client that sends this much without becoming recognisable is let through as plain bytes. */
 const PEEK_BYTES_MAX = 64 * 1024;
-
-/** A revoked peer's connection is cut after this long, well below the 5 s that a revocation may take. */
-const REVOKED_GRACE_MS = 2000;
 
 const NOTHING_SEEN: Peeked = { transportProtocol: 'raw_buffer', serverName: '', applicationProtocols: [] };
 
@@ -148,6 +146,10 @@ export class AcceptedConnection implements Undecided, ConnHandler {
     if (this.#terminal !== undefined) this.#terminal.drain(gently);
     // In the middle of a handshake or of its first bytes: it is served once. Nobody has said anything on the others.
     else if (!gently && this.#chain === undefined && this.#peeked === undefined) this.close('');
+  }
+
+  holders(leastBytes: number): Iterable<Holder> {
+    return this.#terminal?.holders(leastBytes) ?? [];
   }
 
   close(details: string): void {

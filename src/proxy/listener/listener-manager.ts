@@ -2,6 +2,7 @@
 
 import { canonicalIp } from '#base';
 import { LISTENER_MANAGER, LISTENER_MANAGER_BLOCK, type StatBlock } from '#telemetry';
+import type { Holder } from '../overload/held-memory.ts';
 import type { ProxyServices } from '../services.ts';
 import type { ListenerSnapshot } from './listener-snapshot.ts';
 import { LiveListener } from './live-listener.ts';
@@ -104,6 +105,12 @@ export class ListenerManager {
     const all = [...this.#listeners.values()].flatMap((listener) => [...listener.connections()]);
     all.sort((a, b) => b.startMs - a.startMs);
     for (const connection of all.slice(0, count)) connection.close('overload');
+  }
+
+  /** Who has bodies wait in memory, at least so many bytes of them. */
+  *holders(leastBytes: number): Iterable<Holder> {
+    for (const listener of this.#listeners.values())
+      for (const connection of listener.connections()) yield* connection.holders(leastBytes);
   }
 
   /** The exact address first, then the wildcard of its port (Envoy's order). */

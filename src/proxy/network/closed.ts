@@ -5,6 +5,6 @@ export const CLOSED: TerminalFilter = {
   kind: 'tcp',
   start: (connection) => {
     connection.close('filter_chain_without_filters');
-    return { drain: () => {} };
+    return { drain: () => {}, holders: () => [] };
   },
 };

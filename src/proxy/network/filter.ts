@@ -3,6 +3,7 @@
 import type { Clock, Conn, Logger, Random, OriginalSource } from '#base';
 import type { DynamicMetadata, StatStore, StreamRecord } from '#telemetry';
 import type { ProxyTlv } from '../listener/proxy-protocol.ts';
+import type { Holder } from '../overload/held-memory.ts';
 import type { ClusterManager } from '../upstream/cluster-manager.ts';
 
 /** Facts of one downstream connection that outlive any configuration (design 4). */
@@ -112,4 +113,6 @@ export interface TerminalConnection {
   drain(gently?: boolean): void;
   /** The configuration changed, and still means this connection. */
   recheck?(): void;
+  /** Who has bodies wait in memory, at least so many bytes of them. */
+  holders(leastBytes: number): Iterable<Holder>;
 }

@@ -6,6 +6,8 @@ import { hash32 } from '../cluster/lb/hash32.ts';
 import { PLAIN_PICK } from '../cluster/pick-context.ts';
 import { ConnectionFacts, hostPort } from '../http/connection-facts.ts';
 import type { StreamSink } from '../http/manager-config.ts';
+import { RESCUES } from '../http/rescue.ts';
+import type { Holder } from '../overload/held-memory.ts';
 import type { ProxyServices } from '../services.ts';
 import type { DownstreamConnection, EarlyDial, EarlyNews, TerminalConnection, TerminalFilter } from './filter.ts';
 import type { Host } from '../cluster/host.ts';
@@ -67,7 +69,7 @@ export class TcpProxy implements TerminalFilter {
   }
 }
 
-class TcpSession implements TerminalConnection, ConnHandler, EarlyDial {
+class TcpSession implements TerminalConnection, ConnHandler, EarlyDial, Holder {
   readonly #down: DownstreamConnection;
   readonly #proxy: TcpProxy;
   readonly #record = new StreamRecord();
@@ -146,6 +148,20 @@ class TcpSession implements TerminalConnection, ConnHandler, EarlyDial {
 
   drain(): void {
     // Bytes of unknown meaning can't be asked to stop: the connection lives until its ends close it.
+  }
+
+  holders(leastBytes: number): Iterable<Holder> {
+    return this.heldBytes < leastBytes ? [] : [this];
+  }
+
+  get heldBytes(): number {
+    return this.#down.conn.queuedBytes + (this.#up?.queuedBytes ?? 0);
+  }
+
+  shed(): void {
+    this.#record.addFlag('OM');
+    this.#up?.destroy();
+    this.#finish(RESCUES.overloaded.details);
   }
 
   // The client's side.

@@ -1,8 +1,11 @@
 // Which actions are in force at which pressure, with hysteresis: Envoy's overload actions, by its names.
 
+import { DEFAULT_STREAM_RESET } from './held-memory.ts';
+
 export const OVERLOAD_ACTIONS = [
   'disable_http_keepalive',
   'stop_accepting_requests',
+  'reset_high_memory_stream',
   'stop_accepting_connections',
   'reset_newest_connections',
 ] as const;
@@ -12,12 +15,13 @@ export type OverloadAction = (typeof OVERLOAD_ACTIONS)[number];
 export type OverloadThresholds = Readonly<Record<OverloadAction, number>>;
 
 /**
- * First clients are sent elsewhere, then they are told so, then nobody new comes in, then the newest goes: each step
- * is cheaper to undo than the next, and all come before the kernel ends the process and everybody in it.
+ * First clients are sent elsewhere, then they are told so and who holds the most goes, then nobody new comes in, then the
+ * newest goes: each step is cheaper to undo than the next, and all come before the kernel ends the process and everybody in it.
  */
 export const DEFAULT_THRESHOLDS: OverloadThresholds = {
   disable_http_keepalive: 0.85,
   stop_accepting_requests: 0.92,
+  reset_high_memory_stream: DEFAULT_STREAM_RESET.from,
   stop_accepting_connections: 0.95,
   reset_newest_connections: 0.98,
 };
@@ -37,10 +41,12 @@ export class ActionStates {
     return this.#active.has(action);
   }
 
-  /** Takes a new pressure; gives the actions that began or ended with it. */
-  update(pressure: number): OverloadAction[] {
+  /** Takes new pressures; gives the actions that began or ended with them. */
+  update(memory: number, lag: number): OverloadAction[] {
     const changed: OverloadAction[] = [];
     for (const action of OVERLOAD_ACTIONS) {
+      // Who holds memory is not who makes the loop late.
+      const pressure = action === 'reset_high_memory_stream' ? memory : Math.max(memory, lag);
       const from = this.#thresholds[action];
       const was = this.#active.has(action);
       const is = pressure >= (was ? from - RELEASE : from);

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { FakeClock, silentLogger } from '#base';
 import { StatStore } from '#telemetry';
+import type { StreamReset } from './held-memory.ts';
 import { OverloadManager } from './overload-manager.ts';
 
-function fixture() {
+function fixture(streamReset?: StreamReset) {
   const clock = new FakeClock();
   const state = { memory: 0, connections: 10, reset: 0, shrunk: 0, looks: 0 };
+  /** What each stream holds. */
+  const held: number[] = [];
   const stats = new StatStore();
   const manager = new OverloadManager({
     clock,
@@ -22,13 +25,19 @@ function fixture() {
       state.connections -= count;
     },
     shrink: () => void state.shrunk++,
+    streamReset,
+    holders: (leastBytes) =>
+      held
+        .filter((bytes) => bytes >= leastBytes)
+        .map((bytes) => ({ heldBytes: bytes, shed: () => void held.splice(held.indexOf(bytes), 1) })),
   });
   const at = (memory: number): { closing: boolean; requests: boolean; connections: boolean } => {
     state.memory = memory;
     clock.advance(250);
     return { closing: manager.closing, requests: manager.refusingRequests, connections: manager.refusingConnections };
   };
-  return { clock, state, stats, manager, at };
+  const stat = (name: string): number | undefined => [...stats.named()].find((one) => one.name === name)?.values[0];
+  return { clock, state, stats, stat, manager, at, held };
 }
 
 describe('memory', () => {
@@ -89,6 +98,57 @@ describe('memory', () => {
     state.connections = 0;
     assert.equal(at(0.96).connections, true);
     assert.equal(at(0.5).connections, false, 'and lets go');
+  });
+});
+
+describe('streams that hold memory', () => {
+  const COUNT = 'envoy.overload_actions.reset_high_memory_stream.count';
+  const KIB = 1024;
+
+  test('the largest go when the shortage lasts, and what they held is collected before others go', () => {
+    const { manager, at, held, state, stat } = fixture();
+    held.push(20 * KIB, 900 * KIB, 10 * KIB, 300 * KIB);
+    manager.watch();
+    for (let look = 0; look < 3; look++) at(0.93);
+    assert.equal(held.length, 4, 'a shortage that passes costs nobody anything');
+    assert.equal(state.shrunk, 1, 'and first it is given back what can be');
+    at(0.93);
+    assert.deepEqual(held, [20 * KIB, 10 * KIB, 300 * KIB]);
+    assert.equal(state.shrunk, 1);
+    at(0.93);
+    assert.equal(state.shrunk, 2);
+    for (let look = 0; look < 3; look++) at(0.9);
+    assert.deepEqual(held, [20 * KIB, 10 * KIB], 'as long as requests are refused');
+    for (let look = 0; look < 9; look++) at(0.93);
+    assert.deepEqual(held, [10 * KIB], 'who holds next to nothing stays');
+    assert.equal(stat(COUNT), 3);
+    assert.equal(stat('overload.envoy.overload_actions.reset_high_memory_stream.active'), 1);
+  });
+
+  test('nobody goes below the threshold, nor for a loop that lags', () => {
+    const { manager, at, held, clock } = fixture();
+    held.push(900 * KIB);
+    manager.watch();
+    for (let look = 0; look < 20; look++) at(0.91);
+    for (let look = 0; look < 20; look++) {
+      clock.advanceBusy(2000);
+      clock.advance(0);
+    }
+    assert.equal(manager.refusingRequests, true);
+    assert.equal(held.length, 1);
+  });
+
+  test('the bootstrap says from where on, and who', () => {
+    const { manager, at, held, state } = fixture({ from: 0.5, full: 0.6, leastBytes: 1024 * KIB });
+    held.push(900 * KIB, 2048 * KIB, 256 * 1024 * KIB);
+    manager.watch();
+    for (let look = 0; look < 4; look++) at(0.51);
+    assert.deepEqual(held, [900 * KIB, 2048 * KIB], 'of the largest class only');
+    assert.equal(manager.refusingRequests, false);
+    at(0.51);
+    assert.equal(state.shrunk, 2, 'also where nothing else is short yet');
+    for (let look = 0; look < 8; look++) at(0.6);
+    assert.deepEqual(held, [900 * KIB]);
   });
 });
 

@@ -6,7 +6,8 @@ import { CLUSTER } from '#telemetry';
 import type { HeaderBlock, RequestHead, ResetReason, ResponseHead } from '#wire/http';
 import type { LocalReply } from '../http/filter.ts';
 import { type Breaker, type Host, observeResponseTime } from '../cluster/index.ts';
-import type { HttpStream, StreamRouter } from '../http/http-stream.ts';
+import type { HttpStream } from '../http/http-stream.ts';
+import type { StreamRouter } from '../http/stream-router.ts';
 import { lateReply, RESCUES, rescue, rescueReset, resetDetails, resetFlag } from '../http/rescue.ts';
 import type { ForwardTarget, RouteChoice } from '../route/index.ts';
 import type { ProxyServices } from '../services.ts';
@@ -70,6 +71,9 @@ export class Router implements StreamRouter {
   }
   get perTryMs(): number {
     return this.#timeouts.perTryMs;
+  }
+  get heldBytes(): number {
+    return (this.#body?.bytes ?? 0) + (this.#attempt?.queuedBytes ?? 0);
   }
 
   requestHead(head: RequestHead, end: boolean): void {

@@ -66,6 +66,11 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     return this.#stream?.version ?? '';
   }
 
+  /** Sent, and not taken by the endpoint yet. */
+  get queuedBytes(): number {
+    return this.#stream?.queuedBytes ?? 0;
+  }
+
   get ready(): boolean {
     return this.#stream !== undefined;
   }

@@ -1059,6 +1059,23 @@ export const MUTATIONS: readonly Mutation[] = [
     },
   ],
   ['an unknown overload action', ['overload_manager'], { actions: [{ name: 'odd', triggers: [] }] }],
+  ['streams that are reset for their memory', ['overload_manager'], streamReset({})],
+  [
+    'streams that are reset, without their least size',
+    ['overload_manager'],
+    streamReset({ buffer_factory_config: null }),
+  ],
+  [
+    'streams that are reset, of a size too small',
+    ['overload_manager'],
+    streamReset({ buffer_factory_config: { minimum_account_to_track_power_of_two: 9 } }),
+  ],
+  ['streams that are reset by a monitor that is not there', ['overload_manager'], streamReset({}, { name: 'odd' })],
+  [
+    'streams that are reset over a range of nothing',
+    ['overload_manager'],
+    streamReset({}, { scaled: { scaling_threshold: 0.9, saturation_threshold: 0.9 } }),
+  ],
   [
     'an unknown bootstrap extension',
     ['bootstrap_extensions'],
@@ -1105,6 +1122,31 @@ function tcpProxy(extra: object = {}): object {
 
 function tcpListener(name: string, port: number): object {
   return { name, address: socket(port), filter_chains: [{ filters: [tcpProxy()] }] };
+}
+
+function streamReset(extra: object, trigger: object = {}): object {
+  const monitor = 'envoy.resource_monitors.fixed_heap';
+  return {
+    buffer_factory_config: { minimum_account_to_track_power_of_two: 20 },
+    resource_monitors: [
+      typed(monitor, 'envoy.extensions.resource_monitors.fixed_heap.v3.FixedHeapConfig', {
+        max_heap_size_bytes: 2 ** 31,
+      }),
+    ],
+    actions: [
+      {
+        name: 'envoy.overload_actions.reset_high_memory_stream',
+        triggers: [
+          {
+            name: monitor,
+            ...('scaled' in trigger ? {} : { threshold: { value: 0.95 } }),
+            ...trigger,
+          },
+        ],
+      },
+    ],
+    ...extra,
+  };
 }
 
 function chain(match: object): object {

@@ -69,6 +69,7 @@ export const TAKEN: ReadonlySet<string> = new Set([
   'a pipe',
   'admin without an address',
   'ADS to a cluster of HTTP/1',
+  'streams that are reset for their memory',
   'a runtime layer',
   'internal listeners’ extension',
   'a static secret',
