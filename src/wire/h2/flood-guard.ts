@@ -6,6 +6,8 @@ import type { H2Limits } from './limits.ts';
 const REFILL_MS = 30_000;
 /** A window that grows by less than this while body waits for it is drawn through a straw (CVE-2019-9511). */
 const STRAW_BYTES = 32;
+/** Body that makes up for one control frame: a single byte before each PING would be no traffic. */
+const BYTES_PER_CONTROL_FRAME = 32;
 /** What a peer may answer to one DATA frame, on the stream and on the connection, now or when it comes to it (Envoy's figure). */
 const UPDATES_PER_DATA_FRAME = 20;
 
@@ -30,7 +32,7 @@ export class FloodGuard {
     this.#controlFullMs = this.#resetFullMs = now?.() ?? 0;
   }
 
-  /** A request began, or body moved in either direction. */
+  /** A request began. */
   progress(): void {
     this.#idleControl = 0;
   }
@@ -59,7 +61,8 @@ export class FloodGuard {
   }
 
   dataFrame(bytes: number, end: boolean): void {
-    this.#idleControl = 0;
+    if (end || bytes >= this.#idleControl * BYTES_PER_CONTROL_FRAME) this.#idleControl = 0;
+    else this.#idleControl -= Math.floor(bytes / BYTES_PER_CONTROL_FRAME);
     this.#emptyData = bytes === 0 && !end ? this.#emptyData + 1 : 0;
     if (this.#emptyData > this.#limits.emptyDataFramesMax)
       throw calm('inbound_empty_frames_flood', 'too many empty DATA frames');

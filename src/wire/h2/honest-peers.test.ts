@@ -88,6 +88,25 @@ test('what was under way to a stream that we reset is nobody’s fault, up to it
   assert.equal(server.violation, 'inbound_control_frames_flood');
 });
 
+/** Body in pieces of this size with a PING behind each, until the server has had enough or has seen 3,000. */
+function pingsBetween(bytes: number): H2ServerConnection {
+  const { server } = serving();
+  const ping = frame(FRAME.PING, 0, 0, Buffer.alloc(8));
+  for (let i = 0; i < 3_000 && server.violation === ''; i++) {
+    server.onData(frame(FRAME.DATA, 0, 1, Buffer.alloc(bytes)));
+    server.onData(ping);
+  }
+  return server;
+}
+
+test('an upload may be measured by a PING with each message', () => {
+  assert.equal(pingsBetween(40).violation, '');
+});
+
+test('a byte of body between PINGs does not make them traffic', () => {
+  assert.equal(pingsBetween(1).violation, 'inbound_control_frames_flood');
+});
+
 interface Endpoint {
   readonly client: H2ClientConnection;
   readonly pair: MemoryPair;
