@@ -1,8 +1,8 @@
-// A thread beside the floods: the application behind the proxy, and a client that goes on asking while another one attacks.
-import { Agent, createServer, get } from 'node:http';
-import type { AddressInfo } from 'node:net';
+// A thread beside the floods: a client that goes on asking while another one attacks, and the application that answers it.
+import { Agent, get } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parentPort } from 'node:worker_threads';
+import { startApp } from './app.ts';
 
 export interface Latency {
   readonly requests: number;
@@ -10,19 +10,6 @@ export interface Latency {
   readonly p50: number;
   readonly p99: number;
 }
-
-const BIG = Buffer.alloc(2 * 1024 * 1024, 'x');
-const HEAD = 'v'.repeat(8_000);
-
-const app = createServer((request, response) => {
-  request.resume();
-  if (request.url?.startsWith('/big') === true) response.end(BIG);
-  else if (request.url?.startsWith('/never') === true) response.flushHeaders();
-  else if (request.url?.startsWith('/heads') === true) response.writeHead(200, { 'x-big': HEAD }).end();
-  else request.once('end', () => response.end('fine'));
-  response.on('error', () => {});
-}).listen(0, '127.0.0.1');
-app.on('clientError', (_error, socket) => socket.destroy());
 
 // Each socket is in use all the time: one that rests might meet the proxy's idle time-out.
 const agent = new Agent({ keepAlive: true, maxSockets: 2, scheduling: 'fifo' });
@@ -81,5 +68,4 @@ parentPort?.on('message', (order: { readonly start?: number; readonly stop?: tru
   }
 });
 
-while (!app.listening) await sleep(5);
-parentPort?.postMessage((app.address() as AddressInfo).port);
+parentPort?.postMessage(await startApp());

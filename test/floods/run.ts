@@ -4,7 +4,7 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { FloodBed } from './bed.ts';
-import { FLOODS, judge } from './judge.ts';
+import { FLOODS, judge, STRICT } from './judge.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -20,13 +20,22 @@ try {
   );
   for (const flood of FLOODS) {
     if (!flood.name.includes(words)) continue;
-    const seen = await judge(bed, flood, Number(values.seconds) * 1000);
-    if (seen.complaints.length > 0) bad++;
+    const {
+      end,
+      attacks,
+      seen,
+      calm: beside,
+      grown,
+      counters,
+      complaints,
+    } = await judge(bed, flood, Number(values.seconds) * 1000, STRICT);
+    if (complaints.length > 0) bad++;
     const { latency } = seen;
     console.log(
-      `${seen.complaints.length === 0 ? 'ok    ' : 'FAILED'} ${flood.name}\n       ${seen.counters.join(', ')}; ` +
-        `+${(seen.grown / 2 ** 20).toFixed(1)} MB; others p50 ${latency.p50.toFixed(1)} p99 ${latency.p99.toFixed(1)} ms, ${latency.failures} failed; ${seen.seconds.toFixed(1)} s` +
-        `${seen.end.goaway === undefined ? '' : `; GOAWAY ${seen.end.goaway}`} ${seen.end.note ?? ''}${seen.complaints.map((c) => `\n       - ${c}`).join('')}`,
+      `${complaints.length === 0 ? 'ok    ' : 'FAILED'} ${flood.name}\n       ${counters.join(', ')}; +${(grown / 2 ** 20).toFixed(1)} MB; ` +
+        `${attacks} times in ${seen.seconds.toFixed(1)} s, cores: attacker ${seen.ownCores.toFixed(2)}, its application ${seen.appCores.toFixed(2)}, proxy ${seen.proxyCores.toFixed(2)}; ` +
+        `others p50 ${latency.p50.toFixed(1)} p99 ${latency.p99.toFixed(1)} ms of ${latency.requests} (burner: ${beside.p50.toFixed(1)}, ${beside.p99.toFixed(1)} ms), ${latency.failures} failed` +
+        `${end.goaway === undefined ? '' : `; GOAWAY ${end.goaway}`} ${end.note ?? ''}${complaints.map((c) => `\n       - ${c}`).join('')}`,
     );
   }
 } finally {
