@@ -20,15 +20,19 @@ export const EDGES: Readonly<Record<string, AreaRule>> = {
   push: { areas: ['base', 'config', 'registry'], packages: [...NODE_PURE] },
   translate: { areas: ['base', 'proto', 'config', 'push', 'registry'], packages: [...PROTOBUF, ...NODE_PURE] },
   xds: { areas: ['base', 'proto', 'wire'], packages: [...PROTOBUF, ...NODE_PURE] },
+  leases: { areas: ['base'], packages: [] },
   proxy: {
-    areas: ['base', 'proto', 'wire', 'xds', 'telemetry', 'identity'],
+    areas: ['base', 'proto', 'wire', 'xds', 'telemetry', 'identity', 'leases'],
     packages: [...PROTOBUF, 're2js', 'jose', '@marcbachmann/cel-js', '@open-policy-agent/opa-wasm', ...NODE_PURE],
   },
   telemetry: { areas: ['base', 'proto', 'wire'], packages: [...PROTOBUF, '@marcbachmann/cel-js', ...NODE_PURE] },
   identity: { areas: ['base', 'proto', 'wire'], packages: [...PROTOBUF, '@peculiar/x509', 'jose', ...NODE_PURE] },
   kube: { areas: ['base', 'wire'], packages: [...NODE_PURE] },
   controllers: { areas: ['base', 'config', 'kube', 'identity'], packages: ['js-yaml', ...NODE_PURE] },
-  agent: { areas: ['base', 'proto', 'wire', 'xds', 'identity', 'telemetry'], packages: [...PROTOBUF, ...NODE_PURE] },
+  agent: {
+    areas: ['base', 'proto', 'wire', 'xds', 'identity', 'telemetry', 'leases'],
+    packages: [...PROTOBUF, ...NODE_PURE],
+  },
   node: { areas: ['base', 'proto', 'wire', 'xds', 'identity', 'telemetry'], packages: [...PROTOBUF, ...NODE_PURE] },
   cni: { areas: ['base', 'proto', 'wire', 'xds', 'identity', 'telemetry'], packages: [...NODE_PURE] },
   api: {

@@ -10,6 +10,7 @@ export * from './dns/index.ts';
 export { OPEN_METRICS_TYPE, PROMETHEUS_TYPE, toOpenMetrics, wantsOpenMetrics } from './open-metrics.ts';
 export { HealthProbe } from './health-probe.ts';
 export { loopbackBlock, type NodeFacts, nodeMetadata } from './node-metadata.ts';
+export { type LeaseLine, type LeaseLines, LeaseStream } from './lease-stream.ts';
 export { mergeMetrics } from './merge-metrics.ts';
 export { parseDownwardApi, type PodEnvironment, readPodEnvironment } from './pod-environment.ts';
 export { RemoteSecrets } from './remote-secrets.ts';

@@ -1,9 +1,10 @@
 // The proxy inside the agent's process: fed by ADS over the agent's channel, with the agent's certificates.
 import process from 'node:process';
-import { type MeshNames, RemoteSecrets, type ServiceAddress, serviceOfCluster, TapStation } from '#agent';
+import { LeaseStream, type MeshNames, RemoteSecrets, type ServiceAddress, serviceOfCluster, TapStation } from '#agent';
 import { type Clock, type Logger, type Net, type NodeMetadata, type Random, TYPE_URL } from '#base';
 import { followWants } from '#proxy';
 import { AgentSecrets, FileSecrets } from '#identity';
+import { Drawer } from '#leases';
 import { type LogLevels, ProcessSockets, SystemFs } from '#io';
 import {
   EdgeAggregator,
@@ -85,7 +86,20 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
   const told = traceEnvironment(local, metadata);
   const self = { metadata, nodeId: options.nodeId };
   const concurrency = options.concurrency ?? 1;
+  const leases = new Drawer(clock);
+  const leaseStream = new LeaseStream({
+    clock,
+    channel: identity.channel,
+    metadata: () => identity.metadata(),
+    nodeId: options.nodeId,
+    threads: concurrency,
+  });
+  const line = leaseStream.open(leases);
+  leases.onAsks = (asks) => line.draw(asks);
+  leases.onFirstLimit = () => leaseStream.start();
   const handle = await startProxy({
+    leases,
+    leaseLines: leaseStream,
     clock,
     random,
     net,
@@ -209,6 +223,7 @@ export async function startAgentProxy(options: AgentProxyOptions): Promise<Agent
       expiry.cancel();
       admin.close();
       client.close();
+      leaseStream.close();
       handle.close();
     },
   };

@@ -42,6 +42,7 @@ export class Replicas {
   /** Address -> connections, while the roots are the same. */
   readonly #connections = new Map<string, KubeHttp>();
   #rootsPem = '';
+  #count: number | undefined;
 
   constructor(options: ReplicasOptions) {
     const { client, clock, random, facts } = options;
@@ -71,8 +72,15 @@ export class Replicas {
   }
 
   /** Before anybody is counted. */
-  start(): Promise<void> {
-    return this.#leases.start();
+  async start(): Promise<void> {
+    await this.#leases.start();
+    await this.#look();
+  }
+
+  /** With this one, as last seen; undefined before anybody was looked for. */
+  get count(): number | undefined {
+    if (this.#count !== undefined) void this.#look();
+    return this.#count;
   }
 
   /** Over all replicas. */
@@ -84,6 +92,10 @@ export class Replicas {
   async close(): Promise<void> {
     this.#forget();
     await this.#leases.close();
+  }
+
+  async #look(): Promise<void> {
+    this.#count = 1 + (await this.#leases.peers()).length;
   }
 
   #own(asked: CountAsked): ProgrammedCount | undefined {

@@ -106,6 +106,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
     identity,
     host: ALL_ADDRESSES,
     leaveMs: LEAVE_MS,
+    replicas: () => replicas?.count,
     givenAddresses: () => config?.source.givenAddresses ?? new Map(),
     localityOf: (namespace, workload) => config?.pods.localityOf(namespace, workload),
     openConfig: async (podsChanged) => {

@@ -42,6 +42,8 @@ export interface Platform {
     /** All that is found between objects. */
     readonly findings: () => readonly Complaint[];
   }): Promise<void>;
+  /** Control planes of this mesh that serve now; undefined: not known yet. Absent where there is one. */
+  replicas?(): number | undefined;
   /** How long it serves on after it was told to end: until nobody new is sent to it. */
   readonly leaveMs?: number;
   close(): Promise<void>;

@@ -17,7 +17,7 @@ import {
   RecentRequests,
   type RunJson,
 } from '#api';
-import { callHttp, createLogger, gunzip, listenGrpc, serveHttpApi, SystemClock, SystemFs } from '#io';
+import { callHttp, createLogger, gunzip, listenGrpc, serveHttpApi, SystemClock, SystemFs, SystemRandom } from '#io';
 import type { LogLevel } from '#base';
 import { Pusher } from '#push';
 import { XdsServer } from '#xds';
@@ -29,6 +29,7 @@ import { authzView } from './authz-view.ts';
 import { caView } from './ca-view.ts';
 import { DiscoveryKeySets } from './discovery-key-sets.ts';
 import { discoveryPlugins, PLUGINS_FOLDER } from './discovery-plugins.ts';
+import { DiscoveryLeases } from './discovery-leases.ts';
 import { discoveryMetrics } from './discovery-metrics.ts';
 import { processMetrics } from './process-metrics.ts';
 import { scrapeTargets } from './scrape-targets.ts';
@@ -122,6 +123,17 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
         Math.min(pusher.snapshot?.number ?? 0, ...xds.connected().map(({ watermark }) => watermark)),
       );
   });
+  const leases = new DiscoveryLeases({
+    clock,
+    log,
+    random: new SystemRandom(),
+    snapshot: () => pusher.snapshot,
+    nodes: () => xds.proxies(),
+    replicas: () => (platform.replicas === undefined ? 1 : platform.replicas()),
+  });
+  pusher.subscribe((snapshot, diff) => {
+    if (diff.configuration) leases.snapshotMade(snapshot);
+  });
   keepRetained(pusher, home, fs);
   const config = await platform.openConfig((changes) => pusher.podsChanged(changes));
   const history = new ConfigHistory({ clock, textOf: config.texts.textOf });
@@ -132,6 +144,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
   xds.register(grpc);
   identity.registerMethods(grpc);
   telemetry.register(grpc, identity);
+  leases.register(grpc, identity);
   const serving = identity.serving();
   const xdsListener = await listenGrpc(
     { host: platform.host, port: Number(options['xdsPort'] ?? 15012), tls: serving, log: log.scope('xds') },
@@ -256,7 +269,8 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
 
   return await new Promise((resolve) => {
     const stop = (): void => {
-      for (const one of [api, monitoring, socket, config, joined, keySets, plugins, extraRoots, xds, trim]) one.close();
+      for (const one of [api, monitoring, socket, config, joined, keySets, plugins, extraRoots, xds, leases, trim])
+        one.close();
       grpc.endAll('the control plane stops');
       rmSync(home.runJson, { force: true });
       rmSync(home.tokenSocket, { force: true });

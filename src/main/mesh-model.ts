@@ -20,6 +20,7 @@ import type { JoinedConfig } from './joined-config.ts';
 import { limitsOnEnvoy } from './limits-on-envoy.ts';
 import { opaOnEnvoy } from './opa-on-envoy.ts';
 import { displayName, type ProgramTracker } from './program-tracker.ts';
+import { ratesOnEnvoy } from './rates-on-envoy.ts';
 
 export interface MeshModelParts {
   readonly writer: ConfigWriter;
@@ -174,6 +175,7 @@ export function acrossObjects(pusher: Pusher, nodes: Iterable<ProxyNode>): reado
     ...snapshot.conditions,
     ...opaOnEnvoy(snapshot, connected),
     ...limitsOnEnvoy(snapshot, connected),
+    ...ratesOnEnvoy(snapshot, connected),
     ...idlePolicies(snapshot.config, running(pusher, connected), snapshot.mesh.rootNamespace),
   ];
 }

@@ -14,6 +14,7 @@ import {
   SystemNet,
   SystemRandom,
 } from '#io';
+import { Drawer } from '#leases';
 import { hostView, type Proxy, SharedTable, Sharing } from '#proxy';
 import { type LogSink, SharedStatMemory, StatStore } from '#telemetry';
 import { type ProxyHandle, startProxy } from './proxy.ts';
@@ -40,6 +41,7 @@ class WorkerThread {
   readonly #sharing: Sharing;
   readonly #accepting = Promise.withResolvers<void>();
   #reporting: WorkerReporting | undefined = undefined;
+  readonly #leases = new Drawer(new SystemClock());
   #nextId = 1;
   /** Batches are applied one after another. */
   #applying: Promise<void> = Promise.resolve();
@@ -54,6 +56,7 @@ class WorkerThread {
       offsetMs: sharedClockOffset(),
       askEjection: (cluster, host, cause) => this.#say({ kind: 'eject', cluster, host, cause }),
     });
+    this.#leases.onAsks = (asks) => this.#say({ kind: 'draw', asks });
     for (const [cluster, host, bits] of order.health) this.#sharing.board.set(cluster, host, bits);
   }
 
@@ -75,7 +78,7 @@ class WorkerThread {
       openLog: (path) => this.#openLog(path),
       sharing: this.#sharing,
       streamReset,
-      ...(reporting === undefined ? {} : { reporter: reporting.reporter }),
+      ...(reporting === undefined ? {} : { reporter: reporting.reporter, leases: this.#leases }),
     });
     if (reporting !== undefined) this.#report(reporting, handle.proxy);
     this.#port.on('message', (message: ToWorker) => this.#take(message, handle));
@@ -128,6 +131,8 @@ class WorkerThread {
       case 'log-level':
         this.#levels.set(message.scope, message.level);
         return;
+      case 'granted':
+        return message.reply === undefined ? this.#leases.lost() : this.#leases.take(message.reply);
       case 'taps':
         return this.#reporting?.taps.take(message.asks);
       case 'released':

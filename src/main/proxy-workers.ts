@@ -3,7 +3,7 @@
 
 import { closeSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
-import type { TapAsk } from '#agent';
+import type { LeaseLine, LeaseLines, TapAsk } from '#agent';
 import { type Clock, type Logger, type LogLevel, TYPE_URL } from '#base';
 import type { SecretSource } from '#identity';
 import { type NamedResource, type Proxy, SharedTable, Sharing, type StreamReset } from '#proxy';
@@ -36,6 +36,8 @@ export interface ProxyWorkersOptions {
   readonly streamReset: StreamReset | undefined;
   /** In an agent. */
   readonly reporting: ReportingOrder | undefined;
+  /** In an agent: to who grants tokens of limits that all proxies share. */
+  readonly leaseLines: LeaseLines | undefined;
 }
 
 /** A worker that has not answered by then is left out of a page. */
@@ -247,6 +249,7 @@ class WorkerLink {
   readonly #sockets = new Map<number, () => Promise<void> | void>();
   readonly #namespace: readonly number[];
   readonly #secrets = new Map<string, () => void>();
+  readonly #leases: LeaseLine | undefined;
   readonly #asked = new Map<number, (answer: unknown) => void>();
   #nextId = 1;
   #reason = '';
@@ -259,6 +262,10 @@ class WorkerLink {
     this.#options = options;
     this.#events = events;
     this.#worker = new Worker(workerFile(), { workerData: order, name: `proxy-${order.lane}`, stdin: false });
+    this.#leases = options.leaseLines?.open({
+      take: (reply) => this.say({ kind: 'granted', reply }),
+      lost: () => this.say({ kind: 'granted', reply: undefined }),
+    });
     this.#worker.on('message', (message: FromWorker) => void this.#take(message));
     this.#worker.on('error', (error: Error) => (this.#reason = error.stack ?? error.message));
     this.#worker.on('exit', (code) => this.#exit(code));
@@ -328,6 +335,8 @@ class WorkerLink {
         return;
       case 'eject':
         return this.#events.eject(message.cluster, message.host, message.cause);
+      case 'draw':
+        return this.#leases?.draw(message.asks);
       case 'tap':
         return this.#events.tap(message.subscription, message.json);
       case 'applied':
@@ -363,6 +372,7 @@ class WorkerLink {
   #exit(code: number): void {
     if (this.#over) return;
     this.#over = true;
+    this.#leases?.close();
     for (const release of this.#sockets.values()) void release();
     for (const fd of this.#namespace) closeSync(fd);
     for (const end of this.#secrets.values()) end();

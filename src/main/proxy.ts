@@ -2,6 +2,7 @@
 
 import process from 'node:process';
 import { setFlagsFromString } from 'node:v8';
+import type { LeaseLines } from '#agent';
 import type { Clock, Logger, LogLevel, Net, Random } from '#base';
 import { TYPE_URL } from '#base';
 import type { SecretSource } from '#identity';
@@ -16,6 +17,7 @@ import {
   SystemRandom,
   trimMalloc,
 } from '#io';
+import type { Drawer } from '#leases';
 import { type ExtensionRegistry, LogFiles, Proxy, type ProxySelf, type Sharing, type StreamReset } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
 import { proxyModules } from './proxy-modules.ts';
@@ -61,6 +63,10 @@ export interface StartProxyOptions {
   readonly reporting?: ReportingOrder & { readonly environment: Readonly<Record<string, string>> };
   /** In a worker: what it shares with the others. */
   readonly sharing?: Sharing;
+  /** In an agent: draws on limits that all proxies share, */
+  readonly leases?: Drawer;
+  /** and takes to the control plane what workers ask for. */
+  readonly leaseLines?: LeaseLines;
   /** Brings resources: called once, when static ones are applied. */
   readonly feed?: (proxy: Proxy) => void;
 }
@@ -161,6 +167,7 @@ async function prepareWorkers(options: StartProxyOptions, stats: StatStore): Pro
     logLevel: options.logLevel ?? 'info',
     streamReset: options.streamReset ?? options.bootstrap?.streamReset,
     reporting: options.reporting,
+    leaseLines: options.leaseLines,
   });
 }
 

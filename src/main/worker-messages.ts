@@ -3,6 +3,7 @@
 import type { TapAsk } from '#agent';
 import type { ListenOptions, LogLevel } from '#base';
 import type { SecretValue } from '#identity';
+import type { Ask, Reply } from '#leases';
 import type { EjectionCause, HostView, NamedResource, StreamReset, ToldHealth } from '#proxy';
 import type { ComputedStat, StatWord, SummaryInit } from '#telemetry';
 import type { CaptureOrder } from './thread-net.ts';
@@ -57,6 +58,8 @@ export type ToWorker =
   | { readonly kind: 'released'; readonly id: number }
   /** The configuration is whole: sockets of the process before this one may be accepted on. */
   | { readonly kind: 'accept' }
+  /** Of limits that all proxies share; undefined: there is no way to who grants. */
+  | { readonly kind: 'granted'; readonly reply: Reply | undefined }
   /** All of them: what is missing is over. */
   | { readonly kind: 'taps'; readonly asks: readonly TapAsk[] };
 
@@ -80,6 +83,7 @@ export type FromWorker =
   | { readonly kind: 'stat'; readonly word: StatWord }
   | { readonly kind: 'eject'; readonly cluster: string; readonly host: string; readonly cause: EjectionCause }
   | { readonly kind: 'applied' }
+  | { readonly kind: 'draw'; readonly asks: readonly Ask[] }
   | { readonly kind: 'tap'; readonly subscription: bigint; readonly json: string }
   | {
       readonly kind: 'answer';

@@ -178,6 +178,7 @@ import { file_io_istio_http_peer_metadata_config } from '#proto/io/istio/http/pe
 import { file_istio_stats_config } from '#proto/istio/stats/config_pb.ts';
 import { file_topsail_authz_v1_opa } from '#proto/topsail/authz/v1/opa_pb.ts';
 import { file_topsail_filters_v1_body_limit } from '#proto/topsail/filters/v1/body_limit_pb.ts';
+import { file_topsail_filters_v1_shared_rate_limit } from '#proto/topsail/filters/v1/shared_rate_limit_pb.ts';
 import { file_xds_core_v3_authority } from '#proto/xds/core/v3/authority_pb.ts';
 import { file_xds_core_v3_collection_entry } from '#proto/xds/core/v3/collection_entry_pb.ts';
 import { file_xds_core_v3_context_params } from '#proto/xds/core/v3/context_params_pb.ts';
@@ -365,6 +366,7 @@ const files: readonly DescFile[] = [
   file_istio_stats_config,
   file_topsail_authz_v1_opa,
   file_topsail_filters_v1_body_limit,
+  file_topsail_filters_v1_shared_rate_limit,
   file_xds_core_v3_authority,
   file_xds_core_v3_collection_entry,
   file_xds_core_v3_context_params,

@@ -2,6 +2,7 @@
 
 import { type Clock, type Logger, type Net, type Random, runInSlices, TimerWheel } from '#base';
 import { Intermediates, type SecretSource } from '#identity';
+import type { Drawer } from '#leases';
 import { PeerCache, StatStore, type StreamReporter } from '#telemetry';
 import { ConfigStore } from './apply/config-store.ts';
 import { ExtensionRegistry } from './apply/extensions.ts';
@@ -40,6 +41,8 @@ export interface ProxyOptions {
   readonly streamReset?: StreamReset | undefined;
   /** Where several threads serve. */
   readonly sharing?: Sharing | undefined;
+  /** Draws on limits that all proxies share. */
+  readonly leases?: Drawer | undefined;
   readonly modules?: ModuleSource | undefined;
   /** Told of every batch before it is applied: other threads apply the same ones in the same order. */
   readonly mirror?: ResourceMirror | undefined;
@@ -96,6 +99,7 @@ export class Proxy {
         ...(options.overloadThresholds === undefined ? {} : { thresholds: options.overloadThresholds }),
       }),
       sharing: options.sharing,
+      leases: options.leases,
       modules: options.modules,
       draining: () => this.#draining,
     };

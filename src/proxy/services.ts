@@ -2,6 +2,7 @@
 
 import type { Clock, Logger, Net, Random, TimerWheel } from '#base';
 import type { Intermediates, SecretSource } from '#identity';
+import type { Drawer } from '#leases';
 import type { PeerCache, StatStore, StreamReporter } from '#telemetry';
 import type { OverloadManager } from './overload/overload-manager.ts';
 import type { Sharing } from './shared/index.ts';
@@ -53,6 +54,8 @@ export interface ProxyServices {
   readonly overload: OverloadManager;
   /** What threads of this proxy have in common; undefined where one serves. */
   readonly sharing: Sharing | undefined;
+  /** Limits that all proxies share; undefined where nobody counts them. */
+  readonly leases: Drawer | undefined;
   /** Undefined: modules come in the configuration only. */
   readonly modules: ModuleSource | undefined;
   /** The process goes down: answer "connection: close". */

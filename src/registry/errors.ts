@@ -153,6 +153,11 @@ export const CONDITIONS = {
       'no RequestAuthentication applies where rule {rule} counts by the claim {claim}: no token is verified there, and all callers share one bucket',
     remedy: 'Create a RequestAuthentication for these workloads, or count by another key.',
   },
+  'TS-REG-028': {
+    severity: 'warning',
+    message: 'stock Envoy shares no buckets with other proxies: each of {workloads} counts rule {rule} for itself',
+    remedy: "Divide the limit by the number of these proxies, or run the workloads on Topsail's own proxy.",
+  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof CONDITIONS;

@@ -5,6 +5,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { FakeClock, type Logger, type Net, SeededRandom, TYPE_URL } from '#base';
+import { Drawer } from '#leases';
 import { accessLogSinks, ExtensionRegistry, HTTP_FILTERS, LogFiles, NETWORK_FILTERS, Proxy } from '#proxy';
 import { readCase } from './golden-case.ts';
 
@@ -54,6 +55,7 @@ describe('our proxy accepts what is generated', () => {
           log: collecting(warnings),
           secrets: { subscribe: () => () => {} },
           extensions,
+          leases: new Drawer(clock),
         });
         const set = golden.resources(name);
         for (const type of ORDER)

@@ -64,6 +64,16 @@ const RuleSchema = message(
           maximum: REQUESTS_MAX,
           defaultText: '`requests`',
         }),
+        scope: words(
+          'PROXY: each proxy has buckets of its own. ALL_PROXIES: all proxies that the object selects share them; the control plane counts, on Topsail’s own proxy.',
+          ['PROXY', 'ALL_PROXIES'] as const,
+          { default: 'PROXY' },
+        ),
+        whenUnavailable: words(
+          'With ALL_PROXIES, while the control plane does not answer. SHARE: each proxy counts the limit divided by the number of proxies. DENY: refuses what the rule counts.',
+          ['SHARE', 'DENY'] as const,
+          { default: 'SHARE' },
+        ),
       },
       { required: ['requests', 'per'] },
     ),
@@ -92,7 +102,7 @@ const RuleSchema = message(
 export type RateLimitRule = Spec<typeof RuleSchema>;
 
 export const RateLimitSchema = message(
-  'Limits how many requests workloads and gateways take in a time, counted in each proxy.',
+  'Limits how many requests workloads and gateways take in a time, counted in each proxy or over all of them.',
   {
     ...targetFields,
     rules: list('Rules, all of which count; the first that is exceeded refuses.', RuleSchema, {

@@ -19,6 +19,8 @@ const manifest = (rules: string): string =>
 const LIMIT = 'limit: { requests: 3, per: HOUR }';
 const ruled = (more: string): string => manifest(`[{ name: r, ${LIMIT}, ${more} }]`);
 
+const limited = (limit: string): string => manifest(`[{ name: r, limit: { ${limit} } }]`);
+
 const REFUSED: readonly (readonly [string, readonly string[]])[] = [
   [manifest('[]'), ['TS-CFG-0105 rules:5']],
   [manifest(`[{ ${LIMIT} }]`), ['TS-CFG-0103 rules[0].name:5']],
@@ -42,6 +44,13 @@ const REFUSED: readonly (readonly [string, readonly string[]])[] = [
   [ruled('by: [{ header: ":path" }]'), ['TS-CFG-0307 rules[0].by[0].header:5']],
   [ruled('by: [{ header: "x)%" }]'), ['TS-CFG-0307 rules[0].by[0].header:5']],
   [ruled('by: [{ header: x-a }, { header: X-A }]'), ['TS-CFG-0347 rules[0].by[1]:5']],
+  [limited('requests: 1, per: DAY, whenUnavailable: DENY'), ['TS-CFG-0411 rules[0].limit.whenUnavailable:5']],
+  [
+    limited('requests: 1, per: DAY, scope: PROXY, whenUnavailable: SHARE'),
+    ['TS-CFG-0411 rules[0].limit.whenUnavailable:5'],
+  ],
+  [limited('requests: 1, per: DAY, scope: ALL_PROXIES, whenUnavailable: DENY'), []],
+  [limited('requests: 1, per: DAY, scope: MESH'), ['TS-CFG-0104 rules[0].limit.scope:5']],
   [ruled('maxBuckets: 5'), ['TS-CFG-0411 rules[0].maxBuckets:5']],
   [ruled('by: [{ header: a }], maxBuckets: 70000'), ['TS-CFG-0105 rules[0].maxBuckets:5']],
   [ruled('answer: { status: 200 }'), ['TS-CFG-0105 rules[0].answer.status:5']],

@@ -52,7 +52,16 @@ function say(context: Context, path: Path, reason: string): void {
   context.problems.say('TS-CFG-0347', path, { reason });
 }
 
-function checkLimit(context: Context, { limit: { requests, per, burst } }: RateLimitRule, path: Path): void {
+function checkLimit(
+  context: Context,
+  { limit: { requests, per, burst, scope, whenUnavailable } }: RateLimitRule,
+  path: Path,
+): void {
+  if (whenUnavailable !== undefined && scope !== 'ALL_PROXIES')
+    context.problems.say('TS-CFG-0411', [...path, 'limit', 'whenUnavailable'], {
+      field: 'whenUnavailable',
+      reason: 'a proxy that counts for itself needs no control plane for it',
+    });
   if (((burst ?? requests) / requests) * UNIT_DAYS[per] > FILL_DAYS_MAX)
     say(context, [...path, 'limit', 'burst'], 'it would take more than ten years to fill an empty bucket');
 }

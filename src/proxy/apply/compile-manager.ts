@@ -174,6 +174,7 @@ function compileFilters(
           statPrefix: `http.${statPrefix}.`,
           place: at,
           sharing: services.sharing,
+          leases: services.leases,
           self: services.self,
           modules: services.modules,
         },

@@ -16,7 +16,9 @@ import {
   MutationsSchema,
 } from '#proto/envoy/extensions/filters/http/header_mutation/v3/header_mutation_pb.ts';
 import { HealthCheckSchema } from '#proto/envoy/extensions/filters/http/health_check/v3/health_check_pb.ts';
+import { type Ask, Drawer } from '#leases';
 import { LocalRateLimitSchema } from '#proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
+import { SharedRateLimitSchema } from '#proto/topsail/filters/v1/shared_rate_limit_pb.ts';
 import { RBACPerRouteSchema, RBACSchema } from '#proto/envoy/extensions/filters/http/rbac/v3/rbac_pb.ts';
 import { ConfigSchema as SetFilterStateSchema } from '#proto/envoy/extensions/filters/http/set_filter_state/v3/set_filter_state_pb.ts';
 import { ConnectionLimitSchema } from '#proto/envoy/extensions/filters/network/connection_limit/v3/connection_limit_pb.ts';
@@ -37,6 +39,7 @@ import { NOBODY } from '../services.ts';
 
 interface Bench {
   readonly clock: FakeClock;
+  readonly leases: Drawer;
   readonly replies: LocalReply[];
   readonly record: StreamRecord;
   continued: number;
@@ -49,6 +52,7 @@ function bench<D extends DescMessage>(name: string, schema: D, config: MessageIn
   const extension = HTTP_FILTERS.find((f) => f.typeUrl.endsWith(schema.typeName));
   assert.ok(extension !== undefined, name);
   const clock = new FakeClock();
+  const leases = new Drawer(clock);
   const factory = extension.build(
     toBinary(schema, create(schema, config)),
     {
@@ -60,6 +64,7 @@ function bench<D extends DescMessage>(name: string, schema: D, config: MessageIn
       statPrefix: '',
       place: '',
       sharing: undefined,
+      leases,
       self: NOBODY,
       modules: undefined,
     },
@@ -67,6 +72,7 @@ function bench<D extends DescMessage>(name: string, schema: D, config: MessageIn
   );
   const made: Bench = {
     clock,
+    leases,
     replies: [],
     record: new StreamRecord(),
     continued: 0,
@@ -554,4 +560,71 @@ test('connections above the limit are closed', () => {
     n.start()?.onConnection?.(() => {}),
     'continue',
   );
+});
+
+test('a shared rate limit waits for what is granted, refuses what is not, and lets nobody wait who is gone', async () => {
+  const always = { defaultValue: { numerator: 100 } };
+  const b = bench('s', SharedRateLimitSchema, {
+    limit: 'shop/web/r',
+    local: {
+      statPrefix: 'x',
+      filterEnabled: always,
+      filterEnforced: always,
+      rateLimits: [
+        {
+          actions: [
+            {
+              actionSpecifier: {
+                case: 'headerValueMatch',
+                value: {
+                  descriptorKey: 'rule',
+                  descriptorValue: 'shop/web/r',
+                  headers: [
+                    {
+                      name: ':path',
+                      headerMatchSpecifier: {
+                        case: 'stringMatch',
+                        value: { matchPattern: { case: 'prefix', value: '/counted' } },
+                      },
+                    },
+                  ],
+                },
+              },
+            },
+          ],
+        },
+      ],
+      descriptors: [
+        {
+          entries: [{ key: 'rule', value: 'shop/web/r' }],
+          tokenBucket: { maxTokens: 5, tokensPerFill: 5, fillInterval: { seconds: 3600n } },
+        },
+      ],
+    },
+  });
+  const asked: Ask[] = [];
+  b.leases.onAsks = (asks) => void asked.push(...asks);
+  b.leases.take({ grants: [], shares: [{ limit: 'shop/web/r', drawers: 2 }] });
+  assert.equal(admit(testHead({ path: '/free' }), b.start()), 'continue');
+  const counted = testHead({ path: '/counted' });
+  const filters = [b.start(), b.start(), b.start()];
+  for (const filter of filters) assert.equal(admit(counted, filter), 'stop');
+  filters[0]?.destroy?.();
+  await Promise.resolve();
+  assert.deepEqual(
+    asked.map(({ limit, tokens }) => [limit, tokens]),
+    [['shop/web/r', 1]],
+    'one ask at a time: the others are asked for behind it',
+  );
+  b.leases.take({ grants: [{ id: asked[0]?.id ?? 0, tokens: 1, againMs: 20 }], shares: [] });
+  assert.equal(b.continued, 1);
+  assert.deepEqual(
+    b.replies.map(({ status, flag, details }) => [status, flag, details]),
+    [[429, 'RL', 'local_rate_limited']],
+  );
+  assert.equal(admit(counted, b.start()), 'stop', 'known to be empty');
+  assert.equal(b.replies.length, 2);
+  b.leases.lost();
+  const shared = [b.start(), b.start(), b.start()].map((filter) => admit(counted, filter));
+  assert.deepEqual(shared, ['continue', 'stop', 'stop'], 'half of five, of which one is used');
 });

@@ -17,6 +17,7 @@ import { jwtAuthnExtension } from './http/jwt-authn/index.ts';
 import { localRateLimitExtension } from './http/local-ratelimit.ts';
 import { opaExtension } from './http/opa/index.ts';
 import { rbacExtension } from './http/rbac.ts';
+import { sharedRateLimitExtension } from './http/shared-ratelimit.ts';
 import { setFilterStateExtension } from './http/set-filter-state.ts';
 import { wasmExtension } from './http/wasm/index.ts';
 import { networkExtAuthzExtension } from './network/ext-authz.ts';
@@ -32,6 +33,7 @@ export const HTTP_FILTERS: readonly HttpFilterExtension[] = [
   grpcStatsExtension,
   setFilterStateExtension,
   localRateLimitExtension,
+  sharedRateLimitExtension,
   headerMutationExtension,
   bufferExtension,
   bodyLimitExtension,

@@ -2,6 +2,7 @@
 // once from configuration; methods that a filter does not need are left out and cost nothing.
 
 import type { Clock, Logger, Random } from '#base';
+import type { Drawer } from '#leases';
 import type { StatStore, StreamRecord } from '#telemetry';
 import type { HeaderBlock, RequestHead, ResponseHead } from '#wire/http';
 import type { ResponseFlag } from '#telemetry';
@@ -115,6 +116,8 @@ export interface FilterContext {
   readonly place: string;
   /** What threads of this proxy have in common; undefined where one serves. */
   readonly sharing: Sharing | undefined;
+  /** Limits that all proxies share; undefined where nobody counts them. */
+  readonly leases: Drawer | undefined;
   readonly self: ProxySelf;
   readonly modules: ModuleSource | undefined;
 }

@@ -73,8 +73,8 @@ export function httpTokens(input: AuthorizationInput): readonly HttpFilter[] {
   return httpAuthentication(input.requestAuthentications, input.keySets);
 }
 
-export function httpRateLimits({ rateLimits, gateway }: AuthorizationInput): readonly HttpFilter[] {
-  return rateLimitFilters(rateLimits, gateway);
+export function httpRateLimits({ rateLimits, gateway, envoy }: AuthorizationInput): readonly HttpFilter[] {
+  return rateLimitFilters(rateLimits, gateway, envoy);
 }
 
 /** The policies that ask nobody, by action. */

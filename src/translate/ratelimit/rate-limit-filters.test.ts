@@ -18,7 +18,7 @@ function filtersOf(rules: unknown, gateway = false) {
     spec: { rules },
   });
   const objects = parseText('f', text).flatMap(({ object }) => (object === undefined ? [] : [object as RateLimit]));
-  return rateLimitFilters(objects, gateway).map(({ configType }) => {
+  return rateLimitFilters(objects, gateway, true).map(({ configType }) => {
     assert.ok(configType?.case === 'typedConfig');
     return fromBinary(LocalRateLimitSchema, configType.value.value as Uint8Array);
   });

@@ -13,8 +13,8 @@ import { XRateLimitHeadersRFCVersion } from '#proto/envoy/extensions/common/rate
 import { LocalRateLimitSchema } from '#proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
 import type { HttpFilterSchema } from '#proto/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager_pb.ts';
 import { StatusCode } from '#proto/envoy/type/v3/http_status_pb.ts';
-import type { TokenBucketSchema } from '#proto/envoy/type/v3/token_bucket_pb.ts';
-import type { RateLimit, RateLimitRule } from '#registry';
+import { SharedRateLimitSchema } from '#proto/topsail/filters/v1/shared_rate_limit_pb.ts';
+import { bucketsOf, isShared, type RateLimit, type RateLimitRule, ruleId } from '#registry';
 import { claimPath, PAYLOAD, TOKENS } from '../authn/token-claims.ts';
 import { duration, type Init, typed } from '../encode.ts';
 import { requestMatch } from './request-match.ts';
@@ -23,34 +23,51 @@ type HttpFilter = Init<typeof HttpFilterSchema>;
 type Action = Init<typeof RateLimit_ActionSchema>;
 type Key = NonNullable<RateLimitRule['by']>[number];
 
-const BUCKETS_DEFAULT = 1000;
-const UNIT_MS = { SECOND: 1000, MINUTE: 60_000, HOUR: 3_600_000, DAY: 86_400_000 } as const;
 const ALWAYS: Init<typeof RuntimeFractionalPercentSchema> = { defaultValue: { numerator: 100 } };
 const NEVER: Init<typeof RuntimeFractionalPercentSchema> = { defaultValue: { numerator: 0 } };
 const RULE = 'rule';
 
-/** `gateway`: its clients' addresses are what x-forwarded-for says behind trusted proxies; elsewhere that of the connection. */
-export function rateLimitFilters(objects: readonly RateLimit[], gateway: boolean): readonly HttpFilter[] {
-  return objects.flatMap(({ metadata: { namespace, name }, spec }) =>
-    spec.rules.map((rule) => ruleFilter(rule, [namespace, name, rule.name], gateway)),
+/**
+ * `gateway`: its clients' addresses are what x-forwarded-for says behind trusted proxies; elsewhere that of the connection.
+ * `envoy`: stock Envoy has no filter that shares buckets with other proxies: there each counts such rules for itself.
+ */
+export function rateLimitFilters(
+  objects: readonly RateLimit[],
+  gateway: boolean,
+  envoy: boolean,
+): readonly HttpFilter[] {
+  return objects.flatMap((object) =>
+    object.spec.rules.map((rule) => {
+      const limit = ruleId(object, rule);
+      const local = localLimit(rule, limit, gateway);
+      return isShared(rule) && !envoy
+        ? typed('topsail.filters.http.shared_rate_limit', SharedRateLimitSchema, {
+            local,
+            limit,
+            denyWhenUnavailable: rule.limit.whenUnavailable === 'DENY',
+          })
+        : typed('envoy.filters.http.local_ratelimit', LocalRateLimitSchema, local);
+    }),
   );
 }
 
-function ruleFilter(rule: RateLimitRule, place: readonly string[], gateway: boolean): HttpFilter {
+function localLimit(rule: RateLimitRule, id: string, gateway: boolean): Init<typeof LocalRateLimitSchema> {
   const { by = [], answer = {} } = rule;
   const shadow = rule.mode === 'SHADOW';
-  const id = place.join('/');
-  const bucket = tokenBucket(rule.limit);
-  return typed('envoy.filters.http.local_ratelimit', LocalRateLimitSchema, {
-    statPrefix: `ratelimit.${place.join('.')}`,
+  const { max, perFill, intervalMs, bucketsMax } = bucketsOf(rule);
+  return {
+    statPrefix: `ratelimit.${id.replaceAll('/', '.')}`,
     status: { code: (answer.status ?? StatusCode.TooManyRequests) as StatusCode },
     filterEnabled: ALWAYS,
     filterEnforced: shadow ? NEVER : ALWAYS,
     rateLimits: [{ actions: [ruleAction(rule, id), ...by.map((key, i) => keyAction(key, keyName(i), gateway))] }],
     descriptors: [
-      { entries: [{ key: RULE, value: id }, ...by.map((_, i) => ({ key: keyName(i) }))], tokenBucket: bucket },
+      {
+        entries: [{ key: RULE, value: id }, ...by.map((_, i) => ({ key: keyName(i) }))],
+        tokenBucket: { maxTokens: max, tokensPerFill: perFill, fillInterval: duration(intervalMs) },
+      },
     ],
-    ...(by.length === 0 ? {} : { maxDynamicDescriptors: rule.maxBuckets ?? BUCKETS_DEFAULT }),
+    ...(by.length === 0 ? {} : { maxDynamicDescriptors: bucketsMax }),
     alwaysConsumeDefaultTokenBucket: false,
     rateLimitedAsResourceExhausted: true,
     ...(shadow
@@ -59,15 +76,11 @@ function ruleFilter(rule: RateLimitRule, place: readonly string[], gateway: bool
     ...(answer.limitHeaders === true && !shadow
       ? { enableXRatelimitHeaders: XRateLimitHeadersRFCVersion.DRAFT_VERSION_03 }
       : {}),
-  });
+  };
 }
 
 function keyName(index: number): string {
   return `key-${index}`;
-}
-
-function tokenBucket({ requests, per, burst }: RateLimitRule['limit']): Init<typeof TokenBucketSchema> {
-  return { maxTokens: burst ?? requests, tokensPerFill: requests, fillInterval: duration(UNIT_MS[per]) };
 }
 
 function ruleAction(rule: RateLimitRule, id: string): Action {
@@ -114,14 +127,13 @@ function formatOf({ attribute, header: name = '' }: Key, gateway: boolean): stri
   }
 }
 
-function answerHeaders(
-  { limit, answer = {} }: RateLimitRule,
-  id: string,
-): readonly Init<typeof HeaderValueOptionSchema>[] {
+function answerHeaders(rule: RateLimitRule, id: string): readonly Init<typeof HeaderValueOptionSchema>[] {
+  const { answer = {} } = rule;
+  const { perFill, intervalMs } = bucketsOf(rule);
   const own = Object.entries(answer.headers ?? {});
   const says = own.some(([name]) => name.toLowerCase() === 'retry-after');
   // Once empty, a bucket has its next token then.
-  const seconds = Math.ceil(UNIT_MS[limit.per] / limit.requests / 1000);
+  const seconds = Math.ceil(intervalMs / perFill / 1000);
   return [
     header(RATE_LIMIT_HEADER, id),
     ...(says ? [] : [header('retry-after', String(seconds))]),

@@ -107,7 +107,7 @@ describe('Envoy takes the rate limits that validation takes', {
 
   /** What Envoy says against them; empty where it takes them. */
   const complaint = (objects: readonly RateLimit[]): string => {
-    const made = [true, false].flatMap((gateway) => rateLimitFilters(objects, gateway));
+    const made = [true, false].flatMap((gateway) => rateLimitFilters(objects, gateway, true));
     const filters: object[] = made.map(({ configType, name }) => {
       assert.ok(configType?.case === 'typedConfig');
       const message = fromBinary(LocalRateLimitSchema, configType.value.value as Uint8Array);

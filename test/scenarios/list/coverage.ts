@@ -37,6 +37,10 @@ const ARGUED: Readonly<Record<string, string>> = {
   'Sidecar.ingress.bind': 'connections come to every address that is captured; `test/rungs/netns/capture.test.ts`',
   'Sidecar.egress.port.name': 'a name for whoever reads it',
   'Sidecar.egress.port.targetPort': 'a Sidecar’s ports have none in Istio either',
+  'RateLimit.rules.limit.scope':
+    'several proxies and their control plane count: `test/scenarios/shared-limits.test.ts`',
+  'RateLimit.rules.limit.whenUnavailable':
+    'a control plane that goes and comes: `src/leases/leases.test.ts`, `test/scenarios/shared-limits.test.ts`',
   'WasmPlugin.sha256': '`test/scenarios/wasm-modules.test.ts` and its run with an Envoy: a right sum and a wrong one',
   'WasmPlugin.imagePullPolicy': 'whether a kept module is fetched anew: `src/push/plugin-modules.test.ts`',
   'WasmPlugin.imagePullSecret': '`test/scenarios/wasm-modules.test.ts` and its run with an Envoy, out of a registry',

@@ -2,12 +2,9 @@
 
 import { hash } from 'node:crypto';
 import type { LocalRateLimit } from '#proto/envoy/extensions/filters/http/local_ratelimit/v3/local_rate_limit_pb.ts';
-import { type Clock, RATE_LIMIT_HEADER } from '#base';
-import type { Counter, StatStore } from '#telemetry';
+import type { StatStore } from '#telemetry';
 import type { RequestHead, ResponseHead } from '#wire/http';
 import { decodeMessage } from '../../apply/decode.ts';
-import { ConfigError } from '../../errors.ts';
-import { compileHeaderOptions, type Mutation, mutateRequest, mutateResponse } from '../../format/index.ts';
 import type {
   DownstreamFacts,
   FilterCallbacks,
@@ -16,59 +13,34 @@ import type {
   HttpFilter,
   HttpFilterExtension,
 } from '../../http/filter.ts';
-import { runtimeFractionOf } from '../../matcher/fraction.ts';
 import type { CompiledRoute, RouteChoice } from '../../route/index.ts';
-import { OPEN_VALUES_MAX } from '../limits.ts';
 import { type CompiledRateLimit, compileRateLimits, describe } from '../rate-descriptors.ts';
-import { streamContext } from '../stream-context.ts';
-import { readBucket, TokenBucket } from '../token-bucket.ts';
-import { type BucketsSettings, type MakeBucket, RateBuckets } from './rate-buckets.ts';
+import { TokenBucket } from '../token-bucket.ts';
+import { type MakeBucket, RateBuckets } from './rate-buckets.ts';
+import {
+  countersOf,
+  markExceeded,
+  markRefused,
+  type RateLimitCounters,
+  type RateLimitSettings,
+  readSettings,
+  refuse,
+  setLimitHeaders,
+} from './rate-limit-settings.ts';
 
-/** Envoy's. */
-const OPEN_VALUES_DEFAULT = 20;
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit';
-
-interface Settings extends BucketsSettings {
-  /** The filter's own actions, in the place of routes'. */
-  readonly limits: readonly CompiledRateLimit[];
-  readonly stage: number;
-  readonly status: number;
-  readonly enabled: number;
-  readonly enforced: number;
-  readonly perConnection: boolean;
-  readonly alwaysDefault: boolean;
-  readonly limitHeaders: boolean;
-  readonly grpcExhausted: boolean;
-  /** In the details of a reply: what our own control plane calls the rule. */
-  readonly rule: string;
-  readonly statPrefix: string;
-  readonly requestMutations: readonly Mutation[];
-  readonly responseMutations: readonly Mutation[];
-}
-
-interface Counters {
-  readonly enabled: Counter;
-  readonly enforced: Counter;
-  readonly ok: Counter;
-  readonly rateLimited: Counter;
-}
-
-function countersOf(stats: StatStore, prefix: string): Counters {
-  const one = (name: string): Counter => stats.counter(`${prefix}.http_local_rate_limit.${name}`);
-  return { enabled: one('enabled'), enforced: one('enforced'), ok: one('ok'), rateLimited: one('rate_limited') };
-}
 
 /** Settings with their buckets: made once per filter or route configuration, so that a limit is shared by all that use it. */
 class Limiter {
-  readonly settings: Settings;
+  readonly settings: RateLimitSettings;
   readonly #name: string;
   #shared: RateBuckets | undefined;
-  #counters: Counters | undefined;
+  #counters: RateLimitCounters | undefined;
   readonly #perConnection = new WeakMap<DownstreamFacts, RateBuckets>();
   readonly #routes = new WeakMap<CompiledRoute, readonly CompiledRateLimit[]>();
 
   /** `name` is the same in every thread of the proxy, and another one when the settings change. */
-  constructor(settings: Settings, name: string) {
+  constructor(settings: RateLimitSettings, name: string) {
     this.settings = settings;
     this.#name = name;
   }
@@ -87,7 +59,7 @@ class Limiter {
     return buckets;
   }
 
-  counters(stats: StatStore): Counters {
+  counters(stats: StatStore): RateLimitCounters {
     return (this.#counters ??= countersOf(stats, this.settings.statPrefix));
   }
 
@@ -103,51 +75,6 @@ class Limiter {
       );
     return limits;
   }
-}
-
-function readSettings(config: LocalRateLimit, field: string): Settings {
-  const status = config.status?.code ?? 0;
-  if (config.localClusterRateLimit !== undefined)
-    throw new ConfigError(
-      'proxy.unsupported',
-      `${field}.local_cluster_rate_limit`,
-      'limits are not shared between proxies',
-    );
-  return {
-    bucket: config.tokenBucket === undefined ? undefined : readBucket(config.tokenBucket, `${field}.token_bucket`),
-    descriptors: config.descriptors.map((descriptor, i) => {
-      if (descriptor.tokenBucket === undefined)
-        throw new ConfigError('proxy.field-required', `${field}.descriptors[${i}].token_bucket`);
-      return {
-        entries: descriptor.entries.map((entry) => [entry.key, entry.value] as const),
-        bucket: readBucket(descriptor.tokenBucket, `${field}.descriptors[${i}].token_bucket`),
-      };
-    }),
-    valuesMax: valuesMax(config.maxDynamicDescriptors, field),
-    limits: compileRateLimits(config.rateLimits, `${field}.rate_limits`),
-    stage: config.stage,
-    status: status >= 400 ? status : 429,
-    enabled: runtimeFractionOf(config.filterEnabled, 0),
-    enforced: runtimeFractionOf(config.filterEnforced, 0),
-    perConnection: config.localRateLimitPerDownstreamConnection,
-    alwaysDefault: config.alwaysConsumeDefaultTokenBucket ?? true,
-    limitHeaders: config.enableXRatelimitHeaders === 1,
-    grpcExhausted: config.rateLimitedAsResourceExhausted,
-    rule: config.responseHeadersToAdd.find(({ header }) => header?.key === RATE_LIMIT_HEADER)?.header?.value ?? '',
-    statPrefix: config.statPrefix,
-    requestMutations: compileHeaderOptions(
-      config.requestHeadersToAddWhenNotEnforced,
-      [],
-      `${field}.request_headers_to_add_when_not_enforced`,
-    ),
-    responseMutations: compileHeaderOptions(config.responseHeadersToAdd, [], `${field}.response_headers_to_add`),
-  };
-}
-
-function valuesMax(configured: number | undefined, field: string): number {
-  if (configured === 0)
-    throw new ConfigError('proxy.field-invalid', `${field}.max_dynamic_descriptors`, 'must be at least 1');
-  return Math.min(configured ?? OPEN_VALUES_DEFAULT, OPEN_VALUES_MAX);
 }
 
 class LocalRateLimitFilter implements HttpFilter {
@@ -177,30 +104,21 @@ class LocalRateLimitFilter implements HttpFilter {
     }
     counters.rateLimited.inc();
     if (settings.enforced <= random.float()) {
-      mutateRequest(settings.requestMutations, head, () => streamContext(this.#callbacks, head, clock.wallTime()));
+      markExceeded(this.#callbacks, settings, head, clock);
       return 'continue';
     }
     this.#refused = true;
     counters.enforced.inc();
-    if (settings.rule !== '') this.#callbacks.record.policyRule = `ratelimit[${settings.rule}]`;
-    this.#callbacks.reply({
-      status: settings.status,
-      body: 'local_rate_limited',
-      details: settings.rule === '' ? 'local_rate_limited' : `local_rate_limited[${settings.rule}]`,
-      flag: 'RL',
-      ...(settings.grpcExhausted ? { grpcStatus: 8 } : {}),
-    });
+    refuse(this.#callbacks, settings);
     return 'stop';
   }
 
   responseHead(head: ResponseHead): FilterStatus {
     const { settings } = this.#limiter;
     const { clock } = this.#context;
-    if (this.#refused)
-      mutateResponse(settings.responseMutations, head, () =>
-        streamContext(this.#callbacks, this.#head, clock.wallTime()),
-      );
-    if (settings.limitHeaders && this.#bucket !== undefined) setLimitHeaders(head, this.#bucket, clock);
+    if (this.#refused) markRefused(this.#callbacks, settings, this.#head, head, clock);
+    const bucket = this.#bucket;
+    if (settings.limitHeaders && bucket !== undefined) setLimitHeaders(head, bucket.settings.max, bucket, clock);
     return 'continue';
   }
 
@@ -239,18 +157,6 @@ class LocalRateLimitFilter implements HttpFilter {
     }
     return found;
   }
-}
-
-/** One value for each filter that counted, as Envoy joins them. */
-function setLimitHeaders(head: ResponseHead, bucket: TokenBucket, clock: Clock): void {
-  const now = clock.now();
-  const put = (name: string, value: number): void => {
-    const before = head.headers.get(name);
-    head.headers.set(name, before === undefined ? String(value) : `${before}, ${value}`);
-  };
-  put('x-ratelimit-limit', bucket.settings.max);
-  put('x-ratelimit-remaining', bucket.remaining(now));
-  put('x-ratelimit-reset', Math.ceil(bucket.msToNextToken(now) / 1000));
 }
 
 export const localRateLimitExtension: HttpFilterExtension = {

@@ -24,6 +24,7 @@ function filter(fields: readonly number[], connection: DownstreamFacts, inMesh =
       statPrefix: '',
       place: '',
       sharing: undefined,
+      leases: undefined,
       self: NOBODY,
       modules: undefined,
       stats: new StatStore(),

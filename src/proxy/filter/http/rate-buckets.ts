@@ -90,7 +90,7 @@ class OpenDescriptor {
 }
 
 /** Descriptors are the same when their entries are, in order. Clients choose how long values are: of a long key the digest is kept. */
-function keyOf(entries: readonly DescriptorEntry[]): string {
+export function keyOf(entries: readonly DescriptorEntry[]): string {
   const key = JSON.stringify(entries);
   // A digest never begins with the bracket that every key begins with.
   return key.length > KEY_CHARS_MAX ? hash('sha256', key, 'base64') : key;
