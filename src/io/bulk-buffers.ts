@@ -6,6 +6,8 @@ export const READ_BYTES = 72 * 1024;
 const LARGE_BYTES = 256 * 1024;
 /** As many connections as commonly carry bulk at the same moment; 1 MB in all. */
 const KEPT_MAX = 16;
+/** Reads below this show that it does not; a message's last piece is longer. */
+const SPARSE_BYTES = 16 * 1024;
 /** Connections that read so much at once, 2 MB in all; the others read as usual. */
 const LARGE_MAX = 8;
 
@@ -35,7 +37,7 @@ export function nextBulkBuffer(buffer: Buffer, length: number, reusable: boolean
     if (large) largeLent--;
     return takeBulkBuffer();
   }
-  if (large ? length >= READ_BYTES : length < READ_BYTES || largeLent === LARGE_MAX) return buffer;
+  if (large ? length >= SPARSE_BYTES : length < READ_BYTES || largeLent === LARGE_MAX) return buffer;
   returnBulkBuffer(buffer);
   if (large) return takeBulkBuffer();
   largeLent++;

@@ -15,6 +15,12 @@ export class RequestBuffer {
     return this.pieces.length === 0;
   }
 
+  /** Whether a piece is worth keeping: what fills `bytesMax` and goes on would be copied only to be dropped with the next one. */
+  takes(data: Uint8Array, end: boolean, bytesMax: number): boolean {
+    const room = bytesMax - this.bytes;
+    return end ? data.length <= room : data.length < room;
+  }
+
   add(data: Uint8Array): void {
     if (data.length === 0) return;
     this.pieces.push(keptBytes(data));

@@ -478,7 +478,7 @@ export class Router implements StreamRouter {
     for (const mirror of this.#mirrors ?? []) mirror.data(data, end);
     const body = this.#body;
     if (body === undefined) return;
-    if (this.#attempt?.ready !== true || body.bytes + data.length <= this.#keptMax) return body.add(data);
+    if (this.#attempt?.ready !== true || body.takes(data, end, this.#keptMax)) return body.add(data);
     // What is sent and is too long to keep can't be sent again.
     this.#body = undefined;
     this.#bodyKept = false;
