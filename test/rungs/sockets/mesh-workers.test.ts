@@ -77,6 +77,28 @@ test('it is one proxy of the control plane, and proxy-status lists its threads a
   assert.doesNotMatch((await mesh.topsail('proxy-status', 'asker')).stdout, /workers/);
 });
 
+test('a limit that all proxies share holds over its threads and the other proxy together', async () => {
+  const limit = `apiVersion: topsail.io/v1alpha1
+kind: RateLimit
+metadata: { name: together, namespace: default }
+spec: { selector: { matchLabels: { app: told } }, rules: [{ name: all, limit: { requests: 6, per: HOUR, scope: ALL_PROXIES } }] }
+`;
+  await mesh.apply(limit);
+  await until('that all are refused', async () => {
+    const answers = await mesh.order('asker', { url: 'http://told:9080/', count: 40, concurrency: 4 });
+    return answers.every(({ status }) => status === 429);
+  });
+  const admitted = async (name: string): Promise<number> =>
+    Number(
+      /^ratelimit\.default\.together\.all\.http_local_rate_limit\.ok: (\d+)$/m.exec(
+        await mesh.admin(name, '/stats'),
+      )?.[1],
+    );
+  const [one, two] = await Promise.all([admitted('told-v1'), admitted('told-two')]);
+  assert.ok(one + two >= 1 && one + two <= 6, `${one} and ${two}`);
+  await mesh.delete('RateLimit', 'together');
+});
+
 test('a policy reaches every thread before it counts as programmed, or soon after', async () => {
   const deny = `apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
