@@ -13,5 +13,9 @@ export const SMALL_MALLOC = {
   MALLOC_TOP_PAD_: '0',
 } as const;
 
-/** V8: a small young generation, collected by the thread that filled it; waking others costs more than they help. */
-export const SMALL_HEAP: readonly string[] = ['--max-semi-space-size=2', '--no-parallel-scavenge'];
+/**
+ * V8: a small young generation, collected by the thread that filled it; waking others costs more than they help.
+ * And one thread that compiles and marks beside it, not four: where cores are few, those take them from the traffic
+ * for ten milliseconds at a time while all of the heap is marked.
+ */
+export const SMALL_HEAP: readonly string[] = ['--max-semi-space-size=2', '--no-parallel-scavenge', '--v8-pool-size=1'];
