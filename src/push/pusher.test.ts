@@ -220,6 +220,87 @@ spec: { hosts: [a], http: [{ route: [{ destination: { host: ${host} } }] }] }
   });
 });
 
+describe('a destination that leads nowhere', () => {
+  const told = (...texts: readonly string[]): string[] =>
+    new Bench(SERVICE, ...texts.map(parse)).last.conditions.map((c) => `${c.code} ${c.object} ${c.path}: ${c.message}`);
+  const routes = (spec: string, name = 'a'): string => `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ${name} }
+spec: { ${spec} }
+`;
+  const rule = (host: string, spec: string): string => `apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: { name: a }
+spec: { host: ${host}, ${spec} }
+`;
+  const to = (host: string, port: number): string => `destination: { host: ${host}, port: { number: ${port} } }`;
+  const noPort = (kind: string, path: string, effect: string, host = 'reviews'): string =>
+    `TS-REG-029 ${kind} default/a ${path}.port.number: port 8001 is no port of service ${host} (80): ${effect}`;
+
+  it('is told of ports in routes of every kind', () => {
+    const lost = (path: string, what: string): string => noPort('VirtualService', path, `${what} find no cluster`);
+    const http = `hosts: [a], http: [{ route: [{ ${to('reviews', 80)}, weight: 50 }, { ${to('reviews', 8001)}, weight: 50 }], mirror: { host: reviews, port: { number: 8001 } } }, { route: [{ ${to('reviews', 80)} }], mirrors: [{ ${to('reviews', 8001)} }] }]`;
+    assert.deepEqual(told(routes(http)), [
+      lost('spec.http[0].route[1].destination', 'requests to it'),
+      lost('spec.http[0].mirror', 'copies of requests'),
+      lost('spec.http[1].mirrors[0].destination', 'copies of requests'),
+    ]);
+    const tcp = `hosts: [a], tcp: [{ route: [{ ${to('reviews', 8001)} }] }], tls: [{ match: [{ sniHosts: [a] }], route: [{ ${to('reviews', 8001)} }] }]`;
+    assert.deepEqual(told(routes(tcp)), [
+      lost('spec.tls[0].route[0].destination', 'connections to it'),
+      lost('spec.tcp[0].route[0].destination', 'connections to it'),
+    ]);
+  });
+
+  it('is told of hosts in routes of every kind', () => {
+    const lost = (path: string, what: string): string =>
+      `TS-REG-006 VirtualService default/a ${path}.host: host ratings.default.svc.cluster.local names no service: ${what} find no cluster`;
+    const spec = `hosts: [a], http: [{ route: [{ ${to('reviews', 80)} }], mirror: { host: ratings } }], tcp: [{ route: [{ ${to('ratings', 80)} }] }]`;
+    assert.deepEqual(told(routes(spec)), [
+      lost('spec.http[0].mirror', 'copies of requests'),
+      lost('spec.tcp[0].route[0].destination', 'connections to it'),
+    ]);
+  });
+
+  it("is told once at the delegate whose text it is, and under the service's whole name as written", () => {
+    const full = 'reviews.default.svc.cluster.local';
+    const delegates = 'http: [{ match: [{ uri: { prefix: /a } }], delegate: { name: a } }]';
+    assert.deepEqual(
+      told(
+        routes(`hosts: [b], ${delegates}`, 'b'),
+        routes(`hosts: [c], ${delegates}`, 'c'),
+        routes(`http: [{ route: [{ ${to(full, 8001)} }] }]`),
+      ),
+      [noPort('VirtualService', 'spec.http[0].route[0].destination', 'requests to it find no cluster', full)],
+    );
+  });
+
+  it("is told of a DestinationRule's settings by port, and not where the host is not known or is a pattern", () => {
+    const by = (port: number): string =>
+      `trafficPolicy: { portLevelSettings: [{ port: { number: ${port} }, loadBalancer: { simple: RANDOM } }] }`;
+    const idle = (at: string): string =>
+      noPort('DestinationRule', `${at}.portLevelSettings[0]`, 'these settings are in force nowhere');
+    assert.deepEqual(told(rule('reviews', by(80))), []);
+    assert.deepEqual(told(rule('reviews', `${by(8001)}, subsets: [{ name: v1, ${by(8001)} }]`)), [
+      idle('spec.trafficPolicy'),
+      idle('spec.subsets[0].trafficPolicy'),
+    ]);
+    assert.deepEqual(told(rule('"*.local"', by(8001))), []);
+    assert.deepEqual(told(rule('ratings', by(8001))), []);
+  });
+
+  it('is not told while one of several owners of a host has the port', () => {
+    const entry = (namespace: string, port: number): string => `apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: e, namespace: ${namespace} }
+spec: { hosts: [api.example], resolution: DNS, ports: [{ number: ${port}, name: http, protocol: HTTP }] }
+`;
+    const route = routes(`hosts: [a], http: [{ route: [{ ${to('api.example', 8001)} }] }]`);
+    assert.deepEqual(told(entry('one', 80), entry('two', 8001), route), []);
+    assert.match(told(entry('one', 80), entry('two', 81), route).join('\n'), /service api\.example \(80, 81\): /);
+  });
+});
+
 describe('after a restart', () => {
   const again = (bench: Bench, ...objects: readonly ConfigObject[][]): Snapshot => {
     const retained = readRetained(retainedText(bench.last));

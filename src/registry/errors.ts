@@ -32,7 +32,7 @@ export const CONDITIONS = {
   },
   'TS-REG-006': {
     severity: 'warning',
-    message: 'host {host} names no service: requests to it find no cluster',
+    message: 'host {host} names no service: {effect}',
     remedy: 'Check the name and the namespace, or declare the host in a ServiceEntry.',
   },
   'TS-REG-007': {
@@ -157,6 +157,11 @@ export const CONDITIONS = {
     severity: 'warning',
     message: 'stock Envoy shares no buckets with other proxies: each of {workloads} counts rule {rule} for itself',
     remedy: "Divide the limit by the number of these proxies, or run the workloads on Topsail's own proxy.",
+  },
+  'TS-REG-029': {
+    severity: 'warning',
+    message: 'port {port} is no port of service {host} ({ports}): {effect}',
+    remedy: 'Name a port of the service, or add this one to it.',
   },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
