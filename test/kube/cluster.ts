@@ -31,9 +31,10 @@ export interface Cluster {
 
 /** Two clusters at once: while one runs a test, the next one starts. */
 export const SLOTS = [
-  { name: 'topsail', env: {} },
+  { name: 'topsail', net6: 'fd00:d2', env: {} },
   {
     name: 'topsail2',
+    net6: 'fd00:d3',
     env: {
       TOPSAIL_KUBE_CLUSTER: 'topsail2',
       TOPSAIL_KUBE_NET: '10.211.0',
@@ -49,10 +50,12 @@ export interface ClusterOptions {
   readonly nodes: number;
   readonly say: (text: string) => void;
   readonly slot: Slot;
+  /** Nodes, pods and services have IPv6 addresses too. */
+  readonly dualStack: boolean;
 }
 
 export async function startCluster(options: ClusterOptions): Promise<Cluster> {
-  const { programs, nodes, say, slot } = options;
+  const { programs, nodes, say, slot, dualStack } = options;
   const run = join(CACHE, `run-${slot.name}`);
   const images = bedImages(programs);
   const env = {
@@ -61,6 +64,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     TOPSAIL_KUBE_RUN: run,
     TOPSAIL_KUBE_IMAGES: images.join(' '),
     ...slot.env,
+    ...(dualStack ? { TOPSAIL_KUBE_NET6: slot.net6 } : {}),
   };
   // What a killed run left behind.
   if (existsSync(run)) execFileSync(join(bed, 'down.sh'), { env, stdio: 'ignore' });

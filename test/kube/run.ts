@@ -16,6 +16,8 @@ export interface KubeTest {
   readonly title: string;
   /** How many it needs at least. */
   readonly nodes?: number;
+  /** Its cluster has IPv6 beside IPv4. */
+  readonly dualStack?: boolean;
   /** About how long it takes: longer ones go first, so that each finds its cluster up. */
   readonly seconds: number;
   /** It loads its images itself. */
@@ -114,13 +116,19 @@ async function runAll(
 }
 
 async function prepared(
-  { title, withoutImages }: KubeTest,
+  { title, withoutImages, dualStack = false }: KubeTest,
   programs: string,
   nodes: number,
   slot: (typeof SLOTS)[number],
 ): Promise<Cluster> {
   const up = performance.now();
-  const cluster = await startCluster({ programs, nodes, slot, say: (text) => say(`    [${title}] ${text}`) });
+  const cluster = await startCluster({
+    programs,
+    nodes,
+    slot,
+    dualStack,
+    say: (text) => say(`    [${title}] ${text}`),
+  });
   if (withoutImages !== true)
     for (const [name, image] of buildImages()) await cluster.preload(`topsail.local/${name}:${VERSION}`, image);
   say(`    [${title}] cluster of ${nodes} node(s): up in ${seconds(up)}`);

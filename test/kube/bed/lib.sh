@@ -7,6 +7,7 @@ NET=${TOPSAIL_KUBE_NET:-10.210.0}             # node network; .1 is the host's s
 API_PORT=${TOPSAIL_KUBE_API_PORT:-6443}
 POD_NET=${TOPSAIL_KUBE_POD_NET:-10.214}       # node N has pods in $POD_NET.N.0/24
 SVC_NET=${TOPSAIL_KUBE_SVC_NET:-10.216}        # services in $SVC_NET.0.0/16, DNS at $SVC_NET.0.10
+NET6=${TOPSAIL_KUBE_NET6:-}                      # fd00:xx, or empty for IPv4 alone: nodes in $NET6::/64, pods of node N in $NET6:1:N::/64, services in $NET6:2::/112
 API=https://$NET.11:$API_PORT
 BR=${CLUSTER}br0
 PKI=$RUN/pki

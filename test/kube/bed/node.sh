@@ -2,13 +2,15 @@
 # node.sh N: containerd + kubelet + kube-proxy of node N in the network namespace made by up.sh
 . "$(dirname "$0")/lib.sh"
 n=$1; D=$RUN/n$n; IP=$NET.$((10+n)); I="$(innet $n)"
+RANGE6= ROUTE6=
+[ -n "$NET6" ] && { RANGE6=",[{\"subnet\":\"$NET6:1:$n::/64\"}]"; ROUTE6=',{"dst":"::/0"}'; }
 mkdir -p $D/{kubelet,containerd,state,cni,cnibin,logs}
 cert node$n /O=system:nodes/CN=system:node:n$n ca extendedKeyUsage=serverAuth,clientAuth "subjectAltName=IP:$IP,DNS:n$n"
 kubeconf node$n node$n
 cat >$D/cni/10-bridge.conflist <<EOC
 {"cniVersion":"1.0.0","name":"bridge","plugins":[
  {"type":"bridge","bridge":"cni0","isGateway":true,"ipMasq":false,"hairpinMode":true,"promiscMode":false,
-  "ipam":{"type":"host-local","dataDir":"$D/ipam","ranges":[[{"subnet":"$POD_NET.$n.0/24"}]],"routes":[{"dst":"0.0.0.0/0"}]}},
+  "ipam":{"type":"host-local","dataDir":"$D/ipam","ranges":[[{"subnet":"$POD_NET.$n.0/24"}]$RANGE6],"routes":[{"dst":"0.0.0.0/0"}$ROUTE6]}},
  {"type":"portmap","capabilities":{"portMappings":true},"snat":true}]}
 EOC
 cat >$D/containerd.toml <<EOC
@@ -76,14 +78,14 @@ wait_for 60 "containerd n$n" $CTR -a $D/containerd.sock version || exit 1
 for t in $TOPSAIL_KUBE_IMAGES; do $CTR -a $D/containerd.sock -n k8s.io images import --local $t >>$RUN/log/import-n$n.log 2>&1 || echo "import of $t failed"; done
 say "images imported on n$n"
 start kubelet-n$n nsenter -t $(cat $RUN/pid/containerd-n$n) -n -m $BIN/kubelet --config=$D/kubelet.yaml --kubeconfig=$RUN/node$n.kubeconfig --root-dir=$D/kubelet \
-  --hostname-override=n$n --node-ip=$IP --cert-dir=$D/pki $TOPSAIL_KUBE_KUBELET_ARGS
+  --hostname-override=n$n --node-ip=$IP${NET6:+,$NET6::$((10+n))} --cert-dir=$D/pki $TOPSAIL_KUBE_KUBELET_ARGS
 cat >$D/proxy.yaml <<EOC
 apiVersion: kubeproxy.config.k8s.io/v1alpha1
 kind: KubeProxyConfiguration
 mode: nftables
 clientConnection: {kubeconfig: "$RUN/proxy.kubeconfig"}
 hostnameOverride: n$n
-clusterCIDR: $POD_NET.0.0/16
+clusterCIDR: "$POD_NET.0.0/16${NET6:+,$NET6:1::/48}"
 oomScoreAdj: 0
 conntrack: {maxPerCore: 0, tcpEstablishedTimeout: 0s, tcpCloseWaitTimeout: 0s}
 healthzBindAddress: 127.0.0.1:10256

@@ -9,6 +9,7 @@ cat $(dirname $RUN)/run-*/sysctl 2>/dev/null | head -3 >$RUN/sysctl.before
 [ -s $RUN/sysctl.before ] && mv $RUN/sysctl.before $RUN/sysctl || (cd /proc/sys && for k in kernel/panic kernel/panic_on_oops vm/overcommit_memory; do echo $k $(cat $k); done) >$RUN/sysctl
 # --- network: one bridge in the host, one netns per node
 ip link add $BR type bridge 2>/dev/null; ip addr add $NET.1/24 dev $BR 2>/dev/null; ip link set $BR up
+[ -n "$NET6" ] && ip addr add $NET6::1/64 dev $BR nodad 2>/dev/null
 netns() {
   local n=$1 ns=$CLUSTER-n$1
   ip link del $CLUSTER-v$n 2>/dev/null; ip netns add $ns || exit 1
@@ -18,11 +19,19 @@ netns() {
   ip -n $ns route add default via $NET.1
   nsenter --net=/run/netns/$ns sysctl -qw net.ipv4.ip_forward=1
   ip route add $POD_NET.$n.0/24 via $NET.$((10+n)) 2>/dev/null
+  [ -z "$NET6" ] && return
+  ip -n $ns addr add $NET6::$((10+n))/64 dev eth0 nodad
+  ip -n $ns route add default via $NET6::1
+  nsenter --net=/run/netns/$ns sysctl -qw net.ipv6.conf.all.forwarding=1
+  ip route add $NET6:1:$n::/64 via $NET6::$((10+n)) 2>/dev/null
 }
 for n in $(seq 1 $(( NODES > 0 ? NODES : 1 ))); do netns $n; done
 ip route add $SVC_NET.0.0/16 via $NET.11 2>/dev/null
+[ -n "$NET6" ] && ip route add $NET6:2::/112 via $NET6::11 2>/dev/null
 for a in $(seq 1 $NODES); do for b in $(seq 1 $NODES); do
-  [ $a = $b ] || ip -n $CLUSTER-n$a route add $POD_NET.$b.0/24 via $NET.$((10+b))
+  [ $a = $b ] && continue
+  ip -n $CLUSTER-n$a route add $POD_NET.$b.0/24 via $NET.$((10+b))
+  [ -n "$NET6" ] && ip -n $CLUSTER-n$a route add $NET6:1:$b::/64 via $NET6::$((10+b))
 done; done
 say "network"
 # --- certificates
@@ -42,7 +51,7 @@ I="$(innet 1)"
 start etcd $I $BIN/etcd --data-dir $RUN/etcd --unsafe-no-fsync --listen-client-urls http://127.0.0.1:2379 \
   --advertise-client-urls http://127.0.0.1:2379 --listen-peer-urls http://127.0.0.1:2380 --log-level warn
 start kube-apiserver $I $BIN/kube-apiserver --etcd-servers=http://127.0.0.1:2379 --secure-port=$API_PORT \
-  --advertise-address=$NET.11 --service-cluster-ip-range=$SVC_NET.0.0/16 --authorization-mode=Node,RBAC \
+  --advertise-address=$NET.11 --service-cluster-ip-range=$SVC_NET.0.0/16${NET6:+,$NET6:2::/112} --authorization-mode=Node,RBAC \
   --enable-admission-plugins=NodeRestriction --allow-privileged=true \
   --client-ca-file=$PKI/ca.crt --tls-cert-file=$PKI/apiserver.crt --tls-private-key-file=$PKI/apiserver.key \
   --kubelet-client-certificate=$PKI/kubelet-client.crt --kubelet-client-key=$PKI/kubelet-client.key \
