@@ -81,7 +81,7 @@ class Http2GrpcConnection implements GrpcConnection {
     const session = this.#session;
     if (session === undefined || session.closed || session.destroyed || this.#draining) return undefined;
     const stream: ClientHttp2Stream = session.request(outgoing(headers), { endStream: false });
-    const adapted = new Http2GrpcStream(stream, handler);
+    const adapted = new Http2GrpcStream(stream, handler, () => this.#reason);
     stream.on('response', (response: IncomingHttpHeaders, flags: number) => {
       adapted.handler.onHeaders?.(withTextStatus(response), (flags & END_STREAM) !== 0);
     });
@@ -101,7 +101,8 @@ class Http2GrpcConnection implements GrpcConnection {
     else this.#session.close();
   }
 
-  destroy(): void {
+  destroy(reason = ''): void {
+    this.#reason ||= reason;
     this.#session?.destroy();
     this.#socket.destroy();
   }

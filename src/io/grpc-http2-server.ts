@@ -9,8 +9,15 @@ import {
   type Server as TlsServer,
   type TLSSocket,
 } from 'node:tls';
-import type { Logger, PeerCheck, TlsContext } from '#base';
-import type { GrpcPeer, Metadata, ServerTransportStream, TransportHandler } from '#wire/grpc';
+import type { Logger, PeerCheck, Timer, TlsContext } from '#base';
+import {
+  fairDeadline,
+  type GrpcPeer,
+  type Metadata,
+  type ServerTransportStream,
+  type TransportHandler,
+} from '#wire/grpc';
+import { SystemClock } from './clock.ts';
 import { Http2GrpcStream } from './grpc-http2-stream.ts';
 import { judgePeer } from './tls-peer.ts';
 
@@ -43,6 +50,9 @@ export interface GrpcListener {
 
 const HANDSHAKE_MS = 10_000;
 const AGE_GRACE_MS = 10_000;
+/** What a peer that is given up has for taking the reason. */
+const FAREWELL_MS = 1000;
+const clock = new SystemClock();
 const SESSION_OPTIONS = {
   /** MB; pushes of whole configurations wait here. */
   maxSessionMemory: 64,
@@ -69,7 +79,8 @@ class GrpcHost implements GrpcListener {
   readonly #accept: (stream: ServerTransportStream) => void;
   readonly #server: NetServer | TlsServer;
   readonly #sockets = new Set<Socket>();
-  readonly #sessions = new Set<ServerHttp2Session>();
+  /** With the open calls of each. */
+  readonly #sessions = new Map<ServerHttp2Session, Set<Http2GrpcServerStream>>();
   #context: TlsContext | undefined;
   address = '';
   port = 0;
@@ -132,9 +143,9 @@ class GrpcHost implements GrpcListener {
 
   async close(graceMs = 0): Promise<void> {
     const closed = new Promise<void>((resolve) => void this.#server.close(() => resolve()));
-    for (const session of this.#sessions) session.close();
+    for (const session of this.#sessions.keys()) session.close();
     const cut = setTimeout(() => {
-      for (const session of this.#sessions) session.destroy();
+      for (const session of this.#sessions.keys()) session.destroy();
       for (const socket of this.#sockets) socket.destroy();
     }, graceMs);
     await closed;
@@ -173,36 +184,57 @@ class GrpcHost implements GrpcListener {
 
   #serve(socket: Socket, peer: GrpcPeer): void {
     const session = performServerHandshake(socket, SESSION_OPTIONS);
-    this.#sessions.add(session);
-    const stopWatching = this.#watch(session);
-    session.on('error', (error: Error) =>
-      this.#options.log.debug('a gRPC connection broke', { peer: peer.address, error: error.message }),
-    );
+    const calls = new Set<Http2GrpcServerStream>();
+    let broken = '';
+    this.#sessions.set(session, calls);
+    const stopWatching = this.#watch(session, (reason) => {
+      this.#options.log.warn('a gRPC connection is ended', { peer: peer.address, calls: calls.size, reason });
+      for (const call of [...calls]) call.handler.onGivenUp?.(reason);
+    });
+    session.on('error', (error: Error) => {
+      broken = error.message;
+      this.#options.log.debug('a gRPC connection broke', { peer: peer.address, error: error.message });
+    });
     session.on('close', () => {
       this.#sessions.delete(session);
       stopWatching();
     });
-    session.on('stream', (stream: ServerHttp2Stream, headers: Metadata) =>
-      this.#accept(new Http2GrpcServerStream(stream, headers, peer)),
-    );
+    session.on('stream', (stream: ServerHttp2Stream, headers: Metadata) => {
+      const call = new Http2GrpcServerStream(stream, headers, peer, () => broken);
+      calls.add(call);
+      stream.once('close', () => calls.delete(call));
+      this.#accept(call);
+    });
   }
 
-  /** Keepalive and age of one connection; the result ends both. */
-  #watch(session: ServerHttp2Session): () => void {
+  /** Keepalive and age of one connection; the result ends both. `farewell` tells the open calls why they end. */
+  #watch(session: ServerHttp2Session, farewell: (reason: string) => void): () => void {
     const { keepaliveMs = 30_000, keepaliveTimeoutMs = 10_000, connectionAgeMs = 0 } = this.#options;
-    const timers = new Set<NodeJS.Timeout>();
-    const after = (ms: number, fire: () => void): NodeJS.Timeout => {
-      const timer = setTimeout(() => {
-        timers.delete(timer);
-        if (!session.destroyed) fire();
-      }, ms).unref();
+    const timers = new Set<Timer>();
+    const after = (ms: number, fire: () => void): void => {
+      const timer = clock.setTimer(
+        ms,
+        () => {
+          timers.delete(timer);
+          if (!session.destroyed) fire();
+        },
+        { unref: true },
+      );
       timers.add(timer);
-      return timer;
+    };
+    const giveUp = (reason: string): void => {
+      farewell(reason);
+      // Not closed before: Node ends a session with its last stream, and with it what that had to say.
+      after(FAREWELL_MS, () => session.destroy());
     };
     const ping = (): void => {
-      const dead = after(keepaliveTimeoutMs, () => session.destroy());
+      const dead = fairDeadline(clock, keepaliveTimeoutMs, () => {
+        timers.delete(dead);
+        if (!session.destroyed) giveUp(`no answer to a PING within ${keepaliveTimeoutMs} ms`);
+      });
+      timers.add(dead);
       session.ping(() => {
-        clearTimeout(dead);
+        dead.cancel();
         timers.delete(dead);
         if (!session.destroyed) after(keepaliveMs, ping);
       });
@@ -211,11 +243,11 @@ class GrpcHost implements GrpcListener {
     if (connectionAgeMs > 0) {
       after(connectionAgeMs * (0.9 + 0.2 * Math.random()), () => {
         session.close();
-        after(AGE_GRACE_MS, () => session.destroy());
+        after(AGE_GRACE_MS, () => giveUp('the connection reached its age; connect again'));
       });
     }
     return () => {
-      for (const timer of timers) clearTimeout(timer);
+      for (const timer of timers) timer.cancel();
     };
   }
 }
@@ -226,8 +258,8 @@ class Http2GrpcServerStream extends Http2GrpcStream implements ServerTransportSt
   readonly headers: Metadata;
   readonly peer: GrpcPeer;
 
-  constructor(stream: ServerHttp2Stream, headers: Metadata, peer: GrpcPeer) {
-    super(stream, ignore);
+  constructor(stream: ServerHttp2Stream, headers: Metadata, peer: GrpcPeer, connectionReason: () => string) {
+    super(stream, ignore, connectionReason);
     this.headers = headers;
     this.peer = peer;
   }

@@ -1,21 +1,32 @@
 // One node:http2 stream in the shape that gRPC needs, for both roles.
-import { constants, type Http2Stream, type ServerHttp2Stream } from 'node:http2';
+import { constants, type Http2Session, type Http2Stream, type ServerHttp2Stream } from 'node:http2';
 import type { Metadata, TransportError, TransportHandler, TransportStream } from '#wire/grpc';
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } = constants;
+/** How long a client that was told its call's end may go on sending, until its stream is reset. */
+const LINGER_MS = 1000;
 
 export class Http2GrpcStream implements TransportStream {
   handler: TransportHandler;
   readonly #stream: Http2Stream;
+  /** A closed stream no longer knows its own. */
+  readonly #session: Http2Session | undefined;
+  readonly #connectionReason: () => string;
   #trailers: Metadata | undefined;
   #ended = false;
   #error = '';
 
-  constructor(stream: Http2Stream, handler: TransportHandler) {
+  /** `connectionReason`: why the connection ended, '' where nobody said. */
+  constructor(stream: Http2Stream, handler: TransportHandler, connectionReason: () => string = () => '') {
     this.#stream = stream;
+    this.#session = stream.session;
+    this.#connectionReason = connectionReason;
     this.handler = handler;
     stream.on('data', (data: Buffer) => this.handler.onData(data));
-    stream.on('end', () => this.handler.onEnd());
+    // A stream that is cut with its connection ends too; that is no word of the peer's.
+    stream.on('end', () => {
+      if (!this.#cut) this.handler.onEnd();
+    });
     stream.on('drain', () => this.handler.onDrain());
     stream.on('error', (error: Error) => {
       this.#error = error.message;
@@ -24,6 +35,8 @@ export class Http2GrpcStream implements TransportStream {
       (stream as ServerHttp2Stream).sendTrailers(outgoing(this.#trailers ?? {}));
     });
     stream.on('finish', () => this.#finished());
+    // Node closes a stream that its peer has reset only when all is read: nobody reads what was paused.
+    stream.on('aborted', () => stream.removeAllListeners('data').resume());
     stream.on('close', () => this.handler.onClose(this.#closeReason()));
   }
 
@@ -77,23 +90,34 @@ export class Http2GrpcStream implements TransportStream {
     this.#stream.resume();
   }
 
-  /** A server that has said all tells a client that still sends to stop (RFC 9113 §8.1). */
+  /**
+   * A server that has said all tells a client that still sends to stop (RFC 9113 §8.1): not at once, because
+   * nghttp2 drops trailers that still wait in this process when their stream is reset.
+   */
   #finished(): void {
     const stream = this.#stream;
-    if (stream.session?.type !== constants.NGHTTP2_SESSION_SERVER) return;
-    setImmediate(() => {
+    if (stream.session?.type !== constants.NGHTTP2_SESSION_SERVER || stream.readableEnded) return;
+    const stop = (): void => {
       if (!stream.destroyed && !stream.readableEnded) stream.close(NGHTTP2_NO_ERROR);
-    });
+    };
+    const timer = setTimeout(() => setImmediate(stop), LINGER_MS).unref();
+    stream.once('close', () => clearTimeout(timer));
+  }
+
+  get #cut(): boolean {
+    return this.#session === undefined || this.#session.destroyed;
   }
 
   #closeReason(): TransportError | undefined {
     const code = this.#stream.rstCode ?? NGHTTP2_CANCEL;
-    const session = this.#stream.session;
-    if (code === NGHTTP2_NO_ERROR && this.#error === '') return undefined;
+    const cut = this.#cut;
+    if (code === NGHTTP2_NO_ERROR && this.#error === '') {
+      if (!cut) return undefined;
+      return { kind: 'closed', http2Code: code, message: this.#connectionReason() || 'the connection was closed' };
+    }
     const message = this.#error === '' ? `the stream was reset with HTTP/2 code ${code}` : this.#error;
     if (code === NGHTTP2_REFUSED_STREAM) return { kind: 'refused', http2Code: code, message };
-    if (session === undefined || session.destroyed)
-      return { kind: 'closed', http2Code: code, message: `the connection was closed: ${message}` };
+    if (cut) return { kind: 'closed', http2Code: code, message: `the connection was closed: ${message}` };
     return { kind: 'reset', http2Code: code, message };
   }
 }

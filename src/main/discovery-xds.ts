@@ -84,13 +84,13 @@ export class DiscoveryBackend implements XdsBackend {
     if (!known && boundPorts.length > 0) this.#setHealth(node, false);
   }
 
-  disconnected(node: ProxyNode): void {
+  disconnected(node: ProxyNode, ended: { readonly peer: string; readonly reason: string }): void {
     if (node.parsed === undefined || node.metadata.TOPSAIL_CAPTURE === undefined) return;
     const { namespace, workload } = node.parsed;
     const others = (this.#streams.get(node.id) ?? 1) - 1;
     if (others > 0) return void this.#streams.set(node.id, others);
     this.#streams.delete(node.id);
-    this.#options.log.info('a workload left', { workload, namespace });
+    this.#options.log.info('a workload left', { workload, namespace, ...ended });
     // Its process is most likely gone: callers leave it out at once. One that lost only us says again that it is well.
     this.#setHealth(node, false);
     this.#options.joined.disconnected(namespace, workload);

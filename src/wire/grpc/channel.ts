@@ -3,6 +3,7 @@ import type { Clock, Random, Timer } from '#base';
 import { Backoff, type BackoffOptions, GRPC_BACKOFF } from './backoff.ts';
 import { type ClientCall, type ClientCallHandler, type ClientCallOptions, StreamClientCall } from './client-call.ts';
 import { GRPC_ERRORS } from './errors.ts';
+import { fairDeadline } from './fair-deadline.ts';
 import type { Gunzip } from './frame.ts';
 import { GRPC_LIMITS } from './limits.ts';
 import { GRPC_STATUS, type GrpcStatus } from './status.ts';
@@ -213,10 +214,9 @@ export class GrpcChannel {
     this.#pingTimer = undefined;
     const connection = this.#connection;
     if (connection === undefined || this.#state !== 'ready' || this.#calls.size === 0) return;
-    this.#pongTimer = this.#options.clock.setTimer(
-      this.#options.keepaliveTimeoutMs ?? 10_000,
-      () => connection.destroy(),
-      { unref: true },
+    const timeoutMs = this.#options.keepaliveTimeoutMs ?? 10_000;
+    this.#pongTimer = fairDeadline(this.#options.clock, timeoutMs, () =>
+      connection.destroy(`no answer to a PING within ${timeoutMs} ms`),
     );
     connection.ping(() => {
       if (this.#connection !== connection) return;

@@ -210,7 +210,8 @@ export class StreamClientCall implements ClientCall {
 
   #onClose(error: TransportError | undefined): void {
     if (!this.#open) return;
-    if (error === undefined) this.#finish(GRPC_ERRORS.noStatus, {});
+    if (this.#trailers !== undefined) this.#onEnd();
+    else if (error === undefined) this.#finish(GRPC_ERRORS.noStatus, {});
     else if (error.kind === 'reset')
       this.#finish({ code: statusFromReset(error.http2Code), message: error.message }, {});
     else this.#finish({ code: GRPC_STATUS.unavailable, message: error.message }, {});

@@ -3,6 +3,7 @@ export * from './backoff.ts';
 export * from './channel.ts';
 export type { ClientCall, ClientCallHandler, ClientCallOptions } from './client-call.ts';
 export * from './errors.ts';
+export { fairDeadline } from './fair-deadline.ts';
 export { FRAME_HEADER_BYTES, FrameDecoder, frame, frameHeader, type Gunzip } from './frame.ts';
 export * from './limits.ts';
 export { metadataValue } from './metadata.ts';

@@ -106,8 +106,8 @@ class MemoryConnection implements GrpcConnection {
     this.#open = false;
   }
 
-  destroy(): void {
-    this.fail('closed');
+  destroy(reason = 'closed'): void {
+    this.fail(reason);
   }
 
   fail(reason: string): void {

@@ -84,6 +84,7 @@ export class StreamServerCall implements ServerCall {
         this.#blocked = false;
         if (this.#open) handler.onDrain?.();
       },
+      onGivenUp: (reason) => this.end({ code: GRPC_STATUS.unavailable, message: reason }),
       onClose: (error) => this.#transportClosed(error),
     };
     if (!this.#open) this.#handler.onClosed?.(GRPC_ERRORS.deadline);

@@ -39,6 +39,8 @@ export interface TransportHandler {
   onEnd(): void;
   /** Follows a `write` that returned false. */
   onDrain(): void;
+  /** Servers only: this side is about to end the connection, and now is the time to tell the client why. */
+  onGivenUp?(reason: string): void;
   /** The last call, exactly once. */
   onClose(error: TransportError | undefined): void;
 }
@@ -72,7 +74,8 @@ export interface GrpcConnection {
   ping(answered: () => void): void;
   /** Lets open streams finish. */
   close(): void;
-  destroy(): void;
+  /** Open streams end at once; `reason` is what they and `onClose` are told. */
+  destroy(reason?: string): void;
   readonly peer: GrpcPeer;
 }
 

@@ -44,7 +44,8 @@ export interface XdsBackend {
   /** Judges the node of a stream's first request against the peer (fail closed). `metadata` carries `authorization`. */
   authorize(node: ProxyNode, peer: GrpcPeer, metadata: Metadata): Authorization | Promise<Authorization>;
   connected?(node: ProxyNode): void;
-  disconnected?(node: ProxyNode): void;
+  /** `ended`: where it came from, and why its stream is over. */
+  disconnected?(node: ProxyNode, ended: { readonly peer: string; readonly reason: string }): void;
   /** Number of the current snapshot; only ever grows. */
   snapshot(): number;
   /** What this proxy gets from the current snapshot. `wanted` has an entry for every type it asked for. */

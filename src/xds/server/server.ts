@@ -8,7 +8,7 @@ import {
   type Timer,
   type XdsResource,
 } from '#base';
-import type { GrpcServer, MethodHandler } from '#wire/grpc';
+import { fairDeadline, type GrpcServer, type MethodHandler } from '#wire/grpc';
 import { RepeatedNames } from '../codec/repeated-names.ts';
 import { ResponseEncoder, type XdsVariant } from '../codec/response.ts';
 import { XDS_ERRORS, xdsError } from '../errors.ts';
@@ -74,10 +74,12 @@ export class XdsServer implements StreamHost {
     return (call) => {
       const stream = new XdsStream(call, variant, type, this);
       // Whoever has not said who it is holds nothing open.
-      const patience = (): void => {
-        if (stream.node === undefined) call.end(xdsError(XDS_ERRORS.silent).status);
-      };
-      this.clock.setTimer(XDS_LIMITS.firstRequestMs, patience, { unref: true });
+      fairDeadline(this.clock, XDS_LIMITS.firstRequestMs, () => {
+        if (stream.node !== undefined || !call.open) return;
+        const { status } = xdsError(XDS_ERRORS.silent);
+        this.log.warn('an xDS stream is ended', { peer: call.peer.address, reason: status.message });
+        call.end(status);
+      });
       return stream;
     };
   }

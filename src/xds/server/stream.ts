@@ -1,6 +1,6 @@
 // One xDS stream: its requests, the answers to them, and the pushes that follow new snapshots.
 import { type Clock, type ProxyNode, type ResourceSet, TYPE_URL, type XdsResource } from '#base';
-import type { ServerCall, ServerCallHandler } from '#wire/grpc';
+import type { GrpcStatus, ServerCall, ServerCallHandler } from '#wire/grpc';
 import type { XdsVariant } from '../codec/response.ts';
 import { XDS_ERRORS, xdsError } from '../errors.ts';
 import { HEALTH_TYPE } from '../health-type.ts';
@@ -88,11 +88,12 @@ export class XdsStream implements ServerCallHandler {
     this.#continue();
   }
 
-  onClosed(): void {
+  onClosed(status: GrpcStatus): void {
     this.#sequence.stop();
     if (this.#node === undefined) return;
     this.#host.left(this);
-    this.#host.backend.disconnected?.(this.#node);
+    const reason = status.message === '' ? 'the client ended the stream' : status.message;
+    this.#host.backend.disconnected?.(this.#node, { peer: this.#call.peer.address, reason });
   }
 
   /** A new snapshot is there. */

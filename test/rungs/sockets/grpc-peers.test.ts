@@ -1,6 +1,7 @@
 // Our gRPC against grpc-js, in both directions, over TCP, TLS and a Unix socket.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { connect, constants } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -276,4 +277,31 @@ test('a rotated server certificate is used by the next connection', async () => 
   listener.setTls(second);
   assert.ok((await dial(second.certChainPem as string).callUnary('/t.Echo/Unary', new Uint8Array())).ok);
   assert.ok(!(await dial(first.certChainPem as string).callUnary('/t.Echo/Unary', new Uint8Array())).ok);
+});
+
+test('a call that is reset while it is paused is over', async () => {
+  const over = Promise.withResolvers<number>();
+  const server = new GrpcServer({ clock }).register('/t.Echo/Paused', (call) => ({
+    onMessage: () => call.pause(),
+    onHalfClose() {},
+    onClosed: ({ code }) => over.resolve(code),
+  }));
+  const listener = await listenGrpc({ host: '127.0.0.1', port: 0, log: silentLogger }, (stream) =>
+    server.accept(stream),
+  );
+  closers.push(() => listener.close());
+  const session = connect(`http://127.0.0.1:${listener.port}`);
+  closers.push(() => session.destroy());
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/t.Echo/Paused',
+    'content-type': 'application/grpc',
+    te: 'trailers',
+  });
+  stream.on('error', () => {});
+  // A message without content, and what is not read after it.
+  stream.write(Buffer.alloc(5), () =>
+    stream.write(Buffer.alloc(64 * 1024), () => stream.close(constants.NGHTTP2_NO_ERROR)),
+  );
+  assert.equal(await over.promise, GRPC_STATUS.cancelled);
 });
