@@ -26,7 +26,7 @@ const TASKS = {
     args: ['demo'],
   },
   setup: { needs: ['install', 'generate'] },
-  test: { needs: ['install', 'generate', 'bundle'], script: 'tools/test.ts' },
+  test: { needs: ['install', 'generate', 'bundle'], script: 'tools/test.ts', help: 'tools/test-help.txt' },
   ok: { needs: ['install', 'generate'], script: 'tools/ok.ts' },
   bench: { needs: ['install', 'generate', 'bundle'], script: 'bench/run.ts' },
   generate: { needs: ['install'], script: 'tools/gen-proto.ts' },
@@ -262,6 +262,11 @@ if (process.platform === 'win32') stop('does not run on Windows itself. Use WSL 
 if (Number(process.versions.node.split('.')[0]) < 18)
   stop(`needs Node 18 or newer to start; this is ${process.versions.node}.`);
 
+const args = process.argv.slice(3);
+if (task.help !== undefined && (args.includes('--help') || args.includes('-h'))) {
+  process.stdout.write(readFileSync(join(root, task.help), 'utf8'));
+  process.exit(0);
+}
 if (task.needs.includes('install')) await install();
 let node = process.execPath;
 try {
@@ -271,4 +276,4 @@ try {
 }
 if (task.needs.includes('generate')) await generate(node);
 if (task.needs.includes('bundle')) await bundle(node);
-if (task.script !== undefined) runTask(node, task, process.argv.slice(3));
+if (task.script !== undefined) runTask(node, task, args);

@@ -1,7 +1,7 @@
 // Runs every rung of tests that this machine can run, names those it cannot, and fails on both kinds
 // of gap in CI: a red test, and a rung that could not run (design §7).
 import { spawnSync } from 'node:child_process';
-import { existsSync, globSync } from 'node:fs';
+import { existsSync, globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PURE_TESTS } from './pure-tests.ts';
 import { SERIAL } from './serial-tests.ts';
@@ -160,6 +160,10 @@ function runRung(rung: Rung): Outcome {
   };
 }
 
+if (process.argv.includes('--help') || process.argv.includes('-h')) {
+  process.stdout.write(readFileSync(join(root, 'tools/test-help.txt'), 'utf8'));
+  process.exit(0);
+}
 const wanted = process.argv.slice(2).filter((a) => !a.startsWith('-'));
 const rungs = RUNGS.filter((r) => wanted.length === 0 || wanted.includes(r.name));
 if (rungs.length === 0) {
