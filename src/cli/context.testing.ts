@@ -7,11 +7,15 @@ export interface FakeMesh {
   readonly answers?: Readonly<Record<string, unknown>>;
   /** By absolute path. */
   readonly files?: Readonly<Record<string, string>>;
+  /** A supervisor runs; not unless told. */
+  readonly supervised?: boolean;
+  /** Nobody listens at the mesh's address. */
+  readonly silent?: boolean;
 }
 
 const HOME = '/home/mesh';
 
-export function fakeContext({ answers = {}, files = {} }: FakeMesh): {
+export function fakeContext({ answers = {}, files = {}, supervised = false, silent = false }: FakeMesh): {
   readonly context: CliContext;
   readonly home: string;
   out(): string;
@@ -49,6 +53,7 @@ export function fakeContext({ answers = {}, files = {} }: FakeMesh): {
     },
     clock,
     call: async ({ path }) => {
+      if (silent) return undefined;
       const known = answers[path] ?? answers[path.split('?')[0] as string];
       return known === undefined
         ? { status: 404, body: JSON.stringify({ error: `nothing at ${path}` }) }
@@ -57,6 +62,7 @@ export function fakeContext({ answers = {}, files = {} }: FakeMesh): {
     out: (text) => void (out += text),
     err: (text) => void (err += text),
     readStdin: never,
+    supervised: async () => supervised,
     inPod: never,
     generate: never,
     colour: false,

@@ -71,6 +71,8 @@ export interface CliContext {
   }) => Promise<KubeClient>;
   /** Reads the whole cluster, as a control plane of this version would. */
   readonly generate: (ask: GenerateAsk) => Promise<Generated>;
+  /** Whether the mesh of this home folder has a supervisor that runs, which starts a control plane that ended again. */
+  readonly supervised: (home: string) => Promise<boolean>;
   /** Runs a program in a pod; rejects with a sentence when it cannot be run. */
   readonly inPod: (
     flags: ClusterFlags,

@@ -3,6 +3,8 @@ import type { RunJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
 
 const FOLDER = '.topsail';
+/** What a command says of a mesh whose supervisor runs and whose control plane does not. */
+export const STARTED_AGAIN = 'It is being started again: try again in a few seconds.';
 
 /** The home folder, whether or not a mesh runs there. */
 export async function findHome(context: CliContext, given: string | undefined): Promise<string> {
@@ -31,6 +33,8 @@ export async function readRun(context: CliContext, home: string): Promise<RunJso
       `${path} cannot be read (${(error as Error).message}): run the command as the user that started the mesh.`,
     );
   }
+  if (text === undefined && (await context.supervised(home)))
+    throw new CliError(`The control plane of ${home} is not ready (no run.json). ${STARTED_AGAIN}`);
   if (text === undefined)
     throw new CliError(
       `The mesh of ${home} is not running (no run.json). Start it with "topsail demo" (in a checkout: "npm start") or "topsail discovery".`,

@@ -1,7 +1,7 @@
 // Calls the control plane's API and turns what goes wrong into one sentence.
 import type { RunJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
-import { findHome, readRun } from './find-mesh.ts';
+import { findHome, readRun, STARTED_AGAIN } from './find-mesh.ts';
 
 const CALL_TIMEOUT_MS = 15_000;
 
@@ -42,9 +42,10 @@ async function openLocal(context: CliContext, home: string | undefined): Promise
       ...(body === undefined ? {} : { body }),
     });
     if (answer === undefined) {
-      throw new CliError(
-        `The control plane at ${run.address} does not answer. Is the mesh of ${folder} still running? Start it with "topsail demo" (in a checkout: "npm start").`,
-      );
+      const remedy = (await context.supervised(folder))
+        ? STARTED_AGAIN
+        : `Is the mesh of ${folder} still running? Start it with "topsail demo" (in a checkout: "npm start").`;
+      throw new CliError(`The control plane at ${run.address} does not answer. ${remedy}`);
     }
     if (answer.status >= 300)
       throw new CliError(problemOf(answer.body) ?? `${answer.body.trim()} (${answer.status} ${path.split('?')[0]})`);

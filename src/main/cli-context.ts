@@ -1,5 +1,5 @@
 // Wires the commands to the real process: files, clock, terminal, HTTP.
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CliContext } from '#cli';
@@ -33,6 +33,7 @@ export function createCliContext(): CliContext {
     open: async (url) => (await import('./open-browser.ts')).openBrowser(url),
     stream: async (call, take) => (await import('./event-stream.ts')).readEventStream(call, take),
     kube: async (flags) => (await import('./kube-access.ts')).openKube(flags),
+    supervised: async (home) => (await import('./stale-records.ts')).runningSupervisor(join(home, 'run')) !== undefined,
     inPod: async (flags, asked) => (await import('./kube-access.ts')).inPod(flags, asked),
     generate: async (ask) => (await import('./upgrade-generate.ts')).generateFor(ask),
     root: rootFolder,
