@@ -30,9 +30,7 @@ export function ConfigListPage(): ReactNode {
     <>
       <div className="head">
         <h1>Configuration</h1>
-        <span className="soft">
-          {shown.length} of {all.length} objects
-        </span>
+        <span className="soft">{data === undefined ? 'Loading…' : `${shown.length} of ${all.length} objects`}</span>
         <span className="grow" />
         <select aria-label="Kind" value={kind} onChange={(event) => setKind(event.target.value)}>
           <option value="">all kinds</option>
@@ -64,7 +62,7 @@ export function ConfigListPage(): ReactNode {
           </div>
         </section>
         <section className="card tight">
-          <ObjectTable objects={shown} none="No object is like that." />
+          <ObjectTable objects={shown} none={data === undefined ? 'Loading…' : 'No object is like that.'} />
         </section>
         {(changes.data?.length ?? 0) > 0 && (
           <section className="card">

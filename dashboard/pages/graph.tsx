@@ -21,6 +21,8 @@ import { SidePanel } from '../views/side-panel.tsx';
 const COLLAPSE_ABOVE = 200;
 /** Above this many nodes a canvas draws: SVG would not pan smoothly. */
 const SVG_NODES_MAX = 260;
+/** Pixels of a canvas below which the graph begins readable instead of whole. */
+const PHONE_WIDTH = 600;
 
 const ON_EDGES: readonly (readonly [LinkLabel, string])[] = [
   ['both', 'all'],
@@ -38,6 +40,7 @@ export function GraphPage(): ReactNode {
   const [label, setLabel] = useChoice('label', 'both');
   const [chosen, setChosen] = useChoice('chosen', '');
   const [opened, setOpened] = useChoice('open', '');
+  const [unfolded, setUnfolded] = useState(false);
   const [idle, setIdle] = useChoice('idle', 'yes');
   const until = useUntil(Number(ago));
   const live = useLiveTraffic(Number(windowText), until);
@@ -76,9 +79,12 @@ export function GraphPage(): ReactNode {
   );
   return (
     <div className="graph">
-      <div className="toolbar">
+      <div className={unfolded ? 'toolbar' : 'toolbar folded'}>
         <h1>Graph</h1>
         <LiveState live={live} ago={Number(ago)} />
+        <button type="button" className="fold" aria-expanded={unfolded} onClick={() => setUnfolded(!unfolded)}>
+          Controls
+        </button>
         <Segmented
           label="Level"
           value={level as Level}
@@ -229,7 +235,10 @@ function Canvas({ waiting, ...props }: CanvasProps): ReactNode {
       if (layout === undefined || at === null) return;
       // Of many nodes only the whole says something; of a few, what was chosen is to be read.
       const points = layout.links[chosen];
-      const focus = many || whole ? undefined : (layout.nodes[chosen] ?? (points && middleOf(points)));
+      const asked = layout.nodes[chosen] ?? (points && middleOf(points));
+      // On a phone the whole would be too small to read at once: it is moved by hand.
+      const start = at.clientWidth < PHONE_WIDTH ? Object.values(layout.nodes)[0] : undefined;
+      const focus = many || whole ? undefined : (asked ?? start);
       setView(
         focus === undefined
           ? fitView(layout, at.clientWidth, at.clientHeight)

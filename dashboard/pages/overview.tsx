@@ -9,6 +9,7 @@ import { useRanges } from '../store/ranges.ts';
 import { useChoice } from '../store/route.ts';
 import { Findings } from '../views/findings.tsx';
 import { GoldenTable } from '../views/golden-table.tsx';
+import { KnownSince } from '../views/known-since.tsx';
 import { Fact, Segmented } from '../views/pieces.tsx';
 
 export function OverviewPage(): ReactNode {
@@ -18,6 +19,7 @@ export function OverviewPage(): ReactNode {
   const traffic = useTrafficOf(Number(windowText), undefined);
   const objects = useObjects();
   const rows = goldenRows(traffic.data?.workloads ?? [], status.data, traffic.data?.edges);
+  const loading = traffic.data === undefined || status.data === undefined;
   return (
     <>
       <div className="head">
@@ -25,10 +27,17 @@ export function OverviewPage(): ReactNode {
         {status.isError && <span className="badge bad">the control plane does not answer</span>}
         {traffic.isError && <span className="badge warn">{traffic.error.message}</span>}
         <span className="grow" />
+        <KnownSince windowSeconds={Number(windowText)} />
         <Segmented label="Time range" value={windowText} options={ranges} onChange={setWindow} />
       </div>
       <div className="stack">
-        <Summary edges={traffic.data?.edges ?? []} rows={rows} />
+        {loading ? (
+          <section className="card grid three" aria-label="The mesh in numbers">
+            Loading…
+          </section>
+        ) : (
+          <Summary edges={traffic.data?.edges ?? []} rows={rows} />
+        )}
         <section className="card tight">
           <h2>
             Workloads <span className="soft small">success, latency and mTLS of what each is asked (inbound)</span>
@@ -36,10 +45,14 @@ export function OverviewPage(): ReactNode {
           <GoldenTable
             rows={rows}
             none={
-              <>
-                No workload is in the mesh yet. Start one:{' '}
-                <code>./topsail run --name hello --port 8080 -- COMMAND</code>
-              </>
+              loading ? (
+                'Loading…'
+              ) : (
+                <>
+                  No workload is in the mesh yet. Start one:{' '}
+                  <code>./topsail run --name hello --port 8080 -- COMMAND</code>
+                </>
+              )
             }
           />
         </section>
@@ -188,8 +201,8 @@ function HealthCards({
 
 function RecentChanges(): ReactNode {
   const { data } = useChanges();
-  if (data === undefined || data.length === 0)
-    return <p className="small soft">Nothing was changed since the control plane started.</p>;
+  if (data === undefined) return <p className="small soft">Loading…</p>;
+  if (data.length === 0) return <p className="small soft">Nothing was changed since the control plane started.</p>;
   return (
     <ul className="findings small">
       {data.slice(0, 4).map((one) => (

@@ -6,6 +6,7 @@ import { clockText, percentText, rateText, shortPrincipal } from '../core/format
 import { reachedNobody } from '../core/graph-model.ts';
 import { type Readiness, strictReadiness } from '../core/strict-readiness.ts';
 import { useDenied, useObjects, useStatus, useTrafficOf } from '../store/api.ts';
+import { useKnownSince } from '../store/ranges.ts';
 import { useSession } from '../store/session.ts';
 import { DeniedBy } from '../views/denied-by.tsx';
 import { Icon } from '../views/icon.tsx';
@@ -18,6 +19,8 @@ export function SecurityPage(): ReactNode {
   const status = useStatus();
   const objects = useObjects();
   const { data } = useTrafficOf(3600, undefined);
+  const since = useKnownSince(3600);
+  const loading = data === undefined || status.data === undefined;
   const edges = data?.edges ?? [];
   const rows = status.data === undefined ? [] : strictReadiness(status.data, edges, objects.data ?? []);
   // What reached nobody was spoken to nobody, in plaintext or otherwise.
@@ -27,7 +30,7 @@ export function SecurityPage(): ReactNode {
     <>
       <div className="head">
         <h1>Security</h1>
-        <span className="soft">of the last hour</span>
+        <span className="soft">{status.data === undefined ? 'Loading…' : (since ?? 'of the last hour')}</span>
         <span className="grow" />
         <a className="button" href="/wizard/authorize">
           <Icon name="plus" size={14} />
@@ -35,16 +38,26 @@ export function SecurityPage(): ReactNode {
         </a>
       </div>
       <div className="stack">
-        <Verdict rows={rows} plaintext={plaintext} denied={denied} />
+        {loading ? (
+          <section className="card grid three" aria-label="In short">
+            Loading…
+          </section>
+        ) : (
+          <Verdict rows={rows} plaintext={plaintext} denied={denied} />
+        )}
         <section className="card tight">
           <h2>May STRICT be switched on?</h2>
-          <ReadinessTable rows={rows} />
+          <ReadinessTable rows={rows} none={loading ? 'Loading…' : 'No workloads.'} />
         </section>
         <section className="card tight">
           <h2>Who talks in plaintext</h2>
           <EdgeTable
             edges={plaintext}
-            none="Nobody: every request and connection of the last hour was mutually authenticated."
+            none={
+              loading
+                ? 'Loading…'
+                : `Nobody: every request and connection ${since ?? 'of the last hour'} was mutually authenticated.`
+            }
           />
         </section>
         <section className="card tight">
@@ -53,17 +66,24 @@ export function SecurityPage(): ReactNode {
         </section>
         <section className="card tight">
           <h2>Edges with denials</h2>
-          <DeniedEdges edges={denied} />
+          <DeniedEdges
+            edges={denied}
+            none={loading ? 'Loading…' : `Nobody was denied ${since ?? 'in the last hour'}.`}
+          />
         </section>
         <section className="card tight">
           <h2>Policies</h2>
           <ObjectTable
             objects={(objects.data ?? []).filter((one) => POLICIES.has(one.kind))}
             none={
-              <>
-                No policy yet: everyone in the mesh may call everyone.{' '}
-                <a href="/wizard/authorize">Make policies from what was observed.</a>
-              </>
+              objects.data === undefined ? (
+                'Loading…'
+              ) : (
+                <>
+                  No policy yet: everyone in the mesh may call everyone.{' '}
+                  <a href="/wizard/authorize">Make policies from what was observed.</a>
+                </>
+              )
             }
           />
         </section>
@@ -99,7 +119,7 @@ function Verdict({
   );
 }
 
-function ReadinessTable({ rows }: { readonly rows: readonly Readiness[] }): ReactNode {
+function ReadinessTable({ rows, none }: { readonly rows: readonly Readiness[]; readonly none: string }): ReactNode {
   const words = {
     strict: ['ok', 'STRICT is on'],
     ready: ['ok', 'yes: every caller uses mTLS'],
@@ -111,7 +131,7 @@ function ReadinessTable({ rows }: { readonly rows: readonly Readiness[] }): Reac
       rows={rows}
       keyOf={(r) => `${r.namespace}/${r.workload}`}
       label="Readiness for STRICT"
-      none="No workloads."
+      none={none}
       columns={[
         {
           name: 'Workload',
@@ -141,10 +161,14 @@ function ReadinessTable({ rows }: { readonly rows: readonly Readiness[] }): Reac
   );
 }
 
+/** As long as the control plane remembers requests. */
+const REMEMBERED_SECONDS = 900;
+
 /** Of the last minutes: what proxies remember of requests that a policy refused. */
 function DeniedTable(): ReactNode {
   const { canWrite } = useSession();
   const { data } = useDenied(canWrite);
+  const since = useKnownSince(REMEMBERED_SECONDS);
   if (!canWrite)
     return (
       <div className="empty">
@@ -157,7 +181,7 @@ function DeniedTable(): ReactNode {
       rows={data ?? []}
       keyOf={(d) => `${d.namespace}/${d.workload}|${d.source}|${d.principal}|${d.method}|${d.path}|${d.words}`}
       label="Denied requests"
-      none={data === undefined ? 'Loading…' : 'No policy denied a request in the last minutes.'}
+      none={data === undefined ? 'Loading…' : `No policy denied a request ${since ?? 'in the last minutes'}.`}
       columns={[
         { name: 'Last', sort: (d) => d.lastMs, cell: (d) => <span className="soft">{clockText(d.lastMs)}</span> },
         {
@@ -222,7 +246,13 @@ function DeniedTable(): ReactNode {
 }
 
 /** Beside a caller stands who was denied, which need not be who it is now. */
-function DeniedEdges({ edges }: { readonly edges: readonly TrafficEdgeJson[] }): ReactNode {
+function DeniedEdges({
+  edges,
+  none,
+}: {
+  readonly edges: readonly TrafficEdgeJson[];
+  readonly none: string;
+}): ReactNode {
   const { canWrite } = useSession();
   const { data } = useDenied(canWrite);
   const identity = (edge: TrafficEdgeJson): ReactNode => {
@@ -241,14 +271,7 @@ function DeniedEdges({ edges }: { readonly edges: readonly TrafficEdgeJson[] }):
       </span>
     );
   };
-  return (
-    <EdgeTable
-      edges={edges}
-      none="Nobody was denied in the last hour."
-      denied
-      identity={{ name: 'Denied identity', cell: identity }}
-    />
-  );
+  return <EdgeTable edges={edges} none={none} denied identity={{ name: 'Denied identity', cell: identity }} />;
 }
 
 const OWN_IDENTITY: Column<TrafficEdgeJson> = {

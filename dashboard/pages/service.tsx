@@ -12,6 +12,7 @@ import { useChoice } from '../store/route.ts';
 import { RoutesTable } from '../views/effective-config.tsx';
 import { GoldenTable } from '../views/golden-table.tsx';
 import { Icon } from '../views/icon.tsx';
+import { KnownSince } from '../views/known-since.tsx';
 import { ObjectTable } from '../views/object-table.tsx';
 import { PeersTable } from '../views/peers-table.tsx';
 import { Segmented, SortedTable } from '../views/pieces.tsx';
@@ -39,6 +40,7 @@ export function ServicePage({
   const status = useStatus();
   const traffic = useTrafficOf(Number(span), undefined);
   const objects = useObjects();
+  const loading = traffic.data === undefined || status.data === undefined;
   const rows = goldenRows(traffic.data?.workloads ?? [], status.data, traffic.data?.edges)
     .filter((one) => one.namespace === namespace && (one.service || one.workload) === name)
     .toSorted((a, b) => (a.workload < b.workload ? -1 : 1));
@@ -76,18 +78,21 @@ export function ServicePage({
         </a>
       </div>
       <div className="stack">
-        <Segmented label="Time range" value={span} options={ranges} onChange={setSpan} />
+        <div className="row">
+          <Segmented label="Time range" value={span} options={ranges} onChange={setSpan} />
+          <KnownSince windowSeconds={Number(span)} />
+        </div>
         <Shares rows={rows} />
         {versions.length > 0 && (
           <VersionCharts workloads={versions.map((one) => one.workload)} namespace={namespace} span={Number(span)} />
         )}
         <section className="card tight">
           <h2>Workloads</h2>
-          <GoldenTable rows={rows} none="No workload of this service is in the mesh." />
+          <GoldenTable rows={rows} none={loading ? 'Loading…' : 'No workload of this service is in the mesh.'} />
         </section>
         <section className="card tight">
           <h2>Callers</h2>
-          <PeersTable edges={callers} side="source" both />
+          <PeersTable edges={callers} side="source" both loading={traffic.data === undefined} />
         </section>
         <Endpoints place={{ namespace, name }} proxies={proxies} />
         <Routes
@@ -98,7 +103,7 @@ export function ServicePage({
           <h2>Objects</h2>
           <ObjectTable
             objects={objectsAbout(objects.data ?? [], namespace, name)}
-            none="No object is about this service."
+            none={objects.data === undefined ? 'Loading…' : 'No object is about this service.'}
           />
         </section>
       </div>

@@ -10,6 +10,7 @@ import { useChoice } from '../store/route.ts';
 import { useSession } from '../store/session.ts';
 import { EffectiveConfig, EndpointsTable, RoutesTable } from '../views/effective-config.tsx';
 import { Icon } from '../views/icon.tsx';
+import { KnownSince } from '../views/known-since.tsx';
 import { LogView } from '../views/log-view.tsx';
 import { ObjectTable } from '../views/object-table.tsx';
 import { PeersTable } from '../views/peers-table.tsx';
@@ -104,16 +105,23 @@ function Traffic({ id, gateway }: { readonly id: string; readonly gateway: boole
   const into = edges.filter((one) => `${one.destinationNamespace}/${one.destination}` === id);
   const out = edges.filter((one) => `${one.sourceNamespace}/${one.source}` === id);
   const sum = (all: typeof edges): string => {
+    if (data === undefined) return 'Loading…';
     const rate = all.reduce((n, one) => n + one.requestsPerSecond, 0);
     const errors = all.reduce((n, one) => n + one.errorsPerSecond, 0);
     return `${rateText(rate)} requests a second${errors > 0 ? `, ${percentText(errors / rate)} fail` : ''}`;
   };
   const ranges = useRanges(60);
+  const range = (
+    <div className="row">
+      <Segmented label="Time range" value={span} options={ranges} onChange={setSpan} />
+      <KnownSince windowSeconds={Math.max(60, Number(span))} />
+    </div>
+  );
   // Who asks a gateway is not of the mesh: what it passes on tells of its requests.
   if (gateway && into.length === 0)
     return (
       <div className="stack">
-        <Segmented label="Time range" value={span} options={ranges} onChange={setSpan} />
+        {range}
         <section className="card stack">
           <h2>
             Passed on into the mesh <span className="soft small">{sum(out)}</span>
@@ -122,13 +130,13 @@ function Traffic({ id, gateway }: { readonly id: string; readonly gateway: boole
         </section>
         <section className="card tight">
           <h2>To whom</h2>
-          <PeersTable edges={out} side="destination" />
+          <PeersTable edges={out} side="destination" loading={data === undefined} />
         </section>
       </div>
     );
   return (
     <div className="stack">
-      <Segmented label="Time range" value={span} options={ranges} onChange={setSpan} />
+      {range}
       <div className="grid two">
         <section className="card stack">
           <h2>
@@ -146,11 +154,11 @@ function Traffic({ id, gateway }: { readonly id: string; readonly gateway: boole
       <div className="grid two">
         <section className="card tight">
           <h2>Who calls it</h2>
-          <PeersTable edges={into} side="source" />
+          <PeersTable edges={into} side="source" loading={data === undefined} />
         </section>
         <section className="card tight">
           <h2>Whom it calls</h2>
-          <PeersTable edges={out} side="destination" />
+          <PeersTable edges={out} side="destination" loading={data === undefined} />
         </section>
       </div>
     </div>
@@ -174,7 +182,10 @@ function Objects({ namespace, service }: { readonly namespace: string; readonly 
   const { data } = useObjects();
   return (
     <section className="card tight">
-      <ObjectTable objects={objectsAbout(data ?? [], namespace, service)} none="No object is about this workload." />
+      <ObjectTable
+        objects={objectsAbout(data ?? [], namespace, service)}
+        none={data === undefined ? 'Loading…' : 'No object is about this workload.'}
+      />
     </section>
   );
 }

@@ -9,6 +9,7 @@ export function WorkloadsPage(): ReactNode {
   const [search, setSearch] = useChoice('q', '');
   const status = useStatus();
   const traffic = useTrafficOf(60, undefined);
+  const loading = traffic.data === undefined || status.data === undefined;
   const wanted = search.toLowerCase();
   const rows = goldenRows(traffic.data?.workloads ?? [], status.data, traffic.data?.edges).filter((r) =>
     `${r.workload} ${r.namespace} ${r.service}`.toLowerCase().includes(wanted),
@@ -30,7 +31,12 @@ export function WorkloadsPage(): ReactNode {
       </div>
       <div className="stack">
         <section className="card tight">
-          <GoldenTable rows={rows} none="No workload has such a name." />
+          <GoldenTable
+            rows={rows}
+            none={
+              loading ? 'Loading…' : wanted === '' ? 'No workload is in the mesh yet.' : 'No workload has such a name.'
+            }
+          />
         </section>
         <section className="card">
           <h2>Services</h2>

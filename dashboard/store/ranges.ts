@@ -1,5 +1,6 @@
 // Time ranges to choose from: what the mesh keeps by itself, and beyond the last hour what a Prometheus has.
-import { useStatus } from './api.ts';
+import { knownSince } from '../core/known-since.ts';
+import { KEPT_SECONDS, useStatus } from './api.ts';
 
 export type Range = readonly [seconds: string, name: string];
 
@@ -14,6 +15,14 @@ const FROM_PROMETHEUS: readonly Range[] = [
   ['86400', '1 d'],
   ['604800', '7 d'],
 ];
+
+/** Since when the numbers of a window are known, in words; undefined where all of it is, and while nobody knows. */
+export function useKnownSince(windowSeconds: number): string | undefined {
+  const { data } = useStatus();
+  // Longer ones are a Prometheus's, which outlives the control plane.
+  if (data === undefined || windowSeconds > KEPT_SECONDS) return undefined;
+  return knownSince(windowSeconds, data.startedMs, Date.now());
+}
 
 /** `shortest`: seconds below which a range makes no sense here. */
 export function useRanges(shortest = 10): readonly Range[] {

@@ -85,7 +85,8 @@ function optionsOf(
   const options: uPlot.Options = {
     width: Math.max(60, holder.clientWidth),
     height,
-    padding: [8, 10, 0, 0],
+    // On the right half of a time's text has room below the newest value.
+    padding: [8, 28, 0, 0],
     cursor: { sync: { key: SYNC.key }, points: { size: 6 }, drag: { x: false, y: false } },
     legend: { live: true, markers: { width: 2, dash: (_plot, i) => borderStyle(lines[i - 1]?.dash) } },
     scales: { y: { range: (_plot, _least, most) => [0, most > 0 ? most * 1.15 : 1] } },

@@ -10,11 +10,14 @@ export function PeersTable({
   edges,
   side,
   both = false,
+  loading = false,
 }: {
   readonly edges: readonly TrafficEdgeJson[];
   readonly side: 'source' | 'destination';
   /** The near end too, where it is not always the same. */
   readonly both?: boolean;
+  /** The edges have not come yet. */
+  readonly loading?: boolean;
 }): ReactNode {
   const near = (e: TrafficEdgeJson): string => (side === 'source' ? e.destination : e.source);
   return (
@@ -24,7 +27,7 @@ export function PeersTable({
         `${e.sourceNamespace}/${e.source}>${e.destinationNamespace}/${e.destination}|${e.service}|${e.protocol}`
       }
       label={side === 'source' ? 'Callers' : 'Callees'}
-      none="Nobody in this range."
+      none={loading ? 'Loading…' : 'Nobody in this range.'}
       columns={[
         {
           name: side === 'source' ? 'Caller' : 'Callee',

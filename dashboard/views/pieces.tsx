@@ -41,7 +41,7 @@ export function Programmed({
   readonly wide?: boolean;
 }): ReactNode {
   const { acknowledged, concerned, rejected, lagging } = state;
-  if (concerned === 0) return <span className="soft">no proxy concerned</span>;
+  if (concerned === 0) return <span className="soft">concerns no proxy</span>;
   const tone = rejected.length > 0 ? 'bad' : acknowledged < concerned ? 'warn' : 'ok';
   return (
     <span>
