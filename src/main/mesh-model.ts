@@ -13,7 +13,7 @@ import type {
 import type { ProxyNode } from '#base';
 import { type Complaint, type ConfigObject, type ConfigView, type KindName, KINDS, objectKey } from '#config';
 import type { Pusher } from '#push';
-import { idlePolicies, type ProxyIdentity, serviceKey } from '#registry';
+import { idlePolicies, idleSubsets, type ProxyIdentity, serviceKey } from '#registry';
 import type { ConfigWriter } from './config-writer.ts';
 import type { DiscoveryTelemetry } from './discovery-telemetry.ts';
 import type { JoinedConfig } from './joined-config.ts';
@@ -177,6 +177,7 @@ export function acrossObjects(pusher: Pusher, nodes: Iterable<ProxyNode>): reado
     ...limitsOnEnvoy(snapshot, connected),
     ...ratesOnEnvoy(snapshot, connected),
     ...idlePolicies(snapshot.config, running(pusher, connected), snapshot.mesh.rootNamespace),
+    ...idleSubsets(snapshot.config, snapshot, snapshot.domain),
   ];
 }
 

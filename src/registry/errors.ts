@@ -163,6 +163,11 @@ export const CONDITIONS = {
     message: 'port {port} is no port of service {host} ({ports}): {effect}',
     remedy: 'Name a port of the service, or add this one to it.',
   },
+  'TS-REG-030': {
+    severity: 'warning',
+    message: 'subset {subset}: no endpoint of {host} has the labels {labels}: requests to it find nobody',
+    remedy: 'Correct the labels, or start the workload: it is found as soon as it runs.',
+  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof CONDITIONS;

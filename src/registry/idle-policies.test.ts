@@ -204,3 +204,25 @@ describe('a rule by a claim', () => {
     );
   });
 });
+
+describe('the selector of a Service', () => {
+  const service = (more: string): string =>
+    `apiVersion: v1\nkind: Service\nmetadata: { name: s, namespace: shop }\nspec: { ports: [{ port: 80 }], ${more} }\n`;
+  it('that nobody has is told with the nearest label, in a folder', () => {
+    assert.deepEqual(told(service('selector: { app: revievs }')), [
+      'TS-REG-026 warning Service shop/s spec.selector: no workload or gateway of namespace shop has the labels app=revievs: the service has no endpoints. Did you mean `app=reviews`?',
+    ]);
+    assert.deepEqual(told(service('selector: { app: reviews }')), []);
+    assert.deepEqual(told(service('selector: { app: revievs }'), []), [], 'the mesh only starts');
+  });
+  it('is not told of where its endpoints do not come of it, nor in a cluster, where scaling to zero is usual', () => {
+    assert.deepEqual(told(service('type: ExternalName, externalName: a.example, selector: { app: x }')), []);
+    assert.deepEqual(told(service('selector: {}')), []);
+    const listed =
+      'apiVersion: v1\nkind: Endpoints\nmetadata: { name: s, namespace: shop }\nsubsets: [{ addresses: [{ ip: 10.0.0.1 }], ports: [{ port: 80 }] }]\n';
+    assert.deepEqual(told([service('selector: { app: x }'), listed]), []);
+    const [document] = parseText('', service('selector: { app: x }'), { defaultNamespace: 'shop', createdMs: 1 });
+    assert.ok(document?.object);
+    assert.deepEqual(idlePolicies(viewOf([document.object]), [REVIEWS], 'istio-system'), []);
+  });
+});

@@ -6,6 +6,7 @@ import { type ConfigObject, type ConfigView, type SpecOf, TARGETING_KINDS } from
 import { type Condition, condition } from './errors.ts';
 import type { RateLimit } from './kinds.ts';
 import { LabelIndex } from './label-index.ts';
+import { nearestLabel } from './nearest-label.ts';
 import {
   type Choice,
   gatewayChoice,
@@ -17,9 +18,6 @@ import {
 import { reachOf } from './reach.ts';
 
 type Running = LabelIndex<ProxyIdentity>;
-
-/** Labels that a misspelled one is compared with. */
-const MOST_COMPARED = 1000;
 
 /** `all`: every workload and gateway that is known. Without any the mesh is only starting, and nothing is said. */
 export function idlePolicies(
@@ -91,6 +89,19 @@ function* selectorsOf(config: ConfigView, rootNamespace: string): Iterable<Selec
         effect: 'its hosts have no endpoints',
       };
   }
+  yield* servicesOfFolder(config);
+}
+
+/** In a cluster a Service without pods is nothing unusual: scaled to zero, or a job's between two runs. Nobody there is told of it. */
+function* servicesOfFolder(config: ConfigView): Iterable<Selecting> {
+  for (const object of config.list('Service')) {
+    const { namespace, name } = object.metadata;
+    const labels = object.spec.selector ?? {};
+    if (object.source.file === '' || object.spec.type === 'ExternalName' || Object.keys(labels).length === 0) continue;
+    if (config.get('Endpoints', namespace, name) !== undefined) continue;
+    const effect = 'the service has no endpoints';
+    yield { object, path: 'spec.selector', choice: { namespace, labels }, ...ANYBODY, effect };
+  }
 }
 
 function unmatchedSelector({ object, path, choice, who, effect }: Selecting, running: Running): readonly Condition[] {
@@ -108,17 +119,6 @@ function unmatchedSelector({ object, path, choice, who, effect }: Selecting, run
   };
   const near = elsewhere === undefined ? nearestLabel(pairs, running.inNamespace(namespace)) : undefined;
   return [condition('TS-REG-026', object, details, near)];
-}
-
-/** The label of theirs that is nearest to the first one that none of them has. */
-function nearestLabel(wanted: readonly string[], near: readonly ProxyIdentity[]): string | undefined {
-  const known = new Set<string>();
-  for (const { labels } of near) {
-    for (const [name, value] of Object.entries(labels)) known.add(`${name}=${value}`);
-    if (known.size >= MOST_COMPARED) break;
-  }
-  const wrong = wanted.find((pair) => !known.has(pair));
-  return wrong === undefined ? undefined : nearest(wrong, known);
 }
 
 /** Targets of the Gateway API: what runs has their label, and what was made of a Gateway selects it. */
