@@ -47,6 +47,17 @@ describe('the seed documents', () => {
 });
 
 describe('a complaint', () => {
+  it('says which bracket is not closed, at its line of the file', () => {
+    const broken = 'apiVersion: v1\nkind: Service\nmetadata: { name: a }\nspec:\n  hosts: [hello\n  http:\n  - a\n';
+    const told = (text: string): string[] =>
+      parseText('a.yaml', text).flatMap(({ complaints }) =>
+        complaints.map(({ code, line, message }) => `${code} ${line}: ${message}`),
+      );
+    assert.match(told(broken).join('\n'), /^TS-CFG-0001 6: .*; `\[` opened at 5:10 is not closed/);
+    const before = 'apiVersion: v1\nkind: Service\nmetadata: { name: b }\nspec: {}\n---\n';
+    assert.match(told(before + broken).join('\n'), /TS-CFG-0001 11: .*; `\[` opened at 10:10 is not closed/);
+    assert.doesNotMatch(told('a: b: c\n').join('\n'), /not closed/);
+  });
   it('says which values are expected', () => {
     const text =
       'apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: a}\nspec: {mtls: {mode: STRIKT}}\n';

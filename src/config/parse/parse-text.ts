@@ -11,6 +11,7 @@ import { MESH_CONFIG_MAP, meshOf } from './mesh-config-map.ts';
 import { isMapping } from './read-by-schema.ts';
 import { itemsOf, readManifest, type ReadManifest } from './read-manifest.ts';
 import { splitDocuments, type TextDocument } from './split-documents.ts';
+import { unclosedFlow } from './unclosed-flow.ts';
 
 export interface ParseOptions {
   readonly defaultNamespace?: string;
@@ -59,7 +60,7 @@ function parseDocument(file: string, document: TextDocument, options: ParseOptio
   if (size > MAX_DOCUMENT_BYTES)
     return [refuse(frame, { code: 'TS-CFG-0002', path: [], args: { size, limit: MAX_DOCUMENT_BYTES } }, 1, 1)];
   const foreign = foreignByte(document.text);
-  const loaded = foreign ?? loadYaml(document.text);
+  const loaded = foreign ?? loadYaml(document.text, document.line);
   if (!loaded.ok)
     return [
       {
@@ -108,7 +109,8 @@ type Loaded =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly problem: Problem; readonly line: number; readonly column: number };
 
-function loadYaml(text: string): Loaded {
+/** `firstLine`: of the text in its file. */
+function loadYaml(text: string, firstLine: number): Loaded {
   try {
     return { ok: true, value: load(text, { schema: YAML_SCHEMA }) };
   } catch (thrown) {
@@ -117,7 +119,13 @@ function loadYaml(text: string): Loaded {
     // Anything else is a nesting that exhausts the stack.
     if (!(thrown instanceof YAMLException))
       return { ok: false, problem: { code: 'TS-CFG-0003', path: [], args: { depth: MAX_DEPTH } }, ...place };
-    return { ok: false, problem: { code: 'TS-CFG-0001', path: [], args: { reason: thrown.reason } }, ...place };
+    const opened = mark === undefined ? undefined : unclosedFlow(text, place.line);
+    const cause =
+      opened === undefined
+        ? ''
+        : `; \`${opened.bracket}\` opened at ${firstLine + opened.line - 1}:${opened.column} is not closed`;
+    const reason = `${thrown.reason}${cause}`;
+    return { ok: false, problem: { code: 'TS-CFG-0001', path: [], args: { reason } }, ...place };
   }
 }
 
