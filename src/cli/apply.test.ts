@@ -8,6 +8,7 @@ const finding = (severity: string, code: string, message: string) => ({
   ...{ severity, code, message, file: 'default/VirtualService.a.yaml', line: 1, column: 1 },
   ...{ object: 'VirtualService default/a', path: 'spec.hosts[0]', remedy: 'Mend it.' },
 });
+const ALL = { acknowledged: 7, concerned: 7, rejected: [], lagging: [] };
 
 describe('apply', () => {
   it('says so when files hold no document at all', async () => {
@@ -28,7 +29,7 @@ describe('apply', () => {
       answers: {
         '/api/v1/apply': { applied: [{ ...one, action: 'created', findings: [] }], findings: [], generation: 1 },
         '/api/v1/wait': { acknowledged: 7, concerned: 7, rejected: [], lagging: [] },
-        '/api/v1/objects': [{ ...one, findings: [older, finding('info', 'X', 'unsaid')] }],
+        '/api/v1/objects': [{ ...one, programmed: ALL, findings: [older, finding('info', 'X', 'unsaid')] }],
       },
       files: { '/work/a.yaml': 'kind: VirtualService\n' },
     });
@@ -48,7 +49,7 @@ describe('apply', () => {
       answers: {
         '/api/v1/apply': { applied: [{ ...id, action: 'created', findings: [] }], findings: [], generation: 1 },
         '/api/v1/wait': { acknowledged: 1, concerned: 1, rejected: [], lagging: [] },
-        '/api/v1/objects': [{ ...id, findings: [found] }],
+        '/api/v1/objects': [{ ...id, programmed: ALL, findings: [found] }],
       },
       files: {
         '/work/a.yaml': `# of the team
@@ -81,7 +82,9 @@ spec:
         answers: {
           '/api/v1/apply': { applied: [{ ...one, action, findings: [] }], findings: [], generation: 1 },
           '/api/v1/wait': { acknowledged: 9, concerned: 9, rejected: [], lagging: [] },
-          '/api/v1/objects': [{ ...one, findings: [finding('error', code, 'its former routes stay in force')] }],
+          '/api/v1/objects': [
+            { ...one, programmed: ALL, findings: [finding('error', code, 'its former routes stay in force')] },
+          ],
         },
         files: { '/work/a.yaml': 'kind: VirtualService\n' },
       });
@@ -98,5 +101,39 @@ spec:
     const partly = await ran('TS-REG-002');
     assert.equal(partly.status, 1);
     assert.match(partly.last ?? '', /: not all of it is in force \(TS-REG-002\)/);
+  });
+
+  it('says which objects concern no proxy, alone and beside others', async () => {
+    const NOBODY = { ...ALL, acknowledged: 0, concerned: 0 };
+    const [route, limit] = [
+      { kind: 'VirtualService', group: 'networking.istio.io', namespace: 'default', name: 'a' },
+      { kind: 'RateLimit', group: 'topsail.io', namespace: 'default', name: 'l' },
+    ];
+    const printed = async (total: object, ...objects: readonly (readonly [typeof route, object])[]) => {
+      const { context, home, out } = fakeContext({
+        answers: {
+          '/api/v1/apply': {
+            applied: objects.map(([id]) => ({ ...id, action: 'created', findings: [] })),
+            findings: [],
+            generation: 1,
+          },
+          '/api/v1/wait': total,
+          ...Object.fromEntries(
+            objects.map(([id, programmed]) => [
+              `/api/v1/objects?kind=${id.kind}&namespace=default&name=${id.name}`,
+              [{ ...id, programmed, findings: [] }],
+            ]),
+          ),
+        },
+        files: { '/work/a.yaml': 'kind: VirtualService\n' },
+      });
+      assert.equal(await apply(context, { ...options('/work/a.yaml'), home, wait: true }), 0);
+      return out().split('\n').slice(objects.length).join('\n');
+    };
+    assert.equal(await printed(NOBODY, [limit, NOBODY]), 'Programmed: concerns no proxy\n');
+    assert.equal(
+      await printed(ALL, [route, ALL], [limit, NOBODY]),
+      'Programmed 7/7\n  ratelimit.topsail.io/l concerns no proxy\n',
+    );
   });
 });

@@ -1,7 +1,7 @@
 // topsail apply: hands manifests to the control plane, prints kubectl's words, and waits for the proxies if asked.
 import type { ApplyAnswer, AppliedJson, ObjectJson, ProgrammedJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
-import { findingText, programmedText } from './finding-text.ts';
+import { CONCERNS_NONE, findingText, programmedText } from './finding-text.ts';
 import { objectName } from './kinds.ts';
 import { openMesh } from './mesh-client.ts';
 import { readManifests } from './read-manifests.ts';
@@ -55,6 +55,8 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
     for (const finding of object?.findings ?? [])
       if (finding.severity !== 'info' && !said.has(finding.code + finding.path))
         context.err(findingText((await import('./own-places.ts')).inOwnText(finding, one, texts, options.namespace)));
+    if (object?.programmed.concerned === 0 && programmed.concerned > 0 && object.group !== '')
+      context.out(`  ${objectName(object)} ${CONCERNS_NONE}\n`);
     if (object !== undefined) outOfForce.push(...outOfForceText(object, one.action));
   }
   for (const line of outOfForce) context.err(line);

@@ -13,8 +13,12 @@ export function findingText(finding: FindingJson): string {
   return `${finding.severity} [${finding.code}] ${place}:${object}${path} ${finding.message}${remedy}\n`;
 }
 
+/** What `get`, `describe`, `apply` and the dashboard say of an object that no connected proxy gets anything of. */
+export const CONCERNS_NONE = 'concerns no proxy';
+
 /** `Programmed 7/7`, then a line for each proxy that rejects or lags. */
 export function programmedText(programmed: ProgrammedJson): string {
+  if (programmed.concerned === 0) return `Programmed: ${CONCERNS_NONE}\n`;
   return `Programmed ${programmed.acknowledged}/${programmed.concerned}\n${laggingText(programmed)}`;
 }
 

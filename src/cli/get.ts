@@ -2,6 +2,7 @@
 import type { ObjectJson, ProgrammedJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { kindOf } from './delete.ts';
+import { CONCERNS_NONE } from './finding-text.ts';
 import { objectName } from './kinds.ts';
 import { openMesh } from './mesh-client.ts';
 import { age, table } from './table.ts';
@@ -174,7 +175,7 @@ function stateText(one: ObjectJson): string {
 }
 
 export function programmedCell(programmed: ProgrammedJson): string {
-  return programmed.concerned === 0 ? '-' : `${programmed.acknowledged}/${programmed.concerned}`;
+  return programmed.concerned === 0 ? CONCERNS_NONE : `${programmed.acknowledged}/${programmed.concerned}`;
 }
 
 function manifest(one: ObjectJson): Record<string, unknown> {

@@ -101,7 +101,7 @@ suite('describe', () => {
   });
 
   test('says how many have it as get does', async () => {
-    assert.match(await told(object({})), /^Programmed: +-\n/m);
+    assert.match(await told(object({})), /^Programmed: +concerns no proxy\n/m);
     assert.match(
       await told(object({ programmed: { ...NONE, acknowledged: 2, concerned: 3 } })),
       /^Programmed: +2\/3\n/m,
