@@ -82,6 +82,8 @@ export interface DeletedJson extends ObjectId {
   readonly group: string;
   readonly found: boolean;
   readonly error?: string;
+  /** What `error` says, with code and remedy, where there is one. */
+  readonly finding?: FindingJson;
 }
 
 export interface ObjectJson extends ObjectId {

@@ -1,6 +1,7 @@
 // topsail delete: removes objects by kind and name, or those that manifests name.
 import type { DeletedJson, ObjectId } from '#api';
 import { type CliContext, CliError } from './context.ts';
+import { findingText } from './finding-text.ts';
 import { findKind, objectName } from './kinds.ts';
 import { openMesh } from './mesh-client.ts';
 import { readManifests } from './read-manifests.ts';
@@ -26,7 +27,8 @@ export async function deleteObjects(
   if (deleted.length === 0) throw new CliError('No objects passed to delete: nothing here names one by kind and name.');
   let failed = false;
   for (const one of deleted) {
-    if (one.error !== undefined) context.err(`${objectName(one)}: ${one.error}\n`);
+    if (one.finding !== undefined) context.err(findingText(one.finding));
+    else if (one.error !== undefined) context.err(`${objectName(one)}: ${one.error}\n`);
     else if (one.found) context.out(`${objectName(one)} deleted\n`);
     else if (options.ignoreNotFound !== true) context.err(`Error (NotFound): ${objectName(one)} not found\n`);
     failed ||= one.error !== undefined || (!one.found && options.ignoreNotFound !== true);

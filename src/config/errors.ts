@@ -210,7 +210,7 @@ export const ERRORS = {
   'TS-CFG-0504': error('The object was not written: {reason}.', 'Correct the file that is named, then apply again.'),
   'TS-CFG-0505': error(
     'The file cannot be written: {reason}.',
-    'Make room on the disk of the configuration folder, or make the folder writable for the control plane, then apply again.',
+    'Make room on the disk of the configuration folder, or make the folder writable for the control plane, then do it again.',
   ),
   'TS-CFG-0506': error(
     'The configuration folder {folder} is gone; what it held stays in force until the mesh ends.',

@@ -1,6 +1,6 @@
 // Files over node:fs. Writes are atomic (temporary name, sync, rename); watching survives renames.
 import { constants } from 'node:fs';
-import { appendFile, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { appendFile, lstat, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import type { FileStat, Fs, ReadOptions } from '#base';
 import { FolderWatch } from './folder-watch.ts';
@@ -34,7 +34,11 @@ export class SystemFs implements Fs {
   }
 
   async remove(path: string): Promise<void> {
-    await rm(path, { force: true, recursive: true });
+    // Of a file that may not be removed `rm` with `recursive` says that it is no folder.
+    const found = await unlessMissing(lstat(path));
+    if (found === undefined) return;
+    if (found.isDirectory()) await rm(path, { force: true, recursive: true });
+    else await unlessMissing(unlink(path));
   }
 
   async makeFolder(path: string, options?: { readonly mode?: number }): Promise<void> {

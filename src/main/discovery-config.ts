@@ -98,7 +98,7 @@ class FolderWriter implements ConfigWriter {
           ...id,
           group: groupOf(id.kind),
           found,
-          ...(result.outcome === 'refused' ? { error: result.reason } : {}),
+          ...(result.outcome === 'refused' ? { error: result.reason, finding: result.complaint } : {}),
         });
       }
       return deleted;

@@ -164,6 +164,18 @@ describe('applying beside an editor', () => {
 });
 
 describe('deleting an object', () => {
+  it('is refused with the same complaint as applying one where the file may not go', async () => {
+    const { fs, source, subset } = await started({ 'a.yaml': route('v1') });
+    fs.remove = async () => {
+      throw new Error("EPERM: operation not permitted, unlink 'config/a.yaml'");
+    };
+    const outcome = await source.remove('VirtualService/default/a');
+    assert.match(
+      outcome.outcome === 'refused' ? `${outcome.complaint.code} ${outcome.complaint.message}` : outcome.outcome,
+      /^TS-CFG-0505 .*not permitted, unlink/,
+    );
+    assert.equal(subset(), 'v1');
+  });
   it('removes its document, and the file with the last one', async () => {
     const { fs, source, store } = await started({ 'all.yaml': `${route('v1', 'b')}---\n${route('v1')}` });
     assert.deepEqual(await source.remove('VirtualService/default/a'), { outcome: 'deleted' });

@@ -211,8 +211,8 @@ export class FolderSource {
       const hindrance = hindranceOf(key, claim);
       if (hindrance.refused !== undefined) return hindrance.refused;
       const path = `${folder}/${claim.file}`;
-      const rest = removeDocument((await fs.readText(path)) ?? '', hindrance.document);
       try {
+        const rest = removeDocument((await fs.readText(path)) ?? '', hindrance.document);
         if (rest === undefined) await fs.remove(path);
         else await fs.writeText(path, rest);
       } catch (reason) {
