@@ -22,6 +22,20 @@ describe('apply', () => {
     );
   });
 
+  it('fails where nothing was applied, although nothing is wrong with it', async () => {
+    const other = { ...finding('warning', 'TS-CFG-0014', 'not for the mesh'), object: '', path: 'kind' };
+    const one = { kind: 'VirtualService', group: 'networking.istio.io', namespace: 'default', name: 'a' };
+    const ran = async (applied: readonly object[]): Promise<number> => {
+      const { context, home } = fakeContext({
+        answers: { '/api/v1/apply': { applied, findings: [other], generation: 1 } },
+        files: { '/work/a.yaml': 'kind: IstioOperator\n' },
+      });
+      return await apply(context, { ...options('/work/a.yaml'), home });
+    };
+    assert.equal(await ran([]), 1);
+    assert.equal(await ran([{ ...one, action: 'created', findings: [] }]), 0);
+  });
+
   it('prints after --wait what only the whole configuration shows, warnings too', async () => {
     const older = finding('warning', 'TS-REG-004', 'host a already has the older VirtualService default/b');
     const one = { kind: 'VirtualService', group: 'networking.istio.io', namespace: 'default', name: 'a' };

@@ -22,7 +22,8 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
   const answer = await mesh.post<ApplyAnswer>('/api/v1/apply', { texts, namespace: options.namespace });
   if (answer.applied.length === 0 && answer.findings.length === 0)
     throw new CliError(`No objects passed to apply: ${texts.map(({ file }) => file).join(', ')} holds no document.`);
-  let failed = false;
+  // Also where what was read is only warned of: whoever applies it waits for what never comes.
+  let failed = answer.applied.length === 0;
   for (const one of answer.applied) {
     if (one.action !== 'refused') context.out(`${objectName(one)} ${one.action}\n`);
     else {

@@ -47,7 +47,7 @@ export const ERRORS = {
   'TS-CFG-0013': error('The file cannot be read: {reason}.', 'Make it readable, or remove it.'),
   'TS-CFG-0014': warning(
     '{kind} documents are read by `topsail install`, not by the mesh.',
-    'Move the file out of the configuration folder.',
+    'Hand it over with `topsail install -f FILE`; if it lies in the configuration folder, move it out of there.',
   ),
   'TS-CFG-0015': warning(
     '{kind} documents are not read by the mesh.',
