@@ -4,6 +4,7 @@ import { type CliContext, CliError } from './context.ts';
 import { CONCERNS_NONE, findingText, programmedText } from './finding-text.ts';
 import { objectName } from './kinds.ts';
 import { openMesh } from './mesh-client.ts';
+import { faultsOf } from './own-faults.ts';
 import { readManifests } from './read-manifests.ts';
 
 export interface ApplyOptions {
@@ -69,7 +70,7 @@ const SET_ASIDE: ReadonlySet<string> = new Set(['TS-REG-003', 'TS-REG-015']);
 
 /** The proxies have acknowledged what the control plane made of the object, which is not what its owner wrote. */
 function outOfForceText(object: ObjectJson, action: AppliedJson['action']): readonly string[] {
-  const codes = [...new Set(object.findings.filter(({ severity }) => severity === 'error').map(({ code }) => code))];
+  const codes = [...new Set(faultsOf(object.findings).map(({ code }) => code))];
   if (codes.length === 0) return [];
   const whole = action === 'configured' ? 'the new form is not in force' : 'it is not in force';
   const what = codes.some((code) => SET_ASIDE.has(code)) ? whole : 'not all of it is in force';

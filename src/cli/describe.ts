@@ -5,6 +5,7 @@ import { namedObjects } from './delete.ts';
 import { findingText, laggingText } from './finding-text.ts';
 import { programmedCell } from './get.ts';
 import { type MeshClient, openMesh } from './mesh-client.ts';
+import { faultsOf } from './own-faults.ts';
 import { age } from './table.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -106,7 +107,7 @@ function stateLine({ state, findings }: ObjectJson): string {
   if (state === 'lastGood') return 'the present text is bad; its last good version stays in force';
   if (state === 'refused') return 'refused: it is not in force';
   // Valid by itself, and yet the rest of the configuration keeps a part of it out.
-  const errors = findings.filter((finding) => finding.severity === 'error');
+  const errors = faultsOf(findings);
   return errors.length === 0
     ? 'accepted: the text in force is the text written'
     : `accepted, but not all of it is in force: see ${[...new Set(errors.map((one) => one.code))].join(', ')} below`;

@@ -5,6 +5,7 @@ import { kindOf } from './delete.ts';
 import { CONCERNS_NONE } from './finding-text.ts';
 import { objectName } from './kinds.ts';
 import { openMesh } from './mesh-client.ts';
+import { duplicatesOf, faultsOf } from './own-faults.ts';
 import { age, table } from './table.ts';
 
 export interface GetOptions {
@@ -170,8 +171,10 @@ function specCells(one: ObjectJson): string[] {
 function stateText(one: ObjectJson): string {
   if (one.state === 'lastGood') return 'LastGood';
   if (one.state === 'refused') return 'Refused';
-  if (one.findings.some((finding) => finding.severity === 'error')) return 'Error';
-  return one.findings.some((finding) => finding.severity === 'warning') ? 'Warning' : 'Accepted';
+  if (faultsOf(one.findings).length > 0) return 'Error';
+  const state = one.findings.some((finding) => finding.severity === 'warning') ? 'Warning' : 'Accepted';
+  const duplicates = duplicatesOf(one.findings);
+  return duplicates.length === 0 ? state : `${state} (duplicate in ${duplicates.join(', ')})`;
 }
 
 export function programmedCell(programmed: ProgrammedJson): string {

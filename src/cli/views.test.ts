@@ -131,6 +131,16 @@ suite('describe', () => {
 });
 
 suite('get', () => {
+  test('says of an object with a second document that the one in force is accepted, and where the other stands', async () => {
+    const second = { ...finding('TS-CFG-0011', 'error'), file: 'b.yaml', line: 7 };
+    const answers = { '/api/v1/objects': [object({ findings: [second] })] };
+    const { context, out } = fakeContext({ answers });
+    await get(context, ['vs', 'reviews'], { namespace: 'default' });
+    assert.match(out(), / Accepted \(duplicate in b\.yaml:7\) /);
+    const described = fakeContext({ answers });
+    await describe(described.context, ['vs', 'reviews'], { namespace: 'default' });
+    assert.match(described.out(), /State: +accepted: the text in force is the text written\n/);
+  });
   test("prints lists as kubectl prints a printer column's, and an error that keeps a part out of force", async () => {
     const { context, out } = fakeContext({
       answers: {

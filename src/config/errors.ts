@@ -39,10 +39,7 @@ export const ERRORS = {
   ),
   'TS-CFG-0009': error('`metadata.namespace` does not fit: {reason}.', 'Correct the namespace.'),
   'TS-CFG-0010': error('The file holds more than {limit} documents.', 'Split it into several files.'),
-  'TS-CFG-0011': error(
-    '{object} is also in {other}; the older one stays in force.',
-    'Remove one of the two documents.',
-  ),
+  'TS-CFG-0011': error('is also in {other}; the older one stays in force.', 'Remove one of the two documents.'),
   'TS-CFG-0012': error('{kind} has no spec.', 'Write `spec:`.'),
   'TS-CFG-0013': error('The file cannot be read: {reason}.', 'Make it readable, or remove it.'),
   'TS-CFG-0014': warning(

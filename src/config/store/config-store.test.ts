@@ -78,7 +78,8 @@ describe('the store', () => {
     assert.equal(subsetOf(store), 'v1');
     const [complaint] = store.view.complaints;
     assert.equal(complaint?.code, 'TS-CFG-0011');
-    assert.match(complaint?.message ?? '', /b\.yaml.*a\.yaml:1/);
+    assert.equal(`${complaint?.file} ${complaint?.object}`, 'b.yaml VirtualService default/a');
+    assert.equal(complaint?.message, 'is also in a.yaml:1; the older one stays in force.');
     set(store, 'a.yaml', route('v3'));
     assert.equal(subsetOf(store), 'v3');
     store.removeFile('a.yaml');

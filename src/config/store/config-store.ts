@@ -285,7 +285,7 @@ function duplicate(
     {
       code: 'TS-CFG-0011',
       path: [],
-      args: { object: `${object} (${file})`, other: otherLine === 0 ? other : `${other}:${otherLine}` },
+      args: { other: otherLine === 0 ? other : `${other}:${otherLine}` },
     },
     place,
   );
