@@ -4,7 +4,7 @@ import { type CliContext, CliError } from './context.ts';
 import { kindOf } from './delete.ts';
 import { CONCERNS_NONE } from './finding-text.ts';
 import { objectName } from './kinds.ts';
-import { openMesh } from './mesh-client.ts';
+import { type MeshClient, openMesh } from './mesh-client.ts';
 import { duplicatesOf, faultsOf } from './own-faults.ts';
 import { age, table } from './table.ts';
 
@@ -39,7 +39,28 @@ export async function get(context: CliContext, words: readonly string[], options
         : `No resources found in ${options.namespace} namespace.\n`,
     );
   }
+  const lists = asked.filter(({ kind, name }) => name === undefined && (kind === 'all' || found.length === 0));
+  const shownAsTable = ['', 'wide'].includes(options.output ?? '');
+  const elsewhere = options.allNamespaces === true || !shownAsTable ? 0 : await countElsewhere(lists, options, mesh);
+  if (elsewhere > 0)
+    context.err(
+      `${elsewhere} ${elsewhere === 1 ? 'object in another namespace: -A shows it' : 'objects in other namespaces: -A shows them'}\n`,
+    );
   return missing.length > 0 ? 1 : 0;
+}
+
+async function countElsewhere(
+  lists: readonly { readonly kind: string }[],
+  { namespace }: GetOptions,
+  mesh: MeshClient,
+): Promise<number> {
+  let count = 0;
+  for (const { kind } of lists) {
+    const query = kind === 'all' ? '' : `?${new URLSearchParams({ kind })}`;
+    const all = await mesh.get<readonly ObjectJson[]>(`/api/v1/objects${query}`);
+    count += all.filter((one) => one.namespace !== '' && one.namespace !== namespace).length;
+  }
+  return count;
 }
 
 function split(words: readonly string[]): { kind: string; name: string | undefined }[] {

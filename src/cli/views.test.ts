@@ -131,6 +131,31 @@ suite('describe', () => {
 });
 
 suite('get', () => {
+  test('says on stderr how many objects are in other namespaces: of all, and where there are none here', async () => {
+    const here = [object({}), object({ namespace: '' })];
+    const there = [object({ namespace: 'shop' }), object({ namespace: 'mall' })];
+    const told = async (words: readonly string[], more: object = {}, all = [...here, ...there]): Promise<string> => {
+      const { context, err } = fakeContext({
+        answers: {
+          '/api/v1/objects?namespace=default': here,
+          '/api/v1/objects?kind=VirtualService&namespace=default': here,
+          '/api/v1/objects?kind=VirtualService&namespace=empty': [],
+          '/api/v1/objects': all,
+        },
+      });
+      await get(context, words, { namespace: 'default', ...more });
+      return err();
+    };
+    assert.equal(await told(['all']), '2 objects in other namespaces: -A shows them\n');
+    assert.equal(await told(['all'], {}, [...here, ...there.slice(1)]), '1 object in another namespace: -A shows it\n');
+    assert.equal(await told(['all'], { allNamespaces: true }), '');
+    assert.equal(await told(['all'], { output: 'yaml' }), '');
+    assert.equal(await told(['vs']), '');
+    assert.equal(
+      await told(['vs'], { namespace: 'empty' }),
+      'No resources found in empty namespace.\n3 objects in other namespaces: -A shows them\n',
+    );
+  });
   test('says of an object with a second document that the one in force is accepted, and where the other stands', async () => {
     const second = { ...finding('TS-CFG-0011', 'error'), file: 'b.yaml', line: 7 };
     const answers = { '/api/v1/objects': [object({ findings: [second] })] };
