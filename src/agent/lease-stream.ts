@@ -1,6 +1,6 @@
 // Carries what the threads of this proxy ask of limits that all proxies share to the control plane, over topsail.ratelimit.v1, and what it grants back.
 import type { Clock, Timer } from '#base';
-import type { Ask, Grant, Reply, Share } from '#leases';
+import { ANSWER_MS, type Ask, type Grant, type Reply, type Share } from '#leases';
 import { ProtoReader, ProtoWriter } from '#proto/light.ts';
 import { type ClientCall, GRPC_STATUS, type GrpcChannel, type Metadata } from '#wire/grpc';
 
@@ -37,11 +37,21 @@ export interface LeaseStreamOptions {
   readonly threads: number;
 }
 
+interface Early {
+  readonly taker: LeaseTaker;
+  readonly asks: readonly Ask[];
+  readonly atMs: number;
+}
+
 export class LeaseStream implements LeaseLines {
   readonly #options: LeaseStreamOptions;
   readonly #takers = new Set<LeaseTaker>();
   readonly #shares = new Map<string, Share>();
-  readonly #asked = new Map<number, { readonly taker: LeaseTaker; readonly id: number }>();
+  /** The oldest first: it is answered first. */
+  readonly #asked = new Map<number, { readonly taker: LeaseTaker; readonly id: number; readonly atMs: number }>();
+  /** Asked before the control plane has said on this stream that it is there. */
+  #early: Early[] = [];
+  #heard = false;
   #nextId = 1;
   #call: ClientCall | undefined;
   #timer: Timer | undefined;
@@ -63,7 +73,7 @@ export class LeaseStream implements LeaseLines {
     this.#takers.add(taker);
     if (this.#shares.size > 0) taker.take({ grants: [], shares: [...this.#shares.values()] });
     return {
-      draw: (asks) => this.#draw(taker, asks),
+      draw: (asks) => this.#draw({ taker, asks, atMs: this.#options.clock.now() }),
       close: () => void this.#takers.delete(taker),
     };
   }
@@ -74,12 +84,21 @@ export class LeaseStream implements LeaseLines {
     this.#call?.cancel();
   }
 
-  #draw(taker: LeaseTaker, asks: readonly Ask[]): void {
+  /** Only what can be answered while somebody still waits for it: tokens that are granted later are lost to the limit. */
+  #draw(early: Early): void {
     const call = this.#call;
     if (call?.open !== true || this.#asked.size > UNANSWERED_MAX) return;
+    const isFresh = ({ atMs }: { readonly atMs: number }): boolean => this.#options.clock.now() - atMs < ANSWER_MS;
+    if (!this.#heard) {
+      this.#early = [...this.#early.filter(isFresh), early];
+      return;
+    }
+    const [oldest] = this.#asked.values();
+    if (!isFresh(oldest ?? early)) return;
+    const { taker, asks, atMs } = early;
     const own = asks.map(({ id, limit, key, tokens }) => {
       const ownId = this.#nextId++ >>> 0;
-      this.#asked.set(ownId, { taker, id });
+      this.#asked.set(ownId, { taker, id, atMs });
       return { id: ownId, limit, key, tokens };
     });
     call.send(encodeAsks(own));
@@ -93,6 +112,8 @@ export class LeaseStream implements LeaseLines {
         onMessage: (bytes) => this.#take(bytes),
         onStatus: ({ code }) => {
           this.#asked.clear();
+          this.#early = [];
+          this.#heard = false;
           for (const taker of this.#takers) taker.lost();
           if (this.#closed) return;
           const laterMs = code === GRPC_STATUS.unimplemented ? UNKNOWN_AGAIN_MS : AGAIN_MS;
@@ -112,6 +133,10 @@ export class LeaseStream implements LeaseLines {
     } catch {
       // No reply of ours: another stream may bring better ones.
       return this.#call?.cancel();
+    }
+    if (!this.#heard) {
+      this.#heard = true;
+      for (const early of this.#early.splice(0)) this.#draw(early);
     }
     for (const share of reply.shares) this.#shares.set(share.limit, share);
     const byTaker = new Map<LeaseTaker, Grant[]>();

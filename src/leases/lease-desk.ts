@@ -33,7 +33,7 @@ export class LeaseDesk {
   /** `asker` names who asks; `replicas` control planes count the limit, each its part of it. No tokens of a limit that is not known. */
   draw(
     ask: { readonly limit: string; readonly key: string; readonly tokens: number },
-    asker: object,
+    asker: string,
     replicas: number,
     nowMs: number,
   ): { readonly tokens: number; readonly againMs: number } {
@@ -88,9 +88,9 @@ class LimitBuckets {
 class Askers {
   #untilMs = Number.NEGATIVE_INFINITY;
   #former = 0;
-  #now = new Set<object>();
+  #now = new Set<string>();
 
-  count(asker: object, nowMs: number): number {
+  count(asker: string, nowMs: number): number {
     if (nowMs >= this.#untilMs) {
       this.#former = nowMs < this.#untilMs + EPOCH_MS ? this.#now.size : 0;
       this.#now = new Set();

@@ -92,7 +92,10 @@ class Mesh {
 
   #carry(asks: readonly Ask[], drawer: Drawer, wire: Wire): void {
     this.#later(wire.delay(), () => {
-      const grants = asks.map((ask) => ({ id: ask.id, ...this.#desk.draw(ask, drawer, 1, this.clock.now()) }));
+      const grants = asks.map((ask) => ({
+        id: ask.id,
+        ...this.#desk.draw(ask, String(this.drawers.indexOf(drawer)), 1, this.clock.now()),
+      }));
       this.#later(wire.delay(), () => drawer.take({ grants, shares: [] }));
     });
   }
@@ -272,9 +275,8 @@ test('buckets of invented keys push out the ones not used for longest, on both e
 
 test('a limit that is not known gives nothing, and replicas each give their part', () => {
   const desk = new LeaseDesk(new SeededRandom(1));
-  const asker = {};
   const draw = (limit: string, replicas: number) =>
-    desk.draw({ limit, key: '', tokens: 1000 }, asker, replicas, 0).tokens;
+    desk.draw({ limit, key: '', tokens: 1000 }, 'web-1', replicas, 0).tokens;
   assert.equal(draw(LIMIT.id, 1), 0);
   desk.setLimits([LIMIT]);
   assert.equal(draw(LIMIT.id, 4), 25);

@@ -6,6 +6,7 @@ import { AgentCommandSchema, AgentReportSchema, type Hello } from '#proto/topsai
 import { type EdgeView, RouteTraffic, ToldTime, TrafficGraph } from '#telemetry';
 import { GRPC_STATUS, type GrpcServer, type ServerCall } from '#wire/grpc';
 import type { DiscoveryIdentity } from './discovery-identity.ts';
+import { verifiedMethod } from './verified-method.ts';
 
 const PATH = '/topsail.telemetry.v1.TelemetryService/Report';
 /** Short enough to see a change at once, long enough for a few requests a second. */
@@ -26,28 +27,17 @@ export class DiscoveryTelemetry {
   }
 
   register(server: GrpcServer, identity: DiscoveryIdentity): void {
-    server.register(PATH, (call) => {
-      // Messages wait for the verdict on who sends them.
-      let namespace: string | undefined;
-      const waiting: Uint8Array[] = [];
-      const teller: Teller = { agent: undefined, told: new ToldTime(), left: () => {} };
-      const take = (bytes: Uint8Array): void => this.#take(call, bytes, namespace as string, teller);
-      void identity.caller(call.peer, call.metadata).then((caller) => {
-        if (!caller.ok) return call.end({ code: GRPC_STATUS.unauthenticated, message: caller.error.message });
-        namespace = caller.value.namespace;
-        for (const bytes of waiting.splice(0)) take(bytes);
-        // It sent all it had and went before we knew it.
-        if (!call.open) teller.left();
-      });
-      return {
-        onMessage: (bytes) => {
-          if (namespace !== undefined) take(bytes);
-          else if (waiting.length < 16) waiting.push(bytes);
-        },
-        onHalfClose: () => call.end(),
-        onClosed: () => teller.left(),
-      };
-    });
+    server.register(
+      PATH,
+      verifiedMethod(identity, this.#log, (call, { namespace }) => {
+        const teller: Teller = { agent: undefined, told: new ToldTime(), left: () => {} };
+        return {
+          onMessage: (bytes) => this.#take(call, bytes, namespace, teller),
+          onHalfClose: () => call.end(),
+          onClosed: () => teller.left(),
+        };
+      }),
+    );
   }
 
   #expire(): void {

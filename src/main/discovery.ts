@@ -128,12 +128,13 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     log,
     random: new SystemRandom(),
     snapshot: () => pusher.snapshot,
-    nodes: () => xds.proxies(),
+    connected: () => xds.connected(),
     replicas: () => (platform.replicas === undefined ? 1 : platform.replicas()),
   });
   pusher.subscribe((snapshot, diff) => {
     if (diff.configuration) leases.snapshotMade(snapshot);
   });
+  xds.onProgress(() => leases.progressed());
   keepRetained(pusher, home, fs);
   const config = await platform.openConfig((changes) => pusher.podsChanged(changes));
   const history = new ConfigHistory({ clock, textOf: config.texts.textOf });
