@@ -174,6 +174,15 @@ describe('an object that changes', () => {
     m.write(policy('payrolls'));
     assert.equal(m.counted(POLICY), '0/0');
   });
+  it('and changes time and again while all lag forgets nobody', () => {
+    const apps = ['a', 'b', 'c', 'd', 'e', 'f', 'g'];
+    const all = apps.map((app) => joined(app, 'shop', { app }));
+    const m = mesh(all);
+    for (const app of apps) m.write(policy(app));
+    assert.match(m.counted(POLICY), /^0\/7 /);
+    for (const one of all.slice(1)) one.watermark = m.number();
+    assert.equal(m.counted(POLICY), '1/2 lag a.shop');
+  });
   it('and is removed concerns those that had it', () => {
     const { all, web } = shop();
     const m = mesh(all);

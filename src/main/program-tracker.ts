@@ -19,7 +19,7 @@ const NOT_FOR_PROXIES: ReadonlySet<string> = new Set([
 /** After so long without an answer a proxy is called lagging. */
 const LAG_MS = 5000;
 const MOST_REJECTIONS = 1000;
-/** Former selectors of one object that are remembered while somebody still has something of them. */
+/** Former selectors of one object that are remembered while somebody still has something of them; with more, whoever is behind counts. */
 const MOST_FORMER = 4;
 
 interface Form {
@@ -158,7 +158,8 @@ export class ProgramTracker {
     const changed = reach !== next && JSON.stringify(reach) !== JSON.stringify(next);
     const pending = former.length === 0 ? [] : this.#proxies().behind(snapshot);
     const held = former.filter((one) => pending.some((proxy) => isReached(one, proxy)));
-    return changed ? [reach, ...held].slice(0, MOST_FORMER) : held;
+    const all = changed ? [reach, ...held] : held;
+    return all.length > MOST_FORMER ? [EVERYBODY] : all;
   }
 
   /** Undefined where the proxy has all that is asked about and is for it. */

@@ -116,6 +116,11 @@ describe('an object is for', () => {
     assert.equal(reached('Gateway', 'b', { selector: { istio: 'ingressgateway' }, servers }), 'ingress');
     assert.equal(reached('Gateway', 'a', { selector: { [GATEWAY_NAME]: 'edge' }, servers }), 'gw');
   });
+  it('gateways of every namespace, where it is a Secret: one may be granted it', () => {
+    const secret = { kind: 'Secret', metadata: { name: 'o', namespace: 'b' } } as unknown as ConfigObject;
+    const names = PROXIES.filter((one) => isReached(reachOf(secret, ROOT), one)).map(({ name }) => name);
+    assert.deepEqual(names, ['gw', 'ingress']);
+  });
   it('clients of the whole mesh, unless a DestinationRule chooses them', () => {
     assert.equal(reached('DestinationRule', 'a', { host: 'db' }).split(' ').length, PROXIES.length);
     const chosen = { host: 'db', workloadSelector: { matchLabels: { version: 'v1' } } };

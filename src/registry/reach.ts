@@ -49,7 +49,8 @@ export function reachOf(object: ConfigObject, rootNamespace: string): Reach {
       return labels === undefined ? EVERYBODY : { choices: [{ namespace: metadata.namespace, labels }] };
     }
     case 'Secret':
-      return { choices: within(object.metadata.namespace, rootNamespace, EVERYBODY.choices) };
+      // A Gateway of another namespace may be granted it.
+      return { ...EVERYBODY, only: 'router' };
     default:
       return EVERYBODY;
   }
