@@ -48,6 +48,13 @@ test('other words for the same finding are told at once', () => {
   assert.deepEqual(findings.of(A), [reworded]);
 });
 
+test('two findings of one code at one place are told both', () => {
+  const findings = new StatusFindings();
+  const both = [finding(OF_A), finding(OF_A, 'TS-REG-026', { message: 'nor the other one' })];
+  findings.look(both, 0, { atOnce: true });
+  assert.deepEqual(findings.of(A), both);
+});
+
 test('whoever begins to write tells at once what is found then', () => {
   const findings = new StatusFindings();
   findings.look([finding(OF_A)], 0, { atOnce: true });

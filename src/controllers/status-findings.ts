@@ -29,7 +29,8 @@ export class StatusFindings {
       const key = complaint.object.replace(' ', '/');
       const ofObject = next.get(key) ?? new Map<string, Kept>();
       next.set(key, ofObject);
-      const name = `${complaint.code} ${complaint.path}`;
+      let name = `${complaint.code} ${complaint.path}`;
+      while (ofObject.has(name)) name += ' again';
       const before = this.#found.get(key)?.get(name);
       ofObject.set(name, { sinceMs: before?.sinceMs ?? nowMs, complaint });
     }
@@ -59,9 +60,18 @@ export function findingsCondition(
   const sorted = bySeverity(complaints);
   const [worst] = sorted;
   if (worst === undefined) return undefined;
-  const more = sorted.length > FINDINGS_MAX ? [`and ${sorted.length - FINDINGS_MAX} more`] : [];
-  const message = [...sorted.slice(0, FINDINGS_MAX).map(sentence), ...more].join('; ');
-  return { type: 'PassedAnalysis', status: 'False', reason: REASONS[worst.severity], message };
+  return {
+    type: 'PassedAnalysis',
+    status: 'False',
+    reason: REASONS[worst.severity],
+    message: listed(sorted, sentence),
+  };
+}
+
+/** As many as go into one status. */
+export function listed<T>(all: readonly T[], words: (one: T) => string): string {
+  const more = all.length > FINDINGS_MAX ? [`and ${all.length - FINDINGS_MAX} more`] : [];
+  return [...all.slice(0, FINDINGS_MAX).map(words), ...more].join('; ');
 }
 
 /** Istio's AnalysisMessageBase; its schema has no place for words, which the conditions have. */

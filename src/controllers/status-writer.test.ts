@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock, SeededRandom, silentLogger } from '#base';
-import { type Complaint, parseText, viewOf } from '#config';
+import { type Complaint, parseText, type StatusInput, viewOf } from '#config';
 import type { KubeClient, KubeObject } from '#kube';
 import { StatusWriter } from './status-writer.ts';
 
@@ -22,21 +22,18 @@ const FOUND: Complaint = {
 };
 
 interface Status {
-  readonly conditions: readonly { readonly type: string; readonly status: string }[];
+  readonly conditions: readonly { readonly type: string; readonly status: string; readonly message: string }[];
   readonly validationMessages: readonly object[];
 }
 
-function begin() {
+function begin(input: Pick<StatusInput, 'state' | 'complaints'> = { state: 'accepted', complaints: [] }) {
   const clock = new FakeClock();
   const written: Status[] = [];
   let object: KubeObject = { metadata: { name: 'p', namespace: 'shop' } };
   let found: readonly Complaint[] = [];
   const view = viewOf(parseText('t.yaml', POLICY, { createdMs: 1 }).flatMap((one) => one.object ?? []));
   const statusInputs = new Map([
-    [
-      'AuthorizationPolicy/shop/p',
-      { key: 'AuthorizationPolicy/shop/p', generation: 1, state: 'accepted', complaints: [] } as const,
-    ],
+    ['AuthorizationPolicy/shop/p', { key: 'AuthorizationPolicy/shop/p', generation: 1, ...input }],
   ]);
   const client = {
     get: async () => ({ ok: true, value: object }),
@@ -45,7 +42,7 @@ function begin() {
       object = { ...object, status };
       return { ok: true, value: object };
     },
-    create: async () => assert.fail('nothing is refused'),
+    create: async () => (input.state === 'accepted' ? assert.fail('nothing is refused') : { ok: true, value: object }),
   } as unknown as KubeClient;
   const writer = new StatusWriter({
     client,
@@ -116,4 +113,20 @@ test('who does not lead writes nothing, and who begins to takes nothing back', a
   await first.seconds(100);
   assert.equal(first.written.length, 1, 'what is written is what is so');
   first.writer.stop();
+});
+
+test('of what is refused for thousands of reasons, some that are long are told', async () => {
+  const error: Complaint = { ...FOUND, severity: 'error', message: 'x'.repeat(10_000) };
+  const { written, writer, seconds } = begin({ state: 'refused', complaints: Array(5000).fill(error) });
+  writer.setLeading(true);
+  await seconds(5);
+  const [accepted] = written[0]?.conditions ?? [];
+  assert.equal(accepted?.status, 'False');
+  assert.equal(accepted?.message.length, 32_768);
+  const few = begin({ state: 'refused', complaints: Array(5000).fill({ ...error, message: 'no' }) });
+  few.writer.setLeading(true);
+  await few.seconds(5);
+  assert.match(few.written[0]?.conditions[0]?.message ?? '', /; and 4990 more$/);
+  few.writer.stop();
+  writer.stop();
 });

@@ -14,7 +14,14 @@ import {
   unboundTargets,
 } from '#config';
 import { type KubeClient, type KubeObject, RESOURCES, type ResourceType, WorkQueue } from '#kube';
-import { bySeverity, FINDINGS_MAX, findingsCondition, StatusFindings, validationMessage } from './status-findings.ts';
+import {
+  bySeverity,
+  FINDINGS_MAX,
+  findingsCondition,
+  listed,
+  StatusFindings,
+  validationMessage,
+} from './status-findings.ts';
 
 /** How far an object is with the proxies that it concerns; undefined while no snapshot holds it. */
 export interface ProgrammedCount {
@@ -83,6 +90,8 @@ const SWEEP_MS = 60_000;
 /** Workloads come and go: what is found between objects is looked at so often. */
 const LOOK_MS = 5000;
 const PROXIES_NAMED = 3;
+/** Characters, Kubernetes' own bound. What an object or a proxy says may be as long as they like. */
+const MESSAGE_MAX = 32_768;
 
 export class StatusWriter {
   readonly #options: StatusWriterOptions;
@@ -176,7 +185,7 @@ export class StatusWriter {
     const known = this.#written.get(key) ?? (await this.#read(type, place));
     if (known === undefined) return;
     const { conditions: former } = known;
-    const wanted = told.map((one) => held(former, one, count) ?? one);
+    const wanted = told.map((one) => shortened(held(former, one, count) ?? one));
     const validationMessages = bySeverity(found).slice(0, FINDINGS_MAX).map(validationMessage);
     if (
       same(former, wanted) &&
@@ -259,9 +268,10 @@ export class StatusWriter {
 }
 
 function conditionsOf(input: StatusInput, count: ProgrammedCount | undefined): readonly Condition[] {
-  const errors = input.complaints
-    .filter((one) => one.severity === 'error')
-    .map((one) => `${one.path === '' ? '' : `${one.path}: `}${one.message} ${one.remedy}`.trim());
+  const errors = listed(
+    input.complaints.filter((one) => one.severity === 'error'),
+    (one) => `${one.path === '' ? '' : `${one.path}: `}${one.message} ${one.remedy}`.trim(),
+  );
   const generation = input.generation > 0 ? { observedGeneration: input.generation } : {};
   const accepted: Condition =
     input.state === 'accepted'
@@ -270,7 +280,7 @@ function conditionsOf(input: StatusInput, count: ProgrammedCount | undefined): r
           type: 'Accepted',
           status: 'False',
           reason: 'Invalid',
-          message: `${errors.join('; ')}${input.state === 'lastGood' ? ' (the last good version is in force)' : ''}`,
+          message: `${errors}${input.state === 'lastGood' ? ' (the last good version is in force)' : ''}`,
           ...generation,
         };
   return [accepted, { ...programmedCondition(count, input), ...generation }];
@@ -328,6 +338,11 @@ function foundCondition(found: readonly Complaint[], input: StatusInput): readon
   const condition = findingsCondition(found.filter((one) => !refusals.has(one)));
   const generation = input.generation > 0 ? { observedGeneration: input.generation } : {};
   return condition === undefined ? [] : [{ ...condition, ...generation }];
+}
+
+function shortened(condition: Condition): Condition {
+  const { message } = condition;
+  return message.length <= MESSAGE_MAX ? condition : { ...condition, message: `${message.slice(0, MESSAGE_MAX - 1)}…` };
 }
 
 /** A replica that is silent for a moment takes nothing back: what was said of this form of the object stands. */
