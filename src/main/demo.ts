@@ -29,7 +29,6 @@ export async function demo(options: Readonly<Record<string, unknown>>): Promise<
   if (base !== undefined && !(Number.isInteger(base) && base >= 1024 && base <= 65_000))
     return fail(`--port-base ${String(options['portBase'])} is no port: give a number from 1024 to 65000.`);
   const home = homeForStart(options['home']);
-  makeHome(home);
   const other = runningSupervisor(home.run);
   if (other !== undefined)
     return fail(
@@ -40,6 +39,7 @@ export async function demo(options: Readonly<Record<string, unknown>>): Promise<
   const ports = demoPorts(base);
   const taken = await takenPorts(ports);
   if (taken.length > 0) return fail(await takenText(taken));
+  makeHome(home);
   return await run(home, ports, {
     load: options['load'] !== false,
     capture: String(options['capture'] ?? 'auto'),
