@@ -242,7 +242,10 @@ function runTask(node, task, args) {
   });
   const parent = process.ppid;
   const orphanWatch = setInterval(() => {
-    if (process.ppid !== parent) child.kill('SIGTERM');
+    if (process.ppid === parent) return;
+    // Once: a second one would cut short what the first one began.
+    clearInterval(orphanWatch);
+    child.kill('SIGTERM');
   }, 1000);
   for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   // Ctrl-C reaches the child from the terminal itself; a SIGINT sent to us alone is passed on a second later.

@@ -11,17 +11,23 @@ export function reportReady(facts: Readonly<Record<string, string | number>>): v
   if (process.connected) process.send?.({ ready: facts });
 }
 
-/** Runs `stop` once, on the first signal or, where it is to, the supervisor's death. A second signal ends at once. */
+/** One end reaches a process by several ways: its terminal, its launcher, its own look at the launcher. */
+const SAME_END_MS = 2000;
+
+/** Runs `stop` once, on the first signal or, where it is to, the supervisor's death. A signal 2 s or more later ends at once. */
 export function onShutdown(stop: (reason: string) => void, watches = true): void {
-  let begun = false;
+  let begunMs: number | undefined;
   const once = (reason: string): void => {
-    if (begun) process.exit(1);
-    begun = true;
+    if (begunMs !== undefined) {
+      if (performance.now() - begunMs >= SAME_END_MS) process.exit(1);
+      return;
+    }
+    begunMs = performance.now();
     stop(reason);
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => once(signal));
   if (!watches) return;
   watchSupervisor(() => {
-    if (!begun) once('the supervisor is gone');
+    if (begunMs === undefined) once('the supervisor is gone');
   });
 }
