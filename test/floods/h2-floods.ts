@@ -202,6 +202,7 @@ export const H2_FLOODS: readonly Flood[] = [
   },
   {
     name: 'HPACK bomb (CVE-2016-6581)',
+    goaway: CALM,
     counters: ['http2.header_overflow'],
     async run(bed, limitMs) {
       // A field of 4,000 bytes enters the table and is named 16,000 times per request.
@@ -213,6 +214,7 @@ export const H2_FLOODS: readonly Flood[] = [
   },
   {
     name: 'a header list of too many fields',
+    goaway: CALM,
     counters: ['http2.header_overflow'],
     run: (bed, limitMs) =>
       pour(

@@ -5,6 +5,11 @@ import { decodeHuffman } from './huffman.ts';
 import { STATIC_COUNT, STATIC_NAMES, STATIC_VALUES } from './static-table.ts';
 
 const ENTRY_OVERHEAD = 32;
+/**
+ * So many fields beyond the limit are decoded to keep the table in step. Who sends more is no client that has a cookie too many, and a
+ * block names a hundred thousand of them: milliseconds of everybody's time for each 431.
+ */
+const EXCESS_FIELDS_MAX = 1_000;
 
 export type DecodeVerdict = 'ok' | 'too-large';
 
@@ -24,7 +29,8 @@ export class HpackDecoder {
 
   /**
    * Pushes name, value pairs to `out`. The whole block is always decoded, because the dynamic table
-   * must stay in step; what is over the limits is decoded but not kept, and `too-large` says so.
+   * must stay in step; what is over the limits is decoded but not kept, and `too-large` says so. Throws a ConnectionError for a
+   * malformed block, and for one of so many fields that it is a flood.
    */
   decode(
     block: Buffer,
@@ -57,6 +63,7 @@ export class HpackDecoder {
       updatesAllowed = false;
       size += name.length + value.length + ENTRY_OVERHEAD;
       count += 1;
+      if (count > limits.countMax + EXCESS_FIELDS_MAX) throw excess();
       if (size <= limits.bytesMax && count <= limits.countMax) out.push(name, value);
     }
     return size <= limits.bytesMax && count <= limits.countMax ? 'ok' : 'too-large';
@@ -142,6 +149,10 @@ function readString(reader: Reader, bytesMax: number): string {
   const text = decodeHuffman(reader.bytes, start, end);
   if (text === undefined) throw compression('a Huffman code is malformed');
   return text;
+}
+
+function excess(): ConnectionError {
+  return new ConnectionError(H2_ERROR.ENHANCE_YOUR_CALM, 'a header list of far too many fields', 'header_overflow');
 }
 
 function compression(detail: string): ConnectionError {

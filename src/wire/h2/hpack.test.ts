@@ -126,7 +126,18 @@ test('a bomb of references is counted, not kept', () => {
   const block = Buffer.concat([Buffer.from([0x40, 1, 0x61, 0x7f, 0xbd, 0x1d]), Buffer.from(big)]);
   d.decode(block, [], LIMITS);
   const out: string[] = [];
-  const verdict = d.decode(Buffer.alloc(16000, 0xbe), out, LIMITS);
+  const verdict = d.decode(Buffer.alloc(1000, 0xbe), out, LIMITS);
   assert.equal(verdict, 'too-large');
   assert.ok(out.length <= 2 * LIMITS.countMax);
+});
+
+test('a list of far too many fields ends the connection before all are decoded', () => {
+  const decoder = new HpackDecoder();
+  const fields = (count: number): string[] => {
+    const out: string[] = [];
+    decoder.decode(Buffer.alloc(count, 0x82), out, LIMITS);
+    return out;
+  };
+  assert.equal(fields(1_000).length, 2 * LIMITS.countMax);
+  assert.throws(() => fields(2_000), { violation: 'header_overflow', code: 11 });
 });
