@@ -28,10 +28,20 @@ const CONN = Symbol('conn');
 type OwnedSocket = (Socket | TLSSocket) & { [CONN]: SocketConn };
 type OwnedHandle = StreamHandle & { [CONN]?: SocketConn };
 
-/** Up to this much is copied out of the common buffer into Node's pool; more comes in a buffer of the connection's own, as long as it does. */
+/** Less than this is copied out of the common buffer into Node's pool; more comes in a buffer of the connection's own, as long as it does. */
 const SMALL_BYTES = 4096;
+/** A long read whose bytes took this many ms, as thousands of frames of a few bytes do: so much at once is too much. */
+const SLOW_MS = 20;
+/** And so many small parts in a row, each in less than this, are bulk again. */
+const QUICK_PARTS = 16;
+const QUICK_MS = 1;
+/** ms that what one connection said may take before others have their turn: libuv would read it up to 32 times in one. */
+const SHARE_MS = 5;
+/** What a short read counts for over TLS, where many of them come of one read of the kernel's. */
+const SHORT_TLS_MS = 0.05;
 /** All sockets read into this one: a read and its handler are over before the next one begins. */
 const common = Buffer.allocUnsafeSlow(READ_BYTES);
+const narrow = common.subarray(0, SMALL_BYTES);
 /** Node's own reader, which knows what to do at the end and on errors. */
 let nodeReader: ReadFunction | undefined;
 
@@ -53,6 +63,10 @@ export class SocketConn implements Conn, WriteOwner {
   /** Its owner wants nothing more of it. */
   #dropped = false;
   #paused = false;
+  /** What its reads took since others had their turn. */
+  #busyMs = 0;
+  /** It is read in small parts, until so many more of them were quick; 0: as much at once as there is. */
+  #narrowFor = 0;
   #open = false;
   #ending = false;
   #error: ConnError | undefined = undefined;
@@ -197,17 +211,40 @@ export class SocketConn implements Conn, WriteOwner {
   /** Gives the buffer of the next read when that changes. */
   onRead(length: number): Buffer | undefined {
     const own = this.#own;
-    if (length > SMALL_BYTES) return this.#onBulk(own, length);
+    if (length >= SMALL_BYTES) return this.#onLong(own, length);
+    if (this.tls !== undefined) this.#took(SHORT_TLS_MS);
     if (own === undefined && !this.#paused && this.#unread === undefined) {
       const { handler } = this;
       if (handler.onShortData?.(common, length) === true) return undefined;
     }
+    this.#deliverCopy(own, length);
+    return own === undefined ? undefined : common;
+  }
+
+  #onLong(own: Buffer | undefined, length: number): Buffer | undefined {
+    const beganMs = performance.now();
+    let next: Buffer | undefined;
+    if (this.#narrowFor > 0) this.#deliverCopy(own, length);
+    else next = this.#onBulk(own, length);
+    const ms = performance.now() - beganMs;
+    this.#took(ms);
+    if (this.#narrowFor > 0) {
+      this.#narrowFor = ms < QUICK_MS ? this.#narrowFor - 1 : QUICK_PARTS;
+      return this.#narrowFor > 0 ? undefined : common;
+    }
+    if (ms < SLOW_MS) return next;
+    this.#narrowFor = QUICK_PARTS;
+    if (this.#own !== undefined) returnBulkBuffer(this.#own);
+    this.#own = undefined;
+    return narrow;
+  }
+
+  #deliverCopy(own: Buffer | undefined, length: number): void {
     const data = Buffer.allocUnsafe(length);
     (own ?? common).copy(data, 0, 0, length);
     this.#own = undefined;
     if (own !== undefined) returnBulkBuffer(own);
     this.#deliver(data);
-    return own === undefined ? undefined : common;
   }
 
   /** The buffer is handed on as it is; the next read gets another, unless nobody kept anything of this one. */
@@ -219,6 +256,20 @@ export class SocketConn implements Conn, WriteOwner {
     const next = nextBulkBuffer(buffer, length, endRead(length));
     this.#own = next;
     return next === own ? undefined : next;
+  }
+
+  /** Beyond its share it is read again in the next round of the loop. */
+  #took(ms: number): void {
+    this.#busyMs += ms;
+    if (this.#busyMs < SHARE_MS) return;
+    this.#busyMs = 0;
+    if (this.#released || handleOf(this.#socket)?.reading !== true) return;
+    this.#stopReading();
+    setImmediate(SocketConn.#readOn, this);
+  }
+
+  static #readOn(conn: SocketConn): void {
+    if (!conn.#paused && !conn.#released && conn.#unread === undefined && !conn.destroyed) conn.#startReading();
   }
 
   #deliver(data: Buffer): void {
