@@ -19,7 +19,7 @@ import { TokenBucket } from '../token-bucket.ts';
 import { type MakeBucket, RateBuckets } from './rate-buckets.ts';
 import {
   countersOf,
-  markExceeded,
+  isEnforced,
   markRefused,
   type RateLimitCounters,
   type RateLimitSettings,
@@ -98,17 +98,9 @@ class LocalRateLimitFilter implements HttpFilter {
     this.#head = head;
     const counters = this.#limiter.counters(this.#context.stats);
     counters.enabled.inc();
-    if (this.#admit(head, clock.now())) {
-      counters.ok.inc();
-      return 'continue';
-    }
-    counters.rateLimited.inc();
-    if (settings.enforced <= random.float()) {
-      markExceeded(this.#callbacks, settings, head, clock);
-      return 'continue';
-    }
+    const admitted = this.#admit(head, clock.now());
+    if (!isEnforced(admitted, this.#callbacks, settings, counters, head, this.#context)) return 'continue';
     this.#refused = true;
-    counters.enforced.inc();
     refuse(this.#callbacks, settings);
     return 'stop';
   }

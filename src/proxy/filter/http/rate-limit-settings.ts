@@ -6,7 +6,7 @@ import type { Counter, StatStore } from '#telemetry';
 import type { RequestHead, ResponseHead } from '#wire/http';
 import { ConfigError } from '../../errors.ts';
 import { compileHeaderOptions, type Mutation, mutateRequest, mutateResponse } from '../../format/index.ts';
-import type { FilterCallbacks } from '../../http/filter.ts';
+import type { FilterCallbacks, FilterContext } from '../../http/filter.ts';
 import { runtimeFractionOf } from '../../matcher/fraction.ts';
 import { OPEN_VALUES_MAX } from '../limits.ts';
 import { type CompiledRateLimit, compileRateLimits } from '../rate-descriptors.ts';
@@ -104,13 +104,30 @@ export function refuse(callbacks: FilterCallbacks, settings: RateLimitSettings):
   });
 }
 
-/** Towards the application: the limit was exceeded, and is not enforced. */
-export function markExceeded(
+/** Counts the verdict. True: the request is to be refused; one that exceeds a limit which is not enforced is marked, and goes on. */
+export function isEnforced(
+  admitted: boolean,
   callbacks: FilterCallbacks,
   settings: RateLimitSettings,
+  { ok, rateLimited, enforced }: RateLimitCounters,
   head: RequestHead,
-  clock: Clock,
-): void {
+  { random, clock }: FilterContext,
+): boolean {
+  if (admitted) {
+    ok.inc();
+    return false;
+  }
+  rateLimited.inc();
+  if (settings.enforced <= random.float()) {
+    markExceeded(callbacks, settings, head, clock);
+    return false;
+  }
+  enforced.inc();
+  return true;
+}
+
+/** Towards the application: the limit was exceeded, and is not enforced. */
+function markExceeded(callbacks: FilterCallbacks, settings: RateLimitSettings, head: RequestHead, clock: Clock): void {
   mutateRequest(settings.requestMutations, head, () => streamContext(callbacks, head, clock.wallTime()));
 }
 

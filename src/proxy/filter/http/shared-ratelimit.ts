@@ -19,7 +19,7 @@ import { describe } from '../rate-descriptors.ts';
 import { keyOf } from './rate-buckets.ts';
 import {
   countersOf,
-  markExceeded,
+  isEnforced,
   markRefused,
   type RateLimitCounters,
   type RateLimitSettings,
@@ -87,19 +87,9 @@ class SharedRateLimitFilter implements HttpFilter {
 
   #judged(admitted: boolean, head: RequestHead): FilterStatus {
     const { settings, counters } = this.#rule;
-    const { random, clock, stats } = this.#context;
-    const { ok, rateLimited, enforced } = counters(stats);
-    if (admitted) {
-      ok.inc();
-      return 'continue';
-    }
-    rateLimited.inc();
-    if (settings.enforced <= random.float()) {
-      markExceeded(this.#callbacks, settings, head, clock);
-      return 'continue';
-    }
+    const counted = counters(this.#context.stats);
+    if (!isEnforced(admitted, this.#callbacks, settings, counted, head, this.#context)) return 'continue';
     this.#refused = true;
-    enforced.inc();
     refuse(this.#callbacks, settings);
     return 'stop';
   }
