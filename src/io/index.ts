@@ -21,6 +21,7 @@ export { askResolver } from './dns-client.ts';
 export { serveDnsUdp } from './dns-server.ts';
 export * from './random.ts';
 export { trimMalloc } from './trim-malloc.ts';
+export { fileBytes, releaseProgram } from './release-program.ts';
 export * from './http-api.ts';
 export * from './http-api-call.ts';
 export * from './grpc-http2.ts';

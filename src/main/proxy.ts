@@ -31,6 +31,7 @@ import { memoryShare } from './memory-share.ts';
 import type { BootstrapParts } from './read-bootstrap.ts';
 import { plainThreads, type ThreadNet } from './thread-net.ts';
 import type { ReportingOrder } from './worker-reporting.ts';
+import { IdleProgram } from './idle-program.ts';
 import { trimHeap } from './trim-heap.ts';
 
 export interface StartProxyOptions {
@@ -130,6 +131,9 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
   }
   await workers?.start(proxy);
   options.feed?.(proxy);
+  // One for the process: pages are not a thread's.
+  const program =
+    options.sharing === undefined ? new IdleProgram({ clock: options.clock, log: options.log }) : undefined;
   return {
     proxy,
     adminAddress,
@@ -142,6 +146,7 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
       await logs.flushAll();
     },
     close: () => {
+      program?.close();
       proxy.close();
       void workers?.close();
     },

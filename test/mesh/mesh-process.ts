@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import process from 'node:process';
+import { SMALL_HEAP } from '../../src/main/node-settings.ts';
 
 export const READY_WITHIN_MS = 120_000;
 const ENDED_WITHIN_MS = 5000;
@@ -43,7 +44,7 @@ export class MeshProcess {
   start(): Promise<Readonly<Record<string, string | number>>> {
     const log = openSync(this.logPath, 'a');
     const { entry, args, env } = this.#options;
-    const child = spawn(process.execPath, ['--max-semi-space-size=1', entry, ...args], {
+    const child = spawn(process.execPath, [...SMALL_HEAP, entry, ...args], {
       stdio: ['ignore', log, log, 'ipc'],
       env: { ...cleanEnv(), ...env },
       detached: true,
