@@ -1,10 +1,9 @@
 // What the router does to a request's head before it leaves: rewrites, headers of the route, upgrades.
 
-import { type Clock, turnTime } from '#base';
+import { type Clock, type Random, turnTime } from '#base';
 import type { HeaderBlock, RequestHead } from '#wire/http';
 import type { HttpStream } from '../http/http-stream.ts';
-import type { ManagerConfig, RouterOptions } from '../http/manager-config.ts';
-import type { MatchInput } from '../matcher/match-input.ts';
+import type { ManagerConfig } from '../http/manager-config.ts';
 import type { CompiledRoute, ForwardTarget, RouteChoice } from '../route/index.ts';
 import { type RouteTimeouts, tellTimeout } from './timeouts.ts';
 
@@ -19,10 +18,12 @@ export function prepareUpstreamHead(
   head: RequestHead,
   choice: RouteChoice,
   target: ForwardTarget,
-  input: MatchInput,
-  options: RouterOptions,
+  { input, config }: HttpStream,
+  random: Random,
 ): void {
   const { headers } = head;
+  const options = config.router;
+  addWebSocketKey(head, random);
   choice.mutateRequestHeaders(head, input);
   const authority = head.authority;
   if (target.rewritePath !== undefined && head.path !== '') {
@@ -75,4 +76,11 @@ function rewriteHost(head: RequestHead, choice: RouteChoice, target: ForwardTarg
     default:
       return false;
   }
+}
+
+/** Over HTTP/2 a WebSocket's handshake has no key (RFC 8441 §5); an application that speaks HTTP/1.1 wants one (RFC 6455 §4.1). */
+function addWebSocketKey(head: RequestHead, random: Random): void {
+  if (head.protocol !== 'websocket' || head.version !== '2' || head.headers.has('sec-websocket-key')) return;
+  const key = Buffer.from(random.uuid().replaceAll('-', ''), 'hex').toString('base64');
+  head.headers.add('sec-websocket-key', key);
 }

@@ -359,7 +359,7 @@ export class Router implements StreamRouter {
     const stream = this.stream;
     const record = stream.record;
     this.#timeouts = routeTimeouts(head, target, stream.config.router);
-    prepareUpstreamHead(head, choice, target, stream.input, stream.config.router);
+    prepareUpstreamHead(head, choice, target, stream, this.services.random);
     this.#retriesLeft = this.#timeouts.retry?.retries ?? 0;
     record.upstreamCluster = choice.cluster;
     nameService(record, this.cluster);

@@ -140,6 +140,15 @@ function readConnection(value: string, facts: HeadFacts): void {
 function finish(headers: HeaderBlock, facts: HeadFacts): H1ErrorCode | undefined {
   if (facts.chunked && facts.contentLength >= 0) return 'http1.content_length_and_chunked';
   if (!facts.connectionUpgrade) facts.upgrade = '';
+  else if (facts.upgrade.includes('h2c')) {
+    // An offer that may be passed over (RFC 9110 §7.8, RFC 9113 §3.1); Envoy does so too.
+    facts.upgrade = facts.upgrade
+      .split(',')
+      .map((offer) => offer.trim())
+      .filter((offer) => offer !== 'h2c')
+      .join(', ');
+    headers.remove('http2-settings');
+  }
   const nominated = facts.nominated;
   if (nominated === undefined) return undefined;
   for (const name of nominated) {

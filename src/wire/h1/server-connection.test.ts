@@ -176,6 +176,21 @@ test('bytes behind a refused upgrade are the next request', () => {
   assert.equal(requests[1]?.head.path, '/next');
 });
 
+test('an offer of HTTP/2 is passed over: Java’s client makes it with its first request', () => {
+  const { conn, requests } = serve(ok('x'));
+  conn.receive(
+    'GET /1 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA\r\n\r\n',
+  );
+  conn.receive('GET /2 HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c, websocket\r\n\r\n');
+  assert.deepEqual(
+    requests.map(({ head }) => [head.path, head.protocol, [...head.headers.entries()]]),
+    [
+      ['/1', '', []],
+      ['/2', 'websocket', []],
+    ],
+  );
+});
+
 test('Connection: close is answered and kept', () => {
   const { conn } = serve(ok('x'));
   conn.receive('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
@@ -190,6 +205,15 @@ test('an HTTP/1.0 client gets no chunks', () => {
   });
   conn.receive('GET / HTTP/1.0\r\n\r\n');
   assert.equal(conn.written, 'HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nabc');
+});
+
+test('an HTTP/1.0 client gets no interim responses (RFC 9110 §15.2)', () => {
+  const { conn } = serve(({ stream }) => {
+    stream.sendInformational(103, new HeaderBlock());
+    stream.sendHead({ status: 204, headers: new HeaderBlock() }, true);
+  });
+  conn.receive('GET / HTTP/1.0\r\n\r\n');
+  assert.equal(conn.written, 'HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n');
 });
 
 test('an answer to HEAD keeps its length and has no body', () => {

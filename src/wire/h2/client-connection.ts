@@ -35,11 +35,14 @@ export class H2ClientConnection extends H2Connection {
     return this.streams.size;
   }
 
+  /** It takes no more streams, and those under way may go on. */
+  get leaving(): boolean {
+    return this.closing || this.goawayReceived || this.goawaySent;
+  }
+
   get canOpen(): boolean {
     return (
-      !this.closing &&
-      !this.goawayReceived &&
-      !this.goawaySent &&
+      !this.leaving &&
       this.#nextId < WINDOW_MAX - 2 &&
       this.streams.size < Math.min(this.#concurrentMax, this.peerConcurrentStreamsMax)
     );
@@ -54,6 +57,12 @@ export class H2ClientConnection extends H2Connection {
     const stream = new H2Stream(this, id, handler);
     this.streams.add(stream);
     return stream;
+  }
+
+  /** No response can come any more: what is asked from now on goes elsewhere. */
+  override onEnd(): void {
+    this.goawayReceived = true;
+    super.onEnd();
   }
 
   protected override peerSettingsChanged(): void {

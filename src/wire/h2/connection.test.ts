@@ -307,11 +307,27 @@ test('malformed requests are reset and never reach the acceptor', () => {
   const upper = Buffer.from([0x82, 0x84, 0x86, 0x41, 1, 0x61, 0x00, 1, 0x58, 1, 0x79]);
   const connection = Buffer.from([0x82, 0x84, 0x86, 0x41, 1, 0x61, 0x00, 10, ...Buffer.from('connection'), 1, 0x79]);
   const late = Buffer.from([0x82, 0x84, 0x00, 1, 0x78, 1, 0x79, 0x86]);
-  [upper, connection, late, Buffer.from([0x82])].forEach((block, i) =>
+  const zero = Buffer.from([0x00, 14, ...Buffer.from('content-length'), 1, 0x30]);
+  const lengths = Buffer.concat([Buffer.from([0x83, 0x84, 0x86, 0x41, 1, 0x61]), zero, zero]);
+  [upper, connection, late, Buffer.from([0x82]), lengths].forEach((block, i) =>
     server.onData(frame(FRAME.HEADERS, 5, i * 2 + 1, block)),
   );
   assert.equal(calls, 0);
   assert.equal(server.closing, false);
+});
+
+test('204 says no length, whatever the application said', () => {
+  const { pair, client } = setUp((stream) => {
+    const headers = new HeaderBlock();
+    headers.add('content-length', '5');
+    stream.sendHead({ status: 204, headers }, true);
+    return ignore;
+  });
+  const { seen, handler } = collector();
+  client.open(handler)?.sendHead(request('/'), true);
+  pair.pump();
+  assert.equal(seen.head?.status, 204);
+  assert.equal(seen.head?.headers.has('content-length'), false);
 });
 
 test('a smaller INITIAL_WINDOW_SIZE may make windows negative, and sending goes on when they are positive again', () => {

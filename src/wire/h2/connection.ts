@@ -63,7 +63,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   #recvCredit = 0;
   #settingsSeen = false;
   readonly #waiters = new StreamWaiters<H2Stream>();
-  readonly #graves = new Graves();
+  protected readonly graves = new Graves();
   protected readonly floods: FloodGuard;
   readonly #block: HeaderBlockAssembler;
   chunksReceived = 0;
@@ -227,7 +227,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   /** Over by our reset: frames that are under way to it are nobody's fault. */
   forget(stream: H2Stream): void {
     if (stream.closed) return;
-    this.#graves.add(stream.id, stream.recvWindow);
+    this.graves.add(stream.id, stream.recvWindow);
     this.#close(stream, false);
   }
 
@@ -282,7 +282,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     this.#giveConnectionCredit(size);
     const stream = this.streams.get(streamId);
     if (stream === undefined || stream.remoteEnded) {
-      if (!this.#graves.takes(streamId, size)) this.#onLateFrame(streamId, stream, 'DATA');
+      if (!this.graves.takes(streamId, size)) this.#onLateFrame(streamId, stream, 'DATA');
       return;
     }
     stream.recvWindow -= size;
@@ -368,7 +368,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   protected lateFrame(streamId: number, what: string): void {
     if (streamId > this.lastStreamId)
       throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, `${what} on a stream that was never opened (RFC 9113 §5.1)`);
-    if (this.#graves.has(streamId)) return this.floods.controlFrame();
+    if (this.graves.has(streamId)) return this.floods.controlFrame();
     throw new ConnectionError(H2_ERROR.STREAM_CLOSED, `${what} on a closed stream (RFC 9113 §5.1)`);
   }
 

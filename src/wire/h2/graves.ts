@@ -1,4 +1,4 @@
-// Streams that we reset lately: what the peer sent before it knew is nobody's fault, up to the window that it had (RFC 9113 §5.4.2).
+// Streams that we reset or passed over lately: what the peer sent before it knew is nobody's fault, up to the window that it had (RFC 9113 §5.4.2).
 
 /** Twice as many as may be open. */
 const GRAVES_MAX = 2048;

@@ -83,6 +83,7 @@ export class H2Stream implements ServerStream, ClientStream {
     this.headSent = true;
     const fields = 'status' in head ? fieldsOfResponse(head) : fieldsOfRequest(head);
     if ('method' in head && head.method === 'HEAD') this.bodyless = true;
+    if ('status' in head && head.status >= 300) this.tunnel = false;
     this.connection.writer.headers(this.id, fields, end, this.connection.peerFrameBytesMax);
     if (end) this.#finishLocal();
   }

@@ -200,7 +200,8 @@ export function fieldsOfRequest(head: RequestHead): string[] {
 
 export function fieldsOfResponse(head: ResponseHead): string[] {
   const fields = [':status', String(head.status)];
-  pushFields(fields, head.headers, false);
+  // RFC 9110 §8.6: no length with 204; many clients refuse such a response.
+  pushFields(fields, head.headers, head.status === 204);
   return fields;
 }
 
@@ -210,8 +211,8 @@ export function fieldsOfTrailers(trailers: HeaderBlock): string[] {
   return fields;
 }
 
-/** Fields of HTTP/1.1 that must not cross: those of the connection, those it names, and what an upgrade carried. */
-function pushFields(fields: string[], headers: HeaderBlock, upgraded: boolean): void {
+/** Fields of HTTP/1.1 that must not cross: those of the connection, those it names, and the length where no body can be. */
+function pushFields(fields: string[], headers: HeaderBlock, bodyless: boolean): void {
   const flat = headers.flat;
   let named: string | undefined;
   for (let i = 0; i < flat.length; i += 3)
@@ -225,20 +226,19 @@ function pushFields(fields: string[], headers: HeaderBlock, upgraded: boolean): 
     if (first >= 0x63 && first <= 0x75 && (CONNECTION_SPECIFIC.has(name) || name === 'host')) continue;
     const value = flat[i + 2] as string;
     if (name === 'te' && value !== 'trailers') continue;
-    if (upgraded && (name === 'sec-websocket-key' || name === 'content-length')) continue;
+    if (bodyless && name === 'content-length') continue;
     fields.push(name, value);
   }
 }
 
-/** -1 when absent, undefined when malformed or contradictory. */
+/** -1 when absent, undefined when malformed or there twice: who is behind might refuse even two that agree. */
 export function contentLength(headers: HeaderBlock): number | undefined {
   let length = -1;
   const flat = headers.flat;
   for (let i = 0; i < flat.length; i += 3) {
     if (flat[i] !== 'content-length') continue;
     const text = flat[i + 2] as string;
-    if (!/^\d{1,15}$/.test(text)) return undefined;
-    if (length >= 0 && length !== Number(text)) return undefined;
+    if (length >= 0 || !/^\d{1,15}$/.test(text)) return undefined;
     length = Number(text);
   }
   return length;

@@ -38,14 +38,18 @@ const silent: ServerStreamHandler = { onData: () => {}, onTrailers: () => {}, on
 const post = (stream: number): Buffer =>
   frame(FRAME.HEADERS, FLAG.END_HEADERS, stream, Buffer.from([0x83, 0x84, 0x86, 0x41, 1, 0x61]));
 
+/** CONNECT, with an :authority of one letter. */
+const connectTo = (host: string): Buffer =>
+  Buffer.concat([Buffer.from([2, 7]), Buffer.from('CONNECT'), Buffer.from([1, 1]), Buffer.from(host)]);
+
 /** A server with one client that has opened streams 1 and 3 and gives windows that never end. */
-function serving(): { server: H2ServerConnection; streams: ServerStream[]; pair: MemoryPair } {
+function serving(streamsMax = 100): { server: H2ServerConnection; streams: ServerStream[]; pair: MemoryPair } {
   const pair = new MemoryPair();
   const streams: ServerStream[] = [];
   const server = new H2ServerConnection(
     pair.b,
     { onRequest: (stream) => (streams.push(stream), silent), onProtocolError: () => {} },
-    { limits: DEFAULT_LIMITS, defer: pair.defer, now: () => 1_000 },
+    { limits: { ...DEFAULT_LIMITS, concurrentStreamsMax: streamsMax }, defer: pair.defer, now: () => 1_000 },
   );
   const settings = Buffer.alloc(6);
   settings.writeUInt16BE(SETTING.INITIAL_WINDOW_SIZE);
@@ -107,6 +111,37 @@ test('a byte of body between PINGs does not make them traffic', () => {
   assert.equal(pingsBetween(1).violation, 'inbound_control_frames_flood');
 });
 
+/** A request with body and trailers that the server does not take. */
+function postOneMore(server: H2ServerConnection): void {
+  const id = server.lastStreamId + 2;
+  server.onData(post(id));
+  server.onData(frame(FRAME.DATA, 0, id, Buffer.alloc(1_000)));
+  server.onData(frame(FRAME.HEADERS, FLAG.END_HEADERS | FLAG.END_STREAM, id, Buffer.alloc(0)));
+}
+
+test('a client that does not know the limit of streams yet may have sent body with its request', () => {
+  const { server } = serving(2);
+  postOneMore(server);
+  assert.equal(server.violation, '');
+  assert.equal(server.streams.size, 2);
+});
+
+test('a request that crosses the last GOAWAY is passed over with its body, and those under way go on', () => {
+  const { server } = serving();
+  server.drain();
+  server.onData(frame(FRAME.PING, FLAG.ACK, 0, Buffer.from('drainpng')));
+  postOneMore(server);
+  assert.equal(server.violation, '');
+  assert.equal(server.streams.size, 2);
+});
+
+test('a tunnel that is refused is over, whether its client ends it or not', () => {
+  const { server, streams } = serving();
+  server.onData(frame(FRAME.HEADERS, FLAG.END_HEADERS, 5, connectTo('a')));
+  streams[2]?.sendHead({ status: 404, headers: new HeaderBlock() }, true);
+  assert.equal(server.streams.size, 2);
+});
+
 interface Endpoint {
   readonly client: H2ClientConnection;
   readonly pair: MemoryPair;
@@ -150,4 +185,10 @@ test('one that refuses from the first request on would refuse on every connectio
   const { client } = asking();
   client.onData(calm);
   assert.equal(client.canOpen, true);
+});
+
+test('an endpoint that has said its last gets no more requests', () => {
+  const { client } = asking();
+  client.onEnd();
+  assert.equal(client.canOpen, false);
 });

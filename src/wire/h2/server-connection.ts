@@ -74,14 +74,15 @@ export class H2ServerConnection extends H2Connection {
       return;
     }
     this.lastStreamId = streamId;
-    if (this.finalGoaway) return;
+    // It crossed the GOAWAY, whose id tells the client to ask elsewhere (RFC 9113 §6.8).
+    if (this.finalGoaway) return this.graves.add(streamId, this.limits.streamWindowBytes);
     if (this.streams.size >= this.limits.concurrentStreamsMax) {
-      this.writer.reset(streamId, H2_ERROR.REFUSED_STREAM);
+      this.#refuse(streamId);
       // Until our SETTINGS are acknowledged, the client could not know.
       if (this.settingsAcknowledged || ++this.#earlyRefusals > EARLY_REFUSALS_MAX) this.floods.wasted();
       return;
     }
-    if (!this.floods.opened(this.writer.queuedBytes)) return this.writer.reset(streamId, H2_ERROR.REFUSED_STREAM);
+    if (!this.floods.opened(this.writer.queuedBytes)) return this.#refuse(streamId);
     const stream = new H2Stream(this, streamId, NOBODY);
     stream.headSeen = true;
     this.streams.add(stream);
@@ -101,6 +102,12 @@ export class H2ServerConnection extends H2Connection {
     const { headerListBytesMax, headersMax } = this.limits;
     if (headerListBytesMax === bounds.headBytesMax && headersMax === bounds.fieldsMax) return;
     this.limits = { ...this.limits, ...h2HeadLimits(bounds) };
+  }
+
+  /** What the client sends on it before it knows is nobody's fault. */
+  #refuse(streamId: number): void {
+    this.writer.reset(streamId, H2_ERROR.REFUSED_STREAM);
+    this.graves.add(streamId, this.limits.streamWindowBytes);
   }
 
   #answerTooLarge(stream: H2Stream): void {
