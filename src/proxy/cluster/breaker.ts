@@ -23,6 +23,11 @@ export class Breaker {
     return true;
   }
 
+  /** Over the limit, too. */
+  takeConnection(): void {
+    this.connections++;
+  }
+
   tryPending(): boolean {
     if (this.pending >= this.maxPending) return this.overflow('pending');
     this.pending++;

@@ -22,6 +22,9 @@ export class SharedBreaker extends Breaker {
   override tryConnection(): boolean {
     return this.#take(CONNECTIONS, this.maxConnections) || this.overflow('connections');
   }
+  override takeConnection(): void {
+    this.#take(CONNECTIONS, Number.POSITIVE_INFINITY);
+  }
   override tryPending(): boolean {
     return this.#take(PENDING, this.maxPending) || this.overflow('pending');
   }

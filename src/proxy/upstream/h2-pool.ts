@@ -56,10 +56,7 @@ export class H2Pool implements HttpPool {
     this.#cluster.stats.inc(CLUSTER.upstream_rq_pending_total);
     this.#cluster.stats.inc(CLUSTER.upstream_rq_pending_active);
     // One that comes up takes many of those who wait.
-    if (this.#connecting > 0 || this.#connect() || this.#open.length > 0) return;
-    this.#waiting.pop();
-    this.#unwait();
-    waiter.onFailure('overflow', '');
+    if (this.#connecting === 0) this.#connect();
   }
 
   cancel(waiter: PoolWaiter): void {
@@ -124,12 +121,10 @@ export class H2Pool implements HttpPool {
     }
   }
 
-  #connect(): boolean {
+  #connect(): void {
     const cluster = this.#cluster;
-    if (!mayConnect(this.#host, cluster, this.#breaker)) {
-      cluster.stats.inc(CLUSTER.upstream_cx_overflow);
-      return false;
-    }
+    const first = this.#connecting === 0 && this.#open.every((c) => c.h2.leaving);
+    if (!mayConnect(this.#host, cluster, this.#breaker, first)) return;
     const c = new PooledH2(this, cluster);
     this.#connecting++;
     this.#host.totalConnections++;
@@ -137,7 +132,6 @@ export class H2Pool implements HttpPool {
     cluster.stats.inc(CLUSTER.upstream_cx_http2_total);
     cluster.stats.inc(CLUSTER.upstream_cx_active);
     c.conn = this.#transport.connect(this.#host, c, undefined, 'h2');
-    return true;
   }
 
   #watchIdle(): void {
@@ -209,7 +203,7 @@ class PooledH2 implements ConnHandler, PooledConnection {
       this.conn,
       {
         onCapacity: () => this.#pool.capacity(),
-        onGoaway: () => {},
+        onGoaway: () => this.#pool.capacity(),
         onConnectionClosed: (error) => {
           this.#keepAlive?.stop();
           this.#pool.gone(this, error);

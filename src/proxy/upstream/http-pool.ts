@@ -96,11 +96,7 @@ export class H1Pool implements HttpPool {
     this.#waiting.push(waiter);
     cluster.stats.inc(CLUSTER.upstream_rq_pending_total);
     cluster.stats.inc(CLUSTER.upstream_rq_pending_active);
-    if (this.#connecting.size >= this.#waiting.length || this.#connect() || this.#all.size > 0) return;
-    // No connection, and none may be made: waiting would never end.
-    this.#waiting.pop();
-    this.#unwait();
-    waiter.onFailure('overflow', '');
+    if (this.#connecting.size < this.#waiting.length) this.#connect();
   }
 
   cancel(waiter: PoolWaiter): void {
@@ -201,12 +197,9 @@ export class H1Pool implements HttpPool {
     return false;
   }
 
-  #connect(): boolean {
+  #connect(): void {
     const cluster = this.#cluster;
-    if (!mayConnect(this.#host, cluster, this.#breaker)) {
-      cluster.stats.inc(CLUSTER.upstream_cx_overflow);
-      return false;
-    }
+    if (!mayConnect(this.#host, cluster, this.#breaker, this.#all.size === 0)) return;
     const c = new PooledH1(this);
     const conn = this.#transport.connect(this.#host, c, undefined, 'h1');
     c.open(conn, this.#cluster.poolSettings.heads);
@@ -216,7 +209,6 @@ export class H1Pool implements HttpPool {
     cluster.stats.inc(CLUSTER.upstream_cx_total);
     cluster.stats.inc(CLUSTER.upstream_cx_http1_total);
     cluster.stats.inc(CLUSTER.upstream_cx_active);
-    return true;
   }
 
   /** All that wait fail with the connection they waited for: others would only wait for the same refusal. */
@@ -305,12 +297,19 @@ export function limitLife({ poolSettings, services, stats }: Cluster, then: () =
   return life;
 }
 
-/** Counts a connection against what the endpoint and the cluster may have. */
-export function mayConnect(host: Host, cluster: Cluster, breaker: Breaker): boolean {
-  if (!host.tryConnection(cluster.breakers.maxConnectionsPerHost)) return false;
-  if (breaker.tryConnection()) return true;
-  host.releaseConnection();
-  return false;
+/**
+ * Counts a connection against what the endpoint and the cluster may have. `first`: the pool has none that takes
+ * requests, and gets one whatever others hold: its requests would wait for what never comes (Envoy's ConnPoolImplBase).
+ */
+export function mayConnect(host: Host, cluster: Cluster, breaker: Breaker, first: boolean): boolean {
+  const ofHost = host.tryConnection(cluster.breakers.maxConnectionsPerHost);
+  if (ofHost && breaker.tryConnection()) return true;
+  cluster.stats.inc(CLUSTER.upstream_cx_overflow);
+  if (first) {
+    if (!ofHost) host.tryConnection(Number.POSITIVE_INFINITY);
+    breaker.takeConnection();
+  } else if (ofHost) host.releaseConnection();
+  return first;
 }
 
 /** Envoy's transport failure reasons. */
