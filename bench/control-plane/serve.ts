@@ -13,7 +13,6 @@ import { openKubeConfig } from '../../src/main/discovery-kube-config.ts';
 import type { DiscoveryIdentity } from '../../src/main/discovery-identity.ts';
 import { JoinedConfig } from '../../src/main/joined-config.ts';
 import { IdleTrim } from '../../src/main/idle-trim.ts';
-import { steadyHeap } from '../../src/main/steady-heap.ts';
 import { trimHeap } from '../../src/main/trim-heap.ts';
 import { findKubeAccess, makeKubeClient } from '../../src/main/kube-access.ts';
 import { SystemRandom } from '#io';
@@ -85,7 +84,6 @@ const grpc = new GrpcServer({ clock, log, gunzip });
 xds.register(grpc);
 const listener = await listenGrpc({ host: '127.0.0.1', port: 0, log }, (stream) => grpc.accept(stream));
 trimHeap();
-steadyHeap();
 new IdleTrim(clock);
 process.send?.({ ready: listener.port });
 process.on('message', (order: Order) => {

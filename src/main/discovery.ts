@@ -50,7 +50,6 @@ import { CauseLines, clusterOf } from './cause-lines.ts';
 import { conditionPlaces } from './condition-places.ts';
 import { dumpProxy, proxyJson } from './proxy-json.ts';
 import { onShutdown, reportReady } from './supervised.ts';
-import { steadyHeap } from './steady-heap.ts';
 import { trimHeap } from './trim-heap.ts';
 import { followTrustDomain } from './trust-domain.ts';
 import { VERSION } from './version.ts';
@@ -264,7 +263,6 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     findings: () => acrossObjects(pusher, xds.proxies()),
   });
   trimHeap();
-  steadyHeap();
   const trim = new IdleTrim(clock);
   reportReady({ api: api.port, xds: xdsListener.port });
 
