@@ -13,13 +13,14 @@ import { BodyQueue } from './body-queue.ts';
 import type { H2Connection } from './connection.ts';
 import { codeForReset } from './errors.ts';
 import { fieldsOfRequest, fieldsOfResponse, fieldsOfTrailers } from './head.ts';
+import type { WaitingStream } from './stream-waiters.ts';
 
 /** Queued body above this stops the sender; half of it wakes it. */
 const QUEUE_HIGH_BYTES = 64 * 1024;
 
 export type StreamHandler = ServerStreamHandler | ClientStreamHandler;
 
-export class H2Stream implements ServerStream, ClientStream {
+export class H2Stream implements ServerStream, ClientStream, WaitingStream<H2Stream> {
   readonly version = '2' as const;
   readonly connection: H2Connection;
   readonly id: number;
@@ -42,6 +43,10 @@ export class H2Stream implements ServerStream, ClientStream {
   /** Received bytes whose window is not given back while the reader is paused. */
   withheldCredit = 0;
   paused = false;
+  nextWaiting: H2Stream | undefined = undefined;
+  previousWaiting: H2Stream | undefined = undefined;
+  waitsForWindow = false;
+  waitsForDrain = false;
   readonly #queue = new BodyQueue();
   #endAfterQueue = false;
   #trailers: HeaderBlock | undefined = undefined;

@@ -9,45 +9,59 @@ import { isGrpc } from '../../route/route-match.ts';
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http.grpc_stats.v3.FilterConfig';
 const STATE = 'envoy.filters.http.grpc_stats';
 
+/** Compressed or not, and four bytes of length. */
+const PREFIX_BYTES = 5;
+
 /** Counts length-prefixed messages in a stream cut anywhere; keeps four bytes of state at most. */
 export class GrpcMessageCounter {
   messages = 0;
   /** Bytes of the present message that are still to come. */
   #left = 0;
-  #prefixAt = 0;
+  /** Of a prefix that lies across pieces: how many bytes have come, and what they say. */
+  #begun = 0;
   #length = 0;
 
   add(data: Uint8Array): void {
-    let at = 0;
-    while (at < data.length) {
-      if (this.#left > 0) {
-        const step = Math.min(this.#left, data.length - at);
-        this.#left -= step;
-        at += step;
-        continue;
-      }
-      // Most prefixes lie whole in what is there.
-      if (this.#prefixAt === 0 && data.length - at >= 5) {
-        this.messages++;
-        at += 5;
-        this.#left =
-          (data[at - 4] as number) * 0x100_0000 +
-          (((data[at - 3] as number) << 16) | ((data[at - 2] as number) << 8) | (data[at - 1] as number));
-        continue;
-      }
-      // The first byte says whether the message is compressed; four bytes of length follow.
-      this.#length =
-        this.#prefixAt <= 1
-          ? this.#prefixAt === 1
-            ? (data[at] as number)
-            : 0
-          : this.#length * 256 + (data[at] as number);
-      at++;
-      if (++this.#prefixAt < 5) continue;
-      this.#prefixAt = 0;
-      this.messages++;
-      this.#left = this.#length;
+    const { length } = data;
+    let at = this.#begun === 0 ? this.#left : this.#finishPrefix(data);
+    let messages = 0;
+    while (length - at >= PREFIX_BYTES) {
+      messages++;
+      at +=
+        PREFIX_BYTES +
+        ((((data[at + 1] as number) << 24) |
+          ((data[at + 2] as number) << 16) |
+          ((data[at + 3] as number) << 8) |
+          (data[at + 4] as number)) >>>
+          0);
     }
+    this.messages += messages;
+    if (at < length) {
+      this.#beginPrefix(data, at);
+      at = length;
+    }
+    this.#left = at - length;
+  }
+
+  #beginPrefix(data: Uint8Array, from: number): void {
+    this.#length = 0;
+    for (let at = from; at < data.length; at++) this.#takePrefix(data[at] as number);
+  }
+
+  /** Where the message ends; where `data` does when that is before its prefix is whole. */
+  #finishPrefix(data: Uint8Array): number {
+    for (let at = 0; at < data.length; ) {
+      this.#takePrefix(data[at++] as number);
+      if (this.#begun < PREFIX_BYTES) continue;
+      this.#begun = 0;
+      this.messages++;
+      return at + this.#length;
+    }
+    return data.length;
+  }
+
+  #takePrefix(byte: number): void {
+    if (this.#begun++ > 0) this.#length = this.#length * 256 + byte;
   }
 }
 
@@ -56,6 +70,7 @@ class GrpcStatsFilter implements HttpFilter {
   readonly #emitState: boolean;
   #request: GrpcMessageCounter | undefined;
   #response: GrpcMessageCounter | undefined;
+  #counted = false;
 
   constructor(callbacks: FilterCallbacks, emitState: boolean) {
     this.#callbacks = callbacks;
@@ -71,9 +86,9 @@ class GrpcStatsFilter implements HttpFilter {
 
   requestData(data: Buffer): FilterStatus {
     if (this.#request !== undefined) {
+      this.#counted = true;
       this.#request.add(data);
       this.#callbacks.record.requestMessages = this.#request.messages;
-      this.#note();
     }
     return 'continue';
   }
@@ -87,9 +102,9 @@ class GrpcStatsFilter implements HttpFilter {
 
   responseData(data: Buffer): FilterStatus {
     if (this.#response !== undefined) {
+      this.#counted = true;
       this.#response.add(data);
       this.#callbacks.record.responseMessages = this.#response.messages;
-      this.#note();
     }
     return 'continue';
   }
@@ -99,16 +114,17 @@ class GrpcStatsFilter implements HttpFilter {
     return 'continue';
   }
 
-  #status(headers: HeaderBlock): void {
-    const text = headers.get('grpc-status');
-    if (text !== undefined && /^[0-9]{1,10}$/.test(text)) this.#callbacks.record.grpcStatus = Number(text);
-  }
-
-  #note(): void {
-    if (!this.#emitState) return;
+  /** Before the stream is logged. */
+  destroy(): void {
+    if (!this.#emitState || !this.#counted) return;
     const { record } = this.#callbacks;
     record.filterState ??= new Map();
     record.filterState.set(STATE, `${record.requestMessages},${record.responseMessages}`);
+  }
+
+  #status(headers: HeaderBlock): void {
+    const text = headers.get('grpc-status');
+    if (text !== undefined && /^[0-9]{1,10}$/.test(text)) this.#callbacks.record.grpcStatus = Number(text);
   }
 }
 
