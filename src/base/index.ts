@@ -19,6 +19,7 @@ export * from './proxy-node.ts';
 export * from './http-route.ts';
 export * from './timer-wheel.ts';
 export * from './turn-end.ts';
+export * from './in-parts.ts';
 export * from './streamed-answer.ts';
 export * from './capture-plan.ts';
 export * from './envoy-agent.ts';

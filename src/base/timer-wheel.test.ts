@@ -45,6 +45,29 @@ test('a cancelled deadline does not fire, and one armed again counts from then',
   assert.equal(fired, 1);
 });
 
+test('of a thousand that are due at once a few fire in one turn, and those that wait can be cancelled and armed again', () => {
+  const clock = new FakeClock();
+  const parts: (() => boolean)[] = [];
+  const wheel = new TimerWheel(clock, (part) => parts.push(part));
+  const fired: number[] = [];
+  const all = Array.from({ length: 1000 }, (_, i) => new Deadline(() => fired.push(i)));
+  for (const one of all) wheel.arm(one, 5_500, clock.now());
+  clock.advance(5_600);
+  assert.ok(fired.length > 0 && fired.length < 100, `${fired.length} fired in one turn`);
+  const waiting = all.filter((one) => one.armed);
+  assert.equal(waiting.length, 1000 - fired.length);
+  const [first, cancelled, again] = waiting as [Deadline, Deadline, Deadline];
+  assert.ok(first.armed);
+  wheel.cancel(cancelled);
+  wheel.arm(again, 5_000, clock.now());
+  for (let part = parts.shift(); part !== undefined; part = parts.shift()) while (part());
+  assert.equal(new Set(fired).size, 998);
+  assert.equal(wheel.size, 1);
+  clock.advance(5_100);
+  assert.equal(fired.length, 999);
+  assert.equal(clock.pendingTimers, 0);
+});
+
 test('an empty wheel keeps no timer', () => {
   const clock = new FakeClock();
   const wheel = new TimerWheel(clock);

@@ -4,6 +4,7 @@
 // coarse wheel moves to the fine one when its slot comes up, so that long deadlines are exact too.
 
 import type { Clock, Timer } from './clock.ts';
+import { atOnce, type Part, partsOf } from './in-parts.ts';
 
 const FINE_MS = 10;
 const COARSE_MS = 1000;
@@ -11,6 +12,8 @@ const COARSE_MS = 1000;
 const SLOTS = 512;
 /** Due later than this goes to the coarse wheel; below FINE_MS * SLOTS. */
 const FINE_RANGE_MS = 4000;
+/** What one client began at one time is due at one time: so many of them fire in one turn. */
+const FIRED_AT_ONCE = 32;
 
 /** One deadline; made once by its owner and armed any number of times. */
 export class Deadline<T = unknown> {
@@ -57,13 +60,16 @@ class Wheel {
 
 export class TimerWheel {
   readonly #clock: Clock;
+  readonly #later: (part: Part) => void;
   readonly #fine = new Wheel(FINE_MS);
   readonly #coarse = new Wheel(COARSE_MS);
   #timer: Timer | undefined = undefined;
   #timerMs = 0;
 
-  constructor(clock: Clock) {
+  /** `later`: takes what is due beyond what one turn fires. */
+  constructor(clock: Clock, later: (part: Part) => void = atOnce) {
     this.#clock = clock;
+    this.#later = later;
     const now = clock.now();
     this.#fine.visited = Math.floor(now / FINE_MS);
     this.#coarse.visited = Math.floor(now / COARSE_MS);
@@ -84,8 +90,7 @@ export class TimerWheel {
     this.cancel(deadline);
     deadline.dueMs = dueMs;
     this.#insert(deadline, delayMs);
-    const wanted = this.#fine.count > 0 ? FINE_MS : COARSE_MS;
-    if (this.#timer === undefined || wanted < this.#timerMs) this.#startTimer(wanted, nowMs);
+    this.#keepTurning(nowMs);
   }
 
   cancel(deadline: Deadline): void {
@@ -118,6 +123,11 @@ export class TimerWheel {
     if (first !== undefined) first.previous = deadline;
     list.first = deadline;
     wheel.count++;
+  }
+
+  #keepTurning(nowMs: number): void {
+    const wanted = this.#fine.count > 0 ? FINE_MS : COARSE_MS;
+    if (this.#timer === undefined || wanted < this.#timerMs) this.#startTimer(wanted, nowMs);
   }
 
   #startTimer(ms: number, nowMs: number): void {
@@ -154,14 +164,30 @@ export class TimerWheel {
 
   #visit(wheel: Wheel, number: number, now: number): void {
     const list = wheel.slots[number & (SLOTS - 1)] as SlotList;
-    const here: Deadline[] = [];
-    for (let one = list.first; one !== undefined; one = one.next) here.push(one);
-    for (const one of here) {
-      // An earlier one may have cancelled or re-armed it.
-      if (one.head !== list) continue;
-      this.cancel(one);
-      if (one.dueMs <= now) one.fire(one.owner);
-      else this.#insert(one, one.dueMs - now);
+    const due: Deadline[] = [];
+    for (let one = list.first, next = one?.next; one !== undefined; one = next, next = one?.next) {
+      if (one.dueMs <= now) due.push(one);
+      else this.#move(one, now);
     }
+    const some = partsOf(due, FIRED_AT_ONCE, (one) => this.#fire(one, list, now));
+    if (!some()) return;
+    this.#later(() => {
+      const more = some();
+      if (this.size > 0) this.#keepTurning(this.#clock.now());
+      return more;
+    });
+  }
+
+  #fire(one: Deadline, list: SlotList, now: number): void {
+    // An earlier one may have cancelled or re-armed it.
+    if (one.head !== list) return;
+    if (one.dueMs > now) return this.#move(one, now);
+    this.cancel(one);
+    one.fire(one.owner);
+  }
+
+  #move(one: Deadline, now: number): void {
+    this.cancel(one);
+    this.#insert(one, one.dueMs - now);
   }
 }

@@ -23,7 +23,7 @@ import type {
   OriginalSource,
   TlsClientOptions,
 } from '#base';
-import { provideRoundEnd } from '#base';
+import { provideRoundEnd, provideRounds } from '#base';
 import { acceptOn, closeWhenEmpty } from './accepting.ts';
 import type { ListenerBook } from './listener-book.ts';
 import type { HeldSocket, ListeningSockets } from './listening-sockets.ts';
@@ -37,6 +37,7 @@ import { bindTransparent, socketFrom } from './transparent-sockets.ts';
 const DNS_TTL_MS = 5000;
 
 provideRoundEnd((run) => void setImmediate(run));
+provideRounds({ next: (run) => void setImmediate(run), now: () => performance.now() });
 
 const ignore: ConnHandler = { onData() {}, onEnd() {}, onDrain() {}, onClose() {} };
 

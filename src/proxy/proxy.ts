@@ -1,6 +1,6 @@
 // The data plane of one process, put together: services, stores, managers; fed by resources, whoever brings them.
 
-import { type Clock, type Logger, type Net, type Random, runInSlices, TimerWheel } from '#base';
+import { type Clock, inParts, type Logger, type Net, type Random, runInSlices, TimerWheel } from '#base';
 import { Intermediates, type SecretSource } from '#identity';
 import type { Drawer } from '#leases';
 import { PeerCache, StatStore, type StreamReporter } from '#telemetry';
@@ -80,7 +80,7 @@ export class Proxy {
       secrets,
       self: options.self ?? NOBODY,
       intermediates: new Intermediates(),
-      wheel: new TimerWheel(clock),
+      wheel: new TimerWheel(clock, inParts),
       stats,
       reporter: options.reporter,
       peers: new PeerCache(),
@@ -106,6 +106,7 @@ export class Proxy {
     this.services = services;
     services.spans.publish(services.stats);
     this.clusters.use(services);
+    stats.beforeReading(() => this.clusters.showGauges());
     this.listeners = new ListenerManager(services);
     this.#discovery = new ClusterDiscovery(services);
     const routes = new RouteStore(this.extensions, log);

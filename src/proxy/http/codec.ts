@@ -1,6 +1,6 @@
 // Chooses the codec of a downstream connection: by configuration, by ALPN, or by the HTTP/2 preface (RFC 9113 §3.4).
 
-import { atTurnEnd, type ConnError, type ConnHandler, turnTime } from '#base';
+import { atTurnEnd, type ConnError, type ConnHandler, inParts, turnTime } from '#base';
 import { H1ServerConnection } from '#wire/h1';
 import { DEFAULT_H2_LIMITS, H2ServerConnection, h2HeadLimits, type H2Violation } from '#wire/h2';
 import type { HeadBounds, HttpVersion, RequestAcceptor } from '#wire/http';
@@ -78,7 +78,13 @@ function startH2(
   const codec = new H2ServerConnection(
     downstream.conn,
     acceptor,
-    { limits, defer: atTurnEnd, connectProtocol: config.h2ConnectProtocol, now: () => turnTime(services.clock) },
+    {
+      limits,
+      defer: atTurnEnd,
+      connectProtocol: config.h2ConnectProtocol,
+      now: () => turnTime(services.clock),
+      later: inParts,
+    },
     {
       onStreamClosed: () => {},
       onConnectionClosed: (error) => {

@@ -2,12 +2,15 @@
 //
 // One watch and one deadline a connection: over TLS no write is taken at once, so that nearly every response begins here.
 
-import { Deadline } from '#base';
+import { Deadline, inParts, partsOf } from '#base';
 import type { ServerStream } from '#wire/http';
 import type { ProxyServices } from '../services.ts';
 
 /** Milliseconds without a byte taken, where the configuration puts no limit on idle streams. */
 const FLUSH_DEFAULT_MS = 300_000;
+/** Of streams that are late together, in one turn. */
+const GIVEN_UP_AT_ONCE = 32;
+const TIDY_LEAST = 4;
 
 interface Said {
   stream: ServerStream;
@@ -20,6 +23,8 @@ export class FlushWatch {
   readonly #giveUp: (stream: ServerStream) => void;
   readonly #deadline = new Deadline(() => this.#look());
   #said: Said[] = [];
+  /** Those that have left are looked for when there are so many: not for each of a thousand. */
+  #tidyAt = TIDY_LEAST;
   #ms = FLUSH_DEFAULT_MS;
 
   constructor(services: ProxyServices, giveUp: (stream: ServerStream) => void) {
@@ -41,7 +46,10 @@ export class FlushWatch {
       before.stream = stream;
       before.left = Math.min(left, before.left);
     } else {
-      this.#said = this.#said.filter((one) => one.stream.queuedBytes > 0);
+      if (this.#said.length >= this.#tidyAt) {
+        this.#said = this.#said.filter((one) => one.stream.queuedBytes > 0);
+        this.#tidyAt = Math.max(TIDY_LEAST, 2 * this.#said.length);
+      }
       this.#said.push({ stream, left, sinceMs: nowMs });
     }
     if (!this.#deadline.armed) wheel.arm(this.#deadline, this.#ms, nowMs);
@@ -76,6 +84,7 @@ export class FlushWatch {
       return true;
     });
     if (this.#said.length > 0) wheel.arm(this.#deadline, this.#ms - (nowMs - oldest), nowMs);
-    for (const stream of late) this.#giveUp(stream);
+    const some = partsOf(late, GIVEN_UP_AT_ONCE, this.#giveUp);
+    if (some()) inParts(some);
   }
 }

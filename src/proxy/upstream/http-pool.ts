@@ -6,6 +6,7 @@ import { CLUSTER } from '#telemetry';
 import { DEFAULT_H1_LIMITS, H1ClientConnection } from '#wire/h1';
 import type { ClientStream, ClientStreamHandler, HeadBounds, ResetReason } from '#wire/http';
 import type { Cluster } from './cluster.ts';
+import { connectLater, mayConnectNow } from './connect-pace.ts';
 import type { Breaker, Host } from '../cluster/index.ts';
 import type { Transport } from './transport.ts';
 
@@ -62,6 +63,8 @@ export class H1Pool implements HttpPool {
   readonly #all = new Set<PooledH1>();
   readonly #sweep = new Deadline(() => this.#sweepIdle());
   #draining = false;
+  /** More connections are needed than this round may begin. */
+  #connectsLater = false;
   /** What the endpoint said last about keeping connections: it says the same in every response. */
   #saidLast = '';
 
@@ -96,7 +99,7 @@ export class H1Pool implements HttpPool {
     this.#waiting.push(waiter);
     cluster.stats.inc(CLUSTER.upstream_rq_pending_total);
     cluster.stats.inc(CLUSTER.upstream_rq_pending_active);
-    if (this.#connecting.size < this.#waiting.length) this.#connect();
+    this.#connectIfNeeded();
   }
 
   cancel(waiter: PoolWaiter): void {
@@ -162,7 +165,7 @@ export class H1Pool implements HttpPool {
       this.#host.connectFailures++;
       cluster.report(this.#host, { kind: error?.kind === 'timeout' ? 'timeout' : 'connect-failed' });
       this.#failWaiting(error);
-    } else if (this.#waiting.length > this.#connecting.size) this.#connect();
+    } else this.#connectIfNeeded();
   }
 
   #give(c: PooledH1): void {
@@ -197,9 +200,26 @@ export class H1Pool implements HttpPool {
     return false;
   }
 
-  #connect(): void {
+  /** If one more is needed: now or, where this round has begun enough of them, in one of the next. */
+  #connectIfNeeded(): void {
+    if (this.#connecting.size >= this.#waiting.length || this.#connectsLater) return;
+    if (mayConnectNow()) this.#connect();
+    else {
+      this.#connectsLater = true;
+      connectLater(() => this.#connectNext());
+    }
+  }
+
+  /** False: no more are needed, or may be made. */
+  #connectNext(): boolean {
+    const made = this.#connecting.size < this.#waiting.length && this.#connect();
+    this.#connectsLater = made && this.#connecting.size < this.#waiting.length;
+    return this.#connectsLater;
+  }
+
+  #connect(): boolean {
     const cluster = this.#cluster;
-    if (!mayConnect(this.#host, cluster, this.#breaker, this.#all.size === 0)) return;
+    if (!mayConnect(this.#host, cluster, this.#breaker, this.#all.size === 0)) return false;
     const c = new PooledH1(this);
     const conn = this.#transport.connect(this.#host, c, undefined, 'h1');
     c.open(conn, this.#cluster.poolSettings.heads);
@@ -209,6 +229,7 @@ export class H1Pool implements HttpPool {
     cluster.stats.inc(CLUSTER.upstream_cx_total);
     cluster.stats.inc(CLUSTER.upstream_cx_http1_total);
     cluster.stats.inc(CLUSTER.upstream_cx_active);
+    return true;
   }
 
   /** All that wait fail with the connection they waited for: others would only wait for the same refusal. */

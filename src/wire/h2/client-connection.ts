@@ -1,9 +1,10 @@
 // The client role of HTTP/2: opens streams, hands responses to their handlers, and says when it can take no more (RFC 9113 §8).
 import type { Conn, ConnError } from '#base';
 import type { ClientStream, ClientStreamHandler } from '../http/stream.ts';
-import { H2Connection, type H2Options } from './connection.ts';
+import { H2Connection } from './connection.ts';
 import { H2_ERROR } from './errors.ts';
 import { CLIENT_PREFACE, SETTING, WINDOW_MAX } from './frame.ts';
+import type { H2Options } from './h2-options.ts';
 import { H2Stream } from './h2-stream.ts';
 import type { Goaway } from './payload.ts';
 import { contentLength, responseFromFields, trailersFromFields } from './head.ts';

@@ -1,9 +1,11 @@
 // The part of an HTTP/2 connection that both roles share (RFC 9113): preface, settings, windows, frame order, floods, GOAWAY.
-import type { Conn, ConnError, ConnHandler } from '#base';
+import { type Conn, type ConnError, type ConnHandler, consumeBytes } from '#base';
 import { ConnectionError, H2_ERROR, resetForCode } from './errors.ts';
 import { DEFAULT_WINDOW, FLAG, FRAME, FRAME_BYTES_DEFAULT, SETTING, WINDOW_MAX } from './frame.ts';
 import type { ResetReason } from '../http/stream.ts';
+import type { H2Options } from './h2-options.ts';
 import type { H2Stream } from './h2-stream.ts';
+import { HeldRead } from './held-read.ts';
 import { HpackDecoder } from './hpack-decode.ts';
 import type { H2Limits } from './limits.ts';
 import { FloodGuard, type H2Violation } from './flood-guard.ts';
@@ -11,6 +13,7 @@ import { Graves } from './graves.ts';
 import { HeaderBlockAssembler, type HeaderBlockFragments } from './header-block-assembler.ts';
 import { FrameReader, type FrameSink } from './parse.ts';
 import { applySetting } from './peer-settings.ts';
+import { StreamEnds } from './stream-ends.ts';
 import { StreamTable } from './stream-table.ts';
 import { StreamWaiters } from './stream-waiters.ts';
 import {
@@ -28,16 +31,6 @@ import { FrameWriter } from './serialize.ts';
 /** Output above this in the socket's queue counts as congestion: senders wait. */
 const CONGESTED_BYTES = 256 * 1024;
 const DRAIN_PING = Buffer.from('drainpng', 'latin1');
-
-export interface H2Options {
-  readonly limits: H2Limits;
-  /** Runs its argument at the end of the current turn. */
-  readonly defer: (flush: () => void) => void;
-  /** Announce RFC 8441 (servers). */
-  readonly connectProtocol?: boolean;
-  /** Monotonic milliseconds; refills the budgets of peers that behave over time. */
-  readonly now?: () => number;
-}
 
 export abstract class H2Connection implements ConnHandler, FrameSink {
   limits: H2Limits;
@@ -59,6 +52,8 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   closed = false;
   closing = false;
   readonly #reader: FrameReader;
+  readonly #held: HeldRead;
+  readonly #ends: StreamEnds<H2Stream>;
   readonly #decoder = new HpackDecoder();
   #recvCredit = 0;
   #settingsSeen = false;
@@ -76,7 +71,9 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     this.conn = conn;
     this.limits = options.limits;
     this.writer = new FrameWriter(conn, options.defer);
-    this.#reader = new FrameReader(options.limits.frameBytesMax);
+    this.#reader = new FrameReader(options.limits.frameBytesMax, options.later !== undefined);
+    this.#held = new HeldRead(conn, options.later, () => !this.closing && this.#read(undefined));
+    this.#ends = new StreamEnds(options.later);
     this.floods = new FloodGuard(options.limits, options.now);
     this.#block = new HeaderBlockAssembler(this);
   }
@@ -110,14 +107,21 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   }
 
   onData(data: Buffer): void {
-    if (this.closing) return;
+    if (this.closing) return consumeBytes(data);
     this.chunksReceived++;
+    if (this.#read(data)) this.#held.begin();
+  }
+
+  /** True: the rest of it waits. `undefined`: goes on with that. */
+  #read(data: Buffer | undefined): boolean {
     try {
-      this.consume(data);
+      if (data === undefined) this.#reader.readOn(this);
+      else this.consume(data);
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
       this.fail(error.code, error.message, error.violation);
     }
+    return this.#reader.held && !this.closing;
   }
 
   protected consume(data: Buffer): void {
@@ -125,7 +129,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   }
 
   onEnd(): void {
-    this.conn.end();
+    if (!this.#held.keepsEnd()) this.conn.end();
   }
 
   onDrain(): void {
@@ -136,12 +140,9 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     if (this.closed) return;
     this.closed = true;
     this.closing = true;
-    const open = this.streams.takeAll();
-    for (const stream of open) {
-      stream.closed = true;
-      this.resetHandler(stream, 'connection-termination', error?.message ?? 'the peer closed the connection', true);
-    }
-    this.connectionClosed(error);
+    const why = error?.message ?? 'the peer closed the connection';
+    this.#ends.tell(this.streams.takeAll(), (one) => this.resetHandler(one, 'connection-termination', why, true));
+    this.#ends.whenTold(() => this.connectionClosed(error));
   }
 
   /** Ends the connection for a breach by the peer: GOAWAY with the reason, then close. */
@@ -151,11 +152,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     this.violation = violation;
     this.writer.goaway(this.lastStreamId, code, detail.slice(0, 200));
     this.writer.flush();
-    const open = this.streams.takeAll();
-    for (const stream of open) {
-      stream.closed = true;
-      this.resetHandler(stream, 'protocol-error', detail, true);
-    }
+    this.#ends.tell(this.streams.takeAll(), (stream) => this.resetHandler(stream, 'protocol-error', detail, true));
     this.conn.end();
     // Closed with bytes unread, the kernel sends a reset, and the peer never learns what the GOAWAY says.
     if (!this.lingers()) this.conn.destroy();
@@ -303,6 +300,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       return;
     }
     if (end) stream.remoteEnded = true;
+    if (end) this.#reader.costly();
     if (size > 0 && !end) {
       if (stream.paused) stream.withheldCredit += size;
       else this.creditLater(stream, size);
@@ -349,6 +347,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
 
   #finishBlock(whole: HeaderBlockFragments): void {
     const fields: string[] = [];
+    this.#reader.costly();
     const verdict = this.#decoder.decode(whole.block, fields, {
       bytesMax: this.limits.headerListBytesMax,
       countMax: this.limits.headersMax,
@@ -381,6 +380,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       this.floods.controlFrame();
       return;
     }
+    this.#reader.costly();
     this.#close(stream, false);
     if (!stream.headSent) this.streamWasted();
     this.peerReset(stream, code);
@@ -402,6 +402,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       this.sendWindow += increment;
       if (this.sendWindow > WINDOW_MAX)
         throw new ConnectionError(H2_ERROR.FLOW_CONTROL_ERROR, 'the window is over 2^31-1 (RFC 9113 §6.9.1)');
+      this.#reader.costly();
       this.#waiters.windowGrew();
       return;
     }
@@ -437,6 +438,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       return;
     }
     for (const [id, value] of settingsOf(payload, this.limits.settingsMax)) applySetting(this, id, value);
+    this.#reader.costly();
     // The acknowledgement goes first: what follows already obeys the new values.
     this.writer.settingsAck();
     this.#waiters.windowGrew();

@@ -9,16 +9,29 @@ export interface FrameSink {
   onFrame(type: number, flags: number, streamId: number, payload: Buffer): void;
 }
 
+/** So many frames that cost far more than their bytes, as a new stream does, are one part of a read. */
+const COSTLY_FRAMES_MAX = 32;
+
 export class FrameReader {
+  /** There were too many of them: what follows waits for `readOn`. */
+  held = false;
   readonly #payloadMax: number;
+  readonly #inParts: boolean;
+  #costly = 0;
   #rest: Buffer | undefined = undefined;
   /** Of a DATA frame that has begun. */
   #dataLeft = 0;
   #dataFlags = 0;
   #dataStream = 0;
 
-  constructor(payloadMax: number) {
+  constructor(payloadMax: number, inParts = false) {
     this.#payloadMax = payloadMax;
+    this.#inParts = inParts;
+  }
+
+  /** The frame at hand is a costly one. */
+  costly(): void {
+    if (++this.#costly >= COSTLY_FRAMES_MAX) this.held = this.#inParts;
   }
 
   /** Throws a ConnectionError for a frame that is too long, before its payload is read. */
@@ -26,8 +39,23 @@ export class FrameReader {
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
     if (bytes !== chunk) consumeSome(chunk, chunk.length);
     this.#rest = undefined;
+    this.#costly = 0;
+    this.#read(bytes, bytes !== chunk, sink);
+  }
+
+  /** The next part of what was held. */
+  readOn(sink: FrameSink): void {
+    this.held = false;
+    this.#costly = 0;
+    const bytes = this.#rest;
+    this.#rest = undefined;
+    if (bytes !== undefined) this.#read(bytes, true, sink);
+  }
+
+  /** `own`: memory that nobody else reads into. */
+  #read(bytes: Buffer, own: boolean, sink: FrameSink): void {
     let at = this.#dataLeft === 0 ? 0 : this.#moreData(bytes, 0, sink);
-    while (bytes.length - at >= FRAME_HEADER_BYTES) {
+    while (!this.held && bytes.length - at >= FRAME_HEADER_BYTES) {
       const length = ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
       if (length > this.#payloadMax) {
         throw new ConnectionError(
@@ -57,9 +85,12 @@ export class FrameReader {
       sink.onFrame(type, flags, streamId, bytes.subarray(at + FRAME_HEADER_BYTES, end));
       at = end;
     }
+    if (at === bytes.length) {
+      this.held = false;
+      return;
+    }
     // A copy: the chunk's memory belongs to the socket's pool and may be large.
-    if (at === bytes.length) return;
-    this.#rest = at === 0 && bytes !== chunk ? bytes : Buffer.from(bytes.subarray(at));
+    this.#rest = own && (at === 0 || this.held) ? bytes.subarray(at) : Buffer.from(bytes.subarray(at));
     consumeSome(bytes, bytes.length - at);
   }
 

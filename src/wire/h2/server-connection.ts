@@ -1,11 +1,12 @@
 // The server role of HTTP/2: turns streams that the client opens into requests (RFC 9113 §8).
-import type { Conn, ConnError } from '#base';
+import { type Conn, type ConnError, consumeSome } from '#base';
 import { HeaderBlock } from '../http/headers.ts';
 import type { HeadBounds, RequestAcceptor, ServerStreamHandler } from '../http/stream.ts';
-import { H2Connection, type H2Options } from './connection.ts';
+import { H2Connection } from './connection.ts';
 import { ConnectionError, H2_ERROR } from './errors.ts';
 import { CLIENT_PREFACE, SETTING } from './frame.ts';
 import type { H2Violation } from './flood-guard.ts';
+import type { H2Options } from './h2-options.ts';
 import { H2Stream } from './h2-stream.ts';
 import { contentLength, requestFromFields, trailersFromFields } from './head.ts';
 import { h2HeadLimits } from './limits.ts';
@@ -56,6 +57,7 @@ export class H2ServerConnection extends H2Connection {
         throw new ConnectionError(H2_ERROR.PROTOCOL_ERROR, 'the connection preface is wrong (RFC 9113 §3.4)');
       }
       this.#prefaceLeft -= n;
+      consumeSome(data, n);
       rest = data.subarray(n);
     }
     if (rest.length > 0) super.consume(rest);

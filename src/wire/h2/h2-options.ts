@@ -1,0 +1,15 @@
+// What an HTTP/2 connection of either role is told by its owner.
+import type { Part } from '#base';
+import type { H2Limits } from './limits.ts';
+
+export interface H2Options {
+  readonly limits: H2Limits;
+  /** Runs its argument at the end of the current turn. */
+  readonly defer: (flush: () => void) => void;
+  /** Announce RFC 8441 (servers). */
+  readonly connectProtocol?: boolean;
+  /** Monotonic milliseconds; refills the budgets of peers that behave over time. */
+  readonly now?: () => number;
+  /** Takes what others must not wait for: the rest of a read that opens a thousand streams, and the end of those. Without it all is done at once. */
+  readonly later?: (part: Part) => void;
+}
