@@ -76,6 +76,10 @@ export class ProxyWorkers {
     this.#crashes = options.stats.counter('server.worker_crashes');
     options.stats.computed('server.concurrency', 'gauge', () => options.count);
     options.stats.computed('server.workers_alive', 'gauge', () => this.#alive().length);
+    // Of clusters that workers call this thread tells members, ejections and breakers: they do not rest here either.
+    options.stats.beforeReading(() => {
+      for (const { stats } of this.#alive()) for (const name of stats.clusterNames()) this.#proxy?.clusters.get(name);
+    });
     this.stats = new MergedStats(options.stats, () => this.#alive().map((link) => link.stats));
   }
 

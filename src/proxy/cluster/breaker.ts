@@ -2,6 +2,8 @@
 
 import type { CircuitBreakers, CircuitBreakers_Thresholds } from '#proto/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 
+export type BreakerCount = 'connections' | 'pending' | 'requests' | 'retries';
+
 export class Breaker {
   maxConnections = 1024;
   maxPending = 1024;
@@ -16,6 +18,14 @@ export class Breaker {
   retries = 0;
   /** How often each said no, for the statistics. */
   overflows = { connections: 0, pending: 0, requests: 0, retries: 0 };
+
+  /** With remaining_* gauges beside the others. */
+  tracksRemaining = false;
+
+  /** How many are in use, in all threads. */
+  used(what: BreakerCount): number {
+    return this[what];
+  }
 
   tryConnection(): boolean {
     if (this.connections >= this.maxConnections) return this.overflow('connections');
@@ -71,7 +81,7 @@ export class Breaker {
   /** The cluster is gone. */
   dispose(): void {}
 
-  protected overflow(which: keyof Breaker['overflows']): false {
+  protected overflow(which: BreakerCount): false {
     this.overflows[which]++;
     return false;
   }
@@ -118,6 +128,7 @@ function setLimits(breaker: Breaker, thresholds: CircuitBreakers_Thresholds | un
   breaker.maxPending = thresholds?.maxPendingRequests ?? 1024;
   breaker.maxRequests = thresholds?.maxRequests ?? 1024;
   breaker.maxRetries = thresholds?.maxRetries ?? 3;
+  breaker.tracksRemaining = thresholds?.trackRemaining ?? false;
   const budget = thresholds?.retryBudget;
   breaker.budget =
     budget === undefined

@@ -34,6 +34,10 @@ class HostMonitor {
 }
 
 export interface EjectionListener {
+  /** Somebody stands out, whatever comes of it. */
+  detected?(cause: EjectionCause): void;
+  /** He stays because too many are out already. */
+  overflow?(): void;
   ejected?(host: Host, cause: EjectionCause): void;
   unejected?(host: Host): void;
 }
@@ -157,10 +161,12 @@ export class OutlierDetector {
   #eject(host: Host, cause: EjectionCause): void {
     if (host.ejected) return;
     const settings = this.#settings;
+    this.#listener.detected?.(cause);
+    if (this.#random.float() * 100 >= settings.enforce[cause]) return;
     const active = this.activeEjections;
     const share = (100 * (active + 1)) / this.#hosts.size;
-    if (share > settings.maxEjectionPercent && !(settings.alwaysEjectOne && active === 0)) return;
-    if (this.#random.float() * 100 >= settings.enforce[cause]) return;
+    if (share > settings.maxEjectionPercent && !(settings.alwaysEjectOne && active === 0))
+      return this.#listener.overflow?.();
     const monitor = monitorOf(host);
     monitor.ejections++;
     monitor.ejectedAtMs = this.#clock.now();

@@ -1,12 +1,18 @@
 // A circuit breaker whose counts are those of all workers: the limit holds for the process, however many serve it.
 
-import { Breaker } from '../cluster/breaker.ts';
+import { Breaker, type BreakerCount } from '../cluster/breaker.ts';
 import { giveBack, type SharedRecord, type SharedTable, takeUpTo } from './shared-table.ts';
 
 const CONNECTIONS = 0;
 const PENDING = 1;
 const REQUESTS = 2;
 const RETRIES = 3;
+const CELLS: Readonly<Record<BreakerCount, number>> = {
+  connections: CONNECTIONS,
+  pending: PENDING,
+  requests: REQUESTS,
+  retries: RETRIES,
+};
 
 export class SharedBreaker extends Breaker {
   readonly #table: SharedTable;
@@ -19,6 +25,9 @@ export class SharedBreaker extends Breaker {
     this.#record = record;
   }
 
+  override used(what: BreakerCount): number {
+    return this.#record === undefined ? 0 : Atomics.load(this.#record.words, this.#record.cells + CELLS[what]);
+  }
   override tryConnection(): boolean {
     return this.#take(CONNECTIONS, this.maxConnections) || this.overflow('connections');
   }
@@ -49,10 +58,7 @@ export class SharedBreaker extends Breaker {
   }
 
   protected override get busy(): number {
-    const record = this.#record;
-    if (record === undefined) return 0;
-    const { words, cells } = record;
-    return Atomics.load(words, cells + REQUESTS) + Atomics.load(words, cells + PENDING);
+    return this.used('requests') + this.used('pending');
   }
 
   override dispose(): void {

@@ -47,6 +47,11 @@ export class ClusterManager {
     return this.#live.get(name) ?? this.#wake(name);
   }
 
+  /** Gauges of what is counted elsewhere; nothing is to be said of what rests. */
+  showGauges(): void {
+    for (const cluster of this.#live.values()) cluster.showGauges();
+  }
+
   /** Undefined where it rests, too. */
   live(name: string): Cluster | undefined {
     return this.#live.get(name);

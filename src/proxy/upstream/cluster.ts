@@ -36,6 +36,8 @@ import {
   transportFor,
 } from './client-pools.ts';
 import { type ClusterSettings, DISCOVERY, readClusterSettings } from './cluster-settings.ts';
+import { showBreakers } from './breaker-gauges.ts';
+import { ejectionStats } from './ejection-stats.ts';
 import { HealthChecker } from './health-checker.ts';
 import { H2Pool } from './h2-pool.ts';
 import { H1Pool, type HttpPool, type PoolSettings } from './http-pool.ts';
@@ -93,10 +95,11 @@ export class Cluster {
     this.update(message);
   }
 
-  /** Nothing happens until somebody calls it: no checks, no names to look up, no secrets to ask for. */
+  /** Nothing happens until somebody calls it: no checks, nobody whom workers call to judge, no names to look up, no secrets to ask for. */
   get mayRest(): boolean {
     const { discovery, healthCheck } = this.settings;
-    return discovery === DISCOVERY.EDS && healthCheck === undefined && this.#transports.mayRest;
+    const judges = this.#outlier !== undefined && this.#shared?.isWorker === false;
+    return discovery === DISCOVERY.EDS && healthCheck === undefined && !judges && this.#transports.mayRest;
   }
 
   get poolSettings(): PoolSettings {
@@ -185,7 +188,8 @@ export class Cluster {
     const shared = this.#shared;
     if (shared?.isWorker === true)
       return new OutlierReporter(settings, (host, cause) => shared.askEjection(host, cause));
-    return new OutlierDetector(settings, this.hosts, this.services.clock, this.services.random);
+    const { clock, random } = this.services;
+    return new OutlierDetector(settings, this.hosts, clock, random, ejectionStats(this.stats));
   }
 
   #setStatic(assignment: ClusterLoadAssignment): void {
@@ -197,6 +201,22 @@ export class Cluster {
     let healthy = 0;
     for (const host of this.hosts.all()) if (host.healthy) healthy++;
     this.stats.set(CLUSTER.membership_healthy, healthy);
+  }
+
+  /** An active check of a host was answered well. */
+  checkPassed(host: Host): void {
+    if (this.#outlier instanceof OutlierDetector) this.#outlier.activeCheckPassed(host);
+  }
+
+  /** Sets the gauges of what is counted elsewhere. */
+  showGauges(): void {
+    showBreakers(this.stats, this.breakers);
+    if (this.#outlier instanceof OutlierDetector)
+      this.stats.set(CLUSTER['outlier_detection.ejections_active'], this.#outlier.activeEjections);
+    let degraded = 0;
+    for (const host of this.hosts.all()) if (host.degraded && host.unhealthy === 0) degraded++;
+    this.stats.set(CLUSTER.membership_degraded, degraded);
+    this.#checker?.showGauges();
   }
 
   /** Checks go on through updates that do not change them. */

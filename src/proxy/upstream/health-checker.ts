@@ -1,6 +1,7 @@
 // Active health checks of one cluster: every endpoint is asked again and again, and takes no requests while it fails.
 
 import { Deadline } from '#base';
+import { CLUSTER } from '#telemetry';
 import { HEALTH, type Host } from '../cluster/index.ts';
 import type { Cluster } from './cluster.ts';
 import type { HealthCheckSettings } from './health-check-settings.ts';
@@ -47,6 +48,14 @@ export class HealthChecker {
     this.#stop(watched);
   }
 
+  /** How many of those that are asked are well. */
+  showGauges(): void {
+    let healthy = 0;
+    const ill = HEALTH.activeFailed | HEALTH.pendingFirstCheck;
+    for (const { unhealthy } of this.#hosts.keys()) if ((unhealthy & ill) === 0) healthy++;
+    this.#cluster.stats.set(CLUSTER['health_check.healthy'], healthy);
+  }
+
   /** Hosts are as the assignment says from now on. */
   close(): void {
     for (const watched of this.#hosts.values()) {
@@ -66,6 +75,7 @@ export class HealthChecker {
 
   #ask(watched: Watched): void {
     const { wheel, clock } = this.#cluster.services;
+    this.#cluster.stats.inc(CLUSTER['health_check.attempt']);
     wheel.arm(watched.late, this.#settings.timeoutMs, clock.now());
     let answered = false;
     const cancel = probeHost(this.#cluster, watched.host, this.#settings.probe, (result) => {
@@ -77,7 +87,7 @@ export class HealthChecker {
 
   #lateAnswer(watched: Watched): void {
     watched.cancel?.();
-    this.#answer(watched, 'failed');
+    this.#answer(watched, 'no-answer');
   }
 
   #answer(watched: Watched, result: ProbeResult): void {
@@ -95,6 +105,9 @@ export class HealthChecker {
     const { host } = watched;
     const { hosts } = this.#cluster;
     const good = result === 'ok';
+    this.#cluster.stats.inc(CLUSTER[good ? 'health_check.success' : 'health_check.failure']);
+    if (result === 'no-answer') this.#cluster.stats.inc(CLUSTER['health_check.network_failure']);
+    if (good) this.#cluster.checkPassed(host);
     if ((host.unhealthy & HEALTH.pendingFirstCheck) !== 0) {
       // The first answer alone decides (Envoy).
       hosts.setUnhealthy(host, HEALTH.activeFailed, !good);

@@ -14,8 +14,8 @@ import type { Cluster } from './cluster.ts';
 import type { HealthCheckSettings, Probe } from './health-check-settings.ts';
 import type { PooledConnection, PoolWaiter } from './http-pool.ts';
 
-/** `failed-hard`: one such answer is enough, whatever the threshold. */
-export type ProbeResult = 'ok' | 'failed' | 'failed-hard';
+/** `failed-hard`: one such answer is enough, whatever the threshold. `no-answer`: none came. */
+export type ProbeResult = 'ok' | 'failed' | 'failed-hard' | 'no-answer';
 
 /** Answers exactly once; the result ends the waiting. */
 export function probeHost(
@@ -82,7 +82,7 @@ class RequestProbe implements PoolWaiter, ClientStreamHandler {
   }
 
   onFailure(): void {
-    this.#end('failed');
+    this.#end('no-answer');
   }
   onInformational(): void {}
   onDrain(): void {}
@@ -110,7 +110,7 @@ class RequestProbe implements PoolWaiter, ClientStreamHandler {
   }
 
   onReset(): void {
-    this.#end('failed');
+    this.#end('no-answer');
   }
 
   #head(method: string, path: string, authority: string, headers: HeaderBlock): RequestHead {
@@ -188,13 +188,13 @@ function probeTcp(
       if (received.length < MAX_ANSWER_BYTES) received = Buffer.concat([received, data]);
       if (containsInOrder(received, probe.receive)) end('ok');
     },
-    onEnd: () => end('failed'),
+    onEnd: () => end('no-answer'),
     onDrain: () => {},
-    onClose: () => end('failed'),
+    onClose: () => end('no-answer'),
   };
   const transport = cluster.transportOf(host);
   if (!transport.ready) {
-    queueMicrotask(() => end('failed'));
+    queueMicrotask(() => end('no-answer'));
     return () => (over = true);
   }
   conn = transport.connect(host, handler);

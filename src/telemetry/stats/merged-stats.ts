@@ -23,9 +23,9 @@ const SCHEMAS: ReadonlyMap<string, BlockSchema> = new Map(
     .map((schema: BlockSchema) => [schema.prefix, schema]),
 );
 
-/** Of configuration, health checks and ejections: the process's own thread counts them for all. */
+/** Of configuration, health checks, ejections and breakers: the process's own thread counts them for all. */
 const OWN =
-  /^(assignment_|membership_|update_|version$|warming_state$|max_host_weight$|lb_subsets_active$|health_check\.|outlier_detection\.)/;
+  /^(assignment_|membership_|update_|version$|warming_state$|max_host_weight$|lb_subsets_active$|health_check\.|outlier_detection\.|circuit_breakers\.)/;
 const OWN_SCHEMAS: ReadonlySet<string> = new Set(['cluster_manager', 'listener_manager']);
 
 interface Block {
@@ -63,6 +63,12 @@ export class WorkerStats {
       case 'freed':
         this.blocks.delete(word.id);
     }
+  }
+
+  /** Of the clusters that it calls. */
+  *clusterNames(): Iterable<string> {
+    for (const { schema, tagValues } of this.blocks.values())
+      if (schema === schemas.CLUSTER_BLOCK) yield tagValues[0] ?? '';
   }
 
   #at({ chunk, slot, slots }: StatPlace): Float64Array {

@@ -73,6 +73,7 @@ export class StatStore {
   readonly #named = new Map<string, NamedStat>();
   readonly #computed = new Map<string, ComputedStat>();
   readonly #sources: ExpositionSource[] = [];
+  readonly #readers: (() => void)[] = [];
   readonly #memory: StatMemory;
 
   constructor(memory: StatMemory = HEAP) {
@@ -144,8 +145,14 @@ export class StatStore {
     this.#sources.push(source);
   }
 
+  /** Called before somebody looks at the blocks: gauges of what is counted elsewhere are set then. */
+  beforeReading(update: () => void): void {
+    this.#readers.push(update);
+  }
+
   /** All blocks by schema: for rendering. */
   blocks(): Iterable<readonly [BlockSchema, Iterable<StatBlock>]> {
+    for (const update of this.#readers) update();
     return [...this.#blocks].map(([schema, blocks]) => [schema, blocks.values()] as const);
   }
 

@@ -103,6 +103,7 @@ test('circuit breakers and rate limits hold for all workers together, also when 
     });
     // None that comes late may find room.
     await until('five are with the application and the others are refused', () => held.length === 5 && refused === 35);
+    assert.equal(stat(workers, 'cluster.c.circuit_breakers.default.rq_open'), 1);
     for (const response of held.splice(0)) response.end('ok');
     assert.deepEqual(codes(await Promise.all(answers)), { 200: 5, 503: 35 });
     holds = false;
