@@ -4,8 +4,13 @@ export interface StreamedAnswer {
   readonly status: number;
   readonly contentType: string;
   /** Pieces are pulled one a turn of the loop, at the reader's pace. */
-  readonly body: string | Iterable<string>;
+  readonly body: string | Iterable<string> | AsyncIterable<string | Uint8Array>;
 }
 
-/** What `io` serves on the admin port. */
-export type StreamedHandler = (method: string, path: string, query: URLSearchParams) => Promise<StreamedAnswer>;
+/** What `io` serves on the admin port. `gone`: the reader left, also while it waits for the next piece. */
+export type StreamedHandler = (
+  method: string,
+  path: string,
+  query: URLSearchParams,
+  gone: AbortSignal,
+) => Promise<StreamedAnswer>;

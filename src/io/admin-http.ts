@@ -63,7 +63,9 @@ async function answer(request: IncomingMessage, response: ServerResponse, handle
   const at = target.indexOf('?');
   const path = at < 0 ? target : target.slice(0, at);
   const query = new URLSearchParams(at < 0 ? '' : target.slice(at + 1));
-  await send(response, await handler(request.method ?? 'GET', path, query), request.method === 'HEAD');
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  await send(response, await handler(request.method ?? 'GET', path, query, gone.signal), request.method === 'HEAD');
 }
 
 async function send(
@@ -81,7 +83,7 @@ async function send(
     response.end(headOnly ? undefined : body);
     return;
   }
-  for (const piece of body) {
+  for await (const piece of body) {
     if (response.destroyed) return;
     if (!response.write(piece) && !(await drained(response))) return;
     await new Promise(setImmediate);

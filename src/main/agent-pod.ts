@@ -277,7 +277,7 @@ function localHandler(
   proxy: () => AgentProxy | undefined,
   quit: (reason: string) => void,
 ): (rest: StreamedHandler) => StreamedHandler {
-  return (rest) => async (method, path, query) => {
+  return (rest) => async (method, path, query, gone) => {
     if (method === 'POST' && path === '/quitquitquit') {
       quit(QUIT_NOW);
       return plain(200, 'OK\n');
@@ -286,7 +286,7 @@ function localHandler(
       void proxy()?.drain(DRAIN_MS);
       return plain(200, 'OK\n');
     }
-    return await rest(method, path, query);
+    return await rest(method, path, query, gone);
   };
 }
 

@@ -1,6 +1,7 @@
 // `topsail …`: checks the floor, builds the command tree, and loads a command only when it is called.
 import { enableCompileCache } from 'node:module';
 import process from 'node:process';
+import { RENDER_DUMP } from './render-dump-word.ts';
 import { VERSION } from './version.ts';
 
 const FLOOR = [24, 21] as const;
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
   }
   enableCompileCache();
   if (process.argv[2] === READ_BOOTSTRAP) return (await import('./bootstrap-process.ts')).answerBootstrap();
+  if (process.argv[2] === RENDER_DUMP) return (await import('./render-dump.ts')).renderDumpOfStdin();
   const words = await givenWords();
   if (words === undefined) return;
   const { buildProgram, knownWords } = await import('#cli');

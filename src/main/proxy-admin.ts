@@ -13,6 +13,7 @@ import {
   type ServerState,
   type WorkersView,
 } from '#proxy';
+import { DumpProcesses } from './dump-processes.ts';
 import type { ProxyHandle } from './proxy.ts';
 import type { ProxyWorkers } from './proxy-workers.ts';
 import { VERSION } from './version.ts';
@@ -36,6 +37,8 @@ export interface ProxyAdminOptions {
   readonly levels: LogLevels | undefined;
   ready(): boolean;
   quit(): void;
+  /** What is started to render a dump; default: this program. */
+  readonly renderer?: readonly string[];
 }
 
 export interface ProxyAdmin {
@@ -51,6 +54,7 @@ export async function serveProxyAdmin(options: ProxyAdminOptions): Promise<Proxy
   const certificates = new WatchedCertificates(options.secrets);
   const state = (): ServerState =>
     handle.proxy.services.draining() ? 'DRAINING' : options.ready() ? 'LIVE' : 'INITIALIZING';
+  const dumps = new DumpProcesses({ clock, log, command: options.renderer });
   const view = makeAdminView(handle.proxy, {
     server: () => ({
       version: `topsail/${VERSION}`,
@@ -73,6 +77,7 @@ export async function serveProxyAdmin(options: ProxyAdminOptions): Promise<Proxy
     reopenLogs: () => handle.reopenLogs(),
     workers: handle.workers === undefined ? undefined : workersView(handle.workers),
     quit: () => options.quit(),
+    dumpApart: dumps.render,
   });
   const failed = (error: unknown): void =>
     log.error('an admin page failed', { reason: error instanceof Error ? error.message : String(error) });
@@ -87,6 +92,7 @@ export async function serveProxyAdmin(options: ProxyAdminOptions): Promise<Proxy
     close: () => {
       certificates.close();
       bound.close();
+      dumps.close();
     },
   };
 }

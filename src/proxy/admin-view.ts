@@ -1,19 +1,10 @@
 // What the admin pages read, taken from the running proxy: listeners, clusters with their live hosts, resources as they came.
 
 import { type LogLevel, TYPE_URL } from '#base';
-import { appendMessages } from '#proto/light.ts';
-import type {
-  AdminView,
-  ClusterView,
-  DumpedKind,
-  DumpedResource,
-  HostView,
-  ListenerView,
-  ServerFacts,
-  ThresholdView,
-} from './admin/index.ts';
+import type { AdminView, ClusterView, HostView, ListenerView, ServerFacts, ThresholdView } from './admin/index.ts';
 import { type Breaker, HEALTH, type Host } from './cluster/index.ts';
 import { withWorkers, type WorkersView } from './admin/workers-view.ts';
+import type { DumpApart, DumpedKind, DumpedResource } from './dump/dump-view.ts';
 import type { Proxy } from './proxy.ts';
 import type { Cluster } from './upstream/cluster.ts';
 
@@ -27,6 +18,7 @@ export interface ProcessView {
   setLogLevel(scope: string | undefined, level: LogLevel): boolean;
   reopenLogs(): void;
   quit(): void;
+  readonly dumpApart?: DumpApart | undefined;
   /** Undefined where one thread serves. */
   readonly workers?: WorkersView | undefined;
 }
@@ -38,9 +30,6 @@ const TYPE_OF: Readonly<Record<DumpedKind, string>> = {
   endpoint: TYPE_URL.endpoint,
   secret: TYPE_URL.secret,
 };
-
-/** envoy.config.route.v3.RouteConfiguration.virtual_hosts */
-const VIRTUAL_HOSTS = 2;
 
 export function makeAdminView(proxy: Proxy, process: ProcessView): AdminView {
   const { workers } = process;
@@ -67,6 +56,7 @@ function ownView(proxy: Proxy, process: ProcessView): AdminView {
     },
     reopenLogs: () => process.reopenLogs(),
     quit: () => process.quit(),
+    dumpApart: process.dumpApart,
   };
 }
 
@@ -138,24 +128,37 @@ function healthFlags(host: Host): string {
   return text;
 }
 
-function resources(proxy: Proxy, kind: DumpedKind): DumpedResource[] {
-  const warming = new Set(proxy.config.warmingListeners);
-  return [...(proxy.config.held().get(TYPE_OF[kind]) ?? [])].map(([name, held]) => ({
-    name,
-    version: held.version,
-    bytes: kind === 'route' ? withVirtualHosts(proxy, name, held.bytes) : held.bytes,
-    updatedWallMs: held.updatedWallMs,
-    isStatic: held.version === '',
-    state: kind === 'listener' && warming.has(name) ? 'warming' : 'active',
-  }));
+/** As they were when the first was taken; each is made when it is asked for. */
+function* resources(proxy: Proxy, kind: DumpedKind): Generator<DumpedResource> {
+  const all = [...(proxy.config.held().get(TYPE_OF[kind]) ?? [])];
+  const warming = new Set(kind === 'listener' ? proxy.config.warmingListeners : []);
+  const hosts = kind === 'route' ? virtualHosts(proxy) : new Map<string, Uint8Array[]>();
+  for (const [name, held] of all) {
+    const own = hosts.get(name);
+    yield {
+      name,
+      version: held.version,
+      bytes: held.bytes,
+      ...(own === undefined ? {} : { virtualHosts: own }),
+      updatedWallMs: held.updatedWallMs,
+      isStatic: held.version === '',
+      state: warming.has(name) ? 'warming' : 'active',
+    };
+  }
 }
 
-/** As if those that came by themselves had come with it. */
-function withVirtualHosts(proxy: Proxy, table: string, bytes: Uint8Array): Uint8Array {
-  const hosts = [...(proxy.config.held().get(TYPE_URL.virtualHost) ?? [])]
-    .filter(([name]) => name.startsWith(`${table}/`))
-    .map(([, held]) => held.bytes);
-  return hosts.length === 0 ? bytes : appendMessages(bytes, VIRTUAL_HOSTS, hosts);
+/** Those that came by themselves, by their table: "table/host", and either may have a slash in it. */
+function virtualHosts(proxy: Proxy): Map<string, Uint8Array[]> {
+  const byTable = new Map<string, Uint8Array[]>();
+  for (const [name, { bytes }] of proxy.config.held().get(TYPE_URL.virtualHost) ?? []) {
+    for (let end = name.indexOf('/'); end >= 0; end = name.indexOf('/', end + 1)) {
+      const table = name.slice(0, end);
+      const list = byTable.get(table);
+      if (list === undefined) byTable.set(table, [bytes]);
+      else list.push(bytes);
+    }
+  }
+  return byTable;
 }
 
 function unready(proxy: Proxy): string[] {

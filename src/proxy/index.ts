@@ -7,6 +7,7 @@ export { feedFromXds, followWants } from './apply/xds-feed.ts';
 export type { Host } from './cluster/index.ts';
 export { hostView, makeAdminView, type ProcessView } from './admin-view.ts';
 export * from './admin/index.ts';
+export type { DumpApart } from './dump/dump-view.ts';
 export { ConfigError } from './errors.ts';
 export {
   compressorExtension,

@@ -13,8 +13,12 @@ async function ask(
     options.method ?? 'GET',
     url.pathname,
     url.searchParams,
+    new AbortController().signal,
   );
-  return { ...answer, body: typeof answer.body === 'string' ? answer.body : [...answer.body].join('') };
+  const { body } = answer;
+  let whole = '';
+  for await (const piece of typeof body === 'string' ? [body] : body) whole += String(piece);
+  return { ...answer, body: whole };
 }
 
 interface Dump {
@@ -149,8 +153,9 @@ test('an unknown path lists what there is', async () => {
 
 test('the metrics port has the metrics and nothing else', async () => {
   const handler = createAdminHandler(fakeAdminView(), PROMETHEUS_PATHS);
-  assert.equal((await handler('GET', '/stats/prometheus', new URLSearchParams())).status, 200);
-  assert.equal((await handler('POST', '/quitquitquit', new URLSearchParams())).status, 404);
+  const { signal } = new AbortController();
+  assert.equal((await handler('GET', '/stats/prometheus', new URLSearchParams(), signal)).status, 200);
+  assert.equal((await handler('POST', '/quitquitquit', new URLSearchParams(), signal)).status, 404);
 });
 
 test("certs, memory and server_info are Envoy's shapes", async () => {

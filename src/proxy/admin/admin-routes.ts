@@ -5,7 +5,7 @@ import type { StreamedAnswer, StreamedHandler } from '#base';
 import type { AdminView } from './admin-view.ts';
 import { text } from './answers.ts';
 import { clustersPage, listenersPage } from './cluster-pages.ts';
-import { configDumpPage } from './config-dump.ts';
+import { configDumpPage, type DumpReader } from '../dump/config-dump-page.ts';
 import { BadFilter } from './name-filter.ts';
 import { certsPage, initDumpPage, loggingPage, readyPage, serverInfoPage } from './server-pages.ts';
 import { workersPage } from './workers-view.ts';
@@ -16,7 +16,11 @@ export interface AdminRoute {
   /** Changes something: POST only. */
   readonly mutates: boolean;
   readonly help: string;
-  readonly answer: (view: AdminView, query: URLSearchParams) => StreamedAnswer | Promise<StreamedAnswer>;
+  readonly answer: (
+    view: AdminView,
+    query: URLSearchParams,
+    reader: DumpReader,
+  ) => StreamedAnswer | Promise<StreamedAnswer>;
 }
 
 const ok = (): StreamedAnswer => text('OK\n');
@@ -105,7 +109,7 @@ export function createAdminHandler(view: AdminView, onlyPaths?: readonly string[
   const routes = new Map(
     ADMIN_ROUTES.filter((r) => onlyPaths === undefined || onlyPaths.includes(r.path)).map((r) => [r.path, r]),
   );
-  return async (method, path, query) => {
+  return async (method, path, query, gone) => {
     const route = routes.get(path);
     if (route === undefined) {
       if (path === '/' && onlyPaths === undefined) return text(`admin commands are:\n${helpLines()}`);
@@ -118,7 +122,7 @@ export function createAdminHandler(view: AdminView, onlyPaths?: readonly string[
     if (!allowed) return text(`Method ${method} not allowed, ${route.mutates ? 'POST' : 'GET'} required.`, 405);
     try {
       await view.refresh?.();
-      return await route.answer(view, query);
+      return await route.answer(view, query, { gone, headOnly: method === 'HEAD' });
     } catch (error) {
       if (error instanceof BadFilter) return text(`${error.message}\n`, 400);
       throw error;

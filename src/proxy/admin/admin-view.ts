@@ -1,8 +1,9 @@
 // What the admin pages read of the running proxy. The proxy's core implements it; nothing here is
 // kept between requests, and nothing here changes the proxy but the four methods at the end.
 
-import type { LogLevel, XdsResource } from '#base';
+import type { LogLevel } from '#base';
 import type { StatPages } from '#telemetry';
+import type { DumpApart, DumpView } from '../dump/dump-view.ts';
 
 export type ServerState = 'LIVE' | 'DRAINING' | 'PRE_INITIALIZING' | 'INITIALIZING';
 
@@ -84,22 +85,6 @@ export interface CertificatePairView {
   readonly chain: readonly CertificateView[];
 }
 
-export type DumpedKind = 'listener' | 'cluster' | 'route' | 'endpoint' | 'secret';
-
-export interface DumpedResource {
-  readonly name: string;
-  /** Of the response that brought it; '' for static ones. */
-  readonly version: string;
-  /** The encoded message. */
-  readonly bytes: XdsResource['bytes'];
-  readonly updatedWallMs: number;
-  /** From the bootstrap file. */
-  readonly isStatic: boolean;
-  readonly state: 'active' | 'warming' | 'draining';
-  /** Why the newest version was refused; the other fields are the one in force. */
-  readonly error?: { readonly details: string; readonly version: string; readonly atWallMs: number };
-}
-
 export interface MemoryView {
   /** Bytes that live objects take. */
   readonly allocated: number;
@@ -124,15 +109,12 @@ export interface WorkersPage {
   }[];
 }
 
-export interface AdminView {
+export interface AdminView extends DumpView {
   readonly stats: StatPages;
   server(): ServerFacts;
   listeners(): Iterable<ListenerView>;
   clusters(): Iterable<ClusterView>;
   certificates(): Iterable<CertificatePairView>;
-  /** The bootstrap that was read, encoded, and when. */
-  bootstrap(): { readonly bytes: Uint8Array; readonly updatedWallMs: number };
-  resources(kind: DumpedKind): Iterable<DumpedResource>;
   memory(): MemoryView;
   /** Names of what is not ready yet, by target: "LDS", "RDS route_9080". */
   unready(): Iterable<string>;
@@ -144,6 +126,8 @@ export interface AdminView {
   reopenLogs(): void;
   /** Where several threads serve: asks them, so that what follows in this turn is of now. */
   refresh?(): Promise<void>;
+  /** Undefined: dumps are rendered in this process. */
+  readonly dumpApart?: DumpApart | undefined;
   /** Undefined where one thread serves. */
   workers?(): WorkersPage;
   /** Ends the process, with the drain that SIGTERM has. */

@@ -9,7 +9,8 @@ import { RouterSchema } from '#proto/envoy/extensions/filters/http/router/v3/rou
 import { packAny } from '#proto';
 import type { LogLevel } from '#base';
 import { StatStore } from '#telemetry';
-import type { AdminView, DumpedKind, DumpedResource } from './admin-view.ts';
+import type { DumpedKind, DumpedResource } from '../dump/dump-view.ts';
+import type { AdminView } from './admin-view.ts';
 
 const WALL = 1_750_000_000_000;
 

@@ -5,8 +5,6 @@ export type {
   CertificateView,
   ClusterView,
   DrainOptions,
-  DumpedKind,
-  DumpedResource,
   HostView,
   ListenerView,
   MemoryView,

@@ -1,0 +1,184 @@
+// Renders the proxy's configuration as JSON in a process that ends with the page: what protobuf-es and all descriptors
+// take (25 MB, a part of it for good) goes with that process, and the 0.4 s of work are not the traffic's thread's.
+import { type ChildProcess, spawn } from 'node:child_process';
+import process from 'node:process';
+import type { Writable } from 'node:stream';
+import type { Clock, Logger, StreamedAnswer } from '#base';
+import type { DumpApart } from '#proxy';
+import { SMALL_HEAP } from './node-settings.ts';
+import { RENDER_DUMP } from './render-dump-word.ts';
+
+/** One at a time: each takes 75 MB while it runs, beside a proxy that may have been given less. Others wait so long. */
+const WAIT_MS = 10_000;
+/** From start to end, the reader's pace included. */
+const LIMIT_MS = 120_000;
+/** What handing over takes of the traffic's thread before others have a turn. */
+const TURN_MS = 1;
+
+export interface DumpProcessesOptions {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** What is started; default: this program. */
+  readonly command?: readonly string[] | undefined;
+  readonly waitMs?: number;
+  readonly limitMs?: number;
+}
+
+export class DumpProcesses {
+  readonly #options: DumpProcessesOptions;
+  readonly #waiting = new Set<() => void>();
+  #isBusy = false;
+  #child: ChildProcess | undefined;
+
+  constructor(options: DumpProcessesOptions) {
+    this.#options = options;
+  }
+
+  readonly render: DumpApart = async (parcel, gone) => {
+    const { clock, limitMs = LIMIT_MS } = this.#options;
+    if (!(await this.#admit(gone))) return refused('another dump is being read; ask again when it has ended');
+    const started = await start(this.#options.command);
+    if ('problem' in started) {
+      this.#leave();
+      return this.#here(started.problem);
+    }
+    const { child, ended, stdin, stdout } = started;
+    this.#child = child;
+    let stopped: string | undefined;
+    const stop = (reason: string): void => {
+      stopped ??= reason;
+      child.kill('SIGKILL');
+    };
+    const left = (): void => stop('nobody reads it any more');
+    gone.addEventListener('abort', left);
+    if (gone.aborted) left();
+    const limit = clock.setTimer(limitMs, () => stop(`it was not done within ${limitMs / 1000} s`), { unref: true });
+    void ended.then(() => {
+      limit.cancel();
+      gone.removeEventListener('abort', left);
+      this.#child = undefined;
+      this.#leave();
+    });
+    void handOver(parcel, stdin, clock).catch((error: unknown) => stop(messageOf(error)));
+    const pieces = stdout[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+    const first = await pieces.next();
+    if (first.done === true) {
+      const end = await ended;
+      // Killed by the system, as where memory is short: here it would take the traffic's.
+      if (stopped !== undefined || end === 'SIGKILL')
+        return refused(stopped ?? 'the process that renders it was killed');
+      return this.#here(end);
+    }
+    return { status: 200, contentType: 'application/json', body: page(first.value, pieces) };
+
+    async function* page(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+      yield first;
+      for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
+      const end = await ended;
+      if (end !== '' && !gone.aborted) throw new Error(`/config_dump ended early: ${stopped ?? end}`);
+    }
+  };
+
+  close(): void {
+    this.#child?.kill('SIGKILL');
+  }
+
+  #here(reason: string): undefined {
+    this.#options.log.warn('/config_dump is rendered in this process, beside the traffic: no other could be started', {
+      reason,
+    });
+    return undefined;
+  }
+
+  /** False: not in time, or the reader left. */
+  #admit(gone: AbortSignal): Promise<boolean> {
+    if (gone.aborted) return Promise.resolve(false);
+    if (!this.#isBusy) {
+      this.#isBusy = true;
+      return Promise.resolve(true);
+    }
+    return new Promise((resolve) => {
+      const end = (isAdmitted: boolean): void => {
+        timer.cancel();
+        gone.removeEventListener('abort', left);
+        this.#waiting.delete(enter);
+        resolve(isAdmitted);
+      };
+      const enter = (): void => end(true);
+      const left = (): void => end(false);
+      const timer = this.#options.clock.setTimer(this.#options.waitMs ?? WAIT_MS, left, { unref: true });
+      gone.addEventListener('abort', left);
+      this.#waiting.add(enter);
+    });
+  }
+
+  #leave(): void {
+    const [next] = this.#waiting;
+    if (next === undefined) this.#isBusy = false;
+    else next();
+  }
+}
+
+interface Started {
+  readonly child: ChildProcess;
+  readonly stdin: Writable;
+  readonly stdout: NodeJS.ReadableStream;
+  /** '' when it did its work; otherwise the signal's name, or what went wrong. */
+  readonly ended: Promise<string>;
+}
+
+async function start(
+  [program = '', ...args]: readonly string[] = [
+    process.execPath,
+    ...SMALL_HEAP,
+    process.argv[1] as string,
+    RENDER_DUMP,
+  ],
+): Promise<Started | { readonly problem: string }> {
+  try {
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const ended = new Promise<string>((resolve) => {
+      child.once('error', (error) => resolve(error.message));
+      child.once('exit', (code, signal) => resolve(signal ?? (code === 0 ? '' : `status ${code}`)));
+    });
+    const { stdin, stdout } = child;
+    if (child.pid === undefined) return { problem: await ended };
+    // Its end says why.
+    stdin.on('error', () => {});
+    return { child, stdin, stdout, ended };
+  } catch (error) {
+    return { problem: messageOf(error) };
+  }
+}
+
+/** Stays open afterwards: its end tells the other process that this one is gone. */
+async function handOver(parcel: Iterable<Uint8Array>, stdin: Writable, clock: Clock): Promise<void> {
+  let since = clock.now();
+  for (const piece of parcel) {
+    if (stdin.destroyed) return;
+    if (piece.length > 0 && !stdin.write(piece)) await drained(stdin);
+    if (clock.now() - since < TURN_MS) continue;
+    await new Promise(setImmediate);
+    since = clock.now();
+  }
+}
+
+function drained(stdin: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      stdin.off('drain', done);
+      stdin.off('close', done);
+      resolve();
+    };
+    stdin.on('drain', done);
+    stdin.on('close', done);
+  });
+}
+
+function refused(reason: string): StreamedAnswer {
+  return { status: 503, contentType: 'text/plain; charset=UTF-8', body: `/config_dump: ${reason}\n` };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,230 @@
+// /config_dump of a real proxy, rendered by a process that ends with the page: the same page, and nothing stays.
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { silentLogger } from '../../../src/base/index.ts';
+import { SystemClock } from '../../../src/io/index.ts';
+import { DumpProcesses } from '../../../src/main/dump-processes.ts';
+import { serveProxyAdmin } from '../../../src/main/proxy-admin.ts';
+import { BootstrapSchema } from '../../../src/proto/gen/envoy/config/bootstrap/v3/bootstrap_pb.ts';
+import { configDumpPage } from '../../../src/proxy/dump/config-dump-page.ts';
+import { packDump } from '../../../src/proxy/dump/parcel.ts';
+import { until } from '../../mesh/until.ts';
+import { cluster, fetchText, listener, managerFilter, runProxy } from './proxy-fixture.ts';
+import { selfSigned } from './self-signed.ts';
+
+const ENTRY = process.env['TOPSAIL_ENTRY'] ?? join(import.meta.dirname, '../../../src/main/cli.ts');
+const RENDERER = [process.execPath, ENTRY, 'render-config-dump'];
+const ROUTES = [{ match: { prefix: '/' }, route: { cluster: 'c' } }];
+/** More than sockets on the way to a reader hold. */
+const LARGE = 40_000_000;
+
+/** Processes that we started for dumps and that have not ended. */
+function renderers(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        // pid (name) state parent …
+        const [state, parent] = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]?.split(' ') ?? [];
+        return (
+          state !== 'Z' && Number(parent) === process.pid && readFileSync(`/proc/${pid}/cmdline`).includes('render')
+        );
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+interface Served {
+  readonly port: number;
+  readonly warnings: string[];
+  /** The page, rendered in this process. */
+  here(query: string): Promise<string>;
+  close(): void;
+}
+
+async function serve(
+  t: TestContext,
+  options: { readonly renderer?: readonly string[]; readonly secret?: number } = {},
+): Promise<Served> {
+  const { certChainPem, privateKeyPem } = selfSigned('dumped');
+  const secret = {
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+      common_tls_context: {
+        tls_certificates: [
+          { certificate_chain: { inline_string: certChainPem }, private_key: { inline_string: privateKeyPem } },
+        ],
+      },
+    },
+  };
+  const warnings: string[] = [];
+  const log = { ...silentLogger, warn: (message: string) => void warnings.push(message) };
+  const proxy = await runProxy(
+    [listener('in', [{ filters: [managerFilter(ROUTES)] }])],
+    [cluster('c', [1]), cluster('d', [1, 2]), cluster('private', [1], { transport_socket: secret })],
+  );
+  const admin = await serveProxyAdmin({
+    clock: new SystemClock(),
+    log,
+    handle: proxy.handle,
+    host: '127.0.0.1',
+    port: 0,
+    node: { id: 'n', cluster: 'c', metadata: {} },
+    options: {},
+    bootstrap: toBinary(BootstrapSchema, create(BootstrapSchema, { node: { id: 'n'.repeat(options.secret ?? 1) } })),
+    secrets: { subscribe: () => () => {} },
+    levels: undefined,
+    ready: () => true,
+    quit: () => {},
+    renderer: options.renderer ?? RENDERER,
+  });
+  const close = (): void => {
+    admin.close();
+    proxy.close();
+  };
+  t.after(async () => {
+    close();
+    await until('the end of all renderers', () => renderers().length === 0);
+  });
+  return {
+    port: admin.port,
+    warnings,
+    close,
+    here: async (query) => {
+      const reader = { gone: new AbortController().signal, headOnly: false };
+      const view = { ...admin.view, dumpApart: undefined };
+      const { body } = await configDumpPage(view, new URLSearchParams(query), reader);
+      let text = '';
+      for await (const piece of body) text += String(piece);
+      return text;
+    },
+  };
+}
+
+/** A client that reads the head and no more. */
+async function stalled(port: number): Promise<{ readonly response: IncomingMessage; leave(): void }> {
+  const asked = request({ host: '127.0.0.1', port, path: '/config_dump', agent: false });
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    asked.once('response', resolve).once('error', reject).end();
+  });
+  asked.on('error', () => {});
+  response.on('error', () => {}).pause();
+  return { response, leave: () => void asked.destroy() };
+}
+
+test('the page is the one that this process would make, and nothing runs on', async (t) => {
+  const { port, here, warnings } = await serve(t);
+  for (const query of ['', 'include_eds', 'resource=static_clusters', 'name_regex=^[cd]$']) {
+    const { status, body, headers } = await fetchText(port, `/config_dump?${query}`);
+    assert.deepEqual([status, headers['content-type']], [200, 'application/json'], query);
+    assert.equal(body, await here(query), query);
+    assert.doesNotMatch(body, /PRIVATE KEY/);
+    await until('the end of the renderer', () => renderers().length === 0);
+  }
+  assert.deepEqual(warnings, []);
+});
+
+test('readers wait for each other', async (t) => {
+  const { port, here } = await serve(t);
+  const whole = await here('');
+  const answers = await Promise.all(Array.from({ length: 3 }, () => fetchText(port, '/config_dump')));
+  for (const { body } of answers) assert.equal(body, whole);
+});
+
+test('a page of many megabytes reaches a reader that takes its time', async (t) => {
+  const { port } = await serve(t, { secret: LARGE });
+  const { response } = await stalled(port);
+  let bytes = 0;
+  response.on('data', (chunk: Buffer) => void (bytes += chunk.length)).resume();
+  await until('the whole page', () => response.complete);
+  assert.ok(bytes > LARGE);
+});
+
+test('the process ends with its reader, before the page and in its middle', async (t) => {
+  const { port, warnings } = await serve(t, { secret: LARGE });
+  const early = request({ host: '127.0.0.1', port, path: '/config_dump', agent: false });
+  early
+    .on('error', () => {})
+    .on('response', (response) => void response.pause())
+    .end();
+  await until('a renderer', () => renderers().length === 1);
+  early.destroy();
+  await until('its end', () => renderers().length === 0);
+  const { leave } = await stalled(port);
+  assert.equal(renderers().length, 1);
+  leave();
+  await until('its end', () => renderers().length === 0);
+  assert.deepEqual(warnings, []);
+});
+
+test('the process ends with the admin port', async (t) => {
+  const { port, close } = await serve(t, { secret: LARGE });
+  await stalled(port);
+  assert.equal(renderers().length, 1);
+  close();
+  await until('its end', () => renderers().length === 0);
+});
+
+test('where no process can be started the page is rendered here, and that is said', async (t) => {
+  for (const renderer of [['/nonexistent/program'], [process.execPath, '/nonexistent/program.js'], ['/bin/false']]) {
+    const { port, here, warnings } = await serve(t, { renderer });
+    const { status, body } = await fetchText(port, '/config_dump');
+    assert.equal(status, 200);
+    assert.equal(body, await here(''));
+    assert.equal(warnings.length, 1, renderer.join(' '));
+  }
+});
+
+test('what takes too long, is killed or must wait too long is an answer with a reason', async () => {
+  const options = { clock: new SystemClock(), log: silentLogger };
+  const view = { bootstrap: () => ({ bytes: new Uint8Array(0), updatedWallMs: 0 }), resources: () => [] };
+  const order = { only: undefined, includeEds: false, accept: undefined };
+  const parcel = (): Iterable<Uint8Array> => packDump(view, new URLSearchParams(), order);
+  const { signal } = new AbortController();
+  const slow = new DumpProcesses({ ...options, command: ['sleep', '1000'], limitMs: 200, waitMs: 1 });
+  const [first, second] = await Promise.all([slow.render(parcel(), signal), slow.render(parcel(), signal)]);
+  assert.deepEqual([first?.status, second?.status], [503, 503]);
+  assert.match(String(first?.body), /not done within 0\.2 s/);
+  assert.match(String(second?.body), /another dump is being read/);
+  const killed = new DumpProcesses({ ...options, command: ['sh', '-c', 'kill -KILL $$'] });
+  const answer = await killed.render(parcel(), signal);
+  assert.match(String(answer?.body), /was killed/);
+  // Its place is free again.
+  assert.match(String((await killed.render(parcel(), signal))?.body), /was killed/);
+});
+
+test('a renderer ends when its proxy does: while the parcel comes, and while nobody reads', async (t) => {
+  const started: ChildProcess[] = [];
+  t.after(() => {
+    for (const child of started) child.kill('SIGKILL');
+  });
+  const run = (): ChildProcess & { readonly stdin: object; readonly stdout: object } => {
+    const child = spawn(process.execPath, RENDERER.slice(1), { stdio: ['pipe', 'pipe', 'ignore'] });
+    started.push(child);
+    return child;
+  };
+  const bytes = toBinary(BootstrapSchema, create(BootstrapSchema, { node: { id: 'n'.repeat(LARGE) } }));
+  const view = { bootstrap: () => ({ bytes, updatedWallMs: 0 }), resources: () => [] };
+  const order = { only: undefined, includeEds: false, accept: undefined };
+  const parcel = Buffer.concat([...packDump(view, new URLSearchParams(), order)]);
+
+  const half = run();
+  half.stdin?.on('error', () => {}).write(parcel.subarray(0, 1000));
+  half.stdin?.end();
+  await until('the end of one with half a parcel', () => half.exitCode !== null);
+
+  const unread = run();
+  unread.stdin?.on('error', () => {}).write(parcel);
+  await new Promise((resolve) => unread.stdout?.once('readable', resolve));
+  unread.stdin?.destroy();
+  unread.stdout?.destroy();
+  await until('the end of one that nobody reads', () => unread.exitCode !== null);
+});
