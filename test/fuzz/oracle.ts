@@ -5,6 +5,8 @@ interface NodeParser {
   initialize(kind: number, resource: object): void;
   execute(data: Buffer): number | Error;
   finish(): number | Error | undefined;
+  /** Nobody collects one that was not closed. */
+  close(): void;
   [slot: number]: unknown;
 }
 interface ParserClass {
@@ -81,11 +83,15 @@ export function parseWith(kind: 'request' | 'response', bytes: Buffer, ended: bo
     if (message !== undefined) message.complete = true;
     inBody = false;
   };
+  const error = take(parser, bytes, ended);
+  parser.close();
+  return { messages, error };
+}
+
+function take(parser: NodeParser, bytes: Buffer, ended: boolean): string | undefined {
   const done = parser.execute(bytes);
-  if (done instanceof Error) return { messages, error: done.message };
-  if (ended) {
-    const end = parser.finish();
-    if (end instanceof Error) return { messages, error: end.message };
-  }
-  return { messages, error: done === bytes.length ? undefined : `${bytes.length - done} bytes are left` };
+  if (done instanceof Error) return done.message;
+  const end = ended ? parser.finish() : undefined;
+  if (end instanceof Error) return end.message;
+  return done === bytes.length ? undefined : `${bytes.length - done} bytes are left`;
 }
