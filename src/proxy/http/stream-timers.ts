@@ -5,6 +5,9 @@ import { HTTP } from '#telemetry';
 import type { HttpStream } from './http-stream.ts';
 import { rescue } from './rescue.ts';
 
+/** google.rpc.Code: unlike UNAVAILABLE nothing that a client of gRPC tries again. */
+const DEADLINE_EXCEEDED = 4;
+
 export class StreamTimers {
   readonly #stream: HttpStream;
   readonly #wheel: TimerWheel;
@@ -40,8 +43,9 @@ export class StreamTimers {
     } else if (this.#idle !== undefined) this.#wheel.cancel(this.#idle);
   }
 
-  /** Since the stream began; 0 = no limit. A route may say otherwise than the manager. */
-  setLife(ms: number, startMs: number): void {
+  /** Since the stream began; 0 = no limit. A route may say otherwise than the manager; undefined: it does not. */
+  setLife(ms: number | undefined, startMs: number): void {
+    if (ms === undefined) return;
     if (this.#life !== undefined) this.#wheel.cancel(this.#life);
     if (ms === 0) return;
     this.#life ??= new Deadline(() => this.#onOld());
@@ -69,7 +73,9 @@ export class StreamTimers {
 
   /** Envoy: 504 once the request was whole, since then the endpoint is late; before that 408. */
   #timeOut(cause: 'downstream-max-duration' | 'stream-idle'): void {
-    this.#stream.reply({ ...rescue(cause), status: this.#stream.requestComplete ? 504 : 408 });
+    const status = this.#stream.requestComplete ? 504 : 408;
+    const deadline = cause === 'downstream-max-duration' ? { grpcStatus: DEADLINE_EXCEEDED } : {};
+    this.#stream.reply({ ...rescue(cause), ...deadline, status });
   }
 
   static #onIdle(timers: StreamTimers): void {

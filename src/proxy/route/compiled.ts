@@ -69,6 +69,8 @@ export interface ForwardTarget {
   /** Undefined = grpc-timeout is not looked at; 0 = taken without a limit. */
   readonly grpcTimeoutMaxMs: number | undefined;
   readonly grpcTimeoutOffsetMs: number;
+  /** It counts from the stream's beginning (max_stream_duration), not from the request's end. */
+  readonly grpcLimitsLife: boolean;
   /** The route's, or its virtual host's. */
   readonly retry: CompiledRetryPolicy | undefined;
   /** hedge_on_per_try_timeout: the route's, or its virtual host's. */

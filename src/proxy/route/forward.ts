@@ -53,6 +53,7 @@ export function compileForward(
     idleTimeoutMs: millisOf(action.idleTimeout),
     maxStreamDurationMs: millisOf(duration?.maxStreamDuration),
     grpcTimeoutMaxMs: grpcMax,
+    grpcLimitsLife: duration?.grpcTimeoutHeaderMax !== undefined,
     grpcTimeoutOffsetMs: millisOf(duration?.grpcTimeoutHeaderOffset) ?? millisOf(action.grpcTimeoutOffset) ?? 0,
     retry:
       retry === undefined

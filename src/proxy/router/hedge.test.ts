@@ -124,7 +124,7 @@ function build(ask: Ask = {}) {
     bufferLimit: ask.bufferLimit ?? 1000,
     responseHeadSent: false,
     connection: { downstream: { restoredDestination: false } },
-    timers: { setIdle: () => {} },
+    timers: { setIdle: () => {}, setLife: () => {} },
     config: { router: { suppressHeaders: false, respectExpectedTimeout: false, strict: [] } },
     facts: {},
     reply: (reply: { status: number; details: string }) => (

@@ -21,7 +21,7 @@ import { countStatus } from './count-status.ts';
 import { LeftHosts } from './left-hosts.ts';
 import { backoffMs, hedges, isIdempotent, retriesOnReset, retriesOnResponse, retriesOnTimeout } from './retry.ts';
 import { strictRefusal } from './strict-headers.ts';
-import { NO_TIMEOUTS, routeTimeouts, type RouteTimeouts } from './timeouts.ts';
+import { lifeLimit, NO_TIMEOUTS, routeTimeouts, type RouteTimeouts } from './timeouts.ts';
 import { startMirrors, type Mirror } from './mirror.ts';
 import { UpstreamAttempt } from './upstream-attempt.ts';
 
@@ -246,7 +246,7 @@ export class Router implements StreamRouter {
       stream.record.addFlag(resetFlag(reason));
       stream.record.responseCodeDetails = resetDetails(reason);
       this.#attempt = undefined;
-      stream.reset(resetDetails(reason));
+      stream.reset(resetDetails(reason), reason === 'connection-termination' ? reason : 'local-reset');
       return;
     }
     stream.record.upstreamTransportFailure = transport;
@@ -364,7 +364,7 @@ export class Router implements StreamRouter {
     record.upstreamCluster = choice.cluster;
     nameService(record, this.cluster);
     if (target.idleTimeoutMs !== undefined) stream.timers.setIdle(target.idleTimeoutMs, record.startMs);
-    if (target.maxStreamDurationMs !== undefined) stream.timers.setLife(target.maxStreamDurationMs, record.startMs);
+    stream.timers.setLife(lifeLimit(head, target), record.startMs);
     if (target.mirrors.length > 0) this.#mirrors = startMirrors(this.services, head, target.mirrors, end);
     if (!end) this.#body = new RequestBuffer();
     if (end && this.#timeouts.totalMs > 0) this.#armTotal(record.startMs);

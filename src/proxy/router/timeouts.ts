@@ -55,10 +55,29 @@ function totalOf(head: RequestHead, target: ForwardTarget, asked: Asked, options
   }
   if (asked.totalMs !== undefined) return asked.totalMs;
   const max = target.grpcTimeoutMaxMs;
-  if (max === undefined) return target.timeoutMs;
-  const told = grpcTimeout(head);
-  if (told === undefined) return target.timeoutMs;
-  return max > 0 ? Math.min(max, told) : told;
+  const told = max === undefined || target.grpcLimitsLife ? undefined : grpcTimeout(head);
+  if (max === undefined || told === undefined) return target.timeoutMs;
+  const ms = max > 0 && (told > max || told === 0) ? max : told;
+  return ms > target.grpcTimeoutOffsetMs ? ms - target.grpcTimeoutOffsetMs : ms;
+}
+
+/**
+ * How long the stream may live from its beginning, ms: what grpc-timeout says where the route's max_stream_duration lets
+ * it, else the route's limit; undefined = the manager's. The endpoint hears of less time than the client gave.
+ */
+export function lifeLimit(head: RequestHead, target: ForwardTarget): number | undefined {
+  const { grpcTimeoutMaxMs: max, grpcTimeoutOffsetMs: offset, maxStreamDurationMs } = target;
+  const told = max !== undefined && target.grpcLimitsLife ? grpcTimeout(head) : undefined;
+  if (max === undefined || told === undefined) return maxStreamDurationMs;
+  const ms = Math.max(0, (max > 0 ? Math.min(max, told) : told) - offset);
+  if (ms < told) head.headers.put('grpc-timeout', grpcTimeoutText(ms));
+  // Nothing left is late at once: 0 would be no limit.
+  return Math.max(1, ms);
+}
+
+/** At most eight digits. */
+function grpcTimeoutText(ms: number): string {
+  return ms < 1e8 ? `${Math.ceil(ms)}m` : `${Math.floor(ms / 1000)}S`;
 }
 
 /** The endpoint hears how long its answer is waited for: this attempt's, or what is left of the whole (Envoy's setTimeoutHeaders). */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect as connectH2, constants } from 'node:http2';
 import { createServer, connect as tcpConnect } from 'node:net';
 import { test } from 'node:test';
 import { cluster, fetchText, listener, managerFilter, routerFilter, runProxy, startApp } from './proxy-fixture.ts';
@@ -173,6 +174,25 @@ test('a kept connection that the application has closed costs no request', async
   t.after(() => (proxy.close(), server.close()));
   for (let i = 0; i < 5; i++) assert.equal((await fetchText(proxy.port('l'), '/')).body, 'ok');
   assert.equal(served, 5);
+});
+
+test('an answer that breaks off is an error to a client of HTTP/2, not one that it cancelled', async (t) => {
+  const app = await startApp((_, response) => {
+    response.writeHead(200, { 'content-length': 10 });
+    response.write('half', () => response.socket?.destroy());
+  });
+  const proxy = await runProxy(
+    [listener('l', [{ filters: [managerFilter([{ match: { prefix: '/' }, route: { cluster: 'app' } }])] }])],
+    [cluster('app', [app.port])],
+  );
+  t.after(() => (proxy.close(), app.close()));
+  const session = connectH2(`http://127.0.0.1:${proxy.port('l')}`);
+  const stream = session.request({ ':path': '/' });
+  stream.on('error', () => {});
+  stream.resume();
+  await new Promise((closed) => stream.once('close', closed));
+  assert.equal(stream.rstCode, constants.NGHTTP2_INTERNAL_ERROR);
+  session.destroy();
 });
 
 test('a websocket passes bytes both ways', async (t) => {
