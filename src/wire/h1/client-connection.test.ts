@@ -86,6 +86,7 @@ for (const [what, bytes] of [
   ['an unasked 101', 'HTTP/1.1 101 Switching Protocols\r\n\r\n'],
   ['HTTP/2 as version', 'HTTP/2 200 OK\r\n\r\n'],
   ['a bare LF', 'HTTP/1.1 200 OK\nX: y\r\n\r\n'],
+  ['LF alone at the ends of its lines', 'HTTP/1.1 200 OK\nContent-Length: 0\n\n'],
 ] as const) {
   test(`an answer with ${what} is a protocol error`, () => {
     const { conn, stream, log } = client();

@@ -39,13 +39,19 @@ export class HeadBuffer {
     const end = data.indexOf('\r\n\r\n', Math.max(from, searchFrom), 'latin1');
     if (end < 0) {
       if (data.length - from > bytesMax) return undefined;
+      // Whoever ends lines with LF alone waits for us now. No head may hold one: what is there is refused as it stands.
+      if (hasBareLf(data, Math.max(from, searchFrom))) return this.#give(data, from, data.length, data.length, at);
       if (data.length > from) this.#kept = data.subarray(from);
       return '';
     }
     if (end - from > bytesMax) return undefined;
+    return this.#give(data, from, end, end + 4, at);
+  }
+
+  #give(data: Buffer, from: number, end: number, bodyAt: number, at: number): string {
     this.joined = data;
-    this.bodyAt = end + 4;
-    consumeSome(data, this.bodyAt - at);
+    this.bodyAt = bodyAt;
+    consumeSome(data, bodyAt - at);
     return latin1(data, from, end);
   }
 
@@ -71,6 +77,11 @@ export function restOf(lent: Buffer, at: number, length: number): Buffer | undef
   const rest = allocUnsafe(length - at);
   lent.copy(rest, 0, at, length);
   return rest;
+}
+
+function hasBareLf(data: Buffer, from: number): boolean {
+  for (let i = data.indexOf(LF, from); i >= 0; i = data.indexOf(LF, i + 1)) if (data[i - 1] !== CR) return true;
+  return false;
 }
 
 function skipEmptyLines(data: Buffer, at: number): number {

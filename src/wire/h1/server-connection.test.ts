@@ -191,6 +191,17 @@ test('an offer of HTTP/2 is passed over: Java’s client makes it with its first
   );
 });
 
+test('who ends lines with LF alone is refused at once, and not waited for, however the bytes are cut', () => {
+  const text = 'GET / HTTP/1.1\nHost: a\n\n';
+  for (let cut = 1; cut < text.length; cut++) {
+    const { conn, requests } = serve();
+    conn.receive(text.slice(0, cut));
+    conn.receive(text.slice(cut));
+    assert.match(conn.written, /^HTTP\/1\.1 400 /);
+    assert.equal(requests.length, 0);
+  }
+});
+
 test('Connection: close is answered and kept', () => {
   const { conn } = serve(ok('x'));
   conn.receive('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
