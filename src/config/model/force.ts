@@ -112,7 +112,7 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     'inboundTrafficPolicy.mode': 'inForce',
     disableEnvoyListenerLog: 'inForce',
     'defaultConfig.concurrency': 'inForce',
-    'defaultConfig.gatewayTopology.numTrustedProxies': 'inForce',
+    'defaultConfig.gatewayTopology': 'inForce',
     localityLbSetting: 'inForce',
     trustDomainAliases: 'inForce',
     connectTimeout: 'inForce',

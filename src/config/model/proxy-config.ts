@@ -69,6 +69,7 @@ const clientCertHandling = [
   'SANITIZE_SET',
   'ALWAYS_FORWARD_ONLY',
 ] as const;
+export type ClientCertHandling = (typeof clientCertHandling)[number];
 const TopologySchema = message('What stands in front of a gateway.', {
   numTrustedProxies: count('Proxies whose X-Forwarded-For is believed.', { default: 0 }),
   forwardClientCertDetails: names('What becomes of x-forwarded-client-cert.', clientCertHandling, {

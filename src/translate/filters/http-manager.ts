@@ -1,6 +1,6 @@
 // The HTTP connection manager with its filters in Istio's order (inventory §3.4).
 
-import { DENIED_BY_ANNOTATION } from '#config';
+import { type ClientCertHandling, DENIED_BY_ANNOTATION } from '#config';
 import type { FilterSchema as NetworkFilterSchema } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
 import type { RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.ts';
 import {
@@ -44,6 +44,8 @@ export interface HttpManagerInput {
   /** Right before the router. */
   readonly last?: readonly HttpFilter[];
   readonly trustedHops?: number;
+  /** What a gateway does with x-forwarded-client-cert; SANITIZE_SET unless said. */
+  readonly clientCert?: ClientCertHandling | undefined;
   /** What requests may be as large as, and what the place is called that says so. */
   readonly limits?: { readonly inForce: ScopeLimits; readonly hop: string };
   /** CONNECT is taken as a request. */
@@ -73,7 +75,7 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
     ...(direction === 'outbound'
       ? {}
       : {
-          forwardClientCertDetails: gateway ? Forward.SANITIZE_SET : Forward.APPEND_FORWARD,
+          forwardClientCertDetails: gateway ? ofGateway(input.clientCert) : Forward.APPEND_FORWARD,
           setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
         }),
     upgradeConfigs: [...upgrades(input)],
@@ -89,6 +91,10 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
       typedConfig: any(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: telemetry.useRequestId }),
     },
   });
+}
+
+function ofGateway(handling: ClientCertHandling = 'UNDEFINED'): Forward {
+  return handling === 'UNDEFINED' ? Forward.SANITIZE_SET : Forward[handling];
 }
 
 const DENIED_BY_HEADER = 'x-topsail-denied-by';

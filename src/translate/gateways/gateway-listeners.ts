@@ -14,7 +14,7 @@ import type { KeyPart, TranslationCache } from '../cache.ts';
 import { duration, resource } from '../encode.ts';
 import { httpManager } from '../filters/http-manager.ts';
 import { tcpProxy, type TcpTarget, tcpTarget } from '../filters/tcp-proxy.ts';
-import { type Chain, type Listener, listenerName, tlsInspector } from '../listeners/listener-parts.ts';
+import { type Chain, type Listener, listenerName, proxyHeader, tlsInspector } from '../listeners/listener-parts.ts';
 import { listeningAt } from '../listeners/listening-addresses.ts';
 import { BLACK_HOLE } from '../names.ts';
 import type { ProxyView } from '../proxy-view.ts';
@@ -162,12 +162,16 @@ function listener(
         ]
       : withoutRepeats(group.servers.flatMap((server) => chainsOf(server, group, name, scope, authorization, bySni)));
   const tls = group.servers.some(({ kind }) => TLS_KINDS.has(kind));
+  const proxied = authorization.mesh.spec.defaultConfig?.gatewayTopology?.proxyProtocol !== undefined;
+  const inspectors = [...(proxied ? [proxyHeader()] : []), ...(tls ? [tlsInspector()] : [])];
   return {
     name,
     ...listeningAt(group.hosts, group.listen),
     trafficDirection: TrafficDirection.OUTBOUND,
     accessLog: [...scope.telemetry.client.listenerLogs],
-    ...(tls ? { listenerFilters: [tlsInspector()], listenerFiltersTimeout: duration(HANDSHAKE_TIMEOUT_MS) } : {}),
+    ...(inspectors.length > 0
+      ? { listenerFilters: inspectors, listenerFiltersTimeout: duration(HANDSHAKE_TIMEOUT_MS) }
+      : {}),
     filterChains: [...chains],
   };
 }
@@ -181,6 +185,7 @@ function manager(
   grpcWeb: boolean,
 ) {
   const { mesh } = authorization;
+  const topology = mesh.spec.defaultConfig?.gatewayTopology;
   return httpManager({
     mesh,
     telemetry: audited(scope.telemetry.client, authorization, 'http'),
@@ -191,7 +196,8 @@ function manager(
     authorization: httpPolicies(authorization, plugins),
     grpcWeb,
     limits: { inForce: scope.limits, hop: `the gateway at ${name}` },
-    trustedHops: mesh.spec.defaultConfig?.gatewayTopology?.numTrustedProxies ?? 0,
+    trustedHops: topology?.numTrustedProxies ?? 0,
+    clientCert: topology?.forwardClientCertDetails,
   });
 }
 

@@ -10,6 +10,7 @@ import type {
 import { HttpInspectorSchema } from '#proto/envoy/extensions/filters/listener/http_inspector/v3/http_inspector_pb.ts';
 import { OriginalDstSchema } from '#proto/envoy/extensions/filters/listener/original_dst/v3/original_dst_pb.ts';
 import { OriginalSrcSchema } from '#proto/envoy/extensions/filters/listener/original_src/v3/original_src_pb.ts';
+import { ProxyProtocolSchema } from '#proto/envoy/extensions/filters/listener/proxy_protocol/v3/proxy_protocol_pb.ts';
 import { TlsInspectorSchema } from '#proto/envoy/extensions/filters/listener/tls_inspector/v3/tls_inspector_pb.ts';
 import { duration, type Init, typed } from '../encode.ts';
 
@@ -25,6 +26,11 @@ export const MESH_TCP_ALPN = ['istio-peer-exchange', 'istio'];
 export const MESH_ALPN = ['istio', 'istio-peer-exchange', 'istio-http/1.0', 'istio-http/1.1', 'istio-h2'];
 /** What the HTTP inspector finds in the clear. */
 export const PLAIN_HTTP = ['http/1.1', 'h2c'];
+
+/** Whoever connects says first for whom (PROXY protocol, both versions). */
+export function proxyHeader(): ListenerFilter {
+  return typed('envoy.filters.listener.proxy_protocol', ProxyProtocolSchema, {});
+}
 
 export function tlsInspector(): ListenerFilter {
   return typed('envoy.filters.listener.tls_inspector', TlsInspectorSchema, {});
