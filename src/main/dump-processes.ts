@@ -5,7 +5,7 @@ import process from 'node:process';
 import type { Writable } from 'node:stream';
 import type { Clock, Logger, StreamedAnswer } from '#base';
 import type { DumpApart } from '#proxy';
-import { SMALL_HEAP } from './node-settings.ts';
+import { SMALL_HEAP, SMALL_MALLOC } from './node-settings.ts';
 import { RENDER_DUMP } from './render-dump-word.ts';
 
 /** One at a time: each takes 75 MB while it runs, beside a proxy that may have been given less. Others wait so long. */
@@ -136,7 +136,7 @@ async function start(
   ],
 ): Promise<Started | { readonly problem: string }> {
   try {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: quickEnvironment() });
     const ended = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(error.message));
       child.once('exit', (code, signal) => resolve(signal ?? (code === 0 ? '' : `status ${code}`)));
@@ -149,6 +149,11 @@ async function start(
   } catch (error) {
     return { problem: messageOf(error) };
   }
+}
+
+/** Malloc's settings that keep a process small for long cost this one a fifth of its time, and save it nothing. */
+function quickEnvironment(): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !(name in SMALL_MALLOC)));
 }
 
 /** Stays open afterwards: its end tells the other process that this one is gone. */
