@@ -36,11 +36,21 @@ export class Balancer {
   /** Until then some host is in slow start, and equal weights are not equal. */
   #slowUntilMs = 0;
 
-  constructor(settings: LbSettings, hosts: ClusterHosts, clock: Clock, random: Random) {
+  readonly #panicked: () => void;
+
+  /** `panicked`: a host was chosen although too few are well. */
+  constructor(
+    settings: LbSettings,
+    hosts: ClusterHosts,
+    clock: Clock,
+    random: Random,
+    panicked: () => void = () => {},
+  ) {
     this.#settings = settings;
     this.#hosts = hosts;
     this.#clock = clock;
     this.#random = random;
+    this.#panicked = panicked;
   }
 
   /** Undefined: no host may take it (flag UH). */
@@ -114,6 +124,7 @@ export class Balancer {
     const set = this.#sets[chosen.priority] as PrioritySet;
     let source: Source = chosen.source;
     if (loads.panic[chosen.priority] === true) {
+      this.#panicked();
       if (this.#settings.failOnPanic) return undefined;
       source = 'all';
     }

@@ -114,7 +114,9 @@ export class Cluster {
     );
     this.settings = settings;
     this.breakers.update(message.circuitBreakers);
-    this.#balancer = new Balancer(settings.lb, this.hosts, clock, this.services.random);
+    this.#balancer = new Balancer(settings.lb, this.hosts, clock, this.services.random, () =>
+      this.stats.inc(CLUSTER.lb_healthy_panic),
+    );
     this.#transports = this.#makeTransports(this, this.#transports);
     if (message.outlierDetection === undefined) {
       this.#outlier?.close();

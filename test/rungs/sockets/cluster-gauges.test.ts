@@ -63,6 +63,17 @@ test('ejections are counted by their cause, also those that one more would be to
   assert.ok((overflow ?? 0) > 0);
 });
 
+test('requests that go to endpoints although too few are well are counted', async (t) => {
+  const app = await startApp((_, answer) => void answer.writeHead(500).end());
+  const proxy = await start([app.port], {
+    outlier_detection: { consecutive_5xx: 1, max_ejection_percent: 100, base_ejection_time: '600s' },
+  });
+  t.after(() => (proxy.close(), app.close()));
+  assert.deepEqual(gauges(proxy, ['lb_healthy_panic']), [0]);
+  for (let i = 0; i < 3; i++) assert.equal((await fetchText(proxy.port('l'), '/')).status, 500);
+  assert.deepEqual(gauges(proxy, ['lb_healthy_panic', 'outlier_detection.ejections_active']), [2, 1]);
+});
+
 test('checks are counted, and one that passes lets back in who was ejected', async (t) => {
   let broken = true;
   const app = await startApp(({ url }, answer) => void answer.writeHead(url === '/' && broken ? 500 : 200).end());
