@@ -13,7 +13,7 @@ const SLOTS = 512;
 /** Due later than this goes to the coarse wheel; below FINE_MS * SLOTS. */
 const FINE_RANGE_MS = 4000;
 /** What one client began at one time is due at one time: so many of them fire in one turn. */
-const FIRED_AT_ONCE = 32;
+const FIRED_AT_ONCE = 16;
 
 /** One deadline; made once by its owner and armed any number of times. */
 export class Deadline<T = unknown> {

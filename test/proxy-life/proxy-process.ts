@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { SMALL_HEAP, SMALL_MALLOC } from '../../src/main/node-settings.ts';
 import { meshEntry } from '../mesh/mesh.ts';
 import { freePort } from '../mesh/test-ports.ts';
 
@@ -35,10 +36,15 @@ export class ProxyProcess {
       config,
       JSON.stringify({ node: { id: 'life', cluster: 'life' }, admin, static_resources: resources }),
     );
-    const child = spawn(process.execPath, [meshEntry(), 'proxy', '-c', config, '--log-level', 'error', ...flags], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...process.env, ...environment },
-    });
+    // As the program and images start it: what a burst costs in time and memory depends on it.
+    const child = spawn(
+      process.execPath,
+      [...SMALL_HEAP, meshEntry(), 'proxy', '-c', config, '--log-level', 'error', ...flags],
+      {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, ...SMALL_MALLOC, ...environment },
+      },
+    );
     const proxy = new ProxyProcess(adminPort, child);
     await proxy.#ready();
     rmSync(folder, { recursive: true, force: true });

@@ -9,7 +9,7 @@ import type { ProxyServices } from '../services.ts';
 /** Milliseconds without a byte taken, where the configuration puts no limit on idle streams. */
 const FLUSH_DEFAULT_MS = 300_000;
 /** Of streams that are late together, in one turn. */
-const GIVEN_UP_AT_ONCE = 32;
+const GIVEN_UP_AT_ONCE = 16;
 const TIDY_LEAST = 4;
 
 interface Said {

@@ -5,13 +5,15 @@ import { consumeBytes } from '#base';
 
 /** A frame of the usual size. The frame writer copies so much at once: a block is free as soon as it was written. */
 const BLOCK_BYTES = 16 * 1024;
+/** Where little waits: a thousand streams with an answer of a few bytes each would hold 16 MB. */
+const SMALL_BYTES = 512;
 /** 1 MB in all. */
 const KEPT_MAX = 64;
 
 const kept: Buffer[] = [];
 
 interface Piece {
-  readonly bytes: Uint8Array;
+  bytes: Uint8Array;
   /** A block of ours, or what somebody gave us and does not change. */
   readonly block: boolean;
   from: number;
@@ -31,13 +33,16 @@ export class BodyQueue {
       return;
     }
     const tail = this.#pieces.at(-1);
-    const room = tail?.block === true ? Math.min(BLOCK_BYTES - tail.to, data.length) : 0;
-    if (tail !== undefined && room > 0) {
+    let room = 0;
+    if (tail?.block === true) {
+      if (tail.bytes.length < tail.to + data.length && tail.bytes.length < BLOCK_BYTES) enlarge(tail);
+      room = Math.min(tail.bytes.length - tail.to, data.length);
       tail.bytes.set(room === data.length ? data : data.subarray(0, room), tail.to);
       tail.to += room;
     }
     if (room < data.length) {
-      const block = kept.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+      const few = this.#pieces.length === 0 && data.length <= SMALL_BYTES;
+      const block = few ? Buffer.allocUnsafe(SMALL_BYTES) : takeBlock();
       block.set(room === 0 ? data : data.subarray(room));
       this.#pieces.push({ bytes: block, block: true, from: 0, to: data.length - room });
     }
@@ -57,6 +62,18 @@ export class BodyQueue {
     piece.from += bytes;
     if (piece.from < piece.to) return;
     this.#pieces.shift();
-    if (piece.block && kept.length < KEPT_MAX) kept.push(piece.bytes as Buffer);
+    if (piece.block && piece.bytes.length === BLOCK_BYTES && kept.length < KEPT_MAX) kept.push(piece.bytes as Buffer);
   }
+}
+
+function takeBlock(): Buffer {
+  return kept.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
+}
+
+function enlarge(piece: Piece): void {
+  const block = takeBlock();
+  block.set(piece.bytes.subarray(piece.from, piece.to));
+  piece.bytes = block;
+  piece.to -= piece.from;
+  piece.from = 0;
 }

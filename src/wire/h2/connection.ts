@@ -300,7 +300,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
       return;
     }
     if (end) stream.remoteEnded = true;
-    if (end) this.#reader.costly();
+    if (end) this.#reader.costly(1);
     if (size > 0 && !end) {
       if (stream.paused) stream.withheldCredit += size;
       else this.creditLater(stream, size);

@@ -9,15 +9,15 @@ export interface FrameSink {
   onFrame(type: number, flags: number, streamId: number, payload: Buffer): void;
 }
 
-/** So many frames that cost far more than their bytes, as a new stream does, are one part of a read. */
-const COSTLY_FRAMES_MAX = 32;
+/** One part of a read: some twenty new streams, each of which weighs 3 and costs far more than its bytes. */
+const PART_WEIGHT = 64;
 
 export class FrameReader {
   /** There were too many of them: what follows waits for `readOn`. */
   held = false;
   readonly #payloadMax: number;
   readonly #inParts: boolean;
-  #costly = 0;
+  #weight = 0;
   #rest: Buffer | undefined = undefined;
   /** Of a DATA frame that has begun. */
   #dataLeft = 0;
@@ -29,9 +29,10 @@ export class FrameReader {
     this.#inParts = inParts;
   }
 
-  /** The frame at hand is a costly one. */
-  costly(): void {
-    if (++this.#costly >= COSTLY_FRAMES_MAX) this.held = this.#inParts;
+  /** The frame at hand opens a stream, or moves all of them; the end of a request weighs a third of that. */
+  costly(weight = 3): void {
+    this.#weight += weight;
+    if (this.#weight >= PART_WEIGHT) this.held = this.#inParts;
   }
 
   /** Throws a ConnectionError for a frame that is too long, before its payload is read. */
@@ -39,14 +40,14 @@ export class FrameReader {
     const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
     if (bytes !== chunk) consumeSome(chunk, chunk.length);
     this.#rest = undefined;
-    this.#costly = 0;
+    this.#weight = 0;
     this.#read(bytes, bytes !== chunk, sink);
   }
 
   /** The next part of what was held. */
   readOn(sink: FrameSink): void {
     this.held = false;
-    this.#costly = 0;
+    this.#weight = 0;
     const bytes = this.#rest;
     this.#rest = undefined;
     if (bytes !== undefined) this.#read(bytes, true, sink);

@@ -2,7 +2,7 @@
 import { atOnce, type Part, partsOf } from '#base';
 
 /** Each writes its log entry and ends a request of its own. */
-const TOLD_AT_ONCE = 32;
+const TOLD_AT_ONCE = 16;
 
 export class StreamEnds<S extends { closed: boolean }> {
   readonly #later: (part: Part) => void;
