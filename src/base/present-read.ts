@@ -9,12 +9,30 @@
 const KEPT_COPY_MAX = 16 * 1024;
 
 let buffer: ArrayBufferLike | undefined;
+/** All of `buffer`. */
+let whole: Uint8Array | undefined;
 let consumed = 0;
+/** Where bytes begin whose header before them was read, and is of no use any more; -1: nowhere. */
+let relayed = -1;
 
-/** `into` holds the bytes that are about to be handled. */
-export function beginRead(into: ArrayBufferLike): void {
-  buffer = into;
+/** `into` holds the bytes that are about to be handled; all of its memory is its own. */
+export function beginRead(into: Uint8Array): void {
+  buffer = into.buffer;
+  whole = into;
   consumed = 0;
+  relayed = -1;
+}
+
+/** The bytes before `at` in `data` are a header that was read and counted: whoever sends on what follows may write another one there. */
+export function offerHeader(data: Uint8Array, at: number): void {
+  relayed = data.buffer === buffer ? data.byteOffset + at : -1;
+}
+
+/** All of the read's memory, where `data` may be sent from as it is, with a header before it. At most once for each offer. */
+export function takeHeader(data: Uint8Array): Uint8Array | undefined {
+  if (data.byteOffset !== relayed || data.buffer !== buffer) return undefined;
+  relayed = -1;
+  return whole;
 }
 
 /** Nobody needs these bytes any more: the kernel has them, or their text was taken. Each byte at most once. */
@@ -42,6 +60,7 @@ export function keptBytes(data: Uint8Array): Uint8Array {
 
 /** True when nobody needs any of the `length` bytes that were read. */
 export function endRead(length: number): boolean {
-  buffer = undefined;
+  buffer = whole = undefined;
+  relayed = -1;
   return consumed === length;
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock } from './clock.ts';
-import { atRoundEnd, atTurnEnd, closeTurn, openTurn, provideRoundEnd, turnTime } from './turn-end.ts';
+import { atRoundEnd, atTurnEnd, closeTurn, openTurn, provideRoundEnd, runTurnEnd, turnTime } from './turn-end.ts';
 
 test('what is left for the end of a turn runs when the turn closes, and outside of one in a microtask', async () => {
   const ran: string[] = [];
@@ -17,6 +17,19 @@ test('what is left for the end of a turn runs when the turn closes, and outside 
   assert.equal(ran.length, 2);
   await Promise.resolve();
   assert.deepEqual(ran, ['a', 'b', 'c']);
+});
+
+test('what waits may run before the turn closes, and what comes after it runs as well', () => {
+  const ran: string[] = [];
+  openTurn();
+  runTurnEnd();
+  atTurnEnd(() => ran.push('a'));
+  runTurnEnd();
+  assert.deepEqual(ran, ['a']);
+  atTurnEnd(() => ran.push('b'));
+  assert.deepEqual(ran, ['a']);
+  closeTurn();
+  assert.deepEqual(ran, ['a', 'b']);
 });
 
 test('within a turn it is one time; outside of one, and in the next one, the clock is read anew', () => {

@@ -36,6 +36,11 @@ export function closeTurn(): void {
   if (waiting.length > 0) runWaiting();
 }
 
+/** All but the end of the turn: what is sent now may still lie in the buffer that the turn has read into. */
+export function runTurnEnd(): void {
+  if (waiting.length > 0) runWaiting();
+}
+
 function runWaiting(): void {
   // What is added meanwhile runs as well.
   for (let i = 0; i < waiting.length; i++) (waiting[i] as () => void)();

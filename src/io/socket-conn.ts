@@ -13,6 +13,7 @@ import {
   endRead,
   type ListenOptions,
   openTurn,
+  runTurnEnd,
   type TlsFacts,
   type TlsServerOptions,
   type TlsServerResult,
@@ -251,8 +252,9 @@ export class SocketConn implements Conn, WriteOwner {
   #onBulk(own: Buffer | undefined, length: number): Buffer | undefined {
     const buffer = own ?? takeBulkBuffer();
     if (own === undefined) common.copy(buffer, 0, 0, length);
-    beginRead(buffer.buffer);
+    beginRead(buffer);
     this.#deliver(length === buffer.length ? buffer : buffer.subarray(0, length));
+    runTurnEnd();
     const next = nextBulkBuffer(buffer, length, endRead(length));
     this.#own = next;
     return next === own ? undefined : next;

@@ -81,6 +81,7 @@ function startH2(
     {
       limits,
       defer: atTurnEnd,
+      relays: true,
       connectProtocol: config.h2ConnectProtocol,
       now: () => turnTime(services.clock),
       later: inParts,

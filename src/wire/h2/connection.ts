@@ -70,7 +70,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
   constructor(conn: Conn, options: H2Options) {
     this.conn = conn;
     this.limits = options.limits;
-    this.writer = new FrameWriter(conn, options.defer);
+    this.writer = new FrameWriter(conn, options.defer, options.relays);
     this.#reader = new FrameReader(options.limits.frameBytesMax, options.later !== undefined);
     this.#held = new HeldRead(conn, options.later, () => !this.closing && this.#read(undefined));
     this.#ends = new StreamEnds(options.later);

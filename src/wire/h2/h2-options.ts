@@ -6,6 +6,8 @@ export interface H2Options {
   readonly limits: H2Limits;
   /** Runs its argument at the end of the current turn. */
   readonly defer: (flush: () => void) => void;
+  /** `defer` runs within the read under way (`runTurnEnd`): body may leave from that read's buffer. */
+  readonly relays?: boolean;
   /** Announce RFC 8441 (servers). */
   readonly connectProtocol?: boolean;
   /** Monotonic milliseconds; refills the budgets of peers that behave over time. */

@@ -103,12 +103,12 @@ test('a read whose DATA was all taken can be read into again; one byte kept and 
   const consume = (payload: Buffer): void => {
     if (payload.length !== 4) consumeBytes(payload.subarray(kept));
   };
-  beginRead(read.buffer);
+  beginRead(read);
   reader.read(read, sink);
   assert.equal(endRead(read.length), true);
   kept = 1;
   const again = Buffer.from(bytes.subarray(3000, 4000));
-  beginRead(again.buffer);
+  beginRead(again);
   reader.read(again, sink);
   assert.equal(endRead(again.length), false);
 });

@@ -1,6 +1,6 @@
 // Cuts a byte stream into HTTP/2 frames (RFC 9113 §4.1); keeps only what is incomplete. DATA is handed on as it comes:
 // a frame of 16 kB that lies across two reads would be copied twice to be whole.
-import { consumeSome } from '#base';
+import { consumeSome, offerHeader } from '#base';
 import { ConnectionError, H2_ERROR } from './errors.ts';
 import { FLAG, FRAME, FRAME_HEADER_BYTES } from './frame.ts';
 
@@ -78,11 +78,13 @@ export class FrameReader {
         this.#dataLeft = length;
         this.#dataFlags = flags;
         this.#dataStream = streamId;
+        offerHeader(bytes, at + FRAME_HEADER_BYTES);
         at = this.#moreData(bytes, at + FRAME_HEADER_BYTES, sink);
         break;
       }
       // Of all but DATA nothing is kept.
       consumeSome(bytes, type === FRAME.DATA ? FRAME_HEADER_BYTES : end - at);
+      if (type === FRAME.DATA) offerHeader(bytes, at + FRAME_HEADER_BYTES);
       sink.onFrame(type, flags, streamId, bytes.subarray(at + FRAME_HEADER_BYTES, end));
       at = end;
     }

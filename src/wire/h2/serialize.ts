@@ -2,7 +2,10 @@
 //
 // A slab is written again only when the kernel has taken everything: until then it belongs to the socket. Then any
 // connection may take it: few slabs serve all of them, and the one that was used last lies in the processor's cache.
-import { type Conn, consumeBytes } from '#base';
+//
+// Body that a read brought in frames is not copied where it can leave within that read: each frame's header is written
+// over the one that it came with, and frames that lie in a row leave as one piece.
+import { type Conn, consumeBytes, consumeSome, takeHeader } from '#base';
 import { writeLatin1 } from '../http/latin1.ts';
 import { FLAG, FRAME, FRAME_HEADER_BYTES } from './frame.ts';
 import { HpackEncoder } from './hpack-encode.ts';
@@ -16,6 +19,10 @@ const SLAB_BYTES = 80 * 1024;
 const SPARE_MAX = 128;
 /** Above this size a body chunk goes out by itself: copying a frame of the usual size costs less than a system call of its own. */
 const COPY_BYTES_MAX = 16 * 1024;
+/** Less is copied: a piece of its own costs more. */
+const RELAY_BYTES_MIN = 4 * 1024;
+/** So many frames are copied after a write that the socket did not take at once: a whole read's buffer is too much to leave with it. */
+const COPIED_FRAMES = 64;
 
 const spare: Buffer[] = [];
 const NONE: Buffer = Buffer.alloc(0);
@@ -31,11 +38,23 @@ export class FrameWriter {
   #at = 0;
   #scheduled = false;
   readonly #flushLater: () => void;
+  readonly #relays: boolean;
+  /** What goes ahead of the slab's unsent part: earlier parts of slabs, and frames in a read's buffer. */
+  #ahead: Uint8Array[] = [];
+  /** With those of the run. */
+  #aheadBytes = 0;
+  /** Behind them frames in a row in the memory of a read: the next one may lengthen it. */
+  #run: Uint8Array | undefined = undefined;
+  #runFrom = 0;
+  #runTo = 0;
+  /** Frames that are copied though they could be relayed. */
+  #copyNext = 0;
 
-  /** `defer` runs its argument when the current turn's work is done (a microtask). */
-  constructor(conn: Conn, defer: (flush: () => void) => void) {
+  /** `defer` runs its argument when the current turn's work is done (a microtask). `relays`: while what the turn has read is still there. */
+  constructor(conn: Conn, defer: (flush: () => void) => void, relays = false) {
     this.#conn = conn;
     this.#defer = defer;
+    this.#relays = relays;
     this.#flushLater = () => {
       this.#scheduled = false;
       this.flush();
@@ -44,10 +63,11 @@ export class FrameWriter {
 
   /** Bytes that the kernel has not taken yet, with those in the slab. */
   get queuedBytes(): number {
-    return this.#conn.queuedBytes + this.#at - this.#start;
+    return this.#conn.queuedBytes + this.#aheadBytes + this.#at - this.#start;
   }
 
   flush(): void {
+    if (this.#aheadBytes > 0) return this.#flushAll();
     if (this.#at === this.#start || this.#conn.destroyed) return;
     const part = this.#slab.subarray(this.#start, this.#at);
     this.#start = this.#at;
@@ -55,8 +75,25 @@ export class FrameWriter {
     if (this.#conn.queuedBytes === 0) this.#giveBack();
   }
 
+  #flushAll(): void {
+    this.#sealRun();
+    this.#sealSlab();
+    const parts = this.#ahead;
+    const conn = this.#conn;
+    this.#ahead = [];
+    this.#aheadBytes = 0;
+    if (conn.destroyed) return;
+    if (parts.length > 1) conn.cork();
+    for (const part of parts) conn.write(part);
+    if (parts.length > 1) conn.uncork();
+    if (conn.queuedBytes === 0) this.#giveBack();
+    else this.#copyNext = COPIED_FRAMES;
+  }
+
   /** The caller has checked the windows. */
   data(streamId: number, bytes: Uint8Array, end: boolean): void {
+    const memory = this.#relays && bytes.length >= RELAY_BYTES_MIN ? this.#relayable(bytes) : undefined;
+    if (memory !== undefined) return this.#relay(memory, bytes, streamId, end);
     const copy = bytes.length <= COPY_BYTES_MAX;
     this.#reserve(FRAME_HEADER_BYTES + (copy ? bytes.length : 0));
     this.#header(bytes.length, FRAME.DATA, end ? FLAG.END_STREAM : 0, streamId);
@@ -156,30 +193,65 @@ export class FrameWriter {
   }
 
   #header(length: number, type: number, flags: number, streamId: number): void {
-    const slab = this.#slab;
-    let at = this.#at;
-    slab[at++] = length >>> 16;
-    slab[at++] = length >>> 8;
-    slab[at++] = length;
-    slab[at++] = type;
-    slab[at++] = flags;
-    slab[at++] = streamId >>> 24;
-    slab[at++] = streamId >>> 16;
-    slab[at++] = streamId >>> 8;
-    slab[at++] = streamId;
-    this.#at = at;
+    writeHeader(this.#slab, this.#at, length, type, flags, streamId);
+    this.#at += FRAME_HEADER_BYTES;
+  }
+
+  #relayable(bytes: Uint8Array): Uint8Array | undefined {
+    if (this.#conn.queuedBytes > 0) return undefined;
+    if (this.#copyNext === 0) return takeHeader(bytes);
+    this.#copyNext--;
+    return undefined;
+  }
+
+  /** `bytes` leave from `memory`, where they lie. */
+  #relay(memory: Uint8Array, bytes: Uint8Array, streamId: number, end: boolean): void {
+    this.#schedule();
+    const from = bytes.byteOffset - memory.byteOffset - FRAME_HEADER_BYTES;
+    const to = from + FRAME_HEADER_BYTES + bytes.length;
+    writeHeader(memory, from, bytes.length, FRAME.DATA, end ? FLAG.END_STREAM : 0, streamId);
+    // Whoever read the header that was there has counted its bytes.
+    consumeSome(bytes, -FRAME_HEADER_BYTES);
+    this.#sealSlab();
+    if (this.#run !== memory || this.#runTo !== from) {
+      this.#sealRun();
+      this.#run = memory;
+      this.#runFrom = from;
+    }
+    this.#runTo = to;
+    this.#aheadBytes += to - from;
+  }
+
+  #sealRun(): void {
+    if (this.#run === undefined) return;
+    this.#ahead.push(this.#run.subarray(this.#runFrom, this.#runTo));
+    this.#run = undefined;
+  }
+
+  #sealSlab(): void {
+    if (this.#at === this.#start) return;
+    this.#sealRun();
+    this.#ahead.push(this.#slab.subarray(this.#start, this.#at));
+    this.#aheadBytes += this.#at - this.#start;
+    this.#start = this.#at;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#defer(this.#flushLater);
   }
 
   #reserve(bytes: number): void {
-    if (!this.#scheduled) {
-      this.#scheduled = true;
-      this.#defer(this.#flushLater);
-    }
+    this.#schedule();
+    this.#sealRun();
     // Taken meanwhile, as is usual of TLS: it is not used up to its end.
-    if (this.#at === this.#start && this.#at > 0 && this.#conn.queuedBytes === 0) this.#giveBack();
+    if (this.#at === this.#start && this.#at > 0 && this.queuedBytes === 0) this.#giveBack();
     if (this.#slab.length - this.#at >= bytes) return;
-    this.flush();
-    if (this.#slab.length - this.#at >= bytes) return;
+    if (this.#at > this.#start) {
+      this.flush();
+      if (this.#slab.length - this.#at >= bytes) return;
+    }
     if (this.#at > 0) this.#written.push(this.#slab);
     else keep(this.#slab);
     this.#slab = (bytes <= SLAB_BYTES ? spare.pop() : undefined) ?? Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
@@ -196,6 +268,25 @@ export class FrameWriter {
     for (const slab of this.#written) keep(slab);
     this.#written = [];
   }
+}
+
+function writeHeader(
+  target: Uint8Array,
+  at: number,
+  length: number,
+  type: number,
+  flags: number,
+  streamId: number,
+): void {
+  target[at++] = length >>> 16;
+  target[at++] = length >>> 8;
+  target[at++] = length;
+  target[at++] = type;
+  target[at++] = flags;
+  target[at++] = streamId >>> 24;
+  target[at++] = streamId >>> 16;
+  target[at++] = streamId >>> 8;
+  target[at++] = streamId;
 }
 
 function keep(slab: Buffer): void {
