@@ -9,7 +9,8 @@ import type { BootstrapParts } from './read-bootstrap.ts';
 /** The program's first argument in that process (cli.ts); no command of users. */
 const READ_BOOTSTRAP = 'read-bootstrap';
 
-type Packed = Omit<BootstrapParts, 'clusters' | 'listeners'> & {
+type Packed = Omit<BootstrapParts, 'bytes' | 'clusters' | 'listeners'> & {
+  readonly base64: string;
   readonly clusters: readonly PackedResource[];
   readonly listeners: readonly PackedResource[];
 };
@@ -24,16 +25,24 @@ export async function readBootstrapApart(texts: readonly string[]): Promise<Boot
   child.stdin.end(JSON.stringify(texts));
   const answer = (await readJson(child.stdout)) as Answer;
   if ('problem' in answer) throw new Error(answer.problem);
-  const { parts } = answer;
-  return { ...parts, clusters: parts.clusters.map(unpacked), listeners: parts.listeners.map(unpacked) };
+  const { base64, ...parts } = answer.parts;
+  return {
+    ...parts,
+    bytes: Buffer.from(base64, 'base64'),
+    clusters: parts.clusters.map(unpacked),
+    listeners: parts.listeners.map(unpacked),
+  };
 }
 
 export async function answerBootstrap(): Promise<void> {
   const { readBootstrap } = await import('./read-bootstrap.ts');
   let answer: Answer;
   try {
-    const parts = await readBootstrap(...((await readJson(process.stdin)) as readonly string[]));
-    answer = { parts: { ...parts, clusters: parts.clusters.map(packed), listeners: parts.listeners.map(packed) } };
+    const { bytes, ...parts } = await readBootstrap(...((await readJson(process.stdin)) as readonly string[]));
+    const base64 = Buffer.from(bytes).toString('base64');
+    answer = {
+      parts: { ...parts, base64, clusters: parts.clusters.map(packed), listeners: parts.listeners.map(packed) },
+    };
   } catch (error) {
     answer = { problem: (error as Error).message };
   }
