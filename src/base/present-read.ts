@@ -58,6 +58,13 @@ export function keptBytes(data: Uint8Array): Uint8Array {
   return data;
 }
 
+/** Bytes that wait for more: as many as they are, and not the read's whole buffer. They are counted. */
+export function copyOfRead(data: Buffer): Buffer {
+  if (data.buffer !== buffer) return data;
+  consumed += data.length;
+  return Buffer.from(data);
+}
+
 /** True when nobody needs any of the `length` bytes that were read. */
 export function endRead(length: number): boolean {
   buffer = whole = undefined;

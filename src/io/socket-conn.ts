@@ -255,9 +255,13 @@ export class SocketConn implements Conn, WriteOwner {
     beginRead(buffer);
     this.#deliver(length === buffer.length ? buffer : buffer.subarray(0, length));
     runTurnEnd();
-    const next = nextBulkBuffer(buffer, length, endRead(length));
+    const reusable = endRead(length);
+    // What still comes of one that is refused needs no buffer of its own.
+    const over = reusable && (this.#ending || this.#dropped);
+    if (over) returnBulkBuffer(buffer);
+    const next = over ? undefined : nextBulkBuffer(buffer, length, reusable);
     this.#own = next;
-    return next === own ? undefined : next;
+    return next === own ? undefined : (next ?? common);
   }
 
   /** Beyond its share it is read again in the next round of the loop. */

@@ -1,7 +1,8 @@
 // Finds the end of a head; keeps bytes only while a head is incomplete (RFC 9112 §2.1).
 
-import { consumeSome } from '#base';
+import { consumeSome, copyOfRead } from '#base';
 import { latin1 } from '../http/latin1.ts';
+import type { H1ErrorCode } from './errors.ts';
 import { LEADING_EMPTY_LINES_MAX } from './limits.ts';
 
 const { allocUnsafe } = Buffer;
@@ -13,7 +14,11 @@ export class HeadBuffer {
   bodyAt = 0;
   /** What `bodyAt` counts in: the incoming bytes, joined with what was kept. */
   joined: Buffer | undefined = undefined;
+  /** Why `take` gave undefined. */
+  excess: H1ErrorCode = 'http1.headers_too_large';
   #kept: Buffer | undefined = undefined;
+  /** Ended lines of what is kept. */
+  #lines = 0;
 
   get empty(): boolean {
     return this.#kept === undefined;
@@ -24,28 +29,51 @@ export class HeadBuffer {
     return this.#kept === undefined ? '' : String.fromCharCode(this.#kept[0] as number);
   }
 
-  /** The head's text, '' while incomplete, or undefined when longer than `bytesMax`. */
-  take(data: Buffer, at: number, bytesMax: number): string | undefined {
+  /**
+   * The head's text, '' while incomplete, or undefined when longer than `bytesMax`, or incomplete with more than `fieldsMax`
+   * fields: then nobody wants the bytes behind it.
+   */
+  take(data: Buffer, at: number, bytesMax: number, fieldsMax = Number.POSITIVE_INFINITY): string | undefined {
+    this.excess = 'http1.headers_too_large';
     let from = at;
     let searchFrom = at;
     const kept = this.#kept;
     if (kept !== undefined) {
+      this.#kept = undefined;
+      consumeSome(data, data.length - at);
+      if (isTooLong(kept, data, at, bytesMax)) return undefined;
       searchFrom = Math.max(0, kept.length - 3);
       data = Buffer.concat([kept, at === 0 ? data : data.subarray(at)]);
+      at = 0;
       from = 0;
-      this.#kept = undefined;
     }
     from = skipEmptyLines(data, from);
     const end = data.indexOf('\r\n\r\n', Math.max(from, searchFrom), 'latin1');
-    if (end < 0) {
-      if (data.length - from > bytesMax) return undefined;
-      // Whoever ends lines with LF alone waits for us now. No head may hold one: what is there is refused as it stands.
-      if (hasBareLf(data, Math.max(from, searchFrom))) return this.#give(data, from, data.length, data.length, at);
-      if (data.length > from) this.#kept = data.subarray(from);
-      return '';
+    // Of the empty line that ends it three bytes may be there.
+    if (end < 0 ? data.length - from > bytesMax + 3 : end - from > bytesMax) {
+      consumeSome(data, data.length - at);
+      return undefined;
     }
-    if (end - from > bytesMax) return undefined;
-    return this.#give(data, from, end, end + 4, at);
+    if (end >= 0) return this.#give(data, from, end, end + 4, at);
+    // Whoever ends lines with LF alone waits for us now. No head may hold one: what is there is refused as it stands.
+    if (hasBareLf(data, Math.max(from, searchFrom))) return this.#give(data, from, data.length, data.length, at);
+    consumeSome(data, from - at);
+    return this.#keep(data, from, kept, fieldsMax);
+  }
+
+  /** '' while more may come. */
+  #keep(data: Buffer, from: number, kept: Buffer | undefined, fieldsMax: number): '' | undefined {
+    if (data.length === from) return '';
+    // Only those that end in what came now.
+    const [lines, begin] = kept === undefined ? [0, from] : [this.#lines, Math.max(from, kept.length - 1)];
+    this.#lines = countLines(data, begin, lines, fieldsMax + 1);
+    if (this.#lines > fieldsMax + 1) {
+      this.excess = 'http1.too_many_headers';
+      consumeSome(data, data.length - from);
+      return undefined;
+    }
+    this.#kept = copyOfRead(from === 0 ? data : data.subarray(from));
+    return '';
   }
 
   #give(data: Buffer, from: number, end: number, bodyAt: number, at: number): string {
@@ -77,6 +105,25 @@ export function restOf(lent: Buffer, at: number, length: number): Buffer | undef
   const rest = allocUnsafe(length - at);
   lent.copy(rest, 0, at, length);
   return rest;
+}
+
+/** Seen before the two are joined: whoever sends too much costs no copy of it. */
+function isTooLong(kept: Buffer, data: Buffer, at: number, bytesMax: number): boolean {
+  const room = bytesMax + 2 * LEADING_EMPTY_LINES_MAX - kept.length;
+  if (data.length - at <= room + 4) return false;
+  const seam = Buffer.concat([kept.subarray(-3), data.subarray(at, at + 3)]);
+  if (seam.includes('\r\n\r\n', 0, 'latin1')) return false;
+  const end = data.indexOf('\r\n\r\n', at, 'latin1');
+  return end < 0 || end - at > room;
+}
+
+/** `lines` and those that end from `at` on, until there are more than `most`. */
+function countLines(data: Buffer, at: number, lines: number, most: number): number {
+  for (let eol = at - 2; lines <= most; lines++) {
+    eol = data.indexOf('\r\n', eol + 2, 'latin1');
+    if (eol < 0) break;
+  }
+  return lines;
 }
 
 function hasBareLf(data: Buffer, from: number): boolean {

@@ -1,6 +1,7 @@
 // Heads at their limit, one byte and one field beyond, and limits that change while a connection lives.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { beginRead, endRead } from '#base';
 import type { RequestAcceptor, ServerStreamHandler } from '../http/stream.ts';
 import { FakeConn } from './fake-conn.testing.ts';
 import { DEFAULT_H1_LIMITS } from './limits.ts';
@@ -46,6 +47,48 @@ test('as many fields as are allowed pass, one more is answered with 431', () => 
   conn.receive('GET / HTTP/1.1\r\nhost: a\r\nb: 1\r\nc: 1\r\n\r\n');
   conn.receive('GET / HTTP/1.1\r\nhost: a\r\nb: 1\r\nc: 1\r\nd: 1\r\n\r\n');
   assert.deepEqual(told, ['request', '431 http1.too_many_headers']);
+});
+
+test('a head of too many fields is refused before its end has come, and one of as many as may be is not, however it is cut', () => {
+  const fields = (count: number): string => 'b: 1\r\n'.repeat(count);
+  for (const piece of [1, 2, 3, 7, 1000]) {
+    const { conn, told } = serve(1000, 20);
+    const good = `GET / HTTP/1.1\r\nhost: a\r\n${fields(19)}\r\n`;
+    for (let at = 0; at < good.length; at += piece) conn.receive(good.slice(at, at + piece));
+    assert.deepEqual(told, ['request']);
+    const bad = `GET / HTTP/1.1\r\nhost: a\r\n${fields(21)}`;
+    for (let at = 0; at < bad.length; at += piece) conn.receive(bad.slice(at, at + piece));
+    assert.deepEqual(told, ['request', '431 http1.too_many_headers']);
+  }
+});
+
+test('a head above its limit is refused wherever it is cut, and one at its limit passes', () => {
+  for (let at = 1; at < 70; at++) {
+    for (const [bytes, want] of [
+      [60, 'request'],
+      [61, '431 http1.headers_too_large'],
+      [90, '431 http1.headers_too_large'],
+    ] as const) {
+      const { conn, told } = serve(60, 10);
+      const text = `${head(bytes)}POST / HTTP/1.1\r\n`.padEnd(200, 'x');
+      conn.receive(text.slice(0, at));
+      conn.receive(text.slice(at));
+      assert.equal(told[0], want, `${bytes} cut at ${at}`);
+    }
+  }
+});
+
+test('of a head that is refused nothing is kept: its buffer can be read into again', () => {
+  for (const refused of [`GET / HTTP/1.1\r\nx: ${'y'.repeat(100)}`, `GET / HTTP/1.1\r\n${'b: 1\r\n'.repeat(12)}`]) {
+    const { conn, told } = serve(80, 10);
+    for (const text of [refused, 'what follows']) {
+      const read = Buffer.alloc(1000, text, 'latin1');
+      beginRead(read);
+      conn.handler.onData(read.subarray(0, text.length));
+      assert.equal(endRead(text.length), true);
+    }
+    assert.equal(told.length, 1);
+  }
 });
 
 test('another limit holds from the next head on, also for one that repeats the former', () => {

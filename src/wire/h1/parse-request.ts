@@ -20,7 +20,13 @@ export type ParsedRequest =
 /** `text` is the head without its closing empty line. */
 export function parseRequest(text: string, facts: HeadFacts, fieldsMax: number, secure: boolean): ParsedRequest {
   facts.reset();
-  if (hasForbidden(text)) return refuse('http1.invalid_characters');
+  const parsed = cut(text, facts, fieldsMax, secure);
+  // Of too many fields the rest is not looked at. Forbidden characters outrank all else, since they may have misled what looked.
+  if (parsed.error === 'http1.too_many_headers' || !hasForbidden(text)) return parsed;
+  return refuse('http1.invalid_characters');
+}
+
+function cut(text: string, facts: HeadFacts, fieldsMax: number, secure: boolean): ParsedRequest {
   let eol = text.indexOf('\r\n');
   if (eol < 0) eol = text.length;
   const methodEnd = text.indexOf(' ');

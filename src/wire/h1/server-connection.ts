@@ -1,7 +1,7 @@
 // The server's side of an HTTP/1.1 connection: requests one after another, responses in the same order
 // (RFC 9112 §9.3); pipelined bytes wait, with reading paused, until the response before them is out.
 
-import type { Conn, ConnError, ConnHandler } from '#base';
+import { type Conn, type ConnError, type ConnHandler, consumeBytes } from '#base';
 import type { HeaderBlock, RequestAcceptor, RequestHead, ResetReason, ResponseHead } from '../http/index.ts';
 import { BodyReader, EMPTY } from './body-reader.ts';
 import { BodyWriter, type Framing } from './body-writer.ts';
@@ -278,8 +278,8 @@ export class H1ServerConnection implements ConnHandler {
           this.#hold(bytes);
           return undefined;
         }
-        const text = this.#head.take(bytes, 0, this.#limits.headBytesMax);
-        if (text === undefined) return this.#refuse('http1.headers_too_large');
+        const text = this.#head.take(bytes, 0, this.#limits.headBytesMax, this.#limits.fieldsMax);
+        if (text === undefined) return this.#refuse(this.#head.excess);
         if (text === '') {
           if (begun || this.#head.empty) return undefined;
           // A TLS client that came to a plaintext port sends no line's end, and waits for us.
@@ -303,6 +303,7 @@ export class H1ServerConnection implements ConnHandler {
         this.#stream?.handler?.onData(bytes, false);
         return undefined;
       case 'closed':
+        consumeBytes(bytes);
         return undefined;
       default:
         this.#hold(bytes);
