@@ -14,6 +14,7 @@ import { BootstrapSchema } from '../../../src/proto/gen/envoy/config/bootstrap/v
 import { configDumpPage } from '../../../src/proxy/dump/config-dump-page.ts';
 import { packDump } from '../../../src/proxy/dump/parcel.ts';
 import { until } from '../../mesh/until.ts';
+import { ProxyProcess } from '../../proxy-life/proxy-process.ts';
 import { cluster, fetchText, listener, managerFilter, runProxy } from './proxy-fixture.ts';
 import { selfSigned } from './self-signed.ts';
 
@@ -228,3 +229,15 @@ test('a renderer ends when its proxy does: while the parcel comes, and while nob
   unread.stdout?.destroy();
   await until('the end of one that nobody reads', () => unread.exitCode !== null);
 });
+
+for (const flags of [[], ['--concurrency', '2']])
+  test(`a proxy that was started from a file shows it${flags.length === 0 ? '' : ' (two threads)'}`, async (t) => {
+    const proxy = await ProxyProcess.start({ clusters: [cluster('named-so', [1])] }, flags);
+    t.after(async () => await proxy.end());
+    const { status, body } = await fetchText(proxy.adminPort, '/config_dump');
+    assert.equal(status, 200, body);
+    const { configs } = JSON.parse(body) as { configs: readonly Readonly<Record<string, unknown>>[] };
+    const [bootstrap, clusters] = configs;
+    assert.match(JSON.stringify(bootstrap), /BootstrapConfigDump.*"id":"life".*named-so/);
+    assert.match(JSON.stringify(clusters), /ClustersConfigDump.*static_clusters.*named-so/);
+  });
