@@ -41,7 +41,7 @@ export interface GoldenJson {
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
-  /** 0 to 1; null without traffic to judge. */
+  /** 0 to 1; null without traffic to judge, and where nobody was reached. */
   readonly mtlsShare: number | null;
 }
 

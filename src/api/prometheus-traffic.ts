@@ -1,7 +1,7 @@
 // Traffic of ranges beyond what the control plane keeps, read from a Prometheus that scrapes Istio's standard metrics.
 // What comes from there is untrusted: only numbers and labels of known names are passed on, and only so many.
 import type { HttpCaller, HttpTarget } from '#base';
-import { nameDestination } from '#telemetry';
+import { nameDestination, wasSpokenTo } from '#telemetry';
 import type { GoldenJson, SeriesJson, TrafficEdgeJson, TrafficJson } from './dashboard-json.ts';
 import { readTraceSource } from './trace-routes.ts';
 
@@ -268,16 +268,17 @@ function goldenOf(
     const sum = (of: (edge: TrafficEdgeJson) => number): number => own.reduce((total, edge) => total + of(edge), 0);
     const requests = sum((edge) => edge.requestsPerSecond) * windowSeconds;
     const share = sum((edge) => edge.mtls * edge.requestsPerSecond) * windowSeconds;
+    const named = nameDestination(
+      {
+        workload: first.destination,
+        namespace: first.destinationNamespace,
+        service: first.destinationCanonical,
+        version: first.destinationVersion,
+      },
+      first.service,
+    );
     return {
-      ...nameDestination(
-        {
-          workload: first.destination,
-          namespace: first.destinationNamespace,
-          service: first.destinationCanonical,
-          version: first.destinationVersion,
-        },
-        first.service,
-      ),
+      ...named,
       successRate: requests === 0 ? 1 : 1 - (sum((edge) => edge.errorsPerSecond) * windowSeconds) / requests,
       requestsPerSecond: requests / windowSeconds,
       deniedPerSecond: 0,
@@ -286,7 +287,7 @@ function goldenOf(
       p50Ms: quantiles[0]?.get(id) ?? 0,
       p95Ms: quantiles[1]?.get(id) ?? 0,
       p99Ms: quantiles[2]?.get(id) ?? 0,
-      mtlsShare: requests === 0 ? null : share / requests,
+      mtlsShare: requests === 0 || !wasSpokenTo(named) ? null : share / requests,
     };
   });
 }

@@ -143,9 +143,8 @@ function workloadRow(row: GoldenJson): Row {
     ...row,
     name: row.workload,
     deniedShare: row.requestsPerSecond === 0 ? 0 : row.deniedPerSecond / row.requestsPerSecond,
-    // What reached nobody was spoken to nobody.
     mtls:
-      mtlsShare === null || (!row.reached && row.namespace !== '')
+      mtlsShare === null
         ? '-'
         : mtlsShare > 0.999
           ? 'yes'

@@ -115,21 +115,18 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
     },
   });
   let adminAddress: ProxyHandle['adminAddress'];
-  if (options.bootstrap !== undefined) {
-    const parts = options.bootstrap;
-    adminAddress = parts.adminAddress;
-    for (const [typeUrl, resources] of [
-      [TYPE_URL.cluster, parts.clusters],
-      [TYPE_URL.listener, parts.listeners],
-    ] as const) {
-      const rejects = proxy.applyResources(typeUrl, resources, []);
-      if (rejects.length > 0) throw new Error(rejects.map((r) => `${r.name}: ${r.detail}`).join('\n'));
+  try {
+    if (options.bootstrap !== undefined) {
+      await applyStatic(proxy, options.bootstrap);
+      adminAddress = options.bootstrap.adminAddress;
     }
-    const unbound = await proxy.config.settled();
-    if (unbound.size > 0)
-      throw new Error([...unbound].map(([name, reason]) => `listener ${name}: ${reason}`).join('\n'));
+    await workers?.start(proxy);
+  } catch (error) {
+    // What is open already would keep the process, and serve.
+    proxy.close();
+    await workers?.close();
+    throw error;
   }
-  await workers?.start(proxy);
   options.feed?.(proxy);
   // One for the process: pages are not a thread's.
   const program =
@@ -151,6 +148,19 @@ export async function startProxy(options: StartProxyOptions): Promise<ProxyHandl
       void workers?.close();
     },
   };
+}
+
+/** Throws an Error that names what was refused or can't be bound. */
+async function applyStatic(proxy: Proxy, { clusters, listeners }: BootstrapParts): Promise<void> {
+  for (const [typeUrl, resources] of [
+    [TYPE_URL.cluster, clusters],
+    [TYPE_URL.listener, listeners],
+  ] as const) {
+    const rejects = proxy.applyResources(typeUrl, resources, []);
+    if (rejects.length > 0) throw new Error(rejects.map((r) => `${r.name}: ${r.detail}`).join('\n'));
+  }
+  const unbound = await proxy.config.settled();
+  if (unbound.size > 0) throw new Error([...unbound].map(([name, reason]) => `listener ${name}: ${reason}`).join('\n'));
 }
 
 async function prepareWorkers(options: StartProxyOptions, stats: StatStore): Promise<ProxyWorkers> {
@@ -247,6 +257,7 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
     }
   } catch (error) {
     process.stderr.write(`error: ${(error as Error).message}\n`);
+    handOver?.close();
     return 1;
   }
   const { secrets } = sources;

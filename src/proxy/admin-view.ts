@@ -42,7 +42,7 @@ function ownView(proxy: Proxy, process: ProcessView): AdminView {
     stats: proxy.services.stats,
     server: () => process.server(),
     listeners: () => listenerViews(proxy),
-    clusters: () => Array.from(proxy.clusters.all(), clusterView),
+    clusters: () => clusterViews(proxy),
     certificates: () => process.certificates(),
     bootstrap: () => process.bootstrap(),
     resources: (kind) => resources(proxy, kind),
@@ -72,12 +72,17 @@ function listenerViews(proxy: Proxy): ListenerView[] {
   });
 }
 
-function clusterView(cluster: Cluster): ClusterView {
+function clusterViews(proxy: Proxy): ClusterView[] {
+  const held = proxy.config.held().get(TYPE_URL.cluster);
+  return Array.from(proxy.clusters.all(), (cluster) => clusterView(cluster, held?.get(cluster.name)?.version !== ''));
+}
+
+function clusterView(cluster: Cluster, addedViaApi: boolean): ClusterView {
   const { message } = cluster.settings;
   return {
     name: cluster.name,
     observabilityName: message.altStatName === '' ? cluster.name : message.altStatName,
-    addedViaApi: true,
+    addedViaApi,
     thresholds: { default: thresholds(cluster.breakers.default), high: thresholds(cluster.breakers.high) },
     hosts: [...cluster.allHosts()].map(hostView),
   };

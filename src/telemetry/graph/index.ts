@@ -9,7 +9,7 @@ export type { RouteSampleInit } from './route-aggregator.ts';
 export { RouteTraffic, type RouteView } from './route-traffic.ts';
 export { denialOf, isFailure } from './failure.ts';
 export { denialWords, type DenyingRule, denyingRule, exceededLimit, limitingRule } from './denial-words.ts';
-export { type DestinationName, nameDestination, serviceOfHost } from './name-destination.ts';
+export { type DestinationName, nameDestination, serviceOfHost, wasSpokenTo } from './name-destination.ts';
 export { TrafficGraph } from './traffic-graph.ts';
 export type {
   EdgeView,

@@ -29,3 +29,8 @@ export function nameDestination(
   const asked = serviceOfHost(host);
   return { workload: asked.name, namespace: asked.namespace, service: asked.name, version: '', reached };
 }
+
+/** False: a service of the cluster was asked for and nobody of it was reached, so that nobody was spoken to, in plaintext or otherwise. */
+export function wasSpokenTo({ reached, namespace }: Pick<DestinationName, 'reached' | 'namespace'>): boolean {
+  return reached || namespace === '';
+}

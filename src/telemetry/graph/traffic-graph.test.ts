@@ -166,12 +166,13 @@ test('what reached no workload is told under the service that was asked for', ()
     record({ destination: { ...peer('reviews'), ...nobody }, destinationService, responseCode: 503, flags: ['UH'] });
   graph.merge(summary('source', [record(), ...['reviews.shop.svc.cluster.local', 'api.test', ''].map(asked)]), T0);
   assert.deepEqual(
-    graph.workloads(T0).map((w) => [w.workload, w.namespace, w.reached, w.successRate]),
+    graph.workloads(T0).map((w) => [w.workload, w.namespace, w.reached, w.successRate, Number.isNaN(w.mtlsShare)]),
     [
-      ['api.test', '', false, 0],
-      ['reviews', 'shop', false, 0],
-      ['unknown', 'unknown', false, 0],
-      ['reviews-v1', 'default', true, 1],
+      ['api.test', '', false, 0, false],
+      // Nobody of it was spoken to, in plaintext or otherwise.
+      ['reviews', 'shop', false, 0, true],
+      ['unknown', 'unknown', false, 0, true],
+      ['reviews-v1', 'default', true, 1, false],
     ],
   );
 });

@@ -4,7 +4,7 @@
 import type { EdgeSample, Peer, Summary } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
 import { LastSeen } from './last-seen.ts';
 import { MAX_CODES_PER_EDGE, MAX_GRAPH_EDGES } from './limits.ts';
-import { type DestinationName, nameDestination, UNKNOWN } from './name-destination.ts';
+import { type DestinationName, nameDestination, UNKNOWN, wasSpokenTo } from './name-destination.ts';
 import type { ToldTime } from './told-time.ts';
 import {
   fillRow,
@@ -157,7 +157,7 @@ export class TrafficGraph {
       ({ named, row, firstMs, perSecond, denials }): WorkloadView => ({
         ...named,
         denials: sumsOf(denials.flatMap(Object.entries<number>)),
-        mtlsShare: (row[MTLS] as number) / (row[JUDGED] as number),
+        mtlsShare: wasSpokenTo(named) ? (row[MTLS] as number) / (row[JUDGED] as number) : Number.NaN,
         // The rates of its edges add up, each over the time that its own teller told of.
         ...trafficView(row, perSecond === 0 ? span(firstMs, nowMs, windowMs) : (row[REQUESTS] as number) / perSecond),
       }),

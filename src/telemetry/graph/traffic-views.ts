@@ -64,7 +64,7 @@ export interface WorkloadView extends TrafficView {
   readonly version: string;
   /** As of the edges that lead to it. */
   readonly denials: Readonly<Record<string, number>>;
-  /** Share of inbound traffic over mTLS, 0..1; NaN without traffic. */
+  /** Share of inbound traffic over mTLS, 0..1; NaN without traffic, and where nobody was reached. */
   readonly mtlsShare: number;
 }
 

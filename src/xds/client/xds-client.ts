@@ -189,6 +189,8 @@ export class DiscoveryClient implements XdsClient {
       call?.cancel();
       return;
     }
+    if (!this.#connected && this.#answeredOnce)
+      this.#log.info('the control plane is back', { target: this.#options.channel.target });
     this.#connected = true;
     this.#answeredOnce = true;
     this.#lastError = '';

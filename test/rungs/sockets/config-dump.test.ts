@@ -240,4 +240,6 @@ for (const flags of [[], ['--concurrency', '2']])
     const [bootstrap, clusters] = configs;
     assert.match(JSON.stringify(bootstrap), /BootstrapConfigDump.*"id":"life".*named-so/);
     assert.match(JSON.stringify(clusters), /ClustersConfigDump.*static_clusters.*named-so/);
+    const lines = await fetchText(proxy.adminPort, '/clusters');
+    assert.match(lines.body, /^named-so::added_via_api::false$/m);
   });
