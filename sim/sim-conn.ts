@@ -58,6 +58,9 @@ export class SimConn implements Conn {
   readonly localAddress: string;
   readonly localPort: number;
   readonly queuedBytes = 0;
+  bytesRead = 0;
+  bytesWritten = 0;
+  endedByPeer = false;
   tls: TlsFacts | undefined = undefined;
   destroyed = false;
   readonly wire: Wire;
@@ -97,6 +100,7 @@ export class SimConn implements Conn {
   write(data: Uint8Array): boolean {
     if (this.destroyed || this.#ended || this.#over) return true;
     const copy = Buffer.from(data);
+    this.bytesWritten += copy.length;
     this.wire.send(this, () => this.#other.#arrive(copy));
     return true;
   }
@@ -209,6 +213,7 @@ export class SimConn implements Conn {
   /** The other end is gone without a word. */
   lost(error: ConnError): void {
     this.#inbox = [];
+    if (!this.#ended && !this.destroyed) this.endedByPeer = true;
     this.#finish(error);
   }
 
@@ -241,10 +246,12 @@ export class SimConn implements Conn {
       const next = this.#inbox.shift();
       if (next === undefined) break;
       if (next !== 'end') {
+        this.bytesRead += next.length;
         this.handler.onData(next);
         continue;
       }
       this.#peerEnded = true;
+      this.endedByPeer = !this.#ended;
       this.handler.onEnd();
       if (this.#ended) this.#finish(undefined);
     }

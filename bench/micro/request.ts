@@ -50,6 +50,9 @@ class MemoryConn implements Conn {
   readonly tls = undefined;
   readonly destroyed = false;
   readonly queuedBytes = 0;
+  readonly bytesRead = 0;
+  readonly bytesWritten = 0;
+  readonly endedByPeer = false;
   written = 0;
 
   write(data: Uint8Array): boolean {

@@ -71,6 +71,11 @@ export interface Conn {
   readonly destroyed: boolean;
   /** Bytes handed to `write` that the kernel has not taken yet. */
   readonly queuedBytes: number;
+  /** So far, and still when it is closed; of TLS what it carries. */
+  readonly bytesRead: number;
+  readonly bytesWritten: number;
+  /** The peer ended or broke it before we did. */
+  readonly endedByPeer: boolean;
   /** False when the queue is above the high mark: stop until `onDrain`. The buffer must not be changed afterwards. */
   write(data: Uint8Array): boolean;
   /** Writes latin1 text: the head and a small body in one system call. */

@@ -1,4 +1,5 @@
 // Turns Node's and OpenSSL's errors into the few kinds that the rest of the program distinguishes.
+import { getSystemErrorName } from 'node:util';
 import type { ConnError } from '#base';
 
 const KIND_OF_CODE: Readonly<Record<string, ConnError['kind']>> = {
@@ -22,4 +23,10 @@ export function connErrorOf(error: Error): ConnError {
     KIND_OF_CODE[code] ??
     (code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS') || code === 'EPROTO' ? 'tls' : 'other');
   return { kind, code, message: error.message };
+}
+
+/** `status`: libuv's, of a write. */
+export function writeError(status: number): Error {
+  const code = getSystemErrorName(status);
+  return Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' });
 }

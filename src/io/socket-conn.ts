@@ -2,7 +2,6 @@
 // back, so that no request pays for a stream, an event or a buffer of its own.
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
-import { getSystemErrorName } from 'node:util';
 import {
   beginRead,
   closeTurn,
@@ -19,8 +18,9 @@ import {
   type TlsServerResult,
 } from '#base';
 import { nextBulkBuffer, READ_BYTES, returnBulkBuffer, takeBulkBuffer } from './bulk-buffers.ts';
-import { connErrorOf } from './conn-error.ts';
+import { connErrorOf, writeError } from './conn-error.ts';
 import { originalDestination } from './original-destination.ts';
+import { plainAddress } from './plain-address.ts';
 import { handleOf, type ReadFunction, readResult, type StreamHandle } from './stream-handle.ts';
 import { startTlsServer } from './tls-server.ts';
 import { type WriteOwner, WriteQueue } from './write-queue.ts';
@@ -51,6 +51,7 @@ let nextId = 1;
 export class SocketConn implements Conn, WriteOwner {
   readonly id = nextId++;
   handler: ConnHandler;
+  endedByPeer = false;
   tls: TlsFacts | undefined = undefined;
   readonly #socket: OwnedSocket;
   readonly #redirectedFrom: ListenOptions['redirectedFrom'];
@@ -131,6 +132,12 @@ export class SocketConn implements Conn, WriteOwner {
   }
   get queuedBytes(): number {
     return this.#queue.bytes;
+  }
+  get bytesRead(): number {
+    return this.#socket.bytesRead;
+  }
+  get bytesWritten(): number {
+    return this.#socket.bytesWritten;
   }
 
   write(data: Uint8Array): boolean {
@@ -290,19 +297,18 @@ export class SocketConn implements Conn, WriteOwner {
   }
 
   onWriteError(status: number): void {
-    const code = getSystemErrorName(status);
-    this.#socket.destroy(Object.assign(new Error(`write ${code}`), { code, errno: status, syscall: 'write' }));
+    this.#socket.destroy(writeError(status));
   }
 
   deliverEnd(): void {
+    this.endedByPeer ||= !this.#ending && !this.#dropped;
     if (this.#unread === undefined) this.handler.onEnd();
     else this.#endLater = true;
   }
-
   deliverError(error: Error): void {
+    this.endedByPeer ||= !this.#ending && !this.#dropped;
     this.#error ??= connErrorOf(error);
   }
-
   deliverClose(): void {
     if (this.#closed || this.#released) return;
     // TLS reads on behind a pause: whoever will resume has not heard all yet.
@@ -360,12 +366,6 @@ export class SocketConn implements Conn, WriteOwner {
     this.#localAddress = from.localAddress;
     this.#localPort = from.localPort;
   }
-}
-
-/** Dual-stack sockets report IPv4 peers as ::ffff:a.b.c.d; policies mean a.b.c.d. */
-function plainAddress(address: string | undefined): string {
-  if (address === undefined) return '';
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }
 
 function onRead(this: OwnedHandle, data?: unknown): Uint8Array | undefined {

@@ -19,7 +19,13 @@ import { HttpManager } from '../http/http-manager.ts';
 import type { StreamSink } from '../http/manager-config.ts';
 import { ChainTls } from '../listener/downstream-tls.ts';
 import { FilterChainMatcher } from '../listener/filter-chain-match.ts';
-import type { FilterChain, ListenerFilters, ListenerPlace, ListenerSnapshot } from '../listener/listener-snapshot.ts';
+import {
+  type FilterChain,
+  type ListenerFilters,
+  type ListenerPlace,
+  type ListenerSnapshot,
+  listenerStatName,
+} from '../listener/listener-snapshot.ts';
 import { ProxyProtocolRules } from '../listener/proxy-protocol-rules.ts';
 import { millisOf } from '../matcher/fraction.ts';
 import { CLOSED } from '../network/closed.ts';
@@ -208,6 +214,7 @@ function compileTerminal(
           ],
         },
         context.services,
+        listenerStatName(listener.statPrefix, socketOf(listener.address, `listener "${listener.name}".address`)),
       );
     }
     case TCP_PROXY:

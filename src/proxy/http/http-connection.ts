@@ -19,12 +19,13 @@ import type { ProxyServices } from '../services.ts';
 import { UpstreamClient } from '../upstream/client-pools.ts';
 import { applyXfcc, clientCertElement } from './client-cert-header.ts';
 import { attachCodec, type ServerCodec } from './codec.ts';
+import { countEnd, countPresent, moveRequests } from './connection-counts.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import { FlushWatch } from './flush-watch.ts';
 import { HEAD_TOO_LATE, HEAD_TOO_LATE_TOLD, headlessRecord, refusalBody } from './headless-request.ts';
 import { httpHolders } from './http-holders.ts';
 import type { Holder } from '../overload/held-memory.ts';
-import { countClass } from './status-class.ts';
+import { countResponse } from './status-class.ts';
 import { httpDate } from './date-header.ts';
 import { prepareRequest } from './forwarding-headers.ts';
 import type { HttpManager } from './http-manager.ts';
@@ -35,6 +36,8 @@ import { isEndless, PEER_REVOKED, REVOKED_GRACE_MS, stillAllowed } from './revoc
 export class HttpConnection implements RequestAcceptor, TerminalConnection {
   readonly downstream: DownstreamConnection;
   readonly services: ProxyServices;
+  /** It ended with requests under way. */
+  brokeOff = false;
   #manager: HttpManager;
   #codec: ServerCodec | undefined = undefined;
   #version: HttpVersion = '1.1';
@@ -60,7 +63,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     this.#facts = new ConnectionFacts(downstream);
     this.#stats = manager.stats;
     this.#stats.inc(HTTP.downstream_cx_total);
-    this.#stats.inc(HTTP.downstream_cx_active);
+    this.#present(1);
     if (downstream.conn.tls !== undefined) this.#stats.inc(HTTP.downstream_cx_ssl_total);
     const { idleMs, maxConnectionMs } = manager.config;
     const now = downstream.startMs;
@@ -71,8 +74,10 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     }
     attachCodec(downstream, manager.config, this, {
       onCodec: (codec, version) => {
+        this.#present(-1);
         this.#codec = codec;
         this.#version = version;
+        this.#present(1);
         this.#stats.inc(version === '2' ? HTTP.downstream_cx_http2_total : HTTP.downstream_cx_http1_total);
         // HTTP/1.1 begins with a request at hand: its response says it.
         if (this.#draining && version === '2') codec.drain();
@@ -198,8 +203,8 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     record.endMs = now;
     const stats = this.#stats;
     stats.dec(HTTP.downstream_rq_active);
-    stats.inc(HTTP.downstream_rq_completed);
-    countClass(stats, record.responseCode);
+    if (stream.upgraded) stats.dec(HTTP.downstream_cx_upgrades_active);
+    if (stream.responseHeadSent) countResponse(stats, this.#manager.listenerStats, record.responseCode);
     stats.observe(HTTP.downstream_rq_time, now - record.startMs);
     for (const sink of stream.config.sinks) sink.onStreamEnd(record);
     if (record.trace !== undefined) stream.config.tracer?.end(record);
@@ -297,13 +302,14 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   }
 
   #moveStats(next: StatBlock): void {
-    this.#stats.dec(HTTP.downstream_cx_active);
-    for (const _ of this.#streams) {
-      this.#stats.dec(HTTP.downstream_rq_active);
-      next.inc(HTTP.downstream_rq_active);
-    }
-    next.inc(HTTP.downstream_cx_active);
+    this.#present(-1);
+    moveRequests(this.#stats, next, this.#streams);
     this.#stats = next;
+    this.#present(1);
+  }
+
+  #present(by: 1 | -1): void {
+    countPresent(this.#stats, this.downstream.conn, this.#codec === undefined ? undefined : this.#version, by);
   }
 
   #fillRecord(record: StreamRecord, head: RequestHead, requestId: string, facts: ConnectionFacts): void {
@@ -385,8 +391,8 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     if (this.#life !== undefined) wheel.cancel(this.#life);
     if (this.#headerDeadline !== undefined) wheel.cancel(this.#headerDeadline);
     if (this.#revocation !== undefined) wheel.cancel(this.#revocation);
-    this.#stats.dec(HTTP.downstream_cx_active);
-    this.#stats.inc(HTTP.downstream_cx_destroy);
+    this.#present(-1);
+    countEnd(this.#stats, this.downstream.conn, this.brokeOff);
     this.#stats.observe(HTTP.downstream_cx_length_ms, this.services.clock.now() - this.downstream.startMs);
     this.downstream.close('');
   }

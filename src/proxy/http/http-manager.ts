@@ -11,11 +11,15 @@ export class HttpManager implements TerminalFilter {
   readonly config: ManagerConfig;
   readonly services: ProxyServices;
   readonly stats: StatBlock;
+  /** Its responses on this listener. */
+  readonly listenerStats: StatBlock;
 
-  constructor(config: ManagerConfig, services: ProxyServices) {
+  /** `listener`: as its statistics are named. */
+  constructor(config: ManagerConfig, services: ProxyServices, listener: string) {
     this.config = config;
     this.services = services;
     this.stats = services.stats.http(config.statPrefix);
+    this.listenerStats = services.stats.listenerHttp(listener, config.statPrefix);
   }
 
   start(connection: DownstreamConnection): TerminalConnection {
@@ -27,5 +31,6 @@ export class HttpManager implements TerminalFilter {
     for (const sink of this.config.sinks) sink.dispose?.();
     this.config.tracer?.dispose();
     this.services.stats.release(this.stats);
+    this.services.stats.release(this.listenerStats);
   }
 }

@@ -38,6 +38,8 @@ export class HttpStream implements ServerStreamHandler {
   responseHeadSent = false;
   /** The client's request is whole. */
   requestComplete: boolean;
+  /** It is to become a tunnel, and counts as one until it is over. */
+  upgraded = false;
   done = false;
   place = 0; // among its connection's streams
   /** What was asked for, to judge it again when the configuration changes. */
@@ -113,6 +115,7 @@ export class HttpStream implements ServerStreamHandler {
   onReset(reason: ResetReason, detail: string): void {
     if (this.done) return;
     const record = this.record;
+    if (reason === 'connection-termination') this.connection.brokeOff = true;
     if (reason === 'protocol-error') {
       record.addFlag('DPE');
       if (record.responseCodeDetails === '') record.responseCodeDetails = detail.split(':', 1)[0] as string;

@@ -1,6 +1,6 @@
-// Counts a response by the class of its status.
+// Counts a response by the class of its status: for its connection manager, and for its listener's part of that.
 
-import { HTTP, type StatBlock } from '#telemetry';
+import { HTTP, LISTENER_HTTP, type StatBlock } from '#telemetry';
 
 const CLASS_SLOTS: readonly number[] = [
   0,
@@ -11,6 +11,20 @@ const CLASS_SLOTS: readonly number[] = [
   HTTP.downstream_rq_5xx,
 ];
 
-export function countClass(stats: StatBlock, status: number): void {
-  if (status >= 100 && status < 600) stats.inc(CLASS_SLOTS[(status / 100) | 0] as number);
+const LISTENER_SLOTS: readonly number[] = [
+  0,
+  LISTENER_HTTP.downstream_rq_1xx,
+  LISTENER_HTTP.downstream_rq_2xx,
+  LISTENER_HTTP.downstream_rq_3xx,
+  LISTENER_HTTP.downstream_rq_4xx,
+  LISTENER_HTTP.downstream_rq_5xx,
+];
+
+export function countResponse(stats: StatBlock, ofListener: StatBlock, status: number): void {
+  stats.inc(HTTP.downstream_rq_completed);
+  ofListener.inc(LISTENER_HTTP.downstream_rq_completed);
+  if (status < 100 || status > 599) return;
+  const at = (status / 100) | 0;
+  stats.inc(CLASS_SLOTS[at] as number);
+  ofListener.inc(LISTENER_SLOTS[at] as number);
 }

@@ -36,6 +36,11 @@ export interface ListenerSnapshot extends ListenerPlace {
   readonly message: unknown;
 }
 
+/** The listener in the names of its statistics; `statPrefix`: '' = its address, as Envoy writes it. */
+export function listenerStatName(statPrefix: string, { host, port }: ListenerPlace): string {
+  return statPrefix === '' ? `${host}_${port}` : statPrefix;
+}
+
 export interface ListenerFilters {
   readonly originalDst: boolean;
   /** Connections to endpoints come from the client's address. */

@@ -6,7 +6,7 @@ import { ConnectionFacts } from '../http/connection-facts.ts';
 import type { ProxyServices } from '../services.ts';
 import { AcceptedConnection } from './accepted-connection.ts';
 import { FirstSpeakers } from './first-speakers.ts';
-import { chainsOf, disposeSnapshot, type ListenerSnapshot } from './listener-snapshot.ts';
+import { chainsOf, disposeSnapshot, listenerStatName, type ListenerSnapshot } from './listener-snapshot.ts';
 
 /** Connections judged in one turn of the loop when trust changes: a first look at a peer costs up to 0.2 ms. */
 const JUDGED_PER_TURN = 16;
@@ -35,9 +35,7 @@ export class LiveListener {
     this.snapshot = snapshot;
     this.services = services;
     this.#siblings = siblings;
-    this.stats = services.stats.listener(
-      snapshot.statPrefix === '' ? `${snapshot.host}_${snapshot.port}` : snapshot.statPrefix,
-    );
+    this.stats = services.stats.listener(listenerStatName(snapshot.statPrefix, snapshot));
     this.#followTrust();
   }
 

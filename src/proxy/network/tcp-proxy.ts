@@ -11,6 +11,8 @@ import type { Holder } from '../overload/held-memory.ts';
 import type { ProxyServices } from '../services.ts';
 import type { DownstreamConnection, EarlyDial, EarlyNews, TerminalConnection, TerminalFilter } from './filter.ts';
 import type { Host } from '../cluster/host.ts';
+import { type UpstreamOwner, UpstreamSide } from './upstream-side.ts';
+import { countEnd } from '../upstream/count-end.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import { LastWords } from './last-words.ts';
 import { transportWords } from '../upstream/http-pool.ts';
@@ -69,7 +71,7 @@ export class TcpProxy implements TerminalFilter {
   }
 }
 
-class TcpSession implements TerminalConnection, ConnHandler, EarlyDial, Holder {
+class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, EarlyDial, Holder {
   readonly #down: DownstreamConnection;
   readonly #proxy: TcpProxy;
   readonly #record = new StreamRecord();
@@ -80,6 +82,8 @@ class TcpSession implements TerminalConnection, ConnHandler, EarlyDial, Holder {
   #attempts = 0;
   #downEnded = false;
   #upEnded = false;
+  /** It ended last, or broke the connection: whoever ends first only says that it has said all. */
+  #endedByEndpoint = false;
   #over = false;
   readonly #idle: Deadline | undefined;
   #life: Deadline | undefined = undefined;
@@ -232,6 +236,7 @@ class TcpSession implements TerminalConnection, ConnHandler, EarlyDial, Holder {
     }
     this.#upEnded = true;
     this.#down.conn.end();
+    this.#endedByEndpoint = this.#downEnded;
     if (this.#downEnded) this.#finish('');
   }
 
@@ -241,6 +246,7 @@ class TcpSession implements TerminalConnection, ConnHandler, EarlyDial, Holder {
 
   upstreamClosed(error: ConnError | undefined): void {
     if (this.#over) return;
+    this.#endedByEndpoint = this.#up?.endedByPeer ?? false;
     this.#release();
     if (this.#connected && !this.#taken) {
       this.#over = true;
@@ -302,9 +308,12 @@ class TcpSession implements TerminalConnection, ConnHandler, EarlyDial, Holder {
 
   #release(): void {
     const host = this.#host;
+    const up = this.#up;
     this.#host = undefined;
     this.#up = undefined;
     if (host === undefined) return;
+    if (up !== undefined && this.#cluster !== undefined)
+      countEnd(this.#cluster.stats, up, this.#connected, this.#endedByEndpoint);
     host.releaseConnection();
     this.#cluster?.breaker().releaseConnection();
     this.#cluster?.stats.dec(CLUSTER.upstream_cx_active);
@@ -373,27 +382,5 @@ class TcpSession implements TerminalConnection, ConnHandler, EarlyDial, Holder {
     const { conn } = this.#down;
     if (details !== '' || conn.destroyed) this.#down.close(details);
     else new LastWords(conn, this.#proxy.services, () => this.#down.close(''));
-  }
-}
-
-class UpstreamSide implements ConnHandler {
-  readonly #session: TcpSession;
-  constructor(session: TcpSession) {
-    this.#session = session;
-  }
-  onConnected(): void {
-    this.#session.upstreamConnected();
-  }
-  onData(data: Buffer): void {
-    this.#session.upstreamData(data);
-  }
-  onEnd(): void {
-    this.#session.upstreamEnd();
-  }
-  onDrain(): void {
-    this.#session.upstreamDrain();
-  }
-  onClose(error: ConnError | undefined): void {
-    this.#session.upstreamClosed(error);
   }
 }

@@ -123,7 +123,7 @@ function build(ask: Ask = {}) {
     record,
     bufferLimit: ask.bufferLimit ?? 1000,
     responseHeadSent: false,
-    connection: { downstream: { restoredDestination: false } },
+    connection: { downstream: { restoredDestination: false }, count: () => {} },
     timers: { setIdle: () => {}, setLife: () => {} },
     config: { router: { suppressHeaders: false, respectExpectedTimeout: false, strict: [] } },
     facts: {},

@@ -1,6 +1,7 @@
 // When a request is tried again, and how long to wait before (Envoy: x-envoy-retry-on and retry policies).
 
 import type { Clock, Random } from '#base';
+import { CLUSTER, type StatBlock } from '#telemetry';
 import type { RequestHead, ResetReason, ResponseHead } from '#wire/http';
 import type { CompiledRetryPolicy } from '../route/index.ts';
 
@@ -71,11 +72,15 @@ export function backoffMs(
   policy: CompiledRetryPolicy,
   attempts: number,
   response: ResponseHead | undefined,
-  random: Random,
-  clock: Clock,
+  { random, clock }: { readonly random: Random; readonly clock: Clock },
+  stats: StatBlock,
 ): number {
   const asked = response === undefined ? undefined : askedWait(policy, response, clock);
-  if (asked !== undefined) return asked * (1 + random.float() * 0.5);
+  if (asked !== undefined) {
+    stats.inc(CLUSTER.upstream_rq_retry_backoff_ratelimited);
+    return asked * (1 + random.float() * 0.5);
+  }
+  stats.inc(CLUSTER.upstream_rq_retry_backoff_exponential);
   const ceiling = Math.min(policy.maxIntervalMs, policy.baseIntervalMs * (2 ** attempts - 1));
   return random.float() * ceiling;
 }

@@ -2,7 +2,7 @@
 // allows, and brings the response back (Envoy's router filter).
 
 import { Deadline, turnTime } from '#base';
-import { CLUSTER } from '#telemetry';
+import { CLUSTER, HTTP } from '#telemetry';
 import type { HeaderBlock, RequestHead, ResetReason, ResponseHead } from '#wire/http';
 import type { LocalReply } from '../http/filter.ts';
 import { type Breaker, type Host, observeResponseTime } from '../cluster/index.ts';
@@ -15,12 +15,13 @@ import type { Cluster } from '../upstream/cluster.ts';
 import { hostPeer, nameService } from '../upstream/host-peer.ts';
 import type { HttpPool } from '../upstream/http-pool.ts';
 import { pickContext } from './pick-input.ts';
-import { prepareUpstreamHead, tellAttempt, upgradeAllowed } from './prepare-request.ts';
+import { answerAtOnce } from './answer-at-once.ts';
+import { ownAnswer } from './own-answer.ts';
+import { prepareUpstreamHead, tellAttempt } from './prepare-request.ts';
 import { RequestBuffer, UNSEEN_BYTES_MAX } from './request-buffer.ts';
 import { countStatus } from './count-status.ts';
 import { LeftHosts } from './left-hosts.ts';
 import { backoffMs, hedges, isIdempotent, retriesOnReset, retriesOnResponse, retriesOnTimeout } from './retry.ts';
-import { strictRefusal } from './strict-headers.ts';
 import { lifeLimit, NO_TIMEOUTS, routeTimeouts, type RouteTimeouts } from './timeouts.ts';
 import { startMirrors, type Mirror } from './mirror.ts';
 import { UpstreamAttempt } from './upstream-attempt.ts';
@@ -79,27 +80,21 @@ export class Router implements StreamRouter {
   requestHead(head: RequestHead, end: boolean): void {
     const stream = this.stream;
     this.#requestEnded = end;
-    const choice = stream.choice;
-    if (choice === undefined) return stream.rescue('no-route');
-    const target = choice.route.action;
-    const details = 'direct_response';
-    if (target.kind === 'redirect')
-      return stream.reply({ status: target.status, body: '', details, headers: [['location', target.location(head)]] });
-    if (target.kind === 'direct') return stream.reply({ status: target.status, body: target.body, details });
-    if (target.kind === 'none') return stream.rescue('no-route');
-    const refusal = strictRefusal(head.headers, stream.config.router.strict);
-    if (refusal !== undefined) return stream.reply(refusal);
+    const target = answerAtOnce(stream, head);
+    if (target === undefined) return;
+    const choice = stream.choice as RouteChoice;
     this.#choice = choice;
     this.#target = target;
     const cluster = this.services.clusters.get(choice.cluster);
-    if (cluster === undefined) return stream.reply({ ...rescue('no-cluster'), status: target.clusterNotFoundCode });
+    if (cluster === undefined) {
+      stream.connection.count(HTTP.no_cluster);
+      return stream.reply({ ...rescue('no-cluster'), status: target.clusterNotFoundCode });
+    }
     this.#cluster = cluster;
-    if ((head.protocol !== '' || head.method === 'CONNECT') && !upgradeAllowed(head, target, stream.config))
-      return stream.rescue('upgrade-refused');
     this.#breaker = cluster.breaker(target.priority);
     if (!this.#breaker.tryRequest()) {
       cluster.stats.inc(CLUSTER.upstream_rq_pending_overflow);
-      return stream.reply(rescueReset('overflow', '', false));
+      return this.#answer(rescueReset('overflow', '', false));
     }
     this.#active = true;
     this.#prepare(head, choice, target, end);
@@ -274,7 +269,7 @@ export class Router implements StreamRouter {
       return this.#retry(undefined);
     if (this.#othersMayAnswer(attempt)) return;
     stream.record.attempts = this.#attempts;
-    stream.reply(rescueReset(reason, transport, this.#attempts > 1));
+    this.#answer(rescueReset(reason, transport, this.#attempts > 1));
   }
 
   onPerTryTimeout(attempt: UpstreamAttempt): void {
@@ -336,6 +331,7 @@ export class Router implements StreamRouter {
   /** Nothing moved on the attempt's stream for so long (per_try_idle_timeout). */
   onPerTryIdle(attempt: UpstreamAttempt): void {
     if (!attempt.timedOut) this.cluster.report(attempt.host, { kind: 'timeout' });
+    this.cluster.stats.inc(CLUSTER.upstream_rq_per_try_idle_timeout);
     if (this.#timeouts.hedge && !this.#responseStarted) {
       if (!attempt.timedOut) this.#hedge(attempt);
       return;
@@ -350,7 +346,7 @@ export class Router implements StreamRouter {
     }
     if (retriesOnTimeout(this.#timeouts.retry) && this.#mayRetry(attempt)) return this.#retry(undefined, true);
     this.stream.record.attempts = this.#attempts;
-    this.stream.reply(rescue('per-try-idle-timeout'));
+    this.#answer(rescue('per-try-idle-timeout'));
   }
 
   setCookies: string[] | undefined = undefined; // that hash policies ask for
@@ -396,8 +392,7 @@ export class Router implements StreamRouter {
       cluster.stats.inc(CLUSTER.upstream_cx_none_healthy);
       // A hedge that finds no host takes nothing away from those under way.
       if (this.#late !== undefined && this.#late.length > 0) return;
-      this.stream.rescue('no-healthy-upstream');
-      return;
+      return this.#answer(rescue('no-healthy-upstream'));
     }
     if (target.hostRewrite?.kind === 'auto' && host.spec.hostname !== '') this.head.authority = host.spec.hostname;
     cluster.stats.inc(CLUSTER.upstream_rq_total);
@@ -438,8 +433,7 @@ export class Router implements StreamRouter {
     const policy = this.#timeouts.retry as NonNullable<ForwardTarget['retry']>;
     this.#retriesLeft--;
     cluster.stats.inc(CLUSTER.upstream_rq_retry);
-    cluster.stats.inc(CLUSTER.upstream_rq_retry_backoff_exponential);
-    const delay = backoffMs(policy, this.#attempts, response, this.services.random, this.services.clock);
+    const delay = backoffMs(policy, this.#attempts, response, this.services, cluster.stats);
     this.#attempt = undefined;
     this.#backoff = new Deadline(() => {
       if (!this.#done) this.#try(false);
@@ -471,7 +465,11 @@ export class Router implements StreamRouter {
       stream.record.addFlag('UT');
       stream.record.responseCodeDetails = RESCUES['response-timeout'].details;
       stream.reset('response_timeout');
-    } else stream.reply(reply);
+    } else this.#answer(reply);
+  }
+
+  #answer(reply: LocalReply): void {
+    this.stream.reply(ownAnswer(reply, this.cluster, this.stream.choice?.route, this.#attempts));
   }
 
   #keep(data: Uint8Array, end: boolean): void {

@@ -9,6 +9,7 @@ import { H2KeepAlive } from '../http/h2-keep-alive.ts';
 import type { H2Settings } from '../http/h2-settings.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from './cluster.ts';
+import { countEnd } from './count-end.ts';
 import type { PoolSettings } from './http-pool.ts';
 import {
   type HttpPool,
@@ -102,8 +103,8 @@ export class H2Pool implements HttpPool {
     this.#breaker.releaseConnection();
     this.#host.releaseConnection();
     cluster.stats.dec(CLUSTER.upstream_cx_active);
-    cluster.stats.inc(CLUSTER.upstream_cx_destroy);
     const at = this.#open.indexOf(c);
+    countEnd(cluster.stats, c.conn, at >= 0 && c.h2.brokeOff);
     if (at >= 0) {
       this.#open.splice(at, 1);
       this.capacity();
@@ -117,6 +118,7 @@ export class H2Pool implements HttpPool {
       error?.kind === 'timeout' ? 'connection-timeout' : error?.kind === 'tls' ? 'tls-failure' : 'connection-failure';
     for (const waiter of this.#waiting.splice(0)) {
       this.#unwait();
+      cluster.stats.inc(CLUSTER.upstream_rq_pending_failure_eject);
       waiter.onFailure(reason, transportWords(error));
     }
   }

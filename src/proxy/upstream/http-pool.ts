@@ -7,6 +7,7 @@ import { DEFAULT_H1_LIMITS, H1ClientConnection } from '#wire/h1';
 import type { ClientStream, ClientStreamHandler, HeadBounds, ResetReason } from '#wire/http';
 import type { Cluster } from './cluster.ts';
 import { connectLater, mayConnectNow } from './connect-pace.ts';
+import { countEnd } from './count-end.ts';
 import type { Breaker, Host } from '../cluster/index.ts';
 import type { Transport } from './transport.ts';
 
@@ -158,7 +159,7 @@ export class H1Pool implements HttpPool {
     this.#host.releaseConnection();
     const stats = cluster.stats;
     stats.dec(CLUSTER.upstream_cx_active);
-    stats.inc(CLUSTER.upstream_cx_destroy);
+    countEnd(stats, c.h1.conn, c.h1.brokeOff);
     if (wasConnecting && !connected) {
       stats.inc(CLUSTER.upstream_cx_connect_fail);
       if (error?.kind === 'timeout') stats.inc(CLUSTER.upstream_cx_connect_timeout);
@@ -239,6 +240,7 @@ export class H1Pool implements HttpPool {
       error?.kind === 'timeout' ? 'connection-timeout' : error?.kind === 'tls' ? 'tls-failure' : 'connection-failure';
     for (const waiter of waiting) {
       this.#unwait();
+      this.#cluster.stats.inc(CLUSTER.upstream_rq_pending_failure_eject);
       waiter.onFailure(reason, transportWords(error));
     }
   }

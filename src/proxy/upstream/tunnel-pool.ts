@@ -11,6 +11,7 @@ import {
 } from '#wire/http';
 import type { Breaker, Host } from '../cluster/index.ts';
 import type { Cluster } from './cluster.ts';
+import { countEnd } from './count-end.ts';
 import { type HttpPool, type PooledConnection, type PoolWaiter, transportWords } from './http-pool.ts';
 import type { Transport } from './transport.ts';
 
@@ -70,14 +71,15 @@ export class TunnelPool implements HttpPool {
     waiter.onReady(tunnel);
   }
 
-  gone(waiter: PoolWaiter, error: ConnError | undefined): void {
+  gone(tunnel: Tunnel, waiter: PoolWaiter, error: ConnError | undefined): void {
     const { stats } = this.#cluster;
     this.#open--;
     this.#host.releaseConnection();
     this.#breaker.releaseConnection();
     stats.dec(CLUSTER.upstream_cx_active);
-    stats.inc(CLUSTER.upstream_cx_destroy);
-    if (!this.#connecting.delete(waiter)) return;
+    const connecting = this.#connecting.delete(waiter);
+    countEnd(stats, tunnel.conn, !connecting);
+    if (!connecting) return;
     stats.inc(CLUSTER.upstream_cx_connect_fail);
     if (error?.kind === 'timeout') stats.inc(CLUSTER.upstream_cx_connect_timeout);
     this.#host.connectFailures++;
@@ -163,7 +165,7 @@ class Tunnel implements ConnHandler, PooledConnection, ClientStream {
   onClose(error: ConnError | undefined): void {
     const handler = this.#handler;
     this.#handler = undefined;
-    this.#pool.gone(this.#waiter, error);
+    this.#pool.gone(this, this.#waiter, error);
     handler?.onReset(
       'connection-termination',
       error === undefined ? 'connection closed' : `${error.code}: ${error.message}`,

@@ -38,6 +38,8 @@ export class H1ClientConnection implements ConnHandler {
   heard = false;
   /** The peer closed it, not we. */
   endedByPeer = false;
+  /** It ended in the middle of an exchange. */
+  brokeOff = false;
   #state: State = 'idle';
   #stream: H1ClientStream | undefined = undefined;
   #keepAlive = true;
@@ -216,6 +218,7 @@ export class H1ClientConnection implements ConnHandler {
     if (this.#stream !== stream) return;
     this.#stream = undefined;
     this.#state = 'closed';
+    this.brokeOff = true;
     this.conn.destroy();
   }
 
@@ -347,6 +350,7 @@ export class H1ClientConnection implements ConnHandler {
   #drop(reason: ResetReason, detail: string): void {
     const stream = this.#stream;
     this.#stream = undefined;
+    this.brokeOff ||= stream !== undefined;
     stream?.handler.onReset(reason, detail, true);
   }
 }

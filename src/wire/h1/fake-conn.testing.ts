@@ -14,6 +14,9 @@ export class FakeConn implements Conn {
   readonly tls = undefined;
   destroyed = false;
   queuedBytes = 0;
+  bytesRead = 0;
+  bytesWritten = 0;
+  endedByPeer = false;
   ended = false;
   paused = false;
   written = '';

@@ -18,6 +18,8 @@ export interface H2ClientObserver {
 }
 
 export class H2ClientConnection extends H2Connection {
+  /** It ended with streams under way. */
+  brokeOff = false;
   override readonly peerIsServer = true;
   readonly #observer: H2ClientObserver;
   #nextId = 1;
@@ -58,6 +60,11 @@ export class H2ClientConnection extends H2Connection {
     const stream = new H2Stream(this, id, handler);
     this.streams.add(stream);
     return stream;
+  }
+
+  override onClose(error: ConnError | undefined): void {
+    this.brokeOff = this.streams.size > 0;
+    super.onClose(error);
   }
 
   /** No response can come any more: what is asked from now on goes elsewhere. */

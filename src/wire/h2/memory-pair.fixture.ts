@@ -10,6 +10,9 @@ export class MemoryConn implements Conn {
   readonly localPort = 2;
   readonly tls = undefined;
   destroyed = false;
+  readonly bytesRead = 0;
+  readonly bytesWritten = 0;
+  readonly endedByPeer = false;
   ended = false;
   readonly out: Buffer[] = [];
   /** Every byte ever written, for assertions on frames. */

@@ -44,8 +44,12 @@ async function run(t: { after(end: () => void): void }) {
   t.after(() => (proxy.close(), server.close()));
   return {
     seen,
-    ask: (type: string, body: string) =>
-      fetchText(proxy.port('l'), '/shop.Books/Get', { method: 'POST', headers: { 'content-type': type }, body }),
+    ask: (type: string, body: string, accept = type) =>
+      fetchText(proxy.port('l'), '/shop.Books/Get', {
+        method: 'POST',
+        headers: { 'content-type': type, accept },
+        body,
+      }),
   };
 }
 
@@ -77,12 +81,23 @@ test('text: both bodies are base64', async (t) => {
   assert.equal(decoded, `ANSWER${TRAILERS}`);
 });
 
+test('the answer is in what the client accepts, whatever it asked in', async (t) => {
+  const { seen, ask } = await run(t);
+  const plain = await ask('application/grpc-web-text', Buffer.from('ASKED').toString('base64'), '*/*');
+  assert.equal(seen[0]?.body, 'ASKED');
+  assert.equal(plain.headers['content-type'], 'application/grpc-web+proto');
+  assert.equal(plain.body.replace('\uFFFD', '\x80'), `ANSWER${TRAILERS}`);
+  const text = await ask('application/grpc-web+proto', 'ASKED', 'application/grpc-web-text');
+  assert.equal(text.headers['content-type'], 'application/grpc-web-text+proto');
+  assert.ok(text.body.startsWith(Buffer.from('ANSWER').toString('base64')));
+});
+
 test('text that is no base64 is refused', async (t) => {
   const { ask } = await run(t);
   // As gRPC says it: by its status, not HTTP's.
   const answer = await ask('application/grpc-web-text', 'a!b?');
   assert.deepEqual(
     [answer.headers['grpc-status'], answer.headers['content-type']],
-    ['13', 'application/grpc-web-text'],
+    ['13', 'application/grpc-web-text+proto'],
   );
 });

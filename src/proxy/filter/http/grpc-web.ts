@@ -10,9 +10,11 @@ const TRAILER_FRAME = 0x80;
 
 class GrpcWebFilter implements HttpFilter {
   readonly #callbacks: FilterCallbacks;
-  /** '' = no gRPC-Web: all passes as it is. */
-  #contentType = '';
+  /** Else all passes as it is. */
+  #web = false;
   #text = false;
+  /** What the client wants the answer in, whatever it asked in. */
+  #textBack = false;
   /** Base64 characters that wait for the rest of their group of four. */
   #rest = '';
 
@@ -25,8 +27,13 @@ class GrpcWebFilter implements HttpFilter {
     const type = headers.get('content-type') ?? '';
     if (!isWeb(type)) return 'continue';
     this.#text = type.startsWith(TEXT);
-    this.#contentType = type.split(';', 1)[0] as string;
-    headers.set('content-type', `application/grpc${this.#contentType.slice((this.#text ? TEXT : WEB).length)}`);
+    this.#web = true;
+    const accept = headers.get('accept');
+    this.#textBack = accept === TEXT || accept === `${TEXT}+proto`;
+    headers.set(
+      'content-type',
+      `application/grpc${(type.split(';', 1)[0] as string).slice((this.#text ? TEXT : WEB).length)}`,
+    );
     headers.set('te', 'trailers');
     // Of a body in base64 the length is another; gRPC has none.
     headers.remove('content-length');
@@ -51,21 +58,22 @@ class GrpcWebFilter implements HttpFilter {
   }
 
   responseHead(head: ResponseHead): FilterStatus {
-    if (this.#contentType === '') return 'continue';
+    if (!this.#web) return 'continue';
     const { headers } = head;
     if (headers.get('content-type')?.startsWith('application/grpc') === true)
-      headers.set('content-type', this.#contentType);
+      headers.set('content-type', `${this.#textBack ? TEXT : WEB}+proto`);
+    else this.#textBack = false;
     headers.remove('content-length');
     return 'continue';
   }
 
   responseData(data: Buffer): FilterStatus {
-    if (this.#contentType !== '' && this.#text && data.length > 0) this.#callbacks.replaceData(this.#encoded(data));
+    if (this.#textBack && data.length > 0) this.#callbacks.replaceData(this.#encoded(data));
     return 'continue';
   }
 
   responseTrailers(trailers: HeaderBlock): FilterStatus {
-    if (this.#contentType === '') return 'continue';
+    if (!this.#web) return 'continue';
     let text = '';
     for (const [name, value] of trailers.entries()) text += `${name.toLowerCase()}:${value}\r\n`;
     const block = Buffer.from(text, 'latin1');
@@ -73,7 +81,7 @@ class GrpcWebFilter implements HttpFilter {
     frame[0] = TRAILER_FRAME;
     frame.writeUInt32BE(block.length, 1);
     block.copy(frame, 5);
-    this.#callbacks.replaceData(this.#text ? this.#encoded(frame) : frame);
+    this.#callbacks.replaceData(this.#textBack ? this.#encoded(frame) : frame);
     return 'continue';
   }
 
