@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import process from 'node:process';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
@@ -42,3 +43,12 @@ for (const flags of [[], ['--concurrency', '2']])
     assert.match(said, /^error: listener web: .*EADDRINUSE/m);
     assert.equal(code, 1);
   });
+
+test('the example is good', async () => {
+  const file = join(import.meta.dirname, '../../../examples/proxy/bootstrap.yaml');
+  const args = ['proxy', '-c', file, '--mode', 'validate'];
+  const child = spawn(process.execPath, [meshEntry(), ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  assert.match(out, /^configuration '.*' OK$/m, err);
+  assert.equal(err, '');
+});
