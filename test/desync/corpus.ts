@@ -9,8 +9,6 @@ export interface Entry {
   readonly h2?: boolean;
   /** Requests that reach the server; undefined = none may be taken for whole. */
   readonly arrive?: readonly string[];
-  /** Neither answered nor refused: what it asks for waits. */
-  readonly waits?: boolean;
 }
 
 const EVIL = 'GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n';
@@ -73,13 +71,17 @@ const lengthsAndCodings: readonly Entry[] = [
     'Connection takes the coding away',
     `${POST}Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
   ),
-  {
-    ...h1(
-      'an upgrade to h2c',
-      'GET /entry HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n',
+  // The offer goes no further, and is not taken: what follows is HTTP/1.1.
+  ...[
+    ['an upgrade to h2c', ''],
+    ['an upgrade to h2c, and HTTP/2 at once', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'],
+  ].map(([what = '', after = '']) =>
+    h1(
+      what,
+      `GET /entry HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n\r\n${after}`,
+      ['GET /entry'],
     ),
-    waits: true,
-  },
+  ),
   h1('two requests at once', 'GET /entry HTTP/1.1\r\nHost: a\r\n\r\nGET /second HTTP/1.1\r\nHost: a\r\n\r\n', [
     'GET /entry',
     'GET /second',

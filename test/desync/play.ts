@@ -78,8 +78,8 @@ export async function play(
     return wanted > 0 && answer.split('HTTP/1.1 200').length > wanted;
   };
   const began = performance.now();
-  // A refused one is closed or reset; others are answered; what waits is given a moment.
-  while (!closed && !answered() && performance.now() - began < (entry.waits === true ? 400 : 120_000)) await sleep(5);
+  // A refused one is closed or reset; others are answered.
+  while (!closed && !answered() && performance.now() - began < 120_000) await sleep(5);
   while (!closed && performance.now() - last < 20) await sleep(5);
   socket.destroy();
   await sleep(5);
