@@ -6,10 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { after, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { type ImageParts, imageParts } from '../../../src/main/image-files.ts';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
+const ROOT = join(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'topsail-docker-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 process.env['TOPSAIL_ROOT'] ??= ROOT;
