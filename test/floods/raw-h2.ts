@@ -2,6 +2,9 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { frame } from '../../src/wire/h2/raw-frame.fixture.ts';
+
+export { frame };
 
 export const TYPE = {
   DATA: 0,
@@ -25,16 +28,6 @@ export interface Frame {
   readonly flags: number;
   readonly id: number;
   readonly payload: Buffer;
-}
-
-export function frame(type: number, flags: number, id: number, payload: Uint8Array = new Uint8Array(0)): Buffer {
-  const bytes = Buffer.allocUnsafe(9 + payload.length);
-  bytes.writeUIntBE(payload.length, 0, 3);
-  bytes[3] = type;
-  bytes[4] = flags;
-  bytes.writeUInt32BE(id, 5);
-  bytes.set(payload, 9);
-  return bytes;
 }
 
 export function u32(value: number): Buffer {

@@ -15,6 +15,7 @@ import { H2ClientConnection } from './client-connection.ts';
 import { FRAME, SETTING } from './frame.ts';
 import { DEFAULT_LIMITS, type H2Limits } from './limits.ts';
 import { MemoryPair } from './memory-pair.fixture.ts';
+import { frame } from './raw-frame.fixture.ts';
 import { H2ServerConnection } from './server-connection.ts';
 
 interface Seen {
@@ -227,15 +228,6 @@ test('a draining server lets streams finish and then closes; the client opens no
   assert.equal(seen.body, 'late');
   assert.equal(pair.b.ended, true);
 });
-
-function frame(type: number, flags: number, stream: number, payload: Uint8Array = new Uint8Array(0)): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
 
 const get = (stream: number): Buffer => frame(FRAME.HEADERS, 5, stream, Buffer.from([0x82, 0x84, 0x86, 0x41, 1, 0x61]));
 

@@ -7,18 +7,10 @@ import { H2ServerConnection } from './server-connection.ts';
 import { CLIENT_PREFACE, FLAG, FRAME, SETTING } from './frame.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { MemoryPair } from './memory-pair.fixture.ts';
+import { frame } from './raw-frame.fixture.ts';
 
 /** Far more than one turn should do, far less than all. */
 const TURN_MAX = 100;
-
-function frame(type: number, flags: number, stream: number, payload: Uint8Array = new Uint8Array(0)): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
 
 /** GET / of a host of one letter. */
 const get = (stream: number): Buffer =>

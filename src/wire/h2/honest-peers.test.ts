@@ -8,16 +8,8 @@ import { H2_ERROR } from './errors.ts';
 import { FLAG, FRAME, SETTING } from './frame.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
 import { MemoryPair } from './memory-pair.fixture.ts';
+import { frame } from './raw-frame.fixture.ts';
 import { H2ServerConnection } from './server-connection.ts';
-
-function frame(type: number, flags: number, stream: number, payload: Uint8Array = new Uint8Array(0)): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
-}
 
 function number(value: number): Buffer {
   const bytes = Buffer.alloc(4);

@@ -4,21 +4,13 @@ import fc from 'fast-check';
 import { beginRead, consumeBytes, endRead } from '#base';
 import { FLAG, FRAME } from './frame.ts';
 import { FrameReader } from './parse.ts';
+import { frame } from './raw-frame.fixture.ts';
 
 interface Seen {
   readonly type: number;
   readonly flags: number;
   readonly streamId: number;
   readonly payload: string;
-}
-
-function frame(type: number, flags: number, streamId: number, payload: Uint8Array): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(streamId, 5);
-  return Buffer.concat([head, payload]);
 }
 
 /** Parts of one DATA frame joined again. */

@@ -7,19 +7,11 @@ import type { H2Violation } from './flood-guard.ts';
 import { CLIENT_PREFACE, FRAME } from './frame.ts';
 import { DEFAULT_LIMITS, type H2Limits } from './limits.ts';
 import { MemoryConn } from './memory-pair.fixture.ts';
+import { frame } from './raw-frame.fixture.ts';
 import { H2ServerConnection } from './server-connection.ts';
 
 const HEAD = Buffer.from([0x82, 0x86, 0x84, 0x01, 0x01, 0x61]); // GET http / a
 const ignore: ServerStreamHandler = { onData: () => {}, onTrailers: () => {}, onDrain: () => {}, onReset: () => {} };
-
-function frame(type: number, flags: number, id: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head[3] = type;
-  head[4] = flags;
-  head.writeUInt32BE(id, 5);
-  return Buffer.concat([head, payload]);
-}
 
 function serve(limits: Partial<H2Limits> = {}) {
   const conn = new MemoryConn();
