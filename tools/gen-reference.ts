@@ -25,7 +25,7 @@ export function generated(): Map<string, string> {
   );
   files.set(
     'docs/errors.md',
-    `${errorsPage()}\n## In the mesh\n\nConditions of objects that are valid alone.\n\n${errorSections(CONDITIONS)}`,
+    `${errorsPage()}\n## In the mesh\n\nConditions of objects that are valid alone. Where one of them is an error, \`topsail apply --wait\` and \`topsail check\` end with 1:\nsomething is not so as it is written. Warnings are shown, and fail nothing.\n\n${errorSections(CONDITIONS)}`,
   );
   for (const kind of crds) {
     const { group, plural } = KINDS[kind];

@@ -37,19 +37,19 @@ describe('apply', () => {
   });
 
   it('prints after --wait what only the whole configuration shows, warnings too', async () => {
-    const older = finding('warning', 'TS-REG-004', 'host a already has the older VirtualService default/b');
+    const waits = finding('warning', 'TS-REG-030', 'subset v1: no endpoint of a has the labels version=v1');
     const one = { kind: 'VirtualService', group: 'networking.istio.io', namespace: 'default', name: 'a' };
     const { context, home, out, err } = fakeContext({
       answers: {
         '/api/v1/apply': { applied: [{ ...one, action: 'created', findings: [] }], findings: [], generation: 1 },
         '/api/v1/wait': { acknowledged: 7, concerned: 7, rejected: [], lagging: [] },
-        '/api/v1/objects': [{ ...one, programmed: ALL, findings: [older, finding('info', 'X', 'unsaid')] }],
+        '/api/v1/objects': [{ ...one, programmed: ALL, findings: [waits, finding('info', 'X', 'unsaid')] }],
       },
       files: { '/work/a.yaml': 'kind: VirtualService\n' },
     });
     assert.equal(await apply(context, { ...options('/work/a.yaml'), home, wait: true }), 0);
     assert.match(out(), /virtualservice\.networking\.istio\.io\/a created\nProgrammed 7\/7/);
-    assert.match(err(), /^warning \[TS-REG-004\] .*older VirtualService default\/b\. Mend it\.\n$/);
+    assert.match(err(), /^warning \[TS-REG-030\] .*no endpoint of a has the labels version=v1\. Mend it\.\n$/);
   });
 
   it('points at the line of the file that was applied, not of the copy that the mesh keeps', async () => {
@@ -112,9 +112,11 @@ spec:
       /^virtualservice\.networking\.istio\.io\/a: the new form is not in force \(TS-REG-003\); "Programmed" counts/,
     );
     assert.match((await ran('TS-REG-003', 'created')).last ?? '', /a: it is not in force \(TS-REG-003\)/);
-    const partly = await ran('TS-REG-002');
-    assert.equal(partly.status, 1);
-    assert.match(partly.last ?? '', /: not all of it is in force \(TS-REG-002\)/);
+    for (const code of ['TS-REG-002', 'TS-REG-006']) {
+      const partly = await ran(code);
+      assert.equal(partly.status, 1);
+      assert.match(partly.last ?? '', new RegExp(`: not all of it is in force \\(${code}\\)`));
+    }
   });
 
   it('says which objects concern no proxy, alone and beside others', async () => {

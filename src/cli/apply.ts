@@ -66,7 +66,7 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
 }
 
 /** Codes with which nothing of the present text is in force. */
-const SET_ASIDE: ReadonlySet<string> = new Set(['TS-REG-003', 'TS-REG-015']);
+const SET_ASIDE: ReadonlySet<string> = new Set(['TS-REG-003', 'TS-REG-015', 'TS-REG-023']);
 
 /** The proxies have acknowledged what the control plane made of the object, which is not what its owner wrote. */
 function outOfForceText(object: ObjectJson, action: AppliedJson['action']): readonly string[] {

@@ -80,12 +80,20 @@ const fileFlag = (): Option =>
     .argParser(collect)
     .default([] as string[]);
 
+const APPLY_STATUS = `
+Exit status:
+  0  everything was taken; with --wait also: it is in force as written, on every proxy concerned (warnings are shown)
+  1  something was refused; with --wait also: an error keeps a part of it out of force (a route to an unknown host,
+     subset or port, ...), a proxy rejected it, or not all have acknowledged within --timeout
+     what "topsail check" shows as an error later counts only with --wait`;
+
 function addConfigCommands(program: Command, { context, exit }: ProgramParts): void {
   add(program, 'apply', 'create or change what manifests describe')
     .addOption(fileFlag())
     .addOption(namespaceFlag())
     .option('--wait', 'return when every proxy concerned has acknowledged')
     .option('--timeout <duration>', 'how long --wait waits', '30s')
+    .addHelpText('after', APPLY_STATUS)
     .action(async (options) => exit(await (await import('./apply.ts')).apply(await context(), options)));
   add(program, 'delete', 'remove objects')
     .argument('[words...]', 'KIND NAME... or KIND/NAME...')

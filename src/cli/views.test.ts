@@ -76,7 +76,7 @@ suite('describe', () => {
   test('says that the text is in force only where all of it is', async () => {
     assert.match(await told(object({})), /State: +accepted: the text in force is the text written\n/);
     assert.match(
-      await told(object({ findings: [finding('TS-REG-006', 'warning')] })),
+      await told(object({ findings: [finding('TS-REG-030', 'warning')] })),
       /State: +accepted: the text in force/,
     );
     assert.match(

@@ -48,13 +48,13 @@ test('a policy for a Service or a ServiceEntry is accepted, in force nowhere, an
   for (const kind of ['AuthorizationPolicy', 'RequestAuthentication', 'Telemetry']) {
     const { found, inForce } = seen(policy([service, entry], 'default', kind));
     assert.deepEqual(found, [
-      'TS-REG-017 warning spec.targetRefs[0]: Service default/shop is not bound to a waypoint',
-      'TS-REG-017 warning spec.targetRefs[1]: ServiceEntry default/pay is not bound to a waypoint',
+      'TS-REG-017 error spec.targetRefs[0]: Service default/shop is not bound to a waypoint',
+      'TS-REG-017 error spec.targetRefs[1]: ServiceEntry default/pay is not bound to a waypoint',
     ]);
     assert.equal(inForce, false);
   }
   assert.deepEqual(seen(policy(['{ kind: Service, name: nobody }'])).found, [
-    'TS-REG-017 warning spec.targetRefs[0]: Service default/nobody was not found',
+    'TS-REG-017 error spec.targetRefs[0]: Service default/nobody was not found',
   ]);
 });
 
@@ -71,5 +71,5 @@ test('a GatewayClass is a target from the root namespace only', () => {
   assert.deepEqual(seen(policy(refs, 'istio-system'), labels), { found: [], inForce: true });
   const elsewhere = seen(policy(refs), labels);
   assert.equal(elsewhere.inForce, false);
-  assert.match(elsewhere.found.join(), /TS-REG-018 warning/);
+  assert.match(elsewhere.found.join(), /TS-REG-018 error/);
 });

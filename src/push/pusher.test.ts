@@ -262,6 +262,17 @@ spec: { host: ${host}, ${spec} }
     ]);
   });
 
+  it('is as grave whether host, port or subset is missing: what is written is not so', () => {
+    const severities = [
+      'destination: { host: nobody }',
+      to('reviews', 8001),
+      'destination: { host: reviews, subset: v9 }',
+    ]
+      .map((one) => parse(routes(`hosts: [a], http: [{ route: [{ ${one} }] }]`)))
+      .map((objects) => new Bench(SERVICE, objects).last.conditions.map(({ code, severity }) => `${code} ${severity}`));
+    assert.deepEqual(severities, [['TS-REG-006 error'], ['TS-REG-029 error'], ['TS-REG-003 error']]);
+  });
+
   it("is told once at the delegate whose text it is, and under the service's whole name as written", () => {
     const full = 'reviews.default.svc.cluster.local';
     const delegates = 'http: [{ match: [{ uri: { prefix: /a } }], delegate: { name: a } }]';

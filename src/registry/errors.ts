@@ -2,7 +2,10 @@
 
 import type { ConfigObject, Complaint } from '#config';
 
-/** By code; docs/errors.md lists them. */
+/**
+ * By code; docs/errors.md lists them. An error: something of the object is not so as it is written, and an edit of the
+ * configuration has to mend it. A warning: all is in force but may not be meant, or it waits for workloads or a restart.
+ */
 export const CONDITIONS = {
   'TS-REG-001': {
     severity: 'error',
@@ -21,22 +24,22 @@ export const CONDITIONS = {
     remedy: 'Define the subset in a DestinationRule of the host; the route then comes into force by itself.',
   },
   'TS-REG-004': {
-    severity: 'warning',
+    severity: 'error',
     message: 'host {host} already has the older VirtualService {winner}: in the mesh only that one is in force for it',
     remedy: 'Put both rules into one VirtualService, or let one delegate to the other.',
   },
   'TS-REG-005': {
-    severity: 'warning',
+    severity: 'error',
     message: 'subset {subset} is already defined by DestinationRule {winner}: this definition is not in force',
     remedy: 'Give the subset another name or remove one of the two.',
   },
   'TS-REG-006': {
-    severity: 'warning',
+    severity: 'error',
     message: 'host {host} names no service: {effect}',
     remedy: 'Check the name and the namespace, or declare the host in a ServiceEntry.',
   },
   'TS-REG-007': {
-    severity: 'warning',
+    severity: 'error',
     message: 'Secret {secret} was not found: the server on port {port} accepts no connection',
     remedy: 'Create the Secret in the namespace of the gateway, with tls.crt and tls.key.',
   },
@@ -53,17 +56,17 @@ export const CONDITIONS = {
     remedy: 'Move it there, set exportTo to ".", or grant it with the annotation {annotation} on Namespace {owner}.',
   },
   'TS-REG-010': {
-    severity: 'warning',
+    severity: 'error',
     message: 'provider {provider} is not among the extensionProviders of MeshConfig: nothing is sent to it',
     remedy: 'Correct the name, or declare the provider in MeshConfig.',
   },
   'TS-REG-011': {
-    severity: 'warning',
+    severity: 'error',
     message: 'provider {provider} sends to {service} port {port}, which is no service of the mesh: nothing is sent',
     remedy: 'Create the service or a ServiceEntry for it, or correct host and port in MeshConfig.',
   },
   'TS-REG-012': {
-    severity: 'warning',
+    severity: 'error',
     message: 'provider {provider} is of a kind that {what} cannot use here: nothing is sent to it',
     remedy: 'Name a provider of another kind; docs/compatibility.md lists those in force.',
   },
@@ -90,12 +93,12 @@ export const CONDITIONS = {
     remedy: 'Keep {inForce} in trustDomainAliases, start the control plane again, then the pods.',
   },
   'TS-REG-017': {
-    severity: 'warning',
+    severity: 'error',
     message: '{why}: for this target the policy is in force nowhere',
     remedy: "Give a selector: then the workloads' own proxies enforce it.",
   },
   'TS-REG-018': {
-    severity: 'warning',
+    severity: 'error',
     message:
       'a GatewayClass is a target only from the root namespace {rootNamespace}: for it the policy is in force nowhere',
     remedy: 'Move the policy to {rootNamespace}, or name a Gateway of its own namespace.',
@@ -126,7 +129,7 @@ export const CONDITIONS = {
       'Name another host, have it granted with the annotation {annotation} on Namespace {owner}, or say in the servers of the Gateway which namespace has it (NAMESPACE/HOST).',
   },
   'TS-REG-023': {
-    severity: 'warning',
+    severity: 'error',
     message: 'the older {kind} {winner} is for the same workloads: nothing of this one is in force',
     remedy: 'Put both into one object, or select other workloads.',
   },
@@ -137,7 +140,7 @@ export const CONDITIONS = {
     remedy: "Set request.body.mode to BUFFERED, or run these workloads on Topsail's own proxy.",
   },
   'TS-REG-025': {
-    severity: 'warning',
+    severity: 'error',
     message: 'there is no Gateway {gateway} of the Gateway API: for this target it is in force nowhere',
     remedy:
       'Correct the name, or create the Gateway in the namespace of the object. Other gateways are chosen by a selector.',
@@ -159,7 +162,7 @@ export const CONDITIONS = {
     remedy: "Divide the limit by the number of these proxies, or run the workloads on Topsail's own proxy.",
   },
   'TS-REG-029': {
-    severity: 'warning',
+    severity: 'error',
     message: 'port {port} is no port of service {host} ({ports}): {effect}',
     remedy: 'Name a port of the service, or add this one to it.',
   },

@@ -160,11 +160,11 @@ describe('a selector of any kind', () => {
 describe('a target', () => {
   it('of any kind that has them is told', () => {
     const tokens = security('RequestAuthentication', `{ ${gateway('egde')}jwtRules: [] }`);
-    assert.match(told(tokens).join('\n'), /^TS-REG-025 warning RequestAuthentication shop\/p .*Did you mean `edge`\?$/);
+    assert.match(told(tokens).join('\n'), /^TS-REG-025 error RequestAuthentication shop\/p .*Did you mean `edge`\?$/);
   });
   it('that is no Gateway is told, with the nearest name', () => {
     assert.deepEqual(told(limit(gateway('egde'))), [
-      'TS-REG-025 warning RateLimit shop/l spec.targetRefs[0].name: there is no Gateway shop/egde of the Gateway API: for this target it is in force nowhere. Did you mean `edge`?',
+      'TS-REG-025 error RateLimit shop/l spec.targetRefs[0].name: there is no Gateway shop/egde of the Gateway API: for this target it is in force nowhere. Did you mean `edge`?',
     ]);
     assert.deepEqual(told(limit(gateway('edge'))), []);
     assert.match(told(limit(gateway('edge'), { namespace: 'other' })).join(''), /no Gateway other\/edge/);
