@@ -209,6 +209,7 @@ test('an answer that would be retried is thrown away while another may come', ()
   const bed = hedged();
   of(bed, 0).handler.onHead(answer(503), true);
   assert.deepEqual(bed.said, []);
+  assert.equal(bed.count('upstream_rq_5xx') + bed.count('retry.upstream_rq_5xx'), 0, 'nobody got it');
   of(bed, 1).handler.onHead(answer(200), true);
   assert.deepEqual(bed.said, ['200 of attempt 2']);
 });

@@ -1,6 +1,5 @@
 // The proxy's own words for a cluster: they count as an endpoint's would (Envoy's chargeUpstreamCode).
 
-import { CLUSTER } from '#telemetry';
 import type { LocalReply } from '../http/filter.ts';
 import type { CompiledRoute } from '../route/index.ts';
 import type { Cluster } from '../upstream/cluster.ts';
@@ -14,7 +13,6 @@ export function ownAnswer(
   attempts: number,
 ): LocalReply {
   countStatus(cluster, reply.status);
-  cluster.stats.inc(CLUSTER.upstream_rq_completed);
   if (route?.attemptCountInResponse !== true) return reply;
   const count = ['x-envoy-attempt-count', String(Math.max(1, attempts))] as const;
   return { ...reply, headers: [...(reply.headers ?? []), count] };

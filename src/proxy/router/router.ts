@@ -19,7 +19,7 @@ import { answerAtOnce } from './answer-at-once.ts';
 import { ownAnswer } from './own-answer.ts';
 import { prepareUpstreamHead, tellAttempt } from './prepare-request.ts';
 import { RequestBuffer, UNSEEN_BYTES_MAX } from './request-buffer.ts';
-import { countStatus } from './count-status.ts';
+import { countRetried, countStatus } from './count-status.ts';
 import { LeftHosts } from './left-hosts.ts';
 import { backoffMs, hedges, isIdempotent, retriesOnReset, retriesOnResponse, retriesOnTimeout } from './retry.ts';
 import { lifeLimit, NO_TIMEOUTS, routeTimeouts, type RouteTimeouts } from './timeouts.ts';
@@ -181,7 +181,6 @@ export class Router implements StreamRouter {
     const now = turnTime(this.services.clock);
     if (!attempt.timedOut) cluster.report(attempt.host, { kind: 'answer', status: head.status });
     observeResponseTime(attempt.host, now - attempt.startMs, now);
-    countStatus(cluster, head.status);
     const policy = this.#timeouts.retry;
     const late = this.#isLate(attempt);
     if (policy !== undefined && head.status !== 101 && retriesOnResponse(policy, this.head, head)) {
@@ -189,11 +188,13 @@ export class Router implements StreamRouter {
       if (again || this.#othersMayAnswer(attempt)) {
         attempt.abandon();
         this.#drop(attempt);
-        if (again) this.#retry(head);
-        return;
+        if (!again) return;
+        countRetried(cluster, head.status);
+        return this.#retry(head);
       }
     }
     this.#settleOn(attempt);
+    countStatus(cluster, head.status);
     if (this.#retrying && !late && head.status < 500) cluster.stats.inc(CLUSTER.upstream_rq_retry_success);
     this.#responseStarted = true;
     this.#body = undefined;
@@ -497,7 +498,6 @@ export class Router implements StreamRouter {
 
   #complete(attempt: UpstreamAttempt): void {
     attempt.complete();
-    this.cluster.stats.inc(CLUSTER.upstream_rq_completed);
     this.cluster.stats.observe(CLUSTER.upstream_rq_time, turnTime(this.services.clock) - attempt.startMs);
   }
 }

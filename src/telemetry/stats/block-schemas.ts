@@ -6,7 +6,7 @@ import { defineBlock } from './stat-block.ts';
 export const CLUSTER_BLOCK = defineBlock({
   prefix: 'cluster.$',
   labels: ['envoy_cluster_name'],
-  codes: 'upstream_rq',
+  codes: ['upstream_rq', 'retry.upstream_rq'],
   counters: [
     'assignment_stale',
     'assignment_timeout_received',
@@ -20,6 +20,11 @@ export const CLUSTER_BLOCK = defineBlock({
     'lb_zone_routing_cross_zone',
     'membership_change',
     'original_dst_host_invalid',
+    'retry.upstream_rq_2xx',
+    'retry.upstream_rq_3xx',
+    'retry.upstream_rq_4xx',
+    'retry.upstream_rq_5xx',
+    'retry.upstream_rq_completed',
     'retry_or_shadow_abandoned',
     'update_attempt',
     'update_empty',
@@ -151,6 +156,7 @@ export const CLUSTER_BLOCK = defineBlock({
     'upstream_rq_4xx',
     'upstream_rq_5xx',
     'upstream_rq_time',
+    'retry.',
     'health_check.',
     'outlier_detection.',
     'ssl.',

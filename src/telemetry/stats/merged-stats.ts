@@ -32,7 +32,8 @@ interface Block {
   readonly schema: BlockSchema;
   readonly tagValues: readonly string[];
   readonly values: Float64Array;
-  codes: Float64Array | undefined;
+  /** By family. */
+  readonly codes: (Float64Array | undefined)[];
 }
 
 /** What one worker said of its memory, and what it counts there. */
@@ -49,12 +50,12 @@ export class WorkerStats {
       case 'block': {
         const schema = SCHEMAS.get(word.prefix);
         if (schema === undefined) return;
-        this.blocks.set(word.id, { schema, tagValues: word.tagValues, values: this.#at(word.at), codes: undefined });
+        this.blocks.set(word.id, { schema, tagValues: word.tagValues, values: this.#at(word.at), codes: [] });
         return;
       }
       case 'codes': {
         const block = this.blocks.get(word.id);
-        if (block !== undefined) block.codes = this.#at(word.at);
+        if (block !== undefined) block.codes[word.family] = this.#at(word.at);
         return;
       }
       case 'named':
@@ -93,7 +94,11 @@ export class MergedStats implements StatPages {
     for (const block of worker.blocks.values()) {
       const values = block.values.slice();
       for (const { kind, slot } of block.schema.entries) if (kind === 'gauge') values[slot] = -0;
-      this.#before.blocks.set(this.#nextId++, { ...block, values, codes: block.codes?.slice() });
+      this.#before.blocks.set(this.#nextId++, {
+        ...block,
+        values,
+        codes: block.codes.map((counts) => counts?.slice()),
+      });
     }
     for (const [name, stat] of worker.named) {
       if (stat.kind === 'gauge') continue;
@@ -172,7 +177,9 @@ export class MergedStats implements StatPages {
         continue;
       }
       add(known.values, block.values);
-      if (block.codes !== undefined) add((known.codes ??= new Float64Array(CODE_SLOTS)), block.codes);
+      block.codes.forEach((counts, family) => {
+        if (counts !== undefined) add((known.codes[family] ??= new Float64Array(CODE_SLOTS)), counts);
+      });
       this.#before.blocks.delete(id);
     }
   }

@@ -70,17 +70,18 @@ function* renderSchema(
       out.text += renderStat(family, joinLabels(own, labelsOf(block)), entry.kind, block.values, entry.slot);
     }
   }
-  if (schema.codes === '') return;
-  const family = prometheusName(`${base}.${schema.codes}`);
-  for (let i = 0; i < blocks.length; i++) {
-    const block = blocks[i] as StatBlock;
-    for (const [code, count] of codesOf(block)) {
-      if (options.accept?.(`${block.prefix}.${schema.codes}_${code}`) === false) continue;
-      if (opened !== family) out.text += `# TYPE ${family} counter\n`;
-      opened = family;
-      out.text += `${family}{${joinLabels(`envoy_response_code="${code}"`, labelsOf(block))}} ${count}\n`;
+  for (const codes of schema.codes) {
+    const family = prometheusName(`${base}.${codes}`);
+    for (let i = 0; i < blocks.length; i++) {
+      const block = blocks[i] as StatBlock;
+      for (const [of, code, count] of codesOf(block)) {
+        if (of !== codes || options.accept?.(`${block.prefix}.${codes}_${code}`) === false) continue;
+        if (opened !== family) out.text += `# TYPE ${family} counter\n`;
+        opened = family;
+        out.text += `${family}{${joinLabels(`envoy_response_code="${code}"`, labelsOf(block))}} ${count}\n`;
+      }
+      if (out.full) yield out.take();
     }
-    if (out.full) yield out.take();
   }
 }
 
@@ -121,11 +122,13 @@ export function isShown(block: StatBlock, entry: StatEntry, options: RenderOptio
   return options.accept?.(`${block.prefix}.${entry.name}`) !== false;
 }
 
-/** Status codes that a block counted, ascending. */
-export function* codesOf(block: StatBlock): Generator<readonly [code: number, count: number]> {
-  const counts = block.codeCounts;
-  if (counts === undefined) return;
-  for (let i = 0; i < counts.length; i++) if ((counts[i] as number) > 0) yield [i + 100, counts[i] as number];
+/** Status codes that a block counted, by family, ascending. */
+export function* codesOf(block: StatBlock): Generator<readonly [family: string, code: number, count: number]> {
+  for (const [at, family] of block.schema.codes.entries()) {
+    const counts = block.codeCounts[at];
+    if (counts === undefined) continue;
+    for (let i = 0; i < counts.length; i++) if ((counts[i] as number) > 0) yield [family, i + 100, counts[i] as number];
+  }
 }
 
 export function wasWritten(kind: StatKind, values: Float64Array, slot: number): boolean {

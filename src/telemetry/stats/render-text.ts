@@ -63,8 +63,8 @@ function* blockLines(block: StatBlock, options: RenderOptions): Generator<StatLi
       value: read(entry.kind, block.values, entry.slot),
     });
   }
-  for (const [code, count] of codesOf(block)) {
-    const name = `${block.prefix}.${block.schema.codes}_${code}`;
+  for (const [family, code, count] of codesOf(block)) {
+    const name = `${block.prefix}.${family}_${code}`;
     if (options.accept?.(name) !== false) lines.push({ name, kind: 'counter', value: count });
   }
   lines.sort((a, b) => (a.name < b.name ? -1 : 1));

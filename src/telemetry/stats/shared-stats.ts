@@ -17,7 +17,7 @@ export type StatWord =
       readonly tagValues: readonly string[];
       readonly at: StatPlace;
     }
-  | { readonly kind: 'codes'; readonly id: number; readonly at: StatPlace }
+  | { readonly kind: 'codes'; readonly id: number; readonly family: number; readonly at: StatPlace }
   | { readonly kind: 'named'; readonly stat: NamedStatFacts; readonly at: StatPlace }
   | { readonly kind: 'freed'; readonly id: number };
 
@@ -58,10 +58,10 @@ export class SharedStatMemory implements StatMemory {
     return values;
   }
 
-  codes(of: Float64Array): Float64Array {
+  codes(of: Float64Array, family: number): Float64Array {
     const { values, at } = this.#take(CODE_SLOTS);
     values.fill(0);
-    this.#say({ kind: 'codes', id: this.#ids.get(of) as number, at });
+    this.#say({ kind: 'codes', id: this.#ids.get(of) as number, family, at });
     return values;
   }
 

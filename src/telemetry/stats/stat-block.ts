@@ -30,8 +30,8 @@ export interface BlockSchema<Name extends string = string> {
   readonly entries: readonly StatEntry[];
   readonly slots: Readonly<Record<Name, number>>;
   readonly slotCount: number;
-  /** Family that counts every status code apart ("upstream_rq" gives upstream_rq_200); '' = none. */
-  readonly codes: string;
+  /** Families that count every status code apart ("upstream_rq" gives upstream_rq_200). */
+  readonly codes: readonly string[];
 }
 
 export interface BlockDefinition<C extends string, G extends string, H extends string> {
@@ -42,7 +42,7 @@ export interface BlockDefinition<C extends string, G extends string, H extends s
   readonly histograms?: readonly H[];
   /** Names (or beginnings that end in '.') that are printed only once used. */
   readonly lazy?: readonly string[];
-  readonly codes?: string;
+  readonly codes?: readonly string[];
 }
 
 export function defineBlock<const C extends string, const G extends string = never, const H extends string = never>(
@@ -67,7 +67,7 @@ export function defineBlock<const C extends string, const G extends string = nev
     entries,
     slots: slots as Readonly<Record<C | G | H, number>>,
     slotCount: next,
-    codes: definition.codes ?? '',
+    codes: definition.codes ?? [],
   };
 }
 
@@ -84,8 +84,8 @@ export class StatBlock {
   readonly prefix: string;
   readonly tagValues: readonly string[];
   readonly values: Float64Array;
-  /** Count per status code 100..599, made on the first one. */
-  codeCounts: Float64Array | undefined = undefined;
+  /** Count per status code 100..599 of each of the schema's `codes`, made on the first one. */
+  readonly codeCounts: (Float64Array | undefined)[];
   /** The labels as Prometheus prints them; made by the first scrape. */
   labelText: string | undefined = undefined;
   /** How many owners hold this block; the store drops it at 0. */
@@ -95,6 +95,7 @@ export class StatBlock {
   constructor(schema: BlockSchema, tagValues: readonly string[], memory: StatMemory = HEAP) {
     this.schema = schema;
     this.tagValues = tagValues;
+    this.codeCounts = schema.codes.map(() => undefined);
     let i = 0;
     this.prefix = schema.prefix.replace(/\$/g, () => tagValues[i++] ?? '');
     this.#memory = memory;
@@ -125,18 +126,20 @@ export class StatBlock {
     observeAt(this.values, slot, value);
   }
 
-  /** Counts a status code in the schema's `codes` family; what is no status code is not counted. */
-  countCode(status: number): void {
+  /** Counts a status code in a family, by its place in the schema's `codes`; what is no status code is not counted. */
+  countCode(status: number, family = 0): void {
     if (status < 100 || status > 599) return;
-    this.codeCounts ??= this.#memory.codes(this.values);
-    (this.codeCounts[status - 100] as number)++;
+    const counts = (this.codeCounts[family] ??= this.#memory.codes(this.values, family));
+    (counts[status - 100] as number)++;
   }
 
   /** Counts of the same block elsewhere. */
-  addCodes(counts: Float64Array | undefined): void {
-    if (counts === undefined) return;
-    this.codeCounts ??= this.#memory.codes(this.values);
-    for (let i = 0; i < counts.length; i++) (this.codeCounts[i] as number) += counts[i] as number;
+  addCodes(families: readonly (Float64Array | undefined)[]): void {
+    families.forEach((counts, family) => {
+      if (counts === undefined) return;
+      const sum = (this.codeCounts[family] ??= this.#memory.codes(this.values, family));
+      for (let i = 0; i < counts.length; i++) (sum[i] as number) += counts[i] as number;
+    });
   }
 }
 

@@ -5,8 +5,8 @@ import type { BlockSchema, StatKind, StatTag } from './stat-block.ts';
 export interface StatMemory {
   /** Of a new block. */
   block(schema: BlockSchema, tagValues: readonly string[]): Float64Array;
-  /** A block's counts per status code. */
-  codes(values: Float64Array): Float64Array;
+  /** A block's counts per status code in one of its families. */
+  codes(values: Float64Array, family: number): Float64Array;
   named(stat: Omit<NamedStatFacts, 'values'>, slots: number): Float64Array;
   /** Nobody holds the block any more. */
   freed(values: Float64Array): void;

@@ -34,6 +34,23 @@ test('response code classes become a label, and show in clusters only once they 
   assert.match(page(renderText(store)), /^cluster\.c1\.upstream_rq_200: 1$/m);
 });
 
+test('codes of retried responses are a family of their own', () => {
+  const store = new StatStore();
+  const c = store.cluster('c1');
+  c.countCode(503, 1);
+  c.inc(CLUSTER['retry.upstream_rq_5xx']);
+  const text = page(renderPrometheus(store));
+  assert.match(text, /^envoy_cluster_retry_upstream_rq\{envoy_response_code="503",envoy_cluster_name="c1"\} 1$/m);
+  assert.match(
+    text,
+    /^envoy_cluster_retry_upstream_rq_xx\{envoy_response_code_class="5",envoy_cluster_name="c1"\} 1$/m,
+  );
+  assert.doesNotMatch(text, /envoy_cluster_upstream_rq\{/);
+  assert.match(page(renderText(store)), /^cluster\.c1\.retry\.upstream_rq_503: 1$/m);
+  store.resetCounters();
+  assert.doesNotMatch(page(renderText(store)), /retry\./);
+});
+
 test('every family has one TYPE line and its members stand together', () => {
   const store = new StatStore();
   for (const name of ['a', 'b', 'c']) store.cluster(name).inc(CLUSTER.upstream_rq_2xx);

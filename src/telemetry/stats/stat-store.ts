@@ -172,7 +172,7 @@ export class StatStore {
   resetCounters(): void {
     for (const blocks of this.#blocks.values()) {
       for (const block of blocks.values()) {
-        block.codeCounts?.fill(0);
+        for (const counts of block.codeCounts) counts?.fill(0);
         for (const entry of block.schema.entries) {
           if (entry.kind === 'gauge') continue;
           block.values.fill(-0, entry.slot, entry.slot + (entry.kind === 'histogram' ? HISTOGRAM_SLOTS : 1));

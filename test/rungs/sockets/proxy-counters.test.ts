@@ -75,7 +75,7 @@ function value(proxy: RunningProxy, name: string): number {
   }
   const found = clusters.get(block as string)?.stats;
   const code = /^upstream_rq_(\d+)$/.exec(slot)?.[1];
-  if (code !== undefined) return found?.codeCounts?.[Number(code) - 100] ?? 0;
+  if (code !== undefined) return found?.codeCounts[0]?.[Number(code) - 100] ?? 0;
   return found?.get(CLUSTER[slot as keyof typeof CLUSTER]) ?? -1;
 }
 
