@@ -1,7 +1,7 @@
 // Configuration as the dashboard's editor needs it: an object's text, its history, and what an edit would be told.
 import { type HttpAsked, type HttpRoute, jsonAnswer } from '#base';
 import type { ApplyAsk } from './api-json.ts';
-import { checkEdit, type DocumentsInForce } from './check-edit.ts';
+import { checkEdit, type DocumentsInForce, type Heeded } from './check-edit.ts';
 import type { ConfigHistory } from './config-history.ts';
 
 export interface ConfigTexts {
@@ -10,7 +10,7 @@ export interface ConfigTexts {
   readonly documents: DocumentsInForce;
 }
 
-export function configRoutes(texts: ConfigTexts, history: ConfigHistory): readonly HttpRoute[] {
+export function configRoutes(texts: ConfigTexts, history: ConfigHistory, heeded: Heeded): readonly HttpRoute[] {
   return [
     { method: 'GET', path: '/api/v1/text/:kind/:namespace/:name', answer: (asked) => answerText(texts, asked) },
     { method: 'GET', path: '/api/v1/history', answer: () => jsonAnswer(history.recent()) },
@@ -25,7 +25,7 @@ export function configRoutes(texts: ConfigTexts, history: ConfigHistory): readon
       method: 'POST',
       path: '/api/v1/check',
       write: true,
-      answer: (asked) => jsonAnswer(checkEdit(JSON.parse(asked.body) as ApplyAsk, texts.documents)),
+      answer: (asked) => jsonAnswer(checkEdit(JSON.parse(asked.body) as ApplyAsk, texts.documents, heeded)),
     },
   ];
 }

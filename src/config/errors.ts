@@ -182,7 +182,7 @@ export const ERRORS = {
   'TS-CFG-0403': warning('An ALLOW policy without rules denies everything.', 'Add rules if that is not meant.'),
   'TS-CFG-0404': warning(
     'HTTP fields of a DENY rule do not count on TCP ports: there this one denies {denied}.',
-    'Name the ports in `to.operation.ports`, where a workload that it is for has TCP ports.',
+    'Name the ports in `to.operation.ports`. A running mesh says this only where a workload that it is for has other ports than HTTP, or none is known.',
   ),
   'TS-CFG-0405': warning('The body is large ({size} bytes).', 'Serve it from a service.'),
   'TS-CFG-0406': warning('The TLS setting has no effect: {reason}.', 'Remove it.'),

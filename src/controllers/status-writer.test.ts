@@ -59,6 +59,7 @@ function begin(input: Pick<StatusInput, 'state' | 'complaints'> = { state: 'acce
     generated: () => false,
     programmed: async () => ({ acknowledged: 0, concerned: 0, rejected: [], lagging: [] }),
     findings: () => found,
+    heeded: (complaints) => complaints.filter(({ code }) => code !== 'TS-CFG-0404'),
     addresses: () => [],
     claimed: () => new Map(),
   });
@@ -93,6 +94,16 @@ test('a finding that lasts is written once, and taken away once', async () => {
   await seconds(200);
   assert.deepEqual(written.slice(2).map(types), ['Accepted True, Programmed True']);
   assert.deepEqual(written[2]?.validationMessages, []);
+  writer.stop();
+});
+
+test('of what is said of the document, what concerns nobody is not told', async () => {
+  const complaints = ['TS-CFG-0404', 'TS-CFG-0411'].map((code) => ({ ...FOUND, code }));
+  const { written, writer, seconds } = begin({ state: 'accepted', complaints });
+  writer.setLeading(true);
+  await seconds(70);
+  assert.match(written[0]?.conditions.map(({ message }) => message).join() ?? '', /TS-CFG-0411/);
+  assert.doesNotMatch(JSON.stringify(written), /TS-CFG-0404/);
   writer.stop();
 });
 

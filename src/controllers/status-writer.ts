@@ -49,6 +49,8 @@ export interface StatusWriterOptions {
   }) => Promise<ProgrammedCount | undefined>;
   /** All that is found between objects at this moment. */
   readonly findings: () => readonly Complaint[];
+  /** Of what is said of a document, without what concerns nobody at this moment. */
+  readonly heeded: (complaints: readonly Complaint[]) => readonly Complaint[];
   /** Virtual addresses that an object's hosts were given. */
   readonly addresses: (key: string) => readonly HostAddress[];
   /** Host -> IPv4 address, as the object's status was last seen to say: others may write there, too. */
@@ -170,7 +172,7 @@ export class StatusWriter {
     const id = { kind: key.slice(0, key.indexOf('/')), ...place };
     const { generation } = input;
     const count = input.state === 'refused' ? undefined : await this.#options.programmed({ ...id, generation });
-    const found = [...input.complaints, ...this.#findings.of(key)];
+    const found = [...this.#options.heeded(input.complaints), ...this.#findings.of(key)];
     const told = [
       ...conditionsOf(input, count),
       ...waypointCondition(view(), id, input),

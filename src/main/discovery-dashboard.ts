@@ -6,6 +6,7 @@ import {
   ConfigHistory,
   configRoutes,
   type ConfigTexts,
+  type Heeded,
   type HopCausesJson,
   type LongTraffic,
   logRoutes,
@@ -37,6 +38,7 @@ export interface DashboardParts {
   readonly recent: RecentRequests;
   readonly whatIf: WhatIf;
   readonly texts: ConfigTexts;
+  readonly heeded: Heeded;
   readonly history: ConfigHistory;
   readonly logFolder: string;
   /** Where traces are read from. */
@@ -57,6 +59,7 @@ export function dashboardRoutes({
   recent,
   whatIf,
   texts,
+  heeded,
   history,
   logFolder,
   tracing,
@@ -68,7 +71,7 @@ export function dashboardRoutes({
     ...trafficRoutes(traffic, routes, clock, prometheus),
     ...tapRoutes(taps, causesOf),
     ...whatIfRoutes(recent, whatIf),
-    ...configRoutes(texts, history),
+    ...configRoutes(texts, history, heeded),
     ...logRoutes(fs, logFolder),
     ...traceRoutes(tracing, callHttp),
   ];

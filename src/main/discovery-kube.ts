@@ -127,7 +127,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
       writers.push(gatewayApi);
       return opened;
     },
-    serving: async ({ metrics, tracker, snapshot, findings }) => {
+    serving: async ({ metrics, tracker, snapshot, findings, heeded }) => {
       const port = (name: string, otherwise: number): number => Number(options[name] ?? otherwise);
       const view = (): ConfigView => (config as KubeConfig).store.view;
       const httpsPort = port('httpsPort', 15017);
@@ -167,6 +167,7 @@ export async function openKubePlatform(parts: PlatformParts): Promise<Platform> 
         generated: (key) => isGenerated(config as KubeConfig, key),
         programmed: (asked) => (replicas as Replicas).programmed(asked),
         findings,
+        heeded,
         addresses: (key) => givenTo(snapshot()?.services.byObject.get(key) ?? []),
         claimed: (key) => config?.source.givenAddressesOf(key) ?? new Map(),
       });

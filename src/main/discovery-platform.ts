@@ -41,6 +41,7 @@ export interface Platform {
     readonly snapshot: () => Snapshot | undefined;
     /** All that is found between objects. */
     readonly findings: () => readonly Complaint[];
+    readonly heeded: (complaints: readonly Complaint[]) => readonly Complaint[];
   }): Promise<void>;
   /** Control planes of this mesh that serve now; undefined: not known yet. Absent where there is one. */
   replicas?(): number | undefined;

@@ -44,7 +44,7 @@ import { IdleTrim } from './idle-trim.ts';
 import { type Home, homeForStart, makeHome } from './home.ts';
 import { type Joined, JoinedConfig } from './joined-config.ts';
 import { KeptText } from './kept-text.ts';
-import { acrossObjects, makeMesh } from './mesh-model.ts';
+import { acrossObjects, heeded, makeMesh } from './mesh-model.ts';
 import { ProgramTracker } from './program-tracker.ts';
 import { CauseLines, clusterOf } from './cause-lines.ts';
 import { conditionPlaces } from './condition-places.ts';
@@ -206,6 +206,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
       traffic: telemetry.graph,
     }),
     texts: config.texts,
+    heeded: (complaints, after) => heeded(pusher, () => xds.proxies(), complaints, after),
     history,
     logFolder: home.logs,
     tracing,
@@ -261,6 +262,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     metrics,
     snapshot: () => pusher.snapshot,
     findings: () => acrossObjects(pusher, xds.proxies()),
+    heeded: (complaints) => heeded(pusher, () => xds.proxies(), complaints),
   });
   trimHeap();
   const trim = new IdleTrim(clock);

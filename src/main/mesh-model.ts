@@ -13,7 +13,7 @@ import type {
 import type { ProxyNode } from '#base';
 import { type Complaint, type ConfigObject, type ConfigView, type KindName, KINDS, objectKey } from '#config';
 import type { Pusher } from '#push';
-import { idlePolicies, idleSubsets, type ProxyIdentity, serviceKey } from '#registry';
+import { idlePolicies, idleSubsets, type ProxyIdentity, serviceKey, withoutIdleTcpWarnings } from '#registry';
 import type { ConfigWriter } from './config-writer.ts';
 import type { DiscoveryTelemetry } from './discovery-telemetry.ts';
 import type { JoinedConfig } from './joined-config.ts';
@@ -63,7 +63,11 @@ export function makeMesh(parts: MeshModelParts): Mesh & DebugSource {
   };
   return {
     version: parts.facts.version,
-    apply: (ask) => writer.apply(ask),
+    apply: async (ask) => {
+      const answer = await writer.apply(ask);
+      const applied = answer.applied.map((one) => ({ ...one, findings: heededOf(parts, one.findings) }));
+      return { ...answer, applied };
+    },
     remove: (ids) => writer.remove(ids),
     identify: (ask) => writer.identify(ask),
     objects,
@@ -145,7 +149,7 @@ function toJson(
     annotations: metadata.annotations,
     spec: object.spec,
     findings: [
-      ...(input?.complaints ?? []),
+      ...heededOf(parts, input?.complaints ?? []),
       ...(conditions.get(`${id.kind} ${id.namespace === '' ? '' : `${id.namespace}/`}${id.name}`) ?? []),
     ],
     programmed: parts.tracker.programmed([id]) ?? { acknowledged: 0, concerned: 0, lagging: [], rejected: [] },
@@ -181,6 +185,30 @@ export function acrossObjects(pusher: Pusher, nodes: Iterable<ProxyNode>): reado
   ];
 }
 
+function heededOf<T extends FindingJson>(
+  { pusher, nodes, joined }: MeshModelParts,
+  complaints: readonly T[],
+): readonly T[] {
+  return heeded(pusher, nodes, complaints, joined.view);
+}
+
+/** Of what is said of documents, without warnings that concern nobody who runs. */
+export function heeded<T extends FindingJson>(
+  pusher: Pusher,
+  nodes: () => Iterable<ProxyNode>,
+  complaints: readonly T[],
+  config: ConfigView | undefined = pusher.snapshot?.config,
+): readonly T[] {
+  const { snapshot } = pusher;
+  if (snapshot === undefined || config === undefined) return complaints;
+  return withoutIdleTcpWarnings(complaints, {
+    config,
+    registry: snapshot,
+    running: () => running(pusher, nodes()),
+    rootNamespace: snapshot.mesh.rootNamespace,
+  });
+}
+
 /** What has joined, all pods, and whoever is connected: a pod's proxy may be here before its address is. */
 function* running(pusher: Pusher, nodes: Iterable<ProxyNode>): Iterable<ProxyIdentity> {
   yield* pusher.registry.running();
@@ -190,7 +218,7 @@ function* running(pusher: Pusher, nodes: Iterable<ProxyNode>): Iterable<ProxyIde
 
 function findings(parts: MeshModelParts): readonly FindingJson[] {
   const view = parts.joined.view;
-  const documents = view === undefined ? [] : view.complaints;
+  const documents = view === undefined ? [] : heededOf(parts, view.complaints);
   return [...documents, ...conditionsOf(parts)];
 }
 

@@ -22,6 +22,7 @@ export * from './reach.ts';
 export * from './label-index.ts';
 export * from './idle-policies.ts';
 export * from './idle-subsets.ts';
+export { withoutIdleTcpWarnings } from './meets-tcp.ts';
 export * from './errors.ts';
 export * from './mesh-settings.ts';
 export * from './telemetry.ts';

@@ -193,7 +193,7 @@ describe('the HTTP ports', () => {
       ...trafficRoutes(source, source, clock, undefined),
       ...tapRoutes(source, source),
       ...whatIfRoutes(source, source),
-      ...configRoutes(source, source),
+      ...configRoutes(source, source, source),
       ...logRoutes(source, ''),
       ...traceRoutes(undefined, source),
       ...generatedRoutes(source),
