@@ -87,15 +87,11 @@ async function run(
       load?.stop();
       void supervisor.stop().then(() => {
         cleanUp();
+        say('Stopped.');
         resolve(0);
       });
     };
-    onShutdown(stop);
-    watchLauncher((who) => {
-      // Sent through the signal, so that both ways meet in one place.
-      say(who);
-      process.kill(process.pid, 'SIGTERM');
-    });
+    watchLauncher(onShutdown(stop));
   });
   try {
     const started = performance.now();

@@ -14,8 +14,8 @@ export function reportReady(facts: Readonly<Record<string, string | number>>): v
 /** One end reaches a process by several ways: its terminal, its launcher, its own look at the launcher. */
 const SAME_END_MS = 2000;
 
-/** Runs `stop` once, on the first signal or, where it is to, the supervisor's death. A signal 2 s or more later ends at once. */
-export function onShutdown(stop: (reason: string) => void, watches = true): void {
+/** Runs `stop` once, on the first signal or, where it is to, the supervisor's death. A signal 2 s or more later ends at once. What it returns begins it too. */
+export function onShutdown(stop: (reason: string) => void, watches = true): (reason: string) => void {
   let begunMs: number | undefined;
   const once = (reason: string): void => {
     if (begunMs !== undefined) {
@@ -26,8 +26,10 @@ export function onShutdown(stop: (reason: string) => void, watches = true): void
     stop(reason);
   };
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => once(signal));
-  if (!watches) return;
-  watchSupervisor(() => {
-    if (begunMs === undefined) once('the supervisor is gone');
-  });
+  // What is seen rather than sent may be seen late: it hurries nothing.
+  const ended = (reason: string): void => {
+    if (begunMs === undefined) once(reason);
+  };
+  if (watches) watchSupervisor(() => ended('the supervisor is gone'));
+  return ended;
 }

@@ -5,27 +5,31 @@ import { commandLine, identify, isAlive, parentOf, type ProcessIdentity } from '
 const LOOK_MS = 500;
 const MOST_ANCESTORS = 8;
 
-export function watchLauncher(gone: (who: string) => void): void {
+/** `ended` is told who ended, once. */
+export function watchLauncher(ended: (who: string) => void): void {
   const watched = launchers();
   const timer = setInterval(() => {
     const dead = watched.find((one) => !isAlive(one));
     if (dead === undefined) return;
     clearInterval(timer);
-    gone(`its launcher (process ${dead.pid}) is gone`);
+    ended(underNpm() ? 'npm has ended' : `the process that started it (${dead.pid}) has ended`);
   }, LOOK_MS);
   timer.unref();
+}
+
+function underNpm(): boolean {
+  return (process.env['npm_lifecycle_event'] ?? '') !== '';
 }
 
 /** Killing npm leaves its shell waiting for us, so the shell's life says nothing: npm itself is watched. */
 function launchers(): ProcessIdentity[] {
   const found: ProcessIdentity[] = [];
-  const underNpm = (process.env['npm_lifecycle_event'] ?? '') !== '';
   let pid: number | undefined = process.ppid;
   for (let i = 0; i < MOST_ANCESTORS && pid !== undefined && pid > 1; i++) {
     const one = identify(pid);
     if (one === undefined) break;
     found.push(one);
-    if (!underNpm || /(^|\/)npm(-cli\.js)?( |$)/.test(commandLine(pid))) break;
+    if (!underNpm() || /(^|\/)npm(-cli\.js)?( |$)/.test(commandLine(pid))) break;
     pid = parentOf(pid);
   }
   return found;

@@ -222,6 +222,8 @@ function processes(capture: string): void {
     assert.ok(pids.length > MESH.length);
     started.child.kill('SIGKILL');
     await gone(pids, ENDED_WITHIN_MS);
+    const calmly = /^Stopping: the process that started it \(\d+\) has ended\nStopped\.\n/m;
+    await soon('the last words', ENDED_WITHIN_MS, async () => calmly.test(demo.said()));
   });
 
   test('npm start: weighed with npm, and ended with it', { skip: !LONG }, async (t) => {
