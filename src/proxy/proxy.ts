@@ -9,6 +9,7 @@ import { ExtensionRegistry } from './apply/extensions.ts';
 import type { NamedResource, ResourceReject } from './apply/named-resource.ts';
 import { RouteStore } from './apply/route-store.ts';
 import { ListenerManager } from './listener/listener-manager.ts';
+import { OpenBytes } from './open-bytes.ts';
 import { OverloadManager } from './overload/overload-manager.ts';
 import type { StreamReset } from './overload/held-memory.ts';
 import type { OverloadThresholds } from './overload/overload-actions.ts';
@@ -82,6 +83,7 @@ export class Proxy {
       intermediates: new Intermediates(),
       wheel: new TimerWheel(clock, inParts),
       stats,
+      openBytes: new OpenBytes(clock),
       reporter: options.reporter,
       peers: new PeerCache(),
       clusters: this.clusters,
@@ -107,6 +109,7 @@ export class Proxy {
     services.spans.publish(services.stats);
     this.clusters.use(services);
     stats.beforeReading(() => this.clusters.showGauges());
+    stats.beforeReading(() => services.openBytes.update());
     this.listeners = new ListenerManager(services);
     this.#discovery = new ClusterDiscovery(services);
     const routes = new RouteStore(this.extensions, log);

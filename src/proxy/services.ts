@@ -4,6 +4,7 @@ import type { Clock, Logger, Net, Random, TimerWheel } from '#base';
 import type { Intermediates, SecretSource } from '#identity';
 import type { Drawer } from '#leases';
 import type { PeerCache, StatStore, StreamReporter } from '#telemetry';
+import type { OpenBytes } from './open-bytes.ts';
 import type { OverloadManager } from './overload/overload-manager.ts';
 import type { Sharing } from './shared/index.ts';
 import type { SpanExporters } from './tracing/span-exporters.ts';
@@ -43,6 +44,7 @@ export interface ProxyServices {
   readonly self: ProxySelf;
   readonly wheel: TimerWheel;
   readonly stats: StatStore;
+  readonly openBytes: OpenBytes;
   /** Counts finished streams of inbound and outbound listeners; undefined = nobody asked. */
   readonly reporter: StreamReporter | undefined;
   readonly peers: PeerCache;

@@ -38,7 +38,7 @@ export class Balancer {
 
   readonly #panicked: () => void;
 
-  /** `panicked`: a host was chosen although too few are well. */
+  /** `panicked`: too few hosts are well, or there is none. */
   constructor(
     settings: LbSettings,
     hosts: ClusterHosts,
@@ -120,7 +120,10 @@ export class Balancer {
     // Hash policies must find the same priority again for the same request.
     const point = (hash % 100) + 1;
     const chosen = choosePriority(loads, point);
-    if (chosen === undefined) return undefined;
+    if (chosen === undefined) {
+      if (this.#settings.panicThreshold > 0) this.#panicked();
+      return undefined;
+    }
     const set = this.#sets[chosen.priority] as PrioritySet;
     let source: Source = chosen.source;
     if (loads.panic[chosen.priority] === true) {

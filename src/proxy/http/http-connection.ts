@@ -19,7 +19,7 @@ import type { ProxyServices } from '../services.ts';
 import { UpstreamClient } from '../upstream/client-pools.ts';
 import { applyXfcc, clientCertElement } from './client-cert-header.ts';
 import { attachCodec, type ServerCodec } from './codec.ts';
-import { countEnd, countPresent, moveRequests } from './connection-counts.ts';
+import { ConnectionCounts } from './connection-counts.ts';
 import { ConnectionFacts } from './connection-facts.ts';
 import { FlushWatch } from './flush-watch.ts';
 import { HEAD_TOO_LATE, HEAD_TOO_LATE_TOLD, headlessRecord, refusalBody } from './headless-request.ts';
@@ -52,6 +52,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
   readonly #idle = new Deadline(() => this.#onIdle());
   readonly #life: Deadline | undefined;
   #stats: StatBlock;
+  readonly #counts: ConnectionCounts;
   #headerDeadline: Deadline | undefined = undefined;
   /** When requests that are no longer allowed have to be over. */
   #revocation: Deadline | undefined = undefined;
@@ -62,9 +63,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     this.services = manager.services;
     this.#facts = new ConnectionFacts(downstream);
     this.#stats = manager.stats;
-    this.#stats.inc(HTTP.downstream_cx_total);
-    this.#present(1);
-    if (downstream.conn.tls !== undefined) this.#stats.inc(HTTP.downstream_cx_ssl_total);
+    this.#counts = new ConnectionCounts(downstream.conn, this.#stats, this.services.openBytes);
     const { idleMs, maxConnectionMs } = manager.config;
     const now = downstream.startMs;
     if (idleMs > 0) this.services.wheel.arm(this.#idle, idleMs, now);
@@ -74,11 +73,9 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     }
     attachCodec(downstream, manager.config, this, {
       onCodec: (codec, version) => {
-        this.#present(-1);
         this.#codec = codec;
         this.#version = version;
-        this.#present(1);
-        this.#stats.inc(version === '2' ? HTTP.downstream_cx_http2_total : HTTP.downstream_cx_http1_total);
+        this.#counts.speaks(version);
         // HTTP/1.1 begins with a request at hand: its response says it.
         if (this.#draining && version === '2') codec.drain();
       },
@@ -165,6 +162,8 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
 
   /** The last touches before a response head leaves. */
   finishResponseHead(stream: HttpStream, head: ResponseHead): void {
+    countResponse(this.#stats, this.#manager.listenerStats, head.status);
+    if (!stream.requestComplete) this.#stats.inc(HTTP.downstream_rq_response_before_rq_complete);
     const config = stream.config;
     const headers = head.headers;
     let server = false;
@@ -204,7 +203,6 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     const stats = this.#stats;
     stats.dec(HTTP.downstream_rq_active);
     if (stream.upgraded) stats.dec(HTTP.downstream_cx_upgrades_active);
-    if (stream.responseHeadSent) countResponse(stats, this.#manager.listenerStats, record.responseCode);
     stats.observe(HTTP.downstream_rq_time, now - record.startMs);
     for (const sink of stream.config.sinks) sink.onStreamEnd(record);
     if (record.trace !== undefined) stream.config.tracer?.end(record);
@@ -296,20 +294,11 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     if (terminal === undefined) this.#draining = true;
     else if (terminal !== this.#manager && terminal.kind === 'http') {
       this.#manager = terminal as HttpManager;
-      if (this.#manager.stats !== this.#stats) this.#moveStats(this.#manager.stats);
+      const { stats } = this.#manager;
+      if (stats !== this.#stats) this.#counts.move(stats, this.#streams);
+      this.#stats = stats;
     }
     return this.#manager;
-  }
-
-  #moveStats(next: StatBlock): void {
-    this.#present(-1);
-    moveRequests(this.#stats, next, this.#streams);
-    this.#stats = next;
-    this.#present(1);
-  }
-
-  #present(by: 1 | -1): void {
-    countPresent(this.#stats, this.downstream.conn, this.#codec === undefined ? undefined : this.#version, by);
   }
 
   #fillRecord(record: StreamRecord, head: RequestHead, requestId: string, facts: ConnectionFacts): void {
@@ -391,9 +380,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     if (this.#life !== undefined) wheel.cancel(this.#life);
     if (this.#headerDeadline !== undefined) wheel.cancel(this.#headerDeadline);
     if (this.#revocation !== undefined) wheel.cancel(this.#revocation);
-    this.#present(-1);
-    countEnd(this.#stats, this.downstream.conn, this.brokeOff);
-    this.#stats.observe(HTTP.downstream_cx_length_ms, this.services.clock.now() - this.downstream.startMs);
+    this.#counts.end(this.brokeOff, this.services.clock.now() - this.downstream.startMs);
     this.downstream.close('');
   }
 }

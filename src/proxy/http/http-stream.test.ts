@@ -48,6 +48,7 @@ function build(makers: readonly ((callbacks: FilterCallbacks) => HttpFilter)[], 
       stream.router = router;
       router.requestHead(stream.head, last);
     },
+    count: () => {},
     finishResponseHead: () => {},
     onStreamEnd: () => log.push('over'),
     chooseRoute: () => undefined,

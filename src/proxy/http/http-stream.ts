@@ -115,12 +115,13 @@ export class HttpStream implements ServerStreamHandler {
   onReset(reason: ResetReason, detail: string): void {
     if (this.done) return;
     const record = this.record;
-    if (reason === 'connection-termination') this.connection.brokeOff = true;
+    const broken = reason === 'connection-termination';
+    if (broken) this.connection.brokeOff = true;
     if (reason === 'protocol-error') {
       record.addFlag('DPE');
       if (record.responseCodeDetails === '') record.responseCodeDetails = detail.split(':', 1)[0] as string;
     } else {
-      if (reason === 'remote-reset') this.connection.count(HTTP.downstream_rq_rx_reset);
+      if (broken || reason === 'remote-reset') this.connection.count(HTTP.downstream_rq_rx_reset);
       record.addFlag('DC');
       record.responseCodeDetails =
         record.responseCodeDetails === '' || record.responseCodeDetails === 'via_upstream'

@@ -12,7 +12,8 @@ import type { ProxyServices } from '../services.ts';
 import type { DownstreamConnection, EarlyDial, EarlyNews, TerminalConnection, TerminalFilter } from './filter.ts';
 import type { Host } from '../cluster/host.ts';
 import { type UpstreamOwner, UpstreamSide } from './upstream-side.ts';
-import { countEnd } from '../upstream/count-end.ts';
+import type { CountedConn } from '../open-bytes.ts';
+import { countBytes, countEnd, countFailure, countTcpConnected } from '../upstream/connection-counts.ts';
 import type { Cluster } from '../upstream/cluster.ts';
 import { LastWords } from './last-words.ts';
 import { transportWords } from '../upstream/http-pool.ts';
@@ -78,6 +79,7 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
   #cluster: Cluster | undefined = undefined;
   #host: Host | undefined = undefined;
   #up: Conn | undefined = undefined;
+  #counted: CountedConn | undefined = undefined;
   #connected = false;
   #attempts = 0;
   #downEnded = false;
@@ -195,6 +197,7 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
 
   upstreamConnected(): void {
     this.#connected = true;
+    if (this.#counted !== undefined) countTcpConnected(this.#counted);
     this.#record.upstreamFirstByteMs = this.#proxy.services.clock.now();
     const up = this.#up;
     // Only where somebody hears of it: the kernel is asked for it.
@@ -254,9 +257,10 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
     }
     if (this.#connected) return this.#finish('');
     this.#record.upstreamTransportFailure = transportWords(error);
-    this.#cluster?.stats.inc(CLUSTER.upstream_cx_connect_fail);
+    if (this.#cluster !== undefined) countFailure(this.#cluster.stats, error, 1);
     if (this.#host !== undefined) this.#cluster?.report(this.#host, { kind: 'connect-failed' });
     if (this.#attempts < this.#proxy.config.connectAttempts) return this.#connect();
+    this.#cluster?.stats.inc(CLUSTER.upstream_cx_connect_attempts_exceeded);
     this.#record.addFlag('UF');
     this.#record.addFlag('URX');
     this.#finish('upstream_connection_failure');
@@ -282,6 +286,7 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
       originalDestination: down.restoredDestination ? { address: down.localAddress, port: down.localPort } : undefined,
     });
     if (host === undefined) {
+      cluster.stats.inc(CLUSTER.upstream_cx_none_healthy);
       this.#record.addFlag('UH');
       return this.#finish('no_healthy_upstream');
     }
@@ -303,20 +308,25 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
     host.totalConnections++;
     cluster.stats.inc(CLUSTER.upstream_cx_total);
     cluster.stats.inc(CLUSTER.upstream_cx_active);
+    cluster.stats.inc(CLUSTER.upstream_rq_pending_total);
+    cluster.stats.inc(CLUSTER.upstream_rq_pending_active);
     this.#up = transport.connect(host, new UpstreamSide(this));
+    this.#counted = countBytes(cluster, this.#up);
   }
 
   #release(): void {
     const host = this.#host;
-    const up = this.#up;
+    const counted = this.#counted;
     this.#host = undefined;
     this.#up = undefined;
-    if (host === undefined) return;
-    if (up !== undefined && this.#cluster !== undefined)
-      countEnd(this.#cluster.stats, up, this.#connected, this.#endedByEndpoint);
+    this.#counted = undefined;
+    if (host === undefined || counted === undefined) return;
+    countEnd(counted, this.#connected, this.#endedByEndpoint);
+    const { stats } = counted;
+    stats.dec(this.#connected ? CLUSTER.upstream_rq_active : CLUSTER.upstream_rq_pending_active);
+    stats.dec(CLUSTER.upstream_cx_active);
     host.releaseConnection();
     this.#cluster?.breaker().releaseConnection();
-    this.#cluster?.stats.dec(CLUSTER.upstream_cx_active);
   }
 
   #touch(): void {

@@ -7,9 +7,10 @@ import type { ClientStream, ClientStreamHandler, ResetReason } from '#wire/http'
 import type { Breaker, Host } from '../cluster/index.ts';
 import { H2KeepAlive } from '../http/h2-keep-alive.ts';
 import type { H2Settings } from '../http/h2-settings.ts';
+import type { CountedConn } from '../open-bytes.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from './cluster.ts';
-import { countEnd } from './count-end.ts';
+import { countBytes, countConnected, countEnd, countFailure } from './connection-counts.ts';
 import type { PoolSettings } from './http-pool.ts';
 import {
   type HttpPool,
@@ -78,6 +79,7 @@ export class H2Pool implements HttpPool {
   connected(c: PooledH2): void {
     this.#connecting--;
     this.#open.push(c);
+    countConnected(c.counted);
     this.#cluster.report(this.#host, { kind: 'connected' });
     c.life = limitLife(this.#cluster, () => c.h2.drain());
     this.capacity();
@@ -104,21 +106,20 @@ export class H2Pool implements HttpPool {
     this.#host.releaseConnection();
     cluster.stats.dec(CLUSTER.upstream_cx_active);
     const at = this.#open.indexOf(c);
-    countEnd(cluster.stats, c.conn, at >= 0 && c.h2.brokeOff);
+    countEnd(c.counted, at >= 0 && c.h2.brokeOff);
     if (at >= 0) {
       this.#open.splice(at, 1);
       this.capacity();
       return;
     }
     this.#connecting--;
-    cluster.stats.inc(CLUSTER.upstream_cx_connect_fail);
+    countFailure(cluster.stats, error, this.#waiting.length);
     this.#host.connectFailures++;
     cluster.report(this.#host, { kind: error?.kind === 'timeout' ? 'timeout' : 'connect-failed' });
     const reason: ResetReason =
       error?.kind === 'timeout' ? 'connection-timeout' : error?.kind === 'tls' ? 'tls-failure' : 'connection-failure';
     for (const waiter of this.#waiting.splice(0)) {
       this.#unwait();
-      cluster.stats.inc(CLUSTER.upstream_rq_pending_failure_eject);
       waiter.onFailure(reason, transportWords(error));
     }
   }
@@ -134,6 +135,7 @@ export class H2Pool implements HttpPool {
     cluster.stats.inc(CLUSTER.upstream_cx_http2_total);
     cluster.stats.inc(CLUSTER.upstream_cx_active);
     c.conn = this.#transport.connect(this.#host, c, undefined, 'h2');
+    c.counted = countBytes(cluster, c.conn);
   }
 
   #watchIdle(): void {
@@ -170,6 +172,7 @@ export class H2Pool implements HttpPool {
 
 class PooledH2 implements ConnHandler, PooledConnection {
   conn!: Conn;
+  counted!: CountedConn;
   h2!: H2ClientConnection;
   requests = 0;
   idleSweeps = 0;

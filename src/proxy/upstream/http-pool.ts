@@ -7,8 +7,9 @@ import { DEFAULT_H1_LIMITS, H1ClientConnection } from '#wire/h1';
 import type { ClientStream, ClientStreamHandler, HeadBounds, ResetReason } from '#wire/http';
 import type { Cluster } from './cluster.ts';
 import { connectLater, mayConnectNow } from './connect-pace.ts';
-import { countEnd } from './count-end.ts';
+import { countBytes, countConnected, countEnd, countFailure } from './connection-counts.ts';
 import type { Breaker, Host } from '../cluster/index.ts';
+import type { CountedConn } from '../open-bytes.ts';
 import type { Transport } from './transport.ts';
 
 /** What a request gets: a connection that begins exactly one stream for it. */
@@ -121,6 +122,7 @@ export class H1Pool implements HttpPool {
 
   connected(c: PooledH1): void {
     this.#connecting.delete(c);
+    countConnected(c.counted);
     this.#cluster.report(this.#host, { kind: 'connected' });
     c.life = limitLife(this.#cluster, () => this.#expire(c));
     this.#give(c);
@@ -159,10 +161,9 @@ export class H1Pool implements HttpPool {
     this.#host.releaseConnection();
     const stats = cluster.stats;
     stats.dec(CLUSTER.upstream_cx_active);
-    countEnd(stats, c.h1.conn, c.h1.brokeOff);
+    countEnd(c.counted, c.h1.brokeOff);
     if (wasConnecting && !connected) {
-      stats.inc(CLUSTER.upstream_cx_connect_fail);
-      if (error?.kind === 'timeout') stats.inc(CLUSTER.upstream_cx_connect_timeout);
+      countFailure(stats, error, this.#waiting.length);
       this.#host.connectFailures++;
       cluster.report(this.#host, { kind: error?.kind === 'timeout' ? 'timeout' : 'connect-failed' });
       this.#failWaiting(error);
@@ -224,6 +225,7 @@ export class H1Pool implements HttpPool {
     const c = new PooledH1(this);
     const conn = this.#transport.connect(this.#host, c, undefined, 'h1');
     c.open(conn, this.#cluster.poolSettings.heads);
+    c.counted = countBytes(cluster, conn);
     this.#connecting.add(c);
     this.#all.add(c);
     this.#host.totalConnections++;
@@ -240,7 +242,6 @@ export class H1Pool implements HttpPool {
       error?.kind === 'timeout' ? 'connection-timeout' : error?.kind === 'tls' ? 'tls-failure' : 'connection-failure';
     for (const waiter of waiting) {
       this.#unwait();
-      this.#cluster.stats.inc(CLUSTER.upstream_rq_pending_failure_eject);
       waiter.onFailure(reason, transportWords(error));
     }
   }
@@ -269,6 +270,7 @@ export class H1Pool implements HttpPool {
 /** The handler of a connection until it is up, and the pool's note about it afterwards. */
 class PooledH1 implements ConnHandler {
   h1!: H1ClientConnection;
+  counted!: CountedConn;
   idleSweeps = 0;
   /** Monotonic ms of its last response's end; -1 = it has carried none. */
   restsSince = -1;

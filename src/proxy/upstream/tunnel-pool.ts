@@ -10,8 +10,9 @@ import {
   type ResetReason,
 } from '#wire/http';
 import type { Breaker, Host } from '../cluster/index.ts';
+import type { CountedConn } from '../open-bytes.ts';
 import type { Cluster } from './cluster.ts';
-import { countEnd } from './count-end.ts';
+import { countBytes, countConnected, countEnd, countFailure } from './connection-counts.ts';
 import { type HttpPool, type PooledConnection, type PoolWaiter, transportWords } from './http-pool.ts';
 import type { Transport } from './transport.ts';
 
@@ -47,9 +48,11 @@ export class TunnelPool implements HttpPool {
     this.#host.totalConnections++;
     stats.inc(CLUSTER.upstream_cx_total);
     stats.inc(CLUSTER.upstream_cx_active);
+    stats.inc(CLUSTER.upstream_rq_pending_total);
     const tunnel = new Tunnel(this, waiter);
     this.#connecting.set(waiter, tunnel);
     tunnel.conn = this.#transport.connect(this.#host, tunnel);
+    tunnel.counted = countBytes(this.#cluster, tunnel.conn);
   }
 
   cancel(waiter: PoolWaiter): void {
@@ -67,6 +70,7 @@ export class TunnelPool implements HttpPool {
 
   connected(tunnel: Tunnel, waiter: PoolWaiter): void {
     if (!this.#connecting.delete(waiter)) return;
+    countConnected(tunnel.counted);
     this.#cluster.report(this.#host, { kind: 'connected' });
     waiter.onReady(tunnel);
   }
@@ -78,10 +82,11 @@ export class TunnelPool implements HttpPool {
     this.#breaker.releaseConnection();
     stats.dec(CLUSTER.upstream_cx_active);
     const connecting = this.#connecting.delete(waiter);
-    countEnd(stats, tunnel.conn, !connecting);
+    // Where the endpoint had said all, nothing was under way.
+    if (tunnel.ended) countEnd(tunnel.counted, false, true);
+    else countEnd(tunnel.counted, !connecting);
     if (!connecting) return;
-    stats.inc(CLUSTER.upstream_cx_connect_fail);
-    if (error?.kind === 'timeout') stats.inc(CLUSTER.upstream_cx_connect_timeout);
+    countFailure(stats, error, 1);
     this.#host.connectFailures++;
     this.#cluster.report(this.#host, { kind: error?.kind === 'timeout' ? 'timeout' : 'connect-failed' });
     waiter.onFailure(
@@ -94,6 +99,9 @@ export class TunnelPool implements HttpPool {
 /** A connection that looks like a stream: the head is answered by us, bodies are its bytes. */
 class Tunnel implements ConnHandler, PooledConnection, ClientStream {
   conn!: Conn;
+  counted!: CountedConn;
+  /** By the endpoint. */
+  ended = false;
   readonly requests = 0;
   readonly version = '1.1';
   readonly #pool: TunnelPool;
@@ -153,6 +161,7 @@ class Tunnel implements ConnHandler, PooledConnection, ClientStream {
   onEnd(): void {
     const handler = this.#handler;
     this.#handler = undefined;
+    this.ended = true;
     handler?.onData(EMPTY, true);
     this.conn.end();
     this.conn.destroy();

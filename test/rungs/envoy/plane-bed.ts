@@ -31,7 +31,7 @@ export interface PlaneBed {
 }
 
 /** Ready when it returns. The bootstrap's admin address and node are added here. */
-export async function startPlane(plane: Plane, staticResources: object): Promise<PlaneBed> {
+export async function startPlane(plane: Plane, staticResources: object, threads = 1): Promise<PlaneBed> {
   const folder = mkdtempSync(join(tmpdir(), 'topsail-plane-'));
   const admin = await freePort();
   const file = join(folder, 'b.json');
@@ -40,9 +40,9 @@ export async function startPlane(plane: Plane, staticResources: object): Promise
   writeFileSync(file, JSON.stringify(bootstrap));
   const [program, ...args] =
     plane === 'envoy'
-      ? [envoy ?? '', '--disable-hot-restart', '--concurrency', '1', '-l', 'error']
+      ? [envoy ?? '', '--disable-hot-restart', '-l', 'error']
       : [process.execPath, meshEntry(), 'proxy', '--log-level', 'error'];
-  const child: ChildProcess = spawn(program as string, [...args, '-c', file], {
+  const child: ChildProcess = spawn(program as string, [...args, '--concurrency', String(threads), '-c', file], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const gone = once(child, 'exit');
