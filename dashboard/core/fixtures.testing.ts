@@ -21,6 +21,7 @@ export function edgeOf(fields: Partial<TrafficEdgeJson>): TrafficEdgeJson {
     deniedPerSecond: 0,
     limitedPerSecond: 0,
     denials: {},
+    faults: {},
     p50Ms: 5,
     p95Ms: 10,
     p99Ms: 20,

@@ -10,6 +10,7 @@ import { useObjects } from '../store/api.ts';
 import { useSession } from '../store/session.ts';
 import { useTap } from '../store/tap.ts';
 import { Icon } from './icon.tsx';
+import { InjectedFaults } from './injected-faults.tsx';
 import { Mtls, Programmed } from './pieces.tsx';
 import { TrafficCharts } from './traffic-charts.tsx';
 
@@ -147,6 +148,7 @@ function LinkPanel({
             </dd>
           </>
         )}
+        <InjectedFaults faults={own.map((one) => one.faults)} />
         <dt>Latency</dt>
         <dd>
           p50 {millisText(link.p50Ms)}, p95 {millisText(link.p95Ms)}, p99 {millisText(link.p99Ms)}

@@ -75,6 +75,7 @@ function writeEdge(w: ProtoWriter, edge: EdgeSampleInit): void {
   integer(w, 17, edge.denied ?? 0n);
   writeCounts(w, 18, edge.denials ?? {});
   double(w, 19, edge.latencyMaxMs ?? 0);
+  writeCounts(w, 20, edge.faults ?? {});
 }
 
 function writeRoute(w: ProtoWriter, route: RouteSampleInit): void {

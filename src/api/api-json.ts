@@ -156,6 +156,8 @@ export interface EdgeJson {
   readonly deniedPerSecond: number;
   /** Why, as the response code details say it, with how many there were of each. */
   readonly denials: Readonly<Record<string, number>>;
+  /** What a VirtualService had injected, with how many there were of each: "abort 503 VirtualService default/reviews". */
+  readonly faults: Readonly<Record<string, number>>;
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;

@@ -28,6 +28,8 @@ export {
   denialWords,
   denyingRule,
   exceededLimit,
+  faultWords,
+  injectedFault,
   serviceOfHost,
   type Verdict,
   type VerdictCode,

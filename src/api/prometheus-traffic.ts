@@ -235,6 +235,7 @@ function edgesOf(
       denied: 0,
       limited: 0,
       denials: {},
+      faults: {},
       p50Ms: quantiles[0]?.get(key) ?? 0,
       p95Ms: quantiles[1]?.get(key) ?? 0,
       p99Ms: quantiles[2]?.get(key) ?? 0,

@@ -128,6 +128,7 @@ export function edgeJson(edge: EdgeView): TrafficEdgeJson {
     deniedPerSecond: edge.deniedPerSecond,
     limitedPerSecond: edge.limitedPerSecond,
     denials: edge.denials,
+    faults: edge.faults,
     p50Ms: finite(edge.p50Ms) ?? 0,
     p95Ms: finite(edge.p95Ms) ?? 0,
     p99Ms: finite(edge.p99Ms) ?? 0,

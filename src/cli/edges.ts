@@ -1,5 +1,5 @@
 // topsail edges: who calls whom, how often, how well, and whether mutually authenticated.
-import { type EdgeJson, serviceOfHost } from '#api';
+import { type EdgeJson, faultWords, serviceOfHost } from '#api';
 import type { CliContext } from './context.ts';
 import { deniedBy, sumDenials } from './denied-by.ts';
 import { openMesh } from './mesh-client.ts';
@@ -28,6 +28,7 @@ function edgeTable(all: readonly EdgeJson[]): string {
   const nameOf = namesOf(folded);
   // A column more where there is something in it.
   const anyDenied = folded.some((e) => e.deniedPerSecond > 0);
+  const anyFault = folded.some((e) => Object.keys(e.faults).length > 0);
   const rows = folded.map((e) => [
     nameOf(e.sourceNamespace, e.source),
     e.destination === UNKNOWN && e.service !== '' ? asked(e.service) : nameOf(e.destinationNamespace, e.destination),
@@ -44,9 +45,16 @@ function edgeTable(all: readonly EdgeJson[]): string {
           ? 'no'
           : `${Math.round(e.mtls * 100)}%`,
     ...(anyDenied ? [e.deniedPerSecond > 0 ? deniedBy(e.denials) : '-'] : []),
+    ...(anyFault ? [faultsText(e.faults)] : []),
   ]);
   const heads = ['SOURCE', 'DESTINATION', 'PROTOCOL', 'RPS', 'ERRORS', 'P50', 'P99', 'MTLS'];
-  return table(anyDenied ? [...heads, 'DENIED BY'] : heads, rows);
+  return table([...heads, ...(anyDenied ? ['DENIED BY'] : []), ...(anyFault ? ['FAULTS'] : [])], rows);
+}
+
+/** The most frequent first. */
+function faultsText(faults: EdgeJson['faults']): string {
+  const sorted = Object.entries(faults).sort(([, a], [, b]) => b - a);
+  return sorted.map(([fault]) => faultWords(fault)).join('; ') || '-';
 }
 
 /** By its name alone, or with its namespace where several have one of that name. */
@@ -93,6 +101,7 @@ export function foldEdges(all: readonly EdgeJson[]): readonly EdgeJson[] {
       errorsPerSecond: own.reduce((sum, e) => sum + e.errorsPerSecond, 0),
       deniedPerSecond: own.reduce((sum, e) => sum + e.deniedPerSecond, 0),
       denials: sumDenials(own.map((e) => e.denials)),
+      faults: sumDenials(own.map((e) => e.faults)),
       p50Ms: mean((e) => e.p50Ms),
       p95Ms: Math.max(...own.map((e) => e.p95Ms)),
       p99Ms: Math.max(...own.map((e) => e.p99Ms)),

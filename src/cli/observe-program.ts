@@ -23,8 +23,11 @@ export function addObserveCommands(program: Command, { context, exit }: Pick<Pro
     );
   }
   add('tap', 'requests as they happen, with what decided them')
-    .argument('[workload]', 'NAME or NAMESPACE/NAME (default: all)')
-    .option('--to <service>', 'only requests to a service or workload of this name')
+    .argument('[workload]', 'whose proxy tells: NAME or NAMESPACE/NAME (default: all)')
+    .option(
+      '--to <service>',
+      'only requests to a service or workload of this name; without [workload] also what never left its callers',
+    )
     .option('--path <prefix>', 'only paths that begin so')
     .option('--status <code>', 'only this status: 404, or 5xx')
     .option('--per-second <n>', 'at most so many a second from each proxy, in each direction', '50')

@@ -14,6 +14,7 @@ const edge = (fields: Partial<TrafficEdgeJson>): TrafficEdgeJson => ({
   deniedPerSecond: 0,
   limitedPerSecond: 0,
   denials: {},
+  faults: {},
   destination: 'b-v1',
   destinationNamespace: 'shop',
   destinationCanonical: 'b',

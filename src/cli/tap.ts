@@ -1,5 +1,5 @@
 // topsail tap: requests of proxies as they finish, one line each.
-import { denyingRule, exceededLimit, type StatusJson, type TapRecordJson } from '#api';
+import { denyingRule, exceededLimit, faultWords, injectedFault, type StatusJson, type TapRecordJson } from '#api';
 import { visibleText } from '#base';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
@@ -64,9 +64,13 @@ function mustBeKnown(name: string, { proxies, workloads }: Pick<StatusJson, 'pro
 export function tapLine(r: TapRecordJson): string {
   const [from, to] = [r.source.workload || 'unknown', r.destination.workload || r.service || r.authority || 'unknown'];
   const outcome = r.protocol === 'TCP' ? 'TCP' : `${r.status}${r.grpcStatus >= 0 ? ` grpc ${r.grpcStatus}` : ''}`;
+  const fault = injectedFault(r);
+  // What went nowhere was neither.
+  const sent = r.direction === 'inbound' || r.endpoint !== '' || r.attempts > 0;
   const marks = [
     r.flags.join(','),
-    r.mtls ? 'mTLS' : 'plaintext',
+    sent || fault === '' ? (r.mtls ? 'mTLS' : 'plaintext') : '',
+    fault === '' ? '' : faultWords(fault),
     r.attempts > 1 ? `${r.attempts} tries` : '',
     policyWords(r.policy),
   ].filter((one) => one !== '');

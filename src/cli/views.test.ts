@@ -62,6 +62,7 @@ const edge = (fields: Partial<EdgeJson>): EdgeJson => ({
   sourcePrincipals: [],
   deniedPerSecond: 0,
   denials: {},
+  faults: {},
   destinationPrincipal: '',
   ...fields,
 });
@@ -308,6 +309,20 @@ suite('edges that reached no workload', () => {
   });
 });
 
+suite('edges with injected faults', () => {
+  test('name them with their VirtualService, the most frequent first', async () => {
+    const faults = { 'delay VirtualService default/a': 1, 'abort 503 VirtualService default/a': 3 };
+    const { context, out } = fakeContext({
+      answers: { '/api/v1/edges': [edge({ faults }), edge({ faults, service: 'b' }), edge({ protocol: 'tcp' })] },
+    });
+    await edges(context, {});
+    assert.match(
+      out(),
+      /MTLS +FAULTS\n.* yes +fault injected \(abort 503\) by VirtualService default\/a; fault injected \(delay\) by VirtualService default\/a\n.* -\n/,
+    );
+  });
+});
+
 suite('edges with denials', () => {
   test('names a RateLimit and its rule', async () => {
     const denials = { 'ratelimit[default/r6/all]': 2, 'ratelimit[default/r6/all] 503': 1 };
@@ -401,6 +416,29 @@ suite('tap', () => {
     const rule = refused('ns[default]-policy[d6]-rule[0]');
     assert.match(rule, / AuthorizationPolicy default\/d6, rule 0 i$/);
     assert.match(refused('plugin[shop.auth]'), / plugin\[shop\.auth\] i$/);
+  });
+
+  test('names a fault that the caller’s side injected, and no encryption of what never left', () => {
+    const out = (more: object): string =>
+      tapLine({
+        ...{ atMs: 0, direction: 'outbound', protocol: 'HTTP/1.1', method: 'GET', authority: 'a', path: '/' },
+        ...{
+          status: 503,
+          grpcStatus: -1,
+          durationMs: 1,
+          flags: ['FI'],
+          mtls: false,
+          attempts: 0,
+          id: 'i',
+          service: 's',
+        },
+        ...{ policy: '', endpoint: '', cause: 'VirtualService/default/a spec.http[0]' },
+        ...{ source: { workload: 'a' }, destination: { workload: '' } },
+        ...more,
+      } as unknown as Parameters<typeof tapLine>[0]);
+    assert.match(out({}), / 503 1\.0ms FI fault injected \(abort 503\) by VirtualService default\/a i$/);
+    const delayed = { flags: ['DI'], status: 200, endpoint: '1.2.3.4:80', attempts: 1, mtls: true };
+    assert.match(out(delayed), / DI mTLS fault injected \(delay\) by VirtualService default\/a i$/);
   });
 
   test('shows one line of visible text, whatever a peer calls itself', () => {

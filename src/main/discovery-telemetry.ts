@@ -119,6 +119,7 @@ function toJson(edge: EdgeView): EdgeJson {
     errorsPerSecond: edge.failuresPerSecond + edge.deniedPerSecond,
     deniedPerSecond: edge.deniedPerSecond,
     denials: edge.denials,
+    faults: edge.faults,
     p50Ms: finite(edge.p50Ms),
     p95Ms: finite(edge.p95Ms),
     p99Ms: finite(edge.p99Ms),

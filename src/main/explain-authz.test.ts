@@ -107,6 +107,7 @@ test('a plan counts who would be refused, and takes silence for no proof', () =>
     sourcePrincipals: [],
     deniedPerSecond: 0,
     denials: {},
+    faults: {},
     destinationPrincipal: '',
   });
   const plan = (edges: readonly EdgeJson[]) =>

@@ -5,9 +5,11 @@ import type { EdgeSampleSchema, SummarySchema } from '#proto/topsail/telemetry/v
 import { type Edge, EdgeIndex, type Reporter } from '../istio/edge.ts';
 import type { PeerInfo, ResponseFlag, StreamRecord } from '../stream-record.ts';
 import { denialOf, isFailure } from './failure.ts';
+import { injectedFault } from './injected-fault.ts';
 import { LATENCY_BOUNDS, latencyBucket } from './latency.ts';
 import { MAX_CODES_PER_EDGE, MAX_EDGES_PER_SUMMARY } from './limits.ts';
 import { RouteAggregator } from './route-aggregator.ts';
+import { causeOf } from './tap-record.ts';
 
 /** A Summary as plain data: `create(SummarySchema, …)` and `toBinary` are the sender's. */
 export type SummaryInit = Exclude<MessageInitShape<typeof SummarySchema>, { $typeName: string }>;
@@ -35,6 +37,7 @@ class Sample {
   readonly codes = new Map<string, number>();
   readonly flags = new Map<string, number>();
   readonly denials = new Map<string, number>();
+  readonly faults = new Map<string, number>();
 
   constructor(edge: Edge) {
     this.edge = edge;
@@ -55,6 +58,8 @@ export class EdgeAggregator {
     sample.bytesReceived += record.bytesReceived;
     const failed = judge(sample, record);
     for (const flag of record.flags) count(sample.flags, flag);
+    // Most streams have no flag at all.
+    if (record.flags.length > 0) countFault(sample.faults, record);
     if (record.protocol === 'TCP') {
       sample.opened++;
       sample.closed++;
@@ -135,6 +140,12 @@ function judge(sample: Sample, record: StreamRecord): boolean {
   return failed;
 }
 
+function countFault(faults: Map<string, number>, record: StreamRecord): void {
+  const { flags, grpcStatus, responseCode: status } = record;
+  const fault = injectedFault({ flags, grpcStatus, status, cause: causeOf(record) });
+  if (fault !== '') count(faults, fault);
+}
+
 function count(counts: Map<string, number>, key: string): void {
   const known = counts.get(key);
   if (known !== undefined) counts.set(key, known + 1);
@@ -164,6 +175,7 @@ function toSample(s: Sample): EdgeSampleInit {
     flags: toCounts(s.flags),
     denied: BigInt(s.denied),
     denials: toCounts(s.denials),
+    faults: toCounts(s.faults),
   };
 }
 

@@ -4,6 +4,8 @@ export {
   type ProxyHealthReading,
   type SummaryInit,
 } from './edge-aggregator.ts';
+export { faultWords } from './fault-words.ts';
+export { injectedFault } from './injected-fault.ts';
 export { LATENCY_BOUNDS } from './latency.ts';
 export type { RouteSampleInit } from './route-aggregator.ts';
 export { RouteTraffic, type RouteView } from './route-traffic.ts';

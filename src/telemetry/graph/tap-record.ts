@@ -105,7 +105,7 @@ export function tapRecord(record: StreamRecord, inbound: boolean, local: PeerInf
   };
 }
 
-function causeOf({ routeMetadata }: StreamRecord): string {
+export function causeOf({ routeMetadata }: StreamRecord): string {
   const cause = routeMetadata?.[ROUTE_CAUSE.namespace]?.[ROUTE_CAUSE.key];
   return typeof cause === 'string' ? cause : '';
 }

@@ -33,6 +33,7 @@ class Account {
   readonly flags = new Map<string, number>();
   /** Made when the first is denied: most edges never see one. */
   denials: LastSeen | undefined;
+  faults: LastSeen | undefined;
   open = 0;
   lastMs = 0;
   /** Of the agent that told last; undefined when nobody keeps it. */
@@ -116,6 +117,8 @@ export class TrafficGraph {
       addCounts(account.flags, sample.flags);
       for (const [details, n] of Object.entries(sample.denials))
         (account.denials ??= new LastSeen()).add(details, Number(n), nowMs);
+      for (const [fault, n] of Object.entries(sample.faults))
+        (account.faults ??= new LastSeen()).add(fault, Number(n), nowMs);
     }
   }
 
@@ -286,6 +289,7 @@ function viewOf(edge: GraphEdge, nowMs: number, windowMs: number): EdgeView | un
     codes: Object.fromEntries(teller?.codes ?? []),
     flags: Object.fromEntries(teller?.flags ?? []),
     denials: denialsOf(edge, nowMs - windowMs),
+    faults: sumsOf([edge.bySource, edge.byDestination].flatMap((one) => one?.faults?.since(nowMs - windowMs) ?? [])),
     sourcePrincipals: edge.principals.since(nowMs - windowMs).map(([principal]) => principal),
     openConnections: open,
     lastSeenMs: lastMs(edge),

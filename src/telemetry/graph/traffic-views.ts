@@ -47,6 +47,8 @@ export interface EdgeView extends TrafficView {
   readonly flags: Readonly<Record<string, number>>;
   /** Within the window: what the details of each refusal say, with how many there were since the edge was first seen. */
   readonly denials: Readonly<Record<string, number>>;
+  /** Likewise, what a VirtualService had injected (`faultWords`). */
+  readonly faults: Readonly<Record<string, number>>;
   /** Identities that callers showed within the window, the one seen last first; the newest alone is `source.principal`. */
   readonly sourcePrincipals: readonly string[];
   readonly openConnections: number;

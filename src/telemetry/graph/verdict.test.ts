@@ -14,13 +14,14 @@ const told = {
   cluster: 'outbound|9080||reviews.default.svc.cluster.local',
   endpoint: '10.0.0.1:9080',
   grpcStatus: -1,
+  cause: 'VirtualService/shop/reviews spec.http[0]',
 };
 
 /** As both data planes tell it. */
 const CASES: readonly (readonly [VerdictCode, string, Partial<typeof told>])[] = [
   ['forwarded', 'forwarded', {}],
   ['after-retries', 'answered at try 3', { attempts: 3 }],
-  ['delayed', 'delays', { flags: ['DI'] }],
+  ['delayed', 'fault injected (delay) by VirtualService shop/reviews', { flags: ['DI'] }],
   [
     'rate-limited',
     'rule orders of RateLimit shop/web was exceeded',
@@ -43,8 +44,8 @@ const CASES: readonly (readonly [VerdictCode, string, Partial<typeof told>])[] =
       policy: 'wasmplugin[shop.auth]',
     },
   ],
-  ['fault-aborted', 'injects', { status: 500, flags: ['FI'], details: 'fault_filter_abort' }],
-  ['fault-aborted', 'injects', { status: 500, flags: ['DI', 'FI'], details: 'fault_filter_abort' }],
+  ['fault-aborted', 'injected (abort 500) by Vir', { status: 500, flags: ['FI'], details: 'fault_filter_abort' }],
+  ['fault-aborted', 'injected (delay, abort 500)', { status: 500, flags: ['DI', 'FI'], cause: '' }],
   ['no-route', 'no route', { status: 404, flags: ['NR'], details: 'route_not_found' }],
   ['no-chain', 'plaintext', { status: 0, flags: ['NR'], details: 'filter_chain_not_found' }],
   [

@@ -2,6 +2,8 @@
 // response-code details, so that it reads records of both data planes alike.
 
 import { exceededLimit, missingPlugin, tokenTrouble } from './denial-words.ts';
+import { faultWords } from './fault-words.ts';
+import { injectedFault } from './injected-fault.ts';
 import type { TapRecordJson } from './tap-record.ts';
 
 export interface Verdict {
@@ -14,7 +16,16 @@ export interface Verdict {
 
 type Told = Pick<
   TapRecordJson,
-  'status' | 'flags' | 'details' | 'attempts' | 'policy' | 'upstreamFailure' | 'cluster' | 'endpoint' | 'grpcStatus'
+  | 'status'
+  | 'flags'
+  | 'details'
+  | 'attempts'
+  | 'policy'
+  | 'upstreamFailure'
+  | 'cluster'
+  | 'endpoint'
+  | 'grpcStatus'
+  | 'cause'
 >;
 
 interface Row {
@@ -124,7 +135,7 @@ const ROWS = {
   },
   'fault-aborted': {
     when: flag('FI'),
-    words: plain('a VirtualService injects this failure'),
+    words: (hop) => faultWords(injectedFault(hop)),
     remedy: 'Look at http.fault.abort of the VirtualService.',
   },
   'no-chain': {
@@ -306,7 +317,7 @@ const ROWS = {
   },
   delayed: {
     when: flag('DI'),
-    words: plain('a VirtualService delays it'),
+    words: (hop) => faultWords(injectedFault(hop)),
     remedy: 'Look at http.fault.delay of the VirtualService.',
   },
   forwarded: { when: () => true, words: plain('it was forwarded and answered'), remedy: '' },

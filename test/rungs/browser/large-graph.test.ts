@@ -47,6 +47,7 @@ function traffic(): TrafficJson {
       limitedPerSecond: 0,
       limited: 0,
       denials: {},
+      faults: {},
       destination: `w${to}`,
       destinationNamespace: `ns${to % NAMESPACES}`,
       destinationCanonical: `w${to}`,
