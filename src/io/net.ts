@@ -60,7 +60,7 @@ export class SystemNet implements Net {
     const server = createServer({ allowHalfOpen: true, noDelay: true, pauseOnConnect: false }, (socket) => {
       const conn = new SocketConn(socket, ignore, options.redirectedFrom);
       accept(conn);
-      conn.open();
+      conn.open(true);
     });
     if (this.#sockets !== undefined) return await listenOnHeld(server, await this.#sockets.acquire(options), options);
     const known =

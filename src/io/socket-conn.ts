@@ -19,9 +19,17 @@ import {
 } from '#base';
 import { nextBulkBuffer, READ_BYTES, returnBulkBuffer, takeBulkBuffer } from './bulk-buffers.ts';
 import { connErrorOf, writeError } from './conn-error.ts';
+import { type Newcomer, newcomers } from './newcomers.ts';
 import { originalDestination } from './original-destination.ts';
-import { plainAddress } from './plain-address.ts';
-import { handleOf, type ReadFunction, readResult, type StreamHandle } from './stream-handle.ts';
+import { SocketAddresses } from './socket-addresses.ts';
+import {
+  handleOf,
+  type ReadFunction,
+  readResult,
+  startReading,
+  stopReading,
+  type StreamHandle,
+} from './stream-handle.ts';
 import { startTlsServer } from './tls-server.ts';
 import { type WriteOwner, WriteQueue } from './write-queue.ts';
 
@@ -48,7 +56,7 @@ let nodeReader: ReadFunction | undefined;
 
 let nextId = 1;
 
-export class SocketConn implements Conn, WriteOwner {
+export class SocketConn implements Conn, WriteOwner, Newcomer {
   readonly id = nextId++;
   handler: ConnHandler;
   endedByPeer = false;
@@ -74,10 +82,7 @@ export class SocketConn implements Conn, WriteOwner {
   #error: ConnError | undefined = undefined;
   #closed = false;
   #released = false;
-  #remoteAddress: string | undefined = undefined;
-  #remotePort = 0;
-  #localAddress: string | undefined = undefined;
-  #localPort = 0;
+  #addresses = new SocketAddresses();
 
   constructor(socket: Socket, handler: ConnHandler, redirectedFrom?: ListenOptions['redirectedFrom']) {
     this.#socket = socket as OwnedSocket;
@@ -94,38 +99,34 @@ export class SocketConn implements Conn, WriteOwner {
     this.#queue.release();
   }
 
-  /** Begins to deliver data and end. Separate from the constructor: TLS facts must be there first. */
-  open(): void {
+  /** Begins to deliver data and end; the constructor does not, since TLS facts must be there first. `accepted`: a newcomer, whose first words may wait. */
+  open(accepted = false): void {
     const handle = handleOf(this.#socket) as OwnedHandle | undefined;
     if (this.#released || handle === undefined) return;
     this.#open = true;
     this.#socket.on('end', onEnd);
     nodeReader ??= handle.onread;
     handle[CONN] = this;
-    handle.onread = onRead;
-    handle.useUserBuffer(common);
+    handle.onread = accepted ? onFirstRead : onRead;
+    handle.useUserBuffer(accepted ? narrow : common);
     // What Node's reader took before we came.
     const early = this.#socket.readableLength > 0 ? (this.#socket.read() as Buffer | null) : null;
     if (early !== null) this.unread(early);
-    if (this.#paused) this.#stopReading();
+    if (this.#paused) stopReading(this.#socket);
     else this.resume();
   }
 
   get remoteAddress(): string {
-    if (this.#remoteAddress === undefined || this.#remoteAddress === '') this.#readAddresses();
-    return this.#remoteAddress as string;
+    return this.#addresses.of(this.#socket).remoteAddress;
   }
   get remotePort(): number {
-    if (this.#remoteAddress === undefined || this.#remoteAddress === '') this.#readAddresses();
-    return this.#remotePort;
+    return this.#addresses.of(this.#socket).remotePort;
   }
   get localAddress(): string {
-    if (this.#localAddress === undefined || this.#localAddress === '') this.#readAddresses();
-    return this.#localAddress as string;
+    return this.#addresses.of(this.#socket).localAddress;
   }
   get localPort(): number {
-    if (this.#localAddress === undefined || this.#localAddress === '') this.#readAddresses();
-    return this.#localPort;
+    return this.#addresses.of(this.#socket).localPort;
   }
   get destroyed(): boolean {
     return this.#socket.destroyed && !this.#closeLater;
@@ -157,7 +158,7 @@ export class SocketConn implements Conn, WriteOwner {
   }
   pause(): void {
     this.#paused = true;
-    if (this.#open) this.#stopReading();
+    if (this.#open) stopReading(this.#socket);
   }
   resume(): void {
     this.#paused = false;
@@ -167,7 +168,7 @@ export class SocketConn implements Conn, WriteOwner {
       queueMicrotask(() => this.#deliverUnread());
       return;
     }
-    this.#startReading();
+    startReading(this.#socket);
   }
   end(): void {
     if (this.#ending || this.#closeLater) return;
@@ -203,7 +204,7 @@ export class SocketConn implements Conn, WriteOwner {
       if (!result.ok) return done(result);
       const conn = new SocketConn(result.socket, this.handler);
       conn.tls = result.facts;
-      conn.#copyAddresses(this);
+      conn.#addresses = this.#addresses.of(socket);
       done({ ok: true, conn });
       conn.open();
     });
@@ -227,6 +228,21 @@ export class SocketConn implements Conn, WriteOwner {
     }
     this.#deliverCopy(own, length);
     return own === undefined ? undefined : common;
+  }
+
+  /** The first read's bytes, for which there was no turn in this round. */
+  holdBack(length: number): void {
+    this.#dataLater(Buffer.from(narrow.subarray(0, length)));
+    newcomers.wait(this);
+  }
+
+  hear(): void {
+    openTurn();
+    try {
+      this.#deliverUnread();
+    } finally {
+      closeTurn();
+    }
   }
 
   #onLong(own: Buffer | undefined, length: number): Buffer | undefined {
@@ -277,18 +293,22 @@ export class SocketConn implements Conn, WriteOwner {
     if (this.#busyMs < SHARE_MS) return;
     this.#busyMs = 0;
     if (this.#released || handleOf(this.#socket)?.reading !== true) return;
-    this.#stopReading();
+    stopReading(this.#socket);
     setImmediate(SocketConn.#readOn, this);
   }
 
   static #readOn(conn: SocketConn): void {
-    if (!conn.#paused && !conn.#released && conn.#unread === undefined && !conn.destroyed) conn.#startReading();
+    if (!conn.#paused && !conn.#released && conn.#unread === undefined && !conn.destroyed) startReading(conn.#socket);
   }
 
   #deliver(data: Buffer): void {
     if (!this.#paused && this.#unread === undefined) return this.handler.onData(data);
+    this.#dataLater(data);
+  }
+
+  #dataLater(data: Buffer): void {
     this.#unread = this.#unread === undefined ? data : Buffer.concat([this.#unread, data]);
-    this.#stopReading();
+    stopReading(this.#socket);
   }
 
   onWritten(drained: boolean): void {
@@ -335,36 +355,7 @@ export class SocketConn implements Conn, WriteOwner {
     if (this.#closeLater) {
       this.#closeLater = false;
       this.deliverClose();
-    } else this.#startReading();
-  }
-
-  #startReading(): void {
-    const handle = handleOf(this.#socket);
-    if (handle === undefined || handle.reading) return;
-    handle.reading = true;
-    handle.readStart();
-  }
-
-  #stopReading(): void {
-    const handle = handleOf(this.#socket);
-    if (handle === undefined || !handle.reading) return;
-    handle.reading = false;
-    handle.readStop();
-  }
-
-  #readAddresses(): void {
-    const s = this.#socket;
-    this.#remoteAddress = plainAddress(s.remoteAddress);
-    this.#remotePort = s.remotePort ?? 0;
-    this.#localAddress = plainAddress(s.localAddress);
-    this.#localPort = s.localPort ?? 0;
-  }
-
-  #copyAddresses(from: SocketConn): void {
-    this.#remoteAddress = from.remoteAddress;
-    this.#remotePort = from.remotePort;
-    this.#localAddress = from.localAddress;
-    this.#localPort = from.localPort;
+    } else startReading(this.#socket);
   }
 }
 
@@ -379,6 +370,14 @@ function onRead(this: OwnedHandle, data?: unknown): Uint8Array | undefined {
     }
   }
   return (nodeReader as ReadFunction).call(this, data);
+}
+/** As much as most requests have: whoever has to wait keeps no more. */
+function onFirstRead(this: OwnedHandle, data?: unknown): Uint8Array | undefined {
+  const length = readResult();
+  this.onread = onRead;
+  if (length <= 0 || newcomers.mayBeHeard()) return onRead.call(this, data) ?? common;
+  (this[CONN] as SocketConn).holdBack(length);
+  return common;
 }
 function onEnd(this: OwnedSocket): void {
   this[CONN].deliverEnd();

@@ -69,6 +69,21 @@ export function handleOf(socket: Socket): StreamHandle | undefined {
   return handle ?? undefined;
 }
 
+/** Nothing where it is read already, or closed. */
+export function startReading(socket: Socket): void {
+  const handle = handleOf(socket);
+  if (handle === undefined || handle.reading) return;
+  handle.reading = true;
+  handle.readStart();
+}
+
+export function stopReading(socket: Socket): void {
+  const handle = handleOf(socket);
+  if (handle === undefined || !handle.reading) return;
+  handle.reading = false;
+  handle.readStop();
+}
+
 export function newWriteRequest(): WriteRequest {
   return new wrap.WriteWrap();
 }
