@@ -23,6 +23,9 @@ export class TlsTransport {
   /** Istio's control plane names the TCP list for all, and says by the filter istio.alpn what requests offer. */
   readonly #ofMesh: boolean;
   readonly #standing = new StandingConnections();
+  #key = '';
+  #keyVersion: string | undefined = undefined;
+  #keyCheck: string | undefined = undefined;
 
   constructor(config: UpstreamTlsContext, cluster: Cluster, services: ProxyServices, field: string) {
     this.#config = config;
@@ -36,7 +39,14 @@ export class TlsTransport {
 
   /** Changes with every secret version and with who the peer has to be: connections made under the old take nothing new. */
   get key(): string {
-    return `tls ${this.#material.version} ${this.#material.checkKey} ${this.#config.sni}`;
+    const { version, checkKey } = this.#material;
+    // Every request asks: a text made anew each time would be compared letter by letter.
+    if (version !== this.#keyVersion || checkKey !== this.#keyCheck) {
+      this.#keyVersion = version;
+      this.#keyCheck = checkKey;
+      this.#key = `tls ${version} ${checkKey} ${this.#config.sni}`;
+    }
+    return this.#key;
   }
   get ready(): boolean {
     return this.#material.ready;
