@@ -20,6 +20,14 @@ test('text and bytes stand one behind the other', () => {
   assert.equal(textOf(draft), `GET é\u0000\u00ff${'x'.repeat(100)}`);
 });
 
+test('whole numbers stand in decimal digits, also where the buffer has to grow', () => {
+  const numbers = [0, 7, 10, 99, 100, 1234567890, 2 ** 31 - 1];
+  const draft = new Draft(8);
+  draft.begin(holder());
+  for (const number of numbers) draft.digits(number);
+  assert.equal(textOf(draft), numbers.join(''));
+});
+
 test('a message goes on where its holder left it, and is handed over when another begins', () => {
   const draft = new Draft();
   const kept: string[] = [];

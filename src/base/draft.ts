@@ -76,6 +76,21 @@ export class Draft {
     return true;
   }
 
+  /** A whole number from 0 to 2^31 - 1, in decimal digits. */
+  digits(value: number): void {
+    let count = 1;
+    for (let rest = value; rest >= 10; rest = (rest / 10) | 0) count++;
+    const end = this.length + count;
+    if (end > this.#bytes.length) this.#grow(count);
+    const bytes = this.#bytes;
+    let rest = value;
+    for (let at = end - 1; at >= end - count; at--) {
+      bytes[at] = 0x30 + (rest % 10);
+      rest = (rest / 10) | 0;
+    }
+    this.length = end;
+  }
+
   data(data: Uint8Array): void {
     const count = data.length;
     const at = this.length;

@@ -32,6 +32,20 @@ test('what waits may run before the turn closes, and what comes after it runs as
   assert.deepEqual(ran, ['a', 'b']);
 });
 
+test('one that throws does not run again, and keeps none of the others back', () => {
+  const ran: string[] = [];
+  openTurn();
+  atTurnEnd(() => {
+    ran.push('a');
+    throw new Error('out of order');
+  });
+  atTurnEnd(() => ran.push('b'));
+  assert.throws(() => closeTurn(), /out of order/);
+  openTurn();
+  closeTurn();
+  assert.deepEqual(ran, ['a', 'b']);
+});
+
 test('within a turn it is one time; outside of one, and in the next one, the clock is read anew', () => {
   const clock = new FakeClock();
   clock.advance(5);

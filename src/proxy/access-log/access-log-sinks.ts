@@ -1,15 +1,17 @@
 // Envoy's file, stdout and stderr access loggers as sinks of finished streams: filter, format, write.
 
 import type { FileAccessLog } from '#proto/envoy/extensions/access_loggers/file/v3/file_pb.ts';
+import type { Clock } from '#base';
 import type { StdoutAccessLog } from '#proto/envoy/extensions/access_loggers/stream/v3/stream_pb.ts';
 import type { AccessLog } from '#proto/envoy/config/accesslog/v3/accesslog_pb.ts';
+import { StreamRecord } from '#telemetry';
 import { decodeMessage } from '../apply/decode.ts';
 import type { StreamSinkExtension } from '../apply/extensions.ts';
 import { ConfigError } from '../errors.ts';
 import {
   compileSubstitutionFormat,
   DEFAULT_ACCESS_LOG_FORMAT,
-  logContext,
+  type FormatContext,
   logFormat,
   type SubstitutionFormat,
 } from '../format/index.ts';
@@ -62,14 +64,39 @@ function sink(files: LogFiles, path: string, format: Format, services: ProxyServ
   const writer = files.acquire(path);
   const { clock } = services;
   const { put, format: text } = format;
+  const line = new LogLine(clock);
   return {
     onStreamEnd: (record) => {
       if (accepts !== undefined && !accepts(record)) return;
-      const type = record.protocol === 'TCP' ? 'TcpConnectionEnd' : 'DownstreamEnd';
-      writer.writeBy(put, text, logContext(record, clock.wallTime(), type));
+      line.record = record;
+      writer.writeBy(put, text, line);
+      line.record = NO_RECORD;
     },
     dispose: () => files.release(path),
   };
+}
+
+const NO_RECORD = new StreamRecord();
+
+/** One for all lines of a log: each is written before the next stream ends. Few formats ask for the time of writing. */
+class LogLine implements FormatContext {
+  record = NO_RECORD;
+  readonly connection = undefined;
+  readonly requestHead = undefined;
+  readonly responseHeaders = undefined;
+  readonly localReplyBody = '';
+  readonly #clock: Clock;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get nowWallMs(): number {
+    return this.#clock.wallTime();
+  }
+  get accessLogType(): string {
+    return this.record.protocol === 'TCP' ? 'TcpConnectionEnd' : 'DownstreamEnd';
+  }
 }
 
 function fileFormat(message: FileAccessLog): Format {

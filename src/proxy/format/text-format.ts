@@ -84,8 +84,12 @@ export function compileTextFormat(format: string, field: string, missing: '-' | 
       return out;
     },
     put: (context, out) => {
-      for (const segment of segments)
-        if (!out.ascii(typeof segment === 'string' ? segment : textOf(segment(context), missing))) return false;
+      for (let i = 0; i < segments.length; i++) {
+        const segment = segments[i] as Segment;
+        const value = typeof segment === 'string' ? segment : segment(context);
+        if (typeof value === 'number' && value >= 0 && value === (value | 0)) out.digits(value);
+        else if (!out.ascii(textOf(value, missing))) return false;
+      }
       return true;
     },
   };

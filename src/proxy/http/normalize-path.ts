@@ -13,11 +13,13 @@ export type NormalizedPath =
   | { readonly kind: 'redirect'; readonly path: string }
   | { readonly kind: 'reject' };
 
-/** Needs work only when one of these occurs: "//", "/.", "\", "%". */
-const SUSPECT = /\/\/|\/\.|\\|%/;
+const SLASH = 0x2f;
+const BACKSLASH = 0x5c;
+const DOT = 0x2e;
+const PERCENT = 0x25;
 
 export function normalizePath(target: string, rules: PathRules): NormalizedPath {
-  if (!target.startsWith('/') || !SUSPECT.test(target)) return { kind: 'path', path: target };
+  if (target.charCodeAt(0) !== SLASH || !isSuspect(target)) return { kind: 'path', path: target };
   const query = target.indexOf('?');
   let path = query < 0 ? target : target.slice(0, query);
   const rest = query < 0 ? '' : target.slice(query);
@@ -34,6 +36,17 @@ export function normalizePath(target: string, rules: PathRules): NormalizedPath 
   }
   if (rules.mergeSlashes) path = path.replace(/\/{2,}/g, '/');
   return { kind: redirect ? 'redirect' : 'path', path: path + rest };
+}
+
+/** Needs work only when one of these occurs: "//", "/.", "\", "%". A loop, since every request passes here: a regular expression is code of its own. */
+function isSuspect(target: string): boolean {
+  let before = 0;
+  for (let i = 0; i < target.length; i++) {
+    const c = target.charCodeAt(i);
+    if (c === PERCENT || c === BACKSLASH || (before === SLASH && (c === SLASH || c === DOT))) return true;
+    before = c;
+  }
+  return false;
 }
 
 /** Decodes unreserved characters, '\' to '/', and removes dot segments (RFC 3986 §5.2.4, §6.2.2). Undefined = malformed. */

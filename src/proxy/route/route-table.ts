@@ -19,6 +19,9 @@ export class RouteTable {
   readonly #options: RouteOptions;
   readonly #hosts: ReadonlyMap<string, CompiledVirtualHost>;
   readonly #domains: DomainTable<CompiledVirtualHost>;
+  /** Asked for last, and what was found: most proxies are called by few names. */
+  #lastAuthority: string | undefined = undefined;
+  #lastHost: CompiledVirtualHost | undefined = undefined;
 
   private constructor(
     settings: RouteConfiguration,
@@ -79,6 +82,13 @@ export class RouteTable {
 
   /** The virtual host that serves this authority, port and case as they came. */
   virtualHostFor(authority: string): CompiledVirtualHost | undefined {
+    if (authority === this.#lastAuthority) return this.#lastHost;
+    this.#lastHost = this.#hostOf(authority);
+    this.#lastAuthority = authority;
+    return this.#lastHost;
+  }
+
+  #hostOf(authority: string): CompiledVirtualHost | undefined {
     let name = authority.toLowerCase();
     if (this.#settings.ignorePortInHostMatching) name = stripPort(name);
     if (this.#options.stripTrailingHostDot === true) name = withoutTrailingDot(name);

@@ -5,7 +5,18 @@
 import type { HeaderBlock } from '#wire/http';
 import type { CompiledRetryPolicy } from '../route/index.ts';
 
-const PREFIX = 'x-envoy-';
+/** What is read here. Proxies before this one, and this one, add others that begin alike. */
+const ASKING = new Set([
+  'x-envoy-hedge-on-per-try-timeout',
+  'x-envoy-upstream-rq-timeout-ms',
+  'x-envoy-upstream-rq-per-try-timeout-ms',
+  'x-envoy-upstream-rq-timeout-alt-response',
+  'x-envoy-retry-on',
+  'x-envoy-retry-grpc-on',
+  'x-envoy-max-retries',
+  'x-envoy-retriable-status-codes',
+  'x-envoy-retriable-header-names',
+]);
 /** More names or statuses than that in one header are not read. */
 const LIST_MAX = 64;
 
@@ -50,9 +61,11 @@ export function takeAsked(headers: HeaderBlock, ofRoute: CompiledRetryPolicy | u
 }
 
 function asksAnything({ flat }: HeaderBlock): boolean {
-  // 'x' first: most headers are done with after one comparison.
-  for (let i = 0; i < flat.length; i += 3)
-    if ((flat[i] as string).charCodeAt(0) === 0x78 && (flat[i] as string).startsWith(PREFIX)) return true;
+  for (let i = 0; i < flat.length; i += 3) {
+    const name = flat[i] as string;
+    // "x-e": most headers are done with after one comparison.
+    if (name.charCodeAt(0) === 0x78 && name.charCodeAt(2) === 0x65 && ASKING.has(name)) return true;
+  }
   return false;
 }
 

@@ -477,7 +477,7 @@ export class Router implements StreamRouter {
     for (const mirror of this.#mirrors ?? []) mirror.data(data, end);
     const body = this.#body;
     if (body === undefined) return;
-    if (this.#attempt?.ready !== true || body.takes(data, end, this.#keptMax)) return body.add(data);
+    if (this.#attempt?.ready !== true || body.takes(data, end, this.#keptMax())) return body.add(data);
     // What is sent and is too long to keep can't be sent again.
     this.#body = undefined;
     this.#bodyKept = false;
@@ -485,13 +485,13 @@ export class Router implements StreamRouter {
   }
 
   /** Without a retry policy only a short body is sent again, to an endpoint that refused it unseen. */
-  get #keptMax(): number {
+  #keptMax(): number {
     const retries = this.#timeouts.retry !== undefined && this.#retriesLeft > 0;
     return retries ? this.stream.bufferLimit : Math.min(this.stream.bufferLimit, UNSEEN_BYTES_MAX);
   }
 
   #releaseBody(): void {
-    if ((this.#body?.bytes ?? 0) <= this.#keptMax) return;
+    if ((this.#body?.bytes ?? 0) <= this.#keptMax()) return;
     this.#bodyKept = false;
     this.#body = undefined;
   }

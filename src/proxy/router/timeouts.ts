@@ -80,13 +80,25 @@ function grpcTimeoutText(ms: number): string {
   return ms < 1e8 ? `${Math.ceil(ms)}m` : `${Math.floor(ms / 1000)}S`;
 }
 
+let lastMs = -1;
+let lastText = '';
+
+/** Most attempts have all of their route's time: it is written once. */
+function msText(ms: number): string {
+  if (ms !== lastMs) {
+    lastMs = ms;
+    lastText = String(ms);
+  }
+  return lastText;
+}
+
 /** The endpoint hears how long its answer is waited for: this attempt's, or what is left of the whole (Envoy's setTimeoutHeaders). */
 export function tellTimeout(headers: HeaderBlock, timeouts: RouteTimeouts, spentMs: number): void {
   const { totalMs, perTryMs, hedge } = timeouts;
   let expected = perTryMs === 0 || hedge ? totalMs : perTryMs;
   if (expected === 0) return;
   if (totalMs > 0) expected = Math.min(expected, Math.max(1, totalMs - spentMs));
-  headers.put(EXPECTED, String(Math.round(expected)));
+  headers.put(EXPECTED, msText(Math.round(expected)));
 }
 
 function grpcTimeout(head: RequestHead): number | undefined {

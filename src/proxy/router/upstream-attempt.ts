@@ -29,7 +29,7 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
   timedOut = false;
   readonly #router: Router;
   #stream: ClientStream | undefined = undefined;
-  #conn: Conn | undefined = undefined;
+  #connection: PooledConnection | undefined = undefined;
   #over = false;
   /** Our side of the stream has ended. */
   #sentAll = false;
@@ -106,11 +106,12 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
 
   /** Our end of its connection; '' while there is none. */
   get localAddress(): string {
-    return this.#conn === undefined ? '' : hostPort(this.#conn.localAddress, this.#conn.localPort);
+    const connection = this.#connection;
+    return connection === undefined ? '' : (connection.localText ??= localText(connection.conn));
   }
 
   namePrincipals(record: StreamRecord): void {
-    const peer = this.#conn?.tls?.peer;
+    const peer = this.#connection?.conn.tls?.peer;
     if (peer?.kind !== 'verified') return;
     record.upstreamPrincipal = peer.spiffeId;
     record.upstreamLocalPrincipal = this.#router.cluster.transportOf(this.host).localPrincipal;
@@ -155,7 +156,7 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     this.connected = true;
     this.reused = connection.requests > 0;
     const record = this.#router.stream.record;
-    this.#conn = connection.conn;
+    this.#connection = connection;
     if (record.upstreamStartMs < 0) record.upstreamStartMs = this.startMs;
     this.#stream = connection.start(this);
     this.#router.onReady(this);
@@ -201,4 +202,8 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
     if (reason === 'remote-reset') this.#countReset(CLUSTER.upstream_rq_rx_reset);
     this.#router.onReset(this, reason, '', processed);
   }
+}
+
+function localText({ localAddress, localPort }: Conn): string {
+  return hostPort(localAddress, localPort);
 }

@@ -175,6 +175,7 @@ class PooledH2 implements ConnHandler, PooledConnection {
   counted!: CountedConn;
   h2!: H2ClientConnection;
   requests = 0;
+  localText: string | undefined = undefined;
   idleSweeps = 0;
   life: Deadline | undefined = undefined;
   readonly #pool: H2Pool;

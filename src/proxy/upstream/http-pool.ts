@@ -17,6 +17,8 @@ export interface PooledConnection {
   readonly conn: Conn;
   /** Requests begun before this one. */
   readonly requests: number;
+  /** Our end as logs name it, once somebody asked. */
+  localText?: string | undefined;
   start(handler: ClientStreamHandler): ClientStream;
 }
 
@@ -171,7 +173,7 @@ export class H1Pool implements HttpPool {
   }
 
   #give(c: PooledH1): void {
-    const waiter = this.#waiting.shift();
+    const waiter = this.#waiting.length === 0 ? undefined : this.#waiting.shift();
     if (waiter !== undefined) {
       this.#unwait();
       waiter.onReady(c.h1);

@@ -48,7 +48,7 @@ export class BodyWriter implements DraftHolder {
     if (this.#framing === 'none') return true;
     const chunked = this.#framing === 'chunked';
     if (data.length === 0) return end ? this.#finish(chunked ? '0\r\n\r\n' : '') : true;
-    const before = this.#waiting || chunked;
+    const before = this.#waiting() || chunked;
     const after = chunked ? (end ? '\r\n0\r\n\r\n' : '\r\n') : '';
     if (!before) return this.#conn.write(data);
     const out = this.begin();
@@ -73,7 +73,7 @@ export class BodyWriter implements DraftHolder {
 
   flush(): void {
     this.#queued = false;
-    if (!this.#waiting) return;
+    if (!this.#waiting()) return;
     this.begin();
     this.#send();
   }
@@ -82,12 +82,12 @@ export class BodyWriter implements DraftHolder {
     this.#kept = Buffer.from(from.view());
   }
 
-  get #waiting(): boolean {
+  #waiting(): boolean {
     return this.#kept !== undefined || draft.heldBy(this);
   }
 
   #finish(text: string): boolean {
-    if (text === '' && !this.#waiting) return true;
+    if (text === '' && !this.#waiting()) return true;
     this.begin().text(text);
     return this.#send();
   }

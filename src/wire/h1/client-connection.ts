@@ -34,6 +34,8 @@ export class H1ClientConnection implements ConnHandler {
   readonly conn: Conn;
   /** Requests begun on this connection. */
   requests = 0;
+  /** Our end as logs name it, once somebody asked. */
+  localText: string | undefined = undefined;
   /** Something came since the last request began. */
   heard = false;
   /** The peer closed it, not we. */

@@ -88,7 +88,7 @@ export class H1ServerConnection implements ConnHandler {
   }
 
   /** The client takes no responses: before it does, its next request waits unread. */
-  get #isUnread(): boolean {
+  #isUnread(): boolean {
     return this.conn.queuedBytes >= UNREAD_BYTES_MAX;
   }
 
@@ -101,7 +101,7 @@ export class H1ServerConnection implements ConnHandler {
 
   onShortData(lent: Buffer, length: number): boolean {
     if (this.#state !== 'head' || this.#reading || this.#later !== undefined || !this.#head.empty) return false;
-    if (this.#isUnread) return false;
+    if (this.#isUnread()) return false;
     const known = this.#repeated.takeShort(lent, length);
     const text = known === undefined ? this.#head.takeShort(lent, length, this.#limits.headBytesMax) : '';
     if (text === undefined) return false;
@@ -212,7 +212,7 @@ export class H1ServerConnection implements ConnHandler {
 
   sendInformational(status: number, headers: HeaderBlock): void {
     // Endpoints may say as many as they like, and no window bounds them.
-    if (!this.#isUnread) this.conn.writeText(`${statusLine(status)}${fieldsText(headers)}\r\n`);
+    if (!this.#isUnread()) this.conn.writeText(`${statusLine(status)}${fieldsText(headers)}\r\n`);
   }
 
   sendData(data: Uint8Array, end: boolean): boolean {
@@ -274,7 +274,7 @@ export class H1ServerConnection implements ConnHandler {
     switch (this.#state) {
       case 'head': {
         const begun = !this.#head.empty;
-        if (!begun && this.#isUnread) {
+        if (!begun && this.#isUnread()) {
           this.#hold(bytes);
           return undefined;
         }
@@ -364,7 +364,7 @@ export class H1ServerConnection implements ConnHandler {
   #goOn(): void {
     if (this.#reading) return;
     const later = this.#later;
-    if (later !== undefined && this.#state === 'head' && this.#isUnread) return this.#applyPause();
+    if (later !== undefined && this.#state === 'head' && this.#isUnread()) return this.#applyPause();
     this.#later = undefined;
     this.#pausedByQueue = false;
     this.#applyPause();

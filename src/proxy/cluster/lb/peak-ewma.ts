@@ -32,7 +32,10 @@ export function peakEwma(hosts: readonly Host[], context: PickerContext): Picker
 
 /** Called when a response's head arrived (or never did). A slower answer counts at once, faster ones bring the average down slowly. */
 export function observeResponseTime(host: Host, responseMs: number, nowMs: number): void {
-  const weight = Math.exp(-(nowMs - host.ewmaAtMs) / DECAY_MS);
-  host.ewmaMs = responseMs > host.ewmaMs ? responseMs : host.ewmaMs * weight + responseMs * (1 - weight);
+  if (responseMs > host.ewmaMs) host.ewmaMs = responseMs;
+  else {
+    const weight = Math.exp(-(nowMs - host.ewmaAtMs) / DECAY_MS);
+    host.ewmaMs = host.ewmaMs * weight + responseMs * (1 - weight);
+  }
   host.ewmaAtMs = nowMs;
 }
