@@ -21,7 +21,7 @@ async function main(): Promise<void> {
   }
   enableCompileCache();
   if (process.argv[2] === READ_BOOTSTRAP) return (await import('./bootstrap-process.ts')).answerBootstrap();
-  if (process.argv[2] === RENDER_DUMP) return (await import('./render-dump.ts')).renderDumpOfStdin();
+  if (process.argv[2] === RENDER_DUMP) return (await import('./render-dump.ts')).renderDumpsOfStdin();
   const words = await givenWords();
   if (words === undefined) return;
   const { buildProgram, knownWords } = await import('#cli');

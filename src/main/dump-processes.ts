@@ -1,17 +1,22 @@
-// Renders the proxy's configuration as JSON in a process that ends with the page: what protobuf-es and all descriptors
-// take (25 MB, a part of it for good) goes with that process, and the 0.4 s of work are not the traffic's thread's.
+// Renders the proxy's configuration as JSON in a process of its own, which ends some seconds after the last page: what
+// protobuf-es and all descriptors take (25 MB, a part of it for good) goes with that process, and the 0.4 s of work are
+// not the traffic's thread's. It keeps nothing: each page is of a parcel that is packed when it is asked for.
 import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 import process from 'node:process';
 import type { Writable } from 'node:stream';
-import type { Clock, Logger, StreamedAnswer } from '#base';
+import type { Clock, Logger, StreamedAnswer, Timer } from '#base';
 import type { DumpApart } from '#proxy';
 import { SMALL_HEAP, SMALL_MALLOC } from './node-settings.ts';
+import { PAGE_END, PageReader } from './page-frames.ts';
 import { RENDER_DUMP } from './render-dump-word.ts';
 
 /** One at a time: each takes 75 MB while it runs, beside a proxy that may have been given less. Others wait so long. */
 const WAIT_MS = 10_000;
 /** From start to end, the reader's pace included. */
 const LIMIT_MS = 120_000;
+/** After a page, before its process ends. */
+const REST_MS = 5000;
 /** What handing over takes of the traffic's thread before others have a turn. */
 const TURN_MS = 1;
 
@@ -22,13 +27,18 @@ export interface DumpProcessesOptions {
   readonly command?: readonly string[] | undefined;
   readonly waitMs?: number;
   readonly limitMs?: number;
+  readonly restMs?: number | undefined;
 }
 
 export class DumpProcesses {
   readonly #options: DumpProcessesOptions;
   readonly #waiting = new Set<() => void>();
   #isBusy = false;
-  #child: ChildProcess | undefined;
+  /** The one that renders, or rests after a page. */
+  #renderer: Renderer | undefined;
+  #rest: Timer | undefined;
+  /** Of the page that is under way. */
+  #pageOver: (() => void) | undefined;
 
   constructor(options: DumpProcessesOptions) {
     this.#options = options;
@@ -37,13 +47,14 @@ export class DumpProcesses {
   readonly render: DumpApart = async (parcel, gone) => {
     const { clock, limitMs = LIMIT_MS } = this.#options;
     if (!(await this.#admit(gone))) return refused('another dump is being read; ask again when it has ended');
-    const started = await start(this.#options.command);
-    if ('problem' in started) {
+    const rested = this.#wake();
+    const renderer = rested ?? (await start(this.#options.command));
+    if ('problem' in renderer) {
       this.#leave();
-      return this.#here(started.problem);
+      return this.#here(renderer.problem);
     }
-    const { child, ended, stdin, stdout } = started;
-    this.#child = child;
+    if (rested === undefined) this.#keep(renderer);
+    const { child, ended, stdin, pages } = renderer;
     let stopped: string | undefined;
     const stop = (reason: string): void => {
       stopped ??= reason;
@@ -53,34 +64,80 @@ export class DumpProcesses {
     gone.addEventListener('abort', left);
     if (gone.aborted) left();
     const limit = clock.setTimer(limitMs, () => stop(`it was not done within ${limitMs / 1000} s`), { unref: true });
-    void ended.then(() => {
+    let isOver = false;
+    const over = (isWhole: boolean): void => {
+      if (isOver) return;
+      isOver = true;
+      this.#pageOver = undefined;
       limit.cancel();
       gone.removeEventListener('abort', left);
-      this.#child = undefined;
+      if (isWhole) this.#restAWhile(renderer);
       this.#leave();
-    });
+    };
+    this.#pageOver = () => over(false);
     void handOver(parcel, stdin, clock).catch((error: unknown) => stop(messageOf(error)));
-    const pieces = stdout[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-    const first = await pieces.next();
-    if (first.done === true) {
+    const first = await pages.next();
+    if (first === undefined) {
       const end = await ended;
       // Killed by the system, as where memory is short: here it would take the traffic's.
       if (stopped !== undefined || end === 'SIGKILL')
         return refused(stopped ?? 'the process that renders it was killed');
-      return this.#here(end);
+      // It ended while it rested, and nobody had heard of it yet.
+      return rested === undefined ? this.#here(end) : refused('the process that renders it ended; ask again');
     }
-    return { status: 200, contentType: 'application/json', body: page(first.value, pieces) };
+    return { status: 200, contentType: 'application/json', body: page(first) };
 
-    async function* page(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-      yield first;
-      for (let next = await rest.next(); next.done !== true; next = await rest.next()) yield next.value;
-      const end = await ended;
-      if (end !== '' && !gone.aborted) throw new Error(`/config_dump ended early: ${stopped ?? end}`);
+    async function* page(first: Uint8Array | typeof PAGE_END): AsyncGenerator<Uint8Array> {
+      for (let next: typeof first | undefined = first; next !== PAGE_END; next = await pages.next()) {
+        if (next === undefined) {
+          const end = await ended;
+          if (gone.aborted) return;
+          throw new Error(`/config_dump ended early: ${stopped ?? end}`);
+        }
+        yield next;
+      }
+      over(true);
     }
   };
 
   close(): void {
-    this.#child?.kill('SIGKILL');
+    this.#rest?.cancel();
+    this.#renderer?.child.kill('SIGKILL');
+  }
+
+  #keep(renderer: Renderer): void {
+    this.#renderer = renderer;
+    void renderer.ended.then(() => {
+      // One that has rested enough is forgotten already, and a page may be another's.
+      if (this.#renderer !== renderer) return;
+      this.#forget(renderer);
+      this.#pageOver?.();
+    });
+  }
+
+  #forget(renderer: Renderer): void {
+    if (this.#renderer !== renderer) return;
+    this.#rest?.cancel();
+    this.#renderer = undefined;
+  }
+
+  #wake(): Renderer | undefined {
+    this.#rest?.cancel();
+    const rested = this.#renderer;
+    if (rested === undefined) return undefined;
+    for (const one of [rested.child, rested.stdin, rested.stdout]) one.ref();
+    return rested;
+  }
+
+  /** For whoever reads it every second: starting another one takes longer than the page. It keeps this process from nothing. */
+  #restAWhile(renderer: Renderer): void {
+    const { clock, restMs = REST_MS } = this.#options;
+    for (const one of [renderer.child, renderer.stdin, renderer.stdout]) one.unref();
+    const end = (): void => {
+      this.#forget(renderer);
+      renderer.child.kill('SIGKILL');
+    };
+    this.#rest = clock.setTimer(restMs, end, { unref: true });
   }
 
   #here(reason: string): undefined {
@@ -119,10 +176,11 @@ export class DumpProcesses {
   }
 }
 
-interface Started {
+interface Renderer {
   readonly child: ChildProcess;
-  readonly stdin: Writable;
-  readonly stdout: NodeJS.ReadableStream;
+  readonly stdin: Socket;
+  readonly stdout: Socket;
+  readonly pages: PageReader;
   /** '' when it did its work; otherwise the signal's name, or what went wrong. */
   readonly ended: Promise<string>;
 }
@@ -134,18 +192,19 @@ async function start(
     process.argv[1] as string,
     RENDER_DUMP,
   ],
-): Promise<Started | { readonly problem: string }> {
+): Promise<Renderer | { readonly problem: string }> {
   try {
     const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: quickEnvironment() });
     const ended = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(error.message));
       child.once('exit', (code, signal) => resolve(signal ?? (code === 0 ? '' : `status ${code}`)));
     });
-    const { stdin, stdout } = child;
+    // Pipes are sockets.
+    const [stdin, stdout] = [child.stdin as Socket, child.stdout as Socket];
     if (child.pid === undefined) return { problem: await ended };
     // Its end says why.
     stdin.on('error', () => {});
-    return { child, stdin, stdout, ended };
+    return { child, stdin, stdout, pages: new PageReader(stdout), ended };
   } catch (error) {
     return { problem: messageOf(error) };
   }

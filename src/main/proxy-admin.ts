@@ -39,6 +39,8 @@ export interface ProxyAdminOptions {
   quit(): void;
   /** What is started to render a dump; default: this program. */
   readonly renderer?: readonly string[];
+  /** How long that one rests after a page. */
+  readonly rendererRestMs?: number | undefined;
 }
 
 export interface ProxyAdmin {
@@ -54,7 +56,7 @@ export async function serveProxyAdmin(options: ProxyAdminOptions): Promise<Proxy
   const certificates = new WatchedCertificates(options.secrets);
   const state = (): ServerState =>
     handle.proxy.services.draining() ? 'DRAINING' : options.ready() ? 'LIVE' : 'INITIALIZING';
-  const dumps = new DumpProcesses({ clock, log, command: options.renderer });
+  const dumps = new DumpProcesses({ clock, log, command: options.renderer, restMs: options.rendererRestMs });
   const view = makeAdminView(handle.proxy, {
     server: () => ({
       version: `topsail/${VERSION}`,

@@ -1,4 +1,4 @@
-// /config_dump of a real proxy, rendered by a process that ends with the page: the same page, and nothing stays.
+// /config_dump of a real proxy, rendered by a process that rests for a moment and ends: the same page, and nothing stays.
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
@@ -52,7 +52,7 @@ interface Served {
 
 async function serve(
   t: TestContext,
-  options: { readonly renderer?: readonly string[]; readonly secret?: number } = {},
+  options: { readonly renderer?: readonly string[]; readonly secret?: number; readonly restMs?: number } = {},
 ): Promise<Served> {
   const { certChainPem, privateKeyPem } = selfSigned('dumped');
   const secret = {
@@ -86,6 +86,7 @@ async function serve(
     ready: () => true,
     quit: () => {},
     renderer: options.renderer ?? RENDERER,
+    rendererRestMs: options.restMs ?? 100,
   });
   const close = (): void => {
     admin.close();
@@ -131,6 +132,43 @@ test('the page is the one that this process would make, and nothing runs on', as
     await until('the end of the renderer', () => renderers().length === 0);
   }
   assert.deepEqual(warnings, []);
+});
+
+test('whoever reads it again and again has one process for it, which ends when nobody does', async (t) => {
+  const { port, here, close } = await serve(t, { restMs: 1_000_000 });
+  const first = await fetchText(port, '/config_dump');
+  const [renderer, ...others] = renderers();
+  assert.deepEqual(others, []);
+  for (const query of ['include_eds', 'resource=static_clusters', '']) {
+    const { body } = await fetchText(port, `/config_dump?${query}`);
+    assert.equal(body, await here(query), query);
+    assert.deepEqual(renderers(), [renderer]);
+  }
+  assert.equal((await fetchText(port, '/config_dump')).body, first.body);
+  // Dead, and not yet known to be: it is said, and the next one is another's.
+  process.kill(renderer as number, 'SIGKILL');
+  const { status } = await fetchText(port, '/config_dump');
+  assert.ok(status === 200 || status === 503, String(status));
+  assert.equal((await fetchText(port, '/config_dump')).body, first.body);
+  assert.notDeepEqual(renderers(), [renderer]);
+  close();
+  await until('the end of all renderers', () => renderers().length === 0);
+});
+
+test('a page shows what is so when it is asked for, whatever its process rendered before', async (t) => {
+  const dumps = new DumpProcesses({ clock: new SystemClock(), log: silentLogger, command: RENDERER });
+  t.after(() => dumps.close());
+  const page = async (id: string): Promise<string> => {
+    const bytes = toBinary(BootstrapSchema, create(BootstrapSchema, { node: { id } }));
+    const view = { bootstrap: () => ({ bytes, updatedWallMs: 0 }), resources: () => [] };
+    const order = { only: undefined, includeEds: false, accept: undefined };
+    const answer = await dumps.render(packDump(view, new URLSearchParams(), order), new AbortController().signal);
+    let text = '';
+    for await (const piece of answer?.body ?? []) text += String(piece);
+    return /"id": ?"([^"]*)"/.exec(text)?.[1] ?? text;
+  };
+  assert.deepEqual([await page('one'), await page('two'), await page('three')], ['one', 'two', 'three']);
+  assert.equal(renderers().length, 1);
 });
 
 test('readers wait for each other', async (t) => {
