@@ -170,6 +170,29 @@ test('no more listen at once than there is room for', () => {
   assert.equal(ends.filter((one) => one !== undefined).length, 32);
 });
 
+test('a record of what nothing declares is told with the service that was meant, where that is known', () => {
+  const hub = new TapHub();
+  const heard: string[] = [];
+  hub.listen(NOTHING, (json) => heard.push(json));
+  const undeclared = { service: 'b.d.svc.cluster.local', port: 9, ports: [80] };
+  hub.undeclared = ({ endpoint }) => (endpoint === '10.0.0.1:9' ? undeclared : undefined);
+  const record = (cluster: string, endpoint: string): string =>
+    JSON.stringify({
+      ...{ id: '', workload: 'a', namespace: 'd', direction: 'outbound', atMs: 1, durationMs: 1, cluster, endpoint },
+      ...{ source: { workload: 'a' }, destination: { workload: '' } },
+    });
+  for (const [cluster, endpoint] of [
+    ['PassthroughCluster', '10.0.0.1:9'],
+    ['PassthroughCluster', '10.0.0.2:9'],
+    ['outbound|9||b', '10.0.0.1:9'],
+  ] as const)
+    hub.record({ workload: 'a', namespace: 'd' }, 1n, record(cluster, endpoint));
+  assert.deepEqual(
+    heard.map((json) => (JSON.parse(json) as { undeclared?: unknown }).undeclared),
+    [undeclared, undefined, undefined],
+  );
+});
+
 test('without a built dashboard there are no pages; with one its policy lets nothing in', () => {
   assert.deepEqual(pageRoutes(new Map()), []);
   const routes = pageRoutes(

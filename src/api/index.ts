@@ -30,6 +30,7 @@ export {
   exceededLimit,
   faultWords,
   injectedFault,
+  passThroughWords,
   serviceOfHost,
   type Verdict,
   type VerdictCode,

@@ -1,5 +1,5 @@
 // Fans taps out to the agents that fit and their records in to who asked; keeps the last records for `explain`.
-import { requestTree, type TapRecordJson, type TreeHop } from '#telemetry';
+import { isUndeclared, requestTree, type TapRecordJson, type TreeHop, type Undeclared } from '#telemetry';
 
 export interface TapFilter {
   /** '' for every workload; else NAME or NAMESPACE/NAME. */
@@ -34,6 +34,8 @@ export class TapHub {
   readonly #subscriptions = new Map<bigint, Subscription>();
   readonly #kept: { readonly id: string; readonly json: string }[] = [];
   #next = 1n;
+  /** Which service was meant by what nothing declares. */
+  undeclared: (record: TapRecordJson) => Undeclared | undefined = () => undefined;
 
   /** Returns what ends it; undefined when too many listen already. */
   listen(filter: TapFilter, take: (json: string) => void): (() => void) | undefined {
@@ -55,10 +57,10 @@ export class TapHub {
   }
 
   /** `agent` is who sent it: a record of another workload is not believed. */
-  record(agent: Pick<TapAgent, 'workload' | 'namespace'>, subscription: bigint, json: string): void {
+  record(agent: Pick<TapAgent, 'workload' | 'namespace'>, subscription: bigint, told: string): void {
     const asked = this.#subscriptions.get(subscription);
-    if (asked === undefined || json.length > RECORD_CHARACTERS_MAX) return;
-    const record = readRecord(json);
+    if (asked === undefined || told.length > RECORD_CHARACTERS_MAX) return;
+    const record = readRecord(told);
     if (
       record === undefined ||
       record.workload !== agent.workload ||
@@ -66,6 +68,8 @@ export class TapHub {
       !fits(asked.filter, agent)
     )
       return;
+    const undeclared = isUndeclared(record) ? this.undeclared(record) : undefined;
+    const json = undeclared === undefined ? told : JSON.stringify({ ...record, undeclared });
     if (record.id !== '') {
       if (this.#kept.length >= KEPT_RECORDS) this.#kept.splice(0, KEPT_RECORDS / 10);
       this.#kept.push({ id: record.id, json });

@@ -1,5 +1,13 @@
 // topsail tap: requests of proxies as they finish, one line each.
-import { denyingRule, exceededLimit, faultWords, injectedFault, type StatusJson, type TapRecordJson } from '#api';
+import {
+  denyingRule,
+  exceededLimit,
+  faultWords,
+  injectedFault,
+  passThroughWords,
+  type StatusJson,
+  type TapRecordJson,
+} from '#api';
 import { visibleText } from '#base';
 import { type CliContext, CliError } from './context.ts';
 import { openMesh } from './mesh-client.ts';
@@ -62,7 +70,10 @@ function mustBeKnown(name: string, { proxies, workloads }: Pick<StatusJson, 'pro
 }
 
 export function tapLine(r: TapRecordJson): string {
-  const [from, to] = [r.source.workload || 'unknown', r.destination.workload || r.service || r.authority || 'unknown'];
+  const [from, to] = [
+    r.source.workload || 'unknown',
+    r.destination.workload || r.service || r.authority || r.endpoint || 'unknown',
+  ];
   const outcome = r.protocol === 'TCP' ? 'TCP' : `${r.status}${r.grpcStatus >= 0 ? ` grpc ${r.grpcStatus}` : ''}`;
   const fault = injectedFault(r);
   // What went nowhere was neither.
@@ -71,6 +82,7 @@ export function tapLine(r: TapRecordJson): string {
     r.flags.join(','),
     sent || fault === '' ? (r.mtls ? 'mTLS' : 'plaintext') : '',
     fault === '' ? '' : faultWords(fault),
+    passThroughWords(r) + (r.undeclared === undefined ? '' : ': add it to the Service'),
     r.attempts > 1 ? `${r.attempts} tries` : '',
     policyWords(r.policy),
   ].filter((one) => one !== '');

@@ -418,6 +418,33 @@ suite('tap', () => {
     assert.match(refused('plugin[shop.auth]'), / plugin\[shop\.auth\] i$/);
   });
 
+  test('says which service was meant where nothing declares the port', () => {
+    const line = tapLine({
+      ...{
+        atMs: 0,
+        direction: 'outbound',
+        protocol: 'TCP',
+        method: '',
+        authority: '',
+        path: '',
+        service: '',
+        policy: '',
+      },
+      ...{ status: 0, grpcStatus: -1, durationMs: 1, flags: [], mtls: false, attempts: 0, id: '', cause: '' },
+      ...{
+        cluster: 'PassthroughCluster',
+        endpoint: '10.1.2.3:99',
+        source: { workload: 'a' },
+        destination: { workload: '' },
+      },
+      undeclared: { service: 'b.shop.svc.cluster.local', port: 99, ports: [80, 81] },
+    } as unknown as Parameters<typeof tapLine>[0]);
+    assert.match(
+      line,
+      / a -> 10\.1\.2\.3:99 .* PassthroughCluster: port 99 is none of b\.shop\.svc\.cluster\.local \(80, 81\): add it to the Service /,
+    );
+  });
+
   test('names a fault that the caller’s side injected, and no encryption of what never left', () => {
     const out = (more: object): string =>
       tapLine({

@@ -52,6 +52,7 @@ import { dumpProxy, proxyJson } from './proxy-json.ts';
 import { onShutdown, reportReady } from './supervised.ts';
 import { trimHeap } from './trim-heap.ts';
 import { followTrustDomain } from './trust-domain.ts';
+import { UndeclaredPorts } from './undeclared-port.ts';
 import { VERSION } from './version.ts';
 import { whatIf } from './what-if.ts';
 
@@ -183,6 +184,9 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     metrics,
     facts: { version: VERSION, startedMs, pid: process.pid, home: home.folder, addresses },
   });
+  const undeclared = new UndeclaredPorts();
+  telemetry.taps.undeclared = (record) =>
+    pusher.snapshot === undefined ? undefined : undeclared.find(record, pusher.snapshot.services);
   const failed = (error: unknown): void =>
     log
       .scope('api')

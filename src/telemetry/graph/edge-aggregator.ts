@@ -6,6 +6,7 @@ import { type Edge, EdgeIndex, type Reporter } from '../istio/edge.ts';
 import type { PeerInfo, ResponseFlag, StreamRecord } from '../stream-record.ts';
 import { denialOf, isFailure } from './failure.ts';
 import { injectedFault } from './injected-fault.ts';
+import { PASSED_THROUGH, STOPPED } from './pass-through.ts';
 import { LATENCY_BOUNDS, latencyBucket } from './latency.ts';
 import { MAX_CODES_PER_EDGE, MAX_EDGES_PER_SUMMARY } from './limits.ts';
 import { RouteAggregator } from './route-aggregator.ts';
@@ -159,7 +160,7 @@ function toSample(s: Sample): EdgeSampleInit {
     reporter: edge.reporter === 'source' ? 'source' : 'destination',
     source: toPeer(edge.source, edge.sourcePrincipal),
     destination: toPeer(edge.destination, edge.destinationPrincipal),
-    destinationService: edge.service,
+    destinationService: edge.service || undeclaredName(edge),
     protocol: edge.protocol,
     mtls: edge.mtls,
     requests: BigInt(s.requests),
@@ -177,6 +178,11 @@ function toSample(s: Sample): EdgeSampleInit {
     denials: toCounts(s.denials),
     faults: toCounts(s.faults),
   };
+}
+
+/** As Istio's metrics call what nothing declares, so that it is no more `unknown` than it has to be. */
+function undeclaredName({ serviceName }: Edge): string {
+  return serviceName === PASSED_THROUGH || serviceName === STOPPED ? serviceName : '';
 }
 
 function toCounts(counts: ReadonlyMap<string, number>): Record<string, bigint> {

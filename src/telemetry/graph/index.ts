@@ -6,6 +6,7 @@ export {
 } from './edge-aggregator.ts';
 export { faultWords } from './fault-words.ts';
 export { injectedFault } from './injected-fault.ts';
+export { isUndeclared, passThroughWords, type Undeclared } from './pass-through.ts';
 export { LATENCY_BOUNDS } from './latency.ts';
 export type { RouteSampleInit } from './route-aggregator.ts';
 export { RouteTraffic, type RouteView } from './route-traffic.ts';

@@ -2,6 +2,7 @@
 
 import { ROUTE_CAUSE } from '#base';
 import type { PeerInfo, StreamRecord } from '../stream-record.ts';
+import type { Undeclared } from './pass-through.ts';
 
 export interface TapPeer {
   readonly workload: string;
@@ -52,6 +53,8 @@ export interface TapRecordJson {
   /** '' where this proxy makes no spans. */
   readonly spanId: string;
   readonly parentSpanId: string;
+  /** Where nothing declares what was asked for, as far as the control plane knows the service that was meant. */
+  readonly undeclared?: Undeclared;
 }
 
 export function tapRecord(record: StreamRecord, inbound: boolean, local: PeerInfo): TapRecordJson {

@@ -4,7 +4,13 @@ import type { TapRecordJson } from './tap-record.ts';
 import { type Verdict, verdictOf } from './verdict.ts';
 
 const OF_THE_APPLICATION: ReadonlySet<string> = new Set(['application-failed', 'application-refused', 'grpc-failed']);
-const FINE: ReadonlySet<string> = new Set([...OF_THE_APPLICATION, 'forwarded', 'delayed', 'after-retries']);
+const FINE: ReadonlySet<string> = new Set([
+  ...OF_THE_APPLICATION,
+  'forwarded',
+  'delayed',
+  'undeclared',
+  'after-retries',
+]);
 
 export interface PlacedHop {
   readonly hop: TapRecordJson;

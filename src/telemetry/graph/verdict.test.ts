@@ -21,6 +21,13 @@ const told = {
 const CASES: readonly (readonly [VerdictCode, string, Partial<typeof told>])[] = [
   ['forwarded', 'forwarded', {}],
   ['after-retries', 'answered at try 3', { attempts: 3 }],
+  [
+    'undeclared',
+    'PassthroughCluster: no Service or ServiceEntry declares 10.0.0.1:9080',
+    { status: 0, details: '', cluster: 'PassthroughCluster' },
+  ],
+  ['undeclared-failed', 'and it failed', { status: 503, flags: ['UF'], cluster: 'PassthroughCluster' }],
+  ['undeclared-failed', 'BlackHoleCluster: no', { status: 502, details: '', cluster: 'BlackHoleCluster' }],
   ['delayed', 'fault injected (delay) by VirtualService shop/reviews', { flags: ['DI'] }],
   [
     'rate-limited',

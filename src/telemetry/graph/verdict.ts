@@ -4,6 +4,7 @@
 import { exceededLimit, missingPlugin, tokenTrouble } from './denial-words.ts';
 import { faultWords } from './fault-words.ts';
 import { injectedFault } from './injected-fault.ts';
+import { isUndeclared, passThroughRemedy, passThroughWords } from './pass-through.ts';
 import type { TapRecordJson } from './tap-record.ts';
 
 export interface Verdict {
@@ -26,12 +27,13 @@ type Told = Pick<
   | 'endpoint'
   | 'grpcStatus'
   | 'cause'
->;
+> &
+  Partial<Pick<TapRecordJson, 'authority' | 'undeclared'>>;
 
 interface Row {
   readonly when: (hop: Told) => boolean;
   readonly words: (hop: Told) => string;
-  readonly remedy: string;
+  readonly remedy: string | ((hop: Told) => string);
 }
 
 const flag =
@@ -137,6 +139,12 @@ const ROWS = {
     when: flag('FI'),
     words: (hop) => faultWords(injectedFault(hop)),
     remedy: 'Look at http.fault.abort of the VirtualService.',
+  },
+  'undeclared-failed': {
+    when: (hop) => isUndeclared(hop) && (hop.flags.length > 0 || hop.status >= 500),
+    words: (hop) =>
+      `${passThroughWords(hop)}, and it failed${hop.upstreamFailure === '' ? '' : ` (${hop.upstreamFailure})`}`,
+    remedy: passThroughRemedy,
   },
   'no-chain': {
     when: both(flag('NR'), says('filter_chain_not_found')),
@@ -315,6 +323,7 @@ const ROWS = {
     words: (hop) => `it was answered at try ${hop.attempts}`,
     remedy: 'The tries before failed: the access log and topsail stat show of which endpoint.',
   },
+  undeclared: { when: isUndeclared, words: passThroughWords, remedy: passThroughRemedy },
   delayed: {
     when: flag('DI'),
     words: (hop) => faultWords(injectedFault(hop)),
@@ -327,7 +336,8 @@ export type VerdictCode = keyof typeof ROWS;
 
 export function verdictOf(hop: Told): Verdict {
   for (const [code, row] of Object.entries(ROWS) as [VerdictCode, Row][])
-    if (row.when(hop)) return { code, words: row.words(hop), remedy: row.remedy };
+    if (row.when(hop))
+      return { code, words: row.words(hop), remedy: typeof row.remedy === 'string' ? row.remedy : row.remedy(hop) };
   throw new Error('the last row fits everything');
 }
 
