@@ -6,7 +6,14 @@ import { fileURLToPath } from 'node:url';
 import { dump } from 'js-yaml';
 import { crdOf, editorSchema, KIND_NAMES, KINDS } from '../src/config/model/index.ts';
 import { kubernetesVersions, topsailVersions } from './kubernetes-versions.ts';
-import { compatibilityPage, errorSections, errorsPage, kindPage, referenceIndex } from '../src/config/reference.ts';
+import {
+  compatibilityPage,
+  errorSections,
+  errorsPage,
+  kindPage,
+  notInForcePage,
+  referenceIndex,
+} from '../src/config/reference.ts';
 import { CONDITIONS } from '../src/registry/errors.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -23,6 +30,7 @@ export function generated(): Map<string, string> {
     'docs/compatibility.md',
     `${compatibilityPage().trimEnd()}\n\n${kubernetesVersions()}\n${topsailVersions()}`,
   );
+  files.set('docs/not-in-force.md', notInForcePage());
   files.set(
     'docs/errors.md',
     `${errorsPage()}\n## In the mesh\n\nConditions of objects that are valid alone. Where one of them is an error, \`topsail apply --wait\` and \`topsail check\` end with 1:\nsomething is not so as it is written. Warnings are shown, and fail nothing.\n\n${errorSections(CONDITIONS)}`,

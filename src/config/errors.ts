@@ -86,8 +86,8 @@ export const ERRORS = {
     'Remove the field, or the object; docs/compatibility.md lists what is in force.',
   ),
   'TS-CFG-0203': error(
-    '{kind} is not in force yet.',
-    'Remove the object; docs/compatibility.md lists what is in force.',
+    '{kind} is not in force: {instead}.',
+    'Remove the object; docs/not-in-force.md says what to write instead of such kinds, and of EnvoyFilters by what they do.',
   ),
   // Rules of Istio
   'TS-CFG-0301': error(

@@ -3,6 +3,7 @@
 import { FINDINGS } from './analyze/findings.ts';
 import { type ErrorEntry, ERRORS } from './errors.ts';
 import { type Force, type ForceNode, forceAt, forceOf, KIND_FORCE } from './model/force.ts';
+import { ENVOY_FILTER_USES, INSTEAD_OF_GROUP, INSTEAD_OF_KIND } from './model/instead.ts';
 import { KIND_NAMES, KINDS, type KindInfo, type KindName, SCHEMAS } from './model/kinds.ts';
 import { NOT_IN_FORCE_BECAUSE } from './model/refusals.ts';
 import { type Field, fieldsOf, type Shape, shapeOf, typeText } from './model/shape.ts';
@@ -79,6 +80,36 @@ export function referenceIndex(): string {
     shapeOf(SCHEMAS[kind]).description ?? '',
   ]);
   return `# Reference\n\nEvery kind of configuration with its fields. [compatibility.md](../compatibility.md) sums up what is in force; [errors.md](../errors.md) lists what can be wrong; \`topsail.schema.json\` gives editors completion.\n\n${table(['Kind', 'API versions', 'What it is'], rows)}\n`;
+}
+
+/** docs/not-in-force.md: kinds that are refused whole, and what to write instead. */
+export function notInForcePage(): string {
+  const sentence = (text: string): string => `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+  const kinds = Object.entries(INSTEAD_OF_KIND).map(([kind, text]) => [
+    `\`${KINDS[kind as KindName].group}\``,
+    kind,
+    sentence(text),
+  ]);
+  const groups = Object.entries(INSTEAD_OF_GROUP).map(([group, text]) => [`\`${group}\``, 'all', sentence(text)]);
+  const uses = ENVOY_FILTER_USES.map(({ use, instead, page }) => [
+    use,
+    instead === '' ? 'nothing: leave it to the application' : instead,
+    page === undefined ? '' : `[${page.slice('docs/'.length)}](${page.slice('docs/'.length)})`,
+  ]);
+  return `# Kinds that are not in force
+
+Objects of these kinds are refused by name (\`TS-CFG-0203\`): \`apply\` ends with 1, \`validate\`, \`check\` and the dashboard say so, in a cluster the webhook refuses them, and the status of those that are there already is \`Accepted: False\`. All other kinds are in [compatibility.md](compatibility.md). The page is generated (\`node tools/gen-reference.ts\`), and a test holds it against what is in force.
+
+${table(['Group', 'Kind', 'What to do'], [...kinds, ...groups])}
+
+## EnvoyFilter
+
+The message names what an EnvoyFilter is written for, as far as its patches show it. Each of these is in force on Topsail's own proxy and on a stock Envoy, but for what its own page says of one of them.
+
+${table(['For', 'Write', 'More'], uses)}
+
+What is in none of these rows needs a WasmPlugin, or an application. The proxy without a control plane ([proxy.md](proxy.md)) takes an Envoy bootstrap as it is.
+`;
 }
 
 /** Values of enums that differ from their field. */

@@ -1,6 +1,7 @@
 // Says which kind a manifest is of, from its apiVersion and kind.
 
 import { nearest } from '#base';
+import { INSTEAD_OF_GROUP } from '../model/instead.ts';
 import { KIND_NAMES, type KindInfo, KINDS, type KindName } from '../model/kinds.ts';
 import type { Problems } from '../problem.ts';
 import { shown } from '../problem.ts';
@@ -30,13 +31,6 @@ const NOT_READ = new Set([
   'LimitRange',
   'ResourceQuota',
   'PriorityClass',
-]);
-const LATER_GROUPS = new Set([
-  'gateway.networking.k8s.io',
-  'gateway.networking.x-k8s.io',
-  'inference.networking.k8s.io',
-  'networking.k8s.io',
-  'multicluster.x-k8s.io',
 ]);
 
 const byManifest = new Map<string, KindName>(
@@ -77,7 +71,8 @@ export function identify(manifest: Readonly<Record<string, unknown>>, problems: 
 
 function unknown(group: string, apiVersion: string, kind: string, problems: Problems): void {
   if (kind === 'IstioOperator') return problems.say('TS-CFG-0014', ['kind'], { kind });
-  if (LATER_GROUPS.has(group)) return problems.say('TS-CFG-0203', ['kind'], { kind });
+  const instead = INSTEAD_OF_GROUP[group];
+  if (instead !== undefined) return problems.say('TS-CFG-0203', ['kind'], { kind, instead });
   if (NOT_READ.has(kind) && !group.endsWith('istio.io')) return problems.say('TS-CFG-0015', ['kind'], { kind });
   const kinds = KIND_NAMES.filter((name) => KINDS[name].manifest === kind);
   const expected = kinds

@@ -1,6 +1,7 @@
 // One manifest, already plain data, becomes a ConfigObject or problems: identity, metadata, spec, Istio's rules.
 
 import { forceOf, KIND_FORCE } from '../model/force.ts';
+import { insteadOf } from '../model/instead.ts';
 import { isKind, type KindInfo, KINDS, type KindName, SCHEMAS } from '../model/kinds.ts';
 import { MetadataSchema } from '../model/metadata.ts';
 import { type ConfigObject, objectKey, type ObjectMeta, type ObjectSource } from '../model/object.ts';
@@ -40,7 +41,8 @@ export function readManifest(
   const metadata = readMetadata(manifest['metadata'], info, problems, options);
   if (metadata === undefined) return looseIdentity(manifest, options.defaultNamespace);
   const found = { kind, namespace: metadata.namespace, name: metadata.name };
-  if (KIND_FORCE[kind] === 'refused') problems.say('TS-CFG-0203', ['kind'], { kind: info.manifest });
+  if (KIND_FORCE[kind] === 'refused')
+    problems.say('TS-CFG-0203', ['kind'], { kind: info.manifest, instead: insteadOf(kind, manifest) });
   const spec = readSpec(manifest, kind, info, problems);
   if (problems.failed || spec === undefined) return found;
   const object: ConfigObject = Object.freeze({
