@@ -115,6 +115,7 @@ function requestOf(ask: AuthzAsk): Request {
       headers,
     },
     connection: {
+      directRemoteAddress: ask.sourceIp,
       remoteAddress: ask.sourceIp,
       remotePort: 0,
       trustedRemoteAddress: ask.sourceIp,

@@ -117,6 +117,7 @@ export class RouteReplay {
     const connection = {
       remoteAddress: '127.0.0.1',
       remotePort: 0,
+      directRemoteAddress: '127.0.0.1',
       trustedRemoteAddress: '127.0.0.1',
       localAddress: '127.0.0.1',
       localPort: 0,

@@ -24,6 +24,7 @@ export function testHead(
 
 export function testConnection(more: Partial<DownstreamFacts> = {}): DownstreamFacts {
   return {
+    directRemoteAddress: '10.0.0.9',
     remoteAddress: '10.0.0.9',
     remotePort: 40000,
     trustedRemoteAddress: '10.0.0.9',

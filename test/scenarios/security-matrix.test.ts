@@ -218,6 +218,7 @@ function decideHttp(chain: Chain, request: OracleRequest): boolean {
     record.metadata = new Map([['envoy.filters.http.jwt_authn', { payload: request.claims }]]);
   const id = spiffe(request);
   const connection = {
+    directRemoteAddress: request.sourceIp,
     remoteAddress: request.sourceIp,
     remotePort: 1,
     trustedRemoteAddress: request.remoteIp,
@@ -248,7 +249,7 @@ function decideTcp(chain: Chain, request: OracleRequest): boolean {
   let closed = false;
   const peer = id === '' ? { kind: 'anonymous' } : { kind: 'verified', uriSans: [id], spiffeId: id };
   const connection = {
-    conn: { tls: id === '' ? undefined : { peer } },
+    conn: { tls: id === '' ? undefined : { peer }, remoteAddress: request.sourceIp },
     remoteAddress: request.sourceIp,
     remotePort: 1,
     localAddress: request.destinationIp,

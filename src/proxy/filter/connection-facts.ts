@@ -9,6 +9,7 @@ export function factsOf(connection: DownstreamConnection): DownstreamFacts {
   const { tls } = connection.conn;
   const peer = tls?.peer.kind === 'verified' ? tls.peer : undefined;
   return {
+    directRemoteAddress: connection.conn.remoteAddress,
     remoteAddress: connection.remoteAddress,
     remotePort: connection.remotePort,
     trustedRemoteAddress: connection.remoteAddress,

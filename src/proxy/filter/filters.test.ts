@@ -504,7 +504,7 @@ function network<D extends DescMessage>(schema: D, config: MessageInitShape<D>) 
     const tls =
       spiffe === '' ? undefined : { peer: { kind: 'verified', uriSans: [spiffe], dnsSans: [], spiffeId: spiffe } };
     const connection = {
-      conn: { tls },
+      conn: { tls, remoteAddress: '10.0.0.2' },
       remoteAddress: '10.0.0.2',
       remotePort: 1,
       localAddress: '10.0.0.1',

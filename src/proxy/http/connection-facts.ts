@@ -7,6 +7,7 @@ import type { DownstreamFacts } from './filter.ts';
 const NONE: readonly string[] = [];
 
 export class ConnectionFacts implements DownstreamFacts {
+  readonly directRemoteAddress: string;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly trustedRemoteAddress: string;
@@ -21,12 +22,14 @@ export class ConnectionFacts implements DownstreamFacts {
   readonly downstream: DownstreamConnection;
   readonly #local: string;
   readonly #remote: string;
+  readonly #direct: string;
 
   constructor(downstream: DownstreamConnection, trusted: string = downstream.remoteAddress) {
     const tls = downstream.conn.tls;
     const peer = tls?.peer;
     const verified = peer !== undefined && peer.kind === 'verified';
     this.downstream = downstream;
+    this.directRemoteAddress = downstream.conn.remoteAddress;
     this.remoteAddress = downstream.remoteAddress;
     this.remotePort = downstream.remotePort;
     this.trustedRemoteAddress = trusted;
@@ -40,6 +43,10 @@ export class ConnectionFacts implements DownstreamFacts {
     this.localPrincipal = downstream.localPrincipal;
     this.#local = hostPort(this.localAddress, this.localPort);
     this.#remote = hostPort(this.remoteAddress, this.remotePort);
+    this.#direct =
+      this.directRemoteAddress === this.remoteAddress
+        ? this.#remote
+        : hostPort(this.directRemoteAddress, downstream.conn.remotePort);
   }
 
   /** The same connection with another client address in front of it. */
@@ -52,7 +59,7 @@ export class ConnectionFacts implements DownstreamFacts {
     record.listener = downstream.listener;
     record.filterChain = downstream.filterChain;
     record.downstreamLocalAddress = this.#local;
-    record.downstreamDirectRemoteAddress = this.#remote;
+    record.downstreamDirectRemoteAddress = this.#direct;
     record.downstreamRemoteAddress =
       this.trustedRemoteAddress === this.remoteAddress ? this.#remote : hostPort(this.trustedRemoteAddress, 0);
     record.sni = this.sni;

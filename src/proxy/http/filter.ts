@@ -61,6 +61,8 @@ export interface FilterCallbacks {
 
 /** Facts of the downstream connection that policies may use; addresses as numbers-and-dots text. */
 export interface DownstreamFacts {
+  /** Of the socket, whatever a PROXY header or x-forwarded-for said. */
+  readonly directRemoteAddress: string;
   readonly remoteAddress: string;
   readonly remotePort: number;
   /** After use_remote_address and x-forwarded-for were weighed. */

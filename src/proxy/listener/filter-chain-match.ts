@@ -20,6 +20,7 @@ export interface ChainInput {
 }
 
 interface Facts {
+  readonly conn: { readonly remoteAddress: string };
   readonly localAddress: string;
   readonly localPort: number;
   readonly remoteAddress: string;
@@ -35,7 +36,7 @@ export function chainInput(connection: Facts, transportProtocol: string): ChainI
     serverName: connection.sni,
     transportProtocol,
     applicationProtocols: connection.offeredAlpn,
-    directSourceAddress: connection.remoteAddress,
+    directSourceAddress: connection.conn.remoteAddress,
     sourceAddress: connection.remoteAddress,
     sourcePort: connection.remotePort,
   };

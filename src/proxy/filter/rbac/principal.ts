@@ -47,13 +47,13 @@ export function compilePrincipal(
       const name = compileStringMatcher(wanted, `${field}.authenticated.principal_name`);
       return (input) => input.connection.mtls && input.connection.peerUriSans.some(name);
     }
-    case 'sourceIp':
-    case 'directRemoteIp': {
-      const range = compileCidr(
-        identifier.value,
-        `${field}.${identifier.case === 'sourceIp' ? 'source_ip' : 'direct_remote_ip'}`,
-      );
+    case 'sourceIp': {
+      const range = compileCidr(identifier.value, `${field}.source_ip`);
       return (input) => range(input.connection.remoteAddress);
+    }
+    case 'directRemoteIp': {
+      const range = compileCidr(identifier.value, `${field}.direct_remote_ip`);
+      return (input) => range(input.connection.directRemoteAddress);
     }
     case 'remoteIp': {
       const range = compileCidr(identifier.value, `${field}.remote_ip`);

@@ -130,6 +130,7 @@ test('a second header can neither admit nor hide', () => {
 
 test('addresses, ports, server names, metadata', () => {
   const connection = testConnection({
+    directRemoteAddress: '10.2.0.1',
     remoteAddress: '10.1.0.5',
     trustedRemoteAddress: '203.0.113.7',
     localAddress: '10.2.0.1',
@@ -140,7 +141,8 @@ test('addresses, ports, server names, metadata', () => {
   input.record.metadata = new Map([['jwt', { iss: 'a' }]]);
   const cidr = (addressPrefix: string, prefixLen: number) => ({ addressPrefix, prefixLen });
   const principals: [PrincipalInit, boolean][] = [
-    [{ identifier: { case: 'directRemoteIp', value: cidr('10.1.0.0', 16) } }, true],
+    [{ identifier: { case: 'directRemoteIp', value: cidr('10.1.0.0', 16) } }, false],
+    [{ identifier: { case: 'directRemoteIp', value: cidr('10.2.0.0', 16) } }, true],
     [{ identifier: { case: 'remoteIp', value: cidr('10.1.0.0', 16) } }, false],
     [{ identifier: { case: 'remoteIp', value: cidr('203.0.113.7', 32) } }, true],
     [{ identifier: { case: 'sourceIp', value: cidr('10.1.0.5', 32) } }, true],
