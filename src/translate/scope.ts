@@ -75,6 +75,7 @@ export function scopeOf(snapshot: Snapshot, proxy: ProxyView, cache: Translation
   const serviceName = proxy.envoy && namesItself(telemetries, snapshot) ? serviceNameOf(proxy) : '';
   const key = [
     'scope',
+    snapshot.mesh,
     proxy.namespace,
     proxy.envoy,
     proxy.families,

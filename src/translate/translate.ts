@@ -15,6 +15,7 @@ import { inbound } from './listeners/inbound-listeners.ts';
 import { capturedListeners, loopbackListeners } from './listeners/outbound-listeners.ts';
 import { nameTable } from './name-table.ts';
 import { INBOUND_PASSTHROUGH } from './names.ts';
+import { forPod } from './own-settings.ts';
 import { type ProxyView, proxyView } from './proxy-view.ts';
 import {
   HTTP_PROXY_TABLE,
@@ -32,11 +33,12 @@ type Resources = ReadonlyMap<string, XdsResource>;
 
 /** The cache may be shared by all calls of one process; without one, the result is the same. */
 export function translate(
-  snapshot: Snapshot,
+  ofMesh: Snapshot,
   node: ProxyNode,
   cache: TranslationCache = new TranslationCache(),
 ): ResourceSet {
   const proxy = proxyView(node);
+  const snapshot = forPod(ofMesh, node, cache);
   const scope = scopeOf(snapshot, proxy, cache);
   if (proxy.proxyless) return proxylessSet(snapshot, proxy, scope, cache);
   return proxy.kind === 'router' ? routerSet(snapshot, proxy, scope, cache) : sidecarSet(snapshot, proxy, scope, cache);
@@ -44,11 +46,12 @@ export function translate(
 
 /** Only endpoints: enough when a snapshot differs in nothing else (`SnapshotDiff.configuration` is false). */
 export function translateEndpoints(
-  snapshot: Snapshot,
+  ofMesh: Snapshot,
   node: ProxyNode,
   cache: TranslationCache = new TranslationCache(),
 ): Resources {
   const proxy = proxyView(node);
+  const snapshot = forPod(ofMesh, node, cache);
   const scope = scopeOf(snapshot, proxy, cache);
   if (proxy.proxyless) return proxylessEndpoints(snapshot, proxy, scope, cache);
   return proxy.kind === 'router'

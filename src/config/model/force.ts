@@ -113,6 +113,11 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     disableEnvoyListenerLog: 'inForce',
     'defaultConfig.concurrency': 'inForce',
     'defaultConfig.gatewayTopology': 'inForce',
+    'defaultConfig.proxyHeaders': 'inForce',
+    // Of a chain our proxy knows the leaf.
+    'defaultConfig.proxyHeaders.setCurrentClientCertDetails.chain': 'acceptedWithWarning',
+    'defaultConfig.proxyHeaders.preserveHttp1HeaderCase': 'acceptedWithWarning',
+    'defaultConfig.proxyHeaders.xForwardedHost': 'acceptedWithWarning',
     localityLbSetting: 'inForce',
     trustDomainAliases: 'inForce',
     connectTimeout: 'inForce',

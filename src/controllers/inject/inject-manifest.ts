@@ -4,7 +4,6 @@ import type { Refusal } from './capture-plan.ts';
 import { decideInjection } from './decide.ts';
 import { injectPod, isInjected } from './inject-pod.ts';
 import type { InjectorConfig } from './injector-config.ts';
-import { unusedAnnotations } from './unused-annotations.ts';
 
 export interface InjectManifestInput {
   readonly config: InjectorConfig;
@@ -86,7 +85,7 @@ function injectAt(
         message: `${message} (${kind} ${namespace}/${name})`,
       })),
     };
-  const unused = unusedAnnotations(given.annotations ?? {});
+  const unused = injected.warnings;
   const { ownerReferences: _, ...metadata } = injected.pod.metadata;
   const keep = kind === 'Pod' && given.ownerReferences !== undefined ? { ownerReferences: given.ownerReferences } : {};
   return {

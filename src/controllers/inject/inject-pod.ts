@@ -8,6 +8,7 @@ import { captureAnnotations, capturePlan, type Refusal } from './capture-plan.ts
 import type { InjectorConfig } from './injector-config.ts';
 import { PROXY_CONTAINER, proxyContainer, proxySecurity, proxyVolumes } from './proxy-container.ts';
 import { type PodAnnotations, readPodAnnotations } from './pod-annotations.ts';
+import { unusedAnnotations } from './unused-annotations.ts';
 import { workloadOf } from './workload-name.ts';
 
 export interface InjectionInput {
@@ -19,7 +20,7 @@ export interface InjectionInput {
 }
 
 export type InjectionResult =
-  | { readonly ok: true; readonly pod: Pod }
+  | { readonly ok: true; readonly pod: Pod; readonly warnings: readonly string[] }
   | { readonly ok: false; readonly refusals: readonly Refusal[] };
 
 export const STATUS_ANNOTATION = 'sidecar.istio.io/status';
@@ -127,7 +128,8 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
     spec: patched,
   };
   const whole = applyTemplates(injected, settings.patches);
-  if (isInjected(whole)) return { ok: true, pod: whole };
+  if (isInjected(whole))
+    return { ok: true, pod: whole, warnings: [...unusedAnnotations(annotations), ...settings.warnings] };
   return {
     ok: false,
     refusals: [{ field: 'metadata', message: 'a custom template takes the proxy out again: correct the template' }],

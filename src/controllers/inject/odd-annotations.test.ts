@@ -14,6 +14,7 @@ interface Operation {
 
 function review(annotations: Record<string, string>): {
   readonly refused: string;
+  readonly warnings: readonly string[];
   readonly patch: readonly Operation[];
 } {
   const pod = {
@@ -28,6 +29,7 @@ function review(annotations: Record<string, string>): {
   );
   return {
     refused: response.status?.message ?? '',
+    warnings: response.warnings ?? [],
     patch:
       response.patch === undefined
         ? []
@@ -61,6 +63,22 @@ describe('annotations of a pod', () => {
       review({ 'sidecar.istio.io/userVolume': `${'['.repeat(deep)}${']'.repeat(deep)}` }).refused,
       /userVolume/,
     );
+  });
+
+  it('that the control plane reads for this proxy are judged as MeshConfig is', () => {
+    const wrong = review({ 'proxy.istio.io/config': 'gatewayTopology: { numTrustedProxies: many }' });
+    assert.match(wrong.refused, /proxy\.istio\.io\/config\]: gatewayTopology\.numTrustedProxies: .*whole number/);
+    const nobody = review({ 'proxy.istio.io/config': 'gatewayTopology: { forwardClientCertDetails: SANITISE }' });
+    assert.match(nobody.refused, /Did you mean `SANITIZE`/);
+    const good = review({ 'proxy.istio.io/config': 'gatewayTopology: { numTrustedProxies: 2 }\nconcurrency: 2' });
+    assert.deepEqual([good.refused, good.warnings], ['', []]);
+  });
+
+  it('that have no effect are named with their path', () => {
+    const { refused, warnings } = review({ 'proxy.istio.io/config': 'statsCompression: false\ngatewayTopolgy: {}' });
+    assert.equal(refused, '');
+    assert.equal(warnings.length, 2);
+    assert.match(warnings.join(), /statsCompression: .*no effect[^]*gatewayTopolgy: .*`gatewayTopology`/);
   });
 
   it('never name what every object has', () => {

@@ -5,6 +5,7 @@ import type { Resources, Volume, VolumeMount } from '../kube/pod.ts';
 import type { Refusal } from './capture-plan.ts';
 import { BUILT_IN_TEMPLATES, readTemplate } from './custom-template.ts';
 import type { InjectorConfig } from './injector-config.ts';
+import { judgePodSettings, POD_SETTINGS } from './pod-settings.ts';
 
 export interface PodAnnotations {
   /** Istio's templates `sidecar` and `gateway`. */
@@ -28,6 +29,8 @@ export interface PodAnnotations {
   };
   readonly proxyConfig: Tree;
   readonly discoveryAddress: string;
+  /** What has no effect. */
+  readonly warnings: readonly string[];
   readonly userVolumes: readonly Volume[];
   readonly userVolumeMounts: readonly VolumeMount[];
 }
@@ -47,7 +50,8 @@ export function readPodAnnotations(
   const read = new AnnotationReader(annotations, refuse);
   const { proxy } = config;
   const base = isTree(mesh['defaultConfig']) ? mesh['defaultConfig'] : {};
-  const proxyConfig = overlay(base, read.yaml('proxy.istio.io/config'));
+  const own = read.yaml(POD_SETTINGS);
+  const proxyConfig = overlay(base, own);
   const metadata = isTree(proxyConfig['proxyMetadata']) ? proxyConfig['proxyMetadata'] : {};
   const mode =
     read.word('sidecar.istio.io/interceptionMode', ['REDIRECT', 'TPROXY', 'NONE']) ??
@@ -92,6 +96,7 @@ export function readPodAnnotations(
       (typeof proxyConfig['discoveryAddress'] === 'string' && proxyConfig['discoveryAddress'] !== ''
         ? proxyConfig['discoveryAddress']
         : config.discoveryAddress),
+    warnings: judgePodSettings(own, refuse),
     userVolumes: read.named('sidecar.istio.io/userVolume'),
     userVolumeMounts: read.named('sidecar.istio.io/userVolumeMount') as unknown as readonly VolumeMount[],
   };

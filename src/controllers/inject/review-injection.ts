@@ -4,7 +4,6 @@ import { decideInjection } from './decide.ts';
 import { injectPod, isInjected } from './inject-pod.ts';
 import type { InjectorConfig } from './injector-config.ts';
 import { jsonPatch } from './json-patch.ts';
-import { unusedAnnotations } from './unused-annotations.ts';
 
 export interface InjectionContext {
   readonly config: InjectorConfig;
@@ -52,7 +51,7 @@ export function reviewInjection(review: unknown, { config, mesh }: InjectionCont
   const injected = injectPod({ pod, namespace, config, mesh });
   if (!injected.ok) return refuse(injected.refusals.map(({ field, message }) => `${field}: ${message}`).join('; '));
   const patch = jsonPatch(pod, injected.pod);
-  const warnings = unusedAnnotations(pod.metadata.annotations ?? {});
+  const { warnings } = injected;
   return answer({
     allowed: true,
     ...(warnings.length === 0 ? {} : { warnings }),

@@ -1,11 +1,10 @@
 // The HTTP connection manager with its filters in Istio's order (inventory §3.4).
 
-import { type ClientCertHandling, DENIED_BY_ANNOTATION } from '#config';
+import { DENIED_BY_ANNOTATION } from '#config';
 import type { FilterSchema as NetworkFilterSchema } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
 import type { RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.ts';
 import {
   HttpConnectionManagerSchema,
-  HttpConnectionManager_ForwardClientCertDetails as Forward,
   HttpConnectionManager_PathWithEscapedSlashesAction as Escaped,
   type HttpConnectionManager_UpgradeConfigSchema,
   type HttpFilterSchema,
@@ -23,6 +22,7 @@ import { ADS, any, duration, type Init, typed } from '../encode.ts';
 import { agentAccessLog, takePeerHeaders } from './envoy-peers.ts';
 import { bodyBuffer, bodyLimit, limitReplies, requestHeadSettings, type ScopeLimits } from './message-limits.ts';
 import { peerMetadata } from './peer-metadata.ts';
+import { headerSettings, hidesDebugHeaders } from './proxy-headers.ts';
 import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 import { statsFilter } from '../telemetry/stats-filter.ts';
 import { UNPROCESSED_HEADER } from '../routes/retry.ts';
@@ -44,8 +44,6 @@ export interface HttpManagerInput {
   /** Right before the router. */
   readonly last?: readonly HttpFilter[];
   readonly trustedHops?: number;
-  /** What a gateway does with x-forwarded-client-cert; SANITIZE_SET unless said. */
-  readonly clientCert?: ClientCertHandling | undefined;
   /** What requests may be as large as, and what the place is called that says so. */
   readonly limits?: { readonly inForce: ScopeLimits; readonly hop: string };
   /** CONNECT is taken as a request. */
@@ -72,18 +70,12 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
     ],
     useRemoteAddress: gateway,
     ...(gateway && (input.trustedHops ?? 0) > 0 ? { xffNumTrustedHops: input.trustedHops ?? 0 } : {}),
-    ...(direction === 'outbound'
-      ? {}
-      : {
-          forwardClientCertDetails: gateway ? ofGateway(input.clientCert) : Forward.APPEND_FORWARD,
-          setCurrentClientCertDetails: { subject: true, dns: true, uri: true },
-        }),
+    ...headerSettings(mesh, direction),
     upgradeConfigs: [...upgrades(input)],
     // A name with the root's dot is the same host: policies, routes and the application see one spelling.
     ...(direction === 'outbound' ? {} : { stripTrailingHostDot: true }),
     streamIdleTimeout: duration(0),
     ...localReplies(input),
-    serverName: 'istio-envoy',
     proxy100Continue: true,
     ...normalization(mesh),
     ...(telemetry.tracing === undefined ? {} : { tracing: telemetry.tracing }),
@@ -91,10 +83,6 @@ export function httpManager(input: HttpManagerInput): Init<typeof NetworkFilterS
       typedConfig: any(UuidRequestIdConfigSchema, { useRequestIdForTraceSampling: telemetry.useRequestId }),
     },
   });
-}
-
-function ofGateway(handling: ClientCertHandling = 'UNDEFINED'): Forward {
-  return handling === 'UNDEFINED' ? Forward.SANITIZE_SET : Forward[handling];
 }
 
 const DENIED_BY_HEADER = 'x-topsail-denied-by';
@@ -153,7 +141,7 @@ function httpFilters(input: HttpManagerInput, collecting: readonly HttpFilter[])
     typed(CORS_FILTER, CorsSchema, {}),
     ...(input.envoy || input.telemetry.stats === undefined ? [] : [statsFilter(input.telemetry.stats)]),
     ...(input.last ?? []),
-    typed('envoy.filters.http.router', RouterSchema, {}),
+    typed('envoy.filters.http.router', RouterSchema, { suppressEnvoyHeaders: hidesDebugHeaders(input.mesh) }),
   ];
 }
 

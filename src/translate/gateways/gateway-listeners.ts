@@ -197,7 +197,6 @@ function manager(
     grpcWeb,
     limits: { inForce: scope.limits, hop: `the gateway at ${name}` },
     trustedHops: topology?.numTrustedProxies ?? 0,
-    clientCert: topology?.forwardClientCertDetails,
   });
 }
 

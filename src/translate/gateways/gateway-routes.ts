@@ -13,6 +13,7 @@ import { virtualServiceRoutes } from '../routes/http-route.ts';
 import { destinationInputs, encoded, type EncodedHost, routeContext, routeTable } from '../routes/virtual-host.ts';
 import type { Scope } from '../scope.ts';
 import { boundHosts, type ServerInForce } from './gateway-servers.ts';
+import { tellsAttempts } from '../filters/proxy-headers.ts';
 
 export function httpTableName(port: number, bind: string): string {
   return bind === '0.0.0.0' ? `http.${port}` : `http.${port}.${bind}`;
@@ -155,7 +156,7 @@ function encodeHosts(
           name: `${host}:${entry.port}`,
           domains: [host],
           routes: entry.routes,
-          includeRequestAttemptCount: true,
+          includeRequestAttemptCount: tellsAttempts(scope.snapshot.mesh),
           ...(entry.tlsOnly ? { requireTls: VirtualHost_TlsRequirementType.ALL } : {}),
         }),
         entry.origins,

@@ -11,6 +11,7 @@ import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
 import { serviceDomains } from './domains.ts';
 import { encoded, type EncodedHost, type HostOptions, routeTable, virtualHost } from './virtual-host.ts';
+import { tellsAttempts } from '../filters/proxy-headers.ts';
 
 export interface TableName {
   readonly name: string;
@@ -124,7 +125,7 @@ function sharedHosts(table: TableName, scope: Scope, options: HostOptions): read
   if (table.port === PORT_OF_UNKNOWN_HOSTS)
     for (const [host, vs] of scope.unknownHosts)
       if (fresh([host]).length > 0) hosts.push(unknownHost(host, [host], vs, options));
-  hosts.push(fallback(scope.allowAny && table.closed !== true ? PASSTHROUGH : undefined));
+  hosts.push(fallback(scope.allowAny && table.closed !== true ? PASSTHROUGH : undefined, scope));
   return hosts;
 }
 
@@ -168,7 +169,7 @@ function unknownHost(
 }
 
 const fallbacks = {
-  allow: (cluster: string, name: string): EncodedHost =>
+  allow: (cluster: string, name: string, attempts: boolean): EncodedHost =>
     encoded(
       create(VirtualHostSchema, {
         name,
@@ -188,7 +189,7 @@ const fallbacks = {
             },
           },
         ],
-        includeRequestAttemptCount: true,
+        includeRequestAttemptCount: attempts,
       }),
       [],
     ),
@@ -210,12 +211,17 @@ const fallbacks = {
     ),
 };
 
-function fallback(cluster: string | undefined): EncodedHost {
-  return cluster === undefined ? BLOCK_ALL : cluster === PASSTHROUGH ? ALLOW_ANY : ALLOW_ANY_DNS;
+function fallback(cluster: string | undefined, { snapshot }: Scope): EncodedHost {
+  if (cluster === undefined) return BLOCK_ALL;
+  const [told, untold] = cluster === PASSTHROUGH ? ALLOW_ANY : ALLOW_ANY_DNS;
+  return tellsAttempts(snapshot.mesh) ? told : untold;
 }
+/** With x-envoy-attempt-count, and without. */
+const twice = (cluster: string, name: string) =>
+  [fallbacks.allow(cluster, name, true), fallbacks.allow(cluster, name, false)] as const;
 const BLOCK_ALL = fallbacks.block();
-const ALLOW_ANY = fallbacks.allow(PASSTHROUGH, 'allow_any');
-const ALLOW_ANY_DNS = fallbacks.allow(DYNAMIC_DNS, 'allow_any_dynamic_dns');
+const ALLOW_ANY = twice(PASSTHROUGH, 'allow_any');
+const ALLOW_ANY_DNS = twice(DYNAMIC_DNS, 'allow_any_dynamic_dns');
 
 /** Envoy refuses a table in which a domain stands twice: the first host keeps it. */
 function unrepeated(): (domains: readonly string[]) => readonly string[] {
@@ -253,7 +259,7 @@ export function httpProxyTable(scope: Scope, proxy: ProxyView, cache: Translatio
     const domains = fresh([host, `${host}:${PORT_OF_UNKNOWN_HOSTS}`]);
     if (domains.length > 0) hosts.push(unknownHost(host, domains, vs, options));
   }
-  hosts.push(fallback(resolvesUnknownHosts(scope) ? DYNAMIC_DNS : undefined));
+  hosts.push(fallback(resolvesUnknownHosts(scope) ? DYNAMIC_DNS : undefined, scope));
   return cache.resource(['rds', HTTP_PROXY_TABLE, ...hosts], () =>
     routeTable({ name: HTTP_PROXY_TABLE, validateClusters: false }, hosts),
   );

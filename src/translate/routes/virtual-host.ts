@@ -17,6 +17,7 @@ import { peerHeaders } from '../filters/envoy-peers.ts';
 import { outboundCluster } from '../names.ts';
 import type { Scope } from '../scope.ts';
 import { defaultRoutes, type RouteContext, type Target, virtualServiceRoutes } from './http-route.ts';
+import { tellsAttempts } from '../filters/proxy-headers.ts';
 
 export interface EncodedHost {
   readonly name: string;
@@ -57,6 +58,7 @@ export function virtualHost(input: VirtualHostInput, options: HostOptions): Enco
     labels,
     envoy,
     retry,
+    tellsAttempts(scope.snapshot.mesh),
   ];
   return cache.value(key, () => encodeHost(input, options));
 }
@@ -83,7 +85,7 @@ function encodeHost(input: VirtualHostInput, { scope, envoy }: HostOptions): Enc
     name: input.name,
     domains: [...input.domains],
     routes: [...routes],
-    includeRequestAttemptCount: true,
+    includeRequestAttemptCount: tellsAttempts(scope.snapshot.mesh),
     ...(envoy && inMesh(service)
       ? { requestHeadersToAdd: peerHeaders().map((one) => create(HeaderValueOptionSchema, one)) }
       : {}),

@@ -102,12 +102,15 @@ function open(lab: Lab, call: Call, host: string, port: number): Promise<Socket>
   return new Promise((resolve, reject) => {
     const { tls } = call;
     const pair = tls?.identity === undefined ? undefined : lab.certificates.of(tls.identity, tls.stranger);
+    const plain = connect({ host, port, noDelay: true });
+    // Before TLS hears that it is connected: its first bytes come after these.
+    const { proxied } = call;
+    if (proxied !== undefined) plain.once('connect', () => plain.write(proxyHeader(proxied, plain)));
     const socket =
       tls === undefined
-        ? connect({ host, port, noDelay: true })
+        ? plain
         : connectTls({
-            host,
-            port,
+            socket: plain,
             rejectUnauthorized: false,
             ...(tls.sni === undefined ? {} : { servername: tls.sni }),
             ...(tls.minVersion === undefined ? {} : { minVersion: tls.minVersion }),
@@ -117,6 +120,7 @@ function open(lab: Lab, call: Call, host: string, port: number): Promise<Socket>
             ALPNProtocols: [...(tls.alpn ?? [call.h2 === true ? 'h2' : 'http/1.1'])],
             ...(pair === undefined ? {} : { cert: pair.certPem, key: pair.keyPem }),
           });
+    plain.once('error', reject);
     const late = setTimeout(() => socket.destroy(new Error('no connection in time')), call.timeoutMs ?? DEFAULT_MS);
     socket.once('error', reject);
     socket.once('close', () => reject(new Error('closed')));
@@ -125,6 +129,18 @@ function open(lab: Lab, call: Call, host: string, port: number): Promise<Socket>
       resolve(socket);
     });
   });
+}
+
+/** The client's port stays what it is: the log's line is found by it. */
+function proxyHeader({ version, address }: NonNullable<Call['proxied']>, socket: Socket): Buffer {
+  const { localPort: from = 0, remotePort: to = 0 } = socket;
+  if (version === 1) return Buffer.from(`PROXY TCP4 ${address} 127.0.0.1 ${from} ${to}\r\n`);
+  const bytes = (text: string): Buffer => Buffer.from(text.split('.').map(Number));
+  const ports = Buffer.alloc(4);
+  ports.writeUInt16BE(from, 0);
+  ports.writeUInt16BE(to, 2);
+  const start = Buffer.from('0d0a0d0a000d0a515549540a2111000c', 'hex');
+  return Buffer.concat([start, bytes(address), bytes('127.0.0.1'), ports]);
 }
 
 function shown(socket: Socket): string {

@@ -87,7 +87,10 @@ const MODES: Feature = [
         call: as(FRIEND),
         expect: {
           ...OK,
-          upstream: { 'x-forwarded-client-cert': /URI=spiffe:\/\/cluster\.local\/ns\/default\/sa\/client/ },
+          upstream: {
+            'x-forwarded-client-cert':
+              /^By=spiffe:\/\/cluster\.local\/ns\/default\/sa\/server;Hash=[0-9a-f]{64};Subject="";URI=spiffe:\/\/cluster\.local\/ns\/default\/sa\/client$/,
+          },
         },
       },
     ],

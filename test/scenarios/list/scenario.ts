@@ -32,6 +32,8 @@ export interface Call {
   readonly headers?: Readonly<Record<string, string | readonly string[]>>;
   readonly body?: string;
   readonly h2?: boolean;
+  /** A PROXY header first, of this version, that names this client. */
+  readonly proxied?: { readonly version: 1 | 2; readonly address: string };
   /** No HTTP: these bytes, and what comes back until the other side falls silent. */
   readonly tcp?: string;
   /** The bytes' answer ends with the connection, which somebody else closes. */

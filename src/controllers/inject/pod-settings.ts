@@ -1,0 +1,33 @@
+// What of a pod's annotation proxy.istio.io/config is wrong, and what has no effect: said when the pod comes, never silently dropped.
+
+import { readProxyConfig } from '#config';
+import type { Refusal } from './capture-plan.ts';
+
+export const POD_SETTINGS = 'proxy.istio.io/config';
+const FIELD = `metadata.annotations[${POD_SETTINGS}]`;
+
+/** The control plane reads them for this proxy: a wrong one would quietly be the mesh's. */
+const JUDGED: ReadonlySet<string> = new Set(['gatewayTopology', 'proxyHeaders', 'tracing']);
+/** The injector and the agent read them, in MeshConfig too. */
+const IN_FORCE: ReadonlySet<string> = new Set([
+  'concurrency',
+  'discoveryAddress',
+  'holdApplicationUntilProxyStarts',
+  'interceptionMode',
+  'proxyMetadata',
+]);
+
+/** Says what is refused, and returns what is only warned of. */
+export function judgePodSettings(
+  settings: Readonly<Record<string, unknown>>,
+  refuse: (refusal: Refusal) => void,
+): string[] {
+  const warnings: string[] = [];
+  for (const { path, message, remedy, severity } of readProxyConfig(settings).complaints) {
+    const first = /^\w+/.exec(path)?.[0] ?? '';
+    const text = `${path}: ${message} ${remedy}`;
+    if (severity === 'error' && JUDGED.has(first)) refuse({ field: FIELD, message: text });
+    else if (!IN_FORCE.has(first)) warnings.push(`${FIELD} ${text}`);
+  }
+  return warnings;
+}
