@@ -58,7 +58,7 @@ export function addKubeCommands(program: Command, { context, kubeStarters, exit 
   )
     .option('-y, --skip-confirmation', 'do not ask')
     .option('--dry-run', 'only print the plan')
-    .addOption(new Option('-o, --output <format>', 'how').choices(['short', 'json']).default('short'))
+    .addOption(new Option('-o, --output <format>', 'as what').choices(['short', 'json']).default('short'))
     .option('--readiness-timeout <duration>', 'how long to wait until it runs', '300s')
     .action(async (options) => exit(await (await import('./upgrade.ts')).upgrade(await context(), options)));
   const manifest = program.command('manifest').description('what install applies, as YAML');
@@ -82,7 +82,7 @@ export function addKubeCommands(program: Command, { context, kubeStarters, exit 
     .description(
       "container images without Docker: build, save into a tar, load into a cluster's nodes, push to a registry",
     )
-    .addArgument(new Argument('<action>').choices(['build', 'save', 'load', 'push']))
+    .addArgument(new Argument('<action>', 'what to do').choices(['build', 'save', 'load', 'push']))
     .option('--hub <host/path>', 'registry and path', 'topsail.local')
     .option('--tag <tag>', 'tag (default: the version)')
     .option('-o, --output <folder>', 'save: folder of the tars', '.')
@@ -104,12 +104,12 @@ export function addKubeCommands(program: Command, { context, kubeStarters, exit 
   clusterFlags(migrate.command('plan').description('what it means, the order of namespaces, the way back; only reads'))
     .option('-r, --revision <name>', 'revision to be installed beside it', 'topsail')
     .option('-i, --istioNamespace <name>', 'namespace of the running control plane', 'istio-system')
-    .addOption(new Option('-o, --output <format>', 'how').choices(['text', 'json']).default('text'))
+    .addOption(new Option('-o, --output <format>', 'as what').choices(['text', 'json']).default('text'))
     .action(async (options) => exit(await (await import('./migrate.ts')).migratePlan(await context(), options)));
   clusterFlags(program.command('cost').description('CPU and memory that the mesh itself takes, by workload'))
     .option('-n, --namespace <name>', 'only of this namespace')
     .option('--seconds <number>', 'how long CPU is measured', '5')
-    .addOption(new Option('-o, --output <format>', 'how').choices(['table', 'json']).default('table'))
+    .addOption(new Option('-o, --output <format>', 'as what').choices(['table', 'json']).default('table'))
     .action(async (options) => exit(await (await import('./cost.ts')).cost(await context(), options)));
   addInjectCommand(program, context, exit);
   addTagCommands(program, context, exit);
@@ -149,20 +149,20 @@ function addTagCommands(program: Command, context: Parts['context'], exit: Parts
     );
   const load = () => import('./tag.ts');
   named('set', 'make or move a tag')
-    .argument('<tag>')
+    .argument('<tag>', 'its name')
     .requiredOption('-r, --revision <name>', 'what it means')
     .option('--overwrite', 'move a tag that means another revision')
     .option('--auto-inject-namespaces', 'with tag default: namespaces without labels, too')
     .action(async (name: string, options) => exit(await (await load()).tagSet(await context(), name, options)));
   named('generate', "print a tag's webhook")
-    .argument('<tag>')
+    .argument('<tag>', 'its name')
     .requiredOption('-r, --revision <name>', 'what it means')
     .action(async (name: string, options) => exit((await load()).tagGenerate(await context(), name, options)));
   named('list', 'tags, their revisions and who uses them')
-    .addOption(new Option('-o, --output <format>', 'how').choices(['table', 'json']).default('table'))
+    .addOption(new Option('-o, --output <format>', 'as what').choices(['table', 'json']).default('table'))
     .action(async (options) => exit(await (await load()).tagList(await context(), options)));
   named('remove', 'remove a tag')
-    .argument('<tag>')
+    .argument('<tag>', 'its name')
     .option('-y, --skip-confirmation', 'although namespaces use it')
     .action(async (name: string, options) => exit(await (await load()).tagRemove(await context(), name, options)));
 }
@@ -171,10 +171,10 @@ function addRevisionCommands(program: Command, context: Parts['context'], exit: 
   const revision = program.command('revision').description('the control planes of a cluster');
   const load = () => import('./revision.ts');
   clusterFlags(revision.command('list').description('revisions, tags and who uses them'))
-    .addOption(new Option('-o, --output <format>', 'how').choices(['table', 'json']).default('table'))
+    .addOption(new Option('-o, --output <format>', 'as what').choices(['table', 'json']).default('table'))
     .action(async (options) => exit(await (await load()).revisionList(await context(), options)));
   clusterFlags(revision.command('describe').description('one revision and its pods'))
-    .argument('<revision>')
+    .argument('<revision>', 'its name')
     .action(async (name: string, options) =>
       exit(await (await load()).revisionDescribe(await context(), name, options)),
     );
@@ -185,7 +185,13 @@ function addPodCommands(program: Command, starters: KubeStarters, exit: (status:
   program
     .command('agent')
     .description('agent and proxy of a pod')
-    .addArgument(new Argument('<role>').choices(['sidecar', 'router', 'wait']))
+    .addArgument(
+      new Argument('<role>', 'what the pod is; wait: end when the agent is ready').choices([
+        'sidecar',
+        'router',
+        'wait',
+      ]),
+    )
     .option('--domain <name>', "DNS domain of the pod's namespace", 'default.svc.cluster.local')
     .option('--log-level <level>', 'debug, info, warning or error', 'info')
     .action(async (role: string, options) => exit(await starters.agent(role, options)));

@@ -1,6 +1,7 @@
 // The command tree: names, flags and help. Loading it loads no command; each action imports its own file.
 import { Argument, Command, Help, InvalidArgumentError, Option } from 'commander';
 import type { CliContext, ClusterFlags } from './context.ts';
+import { addExamples } from './examples.ts';
 import { addObserveCommands } from './observe-program.ts';
 import { addKubeCommands, type KubeStarters } from './kube-program.ts';
 
@@ -38,16 +39,18 @@ export function buildProgram(parts: ProgramParts): Command {
   addObserveCommands(program, parts);
   addProcessCommands(program, parts);
   addKubeCommands(program, parts);
+  addExamples(program);
   return program;
 }
 
-/** Commander's text, without a default that is nothing. */
+/** Commander's text, without a default that is nothing, and with what must be given. */
 function describeOption(option: Option): string {
   const { defaultValue } = option as { readonly defaultValue?: unknown };
   const nothing = defaultValue === '' || (Array.isArray(defaultValue) && defaultValue.length === 0);
-  return new Help().optionDescription(
+  const text = new Help().optionDescription(
     nothing ? (Object.create(option, { defaultValue: { value: undefined } }) as Option) : option,
   );
+  return option.mandatory ? `${text} (required)` : text;
 }
 
 function add(program: Command, name: string, description: string): Command {
@@ -80,20 +83,12 @@ const fileFlag = (): Option =>
     .argParser(collect)
     .default([] as string[]);
 
-const APPLY_STATUS = `
-Exit status:
-  0  everything was taken; with --wait also: it is in force as written, on every proxy concerned (warnings are shown)
-  1  something was refused; with --wait also: an error keeps a part of it out of force (a route to an unknown host,
-     subset or port, ...), a proxy rejected it, or not all have acknowledged within --timeout
-     what "topsail check" shows as an error later counts only with --wait`;
-
 function addConfigCommands(program: Command, { context, exit }: ProgramParts): void {
   add(program, 'apply', 'create or change what manifests describe')
     .addOption(fileFlag())
     .addOption(namespaceFlag())
     .option('--wait', 'return when every proxy concerned has acknowledged')
     .option('--timeout <duration>', 'how long --wait waits', '30s')
-    .addHelpText('after', APPLY_STATUS)
     .action(async (options) => exit(await (await import('./apply.ts')).apply(await context(), options)));
   add(program, 'delete', 'remove objects')
     .argument('[words...]', 'KIND NAME... or KIND/NAME...')
@@ -107,7 +102,7 @@ function addConfigCommands(program: Command, { context, exit }: ProgramParts): v
     .argument('[words...]', 'KIND[,KIND] [NAME...], KIND/NAME..., or all')
     .addOption(namespaceFlag())
     .option('-A, --all-namespaces', 'of every namespace')
-    .addOption(new Option('-o, --output <format>', 'how').choices(['yaml', 'json', 'wide', 'name']))
+    .addOption(new Option('-o, --output <format>', 'as what').choices(['yaml', 'json', 'wide', 'name']))
     .action(async (words, options) => exit(await (await import('./get.ts')).get(await context(), words, options)));
   add(program, 'describe', 'one object in words: state, findings, which proxies have it')
     .argument('<words...>', 'KIND NAME... or KIND/NAME...')
@@ -173,7 +168,7 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
       ]),
     )
     .argument('<proxy>', 'NAME or NAME.NAMESPACE')
-    .addOption(new Option('-o, --output <format>', 'how').choices(['short', 'json', 'yaml']).default('short'))
+    .addOption(new Option('-o, --output <format>', 'as what').choices(['short', 'json', 'yaml']).default('short'))
     .option('--fqdn <text>', 'clusters: only those whose host has this in it')
     .option('--port <port>', 'clusters, listeners, endpoints: only of this port')
     .addOption(new Option('--direction <way>', 'clusters: only these').choices(['inbound', 'outbound']))
@@ -208,7 +203,7 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
     .option('--host <host>', 'host')
     .option('--port <port>', 'port of the workload')
     .option('--ip <address>', 'address of the caller')
-    .option('--header <name=value>', 'a header', collect, [] as string[])
+    .option('--header <name=value>', 'a header; may be repeated', collect, [] as string[])
     .option('--claims <json>', 'claims of a verified token')
     .action(async (options) => exit(await (await import('./authz.ts')).authzExplain(await context(), options)));
   add(
@@ -229,11 +224,11 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
     .addOption(output())
     .action(async (options) => exit(await (await import('./ca.ts')).caRotate(await context(), options)));
   add(ca, 'revoke', 'refuse a certificate from now on, and cut who shows it')
-    .option('--serial <hex>', 'one certificate')
+    .option('--serial <hex>', 'one certificate; this or --identity')
     .option('--identity <spiffe-id>', 'all certificates of an identity that are valid now')
     .action(async (options) => exit(await (await import('./ca.ts')).caRevoke(await context(), options)));
   add(program, 'logs', 'what a process of the mesh wrote')
-    .argument('<workload>')
+    .argument('<workload>', 'its name, as "topsail status" has it; or discovery')
     .option('-f, --follow', 'go on')
     .option('--tail <lines>', 'how many lines, or all', '200')
     .action(async (name, options) => exit(await (await import('./logs.ts')).logs(await context(), name, options)));
@@ -243,7 +238,7 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
   program
     .command('completion')
     .description('completion script of a shell: source <(topsail completion bash)')
-    .addArgument(new Argument('<shell>').choices(['bash', 'zsh', 'fish']))
+    .addArgument(new Argument('<shell>', 'of which shell').choices(['bash', 'zsh', 'fish']))
     .action(async (shell) => {
       const { completion } = await import('./completion.ts');
       (await context()).out(completion(program, shell));
@@ -251,9 +246,10 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
     });
 }
 
-const TRACING = 'the dashboard shows traces of this collector: http://127.0.0.1:9411 (Zipkin’s API)';
+const TRACING = 'the dashboard shows traces of this collector, such as http://127.0.0.1:9411, Zipkin’s API';
 
-const PROMETHEUS = 'the dashboard reads ranges beyond the last hour from this Prometheus: http://127.0.0.1:9090';
+const PROMETHEUS =
+  'the dashboard reads ranges beyond the last hour from this Prometheus, such as http://127.0.0.1:9090';
 const RECENT = 'requests a second remembered of each proxy, for what-if, denials and explain (0: none; default: 2)';
 
 const CONCURRENCY = "threads that carry the workload's traffic, 1 to 64";
@@ -271,7 +267,10 @@ function httpUrl(text: string): string {
 function addProcessCommands(program: Command, { starters, exit }: ProgramParts): void {
   add(program, 'demo', 'a mesh on this machine: control plane, gateway, bookshop, light load')
     .option('--no-load', 'without the built-in load')
-    .option('--port-base <port>', 'five ports from here on: http, https, xDS, monitoring, page')
+    .option(
+      '--port-base <port>',
+      'five ports from here on: http, https, xDS, monitoring, page (default: 8080, 8443, 15012, 15014, 20001)',
+    )
     .option('--tracing <url>', TRACING, httpUrl)
     .option('--prometheus <url>', PROMETHEUS, httpUrl)
     .addOption(
@@ -289,8 +288,11 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
     )
     .option('--registries <names>', 'Kubernetes: the same as --kubernetes, as istiod has it')
     .option('--kubeconfig <file>', 'which API server')
-    .option('--untaint-nodes <bool>', 'take cni.istio.io/not-ready from nodes once the CNI plugin is ready there')
-    .option('--cni-namespace <namespace>', "of the CNI plugin's agents; default: our own")
+    .option(
+      '--untaint-nodes <bool>',
+      'take cni.istio.io/not-ready from nodes once the CNI plugin is ready there (default: false)',
+    )
+    .option('--cni-namespace <namespace>', "of the CNI plugin's agents (default: our own)")
     .option('--https-port <port>', 'webhooks, with --kubernetes', '15017')
     .option('--ready-port <port>', 'readiness, with --kubernetes', '8080')
     .option('--xds-port <port>', 'xDS and certificates, TLS', '15012')
@@ -320,13 +322,13 @@ function addProcessCommands(program: Command, { starters, exit }: ProgramParts):
       collect,
       [] as string[],
     )
-    .option('--wasm-module-bytes <n>', 'most bytes of a module', wholeNumber)
+    .option('--wasm-module-bytes <n>', 'most bytes of a module (default: 16777216)', wholeNumber)
     .option('--log-level <level>', 'debug, info, warn or error', 'info')
     .action(async (options) => exit(await starters.discovery(options)));
   workloadFlags(add(program, 'run', 'put a process into the mesh: topsail run --name a --port 9080 -- COMMAND...'))
     .option(
       '--port <[name:]port>',
-      'a port that the service declares; the process is told its own in $PORT',
+      'a port that the service declares, such as http:9080; may be repeated; the process is told its own in $PORT',
       collect,
       [] as string[],
     )
@@ -380,7 +382,7 @@ function workloadFlags(command: Command): Command {
     .requiredOption('--name <name>', 'name of the workload')
     .addOption(namespaceFlag('the workload'))
     .option('--service-account <name>', 'service account', 'default')
-    .option('--labels <k=v,...>', 'labels that Services select by', '')
+    .option('--labels <k=v,...>', 'labels that Services select by, such as app=a,version=v1', '')
     .addOption(
       new Option('--access-log <where>', 'one line for every request: to HOME/logs, for "topsail logs"; or mixed here')
         .choices(['file', 'stdout', 'stderr'])
