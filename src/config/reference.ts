@@ -137,7 +137,7 @@ export function compatibilityPage(): string {
   const sections = KIND_NAMES.map((kind) => {
     const head = `## ${kind}\n\n${apiVersions(KINDS[kind])}\n\n`;
     if (KIND_FORCE[kind] === 'refused')
-      return `${head}Known, and refused for now: its fields are in [reference/${kind}.md](reference/${kind}.md).\n`;
+      return `${head}Known, and refused: [not-in-force.md](not-in-force.md) says what to write instead. Its fields are in [reference/${kind}.md](reference/${kind}.md).\n`;
     const shape = shapeOf(SCHEMAS[kind]);
     const rows = [
       ...fieldsOf(shape).map((field) => [`\`${field.path}\``, WORDS[forceAt(kind, field.path)]]),
