@@ -17,13 +17,11 @@ export const SMALL_MALLOC = {
  * V8: a small young generation, collected by the thread that filled it; waking others costs more than they help.
  * And one thread that compiles and marks beside it, not four: where cores are few, those take them from the traffic
  * for ten milliseconds at a time while all of the heap is marked. The heap grows by half of what is alive before it is
- * marked again: after a burst V8 would let it grow to four times of it, which is memory, and longer marking. And what runs
- * often is compiled for good after 200 calls, not 3,000: a proxy of few or large requests would take minutes to get there.
+ * marked again: after a burst V8 would let it grow to four times of it, which is memory, and longer marking.
  */
 export const SMALL_HEAP: readonly string[] = [
   '--max-semi-space-size=2',
   '--no-parallel-scavenge',
   '--v8-pool-size=1',
   '--heap-growing-percent=50',
-  '--invocation-count-for-turbofan=200',
 ];

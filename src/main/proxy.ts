@@ -21,6 +21,7 @@ import type { Drawer } from '#leases';
 import { type ExtensionRegistry, LogFiles, Proxy, type ProxySelf, type Sharing, type StreamReset } from '#proxy';
 import { StatStore, type StreamReporter } from '#telemetry';
 import { proxyModules } from './proxy-modules.ts';
+import { compileSooner } from './compile-sooner.ts';
 import { readConcurrency } from './concurrency.ts';
 import { readBootstrapApart } from './bootstrap-process.ts';
 import { ProxySources } from './proxy-ads.ts';
@@ -90,6 +91,7 @@ export interface ProxyHandle {
 
 /** Throws an Error that names the resource when a static one is refused or can't be bound. */
 export async function startProxy(options: StartProxyOptions): Promise<ProxyHandle> {
+  compileSooner();
   const stats = options.stats ?? new StatStore();
   const logs = new LogFiles({ open: options.openLog ?? openLogSink, clock: options.clock, stats });
   const workers = (options.concurrency ?? 1) > 1 ? await prepareWorkers(options, stats) : undefined;
