@@ -5,22 +5,26 @@ import { atTurnEnd, type Conn, consumeBytes, Draft, type DraftHolder } from '#ba
 import type { HeaderBlock } from '../http/index.ts';
 import { SMALL_BODY_BYTES } from './limits.ts';
 import { chunkHead, fieldsText } from './serialize.ts';
+import { type HeldPiece, type SmallPieces, smallPieces } from './small-pieces.ts';
 
 export type Framing = 'none' | 'length' | 'chunked' | 'raw';
 
 /** One for all connections: a message leaves it before the next one begins, or is copied out. */
 const draft = new Draft();
 
-export class BodyWriter implements DraftHolder {
-  /** A head that had to leave the draft before its body came. */
+export class BodyWriter implements DraftHolder, HeldPiece {
+  /** A head that had to leave the draft before its body came, or a small piece that is held. */
   #kept: Buffer | undefined = undefined;
   #queued = false;
+  #inLine = false;
   #framing: Framing = 'none';
   readonly #conn: Conn;
+  readonly #pieces: SmallPieces;
   readonly #flush = (): void => this.flush();
 
-  constructor(conn: Conn) {
+  constructor(conn: Conn, pieces = smallPieces) {
     this.#conn = conn;
+    this.#pieces = pieces;
   }
 
   /** Where the head's text goes, with its closing empty line; `head` follows. */
@@ -48,16 +52,21 @@ export class BodyWriter implements DraftHolder {
     if (this.#framing === 'none') return true;
     const chunked = this.#framing === 'chunked';
     if (data.length === 0) return end ? this.#finish(chunked ? '0\r\n\r\n' : '') : true;
-    const before = this.#waiting() || chunked;
+    const waiting = this.#waiting();
     const after = chunked ? (end ? '\r\n0\r\n\r\n' : '\r\n') : '';
-    if (!before) return this.#conn.write(data);
+    const small = data.length <= SMALL_BODY_BYTES;
+    const held = small && !end && !waiting && !this.#leavesNow();
+    if (!waiting && !chunked && !held) return this.#conn.write(data);
     const out = this.begin();
     if (chunked) out.text(chunkHead(data.length));
-    if (data.length <= SMALL_BODY_BYTES) {
+    if (small) {
       consumeBytes(data);
       out.data(data);
       out.text(after);
-      return this.#send();
+      if (!held) return this.#send();
+      if (!this.#inLine) this.#pieces.hold(this);
+      this.#inLine = true;
+      return true;
     }
     this.#conn.cork();
     this.#send();
@@ -78,8 +87,18 @@ export class BodyWriter implements DraftHolder {
     this.#send();
   }
 
+  release(): void {
+    this.#inLine = false;
+    this.flush();
+  }
+
   makeRoom(from: Draft): void {
     this.#kept = Buffer.from(from.view());
+  }
+
+  /** What must wait for the socket costs no system call now. */
+  #leavesNow(): boolean {
+    return this.#framing === 'raw' || this.#conn.queuedBytes > 0 || this.#pieces.leavesNow();
   }
 
   #waiting(): boolean {
