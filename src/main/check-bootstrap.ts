@@ -75,9 +75,9 @@ function namesFault(bootstrap: Bootstrap): string | undefined {
     if (!typeName(typeUrl).startsWith('envoy.'))
       return `bootstrap: no extension "${name}" has the type "${typeName(typeUrl)}"`;
   }
-  for (const listener of listeners) {
+  for (const [i, listener] of listeners.entries()) {
     const fault = routesFault(listener, known);
-    if (fault !== undefined) return fault;
+    if (fault !== undefined) return `static_resources.listeners[${i}]: ${fault}`;
   }
   return undefined;
 }

@@ -29,6 +29,7 @@ import { serveProxyAdmin } from './proxy-admin.ts';
 import { ProxyHandOver } from './proxy-hand-over.ts';
 import type { ProxyWorkers } from './proxy-workers.ts';
 import { memoryShare } from './memory-share.ts';
+import type { BootstrapText } from './bootstrap-place.ts';
 import type { BootstrapParts } from './read-bootstrap.ts';
 import { plainThreads, type ThreadNet } from './thread-net.ts';
 import type { ReportingOrder } from './worker-reporting.ts';
@@ -159,7 +160,10 @@ async function applyStatic(proxy: Proxy, { clusters, listeners }: BootstrapParts
     [TYPE_URL.listener, listeners],
   ] as const) {
     const rejects = proxy.applyResources(typeUrl, resources, []);
-    if (rejects.length > 0) throw new Error(rejects.map((r) => `${r.name}: ${r.detail}`).join('\n'));
+    const list = typeUrl === TYPE_URL.cluster ? 'clusters' : 'listeners';
+    const place = (name: string): string =>
+      `static_resources.${list}[${resources.findIndex((one) => one.name === name)}]`;
+    if (rejects.length > 0) throw new Error(rejects.map((r) => `${place(r.name)}: ${r.name}: ${r.detail}`).join('\n'));
   }
   const unbound = await proxy.config.settled();
   if (unbound.size > 0) throw new Error([...unbound].map(([name, reason]) => `listener ${name}: ${reason}`).join('\n'));
@@ -190,12 +194,8 @@ async function prepareWorkers(options: StartProxyOptions, stats: StatStore): Pro
 
 const DRAIN_S = 10;
 
-async function readNamed(texts: readonly string[], path: string): Promise<BootstrapParts> {
-  try {
-    return await readBootstrapApart(texts);
-  } catch (error) {
-    throw new Error(`${path === '' ? '--config-yaml' : path}: ${(error as Error).message}`);
-  }
+async function withPlace(problem: string, texts: readonly BootstrapText[]): Promise<string> {
+  return (await import('./bootstrap-place.ts')).placed(problem, texts);
 }
 
 export async function proxyCommand(options: Readonly<Record<string, unknown>>): Promise<number> {
@@ -212,7 +212,10 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
     process.stderr.write(`error: ${problem}\n`);
     return 1;
   }
-  const texts = [content, inline].filter((one): one is string => one !== undefined && one !== '');
+  const texts = [
+    { name: path, text: content ?? '' },
+    { name: '--config-yaml', text: inline },
+  ].filter(({ text: written }) => written !== '');
   let handle: ProxyHandle;
   let bootstrap: BootstrapParts;
   let concurrency: number;
@@ -226,7 +229,10 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
   let sources: ProxySources;
   try {
     concurrency = readConcurrency(text('concurrency', ''));
-    bootstrap = named(await readNamed(texts, path), text('serviceNode', ''), text('serviceCluster', ''));
+    const read = await readBootstrapApart(texts.map((one) => one.text)).catch(async (error: Error) => {
+      throw new Error(await withPlace(error.message, texts));
+    });
+    bootstrap = named(read, text('serviceNode', ''), text('serviceCluster', ''));
     for (const field of bootstrap.without) log.warn('bootstrap setting has no effect', { field });
     sources = new ProxySources({ bootstrap, clock, random, log });
     drainMs = readDrainTime(text('drainTimeS', ''));
@@ -258,7 +264,9 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
       await handOver.serving(() => isReady(handle, bootstrap));
     }
   } catch (error) {
-    process.stderr.write(`error: ${(error as Error).message}\n`);
+    const { message } = error as Error;
+    const refused = message.startsWith('static_resources.');
+    process.stderr.write(`error: ${refused ? await withPlace(message, texts) : message}\n`);
     handOver?.close();
     return 1;
   }

@@ -2,7 +2,7 @@
 // a proxy has it done by another process (bootstrap-process.ts), so that none of it stays.
 
 import { fromBinary, fromJson, toBinary } from '@bufbuild/protobuf';
-import { parse } from 'yaml';
+import { parse, type YAMLParseError } from 'yaml';
 import { loadTypes } from '#proto';
 import { type Bootstrap, BootstrapSchema } from '#proto/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
@@ -10,6 +10,7 @@ import { ApiConfigSource_ApiType } from '#proto/envoy/config/core/v3/config_sour
 import { ListenerSchema } from '#proto/envoy/config/listener/v3/listener_pb.ts';
 import type { Node } from '#proto/envoy/config/core/v3/base_pb.ts';
 import type { NamedResource, StreamReset } from '#proxy';
+import { jsonFault } from './bootstrap-fault.ts';
 import { plainJson } from './bootstrap-json.ts';
 import { checkBootstrap } from './check-bootstrap.ts';
 import { readOverload } from './read-overload.ts';
@@ -34,16 +35,18 @@ export interface BootstrapParts {
   readonly adminAddress: { readonly host: string; readonly port: number } | undefined;
 }
 
-/** Later texts are merged over earlier ones, as protobuf merges. Throws an Error that says where a text is no bootstrap. */
+/** Later texts are merged over earlier ones, as protobuf merges. Throws an Error that begins with the path of the field that is wrong. */
 export async function readBootstrap(...texts: readonly string[]): Promise<BootstrapParts> {
   const registry = await loadTypes();
   const encoded = texts.map((text) => {
-    const value = parse(text) as never;
+    const value = parsed(text) as never;
     refuseObjects(value);
-    return toBinary(
-      BootstrapSchema,
-      fromJson(BootstrapSchema, plainJson(value, BootstrapSchema, registry), { registry }),
-    );
+    const plain = plainJson(value, BootstrapSchema, registry);
+    try {
+      return toBinary(BootstrapSchema, fromJson(BootstrapSchema, plain, { registry }));
+    } catch (error) {
+      throw new Error(jsonFault(plain, BootstrapSchema, registry) ?? (error as Error).message);
+    }
   });
   // Encodings in a row are their merger.
   const message = fromBinary(BootstrapSchema, Buffer.concat(encoded));
@@ -79,6 +82,16 @@ export async function readBootstrap(...texts: readonly string[]): Promise<Bootst
           }
         : undefined,
   };
+}
+
+/** Throws an Error that begins with the line's number. */
+function parsed(text: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    const { linePos, message } = error as YAMLParseError;
+    throw new Error(`${linePos?.[0].line ?? 1}: ${message.replace(/ at line [^]*$/, '')}: correct the YAML`);
+  }
 }
 
 /** A bootstrap has neither field; what has both is meant for a mesh. */

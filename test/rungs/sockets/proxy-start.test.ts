@@ -2,12 +2,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer as createHttp } from 'node:http';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import process from 'node:process';
 import { text } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { meshEntry } from '../../mesh/mesh.ts';
+import { freePort } from '../../mesh/test-ports.ts';
+import { until } from '../../mesh/until.ts';
 
 /** One that passes bytes on to a port where nobody is. */
 function listener(name: string, port: number): object {
@@ -51,4 +55,45 @@ test('the example is good', async () => {
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
   assert.match(out, /^configuration '.*' OK$/m, err);
   assert.equal(err, '');
+});
+
+test('the example answers 200 through its proxy', async (t) => {
+  const app = createHttp((_, answer) => answer.end('fine')).listen(0, '127.0.0.1');
+  await once(app, 'listening');
+  t.after(() => app.close());
+  const [port, admin] = [await freePort(), await freePort()];
+  const example = readFileSync(join(import.meta.dirname, '../../../examples/proxy/bootstrap.yaml'), 'utf8');
+  const moves = [
+    ['port_value: 10000', `port_value: ${port}`],
+    ['port_value: 9901', `port_value: ${admin}`],
+    ['address: localhost, port_value: 8000', `address: 127.0.0.1, port_value: ${(app.address() as AddressInfo).port}`],
+  ] as const;
+  const moved = moves.reduce((text, [from, to]) => {
+    assert.ok(text.includes(from), from);
+    return text.replace(from, to);
+  }, example);
+  const args = ['proxy', '--config-yaml', moved, '--log-level', 'error'];
+  const child = spawn(process.execPath, [meshEntry(), ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  const ask = (): Promise<Response | undefined> => fetch(`http://127.0.0.1:${port}/`).catch(() => undefined);
+  await until('an answer', async () => (await ask())?.status === 200);
+  assert.equal(await (await ask())?.text(), 'fine');
+});
+
+test('a listener that is refused is named with its line', async () => {
+  const example = readFileSync(join(import.meta.dirname, '../../../examples/proxy/bootstrap.yaml'), 'utf8');
+  const args = [
+    'proxy',
+    '--mode',
+    'validate',
+    '--config-yaml',
+    example.replace('domains: ["*"]', 'domains: ["*", "*"]'),
+  ];
+  const child = spawn(process.execPath, [meshEntry(), ...args], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit') as Promise<[number | null]>]);
+  assert.match(
+    said,
+    /^error: --config-yaml:\d+: static_resources\.listeners\[0\]: web: .*two virtual hosts claim the domain/m,
+  );
+  assert.equal(code, 1);
 });
