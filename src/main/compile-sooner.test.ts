@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
+import { runInThisContext } from 'node:vm';
 import { compileSooner } from './compile-sooner.ts';
 
 /** Of `%GetOptimizationStatus`: TurboFan's code. */
@@ -10,11 +11,11 @@ test('what is called often is compiled for good after a part of the calls that i
   // Compiled where it is asked for, by one compiler, and never as a part of the loop: only calls decide.
   const flags = ['--allow-natives-syntax', '--no-concurrent-recompilation', '--no-maglev', '--no-use-osr'];
   for (const flag of flags) setFlagsFromString(flag);
-  const status = new Function('f', 'return %GetOptimizationStatus(f)') as (f: unknown) => number;
+  const status = runInThisContext('(f) => %GetOptimizationStatus(f)') as (f: unknown) => number;
   let made = 0;
   // Each of its own text: functions of one text share their code.
   const calls = (): number => {
-    const add = new Function('a', 'b', `return a + b + ${made++}`) as (a: number, b: number) => number;
+    const add = runInThisContext(`(a, b) => a + b + ${made++}`) as (a: number, b: number) => number;
     let i = 0;
     while ((status(add) & TURBOFANNED) === 0) add(i++, 1);
     return i;
