@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { FakeClock } from './clock.ts';
-import { inParts, provideRounds, type Rounds } from './in-parts.ts';
+import { inParts, inPartsAfter, provideRounds, type Rounds } from './in-parts.ts';
 
 let rounds: (() => void)[] = [];
 let clock = new FakeClock();
@@ -70,4 +70,19 @@ test('without rounds all is done at once', () => {
   const ran: string[] = [];
   inParts(work('a', 3, 1, ran));
   assert.deepEqual(ran, ['a', 'a', 'a']);
+});
+
+test('what rests first runs in a round after that, and what need not rest in the next one', () => {
+  const ran: string[] = [];
+  inPartsAfter(clock, 0, work('now', 1, 1, ran));
+  inPartsAfter(clock, 5, work('later', 2, 1, ran));
+  nextRound();
+  assert.deepEqual(ran.splice(0), ['now']);
+  clock.advance(3);
+  nextRound();
+  assert.deepEqual(ran, []);
+  clock.advance(1);
+  nextRound();
+  nextRound();
+  assert.deepEqual(ran, ['later', 'later']);
 });

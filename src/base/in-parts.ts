@@ -1,4 +1,5 @@
 // Work that one peer makes and that others must not wait for: done in parts, one a round of the loop.
+import type { Clock } from './clock.ts';
 import { closeTurn, openTurn } from './turn-end.ts';
 
 /** Does some of it, a few milliseconds at most. True: there is more. */
@@ -29,6 +30,12 @@ export function provideRounds(given: Rounds | undefined): Rounds | undefined {
 export function inParts(part: Part): void {
   if (rounds === undefined) atOnce(part);
   else if (waiting.push(part) === 1 && !running) rounds.next(runRound);
+}
+
+/** As `inParts`, from `restMs` on; below 1 that is the next round. */
+export function inPartsAfter(clock: Pick<Clock, 'setTimer'>, restMs: number, part: Part): void {
+  if (restMs < 1) inParts(part);
+  else clock.setTimer(restMs, () => inParts(part), { unref: true });
 }
 
 /** `each` of the items, so many in a part. */

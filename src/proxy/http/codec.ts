@@ -1,6 +1,6 @@
 // Chooses the codec of a downstream connection: by configuration, by ALPN, or by the HTTP/2 preface (RFC 9113 §3.4).
 
-import { atTurnEnd, type ConnError, type ConnHandler, inParts, turnTime } from '#base';
+import { atTurnEnd, type ConnError, type ConnHandler, inPartsAfter, turnTime } from '#base';
 import { H1ServerConnection } from '#wire/h1';
 import { DEFAULT_H2_LIMITS, H2ServerConnection, h2HeadLimits, type H2Violation } from '#wire/h2';
 import type { HeadBounds, HttpVersion, RequestAcceptor } from '#wire/http';
@@ -84,7 +84,7 @@ function startH2(
       relays: true,
       connectProtocol: config.h2ConnectProtocol,
       now: () => turnTime(services.clock),
-      later: inParts,
+      later: (part, restMs) => inPartsAfter(services.clock, restMs, part),
     },
     {
       onStreamClosed: () => {},

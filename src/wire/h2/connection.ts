@@ -72,7 +72,7 @@ export abstract class H2Connection implements ConnHandler, FrameSink {
     this.limits = options.limits;
     this.writer = new FrameWriter(conn, options.defer, options.relays);
     this.#reader = new FrameReader(options.limits.frameBytesMax, options.later !== undefined);
-    this.#held = new HeldRead(conn, options.later, () => !this.closing && this.#read(undefined));
+    this.#held = new HeldRead(conn, options.later, () => !this.closing && this.#read(undefined), this.streams);
     this.#ends = new StreamEnds(options.later);
     this.floods = new FloodGuard(options.limits, options.now);
     this.#block = new HeaderBlockAssembler(this);

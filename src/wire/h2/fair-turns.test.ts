@@ -17,9 +17,11 @@ const get = (stream: number): Buffer =>
   frame(FRAME.HEADERS, FLAG.END_HEADERS, stream, Buffer.from([0x82, 0x84, 0x86, 0x41, 1, 0x61]));
 const gets = (count: number): Buffer => Buffer.concat(Array.from({ length: count }, (_, i) => get(2 * i + 1)));
 
-function serving() {
+function serving(answer: (stream: H2Stream) => void = () => {}) {
   const pair = new MemoryPair();
   const parts: (() => boolean)[] = [];
+  /** ms before each part. */
+  const rests: number[] = [];
   const opened: number[] = [];
   const reset: number[] = [];
   const calls: string[] = [];
@@ -32,16 +34,17 @@ function serving() {
       onRequest(stream) {
         const { id } = stream as H2Stream;
         opened.push(id);
+        answer(stream as H2Stream);
         return { onData() {}, onTrailers() {}, onDrain() {}, onReset: () => void reset.push(id) };
       },
       onProtocolError() {},
     },
-    { limits: DEFAULT_LIMITS, defer: pair.defer, later: (part) => void parts.push(part) },
+    { limits: DEFAULT_LIMITS, defer: pair.defer, later: (part, restMs) => void (parts.push(part), rests.push(restMs)) },
     { onStreamClosed() {}, onConnectionClosed: () => void calls.push('closed'), onClosing() {} },
   );
   pair.b.handler = server;
   server.onData(Buffer.concat([CLIENT_PREFACE, frame(FRAME.SETTINGS, 0, 0)]));
-  return { server, parts, opened, reset, calls, pair };
+  return { server, parts, rests, opened, reset, calls, pair };
 }
 
 /** One part of all that waits. True: something did. */
@@ -73,6 +76,27 @@ test('a read that opens a thousand streams takes many turns, none of which opens
   assert.deepEqual(calls, ['pause', 'resume', 'end']);
 });
 
+test('the more a client has open already, the longer the rest of its read waits; nobody else has a reason to', () => {
+  const { server, parts, rests, opened } = serving();
+  server.onData(gets(1000));
+  assert.deepEqual(rests, [0]);
+  while (opened.length < 100) round(parts);
+  assert.equal(rests.at(-1), 1);
+  while (opened.length < 500) round(parts);
+  assert.equal(rests.at(-1), 7);
+  while (round(parts));
+  assert.ok(rests.every((ms, i) => i === 0 || ms >= (rests[i - 1] as number)));
+  assert.equal(rests.at(-1), 15);
+});
+
+test('a thousand requests of which each is answered at once do not wait', () => {
+  const { server, parts, rests, opened } = serving((stream) => stream.reset('local-reset'));
+  server.onData(gets(1000));
+  while (round(parts));
+  assert.equal(opened.length, 1000);
+  assert.deepEqual([...new Set(rests)], [0]);
+});
+
 test('a few streams, and any amount of body, are read at once', () => {
   const { server, parts, opened } = serving();
   const body = frame(FRAME.DATA, 0, 1, Buffer.alloc(10));
@@ -82,10 +106,11 @@ test('a few streams, and any amount of body, are read at once', () => {
 });
 
 test('a connection that breaks a rule says so at once, and its streams hear of it in parts', () => {
-  const { server, parts, opened, reset, calls } = serving();
+  const { server, parts, rests, opened, reset, calls } = serving();
   server.onData(gets(1000));
   while (opened.length < 1000) round(parts);
   while (round(parts));
+  rests.length = 0;
   server.onData(frame(FRAME.DATA, 0, 0));
   assert.equal(server.violation, 'protocol_errors');
   assert.ok(reset.length < TURN_MAX);
@@ -94,6 +119,7 @@ test('a connection that breaks a rule says so at once, and its streams hear of i
   assert.ok(!calls.includes('closed'));
   while (round(parts));
   assert.equal(reset.length, 1000);
+  assert.deepEqual([...new Set(rests)], [1]);
   assert.equal(calls.at(-1), 'closed');
 });
 

@@ -12,6 +12,9 @@ export interface H2Options {
   readonly connectProtocol?: boolean;
   /** Monotonic milliseconds; refills the budgets of peers that behave over time. */
   readonly now?: () => number;
-  /** Takes what others must not wait for: the rest of a read that opens a thousand streams, and the end of those. Without it all is done at once. */
-  readonly later?: (part: Part) => void;
+  /**
+   * Takes what others must not wait for: the rest of a read that opens a thousand streams, and the end of those; not before
+   * `restMs` have passed. Without it all is done at once.
+   */
+  readonly later?: (part: Part, restMs: number) => void;
 }

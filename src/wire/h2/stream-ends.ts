@@ -3,13 +3,15 @@ import { atOnce, type Part, partsOf } from '#base';
 
 /** Each writes its log entry and ends a request of its own. */
 const TOLD_AT_ONCE = 16;
+/** ms between those and the next: a thousand would be a tenth of a second without a pause. */
+const REST_MS = 1;
 
 export class StreamEnds<S extends { closed: boolean }> {
-  readonly #later: (part: Part) => void;
+  readonly #later: (part: Part, restMs: number) => void;
   #telling = false;
   #whenTold: (() => void) | undefined = undefined;
 
-  constructor(later: ((part: Part) => void) | undefined) {
+  constructor(later: ((part: Part, restMs: number) => void) | undefined) {
     this.#later = later ?? atOnce;
   }
 
@@ -18,12 +20,13 @@ export class StreamEnds<S extends { closed: boolean }> {
     for (const stream of streams) stream.closed = true;
     if (streams.length === 0) return;
     const some = partsOf(streams, TOLD_AT_ONCE, one);
-    const part = (): boolean => {
+    const part = (): false => {
       this.#telling = some();
-      if (!this.#telling) this.#whenTold?.();
-      return this.#telling;
+      if (this.#telling) this.#later(part, REST_MS);
+      else this.#whenTold?.();
+      return false;
     };
-    if (part()) this.#later(part);
+    part();
   }
 
   /** At once when there is nobody left to tell. */

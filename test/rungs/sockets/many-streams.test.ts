@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { inParts } from '#base';
-import { SystemNet } from '#io';
+import { inPartsAfter } from '#base';
+import { SystemClock, SystemNet } from '#io';
 import { DEFAULT_H2_LIMITS, H2ServerConnection } from '#wire/h2';
 import { HeaderBlock } from '#wire/http';
 import { until } from '../../mesh/until.ts';
@@ -19,6 +19,8 @@ const REQUESTS = Buffer.concat([
 ]);
 /** Far below all; a read may begin in the same round as the one before it ends. */
 const ROUND_MAX = 200;
+const clock = new SystemClock();
+const later = (part: () => boolean, restMs: number): void => inPartsAfter(clock, restMs, part);
 
 test('a client that asks a thousand times at once and says its last is heard to the end, a few in each round', async (t) => {
   let thisRound = 0;
@@ -37,7 +39,7 @@ test('a client that asks a thousand times at once and says its last is heard to 
         },
         onProtocolError() {},
       },
-      { limits: DEFAULT_H2_LIMITS, defer: queueMicrotask, later: inParts },
+      { limits: DEFAULT_H2_LIMITS, defer: queueMicrotask, later },
       { onStreamClosed() {}, onConnectionClosed: () => void (closed = true) },
     );
   });
@@ -61,6 +63,37 @@ test('a client that asks a thousand times at once and says its last is heard to 
   );
   assert.ok(Math.max(...rounds) <= ROUND_MAX, `${Math.max(...rounds)} streams in one round`);
   assert.equal(answered(Buffer.concat(answers)), STREAMS);
+});
+
+test('a client that asks a thousand times and is not answered leaves the process to others between the parts', async (t) => {
+  const openedMs: number[] = [];
+  let closed = false;
+  const listener = await new SystemNet().listen({ host: '127.0.0.1', port: 0 }, (conn) => {
+    conn.handler = new H2ServerConnection(
+      conn,
+      {
+        onRequest() {
+          openedMs.push(clock.now());
+          return { onData() {}, onTrailers() {}, onDrain() {}, onReset() {} };
+        },
+        onProtocolError() {},
+      },
+      { limits: DEFAULT_H2_LIMITS, defer: queueMicrotask, later },
+      { onStreamClosed() {}, onConnectionClosed: () => void (closed = true) },
+    );
+  });
+  t.after(() => listener.close());
+  const socket = connect(listener.port, '127.0.0.1');
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  socket.write(REQUESTS);
+  await until('all of them', () => openedMs.length === STREAMS);
+  let rested = 0;
+  for (let i = 1; i < STREAMS; i++) if ((openedMs[i] as number) - (openedMs[i - 1] as number) >= 1) rested++;
+  // A part opens some twenty; the first ones, with hardly anything open, follow at once.
+  assert.ok(rested >= STREAMS / 64, `${rested} times`);
+  socket.destroy();
+  await until('the end', () => closed);
 });
 
 /** HEADERS with the end of a stream. */
