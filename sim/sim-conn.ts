@@ -137,6 +137,10 @@ export class SimConn implements Conn {
     this.#finish(fault);
   }
 
+  get holdsUnread(): boolean {
+    return this.#inbox.length > 0;
+  }
+
   unread(data: Buffer): void {
     if (data.length > 0) this.#inbox.unshift(Buffer.from(data));
   }

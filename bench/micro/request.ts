@@ -53,6 +53,7 @@ class MemoryConn implements Conn {
   readonly bytesRead = 0;
   readonly bytesWritten = 0;
   readonly endedByPeer = false;
+  readonly holdsUnread = false;
   written = 0;
 
   write(data: Uint8Array): boolean {

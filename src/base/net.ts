@@ -76,6 +76,8 @@ export interface Conn {
   readonly bytesWritten: number;
   /** The peer ended or broke it before we did. */
   readonly endedByPeer: boolean;
+  /** Bytes have come that the handler was not told of yet: it is paused, they were `unread`, or they stand in line to be heard. */
+  readonly holdsUnread: boolean;
   /** False when the queue is above the high mark: stop until `onDrain`. The buffer must not be changed afterwards. */
   write(data: Uint8Array): boolean;
   /** Writes latin1 text: the head and a small body in one system call. */

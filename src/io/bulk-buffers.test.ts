@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { nextBulkBuffer, READ_BYTES, returnBulkBuffer, takeBulkBuffer } from './bulk-buffers.ts';
+import { leaveBulkBuffer, nextBulkBuffer, READ_BYTES, returnBulkBuffer, takeBulkBuffer } from './bulk-buffers.ts';
 
 /** The buffer after reads of so many bytes, each of which was used up at once. */
 function after(...reads: readonly number[]): Buffer {
@@ -31,4 +31,23 @@ test('a few connections at once have large buffers', () => {
   assert.equal(large.length, 8);
   for (const buffer of large) returnBulkBuffer(buffer);
   assert.ok(after(READ_BYTES).length > READ_BYTES);
+});
+
+test('a connection that rests holds no buffer, but a large one', () => {
+  const usual = takeBulkBuffer();
+  assert.equal(leaveBulkBuffer(usual, true), undefined);
+  assert.ok(takeBulkBuffer() === usual);
+  // What it brought waits in it.
+  assert.equal(leaveBulkBuffer(usual, false), undefined);
+  assert.ok(takeBulkBuffer() !== usual);
+  const large = Array.from({ length: 8 }, () => after(READ_BYTES)).filter((buffer) => buffer.length > READ_BYTES);
+  assert.ok(large.length > 0);
+  for (const buffer of large) {
+    assert.ok(leaveBulkBuffer(buffer, true) === buffer);
+    assert.equal(leaveBulkBuffer(buffer, false), undefined);
+  }
+  // As many are to be had as before.
+  const others = large.map(() => after(READ_BYTES));
+  assert.ok(others.every((buffer) => buffer.length > READ_BYTES));
+  for (const buffer of others) returnBulkBuffer(buffer);
 });

@@ -28,6 +28,21 @@ export function returnBulkBuffer(buffer: Buffer): void {
 }
 
 /**
+ * Nothing is read for now: a connection that rests holds no buffer, but a large one, of which there are few. Gives where the next
+ * read goes, undefined where that is decided when it has come.
+ */
+export function leaveBulkBuffer(buffer: Buffer, reusable: boolean): Buffer | undefined {
+  const large = buffer.length === LARGE_BYTES;
+  if (!reusable) {
+    if (large) largeLent--;
+    return undefined;
+  }
+  if (large) return buffer;
+  returnBulkBuffer(buffer);
+  return undefined;
+}
+
+/**
  * Where the next read goes after one of `length` bytes into `buffer`. `reusable`: nobody keeps any of them;
  * whoever does not take them as fast as they come gets no large buffers, which he would only hold.
  */

@@ -17,7 +17,7 @@ import {
   type TlsServerOptions,
   type TlsServerResult,
 } from '#base';
-import { nextBulkBuffer, READ_BYTES, returnBulkBuffer, takeBulkBuffer } from './bulk-buffers.ts';
+import { leaveBulkBuffer, nextBulkBuffer, READ_BYTES, returnBulkBuffer, takeBulkBuffer } from './bulk-buffers.ts';
 import { connErrorOf, writeError } from './conn-error.ts';
 import { type Newcomer, newcomers } from './newcomers.ts';
 import { originalDestination } from './original-destination.ts';
@@ -127,6 +127,9 @@ export class SocketConn implements Conn, WriteOwner, Newcomer {
   }
   get localPort(): number {
     return this.#addresses.of(this.#socket).localPort;
+  }
+  get holdsUnread(): boolean {
+    return this.#unread !== undefined;
   }
   get destroyed(): boolean {
     return this.#socket.destroyed && !this.#closeLater;
@@ -279,10 +282,9 @@ export class SocketConn implements Conn, WriteOwner, Newcomer {
     this.#deliver(length === buffer.length ? buffer : buffer.subarray(0, length));
     runTurnEnd();
     const reusable = endRead(length);
-    // What still comes of one that is refused needs no buffer of its own.
-    const over = reusable && (this.#ending || this.#dropped);
-    if (over) returnBulkBuffer(buffer);
-    const next = over ? undefined : nextBulkBuffer(buffer, length, reusable);
+    // Of one that is refused, or that nobody takes more of, the next read needs no buffer of its own yet.
+    const rests = this.#paused || (reusable && (this.#ending || this.#dropped));
+    const next = rests ? leaveBulkBuffer(buffer, reusable) : nextBulkBuffer(buffer, length, reusable);
     this.#own = next;
     return next === own ? undefined : (next ?? common);
   }

@@ -17,7 +17,7 @@ import type { FilterChain } from './listener-snapshot.ts';
 import type { LiveListener } from './live-listener.ts';
 import { originalSourceOf } from './original-source.ts';
 import { type Peeked, peekProtocol } from './peek-protocol.ts';
-import { SilentClient, type Undecided } from './silent-client.ts';
+import { HELD_MS, SilentClient, type Undecided } from './silent-client.ts';
 import type { ProxyTlv } from './proxy-protocol.ts';
 
 /** A client that sends this much without becoming recognisable is let through as plain bytes. */
@@ -145,7 +145,8 @@ export class AcceptedConnection implements Undecided, ConnHandler {
   drain(gently = false): void {
     if (this.#terminal !== undefined) this.#terminal.drain(gently);
     // In the middle of a handshake or of its first bytes: it is served once. Nobody has said anything on the others.
-    else if (!gently && this.#chain === undefined && this.#peeked === undefined) this.close('');
+    else if (!gently && this.#chain === undefined && this.#peeked === undefined && !this.conn.holdsUnread)
+      this.close('');
   }
 
   holders(leastBytes: number): Iterable<Holder> {
@@ -272,6 +273,8 @@ export class AcceptedConnection implements Undecided, ConnHandler {
   }
 
   #onPeekTimeout(): void {
+    const { wheel, clock } = this.#listener.services;
+    if (this.conn.holdsUnread) return wheel.arm(this.#deadline as Deadline, HELD_MS, clock.now());
     if (this.#awaitsHeader || !this.#listener.snapshot.filters.continueOnTimeout) {
       this.#listener.stats.inc(LISTENER.downstream_pre_cx_timeout);
       this.close('listener_filter_timeout');

@@ -10,6 +10,8 @@ import type { LiveListener } from './live-listener.ts';
 const SHARED_PORT_MS = 1000;
 /** Where nobody could be dialled: endpoints may come, or a breaker close. */
 const AGAIN_MS = 1000;
+/** Who has spoken and stands in line to be heard is not silent: looked at again after this. */
+export const HELD_MS = 10;
 
 export interface Undecided extends DownstreamConnection {
   /** The chain that fits what is known of the connection so far. */
@@ -21,7 +23,8 @@ export interface Undecided extends DownstreamConnection {
 export class SilentClient {
   readonly #connection: Undecided;
   readonly #listener: LiveListener;
-  readonly #silence = new Deadline(() => this.#dial());
+  readonly #silence = new Deadline(() => this.#overdue());
+  #news: EarlyNews | undefined = undefined;
   #dialled: { readonly by: TerminalFilter; readonly early: EarlyDial } | undefined = undefined;
 
   constructor(connection: Undecided, listener: LiveListener) {
@@ -30,7 +33,7 @@ export class SilentClient {
     const { speakers, snapshot } = listener;
     const shared = snapshot.direction === 'outbound' && (snapshot.host === '0.0.0.0' || snapshot.host === '::');
     const patienceMs = Math.max(speakers.patienceMs(this.#port), shared ? SHARED_PORT_MS : 0);
-    if (patienceMs === 0) this.#dial();
+    if (patienceMs === 0) this.#overdue();
     else this.#wait(patienceMs);
   }
 
@@ -53,6 +56,12 @@ export class SilentClient {
     return `${this.#connection.localAddress}:${this.#connection.localPort}`;
   }
 
+  #overdue(): void {
+    if (this.#connection.conn.holdsUnread) this.#wait(HELD_MS);
+    else if (this.#news !== undefined) this.#decide(this.#news);
+    else this.#dial();
+  }
+
   #dial(): void {
     const chain = this.#connection.match();
     if (chain === undefined || chain.tls !== undefined) return;
@@ -68,6 +77,11 @@ export class SilentClient {
   }
 
   #heard(news: EarlyNews): void {
+    this.#news = news;
+    this.#overdue();
+  }
+
+  #decide(news: EarlyNews): void {
     const { speakers } = this.#listener;
     if (news === 'spoke') speakers.note(this.#port, 'server');
     // What HTTP's clients open for later outlives what was dialled for them.

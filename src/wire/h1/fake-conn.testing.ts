@@ -17,6 +17,7 @@ export class FakeConn implements Conn {
   bytesRead = 0;
   bytesWritten = 0;
   endedByPeer = false;
+  holdsUnread = false;
   ended = false;
   paused = false;
   written = '';

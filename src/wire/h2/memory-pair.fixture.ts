@@ -13,6 +13,7 @@ export class MemoryConn implements Conn {
   readonly bytesRead = 0;
   readonly bytesWritten = 0;
   readonly endedByPeer = false;
+  readonly holdsUnread = false;
   ended = false;
   readonly out: Buffer[] = [];
   /** Every byte ever written, for assertions on frames. */
