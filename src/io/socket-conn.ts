@@ -166,12 +166,9 @@ export class SocketConn implements Conn, WriteOwner, Newcomer {
   resume(): void {
     this.#paused = false;
     if (!this.#open) return;
-    if (this.#unread !== undefined || this.#endLater) {
-      // Never from inside the caller: it has not finished what it resumes for.
-      queueMicrotask(() => this.#deliverUnread());
-      return;
-    }
-    startReading(this.#socket);
+    // Never from inside the caller: it has not finished what it resumes for.
+    if (this.#unread !== undefined || this.#endLater) queueMicrotask(() => this.#deliverUnread());
+    else startReading(this.#socket);
   }
   end(): void {
     if (this.#ending || this.#closeLater) return;

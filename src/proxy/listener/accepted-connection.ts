@@ -275,12 +275,9 @@ export class AcceptedConnection implements Undecided, ConnHandler {
   #onPeekTimeout(): void {
     const { wheel, clock } = this.#listener.services;
     if (this.conn.holdsUnread) return wheel.arm(this.#deadline as Deadline, HELD_MS, clock.now());
-    if (this.#awaitsHeader || !this.#listener.snapshot.filters.continueOnTimeout) {
-      this.#listener.stats.inc(LISTENER.downstream_pre_cx_timeout);
-      this.close('listener_filter_timeout');
-      return;
-    }
-    this.goOnUnseen();
+    if (!this.#awaitsHeader && this.#listener.snapshot.filters.continueOnTimeout) return this.goOnUnseen();
+    this.#listener.stats.inc(LISTENER.downstream_pre_cx_timeout);
+    this.close('listener_filter_timeout');
   }
 
   /** No protocol was found in what came so far, if anything did. */
