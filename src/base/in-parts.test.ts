@@ -43,7 +43,7 @@ test('each round does one part of each, and then nobody is woken any more', () =
 
 test('a round is over after a few milliseconds, and who had no part in it is first in the next', () => {
   const ran: string[] = [];
-  for (const name of ['a', 'b', 'c']) inParts(work(name, 2, 3, ran));
+  for (const name of ['a', 'b', 'c']) inParts(work(name, 2, 1, ran));
   nextRound();
   assert.deepEqual(ran.splice(0), ['a', 'b']);
   nextRound();

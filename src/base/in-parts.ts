@@ -6,7 +6,7 @@ import { closeTurn, openTurn } from './turn-end.ts';
 export type Part = () => boolean;
 
 /** Of one round all parts together may take so many ms, but for the first; the others have the next one. */
-const ROUND_MS = 4;
+const ROUND_MS = 1.5;
 
 export interface Rounds {
   /** Calls back once what the loop has found in this round is done. */

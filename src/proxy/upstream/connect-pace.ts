@@ -3,7 +3,7 @@
 import { inParts } from '#base';
 
 /** Of all pools together. */
-const PER_ROUND = 8;
+const PER_ROUND = 4;
 
 let left = PER_ROUND;
 let counting = false;
