@@ -5,6 +5,9 @@ import { closeTurn, openTurn } from './turn-end.ts';
 /** Does some of it, a few milliseconds at most. True: there is more. */
 export type Part = () => boolean;
 
+/** Takes a part whose rest others must not wait for: it runs when `restMs` have passed. */
+export type Later = (part: Part, restMs: number) => void;
+
 /** Of one round all parts together may take so many ms, but for the first; the others have the next one. */
 const ROUND_MS = 1.5;
 

@@ -1,7 +1,7 @@
 // topsail edges: who calls whom, how often, how well, and whether mutually authenticated.
-import { type EdgeJson, faultWords, serviceOfHost } from '#api';
+import { type EdgeJson, serviceOfHost } from '#api';
 import type { CliContext } from './context.ts';
-import { deniedBy, sumDenials } from './denied-by.ts';
+import { deniedBy, faultsText, sumCounts } from './counted-words.ts';
 import { openMesh } from './mesh-client.ts';
 import { structured } from './structured.ts';
 import { latency, table } from './table.ts';
@@ -45,16 +45,10 @@ function edgeTable(all: readonly EdgeJson[]): string {
           ? 'no'
           : `${Math.round(e.mtls * 100)}%`,
     ...(anyDenied ? [e.deniedPerSecond > 0 ? deniedBy(e.denials) : '-'] : []),
-    ...(anyFault ? [faultsText(e.faults)] : []),
+    ...(anyFault ? [faultsText(e.faults) || '-'] : []),
   ]);
   const heads = ['SOURCE', 'DESTINATION', 'PROTOCOL', 'RPS', 'ERRORS', 'P50', 'P99', 'MTLS'];
   return table([...heads, ...(anyDenied ? ['DENIED BY'] : []), ...(anyFault ? ['FAULTS'] : [])], rows);
-}
-
-/** The most frequent first. */
-function faultsText(faults: EdgeJson['faults']): string {
-  const sorted = Object.entries(faults).sort(([, a], [, b]) => b - a);
-  return sorted.map(([fault]) => faultWords(fault)).join('; ') || '-';
 }
 
 /** By its name alone, or with its namespace where several have one of that name. */
@@ -100,8 +94,8 @@ export function foldEdges(all: readonly EdgeJson[]): readonly EdgeJson[] {
       requestsPerSecond: rate,
       errorsPerSecond: own.reduce((sum, e) => sum + e.errorsPerSecond, 0),
       deniedPerSecond: own.reduce((sum, e) => sum + e.deniedPerSecond, 0),
-      denials: sumDenials(own.map((e) => e.denials)),
-      faults: sumDenials(own.map((e) => e.faults)),
+      denials: sumCounts(own.map((e) => e.denials)),
+      faults: sumCounts(own.map((e) => e.faults)),
       p50Ms: mean((e) => e.p50Ms),
       p95Ms: Math.max(...own.map((e) => e.p95Ms)),
       p99Ms: Math.max(...own.map((e) => e.p99Ms)),

@@ -9,7 +9,7 @@ import {
   type TrafficJson,
 } from '#api';
 import { type CliContext, CliError } from './context.ts';
-import { deniedBy, type Denials, sumDenials } from './denied-by.ts';
+import { type Counts, deniedBy, sumCounts } from './counted-words.ts';
 import { openMesh } from './mesh-client.ts';
 import { latency, table } from './table.ts';
 
@@ -37,7 +37,7 @@ interface Row extends Named {
   readonly mtls: string;
   /** Of the requests, 0 to 1; not known of a route. */
   readonly deniedShare?: number;
-  readonly denials?: Denials;
+  readonly denials?: Counts;
   /** Of a route: its virtual host, and its name there. */
   readonly host?: string;
   readonly route?: string;
@@ -176,7 +176,7 @@ export function byService(edges: readonly TrafficEdgeJson[]): readonly Row[] {
       successRate: rate === 0 ? 1 : 1 - failing / rate,
       requestsPerSecond: rate,
       deniedShare: rate === 0 ? 0 : denied / rate,
-      denials: sumDenials(own.map((one) => one.denials)),
+      denials: sumCounts(own.map((one) => one.denials)),
       p50Ms: weighted((one) => one.p50Ms),
       p95Ms: Math.max(...own.map((one) => one.p95Ms)),
       p99Ms: Math.max(...own.map((one) => one.p99Ms)),

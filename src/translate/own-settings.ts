@@ -2,21 +2,16 @@
 // read of the mesh for this proxy is then as the pod says (Istio's ProxyConfigOrDefault).
 
 import type { ProxyNode } from '#base';
-import { readProxyConfig } from '#config';
+import { POD_SETTINGS, POD_SETTINGS_READ, readProxyConfig } from '#config';
 import type { Snapshot } from '#push';
 import type { MeshSettings } from '#registry';
 import type { TranslationCache } from './cache.ts';
-
-export const POD_SETTINGS = 'proxy.istio.io/config';
-
-/** What translation reads of `defaultConfig`. */
-const READ = ['gatewayTopology', 'proxyHeaders', 'tracing'] as const;
 
 /** The snapshot as this proxy has it. Without the annotation the mesh's settings hold, as they are now. */
 export function forPod(snapshot: Snapshot, { metadata }: ProxyNode, cache: TranslationCache): Snapshot {
   const told = metadata.PROXY_CONFIG;
   if (told === undefined || metadata.ANNOTATIONS?.[POD_SETTINGS] === undefined) return snapshot;
-  const own = READ.filter((name) => told[name] !== undefined);
+  const own = POD_SETTINGS_READ.filter((name) => told[name] !== undefined);
   const text = JSON.stringify(own.map((name) => [name, told[name]]));
   if (own.every((name) => JSON.stringify(told[name]) === JSON.stringify(snapshot.mesh.spec.defaultConfig?.[name])))
     return snapshot;

@@ -8,6 +8,11 @@ import { MAX_PROBLEMS } from '../limits.ts';
 import { Problems, toComplaint } from '../problem.ts';
 import { readBySchema } from './read-by-schema.ts';
 
+export const POD_SETTINGS = 'proxy.istio.io/config';
+
+/** What the control plane reads of them for this proxy, in the place of the mesh's. */
+export const POD_SETTINGS_READ = ['gatewayTopology', 'proxyHeaders', 'tracing'] as const;
+
 export interface ReadProxyConfig {
   /** Undefined where an error was found. */
   readonly spec: ProxyConfigSpec | undefined;

@@ -1,11 +1,12 @@
 // What a pod's annotations say about its proxy, over the installation's defaults; a value that cannot be used is refused by its key.
 import { CORE_SCHEMA, load } from 'js-yaml';
+import { POD_SETTINGS } from '#config';
 import { overlay, isTree, type Tree } from '../install/set-flag.ts';
 import type { Resources, Volume, VolumeMount } from '../kube/pod.ts';
 import type { Refusal } from './capture-plan.ts';
 import { BUILT_IN_TEMPLATES, readTemplate } from './custom-template.ts';
 import type { InjectorConfig } from './injector-config.ts';
-import { judgePodSettings, POD_SETTINGS } from './pod-settings.ts';
+import { judgePodSettings } from './pod-settings.ts';
 
 export interface PodAnnotations {
   /** Istio's templates `sidecar` and `gateway`. */

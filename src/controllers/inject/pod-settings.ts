@@ -1,13 +1,12 @@
 // What of a pod's annotation proxy.istio.io/config is wrong, and what has no effect: said when the pod comes, never silently dropped.
 
-import { readProxyConfig } from '#config';
+import { POD_SETTINGS, POD_SETTINGS_READ, readProxyConfig } from '#config';
 import type { Refusal } from './capture-plan.ts';
 
-export const POD_SETTINGS = 'proxy.istio.io/config';
 const FIELD = `metadata.annotations[${POD_SETTINGS}]`;
 
-/** The control plane reads them for this proxy: a wrong one would quietly be the mesh's. */
-const JUDGED: ReadonlySet<string> = new Set(['gatewayTopology', 'proxyHeaders', 'tracing']);
+/** A wrong one would quietly be the mesh's. */
+const JUDGED: ReadonlySet<string> = new Set(POD_SETTINGS_READ);
 /** The injector and the agent read them, in MeshConfig too. */
 const IN_FORCE: ReadonlySet<string> = new Set([
   'concurrency',

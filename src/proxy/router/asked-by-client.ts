@@ -6,17 +6,18 @@ import type { HeaderBlock } from '#wire/http';
 import type { CompiledRetryPolicy } from '../route/index.ts';
 
 /** What is read here. Proxies before this one, and this one, add others that begin alike. */
-const ASKING = new Set([
-  'x-envoy-hedge-on-per-try-timeout',
-  'x-envoy-upstream-rq-timeout-ms',
-  'x-envoy-upstream-rq-per-try-timeout-ms',
-  'x-envoy-upstream-rq-timeout-alt-response',
-  'x-envoy-retry-on',
-  'x-envoy-retry-grpc-on',
-  'x-envoy-max-retries',
-  'x-envoy-retriable-status-codes',
-  'x-envoy-retriable-header-names',
-]);
+const NAMES = {
+  hedge: 'x-envoy-hedge-on-per-try-timeout',
+  totalMs: 'x-envoy-upstream-rq-timeout-ms',
+  perTryMs: 'x-envoy-upstream-rq-per-try-timeout-ms',
+  quietTimeout: 'x-envoy-upstream-rq-timeout-alt-response',
+  retryOn: 'x-envoy-retry-on',
+  retryGrpcOn: 'x-envoy-retry-grpc-on',
+  maxRetries: 'x-envoy-max-retries',
+  statusCodes: 'x-envoy-retriable-status-codes',
+  headerNames: 'x-envoy-retriable-header-names',
+} as const;
+const ASKING: ReadonlySet<string> = new Set(Object.values(NAMES));
 /** More names or statuses than that in one header are not read. */
 const LIST_MAX = 64;
 
@@ -50,12 +51,12 @@ const NO_POLICY: CompiledRetryPolicy = {
 export function takeAsked(headers: HeaderBlock, ofRoute: CompiledRetryPolicy | undefined): Asked {
   if (!asksAnything(headers))
     return { totalMs: undefined, perTryMs: undefined, hedge: undefined, quietTimeout: false, retry: ofRoute };
-  const hedge = take(headers, 'x-envoy-hedge-on-per-try-timeout');
+  const hedge = take(headers, NAMES.hedge);
   return {
-    totalMs: wholeNumber(take(headers, 'x-envoy-upstream-rq-timeout-ms')),
-    perTryMs: wholeNumber(take(headers, 'x-envoy-upstream-rq-per-try-timeout-ms')),
+    totalMs: wholeNumber(take(headers, NAMES.totalMs)),
+    perTryMs: wholeNumber(take(headers, NAMES.perTryMs)),
     hedge: hedge === 'true' ? true : hedge === 'false' ? false : undefined,
-    quietTimeout: take(headers, 'x-envoy-upstream-rq-timeout-alt-response') !== undefined,
+    quietTimeout: take(headers, NAMES.quietTimeout) !== undefined,
     retry: takeRetry(headers, ofRoute),
   };
 }
@@ -70,12 +71,10 @@ function asksAnything({ flat }: HeaderBlock): boolean {
 }
 
 function takeRetry(headers: HeaderBlock, ofRoute: CompiledRetryPolicy | undefined): CompiledRetryPolicy | undefined {
-  const on = [...listed(take(headers, 'x-envoy-retry-on')), ...listed(take(headers, 'x-envoy-retry-grpc-on'))];
-  const most = wholeNumber(take(headers, 'x-envoy-max-retries'));
-  const statuses = listed(take(headers, 'x-envoy-retriable-status-codes')).filter((code) =>
-    /^[1-5][0-9]{2}$/.test(code),
-  );
-  const names = listed(take(headers, 'x-envoy-retriable-header-names')).map((name) => name.toLowerCase());
+  const on = [...listed(take(headers, NAMES.retryOn)), ...listed(take(headers, NAMES.retryGrpcOn))];
+  const most = wholeNumber(take(headers, NAMES.maxRetries));
+  const statuses = listed(take(headers, NAMES.statusCodes)).filter((code) => /^[1-5][0-9]{2}$/.test(code));
+  const names = listed(take(headers, NAMES.headerNames)).map((name) => name.toLowerCase());
   const policy = ofRoute ?? NO_POLICY;
   if (on.length + statuses.length + names.length === 0 && most === undefined) return ofRoute;
   if (on.length === 0 && policy.on.size === 0) return ofRoute;

@@ -1,5 +1,5 @@
 // What an HTTP/2 connection of either role is told by its owner.
-import type { Part } from '#base';
+import type { Later } from '#base';
 import type { H2Limits } from './limits.ts';
 
 export interface H2Options {
@@ -16,5 +16,5 @@ export interface H2Options {
    * Takes what others must not wait for: the rest of a read that opens a thousand streams, and the end of those; not before
    * `restMs` have passed. Without it all is done at once.
    */
-  readonly later?: (part: Part, restMs: number) => void;
+  readonly later?: Later;
 }

@@ -1,5 +1,5 @@
 // The rest of a read that waits until others had their turn: nothing more is read meanwhile, and the peer's end stays behind it.
-import { atOnce, type Conn, type Part } from '#base';
+import { atOnce, type Conn, type Later, type Part } from '#base';
 
 /**
  * For each so many streams that the peer has open already, the next part waits 1 ms: all of them are still work for this
@@ -9,19 +9,14 @@ const STREAMS_PER_MS = 64;
 
 export class HeldRead {
   readonly #conn: Conn;
-  readonly #later: (part: Part, restMs: number) => void;
+  readonly #later: Later;
   /** Reads the next part of it. True: there is more. */
   readonly #readOn: Part;
   readonly #streams: { readonly size: number };
   #waits = false;
   #ended = false;
 
-  constructor(
-    conn: Conn,
-    later: ((part: Part, restMs: number) => void) | undefined,
-    readOn: Part,
-    streams: { readonly size: number },
-  ) {
+  constructor(conn: Conn, later: Later | undefined, readOn: Part, streams: { readonly size: number }) {
     this.#conn = conn;
     this.#later = later ?? atOnce;
     this.#readOn = readOn;

@@ -1,5 +1,5 @@
 // How the streams of a connection that is over hear of it: a thousand of them not in one turn, and whoever waits for all of them last.
-import { atOnce, type Part, partsOf } from '#base';
+import { atOnce, type Later, partsOf } from '#base';
 
 /** Each writes its log entry and ends a request of its own. */
 const TOLD_AT_ONCE = 16;
@@ -7,11 +7,11 @@ const TOLD_AT_ONCE = 16;
 const REST_MS = 1;
 
 export class StreamEnds<S extends { closed: boolean }> {
-  readonly #later: (part: Part, restMs: number) => void;
+  readonly #later: Later;
   #telling = false;
   #whenTold: (() => void) | undefined = undefined;
 
-  constructor(later: ((part: Part, restMs: number) => void) | undefined) {
+  constructor(later: Later | undefined) {
     this.#later = later ?? atOnce;
   }
 
