@@ -2,7 +2,7 @@
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { SMALL_HEAP, SMALL_MALLOC } from '../../src/main/node-settings.ts';
 import { findEnvoy } from '../../test/rungs/envoy/find-envoy.ts';
 
@@ -44,7 +44,7 @@ export function findContestants(builds: readonly string[] = []): {
     const node = given.find((flag) => flag.startsWith('node='))?.slice('node='.length);
     const flags = given.filter((flag) => !flag.startsWith('node='));
     add(
-      topsail(name, 'as given', join(ROOT, folder), flags.length === 0 ? SMALL_HEAP : flags, node),
+      topsail(name, 'as given', resolve(ROOT, folder), flags.length === 0 ? SMALL_HEAP : flags, node),
       `${name}: ${folder}/topsail.js is not there`,
     );
   }

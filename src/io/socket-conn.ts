@@ -18,6 +18,7 @@ import {
   type TlsServerResult,
 } from '#base';
 import { leaveBulkBuffer, nextBulkBuffer, READ_BYTES, returnBulkBuffer, takeBulkBuffer } from './bulk-buffers.ts';
+import { type BulkReader, bulkTurns } from './bulk-turns.ts';
 import { connErrorOf, writeError } from './conn-error.ts';
 import { type Newcomer, newcomers } from './newcomers.ts';
 import { originalDestination } from './original-destination.ts';
@@ -44,10 +45,8 @@ const SLOW_MS = 20;
 /** And so many small parts in a row, each in less than this, are bulk again. */
 const QUICK_PARTS = 16;
 const QUICK_MS = 1;
-/** ms that what one connection said may take before others have their turn: libuv would read it up to 32 times in one. */
-const SHARE_MS = 5;
-/** What a short read counts for over TLS, where many of them come of one read of the kernel's. */
-const SHORT_TLS_MS = 0.05;
+/** So many short reads of one connection over TLS, of which many come of one read of the kernel's, are as much as others wait for. */
+const SHORT_TLS_MAX = 100;
 /** All sockets read into this one: a read and its handler are over before the next one begins. */
 const common = Buffer.allocUnsafeSlow(READ_BYTES);
 const narrow = common.subarray(0, SMALL_BYTES);
@@ -56,7 +55,7 @@ let nodeReader: ReadFunction | undefined;
 
 let nextId = 1;
 
-export class SocketConn implements Conn, WriteOwner, Newcomer {
+export class SocketConn implements Conn, WriteOwner, Newcomer, BulkReader {
   readonly id = nextId++;
   handler: ConnHandler;
   endedByPeer = false;
@@ -73,8 +72,10 @@ export class SocketConn implements Conn, WriteOwner, Newcomer {
   /** Its owner wants nothing more of it. */
   #dropped = false;
   #paused = false;
-  /** What its reads took since others had their turn. */
-  #busyMs = 0;
+  /** Others read first. */
+  #waits = false;
+  /** Over TLS, since others had their turn. */
+  #shortReads = 0;
   /** It is read in small parts, until so many more of them were quick; 0: as much at once as there is. */
   #narrowFor = 0;
   #open = false;
@@ -168,7 +169,7 @@ export class SocketConn implements Conn, WriteOwner, Newcomer {
     if (!this.#open) return;
     // Never from inside the caller: it has not finished what it resumes for.
     if (this.#unread !== undefined || this.#endLater) queueMicrotask(() => this.#deliverUnread());
-    else startReading(this.#socket);
+    else if (!this.#waits) startReading(this.#socket);
   }
   end(): void {
     if (this.#ending || this.#closeLater) return;
@@ -221,7 +222,7 @@ export class SocketConn implements Conn, WriteOwner, Newcomer {
   onRead(length: number): Buffer | undefined {
     const own = this.#own;
     if (length >= SMALL_BYTES) return this.#onLong(own, length);
-    if (this.tls !== undefined) this.#took(SHORT_TLS_MS);
+    if (this.tls !== undefined && ++this.#shortReads >= SHORT_TLS_MAX) this.#letOthersRead();
     if (own === undefined && !this.#paused && this.#unread === undefined) {
       const { handler } = this;
       if (handler.onShortData?.(common, length) === true) return undefined;
@@ -250,8 +251,9 @@ export class SocketConn implements Conn, WriteOwner, Newcomer {
     let next: Buffer | undefined;
     if (this.#narrowFor > 0) this.#deliverCopy(own, length);
     else next = this.#onBulk(own, length);
-    const ms = performance.now() - beganMs;
-    this.#took(ms);
+    const endMs = performance.now();
+    const ms = endMs - beganMs;
+    if (!bulkTurns.mayReadOn(beganMs, endMs)) this.#letOthersRead();
     if (this.#narrowFor > 0) {
       this.#narrowFor = ms < QUICK_MS ? this.#narrowFor - 1 : QUICK_PARTS;
       return this.#narrowFor > 0 ? undefined : common;
@@ -286,18 +288,17 @@ export class SocketConn implements Conn, WriteOwner, Newcomer {
     return next === own ? undefined : (next ?? common);
   }
 
-  /** Beyond its share it is read again in the next round of the loop. */
-  #took(ms: number): void {
-    this.#busyMs += ms;
-    if (this.#busyMs < SHARE_MS) return;
-    this.#busyMs = 0;
-    if (this.#released || handleOf(this.#socket)?.reading !== true) return;
+  #letOthersRead(): void {
+    this.#shortReads = 0;
+    if (this.#waits || this.#released || handleOf(this.#socket)?.reading !== true) return;
+    this.#waits = true;
     stopReading(this.#socket);
-    setImmediate(SocketConn.#readOn, this);
+    bulkTurns.wait(this);
   }
 
-  static #readOn(conn: SocketConn): void {
-    if (!conn.#paused && !conn.#released && conn.#unread === undefined && !conn.destroyed) startReading(conn.#socket);
+  readOn(): void {
+    this.#waits = false;
+    if (!this.#paused && !this.#released && this.#unread === undefined && !this.destroyed) startReading(this.#socket);
   }
 
   #deliver(data: Buffer): void {
@@ -354,7 +355,7 @@ export class SocketConn implements Conn, WriteOwner, Newcomer {
     if (this.#closeLater) {
       this.#closeLater = false;
       this.deliverClose();
-    } else startReading(this.#socket);
+    } else if (!this.#waits) startReading(this.#socket);
   }
 }
 

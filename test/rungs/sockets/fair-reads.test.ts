@@ -70,3 +70,51 @@ for (const [name, tls, begin] of [
     assert.ok(median <= 16 * 1024, `${median} bytes in most rounds`);
   });
 }
+
+test('of many connections whose bytes come at once a few are read in each round, all of them in turns, also those that pause', async (t) => {
+  const count = 40;
+  const server = createServer((socket) => socket.end(SENT)).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await until('the server', () => server.listening);
+  const { port } = server.address() as AddressInfo;
+  const net = new SystemNet();
+  const got: Buffer[][] = [];
+  let ended = 0;
+  let reads = 0;
+  for (let i = 0; i < count; i++) {
+    const own: Buffer[] = [];
+    got.push(own);
+    const conn = net.connect(
+      { host: '127.0.0.1', port, timeoutMs: 60_000 },
+      {
+        onConnected() {},
+        onData(data) {
+          own.push(Buffer.from(data));
+          reads++;
+          for (const end = performance.now() + 1; performance.now() < end; );
+          if (i % 4 !== 0) return;
+          conn.pause();
+          setImmediate(() => conn.resume());
+        },
+        onEnd: () => {
+          ended++;
+          conn.destroy();
+        },
+        onDrain() {},
+        onClose() {},
+      },
+    );
+  }
+  const rounds: number[] = [];
+  const countReads = (): void => {
+    if (reads > 0) rounds.push(reads);
+    reads = 0;
+    if (ended < count) setImmediate(countReads);
+  };
+  setImmediate(countReads);
+  await until('all ends', () => ended === count);
+  for (const own of got) assert.ok(Buffer.concat(own).equals(SENT));
+  const median = rounds.toSorted((a, b) => a - b)[rounds.length >> 1] as number;
+  // Those that resume come in between.
+  assert.ok(median <= 12, `${median} reads in most rounds`);
+});
