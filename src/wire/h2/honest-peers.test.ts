@@ -127,6 +127,14 @@ test('a request that crosses the last GOAWAY is passed over with its body, and t
   assert.equal(server.streams.size, 2);
 });
 
+test('a client that says GOAWAY closes the connection itself', () => {
+  const { server, streams, pair } = serving();
+  for (const stream of streams) stream.sendHead({ status: 200, headers: new HeaderBlock() }, true);
+  assert.equal(server.streams.size, 0);
+  server.onData(frame(FRAME.GOAWAY, 0, 0, Buffer.alloc(8)));
+  assert.equal(pair.b.ended, false);
+});
+
 test('a tunnel that is refused is over, whether its client ends it or not', () => {
   const { server, streams } = serving();
   server.onData(frame(FRAME.HEADERS, FLAG.END_HEADERS, 5, connectTo('a')));

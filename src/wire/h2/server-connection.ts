@@ -191,9 +191,8 @@ export class H2ServerConnection extends H2Connection {
     this.#observer?.onStreamClosed(this.streams.size);
   }
 
-  protected onPeerGoaway(): void {
-    if (this.streams.size === 0) this.conn.end();
-  }
+  /** The client asks for nothing more, and closes when it wants to. */
+  protected onPeerGoaway(): void {}
 
   protected connectionClosed(error: ConnError | undefined): void {
     this.#observer?.onConnectionClosed(error);

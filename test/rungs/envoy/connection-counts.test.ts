@@ -8,12 +8,14 @@ import { type AddressInfo, connect, createServer as createTcp, type Server, type
 import { after, before, describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';
 import { createServer as createTls } from 'node:tls';
+import { END_HEADERS, END_STREAM, frame, RawH2, requestBlock, TYPE, u32 } from '../../floods/raw-h2.ts';
 import { freePort } from '../../mesh/test-ports.ts';
 import { until } from '../../mesh/until.ts';
 import { cluster, httpListener, OVER_H2, tcpListener } from '../../proxy-life/config.ts';
 import { selfSigned } from '../sockets/self-signed.ts';
 import { type Counts, growth, type Plane, PLANES, type PlaneBed, skipOf, startPlane } from './plane-bed.ts';
 
+const WAIT_MS = 20_000;
 const SENT = 1000;
 /** Everybody answers twice what was said, or as much. */
 const ANSWERED = 2 * SENT;
@@ -51,6 +53,8 @@ function startApps(): Readonly<Record<string, Server>> {
     bytes: createTcp(echo),
     tunnel: createTcp(echo),
     web: http,
+    // Answers a part, and no more.
+    rest: createHttp((_, answer) => void answer.write('x')),
     two: http2,
     secure: createTls({ key, cert }, echo),
   };
@@ -76,6 +80,7 @@ function resources(ports: Ports, apps: Readonly<Record<string, number>>): object
       tcpListener('none', ports.none, 'none'),
       httpListener('web', ports.web, [
         to('/two', 'two'),
+        to('/rest', 'rest'),
         to('/', 'web', { upgrade_configs: [{ upgrade_type: 'websocket' }] }),
       ]),
       httpListener('tunnel', ports.tunnel, [tunnel], { http2_protocol_options: { allow_connect: true } }),
@@ -85,6 +90,7 @@ function resources(ports: Ports, apps: Readonly<Record<string, number>>): object
       app('secure', secure),
       app('tunnel'),
       app('web'),
+      app('rest'),
       app('two', OVER_H2),
       cluster('dead', [1]),
       cluster('none', []),
@@ -126,7 +132,7 @@ async function talk(port: number, head = ''): Promise<Open> {
     await answered;
   };
   // A tunnel's end may be half of one; a broken connection is one everywhere.
-  return { say, end: () => (head === '' ? socket.end() : socket.resetAndDestroy()) };
+  return { say, end: () => void (head === '' ? socket.end() : socket.resetAndDestroy()) };
 }
 
 async function refused(port: number): Promise<Open> {
@@ -185,11 +191,10 @@ const gone = (name: string, version: 1 | 2): Counts => ({
   [`http.${name}.downstream_cx_active`]: -1,
   [`http.${name}.downstream_cx_http${version}_active`]: -1,
 });
-/** A tunnel whose client broke off. */
-const brokenTunnel = (manager: string, target: string, version: 1 | 2): Counts => ({
+/** The client broke off in the middle of a request, which had an HTTP/1.1 connection to the endpoint to itself. */
+const brokenOff = (manager: string, target: string, version: 1 | 2): Counts => ({
   ...gone(manager, version),
   ...destroyed(`http.${manager}.downstream`, 'remote', true),
-  [`http.${manager}.downstream_cx_upgrades_active`]: -1,
   [`http.${manager}.downstream_rq_active`]: -1,
   [`http.${manager}.downstream_rq_rx_reset`]: 1,
   ...destroyed(`cluster.${target}.upstream`, 'local', true),
@@ -211,6 +216,75 @@ const tcp = (name: string): Scenario => ({
     [`cluster.${name}.upstream_rq_active`]: -1,
   },
   bytes: { [`tcp.${name}.${DOWN}`]: [SENT, ANSWERED], [`cluster.${name}.${UP}`]: [ANSWERED, SENT] },
+});
+
+/** Opened to a manager whose cluster has the same name; the client breaks off. */
+const tunnel = (
+  manager: 'web' | 'tunnel',
+  version: 1 | 2,
+  { name, open }: Pick<Scenario, 'name' | 'open'>,
+): Scenario => {
+  const answered = manager === 'web' ? { cx_http1_total: 1, rq_101: 1, rq_1xx: 1 } : { rq_200: 1, rq_2xx: 1 };
+  return {
+    name,
+    open,
+    of: [`cluster.${manager}.`, `http.${manager}.`],
+    whileOpen: {
+      ...newUpstream(manager, { ...answered, rq_active: 1, rq_completed: 1 }),
+      ...newDownstream(manager, version, { ...TUNNEL, ...(manager === 'web' ? { rq_1xx: 1 } : { rq_2xx: 1 }) }),
+    },
+    atEnd: { ...brokenOff(manager, manager, version), [`http.${manager}.downstream_cx_upgrades_active`]: -1 },
+    bytes: { [`http.${manager}.${DOWN}`]: [SENT, ANSWERED], [`cluster.${manager}.${UP}`]: [ANSWERED, SENT] },
+  };
+};
+
+/** One request with a body, the same version on both sides; the client leaves after the answer. */
+const request = (version: 1 | 2, open: Scenario['open']): Scenario => {
+  const target = version === 1 ? 'web' : 'two';
+  return {
+    name: version === 1 ? 'HTTP/1.1' : 'HTTP/2',
+    open,
+    of: [`cluster.${target}.`, 'http.web.'],
+    whileOpen: {
+      ...newUpstream(target, { [`cx_http${version}_total`]: 1, rq_200: 1, rq_2xx: 1, rq_completed: 1 }),
+      ...newDownstream('web', version, { rq_2xx: 1 }),
+    },
+    atEnd: { ...gone('web', version), ...destroyed('http.web.downstream', 'remote', false) },
+    bytes: { [`http.web.${DOWN}`]: [SENT, ANSWERED], [`cluster.${target}.${UP}`]: [ANSWERED, SENT] },
+  };
+};
+
+/** How clients of HTTP/2 leave. */
+const GOODBYES: Readonly<Record<string, (peer: RawH2) => void>> = {
+  FIN: ({ socket }) => void socket.end(),
+  RST: ({ socket }) => void socket.resetAndDestroy(),
+  'GOAWAY and FIN': (peer) => {
+    peer.send(GOAWAY);
+    peer.socket.end();
+  },
+  'GOAWAY and RST': ({ socket }) => void socket.write(GOAWAY, () => socket.resetAndDestroy()),
+};
+const GOAWAY = frame(TYPE.GOAWAY, 0, 0, Buffer.concat([u32(0), u32(0)]));
+
+const goodbye = (how: string, busy: boolean): Scenario => ({
+  name: `${how} of an HTTP/2 client ${busy ? 'in the middle of a response' : 'that has its response'}`,
+  open: async (ports) => {
+    const peer = await RawH2.connect(ports.web);
+    peer.keep = true;
+    peer.send(frame(TYPE.HEADERS, END_HEADERS | END_STREAM, peer.id(), requestBlock('GET', busy ? '/rest' : '/two')));
+    const seen = await peer.until(({ type, flags }) => type === TYPE.DATA && (busy || (flags & END_STREAM) !== 0));
+    assert.ok(seen, 'the response comes');
+    return { end: () => GOODBYES[how]?.(peer) };
+  },
+  of: busy ? ['cluster.rest.', 'http.web.'] : ['http.web.'],
+  whileOpen: {
+    ...newDownstream('web', 2, { rq_2xx: 1, ...(busy ? { rq_active: 1 } : {}) }),
+    ...(busy ? newUpstream('rest', { cx_http1_total: 1, rq_200: 1, rq_2xx: 1, rq_active: 1, rq_completed: 1 }) : {}),
+  },
+  atEnd: busy
+    ? brokenOff('web', 'rest', 2)
+    : { ...gone('web', 2), ...destroyed('http.web.downstream', 'remote', false) },
+  bytes: {},
 });
 
 const SCENARIOS: readonly Scenario[] = [
@@ -245,30 +319,16 @@ const SCENARIOS: readonly Scenario[] = [
     atEnd: {},
     bytes: {},
   },
-  {
+  tunnel('web', 1, {
     name: 'a WebSocket',
     open: (ports) =>
       talk(ports.web, 'GET /ws HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n'),
-    of: ['cluster.web.', 'http.web.'],
-    whileOpen: {
-      ...newUpstream('web', { cx_http1_total: 1, rq_101: 1, rq_1xx: 1, rq_active: 1, rq_completed: 1 }),
-      ...newDownstream('web', 1, { ...TUNNEL, rq_1xx: 1 }),
-    },
-    atEnd: brokenTunnel('web', 'web', 1),
-    bytes: { [`http.web.${DOWN}`]: [SENT, ANSWERED], [`cluster.web.${UP}`]: [ANSWERED, SENT] },
-  },
-  {
+  }),
+  tunnel('tunnel', 1, {
     name: 'CONNECT that ends here',
     open: (ports) => talk(ports.tunnel, 'CONNECT a:80 HTTP/1.1\r\nhost: a:80\r\n\r\n'),
-    of: ['cluster.tunnel.', 'http.tunnel.'],
-    whileOpen: {
-      ...newUpstream('tunnel', { rq_200: 1, rq_2xx: 1, rq_active: 1, rq_completed: 1 }),
-      ...newDownstream('tunnel', 1, { ...TUNNEL, rq_2xx: 1 }),
-    },
-    atEnd: brokenTunnel('tunnel', 'tunnel', 1),
-    bytes: { [`http.tunnel.${DOWN}`]: [SENT, ANSWERED], [`cluster.tunnel.${UP}`]: [ANSWERED, SENT] },
-  },
-  {
+  }),
+  tunnel('tunnel', 2, {
     name: 'CONNECT over HTTP/2',
     open: async (ports) => {
       const client = connectH2(`http://127.0.0.1:${ports.tunnel}`);
@@ -282,52 +342,24 @@ const SCENARIOS: readonly Scenario[] = [
       await until('the answer', () => got === ANSWERED);
       return { end: () => client.destroy() };
     },
-    of: ['cluster.tunnel.', 'http.tunnel.'],
-    whileOpen: {
-      ...newUpstream('tunnel', { rq_200: 1, rq_2xx: 1, rq_active: 1, rq_completed: 1 }),
-      ...newDownstream('tunnel', 2, { ...TUNNEL, rq_2xx: 1 }),
-    },
-    atEnd: brokenTunnel('tunnel', 'tunnel', 2),
-    bytes: { [`http.tunnel.${DOWN}`]: [SENT, ANSWERED], [`cluster.tunnel.${UP}`]: [ANSWERED, SENT] },
-  },
-  {
-    name: 'HTTP/1.1',
-    open: async (ports) => {
-      const socket = await dial(
-        ports.web,
-        `POST /one HTTP/1.1\r\nhost: a\r\ncontent-length: ${SENT}\r\n\r\n${'y'.repeat(SENT)}`,
-      );
-      socket.resume();
-      return { end: () => socket.end() };
-    },
-    of: ['cluster.web.', 'http.web.'],
-    whileOpen: {
-      ...newUpstream('web', { cx_http1_total: 1, rq_200: 1, rq_2xx: 1, rq_completed: 1 }),
-      ...newDownstream('web', 1, { rq_2xx: 1 }),
-    },
-    atEnd: { ...gone('web', 1), ...destroyed('http.web.downstream', 'remote', false) },
-    bytes: { [`http.web.${DOWN}`]: [SENT, ANSWERED], [`cluster.web.${UP}`]: [ANSWERED, SENT] },
-  },
-  {
-    name: 'HTTP/2',
-    open: async (ports) => {
-      const socket = await dial(ports.web);
-      const client = connectH2('http://a', { createConnection: () => socket });
-      client.on('error', () => {});
-      const stream = client.request({ ':path': '/two', ':method': 'POST' });
-      stream.end('z'.repeat(SENT));
-      stream.resume();
-      await once(stream, 'end');
-      return { end: () => socket.destroy() };
-    },
-    of: ['cluster.two.', 'http.web.'],
-    whileOpen: {
-      ...newUpstream('two', { cx_http2_total: 1, rq_200: 1, rq_2xx: 1, rq_completed: 1 }),
-      ...newDownstream('web', 2, { rq_2xx: 1 }),
-    },
-    atEnd: { ...gone('web', 2), ...destroyed('http.web.downstream', 'remote', false) },
-    bytes: { [`http.web.${DOWN}`]: [SENT, ANSWERED], [`cluster.two.${UP}`]: [ANSWERED, SENT] },
-  },
+  }),
+  request(1, async (ports) => {
+    const head = `POST /one HTTP/1.1\r\nhost: a\r\ncontent-length: ${SENT}\r\n\r\n`;
+    const socket = await dial(ports.web, `${head}${'y'.repeat(SENT)}`);
+    socket.resume();
+    return { end: () => void socket.end() };
+  }),
+  request(2, async (ports) => {
+    const socket = await dial(ports.web);
+    const client = connectH2('http://a', { createConnection: () => socket });
+    client.on('error', () => {});
+    const stream = client.request({ ':path': '/two', ':method': 'POST' });
+    stream.end('z'.repeat(SENT));
+    stream.resume();
+    await once(stream, 'end');
+    return { end: () => void socket.destroy() };
+  }),
+  ...Object.keys(GOODBYES).flatMap((how) => [goodbye(how, false), goodbye(how, true)]),
 ];
 
 interface Bed {
@@ -380,7 +412,6 @@ async function grows(before_: Counts, read: () => Promise<Counts>, expected: Cou
   assert.deepEqual(grown(), expected);
   return now;
 }
-const WAIT_MS = 20_000;
 
 for (const plane of PLANES) {
   describe(`connections on ${plane}`, { skip: skipOf(plane) }, () => {
