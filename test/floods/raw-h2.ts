@@ -99,12 +99,21 @@ export class RawH2 {
   }
 
   static async connect(port: number, settings: readonly Buffer[] = []): Promise<RawH2> {
+    const raw = await RawH2.silent(port);
+    raw.greet(settings);
+    return raw;
+  }
+
+  /** Has said nothing yet. */
+  static async silent(port: number): Promise<RawH2> {
     const socket = connect(port, '127.0.0.1');
     await once(socket, 'connect');
     socket.setNoDelay(true);
-    const raw = new RawH2(socket);
-    raw.send(Buffer.concat([PREFACE, frame(TYPE.SETTINGS, 0, 0, Buffer.concat(settings))]));
-    return raw;
+    return new RawH2(socket);
+  }
+
+  greet(settings: readonly Buffer[] = []): void {
+    this.send(Buffer.concat([PREFACE, frame(TYPE.SETTINGS, 0, 0, Buffer.concat(settings))]));
   }
 
   send(bytes: Uint8Array): boolean {
