@@ -30,6 +30,7 @@ import { ProxyProtocolRules } from '../listener/proxy-protocol-rules.ts';
 import { millisOf } from '../matcher/fraction.ts';
 import { CLOSED } from '../network/closed.ts';
 import type { NetworkFilterFactory, TerminalFilter } from '../network/filter.ts';
+import { readTunneling } from '../network/read-tunneling.ts';
 import { TcpProxy } from '../network/tcp-proxy.ts';
 import { type CompileContext, compileLogs, compileManager, compileSinks } from './compile-manager.ts';
 import { type MetricSettings, metricSettings } from './metric-rules.ts';
@@ -252,8 +253,7 @@ function compileTcpProxy(
 ): TcpProxy {
   const specifier = tcp.clusterSpecifier;
   tellUnread('TcpProxy', tcp, field, context.warn);
-  if (tcp.tunnelingConfig !== undefined)
-    throw new ConfigError('proxy.unsupported', `${field}.tunneling_config`, 'TCP over HTTP CONNECT is not part of it');
+  tellUnread('TunnelingConfig', tcp.tunnelingConfig, `${field}.tunneling_config`, context.warn);
   const clusters =
     specifier.case === 'cluster'
       ? [{ name: specifier.value, weight: 1 }]
@@ -271,6 +271,7 @@ function compileTcpProxy(
       connectAttempts: tcp.maxConnectAttempts ?? 1,
       lifeMs: millisOf(tcp.maxDownstreamConnectionDuration) ?? 0,
       hashSource: hashesSource(tcp, context, field),
+      tunnel: readTunneling(tcp.tunnelingConfig, `${field}.tunneling_config`),
       sinks: [...compileSinks(tcp.accessLog, context), ...reporterSinks(listener, context, metrics)],
     },
     context.services,

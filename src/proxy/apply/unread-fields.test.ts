@@ -10,6 +10,7 @@ const PACKAGES = [
   'envoy.config.route.v3',
   'envoy.extensions.filters.network.http_connection_manager.v3',
   'envoy.extensions.filters.network.tcp_proxy.v3',
+  'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
   'envoy.extensions.filters.http.router.v3',
   'envoy.extensions.transport_sockets.tls.v3',
   'envoy.extensions.clusters.dns.v3',

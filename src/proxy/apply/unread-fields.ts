@@ -82,6 +82,13 @@ export const UNREAD = {
     },
     refused: { metadataMatch: 'give a cluster of these endpoints alone' },
   },
+  TunnelingConfig: {
+    told: {
+      propagateResponseHeaders: 'no filter reads them',
+      propagateResponseTrailers: 'no filter reads them',
+    },
+    refused: { headersToAdd: 'the HTTP proxy gets nothing but the host' },
+  },
   Cluster: {
     told: {
       dnsResolvers: RESOLVER,

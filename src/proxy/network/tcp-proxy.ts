@@ -1,7 +1,7 @@
 // TCP proxying as a terminal filter: one upstream connection per client connection (envoy.filters.network.tcp_proxy).
 
-import { type Conn, type ConnError, type ConnHandler, Deadline, turnTime } from '#base';
-import { CLUSTER, type LiveTcp, StreamRecord, type StatBlock, TCP } from '#telemetry';
+import { type ConnError, type ConnHandler, Deadline, turnTime } from '#base';
+import { CLUSTER, StreamRecord, type StatBlock, TCP } from '#telemetry';
 import { hash32 } from '../cluster/lb/hash32.ts';
 import { PLAIN_PICK } from '../cluster/pick-context.ts';
 import { ConnectionFacts, hostPort } from '../http/connection-facts.ts';
@@ -11,6 +11,9 @@ import type { Holder } from '../overload/held-memory.ts';
 import type { ProxyServices } from '../services.ts';
 import type { DownstreamConnection, EarlyDial, EarlyNews, TerminalConnection, TerminalFilter } from './filter.ts';
 import type { Host } from '../cluster/host.ts';
+import { HttpTunnel, TUNNEL_OVERFLOW, type TunnelSettings } from './http-tunnel.ts';
+import { TcpReports } from './tcp-reports.ts';
+import type { UpstreamLeg } from './upstream-leg.ts';
 import { type UpstreamOwner, UpstreamSide } from './upstream-side.ts';
 import type { CountedConn } from '../open-bytes.ts';
 import { countBytes, countEnd, countFailure, countTcpConnected } from '../upstream/connection-counts.ts';
@@ -30,6 +33,8 @@ export interface TcpProxyConfig {
   readonly lifeMs: number;
   /** Connections of one client go to one endpoint, where its cluster balances by hash. */
   readonly hashSource: boolean;
+  /** The endpoints are HTTP proxies, which are asked for another place. */
+  readonly tunnel: TunnelSettings | undefined;
   readonly sinks: readonly StreamSink[];
 }
 
@@ -52,6 +57,8 @@ export class TcpProxy implements TerminalFilter {
   }
 
   dialEarly(connection: DownstreamConnection, heard: (what: EarlyNews) => void): EarlyDial | undefined {
+    // What an HTTP proxy has begun to do for somebody cannot be kept for later.
+    if (this.config.tunnel !== undefined) return undefined;
     const session = new TcpSession(connection, this);
     return session.dial(heard) ? session : undefined;
   }
@@ -78,7 +85,7 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
   readonly #record = new StreamRecord();
   #cluster: Cluster | undefined = undefined;
   #host: Host | undefined = undefined;
-  #up: Conn | undefined = undefined;
+  #up: UpstreamLeg | undefined = undefined;
   #counted: CountedConn | undefined = undefined;
   #connected = false;
   #attempts = 0;
@@ -92,8 +99,7 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
   /** Set until the client is this session's: what the endpoint does meanwhile is told here. */
   #heard: ((what: EarlyNews) => void) | undefined = undefined;
   #taken = false;
-  /** Who hears of the connection while it lives, by which sink. */
-  #live: { readonly sink: StreamSink; readonly report: LiveTcp; readonly next: Deadline } | undefined = undefined;
+  #reports: TcpReports | undefined = undefined;
 
   constructor(down: DownstreamConnection, proxy: TcpProxy) {
     this.#down = down;
@@ -215,7 +221,7 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
 
   /** Both ends are there. */
   #join(): void {
-    this.#beginReports();
+    this.#reports = TcpReports.begin(this.#record, this.#proxy.config.sinks, this.#proxy.services);
     if (this.#downEnded) this.#up?.end();
     this.#down.conn.resume();
   }
@@ -223,7 +229,7 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
   upstreamData(data: Buffer): void {
     if (!this.#taken) {
       this.#up?.pause();
-      this.#up?.unread(data);
+      this.#up?.unread?.(data);
       return this.#tell('spoke');
     }
     this.#record.bytesSent += data.length;
@@ -250,15 +256,17 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
   upstreamClosed(error: ConnError | undefined): void {
     if (this.#over) return;
     this.#endedByEndpoint = this.#up?.endedByPeer ?? false;
+    const own = this.#counted !== undefined;
     this.#release();
     if (this.#connected && !this.#taken) {
       this.#over = true;
       return this.#tell('left');
     }
     if (this.#connected) return this.#finish('');
-    this.#record.upstreamTransportFailure = transportWords(error);
-    if (this.#cluster !== undefined) countFailure(this.#cluster.stats, error, 1);
-    if (this.#host !== undefined) this.#cluster?.report(this.#host, { kind: 'connect-failed' });
+    this.#record.upstreamTransportFailure = own ? transportWords(error) : (error?.message ?? '');
+    if (error?.code === TUNNEL_OVERFLOW) return this.#overflow();
+    if (own && this.#cluster !== undefined) countFailure(this.#cluster.stats, error, 1);
+    if (own && this.#host !== undefined) this.#cluster?.report(this.#host, { kind: 'connect-failed' });
     if (this.#attempts < this.#proxy.config.connectAttempts) return this.#connect();
     this.#cluster?.stats.inc(CLUSTER.upstream_cx_connect_attempts_exceeded);
     this.#record.addFlag('UF');
@@ -290,28 +298,41 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
       this.#record.addFlag('UH');
       return this.#finish('no_healthy_upstream');
     }
-    const transport = cluster.transportOf(host, down);
+    this.#host = host;
+    this.#record.upstreamHost = host.key;
+    this.#record.destination = hostPeer(host, services.peers);
+    this.#record.upstreamStartMs = services.clock.now();
+    const { tunnel } = this.#proxy.config;
+    if (tunnel === undefined) return this.#dial(cluster, host);
+    const up = new HttpTunnel(cluster, host, tunnel, down, new UpstreamSide(this));
+    this.#up = up;
+    up.dial();
+  }
+
+  #dial(cluster: Cluster, host: Host): void {
+    const transport = cluster.transportOf(host, this.#down);
     if (!transport.ready) {
       this.#record.addFlag('UF');
       return this.#finish('TLS_error:_Secret_is_not_supplied_by_SDS');
     }
     if (!cluster.breaker().tryConnection()) {
       cluster.stats.inc(CLUSTER.upstream_cx_overflow);
-      this.#record.addFlag('UO');
-      return this.#finish('upstream_overflow');
+      return this.#overflow();
     }
-    this.#host = host;
-    this.#record.upstreamHost = host.key;
-    this.#record.destination = hostPeer(host, this.#proxy.services.peers);
-    this.#record.upstreamStartMs = services.clock.now();
     host.tryConnection(Number.POSITIVE_INFINITY);
     host.totalConnections++;
     cluster.stats.inc(CLUSTER.upstream_cx_total);
     cluster.stats.inc(CLUSTER.upstream_cx_active);
     cluster.stats.inc(CLUSTER.upstream_rq_pending_total);
     cluster.stats.inc(CLUSTER.upstream_rq_pending_active);
-    this.#up = transport.connect(host, new UpstreamSide(this));
-    this.#counted = countBytes(cluster, this.#up);
+    const up = transport.connect(host, new UpstreamSide(this));
+    this.#up = up;
+    this.#counted = countBytes(cluster, up);
+  }
+
+  #overflow(): void {
+    this.#record.addFlag('UO');
+    this.#finish('upstream_overflow');
   }
 
   #release(): void {
@@ -346,21 +367,6 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
     services.wheel.arm(this.#life, config.lifeMs, services.clock.now());
   }
 
-  #beginReports(): void {
-    const { wheel, clock } = this.#proxy.services;
-    for (const sink of this.#proxy.config.sinks) {
-      const report = sink.onTcpConnected?.(this.#record, clock.now());
-      if (report === undefined) continue;
-      const next = new Deadline(() => {
-        report.report(clock.now());
-        wheel.arm(next, report.everyMs, clock.now());
-      });
-      this.#live = { sink, report, next };
-      wheel.arm(next, report.everyMs, clock.now());
-      return;
-    }
-  }
-
   #onIdle(): void {
     this.#proxy.stats.inc(TCP.idle_timeout);
     this.#record.addFlag('SI');
@@ -383,12 +389,8 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
     const record = this.#record;
     record.endMs = clock.now();
     record.connectionTerminationDetails = details;
-    const live = this.#live;
-    if (live !== undefined) wheel.cancel(live.next);
-    for (const sink of this.#proxy.config.sinks) {
-      if (sink === live?.sink) live.report.end(record.endMs);
-      else sink.onStreamEnd(record);
-    }
+    const told = this.#reports?.end(record.endMs);
+    for (const sink of this.#proxy.config.sinks) if (sink !== told) sink.onStreamEnd(record);
     const { conn } = this.#down;
     if (details !== '' || conn.destroyed) this.#down.close(details);
     else new LastWords(conn, this.#proxy.services, () => this.#down.close(''));

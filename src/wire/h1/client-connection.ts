@@ -296,7 +296,8 @@ export class H1ClientConnection implements ConnHandler {
     if (status < 200) return stream.handler.onInformational(status, head.headers);
     if (stream.method === 'CONNECT' && status < 300) return this.#tunnel(stream, head);
     stream.early?.refuse();
-    this.#keepAlive = this.#version === '1.1' ? !facts.close : facts.keepAlive && !facts.close;
+    // Who refuses a tunnel often closes without a word: the next request would be lost with it.
+    this.#keepAlive = stream.method !== 'CONNECT' && !facts.close && (this.#version === '1.1' || facts.keepAlive);
     if (stream.method === 'HEAD' || status === 204 || status === 304) this.#body.begin('none', 0);
     else if (facts.chunked) this.#body.begin('chunked', 0);
     else if (facts.contentLength >= 0) this.#body.begin('length', facts.contentLength);
