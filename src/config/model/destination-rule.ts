@@ -216,11 +216,14 @@ export const TrafficPolicySchema = message('How connections are made.', {
   ...perPort,
   portLevelSettings: list('Settings by port.', PortTrafficPolicySchema, { maxItems: 4096 }),
   tunnel: message(
-    'Sends TCP and TLS connections through an HTTP tunnel.',
+    'Sends connections of TCP and TLS routes and listeners by way of HTTP proxies, which the endpoints are. A subset has its own tunnel or none. Weighted destinations must all have the same one: else connections are closed. HTTP requests are not tunnelled.',
     {
-      protocol: text('CONNECT or POST.', { default: 'CONNECT' }),
-      targetHost: text('Host that the tunnel leads to.'),
-      targetPort: port('Port that the tunnel leads to.'),
+      protocol: text(
+        'How the HTTP proxy is asked: CONNECT, or POST with both directions as bodies. Over HTTP/1.1; over HTTP/2 where the port is declared so.',
+        { default: 'CONNECT' },
+      ),
+      targetHost: text('Host or address that the HTTP proxy is asked for.'),
+      targetPort: port('Port that the HTTP proxy is asked for.'),
     },
     { required: ['targetHost', 'targetPort'] },
   ),

@@ -48,8 +48,6 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
     '**.loadBalancer.backendUtilization': 'acceptedWithWarning',
     '**.loadBalancer.zoneAwareLbSetting': 'acceptedWithWarning',
     '**.outlierDetection.outlierDetectionHttpErrorCodes': 'acceptedWithWarning',
-    // Left out, traffic would take another way than the one that was written.
-    '**.trafficPolicy.tunnel': 'refused',
     '**.trafficPolicy.retryBudget.budgetInterval': 'acceptedWithWarning',
   },
   Gateway: {

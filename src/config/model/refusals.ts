@@ -4,9 +4,6 @@ import type { KindName } from './kinds.ts';
 
 /** By kind and path, as FIELD_FORCE has them: all that are refused, and whose absence has an effect. */
 export const NOT_IN_FORCE_BECAUSE: Readonly<Partial<Record<KindName, Readonly<Record<string, string>>>>> = {
-  DestinationRule: {
-    '**.trafficPolicy.tunnel': 'Without it traffic would take another way than the one that was written.',
-  },
   Gateway: {
     'servers[].tls.insecureSkipVerify':
       'Istio lets clients in whose certificate nobody vouches for. Ask for no certificate (SIMPLE), or for a good one if there is one (OPTIONAL_MUTUAL).',

@@ -203,10 +203,10 @@ describe('what is not in force', () => {
     one(`apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: a}\nspec:\n${rest}`);
   it('refuses a security object rather than let more through', () => {
     const document = one(
-      'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a, trafficPolicy: {tunnel: {targetHost: x, targetPort: 80}}}\n',
+      'apiVersion: networking.istio.io/v1\nkind: Gateway\nmetadata: {name: a}\nspec: {servers: [{hosts: [a], port: {number: 1, name: a, protocol: HTTPS}, tls: {mode: SIMPLE, insecureSkipVerify: true}}]}\n',
     );
     assert.equal(document.object, undefined);
-    assert.deepEqual(codes(document), ['TS-CFG-0202 spec.trafficPolicy.tunnel']);
+    assert.deepEqual(codes(document), ['TS-CFG-0202 spec.servers[0].tls.insecureSkipVerify']);
   });
   it('accepts the targets that Istio knows, and no others', () => {
     const target = (text: string): readonly string[] => codes(policy(`  targetRefs: [${text}]\n  rules: [{}]\n`));

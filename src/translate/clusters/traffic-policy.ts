@@ -6,6 +6,7 @@ import type { MergedRule, Subset, TrafficPolicy } from '#registry';
 export type ConnectionPool = NonNullable<TrafficPolicy['connectionPool']>;
 export type OutlierDetection = NonNullable<TrafficPolicy['outlierDetection']>;
 export type LoadBalancer = NonNullable<TrafficPolicy['loadBalancer']>;
+export type Tunnel = NonNullable<TrafficPolicy['tunnel']>;
 export type ClientTls = NonNullable<TrafficPolicy['tls']>;
 
 export interface EffectivePolicy {

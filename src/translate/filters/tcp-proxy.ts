@@ -10,8 +10,9 @@ import {
 import { AccessLogType } from '#proto/envoy/data/accesslog/v3/accesslog_pb.ts';
 import type { FilterSchema } from '#proto/envoy/config/listener/v3/listener_components_pb.ts';
 import { TcpProxySchema } from '#proto/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy_pb.ts';
-import type { EffectivePolicy } from '../clusters/traffic-policy.ts';
+import type { EffectivePolicy, Tunnel } from '../clusters/traffic-policy.ts';
 import { duration, type Init, typed } from '../encode.ts';
+import { BLACK_HOLE } from '../names.ts';
 import type { Target } from '../routes/http-route.ts';
 import type { TelemetryOfSide } from '../telemetry/proxy-telemetry.ts';
 
@@ -20,10 +21,28 @@ export interface TcpTarget {
   readonly weight: number;
   /** Of the service and subset. */
   readonly policy?: EffectivePolicy;
+  readonly tunnel?: Tunnel | undefined;
 }
 
-export function tcpTarget({ cluster, policy }: Target, weight = 1): TcpTarget {
-  return { cluster, weight, ...(policy === undefined ? {} : { policy }) };
+export function tcpTarget({ cluster, policy, tunnel }: Target, weight = 1): TcpTarget {
+  return { cluster, weight, tunnel, ...(policy === undefined ? {} : { policy }) };
+}
+
+/** A connection is tunnelled before its endpoint is chosen: destinations of which not all want the same tunnel get nothing. */
+function withOneTunnel(targets: readonly TcpTarget[]): readonly TcpTarget[] {
+  const wanted = new Set(
+    targets.map(({ tunnel }) => (tunnel === undefined ? '' : `${tunnel.protocol ?? 'CONNECT'} ${hostnameOf(tunnel)}`)),
+  );
+  return wanted.size > 1 ? [{ cluster: BLACK_HOLE, weight: 1 }] : targets;
+}
+
+function hostnameOf({ targetHost, targetPort }: Tunnel): string {
+  return `${targetHost.includes(':') ? `[${targetHost}]` : targetHost}:${targetPort}`;
+}
+
+function tunneling(tunnel: Tunnel | undefined): Pick<Init<typeof TcpProxySchema>, 'tunnelingConfig'> {
+  if (tunnel === undefined) return {};
+  return { tunnelingConfig: { hostname: hostnameOf(tunnel), usePost: tunnel.protocol === 'POST' } };
 }
 
 function accessLogs({
@@ -55,8 +74,9 @@ function atTheEnd(log: AccessLog): AccessLog {
 export function tcpProxy(
   telemetry: TelemetryOfSide,
   statPrefix: string,
-  targets: readonly TcpTarget[],
+  wanted: readonly TcpTarget[],
 ): readonly Init<typeof FilterSchema>[] {
+  const targets = withOneTunnel(wanted);
   const first = targets[0];
   // Of several the first one's, as in Istio: the connection is limited before its endpoint is chosen.
   const policy = first?.policy;
@@ -72,6 +92,7 @@ export function tcpProxy(
             case: 'weightedClusters',
             value: { clusters: targets.map(({ cluster, weight }) => ({ name: cluster, weight })) },
           },
+    ...tunneling(first?.tunnel),
     ...accessLogs(telemetry),
     ...(idle === undefined ? {} : { idleTimeout: duration(idle) }),
     ...(life === undefined ? {} : { maxDownstreamConnectionDuration: duration(life) }),

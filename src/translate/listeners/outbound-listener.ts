@@ -199,8 +199,10 @@ function tcpChains(service: Service, port: ServicePort, scope: Scope): readonly 
   }
   if (!open) {
     const cluster = outboundCluster(port.number, '', service.hostname);
-    const policy = policyOf(scope.rule(service), undefined, port.number);
-    chains.push({ filters: [...tcpProxy(scope.telemetry.client, cluster, [{ cluster, weight: 1, policy }])] });
+    const rule = scope.rule(service);
+    const policy = policyOf(rule, undefined, port.number);
+    const target = { cluster, weight: 1, policy, tunnel: rule?.trafficPolicy?.tunnel };
+    chains.push({ filters: [...tcpProxy(scope.telemetry.client, cluster, [target])] });
   }
   return chains;
 }

@@ -19,7 +19,7 @@ import {
 } from '#registry';
 import { duration, type Init } from '../encode.ts';
 import { configPath } from '../names.ts';
-import type { EffectivePolicy, LoadBalancer } from '../clusters/traffic-policy.ts';
+import type { EffectivePolicy, LoadBalancer, Tunnel } from '../clusters/traffic-policy.ts';
 import { hashPolicies } from './hash-policy.ts';
 import { authorityOf, headerChanges } from './headers.ts';
 import { routeMatch } from './match.ts';
@@ -48,6 +48,8 @@ export interface Target {
   readonly cluster: string;
   readonly balancer: LoadBalancer | undefined;
   readonly policy?: EffectivePolicy;
+  /** Of connections that are no HTTP. */
+  readonly tunnel?: Tunnel;
 }
 
 export interface RouteContext {

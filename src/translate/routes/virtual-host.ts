@@ -138,12 +138,16 @@ export function targetOf(
   const port = destination.port?.number ?? onlyPort(service)?.number ?? listenerPort;
   const subset = destination.subset ?? '';
   const rule = service === undefined ? undefined : scope.rule(service);
-  const policy = policyOf(
-    rule,
-    service === undefined || subset === '' ? undefined : findSubset(scope, service, subset),
-    port,
-  );
-  return { cluster: outboundCluster(port, subset, host), balancer: policy.loadBalancer, policy };
+  const named = service === undefined || subset === '' ? undefined : findSubset(scope, service, subset);
+  const policy = policyOf(rule, named, port);
+  // A subset has its own or none, as in Istio.
+  const tunnel = (subset === '' ? rule : named)?.trafficPolicy?.tunnel;
+  return {
+    cluster: outboundCluster(port, subset, host),
+    balancer: policy.loadBalancer,
+    policy,
+    ...(tunnel === undefined ? {} : { tunnel }),
+  };
 }
 
 function onlyPort(service: Service | undefined): ServicePort | undefined {

@@ -3,7 +3,7 @@ import { createServer as createHttp, type IncomingMessage, type ServerResponse }
 import { createServer as createHttp2 } from 'node:http2';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTls, type TLSSocket } from 'node:tls';
-import { collector, countPings, keySets, mute, pingsOf } from './special-backends.ts';
+import { collector, countPings, httpProxy, keySets, mute, pingsOf } from './special-backends.ts';
 import type { Span } from './spans.ts';
 
 export interface Seen {
@@ -79,6 +79,10 @@ export async function startBackends(secure: SecureFacts): Promise<Backends> {
   await listen('collector', collector(spans));
   await listen('key-sets', keySets());
   await listen('mute', mute());
+  await listen(
+    'http-proxy',
+    httpProxy((name) => ports.get(name) ?? 1),
+  );
   return {
     arrivals,
     spans,
