@@ -1,14 +1,14 @@
 // Endless change: fake pods on fake nodes in a real API server are replaced at a steady rate; the control plane's memory
 // over time, and at the end whether a sidecar that was connected all the while holds every endpoint, and no other.
-import { parseArgs } from 'node:util';
 import { startApiServer } from '../test/rungs/kube/api-server.ts';
 import type { ClientsOrder } from './control-plane/clients.ts';
 import { FakePods } from './control-plane/fake-pods.ts';
 import type { Size } from './control-plane/objects.ts';
 import { Peer } from './control-plane/peer.ts';
 import type { Order, Report } from './control-plane/serve.ts';
+import { programOptions } from '../tools/program-options.ts';
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.filename, {
   options: {
     nodes: { type: 'string', default: '1000' },
     services: { type: 'string', default: '1000' },

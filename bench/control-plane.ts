@@ -3,15 +3,15 @@
 // The control plane and its clients are processes of their own; the transport is plaintext HTTP/2 on loopback for all rows;
 // the clients' CPU is not counted, but they share the machine: a client's receipt is what the times mean.
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { type KubeClient, RESOURCES } from '#kube';
 import { type ApiServer, must, resourceOf, startApiServer } from '../test/rungs/kube/api-server.ts';
 import type { ClientsOrder, Seen } from './control-plane/clients.ts';
 import { Peer } from './control-plane/peer.ts';
 import type { Order, Report } from './control-plane/serve.ts';
 import { namespaceOf, serviceObject, type Size, sliceObject, virtualServiceObject } from './control-plane/objects.ts';
+import { programOptions } from '../tools/program-options.ts';
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.filename, {
   options: {
     source: { type: 'string', default: 'memory' },
     services: { type: 'string', default: '1000' },

@@ -3,17 +3,17 @@
 //   --services 10,1000  --endpoints 10  --rounds 3
 import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { SMALL_MALLOC } from '../src/main/node-settings.ts';
 import { startMesh } from '../test/mesh/mesh.ts';
 import { namespaceOf, type Size } from './control-plane/objects.ts';
 import { type MemoryCost, memoryOf } from './lib/process-cost.ts';
 import { median } from './lib/report.ts';
+import { programOptions } from '../tools/program-options.ts';
 
 const MB = 1024;
 /** What starting and the first configuration leave is given back by then. */
 const IDLE_MS = 15_000;
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.filename, {
   options: {
     services: { type: 'string', default: '10,1000' },
     endpoints: { type: 'string', default: '10' },

@@ -7,16 +7,16 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import type { ProgrammedJson, StatusJson } from '#api';
 import { startMesh, type TestMesh } from '../test/mesh/mesh.ts';
 import { LatencyHistogram } from './loadgen/latency-histogram.ts';
+import { programOptions } from '../tools/program-options.ts';
 
 const GOAL_P99_MS = 200;
 /** Between edits, so that each is one of its own and not part of the former's debounce. */
 const PAUSE_MS = 100;
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.filename, {
   options: {
     edits: { type: 'string', default: '100' },
     rate: { type: 'string', default: '50' },

@@ -6,7 +6,6 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { arch, cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { writeCertificates } from './lib/certificates.ts';
 import { type Contestant, findContestants, hasH2load, outputOf } from './lib/contestants.ts';
 import { accepts, firstLine, freePorts, linesOf, stop } from './lib/processes.ts';
@@ -15,9 +14,10 @@ import { markdown, type Round, type RowResult } from './lib/report.ts';
 import { type Row, ROWS } from './lib/rows.ts';
 import { runH2load } from './lib/h2load.ts';
 import type { LoadResult } from './loadgen/run-load.ts';
+import { programOptions } from '../tools/program-options.ts';
 
 const HERE = import.meta.dirname;
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.filename, {
   options: {
     rounds: { type: 'string', default: '10' },
     seconds: { type: 'string', default: '2' },

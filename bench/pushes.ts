@@ -6,15 +6,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type Contestant, findContestants } from './lib/contestants.ts';
 import { accepts, firstLine, freePorts, linesOf, stop } from './lib/processes.ts';
 import { cpuMicroseconds, memoryOf, processTree } from './lib/process-cost.ts';
 import { median } from './lib/report.ts';
 import type { LoadResult } from './loadgen/run-load.ts';
+import { programOptions } from '../tools/program-options.ts';
 
 const HERE = import.meta.dirname;
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.filename, {
   options: {
     rounds: { type: 'string', default: '10' },
     seconds: { type: 'string', default: '4' },

@@ -8,7 +8,6 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { SMALL_MALLOC } from '../src/main/node-settings.ts';
 import { startMesh } from '../test/mesh/mesh.ts';
 import { findContestants } from './lib/contestants.ts';
@@ -16,6 +15,7 @@ import { accepts, firstLine, freePorts, stop } from './lib/processes.ts';
 import { type MemoryCost, memoryOf } from './lib/process-cost.ts';
 import { median } from './lib/report.ts';
 import type { LoadResult } from './loadgen/run-load.ts';
+import { programOptions } from '../tools/program-options.ts';
 
 const HERE = import.meta.dirname;
 const MB = 1024;
@@ -31,7 +31,7 @@ const PAGES = [
   '/listeners?format=json',
   '/certs',
 ];
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.filename, {
   options: {
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '3' },

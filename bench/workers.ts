@@ -4,12 +4,12 @@ import { readFileSync } from 'node:fs';
 import { type ClientHttp2Session, connect, createServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
 import { cluster, httpListener, OVER_H2 } from '../test/proxy-life/config.ts';
 import { freePort } from '../test/mesh/test-ports.ts';
 import { ProxyProcess } from '../test/proxy-life/proxy-process.ts';
+import { programOptions } from '../tools/program-options.ts';
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '20' } } });
+const { values } = programOptions(import.meta.filename, { options: { rounds: { type: 'string', default: '20' } } });
 const rounds = Number(values.rounds);
 
 const app = createServer().listen(0, '127.0.0.1');

@@ -1,10 +1,10 @@
 // Runs simulated meshes by seed: `run.ts --seeds 100` for the first hundred, `--seed 7 --mode faults` for one again,
 // with everything that happened (`--log`).
 import process from 'node:process';
-import { parseArgs } from 'node:util';
 import { MODES, type Mode, type Outcome, simulate } from './simulate.ts';
+import { programOptions } from '../tools/program-options.ts';
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.filename, {
   options: {
     seeds: { type: 'string', default: '20' },
     from: { type: 'string', default: '1' },

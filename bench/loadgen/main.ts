@@ -4,10 +4,10 @@
 //   without --rate each connection sends as fast as it is answered
 
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { runLoad } from './run-load.ts';
+import { programOptions } from '../../tools/program-options.ts';
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.filename, {
   options: {
     url: { type: 'string' },
     connections: { type: 'string', default: '16' },

@@ -5,7 +5,6 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { closeTurn, openTurn } from '#base';
 import type {
   BoundListener,
@@ -21,8 +20,9 @@ import { FileSecrets } from '#identity';
 import { createLogger, SystemClock, SystemFs, SystemRandom } from '#io';
 import { startProxy } from '../../src/main/proxy.ts';
 import { readBootstrap } from '../../src/main/read-bootstrap.ts';
+import { programOptions } from '../../tools/program-options.ts';
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.filename, {
   options: { requests: { type: 'string', default: '200000' }, rounds: { type: 'string', default: '7' } },
 });
 const REQUESTS = Number(values.requests);

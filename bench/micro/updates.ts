@@ -3,7 +3,6 @@
 // control plane gives them.
 //
 //   node bench/micro/updates.ts [--rounds 8]
-import { parseArgs } from 'node:util';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { type Clock, silentLogger, TYPE_URL } from '#base';
 import { SystemClock, SystemNet, SystemRandom } from '#io';
@@ -12,8 +11,9 @@ import { type Cluster, Cluster_LbPolicy, ClusterSchema } from '#proto/envoy/conf
 import { ClusterLoadAssignmentSchema } from '#proto/envoy/config/endpoint/v3/endpoint_pb.ts';
 import { RouteConfigurationSchema } from '#proto/envoy/config/route/v3/route_pb.ts';
 import { PLAIN_PICK } from '../../src/proxy/cluster/index.ts';
+import { programOptions } from '../../tools/program-options.ts';
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '8' } } });
+const { values } = programOptions(import.meta.filename, { options: { rounds: { type: 'string', default: '8' } } });
 const rounds = Number(values.rounds);
 const system = new SystemClock();
 let longest = 0;

@@ -2,11 +2,11 @@
 //
 //   node test/floods/run.ts [WORDS] [--seconds 5]
 import process from 'node:process';
-import { parseArgs } from 'node:util';
 import { FloodBed } from './bed.ts';
 import { FLOODS, judge, STRICT } from './judge.ts';
+import { programOptions } from '../../tools/program-options.ts';
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = programOptions(import.meta.filename, {
   allowPositionals: true,
   options: { seconds: { type: 'string', default: '5' } },
 });

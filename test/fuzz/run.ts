@@ -9,12 +9,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { type Random, SeededRandom } from '#base';
 import { readCorpus, writeCorpus } from './corpus.ts';
 import { Coverage } from './coverage.ts';
 import { mutate } from './mutate.ts';
 import { TARGETS, type Target } from './targets.ts';
+import { programOptions } from '../../tools/program-options.ts';
 
 const BATCH = 64;
 const SLICE_MS = 2_000;
@@ -26,7 +26,7 @@ interface State {
   readonly found: Map<string, Buffer>;
 }
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.filename, {
   options: {
     minutes: { type: 'string', default: '1' },
     target: { type: 'string', default: '' },

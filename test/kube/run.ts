@@ -5,11 +5,11 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { buildImages } from '../../src/main/image-files.ts';
 import { VERSION } from '../../src/main/version.ts';
 import { type Cluster, clusterLogs, SLOTS, startCluster } from './cluster.ts';
 import { findPrograms, missingTools } from './programs.ts';
+import { programOptions } from '../../tools/program-options.ts';
 
 /** One file's default export: its steps run in order. */
 export interface KubeTest {
@@ -35,7 +35,7 @@ const seconds = (since: number): string => `${((performance.now() - since) / 100
 const say = (text: string): void => void process.stdout.write(`${text}\n`);
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals } = programOptions(import.meta.filename, {
     allowPositionals: true,
     options: { keep: { type: 'boolean' }, nodes: { type: 'string', default: '1' } },
   });

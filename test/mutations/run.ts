@@ -5,11 +5,11 @@
 // Every slice has its own seed and its own proxy and server, and stands in the ledger when it ended without a finding.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import process from 'node:process';
-import { parseArgs } from 'node:util';
 import { CLASSES, type PolicyClass, throwAt } from '../rungs/sockets/servers/denied-classes.ts';
 import { missing, SERVERS, type ServerName } from '../rungs/sockets/servers/start-server.ts';
+import { programOptions } from '../../tools/program-options.ts';
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.filename, {
   options: {
     'per-class': { type: 'string', default: '1000000' },
     slice: { type: 'string', default: '25000' },

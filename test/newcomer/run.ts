@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { freeBase } from '../mesh/demo.ts';
 import { isAlive, root, withDescendants } from '../mesh/mesh.ts';
+import { programOptions } from '../../tools/program-options.ts';
 
 /** npm 9 and 10 run on Node 18; npm 11 asks for 20.17 or 22.9 at least. */
 const PAIRS = ['18/9', '18/10', '20/9', '20/10', '20/11', '22/10', '22/11', '24/9', '24/10', '24/11'];
@@ -20,7 +20,7 @@ const PAIRS = ['18/9', '18/10', '20/9', '20/10', '20/11', '22/10', '22/11', '24/
 const READY_WITHIN_MS = 900_000;
 const ENDED_WITHIN_MS = 5_000;
 
-const { values } = parseArgs({
+const { values } = programOptions(import.meta.filename, {
   options: {
     only: { type: 'string', default: PAIRS.join() },
     repo: { type: 'string', default: root },

@@ -7,13 +7,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { cluster, httpListener, OVER_H2, tcpListener } from './config.ts';
 import { freePort } from '../mesh/test-ports.ts';
 import { ProxyProcess } from './proxy-process.ts';
 import { SENT_LEAST, sentBy, total } from './rollout.ts';
 import type { LoadEnd, LoadOrder, RolloutPorts } from './rollout-load.ts';
+import { programOptions } from '../../tools/program-options.ts';
 
 const DRAIN_S = 60;
 
@@ -71,7 +71,7 @@ function resources(ports: RolloutPorts, apps: RolloutPorts): object {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({
+  const { values } = programOptions(import.meta.filename, {
     options: {
       times: { type: 'string', default: '5' },
       'per-second': { type: 'string', default: '1000' },

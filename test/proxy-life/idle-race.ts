@@ -8,10 +8,10 @@ import { Agent, request } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { cluster, httpListener } from './config.ts';
 import { freePort } from '../mesh/test-ports.ts';
 import { ProxyProcess } from './proxy-process.ts';
+import { programOptions } from '../../tools/program-options.ts';
 
 export interface IdleRaceAsk {
   readonly requests: number;
@@ -157,7 +157,7 @@ function send(agent: Agent, port: number, method: string, path: string, id: stri
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({
+  const { values } = programOptions(import.meta.filename, {
     options: {
       requests: { type: 'string', default: '100000' },
       upstreams: { type: 'string', default: '300' },

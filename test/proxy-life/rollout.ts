@@ -13,7 +13,6 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { fromJson, toBinary } from '@bufbuild/protobuf';
 import { silentLogger, TYPE_URL } from '#base';
@@ -26,6 +25,7 @@ import { cluster, httpListener, OVER_H2, tcpListener } from './config.ts';
 import { freePort } from '../mesh/test-ports.ts';
 import { ProxyProcess } from './proxy-process.ts';
 import type { LoadEnd, LoadOrder, RolloutPorts } from './rollout-load.ts';
+import { programOptions } from '../../tools/program-options.ts';
 
 export interface RolloutAsk {
   /** Of each of the three backends. */
@@ -284,7 +284,7 @@ export async function rollout(ask: RolloutAsk): Promise<RolloutState> {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({
+  const { values } = programOptions(import.meta.filename, {
     options: {
       restarts: { type: 'string', default: '20' },
       scale: { type: 'string', default: '10' },

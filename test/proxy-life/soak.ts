@@ -6,12 +6,12 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { cluster, httpListener, OVER_H2, tcpListener } from './config.ts';
 import { freePort } from '../mesh/test-ports.ts';
 import type { SoakPorts, SoakSent } from './soak-load.ts';
 import type { Held } from './soak-proxy.ts';
+import { programOptions } from '../../tools/program-options.ts';
 
 export interface SoakEnd {
   readonly sent: SoakSent;
@@ -114,7 +114,7 @@ function resources(ports: SoakPorts, apps: SoakPorts): object {
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({
+  const { values } = programOptions(import.meta.filename, {
     options: { minutes: { type: 'string', default: '10' }, seed: { type: 'string', default: '1' } },
   });
   const seconds = Number(values.minutes) * 60;

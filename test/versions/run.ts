@@ -11,12 +11,12 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { pathToFileURL } from 'node:url';
-import { parseArgs } from 'node:util';
 import { otherVersion } from './other-version.ts';
+import { programOptions } from '../../tools/program-options.ts';
 
 const root = join(import.meta.dirname, '../..');
 const SCENARIOS = ['seed-files', 'security-matrix', 'trust'];
-const { values, positionals: named } = parseArgs({
+const { values, positionals: named } = programOptions(import.meta.filename, {
   allowPositionals: true,
   options: { ref: { type: 'string' }, folder: { type: 'string' } },
 });
