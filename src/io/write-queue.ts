@@ -23,6 +23,8 @@ export interface WriteOwner {
 
 /** Made anew only when the kernel kept the one before. */
 let spare: WriteRequest | undefined;
+/** What a write that waits failed with before its call returned, as those over TLS do: an error number; 0: it did not. */
+let failedAtOnce = 0;
 
 export class WriteQueue {
   /** Bytes that the kernel has not taken. */
@@ -51,7 +53,7 @@ export class WriteQueue {
     if (this.#inFlight || this.#holds > 0) return this.#keep(chunk);
     const handle = handleOf(this.#socket);
     if (handle === undefined) return true;
-    const request = (spare ??= newWriteRequest());
+    const request = (spare ??= spareRequest());
     const bytes = typeof chunk !== 'string';
     const status = bytes ? handle.writeBuffer(request, chunk) : handle.writeLatin1String(request, chunk);
     const pending = lastWriteIsPending();
@@ -64,7 +66,7 @@ export class WriteQueue {
     if (this.#inFlight || this.#holds > 0) return this.#keep(Buffer.from(draft.view()));
     const handle = handleOf(this.#socket);
     if (handle === undefined) return true;
-    const request = (spare ??= newWriteRequest());
+    const request = (spare ??= spareRequest());
     const view = draft.view();
     const status = handle.writeBuffer(request, view);
     const pending = lastWriteIsPending();
@@ -116,7 +118,7 @@ export class WriteQueue {
     this.bytes -= bytes;
     const handle = handleOf(this.#socket);
     if (handle === undefined) return;
-    const request = (spare ??= newWriteRequest());
+    const request = (spare ??= spareRequest());
     const status = writeAll(handle, request, chunks, texts);
     const pending = lastWriteIsPending();
     if (status === 0 && (!pending || this.#copies))
@@ -126,11 +128,13 @@ export class WriteQueue {
   }
 
   #settle(request: WriteRequest, status: number, held: unknown, bytes: number): boolean {
-    if (status !== 0) {
-      this.#owner.onWriteError(status);
+    const failure = status === 0 ? failedAtOnce : status;
+    failedAtOnce = 0;
+    if (status === 0) spare = undefined;
+    if (failure !== 0) {
+      this.#owner.onWriteError(failure);
       return true;
     }
-    spare = undefined;
     request.oncomplete = onComplete;
     request.held = held;
     request.owner = this;
@@ -176,6 +180,17 @@ function writeAll(
   const pairs: unknown[] = [];
   for (const chunk of chunks) pairs.push(chunk, typeof chunk === 'string' ? 'latin1' : 'buffer');
   return handle.writev(request, pairs, false);
+}
+
+function spareRequest(): WriteRequest {
+  const request = newWriteRequest();
+  request.oncomplete = onFailedAtOnce;
+  return request;
+}
+
+/** Who waits for the request is not known yet. */
+function onFailedAtOnce(status: number): void {
+  failedAtOnce = status;
 }
 
 function onComplete(this: WriteRequest, status: number): void {

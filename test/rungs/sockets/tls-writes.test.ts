@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { type Conn, Draft } from '#base';
@@ -14,7 +15,11 @@ const VERSIONS = ['TLSv1.2', 'TLSv1.3'] as const;
 type Version = (typeof VERSIONS)[number];
 
 /** The server's end and the client's of one connection, both up. */
-async function pair(t: TestContext, version: Version, onDrain = (): void => {}): Promise<[Conn, TLSSocket]> {
+async function pair(
+  t: TestContext,
+  version: Version,
+  onDrain = (): void => {},
+): Promise<[server: Conn, client: TLSSocket, beneath: Socket]> {
   const context = selfSigned('server');
   const accepted = Promise.withResolvers<Conn>();
   const heard = Promise.withResolvers<void>();
@@ -35,9 +40,9 @@ async function pair(t: TestContext, version: Version, onDrain = (): void => {}):
     );
   });
   t.after(() => listener.close());
+  const beneath = connect(listener.port, '127.0.0.1');
   const client = connectTls({
-    host: '127.0.0.1',
-    port: listener.port,
+    socket: beneath,
     minVersion: version,
     maxVersion: version,
     rejectUnauthorized: false,
@@ -47,7 +52,7 @@ async function pair(t: TestContext, version: Version, onDrain = (): void => {}):
   t.after(() => conn.destroy());
   client.write('here');
   await heard.promise;
-  return [conn, client];
+  return [conn, client, beneath];
 }
 
 /** So many rounds of the loop later. */
@@ -110,6 +115,22 @@ for (const version of VERSIONS) {
     assert.equal(await got, digest(sent));
   });
 }
+
+for (const version of VERSIONS)
+  for (const kind of [0, 1, 2])
+    test(`${version}: a peer that said its last word and broke the connection is gone with the next write, kind ${kind}`, async (t) => {
+      const [conn, client, beneath] = await pair(t, version);
+      const ended = Promise.withResolvers<void>();
+      const closed = Promise.withResolvers<void>();
+      conn.handler = { onData() {}, onEnd: ended.resolve, onDrain() {}, onClose: () => closed.resolve() };
+      client.end();
+      await ended.promise;
+      // OpenSSL hears nothing more after the last word: only a write can fail, before its call returns.
+      beneath.resetAndDestroy();
+      await once(beneath, 'close');
+      send(conn, 'x'.repeat(100_000), kind);
+      await closed.promise;
+    });
 
 test('TLS 1.2: writes wait for a renegotiation, and follow it', async (t) => {
   const [conn, client] = await pair(t, 'TLSv1.2');
