@@ -27,6 +27,7 @@ import {
   handleOf,
   type ReadFunction,
   readResult,
+  resetSocket,
   startReading,
   stopReading,
   type StreamHandle,
@@ -181,7 +182,7 @@ export class SocketConn implements Conn, WriteOwner, Newcomer, BulkReader {
     if (this.#closeLater) {
       this.#closeLater = false;
       queueMicrotask(() => this.deliverClose());
-    } else if (reset === true) this.#socket.resetAndDestroy();
+    } else if (reset === true) resetSocket(this.#socket);
     else this.#socket.destroy();
   }
   unread(data: Buffer): void {

@@ -18,6 +18,8 @@ export interface StreamHandle {
   readStart(): number;
   readStop(): number;
   useUserBuffer(buffer: Uint8Array): void;
+  /** Of TCP alone. */
+  reset?(done: () => void): number;
   writeBuffer(request: WriteRequest, data: Uint8Array): number;
   writeLatin1String(request: WriteRequest, text: string): number;
   /** `chunks` alternates data and encoding, or is only data when `allBuffers`. */
@@ -82,6 +84,12 @@ export function stopReading(socket: Socket): void {
   if (handle === undefined || !handle.reading) return;
   handle.reading = false;
   handle.readStop();
+}
+
+/** The peer is to see a broken connection; over TLS and on a Unix socket it sees one that ends without a last word. */
+export function resetSocket(socket: Socket): void {
+  if (handleOf(socket)?.reset === undefined) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 export function newWriteRequest(): WriteRequest {

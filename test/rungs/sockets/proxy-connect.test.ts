@@ -1,14 +1,32 @@
 // CONNECT that ends at the proxy (Envoy's connect_config): what follows the head is bytes to and from the endpoint.
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, connect as tcpConnect, type AddressInfo, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
+import { createServer as createTlsServer } from 'node:tls';
 import { cluster, listener, managerFilter, runProxy } from './proxy-fixture.ts';
 import { until } from '../../mesh/until.ts';
+import { selfSigned } from './self-signed.ts';
 
 const CONNECT_ROUTE = {
   match: { connect_matcher: {} },
   route: { cluster: 'app', timeout: '0s', upgrade_configs: [{ upgrade_type: 'CONNECT', connect_config: {} }] },
 };
+
+const TLS = {
+  name: 'tls',
+  typed_config: {
+    '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext',
+    common_tls_context: {},
+  },
+};
+
+function unixCluster(name: string, path: string): object {
+  const endpoints = [{ lb_endpoints: [{ endpoint: { address: { pipe: { path } } } }] }];
+  return { ...cluster(name, []), load_assignment: { cluster_name: name, endpoints } };
+}
 
 async function startEcho(): Promise<{ readonly server: Server; readonly port: number; readonly sockets: Set<Socket> }> {
   const sockets = new Set<Socket>();
@@ -72,6 +90,53 @@ test('bytes sent right behind the head reach the endpoint', async (t) => {
   assert.match(await client.read(/EARLY/), /EARLY$/);
   client.socket.destroy();
 });
+
+for (const [name, begin, place] of [
+  [
+    'over TLS',
+    () => {
+      const { certChainPem, privateKeyPem } = selfSigned('server');
+      return createTlsServer({ cert: certChainPem, key: privateKeyPem });
+    },
+    (server: Server) => cluster('app', [(server.address() as AddressInfo).port], { transport_socket: TLS }),
+  ],
+  ['behind a Unix socket', () => createServer(), (_: Server, path: string) => unixCluster('app', path)],
+] as const) {
+  test(`a client that breaks off takes the connection to an endpoint ${name} along`, async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'topsail-connect-'));
+    const path = join(folder, 'app');
+    const server = begin();
+    let open = 0;
+    server.on(name === 'over TLS' ? 'secureConnection' : 'connection', (socket: Socket) => {
+      open++;
+      socket.on('close', () => open--);
+      socket.on('error', () => {});
+      socket.pipe(socket);
+    });
+    await new Promise<void>((resolve) => {
+      if (name === 'over TLS') server.listen(0, '127.0.0.1', resolve);
+      else server.listen(path, resolve);
+    });
+    const proxy = await runProxy(
+      [
+        listener('l', [
+          { filters: [managerFilter([CONNECT_ROUTE], { upgrade_configs: [{ upgrade_type: 'CONNECT' }] })] },
+        ]),
+      ],
+      [place(server, path)],
+    );
+    t.after(() => {
+      proxy.close();
+      server.close();
+      rmSync(folder, { recursive: true, force: true });
+    });
+    const client = await connected(proxy.port('l'), 'hello');
+    await client.read(/hello$/);
+    assert.equal(open, 1);
+    client.socket.resetAndDestroy();
+    await until("the endpoint's connection goes with the client's", () => open === 0);
+  });
+}
 
 test("the endpoint's end is the client's", async (t) => {
   const echo = await startEcho();
