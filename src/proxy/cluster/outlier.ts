@@ -8,9 +8,15 @@ import type { EjectionCause, OutlierSettings } from './outlier-settings.ts';
 
 /** What a host did. Local origin: it was our side that saw no answer. */
 export type HostOutcome =
-  | { readonly kind: 'answer'; readonly status: number }
+  | {
+      readonly kind: 'answer';
+      readonly status: number;
+      /** In its place, where the cluster says itself what an error is. */
+      readonly judged?: number;
+    }
   | { readonly kind: 'request-failed' }
-  | { readonly kind: 'connected' }
+  /** `whole`: of TCP, where nothing else is known of the endpoint. */
+  | { readonly kind: 'connected'; readonly whole?: true }
   | { readonly kind: 'connect-failed' }
   | { readonly kind: 'timeout' };
 
@@ -91,13 +97,14 @@ export class OutlierDetector {
     const split = this.#settings.splitLocalOrigin;
     switch (outcome.kind) {
       case 'answer':
-        this.#answered(host, outcome.status);
+        this.#answered(host, outcome.judged ?? outcome.status);
         return;
       case 'request-failed':
         this.#answered(host, 500);
         return;
       case 'connected':
         if (split) this.#local(host, true);
+        else if (outcome.whole === true) this.#answered(host, 200);
         return;
       case 'connect-failed':
         if (split) this.#local(host, false);

@@ -5,13 +5,13 @@ import { CLUSTER, StreamRecord, type StatBlock, TCP } from '#telemetry';
 import { hash32 } from '../cluster/lb/hash32.ts';
 import { PLAIN_PICK } from '../cluster/pick-context.ts';
 import { ConnectionFacts, hostPort } from '../http/connection-facts.ts';
-import type { StreamSink } from '../http/manager-config.ts';
 import { RESCUES } from '../http/rescue.ts';
 import type { Holder } from '../overload/held-memory.ts';
 import type { ProxyServices } from '../services.ts';
 import type { DownstreamConnection, EarlyDial, EarlyNews, TerminalConnection, TerminalFilter } from './filter.ts';
 import type { Host } from '../cluster/host.ts';
-import { HttpTunnel, TUNNEL_OVERFLOW, type TunnelSettings } from './http-tunnel.ts';
+import { HttpTunnel, TUNNEL_OVERFLOW } from './http-tunnel.ts';
+import type { TcpProxyConfig } from './tcp-proxy-config.ts';
 import { TcpReports } from './tcp-reports.ts';
 import type { UpstreamLeg } from './upstream-leg.ts';
 import { type UpstreamOwner, UpstreamSide } from './upstream-side.ts';
@@ -21,22 +21,6 @@ import type { Cluster } from '../upstream/cluster.ts';
 import { LastWords } from './last-words.ts';
 import { transportWords } from '../upstream/http-pool.ts';
 import { hostPeer, nameService } from '../upstream/host-peer.ts';
-
-export interface TcpProxyConfig {
-  readonly statPrefix: string;
-  readonly clusters: readonly { readonly name: string; readonly weight: number }[];
-  readonly totalWeight: number;
-  /** 0 = none. */
-  readonly idleMs: number;
-  readonly connectAttempts: number;
-  /** How long a connection may last, 0 = as its ends want. */
-  readonly lifeMs: number;
-  /** Connections of one client go to one endpoint, where its cluster balances by hash. */
-  readonly hashSource: boolean;
-  /** The endpoints are HTTP proxies, which are asked for another place. */
-  readonly tunnel: TunnelSettings | undefined;
-  readonly sinks: readonly StreamSink[];
-}
 
 export class TcpProxy implements TerminalFilter {
   readonly kind = 'tcp';
@@ -203,7 +187,10 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
 
   upstreamConnected(): void {
     this.#connected = true;
-    if (this.#counted !== undefined) countTcpConnected(this.#counted);
+    if (this.#counted !== undefined) {
+      countTcpConnected(this.#counted);
+      if (this.#host !== undefined) this.#cluster?.report(this.#host, { kind: 'connected', whole: true });
+    }
     this.#record.upstreamFirstByteMs = this.#proxy.services.clock.now();
     const up = this.#up;
     // Only where somebody hears of it: the kernel is asked for it.
@@ -257,6 +244,7 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
     if (this.#over) return;
     this.#endedByEndpoint = this.#up?.endedByPeer ?? false;
     const own = this.#counted !== undefined;
+    const host = this.#host;
     this.#release();
     if (this.#connected && !this.#taken) {
       this.#over = true;
@@ -266,7 +254,7 @@ class TcpSession implements TerminalConnection, ConnHandler, UpstreamOwner, Earl
     this.#record.upstreamTransportFailure = own ? transportWords(error) : (error?.message ?? '');
     if (error?.code === TUNNEL_OVERFLOW) return this.#overflow();
     if (own && this.#cluster !== undefined) countFailure(this.#cluster.stats, error, 1);
-    if (own && this.#host !== undefined) this.#cluster?.report(this.#host, { kind: 'connect-failed' });
+    if (own && host !== undefined) this.#cluster?.report(host, { kind: 'connect-failed' });
     if (this.#attempts < this.#proxy.config.connectAttempts) return this.#connect();
     this.#cluster?.stats.inc(CLUSTER.upstream_cx_connect_attempts_exceeded);
     this.#record.addFlag('UF');

@@ -24,11 +24,12 @@ export class OutlierReporter {
     const split = this.#settings.splitLocalOrigin;
     switch (outcome.kind) {
       case 'answer':
-        return this.#answered(host, outcome.status);
+        return this.#answered(host, outcome.judged ?? outcome.status);
       case 'request-failed':
         return this.#answered(host, 500);
       case 'connected':
         if (split) this.#local(host, true);
+        else if (outcome.whole === true) this.#answered(host, 200);
         return;
       case 'connect-failed':
         return split ? this.#local(host, false) : this.#answered(host, 503);
