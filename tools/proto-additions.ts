@@ -57,6 +57,17 @@ export const PROTO_ADDITIONS: Readonly<Record<string, readonly ProtoAddition[]>>
       add: 'bool auto_host_sni = 6; bool auto_sni_san_validation = 7;',
     },
   ],
+  'envoy/extensions/upstreams/http/v3/http_protocol_options.proto': [
+    {
+      behind: 'repeated filters.network.http_connection_manager.v3.HttpFilter http_filters = 6;',
+      add: `message OutlierDetection { config.common.matcher.v3.MatchPredicate error_matcher = 1; }
+        OutlierDetection outlier_detection = 8;`,
+    },
+    {
+      behind: 'import "envoy/config/core/v3/extension.proto";',
+      add: 'import "envoy/config/common/matcher/v3/matcher.proto";',
+    },
+  ],
   'envoy/type/tracing/v3/custom_tag.proto': [{ behind: 'Metadata metadata = 5;', add: 'string value = 6;' }],
 };
 

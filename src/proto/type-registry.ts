@@ -23,6 +23,7 @@ import { file_envoy_config_cluster_v3_cluster } from '#proto/envoy/config/cluste
 import { file_envoy_config_cluster_v3_filter } from '#proto/envoy/config/cluster/v3/filter_pb.ts';
 import { file_envoy_config_cluster_v3_outlier_detection } from '#proto/envoy/config/cluster/v3/outlier_detection_pb.ts';
 import { file_envoy_config_common_key_value_v3_config } from '#proto/envoy/config/common/key_value/v3/config_pb.ts';
+import { file_envoy_config_common_matcher_v3_matcher } from '#proto/envoy/config/common/matcher/v3/matcher_pb.ts';
 import { file_envoy_config_common_mutation_rules_v3_mutation_rules } from '#proto/envoy/config/common/mutation_rules/v3/mutation_rules_pb.ts';
 import { file_envoy_config_core_v3_address } from '#proto/envoy/config/core/v3/address_pb.ts';
 import { file_envoy_config_core_v3_backoff } from '#proto/envoy/config/core/v3/backoff_pb.ts';
@@ -211,6 +212,7 @@ const files: readonly DescFile[] = [
   file_envoy_config_cluster_v3_filter,
   file_envoy_config_cluster_v3_outlier_detection,
   file_envoy_config_common_key_value_v3_config,
+  file_envoy_config_common_matcher_v3_matcher,
   file_envoy_config_common_mutation_rules_v3_mutation_rules,
   file_envoy_config_core_v3_address,
   file_envoy_config_core_v3_backoff,

@@ -175,7 +175,7 @@ export const OutlierDetectionSchema = message(
       maximum: 100,
     }),
     outlierDetectionHttpErrorCodes: list(
-      'Status codes that count as errors.',
+      'Status codes that count as errors, and no others do; without it 5xx do. All are counted by consecutive5xxErrors, 502 to 504 by consecutiveGatewayErrors too.',
       integer('Status.', { minimum: 100, maximum: 599 }),
     ),
   },

@@ -47,7 +47,6 @@ export const FIELD_FORCE: Readonly<Partial<Record<KindName, Readonly<Record<stri
   DestinationRule: {
     '**.loadBalancer.backendUtilization': 'acceptedWithWarning',
     '**.loadBalancer.zoneAwareLbSetting': 'acceptedWithWarning',
-    '**.outlierDetection.outlierDetectionHttpErrorCodes': 'acceptedWithWarning',
     '**.trafficPolicy.retryBudget.budgetInterval': 'acceptedWithWarning',
   },
   Gateway: {

@@ -235,12 +235,10 @@ describe('what is not in force', () => {
   });
   it('warns elsewhere', () => {
     const document = one(
-      'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a, trafficPolicy: {outlierDetection: {outlierDetectionHttpErrorCodes: [500]}}}\n',
+      'apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: a}\nspec: {host: a, trafficPolicy: {loadBalancer: {zoneAwareLbSetting: {}}}}\n',
     );
     assert.ok(document.object);
-    assert.deepEqual(codes(document), [
-      'TS-CFG-0201 spec.trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes',
-    ]);
+    assert.deepEqual(codes(document), ['TS-CFG-0201 spec.trafficPolicy.loadBalancer.zoneAwareLbSetting']);
   });
   it('refuses whole kinds', () => {
     assert.deepEqual(

@@ -2,7 +2,7 @@
 // text would let a second header hide the first (pains §4.2).
 
 import type { HeaderMatcher } from '#proto/envoy/config/route/v3/route_components_pb.ts';
-import type { HeaderBlock, RequestHead } from '#wire/http';
+import type { HeaderBlock, RequestHead, ResponseHead } from '#wire/http';
 import { ConfigError } from '../errors.ts';
 import type { StringPredicate } from './match-input.ts';
 import { compileRegex } from './regex.ts';
@@ -79,6 +79,17 @@ export function compileBlockMatcher(matcher: HeaderMatcher, field: string): (hea
     const values = headers.getAll(name);
     return values.length === 0 ? missing : value(values.join(',')) !== invert;
   };
+}
+
+/** `:status` is a header here. */
+export function compileResponseMatcher(matcher: HeaderMatcher, field: string): (head: ResponseHead) => boolean {
+  const { name, value, present, invert } = readRule(matcher, field);
+  if (name !== ':status') {
+    const block = compileBlockMatcher(matcher, field);
+    return ({ headers }) => block(headers);
+  }
+  if (value === undefined) return () => present !== invert;
+  return ({ status }) => value(String(status)) !== invert;
 }
 
 export function compileHeaderMatchers(

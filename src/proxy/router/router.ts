@@ -12,6 +12,7 @@ import { lateReply, RESCUES, rescue, rescueReset, resetDetails, resetFlag } from
 import type { ForwardTarget, RouteChoice } from '../route/index.ts';
 import type { ProxyServices } from '../services.ts';
 import type { Cluster } from '../upstream/cluster.ts';
+import { answerOf } from '../upstream/error-matcher.ts';
 import { hostPeer, nameService } from '../upstream/host-peer.ts';
 import type { HttpPool } from '../upstream/http-pool.ts';
 import { pickContext } from './pick-input.ts';
@@ -179,7 +180,7 @@ export class Router implements StreamRouter {
     const stream = this.stream;
     const cluster = this.cluster;
     const now = turnTime(this.services.clock);
-    if (!attempt.timedOut) cluster.report(attempt.host, { kind: 'answer', status: head.status });
+    if (!attempt.timedOut) cluster.report(attempt.host, answerOf(head, cluster.settings.isError));
     observeResponseTime(attempt.host, now - attempt.startMs, now);
     const policy = this.#timeouts.retry;
     const late = this.#isLate(attempt);

@@ -17,6 +17,7 @@ import { millisOf } from '../matcher/fraction.ts';
 import { DEFAULT_H1_LIMITS } from '#wire/h1';
 import { type DnsSettings, readDnsCluster, readDnsSettings } from './dns-settings.ts';
 import { type HealthCheckSettings, readHealthCheck } from './health-check-settings.ts';
+import { compileErrorMatcher, type ErrorMatcher } from './error-matcher.ts';
 import type { PoolSettings } from './http-pool.ts';
 
 /** Numbers of Cluster.DiscoveryType; FORWARD is the cluster_type dynamic_forward_proxy; that of DNS is one of two. */
@@ -52,6 +53,8 @@ export interface ClusterSettings {
   /** The header that names the server in the authority's place, in lower case; ''. */
   readonly autoSniHeader: string;
   readonly h2: H2Settings;
+  /** What outlier detection takes for an error; undefined: by the status. */
+  readonly isError: ErrorMatcher | undefined;
   /** The service that Istio's metadata name (`istio.services`). */
   readonly service: ServiceName | undefined;
   readonly originalDstPort: number;
@@ -95,6 +98,7 @@ export function readClusterSettings(
   const names = http?.upstreamHttpProtocolOptions ?? message.upstreamHttpProtocolOptions;
   const protocol = protocolOf(message, http);
   const h2 = h2Options(message, http);
+  const errors = http?.outlierDetection?.errorMatcher;
   const h2Settings = readH2Settings(h2, 'endpoint', `${field}.http2_protocol_options`, warn);
   return {
     message,
@@ -117,6 +121,10 @@ export function readClusterSettings(
     autoSanValidation: names?.autoSanValidation ?? false,
     autoSniHeader: names?.overrideAutoSniHeader.toLowerCase() ?? '',
     h2: h2Settings,
+    isError:
+      errors === undefined
+        ? undefined
+        : compileErrorMatcher(errors, `${field}.typed_extension_protocol_options.outlier_detection.error_matcher`),
     originalDstPort:
       message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,
     healthCheck:

@@ -4,6 +4,7 @@ import { BALANCER_ANNOTATION, durationMs } from '#config';
 import { Cluster_LbPolicy, type ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import type { OutlierDetectionSchema } from '#proto/envoy/config/cluster/v3/outlier_detection_pb.ts';
 import type { CircuitBreakersSchema } from '#proto/envoy/config/cluster/v3/circuit_breaker_pb.ts';
+import type { MatchPredicateSchema } from '#proto/envoy/config/common/matcher/v3/matcher_pb.ts';
 import { HttpProtocolOptionsSchema } from '#proto/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import type { HeadLimits, MeshSettings } from '#registry';
 import { any, duration, type Init } from '../encode.ts';
@@ -166,6 +167,7 @@ export function protocolOptions(
   pool: ConnectionPool | undefined,
   h2Upgrade: boolean,
   answers: HeadLimits = ANY_HEAD,
+  errorCodes: readonly number[] = [],
 ): ClusterInit['typedExtensionProtocolOptions'] | undefined {
   if (protocol === 'tcp') return undefined;
   const http = pool?.http;
@@ -199,10 +201,11 @@ export function protocolOptions(
         }),
   };
   const hasCommon = Object.keys(common).length > 0;
-  if (kind === 'http1' && !hasCommon) return undefined;
+  if (kind === 'http1' && !hasCommon && errorCodes.length === 0) return undefined;
   return {
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': any(HttpProtocolOptionsSchema, {
       ...(hasCommon ? { commonHttpProtocolOptions: common } : {}),
+      ...(errorCodes.length === 0 ? {} : { outlierDetection: { errorMatcher: anyStatusOf(errorCodes) } }),
       upstreamProtocolOptions:
         kind === 'downstream'
           ? { case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: {}, http2ProtocolOptions: http2 } }
@@ -217,6 +220,17 @@ export function protocolOptions(
             },
     }),
   };
+}
+
+/** Envoy takes an alternative of two at least. */
+function anyStatusOf(codes: readonly number[]): Init<typeof MatchPredicateSchema> {
+  const rules = [...new Set(codes)].map((code): Init<typeof MatchPredicateSchema> => {
+    const exact = { matchPattern: { case: 'exact' as const, value: String(code) } };
+    const header = { name: ':status', headerMatchSpecifier: { case: 'stringMatch' as const, value: exact } };
+    return { rule: { case: 'httpResponseHeadersMatch', value: { headers: [header] } } };
+  });
+  const only = rules[0];
+  return rules.length === 1 && only !== undefined ? only : { rule: { case: 'orMatch', value: { rules } } };
 }
 
 export function tcpKeepalive(pool: ConnectionPool | undefined): Pick<ClusterInit, 'upstreamConnectionOptions'> {

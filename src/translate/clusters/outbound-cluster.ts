@@ -76,7 +76,13 @@ export function outboundClusterOf(input: OutboundClusterInput): ClusterInit {
   const protocol = upstreamProtocol(port);
   // What a gateway's client speaks says nothing of the application: HTTP/1.1 is what an unnamed port is asked in.
   const spoken = protocol === 'downstream' && input.gateway ? 'http1' : protocol;
-  const options = protocolOptions(spoken, policy.connectionPool, mesh.h2Upgrade, input.limits?.response);
+  const options = protocolOptions(
+    spoken,
+    policy.connectionPool,
+    mesh.h2Upgrade,
+    input.limits?.response,
+    policy.outlierDetection?.outlierDetectionHttpErrorCodes,
+  );
   const connect = durationMs(policy.connectionPool?.tcp?.connectTimeout, mesh.connectTimeoutMs);
   return {
     name,

@@ -243,6 +243,38 @@ const EJECTION: Feature = [
     ],
   },
   {
+    name: 'outlierDetection: the statuses that are errors, and no others',
+    proves: ['DestinationRule.trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes'],
+    config:
+      destinationRule(
+        'web',
+        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 2, outlierDetectionHttpErrorCodes: [404, 429], interval: 1s, baseEjectionTime: 60s, maxEjectionPercent: 100 } }',
+      ) + routes('{ retries: { attempts: 0 }, route: [{ destination: { host: web } }] }'),
+    steps: [
+      { call: { headers: { 'x-answer': '500', 'x-only': 'web-v2' } }, times: 9, pauseMs: EJECTED_MS },
+      { call: {}, times: 9, different: 3, expect: { status: 200 } },
+      { call: { headers: { 'x-answer': '429', 'x-only': 'web-v3' } }, times: 9 },
+      { call: {}, times: 9, spread: { 'web-v3': [0, 0] }, expect: { status: 200 }, soon: true },
+    ],
+  },
+  {
+    name: 'outlierDetection: errors of gateways stay what they are, others are none',
+    proves: ['DestinationRule.trafficPolicy.outlierDetection.outlierDetectionHttpErrorCodes'],
+    config:
+      destinationRule(
+        'web',
+        '{ loadBalancer: { simple: ROUND_ROBIN }, outlierDetection: { consecutive5xxErrors: 0, consecutiveGatewayErrors: 2, outlierDetectionHttpErrorCodes: [429, 500, 503], interval: 1s, baseEjectionTime: 60s, maxEjectionPercent: 100 } }',
+      ) + routes('{ retries: { attempts: 0 }, route: [{ destination: { host: web } }] }'),
+    steps: [
+      { call: { headers: { 'x-answer': '429', 'x-only': 'web-v2' } }, times: 9, pauseMs: EJECTED_MS },
+      { call: { headers: { 'x-answer': '500', 'x-only': 'web-v2' } }, times: 9, pauseMs: EJECTED_MS },
+      { call: { headers: { 'x-answer': '502', 'x-only': 'web-v2' } }, times: 9, pauseMs: EJECTED_MS },
+      { call: {}, times: 9, different: 3, expect: { status: 200 } },
+      { call: { headers: { 'x-answer': '503', 'x-only': 'web-v3' } }, times: 9 },
+      { call: {}, times: 9, spread: { 'web-v3': [0, 0] }, expect: { status: 200 }, soon: true },
+    ],
+  },
+  {
     name: 'outlierDetection: not more than maxEjectionPercent',
     proves: ['DestinationRule.trafficPolicy.outlierDetection.maxEjectionPercent'],
     config:
