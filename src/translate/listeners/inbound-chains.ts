@@ -163,7 +163,8 @@ function inboundRoutes(input: ChainInput): Init<typeof RouteConfigurationSchema>
               value: {
                 clusterSpecifier: { case: 'cluster', value: input.cluster },
                 timeout: duration(0),
-                maxGrpcTimeout: duration(0),
+                // As Istio: a call's own deadline counts, from its beginning, and ends it as one that was passed.
+                maxStreamDuration: { maxStreamDuration: duration(0), grpcTimeoutHeaderMax: duration(0) },
                 ...(grpc ? {} : { retryPolicy: { retryOn: 'reset-before-request', numRetries: 2 } }),
               },
             },

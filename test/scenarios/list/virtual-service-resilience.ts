@@ -1,5 +1,6 @@
 // VirtualService: timeouts, retries, faults and CORS.
 import type { Expectation, Feature, Scenario, Step } from './scenario.ts';
+import { policy } from './server-calls.ts';
 import { routes, to, WEB_SUBSETS } from './yaml.ts';
 
 const V1 = to('web', 'v1');
@@ -17,6 +18,19 @@ const sent = (headers: Record<string, string>, expect: Expectation, more: Partia
   call: { headers, ...more },
   expect,
 });
+
+/** A call that is answered after 3 s. */
+const lateGrpc = (
+  timeout: string,
+  expect: Expectation = { status: 200, lessThanMs: 2500, downstream: { 'grpc-status': '14' } },
+  more: Partial<Step['call']> = {},
+): Step =>
+  sent({ 'content-type': 'application/grpc', 'grpc-timeout': timeout, 'x-delay': '3000' }, expect, {
+    method: 'POST',
+    body: '',
+    h2: true,
+    ...more,
+  });
 
 const TIMEOUTS: Feature = [
   rule(
@@ -47,6 +61,21 @@ const TIMEOUTS: Feature = [
     'timeout: 100ms',
     sent({ 'x-delay': '2000' }, { status: 504, log: { response_code_details: 'response_timeout' } }),
   ),
+  rule('timeout: a gRPC call may ask for less', 'timeout', 'timeout: 4s', lateGrpc('200m')),
+  rule('timeout: a gRPC call may not ask for more', 'timeout', 'timeout: 200ms', lateGrpc('4S')),
+  rule(
+    "timeout: without one a gRPC call's own counts",
+    'timeout',
+    'match: [{ uri: { prefix: / } }]',
+    lateGrpc('200m'),
+    lateGrpc('4S', { status: 200, lessThanMs: 4000 }),
+  ),
+  {
+    name: "timeout: the server's sidecar ends a gRPC call whose deadline is passed",
+    proves: ['VirtualService.http.timeout'],
+    config: policy('modes', 'PeerAuthentication', '{ mtls: { mode: PERMISSIVE } }'),
+    steps: [lateGrpc('200m', { status: 200, lessThanMs: 2500, downstream: { 'grpc-status': '4' } }, { via: 'server' })],
+  },
   rule(
     'retries: perTryTimeout tries again',
     'retries.perTryTimeout',
