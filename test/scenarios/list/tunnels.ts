@@ -91,6 +91,21 @@ export const feature: Feature = [
     },
   ),
   scenario(
+    'out of a gateway',
+    'subsets.trafficPolicy.tunnel.targetHost',
+    `${rule(`subsets: [{ name: a, ${tunnel(LEDGER)} }]`)}apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: { name: edge, namespace: default }
+spec: { selector: { istio: ingressgateway }, servers: [{ port: { number: 9000, name: tcp, protocol: TCP }, hosts: ["*"] }] }
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: far, namespace: default }
+spec: { hosts: ["*"], gateways: [edge], tcp: [{ route: [${to(', subset: a')}] }] }
+`,
+    { call: { via: 'gateway', port: 9000, tcp: 'hello' }, expect: { body: 'CONNECT ledger.example:5432:hello' } },
+  ),
+  scenario(
     'an HTTP proxy that refuses',
     ALL,
     rule(tunnel('targetHost: no.example, targetPort: 1')) + route(`tcp: [{ route: [${to()}] }]`),
