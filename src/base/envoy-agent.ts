@@ -8,7 +8,11 @@ export const ENVOY_PEER_TAGS = {
   destination: 'topsail_destination',
   tlsMode: 'topsail_tls_mode',
   cause: 'topsail_cause',
+  cluster: 'topsail_cluster',
 } as const;
+
+/** In the metadata of routes that a fault may abort: the cluster that it leads to, which Envoy then does not tell. */
+export const ENVOY_ROUTE_CLUSTER = { namespace: 'topsail', key: 'cluster' } as const;
 
 /** Where the caller's own word of itself lies in an entry's dynamic metadata. */
 export const ENVOY_PEER_METADATA = { namespace: 'topsail.peer', key: 'metadata' } as const;
