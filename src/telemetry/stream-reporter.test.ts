@@ -1,6 +1,7 @@
 // What a stream's record left open is filled in: its own workload, and the service that was asked for.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { tapRecord } from './graph/tap-record.ts';
 import { EdgeAggregator } from './graph/edge-aggregator.ts';
 import { IstioMetrics } from './istio/istio-metrics.ts';
 import { StreamRecord, UNKNOWN_PEER } from './stream-record.ts';
@@ -23,6 +24,22 @@ test('a request that was denied before a cluster was chosen belongs to the servi
 test('nobody names services of other namespaces, or what is no service, by an SNI', () => {
   for (const name of ['details.bank.svc.cluster.local', 'details.shop', 'x"} y.shop.svc.z', ''])
     assert.equal(serviceOf({ sni: sni(name), downstreamMtls: true }), '');
+});
+
+test('what nothing declares has the name that Istio gives it, and TCP of it the address that it went to', () => {
+  const told = (fields: Partial<StreamRecord>): readonly [string, string] => {
+    const record = Object.assign(new StreamRecord(), { downstreamLocalAddress: '240.240.0.1:99' }, fields);
+    new StreamReporter({ local: UNKNOWN_PEER }).sink('source').onStreamEnd(record);
+    return [record.destinationServiceName, tapRecord(record, false, UNKNOWN_PEER).authority];
+  };
+  assert.deepEqual(told({ upstreamCluster: 'BlackHoleCluster' }), ['BlackHoleCluster', '240.240.0.1:99']);
+  assert.deepEqual(told({ routeName: 'block_all', authority: 'a:1' }), ['BlackHoleCluster', 'a:1']);
+  assert.deepEqual(told({ upstreamCluster: 'PassthroughCluster' }), ['PassthroughCluster', '240.240.0.1:99']);
+  assert.deepEqual(told({ upstreamCluster: 'AllowAnyDynamicDNSCluster', authority: 'a:1' }), [
+    'PassthroughCluster',
+    'a:1',
+  ]);
+  assert.deepEqual(told({ upstreamCluster: 'outbound|80||b.shop.svc.cluster.local' }), ['b', '']);
 });
 
 const HEALTH = { cpuSeconds: 0, rssBytes: 0, activeConnections: 0, activeRequests: 0 };

@@ -4,6 +4,7 @@
 
 import type { EdgeAggregator } from './graph/edge-aggregator.ts';
 import { denialOf, NO_FILTER_CHAIN } from './graph/failure.ts';
+import { undeclaredTo } from './graph/pass-through.ts';
 import type { Reporter } from './istio/edge.ts';
 import type { IstioMetrics } from './istio/istio-metrics.ts';
 import type { MetricRules } from './istio/metric-rules.ts';
@@ -106,7 +107,8 @@ export class StreamReporter {
       if (asked.namespace === local.namespace) service = asked;
     }
     record.destinationService = service.host;
-    record.destinationServiceName = service.name;
+    record.destinationServiceName =
+      service.name || undeclaredTo({ cluster: record.upstreamCluster, route: record.routeName });
     record.destinationServiceNamespace = service.namespace || (reporter === 'source' ? '' : local.namespace);
   }
 
@@ -138,6 +140,5 @@ function readCluster(cluster: string): Service {
     const [name = '', namespace = ''] = host.split('.');
     return { host, name, namespace: host.includes('.svc.') ? namespace : '' };
   }
-  // Istio's own words for what has no service: BlackHoleCluster, PassthroughCluster, InboundPassthroughCluster.
-  return { host: '', name: /^(BlackHole|(Inbound)?Passthrough)Cluster/.test(cluster) ? cluster : '', namespace: '' };
+  return { host: '', name: /^InboundPassthroughCluster/.test(cluster) ? cluster : '', namespace: '' };
 }

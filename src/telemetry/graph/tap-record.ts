@@ -2,7 +2,7 @@
 
 import { ROUTE_CAUSE } from '#base';
 import type { PeerInfo, StreamRecord } from '../stream-record.ts';
-import type { Undeclared } from './pass-through.ts';
+import { isUndeclared, type Undeclared } from './pass-through.ts';
 
 export interface TapPeer {
   readonly workload: string;
@@ -24,6 +24,7 @@ export interface TapRecordJson {
   readonly protocol: string;
   readonly method: string;
   readonly path: string;
+  /** Of TCP that nothing declares, the address that it went to. */
   readonly authority: string;
   readonly status: number;
   readonly grpcStatus: number;
@@ -76,7 +77,7 @@ export function tapRecord(record: StreamRecord, inbound: boolean, local: PeerInf
     protocol: record.protocol,
     method: record.method,
     path: record.path.split('?', 1)[0] ?? '',
-    authority: record.authority,
+    authority: record.authority || undeclaredAddress(record),
     status: record.responseCode,
     grpcStatus: record.grpcStatus,
     flags: record.flags,
@@ -111,4 +112,8 @@ export function tapRecord(record: StreamRecord, inbound: boolean, local: PeerInf
 export function causeOf({ routeMetadata }: StreamRecord): string {
   const cause = routeMetadata?.[ROUTE_CAUSE.namespace]?.[ROUTE_CAUSE.key];
   return typeof cause === 'string' ? cause : '';
+}
+
+function undeclaredAddress({ upstreamCluster: cluster, downstreamLocalAddress }: StreamRecord): string {
+  return isUndeclared({ cluster }) ? downstreamLocalAddress : '';
 }

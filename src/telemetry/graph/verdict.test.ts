@@ -15,6 +15,7 @@ const told = {
   endpoint: '10.0.0.1:9080',
   grpcStatus: -1,
   cause: 'VirtualService/shop/reviews spec.http[0]',
+  route: 'to-reviews',
 };
 
 /** As both data planes tell it. */
@@ -28,6 +29,16 @@ const CASES: readonly (readonly [VerdictCode, string, Partial<typeof told>])[] =
   ],
   ['undeclared-failed', 'and it failed', { status: 503, flags: ['UF'], cluster: 'PassthroughCluster' }],
   ['undeclared-failed', 'BlackHoleCluster: no', { status: 502, details: '', cluster: 'BlackHoleCluster' }],
+  [
+    'undeclared-failed',
+    'PassthroughCluster: no Service or ServiceEntry declares 10.0.0.1:9080, and it failed (its name could not be resolved)',
+    { status: 503, flags: ['DF'], details: 'dns_resolution_failure', cluster: 'AllowAnyDynamicDNSCluster' },
+  ],
+  [
+    'undeclared-failed',
+    'BlackHoleCluster: no',
+    { status: 502, details: 'direct_response', cluster: '', route: 'block_all' },
+  ],
   ['delayed', 'fault injected (delay) by VirtualService shop/reviews', { flags: ['DI'] }],
   [
     'rate-limited',

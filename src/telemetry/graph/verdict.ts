@@ -4,7 +4,7 @@
 import { exceededLimit, missingPlugin, tokenTrouble } from './denial-words.ts';
 import { faultWords } from './fault-words.ts';
 import { injectedFault } from './injected-fault.ts';
-import { isUndeclared, passThroughRemedy, passThroughWords } from './pass-through.ts';
+import { isUndeclared, passThroughFailure, passThroughRemedy, passThroughWords } from './pass-through.ts';
 import type { TapRecordJson } from './tap-record.ts';
 
 export interface Verdict {
@@ -28,7 +28,7 @@ type Told = Pick<
   | 'grpcStatus'
   | 'cause'
 > &
-  Partial<Pick<TapRecordJson, 'authority' | 'undeclared'>>;
+  Partial<Pick<TapRecordJson, 'authority' | 'route' | 'undeclared'>>;
 
 interface Row {
   readonly when: (hop: Told) => boolean;
@@ -142,8 +142,7 @@ const ROWS = {
   },
   'undeclared-failed': {
     when: (hop) => isUndeclared(hop) && (hop.flags.length > 0 || hop.status >= 500),
-    words: (hop) =>
-      `${passThroughWords(hop)}, and it failed${hop.upstreamFailure === '' ? '' : ` (${hop.upstreamFailure})`}`,
+    words: (hop) => `${passThroughWords(hop)}, and it failed${passThroughFailure(hop)}`,
     remedy: passThroughRemedy,
   },
   'no-chain': {

@@ -168,6 +168,9 @@ function unknownHost(
   );
 }
 
+const ANY_PATH = { case: 'prefix', value: '/' } as const;
+const CONNECT = { case: 'connectMatcher', value: {} } as const;
+
 const fallbacks = {
   allow: (cluster: string, name: string, attempts: boolean): EncodedHost =>
     encoded(
@@ -178,7 +181,7 @@ const fallbacks = {
           ...(cluster === DYNAMIC_DNS ? [connectRoute(name, cluster)] : []),
           {
             name,
-            match: { pathSpecifier: { case: 'prefix', value: '/' } },
+            match: { pathSpecifier: ANY_PATH },
             action: {
               case: 'route',
               value: {
@@ -193,18 +196,16 @@ const fallbacks = {
       }),
       [],
     ),
-  block: (): EncodedHost =>
+  block: (matches: readonly (typeof ANY_PATH | typeof CONNECT)[]): EncodedHost =>
     encoded(
       create(VirtualHostSchema, {
         name: 'block_all',
         domains: ['*'],
-        routes: [
-          {
-            name: 'block_all',
-            match: { pathSpecifier: { case: 'prefix', value: '/' } },
-            action: { case: 'directResponse', value: { status: 502 } },
-          },
-        ],
+        routes: matches.map((pathSpecifier) => ({
+          name: 'block_all',
+          match: { pathSpecifier },
+          action: { case: 'directResponse' as const, value: { status: 502 } },
+        })),
         includeRequestAttemptCount: true,
       }),
       [],
@@ -219,7 +220,9 @@ function fallback(cluster: string | undefined, { snapshot }: Scope): EncodedHost
 /** With x-envoy-attempt-count, and without. */
 const twice = (cluster: string, name: string) =>
   [fallbacks.allow(cluster, name, true), fallbacks.allow(cluster, name, false)] as const;
-const BLOCK_ALL = fallbacks.block();
+const BLOCK_ALL = fallbacks.block([ANY_PATH]);
+/** Of the forward proxy, which is asked for tunnels too. */
+const BLOCK_TUNNELS = fallbacks.block([CONNECT, ANY_PATH]);
 const ALLOW_ANY = twice(PASSTHROUGH, 'allow_any');
 const ALLOW_ANY_DNS = twice(DYNAMIC_DNS, 'allow_any_dynamic_dns');
 
@@ -259,7 +262,7 @@ export function httpProxyTable(scope: Scope, proxy: ProxyView, cache: Translatio
     const domains = fresh([host, `${host}:${PORT_OF_UNKNOWN_HOSTS}`]);
     if (domains.length > 0) hosts.push(unknownHost(host, domains, vs, options));
   }
-  hosts.push(fallback(resolvesUnknownHosts(scope) ? DYNAMIC_DNS : undefined, scope));
+  hosts.push(resolvesUnknownHosts(scope) ? fallback(DYNAMIC_DNS, scope) : BLOCK_TUNNELS);
   return cache.resource(['rds', HTTP_PROXY_TABLE, ...hosts], () =>
     routeTable({ name: HTTP_PROXY_TABLE, validateClusters: false }, hosts),
   );
@@ -274,7 +277,7 @@ export function resolvesUnknownHosts(scope: Scope): boolean {
 function connectRoute(name: string, cluster: string): MessageInitShape<typeof RouteSchema> {
   return {
     name,
-    match: { pathSpecifier: { case: 'connectMatcher', value: {} } },
+    match: { pathSpecifier: CONNECT },
     action: {
       case: 'route',
       value: {
