@@ -56,6 +56,8 @@ spec:
   endpoints: [{ address: 127.0.0.1, ports: { http: ${port} } }]
 ${tls === '' ? '' : `---\n${destinationRule(tls, 'outside.example')}`}`;
 const TO = '{ destination: { host: reviews } }';
+export const aborting = (status: number): string =>
+  virtualService(`[{ fault: { abort: { httpStatus: ${status}, percentage: { value: 100 } } }, route: [${TO}] }]`);
 export const failing =
   (status: number) =>
   async (mesh: TestMesh): Promise<void> => {
@@ -86,6 +88,16 @@ function token(claims: Readonly<Record<string, unknown>>): { readonly authorizat
   return { authorization: `Bearer ${text}.${signature.toString('base64url')}` };
 }
 
+/** A proxy is asked for a tunnel, which has no path. */
+const tunnelTo = (url: string): Pick<Case, 'act'> => ({
+  act: async (mesh) => await mesh.order('frontend', { url, timeoutMs: 12_000 }),
+});
+const ONLY_DECLARED = `apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: { name: case, namespace: default }
+spec: { outboundTrafficPolicy: { mode: REGISTRY_ONLY } }
+`;
+
 export const CASES: Readonly<Record<string, Case>> = {
   'nothing is wrong': { expected: 'forwarded' },
   'no match fits': {
@@ -97,9 +109,28 @@ export const CASES: Readonly<Record<string, Case>> = {
     config: virtualService('[{ route: [{ destination: { host: nowhere.default.svc.cluster.local } }] }]'),
   },
   'a service without workloads': { expected: 'no-endpoint', to: 'http://empty:9080' },
+  'a port that its service does not have': {
+    expected: 'undeclared-failed',
+    facts: { route: /^allow_any/ },
+    because: /PassthroughCluster: port 9999 is none of reviews\.default\.svc\.cluster\.local \(9080\)/,
+    ...tunnelTo('http://reviews:9999'),
+  },
+  'a port that its service does not have, and only what is declared may be called': {
+    expected: 'undeclared-failed',
+    config: ONLY_DECLARED,
+    facts: { route: /^block_all$/ },
+    because: /BlackHoleCluster: port 9999 is none of reviews\.default\.svc\.cluster\.local \(9080\)/,
+    ...tunnelTo('http://reviews:9999'),
+  },
+  'a host that nothing declares, and nobody knows': {
+    expected: 'undeclared-failed',
+    facts: { route: /^allow_any/ },
+    because: /PassthroughCluster: no Service or ServiceEntry declares nowhere\.invalid:80, .* could not be resolved/,
+    ...tunnelTo('http://nowhere.invalid'),
+  },
   'a fault aborts': {
     expected: 'fault-aborted',
-    config: virtualService(`[{ fault: { abort: { httpStatus: 500, percentage: { value: 100 } } }, route: [${TO}] }]`),
+    config: aborting(500),
     because: /because of VirtualService default\/case spec\.http\[0\] \(.*case\.yaml:6\)/,
   },
   'a fault delays': {

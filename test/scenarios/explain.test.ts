@@ -15,7 +15,7 @@ import { explainHops } from '../../src/cli/explain.ts';
 import { type MeshAsk, startMesh, type TestMesh } from '../mesh/mesh.ts';
 import { until } from '../mesh/until.ts';
 import { selfSigned } from '../rungs/sockets/self-signed.ts';
-import { type Case, CASES, external, failing } from './explain-cases.ts';
+import { aborting, type Case, CASES, external, failing } from './explain-cases.ts';
 
 const PLANES = (process.env['TOPSAIL_TEST_DATA_PLANE'] ?? 'topsail').split(',') as NonNullable<MeshAsk['dataPlane']>[];
 const WITHIN_MS = 90_000;
@@ -29,6 +29,7 @@ const KINDS = [
   'AuthorizationPolicy',
   'RequestAuthentication',
   'ServiceEntry',
+  'Sidecar',
 ];
 
 /** Local servers that misbehave, each in its own way; and one that authorizes nobody. */
@@ -128,6 +129,32 @@ for (const plane of PLANES)
         assert.equal(parent.destination.workload, hop.workload);
         assert.notEqual(hop.connection, '');
         assert.equal(parent.connection, hop.connection);
+      }
+    });
+
+    test('an injected fault is told by tap and edges, with the object that asks for it', async () => {
+      await mesh.apply(aborting(503));
+      try {
+        const words = 'fault injected (abort 503) by VirtualService default/case';
+        let said = '';
+        const tapped = mesh.topsail('tap', '--to', 'reviews', '--status', '503', '--max', '1');
+        const ended = tapped.then(({ stdout }) => (said = stdout));
+        await until(
+          () => said,
+          async () => {
+            await mesh.order('frontend', { url: 'http://reviews:9080/aborted' });
+            return said !== '';
+          },
+        );
+        await ended;
+        assert.ok(said.includes(words), said);
+        let edges = '';
+        await until(
+          () => edges,
+          async () => (edges = (await mesh.topsail('edges')).stdout).includes(words),
+        );
+      } finally {
+        await mesh.delete('VirtualService', 'case');
       }
     });
 

@@ -132,7 +132,7 @@ function readCommon(record: StreamRecord, common: AccessLogCommon | undefined, p
   if (startTime !== undefined) record.startWallMs = Number(startTime.seconds) * 1000 + startTime.nanos / 1e6;
   record.startMs = 0;
   record.endMs = duration === undefined ? 0 : Number(duration.seconds) * 1000 + duration.nanos / 1e6;
-  record.upstreamCluster = common.upstreamCluster;
+  record.upstreamCluster = common.upstreamCluster || (common.customTags[PEER_TAGS.cluster] ?? '');
   record.upstreamHost = addressText(common.upstreamRemoteAddress);
   record.upstreamLocalAddress = addressText(common.upstreamLocalAddress);
   record.downstreamDirectRemoteAddress = addressText(common.downstreamDirectRemoteAddress);

@@ -7,6 +7,7 @@ import {
   ENVOY_PEER_ENVIRONMENT,
   ENVOY_PEER_METADATA,
   ENVOY_PEER_TAGS,
+  ENVOY_ROUTE_CLUSTER,
   PEER_METADATA_HEADERS,
   RATE_LIMIT_HEADER,
   ROUTE_CAUSE,
@@ -52,26 +53,25 @@ export function agentAccessLog(
       },
     },
   });
-  const causeTag = {
-    tag: ENVOY_PEER_TAGS.cause,
+  const routeTag = (tag: string, { namespace, key }: typeof ROUTE_CAUSE | typeof ENVOY_ROUTE_CLUSTER) => ({
+    tag,
     type: {
       case: 'metadata' as const,
       value: {
         kind: { kind: { case: 'route' as const, value: {} } },
-        metadataKey: {
-          key: ROUTE_CAUSE.namespace,
-          path: [{ segment: { case: 'key' as const, value: ROUTE_CAUSE.key } }],
-        },
+        metadataKey: { key: namespace, path: [{ segment: { case: 'key' as const, value: key } }] },
       },
     },
-  };
+  });
   const commonConfig: Init<typeof CommonGrpcAccessLogConfigSchema> = {
     ...toAgent(`${side}${stats === undefined ? '' : `?${statsText(stats)}`}`),
     customTags:
       side === 'destination'
         ? []
         : [
-            ...(traffic === 'http' ? [causeTag] : []),
+            ...(traffic === 'http'
+              ? [routeTag(ENVOY_PEER_TAGS.cause, ROUTE_CAUSE), routeTag(ENVOY_PEER_TAGS.cluster, ENVOY_ROUTE_CLUSTER)]
+              : []),
             hostTag(ENVOY_PEER_TAGS.destination, 'istio', 'workload'),
             hostTag(ENVOY_PEER_TAGS.tlsMode, 'envoy.transport_socket_match', 'tlsMode'),
           ],

@@ -1,6 +1,6 @@
 // One HTTP rule of a VirtualService as Envoy routes, and the default route of a service without one (inventory §1.1, §3.6).
 
-import { causeText, ROUTE_CAUSE } from '#base';
+import { causeText, ENVOY_ROUTE_CLUSTER, ROUTE_CAUSE } from '#base';
 import { durationMs } from '#config';
 import type {
   RouteSchema,
@@ -202,9 +202,21 @@ function forward(
   const decorated: Route = {
     ...base,
     ...(targets.length === 1 ? combine(base, headerChanges(first.target.headers)) : {}),
+    ...(context.envoy && route.fault?.abort !== undefined ? namingCluster(base, targets) : {}),
     decorator: { operation: operation(first.cluster, match) },
   };
   return withRetries(decorated, action, { own: route.retries, hashed: hashes.length > 0 }, context);
+}
+
+/** For what Envoy aborts before it chooses a cluster; several of one service are told without their subsets. */
+function namingCluster(base: Route, targets: readonly { readonly cluster: string }[]): Route {
+  const subset = /^(outbound\|\d+\|)[^|]*/;
+  const names = new Set(targets.map(({ cluster }) => (targets.length === 1 ? cluster : cluster.replace(subset, '$1'))));
+  const [name, ...others] = names;
+  if (name === undefined || others.length > 0) return {};
+  const { namespace, key } = ENVOY_ROUTE_CLUSTER;
+  const told = base.metadata?.filterMetadata ?? {};
+  return { metadata: { filterMetadata: { ...told, [namespace]: { ...told[namespace], [key]: name } } } };
 }
 
 /** Target's changes after the route's. */
