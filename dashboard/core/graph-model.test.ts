@@ -109,6 +109,7 @@ test('what reached nobody was spoken to nobody: its link is neither mutually aut
     ['service/default/reviews'],
   );
   assert.equal(links.find(({ to }) => to === 'service/default/reviews')?.mtls, 'nobody');
+  assert.deepEqual(links.find(({ to }) => to === 'service/default/reviews')?.edges, [lost]);
   // At the level of services it is one link with what arrived, and that alone is judged.
   const [whole] = buildGraph([edgeOf({}), lost], [], { ...OPTIONS, level: 'service' }).links;
   assert.equal(whole?.mtls, 'all');

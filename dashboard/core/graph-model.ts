@@ -28,6 +28,8 @@ export interface GraphNode {
 
 export interface GraphLink {
   readonly id: string;
+  /** What it stands for; at least one. */
+  readonly edges: readonly TrafficEdgeJson[];
   readonly from: string;
   readonly to: string;
   readonly services: readonly string[];
@@ -103,6 +105,7 @@ interface Sums {
 }
 
 interface LinkSums {
+  readonly edges: TrafficEdgeJson[];
   readonly from: string;
   readonly to: string;
   readonly services: Set<string>;
@@ -267,6 +270,7 @@ function addLink(links: Map<string, LinkSums>, from: string, to: string, edge: T
     links.set(
       id,
       (link = {
+        edges: [],
         from,
         to,
         services: new Set(),
@@ -287,6 +291,7 @@ function addLink(links: Map<string, LinkSums>, from: string, to: string, edge: T
     );
   // An edge of connections alone still weighs something.
   const weight = Math.max(edge.requestsPerSecond, 1e-9);
+  link.edges.push(edge);
   link.services.add(edge.service);
   link.protocols.add(edge.protocol);
   link.rate += edge.requestsPerSecond;
@@ -329,6 +334,7 @@ function finishLink(link: LinkSums): GraphLink {
   const mtls = link.mtls / link.reached;
   return {
     id: `${link.from}>${link.to}`,
+    edges: link.edges,
     from: link.from,
     to: link.to,
     services: [...link.services],

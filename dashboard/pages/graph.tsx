@@ -130,7 +130,7 @@ export function GraphPage(): ReactNode {
           open={open}
           waiting={live.traffic === undefined}
         />
-        <SidePanel model={model} edges={edges} chosen={chosen} close={() => setChosen('')} />
+        <SidePanel model={model} chosen={chosen} close={() => setChosen('')} />
       </div>
       <GraphLegend
         ago={Number(ago)}

@@ -1,6 +1,5 @@
 // Beside the graph: what is chosen there, with its charts, its configuration and where to go from it.
 import type { ReactNode } from 'react';
-import type { TrafficEdgeJson } from '../../src/api/dashboard-json.ts';
 import { objectsAbout } from '../core/objects-about.ts';
 import { millisText, percentText, rateText } from '../core/format.ts';
 import { type GraphLink, type GraphModel, type GraphNode, refusedWord } from '../core/graph-model.ts';
@@ -15,15 +14,16 @@ import { Mtls, Programmed } from './pieces.tsx';
 import { TrafficCharts } from './traffic-charts.tsx';
 
 const TAPPED_SHOWN = 6;
+/** Ids of nodes begin so. */
+const WORKLOAD = 'workload/';
 
 export interface SidePanelProps {
   readonly model: GraphModel;
-  readonly edges: readonly TrafficEdgeJson[];
   readonly chosen: string;
   readonly close: () => void;
 }
 
-export function SidePanel({ model, edges, chosen, close }: SidePanelProps): ReactNode {
+export function SidePanel({ model, chosen, close }: SidePanelProps): ReactNode {
   const node = model.nodes.find((one) => one.id === chosen);
   const link = model.links.find((one) => one.id === chosen);
   if (node === undefined && link === undefined) return null;
@@ -35,7 +35,7 @@ export function SidePanel({ model, edges, chosen, close }: SidePanelProps): Reac
           <Icon name="close" size={16} />
         </button>
       </div>
-      {node === undefined ? <LinkPanel link={link as GraphLink} edges={edges} /> : <NodePanel node={node} />}
+      {node === undefined ? <LinkPanel link={link as GraphLink} /> : <NodePanel node={node} />}
     </aside>
   );
 }
@@ -105,21 +105,16 @@ function NodePanel({ node }: { readonly node: GraphNode }): ReactNode {
   );
 }
 
-function LinkPanel({
-  link,
-  edges,
-}: {
-  readonly link: GraphLink;
-  readonly edges: readonly TrafficEdgeJson[];
-}): ReactNode {
+function LinkPanel({ link }: { readonly link: GraphLink }): ReactNode {
   const [from, to] = [workloadOf(link.from), workloadOf(link.to)];
-  const own = edges.filter(
-    (one) => `${one.sourceNamespace}/${one.source}` === from && `${one.destinationNamespace}/${one.destination}` === to,
-  );
+  const own = link.edges;
   const codes = counts(own.map((one) => one.codes));
   const flags = counts(own.map((one) => one.flags));
   const principals = [...new Set(own.flatMap((one) => one.sourcePrincipals))];
-  const first = own[0];
+  const calls = link.from.startsWith(WORKLOAD);
+  // Of what reached nobody the service is known, and neither who answers nor what to allow.
+  const first = calls && link.to.startsWith(WORKLOAD) ? own[0] : undefined;
+  const [service = '', namespace = ''] = own[0]?.service.split('.') ?? [];
   return (
     <>
       <div className="row">
@@ -205,10 +200,8 @@ function LinkPanel({
           </a>
         </div>
       )}
-      {first !== undefined && <LiveTap workload={from} to={first.destination} />}
-      {first !== undefined && (
-        <About namespace={first.destinationNamespace} service={first.service.split('.')[0] ?? ''} />
-      )}
+      {calls && <LiveTap workload={from} to={first?.destination ?? service} />}
+      {calls && <About namespace={first?.destinationNamespace ?? namespace} service={service} />}
     </>
   );
 }
@@ -257,7 +250,7 @@ function Wizards({ namespace, service }: { readonly namespace: string; readonly 
 }
 
 function workloadOf(id: string): string {
-  return id.startsWith('workload/') ? id.slice('workload/'.length) : id;
+  return id.startsWith(WORKLOAD) ? id.slice(WORKLOAD.length) : id;
 }
 
 function counts(all: readonly Readonly<Record<string, number>>[]): readonly (readonly [string, number])[] {

@@ -154,6 +154,42 @@ test('a service shows its versions, endpoints, routes and objects', async () => 
   await finish('service');
 });
 
+test('an injected fault is named on its edge, with a link to who asks for it', async () => {
+  apply(
+    'fault',
+    `apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: { name: ratings, namespace: default }
+spec:
+  hosts: [ratings]
+  http:
+    - fault: { abort: { httpStatus: 503, percentage: { value: 100 } } }
+      route: [{ destination: { host: ratings } }]
+`,
+  );
+  const { page, problems, finish } = await demo.open('/graph?window=60');
+  const link = page
+    .getByRole('button', { name: /: workload\/default\/reviews-v\d to service\/default\/ratings,/ })
+    .first();
+  await link.waitFor({ timeout: SEEN_WITHIN_MS });
+  await link.focus();
+  await page.keyboard.press('Enter');
+  const panel = page.getByRole('complementary', { name: 'What is chosen' });
+  const asked = panel.getByRole('link', { name: 'fault injected (abort 503) by VirtualService default/ratings' });
+  await asked.waitFor({ timeout: SEEN_WITHIN_MS });
+  assert.deepEqual(await seriousViolations(page), []);
+  await page.screenshot({ path: join(demo.output, 'graph-fault.png') });
+  await asked.click();
+  await page
+    .getByRole('heading', { name: /ratings/ })
+    .first()
+    .waitFor();
+  assert.match(page.url(), /\/config\/VirtualService\/default\/ratings$/);
+  assert.deepEqual(problems, []);
+  await finish('fault-object');
+  demo.command('delete', '-f', join(folder, 'fault.yaml'));
+});
+
 test('the panel of the graph taps what is chosen, and the past is played', async () => {
   const { page, problems, finish } = await demo.open('/graph?chosen=workload%2Fdefault%2Fproductpage-v1', {
     mayWrite: true,
