@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startMesh } from '../../mesh/mesh.ts';
+import { until } from '../../mesh/until.ts';
 import { startApp } from './proxy-fixture.ts';
 
 const ANY =
@@ -15,5 +16,11 @@ test('a workload reaches hosts outside of the mesh', async (t) => {
   assert.deepEqual(
     answers.map(({ status, body }) => [status, body]),
     [[200, 'outside']],
+  );
+  let edges = '';
+  // Told when the client lets its tunnel go.
+  await until(
+    () => edges,
+    async () => (edges = (await mesh.topsail('edges')).stdout).includes('PassthroughCluster'),
   );
 });
