@@ -201,7 +201,7 @@ export class SocketConn implements Conn, WriteOwner, Newcomer, BulkReader {
     socket.pause();
     if (this.#unread !== undefined) socket.unshift(this.#unread);
     this.#unread = undefined;
-    for (const [name, listener] of LISTENERS) socket.off(name, listener as () => void);
+    for (const [name, listener] of Object.entries(LISTENERS)) socket.off(name, listener as () => void);
     startTlsServer(socket, options, (result) => {
       if (!result.ok) return done(result);
       const conn = new SocketConn(result.socket, this.handler);
@@ -322,6 +322,7 @@ export class SocketConn implements Conn, WriteOwner, Newcomer, BulkReader {
   }
 
   deliverEnd(): void {
+    this.#queue.peerEnded();
     this.endedByPeer ||= !this.#ending && !this.#dropped;
     if (this.#unread === undefined) this.handler.onEnd();
     else this.#endLater = true;
@@ -392,8 +393,4 @@ function onClose(this: OwnedSocket): void {
 
 /** Listeners of several shapes, all with the socket as `this`. */
 type SocketListener = (this: OwnedSocket, ...args: never[]) => void;
-const LISTENERS: readonly (readonly [string, SocketListener])[] = [
-  ['end', onEnd],
-  ['error', onError],
-  ['close', onClose],
-];
+const LISTENERS: Readonly<Record<string, SocketListener>> = { end: onEnd, error: onError, close: onClose };

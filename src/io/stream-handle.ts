@@ -24,6 +24,11 @@ export interface StreamHandle {
   writeLatin1String(request: WriteRequest, text: string): number;
   /** `chunks` alternates data and encoding, or is only data when `allBuffers`. */
   writev(request: WriteRequest, chunks: unknown[], allBuffers: boolean): number;
+  /** Of a TCP or pipe handle: bytes that the kernel has not taken, and all that were written. */
+  readonly writeQueueSize?: number;
+  readonly bytesWritten: number;
+  /** Of a TLS handle: the one beneath it. */
+  readonly _parent?: StreamHandle;
 }
 
 export type ReadFunction = (this: StreamHandle, data?: unknown) => Uint8Array | undefined;
@@ -90,6 +95,12 @@ export function stopReading(socket: Socket): void {
 export function resetSocket(socket: Socket): void {
   if (handleOf(socket)?.reset === undefined) socket.destroy();
   else socket.resetAndDestroy();
+}
+
+/** Of a socket with TLS: how many bytes the kernel has taken, when it has taken all that it was given; undefined where not, or where nobody knows. */
+export function takenBeneath(socket: Socket): number | undefined {
+  const beneath = handleOf(socket)?._parent;
+  return beneath?.writeQueueSize === 0 ? beneath.bytesWritten : undefined;
 }
 
 export function newWriteRequest(): WriteRequest {

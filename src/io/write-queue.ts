@@ -1,6 +1,7 @@
 // What a connection still has to write. The kernel takes almost every write at once; what follows one that
 // it did not take is kept, and leaves in one call when that one is done (as Node's own streams do it).
 import type { Socket } from 'node:net';
+import { constants } from 'node:os';
 import type { TLSSocket } from 'node:tls';
 import { consumeBytes, type Draft } from '#base';
 import {
@@ -8,6 +9,7 @@ import {
   lastWriteIsPending,
   newWriteRequest,
   type StreamHandle,
+  takenBeneath,
   type WriteRequest,
 } from './stream-handle.ts';
 
@@ -38,6 +40,7 @@ export class WriteQueue {
   #full = false;
   /** OpenSSL has taken the bytes when a write returns, done or not. */
   readonly #copies: boolean;
+  #peerEnded = false;
   readonly #socket: Socket;
   readonly #owner: WriteOwner;
 
@@ -73,6 +76,13 @@ export class WriteQueue {
     if (status === 0 && !pending) return true;
     if (pending && !this.#copies) draft.giveAway();
     return this.#settle(request, status, view, view.length);
+  }
+
+  /** Over TLS nothing but a write can fail from now on. */
+  peerEnded(): void {
+    if (!this.#copies) return;
+    this.#peerEnded = true;
+    if (this.#inFlight) this.#lookForLost();
   }
 
   hold(): void {
@@ -141,15 +151,38 @@ export class WriteQueue {
     this.#inFlight = true;
     this.#inFlightBytes = bytes;
     this.bytes += bytes;
+    if (this.#peerEnded) this.#lookForLost();
     if (this.bytes < HIGH_BYTES) return true;
     this.#full = true;
     return false;
   }
 
   #inFlightBytes = 0;
+  /** How many writes that waited are over. */
+  #overs = 0;
+
+  /**
+   * Node forgets that a write of its own failed (TLS 1.3's tickets, to a peer that has gone) and lets all that follow wait for it for
+   * ever: one that waits although the kernel has taken what it was given, and is given no more, is never over.
+   */
+  #lookForLost(): void {
+    const overs = this.#overs;
+    const taken = takenBeneath(this.#socket);
+    // The next piece of a large one is given in the next round.
+    setImmediate(() => setImmediate(() => this.#lookAgain(overs, taken)));
+  }
+
+  #lookAgain(overs: number, taken: number | undefined): void {
+    if (!this.#inFlight || this.#overs !== overs || this.#socket.destroyed) return;
+    const now = takenBeneath(this.#socket);
+    if (now === undefined) return;
+    if (now === taken) this.#owner.onWriteError(-constants.errno.EPIPE);
+    else this.#lookForLost();
+  }
 
   completed(status: number): void {
     this.#inFlight = false;
+    this.#overs++;
     this.bytes -= this.#inFlightBytes;
     this.#inFlightBytes = 0;
     if (this.#socket.destroyed) return;

@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
+import { Worker } from 'node:worker_threads';
 import { type Conn, Draft } from '#base';
 import { SystemNet } from '#io';
 import { selfSigned } from './self-signed.ts';
@@ -40,9 +41,11 @@ async function pair(
     );
   });
   t.after(() => listener.close());
-  const beneath = connect(listener.port, '127.0.0.1');
+  const beneath = connect({ port: listener.port, host: '127.0.0.1', allowHalfOpen: true });
   const client = connectTls({
     socket: beneath,
+    // Node takes it here too, its types do not say so.
+    ...({ allowHalfOpen: true } as object),
     minVersion: version,
     maxVersion: version,
     rejectUnauthorized: false,
@@ -117,6 +120,25 @@ for (const version of VERSIONS) {
 }
 
 for (const version of VERSIONS)
+  test(`${version}: a peer that said its last word reads on, and gets all`, async (t) => {
+    const [conn, client] = await pair(t, version);
+    const ended = Promise.withResolvers<void>();
+    conn.handler = { onData() {}, onEnd: ended.resolve, onDrain() {}, onClose() {} };
+    const got = all(client);
+    client.end();
+    await ended.promise;
+    const sent = [6_000_000, 10, 300_000].map((length, i) => String(i).repeat(length));
+    for (const [i, text] of sent.entries()) {
+      send(conn, text, i);
+      await rounds(3);
+    }
+    client.pause();
+    setTimeout(() => client.resume(), 50);
+    conn.end();
+    assert.equal(await got, digest(sent));
+  });
+
+for (const version of VERSIONS)
   for (const kind of [0, 1, 2])
     test(`${version}: a peer that said its last word and broke the connection is gone with the next write, kind ${kind}`, async (t) => {
       const [conn, client, beneath] = await pair(t, version);
@@ -131,6 +153,47 @@ for (const version of VERSIONS)
       send(conn, 'x'.repeat(100_000), kind);
       await closed.promise;
     });
+
+test('a peer that broke the connection before Node could send it tickets is gone with the next write', async (t) => {
+  const closed = Promise.withResolvers<void>();
+  let heard = '';
+  let ended = false;
+  const listener = await net.listen({ host: '127.0.0.1', port: 0 }, (raw) => {
+    const options = {
+      context: selfSigned('server'),
+      check: () => ({ ok: true, verdict: { kind: 'anonymous' } }) as const,
+      requestClientCertificate: false,
+      alpn: [],
+      handshakeTimeoutMs: 60_000,
+    };
+    raw.startTlsServer(options, (result) => {
+      assert.ok(result.ok);
+      const { conn } = result;
+      t.after(() => conn.destroy());
+      conn.handler = {
+        onData(data) {
+          heard += data.toString();
+          setImmediate(() => conn.writeText('x'));
+        },
+        onEnd: () => void (ended = true),
+        onDrain() {},
+        onClose: () => closed.resolve(),
+      };
+    });
+  });
+  t.after(() => listener.close());
+  const signs = new Int32Array(new SharedArrayBuffer(8));
+  const client = new Worker(new URL('./last-flight-client.ts', import.meta.url), {
+    workerData: { port: listener.port, signs },
+  });
+  t.after(() => client.terminate());
+  await once(client, 'message');
+  Atomics.store(signs, 0, 1);
+  Atomics.notify(signs, 0);
+  Atomics.wait(signs, 1, 0);
+  await closed.promise;
+  assert.deepEqual([heard, ended], ['here', true]);
+});
 
 test('TLS 1.2: writes wait for a renegotiation, and follow it', async (t) => {
   const [conn, client] = await pair(t, 'TLSv1.2');
