@@ -22,7 +22,7 @@ export function readyScreen({ ports, home, capture, envoy, load, seconds }: Scre
     ['Bookshop', at('http', ports.http, '/productpage')],
     ['', `${at('https', ports.https, '/productpage')}  (self-made certificate: curl -k)`],
     ['Live graph', at('http', ports.page, '/graph')],
-    ['Control plane', `xDS 127.0.0.1:${ports.xds} (mTLS), metrics and debug ${at('http', ports.monitoring)}`],
+    ['Control plane', `xDS 127.0.0.1:${ports.xds} (mTLS), metrics ${at('http', ports.monitoring, '/metrics')}`],
     ['Configuration', `${home}/config  (edit it: changes are live)`],
     ['Logs', `${home}/logs, or ./topsail logs reviews-v1 -f`],
     ['Capture', CAPTURE[capture] ?? capture],

@@ -70,10 +70,15 @@ function checkTrafficPolicy(context: Context, policy: TrafficPolicy | undefined,
   }
   const { tunnel } = policy;
   if (tunnel === undefined) return;
+  const sayOfTunnel = (reason: string, field: string): void =>
+    context.problems.say('TS-CFG-0322', [...path, 'tunnel', field], { reason });
   if (!['CONNECT', 'POST'].includes(tunnel.protocol ?? 'CONNECT'))
-    say('the tunnel’s protocol is neither CONNECT nor POST', 'tunnel');
+    sayOfTunnel(`the protocol ${shown(tunnel.protocol)} is none: write CONNECT or POST`, 'protocol');
   if (!isFqdn(tunnel.targetHost) && !isIp(tunnel.targetHost))
-    say(`${shown(tunnel.targetHost)} is neither a host nor an address`, 'tunnel');
+    sayOfTunnel(
+      `${shown(tunnel.targetHost)} is neither a host nor an address: write the name alone, without scheme, port and path`,
+      'targetHost',
+    );
   checkPort(context, tunnel.targetPort, [...path, 'tunnel', 'targetPort']);
 }
 

@@ -128,6 +128,11 @@ const CASES: readonly (readonly [KindName, string, readonly string[]])[] = [
     ['TS-CFG-0322 trafficPolicy.connectionPool.http.useClientProtocol'],
   ],
   [
+    'DestinationRule',
+    '{host: a, trafficPolicy: {tunnel: {protocol: connect, targetHost: "https://a.b:443", targetPort: 443}}}',
+    ['TS-CFG-0322 trafficPolicy.tunnel.protocol', 'TS-CFG-0322 trafficPolicy.tunnel.targetHost'],
+  ],
+  [
     'Gateway',
     '{servers: [{port: {number: 443, name: a, protocol: HTTPS}, hosts: [a.b]}]}',
     ['TS-CFG-0335 servers[0].tls'],

@@ -77,7 +77,6 @@ export const TAKEN: ReadonlySet<string> = new Set([
 
 /** Only ours refuses; why. The list only shrinks. */
 export const REFUSED_HERE: Readonly<Record<string, string>> = {
-  'TCP tunnelling': 'TCP over HTTP CONNECT is not part of it',
   'a header to add with a bad name': 'no peer takes such a header',
   'original IP detection': 'the extension is not part of it, and is named',
   'ext_authz without a service': 'nobody could be asked',
