@@ -5,21 +5,18 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { CLUSTER, TCP } from '#telemetry';
 import { until } from '../../mesh/until.ts';
-import { cluster, fetchText, listener, managerFilter, type RunningProxy, runProxy, startApp } from './proxy-fixture.ts';
+import {
+  cluster,
+  fetchText,
+  listener,
+  managerFilter,
+  type RunningProxy,
+  runProxy,
+  startApp,
+  tcpFilter,
+} from './proxy-fixture.ts';
 
 const HTTP_OPTIONS = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
-
-function tcpFilter(extra: object): object {
-  return {
-    name: 'tcp',
-    typed_config: {
-      '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
-      stat_prefix: 't',
-      cluster: 'app',
-      ...extra,
-    },
-  };
-}
 
 /** Answers with its own number. */
 async function startNamed(t: TestContext, name: string): Promise<number> {

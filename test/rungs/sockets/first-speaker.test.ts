@@ -5,7 +5,7 @@ import { request } from 'node:http';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { CLUSTER } from '../../../src/telemetry/index.ts';
-import { cluster, listener, managerFilter, type RunningProxy, runProxy, startApp } from './proxy-fixture.ts';
+import { cluster, listener, managerFilter, type RunningProxy, runProxy, startApp, tcpFilter } from './proxy-fixture.ts';
 import { until } from '../../mesh/until.ts';
 
 const LISTENER = 'type.googleapis.com/envoy.extensions.filters.listener';
@@ -39,10 +39,7 @@ function rbac(action: 'ALLOW' | 'DENY'): object {
 
 /** One port, one application: HTTP where the client speaks HTTP, else its bytes as they are. */
 function sniffing(app: number, tcpFilters: readonly object[] = [], ofCluster: object = {}): Promise<RunningProxy> {
-  const tcp = {
-    name: 'tcp',
-    typed_config: { '@type': `${NETWORK}.tcp_proxy.v3.TcpProxy`, stat_prefix: 't', cluster: 'app' },
-  };
+  const tcp = tcpFilter();
   const routes = [{ match: { prefix: '/' }, route: { cluster: 'app' } }];
   return runProxy(
     [

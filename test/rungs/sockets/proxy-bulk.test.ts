@@ -7,7 +7,16 @@ import { type ClientHttp2Session, createServer as createH2Server, connect as con
 import { request } from 'node:http';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, test } from 'node:test';
-import { type App, cluster, listener, managerFilter, type RunningProxy, runProxy, startApp } from './proxy-fixture.ts';
+import {
+  type App,
+  cluster,
+  listener,
+  managerFilter,
+  type RunningProxy,
+  runProxy,
+  startApp,
+  tcpFilter,
+} from './proxy-fixture.ts';
 
 const BYTES = 6 << 20;
 /** Every 4 bytes tell where they are: what is overwritten or out of place shows. */
@@ -15,8 +24,6 @@ const pattern = Buffer.alloc(BYTES);
 for (let i = 0; i < BYTES; i += 4) pattern.writeUInt32LE(Math.imul(i, 2654435761) >>> 0, i);
 const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 const WHOLE = digest(pattern);
-
-const TCP_PROXY = 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
 
 const H2 = {
   typed_extension_protocol_options: {
@@ -231,7 +238,7 @@ test('clients that read nothing of an endless answer make the proxy hold a part 
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
-  const tcp = { name: 'tcp', typed_config: { '@type': TCP_PROXY, stat_prefix: 'tcp', cluster: 'app' } };
+  const tcp = tcpFilter();
   const proxy = await runProxy(
     [listener('http', [{ filters: [managerFilter(route({}))] }]), listener('tcp', [{ filters: [tcp] }])],
     [cluster('app', [port])],

@@ -53,6 +53,19 @@ export function managerFilter(routes: readonly object[], extra: object = {}): ob
   };
 }
 
+/** Passes bytes on to the cluster `app`, unless `extra` names another. */
+export function tcpFilter(extra: object = {}): object {
+  return {
+    name: 'tcp',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
+      stat_prefix: 't',
+      cluster: 'app',
+      ...extra,
+    },
+  };
+}
+
 export function listener(name: string, chains: readonly object[], extra: object = {}): object {
   return { name, address: address(0), filter_chains: chains, ...extra };
 }

@@ -3,7 +3,16 @@ import { once } from 'node:events';
 import { connect as connectH2, constants } from 'node:http2';
 import { createServer, connect as tcpConnect } from 'node:net';
 import { test } from 'node:test';
-import { cluster, fetchText, listener, managerFilter, routerFilter, runProxy, startApp } from './proxy-fixture.ts';
+import {
+  cluster,
+  fetchText,
+  listener,
+  managerFilter,
+  routerFilter,
+  runProxy,
+  startApp,
+  tcpFilter,
+} from './proxy-fixture.ts';
 
 test('a request reaches the application and its answer the client', async (t) => {
   const app = await startApp((request, response) => {
@@ -273,16 +282,7 @@ test('TCP passes bytes and ends both ways', async (t) => {
     [
       listener('l', [
         {
-          filters: [
-            {
-              name: 'envoy.filters.network.tcp_proxy',
-              typed_config: {
-                '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
-                stat_prefix: 't',
-                cluster: 'app',
-              },
-            },
-          ],
+          filters: [tcpFilter()],
         },
       ]),
     ],

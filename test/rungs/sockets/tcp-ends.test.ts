@@ -5,7 +5,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { Net } from '../../../src/base/index.ts';
 import { SystemNet } from '../../../src/io/index.ts';
-import { cluster, listener, type RunningProxy, runProxy } from './proxy-fixture.ts';
+import { cluster, listener, type RunningProxy, runProxy, tcpFilter } from './proxy-fixture.ts';
 import { until } from '../../mesh/until.ts';
 
 async function through(
@@ -18,15 +18,7 @@ async function through(
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const filter = {
-    name: 'tcp',
-    typed_config: {
-      '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
-      stat_prefix: 't',
-      cluster: 'app',
-      max_connect_attempts: 3,
-    },
-  };
+  const filter = tcpFilter({ max_connect_attempts: 3 });
   const proxy = await runProxy(
     [listener('l', [{ filters: [filter] }])],
     [cluster('app', [(server.address() as { port: number }).port])],
@@ -139,15 +131,7 @@ test('a log names both ends of the connection to the endpoint', async (t) => {
       log_format: { text_format_source: { inline_string: '%UPSTREAM_LOCAL_ADDRESS% to %UPSTREAM_HOST%\n' } },
     },
   };
-  const filter = {
-    name: 'tcp',
-    typed_config: {
-      '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
-      stat_prefix: 't',
-      cluster: 'app',
-      access_log: [log],
-    },
-  };
+  const filter = tcpFilter({ access_log: [log] });
   const openLog = () =>
     ({ write: (text: string) => void logged.push(text), reopen: () => {}, close: () => {} }) as never;
   const proxy = await runProxy([listener('l', [{ filters: [filter] }])], [cluster('app', [port])], undefined, {

@@ -4,19 +4,12 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { test, type TestContext } from 'node:test';
 import { CLUSTER } from '#telemetry';
-import { cluster, listener, type RunningProxy, runProxy } from './proxy-fixture.ts';
+import { cluster, listener, type RunningProxy, runProxy, tcpFilter } from './proxy-fixture.ts';
 
 const OUTLIERS = { consecutive_5xx: 3, interval: '3600s', base_ejection_time: '3600s', max_ejection_percent: 100 };
 
 async function through(t: TestContext, ports: readonly number[], outliers: object = {}): Promise<RunningProxy> {
-  const filter = {
-    name: 'tcp',
-    typed_config: {
-      '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
-      stat_prefix: 't',
-      cluster: 'app',
-    },
-  };
+  const filter = tcpFilter();
   const proxy = await runProxy(
     [listener('l', [{ filters: [filter] }])],
     [cluster('app', ports, { outlier_detection: { ...OUTLIERS, ...outliers } })],

@@ -8,7 +8,7 @@ import type { Duplex } from 'node:stream';
 import { test, type TestContext } from 'node:test';
 import { CLUSTER, TCP } from '#telemetry';
 import { until } from '../../mesh/until.ts';
-import { cluster, listener, type RunningProxy, runProxy } from './proxy-fixture.ts';
+import { cluster, listener, type RunningProxy, runProxy, tcpFilter } from './proxy-fixture.ts';
 
 const TARGET = 'far.example:5432';
 const H2 = {
@@ -103,17 +103,12 @@ async function through(
       },
     },
   };
-  const filter = {
-    name: 'tcp',
-    typed_config: {
-      '@type': 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy',
-      stat_prefix: 't',
-      cluster: 'http-proxy',
-      tunneling_config: { hostname: TARGET, ...options.tunnel },
-      access_log: [log],
-      ...options.tcp,
-    },
-  };
+  const filter = tcpFilter({
+    cluster: 'http-proxy',
+    tunneling_config: { hostname: TARGET, ...options.tunnel },
+    access_log: [log],
+    ...options.tcp,
+  });
   const running = await runProxy(
     [listener('l', [{ filters: [filter] }])],
     [cluster('http-proxy', [proxy.port], options.cluster)],

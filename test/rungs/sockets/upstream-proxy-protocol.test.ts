@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { readProxyHeader } from '../../../src/proxy/listener/proxy-protocol.ts';
 import { writeProxyHeader } from '../../../src/proxy/upstream/proxy-header.ts';
 import { downstreamTls, secretsOf, upstreamTls } from './mtls-fixture.ts';
-import { cluster, fetchText, listener, managerFilter, runProxy, startApp } from './proxy-fixture.ts';
+import { cluster, fetchText, listener, managerFilter, runProxy, startApp, tcpFilter } from './proxy-fixture.ts';
 import { until } from '../../mesh/until.ts';
 
 const TYPE = 'type.googleapis.com/envoy.extensions';
@@ -110,10 +110,7 @@ for (const version of ['V1', 'V2'] as const) {
 
 test('TCP: the header goes ahead of the client bytes', async (t) => {
   const seen = await startReader(t);
-  const filter = {
-    name: 'envoy.filters.network.tcp_proxy',
-    typed_config: { '@type': `${TYPE}.filters.network.tcp_proxy.v3.TcpProxy`, stat_prefix: 't', cluster: 'app' },
-  };
+  const filter = tcpFilter();
   const proxy = await runProxy([listener('l', [{ filters: [filter] }])], [cluster('app', [seen.port], headed('V2'))]);
   t.after(() => proxy.close());
   const socket = connect(proxy.port('l'), '127.0.0.1');
