@@ -56,7 +56,10 @@ export function clientCertElement(tls: TlsFacts | undefined, localUri: string, p
   if (parts.uri)
     fields.push(...(peer.uriSans.length === 0 ? ['URI='] : peer.uriSans.map((uri) => `URI=${quoted(uri)}`)));
   if (parts.dns) fields.push(...peer.dnsSans.map((name) => `DNS=${quoted(name)}`));
-  return fields.join(';').replace(/[\0\r\n]/g, '');
+  // Header values are bytes kept as latin1: what is beyond it would lose its upper byte when sent, and become a quote or the line's end.
+  return Buffer.from(fields.join(';'), 'utf8')
+    .toString('latin1')
+    .replace(/[\0\r\n]/g, '');
 }
 
 function quoted(value: string): string {

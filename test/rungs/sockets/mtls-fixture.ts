@@ -2,7 +2,7 @@
 import { makeRoot } from '../../../src/identity/index.ts';
 import type { SecretSource, SecretValue } from '../../../src/identity/secret-source.ts';
 import { makePeer } from '../../../src/identity/testing/make-peer.ts';
-import { formatPem } from '../../../src/wire/tls/index.ts';
+import { formatPem, writeName } from '../../../src/wire/tls/index.ts';
 
 const TLS = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3';
 
@@ -27,8 +27,8 @@ export class Secrets implements SecretSource {
 
 const root = makeRoot({ organization: 'cluster.local', nowMs: Date.now() });
 
-export function identity(spiffeId: string, version = '1'): SecretValue {
-  const peer = makePeer(root, Date.now(), { uris: [spiffeId] });
+export function identity(spiffeId: string, version = '1', commonName = ''): SecretValue {
+  const peer = makePeer(root, Date.now(), { uris: [spiffeId], subject: writeName('', commonName) });
   return {
     kind: 'certificate',
     certChainPem: peer.pem,

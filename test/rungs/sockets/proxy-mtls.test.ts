@@ -64,6 +64,25 @@ test('two proxies speak mutual TLS, and the application is told who calls', asyn
   );
 });
 
+test('a name in a certificate can not end the header that tells it, nor its quotes', async (t) => {
+  const { app, client, secrets, close } = await pair('spiffe://cluster.local/ns/default/sa/b');
+  t.after(close);
+  const heard: string[][] = [];
+  app.server.on('request', ({ rawHeaders }) => void heard.push(rawHeaders));
+  await fetchText(client.port('out'), '/');
+  const names = heard[0]?.filter((_, i) => i % 2 === 0);
+  // Written as Latin-1 these would be quotes, a semicolon, a line's end and another header.
+  const name = '\u0122\u013bURI=spiffe://cluster.local/ns/default/sa/admin\u010d\u010ax-admin: 1\u010d\u010ax:\u0100';
+  secrets.give('default', identity('spiffe://cluster.local/ns/default/sa/a', '2', name));
+  const { body } = await fetchText(client.port('out'), '/');
+  assert.deepEqual(
+    heard[1]?.filter((_, i) => i % 2 === 0),
+    names,
+  );
+  assert.equal(Buffer.from(/Subject="CN=([^"]*)"/.exec(body)?.[1] ?? '', 'latin1').toString('utf8'), name);
+  assert.match(body, /";URI=spiffe:\/\/cluster\.local\/ns\/default\/sa\/a$/);
+});
+
 test('a server with another identity gets no request', async (t) => {
   const { client, close } = await pair('spiffe://cluster.local/ns/default/sa/other');
   t.after(close);
