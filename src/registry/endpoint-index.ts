@@ -138,7 +138,7 @@ function bare(
 function fromEndpoints(service: Service, port: ServicePort, sources: EndpointSources): Endpoint[] {
   const found: Endpoint[] = [];
   for (const subset of sources.endpoints?.spec.subsets ?? []) {
-    const target = (subset.ports ?? []).find((p) => (p.name ?? '') === port.name || (subset.ports ?? []).length === 1);
+    const target = portOf(service, port, subset.ports);
     if (target === undefined) continue;
     for (const [list, health] of [
       [subset.addresses ?? [], 'healthy'],
@@ -154,7 +154,7 @@ function fromSlices(service: Service, port: ServicePort, sources: EndpointSource
   const found: Endpoint[] = [];
   const pods = new Map<string, number>();
   for (const { spec } of sources.slices) {
-    const target = (spec.ports ?? []).find((p) => (p.name ?? '') === port.name || (spec.ports ?? []).length === 1);
+    const target = portOf(service, port, spec.ports);
     if (target?.port === undefined) continue;
     for (const endpoint of spec.endpoints ?? []) {
       const health = healthOf(endpoint.conditions ?? {});
@@ -181,6 +181,16 @@ function fromSlices(service: Service, port: ServicePort, sources: EndpointSource
   return found;
 }
 
+/** A list of pods without the container port that a service port names lacks that one: others must not stand in for it. */
+function portOf<T extends { readonly name?: string }>(
+  service: Service,
+  { name }: ServicePort,
+  listed: readonly T[] = [],
+): T | undefined {
+  const alone = service.ports.length === 1 && listed.length === 1;
+  return alone ? listed[0] : listed.find((one) => (one.name ?? '') === name);
+}
+
 /** The service's own first family comes first. */
 function bothOf({ addresses }: Service, a: Endpoint, b: Endpoint): Endpoint {
   const v6First = isIpv6(addresses[0] ?? '');
@@ -188,7 +198,7 @@ function bothOf({ addresses }: Service, a: Endpoint, b: Endpoint): Endpoint {
   return { ...first, secondAddress: second.address };
 }
 
-/** One that is ending is never ready, but may serve. */
+/** One that is ending is never ready, but may serve; where publishNotReadyAddresses is set, all are called ready. */
 function healthOf({
   ready,
   serving,
@@ -198,6 +208,7 @@ function healthOf({
   readonly serving?: boolean;
   readonly terminating?: boolean;
 }): Endpoint['health'] {
+  if (ready === true) return 'healthy';
   if (terminating === true) return serving === false ? 'unhealthy' : 'draining';
   return ready === false ? 'unhealthy' : 'healthy';
 }

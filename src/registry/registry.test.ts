@@ -31,8 +31,8 @@ const registryOf = (config: ConfigView) => {
   const registry = new Registry({ domain: 'cluster.local', cluster: 'c1' });
   return { registry, ...registry.rebuild(config) };
 };
-const endpoints = (r: Registry, name: string) =>
-  r.view?.endpoints.get(`default/${name}.default.svc.cluster.local`)?.byPort.get(80) ?? [];
+const endpoints = (r: Registry, name: string, port = 80) =>
+  r.view?.endpoints.get(`default/${name}.default.svc.cluster.local`)?.byPort.get(port) ?? [];
 
 describe('the registry', () => {
   it('gives a service the workloads whose labels it selects', () => {
@@ -94,6 +94,8 @@ endpoints:
 - { addresses: [10.0.0.2], conditions: { ready: false, serving: false, terminating: false } }
 - { addresses: [10.0.0.3], conditions: { ready: false, serving: true, terminating: true } }
 - { addresses: [10.0.0.4], conditions: { ready: false, serving: false, terminating: true } }
+# Of a Service with publishNotReadyAddresses.
+- { addresses: [10.0.0.5], conditions: { ready: true, serving: false, terminating: true } }
 `;
     const { registry } = registryOf(view(service('a'), slice));
     assert.deepEqual(Object.fromEntries(endpoints(registry, 'a').map((e) => [e.address, e.health])), {
@@ -101,7 +103,31 @@ endpoints:
       '10.0.0.2': 'unhealthy',
       '10.0.0.3': 'draining',
       '10.0.0.4': 'unhealthy',
+      '10.0.0.5': 'healthy',
     });
+  });
+
+  it('leaves a port without endpoints where no pod has the container port that it names', () => {
+    const two = `apiVersion: v1
+kind: Service
+metadata: { name: a }
+spec:
+  clusterIP: 10.1.0.1
+  selector: { app: a }
+  ports: [{ name: http, port: 80, targetPort: web }, { name: http-admin, port: 81, targetPort: admin }]
+`;
+    // The pods of one slice have both, those of the other only the first.
+    const slice = (name: string, address: string, ports: string): string => `apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: ${name}, labels: { kubernetes.io/service-name: a } }
+addressType: IPv4
+ports: [${ports}]
+endpoints: [{ addresses: [${address}], conditions: { ready: true } }]
+`;
+    const whole = slice('a-1', '10.0.0.1', '{ name: http, port: 8080 }, { name: http-admin, port: 9000 }');
+    const { registry } = registryOf(view(two, whole, slice('a-2', '10.0.0.2', '{ name: http, port: 8081 }')));
+    const of = (port: number): string[] => endpoints(registry, 'a', port).map((e) => `${e.address}:${e.port}`);
+    assert.deepEqual([of(80), of(81)], [['10.0.0.1:8080', '10.0.0.2:8081'], ['10.0.0.1:9000']]);
   });
 
   it('follows an EndpointSlice from one service to another, and to none', () => {
