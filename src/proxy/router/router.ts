@@ -143,6 +143,7 @@ export class Router implements StreamRouter {
     this.#attempt?.abandon();
     this.#attempt = undefined;
     this.#body = undefined;
+    for (const mirror of this.#mirrors ?? []) mirror.abandon();
     const cluster = this.#cluster;
     if (cluster === undefined || !this.#active) return;
     this.#active = false;
@@ -363,7 +364,7 @@ export class Router implements StreamRouter {
     nameService(record, this.cluster);
     if (target.idleTimeoutMs !== undefined) stream.timers.setIdle(target.idleTimeoutMs, record.startMs);
     stream.timers.setLife(lifeLimit(head, target), record.startMs);
-    if (target.mirrors.length > 0) this.#mirrors = startMirrors(this.services, head, target.mirrors, end);
+    this.#mirrors = startMirrors(this.services, head, target.mirrors, end, this.#timeouts.totalMs);
     if (!end) this.#body = new RequestBuffer();
     if (end && this.#timeouts.totalMs > 0) this.#armTotal(record.startMs);
   }
