@@ -1,5 +1,5 @@
 // Clusters as policy: live hosts, balancing, outlier detection, circuit breakers.
-export { type Assignment, readAssignment } from './assignment.ts';
+export { type Assignment, readAssignment, socketKey } from './assignment.ts';
 export { type KeptAssignment, readKeptAssignment } from './kept-assignment.ts';
 export { Balancer } from './balancer.ts';
 export { Breaker, ClusterBreakers } from './breaker.ts';

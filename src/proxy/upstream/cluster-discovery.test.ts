@@ -14,7 +14,11 @@ interface Answer {
   readonly ttlMs: number;
 }
 
-function build(dns: Partial<DnsSettings>, kind: number = DISCOVERY.STRICT_DNS) {
+function build(
+  dns: Partial<DnsSettings>,
+  kind: number = DISCOVERY.STRICT_DNS,
+  names: Readonly<Record<string, () => Promise<Answer>>> = {},
+) {
   const clock = new FakeClock();
   const asked: number[] = [];
   const hosts: string[][] = [];
@@ -25,7 +29,9 @@ function build(dns: Partial<DnsSettings>, kind: number = DISCOVERY.STRICT_DNS) {
     random: new SeededRandom(1),
     log: silentLogger,
     net: {
-      resolve: async () => {
+      resolve: async (name: string) => {
+        const own = names[name];
+        if (own !== undefined) return await own();
         asked.push(clock.now());
         if (answer === undefined) throw new Error('NXDOMAIN');
         return answer;
@@ -50,21 +56,19 @@ function build(dns: Partial<DnsSettings>, kind: number = DISCOVERY.STRICT_DNS) {
         loadAssignment: create(ClusterLoadAssignmentSchema, {
           endpoints: [
             {
-              lbEndpoints: [
-                {
-                  hostIdentifier: {
-                    case: 'endpoint',
-                    value: {
+              lbEndpoints: ['shop.example', ...Object.keys(names)].map((address) => ({
+                hostIdentifier: {
+                  case: 'endpoint' as const,
+                  value: {
+                    address: {
                       address: {
-                        address: {
-                          case: 'socketAddress',
-                          value: { address: 'shop.example', portSpecifier: { case: 'portValue', value: 80 } },
-                        },
+                        case: 'socketAddress' as const,
+                        value: { address, portSpecifier: { case: 'portValue' as const, value: 80 } },
                       },
                     },
                   },
                 },
-              ],
+              })),
             },
           ],
         }),
@@ -87,7 +91,7 @@ function build(dns: Partial<DnsSettings>, kind: number = DISCOVERY.STRICT_DNS) {
     advance: async (ms: number) => {
       for (let left = ms; left > 0; left -= 100) {
         clock.advance(Math.min(100, left));
-        for (let i = 0; i < 4; i++) await Promise.resolve();
+        for (let i = 0; i < 20; i++) await Promise.resolve();
       }
     },
   };
@@ -145,6 +149,35 @@ test('a logical name is one host, whatever its address is at the moment', async 
   bed.answers({ addresses: ['10.0.0.9', '10.0.0.1'], ttlMs: 1 });
   await bed.advance(6_000);
   assert.deepEqual(bed.hosts, [['10.0.0.1:80'], ['10.0.0.9:80']]);
+});
+
+test('a name without an answer, or with a slow one, takes nothing away from the others', async () => {
+  const gone = (): Promise<Answer> => Promise.reject(new Error('NXDOMAIN'));
+  const silent = (): Promise<Answer> => new Promise(() => {});
+  for (const other of [gone, silent]) {
+    const bed = build({}, DISCOVERY.STRICT_DNS, { 'other.example': other });
+    await bed.advance(100);
+    assert.deepEqual(bed.hosts.at(-1), ['10.0.0.1:80', '10.0.0.2:80']);
+  }
+  let left = 1;
+  const once = async (): Promise<Answer> => {
+    if (left-- <= 0) throw new Error('SERVFAIL');
+    return { addresses: ['10.0.0.7'], ttlMs: 1 };
+  };
+  const bed = build({}, DISCOVERY.STRICT_DNS, { 'other.example': once });
+  await bed.advance(100);
+  bed.answers({ addresses: ['10.0.0.3'], ttlMs: 1 });
+  await bed.advance(12_000);
+  assert.deepEqual(bed.hosts.at(-1), ['10.0.0.3:80', '10.0.0.7:80'], 'its last answer stays');
+  assert.ok(left < 0);
+});
+
+test('names that have an address in common have one endpoint there', async () => {
+  const bed = build({}, DISCOVERY.STRICT_DNS, {
+    'other.example': async () => ({ addresses: ['10.0.0.2', '10.0.0.5'], ttlMs: 1 }),
+  });
+  await bed.advance(100);
+  assert.deepEqual(bed.hosts.at(-1), ['10.0.0.1:80', '10.0.0.2:80', '10.0.0.5:80']);
 });
 
 test('a cluster that is forgotten is not asked for any more', async () => {
