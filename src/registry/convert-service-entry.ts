@@ -57,6 +57,7 @@ export function convertServiceEntry(
       selector: spec.workloadSelector?.labels,
       exportTo: spec.exportTo ?? [],
       meshExternal: (spec.location ?? 'MESH_EXTERNAL') === 'MESH_EXTERNAL',
+      externalName: undefined,
       subjectAltNames: spec.subjectAltNames ?? [],
       createdMs: entry.metadata.creationTimestampMs,
       origin: refOf(entry),

@@ -2,6 +2,7 @@
 
 import { refOf } from '#config';
 import { bothFamilies } from './allocate-address.ts';
+import { sameHost } from './host.ts';
 import type { CoreService } from './kinds.ts';
 import type { Service, ServicePort } from './model.ts';
 import { selectProtocol } from './select-protocol.ts';
@@ -44,6 +45,7 @@ export function convertService(
             .map((entry) => entry.trim())
             .filter((e) => e !== ''),
     meshExternal: external,
+    externalName: external && (spec.externalName ?? '') !== '' ? sameHost(spec.externalName as string) : undefined,
     subjectAltNames: [],
     createdMs: creationTimestampMs,
     origin: refOf(object),

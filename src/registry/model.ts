@@ -48,6 +48,8 @@ export interface Service {
   /** `*`, `.`, `~` or namespaces. */
   readonly exportTo: readonly string[];
   readonly meshExternal: boolean;
+  /** What an ExternalName is another name of; undefined for all others. */
+  readonly externalName: string | undefined;
   readonly subjectAltNames: readonly string[];
   readonly createdMs: number;
   readonly origin: ObjectRef;

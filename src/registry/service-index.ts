@@ -15,6 +15,8 @@ export interface ServiceIndex {
   /** By the object that defines them (`ConfigObject.key`). */
   readonly byObject: ReadonlyMap<string, readonly Service[]>;
   readonly inNamespace: ReadonlyMap<string, readonly Service[]>;
+  /** Host of an ExternalName -> host of the Kubernetes service that it is another name of, over as many as lie between. */
+  readonly aliases: ReadonlyMap<string, string>;
   /** Host -> allocated address; input of the next build. */
   readonly allocations: ReadonlyMap<string, string>;
   readonly domain: string;
@@ -68,6 +70,7 @@ export function buildServiceIndex(
   return {
     all,
     byHost: group(all, (s) => s.hostname),
+    aliases: aliasesOf(all),
     byObject,
     inNamespace: group(all, (s) => s.namespace),
     allocations,
@@ -86,6 +89,23 @@ function convert(
   const services = run();
   cache.set(object, { services, fingerprint });
   return services;
+}
+
+/** DNS follows no more names than these either. */
+const NAMES_FOLLOWED = 8;
+
+function aliasesOf(all: ReadonlyMap<string, Service>): ReadonlyMap<string, string> {
+  const inCluster = new Map<string, Service>();
+  for (const service of all.values()) if (service.registry === 'Kubernetes') inCluster.set(service.hostname, service);
+  const found = new Map<string, string>();
+  for (const alias of inCluster.values()) {
+    let target: Service | undefined = alias;
+    for (let i = 0; i < NAMES_FOLLOWED && target?.externalName !== undefined; i++)
+      target = inCluster.get(target.externalName);
+    if (target !== undefined && target !== alias && target.externalName === undefined)
+      found.set(alias.hostname, target.hostname);
+  }
+  return found;
 }
 
 /** An entry for a Kubernetes service's own host only adds subject alternative names to it (inventory §1.4). */

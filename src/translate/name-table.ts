@@ -30,12 +30,14 @@ function makeTable(scope: Scope, snapshot: Snapshot): XdsResource {
       ? addressesFor({ addresses: addressesOf(snapshot.endpoints.get(serviceKey(service))) }, scope.families)
       : service.addresses.filter((address) => !address.includes('/'));
     if (ips.length === 0) continue;
-    const kubernetes = service.registry === 'Kubernetes';
-    table[service.hostname] = {
-      ips: [...ips],
-      registry: service.registry,
-      ...(kubernetes ? { shortname: service.name, namespace: service.namespace } : {}),
-    };
+    for (const host of [service.hostname, ...scope.aliases(service)]) {
+      const named = host === service.hostname ? service : snapshot.services.byHost.get(host)?.[0];
+      table[host] = {
+        ips: [...ips],
+        registry: service.registry,
+        ...(named?.registry === 'Kubernetes' ? { shortname: named.name, namespace: named.namespace } : {}),
+      };
+    }
   }
   return resource(NameTableSchema, NAME_TABLE, { table }, []);
 }

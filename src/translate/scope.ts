@@ -41,7 +41,7 @@ export interface Scope {
   readonly labels: Readonly<Record<string, string>>;
   /** Some failoverPriority compares endpoints' labels with the client's. */
   readonly readsClientLabels: boolean;
-  /** One service per host, as the namespace sees it, sorted by host. */
+  /** One service per host, as the namespace sees it, sorted by host; without those that are another's name. */
   readonly services: readonly Service[];
   readonly sidecar: Sidecar | undefined;
   readonly allowAny: boolean;
@@ -52,6 +52,8 @@ export interface Scope {
   /** Of the workloads that share it: Telemetry objects may choose by labels. */
   readonly telemetry: ProxyTelemetry;
   service(host: string): Service | undefined;
+  /** Other names of a service: hosts of ExternalNames. */
+  aliases(service: Service): readonly string[];
   rule(service: Service): MergedRule | undefined;
   /** The one in force for a host in the mesh. */
   virtualService(host: string): ResolvedVirtualService | undefined;
@@ -59,6 +61,7 @@ export interface Scope {
   readonly unknownHosts: ReadonlyMap<string, ResolvedVirtualService>;
   /** All visible VirtualServices, for gateways. */
   readonly virtualServices: readonly ResolvedVirtualService[];
+  /** Of another name of a service it is the service's. */
   resolve(host: string, namespace: string): string;
   /** May the client use this port of the service (an egress listener with a port limits it). */
   allowsPort(host: string, port: number): boolean;
@@ -139,7 +142,7 @@ function buildScope(
 ): Omit<Scope, 'telemetry' | 'plugins' | 'limits'> {
   const { mesh, services: index } = snapshot;
   const egress = egressHosts(sidecar);
-  const { byHost, services } = cache.owned(
+  const { byHost, services, aliases, byAlias } = cache.owned(
     index,
     ['visible', mesh, namespace, families, sidecar as ConfigObject | undefined],
     () => visibleServices(snapshot, { namespace, families }, egress, cache),
@@ -174,7 +177,8 @@ function buildScope(
     allowAny:
       (sidecar?.spec.outboundTrafficPolicy?.mode ?? (mesh.allowAnyOutbound ? 'ALLOW_ANY' : 'REGISTRY_ONLY')) !==
       'REGISTRY_ONLY',
-    service: (host) => byHost.get(host),
+    service: (host) => byHost.get(byAlias.get(host) ?? host),
+    aliases: (service) => aliases.get(service.hostname) ?? [],
     rule: (service) => {
       if (!rules.has(service)) rules.set(service, findDestinationRule(snapshot.destinationRules, service, client));
       return rules.get(service);
@@ -184,15 +188,23 @@ function buildScope(
         chosen.set(host, inMesh.exact.get(host) ?? inMesh.wildcard.find(([pattern]) => hostCovers(pattern, host))?.[1]);
       return chosen.get(host);
     },
-    unknownHosts: new Map([...inMesh.exact, ...inMesh.wildcard].filter(([host]) => !byHost.has(host))),
+    unknownHosts: new Map(
+      [...inMesh.exact, ...inMesh.wildcard].filter(([host]) => !byHost.has(host) && !byAlias.has(host)),
+    ),
     virtualServices,
-    resolve: (host, ns) => resolveHost(host, ns, { domain: snapshot.domain, exists }),
+    resolve: (host, ns) => {
+      const found = resolveHost(host, ns, { domain: snapshot.domain, exists });
+      return byAlias.get(found) ?? found;
+    },
     allowsPort: (host, port) => portAllowed(egress, byHost.get(host), port, namespace),
   };
 }
 
 interface Visible {
   readonly byHost: ReadonlyMap<string, Service>;
+  /** Host -> its other names, sorted. */
+  readonly aliases: ReadonlyMap<string, readonly string[]>;
+  readonly byAlias: ReadonlyMap<string, string>;
   /** Sorted by host. */
   readonly services: readonly Service[];
 }
@@ -215,12 +227,24 @@ function visibleServices(
     const found = findService(candidates, namespace, visible);
     if (found !== undefined) byHost.set(host, reachable(found, families, cache));
   }
+  const byAlias = takeAliases(byHost, index.aliases);
   const services = [...byHost.values()].sort((a, b) => (a.hostname < b.hostname ? -1 : 1));
   const names = services.map((service) => cache.idOf(service)).join();
-  return cache.owned(index, ['seen', names, egress === undefined ? '' : namespace, egress], () => ({
-    byHost,
-    services,
-  }));
+  const others = [...byAlias.keys()].join();
+  return cache.owned(index, ['seen', names, others, egress === undefined ? '' : namespace, egress], () => {
+    const aliases = new Map<string, string[]>();
+    for (const [alias, host] of byAlias) aliases.set(host, [...(aliases.get(host) ?? []), alias].sort());
+    return { byHost, services, aliases, byAlias };
+  });
+}
+
+/** Who sees both has one service with two names, with its policies and identities under each; else it is a host like others. */
+function takeAliases(byHost: Map<string, Service>, all: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const taken = new Map<string, string>();
+  for (const [alias, host] of all)
+    if (byHost.get(alias)?.externalName !== undefined && byHost.has(host)) taken.set(alias, host);
+  for (const alias of taken.keys()) byHost.delete(alias);
+  return taken;
 }
 
 /** The service itself where it has no address of another family. */

@@ -157,7 +157,7 @@ export function discoveryType(
   return Cluster_DiscoveryType.ORIGINAL_DST;
 }
 
-/** The entry's own endpoints, else the host itself. */
+/** The entry's own endpoints, else the host itself, or what it is another name of. */
 function dnsAssignment(
   service: Service,
   input: OutboundClusterInput,
@@ -167,7 +167,7 @@ function dnsAssignment(
   const targets =
     listed.length > 0
       ? listed.map((e) => ({ host: e.address, port: e.port, weight: e.weight }))
-      : [{ host: service.hostname, port: targetOf(input.port), weight: 0 }];
+      : [{ host: service.externalName ?? service.hostname, port: targetOf(input.port), weight: 0 }];
   return {
     clusterName: name,
     endpoints: [

@@ -72,10 +72,11 @@ function namesOf(scope: Scope, cache: TranslationCache): { readonly listeners: R
       if (port.protocol === 'UDP' || !scope.allowsPort(service.hostname, port.number)) continue;
       const table = outboundCluster(port.number, '', service.hostname);
       routes.set(table, routesOf(table, service, port, scope, cache));
-      for (const host of [service.hostname, ...shortNames(service.hostname, scope.namespace, scope.snapshot.domain)]) {
-        const name = `${host}:${port.number}`;
-        listeners.set(name, listenerOf(name, table, service, cache));
-      }
+      for (const host of [service.hostname, ...scope.aliases(service)])
+        for (const text of [host, ...shortNames(host, scope.namespace, scope.snapshot.domain)]) {
+          const name = `${text}:${port.number}`;
+          listeners.set(name, listenerOf(name, table, service, cache));
+        }
     }
   }
   return { listeners, routes };

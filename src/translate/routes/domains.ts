@@ -5,13 +5,16 @@ import type { Service } from '#registry';
 /** FQDN, FQDN with a dot, short names as far as the namespace allows, and virtual addresses. */
 export function serviceDomains(service: Service, clientNamespace: string, domain: string): readonly string[] {
   const { hostname } = service;
-  const names = [hostname];
-  if (!hostname.startsWith('*')) names.push(`${hostname}.`);
-  names.push(...shortNames(hostname, clientNamespace, domain));
+  const names = hostDomains(hostname, clientNamespace, domain);
   if (service.headless && !hostname.startsWith('*')) names.push(`*.${hostname}`);
   for (const address of service.addresses)
     if (!address.includes('/')) names.push(address.includes(':') ? `[${address}]` : address);
   return names;
+}
+
+export function hostDomains(hostname: string, clientNamespace: string, domain: string): string[] {
+  const names = hostname.startsWith('*') ? [hostname] : [hostname, `${hostname}.`];
+  return [...names, ...shortNames(hostname, clientNamespace, domain)];
 }
 
 export function shortNames(hostname: string, clientNamespace: string, domain: string): readonly string[] {

@@ -9,7 +9,7 @@ import { ADS, duration, resourceFromBytes } from '../encode.ts';
 import { connectCluster, DYNAMIC_DNS, outboundCluster, PASSTHROUGH } from '../names.ts';
 import type { ProxyView } from '../proxy-view.ts';
 import type { Scope } from '../scope.ts';
-import { serviceDomains } from './domains.ts';
+import { hostDomains, serviceDomains } from './domains.ts';
 import { encoded, type EncodedHost, type HostOptions, routeTable, virtualHost } from './virtual-host.ts';
 import { tellsAttempts } from '../filters/proxy-headers.ts';
 
@@ -116,9 +116,18 @@ function sharedHosts(table: TableName, scope: Scope, options: HostOptions): read
         service,
         (known = { domains: serviceDomains(service, scope.namespace, scope.snapshot.domain), host: undefined }),
       );
-    const domains = fresh(known.domains);
+    const aliases = aliasDomains(service, scope);
+    const domains = fresh([...known.domains, ...aliases.shared]);
+    for (const { alias, names } of aliases.own) {
+      const free = fresh(names);
+      if (free.length > 0) hosts.push(hostOf(service, port.number, free, options, alias));
+    }
     if (domains.length === 0) continue;
-    if (domains.length < known.domains.length || scope.virtualService(service.hostname) !== undefined)
+    if (
+      domains.length !== known.domains.length ||
+      aliases.shared.length > 0 ||
+      scope.virtualService(service.hostname) !== undefined
+    )
       hosts.push(hostOf(service, port.number, domains, options));
     else hosts.push((known.host ??= hostOf(service, port.number, domains, options)));
   }
@@ -129,6 +138,23 @@ function sharedHosts(table: TableName, scope: Scope, options: HostOptions): read
   return hosts;
 }
 
+interface AliasDomains {
+  readonly shared: readonly string[];
+  /** Those for which a VirtualService says something else than for the service. */
+  readonly own: readonly { readonly alias: string; readonly names: readonly string[] }[];
+}
+
+const NO_ALIASES: AliasDomains = { shared: [], own: [] };
+
+function aliasDomains(service: Service, scope: Scope): AliasDomains {
+  const aliases = scope.aliases(service);
+  if (aliases.length === 0) return NO_ALIASES;
+  const all = aliases.map((alias) => ({ alias, names: hostDomains(alias, scope.namespace, scope.snapshot.domain) }));
+  const rules = scope.virtualService(service.hostname);
+  const own = all.filter(({ alias }) => ![undefined, rules].includes(scope.virtualService(alias)));
+  return { own, shared: all.filter((one) => !own.includes(one)).flatMap(({ names }) => names) };
+}
+
 /** A table of one service alone, for whatever authority. */
 export function serviceRoutes(name: string, service: Service, port: number, options: HostOptions): XdsResource {
   const host = hostOf(service, port, ['*'], options);
@@ -137,14 +163,21 @@ export function serviceRoutes(name: string, service: Service, port: number, opti
   );
 }
 
-function hostOf(service: Service, port: number, domains: readonly string[], options: HostOptions): EncodedHost {
+/** `host` is the service's, or another name of it that has a VirtualService of its own. */
+function hostOf(
+  service: Service,
+  port: number,
+  domains: readonly string[],
+  options: HostOptions,
+  host: string = service.hostname,
+): EncodedHost {
   return virtualHost(
     {
-      name: `${service.hostname}:${port}`,
+      name: `${host}:${port}`,
       domains,
       service,
       port,
-      virtualService: options.scope.virtualService(service.hostname),
+      virtualService: options.scope.virtualService(host),
     },
     options,
   );
@@ -243,19 +276,16 @@ export function httpProxyTable(scope: Scope, proxy: ProxyView, cache: Translatio
   for (const service of scope.services) {
     for (const port of service.ports) {
       if (port.protocol === 'UDP' || !scope.allowsPort(service.hostname, port.number)) continue;
-      const names = serviceDomains(service, scope.namespace, scope.snapshot.domain);
-      const domains = fresh(
-        names.flatMap((name) => (port.number === 80 ? [name, `${name}:80`] : [`${name}:${port.number}`])),
-      );
-      if (domains.length > 0)
-        hosts.push(
-          proxiedHost(
-            service,
-            port.number,
-            { http: isHttp(port.protocol) || isSniffed(port), domains, block: proxy.loopbackBlock },
-            options,
-          ),
+      const aliases = aliasDomains(service, scope);
+      const own = [...serviceDomains(service, scope.namespace, scope.snapshot.domain), ...aliases.shared];
+      for (const { alias, names } of [{ alias: undefined, names: own }, ...aliases.own]) {
+        const domains = fresh(
+          names.flatMap((name) => (port.number === 80 ? [name, `${name}:80`] : [`${name}:${port.number}`])),
         );
+        const http = isHttp(port.protocol) || isSniffed(port);
+        const how = { http, domains, block: proxy.loopbackBlock, host: alias };
+        if (domains.length > 0) hosts.push(proxiedHost(service, port.number, how, options));
+      }
     }
   }
   for (const [host, vs] of scope.unknownHosts) {
@@ -292,11 +322,17 @@ function connectRoute(name: string, cluster: string): MessageInitShape<typeof Ro
 function proxiedHost(
   service: Service,
   port: number,
-  how: { readonly http: boolean; readonly domains: readonly string[]; readonly block: string | undefined },
+  how: {
+    readonly http: boolean;
+    readonly domains: readonly string[];
+    readonly block: string | undefined;
+    /** Another name of the service, with a VirtualService of its own. */
+    readonly host: string | undefined;
+  },
   options: HostOptions,
 ): EncodedHost {
-  const plain = how.http ? hostOf(service, port, how.domains, options) : undefined;
-  const name = `${service.hostname}:${port}`;
+  const plain = how.http ? hostOf(service, port, how.domains, options, how.host) : undefined;
+  const name = `${how.host ?? service.hostname}:${port}`;
   const cluster =
     how.block === undefined ? outboundCluster(port, '', service.hostname) : connectCluster(port, service.hostname);
   return options.cache.value(['proxied-host', plain, name, how.domains.join(' '), cluster], () => {
