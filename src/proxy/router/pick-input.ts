@@ -14,6 +14,8 @@ export function pickContext(
   const { stream } = router;
   const target = choice.route.action as ForwardTarget;
   const { downstream } = stream.connection;
+  // Each attempt asks anew, for the same.
+  router.setCookies = undefined;
   const redirected = downstream.restoredDestination;
   const avoid = left?.avoid;
   const usedPriorities = left?.priorities;

@@ -38,3 +38,25 @@ test('a retry tells whether the attempt before it took too long', async (t) => {
   assert.deepEqual(heard['/reset']?.slice(0, 2), [undefined, 'false']);
   assert.equal(heard['/quiet']?.at(-1), undefined);
 });
+
+test('a cookie that a hash policy asks for is set once, however often the request was tried', async (t) => {
+  let left = 2;
+  const app = await startApp((_, response) => {
+    response.statusCode = left-- > 0 ? 503 : 200;
+    response.end();
+  });
+  const route = {
+    ...ROUTE.route,
+    retry_policy: { retry_on: '5xx', num_retries: 5, retry_back_off: { base_interval: '0.001s' } },
+    hash_policy: [{ cookie: { name: 'stay', ttl: '60s', path: '/' } }],
+  };
+  const proxy = await runProxy(
+    [listener('in', [{ filters: [managerFilter([{ ...ROUTE, route }])] }])],
+    [cluster('app', [app.port], { lb_policy: 'RING_HASH' })],
+  );
+  t.after(() => (proxy.close(), app.close()));
+  const { status, headers } = await fetchText(proxy.port('in'), '/');
+  assert.equal(status, 200);
+  assert.equal(headers['set-cookie']?.length, 1, String(headers['set-cookie']));
+  assert.match(headers['set-cookie']?.[0] ?? '', /^stay="[0-9a-f]+"; Max-Age=60; Path=\/; HttpOnly$/);
+});
