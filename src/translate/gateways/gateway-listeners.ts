@@ -13,12 +13,12 @@ import { providersKey, resolveProviders } from '../authz/extension-providers.ts'
 import type { KeyPart, TranslationCache } from '../cache.ts';
 import { duration, resource } from '../encode.ts';
 import { httpManager } from '../filters/http-manager.ts';
-import { tcpProxy, type TcpTarget, tcpTarget } from '../filters/tcp-proxy.ts';
+import { tcpProxy, type TcpTarget } from '../filters/tcp-proxy.ts';
 import { type Chain, type Listener, listenerName, proxyHeader, tlsInspector } from '../listeners/listener-parts.ts';
 import { listeningAt } from '../listeners/listening-addresses.ts';
 import { BLACK_HOLE } from '../names.ts';
 import type { ProxyView } from '../proxy-view.ts';
-import { targetOf } from '../routes/virtual-host.ts';
+import { tcpRouteTargets } from '../routes/tcp-route-targets.ts';
 import type { Scope } from '../scope.ts';
 import { serverNamesWithin } from '../server-names.ts';
 import { type PluginFilters, pluginFilters } from '../wasm/plugin-slots.ts';
@@ -279,7 +279,7 @@ function tcpTargets(server: ServerInForce, scope: Scope): readonly TcpTarget[] {
     for (const rule of virtualService.object.spec.tcp ?? []) {
       const matches = rule.match ?? [];
       if (matches.length > 0 && !matches.some((match) => heldAt(match, server, virtualService.namespace))) continue;
-      return targets(rule.route, virtualService.namespace, port, scope);
+      return tcpRouteTargets(rule.route, virtualService.namespace, port, scope);
     }
   }
   return [{ cluster: BLACK_HOLE, weight: 1 }];
@@ -297,10 +297,10 @@ function passthroughChains(server: ServerInForce, scope: Scope): readonly Chain[
         const own = serverNamesWithin(match.sniHosts ?? [], hosts, virtualService, scope);
         if (own.length === 0) continue;
         const names = serverNames(own);
-        const list = targets(rule.route, virtualService.namespace, port, scope);
+        const targets = tcpRouteTargets(rule.route, virtualService.namespace, port, scope);
         chains.push({
           ...(names.length === 0 ? {} : { filterChainMatch: { serverNames: [...names] } }),
-          filters: [...tcpProxy(scope.telemetry.client, list[0]?.cluster ?? BLACK_HOLE, list)],
+          filters: [...tcpProxy(scope.telemetry.client, targets[0].cluster, targets)],
         });
       }
     }
@@ -319,24 +319,6 @@ function heldAt(
   if (match.port !== undefined && match.port !== server.port.number) return false;
   const gateways = match.gateways ?? [];
   return gateways.length === 0 || gateways.some((name) => gatewayName(name, namespace) === at);
-}
-
-type Routes =
-  | readonly {
-      readonly destination: {
-        readonly host: string;
-        readonly subset?: string;
-        readonly port?: { readonly number?: number };
-      };
-      readonly weight?: number;
-    }[]
-  | undefined;
-
-function targets(route: Routes, namespace: string, port: number, scope: Scope): readonly TcpTarget[] {
-  const list = (route ?? [])
-    .filter((target, _, all) => all.length === 1 || (target.weight ?? 0) > 0)
-    .map((target) => tcpTarget(targetOf(target.destination, namespace, port, scope), target.weight));
-  return list.length === 0 ? [{ cluster: BLACK_HOLE, weight: 1 }] : list;
 }
 
 /** `*` is every name: no condition. */

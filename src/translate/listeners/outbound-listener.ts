@@ -1,13 +1,13 @@
 // One outbound listener: the chains for a service port or for all HTTP services of a port (inventory §3.3).
 
 import { TrafficDirection } from '#proto/envoy/config/core/v3/base_pb.ts';
-import { isHttp, isSniffed, isTls, type ResolvedVirtualService, type Service, type ServicePort } from '#registry';
+import { isHttp, isSniffed, isTls, type Service, type ServicePort } from '#registry';
 import { policyOf } from '../clusters/traffic-policy.ts';
 import { httpManager } from '../filters/http-manager.ts';
-import { tcpProxy, type TcpTarget, tcpTarget } from '../filters/tcp-proxy.ts';
+import { tcpProxy } from '../filters/tcp-proxy.ts';
 import { upstreamAlpn } from '../filters/upstream-alpn.ts';
 import { BLACK_HOLE, outboundCluster, PASSTHROUGH } from '../names.ts';
-import { targetOf } from '../routes/virtual-host.ts';
+import { tcpRouteTargets } from '../routes/tcp-route-targets.ts';
 import type { Scope } from '../scope.ts';
 import { serverNamesWithin } from '../server-names.ts';
 import { allPlugins } from '../wasm/plugin-slots.ts';
@@ -167,30 +167,33 @@ function tcpChains(service: Service, port: ServicePort, scope: Scope): readonly 
   const taken = new Set<string>();
   let open = false;
   if (vs !== undefined) {
+    const proxyTo = (route: Parameters<typeof tcpRouteTargets>[0]) => {
+      const targets = tcpRouteTargets(route, vs.namespace, port.number, scope);
+      return [...tcpProxy(scope.telemetry.client, targets[0].cluster, targets)];
+    };
     for (const rule of isTls(port.protocol) || isSniffed(port) ? (vs.object.spec.tls ?? []) : []) {
       for (const match of rule.match ?? []) {
-        if (!forUs(match, port.number, vs, scope)) continue;
+        if (!forUs(match, port.number, scope)) continue;
         const names = serverNamesWithin(match.sniHosts ?? [], vs.hosts, vs, scope);
         const where = freshNames(names, match, taken);
-        if (where !== undefined)
-          chains.push({ filterChainMatch: where, filters: [...proxyTo(rule.route, vs, port, scope)] });
+        if (where !== undefined) chains.push({ filterChainMatch: where, filters: proxyTo(rule.route) });
       }
     }
     for (const rule of vs.object.spec.tcp ?? []) {
       const matches = rule.match ?? [];
       if (matches.length === 0) {
-        chains.push({ filters: [...proxyTo(rule.route, vs, port, scope)] });
+        chains.push({ filters: proxyTo(rule.route) });
         open = true;
         break;
       }
       for (const match of matches) {
-        if (!forUs(match, port.number, vs, scope)) continue;
+        if (!forUs(match, port.number, scope)) continue;
         const where = freshSubnets(match, taken);
         if (where === undefined) continue;
         if (Object.keys(where).length === 0) open = true;
         chains.push({
           ...(Object.keys(where).length === 0 ? {} : { filterChainMatch: where }),
-          filters: [...proxyTo(rule.route, vs, port, scope)],
+          filters: proxyTo(rule.route),
         });
         if (open) break;
       }
@@ -218,7 +221,7 @@ interface ClientMatch {
   readonly gateways?: readonly string[] | undefined;
 }
 
-function forUs(match: ClientMatch, port: number, _vs: ResolvedVirtualService, scope: Scope): boolean {
+function forUs(match: ClientMatch, port: number, scope: Scope): boolean {
   if (match.port !== undefined && match.port !== 0 && match.port !== port) return false;
   if (match.sourceNamespace !== undefined && match.sourceNamespace !== '' && match.sourceNamespace !== scope.namespace)
     return false;
@@ -263,25 +266,6 @@ function subnets(list: readonly string[] | undefined): ChainMatch {
       };
     }),
   };
-}
-
-type TcpRouteTargets =
-  | readonly {
-      readonly destination: {
-        readonly host: string;
-        readonly subset?: string;
-        readonly port?: { readonly number?: number };
-      };
-      readonly weight?: number;
-    }[]
-  | undefined;
-
-function proxyTo(route: TcpRouteTargets, vs: ResolvedVirtualService, port: ServicePort, scope: Scope) {
-  const targets: TcpTarget[] = (route ?? [])
-    .filter((target, _, all) => all.length === 1 || (target.weight ?? 0) > 0)
-    .map((target) => tcpTarget(targetOf(target.destination, vs.namespace, port.number, scope), target.weight));
-  const first = targets[0] ?? { cluster: BLACK_HOLE, weight: 1 };
-  return tcpProxy(scope.telemetry.client, first.cluster, targets.length === 0 ? [first] : targets);
 }
 
 export function passthroughChain(scope: Scope): Chain {
