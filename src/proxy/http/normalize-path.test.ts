@@ -20,6 +20,14 @@ for (const [from, to] of [
   ['/a%2fb', '/a%2Fb'],
   ['/%2e%2e/x', 'reject'],
   ['/..', 'reject'],
+  ['/a/..;/b', '/b'],
+  ['/a/%2e%2e;x=1/b', '/b'],
+  ['/a/.;x/b', '/a/b'],
+  ['/a/..;', '/'],
+  ['/..;/b', 'reject'],
+  ['/a;x=../b', '/a;x=../b'],
+  ['/a/...;/b', '/a/...;/b'],
+  ['/a/;/b', '/a/;/b'],
   ['/%zz', 'reject'],
   ['/%00', 'reject'],
   ['*', '*'],
@@ -37,7 +45,7 @@ test('escaped slashes are refused, decoded or redirected as configured', () => {
 });
 
 test('a canonical path stays as it is', () => {
-  const piece = fc.constantFrom('/', '.', '..', 'a', '%61', '%2f', '%2e', '\\', '//', '?x');
+  const piece = fc.constantFrom('/', '.', '..', 'a', '%61', '%2f', '%2e', '\\', '//', ';', '?x');
   fc.assert(
     fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
       const once = pathOf(`/${pieces.join('')}`);

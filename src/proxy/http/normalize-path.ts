@@ -59,7 +59,7 @@ function canonical(path: string): string | undefined {
   const out: string[] = [];
   const segments = decoded.split('/');
   for (let i = 1; i < segments.length; i++) {
-    const segment = segments[i] as string;
+    const segment = withoutParameters(segments[i] as string);
     const last = i === segments.length - 1;
     if (segment === '..') {
       // Above the root there is nothing to name.
@@ -71,4 +71,11 @@ function canonical(path: string): string | undefined {
     } else out.push(segment);
   }
   return `/${out.join('/')}`;
+}
+
+/** "..;a=b" is ".." to servers that take parameters away before they look (Tomcat, Jetty): so it is here, as in Envoy. */
+function withoutParameters(segment: string): string {
+  const semicolon = segment.charCodeAt(0) === DOT ? segment.indexOf(';') : -1;
+  const bare = semicolon < 0 ? segment : segment.slice(0, semicolon);
+  return bare === '.' || bare === '..' ? bare : segment;
 }
