@@ -171,7 +171,10 @@ export class UpstreamAttempt implements ClientStreamHandler, PoolWaiter {
   // From the stream.
 
   onInformational(status: number, headers: HeaderBlock): void {
-    if (!this.#over) this.#router.onInformational(this, status, headers);
+    if (this.#over) return;
+    // It has no body (RFC 9110 §8.6).
+    headers.remove('content-length');
+    this.#router.onInformational(this, status, headers);
   }
 
   onHead(head: ResponseHead, end: boolean): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectH2, constants } from 'node:http2';
-import { createServer, connect as tcpConnect } from 'node:net';
+import { type AddressInfo, createServer, connect as tcpConnect } from 'node:net';
 import { test } from 'node:test';
 import {
   cluster,
@@ -367,4 +367,28 @@ test('whoever waits for 100 before a body that is too large is answered 413 at o
     assert.deepEqual(await statuses(10), ['100', '200'], name);
     assert.deepEqual(await statuses(11), ['413'], name);
   }
+});
+
+test('a hint before the response says nothing of a body', async (t) => {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.once('data', () =>
+      socket.write(
+        'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\ncontent-length: 3\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok',
+      ),
+    );
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const routes = [{ match: { prefix: '/' }, route: { cluster: 'app' } }];
+  const proxy = await runProxy(
+    [listener('in', [{ filters: [managerFilter(routes)] }])],
+    [cluster('app', [(server.address() as AddressInfo).port])],
+  );
+  const socket = tcpConnect(proxy.port('in'), '127.0.0.1');
+  t.after(() => (socket.destroy(), proxy.close(), server.close()));
+  socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
+  let text = '';
+  for await (const piece of socket) if ((text += String(piece)).endsWith('ok')) break;
+  assert.match(text, /^HTTP\/1\.1 103 Early Hints\r\nlink: <\/a>\r\n\r\nHTTP\/1\.1 200 OK\r\ncontent-length: 2\r\n/);
 });
