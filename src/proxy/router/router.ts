@@ -335,7 +335,8 @@ export class Router implements StreamRouter {
   onPerTryIdle(attempt: UpstreamAttempt): void {
     if (!attempt.timedOut) this.cluster.report(attempt.host, { kind: 'timeout' });
     this.cluster.stats.inc(CLUSTER.upstream_rq_per_try_idle_timeout);
-    if (this.#timeouts.hedge && !this.#responseStarted) {
+    // What the client still sends goes to one attempt only.
+    if (this.#timeouts.hedge && !this.#responseStarted && this.#requestEnded) {
       if (!attempt.timedOut) this.#hedge(attempt);
       return;
     }
