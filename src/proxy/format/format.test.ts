@@ -193,6 +193,23 @@ test('header options append, keep, overwrite and remove', () => {
   assert.equal(head.authority, 'new');
 });
 
+test('no value with a blank becomes the target, the host or the method', () => {
+  const names = [':path', ':authority', 'host', ':method'];
+  const mutations = compileHeaderOptions(
+    names.map((key) => create(HeaderValueOptionSchema, { header: { key, value: '%REQ(x-in)%' }, appendAction: 2 })),
+    [],
+    'f',
+  );
+  for (const value of ['/a HTTP/1.1', '/a\tb', 'a\u007f']) {
+    const headers = new HeaderBlock();
+    headers.add('x-in', value);
+    const said = { method: 'GET', path: '/q', authority: 'a', scheme: 'http', version: '1.1', protocol: '' } as const;
+    const head: RequestHead = { ...said, headers };
+    mutateRequest(mutations, head, context(head));
+    assert.deepEqual({ ...head, headers: undefined }, { ...said, headers: undefined });
+  }
+});
+
 test('no operator can end a header line, and no option may remove host', () => {
   const [mutation] = compileHeaderOptions(
     [create(HeaderValueOptionSchema, { header: { key: 'x', value: '%REQUESTED_SERVER_NAME%' } })],

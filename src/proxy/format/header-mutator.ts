@@ -119,6 +119,8 @@ function valueOf(mutation: Extract<Mutation, { kind: 'add' }>, context: () => Fo
 }
 
 function setPseudo(head: RequestHead, name: string, value: string): void {
+  // A blank would end the request line's part, or be another request to somebody behind.
+  if (/[\u0000-\u0020\u007f]/.test(value)) return;
   if (name === ':authority' || name === 'host') head.authority = value;
   else if (name === ':path') head.path = value;
   else if (name === ':method') head.method = value;
