@@ -1,16 +1,24 @@
 // Configuration as the dashboard's editor needs it: an object's text, its history, and what an edit would be told.
 import { type HttpAsked, type HttpRoute, jsonAnswer } from '#base';
 import type { ApplyAsk } from './api-json.ts';
-import { checkEdit, type DocumentsInForce, type Heeded } from './check-edit.ts';
+import { checkEdit, type Heeded, type TryEdit } from './check-edit.ts';
 import type { ConfigHistory } from './config-history.ts';
 
 export interface ConfigTexts {
   /** The object's document as its owner wrote it. */
   textOf(key: string): string | undefined;
-  readonly documents: DocumentsInForce;
 }
 
-export function configRoutes(texts: ConfigTexts, history: ConfigHistory, heeded: Heeded): readonly HttpRoute[] {
+export interface EditChecks {
+  readonly tryEdit: TryEdit;
+  readonly heeded: Heeded;
+}
+
+export function configRoutes(
+  texts: ConfigTexts,
+  history: ConfigHistory,
+  { tryEdit, heeded }: EditChecks,
+): readonly HttpRoute[] {
   return [
     { method: 'GET', path: '/api/v1/text/:kind/:namespace/:name', answer: (asked) => answerText(texts, asked) },
     { method: 'GET', path: '/api/v1/history', answer: () => jsonAnswer(history.recent()) },
@@ -25,7 +33,7 @@ export function configRoutes(texts: ConfigTexts, history: ConfigHistory, heeded:
       method: 'POST',
       path: '/api/v1/check',
       write: true,
-      answer: (asked) => jsonAnswer(checkEdit(JSON.parse(asked.body) as ApplyAsk, texts.documents, heeded)),
+      answer: (asked) => jsonAnswer(checkEdit(JSON.parse(asked.body) as ApplyAsk, tryEdit, heeded)),
     },
   ];
 }

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeClock, type HttpAnswer, type HttpAsked, type HttpRoute, SeededRandom } from '#base';
-import { type ConfigView, parseText } from '#config';
-import type { FindingJson } from './api-json.ts';
+import { type Complaint, type ConfigView, type ParsedDocument, viewOf } from '#config';
 import { checkEdit } from './check-edit.ts';
 import { ConfigHistory } from './config-history.ts';
 import { pageRoutes } from './page-routes.ts';
@@ -85,28 +84,27 @@ test('history is bounded for each object', () => {
 });
 
 test('a check says what the parser says, and what would be wrong between objects', () => {
-  const inForce = new Map([
-    [
-      'a.yaml',
-      parseText(
-        'a.yaml',
-        'apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: d}\nspec: {selector: {app: a}, ports: [{name: http, port: 80}]}\n',
-      ),
-    ],
-  ]);
-  const text = (host: string, more = ''): string =>
-    `apiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: {name: v, namespace: d}\nspec:\n  hosts: [a]\n  http:\n  - route:\n    - destination: {host: ${host}}\n${more}`;
-  const heeded = (complaints: readonly FindingJson[]): readonly FindingJson[] =>
-    complaints.filter(({ code }) => code !== 'TS-CFG-0404');
-  const codes = (edit: string): readonly string[] =>
-    checkEdit({ texts: [{ file: 'edit', text: edit }], namespace: 'd' }, () => inForce, heeded).findings.map(
-      (one) => one.code,
-    );
-  assert.deepEqual(codes(text('a')), []);
-  const denial = `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p, namespace: d}\nspec: {action: DENY, rules: [{to: [{operation: {methods: [POST]}}]}]}\n`;
-  assert.deepEqual(codes(denial), []);
-  assert.ok(codes(text('nowhere')).includes('IST0101'));
-  assert.ok(codes(text('a', '    timeut: 1s\n')).length > 0);
+  const edit = (more: string): string =>
+    `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: p, namespace: d}\nspec: {action: DENY, rules: [{to: [{operation: {methods: [POST]}}]}]${more}}\n`;
+  const between = { code: 'TS-REG-034', object: 'AuthorizationPolicy d/p' } as Complaint;
+  const config = viewOf([]);
+  const tried: (readonly ParsedDocument[])[] = [];
+  const codes = (text: string, mesh: boolean): readonly string[] =>
+    checkEdit(
+      { texts: [{ file: 'edit', text }], namespace: 'd' },
+      (documents) => {
+        tried.push(documents);
+        return mesh ? { config, findings: [between] } : undefined;
+      },
+      (complaints, after) => complaints.filter(({ code }) => after === config && code !== 'TS-CFG-0404'),
+    ).findings.map((one) => one.code);
+  assert.deepEqual(codes(edit(''), true), ['TS-REG-034']);
+  assert.deepEqual(codes(edit(''), false), ['TS-CFG-0404']);
+  assert.deepEqual(
+    tried.map(([document]) => document?.key),
+    ['AuthorizationPolicy/d/p', 'AuthorizationPolicy/d/p'],
+  );
+  assert.ok(codes(edit(', rulez: 1'), true).length > 1);
 });
 
 class Agent implements TapAgent {

@@ -12,8 +12,8 @@ export { readTraceSource, traceRoutes, type TraceSource } from './trace-routes.t
 export { pageRoutes } from './page-routes.ts';
 export { signInRoutes } from './sign-in.ts';
 export { ConfigHistory } from './config-history.ts';
-export type { Heeded } from './check-edit.ts';
-export { configRoutes, type ConfigTexts } from './config-routes.ts';
+export type { EditedMesh, Heeded, TryEdit } from './check-edit.ts';
+export { configRoutes, type ConfigTexts, type EditChecks } from './config-routes.ts';
 export { logFileOf } from './log-file.ts';
 export { logRoutes } from './log-routes.ts';
 export * from './authz-json.ts';

@@ -52,6 +52,29 @@ describe('apply', () => {
     assert.match(err(), /^warning \[TS-REG-030\] .*no endpoint of a has the labels version=v1\. Mend it\.\n$/);
   });
 
+  it('prints without --wait what is found between objects, once also with it, and fails not by that', async () => {
+    const one = { kind: 'VirtualService', group: 'networking.istio.io', namespace: 'default', name: 'a' };
+    const lost = finding('warning', 'TS-REG-031', 'host b names no service');
+    for (const wait of [false, true]) {
+      const { context, home, err } = fakeContext({
+        answers: {
+          '/api/v1/apply': { applied: [{ ...one, action: 'created', findings: [lost] }], findings: [], generation: 1 },
+          '/api/v1/wait': ALL,
+          '/api/v1/objects': [{ ...one, programmed: ALL, findings: [lost] }],
+        },
+        files: {
+          '/work/a.yaml':
+            '# mine\napiVersion: networking.istio.io/v1\nkind: VirtualService\nmetadata: { name: a }\nspec:\n  hosts:\n  - b\n  http: [{ route: [{ destination: { host: b } }] }]\n',
+        },
+      });
+      assert.equal(await apply(context, { ...options('/work/a.yaml'), home, wait }), 0);
+      assert.equal(
+        err(),
+        'warning [TS-REG-031] /work/a.yaml:7:5: VirtualService default/a spec.hosts[0]: host b names no service. Mend it.\n',
+      );
+    }
+  });
+
   it('points at the line of the file that was applied, not of the copy that the mesh keeps', async () => {
     const id = { kind: 'VirtualService', group: 'networking.istio.io', namespace: 'default', name: 'a' };
     const found = {
@@ -92,7 +115,7 @@ spec:
   it('fails after --wait where an error keeps the object out of force, and says so last', async () => {
     const one = { kind: 'VirtualService', group: 'networking.istio.io', namespace: 'default', name: 'a' };
     const ran = async (code: string, action = 'configured') => {
-      const { context, home, err } = fakeContext({
+      const { context, home, err, out } = fakeContext({
         answers: {
           '/api/v1/apply': { applied: [{ ...one, action, findings: [] }], findings: [], generation: 1 },
           '/api/v1/wait': { acknowledged: 9, concerned: 9, rejected: [], lagging: [] },
@@ -103,13 +126,15 @@ spec:
         files: { '/work/a.yaml': 'kind: VirtualService\n' },
       });
       const status = await apply(context, { ...options('/work/a.yaml'), home, wait: true });
+      // One verdict: proxies acknowledge what is in force instead.
+      assert.equal(out(), `virtualservice.networking.istio.io/a ${action}\n`);
       return { status, last: err().trim().split('\n').at(-1) };
     };
     const aside = await ran('TS-REG-003');
     assert.equal(aside.status, 1);
     assert.match(
       aside.last ?? '',
-      /^virtualservice\.networking\.istio\.io\/a: the new form is not in force \(TS-REG-003\); "Programmed" counts/,
+      /^virtualservice\.networking\.istio\.io\/a: the new form is not in force \(TS-REG-003\); 7\/7 proxies have what is in force instead/,
     );
     assert.match((await ran('TS-REG-003', 'created')).last ?? '', /a: it is not in force \(TS-REG-003\)/);
     for (const code of ['TS-REG-002', 'TS-REG-006']) {

@@ -1,7 +1,7 @@
 // topsail apply: hands manifests to the control plane, prints kubectl's words, and waits for the proxies if asked.
-import type { ApplyAnswer, AppliedJson, ObjectJson, ProgrammedJson } from '#api';
+import type { ApplyAnswer, AppliedJson, FindingJson, ObjectJson, ProgrammedJson } from '#api';
 import { type CliContext, CliError } from './context.ts';
-import { CONCERNS_NONE, findingText, programmedText } from './finding-text.ts';
+import { CONCERNS_NONE, findingText, laggingText, programmedText } from './finding-text.ts';
 import { objectName } from './kinds.ts';
 import { openMesh } from './mesh-client.ts';
 import { faultsOf } from './own-faults.ts';
@@ -25,13 +25,19 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
     throw new CliError(`No objects passed to apply: ${texts.map(({ file }) => file).join(', ')} holds no document.`);
   // Also where what was read is only warned of: whoever applies it waits for what never comes.
   let failed = answer.applied.length === 0;
+  // What is found between objects knows the mesh's copy of the text only.
+  const inOwnText = async (finding: FindingJson, one: AppliedJson): Promise<FindingJson> =>
+    texts.some(({ file }) => file === finding.file)
+      ? finding
+      : (await import('./own-places.ts')).inOwnText(finding, one, texts, options.namespace);
   for (const one of answer.applied) {
     if (one.action !== 'refused') context.out(`${objectName(one)} ${one.action}\n`);
     else {
       failed = true;
       context.err(`${objectName(one)} refused\n`);
     }
-    for (const finding of one.findings) context.err(findingText(finding));
+    for (const finding of one.findings)
+      if (finding.severity !== 'info') context.err(findingText(await inOwnText(finding, one)));
   }
   for (const finding of answer.findings) {
     context.err(findingText(finding));
@@ -47,36 +53,44 @@ export async function apply(context: CliContext, options: ApplyOptions): Promise
     timeoutMs: String(timeoutMs),
   });
   const programmed = await mesh.get<ProgrammedJson>(`/api/v1/wait?${query}`, timeoutMs + 5000);
-  context.out(programmedText(programmed));
-  const outOfForce: string[] = [];
-  const said = new Set(answer.applied.flatMap((one) => one.findings.map((finding) => finding.code + finding.path)));
+  const said = new Set(answer.applied.flatMap((one) => one.findings.map((finding) => wordsOf(finding))));
+  let outOfForce = '';
+  let idle = '';
   for (const one of answer.applied) {
     const id = new URLSearchParams({ kind: one.kind, namespace: one.namespace, name: one.name });
     const [object] = one.action === 'refused' ? [] : await mesh.get<ObjectJson[]>(`/api/v1/objects?${id}`);
-    // What only the whole configuration shows: a subset that nobody defines, an older VirtualService for the same host.
-    for (const finding of object?.findings ?? [])
-      if (finding.severity !== 'info' && !said.has(finding.code + finding.path))
-        context.err(findingText((await import('./own-places.ts')).inOwnText(finding, one, texts, options.namespace)));
-    if (object?.programmed.concerned === 0 && programmed.concerned > 0 && object.group !== '')
-      context.out(`  ${objectName(object)} ${CONCERNS_NONE}\n`);
-    if (object !== undefined) outOfForce.push(...outOfForceText(object, one.action));
+    if (object === undefined) continue;
+    // What was not known yet when it was applied.
+    for (const finding of object.findings)
+      if (finding.severity !== 'info' && !said.has(wordsOf(finding)))
+        context.err(findingText(await inOwnText(finding, one)));
+    const fault = outOfForceText(object, one.action);
+    outOfForce += fault;
+    if (fault === '' && object.programmed.concerned === 0 && programmed.concerned > 0 && object.group !== '')
+      idle += `  ${objectName(object)} ${CONCERNS_NONE}\n`;
   }
-  for (const line of outOfForce) context.err(line);
-  return failed || outOfForce.length > 0 || programmed.acknowledged < programmed.concerned ? 1 : 0;
+  // Proxies acknowledge what the control plane made of an object: where that is not what its owner wrote, it is no good news.
+  context.out((outOfForce === '' ? programmedText(programmed) : laggingText(programmed)) + idle);
+  context.err(outOfForce);
+  return failed || outOfForce !== '' || programmed.acknowledged < programmed.concerned ? 1 : 0;
+}
+
+function wordsOf({ object, code, path }: FindingJson): string {
+  return `${object} ${code} ${path}`;
 }
 
 /** Codes with which nothing of the present text is in force. */
 const SET_ASIDE: ReadonlySet<string> = new Set(['TS-REG-003', 'TS-REG-015', 'TS-REG-023']);
 
-/** The proxies have acknowledged what the control plane made of the object, which is not what its owner wrote. */
-function outOfForceText(object: ObjectJson, action: AppliedJson['action']): readonly string[] {
+/** '' where all of it is in force. */
+function outOfForceText(object: ObjectJson, action: AppliedJson['action']): string {
   const codes = [...new Set(faultsOf(object.findings).map(({ code }) => code))];
-  if (codes.length === 0) return [];
+  if (codes.length === 0) return '';
   const whole = action === 'configured' ? 'the new form is not in force' : 'it is not in force';
   const what = codes.some((code) => SET_ASIDE.has(code)) ? whole : 'not all of it is in force';
-  return [
-    `${objectName(object)}: ${what} (${codes.join(', ')}); "Programmed" counts the proxies that have what is in force instead\n`,
-  ];
+  const { acknowledged, concerned } = object.programmed;
+  const instead = concerned === 0 ? '' : `; ${acknowledged}/${concerned} proxies have what is in force instead`;
+  return `${objectName(object)}: ${what} (${codes.join(', ')})${instead}\n`;
 }
 
 function parseSeconds(text: string): number {

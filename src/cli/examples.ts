@@ -9,6 +9,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   get: ['topsail get all -A', 'topsail get vs,dr', 'topsail get vs/reviews -o yaml'],
   describe: ['topsail describe vs reviews'],
   validate: ['topsail validate -f examples/seed/'],
+  check: ['topsail check', 'topsail analyze -f examples/seed/', 'topsail analyze --offline -f examples/bookshop/'],
   'proxy-config': [
     'topsail proxy-config routes productpage-v1',
     'topsail pc clusters reviews-v1 --fqdn ratings -o json',
@@ -31,7 +32,7 @@ Exit status:
   0  everything was taken; with --wait also: it is in force as written, on every proxy concerned (warnings are shown)
   1  something was refused; with --wait also: an error keeps a part of it out of force (a route to an unknown host,
      subset or port, ...), a proxy rejected it, or not all have acknowledged within --timeout
-     what "topsail check" shows as an error later counts only with --wait`;
+     without --wait what is found between objects is shown, and counts for nothing: what is missing may come later`;
 
 export function addExamples(program: Command): void {
   commandOf(program, 'apply').addHelpText('after', APPLY_STATUS);

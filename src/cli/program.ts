@@ -137,9 +137,12 @@ function addViewCommands(program: Command, { context, exit, version }: ProgramPa
   add(program, 'status', 'what runs')
     .addOption(output())
     .action(async (options) => exit(await (await import('./status.ts')).status(await context(), options)));
-  add(program, 'check', 'what is wrong and what to do next; fails on errors')
+  add(program, 'check', 'what is wrong and what to do next, now or with manifests applied; fails on errors')
     .alias('analyze')
-    .action(async (options) => exit(await (await import('./status.ts')).check(await context(), options)));
+    .addOption(fileFlag())
+    .addOption(namespaceFlag())
+    .option('--offline', 'with -f: the manifests are the whole configuration, and no mesh is asked')
+    .action(async (options) => exit(await (await import('./analyze.ts')).analyze(await context(), options)));
   addAnywhere(program, 'proxy-status', 'whether each proxy has what it should have')
     .alias('ps')
     .argument('[proxy]', 'NAME or NAME.NAMESPACE')

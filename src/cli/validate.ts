@@ -21,7 +21,7 @@ export async function validate(context: CliContext, options: ValidateOptions): P
   if (errors > 0)
     throw new CliError(`${errors} ${errors === 1 ? 'error' : 'errors'} found; docs/errors.md explains each code`);
   context.out(
-    'What objects refer to (hosts, subsets, gateways, Secrets) is only checked by a running mesh: topsail apply.\n',
+    'What objects refer to (hosts, subsets, gateways, Secrets) is not looked at: topsail analyze -f does, --offline without a mesh.\n',
   );
   return 0;
 }

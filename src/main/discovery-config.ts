@@ -45,22 +45,9 @@ export async function openConfig(options: OpenConfigOptions): Promise<OpenedConf
     subscribe: (subscriber) => void store.follow(subscriber),
     view: () => store.view,
     generation: () => store.view.generation,
-    texts: { textOf: (key) => store.documentsOf(key)[0]?.document?.text, documents: () => documentsByFile(store) },
+    texts: { textOf: (key) => store.documentsOf(key)[0]?.document?.text },
     close: () => source.stop(),
   };
-}
-
-function documentsByFile(store: ConfigStore): ReadonlyMap<string, readonly ParsedDocument[]> {
-  const byFile = new Map<string, ParsedDocument[]>();
-  for (const { key } of store.view.all()) {
-    for (const { file, document } of store.documentsOf(key).slice(0, 1)) {
-      if (document === undefined) continue;
-      const documents = byFile.get(file);
-      if (documents === undefined) byFile.set(file, [document]);
-      else documents.push(document);
-    }
-  }
-  return byFile;
 }
 
 class FolderWriter implements ConfigWriter {

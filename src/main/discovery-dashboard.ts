@@ -6,7 +6,7 @@ import {
   ConfigHistory,
   configRoutes,
   type ConfigTexts,
-  type Heeded,
+  type EditChecks,
   type HopCausesJson,
   type LongTraffic,
   logRoutes,
@@ -38,7 +38,7 @@ export interface DashboardParts {
   readonly recent: RecentRequests;
   readonly whatIf: WhatIf;
   readonly texts: ConfigTexts;
-  readonly heeded: Heeded;
+  readonly checks: EditChecks;
   readonly history: ConfigHistory;
   readonly logFolder: string;
   /** Where traces are read from. */
@@ -59,7 +59,7 @@ export function dashboardRoutes({
   recent,
   whatIf,
   texts,
-  heeded,
+  checks,
   history,
   logFolder,
   tracing,
@@ -71,7 +71,7 @@ export function dashboardRoutes({
     ...trafficRoutes(traffic, routes, clock, prometheus),
     ...tapRoutes(taps, causesOf),
     ...whatIfRoutes(recent, whatIf),
-    ...configRoutes(texts, history, heeded),
+    ...configRoutes(texts, history, checks),
     ...logRoutes(fs, logFolder),
     ...traceRoutes(tracing, callHttp),
   ];

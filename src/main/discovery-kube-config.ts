@@ -61,7 +61,7 @@ export async function openKubeConfig(options: KubeConfigOptions): Promise<KubeCo
     subscribe: (subscriber) => void store.follow(subscriber),
     view: () => store.view,
     generation: () => store.view.generation,
-    texts: { textOf: (key) => textOf(store, key), documents: () => documentsByKey(store) },
+    texts: { textOf: (key) => textOf(store, key) },
     close: () => {
       source.stop();
       pods.stop();
@@ -79,15 +79,6 @@ function textOf(store: ConfigStore, key: string): string | undefined {
   const [kind = '', namespace = '', name = ''] = key.split('/');
   const object = store.view.get(kind as KindName, namespace, name);
   return object === undefined || kind === 'Secret' ? undefined : dump(manifestOf(object));
-}
-
-function documentsByKey(store: ConfigStore): ReadonlyMap<string, readonly ParsedDocument[]> {
-  const found = new Map<string, readonly ParsedDocument[]>();
-  for (const { key } of store.view.all()) {
-    const document = store.documentsOf(key)[0]?.document;
-    if (document !== undefined) found.set(key, [document]);
-  }
-  return found;
 }
 
 class KubeWriter implements ConfigWriter {

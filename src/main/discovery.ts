@@ -25,6 +25,7 @@ import { GrpcServer } from '#wire/grpc';
 import { CLUSTER_DOMAIN } from './cluster-domain.ts';
 import { dashboardRoutes } from './discovery-dashboard.ts';
 import { openPlatform } from './discovery-platform.ts';
+import { acrossObjects, heeded, tryEdit } from './across-objects.ts';
 import { authzView } from './authz-view.ts';
 import { caView } from './ca-view.ts';
 import { DiscoveryKeySets } from './discovery-key-sets.ts';
@@ -44,7 +45,7 @@ import { IdleTrim } from './idle-trim.ts';
 import { type Home, homeForStart, makeHome } from './home.ts';
 import { type Joined, JoinedConfig } from './joined-config.ts';
 import { KeptText } from './kept-text.ts';
-import { acrossObjects, heeded, makeMesh } from './mesh-model.ts';
+import { makeMesh } from './mesh-model.ts';
 import { ProgramTracker } from './program-tracker.ts';
 import { CauseLines, clusterOf } from './cause-lines.ts';
 import { conditionPlaces } from './condition-places.ts';
@@ -193,6 +194,7 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
       .error('a request failed', { error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
   const tracing = readTraceSource(String(options['tracing'] ?? ''));
   const prometheus = prometheusTraffic(String(options['prometheus'] ?? ''), callHttp);
+  const seen = { pusher, nodes: () => xds.proxies(), wallTime: () => clock.wallTime() };
   const pages = dashboardRoutes({
     clock,
     fs,
@@ -205,12 +207,15 @@ export async function discovery(options: Readonly<Record<string, unknown>>): Pro
     whatIf: whatIf({
       snapshot: () => pusher.snapshot,
       registry: () => pusher.registry.view,
-      nodes: () => xds.proxies(),
-      wallTime: () => clock.wallTime(),
+      nodes: seen.nodes,
+      wallTime: seen.wallTime,
       traffic: telemetry.graph,
     }),
     texts: config.texts,
-    heeded: (complaints, after) => heeded(pusher, () => xds.proxies(), complaints, after),
+    checks: {
+      tryEdit: (documents) => tryEdit({ ...seen, cluster: CLUSTER, textOf: config.texts.textOf }, documents),
+      heeded: (complaints, after) => heeded(pusher, seen.nodes, complaints, after),
+    },
     history,
     logFolder: home.logs,
     tracing,

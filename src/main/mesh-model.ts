@@ -13,14 +13,12 @@ import type {
 import type { ProxyNode } from '#base';
 import { type Complaint, type ConfigObject, type ConfigView, type KindName, KINDS, objectKey } from '#config';
 import type { Pusher } from '#push';
-import { idlePolicies, idleSubsets, type ProxyIdentity, serviceKey, withoutIdleTcpWarnings } from '#registry';
+import { serviceKey } from '#registry';
+import { acrossObjects, heeded } from './across-objects.ts';
 import type { ConfigWriter } from './config-writer.ts';
 import type { DiscoveryTelemetry } from './discovery-telemetry.ts';
 import type { JoinedConfig } from './joined-config.ts';
-import { limitsOnEnvoy } from './limits-on-envoy.ts';
-import { opaOnEnvoy } from './opa-on-envoy.ts';
 import { displayName, type ProgramTracker } from './program-tracker.ts';
-import { ratesOnEnvoy } from './rates-on-envoy.ts';
 
 export interface MeshModelParts {
   readonly writer: ConfigWriter;
@@ -65,7 +63,11 @@ export function makeMesh(parts: MeshModelParts): Mesh & DebugSource {
     version: parts.facts.version,
     apply: async (ask) => {
       const answer = await writer.apply(ask);
-      const applied = answer.applied.map((one) => ({ ...one, findings: heededOf(parts, one.findings) }));
+      const found = foundNow(parts, answer.generation);
+      const applied = answer.applied.map((one) => ({
+        ...one,
+        findings: [...heededOf(parts, one.findings), ...(one.action === 'refused' ? [] : ofObject(found, one))],
+      }));
       return { ...answer, applied };
     },
     remove: (ids) => writer.remove(ids),
@@ -148,10 +150,7 @@ function toJson(
     labels: metadata.labels,
     annotations: metadata.annotations,
     spec: object.spec,
-    findings: [
-      ...heededOf(parts, input?.complaints ?? []),
-      ...(conditions.get(`${id.kind} ${id.namespace === '' ? '' : `${id.namespace}/`}${id.name}`) ?? []),
-    ],
+    findings: [...heededOf(parts, input?.complaints ?? []), ...ofObject(conditions, id)],
     programmed: parts.tracker.programmed([id]) ?? { acknowledged: 0, concerned: 0, lagging: [], rejected: [] },
   };
 }
@@ -166,23 +165,21 @@ function groupByObject(conditions: readonly Complaint[]): ReadonlyMap<string, Co
   return groups;
 }
 
-function conditionsOf({ pusher, nodes, placed }: MeshModelParts): readonly Complaint[] {
-  return acrossObjects(pusher, nodes()).map(placed);
+function ofObject(
+  conditions: ReadonlyMap<string, readonly Complaint[]>,
+  { kind, namespace, name }: ObjectId,
+): readonly Complaint[] {
+  return conditions.get(`${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`) ?? [];
 }
 
-/** What is found when objects are seen together, and with what runs; at no line of theirs. */
-export function acrossObjects(pusher: Pusher, nodes: Iterable<ProxyNode>): readonly Complaint[] {
-  const { snapshot } = pusher;
-  if (snapshot === undefined) return [];
-  const connected = [...nodes];
-  return [
-    ...snapshot.conditions,
-    ...opaOnEnvoy(snapshot, connected),
-    ...limitsOnEnvoy(snapshot, connected),
-    ...ratesOnEnvoy(snapshot, connected),
-    ...idlePolicies(snapshot.config, running(pusher, connected), snapshot.mesh.rootNamespace),
-    ...idleSubsets(snapshot.config, snapshot, snapshot.domain),
-  ];
+/** Of the configuration of this generation; nothing where that is not here yet, as in a cluster, where it comes by a watch. */
+function foundNow(parts: MeshModelParts, generation: number): ReadonlyMap<string, Complaint[]> {
+  parts.pusher.flush();
+  return parts.tracker.programmed([], generation) === undefined ? new Map() : groupByObject(conditionsOf(parts));
+}
+
+function conditionsOf({ pusher, nodes, placed }: MeshModelParts): readonly Complaint[] {
+  return acrossObjects(pusher, nodes()).map(placed);
 }
 
 function heededOf<T extends FindingJson>(
@@ -190,30 +187,6 @@ function heededOf<T extends FindingJson>(
   complaints: readonly T[],
 ): readonly T[] {
   return heeded(pusher, nodes, complaints, joined.view);
-}
-
-/** Of what is said of documents, without warnings that concern nobody who runs. */
-export function heeded<T extends FindingJson>(
-  pusher: Pusher,
-  nodes: () => Iterable<ProxyNode>,
-  complaints: readonly T[],
-  config: ConfigView | undefined = pusher.snapshot?.config,
-): readonly T[] {
-  const { snapshot } = pusher;
-  if (snapshot === undefined || config === undefined) return complaints;
-  return withoutIdleTcpWarnings(complaints, {
-    config,
-    registry: snapshot,
-    running: () => running(pusher, nodes()),
-    rootNamespace: snapshot.mesh.rootNamespace,
-  });
-}
-
-/** What has joined, all pods, and whoever is connected: a pod's proxy may be here before its address is. */
-function* running(pusher: Pusher, nodes: Iterable<ProxyNode>): Iterable<ProxyIdentity> {
-  yield* pusher.registry.running();
-  for (const { parsed, metadata } of nodes)
-    yield { namespace: metadata.NAMESPACE ?? parsed?.namespace ?? '', labels: metadata.LABELS ?? {} };
 }
 
 function findings(parts: MeshModelParts): readonly FindingJson[] {

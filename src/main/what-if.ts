@@ -1,25 +1,8 @@
 // What an edit would change for the requests of the last minutes: the snapshot that it would make is translated for the
 // proxies that saw them, and each request is routed and judged again, before and after. Nothing is applied.
-import type {
-  ObjectId,
-  RecentRequest,
-  TapRecordJson,
-  WhatIf,
-  WhatIfAsk,
-  WhatIfChangeJson,
-  WhatIfEffect,
-  WhatIfJson,
-} from '#api';
+import type { ObjectId, RecentRequest, TapRecordJson, WhatIf, WhatIfChangeJson, WhatIfEffect, WhatIfJson } from '#api';
 import type { ProxyNode } from '#base';
-import {
-  type ConfigObject,
-  type ConfigView,
-  objectKey,
-  type KindName,
-  type ParsedDocument,
-  parseText,
-  viewOf,
-} from '#config';
+import { editedView, type KindName, objectKey, type ParsedDocument, parseText } from '#config';
 import { buildSnapshot, type Snapshot, withSettledModes } from '#push';
 import type { RegistryView } from '#registry';
 import type { TrafficGraph } from '#telemetry';
@@ -66,7 +49,10 @@ export function whatIf(parts: WhatIfParts): WhatIf {
     const nothing = { findings, objects, changes: [], requests: 0, seen: 0, sinceMs: 0, unchanged: 0 };
     if (before === undefined || registry === undefined || findings.some((one) => one.severity === 'error'))
       return { ...nothing, notes: ['Nothing was replayed: the edit has errors.'] };
-    const config = editedView(before.config, documents, ask, parts.wallTime());
+    const config = editedView(before.config, documents, {
+      removed: (ask.removed ?? []).map((id) => objectKey(id.kind as KindName, id.namespace, id.name)),
+      nowMs: parts.wallTime(),
+    });
     const after = withSettledModes(
       buildSnapshot({
         config,
@@ -123,25 +109,6 @@ function seenSince({ traffic, wallTime }: WhatIfParts, sinceMs: number): number 
 
 function idOf({ kind, namespace, name }: ParsedDocument): readonly ObjectId[] {
   return kind === undefined || namespace === undefined || name === undefined ? [] : [{ kind, namespace, name }];
-}
-
-/** An edited object keeps its age: which of two is older decides between them. */
-function editedView(
-  view: ConfigView,
-  documents: readonly ParsedDocument[],
-  { removed = [] }: WhatIfAsk,
-  nowMs: number,
-): ConfigView {
-  const gone = new Set(removed.map((id) => objectKey(id.kind as KindName, id.namespace, id.name)));
-  const edited = new Map<string, ConfigObject>();
-  for (const { object } of documents) {
-    if (object === undefined) continue;
-    const former = [...view.all()].find((one) => one.key === object.key);
-    const creationTimestampMs = former?.metadata.creationTimestampMs ?? nowMs;
-    edited.set(object.key, { ...object, metadata: { ...object.metadata, creationTimestampMs } });
-  }
-  const kept = [...view.all()].filter((one) => !gone.has(one.key) && !edited.has(one.key));
-  return viewOf([...kept, ...edited.values()]);
 }
 
 /** One edit over many requests; what proxies get is made once for each. */

@@ -1,6 +1,6 @@
 // Builds a snapshot from a configuration and the registry's view; indexes whose objects did not change keep their identity.
 
-import type { ConfigView } from '#config';
+import { analyze, type ConfigView } from '#config';
 import {
   buildDestinationRules,
   buildPeerAuthentications,
@@ -93,6 +93,7 @@ export function buildSnapshot(input: SnapshotInput): Snapshot {
       ...checkAuthorizers(config, registry.services, mesh),
       ...checkTargets(config, mesh.rootNamespace),
       ...checkLevels(config),
+      ...analyze(config),
       ...checkPlugins(config, input.plugins ?? former?.plugins ?? NO_PLUGINS),
       ...destinationRules.duplicateSubsets.map(({ object, subset, keptIn }) =>
         condition('TS-REG-005', object, { path: 'spec.subsets', subset, winner: `${keptIn.namespace}/${keptIn.name}` }),

@@ -1,20 +1,20 @@
-// Names that lead nowhere: hosts without a service, ports that no service has, gateways without their Secret. Findings only, nothing is
-// held back.
+// Names that lead nowhere: hosts without a service, ports that no service has, Gateways that are not there or without their Secret.
+// Findings only, nothing is held back.
 
 import { nearest } from '#base';
-import type { ConfigView, SpecOf } from '#config';
+import type { ConfigObject, ConfigView, SpecOf } from '#config';
 import {
   type Condition,
   condition,
+  gatewayName,
+  isHttp,
   isWildcard,
-  resolveHost,
   type Service,
   type ServiceIndex,
   type VirtualServiceIndex,
 } from '#registry';
+import { KnownHosts } from './known-hosts.ts';
 
-/** So many different unknown hosts are compared with all names: each snapshot pays for it. */
-const MOST_COMPARED = 20;
 const MOST_PORTS_SHOWN = 10;
 
 export function checkReferences(
@@ -22,48 +22,36 @@ export function checkReferences(
   services: ServiceIndex,
   virtualServices: VirtualServiceIndex,
 ): readonly Condition[] {
+  const hosts = new KnownHosts(services);
   return [
-    ...destinations(services, virtualServices),
-    ...unknownPortSettings(config, services),
+    ...destinations(hosts, virtualServices),
+    ...config.list('DestinationRule').flatMap((rule) => rulesForNothing(rule, hosts, virtualServices)),
+    ...missingGateways(config, virtualServices),
     ...missingSecrets(config),
   ];
 }
 
 /** Delegates' routes are told at the delegate, and once, however many delegate to it. */
-function destinations(services: ServiceIndex, virtualServices: VirtualServiceIndex): readonly Condition[] {
+function destinations(hosts: KnownHosts, virtualServices: VirtualServiceIndex): readonly Condition[] {
   const found: Condition[] = [];
-  const exists = (host: string): boolean => services.byHost.has(host);
-  const near = new Map<string, string | undefined>();
-  for (const object of new Set(virtualServices.all.flatMap(({ parts }) => parts))) {
+  for (const object of partsOf(virtualServices)) {
     for (const { destination, path, lost } of destinationsOf(object.spec)) {
-      const host = resolveHost(destination.host, object.metadata.namespace, { domain: services.domain, exists });
-      const known = services.byHost.get(host);
-      if (known !== undefined) {
-        const port = destination.port?.number;
-        if (port !== undefined && !hasPort(known, port))
-          found.push(
-            condition('TS-REG-029', object, {
-              path: `${path}.port.number`,
-              port: String(port),
-              host: destination.host,
-              ports: portsOf(known),
-              effect: `${lost} no cluster`,
-            }),
-          );
-        continue;
-      }
-      if (coveredByWildcard(host, services)) continue;
-      if (!near.has(host) && near.size < MOST_COMPARED) near.set(host, nearestName(host, services));
-      const rest = destination.host.replace(/^[^.]*/, '');
-      const name = near.get(host);
-      const details = { path: `${path}.host`, host, effect: `${lost} no cluster` };
-      found.push(condition('TS-REG-006', object, details, name === undefined ? name : `${name}${rest}`));
+      const { host, services, near } = hosts.find(destination.host, object.metadata.namespace);
+      const effect = `${lost} no cluster`;
+      const port = destination.port?.number;
+      if (services === undefined)
+        found.push(condition('TS-REG-006', object, { path: `${path}.host`, host, effect }, near));
+      else if (port !== undefined && services.length > 0 && !hasPort(services, port))
+        found.push(
+          unknownPort(object, { path: `${path}.port.number`, port, host: destination.host, services, effect }),
+        );
     }
   }
   return found;
 }
 
 type Routes = SpecOf<'VirtualService'>;
+type VirtualServiceObject = ConfigObject<Routes>;
 type Destination = NonNullable<NonNullable<Routes['tcp']>[number]['route']>[number]['destination'];
 
 interface Written {
@@ -89,34 +77,87 @@ function* destinationsOf(spec: Routes): Iterable<Written> {
         yield { destination, path: `spec.${kind}[${i}].route[${j}].destination`, lost: 'connections to it find' };
 }
 
-/** Of a DestinationRule for several hosts some may have the port. */
-function unknownPortSettings(config: ConfigView, services: ServiceIndex): readonly Condition[] {
-  const found: Condition[] = [];
-  const exists = (host: string): boolean => services.byHost.has(host);
-  for (const object of config.list('DestinationRule')) {
-    const { spec, metadata } = object;
-    if (isWildcard(spec.host)) continue;
-    const policies = [
-      { policy: spec.trafficPolicy, at: 'spec.trafficPolicy' },
-      ...(spec.subsets ?? []).map((one, i) => ({ policy: one.trafficPolicy, at: `spec.subsets[${i}].trafficPolicy` })),
-    ].filter(({ policy }) => policy?.portLevelSettings !== undefined);
-    if (policies.length === 0) continue;
-    const known = services.byHost.get(resolveHost(spec.host, metadata.namespace, { domain: services.domain, exists }));
-    if (known === undefined) continue;
-    for (const { policy, at } of policies)
-      for (const [i, { port }] of (policy?.portLevelSettings ?? []).entries())
-        if (port?.number !== undefined && !hasPort(known, port.number))
-          found.push(
-            condition('TS-REG-029', object, {
+/** Of a DestinationRule for several hosts nothing is said: some may have the port. */
+function rulesForNothing(
+  rule: ConfigObject<SpecOf<'DestinationRule'>>,
+  hosts: KnownHosts,
+  virtualServices: VirtualServiceIndex,
+): readonly Condition[] {
+  const { spec, metadata } = rule;
+  if (isWildcard(spec.host)) return [];
+  const { host, services, near } = hosts.find(spec.host, metadata.namespace);
+  if (services === undefined) return [condition('TS-REG-031', rule, { path: 'spec.host', host }, near)];
+  if (services.length === 0) return [];
+  const effect = 'these settings are in force nowhere';
+  const policies = [
+    { policy: spec.trafficPolicy, at: 'spec.trafficPolicy' },
+    ...(spec.subsets ?? []).map((one, i) => ({ policy: one.trafficPolicy, at: `spec.subsets[${i}].trafficPolicy` })),
+  ];
+  return policies.flatMap(({ policy, at }) => [
+    ...(policy?.portLevelSettings ?? []).flatMap(({ port }, i) =>
+      port?.number === undefined || hasPort(services, port.number)
+        ? []
+        : [
+            unknownPort(rule, {
               path: `${at}.portLevelSettings[${i}].port.number`,
-              port: String(port.number),
+              port: port.number,
               host: spec.host,
-              ports: portsOf(known),
-              effect: 'these settings are in force nowhere',
+              services,
+              effect,
             }),
-          );
-  }
-  return found;
+          ],
+    ),
+    ...(policy?.tunnel === undefined || takesConnections(host, services, hosts, virtualServices)
+      ? []
+      : [condition('TS-REG-032', rule, { path: `${at}.tunnel`, host, ports: portsOf(services) })]),
+  ]);
+}
+
+/** By a port of its own that is no HTTP, or by another host's rule that sends TCP or TLS there. */
+function takesConnections(
+  host: string,
+  services: readonly Service[],
+  hosts: KnownHosts,
+  virtualServices: VirtualServiceIndex,
+): boolean {
+  if (services.some(({ ports }) => ports.some(({ protocol }) => !isHttp(protocol)))) return true;
+  return [...partsOf(virtualServices)].some(({ spec, metadata }) =>
+    [...(spec.tls ?? []), ...(spec.tcp ?? [])].some(({ route }) =>
+      (route ?? []).some(({ destination }) => hosts.find(destination.host, metadata.namespace).host === host),
+    ),
+  );
+}
+
+/** Delegates have the gateways of those that delegate to them. */
+function missingGateways(config: ConfigView, virtualServices: VirtualServiceIndex): readonly Condition[] {
+  return virtualServices.all.flatMap(({ object }) =>
+    (object.spec.gateways ?? []).flatMap((written, i) => {
+      const gateway = gatewayName(written, object.metadata.namespace);
+      const [namespace = '', name = ''] = gateway.split('/');
+      if (gateway === 'mesh' || config.get('Gateway', namespace, name) !== undefined) return [];
+      const names = config.list('Gateway', namespace).map((one) => one.metadata.name);
+      return [condition('TS-REG-033', object, { path: `spec.gateways[${i}]`, gateway }, nearest(name, names))];
+    }),
+  );
+}
+
+function partsOf(virtualServices: VirtualServiceIndex): ReadonlySet<VirtualServiceObject> {
+  return new Set(virtualServices.all.flatMap(({ parts }) => parts));
+}
+
+function unknownPort(
+  object: ConfigObject,
+  found: {
+    readonly path: string;
+    readonly port: number;
+    readonly host: string;
+    readonly services: readonly Service[];
+    readonly effect: string;
+  },
+): Condition {
+  const { path, port, host, services, effect } = found;
+  const details = { path, port: String(port), host, ports: portsOf(services), effect };
+  return condition('TS-REG-029', object, details);
 }
 
 /** Several namespaces may have the host: which one is meant depends on the client. */
@@ -128,27 +169,6 @@ function portsOf(services: readonly Service[]): string {
   const all = [...new Set(services.flatMap(({ ports }) => ports.map(({ number }) => number)))].sort((a, b) => a - b);
   const shown = all.slice(0, MOST_PORTS_SHOWN).join(', ');
   return all.length === 0 ? 'it has none' : all.length > MOST_PORTS_SHOWN ? `${shown}, …` : shown;
-}
-
-/** The service of the same namespace, or domain, whose first label is nearest to that of `host`. */
-function nearestName(host: string, services: ServiceIndex): string | undefined {
-  const dot = host.indexOf('.');
-  if (dot < 0) return undefined;
-  const rest = host.slice(dot);
-  // `revews.shop` is as good as a whole name; `gogle.com` is one.
-  const rests = [rest, `${rest.replace(/^(\.[^.]+)\.svc$/, '$1')}.svc.${services.domain}`];
-  const names: string[] = [];
-  for (const known of services.byHost.keys()) {
-    const knownDot = known.indexOf('.');
-    if (rests.includes(known.slice(knownDot))) names.push(known.slice(0, knownDot));
-  }
-  return nearest(host.slice(0, dot), names);
-}
-
-function coveredByWildcard(host: string, services: ServiceIndex): boolean {
-  for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1))
-    if (services.byHost.has(`*${host.slice(dot)}`)) return true;
-  return false;
 }
 
 function missingSecrets(config: ConfigView): readonly Condition[] {

@@ -1,4 +1,5 @@
 // From changes to numbered, consistent snapshots.
+export * from './across-snapshot.ts';
 export * from './snapshot.ts';
 export * from './build-snapshot.ts';
 export * from './check-references.ts';

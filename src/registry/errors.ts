@@ -4,7 +4,8 @@ import type { ConfigObject, Complaint } from '#config';
 
 /**
  * By code; docs/errors.md lists them. An error: something of the object is not so as it is written, and an edit of the
- * configuration has to mend it. A warning: all is in force but may not be meant, or it waits for workloads or a restart.
+ * configuration has to mend it. A warning: all is in force but may not be meant, or it waits for workloads, for the object
+ * that it names, or a restart, and nobody is refused meanwhile.
  */
 export const CONDITIONS = {
   'TS-REG-001': {
@@ -170,6 +171,29 @@ export const CONDITIONS = {
     severity: 'warning',
     message: 'subset {subset}: no endpoint of {host} has the labels {labels}: requests to it find nobody',
     remedy: 'Correct the labels, or start the workload: it is found as soon as it runs.',
+  },
+  'TS-REG-031': {
+    severity: 'warning',
+    message: 'host {host} names no service: the rule is in force nowhere',
+    remedy:
+      'Check the name and the namespace, or declare the host in a Service or ServiceEntry: the rule then comes into force by itself.',
+  },
+  'TS-REG-032': {
+    severity: 'warning',
+    message:
+      'all ports of {host} ({ports}) are HTTP, and HTTP requests are not tunnelled: the tunnel is in force nowhere',
+    remedy:
+      'Declare a port of the service as TCP or TLS by its name or appProtocol, or send a `tls` or `tcp` route to the host.',
+  },
+  'TS-REG-033': {
+    severity: 'warning',
+    message: 'there is no Gateway {gateway}: for it the routes are in force nowhere',
+    remedy: 'Correct the name (NAMESPACE/NAME of another namespace), or create the Gateway.',
+  },
+  'TS-REG-034': {
+    severity: 'warning',
+    message: 'port {port} is a port of none of the workloads that are selected ({ports}): {effect}',
+    remedy: 'Write the port on which the workload itself listens: the targetPort of its Service.',
   },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 

@@ -21,6 +21,7 @@ export * from './rate-limits.ts';
 export * from './reach.ts';
 export * from './label-index.ts';
 export * from './idle-policies.ts';
+export * from './idle-ports.ts';
 export * from './idle-subsets.ts';
 export { withoutIdleTcpWarnings } from './meets-tcp.ts';
 export * from './errors.ts';

@@ -1,4 +1,5 @@
-// Istio's analyzer codes, as far as they are looked for here: what is wrong between objects that are each fine alone.
+// Istio's analyzer codes, for what is found in texts alone. What takes the mesh's services or workloads to see has codes of its own
+// (src/registry/errors.ts), and is not told twice.
 
 import { fill } from '../errors.ts';
 import type { Complaint, Severity } from '../model/complaint.ts';
@@ -20,53 +21,11 @@ const entry = (name: string, severity: Severity, message: string, remedy: string
 });
 
 export const FINDINGS = {
-  IST0101: entry(
-    'ReferencedResourceNotFound',
-    'error',
-    'The {what} {value} does not exist.',
-    'Create it, or correct the name.',
-  ),
-  IST0109: entry(
-    'ConflictingMeshGatewayVirtualServiceHosts',
-    'error',
-    'The VirtualServices {objects} define the same host {host} for the mesh.',
-    'Merge them into one VirtualService.',
-  ),
   IST0111: entry(
     'MultipleSidecarsWithoutWorkloadSelectors',
-    'error',
+    'warning',
     'The Sidecars {objects} of namespace {namespace} have no workload selector.',
     'Keep one of them, or give the others selectors.',
-  ),
-  IST0112: entry(
-    'VirtualServiceDestinationPortSelectorRequired',
-    'error',
-    'The service {host} has several ports ({ports}); the destination names none.',
-    'Add destination.port.number.',
-  ),
-  IST0118: entry(
-    'PortNameIsNotUnderNamingConvention',
-    'info',
-    'The name of port {name} ({port}) says no protocol; it is found out from the traffic.',
-    'Begin the name with the protocol (`http-{name}`), or set appProtocol.',
-  ),
-  IST0127: entry(
-    'NoMatchingWorkloadsFound',
-    'warning',
-    'No workload has the labels {labels}.',
-    'Correct the labels, or start the workload.',
-  ),
-  IST0128: entry(
-    'NoServerCertificateVerificationDestinationLevel',
-    'warning',
-    'TLS mode {mode} to {host} verifies no server certificate: no caCertificates are set.',
-    'Set caCertificates, or credentialName.',
-  ),
-  IST0129: entry(
-    'NoServerCertificateVerificationPortLevel',
-    'warning',
-    'TLS mode {mode} to {host} port {port} verifies no server certificate: no caCertificates are set.',
-    'Set caCertificates, or credentialName.',
   ),
   IST0130: entry(
     'VirtualServiceUnreachableRule',
@@ -94,27 +53,9 @@ export const FINDINGS = {
   ),
   IST0145: entry(
     'ConflictingGateways',
-    'error',
+    'warning',
     'Port {port} and hosts {hosts} conflict with {objects}: same workloads, port and hosts.',
     'Merge the Gateways, or part their hosts.',
-  ),
-  IST0150: entry(
-    'ExternalNameServiceTypeInvalidPortName',
-    'warning',
-    'Port {name} of an ExternalName service has no protocol in its name, or tcp.',
-    'Name the protocol, such as `https`.',
-  ),
-  IST0173: entry(
-    'DestinationRuleSubsetNotSelectPods',
-    'error',
-    'Subset {subset} of {host} selects no workload.',
-    'Correct the labels of the subset, or start the workload.',
-  ),
-  IST0174: entry(
-    'UnknownDestinationRuleHost',
-    'warning',
-    'The host {host} is not known.',
-    'Correct the host, or create its Service or ServiceEntry.',
   ),
 } as const satisfies Record<string, FindingEntry>;
 

@@ -1,30 +1,19 @@
-// Findings across objects, with Istio's analyzer codes: pure functions over a view.
+// Findings across objects that the texts alone show, with Istio's analyzer codes: pure functions over a view. Warnings and
+// notes: all of it is in force as it is written, and some of it without effect.
 
 import type { Complaint } from '../model/complaint.ts';
 import type { ConfigView } from '../model/view.ts';
-import { AnalysisContext, type AnalyzeOptions } from './context.ts';
-import {
-  analyzeDestinationRules,
-  analyzeGateways,
-  analyzeSelectors,
-  analyzeServices,
-  analyzeSidecars,
-} from './others.ts';
-import { analyzeVirtualServices } from './virtual-services.ts';
+import { analyzeGateways, unservedHosts } from './gateways.ts';
+import { analyzeSidecars } from './sidecars.ts';
+import { unreachableRules } from './unreachable.ts';
 
-export type { AnalyzedWorkload, AnalyzeOptions } from './context.ts';
 export { FINDINGS, type FindingCode } from './findings.ts';
 
-const ANALYZERS = [
-  analyzeVirtualServices,
-  analyzeDestinationRules,
-  analyzeGateways,
-  analyzeSidecars,
-  analyzeServices,
-  analyzeSelectors,
-];
-
-export function analyze(view: ConfigView, options: AnalyzeOptions = {}): Complaint[] {
-  const context = new AnalysisContext(view, options);
-  return ANALYZERS.flatMap((analyzer) => analyzer(context));
+export function analyze(view: ConfigView): readonly Complaint[] {
+  return [
+    ...view.list('VirtualService').flatMap(unreachableRules),
+    ...view.list('VirtualService').flatMap((object) => unservedHosts(view, object)),
+    ...analyzeGateways(view),
+    ...analyzeSidecars(view),
+  ];
 }

@@ -7,15 +7,23 @@ import { finding } from './findings.ts';
 
 interface Rule {
   readonly name?: string;
+  readonly delegate?: object;
   readonly match?: readonly object[];
 }
 
 const ruleName = (rule: Rule, i: number): string => rule.name ?? `#${i}`;
 
-export function unreachableRules(object: ConfigObject<VirtualServiceSpec>): Complaint[] {
-  return (['http', 'tls', 'tcp'] as const).flatMap((kind) =>
-    unreachable(object, kind, (object.spec[kind] ?? []) as readonly Rule[]),
-  );
+/** An object never changes: each is read once, however many states of the configuration have it. */
+const known = new WeakMap<object, readonly Complaint[]>();
+
+export function unreachableRules(object: ConfigObject<VirtualServiceSpec>): readonly Complaint[] {
+  const found =
+    known.get(object) ??
+    (['http', 'tls', 'tcp'] as const).flatMap((kind) =>
+      unreachable(object, kind, (object.spec[kind] ?? []) as readonly Rule[]),
+    );
+  known.set(object, found);
+  return found;
 }
 
 function unreachable(
@@ -38,8 +46,10 @@ function unreachable(
           reason: `rule ${ruleName(rules[everything] as Rule, everything)} before it matches everything`,
         }),
       );
+    // A delegate's rules match less than the rule that names it: what they leave comes to the rules after it.
+    const takesAll = rule.delegate === undefined;
     if (matches.length === 0) {
-      everything ??= i;
+      if (takesAll) everything ??= i;
       continue;
     }
     let repeated = 0;
@@ -56,6 +66,7 @@ function unreachable(
           }),
         );
       }
+      if (!takesAll) continue;
       seen.set(key, seen.get(key) ?? i);
       remember(match, i, prefixes);
     }
