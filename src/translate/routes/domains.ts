@@ -6,7 +6,8 @@ import type { Service } from '#registry';
 export function serviceDomains(service: Service, clientNamespace: string, domain: string): readonly string[] {
   const { hostname } = service;
   const names = hostDomains(hostname, clientNamespace, domain);
-  if (service.headless && !hostname.startsWith('*')) names.push(`*.${hostname}`);
+  // Its pods have names below each of them.
+  if (service.headless && !hostname.startsWith('*')) names.push(...names.map((name) => `*.${name}`));
   for (const address of service.addresses)
     if (!address.includes('/')) names.push(address.includes(':') ? `[${address}]` : address);
   return names;
