@@ -45,6 +45,21 @@ describe('a DestinationRule', () => {
     assert.deepEqual(told(entry('"*.example"', ', resolution: NONE'), rule('api.example')), []);
     assert.deepEqual(told(entry('api.example', ', resolution: DNS, exportTo: ["."]'), rule('api.example')), []);
   });
+  it('of another name of a service says where to write it', () => {
+    const external = `apiVersion: v1\nkind: Service\nmetadata: { name: other, namespace: default }\nspec: { type: ExternalName, externalName: b.default.svc.cluster.local }\n`;
+    assert.deepEqual(told(service('b', HTTP), external, rule('other')), [
+      'TS-REG-035 warning DestinationRule default/r spec.host: host other.default.svc.cluster.local is another name of the service b.default.svc.cluster.local (ExternalName): for clients who see both the rule is not in force',
+    ]);
+    // Its ports are the service's.
+    const route = (port: number): string =>
+      net(
+        'VirtualService',
+        'v',
+        `{ hosts: [c], http: [{ route: [{ destination: { host: other, port: { number: ${port} } } }] }] }`,
+      );
+    assert.deepEqual(told(service('b', HTTP), external, route(80)), []);
+    assert.match(told(service('b', HTTP), external, route(99))[0] ?? '', /^TS-REG-029 /);
+  });
   it('with a tunnel says so where nothing of the host is TCP or TLS', () => {
     assert.deepEqual(told(service('b', HTTP), rule('b', `, ${TUNNEL}`)), [
       'TS-REG-032 warning DestinationRule default/r spec.trafficPolicy.tunnel: all ports of b.default.svc.cluster.local (80, 81) are HTTP, and HTTP requests are not tunnelled: the tunnel is in force nowhere',

@@ -85,7 +85,9 @@ function rulesForNothing(
 ): readonly Condition[] {
   const { spec, metadata } = rule;
   if (isWildcard(spec.host)) return [];
-  const { host, services, near } = hosts.find(spec.host, metadata.namespace);
+  const { host, otherNameOf, services, near } = hosts.find(spec.host, metadata.namespace);
+  if (otherNameOf !== undefined)
+    return [condition('TS-REG-035', rule, { path: 'spec.host', host, service: otherNameOf })];
   if (services === undefined) return [condition('TS-REG-031', rule, { path: 'spec.host', host }, near)];
   if (services.length === 0) return [];
   const effect = 'these settings are in force nowhere';

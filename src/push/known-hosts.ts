@@ -9,6 +9,8 @@ const MOST_COMPARED = 20;
 export interface FoundHost {
   /** The full name. */
   readonly host: string;
+  /** The host that it is another name of (ExternalName); `services` are that one's then. */
+  readonly otherNameOf: string | undefined;
   /** Of every namespace that has the host; none of its own where a wildcard's service covers it; undefined where nobody declares it. */
   readonly services: readonly Service[] | undefined;
   /** Of a host that nobody declares: what was meant, in the form in which it was written. */
@@ -24,13 +26,14 @@ export class KnownHosts {
   }
 
   find(written: string, namespace: string): FoundHost {
-    const { byHost, domain } = this.#services;
+    const { aliases, byHost, domain } = this.#services;
     const host = resolveHost(written, namespace, { domain, exists: (one) => byHost.has(one) });
-    const services = byHost.get(host) ?? (this.#isCovered(host) ? [] : undefined);
-    if (services !== undefined) return { host, services, near: undefined };
+    const otherNameOf = aliases.get(host);
+    const services = byHost.get(otherNameOf ?? host) ?? (this.#isCovered(host) ? [] : undefined);
+    if (services !== undefined) return { host, otherNameOf, services, near: undefined };
     if (!this.#near.has(host) && this.#near.size < MOST_COMPARED) this.#near.set(host, this.#nearestTo(host));
     const near = this.#near.get(host);
-    return { host, services, near: near === undefined ? near : `${near}${written.replace(/^[^.]*/, '')}` };
+    return { host, otherNameOf, services, near: near === undefined ? near : `${near}${written.replace(/^[^.]*/, '')}` };
   }
 
   /** The service of the same namespace, or domain, whose first label is nearest to that of `host`. */

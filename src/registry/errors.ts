@@ -195,6 +195,12 @@ export const CONDITIONS = {
     message: 'port {port} is a port of none of the workloads that are selected ({ports}): {effect}',
     remedy: 'Write the port on which the workload itself listens: the targetPort of its Service.',
   },
+  'TS-REG-035': {
+    severity: 'warning',
+    message:
+      'host {host} is another name of the service {service} (ExternalName): for clients who see both the rule is not in force',
+    remedy: 'Write the rule for the service itself: it holds under all of its names.',
+  },
 } as const satisfies Record<string, { severity: Complaint['severity']; message: string; remedy: string }>;
 
 export type ConditionCode = keyof typeof CONDITIONS;
