@@ -256,7 +256,7 @@ export class Router implements StreamRouter {
       attempt.connected &&
       !this.#replayed &&
       this.#bodyKept &&
-      (!processed || (attempt.reused && isIdempotent(this.head.method)))
+      (!processed || (attempt.reused && reason === 'connection-termination' && isIdempotent(this.head.method)))
     ) {
       // Refused before it was looked at, or sent on a kept connection that the endpoint had closed already.
       this.#replayed = true;
@@ -331,11 +331,10 @@ export class Router implements StreamRouter {
     attempt.namePrincipals(record);
   }
 
-  /** Nothing moved on the attempt's stream for so long (per_try_idle_timeout). */
+  /** Nothing moved on the attempt's stream for so long. No hedge while the client sends: that goes to one attempt only. */
   onPerTryIdle(attempt: UpstreamAttempt): void {
     if (!attempt.timedOut) this.cluster.report(attempt.host, { kind: 'timeout' });
     this.cluster.stats.inc(CLUSTER.upstream_rq_per_try_idle_timeout);
-    // What the client still sends goes to one attempt only.
     if (this.#timeouts.hedge && !this.#responseStarted && this.#requestEnded) {
       if (!attempt.timedOut) this.#hedge(attempt);
       return;

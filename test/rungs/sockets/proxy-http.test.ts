@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect as connectH2, constants } from 'node:http2';
+import { connect as connectH2, constants, createServer as createH2Server } from 'node:http2';
 import { type AddressInfo, createServer, connect as tcpConnect } from 'node:net';
 import { test } from 'node:test';
 import {
@@ -13,6 +13,15 @@ import {
   startApp,
   tcpFilter,
 } from './proxy-fixture.ts';
+
+const OVER_H2 = {
+  typed_extension_protocol_options: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+      '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+      explicit_http_config: { http2_protocol_options: {} },
+    },
+  },
+};
 
 test('a request reaches the application and its answer the client', async (t) => {
   const app = await startApp((request, response) => {
@@ -391,4 +400,29 @@ test('a hint before the response says nothing of a body', async (t) => {
   let text = '';
   for await (const piece of socket) if ((text += String(piece)).endsWith('ok')) break;
   assert.match(text, /^HTTP\/1\.1 103 Early Hints\r\nlink: <\/a>\r\n\r\nHTTP\/1\.1 200 OK\r\ncontent-length: 2\r\n/);
+});
+
+test('what an endpoint answers wrongly on a kept HTTP/2 connection is not asked again', async (t) => {
+  const server = createH2Server();
+  let asked = 0;
+  server.on('stream', (stream, headers) => {
+    stream.on('error', () => {});
+    if (headers[':path'] === '/fine') return stream.respond({ ':status': 200 }, { endStream: true });
+    asked++;
+    if (headers[':path'] === '/reset') stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    else stream.respond({ ':status': 200, 'content-length': '7' }, { endStream: true });
+  });
+  server.on('sessionError', () => {});
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const routes = [{ match: { prefix: '/' }, route: { cluster: 'app' } }];
+  const proxy = await runProxy(
+    [listener('in', [{ filters: [managerFilter(routes)] }])],
+    [cluster('app', [(server.address() as AddressInfo).port], OVER_H2)],
+  );
+  t.after(() => (proxy.close(), server.close()));
+  assert.equal((await fetchText(proxy.port('in'), '/fine')).status, 200);
+  assert.equal((await fetchText(proxy.port('in'), '/malformed')).status, 502);
+  assert.equal((await fetchText(proxy.port('in'), '/reset')).status, 503);
+  assert.equal(asked, 2);
 });
