@@ -1,26 +1,12 @@
 // Walks a chunked body (RFC 9112 §7.1) only as far as framing needs: data passes as slices of what came in.
 
 import { consumeSome } from '#base';
-import { HeaderBlock } from '../http/index.ts';
+import { FORBIDDEN_TRAILERS, HeaderBlock } from '../http/index.ts';
 import type { H1ErrorCode } from './errors.ts';
 import { HeadFacts } from './head-facts.ts';
 import { latin1 } from '../http/latin1.ts';
 import type { H1Limits } from './limits.ts';
 import { hasForbidden, parseFields } from './parse-fields.ts';
-
-/** Trailers that would change framing, routing or trust when merged (RFC 9110 §6.5.1). */
-const FORBIDDEN_TRAILERS = new Set([
-  'content-length',
-  'host',
-  'transfer-encoding',
-  'authorization',
-  'set-cookie',
-  'cookie',
-  'content-encoding',
-  'content-type',
-  'content-range',
-  'trailer',
-]);
 
 export interface ChunkedSink {
   onChunkData(data: Buffer): void;

@@ -183,6 +183,8 @@ test('trailers, 1xx and header blocks over one frame pass', () => {
     stream.sendData(Buffer.from('b'), false);
     const trailers = new HeaderBlock();
     trailers.add('grpc-status', '0');
+    // Whoever merges trailers into the head would read this one as the body's length.
+    trailers.add('content-length', '9');
     stream.sendTrailers(trailers);
     return ignore;
   });
@@ -191,7 +193,7 @@ test('trailers, 1xx and header blocks over one frame pass', () => {
   pair.pump();
   assert.deepEqual(seen.informational, [103]);
   assert.equal(seen.head?.headers.get('x-long')?.length, 40_000);
-  assert.equal(seen.trailers?.get('grpc-status'), '0');
+  assert.deepEqual([...(seen.trailers?.entries() ?? [])], [['grpc-status', '0']]);
 });
 
 test('a refused stream was not processed; any other reset may have been', () => {

@@ -1,4 +1,5 @@
 // Header lists of HTTP/2 (RFC 9113 §8.2, §8.3) to and from the stream interface's heads; malformed lists are named, never repaired.
+import { FORBIDDEN_TRAILERS } from '../http/forbidden-trailers.ts';
 import { HeaderBlock } from '../http/headers.ts';
 import type { RequestHead, ResponseHead } from '../http/stream.ts';
 
@@ -180,7 +181,7 @@ export function trailersFromFields(fields: readonly string[]): HeadResult<Header
     if (name.charCodeAt(0) === 58) return bad('a pseudo-header in trailers (RFC 9113 §8.1)');
     const problem = fieldProblem(name, value);
     if (problem !== undefined) return bad(problem);
-    headers.flat.push(name, name, value);
+    if (!FORBIDDEN_TRAILERS.has(name)) headers.flat.push(name, name, value);
   }
   return { ok: true, value: headers };
 }

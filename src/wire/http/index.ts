@@ -1,2 +1,3 @@
+export * from './forbidden-trailers.ts';
 export * from './headers.ts';
 export * from './stream.ts';
