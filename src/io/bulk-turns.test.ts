@@ -50,8 +50,36 @@ test('a connection alone reads until the share of the round is used up, and goes
 test('what passes between reads counts, as the kernel copies there', () => {
   const loop = new Loop();
   assert.ok(loop.reads('a', 0));
-  loop.ms += ROUND_MS;
-  assert.ok(!loop.reads('b', 0));
+  loop.ms += ROUND_MS / 2;
+  assert.ok(loop.reads('b', 0));
+  loop.ms += ROUND_MS / 2;
+  assert.ok(!loop.reads('c', 0));
+});
+
+test('no end is asked for of rounds that are short, nor after long reads that lie apart', () => {
+  const loop = new Loop();
+  for (let round = 0; round < 10; round++) {
+    assert.ok(loop.reads('a', ROUND_MS / 5));
+    loop.ms += ROUND_MS;
+  }
+  assert.ok(loop.reads('a', ROUND_MS / 5));
+  assert.ok(loop.reads('b', ROUND_MS / 5));
+  assert.ok(loop.idle);
+  assert.ok(loop.reads('c', ROUND_MS / 5), 'they follow each other for long: from now on it matters');
+  assert.ok(!loop.idle);
+  assert.deepEqual(loop.endRound(), []);
+  assert.ok(loop.idle, 'it was over in time');
+  assert.ok(loop.reads('a', ROUND_MS / 5));
+  assert.ok(loop.idle);
+});
+
+test('no round takes longer than its share, whenever somebody asked', () => {
+  const loop = new Loop();
+  assert.ok(loop.reads('before', ROUND_MS / 5));
+  const { ms } = loop;
+  while (loop.reads('a', ROUND_MS / 20));
+  assert.ok(loop.ms - ms <= ROUND_MS);
+  assert.deepEqual(loop.endRound(), ['a']);
 });
 
 test('of a hundred a round reads as many as were within its share before, all in turns', () => {

@@ -6,6 +6,11 @@
 
 /** From the first long read of a round on so many ms pass until each is the last of its connection. */
 export const ROUND_MS = 0.5;
+/**
+ * Most rounds are over sooner, and to be told a round's end costs a third of what a read does: nobody asks before long reads have
+ * followed each other for so many ms, in one round or in several. The share is then counted from the first of them.
+ */
+const UNASKED_MS = ROUND_MS / 2;
 /** So many read on in one round at most, and at first. */
 const FIT_MAX = 16;
 const FIT_FIRST = 8;
@@ -20,9 +25,11 @@ export class BulkTurns {
   readonly #line: BulkReader[] = [];
   /** The end of this round will be told. */
   #asked = false;
-  /** Long reads of this round. */
+  /** Long reads of this round; where nobody asked for its end, those before too that it followed. */
   #count = 0;
-  #untilMs = 0;
+  /** When the first of them began, and the last one was over. */
+  #beganMs = 0;
+  #endMs = Number.NEGATIVE_INFINITY;
   #over = false;
   /** As many as a round had when its time was over last; more after rounds that had time left. */
   #fit = FIT_FIRST;
@@ -34,10 +41,13 @@ export class BulkTurns {
 
   /** A long read was told of and dealt with, monotonic ms. False: its connection has to `wait`. */
   mayReadOn(beganMs: number, endMs: number): boolean {
-    this.#ask();
+    if (!this.#asked && beganMs - this.#endMs > UNASKED_MS) this.#count = 0;
+    this.#endMs = endMs;
+    if (++this.#count === 1) this.#beganMs = beganMs;
     // Not only what each took: the kernel's copying lies between them.
-    if (++this.#count === 1) this.#untilMs = beganMs + ROUND_MS;
-    if (!this.#over && endMs >= this.#untilMs) {
+    const ms = endMs - this.#beganMs;
+    if (ms >= UNASKED_MS) this.#ask();
+    if (!this.#over && ms >= ROUND_MS) {
       this.#over = true;
       this.#fit = this.#count;
     }

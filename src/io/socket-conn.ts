@@ -1,6 +1,7 @@
 // One wrapper per socket: data comes straight from its handle to the handler's method and goes straight
 // back, so that no request pays for a stream, an event or a buffer of its own.
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { TLSSocket } from 'node:tls';
 import {
   beginRead,
