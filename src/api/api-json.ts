@@ -142,7 +142,12 @@ export interface WorkloadJson {
   readonly connected: boolean;
 }
 
+/** Of the edges: short enough to see a change at once, long enough for a few requests a second. */
+export const EDGES_WINDOW_SECONDS = 10;
+
 export interface EdgeJson {
+  /** What the rates and latencies are of: so many seconds until now. */
+  readonly windowSeconds: number;
   readonly source: string;
   readonly sourceNamespace: string;
   readonly destination: string;

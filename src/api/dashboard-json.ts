@@ -2,7 +2,7 @@
 import type { EdgeJson, FindingJson, ObjectId } from './api-json.ts';
 
 /** An edge with what the side panel shows beside the numbers of `EdgeJson`. */
-export interface TrafficEdgeJson extends EdgeJson {
+export interface TrafficEdgeJson extends Omit<EdgeJson, 'windowSeconds'> {
   readonly sourceService: string;
   readonly sourceVersion: string;
   readonly destinationCanonical: string;

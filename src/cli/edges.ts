@@ -1,10 +1,11 @@
 // topsail edges: who calls whom, how often, how well, and whether mutually authenticated.
-import { type EdgeJson, serviceOfHost } from '#api';
+import { EDGES_WINDOW_SECONDS, type EdgeJson, serviceOfHost } from '#api';
 import type { CliContext } from './context.ts';
 import { deniedBy, faultsText, sumCounts } from './counted-words.ts';
 import { openMesh } from './mesh-client.ts';
 import { structured } from './structured.ts';
 import { latency, table } from './table.ts';
+import { windowText } from './window-text.ts';
 
 const UNKNOWN = 'unknown';
 
@@ -23,7 +24,8 @@ export async function edges(
 }
 
 function edgeTable(all: readonly EdgeJson[]): string {
-  if (all.length === 0) return 'No traffic seen in the last seconds.\n';
+  const [first] = all;
+  if (first === undefined) return `No traffic seen in the last ${windowText(EDGES_WINDOW_SECONDS)}.\n`;
   const folded = foldEdges(all);
   const nameOf = namesOf(folded);
   // A column more where there is something in it.
@@ -48,7 +50,8 @@ function edgeTable(all: readonly EdgeJson[]): string {
     ...(anyFault ? [faultsText(e.faults) || '-'] : []),
   ]);
   const heads = ['SOURCE', 'DESTINATION', 'PROTOCOL', 'RPS', 'ERRORS', 'P50', 'P99', 'MTLS'];
-  return table([...heads, ...(anyDenied ? ['DENIED BY'] : []), ...(anyFault ? ['FAULTS'] : [])], rows);
+  const head = `Of the last ${windowText(first.windowSeconds)}, as the caller waited (injected delays and retries too):\n`;
+  return head + table([...heads, ...(anyDenied ? ['DENIED BY'] : []), ...(anyFault ? ['FAULTS'] : [])], rows);
 }
 
 /** By its name alone, or with its namespace where several have one of that name. */

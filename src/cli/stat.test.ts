@@ -157,3 +157,28 @@ test('a name that nobody has is refused with the names that there are', async ()
   for (const known of ['b', 'gate']) assert.equal(await stat(context, known, {}), 0);
   assert.match(out(), /^No traffic seen in that time\.\n/);
 });
+
+test('names the window that the numbers are of, and who timed them', async () => {
+  const numbers = { workload: 'b-v1', namespace: 'shop', reached: true, successRate: 1, requestsPerSecond: 2 };
+  const row = { ...numbers, deniedPerSecond: 0, denials: {}, p50Ms: 1, p95Ms: 1, p99Ms: 1, mtlsShare: 1 };
+  const told = async (windowSeconds: number, startedMs: number, options: object): Promise<string> => {
+    const { context, out } = fakeContext({
+      answers: { '/api/v1/traffic': { edges: [], workloads: [row], windowSeconds } },
+    });
+    const now = context.clock.wallTime();
+    const run = JSON.stringify({ address: 'http://127.0.0.1:1', token: 't', startedMs: now - startedMs });
+    const fs = { ...context.fs, readText: async () => run };
+    await stat({ ...context, fs }, undefined, options);
+    return out();
+  };
+  const HOUR = 3_600_000;
+  assert.match(await told(60, HOUR, {}), /^Of the last 60 s, as long as the workload itself took .*:\nNAME /);
+  assert.match(await told(600, HOUR, { window: '10m' }), /^Of the last 10 min, /);
+  assert.match(
+    await told(600, 42_000, { window: '10m' }),
+    /^Of the last 42 s, /,
+    'there was nothing before it started',
+  );
+  assert.match(await told(86_400, 42_000, {}), /^Of the last 24 h, /, 'a Prometheus has it');
+  assert.equal(JSON.parse(await told(60, HOUR, { output: 'json' }))[0].windowSeconds, 60);
+});

@@ -10,8 +10,9 @@ import {
 } from '#api';
 import { type CliContext, CliError } from './context.ts';
 import { type Counts, deniedBy, sumCounts } from './counted-words.ts';
-import { openMesh } from './mesh-client.ts';
+import { type MeshClient, openMesh } from './mesh-client.ts';
 import { latency, table } from './table.ts';
+import { windowText } from './window-text.ts';
 
 export interface StatOptions {
   readonly home?: string;
@@ -27,6 +28,8 @@ interface Named {
 }
 
 interface Row extends Named {
+  /** What the rates and latencies are of: so many seconds until now. */
+  readonly windowSeconds?: number;
   /** False: no workload that is known took it, and the name is the service's. */
   readonly reached?: boolean;
   readonly successRate: number;
@@ -45,15 +48,17 @@ interface Row extends Named {
 
 const WINDOW = /^(\d+)(s|m|h)$/;
 const SECONDS = { s: 1, m: 60, h: 3600 } as const;
+/** By the control plane itself. */
+const KEPT_SECONDS = 3600;
 const TOP_ROWS = 30;
 const UNKNOWN = 'unknown';
 
 export async function stat(context: CliContext, name: string | undefined, options: StatOptions): Promise<number> {
   const mesh = await openMesh(context, options.home);
-  const rows = await readRows(mesh.get, name, options);
+  const rows = await readRows(context, mesh, name, options);
   if (name !== undefined && rows.length === 0) await mustBeKnown(mesh.get, name, options);
   if (options.output === 'json') context.out(`${JSON.stringify(rows, undefined, 2)}\n`);
-  else context.out(rows.length === 0 ? 'No traffic seen in that time.\n' : statTable(rows));
+  else context.out(rows.length === 0 ? 'No traffic seen in that time.\n' : headed(rows, options));
   return 0;
 }
 
@@ -61,21 +66,37 @@ export async function stat(context: CliContext, name: string | undefined, option
 export async function top(context: CliContext, name: string | undefined, options: StatOptions): Promise<number> {
   const mesh = await openMesh(context, options.home);
   // What has gone from the mesh may have had traffic within the window.
-  if (name !== undefined && (await readRows(mesh.get, name, options)).length === 0)
+  if (name !== undefined && (await readRows(context, mesh, name, options)).length === 0)
     await mustBeKnown(mesh.get, name, options);
   let over = false;
   void context.interrupted.then(() => (over = true));
   while (!over) {
-    const rows = (await readRows(mesh.get, name, options))
+    const rows = (await readRows(context, mesh, name, options))
       .toSorted((a, b) => b.requestsPerSecond - a.requestsPerSecond)
       .slice(0, TOP_ROWS);
     // Where a terminal shows it, the table stays in its place.
     context.out(
-      `${context.colour ? '\u001b[2J\u001b[H' : '\n'}${rows.length === 0 ? 'No traffic yet.\n' : statTable(rows)}`,
+      `${context.colour ? '\u001b[2J\u001b[H' : '\n'}${rows.length === 0 ? 'No traffic yet.\n' : headed(rows, options)}`,
     );
     await Promise.race([context.sleep(1000), context.interrupted]);
   }
   return 0;
+}
+
+/** What has no proxy of its own is timed by its callers. */
+function headed(rows: readonly Row[], { by }: StatOptions): string {
+  const whose =
+    by === 'service' || by === 'route'
+      ? 'as the caller waited (injected delays and retries too)'
+      : 'as long as the workload itself took (what callers waited: topsail edges)';
+  return `Of the last ${windowText(rows[0]?.windowSeconds ?? 0)}, ${whose}:\n${statTable(rows)}`;
+}
+
+/** A young control plane has seen less than was asked for; what lies beyond the hour is not its own to tell. */
+function seenSeconds(context: CliContext, mesh: MeshClient, seconds: number): number {
+  const { startedMs } = mesh.run as Partial<MeshClient['run']>;
+  if (startedMs === undefined || seconds > KEPT_SECONDS) return seconds;
+  return Math.min(seconds, Math.max(1, Math.round((context.clock.wallTime() - startedMs) / 1000)));
 }
 
 type Get = <T>(path: string) => Promise<T>;
@@ -105,15 +126,30 @@ async function serviceNames(get: Get): Promise<readonly Named[]> {
   return [...services, ...hosts.map(serviceOfHost)];
 }
 
-async function readRows(get: Get, name: string | undefined, options: StatOptions): Promise<readonly Row[]> {
+async function readRows(
+  context: CliContext,
+  mesh: MeshClient,
+  name: string | undefined,
+  options: StatOptions,
+): Promise<readonly Row[]> {
   const window = windowSeconds(options.window ?? '1m');
-  if (options.by === 'route') {
+  const { rows, seconds } = await askRows(mesh.get, window, options.by);
+  const seen = seenSeconds(context, mesh, seconds);
+  return rows.filter((row) => fits(row, name, options)).map((row) => ({ ...row, windowSeconds: seen }));
+}
+
+async function askRows(
+  get: Get,
+  window: number,
+  by: string | undefined,
+): Promise<{ readonly rows: readonly Row[]; readonly seconds: number }> {
+  if (by === 'route') {
     const routes = await get<readonly RouteTrafficJson[]>(`/api/v1/traffic/routes?window=${window}`);
-    return routes.map(routeRow).filter((row) => fits(row, name, options));
+    return { rows: routes.map(routeRow), seconds: Math.min(KEPT_SECONDS, window) };
   }
   const traffic = await get<TrafficJson>(`/api/v1/traffic?window=${window}`);
-  const rows = options.by === 'service' ? byService(traffic.edges) : traffic.workloads.map(workloadRow);
-  return rows.filter((row) => fits(row, name, options));
+  const rows = by === 'service' ? byService(traffic.edges) : traffic.workloads.map(workloadRow);
+  return { rows, seconds: traffic.windowSeconds };
 }
 
 function fits(row: Named, name: string | undefined, { namespace }: StatOptions): boolean {

@@ -46,6 +46,7 @@ const finding = (code: string, severity: FindingJson['severity']): FindingJson =
 });
 
 const edge = (fields: Partial<EdgeJson>): EdgeJson => ({
+  windowSeconds: 10,
   source: 'caller',
   sourceNamespace: 'default',
   destination: 'hello-v1',
@@ -269,7 +270,8 @@ suite('edges', () => {
       },
     });
     await edges(context, {});
-    const rows = out().trim().split('\n').slice(1);
+    const [head, , ...rows] = out().trim().split('\n');
+    assert.equal(head, 'Of the last 10 s, as the caller waited (injected delays and retries too):');
     assert.deepEqual(
       rows.map((row) => row.split(/ {2,}/).slice(0, 5).join(' ')),
       [
@@ -284,7 +286,7 @@ suite('edges', () => {
 test('what a program reads is JSON or YAML', async () => {
   const { context, out } = fakeContext({ answers: { '/api/v1/edges': [edge({})] } });
   await edges(context, { output: 'yaml' });
-  assert.match(out(), /^- source: caller\n/);
+  assert.match(out(), /^- windowSeconds: 10\n  source: caller\n/);
 });
 
 test('a latency of a second and more is told in seconds', () => {

@@ -1,6 +1,6 @@
 // Takes the agents' summaries from 15012 into the live graph, and shows the graph as the API's edges.
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { type EdgeJson, type TapAgent, TapHub } from '#api';
+import { EDGES_WINDOW_SECONDS, type EdgeJson, type TapAgent, TapHub } from '#api';
 import type { Clock, Logger } from '#base';
 import { AgentCommandSchema, AgentReportSchema, type Hello } from '#proto/topsail/telemetry/v1/telemetry_pb.ts';
 import { type EdgeView, RouteTraffic, ToldTime, TrafficGraph } from '#telemetry';
@@ -9,8 +9,6 @@ import type { DiscoveryIdentity } from './discovery-identity.ts';
 import { verifiedMethod } from './verified-method.ts';
 
 const PATH = '/topsail.telemetry.v1.TelemetryService/Report';
-/** Short enough to see a change at once, long enough for a few requests a second. */
-const WINDOW_SECONDS = 10;
 const EXPIRE_MS = 60_000;
 
 export class DiscoveryTelemetry {
@@ -19,9 +17,11 @@ export class DiscoveryTelemetry {
   readonly taps = new TapHub();
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #sinceMs: number;
 
   constructor(options: { readonly clock: Clock; readonly log: Logger }) {
     this.#clock = options.clock;
+    this.#sinceMs = options.clock.wallTime();
     this.#log = options.log.scope('telemetry');
     this.#expire();
   }
@@ -47,7 +47,10 @@ export class DiscoveryTelemetry {
   }
 
   edges(): readonly EdgeJson[] {
-    return this.graph.edges(this.#clock.wallTime(), WINDOW_SECONDS).map(toJson);
+    const nowMs = this.#clock.wallTime();
+    // Of a control plane that is younger, what it has seen.
+    const windowSeconds = Math.min(EDGES_WINDOW_SECONDS, Math.max(1, Math.round((nowMs - this.#sinceMs) / 1_000)));
+    return this.graph.edges(nowMs, EDGES_WINDOW_SECONDS).map((edge) => ({ windowSeconds, ...toJson(edge) }));
   }
 
   #take(call: ServerCall, bytes: Uint8Array, namespace: string, teller: Teller): void {
@@ -106,7 +109,7 @@ function tapAgent(call: ServerCall, { workload, namespace }: Hello): TapAgent {
   };
 }
 
-function toJson(edge: EdgeView): EdgeJson {
+function toJson(edge: EdgeView): Omit<EdgeJson, 'windowSeconds'> {
   const finite = (n: number): number => (Number.isFinite(n) ? n : 0);
   return {
     source: edge.source.workload,

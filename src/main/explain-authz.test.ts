@@ -91,6 +91,7 @@ test('when nothing matches, the nearest rule says what it misses', () => {
 
 test('a plan counts who would be refused, and takes silence for no proof', () => {
   const edge = (source: string, mtls: number): EdgeJson => ({
+    windowSeconds: 10,
     source,
     sourceNamespace: 'shop',
     destination: 'app',

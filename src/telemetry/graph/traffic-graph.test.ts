@@ -296,3 +296,25 @@ test('latencies of one length are told as what they were, not as their bucket’
   const steps = graph.series({}, T0 + 3_000, 10);
   assert.ok(steps.some(({ p99Ms }) => p99Ms >= 5000) && steps.every(({ p99Ms }) => !(p99Ms > 5023)));
 });
+
+test('what a caller waits before its request leaves is no time of the workload that it asks', () => {
+  const graph = new TrafficGraph();
+  // Two requests that a fault held back for two seconds, as each side has them.
+  graph.merge(
+    summary('source', [record({ endMs: 2_007, flags: ['DI'] }), record({ endMs: 2_008, flags: ['DI'] })]),
+    T0,
+  );
+  assert.ok(
+    (graph.workloads(T0)[0]?.p99Ms ?? 0) > 1_000,
+    'of a callee without a proxy the caller’s time is all there is',
+  );
+  graph.merge(summary('destination', [record({ endMs: 7 }), record({ endMs: 8 })]), T0);
+  const [workload] = graph.workloads(T0);
+  assert.ok(workload !== undefined && workload.p50Ms <= 10 && workload.p99Ms <= 10, String(workload?.p99Ms));
+  assert.equal(workload.meanMs, 7.5);
+  assert.equal(workload.requests, 2);
+  assert.ok((graph.edges(T0)[0]?.p99Ms ?? 0) > 1_000, 'an edge tells what the caller waited');
+  const inbound = graph.series({ destination: 'default/reviews-v1' }, T0 + 2_000, 10);
+  assert.ok(inbound.some(({ p99Ms }) => p99Ms > 5) && inbound.every(({ p99Ms }) => !(p99Ms > 10)));
+  assert.ok(graph.series({}, T0 + 2_000, 10).some(({ p99Ms }) => p99Ms > 1_000));
+});

@@ -9,6 +9,7 @@ import type { ToldTime } from './told-time.ts';
 import {
   fillRow,
   hasTraffic,
+  inboundRow,
   JUDGED,
   MAXIMA,
   mergeAccounts,
@@ -135,12 +136,12 @@ export class TrafficGraph {
     );
   }
 
-  /** Inbound traffic per workload, worst success rate first, then slowest. */
+  /** Inbound traffic per workload, as long as it took there; worst success rate first, then slowest. */
   workloads(nowMs: number, windowSeconds = 60): WorkloadView[] {
     const windowMs = Math.min(HOUR_MS, Math.max(1_000, windowSeconds * 1000));
     const rows = new Map<string, WorkloadSums>();
     for (const edge of this.#edges.values()) {
-      const row = mergedRow(edge, nowMs, windowMs);
+      const row = inboundRow(edge.bySource?.sum(nowMs, windowMs), edge.byDestination?.sum(nowMs, windowMs));
       if (!hasTraffic(row)) continue;
       const named = nameDestination(edge.destination, edge.destinationService);
       const key = `${named.reached}/${named.namespace}/${named.workload}`;
@@ -180,12 +181,14 @@ export class TrafficGraph {
         (filter.destination ?? nameOf(edge.destination)) === nameOf(edge.destination),
     );
     const newest = Math.floor(nowMs / stepMs) * stepMs - stepMs;
+    // What one workload is asked, by whomever, is its own to time, as in the golden table.
+    const merged = filter.source === undefined && filter.destination !== undefined ? inboundRow : mergeAccounts;
     return Array.from({ length: count }, (_, i) => {
       const atMs = newest - (count - 1 - i) * stepMs;
       const row = new Float64Array(WIDTH);
       for (const edge of edges) {
-        const part = mergeAccounts(edge.bySource?.step(atMs, stepMs), edge.byDestination?.step(atMs, stepMs));
-        addRow(row, part, MAXIMA);
+        const [bySource, byDestination] = [edge.bySource?.step(atMs, stepMs), edge.byDestination?.step(atMs, stepMs)];
+        addRow(row, merged(bySource, byDestination), MAXIMA);
       }
       return { atMs, ...trafficView(row, stepMs / 1_000) };
     });

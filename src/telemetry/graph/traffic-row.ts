@@ -76,6 +76,18 @@ function addDenied(row: Float64Array, byDestination: Float64Array): void {
   (row[LIMITED] as number) += (byDestination[LIMITED] as number) - failing + mistaken;
 }
 
+/**
+ * An account of what a workload is asked, with the time that it took itself: its own where it tells of requests. The
+ * caller's has delays that were injected there, attempts before the last, and the way.
+ */
+export function inboundRow(bySource: Float64Array | undefined, byDestination: Float64Array | undefined): Float64Array {
+  const row = mergeAccounts(bySource, byDestination);
+  if (byDestination === undefined || byDestination === row || byDestination[REQUESTS] === 0) return row;
+  row[LATENCY_SUM] = byDestination[LATENCY_SUM] as number;
+  row.set(byDestination.subarray(LATENCY, WIDTH), LATENCY);
+  return row;
+}
+
 export function hasTraffic(row: Float64Array): boolean {
   return row[REQUESTS] !== 0 || row[OPENED] !== 0 || row[SENT] !== 0 || row[RECEIVED] !== 0;
 }
@@ -102,7 +114,8 @@ export function trafficView(row: Float64Array, seconds: number): TrafficView {
     p50Ms: quantile(latency, LATENCY_BOUNDS, 0.5, largest),
     p95Ms: quantile(latency, LATENCY_BOUNDS, 0.95, largest),
     p99Ms: quantile(latency, LATENCY_BOUNDS, 0.99, largest),
-    meanMs: requests === 0 ? Number.NaN : (row[LATENCY_SUM] as number) / requests,
+    // Of what was timed: two sides may tell of different numbers.
+    meanMs: (row[LATENCY_SUM] as number) / latency.reduce((sum, count) => sum + count, 0),
     bytesSentPerSecond: (row[SENT] as number) / seconds,
     bytesReceivedPerSecond: (row[RECEIVED] as number) / seconds,
     connectionsOpened: row[OPENED] as number,
