@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
-import type { Pod } from '../kube/pod.ts';
+import type { Container, Pod } from '../kube/pod.ts';
 import { planOfAnnotations } from './capture-plan.ts';
 import { decideInjection } from './decide.ts';
 import { injectPod } from './inject-pod.ts';
@@ -125,6 +125,35 @@ describe('an injected pod', () => {
     const env = spec.initContainers?.[1]?.env?.find(({ name }) => name === 'ISTIO_KUBE_APP_PROBERS');
     assert.deepEqual(JSON.parse(env?.value ?? ''), {
       '/app-health/app/readyz': { httpGet: { path: '/ready', port: 8080 } },
+    });
+  });
+
+  it('has its hooks called through the agent, which gives them the time that the pod has to end', () => {
+    const hooked = (lifecycle: object, grace?: number) => {
+      const given = pod();
+      const [app, ...others] = given.spec.containers;
+      const containers = [{ ...(app as Container), lifecycle }, ...others];
+      const more = grace === undefined ? {} : { terminationGracePeriodSeconds: grace };
+      const { spec } = inject({ ...given, spec: { ...given.spec, ...more, containers } });
+      const env = spec.initContainers?.[1]?.env?.find(({ name }) => name === 'ISTIO_KUBE_APP_PROBERS');
+      return { lifecycle: spec.containers[0]?.lifecycle, probers: JSON.parse(env?.value ?? '{}') as object };
+    };
+    const get = { path: '/leave', port: 'http' };
+    const { lifecycle, probers } = hooked({ preStop: { httpGet: get }, postStart: { tcpSocket: { port: 8080 } } });
+    assert.deepEqual(lifecycle, {
+      preStop: { httpGet: { path: '/app-lifecycle/app/prestopz', port: 15020, scheme: 'HTTP' } },
+      postStart: { httpGet: { path: '/app-lifecycle/app/poststartz', port: 15020, scheme: 'HTTP' } },
+    });
+    assert.deepEqual(probers, {
+      '/app-health/app/readyz': { httpGet: { path: '/ready', port: 8080 } },
+      '/app-lifecycle/app/prestopz': { httpGet: { path: '/leave', port: 8080 }, timeoutSeconds: 30 },
+      '/app-lifecycle/app/poststartz': { tcpSocket: { port: 8080 }, timeoutSeconds: 30 },
+    });
+    const kept = { preStop: { exec: { command: ['leave'] } }, postStart: { sleep: { seconds: 1 } } };
+    assert.deepEqual(hooked(kept, 90).lifecycle, kept);
+    assert.deepEqual(Object.values(hooked({ preStop: { httpGet: get } }, 90).probers)[1], {
+      httpGet: { path: '/leave', port: 8080 },
+      timeoutSeconds: 90,
     });
   });
 

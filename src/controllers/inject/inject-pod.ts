@@ -25,6 +25,8 @@ export type InjectionResult =
 
 export const STATUS_ANNOTATION = 'sidecar.istio.io/status';
 const CAPTURE_CONTAINER = 'istio-init';
+/** What Kubernetes gives a pod to end. */
+const GRACE_SECONDS = 30;
 
 export function injectPod({ pod, namespace, config, mesh }: InjectionInput): InjectionResult {
   const refusals: Refusal[] = [];
@@ -39,7 +41,7 @@ export function injectPod({ pod, namespace, config, mesh }: InjectionInput): Inj
   // Restartable init containers are part of the application too: their probes go through the agent.
   const natives = inits.filter((one) => one.restartPolicy === 'Always');
   const probed = settings.rewriteProbes
-    ? rewriteProbes([...apps, ...natives], settings.statusPort)
+    ? rewriteProbes([...apps, ...natives], settings.statusPort, spec.terminationGracePeriodSeconds ?? GRACE_SECONDS)
     : { containers: [...apps, ...natives], probers: {} };
   const byName = new Map(probed.containers.map((one) => [one.name, one]));
   const ports = apps.flatMap((one) => one.ports ?? []);
