@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { build, type BuildOptions, type Plugin } from 'esbuild';
 import { buildDashboard } from './bundle-dashboard.ts';
+import { directImports } from './direct-imports.ts';
 import { root } from './steps.ts';
 
 const dist = resolve(root, process.argv[2] ?? 'dist');
@@ -42,7 +43,7 @@ const options = {
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
-  plugins: [builtinHttp],
+  plugins: [builtinHttp, directImports],
   logLevel: 'warning',
   metafile: true,
 } satisfies BuildOptions;
