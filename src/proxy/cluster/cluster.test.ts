@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
-import { FakeClock, SeededRandom, runAtOnce } from '#base';
+import { FakeClock, SeededRandom, runAtOnce, TimerWheel } from '#base';
 import { ClusterSchema } from '#proto/envoy/config/cluster/v3/cluster_pb.ts';
 import { CircuitBreakersSchema } from '#proto/envoy/config/cluster/v3/circuit_breaker_pb.ts';
 import { OutlierDetectionSchema } from '#proto/envoy/config/cluster/v3/outlier_detection_pb.ts';
@@ -502,21 +502,33 @@ test('breakers say no at the limit, and a budget follows the load', () => {
   assert.equal(b.retryLimit, 5);
 });
 
-test('original destinations are made on demand and forgotten', () => {
+test('original destinations are made on demand, and forgotten when nobody uses them or is connected', () => {
   const clock = new FakeClock();
+  const wheel = new TimerWheel(clock);
   const gone: string[] = [];
-  const hosts = new OriginalDestinationHosts(clock, 0, (host) => gone.push(host.key));
+  const settings = { port: 0, cleanupMs: 5_000 };
+  const hosts = new OriginalDestinationHosts({ clock, wheel }, settings, (host) => gone.push(host.key));
   const a = hosts.pick({ address: '::1', port: 80 });
   assert.equal(a?.key, '[::1]:80');
-  clock.advance(10);
-  hosts.pick({ address: '10.0.0.1', port: 80 });
+  const b = hosts.pick({ address: '10.0.0.1', port: 80 });
+  const busy = hosts.pick({ address: '10.0.0.2', port: 80 });
+  busy?.tryConnection(1);
+  clock.advance(4_000);
   assert.equal(hosts.pick({ address: '::1', port: 80 }), a);
-  clock.advance(5);
-  hosts.cleanUp(6);
-  hosts.cleanUp(5);
-  assert.deepEqual(gone, ['10.0.0.1:80', '[::1]:80']);
+  clock.advance(2_000);
+  assert.deepEqual(gone, [b?.key]);
+  clock.advance(60_000);
+  assert.deepEqual(gone, [b?.key, a?.key]);
+  busy?.releaseConnection();
+  clock.advance(11_000);
+  assert.deepEqual(gone, [b?.key, a?.key, busy?.key]);
+  assert.deepEqual([hosts.size, wheel.size], [0, 0]);
+  hosts.update({ ...settings, port: 15_006 });
+  assert.equal(hosts.pick({ address: '10.0.0.1', port: 80 })?.key, '10.0.0.1:15006');
   for (let i = 0; i < 5000; i++) hosts.pick({ address: `10.1.${i >> 8}.${i & 255}`, port: 80 });
   assert.equal(hosts.size, 4096);
+  hosts.close();
+  assert.equal(wheel.size, 0);
 });
 
 test('while the table of a hashing policy is made, the former one chooses, and nobody gets a host that is gone', async () => {

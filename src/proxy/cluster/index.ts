@@ -9,7 +9,7 @@ export { type ForwardAnswer, ForwardHosts, type ForwardSettings, readForwardSett
 export * from './host.ts';
 export { observeResponseTime } from './lb/peak-ewma.ts';
 export { type LbOptions, type LbPolicy, type LbSettings, readLbSettings } from './lb-settings.ts';
-export { OriginalDestinationHosts } from './original-destination.ts';
+export { OriginalDestinationHosts, type OriginalDestinationSettings } from './original-destination.ts';
 export { type EjectionListener, type HostOutcome, OutlierDetector } from './outlier.ts';
 export { type EjectionCause, type OutlierSettings, readOutlierSettings } from './outlier-settings.ts';
 export * from './pick-context.ts';

@@ -10,7 +10,13 @@ import type { DnsCluster } from '#proto/envoy/extensions/clusters/dns/v3/dns_clu
 import type { HttpProtocolOptions } from '#proto/envoy/extensions/upstreams/http/v3/http_protocol_options_pb.ts';
 import { decodeMessage, typeNameOf, unpack } from '../apply/decode.ts';
 import { tellUnread } from '../apply/unread-fields.ts';
-import { type ForwardSettings, type LbSettings, readForwardSettings, readLbSettings } from '../cluster/index.ts';
+import {
+  type ForwardSettings,
+  type LbSettings,
+  type OriginalDestinationSettings,
+  readForwardSettings,
+  readLbSettings,
+} from '../cluster/index.ts';
 import { ConfigError } from '../errors.ts';
 import { type H2Settings, readH2Settings } from '../http/h2-settings.ts';
 import { millisOf } from '../matcher/fraction.ts';
@@ -29,6 +35,8 @@ const DNS = 'envoy.extensions.clusters.dns.v3.DnsCluster';
 /** Istio's: peers are known otherwise here (filter/network/istio.ts). */
 const ISTIO_EXCHANGE = 'istio.metadata_exchange';
 const CONNECT_DEFAULT_MS = 5000;
+/** Of hosts of an original_dst cluster, as Envoy's. */
+const CLEANUP_DEFAULT_MS = 5000;
 const IDLE_DEFAULT_MS = 3_600_000;
 
 export type UpstreamProtocol = 'h1' | 'h2' | 'downstream' | 'alpn';
@@ -57,7 +65,7 @@ export interface ClusterSettings {
   readonly isError: ErrorMatcher | undefined;
   /** The service that Istio's metadata name (`istio.services`). */
   readonly service: ServiceName | undefined;
-  readonly originalDstPort: number;
+  readonly originalDst: OriginalDestinationSettings;
   /** Active checks; the first of several counts. */
   readonly healthCheck: HealthCheckSettings | undefined;
   /** Of a dynamic_forward_proxy cluster. */
@@ -125,8 +133,10 @@ export function readClusterSettings(
       errors === undefined
         ? undefined
         : compileErrorMatcher(errors, `${field}.typed_extension_protocol_options.outlier_detection.error_matcher`),
-    originalDstPort:
-      message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,
+    originalDst: {
+      port: message.lbConfig.case === 'originalDstLbConfig' ? (message.lbConfig.value.upstreamPortOverride ?? 0) : 0,
+      cleanupMs: millisOf(message.cleanupInterval) || CLEANUP_DEFAULT_MS,
+    },
     healthCheck:
       message.healthChecks[0] === undefined
         ? undefined

@@ -125,9 +125,9 @@ export class Cluster {
     else this.#outlier = this.#makeOutlier(readOutlierSettings(message.outlierDetection));
     for (const host of this.hosts.all()) this.#shared?.count(host, this.#countsHosts);
     if (settings.discovery === DISCOVERY.ORIGINAL_DST) {
-      this.#originals ??= new OriginalDestinationHosts(clock, settings.originalDstPort, (host) =>
-        this.#closePools(host),
-      );
+      const closePools = (host: Host): void => this.#closePools(host);
+      this.#originals ??= new OriginalDestinationHosts(this.services, settings.originalDst, closePools);
+      this.#originals.update(settings.originalDst);
       this.warm = true;
     }
     if (settings.forward !== undefined) {
@@ -382,6 +382,7 @@ export class Cluster {
     this.#transports.dispose();
     for (const host of this.allHosts()) this.#closePools(host);
     this.#forward?.close();
+    this.#originals?.close();
     this.breakers.dispose();
     if (this.#shared !== undefined) for (const host of this.hosts.all()) this.#shared.removed(host);
     this.services.stats.release(this.stats);
