@@ -42,6 +42,13 @@ export function startMirrors(
   return mirrors;
 }
 
+/** Bytes of copies that wait for their endpoints. */
+export function heldByMirrors(mirrors: readonly Mirror[] | undefined): number {
+  let bytes = 0;
+  for (const mirror of mirrors ?? []) bytes += mirror.heldBytes;
+  return bytes;
+}
+
 function shadowHead(head: RequestHead, suffix: boolean): RequestHead {
   let authority = head.authority;
   if (suffix) {
@@ -81,6 +88,10 @@ export class Mirror implements PoolWaiter, ClientStreamHandler {
     aim.host.totalRequests++;
     aim.cluster.stats.inc(CLUSTER.upstream_rq_total);
     aim.cluster.stats.inc(CLUSTER.upstream_rq_active);
+  }
+
+  get heldBytes(): number {
+    return this.#over ? 0 : this.#keptBytes + (this.#stream?.queuedBytes ?? 0);
   }
 
   start(pool: HttpPool): void {
@@ -123,6 +134,7 @@ export class Mirror implements PoolWaiter, ClientStreamHandler {
     this.#stream = stream;
     const kept = this.#kept;
     this.#kept = [];
+    this.#keptBytes = 0;
     const ended = this.#ended && this.#trailers === undefined;
     stream.sendHead(this.#head, ended && kept.length === 0);
     kept.forEach((piece, i) => stream.sendData(piece, ended && i === kept.length - 1));

@@ -24,7 +24,7 @@ import { countRetried, countStatus } from './count-status.ts';
 import { LeftHosts } from './left-hosts.ts';
 import { backoffMs, hedges, isIdempotent, retriesOnReset, retriesOnResponse, retriesOnTimeout } from './retry.ts';
 import { lifeLimit, NO_TIMEOUTS, routeTimeouts, type RouteTimeouts } from './timeouts.ts';
-import { startMirrors, type Mirror } from './mirror.ts';
+import { heldByMirrors, startMirrors, type Mirror } from './mirror.ts';
 import { UpstreamAttempt } from './upstream-attempt.ts';
 
 export class Router implements StreamRouter {
@@ -75,7 +75,7 @@ export class Router implements StreamRouter {
     return this.#timeouts.perTryMs;
   }
   get heldBytes(): number {
-    return (this.#body?.bytes ?? 0) + (this.#attempt?.queuedBytes ?? 0);
+    return (this.#body?.bytes ?? 0) + (this.#attempt?.queuedBytes ?? 0) + heldByMirrors(this.#mirrors);
   }
 
   requestHead(head: RequestHead, end: boolean): void {
