@@ -72,6 +72,82 @@ for (const [what, change, expected] of CASES)
     assert.match(await said(change), expected);
   });
 
+const ROUTES = `static_resources:
+  listeners:
+  - name: web
+    address: { socket_address: { address: 127.0.0.1, port_value: 80 } }
+    filter_chains:
+    - filters:
+      - name: http
+        typed_config:
+          "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+          stat_prefix: web
+          http_filters:
+          - { name: router, typed_config: { "@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router } }
+          route_config:
+            virtual_hosts:
+            - name: all
+              domains: ["*"]
+              routes:
+              - match: { prefix: /a }
+                route: { cluster: app }
+              - match: { prefix: / }
+                route:
+                  TARGET
+  clusters:
+  - { name: app, type: STATIC, connect_timeout: 1s }
+`;
+const SECOND =
+  'static_resources.listeners[0].filter_chains[0].filters[0].typed_config.route_config.virtual_hosts[0].routes[1]';
+
+for (const [target, field] of [
+  ['cluster: apps', 'cluster'],
+  [
+    'weightedClusters: { clusters: [{ name: app, weight: 1 }, { name: apps, weight: 1 }] }',
+    'weighted_clusters.clusters[1].name',
+  ],
+  ['{ cluster: app, request_mirror_policies: [{ cluster: apps }] }', 'request_mirror_policies[0].cluster'],
+] as const)
+  test(`a route's unknown ${field} is named at its own line`, async () => {
+    const texts = [{ name: 'b.yaml', text: ROUTES.replace('TARGET', target) }];
+    const error = await readBootstrap(texts[0]?.text ?? '').then(
+      () => assert.fail('it was read'),
+      (problem: Error) => problem,
+    );
+    assert.equal(
+      placed(error.message, texts),
+      `b.yaml:22: ${SECOND}.route.${field}: a route leads to the unknown cluster "apps": did you mean "app"?`,
+    );
+  });
+
+test('what the proxy itself says of a listener is named at the line within it', () => {
+  const texts = [{ name: 'b.yaml', text: ROUTES.replace('TARGET', 'cluster: app') }];
+  const listener = 'static_resources.listeners[0]';
+  assert.equal(
+    placed(`${listener}: web: virtual_hosts["all"].routes[1].match.prefix: no good`, texts),
+    `b.yaml:20: ${SECOND}.match.prefix: no good`,
+  );
+  assert.equal(
+    placed(`${listener}: web: listener "web".filter_chains[0].filters[0] "http".http_filters: no last one`, texts),
+    `b.yaml:11: ${listener}.filter_chains[0].filters[0].typed_config.http_filters: no last one`,
+  );
+  // Of what the text does not have, as much as it has.
+  assert.equal(
+    placed(`${listener}: web: virtual_hosts["all"].routes[1].match.safe_regex: no good`, texts),
+    `b.yaml:20: ${SECOND}.match: virtual_hosts["all"].routes[1].match.safe_regex: no good`,
+  );
+  for (const words of ['nothing of the kind', 'no_such[3].field: no good'])
+    assert.equal(placed(`${listener}: web: ${words}`, texts), `b.yaml:3: ${listener}: web: ${words}`);
+});
+
+test('of two of one name or address the second is named', async () => {
+  const cluster = '  - name: app\n';
+  assert.match(
+    await said([`  clusters:\n`, `  clusters:\n${cluster}    connect_timeout: 1s\n`]),
+    /^b\.yaml:16: static_resources\.clusters\[1\]\.name: two have the name "app": give one another$/,
+  );
+});
+
 test('of two texts it is the one that has the field', async () => {
   const words = await said(
     ['id: a', 'id: b'],

@@ -2,6 +2,7 @@
 
 import { locator, pathSteps } from '#config';
 import { parse } from 'yaml';
+import { deepened } from './bootstrap-inner-place.ts';
 
 export interface BootstrapText {
   /** A file, or the flag that brought the text. */
@@ -20,8 +21,9 @@ export function placed(problem: string, texts: readonly BootstrapText[]): string
     .join('\n');
 }
 
-function placedLine(problem: string, texts: readonly BootstrapText[]): string {
+function placedLine(told: string, texts: readonly BootstrapText[]): string {
   const first = texts[0] as BootstrapText;
+  const problem = texts.map((one) => deepened(told, parsed(one.text))).find((one) => one !== told) ?? told;
   if (LINE.test(problem)) return `${first.name}:${problem}`;
   const path = PATH.exec(problem)?.[1];
   if (path === undefined) return `${first.name}: ${problem}`;

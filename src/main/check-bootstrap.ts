@@ -2,6 +2,7 @@
 // and means nothing to this proxy is told by name.
 
 import type { Registry } from '@bufbuild/protobuf';
+import { nearest } from '#base';
 import { type Bootstrap, BootstrapSchema } from '#proto/envoy/config/bootstrap/v3/bootstrap_pb.ts';
 import { ZipkinConfigSchema } from '#proto/envoy/config/trace/v3/zipkin_pb.ts';
 import type { Listener } from '#proto/envoy/config/listener/v3/listener_pb.ts';
@@ -53,16 +54,20 @@ function namesFault(bootstrap: Bootstrap): string | undefined {
   const listeners = staticResources?.listeners ?? [];
   const clusters = (staticResources?.clusters ?? []).map(({ name }) => name);
   const double = twice(clusters);
-  if (double !== undefined) return `static_resources.clusters: two have the name "${double}"`;
+  if (double !== undefined)
+    return `static_resources.clusters[${clusters.lastIndexOf(double)}].name: two have the name "${double}": give one another`;
   const bound = twice(listeners.flatMap(placeOf));
-  if (bound !== undefined) return `static_resources.listeners: two have the address ${bound}`;
+  if (bound !== undefined) {
+    const last = listeners.findLastIndex((one) => placeOf(one).includes(bound));
+    return `static_resources.listeners[${last}].address: two have the address ${bound}: give one another`;
+  }
   const ads = dynamicResources?.adsConfig;
   if (ads !== undefined && ads.transportApiVersion === 1)
     return 'dynamic_resources.ads_config.transport_api_version: must be V3';
   const known = new Set(clusters);
   const service = ads?.grpcServices[0]?.targetSpecifier;
   if (service?.case === 'envoyGrpc' && !known.has(service.value.clusterName))
-    return `dynamic_resources.ads_config: there is no cluster "${service.value.clusterName}"`;
+    return `dynamic_resources.ads_config.grpc_services[0].envoy_grpc.cluster_name: there is no cluster "${service.value.clusterName}"${remedyOf(service.value.clusterName, known)}`;
   for (const { name, typedConfig, configType } of [
     ...bootstrap.statsSinks.map(({ name, configType: one }) => ({ name, typedConfig: undefined, configType: one })),
     ...bootstrap.bootstrapExtensions.map(({ name, typedConfig: one }) => ({
@@ -77,7 +82,7 @@ function namesFault(bootstrap: Bootstrap): string | undefined {
   }
   for (const [i, listener] of listeners.entries()) {
     const fault = routesFault(listener, known);
-    if (fault !== undefined) return `static_resources.listeners[${i}]: ${fault}`;
+    if (fault !== undefined) return `static_resources.listeners[${i}].${fault}`;
   }
   return undefined;
 }
@@ -90,24 +95,33 @@ function placeOf({ address, enableReusePort }: Listener): readonly string[] {
   return port === 0 || enableReusePort === false ? [] : [`${at.value.protocol} ${at.value.address}:${port}`];
 }
 
+/** Begins with the path of the field within the listener. */
 function routesFault(listener: Listener, known: ReadonlySet<string>): string | undefined {
   const chains = [
-    ...listener.filterChains,
-    ...(listener.defaultFilterChain === undefined ? [] : [listener.defaultFilterChain]),
+    ...listener.filterChains.map((chain, i) => ({ chain, at: `filter_chains[${i}]` })),
+    ...(listener.defaultFilterChain === undefined
+      ? []
+      : [{ chain: listener.defaultFilterChain, at: 'default_filter_chain' }]),
   ];
-  for (const { filters } of chains)
-    for (const { configType } of filters) {
+  for (const { chain, at } of chains)
+    for (const [i, { configType }] of chain.filters.entries()) {
       if (configType.case !== 'typedConfig' || typeName(configType.value.typeUrl) !== MANAGER) continue;
       const hcm: HttpConnectionManager = fromBinary(HttpConnectionManagerSchema, configType.value.value);
+      const manager = `${at}.filters[${i}].typed_config`;
       const routes = hcm.routeSpecifier.case === 'routeConfig' ? hcm.routeSpecifier.value : undefined;
       const tracer = zipkinCluster(hcm);
       if (tracer !== undefined && !known.has(tracer))
-        return `listener "${listener.name}": tracing goes to the unknown cluster "${tracer}"`;
+        return `${manager}.tracing.provider.typed_config.collector_cluster: tracing goes to the unknown cluster "${tracer}"${remedyOf(tracer, known)}`;
       const unknown = routes === undefined ? undefined : unknownCluster(routes, known);
       if (unknown !== undefined)
-        return `listener "${listener.name}": a route leads to the unknown cluster "${unknown}"`;
+        return `${manager}.route_config.${unknown.at}: a route leads to the unknown cluster "${unknown.name}"${remedyOf(unknown.name, known)}`;
     }
   return undefined;
+}
+
+function remedyOf(name: string, known: ReadonlySet<string>): string {
+  const close = nearest(name, known);
+  return close === undefined ? ': declare it among static_resources.clusters' : `: did you mean "${close}"?`;
 }
 
 function zipkinCluster({ tracing }: HttpConnectionManager): string | undefined {
@@ -116,21 +130,35 @@ function zipkinCluster({ tracing }: HttpConnectionManager): string | undefined {
   return fromBinary(ZipkinConfigSchema, config.value).collectorCluster || undefined;
 }
 
+interface NamedCluster {
+  readonly name: string;
+  /** The path of the field within the route configuration. */
+  readonly at: string;
+}
+
 /** Static routes are checked unless they say otherwise. */
-function unknownCluster(routes: RouteConfiguration, known: ReadonlySet<string>): string | undefined {
+function unknownCluster(routes: RouteConfiguration, known: ReadonlySet<string>): NamedCluster | undefined {
   if (routes.validateClusters === false) return undefined;
-  for (const { routes: list, requestMirrorPolicies } of routes.virtualHosts) {
-    for (const { action } of list) {
+  for (const [i, { routes: list, requestMirrorPolicies }] of routes.virtualHosts.entries()) {
+    const host = `virtual_hosts[${i}]`;
+    for (const [j, { action }] of list.entries()) {
       if (action.case !== 'route') continue;
+      const route = `${host}.routes[${j}].route`;
       const { clusterSpecifier: to, requestMirrorPolicies: own } = action.value;
-      const named =
+      const named: readonly NamedCluster[] =
         to.case === 'cluster'
-          ? [to.value]
+          ? [{ name: to.value, at: `${route}.cluster` }]
           : to.case === 'weightedClusters'
-            ? to.value.clusters.map(({ name }) => name)
+            ? to.value.clusters.map(({ name }, k) => ({ name, at: `${route}.weighted_clusters.clusters[${k}].name` }))
             : [];
-      const mirrors = [...own, ...requestMirrorPolicies].map(({ cluster }) => cluster);
-      const unknown = [...named, ...mirrors].find((name) => name !== '' && !known.has(name));
+      const mirrors = [
+        ...own.map(({ cluster }, k) => ({ name: cluster, at: `${route}.request_mirror_policies[${k}].cluster` })),
+        ...requestMirrorPolicies.map(({ cluster }, k) => ({
+          name: cluster,
+          at: `${host}.request_mirror_policies[${k}].cluster`,
+        })),
+      ];
+      const unknown = [...named, ...mirrors].find(({ name }) => name !== '' && !known.has(name));
       if (unknown !== undefined) return unknown;
     }
   }
