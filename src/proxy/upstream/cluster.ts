@@ -218,6 +218,7 @@ export class Cluster {
     let degraded = 0;
     for (const host of this.hosts.all()) if (host.degraded && host.unhealthy === 0) degraded++;
     this.stats.set(CLUSTER.membership_degraded, degraded);
+    this.countHealthy();
     this.#checker?.showGauges();
   }
 

@@ -51,14 +51,15 @@ test('ejections are counted by their cause, also those that one more would be to
   );
   t.after(() => (proxy.close(), apps.forEach((app) => app.close())));
   for (let i = 0; i < 3; i++) await fetchText(proxy.port('l'), '/');
-  const [active, enforced, byCause, detected, overflow] = gauges(proxy, [
+  const [healthy, active, enforced, byCause, detected, overflow] = gauges(proxy, [
+    'membership_healthy',
     'outlier_detection.ejections_active',
     'outlier_detection.ejections_enforced_total',
     'outlier_detection.ejections_enforced_consecutive_5xx',
     'outlier_detection.ejections_detected_consecutive_5xx',
     'outlier_detection.ejections_overflow',
   ]);
-  assert.deepEqual([active, enforced, byCause], [1, 1, 1]);
+  assert.deepEqual([healthy, active, enforced, byCause], [1, 1, 1, 1]);
   assert.equal(detected, 1 + (overflow ?? 0));
   assert.ok((overflow ?? 0) > 0);
 });
