@@ -10,6 +10,7 @@ import { shapeOf } from '../model/shape.ts';
 import type { Path, Problems } from '../problem.ts';
 import { validateObject } from '../validate/validate-object.ts';
 import { identify } from './identify.ts';
+import { judgeUnread } from './judge-unread.ts';
 import { isMapping, readBySchema } from './read-by-schema.ts';
 
 export interface ManifestOptions {
@@ -38,13 +39,16 @@ export function readManifest(
   const identity = identify(manifest, problems);
   if (!identity.known) return looseIdentity(manifest, options.defaultNamespace);
   const { kind, info } = identity;
-  const metadata = readMetadata(manifest['metadata'], info, problems, options);
-  if (metadata === undefined) return looseIdentity(manifest, options.defaultNamespace);
-  const found = { kind, namespace: metadata.namespace, name: metadata.name };
+  const read = readMetadata(manifest['metadata'], info, problems, options);
+  const metadata = read ?? { ...UNREAD, namespace: info.namespaced ? options.defaultNamespace : '' };
+  const found =
+    read === undefined
+      ? looseIdentity(manifest, options.defaultNamespace)
+      : { kind, namespace: read.namespace, name: read.name };
   if (KIND_FORCE[kind] === 'refused')
     problems.say('TS-CFG-0203', ['kind'], { kind: info.manifest, instead: insteadOf(kind, manifest) });
   const spec = readSpec(manifest, kind, info, problems);
-  if (problems.failed || spec === undefined) return found;
+  if (spec === undefined) return found;
   const object: ConfigObject = Object.freeze({
     apiVersion: manifest['apiVersion'] as string,
     kind,
@@ -53,8 +57,10 @@ export function readManifest(
     source,
     key: objectKey(kind, metadata.namespace, metadata.name),
   });
-  validateObject(object, problems, info.body === 'spec' ? ['spec'] : []);
-  return problems.failed ? found : { ...found, object };
+  const path = info.body === 'spec' ? ['spec'] : [];
+  if (problems.failed) judgeUnread(object, manifest, problems, path);
+  else validateObject(object, problems, path);
+  return problems.failed || read === undefined ? found : { ...found, object };
 }
 
 /** Who a bad manifest claims to be: so that its last good version, or a denial, can stand in for it. */
@@ -106,6 +112,11 @@ function readMetadata(
 }
 
 const EMPTY: Readonly<Record<string, string>> = Object.freeze({});
+/** Of an object that is judged without. */
+const UNREAD: ObjectMeta = Object.freeze({
+  ...{ name: '', namespace: '', labels: EMPTY, annotations: EMPTY, creationTimestampMs: 0, generation: 0 },
+  resourceVersion: '',
+});
 const DNS_LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const DNS_SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
