@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FakeClock } from './clock.ts';
-import { atRoundEnd, atTurnEnd, closeTurn, openTurn, provideRoundEnd, runTurnEnd, turnTime } from './turn-end.ts';
+import { type Clock, FakeClock } from './clock.ts';
+import {
+  atRoundEnd,
+  atTurnEnd,
+  closeTurn,
+  openTurn,
+  provideRoundEnd,
+  runTurnEnd,
+  turnTime,
+  turnWallTime,
+} from './turn-end.ts';
 
 test('what is left for the end of a turn runs when the turn closes, and outside of one in a microtask', async () => {
   const ran: string[] = [];
@@ -58,6 +67,53 @@ test('within a turn it is one time; outside of one, and in the next one, the clo
   openTurn();
   assert.equal(turnTime(clock), 7);
   closeTurn();
+});
+
+/** Its wall time counts whole milliseconds, as the machine's does, and is asked for as often as `asks` says. */
+class LeapingClock implements Clock {
+  nowMs = 0;
+  trueMs = 1_750_000_000_000.25;
+  asks = 0;
+
+  advance(ms: number): void {
+    this.nowMs += ms;
+    this.trueMs += ms;
+  }
+  now(): number {
+    return this.nowMs;
+  }
+  wallTime(): number {
+    this.asks++;
+    return Math.floor(this.trueMs);
+  }
+  setTimer(): never {
+    throw new Error('no timer is needed');
+  }
+}
+
+test('wall time goes with the monotonic clock and never back; the machine’s is asked for now and then', () => {
+  const clock = new LeapingClock();
+  let last = 0;
+  for (let i = 0; i < 10_000; i++) {
+    const wall = turnWallTime(clock);
+    assert.ok(wall >= last && Number.isInteger(wall));
+    assert.ok(Math.abs(wall - clock.trueMs) < 2, `${wall - clock.trueMs} ms off`);
+    last = wall;
+    clock.advance(0.3);
+  }
+  assert.ok(clock.asks > 0 && clock.asks < 100, `asked ${clock.asks} times`);
+});
+
+test('a leap of the machine’s clock shows in timestamps a moment later', () => {
+  const clock = new LeapingClock();
+  turnWallTime(clock);
+  for (const leap of [3_600_000, -7_200_000]) {
+    clock.trueMs += leap;
+    clock.advance(100);
+    assert.ok(Math.abs(turnWallTime(clock) - clock.trueMs) < 2);
+  }
+  const other = new FakeClock(5);
+  assert.equal(turnWallTime(other), 5);
 });
 
 test('what several turns of a round leave runs once the round is over', () => {

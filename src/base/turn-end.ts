@@ -15,12 +15,34 @@ let open = false;
 let turns = 0;
 /** Monotonic ms of the present turn; below 0 until somebody asks. */
 let turnMs = -1;
+/** Whose wall time was asked for, when, and how far it was ahead of the monotonic one. */
+let asked: Clock | undefined;
+let askedMs = 0;
+let aheadMs = 0;
+/** After a leap of the machine's clock timestamps are wrong for so long. */
+const ASKED_EVERY_MS = 50;
 
 /** The time of the present turn; of the call itself outside of one. Not for what measures how long a turn takes. */
 export function turnTime(clock: Clock): number {
   if (!open) return clock.now();
   if (turnMs < 0) turnMs = clock.now();
   return turnMs;
+}
+
+/**
+ * Milliseconds since the Unix epoch of the present turn, for timestamps. What the machine's clock says is asked for every so
+ * often: it is a call into V8's runtime.
+ */
+export function turnWallTime(clock: Clock): number {
+  const now = turnTime(clock);
+  if (clock !== asked || now - askedMs >= ASKED_EVERY_MS) {
+    asked = clock;
+    askedMs = now;
+    const ahead = clock.wallTime() - clock.now();
+    // It counts whole milliseconds: what lies within the same one is not corrected, or time would go back now and then.
+    if (aheadMs < ahead || aheadMs >= ahead + 1) aheadMs = ahead;
+  }
+  return Math.floor(now + aheadMs);
 }
 
 export function atTurnEnd(run: () => void): void {

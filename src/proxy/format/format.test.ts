@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { HeaderValueOptionSchema } from '#proto/envoy/config/core/v3/base_pb.ts';
+import { Draft } from '#base';
 import { SubstitutionFormatStringSchema } from '#proto/envoy/config/core/v3/substitution_format_string_pb.ts';
 import { StreamRecord } from '#telemetry';
 import { HeaderBlock, type RequestHead } from '#wire/http';
@@ -41,6 +42,20 @@ test('the default format prints what Envoy prints', () => {
     text(DEFAULT_ACCESS_LOG_FORMAT),
     '[2024-02-03T04:05:06.078Z] "GET /old?x=1 HTTP/1.1" 503 UH 0 19 23 - "-" "curl" "-" "shop" "[::1]:80"\n',
   );
+});
+
+test('a line that is put together piece by piece is the one that is one text', () => {
+  const format = logFormat(`${DEFAULT_ACCESS_LOG_FORMAT}%START_TIME(%s)% %START_TIME:10% %EMIT_TIME%`, 'f', '-');
+  for (const fraction of [0, 0.7, 999, 999.99]) {
+    const r = record();
+    r.startWallMs = Date.UTC(2024, 1, 3, 4, 5, 6) + fraction;
+    const out = new Draft();
+    out.begin({ makeRoom: () => {} });
+    assert.ok(format.put(logContext(r, 1500), out));
+    const line = Buffer.from(out.view()).toString();
+    assert.equal(line, format.format(logContext(r, 1500)));
+    assert.ok(line.startsWith(`[${new Date(Math.floor(r.startWallMs)).toISOString()}] `), line);
+  }
 });
 
 test('operators take arguments, fall back and are cut', () => {

@@ -3,7 +3,7 @@
 import { type Draft, visibleText } from '#base';
 import { ConfigError } from '../errors.ts';
 import type { FormatContext } from './format-context.ts';
-import { compileOperator, type Operator, type OperatorValue } from './operators.ts';
+import { compileOperator, compilePieces, type Operator, type OperatorValue } from './operators.ts';
 
 export type Segment = string | Operator;
 
@@ -64,7 +64,9 @@ export function parseSegments(format: string, field: string, forLog = false): Se
     const name = command[1] as string;
     const length = command[3] === undefined ? undefined : Number(command[3]);
     const operator = compileOperator(name, command[2], length, field);
-    segments.push(forLog && FREE_TEXT.has(name) ? onOneLine(operator) : operator);
+    const pieces = forLog ? compilePieces(name, command[2], length) : [];
+    if (pieces.length > 0) segments.push(...pieces);
+    else segments.push(forLog && FREE_TEXT.has(name) ? onOneLine(operator) : operator);
     at = COMMAND.lastIndex;
   }
   if (literal !== '') segments.push(literal);

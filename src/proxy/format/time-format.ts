@@ -64,16 +64,24 @@ let isoWhole = '';
 /** As toISOString, which costs as much as the rest of a log line: the second is written once, and a busy millisecond. */
 function isoTime(wallMs: number): string {
   if (wallMs === isoMs) return isoWhole;
-  const second = Math.floor(wallMs / 1000);
-  const millis = MILLIS[Math.floor(wallMs) - second * 1000];
-  if (millis === undefined) return new Date(wallMs).toISOString();
-  if (second !== isoSecond) {
-    isoSecond = second;
-    isoText = new Date(second * 1000).toISOString().slice(0, -5);
-  }
+  isoWhole = isoSeconds(wallMs) + isoMillis(wallMs);
   isoMs = wallMs;
-  isoWhole = isoText + millis;
   return isoWhole;
+}
+
+/** "2026-11-22T20:15:13": with `isoMillis` the time of a line whose pieces nobody joins. */
+export function isoSeconds(wallMs: number): string {
+  const second = Math.floor(wallMs / 1000);
+  if (second !== isoSecond) {
+    isoText = new Date(second * 1000).toISOString().slice(0, -5);
+    isoSecond = second;
+  }
+  return isoText;
+}
+
+/** ".123Z" */
+export function isoMillis(wallMs: number): string {
+  return MILLIS[Math.floor(wallMs) - Math.floor(wallMs / 1000) * 1000] as string;
 }
 
 /** Undefined when the format has a specifier that is not known. */

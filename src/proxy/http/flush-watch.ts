@@ -2,7 +2,7 @@
 //
 // One watch and one deadline a connection: over TLS no write is taken at once, so that nearly every response begins here.
 
-import { Deadline, inParts, partsOf } from '#base';
+import { Deadline, inParts, partsOf, turnTime } from '#base';
 import type { ServerStream } from '#wire/http';
 import type { ProxyServices } from '../services.ts';
 
@@ -37,7 +37,7 @@ export class FlushWatch {
     const left = stream.queuedBytes;
     if (left === 0) return;
     const { clock, wheel } = this.#services;
-    const nowMs = clock.now();
+    const nowMs = turnTime(clock);
     this.#ms = idleMs > 0 ? idleMs : FLUSH_DEFAULT_MS;
     const before = stream.version === '2' ? undefined : this.#said[0];
     if (before !== undefined) {

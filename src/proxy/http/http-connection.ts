@@ -1,7 +1,7 @@
 // A downstream connection that speaks HTTP: one codec, the manager whose configuration the next request gets,
 // and what is the same for all its requests.
 
-import { type ConnError, Deadline, turnTime } from '#base';
+import { type ConnError, Deadline, turnTime, turnWallTime } from '#base';
 import { HTTP, type StatBlock, StreamRecord } from '#telemetry';
 import type { H2Violation } from '#wire/h2';
 import type {
@@ -108,7 +108,7 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
     stats.inc(head.version === '2' ? HTTP.downstream_rq_http2_total : HTTP.downstream_rq_http1_total);
     const record = new StreamRecord();
     record.startMs = nowMs;
-    record.startWallMs = services.clock.wallTime();
+    record.startWallMs = turnWallTime(services.clock);
     if (end) record.requestEndMs = nowMs;
     const prepared = prepareRequest(head, this.#facts, config, services.random);
     const facts =

@@ -112,8 +112,9 @@ export class HeaderBlock {
       }
       write += 3;
     }
-    const removed = write !== flat.length;
+    // To set a length costs a call into V8's runtime, also where it is the same.
+    if (write === flat.length) return false;
     flat.length = write;
-    return removed;
+    return true;
   }
 }
