@@ -45,4 +45,6 @@ test('what is set is told by its field, what must not be left out is refused', (
   );
   tellUnread('Listener', { listenerSpecifier: { case: undefined }, filterChainMatcher: undefined }, 'l', note);
   assert.equal(told.length, 1);
+  tellUnread('RouteAction', { internalRedirectPolicy: {}, internalRedirectAction: 0 }, 'r', note);
+  assert.equal(told[1], 'r.internal_redirect_policy');
 });

@@ -13,6 +13,7 @@ interface Unread {
   readonly refused?: Fields;
 }
 
+const FOLLOWED = 'redirects are the client’s to follow';
 const STATISTICS = 'no such statistics are kept';
 const SOCKETS = 'sockets have the options of the system';
 const LOG_TIMES = 'log lines are written when a stream ends';
@@ -123,6 +124,8 @@ export const UNREAD = {
   RouteAction: {
     told: {
       earlyDataPolicy: 'no request comes before the end of a handshake',
+      internalRedirectPolicy: FOLLOWED,
+      internalRedirectAction: FOLLOWED,
       retryPolicyTypedConfig: 'give retry_policy',
     },
   },

@@ -84,7 +84,6 @@ export interface ForwardTarget {
   /** Upgrade type in lower case ('websocket', 'connect') -> what the route says of it. */
   readonly upgrades: ReadonlyMap<string, UpgradeRule>;
   readonly priority: 'default' | 'high';
-  readonly internalRedirect: InternalRedirect | undefined;
 }
 
 export interface UpgradeRule {
@@ -99,12 +98,6 @@ export type HostRewrite =
   | { readonly kind: 'auto' }
   | { readonly kind: 'header'; readonly name: string }
   | { readonly kind: 'path'; readonly rewrite: (path: string) => string };
-
-export interface InternalRedirect {
-  readonly maxRedirects: number;
-  readonly codes: readonly number[];
-  readonly allowCrossScheme: boolean;
-}
 
 export interface MirrorPolicy {
   readonly cluster: string;

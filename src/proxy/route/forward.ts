@@ -76,7 +76,6 @@ export function compileForward(
     mirrors: mirrors.map((policy, i) => compileMirror(policy, `${field}.request_mirror_policies[${i}]`)),
     upgrades: compileUpgrades(action, field),
     priority: action.priority === 1 ? 'high' : 'default',
-    internalRedirect: compileInternalRedirect(action),
   };
 }
 
@@ -151,17 +150,4 @@ function compileUpgrades(action: RouteAction, field: string): ReadonlyMap<string
     });
   });
   return upgrades;
-}
-
-function compileInternalRedirect(action: RouteAction): ForwardTarget['internalRedirect'] {
-  const policy = action.internalRedirectPolicy;
-  if (policy === undefined)
-    return action.internalRedirectAction === 1
-      ? { maxRedirects: action.maxInternalRedirects ?? 1, codes: [302], allowCrossScheme: false }
-      : undefined;
-  return {
-    maxRedirects: policy.maxInternalRedirects ?? 1,
-    codes: policy.redirectResponseCodes.length === 0 ? [302] : policy.redirectResponseCodes,
-    allowCrossScheme: policy.allowCrossSchemeRedirect,
-  };
 }
