@@ -1,7 +1,7 @@
 // Connections to one endpoint that carry HTTP/1.1: idle ones in a stack (last in, first out keeps them warm),
 // requests that wait for one in a bounded queue.
 
-import { type Conn, type ConnError, type ConnHandler, Deadline, turnTime } from '#base';
+import { type Conn, type ConnError, type ConnHandler, Deadline, turnTime, visibleText } from '#base';
 import { CLUSTER } from '#telemetry';
 import { DEFAULT_H1_LIMITS, H1ClientConnection } from '#wire/h1';
 import type { ClientStream, ClientStreamHandler, HeadBounds, ResetReason } from '#wire/http';
@@ -349,7 +349,8 @@ export function transportWords(error: ConnError | undefined): string {
     case 'reset':
       return 'delayed connect error: Connection reset by peer';
     case 'tls':
-      return `TLS_error: ${error.message}`;
+      // It quotes names in the endpoint's certificate.
+      return `TLS_error: ${visibleText(error.message)}`;
     default:
       return '';
   }
