@@ -35,6 +35,7 @@ function passed(config: Partial<ManagerConfig>, address: string, xff?: string): 
       stripPort: 'none',
       schemeOverwrite: '',
       addUserAgent: '',
+      via: '',
       trustedHops: 0,
       internalAddress: (one: string) => one.startsWith('10.'),
       routes: { name: 'r', current: { internalOnlyHeaders: ['x-internal-only'] } },

@@ -89,14 +89,16 @@ export function prepareRequest(
   }
   if (config.useRemoteAddress) {
     if (!config.skipXffAppend)
-      headers.put('x-forwarded-for', xff === undefined ? client.remoteAddress : `${xff},${client.remoteAddress}`);
+      headers.put('x-forwarded-for', xff ? `${xff},${client.remoteAddress}` : client.remoteAddress);
     if (config.trustedHops === 0 || !isScheme(xfp)) xfp = setProto(headers, client.tls);
-    if (internal) headers.put('x-envoy-internal', 'true');
     if (edge && trustedAddress !== '') headers.put('x-envoy-external-address', trustedAddress);
   } else if (!isScheme(xfp)) xfp = setProto(headers, client.tls);
+  if (internal) headers.put('x-envoy-internal', 'true');
   if (config.appendForwardedPort && !headers.has('x-forwarded-port'))
     headers.push('x-forwarded-port', 'x-forwarded-port', String(client.localPort));
-  head.scheme = config.schemeOverwrite !== '' ? config.schemeOverwrite : (xfp as 'http' | 'https');
+  if (config.schemeOverwrite !== '') headers.put('x-forwarded-proto', (xfp = config.schemeOverwrite));
+  head.scheme = xfp as 'http' | 'https';
+  if (config.via !== '') headers.add('via', config.via);
   if (config.addUserAgent !== '') headers.set('user-agent', config.addUserAgent);
   fixHost(head, client.localPort, config);
   if (requestId === undefined || requestId === '' || (edge && !config.preserveExternalRequestId)) {

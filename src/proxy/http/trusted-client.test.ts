@@ -36,6 +36,7 @@ function prepare(
     defaultHostForHttp10: '',
     stripPort: 'none',
     stripTrailingDot: false,
+    via: '',
     generateRequestId: true,
     preserveExternalRequestId: false,
     ...settings,
@@ -81,4 +82,20 @@ test('the scheme is http or https and nothing else, even behind trusted hops', (
 
 test('a name with underscores is dropped where that is asked for', () => {
   assert.equal(prepare([['X_Role', 'admin']], { underscores: 'drop' }).head.headers.has('x_role'), false);
+});
+
+test('a scheme that is configured is told to the application, as is whom the request came through', () => {
+  const { head } = prepare([['via', '1.1 before']], { ...edge, schemeOverwrite: 'http', via: 'gateway' });
+  assert.deepEqual([head.scheme, head.headers.get('x-forwarded-proto')], ['http', 'http']);
+  assert.deepEqual(head.headers.getAll('via'), ['1.1 before', 'gateway']);
+});
+
+test('an internal client is named so also where somebody in front says its address', () => {
+  assert.equal(prepare(named('10.0.0.1')).head.headers.get('x-envoy-internal'), 'true');
+  assert.equal(prepare(named('198.51.100.7')).head.headers.get('x-envoy-internal'), undefined);
+  assert.equal(prepare(named('10.0.0.1', '10.0.0.2')).head.headers.get('x-envoy-internal'), undefined);
+});
+
+test('an empty list of addresses is none', () => {
+  assert.equal(prepare(named(''), edge).head.headers.get('x-forwarded-for'), DIRECT);
 });
