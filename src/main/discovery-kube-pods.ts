@@ -1,5 +1,6 @@
 // Pods become workloads: labels, identity and ports from the pod, locality from its node. Readiness comes from EndpointSlices, not from here.
 import type { Clock, Logger, Random } from '#base';
+import { PROXY_CONTAINER } from '#controllers';
 import type { Caller } from '#identity';
 import { Informer, type KubeClient, type KubeObject, RESOURCES } from '#kube';
 import type { ClaimedGateway } from './discovery-identity.ts';
@@ -17,6 +18,8 @@ interface PodRecord {
   readonly ports: Readonly<Record<string, number>>;
   readonly network: string;
   readonly workload: string;
+  /** Of this mesh or another. */
+  readonly proxy: boolean;
 }
 
 export interface KubePodsOptions {
@@ -153,6 +156,7 @@ export class KubePods {
       locality: this.#locality(pod),
       weight: 0,
       tlsMode: pod.labels[TLS_MODE] === 'istio' ? 'istio' : 'disabled',
+      outside: !pod.proxy,
       healthy: true,
       cluster: this.#options.cluster,
       origin: { kind: 'Pod', namespace: pod.namespace, name: pod.name },
@@ -162,12 +166,16 @@ export class KubePods {
 
 const NO_PORTS: ReadonlyMap<number, number> = new Map();
 
+interface PodContainer {
+  readonly name?: string;
+  readonly ports?: readonly { readonly name?: string; readonly containerPort?: number }[];
+}
+
 interface PodSpec {
   readonly nodeName?: string;
   readonly serviceAccountName?: string;
-  readonly containers?: readonly {
-    readonly ports?: readonly { readonly name?: string; readonly containerPort?: number }[];
-  }[];
+  readonly initContainers?: readonly PodContainer[];
+  readonly containers?: readonly PodContainer[];
 }
 
 function readPod(object: KubeObject): PodRecord {
@@ -189,6 +197,9 @@ function readPod(object: KubeObject): PodRecord {
     ports,
     network: labels[NETWORK] ?? '',
     workload: workloadName(object),
+    proxy:
+      labels[TLS_MODE] === 'istio' ||
+      [...(spec.initContainers ?? []), ...(spec.containers ?? [])].some(({ name }) => name === PROXY_CONTAINER),
   };
 }
 
@@ -215,6 +226,7 @@ function samePod(a: PodRecord, b: PodRecord): boolean {
     a.node === b.node &&
     a.serviceAccount === b.serviceAccount &&
     a.workload === b.workload &&
+    a.proxy === b.proxy &&
     sameRecord(a.labels, b.labels) &&
     sameRecord(a.ports, b.ports)
   );

@@ -60,6 +60,8 @@ function common(spec: EntrySpec, cluster: string) {
     locality: spec.locality === undefined ? labelLocality(spec.labels ?? {}) : parseLocality(spec.locality),
     weight: spec.weight ?? 0,
     cluster,
+    // Whether it has one is only its own word.
+    outside: false,
   };
 }
 

@@ -104,19 +104,14 @@ function make(address: string, port: number, declared: number, workload: Workloa
     locality: workload.locality,
     weight: workload.weight,
     tlsMode: workload.tlsMode,
+    outside: workload.outside,
     health: workload.healthy ? 'healthy' : 'unhealthy',
     workloadName: workload.name,
     cluster: workload.cluster,
   };
 }
 
-function bare(
-  service: Service,
-  address: string,
-  port: number,
-  health: Endpoint['health'],
-  workloadName: string,
-): Endpoint {
+function bare(service: Service, address: string, port: number, health: Endpoint['health'], outside: boolean): Endpoint {
   return {
     address,
     secondAddress: '',
@@ -129,8 +124,9 @@ function bare(
     locality: NO_LOCALITY,
     weight: 0,
     tlsMode: 'disabled',
+    outside,
     health,
-    workloadName,
+    workloadName: address,
     cluster: '',
   };
 }
@@ -144,7 +140,8 @@ function fromEndpoints(service: Service, port: ServicePort, sources: EndpointSou
       [subset.addresses ?? [], 'healthy'],
       [subset.notReadyAddresses ?? [], 'unhealthy'],
     ] as const) {
-      for (const { ip } of list) found.push(known(service, sources.workloadAt(ip), ip, target.port, health));
+      for (const { ip } of list)
+        found.push(known(service, sources.workloadAt(ip), ip, target.port, { health, outside: true }));
     }
   }
   return found;
@@ -164,7 +161,9 @@ function fromSlices(service: Service, port: ServicePort, sources: EndpointSource
           ? sources.pod(targetRef.namespace ?? service.namespace, targetRef.name ?? '')
           : undefined;
       for (const ip of endpoint.addresses ?? []) {
-        const made = known(service, pod ?? sources.workloadAt(ip), ip, target.port, health);
+        // A pod that is not known yet may have a proxy.
+        const facts = { health, outside: targetRef?.kind !== 'Pod' };
+        const made = known(service, pod ?? sources.workloadAt(ip), ip, target.port, facts);
         // A pod of both families stands in a slice of each: it is one endpoint.
         const place: string | undefined = targetRef?.kind === 'Pod' ? `${targetRef.name}:${target.port}` : undefined;
         const at = place === undefined ? undefined : pods.get(place);
@@ -218,9 +217,9 @@ function known(
   workload: Workload | undefined,
   ip: string,
   port: number,
-  health: Endpoint['health'],
+  { health, outside }: Pick<Endpoint, 'health' | 'outside'>,
 ): Endpoint {
-  if (workload === undefined) return bare(service, ip, port, health, ip);
+  if (workload === undefined) return bare(service, ip, port, health, outside);
   const endpoint = make(ip, port, port, workload);
   return health === 'healthy' ? endpoint : { ...endpoint, health };
 }

@@ -78,8 +78,10 @@ export interface Workload {
   readonly network: string;
   readonly locality: Locality;
   readonly weight: number;
-  /** A mesh proxy stands before it. */
+  /** A mesh proxy stands before it, as it says of itself. */
   readonly tlsMode: 'istio' | 'disabled';
+  /** Known to have no proxy, by more than its own word: no PeerAuthentication can be in force there. */
+  readonly outside: boolean;
   readonly healthy: boolean;
   readonly cluster: string;
   readonly origin: ObjectRef;
@@ -97,6 +99,8 @@ export interface Endpoint {
   readonly locality: Locality;
   readonly weight: number;
   readonly tlsMode: 'istio' | 'disabled';
+  /** Of its workload; also what is no pod and no WorkloadEntry, as the API server is. */
+  readonly outside: boolean;
   readonly health: 'healthy' | 'unhealthy' | 'draining';
   readonly workloadName: string;
   /** The workload's own (declared) port: what PeerAuthentication's port-level modes mean. */

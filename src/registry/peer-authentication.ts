@@ -3,6 +3,7 @@
 import type { ObjectRef } from '#base';
 import { type ConfigView, refOf } from '#config';
 import type { PeerAuthentication } from './kinds.ts';
+import type { Endpoint } from './model.ts';
 import { labelsMatch } from './visibility.ts';
 
 export type MtlsMode = 'DISABLE' | 'PERMISSIVE' | 'STRICT';
@@ -21,6 +22,12 @@ export interface PeerAuthenticationIndex {
   }): readonly ObjectRef[];
   /** The objects that decide about a namespace: equal lists mean equal answers. */
   inputsOf(namespace: string): readonly object[];
+}
+
+/** What clients are to expect there: where no proxy is, nobody can demand the mesh's TLS, whatever is written for the namespace. */
+export function modeOfEndpoint(modes: Pick<PeerAuthenticationIndex, 'modeOf'>, endpoint: Endpoint): MtlsMode {
+  const mode = modes.modeOf(endpoint, endpoint.declaredPort);
+  return endpoint.outside && mode === 'STRICT' ? 'PERMISSIVE' : mode;
 }
 
 export function buildPeerAuthentications(view: ConfigView, rootNamespace: string): PeerAuthenticationIndex {

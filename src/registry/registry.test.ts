@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type ConfigObject, type ConfigView, parseText, viewOf } from '#config';
 import { buildDestinationRules, findDestinationRule } from './destination-rules.ts';
-import { buildPeerAuthentications } from './peer-authentication.ts';
+import { buildPeerAuthentications, modeOfEndpoint } from './peer-authentication.ts';
 import { Registry } from './registry.ts';
 import { selectProtocol } from './select-protocol.ts';
 import { buildVirtualServices } from './virtual-services.ts';
@@ -128,6 +128,51 @@ endpoints: [{ addresses: [${address}], conditions: { ready: true } }]
     const { registry } = registryOf(view(two, whole, slice('a-2', '10.0.0.2', '{ name: http, port: 8081 }')));
     const of = (port: number): string[] => endpoints(registry, 'a', port).map((e) => `${e.address}:${e.port}`);
     assert.deepEqual([of(80), of(81)], [['10.0.0.1:8080', '10.0.0.2:8081'], ['10.0.0.1:9000']]);
+  });
+
+  it('knows who has no proxy: pods that are seen to have none, and what is no pod', () => {
+    const slice = `apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: { name: a-1, labels: { kubernetes.io/service-name: a } }
+addressType: IPv4
+ports: [{ name: http, port: 8080 }]
+endpoints:
+- { addresses: [10.0.0.1], targetRef: { kind: Pod, name: with, namespace: default } }
+- { addresses: [10.0.0.2], targetRef: { kind: Pod, name: without, namespace: default } }
+- { addresses: [10.0.0.3], targetRef: { kind: Pod, name: not-seen-yet, namespace: default } }
+- { addresses: [192.0.2.1] }
+`;
+    const { registry } = registryOf(view(service('a'), slice, workload('entry', 'a', '10.0.0.9')));
+    const pod = (name: string, address: string, outside: boolean) => {
+      const [entry] = [...registry.workloads.values()];
+      assert.ok(entry !== undefined);
+      const tlsMode = outside ? ('disabled' as const) : ('istio' as const);
+      return {
+        namespace: 'default',
+        name,
+        workload: { ...entry, key: `Pod/${name}`, name, address, tlsMode, outside },
+      };
+    };
+    registry.setPods([pod('with', '10.0.0.1', false), pod('without', '10.0.0.2', true)]);
+    const found = Object.fromEntries(endpoints(registry, 'a').map((e) => [e.address, e]));
+    const outside = Object.values(found).flatMap((e) => (e.outside ? [e.address] : []));
+    assert.deepEqual(outside.sort(), ['10.0.0.2', '192.0.2.1']);
+    const strict = buildPeerAuthentications(
+      view(`apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: { name: default, namespace: istio-system }
+spec: { mtls: { mode: STRICT } }
+`),
+      'istio-system',
+    );
+    const modes = Object.entries(found).map(([address, e]) => [address, modeOfEndpoint(strict, e)]);
+    assert.deepEqual(Object.fromEntries(modes), {
+      '10.0.0.1': 'STRICT',
+      '10.0.0.2': 'PERMISSIVE',
+      '10.0.0.3': 'STRICT',
+      '10.0.0.9': 'STRICT',
+      '192.0.2.1': 'PERMISSIVE',
+    });
   });
 
   it('follows an EndpointSlice from one service to another, and to none', () => {

@@ -7,6 +7,7 @@ import { type RetainedSubset, type Snapshot, subsetKey } from '#push';
 import {
   type MergedRule,
   type MtlsMode,
+  modeOfEndpoint,
   type Service,
   type ServiceEndpoints,
   type ServicePort,
@@ -216,8 +217,8 @@ function serviceMode(
   const list = endpointsOfPort(endpoints, port.number);
   if (list.length === 0) return whole;
   const first = list[0] as (typeof list)[number];
-  const mode = snapshot.peerAuthentications.modeOf(first, first.declaredPort);
-  return list.every((e) => snapshot.peerAuthentications.modeOf(e, e.declaredPort) === mode) ? mode : 'PERMISSIVE';
+  const mode = modeOfEndpoint(snapshot.peerAuthentications, first);
+  return list.every((e) => modeOfEndpoint(snapshot.peerAuthentications, e) === mode) ? mode : 'PERMISSIVE';
 }
 
 /** Load assignments of the clusters that ask for them. */

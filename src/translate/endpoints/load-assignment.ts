@@ -9,6 +9,7 @@ import {
   isIpAddress,
   labelsMatch,
   type Locality,
+  modeOfEndpoint,
   NO_LOCALITY,
   type PeerAuthenticationIndex,
 } from '#registry';
@@ -112,10 +113,10 @@ function lbEndpoint(endpoint: Endpoint, input: LoadAssignmentInput): Init<typeof
   };
 }
 
-/** A workload in STRICT mode is always met with TLS, one in DISABLE never, whatever it registered. */
+/** A workload in STRICT mode is always met with TLS, one in DISABLE never, whatever it registered; where no proxy is STRICT is not in force. */
 function speaksMeshTls(endpoint: Endpoint, input: LoadAssignmentInput): boolean {
   if (input.meshExternal) return false;
-  const mode = input.peerAuthentications.modeOf(endpoint, endpoint.declaredPort);
+  const mode = modeOfEndpoint(input.peerAuthentications, endpoint);
   return mode === 'STRICT' || (mode === 'PERMISSIVE' && endpoint.tlsMode === 'istio');
 }
 
