@@ -75,7 +75,7 @@ function render(
   return path;
 }
 
-/** What ships: the bundle, with the flags and the compile cache of images and the demo. */
+/** What ships: the bundle, with the flags of images and the demo. */
 function topsail(
   name: string,
   version: string,
