@@ -4,7 +4,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { dump } from 'js-yaml';
-import { crdOf, editorSchema, KIND_NAMES, KINDS } from '../src/config/model/index.ts';
+import { crdOf, editorSchema, KIND_FORCE, KIND_NAMES, KINDS, type KindName } from '../src/config/model/index.ts';
 import { kubernetesVersions, topsailVersions } from './kubernetes-versions.ts';
 import {
   compatibilityPage,
@@ -19,11 +19,18 @@ import { CONDITIONS } from '../src/registry/errors.ts';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const FOLDERS = ['docs/reference', 'deploy/crds'];
 
+/** Of every kind that is not refused there is one. */
+export function exampleOf(kind: KindName): string | undefined {
+  return KIND_FORCE[kind] === 'refused'
+    ? undefined
+    : readFileSync(join(root, `examples/reference/${kind}.yaml`), 'utf8');
+}
+
 /** Every generated file with its text. */
 export function generated(): Map<string, string> {
   const files = new Map<string, string>();
   const crds = KIND_NAMES.filter((kind) => KINDS[kind].origin === 'crd');
-  for (const kind of KIND_NAMES) files.set(`docs/reference/${kind}.md`, kindPage(kind));
+  for (const kind of KIND_NAMES) files.set(`docs/reference/${kind}.md`, kindPage(kind, exampleOf(kind)));
   files.set('docs/reference/README.md', referenceIndex());
   files.set('docs/reference/topsail.schema.json', `${JSON.stringify(editorSchema(crds), null, 1)}\n`);
   files.set(

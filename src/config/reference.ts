@@ -50,7 +50,14 @@ function fallback(shape: Shape): string {
   return shape.default === undefined ? (shape.defaultText ?? '') : `\`${JSON.stringify(shape.default)}\``;
 }
 
-export function kindPage(kind: KindName): string {
+function shownExample(kind: KindName, example: string | undefined): string {
+  if (example === undefined) return '';
+  const file = `examples/reference/${kind}.yaml`;
+  return `\n## Example\n\n[${file}](../../${file}): \`./topsail analyze -f ${file}\` says what a mesh would say of it.\n\n\`\`\`yaml\n${example.trimEnd()}\n\`\`\`\n\n## Fields\n`;
+}
+
+/** `example`: a manifest of the kind, as YAML; none of a kind that is refused. */
+export function kindPage(kind: KindName, example: string | undefined): string {
   const info: KindInfo = KINDS[kind];
   const shape = shapeOf(SCHEMAS[kind]);
   const rows = fieldsOf(shape).map((field) => [
@@ -70,7 +77,7 @@ export function kindPage(kind: KindName): string {
   const choices = (shape.choices ?? []).map(
     (choice) => `${choice.required === true ? 'Exactly' : 'At most'} one of ${choice.fields.join(', ')} may be set.`,
   );
-  return `# ${kind}\n\n${shape.description ?? ''}\n\n${facts.join('\n')}\n${choices.length === 0 ? '' : `\n${choices.join('\n')}\n`}\nA star marks required fields; \`[]\` stands for each item of a list, \`*\` for each key of a mapping.\n\n${table(['Field', 'Type', 'Default', 'Meaning', 'Status'], rows)}\n`;
+  return `# ${kind}\n\n${shape.description ?? ''}\n\n${facts.join('\n')}\n${choices.length === 0 ? '' : `\n${choices.join('\n')}\n`}${shownExample(kind, example)}\nA star marks required fields; \`[]\` stands for each item of a list, \`*\` for each key of a mapping.\n\n${table(['Field', 'Type', 'Default', 'Meaning', 'Status'], rows)}\n`;
 }
 
 export function referenceIndex(): string {

@@ -6,7 +6,8 @@ import { FIELD_FORCE, forceAt, HARMLESS } from './force.ts';
 import { NOT_IN_FORCE_BECAUSE } from './refusals.ts';
 import { KIND_NAMES, KINDS, type KindName, SCHEMAS } from './kinds.ts';
 import { fieldsOf, shapeOf } from './shape.ts';
-import { stale } from '../../../tools/gen-reference.ts';
+import { parseText } from '../parse/parse-text.ts';
+import { exampleOf, stale } from '../../../tools/gen-reference.ts';
 
 const AREA = new URL('../', import.meta.url);
 const sources = readdirSync(AREA, { recursive: true, encoding: 'utf8' })
@@ -16,6 +17,28 @@ const sources = readdirSync(AREA, { recursive: true, encoding: 'utf8' })
 
 describe('what is generated from the schemas', () => {
   it('is current', () => assert.deepEqual(stale(), [], 'run tools/gen-reference.ts'));
+});
+
+describe('the example of a reference page', () => {
+  for (const kind of KIND_NAMES) {
+    const text = exampleOf(kind);
+    if (text === undefined) continue;
+    it(`of ${kind} is one, short, and nothing is wrong with it`, () => {
+      const documents = parseText(`${kind}.yaml`, text);
+      assert.ok(documents.some((one) => one.kind === kind && one.object !== undefined));
+      // A kind without effect says so of every object.
+      const expected = KIND_NAMES.filter(
+        (one) =>
+          one === kind &&
+          fieldsOf(shapeOf(SCHEMAS[one])).every(({ path }) => forceAt(one, path) === 'acceptedWithWarning'),
+      );
+      assert.deepEqual(
+        documents.flatMap(({ complaints }) => complaints.map(({ code }) => code)),
+        expected.map(() => 'TS-CFG-0201'),
+      );
+      assert.ok(text.split('\n').length < 20);
+    });
+  }
 });
 
 describe('the table of complaints', () => {

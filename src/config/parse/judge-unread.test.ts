@@ -63,7 +63,7 @@ function broken(value: unknown, path: readonly (string | number)[], bad: unknown
 describe('one value that cannot be read', () => {
   it('brings no complaints about other fields of a good object', () => {
     let tried = 0;
-    for (const file of globSync('{seed,bookshop,limits,opa}/**/*.yaml', { cwd: EXAMPLES }))
+    for (const file of globSync('{seed,bookshop,limits,opa,reference}/**/*.yaml', { cwd: EXAMPLES }))
       for (const document of loadAll(readFileSync(`${EXAMPLES}${file}`, 'utf8'))) {
         const errors = (value: unknown): readonly { readonly path: string }[] =>
           parseText('a.json', JSON.stringify(value)).flatMap(({ complaints }) =>
