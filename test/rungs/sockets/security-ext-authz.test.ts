@@ -166,7 +166,11 @@ test('a service over gRPC gets Envoy’s attributes and answers with Envoy’s w
       httpResponse: {
         case: 'okResponse',
         value: {
-          headers: [header('x-user', 'ann'), header('x-list', 'two', true)],
+          headers: [
+            header('x-user', 'ann'),
+            header('x-list', 'two', true),
+            { header: { key: 'x-raw', rawValue: Buffer.from([0xe9]) } },
+          ],
           headersToRemove: ['x-key'],
           responseHeadersToAdd: [header('x-judged', 'yes')],
           queryParametersToSet: [{ key: 'q', value: 'new' }],
@@ -190,6 +194,7 @@ test('a service over gRPC gets Envoy’s attributes and answers with Envoy’s w
   });
   assert.equal(good.status, 200, good.body);
   const seen = echoed(good.body);
+  assert.equal(seen.headers['x-raw'], '\u00e9', 'the very byte');
   assert.deepEqual(
     [
       seen.url,

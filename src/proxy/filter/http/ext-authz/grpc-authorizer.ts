@@ -106,7 +106,7 @@ const ACTIONS = ['append', 'add-if-absent', 'set', 'overwrite-existing'] as cons
 function changes(options: readonly HeaderValueOption[]): readonly HeaderChange[] {
   return options.flatMap(({ header, append, appendAction }) => {
     if (header === undefined) return [];
-    const value = header.value !== '' ? header.value : Buffer.from(header.rawValue).toString('latin1');
+    const value = header.value === '' ? Buffer.from(header.rawValue) : Buffer.from(header.value, 'utf8');
     const how =
       append !== undefined
         ? append
@@ -115,6 +115,6 @@ function changes(options: readonly HeaderValueOption[]): readonly HeaderChange[]
         : appendAction === 0
           ? 'set'
           : (ACTIONS[appendAction] ?? 'set');
-    return [{ name: header.key, value: Buffer.from(value, 'utf8').toString('latin1'), how }];
+    return [{ name: header.key, value: value.toString('latin1'), how }];
   });
 }
