@@ -12,6 +12,7 @@ export class ListenerManager {
   readonly #listeners = new Map<string, LiveListener>();
   readonly #byAddress = new Map<string, LiveListener>();
   readonly #stats: StatBlock;
+  #closed = false;
 
   constructor(services: ProxyServices) {
     this.#services = services;
@@ -42,6 +43,8 @@ export class ListenerManager {
       made.destroy();
       throw error;
     }
+    // Whoever closes all of them knows nothing of one that is being bound.
+    if (this.#closed) return made.destroy();
     if (known !== undefined) this.remove(snapshot.name);
     this.#listeners.set(snapshot.name, made);
     for (const key of placesOf(snapshot)) this.#byAddress.set(key, made);
@@ -88,7 +91,9 @@ export class ListenerManager {
     for (const listener of this.#listeners.values()) listener.drainGently();
   }
 
+  /** Nothing opens afterwards. */
   destroyAll(): void {
+    this.#closed = true;
     for (const listener of this.#listeners.values()) listener.destroy();
     this.#listeners.clear();
     this.#byAddress.clear();

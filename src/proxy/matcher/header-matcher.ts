@@ -36,7 +36,7 @@ export type HeadPredicate = (head: RequestHead) => boolean;
 
 interface HeaderRule {
   readonly name: string;
-  /** Undefined: only presence is asked for, and `present` says which. */
+  /** Undefined: only presence is asked for, and `present` says which; what is empty instead of missing is present, as in Envoy. */
   readonly value: StringPredicate | undefined;
   readonly present: boolean;
   readonly invert: boolean;
@@ -49,9 +49,10 @@ export function compileHeaderMatcher(
   duplicates: DuplicateRule = 'envoy',
 ): HeadPredicate {
   const rule = readRule(matcher, field);
-  const { name, value, present, invert } = rule;
+  const { name, value, present, invert, missingIsEmpty } = rule;
+  if (value === undefined && missingIsEmpty) return () => present !== invert;
   if (value === undefined) return (head) => ((readMerged(head, name) !== undefined) === present) !== invert;
-  const missing = rule.missingIsEmpty ? value('') !== invert : false;
+  const missing = missingIsEmpty ? value('') !== invert : false;
   if (duplicates === 'envoy') {
     const joined = JOINED.has(name);
     return (head) => {
@@ -73,7 +74,7 @@ export function compileHeaderMatcher(
 /** For header blocks without a request line (responses, trailers); `:status` is the caller's to answer. */
 export function compileBlockMatcher(matcher: HeaderMatcher, field: string): (headers: HeaderBlock) => boolean {
   const { name, value, present, invert, missingIsEmpty } = readRule(matcher, field);
-  if (value === undefined) return (headers) => (headers.has(name) === present) !== invert;
+  if (value === undefined) return (headers) => ((missingIsEmpty || headers.has(name)) === present) !== invert;
   const missing = missingIsEmpty ? value('') !== invert : false;
   return (headers) => {
     const values = headers.getAll(name);

@@ -73,6 +73,15 @@ test('presence is the default question', () => {
   assert.equal(header({ name: 'x-a', headerMatchSpecifier: { case: 'presentMatch', value: false } })(head([])), true);
 });
 
+test('a missing header that counts as empty is present', () => {
+  for (const invertMatch of [false, true])
+    for (const value of [false, true]) {
+      const headerMatchSpecifier = { case: 'presentMatch', value } as const;
+      const asked = { name: 'x-a', headerMatchSpecifier, invertMatch, treatMissingHeaderAsEmpty: true };
+      assert.equal(header(asked)(head([])), value !== invertMatch);
+    }
+});
+
 test('a range takes whole numbers, its end excluded', () => {
   const range = header({ name: 'n', headerMatchSpecifier: { case: 'rangeMatch', value: { start: -10n, end: 0n } } });
   for (const [value, expected] of [

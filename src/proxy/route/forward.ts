@@ -7,9 +7,11 @@ import type {
   RouteAction_RequestMirrorPolicy,
   VirtualHost,
 } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import type { RegexMatchAndSubstitute } from '#proto/envoy/type/matcher/v3/regex_pb.ts';
 import { tellUnread } from '../apply/unread-fields.ts';
 import { ConfigError } from '../errors.ts';
 import { millisOf, runtimeFractionOf } from '../matcher/fraction.ts';
+import { barePath } from '../matcher/path-template.ts';
 import type { ForwardTarget, HostRewrite, MirrorPolicy, UpgradeRule } from './compiled.ts';
 import { compileHashPolicy } from './hash-policy.ts';
 import type { RouteOptions } from './options.ts';
@@ -113,10 +115,16 @@ function compileHostRewrite(action: RouteAction, field: string): HostRewrite | u
     case 'hostRewriteHeader':
       return { kind: 'header', name: specifier.value.toLowerCase() };
     case 'hostRewritePathRegex':
-      return { kind: 'path', rewrite: compileSubstitute(specifier.value, `${field}.host_rewrite_path_regex`) };
+      return { kind: 'path', rewrite: compileHostOfPath(specifier.value, `${field}.host_rewrite_path_regex`) };
     case undefined:
       return undefined;
   }
+}
+
+/** Of a path without query: it can hold anything, and belongs in no host. */
+function compileHostOfPath(rewrite: RegexMatchAndSubstitute, field: string): (path: string) => string {
+  const substitute = compileSubstitute(rewrite, field);
+  return (path) => substitute(barePath(path));
 }
 
 export function compileMirror(policy: RouteAction_RequestMirrorPolicy, field: string): MirrorPolicy {

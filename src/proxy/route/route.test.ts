@@ -229,6 +229,23 @@ test('weights split by the draw, or by a header', () => {
   assert.equal(split().choose(testInput(testHead()), 0.95)?.hostRewriteLiteral, 'two');
 });
 
+test('a host that is made of the path has nothing of the query', () => {
+  const regexRewrite = { pattern: { regex: '^/([a-z]+)' }, substitution: '\\1.example' };
+  const t = routes({
+    match: prefix('/'),
+    action: {
+      case: 'route',
+      value: {
+        clusterSpecifier: { case: 'cluster', value: 'c' },
+        hostRewriteSpecifier: { case: 'hostRewritePathRegex', value: regexRewrite },
+      },
+    },
+  });
+  const action = t.choose(testInput(testHead()), 0)?.route.action;
+  assert.ok(action?.kind === 'forward' && action.hostRewrite?.kind === 'path');
+  assert.equal(action.hostRewrite.rewrite('/shop?next=/other'), 'shop.example');
+});
+
 test('a header may name the cluster', () => {
   const t = routes({
     match: prefix('/'),

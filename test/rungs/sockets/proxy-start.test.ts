@@ -12,6 +12,7 @@ import { test } from 'node:test';
 import { meshEntry } from '../../mesh/mesh.ts';
 import { freePort } from '../../mesh/test-ports.ts';
 import { until } from '../../mesh/until.ts';
+import { httpListener } from '../../proxy-life/config.ts';
 
 /** One that passes bytes on to a port where nobody is. */
 function listener(name: string, port: number): object {
@@ -95,5 +96,21 @@ test('a listener that is refused is named with its line', async () => {
     said,
     /^error: --config-yaml:\d+: static_resources\.listeners\[0\]: web: .*two virtual hosts claim the domain/m,
   );
+  assert.equal(code, 1);
+});
+
+test('a listener that is refused ends the proxy, whatever else its file has', async () => {
+  const port = await freePort();
+  const answers = { match: { prefix: '/' }, direct_response: { status: 200 } };
+  const wrong = [{ header: { key: 'x-a', value: '%NOTHING_KNOWN%' } }];
+  const good = httpListener('good', port, [answers]);
+  const bad = httpListener('bad', await freePort(), [{ ...answers, request_headers_to_add: wrong }]);
+  const config = JSON.stringify({ static_resources: { listeners: [good, bad] } });
+  const child = spawn(process.execPath, [meshEntry(), 'proxy', '--config-yaml', config], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    timeout: 60_000,
+  });
+  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'exit') as Promise<[number | null]>]);
+  assert.match(said, /static_resources\.listeners\[1\]/);
   assert.equal(code, 1);
 });
