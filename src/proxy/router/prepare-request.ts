@@ -26,6 +26,11 @@ export function prepareUpstreamHead(
   addWebSocketKey(head, random);
   choice.mutateRequestHeaders(head, input);
   const authority = head.authority;
+  // Before the path changes: a host may be made of the path that the client asked for.
+  const called = head.authority;
+  if (rewriteHost(head, choice, target) && called !== '' && !options.suppressHeaders)
+    headers.set('x-envoy-original-host', called);
+  if (head.authority !== authority && target.appendXForwardedHost) headers.add('x-forwarded-host', authority);
   if (target.rewritePath !== undefined && head.path !== '') {
     // Envoy names the original also where the rewrite changed nothing.
     if (!options.suppressHeaders) headers.set('x-envoy-original-path', head.path);
@@ -33,10 +38,6 @@ export function prepareUpstreamHead(
     head.path = target.rewritePath(head.path);
     input.record.path = head.path;
   }
-  const called = head.authority;
-  if (rewriteHost(head, choice, target) && called !== '' && !options.suppressHeaders)
-    headers.set('x-envoy-original-host', called);
-  if (head.authority !== authority && target.appendXForwardedHost) headers.add('x-forwarded-host', authority);
 }
 
 /** What the endpoint hears of the attempt that begins. */
