@@ -22,6 +22,7 @@ import {
   REVISION,
 } from './chart-values.ts';
 import { emitTemplate } from './emit-template.ts';
+import { KEPT_POLICY, keepPolicy } from './kept-policy.ts';
 import { marker } from './marker.ts';
 import { TemplateReader } from './template-reader.ts';
 
@@ -60,7 +61,7 @@ export function charts(version: string): ReadonlyMap<string, string> {
   };
   chart('base', "Topsail's kinds: install it first", { defaultRevision: 'default' }, { 'crds.yaml': crdsTemplate() });
   chart('istiod', "Topsail's control plane", defaultsOf(ISTIOD_VALUES), {
-    '_helpers.tpl': HELPERS + ISTIOD_HELPERS,
+    '_helpers.tpl': HELPERS + ISTIOD_HELPERS + KEPT_POLICY,
     'istiod.yaml': istiodTemplate(),
     'NOTES.txt': notes({ ...defaultsOf(ISTIOD_VALUES), pilot: defaultsOf(PILOT_VALUES) }, FREE),
   });
@@ -168,7 +169,8 @@ function render(
       return marker('yaml', id);
     },
   });
-  return { objects: components.flatMap(({ objects }) => objects).map((one) => withSuffix(one)), embedded };
+  const objects = components.flatMap((one) => one.objects);
+  return { objects: objects.map((one) => keepPolicy(withSuffix(one))), embedded };
 }
 
 /** '-REVISION' is a suffix that the default revision has not; the injector's '-NAMESPACE' one that istio-system has not. */

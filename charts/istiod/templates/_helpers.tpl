@@ -17,3 +17,11 @@
 {{- end -}}
 {{- end -}}
 {{- end -}}
+{{- define "topsail.validationPolicy" -}}
+{{- $policy := "Ignore" -}}
+{{- $name := printf "istio-validator%s-%s" (include "topsail.suffix" .) .Release.Namespace -}}
+{{- range (lookup "admissionregistration.k8s.io/v1" "ValidatingWebhookConfiguration" "" $name).webhooks -}}
+{{- $policy = .failurePolicy -}}
+{{- end -}}
+{{- $policy -}}
+{{- end -}}

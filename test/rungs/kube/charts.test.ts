@@ -179,6 +179,25 @@ describe('charts in a real API server', skipHere, () => {
     assert.match(ztunnel, /! The node proxy of ambient mode is not part of this version: nothing runs\./);
   });
 
+  it('are upgraded after the control plane has closed validation, and leave it closed', async () => {
+    for (const [release, suffix] of [
+      ['istiod', ''],
+      ['canary', '-canary'],
+    ] as const) {
+      const webhook = { name: `istio-validator${suffix}-istio-system` };
+      const policy = async (): Promise<unknown> => {
+        const got = await api.client.get(RESOURCES.validatingWebhooks, webhook);
+        return got.ok && (got.value['webhooks'] as readonly { failurePolicy: string }[])[0]?.failurePolicy;
+      };
+      assert.equal(await policy(), 'Ignore');
+      const close = [{ op: 'add', path: '/webhooks/0/failurePolicy', value: 'Fail' }];
+      assert.ok((await api.client.jsonPatch(RESOURCES.validatingWebhooks, webhook, close)).ok);
+      const values = `${suffix === '' ? '' : 'revision=canary,'}meshConfig.accessLogFile=/dev/stderr`;
+      run(['upgrade', release, join(ROOT, 'charts/istiod'), '-n', 'istio-system', '--set', values], api.kubeconfig);
+      assert.equal(await policy(), 'Fail');
+    }
+  });
+
   it('are not touched by `topsail install`, which lists them', async () => {
     const foreign = await findForeign(
       api.client,
