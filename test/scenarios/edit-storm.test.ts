@@ -174,7 +174,8 @@ async function underLoad(mesh: TestMesh, count: number, wanted: (edit: Edit) => 
     if (edit.text !== undefined) {
       const { answer, programmed } = await mesh.apply(edit.text, { timeoutMs: roll(4) === 0 ? 60_000 : 1 });
       const errors = [...answer.findings, ...answer.applied.flatMap((one) => one.findings)].filter(
-        (one) => one.severity === 'error',
+        // What it refers to may come with a later edit.
+        (one) => one.severity === 'error' && !one.code.startsWith('TS-REG-'),
       );
       assert.deepEqual(errors, [], edit.text);
       assert.deepEqual(programmed.rejected, [], edit.text);
