@@ -1,6 +1,6 @@
 // `npm run bench -- sidecar`: memory of a real sidecar as shipped: agent and proxy in one process (`topsail run`) in a mesh
 // of five workloads and a gateway, idle, under load, and after its admin pages were read under load, beside Envoy
-// under the same load on the same work's bare bootstrap, without an agent.
+// under the same load, its pages read likewise, on the same work's bare bootstrap, without an agent.
 //   --rounds 5  --seconds 3  --json FILE
 
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -67,18 +67,25 @@ try {
   const loaded: Row = { title: 'topsail run (agent and proxy), under load', samples: [] };
   const dumped: Row = { title: 'the same, admin pages read under load', samples: [] };
   const beside: Row = { title: 'envoy (without an agent), under load', samples: [] };
-  rows.push(loaded, dumped, beside);
+  const besideDumped: Row = { title: 'envoy, admin pages read under load', samples: [] };
+  rows.push(loaded, dumped, beside, besideDumped);
   for (let round = 0; round < rounds; round++) {
     loaded.samples.push(await underLoad(at, pid));
-    if (envoy !== undefined)
-      beside.samples.push(await underLoad({ host: '127.0.0.1', port: envoy.port }, envoy.process.pid as number));
+    if (envoy !== undefined) beside.samples.push(await underLoad(envoy, envoy.pid));
   }
-  for (let round = 0; round < rounds; round++)
+  for (let round = 0; round < rounds; round++) {
     dumped.samples.push(
       await underLoad(at, pid, async () => {
         for (const page of PAGES) await mesh.admin('reviews', page);
       }),
     );
+    if (envoy === undefined) continue;
+    besideDumped.samples.push(
+      await underLoad(envoy, envoy.pid, async () => {
+        for (const page of PAGES) await (await fetch(`http://127.0.0.1:${envoy.adminPort}${page}`)).text();
+      }),
+    );
+  }
   if (envoy !== undefined) await stop(envoy.process);
 } finally {
   await mesh.stop();
@@ -103,7 +110,15 @@ function met(isMet: boolean): string {
   return isMet ? 'met' : 'missed';
 }
 
-async function startEnvoy(): Promise<{ readonly process: ChildProcess; readonly port: number } | undefined> {
+interface RunningEnvoy {
+  readonly process: ChildProcess;
+  readonly pid: number;
+  readonly host: string;
+  readonly port: number;
+  readonly adminPort: number;
+}
+
+async function startEnvoy(): Promise<RunningEnvoy | undefined> {
   const { found, missing } = findContestants();
   const contestant = found.find(({ name }) => name === 'envoy');
   if (contestant === undefined) {
@@ -124,7 +139,7 @@ async function startEnvoy(): Promise<{ readonly process: ChildProcess; readonly 
   if (child === undefined) return undefined;
   started.push(child);
   if (!(await accepts(LISTEN_PORT, child))) throw new Error('envoy did not listen within 15 s');
-  return { process: child, port: LISTEN_PORT };
+  return { process: child, pid: child.pid as number, host: '127.0.0.1', port: LISTEN_PORT, adminPort: ADMIN_PORT };
 }
 
 async function load(at: { readonly host: string; readonly port: number }, duration: number): Promise<LoadResult> {
@@ -155,11 +170,14 @@ function report(): void {
       `| ${row.title} | ${of(row, (m) => m.pssKb).toFixed(0)} | ${of(row, (m) => m.rssKb).toFixed(0)} | ${of(row, (m) => m.rssAnonKb).toFixed(0)} | ${rate} | ${failed} |`,
     );
   }
-  for (const row of rows.slice(1, 3)) {
+  for (const [row, its] of [
+    [rows[1], rows[3]],
+    [rows[2], rows[4]],
+  ] as [Row, Row][]) {
     const pss = of(row, (m) => m.pssKb);
     console.log(`\n${row.title}: PSS ${pss.toFixed(0)} MB, goal ${PSS_GOAL_MB} MB: ${met(pss <= PSS_GOAL_MB)}.`);
-    const [rss, envoy] = [row, rows[3] as Row].map((one) => of(one, (m) => m.rssKb)) as [number, number];
-    if ((rows[3] as Row).samples.length > 0)
+    const [rss, envoy] = [row, its].map((one) => of(one, (m) => m.rssKb)) as [number, number];
+    if (its.samples.length > 0)
       console.log(
         `RSS ${rss.toFixed(0)} MB, goal Envoy's ${envoy.toFixed(0)} + ${RSS_GOAL_MB} MB: ${met(rss <= envoy + RSS_GOAL_MB)}.`,
       );
