@@ -23,9 +23,10 @@ export function checkReferences(
   virtualServices: VirtualServiceIndex,
 ): readonly Condition[] {
   const hosts = new KnownHosts(services);
+  const connected = hostsOfConnections(hosts, virtualServices);
   return [
     ...destinations(hosts, virtualServices),
-    ...config.list('DestinationRule').flatMap((rule) => rulesForNothing(rule, hosts, virtualServices)),
+    ...config.list('DestinationRule').flatMap((rule) => rulesForNothing(rule, hosts, connected)),
     ...missingGateways(config, virtualServices),
     ...missingSecrets(config),
   ];
@@ -81,7 +82,7 @@ function* destinationsOf(spec: Routes): Iterable<Written> {
 function rulesForNothing(
   rule: ConfigObject<SpecOf<'DestinationRule'>>,
   hosts: KnownHosts,
-  virtualServices: VirtualServiceIndex,
+  connected: ReadonlySet<string>,
 ): readonly Condition[] {
   const { spec, metadata } = rule;
   if (isWildcard(spec.host)) return [];
@@ -91,6 +92,7 @@ function rulesForNothing(
   if (services === undefined) return [condition('TS-REG-031', rule, { path: 'spec.host', host }, near)];
   if (services.length === 0) return [];
   const effect = 'these settings are in force nowhere';
+  const tunnels = connected.has(host) || services.some(({ ports }) => ports.some(({ protocol }) => !isHttp(protocol)));
   const policies = [
     { policy: spec.trafficPolicy, at: 'spec.trafficPolicy' },
     ...(spec.subsets ?? []).map((one, i) => ({ policy: one.trafficPolicy, at: `spec.subsets[${i}].trafficPolicy` })),
@@ -109,25 +111,19 @@ function rulesForNothing(
             }),
           ],
     ),
-    ...(policy?.tunnel === undefined || takesConnections(host, services, hosts, virtualServices)
+    ...(policy?.tunnel === undefined || tunnels
       ? []
       : [condition('TS-REG-032', rule, { path: `${at}.tunnel`, host, ports: portsOf(services) })]),
   ]);
 }
 
-/** By a port of its own that is no HTTP, or by another host's rule that sends TCP or TLS there. */
-function takesConnections(
-  host: string,
-  services: readonly Service[],
-  hosts: KnownHosts,
-  virtualServices: VirtualServiceIndex,
-): boolean {
-  if (services.some(({ ports }) => ports.some(({ protocol }) => !isHttp(protocol)))) return true;
-  return [...partsOf(virtualServices)].some(({ spec, metadata }) =>
-    [...(spec.tls ?? []), ...(spec.tcp ?? [])].some(({ route }) =>
-      (route ?? []).some(({ destination }) => hosts.find(destination.host, metadata.namespace).host === host),
-    ),
-  );
+/** Hosts to which some rule, maybe another host's, sends TCP or TLS. */
+function hostsOfConnections(hosts: KnownHosts, virtualServices: VirtualServiceIndex): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const { spec, metadata } of partsOf(virtualServices))
+    for (const { route } of [...(spec.tls ?? []), ...(spec.tcp ?? [])])
+      for (const { destination } of route ?? []) found.add(hosts.find(destination.host, metadata.namespace).host);
+  return found;
 }
 
 /** Delegates have the gateways of those that delegate to them. */
