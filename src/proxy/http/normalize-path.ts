@@ -1,5 +1,7 @@
 // One canonical path: what policies match is what the upstream gets (Envoy: normalize_path, merge_slashes, escaped slashes).
 
+import { canonicalEscapes } from '../matcher/path-escapes.ts';
+
 export type EscapedSlashes = 'keep' | 'reject' | 'redirect' | 'forward';
 
 export interface PathRules {
@@ -52,10 +54,7 @@ function isSuspect(target: string): boolean {
 /** Decodes unreserved characters, '\' to '/', and removes dot segments (RFC 3986 §5.2.4, §6.2.2). Undefined = malformed. */
 function canonical(path: string): string | undefined {
   if (/%(?![0-9A-Fa-f]{2})/.test(path) || /%00/.test(path)) return undefined;
-  const decoded = path.replace(/\\/g, '/').replace(/%[0-9A-Fa-f]{2}/g, (escape) => {
-    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
-    return /[A-Za-z0-9\-._~]/.test(character) ? character : escape.toUpperCase();
-  });
+  const decoded = canonicalEscapes(path.replace(/\\/g, '/'));
   const out: string[] = [];
   const segments = decoded.split('/');
   for (let i = 1; i < segments.length; i++) {

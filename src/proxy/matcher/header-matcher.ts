@@ -1,11 +1,14 @@
 // Compiles envoy.config.route.v3.HeaderMatcher. Of repeated headers each value is looked at, as in Envoy 1.40: a joined
 // text would let a second header hide the first (pains §4.2).
 
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import type { HeaderMatcher } from '#proto/envoy/config/route/v3/route_components_pb.ts';
+import { StringMatcherSchema } from '#proto/envoy/type/matcher/v3/string_pb.ts';
 import type { HeaderBlock, RequestHead, ResponseHead } from '#wire/http';
 import { ConfigError } from '../errors.ts';
 import type { StringPredicate } from './match-input.ts';
 import { compileRegex } from './regex.ts';
+import { compilePathMatcher } from './path-escapes.ts';
 import { readEach, readMerged } from './request-header.ts';
 import { compileStringMatcher } from './string-matcher.ts';
 
@@ -114,13 +117,39 @@ function readRule(matcher: HeaderMatcher, field: string): HeaderRule {
   const specifier = matcher.headerMatchSpecifier;
   if (specifier.case === undefined) return { ...base, value: undefined };
   if (specifier.case === 'presentMatch') return { ...base, value: undefined, present: specifier.value };
-  return { ...base, value: compileValue(specifier, field) };
+  return { ...base, value: compileValue(name, specifier, field) };
+}
+
+type Specifier = HeaderMatcher['headerMatchSpecifier'];
+
+/** What of a header matcher is a string matcher in other words. */
+function asStringMatcher(specifier: Specifier): MessageInitShape<typeof StringMatcherSchema>['matchPattern'] {
+  switch (specifier.case) {
+    case 'exactMatch':
+      return { case: 'exact', value: specifier.value };
+    case 'prefixMatch':
+      return { case: 'prefix', value: specifier.value };
+    case 'suffixMatch':
+      return { case: 'suffix', value: specifier.value };
+    case 'containsMatch':
+      return { case: 'contains', value: specifier.value };
+    case 'safeRegexMatch':
+      return { case: 'safeRegex', value: specifier.value };
+    default:
+      return undefined;
+  }
 }
 
 function compileValue(
+  name: string,
   specifier: Exclude<HeaderMatcher['headerMatchSpecifier'], { case: undefined } | { case: 'presentMatch' }>,
   field: string,
 ): StringPredicate {
+  if (name === ':path') {
+    if (specifier.case === 'stringMatch') return compilePathMatcher(specifier.value, `${field}.string_match`);
+    const matchPattern = asStringMatcher(specifier);
+    if (matchPattern !== undefined) return compilePathMatcher(create(StringMatcherSchema, { matchPattern }), field);
+  }
   switch (specifier.case) {
     case 'exactMatch': {
       const want = specifier.value;

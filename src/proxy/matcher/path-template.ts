@@ -1,6 +1,7 @@
 // Path templates of Envoy's uri_template extensions, and Istio's `{*}` and `{**}`: one segment, any rest. At most one `**`, which no wildcard may follow.
 
 import { ConfigError } from '../errors.ts';
+import { spellingsOf } from './path-escapes.ts';
 
 const SEGMENT = "[a-zA-Z0-9\\-._~%!$&'()+,;:@=]";
 const LITERAL = /^[a-zA-Z0-9\-._~%!$&'()+,;:@=]*$/;
@@ -29,7 +30,7 @@ export function compilePathTemplate(template: string, field: string): PathTempla
       return `${SEGMENT.slice(0, -1)}/]*`;
     }
     if (!LITERAL.test(kind)) throw fail(`"${kind}" is neither "*", "**" nor a literal`);
-    return escapeLiteral(kind);
+    return literalSource(kind);
   };
   for (const part of splitSegments(template.slice(1))) {
     source += '/';
@@ -51,7 +52,7 @@ export function compilePathTemplate(template: string, field: string): PathTempla
       source += `(${pattern.split('/').map(wildcard).join('/')})`;
     } else {
       if (!LITERAL.test(part)) throw fail(`"${part}" has characters that a segment may not have`);
-      source += escapeLiteral(part);
+      source += literalSource(part);
     }
   }
   // Built from escaped literals and disjoint classes only: each wildcard but the last "**" stops at a slash.
@@ -93,6 +94,11 @@ function splitSegments(text: string): string[] {
   }
   parts.push(part);
   return parts;
+}
+
+function literalSource(text: string): string {
+  const [written, canonical] = spellingsOf(text);
+  return canonical === undefined ? escapeLiteral(written) : `(?:${escapeLiteral(written)}|${escapeLiteral(canonical)})`;
 }
 
 function escapeLiteral(text: string): string {

@@ -3,8 +3,10 @@
 import type { RouteMatch } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import type { RequestHead } from '#wire/http';
 import { ConfigError } from '../errors.ts';
+import type { StringPredicate } from '../matcher/match-input.ts';
 import { compilePathTemplate, type PathTemplate } from '../matcher/path-template.ts';
 import { compileRegex } from '../matcher/regex.ts';
+import { eitherOf, regexSpellingsOf, type Spellings, spellingsOf } from '../matcher/path-escapes.ts';
 import type { PathRule } from './compiled.ts';
 import { readStringField } from './single-field.ts';
 
@@ -12,6 +14,8 @@ export interface CompiledPath {
   readonly rule: PathRule;
   readonly ignoreCase: boolean;
   readonly template: PathTemplate | undefined;
+  /** Of `rule.value`, where that is a literal: a path that matches is, or begins with, one of them. */
+  readonly spellings: Spellings;
   /** `path` is the path without query and fragment. */
   matches(path: string, head: RequestHead): boolean;
 }
@@ -29,12 +33,17 @@ export function compilePath(match: RouteMatch, field: string): CompiledPath {
     case 'pathSeparatedPrefix':
       return separatedPath(specifier.value, ignoreCase, field);
     case 'safeRegex': {
-      const regex = compileRegex(specifier.value.regex, `${field}.safe_regex`);
+      const [regex, canonical] = regexSpellingsOf(specifier.value.regex).map((source) =>
+        compileRegex(source, `${field}.safe_regex`),
+      );
+      if (regex === undefined) throw new ConfigError('proxy.field-required', `${field}.safe_regex`);
+      const matches = eitherOf(regex.matches.bind(regex), canonical?.matches.bind(canonical));
       return {
         rule: { kind: 'regex', value: regex.source },
         ignoreCase: false,
         template: undefined,
-        matches: (path, head) => head.path !== '' && regex.matches(path),
+        spellings: [regex.source],
+        matches: (path, head) => head.path !== '' && matches(path),
       };
     }
     case 'connectMatcher':
@@ -42,6 +51,7 @@ export function compilePath(match: RouteMatch, field: string): CompiledPath {
         rule: { kind: 'connect', value: '' },
         ignoreCase: false,
         template: undefined,
+        spellings: [''],
         matches: (_, head) => head.method === 'CONNECT',
       };
     case 'pathMatchPolicy': {
@@ -53,6 +63,7 @@ export function compilePath(match: RouteMatch, field: string): CompiledPath {
         rule: { kind: 'template', value: template.source },
         ignoreCase: false,
         template,
+        spellings: [template.source],
         matches: (path, head) => head.path !== '' && template.matches(path),
       };
     }
@@ -62,20 +73,28 @@ export function compilePath(match: RouteMatch, field: string): CompiledPath {
 }
 
 function prefixPath(value: string, ignoreCase: boolean): CompiledPath {
-  const want = ignoreCase ? value.toLowerCase() : value;
-  const matches = ignoreCase
-    ? (path: string): boolean => path !== '' && path.slice(0, want.length).toLowerCase() === want
-    : (path: string): boolean => path !== '' && path.startsWith(want);
-  return { rule: { kind: 'prefix', value }, ignoreCase, template: undefined, matches };
+  const spellings = spellingsOf(value);
+  const [written, canonical] = spellings.map((spelling) => {
+    const want = ignoreCase ? spelling.toLowerCase() : spelling;
+    return ignoreCase
+      ? (path: string): boolean => path !== '' && path.slice(0, want.length).toLowerCase() === want
+      : (path: string): boolean => path !== '' && path.startsWith(want);
+  });
+  const matches = eitherOf(written as StringPredicate, canonical);
+  return { rule: { kind: 'prefix', value }, ignoreCase, template: undefined, spellings, matches };
 }
 
 function exactPath(value: string, ignoreCase: boolean): CompiledPath {
-  const want = ignoreCase ? value.toLowerCase() : value;
-  const matches = ignoreCase
-    ? (path: string, head: RequestHead): boolean =>
-        head.path !== '' && path.length === want.length && path.toLowerCase() === want
-    : (path: string, head: RequestHead): boolean => head.path !== '' && path === want;
-  return { rule: { kind: 'exact', value }, ignoreCase, template: undefined, matches };
+  const spellings = spellingsOf(value);
+  const [written, canonical] = spellings.map((spelling) => {
+    const want = ignoreCase ? spelling.toLowerCase() : spelling;
+    return ignoreCase
+      ? (path: string): boolean => path.length === want.length && path.toLowerCase() === want
+      : (path: string): boolean => path === want;
+  });
+  const isOne = eitherOf(written as StringPredicate, canonical);
+  const matches = (path: string, head: RequestHead): boolean => head.path !== '' && isOne(path);
+  return { rule: { kind: 'exact', value }, ignoreCase, template: undefined, spellings, matches };
 }
 
 function separatedPath(value: string, ignoreCase: boolean, field: string): CompiledPath {
@@ -86,8 +105,8 @@ function separatedPath(value: string, ignoreCase: boolean, field: string): Compi
       `"${value}" must begin with "/", not end with it, and have no query or fragment`,
     );
   }
-  const prefix = prefixPath(value, ignoreCase);
-  const matches = (path: string, head: RequestHead): boolean =>
-    prefix.matches(path, head) && (path.length === value.length || path.charCodeAt(value.length) === 0x2f);
-  return { rule: { kind: 'separated-prefix', value }, ignoreCase, template: undefined, matches };
+  const whole = exactPath(value, ignoreCase);
+  const below = prefixPath(`${value}/`, ignoreCase);
+  const matches = (path: string, head: RequestHead): boolean => whole.matches(path, head) || below.matches(path, head);
+  return { ...whole, rule: { kind: 'separated-prefix', value }, matches };
 }

@@ -51,11 +51,20 @@ export function compilePathRewrite(fields: RewriteFields, path: CompiledPath, fi
 
 function compilePrefix(rewrite: string, path: CompiledPath, field: string): Rewrite {
   const { kind, value } = path.rule;
-  if (kind === 'prefix' || kind === 'separated-prefix') return (text) => rewrite + text.slice(value.length);
+  const [, canonical] = path.spellings;
+  if (kind === 'prefix' || kind === 'separated-prefix') {
+    if (canonical === undefined || canonical.length === value.length)
+      return (text) => rewrite + text.slice(value.length);
+    return (text) => rewrite + text.slice((beginsWith(text, value, path.ignoreCase) ? value : canonical).length);
+  }
   if (kind === 'exact') return () => rewrite;
   // A pattern or template matches the whole path, so the whole path is its "prefix".
   if (kind === 'regex' || kind === 'template') return () => rewrite;
   throw new ConfigError('proxy.field-invalid', `${field}.prefix_rewrite`, 'a CONNECT match has no prefix to rewrite');
+}
+
+function beginsWith(text: string, prefix: string, ignoreCase: boolean): boolean {
+  return ignoreCase ? text.slice(0, prefix.length).toLowerCase() === prefix.toLowerCase() : text.startsWith(prefix);
 }
 
 export function compileSubstitute(config: RegexMatchAndSubstitute, field: string): Rewrite {

@@ -35,7 +35,7 @@ export class RouteIndex<R extends Indexed> {
   }
 
   #add(route: R, i: number): void {
-    const { rule, ignoreCase } = route.match.path;
+    const { rule, ignoreCase, spellings } = route.match.path;
     const map = ignoreCase
       ? undefined
       : rule.kind === 'exact'
@@ -47,9 +47,11 @@ export class RouteIndex<R extends Indexed> {
       this.#others.push(i);
       return;
     }
-    const list = map.get(rule.value);
-    if (list === undefined) map.set(rule.value, [i]);
-    else list.push(i);
+    for (const spelling of spellings) {
+      const list = map.get(spelling);
+      if (list === undefined) map.set(spelling, [i]);
+      else list.push(i);
+    }
   }
 
   #findIndexed(path: string, input: MatchInput, random: number): R | undefined {

@@ -91,6 +91,35 @@ test('the most specific domain wins: exact, longest suffix, longest prefix, any'
   for (const [authority, expected] of cases) assert.equal(cluster(t, { authority }), expected, authority);
 });
 
+test('escapes in a path match however they are written, and a rewrite takes away what matched', () => {
+  const list: RouteInit[] = [
+    { match: { pathSpecifier: { case: 'path', value: '/%c3' } }, action: to('exact') },
+    { match: { pathSpecifier: { case: 'pathSeparatedPrefix', value: '/s%c3' } }, action: to('separated') },
+    {
+      match: prefix('/%7eme/'),
+      action: { case: 'route', value: { ...to('prefix').value, prefixRewrite: '/you/' } },
+    },
+    { match: { pathSpecifier: { case: 'safeRegex', value: { regex: '/r%c3.*' } } }, action: to('regex') },
+  ];
+  const many = Array.from({ length: 20 }, (_, i): RouteInit => ({ match: prefix(`/n${i}/`), action: to('other') }));
+  for (const t of [routes(...list), routes(...many, ...list)]) {
+    const found = (path: string): string | undefined => cluster(t, { path });
+    assert.deepEqual(['/%c3', '/%C3', '/%C4'].map(found), ['exact', 'exact', undefined]);
+    assert.deepEqual(['/s%C3', '/s%c3/x', '/s%C3/x', '/s%C3x'].map(found), [
+      'separated',
+      'separated',
+      'separated',
+      undefined,
+    ]);
+    assert.deepEqual(['/r%C3x', '/r%c3x'].map(found), ['regex', 'regex']);
+    for (const path of ['/~me/a?b', '/%7eme/a?b']) {
+      const forward = target(t, { path });
+      assert.ok(forward.kind === 'forward');
+      assert.equal(forward.rewritePath?.(path), '/you/a?b');
+    }
+  }
+});
+
 test('a port is ignored only when asked, and a trailing dot too', () => {
   const hosts: HostInit[] = [{ name: 'h', domains: ['shop'], routes: [{ match: prefix('/'), action: to('c') }] }];
   assert.equal(cluster(table(hosts), { authority: 'shop:80' }), undefined);

@@ -2,6 +2,7 @@
 
 import type { HeaderMatcher } from '#proto/envoy/config/route/v3/route_components_pb.ts';
 import type { StringMatcher } from '#proto/envoy/type/matcher/v3/string_pb.ts';
+import { spellingsOf } from '../../matcher/path-escapes.ts';
 
 /** `namespace`: an identity has it between `/ns/` and `/sa/`. */
 export interface Pattern {
@@ -69,5 +70,12 @@ export function demandsOfAny(parts: readonly (readonly Demand[])[]): readonly De
 
 function one(source: string, how: Pattern['how'], value: string, ignoreCase: boolean): readonly Demand[] {
   if (value === '' && how !== 'exact') return [];
-  return [{ source, patterns: [{ how, text: ignoreCase ? value.toLowerCase() : value, ignoreCase }] }];
+  // Of a path every spelling finds the policy that holds for it.
+  const texts = source === 'path' || source === 'header :path' ? spellingsOf(value) : [value];
+  return [
+    {
+      source,
+      patterns: texts.map((text) => ({ how, text: ignoreCase ? text.toLowerCase() : text, ignoreCase })),
+    },
+  ];
 }

@@ -8,6 +8,7 @@ import { MAX_MATCHER_DEPTH } from '../../matcher/limits.ts';
 import type { RequestPredicate } from '../../matcher/match-input.ts';
 import { compileMetadataMatcher } from '../../matcher/metadata-matcher.ts';
 import { barePath, compilePathTemplate } from '../../matcher/path-template.ts';
+import { compilePathMatcher } from '../../matcher/path-escapes.ts';
 import { compileStringMatcher } from '../../matcher/string-matcher.ts';
 import { readStringField } from '../../route/single-field.ts';
 import { allOf, anyOf, type Duplicates, opposite } from './combine.ts';
@@ -45,7 +46,7 @@ export function compilePermission(
     }
     case 'urlPath': {
       if (rule.value.rule.case !== 'path') throw new ConfigError('proxy.field-required', `${field}.url_path.path`);
-      const path = compileStringMatcher(rule.value.rule.value, `${field}.url_path.path`);
+      const path = compilePathMatcher(rule.value.rule.value, `${field}.url_path.path`);
       return (input) => input.head.path !== '' && path(barePath(input.head.path));
     }
     case 'uriTemplate': {

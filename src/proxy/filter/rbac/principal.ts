@@ -8,6 +8,7 @@ import { MAX_MATCHER_DEPTH } from '../../matcher/limits.ts';
 import type { MatchInput, RequestPredicate } from '../../matcher/match-input.ts';
 import { compileMetadataMatcher } from '../../matcher/metadata-matcher.ts';
 import { barePath } from '../../matcher/path-template.ts';
+import { compilePathMatcher } from '../../matcher/path-escapes.ts';
 import { compileStringMatcher } from '../../matcher/string-matcher.ts';
 import { allOf, anyOf, type Duplicates, opposite } from './combine.ts';
 import { type Demand, demandsOfAll, demandsOfAny, headerDemand, textDemand } from './demand.ts';
@@ -66,7 +67,7 @@ export function compilePrincipal(
     case 'urlPath': {
       if (identifier.value.rule.case !== 'path')
         throw new ConfigError('proxy.field-required', `${field}.url_path.path`);
-      const path = compileStringMatcher(identifier.value.rule.value, `${field}.url_path.path`);
+      const path = compilePathMatcher(identifier.value.rule.value, `${field}.url_path.path`);
       return (input) => input.head.path !== '' && path(barePath(input.head.path));
     }
     case 'metadata': {

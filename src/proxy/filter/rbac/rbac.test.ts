@@ -72,6 +72,23 @@ test('ALLOW admits only what a policy names, and says which', () => {
   assert.equal(engine(0, {}).decide(from(SLEEP)).allowed, false);
 });
 
+test('a path is found however its escapes are written, also by the index', () => {
+  for (const written of ['/a%c3', '/%61%C3']) {
+    const policies: Record<string, [PermissionInit[], PrincipalInit[]]> = {
+      p: [[path(written)], [anyone]],
+      q: [
+        [{ rule: { case: 'header', value: header(':path', `${written}/b`) } }],
+        [{ identifier: { case: 'header', value: header(':path', `${written}/b`) } }],
+      ],
+    };
+    const rules = engine(1, policies);
+    assert.equal(rules.decide(from(SLEEP, { path: '/a%C3?x' })).policy, 'p', written);
+    assert.equal(rules.decide(from(SLEEP, { path: written })).policy, 'p', written);
+    assert.equal(rules.decide(from(SLEEP, { path: '/a%C3/b' })).policy, 'q', written);
+    assert.equal(rules.decide(from(SLEEP, { path: '/a%C4' })).allowed, true);
+  }
+});
+
 test('DENY refuses what a policy names and LOG refuses nothing', () => {
   const policies: Record<string, [PermissionInit[], PrincipalInit[]]> = { p: [[path('/admin')], [anyone]] };
   assert.deepEqual(engine(1, policies).decide(from(SLEEP, { path: '/admin' })), { allowed: false, policy: 'p' });
