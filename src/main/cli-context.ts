@@ -7,11 +7,14 @@ import { callHttp, SystemClock, SystemFs } from '#io';
 import { rootFolder } from './home.ts';
 import { VERSION } from './version.ts';
 
+/** What they began they finish, also where nobody reads on. */
+const CHANGING: ReadonlySet<string> = new Set(['apply', 'delete', 'install', 'tag', 'uninstall', 'upgrade']);
+
 export function createCliContext(): CliContext {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     // `topsail … | head` closes the pipe: not an error of ours.
-    if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    if (error.code !== 'EPIPE') throw error;
+    if (!CHANGING.has(process.argv[2] ?? '')) process.exit(0);
   });
   return {
     cwd: process.cwd(),
