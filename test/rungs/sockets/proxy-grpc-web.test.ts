@@ -18,7 +18,10 @@ const WEB = {
   typed_config: { '@type': 'type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb' },
 };
 
-async function run(t: { after(end: () => void): void }) {
+async function run(
+  t: { after(end: () => void): void },
+  plain?: { readonly status: number; readonly trailers: boolean },
+) {
   const seen: { type: string; body: string }[] = [];
   const server = createServer();
   server.on('stream', (stream, headers) => {
@@ -28,6 +31,13 @@ async function run(t: { after(end: () => void): void }) {
       .on('data', (data: Buffer) => chunks.push(data))
       .on('end', () => {
         seen.push({ type: String(headers['content-type']), body: Buffer.concat(chunks).toString('latin1') });
+        if (plain !== undefined) {
+          const html = { ':status': plain.status, 'content-type': 'text/html' };
+          stream.respond(html, { waitForTrailers: plain.trailers });
+          stream.once('wantTrailers', () => stream.sendTrailers({ 'x-more': '1' }));
+          stream.end('<html>');
+          return;
+        }
         stream.respond({ ':status': 200, 'content-type': 'application/grpc+proto' }, { waitForTrailers: true });
         stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0', 'grpc-message': 'fine' }));
         stream.end('ANSWER');
@@ -100,4 +110,22 @@ test('text that is no base64 is refused', async (t) => {
     [answer.headers['grpc-status'], answer.headers['content-type']],
     ['13', 'application/grpc-web-text+proto'],
   );
+});
+
+test("an answer that is no gRPC's says so by a status, without its body", async (t) => {
+  for (const [status, grpcStatus] of [
+    [200, '2'],
+    [404, '12'],
+    [503, '14'],
+  ] as const)
+    for (const trailers of [false, true])
+      for (const type of ['application/grpc-web+proto', 'application/grpc-web-text+proto']) {
+        const { ask } = await run(t, { status, trailers });
+        const answer = await ask(type, '');
+        assert.equal(answer.status, status);
+        assert.equal(answer.headers['grpc-status'], grpcStatus);
+        assert.equal(answer.headers['content-type'], type);
+        assert.match(String(answer.headers['grpc-message']), /not with gRPC/);
+        assert.equal(answer.body, '');
+      }
 });

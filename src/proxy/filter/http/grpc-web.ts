@@ -1,12 +1,14 @@
 // HTTP filter envoy.filters.http.grpc_web: browsers' gRPC-Web, binary or in base64, becomes gRPC for the server; its trailers come back as the last frame of the body (grpc/doc/PROTOCOL-WEB.md).
 
 import type { HeaderBlock, RequestHead, ResponseHead } from '#wire/http';
+import { grpcStatusOf } from '../../http/rescue.ts';
 import type { FilterCallbacks, FilterStatus, HttpFilter, HttpFilterExtension } from '../../http/filter.ts';
 
 const TYPE = 'type.googleapis.com/envoy.extensions.filters.http.grpc_web.v3.GrpcWeb';
 const WEB = 'application/grpc-web';
 const TEXT = 'application/grpc-web-text';
 const TRAILER_FRAME = 0x80;
+const NO_DATA = new Uint8Array(0);
 
 class GrpcWebFilter implements HttpFilter {
   readonly #callbacks: FilterCallbacks;
@@ -15,6 +17,8 @@ class GrpcWebFilter implements HttpFilter {
   #text = false;
   /** What the client wants the answer in, whatever it asked in. */
   #textBack = false;
+  /** The answer is no gRPC. */
+  #dropBody = false;
   /** Base64 characters that wait for the rest of their group of four. */
   #rest = '';
 
@@ -60,20 +64,34 @@ class GrpcWebFilter implements HttpFilter {
   responseHead(head: ResponseHead): FilterStatus {
     if (!this.#web) return 'continue';
     const { headers } = head;
-    if (headers.get('content-type')?.startsWith('application/grpc') === true)
-      headers.set('content-type', `${this.#textBack ? TEXT : WEB}+proto`);
-    else this.#textBack = false;
+    if (headers.get('content-type')?.startsWith('application/grpc') !== true) this.#refuse(head);
+    headers.set('content-type', `${this.#textBack ? TEXT : WEB}+proto`);
     headers.remove('content-length');
     return 'continue';
   }
 
+  /** An answer that is no gRPC becomes one without messages, whose status stands for HTTP's. */
+  #refuse({ status, headers }: ResponseHead): void {
+    this.#dropBody = true;
+    const grpcStatus = grpcStatusOf(status);
+    this.#callbacks.record.grpcStatus = grpcStatus;
+    headers.remove('content-encoding');
+    headers.set('grpc-status', String(grpcStatus));
+    headers.set('grpc-message', `the server answered with HTTP status ${status}, not with gRPC`);
+  }
+
   responseData(data: Buffer): FilterStatus {
-    if (this.#textBack && data.length > 0) this.#callbacks.replaceData(this.#encoded(data));
+    if (this.#dropBody) this.#callbacks.replaceData(NO_DATA);
+    else if (this.#textBack && data.length > 0) this.#callbacks.replaceData(this.#encoded(data));
     return 'continue';
   }
 
   responseTrailers(trailers: HeaderBlock): FilterStatus {
     if (!this.#web) return 'continue';
+    if (this.#dropBody) {
+      this.#callbacks.replaceData(NO_DATA);
+      return 'continue';
+    }
     let text = '';
     for (const [name, value] of trailers.entries()) text += `${name.toLowerCase()}:${value}\r\n`;
     const block = Buffer.from(text, 'latin1');
