@@ -22,6 +22,7 @@ import { prepareUpstreamHead, tellAttempt } from './prepare-request.ts';
 import { RequestBuffer, UNSEEN_BYTES_MAX } from './request-buffer.ts';
 import { countRetried, countStatus } from './count-status.ts';
 import { LeftHosts } from './left-hosts.ts';
+import { switchedStatus } from './switched-status.ts';
 import { backoffMs, hedges, isIdempotent, retriesOnReset, retriesOnResponse, retriesOnTimeout } from './retry.ts';
 import { lifeLimit, NO_TIMEOUTS, routeTimeouts, type RouteTimeouts } from './timeouts.ts';
 import { heldByMirrors, startMirrors, type Mirror } from './mirror.ts';
@@ -204,11 +205,7 @@ export class Router implements StreamRouter {
     record.upstreamFirstByteMs = now;
     record.attempts = this.#attempts;
     record.responseCodeDetails = 'via_upstream';
-    // RFC 8441 §5: what HTTP/1.1 answers with 101, extended CONNECT answers with 200.
-    if (this.head.protocol !== '') {
-      if (head.status === 101 && this.head.version === '2') head.status = 200;
-      else if (head.status === 200 && attempt.version === '2' && this.head.version === '1.1') head.status = 101;
-    }
+    if (this.head.protocol !== '') head.status = switchedStatus(head.status, this.head.version, attempt.version);
     const headers = head.headers;
     const choice = this.#choice as RouteChoice;
     if (!stream.config.router.suppressHeaders)

@@ -71,3 +71,22 @@ test('one that a client opened over HTTP/2, which knows no key, gets one', async
   assert.equal(frame.toString('latin1'), '\x81\x02hi');
   session.destroy();
 });
+
+test('an endpoint that answers without switching is no success over HTTP/2', async (t) => {
+  for (const status of [200, 204]) {
+    const app = await startApp((_, response) => void response.writeHead(400).end());
+    const body = status === 200 ? 'content-length: 4\r\n\r\npong' : '\r\n';
+    app.server.on('upgrade', (_, socket) => {
+      socket.on('error', () => {});
+      socket.write(`HTTP/1.1 ${status} No Switch\r\n${body}`);
+    });
+    t.after(() => app.close());
+    const proxy = await startHop(t, app.port);
+    const session = connect(`http://127.0.0.1:${proxy.port('l')}`);
+    await once(session, 'remoteSettings');
+    const stream = session.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':path': '/' });
+    const [head] = (await once(stream, 'response')) as [Record<string, unknown>];
+    assert.equal(head[':status'], 502, String(status));
+    session.destroy();
+  }
+});
