@@ -18,6 +18,9 @@ const DATA_END = 2;
 const TRAILER = 3;
 const DONE = 4;
 
+/** Framing ended before the trailers: what they say of it has no meaning, so it is dropped, not judged (RFC 9110 §6.5.1). */
+const FRAMING_FIELD = /^(?:transfer-encoding|content-length):.*(?:\r\n|$)/gim;
+
 const CR = 0x0d;
 const LF = 0x0a;
 
@@ -119,7 +122,9 @@ export class ChunkedReader {
     const text = latin1(data, at, end);
     const trailers = new HeaderBlock();
     if (hasForbidden(text)) return this.#fail('http1.invalid_characters');
-    if (parseFields(text, 0, trailers, new HeadFacts(), this.#limits.fieldsMax) !== undefined)
+    if (
+      parseFields(text.replace(FRAMING_FIELD, ''), 0, trailers, new HeadFacts(), this.#limits.fieldsMax) !== undefined
+    )
       return this.#fail('http1.trailer');
     for (const name of FORBIDDEN_TRAILERS) trailers.remove(name);
     if (trailers.count > 0) this.trailers = trailers;

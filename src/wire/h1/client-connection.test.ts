@@ -125,6 +125,23 @@ test('an upgrade opens a tunnel both ways', () => {
   assert.match(conn.written, /back$/);
 });
 
+test('what an answer says of framing in its trailers is dropped, wherever it stands', () => {
+  for (const trailers of [
+    'transfer-encoding: x\r\nx-t: 1',
+    'x-t: 1\r\nTransfer-Encoding: gzip',
+    'x-t: 1\r\ncontent-length: x\r\nContent-Length: 7\r\ntransfer-encoding: chunked',
+  ]) {
+    const { conn, stream, log } = client();
+    stream.sendHead(request(), true);
+    conn.receive(`HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n${trailers}\r\n\r\n`);
+    assert.equal(log[1], 'trailers 1', trailers);
+  }
+  const { conn, stream, log } = client();
+  stream.sendHead(request(), true);
+  conn.receive('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\ntransfer-encoding : x\r\n\r\n');
+  assert.equal(log[1], 'reset protocol-error', 'a malformed line stays one');
+});
+
 test('trailers of an answer have the bounds of its head', () => {
   const limits = { ...DEFAULT_H1_LIMITS, headBytesMax: 80, fieldsMax: 2 };
   const answer = (trailers: string) => {
