@@ -24,6 +24,8 @@ export class H2ClientConnection extends H2Connection {
   readonly #observer: H2ClientObserver;
   #nextId = 1;
   #answered = false;
+  /** It ends with its last stream. */
+  #retired = false;
   readonly #concurrentMax: number;
 
   /** `concurrentMax`: our own bound on streams under way; the peer's applies too. */
@@ -40,7 +42,7 @@ export class H2ClientConnection extends H2Connection {
 
   /** It takes no more streams, and those under way may go on. */
   get leaving(): boolean {
-    return this.closing || this.goawayReceived || this.goawaySent;
+    return this.closing || this.goawayReceived || this.goawaySent || this.#retired;
   }
 
   get canOpen(): boolean {
@@ -60,6 +62,12 @@ export class H2ClientConnection extends H2Connection {
     const stream = new H2Stream(this, id, handler);
     this.streams.add(stream);
     return stream;
+  }
+
+  /** No new stream; GOAWAY when the last one has ended: servers refuse what they have not begun when it comes. */
+  override drain(): void {
+    this.#retired = true;
+    if (this.streams.size === 0) super.drain();
   }
 
   override onClose(error: ConnError | undefined): void {
@@ -158,7 +166,10 @@ export class H2ClientConnection extends H2Connection {
   }
 
   protected streamEnded(): void {
-    if (this.goawayReceived && this.streams.size === 0) this.conn.end();
+    if (this.streams.size === 0) {
+      if (this.goawayReceived) this.conn.end();
+      else if (this.#retired) super.drain();
+    }
     this.#observer.onCapacity();
   }
 
