@@ -269,6 +269,35 @@ test('cors answers a preflight of an allowed origin and marks responses', () => 
   assert.equal(head.headers.get('access-control-expose-headers'), 'x-b');
 });
 
+test('cors: a matcher of * takes every origin, and with credentials * names what was asked for', () => {
+  const b = bench('envoy.filters.http.cors', CorsSchema, {});
+  const open = (allowCredentials: boolean): typeof policy => ({
+    allowOriginStringMatch: [{ matchPattern: { case: 'exact', value: '*' } }],
+    allowMethods: '*',
+    allowHeaders: '*',
+    allowCredentials,
+  });
+  const ask = testHead({
+    method: 'OPTIONS',
+    headers: [
+      ['origin', 'https://anybody'],
+      ['access-control-request-method', 'PUT'],
+      ['access-control-request-headers', 'x-a,x-b'],
+    ],
+  });
+  const named = (allowCredentials: boolean) => {
+    admit(ask, b.start({ route: routeWith('envoy.filters.http.cors', CorsPolicySchema, open(allowCredentials)) }));
+    return b.replies.at(-1)?.headers?.filter(([name]) => !name.endsWith('credentials'));
+  };
+  const answer = (methods: string, headers: string) => [
+    ['access-control-allow-origin', 'https://anybody'],
+    ['access-control-allow-methods', methods],
+    ['access-control-allow-headers', headers],
+  ];
+  assert.deepEqual(named(false), answer('*', '*'));
+  assert.deepEqual(named(true), answer('PUT', 'x-a,x-b'));
+});
+
 test('gRPC messages are counted however the bytes are cut', () => {
   fc.assert(
     fc.property(

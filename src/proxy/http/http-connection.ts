@@ -274,7 +274,9 @@ export class HttpConnection implements RequestAcceptor, TerminalConnection {
         status: 307,
         body: '',
         details: 'path_normalization_failed',
-        headers: [['location', `${head.scheme}://${head.authority}${normal.path}`]],
+        headers: [
+          ['location', `${head.headers.get('x-forwarded-proto') ?? head.scheme}://${head.authority}${normal.path}`],
+        ],
       });
     }
     if (normal.path !== head.path) {

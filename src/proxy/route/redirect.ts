@@ -31,7 +31,9 @@ export function compileRedirect(action: RedirectAction, path: CompiledPath, fiel
     if (pathRedirect.includes('?')) return pathRedirect;
     const now = stripQuery ? barePath(head.path) : head.path;
     if (pathRedirect !== '') return pathRedirect + now.slice(barePath(now).length);
-    return rewrite === undefined ? now : rewrite(now);
+    const path = rewrite === undefined ? now : rewrite(now);
+    // Without it the path would go on the host's name.
+    return path.startsWith('/') ? path : `/${path}`;
   };
   return {
     kind: 'redirect',

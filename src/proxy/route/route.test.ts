@@ -405,6 +405,12 @@ test('redirects compose scheme, host, port and path', () => {
     location({ pathRewriteSpecifier: { case: 'pathRedirect', value: '/p?x=1' }, stripQuery: true }, head),
     '301 http://shop:80/p?x=1',
   );
+  const cut = { pattern: { regex: '^/old/' }, substitution: '-' };
+  assert.equal(
+    location({ pathRewriteSpecifier: { case: 'regexRewrite', value: cut } }, head),
+    '301 http://shop:80/-a?b=c',
+    'no path goes on the name of the host',
+  );
 });
 
 test('require_tls answers plain requests with a redirect', () => {

@@ -25,12 +25,13 @@ export function retriesOnResponse(policy: CompiledRetryPolicy, request: RequestH
   const { on } = policy;
   const { status, headers } = response;
   if (!allowsRequest(policy, request)) return false;
+  // Who asked to be spared is asked again only where that is wanted, whatever else would hold (Envoy's RetryState).
+  if (headers.has('x-envoy-ratelimited')) return on.has('envoy-ratelimited');
   if (status >= 500 && on.has('5xx')) return true;
   if (status >= 502 && status <= 504 && on.has('gateway-error')) return true;
   if (status === 409 && on.has('retriable-4xx')) return true;
   if (on.has('retriable-status-codes') && policy.statusCodes.has(status)) return true;
   if (on.has('retriable-headers') && policy.retriableHeaders.some((matches) => matches(headers))) return true;
-  if (on.has('envoy-ratelimited') && headers.has('x-envoy-ratelimited')) return true;
   const grpc = headers.get('grpc-status');
   const word = grpc === undefined ? undefined : GRPC_WORDS[grpc];
   return word !== undefined && on.has(word);

@@ -18,6 +18,8 @@ const POLICY_TYPE = 'type.googleapis.com/envoy.extensions.filters.http.cors.v3.C
 
 interface Policy {
   readonly origins: readonly StringPredicate[];
+  /** A matcher that takes `*` for a match takes every origin (Envoy). */
+  readonly anyOrigin: boolean;
   readonly methods: string;
   readonly headers: string;
   readonly expose: string;
@@ -29,10 +31,12 @@ interface Policy {
 }
 
 function compilePolicy(config: CorsPolicy, field: string): Policy {
+  const origins = config.allowOriginStringMatch.map((matcher, i) =>
+    compileStringMatcher(matcher, `${field}.allow_origin_string_match[${i}]`),
+  );
   return {
-    origins: config.allowOriginStringMatch.map((matcher, i) =>
-      compileStringMatcher(matcher, `${field}.allow_origin_string_match[${i}]`),
-    ),
+    origins,
+    anyOrigin: origins.some((matches) => matches('*')),
     methods: config.allowMethods,
     headers: config.allowHeaders,
     expose: config.exposeHeaders,
@@ -63,7 +67,7 @@ class CorsFilter implements HttpFilter {
     const policy = this.#callbacks.route?.perFilterConfig(this.#name) as Policy | undefined;
     if (policy === undefined || (policy.enabled < 1 && this.#context.random.float() >= policy.enabled))
       return 'continue';
-    const allowed = policy.origins.some((matches) => matches(origin));
+    const allowed = policy.anyOrigin || policy.origins.some((matches) => matches(origin));
     if (allowed) {
       this.#policy = policy;
       this.#origin = origin;
@@ -94,12 +98,19 @@ class CorsFilter implements HttpFilter {
 function preflightHeaders(policy: Policy, origin: string, head: RequestHead): (readonly [string, string])[] {
   const headers: (readonly [string, string])[] = [['access-control-allow-origin', origin]];
   if (policy.credentials) headers.push(['access-control-allow-credentials', 'true']);
-  if (policy.methods !== '') headers.push(['access-control-allow-methods', policy.methods]);
-  if (policy.headers !== '') headers.push(['access-control-allow-headers', policy.headers]);
+  const methods = allowedWords(policy, policy.methods, head.headers.get('access-control-request-method'));
+  if (methods !== '') headers.push(['access-control-allow-methods', methods]);
+  const names = allowedWords(policy, policy.headers, head.headers.get('access-control-request-headers'));
+  if (names !== '') headers.push(['access-control-allow-headers', names]);
   if (policy.maxAge !== '') headers.push(['access-control-max-age', policy.maxAge]);
   if (policy.privateNetwork && head.headers.get('access-control-request-private-network') === 'true')
     headers.push(['access-control-allow-private-network', 'true']);
   return headers;
+}
+
+/** With credentials browsers take `*` for a name (Fetch standard §3.3.4): what was asked for is named instead. */
+function allowedWords({ credentials }: Policy, words: string, asked: string | undefined): string {
+  return words === '*' && credentials ? (asked ?? '') : words;
 }
 
 export const corsExtension: HttpFilterExtension = {
