@@ -25,10 +25,12 @@ export class BodyReader {
   #pending: Buffer | undefined = undefined;
   #limits: H1Limits;
   readonly #sink: BodySink;
+  readonly #ofResponses: boolean;
 
-  constructor(limits: H1Limits, sink: BodySink) {
+  constructor(limits: H1Limits, sink: BodySink, ofResponses: boolean) {
     this.#limits = limits;
     this.#sink = sink;
+    this.#ofResponses = ofResponses;
   }
 
   /** From the next body on. */
@@ -41,7 +43,7 @@ export class BodyReader {
     this.#left = length;
     this.done = kind === 'none' || (kind === 'length' && length === 0);
     this.error = undefined;
-    this.#chunks = kind === 'chunked' ? new ChunkedReader(this.#limits) : undefined;
+    this.#chunks = kind === 'chunked' ? new ChunkedReader(this.#limits, this.#ofResponses) : undefined;
     this.#pending = undefined;
   }
 

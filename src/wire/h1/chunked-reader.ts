@@ -18,7 +18,10 @@ const DATA_END = 2;
 const TRAILER = 3;
 const DONE = 4;
 
-/** Framing ended before the trailers: what they say of it has no meaning, so it is dropped, not judged (RFC 9110 §6.5.1). */
+/**
+ * Framing ended before the trailers, so what they say of it has no meaning (RFC 9110 §6.5.1). Of an endpoint it is dropped;
+ * of a client it is judged as in a head, and refused where two readers could take it for different things.
+ */
 const FRAMING_FIELD = /^(?:transfer-encoding|content-length):.*(?:\r\n|$)/gim;
 
 const CR = 0x0d;
@@ -31,9 +34,11 @@ export class ChunkedReader {
   #left = 0;
   #held: Buffer | undefined = undefined;
   readonly #limits: H1Limits;
+  readonly #ofResponse: boolean;
 
-  constructor(limits: H1Limits) {
+  constructor(limits: H1Limits, ofResponse: boolean) {
     this.#limits = limits;
+    this.#ofResponse = ofResponse;
   }
 
   get done(): boolean {
@@ -120,11 +125,10 @@ export class ChunkedReader {
     if (end < 0) return data.length - at > most + 3 ? this.#fail('http1.headers_too_large') : -2;
     if (end - at > most) return this.#fail('http1.headers_too_large');
     const text = latin1(data, at, end);
-    const trailers = new HeaderBlock();
     if (hasForbidden(text)) return this.#fail('http1.invalid_characters');
-    if (
-      parseFields(text.replace(FRAMING_FIELD, ''), 0, trailers, new HeadFacts(), this.#limits.fieldsMax) !== undefined
-    )
+    const fields = this.#ofResponse ? text.replace(FRAMING_FIELD, '') : text;
+    const trailers = new HeaderBlock();
+    if (parseFields(fields, 0, trailers, new HeadFacts(), this.#limits.fieldsMax) !== undefined)
       return this.#fail('http1.trailer');
     for (const name of FORBIDDEN_TRAILERS) trailers.remove(name);
     if (trailers.count > 0) this.trailers = trailers;

@@ -60,7 +60,7 @@ export class H1ClientConnection implements ConnHandler {
     this.conn = conn;
     this.#owner = owner;
     this.#limits = limits;
-    this.#body = new BodyReader(limits, this);
+    this.#body = new BodyReader(limits, this, true);
     this.#writer = new BodyWriter(conn);
   }
 

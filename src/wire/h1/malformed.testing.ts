@@ -330,4 +330,10 @@ export const MALFORMED_CHUNKS: readonly Malformed[] = [
     bytes: '0\r\nA: \0\r\n\r\n',
     code: 'http1.invalid_characters',
   },
+  {
+    what: 'a length and a coding among its trailers',
+    paragraph: 'RFC 9110 §6.5.1',
+    bytes: '0\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n',
+    code: 'http1.trailer',
+  },
 ];

@@ -59,7 +59,7 @@ export class H1ServerConnection implements ConnHandler {
     this.#acceptor = acceptor;
     this.#options = options;
     this.#limits = options.limits ?? DEFAULT_H1_LIMITS;
-    this.#body = new BodyReader(this.#limits, this);
+    this.#body = new BodyReader(this.#limits, this, false);
     this.#writer = new BodyWriter(conn);
   }
 
