@@ -303,7 +303,7 @@ export async function proxyCommand(options: Readonly<Record<string, unknown>>): 
         node: bootstrap.node,
         options,
         bootstrap: bootstrap.bytes,
-        ready: () => (bootstrap.ads === undefined || handle.proxy.config.ready) && handle.workers?.settled !== false,
+        ready: () => isReady(handle, bootstrap),
         quit: ended.resolve,
       });
       log.info('listening', { listener: 'admin', address: `${handle.adminAddress.host}:${admin.port}` });
@@ -350,7 +350,8 @@ function readDrainTime(text: string): number {
 }
 
 function isReady(handle: ProxyHandle, bootstrap: BootstrapParts): boolean {
-  return (bootstrap.ads === undefined || handle.proxy.config.ready) && handle.workers?.settled !== false;
+  const { config } = handle.proxy;
+  return (bootstrap.ads === undefined ? config.listening : config.ready) && handle.workers?.settled !== false;
 }
 
 /** Validation takes no port: another proxy may be serving there. */

@@ -126,16 +126,14 @@ export class ConfigStore {
 
   /** Clusters and listeners came, every cluster has its endpoints, every listener its routes and socket. */
   get ready(): boolean {
-    if (
-      !this.#held.has(TYPE_URL.cluster) ||
-      !this.#held.has(TYPE_URL.listener) ||
-      this.#warming.size > 0 ||
-      this.#awaited.size > 0 ||
-      this.#pendingBinds > 0
-    )
-      return false;
+    if (!this.#held.has(TYPE_URL.cluster) || !this.#held.has(TYPE_URL.listener) || !this.listening) return false;
     for (const _ of this.#context.services.clusters.missingEndpoints()) return false;
     return true;
+  }
+
+  /** No listener waits for a certificate, its routes or its port. */
+  get listening(): boolean {
+    return this.#warming.size === 0 && this.#awaited.size === 0 && this.#pendingBinds === 0;
   }
 
   get warmingListeners(): readonly string[] {

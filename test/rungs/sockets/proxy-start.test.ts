@@ -2,9 +2,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer as createHttp } from 'node:http';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 import { text } from 'node:stream/consumers';
@@ -13,6 +14,7 @@ import { meshEntry } from '../../mesh/mesh.ts';
 import { freePort } from '../../mesh/test-ports.ts';
 import { until } from '../../mesh/until.ts';
 import { httpListener } from '../../proxy-life/config.ts';
+import { selfSigned } from './self-signed.ts';
 
 /** One that passes bytes on to a port where nobody is. */
 function listener(name: string, port: number): object {
@@ -79,6 +81,47 @@ test('the example answers 200 through its proxy', async (t) => {
   const ask = (): Promise<Response | undefined> => fetch(`http://127.0.0.1:${port}/`).catch(() => undefined);
   await until('an answer', async () => (await ask())?.status === 200);
   assert.equal(await (await ask())?.text(), 'fine');
+});
+
+test('it is ready when its listener accepts, also one whose certificate is read from files', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'topsail-ready-'));
+  t.after(() => rmSync(folder, { recursive: true, force: true }));
+  const { certChainPem, privateKeyPem } = selfSigned('ready');
+  const [chain, key] = [join(folder, 'chain.pem'), join(folder, 'key.pem')];
+  writeFileSync(chain, certChainPem);
+  writeFileSync(key, privateKeyPem);
+  const [port, admin] = [await freePort(), await freePort()];
+  const plain = listener('web', port) as { filter_chains: [{ filters: object[] }] };
+  const tls = {
+    name: 'tls',
+    typed_config: {
+      '@type': 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext',
+      common_tls_context: {
+        tls_certificates: [{ certificate_chain: { filename: chain }, private_key: { filename: key } }],
+      },
+    },
+  };
+  const bootstrap = {
+    node: { id: 'a', cluster: 'a' },
+    admin: { address: { socket_address: { address: '127.0.0.1', port_value: admin } } },
+    static_resources: {
+      clusters: [{ name: 'nowhere', type: 'STATIC' }],
+      listeners: [{ ...plain, filter_chains: [{ ...plain.filter_chains[0], transport_socket: tls }] }],
+    },
+  };
+  const args = ['proxy', '--config-yaml', JSON.stringify(bootstrap), '--log-level', 'error'];
+  const child = spawn(process.execPath, [meshEntry(), ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+  t.after(() => child.kill('SIGKILL'));
+  const asked = () =>
+    fetch(`http://127.0.0.1:${admin}/ready`).then(
+      ({ status }) => status,
+      () => 0,
+    );
+  // Without a pause: what is told too soon is so for some milliseconds.
+  while ((await asked()) !== 200) assert.equal(child.exitCode, null);
+  const socket = connect(port, '127.0.0.1');
+  t.after(() => socket.destroy());
+  await once(socket, 'connect');
 });
 
 test('a listener that is refused is named with its line', async () => {
