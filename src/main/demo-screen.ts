@@ -39,6 +39,6 @@ Try next:
   ./topsail edges                                                 # who calls whom, how fast, mTLS
   ./topsail apply --wait -f examples/seed/06-fault-delay.yaml     # every tenth rating takes 5 s
 
-Ctrl-C stops everything and leaves only ${home}.
+Ctrl-C stops everything. The mesh's state stays in ${home}.
 `;
 }

@@ -102,8 +102,9 @@ async function run(
       tracing: options.tracing,
       prometheus: options.prometheus,
     });
-    await demoSettles(home, SETTLED_WITHIN_MS);
-    const answered = await pageAnswers(ports.http);
+    const up = demoSettles(home, SETTLED_WITHIN_MS).then(() => pageAnswers(ports.http));
+    const answered = await Promise.race([up, stopped.then(() => false)]);
+    if (stopping) process.exit(await stopped);
     if (!answered)
       say(
         `The page does not answer yet at http://127.0.0.1:${ports.http}/productpage. Look at "./topsail check --home ${home.folder}".`,
