@@ -86,7 +86,7 @@ test('the example answers 200 through its proxy', async (t) => {
 test('it is ready when its listener accepts, also one whose certificate is read from files', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'topsail-ready-'));
   t.after(() => rmSync(folder, { recursive: true, force: true }));
-  const { certChainPem, privateKeyPem } = selfSigned('ready');
+  const { certChainPem = '', privateKeyPem = '' } = selfSigned('ready');
   const [chain, key] = [join(folder, 'chain.pem'), join(folder, 'key.pem')];
   writeFileSync(chain, certChainPem);
   writeFileSync(key, privateKeyPem);
